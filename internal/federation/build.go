@@ -1,0 +1,109 @@
+package federation
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Options are what the operator decides about building a State.
+type Options struct {
+	// Zones are canonical. A function without a hostname annotation is named
+	// <name>.<namespace> in each of them.
+	Zones  []string
+	Claims Claims
+}
+
+// Build makes a State of what the store holds.
+func Build(s *Store, opts Options) *State {
+	b := &builder{Options: opts, in: s.snapshot()}
+	b.state.Faults = b.in.faults
+	for _, c := range b.in.clusters {
+		b.state.Clusters = append(b.state.Clusters, *c)
+	}
+	templates := b.admit(b.in.templates)
+	names := b.assignNames(templates)
+	for _, t := range templates {
+		if len(names[t.Ref]) > 0 {
+			b.state.Functions = append(b.state.Functions, b.function(t, names[t.Ref]))
+		}
+	}
+	slices.SortFunc(b.state.Faults, compareFaults)
+	return &b.state
+}
+
+type builder struct {
+	Options
+	in    *staged
+	vips  map[netip.Addr]bool
+	state State
+}
+
+func compareFaults(a, b Fault) int {
+	for _, c := range [...]int{
+		compareStrings(a.File, b.File), a.Line - b.Line,
+		compareStrings(a.Object, b.Object), compareStrings(a.Key, b.Key),
+	} {
+		if c != 0 {
+			return c
+		}
+	}
+	return compareStrings(a.Reason, b.Reason)
+}
+
+// admit returns the templates whose annotations stay within the claims, and
+// collects their VIPs.
+func (b *builder) admit(templates []*Template) []*Template {
+	b.vips = map[netip.Addr]bool{}
+	var admitted []*Template
+	for _, t := range templates {
+		if faults := b.trespasses(t); len(faults) > 0 {
+			b.state.Faults = append(b.state.Faults, faults...)
+			continue
+		}
+		for _, vip := range t.VIPs {
+			b.vips[vip] = true
+		}
+		admitted = append(admitted, t)
+	}
+	return admitted
+}
+
+// trespasses returns a fault for each address of t's annotations that it may not use.
+func (b *builder) trespasses(t *Template) []Fault {
+	var faults []Fault
+	check := func(key string, a netip.Addr) {
+		if err := b.Claims.allowAnnotated(t.Namespace, a); err != nil {
+			faults = append(faults, t.fault(key, "%v", err))
+		}
+	}
+	for _, vip := range t.VIPs {
+		check(keyVIP, vip)
+	}
+	for horizon, byCluster := range t.Fixed {
+		key := keyAddress
+		if horizon != "" {
+			key += "." + horizon
+		}
+		for _, e := range byCluster {
+			for _, a := range slices.Concat(e.V4, e.V6) {
+				check(key, a)
+			}
+		}
+	}
+	return faults
+}
+
+func (b *builder) function(t *Template, hostnames []string) *Function {
+	f := &Function{
+		Meta: t.Meta, Hostnames: hostnames, Policy: t.Policy,
+		Weights: t.Weights, TTL: t.TTL, VIPs: t.VIPs,
+	}
+	for _, w := range t.Weights {
+		if b.state.ClusterIndex(w.Cluster) < 0 {
+			b.state.Faults = append(b.state.Faults, t.fault(keyWeights,
+				"cluster %q is not in the federation; its weight is ignored", w.Cluster))
+		}
+	}
+	b.place(f, t)
+	return f
+}

@@ -1,0 +1,239 @@
+// Package federation is Nearcast's model: the clusters of a Karmada federation,
+// the functions declared on its API and the placements that join the two.
+//
+// The package is pure: it knows no Kubernetes client, no DNS and no network.
+// Sources stage slim objects in a [Store]; [Build] turns what is staged into a
+// [State]. A State and everything reachable from it is immutable once built and
+// may be read from any goroutine without a lock.
+package federation
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// State is one consistent picture of the federation.
+type State struct {
+	// Clusters are sorted by name; a Placement refers to them by index.
+	Clusters []Cluster
+	// Functions are sorted by namespace, name and kind.
+	Functions []*Function
+	// Faults are the inputs that were refused, each alone, with its reason.
+	Faults []Fault
+}
+
+// ClusterIndex returns the index of the named cluster, or -1.
+func (s *State) ClusterIndex(name string) int {
+	i, found := slices.BinarySearchFunc(s.Clusters, name, func(c Cluster, name string) int {
+		return compareStrings(c.Name, name)
+	})
+	if !found {
+		return -1
+	}
+	return i
+}
+
+// Readiness is Karmada's view of a cluster's API server, not of its data plane.
+type Readiness uint8
+
+// The values of a Karmada Cluster's condition Ready.
+const (
+	ReadyUnknown Readiness = iota
+	ReadyTrue
+	ReadyFalse
+)
+
+// Health is Karmada's word on an applied resource (aggregatedStatus[].health).
+type Health uint8
+
+// The values of Karmada's ResourceHealth.
+const (
+	HealthUnknown Health = iota
+	Healthy
+	Unhealthy
+)
+
+// String returns Karmada's spelling.
+func (h Health) String() string {
+	return [...]string{"Unknown", "Healthy", "Unhealthy"}[h]
+}
+
+// Coordinates are a place on the globe, in degrees.
+type Coordinates struct {
+	Lat float64 // -90 to 90
+	Lon float64 // -180 to 180
+}
+
+// Cluster is a Karmada member.
+type Cluster struct {
+	Meta
+	Region string
+	Zones  []string
+	// Coordinates is nil where the cluster declares none.
+	Coordinates *Coordinates
+	// Gateways are the addresses under which the cluster answers for functions
+	// that have none of their own, by horizon; "" is the default horizon.
+	Gateways map[string]Endpoint
+	Ready    Readiness
+	// Leaving says why traffic is moved away from the whole cluster; "" if it is not.
+	Leaving string
+}
+
+// Endpoint is where one placement, or one cluster's gateway, is reached.
+type Endpoint struct {
+	V4, V6 []netip.Addr
+	// Port is 0 where none was declared.
+	Port uint16
+	// Gateway is set where the address is the cluster's and shared by functions.
+	Gateway bool
+}
+
+// IsZero reports whether the endpoint has no address at all.
+func (e Endpoint) IsZero() bool { return len(e.V4) == 0 && len(e.V6) == 0 }
+
+// First returns the address that probes use: the first IPv4, else the first IPv6.
+func (e Endpoint) First() netip.Addr {
+	if len(e.V4) > 0 {
+		return e.V4[0]
+	}
+	if len(e.V6) > 0 {
+		return e.V6[0]
+	}
+	return netip.Addr{}
+}
+
+// Add returns e with the address appended to its family, once.
+func (e Endpoint) Add(a netip.Addr) Endpoint {
+	family := &e.V6
+	if a = a.Unmap(); a.Is4() {
+		family = &e.V4
+	}
+	if !slices.Contains(*family, a) {
+		*family = append(slices.Clip(*family), a)
+	}
+	return e
+}
+
+// without returns e less the addresses for which drop is true.
+func (e Endpoint) without(drop func(netip.Addr) bool) Endpoint {
+	e.V4 = slices.DeleteFunc(slices.Clone(e.V4), drop)
+	e.V6 = slices.DeleteFunc(slices.Clone(e.V6), drop)
+	return e
+}
+
+// Weight is one cluster's entry in nearcast.dev/weights.
+type Weight struct {
+	Cluster string
+	Value   uint32
+}
+
+// Function is a routed hostname, or several that share one template.
+type Function struct {
+	Meta
+	// Hostnames are canonical: lower case, fully qualified; "*." leads a wildcard.
+	Hostnames []string
+	// Policy is "" where the template leaves the choice to the zone.
+	Policy  string
+	Weights []Weight
+	// TTL bounds the answers' TTL; 0 where the template sets no bound.
+	TTL  time.Duration
+	VIPs []netip.Addr
+	// Placements are sorted by cluster index.
+	Placements []Placement
+	// Refused are the clusters that Karmada names for the function and that are
+	// no candidates, with the reason; sorted by cluster.
+	Refused []Refusal
+}
+
+// PlacementIn returns the function's placement in the cluster, or nil. It does
+// not allocate.
+func (f *Function) PlacementIn(cluster int) *Placement {
+	i, found := slices.BinarySearchFunc(f.Placements, cluster, func(p Placement, cluster int) int {
+		return p.Cluster - cluster
+	})
+	if !found {
+		return nil
+	}
+	return &f.Placements[i]
+}
+
+// Placement is one function in one cluster, found fit to be a candidate.
+type Placement struct {
+	// Cluster indexes State.Clusters.
+	Cluster int
+	// Endpoints are by horizon; "" is the default. A horizon that is not listed
+	// uses the default, and has no candidate here where that is absent too.
+	Endpoints map[string]Endpoint
+	// Target is what proves the placement alive; its Kind is ProbeNone if nothing does.
+	Target Target
+	// Replicas is Karmada's count for this cluster.
+	Replicas int32
+	// Cold is set where the workload is placed with no replica: it starts on the first call.
+	Cold bool
+	// Health is Karmada's word on the workload, or on the template where there is none.
+	Health Health
+	// Outdated is set where the last update failed to apply: what runs is an older version.
+	Outdated bool
+	// Leaving says why this placement is moved away from; "" if it is not.
+	Leaving string
+}
+
+// Endpoint returns the placement's addresses for the horizon, falling back to
+// the default one.
+func (p *Placement) Endpoint(horizon string) Endpoint {
+	if e, ok := p.Endpoints[horizon]; ok {
+		return e
+	}
+	return p.Endpoints[""]
+}
+
+// Refusal is a cluster that is no candidate for a function.
+type Refusal struct {
+	Cluster string
+	Reason  string
+}
+
+// ProbeKind is how a target is asked.
+type ProbeKind string
+
+// The probe kinds of nearcast.dev/probe.
+const (
+	ProbeNone  ProbeKind = "none"
+	ProbeTCP   ProbeKind = "tcp"
+	ProbeHTTP  ProbeKind = "http"
+	ProbeHTTPS ProbeKind = "https"
+)
+
+// Target is one thing probed: everything that is sent and where. Two placements
+// with equal targets share one probe.
+type Target struct {
+	Kind ProbeKind
+	Addr netip.AddrPort
+	// Host is sent as Host and SNI; HTTP and HTTPS only.
+	Host string
+	// Path is the request target; HTTP and HTTPS only.
+	Path string
+}
+
+// String returns the target as a URL.
+func (t Target) String() string {
+	if t.Kind == ProbeNone {
+		return string(ProbeNone)
+	}
+	s := string(t.Kind) + "://" + t.Addr.String() + t.Path
+	if t.Host != "" {
+		s += " (host " + t.Host + ")"
+	}
+	return s
+}
+
+func compareStrings(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}

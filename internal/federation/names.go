@@ -1,0 +1,95 @@
+package federation
+
+import (
+	"slices"
+	"strings"
+)
+
+// claimant is one template's wish for one hostname.
+type claimant struct {
+	template  *Template
+	hostname  string
+	isDefault bool
+}
+
+// assignNames gives every hostname to one template: a default name beats an
+// annotated one, then the older template (one without a date is the youngest),
+// then the first by namespace and name. Losers are reported.
+func (b *builder) assignNames(templates []*Template) map[Ref][]string {
+	owners := map[string]claimant{}
+	var claims []claimant
+	for _, t := range templates {
+		claims = append(claims, b.claimants(t)...)
+	}
+	for _, c := range claims {
+		if owner, taken := owners[c.hostname]; !taken || c.beats(owner) {
+			owners[c.hostname] = c
+		}
+	}
+	names := map[Ref][]string{}
+	for _, c := range claims {
+		owner := owners[c.hostname]
+		if owner.template == c.template {
+			names[c.template.Ref] = append(names[c.template.Ref], c.hostname)
+			continue
+		}
+		key := keyHostname
+		if c.isDefault {
+			key = ""
+		}
+		b.state.Faults = append(b.state.Faults,
+			c.template.fault(key, "hostname %s already belongs to %s", c.hostname, owner.template.Ref))
+	}
+	return names
+}
+
+// claimants returns the hostnames that t asks for and may have.
+func (b *builder) claimants(t *Template) []claimant {
+	var out []claimant
+	if len(t.Hostnames) == 0 {
+		for _, zone := range b.Zones {
+			name, err := ParseHostname(t.Name + "." + t.Namespace + "." + zone)
+			if err != nil {
+				b.state.Faults = append(b.state.Faults, t.fault("", "default hostname: %v", err))
+				continue
+			}
+			out = append(out, claimant{t, name, true})
+		}
+		return out
+	}
+	for _, name := range t.Hostnames {
+		if err := b.Claims.allowName(t.Namespace, name); err != nil {
+			b.state.Faults = append(b.state.Faults, t.fault(keyHostname, "%v", err))
+			continue
+		}
+		if !b.inZone(name) {
+			b.state.Faults = append(b.state.Faults,
+				t.fault(keyHostname, "%s is not below any zone served here (%s)", name, strings.Join(b.Zones, " ")))
+			continue
+		}
+		out = append(out, claimant{t, name, false})
+	}
+	return out
+}
+
+// inZone reports whether the hostname is below one of the zones; an apex belongs
+// to the operator.
+func (b *builder) inZone(hostname string) bool {
+	return !slices.Contains(b.Zones, hostname) && slices.ContainsFunc(b.Zones, func(zone string) bool {
+		return isAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
+	})
+}
+
+func (c claimant) beats(o claimant) bool {
+	if c.isDefault != o.isDefault {
+		return c.isDefault
+	}
+	mine, theirs := c.template.Created, o.template.Created
+	switch {
+	case mine.Equal(theirs):
+		return c.template.Ref.compare(o.template.Ref) < 0
+	case mine.IsZero() || theirs.IsZero():
+		return theirs.IsZero()
+	}
+	return mine.Before(theirs)
+}

@@ -1,0 +1,165 @@
+package federation
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// FunctionLabel marks the Services and Ingresses that declare a function.
+const FunctionLabel = "nearcast.dev/function"
+
+// Ref names one object. It carries no version: an object read through two
+// versions of its group is one object.
+type Ref struct {
+	Group, Kind, Namespace, Name string
+}
+
+// String returns kind, namespace and name, as messages show it.
+func (r Ref) String() string {
+	if r.Namespace == "" {
+		return r.Kind + " " + r.Name
+	}
+	return r.Kind + " " + r.Namespace + "/" + r.Name
+}
+
+func (r Ref) compare(o Ref) int {
+	for _, c := range [...]int{
+		compareStrings(r.Namespace, o.Namespace), compareStrings(r.Name, o.Name),
+		compareStrings(r.Kind, o.Kind), compareStrings(r.Group, o.Group),
+	} {
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// Origin is where an object was read.
+type Origin struct {
+	// File is "" for an object that came over an API.
+	File string
+	// Line is where the object starts, from 1.
+	Line int
+	// Keys are the lines of its annotations.
+	Keys map[string]int
+}
+
+// Meta is what every object carries.
+type Meta struct {
+	Ref
+	UID     string
+	Created time.Time
+	Labels  map[string]string
+	// Annotations are those of nearcast.dev alone.
+	Annotations map[string]string
+	Origin      Origin
+}
+
+// Fault is one input that was refused, and why.
+type Fault struct {
+	File   string
+	Line   int
+	Object string
+	Key    string
+	Reason string
+}
+
+// Error returns "file:line: object: key: reason", leaving out what is not known.
+func (f Fault) Error() string {
+	s := f.Reason
+	if f.Key != "" {
+		s = f.Key + ": " + s
+	}
+	if f.Object != "" {
+		s = f.Object + ": " + s
+	}
+	switch {
+	case f.File != "" && f.Line > 0:
+		s = fmt.Sprintf("%s:%d: %s", f.File, f.Line, s)
+	case f.File != "":
+		s = f.File + ": " + s
+	}
+	return s
+}
+
+// fault returns a Fault of the object m at the annotation key ("" for the object itself).
+func (m *Meta) fault(key, format string, args ...any) Fault {
+	line := m.Origin.Line
+	if l, ok := m.Origin.Keys[key]; ok {
+		line = l
+	}
+	return Fault{File: m.Origin.File, Line: line, Object: m.Ref.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
+}
+
+// Template declares a function: a Service or Ingress with the label
+// nearcast.dev/function, its annotations parsed.
+type Template struct {
+	Meta
+	// Selector is the Service's; empty for an Ingress.
+	Selector map[string]string
+	// TCPPort is the first TCP port of the Service (443 for an Ingress); 0 if it has none.
+	TCPPort uint16
+
+	// Hostnames are the annotated names, canonical; empty means the default name.
+	Hostnames []string
+	// Workload is the annotated workload; its Kind is "" where the annotation is absent.
+	Workload Ref
+	Policy   string
+	Weights  []Weight
+	// Probe is nil where the template leaves it to the default.
+	Probe *ProbeSpec
+	TTL   time.Duration
+	VIPs  []netip.Addr
+	// Fixed are the annotated addresses by horizon, then by cluster.
+	Fixed map[string]map[string]Endpoint
+}
+
+// ProbeSpec is a parsed nearcast.dev/probe.
+type ProbeSpec struct {
+	Kind ProbeKind
+	// Port is 0 where the endpoint's or the scheme's applies.
+	Port uint16
+	// Host is "" where the function's first hostname applies.
+	Host string
+	Path string
+}
+
+// Workload is a Deployment or StatefulSet, kept for what a Service's selector matches.
+type Workload struct {
+	Meta
+	PodLabels map[string]string
+}
+
+// Binding is a Karmada ResourceBinding: what is placed where, and how it fares.
+type Binding struct {
+	Meta
+	// Resource is what the binding places. Bindings are indexed by it, never by
+	// their own name, which leaves out the group.
+	Resource Ref
+	// Placed are the clusters that run it now, with their replicas.
+	Placed    map[string]int32
+	Evictions []Eviction
+	Observed  map[string]Observed
+}
+
+// Eviction is one of a binding's graceful eviction tasks.
+type Eviction struct {
+	Cluster string
+	// Purged is set where the task's purge mode keeps nothing running.
+	Purged bool
+}
+
+// Observed is what Karmada last saw of a resource in one cluster.
+type Observed struct {
+	Applied bool
+	Message string
+	Health  Health
+	// LoadBalancer is the address in the resource's own status.
+	LoadBalancer Endpoint
+	// HostnameOnly is set where the load balancer reports names and no address.
+	HostnameOnly bool
+	// EverApplied is kept by the Store: set once Applied was seen, for as long as
+	// the cluster stays in the binding.
+	EverApplied bool
+}

@@ -1,0 +1,284 @@
+package federation
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+// gatewayPort is probed on a cluster's gateway that declares no port: functions
+// are called over HTTPS.
+const gatewayPort = 443
+
+// place fills in f's placements and refusals from the bindings of its template
+// and workload.
+func (b *builder) place(f *Function, t *Template) {
+	template := b.in.bindings[t.Ref]
+	if template == nil {
+		return
+	}
+	work := b.workload(t)
+	for _, cluster := range template.clusters() {
+		p, refusal := b.placement(t, template, work, cluster)
+		if refusal != "" {
+			f.Refused = append(f.Refused, Refusal{cluster, refusal})
+			continue
+		}
+		f.Placements = append(f.Placements, p)
+	}
+}
+
+// clusters returns the clusters that the binding names, sorted: placed, or being
+// evicted by a task that lets the work run on.
+func (b *Binding) clusters() []string {
+	names := slices.Collect(maps.Keys(b.Placed))
+	for _, e := range b.Evictions {
+		if !e.Purged {
+			names = append(names, e.Cluster)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// places reports whether the binding's resource runs in the cluster, and why it
+// is leaving if it is.
+func (b *Binding) places(cluster string) (placed bool, leaving string) {
+	if _, ok := b.Placed[cluster]; ok {
+		return true, ""
+	}
+	for _, e := range b.Evictions {
+		// The work is gone once Karmada no longer reports it.
+		if e.Cluster == cluster && !e.Purged && b.Observed[cluster].EverApplied {
+			return true, "evicted by Karmada"
+		}
+	}
+	return false, ""
+}
+
+// workload are the bindings of what runs behind a template. Several match where
+// a Service selects more than one Deployment: one that is placed is enough.
+type workload struct {
+	label    string // as messages name it
+	bindings []*Binding
+}
+
+// workload returns nil where the template has no workload to agree with.
+func (b *builder) workload(t *Template) *workload {
+	if t.Workload.Kind != "" {
+		return b.bound(t.Workload)
+	}
+	var selected []Ref
+	for _, w := range b.in.workloads[t.Namespace] {
+		if len(t.Selector) > 0 && contains(w.PodLabels, t.Selector) {
+			selected = append(selected, w.Ref)
+		}
+	}
+	if len(selected) > 0 {
+		return b.bound(selected...)
+	}
+	for _, kind := range [...]string{"Deployment", "StatefulSet", "SpinApp", "Service"} {
+		ref := Ref{Group: workloadGroups[kind], Kind: kind, Namespace: t.Namespace, Name: t.Name}
+		if b.in.bindings[ref] != nil {
+			return b.bound(ref)
+		}
+	}
+	return nil
+}
+
+func (b *builder) bound(refs ...Ref) *workload {
+	w := &workload{label: refs[0].Kind + "/" + refs[0].Name}
+	for _, ref := range refs {
+		if binding := b.in.bindings[ref]; binding != nil {
+			w.bindings = append(w.bindings, binding)
+		}
+	}
+	return w
+}
+
+func contains(labels, selector map[string]string) bool {
+	for k, v := range selector {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// in sums up the workload in one cluster.
+func (w *workload) in(cluster string) (placed bool, replicas int32, health Health, leaving string) {
+	for _, b := range w.bindings {
+		here, goes := b.places(cluster)
+		if !here {
+			continue
+		}
+		if !placed {
+			placed, leaving, health = true, goes, b.Observed[cluster].Health
+		}
+		replicas += b.Placed[cluster]
+		if goes == "" {
+			leaving = ""
+		}
+		if b.Observed[cluster].Health == Healthy {
+			health = Healthy
+		}
+	}
+	return placed, replicas, health, leaving
+}
+
+// placement decides about one cluster: a placement, or the reason why there is none.
+func (b *builder) placement(t *Template, template *Binding, work *workload, cluster string) (Placement, string) {
+	index := b.state.ClusterIndex(cluster)
+	if index < 0 {
+		return Placement{}, "the federation has no cluster of this name"
+	}
+	placed, leaving := template.places(cluster)
+	if !placed {
+		return Placement{}, "evicted by Karmada, and its work is gone"
+	}
+	seen := template.Observed[cluster]
+	if !seen.EverApplied {
+		reason := "not applied yet"
+		if seen.Message != "" {
+			reason += ": " + seen.Message
+		}
+		return Placement{}, reason
+	}
+	p := Placement{Cluster: index, Health: seen.Health, Outdated: !seen.Applied, Leaving: leaving}
+	if work != nil {
+		workPlaced, replicas, health, workLeaving := work.in(cluster)
+		if !workPlaced {
+			return Placement{}, "its workload " + work.label + " is not placed here"
+		}
+		p.Replicas, p.Cold, p.Health = replicas, replicas == 0 && workLeaving == "", health
+		if p.Leaving == "" {
+			p.Leaving = workLeaving
+		}
+	}
+	var refusal string
+	if p.Endpoints, refusal = b.endpoints(t, &b.state.Clusters[index], seen); refusal != "" {
+		return Placement{}, refusal
+	}
+	p.Target = target(t, &p, b.hostForProbe(t))
+	return p, ""
+}
+
+// endpoints resolves the placement's addresses: fixed ones, else the load
+// balancer's, else the cluster's gateway; a horizon's own before the default's.
+func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]Endpoint, string) {
+	endpoints := map[string]Endpoint{}
+	var refused error
+	usable := func(e Endpoint) Endpoint {
+		return e.without(func(a netip.Addr) bool {
+			if b.vips[a] {
+				refused = fmt.Errorf("address %s is a VIP, which every site would answer for", a)
+				return true
+			}
+			if err := b.Claims.allowSpecial(t.Namespace, a); err != nil {
+				refused = err
+				return true
+			}
+			return false
+		})
+	}
+	set := func(horizon string, sources ...Endpoint) {
+		for _, e := range sources {
+			if e = usable(e); !e.IsZero() {
+				endpoints[horizon] = e
+				return
+			}
+		}
+	}
+	set("", t.Fixed[""][c.Name], seen.LoadBalancer, c.Gateways[""])
+	for horizon := range allHorizons(t, c) {
+		set(horizon, t.Fixed[horizon][c.Name], c.Gateways[horizon])
+	}
+	switch {
+	case len(endpoints) > 0:
+		return endpoints, ""
+	case refused != nil:
+		return nil, refused.Error()
+	case seen.HostnameOnly:
+		return nil, "its load balancer has a hostname and no address"
+	}
+	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
+}
+
+func allHorizons(t *Template, c *Cluster) map[string]bool {
+	horizons := map[string]bool{}
+	for h, fixed := range t.Fixed {
+		if _, here := fixed[c.Name]; here && h != "" {
+			horizons[h] = true
+		}
+	}
+	for h := range c.Gateways {
+		if h != "" {
+			horizons[h] = true
+		}
+	}
+	return horizons
+}
+
+// hostForProbe returns the host that a probe names where its spec names none.
+func (b *builder) hostForProbe(t *Template) string {
+	for _, name := range t.Hostnames {
+		if name[0] != '*' {
+			return name[:len(name)-1]
+		}
+	}
+	if len(b.Zones) == 0 || len(t.Hostnames) > 0 {
+		return ""
+	}
+	name, err := ParseHostname(t.Name + "." + t.Namespace + "." + b.Zones[0])
+	if err != nil {
+		return ""
+	}
+	return name[:len(name)-1]
+}
+
+// target decides what proves the placement alive from this site: the address in
+// the default horizon, else in the first other by name.
+func target(t *Template, p *Placement, host string) Target {
+	e, ok := p.Endpoints[""]
+	if !ok {
+		first := slices.Min(slices.Collect(maps.Keys(p.Endpoints)))
+		e = p.Endpoints[first]
+	}
+	spec := ProbeSpec{Kind: ProbeTCP}
+	if t.Probe != nil {
+		spec = *t.Probe
+	}
+	// A cold placement must not be woken by being asked: reaching it is enough.
+	if p.Cold && spec.Kind != ProbeNone {
+		spec = ProbeSpec{Kind: ProbeTCP, Port: spec.Port}
+	}
+	port := spec.port(e, t.TCPPort)
+	if spec.Kind == ProbeNone || port == 0 {
+		return Target{Kind: ProbeNone}
+	}
+	out := Target{Kind: spec.Kind, Addr: netip.AddrPortFrom(e.First(), port)}
+	if spec.Kind != ProbeTCP {
+		out.Host, out.Path = spec.Host, spec.Path
+		if out.Host == "" {
+			out.Host = host
+		}
+	}
+	return out
+}
+
+// port returns what to probe: the annotated port, the endpoint's own, the
+// gateway's, or the Service's first TCP port; 0 if there is none.
+func (s ProbeSpec) port(e Endpoint, service uint16) uint16 {
+	switch {
+	case s.Port != 0:
+		return s.Port
+	case e.Port != 0:
+		return e.Port
+	case e.Gateway && s.Kind == ProbeHTTP:
+		return 80
+	case e.Gateway:
+		return gatewayPort
+	}
+	return service
+}

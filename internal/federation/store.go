@@ -1,0 +1,230 @@
+package federation
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Object is what a source stages: a Cluster, Template, Workload or Binding.
+type Object interface {
+	meta() *Meta
+}
+
+func (c *Cluster) meta() *Meta  { return &c.Meta }
+func (t *Template) meta() *Meta { return &t.Meta }
+func (w *Workload) meta() *Meta { return &w.Meta }
+func (b *Binding) meta() *Meta  { return &b.Meta }
+
+// Store stages what the sources read until it is built into a State. It is safe
+// for concurrent use. An object must not be changed once it was put.
+type Store struct {
+	changed chan struct{}
+
+	mu      sync.Mutex
+	objects map[Ref]Object
+	faults  map[Ref][]Fault // of objects
+	other   []Fault         // of files that hold no readable object
+
+	confirmed atomic.Int64 // Unix nanoseconds; 0 until the first
+}
+
+// NewStore returns an empty Store that is not synced.
+func NewStore() *Store {
+	return &Store{
+		changed: make(chan struct{}, 1),
+		objects: map[Ref]Object{},
+		faults:  map[Ref][]Fault{},
+	}
+}
+
+// Changed delivers a value after every change; changes that were not yet
+// received are merged into one.
+func (s *Store) Changed() <-chan struct{} { return s.changed }
+
+func (s *Store) notify() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Put stages o in the place of what its Ref named before.
+func (s *Store) Put(o Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.put(o) {
+		s.notify()
+	}
+}
+
+// put reports whether it changed anything. Most of Karmada's updates do not: a
+// heartbeat touches nothing that an object keeps.
+func (s *Store) put(o Object) bool {
+	ref := o.meta().Ref
+	before := s.objects[ref]
+	if b, ok := o.(*Binding); ok {
+		same, _ := before.(*Binding)
+		o = b.remember(same)
+	}
+	_, faulty := s.faults[ref]
+	if !faulty && before != nil && reflect.DeepEqual(before, o) {
+		return false
+	}
+	s.objects[ref] = o
+	delete(s.faults, ref)
+	return true
+}
+
+// Refuse reports that the object's newest version is bad. A good version that
+// was put before stays.
+func (s *Store) Refuse(ref Ref, faults []Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults[ref] = faults
+	s.notify()
+}
+
+// Delete removes the object and its faults.
+func (s *Store) Delete(ref Ref) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, held := s.objects[ref]
+	_, faulty := s.faults[ref]
+	delete(s.objects, ref)
+	delete(s.faults, ref)
+	if held || faulty {
+		s.notify()
+	}
+}
+
+// Listing is everything that a source holds at one moment.
+type Listing struct {
+	Objects []Object
+	// Refused are objects that are there but bad.
+	Refused map[Ref][]Fault
+	// Faults are of no object: a file that cannot be read, say.
+	Faults []Fault
+}
+
+// Replace stages the whole listing: what it neither holds nor refuses is deleted.
+func (s *Store) Replace(l Listing) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := false
+	keep := make(map[Ref]bool, len(l.Objects))
+	refused := maps.Clone(l.Refused)
+	if refused == nil {
+		refused = map[Ref][]Fault{}
+	}
+	if !reflect.DeepEqual(s.faults, refused) || !reflect.DeepEqual(s.other, l.Faults) {
+		changed = true
+	}
+	s.faults, s.other = refused, slices.Clone(l.Faults)
+	for _, o := range l.Objects {
+		keep[o.meta().Ref] = true
+		changed = s.put(o) || changed
+	}
+	maps.DeleteFunc(s.objects, func(r Ref, _ Object) bool {
+		gone := !keep[r] && l.Refused[r] == nil
+		changed = changed || gone
+		return gone
+	})
+	if changed {
+		s.notify()
+	}
+}
+
+// Confirm records that the source was in agreement with its origin at t; the
+// first call makes the Store synced.
+func (s *Store) Confirm(t time.Time) {
+	if s.confirmed.Swap(t.UnixNano()) == 0 {
+		s.notify()
+	}
+}
+
+// Confirmed returns when the source last agreed with its origin; the zero time
+// if it never did. It takes no lock.
+func (s *Store) Confirmed() time.Time {
+	if n := s.confirmed.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
+}
+
+// Inherit takes over what before held, as if a source had staged it, so that a
+// successor knows what was applied once and what was last good.
+func (s *Store) Inherit(before *Store) {
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.Copy(s.objects, before.objects)
+}
+
+// staged is a copy of a Store's contents, sorted into kinds.
+type staged struct {
+	clusters  []*Cluster
+	templates []*Template
+	workloads map[string][]*Workload // by namespace
+	bindings  map[Ref]*Binding       // by what they place
+	faults    []Fault
+}
+
+func (s *Store) snapshot() *staged {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := &staged{workloads: map[string][]*Workload{}, bindings: map[Ref]*Binding{}}
+	for _, o := range s.objects {
+		switch o := o.(type) {
+		case *Cluster:
+			in.clusters = append(in.clusters, o)
+		case *Template:
+			in.templates = append(in.templates, o)
+		case *Workload:
+			in.workloads[o.Namespace] = append(in.workloads[o.Namespace], o)
+		case *Binding:
+			in.bindings[o.Resource] = o
+		}
+	}
+	for _, f := range s.faults {
+		in.faults = append(in.faults, f...)
+	}
+	in.faults = append(in.faults, s.other...)
+	slices.SortFunc(in.clusters, func(a, b *Cluster) int { return compareStrings(a.Name, b.Name) })
+	slices.SortFunc(in.templates, func(a, b *Template) int { return a.Ref.compare(b.Ref) })
+	for _, w := range in.workloads {
+		slices.SortFunc(w, func(a, b *Workload) int { return a.Ref.compare(b.Ref) })
+	}
+	return in
+}
+
+// remember carries over from before what Karmada forgets when an update fails
+// to apply, or a member's API cannot be reached: that the resource was applied
+// once, and its address. It is kept for as long as Karmada names the cluster.
+func (b *Binding) remember(before *Binding) *Binding {
+	merged := *b
+	merged.Observed = make(map[string]Observed, len(b.Observed))
+	for cluster, o := range b.Observed {
+		o.EverApplied = o.Applied
+		if before != nil && before.UID == b.UID {
+			o = o.remember(before.Observed[cluster])
+		}
+		merged.Observed[cluster] = o
+	}
+	return &merged
+}
+
+func (o Observed) remember(before Observed) Observed {
+	if o.Applied || !before.EverApplied {
+		return o
+	}
+	o.EverApplied = true
+	if o.LoadBalancer.IsZero() && !o.HostnameOnly {
+		o.LoadBalancer, o.HostnameOnly = before.LoadBalancer, before.HostnameOnly
+	}
+	return o
+}

@@ -1,0 +1,38 @@
+package karmada
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+)
+
+// strip removes what is large and never read before an object is cached. It
+// keeps the type, may be applied twice, and never fails: one error here would
+// keep the whole informer from syncing.
+func strip(obj any) (any, error) {
+	if m, ok := obj.(metav1.Object); ok {
+		m.SetManagedFields(nil)
+		m.SetFinalizers(nil)
+		m.SetOwnerReferences(nil)
+	}
+	switch obj := obj.(type) {
+	case *workv1alpha2.ResourceBinding:
+		obj.Spec.Placement = nil
+		obj.Spec.ReplicaRequirements = nil
+		obj.Status.Conditions = nil
+	case *clusterv1alpha1.Cluster:
+		obj.Status.APIEnablements = nil
+		obj.Status.ResourceSummary = nil
+	case *appsv1.Deployment:
+		obj.Spec.Template.Spec = corev1.PodSpec{}
+		obj.Status = appsv1.DeploymentStatus{}
+	case *appsv1.StatefulSet:
+		obj.Spec.Template.Spec = corev1.PodSpec{}
+		obj.Spec.VolumeClaimTemplates = nil
+		obj.Status = appsv1.StatefulSetStatus{}
+	}
+	return obj, nil
+}

@@ -1,0 +1,170 @@
+// Package locate finds where a client is: the longest prefix of the operator's
+// table that covers its address, and how much of the address that took, which
+// is the scope of an answer that depends on it (RFC 7871, section 7.2.1).
+//
+// A Table is immutable and may be read from any goroutine.
+package locate
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/gaissmai/bart"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// ID numbers the locations of one Table.
+type ID uint32
+
+// Nowhere is the ID of an address that no prefix covers.
+const Nowhere ID = 0
+
+// Location is where a client is.
+type Location struct {
+	Region string
+	Zone   string
+	// Coordinates is nil where the table gives none.
+	Coordinates *federation.Coordinates
+}
+
+// String returns region[/zone].
+func (l Location) String() string {
+	if l.Zone == "" {
+		return l.Region
+	}
+	return l.Region + "/" + l.Zone
+}
+
+// Entry puts the clients of a prefix in a location.
+type Entry struct {
+	Prefix   netip.Prefix
+	Location Location
+}
+
+// Table maps addresses to locations.
+type Table struct {
+	locations []Location // by ID; the first is Nowhere
+	leaves    bart.Table[leaf]
+}
+
+// leaf is one cell of the partition of the address space that the entries make:
+// all its addresses are in one location, and no shorter prefix has that property.
+type leaf struct {
+	id   ID
+	bits uint8
+}
+
+// Empty is the table that covers nothing.
+var Empty = New(nil)
+
+// New makes a Table. Of two entries with one prefix the later counts.
+func New(entries []Entry) *Table {
+	t := &Table{locations: []Location{{}}}
+	ids := map[locationKey]ID{}
+	cells := map[netip.Prefix]ID{}
+	for _, e := range entries {
+		key := keyOf(e.Location)
+		id, known := ids[key]
+		if !known {
+			id = ID(len(t.locations))
+			ids[key] = id
+			t.locations = append(t.locations, e.Location)
+		}
+		cells[e.Prefix.Masked()] = id
+	}
+	var v4, v6 []cell
+	for prefix, id := range cells {
+		if prefix.Addr().Is4() {
+			v4 = append(v4, cell{prefix, id})
+		} else {
+			v6 = append(v6, cell{prefix, id})
+		}
+	}
+	t.partition(netip.PrefixFrom(netip.IPv4Unspecified(), 0), v4)
+	t.partition(netip.PrefixFrom(netip.IPv6Unspecified(), 0), v6)
+	return t
+}
+
+// locationKey is a Location by value.
+type locationKey struct {
+	region, zone string
+	located      bool
+	coordinates  federation.Coordinates
+}
+
+func keyOf(l Location) locationKey {
+	k := locationKey{region: l.Region, zone: l.Zone}
+	if l.Coordinates != nil {
+		k.located, k.coordinates = true, *l.Coordinates
+	}
+	return k
+}
+
+type cell struct {
+	prefix netip.Prefix
+	id     ID
+}
+
+func (t *Table) partition(root netip.Prefix, cells []cell) {
+	slices.SortFunc(cells, func(a, b cell) int {
+		return cmp.Or(a.prefix.Addr().Compare(b.prefix.Addr()), a.prefix.Bits()-b.prefix.Bits())
+	})
+	if id, uniform := t.split(root, cells, Nowhere); uniform {
+		t.insert(root, id)
+	}
+}
+
+// split divides p until every piece lies in one location. It returns that
+// location where all of p does; such a piece is left to the caller to insert,
+// so that equal neighbours become one.
+func (t *Table) split(p netip.Prefix, cells []cell, inherited ID) (id ID, uniform bool) {
+	if len(cells) > 0 && cells[0].prefix == p {
+		inherited, cells = cells[0].id, cells[1:]
+	}
+	if len(cells) == 0 {
+		return inherited, true
+	}
+	low, high := halves(p)
+	border, _ := slices.BinarySearchFunc(cells, high.Addr(), func(c cell, a netip.Addr) int {
+		return c.prefix.Addr().Compare(a)
+	})
+	lowID, lowUniform := t.split(low, cells[:border], inherited)
+	highID, highUniform := t.split(high, cells[border:], inherited)
+	if lowUniform && highUniform && lowID == highID {
+		return lowID, true
+	}
+	if lowUniform {
+		t.insert(low, lowID)
+	}
+	if highUniform {
+		t.insert(high, highID)
+	}
+	return 0, false
+}
+
+func halves(p netip.Prefix) (low, high netip.Prefix) {
+	raw := p.Addr().AsSlice()
+	raw[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
+	upper, _ := netip.AddrFromSlice(raw)
+	return netip.PrefixFrom(p.Addr(), p.Bits()+1), netip.PrefixFrom(upper, p.Bits()+1)
+}
+
+func (t *Table) insert(p netip.Prefix, id ID) {
+	t.leaves.Insert(p, leaf{id: id, bits: uint8(p.Bits())})
+}
+
+// Lookup returns where the address is, and the length of the shortest prefix
+// around it whose addresses are all there. For an address that no entry covers
+// that prefix is the gap's.
+func (t *Table) Lookup(a netip.Addr) (ID, uint8) {
+	l, _ := t.leaves.Lookup(a)
+	return l.id, l.bits
+}
+
+// Location returns the location with the ID; the zero Location for Nowhere.
+func (t *Table) Location(id ID) Location { return t.locations[id] }
+
+// Len returns how many IDs the table has, Nowhere included.
+func (t *Table) Len() int { return len(t.locations) }

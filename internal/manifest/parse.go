@@ -1,0 +1,185 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/slim"
+)
+
+// scheme knows the kinds that are read.
+var scheme = func() *runtime.Scheme {
+	s := runtime.NewScheme()
+	if err := slim.AddToScheme(s); err != nil {
+		panic(err) // a programming error: two types under one kind
+	}
+	return s
+}()
+
+// file is what one file holds.
+type file struct {
+	documents []document
+	faults    []federation.Fault // of documents that name no object
+}
+
+// document is one object.
+type document struct {
+	ref    federation.Ref
+	origin federation.Origin
+	object federation.Object // nil where it says nothing to Nearcast
+	faults []federation.Fault
+}
+
+// parse reads one file: YAML documents or JSON, each an object or a List. The
+// fault is returned where the file is not YAML at all.
+func parse(path string, data []byte) (file, *federation.Fault) {
+	var f file
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var root yaml.Node
+		err := decoder.Decode(&root)
+		if errors.Is(err, io.EOF) {
+			return f, nil
+		}
+		if err != nil {
+			return file{}, &federation.Fault{File: path, Line: syntaxLine(err), Reason: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
+		}
+		if len(root.Content) == 1 {
+			f.add(path, root.Content[0])
+		}
+	}
+}
+
+// syntaxLine finds the line in the YAML library's message, which carries it in
+// no other way; 0 if there is none.
+func syntaxLine(err error) int {
+	var line int
+	if _, scan := fmt.Sscanf(strings.TrimPrefix(err.Error(), "yaml: "), "line %d:", &line); scan != nil {
+		return 0
+	}
+	return line
+}
+
+// add reads one node: an object, or a list of them.
+func (f *file) add(path string, node *yaml.Node) {
+	if node.Tag == "!!null" {
+		return // an empty document
+	}
+	kind, _ := scalar(node, "kind")
+	if items := child(node, "items"); items != nil && strings.HasSuffix(kind, "List") {
+		for _, item := range items.Content {
+			f.add(path, item)
+		}
+		return
+	}
+	d, err := decode(path, node)
+	if err != nil {
+		f.faults = append(f.faults, federation.Fault{File: path, Line: node.Line, Reason: err.Error()})
+		return
+	}
+	if d.ref.Name != "" {
+		f.documents = append(f.documents, d)
+	}
+}
+
+// decode returns the zero document for a kind that is not read.
+func decode(path string, node *yaml.Node) (document, error) {
+	apiVersion, _ := scalar(node, "apiVersion")
+	kind, _ := scalar(node, "kind")
+	if apiVersion == "" || kind == "" {
+		return document{}, errors.New("is no Kubernetes object: apiVersion and kind are required")
+	}
+	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
+	typed, err := scheme.New(gvk)
+	if err != nil {
+		return document{}, unknownKind(gvk)
+	}
+	d := document{origin: originOf(path, node)}
+	metadata := child(node, "metadata")
+	d.ref = federation.Ref{Group: gvk.Group, Kind: kind}
+	d.ref.Namespace, _ = scalar(metadata, "namespace")
+	d.ref.Name, _ = scalar(metadata, "name")
+	if d.ref.Name == "" {
+		return document{}, fmt.Errorf("%s: metadata.name is required", kind)
+	}
+	if err := into(node, typed); err != nil {
+		d.faults = []federation.Fault{{File: path, Line: node.Line, Object: d.ref.String(), Reason: err.Error()}}
+		return d, nil
+	}
+	if _, read := slim.Ref(typed); !read {
+		return document{}, nil
+	}
+	d.object, d.faults = slim.Object(typed, d.origin)
+	return d, nil
+}
+
+// unknownKind lets kinds of other groups pass: a folder may hold more than is
+// read. One of ours in a version that we do not know is an error.
+func unknownKind(gvk schema.GroupVersionKind) error {
+	for known := range scheme.AllKnownTypes() {
+		if known.Group == gvk.Group && known.Kind == gvk.Kind {
+			return fmt.Errorf("apiVersion %s of %s is not one that is read; %s is", gvk.GroupVersion(), gvk.Kind, known.GroupVersion())
+		}
+	}
+	return nil
+}
+
+// into decodes the node by way of JSON, as kubectl does. Fields of a newer API
+// are ignored: a file printed by a newer cluster must go on working.
+func into(node *yaml.Node, typed runtime.Object) error {
+	var plain any
+	if err := node.Decode(&plain); err != nil {
+		return err
+	}
+	data, err := json.Marshal(plain)
+	if err != nil {
+		return err
+	}
+	err = kjson.UnmarshalCaseSensitivePreserveInts(data, typed)
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) && mistyped.Field != "" {
+		return fmt.Errorf("%s: %s where %s is expected", mistyped.Field, mistyped.Value, mistyped.Type)
+	}
+	return err
+}
+
+func originOf(path string, node *yaml.Node) federation.Origin {
+	o := federation.Origin{File: path, Line: node.Line, Keys: map[string]int{}}
+	if annotations := child(child(node, "metadata"), "annotations"); annotations != nil && annotations.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(annotations.Content); i += 2 {
+			o.Keys[annotations.Content[i].Value] = annotations.Content[i].Line
+		}
+	}
+	return o
+}
+
+// child returns the value of a key of a mapping, or nil.
+func child(node *yaml.Node, key string) *yaml.Node {
+	if node == nil || node.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == key {
+			return node.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func scalar(node *yaml.Node, key string) (string, bool) {
+	c := child(node, key)
+	if c == nil || c.Kind != yaml.ScalarNode {
+		return "", false
+	}
+	return c.Value, true
+}

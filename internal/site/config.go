@@ -1,0 +1,49 @@
+package site
+
+import (
+	"strings"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// Config is what one running state is made of. Server blocks whose Source is
+// the same share one state, and so must agree on the rest.
+type Config struct {
+	Source Source
+	// Zones are canonical.
+	Zones     []string
+	Where     steer.Site
+	Locations string // file; "" for none
+	Horizons  []Horizon
+	Claims    federation.Claims
+	Policy    string
+	Probe     health.Config
+	Admin     string // socket; "" for none
+}
+
+// Source says where the federation's objects come from.
+type Source struct {
+	// Manifests is a folder; "" where Karmada is the source.
+	Manifests string
+	// Kubeconfig and Namespaces are Karmada's; no namespace means all.
+	Kubeconfig string
+	Namespaces []string
+}
+
+// Key is the same for two sources that read the same objects.
+func (s Source) Key() string {
+	if s.Manifests != "" {
+		return "manifests " + s.Manifests
+	}
+	return strings.Join(append([]string{"karmada", s.Kubeconfig}, s.Namespaces...), " ")
+}
+
+// DefaultTTL are the least and the most seconds that an answer may be kept. A
+// change is seen within the most; the least is for answers that will not last.
+const (
+	DefaultTTLLeast = 5 * time.Second
+	DefaultTTLMost  = 30 * time.Second
+)

@@ -1,0 +1,173 @@
+package site
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// Explanation is what would be answered, and why.
+type Explanation struct {
+	Name     string `json:"name"`
+	Function string `json:"function"`
+	Site     string `json:"site"`
+	From     string `json:"from"`
+	// Location is "nowhere" where no prefix covers the client.
+	Location string `json:"location"`
+	Horizon  string `json:"horizon,omitempty"`
+	Policy   string `json:"policy"`
+	// Outcome is what the answer is made of.
+	Outcome    string            `json:"outcome"`
+	Answers    []string          `json:"answers,omitempty"`
+	Candidates []steer.Candidate `json:"candidates"`
+}
+
+// Explain answers the name for a client at from, and gives the reasons. Verdicts
+// are those of the probes; nil where nothing is probed.
+func (v *View) Explain(name string, from netip.Addr, window int64, verdicts steer.Verdicts) (*Explanation, error) {
+	fqdn, err := federation.ParseHostname(name)
+	if err != nil {
+		return nil, err
+	}
+	function, existence := v.Names.Lookup([]byte(fqdn))
+	switch existence {
+	case Absent:
+		return nil, fmt.Errorf("%s does not exist (NXDOMAIN)", fqdn)
+	case Ancestor:
+		return nil, fmt.Errorf("%s has no records, and names exist below it (NODATA)", fqdn)
+	}
+	if verdicts == nil {
+		verdicts = func(federation.Target) health.Verdict { return health.Verdict{} }
+	}
+	client := v.Locate(from, netip.PrefixFrom(from.Unmap(), from.Unmap().BitLen()))
+	q := steer.Question{
+		Function: function, Location: client.Location, Horizon: client.Horizon,
+		Client: client.Addr, Window: window,
+	}
+	e := &Explanation{
+		Name: fqdn, Function: v.State.Functions[function].Ref.String(), Site: v.Site.String(),
+		From: from.String(), Location: v.Locations.Location(client.Location).String(),
+		Horizon: v.HorizonName(client.Horizon), Policy: v.PolicyOf(function),
+		Candidates: v.Table.Explain(v.Standing, q, verdicts),
+	}
+	if e.Location == "" {
+		e.Location = "nowhere, taken to be at the site"
+	}
+	e.Outcome, e.Answers = v.outcome(q, e.Candidates)
+	return e, nil
+}
+
+// outcome says in words what Pick answers.
+func (v *View) outcome(q steer.Question, candidates []steer.Candidate) (string, []string) {
+	choice := v.Pick(v.Standing, q)
+	switch {
+	case choice.Anycast:
+		var vips []string
+		for _, vip := range v.State.Functions[q.Function].VIPs {
+			vips = append(vips, vip.String())
+		}
+		return "the function's VIPs", vips
+	case choice.Cluster < 0:
+		return "no candidate (NODATA)", nil
+	case choice.Tier == steer.Down:
+		var all []string
+		for _, c := range candidates {
+			all = append(all, c.Addresses...)
+		}
+		return "all candidates are down: every one of them, in order", all
+	}
+	return "cluster " + v.State.Clusters[choice.Cluster].Name, candidates[0].Addresses
+}
+
+// ClusterStatus is one cluster at a glance.
+type ClusterStatus struct {
+	Name    string `json:"name"`
+	Region  string `json:"region"`
+	Leaving string `json:"leaving,omitempty"`
+}
+
+// FunctionStatus is one function at a glance: its candidates as this site's own
+// clients would get them.
+type FunctionStatus struct {
+	Hostnames  []string          `json:"hostnames"`
+	Function   string            `json:"function"`
+	VIPs       []string          `json:"vips,omitempty"`
+	Outcome    string            `json:"outcome"`
+	Candidates []steer.Candidate `json:"candidates"`
+}
+
+// Status is a Site at a glance.
+type Status struct {
+	Site      string           `json:"site"`
+	Source    string           `json:"source"`
+	Age       time.Duration    `json:"age"`
+	Settled   bool             `json:"settled"`
+	Clusters  []ClusterStatus  `json:"clusters"`
+	Functions []FunctionStatus `json:"functions"`
+	Faults    []string         `json:"faults,omitempty"`
+}
+
+func (s *Site) status(v *View) Status {
+	st := Status{
+		Site: v.Site.String(), Source: s.config.Source.Key(),
+		Age: time.Since(s.Confirmed()), Settled: s.Settled(),
+	}
+	for i := range v.State.Clusters {
+		c := &v.State.Clusters[i]
+		st.Clusters = append(st.Clusters, ClusterStatus{c.Name, c.Region, c.Leaving})
+	}
+	for i, f := range v.State.Functions {
+		q := steer.Question{Function: i}
+		fs := FunctionStatus{
+			Hostnames: f.Hostnames, Function: f.Ref.String(),
+			Candidates: v.Table.Explain(v.Standing, q, s.prober.Verdict),
+		}
+		for _, vip := range f.VIPs {
+			fs.VIPs = append(fs.VIPs, vip.String())
+		}
+		fs.Outcome, _ = v.outcome(q, fs.Candidates)
+		st.Functions = append(st.Functions, fs)
+	}
+	for _, f := range v.State.Faults {
+		st.Faults = append(st.Faults, f.Error())
+	}
+	return st
+}
+
+// handler answers the admin socket.
+func (s *Site) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /explain", func(w http.ResponseWriter, r *http.Request) {
+		v := s.View()
+		if v == nil {
+			admin.Reply(w, nil, http.StatusServiceUnavailable, fmt.Errorf("no state yet from %s", s.config.Source.Key()))
+			return
+		}
+		from, err := netip.ParseAddr(strings.TrimSpace(r.FormValue("from")))
+		if err != nil {
+			admin.Reply(w, nil, http.StatusBadRequest, fmt.Errorf("from: %q is not an IP address", r.FormValue("from")))
+			return
+		}
+		e, err := v.Explain(r.FormValue("name"), from, Window(time.Now(), DefaultTTLMost), s.prober.Verdict)
+		admin.Reply(w, e, http.StatusNotFound, err)
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		v := s.View()
+		if v == nil {
+			admin.Reply(w, nil, http.StatusServiceUnavailable, fmt.Errorf("no state yet from %s", s.config.Source.Key()))
+			return
+		}
+		admin.Reply(w, s.status(v), http.StatusOK, nil)
+	})
+	return mux
+}
+
+// Window numbers the spans of time in which a weighted client keeps its cluster.
+func Window(now time.Time, ttl time.Duration) int64 { return now.UnixNano() / int64(ttl) }

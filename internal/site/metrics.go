@@ -1,0 +1,59 @@
+package site
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// The names follow CoreDNS's: these are the metrics of the nearcast plugin.
+const prefix = "coredns_nearcast_"
+
+var publishDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
+	Name:    prefix + "publish_duration_seconds",
+	Help:    "Time to build and publish a table after a change, per source.",
+	Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
+}, []string{"source"})
+
+// collector reads the running Sites when it is scraped: what a Site that has
+// stopped left behind is never reported.
+type collector struct{}
+
+var (
+	descCandidates = prometheus.NewDesc(prefix+"candidates", "Candidates in the default horizon by verdict.", []string{"source", "verdict"}, nil)
+	descAge        = prometheus.NewDesc(prefix+"state_age_seconds", "Time since the source last agreed with its origin.", []string{"source"}, nil)
+	descClusters   = prometheus.NewDesc(prefix+"clusters", "Clusters of the federation.", []string{"source"}, nil)
+	descFunctions  = prometheus.NewDesc(prefix+"functions", "Functions served.", []string{"source"}, nil)
+	descRefused    = prometheus.NewDesc(prefix+"refused_inputs", "Objects, files and lines refused for a fault.", []string{"source"}, nil)
+)
+
+func init() { prometheus.MustRegister(collector{}) }
+
+func (collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{descCandidates, descAge, descClusters, descFunctions, descRefused} {
+		ch <- desc
+	}
+}
+
+func (collector) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range running() {
+		source := s.config.Source.Key()
+		gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{source}, labels...)...)
+		}
+		v := s.View()
+		if v == nil {
+			continue
+		}
+		gauge(descAge, time.Since(s.Confirmed()).Seconds())
+		gauge(descClusters, float64(len(v.State.Clusters)))
+		gauge(descFunctions, float64(len(v.State.Functions)))
+		gauge(descRefused, float64(len(v.State.Faults)))
+		for _, tier := range steer.Tiers {
+			gauge(descCandidates, float64(v.Standing.Candidates[tier]), tier.String())
+		}
+	}
+}

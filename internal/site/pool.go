@@ -1,0 +1,63 @@
+package site
+
+import (
+	"reflect"
+	"sync"
+)
+
+// pool holds the running Sites: per source the newest, and until they are
+// released the ones before it.
+var pool = struct {
+	sync.Mutex
+	newest map[string]*Site
+	uses   map[*Site]int
+}{newest: map[string]*Site{}, uses: map[*Site]int{}}
+
+// Acquire returns a running Site of the configuration: the one that is running
+// already, or a new one that inherits from the last Site of the same source.
+// Every Acquire needs one Release.
+func Acquire(config Config, log Logger) (*Site, error) {
+	pool.Lock()
+	defer pool.Unlock()
+	key := config.Source.Key()
+	before := pool.newest[key]
+	if before != nil && reflect.DeepEqual(before.config, config) {
+		pool.uses[before]++
+		return before, nil
+	}
+	s, err := start(config, log, before)
+	if err != nil {
+		return nil, err
+	}
+	pool.newest[key] = s
+	pool.uses[s] = 1
+	return s, nil
+}
+
+// Release gives up one Acquire; the last one stops the Site and waits for it.
+func Release(s *Site) {
+	pool.Lock()
+	pool.uses[s]--
+	last := pool.uses[s] == 0
+	if last {
+		delete(pool.uses, s)
+		if key := s.config.Source.Key(); pool.newest[key] == s {
+			delete(pool.newest, key)
+		}
+	}
+	pool.Unlock()
+	if last {
+		s.close()
+	}
+}
+
+// running returns the newest Site of every source.
+func running() []*Site {
+	pool.Lock()
+	defer pool.Unlock()
+	all := make([]*Site, 0, len(pool.newest))
+	for _, s := range pool.newest {
+		all = append(all, s)
+	}
+	return all
+}

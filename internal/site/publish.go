@@ -1,0 +1,135 @@
+package site
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// publish builds a View whenever something changed, until ctx ends. It alone
+// writes s.view.
+func (s *Site) publish(ctx context.Context) {
+	at := locations{table: locate.Empty}
+	if s.config.Locations != "" {
+		// Without the table the first answers would be for clients that are nowhere.
+		select {
+		case at = <-s.locations:
+		case <-time.After(retry):
+		case <-ctx.Done():
+			return
+		}
+	}
+	for {
+		rebuild := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.store.Changed():
+			rebuild = true
+		case at = <-s.locations:
+			rebuild = true
+		case <-s.prober.Changed():
+		}
+		if s.store.Confirmed().IsZero() {
+			continue // half a federation is none
+		}
+		began := time.Now()
+		if rebuild || s.view.Load() == nil {
+			s.rebuild(at)
+		} else {
+			s.restand()
+		}
+		publishDuration.WithLabelValues(s.config.Source.Key()).Observe(time.Since(began).Seconds())
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(coalesce):
+		}
+	}
+}
+
+// rebuild makes everything anew from what is staged.
+func (s *Site) rebuild(at locations) {
+	state := federation.Build(s.store, federation.Options{Zones: s.config.Zones, Claims: s.config.Claims})
+	state.Faults = append(state.Faults, at.faults...)
+	s.report(state.Faults)
+	s.prober.Set(targets(state), s.seed)
+	view := newView(s.config, state, at.table)
+	var standing *steer.Standing
+	if before := s.view.Load(); before != nil {
+		standing = before.Standing
+	}
+	view.Standing = view.Stand(s.prober.Verdict, standing)
+	s.swap(view)
+}
+
+// restand judges the same table again.
+func (s *Site) restand() {
+	before := s.view.Load()
+	standing := before.Stand(s.prober.Verdict, before.Standing)
+	if standing.Equal(before.Standing) {
+		return
+	}
+	view := *before
+	view.Standing = standing
+	s.swap(&view)
+}
+
+func (s *Site) swap(v *View) {
+	if s.view.Swap(v) == nil {
+		close(s.first)
+	}
+}
+
+func newView(config Config, state *federation.State, at *locate.Table) *View {
+	names := make([]string, len(config.Horizons))
+	for i, h := range config.Horizons {
+		names[i] = h.Name
+	}
+	return &View{
+		Table: steer.Compile(state, steer.Options{
+			Site: config.Where, Policy: config.Policy, Horizons: names, Locations: at,
+		}),
+		Names:    newNames(state.Functions, config.Zones),
+		horizons: horizonTable(config.Horizons),
+	}
+}
+
+func targets(state *federation.State) map[federation.Target]bool {
+	all := map[federation.Target]bool{}
+	for _, f := range state.Functions {
+		for i := range f.Placements {
+			all[f.Placements[i].Target] = true
+		}
+	}
+	return all
+}
+
+// faultLog guards the reported faults, which a successor inherits.
+var faultLog sync.Mutex
+
+// report logs the faults that were not there before.
+func (s *Site) report(faults []federation.Fault) {
+	faultLog.Lock()
+	defer faultLog.Unlock()
+	now := make(map[string]bool, len(faults))
+	for _, f := range faults {
+		text := f.Error()
+		now[text] = true
+		if !s.reported[text] {
+			s.log.Warningf("refused: %s", text)
+		}
+	}
+	s.reported = now
+}
+
+func (s *Site) reportedFaults() map[string]bool {
+	faultLog.Lock()
+	defer faultLog.Unlock()
+	return maps.Clone(s.reported)
+}

@@ -1,0 +1,180 @@
+// Package site puts the pieces together: a source fills a store, the store is
+// built into a state, the state compiled into a table, probes judge it, and the
+// whole is published as a View that queries read with one atomic load.
+//
+// One goroutine per Site builds and publishes. Acquire shares one running Site
+// between server blocks, and between a configuration and its successor.
+package site
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/karmada"
+	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/manifest"
+)
+
+// coalesce is the least time between two publishes: Karmada's events come in
+// bursts, and a table serves all of a burst as well as each part.
+const coalesce = 50 * time.Millisecond
+
+// Logger is where a Site reports what an operator should know.
+type Logger interface {
+	Infof(format string, args ...any)
+	Warningf(format string, args ...any)
+}
+
+// Site is one running state.
+type Site struct {
+	config    Config
+	log       Logger
+	store     *federation.Store
+	prober    *health.Prober
+	locations chan locations
+	view      atomic.Pointer[View]
+	// first is closed when the first View is published.
+	first chan struct{}
+
+	// seed is what a predecessor's probes knew.
+	seed map[federation.Target]health.Verdict
+	// reported are the faults that were logged, so that each is logged once.
+	reported map[string]bool
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	admin   *admin.Server
+}
+
+type locations struct {
+	table  *locate.Table
+	faults []federation.Fault
+}
+
+// runner follows a source into a store until ctx ends.
+type runner interface {
+	Run(ctx context.Context, store *federation.Store, onError func(error)) error
+}
+
+func (s Source) runner() (runner, error) {
+	if s.Manifests != "" {
+		return manifest.New(s.Manifests), nil
+	}
+	api, err := karmada.Connect(s.Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return karmada.New(api, s.Namespaces...), nil
+}
+
+// start runs a Site. From before, which may be nil, it inherits what was last
+// known, so that a changed configuration does not begin blind.
+func start(config Config, log Logger, before *Site) (*Site, error) {
+	source, err := config.Source.runner()
+	if err != nil {
+		return nil, err
+	}
+	s := &Site{
+		config: config, log: log, store: federation.NewStore(),
+		prober:    health.New(config.Probe, health.Ask),
+		locations: make(chan locations), first: make(chan struct{}),
+		reported: map[string]bool{},
+	}
+	if before != nil {
+		s.store.Inherit(before.store)
+		s.seed = before.prober.Verdicts()
+		s.reported = before.reportedFaults()
+	}
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(context.Background())
+	if config.Admin != "" {
+		if s.admin, err = admin.Listen(config.Admin, s.handler()); err != nil {
+			s.stop()
+			return nil, err
+		}
+	}
+	s.running.Go(func() { s.follow(ctx, source) })
+	s.running.Go(func() { s.prober.Run(ctx) })
+	s.running.Go(func() { s.publish(ctx) })
+	if config.Locations != "" {
+		s.running.Go(func() { s.watchLocations(ctx) })
+	}
+	return s, nil
+}
+
+// close stops everything that the Site started, and waits for it.
+func (s *Site) close() {
+	s.stop()
+	if s.admin != nil {
+		s.admin.Close()
+	}
+	s.running.Wait()
+}
+
+// View returns what is published; nil until the first state is known.
+func (s *Site) View() *View { return s.view.Load() }
+
+// Config returns what the Site was started with.
+func (s *Site) Config() Config { return s.config }
+
+// Confirmed returns when the source last agreed with its origin.
+func (s *Site) Confirmed() time.Time { return s.store.Confirmed() }
+
+// Settled reports whether a state is published and every target was probed.
+func (s *Site) Settled() bool { return s.View() != nil && s.prober.Settled() }
+
+// WaitFirst waits until the first View is published, or for d.
+func (s *Site) WaitFirst(d time.Duration) error {
+	select {
+	case <-s.first:
+		return nil
+	case <-time.After(d):
+		return fmt.Errorf("no state from %s within %s", s.config.Source.Key(), d)
+	}
+}
+
+// retry is how long after a failed start a source is tried again.
+const retry = 5 * time.Second
+
+func (s *Site) follow(ctx context.Context, source runner) {
+	warn := s.warner()
+	for {
+		if err := source.Run(ctx, s.store, warn); err != nil {
+			warn(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retry):
+		}
+	}
+}
+
+// warner returns a function that logs an error unless it is the last one again.
+func (s *Site) warner() func(error) {
+	var last atomic.Value
+	return func(err error) {
+		if text := err.Error(); last.Swap(text) != text {
+			s.log.Warningf("%s", text)
+		}
+	}
+}
+
+func (s *Site) watchLocations(ctx context.Context) {
+	warn := s.warner()
+	use := func(table *locate.Table, faults []federation.Fault) {
+		select {
+		case <-ctx.Done():
+		case s.locations <- locations{table, faults}:
+		}
+	}
+	if err := locate.Watch(ctx, s.config.Locations, use, warn); err != nil {
+		warn(err)
+	}
+}

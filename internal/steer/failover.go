@@ -1,0 +1,25 @@
+package steer
+
+import "fmt"
+
+func init() { register("failover", failover{}) }
+
+// failover takes the cluster with the lowest weight; those without one come
+// after, in the order of the client's location.
+type failover struct{}
+
+func (failover) Pick(mask Mask, in Input) int {
+	if c := mask.first(in.Modifier.Order); c >= 0 {
+		return c
+	}
+	return mask.first(in.Order)
+}
+
+func (failover) Term(cluster int, in Input) string {
+	for i, c := range in.Modifier.Order {
+		if int(c) == cluster {
+			return fmt.Sprintf("number %d in the failover order", i+1)
+		}
+	}
+	return "not in the failover order; " + in.nearness(cluster)
+}

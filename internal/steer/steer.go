@@ -1,0 +1,106 @@
+// Package steer decides which cluster a client is sent to: model, verdicts and
+// location in, ordered candidates with their reasons out. It is pure: it does
+// no I/O and knows no DNS.
+//
+// Ranking is compiled: one order of clusters per location, and per function a
+// mask of clusters per tier. An answer is the first set bit in the order.
+// Tables and Standings are immutable and may be read from any goroutine.
+package steer
+
+import (
+	"fmt"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/health"
+)
+
+// Tier ranks candidates before any policy does: a later tier is used only where
+// every earlier one is empty.
+type Tier uint8
+
+// The tiers, best first.
+const (
+	Up Tier = iota
+	Leaving
+	Unknown
+	Down
+	tiers
+)
+
+// String returns the tier as verdicts are shown.
+func (t Tier) String() string { return [...]string{"up", "leaving", "unknown", "down"}[t] }
+
+// Tiers are all tiers, best first.
+var Tiers = [tiers]Tier{Up, Leaving, Unknown, Down}
+
+// Verdict is a candidate's tier with its reason.
+type Verdict struct {
+	Tier   Tier
+	Reason string
+}
+
+// Judge ranks a placement: probes decide whether it is up or down; where they
+// have no verdict Karmada does; a placement that is up but about to go is leaving.
+func Judge(p *federation.Placement, c *federation.Cluster, probe health.Verdict) Verdict {
+	v := judgeAlive(p, c, probe)
+	if v.Tier != Up {
+		return v
+	}
+	if p.Leaving != "" {
+		return Verdict{Leaving, p.Leaving + "; " + v.Reason}
+	}
+	if c.Leaving != "" {
+		return Verdict{Leaving, "cluster " + c.Leaving + "; " + v.Reason}
+	}
+	return v
+}
+
+func judgeAlive(p *federation.Placement, c *federation.Cluster, probe health.Verdict) Verdict {
+	switch probe.State {
+	case health.Down:
+		return Verdict{Down, "probe fails: " + reasonOf(probe)}
+	case health.Up:
+		// Connecting to a gateway that functions share proves that it can be
+		// reached, not that this function answers.
+		if p.Target.Kind == federation.ProbeTCP && p.Endpoint("").Gateway && p.Health == federation.Unhealthy {
+			return Verdict{Down, "Karmada says Unhealthy, and the probe reaches a shared gateway only"}
+		}
+		return Verdict{Up, "probe passes"}
+	}
+	switch {
+	case p.Health == federation.Unhealthy:
+		return Verdict{Down, "no probe verdict, Karmada says Unhealthy"}
+	case p.Outdated:
+		return Verdict{Unknown, "no probe verdict, and the last update failed to apply"}
+	case c.Ready == federation.ReadyFalse:
+		return Verdict{Unknown, "no probe verdict, and Karmada cannot reach the cluster"}
+	case p.Health == federation.Healthy:
+		return Verdict{Up, "no probe verdict, Karmada says Healthy"}
+	}
+	return Verdict{Unknown, "no probe verdict, Karmada says Unknown"}
+}
+
+func reasonOf(probe health.Verdict) string {
+	if probe.Reason == "" {
+		return "not enough passes yet"
+	}
+	return probe.Reason
+}
+
+// Site is where this instance runs.
+type Site struct {
+	// Cluster is the site's Karmada cluster; "" for a resolver that is on none.
+	Cluster string
+	// Region, Zones and Coordinates are for a site without a cluster.
+	Region      string
+	Zones       []string
+	Coordinates *federation.Coordinates
+}
+
+// String returns the cluster, or the region for a site on none.
+func (s Site) String() string {
+	if s.Cluster != "" {
+		return s.Cluster
+	}
+	return fmt.Sprintf("at %s", s.Region)
+}

@@ -1,0 +1,90 @@
+// Package watch tells when files change, in a way that outlives what editors
+// and ConfigMaps do: a write, a rename over the old file, a swapped symbolic link.
+package watch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// settle is how long the folders must be quiet before a change is reported:
+	// an editor's rename-and-replace, or a ConfigMap's, is several events.
+	settle = 50 * time.Millisecond
+	// settleMost bounds the wait in a folder that is never quiet.
+	settleMost = time.Second
+	// reread bounds how long a change stays unseen on a file system that
+	// reports none (NFS, some overlays).
+	reread = 30 * time.Second
+)
+
+// Folders calls changed once at the start and after every change in the folders
+// until ctx ends. Folders rather than files are watched, or a file replaced by
+// a rename would be lost. The list is asked for again after each change, as
+// sub-folders come and go.
+//
+// It returns an error if the folders cannot be watched at the start; later
+// failures go to onError, and the watch goes on.
+func Folders(ctx context.Context, list func() ([]string, error), changed func(), onError func(error)) error {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch: %w", err)
+	}
+	defer watcher.Close()
+	// Watch first and read after, so that no change falls between the two.
+	if err := add(watcher, list); err != nil {
+		return err
+	}
+	changed()
+	for wait(ctx, watcher, onError) {
+		if err := add(watcher, list); err != nil {
+			onError(err)
+		}
+		changed()
+	}
+	return nil
+}
+
+// add watches every folder of the list; one that is watched already stays.
+func add(watcher *fsnotify.Watcher, list func() ([]string, error)) error {
+	folders, err := list()
+	if err != nil {
+		return err
+	}
+	for _, folder := range folders {
+		if err := watcher.Add(folder); err != nil {
+			return fmt.Errorf("watch %s: %w", folder, err)
+		}
+	}
+	return nil
+}
+
+// wait returns true when something changed, false when ctx ended.
+func wait(ctx context.Context, watcher *fsnotify.Watcher, onError func(error)) bool {
+	quiet := time.NewTimer(reread)
+	defer quiet.Stop()
+	var deadline time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-quiet.C:
+			return true
+		case err := <-watcher.Errors:
+			onError(fmt.Errorf("watch: %w", err))
+			quiet.Reset(settle)
+		case event := <-watcher.Events:
+			if event.Op == fsnotify.Chmod {
+				continue
+			}
+			now := time.Now()
+			if deadline.IsZero() {
+				deadline = now.Add(settleMost)
+			}
+			quiet.Reset(min(settle, deadline.Sub(now)))
+		}
+	}
+}

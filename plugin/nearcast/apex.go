@@ -1,0 +1,40 @@
+package nearcast
+
+import "github.com/miekg/dns"
+
+// apex answers for the zone's own name; every site answers the same.
+func (a *answer) apex(w dns.ResponseWriter) (int, error) {
+	ttl := seconds(a.n.settings.most)
+	switch a.qtype() {
+	case dns.TypeSOA:
+		soa := a.zone.soa
+		soa.Hdr.Name = a.zoneName()
+		soa.Hdr.Ttl = ttl
+		a.msg.Answer = []dns.RR{&soa}
+	case dns.TypeNS:
+		for i := range a.zone.Servers {
+			s := &a.zone.Servers[i]
+			a.msg.Answer = append(a.msg.Answer, &dns.NS{Hdr: a.header(dns.TypeNS, ttl), Ns: s.Name})
+			for _, addr := range s.Addrs {
+				a.msg.Extra = append(a.msg.Extra, address(s.Name, addr, ttl))
+			}
+		}
+	case dns.TypeANY:
+		a.msg.Answer = []dns.RR{&dns.HINFO{Hdr: a.header(dns.TypeHINFO, ttl), Cpu: "RFC8482"}}
+	}
+	if len(a.msg.Answer) == 0 {
+		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
+	}
+	return a.send(w, outcomeApex, dns.RcodeSuccess)
+}
+
+// glue answers for one of the zone's name servers.
+func (a *answer) glue(w dns.ResponseWriter, s *Server) (int, error) {
+	if t := a.qtype(); t == dns.TypeA || t == dns.TypeAAAA {
+		a.addAddresses(s.Addrs, seconds(a.n.settings.most))
+	}
+	if len(a.msg.Answer) == 0 {
+		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
+	}
+	return a.send(w, outcomeApex, dns.RcodeSuccess)
+}

@@ -1,0 +1,101 @@
+package nearcast
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/site"
+)
+
+// ecs says whose client-subnet option (RFC 7871) is believed.
+type ecs struct {
+	off bool
+	// from, if not empty, are the only sources that are believed.
+	from []netip.Prefix
+}
+
+// errMalformed is a client-subnet option that RFC 7871 wants refused.
+var errMalformed = errors.New("malformed client-subnet option")
+
+// who finds who asks: the source of the query, or the subnet it asks for.
+func (e *ecs) who(v *site.View, w dns.ResponseWriter, r *dns.Msg) (site.Client, error) {
+	source := sourceOf(w)
+	var subnet netip.Prefix
+	if option := subnetOption(r); option != nil {
+		p, err := prefixOf(option)
+		if err != nil {
+			return site.Client{}, err
+		}
+		if e.believes(source) {
+			subnet = p
+		}
+	}
+	return v.Locate(source, subnet), nil
+}
+
+func (e *ecs) believes(source netip.Addr) bool {
+	if e.off {
+		return false
+	}
+	for _, p := range e.from {
+		if p.Contains(source) {
+			return true
+		}
+	}
+	return len(e.from) == 0
+}
+
+// sourceOf returns the address that sent the query.
+func sourceOf(w dns.ResponseWriter) netip.Addr {
+	switch a := w.RemoteAddr().(type) {
+	case *net.UDPAddr:
+		return a.AddrPort().Addr().Unmap()
+	case *net.TCPAddr:
+		return a.AddrPort().Addr().Unmap()
+	case nil:
+		return netip.Addr{}
+	default:
+		ap, _ := netip.ParseAddrPort(a.String()) // the zero address is nowhere
+		return ap.Addr().Unmap()
+	}
+}
+
+func subnetOption(r *dns.Msg) *dns.EDNS0_SUBNET {
+	opt := r.IsEdns0()
+	if opt == nil {
+		return nil
+	}
+	for _, o := range opt.Option {
+		if subnet, ok := o.(*dns.EDNS0_SUBNET); ok {
+			return subnet
+		}
+	}
+	return nil
+}
+
+// prefixOf checks what RFC 7871, section 6 demands of a query: a scope of zero,
+// and no bits set beyond the source length.
+func prefixOf(o *dns.EDNS0_SUBNET) (netip.Prefix, error) {
+	addr, ok := netip.AddrFromSlice(o.Address)
+	if !ok || o.SourceScope != 0 {
+		return netip.Prefix{}, errMalformed
+	}
+	if o.Family != 2 { // 0 comes with a length of 0 only
+		addr = addr.Unmap()
+	}
+	p := netip.PrefixFrom(addr, int(o.SourceNetmask))
+	if !p.IsValid() || p.Masked() != p {
+		return netip.Prefix{}, errMalformed
+	}
+	if o.Family == 2 && addr.Is4In6() {
+		// An IPv4 client behind an IPv6 spelling: find it where IPv4 clients are.
+		if p.Bits() < 96 {
+			return netip.Prefix{}, errMalformed
+		}
+		p = netip.PrefixFrom(addr.Unmap(), p.Bits()-96)
+	}
+	return p, nil
+}

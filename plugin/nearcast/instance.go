@@ -1,0 +1,175 @@
+package nearcast
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coredns/caddy"
+
+	"github.com/nearcast/nearcast/internal/site"
+)
+
+// instance is what all nearcast blocks of one configuration share. It acquires
+// their sites when the configuration starts and releases them when it ends.
+type instance struct {
+	sources []*sourceOfBlocks
+	sites   []*site.Site
+	ready   readiness
+}
+
+// sourceOfBlocks are the blocks that name one source.
+type sourceOfBlocks struct {
+	config site.Config
+	lines  map[string]position
+	first  position
+	blocks []*Nearcast
+}
+
+type instanceKey struct{}
+
+// instanceOf returns the configuration's instance, which the first block makes.
+func instanceOf(c *caddy.Controller) *instance {
+	if i, ok := c.Get(instanceKey{}).(*instance); ok {
+		return i
+	}
+	i := &instance{}
+	c.Set(instanceKey{}, i)
+	c.OnStartup(i.start)
+	c.OnShutdown(func() error { i.stop(); return nil })
+	// A configuration that fails to start is told nothing: the one that it was
+	// to replace has to clean up.
+	c.OnRestartFailed(func() error { sweep(); return nil })
+	return i
+}
+
+// sharedSettings are those of the running state. Blocks that share a source may
+// leave them to each other; where two set one, they must agree.
+var sharedSettings = []struct {
+	key   string
+	field func(*site.Config) any
+}{
+	{"cluster", func(c *site.Config) any { return &c.Where }},
+	{"locations", func(c *site.Config) any { return &c.Locations }},
+	{"horizon", func(c *site.Config) any { return &c.Horizons }},
+	{"claim", func(c *site.Config) any { return &c.Claims }},
+	{"policy", func(c *site.Config) any { return &c.Policy }},
+	{"probe", func(c *site.Config) any { return &c.Probe }},
+	{"admin", func(c *site.Config) any { return &c.Admin }},
+}
+
+// add joins a block to those of its source.
+func (i *instance) add(n *Nearcast, s *stanza) error {
+	at := slices.IndexFunc(i.sources, func(o *sourceOfBlocks) bool {
+		return o.config.Source.Key() == s.shared.Source.Key()
+	})
+	if at < 0 {
+		i.sources = append(i.sources, &sourceOfBlocks{
+			config: s.shared, lines: s.lines, first: s.at, blocks: []*Nearcast{n},
+		})
+		return nil
+	}
+	o := i.sources[at]
+	for _, setting := range sharedSettings {
+		line, set := s.lines[setting.key]
+		if !set {
+			continue
+		}
+		mine, theirs := reflect.ValueOf(setting.field(&s.shared)).Elem(), reflect.ValueOf(setting.field(&o.config)).Elem()
+		other, both := o.lines[setting.key]
+		if both && !reflect.DeepEqual(mine.Interface(), theirs.Interface()) {
+			return fmt.Errorf("%s: %s differs from %s, and both blocks share the source %q; make them equal, or set it once",
+				line, setting.key, other, s.shared.Source.Key())
+		}
+		theirs.Set(mine)
+		o.lines[setting.key] = line
+	}
+	for _, zone := range s.shared.Zones {
+		if !slices.Contains(o.config.Zones, zone) {
+			o.config.Zones = append(o.config.Zones, zone)
+		}
+	}
+	o.blocks = append(o.blocks, n)
+	return nil
+}
+
+// started are the instances that hold sites.
+var started = struct {
+	sync.Mutex
+	instances map[*instance]bool
+}{instances: map[*instance]bool{}}
+
+// firstState is how long start-up waits for a state. After that it goes on, and
+// every name is SERVFAIL until there is one.
+const firstState = 5 * time.Second
+
+func (i *instance) start() error {
+	sweep()
+	for _, o := range i.sources {
+		if o.config.Where.Cluster == "" && o.config.Where.Region == "" {
+			return fmt.Errorf("plugin/nearcast: %s: neither cluster nor at is set; one of them says where this server is", o.first)
+		}
+		if o.config.Policy == "" {
+			o.config.Policy = defaultPolicy
+		}
+		s, err := site.Acquire(o.config, log)
+		if err != nil {
+			i.stop()
+			return fmt.Errorf("plugin/nearcast: %s: %w", o.first, err)
+		}
+		i.sites = append(i.sites, s)
+		for _, n := range o.blocks {
+			n.site = s
+		}
+	}
+	started.Lock()
+	started.instances[i] = true
+	started.Unlock()
+	for _, s := range i.sites {
+		if err := s.WaitFirst(firstState); err != nil {
+			log.Warningf("%v; every name is SERVFAIL until there is one", err)
+		}
+	}
+	return nil
+}
+
+// defaultPolicy is for functions that name none, where the Corefile names none.
+const defaultPolicy = "nearest"
+
+func (i *instance) stop() {
+	started.Lock()
+	delete(started.instances, i)
+	sites := i.sites
+	i.sites = nil
+	started.Unlock()
+	for _, s := range sites {
+		site.Release(s)
+	}
+}
+
+// sweep stops the instances whose configuration is not running: those of a
+// reload that failed after they had started.
+func sweep() {
+	alive := map[*instance]bool{}
+	for _, c := range caddy.Instances() {
+		c.StorageMu.RLock()
+		if i, ok := c.Storage[instanceKey{}].(*instance); ok {
+			alive[i] = true
+		}
+		c.StorageMu.RUnlock()
+	}
+	started.Lock()
+	var dead []*instance
+	for i := range started.instances {
+		if !alive[i] {
+			dead = append(dead, i)
+		}
+	}
+	started.Unlock()
+	for _, i := range dead {
+		i.stop()
+	}
+}
+

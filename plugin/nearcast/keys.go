@@ -1,0 +1,277 @@
+package nearcast
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// One function per key of the block, in the order of the README.
+
+func (s *stanza) parseCluster(args []string) (err error) {
+	s.shared.Where.Cluster, err = one(args, "the name of this site's Karmada cluster")
+	return err
+}
+
+func (s *stanza) parseAt(args []string) error {
+	if len(args) != 1 && len(args) != 2 {
+		return errors.New("takes REGION[/ZONE] [LAT,LON]")
+	}
+	region, zone, zoned := strings.Cut(args[0], "/")
+	if region == "" || zoned && zone == "" {
+		return fmt.Errorf("%q is not REGION[/ZONE]", args[0])
+	}
+	s.shared.Where = steer.Site{Region: region}
+	if zoned {
+		s.shared.Where.Zones = []string{zone}
+	}
+	if len(args) == 2 {
+		coordinates, err := federation.ParseCoordinates(args[1])
+		if err != nil {
+			return err
+		}
+		s.shared.Where.Coordinates = coordinates
+	}
+	return nil
+}
+
+func (s *stanza) parseKarmada(args []string) (err error) {
+	if len(args) == 0 {
+		return errors.New("takes KUBECONFIG [NAMESPACE…]")
+	}
+	s.shared.Source.Kubeconfig, err = existing(args[0])
+	s.shared.Source.Namespaces = slices.Compact(slices.Sorted(slices.Values(args[1:])))
+	return err
+}
+
+func (s *stanza) parseManifests(args []string) error {
+	dir, err := one(args, "a folder")
+	if err != nil {
+		return err
+	}
+	if s.shared.Source.Manifests, err = existing(dir); err != nil {
+		return err
+	}
+	if info, err := os.Stat(s.shared.Source.Manifests); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", dir)
+	}
+	return nil
+}
+
+func (s *stanza) parseLocations(args []string) error {
+	file, err := one(args, "a file")
+	if err == nil {
+		s.shared.Locations, err = existing(file)
+	}
+	return err
+}
+
+// existing returns the path made absolute: two spellings of one file are one
+// source. A file that is not there is a typo.
+func existing(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	_, err = os.Stat(abs)
+	return abs, err
+}
+
+func (s *stanza) parseECS(args []string) error {
+	switch {
+	case len(args) == 0:
+		return errors.New("takes on, off or the prefixes that are believed")
+	case len(args) == 1 && args[0] == "on":
+		return nil
+	case len(args) == 1 && args[0] == "off":
+		s.ecs.off = true
+		return nil
+	}
+	prefixes, err := parsePrefixes(args)
+	s.ecs.from = prefixes
+	return err
+}
+
+func (s *stanza) parseHorizon(args []string) error {
+	if len(args) < 2 {
+		return errors.New("takes NAME CIDR…")
+	}
+	if slices.ContainsFunc(s.shared.Horizons, func(h site.Horizon) bool { return h.Name == args[0] }) {
+		return fmt.Errorf("%s is declared twice; put its prefixes on one line", args[0])
+	}
+	prefixes, err := parsePrefixes(args[1:])
+	s.shared.Horizons = append(s.shared.Horizons, site.Horizon{Name: args[0], Prefixes: prefixes})
+	return err
+}
+
+func (s *stanza) parseClaim(args []string) error {
+	if len(args) < 2 {
+		return errors.New("takes NAMESPACE NAME… [addresses CIDR…]")
+	}
+	claim := federation.Claim{Namespace: args[0]}
+	names, cidrs := args[1:], []string(nil)
+	if i := slices.Index(names, "addresses"); i >= 0 {
+		names, cidrs = names[:i], names[i+1:]
+		if len(cidrs) == 0 {
+			return errors.New("no prefix after addresses")
+		}
+	}
+	for _, arg := range names {
+		name, err := parseName(arg)
+		if err != nil {
+			return err
+		}
+		claim.Names = append(claim.Names, name)
+	}
+	var err error
+	claim.Addresses, err = parsePrefixes(cidrs)
+	s.shared.Claims = append(s.shared.Claims, claim)
+	return err
+}
+
+func (s *stanza) parsePolicy(args []string) error {
+	name, err := one(args, "a policy")
+	if err == nil && !slices.Contains(federation.Policies, name) {
+		err = fmt.Errorf("unknown policy %q; known are %s", name, strings.Join(federation.Policies, ", "))
+	}
+	s.shared.Policy = name
+	return err
+}
+
+func (s *stanza) parseProbe(args []string) (err error) {
+	if len(args) == 0 || len(args)%2 != 0 {
+		return errors.New("takes pairs of interval D, timeout D, rise N, fall N")
+	}
+	p := &s.shared.Probe
+	for pair := range slices.Chunk(args, 2) {
+		switch pair[0] {
+		case "interval":
+			p.Interval, err = parseDuration(pair[1])
+		case "timeout":
+			p.Timeout, err = parseDuration(pair[1])
+		case "rise":
+			p.Rise, err = parseCount(pair[1])
+		case "fall":
+			p.Fall, err = parseCount(pair[1])
+		default:
+			err = fmt.Errorf("unknown option %q; known are interval, timeout, rise, fall", pair[0])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parseDuration(arg string) (time.Duration, error) {
+	d, err := time.ParseDuration(arg)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is not a positive duration such as 5s", arg)
+	}
+	return d, nil
+}
+
+func parseCount(arg string) (int, error) {
+	n, err := strconv.Atoi(arg)
+	if err != nil || n < 1 || n > 1000 {
+		return 0, fmt.Errorf("%q is not a number from 1 to 1000", arg)
+	}
+	return n, nil
+}
+
+// maxTTL keeps an answer from outliving every change that steering is for.
+const maxTTL = 86400
+
+func (s *stanza) parseTTL(args []string) error {
+	if len(args) != 2 {
+		return errors.New("takes LEAST MOST in seconds")
+	}
+	least, err1 := strconv.ParseUint(args[0], 10, 32)
+	most, err2 := strconv.ParseUint(args[1], 10, 32)
+	if err := errors.Join(err1, err2); err != nil || most < 1 || least > most || most > maxTTL {
+		return fmt.Errorf("%q %q are not seconds with least ≤ most and most from 1 to %d", args[0], args[1], maxTTL)
+	}
+	s.least, s.most = time.Duration(least)*time.Second, time.Duration(most)*time.Second
+	return nil
+}
+
+func (s *stanza) parseNS(args []string) error {
+	if len(args) == 0 {
+		return errors.New("takes NAME [ADDR…]")
+	}
+	name, err := parseName(args[0])
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(s.servers, func(o Server) bool { return o.Name == name }) {
+		return fmt.Errorf("%s is declared twice; put its addresses on one line", name)
+	}
+	server := Server{Name: name}
+	for _, arg := range args[1:] {
+		a, err := netip.ParseAddr(arg)
+		if err != nil {
+			return fmt.Errorf("%q is not an IP address", arg)
+		}
+		server.Addrs = append(server.Addrs, a.Unmap())
+	}
+	s.servers = append(s.servers, server)
+	return nil
+}
+
+// parseHostmaster takes the mailbox as a name or as an address (RFC 1035,
+// section 8: a dot before the @ is escaped).
+func (s *stanza) parseHostmaster(args []string) error {
+	mailbox, err := one(args, "a mailbox")
+	if err != nil {
+		return err
+	}
+	if user, host, ok := strings.Cut(mailbox, "@"); ok {
+		if user == "" {
+			return fmt.Errorf("%q is not a mailbox", mailbox)
+		}
+		host, err = parseName(host)
+		s.hostmaster = strings.ReplaceAll(user, ".", `\.`) + "." + host
+		return err
+	}
+	s.hostmaster, err = parseName(mailbox)
+	return err
+}
+
+func (s *stanza) parseStale(args []string) error {
+	arg, err := one(args, "a duration")
+	if err == nil {
+		s.stale, err = parseDuration(arg)
+	}
+	return err
+}
+
+func (s *stanza) parseAdmin(args []string) error {
+	socket, err := one(args, "a path")
+	if err != nil {
+		return err
+	}
+	if s.shared.Admin, err = filepath.Abs(socket); err != nil {
+		return err
+	}
+	if len(s.shared.Admin) > admin.MaxPath {
+		return fmt.Errorf("%s is longer than the %d characters that a socket's path may have", s.shared.Admin, admin.MaxPath)
+	}
+	_, err = existing(filepath.Dir(socket))
+	return err
+}
+
+func (s *stanza) parseFallthrough(args []string) error {
+	s.fall.SetZonesFromArgs(args)
+	return nil
+}

@@ -1,0 +1,110 @@
+// Package nearcast is the CoreDNS plugin that answers a function's name with
+// the nearest healthy cluster of a Karmada federation.
+//
+// ServeDNS reads one published View and starts nothing; everything that runs
+// belongs to the site that setup acquires at start-up and releases at shutdown.
+package nearcast
+
+import (
+	"context"
+	"time"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/metadata"
+	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// Nearcast is the handler of one server block.
+type Nearcast struct {
+	Next  plugin.Handler
+	Zones []Zone
+	Fall  fall.F
+
+	settings settings
+	site     *site.Site
+	instance *instance
+}
+
+// settings are those of a server block alone; the rest is in site.Config.
+type settings struct {
+	ecs ecs
+	// least and most bound an answer's TTL.
+	least, most time.Duration
+	// stale is the age past which answers carry EDE 3; 0 for never.
+	stale time.Duration
+}
+
+// Name implements plugin.Handler.
+func (n *Nearcast) Name() string { return "nearcast" }
+
+// ServeDNS implements plugin.Handler.
+func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	var buf [maxName]byte
+	name, ok := lower(&buf, r.Question[0].Name)
+	if !ok {
+		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
+	}
+	z := n.zoneOf(name)
+	if z == nil {
+		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
+	}
+	a := &answer{n: n, zone: z}
+	a.init(r)
+	view := n.site.View()
+	if view == nil {
+		return a.notReady(w)
+	}
+	who, err := n.settings.ecs.who(view, w, r)
+	if err != nil {
+		return a.send(w, outcomeMalformed, dns.RcodeFormatError)
+	}
+	a.view, a.client = view, who
+	if len(name) == len(z.Name) {
+		return a.apex(w)
+	}
+	if ns := z.server(name); ns != nil {
+		return a.glue(w, ns)
+	}
+	function, existence := view.Names.Lookup(name)
+	if (existence == site.Absent || existence == site.Ancestor) && n.Fall.Through(z.Name) {
+		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
+	}
+	switch existence {
+	case site.Absent:
+		return a.negative(w, outcomeAbsent, dns.RcodeNameError)
+	case site.Ancestor:
+		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
+	}
+	q := steer.Question{
+		Function: function, Location: who.Location, Horizon: who.Horizon, Client: who.Addr,
+		Window: site.Window(time.Now(), n.settings.most),
+	}
+	outcome := a.function(q)
+	if metadata.ValueFuncs(ctx) != nil {
+		a.describe(ctx, outcome)
+	}
+	return a.send(w, outcome, dns.RcodeSuccess)
+}
+
+// maxName is the most octets that a name's text can have without escapes.
+const maxName = 255
+
+// lower writes the lower-case name into buf. It fails on a name that is too
+// long for one of ours: only escapes make it so.
+func lower(buf *[maxName]byte, name string) ([]byte, bool) {
+	if len(name) > len(buf) {
+		return nil, false
+	}
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		buf[i] = c
+	}
+	return buf[:len(name)], true
+}

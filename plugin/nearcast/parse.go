@@ -1,0 +1,193 @@
+package nearcast
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/pkg/fall"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/site"
+)
+
+// position is a place in the Corefile.
+type position struct {
+	file string
+	line int
+}
+
+func (p position) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
+
+// stanza is one nearcast block, parsed and checked.
+type stanza struct {
+	settings
+	at         position
+	zones      []string
+	servers    []Server
+	hostmaster string
+	fall       fall.F
+	// shared belongs to the running state; lines are where its settings, by key, are.
+	shared site.Config
+	lines  map[string]position
+}
+
+// parse reads the block; a block that is not right is an error with its line.
+func parse(c *caddy.Controller) (*stanza, error) {
+	s := &stanza{
+		settings: settings{least: site.DefaultTTLLeast, most: site.DefaultTTLMost},
+		shared:   site.Config{Probe: health.Default},
+		lines:    map[string]position{},
+	}
+	blocks := 0
+	for c.Next() {
+		if blocks++; blocks > 1 {
+			return nil, c.Err("nearcast is in this server block twice")
+		}
+		s.at = position{c.File(), c.Line()}
+		if err := s.parseZones(c); err != nil {
+			return nil, err
+		}
+		for c.NextBlock() {
+			if err := s.parseKey(c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s, s.check()
+}
+
+func (s *stanza) parseZones(c *caddy.Controller) error {
+	args := c.RemainingArgs()
+	s.zones = plugin.OriginsFromArgsOrServerBlock(args, c.ServerBlockKeys)
+	if len(args) > 0 && len(s.zones) < len(args) {
+		return c.Errf("not every one of %q is a zone", args)
+	}
+	for i, zone := range s.zones {
+		s.zones[i] = strings.ToLower(zone)
+	}
+	if len(s.zones) == 0 {
+		return c.Err("no zone: name one, here or before the server block")
+	}
+	s.shared.Zones = s.zones
+	return nil
+}
+
+// keys are the directives of the block. Each takes its arguments, and says what
+// is wrong with them; parseKey adds the line.
+var keys = map[string]func(*stanza, []string) error{
+	"cluster":     (*stanza).parseCluster,
+	"at":          (*stanza).parseAt,
+	"karmada":     (*stanza).parseKarmada,
+	"manifests":   (*stanza).parseManifests,
+	"locations":   (*stanza).parseLocations,
+	"ecs":         (*stanza).parseECS,
+	"horizon":     (*stanza).parseHorizon,
+	"claim":       (*stanza).parseClaim,
+	"policy":      (*stanza).parsePolicy,
+	"probe":       (*stanza).parseProbe,
+	"ttl":         (*stanza).parseTTL,
+	"ns":          (*stanza).parseNS,
+	"hostmaster":  (*stanza).parseHostmaster,
+	"stale":       (*stanza).parseStale,
+	"admin":       (*stanza).parseAdmin,
+	"fallthrough": (*stanza).parseFallthrough,
+}
+
+// repeatable keys add up; any other may be given once.
+var repeatable = []string{"horizon", "claim", "ns"}
+
+// aliases are keys that set the same thing, which is then set twice.
+var aliases = map[string]string{"at": "cluster", "karmada": "source", "manifests": "source"}
+
+func (s *stanza) parseKey(c *caddy.Controller) error {
+	key := c.Val()
+	parse, known := keys[key]
+	if !known {
+		return c.Errf("unknown key %q; known are %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+	}
+	name := key
+	if alias, ok := aliases[key]; ok {
+		name = alias
+	}
+	if before, twice := s.lines[name]; twice && !slices.Contains(repeatable, key) {
+		return c.Errf("%s: already set on line %d", key, before.line)
+	}
+	s.lines[name] = position{c.File(), c.Line()}
+	if err := parse(s, c.RemainingArgs()); err != nil {
+		return c.Errf("%s: %v", key, err)
+	}
+	return nil
+}
+
+// check finds what no single line shows.
+func (s *stanza) check() error {
+	if _, ok := s.lines["source"]; !ok {
+		return fmt.Errorf("%s: no source: one of karmada and manifests is required", s.at)
+	}
+	for _, h := range s.shared.Horizons {
+		for _, o := range s.shared.Horizons {
+			if h.Name == o.Name {
+				continue
+			}
+			for _, p := range h.Prefixes {
+				if slices.Contains(o.Prefixes, p) {
+					return fmt.Errorf("%s: prefix %s is in the horizons %s and %s", s.lines["horizon"], p, h.Name, o.Name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// zoneList makes the zones with what they answer at their apexes.
+func (s *stanza) zoneList() []Zone {
+	var zones []Zone
+	for _, name := range s.zones {
+		zones = append(zones, Zone{
+			Name: name, Servers: s.servers,
+			soa:      newSOA(name, s.servers, s.hostmaster, seconds(s.least)),
+			counters: countersOf(name),
+		})
+	}
+	return zones
+}
+
+func parsePrefixes(args []string) ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
+	for _, arg := range args {
+		p, err := netip.ParsePrefix(arg)
+		if err != nil {
+			a, addrErr := netip.ParseAddr(arg)
+			if addrErr != nil {
+				return nil, fmt.Errorf("%q is neither a prefix nor an address", arg)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		if p != p.Masked() {
+			return nil, fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
+		}
+		prefixes = append(prefixes, p)
+	}
+	return prefixes, nil
+}
+
+func one(args []string, what string) (string, error) {
+	if len(args) != 1 {
+		return "", fmt.Errorf("takes one argument, %s", what)
+	}
+	return args[0], nil
+}
+
+func parseName(arg string) (string, error) {
+	name, err := federation.ParseHostname(arg)
+	if err == nil && strings.HasPrefix(name, "*.") {
+		err = fmt.Errorf("%q: a wildcard does not belong here", arg)
+	}
+	return name, err
+}

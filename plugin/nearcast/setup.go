@@ -1,0 +1,29 @@
+package nearcast
+
+import (
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+)
+
+var log = clog.NewWithPlugin("nearcast")
+
+func init() { plugin.Register("nearcast", setup) }
+
+func setup(c *caddy.Controller) error {
+	s, err := parse(c)
+	if err != nil {
+		return plugin.Error("nearcast", err)
+	}
+	i := instanceOf(c)
+	n := &Nearcast{Zones: s.zoneList(), Fall: s.fall, settings: s.settings, instance: i}
+	if err := i.add(n, s); err != nil {
+		return plugin.Error("nearcast", err)
+	}
+	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
+		n.Next = next
+		return n
+	})
+	return nil
+}

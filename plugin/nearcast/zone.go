@@ -1,0 +1,80 @@
+package nearcast
+
+import (
+	"net/netip"
+
+	"github.com/miekg/dns"
+)
+
+// Zone is one zone that the plugin is authoritative for.
+type Zone struct {
+	// Name is canonical.
+	Name    string
+	Servers []Server
+	soa     dns.SOA
+
+	counters counters
+}
+
+// Server is one of the zone's name servers.
+type Server struct {
+	// Name is canonical.
+	Name  string
+	Addrs []netip.Addr
+}
+
+// soaSerial never changes: transfers are not served from here, and every site
+// must show the same SOA.
+const soaSerial = 1
+
+// The SOA timers are those that RIPE-203 recommends for small and stable zones.
+const (
+	soaRefresh = 86400
+	soaRetry   = 7200
+	soaExpire  = 3600000
+)
+
+func newSOA(zone string, servers []Server, hostmaster string, negativeTTL uint32) dns.SOA {
+	primary := zone
+	if len(servers) > 0 {
+		primary = servers[0].Name
+	}
+	if hostmaster == "" {
+		hostmaster = "hostmaster." + zone
+	}
+	return dns.SOA{
+		Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: negativeTTL},
+		Ns:  primary, Mbox: hostmaster, Serial: soaSerial,
+		Refresh: soaRefresh, Retry: soaRetry, Expire: soaExpire, Minttl: negativeTTL,
+	}
+}
+
+// zoneOf returns the longest zone at or above the name, or nil.
+func (n *Nearcast) zoneOf(name []byte) *Zone {
+	var best *Zone
+	for i := range n.Zones {
+		z := &n.Zones[i]
+		if z.covers(name) && (best == nil || len(z.Name) > len(best.Name)) {
+			best = z
+		}
+	}
+	return best
+}
+
+func (z *Zone) covers(name []byte) bool {
+	above := len(name) - len(z.Name)
+	if z.Name == "." {
+		return true
+	}
+	return above >= 0 && string(name[above:]) == z.Name && (above == 0 || name[above-1] == '.')
+}
+
+// server returns the zone's name server of this name, or nil.
+func (z *Zone) server(name []byte) *Server {
+	for i := range z.Servers {
+		if z.Servers[i].Name == string(name) {
+			return &z.Servers[i]
+		}
+	}
+	return nil
+}
