@@ -110,6 +110,16 @@ type Listing struct {
 	Faults []Fault
 }
 
+// All returns every fault of the listing, sorted by file and line.
+func (l Listing) All() []Fault {
+	all := slices.Clone(l.Faults)
+	for _, f := range l.Refused {
+		all = append(all, f...)
+	}
+	slices.SortFunc(all, compareFaults)
+	return all
+}
+
 // Replace stages the whole listing: what it neither holds nor refuses is deleted.
 func (s *Store) Replace(l Listing) {
 	s.mu.Lock()

@@ -14,9 +14,13 @@ import (
 // so that what started together does not stay together.
 const jitter = 0.1
 
-// rttWeight is the share of a new sample in the moving average, TCP's own
-// (RFC 6298, alpha).
-const rttWeight = 1.0 / 8
+// The share of a new sample in the moving average: TCP's own (RFC 6298, alpha)
+// for a slower one, and more for a faster one. Load on either end only ever
+// adds to a round trip, so the faster sample is nearer the truth.
+const (
+	slowerWeight = 1.0 / 8
+	fasterWeight = 1.0 / 2
+)
 
 // Prober probes a set of targets.
 type Prober struct {
@@ -221,7 +225,11 @@ func average(old, sample time.Duration) time.Duration {
 	if old == 0 {
 		return sample
 	}
-	return old + time.Duration(rttWeight*float64(sample-old))
+	weight := slowerWeight
+	if sample < old {
+		weight = fasterWeight
+	}
+	return old + time.Duration(weight*float64(sample-old))
 }
 
 func signal(c chan struct{}) {

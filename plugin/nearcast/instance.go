@@ -108,11 +108,9 @@ const firstState = 5 * time.Second
 func (i *instance) start() error {
 	sweep()
 	for _, o := range i.sources {
-		if o.config.Where.Cluster == "" && o.config.Where.Region == "" {
-			return fmt.Errorf("plugin/nearcast: %s: neither cluster nor at is set; one of them says where this server is", o.first)
-		}
-		if o.config.Policy == "" {
-			o.config.Policy = defaultPolicy
+		if err := o.complete(); err != nil {
+			i.stop()
+			return fmt.Errorf("plugin/nearcast: %w", err)
 		}
 		s, err := site.Acquire(o.config, log)
 		if err != nil {
@@ -131,6 +129,17 @@ func (i *instance) start() error {
 		if err := s.WaitFirst(firstState); err != nil {
 			log.Warningf("%v; every name is SERVFAIL until there is one", err)
 		}
+	}
+	return nil
+}
+
+// complete fills in what no block set, and finds what one should have set.
+func (o *sourceOfBlocks) complete() error {
+	if o.config.Where.Cluster == "" && o.config.Where.Region == "" {
+		return fmt.Errorf("%s: neither cluster nor at is set; one of them says where this server is", o.first)
+	}
+	if o.config.Policy == "" {
+		o.config.Policy = defaultPolicy
 	}
 	return nil
 }

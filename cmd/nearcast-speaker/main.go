@@ -1,0 +1,51 @@
+// Command nearcast-speaker announces a site's shared addresses by BGP for as
+// long as the site can serve them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/gobgp"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "nearcast-speaker:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use:           "nearcast-speaker --config FILE",
+		Short:         "Announce shared addresses by BGP while this site can serve them",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := bgp.Load(file)
+			if err != nil {
+				return err
+			}
+			log := slog.New(slog.NewTextHandler(os.Stdout, nil))
+			speaker, err := gobgp.NewSpeaker(cmd.Context(), config, log)
+			if err != nil {
+				return err
+			}
+			return bgp.Run(cmd.Context(), config, speaker, log)
+		},
+	}
+	c.Flags().StringVar(&file, "config", "/etc/nearcast/speaker.yaml", "configuration `FILE`")
+	return c
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/nearcast"
+)
+
+func explainCommand() *cobra.Command {
+	var from, socket, corefile string
+	c := &cobra.Command{
+		Use:   "explain NAME --from ADDR (--admin SOCKET | --corefile FILE)",
+		Short: "Say what would be answered for a name to a client, and why",
+		Long: `Say what would be answered for NAME to a client at ADDR, candidate by candidate.
+
+With --admin a running instance is asked. With --corefile the files that the
+Corefile names are read; nothing is probed then, and Karmada's word decides.`,
+		Example: "  nearcast explain hello.demo.fn.example.org --from 203.0.113.7 --admin /run/nearcast/admin.sock",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asJSON, err := wantsJSON(cmd)
+			if err != nil {
+				return err
+			}
+			addr, err := netip.ParseAddr(from)
+			if err != nil {
+				return fmt.Errorf("--from: %q is not an IP address", from)
+			}
+			var e *site.Explanation
+			if socket != "" {
+				e = new(site.Explanation)
+				query := url.Values{"name": {args[0]}, "from": {addr.String()}}
+				err = admin.Call(cmd.Context(), socket, http.MethodGet, "/explain", query, e)
+			} else {
+				e, err = explainFiles(corefile, args[0], addr)
+			}
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), e)
+			}
+			return printExplanation(cmd.OutOrStdout(), e)
+		},
+	}
+	c.Flags().StringVar(&from, "from", "", "the client's address `ADDR`")
+	c.Flags().StringVar(&socket, "admin", "", "the admin `SOCKET` of a running instance")
+	c.Flags().StringVar(&corefile, "corefile", "", "the Corefile `FILE` whose files to read")
+	c.MarkFlagsOneRequired("admin", "corefile")
+	c.MarkFlagsMutuallyExclusive("admin", "corefile")
+	if err := c.MarkFlagRequired("from"); err != nil {
+		panic(err) // the flag is declared above
+	}
+	return c
+}
+
+// explainFiles answers from the first running state of the Corefile that knows
+// the name.
+func explainFiles(corefile, name string, from netip.Addr) (*site.Explanation, error) {
+	configs, faults, _ := nearcast.Check(corefile)
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	var last = fmt.Errorf("%s has no nearcast block", corefile)
+	for _, config := range configs {
+		view, err := site.Once(config)
+		if err != nil {
+			return nil, err
+		}
+		e, err := view.Explain(name, from, site.Window(time.Now(), site.DefaultTTLMost), nil)
+		if err == nil {
+			return e, nil
+		}
+		last = err
+	}
+	return nil, last
+}
+
+func printExplanation(w io.Writer, e *site.Explanation) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(key, value string) {
+		if value != "" {
+			fmt.Fprintf(t, "%s\t%s\n", key, value)
+		}
+	}
+	line("name", e.Name)
+	line("function", e.Function)
+	line("site", e.Site)
+	line("client", e.From+", "+e.Location)
+	line("horizon", e.Horizon)
+	line("policy", e.Policy)
+	line("answer", strings.TrimSuffix(e.Outcome+": "+strings.Join(e.Answers, " "), ": "))
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintln(t, "CLUSTER\tVERDICT\tWHY\tORDERED BY\tPROBE\tADDRESSES")
+	for _, c := range e.Candidates {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Cluster, c.Tier, c.Reason, c.Term, c.Target, strings.Join(c.Addresses, " "))
+	}
+	return t.Flush()
+}

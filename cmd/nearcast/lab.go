@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/nearcast/nearcast/internal/lab"
+)
+
+// labDir is the default folder: beside the person who started the lab, so that
+// the manifests are found.
+const labDir = "nearcast-lab"
+
+func labCommand() *cobra.Command {
+	var o lab.Options
+	c := &cobra.Command{
+		Use:   "lab",
+		Short: "Run the paper's federation of five clusters on this machine",
+		Long: `Run the paper's federation on this machine, without Kubernetes and without
+privileges: five clusters, each with a CoreDNS, a speaker and (but for mk-core)
+HTTP functions, and one router that peers with every speaker. Ctrl-C ends it and
+leaves nothing behind.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runLab(cmd.Context(), o) },
+	}
+	c.PersistentFlags().StringVar(&o.Dir, "dir", labDir, "the lab's `FOLDER`")
+	c.Flags().StringVar(&o.Bin, "bin", besideMe(), "the `FOLDER` of coredns and nearcast-speaker")
+	c.AddCommand(labAction("fail", "Break a cluster, as a crash does", &o), labAction("heal", "Mend a cluster", &o), labStatus(&o))
+	return c
+}
+
+// besideMe is where the build puts the programs that belong to this one.
+func besideMe() string {
+	self, err := os.Executable()
+	if err != nil {
+		return "."
+	}
+	return filepath.Dir(self)
+}
+
+func labAction(action, short string, o *lab.Options) *cobra.Command {
+	var part string
+	c := &cobra.Command{
+		Use:   action + " CLUSTER",
+		Short: short,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return lab.Control(cmd.Context(), o.Dir, action, args[0], part)
+		},
+	}
+	c.Flags().StringVar(&part, "part", "", "only this `PART`: functions, dns or speaker")
+	return c
+}
+
+func labStatus(o *lab.Options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show the running lab once",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			asJSON, err := wantsJSON(cmd)
+			if err != nil {
+				return err
+			}
+			st, err := lab.Ask(cmd.Context(), o.Dir)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), st)
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), labTable(st))
+			return nil
+		},
+	}
+}
+
+func runLab(ctx context.Context, o lab.Options) (err error) {
+	fmt.Println("starting five CoreDNS, five speakers, four clusters' functions and a router ...")
+	l, err := lab.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := l.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	if term.IsTerminal(int(os.Stdout.Fd())) && term.IsTerminal(int(os.Stdin.Fd())) {
+		return labScreen(ctx, l, o.Dir)
+	}
+	return labLines(ctx, l, o.Dir)
+}
+
+// labHelp are the commands to try.
+func labHelp(dir string) string {
+	self := "bin/nearcast"
+	if exe, err := os.Executable(); err == nil {
+		if cwd, err := os.Getwd(); err == nil {
+			if rel, err := filepath.Rel(cwd, exe); err == nil {
+				self = rel
+			}
+		}
+	}
+	hello := "hello.demo." + lab.Zone
+	return fmt.Sprintf(`Try, in another terminal:
+  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=203.0.113.0/25     a client in the USA
+  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=203.0.113.128/25   a client in Germany
+  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=192.0.2.64/26      a client in Štip
+  curl http://127.0.1.4:8080/                                                   de-wide's function
+  %[2]s explain %[1]s --from 203.0.113.7 --admin %[3]s/mk-core.dns.sock
+  %[2]s lab fail us-azure                   heal mends it; --part functions, dns or speaker
+  edit %[3]s/manifests/hello.yaml           what you save is answered within a second`,
+		hello, self, dir)
+}

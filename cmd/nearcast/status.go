@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/site"
+)
+
+func statusCommand() *cobra.Command {
+	var socket string
+	c := &cobra.Command{
+		Use:   "status --admin SOCKET",
+		Short: "Show clusters and functions of a running instance at a glance",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			asJSON, err := wantsJSON(cmd)
+			if err != nil {
+				return err
+			}
+			var st site.Status
+			if err := admin.Call(cmd.Context(), socket, http.MethodGet, "/status", nil, &st); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), st)
+			}
+			return printStatus(cmd.OutOrStdout(), st)
+		},
+	}
+	c.Flags().StringVar(&socket, "admin", "/run/nearcast/admin.sock", "the admin `SOCKET` of the instance")
+	return c
+}
+
+func printStatus(w io.Writer, st site.Status) error {
+	fmt.Fprintf(w, "site %s, source %s, %s old\n\n", st.Site, st.Source, st.Age.Round(time.Second))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "CLUSTER\tREGION\tLEAVING")
+	for _, c := range st.Clusters {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", c.Name, c.Region, c.Leaving)
+	}
+	fmt.Fprintln(t, "\t\t")
+	fmt.Fprintln(t, "FUNCTION\tANSWER HERE\tCANDIDATES")
+	for _, f := range st.Functions {
+		var candidates []string
+		for _, c := range f.Candidates {
+			candidates = append(candidates, c.Cluster+" "+c.Tier)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Hostnames[0], f.Outcome, strings.Join(candidates, ", "))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, fault := range st.Faults {
+		fmt.Fprintf(w, "\nrefused: %s\n", fault)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package lab
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"net/netip"
+	"os"
+	"path"
+	"path/filepath"
+	"text/template"
+)
+
+//go:embed files
+var files embed.FS
+
+// write lays out the lab's folder, which must not hold anything yet.
+func (p paths) write() error {
+	if entries, err := os.ReadDir(p.dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("lab: %s is not empty; remove it, or name another folder with --dir", p.dir)
+	}
+	if err := os.MkdirAll(p.manifests(), 0o755); err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	for _, name := range append([]string{"clusters"}, Functions...) {
+		if err := p.copy(name+".yaml", filepath.Join(p.manifests(), name+".yaml")); err != nil {
+			return err
+		}
+	}
+	if err := p.copy("locations.csv", p.locations()); err != nil {
+		return err
+	}
+	for _, s := range Sites {
+		if err := p.render("Corefile.tmpl", p.corefile(s.Name), s); err != nil {
+			return err
+		}
+		if err := p.render("speaker.yaml.tmpl", p.speaker(s.Name), s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p paths) copy(name, to string) error {
+	data, err := files.ReadFile(path.Join("files", name))
+	if err == nil {
+		err = os.WriteFile(to, data, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	return nil
+}
+
+// render fills in a template with what a site's programs need to know.
+func (p paths) render(name, to string, s Site) error {
+	t, err := template.ParseFS(files, path.Join("files", name))
+	if err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	var out bytes.Buffer
+	err = t.Execute(&out, struct {
+		Site
+		Zone, Manifests, Locations, Admin, SpeakerAdmin string
+		RouterAddr, DNSVIP, FunctionVIP                 netip.Addr
+		RouterPort, RouterASN                           int
+	}{
+		s, Zone, p.manifests(), p.locations(), p.admin(s.Name, "dns"), p.admin(s.Name, "speaker"),
+		routerAddr, DNSVIP, FunctionVIP, routerPort, routerASN,
+	})
+	if err == nil {
+		err = os.WriteFile(to, out.Bytes(), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	return nil
+}

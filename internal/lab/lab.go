@@ -1,0 +1,193 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/nearcast/nearcast/bgp/gobgp"
+	"github.com/nearcast/nearcast/internal/admin"
+)
+
+// Parts are what Fail and Heal act on; "" is all of them.
+var Parts = []string{"functions", "dns", "speaker"}
+
+// Options are how a lab is started.
+type Options struct {
+	// Dir is the lab's folder; it is removed at the end.
+	Dir string
+	// Bin holds coredns and nearcast-speaker.
+	Bin string
+}
+
+// Lab is a running federation.
+type Lab struct {
+	paths   paths
+	router  *gobgp.Router
+	control *admin.Server
+	members []*member
+	changed sync.Mutex // serialises Fail and Heal
+}
+
+// member is one running site.
+type member struct {
+	Site
+	dns, speaker process
+	backend      backend
+}
+
+// Start lays out the folder and starts every site. On an error nothing is left
+// running.
+func Start(ctx context.Context, o Options) (*Lab, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	l := &Lab{paths: paths{dir}}
+	if longest := l.paths.admin("us-azure", "speaker"); len(longest) > admin.MaxPath {
+		return nil, fmt.Errorf("lab: %s is longer than the %d characters that a socket's path may have; name a shorter folder with --dir", longest, admin.MaxPath)
+	}
+	if err := free(); err != nil {
+		return nil, err
+	}
+	if err := l.paths.write(); err != nil {
+		return nil, err
+	}
+	if err := l.start(ctx, o.Bin); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *Lab) start(ctx context.Context, bin string) (err error) {
+	peers := map[netip.Addr]uint32{}
+	for _, s := range Sites {
+		peers[s.SpeakerAddr] = s.ASN
+		l.members = append(l.members, &member{
+			Site:    s,
+			dns:     process{program: filepath.Join(bin, "coredns"), args: []string{"-conf", l.paths.corefile(s.Name)}, log: l.paths.log(s.Name, "dns")},
+			speaker: process{program: filepath.Join(bin, "nearcast-speaker"), args: []string{"--config", l.paths.speaker(s.Name)}, log: l.paths.log(s.Name, "speaker")},
+			backend: backend{cluster: s.Name, addr: s.Gateway},
+		})
+	}
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	l.router, err = gobgp.NewRouter(ctx, routerASN, netip.AddrPortFrom(routerAddr, routerPort), peers, quiet)
+	if err != nil {
+		return err
+	}
+	for _, m := range l.members {
+		if err := m.heal(""); err != nil {
+			return err
+		}
+	}
+	l.control, err = admin.Listen(l.paths.control(), l.handler())
+	return err
+}
+
+// free reports the first of the lab's addresses that somebody else uses.
+func free() error {
+	addrs := []string{netip.AddrPortFrom(routerAddr, routerPort).String()}
+	for _, s := range Sites {
+		addrs = append(addrs, fmt.Sprintf("127.0.0.1:%d", s.DNSPort))
+		if s.Gateway.IsValid() {
+			addrs = append(addrs, s.Gateway.String())
+		}
+	}
+	for _, addr := range addrs {
+		listener, err := net.Listen("tcp", addr)
+		if err != nil {
+			return fmt.Errorf("lab: %w; is another lab running?", err)
+		}
+		listener.Close()
+	}
+	return nil
+}
+
+// Close stops everything and removes the folder.
+func (l *Lab) Close() error {
+	l.changed.Lock()
+	defer l.changed.Unlock()
+	if l.control != nil {
+		l.control.Close()
+	}
+	var stopping sync.WaitGroup
+	for _, m := range l.members {
+		stopping.Go(func() { m.fail("", syscall.SIGTERM) })
+	}
+	stopping.Wait()
+	if l.router != nil {
+		l.router.Close()
+	}
+	if err := os.RemoveAll(l.paths.dir); err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	return nil
+}
+
+// Fail breaks a part of a cluster, as a crash does; "" is all of it.
+func (l *Lab) Fail(cluster, part string) error {
+	return l.change(cluster, part, func(m *member) error { m.fail(part, syscall.SIGKILL); return nil })
+}
+
+// Heal mends a part of a cluster; "" is all of it.
+func (l *Lab) Heal(cluster, part string) error {
+	return l.change(cluster, part, func(m *member) error { return m.heal(part) })
+}
+
+func (l *Lab) change(cluster, part string, do func(*member) error) error {
+	i := siteNamed(cluster)
+	if i < 0 {
+		var names []string
+		for _, s := range Sites {
+			names = append(names, s.Name)
+		}
+		return fmt.Errorf("no cluster %q; the lab has %s", cluster, strings.Join(names, ", "))
+	}
+	if part != "" && !slices.Contains(Parts, part) {
+		return fmt.Errorf("no part %q; there are %s", part, strings.Join(Parts, ", "))
+	}
+	l.changed.Lock()
+	defer l.changed.Unlock()
+	return do(l.members[i])
+}
+
+func (m *member) fail(part string, signal syscall.Signal) {
+	// The speaker first: it withdraws before what it announces is gone.
+	if part == "" || part == "speaker" {
+		m.speaker.stop(signal)
+	}
+	if part == "" || part == "functions" {
+		m.backend.stop()
+	}
+	if part == "" || part == "dns" {
+		m.dns.stop(signal)
+	}
+}
+
+func (m *member) heal(part string) error {
+	var errs []error
+	if part == "" || part == "functions" {
+		errs = append(errs, m.backend.start())
+	}
+	if part == "" || part == "dns" {
+		errs = append(errs, m.dns.start())
+	}
+	if part == "" || part == "speaker" {
+		errs = append(errs, m.speaker.start())
+	}
+	return errors.Join(errs...)
+}
+
+// Manifests returns the folder of the federation's objects.
+func (l *Lab) Manifests() string { return l.paths.manifests() }

@@ -1,0 +1,66 @@
+package nearcast
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+
+	"github.com/nearcast/nearcast/internal/site"
+)
+
+// Check reads the nearcast blocks of a Corefile with the server's own parser,
+// and starts nothing. It returns the running states that they would make, what
+// would keep the server from starting, and what would make it answer wrongly.
+func Check(path string) (configs []site.Config, faults, warnings []error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, []error{err}, nil
+	}
+	defer f.Close()
+	blocks, err := caddyfile.Parse(path, f, nil)
+	if err != nil {
+		return nil, []error{err}, nil
+	}
+	var all instance
+	for _, block := range blocks {
+		tokens := block.Tokens["nearcast"]
+		if len(tokens) == 0 {
+			continue
+		}
+		warnings = append(warnings, hazards(path, block)...)
+		s, err := parse(&caddy.Controller{
+			Dispenser: caddyfile.NewDispenserTokens(path, tokens), ServerBlockKeys: block.Keys,
+		})
+		if err == nil {
+			err = all.add(&Nearcast{}, s)
+		}
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	for _, o := range all.sources {
+		if err := o.complete(); err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		configs = append(configs, o.config)
+	}
+	return configs, faults, warnings
+}
+
+// harmful are the plugins that undo steering when they share its block.
+var harmful = map[string]string{
+	"loadbalance": "shuffles the answers that nearcast has put in order",
+}
+
+func hazards(path string, block caddyfile.ServerBlock) (warnings []error) {
+	for name, why := range harmful {
+		for _, token := range block.Tokens[name] {
+			warnings = append(warnings, fmt.Errorf("%s:%d: %s %s", path, token.Line, name, why))
+			break
+		}
+	}
+	return warnings
+}
