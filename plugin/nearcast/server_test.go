@@ -1,0 +1,160 @@
+package nearcast
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/miekg/dns"
+
+	// The plugins that stand next to nearcast in the tests' Corefiles.
+	_ "github.com/coredns/coredns/plugin/bind"
+	_ "github.com/coredns/coredns/plugin/cache"
+	_ "github.com/coredns/coredns/plugin/dnssec"
+	_ "github.com/coredns/coredns/plugin/forward"
+	_ "github.com/coredns/coredns/plugin/metadata"
+	_ "github.com/coredns/coredns/plugin/metrics"
+	_ "github.com/coredns/coredns/plugin/ready"
+	_ "github.com/coredns/coredns/plugin/view"
+	_ "github.com/coredns/coredns/plugin/whoami"
+
+	"github.com/nearcast/nearcast/internal/directives"
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+func TestMain(m *testing.M) {
+	caddy.Quiet, dnsserver.Quiet = true, true
+	if err := directives.Install(); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// input returns the Corefile as caddy reads it.
+func input(corefile string) caddy.CaddyfileInput {
+	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
+}
+
+// server is a running CoreDNS.
+type server struct {
+	t        *testing.T
+	instance *caddy.Instance
+	udp, tcp string
+}
+
+// serve starts CoreDNS with a Corefile in which DIR is dir.
+func serve(t *testing.T, corefile, dir string) *server {
+	t.Helper()
+	instance, err := caddy.Start(input(strings.ReplaceAll(corefile, "DIR", dir)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, instance: instance}
+	s.udp = instance.Servers()[0].LocalAddr().String()
+	s.tcp = instance.Servers()[0].Addr().String()
+	t.Cleanup(func() {
+		s.ask("warm-up.invalid.", dns.TypeA, "") // a server that never served cannot be stopped
+		if errs := s.instance.ShutdownCallbacks(); len(errs) > 0 {
+			t.Error(errs)
+		}
+		if err := s.instance.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// query makes a question; subnet, if not empty, is its client-subnet option.
+func query(name string, qtype uint16, subnet string) *dns.Msg {
+	m := new(dns.Msg).SetQuestion(name, qtype)
+	if subnet == "" {
+		return m
+	}
+	p := netip.MustParsePrefix(subnet)
+	family := uint16(1)
+	if p.Addr().Is6() {
+		family = 2
+	}
+	m.SetEdns0(1232, false)
+	m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_SUBNET{
+		Code: dns.EDNS0SUBNET, Family: family, SourceNetmask: uint8(p.Bits()), Address: p.Addr().AsSlice(),
+	})
+	return m
+}
+
+func (s *server) exchange(m *dns.Msg) *dns.Msg {
+	s.t.Helper()
+	client := dns.Client{Timeout: 5 * time.Second}
+	reply, _, err := client.Exchange(m, s.udp)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return reply
+}
+
+func (s *server) ask(name string, qtype uint16, subnet string) *dns.Msg {
+	s.t.Helper()
+	return s.exchange(query(name, qtype, subnet))
+}
+
+// summary is a reply in a line: rcode, the answers' data, and SOA where the
+// authority section has one.
+func summary(m *dns.Msg) string {
+	parts := []string{dns.RcodeToString[m.Rcode]}
+	if !m.Authoritative {
+		parts = append(parts, "not-authoritative")
+	}
+	for _, rr := range m.Answer {
+		parts = append(parts, strings.TrimPrefix(rr.String(), rr.Header().String()))
+	}
+	for _, rr := range m.Ns {
+		parts = append(parts, dns.TypeToString[rr.Header().Rrtype])
+	}
+	return strings.Join(parts, " ")
+}
+
+// expect asks until the summary is what is wanted, for as long as d.
+func (s *server) expect(name string, qtype uint16, subnet, want string, d time.Duration) {
+	s.t.Helper()
+	var got string
+	for deadline := time.Now().Add(d); ; time.Sleep(10 * time.Millisecond) {
+		if got = summary(s.ask(name, qtype, subnet)); got == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%s %s from %s: %q after %s, want %q", name, dns.TypeToString[qtype], subnet, got, d, want)
+		}
+	}
+}
+
+// federated writes the files of a server: manifests of Three with the functions,
+// and the locations.
+func federated(t *testing.T, functions ...fixture.Function) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "manifests"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fixture.Write(t, filepath.Join(dir, "manifests", "all.yaml"), fixture.ThreeWith(functions...))
+	fixture.Write(t, filepath.Join(dir, "locations.csv"), fixture.Locations)
+	return dir
+}
+
+// atMkCore is the Corefile of most tests.
+const atMkCore = `fn.example.org:0 {
+	bind 127.0.0.1
+	nearcast {
+		cluster mk-core
+		manifests DIR/manifests
+		locations DIR/locations.csv
+		ns ns1.fn.example.org 198.51.100.53
+		hostmaster first.last@example.org
+	}
+}`
+
+var hello = fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames}
