@@ -61,3 +61,11 @@ func running() []*Site {
 	}
 	return all
 }
+
+// Running returns how many Sites run, those that wait for their last Release
+// included.
+func Running() int {
+	pool.Lock()
+	defer pool.Unlock()
+	return len(pool.uses)
+}

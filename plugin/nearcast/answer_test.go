@@ -117,7 +117,7 @@ func TestScopeIsRight(t *testing.T) {
 	}{
 		{"hello.demo.fn.example.org.", "10.2.2.0/24", dns.TypeA, 16},
 		{"hello.demo.fn.example.org.", "10.2.2.1/32", dns.TypeA, 16},
-		{"hello.demo.fn.example.org.", "10.0.0.0/8", dns.TypeA, 16}, // longer than the source: ask again with more
+		{"hello.demo.fn.example.org.", "10.0.0.0/8", dns.TypeA, 16},  // longer than the source: ask again with more
 		{"hello.demo.fn.example.org.", "10.4.0.0/24", dns.TypeA, 14}, // the gap 10.4.0.0/14
 		{"hello.demo.fn.example.org.", "192.0.2.0/24", dns.TypeA, 1}, // the gap 128.0.0.0/1
 		{"hello.demo.fn.example.org.", "2001:db8:2::/56", dns.TypeA, 48},

@@ -181,4 +181,3 @@ func sweep() {
 		i.stop()
 	}
 }
-

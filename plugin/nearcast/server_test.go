@@ -1,7 +1,9 @@
 package nearcast
 
 import (
+	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
 	// The plugins that stand next to nearcast in the tests' Corefiles.
@@ -23,12 +26,15 @@ import (
 	_ "github.com/coredns/coredns/plugin/view"
 	_ "github.com/coredns/coredns/plugin/whoami"
 
+	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/directives"
 	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/site"
 )
 
 func TestMain(m *testing.M) {
 	caddy.Quiet, dnsserver.Quiet = true, true
+	clog.Discard() // what the tests need of the log they look for elsewhere
 	if err := directives.Install(); err != nil {
 		panic(err)
 	}
@@ -158,3 +164,14 @@ const atMkCore = `fn.example.org:0 {
 }`
 
 var hello = fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames}
+
+// explainOver asks an admin socket for the outcome of hello at the site.
+func explainOver(t *testing.T, socket string) string {
+	t.Helper()
+	var e site.Explanation
+	query := url.Values{"name": {"hello.demo.fn.example.org"}, "from": {"10.1.0.1"}}
+	if err := admin.Call(t.Context(), socket, http.MethodGet, "/explain", query, &e); err != nil {
+		t.Fatal(err)
+	}
+	return e.Outcome
+}

@@ -1,0 +1,120 @@
+package nearcast
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/coredns/coredns/plugin/test"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// sink takes replies as a connection would, and keeps none.
+type sink struct {
+	test.ResponseWriter
+	from net.UDPAddr
+}
+
+func (s *sink) WriteMsg(*dns.Msg) error { return nil }
+
+func (s *sink) RemoteAddr() net.Addr { return &s.from }
+
+// handler makes a Nearcast over a federation of the given size, with two
+// functions in three served by every cluster.
+func handler(tb testing.TB, clusters, functions, locations int) *Nearcast {
+	tb.Helper()
+	dir := tb.TempDir()
+	var all []fixture.Document
+	var names []string
+	for i := range clusters {
+		name := fmt.Sprintf("c%03d", i)
+		names = append(names, name)
+		all = append(all, fixture.Cluster{
+			Name: name, Region: fmt.Sprintf("r%d", i%16), Zone: "z", Address: fmt.Sprintf("192.0.2.%d", i%250+1),
+			Coordinates: fmt.Sprintf("%d,%d", i%90, i%180),
+		})
+	}
+	for i := range functions {
+		all = append(all, fixture.Function{Name: fmt.Sprintf("f%d", i), Annotations: fixture.Unprobed(), Clusters: names})
+	}
+	var table strings.Builder
+	for i := range locations {
+		fmt.Fprintf(&table, "10.%d.%d.0/24,r%d,z%d\n", i/256, i%256, i%16, i)
+	}
+	fixture.Write(tb, filepath.Join(dir, "locations.csv"), table.String())
+	if err := os.Mkdir(filepath.Join(dir, "m"), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	fixture.Write(tb, filepath.Join(dir, "m", "all.yaml"), fixture.Documents(all...))
+	s, err := site.Acquire(site.Config{
+		Source: site.Source{Manifests: filepath.Join(dir, "m")}, Zones: []string{"fn.example.org."},
+		Where: steer.Site{Cluster: "c000"}, Locations: filepath.Join(dir, "locations.csv"),
+		Policy: defaultPolicy, Probe: health.Default,
+	}, log)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { site.Release(s) })
+	if err := s.WaitFirst(firstState * 12); err != nil {
+		tb.Fatal(err)
+	}
+	return &Nearcast{
+		site: s, settings: settings{least: site.DefaultTTLLeast, most: site.DefaultTTLMost},
+		Zones: (&stanza{zones: []string{"fn.example.org."}}).zoneList(),
+	}
+}
+
+func BenchmarkServeDNS(b *testing.B) {
+	small := handler(b, 3, 10, 4)
+	large := handler(b, 64, 1000, 1000)
+	for _, c := range []struct {
+		name string
+		n    *Nearcast
+		m    *dns.Msg
+	}{
+		{"plain", small, query("f3.demo.fn.example.org.", dns.TypeA, "")},
+		{"ecs", small, query("f3.demo.fn.example.org.", dns.TypeA, "10.0.2.0/24")},
+		{"ecs, 64 clusters, 1000 functions, 1000 locations", large, query("f777.demo.fn.example.org.", dns.TypeA, "10.1.2.0/24")},
+		{"nxdomain", small, query("nope.demo.fn.example.org.", dns.TypeA, "")},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			w := &sink{from: net.UDPAddr{IP: net.IPv4(192, 0, 2, 200), Port: 4242}}
+			ctx := context.Background()
+			b.ReportAllocs()
+			for b.Loop() {
+				if rcode, err := c.n.ServeDNS(ctx, w, c.m); rcode != dns.RcodeSuccess || err != nil {
+					b.Fatal(rcode, err)
+				}
+			}
+		})
+	}
+}
+
+// TestAnAnswerCostsAFewAllocations bounds what a query allocates: the reply, its
+// question, and the address that the connection hands out.
+func TestAnAnswerCostsAFewAllocations(t *testing.T) {
+	n := handler(t, 64, 10, 100)
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		m    *dns.Msg
+		most float64
+	}{
+		"plain": {query("f3.demo.fn.example.org.", dns.TypeA, ""), 3},
+		"ecs":   {query("f3.demo.fn.example.org.", dns.TypeA, "10.0.2.0/24"), 3},
+	} {
+		w := &sink{from: net.UDPAddr{IP: net.IPv4(192, 0, 2, 200), Port: 4242}}
+		got := testing.AllocsPerRun(1000, func() { _, _ = n.ServeDNS(ctx, w, c.m) })
+		if got > c.most {
+			t.Errorf("%s: %.0f allocations, want at most %.0f", name, got, c.most)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package nearcast
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/miekg/dns"
+)
+
+func TestOrderIsTheOneThatSteeringNeeds(t *testing.T) {
+	at := func(name string) int { return slices.Index(dnsserver.Directives, name) }
+	order := []string{"acl", "dnssec", "nearcast", "cache", "header"}
+	for i := 1; i < len(order); i++ {
+		if at(order[i-1]) < 0 || at(order[i-1]) >= at(order[i]) {
+			t.Errorf("%s is not before %s", order[i-1], order[i])
+		}
+	}
+}
+
+// TestCacheDoesNotMixClients fails if cache stands before nearcast: its keys know
+// no client.
+func TestCacheDoesNotMixClients(t *testing.T) {
+	s := serve(t, strings.Replace(atMkCore, "bind", "cache 300\n\tbind", 1), federated(t, hello))
+	for range 3 {
+		for subnet, want := range map[string]string{"10.2.0.0/24": "NOERROR 192.0.2.2", "10.3.0.0/24": "NOERROR 192.0.2.4"} {
+			if got := summary(s.ask("hello.demo.fn.example.org.", dns.TypeA, subnet)); got != want {
+				t.Fatalf("from %s: %s, want %s", subnet, got, want)
+			}
+		}
+	}
+}
+
+// TestDNSSECSignsWhatIsSteered fails if dnssec stands after nearcast.
+func TestDNSSECSignsWhatIsSteered(t *testing.T) {
+	dir := federated(t, hello)
+	key := newKey(t, dir)
+	s := serve(t, strings.Replace(atMkCore, "bind", "dnssec {\n key file DIR/key\n }\n\tbind", 1), dir)
+	for _, c := range []struct{ name, subnet, want string }{
+		{"hello.demo.fn.example.org.", "10.2.0.0/24", "192.0.2.2"},
+		{"hello.demo.fn.example.org.", "10.3.0.0/24", "192.0.2.4"},
+	} {
+		m := query(c.name, dns.TypeA, c.subnet)
+		m.IsEdns0().SetDo()
+		reply := s.exchange(m)
+		var a *dns.A
+		var sig *dns.RRSIG
+		for _, rr := range reply.Answer {
+			switch rr := rr.(type) {
+			case *dns.A:
+				a = rr
+			case *dns.RRSIG:
+				sig = rr
+			}
+		}
+		if a == nil || sig == nil || a.A.String() != c.want {
+			t.Fatalf("from %s: %v, want %s and its signature", c.subnet, reply.Answer, c.want)
+		}
+		if err := sig.Verify(key, []dns.RR{a}); err != nil {
+			t.Errorf("from %s: %v", c.subnet, err)
+		}
+		if subnet := subnetOption(reply); subnet == nil || subnet.SourceScope != 16 {
+			t.Errorf("from %s: the scope was lost on the way: %v", c.subnet, subnet)
+		}
+	}
+}
+
+// newKey writes a key pair as dnssec-keygen does: DIR/key.key and DIR/key.private.
+func newKey(t *testing.T, dir string) *dns.DNSKEY {
+	t.Helper()
+	key := &dns.DNSKEY{
+		Hdr:   dns.RR_Header{Name: "fn.example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 3600},
+		Flags: 257, Protocol: 3, Algorithm: dns.ECDSAP256SHA256,
+	}
+	private, err := key.Generate(256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"key.key": fmt.Sprintln(key), "key.private": key.PrivateKeyString(private)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return key
+}

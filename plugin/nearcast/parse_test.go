@@ -1,0 +1,99 @@
+package nearcast
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/coredns/caddy"
+)
+
+func TestBadBlocksNameTheirLine(t *testing.T) {
+	dir := federated(t, hello)
+	// The block is on the second line, its body from the third.
+	const head = "cluster mk-core\nmanifests DIR/manifests\n"
+	for _, c := range []struct{ body, want string }{
+		{head + "locatons DIR/locations.csv", `Corefile:5 - Error during parsing: unknown key "locatons"; known are admin,`},
+		{"cluster mk-core", "Corefile:2: no source"},
+		{"manifests DIR/manifests\ncluster", "Corefile:4 - Error during parsing: cluster: takes one argument"},
+		{head + "cluster us-azure", "Corefile:5 - Error during parsing: cluster: already set on line 3"},
+		{head + "at mk", "Corefile:5 - Error during parsing: at: already set on line 3"},
+		{"at mk/ 1,2\nmanifests DIR/manifests", "Corefile:3 - Error during parsing: at:"},
+		{"at mk 91,2\nmanifests DIR/manifests", "Corefile:3 - Error during parsing: at:"},
+		{"cluster mk-core\nmanifests DIR/nowhere", "Corefile:4 - Error during parsing: manifests:"},
+		{"cluster mk-core\nmanifests DIR/locations.csv", "Corefile:4 - Error during parsing: manifests: DIR/locations.csv is not a folder"},
+		{"cluster mk-core\nkarmada DIR/nowhere", "Corefile:4 - Error during parsing: karmada:"},
+		{head + "karmada DIR/locations.csv", "Corefile:5 - Error during parsing: karmada: already set on line 4"},
+		{head + "locations DIR/nowhere", "Corefile:5 - Error during parsing: locations:"},
+		{head + "ecs", "Corefile:5 - Error during parsing: ecs:"},
+		{head + "ecs maybe", `ecs: "maybe" is neither a prefix nor an address`},
+		{head + "ecs 10.0.0.1/8", "10.0.0.0/8 is meant?"},
+		{head + "horizon vpn", "horizon: takes NAME CIDR"},
+		{head + "horizon vpn 10.0.0.0/8\nhorizon lan 10.0.0.0/8", "is in the horizons vpn and lan"},
+		{head + "horizon vpn 10.0.0.0/8\nhorizon vpn 11.0.0.0/8", "Corefile:6 - Error during parsing: horizon: vpn is declared twice"},
+		{head + "claim demo", "claim: takes NAMESPACE NAME"},
+		{head + "claim demo fn.example.org addresses", "claim: no prefix after addresses"},
+		{head + "claim demo *.fn.example.org", "a wildcard does not belong here"},
+		{head + "policy nearst", `policy: unknown policy "nearst"; known are anycast, failover, nearest, weighted`},
+		{head + "probe interval", "probe: takes pairs"},
+		{head + "probe interval 5", `probe: "5" is not a positive duration such as 5s`},
+		{head + "probe rise 0", `probe: "0" is not a number from 1`},
+		{head + "probe often 3", `probe: unknown option "often"`},
+		{head + "ttl 30", "ttl: takes LEAST MOST"},
+		{head + "ttl 30 5", "ttl:"},
+		{head + "ttl 0 0", "ttl:"},
+		{head + "ns ns1.fn.example.org 1.2.3", `ns: "1.2.3" is not an IP address`},
+		{head + "ns bad_..name", "ns:"},
+		{head + "hostmaster @x.org", "hostmaster:"},
+		{head + "stale soon", "stale:"},
+		{head + "admin /nowhere/at/all/a.sock", "admin:"},
+		{head + "admin " + strings.Repeat("x", 120), "admin:"},
+		{"manifests DIR/manifests", "neither cluster nor at is set"},
+	} {
+		corefile := strings.ReplaceAll(". {\nnearcast fn.example.org {\n"+c.body+"\n}\n}", "DIR", dir)
+		_, err := caddy.Start(input(corefile))
+		if err == nil {
+			t.Errorf("%q started", c.body)
+			continue
+		}
+		if want := strings.ReplaceAll(c.want, "DIR", dir); !strings.Contains(err.Error(), want) {
+			t.Errorf("%q:\n%v\nwant %q", c.body, err, want)
+		}
+		if !strings.Contains(err.Error(), "plugin/nearcast: ") {
+			t.Errorf("%q: %v does not name the plugin", c.body, err)
+		}
+	}
+}
+
+func TestCheckFindsWhatStartingWould(t *testing.T) {
+	dir := federated(t, hello)
+	path := filepath.Join(dir, "Corefile")
+	write := func(corefile string) {
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(corefile, "DIR", dir)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(atMkCore)
+	if configs, faults, warnings := Check(path); len(configs) != 1 || len(faults)+len(warnings) > 0 {
+		t.Errorf("a good Corefile: %d states, %v, %v", len(configs), faults, warnings)
+	}
+	write(strings.ReplaceAll(atMkCore, "cluster", "clutser") + "\nb.example.org {\n loadbalance\n nearcast {\n cluster x\n manifests DIR/manifests\n }\n}")
+	_, faults, warnings := Check(path)
+	if len(faults) != 1 || !strings.Contains(faults[0].Error(), ":4") || !strings.Contains(faults[0].Error(), "clutser") {
+		t.Errorf("faults: %v, want the typo on line 4", faults)
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0].Error(), "loadbalance") {
+		t.Errorf("warnings: %v, want one of loadbalance", warnings)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("nearcast fn.example.org {\n cluster a\n manifests .\n ttl 5 30\n probe rise 2\n horizon v 10.0.0.0/8\n}")
+	f.Add("nearcast {\n at mk/x 1,2\n ns a.b 1.2.3.4\n claim d n addresses ::/0\n hostmaster a@b\n}")
+	f.Fuzz(func(_ *testing.T, block string) {
+		c := caddy.NewTestController("dns", block)
+		c.ServerBlockKeys = []string{"dns://example.org.:53"}
+		_, _ = parse(c) // must not panic
+	})
+}

@@ -1,0 +1,124 @@
+package nearcast
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/site"
+)
+
+// TestReloadsLoseNoQueryAndLeakNothing reloads a hundred times under load, every
+// second time with a configuration that cannot start: a fault in our block, in
+// somebody else's, or an address that is taken.
+func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
+	dir := federated(t, hello, fixture.Function{Name: "probed", Clusters: fixture.ThreeNames,
+		Annotations: map[string]string{"nearcast.dev/probe": "http://:1/", "nearcast.dev/address": "us-azure=127.0.9.9"}})
+	good := strings.ReplaceAll(`fn.example.org:0 {
+		bind 127.0.0.1
+		nearcast {
+			cluster mk-core
+			manifests DIR/manifests
+			locations DIR/locations.csv
+			claim demo fn.example.org addresses 127.0.9.0/24
+			admin DIR/admin.sock
+			probe interval 100ms
+			PROBE
+		}
+	}
+	`, "DIR", dir)
+	broken := []string{
+		strings.ReplaceAll(good, "locations", "locatoins"),
+		good + "other.example:0 {\n bind 127.0.0.1\n forward\n}\n",
+		// Starts our plugin, and fails when the sockets are opened.
+		good + "other.example:1 {\n bind 203.0.113.99\n whoami\n}\n",
+	}
+	for i := range broken {
+		broken[i] = strings.ReplaceAll(broken[i], "PROBE", "")
+	}
+	s := serve(t, strings.ReplaceAll(good, "PROBE", ""), "")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var lost atomic.Pointer[string]
+	var asked atomic.Int64
+	var load sync.WaitGroup
+	for range 2 {
+		load.Go(func() {
+			client := dns.Client{Timeout: 5 * time.Second}
+			for ctx.Err() == nil {
+				reply, _, err := client.Exchange(query("hello.demo.fn.example.org.", dns.TypeA, "10.2.0.0/24"), s.udp)
+				if text := fmt.Sprint(err); err != nil {
+					lost.Store(&text)
+				} else if text := summary(reply); text != "NOERROR 192.0.2.2" {
+					lost.Store(&text)
+				}
+				asked.Add(1)
+			}
+		})
+	}
+	reload := func(i int) {
+		if i%2 == 1 {
+			if _, err := s.instance.Restart(input(broken[i/2%len(broken)])); err == nil {
+				t.Fatalf("reload %d started a broken configuration", i)
+			}
+			return
+		}
+		// Every second good one changes a shared setting: a successor, not the same site.
+		corefile := strings.ReplaceAll(good, "PROBE", []string{"", "policy nearest", "policy failover"}[i/2%3])
+		next, err := s.instance.Restart(input(corefile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.instance = next
+	}
+	for i := range 8 { // until everything that starts once has started
+		reload(i)
+	}
+	goroutines := runtime.NumGoroutine()
+	for i := range 100 {
+		reload(i)
+		if got := site.Running(); got != 1 {
+			t.Fatalf("%d sites run after reload %d, want 1", got, i)
+		}
+	}
+	cancel()
+	load.Wait()
+	if text := lost.Load(); text != nil {
+		t.Errorf("a query was lost: %s", *text)
+	}
+	if got := asked.Load(); got < 100 {
+		t.Errorf("only %d queries were asked", got)
+	}
+	// The servers that were replaced take a moment to end.
+	var now int
+	for range 100 {
+		if now = runtime.NumGoroutine(); now <= goroutines+5 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines before, %d after", goroutines, now)
+}
+
+func TestReloadKeepsTheAdminSocket(t *testing.T) {
+	dir := federated(t, hello)
+	corefile := strings.ReplaceAll(atMkCore, "hostmaster", "admin DIR/admin.sock\n\t\thostmaster")
+	s := serve(t, corefile, dir)
+	next, err := s.instance.Restart(input(strings.ReplaceAll(strings.ReplaceAll(corefile, "DIR", dir), "hostmaster", "probe interval 7s\n\t\thostmaster")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.instance = next
+	if got := explainOver(t, filepath.Join(dir, "admin.sock")); got != "cluster mk-core" {
+		t.Errorf("explain after a reload: %q", got)
+	}
+}
