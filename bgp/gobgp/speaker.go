@@ -4,6 +4,7 @@ package gobgp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -52,15 +53,17 @@ func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Spe
 	}
 	var watching context.Context
 	watching, s.stopWatch = context.WithCancel(context.Background())
-	if err := s.watchPeers(watching, log); err != nil {
-		s.Close(time.Second)
-		return nil, fmt.Errorf("bgp: watch: %w", err)
-	}
+	err = s.watchPeers(watching, log)
 	for i := range config.Peers {
-		if err := s.addPeer(ctx, &config.Peers[i]); err != nil {
-			s.Close(time.Second)
-			return nil, fmt.Errorf("bgp: peer %s: %w", config.Peers[i].Address, err)
+		if err != nil {
+			break
 		}
+		if err = s.addPeer(ctx, &config.Peers[i]); err != nil {
+			err = fmt.Errorf("peer %s: %w", config.Peers[i].Address, err)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("bgp: %w", err), s.Close(time.Second))
 	}
 	return s, nil
 }

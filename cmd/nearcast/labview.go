@@ -21,11 +21,10 @@ const refresh = 500 * time.Millisecond
 // break a site, or mend it.
 func labScreen(ctx context.Context, l *lab.Lab, dir string) error {
 	program := tea.NewProgram(&screen{ctx: ctx, lab: l, dir: dir}, tea.WithContext(ctx), tea.WithAltScreen())
-	_, err := program.Run()
-	if ctx.Err() != nil {
-		return nil
+	if _, err := program.Run(); ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil // ended by a signal
 }
 
 // screen is bubbletea's model of the lab.

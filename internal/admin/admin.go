@@ -60,13 +60,12 @@ func Listen(path string, handler http.Handler) (*Server, error) {
 }
 
 // Close stops the server, and removes the socket unless a successor took it over.
-func (s *Server) Close() error {
+func (s *Server) Close() {
 	if s.isOurs() {
 		os.Remove(s.path)
 	}
-	err := s.http.Close()
+	s.http.Close()
 	<-s.done
-	return err
 }
 
 // isOurs reports whether the socket at the path is still this server's: whoever

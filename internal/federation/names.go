@@ -87,7 +87,7 @@ func (c claimant) beats(o claimant) bool {
 	mine, theirs := c.template.Created, o.template.Created
 	switch {
 	case mine.Equal(theirs):
-		return c.template.Ref.compare(o.template.Ref) < 0
+		return c.template.compare(o.template.Ref) < 0
 	case mine.IsZero() || theirs.IsZero():
 		return theirs.IsZero()
 	}

@@ -89,7 +89,7 @@ func (m *Meta) fault(key, format string, args ...any) Fault {
 	if l, ok := m.Origin.Keys[key]; ok {
 		line = l
 	}
-	return Fault{File: m.Origin.File, Line: line, Object: m.Ref.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
+	return Fault{File: m.Origin.File, Line: line, Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
 }
 
 // Template declares a function: a Service or Ingress with the label

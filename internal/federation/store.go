@@ -205,9 +205,9 @@ func (s *Store) snapshot() *staged {
 	}
 	in.faults = append(in.faults, s.other...)
 	slices.SortFunc(in.clusters, func(a, b *Cluster) int { return compareStrings(a.Name, b.Name) })
-	slices.SortFunc(in.templates, func(a, b *Template) int { return a.Ref.compare(b.Ref) })
+	slices.SortFunc(in.templates, func(a, b *Template) int { return a.compare(b.Ref) })
 	for _, w := range in.workloads {
-		slices.SortFunc(w, func(a, b *Workload) int { return a.Ref.compare(b.Ref) })
+		slices.SortFunc(w, func(a, b *Workload) int { return a.compare(b.Ref) })
 	}
 	return in
 }

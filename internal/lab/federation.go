@@ -20,9 +20,10 @@ const (
 
 var (
 	routerAddr = netip.MustParseAddr("127.0.0.10")
-	// DNSVIP is the resolvers' shared address, FunctionVIP that of hello. They are
-	// from RFC 5737's TEST-NET-2 and bound nowhere: the lab shows their routes.
-	DNSVIP      = netip.MustParseAddr("198.51.100.53")
+	// DNSVIP is the resolvers' shared address. It is from RFC 5737's TEST-NET-2 and
+	// bound nowhere: the lab shows its routes.
+	DNSVIP = netip.MustParseAddr("198.51.100.53")
+	// FunctionVIP is that of hello, likewise.
 	FunctionVIP = netip.MustParseAddr("198.51.100.80")
 )
 

@@ -61,11 +61,11 @@ func parse(path string, data []byte) (file, *federation.Fault) {
 }
 
 // syntaxLine finds the line in the YAML library's message, which carries it in
-// no other way; 0 if there is none.
+// no other way, and leaves it out where it is the first.
 func syntaxLine(err error) int {
-	var line int
+	line := 1
 	if _, scan := fmt.Sscanf(strings.TrimPrefix(err.Error(), "yaml: "), "line %d:", &line); scan != nil {
-		return 0
+		return 1
 	}
 	return line
 }
@@ -75,7 +75,7 @@ func (f *file) add(path string, node *yaml.Node) {
 	if node.Tag == "!!null" {
 		return // an empty document
 	}
-	kind, _ := scalar(node, "kind")
+	kind := scalar(node, "kind")
 	if items := child(node, "items"); items != nil && strings.HasSuffix(kind, "List") {
 		for _, item := range items.Content {
 			f.add(path, item)
@@ -94,8 +94,8 @@ func (f *file) add(path string, node *yaml.Node) {
 
 // decode returns the zero document for a kind that is not read.
 func decode(path string, node *yaml.Node) (document, error) {
-	apiVersion, _ := scalar(node, "apiVersion")
-	kind, _ := scalar(node, "kind")
+	apiVersion := scalar(node, "apiVersion")
+	kind := scalar(node, "kind")
 	if apiVersion == "" || kind == "" {
 		return document{}, errors.New("is no Kubernetes object: apiVersion and kind are required")
 	}
@@ -107,14 +107,14 @@ func decode(path string, node *yaml.Node) (document, error) {
 	d := document{origin: originOf(path, node)}
 	metadata := child(node, "metadata")
 	d.ref = federation.Ref{Group: gvk.Group, Kind: kind}
-	d.ref.Namespace, _ = scalar(metadata, "namespace")
-	d.ref.Name, _ = scalar(metadata, "name")
+	d.ref.Namespace = scalar(metadata, "namespace")
+	d.ref.Name = scalar(metadata, "name")
 	if d.ref.Name == "" {
 		return document{}, fmt.Errorf("%s: metadata.name is required", kind)
 	}
-	if err := into(node, typed); err != nil {
-		d.faults = []federation.Fault{{File: path, Line: node.Line, Object: d.ref.String(), Reason: err.Error()}}
-		return d, nil
+	if fault := into(node, typed); fault != nil {
+		d.faults = []federation.Fault{{File: path, Line: node.Line, Object: d.ref.String(), Reason: fault.Error()}}
+		return d, nil //nolint:nilerr // the fault is the document's
 	}
 	if _, read := slim.Ref(typed); !read {
 		return document{}, nil
@@ -176,10 +176,11 @@ func child(node *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-func scalar(node *yaml.Node, key string) (string, bool) {
+// scalar returns the text of a key of a mapping, or "".
+func scalar(node *yaml.Node, key string) string {
 	c := child(node, key)
 	if c == nil || c.Kind != yaml.ScalarNode {
-		return "", false
+		return ""
 	}
-	return c.Value, true
+	return c.Value
 }

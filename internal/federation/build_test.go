@@ -1,0 +1,380 @@
+package federation
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// world stages objects and builds them; the helpers below make the objects.
+func world(opts Options, objects ...Object) *State {
+	s := NewStore()
+	for _, o := range objects {
+		s.Put(o)
+	}
+	if opts.Zones == nil {
+		opts.Zones = []string{"fn.example.org."}
+	}
+	return Build(s, opts)
+}
+
+func cluster(name, gateway string) *Cluster {
+	c := &Cluster{Meta: Meta{Ref: Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}}, Ready: ReadyTrue}
+	if gateway != "" {
+		e, err := parseEndpoint(gateway)
+		if err != nil {
+			panic(err)
+		}
+		e.Gateway = true
+		c.Gateways = map[string]Endpoint{"": e}
+	}
+	return c
+}
+
+func service(namespace, name string, annotations ...string) *Template {
+	t := &Template{Meta: Meta{
+		Ref: Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: map[string]string{},
+	}, TCPPort: 80}
+	for pair := range slices.Chunk(annotations, 2) {
+		t.Annotations[annotationPrefix+pair[0]] = pair[1]
+	}
+	if faults := ParseTemplate(t); len(faults) > 0 {
+		panic(faults[0])
+	}
+	return t
+}
+
+// bound binds a resource to clusters in which it is applied and healthy.
+func bound(resource Ref, clusters ...string) *Binding {
+	b := &Binding{
+		Meta:     Meta{Ref: Ref{Kind: "ResourceBinding", Namespace: resource.Namespace, Name: resource.Name + "-" + resource.Group + resource.Kind}},
+		Resource: resource, Placed: map[string]int32{}, Observed: map[string]Observed{},
+	}
+	for _, c := range clusters {
+		b.Placed[c] = 1
+		b.Observed[c] = Observed{Applied: true, Health: Healthy}
+	}
+	return b
+}
+
+func deployment(name string) Ref {
+	return Ref{Group: "apps", Kind: "Deployment", Namespace: "ns", Name: name}
+}
+
+// shape is a function in a line: its placements, then what was refused.
+func shape(s *State, f *Function) string {
+	var parts []string
+	for _, p := range f.Placements {
+		text := s.Clusters[p.Cluster].Name + "=" + p.Endpoint("").First().String()
+		if p.Leaving != "" {
+			text += " leaving"
+		}
+		if p.Cold {
+			text += " cold"
+		}
+		if p.Outdated {
+			text += " outdated"
+		}
+		parts = append(parts, text)
+	}
+	for _, r := range f.Refused {
+		parts = append(parts, "!"+r.Cluster+": "+r.Reason)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func only(t *testing.T, s *State) *Function {
+	t.Helper()
+	if len(s.Functions) != 1 {
+		t.Fatalf("%d functions, want one; faults: %v", len(s.Functions), s.Faults)
+	}
+	return s.Functions[0]
+}
+
+func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
+	a, b := cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2")
+	web := service("ns", "web")
+	for name, c := range map[string]struct {
+		objects []Object
+		want    string
+	}{
+		"placed":     {[]Object{web, bound(web.Ref, "a", "b")}, "a=192.0.2.1; b=192.0.2.2"},
+		"no binding": {[]Object{web}, ""},
+		"a cluster that does not exist": {[]Object{web, bound(web.Ref, "a", "z")},
+			"a=192.0.2.1; !z: the federation has no cluster of this name"},
+		"a cluster without an address": {[]Object{web, cluster("c", ""), bound(web.Ref, "c")},
+			"!c: no address: neither a fixed one, nor a load balancer's, nor the cluster's"},
+		// A dead cluster stays applied and Healthy in the aggregated status (trap 1).
+		"seen but not placed": {[]Object{web, func() *Binding {
+			binding := bound(web.Ref, "a", "b")
+			delete(binding.Placed, "b")
+			return binding
+		}()}, "a=192.0.2.1"},
+		"not applied": {[]Object{web, func() *Binding {
+			binding := bound(web.Ref, "a", "b")
+			binding.Observed["b"] = Observed{Message: "no such kind"}
+			return binding
+		}()}, "a=192.0.2.1; !b: not applied yet: no such kind"},
+		"evicting": {[]Object{web, func() *Binding {
+			binding := bound(web.Ref, "a", "b")
+			delete(binding.Placed, "b")
+			binding.Evictions = []Eviction{{Cluster: "b"}}
+			return binding
+		}()}, "a=192.0.2.1; b=192.0.2.2 leaving"},
+		"evicted, and the work is gone": {[]Object{web, func() *Binding {
+			binding := bound(web.Ref, "a")
+			binding.Evictions = []Eviction{{Cluster: "b"}}
+			return binding
+		}()}, "a=192.0.2.1; !b: evicted by Karmada, and its work is gone"},
+		"purged at once": {[]Object{web, func() *Binding {
+			binding := bound(web.Ref, "a", "b")
+			delete(binding.Placed, "b")
+			binding.Evictions = []Eviction{{Cluster: "b", Purged: true}}
+			return binding
+		}()}, "a=192.0.2.1"},
+		// The Service goes to all clusters, its Deployment only to some (trap 2).
+		"workload elsewhere": {[]Object{web, bound(web.Ref, "a", "b"), bound(deployment("web"), "a")},
+			"a=192.0.2.1; !b: its workload Deployment/web is not placed here"},
+		"workload cold": {[]Object{web, bound(web.Ref, "a"), func() *Binding {
+			binding := bound(deployment("web"), "a")
+			binding.Placed["a"] = 0
+			return binding
+		}()}, "a=192.0.2.1 cold"},
+		// A binding's name leaves out the group (trap 5).
+		"a Knative Service of the same name": {[]Object{web, bound(web.Ref, "a", "b"),
+			bound(Ref{Group: "serving.knative.dev", Kind: "Service", Namespace: "ns", Name: "web"}, "b")},
+			"b=192.0.2.2; !a: its workload Service/web is not placed here"},
+		"load balancer before gateway": {[]Object{web, func() *Binding {
+			binding := bound(web.Ref, "a")
+			o := binding.Observed["a"]
+			o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.7"))
+			binding.Observed["a"] = o
+			return binding
+		}()}, "a=198.51.100.7"},
+	} {
+		s := world(Options{}, append(c.objects, a, b)...)
+		f := only(t, s)
+		got := strings.Split(shape(s, f), "; ")
+		want := strings.Split(c.want, "; ")
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %s, want %s", name, shape(s, f), c.want)
+		}
+	}
+}
+
+func TestWorkloadIsFoundBySelectorBeforeByName(t *testing.T) {
+	web := service("ns", "web")
+	web.Selector = map[string]string{"app": "shop"}
+	for name, c := range map[string]struct {
+		objects []Object
+		want    string
+	}{
+		"selected": {[]Object{
+			&Workload{Meta: Meta{Ref: deployment("shop-v1")}, PodLabels: map[string]string{"app": "shop", "v": "1"}},
+			bound(deployment("shop-v1"), "a"), bound(deployment("web"), "b"),
+		}, "a=192.0.2.1; !b: its workload Deployment/shop-v1 is not placed here"},
+		"two selected, either will do": {[]Object{
+			&Workload{Meta: Meta{Ref: deployment("v1")}, PodLabels: map[string]string{"app": "shop"}},
+			&Workload{Meta: Meta{Ref: deployment("v2")}, PodLabels: map[string]string{"app": "shop"}},
+			bound(deployment("v1"), "a"), bound(deployment("v2"), "b"),
+		}, "a=192.0.2.1; b=192.0.2.2"},
+		"annotated": {[]Object{
+			service("ns", "web", "workload", "Deployment/other"), bound(deployment("other"), "b"),
+		}, "b=192.0.2.2; !a: its workload Deployment/other is not placed here"},
+	} {
+		objects := append([]Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b")}, c.objects...)
+		s := world(Options{}, objects...)
+		if got := shape(s, only(t, s)); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// TestAnAppliedPlacementOutlivesAFailedUpdate holds trap 7.
+func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
+	web := service("ns", "web")
+	first := bound(web.Ref, "a")
+	o := first.Observed["a"]
+	o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.7"))
+	first.Observed["a"] = o
+	failed := bound(web.Ref, "a")
+	failed.Observed["a"] = Observed{Message: "the API cannot be reached"}
+
+	s := NewStore()
+	for _, object := range []Object{cluster("a", ""), web, first, failed} {
+		s.Put(object)
+	}
+	state := Build(s, Options{Zones: []string{"fn.example.org."}})
+	if got := shape(state, only(t, state)); got != "a=198.51.100.7 outdated" {
+		t.Errorf("%s, want the last address, outdated", got)
+	}
+	if h := state.Functions[0].Placements[0].Health; h != HealthUnknown {
+		t.Errorf("health %s, want Unknown", h)
+	}
+
+	recreated := bound(web.Ref, "a")
+	recreated.UID = "another"
+	recreated.Observed["a"] = Observed{}
+	s.Put(recreated)
+	state = Build(s, Options{Zones: []string{"fn.example.org."}})
+	if got := shape(state, only(t, state)); got != "!a: not applied yet" {
+		t.Errorf("a binding made anew: %s, want nothing remembered", got)
+	}
+}
+
+func TestAVIPIsNobodysAddress(t *testing.T) {
+	web, other := service("ns", "web", "vip", "198.51.100.80"), service("ns", "other")
+	binding := bound(other.Ref, "a")
+	o := binding.Observed["a"]
+	o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.80"))
+	binding.Observed["a"] = o
+	s := world(Options{}, cluster("a", ""), web, other, binding)
+	i := slices.IndexFunc(s.Functions, func(f *Function) bool { return f.Name == "other" })
+	if got := shape(s, s.Functions[i]); !strings.Contains(got, "198.51.100.80 is a VIP") {
+		t.Errorf("%s, want the VIP refused", got)
+	}
+}
+
+func TestOneNameHasOneOwner(t *testing.T) {
+	old, young := time.Unix(1000, 0), time.Unix(2000, 0)
+	named := func(name string, created time.Time) *Template {
+		t := service("ns", name, "hostname", "shop.fn.example.org")
+		t.Created = created
+		return t
+	}
+	for name, c := range map[string]struct {
+		objects []Object
+		owner   string
+	}{
+		"the older":            {[]Object{named("a", young), named("b", old)}, "b"},
+		"dated before undated": {[]Object{named("a", time.Time{}), named("b", young)}, "b"},
+		"the first by name":    {[]Object{named("b", old), named("a", old)}, "a"},
+		"default before annotated": {[]Object{service("shop", "web"), func() *Template {
+			t := service("ns", "a", "hostname", "web.shop.fn.example.org")
+			t.Created = old
+			return t
+		}()}, "web"},
+	} {
+		s := world(Options{}, c.objects...)
+		if f := only(t, s); f.Name != c.owner {
+			t.Errorf("%s: %s won, want %s", name, f.Name, c.owner)
+		}
+		if len(s.Faults) != 1 || !strings.Contains(s.Faults[0].Reason, "already belongs to") {
+			t.Errorf("%s: the loser is not reported: %v", name, s.Faults)
+		}
+	}
+}
+
+func TestClaimsBoundWhatAnnotationsSay(t *testing.T) {
+	claims := Claims{{Namespace: "media", Names: []string{"media.fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}
+	for name, c := range map[string]struct {
+		template *Template
+		claims   Claims
+		fault    string // "" if the function is served
+	}{
+		"a name of its own":              {service("media", "w", "hostname", "x.media.fn.example.org"), claims, ""},
+		"a wildcard of its own":          {service("media", "w", "hostname", "*.media.fn.example.org"), claims, ""},
+		"another's name":                 {service("evil", "w", "hostname", "x.media.fn.example.org"), claims, "not claimed for namespace evil"},
+		"a name that only looks like it": {service("media", "w", "hostname", "xmedia.fn.example.org"), claims, "not claimed"},
+		"a default name needs no claim":  {service("evil", "w"), claims, ""},
+		"another's address":              {service("evil", "w", "address", "a=192.0.2.9"), claims, "address 192.0.2.9 is not claimed"},
+		"its address":                    {service("media", "w", "address", "a=192.0.2.9"), claims, ""},
+		"another's VIP":                  {service("evil", "w", "vip", "192.0.2.9"), claims, "not claimed"},
+		"the metadata service":           {service("any", "w", "address", "a=169.254.169.254"), nil, "is link-local"},
+		"the client itself":              {service("any", "w", "address", "a=127.0.0.1"), nil, "is loopback"},
+		"a horizon's address":            {service("any", "w", "address.vpn", "a=224.0.0.1"), nil, "is multicast"},
+		"the apex":                       {service("any", "w", "hostname", "fn.example.org"), nil, "is not below any zone"},
+		"a name outside the zone":        {service("any", "w", "hostname", "www.example.org"), nil, "is not below any zone"},
+	} {
+		s := world(Options{Claims: c.claims}, c.template, cluster("a", "192.0.2.1"))
+		switch {
+		case c.fault == "" && (len(s.Functions) != 1 || len(s.Faults) > 0):
+			t.Errorf("%s: refused: %v", name, s.Faults)
+		case c.fault != "" && (len(s.Functions) != 0 || len(s.Faults) != 1 || !strings.Contains(s.Faults[0].Reason, c.fault)):
+			t.Errorf("%s: %d functions, faults %v; want it refused for %q", name, len(s.Functions), s.Faults, c.fault)
+		}
+	}
+}
+
+func TestAClustersSpecialAddressNeedsAClaimToo(t *testing.T) {
+	web := service("ns", "web")
+	s := world(Options{}, cluster("a", "127.0.0.9"), web, bound(web.Ref, "a"))
+	if got := shape(s, only(t, s)); !strings.Contains(got, "loopback") {
+		t.Errorf("%s, want loopback refused", got)
+	}
+	allow := Claims{{Namespace: "ns", Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
+	s = world(Options{Claims: allow}, cluster("a", "127.0.0.9"), web, bound(web.Ref, "a"))
+	if got := shape(s, only(t, s)); got != "a=127.0.0.9" {
+		t.Errorf("%s, want it claimed", got)
+	}
+}
+
+func TestTargetsAreWhatTheSpecAsks(t *testing.T) {
+	for _, c := range []struct {
+		annotations []string
+		gateway     string
+		want        string
+	}{
+		{nil, "192.0.2.1", "tcp://192.0.2.1:443"},
+		{nil, "192.0.2.1:8080", "tcp://192.0.2.1:8080"},
+		{nil, "[2001:db8::1]:8080", "tcp://[2001:db8::1]:8080"},
+		{[]string{"probe", "none"}, "192.0.2.1", "none"},
+		{[]string{"probe", "tcp://:99"}, "192.0.2.1:8080", "tcp://192.0.2.1:99"},
+		{[]string{"probe", "http:///healthz"}, "192.0.2.1", "http://192.0.2.1:80/healthz (host web.ns.fn.example.org)"},
+		{[]string{"probe", "https://x.example:8443/a?b=c"}, "192.0.2.1", "https://192.0.2.1:8443/a?b=c (host x.example)"},
+		{[]string{"probe", "http:///", "hostname", "*.w.fn.example.org, v.fn.example.org"}, "192.0.2.1:81", "http://192.0.2.1:81/ (host v.fn.example.org)"},
+		{[]string{"address", "a=192.0.2.7"}, "192.0.2.1", "tcp://192.0.2.7:80"},
+	} {
+		web := service("ns", "web", c.annotations...)
+		s := world(Options{}, cluster("a", c.gateway), web, bound(web.Ref, "a"))
+		if got := only(t, s).Placements[0].Target.String(); got != c.want {
+			t.Errorf("%v on %s: %s, want %s", c.annotations, c.gateway, got, c.want)
+		}
+	}
+}
+
+func TestAColdPlacementIsNeverCalled(t *testing.T) {
+	web := service("ns", "web", "probe", "http://:8080/run")
+	cold := bound(deployment("web"), "a")
+	cold.Placed["a"] = 0
+	s := world(Options{}, cluster("a", "192.0.2.1"), web, bound(web.Ref, "a"), cold)
+	if got := only(t, s).Placements[0].Target.String(); got != "tcp://192.0.2.1:8080" {
+		t.Errorf("%s, want no more than a connection", got)
+	}
+}
+
+func TestAChangeThatChangesNothingIsNotAnnounced(t *testing.T) {
+	s := NewStore()
+	web := service("ns", "web")
+	s.Put(web)
+	<-s.Changed()
+	s.Put(service("ns", "web"))
+	s.Replace(Listing{Objects: []Object{service("ns", "web")}})
+	s.Delete(Ref{Kind: "Service", Namespace: "ns", Name: "absent"})
+	select {
+	case <-s.Changed():
+		t.Error("a change was announced")
+	default:
+	}
+	s.Replace(Listing{})
+	select {
+	case <-s.Changed():
+	default:
+		t.Error("a deletion was not announced")
+	}
+}
+
+func TestARefusedVersionLeavesTheGoodOne(t *testing.T) {
+	s := NewStore()
+	web := service("ns", "web")
+	s.Put(web)
+	s.Replace(Listing{Refused: map[Ref][]Fault{web.Ref: {{Reason: "typo"}}}})
+	state := Build(s, Options{Zones: []string{"fn.example.org."}})
+	if len(state.Functions) != 1 || len(state.Faults) != 1 {
+		t.Errorf("%d functions, %v; want the good version and the fault", len(state.Functions), state.Faults)
+	}
+}

@@ -1,0 +1,280 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+func target(last byte) federation.Target {
+	return federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, last}), 80)}
+}
+
+func set(targets ...federation.Target) map[federation.Target]bool {
+	all := map[federation.Target]bool{}
+	for _, t := range targets {
+		all[t] = true
+	}
+	return all
+}
+
+// world is what a fake probe meets.
+type world struct {
+	mu      sync.Mutex
+	dead    map[federation.Target]bool
+	hang    map[federation.Target]bool
+	asked   map[federation.Target]int
+	now     int
+	highest int
+}
+
+func newWorld() *world {
+	return &world{dead: map[federation.Target]bool{}, hang: map[federation.Target]bool{}, asked: map[federation.Target]int{}}
+}
+
+func (w *world) set(m map[federation.Target]bool, t federation.Target, v bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m[t] = v
+}
+
+func (w *world) probe(ctx context.Context, t federation.Target) (time.Duration, error) {
+	w.mu.Lock()
+	w.asked[t]++
+	w.now++
+	w.highest = max(w.highest, w.now)
+	dead, hang := w.dead[t], w.hang[t]
+	w.mu.Unlock()
+	defer func() { w.mu.Lock(); w.now--; w.mu.Unlock() }()
+	if hang {
+		<-ctx.Done()
+		return 0, errors.New("timed out")
+	}
+	time.Sleep(10 * time.Millisecond)
+	if dead {
+		return 0, errors.New("refused")
+	}
+	return 10 * time.Millisecond, nil
+}
+
+var config = Config{Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3, InFlight: 4}
+
+// run starts a Prober in a bubble and stops it at the end: synctest fails if a
+// goroutine is left.
+func run(t *testing.T, c Config, test func(*Prober, *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		p := New(c, w.probe)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { p.Run(ctx); close(done) }()
+		test(p, w)
+		cancel()
+		<-done
+	})
+}
+
+func TestTheFirstProbeDecidesAlone(t *testing.T) {
+	run(t, config, func(p *Prober, w *world) {
+		w.set(w.dead, target(2), true)
+		p.Set(set(target(1), target(2)), nil)
+		if p.Settled() || p.Verdict(target(1)).State != Unknown {
+			t.Error("a verdict before any probe")
+		}
+		time.Sleep(100 * time.Millisecond)
+		if !p.Settled() || p.Verdict(target(1)).State != Up || p.Verdict(target(2)).State != Down {
+			t.Errorf("after a round: %v, %v", p.Verdict(target(1)), p.Verdict(target(2)))
+		}
+		if r := p.Verdict(target(2)).Reason; r != "refused" {
+			t.Errorf("reason %q", r)
+		}
+	})
+}
+
+// TestABlackHoleIsSeenInTime holds (interval + timeout + jitter) × fall, and that
+// fewer failures change nothing.
+func TestABlackHoleIsSeenInTime(t *testing.T) {
+	run(t, config, func(p *Prober, w *world) {
+		p.Set(set(target(1)), nil)
+		time.Sleep(time.Second)
+		w.set(w.hang, target(1), true)
+		start := time.Now()
+		for p.Verdict(target(1)).State == Up {
+			time.Sleep(10 * time.Millisecond)
+		}
+		bound := time.Duration(config.Fall) * (config.Interval*11/10 + config.Timeout)
+		if took := time.Since(start); took > bound {
+			t.Errorf("seen after %s, want at most %s", took, bound)
+		} else if least := 2 * config.Interval * 9 / 10; took < least {
+			t.Errorf("seen after %s, before %d failures can have been", took, config.Fall)
+		}
+	})
+}
+
+func TestOneFailureBetweenPassesChangesNothing(t *testing.T) {
+	run(t, config, func(p *Prober, w *world) {
+		p.Set(set(target(1)), nil)
+		time.Sleep(time.Second)
+		<-p.Changed()
+		p.Moved()
+		for range 10 {
+			w.set(w.dead, target(1), true)
+			time.Sleep(config.Interval)
+			w.set(w.dead, target(1), false)
+			time.Sleep(2 * config.Interval)
+		}
+		if v := p.Verdict(target(1)); v.State != Up || len(p.Moved()) > 0 {
+			t.Errorf("%v after single failures, want it up all along", v)
+		}
+	})
+}
+
+func TestASharedTargetIsProbedOncePerInterval(t *testing.T) {
+	run(t, config, func(p *Prober, w *world) {
+		p.Set(set(target(1)), nil)
+		for range 20 { // declared again and again, as every publish does
+			time.Sleep(time.Second)
+			p.Set(set(target(1)), nil)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if n := w.asked[target(1)]; n < 4 || n > 6 {
+			t.Errorf("%d probes in twenty seconds at an interval of five", n)
+		}
+	})
+}
+
+func TestProbesInFlightAreBounded(t *testing.T) {
+	run(t, config, func(p *Prober, w *world) {
+		many := map[federation.Target]bool{}
+		for i := range byte(100) {
+			many[target(i)] = true
+			w.set(w.hang, target(i), true)
+		}
+		p.Set(many, nil)
+		time.Sleep(time.Minute)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.highest != config.InFlight {
+			t.Errorf("%d at once, want %d", w.highest, config.InFlight)
+		}
+	})
+}
+
+func TestARemovedTargetIsForgotten(t *testing.T) {
+	run(t, config, func(p *Prober, w *world) {
+		w.set(w.hang, target(1), true)
+		p.Set(set(target(1), target(2)), nil)
+		time.Sleep(time.Millisecond) // target 1 hangs in its first probe
+		p.Set(set(target(2)), nil)
+		time.Sleep(time.Minute)
+		if v := p.Verdict(target(1)); v != (Verdict{}) || !p.Settled() {
+			t.Errorf("%v, settled %v", v, p.Settled())
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.asked[target(1)] != 1 {
+			t.Errorf("probed %d times after it was removed", w.asked[target(1)]-1)
+		}
+	})
+}
+
+func TestASeedIsBelievedUntilProbesDisagree(t *testing.T) {
+	run(t, config, func(p *Prober, w *world) {
+		w.set(w.dead, target(1), true)
+		p.Set(set(target(1)), map[federation.Target]Verdict{target(1): {State: Up, RTT: time.Second}})
+		time.Sleep(time.Second)
+		if v := p.Verdict(target(1)); v.State != Up || v.RTT != time.Second {
+			t.Errorf("%v after one failure, want the seed", v)
+		}
+		time.Sleep(3 * config.Interval)
+		if v := p.Verdict(target(1)); v.State != Down {
+			t.Errorf("%v after three failures", v)
+		}
+	})
+}
+
+func TestRoundTripIsAMovingAverage(t *testing.T) {
+	rtt := average(0, 80*time.Millisecond)
+	if rtt != 80*time.Millisecond {
+		t.Errorf("first %s", rtt)
+	}
+	if rtt = average(rtt, 160*time.Millisecond); rtt != 90*time.Millisecond {
+		t.Errorf("slower %s, want an eighth of the way", rtt)
+	}
+	if rtt = average(rtt, 10*time.Millisecond); rtt != 50*time.Millisecond {
+		t.Errorf("faster %s, want half of the way", rtt)
+	}
+}
+
+// TestAskMeetsRealServers holds what a probe takes for alive.
+func TestAskMeetsRealServers(t *testing.T) {
+	var host, path atomic.Value
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host.Store(r.Host)
+		path.Store(r.URL.RequestURI())
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+		case "/sick":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case "/slow":
+			<-r.Context().Done()
+		}
+	})
+	plain, secure := httptest.NewServer(handler), httptest.NewTLSServer(handler)
+	defer plain.Close()
+	defer secure.Close()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	addr := func(l net.Listener) netip.AddrPort { return netip.MustParseAddrPort(l.Addr().String()) }
+	for _, c := range []struct {
+		target federation.Target
+		want   string // the error; "" for alive
+	}{
+		{federation.Target{Kind: federation.ProbeTCP, Addr: addr(plain.Listener)}, ""},
+		{federation.Target{Kind: federation.ProbeTCP, Addr: addr(closed)}, "connection refused"},
+		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(plain.Listener), Path: "/?a=b", Host: "fn.example.org"}, ""},
+		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(plain.Listener), Path: "/moved"}, ""},
+		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(plain.Listener), Path: "/sick"}, "HTTP status 503"},
+		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(plain.Listener), Path: "/slow"}, "timed out"},
+		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(closed), Path: "/"}, "connection refused"},
+		{federation.Target{Kind: federation.ProbeHTTPS, Addr: addr(secure.Listener), Path: "/", Host: "fn.example.org"}, ""},
+		{federation.Target{Kind: federation.ProbeHTTPS, Addr: addr(plain.Listener), Path: "/"}, "tls: first record does not look like a TLS handshake"},
+		{federation.Target{Kind: "grpc"}, `no probe of kind "grpc"`},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		rtt, err := Ask(ctx, c.target)
+		cancel()
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want && (c.want == "" || !strings.Contains(got, c.want)) {
+			t.Errorf("%s: %q, want %q", c.target, got, c.want)
+		}
+		if c.want == "" && rtt <= 0 {
+			t.Errorf("%s: no round-trip time", c.target)
+		}
+		if c.target.Host != "" && host.Load() != c.target.Host {
+			t.Errorf("%s: host %q", c.target, host.Load())
+		}
+	}
+	if path.Load() != "/" {
+		t.Errorf("path %q", path.Load())
+	}
+}

@@ -1,0 +1,274 @@
+package manifest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+var opts = federation.Options{Zones: []string{"fn.example.org."}}
+
+// built loads the folder into a new state.
+func built(t *testing.T, d *Dir, store *federation.Store) *federation.State {
+	t.Helper()
+	listing, err := d.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Replace(listing)
+	return federation.Build(store, opts)
+}
+
+func hostnames(s *federation.State) string {
+	var names []string
+	for _, f := range s.Functions {
+		names = append(names, f.Hostnames...)
+	}
+	return strings.Join(names, " ")
+}
+
+var hello = fixture.Function{Name: "hello", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed()}
+
+// printed is what kubectl prints for a list of a cluster, a Service and its
+// binding, shortened.
+const printed = `apiVersion: v1
+items:
+- apiVersion: cluster.karmada.io/v1alpha1
+  kind: Cluster
+  metadata:
+    creationTimestamp: "2026-01-10T08:00:00Z"
+    finalizers:
+    - karmada.io/cluster-controller
+    name: member1
+    resourceVersion: "1201"
+    uid: 5f0f6f5e-7a1c-4f6b-9a41-2f1d9b6a0001
+  spec:
+    apiEndpoint: https://192.0.2.3:6443
+    id: 0b9f1c5e-8a2d-4c3e-9d7e-000000000001
+    region: eu-west-1
+    secretRef:
+      name: member1
+      namespace: karmada-cluster
+    syncMode: Push
+    zones:
+    - eu-west-1a
+  status:
+    conditions:
+    - lastTransitionTime: "2026-01-10T08:01:00Z"
+      message: cluster is healthy and ready to accept workloads
+      reason: ClusterReady
+      status: "True"
+      type: Ready
+    remedyActions:
+    - TrafficControl
+    somethingNew: true
+- apiVersion: v1
+  kind: Service
+  metadata:
+    labels:
+      nearcast.dev/function: "true"
+    name: web
+    namespace: shop
+  spec:
+    ports:
+    - port: 53
+      protocol: UDP
+    - port: 8443
+- apiVersion: work.karmada.io/v1alpha2
+  kind: ResourceBinding
+  metadata:
+    name: web-service
+    namespace: shop
+  spec:
+    requiredBy:
+    - clusters:
+      - name: member1
+      name: web-deployment
+      namespace: shop
+    resource:
+      apiVersion: v1
+      kind: Service
+      name: web
+      namespace: shop
+  status:
+    aggregatedStatus:
+    - applied: true
+      clusterName: member1
+      health: Healthy
+      status:
+        loadBalancer:
+          ingress:
+          - ip: 203.0.113.10
+            ipMode: VIP
+kind: List
+metadata:
+  resourceVersion: ""
+`
+
+func TestWhatKubectlPrintsIsRead(t *testing.T) {
+	s := built(t, New(fixture.Dir(t, map[string]string{"all.yaml": printed})), federation.NewStore())
+	if len(s.Faults) > 0 || len(s.Clusters) != 1 || len(s.Functions) != 1 {
+		t.Fatalf("%d clusters, %d functions, faults %v", len(s.Clusters), len(s.Functions), s.Faults)
+	}
+	c, f := s.Clusters[0], s.Functions[0]
+	if c.Region != "eu-west-1" || c.Ready != federation.ReadyTrue || c.Leaving != "Karmada Remedy TrafficControl" {
+		t.Errorf("cluster %+v", c)
+	}
+	if got := f.Placements[0].Target.String(); got != "tcp://203.0.113.10:8443" {
+		t.Errorf("target %s", got)
+	}
+}
+
+// TestBadInputIsRefusedAloneAndByName is the issue's own: a typo, a file that is
+// not YAML, and an address that is none.
+func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
+	dir := fixture.Dir(t, map[string]string{
+		"good.yaml":    fixture.ThreeWith(hello),
+		"typo.yaml":    fixture.Documents(fixture.Function{Name: "typo", Annotations: map[string]string{"nearcast.dev/hostnam": "x.fn.example.org"}}),
+		"none.yaml":    "this: is: no YAML",
+		"addr.yaml":    fixture.Documents(fixture.Cluster{Name: "bad", Address: "192.0.2.999"}),
+		"lb.yaml":      fixture.Documents(fixture.Function{Name: "lb", Clusters: []string{"de-wide"}, LoadBalancer: map[string]string{"de-wide": "nowhere"}}),
+		"type.yaml":    "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: demo}\nspec: {ports: all}",
+		"old.yaml":     "apiVersion: cluster.karmada.io/v1\nkind: Cluster\nmetadata: {name: x}",
+		"bare.yaml":    "metadata: {name: x}",
+		"twice.yaml":   fixture.Documents(fixture.Cluster{Name: "us-azure", Address: "192.0.2.77"}),
+		"other.yaml":   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n---\n---\napiVersion: example.org/v1\nkind: Thing\n",
+		".hidden.yaml": "not: [yaml",
+		"notes.txt":    "nothing",
+	})
+	s := built(t, New(dir), federation.NewStore())
+	// lb.yaml's Service is good; what its binding says of an address is not.
+	if got := hostnames(s); got != "hello.demo.fn.example.org. lb.demo.fn.example.org." {
+		t.Errorf("served: %s", got)
+	}
+	var got []string
+	for _, f := range s.Faults {
+		got = append(got, strings.TrimPrefix(f.Error(), dir+"/"))
+	}
+	want := []string{
+		`addr.yaml:7: Cluster bad: nearcast.dev/address: "192.0.2.999" is not an address or address:port`,
+		"bare.yaml:1: is no Kubernetes object: apiVersion and kind are required",
+		`lb.yaml:10: ResourceBinding demo/lb-service: status.aggregatedStatus of de-wide: loadBalancer.ingress.ip "nowhere" is not an IP address`,
+		"none.yaml:1: is not YAML:",
+		"old.yaml:1: apiVersion cluster.karmada.io/v1 of Cluster is not one that is read; cluster.karmada.io/v1alpha1 is",
+		"twice.yaml:2: Cluster us-azure: is already declared at " + dir + "/good.yaml:",
+		"type.yaml:1: Service demo/x: ",
+		"typo.yaml:9: Service demo/typo: nearcast.dev/hostnam: unknown annotation; did you mean nearcast.dev/hostname?",
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d faults, want %d:\n%s", len(got), len(want), strings.Join(got, "\n"))
+	}
+	for i := range want {
+		if !strings.HasPrefix(got[i], want[i]) {
+			t.Errorf("%s\nwant %s", got[i], want[i])
+		}
+	}
+}
+
+func TestWhatWasGoodStays(t *testing.T) {
+	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(hello)})
+	d, store := New(dir), federation.NewStore()
+	path := filepath.Join(dir, "all.yaml")
+	for _, c := range []struct{ name, text, served string }{
+		{"good", fixture.ThreeWith(hello), "hello.demo.fn.example.org."},
+		{"not YAML", "a: [", "hello.demo.fn.example.org."},
+		{"a typo", fixture.ThreeWith(fixture.Function{Name: "hello", Annotations: map[string]string{"nearcast.dev/ttl": "soon"}}), "hello.demo.fn.example.org."},
+		{"a wrong type", fixture.ThreeWith() + "---\napiVersion: v1\nkind: Service\nmetadata: {name: hello, namespace: demo}\nspec: {ports: 1}", "hello.demo.fn.example.org."},
+		{"no label any more", fixture.ThreeWith() + "---\napiVersion: v1\nkind: Service\nmetadata: {name: hello, namespace: demo}", ""},
+		{"good again", fixture.ThreeWith(hello), "hello.demo.fn.example.org."},
+		{"gone", "", ""},
+	} {
+		fixture.Write(t, path, c.text)
+		if got := hostnames(built(t, d, store)); got != c.served {
+			t.Errorf("%s: served %q, want %q", c.name, got, c.served)
+		}
+	}
+}
+
+func TestRunFollowsWhatEditorsDo(t *testing.T) {
+	dir := fixture.Dir(t, map[string]string{"clusters.yaml": fixture.ThreeWith()})
+	store := federation.NewStore()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- New(dir).Run(ctx, store, func(err error) { t.Log(err) }) }()
+	served := func(want string) {
+		t.Helper()
+		var got string
+		for range 500 {
+			if got = hostnames(federation.Build(store, opts)); got == want {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		t.Fatalf("served %q, want %q", got, want)
+	}
+	path := filepath.Join(dir, "sub", "f.yaml")
+	text := fixture.Documents(hello)
+	for _, step := range []struct {
+		name string
+		do   func() error
+		want string
+	}{
+		{"a folder appears", func() error { return os.Mkdir(filepath.Dir(path), 0o755) }, ""},
+		{"a file is written", func() error { return os.WriteFile(path, []byte(text), 0o644) }, "hello.demo.fn.example.org."},
+		{"it is removed", func() error { return os.Remove(path) }, ""},
+		{"it is renamed into place", func() error {
+			if err := os.WriteFile(path+"~", []byte(text), 0o644); err != nil {
+				return err
+			}
+			return os.Rename(path+"~", path)
+		}, "hello.demo.fn.example.org."},
+		{"it is replaced by a link, as a ConfigMap's is", func() error {
+			other := filepath.Join(t.TempDir(), "data")
+			if err := os.WriteFile(other, []byte(strings.ReplaceAll(text, "hello", "howdy")), 0o644); err != nil {
+				return err
+			}
+			if err := os.Symlink(other, path+".link"); err != nil {
+				return err
+			}
+			return os.Rename(path+".link", path)
+		}, "howdy.demo.fn.example.org."},
+		{"the folder goes", func() error { return os.RemoveAll(filepath.Dir(path)) }, ""},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		served(step.want)
+	}
+	if store.Confirmed().IsZero() {
+		t.Error("never confirmed")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFolderThatIsNotThereIsAnError(t *testing.T) {
+	if err := New(filepath.Join(t.TempDir(), "nowhere")).Run(t.Context(), federation.NewStore(), nil); err == nil {
+		t.Error("no error")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(printed))
+	f.Add([]byte(fixture.ThreeWith(hello)))
+	f.Add([]byte("a: &a [*a]\n---\n{}"))
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		parsed, fault := parse("f.yaml", data)
+		if fault != nil {
+			return
+		}
+		listing := federation.Listing{Refused: map[federation.Ref][]federation.Fault{}}
+		parsed.addTo(&listing, map[federation.Ref]federation.Origin{})
+		store := federation.NewStore()
+		store.Replace(listing)
+		federation.Build(store, opts) // what was read can be built
+	})
+}
