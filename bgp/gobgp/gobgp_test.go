@@ -1,0 +1,181 @@
+package gobgp
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/osrg/gobgp/v4/api"
+	"github.com/osrg/gobgp/v4/pkg/apiutil"
+	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+var quietLog = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// freePort returns a port on which nobody listens at the address.
+func freePort(t *testing.T, addr netip.Addr) uint16 {
+	t.Helper()
+	l, err := net.Listen("tcp", netip.AddrPortFrom(addr, 0).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return netip.MustParseAddrPort(l.Addr().String()).Port()
+}
+
+// pair is a router and a speaker on loopback addresses of their own.
+func pair(t *testing.T, local string) (*Router, *Speaker) {
+	t.Helper()
+	routerAddr := netip.MustParseAddr("127.0.0.100")
+	speakerAddr := netip.MustParseAddr(local)
+	port := freePort(t, routerAddr)
+	router, err := NewRouter(t.Context(), 64500, netip.AddrPortFrom(routerAddr, port), map[netip.Addr]uint32{speakerAddr: 64511}, quietLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(router.Close)
+	speaker, err := NewSpeaker(t.Context(), &bgp.Config{
+		ASN: 64511, RouterID: speakerAddr,
+		Peers: []bgp.Peer{{Address: routerAddr, Port: port, ASN: 64500, LocalAddress: speakerAddr, HoldTime: 3 * time.Second}},
+	}, quietLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return router, speaker
+}
+
+// table waits until the router's table is as wanted.
+func table(t *testing.T, r *Router, want string) {
+	t.Helper()
+	var got string
+	for range 1000 {
+		routes, err := r.Table()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts []string
+		for _, route := range routes {
+			parts = append(parts, route.Prefix+" via "+route.NextHop+" as "+route.ASPath)
+		}
+		if got = strings.Join(parts, ", "); got == want {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("table %q, want %q", got, want)
+}
+
+func prefixes(texts ...string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
+func TestTheRouterHoldsExactlyWhatIsSet(t *testing.T) {
+	router, speaker := pair(t, "127.0.0.101")
+	const a, b = "198.51.100.53/32 via 127.0.0.101 as 64511", "198.51.100.80/32 via 127.0.0.101 as 64511"
+	for _, step := range []struct {
+		set  []netip.Prefix
+		want string
+	}{
+		{prefixes("198.51.100.53/32"), a},
+		{prefixes("198.51.100.53/32", "198.51.100.80/32"), a + ", " + b},
+		{prefixes("198.51.100.80/32"), b},
+		{nil, ""},
+		{prefixes("198.51.100.53/32"), a},
+	} {
+		if err := speaker.Set(step.set); err != nil {
+			t.Fatal(err)
+		}
+		table(t, router, step.want)
+	}
+	if peers := speaker.Peers(); len(peers) != 1 || peers[0].State != "established" {
+		t.Errorf("peers %+v", peers)
+	}
+	if err := speaker.Close(5 * time.Second); err != nil {
+		t.Error(err)
+	}
+	table(t, router, "")
+}
+
+func TestNothingThatAPeerSendsIsAccepted(t *testing.T) {
+	router, speaker := pair(t, "127.0.0.102")
+	defer speaker.Close(5 * time.Second)
+	if err := speaker.Set(prefixes("198.51.100.53/32")); err != nil {
+		t.Fatal(err)
+	}
+	table(t, router, "198.51.100.53/32 via 127.0.0.102 as 64511")
+	// Make the router say something, which it otherwise never does.
+	err := router.server.SetPolicyAssignment(context.Background(), &api.SetPolicyAssignmentRequest{Assignment: &api.PolicyAssignment{
+		Name: "global", Direction: api.PolicyDirection_POLICY_DIRECTION_EXPORT, DefaultAction: api.RouteAction_ROUTE_ACTION_ACCEPT,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nlri, err := gobgp.NewIPAddrPrefix(netip.MustParsePrefix("203.0.113.0/24"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hop, err := gobgp.NewPathAttributeNextHop(netip.MustParseAddr("127.0.0.100"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = router.server.AddPath(apiutil.AddPathRequest{Paths: []*apiutil.Path{{
+		Family: gobgp.RF_IPv4_UC, Nlri: nlri, Age: time.Now().Unix(),
+		Attrs: []gobgp.PathAttributeInterface{gobgp.NewPathAttributeOrigin(0), hop},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	received := func() (n uint64) {
+		_ = speaker.server.ListPeer(context.Background(), &api.ListPeerRequest{}, func(p *api.Peer) {
+			for _, a := range p.AfiSafis {
+				n += a.State.Received
+			}
+		})
+		return n
+	}
+	for range 500 {
+		if received() > 0 {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if received() == 0 {
+		t.Fatal("the route did not reach the speaker: the test shows nothing")
+	}
+	as := &Router{server: speaker.server}
+	table(t, as, "198.51.100.53/32 via 0.0.0.0 as ")
+}
+
+func TestASpeakerThatStartsFirstIsConnectedSoon(t *testing.T) {
+	routerAddr, speakerAddr := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr("127.0.0.103")
+	port := freePort(t, routerAddr)
+	speaker, err := NewSpeaker(t.Context(), &bgp.Config{
+		ASN: 64511, RouterID: speakerAddr,
+		Peers: []bgp.Peer{{Address: routerAddr, Port: port, ASN: 64500, LocalAddress: speakerAddr, HoldTime: 3 * time.Second}},
+	}, quietLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer speaker.Close(5 * time.Second)
+	if err := speaker.Set(prefixes("198.51.100.53/32")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(5 * time.Second) // several attempts fail
+	router, err := NewRouter(t.Context(), 64500, netip.AddrPortFrom(routerAddr, port), map[netip.Addr]uint32{speakerAddr: 64511}, quietLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer router.Close()
+	table(t, router, "198.51.100.53/32 via 127.0.0.103 as 64511")
+}

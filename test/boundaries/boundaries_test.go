@@ -1,0 +1,98 @@
+// Package boundaries holds the import rules of the layout: dependencies point
+// one way, and each library that is heavy or dangerous has one door.
+package boundaries
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/nearcast/nearcast/"
+
+// rule forbids packages under From to import packages under To.
+type rule struct {
+	from, to string
+	// but are the packages under from that may.
+	but []string
+	why string
+}
+
+var rules = []rule{
+	{from: "", to: "github.com/osrg/gobgp", but: []string{"bgp/gobgp"}, why: "one package knows GoBGP, so that it can be replaced and its traps are in one place"},
+	{from: "", to: "github.com/karmada-io/karmada/pkg/generated", but: []string{"internal/karmada"}, why: "one package knows Karmada's clientset"},
+	{from: "", to: "k8s.io/client-go", but: []string{"internal/karmada"}, why: "objects are stripped at the edge; nobody else talks to an API"},
+	{from: "", to: "github.com/karmada-io/karmada/pkg/util", why: "it brings controller-runtime and half of Karmada"},
+	{from: "plugin", to: module + "bgp", why: "the plugin and the speaker are two programs that must not need each other"},
+	{from: "bgp", to: module + "plugin", why: "the plugin and the speaker are two programs that must not need each other"},
+	{from: "bgp", to: module + "internal/site", why: "the speaker lives without Karmada's state"},
+	{from: "internal/federation", to: module, why: "the model is at the bottom"},
+	{from: "internal/steer", to: "github.com/miekg/dns", why: "steering knows no DNS"},
+	{from: "internal/steer", to: "net/http", why: "steering does no I/O"},
+	{from: "internal/steer", to: module, but: nil, why: "steering knows the model and the value types of health and locate alone"},
+	{from: "internal", to: "github.com/coredns", but: []string{"internal/directives"}, why: "what is below the plugin does not know its server"},
+	{from: "internal", to: module + "plugin", why: "dependencies point one way"},
+	{from: "internal", to: module + "bgp", but: []string{"internal/lab"}, why: "dependencies point one way; the lab runs the router"},
+	{from: "", to: module + "cmd", why: "programs are not libraries"},
+	{from: "", to: module + "internal/fixture", why: "fixtures are for tests"},
+}
+
+// allowed are imports that a rule with a wider To would forbid.
+var allowed = map[string][]string{
+	"internal/federation": {},
+	"internal/steer":      {module + "internal/federation", module + "internal/health", module + "internal/locate"},
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := 0
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; packages++ {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		from := strings.TrimPrefix(p.ImportPath, module)
+		for _, imported := range p.Imports {
+			for _, r := range rules {
+				if under(from, r.from) && under(imported, r.to) && !r.permits(from, imported) {
+					t.Errorf("%s imports %s: %s", from, imported, r.why)
+				}
+			}
+		}
+	}
+	if packages < 15 {
+		t.Errorf("only %d packages were looked at", packages)
+	}
+}
+
+// under reports whether the path is the folder or below it.
+func under(path, folder string) bool {
+	folder = strings.TrimSuffix(folder, "/")
+	return folder == "" || path == folder || strings.HasPrefix(path, folder+"/")
+}
+
+func (r rule) permits(from, imported string) bool {
+	for _, but := range r.but {
+		if under(from, but) {
+			return true
+		}
+	}
+	for _, ok := range allowed[from] {
+		if imported == ok {
+			return true
+		}
+	}
+	return false
+}

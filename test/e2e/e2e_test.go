@@ -1,0 +1,303 @@
+// Package e2e runs the programs as people do, and asks them with other people's.
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/test/peers"
+)
+
+// bin holds the programs, built once.
+var bin string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "nearcast-e2e")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		bin = dir
+		build := exec.Command("go", "build", "-o", bin+"/", "github.com/nearcast/nearcast/cmd/...")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// eventually tries until try returns nil, and returns how long it took.
+func eventually(t *testing.T, what string, bound time.Duration, try func() error) time.Duration {
+	t.Helper()
+	start := time.Now()
+	for {
+		err := try()
+		took := time.Since(start)
+		if err == nil {
+			t.Logf("%s after %s", what, took.Round(10*time.Millisecond))
+			return took
+		}
+		if took > bound {
+			t.Fatalf("%s: not within %s: %v", what, bound, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// want compares a part of the lab's status.
+func want(got, wanted string) error {
+	if got != wanted {
+		return fmt.Errorf("%q, want %q", got, wanted)
+	}
+	return nil
+}
+
+// slack is what a loaded machine may add to any bound; the bounds themselves
+// are the lab's probe interval, timeout and fall.
+const slack = 20 * time.Second
+
+// labBound is (interval + jitter + timeout) × fall of the lab's probes.
+const labBound = 2 * (1100*time.Millisecond + time.Second)
+
+func TestLab(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "lab")
+	l, err := lab.Start(t.Context(), lab.Options{Dir: dir, Bin: bin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := false
+	closing := func() {
+		if !closed {
+			closed = true
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	defer closing()
+	status := func() lab.Status { return l.Status(context.Background()) }
+	site := func(name string) lab.SiteStatus {
+		for _, s := range status().Sites {
+			if s.Name == name {
+				return s
+			}
+		}
+		t.Fatal("no site " + name)
+		return lab.SiteStatus{}
+	}
+	route := func(vip string) string {
+		for _, r := range status().Routes {
+			if r.Prefix == vip+"/32" {
+				return strings.Join(r.From, " ")
+			}
+		}
+		return "no such route"
+	}
+	const everyBackend, everySite = "us-azure hpc-kube de-wide l26-ugd", "mk-core us-azure hpc-kube de-wide l26-ugd"
+
+	t.Run("every site answers with its own cluster, or the nearest", func(t *testing.T) {
+		for name, nearest := range map[string]string{
+			"mk-core": "hpc-kube", "us-azure": "us-azure", "hpc-kube": "hpc-kube", "de-wide": "de-wide", "l26-ugd": "l26-ugd",
+		} {
+			eventually(t, name+" answers "+nearest, slack, func() error { return want(site(name).Answers["hello"], nearest) })
+		}
+	})
+	t.Run("every VIP is announced from where it is served", func(t *testing.T) {
+		eventually(t, "the resolvers' VIP is announced by all", slack, func() error { return want(route("198.51.100.53"), everySite) })
+		eventually(t, "the function's VIP by all with a backend", slack, func() error { return want(route("198.51.100.80"), everyBackend) })
+	})
+	t.Run("dig sees the right cluster for clients of three countries", func(t *testing.T) {
+		digAsks(t)
+	})
+	t.Run("a dead backend", func(t *testing.T) {
+		if err := l.Fail("us-azure", "functions"); err != nil {
+			t.Fatal(err)
+		}
+		took := eventually(t, "the answer moved", labBound+slack, func() error { return want(site("us-azure").Answers["hello"], "de-wide") })
+		t.Logf("within probe interval × fall: %v", took <= labBound)
+		eventually(t, "the route was withdrawn", slack, func() error { return want(route("198.51.100.80"), "hpc-kube de-wide l26-ugd") })
+		if err := want(route("198.51.100.53"), everySite); err != nil {
+			t.Errorf("the resolvers' VIP follows the function's health: %v", err)
+		}
+		if err := l.Heal("us-azure", "functions"); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the answer came back", slack, func() error { return want(site("us-azure").Answers["hello"], "us-azure") })
+		eventually(t, "the route came back", slack, func() error { return want(route("198.51.100.80"), everyBackend) })
+	})
+	t.Run("a dead CoreDNS", func(t *testing.T) {
+		if err := l.Fail("de-wide", "dns"); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "its DNS VIP left the router", slack, func() error { return want(route("198.51.100.53"), "mk-core us-azure hpc-kube l26-ugd") })
+		if err := want(route("198.51.100.80"), everyBackend); err != nil {
+			t.Errorf("the function's VIP follows the resolver's health: %v", err)
+		}
+		if err := l.Heal("de-wide", "dns"); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "its DNS VIP came back", slack, func() error { return want(route("198.51.100.53"), everySite) })
+	})
+	t.Run("a speaker that ends", func(t *testing.T) {
+		if err := l.Fail("l26-ugd", "speaker"); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "its routes left", slack, func() error { return want(route("198.51.100.53"), "mk-core us-azure hpc-kube de-wide") })
+		if err := l.Heal("l26-ugd", "speaker"); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "its routes came back", slack, func() error { return want(route("198.51.100.53"), everySite) })
+	})
+	t.Run("bad manifests are named and everything else is served", func(t *testing.T) {
+		for name, text := range map[string]string{
+			"typo.yaml": "apiVersion: v1\nkind: Service\nmetadata:\n  name: typo\n  namespace: demo\n  labels: {nearcast.dev/function: \"true\"}\n  annotations:\n    nearcast.dev/polcy: nearest\n",
+			"none.yaml": "this: is: no YAML\n",
+			"addr.yaml": "apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata:\n  name: extra\n  annotations:\n    nearcast.dev/address: 192.0.2.999\n",
+		} {
+			if err := os.WriteFile(filepath.Join(l.Manifests(), name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, named := range []string{
+			"typo.yaml:8: Service demo/typo: nearcast.dev/polcy: unknown annotation; did you mean nearcast.dev/policy?",
+			"none.yaml:1: is not YAML",
+			`addr.yaml:6: Cluster extra: nearcast.dev/address: "192.0.2.999" is not an address`,
+		} {
+			eventually(t, "the log names "+named, slack, func() error {
+				log, err := os.ReadFile(filepath.Join(dir, "de-wide.dns.log"))
+				if err == nil && !strings.Contains(string(log), named) {
+					err = fmt.Errorf("not in the log:\n%s", log)
+				}
+				return err
+			})
+		}
+		if err := want(site("de-wide").Answers["hello"], "de-wide"); err != nil {
+			t.Error(err)
+		}
+		out, err := nearcast("check", filepath.Join(dir, "de-wide.Corefile"))
+		if err == nil || strings.Count(out, "fault: ") != 3 {
+			t.Errorf("check: %v\n%s\nwant the three faults and exit status 1", err, out)
+		}
+	})
+	t.Run("the command explains", func(t *testing.T) {
+		out, err := nearcast("explain", "hello.demo."+lab.Zone, "--from", "203.0.113.200", "--admin", filepath.Join(dir, "us-azure.dns.sock"))
+		if err != nil || !strings.Contains(out, "answer    cluster de-wide: 127.0.1.4") || !strings.Contains(out, "probe passes") {
+			t.Errorf("live: %v\n%s", err, out)
+		}
+		out, err = nearcast("explain", "hello.demo."+lab.Zone, "--from", "203.0.113.200", "--corefile", filepath.Join(dir, "us-azure.Corefile"))
+		if err != nil || !strings.Contains(out, "answer    cluster de-wide: 127.0.1.4") || !strings.Contains(out, "Karmada says Healthy") {
+			t.Errorf("from files: %v\n%s", err, out)
+		}
+		out, err = nearcast("lab", "status", "--dir", dir, "-o", "json")
+		if err != nil || !strings.Contains(out, `"prefix": "198.51.100.53/32"`) {
+			t.Errorf("lab status: %v\n%s", err, out)
+		}
+	})
+	t.Run("nothing is left behind", func(t *testing.T) {
+		closing()
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the folder is still there: %v", err)
+		}
+		if left := processesOf(t, bin); left != "" {
+			t.Errorf("still running:\n%s", left)
+		}
+	})
+}
+
+// nearcast runs the command and returns what it printed.
+func nearcast(args ...string) (string, error) {
+	out, err := exec.Command(filepath.Join(bin, "nearcast"), args...).CombinedOutput()
+	return string(out), err
+}
+
+// processesOf returns the command lines of the programs that run from a folder.
+func processesOf(t *testing.T, folder string) string {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, path := range all {
+		line, err := os.ReadFile(path)
+		if err == nil && strings.HasPrefix(string(line), folder+"/") {
+			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return strings.Join(found, "\n")
+}
+
+// digAsks is what Debian's dig is told by the resolver of mk-core.
+func digAsks(t *testing.T) {
+	dig := peers.Find(t, "dig", "bind9-dnsutils")
+	ask := func(args ...string) string {
+		out, err := dig.Command(append([]string{"@127.0.0.1", "-p", "5301", "+tries=3", "+time=5", "+norecurse"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("dig %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	hello := "hello.demo." + lab.Zone
+	for _, c := range []struct {
+		args  []string
+		wants []string
+	}{
+		{[]string{hello, "+subnet=203.0.113.0/25"}, []string{"NOERROR", " aa;", `\sA\s+127\.0\.1\.2\b`, `CLIENT-SUBNET: 203\.0\.113\.0/25/25`}},
+		{[]string{hello, "+subnet=203.0.113.128/25"}, []string{`\sA\s+127\.0\.1\.4\b`, `CLIENT-SUBNET: 203\.0\.113\.128/25/25`}},
+		{[]string{hello, "+subnet=192.0.2.64/26"}, []string{`\sA\s+127\.0\.1\.5\b`, `CLIENT-SUBNET: 192\.0\.2\.64/26/26`}},
+		{[]string{hello, "+subnet=2001:db8:49::/56"}, []string{`\sA\s+127\.0\.1\.4\b`, `CLIENT-SUBNET: 2001:db8:49::/56/48`}},
+		{[]string{hello, "+subnet=0/0"}, []string{`\sA\s+127\.0\.1\.3\b`, `CLIENT-SUBNET: 0\.0\.0\.0/0/0`}},
+		{[]string{hello, "+tcp"}, []string{`\sA\s+127\.0\.1\.3\b`}},
+		{[]string{"nothing." + lab.Zone, "+subnet=203.0.113.0/25"}, []string{"NXDOMAIN", `\sSOA\s+ns\.fn\.example\.org\.`, `CLIENT-SUBNET: 203\.0\.113\.0/25/0`}},
+		{[]string{"AAAA", hello, "+subnet=203.0.113.0/25"}, []string{"NOERROR", "ANSWER: 0,", `\sSOA\s+ns\.fn\.example\.org\.`, `CLIENT-SUBNET: 203\.0\.113\.0/25/0`}},
+		{[]string{"NS", lab.Zone}, []string{`\sNS\s+ns\.fn\.example\.org\.`, `ns\.fn\.example\.org\.\s+\d+\s+IN\s+A\s+198\.51\.100\.53`}},
+	} {
+		out := ask(c.args...)
+		for _, wanted := range c.wants {
+			if !regexp.MustCompile(wanted).MatchString(out) {
+				t.Errorf("dig %v lacks %s:\n%s", c.args, wanted, out)
+			}
+		}
+	}
+}
+
+// TestTheCommandEndsCleanly runs `nearcast lab` without a terminal and ends it
+// as Ctrl-C does.
+func TestTheCommandEndsCleanly(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "lab")
+	cmd := exec.Command(filepath.Join(bin, "nearcast"), "lab", "--dir", dir)
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the lab answers its command", slack, func() error { _, err := lab.Ask(t.Context(), dir); return err })
+	time.Sleep(5 * time.Second) // long enough to print its table
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "dig +short @127.0.0.1 -p 5301") || !strings.Contains(out.String(), "the router's table:") {
+		t.Errorf("it printed neither the commands to try nor the table:\n%s", out.String())
+	}
+	if left := processesOf(t, bin); left != "" {
+		t.Errorf("still running:\n%s", left)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is still there: %v", err)
+	}
+}

@@ -1,0 +1,120 @@
+// Package peers brings independent software to the tests: programs from Debian's
+// packages, unpacked into a cache and never installed, so that no service of
+// theirs is started.
+package peers
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Program is a program that is ready to be run.
+type Program struct {
+	path string
+	env  []string
+}
+
+// Command returns the program with arguments.
+func (p Program) Command(args ...string) *exec.Cmd {
+	cmd := exec.Command(p.path, args...)
+	cmd.Env = append(os.Environ(), p.env...)
+	return cmd
+}
+
+var mu sync.Mutex
+
+// Find returns a program: the machine's own, or that of a Debian package. Where
+// neither can be had it skips the test and says why.
+func Find(t testing.TB, program, debianPackage string) Program {
+	t.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	if path, err := exec.LookPath(program); err == nil {
+		return Program{path: path}
+	}
+	root, err := unpack(debianPackage)
+	if err != nil {
+		t.Skipf("SKIPPED: %s is not on this machine, and Debian's %s cannot be had: %v", program, debianPackage, err)
+	}
+	for _, dir := range []string{"usr/bin", "usr/sbin", "bin", "sbin"} {
+		path := filepath.Join(root, dir, program)
+		if _, err := os.Stat(path); err == nil {
+			libraries, _ := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu*")) // the pattern is well formed
+			return Program{path: path, env: []string{"LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}}
+		}
+	}
+	t.Skipf("SKIPPED: Debian's %s has no %s", debianPackage, program)
+	return Program{}
+}
+
+// cache is where packages are kept: NEARCAST_CACHE, which the Makefile sets, or
+// the user's cache.
+func cache() (string, error) {
+	if dir := os.Getenv("NEARCAST_CACHE"); dir != "" {
+		return filepath.Join(dir, "peers"), nil
+	}
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "nearcast", "peers"), err
+}
+
+// unpack downloads the package and what it needs beyond the machine's own, and
+// returns the folder into which they are unpacked.
+func unpack(debianPackage string) (string, error) {
+	base, err := cache()
+	if err != nil {
+		return "", err
+	}
+	root := filepath.Join(base, debianPackage)
+	if _, err := os.Stat(root); err == nil {
+		return root, nil
+	}
+	archives := filepath.Join(base, "archives", debianPackage)
+	if err := os.MkdirAll(filepath.Join(archives, "partial"), 0o755); err != nil {
+		return "", err
+	}
+	if err := download(debianPackage, archives); err != nil {
+		return "", err
+	}
+	packages, err := filepath.Glob(filepath.Join(archives, "*.deb"))
+	if err != nil || len(packages) == 0 {
+		return "", fmt.Errorf("nothing was downloaded (%w)", err)
+	}
+	// Unpack beside and rename, so that a half-made folder is never taken for whole.
+	half := root + ".part"
+	if err := os.RemoveAll(half); err != nil {
+		return "", err
+	}
+	for _, deb := range packages {
+		if out, err := exec.Command("dpkg", "-x", deb, half).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("dpkg -x %s: %w: %s", deb, err, out)
+		}
+	}
+	return root, os.Rename(half, root)
+}
+
+// download asks apt for the package and its dependencies. The lists of a new
+// machine are empty, and are fetched when the first try fails.
+func download(debianPackage, to string) error {
+	get := func() error {
+		cmd := exec.Command("apt-get", "install", "--download-only", "--yes", "--no-install-recommends",
+			"-o", "Dir::Cache::archives="+to, debianPackage)
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+			return fmt.Errorf("apt-get: %w: %s", err, lines[len(lines)-1])
+		}
+		return nil
+	}
+	if get() == nil {
+		return nil
+	}
+	if out, err := exec.Command("apt-get", "update").CombinedOutput(); err != nil {
+		return fmt.Errorf("apt-get update: %w: %s", err, out)
+	}
+	return get()
+}
