@@ -37,7 +37,7 @@ var rules = []rule{
 	{from: "internal", to: module + "plugin", why: "dependencies point one way"},
 	{from: "internal", to: module + "bgp", but: []string{"internal/lab"}, why: "dependencies point one way; the lab runs the router"},
 	{from: "", to: module + "cmd", why: "programs are not libraries"},
-	{from: "", to: module + "internal/fixture", why: "fixtures are for tests"},
+	{from: "", to: module + "internal/fixture", but: []string{"test/bench"}, why: "fixtures are for tests and benchmarks"},
 }
 
 // allowed are imports that a rule with a wider To would forbid.

@@ -28,28 +28,36 @@ func (p Program) Command(args ...string) *exec.Cmd {
 
 var mu sync.Mutex
 
-// Find returns a program: the machine's own, or that of a Debian package. Where
-// neither can be had it skips the test and says why.
+// Find returns a program as Get does. Where it cannot be had it skips the test
+// and says why.
 func Find(t testing.TB, program, debianPackage string) Program {
 	t.Helper()
+	p, err := Get(program, debianPackage)
+	if err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	return p
+}
+
+// Get returns a program: the machine's own, or that of a Debian package.
+func Get(program, debianPackage string) (Program, error) {
 	mu.Lock()
 	defer mu.Unlock()
 	if path, err := exec.LookPath(program); err == nil {
-		return Program{path: path}
+		return Program{path: path}, nil
 	}
 	root, err := unpack(debianPackage)
 	if err != nil {
-		t.Skipf("SKIPPED: %s is not on this machine, and Debian's %s cannot be had: %v", program, debianPackage, err)
+		return Program{}, fmt.Errorf("%s is not on this machine, and Debian's %s cannot be had: %w", program, debianPackage, err)
 	}
 	for _, dir := range []string{"usr/bin", "usr/sbin", "bin", "sbin"} {
 		path := filepath.Join(root, dir, program)
 		if _, err := os.Stat(path); err == nil {
 			libraries, _ := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu*")) // the pattern is well formed
-			return Program{path: path, env: []string{"LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}}
+			return Program{path: path, env: []string{"LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}}, nil
 		}
 	}
-	t.Skipf("SKIPPED: Debian's %s has no %s", debianPackage, program)
-	return Program{}
+	return Program{}, fmt.Errorf("Debian's %s has no %s", debianPackage, program)
 }
 
 // cache is where packages are kept: NEARCAST_CACHE, which the Makefile sets, or

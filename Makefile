@@ -1,0 +1,49 @@
+# Everything that the project builds, runs and proves. `make help` lists it.
+
+export NEARCAST_CACHE ?= $(CURDIR)/.cache
+
+GOLANGCI_LINT_VERSION := v2.15.0
+GOLANGCI_LINT := $(NEARCAST_CACHE)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
+CONTAINER ?= docker
+IMAGE ?= nearcast/coredns
+FUZZTIME ?= 60s
+
+.PHONY: help build run test test-short test-full bench lint image clean
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build coredns, nearcast and nearcast-speaker into bin/
+	go build -trimpath -o bin/ ./cmd/...
+
+run: ## build, and run the paper's federation on this machine until Ctrl-C
+	@echo "building; the first time takes some minutes ..."
+	@$(MAKE) --no-print-directory build
+	@bin/nearcast lab
+
+test: ## what CI runs: unit, race, plugin, speaker and lab; each prints its time
+	@test/run test
+
+test-short: ## the packages below the plugin, in seconds
+	@test/run short
+
+test-full: ## everything, with minutes of fuzzing and repetition; writes test/REPORT.md
+	@FUZZTIME=$(FUZZTIME) test/run full
+
+bench: build ## CPU per query beside CoreDNS's whoami and file; writes test/bench/RESULTS.md
+	go test -run '^$$' -bench . ./plugin/nearcast
+	go run ./test/bench
+
+lint: $(GOLANGCI_LINT) ## golangci-lint as .golangci.yml configures it
+	$(GOLANGCI_LINT) run ./...
+
+$(GOLANGCI_LINT):
+	GOBIN=$(NEARCAST_CACHE)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(NEARCAST_CACHE)/bin/golangci-lint $@
+
+image: ## build the container image of CoreDNS and the speaker
+	$(CONTAINER) build -f Containerfile -t $(IMAGE) .
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,91 @@
+// Package corefile holds examples, one per use; this test starts each of them.
+package corefile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+	"github.com/miekg/dns"
+
+	_ "github.com/coredns/coredns/core/plugin"
+
+	"github.com/nearcast/nearcast/internal/directives"
+	"github.com/nearcast/nearcast/internal/fixture"
+	_ "github.com/nearcast/nearcast/plugin/nearcast"
+)
+
+// inputs writes what the examples refer to, and returns the folder that stands
+// for /etc/nearcast.
+func inputs(t *testing.T) string {
+	dir := t.TempDir()
+	for _, folder := range []string{"federation", "run"} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := &dns.DNSKEY{
+		Hdr:   dns.RR_Header{Name: "fn.example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 3600},
+		Flags: 257, Protocol: 3, Algorithm: dns.ECDSAP256SHA256,
+	}
+	private, err := key.Generate(256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"federation/all.yaml":                fixture.ThreeWith(),
+		"locations.csv":                      fixture.Locations,
+		"kubeconfig":                         "apiVersion: v1\nkind: Config\nclusters: [{name: k, cluster: {server: \"https://127.0.0.1:1\"}}]\ncontexts: [{name: k, context: {cluster: k, user: k}}]\ncurrent-context: k\nusers: [{name: k, user: {token: x}}]\n",
+		"Kfn.example.org.+013+00001.key":     fmt.Sprintln(key),
+		"Kfn.example.org.+013+00001.private": key.PrivateKeyString(private),
+	} {
+		fixture.Write(t, filepath.Join(dir, name), text)
+	}
+	return dir
+}
+
+// port finds the zone of a server block, which the test gives a port of its own.
+var port = regexp.MustCompile(`(?m)^([a-z.]+) \{`)
+
+func TestEveryExampleStarts(t *testing.T) {
+	caddy.Quiet, dnsserver.Quiet = true, true
+	clog.Discard()
+	if err := directives.Install(); err != nil {
+		t.Fatal(err)
+	}
+	examples, err := filepath.Glob("*.Corefile")
+	if err != nil || len(examples) < 4 {
+		t.Fatalf("%d examples, %v", len(examples), err)
+	}
+	dir := inputs(t)
+	for _, example := range examples {
+		data, err := os.ReadFile(example)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.NewReplacer("/etc/nearcast", dir, "/run/nearcast", filepath.Join(dir, "run"), ":9153", "127.0.0.1:0", "    ready\n", "    ready 127.0.0.1:0\n").Replace(string(data))
+		text = port.ReplaceAllString(text, "$1:0 {\n    bind 127.0.0.1")
+		instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: example, Contents: []byte(text), ServerTypeName: "dns"})
+		if err != nil {
+			t.Errorf("%s: %v", example, err)
+			continue
+		}
+		// A server that never served cannot be stopped.
+		client := dns.Client{}
+		if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), instance.Servers()[0].LocalAddr().String()); err != nil {
+			t.Errorf("%s: %v", example, err)
+		}
+		if errs := instance.ShutdownCallbacks(); len(errs) > 0 {
+			t.Errorf("%s: %v", example, errs)
+		}
+		if err := instance.Stop(); err != nil {
+			t.Errorf("%s: %v", example, err)
+		}
+	}
+}
