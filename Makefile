@@ -15,7 +15,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build coredns, nearcast and nearcast-speaker into bin/
-	go build -trimpath -o bin/ ./cmd/...
+	go build -o bin/ ./cmd/...
 
 run: ## build, and run the paper's federation on this machine until Ctrl-C
 	@echo "building; the first time takes some minutes ..."

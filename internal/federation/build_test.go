@@ -378,3 +378,23 @@ func TestARefusedVersionLeavesTheGoodOne(t *testing.T) {
 		t.Errorf("%d functions, %v; want the good version and the fault", len(state.Functions), state.Faults)
 	}
 }
+
+// TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts holds what a reload hands over.
+func TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts(t *testing.T) {
+	web, gone := service("ns", "web"), service("ns", "gone")
+	before := NewStore()
+	for _, o := range []Object{cluster("a", "192.0.2.1"), web, gone, bound(web.Ref, "a")} {
+		before.Put(o)
+	}
+	s := NewStore()
+	s.Inherit(before)
+	failed := bound(web.Ref, "a")
+	failed.Observed["a"] = Observed{Message: "the API cannot be reached"}
+	s.Put(cluster("a", "192.0.2.1"))
+	s.Put(failed)
+	s.Refuse(web.Ref, []Fault{{Reason: "typo"}})
+	state := Build(s, Options{Zones: []string{"fn.example.org."}})
+	if got := shape(state, only(t, state)); got != "a=192.0.2.1 outdated" {
+		t.Errorf("%s, want the good version, applied once", got)
+	}
+}

@@ -24,10 +24,11 @@ func (b *Binding) meta() *Meta  { return &b.Meta }
 type Store struct {
 	changed chan struct{}
 
-	mu      sync.Mutex
-	objects map[Ref]Object
-	faults  map[Ref][]Fault // of objects
-	other   []Fault         // of files that hold no readable object
+	mu        sync.Mutex
+	objects   map[Ref]Object
+	faults    map[Ref][]Fault // of objects
+	other     []Fault         // of files that hold no readable object
+	inherited map[Ref]Object  // what a predecessor last held
 
 	confirmed atomic.Int64 // Unix nanoseconds; 0 until the first
 }
@@ -67,7 +68,7 @@ func (s *Store) put(o Object) bool {
 	ref := o.meta().Ref
 	before := s.objects[ref]
 	if b, ok := o.(*Binding); ok {
-		same, _ := before.(*Binding)
+		same, _ := s.last(ref).(*Binding)
 		o = b.remember(same)
 	}
 	_, faulty := s.faults[ref]
@@ -84,8 +85,23 @@ func (s *Store) put(o Object) bool {
 func (s *Store) Refuse(ref Ref, faults []Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults[ref] = faults
+	s.refuse(ref, faults)
 	s.notify()
+}
+
+func (s *Store) refuse(ref Ref, faults []Fault) {
+	s.faults[ref] = faults
+	if last := s.last(ref); last != nil {
+		s.objects[ref] = last
+	}
+}
+
+// last returns the last good version of an object, or nil.
+func (s *Store) last(ref Ref) Object {
+	if o := s.objects[ref]; o != nil {
+		return o
+	}
+	return s.inherited[ref]
 }
 
 // Delete removes the object and its faults.
@@ -126,14 +142,13 @@ func (s *Store) Replace(l Listing) {
 	defer s.mu.Unlock()
 	changed := false
 	keep := make(map[Ref]bool, len(l.Objects))
-	refused := maps.Clone(l.Refused)
-	if refused == nil {
-		refused = map[Ref][]Fault{}
-	}
-	if !reflect.DeepEqual(s.faults, refused) || !reflect.DeepEqual(s.other, l.Faults) {
+	if !maps.EqualFunc(s.faults, l.Refused, slices.Equal[[]Fault]) || !slices.Equal(s.other, l.Faults) {
 		changed = true
 	}
-	s.faults, s.other = refused, slices.Clone(l.Faults)
+	s.faults, s.other = map[Ref][]Fault{}, slices.Clone(l.Faults)
+	for ref, faults := range l.Refused {
+		s.refuse(ref, faults)
+	}
 	for _, o := range l.Objects {
 		keep[o.meta().Ref] = true
 		changed = s.put(o) || changed
@@ -151,9 +166,13 @@ func (s *Store) Replace(l Listing) {
 // Confirm records that the source was in agreement with its origin at t; the
 // first call makes the Store synced.
 func (s *Store) Confirm(t time.Time) {
-	if s.confirmed.Swap(t.UnixNano()) == 0 {
-		s.notify()
+	if s.confirmed.Swap(t.UnixNano()) != 0 {
+		return
 	}
+	s.mu.Lock()
+	s.inherited = nil // everything was staged once: what mattered of it was taken over
+	s.mu.Unlock()
+	s.notify()
 }
 
 // Confirmed returns when the source last agreed with its origin; the zero time
@@ -165,14 +184,15 @@ func (s *Store) Confirmed() time.Time {
 	return time.Time{}
 }
 
-// Inherit takes over what before held, as if a source had staged it, so that a
-// successor knows what was applied once and what was last good.
+// Inherit lets s know what before last held: what was applied once, and the last
+// good version of what is refused. Nothing of it is staged by that alone.
 func (s *Store) Inherit(before *Store) {
 	before.mu.Lock()
-	defer before.mu.Unlock()
+	held := maps.Clone(before.objects)
+	before.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.Copy(s.objects, before.objects)
+	s.inherited = held
 }
 
 // staged is a copy of a Store's contents, sorted into kinds.

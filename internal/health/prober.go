@@ -34,8 +34,7 @@ type Prober struct {
 	mu      sync.Mutex
 	tasks   map[federation.Target]*task
 	due     schedule
-	moved   map[federation.Target]bool // verdicts changed since the last Moved
-	pending int                        // targets that were never probed
+	pending int // targets that were never probed
 }
 
 // task is one target's schedule and standing.
@@ -54,7 +53,7 @@ func New(config Config, probe Probe) *Prober {
 	return &Prober{
 		config: config, probe: probe,
 		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		tasks: map[federation.Target]*task{}, moved: map[federation.Target]bool{},
+		tasks: map[federation.Target]*task{},
 	}
 }
 
@@ -89,7 +88,6 @@ func (p *Prober) Set(targets map[federation.Target]bool, seed map[federation.Tar
 func (p *Prober) remove(t *task) {
 	t.removed = true
 	delete(p.tasks, t.target)
-	delete(p.moved, t.target)
 	if t.index >= 0 {
 		heap.Remove(&p.due, t.index)
 	}
@@ -117,15 +115,6 @@ func (p *Prober) Verdicts() map[federation.Target]Verdict {
 		all[target] = t.verdict
 	}
 	return all
-}
-
-// Moved returns the targets whose state changed since it was last called.
-func (p *Prober) Moved() map[federation.Target]bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	moved := p.moved
-	p.moved = map[federation.Target]bool{}
-	return moved
 }
 
 // Settled reports whether every target was probed at least once.
@@ -214,7 +203,6 @@ func (p *Prober) record(t *task, rtt time.Duration, err error) {
 	}
 	if t.streak.Observe(err == nil, p.config.Rise, p.config.Fall) {
 		v.State, v.Since = t.streak.State, time.Now()
-		p.moved[t.target] = true
 	} else if !first {
 		return
 	}

@@ -52,7 +52,7 @@ func (v *View) Explain(name string, from netip.Addr, window int64, verdicts stee
 		Client: client.Addr, Window: window,
 	}
 	e := &Explanation{
-		Name: fqdn, Function: v.State.Functions[function].Ref.String(), Site: v.Site.String(),
+		Name: fqdn, Function: v.State.Functions[function].String(), Site: v.Site.String(),
 		From: from.String(), Location: v.Locations.Location(client.Location).String(),
 		Horizon: v.HorizonName(client.Horizon), Policy: v.PolicyOf(function),
 		Candidates: v.Table.Explain(v.Standing, q, verdicts),
@@ -126,7 +126,7 @@ func (s *Site) status(v *View) Status {
 	for i, f := range v.State.Functions {
 		q := steer.Question{Function: i}
 		fs := FunctionStatus{
-			Hostnames: f.Hostnames, Function: f.Ref.String(),
+			Hostnames: f.Hostnames, Function: f.String(),
 			Candidates: v.Table.Explain(v.Standing, q, s.prober.Verdict),
 		}
 		for _, vip := range f.VIPs {
@@ -155,7 +155,7 @@ func (s *Site) handler() http.Handler {
 			admin.Reply(w, nil, http.StatusBadRequest, fmt.Errorf("from: %q is not an IP address", r.FormValue("from")))
 			return
 		}
-		e, err := v.Explain(r.FormValue("name"), from, Window(time.Now(), DefaultTTLMost), s.prober.Verdict)
+		e, err := v.Explain(r.FormValue("name"), from, Window(time.Now()), s.prober.Verdict)
 		admin.Reply(w, e, http.StatusNotFound, err)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -169,5 +169,9 @@ func (s *Site) handler() http.Handler {
 	return mux
 }
 
+// window is how long a weighted client keeps its cluster: as long as an answer
+// is kept by default.
+const window = DefaultTTLMost
+
 // Window numbers the spans of time in which a weighted client keeps its cluster.
-func Window(now time.Time, ttl time.Duration) int64 { return now.UnixNano() / int64(ttl) }
+func Window(now time.Time) int64 { return now.UnixNano() / int64(window) }

@@ -24,6 +24,9 @@ func (s *Site) publish(ctx context.Context) {
 			return
 		}
 	}
+	// Round-trip times move without any verdict's doing so.
+	rerank := time.NewTicker(s.config.Probe.Interval)
+	defer rerank.Stop()
 	for {
 		rebuild := false
 		select {
@@ -34,6 +37,7 @@ func (s *Site) publish(ctx context.Context) {
 		case at = <-s.locations:
 			rebuild = true
 		case <-s.prober.Changed():
+		case <-rerank.C:
 		}
 		if s.store.Confirmed().IsZero() {
 			continue // half a federation is none

@@ -43,6 +43,8 @@ type compiled struct {
 	anycast  bool
 	// perClient is set where clients of one location get different clusters.
 	perClient bool
+	// v4 and v6 say whether any placement has an address of the family.
+	v4, v6 bool
 }
 
 // seeds are the same for the process's lifetime, so that a republished table
@@ -90,11 +92,16 @@ func (t *Table) compile(f *federation.Function, interned map[string]*Modifier) c
 	if name == "" {
 		name = t.Policy
 	}
-	c := compiled{policy: policies[name], seed: maphash.String(seeds, f.Ref.String())}
+	c := compiled{policy: policies[name], seed: maphash.String(seeds, f.String())}
 	if name == "failover" || name == "weighted" {
 		c.modifier = t.modifier(f, interned)
 	}
 	c.perClient = name == "weighted"
+	for i := range f.Placements {
+		for _, e := range f.Placements[i].Endpoints {
+			c.v4, c.v6 = c.v4 || len(e.V4) > 0, c.v6 || len(e.V6) > 0
+		}
+	}
 	c.anycast = len(f.VIPs) > 0 && (name == "anycast" || len(f.Placements) == 0)
 	return c
 }
@@ -105,6 +112,15 @@ func (t *Table) PolicyOf(function int) string {
 		return p
 	}
 	return t.Policy
+}
+
+// HasFamily reports whether any placement of the function has an IPv6 address,
+// or an IPv4 address.
+func (t *Table) HasFamily(function int, v6 bool) bool {
+	if v6 {
+		return t.functions[function].v6
+	}
+	return t.functions[function].v4
 }
 
 // Question is one client's wish for one function.

@@ -150,7 +150,10 @@ func (a *answer) function(q steer.Question) outcome {
 		a.addEndpoint(a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon), a.ttl(f))
 	}
 	if len(a.msg.Answer) == 0 {
-		return a.noData()
+		outcome := a.noData()
+		// Another client's cluster may have the family that this one's lacks.
+		a.steered = a.choice.Steered && a.view.HasFamily(q.Function, a.qtype() == dns.TypeAAAA)
+		return outcome
 	}
 	if a.choice.Steered && a.choice.Tier != steer.Up {
 		return outcomeDegraded

@@ -108,6 +108,7 @@ func TestCaseOfTheQuestionIsKept(t *testing.T) {
 // subnet says for how much of it, and any other says for all.
 func TestScopeIsRight(t *testing.T) {
 	dir := federated(t, hello, fixture.Function{Name: "shared", Annotations: fixture.Unprobed("nearcast.dev/vip", "198.51.100.80")},
+		fixture.Function{Name: "mixed", Annotations: fixture.Unprobed("nearcast.dev/address", "de-wide=2001:db8::44,us-azure=192.0.2.44"), Clusters: fixture.ThreeNames},
 		fixture.Function{Name: "share", Annotations: fixture.Unprobed("nearcast.dev/policy", "weighted"), Clusters: fixture.ThreeNames})
 	s := serve(t, atMkCore, dir)
 	for _, c := range []struct {
@@ -125,8 +126,9 @@ func TestScopeIsRight(t *testing.T) {
 		{"hello.demo.fn.example.org.", "10.2.2.0/24", dns.TypeAAAA, 0}, // negative
 		{"nope.fn.example.org.", "10.2.2.0/24", dns.TypeA, 0},
 		{"fn.example.org.", "10.2.2.0/24", dns.TypeSOA, 0},
-		{"shared.demo.fn.example.org.", "10.2.2.0/24", dns.TypeA, 0}, // the same for everybody
-		{"share.demo.fn.example.org.", "10.2.2.0/24", dns.TypeA, 24}, // differs within a location
+		{"shared.demo.fn.example.org.", "10.2.2.0/24", dns.TypeA, 0},    // the same for everybody
+		{"share.demo.fn.example.org.", "10.2.2.0/24", dns.TypeA, 24},    // differs within a location
+		{"mixed.demo.fn.example.org.", "10.2.2.0/24", dns.TypeAAAA, 16}, // empty here, and not elsewhere
 	} {
 		asked := query(c.name, c.qtype, c.subnet)
 		reply := s.exchange(asked)

@@ -81,7 +81,7 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	}
 	q := steer.Question{
 		Function: function, Location: who.Location, Horizon: who.Horizon, Client: who.Addr,
-		Window: site.Window(time.Now(), n.settings.most),
+		Window: site.Window(time.Now()),
 	}
 	outcome := a.function(q)
 	if metadata.ValueFuncs(ctx) != nil {

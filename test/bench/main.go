@@ -64,7 +64,7 @@ func run(rounds, seconds int, out string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	queries, err := workload(dir)
 	if err != nil {
 		return err
@@ -72,6 +72,7 @@ func run(rounds, seconds int, out string) error {
 	targets := []*target{
 		{name: "whoami", corefile: "whoami"},
 		{name: "file", corefile: "file " + filepath.Join(dir, "zone")},
+		{name: "whoami, ECS", corefile: "whoami", ecs: true},
 		{name: "nearcast", corefile: steering(dir)},
 		{name: "nearcast, ECS", corefile: steering(dir), ecs: true},
 	}

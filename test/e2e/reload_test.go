@@ -73,7 +73,8 @@ func TestSignalledReloads(t *testing.T) {
 		}
 	})
 	reload := func(i int) {
-		text, seen := good(2+i), func() error { return nil }
+		text := good(2 + i)
+		var seen func() error
 		if i%2 == 1 {
 			text = strings.Replace(text, "cluster", "clutser", 1)
 			failures := log.count("Restart failed: plugin/nearcast: " + corefile + ":5 - Error during parsing: unknown key \"clutser\"")

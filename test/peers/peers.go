@@ -57,7 +57,7 @@ func Get(program, debianPackage string) (Program, error) {
 			return Program{path: path, env: []string{"LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}}, nil
 		}
 	}
-	return Program{}, fmt.Errorf("Debian's %s has no %s", debianPackage, program)
+	return Program{}, fmt.Errorf("no %s in Debian's %s", program, debianPackage)
 }
 
 // cache is where packages are kept: NEARCAST_CACHE, which the Makefile sets, or
