@@ -106,9 +106,9 @@ func printExplanation(w io.Writer, e *site.Explanation) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	fmt.Fprintln(t, "CLUSTER\tVERDICT\tWHY\tORDERED BY\tPROBE\tADDRESSES")
+	fmt.Fprintln(t, "CLUSTER\tVERDICT\tADDRESSES\tORDERED BY\tPROBE\tWHY")
 	for _, c := range e.Candidates {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Cluster, c.Tier, c.Reason, c.Term, c.Target, strings.Join(c.Addresses, " "))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Cluster, c.Tier, strings.Join(c.Addresses, " "), c.Term, c.Target, c.Reason)
 	}
 	return t.Flush()
 }
