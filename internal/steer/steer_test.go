@@ -113,6 +113,14 @@ func TestMeasuredTimeRanksTheSitesOwnClientsAlone(t *testing.T) {
 	}
 }
 
+func TestTheSitesOwnClusterIsFirstHoweverSlow(t *testing.T) {
+	compiled := compile(world(&federation.Function{}), "hpc-kube")
+	slow := verdicts{1: {State: health.Up, RTT: 300 * time.Millisecond}, 2: {State: health.Up, RTT: 2 * time.Millisecond}}
+	if got := ranked(compiled, compiled.Stand(slow.of, nil), "192.0.2.1"); !strings.HasPrefix(got, "hpc-kube ") {
+		t.Errorf("%s, want the site's own cluster first", got)
+	}
+}
+
 func TestNoiseDoesNotReorder(t *testing.T) {
 	compiled := compile(world(&federation.Function{}), "mk-core")
 	at := func(a, b time.Duration) verdicts {
