@@ -4,6 +4,8 @@ export NEARCAST_CACHE ?= $(CURDIR)/.cache
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT := $(NEARCAST_CACHE)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
+# Stamping fails in a checkout that somebody else owns, as in many a CI.
+export GOFLAGS ?= -buildvcs=false
 CONTAINER ?= docker
 IMAGE ?= nearcast/coredns
 FUZZTIME ?= 60s

@@ -47,11 +47,12 @@ const (
 
 // VIPStatus is one VIP at a glance.
 type VIPStatus struct {
-	Address   string    `json:"address"`
-	State     State     `json:"state"`
-	Reason    string    `json:"reason"`
-	Since     time.Time `json:"since"`
-	Announced bool      `json:"announced"`
+	Address string    `json:"address"`
+	State   State     `json:"state"`
+	Reason  string    `json:"reason"`
+	Since   time.Time `json:"since"`
+	// Announced is what the sessions carry; it follows State, and may fail to.
+	Announced bool `json:"announced"`
 }
 
 // Status is the speaker at a glance.

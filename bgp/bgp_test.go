@@ -54,7 +54,7 @@ func TestEveryCheckMustPass(t *testing.T) {
 		t.Errorf("%+v while one check has no result", s)
 	}
 	c.Observe(0, 1, nil, time.Time{})
-	if s := c.Status()[0]; s.State != Up || !s.Announced {
+	if s := c.Status()[0]; s.State != Up {
 		t.Errorf("%+v, want up", s)
 	}
 	c.Observe(0, 1, errRefused, time.Time{})
@@ -91,6 +91,8 @@ func TestConfigurationIsCheckedWhole(t *testing.T) {
 		{"dns: {server: 127.0.0.1:53, name: fn.example.org}", "tcp: {address: 127.0.0.1:1}, http: {url: http://127.0.0.1/}", "exactly one of dns, http and tcp"},
 		{"scope: local", "scope: upstream", `scope: "upstream" is not supported`},
 		{"rise: 3", "rise: -3", "are positive"},
+		{"interval: 1s", "timeout: 1m", "timeout: 1m0s is more than 10s"},
+		{"      - {dns", "---\n      - {dns", "more than one YAML document"},
 		{"name: fn.example.org", "name: fn.example.org, type: SOAP", `"SOAP" is not a record type`},
 	} {
 		text := strings.Replace(good, c.old, c.new, 1)
@@ -196,8 +198,9 @@ func (f *fakeAnnouncer) Set(routes []netip.Prefix) error {
 	if f.closed {
 		panic("Set after Close")
 	}
-	if f.fail > 0 {
+	if f.fail > 0 { // a part of it was done
 		f.fail--
+		f.routes = slices.Clone(routes[:len(routes)/2])
 		return errors.New("not now")
 	}
 	f.routes = slices.Clone(routes)
@@ -217,6 +220,36 @@ func (f *fakeAnnouncer) announced() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.routes)
+}
+
+// TestAFailedSetIsDoneAgain holds it also where what is wanted has meanwhile
+// become what was announced before.
+func TestAFailedSetIsDoneAgain(t *testing.T) {
+	other := netip.MustParseAddr("198.51.100.54")
+	check := Check{TCP: &TCPCheck{}, Rise: 1, Fall: 1}
+	announcer := &fakeAnnouncer{fail: 1}
+	s := &speaker{announcer: announcer, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		config:     &Config{},
+		controller: NewController([]VIP{{Address: dnsVIP, Checks: []Check{check}}, {Address: other, Checks: []Check{check}}}, time.Time{})}
+	s.controller.Observe(0, 0, nil, time.Time{}) // up before the loop starts
+	ctx, cancel := context.WithCancel(t.Context())
+	results := make(chan result)
+	done := make(chan struct{})
+	go func() { s.loop(ctx, results); close(done) }()
+	results <- result{1, 0, nil} // the first Set fails half-way
+	results <- result{0, 0, errRefused}
+	results <- result{1, 0, errRefused} // and now nothing is wanted, as before
+	for range 500 {
+		if announcer.announced() == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := announcer.announced(); n != 0 {
+		t.Errorf("%d routes are left of a Set that failed", n)
+	}
+	cancel()
+	<-done
 }
 
 func TestRunAnnouncesWhileTheCheckPassesAndWithdrawsAtTheEnd(t *testing.T) {

@@ -93,6 +93,8 @@ const (
 	defaultTimeout  = time.Second
 	defaultHoldTime = 9 * time.Second
 	defaultPort     = 179
+	// maxTimeout bounds how long a check may keep the speaker from ending.
+	maxTimeout = 10 * time.Second
 )
 
 // Load reads and checks the file. Every fault is in the error, each with the
@@ -127,6 +129,9 @@ func Parse(data []byte) (*Config, error) {
 			return nil, errors.New(strings.Join(typed.Errors, "\n"))
 		}
 		return nil, err
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("holds more than one YAML document")
 	}
 	return c, errors.Join(c.check()...)
 }
@@ -263,6 +268,9 @@ func (c *Check) check() (faults []error) {
 	c.Interval, c.Timeout = orDefault(c.Interval, defaultInterval), orDefault(c.Timeout, defaultTimeout)
 	if c.Rise < 0 || c.Fall < 0 || c.Interval < 0 || c.Timeout < 0 {
 		faults = append(faults, errors.New("rise, fall, interval and timeout are positive"))
+	}
+	if c.Timeout > maxTimeout {
+		faults = append(faults, fmt.Errorf("timeout: %s is more than %s", c.Timeout, maxTimeout))
 	}
 	return faults
 }

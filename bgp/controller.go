@@ -98,7 +98,7 @@ func (c *Controller) Status() []VIPStatus {
 	for i, v := range c.vips {
 		all[i] = VIPStatus{
 			Address: v.config.Address.String(), State: v.state, Reason: v.reason,
-			Since: v.since, Announced: v.state == Up,
+			Since: v.since,
 		}
 	}
 	return all

@@ -2,6 +2,7 @@ package bgp
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -29,6 +30,7 @@ type speaker struct {
 
 	mu         sync.Mutex
 	controller *Controller
+	announced  []netip.Prefix // what the announcer last took
 }
 
 // result is one check's.
@@ -44,7 +46,7 @@ func Run(ctx context.Context, config *Config, announcer Announcer, log *slog.Log
 	if config.Admin != "" {
 		socket, err := admin.Listen(config.Admin, s.handler())
 		if err != nil {
-			return err
+			return errors.Join(err, announcer.Close(closing))
 		}
 		defer socket.Close()
 	}
@@ -58,9 +60,11 @@ func Run(ctx context.Context, config *Config, announcer Announcer, log *slog.Log
 	}
 	s.loop(ctx, results)
 	cancel()
-	running.Wait()
 	s.log.Info("withdrawing everything")
-	return announcer.Close(closing)
+	// Before the checks have ended: one that hangs must not hold up the withdrawal.
+	err := announcer.Close(closing)
+	running.Wait()
+	return err
 }
 
 // watch runs one check at its interval until ctx ends.
@@ -88,6 +92,7 @@ func watch(ctx context.Context, vip, index int, check *Check, results chan<- res
 // loop declares the desired routes whenever they change.
 func (s *speaker) loop(ctx context.Context, results <-chan result) {
 	var announced []netip.Prefix
+	dirty := false // a Set that failed may have done a part of it
 	again := time.NewTimer(0)
 	defer again.Stop()
 	for {
@@ -101,15 +106,19 @@ func (s *speaker) loop(ctx context.Context, results <-chan result) {
 		s.mu.Lock()
 		desired := s.controller.Desired()
 		s.mu.Unlock()
-		if slices.Equal(desired, announced) {
+		if !dirty && slices.Equal(desired, announced) {
 			continue
 		}
 		if err := s.announcer.Set(desired); err != nil {
+			dirty = true
 			s.log.Error("announcing failed; it is tried again", "error", err)
 			again.Reset(retry)
 			continue
 		}
-		announced = desired
+		announced, dirty = desired, false
+		s.mu.Lock()
+		s.announced = desired
+		s.mu.Unlock()
 	}
 }
 
@@ -125,6 +134,9 @@ func (s *speaker) observe(r result) {
 func (s *speaker) status() Status {
 	s.mu.Lock()
 	vips := s.controller.Status()
+	for i := range vips {
+		vips[i].Announced = slices.Contains(s.announced, host(s.config.VIPs[i].Address))
+	}
 	s.mu.Unlock()
 	return Status{
 		ASN: s.config.ASN, RouterID: s.config.RouterID.String(),

@@ -12,8 +12,6 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 	"github.com/osrg/gobgp/v4/pkg/server"
-
-	"github.com/nearcast/nearcast/bgp"
 )
 
 // Router is a peer for speakers: it waits for them to connect, keeps what they
@@ -25,12 +23,10 @@ type Router struct {
 
 // Route is one path in a Router's table.
 type Route struct {
-	Prefix  string    `json:"prefix"`
-	NextHop string    `json:"nextHop"`
-	From    string    `json:"from"`
-	ASPath  string    `json:"asPath"`
-	Best    bool      `json:"best"`
-	Since   time.Time `json:"since"`
+	Prefix  string
+	NextHop string
+	From    string
+	ASPath  string
 }
 
 // NewRouter listens on an address and port for the given peers, by address and ASN.
@@ -67,9 +63,6 @@ func NewRouter(ctx context.Context, asn uint32, listen netip.AddrPort, peers map
 	return r, nil
 }
 
-// Peers returns the sessions as they are.
-func (r *Router) Peers() []bgp.PeerStatus { return listPeers(r.server) }
-
 // Table returns every path that was announced, sorted by prefix and peer.
 func (r *Router) Table() ([]Route, error) {
 	var routes []Route
@@ -92,7 +85,7 @@ func (r *Router) Table() ([]Route, error) {
 }
 
 func routeOf(prefix gobgp.NLRI, p *apiutil.Path) Route {
-	r := Route{Prefix: prefix.String(), From: p.PeerAddress.String(), Best: p.Best, Since: time.Unix(p.Age, 0)}
+	r := Route{Prefix: prefix.String(), From: p.PeerAddress.String()}
 	for _, attr := range p.Attrs {
 		switch attr := attr.(type) {
 		case *gobgp.PathAttributeNextHop:

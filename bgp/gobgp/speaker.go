@@ -127,13 +127,16 @@ func (s *Speaker) Set(routes []netip.Prefix) error {
 	for _, route := range routes {
 		want[route] = true
 	}
-	// Withdraw first: a site that cannot serve any more is the urgent case.
+	// Withdraw first: a site that cannot serve any more is the urgent case. One
+	// route that fails does not hold up the others.
+	var errs []error
 	for route := range s.announced {
 		if want[route] {
 			continue
 		}
 		if err := s.withdraw(route); err != nil {
-			return fmt.Errorf("withdraw %s: %w", route, err)
+			errs = append(errs, fmt.Errorf("withdraw %s: %w", route, err))
+			continue
 		}
 		delete(s.announced, route)
 	}
@@ -142,11 +145,12 @@ func (s *Speaker) Set(routes []netip.Prefix) error {
 			continue
 		}
 		if err := s.announce(route); err != nil {
-			return fmt.Errorf("announce %s: %w", route, err)
+			errs = append(errs, fmt.Errorf("announce %s: %w", route, err))
+			continue
 		}
 		s.announced[route] = true
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (s *Speaker) announce(route netip.Prefix) error {

@@ -107,14 +107,20 @@ func labHelp(dir string) string {
 			}
 		}
 	}
-	hello := "hello.demo." + lab.Zone
+	hello, flag := "hello.demo."+lab.Zone, ""
+	if dir != labDir {
+		flag = " --dir " + dir
+	}
 	return fmt.Sprintf(`Try, in another terminal:
-  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=203.0.113.0/25     a client in the USA
-  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=203.0.113.128/25   a client in Germany
-  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=192.0.2.64/26      a client in Štip
-  curl http://127.0.1.4:8080/                                                   de-wide's function
-  %[2]s explain %[1]s --from 203.0.113.7 --admin %[3]s/mk-core.dns.sock
-  %[2]s lab fail us-azure                   heal mends it; --part functions, dns or speaker
-  edit %[3]s/manifests/hello.yaml           what you save is answered within a second`,
-		hello, self, dir)
+  # clients in the USA, in Germany and in Štip
+  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=203.0.113.0/25
+  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=203.0.113.128/25
+  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=192.0.2.64/26
+  # why, candidate by candidate
+  %[2]s explain %[1]s --from 203.0.113.7 \
+      --admin %[3]s/mk-core.dns.sock
+  # break a cluster; heal mends it; --part functions, dns or speaker
+  %[2]s lab fail us-azure%[4]s
+  # what you save in %[3]s/manifests is answered within a second`,
+		hello, self, dir, flag)
 }

@@ -20,7 +20,8 @@ const refresh = 500 * time.Millisecond
 // labScreen shows the live table until q, Ctrl-C or ctx ends it. The keys 1 to 5
 // break a site, or mend it.
 func labScreen(ctx context.Context, l *lab.Lab, dir string) error {
-	program := tea.NewProgram(&screen{ctx: ctx, lab: l, dir: dir}, tea.WithContext(ctx), tea.WithAltScreen())
+	fmt.Println(labHelp(dir))
+	program := tea.NewProgram(&screen{ctx: ctx, lab: l}, tea.WithContext(ctx), tea.WithoutSignalHandler())
 	if _, err := program.Run(); ctx.Err() == nil {
 		return err
 	}
@@ -31,7 +32,6 @@ func labScreen(ctx context.Context, l *lab.Lab, dir string) error {
 type screen struct {
 	ctx    context.Context
 	lab    *lab.Lab
-	dir    string
 	status lab.Status
 	note   string
 }
@@ -80,7 +80,7 @@ func (s *screen) toggle(cluster string) tea.Cmd {
 
 // View implements tea.Model.
 func (s *screen) View() string {
-	return labHelp(s.dir) + "\n  keys: 1 to 5 break or mend a site, q ends the lab\n\n" + labTable(s.status) + "\n" + s.note
+	return "\n" + labTable(s.status) + "keys: 1 to 5 break or mend a site, q ends the lab\n" + s.note + "\n"
 }
 
 var (
@@ -140,6 +140,10 @@ func announced(s lab.SiteStatus) string {
 	return strings.Join(vips, " ")
 }
 
+// patience is how long labLines waits for a lab that is whole before it shows
+// one that is not.
+const patience = 15 * time.Second
+
 // labLines prints the commands to try, the table, and then a line per change
 // until ctx ends.
 func labLines(ctx context.Context, l *lab.Lab, dir string) error {
@@ -147,7 +151,7 @@ func labLines(ctx context.Context, l *lab.Lab, dir string) error {
 	fmt.Println()
 	tick := time.NewTicker(refresh)
 	defer tick.Stop()
-	before, shown := facts(l.Status(ctx)), false
+	before, shown, started := facts(l.Status(ctx)), false, time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -156,7 +160,7 @@ func labLines(ctx context.Context, l *lab.Lab, dir string) error {
 		}
 		st := l.Status(ctx)
 		now := facts(st)
-		if !shown && settled(now, before) {
+		if !shown && (settled(now, before) || time.Since(started) > patience) {
 			fmt.Println(labTable(st))
 			shown = true
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -16,7 +15,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	entries, err := os.ReadDir("testdata")
 	if err != nil || len(entries) < 3 {
-		t.Fatal(fmt.Errorf("%d scenarios, %w", len(entries), err))
+		t.Fatalf("%d scenarios, %v", len(entries), err)
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata"})
 }

@@ -29,6 +29,9 @@ func statusCommand() *cobra.Command {
 			if err := admin.Call(cmd.Context(), socket, http.MethodGet, "/status", nil, &st); err != nil {
 				return err
 			}
+			if st.Site == "" {
+				return fmt.Errorf("%s is not a nearcast plugin's socket", socket)
+			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), st)
 			}

@@ -296,8 +296,8 @@ func parseProbe(v string) (*ProbeSpec, error) {
 		p.Port = uint16(n)
 	}
 	switch {
-	case u.User != nil || u.Fragment != "":
-		return nil, fmt.Errorf("%q: a probe has no user and no fragment", v)
+	case u.Opaque != "" || u.User != nil || u.Fragment != "":
+		return nil, fmt.Errorf("%q is not scheme://[HOST][:PORT][/PATH]; a probe has no user and no fragment", v)
 	case p.Kind == ProbeTCP:
 		if u.Path != "" || u.RawQuery != "" || p.Host != "" || p.Port == 0 {
 			return nil, fmt.Errorf("%q is not tcp://:PORT", v)

@@ -21,6 +21,10 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 		{"probe", "grpc://:9000/x", "is not a probe; known are"},
 		{"probe", "tcp://host:99", "is not tcp://:PORT"},
 		{"probe", "http://:0/", `port "0" is not from 1 to 65535`},
+		// Without the slashes what follows would be appended to the address.
+		{"probe", "http:@169.254.169.254/latest/", "is not scheme://"},
+		{"probe", "http:8080/healthz", "is not scheme://"},
+		{"probe", "http://user@host/", "is not scheme://"},
 		{"ttl", "1h", "is not a number of seconds"},
 		{"vip", "192.0.2.300", `"192.0.2.300" is not an IP address`},
 		{"access", "private", "not supported by this version"},

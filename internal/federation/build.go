@@ -13,11 +13,18 @@ type Options struct {
 	Claims Claims
 }
 
+// maxClusters is what an order of clusters can number, with two bytes each.
+const maxClusters = 1 << 16
+
 // Build makes a State of what the store holds.
 func Build(s *Store, opts Options) *State {
 	b := &builder{Options: opts, in: s.snapshot()}
 	b.state.Faults = b.in.faults
-	for _, c := range b.in.clusters {
+	for i, c := range b.in.clusters {
+		if i == maxClusters {
+			b.state.Faults = append(b.state.Faults, c.fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
+			break
+		}
 		b.state.Clusters = append(b.state.Clusters, *c)
 	}
 	templates := b.admit(b.in.templates)

@@ -103,7 +103,7 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 		"placed":     {[]Object{web, bound(web.Ref, "a", "b")}, "a=192.0.2.1; b=192.0.2.2"},
 		"no binding": {[]Object{web}, ""},
 		"a cluster that does not exist": {[]Object{web, bound(web.Ref, "a", "z")},
-			"a=192.0.2.1; !z: the federation has no cluster of this name"},
+			"a=192.0.2.1; !z: no Cluster of this name was read, or it was refused"},
 		"a cluster without an address": {[]Object{web, cluster("c", ""), bound(web.Ref, "c")},
 			"!c: no address: neither a fixed one, nor a load balancer's, nor the cluster's"},
 		// A dead cluster stays applied and Healthy in the aggregated status (trap 1).

@@ -167,6 +167,8 @@ type Placement struct {
 	Endpoints map[string]Endpoint
 	// Target is what proves the placement alive; its Kind is ProbeNone if nothing does.
 	Target Target
+	// ProbesGateway is set where Target is the cluster's gateway, shared by functions.
+	ProbesGateway bool
 	// Replicas is Karmada's count for this cluster.
 	Replicas int32
 	// Cold is set where the workload is placed with no replica: it starts on the first call.

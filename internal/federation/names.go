@@ -48,7 +48,7 @@ func (b *builder) claimants(t *Template) []claimant {
 	var out []claimant
 	if len(t.Hostnames) == 0 {
 		for _, zone := range b.Zones {
-			name, err := ParseHostname(t.Name + "." + t.Namespace + "." + zone)
+			name, err := defaultName(t, zone)
 			if err != nil {
 				b.state.Faults = append(b.state.Faults, t.fault("", "default hostname: %v", err))
 				continue
@@ -70,6 +70,11 @@ func (b *builder) claimants(t *Template) []claimant {
 		out = append(out, claimant{t, name, false})
 	}
 	return out
+}
+
+// defaultName is the name of a template that asks for none.
+func defaultName(t *Template, zone string) (string, error) {
+	return ParseHostname(t.Name + "." + t.Namespace + "." + strings.TrimPrefix(zone, "."))
 }
 
 // inZone reports whether the hostname is below one of the zones; an apex belongs

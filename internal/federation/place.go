@@ -131,7 +131,7 @@ func (w *workload) in(cluster string) (placed bool, replicas int32, health Healt
 func (b *builder) placement(t *Template, template *Binding, work *workload, cluster string) (Placement, string) {
 	index := b.state.ClusterIndex(cluster)
 	if index < 0 {
-		return Placement{}, "the federation has no cluster of this name"
+		return Placement{}, "no Cluster of this name was read, or it was refused"
 	}
 	placed, leaving := template.places(cluster)
 	if !placed {
@@ -230,7 +230,7 @@ func (b *builder) hostForProbe(t *Template) string {
 	if len(b.Zones) == 0 || len(t.Hostnames) > 0 {
 		return ""
 	}
-	name, err := ParseHostname(t.Name + "." + t.Namespace + "." + b.Zones[0])
+	name, err := defaultName(t, b.Zones[0])
 	if err != nil {
 		return ""
 	}
@@ -249,6 +249,7 @@ func target(t *Template, p *Placement, host string) Target {
 	if t.Probe != nil {
 		spec = *t.Probe
 	}
+	p.ProbesGateway = e.Gateway
 	// A cold placement must not be woken by being asked: reaching it is enough.
 	if p.Cold && spec.Kind != ProbeNone {
 		spec = ProbeSpec{Kind: ProbeTCP, Port: spec.Port}

@@ -217,7 +217,10 @@ func (s *Store) snapshot() *staged {
 		case *Workload:
 			in.workloads[o.Namespace] = append(in.workloads[o.Namespace], o)
 		case *Binding:
-			in.bindings[o.Resource] = o
+			// Two bindings of one resource are a mistake; which one counts must not change.
+			if first := in.bindings[o.Resource]; first == nil || o.compare(first.Ref) < 0 {
+				in.bindings[o.Resource] = o
+			}
 		}
 	}
 	for _, f := range s.faults {

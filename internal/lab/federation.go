@@ -35,8 +35,7 @@ func Hostname(function string) string { return function + ".demo." + Zone + "." 
 
 // Site is one cluster of the paper's table 2 with what it runs here.
 type Site struct {
-	Name  string
-	Where string
+	Name string
 	// DNSPort is where its CoreDNS answers, on 127.0.0.1.
 	DNSPort int
 	// ASN and SpeakerAddr are its speaker's.
@@ -48,16 +47,16 @@ type Site struct {
 
 // Sites are the federation, in the order of the paper.
 var Sites = []Site{
-	site(1, "mk-core", "North Macedonia, control plane", false),
-	site(2, "us-azure", "USA", true),
-	site(3, "hpc-kube", "North Macedonia, behind NAT", true),
-	site(4, "de-wide", "Germany", true),
-	site(5, "l26-ugd", "North Macedonia, no UDP", true),
+	site(1, "mk-core", false),
+	site(2, "us-azure", true),
+	site(3, "hpc-kube", true),
+	site(4, "de-wide", true),
+	site(5, "l26-ugd", true),
 }
 
-func site(n byte, name, where string, functions bool) Site {
+func site(n byte, name string, functions bool) Site {
 	s := Site{
-		Name: name, Where: where, DNSPort: firstDNS + int(n) - 1,
+		Name: name, DNSPort: firstDNS + int(n) - 1,
 		ASN: routerASN + 10 + uint32(n), SpeakerAddr: netip.AddrFrom4([4]byte{127, 0, 0, 10 + n}),
 	}
 	if functions {

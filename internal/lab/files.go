@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path"
@@ -14,11 +15,24 @@ import (
 //go:embed files
 var files embed.FS
 
-// write lays out the lab's folder, which must not hold anything yet.
-func (p paths) write() error {
-	if entries, err := os.ReadDir(p.dir); err == nil && len(entries) > 0 {
-		return fmt.Errorf("lab: %s is not empty; remove it, or name another folder with --dir", p.dir)
+// claim makes sure that the folder may be made, and removed at the end. What a
+// lab left that was killed is removed: its socket is there, and nobody answers.
+func (p paths) claim() error {
+	if _, err := os.Stat(p.dir); err != nil {
+		return nil //nolint:nilerr // it is not there, or making it will say why not
 	}
+	if _, err := os.Stat(p.control()); err == nil {
+		if conn, err := net.Dial("unix", p.control()); err == nil {
+			conn.Close()
+			return fmt.Errorf("lab: another lab runs in %s", p.dir)
+		}
+		return os.RemoveAll(p.dir)
+	}
+	return fmt.Errorf("lab: %s is there already; remove it, or name another folder with --dir", p.dir)
+}
+
+// write lays out the lab's folder.
+func (p paths) write() error {
 	if err := os.MkdirAll(p.manifests(), 0o755); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}

@@ -60,8 +60,11 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	if err := free(); err != nil {
 		return nil, err
 	}
-	if err := l.paths.write(); err != nil {
+	if err := l.paths.claim(); err != nil {
 		return nil, err
+	}
+	if err := l.paths.write(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	if err := l.start(ctx, o.Bin); err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -110,6 +113,13 @@ func free() error {
 		}
 		listener.Close()
 	}
+	for _, s := range Sites {
+		packets, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", s.DNSPort))
+		if err != nil {
+			return fmt.Errorf("lab: %w; is another lab running?", err)
+		}
+		packets.Close()
+	}
 	return nil
 }
 
@@ -156,13 +166,16 @@ func (l *Lab) change(cluster, part string, do func(*member) error) error {
 	if part != "" && !slices.Contains(Parts, part) {
 		return fmt.Errorf("no part %q; there are %s", part, strings.Join(Parts, ", "))
 	}
+	if part == "functions" && !Sites[i].Gateway.IsValid() {
+		return fmt.Errorf("%s runs no functions", cluster)
+	}
 	l.changed.Lock()
 	defer l.changed.Unlock()
 	return do(l.members[i])
 }
 
 func (m *member) fail(part string, signal syscall.Signal) {
-	// The speaker first: it withdraws before what it announces is gone.
+	// The speaker first: told to end, it withdraws before what it announces is gone.
 	if part == "" || part == "speaker" {
 		m.speaker.stop(signal)
 	}

@@ -18,8 +18,21 @@ import (
 // ID numbers the locations of one Table.
 type ID uint32
 
-// Nowhere is the ID of an address that no prefix covers.
-const Nowhere ID = 0
+const (
+	// Nowhere is the ID of an address that no prefix covers.
+	Nowhere ID = iota
+	// Private is the ID of a private address that no prefix covers: it means
+	// something only to the network that it is from.
+	Private
+)
+
+// private are the prefixes of Private: RFC 1918, RFC 6598, RFC 4193, loopback and
+// link-local.
+var private = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"),
+	netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"),
+}
 
 // Location is where a client is.
 type Location struct {
@@ -45,7 +58,7 @@ type Entry struct {
 
 // Table maps addresses to locations.
 type Table struct {
-	locations []Location // by ID; the first is Nowhere
+	locations []Location // by ID; the first two are Nowhere and Private
 	leaves    bart.Table[leaf]
 }
 
@@ -61,7 +74,7 @@ var Empty = New(nil)
 
 // New makes a Table. Of two entries with one prefix the later counts.
 func New(entries []Entry) *Table {
-	t := &Table{locations: []Location{{}}}
+	t := &Table{locations: []Location{Nowhere: {}, Private: {}}}
 	ids := map[locationKey]ID{}
 	cells := map[netip.Prefix]ID{}
 	for _, e := range entries {
@@ -74,6 +87,11 @@ func New(entries []Entry) *Table {
 		}
 		cells[e.Prefix.Masked()] = id
 	}
+	for _, p := range private {
+		if len(cells) > 0 && !covered(p, cells) {
+			cells[p] = Private
+		}
+	}
 	var v4, v6 []cell
 	for prefix, id := range cells {
 		if prefix.Addr().Is4() {
@@ -85,6 +103,17 @@ func New(entries []Entry) *Table {
 	t.partition(netip.PrefixFrom(netip.IPv4Unspecified(), 0), v4)
 	t.partition(netip.PrefixFrom(netip.IPv6Unspecified(), 0), v6)
 	return t
+}
+
+// covered reports whether an entry holds the whole prefix.
+func covered(p netip.Prefix, cells map[netip.Prefix]ID) bool {
+	for bits := range p.Bits() + 1 {
+		shorter, _ := p.Addr().Prefix(bits) // bits are in range
+		if _, ok := cells[shorter]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // locationKey is a Location by value.
@@ -163,8 +192,9 @@ func (t *Table) Lookup(a netip.Addr) (ID, uint8) {
 	return l.id, l.bits
 }
 
-// Location returns the location with the ID; the zero Location for Nowhere.
+// Location returns the location with the ID; the zero Location for
+// Nowhere and Private.
 func (t *Table) Location(id ID) Location { return t.locations[id] }
 
-// Len returns how many IDs the table has, Nowhere included.
+// Len returns how many IDs the table has, Nowhere and Private included.
 func (t *Table) Len() int { return len(t.locations) }

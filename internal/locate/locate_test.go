@@ -79,7 +79,7 @@ func TestScopeIsCorrectAndShortest(t *testing.T) {
 
 func TestEveryAddressIsInALeaf(t *testing.T) {
 	table := New(entries(t, "128.0.0.0/1,a\n255.255.255.255/32,b\n::/0,c\n"))
-	for addr, bits := range map[string]uint8{"0.0.0.0": 1, "127.255.255.255": 1, "255.255.255.255": 32, "255.255.255.254": 32, "128.0.0.0": 2, "::": 0} {
+	for addr, bits := range map[string]uint8{"0.0.0.0": 5, "126.255.255.255": 8, "127.255.255.255": 8, "255.255.255.255": 32, "255.255.255.254": 32, "128.0.0.0": 2, "::": 0} {
 		if _, got := table.Lookup(netip.MustParseAddr(addr)); got != bits {
 			t.Errorf("scope of %s is %d, want %d", addr, got, bits)
 		}

@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -26,29 +28,47 @@ var extensions = []string{".yaml", ".yml", ".json"}
 // object is 3 MiB, and a List holds thousands.
 const maxFileSize = 256 << 20
 
-// Dir is a folder of manifests.
+// Dir is a folder of manifests, or a single file.
 type Dir struct {
 	path string
+
+	mu sync.Mutex
 	// good is what each file held when it could last be read.
 	good map[string]file
 }
 
-// New returns the folder at path, which need not exist yet.
+// New returns the folder or file at path, which need not exist yet.
 func New(path string) *Dir {
 	return &Dir{path: path, good: map[string]file{}}
 }
 
-// Path returns the folder.
-func (d *Dir) Path() string { return d.path }
+// Inherit lets d know what before could last read, for files that it cannot.
+func (d *Dir) Inherit(before *Dir) {
+	before.mu.Lock()
+	good := maps.Clone(before.good)
+	before.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.good = good
+}
 
 // Load reads the folder and its sub-folders once. Only a folder that cannot be
 // listed is an error; everything else is a fault in the listing.
 func (d *Dir) Load() (federation.Listing, error) {
-	paths, err := d.files()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	listing := federation.Listing{Refused: map[federation.Ref][]federation.Fault{}}
+	var paths []string
+	err := d.walk(func(path string, entry fs.DirEntry) {
+		if !entry.IsDir() && slices.Contains(extensions, filepath.Ext(path)) {
+			paths = append(paths, path)
+		}
+	}, func(path string, err error) {
+		listing.Faults = append(listing.Faults, federation.Fault{File: path, Reason: err.Error()})
+	})
 	if err != nil {
 		return federation.Listing{}, err
 	}
-	listing := federation.Listing{Refused: map[federation.Ref][]federation.Fault{}}
 	good := make(map[string]file, len(paths))
 	seen := map[federation.Ref]federation.Origin{}
 	for _, path := range paths {
@@ -59,6 +79,8 @@ func (d *Dir) Load() (federation.Listing, error) {
 			if f, before = d.good[path]; !before {
 				continue
 			}
+		} else if len(f.faults) > 0 {
+			f = f.keep(d.good[path])
 		}
 		good[path] = f
 		f.addTo(&listing, seen)
@@ -67,27 +89,36 @@ func (d *Dir) Load() (federation.Listing, error) {
 	return listing, nil
 }
 
-func (d *Dir) files() ([]string, error) {
-	var paths []string
-	err := filepath.WalkDir(d.path, func(path string, entry fs.DirEntry, err error) error {
+// walk visits the folder, its files and its sub-folders, but hidden ones. A
+// folder that is a link is followed. A sub-folder that may not be read is left
+// out and told to refused.
+func (d *Dir) walk(visit func(string, fs.DirEntry), refused func(string, error)) error {
+	root := d.path
+	if info, err := os.Stat(root); err == nil && info.IsDir() {
+		root += string(filepath.Separator) // a link is followed only so
+	}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && path != d.path:
+		case path != root && errors.Is(err, fs.ErrNotExist):
 			return nil // removed while the folder was walked
+		case path != root && errors.Is(err, fs.ErrPermission):
+			refused(path, err)
+			return fs.SkipDir
 		case err != nil:
 			return err
-		case entry.IsDir() && path != d.path && strings.HasPrefix(entry.Name(), "."):
-			return filepath.SkipDir
-		case entry.IsDir() || strings.HasPrefix(entry.Name(), "."):
+		case path != root && strings.HasPrefix(entry.Name(), "."):
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
 			return nil
-		case slices.Contains(extensions, filepath.Ext(entry.Name())):
-			paths = append(paths, path)
 		}
+		visit(path, entry)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("manifests: %w", err)
+		return fmt.Errorf("manifests: %w", err)
 	}
-	return paths, nil
+	return nil
 }
 
 func (d *Dir) read(path string) (file, *federation.Fault) {
@@ -103,6 +134,17 @@ func (d *Dir) read(path string) (file, *federation.Fault) {
 		return file{}, &federation.Fault{File: path, Reason: err.Error()}
 	}
 	return parse(path, data)
+}
+
+// keep returns f with the documents of before that f lacks: one of f's could not
+// be told what it is, and may have been any of them.
+func (f file) keep(before file) file {
+	for _, d := range before.documents {
+		if !slices.ContainsFunc(f.documents, func(o document) bool { return o.ref == d.ref }) {
+			f.documents = append(f.documents, d)
+		}
+	}
+	return f
 }
 
 // addTo adds the file's objects to the listing. An object that an earlier file

@@ -137,6 +137,7 @@ func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
 		"type.yaml":    "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: demo}\nspec: {ports: all}",
 		"old.yaml":     "apiVersion: cluster.karmada.io/v1\nkind: Cluster\nmetadata: {name: x}",
 		"bare.yaml":    "metadata: {name: x}",
+		"kind.yaml":    "apiVersion: v1\nkind: Servce\nmetadata: {name: x, namespace: demo}",
 		"twice.yaml":   fixture.Documents(fixture.Cluster{Name: "us-azure", Address: "192.0.2.77"}),
 		"other.yaml":   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n---\n---\napiVersion: example.org/v1\nkind: Thing\n",
 		".hidden.yaml": "not: [yaml",
@@ -154,9 +155,10 @@ func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
 	want := []string{
 		`addr.yaml:7: Cluster bad: nearcast.dev/address: "192.0.2.999" is not an address or address:port`,
 		"bare.yaml:1: is no Kubernetes object: apiVersion and kind are required",
+		"kind.yaml:1: Servce demo/x: v1 has no kind Servce",
 		`lb.yaml:10: ResourceBinding demo/lb-service: status.aggregatedStatus of de-wide: loadBalancer.ingress.ip "nowhere" is not an IP address`,
 		"none.yaml:1: is not YAML:",
-		"old.yaml:1: apiVersion cluster.karmada.io/v1 of Cluster is not one that is read; cluster.karmada.io/v1alpha1 is",
+		"old.yaml:1: Cluster x: apiVersion cluster.karmada.io/v1 of Cluster is not one that is read; cluster.karmada.io/v1alpha1 is",
 		"twice.yaml:2: Cluster us-azure: is already declared at " + dir + "/good.yaml:",
 		"type.yaml:1: Service demo/x: ",
 		"typo.yaml:9: Service demo/typo: nearcast.dev/hostnam: unknown annotation; did you mean nearcast.dev/hostname?",
@@ -180,6 +182,8 @@ func TestWhatWasGoodStays(t *testing.T) {
 		{"not YAML", "a: [", "hello.demo.fn.example.org."},
 		{"a typo", fixture.ThreeWith(fixture.Function{Name: "hello", Annotations: map[string]string{"nearcast.dev/ttl": "soon"}}), "hello.demo.fn.example.org."},
 		{"a wrong type", fixture.ThreeWith() + "---\napiVersion: v1\nkind: Service\nmetadata: {name: hello, namespace: demo}\nspec: {ports: 1}", "hello.demo.fn.example.org."},
+		{"a wrong version", fixture.ThreeWith() + "---\napiVersion: v2\nkind: Service\nmetadata: {name: hello, namespace: demo}", "hello.demo.fn.example.org."},
+		{"no kind", fixture.ThreeWith() + "---\napiVersion: v1\nmetadata: {name: hello, namespace: demo}", "hello.demo.fn.example.org."},
 		{"no label any more", fixture.ThreeWith() + "---\napiVersion: v1\nkind: Service\nmetadata: {name: hello, namespace: demo}", ""},
 		{"good again", fixture.ThreeWith(hello), "hello.demo.fn.example.org."},
 		{"gone", "", ""},
@@ -247,6 +251,59 @@ func TestRunFollowsWhatEditorsDo(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestALinkedFolderIsFollowed is git-sync's way: a link to the current release.
+func TestALinkedFolderIsFollowed(t *testing.T) {
+	base := t.TempDir()
+	for release, name := range map[string]string{"r1": "hello", "r2": "howdy"} {
+		if err := os.Mkdir(filepath.Join(base, release), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		fixture.Write(t, filepath.Join(base, release, "f.yaml"), fixture.Documents(fixture.Function{Name: name}))
+	}
+	link := filepath.Join(base, "current")
+	point := func(release string) {
+		if err := os.Symlink(release, link+".new"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(link+".new", link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	point("r1")
+	store := federation.NewStore()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- New(link).Run(ctx, store, func(err error) { t.Log(err) }) }()
+	for _, want := range []string{"hello.demo.fn.example.org.", "howdy.demo.fn.example.org."} {
+		var got string
+		for range 500 {
+			if got = hostnames(federation.Build(store, opts)); got == want {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if got != want {
+			t.Fatalf("served %q, want %q", got, want)
+		}
+		point("r2")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASuccessorKnowsWhatABrokenFileHeld(t *testing.T) {
+	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(hello)})
+	before, after := New(dir), New(dir)
+	built(t, before, federation.NewStore())
+	fixture.Write(t, filepath.Join(dir, "all.yaml"), "a: [")
+	after.Inherit(before)
+	if got := hostnames(built(t, after, federation.NewStore())); got != "hello.demo.fn.example.org." {
+		t.Errorf("served %q", got)
 	}
 }
 

@@ -102,7 +102,9 @@ func decode(path string, node *yaml.Node) (document, error) {
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
 	typed, err := scheme.New(gvk)
 	if err != nil {
-		return document{}, unknownKind(gvk)
+		if err = unknownKind(gvk); err == nil {
+			return document{}, nil
+		}
 	}
 	d := document{origin: originOf(path, node)}
 	metadata := child(node, "metadata")
@@ -112,8 +114,11 @@ func decode(path string, node *yaml.Node) (document, error) {
 	if d.ref.Name == "" {
 		return document{}, fmt.Errorf("%s: metadata.name is required", kind)
 	}
-	if fault := into(node, typed); fault != nil {
-		d.faults = []federation.Fault{{File: path, Line: node.Line, Object: d.ref.String(), Reason: fault.Error()}}
+	if err == nil {
+		err = into(node, typed)
+	}
+	if err != nil {
+		d.faults = []federation.Fault{{File: path, Line: node.Line, Object: d.ref.String(), Reason: err.Error()}}
 		return d, nil //nolint:nilerr // the fault is the document's
 	}
 	if _, read := slim.Ref(typed); !read {
@@ -124,12 +129,16 @@ func decode(path string, node *yaml.Node) (document, error) {
 }
 
 // unknownKind lets kinds of other groups pass: a folder may hold more than is
-// read. One of ours in a version that we do not know is an error.
+// read. A kind of ours in a version that is not known is an error, and so is one
+// that a version of ours does not have: a misspelt one would be lost in silence.
 func unknownKind(gvk schema.GroupVersionKind) error {
 	for known := range scheme.AllKnownTypes() {
 		if known.Group == gvk.Group && known.Kind == gvk.Kind {
 			return fmt.Errorf("apiVersion %s of %s is not one that is read; %s is", gvk.GroupVersion(), gvk.Kind, known.GroupVersion())
 		}
+	}
+	if scheme.IsVersionRegistered(gvk.GroupVersion()) {
+		return fmt.Errorf("%s has no kind %s", gvk.GroupVersion(), gvk.Kind)
 	}
 	return nil
 }

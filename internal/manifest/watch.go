@@ -2,8 +2,8 @@ package manifest
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -26,20 +26,17 @@ func (d *Dir) Run(ctx context.Context, store *federation.Store, onError func(err
 	}, onError)
 }
 
-// folders returns the folder and its sub-folders.
+// folders returns the folder and its sub-folders; where the folder is a link, as
+// git-sync makes it, also the folder in which the link is changed.
 func (d *Dir) folders() ([]string, error) {
 	var folders []string
-	err := filepath.WalkDir(d.path, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil && path != d.path {
-			return nil // removed meanwhile: its parent's event comes
-		}
-		if err == nil && entry.IsDir() {
+	if info, err := os.Lstat(d.path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		folders = append(folders, filepath.Dir(d.path))
+	}
+	err := d.walk(func(path string, entry fs.DirEntry) {
+		if entry.IsDir() {
 			folders = append(folders, path)
 		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("manifests: %w", err)
-	}
-	return folders, nil
+	}, func(string, error) {}) // Load reports it
+	return folders, err
 }

@@ -29,9 +29,7 @@ func Once(config Config) (*View, error) {
 	store := federation.NewStore()
 	store.Replace(listing)
 	store.Confirm(time.Now())
-	state := federation.Build(store, federation.Options{Zones: config.Zones, Claims: config.Claims})
-	state.Faults = append(state.Faults, at.faults...)
-	view := newView(config, state, at.table)
+	view := newView(config, build(config, store, at), at.table)
 	view.Standing = view.Stand(func(federation.Target) health.Verdict { return health.Verdict{} }, nil)
 	return view, nil
 }

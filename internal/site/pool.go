@@ -39,16 +39,35 @@ func Release(s *Site) {
 	pool.Lock()
 	pool.uses[s]--
 	last := pool.uses[s] == 0
+	var heir *Site
 	if last {
 		delete(pool.uses, s)
 		if key := s.config.Source.Key(); pool.newest[key] == s {
 			delete(pool.newest, key)
+			heir = runningOf(key)
+		}
+		if heir != nil {
+			pool.newest[s.config.Source.Key()] = heir
 		}
 	}
 	pool.Unlock()
 	if last {
 		s.close()
 	}
+	if heir != nil {
+		heir.relisten()
+	}
+}
+
+// runningOf returns a Site of the source that still runs, or nil: the one that a
+// configuration was to replace which did not start. The pool is locked.
+func runningOf(key string) *Site {
+	for s := range pool.uses {
+		if s.config.Source.Key() == key {
+			return s
+		}
+	}
+	return nil
 }
 
 // running returns the newest Site of every source.

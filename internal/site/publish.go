@@ -42,13 +42,15 @@ func (s *Site) publish(ctx context.Context) {
 		if s.store.Confirmed().IsZero() {
 			continue // half a federation is none
 		}
-		began := time.Now()
-		if rebuild || s.view.Load() == nil {
+		began, before := time.Now(), s.view.Load()
+		if rebuild || before == nil {
 			s.rebuild(at)
 		} else {
 			s.restand()
 		}
-		publishDuration.WithLabelValues(s.config.Source.Key()).Observe(time.Since(began).Seconds())
+		if s.view.Load() != before {
+			publishDuration.WithLabelValues(s.config.Source.Key()).Observe(time.Since(began).Seconds())
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -59,10 +61,10 @@ func (s *Site) publish(ctx context.Context) {
 
 // rebuild makes everything anew from what is staged.
 func (s *Site) rebuild(at locations) {
-	state := federation.Build(s.store, federation.Options{Zones: s.config.Zones, Claims: s.config.Claims})
-	state.Faults = append(state.Faults, at.faults...)
+	state := build(s.config, s.store, at)
 	s.report(state.Faults)
 	s.prober.Set(targets(state), s.seed)
+	s.seed = nil // from now on a new target is new
 	view := newView(s.config, state, at.table)
 	var standing *steer.Standing
 	if before := s.view.Load(); before != nil {
@@ -88,6 +90,16 @@ func (s *Site) swap(v *View) {
 	if s.view.Swap(v) == nil {
 		close(s.first)
 	}
+}
+
+// build makes a State, with the faults that only the configuration shows.
+func build(config Config, store *federation.Store, at locations) *federation.State {
+	state := federation.Build(store, federation.Options{Zones: config.Zones, Claims: config.Claims})
+	state.Faults = append(state.Faults, at.faults...)
+	if home := config.Where.Cluster; home != "" && state.ClusterIndex(home) < 0 {
+		state.Faults = append(state.Faults, federation.Fault{Object: "cluster " + home, Reason: "is this site's, and no Cluster of the name was read: the site has no place"})
+	}
+	return state
 }
 
 func newView(config Config, state *federation.State, at *locate.Table) *View {

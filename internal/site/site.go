@@ -9,6 +9,7 @@ package site
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,8 +48,14 @@ type Site struct {
 	// reported are the faults that were logged, so that each is logged once.
 	reported map[string]bool
 
+	// inherits is set where a predecessor had a state.
+	inherits bool
+	source   runner
+
 	stop    context.CancelFunc
 	running sync.WaitGroup
+
+	adminMu sync.Mutex
 	admin   *admin.Server
 }
 
@@ -84,12 +91,16 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 		config: config, log: log, store: federation.NewStore(),
 		prober:    health.New(config.Probe, health.Ask),
 		locations: make(chan locations), first: make(chan struct{}),
-		reported: map[string]bool{},
+		reported: map[string]bool{}, source: source,
 	}
 	if before != nil {
 		s.store.Inherit(before.store)
 		s.seed = before.prober.Verdicts()
 		s.reported = before.reportedFaults()
+		s.inherits = before.View() != nil
+		if mine, ok := source.(*manifest.Dir); ok {
+			mine.Inherit(before.source.(*manifest.Dir)) // one source has one kind
+		}
 	}
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
@@ -99,7 +110,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 			return nil, err
 		}
 	}
-	s.running.Go(func() { s.follow(ctx, source) })
+	s.running.Go(func() { s.follow(ctx) })
 	s.running.Go(func() { s.prober.Run(ctx) })
 	s.running.Go(func() { s.publish(ctx) })
 	if config.Locations != "" {
@@ -111,11 +122,34 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 // close stops everything that the Site started, and waits for it.
 func (s *Site) close() {
 	s.stop()
+	s.adminMu.Lock()
 	if s.admin != nil {
 		s.admin.Close()
+		s.admin = nil
 	}
+	s.adminMu.Unlock()
 	s.running.Wait()
 }
+
+// relisten takes the admin socket back from a successor that did not come to run.
+func (s *Site) relisten() {
+	s.adminMu.Lock()
+	defer s.adminMu.Unlock()
+	if s.admin == nil {
+		return
+	}
+	server, err := admin.Listen(s.config.Admin, s.handler())
+	if err != nil {
+		s.log.Warningf("%v", err)
+		return
+	}
+	s.admin.Close()
+	s.admin = server
+}
+
+// Inherits reports whether a predecessor had a state, which would be lost if this
+// Site went into service without one.
+func (s *Site) Inherits() bool { return s.inherits }
 
 // View returns what is published; nil until the first state is known.
 func (s *Site) View() *View { return s.view.Load() }
@@ -142,10 +176,15 @@ func (s *Site) WaitFirst(d time.Duration) error {
 // retry is how long after a failed start a source is tried again.
 const retry = 5 * time.Second
 
-func (s *Site) follow(ctx context.Context, source runner) {
+func (s *Site) follow(ctx context.Context) {
 	warn := s.warner()
+	again(ctx, func() error { return s.source.Run(ctx, s.store, warn) }, warn)
+}
+
+// again calls run until ctx ends, with a pause between two calls.
+func again(ctx context.Context, run func() error, warn func(error)) {
 	for {
-		if err := source.Run(ctx, s.store, warn); err != nil {
+		if err := run(); err != nil {
 			warn(err)
 		}
 		select {
@@ -156,11 +195,21 @@ func (s *Site) follow(ctx context.Context, source runner) {
 	}
 }
 
-// warner returns a function that logs an error unless it is the last one again.
+// repeat is how soon a warning that goes on is given again.
+const repeat = time.Minute
+
+// warner returns a function that logs an error, but the same one only once in a
+// while: a source that is away fails several times a second.
 func (s *Site) warner() func(error) {
-	var last atomic.Value
+	var mu sync.Mutex
+	last := map[string]time.Time{}
 	return func(err error) {
-		if text := err.Error(); last.Swap(text) != text {
+		mu.Lock()
+		defer mu.Unlock()
+		text, now := err.Error(), time.Now()
+		maps.DeleteFunc(last, func(_ string, at time.Time) bool { return now.Sub(at) > repeat })
+		if _, recent := last[text]; !recent {
+			last[text] = now
 			s.log.Warningf("%s", text)
 		}
 	}
@@ -174,7 +223,5 @@ func (s *Site) watchLocations(ctx context.Context) {
 		case s.locations <- locations{table, faults}:
 		}
 	}
-	if err := locate.Watch(ctx, s.config.Locations, use, warn); err != nil {
-		warn(err)
-	}
+	again(ctx, func() error { return locate.Watch(ctx, s.config.Locations, use, warn) }, warn)
 }

@@ -27,6 +27,8 @@ type Client struct {
 	// Scope is the length of the prefix around the client's subnet for which the
 	// answer holds.
 	Scope uint8
+	// Subnet is set where Addr is a client's subnet and not the source.
+	Subnet bool
 	// Horizon is 0 for the default one, else 1 + its index in Options.Horizons.
 	Horizon int
 }
@@ -44,22 +46,14 @@ func (v *View) Locate(source netip.Addr, subnet netip.Prefix) Client {
 		// The client asked not to be located: RFC 7871, section 7.1.2.
 	default:
 		c.Location, c.Scope = v.Locations.Lookup(subnet.Addr())
-		c.Addr = subnet.Addr()
-		if c.Location == locate.Nowhere && !isPublic(subnet.Addr()) {
+		c.Addr, c.Subnet = subnet.Addr(), true
+		if c.Location == locate.Private {
 			// Somebody else's private network: only who sent it is known.
 			c.Location, _ = v.Locations.Lookup(source)
 		}
 	}
 	return c
 }
-
-func isPublic(a netip.Addr) bool {
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !carrierNAT.Contains(a)
-}
-
-// carrierNAT is RFC 6598's shared address space, which means as little outside
-// its network as RFC 1918's.
-var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 
 // Horizon is a class of clients that reach a cluster by addresses of its own.
 type Horizon struct {

@@ -111,7 +111,7 @@ func (s *Standing) masks(function, horizon int) *tierMasks {
 
 // Equal reports whether the two answer alike.
 func (s *Standing) Equal(o *Standing) bool {
-	return o != nil && s.Candidates == o.Candidates && slices.Equal(s.order, o.order) &&
+	return o != nil && s.Candidates == o.Candidates && slices.Equal(s.order, o.order) && slices.Equal(s.rtts, o.rtts) &&
 		slices.EqualFunc(s.functions, o.functions, func(a, b []tierMasks) bool {
 			return slices.EqualFunc(a, b, func(x, y tierMasks) bool {
 				for tier := range x {

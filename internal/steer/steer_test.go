@@ -173,7 +173,6 @@ func TestTiersComeBeforePolicies(t *testing.T) {
 func TestJudgeKnowsWhoseWordCounts(t *testing.T) {
 	up, down, unknown := health.Verdict{State: health.Up}, health.Verdict{State: health.Down, Reason: "refused"}, health.Verdict{}
 	plain := federation.Target{Kind: federation.ProbeTCP}
-	gateway := map[string]federation.Endpoint{"": {Gateway: true}}
 	ready, notReady := federation.Cluster{Ready: federation.ReadyTrue}, federation.Cluster{Ready: federation.ReadyFalse}
 	for name, c := range map[string]struct {
 		p       federation.Placement
@@ -182,8 +181,8 @@ func TestJudgeKnowsWhoseWordCounts(t *testing.T) {
 		want    Tier
 	}{
 		"a passing probe beats Unhealthy":                {federation.Placement{Health: federation.Unhealthy, Target: plain}, ready, up, Up},
-		"but not where it reaches a shared gateway only": {federation.Placement{Health: federation.Unhealthy, Target: plain, Endpoints: gateway}, ready, up, Down},
-		"a real probe of a gateway does":                 {federation.Placement{Health: federation.Unhealthy, Target: federation.Target{Kind: federation.ProbeHTTP}, Endpoints: gateway}, ready, up, Up},
+		"but not where it reaches a shared gateway only": {federation.Placement{Health: federation.Unhealthy, Target: plain, ProbesGateway: true}, ready, up, Down},
+		"a real probe of a gateway does":                 {federation.Placement{Health: federation.Unhealthy, Target: federation.Target{Kind: federation.ProbeHTTP}, ProbesGateway: true}, ready, up, Up},
 		"a passing probe beats NotReady":                 {federation.Placement{Health: federation.Healthy}, notReady, up, Up},
 		"a failing probe beats Healthy":                  {federation.Placement{Health: federation.Healthy}, ready, down, Down},
 		"without a probe Healthy is up":                  {federation.Placement{Health: federation.Healthy}, ready, unknown, Up},
@@ -260,10 +259,10 @@ func TestAHorizonWithoutAnAddressHasNoCandidate(t *testing.T) {
 	if c := compiled.Pick(s, Question{Horizon: 1}); compiled.State.Clusters[c.Cluster].Name != "hpc-kube" {
 		t.Error("not offered where it can be reached")
 	}
-	for _, c := range compiled.Explain(s, Question{}, verdicts{}.of) {
-		if c.Cluster == "hpc-kube" && (c.Tier != "refused" || c.Reason != "no address in the client's horizon") {
-			t.Errorf("%+v, want the reason", c)
-		}
+	explained := compiled.Explain(s, Question{}, verdicts{}.of)
+	i := slices.IndexFunc(explained, func(c Candidate) bool { return c.Cluster == "hpc-kube" })
+	if i < 0 || explained[i].Tier != "refused" || explained[i].Reason != "no address in the client's horizon" {
+		t.Errorf("%+v, want hpc-kube refused with the reason", explained)
 	}
 }
 

@@ -1,7 +1,7 @@
 package steer
 
 import (
-	"hash/maphash"
+	"hash/fnv"
 	"net/netip"
 	"slices"
 	"time"
@@ -47,10 +47,6 @@ type compiled struct {
 	v4, v6 bool
 }
 
-// seeds are the same for the process's lifetime, so that a republished table
-// does not move clients.
-var seeds = maphash.MakeSeed()
-
 // Compile makes the Table of a state.
 func Compile(state *federation.State, opts Options) *Table {
 	t := &Table{State: state, Options: opts, home: state.ClusterIndex(opts.Site.Cluster)}
@@ -66,7 +62,7 @@ func Compile(state *federation.State, opts Options) *Table {
 	t.local = make([]bool, opts.Locations.Len())
 	for id := range t.orders {
 		l := opts.Locations.Location(locate.ID(id))
-		if t.local[id] = locate.ID(id) == locate.Nowhere || t.isHere(l); !t.local[id] {
+		if t.local[id] = l.Region == "" || t.isHere(l); !t.local[id] {
 			t.orders[id] = t.orderFrom(t.placeOf(l))
 		}
 	}
@@ -81,7 +77,7 @@ func Compile(state *federation.State, opts Options) *Table {
 // isHere reports whether a location's clients are at this site: in its zone, or
 // in its region where the location names no zone.
 func (t *Table) isHere(l locate.Location) bool {
-	if l.Region == "" || l.Region != t.here.region {
+	if l.Region != t.here.region {
 		return false
 	}
 	return l.Zone == "" || len(t.here.zones) == 0 || slices.Contains(t.here.zones, l.Zone)
@@ -92,7 +88,7 @@ func (t *Table) compile(f *federation.Function, interned map[string]*Modifier) c
 	if name == "" {
 		name = t.Policy
 	}
-	c := compiled{policy: policies[name], seed: maphash.String(seeds, f.String())}
+	c := compiled{policy: policies[name], seed: seedOf(f)}
 	if name == "failover" || name == "weighted" {
 		c.modifier = t.modifier(f, interned)
 	}
@@ -104,6 +100,14 @@ func (t *Table) compile(f *federation.Function, interned map[string]*Modifier) c
 	}
 	c.anycast = len(f.VIPs) > 0 && (name == "anycast" || len(f.Placements) == 0)
 	return c
+}
+
+// seedOf is the same in every process: two servers of one site must send one
+// client to one cluster.
+func seedOf(f *federation.Function) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(f.String())) //nolint:errcheck // a hash never fails
+	return h.Sum64()
 }
 
 // PolicyOf returns the name of the policy that orders the function.

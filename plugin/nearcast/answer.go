@@ -16,6 +16,7 @@ import (
 // answer is one reply under construction. It is one allocation for the common
 // case of one address: what the reply points to is in it.
 type answer struct {
+	ctx    context.Context //nolint:containedctx // an answer lives as long as its query
 	n      *Nearcast
 	zone   *Zone
 	view   *site.View
@@ -44,6 +45,7 @@ func (a *answer) init(r *dns.Msg) {
 	a.query = r
 	a.msg.SetReply(r)
 	a.msg.Authoritative = true
+	a.choice.Cluster = -1
 }
 
 func (a *answer) qtype() uint16 { return a.query.Question[0].Qtype }
@@ -60,6 +62,9 @@ func (a *answer) zoneName() string {
 // reply was written, whatever its own code is: else it would write another.
 func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 	a.zone.counters[o].Inc()
+	if metadata.ValueFuncs(a.ctx) != nil {
+		a.describe(o)
+	}
 	a.msg.Rcode = rcode
 	a.addOPT()
 	if err := w.WriteMsg(&a.msg); err != nil {
@@ -95,7 +100,7 @@ func (a *answer) addOPT() {
 
 // scope is in the terms of the family that was asked with.
 func (a *answer) scope(asked *dns.EDNS0_SUBNET) uint8 {
-	if a.choice.PerClient && a.client.Scope > 0 {
+	if a.choice.PerClient && a.client.Subnet {
 		return max(asked.SourceNetmask, a.client.Scope)
 	}
 	if asked.Family == 2 && a.client.Addr.Is4() && a.client.Scope > 0 {
@@ -244,13 +249,15 @@ func address(name string, addr netip.Addr, ttl uint32) dns.RR {
 }
 
 // describe leaves what was decided for log and dnstap.
-func (a *answer) describe(ctx context.Context, o outcome) {
-	cluster := ""
+func (a *answer) describe(o outcome) {
+	var cluster, location string
 	if a.choice.Cluster >= 0 {
 		cluster = a.view.State.Clusters[a.choice.Cluster].Name
 	}
-	location := a.view.Locations.Location(a.client.Location).String()
-	metadata.SetValueFunc(ctx, "nearcast/cluster", func() string { return cluster })
-	metadata.SetValueFunc(ctx, "nearcast/location", func() string { return location })
-	metadata.SetValueFunc(ctx, "nearcast/outcome", o.String)
+	if a.view != nil {
+		location = a.view.Locations.Location(a.client.Location).String()
+	}
+	metadata.SetValueFunc(a.ctx, "nearcast/cluster", func() string { return cluster })
+	metadata.SetValueFunc(a.ctx, "nearcast/location", func() string { return location })
+	metadata.SetValueFunc(a.ctx, "nearcast/outcome", o.String)
 }

@@ -63,10 +63,21 @@ func TestAnswersFollowTheFederation(t *testing.T) {
 		{"dead.demo.fn.example.org.", dns.TypeA, us, "NOERROR 192.0.2.2 192.0.2.4"},
 		{"dead.demo.fn.example.org.", dns.TypeA, de, "NOERROR 192.0.2.4 192.0.2.2"},
 		{"fn.example.org.", dns.TypeSOA, us, `NOERROR ns1.fn.example.org. first\.last.example.org. 1 86400 7200 3600000 5`},
-		{"fn.example.org.", dns.TypeNS, us, "NOERROR ns1.fn.example.org."},
+		{"fn.example.org.", dns.TypeNS, us, "NOERROR ns1.fn.example.org. deep.down.fn.example.org."},
 		{"fn.example.org.", dns.TypeA, us, "NOERROR SOA"},
 		{"ns1.fn.example.org.", dns.TypeA, us, "NOERROR 198.51.100.53"},
 		{"ns1.fn.example.org.", dns.TypeAAAA, us, "NOERROR SOA"},
+		{"fn.example.org.", dns.TypeAXFR, us, "REFUSED not-authoritative"},
+		// A dot or a backslash in a label is no border of one.
+		{`hello\.demo.fn.example.org.`, dns.TypeA, us, "NXDOMAIN SOA"},
+		{`x\.apps.fn.example.org.`, dns.TypeA, us, "NXDOMAIN SOA"},
+		{`x\.y.apps.fn.example.org.`, dns.TypeA, us, "NOERROR 192.0.2.4"},
+		{`a\.fn.example.org.`, dns.TypeA, us, "REFUSED not-authoritative"},
+		{strings.Repeat(`\001`, 63) + "." + strings.Repeat(`\001`, 63) + ".fn.example.org.", dns.TypeA, us, "NXDOMAIN SOA"},
+		// Names of servers exist.
+		{"deep.down.fn.example.org.", dns.TypeA, us, "NOERROR 198.51.100.54"},
+		{"down.fn.example.org.", dns.TypeA, us, "NOERROR SOA"},
+		{"x.ns1.fn.example.org.", dns.TypeA, us, "NXDOMAIN SOA"},
 		{"example.org.", dns.TypeA, us, "REFUSED not-authoritative"},
 		{"xfn.example.org.", dns.TypeA, us, "REFUSED not-authoritative"},
 	} {
@@ -120,7 +131,7 @@ func TestScopeIsRight(t *testing.T) {
 		{"hello.demo.fn.example.org.", "10.2.2.1/32", dns.TypeA, 16},
 		{"hello.demo.fn.example.org.", "10.0.0.0/8", dns.TypeA, 16},  // longer than the source: ask again with more
 		{"hello.demo.fn.example.org.", "10.4.0.0/24", dns.TypeA, 14}, // the gap 10.4.0.0/14
-		{"hello.demo.fn.example.org.", "192.0.2.0/24", dns.TypeA, 1}, // the gap 128.0.0.0/1
+		{"hello.demo.fn.example.org.", "192.0.2.0/24", dns.TypeA, 9}, // the gap up to 192.168.0.0/16, which is private
 		{"hello.demo.fn.example.org.", "2001:db8:2::/56", dns.TypeA, 48},
 		{"hello.demo.fn.example.org.", "0.0.0.0/0", dns.TypeA, 0},
 		{"hello.demo.fn.example.org.", "10.2.2.0/24", dns.TypeAAAA, 0}, // negative
@@ -140,6 +151,56 @@ func TestScopeIsRight(t *testing.T) {
 		if got.SourceScope != c.want || got.Family != want.Family || got.SourceNetmask != want.SourceNetmask || !got.Address.Equal(want.Address) {
 			t.Errorf("%s %s from %s: %v, want scope %d", c.name, dns.TypeToString[c.qtype], c.subnet, got, c.want)
 		}
+	}
+}
+
+func TestAWeightedAnswerIsOnlyTheSubnets(t *testing.T) {
+	const corefile = `fn.example.org:0 {
+		bind 127.0.0.1
+		nearcast {
+			cluster mk-core
+			manifests DIR/manifests
+			policy weighted
+		}
+	}`
+	s := serve(t, corefile, federated(t, hello)) // no locations: everybody is in one place
+	if scope := subnetOption(s.ask("hello.demo.fn.example.org.", dns.TypeA, "10.2.2.0/24")).SourceScope; scope != 24 {
+		t.Errorf("scope %d, want the subnet's 24", scope)
+	}
+}
+
+func TestTheRootZoneWorks(t *testing.T) {
+	const corefile = `.:0 {
+		bind 127.0.0.1
+		nearcast {
+			cluster mk-core
+			manifests DIR/manifests
+		}
+	}`
+	s := serve(t, corefile, federated(t, hello))
+	for name, want := range map[string]string{"hello.demo.": "NOERROR 192.0.2.1", "nope.": "NXDOMAIN SOA", "demo.": "NOERROR SOA", ".": "NOERROR SOA"} {
+		if got := summary(s.ask(name, dns.TypeA, "")); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestFallthroughIsForTheNamedZonesAlone(t *testing.T) {
+	const corefile = `.:0 {
+		bind 127.0.0.1
+		nearcast fn.example.org {
+			cluster mk-core
+			manifests DIR/manifests
+			fallthrough lab.fn.example.org
+		}
+		whoami
+	}`
+	s := serve(t, corefile, federated(t, hello))
+	if reply := s.ask("x.lab.fn.example.org.", dns.TypeAAAA, ""); len(reply.Extra) == 0 {
+		t.Error("did not fall through")
+	}
+	if got := summary(s.ask("x.fn.example.org.", dns.TypeAAAA, "")); got != "NXDOMAIN SOA" {
+		t.Errorf("%s, want it answered here", got)
 	}
 }
 

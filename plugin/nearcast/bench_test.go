@@ -28,8 +28,8 @@ func (s *sink) WriteMsg(*dns.Msg) error { return nil }
 
 func (s *sink) RemoteAddr() net.Addr { return &s.from }
 
-// handler makes a Nearcast over a federation of the given size, with two
-// functions in three served by every cluster.
+// handler makes a Nearcast over a federation of the given size, with every
+// function in every cluster.
 func handler(tb testing.TB, clusters, functions, locations int) *Nearcast {
 	tb.Helper()
 	dir := tb.TempDir()

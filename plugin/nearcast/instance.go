@@ -16,7 +16,7 @@ import (
 // their sites when the configuration starts and releases them when it ends.
 type instance struct {
 	sources []*sourceOfBlocks
-	sites   []*site.Site
+	sites   []*site.Site // guarded by ready.mu: CoreDNS asks before all are acquired
 	ready   readiness
 }
 
@@ -117,7 +117,9 @@ func (i *instance) start() error {
 			i.stop()
 			return fmt.Errorf("plugin/nearcast: %s: %w", o.first, err)
 		}
+		i.ready.mu.Lock()
 		i.sites = append(i.sites, s)
+		i.ready.mu.Unlock()
 		for _, n := range o.blocks {
 			n.site = s
 		}
@@ -126,7 +128,12 @@ func (i *instance) start() error {
 	started.instances[i] = true
 	started.Unlock()
 	for _, s := range i.sites {
-		if err := s.WaitFirst(firstState); err != nil {
+		err := s.WaitFirst(firstState)
+		if err != nil && s.Inherits() {
+			i.stop()
+			return fmt.Errorf("plugin/nearcast: %w; the running configuration has one and goes on", err)
+		}
+		if err != nil {
 			log.Warningf("%v; every name is SERVFAIL until there is one", err)
 		}
 	}
@@ -150,9 +157,11 @@ const defaultPolicy = "nearest"
 func (i *instance) stop() {
 	started.Lock()
 	delete(started.instances, i)
+	started.Unlock()
+	i.ready.mu.Lock()
 	sites := i.sites
 	i.sites = nil
-	started.Unlock()
+	i.ready.mu.Unlock()
 	for _, s := range sites {
 		site.Release(s)
 	}

@@ -1,6 +1,7 @@
 package nearcast
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -51,7 +52,12 @@ func (s *stanza) parseKarmada(args []string) (err error) {
 		return errors.New("takes KUBECONFIG [NAMESPACE…]")
 	}
 	s.shared.Source.Kubeconfig, err = existing(args[0])
+	if err != nil {
+		return err
+	}
 	s.shared.Source.Namespaces = slices.Compact(slices.Sorted(slices.Values(args[1:])))
+	data, err := os.ReadFile(s.shared.Source.Kubeconfig)
+	s.shared.Source.Credentials = fmt.Sprintf("%x", sha256.Sum256(data))
 	return err
 }
 

@@ -7,10 +7,10 @@ package nearcast
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/coredns/coredns/plugin"
-	"github.com/coredns/coredns/plugin/metadata"
 	"github.com/coredns/coredns/plugin/pkg/fall"
 	"github.com/miekg/dns"
 
@@ -44,15 +44,15 @@ func (n *Nearcast) Name() string { return "nearcast" }
 // ServeDNS implements plugin.Handler.
 func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	var buf [maxName]byte
-	name, ok := lower(&buf, r.Question[0].Name)
-	if !ok {
-		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
-	}
+	name := canonical(&buf, r.Question[0].Name)
 	z := n.zoneOf(name)
 	if z == nil {
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 	}
-	a := &answer{n: n, zone: z}
+	if t := r.Question[0].Qtype; t == dns.TypeAXFR || t == dns.TypeIXFR {
+		return dns.RcodeRefused, nil // CoreDNS writes it
+	}
+	a := &answer{ctx: ctx, n: n, zone: z}
 	a.init(r)
 	view := n.site.View()
 	if view == nil {
@@ -70,7 +70,10 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 		return a.glue(w, ns)
 	}
 	function, existence := view.Names.Lookup(name)
-	if (existence == site.Absent || existence == site.Ancestor) && n.Fall.Through(z.Name) {
+	if existence == site.Absent || existence == site.Synthesised {
+		existence = z.aroundServers(name, existence)
+	}
+	if (existence == site.Absent || existence == site.Ancestor) && n.Fall.Through(r.Question[0].Name) {
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 	}
 	switch existence {
@@ -83,21 +86,18 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 		Function: function, Location: who.Location, Horizon: who.Horizon, Client: who.Addr,
 		Window: site.Window(time.Now()),
 	}
-	outcome := a.function(q)
-	if metadata.ValueFuncs(ctx) != nil {
-		a.describe(ctx, outcome)
-	}
-	return a.send(w, outcome, dns.RcodeSuccess)
+	return a.send(w, a.function(q), dns.RcodeSuccess)
 }
 
 // maxName is the most octets that a name's text can have without escapes.
 const maxName = 255
 
-// lower writes the lower-case name into buf. It fails on a name that is too
-// long for one of ours: only escapes make it so.
-func lower(buf *[maxName]byte, name string) ([]byte, bool) {
-	if len(name) > len(buf) {
-		return nil, false
+// canonical writes the lower-case name into buf. Names of functions have no
+// escapes: a label that has one becomes a lone backslash, which no name has, so
+// that neither its length nor a dot in it can mislead.
+func canonical(buf *[maxName]byte, name string) []byte {
+	if len(name) > len(buf) || strings.IndexByte(name, '\\') >= 0 {
+		return withoutEscapes(name)
 	}
 	for i := range len(name) {
 		c := name[i]
@@ -106,5 +106,16 @@ func lower(buf *[maxName]byte, name string) ([]byte, bool) {
 		}
 		buf[i] = c
 	}
-	return buf[:len(name)], true
+	return buf[:len(name)]
+}
+
+func withoutEscapes(name string) []byte {
+	var plain []byte
+	for _, label := range dns.SplitDomainName(name) {
+		if strings.IndexByte(label, '\\') >= 0 {
+			label = `\`
+		}
+		plain = append(append(plain, strings.ToLower(label)...), '.')
+	}
+	return plain
 }

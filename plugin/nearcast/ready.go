@@ -22,6 +22,9 @@ func (i *instance) Ready() bool {
 	if i.ready.done {
 		return true
 	}
+	if len(i.sites) < len(i.sources) {
+		return false
+	}
 	settled := true
 	for _, s := range i.sites {
 		if s.View() == nil {

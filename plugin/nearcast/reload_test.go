@@ -3,6 +3,9 @@ package nearcast
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -107,6 +110,94 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	t.Errorf("%d goroutines before, %d after", goroutines, now)
+}
+
+// TestAFailedReloadLeavesTheRunningSiteAsItWas reloads with a shared setting
+// changed and an address that cannot be bound: the successor had started.
+func TestAFailedReloadLeavesTheRunningSiteAsItWas(t *testing.T) {
+	dir := federated(t, hello)
+	corefile := strings.ReplaceAll(strings.ReplaceAll(atMkCore, "hostmaster", "admin DIR/admin.sock\n\t\thostmaster"), "DIR", dir)
+	s := serve(t, corefile, dir)
+	changed := strings.ReplaceAll(corefile, "hostmaster", "probe interval 7s\n\t\thostmaster")
+	if _, err := s.instance.Restart(input(changed + "\nother.example:1 {\n bind 203.0.113.99\n whoami\n}\n")); err == nil {
+		t.Fatal("started")
+	}
+	if got := explainOver(t, filepath.Join(dir, "admin.sock")); got != "cluster mk-core" {
+		t.Errorf("explain after a failed reload: %q", got)
+	}
+	next, err := s.instance.Restart(input(corefile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := storedInstance(t, s.instance), storedInstance(t, next)
+	s.instance = next
+	if len(before.sites) != 0 || len(after.sites) != 1 || site.Running() != 1 {
+		t.Errorf("%d sites run; the running one was not found again", site.Running())
+	}
+}
+
+// lists are what an empty Karmada answers, by the last part of the path.
+var lists = map[string]string{
+	"resourcebindings": `{"apiVersion":"work.karmada.io/v1alpha2","kind":"ResourceBindingList"`,
+	"clusters":         `{"apiVersion":"cluster.karmada.io/v1alpha1","kind":"ClusterList"`,
+	"services":         `{"apiVersion":"v1","kind":"ServiceList"`,
+	"deployments":      `{"apiVersion":"apps/v1","kind":"DeploymentList"`,
+	"statefulsets":     `{"apiVersion":"apps/v1","kind":"StatefulSetList"`,
+	"ingresses":        `{"apiVersion":"networking.k8s.io/v1","kind":"IngressList"`,
+}
+
+// emptyKarmada is an API server without objects; it returns a kubeconfig.
+func emptyKarmada(t *testing.T, dir string) (*httptest.Server, string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch query := r.URL.Query(); {
+		case query.Get("sendInitialEvents") == "true": // an old server's answer to a streaming list
+			http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422}`, http.StatusUnprocessableEntity)
+		case query.Get("watch") == "true":
+			w.WriteHeader(http.StatusOK)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, lists[path.Base(r.URL.Path)]+`,"metadata":{"resourceVersion":"1"},"items":[]}`)
+		}
+	}))
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	fixture.Write(t, kubeconfig, fmt.Sprintf(`apiVersion: v1
+kind: Config
+clusters: [{name: k, cluster: {server: %q}}]
+contexts: [{name: k, context: {cluster: k, user: k}}]
+current-context: k
+users: [{name: k, user: {token: x}}]
+`, server.URL))
+	return server, kubeconfig
+}
+
+// TestAReloadThatWouldLoseTheStateFails holds that, while Karmada is away, the
+// configuration that has its state stays in force.
+func TestAReloadThatWouldLoseTheStateFails(t *testing.T) {
+	dir := t.TempDir()
+	karmada, kubeconfig := emptyKarmada(t, dir)
+	corefile := `fn.example.org:0 {
+		bind 127.0.0.1
+		nearcast {
+			cluster mk-core
+			karmada ` + kubeconfig + `
+			probe interval PROBE
+		}
+	}`
+	s := serve(t, strings.ReplaceAll(corefile, "PROBE", "5s"), dir)
+	s.expect("nope.fn.example.org.", dns.TypeA, "", "NXDOMAIN SOA", 10*time.Second)
+	karmada.CloseClientConnections()
+	karmada.Close()
+	_, err := s.instance.Restart(input(strings.ReplaceAll(corefile, "PROBE", "7s")))
+	if err == nil || !strings.Contains(err.Error(), "the running configuration has one and goes on") {
+		t.Fatalf("%v, want the reload refused", err)
+	}
+	s.expect("nope.fn.example.org.", dns.TypeA, "", "NXDOMAIN SOA", 0)
+	if n := site.Running(); n != 1 {
+		t.Errorf("%d sites run, want one", n)
+	}
 }
 
 func TestReloadKeepsTheAdminSocket(t *testing.T) {

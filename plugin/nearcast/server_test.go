@@ -159,6 +159,7 @@ const atMkCore = `fn.example.org:0 {
 		manifests DIR/manifests
 		locations DIR/locations.csv
 		ns ns1.fn.example.org 198.51.100.53
+		ns deep.down.fn.example.org 198.51.100.54
 		hostmaster first.last@example.org
 	}
 }`

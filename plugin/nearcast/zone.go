@@ -2,8 +2,11 @@ package nearcast
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/site"
 )
 
 // Zone is one zone that the plugin is authoritative for.
@@ -40,7 +43,7 @@ func newSOA(zone string, servers []Server, hostmaster string, negativeTTL uint32
 		primary = servers[0].Name
 	}
 	if hostmaster == "" {
-		hostmaster = "hostmaster." + zone
+		hostmaster = "hostmaster." + strings.TrimPrefix(zone, ".")
 	}
 	return dns.SOA{
 		Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: negativeTTL},
@@ -67,6 +70,27 @@ func (z *Zone) covers(name []byte) bool {
 		return true
 	}
 	return above >= 0 && string(name[above:]) == z.Name && (above == 0 || name[above-1] == '.')
+}
+
+// aroundServers corrects the existence of a name for the names of the zone's
+// servers, which exist without being functions: their ancestors exist, and no
+// wildcard reaches below them (RFC 4592).
+func (z *Zone) aroundServers(name []byte, e site.Existence) site.Existence {
+	for i := range z.Servers {
+		server := z.Servers[i].Name
+		switch {
+		case e == site.Absent && below(server, string(name)):
+			return site.Ancestor
+		case e == site.Synthesised && below(string(name), server):
+			return site.Absent
+		}
+	}
+	return e
+}
+
+// below reports whether the canonical name is below the other.
+func below(name, above string) bool {
+	return strings.HasSuffix(name, above) && len(name) > len(above) && name[len(name)-len(above)-1] == '.'
 }
 
 // server returns the zone's name server of this name, or nil.

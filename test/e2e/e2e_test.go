@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,6 +106,14 @@ func TestLab(t *testing.T) {
 		}
 		return "no such route"
 	}
+	vip := func(name string, addr netip.Addr) string {
+		for _, v := range site(name).VIPs {
+			if v.Address == addr.String() {
+				return string(v.State)
+			}
+		}
+		return "no such VIP"
+	}
 	const everyBackend, everySite = "us-azure hpc-kube de-wide l26-ugd", "mk-core us-azure hpc-kube de-wide l26-ugd"
 
 	t.Run("every site answers with its own cluster, or the nearest", func(t *testing.T) {
@@ -126,10 +135,12 @@ func TestLab(t *testing.T) {
 			t.Fatal(err)
 		}
 		took := eventually(t, "the answer moved", labBound+slack, func() error { return want(site("us-azure").Answers["hello"], "de-wide") })
-		t.Logf("within probe interval × fall: %v", took <= labBound)
+		if took > labBound+2*time.Second { // the loaded machine's share
+			t.Errorf("moved after %s, want within %s", took, labBound)
+		}
 		eventually(t, "the route was withdrawn", slack, func() error { return want(route("198.51.100.80"), "hpc-kube de-wide l26-ugd") })
-		if err := want(route("198.51.100.53"), everySite); err != nil {
-			t.Errorf("the resolvers' VIP follows the function's health: %v", err)
+		if err := want(vip("us-azure", lab.DNSVIP), "up"); err != nil {
+			t.Errorf("the resolver's VIP follows the function's health: %v", err)
 		}
 		if err := l.Heal("us-azure", "functions"); err != nil {
 			t.Fatal(err)
@@ -142,7 +153,7 @@ func TestLab(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "its DNS VIP left the router", slack, func() error { return want(route("198.51.100.53"), "mk-core us-azure hpc-kube l26-ugd") })
-		if err := want(route("198.51.100.80"), everyBackend); err != nil {
+		if err := want(vip("de-wide", lab.FunctionVIP), "up"); err != nil {
 			t.Errorf("the function's VIP follows the resolver's health: %v", err)
 		}
 		if err := l.Heal("de-wide", "dns"); err != nil {
@@ -183,9 +194,7 @@ func TestLab(t *testing.T) {
 				return err
 			})
 		}
-		if err := want(site("de-wide").Answers["hello"], "de-wide"); err != nil {
-			t.Error(err)
-		}
+		eventually(t, "everything else is served", slack, func() error { return want(site("de-wide").Answers["hello"], "de-wide") })
 		out, err := nearcast("check", filepath.Join(dir, "de-wide.Corefile"))
 		if err == nil || strings.Count(out, "fault: ") != 3 {
 			t.Errorf("check: %v\n%s\nwant the three faults and exit status 1", err, out)
@@ -278,26 +287,55 @@ func digAsks(t *testing.T) {
 func TestTheCommandEndsCleanly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lab")
 	cmd := exec.Command(filepath.Join(bin, "nearcast"), "lab", "--dir", dir)
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
+	out := &output{}
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	defer cmd.Process.Kill()
 	eventually(t, "the lab answers its command", slack, func() error { _, err := lab.Ask(t.Context(), dir); return err })
-	time.Sleep(5 * time.Second) // long enough to print its table
+	eventually(t, "it prints its table", 2*slack, func() error {
+		if out.count("the router's table:") == 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, out.String())
+		t.Errorf("%v\n%s", err, out)
 	}
-	if !strings.Contains(out.String(), "dig +short @127.0.0.1 -p 5301") || !strings.Contains(out.String(), "the router's table:") {
-		t.Errorf("it printed neither the commands to try nor the table:\n%s", out.String())
+	if out.count("dig +short @127.0.0.1 -p 5301") == 0 {
+		t.Errorf("it did not print the commands to try:\n%s", out)
 	}
 	if left := processesOf(t, bin); left != "" {
 		t.Errorf("still running:\n%s", left)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder is still there: %v", err)
+	}
+}
+
+// TestAKilledLabLeavesNoProcessAndNoObstacle kills the command without warning,
+// and starts it again in the same folder.
+func TestAKilledLabLeavesNoProcessAndNoObstacle(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "lab")
+	for _, end := range []os.Signal{syscall.SIGKILL, syscall.SIGHUP} {
+		cmd := exec.Command(filepath.Join(bin, "nearcast"), "lab", "--dir", dir)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer cmd.Process.Kill()
+		eventually(t, "the lab answers its command", slack, func() error { _, err := lab.Ask(t.Context(), dir); return err })
+		if err := cmd.Process.Signal(end); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed
+		eventually(t, "its processes are gone", slack, func() error { return want(processesOf(t, bin), "") })
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is still there after SIGHUP: %v", err)
 	}
 }

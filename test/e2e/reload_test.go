@@ -36,7 +36,7 @@ func TestSignalledReloads(t *testing.T) {
 		return fmt.Sprintf("fn.example.org:5399 {\n bind 127.0.0.1\n prometheus %s\n nearcast {\n  cluster us-azure\n  manifests %s\n  ttl 1 %d\n }\n}\n", reloadMetrics, manifests, ttl)
 	}
 	fixture.Write(t, corefile, good(1))
-	log := &counter{}
+	log := &output{}
 	cmd := exec.Command(filepath.Join(bin, "coredns"), "-conf", corefile)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -130,22 +130,28 @@ func TestSignalledReloads(t *testing.T) {
 	}
 }
 
-// counter keeps a program's output.
-type counter struct {
+// output keeps what a program prints.
+type output struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (c *counter) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.text.Write(p)
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
 }
 
-func (c *counter) count(text string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return strings.Count(c.text.String(), text)
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func (o *output) count(text string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.Count(o.text.String(), text)
 }
 
 // metrics scrapes the values without labels, and the number of clusters.

@@ -4,6 +4,7 @@
 package peers
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Program is a program that is ready to be run.
@@ -90,7 +92,7 @@ func unpack(debianPackage string) (string, error) {
 	}
 	packages, err := filepath.Glob(filepath.Join(archives, "*.deb"))
 	if err != nil || len(packages) == 0 {
-		return "", fmt.Errorf("nothing was downloaded (%w)", err)
+		return "", fmt.Errorf("nothing was downloaded (%v)", err)
 	}
 	// Unpack beside and rename, so that a half-made folder is never taken for whole.
 	half := root + ".part"
@@ -105,11 +107,17 @@ func unpack(debianPackage string) (string, error) {
 	return root, os.Rename(half, root)
 }
 
+// patience bounds what apt may take: behind a firewall that drops in silence it
+// would try for longer than the tests may run.
+const patience = 3 * time.Minute
+
 // download asks apt for the package and its dependencies. The lists of a new
 // machine are empty, and are fetched when the first try fails.
 func download(debianPackage, to string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	get := func() error {
-		cmd := exec.Command("apt-get", "install", "--download-only", "--yes", "--no-install-recommends",
+		cmd := exec.CommandContext(ctx, "apt-get", "install", "--download-only", "--yes", "--no-install-recommends",
 			"-o", "Dir::Cache::archives="+to, debianPackage)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -121,7 +129,7 @@ func download(debianPackage, to string) error {
 	if get() == nil {
 		return nil
 	}
-	if out, err := exec.Command("apt-get", "update").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "apt-get", "update").CombinedOutput(); err != nil {
 		return fmt.Errorf("apt-get update: %w: %s", err, out)
 	}
 	return get()
