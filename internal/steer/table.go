@@ -106,7 +106,7 @@ func (t *Table) compile(f *federation.Function, interned map[string]*Modifier) c
 // client to one cluster.
 func seedOf(f *federation.Function) uint64 {
 	h := fnv.New64a()
-	h.Write([]byte(f.String())) //nolint:errcheck // a hash never fails
+	h.Write([]byte(f.String()))
 	return h.Sum64()
 }
 

@@ -5,6 +5,7 @@ package peers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -90,9 +91,9 @@ func unpack(debianPackage string) (string, error) {
 	if err := download(debianPackage, archives); err != nil {
 		return "", err
 	}
-	packages, err := filepath.Glob(filepath.Join(archives, "*.deb"))
-	if err != nil || len(packages) == 0 {
-		return "", fmt.Errorf("nothing was downloaded (%v)", err)
+	packages, _ := filepath.Glob(filepath.Join(archives, "*.deb")) // the pattern is well formed
+	if len(packages) == 0 {
+		return "", errors.New("nothing was downloaded")
 	}
 	// Unpack beside and rename, so that a half-made folder is never taken for whole.
 	half := root + ".part"
