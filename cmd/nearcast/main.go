@@ -3,41 +3,22 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/internal/program"
 )
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "nearcast:", err)
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
-		signals = append(signals, syscall.SIGHUP)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	return root().ExecuteContext(ctx)
-}
+func main() { os.Exit(program.Run(root())) }
 
 func root() *cobra.Command {
 	c := &cobra.Command{
-		Use:           "nearcast",
-		Short:         "Send every call of a function to the nearest healthy cluster of a Karmada federation",
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Use:   "nearcast",
+		Short: "Send every call of a function to the nearest healthy cluster of a Karmada federation",
 	}
 	c.PersistentFlags().StringP("output", "o", "text", "output `FORMAT`: text or json")
 	c.AddCommand(labCommand(), explainCommand(), checkCommand(), statusCommand())

@@ -1,0 +1,194 @@
+package federation
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The values of annotations, each parsed to what the model holds.
+
+// maxHostnames bounds what one template adds to the table.
+const maxHostnames = 64
+
+// ParseCoordinates parses "lat,lon" in degrees.
+func ParseCoordinates(s string) (*Coordinates, error) {
+	latText, lonText, ok := strings.Cut(s, ",")
+	lat, err1 := strconv.ParseFloat(strings.TrimSpace(latText), 64)
+	lon, err2 := strconv.ParseFloat(strings.TrimSpace(lonText), 64)
+	// The comparisons are written so that NaN fails them.
+	if !ok || err1 != nil || err2 != nil || !(lat >= -90 && lat <= 90) || !(lon >= -180 && lon <= 180) {
+		return nil, fmt.Errorf("%q is not lat,lon in degrees (-90 to 90, -180 to 180)", s)
+	}
+	return &Coordinates{Lat: lat, Lon: lon}, nil
+}
+
+// hostnamePattern is RFC 1123 labels, underscores allowed as DNS-SD uses them,
+// with an optional leading wildcard.
+var hostnamePattern = regexp.MustCompile(`^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+$`)
+
+// ParseHostname returns the canonical form of a hostname: lower case, fully
+// qualified.
+func ParseHostname(s string) (string, error) {
+	name := strings.ToLower(s)
+	if !strings.HasSuffix(name, ".") {
+		name += "."
+	}
+	// 254 characters with the final dot are 255 octets on the wire.
+	if len(name) > 254 || !hostnamePattern.MatchString(name) {
+		return "", fmt.Errorf("%q is not a hostname", s)
+	}
+	return name, nil
+}
+
+func parseHostnames(v string) ([]string, error) {
+	var names []string
+	for field := range strings.SplitSeq(v, ",") {
+		name, err := ParseHostname(strings.TrimSpace(field))
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > maxHostnames {
+		return nil, fmt.Errorf("%d names; a function may have %d", len(names), maxHostnames)
+	}
+	return names, nil
+}
+
+// workloadGroups are the kinds that nearcast.dev/workload accepts.
+var workloadGroups = map[string]string{
+	"Deployment":  "apps",
+	"StatefulSet": "apps",
+	"SpinApp":     "core.spinkube.dev",
+	"Service":     "serving.knative.dev",
+}
+
+func parseWorkload(v, namespace string) (Ref, error) {
+	kind, name, ok := strings.Cut(v, "/")
+	group, known := workloadGroups[kind]
+	if !ok || !known || name == "" || strings.Contains(name, "/") {
+		return Ref{}, fmt.Errorf("%q is not Kind/name with a kind of Deployment, StatefulSet, SpinApp, Service (Knative)", v)
+	}
+	return Ref{Group: group, Kind: kind, Namespace: namespace, Name: name}, nil
+}
+
+func parseWeights(v string) ([]Weight, error) {
+	var weights []Weight
+	for field := range strings.SplitSeq(v, ",") {
+		cluster, text, ok := strings.Cut(strings.TrimSpace(field), "=")
+		n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 16)
+		if !ok || cluster == "" || err != nil {
+			return nil, fmt.Errorf("%q is not cluster=weight with a weight from 0 to 65535", strings.TrimSpace(field))
+		}
+		if slices.ContainsFunc(weights, func(w Weight) bool { return w.Cluster == cluster }) {
+			return nil, fmt.Errorf("cluster %q is named twice", cluster)
+		}
+		weights = append(weights, Weight{Cluster: cluster, Value: uint32(n)})
+	}
+	return weights, nil
+}
+
+func parseProbe(v string) (*ProbeSpec, error) {
+	if v == string(ProbeNone) {
+		return &ProbeSpec{Kind: ProbeNone}, nil
+	}
+	u, err := url.Parse(v)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a probe: %w", v, err)
+	}
+	p := &ProbeSpec{Kind: ProbeKind(u.Scheme), Host: u.Hostname()}
+	if text := u.Port(); text != "" {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || n == 0 {
+			return nil, fmt.Errorf("%q: port %q is not from 1 to 65535", v, text)
+		}
+		p.Port = uint16(n)
+	}
+	switch {
+	case u.Opaque != "" || u.User != nil || u.Fragment != "":
+		return nil, fmt.Errorf("%q is not scheme://[HOST][:PORT][/PATH]; a probe has no user and no fragment", v)
+	case p.Kind == ProbeTCP:
+		if u.Path != "" || u.RawQuery != "" || p.Host != "" || p.Port == 0 {
+			return nil, fmt.Errorf("%q is not tcp://:PORT", v)
+		}
+	case p.Kind == ProbeHTTP || p.Kind == ProbeHTTPS:
+		p.Path = u.RequestURI()
+	default:
+		return nil, fmt.Errorf("%q is not a probe; known are http://, https://, tcp:// and none", v)
+	}
+	return p, nil
+}
+
+func parseAddrs(v string) ([]netip.Addr, error) {
+	var addrs []netip.Addr
+	for field := range strings.SplitSeq(v, ",") {
+		a, err := netip.ParseAddr(strings.TrimSpace(field))
+		if err != nil || a.Zone() != "" {
+			return nil, fmt.Errorf("%q is not an IP address", strings.TrimSpace(field))
+		}
+		if a = a.Unmap(); !slices.Contains(addrs, a) {
+			addrs = append(addrs, a)
+		}
+	}
+	return addrs, nil
+}
+
+// parseEndpoint parses addresses, comma-separated, each "addr" or "addr:port";
+// ports must agree.
+func parseEndpoint(v string) (Endpoint, error) {
+	var e Endpoint
+	for field := range strings.SplitSeq(v, ",") {
+		field = strings.TrimSpace(field)
+		addr, port, err := parseAddrPort(field)
+		if err != nil {
+			return Endpoint{}, err
+		}
+		if port != 0 && e.Port != 0 && port != e.Port {
+			return Endpoint{}, fmt.Errorf("ports %d and %d differ; one endpoint has one port", e.Port, port)
+		}
+		e = e.Add(addr)
+		e.Port = max(e.Port, port)
+	}
+	return e, nil
+}
+
+func parseAddrPort(s string) (netip.Addr, uint16, error) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		return a, 0, nil
+	}
+	ap, err := netip.ParseAddrPort(s)
+	if err != nil || ap.Port() == 0 || ap.Addr().Zone() != "" {
+		return netip.Addr{}, 0, fmt.Errorf("%q is not an address or address:port", s)
+	}
+	return ap.Addr(), ap.Port(), nil
+}
+
+// parseFixed parses "cluster=addr,…"; a cluster may be named once per address.
+func parseFixed(v string) (map[string]Endpoint, error) {
+	fixed := map[string]Endpoint{}
+	for field := range strings.SplitSeq(v, ",") {
+		cluster, text, ok := strings.Cut(strings.TrimSpace(field), "=")
+		if !ok || cluster == "" {
+			return nil, fmt.Errorf("%q is not cluster=address", strings.TrimSpace(field))
+		}
+		addr, port, err := parseAddrPort(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("cluster %s: %w", cluster, err)
+		}
+		e := fixed[cluster]
+		if port != 0 && e.Port != 0 && port != e.Port {
+			return nil, fmt.Errorf("cluster %s: ports %d and %d differ; one endpoint has one port", cluster, e.Port, port)
+		}
+		e = e.Add(addr)
+		e.Port = max(e.Port, port)
+		fixed[cluster] = e
+	}
+	return fixed, nil
+}

@@ -1,0 +1,30 @@
+// Package program runs a command the way all of Nearcast's programs do.
+package program
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Run executes the command and returns the process's exit status. Its context
+// ends with SIGINT, SIGTERM or SIGHUP; a second signal ends the process at once.
+func Run(c *cobra.Command) int {
+	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	c.SilenceUsage, c.SilenceErrors = true, true
+	if err := c.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", c.Name(), err)
+		return 1
+	}
+	return 0
+}
