@@ -125,6 +125,47 @@ func TestWhatKubectlPrintsIsRead(t *testing.T) {
 	}
 }
 
+// TestAnIngressDeclaresAFunctionToo holds it with the load balancer's address
+// from its own binding, and its workload found by name.
+func TestAnIngressDeclaresAFunctionToo(t *testing.T) {
+	const text = `---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop, labels: {nearcast.dev/function: "true"}}
+---
+apiVersion: work.karmada.io/v1alpha2
+kind: ResourceBinding
+metadata: {name: web-ingress, namespace: shop}
+spec:
+  resource: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web, namespace: shop}
+  clusters: [{name: de-wide}, {name: us-azure}]
+status:
+  aggregatedStatus:
+  - {clusterName: de-wide, applied: true, health: Healthy, status: {loadBalancer: {ingress: [{ip: 203.0.113.7}]}}}
+  - {clusterName: us-azure, applied: true, health: Healthy, status: {loadBalancer: {ingress: [{hostname: lb.example.net}]}}}
+---
+apiVersion: work.karmada.io/v1alpha2
+kind: ResourceBinding
+metadata: {name: web-statefulset, namespace: shop}
+spec:
+  resource: {apiVersion: apps/v1, kind: StatefulSet, name: web, namespace: shop}
+  clusters: [{name: de-wide, replicas: 2}]
+status:
+  aggregatedStatus: [{clusterName: de-wide, applied: true, health: Unhealthy}]
+`
+	s := built(t, New(fixture.Dir(t, map[string]string{"clusters.yaml": fixture.ThreeWith(), "web.yaml": text})), federation.NewStore())
+	if len(s.Functions) != 1 || len(s.Functions[0].Placements) != 1 {
+		t.Fatalf("%+v, faults %v", s.Functions, s.Faults)
+	}
+	p := s.Functions[0].Placements[0]
+	if p.Target.String() != "tcp://203.0.113.7:443" || p.Replicas != 2 || p.Health != federation.Unhealthy {
+		t.Errorf("%+v", p)
+	}
+	if refused := s.Functions[0].Refused; len(refused) != 1 || refused[0].Reason != "its workload StatefulSet/web is not placed here" {
+		t.Errorf("refused %v", refused)
+	}
+}
+
 // TestBadInputIsRefusedAloneAndByName is the issue's own: a typo, a file that is
 // not YAML, and an address that is none.
 func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
