@@ -33,6 +33,10 @@ var Policies = []string{"anycast", "failover", "nearest", "weighted"}
 // maxTTL is what RFC 2181, section 8 allows.
 const maxTTL = 1<<31 - 1
 
+// maxValue bounds an annotation's text: what a tenant writes costs every site the
+// time to read it, and Kubernetes itself allows 256 KiB.
+const maxValue = 8 << 10
+
 // Annotations returns those of all that belong to Nearcast.
 func Annotations(all map[string]string) map[string]string {
 	own := map[string]string{}
@@ -65,9 +69,12 @@ func parseAnnotations[T any](m *Meta, t *T, parsers []annotationParser[T]) []Fau
 		p, suffix, err := findParser(key, parsers)
 		if err == nil {
 			value := strings.TrimSpace(m.Annotations[key])
-			if value == "" {
+			switch {
+			case value == "":
 				err = fmt.Errorf("is empty; give a value or remove the annotation")
-			} else {
+			case len(value) > maxValue:
+				err = fmt.Errorf("is %d bytes long; the most is %d", len(value), maxValue)
+			default:
 				err = p.set(t, suffix, value)
 			}
 		}

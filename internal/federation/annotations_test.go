@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -25,6 +26,8 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 		{"probe", "http:@169.254.169.254/latest/", "is not scheme://"},
 		{"probe", "http:8080/healthz", "is not scheme://"},
 		{"probe", "http://user@host/", "is not scheme://"},
+		{"hostname", strings.Repeat("a.b.example,", 9) + manyNames(65), "more names than the 64"},
+		{"hostname", strings.Repeat("a", maxValue+1), "is 8193 bytes long; the most is 8192"},
 		{"ttl", "1h", "is not a number of seconds"},
 		{"vip", "192.0.2.300", `"192.0.2.300" is not an IP address`},
 		{"access", "private", "not supported by this version"},
@@ -50,6 +53,15 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 			t.Errorf("%s=%q: %s\nwant %s…%s", c.key, c.value, got, want, c.want)
 		}
 	}
+}
+
+// manyNames returns n different hostnames.
+func manyNames(n int) string {
+	var names []string
+	for i := range n {
+		names = append(names, fmt.Sprintf("n%d.fn.example.org", i))
+	}
+	return strings.Join(names, ",")
 }
 
 func FuzzAnnotations(f *testing.F) {

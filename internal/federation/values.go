@@ -52,12 +52,12 @@ func parseHostnames(v string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		if slices.Contains(names, name) {
+			continue
 		}
-	}
-	if len(names) > maxHostnames {
-		return nil, fmt.Errorf("%d names; a function may have %d", len(names), maxHostnames)
+		if names = append(names, name); len(names) > maxHostnames {
+			return nil, fmt.Errorf("more names than the %d that a function may have", maxHostnames)
+		}
 	}
 	return names, nil
 }
