@@ -1,14 +1,15 @@
 package health
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,53 +48,68 @@ func askTCP(ctx context.Context, target federation.Target) (time.Duration, error
 	return time.Since(start), conn.Close()
 }
 
-// dialTime is where askHTTP's dialer leaves how long connecting took.
-type dialTime struct{}
+// maxHead bounds, in bytes, what is read of an answer: its status and headers.
+const maxHead = 64 << 10
 
-// transport opens a connection for each probe: a kept one would not notice that
-// nobody new gets in. Like a kubelet it does not verify certificates; a probe
-// asks whether the placement lives, not who it is.
-var transport = &http.Transport{
-	DisableKeepAlives: true,
-	TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
-	DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		start := time.Now()
-		conn, err := dialer.DialContext(ctx, network, addr)
-		if took, ok := ctx.Value(dialTime{}).(*atomic.Int64); ok && err == nil {
-			took.Store(int64(time.Since(start)))
-		}
-		return conn, err
-	},
-}
-
-// askHTTP passes on a status from 200 to 399, as a kubelet's probe does.
+// askHTTP passes on a status from 200 to 399, as a kubelet's probe does. It
+// opens a connection for each probe, for a kept one would not notice that nobody
+// new gets in, and uses no http.Transport: a transport's dial outlives the
+// request it was made for, by minutes where packets vanish.
 func askHTTP(ctx context.Context, target federation.Target) (time.Duration, error) {
-	var took atomic.Int64
-	ctx = context.WithValue(ctx, dialTime{}, &took)
-	url := string(target.Kind) + "://" + target.Addr.String() + target.Path
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	start := time.Now()
+	conn, err := dialer.DialContext(ctx, "tcp", target.Addr.String())
 	if err != nil {
 		return 0, err
 	}
-	t := transport
-	if target.Host != "" {
-		req.Host = target.Host
-		if target.Kind == federation.ProbeHTTPS {
-			t = transport.Clone()
-			t.TLSClientConfig.ServerName = target.Host
-		}
-	}
-	req.Header.Set("User-Agent", "nearcast-probe")
-	resp, err := t.RoundTrip(req)
-	rtt := time.Duration(took.Load())
-	if err != nil {
+	rtt := time.Since(start)
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	status, err := get(ctx, conn, target)
+	switch {
+	case ctx.Err() != nil:
+		return rtt, ctx.Err()
+	case err != nil:
 		return rtt, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode < 200 || resp.StatusCode > 399 {
-		return rtt, fmt.Errorf("HTTP status %d", resp.StatusCode)
+	case status < 200 || status > 399:
+		return rtt, fmt.Errorf("HTTP status %d", status)
 	}
 	return rtt, nil
+}
+
+// get asks over conn and returns the final status.
+func get(ctx context.Context, conn net.Conn, target federation.Target) (int, error) {
+	req, err := http.NewRequest(http.MethodGet, string(target.Kind)+"://"+target.Addr.String()+target.Path, nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("User-Agent", "nearcast-probe")
+	req.Close = true
+	if target.Host != "" {
+		req.Host = target.Host
+	}
+	if target.Kind == federation.ProbeHTTPS {
+		// Like a kubelet's it verifies no certificate: it asks whether the placement lives, not who it is.
+		secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: target.Host})
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return 0, err
+		}
+		conn = secure
+	}
+	if err := req.Write(conn); err != nil {
+		return 0, err
+	}
+	answer := bufio.NewReader(io.LimitReader(conn, maxHead))
+	for {
+		resp, err := http.ReadResponse(answer, req)
+		if err != nil {
+			return 0, err
+		}
+		// 1xx precede the answer (RFC 9110, 15.2); 101 would end HTTP and was not asked for.
+		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+			return resp.StatusCode, nil
+		}
+	}
 }
 
 // brief keeps of an error what an operator needs: the address is in the target.

@@ -7,12 +7,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -233,6 +237,8 @@ func TestAskMeetsRealServers(t *testing.T) {
 			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
 		case "/sick":
 			w.WriteHeader(http.StatusServiceUnavailable)
+		case "/hints":
+			w.WriteHeader(http.StatusEarlyHints)
 		case "/slow":
 			<-r.Context().Done()
 		}
@@ -255,6 +261,7 @@ func TestAskMeetsRealServers(t *testing.T) {
 		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(plain.Listener), Path: "/?a=b", Host: "fn.example.org"}, ""},
 		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(plain.Listener), Path: "/moved"}, ""},
 		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(plain.Listener), Path: "/sick"}, "HTTP status 503"},
+		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(plain.Listener), Path: "/hints"}, ""},
 		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(plain.Listener), Path: "/slow"}, "timed out"},
 		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(closed), Path: "/"}, "connection refused"},
 		{federation.Target{Kind: federation.ProbeHTTPS, Addr: addr(secure.Listener), Path: "/", Host: "fn.example.org"}, ""},
@@ -281,4 +288,70 @@ func TestAskMeetsRealServers(t *testing.T) {
 	if path.Load() != "/" {
 		t.Errorf("path %q", path.Load())
 	}
+}
+
+// TestAProbeCutOffLeavesNothing cuts probes off where packets vanish, where a
+// server accepts and stays silent, and where one never ends its headers.
+func TestAProbeCutOffLeavesNothing(t *testing.T) {
+	ignore := goleak.IgnoreCurrent()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		for err == nil {
+			_, err = conn.Write([]byte("HTTP/1.1 103 Early Hints\r\n\r\n"))
+		}
+		conn.Close()
+	}))
+	defer endless.Close()
+	vanishing := vanish(t)
+	var probes sync.WaitGroup
+	for _, addr := range []string{vanishing, silent.Addr().String(), endless.Listener.Addr().String()} {
+		for kind := range kinds {
+			probes.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+				defer cancel()
+				target := federation.Target{Kind: kind, Addr: netip.MustParseAddrPort(addr), Path: "/"}
+				if _, err := Ask(ctx, target); err == nil && (kind != federation.ProbeTCP || addr == vanishing) {
+					t.Errorf("%s passed", target)
+				}
+			})
+		}
+	}
+	probes.Wait()
+	endless.Close()
+	goleak.VerifyNone(t, ignore)
+}
+
+// vanish returns an address where a SYN is not answered: a listener whose
+// backlog is full.
+func vanish(t *testing.T) string {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		t.Cleanup(func() { syscall.Close(fd) })
+		err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	}
+	if err == nil {
+		err = syscall.Listen(fd, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(name.(*syscall.SockaddrInet4).Port))
+	for range 4 {
+		conn, err := net.DialTimeout("tcp", addr, 100*time.Millisecond)
+		if err != nil {
+			return addr
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	t.Skip("skipped: this kernel answers beyond a full backlog")
+	return ""
 }
