@@ -138,7 +138,7 @@ func checkManifests(path string) []finding {
 }
 
 func checkLocations(path string) []finding {
-	_, bad, err := locate.Load(path)
+	_, bad, err := locate.Files{Locations: path}.Load()
 	if err != nil {
 		return faults(err)
 	}

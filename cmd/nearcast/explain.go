@@ -79,7 +79,7 @@ func explainFiles(corefile, name string, from netip.Addr) (*site.Explanation, er
 		if err != nil {
 			return nil, err
 		}
-		e, err := view.Explain(name, from, site.Window(time.Now()), nil)
+		e, err := view.Explain(name, from, site.Turn(time.Now()), nil)
 		if err == nil {
 			return e, nil
 		}

@@ -24,14 +24,18 @@ const (
 	keyAddress     = annotationPrefix + "address"
 	keyCoordinates = annotationPrefix + "coordinates"
 	keyDrain       = annotationPrefix + "drain"
+	keyCost        = annotationPrefix + "cost"
+	keyPort        = annotationPrefix + "port"
+	keyALPN        = annotationPrefix + "alpn"
+	keyTXT         = annotationPrefix + "txt"
+	keyExpect      = annotationPrefix + "expect"
 )
-
-// Policies are the names that nearcast.dev/policy and the Corefile accept. What
-// each means is in package steer, whose test holds the two lists equal.
-var Policies = []string{"anycast", "failover", "nearest", "weighted"}
 
 // maxTTL is what RFC 2181, section 8 allows.
 const maxTTL = 1<<31 - 1
+
+// maxCost keeps sums and comparisons of costs exact.
+const maxCost = 1e9
 
 // maxValue bounds an annotation's text: what a tenant writes costs every site the
 // time to read it, and Kubernetes itself allows 256 KiB.
@@ -111,12 +115,9 @@ var templateParsers = []annotationParser[Template]{
 		t.Workload, err = parseWorkload(v, t.Namespace)
 		return err
 	}},
-	{key: keyPolicy, set: func(t *Template, _, v string) error {
-		if !slices.Contains(Policies, v) {
-			return fmt.Errorf("unknown policy %q; known are %s", v, strings.Join(Policies, ", "))
-		}
-		t.Policy = v
-		return nil
+	{key: keyPolicy, set: func(t *Template, _, v string) (err error) {
+		t.Policy, err = ParsePolicy(v)
+		return err
 	}},
 	{key: keyWeights, set: func(t *Template, _, v string) (err error) {
 		t.Weights, err = parseWeights(v)
@@ -124,6 +125,22 @@ var templateParsers = []annotationParser[Template]{
 	}},
 	{key: keyProbe, set: func(t *Template, _, v string) (err error) {
 		t.Probe, err = parseProbe(v)
+		return err
+	}},
+	{key: keyExpect, set: func(t *Template, _, v string) (err error) {
+		t.Expect, err = parseExpect(v)
+		return err
+	}},
+	{key: keyPort, set: func(t *Template, _, v string) (err error) {
+		t.Ports, err = parsePorts(v)
+		return err
+	}},
+	{key: keyALPN, set: func(t *Template, _, v string) (err error) {
+		t.ALPN, err = parseALPN(v)
+		return err
+	}},
+	{key: keyTXT, set: func(t *Template, _, v string) (err error) {
+		t.Texts, err = parseTexts(v)
 		return err
 	}},
 	{key: keyTTL, set: func(t *Template, _, v string) error {
@@ -138,15 +155,12 @@ var templateParsers = []annotationParser[Template]{
 		t.VIPs, err = parseAddrs(v)
 		return err
 	}},
-	{key: keyAccess, set: func(_ *Template, _, v string) error {
-		switch v {
-		case "public":
-			return nil
-		case "private":
-			// Served to anyone it would leak: refusing the object is the safe reading.
-			return fmt.Errorf("private functions are not supported by this version; the function is not served")
+	{key: keyAccess, set: func(t *Template, _, v string) error {
+		if v != "public" && v != "private" {
+			return fmt.Errorf("%q is neither public nor private", v)
 		}
-		return fmt.Errorf("%q is neither public nor private", v)
+		t.Private = v == "private"
+		return nil
 	}},
 	{key: keyAddress, dotted: true, set: func(t *Template, horizon, v string) error {
 		fixed, err := parseFixed(v)
@@ -182,6 +196,14 @@ var clusterParsers = []annotationParser[Cluster]{
 	{key: keyCoordinates, set: func(c *Cluster, _, v string) (err error) {
 		c.Coordinates, err = ParseCoordinates(v)
 		return err
+	}},
+	{key: keyCost, set: func(c *Cluster, _, v string) error {
+		cost, err := strconv.ParseFloat(v, 64)
+		if err != nil || !(cost >= 0 && cost <= maxCost) {
+			return fmt.Errorf("%q is not a relative price from 0 to %g", v, float64(maxCost))
+		}
+		c.Cost = &cost
+		return nil
 	}},
 	{key: keyDrain, set: func(c *Cluster, _, v string) error {
 		drain, err := strconv.ParseBool(v)

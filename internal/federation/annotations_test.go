@@ -2,6 +2,7 @@ package federation
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -19,7 +20,19 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 		{"workload", "Pod/x", `"Pod/x" is not Kind/name`},
 		{"weights", "a=1,a=2", `cluster "a" is named twice`},
 		{"weights", "a=-1", "is not cluster=weight"},
-		{"probe", "grpc://:9000/x", "is not a probe; known are"},
+		{"probe", "exec://:9000/x", "is not a probe; known are"},
+		{"probe", "grpc://host/x", "is not grpc://"},
+		{"expect", "status=100", `status "100" is not N or N-N with statuses from 200 to 599`},
+		{"expect", "status=299-200", "is not N or N-N"},
+		{"expect", "header=X", "is not header=NAME:VALUE"},
+		{"expect", "body=", "body= has no text"},
+		{"expect", "code=200", "unknown expectation"},
+		{"port", "0", "is not [name=]port[/protocol]"},
+		{"port", "web=80/sctp", `protocol "sctp" is neither tcp nor udp`},
+		{"port", "a_b=80", "is not a service name"},
+		{"port", "web=80,web=81", "the name is given twice"},
+		{"alpn", "h2,", "is not an ALPN identifier"},
+		{"txt", strings.Repeat("a\n", 17), "17 lines are more than the 16 records"},
 		{"probe", "tcp://host:99", "is not tcp://:PORT"},
 		{"probe", "http://:0/", `port "0" is not from 1 to 65535`},
 		// Without the slashes what follows would be appended to the address.
@@ -30,7 +43,6 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 		{"hostname", strings.Repeat("a", maxValue+1), "is 8193 bytes long; the most is 8192"},
 		{"ttl", "1h", "is not a number of seconds"},
 		{"vip", "192.0.2.300", `"192.0.2.300" is not an IP address`},
-		{"access", "private", "not supported by this version"},
 		{"access", "secret", "neither public nor private"},
 		{"address", "192.0.2.1", "is not cluster=address"},
 		{"address", "a=nowhere", `cluster a: "nowhere" is not an address`},
@@ -87,4 +99,35 @@ func storeOf(o Object) *Store {
 	s := NewStore()
 	s.Put(o)
 	return s
+}
+
+func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
+	tmpl := &Template{Meta: Meta{Annotations: map[string]string{
+		keyPort: "https=8443, dns=53/udp,9000", keyALPN: "h2,http/1.1,h2", keyTXT: "v=1 a\n\n b ",
+		keyExpect: "status=200-204 header=x-ready:yes body=all is well", keyProbe: "grpc://:9000/pkg.Service", keyAccess: "private",
+	}}}
+	if faults := ParseTemplate(tmpl); len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	want := Template{
+		Meta: tmpl.Meta, Private: true, ALPN: []string{"h2", "http/1.1"}, Texts: []string{"v=1 a", "b"},
+		Ports:  []Port{{"https", "tcp", 8443}, {"dns", "udp", 53}, {"", "tcp", 9000}},
+		Expect: Expect{From: 200, To: 204, Header: "X-Ready", Value: "yes", Body: "all is well"},
+		Probe:  &ProbeSpec{Kind: ProbeGRPC, Port: 9000, Path: "/pkg.Service"},
+	}
+	if !reflect.DeepEqual(*tmpl, want) {
+		t.Errorf("%+v\nwant %+v", *tmpl, want)
+	}
+	again, err := parseExpect(want.Expect.String())
+	if err != nil || again != want.Expect {
+		t.Errorf("%q is read as %+v, %v", want.Expect, again, err)
+	}
+	c := &Cluster{Meta: Meta{Annotations: map[string]string{keyCost: "0"}}}
+	if faults := ParseCluster(c); len(faults) > 0 || c.Price() != 0 || new(Cluster).Price() != 1 {
+		t.Errorf("cost 0 is %g (%v), none is %g", c.Price(), faults, new(Cluster).Price())
+	}
+	c.Annotations[keyCost] = "NaN"
+	if faults := ParseCluster(c); len(faults) != 1 {
+		t.Error("a cost that is not a number was taken")
+	}
 }

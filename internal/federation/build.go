@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -11,6 +12,9 @@ type Options struct {
 	// <name>.<namespace> in each of them.
 	Zones  []string
 	Claims Claims
+	// Resolve returns the addresses of a load balancer's name, as last seen; false
+	// where there are none. It may be nil.
+	Resolve func(name string) (Endpoint, bool)
 }
 
 // maxClusters is what an order of clusters can number, with two bytes each.
@@ -18,7 +22,7 @@ const maxClusters = 1 << 16
 
 // Build makes a State of what the store holds.
 func Build(s *Store, opts Options) *State {
-	b := &builder{Options: opts, in: s.snapshot()}
+	b := &builder{Options: opts, in: s.snapshot(), lookups: map[string]bool{}}
 	b.state.Faults = b.in.faults
 	for i, c := range b.in.clusters {
 		if i == maxClusters {
@@ -35,14 +39,17 @@ func Build(s *Store, opts Options) *State {
 		}
 	}
 	slices.SortFunc(b.state.Faults, compareFaults)
+	b.state.Lookups = slices.Sorted(maps.Keys(b.lookups))
 	return &b.state
 }
 
 type builder struct {
 	Options
-	in    *staged
-	vips  map[netip.Addr]bool
-	state State
+	in   *staged
+	vips map[netip.Addr]bool
+	// lookups are the names that Resolve was, or would have been, asked for.
+	lookups map[string]bool
+	state   State
 }
 
 func compareFaults(a, b Fault) int {
@@ -103,7 +110,8 @@ func (b *builder) trespasses(t *Template) []Fault {
 func (b *builder) function(t *Template, hostnames []string) *Function {
 	f := &Function{
 		Meta: t.Meta, Hostnames: hostnames, Policy: t.Policy,
-		Weights: t.Weights, TTL: t.TTL, VIPs: t.VIPs,
+		Weights: t.Weights, TTL: t.TTL, VIPs: t.VIPs, Private: t.Private,
+		Ports: t.Ports, ALPN: t.ALPN, Texts: t.Texts,
 	}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {

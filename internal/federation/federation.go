@@ -21,6 +21,8 @@ type State struct {
 	Functions []*Function
 	// Faults are the inputs that were refused, each alone, with its reason.
 	Faults []Fault
+	// Lookups are the names of load balancers whose addresses are needed, sorted.
+	Lookups []string
 }
 
 // ClusterIndex returns the index of the named cluster, or -1.
@@ -76,8 +78,21 @@ type Cluster struct {
 	// that have none of their own, by horizon; "" is the default horizon.
 	Gateways map[string]Endpoint
 	Ready    Readiness
+	// Cost is a relative price; nil where none is declared, which counts as 1.
+	Cost *float64
+	// Used is the share of what the cluster can run that is taken, 0 to 1 and in
+	// twentieths; 0 where Karmada does not tell.
+	Used float64
 	// Leaving says why traffic is moved away from the whole cluster; "" if it is not.
 	Leaving string
+}
+
+// Price returns the cluster's relative price.
+func (c *Cluster) Price() float64 {
+	if c.Cost == nil {
+		return 1
+	}
+	return *c.Cost
 }
 
 // Endpoint is where one placement, or one cluster's gateway, is reached.
@@ -115,6 +130,20 @@ func (e Endpoint) Add(a netip.Addr) Endpoint {
 	return e
 }
 
+// Join returns e with the addresses of o after its own. A port is kept where both
+// agree.
+func (e Endpoint) Join(o Endpoint) Endpoint {
+	if e.IsZero() {
+		e.Port = o.Port
+	} else if e.Port != o.Port {
+		e.Port = 0
+	}
+	for _, a := range slices.Concat(o.V4, o.V6) {
+		e = e.Add(a)
+	}
+	return e
+}
+
 // without returns e less the addresses for which drop is true.
 func (e Endpoint) without(drop func(netip.Addr) bool) Endpoint {
 	e.V4 = slices.DeleteFunc(slices.Clone(e.V4), drop)
@@ -133,12 +162,18 @@ type Function struct {
 	Meta
 	// Hostnames are canonical: lower case, fully qualified; "*." leads a wildcard.
 	Hostnames []string
-	// Policy is "" where the template leaves the choice to the zone.
-	Policy  string
+	// Policy is nil where the template leaves the choice to the zone.
+	Policy  Policy
 	Weights []Weight
 	// TTL bounds the answers' TTL; 0 where the template sets no bound.
 	TTL  time.Duration
 	VIPs []netip.Addr
+	// Private functions exist only for the clients of their namespace.
+	Private bool
+	// Ports are those that SRV records name; ALPN is what HTTPS and SVCB records offer.
+	Ports []Port
+	ALPN  []string
+	Texts []string
 	// Placements are sorted by cluster index.
 	Placements []Placement
 	// Refused are the clusters that Karmada names for the function and that are
@@ -172,7 +207,10 @@ type Placement struct {
 	// Replicas is Karmada's count for this cluster.
 	Replicas int32
 	// Cold is set where the workload is placed with no replica: it starts on the first call.
-	Cold bool
+	Cold    bool
+	Runtime Runtime
+	// Capacity is nil where Karmada does not tell.
+	Capacity *Capacity
 	// Health is Karmada's word on the workload, or on the template where there is none.
 	Health Health
 	// Outdated is set where the last update failed to apply: what runs is an older version.
@@ -205,6 +243,7 @@ const (
 	ProbeTCP   ProbeKind = "tcp"
 	ProbeHTTP  ProbeKind = "http"
 	ProbeHTTPS ProbeKind = "https"
+	ProbeGRPC  ProbeKind = "grpc"
 )
 
 // Target is one thing probed: everything that is sent and where. Two placements
@@ -214,8 +253,10 @@ type Target struct {
 	Addr netip.AddrPort
 	// Host is sent as Host and SNI; HTTP and HTTPS only.
 	Host string
-	// Path is the request target; HTTP and HTTPS only.
-	Path string
+	// Path is the request target; HTTP and HTTPS only. For gRPC it is the service,
+	// after a slash.
+	Path   string
+	Expect Expect
 }
 
 // String returns the target as a URL.
@@ -226,6 +267,9 @@ func (t Target) String() string {
 	s := string(t.Kind) + "://" + t.Addr.String() + t.Path
 	if t.Host != "" {
 		s += " (host " + t.Host + ")"
+	}
+	if !t.Expect.IsZero() {
+		s += " (" + t.Expect.String() + ")"
 	}
 	return s
 }

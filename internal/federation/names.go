@@ -48,6 +48,9 @@ func (b *builder) claimants(t *Template) []claimant {
 	var out []claimant
 	if len(t.Hostnames) == 0 {
 		for _, zone := range b.Zones {
+			if IsReverse(zone) {
+				continue
+			}
 			name, err := defaultName(t, zone)
 			if err != nil {
 				b.state.Faults = append(b.state.Faults, t.fault("", "default hostname: %v", err))
@@ -81,8 +84,14 @@ func defaultName(t *Template, zone string) (string, error) {
 // to the operator.
 func (b *builder) inZone(hostname string) bool {
 	return !slices.Contains(b.Zones, hostname) && slices.ContainsFunc(b.Zones, func(zone string) bool {
-		return isAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
+		return !IsReverse(zone) && isAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
 	})
+}
+
+// IsReverse reports whether the zone is one of addresses, where functions have no
+// names.
+func IsReverse(zone string) bool {
+	return isAtOrBelow(zone, "in-addr.arpa.") || isAtOrBelow(zone, "ip6.arpa.")
 }
 
 func (c claimant) beats(o claimant) bool {

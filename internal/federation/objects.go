@@ -100,17 +100,24 @@ type Template struct {
 	Selector map[string]string
 	// TCPPort is the first TCP port of the Service (443 for an Ingress); 0 if it has none.
 	TCPPort uint16
+	// Ports are the Service's, or those annotated.
+	Ports []Port
+	ALPN  []string
+	Texts []string
+	// Private is set by the annotation access.
+	Private bool
 
 	// Hostnames are the annotated names, canonical; empty means the default name.
 	Hostnames []string
 	// Workload is the annotated workload; its Kind is "" where the annotation is absent.
 	Workload Ref
-	Policy   string
+	Policy   Policy
 	Weights  []Weight
 	// Probe is nil where the template leaves it to the default.
-	Probe *ProbeSpec
-	TTL   time.Duration
-	VIPs  []netip.Addr
+	Probe  *ProbeSpec
+	Expect Expect
+	TTL    time.Duration
+	VIPs   []netip.Addr
 	// Fixed are the annotated addresses by horizon, then by cluster.
 	Fixed map[string]map[string]Endpoint
 }
@@ -129,6 +136,8 @@ type ProbeSpec struct {
 type Workload struct {
 	Meta
 	PodLabels map[string]string
+	// RuntimeClass is the pods'; "" for the default.
+	RuntimeClass string
 }
 
 // Binding is a Karmada ResourceBinding: what is placed where, and how it fares.
@@ -157,8 +166,11 @@ type Observed struct {
 	Health  Health
 	// LoadBalancer is the address in the resource's own status.
 	LoadBalancer Endpoint
-	// HostnameOnly is set where the load balancer reports names and no address.
-	HostnameOnly bool
+	// LoadBalancerNames are canonical, and there only where the load balancer
+	// reports no address.
+	LoadBalancerNames []string
+	// Capacity is nil where the resource's status does not tell.
+	Capacity *Capacity
 	// EverApplied is kept by the Store: set once Applied was seen, for as long as
 	// the cluster stays in the binding.
 	EverApplied bool

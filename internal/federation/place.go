@@ -62,6 +62,7 @@ func (b *Binding) places(cluster string) (placed bool, leaving string) {
 type workload struct {
 	label    string // as messages name it
 	bindings []*Binding
+	runtimes map[Ref]Runtime
 }
 
 // workload returns nil where the template has no workload to agree with.
@@ -88,13 +89,26 @@ func (b *builder) workload(t *Template) *workload {
 }
 
 func (b *builder) bound(refs ...Ref) *workload {
-	w := &workload{label: refs[0].Kind + "/" + refs[0].Name}
+	w := &workload{label: refs[0].Kind + "/" + refs[0].Name, runtimes: map[Ref]Runtime{}}
 	for _, ref := range refs {
+		w.runtimes[ref] = b.runtime(ref)
 		if binding := b.in.bindings[ref]; binding != nil {
 			w.bindings = append(w.bindings, binding)
 		}
 	}
 	return w
+}
+
+func (b *builder) runtime(ref Ref) Runtime {
+	if ref.Kind == "SpinApp" {
+		return Runtime{Spin: true}
+	}
+	of := b.in.workloads[ref.Namespace]
+	i := slices.IndexFunc(of, func(w *Workload) bool { return w.Ref == ref })
+	if i < 0 {
+		return Runtime{}
+	}
+	return Runtime{Class: of[i].RuntimeClass}
 }
 
 func contains(labels, selector map[string]string) bool {
@@ -106,25 +120,47 @@ func contains(labels, selector map[string]string) bool {
 	return true
 }
 
+// running is a workload in one cluster.
+type running struct {
+	placed   bool
+	replicas int32
+	capacity *Capacity
+	runtime  Runtime
+	health   Health
+	leaving  string
+}
+
 // in sums up the workload in one cluster.
-func (w *workload) in(cluster string) (placed bool, replicas int32, health Health, leaving string) {
+func (w *workload) in(cluster string) running {
+	var r running
 	for _, b := range w.bindings {
-		here, goes := b.places(cluster)
+		here, leaving := b.places(cluster)
 		if !here {
 			continue
 		}
-		if !placed {
-			placed, leaving, health = true, goes, b.Observed[cluster].Health
+		seen := b.Observed[cluster]
+		if !r.placed {
+			r = running{placed: true, leaving: leaving, health: seen.Health, runtime: w.runtimes[b.Resource]}
 		}
-		replicas += b.Placed[cluster]
-		if goes == "" {
-			leaving = ""
+		r.replicas += b.Placed[cluster]
+		if c := seen.Capacity; c != nil {
+			if r.capacity == nil {
+				r.capacity = &Capacity{}
+			}
+			r.capacity.Desired += c.Desired
+			r.capacity.Ready += c.Ready
 		}
-		if b.Observed[cluster].Health == Healthy {
-			health = Healthy
+		if leaving == "" {
+			r.leaving = ""
+		}
+		if seen.Health == Healthy {
+			r.health = Healthy
+		}
+		if w.runtimes[b.Resource].Kind() == RuntimeWasm {
+			r.runtime = w.runtimes[b.Resource] // the one that starts sooner takes the call
 		}
 	}
-	return placed, replicas, health, leaving
+	return r
 }
 
 // placement decides about one cluster: a placement, or the reason why there is none.
@@ -147,13 +183,14 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	}
 	p := Placement{Cluster: index, Health: seen.Health, Outdated: !seen.Applied, Leaving: leaving}
 	if work != nil {
-		workPlaced, replicas, health, workLeaving := work.in(cluster)
-		if !workPlaced {
+		r := work.in(cluster)
+		if !r.placed {
 			return Placement{}, "its workload " + work.label + " is not placed here"
 		}
-		p.Replicas, p.Cold, p.Health = replicas, replicas == 0 && workLeaving == "", health
+		p.Replicas, p.Cold, p.Health = r.replicas, r.replicas == 0 && r.leaving == "", r.health
+		p.Runtime, p.Capacity = r.runtime, r.capacity
 		if p.Leaving == "" {
-			p.Leaving = workLeaving
+			p.Leaving = r.leaving
 		}
 	}
 	var refusal string
@@ -190,7 +227,11 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 			}
 		}
 	}
-	set("", t.Fixed[""][c.Name], seen.LoadBalancer, c.Gateways[""])
+	balancer := seen.LoadBalancer
+	if len(seen.LoadBalancerNames) > 0 {
+		balancer = b.resolve(seen.LoadBalancerNames)
+	}
+	set("", t.Fixed[""][c.Name], balancer, c.Gateways[""])
 	for horizon := range allHorizons(t, c) {
 		set(horizon, t.Fixed[horizon][c.Name], c.Gateways[horizon])
 	}
@@ -199,10 +240,30 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 		return endpoints, ""
 	case refused != nil:
 		return nil, refused.Error()
-	case seen.HostnameOnly:
-		return nil, "its load balancer has a hostname and no address"
+	case len(seen.LoadBalancerNames) > 0:
+		return nil, "its load balancer's name " + seen.LoadBalancerNames[0] + " has no address yet"
 	}
 	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
+}
+
+// resolve returns the addresses of a load balancer's names, so that clients get
+// addresses and not names: a CNAME would take the choice of family from them.
+func (b *builder) resolve(names []string) Endpoint {
+	var all Endpoint
+	for _, name := range names {
+		if b.inZone(name) {
+			continue // the name of a function would lead back here
+		}
+		b.lookups[name] = true
+		if b.Resolve == nil {
+			continue
+		}
+		e, _ := b.Resolve(name)
+		for _, a := range slices.Concat(e.V4, e.V6) {
+			all = all.Add(a)
+		}
+	}
+	return all
 }
 
 func allHorizons(t *Template, c *Cluster) map[string]bool {
@@ -264,6 +325,9 @@ func target(t *Template, p *Placement, host string) Target {
 		if out.Host == "" {
 			out.Host = host
 		}
+	}
+	if spec.Kind == ProbeHTTP || spec.Kind == ProbeHTTPS {
+		out.Expect = t.Expect
 	}
 	return out
 }

@@ -256,8 +256,8 @@ func (o Observed) remember(before Observed) Observed {
 		return o
 	}
 	o.EverApplied = true
-	if o.LoadBalancer.IsZero() && !o.HostnameOnly {
-		o.LoadBalancer, o.HostnameOnly = before.LoadBalancer, before.HostnameOnly
+	if o.LoadBalancer.IsZero() && len(o.LoadBalancerNames) == 0 {
+		o.LoadBalancer, o.LoadBalancerNames = before.LoadBalancer, before.LoadBalancerNames
 	}
 	return o
 }

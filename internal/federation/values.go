@@ -120,8 +120,13 @@ func parseProbe(v string) (*ProbeSpec, error) {
 		}
 	case p.Kind == ProbeHTTP || p.Kind == ProbeHTTPS:
 		p.Path = u.RequestURI()
+	case p.Kind == ProbeGRPC:
+		if u.RawQuery != "" || p.Port == 0 {
+			return nil, fmt.Errorf("%q is not grpc://[HOST]:PORT[/SERVICE]", v)
+		}
+		p.Path = "/" + strings.TrimPrefix(u.Path, "/")
 	default:
-		return nil, fmt.Errorf("%q is not a probe; known are http://, https://, tcp:// and none", v)
+		return nil, fmt.Errorf("%q is not a probe; known are http://, https://, tcp://, grpc:// and none", v)
 	}
 	return p, nil
 }

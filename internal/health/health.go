@@ -33,6 +33,13 @@ type Verdict struct {
 	Reason string
 	// RTT is the moving average of the time to connect; 0 while it is not known.
 	RTT time.Duration
+	// Load is the moving average of what the target reports of itself, 1 for as
+	// much as it can bear; 0 where it reports nothing.
+	Load float64
+	// Shaky is set where the next probe may change State.
+	Shaky bool
+	// Flapping is set where State changed too often of late to be relied on.
+	Flapping bool
 	// Since is when State began.
 	Since time.Time
 }

@@ -2,41 +2,47 @@ package locate
 
 import (
 	"bufio"
-	"cmp"
 	"context"
-
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/oschwald/maxminddb-golang/v2"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/watch"
 )
 
-// Parse reads lines of prefix,region[,zone[,lat,lon]]; empty lines and those
-// that start with # are skipped. A bad line is refused alone, as a fault.
+// Parse reads lines of WHO,region[,zone[,lat,lon]] where WHO is a prefix, the
+// number of an autonomous system (AS64500) or "resolver" and a prefix; empty
+// lines and those that start with # are skipped. A bad line is refused alone, as
+// a fault.
 func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 	var entries []Entry
 	var faults []federation.Fault
-	first := map[netip.Prefix]int{}
+	first := map[Entry]int{}
 	scanner := bufio.NewScanner(r)
 	for line := 1; scanner.Scan(); line++ {
 		text := strings.TrimSpace(scanner.Text())
 		if text == "" || text[0] == '#' {
 			continue
 		}
-		e, err := parseLine(text)
-		if before, twice := first[e.Prefix]; err == nil && twice {
-			err = fmt.Errorf("%s is already on line %d", e.Prefix, before)
+		e, who, err := parseLine(text)
+		key := e
+		key.Location = Location{}
+		if before, twice := first[key]; err == nil && twice {
+			err = fmt.Errorf("%s is already on line %d", who, before)
 		}
 		if err != nil {
 			faults = append(faults, federation.Fault{File: file, Line: line, Reason: err.Error()})
 			continue
 		}
-		first[e.Prefix] = line
+		first[key] = line
 		entries = append(entries, e)
 	}
 	if err := scanner.Err(); err != nil {
@@ -45,26 +51,39 @@ func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 	return entries, faults, nil
 }
 
-func parseLine(text string) (Entry, error) {
+func parseLine(text string) (e Entry, who string, err error) {
 	fields := strings.Split(text, ",")
 	for i := range fields {
 		fields[i] = strings.TrimSpace(fields[i])
 	}
+	who = fields[0]
 	if len(fields) < 2 || len(fields) > 5 || len(fields) == 4 || fields[1] == "" {
-		return Entry{}, fmt.Errorf("%q is not prefix,region[,zone[,lat,lon]]", text)
+		return e, who, fmt.Errorf("%q is not prefix,region[,zone[,lat,lon]]", text)
 	}
-	prefix, err := parsePrefix(fields[0])
-	if err != nil {
-		return Entry{}, err
+	if e, err = parseWho(who); err != nil {
+		return e, who, err
 	}
-	e := Entry{Prefix: prefix, Location: Location{Region: fields[1]}}
+	e.Location.Region = fields[1]
 	if len(fields) > 2 {
 		e.Location.Zone = fields[2]
 	}
 	if len(fields) == 5 {
 		e.Location.Coordinates, err = federation.ParseCoordinates(fields[3] + "," + fields[4])
 	}
-	return e, err
+	return e, who, err
+}
+
+func parseWho(who string) (Entry, error) {
+	if digits, ok := strings.CutPrefix(strings.ToUpper(who), "AS"); ok {
+		n, err := strconv.ParseUint(digits, 10, 32)
+		if err != nil || n == 0 {
+			return Entry{}, fmt.Errorf("%q is not the number of an autonomous system, such as AS64500", who)
+		}
+		return Entry{ASN: uint32(n)}, nil
+	}
+	text, resolver := strings.CutPrefix(who, "resolver ")
+	prefix, err := parsePrefix(strings.TrimSpace(text))
+	return Entry{Prefix: prefix, Resolver: resolver}, err
 }
 
 func parsePrefix(s string) (netip.Prefix, error) {
@@ -74,42 +93,105 @@ func parsePrefix(s string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("%q is not a prefix", s)
 	case p != p.Masked():
 		return netip.Prefix{}, fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
-	case p.Addr().Is4In6():
-		return netip.Prefix{}, fmt.Errorf("%s is IPv4-mapped; write it as IPv4", p)
+	}
+	if e := embedded(p); e != nil {
+		return netip.Prefix{}, fmt.Errorf("%s stands for IPv4 addresses; write it as IPv4", p)
 	}
 	return p, nil
 }
 
-// Load reads the file and makes a Table of its good lines.
-func Load(path string) (*Table, []federation.Fault, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("locations: %w", err)
-	}
-	defer f.Close()
-	entries, faults, err := Parse(path, f)
-	if err != nil {
-		return nil, nil, err
-	}
-	return New(entries), faults, nil
+// Files are what a Table is made of; each may be empty.
+type Files struct {
+	// Locations is a table as Parse reads it.
+	Locations string
+	// GeoIP are MMDBs: of autonomous systems, of cities or countries.
+	GeoIP []string
 }
 
-// Watch calls use with the file's table now and after each change, until ctx
-// ends. A file that cannot be read goes to onError, and the last table stays.
-func Watch(ctx context.Context, path string, use func(*Table, []federation.Fault), onError func(error)) error {
-	folder := filepath.Dir(path)
-	var last os.FileInfo
-	return watch.Folders(ctx, func() ([]string, error) { return []string{folder}, nil }, func() {
-		info, err := os.Stat(path)
-		if err == nil && last != nil && os.SameFile(info, last) && info.ModTime().Equal(last.ModTime()) && info.Size() == last.Size() {
-			return // something else in the folder changed
+// IsZero reports whether there is no file at all.
+func (f Files) IsZero() bool { return f.Locations == "" && len(f.GeoIP) == 0 }
+
+func (f Files) all() []string {
+	all := slices.Clone(f.GeoIP)
+	if f.Locations != "" {
+		all = append(all, f.Locations)
+	}
+	return all
+}
+
+// Load reads the files and makes a Table of what is good in them.
+func (f Files) Load() (*Table, []federation.Fault, error) {
+	var entries []Entry
+	var faults []federation.Fault
+	if f.Locations != "" {
+		file, err := os.Open(f.Locations)
+		if err != nil {
+			return nil, nil, fmt.Errorf("locations: %w", err)
 		}
-		table, faults, loadErr := Load(path)
-		if err := cmp.Or(loadErr, err); err != nil {
+		defer file.Close()
+		if entries, faults, err = Parse(f.Locations, file); err != nil {
+			return nil, nil, err
+		}
+	}
+	var databases []*maxminddb.Reader
+	numbered := false
+	for _, path := range f.GeoIP {
+		reader, err := openDatabase(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		numbered = numbered || isASN(reader)
+		databases = append(databases, reader)
+	}
+	if i := slices.IndexFunc(entries, func(e Entry) bool { return e.ASN != 0 }); i >= 0 && !numbered {
+		faults = append(faults, federation.Fault{File: f.Locations, Reason: fmt.Sprintf(
+			"AS%d is named, and no geoip database is one of autonomous systems: such lines have no effect", entries[i].ASN)})
+	}
+	table, err := New(entries, databases...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("geoip: %w", err)
+	}
+	return table, faults, nil
+}
+
+// Watch calls use with the files' table now and after each change, until ctx
+// ends. A file that cannot be read goes to onError, and the last table stays.
+func (f Files) Watch(ctx context.Context, use func(*Table, []federation.Fault), onError func(error)) error {
+	var folders []string
+	for _, path := range f.all() {
+		if folder := filepath.Dir(path); !slices.Contains(folders, folder) {
+			folders = append(folders, folder)
+		}
+	}
+	var last []os.FileInfo
+	return watch.Folders(ctx, func() ([]string, error) { return folders, nil }, func() {
+		now := f.stat()
+		if now != nil && slices.EqualFunc(last, now, sameFile) {
+			return // something else in a folder changed
+		}
+		table, faults, err := f.Load()
+		if err != nil {
 			onError(err)
 			return
 		}
-		last = info
+		last = now
 		use(table, faults)
 	}, onError)
+}
+
+// stat returns the files' state; nil where one cannot be found.
+func (f Files) stat() []os.FileInfo {
+	var all []os.FileInfo
+	for _, path := range f.all() {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil
+		}
+		all = append(all, info)
+	}
+	return all
+}
+
+func sameFile(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }

@@ -7,10 +7,12 @@ package locate
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
 	"slices"
 
 	"github.com/gaissmai/bart"
+	"github.com/oschwald/maxminddb-golang/v2"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -24,6 +26,9 @@ const (
 	// Private is the ID of a private address that no prefix covers: it means
 	// something only to the network that it is from.
 	Private
+	// Embedded is the ID of a prefix of addresses that stand for IPv4 addresses and
+	// is too short to say for which.
+	Embedded
 )
 
 // private are the prefixes of Private: RFC 1918, RFC 6598, RFC 4193, loopback and
@@ -50,16 +55,26 @@ func (l Location) String() string {
 	return l.Region + "/" + l.Zone
 }
 
-// Entry puts the clients of a prefix in a location.
+// Entry puts clients in a location: those of a prefix, or of an autonomous system.
 type Entry struct {
-	Prefix   netip.Prefix
+	Prefix netip.Prefix
+	// ASN is 0 for an entry of a prefix.
+	ASN uint32
+	// Resolver is set where the prefix is of resolvers: it is their clients that
+	// are in the location, and only a query's source is looked up in it.
+	Resolver bool
 	Location Location
 }
 
 // Table maps addresses to locations.
 type Table struct {
 	locations []Location // by ID; the first two are Nowhere and Private
+	ids       map[locationKey]ID
 	leaves    bart.Table[leaf]
+	resolvers bart.Table[ID]
+	// numbers and cities answer, in this order, where the entries do not; either
+	// may be nil.
+	numbers, cities *database
 }
 
 // leaf is one cell of the partition of the address space that the entries make:
@@ -70,26 +85,31 @@ type leaf struct {
 }
 
 // Empty is the table that covers nothing.
-var Empty = New(nil)
+var Empty, _ = New(nil)
 
-// New makes a Table. Of two entries with one prefix the later counts.
-func New(entries []Entry) *Table {
-	t := &Table{locations: []Location{Nowhere: {}, Private: {}}}
-	ids := map[locationKey]ID{}
+// New makes a Table of entries, and of databases for what those do not cover. Of
+// two entries with one prefix the later counts. It returns an error where a
+// database is damaged; the Table is then made without it.
+func New(entries []Entry, databases ...*maxminddb.Reader) (*Table, error) {
+	t := &Table{locations: []Location{Nowhere: {}, Private: {}, Embedded: {}}, ids: map[locationKey]ID{}}
 	cells := map[netip.Prefix]ID{}
 	for _, e := range entries {
-		key := keyOf(e.Location)
-		id, known := ids[key]
-		if !known {
-			id = ID(len(t.locations))
-			ids[key] = id
-			t.locations = append(t.locations, e.Location)
+		switch id := t.id(e.Location); {
+		case e.ASN != 0:
+		case e.Resolver:
+			t.resolvers.Insert(e.Prefix.Masked(), id)
+		default:
+			cells[e.Prefix.Masked()] = id
 		}
-		cells[e.Prefix.Masked()] = id
 	}
-	for _, p := range private {
-		if len(cells) > 0 && !covered(p, cells) {
-			cells[p] = Private
+	if len(cells) > 0 || len(databases) > 0 {
+		for _, p := range private {
+			if !covered(p, cells) {
+				cells[p] = Private
+			}
+		}
+		for _, e := range embeddings {
+			cells[e.prefix] = Embedded
 		}
 	}
 	var v4, v6 []cell
@@ -102,7 +122,22 @@ func New(entries []Entry) *Table {
 	}
 	t.partition(netip.PrefixFrom(netip.IPv4Unspecified(), 0), v4)
 	t.partition(netip.PrefixFrom(netip.IPv6Unspecified(), 0), v6)
-	return t
+	var damaged error
+	for _, r := range databases {
+		damaged = errors.Join(damaged, t.addDatabase(r, entries))
+	}
+	return t, damaged
+}
+
+func (t *Table) id(l Location) ID {
+	key := keyOf(l)
+	id, known := t.ids[key]
+	if !known {
+		id = ID(len(t.locations))
+		t.ids[key] = id
+		t.locations = append(t.locations, l)
+	}
+	return id
 }
 
 // covered reports whether an entry holds the whole prefix.
@@ -186,15 +221,33 @@ func (t *Table) insert(p netip.Prefix, id ID) {
 
 // Lookup returns where the address is, and the length of the shortest prefix
 // around it whose addresses are all there. For an address that no entry covers
-// that prefix is the gap's.
+// that prefix is the gap's, or the part of it that a database tells of.
 func (t *Table) Lookup(a netip.Addr) (ID, uint8) {
 	l, _ := t.leaves.Lookup(a)
-	return l.id, l.bits
+	if l.id != Nowhere || t.numbers == nil && t.cities == nil {
+		return l.id, l.bits
+	}
+	bits := l.bits
+	for _, db := range [...]*database{t.numbers, t.cities} {
+		if db == nil {
+			continue
+		}
+		id, length := db.lookup(a)
+		bits = max(bits, length)
+		if id != Nowhere {
+			return id, bits
+		}
+	}
+	return Nowhere, bits
 }
 
+// Resolver returns where the clients of the resolver at the address are, if an
+// entry says so.
+func (t *Table) Resolver(a netip.Addr) (ID, bool) { return t.resolvers.Lookup(a) }
+
 // Location returns the location with the ID; the zero Location for
-// Nowhere and Private.
+// those that are named above.
 func (t *Table) Location(id ID) Location { return t.locations[id] }
 
-// Len returns how many IDs the table has, Nowhere and Private included.
+// Len returns how many IDs the table has, those that are named above included.
 func (t *Table) Len() int { return len(t.locations) }

@@ -22,8 +22,17 @@ func entries(t *testing.T, text string) []Entry {
 	return list
 }
 
+func mustNew(t *testing.T, entries []Entry) *Table {
+	t.Helper()
+	table, err := New(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
 func TestLongestPrefixWins(t *testing.T) {
-	table := New(entries(t, "10.0.0.0/8,a\n10.1.0.0/16,b,z,1,2\n10.1.2.0/24,c\n2001:db8::/32,d\n"))
+	table := mustNew(t, entries(t, "10.0.0.0/8,a\n10.1.0.0/16,b,z,1,2\n10.1.2.0/24,c\n2001:db8::/32,d\n"))
 	for addr, want := range map[string]string{
 		"10.2.0.1": "a", "10.1.9.1": "b/z", "10.1.2.3": "c", "11.0.0.1": "", "2001:db8::1": "d", "2001:db9::1": "",
 	} {
@@ -46,9 +55,9 @@ func TestScopeIsCorrectAndShortest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			list = append(list, Entry{p, Location{Region: string(rune('a' + random.IntN(3)))}})
+			list = append(list, Entry{Prefix: p, Location: Location{Region: string(rune('a' + random.IntN(3)))}})
 		}
-		table := New(list)
+		table := mustNew(t, list)
 		uniform := func(p netip.Prefix) bool { // over 10.0.0.0/22, the part that varies
 			first, _ := table.Lookup(p.Addr())
 			for i := range 1024 {
@@ -78,8 +87,8 @@ func TestScopeIsCorrectAndShortest(t *testing.T) {
 }
 
 func TestEveryAddressIsInALeaf(t *testing.T) {
-	table := New(entries(t, "128.0.0.0/1,a\n255.255.255.255/32,b\n::/0,c\n"))
-	for addr, bits := range map[string]uint8{"0.0.0.0": 5, "126.255.255.255": 8, "127.255.255.255": 8, "255.255.255.255": 32, "255.255.255.254": 32, "128.0.0.0": 2, "::": 0} {
+	table := mustNew(t, entries(t, "128.0.0.0/1,a\n255.255.255.255/32,b\n::/0,c\n"))
+	for addr, bits := range map[string]uint8{"0.0.0.0": 5, "126.255.255.255": 8, "127.255.255.255": 8, "255.255.255.255": 32, "255.255.255.254": 32, "128.0.0.0": 2, "::": 81, "2a00::": 5} {
 		if _, got := table.Lookup(netip.MustParseAddr(addr)); got != bits {
 			t.Errorf("scope of %s is %d, want %d", addr, got, bits)
 		}
@@ -116,7 +125,7 @@ func TestBadLinesAreRefusedAlone(t *testing.T) {
 		`locations.csv:7: "91,0" is not lat,lon in degrees (-90 to 90, -180 to 180)`,
 		"locations.csv:8: 10.0.0.0/8 is already on line 2",
 		`locations.csv:9: "10.6.0.0/16,f,z,1" is not prefix,region[,zone[,lat,lon]]`,
-		"locations.csv:10: ::ffff:10.5.0.0/112 is IPv4-mapped; write it as IPv4",
+		"locations.csv:10: ::ffff:10.5.0.0/112 stands for IPv4 addresses; write it as IPv4",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -137,7 +146,7 @@ func TestWatchFollowsTheFile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	tables, done := make(chan *Table, 10), make(chan error)
 	go func() {
-		done <- Watch(ctx, path, func(table *Table, _ []federation.Fault) { tables <- table }, func(err error) { t.Log(err) })
+		done <- Files{Locations: path}.Watch(ctx, func(table *Table, _ []federation.Fault) { tables <- table }, func(err error) { t.Log(err) })
 	}()
 	at := func() string {
 		select {
@@ -177,7 +186,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		table := New(list)
+		table := mustNew(t, list)
 		for _, e := range list {
 			if id, bits := table.Lookup(e.Prefix.Addr()); id == Nowhere || int(bits) > 128 {
 				t.Fatalf("%v is not in its own table", e)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
@@ -16,12 +17,18 @@ type Config struct {
 	// Zones are canonical.
 	Zones     []string
 	Where     steer.Site
-	Locations string // file; "" for none
+	Locations locate.Files
 	Horizons  []Horizon
 	Claims    federation.Claims
-	Policy    string
-	Probe     health.Config
-	Admin     string // socket; "" for none
+	Tenants   []Tenant
+	// Policy is for functions that name none; nil for nearest.
+	Policy federation.Policy
+	// Independent lets each address family have a cluster of its own.
+	Independent bool
+	// Load is the zero Load for the default.
+	Load  steer.Load
+	Probe health.Config
+	Admin string // socket; "" for none
 }
 
 // Source says where the federation's objects come from.
@@ -49,3 +56,17 @@ const (
 	DefaultTTLLeast = 5 * time.Second
 	DefaultTTLMost  = 30 * time.Second
 )
+
+func (c *Config) policy() federation.Policy {
+	if c.Policy == nil {
+		return steer.DefaultPolicy
+	}
+	return c.Policy
+}
+
+func (c *Config) load() steer.Load {
+	if c.Load == (steer.Load{}) {
+		return steer.DefaultLoad
+	}
+	return c.Load
+}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
@@ -31,12 +30,13 @@ type Explanation struct {
 
 // Explain answers the name for a client at from, and gives the reasons. Verdicts
 // are those of the probes; nil where nothing is probed.
-func (v *View) Explain(name string, from netip.Addr, window int64, verdicts steer.Verdicts) (*Explanation, error) {
+func (v *View) Explain(name string, from netip.Addr, turn uint64, verdicts steer.Verdicts) (*Explanation, error) {
 	fqdn, err := federation.ParseHostname(name)
 	if err != nil {
 		return nil, err
 	}
-	function, existence := v.Names.Lookup([]byte(fqdn))
+	client := v.Locate(from, netip.PrefixFrom(from.Unmap(), from.Unmap().BitLen()))
+	function, existence := v.Names.Lookup([]byte(fqdn), client.Own)
 	switch existence {
 	case Absent:
 		return nil, fmt.Errorf("%s does not exist (NXDOMAIN)", fqdn)
@@ -44,17 +44,16 @@ func (v *View) Explain(name string, from netip.Addr, window int64, verdicts stee
 		return nil, fmt.Errorf("%s has no records, and names exist below it (NODATA)", fqdn)
 	}
 	if verdicts == nil {
-		verdicts = func(federation.Target) health.Verdict { return health.Verdict{} }
+		verdicts = steer.Unprobed
 	}
-	client := v.Locate(from, netip.PrefixFrom(from.Unmap(), from.Unmap().BitLen()))
 	q := steer.Question{
 		Function: function, Location: client.Location, Horizon: client.Horizon,
-		Client: client.Addr, Window: window,
+		Client: client.Addr, Turn: turn,
 	}
 	e := &Explanation{
 		Name: fqdn, Function: v.State.Functions[function].String(), Site: v.Site.String(),
 		From: from.String(), Location: v.Locations.Location(client.Location).String(),
-		Horizon: v.HorizonName(client.Horizon), Policy: v.PolicyOf(function),
+		Horizon: v.HorizonName(client.Horizon), Policy: v.RuleOf(v.State.Functions[function]).String(),
 		Candidates: v.Table.Explain(v.Standing, q, verdicts),
 	}
 	if e.Location == "" {
@@ -155,7 +154,7 @@ func (s *Site) handler() http.Handler {
 			admin.Reply(w, nil, http.StatusBadRequest, fmt.Errorf("from: %q is not an IP address", r.FormValue("from")))
 			return
 		}
-		e, err := v.Explain(r.FormValue("name"), from, Window(time.Now()), s.prober.Verdict)
+		e, err := v.Explain(r.FormValue("name"), from, Turn(time.Now()), s.prober.Verdict)
 		admin.Reply(w, e, http.StatusNotFound, err)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -169,9 +168,6 @@ func (s *Site) handler() http.Handler {
 	return mux
 }
 
-// window is how long a weighted client keeps its cluster: as long as an answer
-// is kept by default.
-const window = DefaultTTLMost
-
-// Window numbers the spans of time in which a weighted client keeps its cluster.
-func Window(now time.Time) int64 { return now.UnixNano() / int64(window) }
+// Turn numbers the seconds: a client that asks for A and AAAA together asks within
+// one, and both must be of one cluster.
+func Turn(now time.Time) uint64 { return uint64(now.Unix()) }

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/manifest"
+	"github.com/nearcast/nearcast/internal/steer"
 )
 
 // Once builds the View that the configuration's files make, and starts nothing:
@@ -21,15 +21,15 @@ func Once(config Config) (*View, error) {
 		return nil, err
 	}
 	at := locations{table: locate.Empty}
-	if config.Locations != "" {
-		if at.table, at.faults, err = locate.Load(config.Locations); err != nil {
+	if !config.Locations.IsZero() {
+		if at.table, at.faults, err = config.Locations.Load(); err != nil {
 			return nil, err
 		}
 	}
 	store := federation.NewStore()
 	store.Replace(listing)
 	store.Confirm(time.Now())
-	view := newView(config, build(config, store, at), at.table)
-	view.Standing = view.Stand(func(federation.Target) health.Verdict { return health.Verdict{} }, nil)
+	view := newView(config, build(config, store, at), at.table, nil)
+	view.Standing = view.Stand(steer.Unprobed, nil)
 	return view, nil
 }

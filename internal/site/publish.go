@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 // writes s.view.
 func (s *Site) publish(ctx context.Context) {
 	at := locations{table: locate.Empty}
-	if s.config.Locations != "" {
+	if !s.config.Locations.IsZero() {
 		// Without the table the first answers would be for clients that are nowhere.
 		select {
 		case at = <-s.locations:
@@ -65,11 +66,12 @@ func (s *Site) rebuild(at locations) {
 	s.report(state.Faults)
 	s.prober.Set(targets(state), s.seed)
 	s.seed = nil // from now on a new target is new
-	view := newView(s.config, state, at.table)
+	var table *steer.Table
 	var standing *steer.Standing
 	if before := s.view.Load(); before != nil {
-		standing = before.Standing
+		table, standing = before.Table, before.Standing
 	}
+	view := newView(s.config, state, at.table, table)
 	view.Standing = view.Stand(s.prober.Verdict, standing)
 	s.swap(view)
 }
@@ -99,20 +101,31 @@ func build(config Config, store *federation.Store, at locations) *federation.Sta
 	if home := config.Where.Cluster; home != "" && state.ClusterIndex(home) < 0 {
 		state.Faults = append(state.Faults, federation.Fault{Object: "cluster " + home, Reason: "is this site's, and no Cluster of the name was read: the site has no place"})
 	}
+	for _, f := range state.Functions {
+		if f.Private && !slices.ContainsFunc(config.Tenants, func(t Tenant) bool { return t.Namespace == f.Namespace }) {
+			state.Faults = append(state.Faults, federation.Fault{
+				File: f.Origin.File, Line: f.Origin.Line, Object: f.String(),
+				Reason: "is private, and no tenant line names its namespace: nobody sees it",
+			})
+		}
+	}
 	return state
 }
 
-func newView(config Config, state *federation.State, at *locate.Table) *View {
+// newView compiles the state; before may be nil.
+func newView(config Config, state *federation.State, at *locate.Table, before *steer.Table) *View {
 	names := make([]string, len(config.Horizons))
 	for i, h := range config.Horizons {
 		names[i] = h.Name
 	}
 	return &View{
 		Table: steer.Compile(state, steer.Options{
-			Site: config.Where, Policy: config.Policy, Horizons: names, Locations: at,
-		}),
-		Names:    newNames(state.Functions, config.Zones),
+			Site: config.Where, Policy: config.policy(), Horizons: names, Locations: at,
+			Independent: config.Independent, Load: config.load(),
+		}, before),
+		Names:    newNames(state.Functions, config.Zones, public),
 		horizons: horizonTable(config.Horizons),
+		tenants:  tenantTable(config.Tenants, state.Functions, config.Zones),
 	}
 }
 

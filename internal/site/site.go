@@ -113,7 +113,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	s.running.Go(func() { s.follow(ctx) })
 	s.running.Go(func() { s.prober.Run(ctx) })
 	s.running.Go(func() { s.publish(ctx) })
-	if config.Locations != "" {
+	if !config.Locations.IsZero() {
 		s.running.Go(func() { s.watchLocations(ctx) })
 	}
 	return s, nil
@@ -223,5 +223,5 @@ func (s *Site) watchLocations(ctx context.Context) {
 		case s.locations <- locations{table, faults}:
 		}
 	}
-	again(ctx, func() error { return locate.Watch(ctx, s.config.Locations, use, warn) }, warn)
+	again(ctx, func() error { return s.config.Locations.Watch(ctx, use, warn) }, warn)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
@@ -45,7 +46,7 @@ func (l *testLog) count(text string) (n int) {
 
 func configOf(dir string) Config {
 	return Config{
-		Source: Source{Manifests: dir}, Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "us-azure"}, Policy: "nearest",
+		Source: Source{Manifests: dir}, Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "us-azure"},
 		Claims: federation.Claims{{Namespace: "demo", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
 		Probe:  health.Config{Interval: 100 * time.Millisecond, Timeout: time.Second, Rise: 1, Fall: 1, InFlight: 8},
 	}
@@ -167,7 +168,7 @@ func TestOneConfigurationIsOneSite(t *testing.T) {
 func TestNamesFollowRFC4592(t *testing.T) {
 	n := newNames([]*federation.Function{
 		{Hostnames: []string{"a.b.fn.", "*.w.fn.", "x.w.fn."}}, {Hostnames: []string{"*.fn."}}, {Hostnames: []string{"deep.x.w.fn."}},
-	}, []string{"fn."})
+	}, []string{"fn."}, public)
 	for name, want := range map[string]struct {
 		function int
 		e        Existence
@@ -188,7 +189,7 @@ func TestNamesFollowRFC4592(t *testing.T) {
 		"":             {none, Absent},
 		".":            {none, Absent},
 	} {
-		if function, e := n.Lookup([]byte(name)); function != want.function || e != want.e {
+		if function, e := n.Lookup([]byte(name), nil); function != want.function || e != want.e {
 			t.Errorf("%q: %d, %d; want %d, %d", name, function, e, want.function, want.e)
 		}
 	}
@@ -197,7 +198,7 @@ func TestNamesFollowRFC4592(t *testing.T) {
 func TestLocateTrustsTheSubnetForPlaceAndTheSourceForHorizon(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(), "l.csv": "10.2.0.0/16,us\n192.0.2.0/24,de\n"})
 	config := configOf(dir)
-	config.Locations = filepath.Join(dir, "l.csv")
+	config.Locations = locate.Files{Locations: filepath.Join(dir, "l.csv")}
 	config.Horizons = []Horizon{{Name: "vpn", Prefixes: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}}
 	v, err := Once(config)
 	if err != nil {

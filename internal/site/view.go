@@ -17,6 +17,7 @@ type View struct {
 	Names    *Names
 
 	horizons *bart.Table[int]
+	tenants  *bart.Table[*Names]
 }
 
 // Client is who asks, as steering sees it.
@@ -27,32 +28,59 @@ type Client struct {
 	// Scope is the length of the prefix around the client's subnet for which the
 	// answer holds.
 	Scope uint8
+	// Embedding is how many bits of the subnet come before the IPv4 address that it
+	// stands for; 0 where it stands for itself.
+	Embedding int
 	// Subnet is set where Addr is a client's subnet and not the source.
 	Subnet bool
+	// Own are the private names that the client sees; nil if there are none.
+	Own *Names
 	// Horizon is 0 for the default one, else 1 + its index in Options.Horizons.
 	Horizon int
 }
 
 // Locate finds where a client is that asks from source, on behalf of subnet if
-// that is valid. The horizon follows the source alone: a subnet is only claimed.
+// that is valid. Access and the horizon follow the source alone: a
+// subnet is only claimed.
 func (v *View) Locate(source netip.Addr, subnet netip.Prefix) Client {
 	source = source.Unmap().WithZone("")
 	c := Client{Addr: source}
 	c.Horizon, _ = v.horizons.Lookup(source)
+	c.Own, _ = v.tenants.Lookup(source)
 	switch {
 	case !subnet.IsValid():
-		c.Location, _ = v.Locations.Lookup(source)
+		c.Location = v.locateSource(source)
 	case subnet.Bits() == 0:
 		// The client asked not to be located: RFC 7871, section 7.1.2.
 	default:
-		c.Location, c.Scope = v.Locations.Lookup(subnet.Addr())
-		c.Addr, c.Subnet = subnet.Addr(), true
+		canonical, before := locate.Canonical(subnet)
+		var bits uint8
+		c.Location, bits = v.Locations.Lookup(canonical.Addr())
+		c.Addr, c.Subnet, c.Embedding = canonical.Addr(), true, before
+		if c.Scope = bits; before > 0 {
+			c.Scope += uint8(before)
+		}
 		if c.Location == locate.Private {
 			// Somebody else's private network: only who sent it is known.
-			c.Location, _ = v.Locations.Lookup(source)
+			c.Location = v.locateSource(source)
 		}
 	}
 	return c
+}
+
+// locateSource finds where the clients are on whose behalf the source may ask:
+// its own, if it is a known resolver.
+func (v *View) locateSource(source netip.Addr) locate.ID {
+	canonical := source
+	if source.Is6() {
+		p, _ := locate.Canonical(netip.PrefixFrom(source, source.BitLen()))
+		canonical = p.Addr()
+	}
+	if id, known := v.Locations.Resolver(canonical); known {
+		return id
+	}
+	id, _ := v.Locations.Lookup(canonical)
+	return id
 }
 
 // Horizon is a class of clients that reach a cluster by addresses of its own.

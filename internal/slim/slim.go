@@ -6,6 +6,7 @@ package slim
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 
@@ -80,13 +81,13 @@ func Object(obj any, origin federation.Origin) (federation.Object, []federation.
 	case *workv1alpha2.ResourceBinding:
 		return binding(obj, meta)
 	case *corev1.Service:
-		return template(&federation.Template{Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports)})
+		return template(&federation.Template{Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports), Ports: ports(obj.Spec.Ports)})
 	case *networkingv1.Ingress:
 		return template(&federation.Template{Meta: meta, TCPPort: 443})
 	case *appsv1.Deployment:
-		return &federation.Workload{Meta: meta, PodLabels: obj.Spec.Template.Labels}, nil
+		return workload(meta, &obj.Spec.Template), nil
 	case *appsv1.StatefulSet:
-		return &federation.Workload{Meta: meta, PodLabels: obj.Spec.Template.Labels}, nil
+		return workload(meta, &obj.Spec.Template), nil
 	}
 	return nil, nil
 }
@@ -104,6 +105,29 @@ func template(t *federation.Template) (federation.Object, []federation.Fault) {
 		return nil, nil
 	}
 	return t, federation.ParseTemplate(t)
+}
+
+func workload(meta federation.Meta, pods *corev1.PodTemplateSpec) *federation.Workload {
+	w := &federation.Workload{Meta: meta, PodLabels: pods.Labels}
+	if pods.Spec.RuntimeClassName != nil {
+		w.RuntimeClass = *pods.Spec.RuntimeClassName
+	}
+	return w
+}
+
+// ports are those with a name, which Kubernetes' own DNS has SRV records for.
+func ports(all []corev1.ServicePort) []federation.Port {
+	var named []federation.Port
+	for _, p := range all {
+		protocol := strings.ToLower(string(p.Protocol))
+		if protocol == "" {
+			protocol = "tcp"
+		}
+		if p.Name != "" && (protocol == "tcp" || protocol == "udp") && p.Port > 0 && p.Port < 1<<16 {
+			named = append(named, federation.Port{Name: p.Name, Protocol: protocol, Number: uint16(p.Port)})
+		}
+	}
+	return named
 }
 
 func firstTCP(ports []corev1.ServicePort) uint16 {
@@ -129,12 +153,29 @@ func cluster(obj *clusterv1alpha1.Cluster, meta federation.Meta) *federation.Clu
 			c.Ready = federation.ReadyFalse
 		}
 	}
+	c.Used = used(obj.Status.ResourceSummary)
 	for _, action := range obj.Status.RemedyActions {
 		if action == string(remedyv1alpha1.TrafficControl) {
 			c.Leaving = "Karmada Remedy TrafficControl"
 		}
 	}
 	return c
+}
+
+// used returns the largest share of a resource that is taken or about to be, in
+// twentieths: less is not worth a new table.
+func used(summary *clusterv1alpha1.ResourceSummary) float64 {
+	if summary == nil {
+		return 0
+	}
+	var most float64
+	for name, allocatable := range summary.Allocatable {
+		if total := allocatable.AsApproximateFloat64(); total > 0 {
+			allocated, allocating := summary.Allocated[name], summary.Allocating[name]
+			most = max(most, (allocated.AsApproximateFloat64()+allocating.AsApproximateFloat64())/total)
+		}
+	}
+	return math.Round(20*min(most, 1)) / 20
 }
 
 func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federation.Object, []federation.Fault) {
@@ -195,18 +236,29 @@ func observed(item *workv1alpha2.AggregatedStatusItem) (federation.Observed, err
 	if item.Status == nil || len(item.Status.Raw) == 0 {
 		return o, nil
 	}
-	// Services and Ingresses share this shape; other kinds have no such field.
+	// Services and Ingresses share the load balancer, workloads the replicas.
 	var status struct {
-		LoadBalancer struct {
+		Replicas, ReadyReplicas *int32
+		LoadBalancer            struct {
 			Ingress []struct{ IP, Hostname string }
 		}
 	}
 	if err := json.Unmarshal(item.Status.Raw, &status); err != nil {
 		return o, fmt.Errorf("status is not readable: %w", err)
 	}
-	hostname := false
+	if status.Replicas != nil || status.ReadyReplicas != nil {
+		// A count of zero is left out.
+		o.Capacity = &federation.Capacity{Desired: value(status.Replicas), Ready: value(status.ReadyReplicas)}
+	}
+	var names []string
 	for _, ingress := range status.LoadBalancer.Ingress {
-		hostname = hostname || ingress.Hostname != ""
+		if ingress.Hostname != "" {
+			name, err := federation.ParseHostname(ingress.Hostname)
+			if err != nil {
+				return o, fmt.Errorf("loadBalancer.ingress.hostname: %w", err)
+			}
+			names = append(names, name)
+		}
 		if ingress.IP == "" {
 			continue
 		}
@@ -216,6 +268,15 @@ func observed(item *workv1alpha2.AggregatedStatusItem) (federation.Observed, err
 		}
 		o.LoadBalancer = o.LoadBalancer.Add(a)
 	}
-	o.HostnameOnly = hostname && o.LoadBalancer.IsZero()
+	if o.LoadBalancer.IsZero() {
+		o.LoadBalancerNames = names
+	}
 	return o, nil
+}
+
+func value(n *int32) int32 {
+	if n == nil {
+		return 0
+	}
+	return *n
 }

@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/nearcast/nearcast/internal/federation"
@@ -15,6 +16,8 @@ type Candidate struct {
 	Reason string `json:"reason"`
 	// Term is what put it in its place within the tier.
 	Term string `json:"term,omitempty"`
+	// Load is what is known of it, and what share of the clients leaves for it.
+	Load string `json:"load,omitempty"`
 	// Target is what is probed.
 	Target    string   `json:"probe,omitempty"`
 	Addresses []string `json:"addresses,omitempty"`
@@ -27,15 +30,12 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 	c := &t.functions[q.Function]
 	in := t.input(s, c, q)
 	var all []Candidate
-	ranked := t.Rank(nil, s, q)
-	for _, cluster := range ranked {
-		p := f.PlacementIn(cluster)
-		v := Judge(p, &t.State.Clusters[cluster], verdicts(p.Target))
-		all = append(all, Candidate{
-			Cluster: t.State.Clusters[cluster].Name, Tier: v.Tier.String(), Reason: v.Reason,
-			Term: c.policy.Term(cluster, in), Target: p.Target.String(),
-			Addresses: addresses(p.Endpoint(t.horizon(q.Horizon))),
-		})
+	var ranked []int
+	for _, tier := range Tiers {
+		for _, cluster := range t.RankTier(nil, s, q, tier) {
+			ranked = append(ranked, cluster)
+			all = append(all, t.candidate(q, in, f.PlacementIn(cluster), tier, verdicts))
+		}
 	}
 	for _, p := range f.Placements {
 		if !slices.Contains(ranked, p.Cluster) {
@@ -49,6 +49,25 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 		all = append(all, Candidate{Cluster: r.Cluster, Tier: "refused", Reason: r.Reason})
 	}
 	return all
+}
+
+func (t *Table) candidate(q Question, in Input, p *federation.Placement, tier Tier, verdicts Verdicts) Candidate {
+	c := &t.State.Clusters[p.Cluster]
+	probe := verdicts(p.Target)
+	v := Judge(p, c, probe)
+	rule := t.functions[q.Function].rule
+	if tier == Thin {
+		v.Reason += fmt.Sprintf("; too few are up in region %s for threshold %g%%", c.Region, 100*rule.threshold)
+	}
+	load, how := loadOf(p, c, probe)
+	if step := t.Load.step(load); step > 0 {
+		how += fmt.Sprintf("; %d of %d clients leave", step, steps)
+	}
+	return Candidate{
+		Cluster: c.Name, Tier: tier.String(), Reason: v.Reason,
+		Term: rule.Term(p.Cluster, in), Load: how, Target: p.Target.String(),
+		Addresses: addresses(p.Endpoint(t.horizon(q.Horizon))),
+	}
 }
 
 func addresses(e federation.Endpoint) []string {

@@ -1,12 +1,24 @@
 package steer
 
-import "fmt"
+import (
+	"fmt"
 
-func init() { register("failover", failover{}) }
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+func init() { register("failover", func(*options) Policy { return failover{} }) }
 
 // failover takes the cluster with the lowest weight; those without one come
 // after, in the order of the client's location.
 type failover struct{}
+
+func (failover) modifier(t *Table, f *federation.Function) *Modifier {
+	m := &Modifier{}
+	for _, w := range t.weights(f) {
+		m.Order = append(m.Order, uint16(w.cluster))
+	}
+	return m
+}
 
 func (failover) Pick(mask Mask, in Input) int {
 	if c := mask.first(in.Modifier.Order); c >= 0 {

@@ -21,6 +21,13 @@ type place struct {
 	coordinates *federation.Coordinates
 }
 
+func placeOf(c *federation.Cluster) place { return place{c.Region, c.Zones, c.Coordinates} }
+
+func (a place) equal(b place) bool {
+	return a.region == b.region && slices.Equal(a.zones, b.zones) &&
+		(a.coordinates == b.coordinates || a.coordinates != nil && b.coordinates != nil && *a.coordinates == *b.coordinates)
+}
+
 // nearness classes, the nearest first.
 const (
 	sameZone = iota
@@ -163,10 +170,43 @@ func (t *Table) own(cluster int) int {
 // 200 km in a millisecond, and has to come back.
 const kmPerMillisecond = 100
 
+// The estimates, in milliseconds, where nothing was measured and a place has no
+// coordinates: a metropolis, a country and the globe, each half across.
+var unplaced = [...]float64{sameZone: 1, sameRegion: 10, elsewhere: 100}
+
+// milliseconds estimates the round-trip time over the distance.
+func (d distance) milliseconds() float64 {
+	if math.IsInf(d.km, 1) {
+		return unplaced[d.class]
+	}
+	return d.km / kmPerMillisecond
+}
+
+func (t *Table) latenciesFrom(p place) []float32 {
+	all := make([]float32, len(t.State.Clusters))
+	for i, d := range t.distances(p) {
+		all[i] = float32(d.milliseconds())
+	}
+	return all
+}
+
+// siteLatencies are measured where they can be.
+func (t *Table) siteLatencies(rtts []time.Duration) []float32 {
+	all := t.latenciesFrom(t.here)
+	for i, rtt := range rtts {
+		if rtt > 0 {
+			all[i] = float32(milliseconds(rtt))
+		} else if i == t.home {
+			all[i] = 0
+		}
+	}
+	return all
+}
+
 // rank puts round-trip times in steps of about a fifth, so that noise does not
 // reorder clusters that are equally far. Everything under a millisecond is near.
 func rank(measured time.Duration, d distance) float64 {
-	ms := float64(measured) / float64(time.Millisecond)
+	ms := milliseconds(measured)
 	if measured == 0 {
 		ms = d.km / kmPerMillisecond
 	}

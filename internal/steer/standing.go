@@ -9,32 +9,60 @@ import (
 	"github.com/nearcast/nearcast/internal/health"
 )
 
-// tierMasks are one function's candidates in one horizon, by tier.
-type tierMasks [tiers]Mask
-
 // Standing is where every placement of one Table stands at one moment.
 type Standing struct {
-	// functions are, per function, its masks by horizon; equal ones are shared.
-	functions [][]tierMasks
-	// rtts are by cluster, 0 where nothing was measured; order is what they make.
-	rtts  []time.Duration
-	order Order
-	table *Table
+	// functions are by function; equal ones are shared.
+	functions []*stood
+	// rtts are by cluster, 0 where nothing was measured; order and latency, the
+	// estimates in milliseconds, are what they make.
+	rtts    []time.Duration
+	order   Order
+	latency []float32
+	table   *Table
 	// Candidates counts the candidates in the default horizon, by tier.
 	Candidates [tiers]int
+}
+
+// stood is one function's standing.
+type stood struct {
+	key string
+	// ranks are by class: see Table.class.
+	ranks []ranks
+	// probed placements have a verdict of probes; shaky ones' may change at the
+	// next probe.
+	probed, shaky Mask
+}
+
+// ranks are a function's candidates for one class of clients.
+type ranks struct {
+	tiers [tiers]Mask
+	// spare replaces the tier Up for each eighth of the clients where load is
+	// shed; nil where none is.
+	spare *[steps]Mask
 }
 
 // Verdicts returns what the probes say of a target.
 type Verdicts func(federation.Target) health.Verdict
 
+// Unprobed are the Verdicts where nothing is probed.
+func Unprobed(federation.Target) health.Verdict { return health.Verdict{} }
+
 // Stand judges every placement of t. From before, which may be nil, it takes the
 // round-trip times in use, so that noise does not reorder clusters.
 func (t *Table) Stand(verdicts Verdicts, before *Standing) *Standing {
-	s := &Standing{table: t, functions: make([][]tierMasks, len(t.State.Functions))}
+	s := &Standing{table: t, functions: make([]*stood, len(t.State.Functions))}
 	measured := make([]time.Duration, len(t.State.Clusters))
-	interned := map[string][]tierMasks{}
-	for i, f := range t.State.Functions {
-		s.functions[i] = intern(interned, t.judge(f, verdicts, s, measured))
+	interned := map[string]*stood{}
+	for i := range t.State.Functions {
+		j := t.judge(i, verdicts, measured)
+		for tier, n := range j.count() {
+			s.Candidates[tier] += n
+		}
+		key := j.key()
+		if interned[string(key)] == nil {
+			interned[string(key)] = t.stand(j, string(key))
+		}
+		s.functions[i] = interned[string(key)]
 	}
 	s.rtts = measured
 	if before != nil {
@@ -42,36 +70,146 @@ func (t *Table) Stand(verdicts Verdicts, before *Standing) *Standing {
 			measured[i] = settle(before.rtt(t.State.Clusters[i].Name), measured[i])
 		}
 	}
-	s.order = t.siteOrder(s.rtts)
+	s.order, s.latency = t.siteOrder(s.rtts), t.siteLatencies(s.rtts)
 	return s
 }
 
-// judge returns the function's masks by horizon. The least round-trip time to
-// any placement is the cluster's.
-func (t *Table) judge(f *federation.Function, verdicts Verdicts, s *Standing, rtts []time.Duration) []tierMasks {
-	horizons := make([]tierMasks, 1+len(t.Horizons))
-	for h := range horizons {
-		for tier := range horizons[h] {
-			horizons[h][tier] = newMask(len(t.State.Clusters))
-		}
-	}
+// judged is what is known of one placement.
+type judged struct {
+	cluster int
+	tier    Tier
+	shed    uint8
+	flags   uint8
+	classes uint64 // the ranks in which it is a candidate
+}
+
+const (
+	isProbed = 1 << iota
+	isShaky
+)
+
+type judgement []judged
+
+// judge judges the function's placements. The least round-trip time to any
+// placement is its cluster's.
+func (t *Table) judge(function int, verdicts Verdicts, rtts []time.Duration) judgement {
+	f := t.State.Functions[function]
+	all := make(judgement, 0, len(f.Placements))
 	for i := range f.Placements {
 		p := &f.Placements[i]
+		c := &t.State.Clusters[p.Cluster]
 		probe := verdicts(p.Target)
-		tier := Judge(p, &t.State.Clusters[p.Cluster], probe).Tier
 		if rtt := probe.RTT; rtt > 0 && (rtts[p.Cluster] == 0 || rtt < rtts[p.Cluster]) {
 			rtts[p.Cluster] = rtt
 		}
-		for h := range horizons {
-			if !p.Endpoint(t.horizon(h)).IsZero() {
-				horizons[h][tier].set(p.Cluster)
-			}
+		load, _ := loadOf(p, c, probe)
+		j := judged{cluster: p.Cluster, tier: Judge(p, c, probe).Tier, shed: uint8(t.Load.step(load)), classes: t.classes(p)}
+		if probe.State != health.Unknown {
+			j.flags |= isProbed
 		}
-		if horizons[0][tier].has(p.Cluster) {
-			s.Candidates[tier]++
+		if probe.Shaky {
+			j.flags |= isShaky
+		}
+		all = append(all, j)
+	}
+	t.thin(all, t.functions[function].rule.threshold)
+	return all
+}
+
+// thin moves those that are up in a region of which too few are to the tier Thin.
+func (t *Table) thin(all judgement, threshold float64) {
+	if threshold == 0 {
+		return
+	}
+	region := func(j judged) string { return t.State.Clusters[j.cluster].Region }
+	placed, up := map[string]int{}, map[string]int{}
+	for _, j := range all {
+		placed[region(j)]++
+		if j.tier == Up {
+			up[region(j)]++
 		}
 	}
-	return horizons
+	for i, j := range all {
+		if r := region(j); j.tier == Up && float64(up[r]) < threshold*float64(placed[r]) {
+			all[i].tier = Thin
+		}
+	}
+}
+
+// classes returns the set of classes of clients that can reach the placement.
+func (t *Table) classes(p *federation.Placement) uint64 {
+	var set uint64
+	for h := range 1 + len(t.Horizons) {
+		e := p.Endpoint(t.horizon(h))
+		if e.IsZero() {
+			continue
+		}
+		if !t.Independent {
+			set |= 1 << h
+			continue
+		}
+		for family, has := range [families]bool{AnyFamily: true, V4: len(e.V4) > 0, V6: len(e.V6) > 0} {
+			if has {
+				set |= 1 << t.class(Question{Horizon: h, Family: Family(family)})
+			}
+		}
+	}
+	return set
+}
+
+// MaxHorizons is how many horizons a set of classes has room for.
+const MaxHorizons = 64/int(families) - 1
+
+func (all judgement) count() (n [tiers]int) {
+	for _, j := range all {
+		if j.classes&1 != 0 {
+			n[j.tier]++
+		}
+	}
+	return n
+}
+
+func (all judgement) key() []byte {
+	key := make([]byte, 0, 16*len(all))
+	for _, j := range all {
+		key = binary.AppendUvarint(key, uint64(j.cluster))
+		key = append(key, byte(j.tier), j.shed, j.flags)
+		key = binary.AppendUvarint(key, j.classes)
+	}
+	return key
+}
+
+// stand makes the masks of a judgement.
+func (t *Table) stand(all judgement, key string) *stood {
+	n := len(t.State.Clusters)
+	classes := 1 + len(t.Horizons)
+	if t.Independent {
+		classes *= int(families)
+	}
+	s := &stood{key: key, ranks: make([]ranks, classes), probed: newMask(n), shaky: newMask(n)}
+	shed := make([]uint8, n)
+	for _, j := range all {
+		shed[j.cluster] = j.shed
+		if j.flags&isProbed != 0 {
+			s.probed.set(j.cluster)
+		}
+		if j.flags&isShaky != 0 {
+			s.shaky.set(j.cluster)
+		}
+	}
+	for class := range s.ranks {
+		r := &s.ranks[class]
+		for tier := range r.tiers {
+			r.tiers[tier] = newMask(n)
+		}
+		for _, j := range all {
+			if j.classes&(1<<class) != 0 {
+				r.tiers[j.tier].set(j.cluster)
+			}
+		}
+		r.spare = relieve(r.tiers[Up], shed)
+	}
+	return s
 }
 
 func (t *Table) horizon(i int) string {
@@ -79,22 +217,6 @@ func (t *Table) horizon(i int) string {
 		return ""
 	}
 	return t.Horizons[i-1]
-}
-
-func intern(interned map[string][]tierMasks, horizons []tierMasks) []tierMasks {
-	var key []byte
-	for _, masks := range horizons {
-		for _, m := range masks {
-			for _, word := range m {
-				key = binary.NativeEndian.AppendUint64(key, word)
-			}
-		}
-	}
-	if same, ok := interned[string(key)]; ok {
-		return same
-	}
-	interned[string(key)] = horizons
-	return horizons
 }
 
 // rtt returns the round-trip time in use for the cluster, 0 if there is none.
@@ -105,21 +227,8 @@ func (s *Standing) rtt(cluster string) time.Duration {
 	return 0
 }
 
-func (s *Standing) masks(function, horizon int) *tierMasks {
-	return &s.functions[function][horizon]
-}
-
-// Equal reports whether the two answer alike.
+// Equal reports whether the two, of one Table, answer alike.
 func (s *Standing) Equal(o *Standing) bool {
 	return o != nil && s.Candidates == o.Candidates && slices.Equal(s.order, o.order) && slices.Equal(s.rtts, o.rtts) &&
-		slices.EqualFunc(s.functions, o.functions, func(a, b []tierMasks) bool {
-			return slices.EqualFunc(a, b, func(x, y tierMasks) bool {
-				for tier := range x {
-					if !slices.Equal(x[tier], y[tier]) {
-						return false
-					}
-				}
-				return true
-			})
-		})
+		slices.EqualFunc(s.functions, o.functions, func(a, b *stood) bool { return a.key == b.key })
 }

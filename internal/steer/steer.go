@@ -21,6 +21,8 @@ type Tier uint8
 // The tiers, best first.
 const (
 	Up Tier = iota
+	// Thin candidates are up in a region of which too few are.
+	Thin
 	Leaving
 	Unknown
 	Down
@@ -28,10 +30,10 @@ const (
 )
 
 // String returns the tier as verdicts are shown.
-func (t Tier) String() string { return [...]string{"up", "leaving", "unknown", "down"}[t] }
+func (t Tier) String() string { return [...]string{"up", "thin", "leaving", "unknown", "down"}[t] }
 
 // Tiers are all tiers, best first.
-var Tiers = [tiers]Tier{Up, Leaving, Unknown, Down}
+var Tiers = [tiers]Tier{Up, Thin, Leaving, Unknown, Down}
 
 // Verdict is a candidate's tier with its reason.
 type Verdict struct {
@@ -51,6 +53,9 @@ func Judge(p *federation.Placement, c *federation.Cluster, probe health.Verdict)
 	}
 	if c.Leaving != "" {
 		return Verdict{Leaving, "cluster " + c.Leaving + "; " + v.Reason}
+	}
+	if probe.Flapping {
+		return Verdict{Leaving, "flapping: it changed too often of late; " + v.Reason}
 	}
 	return v
 }

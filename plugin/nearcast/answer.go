@@ -100,13 +100,17 @@ func (a *answer) addOPT() {
 
 // scope is in the terms of the family that was asked with.
 func (a *answer) scope(asked *dns.EDNS0_SUBNET) uint8 {
-	if a.choice.PerClient && a.client.Subnet {
-		return max(asked.SourceNetmask, a.client.Scope)
+	if !a.client.Subnet {
+		return 0
 	}
-	if asked.Family == 2 && a.client.Addr.Is4() && a.client.Scope > 0 {
-		return 96 + a.client.Scope
+	scope := a.client.Scope
+	switch a.choice.Grain {
+	case steer.ByPrefix:
+		scope = max(scope, uint8(a.client.Embedding+steer.StickyPrefix(a.client.Addr)))
+	case steer.ByDraw:
+		scope = max(scope, asked.SourceNetmask)
 	}
-	return a.client.Scope
+	return scope
 }
 
 // notReady answers every name while no state is known: a server that has
@@ -132,27 +136,50 @@ func (a *answer) addSOA() {
 
 // function fills in the answer for a function's name and says what it is.
 func (a *answer) function(q steer.Question) outcome {
+	f := a.choose(q)
+	switch a.qtype() {
+	case dns.TypeA, dns.TypeAAAA:
+		return a.addressesOf(q, f)
+	case dns.TypeHTTPS, dns.TypeSVCB:
+		return a.bindingOf(q, f)
+	case dns.TypeTXT:
+		return a.textsOf(f)
+	case dns.TypeANY:
+		a.steered = false
+		a.msg.Answer = []dns.RR{hinfo(a.header(dns.TypeHINFO, seconds(a.ttl(f))))}
+		return outcomeAnswered
+	}
+	return a.noData()
+}
+
+// hinfo is the answer to ANY of RFC 8482, section 4.2.
+func hinfo(h dns.RR_Header) dns.RR { return &dns.HINFO{Hdr: h, Cpu: "RFC8482"} }
+
+// choose steers, and notes what every record of the answer depends on.
+func (a *answer) choose(q steer.Question) *federation.Function {
 	if a.n.settings.stale > 0 && time.Since(a.n.site.Confirmed()) > a.n.settings.stale {
 		a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeStaleAnswer, ExtraText: "the federation's state is old"}
 	}
-	f := a.view.State.Functions[q.Function]
 	a.choice = a.view.Pick(a.view.Standing, q)
 	a.steered = a.choice.Steered
-	switch qtype := a.qtype(); {
-	case qtype == dns.TypeANY:
-		a.steered = false
-		a.msg.Answer = []dns.RR{&dns.HINFO{Hdr: a.header(dns.TypeHINFO, a.ttl(f)), Cpu: "RFC8482"}}
-		return outcomeAnswered
-	case qtype != dns.TypeA && qtype != dns.TypeAAAA:
-		return a.noData()
+	if a.choice.Tier == steer.Down && a.choice.Cluster >= 0 {
+		a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: "all candidates down"}
+	}
+	return a.view.State.Functions[q.Function]
+}
+
+// addressesOf answers A and AAAA.
+func (a *answer) addressesOf(q steer.Question, f *federation.Function) outcome {
+	ttl := seconds(a.ttl(f))
+	switch {
 	case a.choice.Anycast:
-		a.addAddresses(f.VIPs, a.ttl(f))
+		a.addAddresses(f.VIPs, ttl)
 	case a.choice.Cluster < 0:
 		return a.noData()
-	case a.choice.Tier == steer.Down:
-		return a.failOpen(q)
+	case a.several():
+		a.addEndpoint(a.endpoint(q, f), ttl)
 	default:
-		a.addEndpoint(a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon), a.ttl(f))
+		a.addEndpoint(a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon), ttl)
 	}
 	if len(a.msg.Answer) == 0 {
 		outcome := a.noData()
@@ -160,24 +187,42 @@ func (a *answer) function(q steer.Question) outcome {
 		a.steered = a.choice.Steered && a.view.HasFamily(q.Function, a.qtype() == dns.TypeAAAA)
 		return outcome
 	}
-	if a.choice.Steered && a.choice.Tier != steer.Up {
-		return outcomeDegraded
-	}
-	return outcomeAnswered
+	return a.answered()
 }
 
-// failOpen answers with every candidate, best first: one of them may live, and
-// the probes may be what is broken.
-func (a *answer) failOpen(q steer.Question) outcome {
-	a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: "all candidates down"}
-	least := seconds(a.n.settings.least)
-	for _, cluster := range a.view.Rank(nil, a.view.Standing, q) {
-		a.addEndpoint(a.view.Endpoint(q.Function, cluster, q.Horizon), least)
+// answered is the outcome of an answer that has records.
+func (a *answer) answered() outcome {
+	switch {
+	case !a.choice.Steered || a.choice.Tier == steer.Up:
+		return outcomeAnswered
+	case a.choice.Tier == steer.Down:
+		return outcomeFailOpen
 	}
-	if len(a.msg.Answer) == 0 {
-		return a.noData()
+	return outcomeDegraded
+}
+
+// several reports whether the answer is more than the chosen cluster: all of the
+// tier where the policy wants it, or where all are down. One of those may live,
+// and the probes may be what is broken.
+func (a *answer) several() bool { return a.choice.All || a.choice.Tier == steer.Down }
+
+// endpoint returns every address of the answer, best first.
+func (a *answer) endpoint(q steer.Question, f *federation.Function) federation.Endpoint {
+	var all federation.Endpoint
+	switch {
+	case a.choice.Anycast:
+		for _, vip := range f.VIPs {
+			all = all.Add(vip)
+		}
+	case a.choice.Cluster < 0:
+	case a.several():
+		for _, cluster := range a.view.RankTier(nil, a.view.Standing, q, a.choice.Tier) {
+			all = all.Join(a.view.Endpoint(q.Function, cluster, q.Horizon))
+		}
+	default:
+		return a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon)
 	}
-	return outcomeFailOpen
+	return all
 }
 
 func (a *answer) noData() outcome {
@@ -186,17 +231,8 @@ func (a *answer) noData() outcome {
 	return outcomeNoData
 }
 
-// ttl is the most that the zone and the function allow; an answer that is
-// expected to change soon is kept the least.
-func (a *answer) ttl(f *federation.Function) uint32 {
-	ttl := a.n.settings.most
-	if a.choice.Steered && a.choice.Tier != steer.Up {
-		ttl = a.n.settings.least
-	}
-	if f.TTL > 0 && f.TTL < ttl {
-		ttl = max(f.TTL, a.n.settings.least)
-	}
-	return seconds(ttl)
+func (a *answer) ttl(f *federation.Function) time.Duration {
+	return a.n.settings.ttls.of(a.choice, f.TTL)
 }
 
 func seconds(d time.Duration) uint32 { return uint32(d / time.Second) }

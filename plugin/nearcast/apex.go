@@ -4,7 +4,7 @@ import "github.com/miekg/dns"
 
 // apex answers for the zone's own name; every site answers the same.
 func (a *answer) apex(w dns.ResponseWriter) (int, error) {
-	ttl := seconds(a.n.settings.most)
+	ttl := seconds(a.n.settings.ttls.most)
 	switch a.qtype() {
 	case dns.TypeSOA:
 		soa := a.zone.soa
@@ -20,7 +20,7 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 			}
 		}
 	case dns.TypeANY:
-		a.msg.Answer = []dns.RR{&dns.HINFO{Hdr: a.header(dns.TypeHINFO, ttl), Cpu: "RFC8482"}}
+		a.msg.Answer = []dns.RR{hinfo(a.header(dns.TypeHINFO, ttl))}
 	}
 	if len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
@@ -31,7 +31,7 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 // glue answers for one of the zone's name servers.
 func (a *answer) glue(w dns.ResponseWriter, s *Server) (int, error) {
 	if t := a.qtype(); t == dns.TypeA || t == dns.TypeAAAA {
-		a.addAddresses(s.Addrs, seconds(a.n.settings.most))
+		a.addAddresses(s.Addrs, seconds(a.n.settings.ttls.most))
 	}
 	if len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 )
@@ -57,8 +58,8 @@ func handler(tb testing.TB, clusters, functions, locations int) *Nearcast {
 	fixture.Write(tb, filepath.Join(dir, "m", "all.yaml"), fixture.Documents(all...))
 	s, err := site.Acquire(site.Config{
 		Source: site.Source{Manifests: filepath.Join(dir, "m")}, Zones: []string{"fn.example.org."},
-		Where: steer.Site{Cluster: "c000"}, Locations: filepath.Join(dir, "locations.csv"),
-		Policy: defaultPolicy, Probe: health.Default,
+		Where: steer.Site{Cluster: "c000"}, Locations: locate.Files{Locations: filepath.Join(dir, "locations.csv")},
+		Probe: health.Default,
 	}, log)
 	if err != nil {
 		tb.Fatal(err)
@@ -68,7 +69,7 @@ func handler(tb testing.TB, clusters, functions, locations int) *Nearcast {
 		tb.Fatal(err)
 	}
 	return &Nearcast{
-		site: s, settings: settings{least: site.DefaultTTLLeast, most: site.DefaultTTLMost},
+		site: s, settings: settings{ttls: ttls{least: site.DefaultTTLLeast, most: site.DefaultTTLMost}},
 		Zones: (&stanza{zones: []string{"fn.example.org."}}).zoneList(),
 	}
 }

@@ -87,15 +87,20 @@ func prefixOf(o *dns.EDNS0_SUBNET) (netip.Prefix, error) {
 		addr = addr.Unmap()
 	}
 	p := netip.PrefixFrom(addr, int(o.SourceNetmask))
-	if !p.IsValid() || p.Masked() != p {
+	if !p.IsValid() || !zeroBeyond(addr, int(o.SourceNetmask)) {
 		return netip.Prefix{}, errMalformed
 	}
-	if o.Family == 2 && addr.Is4In6() {
-		// An IPv4 client behind an IPv6 spelling: find it where IPv4 clients are.
-		if p.Bits() < 96 {
-			return netip.Prefix{}, errMalformed
-		}
-		p = netip.PrefixFrom(addr.Unmap(), p.Bits()-96)
-	}
 	return p, nil
+}
+
+// zeroBeyond reports whether a has no bit set beyond its first ones. netip has
+// no masks for IPv4-mapped addresses.
+func zeroBeyond(a netip.Addr, bits int) bool {
+	raw := a.AsSlice()
+	for i, b := range raw {
+		if keep := min(max(bits-8*i, 0), 8); b<<keep != 0 {
+			return false
+		}
+	}
+	return true
 }

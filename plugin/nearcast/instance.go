@@ -52,10 +52,14 @@ var sharedSettings = []struct {
 	field func(*site.Config) any
 }{
 	{"cluster", func(c *site.Config) any { return &c.Where }},
-	{"locations", func(c *site.Config) any { return &c.Locations }},
+	{"locations", func(c *site.Config) any { return &c.Locations.Locations }},
+	{"geoip", func(c *site.Config) any { return &c.Locations.GeoIP }},
 	{"horizon", func(c *site.Config) any { return &c.Horizons }},
+	{"tenant", func(c *site.Config) any { return &c.Tenants }},
 	{"claim", func(c *site.Config) any { return &c.Claims }},
 	{"policy", func(c *site.Config) any { return &c.Policy }},
+	{"family", func(c *site.Config) any { return &c.Independent }},
+	{"load", func(c *site.Config) any { return &c.Load }},
 	{"probe", func(c *site.Config) any { return &c.Probe }},
 	{"admin", func(c *site.Config) any { return &c.Admin }},
 }
@@ -122,6 +126,7 @@ func (i *instance) start() error {
 		i.ready.mu.Unlock()
 		for _, n := range o.blocks {
 			n.site = s
+			n.settings.ttls.bound(o.config.Probe)
 		}
 	}
 	started.Lock()
@@ -145,14 +150,8 @@ func (o *sourceOfBlocks) complete() error {
 	if o.config.Where.Cluster == "" && o.config.Where.Region == "" {
 		return fmt.Errorf("%s: neither cluster nor at is set; one of them says where this server is", o.first)
 	}
-	if o.config.Policy == "" {
-		o.config.Policy = defaultPolicy
-	}
 	return nil
 }
-
-// defaultPolicy is for functions that name none, where the Corefile names none.
-const defaultPolicy = "nearest"
 
 func (i *instance) stop() {
 	started.Lock()

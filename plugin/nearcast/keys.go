@@ -78,9 +78,23 @@ func (s *stanza) parseManifests(args []string) error {
 func (s *stanza) parseLocations(args []string) error {
 	file, err := one(args, "a file")
 	if err == nil {
-		s.shared.Locations, err = existing(file)
+		s.shared.Locations.Locations, err = existing(file)
 	}
 	return err
+}
+
+func (s *stanza) parseGeoIP(args []string) error {
+	if len(args) == 0 {
+		return errors.New("takes MMDB files")
+	}
+	for _, arg := range args {
+		file, err := existing(arg)
+		if err != nil {
+			return err
+		}
+		s.shared.Locations.GeoIP = append(s.shared.Locations.GeoIP, file)
+	}
+	return nil
 }
 
 // existing returns the path made absolute: two spellings of one file are one
@@ -146,12 +160,47 @@ func (s *stanza) parseClaim(args []string) error {
 	return err
 }
 
-func (s *stanza) parsePolicy(args []string) error {
-	name, err := one(args, "a policy")
-	if err == nil && !slices.Contains(federation.Policies, name) {
-		err = fmt.Errorf("unknown policy %q; known are %s", name, strings.Join(federation.Policies, ", "))
+func (s *stanza) parsePolicy(args []string) (err error) {
+	s.shared.Policy, err = federation.ParsePolicy(strings.Join(args, " "))
+	return err
+}
+
+func (s *stanza) parseFamily(args []string) error {
+	mode, err := one(args, "linked or independent")
+	if err == nil && mode != "linked" && mode != "independent" {
+		err = fmt.Errorf("%q is neither linked nor independent", mode)
 	}
-	s.shared.Policy = name
+	s.shared.Independent = mode == "independent"
+	return err
+}
+
+// parseLoad takes FROM TO, each as a share of what a placement can bear.
+func (s *stanza) parseLoad(args []string) error {
+	if len(args) != 2 {
+		return errors.New("takes FROM% TO%")
+	}
+	var shares [2]float64
+	for i, arg := range args {
+		text, ok := strings.CutSuffix(arg, "%")
+		n, err := strconv.ParseFloat(text, 64)
+		if !ok || err != nil || !(n > 0 && n <= 1000) {
+			return fmt.Errorf("%q is not a share such as 80%%", arg)
+		}
+		shares[i] = n / 100
+	}
+	if shares[0] >= shares[1] {
+		return fmt.Errorf("%s is not less than %s", args[0], args[1])
+	}
+	s.shared.Load = steer.Load{From: shares[0], To: shares[1]}
+	return nil
+}
+
+func (s *stanza) parseTenant(args []string) error {
+	if len(args) < 2 {
+		return errors.New("takes NAMESPACE CIDR…")
+	}
+	prefixes, err := parsePrefixes(args[1:])
+	s.shared.Tenants = append(s.shared.Tenants, site.Tenant{Namespace: args[0], Prefixes: prefixes})
 	return err
 }
 
@@ -208,7 +257,7 @@ func (s *stanza) parseTTL(args []string) error {
 	if err := errors.Join(err1, err2); err != nil || most < 1 || least > most || most > maxTTL {
 		return fmt.Errorf("%q %q are not seconds with least ≤ most and most from 1 to %d", args[0], args[1], maxTTL)
 	}
-	s.least, s.most = time.Duration(least)*time.Second, time.Duration(most)*time.Second
+	s.ttls.least, s.ttls.most = time.Duration(least)*time.Second, time.Duration(most)*time.Second
 	return nil
 }
 

@@ -8,6 +8,7 @@ package nearcast
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/coredns/coredns/plugin"
@@ -25,15 +26,16 @@ type Nearcast struct {
 	Fall  fall.F
 
 	settings settings
+	// turn numbers answers where each is drawn anew.
+	turn     atomic.Uint64
 	site     *site.Site
 	instance *instance
 }
 
 // settings are those of a server block alone; the rest is in site.Config.
 type settings struct {
-	ecs ecs
-	// least and most bound an answer's TTL.
-	least, most time.Duration
+	ecs  ecs
+	ttls ttls
 	// stale is the age past which answers carry EDE 3; 0 for never.
 	stale time.Duration
 }
@@ -69,7 +71,12 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if ns := z.server(name); ns != nil {
 		return a.glue(w, ns)
 	}
-	function, existence := view.Names.Lookup(name)
+	function, existence := view.Names.Lookup(name, who.Own)
+	if name[0] == '_' && existence != site.Exact {
+		if s, ok := a.serviceOf(name); ok {
+			return a.service(w, s)
+		}
+	}
 	if existence == site.Absent || existence == site.Synthesised {
 		existence = z.aroundServers(name, existence)
 	}
@@ -80,13 +87,26 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	case site.Absent:
 		return a.negative(w, outcomeAbsent, dns.RcodeNameError)
 	case site.Ancestor:
-		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
+		return a.ancestor(w, name)
 	}
-	q := steer.Question{
-		Function: function, Location: who.Location, Horizon: who.Horizon, Client: who.Addr,
-		Window: site.Window(time.Now()),
+	return a.send(w, a.function(a.question(function)), dns.RcodeSuccess)
+}
+
+// question is what steering is asked for a function.
+func (a *answer) question(function int) steer.Question {
+	q := steer.Question{Function: function, Location: a.client.Location, Horizon: a.client.Horizon, Client: a.client.Addr}
+	if !a.view.Independent {
+		q.Turn = site.Turn(time.Now())
+		return q
 	}
-	return a.send(w, a.function(q), dns.RcodeSuccess)
+	q.Turn = a.n.turn.Add(1)
+	switch a.qtype() {
+	case dns.TypeA:
+		q.Family = steer.V4
+	case dns.TypeAAAA:
+		q.Family = steer.V6
+	}
+	return q
 }
 
 // maxName is the most octets that a name's text can have without escapes.

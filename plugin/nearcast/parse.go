@@ -40,7 +40,7 @@ type stanza struct {
 // parse reads the block; a block that is not right is an error with its line.
 func parse(c *caddy.Controller) (*stanza, error) {
 	s := &stanza{
-		settings: settings{least: site.DefaultTTLLeast, most: site.DefaultTTLMost},
+		settings: settings{ttls: ttls{least: site.DefaultTTLLeast, most: site.DefaultTTLMost}},
 		shared:   site.Config{Probe: health.Default},
 		lines:    map[string]position{},
 	}
@@ -86,10 +86,14 @@ var keys = map[string]func(*stanza, []string) error{
 	"karmada":     (*stanza).parseKarmada,
 	"manifests":   (*stanza).parseManifests,
 	"locations":   (*stanza).parseLocations,
+	"geoip":       (*stanza).parseGeoIP,
 	"ecs":         (*stanza).parseECS,
 	"horizon":     (*stanza).parseHorizon,
 	"claim":       (*stanza).parseClaim,
+	"tenant":      (*stanza).parseTenant,
 	"policy":      (*stanza).parsePolicy,
+	"family":      (*stanza).parseFamily,
+	"load":        (*stanza).parseLoad,
 	"probe":       (*stanza).parseProbe,
 	"ttl":         (*stanza).parseTTL,
 	"ns":          (*stanza).parseNS,
@@ -100,7 +104,7 @@ var keys = map[string]func(*stanza, []string) error{
 }
 
 // repeatable keys add up; any other may be given once.
-var repeatable = []string{"horizon", "claim", "ns"}
+var repeatable = []string{"horizon", "tenant", "claim", "ns"}
 
 // aliases are keys that set the same thing, which is then set twice.
 var aliases = map[string]string{"at": "cluster", "karmada": "source", "manifests": "source"}
@@ -151,7 +155,7 @@ func (s *stanza) zoneList() []Zone {
 	for _, name := range s.zones {
 		zones = append(zones, Zone{
 			Name: name, Servers: s.servers,
-			soa:      newSOA(name, s.servers, s.hostmaster, seconds(s.least)),
+			soa:      newSOA(name, s.servers, s.hostmaster, seconds(s.ttls.least)),
 			counters: countersOf(name),
 		})
 	}

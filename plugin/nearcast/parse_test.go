@@ -35,7 +35,7 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{head + "claim demo", "claim: takes NAMESPACE NAME"},
 		{head + "claim demo fn.example.org addresses", "claim: no prefix after addresses"},
 		{head + "claim demo *.fn.example.org", "a wildcard does not belong here"},
-		{head + "policy nearst", `policy: unknown policy "nearst"; known are anycast, failover, nearest, weighted`},
+		{head + "policy nearst", `policy: unknown policy "nearst"; known are anycast, cheapest, failover, fastest, nearest, spread, weighted`},
 		{head + "probe interval", "probe: takes pairs"},
 		{head + "probe interval 5", `probe: "5" is not a positive duration such as 5s`},
 		{head + "probe rise 0", `probe: "0" is not a number from 1`},

@@ -1,0 +1,48 @@
+package steer
+
+import (
+	"fmt"
+	"time"
+)
+
+func init() {
+	register("cheapest", func(o *options) Policy {
+		return cheapest{budget: float32(milliseconds(o.duration("budget", defaultBudget)))}
+	})
+}
+
+// defaultBudget is a round trip that a person does not notice: a twentieth of the
+// second after which a user's flow of thought breaks, within which a call makes
+// a handful of round trips.
+const defaultBudget = 50 * time.Millisecond
+
+// cheapest takes the least cost among the clusters within a budget of latency;
+// where none is, the nearest.
+type cheapest struct {
+	budget float32 // milliseconds
+}
+
+func (p cheapest) Pick(mask Mask, in Input) int {
+	best := -1
+	latency := in.latency()
+	for _, c := range in.Order {
+		if !mask.has(int(c)) || latency[c] > p.budget {
+			continue
+		}
+		if best < 0 || in.table.costs[c] < in.table.costs[best] {
+			best = int(c)
+		}
+	}
+	if best < 0 {
+		return mask.first(in.Order)
+	}
+	return best
+}
+
+func (p cheapest) Term(cluster int, in Input) string {
+	within := "within"
+	if in.latency()[cluster] > p.budget {
+		within = "beyond"
+	}
+	return fmt.Sprintf("cost %g, %.1f ms is %s the budget of %g ms", in.table.costs[cluster], in.latency()[cluster], within, p.budget)
+}

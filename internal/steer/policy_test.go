@@ -1,0 +1,281 @@
+package steer
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/health"
+)
+
+func TestOptionsAreCheckedByName(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                        "names no policy; known are anycast, cheapest, failover, fastest, nearest, spread, weighted",
+		"closest":                 `unknown policy "closest"; known are anycast`,
+		"nearest sticky":          `policy nearest: unknown option "sticky"; known are threshold N%`,
+		"weighted stick":          `policy weighted: unknown option "stick"; known are threshold N%, sticky`,
+		"cheapest budget":         "policy cheapest: budget takes D",
+		"cheapest budget -1s":     `policy cheapest: budget: "-1s" is not a duration from 0s to 1h`,
+		"nearest threshold 50":    `policy nearest: threshold: "50" is not a share from 0% to 100%`,
+		"fastest trips NaN":       `policy fastest: trips: "NaN" is not a number from 0 to 100`,
+		"fastest cold wasm":       "policy fastest: cold takes RUNTIME D",
+		"fastest cold wasm 1m x":  `policy fastest: unknown option "x"; known are threshold N%, trips N, cold RUNTIME D, processing RUNTIME D`,
+		"fastest cold a 1s b 2s":  `policy fastest: unknown option "b"`,
+		"spread threshold 50% 10": `policy spread: unknown option "10"`,
+	} {
+		_, err := federation.ParsePolicy(text)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	for _, text := range []string{"fastest cold wasm 1ms cold kata 2s trips 2 threshold 10%", "weighted sticky threshold 50%", "cheapest budget 0s"} {
+		if p := rule(text); p.String() != text {
+			t.Errorf("%q became %q", text, p)
+		}
+	}
+}
+
+func TestStickyMovesOnlyTheClientsOfALostCluster(t *testing.T) {
+	compiled := compile(world(&federation.Function{Policy: rule("weighted sticky")}), "mk-core")
+	all := compiled.Stand(verdicts{}.of, nil)
+	lost := compiled.Stand(verdicts{2: {State: health.Down}}.of, nil)
+	count := map[int]int{}
+	const clients = 4000
+	for i := range clients {
+		q := Question{Client: netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 9})}
+		before, after := compiled.Pick(all, q), compiled.Pick(lost, q)
+		count[before.Cluster]++
+		if before.Cluster != 2 && before.Cluster != after.Cluster {
+			t.Fatalf("%s moved from %d to %d", q.Client, before.Cluster, after.Cluster)
+		}
+		q.Client, q.Turn = netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 77}), 5
+		if again := compiled.Pick(all, q); again.Cluster != before.Cluster || again.Grain != ByPrefix {
+			t.Fatalf("the prefix of %s has two clusters", q.Client)
+		}
+	}
+	for cluster, weight := range map[int]int{0: 1, 1: 2, 2: 3, 4: 5} { // their replicas
+		share := float64(count[cluster]) / clients
+		if want := float64(weight) / 11; share < 0.8*want || share > 1.2*want {
+			t.Errorf("cluster %d has %.3f of the clients, want %.3f", cluster, share, want)
+		}
+	}
+}
+
+func TestCheapestStaysWithinItsBudget(t *testing.T) {
+	state := world(&federation.Function{Policy: rule("cheapest budget 30ms")})
+	for i, cost := range []float64{3, 5, 4, 1, 1} {
+		state.Clusters[i].Cost = &cost
+	}
+	compiled := compile(state, "mk-core")
+	s := compiled.Stand(verdicts{}.of, nil)
+	// us-azure is the cheapest, 80 ms away; of those within 30 ms de-wide is.
+	if got := ranked(compiled, s, "10.1.0.1"); got != "de-wide l26-ugd hpc-kube us-azure" {
+		t.Errorf("from mk: %s", got)
+	}
+	if got := ranked(compiled, s, "10.2.0.1"); !strings.HasPrefix(got, "us-azure ") {
+		t.Errorf("from us: %s", got)
+	}
+	// None within the budget: the nearest.
+	if got := ranked(compiled, s, "10.4.0.1"); !strings.HasPrefix(got, "us-azure de-wide ") {
+		t.Errorf("from br: %s", got)
+	}
+}
+
+func TestFastestWeighsDistanceAgainstColdStart(t *testing.T) {
+	for _, c := range []struct {
+		policy  string
+		runtime federation.Runtime
+		want    string
+	}{
+		// A second for a container is farther than the ocean, ten milliseconds for wasm are not.
+		{"fastest", federation.Runtime{}, "de-wide"},
+		{"fastest", federation.Runtime{Class: "wasmtime-spin-v2"}, "hpc-kube"},
+		{"fastest", federation.Runtime{Spin: true}, "hpc-kube"},
+		{"fastest", federation.Runtime{Class: "kata"}, "de-wide"},
+		{"fastest cold kata 20ms", federation.Runtime{Class: "kata"}, "hpc-kube"},
+		{"fastest cold wasm 1s", federation.Runtime{Class: "wasmtime"}, "de-wide"},
+		{"fastest trips 100", federation.Runtime{}, "hpc-kube"},
+	} {
+		state := world(&federation.Function{Policy: rule(c.policy)})
+		for i := range state.Functions[0].Placements {
+			p := &state.Functions[0].Placements[i]
+			p.Runtime = c.runtime
+			p.Cold = p.Cluster == 1 || p.Cluster == 2 // both in mk
+		}
+		compiled := compile(state, "us-azure")
+		s := compiled.Stand(verdicts{}.of, nil)
+		if got := ranked(compiled, s, "10.1.0.1"); !strings.HasPrefix(got, c.want+" ") {
+			t.Errorf("%s on %+v: %s, want %s first", c.policy, c.runtime, got, c.want)
+			for _, e := range compiled.Explain(s, Question{Location: 3}, verdicts{}.of) {
+				t.Log(e.Cluster, e.Term)
+			}
+		}
+	}
+}
+
+func TestSpreadAnswersWithAllAndRotates(t *testing.T) {
+	compiled := compile(world(&federation.Function{Policy: rule("spread")}), "mk-core")
+	s := compiled.Stand(verdicts{4: {State: health.Down}}.of, nil)
+	first := map[string]int{}
+	for turn := range uint64(300) {
+		q := Question{Turn: turn}
+		if choice := compiled.Pick(s, q); !choice.All || choice.Tier != Up {
+			t.Fatalf("%+v, want all that are up", choice)
+		}
+		all := compiled.RankTier(nil, s, q, Up)
+		if len(all) != 3 {
+			t.Fatalf("%v, want the three that are up", all)
+		}
+		first[fmt.Sprint(all[0])]++
+	}
+	for cluster, n := range first {
+		if n < 90 || n > 110 {
+			t.Errorf("cluster %s was first %d times of 300, want a third", cluster, n)
+		}
+	}
+}
+
+func TestARegionUnderItsThresholdGivesWay(t *testing.T) {
+	state := world(&federation.Function{Policy: rule("nearest threshold 60%")}, &federation.Function{})
+	compiled := compile(state, "mk-core")
+	down := health.Verdict{State: health.Down}
+	order := func(v verdicts, function int) string {
+		s := compiled.Stand(v.of, nil)
+		var names []string
+		for _, c := range compiled.Rank(nil, s, Question{Function: function}) {
+			names = append(names, state.Clusters[c].Name)
+		}
+		return strings.Join(names, " ")
+	}
+	if got := order(verdicts{}, 0); got != "hpc-kube l26-ugd de-wide us-azure" {
+		t.Errorf("all up: %s", got)
+	}
+	// One of mk's two is up: half, so the region gives way, but stays before what is down.
+	if got := order(verdicts{1: down}, 0); got != "de-wide us-azure l26-ugd hpc-kube" {
+		t.Errorf("half of mk up: %s", got)
+	}
+	if got := order(verdicts{1: down}, 1); got != "l26-ugd de-wide us-azure hpc-kube" {
+		t.Errorf("half of mk up, no threshold: %s", got)
+	}
+	// Every region is thin: the policy orders what is up.
+	if got := order(verdicts{1: down, 0: down, 4: down}, 0); got != "l26-ugd hpc-kube de-wide us-azure" {
+		t.Errorf("all thin: %s", got)
+	}
+}
+
+func TestLoadShedsSmoothlyAndKeepsClients(t *testing.T) {
+	compiled := compile(world(&federation.Function{}), "hpc-kube")
+	const clients = 4000
+	here := func(load float64) map[int]bool {
+		s := compiled.Stand(verdicts{1: {State: health.Up, Load: load}}.of, nil)
+		stay := map[int]bool{}
+		for i := range clients {
+			q := Question{Client: netip.AddrFrom4([4]byte{172, 16 + byte(i>>8), byte(i), 1})}
+			choice := compiled.Pick(s, q)
+			if choice.Cluster == 1 {
+				stay[i] = true
+			} else if choice.Cluster != 2 {
+				t.Fatalf("shed to %d, want the next in the order", choice.Cluster)
+			}
+			if (load > 0.8) != (choice.Grain == ByPrefix) {
+				t.Fatalf("load %.2f: grain %d", load, choice.Grain)
+			}
+		}
+		return stay
+	}
+	before := here(0.5)
+	if len(before) != clients {
+		t.Errorf("%d of %d stay at load 0.5", len(before), clients)
+	}
+	for _, c := range []struct{ load, share float64 }{{0.8, 1}, {0.85, 0.75}, {0.9, 0.5}, {0.97, 0.125}, {1, 0}, {7, 0}} {
+		stay := here(c.load)
+		if share := float64(len(stay)) / clients; share < c.share-0.05 || share > c.share+0.05 {
+			t.Errorf("load %.2f: %.3f of the clients stay, want %.3f", c.load, share, c.share)
+		}
+		for i := range stay {
+			if !before[i] {
+				t.Fatalf("load %.2f: client %d came back", c.load, i)
+			}
+		}
+		before = stay
+	}
+	// Where everything is overloaded, everything serves.
+	s := compiled.Stand(verdicts{0: {State: health.Up, Load: 2}, 1: {State: health.Up, Load: 2}, 2: {State: health.Up, Load: 2}, 4: {State: health.Up, Load: 2}}.of, nil)
+	if choice := compiled.Pick(s, Question{}); choice.Cluster != 1 {
+		t.Errorf("all overloaded: %d, want the nearest", choice.Cluster)
+	}
+}
+
+func TestLoadIsKnownFromReplicasAndRoom(t *testing.T) {
+	up := health.Verdict{State: health.Up}
+	for _, c := range []struct {
+		p     federation.Placement
+		used  float64
+		probe health.Verdict
+		want  float64
+	}{
+		{federation.Placement{}, 0.99, up, 0}, // what runs is not hurt by a full cluster
+		{federation.Placement{Cold: true}, 0.95, up, 0.95},
+		{federation.Placement{Capacity: &federation.Capacity{Desired: 4, Ready: 4}}, 0, up, 0},
+		{federation.Placement{Capacity: &federation.Capacity{Desired: 4, Ready: 3}}, 0, up, 0.8},
+		{federation.Placement{Capacity: &federation.Capacity{Desired: 4, Ready: 2}}, 0, up, 1.2},
+		{federation.Placement{Capacity: &federation.Capacity{Desired: 4, Ready: 0}}, 0, up, 2.4},
+		{federation.Placement{Capacity: &federation.Capacity{Desired: 4, Ready: 2}}, 0, health.Verdict{Load: 0.3}, 0.3},
+	} {
+		if got, how := loadOf(&c.p, &federation.Cluster{Used: c.used}, c.probe); got < c.want-1e-9 || got > c.want+1e-9 || (got > 0) != (how != "") {
+			t.Errorf("%+v: load %g (%s), want %g", c.p, got, how, c.want)
+		}
+	}
+}
+
+func TestFamiliesAreLinkedUnlessIndependent(t *testing.T) {
+	state := world(&federation.Function{})
+	six := netip.MustParseAddr("2001:db8::4")
+	state.Functions[0].Placements[3].Endpoints = map[string]federation.Endpoint{"": federation.Endpoint{}.Add(six)}
+	for _, independent := range []bool{false, true} {
+		compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: DefaultPolicy, Locations: table, Independent: independent}, nil)
+		s := compiled.Stand(verdicts{}.of, nil)
+		v4, v6 := compiled.Pick(s, Question{Family: V4}), compiled.Pick(s, Question{Family: V6})
+		if want := map[bool]int{false: 1, true: 4}[independent]; v4.Cluster != 1 || v6.Cluster != want {
+			t.Errorf("independent %v: clusters %d and %d", independent, v4.Cluster, v6.Cluster)
+		}
+	}
+}
+
+func TestAChoiceSaysHowLongItLasts(t *testing.T) {
+	compiled := compile(world(&federation.Function{}), "hpc-kube")
+	for _, c := range []struct {
+		probe         health.Verdict
+		probed, shaky bool
+	}{
+		{health.Verdict{}, false, false},
+		{health.Verdict{State: health.Up}, true, false},
+		{health.Verdict{State: health.Up, Shaky: true}, true, true},
+	} {
+		choice := compiled.Pick(compiled.Stand(verdicts{1: c.probe}.of, nil), Question{})
+		if choice.Probed != c.probed || choice.Shaky != c.shaky {
+			t.Errorf("%+v: %+v", c.probe, choice)
+		}
+	}
+}
+
+func TestGeographyIsKeptWhileNothingMoved(t *testing.T) {
+	state := world(&federation.Function{})
+	before := compile(state, "mk-core")
+	more := world(&federation.Function{}, &federation.Function{})
+	opts := before.Options
+	if after := Compile(more, opts, before); after.geography != before.geography {
+		t.Error("a new function surveyed the globe again")
+	}
+	more.Clusters[0].Coordinates = &federation.Coordinates{Lat: 1, Lon: 1}
+	after := Compile(more, opts, before)
+	if after.geography == before.geography {
+		t.Error("a cluster moved, and the orders did not")
+	}
+	if d := after.latencies[4][0]; time.Duration(d)*time.Millisecond < 10*time.Millisecond {
+		t.Errorf("latency %v ms from the USA to the Gulf of Guinea", d)
+	}
+}

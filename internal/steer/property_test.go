@@ -1,0 +1,153 @@
+package steer
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/health"
+)
+
+// drawWorld makes a federation of up to 70 clusters (more than one word of a
+// mask) with one function of any policy, and verdicts of its probes.
+func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
+	state := &federation.State{}
+	n := rapid.IntRange(1, 70).Draw(t, "clusters")
+	for i := range n {
+		c := federation.Cluster{
+			Meta:   federation.Meta{Ref: federation.Ref{Kind: "Cluster", Name: string([]byte{'a' + byte(i/26), 'a' + byte(i%26)})}},
+			Region: rapid.SampledFrom([]string{"", "mk", "us", "de"}).Draw(t, "region"),
+			Used:   rapid.SampledFrom([]float64{0, 0.9, 1}).Draw(t, "used"),
+		}
+		if rapid.Bool().Draw(t, "placed on the globe") {
+			c.Coordinates = &federation.Coordinates{Lat: rapid.Float64Range(-90, 90).Draw(t, "lat"), Lon: rapid.Float64Range(-180, 180).Draw(t, "lon")}
+		}
+		if rapid.IntRange(0, 9).Draw(t, "leaving") == 0 {
+			c.Leaving = "drained"
+		}
+		state.Clusters = append(state.Clusters, c)
+	}
+	f := &federation.Function{
+		Meta:   federation.Meta{Ref: federation.Ref{Name: "f"}},
+		Policy: rule(rapid.SampledFrom([]string{"nearest", "failover", "weighted", "weighted sticky", "cheapest", "fastest", "spread", "nearest threshold 60%", "anycast"}).Draw(t, "policy")),
+	}
+	probes := map[federation.Target]health.Verdict{}
+	for i := range n {
+		if rapid.IntRange(0, 3).Draw(t, "placed") == 0 {
+			continue
+		}
+		addr := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
+		p := federation.Placement{
+			Cluster: i, Health: federation.Healthy, Replicas: int32(rapid.IntRange(0, 5).Draw(t, "replicas")), Cold: rapid.Bool().Draw(t, "cold"),
+			Endpoints: map[string]federation.Endpoint{"": federation.Endpoint{}.Add(addr)},
+			Target:    federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(addr, 80)},
+		}
+		f.Placements = append(f.Placements, p)
+		probes[p.Target] = health.Verdict{
+			State: rapid.SampledFrom([]health.State{health.Up, health.Up, health.Down, health.Unknown}).Draw(t, "probe"),
+			Load:  rapid.SampledFrom([]float64{0, 0.5, 0.85, 0.99, 3}).Draw(t, "load"),
+		}
+		if rapid.Bool().Draw(t, "weighed") {
+			f.Weights = append(f.Weights, federation.Weight{Cluster: state.Clusters[i].Name, Value: uint32(rapid.IntRange(0, 9).Draw(t, "weight"))})
+		}
+	}
+	state.Functions = []*federation.Function{f}
+	compiled := Compile(state, Options{Site: Site{Cluster: "aa"}, Policy: DefaultPolicy, Locations: table, Load: DefaultLoad}, nil)
+	s := compiled.Stand(func(t federation.Target) health.Verdict { return probes[t] }, nil)
+	tiers := map[int]Tier{}
+	for i := range f.Placements {
+		p := &f.Placements[i]
+		tiers[p.Cluster] = Judge(p, &state.Clusters[p.Cluster], probes[p.Target]).Tier
+	}
+	return compiled, s, tiers
+}
+
+func drawQuestion(t *rapid.T) Question {
+	client := netip.AddrFrom4([4]byte{10, byte(rapid.IntRange(0, 9).Draw(t, "place")), rapid.Byte().Draw(t, "net"), rapid.Byte().Draw(t, "host")})
+	id, _ := table.Lookup(client)
+	return Question{Location: id, Client: client, Turn: rapid.Uint64().Draw(t, "turn")}
+}
+
+// TestAnAnswerIsTheBestThereIs holds what every policy must: a candidate answers
+// where there is one, never a down one while an up one exists, Pick agrees with
+// Rank, and Rank has every candidate once.
+func TestAnAnswerIsTheBestThereIs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		compiled, s, tiers := drawWorld(t)
+		q := drawQuestion(t)
+		choice := compiled.Pick(s, q)
+		if (choice.Cluster < 0) != (len(tiers) == 0) {
+			t.Fatalf("cluster %d of %d candidates", choice.Cluster, len(tiers))
+		}
+		ranked := compiled.Rank(nil, s, q)
+		if sorted := slices.Sorted(slices.Values(ranked)); len(ranked) != len(tiers) || len(slices.Compact(sorted)) != len(ranked) {
+			t.Fatalf("ranked %v of %d candidates", ranked, len(tiers))
+		}
+		if choice.Cluster < 0 {
+			return
+		}
+		if ranked[0] != choice.Cluster {
+			t.Fatalf("picked %d, ranked %v", choice.Cluster, ranked)
+		}
+		got := tiers[choice.Cluster]
+		for cluster, tier := range tiers {
+			if tier < got {
+				t.Fatalf("%s was picked (%d) while %d is %s", got, choice.Cluster, cluster, tier)
+			}
+		}
+		if again := compiled.Pick(s, q); again != choice {
+			t.Fatalf("asked again: %+v, then %+v", choice, again)
+		}
+	})
+}
+
+// TestSteeringChangesOnlyWithTheState judges twice what did not change.
+func TestSteeringChangesOnlyWithTheState(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		compiled, s, _ := drawWorld(t)
+		recompiled := Compile(compiled.State, compiled.Options, compiled)
+		again := recompiled.Stand(func(target federation.Target) health.Verdict { return health.Verdict{} }, s)
+		first := compiled.Stand(func(target federation.Target) health.Verdict { return health.Verdict{} }, s)
+		if !first.Equal(again) {
+			t.Fatal("one state stands differently when it is compiled again")
+		}
+		for range 5 {
+			q := drawQuestion(t)
+			if a, b := compiled.Pick(first, q), recompiled.Pick(again, q); a != b {
+				t.Fatalf("%+v and %+v", a, b)
+			}
+		}
+	})
+}
+
+// TestStickyMovesAtMostItsShare takes one candidate away: nobody else's moves.
+func TestStickyMovesAtMostItsShare(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		compiled, s, tiers := drawWorld(t)
+		f := compiled.State.Functions[0]
+		f.Policy = rule("weighted sticky")
+		compiled = Compile(compiled.State, compiled.Options, nil)
+		if len(tiers) < 2 {
+			return
+		}
+		up := func(federation.Target) health.Verdict { return health.Verdict{State: health.Up} }
+		s = compiled.Stand(up, nil)
+		lost := f.Placements[rapid.IntRange(0, len(f.Placements)-1).Draw(t, "lost")]
+		without := compiled.Stand(func(target federation.Target) health.Verdict {
+			if target == lost.Target {
+				return health.Verdict{State: health.Down}
+			}
+			return up(target)
+		}, nil)
+		for range 10 {
+			q := drawQuestion(t)
+			before, after := compiled.Pick(s, q), compiled.Pick(without, q)
+			if before.Cluster != lost.Cluster && before.Cluster != after.Cluster && before.Tier == after.Tier {
+				t.Fatalf("%s moved from %d to %d when %d was lost", q.Client, before.Cluster, after.Cluster, lost.Cluster)
+			}
+		}
+	})
+}

@@ -1,0 +1,29 @@
+package steer
+
+func init() { register("spread", func(*options) Policy { return spread{} }) }
+
+// spread answers with every candidate of the tier, rotated: the first one is the
+// client's draw.
+type spread struct{}
+
+func (spread) grain() Grain { return ByDraw }
+
+// all makes every candidate of the tier part of the answer.
+func (spread) all() {}
+
+func (spread) Pick(mask Mask, in Input) int {
+	n := 0
+	for c := mask.next(0); c >= 0; c = mask.next(c + 1) {
+		n++
+	}
+	skip := int(in.draw() >> 32 * uint64(n) >> 32)
+	for c := mask.next(0); c >= 0; c = mask.next(c + 1) {
+		if skip == 0 {
+			return c
+		}
+		skip--
+	}
+	return mask.first(in.Order)
+}
+
+func (spread) Term(int, Input) string { return "one of all" }

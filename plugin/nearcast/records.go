@@ -1,0 +1,208 @@
+package nearcast
+
+import (
+	"bytes"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// textsOf answers TXT, which does not depend on who asks.
+func (a *answer) textsOf(f *federation.Function) outcome {
+	if len(f.Texts) == 0 {
+		return a.noData()
+	}
+	a.steered = false
+	for _, text := range f.Texts {
+		txt := &dns.TXT{Hdr: a.header(dns.TypeTXT, seconds(a.n.settings.ttls.most))}
+		for chunk := range slices.Chunk([]byte(text), 255) {
+			txt.Txt = append(txt.Txt, escape(chunk))
+		}
+		a.msg.Answer = append(a.msg.Answer, txt)
+	}
+	return outcomeAnswered
+}
+
+// escape writes a character-string as miekg/dns holds it.
+func escape(raw []byte) string {
+	var b bytes.Buffer
+	for _, c := range raw {
+		if c == '"' || c == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+// bindingOf answers HTTPS and SVCB (RFC 9460). Only a function that says what it
+// speaks has them: an HTTPS record turns a browser's http into https.
+func (a *answer) bindingOf(q steer.Question, f *federation.Function) outcome {
+	if len(f.ALPN) == 0 {
+		return a.noData()
+	}
+	return a.addBinding(q, f, ".", httpsPort(f))
+}
+
+func (a *answer) addBinding(q steer.Question, f *federation.Function, target string, port uint16) outcome {
+	e := a.endpoint(q, f)
+	if e.IsZero() {
+		return a.noData()
+	}
+	rr := dns.SVCB{Hdr: a.header(a.qtype(), seconds(a.ttl(f))), Priority: 1, Target: target}
+	rr.Value = append(rr.Value, &dns.SVCBAlpn{Alpn: f.ALPN})
+	if port == 0 {
+		port = e.Port
+	}
+	if port != 0 && port != defaultHTTPS {
+		rr.Value = append(rr.Value, &dns.SVCBPort{Port: port})
+	}
+	if len(e.V4) > 0 {
+		rr.Value = append(rr.Value, &dns.SVCBIPv4Hint{Hint: ips(e.V4)})
+	}
+	if len(e.V6) > 0 {
+		rr.Value = append(rr.Value, &dns.SVCBIPv6Hint{Hint: ips(e.V6)})
+	}
+	if a.qtype() == dns.TypeHTTPS {
+		a.msg.Answer = []dns.RR{&dns.HTTPS{SVCB: rr}}
+	} else {
+		a.msg.Answer = []dns.RR{&rr}
+	}
+	return a.answered()
+}
+
+const defaultHTTPS = 443
+
+// httpsPort returns the port that the function calls https, or leaves without a
+// name; 0 if there is none.
+func httpsPort(f *federation.Function) uint16 {
+	for _, name := range [...]string{"https", ""} {
+		for _, p := range f.Ports {
+			if p.Name == name && p.Protocol == "tcp" {
+				return p.Number
+			}
+		}
+	}
+	return 0
+}
+
+func ips(addrs []netip.Addr) []net.IP {
+	all := make([]net.IP, len(addrs))
+	for i, a := range addrs {
+		all[i] = a.AsSlice()
+	}
+	return all
+}
+
+// service is what a name of the form _service._protocol.host is.
+type service struct {
+	function int
+	// host is the function's name in the client's own case.
+	host string
+	// port is nil where the name has no records and names below it have.
+	port *federation.Port
+	// https is set where the name is _port._https.host (RFC 9460, section 2.3).
+	https bool
+}
+
+// serviceOf returns the service of a name that begins with an underscore; false
+// where there is no function of that name, or none with such a port.
+func (a *answer) serviceOf(name []byte) (service, bool) {
+	first, rest, _ := bytes.Cut(name[1:], []byte{'.'})
+	if function, ok := a.functionAt(rest); ok {
+		return service{function: function}, a.hasPorts(function, string(first))
+	}
+	if len(rest) == 0 || rest[0] != '_' {
+		return service{}, false
+	}
+	second, host, _ := bytes.Cut(rest[1:], []byte{'.'})
+	function, ok := a.functionAt(host)
+	if !ok {
+		return service{}, false
+	}
+	f := a.view.State.Functions[function]
+	s := service{function: function, host: a.name()[len(name)-len(host):], https: string(second) == "https"}
+	for i := range f.Ports {
+		p := &f.Ports[i]
+		byName := p.Name != "" && p.Name == string(first) && p.Protocol == string(second)
+		if byName || s.https && len(f.ALPN) > 0 && strconv.Itoa(int(p.Number)) == string(first) {
+			s.port = p
+			return s, true
+		}
+	}
+	return service{}, false
+}
+
+func (a *answer) functionAt(name []byte) (int, bool) {
+	if len(name) <= len(a.zone.Name) {
+		return 0, false
+	}
+	function, existence := a.view.Names.Lookup(name, a.client.Own)
+	return function, existence == site.Exact || existence == site.Synthesised && name[0] != '_'
+}
+
+// hasPorts reports whether names exist below _label of the function.
+func (a *answer) hasPorts(function int, label string) bool {
+	f := a.view.State.Functions[function]
+	if label == "https" && len(f.ALPN) > 0 && len(f.Ports) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(f.Ports, func(p federation.Port) bool { return p.Name != "" && p.Protocol == label })
+}
+
+// service answers for the name of a service.
+func (a *answer) service(w dns.ResponseWriter, s service) (int, error) {
+	if s.port == nil {
+		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
+	}
+	q := a.question(s.function)
+	f := a.choose(q)
+	switch {
+	case s.https && a.qtype() == dns.TypeHTTPS:
+		return a.send(w, a.addBinding(q, f, s.host, s.port.Number), dns.RcodeSuccess)
+	case !s.https && a.qtype() == dns.TypeSRV:
+		return a.send(w, a.addSRV(q, f, s), dns.RcodeSuccess)
+	}
+	return a.send(w, a.noData(), dns.RcodeSuccess)
+}
+
+// addSRV answers with the function itself as the target, and its addresses as
+// additional data: both come from the cluster that A and AAAA come from.
+func (a *answer) addSRV(q steer.Question, f *federation.Function, s service) outcome {
+	e := a.endpoint(q, f)
+	if e.IsZero() {
+		return a.noData()
+	}
+	ttl := seconds(a.ttl(f))
+	a.msg.Answer = []dns.RR{&dns.SRV{Hdr: a.header(dns.TypeSRV, ttl), Port: s.port.Number, Target: s.host}}
+	for _, addr := range slices.Concat(e.V4, e.V6) {
+		a.msg.Extra = append(a.msg.Extra, address(s.host, addr, ttl))
+	}
+	return a.answered()
+}
+
+// ancestor answers for a name that has no function of its own: the reverse name
+// of a VIP, or one below which others are.
+func (a *answer) ancestor(w dns.ResponseWriter, name []byte) (int, error) {
+	if a.qtype() != dns.TypePTR {
+		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
+	}
+	for _, function := range a.view.Names.Pointers(name, a.client.Own) {
+		f := a.view.State.Functions[function]
+		i := slices.IndexFunc(f.Hostnames, func(h string) bool { return h[0] != '*' })
+		if i >= 0 {
+			a.msg.Answer = append(a.msg.Answer, &dns.PTR{Hdr: a.header(dns.TypePTR, seconds(a.n.settings.ttls.most)), Ptr: f.Hostnames[i]})
+		}
+	}
+	if len(a.msg.Answer) == 0 {
+		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
+	}
+	return a.send(w, outcomeAnswered, dns.RcodeSuccess)
+}

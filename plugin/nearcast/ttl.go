@@ -1,0 +1,47 @@
+package nearcast
+
+import (
+	"time"
+
+	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// ttls are the few TTLs that answers have: signatures are cached by content, and
+// every other value would be another content.
+type ttls struct {
+	// least is for answers that will not last, most for those that nothing is
+	// known to end.
+	least, most time.Duration
+	// probed is for answers that probes can end.
+	probed time.Duration
+}
+
+// bound sets probed: as long as probes take to turn an answer down, in steps that
+// double the least. It is what gdnsd does with its thresholds.
+func (t *ttls) bound(probe health.Config) {
+	change := time.Duration(probe.Fall) * probe.Interval
+	t.probed = t.least
+	for t.probed*2 <= min(change, t.most) && t.probed > 0 {
+		t.probed *= 2
+	}
+	if change >= t.most {
+		t.probed = t.most
+	}
+}
+
+// of returns the TTL of an answer of the choice, for a function that wants bound
+// at the most, or leaves it open with 0.
+func (t *ttls) of(c steer.Choice, bound time.Duration) time.Duration {
+	ttl := t.most
+	switch {
+	case c.Steered && (c.Tier != steer.Up || c.Shaky):
+		ttl = t.least
+	case c.Probed:
+		ttl = t.probed
+	}
+	if bound > 0 && bound < ttl {
+		ttl = max(bound, t.least)
+	}
+	return ttl
+}
