@@ -2,14 +2,17 @@ package health
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,71 +20,88 @@ import (
 )
 
 // kinds are the probes by what nearcast.dev/probe calls them. To add one, write
-// its Probe, name it here, and let federation's parseProbe accept it.
-var kinds = map[federation.ProbeKind]Probe{
-	federation.ProbeTCP:   askTCP,
-	federation.ProbeHTTP:  askHTTP,
-	federation.ProbeHTTPS: askHTTP,
+// its method, name it here, and let federation's parseProbe accept it.
+var kinds = map[federation.ProbeKind]func(*asker, context.Context, federation.Target) (Sample, error){
+	federation.ProbeTCP:   (*asker).tcp,
+	federation.ProbeHTTP:  (*asker).http,
+	federation.ProbeHTTPS: (*asker).http,
+	federation.ProbeGRPC:  (*asker).grpc,
 }
 
-// Ask is the Probe of every kind.
-func Ask(ctx context.Context, target federation.Target) (time.Duration, error) {
+// asker is the Probe of every kind.
+type asker struct {
+	dialer net.Dialer
+	files  TLS
+}
+
+// Ask returns the Probe of every kind, which presents and verifies certificates
+// as files say.
+func Ask(files TLS) Probe { return (&asker{files: files}).ask }
+
+func (a *asker) ask(ctx context.Context, target federation.Target) (Sample, error) {
 	probe := kinds[target.Kind]
 	if probe == nil {
-		return 0, fmt.Errorf("no probe of kind %q", target.Kind)
+		return Sample{}, fmt.Errorf("no probe of kind %q", target.Kind)
 	}
-	rtt, err := probe(ctx, target)
+	sample, err := probe(a, ctx, target)
 	if err != nil {
 		err = brief(err)
 	}
-	return rtt, err
+	return sample, err
 }
 
-var dialer net.Dialer
-
-func askTCP(ctx context.Context, target federation.Target) (time.Duration, error) {
-	start := time.Now()
-	conn, err := dialer.DialContext(ctx, "tcp", target.Addr.String())
+func (a *asker) tcp(ctx context.Context, target federation.Target) (Sample, error) {
+	conn, sample, err := a.dial(ctx, target)
 	if err != nil {
-		return 0, err
+		return sample, err
 	}
-	return time.Since(start), conn.Close()
+	return sample, conn.Close()
 }
 
-// maxHead bounds, in bytes, what is read of an answer: its status and headers.
-const maxHead = 64 << 10
-
-// askHTTP passes on a status from 200 to 399, as a kubelet's probe does. It
-// opens a connection for each probe, for a kept one would not notice that nobody
-// new gets in, and uses no http.Transport: a transport's dial outlives the
-// request it was made for, by minutes where packets vanish.
-func askHTTP(ctx context.Context, target federation.Target) (time.Duration, error) {
+func (a *asker) dial(ctx context.Context, target federation.Target) (net.Conn, Sample, error) {
 	start := time.Now()
-	conn, err := dialer.DialContext(ctx, "tcp", target.Addr.String())
+	conn, err := a.dialer.DialContext(ctx, "tcp", target.Addr.String())
 	if err != nil {
-		return 0, err
+		return nil, Sample{}, err
 	}
-	rtt := time.Since(start)
+	return conn, Sample{RTT: time.Since(start)}, nil
+}
+
+// The most, in bytes, that is read of an answer's status and headers, and of the
+// body that is searched.
+const (
+	maxHead = 64 << 10
+	maxBody = 64 << 10
+)
+
+// http passes on a status from 200 to 399, as a kubelet's probe does, or on what
+// the target expects. It opens a connection for each probe, for a kept one would
+// not notice that nobody new gets in, and uses no http.Transport: a transport's
+// dial outlives the request it was made for, by minutes where packets vanish.
+func (a *asker) http(ctx context.Context, target federation.Target) (Sample, error) {
+	conn, sample, err := a.dial(ctx, target)
+	if err != nil {
+		return sample, err
+	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	status, err := get(ctx, conn, target)
-	switch {
-	case ctx.Err() != nil:
-		return rtt, ctx.Err()
-	case err != nil:
-		return rtt, err
-	case status < 200 || status > 399:
-		return rtt, fmt.Errorf("HTTP status %d", status)
+	resp, err := a.get(ctx, conn, target)
+	if err == nil {
+		sample.Load = reportedLoad(resp.Header)
+		err = meets(resp, target.Expect)
 	}
-	return rtt, nil
+	if ctx.Err() != nil {
+		return sample, ctx.Err()
+	}
+	return sample, err
 }
 
-// get asks over conn and returns the final status.
-func get(ctx context.Context, conn net.Conn, target federation.Target) (int, error) {
+// get asks over conn and returns the final answer.
+func (a *asker) get(ctx context.Context, conn net.Conn, target federation.Target) (*http.Response, error) {
 	req, err := http.NewRequest(http.MethodGet, string(target.Kind)+"://"+target.Addr.String()+target.Path, nil)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	req.Header.Set("User-Agent", "nearcast-probe")
 	req.Close = true
@@ -89,27 +109,86 @@ func get(ctx context.Context, conn net.Conn, target federation.Target) (int, err
 		req.Host = target.Host
 	}
 	if target.Kind == federation.ProbeHTTPS {
-		// Like a kubelet's it verifies no certificate: it asks whether the placement lives, not who it is.
-		secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: target.Host})
+		config, err := a.files.config(target)
+		if err != nil {
+			return nil, err
+		}
+		secure := tls.Client(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return 0, err
+			return nil, err
 		}
 		conn = secure
 	}
 	if err := req.Write(conn); err != nil {
-		return 0, err
+		return nil, err
 	}
-	answer := bufio.NewReader(io.LimitReader(conn, maxHead))
+	answer := bufio.NewReader(io.LimitReader(conn, maxHead+maxBody))
 	for {
 		resp, err := http.ReadResponse(answer, req)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		// 1xx precede the answer (RFC 9110, 15.2); 101 would end HTTP and was not asked for.
 		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
-			return resp.StatusCode, nil
+			return resp, nil
 		}
 	}
+}
+
+// meets returns an error unless the answer is what is expected.
+func meets(resp *http.Response, want federation.Expect) error {
+	if !want.Status(resp.StatusCode) {
+		return fmt.Errorf("HTTP status %d", resp.StatusCode)
+	}
+	if want.Header != "" && !strings.Contains(resp.Header.Get(want.Header), want.Value) {
+		return fmt.Errorf("header %s is %q, which has no %q", want.Header, resp.Header.Get(want.Header), want.Value)
+	}
+	if want.Body == "" {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if !bytes.Contains(body, []byte(want.Body)) {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("the first %d bytes of the body have no %q", len(body), want.Body)
+	}
+	return nil
+}
+
+// TLS names the files, in PEM, of probes over TLS. They are read anew for each
+// handshake, so that a certificate that is renewed is used.
+type TLS struct {
+	// Cert and Key are presented; "" for none.
+	Cert, Key string
+	// CA verifies the server; with "" nothing does, as with a kubelet: a probe asks
+	// whether the placement lives, not who it is.
+	CA string
+}
+
+func (f TLS) config(target federation.Target) (*tls.Config, error) {
+	config := &tls.Config{InsecureSkipVerify: f.CA == "", ServerName: target.Host}
+	if f.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+		if err != nil {
+			return nil, fmt.Errorf("probe's certificate: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	if f.CA != "" {
+		pem, err := os.ReadFile(f.CA)
+		if err != nil {
+			return nil, fmt.Errorf("probe's CA: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("probe's CA: %s has no certificate", f.CA)
+		}
+		if config.ServerName == "" {
+			config.ServerName = target.Addr.Addr().String()
+		}
+	}
+	return config, nil
 }
 
 // brief keeps of an error what an operator needs: the address is in the target.

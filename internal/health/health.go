@@ -55,15 +55,24 @@ type Config struct {
 	Rise, Fall int
 	// InFlight bounds the probes under way at once.
 	InFlight int
+	TLS      TLS
 }
 
 // Default is a probe that sees a dead target within fifteen seconds and costs a
 // cluster one connection in five.
 var Default = Config{Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 2, InFlight: 256}
 
-// Probe asks the target once. It returns how long connecting took, and why the
-// target is not alive.
-type Probe func(ctx context.Context, target federation.Target) (rtt time.Duration, err error)
+// Sample is what one probe learnt.
+type Sample struct {
+	// RTT is how long connecting took; 0 if it failed.
+	RTT time.Duration
+	// Load is what the target reports of itself; 0 for nothing.
+	Load float64
+}
+
+// Probe asks the target once. It returns what it learnt, and why the target is
+// not alive.
+type Probe func(ctx context.Context, target federation.Target) (Sample, error)
 
 // Streak turns results into a state that changes only after enough of them
 // agree.
@@ -89,4 +98,14 @@ func (s *Streak) Observe(ok bool, rise, fall int) bool {
 	}
 	s.State, s.run = want, 0
 	return true
+}
+
+// Shaky reports whether one more contrary result would change the state, and one
+// was seen already.
+func (s *Streak) Shaky(rise, fall int) bool {
+	need := fall
+	if s.State == Down {
+		need = rise
+	}
+	return s.run > 0 && s.run+1 >= need
 }

@@ -20,6 +20,8 @@ const jitter = 0.1
 const (
 	slowerWeight = 1.0 / 8
 	fasterWeight = 1.0 / 2
+	// loadWeight follows a load within a few probes, and not each of its spikes.
+	loadWeight = 1.0 / 4
 )
 
 // Prober probes a set of targets.
@@ -43,12 +45,13 @@ type task struct {
 	at      time.Time
 	index   int // in the schedule; -1 while the probe is under way
 	streak  Streak
+	damping damping
 	verdict Verdict
 	probed  bool
 	removed bool
 }
 
-// New returns a Prober that asks with probe, usually [Ask].
+// New returns a Prober that asks with probe, usually that of [Ask].
 func New(config Config, probe Probe) *Prober {
 	return &Prober{
 		config: config, probe: probe,
@@ -171,7 +174,8 @@ func (p *Prober) next(now time.Time) (*task, time.Duration) {
 func (p *Prober) ask(ctx context.Context, t *task) {
 	asking, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
-	rtt, err := p.probe(asking, t.target)
+	sample, err := p.probe(asking, t.target)
+	probes.WithLabelValues(string(t.target.Kind), result(err)).Inc()
 	if ctx.Err() != nil {
 		return // stopped: the failure is ours
 	}
@@ -180,14 +184,14 @@ func (p *Prober) ask(ctx context.Context, t *task) {
 	if t.removed {
 		return
 	}
-	p.record(t, rtt, err)
+	p.record(t, sample, err)
 	spread := 1 + jitter*(2*rand.Float64()-1)
 	t.at = time.Now().Add(time.Duration(float64(p.config.Interval) * spread))
 	heap.Push(&p.due, t)
 	signal(p.wake)
 }
 
-func (p *Prober) record(t *task, rtt time.Duration, err error) {
+func (p *Prober) record(t *task, sample Sample, err error) {
 	first := !t.probed
 	if first {
 		t.probed = true
@@ -198,15 +202,34 @@ func (p *Prober) record(t *task, rtt time.Duration, err error) {
 	if err != nil {
 		v.Reason = err.Error()
 	}
-	if rtt > 0 {
-		v.RTT = average(v.RTT, rtt)
+	if sample.RTT > 0 {
+		v.RTT = average(v.RTT, sample.RTT)
 	}
+	if err == nil {
+		v.Load += loadWeight * (sample.Load - v.Load)
+		if v.Load == 0 || sample.Load == 0 || first {
+			v.Load = sample.Load
+		}
+	}
+	before, now := *v, time.Now()
+	known := v.State != Unknown
 	if t.streak.Observe(err == nil, p.config.Rise, p.config.Fall) {
-		v.State, v.Since = t.streak.State, time.Now()
-	} else if !first {
-		return
+		v.State, v.Since = t.streak.State, now
 	}
-	signal(p.changed)
+	fell := known && before.State != v.State && v.State == Down
+	v.Flapping = t.damping.observe(fell, now, p.config.Interval)
+	v.Shaky = t.streak.Shaky(p.config.Rise, p.config.Fall)
+	if first || v.State != before.State || v.Flapping != before.Flapping || v.Shaky != before.Shaky {
+		signal(p.changed)
+	}
+}
+
+// Count returns how many targets are probed, and how many probes are under way
+// or wait for a slot.
+func (p *Prober) Count() (targets, underWay int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.tasks), len(p.tasks) - len(p.due)
 }
 
 func average(old, sample time.Duration) time.Duration {

@@ -27,13 +27,15 @@ var (
 	descAge        = prometheus.NewDesc(prefix+"state_age_seconds", "Time since the source last agreed with its origin.", []string{"source"}, nil)
 	descClusters   = prometheus.NewDesc(prefix+"clusters", "Clusters of the federation.", []string{"source"}, nil)
 	descFunctions  = prometheus.NewDesc(prefix+"functions", "Functions served.", []string{"source"}, nil)
+	descTargets    = prometheus.NewDesc(prefix+"probe_targets", "Things probed.", []string{"source"}, nil)
+	descUnderWay   = prometheus.NewDesc(prefix+"probes_in_flight", "Probes under way.", []string{"source"}, nil)
 	descRefused    = prometheus.NewDesc(prefix+"refused_inputs", "Objects, files and lines refused for a fault.", []string{"source"}, nil)
 )
 
 func init() { prometheus.MustRegister(collector{}) }
 
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{descCandidates, descAge, descClusters, descFunctions, descRefused} {
+	for _, desc := range []*prometheus.Desc{descCandidates, descAge, descClusters, descFunctions, descRefused, descTargets, descUnderWay} {
 		ch <- desc
 	}
 }
@@ -48,6 +50,9 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		if v == nil {
 			continue
 		}
+		targets, underWay := s.prober.Count()
+		gauge(descTargets, float64(targets))
+		gauge(descUnderWay, float64(underWay))
 		gauge(descAge, time.Since(s.Confirmed()).Seconds())
 		gauge(descClusters, float64(len(v.State.Clusters)))
 		gauge(descFunctions, float64(len(v.State.Functions)))

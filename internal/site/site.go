@@ -89,7 +89,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	}
 	s := &Site{
 		config: config, log: log, store: federation.NewStore(),
-		prober:    health.New(config.Probe, health.Ask),
+		prober:    health.New(config.Probe, health.Ask(config.Probe.TLS)),
 		locations: make(chan locations), first: make(chan struct{}),
 		reported: map[string]bool{}, source: source,
 	}

@@ -1,0 +1,58 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// grpc passes where the health service (grpc.health.v1) says SERVING of the
+// target's service, without TLS, as a kubelet's gRPC probe does.
+func (a *asker) grpc(ctx context.Context, target federation.Target) (Sample, error) {
+	conn, sample, err := a.dial(ctx, target)
+	if err != nil {
+		return sample, err
+	}
+	defer conn.Close()
+	ready := make(chan net.Conn, 1)
+	ready <- conn
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			select {
+			case conn := <-ready:
+				return conn, nil
+			default: // a probe is one connection
+				return nil, net.ErrClosed
+			}
+		}),
+	}
+	if target.Host != "" {
+		options = append(options, grpc.WithAuthority(target.Host))
+	}
+	client, err := grpc.NewClient("passthrough:///"+target.Addr.String(), options...)
+	if err != nil {
+		return sample, err
+	}
+	defer client.Close()
+	request := &healthpb.HealthCheckRequest{Service: strings.TrimPrefix(target.Path, "/")}
+	answer, err := healthpb.NewHealthClient(client).Check(ctx, request)
+	switch {
+	case ctx.Err() != nil:
+		return sample, ctx.Err()
+	case err != nil:
+		return sample, fmt.Errorf("gRPC %s: %s", status.Code(err), status.Convert(err).Message())
+	case answer.GetStatus() != healthpb.HealthCheckResponse_SERVING:
+		return sample, fmt.Errorf("gRPC health is %s", answer.GetStatus())
+	}
+	return sample, nil
+}

@@ -1,0 +1,19 @@
+package health
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// probes is what probing costs the federation.
+var probes = promauto.NewCounterVec(prometheus.CounterOpts{
+	Name: "coredns_nearcast_probes_total",
+	Help: "Probes sent, by kind and result.",
+}, []string{"kind", "result"})
+
+func result(err error) string {
+	if err != nil {
+		return "failed"
+	}
+	return "passed"
+}
