@@ -111,7 +111,7 @@ type Template struct {
 	Hostnames []string
 	// Workload is the annotated workload; its Kind is "" where the annotation is absent.
 	Workload Ref
-	Policy   Policy
+	Policy   Policy `json:"-"`
 	Weights  []Weight
 	// Probe is nil where the template leaves it to the default.
 	Probe  *ProbeSpec

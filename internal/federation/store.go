@@ -29,6 +29,8 @@ type Store struct {
 	faults    map[Ref][]Fault // of objects
 	other     []Fault         // of files that hold no readable object
 	inherited map[Ref]Object  // what a predecessor last held
+	restored  map[Ref]bool    // what a snapshot held and the source has not told yet
+	synced    bool            // the source has told everything once
 
 	confirmed atomic.Int64 // Unix nanoseconds; 0 until the first
 }
@@ -66,6 +68,7 @@ func (s *Store) Put(o Object) {
 // heartbeat touches nothing that an object keeps.
 func (s *Store) put(o Object) bool {
 	ref := o.meta().Ref
+	delete(s.restored, ref)
 	before := s.objects[ref]
 	if b, ok := o.(*Binding); ok {
 		same, _ := s.last(ref).(*Binding)
@@ -80,6 +83,29 @@ func (s *Store) put(o Object) bool {
 	return true
 }
 
+// Restore stages what a snapshot held, as of the time at which it was confirmed.
+// What the source does not tell of until it is in agreement is then removed.
+func (s *Store) Restore(objects []Object, confirmed time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.restored = make(map[Ref]bool, len(objects))
+	for _, o := range objects {
+		ref := o.meta().Ref
+		s.objects[ref] = o
+		s.restored[ref] = true
+	}
+	s.confirmed.Store(confirmed.UnixNano())
+	s.notify()
+}
+
+// Held returns every object staged; false until the source has told all of its
+// own, and they are not only a snapshot's.
+func (s *Store) Held() ([]Object, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.objects)), s.synced
+}
+
 // Refuse reports that the object's newest version is bad. A good version that
 // was put before stays.
 func (s *Store) Refuse(ref Ref, faults []Fault) {
@@ -91,6 +117,7 @@ func (s *Store) Refuse(ref Ref, faults []Fault) {
 
 func (s *Store) refuse(ref Ref, faults []Fault) {
 	s.faults[ref] = faults
+	delete(s.restored, ref)
 	if last := s.last(ref); last != nil {
 		s.objects[ref] = last
 	}
@@ -166,12 +193,18 @@ func (s *Store) Replace(l Listing) {
 // Confirm records that the source was in agreement with its origin at t; the
 // first call makes the Store synced.
 func (s *Store) Confirm(t time.Time) {
-	if s.confirmed.Swap(t.UnixNano()) != 0 {
+	s.confirmed.Store(t.UnixNano())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.synced {
 		return
 	}
-	s.mu.Lock()
+	s.synced = true
 	s.inherited = nil // everything was staged once: what mattered of it was taken over
-	s.mu.Unlock()
+	for ref := range s.restored {
+		delete(s.objects, ref)
+	}
+	s.restored = nil
 	s.notify()
 }
 

@@ -36,6 +36,8 @@ type Verdict struct {
 	// Load is the moving average of what the target reports of itself, 1 for as
 	// much as it can bear; 0 where it reports nothing.
 	Load float64
+	// Stale is set where the verdict is an earlier run's; the first probe decides.
+	Stale bool
 	// Shaky is set where the next probe may change State.
 	Shaky bool
 	// Flapping is set where State changed too often of late to be relied on.

@@ -80,7 +80,9 @@ func (p *Prober) Set(targets map[federation.Target]bool, seed map[federation.Tar
 			continue
 		}
 		t := &task{target: target, at: now, verdict: seed[target]}
-		t.streak.State = t.verdict.State
+		if !t.verdict.Stale {
+			t.streak.State = t.verdict.State
+		}
 		p.tasks[target] = t
 		p.pending++
 		heap.Push(&p.due, t)
@@ -212,6 +214,7 @@ func (p *Prober) record(t *task, sample Sample, err error) {
 		}
 	}
 	before, now := *v, time.Now()
+	v.Stale = false
 	known := v.State != Unknown
 	if t.streak.Observe(err == nil, p.config.Rise, p.config.Fall) {
 		v.State, v.Since = t.streak.State, now

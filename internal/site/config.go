@@ -26,9 +26,10 @@ type Config struct {
 	// Independent lets each address family have a cluster of its own.
 	Independent bool
 	// Load is the zero Load for the default.
-	Load  steer.Load
-	Probe health.Config
-	Admin string // socket; "" for none
+	Load     steer.Load
+	Probe    health.Config
+	Admin    string // socket; "" for none
+	Snapshot string // folder; "" for none
 }
 
 // Source says where the federation's objects come from.

@@ -20,6 +20,7 @@ import (
 	"github.com/nearcast/nearcast/internal/karmada"
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/manifest"
+	"github.com/nearcast/nearcast/internal/resolve"
 )
 
 // coalesce is the least time between two publishes: Karmada's events come in
@@ -38,6 +39,7 @@ type Site struct {
 	log       Logger
 	store     *federation.Store
 	prober    *health.Prober
+	resolver  *resolve.Resolver
 	locations chan locations
 	view      atomic.Pointer[View]
 	// first is closed when the first View is published.
@@ -63,6 +65,9 @@ type locations struct {
 	table  *locate.Table
 	faults []federation.Fault
 }
+
+// resolvConf names the servers that load balancers' names are asked of.
+const resolvConf = "/etc/resolv.conf"
 
 // runner follows a source into a store until ctx ends.
 type runner interface {
@@ -102,6 +107,10 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 			mine.Inherit(before.source.(*manifest.Dir)) // one source has one kind
 		}
 	}
+	if config.Snapshot != "" && !s.inherits {
+		s.restore()
+	}
+	s.resolver = resolve.New(resolve.System(resolvConf), s.warner())
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	if config.Admin != "" {
@@ -113,6 +122,10 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	s.running.Go(func() { s.follow(ctx) })
 	s.running.Go(func() { s.prober.Run(ctx) })
 	s.running.Go(func() { s.publish(ctx) })
+	s.running.Go(func() { s.resolver.Run(ctx) })
+	if config.Snapshot != "" {
+		s.running.Go(func() { s.persist(ctx) })
+	}
 	if !config.Locations.IsZero() {
 		s.running.Go(func() { s.watchLocations(ctx) })
 	}

@@ -61,6 +61,7 @@ var sharedSettings = []struct {
 	{"family", func(c *site.Config) any { return &c.Independent }},
 	{"load", func(c *site.Config) any { return &c.Load }},
 	{"probe", func(c *site.Config) any { return &c.Probe }},
+	{"snapshot", func(c *site.Config) any { return &c.Snapshot }},
 	{"admin", func(c *site.Config) any { return &c.Admin }},
 }
 

@@ -320,6 +320,20 @@ func (s *stanza) parseStale(args []string) error {
 	return err
 }
 
+func (s *stanza) parseSnapshot(args []string) error {
+	dir, err := one(args, "a folder")
+	if err != nil {
+		return err
+	}
+	if s.shared.Snapshot, err = existing(dir); err != nil {
+		return err
+	}
+	if info, err := os.Stat(s.shared.Snapshot); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", dir)
+	}
+	return nil
+}
+
 func (s *stanza) parseAdmin(args []string) error {
 	socket, err := one(args, "a path")
 	if err != nil {

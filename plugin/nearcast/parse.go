@@ -98,6 +98,7 @@ var keys = map[string]func(*stanza, []string) error{
 	"ttl":         (*stanza).parseTTL,
 	"ns":          (*stanza).parseNS,
 	"hostmaster":  (*stanza).parseHostmaster,
+	"snapshot":    (*stanza).parseSnapshot,
 	"stale":       (*stanza).parseStale,
 	"admin":       (*stanza).parseAdmin,
 	"fallthrough": (*stanza).parseFallthrough,

@@ -1,0 +1,224 @@
+// Package resolve keeps the addresses of load balancers that have only a name. It
+// asks in the background, as often as the answers' TTLs say; a query waits for
+// nothing. What was once seen is kept while the name cannot be resolved.
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// Lookup asks for the addresses of a canonical name, and how long they hold.
+type Lookup func(ctx context.Context, name string) (federation.Endpoint, time.Duration, error)
+
+// The bounds of how often a name is asked for, and when again after a failure.
+const (
+	least   = 5 * time.Second
+	most    = 5 * time.Minute
+	retry   = 10 * time.Second
+	timeout = 5 * time.Second
+)
+
+// Resolver follows a set of names. It is safe for concurrent use.
+type Resolver struct {
+	lookup  Lookup
+	onError func(error)
+	changed chan struct{}
+	wake    chan struct{}
+
+	mu    sync.Mutex
+	names map[string]*entry
+}
+
+type entry struct {
+	due      time.Time
+	endpoint federation.Endpoint
+}
+
+// New returns a Resolver that asks with lookup, usually [System].
+func New(lookup Lookup, onError func(error)) *Resolver {
+	return &Resolver{
+		lookup: lookup, onError: onError, names: map[string]*entry{},
+		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+	}
+}
+
+// Changed delivers a value after addresses changed.
+func (r *Resolver) Changed() <-chan struct{} { return r.changed }
+
+// Set declares all the names. One that stays keeps its addresses.
+func (r *Resolver) Set(names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name := range r.names {
+		if !slices.Contains(names, name) {
+			delete(r.names, name)
+		}
+	}
+	for _, name := range names {
+		if r.names[name] == nil {
+			r.names[name] = &entry{}
+			signal(r.wake)
+		}
+	}
+}
+
+// Get returns the addresses last seen of the name; false if there are none.
+func (r *Resolver) Get(name string) (federation.Endpoint, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.names[name]
+	if e == nil || e.endpoint.IsZero() {
+		return federation.Endpoint{}, false
+	}
+	return e.endpoint, true
+}
+
+// Run asks until ctx ends.
+func (r *Resolver) Run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		name, wait := r.next(time.Now())
+		if name != "" {
+			r.ask(ctx, name)
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-r.wake:
+		}
+	}
+}
+
+func (r *Resolver) next(now time.Time) (string, time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	wait := most
+	for name, e := range r.names {
+		if left := e.due.Sub(now); left <= 0 {
+			return name, 0
+		} else if left < wait {
+			wait = left
+		}
+	}
+	return "", wait
+}
+
+func (r *Resolver) ask(ctx context.Context, name string) {
+	asking, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	found, ttl, err := r.lookup(asking, name)
+	if err == nil && found.IsZero() {
+		err = errors.New("has no address")
+	}
+	if err != nil && ctx.Err() == nil {
+		r.onError(fmt.Errorf("load balancer %s: %w", name, err))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.names[name]
+	if e == nil {
+		return
+	}
+	if err != nil {
+		e.due = time.Now().Add(retry)
+		return
+	}
+	slices.SortFunc(found.V4, netip.Addr.Compare) // servers rotate them
+	slices.SortFunc(found.V6, netip.Addr.Compare)
+	e.due = time.Now().Add(min(max(ttl, least), most))
+	if !reflect.DeepEqual(e.endpoint, found) {
+		e.endpoint = found
+		signal(r.changed)
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// System asks the servers of the file, in the form of /etc/resolv.conf. The file
+// is read anew each time.
+func System(file string) Lookup {
+	return func(ctx context.Context, name string) (federation.Endpoint, time.Duration, error) {
+		config, err := dns.ClientConfigFromFile(file)
+		if err != nil {
+			return federation.Endpoint{}, 0, err
+		}
+		err = errors.New("no name server in " + file)
+		for _, server := range config.Servers {
+			var found federation.Endpoint
+			var ttl time.Duration
+			if found, ttl, err = askBoth(ctx, dns.Fqdn(name), net.JoinHostPort(server, config.Port)); err == nil {
+				return found, ttl, nil
+			}
+		}
+		return federation.Endpoint{}, 0, err
+	}
+}
+
+// askBoth asks the server for both families; one of them may fail.
+func askBoth(ctx context.Context, name, server string) (federation.Endpoint, time.Duration, error) {
+	var found federation.Endpoint
+	ttl := most
+	var failed error
+	for _, qtype := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
+		reply, err := exchange(ctx, new(dns.Msg).SetQuestion(name, qtype), server)
+		if err != nil {
+			failed = err
+			continue
+		}
+		for _, rr := range reply.Answer {
+			ttl = min(ttl, time.Duration(rr.Header().Ttl)*time.Second)
+			switch rr := rr.(type) {
+			case *dns.A:
+				found = add(found, rr.A)
+			case *dns.AAAA:
+				found = add(found, rr.AAAA)
+			}
+		}
+	}
+	if found.IsZero() && failed != nil {
+		return found, 0, failed
+	}
+	return found, ttl, nil
+}
+
+func add(e federation.Endpoint, raw []byte) federation.Endpoint {
+	if a, ok := netip.AddrFromSlice(raw); ok {
+		return e.Add(a)
+	}
+	return e
+}
+
+func exchange(ctx context.Context, m *dns.Msg, server string) (*dns.Msg, error) {
+	reply, _, err := new(dns.Client).ExchangeContext(ctx, m, server)
+	if err == nil && reply.Truncated {
+		reply, _, err = (&dns.Client{Net: "tcp"}).ExchangeContext(ctx, m, server)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case reply.Rcode != dns.RcodeSuccess:
+		return nil, errors.New(dns.RcodeToString[reply.Rcode])
+	}
+	return reply, nil
+}

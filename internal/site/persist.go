@@ -1,0 +1,66 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/snapshot"
+)
+
+// How often the state is written: soon after it changed, and now and then so that
+// the verdicts and the age in the file are not old.
+const (
+	saveChanged = 5 * time.Second
+	saveAnyway  = time.Minute
+)
+
+func (s *Site) snapshotPath() string { return snapshot.Path(s.config.Snapshot, s.config.Source.Key()) }
+
+// restore stages the last snapshot. One that cannot be used is reported, and the
+// site starts as if there were none.
+func (s *Site) restore() {
+	c, err := snapshot.Load(s.snapshotPath(), s.config.Source.Key())
+	switch {
+	case errors.Is(err, snapshot.ErrNone):
+	case err != nil:
+		s.log.Warningf("refused: %v", err)
+	default:
+		s.store.Restore(c.Objects, c.Confirmed)
+		s.seed = c.Verdicts
+		s.log.Infof("began with the snapshot of %s, confirmed %s ago", c.Saved.Format(time.RFC3339), time.Since(c.Confirmed).Round(time.Second))
+	}
+}
+
+// persist writes snapshots until ctx ends, and a last one then.
+func (s *Site) persist(ctx context.Context) {
+	warn := s.warner()
+	tick := time.NewTicker(saveChanged)
+	defer tick.Stop()
+	var saved *View
+	var at time.Time
+	save := func() {
+		view := s.View()
+		objects, synced := s.store.Held()
+		if view == nil || !synced {
+			return // what is on disk is as good
+		}
+		contents := snapshot.Contents{Saved: time.Now(), Confirmed: s.Confirmed(), Objects: objects, Verdicts: s.prober.Verdicts()}
+		if err := snapshot.Save(s.snapshotPath(), s.config.Source.Key(), contents); err != nil {
+			warn(err)
+			return
+		}
+		saved, at = view, time.Now()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			save()
+			return
+		case <-tick.C:
+			if s.View() != saved || time.Since(at) > saveAnyway {
+				save()
+			}
+		}
+	}
+}

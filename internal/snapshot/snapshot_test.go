@@ -1,0 +1,126 @@
+package snapshot
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/manifest"
+	_ "github.com/nearcast/nearcast/internal/steer" // defines the policies
+)
+
+// contents are of a federation with everything that an annotation can say.
+func contents(t *testing.T) Contents {
+	t.Helper()
+	text := fixture.ThreeWith(fixture.Function{Name: "hello", Clusters: fixture.ThreeNames, Annotations: map[string]string{
+		"nearcast.dev/policy": "weighted sticky", "nearcast.dev/weights": "de-wide=2,us-azure=1", "nearcast.dev/vip": "198.51.100.7",
+		"nearcast.dev/address.vpn": "de-wide=10.0.0.1:8443", "nearcast.dev/probe": "https://:8443/x", "nearcast.dev/expect": "status=200 body=a b",
+		"nearcast.dev/port": "https=8443", "nearcast.dev/alpn": "h2", "nearcast.dev/ttl": "9", "nearcast.dev/access": "private",
+	}}, fixture.Function{Name: "other", Clusters: fixture.ThreeNames})
+	listing, err := manifest.New(fixture.Dir(t, map[string]string{"all.yaml": text})).Load()
+	if err != nil || len(listing.All()) > 0 {
+		t.Fatal(err, listing.All())
+	}
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	return Contents{
+		Saved: now, Confirmed: now.Add(-time.Minute), Objects: listing.Objects,
+		Verdicts: map[federation.Target]health.Verdict{
+			{Kind: federation.ProbeTCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:80")}: {State: health.Down, Reason: "refused", RTT: time.Second, Since: now},
+		},
+	}
+}
+
+func state(objects []federation.Object) *federation.State {
+	store := federation.NewStore()
+	store.Replace(federation.Listing{Objects: objects})
+	return federation.Build(store, federation.Options{Zones: []string{"fn.example.org."}})
+}
+
+func TestWhatIsLoadedIsWhatWasSaved(t *testing.T) {
+	path, saved := Path(t.TempDir(), "karmada x"), contents(t)
+	if _, err := Load(path, "karmada x"); !errors.Is(err, ErrNone) {
+		t.Errorf("before it was saved: %v", err)
+	}
+	if err := Save(path, "karmada x", saved); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(path, "karmada x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := state(loaded.Objects), state(saved.Objects); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+	for target, v := range saved.Verdicts {
+		v.Stale = true
+		if loaded.Verdicts[target] != v {
+			t.Errorf("verdict %+v, want %+v", loaded.Verdicts[target], v)
+		}
+	}
+	if !loaded.Confirmed.Equal(saved.Confirmed) || !loaded.Saved.Equal(saved.Saved) {
+		t.Error("the times are others")
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+// TestADamagedFileIsNeverHalfLoaded cuts the file at every length and turns every
+// byte over, and gives it to another source.
+func TestADamagedFileIsNeverHalfLoaded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := Save(path, "karmada x", contents(t)); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range raw {
+		if _, err := parse(raw[:n], "karmada x"); err == nil {
+			t.Fatalf("taken when cut at %d", n)
+		}
+		damaged := append([]byte(nil), raw...)
+		damaged[n] ^= 1
+		if _, err := parse(damaged, "karmada x"); err == nil {
+			t.Fatalf("taken with byte %d turned", n)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                        "does not begin with",
+		"nearcast-snapshot 2 x\n": "one of another version",
+		string(raw[:len(raw)-9]):  "is damaged",
+		string(raw):               `is of the source "karmada x", and not of "karmada y"`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(path, "karmada y"); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"Clusters":[{"Name":"a","Annotations":{"nearcast.dev/cost":"1"}}],"Templates":[null,{}],"Verdicts":[{}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "f")
+		// The checksum would hide the body from the fuzzer.
+		if err := writeRaw(path, "k", data); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(path, "k")
+		if err != nil {
+			return
+		}
+		state(c.Objects) // what was read can be built
+	})
+}
