@@ -165,7 +165,33 @@ func (s *Site) handler() http.Handler {
 		}
 		admin.Reply(w, s.status(v), http.StatusOK, nil)
 	})
+	mux.HandleFunc("/drains", s.serveDrains)
 	return mux
+}
+
+// serveDrains lists what is drained at this site (GET), adds to it (PUT) and takes
+// away from it (DELETE); each answers with what is then in force.
+func (s *Site) serveDrains(w http.ResponseWriter, r *http.Request) {
+	drain := steer.Drain{Kind: steer.DrainKind(r.FormValue("kind")), Pattern: r.FormValue("pattern"), Reason: r.FormValue("reason")}
+	var err error
+	if text := r.FormValue("until"); text != "" {
+		drain.Until, err = time.Parse(time.RFC3339, text)
+	}
+	switch {
+	case err != nil:
+	case r.Method == http.MethodPut:
+		err = s.drains.set(drain)
+	case r.Method == http.MethodDelete:
+		err = s.drains.remove(drain)
+	case r.Method != http.MethodGet:
+		admin.Reply(w, nil, http.StatusMethodNotAllowed, fmt.Errorf("%s is none of GET, PUT, DELETE", r.Method))
+		return
+	}
+	all, _ := s.drains.now(time.Now())
+	if all == nil {
+		all = []steer.Drain{}
+	}
+	admin.Reply(w, all, http.StatusBadRequest, err)
 }
 
 // Turn numbers the seconds: a client that asks for A and AAAA together asks within

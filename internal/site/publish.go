@@ -30,12 +30,21 @@ func (s *Site) publish(ctx context.Context) {
 	defer rerank.Stop()
 	for {
 		rebuild := false
+		_, next := s.drains.now(time.Now())
+		var ends <-chan time.Time // never
+		if !next.IsZero() {
+			ends = time.After(time.Until(next))
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.store.Changed():
 			rebuild = true
 		case at = <-s.locations:
+			rebuild = true
+		case <-s.drains.changed:
+			rebuild = true
+		case <-ends:
 			rebuild = true
 		case <-s.resolver.Changed():
 			rebuild = true
@@ -74,7 +83,8 @@ func (s *Site) rebuild(at locations) {
 	if before := s.view.Load(); before != nil {
 		table, standing = before.Table, before.Standing
 	}
-	view := newView(s.config, state, at.table, table)
+	drained, _ := s.drains.now(time.Now())
+	view := newView(s.config, state, at.table, drained, table)
 	view.Standing = view.Stand(s.prober.Verdict, standing)
 	s.swap(view)
 }
@@ -116,7 +126,7 @@ func build(config Config, store *federation.Store, at locations, resolve func(st
 }
 
 // newView compiles the state; before may be nil.
-func newView(config Config, state *federation.State, at *locate.Table, before *steer.Table) *View {
+func newView(config Config, state *federation.State, at *locate.Table, drained []steer.Drain, before *steer.Table) *View {
 	names := make([]string, len(config.Horizons))
 	for i, h := range config.Horizons {
 		names[i] = h.Name
@@ -124,7 +134,7 @@ func newView(config Config, state *federation.State, at *locate.Table, before *s
 	return &View{
 		Table: steer.Compile(state, steer.Options{
 			Site: config.Where, Policy: config.policy(), Horizons: names, Locations: at,
-			Independent: config.Independent, Load: config.load(),
+			Independent: config.Independent, Load: config.load(), Drains: drained,
 		}, before),
 		Names:    newNames(state.Functions, config.Zones, public),
 		horizons: horizonTable(config.Horizons),

@@ -40,6 +40,7 @@ type Site struct {
 	store     *federation.Store
 	prober    *health.Prober
 	resolver  *resolve.Resolver
+	drains    *drains
 	locations chan locations
 	view      atomic.Pointer[View]
 	// first is closed when the first View is published.
@@ -106,6 +107,9 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 		if mine, ok := source.(*manifest.Dir); ok {
 			mine.Inherit(before.source.(*manifest.Dir)) // one source has one kind
 		}
+	}
+	if s.drains, err = drainsOf(config, before); err != nil {
+		log.Warningf("refused: %v", err)
 	}
 	if config.Snapshot != "" && !s.inherits {
 		s.restore()

@@ -38,8 +38,16 @@ const magic = "nearcast-snapshot 1"
 
 // Path returns the file in dir of the source with the key.
 func Path(dir, key string) string {
+	return file(dir, "state", key)
+}
+
+// DrainsPath returns the file in dir for what a site of the source was told to
+// drain.
+func DrainsPath(dir, key string) string { return file(dir, "drains", key) }
+
+func file(dir, what, key string) string {
 	sum := sha256.Sum256([]byte(key))
-	return filepath.Join(dir, fmt.Sprintf("state-%x.json", sum[:8]))
+	return filepath.Join(dir, fmt.Sprintf("%s-%x.json", what, sum[:8]))
 }
 
 // body is the JSON form of Contents. Its lists are by kind: JSON knows no

@@ -54,7 +54,7 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 func (t *Table) candidate(q Question, in Input, p *federation.Placement, tier Tier, verdicts Verdicts) Candidate {
 	c := &t.State.Clusters[p.Cluster]
 	probe := verdicts(p.Target)
-	v := Judge(p, c, probe)
+	v := t.verdict(q.Function, p, probe)
 	rule := t.functions[q.Function].rule
 	if tier == Thin {
 		v.Reason += fmt.Sprintf("; too few are up in region %s for threshold %g%%", c.Region, 100*rule.threshold)

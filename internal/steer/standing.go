@@ -103,7 +103,7 @@ func (t *Table) judge(function int, verdicts Verdicts, rtts []time.Duration) jud
 			rtts[p.Cluster] = rtt
 		}
 		load, _ := loadOf(p, c, probe)
-		j := judged{cluster: p.Cluster, tier: Judge(p, c, probe).Tier, shed: uint8(t.Load.step(load)), classes: t.classes(p)}
+		j := judged{cluster: p.Cluster, tier: t.verdict(function, p, probe).Tier, shed: uint8(t.Load.step(load)), classes: t.classes(p)}
 		if probe.State != health.Unknown {
 			j.flags |= isProbed
 		}
@@ -114,6 +114,20 @@ func (t *Table) judge(function int, verdicts Verdicts, rtts []time.Duration) jud
 	}
 	t.thin(all, t.functions[function].rule.threshold)
 	return all
+}
+
+// verdict judges the placement, and moves what is drained at this site to Leaving.
+func (t *Table) verdict(function int, p *federation.Placement, probe health.Verdict) Verdict {
+	v := Judge(p, &t.State.Clusters[p.Cluster], probe)
+	if v.Tier != Up {
+		return v
+	}
+	for _, why := range [...]string{t.drained[p.Cluster], t.functions[function].drained} {
+		if why != "" {
+			return Verdict{Leaving, why + "; " + v.Reason}
+		}
+	}
+	return v
 }
 
 // thin moves those that are up in a region of which too few are to the tier Thin.

@@ -20,6 +20,7 @@ type Options struct {
 	// Independent lets each address family be answered from a cluster of its own.
 	Independent bool
 	Load        Load
+	Drains      []Drain
 	// Locations is the table whose IDs queries carry.
 	Locations *locate.Table
 }
@@ -36,6 +37,8 @@ type Table struct {
 	// seeds are a hash of each cluster's name.
 	seeds     []uint64
 	functions []compiled
+	// drained says by cluster why it is drained at this site.
+	drained []string
 }
 
 // geography is what follows from where clusters and locations are. Most changes
@@ -59,6 +62,8 @@ type compiled struct {
 	grain    Grain
 	// v4 and v6 say whether any placement has an address of the family.
 	v4, v6 bool
+	// drained says why the function is drained at this site; "" if it is not.
+	drained string
 }
 
 // Compile makes the Table of a state. From before, which may be nil, it takes
@@ -73,9 +78,11 @@ func Compile(state *federation.State, opts Options, before *Table) *Table {
 	if t.here.coordinates == nil {
 		t.here.coordinates = centre(state.Clusters, t.here.region)
 	}
+	t.drained = make([]string, len(state.Clusters))
 	t.costs, t.seeds = make([]float64, len(state.Clusters)), make([]uint64, len(state.Clusters))
 	for i := range state.Clusters {
 		t.costs[i], t.seeds[i] = state.Clusters[i].Price(), seedOf(state.Clusters[i].Name)
+		t.drained[i] = t.clusterDrain(&state.Clusters[i])
 	}
 	if before != nil && before.Locations == opts.Locations && t.sameGeography(before) {
 		t.geography = before.geography
@@ -126,7 +133,7 @@ func (t *Table) isHere(l locate.Location) bool {
 
 func (t *Table) compile(f *federation.Function, interned map[string]*Modifier) compiled {
 	rule := t.RuleOf(f)
-	c := compiled{rule: rule, seed: seedOf(f.String())}
+	c := compiled{rule: rule, seed: seedOf(f.String()), drained: t.drainOf(DrainFunction, f.Namespace+"/"+f.Name)}
 	if p, ok := rule.Policy.(modifying); ok {
 		c.modifier = intern(interned, p.modifier(t, f))
 	}

@@ -1,0 +1,129 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+func endpoint(addrs ...string) federation.Endpoint {
+	var e federation.Endpoint
+	for _, a := range addrs {
+		e = e.Add(netip.MustParseAddr(a))
+	}
+	return e
+}
+
+// TestNamesAreFollowedAndNeverLost changes, rotates and breaks what a name has.
+func TestNamesAreFollowedAndNeverLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		answer, failure, asked := endpoint("192.0.2.1", "192.0.2.2"), error(nil), 0
+		set := func(e federation.Endpoint, err error) { mu.Lock(); answer, failure = e, err; mu.Unlock() }
+		failures := 0
+		r := New(func(context.Context, string) (federation.Endpoint, time.Duration, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			asked++
+			return answer, time.Minute, failure
+		}, func(error) { failures++ })
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { r.Run(ctx); close(done) }()
+		if _, ok := r.Get("lb."); ok {
+			t.Error("known before it was declared")
+		}
+		r.Set([]string{"lb."})
+		<-r.Changed()
+		expect := func(first string, changed bool, calls int) {
+			t.Helper()
+			got, _ := r.Get("lb.")
+			if got.First().String() != first || asked != calls {
+				t.Errorf("%s after %d calls, want %s after %d", got.First(), asked, first, calls)
+			}
+			select {
+			case <-r.Changed():
+				if !changed {
+					t.Error("a change was told")
+				}
+			default:
+				if changed {
+					t.Error("no change was told")
+				}
+			}
+		}
+		expect("192.0.2.1", false, 1)
+		set(endpoint("192.0.2.2", "192.0.2.1"), nil) // rotated
+		time.Sleep(time.Minute + time.Second)
+		expect("192.0.2.1", false, 2)
+		set(endpoint("192.0.2.9"), nil)
+		time.Sleep(time.Minute)
+		expect("192.0.2.9", true, 3)
+		set(federation.Endpoint{}, errors.New("SERVFAIL"))
+		time.Sleep(time.Minute + 5*retry)
+		if got, ok := r.Get("lb."); !ok || got.First().String() != "192.0.2.9" || failures < 5 {
+			t.Errorf("%v after %d failures, want the last address kept", got, failures)
+		}
+		r.Set(nil)
+		if _, ok := r.Get("lb."); ok {
+			t.Error("kept after it was taken back")
+		}
+		cancel()
+		<-done
+	})
+}
+
+// TestSystemAsksTheServersOfTheFile has a first server that is not there, and a
+// second whose answer is a chain and too long for UDP.
+func TestSystemAsksTheServersOfTheFile(t *testing.T) {
+	handler := dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
+		reply := new(dns.Msg).SetReply(r)
+		if _, udp := w.RemoteAddr().(*net.UDPAddr); udp && r.Question[0].Qtype == dns.TypeA {
+			reply.Truncated = true
+		} else if r.Question[0].Qtype == dns.TypeA {
+			for _, text := range []string{"lb.example. 60 IN CNAME x.example.", "x.example. 7 IN A 192.0.2.7", "x.example. 9 IN A 192.0.2.8"} {
+				rr, err := dns.NewRR(text)
+				if err != nil {
+					t.Error(err)
+				}
+				reply.Answer = append(reply.Answer, rr)
+			}
+		} else {
+			reply.Rcode = dns.RcodeServerFailure
+		}
+		_ = w.WriteMsg(reply)
+	})
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", packets.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range []*dns.Server{{PacketConn: packets, Handler: handler}, {Listener: listener, Handler: handler}} {
+		go func() { _ = server.ActivateAndServe() }() // ends with its socket
+	}
+	defer packets.Close()
+	defer listener.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, port, _ := net.SplitHostPort(packets.LocalAddr().String())
+	found, ttl, err := askBoth(ctx, "lb.example.", net.JoinHostPort("127.0.0.1", port))
+	if err != nil || ttl != 7*time.Second || len(found.V4) != 2 || found.First().String() != "192.0.2.7" {
+		t.Errorf("%v, %s, %v", found, ttl, err)
+	}
+	if _, _, err := System(filepath.Join(t.TempDir(), "none"))(ctx, "lb.example."); err == nil {
+		t.Error("no error without the file")
+	}
+}

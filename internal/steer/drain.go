@@ -1,0 +1,82 @@
+package steer
+
+import (
+	"fmt"
+	"path"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// Drain moves traffic away from what matches, at this site alone: what is drained
+// is leaving, and so still answers where nothing else is up.
+type Drain struct {
+	// Kind is what the pattern matches: DrainCluster, DrainRegion or DrainFunction.
+	Kind DrainKind `json:"kind"`
+	// Pattern is a glob of path.Match. Functions are matched as namespace/name.
+	Pattern string `json:"pattern"`
+	// Until is when the drain ends; the zero time for never.
+	Until  time.Time `json:"until,omitzero"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// DrainKind is what a Drain applies to.
+type DrainKind string
+
+// The kinds of Drain.
+const (
+	DrainCluster  DrainKind = "cluster"
+	DrainRegion   DrainKind = "region"
+	DrainFunction DrainKind = "function"
+)
+
+// Check returns an error unless the drain can be applied.
+func (d Drain) Check() error {
+	switch d.Kind {
+	case DrainCluster, DrainRegion, DrainFunction:
+	default:
+		return fmt.Errorf("kind %q is none of cluster, region, function", d.Kind)
+	}
+	if _, err := path.Match(d.Pattern, ""); err != nil || d.Pattern == "" {
+		return fmt.Errorf("%q is not a pattern such as de-* or demo/hello", d.Pattern)
+	}
+	return nil
+}
+
+// String returns the drain as messages show it.
+func (d Drain) String() string {
+	s := fmt.Sprintf("drained at this site (%s %s)", d.Kind, d.Pattern)
+	if !d.Until.IsZero() {
+		s += " until " + d.Until.Format(time.RFC3339)
+	}
+	if d.Reason != "" {
+		s += ": " + d.Reason
+	}
+	return s
+}
+
+func (d Drain) matches(kind DrainKind, name string) bool {
+	if d.Kind != kind {
+		return false
+	}
+	ok, err := path.Match(d.Pattern, name)
+	return ok && err == nil
+}
+
+// drainOf returns why the function, or all of the cluster, is drained here; "" if
+// it is not.
+func (t *Table) drainOf(kind DrainKind, name string) string {
+	for _, d := range t.Drains {
+		if d.matches(kind, name) {
+			return d.String()
+		}
+	}
+	return ""
+}
+
+func (t *Table) clusterDrain(c *federation.Cluster) string {
+	if why := t.drainOf(DrainCluster, c.Name); why != "" {
+		return why
+	}
+	return t.drainOf(DrainRegion, c.Region)
+}

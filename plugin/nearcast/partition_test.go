@@ -1,0 +1,163 @@
+package nearcast
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"sigs.k8s.io/yaml"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/snapshot"
+)
+
+// karmadaOf is an API server that lists the documents of a federation and whose
+// watches never tell of a change; it returns a kubeconfig.
+func karmadaOf(t *testing.T, dir, documents string) (*httptest.Server, string) {
+	t.Helper()
+	items := map[string][]json.RawMessage{}
+	for document := range strings.SplitSeq(documents, "---\n") {
+		raw, err := yaml.YAMLToJSON([]byte(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var object struct{ Kind string }
+		if err := json.Unmarshal(raw, &object); err == nil && object.Kind != "" {
+			resource := strings.ToLower(object.Kind) + "s"
+			items[resource] = append(items[resource], raw)
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		resource := path.Base(r.URL.Path)
+		switch query := r.URL.Query(); {
+		case resource == "readyz":
+		case query.Get("sendInitialEvents") == "true":
+			http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422}`, http.StatusUnprocessableEntity)
+		case query.Get("watch") == "true":
+			w.WriteHeader(http.StatusOK)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		default:
+			list := items[resource]
+			if list == nil {
+				list = []json.RawMessage{}
+			}
+			raw, err := json.Marshal(list)
+			if err != nil {
+				panic(err)
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(lists[resource] + `,"metadata":{"resourceVersion":"1"},"items":` + string(raw) + "}"))
+		}
+	}))
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	fixture.Write(t, kubeconfig, strings.ReplaceAll(`apiVersion: v1
+kind: Config
+clusters: [{name: k, cluster: {server: "SERVER"}}]
+contexts: [{name: k, context: {cluster: k, user: k}}]
+current-context: k
+users: [{name: k, user: {token: x}}]
+`, "SERVER", server.URL))
+	return server, kubeconfig
+}
+
+// TestARestartDuringAPartitionServesTheLastState stops the server and the control
+// plane, and starts the server alone. The data plane of one cluster is lost too,
+// before and after.
+func TestARestartDuringAPartitionServesTheLastState(t *testing.T) {
+	// Two data planes on loopback; one of them will be lost.
+	near, far := backend(t, "127.0.9.2"), backend(t, "127.0.9.4")
+	defer far.Close()
+	dir := t.TempDir()
+	probed := fixture.Function{Name: "hello", Clusters: []string{"us-azure", "de-wide"}, Annotations: map[string]string{
+		"nearcast.dev/address": "us-azure=127.0.9.2:" + portOf(near) + ",de-wide=127.0.9.4:" + portOf(far),
+	}}
+	karmada, kubeconfig := karmadaOf(t, dir, fixture.ThreeWith(probed))
+	corefile := strings.NewReplacer("KUBECONFIG", kubeconfig, "DIR", dir).Replace(`fn.example.org:0 {
+		bind 127.0.0.1
+		nearcast {
+			cluster us-azure
+			karmada KUBECONFIG
+			snapshot DIR
+			stale 1s
+			claim demo fn.example.org addresses 127.0.9.0/24
+			probe interval 200ms timeout 200ms
+		}
+	}`)
+	const name = "hello.demo.fn.example.org."
+	run := func(test func(s *server)) {
+		t.Run("", func(t *testing.T) { test(serve(t, corefile, dir)) })
+	}
+	run(func(s *server) { s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.2", 5*time.Second) })
+	karmada.CloseClientConnections()
+	karmada.Close()
+	run(func(s *server) {
+		s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.2", time.Second)
+		time.Sleep(1100 * time.Millisecond)
+		if reply := s.exchange(query(name, dns.TypeA, "10.9.0.0/24")); ede(reply) != dns.ExtendedErrorCodeStaleAnswer {
+			s.t.Errorf("EDE %d past the age of stale, want 3", ede(reply))
+		}
+		near.Close()
+		s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.4", 5*time.Second)
+	})
+	// What was learnt during the partition is not on disk, for the source has not
+	// confirmed it; probes find it out again.
+	run(func(s *server) { s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.4", 2*time.Second) })
+	// A file that is torn is refused whole: nothing is known then.
+	files, err := filepath.Glob(filepath.Join(dir, "state-*.json"))
+	if err != nil || len(files) != 1 || files[0] != snapshot.Path(dir, "karmada "+kubeconfig) {
+		t.Fatalf("%v, %v", files, err)
+	}
+	if err := os.Truncate(files[0], 500); err != nil {
+		t.Fatal(err)
+	}
+	run(func(s *server) {
+		reply := s.exchange(query(name, dns.TypeA, "10.9.0.0/24"))
+		if reply.Rcode != dns.RcodeServerFailure || ede(reply) != dns.ExtendedErrorCodeNotReady {
+			s.t.Errorf("%s, EDE %d; want SERVFAIL, EDE 14", dns.RcodeToString[reply.Rcode], ede(reply))
+		}
+	})
+}
+
+func ede(m *dns.Msg) uint16 {
+	if opt := m.IsEdns0(); opt != nil {
+		for _, o := range opt.Option {
+			if e, ok := o.(*dns.EDNS0_EDE); ok {
+				return e.InfoCode
+			}
+		}
+	}
+	return 0
+}
+
+// backend accepts connections on a loopback address until it is closed.
+func backend(t *testing.T, addr string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", addr+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	return l
+}
+
+func portOf(l net.Listener) string {
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
