@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+// freePort returns a port of loopback that is free for UDP and TCP.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 20 {
+		packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener, err := net.Listen("tcp", packets.LocalAddr().String())
+		packets.Close()
+		if err != nil {
+			continue
+		}
+		listener.Close()
+		_, port, _ := net.SplitHostPort(packets.LocalAddr().String())
+		return port
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+// run starts a program and ends it with the test; its output is printed if the
+// test fails.
+func run(t *testing.T, cmd *exec.Cmd) *output {
+	t.Helper()
+	log := &output{}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s:\n%s", filepath.Base(cmd.Path), log)
+		}
+	})
+	return log
+}
+
+// coreDNS starts the image's CoreDNS, and waits until it answers at the port.
+func coreDNS(t *testing.T, corefile, port string) *output {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "Corefile")
+	fixture.Write(t, path, corefile)
+	log := run(t, exec.Command(filepath.Join(bin, "coredns"), "-conf", path))
+	eventually(t, "it serves", slack, func() error {
+		reply, err := dns.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), "127.0.0.1:"+port)
+		if err == nil && len(reply.Answer) == 0 {
+			err = fmt.Errorf("%s", dns.RcodeToString[reply.Rcode])
+		}
+		return err
+	})
+	return log
+}
+
+// federation writes manifests and locations, and returns their folder.
+func federation(t *testing.T, functions ...fixture.Function) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "manifests"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fixture.Write(t, filepath.Join(dir, "manifests", "all.yaml"), fixture.ThreeWith(functions...))
+	fixture.Write(t, filepath.Join(dir, "locations.csv"), fixture.Locations)
+	return dir
+}
+
+// printed runs a program and returns what it prints, one line for each.
+func printed(t *testing.T, cmd *exec.Cmd) []string {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return strings.Fields(strings.ReplaceAll(strings.TrimSpace(string(out)), " ", "_"))
+}
