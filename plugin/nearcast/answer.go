@@ -22,6 +22,7 @@ type answer struct {
 	view   *site.View
 	client site.Client
 	choice steer.Choice
+	owner  owner
 
 	// steered is set where the reply depends on who asks, and so has a scope.
 	steered bool
@@ -66,6 +67,11 @@ func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 		a.describe(o)
 	}
 	a.msg.Rcode = rcode
+	if a.zone.signer != nil {
+		if err := a.secure(); err != nil {
+			return dns.RcodeServerFailure, err // nothing is written yet: CoreDNS answers
+		}
+	}
 	a.addOPT()
 	if err := w.WriteMsg(&a.msg); err != nil {
 		return dns.RcodeServerFailure, err
@@ -136,6 +142,7 @@ func (a *answer) addSOA() {
 
 // function fills in the answer for a function's name and says what it is.
 func (a *answer) function(q steer.Question) outcome {
+	a.owner = owner{kind: ownerFunction, function: q.Function}
 	f := a.choose(q)
 	switch a.qtype() {
 	case dns.TypeA, dns.TypeAAAA:

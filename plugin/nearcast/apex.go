@@ -4,6 +4,7 @@ import "github.com/miekg/dns"
 
 // apex answers for the zone's own name; every site answers the same.
 func (a *answer) apex(w dns.ResponseWriter) (int, error) {
+	a.owner.kind = ownerApex
 	ttl := seconds(a.n.settings.ttls.most)
 	switch a.qtype() {
 	case dns.TypeSOA:
@@ -19,6 +20,10 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 				a.msg.Extra = append(a.msg.Extra, address(s.Name, addr, ttl))
 			}
 		}
+	case dns.TypeDNSKEY:
+		if a.zone.signer != nil {
+			a.msg.Answer = a.zone.signer.dnskeys()
+		}
 	case dns.TypeANY:
 		a.msg.Answer = []dns.RR{hinfo(a.header(dns.TypeHINFO, ttl))}
 	}
@@ -30,6 +35,7 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 
 // glue answers for one of the zone's name servers.
 func (a *answer) glue(w dns.ResponseWriter, s *Server) (int, error) {
+	a.owner = owner{kind: ownerServer, server: s}
 	if t := a.qtype(); t == dns.TypeA || t == dns.TypeAAAA {
 		a.addAddresses(s.Addrs, seconds(a.n.settings.ttls.most))
 	}

@@ -334,6 +334,21 @@ func (s *stanza) parseSnapshot(args []string) error {
 	return nil
 }
 
+// parseSign reads key pairs as dnssec-keygen writes them.
+func (s *stanza) parseSign(args []string) error {
+	if len(args) == 0 {
+		return errors.New("takes key files, such as Kfn.example.org.+013+00001")
+	}
+	for _, arg := range args {
+		key, err := readKey(arg)
+		if err != nil {
+			return err
+		}
+		s.keys = append(s.keys, key)
+	}
+	return nil
+}
+
 func (s *stanza) parseAdmin(args []string) error {
 	socket, err := one(args, "a path")
 	if err != nil {

@@ -31,6 +31,7 @@ type stanza struct {
 	zones      []string
 	servers    []Server
 	hostmaster string
+	keys       []signingKey
 	fall       fall.F
 	// shared belongs to the running state; lines are where its settings, by key, are.
 	shared site.Config
@@ -99,6 +100,7 @@ var keys = map[string]func(*stanza, []string) error{
 	"ns":          (*stanza).parseNS,
 	"hostmaster":  (*stanza).parseHostmaster,
 	"snapshot":    (*stanza).parseSnapshot,
+	"sign":        (*stanza).parseSign,
 	"stale":       (*stanza).parseStale,
 	"admin":       (*stanza).parseAdmin,
 	"fallthrough": (*stanza).parseFallthrough,
@@ -135,6 +137,11 @@ func (s *stanza) check() error {
 	if _, ok := s.lines["source"]; !ok {
 		return fmt.Errorf("%s: no source: one of karmada and manifests is required", s.at)
 	}
+	for _, k := range s.keys {
+		if !slices.Contains(s.zones, strings.ToLower(k.public.Hdr.Name)) {
+			return fmt.Errorf("%s: key of %s: is not a zone of this block (%s)", s.lines["sign"], k.public.Hdr.Name, strings.Join(s.zones, " "))
+		}
+	}
 	for _, h := range s.shared.Horizons {
 		for _, o := range s.shared.Horizons {
 			if h.Name == o.Name {
@@ -157,6 +164,7 @@ func (s *stanza) zoneList() []Zone {
 		zones = append(zones, Zone{
 			Name: name, Servers: s.servers,
 			soa:      newSOA(name, s.servers, s.hostmaster, seconds(s.ttls.least)),
+			signer:   newSigner(name, s.keys, seconds(s.ttls.most)),
 			counters: countersOf(name),
 		})
 	}

@@ -159,6 +159,7 @@ func (a *answer) hasPorts(function int, label string) bool {
 
 // service answers for the name of a service.
 func (a *answer) service(w dns.ResponseWriter, s service) (int, error) {
+	a.owner = owner{kind: ownerService, service: s}
 	if s.port == nil {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}
@@ -191,10 +192,14 @@ func (a *answer) addSRV(q steer.Question, f *federation.Function, s service) out
 // ancestor answers for a name that has no function of its own: the reverse name
 // of a VIP, or one below which others are.
 func (a *answer) ancestor(w dns.ResponseWriter, name []byte) (int, error) {
+	pointers := a.view.Names.Pointers(name, a.client.Own)
+	if len(pointers) > 0 {
+		a.owner.kind = ownerPointer
+	}
 	if a.qtype() != dns.TypePTR {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}
-	for _, function := range a.view.Names.Pointers(name, a.client.Own) {
+	for _, function := range pointers {
 		f := a.view.State.Functions[function]
 		i := slices.IndexFunc(f.Hostnames, func(h string) bool { return h[0] != '*' })
 		if i >= 0 {

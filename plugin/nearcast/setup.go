@@ -1,6 +1,8 @@
 package nearcast
 
 import (
+	"fmt"
+
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
@@ -21,7 +23,14 @@ func setup(c *caddy.Controller) error {
 	if err := i.add(n, s); err != nil {
 		return plugin.Error("nearcast", err)
 	}
-	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
+	config := dnsserver.GetConfig(c)
+	c.OnStartup(func() error {
+		if len(s.keys) > 0 && config.Handler("dnssec") != nil {
+			return plugin.Error("nearcast", fmt.Errorf("%s: sign: this block has the plugin dnssec too, which would sign what is signed; remove one", s.at))
+		}
+		return nil
+	})
+	config.AddPlugin(func(next plugin.Handler) plugin.Handler {
 		n.Next = next
 		return n
 	})

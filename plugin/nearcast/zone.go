@@ -15,6 +15,7 @@ type Zone struct {
 	Name    string
 	Servers []Server
 	soa     dns.SOA
+	signer  *signer // nil for an unsigned zone
 
 	counters counters
 }

@@ -1,0 +1,317 @@
+package nearcast
+
+import (
+	"crypto"
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredns/coredns/plugin/pkg/cache"
+	"github.com/miekg/dns"
+)
+
+// signer signs a zone's answers on line. Denials are compact (RFC 9824): each
+// name has an NSEC of its own that tells truly which types exist there. The stock
+// dnssec plugin denies types that it does not know of, such as HTTPS, and a
+// resolver that uses NSEC aggressively (RFC 8198) then never asks for them.
+type signer struct {
+	zone string
+	// keys sign the DNSKEY records, zoneKeys everything else; one key may do both.
+	keys, zoneKeys []signingKey
+	seed           maphash.Seed
+	// signatures are by content; see signer.sign.
+	signatures *cache.Cache[[]dns.RR]
+}
+
+type signingKey struct {
+	public  *dns.DNSKEY
+	private crypto.Signer
+	tag     uint16
+}
+
+// maxSignatures bounds the memory: about 300 bytes for each.
+const maxSignatures = 20000
+
+// Signatures are valid for all clocks that are a little wrong, and are made anew
+// each day, long before they end.
+const (
+	signatureSkew   = 3 * time.Hour
+	signaturePeriod = 24 * time.Hour
+	signatureLife   = 8 * 24 * time.Hour
+)
+
+// readKey reads base.key and base.private, as dnssec-keygen writes them; base may
+// end in either.
+func readKey(base string) (signingKey, error) {
+	base = strings.TrimSuffix(strings.TrimSuffix(base, ".key"), ".private")
+	public, err := os.Open(base + ".key")
+	if err != nil {
+		return signingKey{}, err
+	}
+	defer public.Close()
+	rr, err := dns.ReadRR(public, base+".key")
+	if err != nil {
+		return signingKey{}, err
+	}
+	key, ok := rr.(*dns.DNSKEY)
+	if !ok || key.Flags&dns.ZONE == 0 {
+		return signingKey{}, fmt.Errorf("%s.key is not a zone's DNSKEY", base)
+	}
+	private, err := os.Open(base + ".private")
+	if err != nil {
+		return signingKey{}, err
+	}
+	defer private.Close()
+	secret, err := key.ReadPrivateKey(private, base+".private")
+	if err != nil {
+		return signingKey{}, fmt.Errorf("%s.private: %w", base, err)
+	}
+	able, ok := secret.(crypto.Signer)
+	if !ok {
+		return signingKey{}, fmt.Errorf("%s.private: algorithm %s cannot sign here", base, dns.AlgorithmToString[key.Algorithm])
+	}
+	return signingKey{key, able, key.KeyTag()}, nil
+}
+
+// newSigner returns the signer of the zone with those keys that are the zone's;
+// nil if none is.
+func newSigner(zone string, keys []signingKey, ttl uint32) *signer {
+	s := &signer{zone: zone, seed: maphash.MakeSeed(), signatures: cache.New[[]dns.RR](maxSignatures)}
+	for _, k := range keys {
+		if !strings.EqualFold(k.public.Hdr.Name, zone) {
+			continue
+		}
+		public := *k.public
+		public.Hdr.Ttl = ttl
+		k.public = &public
+		if k.public.Flags&dns.SEP != 0 {
+			s.keys = append(s.keys, k)
+		} else {
+			s.zoneKeys = append(s.zoneKeys, k)
+		}
+	}
+	switch {
+	case len(s.keys)+len(s.zoneKeys) == 0:
+		return nil
+	case len(s.keys) == 0:
+		s.keys = s.zoneKeys
+	case len(s.zoneKeys) == 0:
+		s.zoneKeys = s.keys
+	}
+	return s
+}
+
+// dnskeys are the zone's public keys.
+func (s *signer) dnskeys() []dns.RR {
+	var all []dns.RR
+	for _, k := range slices.Concat(s.keys, s.zoneKeys) {
+		if !slices.ContainsFunc(all, func(rr dns.RR) bool { return rr.(*dns.DNSKEY).KeyTag() == k.tag }) {
+			all = append(all, k.public)
+		}
+	}
+	return all
+}
+
+// sign adds the signatures of every record set of the section to it.
+func (s *signer) sign(section []dns.RR, now time.Time) ([]dns.RR, error) {
+	var signed []dns.RR
+	for len(section) > 0 {
+		first := section[0].Header()
+		var set, rest []dns.RR
+		for _, rr := range section {
+			if h := rr.Header(); h.Rrtype == first.Rrtype && h.Name == first.Name {
+				set = append(set, rr)
+			} else {
+				rest = append(rest, rr)
+			}
+		}
+		section = rest
+		signed = append(signed, set...)
+		if first.Rrtype == dns.TypeOPT {
+			continue
+		}
+		signatures, err := s.signatureOf(set, now)
+		if err != nil {
+			return nil, err
+		}
+		signed = append(signed, signatures...)
+	}
+	return signed, nil
+}
+
+// signatureOf signs the set, or finds that it was signed today.
+func (s *signer) signatureOf(set []dns.RR, now time.Time) ([]dns.RR, error) {
+	inception := now.Truncate(signaturePeriod).Add(-signatureSkew)
+	key, err := s.contentKey(set, inception)
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := s.signatures.Get(key); ok {
+		return spelt(known, set[0].Header().Name), nil
+	}
+	keys := s.zoneKeys
+	if set[0].Header().Rrtype == dns.TypeDNSKEY {
+		keys = s.keys
+	}
+	var all []dns.RR
+	for _, k := range keys {
+		sig := &dns.RRSIG{
+			Hdr:       dns.RR_Header{Name: set[0].Header().Name, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: set[0].Header().Ttl},
+			Inception: uint32(inception.Unix()), Expiration: uint32(inception.Add(signatureLife).Unix()),
+			KeyTag: k.tag, SignerName: s.zone, Algorithm: k.public.Algorithm,
+		}
+		if err := sig.Sign(k.private, set); err != nil {
+			return nil, err
+		}
+		all = append(all, sig)
+	}
+	s.signatures.Add(key, all)
+	return all, nil
+}
+
+// spelt returns the signatures with the owner's name in the client's own case
+// (0x20), which they do not cover.
+func spelt(signatures []dns.RR, name string) []dns.RR {
+	all := make([]dns.RR, len(signatures))
+	for i, rr := range signatures {
+		sig := *rr.(*dns.RRSIG)
+		sig.Hdr.Name = name
+		all[i] = &sig
+	}
+	return all
+}
+
+// contentKey is a hash, seeded in secret, of the set's wire form and the day: a
+// client must not be able to make two contents collide.
+func (s *signer) contentKey(set []dns.RR, inception time.Time) (uint64, error) {
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	buf := make([]byte, 512)
+	for _, rr := range set {
+		if n := dns.Len(rr); n > len(buf) {
+			buf = make([]byte, n)
+		}
+		n, err := dns.PackRR(rr, buf, 0, nil, false)
+		if err != nil {
+			return 0, err
+		}
+		lowerName(buf[:n])
+		_, _ = h.Write(buf[:n]) // never fails
+	}
+	binary.BigEndian.PutUint64(buf, uint64(inception.Unix()))
+	_, _ = h.Write(buf[:8])
+	return h.Sum64(), nil
+}
+
+// lowerName puts the name at the start of a packed record in lower case. The
+// lengths of its labels are below any letter.
+func lowerName(packed []byte) {
+	for i, b := range packed {
+		switch {
+		case b == 0:
+			return
+		case 'A' <= b && b <= 'Z':
+			packed[i] = b + 'a' - 'A'
+		}
+	}
+}
+
+// nsec denies every type at the name but those given, and every name between it
+// and the next possible one.
+func (s *signer) nsec(name string, ttl uint32, types []uint16) *dns.NSEC {
+	types = append(slices.Clone(types), dns.TypeRRSIG, dns.TypeNSEC)
+	slices.Sort(types)
+	return &dns.NSEC{
+		Hdr:        dns.RR_Header{Name: name, Rrtype: dns.TypeNSEC, Class: dns.ClassINET, Ttl: ttl},
+		NextDomain: `\000.` + strings.ToLower(name), TypeBitMap: slices.Compact(types),
+	}
+}
+
+// secure signs the answer for a client that wants it, and gives a negative one its
+// proof. Without the client's consent (the flag CO) a name that does not exist is
+// NOERROR, as resolvers that do not know compact denial need it (RFC 9824, section 5).
+func (a *answer) secure() error {
+	s, opt := a.zone.signer, a.query.IsEdns0()
+	if s == nil || opt == nil || !opt.Do() || a.msg.Rcode == dns.RcodeServerFailure || a.msg.Rcode == dns.RcodeFormatError {
+		return nil
+	}
+	if len(a.msg.Answer) == 0 {
+		types := a.types()
+		if a.msg.Rcode == dns.RcodeNameError {
+			types = []uint16{dns.TypeNXNAME}
+			if !opt.Co() {
+				a.msg.Rcode = dns.RcodeSuccess
+			}
+		}
+		types = slices.DeleteFunc(types, func(t uint16) bool { return t == a.qtype() })
+		a.msg.Ns = append(slices.Clip(a.msg.Ns), s.nsec(a.name(), a.zone.soa.Minttl, types))
+	}
+	now := time.Now()
+	var err error
+	for _, section := range []*[]dns.RR{&a.msg.Answer, &a.msg.Ns, &a.msg.Extra} {
+		if *section, err = s.sign(*section, now); err != nil {
+			return fmt.Errorf("plugin/nearcast: sign %s: %w", a.name(), err)
+		}
+	}
+	return nil
+}
+
+// types are those that exist at the name asked for, whoever asks.
+func (a *answer) types() []uint16 {
+	var types []uint16
+	add := func(is bool, all ...uint16) {
+		if is {
+			types = append(types, all...)
+		}
+	}
+	switch a.owner.kind {
+	case ownerApex:
+		types = []uint16{dns.TypeSOA, dns.TypeDNSKEY}
+		add(len(a.zone.Servers) > 0, dns.TypeNS)
+	case ownerServer:
+		for _, addr := range a.owner.server.Addrs {
+			add(addr.Is4(), dns.TypeA)
+			add(addr.Is6(), dns.TypeAAAA)
+		}
+	case ownerFunction:
+		f := a.view.State.Functions[a.owner.function]
+		v4, v6 := a.view.HasFamily(a.owner.function, false), a.view.HasFamily(a.owner.function, true)
+		for _, vip := range f.VIPs {
+			v4, v6 = v4 || vip.Is4(), v6 || vip.Is6()
+		}
+		add(v4, dns.TypeA)
+		add(v6, dns.TypeAAAA)
+		add(len(f.Texts) > 0, dns.TypeTXT)
+		add(len(f.ALPN) > 0, dns.TypeHTTPS, dns.TypeSVCB)
+	case ownerService:
+		add(a.owner.service.port != nil && a.owner.service.https, dns.TypeHTTPS)
+		add(a.owner.service.port != nil && !a.owner.service.https, dns.TypeSRV)
+	case ownerPointer:
+		types = []uint16{dns.TypePTR}
+	}
+	return types
+}
+
+// owner is what the name asked for is.
+type owner struct {
+	kind     ownerKind
+	function int
+	server   *Server
+	service  service
+}
+
+type ownerKind uint8
+
+const (
+	// ownerNone has no record of its own: names below it have, or nothing has.
+	ownerNone ownerKind = iota
+	ownerApex
+	ownerServer
+	ownerFunction
+	ownerService
+	ownerPointer
+)
