@@ -82,7 +82,11 @@ func parseWho(who string) (Entry, error) {
 		return Entry{ASN: uint32(n)}, nil
 	}
 	text, resolver := strings.CutPrefix(who, "resolver ")
-	prefix, err := parsePrefix(strings.TrimSpace(text))
+	text = strings.TrimSpace(text)
+	if a, err := netip.ParseAddr(text); resolver && err == nil {
+		text = fmt.Sprintf("%s/%d", a, a.BitLen())
+	}
+	prefix, err := parsePrefix(text)
 	return Entry{Prefix: prefix, Resolver: resolver}, err
 }
 
