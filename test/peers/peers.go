@@ -20,6 +20,17 @@ import (
 type Program struct {
 	path string
 	env  []string
+	root string // of the unpacked package, or of the machine
+}
+
+// File returns the one file of the program's package that matches the pattern,
+// which is relative to the root of the file system.
+func (p Program) File(pattern string) (string, error) {
+	found, err := filepath.Glob(filepath.Join(p.root, pattern))
+	if err != nil || len(found) != 1 {
+		return "", fmt.Errorf("%s beside %s: %d found: %w", pattern, p.path, len(found), err)
+	}
+	return found[0], nil
 }
 
 // Command returns the program with arguments.
@@ -47,7 +58,7 @@ func Get(program, debianPackage string) (Program, error) {
 	mu.Lock()
 	defer mu.Unlock()
 	if path, err := exec.LookPath(program); err == nil {
-		return Program{path: path}, nil
+		return Program{path: path, root: "/"}, nil
 	}
 	root, err := unpack(debianPackage)
 	if err != nil {
@@ -57,7 +68,7 @@ func Get(program, debianPackage string) (Program, error) {
 		path := filepath.Join(root, dir, program)
 		if _, err := os.Stat(path); err == nil {
 			libraries, _ := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu*")) // the pattern is well formed
-			return Program{path: path, env: []string{"LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}}, nil
+			return Program{path: path, env: []string{"LD_LIBRARY_PATH=" + strings.Join(libraries, ":")}, root: root}, nil
 		}
 	}
 	return Program{}, fmt.Errorf("no %s in Debian's %s", program, debianPackage)
