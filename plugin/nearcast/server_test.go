@@ -81,7 +81,12 @@ func query(name string, qtype uint16, subnet string) *dns.Msg {
 	if subnet == "" {
 		return m
 	}
-	p := netip.MustParsePrefix(subnet)
+	return queryFrom(name, qtype, netip.MustParsePrefix(subnet))
+}
+
+// queryFrom makes a question with a client-subnet option.
+func queryFrom(name string, qtype uint16, p netip.Prefix) *dns.Msg {
+	m := new(dns.Msg).SetQuestion(name, qtype)
 	family := uint16(1)
 	if p.Addr().Is6() {
 		family = 2
