@@ -3,6 +3,7 @@ package federation
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -130,4 +131,22 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 	if faults := ParseCluster(c); len(faults) != 1 {
 		t.Error("a cost that is not a number was taken")
 	}
+}
+
+func FuzzHostname(f *testing.F) {
+	for _, s := range []string{"a.b", "*.A.b.", "_x._tcp.a", "-a.b", "a..b", ".", "*.", strings.Repeat("a.", 127)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		name, err := ParseHostname(s)
+		if err != nil {
+			return
+		}
+		if again, err := ParseHostname(name); err != nil || again != name {
+			t.Fatalf("%q became %q, and that %q (%v)", s, name, again, err)
+		}
+		if labels := strings.Split(strings.TrimSuffix(name, "."), "."); len(name) > 254 || slices.ContainsFunc(labels, func(l string) bool { return l == "" || len(l) > 63 }) {
+			t.Fatalf("%q became %q, which is no name", s, name)
+		}
+	})
 }

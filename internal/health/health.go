@@ -58,6 +58,9 @@ type Config struct {
 	// InFlight bounds the probes under way at once.
 	InFlight int
 	TLS      TLS
+	// Idle is how long nobody must have asked for a function for its targets to be
+	// probed at idleFactor times the interval; 0 for never.
+	Idle time.Duration
 }
 
 // Default is a probe that sees a dead target within fifteen seconds and costs a

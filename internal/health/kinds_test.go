@@ -245,3 +245,24 @@ func TestAVerdictIsShakyBeforeItChanges(t *testing.T) {
 		}
 	})
 }
+
+func TestIdleTargetsAreProbedLessAndAtOnceWhenNeeded(t *testing.T) {
+	run(t, config, func(p *Prober, w *world) {
+		asked := func() int { w.mu.Lock(); defer w.mu.Unlock(); return w.asked[target(1)] }
+		p.Set(set(target(1)), nil)
+		time.Sleep(time.Second)
+		p.SetIdle(set(target(1)))
+		time.Sleep(config.Interval * 2) // the probe that was due
+		before := asked()
+		time.Sleep(12 * config.Interval)
+		if n := asked() - before; n < 1 || n > 3 {
+			t.Errorf("%d probes in twelve intervals, want two", n)
+		}
+		before = asked()
+		p.SetIdle(nil)
+		time.Sleep(100 * time.Millisecond)
+		if asked() != before+1 {
+			t.Errorf("%d probes when it was needed, want one at once", asked()-before)
+		}
+	})
+}

@@ -48,6 +48,7 @@ type task struct {
 	damping damping
 	verdict Verdict
 	probed  bool
+	idle    bool
 	removed bool
 }
 
@@ -88,6 +89,24 @@ func (p *Prober) Set(targets map[federation.Target]bool, seed map[federation.Tar
 		heap.Push(&p.due, t)
 	}
 	signal(p.wake)
+}
+
+// idleFactor is by how much less a target is probed that nobody needs.
+const idleFactor = 6
+
+// SetIdle declares which targets nobody needs now. One that is needed again is
+// probed at once.
+func (p *Prober) SetIdle(idle map[federation.Target]bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for target, t := range p.tasks {
+		if t.idle && !idle[target] && t.index >= 0 {
+			t.at = time.Now()
+			heap.Fix(&p.due, t.index)
+			signal(p.wake)
+		}
+		t.idle = idle[target]
+	}
 }
 
 func (p *Prober) remove(t *task) {
@@ -187,8 +206,12 @@ func (p *Prober) ask(ctx context.Context, t *task) {
 		return
 	}
 	p.record(t, sample, err)
+	interval := p.config.Interval
+	if t.idle {
+		interval *= idleFactor
+	}
 	spread := 1 + jitter*(2*rand.Float64()-1)
-	t.at = time.Now().Add(time.Duration(float64(p.config.Interval) * spread))
+	t.at = time.Now().Add(time.Duration(float64(interval) * spread))
 	heap.Push(&p.due, t)
 	signal(p.wake)
 }

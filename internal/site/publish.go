@@ -28,6 +28,12 @@ func (s *Site) publish(ctx context.Context) {
 	// Round-trip times move without any verdict's doing so.
 	rerank := time.NewTicker(s.config.Probe.Interval)
 	defer rerank.Stop()
+	var look <-chan time.Time // never
+	if s.config.Probe.Idle > 0 {
+		ticker := time.NewTicker(s.config.Probe.Idle / 4)
+		defer ticker.Stop()
+		look = ticker.C
+	}
 	for {
 		rebuild := false
 		_, next := s.drains.now(time.Now())
@@ -48,6 +54,10 @@ func (s *Site) publish(ctx context.Context) {
 			rebuild = true
 		case <-s.resolver.Changed():
 			rebuild = true
+		case <-look:
+			s.findIdle()
+		case <-s.activity.woken:
+			s.findIdle()
 		case <-s.prober.Changed():
 		case <-rerank.C:
 		}
@@ -86,7 +96,15 @@ func (s *Site) rebuild(at locations) {
 	drained, _ := s.drains.now(time.Now())
 	view := newView(s.config, state, at.table, drained, table)
 	view.Standing = view.Stand(s.prober.Verdict, standing)
+	view.activity, view.woken = s.activity.list(state.Functions, time.Now()), s.activity.woken
 	s.swap(view)
+}
+
+// findIdle tells the prober what nobody needs.
+func (s *Site) findIdle() {
+	if v := s.view.Load(); v != nil && v.activity != nil {
+		s.prober.SetIdle(s.activity.look(v, time.Now()))
+	}
 }
 
 // restand judges the same table again.

@@ -41,6 +41,7 @@ type Site struct {
 	prober    *health.Prober
 	resolver  *resolve.Resolver
 	drains    *drains
+	activity  *activities
 	locations chan locations
 	view      atomic.Pointer[View]
 	// first is closed when the first View is published.
@@ -97,7 +98,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 		config: config, log: log, store: federation.NewStore(),
 		prober:    health.New(config.Probe, health.Ask(config.Probe.TLS)),
 		locations: make(chan locations), first: make(chan struct{}),
-		reported: map[string]bool{}, source: source,
+		reported: map[string]bool{}, source: source, activity: newActivities(config.Probe.Idle),
 	}
 	if before != nil {
 		s.store.Inherit(before.store)

@@ -18,6 +18,9 @@ type View struct {
 
 	horizons *bart.Table[int]
 	tenants  *bart.Table[*Names]
+	// activity is by function; nil where none is ever idle.
+	activity []*activity
+	woken    chan<- struct{}
 }
 
 // Client is who asks, as steering sees it.

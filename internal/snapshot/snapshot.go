@@ -89,15 +89,14 @@ func Save(path, key string, c Contents) error {
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	return writeRaw(path, key, raw)
-}
-
-func writeRaw(path, key string, raw []byte) error {
-	head := fmt.Sprintf("%s %x %s\n", magic, sha256.Sum256(raw), strconv.Quote(key))
-	if err := renameio.WriteFile(path, append([]byte(head), raw...), 0o600); err != nil {
+	if err := renameio.WriteFile(path, framed(key, raw), 0o600); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	return nil
+}
+
+func framed(key string, raw []byte) []byte {
+	return append(fmt.Appendf(nil, "%s %x %s\n", magic, sha256.Sum256(raw), strconv.Quote(key)), raw...)
 }
 
 // ErrNone is what Load returns where no snapshot was written yet.

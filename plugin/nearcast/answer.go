@@ -168,6 +168,9 @@ func (a *answer) choose(q steer.Question) *federation.Function {
 		a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeStaleAnswer, ExtraText: "the federation's state is old"}
 	}
 	a.choice = a.view.Pick(a.view.Standing, q)
+	if a.view.Asked(q.Function) {
+		a.choice.Shaky = true // what is known of it is old
+	}
 	a.steered = a.choice.Steered
 	if a.choice.Tier == steer.Down && a.choice.Cluster >= 0 {
 		a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: "all candidates down"}

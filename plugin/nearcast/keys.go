@@ -206,7 +206,7 @@ func (s *stanza) parseTenant(args []string) error {
 
 func (s *stanza) parseProbe(args []string) (err error) {
 	if len(args) == 0 || len(args)%2 != 0 {
-		return errors.New("takes pairs of interval D, timeout D, rise N, fall N, cert FILE, key FILE, ca FILE")
+		return errors.New("takes pairs of interval D, timeout D, rise N, fall N, idle D, cert FILE, key FILE, ca FILE")
 	}
 	p := &s.shared.Probe
 	for pair := range slices.Chunk(args, 2) {
@@ -219,6 +219,8 @@ func (s *stanza) parseProbe(args []string) (err error) {
 			p.Rise, err = parseCount(pair[1])
 		case "fall":
 			p.Fall, err = parseCount(pair[1])
+		case "idle":
+			p.Idle, err = parseDuration(pair[1])
 		case "cert":
 			p.TLS.Cert, err = existing(pair[1])
 		case "key":
@@ -226,7 +228,7 @@ func (s *stanza) parseProbe(args []string) (err error) {
 		case "ca":
 			p.TLS.CA, err = existing(pair[1])
 		default:
-			err = fmt.Errorf("unknown option %q; known are interval, timeout, rise, fall, cert, key, ca", pair[0])
+			err = fmt.Errorf("unknown option %q; known are interval, timeout, rise, fall, idle, cert, key, ca", pair[0])
 		}
 		if err != nil {
 			return err
