@@ -24,10 +24,10 @@ func (c *Check) Name() string {
 	return "tcp " + c.TCP.Address.String()
 }
 
-// Run asks once, and returns why the answer is not right.
 // ask probes as health does, with no certificates of its own.
 var ask = health.Ask(health.TLS{})
 
+// Run asks once, and returns why the answer is not right.
 func (c *Check) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()

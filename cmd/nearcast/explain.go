@@ -98,17 +98,22 @@ func printExplanation(w io.Writer, e *site.Explanation) error {
 	line("name", e.Name)
 	line("function", e.Function)
 	line("site", e.Site)
-	line("client", e.From+", "+e.Location)
+	line("client", e.From+", "+e.Location+" ("+e.Located+")")
 	line("horizon", e.Horizon)
 	line("policy", e.Policy)
 	line("answer", strings.TrimSuffix(e.Outcome+": "+strings.Join(e.Answers, " "), ": "))
+	line("ttl", e.Lasts)
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(t, "CLUSTER\tVERDICT\tADDRESSES\tORDERED BY\tPROBE\tWHY")
 	for _, c := range e.Candidates {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Cluster, c.Tier, strings.Join(c.Addresses, " "), c.Term, c.Target, c.Reason)
+		why := c.Reason
+		if c.Load != "" {
+			why += "; " + c.Load
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Cluster, c.Tier, strings.Join(c.Addresses, " "), c.Term, c.Target, why)
 	}
 	return t.Flush()
 }

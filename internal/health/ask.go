@@ -88,6 +88,7 @@ func (a *asker) http(ctx context.Context, target federation.Target) (Sample, err
 	defer stop()
 	resp, err := a.get(ctx, conn, target)
 	if err == nil {
+		defer resp.Body.Close()
 		sample.Load = reportedLoad(resp.Header)
 		err = meets(resp, target.Expect)
 	}

@@ -43,7 +43,7 @@ func (a *asker) grpc(ctx context.Context, target federation.Target) (Sample, err
 	if err != nil {
 		return sample, err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }() // it was used once
 	request := &healthpb.HealthCheckRequest{Service: strings.TrimPrefix(target.Path, "/")}
 	answer, err := healthpb.NewHealthClient(client).Check(ctx, request)
 	switch {

@@ -241,6 +241,31 @@ func (t *Table) Lookup(a netip.Addr) (ID, uint8) {
 	return Nowhere, bits
 }
 
+// Why says what put the address where Lookup finds it.
+func (t *Table) Why(a netip.Addr) string {
+	l, found := t.leaves.Lookup(a)
+	switch {
+	case found && l.id == Private:
+		return "a private address, which no location covers"
+	case found && l.id != Nowhere:
+		p, _ := a.Prefix(int(l.bits)) // bits are in range
+		return "locations, for all of " + p.String()
+	}
+	for _, db := range [...]struct {
+		*database
+		why string
+	}{{t.numbers, "geoip, by its autonomous system, for all of "}, {t.cities, "geoip, by its country and coordinates, for all of "}} {
+		if db.database == nil {
+			continue
+		}
+		if id, bits := db.lookup(a); id != Nowhere {
+			p, _ := a.Prefix(int(max(bits, l.bits)))
+			return db.why + p.String()
+		}
+	}
+	return "nothing covers it: taken to be at the site"
+}
+
 // Resolver returns where the clients of the resolver at the address are, if an
 // entry says so.
 func (t *Table) Resolver(a netip.Addr) (ID, bool) { return t.resolvers.Lookup(a) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
@@ -20,11 +21,15 @@ type Explanation struct {
 	From     string `json:"from"`
 	// Location is "nowhere" where no prefix covers the client.
 	Location string `json:"location"`
-	Horizon  string `json:"horizon,omitempty"`
-	Policy   string `json:"policy"`
+	// Located is the rule that found the location.
+	Located string `json:"located"`
+	Horizon string `json:"horizon,omitempty"`
+	Policy  string `json:"policy"`
 	// Outcome is what the answer is made of.
-	Outcome    string            `json:"outcome"`
-	Answers    []string          `json:"answers,omitempty"`
+	Outcome string   `json:"outcome"`
+	Answers []string `json:"answers,omitempty"`
+	// Lasts says what bounds the answer's TTL.
+	Lasts      string            `json:"lasts"`
 	Candidates []steer.Candidate `json:"candidates"`
 }
 
@@ -57,10 +62,36 @@ func (v *View) Explain(name string, from netip.Addr, turn uint64, verdicts steer
 		Candidates: v.Table.Explain(v.Standing, q, verdicts),
 	}
 	if e.Location == "" {
-		e.Location = "nowhere, taken to be at the site"
+		e.Location = "nowhere"
 	}
+	e.Located, e.Lasts = v.located(from), lasts(v.Pick(v.Standing, q))
 	e.Outcome, e.Answers = v.outcome(q, e.Candidates)
 	return e, nil
+}
+
+// located says what found the client.
+func (v *View) located(from netip.Addr) string {
+	canonical, before := locate.Canonical(netip.PrefixFrom(from.Unmap(), from.Unmap().BitLen()))
+	why := v.Locations.Why(canonical.Addr())
+	if before > 0 {
+		return "as " + canonical.Addr().String() + ": " + why
+	}
+	return why
+}
+
+// lasts says what bounds the TTL of an answer of the choice.
+func lasts(c steer.Choice) string {
+	switch {
+	case !c.Steered:
+		return "the most: nothing that is probed can end it"
+	case c.Tier != steer.Up:
+		return "the least: better candidates may come back"
+	case c.Shaky:
+		return "the least: the last probe failed"
+	case c.Probed:
+		return "at most the time in which probes can end it"
+	}
+	return "the most: nothing is probed"
 }
 
 // outcome says in words what Pick answers.

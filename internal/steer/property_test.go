@@ -126,7 +126,7 @@ func TestSteeringChangesOnlyWithTheState(t *testing.T) {
 // TestStickyMovesAtMostItsShare takes one candidate away: nobody else's moves.
 func TestStickyMovesAtMostItsShare(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		compiled, s, tiers := drawWorld(t)
+		compiled, _, tiers := drawWorld(t)
 		f := compiled.State.Functions[0]
 		f.Policy = rule("weighted sticky")
 		compiled = Compile(compiled.State, compiled.Options, nil)
@@ -134,7 +134,7 @@ func TestStickyMovesAtMostItsShare(t *testing.T) {
 			return
 		}
 		up := func(federation.Target) health.Verdict { return health.Verdict{State: health.Up} }
-		s = compiled.Stand(up, nil)
+		s := compiled.Stand(up, nil)
 		lost := f.Placements[rapid.IntRange(0, len(f.Placements)-1).Draw(t, "lost")]
 		without := compiled.Stand(func(target federation.Target) health.Verdict {
 			if target == lost.Target {

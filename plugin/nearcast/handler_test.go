@@ -12,7 +12,7 @@ import (
 )
 
 // ask has the handler answer, as the server would.
-func ask(t *testing.T, ctx context.Context, n *Nearcast, m *dns.Msg) *dns.Msg {
+func ask(ctx context.Context, t *testing.T, n *Nearcast, m *dns.Msg) *dns.Msg {
 	t.Helper()
 	w := dnstest.NewRecorder(&sink{from: net.UDPAddr{IP: net.IPv4(10, 0, 2, 9), Port: 4242}})
 	if rcode, err := n.ServeDNS(ctx, w, m); rcode != dns.RcodeSuccess || err != nil {
@@ -36,7 +36,7 @@ func TestEveryOutcomeIsCountedAndDescribed(t *testing.T) {
 	} {
 		before := testutil.ToFloat64(n.Zones[0].counters[c.outcome])
 		ctx := metadata.ContextWithMetadata(context.Background())
-		ask(t, ctx, n, query(c.name, c.qtype, ""))
+		ask(ctx, t, n, query(c.name, c.qtype, ""))
 		if got := testutil.ToFloat64(n.Zones[0].counters[c.outcome]) - before; got != 1 {
 			t.Errorf("%s: counted %v times as %s", c.name, got, c.outcome)
 		}
@@ -52,7 +52,7 @@ func TestEveryOutcomeIsCountedAndDescribed(t *testing.T) {
 func TestAnOldStateSaysSo(t *testing.T) {
 	n := handler(t, 3, 2, 4)
 	n.settings.stale = 1
-	reply := ask(t, context.Background(), n, new(dns.Msg).SetQuestion("f0.demo.fn.example.org.", dns.TypeA).SetEdns0(1232, false))
+	reply := ask(context.Background(), t, n, new(dns.Msg).SetQuestion("f0.demo.fn.example.org.", dns.TypeA).SetEdns0(1232, false))
 	if got := extendedError(reply); got != dns.ExtendedErrorCodeStaleAnswer {
 		t.Errorf("EDE %d, want 3", got)
 	}

@@ -3,7 +3,6 @@ package nearcast
 import (
 	"fmt"
 	"net/netip"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -164,8 +163,8 @@ func TestDigSeesWhatThePoliciesSay(t *testing.T) {
 			args = append(args, "+subnet="+c.client)
 		}
 		out, err := dig.Command(args...).Output()
-		if exit, ok := err.(*exec.ExitError); ok {
-			t.Fatalf("dig %s: %v\n%s", args, err, exit.Stderr)
+		if err != nil {
+			t.Fatalf("dig %s: %v", args, err)
 		}
 		first, _, _ := strings.Cut(c.order, " ")
 		text := string(out)
