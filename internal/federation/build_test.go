@@ -398,3 +398,68 @@ func TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts(t *testing.T) {
 		t.Errorf("%s, want the good version, applied once", got)
 	}
 }
+
+// TestALoadBalancersNameIsAnsweredByItsAddresses resolves it, fails to, and gives
+// it a name that leads back here.
+func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
+	at := func(name string, resolve func(string) (Endpoint, bool)) (*State, *Function) {
+		web := service("ns", "web")
+		b := bound(web.Ref, "a")
+		b.Observed["a"] = Observed{Applied: true, LoadBalancerNames: []string{name}}
+		s := world(Options{Resolve: resolve}, cluster("a", ""), web, b)
+		return s, only(t, s)
+	}
+	found := func(string) (Endpoint, bool) {
+		return Endpoint{}.Add(netip.MustParseAddr("198.51.100.7")).Add(netip.MustParseAddr("127.0.0.1")), true
+	}
+	s, f := at("lb.example.net.", found)
+	if len(f.Placements) != 1 || len(f.Placements[0].Endpoint("").V4) != 1 || f.Placements[0].Endpoint("").First().String() != "198.51.100.7" {
+		t.Errorf("%+v, want the one address that may be answered", f.Placements)
+	}
+	if !slices.Equal(s.Lookups, []string{"lb.example.net."}) {
+		t.Errorf("lookups %v", s.Lookups)
+	}
+	if s, f := at("lb.example.net.", nil); len(f.Placements) != 0 || f.Refused[0].Reason != "its load balancer's name lb.example.net. has no address yet" || len(s.Lookups) != 1 {
+		t.Errorf("%+v, lookups %v", f.Refused, s.Lookups)
+	}
+	if s, f := at("web.ns.fn.example.org.", found); len(f.Placements) != 0 || len(s.Lookups) != 0 {
+		t.Errorf("a name of ours was followed: %+v, lookups %v", f.Placements, s.Lookups)
+	}
+}
+
+func TestNoFunctionHasANameInAReverseZone(t *testing.T) {
+	s := world(Options{Zones: []string{"fn.example.org.", "in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa."}},
+		service("ns", "web"), service("ns", "thief", "hostname", "1.2.0.192.in-addr.arpa"))
+	if f := only(t, s); !slices.Equal(f.Hostnames, []string{"web.ns.fn.example.org."}) {
+		t.Errorf("names %v", f.Hostnames)
+	}
+	if len(s.Faults) != 1 || !strings.Contains(s.Faults[0].Reason, "is not below any zone served here") {
+		t.Errorf("faults %v", s.Faults)
+	}
+}
+
+// TestWhatASnapshotHeldGivesWayToTheSource restores two objects, of which the
+// source has one.
+func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
+	s, then := NewStore(), time.Now().Add(-time.Hour)
+	s.Restore([]Object{cluster("gone", ""), cluster("stays", "")}, then)
+	names := func() string {
+		var all []string
+		for _, c := range Build(s, Options{}).Clusters {
+			all = append(all, c.Name)
+		}
+		return strings.Join(all, " ")
+	}
+	if _, synced := s.Held(); names() != "gone stays" || !s.Confirmed().Equal(time.Unix(0, then.UnixNano())) || synced {
+		t.Errorf("%s, confirmed %s, synced %v", names(), s.Confirmed(), synced)
+	}
+	s.Put(cluster("stays", ""))
+	s.Put(cluster("new", ""))
+	if names() != "gone new stays" {
+		t.Errorf("%s before the source has told all", names())
+	}
+	s.Confirm(time.Now())
+	if held, synced := s.Held(); names() != "new stays" || len(held) != 2 || !synced {
+		t.Errorf("%s after it, %d held, synced %v", names(), len(held), synced)
+	}
+}

@@ -208,6 +208,20 @@ func TestASeedIsBelievedUntilProbesDisagree(t *testing.T) {
 	})
 }
 
+func TestAnEarlierRunsVerdictIsOverruledByTheFirstProbe(t *testing.T) {
+	run(t, config, func(p *Prober, w *world) {
+		w.set(w.dead, target(1), true)
+		p.Set(set(target(1)), map[federation.Target]Verdict{target(1): {State: Up, Stale: true}})
+		if v := p.Verdict(target(1)); v.State != Up {
+			t.Errorf("%v before the first probe, want the seed", v)
+		}
+		time.Sleep(time.Second)
+		if v := p.Verdict(target(1)); v.State != Down || v.Stale {
+			t.Errorf("%v after it", v)
+		}
+	})
+}
+
 func TestRoundTripIsAMovingAverage(t *testing.T) {
 	rtt := average(0, 80*time.Millisecond)
 	if rtt != 80*time.Millisecond {

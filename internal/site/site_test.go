@@ -195,8 +195,41 @@ func TestNamesFollowRFC4592(t *testing.T) {
 	}
 }
 
+// TestATenantsTreeIsTheUnion joins a public and a private tree in which one name
+// is a function's in the one and an ancestor in the other.
+func TestATenantsTreeIsTheUnion(t *testing.T) {
+	functions := []*federation.Function{
+		{Hostnames: []string{"x.a.fn.", "b.fn.", "*.w.fn."}},
+		{Hostnames: []string{"a.fn.", "x.b.fn.", "*.v.fn.", "y.w.fn."}, Private: true},
+	}
+	zones := []string{"fn."}
+	all := newNames(functions, zones, public)
+	own := newNames(functions, zones, func(f *federation.Function) bool { return f.Private })
+	for name, want := range map[string][2]struct {
+		function int
+		e        Existence
+	}{
+		"a.fn.":     {{none, Ancestor}, {1, Exact}},
+		"x.a.fn.":   {{0, Exact}, {0, Exact}},
+		"b.fn.":     {{0, Exact}, {0, Exact}},
+		"x.b.fn.":   {{none, Absent}, {1, Exact}},
+		"z.b.fn.":   {{none, Absent}, {none, Absent}},
+		"z.v.fn.":   {{none, Absent}, {1, Synthesised}},
+		"v.fn.":     {{none, Absent}, {none, Ancestor}},
+		"y.w.fn.":   {{0, Synthesised}, {1, Exact}},
+		"z.w.fn.":   {{0, Synthesised}, {0, Synthesised}},
+		"z.y.w.fn.": {{0, Synthesised}, {none, Absent}},
+	} {
+		for i, tree := range []*Names{nil, own} {
+			if function, e := all.Lookup([]byte(name), tree); function != want[i].function || e != want[i].e {
+				t.Errorf("%s, tenant %v: function %d, existence %d", name, tree != nil, function, e)
+			}
+		}
+	}
+}
+
 func TestLocateTrustsTheSubnetForPlaceAndTheSourceForHorizon(t *testing.T) {
-	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(), "l.csv": "10.2.0.0/16,us\n192.0.2.0/24,de\n"})
+	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(), "l.csv": "10.2.0.0/16,us\n192.0.2.0/24,de\nresolver 192.0.2.53,mk\n"})
 	config := configOf(dir)
 	config.Locations = locate.Files{Locations: filepath.Join(dir, "l.csv")}
 	config.Horizons = []Horizon{{Name: "vpn", Prefixes: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}}
@@ -208,6 +241,11 @@ func TestLocateTrustsTheSubnetForPlaceAndTheSourceForHorizon(t *testing.T) {
 		{"192.0.2.1", "", "de", ""},
 		{"::ffff:192.0.2.1", "", "de", ""},
 		{"192.0.2.1", "10.2.0.0/24", "us", ""},
+		{"192.0.2.53", "", "mk", ""}, // a resolver, for its clients
+		{"192.0.2.53", "192.0.2.53/32", "de", ""},
+		{"192.0.2.53", "10.3.0.0/24", "mk", ""},
+		{"2002:c000:201::1", "", "de", ""},
+		{"2002:c000:235::1", "", "mk", ""},
 		{"192.0.2.1", "10.3.0.0/24", "de", ""}, // private and not covered: only the source is known
 		{"192.0.2.1", "100.64.1.0/24", "de", ""},
 		{"192.0.2.1", "203.0.113.0/24", "", ""},

@@ -64,6 +64,38 @@ func TestStickyMovesOnlyTheClientsOfALostCluster(t *testing.T) {
 	}
 }
 
+// TestStickyDoesNotNumberClusters adds a cluster that comes first by name: only
+// the clients that move to it move.
+func TestStickyDoesNotNumberClusters(t *testing.T) {
+	before := compile(world(&federation.Function{Policy: rule("weighted sticky")}), "mk-core")
+	state := world(&federation.Function{Policy: rule("weighted sticky")})
+	added := federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Kind: "Cluster", Name: "aa"}}, Region: "aa"}
+	state.Clusters = append([]federation.Cluster{added}, state.Clusters...)
+	f := state.Functions[0]
+	for i := range f.Placements {
+		f.Placements[i].Cluster++
+	}
+	addr := netip.MustParseAddr("192.0.2.99")
+	f.Placements = append([]federation.Placement{{Cluster: 0, Replicas: 2, Endpoints: map[string]federation.Endpoint{"": federation.Endpoint{}.Add(addr)},
+		Target: federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(addr, 80)}}}, f.Placements...)
+	after := compile(state, "mk-core")
+	old, young := before.Stand(verdicts{}.of, nil), after.Stand(verdicts{}.of, nil)
+	moved := 0
+	for i := range 2000 {
+		q := Question{Client: netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 9})}
+		a, b := before.State.Clusters[before.Pick(old, q).Cluster].Name, state.Clusters[after.Pick(young, q).Cluster].Name
+		switch {
+		case b == "aa":
+			moved++
+		case a != b:
+			t.Fatalf("%s moved from %s to %s", q.Client, a, b)
+		}
+	}
+	if share := float64(moved) / 2000; share < 0.1 || share > 0.2 {
+		t.Errorf("%.3f of the clients moved, want 2 in 13", share)
+	}
+}
+
 func TestCheapestStaysWithinItsBudget(t *testing.T) {
 	state := world(&federation.Function{Policy: rule("cheapest budget 30ms")})
 	for i, cost := range []float64{3, 5, 4, 1, 1} {
@@ -77,6 +109,12 @@ func TestCheapestStaysWithinItsBudget(t *testing.T) {
 	}
 	if got := ranked(compiled, s, "10.2.0.1"); !strings.HasPrefix(got, "us-azure ") {
 		t.Errorf("from us: %s", got)
+	}
+	// Of equals the nearest: hpc-kube and de-wide cost the same.
+	state.Clusters[1].Cost = state.Clusters[0].Cost
+	compiled = compile(state, "mk-core")
+	if got := ranked(compiled, compiled.Stand(verdicts{}.of, nil), "10.1.0.1"); got != "hpc-kube de-wide l26-ugd us-azure" {
+		t.Errorf("of equals: %s", got)
 	}
 	// None within the budget: the nearest.
 	if got := ranked(compiled, s, "10.4.0.1"); !strings.HasPrefix(got, "us-azure de-wide ") {
@@ -160,6 +198,14 @@ func TestARegionUnderItsThresholdGivesWay(t *testing.T) {
 	if got := order(verdicts{1: down}, 1); got != "l26-ugd de-wide us-azure hpc-kube" {
 		t.Errorf("half of mk up, no threshold: %s", got)
 	}
+	// Just at the threshold is enough.
+	state.Functions[0].Policy = rule("nearest threshold 50%")
+	compiled = compile(state, "mk-core")
+	if got := order(verdicts{1: down}, 0); got != "l26-ugd de-wide us-azure hpc-kube" {
+		t.Errorf("half of mk up, half is enough: %s", got)
+	}
+	state.Functions[0].Policy = rule("nearest threshold 60%")
+	compiled = compile(state, "mk-core")
 	// Every region is thin: the policy orders what is up.
 	if got := order(verdicts{1: down, 0: down, 4: down}, 0); got != "l26-ugd hpc-kube de-wide us-azure" {
 		t.Errorf("all thin: %s", got)
