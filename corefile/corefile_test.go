@@ -60,7 +60,7 @@ func TestEveryExampleStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	examples, err := filepath.Glob("*.Corefile")
-	if err != nil || len(examples) < 4 {
+	if err != nil || len(examples) < 5 {
 		t.Fatalf("%d examples, %v", len(examples), err)
 	}
 	dir := inputs(t)
