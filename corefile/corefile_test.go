@@ -2,7 +2,6 @@
 package corefile
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -30,20 +29,11 @@ func inputs(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	key := &dns.DNSKEY{
-		Hdr:   dns.RR_Header{Name: "fn.example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 3600},
-		Flags: 257, Protocol: 3, Algorithm: dns.ECDSAP256SHA256,
-	}
-	private, err := key.Generate(256)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fixture.Key(t, dir, "Kfn.example.org.+013+00001")
 	for name, text := range map[string]string{
-		"federation/all.yaml":                fixture.ThreeWith(),
-		"locations.csv":                      fixture.Locations,
-		"kubeconfig":                         "apiVersion: v1\nkind: Config\nclusters: [{name: k, cluster: {server: \"https://127.0.0.1:1\"}}]\ncontexts: [{name: k, context: {cluster: k, user: k}}]\ncurrent-context: k\nusers: [{name: k, user: {token: x}}]\n",
-		"Kfn.example.org.+013+00001.key":     fmt.Sprintln(key),
-		"Kfn.example.org.+013+00001.private": key.PrivateKeyString(private),
+		"federation/all.yaml": fixture.ThreeWith(),
+		"locations.csv":       fixture.Locations,
+		"kubeconfig":          "apiVersion: v1\nkind: Config\nclusters: [{name: k, cluster: {server: \"https://127.0.0.1:1\"}}]\ncontexts: [{name: k, context: {cluster: k, user: k}}]\ncurrent-context: k\nusers: [{name: k, user: {token: x}}]\n",
 	} {
 		fixture.Write(t, filepath.Join(dir, name), text)
 	}

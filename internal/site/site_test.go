@@ -3,7 +3,6 @@ package site
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -82,27 +81,8 @@ func eventually(t *testing.T, want string, got func() string) {
 	}
 }
 
-// alive listens until it is closed.
-func alive(t *testing.T, addr string) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn.Close()
-		}
-	}()
-	return l
-}
-
 func TestAProbesVerdictIsPublished(t *testing.T) {
-	here := alive(t, "127.0.0.1:0")
+	here := fixture.Listen(t, "127.0.0.1:0")
 	addr := here.Addr().String()
 	f := fixture.Function{Name: "hello", Clusters: []string{"us-azure", "de-wide"}, Annotations: map[string]string{
 		"nearcast.dev/address": "us-azure=" + addr + ",de-wide=127.0.0.2:1",
@@ -116,7 +96,7 @@ func TestAProbesVerdictIsPublished(t *testing.T) {
 	}
 	here.Close()
 	eventually(t, "all candidates are down: every one of them, in order", func() string { return outcome(t, s) })
-	defer alive(t, addr).Close()
+	defer fixture.Listen(t, addr).Close()
 	eventually(t, "cluster us-azure", func() string { return outcome(t, s) })
 }
 

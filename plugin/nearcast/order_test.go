@@ -1,15 +1,14 @@
 package nearcast
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 func TestOrderIsTheOneThatSteeringNeeds(t *testing.T) {
@@ -38,7 +37,7 @@ func TestCacheDoesNotMixClients(t *testing.T) {
 // TestDNSSECSignsWhatIsSteered fails if dnssec stands after nearcast.
 func TestDNSSECSignsWhatIsSteered(t *testing.T) {
 	dir := federated(t, hello)
-	key := newKey(t, dir)
+	key := fixture.Key(t, dir, "key")
 	s := serve(t, strings.Replace(atMkCore, "bind", "dnssec {\n key file DIR/key\n }\n\tbind", 1), dir)
 	for _, c := range []struct{ name, subnet, want string }{
 		{"hello.demo.fn.example.org.", "10.2.0.0/24", "192.0.2.2"},
@@ -67,23 +66,4 @@ func TestDNSSECSignsWhatIsSteered(t *testing.T) {
 			t.Errorf("from %s: the scope was lost on the way: %v", c.subnet, subnet)
 		}
 	}
-}
-
-// newKey writes a key pair as dnssec-keygen does: DIR/key.key and DIR/key.private.
-func newKey(t *testing.T, dir string) *dns.DNSKEY {
-	t.Helper()
-	key := &dns.DNSKEY{
-		Hdr:   dns.RR_Header{Name: "fn.example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 3600},
-		Flags: 257, Protocol: 3, Algorithm: dns.ECDSAP256SHA256,
-	}
-	private, err := key.Generate(256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"key.key": fmt.Sprintln(key), "key.private": key.PrivateKeyString(private)} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return key
 }

@@ -74,7 +74,7 @@ users: [{name: k, user: {token: x}}]
 // before and after.
 func TestARestartDuringAPartitionServesTheLastState(t *testing.T) {
 	// Two data planes on loopback; one of them will be lost.
-	near, far := backend(t, "127.0.9.2"), backend(t, "127.0.9.4")
+	near, far := fixture.Listen(t, "127.0.9.2:0"), fixture.Listen(t, "127.0.9.4:0")
 	defer far.Close()
 	dir := t.TempDir()
 	probed := fixture.Function{Name: "hello", Clusters: []string{"us-azure", "de-wide"}, Annotations: map[string]string{
@@ -136,25 +136,6 @@ func ede(m *dns.Msg) uint16 {
 		}
 	}
 	return 0
-}
-
-// backend accepts connections on a loopback address until it is closed.
-func backend(t *testing.T, addr string) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", addr+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn.Close()
-		}
-	}()
-	return l
 }
 
 func portOf(l net.Listener) string {

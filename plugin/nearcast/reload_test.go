@@ -3,9 +3,6 @@ package nearcast
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -146,38 +143,11 @@ var lists = map[string]string{
 	"ingresses":        `{"apiVersion":"networking.k8s.io/v1","kind":"IngressList"`,
 }
 
-// emptyKarmada is an API server without objects; it returns a kubeconfig.
-func emptyKarmada(t *testing.T, dir string) (*httptest.Server, string) {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch query := r.URL.Query(); {
-		case query.Get("sendInitialEvents") == "true": // an old server's answer to a streaming list
-			http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422}`, http.StatusUnprocessableEntity)
-		case query.Get("watch") == "true":
-			w.WriteHeader(http.StatusOK)
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		default:
-			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprint(w, lists[path.Base(r.URL.Path)]+`,"metadata":{"resourceVersion":"1"},"items":[]}`)
-		}
-	}))
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	fixture.Write(t, kubeconfig, fmt.Sprintf(`apiVersion: v1
-kind: Config
-clusters: [{name: k, cluster: {server: %q}}]
-contexts: [{name: k, context: {cluster: k, user: k}}]
-current-context: k
-users: [{name: k, user: {token: x}}]
-`, server.URL))
-	return server, kubeconfig
-}
-
 // TestAReloadThatWouldLoseTheStateFails holds that, while Karmada is away, the
 // configuration that has its state stays in force.
 func TestAReloadThatWouldLoseTheStateFails(t *testing.T) {
 	dir := t.TempDir()
-	karmada, kubeconfig := emptyKarmada(t, dir)
+	karmada, kubeconfig := karmadaOf(t, dir, "")
 	corefile := `fn.example.org:0 {
 		bind 127.0.0.1
 		nearcast {

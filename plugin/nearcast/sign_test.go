@@ -10,12 +10,14 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 // TestSignaturesAreForThoseWhoAsk holds what a client's flags DO and CO change.
 func TestSignaturesAreForThoseWhoAsk(t *testing.T) {
 	dir := federated(t, hello)
-	key := newKey(t, dir)
+	key := fixture.Key(t, dir, "key")
 	s := serve(t, strings.Replace(atMkCore, "cluster", "sign DIR/key.private\n\t\tcluster", 1), dir)
 	ask := func(name string, qtype uint16, do, co bool) *dns.Msg {
 		m := new(dns.Msg).SetQuestion(name, qtype)
@@ -79,7 +81,7 @@ func TestSignaturesAreForThoseWhoAsk(t *testing.T) {
 // TestSignaturesAreCachedByContent spells one name in many ways.
 func TestSignaturesAreCachedByContent(t *testing.T) {
 	dir := t.TempDir()
-	newKey(t, dir)
+	fixture.Key(t, dir, "key")
 	key, err := readKey(filepath.Join(dir, "key"))
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +120,7 @@ func TestSignaturesAreCachedByContent(t *testing.T) {
 
 func TestKeysThatCannotSignAreRefused(t *testing.T) {
 	dir := federated(t, hello)
-	newKey(t, dir)
+	fixture.Key(t, dir, "key")
 	for name, text := range map[string]string{
 		"other.key":    "other.example. 3600 IN DNSKEY 257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==",
 		"broken.key":   "fn.example.org. 3600 IN DNSKEY 257",

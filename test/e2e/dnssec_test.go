@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,19 +18,7 @@ import (
 func signed(t *testing.T, stock bool) (port string, key *dns.DNSKEY) {
 	t.Helper()
 	dir := federation(t, records, fixture.Function{Name: "hello", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed()})
-	key = &dns.DNSKEY{
-		Hdr:   dns.RR_Header{Name: "fn.example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 3600},
-		Flags: 257, Protocol: 3, Algorithm: dns.ECDSAP256SHA256,
-	}
-	private, err := key.Generate(256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"key.key": fmt.Sprintln(key), "key.private": key.PrivateKeyString(private)} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	key = fixture.Key(t, dir, "key")
 	port = freePort(t)
 	plugin, sign := "", "sign DIR/key"
 	if stock {
