@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,12 +29,16 @@ func mmdb(t *testing.T, kind string, records map[string]mmdbtype.Map) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for prefix, record := range records {
+	// A prefix replaces what is within it: the shorter ones first.
+	prefixes := slices.SortedFunc(maps.Keys(records), func(a, b string) int {
+		return netip.MustParsePrefix(a).Bits() - netip.MustParsePrefix(b).Bits()
+	})
+	for _, prefix := range prefixes {
 		_, network, err := net.ParseCIDR(prefix)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := tree.Insert(network, record); err != nil {
+		if err := tree.Insert(network, records[prefix]); err != nil {
 			t.Fatal(err)
 		}
 	}

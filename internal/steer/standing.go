@@ -171,7 +171,7 @@ func (t *Table) classes(p *federation.Placement) uint64 {
 	return set
 }
 
-// MaxHorizons is how many horizons a set of classes has room for.
+// MaxHorizons is how many Options.Horizons a set of classes has room for.
 const MaxHorizons = 64/int(families) - 1
 
 func (all judgement) count() (n [tiers]int) {

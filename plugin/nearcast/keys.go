@@ -130,6 +130,9 @@ func (s *stanza) parseHorizon(args []string) error {
 	if slices.ContainsFunc(s.shared.Horizons, func(h site.Horizon) bool { return h.Name == args[0] }) {
 		return fmt.Errorf("%s is declared twice; put its prefixes on one line", args[0])
 	}
+	if len(s.shared.Horizons) == steer.MaxHorizons {
+		return fmt.Errorf("%s is one more than the %d horizons that there may be", args[0], steer.MaxHorizons)
+	}
 	prefixes, err := parsePrefixes(args[1:])
 	s.shared.Horizons = append(s.shared.Horizons, site.Horizon{Name: args[0], Prefixes: prefixes})
 	return err

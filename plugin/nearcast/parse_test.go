@@ -1,6 +1,7 @@
 package nearcast
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,15 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{head + "horizon vpn", "horizon: takes NAME CIDR"},
 		{head + "horizon vpn 10.0.0.0/8\nhorizon lan 10.0.0.0/8", "is in the horizons vpn and lan"},
 		{head + "horizon vpn 10.0.0.0/8\nhorizon vpn 11.0.0.0/8", "Corefile:6 - Error during parsing: horizon: vpn is declared twice"},
+		{head + manyHorizons(21), "Corefile:25 - Error during parsing: horizon: h20 is one more than the 20 horizons"},
+		{head + "tenant blue", "tenant: takes NAMESPACE CIDR"},
+		{head + "family both", `family: "both" is neither linked nor independent`},
+		{head + "load 80 90", `load: "80" is not a share such as 80%`},
+		{head + "load 90% 80%", "load: 90% is not less than 80%"},
+		{head + "geoip DIR/nowhere", "Corefile:5 - Error during parsing: geoip:"},
+		{head + "snapshot DIR/locations.csv", "snapshot: DIR/locations.csv is not a folder"},
+		{head + "probe cert DIR/locations.csv", "probe: cert and key belong together"},
+		{head + "policy cheapest budget", "policy: policy cheapest: budget takes D"},
 		{head + "claim demo", "claim: takes NAMESPACE NAME"},
 		{head + "claim demo fn.example.org addresses", "claim: no prefix after addresses"},
 		{head + "claim demo *.fn.example.org", "a wildcard does not belong here"},
@@ -96,4 +106,13 @@ func FuzzParse(f *testing.F) {
 		c.ServerBlockKeys = []string{"dns://example.org.:53"}
 		_, _ = parse(c) // must not panic
 	})
+}
+
+// manyHorizons declares n horizons, one to a line.
+func manyHorizons(n int) string {
+	var lines strings.Builder
+	for i := range n {
+		fmt.Fprintf(&lines, "horizon h%d 10.%d.0.0/16\n", i, i)
+	}
+	return strings.TrimSpace(lines.String())
 }
