@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,11 +18,13 @@ import (
 
 func explainCommand() *cobra.Command {
 	var from, socket, corefile string
+	var wire bool
 	c := &cobra.Command{
 		Use:   "explain NAME --from ADDR (--admin SOCKET | --corefile FILE)",
 		Short: "Say what would be answered for a name to a client, and why",
 		Long: `Say what would be answered for NAME to a client at ADDR, candidate by candidate.
 
+With --wire the replies are shown too, as dig prints them and as they are sent.
 With --admin a running instance is asked. With --corefile the files that the
 Corefile names are read; nothing is probed then, and Karmada's word decides.`,
 		Example: "  nearcast explain hello.demo.fn.example.org --from 203.0.113.7 --admin /run/nearcast/admin.sock",
@@ -44,7 +44,7 @@ Corefile names are read; nothing is probed then, and Karmada's word decides.`,
 				query := url.Values{"name": {args[0]}, "from": {addr.String()}}
 				err = admin.Call(cmd.Context(), socket, http.MethodGet, "/explain", query, e)
 			} else {
-				e, err = explainFiles(corefile, args[0], addr)
+				e, err = nearcast.Explain(corefile, args[0], addr)
 			}
 			if err != nil {
 				return err
@@ -52,40 +52,25 @@ Corefile names are read; nothing is probed then, and Karmada's word decides.`,
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), e)
 			}
-			return printExplanation(cmd.OutOrStdout(), e)
+			err = printExplanation(cmd.OutOrStdout(), e)
+			for _, r := range e.Replies {
+				if wire {
+					fmt.Fprintf(cmd.OutOrStdout(), "\n%s%s\n", r.Text, r.Wire)
+				}
+			}
+			return err
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "the client's address `ADDR`")
 	c.Flags().StringVar(&socket, "admin", "", "the admin `SOCKET` of a running instance")
 	c.Flags().StringVar(&corefile, "corefile", "", "the Corefile `FILE` whose files to read")
+	c.Flags().BoolVar(&wire, "wire", false, "show the replies to A and AAAA")
 	c.MarkFlagsOneRequired("admin", "corefile")
 	c.MarkFlagsMutuallyExclusive("admin", "corefile")
 	if err := c.MarkFlagRequired("from"); err != nil {
 		panic(err) // the flag is declared above
 	}
 	return c
-}
-
-// explainFiles answers from the first running state of the Corefile that knows
-// the name.
-func explainFiles(corefile, name string, from netip.Addr) (*site.Explanation, error) {
-	configs, faults, _ := nearcast.Check(corefile)
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
-	var last = fmt.Errorf("%s has no nearcast block", corefile)
-	for _, config := range configs {
-		view, err := site.Once(config)
-		if err != nil {
-			return nil, err
-		}
-		e, err := view.Explain(name, from, site.Turn(time.Now()), nil)
-		if err == nil {
-			return e, nil
-		}
-		last = err
-	}
-	return nil, last
 }
 
 func printExplanation(w io.Writer, e *site.Explanation) error {

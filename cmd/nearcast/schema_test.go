@@ -10,6 +10,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/plugin/nearcast"
 )
 
 // TestExplainKeepsToItsSchema explains functions of every policy, refused
@@ -33,7 +34,7 @@ func TestExplainKeepsToItsSchema(t *testing.T) {
 	fixture.Write(t, corefile, "fn.example.org {\n nearcast {\n  cluster mk-core\n  manifests "+dir+"/m\n  locations "+dir+"/locations.csv\n  horizon vpn 10.1.0.0/16\n }\n}\n")
 	for _, f := range functions {
 		for _, from := range []string{"10.1.0.1", "10.2.0.1", "192.0.2.1", "2001:db8:1::1"} {
-			e, err := explainFiles(corefile, f.Name+".demo.fn.example.org", netip.MustParseAddr(from))
+			e, err := nearcast.Explain(corefile, f.Name+".demo.fn.example.org", netip.MustParseAddr(from))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,11 +1,14 @@
 package site
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -29,13 +32,41 @@ type Explanation struct {
 	Outcome string   `json:"outcome"`
 	Answers []string `json:"answers,omitempty"`
 	// Lasts says what bounds the answer's TTL.
-	Lasts      string            `json:"lasts"`
+	Lasts string `json:"lasts"`
+	// Replies are what a server would send, for A and AAAA.
+	Replies    []Reply           `json:"replies,omitempty"`
 	Candidates []steer.Candidate `json:"candidates"`
 }
 
+// Reply is one message that a server would send.
+type Reply struct {
+	Type string `json:"type"`
+	// Text is in the form that dig prints, Wire in hexadecimal.
+	Text string `json:"text"`
+	Wire string `json:"wire"`
+}
+
+// replies renders the answers to a client at from.
+func replies(name string, from netip.Addr, render Renderer) ([]Reply, error) {
+	var all []Reply
+	for _, qtype := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
+		reply, err := render(new(dns.Msg).SetQuestion(name, qtype), from)
+		if err != nil {
+			return nil, err
+		}
+		wire, err := reply.Pack()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Reply{Type: dns.TypeToString[qtype], Text: reply.String(), Wire: hex.EncodeToString(wire)})
+	}
+	return all, nil
+}
+
 // Explain answers the name for a client at from, and gives the reasons. Verdicts
-// are those of the probes; nil where nothing is probed.
-func (v *View) Explain(name string, from netip.Addr, turn uint64, verdicts steer.Verdicts) (*Explanation, error) {
+// are those of the probes; nil where nothing is probed. With render, which may be
+// nil, it shows the replies.
+func (v *View) Explain(name string, from netip.Addr, verdicts steer.Verdicts, render Renderer) (*Explanation, error) {
 	fqdn, err := federation.ParseHostname(name)
 	if err != nil {
 		return nil, err
@@ -53,7 +84,7 @@ func (v *View) Explain(name string, from netip.Addr, turn uint64, verdicts steer
 	}
 	q := steer.Question{
 		Function: function, Location: client.Location, Horizon: client.Horizon,
-		Client: client.Addr, Turn: turn,
+		Client: client.Addr, Turn: Turn(time.Now()),
 	}
 	e := &Explanation{
 		Name: fqdn, Function: v.State.Functions[function].String(), Site: v.Site.String(),
@@ -66,7 +97,10 @@ func (v *View) Explain(name string, from netip.Addr, turn uint64, verdicts steer
 	}
 	e.Located, e.Lasts = v.located(from), lasts(v.Pick(v.Standing, q))
 	e.Outcome, e.Answers = v.outcome(q, e.Candidates)
-	return e, nil
+	if render != nil {
+		e.Replies, err = replies(fqdn, from, render)
+	}
+	return e, err
 }
 
 // located says what found the client.
@@ -185,7 +219,11 @@ func (s *Site) handler() http.Handler {
 			admin.Reply(w, nil, http.StatusBadRequest, fmt.Errorf("from: %q is not an IP address", r.FormValue("from")))
 			return
 		}
-		e, err := v.Explain(r.FormValue("name"), from, Turn(time.Now()), s.prober.Verdict)
+		var render Renderer
+		if r := s.renderer.Load(); r != nil {
+			render = *r
+		}
+		e, err := v.Explain(r.FormValue("name"), from, s.prober.Verdict, render)
 		admin.Reply(w, e, http.StatusNotFound, err)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {

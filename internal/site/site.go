@@ -10,9 +10,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -58,6 +61,8 @@ type Site struct {
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
+
+	renderer atomic.Pointer[Renderer]
 
 	adminMu sync.Mutex
 	admin   *admin.Server
@@ -168,6 +173,12 @@ func (s *Site) relisten() {
 // Inherits reports whether a predecessor had a state, which would be lost if this
 // Site went into service without one.
 func (s *Site) Inherits() bool { return s.inherits }
+
+// Renderer makes the reply to a query from an address, as the server would.
+type Renderer func(query *dns.Msg, from netip.Addr) (*dns.Msg, error)
+
+// SetRenderer has explanations show the replies that r makes.
+func (s *Site) SetRenderer(r Renderer) { s.renderer.Store(&r) }
 
 // View returns what is published; nil until the first state is known.
 func (s *Site) View() *View { return s.view.Load() }

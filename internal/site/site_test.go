@@ -65,7 +65,7 @@ func acquire(t *testing.T, config Config, log Logger) *Site {
 
 func outcome(t *testing.T, s *Site) string {
 	t.Helper()
-	e, err := s.View().Explain("hello.demo.fn.example.org", netip.MustParseAddr("192.0.2.9"), 0, s.prober.Verdict)
+	e, err := s.View().Explain("hello.demo.fn.example.org", netip.MustParseAddr("192.0.2.9"), s.prober.Verdict, nil)
 	if err != nil {
 		return err.Error()
 	}

@@ -14,6 +14,15 @@ import (
 // and starts nothing. It returns the running states that they would make, what
 // would keep the server from starting, and what would make it answer wrongly.
 func Check(path string) (configs []site.Config, faults, warnings []error) {
+	sources, faults, warnings := sourcesOf(path)
+	for _, o := range sources {
+		configs = append(configs, o.config)
+	}
+	return configs, faults, warnings
+}
+
+// sourcesOf reads the blocks, joined by their sources.
+func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, []error{err}, nil
@@ -34,7 +43,7 @@ func Check(path string) (configs []site.Config, faults, warnings []error) {
 			Dispenser: caddyfile.NewDispenserTokens(path, tokens), ServerBlockKeys: block.Keys,
 		})
 		if err == nil {
-			err = all.add(&Nearcast{}, s)
+			err = all.add(&Nearcast{Zones: s.zoneList(), Fall: s.fall, settings: s.settings}, s)
 		}
 		if err != nil {
 			faults = append(faults, err)
@@ -45,9 +54,9 @@ func Check(path string) (configs []site.Config, faults, warnings []error) {
 			faults = append(faults, err)
 			continue
 		}
-		configs = append(configs, o.config)
+		sources = append(sources, o)
 	}
-	return configs, faults, warnings
+	return sources, faults, warnings
 }
 
 // harmful are the plugins that undo steering when they share its block.

@@ -129,6 +129,7 @@ func (i *instance) start() error {
 			n.site = s
 			n.settings.ttls.bound(o.config.Probe)
 		}
+		s.SetRenderer(render(o.blocks))
 	}
 	started.Lock()
 	started.instances[i] = true

@@ -28,8 +28,16 @@ type Nearcast struct {
 	settings settings
 	// turn numbers answers where each is drawn anew.
 	turn     atomic.Uint64
-	site     *site.Site
+	site     state
 	instance *instance
+}
+
+// state is what a block answers from: a site's, which runs.
+type state interface {
+	// View returns what is published; nil until there is something.
+	View() *site.View
+	// Confirmed returns when the source last agreed with its origin.
+	Confirmed() time.Time
 }
 
 // settings are those of a server block alone; the rest is in site.Config.

@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	// The plugins that stand next to nearcast in the tests' Corefiles.
+	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/dnssec"

@@ -123,3 +123,13 @@ func TestAHostileTenantGainsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestACLStandsInFront holds that acl judges the source before steering is asked.
+func TestACLStandsInFront(t *testing.T) {
+	s := serve(t, strings.Replace(atMkCore, "nearcast {", "acl {\n block net 127.0.5.0/24\n }\n\tnearcast {", 1), federated(t, hello))
+	for source, want := range map[string]string{"127.0.0.1": "NOERROR 192.0.2.2", "127.0.5.1": "REFUSED not-authoritative"} {
+		if got := summary(s.askFrom(source, "hello.demo.fn.example.org.", dns.TypeA, "10.2.0.0/24")); got != want {
+			t.Errorf("%s: %s, want %s", source, got, want)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package slim
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+func object[T federation.Object](t *testing.T, obj any) T {
+	t.Helper()
+	o, faults := Object(obj, federation.Origin{})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	return o.(T)
+}
+
+func TestAClusterIsAsFullAsItsScarcestResource(t *testing.T) {
+	q := resource.MustParse
+	list := func(cpu, memory, pods string) corev1.ResourceList {
+		return corev1.ResourceList{corev1.ResourceCPU: q(cpu), corev1.ResourceMemory: q(memory), corev1.ResourcePods: q(pods)}
+	}
+	for _, c := range []struct {
+		summary *clusterv1alpha1.ResourceSummary
+		want    float64
+	}{
+		{nil, 0},
+		{&clusterv1alpha1.ResourceSummary{Allocatable: list("8", "16Gi", "110"), Allocated: list("2", "14Gi", "20")}, 0.9},
+		{&clusterv1alpha1.ResourceSummary{Allocatable: list("8", "16Gi", "110"), Allocated: list("6", "1Gi", "20"), Allocating: list("1", "0", "0")}, 0.9},
+		{&clusterv1alpha1.ResourceSummary{Allocatable: list("8", "16Gi", "110"), Allocated: list("9", "1Gi", "20")}, 1},
+		{&clusterv1alpha1.ResourceSummary{Allocatable: list("0", "0", "110"), Allocated: list("9", "1Gi", "33")}, 0.3},
+	} {
+		got := object[*federation.Cluster](t, &clusterv1alpha1.Cluster{Status: clusterv1alpha1.ClusterStatus{ResourceSummary: c.summary}}).Used
+		if got != c.want {
+			t.Errorf("%+v: %g, want %g", c.summary, got, c.want)
+		}
+	}
+}
+
+func TestWhatRunsIsReadOfTheStatus(t *testing.T) {
+	observed := func(raw string) federation.Observed {
+		b := &workv1alpha2.ResourceBinding{
+			Spec: workv1alpha2.ResourceBindingSpec{Resource: workv1alpha2.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: "n", Name: "s"}},
+			Status: workv1alpha2.ResourceBindingStatus{AggregatedStatus: []workv1alpha2.AggregatedStatusItem{
+				{ClusterName: "a", Applied: true, Status: &runtime.RawExtension{Raw: []byte(raw)}},
+			}},
+		}
+		return object[*federation.Binding](t, b).Observed["a"]
+	}
+	for raw, want := range map[string]*federation.Capacity{
+		`{}`:                                  nil,
+		`{"replicas": 3, "readyReplicas": 2}`: {Desired: 3, Ready: 2},
+		`{"replicas": 3}`:                     {Desired: 3}, // a count of zero is left out
+	} {
+		if got := observed(raw).Capacity; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", raw, got, want)
+		}
+	}
+	o := observed(`{"loadBalancer": {"ingress": [{"hostname": "LB.example.net"}, {"hostname": "b.example.net"}]}}`)
+	if got := strings.Join(o.LoadBalancerNames, " "); got != "lb.example.net. b.example.net." {
+		t.Errorf("names %q", got)
+	}
+	if o := observed(`{"loadBalancer": {"ingress": [{"hostname": "lb.example.net", "ip": "192.0.2.1"}]}}`); len(o.LoadBalancerNames) != 0 || o.LoadBalancer.IsZero() {
+		t.Errorf("%+v, want the address before the name", o)
+	}
+}
+
+func TestPortsAndRuntimesAreRead(t *testing.T) {
+	s := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{federation.FunctionLabel: "true"}},
+		Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{
+			{Port: 80}, {Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP}, {Name: "web", Port: 443}, {Name: "s", Port: 9, Protocol: corev1.ProtocolSCTP},
+		}},
+	}
+	got := object[*federation.Template](t, s)
+	want := []federation.Port{{Name: "dns", Protocol: "udp", Number: 53}, {Name: "web", Protocol: "tcp", Number: 443}}
+	if !reflect.DeepEqual(got.Ports, want) || got.TCPPort != 80 {
+		t.Errorf("%+v and %d, want %+v and 80", got.Ports, got.TCPPort, want)
+	}
+	class := "wasmtime-spin-v2"
+	d := &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{RuntimeClassName: &class}}}}
+	if w := object[*federation.Workload](t, d); w.RuntimeClass != class || (federation.Runtime{Class: class}).Kind() != federation.RuntimeWasm {
+		t.Errorf("%+v", w)
+	}
+}

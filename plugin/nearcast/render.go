@@ -1,0 +1,79 @@
+package nearcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/site"
+)
+
+// render answers a query from an address as the first of the blocks does whose
+// zones hold the name. It passes no other plugin, and is counted like any query.
+func render(blocks []*Nearcast) site.Renderer {
+	return func(query *dns.Msg, from netip.Addr) (*dns.Msg, error) {
+		var buf [maxName]byte
+		name := canonical(&buf, query.Question[0].Name)
+		for _, n := range blocks {
+			if n.zoneOf(name) == nil {
+				continue
+			}
+			w := &capture{from: &net.UDPAddr{IP: from.AsSlice(), Port: 53}}
+			if _, err := n.ServeDNS(context.Background(), w, query); err != nil {
+				return nil, err
+			}
+			if w.reply == nil {
+				return nil, errors.New("the name falls through to the next plugin")
+			}
+			return w.reply, nil
+		}
+		return nil, fmt.Errorf("%s is in no zone that is served here", query.Question[0].Name)
+	}
+}
+
+// capture keeps a reply instead of sending it.
+type capture struct {
+	dns.ResponseWriter // nobody calls what is not below
+	from               net.Addr
+	reply              *dns.Msg
+}
+
+func (c *capture) RemoteAddr() net.Addr          { return c.from }
+func (c *capture) WriteMsg(reply *dns.Msg) error { c.reply = reply; return nil }
+
+// frozen is a state that does not change: of files, read once.
+type frozen struct{ view *site.View }
+
+func (f frozen) View() *site.View     { return f.view }
+func (f frozen) Confirmed() time.Time { return time.Now() }
+
+// Explain says what the blocks of a Corefile would answer for the name to a
+// client at from, from their files alone.
+func Explain(corefile, name string, from netip.Addr) (*site.Explanation, error) {
+	sources, faults, _ := sourcesOf(corefile)
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	last := fmt.Errorf("%s has no nearcast block", corefile)
+	for _, o := range sources {
+		view, err := site.Once(o.config)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range o.blocks {
+			n.site = frozen{view}
+			n.settings.ttls.bound(o.config.Probe)
+		}
+		e, err := view.Explain(name, from, nil, render(o.blocks))
+		if err == nil {
+			return e, nil
+		}
+		last = err
+	}
+	return nil, last
+}
