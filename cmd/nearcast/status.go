@@ -43,7 +43,11 @@ func statusCommand() *cobra.Command {
 }
 
 func printStatus(w io.Writer, st site.Status) error {
-	fmt.Fprintf(w, "site %s, source %s, %s old\n\n", st.Site, st.Source, st.Age.Round(time.Second))
+	fmt.Fprintf(w, "site %s, source %s, %s old, %d targets probed\n", st.Site, st.Source, st.Age.Round(time.Second), st.Targets)
+	for _, d := range st.Drains {
+		fmt.Fprintln(w, d)
+	}
+	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "CLUSTER\tREGION\tLEAVING")
 	for _, c := range st.Clusters {

@@ -169,10 +169,15 @@ type FunctionStatus struct {
 
 // Status is a Site at a glance.
 type Status struct {
-	Site      string           `json:"site"`
-	Source    string           `json:"source"`
-	Age       time.Duration    `json:"age"`
-	Settled   bool             `json:"settled"`
+	Site    string        `json:"site"`
+	Source  string        `json:"source"`
+	Age     time.Duration `json:"age"`
+	Settled bool          `json:"settled"`
+	// Targets are probed, and InFlight of them just now.
+	Targets  int `json:"targets"`
+	InFlight int `json:"inFlight"`
+	// Drains are what this site alone was told to move traffic away from.
+	Drains    []steer.Drain    `json:"drains,omitempty"`
 	Clusters  []ClusterStatus  `json:"clusters"`
 	Functions []FunctionStatus `json:"functions"`
 	Faults    []string         `json:"faults,omitempty"`
@@ -183,6 +188,8 @@ func (s *Site) status(v *View) Status {
 		Site: v.Site.String(), Source: s.config.Source.Key(),
 		Age: time.Since(s.Confirmed()), Settled: s.Settled(),
 	}
+	st.Targets, st.InFlight = s.prober.Count()
+	st.Drains = v.Drains
 	for i := range v.State.Clusters {
 		c := &v.State.Clusters[i]
 		st.Clusters = append(st.Clusters, ClusterStatus{c.Name, c.Region, c.Leaving})

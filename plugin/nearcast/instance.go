@@ -129,8 +129,8 @@ func (i *instance) start() error {
 			n.site = s
 			n.settings.ttls.bound(o.config.Probe)
 		}
-		s.SetRenderer(render(o.blocks))
 	}
+	i.show()
 	started.Lock()
 	started.instances[i] = true
 	started.Unlock()
@@ -145,6 +145,15 @@ func (i *instance) start() error {
 		}
 	}
 	return nil
+}
+
+// show has explanations of the instance's sites show what its blocks answer.
+func (i *instance) show() {
+	i.ready.mu.Lock()
+	defer i.ready.mu.Unlock()
+	for at, s := range i.sites {
+		s.SetRenderer(render(i.sources[at].blocks))
+	}
 }
 
 // complete fills in what no block set, and finds what one should have set.
@@ -189,5 +198,8 @@ func sweep() {
 	started.Unlock()
 	for _, i := range dead {
 		i.stop()
+	}
+	for i := range alive {
+		i.show() // a dead one may have shared its sites
 	}
 }
