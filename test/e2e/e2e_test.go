@@ -273,12 +273,17 @@ func digAsks(t *testing.T) {
 		{[]string{"AAAA", hello, "+subnet=203.0.113.0/25"}, []string{"NOERROR", "ANSWER: 0,", `\sSOA\s+ns\.fn\.example\.org\.`, `CLIENT-SUBNET: 203\.0\.113\.0/25/0`}},
 		{[]string{"NS", lab.Zone}, []string{`\sNS\s+ns\.fn\.example\.org\.`, `ns\.fn\.example\.org\.\s+\d+\s+IN\s+A\s+198\.51\.100\.53`}},
 	} {
-		out := ask(c.args...)
-		for _, wanted := range c.wants {
-			if !regexp.MustCompile(wanted).MatchString(out) {
-				t.Errorf("dig %v lacks %s:\n%s", c.args, wanted, out)
+		// The site's own clients are ranked by round-trip times, which a loaded machine
+		// makes wrong for a while.
+		eventually(t, strings.Join(c.args, " "), slack, func() error {
+			out := ask(c.args...)
+			for _, wanted := range c.wants {
+				if !regexp.MustCompile(wanted).MatchString(out) {
+					return fmt.Errorf("dig lacks %s:\n%s", wanted, out)
+				}
 			}
-		}
+			return nil
+		})
 	}
 }
 
