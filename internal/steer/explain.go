@@ -59,7 +59,8 @@ func (t *Table) candidate(q Question, in Input, p *federation.Placement, tier Ti
 	if tier == Thin {
 		v.Reason += fmt.Sprintf("; too few are up in region %s for threshold %g%%", c.Region, 100*rule.threshold)
 	}
-	load, how := loadOf(p, c, probe)
+	load, source := loadOf(p, c, probe)
+	how := source.describe(load, p)
 	if step := t.Load.step(load); step > 0 {
 		how += fmt.Sprintf("; %d of %d clients leave", step, steps)
 	}

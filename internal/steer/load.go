@@ -39,21 +39,43 @@ func (l Load) step(load float64) int {
 // ready and it does not tell: what autoscalers commonly aim at.
 const usual = 0.6
 
-// loadOf returns the placement's load and how it is known; 0 and "" where it is
-// not. What the function itself reports comes first; then replicas that are not
+// loadSource is how a load is known.
+type loadSource uint8
+
+const (
+	unknownLoad loadSource = iota
+	reported
+	fewerReplicas
+	roomLeft
+)
+
+// loadOf returns the placement's load and how it is known; 0 where it is not.
+// What the function itself reports comes first; then replicas that are not
 // ready, whose work the others do; and where it has yet to start, the room that
 // its cluster has left.
-func loadOf(p *federation.Placement, c *federation.Cluster, probe health.Verdict) (float64, string) {
+func loadOf(p *federation.Placement, c *federation.Cluster, probe health.Verdict) (float64, loadSource) {
 	switch {
 	case probe.Load > 0:
-		return probe.Load, fmt.Sprintf("load %.2f as reported", probe.Load)
+		return probe.Load, reported
 	case p.Capacity != nil && p.Capacity.Ready < p.Capacity.Desired:
-		ready := p.Capacity.Ready
-		return usual * float64(p.Capacity.Desired) / float64(max(ready, 1)), fmt.Sprintf("%d of %d replicas ready", ready, p.Capacity.Desired)
+		return usual * float64(p.Capacity.Desired) / float64(max(p.Capacity.Ready, 1)), fewerReplicas
 	case p.Cold && c.Used > 0:
-		return c.Used, fmt.Sprintf("cold, and its cluster is %.0f%% full", 100*c.Used)
+		return c.Used, roomLeft
 	}
-	return 0, ""
+	return 0, unknownLoad
+}
+
+// describe says how the placement's load is known; "" where it is not.
+func (s loadSource) describe(load float64, p *federation.Placement) string {
+	switch s {
+	case reported:
+		return fmt.Sprintf("load %.2f as reported", load)
+	case fewerReplicas:
+		return fmt.Sprintf("%d of %d replicas ready", p.Capacity.Ready, p.Capacity.Desired)
+	case roomLeft:
+		return fmt.Sprintf("cold, and its cluster is %.0f%% full", 100*load)
+	}
+	return ""
 }
 
 // relieve makes the masks of those in up that still take a client, for each

@@ -271,7 +271,8 @@ func TestLoadIsKnownFromReplicasAndRoom(t *testing.T) {
 		{federation.Placement{Capacity: &federation.Capacity{Desired: 4, Ready: 0}}, 0, up, 2.4},
 		{federation.Placement{Capacity: &federation.Capacity{Desired: 4, Ready: 2}}, 0, health.Verdict{Load: 0.3}, 0.3},
 	} {
-		if got, how := loadOf(&c.p, &federation.Cluster{Used: c.used}, c.probe); got < c.want-1e-9 || got > c.want+1e-9 || (got > 0) != (how != "") {
+		got, source := loadOf(&c.p, &federation.Cluster{Used: c.used}, c.probe)
+		if how := source.describe(got, &c.p); got < c.want-1e-9 || got > c.want+1e-9 || (got > 0) != (how != "") {
 			t.Errorf("%+v: load %g (%s), want %g", c.p, got, how, c.want)
 		}
 	}
