@@ -1,0 +1,114 @@
+package steer
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/nearcast/nearcast/internal/locate"
+)
+
+// Family is an address family that a question is limited to.
+type Family uint8
+
+// The families of a Question.
+const (
+	AnyFamily Family = iota
+	V4
+	V6
+	families
+)
+
+// Question is one client's wish for one function.
+type Question struct {
+	// Function indexes State.Functions.
+	Function int
+	Location locate.ID
+	// Horizon is 0 for the default one, else 1 + its index in Options.Horizons.
+	Horizon int
+	// Family counts where families are independent, and is else ignored.
+	Family Family
+	// Client is the address that the client is known by.
+	Client netip.Addr
+	// Turn numbers the draws of a client. Questions that must agree, such as those
+	// for A and AAAA, have one turn.
+	Turn uint64
+}
+
+// Choice is what to answer.
+type Choice struct {
+	// Cluster indexes State.Clusters; -1 where there is no candidate.
+	Cluster int
+	Tier    Tier
+	// Anycast is set where the function's VIPs are the answer.
+	Anycast bool
+	// All is set where every candidate of the tier is the answer.
+	All bool
+	// Steered is set where the answer depends on who asks, and Grain says how finely.
+	Steered bool
+	Grain   Grain
+	// Probed is set where probes can end the answer, Shaky where the next one may.
+	Probed, Shaky bool
+}
+
+// Pick answers the question. It does not allocate.
+func (t *Table) Pick(s *Standing, q Question) Choice {
+	c := &t.functions[q.Function]
+	if c.anycast {
+		return Choice{Cluster: -1, Anycast: true}
+	}
+	at := s.functions[q.Function]
+	r := &at.ranks[t.class(q)]
+	for tier := range r.tiers {
+		if r.tiers[tier].empty() {
+			continue
+		}
+		in := t.input(s, c, q)
+		choice := Choice{Tier: Tier(tier), Steered: true, Grain: c.grain, All: c.all}
+		mask := r.tiers[tier]
+		if Tier(tier) == Up && r.spare != nil {
+			mask, choice.Grain = r.spare[in.step()], max(c.grain, ByPrefix)
+		}
+		choice.Cluster = c.rule.Pick(mask, in)
+		choice.Probed, choice.Shaky = at.probed.has(choice.Cluster), at.shaky.has(choice.Cluster)
+		return choice
+	}
+	return Choice{Cluster: -1}
+}
+
+// Rank appends every candidate to dst, in the order in which they would answer.
+func (t *Table) Rank(dst []int, s *Standing, q Question) []int {
+	for tier := range Tiers {
+		dst = t.RankTier(dst, s, q, Tier(tier))
+	}
+	return dst
+}
+
+// RankTier appends the tier's candidates to dst, in the order in which they
+// would answer.
+func (t *Table) RankTier(dst []int, s *Standing, q Question, tier Tier) []int {
+	c := &t.functions[q.Function]
+	in := t.input(s, c, q)
+	r := &s.functions[q.Function].ranks[t.class(q)]
+	left := slices.Clone(r.tiers[tier])
+	take := func(mask Mask) {
+		for !mask.empty() {
+			cluster := c.rule.Pick(mask, in)
+			dst = append(dst, cluster)
+			mask.clear(cluster)
+			left.clear(cluster)
+		}
+	}
+	if tier == Up && r.spare != nil {
+		take(slices.Clone(r.spare[in.step()]))
+	}
+	take(left)
+	return dst
+}
+
+// class indexes a function's ranks.
+func (t *Table) class(q Question) int {
+	if !t.Independent {
+		return q.Horizon
+	}
+	return q.Horizon*int(families) + int(q.Family)
+}
