@@ -223,47 +223,44 @@ func (t *Table) insert(p netip.Prefix, id ID) {
 // around it whose addresses are all there. For an address that no entry covers
 // that prefix is the gap's, or the part of it that a database tells of.
 func (t *Table) Lookup(a netip.Addr) (ID, uint8) {
-	l, _ := t.leaves.Lookup(a)
-	if l.id != Nowhere || t.numbers == nil && t.cities == nil {
-		return l.id, l.bits
+	id, bits, _ := t.find(a)
+	return id, bits
+}
+
+// Why says what put the address where Lookup finds it.
+func (t *Table) Why(a netip.Addr) string {
+	id, bits, by := t.find(a)
+	switch id {
+	case Nowhere:
+		return "nothing covers it: taken to be at the site"
+	case Private:
+		return "a private address, which no location covers"
 	}
-	bits := l.bits
-	for _, db := range [...]*database{t.numbers, t.cities} {
-		if db == nil {
+	p, _ := a.Prefix(int(bits)) // bits are in range
+	return by + ", for all of " + p.String()
+}
+
+// find is Lookup, and says by what the address was found.
+func (t *Table) find(a netip.Addr) (id ID, bits uint8, by string) {
+	l, _ := t.leaves.Lookup(a)
+	if l.id != Nowhere {
+		return l.id, l.bits, "locations"
+	}
+	bits = l.bits
+	for _, db := range [...]struct {
+		*database
+		by string
+	}{{t.numbers, "geoip, by its autonomous system"}, {t.cities, "geoip, by its country and coordinates"}} {
+		if db.database == nil {
 			continue
 		}
 		id, length := db.lookup(a)
 		bits = max(bits, length)
 		if id != Nowhere {
-			return id, bits
+			return id, bits, db.by
 		}
 	}
-	return Nowhere, bits
-}
-
-// Why says what put the address where Lookup finds it.
-func (t *Table) Why(a netip.Addr) string {
-	l, found := t.leaves.Lookup(a)
-	switch {
-	case found && l.id == Private:
-		return "a private address, which no location covers"
-	case found && l.id != Nowhere:
-		p, _ := a.Prefix(int(l.bits)) // bits are in range
-		return "locations, for all of " + p.String()
-	}
-	for _, db := range [...]struct {
-		*database
-		why string
-	}{{t.numbers, "geoip, by its autonomous system, for all of "}, {t.cities, "geoip, by its country and coordinates, for all of "}} {
-		if db.database == nil {
-			continue
-		}
-		if id, bits := db.lookup(a); id != Nowhere {
-			p, _ := a.Prefix(int(max(bits, l.bits)))
-			return db.why + p.String()
-		}
-	}
-	return "nothing covers it: taken to be at the site"
+	return Nowhere, bits, ""
 }
 
 // Resolver returns where the clients of the resolver at the address are, if an
