@@ -26,14 +26,13 @@ type drains struct {
 	all []steer.Drain
 }
 
-// openDrains reads what an earlier run was told; with no path there is none. A file that cannot be read is an
-// error, and there are then no drains.
+// openDrains reads what an earlier run was told; with no path there is none. A
+// file that cannot be read is an error, and there are then no drains.
 func openDrains(path string) (*drains, error) {
-	d := &drains{changed: make(chan struct{}, 1)}
+	d := &drains{path: path, changed: make(chan struct{}, 1)}
 	if path == "" {
 		return d, nil
 	}
-	d.path = path
 	raw, err := os.ReadFile(d.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
@@ -57,7 +56,7 @@ func (d *drains) now(at time.Time) (all []steer.Drain, next time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, drain := range d.all {
-		if !drain.Until.IsZero() && !at.Before(drain.Until) {
+		if drain.Ended(at) {
 			continue
 		}
 		all = append(all, drain)
@@ -73,7 +72,7 @@ func (d *drains) set(drain steer.Drain) error {
 	if err := drain.Check(); err != nil {
 		return err
 	}
-	if !drain.Until.IsZero() && time.Now().After(drain.Until) {
+	if drain.Ended(time.Now()) {
 		return fmt.Errorf("until: %s is past", drain.Until.Format(time.RFC3339))
 	}
 	return d.change(drain, true)
@@ -85,14 +84,11 @@ func (d *drains) remove(drain steer.Drain) error { return d.change(drain, false)
 func (d *drains) change(drain steer.Drain, add bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	same := func(o steer.Drain) bool {
-		ended := !o.Until.IsZero() && time.Now().After(o.Until)
-		return ended || o.Kind == drain.Kind && o.Pattern == drain.Pattern
-	}
-	if !add && !slices.ContainsFunc(d.all, func(o steer.Drain) bool { return o.Kind == drain.Kind && o.Pattern == drain.Pattern }) {
+	if !add && !slices.ContainsFunc(d.all, drain.Same) {
 		return fmt.Errorf("%s %s is not drained at this site", drain.Kind, drain.Pattern)
 	}
-	all := slices.DeleteFunc(slices.Clone(d.all), same)
+	now := time.Now()
+	all := slices.DeleteFunc(slices.Clone(d.all), func(o steer.Drain) bool { return o.Ended(now) || o.Same(drain) })
 	if add {
 		all = append(all, drain)
 	}

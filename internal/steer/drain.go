@@ -43,6 +43,12 @@ func (d Drain) Check() error {
 	return nil
 }
 
+// Ended reports whether the drain is over at the given time.
+func (d Drain) Ended(at time.Time) bool { return !d.Until.IsZero() && !at.Before(d.Until) }
+
+// Same reports whether o drains the same.
+func (d Drain) Same(o Drain) bool { return d.Kind == o.Kind && d.Pattern == o.Pattern }
+
 // String returns the drain as messages show it.
 func (d Drain) String() string {
 	s := fmt.Sprintf("drained at this site (%s %s)", d.Kind, d.Pattern)
