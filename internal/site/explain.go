@@ -12,7 +12,6 @@ import (
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
@@ -105,10 +104,10 @@ func (v *View) Explain(name string, from netip.Addr, verdicts steer.Verdicts, re
 
 // located says what found the client.
 func (v *View) located(from netip.Addr) string {
-	canonical, before := locate.Canonical(netip.PrefixFrom(from.Unmap(), from.Unmap().BitLen()))
-	why := v.Locations.Why(canonical.Addr())
+	canonical, before := canonicalAddr(from.Unmap())
+	why := v.Locations.Why(canonical)
 	if before > 0 {
-		return "as " + canonical.Addr().String() + ": " + why
+		return "as " + canonical.String() + ": " + why
 	}
 	return why
 }

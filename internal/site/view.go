@@ -60,9 +60,7 @@ func (v *View) Locate(source netip.Addr, subnet netip.Prefix) Client {
 		var bits uint8
 		c.Location, bits = v.Locations.Lookup(canonical.Addr())
 		c.Addr, c.Subnet, c.Embedding = canonical.Addr(), true, before
-		if c.Scope = bits; before > 0 {
-			c.Scope += uint8(before)
-		}
+		c.Scope = bits + uint8(before)
 		if c.Location == locate.Private {
 			// Somebody else's private network: only who sent it is known.
 			c.Location = v.locateSource(source)
@@ -74,16 +72,18 @@ func (v *View) Locate(source netip.Addr, subnet netip.Prefix) Client {
 // locateSource finds where the clients are on whose behalf the source may ask:
 // its own, if it is a known resolver.
 func (v *View) locateSource(source netip.Addr) locate.ID {
-	canonical := source
-	if source.Is6() {
-		p, _ := locate.Canonical(netip.PrefixFrom(source, source.BitLen()))
-		canonical = p.Addr()
-	}
+	canonical, _ := canonicalAddr(source)
 	if id, known := v.Locations.Resolver(canonical); known {
 		return id
 	}
 	id, _ := v.Locations.Lookup(canonical)
 	return id
+}
+
+// canonicalAddr is locate.Canonical of one address.
+func canonicalAddr(a netip.Addr) (canonical netip.Addr, before int) {
+	p, before := locate.Canonical(netip.PrefixFrom(a, a.BitLen()))
+	return p.Addr(), before
 }
 
 // Horizon is a class of clients that reach a cluster by addresses of its own.
