@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,31 +142,32 @@ func parse(raw []byte, key string) (Contents, error) {
 
 // contents parses the annotations again: they, and not what was made of them,
 // are what the file holds.
+// present are the objects that a damaged body did not leave out.
+func present[T federation.Object](all []T) []federation.Object {
+	var none T
+	var out []federation.Object
+	for _, o := range all {
+		if federation.Object(o) != federation.Object(none) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 func (b *body) contents() (Contents, error) {
 	c := Contents{Saved: b.Saved, Confirmed: b.Confirmed, Verdicts: make(map[federation.Target]health.Verdict, len(b.Verdicts))}
 	var faults []federation.Fault
 	for _, o := range b.Clusters {
 		if o != nil {
 			faults = append(faults, federation.ParseCluster(o)...)
-			c.Objects = append(c.Objects, o)
 		}
 	}
 	for _, o := range b.Templates {
 		if o != nil {
 			faults = append(faults, federation.ParseTemplate(o)...)
-			c.Objects = append(c.Objects, o)
 		}
 	}
-	for _, o := range b.Workloads {
-		if o != nil {
-			c.Objects = append(c.Objects, o)
-		}
-	}
-	for _, o := range b.Bindings {
-		if o != nil {
-			c.Objects = append(c.Objects, o)
-		}
-	}
+	c.Objects = slices.Concat(present(b.Clusters), present(b.Templates), present(b.Workloads), present(b.Bindings))
 	if len(faults) > 0 {
 		return Contents{}, fmt.Errorf("holds what this version refuses: %w", faults[0])
 	}
