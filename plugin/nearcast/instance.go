@@ -125,10 +125,7 @@ func (i *instance) start() error {
 		i.ready.mu.Lock()
 		i.sites = append(i.sites, s)
 		i.ready.mu.Unlock()
-		for _, n := range o.blocks {
-			n.site = s
-			n.settings.ttls.bound(o.config.Probe)
-		}
+		o.serve(s)
 	}
 	i.show()
 	started.Lock()
@@ -162,6 +159,14 @@ func (o *sourceOfBlocks) complete() error {
 		return fmt.Errorf("%s: neither cluster nor at is set; one of them says where this server is", o.first)
 	}
 	return nil
+}
+
+// serve has the blocks answer from s.
+func (o *sourceOfBlocks) serve(s state) {
+	for _, n := range o.blocks {
+		n.site = s
+		n.settings.ttls.bound(o.config.Probe)
+	}
 }
 
 func (i *instance) stop() {

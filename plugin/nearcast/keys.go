@@ -61,18 +61,9 @@ func (s *stanza) parseKarmada(args []string) (err error) {
 	return err
 }
 
-func (s *stanza) parseManifests(args []string) error {
-	dir, err := one(args, "a folder")
-	if err != nil {
-		return err
-	}
-	if s.shared.Source.Manifests, err = existing(dir); err != nil {
-		return err
-	}
-	if info, err := os.Stat(s.shared.Source.Manifests); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is not a folder", dir)
-	}
-	return nil
+func (s *stanza) parseManifests(args []string) (err error) {
+	s.shared.Source.Manifests, err = folder(args)
+	return err
 }
 
 func (s *stanza) parseLocations(args []string) error {
@@ -106,6 +97,22 @@ func existing(path string) (string, error) {
 	}
 	_, err = os.Stat(abs)
 	return abs, err
+}
+
+// folder takes one folder that is there.
+func folder(args []string) (string, error) {
+	dir, err := one(args, "a folder")
+	if err != nil {
+		return "", err
+	}
+	abs, err := existing(dir)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("%s is not a folder", dir)
+	}
+	return abs, nil
 }
 
 func (s *stanza) parseECS(args []string) error {
@@ -325,18 +332,9 @@ func (s *stanza) parseStale(args []string) error {
 	return err
 }
 
-func (s *stanza) parseSnapshot(args []string) error {
-	dir, err := one(args, "a folder")
-	if err != nil {
-		return err
-	}
-	if s.shared.Snapshot, err = existing(dir); err != nil {
-		return err
-	}
-	if info, err := os.Stat(s.shared.Snapshot); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is not a folder", dir)
-	}
-	return nil
+func (s *stanza) parseSnapshot(args []string) (err error) {
+	s.shared.Snapshot, err = folder(args)
+	return err
 }
 
 // parseSign reads key pairs as dnssec-keygen writes them.

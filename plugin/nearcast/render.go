@@ -65,10 +65,7 @@ func Explain(corefile, name string, from netip.Addr) (*site.Explanation, error) 
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range o.blocks {
-			n.site = frozen{view}
-			n.settings.ttls.bound(o.config.Probe)
-		}
+		o.serve(frozen{view})
 		e, err := view.Explain(name, from, nil, render(o.blocks))
 		if err == nil {
 			return e, nil
