@@ -259,9 +259,7 @@ func (b *builder) resolve(names []string) Endpoint {
 			continue
 		}
 		e, _ := b.Resolve(name)
-		for _, a := range slices.Concat(e.V4, e.V6) {
-			all = all.Add(a)
-		}
+		all = all.Join(e)
 	}
 	return all
 }

@@ -14,7 +14,7 @@ type damping struct {
 }
 
 // The figures of damping: three falls within the half-life hold a target back, and
-// it is used again when what is left is less than one, after twice the half-life.
+// it is used again when less than three quarters of one fall are left.
 const (
 	halfLifeIntervals = 24 // two minutes of the default interval
 	suppressAbove     = 2.5
