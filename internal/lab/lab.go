@@ -17,6 +17,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp/gobgp"
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/process"
 )
 
 // Parts are what Fail and Heal act on; "" is all of them.
@@ -42,7 +43,7 @@ type Lab struct {
 // member is one running site.
 type member struct {
 	Site
-	dns, speaker process
+	dns, speaker process.Process
 	backend      backend
 }
 
@@ -78,8 +79,8 @@ func (l *Lab) start(ctx context.Context, bin string) (err error) {
 		peers[s.SpeakerAddr] = s.ASN
 		l.members = append(l.members, &member{
 			Site:    s,
-			dns:     process{program: filepath.Join(bin, "coredns"), args: []string{"-conf", l.paths.corefile(s.Name)}, log: l.paths.log(s.Name, "dns")},
-			speaker: process{program: filepath.Join(bin, "nearcast-speaker"), args: []string{"--config", l.paths.speaker(s.Name)}, log: l.paths.log(s.Name, "speaker")},
+			dns:     process.Process{Program: filepath.Join(bin, "coredns"), Args: []string{"-conf", l.paths.corefile(s.Name)}, Log: l.paths.log(s.Name, "dns")},
+			speaker: process.Process{Program: filepath.Join(bin, "nearcast-speaker"), Args: []string{"--config", l.paths.speaker(s.Name)}, Log: l.paths.log(s.Name, "speaker")},
 			backend: backend{cluster: s.Name, addr: s.Gateway},
 		})
 	}
@@ -177,13 +178,13 @@ func (l *Lab) change(cluster, part string, do func(*member) error) error {
 func (m *member) fail(part string, signal syscall.Signal) {
 	// The speaker first: told to end, it withdraws before what it announces is gone.
 	if part == "" || part == "speaker" {
-		m.speaker.stop(signal)
+		m.speaker.Stop(signal)
 	}
 	if part == "" || part == "functions" {
 		m.backend.stop()
 	}
 	if part == "" || part == "dns" {
-		m.dns.stop(signal)
+		m.dns.Stop(signal)
 	}
 }
 
@@ -193,10 +194,10 @@ func (m *member) heal(part string) error {
 		errs = append(errs, m.backend.start())
 	}
 	if part == "" || part == "dns" {
-		errs = append(errs, m.dns.start())
+		errs = append(errs, m.dns.Start())
 	}
 	if part == "" || part == "speaker" {
-		errs = append(errs, m.speaker.start())
+		errs = append(errs, m.speaker.Start())
 	}
 	return errors.Join(errs...)
 }

@@ -59,7 +59,7 @@ func (l *Lab) Status(ctx context.Context) Status {
 }
 
 func (l *Lab) siteStatus(ctx context.Context, m *member) SiteStatus {
-	st := SiteStatus{Name: m.Name, DNSPort: m.DNSPort, Functions: "none", DNS: upOrDown(m.dns.running()), Speaker: upOrDown(m.speaker.running()), Answers: map[string]string{}}
+	st := SiteStatus{Name: m.Name, DNSPort: m.DNSPort, Functions: "none", DNS: upOrDown(m.dns.Running()), Speaker: upOrDown(m.speaker.Running()), Answers: map[string]string{}}
 	if m.Gateway.IsValid() {
 		st.Functions = upOrDown(m.backend.running())
 	}
