@@ -1,0 +1,141 @@
+package controlplane
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// Member is a cluster that Karmada pushes to.
+type Member struct {
+	Name string
+	// Region, Zone and Provider are "" where they are not told.
+	Region, Zone, Provider string
+	Annotations            map[string]string
+}
+
+// startMember starts a cluster whose Deployments become ready by themselves.
+func (p *Plane) startMember(ctx context.Context, m *Member) error {
+	kubeconfig := p.Kubeconfig(m.Name)
+	api := m.Name + "/apiserver"
+	if err := p.ca.kubeconfig(kubeconfig, p.url(api), p.ca.admin()); err != nil {
+		return err
+	}
+	if err := p.run(ctx, p.apiserver(api, "--token-auth-file="+p.path("pki", "tokens.csv"))); err != nil {
+		return err
+	}
+	err := p.runAll(ctx,
+		p.component(m.Name+"/controller-manager", "kube-controller-manager", "", "--kubeconfig="+kubeconfig,
+			"--controllers=namespace,garbagecollector,deployment,replicaset,statefulset,endpointslice",
+			"--service-account-private-key-file="+p.ca.keyOf("sa"), "--leader-elect=false", "--secure-port=0"),
+		p.component(m.Name+"/scheduler", "kube-scheduler", "", "--kubeconfig="+kubeconfig, "--leader-elect=false", "--secure-port=0"),
+		p.component(m.Name+"/kwok", "kwok", "", "--kubeconfig="+kubeconfig, "--manage-all-nodes=true",
+			"--config="+p.o.Programs.file("node.yaml"), "--config="+p.o.Programs.file("pod-ready.yaml"), "--config="+p.o.Programs.file("pod-delete.yaml")),
+	)
+	if err != nil {
+		return err
+	}
+	_, err = p.Kubectl(ctx, m.Name, node, "apply", "--server-side", "-f", "-")
+	return err
+}
+
+// node is all that a member runs pods on; kwok says that they run.
+const node = `apiVersion: v1
+kind: Node
+metadata: {name: node}
+status:
+  allocatable: {cpu: "64", memory: 256Gi, pods: "1000"}
+  capacity: {cpu: "64", memory: 256Gi, pods: "1000"}
+`
+
+// join registers the members and waits until Karmada finds them ready.
+func (p *Plane) join(ctx context.Context) error {
+	begin := time.Now()
+	for i := range p.o.Members {
+		if err := p.Join(ctx, p.o.Members[i].Name); err != nil {
+			return err
+		}
+	}
+	for _, m := range p.o.Members {
+		if err := p.WaitReady(ctx, m.Name, true); err != nil {
+			return err
+		}
+	}
+	p.told(fmt.Sprintf("%d members have joined", len(p.o.Members)), begin)
+	return nil
+}
+
+// Join registers a member with Karmada; deleting its Cluster ends that.
+func (p *Plane) Join(ctx context.Context, name string) error {
+	var m Member
+	for _, m = range p.o.Members {
+		if m.Name == name {
+			break
+		}
+	}
+	ca, err := os.ReadFile(p.CA())
+	if err != nil {
+		return err
+	}
+	annotations, err := json.Marshal(m.Annotations)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf(joining, m.Name, base64.StdEncoding.EncodeToString(ca), p.token, p.url(m.Name+"/apiserver"), m.Region, m.Zone, m.Provider, annotations)
+	// The API of clusters is served by a server that may have just started.
+	return wait.PollUntilContextCancel(ctx, 10*readyPoll, true, func(ctx context.Context) (bool, error) {
+		_, err := p.Kubectl(ctx, "", text, "apply", "--server-side", "-f", "-")
+		return err == nil, ctx.Err()
+	})
+}
+
+const joining = `apiVersion: v1
+kind: Secret
+metadata: {name: %[1]s, namespace: karmada-cluster}
+data: {caBundle: %[2]s}
+stringData: {token: %[3]s}
+---
+apiVersion: cluster.karmada.io/v1alpha1
+kind: Cluster
+metadata:
+  name: %[1]s
+  annotations: %[8]s
+spec:
+  syncMode: Push
+  apiEndpoint: %[4]s
+  secretRef: {name: %[1]s, namespace: karmada-cluster}
+  impersonatorSecretRef: {name: %[1]s, namespace: karmada-cluster}
+  region: %[5]q
+  zones: [%[6]q]
+  provider: %[7]q
+`
+
+// WaitReady waits until Karmada finds the member's API ready, or not.
+func (p *Plane) WaitReady(ctx context.Context, member string, ready bool) error {
+	want := "False"
+	if ready {
+		want = "True"
+	}
+	var last string
+	err := wait.PollUntilContextCancel(ctx, 4*readyPoll, true, func(ctx context.Context) (bool, error) {
+		var err error
+		last, err = p.Kubectl(ctx, "", "", "get", "cluster", member, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
+		return err == nil && last == want, nil
+	})
+	if err != nil {
+		return fmt.Errorf("cluster %s: Ready is %q, not %q: %w", member, last, want, err)
+	}
+	return nil
+}
+
+// ThreeMembers are clusters of the paper's federation.
+var ThreeMembers = []Member{
+	{Name: "de-wide", Region: "de", Zone: "fra", Provider: "wide", Annotations: map[string]string{"nearcast.dev/coordinates": "50.11,8.68"}},
+	{Name: "hpc-kube", Region: "mk", Zone: "skopje", Provider: "tight", Annotations: map[string]string{"nearcast.dev/coordinates": "42.00,21.43"}},
+	{Name: "us-azure", Region: "us", Zone: "east", Provider: "tight", Annotations: map[string]string{"nearcast.dev/coordinates": "37.37,-79.82"}},
+}

@@ -1,0 +1,303 @@
+package controlplane
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options are how a control plane is started.
+type Options struct {
+	Programs Programs
+	// Dir is the folder for all its files. It must not exist,
+	// but as what another control plane left, and is removed by Close.
+	Dir     string
+	Members []Member
+	// Hasty has Karmada notice within seconds what it takes half a minute for by
+	// default: that a member is gone or back, and that an eviction is over.
+	Hasty bool
+	// Log is told what is done; nil for nobody.
+	Log io.Writer
+}
+
+// Plane is a running control plane with its members. It is safe for concurrent
+// use.
+type Plane struct {
+	o          Options
+	ca         *authority
+	client     *http.Client
+	token      string // of the members' administrator
+	components map[string]*component
+	order      []*component // as they were started
+	mu         sync.Mutex
+	ports      map[string]int
+	lock       *os.File
+}
+
+// The components of the control plane. Those of a member are MEMBER/apiserver,
+// MEMBER/controller-manager, MEMBER/scheduler and MEMBER/kwok.
+const (
+	Etcd                  = "etcd"
+	APIServer             = "apiserver"
+	AggregatedAPIServer   = "aggregated-apiserver"
+	Webhook               = "webhook"
+	ControllerManager     = "controller-manager"
+	Scheduler             = "scheduler"
+	KubeControllerManager = "kube-controller-manager"
+)
+
+// Start starts a control plane and joins the members to it. On an error nothing
+// is left running, but the folder stays for its logs.
+func Start(ctx context.Context, o Options) (*Plane, error) {
+	if err := o.Programs.Check(); err != nil {
+		return nil, err
+	}
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	var err error
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
+		return nil, err
+	}
+	p := &Plane{o: o, components: map[string]*component{}, ports: map[string]int{}}
+	if err := p.start(ctx); err != nil {
+		p.stopAll()
+		return nil, fmt.Errorf("controlplane: %w", err)
+	}
+	return p, nil
+}
+
+func (p *Plane) start(ctx context.Context) error {
+	if err := p.claim(); err != nil {
+		return err
+	}
+	if err := p.secrets(); err != nil {
+		return err
+	}
+	if err := p.reserve(); err != nil {
+		return err
+	}
+	if err := p.run(ctx, p.etcd()); err != nil {
+		return err
+	}
+	var all errgroup.Group
+	all.Go(func() error { return p.startKarmada(ctx) })
+	for i := range p.o.Members {
+		all.Go(func() error { return p.startMember(ctx, &p.o.Members[i]) })
+	}
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	return p.join(ctx)
+}
+
+// claim makes the folder. One whose control plane has ended, and that was not
+// removed, is: its lock is there, and nobody holds it.
+func (p *Plane) claim() (err error) {
+	if _, err := os.Stat(p.path("lock")); err == nil {
+		if p.lock, err = lock(p.path("lock")); err != nil {
+			return fmt.Errorf("another control plane runs in %s: %w", p.o.Dir, err)
+		}
+		p.lock.Close()
+		if err := os.RemoveAll(p.o.Dir); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(p.o.Dir, 0o700); err != nil {
+		return err
+	}
+	p.lock, err = lock(p.path("lock"))
+	return err
+}
+
+// lock locks a file for as long as this process lives.
+func lock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// secrets makes what the components prove themselves with.
+func (p *Plane) secrets() (err error) {
+	if p.ca, err = newAuthority(p.path("pki")); err != nil {
+		return err
+	}
+	p.token = fmt.Sprintf("member-%x", p.ca.cert.SerialNumber)
+	err = errors.Join(
+		p.ca.client("admin", "admin", "system:masters"),
+		p.ca.client("front-proxy", "front-proxy-client", ""),
+		p.ca.server("server"),
+		p.ca.server("aggregated", "karmada-aggregated-apiserver.karmada-system.svc"),
+		p.ca.server("sa"),
+		os.WriteFile(p.path("pki", "tokens.csv"), []byte(p.token+`,admin,1,"system:masters"`+"\n"), 0o600),
+		os.Mkdir(p.path("pki", "webhook"), 0o700),
+	)
+	if err != nil {
+		return err
+	}
+	for to, from := range map[string]string{"tls.crt": p.ca.crt("server"), "tls.key": p.ca.keyOf("server")} {
+		if err := copyTree(from, p.path("pki", "webhook", to), strings.NewReplacer()); err != nil {
+			return err
+		}
+	}
+	pair, err := tls.LoadX509KeyPair(p.ca.crt("admin"), p.ca.keyOf("admin"))
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(p.ca.cert)
+	p.client = &http.Client{Transport: &http.Transport{
+		TLSClientConfig:   &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}},
+		DisableKeepAlives: true, // what restarts is asked anew
+	}}
+	return nil
+}
+
+// reserve finds a port for everything that listens. It is kept over restarts.
+func (p *Plane) reserve() error {
+	names := []string{Etcd, "etcd-peer", APIServer, AggregatedAPIServer, Webhook, "controller-manager-health", "scheduler-health"}
+	for _, m := range p.o.Members {
+		names = append(names, m.Name+"/apiserver")
+	}
+	for _, name := range names {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer listener.Close() // only when all have one, or two would have the same
+		p.ports[name] = listener.Addr().(*net.TCPAddr).Port
+	}
+	return nil
+}
+
+func (p *Plane) path(parts ...string) string {
+	return filepath.Join(append([]string{p.o.Dir}, parts...)...)
+}
+
+func (p *Plane) addr(name string) string { return fmt.Sprintf("127.0.0.1:%d", p.ports[name]) }
+func (p *Plane) url(name string) string  { return "https://" + p.addr(name) }
+
+// Kubeconfig returns the file with which everything is allowed: on the Karmada
+// API, or on a member's.
+func (p *Plane) Kubeconfig(member string) string {
+	if member == "" {
+		return p.path("karmada.kubeconfig")
+	}
+	return p.path(member + ".kubeconfig")
+}
+
+// CA returns the file of the authority that all servers are proved by.
+func (p *Plane) CA() string { return p.ca.crt("ca") }
+
+// Server returns the URL of the Karmada API.
+func (p *Plane) Server() string { return p.url(APIServer) }
+
+// component prepares a program; run starts it.
+func (p *Plane) component(name, program, ready string, args ...string) *component {
+	c := &component{name: name, ready: ready}
+	c.Program, c.Args = p.o.Programs.bin(program), args
+	c.Log = p.path(strings.ReplaceAll(name, "/", ".") + ".log")
+	return c
+}
+
+func (p *Plane) run(ctx context.Context, c *component) error {
+	p.mu.Lock()
+	p.components[c.name] = c
+	p.order = append(p.order, c)
+	p.mu.Unlock()
+	return c.start(ctx, p.client)
+}
+
+// runAll starts components at once, and waits until all are ready.
+func (p *Plane) runAll(ctx context.Context, all ...*component) error {
+	var starting errgroup.Group
+	for _, c := range all {
+		starting.Go(func() error { return p.run(ctx, c) })
+	}
+	return starting.Wait()
+}
+
+func (p *Plane) named(name string) *component {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.components[name]
+	if c == nil {
+		panic("controlplane: no component " + name)
+	}
+	return c
+}
+
+// Signal sends a signal to a component: SIGSTOP makes a black hole of it, which
+// SIGCONT ends.
+func (p *Plane) Signal(name string, signal syscall.Signal) { p.named(name).Signal(signal) }
+
+// Kill ends a component as a crash does.
+func (p *Plane) Kill(name string) { p.named(name).Stop(syscall.SIGKILL) }
+
+// Restart starts a component that was killed, and waits until it is ready.
+func (p *Plane) Restart(ctx context.Context, name string) error {
+	return p.named(name).start(ctx, p.client)
+}
+
+// Kubectl runs kubectl on the Karmada API, or on a member's, with input, and
+// returns what it printed.
+func (p *Plane) Kubectl(ctx context.Context, member, input string, args ...string) (string, error) {
+	return p.KubectlAs(ctx, p.Kubeconfig(member), input, args...)
+}
+
+// KubectlAs is Kubectl with a kubeconfig of the caller's.
+func (p *Plane) KubectlAs(ctx context.Context, kubeconfig, input string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, p.o.Programs.Kubectl(), append([]string{"--kubeconfig", kubeconfig}, args...)...)
+	cmd.Env = append(os.Environ(), "HOME="+p.o.Dir) // for its cache of what is served
+	cmd.Stdin = strings.NewReader(input)
+	var out, complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaint
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(complaint.Bytes()))
+	}
+	return out.String(), nil
+}
+
+// Close stops everything and removes the folder.
+func (p *Plane) Close() error {
+	p.stopAll()
+	p.lock.Close()
+	return os.RemoveAll(p.o.Dir)
+}
+
+func (p *Plane) stopAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var stopping sync.WaitGroup
+	for _, c := range p.order {
+		// Nothing of it is kept, so nothing need be ended in order.
+		stopping.Go(func() { c.Stop(syscall.SIGKILL) })
+	}
+	stopping.Wait()
+}
+
+// told says what is done and how long it took.
+func (p *Plane) told(what string, since time.Time) {
+	fmt.Fprintf(p.o.Log, "controlplane: %s after %.1f s\n", what, time.Since(since).Seconds())
+}

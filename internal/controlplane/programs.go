@@ -1,0 +1,147 @@
+// Package controlplane runs a real Karmada control plane with member clusters on
+// this machine, without containers: etcd, kube-apiserver, Karmada's own programs,
+// and in each member a kube-apiserver, a kube-controller-manager, a
+// kube-scheduler and kwok, so that Deployments become ready by themselves.
+//
+// Everything listens on loopback, and ends with the process that started it.
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Programs is a folder with the programs of a control plane and the files of
+// Karmada that are applied to it.
+type Programs string
+
+// DefaultPrograms is where Build is told to put them: below NEARCAST_CACHE, or
+// else .cache in the working folder.
+func DefaultPrograms() Programs {
+	cache := os.Getenv("NEARCAST_CACHE")
+	if cache == "" {
+		cache = ".cache"
+	}
+	return Programs(filepath.Join(cache, "controlplane"))
+}
+
+// Kubectl is the path of the kubectl that was built with the rest.
+func (p Programs) Kubectl() string { return p.bin("kubectl") }
+
+func (p Programs) bin(name string) string  { return filepath.Join(string(p), "bin", name) }
+func (p Programs) file(name string) string { return filepath.Join(string(p), name) }
+
+// modules are those that pin the programs, in folders below that of Build, with
+// the files of theirs that a control plane needs.
+var modules = [...]struct {
+	folder, path string
+	files        map[string]string // by the name under which they are kept
+}{
+	{"karmada", "github.com/karmada-io/karmada", map[string]string{
+		"crds":                       "charts/karmada/_crds",
+		"webhook-configuration.yaml": "artifacts/deploy/webhook-configuration.yaml",
+	}},
+	{"kwok", "sigs.k8s.io/kwok", map[string]string{
+		"node.yaml":       "kustomize/stage/node/fast/node-initialize.yaml",
+		"pod-ready.yaml":  "kustomize/stage/pod/fast/pod-ready.yaml",
+		"pod-delete.yaml": "kustomize/stage/pod/fast/pod-delete.yaml",
+	}},
+}
+
+// Build builds the programs that the modules in the folder pin, unless that was
+// done; it takes ten minutes the first time. What it does is told to out.
+func Build(ctx context.Context, folder string, into Programs, out io.Writer) error {
+	want, err := pins(folder)
+	if err != nil {
+		return err
+	}
+	if have, err := os.ReadFile(into.file("pins")); err == nil && string(have) == want {
+		return nil
+	}
+	fmt.Fprintln(out, "controlplane: building Karmada and Kubernetes; the first time takes ten minutes ...")
+	bin, err := filepath.Abs(into.bin(""))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	for _, module := range modules {
+		at := filepath.Join(folder, module.folder)
+		if _, err := goIn(ctx, at, "build", "-ldflags=-s -w", "-o", bin+"/", "tool"); err != nil {
+			return err
+		}
+		root, err := goIn(ctx, at, "list", "-m", "-f", "{{.Dir}}", module.path)
+		if err != nil {
+			return err
+		}
+		for name, path := range module.files {
+			if err := copyTree(filepath.Join(strings.TrimSpace(root), path), into.file(name), strings.NewReplacer()); err != nil {
+				return err
+			}
+		}
+	}
+	return os.WriteFile(into.file("pins"), []byte(want), 0o644)
+}
+
+// pins is what decides what Build builds.
+func pins(folder string) (string, error) {
+	var all []byte
+	for _, module := range modules {
+		for _, file := range []string{"go.mod", "go.sum"} {
+			data, err := os.ReadFile(filepath.Join(folder, module.folder, file))
+			if err != nil {
+				return "", err
+			}
+			all = append(all, data...)
+		}
+	}
+	return string(all), nil
+}
+
+func goIn(ctx context.Context, module string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{args[0], "-C", module}, args[1:]...)...)
+	// The module is no part of a workspace, and has no vendor folder.
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false")
+	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("go %s in %s: %w: %s", args[0], module, err, exit.Stderr)
+	}
+	return string(out), err
+}
+
+// Check returns an error that says what to do where the programs are not there.
+func (p Programs) Check() error {
+	if _, err := os.Stat(p.file("pins")); err != nil {
+		return fmt.Errorf("no control plane in %s: build it with `make controlplane`", p)
+	}
+	return nil
+}
+
+// copyTree copies a file or a folder, with replacements in what it copies.
+func copyTree(from, to string, replace *strings.Replacer) error {
+	return filepath.WalkDir(from, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		if entry.IsDir() {
+			return os.MkdirAll(target, 0o755)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, []byte(replace.Replace(string(data))), 0o644)
+	})
+}
