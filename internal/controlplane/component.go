@@ -16,7 +16,7 @@ import (
 type component struct {
 	process.Process
 	name string
-	// ready is answered with 200 once it is; "" where nothing tells.
+	// ready is answered with 200 once it is.
 	ready string
 }
 
@@ -27,9 +27,6 @@ const readyPoll = 50 * time.Millisecond
 func (c *component) start(ctx context.Context, client *http.Client) error {
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
-	}
-	if c.ready == "" {
-		return nil
 	}
 	var last error
 	err := wait.PollUntilContextCancel(ctx, readyPoll, true, func(ctx context.Context) (bool, error) {

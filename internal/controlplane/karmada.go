@@ -27,10 +27,19 @@ func (p *Plane) apiserver(name string, extra ...string) *component {
 		"--advertise-address=192.0.2.1", // it must not be loopback, and nobody uses it
 		"--authorization-mode=RBAC", "--client-ca-file=" + p.CA(),
 		"--tls-cert-file=" + p.ca.crt("server"), "--tls-private-key-file=" + p.ca.keyOf("server"),
-		"--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount",
+		// Nothing here waits for a node to become ready, or mounts a token.
+		"--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount,TaintNodesByCondition",
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + p.ca.crt("sa"), "--service-account-signing-key-file=" + p.ca.keyOf("sa"),
 		"--service-cluster-ip-range=10.96.0.0/16", "--watch-cache=true",
+	}, extra...)...)
+}
+
+// kubernetes is one of Kubernetes' own controllers.
+func (p *Plane) kubernetes(name, program, kubeconfig string, extra ...string) *component {
+	return p.component(name, program, p.url(name)+"/healthz", append([]string{"--kubeconfig=" + kubeconfig, "--leader-elect=false",
+		"--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(p.ports[name]),
+		"--tls-cert-file=" + p.ca.crt("server"), "--tls-private-key-file=" + p.ca.keyOf("server"),
 	}, extra...)...)
 }
 
@@ -62,10 +71,10 @@ func (p *Plane) startKarmada(ctx context.Context) error {
 		p.component(Webhook, "webhook", p.url(Webhook)+"/readyz", kubeconfig,
 			"--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(p.ports[Webhook]), "--cert-dir="+p.path("pki", "webhook"),
 			"--metrics-bind-address=0", "--health-probe-bind-address=0", "--allow-no-execute-taint-policy=true"),
-		p.component(KubeControllerManager, "kube-controller-manager", "", kubeconfig,
+		p.kubernetes(KubeControllerManager, "kube-controller-manager", p.Kubeconfig(""),
 			"--controllers=namespace,garbagecollector,serviceaccount-token,csrsigning,clusterrole-aggregation",
 			"--cluster-signing-cert-file="+p.CA(), "--cluster-signing-key-file="+p.ca.keyOf("ca"), "--root-ca-file="+p.CA(),
-			"--service-account-private-key-file="+p.ca.keyOf("sa"), "--leader-elect=false", "--secure-port=0"),
+			"--service-account-private-key-file="+p.ca.keyOf("sa")),
 	)
 	if err != nil {
 		return err

@@ -30,11 +30,11 @@ func (p *Plane) startMember(ctx context.Context, m *Member) error {
 		return err
 	}
 	err := p.runAll(ctx,
-		p.component(m.Name+"/controller-manager", "kube-controller-manager", "", "--kubeconfig="+kubeconfig,
+		p.kubernetes(m.Name+"/controller-manager", "kube-controller-manager", kubeconfig,
 			"--controllers=namespace,garbagecollector,deployment,replicaset,statefulset,endpointslice",
-			"--service-account-private-key-file="+p.ca.keyOf("sa"), "--leader-elect=false", "--secure-port=0"),
-		p.component(m.Name+"/scheduler", "kube-scheduler", "", "--kubeconfig="+kubeconfig, "--leader-elect=false", "--secure-port=0"),
-		p.component(m.Name+"/kwok", "kwok", "", "--kubeconfig="+kubeconfig, "--manage-all-nodes=true",
+			"--service-account-private-key-file="+p.ca.keyOf("sa")),
+		p.kubernetes(m.Name+"/scheduler", "kube-scheduler", kubeconfig),
+		p.component(m.Name+"/kwok", "kwok", "http://"+p.addr(m.Name+"/kwok")+"/healthz", "--kubeconfig="+kubeconfig, "--server-address="+p.addr(m.Name+"/kwok"), "--manage-all-nodes=true",
 			"--config="+p.o.Programs.file("node.yaml"), "--config="+p.o.Programs.file("pod-ready.yaml"), "--config="+p.o.Programs.file("pod-delete.yaml")),
 	)
 	if err != nil {

@@ -176,9 +176,11 @@ func (p *Plane) secrets() (err error) {
 
 // reserve finds a port for everything that listens. It is kept over restarts.
 func (p *Plane) reserve() error {
-	names := []string{Etcd, "etcd-peer", APIServer, AggregatedAPIServer, Webhook, "controller-manager-health", "scheduler-health"}
+	names := []string{Etcd, "etcd-peer", APIServer, AggregatedAPIServer, Webhook, KubeControllerManager, "controller-manager-health", "scheduler-health"}
 	for _, m := range p.o.Members {
-		names = append(names, m.Name+"/apiserver")
+		for _, part := range []string{"apiserver", "controller-manager", "scheduler", "kwok"} {
+			names = append(names, m.Name+"/"+part)
+		}
 	}
 	for _, name := range names {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")

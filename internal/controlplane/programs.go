@@ -92,7 +92,7 @@ func Build(ctx context.Context, folder string, into Programs, out io.Writer) err
 
 // pins is what decides what Build builds.
 func pins(folder string) (string, error) {
-	var all []byte
+	all := fmt.Append(nil, modules)
 	for _, module := range modules {
 		for _, file := range []string{"go.mod", "go.sum"} {
 			data, err := os.ReadFile(filepath.Join(folder, module.folder, file))

@@ -1,0 +1,253 @@
+package karmada
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// ready waits until Karmada finds the member's API ready, or not.
+func (s *scene) ready(member string, ready bool, deadline time.Duration) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), deadline)
+	defer cancel()
+	begin := time.Now()
+	if err := w.plane.WaitReady(ctx, member, ready); err != nil {
+		s.Fatal(err)
+	}
+	s.Logf("%7.3f s of %2.0f s: Karmada finds %s ready: %v", time.Since(begin).Seconds(), deadline.Seconds(), member, ready)
+}
+
+func (s *scene) restart(component string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	defer cancel()
+	if err := w.plane.Restart(ctx, component); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// taint marks a cluster so that Karmada evicts what runs there; "" takes it away.
+func (s *scene) taint(cluster, effect string) {
+	s.Helper()
+	taints := "[]"
+	if effect != "" {
+		taints = fmt.Sprintf(`[{"key":"maintenance","effect":%q}]`, effect)
+	}
+	s.kubectl("", "", "patch", "cluster", cluster, "--type=merge", "-p", `{"spec":{"taints":`+taints+`}}`)
+}
+
+func TestAnEvictionDrainsFirst(t *testing.T) {
+	s := stage(t)
+	s.up("us-azure", "de-wide")
+	s.deploy(function{name: "both", clusters: []string{"us-azure", "de-wide"}})
+	s.deploy(function{name: "alone", clusters: []string{"us-azure"}})
+	s.answers("there", s.host("both"), "us", "us-azure", soon)
+	s.answers("there, and only there", s.host("alone"), "us", "us-azure", soon)
+	defer s.taint("us-azure", "")
+	s.taint("us-azure", "NoExecute")
+	s.answers("moved away from what is evicted", s.host("both"), "us", "de-wide", soon)
+	s.within("its only cluster is being evicted", soon, func() error {
+		return want(s.binding("alone-service", "{.spec.gracefulEvictionTasks[0].fromCluster}"), "us-azure")
+	})
+	s.holds("and serves until it is gone", s.host("alone"), "us", "us-azure", 2*time.Second)
+	if got := s.explains(s.host("alone")); !strings.Contains(got, "evicted by Karmada") {
+		t.Errorf("explain does not say that it is evicted:\n%s", got)
+	}
+	s.answers("which the grace period ends", s.host("alone"), "us", "NODATA", time.Minute)
+	s.taint("us-azure", "")
+	s.within("scheduled there again", soon, func() error {
+		return want(s.binding("alone-service", "{.spec.clusters[0].name}"), "us-azure")
+	})
+	s.balance("alone", "us-azure", s.addr("us-azure"))
+	s.answers("and back", s.host("alone"), "us", "us-azure", 2*soon)
+}
+
+func TestAnEvictedClusterIsNotAnsweredByItsStaleStatus(t *testing.T) {
+	s := stage(t)
+	s.up("us-azure", "de-wide")
+	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
+	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	w.plane.Kill("us-azure/apiserver")
+	defer s.ready("us-azure", true, time.Minute)
+	defer s.restart("us-azure/apiserver")
+	s.ready("us-azure", false, time.Minute)
+	defer s.taint("us-azure", "")
+	s.taint("us-azure", "NoExecute")
+	s.within("evicted", time.Minute, func() error {
+		if names := s.binding("hello-service", "{.spec.clusters[*].name}"); names != "de-wide" {
+			return fmt.Errorf("placed in %s", names)
+		}
+		return nil
+	})
+	s.answers("moved", s.host("hello"), "us", "de-wide", soon)
+	s.within("no task is left", time.Minute, func() error {
+		return want(s.binding("hello-service", "{.spec.gracefulEvictionTasks}"), "")
+	})
+	t.Logf("the status that Karmada keeps: %+v", s.observed("hello-service", "us-azure"))
+	s.holds("though it lives and Karmada calls it healthy", s.host("hello"), "us", "de-wide", 2*time.Second)
+}
+
+// remedy has a cluster's traffic controlled while a condition of it is false.
+const remedy = `apiVersion: remedy.karmada.io/v1alpha1
+kind: Remedy
+metadata: {name: %s}
+spec:
+  clusterAffinity: {clusterNames: [us-azure]}
+  decisionMatches:
+  - clusterConditionMatch: {conditionType: Ready, operator: Equal, conditionStatus: "True"}
+  actions: [TrafficControl]
+`
+
+func TestRemedyTrafficControlIsADrain(t *testing.T) {
+	s := stage(t)
+	s.up("us-azure", "de-wide")
+	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
+	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	s.apply(fmt.Sprintf(remedy, s.namespace))
+	defer s.kubectl("", "", "delete", "remedy", s.namespace, "--ignore-not-found")
+	s.answers("drained", s.host("hello"), "us", "de-wide", soon)
+	s.kubectl("", "", "delete", "remedy", s.namespace)
+	s.answers("and back", s.host("hello"), "us", "us-azure", soon)
+}
+
+func TestAMembersAPIIsRefusedWhileItsDataPlaneLives(t *testing.T) {
+	s := stage(t)
+	s.up("us-azure", "de-wide")
+	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
+	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	w.plane.Kill("us-azure/apiserver")
+	s.ready("us-azure", false, time.Minute)
+	s.holds("it lives, and is answered", s.host("hello"), "us", "us-azure", 3*time.Second)
+	s.restart("us-azure/apiserver")
+	s.ready("us-azure", true, time.Minute)
+}
+
+func TestAMembersAPIIsSilentWhileItsDataPlaneLives(t *testing.T) {
+	s := stage(t)
+	s.up("us-azure", "de-wide")
+	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
+	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	w.plane.Signal("us-azure/apiserver", syscall.SIGSTOP)
+	defer s.ready("us-azure", true, 2*time.Minute)
+	defer w.plane.Signal("us-azure/apiserver", syscall.SIGCONT)
+	s.holds("nobody knows yet", s.host("hello"), "us", "us-azure", 3*time.Second)
+	s.ready("us-azure", false, 3*time.Minute)
+	s.holds("it lives, and is answered", s.host("hello"), "us", "us-azure", 3*time.Second)
+}
+
+func TestADataPlaneDiesWhileKarmadaFindsItsAPIReady(t *testing.T) {
+	s := stage(t)
+	s.up("us-azure", "de-wide")
+	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
+	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	s.down("us-azure")
+	s.answers("the probes remove it", s.host("hello"), "us", "de-wide", soon)
+	s.ready("us-azure", true, time.Second)
+	s.up("us-azure")
+	s.answers("and bring it back", s.host("hello"), "us", "us-azure", soon)
+}
+
+func TestADeadClusterStaysHealthyInTheBinding(t *testing.T) {
+	s := stage(t)
+	s.up("us-azure", "de-wide")
+	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
+	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	w.plane.Kill("us-azure/apiserver")
+	s.down("us-azure")
+	s.answers("the probes remove it", s.host("hello"), "us", "de-wide", soon)
+	s.ready("us-azure", false, time.Minute)
+	placed := s.binding("hello-service", `{.spec.clusters[?(@.name=="us-azure")].name}`)
+	if o := s.observed("hello-service", "us-azure"); placed != "us-azure" || o.Health != "Healthy" {
+		t.Errorf("placed in %q, %+v: Karmada is known to keep a dead cluster as Healthy", placed, o)
+	}
+	s.holds("whatever Karmada says", s.host("hello"), "us", "de-wide", 2*time.Second)
+	s.restart("us-azure/apiserver")
+	s.ready("us-azure", true, time.Minute)
+	s.up("us-azure")
+	s.answers("and back", s.host("hello"), "us", "us-azure", soon)
+}
+
+func TestAClusterLeavesAndComesBack(t *testing.T) {
+	s := stage(t)
+	s.up("hpc-kube", "de-wide")
+	s.deploy(function{name: "hello", clusters: []string{"hpc-kube", "de-wide"}})
+	s.answers("there", s.host("hello"), "mk", "hpc-kube", soon)
+	s.kubectl("", "", "delete", "cluster", "hpc-kube", "--timeout=60s")
+	s.answers("unjoined", s.host("hello"), "mk", "de-wide", soon)
+	s.rejoin("hpc-kube")
+	s.within("it runs there again", time.Minute, func() error {
+		return want(fmt.Sprint(s.observed("hello-service", "hpc-kube").Applied), "true")
+	})
+	s.balance("hello", "hpc-kube", s.addr("hpc-kube"))
+	s.answers("and is answered", s.host("hello"), "mk", "hpc-kube", 2*soon)
+}
+
+func (s *scene) rejoin(member string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	defer cancel()
+	if err := w.plane.Join(ctx, member); err != nil {
+		s.Fatal(err)
+	}
+	s.ready(member, true, time.Minute)
+}
+
+func TestKarmadasOwnAPIServerIsDown(t *testing.T) {
+	s := stage(t)
+	s.up("us-azure", "de-wide")
+	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
+	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	w.plane.Kill("aggregated-apiserver") // who serves Cluster
+	s.holds("nothing changes", s.host("hello"), "us", "us-azure", 2*time.Second)
+	s.kubectl("", "", "annotate", "service", "hello", "-n", s.namespace, "nearcast.dev/address=us-azure="+s.addr("hpc-kube"), "nearcast.dev/probe=none")
+	s.answers("functions still change", s.host("hello"), "us", "hpc-kube", soon)
+	s.restart("aggregated-apiserver")
+	s.within("it is registered again", time.Minute, func() error {
+		_, err := w.plane.Kubectl(t.Context(), "", "", "get", "cluster", "us-azure")
+		return err
+	})
+	s.kubectl("", "", "annotate", "cluster", "us-azure", "nearcast.dev/drain=true")
+	defer s.kubectl("", "", "annotate", "cluster", "us-azure", "nearcast.dev/drain-")
+	s.answers("and clusters again", s.host("hello"), "us", "de-wide", 3*soon)
+}
+
+func TestKarmadasAPIIsDownAndARestartServesTheSnapshot(t *testing.T) {
+	s := stage(t)
+	s.up("us-azure", "de-wide")
+	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
+	dir := t.TempDir()
+	other, err := w.serve("snapshot", w.nearcast, "snapshot "+dir+"\n        stale 3s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.stop()
+	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	s.within("there too", soon, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("us-azure")) })
+	other.stop() // which writes the snapshot
+	w.plane.Kill("apiserver")
+	begin := time.Now()
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.within("a restart serves the snapshot", 5*time.Second, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("us-azure")) })
+	t.Logf("%7.3f s after it was started", time.Since(begin).Seconds())
+	s.holds("who did not restart goes on", s.host("hello"), "us", "us-azure", 2*time.Second)
+	s.within("the age is told", soon, func() error {
+		reply, err := other.exchange(s.host("hello"), "us")
+		if err == nil && !strings.Contains(reply.String(), "Stale Answer") {
+			err = fmt.Errorf("no EDE 3 in %s", reply)
+		}
+		return err
+	})
+	s.down("us-azure")
+	s.within("probes go on there", soon, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("de-wide")) })
+	s.answers("and here", s.host("hello"), "us", "de-wide", soon)
+	s.restart("apiserver")
+	s.kubectl("", "", "annotate", "service", "hello", "-n", s.namespace, "nearcast.dev/address=de-wide="+s.addr("hpc-kube"), "nearcast.dev/probe=none", "nearcast.dev/weights=de-wide=1", "nearcast.dev/policy=failover")
+	s.answers("changes are seen again", s.host("hello"), "de", "hpc-kube", time.Minute)
+	s.within("there too", time.Minute, func() error { return want(other.ask(s.host("hello"), "de"), s.addr("hpc-kube")) })
+}

@@ -1,0 +1,43 @@
+package karmada
+
+import "time"
+
+type scenario struct {
+	name string
+	// core scenarios are part of make test, all others of make test-full.
+	core bool
+}
+
+// scenarios number the namespaces and the addresses.
+var scenarios = []scenario{
+	{"TestAFunctionIsResolvableOncePlacedAppliedAndHealthy", true},
+	{"TestAMembersWorkloadBecomesUnhealthy", true},
+	{"TestALoadBalancersAddressChangesAndGoes", true},
+	{"TestTheLastAddressStaysWhenAnUpdateDoesNotApply", true},
+	{"TestReplicasThatAreDividedLeaveAnAddressWithoutAny", false},
+	{"TestScaledToZeroIsColdOrGone", true},
+	{"TestThePolicyChanges", false},
+	{"TestSuspensionTakesNothingAway", false},
+	{"TestADuplicateHostnameStaysWithTheOlder", false},
+	{"TestANamespaceIsDeleted", false},
+	{"TestAClusterLeavesAndComesBack", false},
+	{"TestAnEvictionDrainsFirst", true},
+	{"TestAnEvictedClusterIsNotAnsweredByItsStaleStatus", false},
+	{"TestRemedyTrafficControlIsADrain", false},
+	{"TestAMembersAPIIsRefusedWhileItsDataPlaneLives", true},
+	{"TestAMembersAPIIsSilentWhileItsDataPlaneLives", false},
+	{"TestADataPlaneDiesWhileKarmadaFindsItsAPIReady", false},
+	{"TestADeadClusterStaysHealthyInTheBinding", false},
+	{"TestKarmadasOwnAPIServerIsDown", false},
+	{"TestKarmadasAPIIsDownAndARestartServesTheSnapshot", true},
+	{"TestATokenExpiresAndIsReplaced", false},
+	{"TestSpinAppsAreHealthyOnlyWhenTheyAre", false},
+	{"TestKnativeServicesAreHealthyOnlyWhenTheyAre", false},
+	{"TestAKnativeAndACoreServiceOfOneName", false},
+	{"TestControllersRestartWhileAHundredFunctionsChange", false},
+	{"TestChangesAreAnsweredAtOnce", false},
+}
+
+// soon is what a change on the Karmada API may take to be answered on a loaded
+// machine; TestChangesAreAnsweredAtOnce measures what it does take.
+const soon = 10 * time.Second
