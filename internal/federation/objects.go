@@ -140,6 +140,14 @@ type Workload struct {
 	RuntimeClass string
 }
 
+// MultiClusterService is Karmada's: it exposes the Service of its name from some
+// of the clusters that have it.
+type MultiClusterService struct {
+	Meta
+	// Providers are the clusters that have backends; none means all.
+	Providers []string
+}
+
 // Binding is a Karmada ResourceBinding: what is placed where, and how it fares.
 type Binding struct {
 	Meta

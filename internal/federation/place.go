@@ -169,6 +169,9 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	if index < 0 {
 		return Placement{}, "no Cluster of this name was read, or it was refused"
 	}
+	if m := b.in.exposed[t.Ref]; m != nil && len(m.Providers) > 0 && !slices.Contains(m.Providers, cluster) {
+		return Placement{}, "its MultiClusterService has no provider here"
+	}
 	placed, leaving := template.places(cluster)
 	if !placed {
 		return Placement{}, "evicted by Karmada, and its work is gone"

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Object is what a source stages: a Cluster, Template, Workload or Binding.
+// Object is what a source stages: a Cluster, Template, Workload, Binding or
+// MultiClusterService.
 type Object interface {
 	meta() *Meta
 }
@@ -18,6 +19,8 @@ func (c *Cluster) meta() *Meta  { return &c.Meta }
 func (t *Template) meta() *Meta { return &t.Meta }
 func (w *Workload) meta() *Meta { return &w.Meta }
 func (b *Binding) meta() *Meta  { return &b.Meta }
+
+func (m *MultiClusterService) meta() *Meta { return &m.Meta }
 
 // Store stages what the sources read until it is built into a State. It is safe
 // for concurrent use. An object must not be changed once it was put.
@@ -190,6 +193,20 @@ func (s *Store) Replace(l Listing) {
 	}
 }
 
+// Told records that the source has told of every object of the kind that there
+// is: what only a snapshot held of it is gone.
+func (s *Store) Told(group, kind string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ref := range s.restored {
+		if ref.Group == group && ref.Kind == kind {
+			delete(s.objects, ref)
+			delete(s.restored, ref)
+		}
+	}
+	s.notify()
+}
+
 // Confirm records that the source was in agreement with its origin at t; the
 // first call makes the Store synced.
 func (s *Store) Confirm(t time.Time) {
@@ -232,15 +249,16 @@ func (s *Store) Inherit(before *Store) {
 type staged struct {
 	clusters  []*Cluster
 	templates []*Template
-	workloads map[string][]*Workload // by namespace
-	bindings  map[Ref]*Binding       // by what they place
+	workloads map[string][]*Workload       // by namespace
+	bindings  map[Ref]*Binding             // by what they place
+	exposed   map[Ref]*MultiClusterService // by the Service
 	faults    []Fault
 }
 
 func (s *Store) snapshot() *staged {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in := &staged{workloads: map[string][]*Workload{}, bindings: map[Ref]*Binding{}}
+	in := &staged{workloads: map[string][]*Workload{}, bindings: map[Ref]*Binding{}, exposed: map[Ref]*MultiClusterService{}}
 	for _, o := range s.objects {
 		switch o := o.(type) {
 		case *Cluster:
@@ -249,6 +267,8 @@ func (s *Store) snapshot() *staged {
 			in.templates = append(in.templates, o)
 		case *Workload:
 			in.workloads[o.Namespace] = append(in.workloads[o.Namespace], o)
+		case *MultiClusterService:
+			in.exposed[Ref{Kind: "Service", Namespace: o.Namespace, Name: o.Name}] = o
 		case *Binding:
 			// Two bindings of one resource are a mistake; which one counts must not change.
 			if first := in.bindings[o.Resource]; first == nil || o.compare(first.Ref) < 0 {

@@ -10,17 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
-	"github.com/karmada-io/karmada/pkg/generated/informers/externalversions"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/slim"
@@ -36,23 +35,22 @@ type API struct {
 	Kubernetes kubernetes.Interface
 	// Ready asks the server's /readyz.
 	Ready func(context.Context) error
+	// Follow keeps the credentials current until its context ends; it may be nil.
+	Follow func(ctx context.Context, onError func(error))
 }
 
 // Connect makes an API from a kubeconfig file. It does not speak to the server.
 func Connect(kubeconfig string) (API, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	c, err := openCredentials(kubeconfig)
 	if err != nil {
-		return API{}, fmt.Errorf("karmada: kubeconfig %s: %w", kubeconfig, err)
+		return API{}, err
 	}
-	config.UserAgent = "nearcast"
-	return connect(config)
+	api, err := connect(&rest.Config{Host: c.current.Load().server.String()}, &http.Client{Transport: c})
+	api.Follow = c.follow
+	return api, err
 }
 
-func connect(config *rest.Config) (API, error) {
-	client, err := rest.HTTPClientFor(config)
-	if err != nil {
-		return API{}, fmt.Errorf("karmada: %w", err)
-	}
+func connect(config *rest.Config, client *http.Client) (API, error) {
 	k, err := versioned.NewForConfigAndClient(config, client)
 	if err != nil {
 		return API{}, fmt.Errorf("karmada: %w", err)
@@ -96,64 +94,54 @@ func New(api API, namespaces ...string) *Source {
 // keeps what it held.
 func (s *Source) Run(ctx context.Context, store *federation.Store, onError func(error)) error {
 	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
 	defer cancel()
-	var synced []cache.InformerSynced
-	var stops []func()
-	defer func() {
-		cancel()
-		for _, stop := range stops {
-			stop()
-		}
-	}()
-	for i, namespace := range s.namespaces {
-		k := externalversions.NewSharedInformerFactoryWithOptions(s.api.Karmada, 0,
-			externalversions.WithNamespace(namespace), externalversions.WithTransform(strip))
-		core := informers.NewSharedInformerFactoryWithOptions(s.api.Kubernetes, 0,
-			informers.WithNamespace(namespace), informers.WithTransform(strip))
-		watched := []cache.SharedIndexInformer{
-			k.Work().V1alpha2().ResourceBindings().Informer(),
-			core.Core().V1().Services().Informer(),
-			core.Apps().V1().Deployments().Informer(),
-			core.Apps().V1().StatefulSets().Informer(),
-			core.Networking().V1().Ingresses().Informer(),
-		}
-		if i == 0 { // clusters have no namespace
-			watched = append(watched, k.Cluster().V1alpha1().Clusters().Informer())
-		}
-		for _, informer := range watched {
-			registration, err := follow(informer, store, onError)
-			if err != nil {
+	if s.api.Follow != nil {
+		running.Go(func() { s.api.Follow(ctx, onError) })
+	}
+	kinds := s.kinds()
+	for _, k := range kinds {
+		for _, f := range k.followed {
+			if err := f.follow(store, k, onError); err != nil {
 				return err
 			}
-			synced = append(synced, registration.HasSynced)
+			running.Go(func() { f.informer.RunWithContext(ctx) })
 		}
-		k.Start(ctx.Done())
-		core.Start(ctx.Done())
-		stops = append(stops, k.Shutdown, core.Shutdown)
 	}
-	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
+	if !told(ctx, store, kinds) {
 		return nil // ctx ended first
 	}
 	s.confirm(ctx, store, onError)
 	return nil
 }
 
-func follow(informer cache.SharedIndexInformer, store *federation.Store, onError func(error)) (cache.ResourceEventHandlerRegistration, error) {
-	err := informer.SetWatchErrorHandler(func(_ *cache.Reflector, err error) {
-		onError(fmt.Errorf("karmada: %w", err))
-	})
-	if err != nil {
-		return nil, fmt.Errorf("karmada: %w", err)
+// toldPoll is how often it is looked whether a kind was told of whole.
+const toldPoll = 20 * time.Millisecond
+
+// told waits until the API has told of every kind whole, and passes each on as
+// soon as it has: what serves clusters may be away while bindings flow. It
+// returns false if ctx ended first.
+func told(ctx context.Context, store *federation.Store, kinds []*kind) bool {
+	tick := time.NewTicker(toldPoll)
+	defer tick.Stop()
+	for {
+		kinds = slices.DeleteFunc(kinds, func(k *kind) bool {
+			done := k.told()
+			if done {
+				store.Told(k.group, k.name)
+			}
+			return done
+		})
+		if len(kinds) == 0 {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
 	}
-	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { stage(store, obj) },
-		UpdateFunc: func(_, obj any) { stage(store, obj) },
-		DeleteFunc: func(obj any) { unstage(store, obj) },
-	})
-	if err != nil {
-		return nil, fmt.Errorf("karmada: %w", err)
-	}
-	return registration, nil
 }
 
 func stage(store *federation.Store, obj any) {

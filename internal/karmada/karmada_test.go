@@ -76,7 +76,7 @@ func followFakes(t *testing.T, namespaces []string, karmada, kube []runtime.Obje
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- New(API{r.karmada, r.kube, ready}, namespaces...).Run(ctx, r.store, func(err error) { t.Log(err) })
+		done <- New(API{Karmada: r.karmada, Kubernetes: r.kube, Ready: ready}, namespaces...).Run(ctx, r.store, func(err error) { t.Log(err) })
 	}()
 	t.Cleanup(func() {
 		cancel()

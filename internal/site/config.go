@@ -39,8 +39,6 @@ type Source struct {
 	// Kubeconfig and Namespaces are Karmada's; no namespace means all.
 	Kubeconfig string
 	Namespaces []string
-	// Credentials is a hash of the kubeconfig: a reload with another one connects anew.
-	Credentials string
 }
 
 // Key is the same for two sources that read the same objects.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	karmadanetworkingv1alpha1 "github.com/karmada-io/karmada/pkg/apis/networking/v1alpha1"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	remedyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/remedy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -29,7 +31,7 @@ import (
 func AddToScheme(s *runtime.Scheme) error {
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme,
-		clusterv1alpha1.Install, workv1alpha2.Install,
+		clusterv1alpha1.Install, workv1alpha2.Install, karmadanetworkingv1alpha1.Install,
 	} {
 		if err := add(s); err != nil {
 			return err
@@ -51,6 +53,8 @@ func Ref(obj any) (federation.Ref, bool) {
 		ref.Group, ref.Kind = clusterv1alpha1.GroupName, "Cluster"
 	case *workv1alpha2.ResourceBinding:
 		ref.Group, ref.Kind = workv1alpha2.GroupName, "ResourceBinding"
+	case *karmadanetworkingv1alpha1.MultiClusterService:
+		ref.Group, ref.Kind = karmadanetworkingv1alpha1.GroupName, "MultiClusterService"
 	case *corev1.Service:
 		ref.Kind = "Service"
 	case *networkingv1.Ingress:
@@ -80,6 +84,8 @@ func Object(obj any, origin federation.Origin) (federation.Object, []federation.
 		return c, federation.ParseCluster(c)
 	case *workv1alpha2.ResourceBinding:
 		return binding(obj, meta)
+	case *karmadanetworkingv1alpha1.MultiClusterService:
+		return multiClusterService(obj, meta), nil
 	case *corev1.Service:
 		return template(&federation.Template{Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports), Ports: ports(obj.Spec.Ports)})
 	case *networkingv1.Ingress:
@@ -160,6 +166,15 @@ func cluster(obj *clusterv1alpha1.Cluster, meta federation.Meta) *federation.Clu
 		}
 	}
 	return c
+}
+
+// multiClusterService reads the providers, in either spelling.
+func multiClusterService(obj *karmadanetworkingv1alpha1.MultiClusterService, meta federation.Meta) *federation.MultiClusterService {
+	m := &federation.MultiClusterService{Meta: meta, Providers: slices.Clone(obj.Spec.ServiceProvisionClusters)}
+	for _, p := range obj.Spec.ProviderClusters {
+		m.Providers = append(m.Providers, p.Name)
+	}
+	return m
 }
 
 // used returns the largest share of a resource that is taken or about to be, in

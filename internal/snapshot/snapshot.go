@@ -59,6 +59,7 @@ type body struct {
 	Templates        []*federation.Template
 	Workloads        []*federation.Workload
 	Bindings         []*federation.Binding
+	Exposures        []*federation.MultiClusterService
 	Verdicts         []verdict
 }
 
@@ -81,6 +82,8 @@ func Save(path, key string, c Contents) error {
 			b.Workloads = append(b.Workloads, o)
 		case *federation.Binding:
 			b.Bindings = append(b.Bindings, o)
+		case *federation.MultiClusterService:
+			b.Exposures = append(b.Exposures, o)
 		}
 	}
 	for target, v := range c.Verdicts {
@@ -167,7 +170,7 @@ func (b *body) contents() (Contents, error) {
 			faults = append(faults, federation.ParseTemplate(o)...)
 		}
 	}
-	c.Objects = slices.Concat(present(b.Clusters), present(b.Templates), present(b.Workloads), present(b.Bindings))
+	c.Objects = slices.Concat(present(b.Clusters), present(b.Templates), present(b.Workloads), present(b.Bindings), present(b.Exposures))
 	if len(faults) > 0 {
 		return Contents{}, fmt.Errorf("holds what this version refuses: %w", faults[0])
 	}

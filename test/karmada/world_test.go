@@ -26,7 +26,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -492,7 +491,8 @@ func (s *scene) observed(name, member string) (o observed) {
 	items, _, _ := unstructured.NestedSlice(binding.Object, "status", "aggregatedStatus")
 	for _, item := range items {
 		if item := item.(map[string]any); item["clusterName"] == member {
-			_ = runtime.DefaultUnstructuredConverter.FromUnstructured(item, &o) // what is not there stays empty
+			raw, _ := json.Marshal(item)
+			_ = json.Unmarshal(raw, &o) // what is not there stays empty
 		}
 	}
 	return o

@@ -1,0 +1,156 @@
+package karmada
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/nearcast/nearcast/internal/watch"
+)
+
+// credentials follow a kubeconfig and the files that it names: what is rotated
+// there is used from the next request on, without a new list of everything. The
+// last that could be read goes on being used.
+type credentials struct {
+	kubeconfig string
+	current    atomic.Pointer[access]
+
+	mu sync.Mutex // serialises refresh
+	// refused is when the API last refused the current ones.
+	refused time.Time
+}
+
+// access is one reading of the files.
+type access struct {
+	server    *url.URL
+	transport http.RoundTripper
+	// content is a hash of everything that was read.
+	content [sha256.Size]byte
+	// folders are those of the files.
+	folders []string
+}
+
+// refusedPause bounds how often files are read because the API refuses what was
+// in them.
+const refusedPause = time.Second
+
+func openCredentials(kubeconfig string) (*credentials, error) {
+	c := &credentials{kubeconfig: kubeconfig}
+	_, err := c.refresh()
+	return c, err
+}
+
+// refresh reads the files, and reports whether they hold anything new.
+func (c *credentials) refresh() (changed bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next, err := readAccess(c.kubeconfig)
+	if err != nil {
+		return false, fmt.Errorf("karmada: kubeconfig %s: %w", c.kubeconfig, err)
+	}
+	before := c.current.Load()
+	if before != nil && before.content == next.content {
+		return false, nil
+	}
+	c.current.Store(next)
+	if before != nil {
+		closeIdle(before.transport)
+	}
+	return true, nil
+}
+
+func closeIdle(transport http.RoundTripper) {
+	if t, ok := transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+func readAccess(kubeconfig string) (*access, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	a := &access{}
+	for _, file := range []string{kubeconfig, config.BearerTokenFile, config.CAFile, config.CertFile, config.KeyFile} {
+		if dir := filepath.Dir(file); file != "" && !slices.Contains(a.folders, dir) {
+			a.folders = append(a.folders, dir)
+		}
+	}
+	if config.BearerTokenFile != "" {
+		token, err := os.ReadFile(config.BearerTokenFile)
+		if err != nil {
+			return nil, err
+		}
+		config.BearerToken, config.BearerTokenFile = strings.TrimSpace(string(token)), ""
+	}
+	config.UserAgent = "nearcast"
+	if err := rest.LoadTLSFiles(config); err != nil {
+		return nil, err
+	}
+	config.CAFile, config.CertFile, config.KeyFile = "", "", "" // they are loaded, and followed here
+	if a.server, _, err = rest.DefaultServerUrlFor(config); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal([]any{config.Host, config.BearerToken, config.Username, config.Password, config.CAData, config.CertData, config.KeyData, config.ServerName, config.Insecure, config.ExecProvider})
+	if err != nil {
+		return nil, err
+	}
+	a.content = sha256.Sum256(raw)
+	a.transport, err = rest.TransportFor(config)
+	return a, err
+}
+
+// RoundTrip sends the request to the server and with the credentials of now.
+func (c *credentials) RoundTrip(r *http.Request) (*http.Response, error) {
+	a := c.current.Load()
+	if r.URL.Host != a.server.Host || r.URL.Scheme != a.server.Scheme {
+		r = r.Clone(r.Context())
+		r.URL.Scheme, r.URL.Host, r.Host = a.server.Scheme, a.server.Host, ""
+	}
+	reply, err := a.transport.RoundTrip(r)
+	if err == nil && reply.StatusCode == http.StatusUnauthorized {
+		c.reread()
+	}
+	return reply, err
+}
+
+// reread looks for newer credentials when the API refuses those in use: a file
+// system may not tell of changes.
+func (c *credentials) reread() {
+	c.mu.Lock()
+	soon := time.Since(c.refused) < refusedPause
+	if !soon {
+		c.refused = time.Now()
+	}
+	c.mu.Unlock()
+	if !soon {
+		_, _ = c.refresh() // follow reports what is wrong with the files
+	}
+}
+
+// follow refreshes whenever a file changes, until ctx ends.
+func (c *credentials) follow(ctx context.Context, onError func(error)) {
+	list := func() ([]string, error) { return c.current.Load().folders, nil }
+	err := watch.Folders(ctx, list, func() {
+		if _, err := c.refresh(); err != nil {
+			onError(err)
+		}
+	}, onError)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		onError(fmt.Errorf("karmada: %w; changed credentials are seen only when the API refuses the old ones", err))
+	}
+}
