@@ -10,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/karmada"
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
 // drainFlags say what is drained, and where that is told.
 type drainFlags struct {
+	kubeconfig       string
 	site             bool
 	region, function bool
 	socket           string
@@ -24,58 +26,72 @@ type drainFlags struct {
 
 func drainCommand() *cobra.Command {
 	var f drainFlags
-	c := &cobra.Command{
-		Use:   "drain --site PATTERN",
-		Short: "Move traffic away from a cluster, a region or a function",
-		Long: `Drain moves traffic away from what matches PATTERN, a glob such as de-* or
-demo/hello: what is drained answers only where nothing else is up. With --site it
-tells the running instance at the socket alone, which keeps it over a restart if
-it has a folder for snapshots.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			drains, err := f.call(cmd, http.MethodPut, args[0])
-			if err == nil {
-				err = printDrains(cmd, drains)
-			}
-			return err
-		},
-	}
-	f.add(c)
-	c.Flags().DurationVar(&f.length, "for", 0, "end the drain after this time; never by default")
-	c.Flags().StringVar(&f.reason, "reason", "", "what to tell those who ask why")
+	c := f.command(true, "drain CLUSTER | drain --site PATTERN", "Move traffic away from a cluster, a region or a function",
+		`Drain moves traffic away from a cluster: it answers only where nothing else is
+up. It annotates the Karmada Cluster, with your own kubeconfig, and so tells every
+site.
+
+With --site it tells the running instance at the socket alone, which keeps it over
+a restart if it has a folder for snapshots. PATTERN is then a glob such as de-* or
+demo/hello, of clusters, regions or functions.`)
+	c.Flags().DurationVar(&f.length, "for", 0, "end the drain after this time; never by default (with --site)")
+	c.Flags().StringVar(&f.reason, "reason", "", "what to tell those who ask why (with --site)")
 	return c
 }
 
 func undrainCommand() *cobra.Command {
 	var f drainFlags
+	return f.command(false, "undrain CLUSTER | undrain --site PATTERN", "End a drain", "")
+}
+
+func (f *drainFlags) command(drain bool, use, short, long string) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "undrain --site PATTERN",
-		Short: "End a drain",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			drains, err := f.call(cmd, http.MethodDelete, args[0])
-			if err == nil {
-				err = printDrains(cmd, drains)
-			}
-			return err
-		},
+		Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], drain) },
 	}
-	f.add(c)
+	c.Flags().StringVar(&f.kubeconfig, "kubeconfig", "", "the Karmada API's `FILE`; by default what kubectl would take")
+	c.Flags().BoolVar(&f.site, "site", false, "tell the instance at the socket alone")
+	c.Flags().BoolVar(&f.region, "region", false, "PATTERN is of regions (with --site)")
+	c.Flags().BoolVar(&f.function, "function", false, "PATTERN is of functions, as namespace/name (with --site)")
+	c.Flags().StringVar(&f.socket, "admin", "/run/nearcast/admin.sock", "the admin `SOCKET` of the instance (with --site)")
+	c.MarkFlagsMutuallyExclusive("region", "function")
+	c.MarkFlagsMutuallyExclusive("site", "kubeconfig")
 	return c
 }
 
-func (f *drainFlags) add(c *cobra.Command) {
-	c.Flags().BoolVar(&f.site, "site", false, "tell the instance at the socket alone")
-	c.Flags().BoolVar(&f.region, "region", false, "PATTERN is of regions")
-	c.Flags().BoolVar(&f.function, "function", false, "PATTERN is of functions, as namespace/name")
-	c.Flags().StringVar(&f.socket, "admin", "/run/nearcast/admin.sock", "the admin `SOCKET` of the instance")
-	c.MarkFlagsMutuallyExclusive("region", "function")
+func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
+	if !f.site {
+		if f.region || f.function || f.length > 0 || f.reason != "" {
+			return errors.New("--region, --function, --for and --reason are of a drain at one site; add --site, or name a cluster alone")
+		}
+		return f.everywhere(cmd, what, drain)
+	}
+	method := http.MethodDelete
+	if drain {
+		method = http.MethodPut
+	}
+	drains, err := f.call(cmd, method, what)
+	if err != nil {
+		return err
+	}
+	return printDrains(cmd, drains)
 }
 
-func (f *drainFlags) call(cmd *cobra.Command, method, pattern string) (drains []steer.Drain, err error) {
-	if !f.site {
-		return nil, errors.New("only --site is there yet; annotate the Karmada Cluster with nearcast.dev/drain=true to drain it everywhere")
+// everywhere tells all sites.
+func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) error {
+	if err := karmada.SetDrain(cmd.Context(), f.kubeconfig, cluster, drain); err != nil {
+		return err
 	}
+	state := "is drained: every site moves its traffic away"
+	if !drain {
+		state = "is drained no more"
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "cluster %s %s\n", cluster, state)
+	return nil
+}
+
+// call tells one site.
+func (f *drainFlags) call(cmd *cobra.Command, method, pattern string) (drains []steer.Drain, err error) {
 	kind := steer.DrainCluster
 	switch {
 	case f.region:

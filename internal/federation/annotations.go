@@ -10,6 +10,9 @@ import (
 
 // The annotations that Nearcast reads. Anything else under the prefix is a typo
 // and refused by name.
+// DrainAnnotation on a Cluster moves traffic away from it, at every site.
+const DrainAnnotation = annotationPrefix + "drain"
+
 const (
 	annotationPrefix = "nearcast.dev/"
 
@@ -23,7 +26,7 @@ const (
 	keyAccess      = annotationPrefix + "access"
 	keyAddress     = annotationPrefix + "address"
 	keyCoordinates = annotationPrefix + "coordinates"
-	keyDrain       = annotationPrefix + "drain"
+	keyDrain       = DrainAnnotation
 	keyCost        = annotationPrefix + "cost"
 	keyPort        = annotationPrefix + "port"
 	keyALPN        = annotationPrefix + "alpn"

@@ -45,6 +45,15 @@ type Origin struct {
 	Keys map[string]int
 }
 
+// Identity names one object for as long as it lives.
+type Identity struct {
+	Ref
+	UID string
+}
+
+// Identity returns the object's.
+func (m *Meta) Identity() Identity { return Identity{m.Ref, m.UID} }
+
 // Meta is what every object carries.
 type Meta struct {
 	Ref
@@ -61,8 +70,10 @@ type Fault struct {
 	File   string
 	Line   int
 	Object string
-	Key    string
-	Reason string
+	// Template is the function's that the fault is of, if it is of one.
+	Template Identity
+	Key      string
+	Reason   string
 }
 
 // Error returns "file:line: object: key: reason", leaving out what is not known.
@@ -89,7 +100,11 @@ func (m *Meta) fault(key, format string, args ...any) Fault {
 	if l, ok := m.Origin.Keys[key]; ok {
 		line = l
 	}
-	return Fault{File: m.Origin.File, Line: line, Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
+	f := Fault{File: m.Origin.File, Line: line, Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
+	if m.Labels[FunctionLabel] == "true" {
+		f.Template = m.Identity()
+	}
+	return f
 }
 
 // Template declares a function: a Service or Ingress with the label

@@ -79,6 +79,7 @@ func readyz(client rest.Interface) func(context.Context) error {
 type Source struct {
 	api        API
 	namespaces []string
+	events     events
 }
 
 // New returns a Source of the given namespaces; none means all.
@@ -86,7 +87,7 @@ func New(api API, namespaces ...string) *Source {
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
 	}
-	return &Source{api: api, namespaces: namespaces}
+	return &Source{api: api, namespaces: namespaces, events: newEvents()}
 }
 
 // Run stages the federation in store and follows it until ctx ends. Failures

@@ -135,7 +135,7 @@ func build(config Config, store *federation.Store, at locations, resolve func(st
 	for _, f := range state.Functions {
 		if f.Private && !slices.ContainsFunc(config.Tenants, func(t Tenant) bool { return t.Namespace == f.Namespace }) {
 			state.Faults = append(state.Faults, federation.Fault{
-				File: f.Origin.File, Line: f.Origin.Line, Object: f.String(),
+				File: f.Origin.File, Line: f.Origin.Line, Object: f.String(), Template: f.Identity(),
 				Reason: "is private, and no tenant line names its namespace: nobody sees it",
 			})
 		}

@@ -133,6 +133,9 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	s.running.Go(func() { s.prober.Run(ctx) })
 	s.running.Go(func() { s.publish(ctx) })
 	s.running.Go(func() { s.resolver.Run(ctx) })
+	if to, ok := source.(recorder); ok {
+		s.running.Go(func() { s.record(ctx, to) })
+	}
 	if config.Snapshot != "" {
 		s.running.Go(func() { s.persist(ctx) })
 	}

@@ -51,6 +51,19 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 	return all
 }
 
+// Fallen returns the function's placements that are not up, with the reason.
+func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
+	var all []Candidate
+	f := t.State.Functions[function]
+	for i := range f.Placements {
+		p := &f.Placements[i]
+		if v := t.verdict(function, p, verdicts(p.Target)); v.Tier != Up {
+			all = append(all, Candidate{Cluster: t.State.Clusters[p.Cluster].Name, Tier: v.Tier.String(), Reason: v.Reason})
+		}
+	}
+	return all
+}
+
 func (t *Table) candidate(q Question, in Input, p *federation.Placement, tier Tier, verdicts Verdicts) Candidate {
 	c := &t.State.Clusters[p.Cluster]
 	probe := verdicts(p.Target)

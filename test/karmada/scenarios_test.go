@@ -34,6 +34,8 @@ var scenarios = []scenario{
 	{"TestSpinAppsAreHealthyOnlyWhenTheyAre", false},
 	{"TestKnativeServicesAreHealthyOnlyWhenTheyAre", false},
 	{"TestAKnativeAndACoreServiceOfOneName", false},
+	{"TestAConsumerOfAMultiClusterServiceIsNoPlacement", false},
+	{"TestAnIngressIsAFunction", false},
 	{"TestControllersRestartWhileAHundredFunctionsChange", false},
 	{"TestChangesAreAnsweredAtOnce", false},
 }

@@ -371,7 +371,10 @@ func (s *scene) kubectl(member, input string, args ...string) string {
 	return out
 }
 
-func (s *scene) apply(yaml string) { s.Helper(); s.kubectl("", yaml, "apply", "--server-side", "--force-conflicts", "-f", "-") }
+func (s *scene) apply(yaml string) {
+	s.Helper()
+	s.kubectl("", yaml, "apply", "--server-side", "--force-conflicts", "-f", "-")
+}
 
 // function is what a scenario declares: a Deployment, a Service of type
 // LoadBalancer and a policy that places both.

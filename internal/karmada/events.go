@@ -1,0 +1,87 @@
+package karmada
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// events bounds what is written to the API, the only thing that is.
+type events struct {
+	rate *rate.Limiter
+	// forbidden is when the API last refused one, in Unix nanoseconds.
+	forbidden *atomic.Int64
+	instance  string
+}
+
+const (
+	// A burst tells of what a cluster's end brings; the rest of it is dropped.
+	eventsPerSecond, eventsBurst = 1, 30
+	// forbiddenPause is how long nothing is written after it was not allowed: it is
+	// the operator who opts in, by manifests/karmada/events.
+	forbiddenPause = 10 * time.Minute
+	// eventTimeout bounds one request; the next one is as good.
+	eventTimeout = 3 * time.Second
+	// maxNote is the API's bound, in bytes.
+	maxNote = 1024
+)
+
+func newEvents() events {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return events{rate: rate.NewLimiter(eventsPerSecond, eventsBurst), forbidden: new(atomic.Int64), instance: host}
+}
+
+// Record writes the Event, unless it was written: it is named by its content, so
+// that fifty sites that see the same write it once, and again only when the API
+// has forgotten it.
+func (s *Source) Record(ctx context.Context, about federation.Identity, e federation.Event) {
+	if s.api.Kubernetes == nil || time.Since(time.Unix(0, s.events.forbidden.Load())) < forbiddenPause || !s.events.rate.Allow() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	defer cancel()
+	_, err := s.api.Kubernetes.EventsV1().Events(about.Namespace).Create(ctx, s.events.event(about, e), metav1.CreateOptions{})
+	if apierrors.IsForbidden(err) {
+		s.events.forbidden.Store(time.Now().UnixNano())
+	}
+}
+
+func (s *events) event(about federation.Identity, e federation.Event) *eventsv1.Event {
+	content := fnv.New64a()
+	fmt.Fprint(content, about.UID, "\x00", e.Reason, "\x00", e.Note)
+	kind, note := corev1.EventTypeNormal, e.Note
+	if e.Warning {
+		kind = corev1.EventTypeWarning
+	}
+	if len(note) > maxNote {
+		note = strings.ToValidUTF8(note[:maxNote], "")
+	}
+	apiVersion := "v1"
+	if about.Group != "" {
+		apiVersion = about.Group + "/v1"
+	}
+	return &eventsv1.Event{
+		ObjectMeta: metav1.ObjectMeta{Namespace: about.Namespace, Name: fmt.Sprintf("%s.%016x", about.Name, content.Sum64())},
+		EventTime:  metav1.NowMicro(), Type: kind, Reason: e.Reason, Action: "Resolve", Note: note,
+		ReportingController: "nearcast.dev/nearcast", ReportingInstance: s.instance,
+		Regarding: corev1.ObjectReference{
+			APIVersion: apiVersion, Kind: about.Kind, Namespace: about.Namespace, Name: about.Name, UID: types.UID(about.UID),
+		},
+	}
+}

@@ -1,0 +1,106 @@
+package site
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// recorder is a source whose objects can be given Events.
+type recorder interface {
+	// Record tells those who declared the object. It gives up in silence where it
+	// is not allowed to, or too much is told.
+	Record(ctx context.Context, about federation.Identity, e federation.Event)
+}
+
+// recordInterval is how often it is looked for what is worth an Event: what comes
+// and goes in between is for metrics.
+const recordInterval = 5 * time.Second
+
+// record tells of faults and of failovers until ctx ends.
+func (s *Site) record(ctx context.Context, to recorder) {
+	tick := time.NewTicker(recordInterval)
+	defer tick.Stop()
+	told := map[federation.Identity][]federation.Event{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		v := s.View()
+		if v == nil {
+			continue
+		}
+		now := v.events(s.prober.Verdict)
+		for about, events := range now {
+			for _, e := range events {
+				if !slices.Contains(told[about], e) {
+					to.Record(ctx, about, e)
+				}
+			}
+		}
+		for about, before := range told {
+			if recovered(before, now[about]) && v.has(about) {
+				to.Record(ctx, about, federation.Event{Reason: "Recovered", Note: "every cluster that it is placed in can be answered"})
+			}
+		}
+		told = now
+	}
+}
+
+// recovered reports whether a function that had failed over has no more to tell.
+func recovered(before, now []federation.Event) bool {
+	failed := func(e federation.Event) bool {
+		return e.Reason == federation.ReasonFailover || e.Reason == federation.ReasonNoCluster
+	}
+	return slices.ContainsFunc(before, failed) && !slices.ContainsFunc(now, failed)
+}
+
+func (v *View) has(about federation.Identity) bool {
+	return slices.ContainsFunc(v.State.Functions, func(f *federation.Function) bool { return f.Identity() == about })
+}
+
+// events are all that is worth telling of this moment, by what it is about.
+func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federation.Event {
+	all := map[federation.Identity][]federation.Event{}
+	add := func(about federation.Identity, reason, note string) {
+		all[about] = append(all[about], federation.Event{Reason: reason, Note: note, Warning: true})
+	}
+	for _, f := range v.State.Faults {
+		if f.Template.UID != "" {
+			note := f.Reason
+			if f.Key != "" {
+				note = f.Key + ": " + note
+			}
+			add(f.Template, federation.ReasonRefused, note)
+		}
+	}
+	for i, f := range v.State.Functions {
+		if f.UID == "" {
+			continue // a file's
+		}
+		if len(f.Placements) == 0 {
+			add(f.Identity(), federation.ReasonNoCluster, "no cluster can be answered"+refusals(f))
+		}
+		for _, c := range v.Fallen(i, verdicts) {
+			add(f.Identity(), federation.ReasonFailover, "moved away from "+c.Cluster+" ("+c.Tier+"): "+c.Reason)
+		}
+	}
+	return all
+}
+
+func refusals(f *federation.Function) string {
+	if len(f.Refused) == 0 {
+		return ": Karmada has placed it nowhere"
+	}
+	var all []string
+	for _, r := range f.Refused {
+		all = append(all, r.Cluster+": "+r.Reason)
+	}
+	return ": " + strings.Join(all, "; ")
+}
