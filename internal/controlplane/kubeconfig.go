@@ -25,3 +25,13 @@ func (a *authority) kubeconfig(path, server string, user *clientcmdapi.AuthInfo)
 func (a *authority) admin() *clientcmdapi.AuthInfo {
 	return &clientcmdapi.AuthInfo{ClientCertificate: a.crt("admin"), ClientKey: a.keyOf("admin")}
 }
+
+// User issues a client certificate of a user in a group, and returns a kubeconfig
+// with it for the Karmada API.
+func (p *Plane) User(name, group string) (kubeconfig string, err error) {
+	if err := p.ca.client(name, name, group); err != nil {
+		return "", err
+	}
+	path := p.path(name + ".kubeconfig")
+	return path, p.ca.kubeconfig(path, p.Server(), &clientcmdapi.AuthInfo{ClientCertificate: p.ca.crt(name), ClientKey: p.ca.keyOf(name)})
+}

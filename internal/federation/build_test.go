@@ -112,6 +112,29 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 			delete(binding.Placed, "b")
 			return binding
 		}()}, "a=192.0.2.1"},
+		// What is placed instead is not healthy yet, and the first still runs.
+		"moved, and not there yet": {[]Object{web, func() *Binding {
+			binding := bound(web.Ref, "a", "b")
+			delete(binding.Placed, "a")
+			binding.Observed["b"] = Observed{}
+			return binding
+		}()}, "a=192.0.2.1 leaving; !b: not applied yet"},
+		"moved, and there": {[]Object{web, func() *Binding {
+			binding := bound(web.Ref, "a", "b")
+			delete(binding.Placed, "a")
+			return binding
+		}()}, "b=192.0.2.2"},
+		"its workload moved, and is not healthy there yet": {[]Object{web, bound(web.Ref, "a", "b"), func() *Binding {
+			binding := bound(deployment("web"), "a", "b")
+			delete(binding.Placed, "a")
+			binding.Observed["b"] = Observed{}
+			return binding
+		}()}, "a=192.0.2.1 leaving; b=192.0.2.2"},
+		"placed nowhere any more": {[]Object{web, func() *Binding {
+			binding := bound(web.Ref, "a")
+			binding.Placed = map[string]int32{}
+			return binding
+		}()}, ""},
 		"not applied": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
 			binding.Observed["b"] = Observed{Message: "no such kind"}

@@ -19,14 +19,40 @@ func (b *builder) place(f *Function, t *Template) {
 		return
 	}
 	work := b.workload(t)
+	healthy := false
 	for _, cluster := range template.clusters() {
-		p, refusal := b.placement(t, template, work, cluster)
+		p, refusal := b.placement(t, template, work, cluster, "")
 		if refusal != "" {
 			f.Refused = append(f.Refused, Refusal{cluster, refusal})
 			continue
 		}
 		f.Placements = append(f.Placements, p)
+		healthy = healthy || p.Health == Healthy && !p.Outdated
 	}
+	if !healthy && template.placedAnywhere() && (work == nil || slices.ContainsFunc(work.bindings, (*Binding).placedAnywhere)) {
+		b.handOver(f, t, template, work)
+	}
+}
+
+func (b *Binding) placedAnywhere() bool { return len(b.Placed) > 0 }
+
+// handOver keeps the clusters that Karmada has just taken the function from, and
+// still reports as running it, until what is placed instead is healthy: Karmada
+// itself waits for that in an eviction only, and not where a policy changes.
+func (b *builder) handOver(f *Function, t *Template, template *Binding, work *workload) {
+	for cluster, seen := range template.Observed {
+		isPlacement := func(p Placement) bool { return b.state.Clusters[p.Cluster].Name == cluster }
+		if !seen.Applied || slices.ContainsFunc(f.Placements, isPlacement) {
+			continue
+		}
+		p, refusal := b.placement(t, template, work, cluster, "placed elsewhere, where it is not healthy yet")
+		if refusal != "" {
+			continue
+		}
+		f.Placements = append(f.Placements, p)
+		f.Refused = slices.DeleteFunc(f.Refused, func(r Refusal) bool { return r.Cluster == cluster })
+	}
+	slices.SortFunc(f.Placements, func(a, b Placement) int { return a.Cluster - b.Cluster })
 }
 
 // clusters returns the clusters that the binding names, sorted: placed, or being
@@ -43,10 +69,14 @@ func (b *Binding) clusters() []string {
 }
 
 // places reports whether the binding's resource runs in the cluster, and why it
-// is leaving if it is.
-func (b *Binding) places(cluster string) (placed bool, leaving string) {
+// is leaving if it is; with handOver, which says why, also where it is not placed
+// any more and runs still.
+func (b *Binding) places(cluster, handOver string) (placed bool, leaving string) {
 	if _, ok := b.Placed[cluster]; ok {
 		return true, ""
+	}
+	if handOver != "" {
+		return b.Observed[cluster].Applied, handOver
 	}
 	for _, e := range b.Evictions {
 		// The work is gone once Karmada no longer reports it.
@@ -57,114 +87,9 @@ func (b *Binding) places(cluster string) (placed bool, leaving string) {
 	return false, ""
 }
 
-// workload are the bindings of what runs behind a template. Several match where
-// a Service selects more than one Deployment: one that is placed is enough.
-type workload struct {
-	label    string // as messages name it
-	bindings []*Binding
-	runtimes map[Ref]Runtime
-}
-
-// workload returns nil where the template has no workload to agree with.
-func (b *builder) workload(t *Template) *workload {
-	if t.Workload.Kind != "" {
-		return b.bound(t.Workload)
-	}
-	var selected []Ref
-	for _, w := range b.in.workloads[t.Namespace] {
-		if len(t.Selector) > 0 && contains(w.PodLabels, t.Selector) {
-			selected = append(selected, w.Ref)
-		}
-	}
-	if len(selected) > 0 {
-		return b.bound(selected...)
-	}
-	for _, kind := range [...]string{"Deployment", "StatefulSet", "SpinApp", "Service"} {
-		ref := Ref{Group: workloadGroups[kind], Kind: kind, Namespace: t.Namespace, Name: t.Name}
-		if b.in.bindings[ref] != nil {
-			return b.bound(ref)
-		}
-	}
-	return nil
-}
-
-func (b *builder) bound(refs ...Ref) *workload {
-	w := &workload{label: refs[0].Kind + "/" + refs[0].Name, runtimes: map[Ref]Runtime{}}
-	for _, ref := range refs {
-		w.runtimes[ref] = b.runtime(ref)
-		if binding := b.in.bindings[ref]; binding != nil {
-			w.bindings = append(w.bindings, binding)
-		}
-	}
-	return w
-}
-
-func (b *builder) runtime(ref Ref) Runtime {
-	if ref.Kind == "SpinApp" {
-		return Runtime{Spin: true}
-	}
-	of := b.in.workloads[ref.Namespace]
-	i := slices.IndexFunc(of, func(w *Workload) bool { return w.Ref == ref })
-	if i < 0 {
-		return Runtime{}
-	}
-	return Runtime{Class: of[i].RuntimeClass}
-}
-
-func contains(labels, selector map[string]string) bool {
-	for k, v := range selector {
-		if labels[k] != v {
-			return false
-		}
-	}
-	return true
-}
-
-// running is a workload in one cluster.
-type running struct {
-	placed   bool
-	replicas int32
-	capacity *Capacity
-	runtime  Runtime
-	health   Health
-	leaving  string
-}
-
-// in sums up the workload in one cluster.
-func (w *workload) in(cluster string) running {
-	var r running
-	for _, b := range w.bindings {
-		here, leaving := b.places(cluster)
-		if !here {
-			continue
-		}
-		seen := b.Observed[cluster]
-		if !r.placed {
-			r = running{placed: true, leaving: leaving, health: seen.Health, runtime: w.runtimes[b.Resource]}
-		}
-		r.replicas += b.Placed[cluster]
-		if c := seen.Capacity; c != nil {
-			if r.capacity == nil {
-				r.capacity = &Capacity{}
-			}
-			r.capacity.Desired += c.Desired
-			r.capacity.Ready += c.Ready
-		}
-		if leaving == "" {
-			r.leaving = ""
-		}
-		if seen.Health == Healthy {
-			r.health = Healthy
-		}
-		if w.runtimes[b.Resource].Kind() == RuntimeWasm {
-			r.runtime = w.runtimes[b.Resource] // the one that starts sooner takes the call
-		}
-	}
-	return r
-}
-
-// placement decides about one cluster: a placement, or the reason why there is none.
-func (b *builder) placement(t *Template, template *Binding, work *workload, cluster string) (Placement, string) {
+// placement decides about one cluster: a placement, or the reason why there is
+// none. handOver is as of Binding.places.
+func (b *builder) placement(t *Template, template *Binding, work *workload, cluster, handOver string) (Placement, string) {
 	index := b.state.ClusterIndex(cluster)
 	if index < 0 {
 		return Placement{}, "no Cluster of this name was read, or it was refused"
@@ -172,7 +97,7 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	if m := b.in.exposed[t.Ref]; m != nil && len(m.Providers) > 0 && !slices.Contains(m.Providers, cluster) {
 		return Placement{}, "its MultiClusterService has no provider here"
 	}
-	placed, leaving := template.places(cluster)
+	placed, leaving := template.places(cluster, handOver)
 	if !placed {
 		return Placement{}, "evicted by Karmada, and its work is gone"
 	}
@@ -186,7 +111,7 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	}
 	p := Placement{Cluster: index, Health: seen.Health, Outdated: !seen.Applied, Leaving: leaving}
 	if work != nil {
-		r := work.in(cluster)
+		r := work.in(cluster, handOver)
 		if !r.placed {
 			return Placement{}, "its workload " + work.label + " is not placed here"
 		}

@@ -3,6 +3,7 @@ package karmada
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/informers"
@@ -25,15 +26,26 @@ type kind struct {
 type followed struct {
 	informer cache.SharedIndexInformer
 	synced   cache.InformerSynced
-	// refused is set while the API does not serve the kind, or not to us.
-	refused atomic.Bool
+	// missing is set where the API does not serve the kind, and forbidden is since
+	// when it does not to us, in Unix nanoseconds: 0 while it does.
+	missing   atomic.Bool
+	forbidden atomic.Int64
+}
+
+// forbiddenLong is how long a kind is forbidden before it is done without: an API
+// server that has just started forbids everything until it knows its roles.
+const forbiddenLong = 5 * time.Second
+
+func (f *followed) refused() bool {
+	since := f.forbidden.Load()
+	return f.missing.Load() || since != 0 && time.Since(time.Unix(0, since)) > forbiddenLong
 }
 
 // told reports whether the API has told of every object of the kind, or refuses
 // to where that may be.
 func (k *kind) told() bool {
 	for _, f := range k.followed {
-		if !f.synced() && !(k.optional && f.refused.Load()) {
+		if !f.synced() && !(k.optional && f.refused()) {
 			return false
 		}
 	}
@@ -74,7 +86,12 @@ func (s *Source) kinds() []*kind {
 func (f *followed) follow(store *federation.Store, k *kind, onError func(error)) error {
 	err := f.informer.SetWatchErrorHandler(func(_ *cache.Reflector, err error) {
 		missing := apierrors.IsNotFound(err)
-		known := f.refused.Swap(missing || apierrors.IsForbidden(err))
+		known := f.missing.Swap(missing)
+		if !apierrors.IsForbidden(err) {
+			f.forbidden.Store(0)
+		} else {
+			f.forbidden.CompareAndSwap(0, time.Now().UnixNano())
+		}
 		switch {
 		case k.optional && missing && known: // said once: nobody need do anything about it
 		case k.optional && missing:

@@ -30,6 +30,16 @@ func (s *scene) restart(component string) {
 	}
 }
 
+// revive starts a member's API again. Karmada would watch it again only when its
+// back-off ends, which may take a minute; a new controller-manager does at once.
+func (s *scene) revive(member string) {
+	s.Helper()
+	s.restart(member + "/apiserver")
+	w.plane.Kill("controller-manager")
+	s.restart("controller-manager")
+	s.ready(member, true, time.Minute)
+}
+
 // taint marks a cluster so that Karmada evicts what runs there; "" takes it away.
 func (s *scene) taint(cluster, effect string) {
 	s.Helper()
@@ -72,8 +82,7 @@ func TestAnEvictedClusterIsNotAnsweredByItsStaleStatus(t *testing.T) {
 	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
 	s.answers("there", s.host("hello"), "us", "us-azure", soon)
 	w.plane.Kill("us-azure/apiserver")
-	defer s.ready("us-azure", true, time.Minute)
-	defer s.restart("us-azure/apiserver")
+	defer s.revive("us-azure")
 	s.ready("us-azure", false, time.Minute)
 	defer s.taint("us-azure", "")
 	s.taint("us-azure", "NoExecute")
@@ -122,8 +131,7 @@ func TestAMembersAPIIsRefusedWhileItsDataPlaneLives(t *testing.T) {
 	w.plane.Kill("us-azure/apiserver")
 	s.ready("us-azure", false, time.Minute)
 	s.holds("it lives, and is answered", s.host("hello"), "us", "us-azure", 3*time.Second)
-	s.restart("us-azure/apiserver")
-	s.ready("us-azure", true, time.Minute)
+	s.revive("us-azure")
 }
 
 func TestAMembersAPIIsSilentWhileItsDataPlaneLives(t *testing.T) {
@@ -132,7 +140,7 @@ func TestAMembersAPIIsSilentWhileItsDataPlaneLives(t *testing.T) {
 	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
 	s.answers("there", s.host("hello"), "us", "us-azure", soon)
 	w.plane.Signal("us-azure/apiserver", syscall.SIGSTOP)
-	defer s.ready("us-azure", true, 2*time.Minute)
+	defer s.revive("us-azure")
 	defer w.plane.Signal("us-azure/apiserver", syscall.SIGCONT)
 	s.holds("nobody knows yet", s.host("hello"), "us", "us-azure", 3*time.Second)
 	s.ready("us-azure", false, 3*time.Minute)
@@ -165,8 +173,7 @@ func TestADeadClusterStaysHealthyInTheBinding(t *testing.T) {
 		t.Errorf("placed in %q, %+v: Karmada is known to keep a dead cluster as Healthy", placed, o)
 	}
 	s.holds("whatever Karmada says", s.host("hello"), "us", "de-wide", 2*time.Second)
-	s.restart("us-azure/apiserver")
-	s.ready("us-azure", true, time.Minute)
+	s.revive("us-azure")
 	s.up("us-azure")
 	s.answers("and back", s.host("hello"), "us", "us-azure", soon)
 }

@@ -91,6 +91,8 @@ func (s *scene) falselyHealthy(apiVersion, kind, resource, binding, customizatio
 	}
 	restore()
 	s.status("de-wide", resource, "hello", ready)
+	// Karmada judges an object anew only when it changes.
+	s.status("us-azure", resource, "hello", `{"touched":true}`)
 	s.answers("with the customization it is not, and another is", s.host("web"), "us", "de-wide", 2*soon)
 	s.status("us-azure", resource, "hello", ready)
 	s.answers("and it is when it is", s.host("web"), "us", "us-azure", soon)
@@ -99,7 +101,7 @@ func (s *scene) falselyHealthy(apiVersion, kind, resource, binding, customizatio
 // status writes the status of an object in a member, as its controller would.
 func (s *scene) status(member, resource, name, status string) {
 	s.Helper()
-	s.within(resource+" is in "+member, soon, func() error {
+	s.within(resource+" is in "+member, 3*soon, func() error {
 		_, err := w.plane.Kubectl(s.Context(), member, "", "patch", resource, name, "-n", s.namespace, "--subresource=status", "--type=merge", "-p", `{"status":`+status+`}`)
 		return err
 	})

@@ -36,6 +36,10 @@ var scenarios = []scenario{
 	{"TestAKnativeAndACoreServiceOfOneName", false},
 	{"TestAConsumerOfAMultiClusterServiceIsNoPlacement", false},
 	{"TestAnIngressIsAFunction", false},
+	{"TestNearcastIsDeployedToEveryMemberThroughKarmada", false},
+	{"TestASiteSeesOnlyItsNamespacesUntilItIsRevoked", false},
+	{"TestADrainIsToldToAllSitesByThoseWhoMay", false},
+	{"TestOperatorsAreToldByEvents", false},
 	{"TestControllersRestartWhileAHundredFunctionsChange", false},
 	{"TestChangesAreAnsweredAtOnce", false},
 }

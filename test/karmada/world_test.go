@@ -457,7 +457,7 @@ func (s *scene) balance(name, member, addr string) {
 	if addr != "" {
 		status = fmt.Sprintf(`{"status":{"loadBalancer":{"ingress":[{"ip":%q}]}}}`, addr)
 	}
-	s.within("the Service is in "+member, soon, func() error {
+	s.within("the Service is in "+member, 3*soon, func() error {
 		_, err := w.members[member].CoreV1().Services(s.namespace).Patch(s.Context(), name, types.MergePatchType, []byte(status), metav1.PatchOptions{}, "status")
 		return err
 	})
