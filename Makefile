@@ -10,11 +10,11 @@ CONTAINER ?= docker
 IMAGE ?= nearcast/coredns
 FUZZTIME ?= 60s
 
-.PHONY: help build run test test-short test-full bench lint image clean
+.PHONY: help build run run-karmada controlplane test test-short test-full bench lint image clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build coredns, nearcast and nearcast-speaker into bin/
 	go build -o bin/ ./cmd/...
@@ -23,6 +23,14 @@ run: ## build, and run the paper's federation on this machine until Ctrl-C
 	@echo "building; the first time takes some minutes ..."
 	@$(MAKE) --no-print-directory build
 	@bin/nearcast lab
+
+run-karmada: ## the same on a real Karmada control plane, which is built first
+	@$(MAKE) --no-print-directory build
+	@go run ./test/controlplane --build
+	@bin/nearcast lab --karmada
+
+controlplane: ## build and run a real Karmada with three members until Ctrl-C
+	go run ./test/controlplane
 
 test: ## what CI runs: unit, race, plugin, speaker and lab; each prints its time
 	@test/run test

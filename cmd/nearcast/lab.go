@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/nearcast/nearcast/internal/controlplane"
 	"github.com/nearcast/nearcast/internal/lab"
 )
 
@@ -18,18 +19,28 @@ const labDir = "nearcast-lab"
 
 func labCommand() *cobra.Command {
 	var o lab.Options
+	var karmada bool
 	c := &cobra.Command{
 		Use:   "lab",
 		Short: "Run the paper's federation of five clusters on this machine",
 		Long: `Run the paper's federation on this machine, without Kubernetes and without
 privileges: five clusters, each with a CoreDNS, a speaker and (but for mk-core)
 HTTP functions, and one router that peers with every speaker. Ctrl-C ends it and
-leaves nothing behind.`,
+leaves nothing behind.
+
+With --karmada the functions are declared on the API of a real Karmada control
+plane, whose members are the clusters that run functions.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runLab(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if karmada {
+				o.Karmada, o.Log = controlplane.DefaultPrograms(), os.Stdout
+			}
+			return runLab(cmd.Context(), o)
+		},
 	}
 	c.PersistentFlags().StringVar(&o.Dir, "dir", labDir, "the lab's `FOLDER`")
 	c.Flags().StringVar(&o.Bin, "bin", besideMe(), "the `FOLDER` of coredns and nearcast-speaker")
+	c.Flags().BoolVar(&karmada, "karmada", false, "with a real Karmada control plane as the source; make run-karmada builds it")
 	c.AddCommand(labAction("fail", "Break a cluster, as a crash does", &o), labAction("heal", "Mend a cluster", &o), labStatus(&o))
 	return c
 }
@@ -98,7 +109,7 @@ func runLab(ctx context.Context, o lab.Options) (err error) {
 }
 
 // labHelp are the commands to try.
-func labHelp(dir string) string {
+func labHelp(dir, kubectl string) string {
 	self := "bin/nearcast"
 	if exe, err := os.Executable(); err == nil {
 		if cwd, err := os.Getwd(); err == nil {
@@ -111,6 +122,15 @@ func labHelp(dir string) string {
 	if dir != labDir {
 		flag = " --dir " + dir
 	}
+	more := fmt.Sprintf("\n  # what you save in %s/manifests is answered within a second", dir)
+	if kubectl != "" {
+		more = fmt.Sprintf(`
+  # the Karmada API; declare a function as %[2]s/manifests/hello.yaml does
+  %[1]s get clusters
+  %[1]s get resourcebindings -A -o wide
+  %[1]s scale deployment hello -n demo --replicas=0
+  %[1]s describe service hello -n demo`, kubectl, dir)
+	}
 	return fmt.Sprintf(`Try, in another terminal:
   # clients in the USA, in Germany and in Štip
   dig +short @127.0.0.1 -p 5301 %[1]s +subnet=203.0.113.0/25
@@ -120,7 +140,5 @@ func labHelp(dir string) string {
   %[2]s explain %[1]s --from 203.0.113.7 \
       --admin %[3]s/mk-core.dns.sock
   # break a cluster; heal mends it; --part functions, dns or speaker
-  %[2]s lab fail us-azure%[4]s
-  # what you save in %[3]s/manifests is answered within a second`,
-		hello, self, dir, flag)
+  %[2]s lab fail us-azure%[4]s`+more, hello, self, dir, flag)
 }

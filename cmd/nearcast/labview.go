@@ -20,7 +20,7 @@ const refresh = 500 * time.Millisecond
 // labScreen shows the live table until q, Ctrl-C or ctx ends it. The keys 1 to 5
 // break a site, or mend it.
 func labScreen(ctx context.Context, l *lab.Lab, dir string) error {
-	fmt.Println(labHelp(dir))
+	fmt.Println(labHelp(dir, l.Kubectl()))
 	program := tea.NewProgram(&screen{ctx: ctx, lab: l}, tea.WithContext(ctx), tea.WithoutSignalHandler())
 	if _, err := program.Run(); ctx.Err() == nil {
 		return err
@@ -147,7 +147,7 @@ const patience = 15 * time.Second
 // labLines prints the commands to try, the table, and then a line per change
 // until ctx ends.
 func labLines(ctx context.Context, l *lab.Lab, dir string) error {
-	fmt.Println(labHelp(dir))
+	fmt.Println(labHelp(dir, l.Kubectl()))
 	fmt.Println()
 	tick := time.NewTicker(refresh)
 	defer tick.Stop()

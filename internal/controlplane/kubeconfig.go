@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 
@@ -34,4 +35,22 @@ func (p *Plane) User(name, group string) (kubeconfig string, err error) {
 	}
 	path := p.path(name + ".kubeconfig")
 	return path, p.ca.kubeconfig(path, p.Server(), &clientcmdapi.AuthInfo{ClientCertificate: p.ca.crt(name), ClientKey: p.ca.keyOf(name)})
+}
+
+// ServiceAccount writes a kubeconfig with a token of the account to the path, and
+// the token into a file of its own beside it, where it can be replaced.
+func (p *Plane) ServiceAccount(ctx context.Context, path, namespace, account string) error {
+	token, err := p.Kubectl(ctx, "", "", "create", "token", account, "-n", namespace, "--duration=8h")
+	if err != nil {
+		return err
+	}
+	return p.Token(path, token)
+}
+
+// Token writes a kubeconfig with the token, in a file of its own beside it.
+func (p *Plane) Token(path, token string) error {
+	if err := os.WriteFile(path+".token", []byte(token), 0o600); err != nil {
+		return err
+	}
+	return p.ca.kubeconfig(path, p.Server(), &clientcmdapi.AuthInfo{TokenFile: path + ".token"})
 }

@@ -212,6 +212,9 @@ func (p *Plane) Kubeconfig(member string) string {
 // CA returns the file of the authority that all servers are proved by.
 func (p *Plane) CA() string { return p.ca.crt("ca") }
 
+// Programs returns those that it runs.
+func (p *Plane) Programs() Programs { return p.o.Programs }
+
 // Server returns the URL of the Karmada API.
 func (p *Plane) Server() string { return p.url(APIServer) }
 

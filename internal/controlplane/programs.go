@@ -119,7 +119,7 @@ func goIn(ctx context.Context, module string, args ...string) (string, error) {
 // Check returns an error that says what to do where the programs are not there.
 func (p Programs) Check() error {
 	if _, err := os.Stat(p.file("pins")); err != nil {
-		return fmt.Errorf("no control plane in %s: build it with `make controlplane`", p)
+		return fmt.Errorf("no control plane in %s: `make run-karmada` builds it", p)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ const (
 	eventsPerSecond, eventsBurst = 1, 30
 	// forbiddenPause is how long nothing is written after it was not allowed: it is
 	// the operator who opts in, by manifests/karmada/events.
-	forbiddenPause = 10 * time.Minute
+	forbiddenPause = time.Minute
 	// eventTimeout bounds one request; the next one is as good.
 	eventTimeout = 3 * time.Second
 	// maxNote is the API's bound, in bytes.
@@ -50,16 +50,21 @@ func newEvents() events {
 // Record writes the Event, unless it was written: it is named by its content, so
 // that fifty sites that see the same write it once, and again only when the API
 // has forgotten it.
-func (s *Source) Record(ctx context.Context, about federation.Identity, e federation.Event) {
-	if s.api.Kubernetes == nil || time.Since(time.Unix(0, s.events.forbidden.Load())) < forbiddenPause || !s.events.rate.Allow() {
-		return
+func (s *Source) Record(ctx context.Context, about federation.Identity, e federation.Event) error {
+	if time.Since(time.Unix(0, s.events.forbidden.Load())) < forbiddenPause || !s.events.rate.Allow() {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 	defer cancel()
 	_, err := s.api.Kubernetes.EventsV1().Events(about.Namespace).Create(ctx, s.events.event(about, e), metav1.CreateOptions{})
-	if apierrors.IsForbidden(err) {
+	switch {
+	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err): // told, or its namespace is gone
+		return nil
+	case apierrors.IsForbidden(err):
 		s.events.forbidden.Store(time.Now().UnixNano())
+		return nil
 	}
+	return fmt.Errorf("karmada: Event on %s: %w", about, err)
 }
 
 func (s *events) event(about federation.Identity, e federation.Event) *eventsv1.Event {

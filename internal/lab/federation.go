@@ -79,6 +79,8 @@ func siteNamed(name string) int {
 type paths struct{ dir string }
 
 func (p paths) manifests() string              { return filepath.Join(p.dir, "manifests") }
+func (p paths) plane() string                  { return filepath.Join(p.dir, "karmada") }
+func (p paths) kubeconfig() string             { return filepath.Join(p.dir, "nearcast.kubeconfig") }
 func (p paths) locations() string              { return filepath.Join(p.dir, "locations.csv") }
 func (p paths) corefile(site string) string    { return filepath.Join(p.dir, site+".Corefile") }
 func (p paths) speaker(site string) string     { return filepath.Join(p.dir, site+".speaker.yaml") }

@@ -32,12 +32,16 @@ func (p paths) claim() error {
 }
 
 // write lays out the lab's folder.
-func (p paths) write() error {
+func (p paths) write(karmada bool) error {
 	if err := os.MkdirAll(p.manifests(), 0o755); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
-	for _, name := range append([]string{"clusters"}, Functions...) {
-		if err := p.copy(name+".yaml", filepath.Join(p.manifests(), name+".yaml")); err != nil {
+	names, from := append([]string{"clusters"}, Functions...), ""
+	if karmada {
+		names, from = Functions, "karmada" // who has the members' Clusters itself
+	}
+	for _, name := range names {
+		if err := p.copy(path.Join(from, name+".yaml"), filepath.Join(p.manifests(), name+".yaml")); err != nil {
 			return err
 		}
 	}
@@ -45,10 +49,10 @@ func (p paths) write() error {
 		return err
 	}
 	for _, s := range Sites {
-		if err := p.render("Corefile.tmpl", p.corefile(s.Name), s); err != nil {
+		if err := p.render("Corefile.tmpl", p.corefile(s.Name), s, karmada); err != nil {
 			return err
 		}
-		if err := p.render("speaker.yaml.tmpl", p.speaker(s.Name), s); err != nil {
+		if err := p.render("speaker.yaml.tmpl", p.speaker(s.Name), s, karmada); err != nil {
 			return err
 		}
 	}
@@ -67,7 +71,11 @@ func (p paths) copy(name, to string) error {
 }
 
 // render fills in a template with what a site's programs need to know.
-func (p paths) render(name, to string, s Site) error {
+func (p paths) render(name, to string, s Site, karmada bool) error {
+	kubeconfig := ""
+	if karmada {
+		kubeconfig = p.kubeconfig()
+	}
 	t, err := template.ParseFS(files, path.Join("files", name))
 	if err != nil {
 		return fmt.Errorf("lab: %w", err)
@@ -75,11 +83,11 @@ func (p paths) render(name, to string, s Site) error {
 	var out bytes.Buffer
 	err = t.Execute(&out, struct {
 		Site
-		Zone, Manifests, Locations, Admin, SpeakerAdmin string
-		RouterAddr, DNSVIP, FunctionVIP                 netip.Addr
-		RouterPort, RouterASN                           int
+		Zone, Manifests, Kubeconfig, Locations, Admin, SpeakerAdmin string
+		RouterAddr, DNSVIP, FunctionVIP                             netip.Addr
+		RouterPort, RouterASN                                       int
 	}{
-		s, Zone, p.manifests(), p.locations(), p.admin(s.Name, "dns"), p.admin(s.Name, "speaker"),
+		s, Zone, p.manifests(), kubeconfig, p.locations(), p.admin(s.Name, "dns"), p.admin(s.Name, "speaker"),
 		routerAddr, DNSVIP, FunctionVIP, routerPort, routerASN,
 	})
 	if err == nil {

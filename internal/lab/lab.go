@@ -17,6 +17,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp/gobgp"
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/controlplane"
 	"github.com/nearcast/nearcast/internal/process"
 )
 
@@ -29,11 +30,16 @@ type Options struct {
 	Dir string
 	// Bin holds coredns and nearcast-speaker.
 	Bin string
+	// Karmada holds the programs of a real control plane, which is then the source;
+	// "" for files. Log is told how it starts.
+	Karmada controlplane.Programs
+	Log     io.Writer
 }
 
 // Lab is a running federation.
 type Lab struct {
 	paths   paths
+	plane   *controlplane.Plane // nil where files are the source
 	router  *gobgp.Router
 	control *admin.Server
 	members []*member
@@ -64,8 +70,13 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	if err := l.paths.claim(); err != nil {
 		return nil, err
 	}
-	if err := l.paths.write(); err != nil {
+	if err := l.paths.write(o.Karmada != ""); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if o.Karmada != "" {
+		if err := l.startKarmada(ctx, o.Karmada, o.Log); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
 	}
 	if err := l.start(ctx, o.Bin); err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -139,6 +150,10 @@ func (l *Lab) Close() error {
 	if l.router != nil {
 		l.router.Close()
 	}
+	if l.plane != nil {
+		stopping.Go(func() { _ = l.plane.Close() }) // its folder is in the lab's, and goes with it
+	}
+	stopping.Wait()
 	if err := os.RemoveAll(l.paths.dir); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
@@ -200,6 +215,15 @@ func (m *member) heal(part string) error {
 		errs = append(errs, m.speaker.Start())
 	}
 	return errors.Join(errs...)
+}
+
+// Kubectl returns the command line that reaches the Karmada API; "" where files
+// are the source.
+func (l *Lab) Kubectl() string {
+	if l.plane == nil {
+		return ""
+	}
+	return l.plane.Programs().Kubectl() + " --kubeconfig " + l.plane.Kubeconfig("")
 }
 
 // Manifests returns the folder of the federation's objects.

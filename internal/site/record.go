@@ -14,7 +14,7 @@ import (
 type recorder interface {
 	// Record tells those who declared the object. It gives up in silence where it
 	// is not allowed to, or too much is told.
-	Record(ctx context.Context, about federation.Identity, e federation.Event)
+	Record(ctx context.Context, about federation.Identity, e federation.Event) error
 }
 
 // recordInterval is how often it is looked for what is worth an Event: what comes
@@ -25,6 +25,12 @@ const recordInterval = 5 * time.Second
 func (s *Site) record(ctx context.Context, to recorder) {
 	tick := time.NewTicker(recordInterval)
 	defer tick.Stop()
+	warn := s.warner()
+	tell := func(about federation.Identity, e federation.Event) {
+		if err := to.Record(ctx, about, e); err != nil && ctx.Err() == nil {
+			warn(err)
+		}
+	}
 	told := map[federation.Identity][]federation.Event{}
 	for {
 		select {
@@ -40,13 +46,13 @@ func (s *Site) record(ctx context.Context, to recorder) {
 		for about, events := range now {
 			for _, e := range events {
 				if !slices.Contains(told[about], e) {
-					to.Record(ctx, about, e)
+					tell(about, e)
 				}
 			}
 		}
 		for about, before := range told {
 			if recovered(before, now[about]) && v.has(about) {
-				to.Record(ctx, about, federation.Event{Reason: "Recovered", Note: "every cluster that it is placed in can be answered"})
+				tell(about, federation.Event{Reason: "Recovered", Note: "every cluster that it is placed in can be answered"})
 			}
 		}
 		told = now

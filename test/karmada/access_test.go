@@ -71,10 +71,7 @@ func TestASiteSeesOnlyItsNamespacesUntilItIsRevoked(t *testing.T) {
 	defer s.kubectl("", "", "delete", "secret", "site-tenant-only-1", "-n", "nearcast-system", "--ignore-not-found")
 	token := s.kubectl("", "", "create", "token", "site-tenant-only", "-n", "nearcast-system", "--duration=720h", "--bound-object-kind=Secret", "--bound-object-name=site-tenant-only-1")
 	path := filepath.Join(w.dir, "tenant.kubeconfig")
-	if err := os.WriteFile(path+".token", []byte(token), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, fmt.Appendf(nil, kubeconfig, w.plane.Server(), w.plane.CA(), path+".token"), 0o600); err != nil {
+	if err := w.plane.Token(path, token); err != nil {
 		t.Fatal(err)
 	}
 	for question, wanted := range map[string]string{

@@ -65,11 +65,8 @@ func TestATokenExpiresAndIsReplaced(t *testing.T) {
 	s.up("us-azure", "de-wide")
 	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
 	kubeconfig := filepath.Join(w.dir, "short.kubeconfig")
-	if err := w.issue(t.Context(), kubeconfig, "nearcast"); err != nil {
-		t.Fatal(err)
-	}
 	put := func(token string) {
-		if err := os.WriteFile(kubeconfig+".token", []byte(token), 0o600); err != nil {
+		if err := w.plane.Token(kubeconfig, token); err != nil {
 			t.Fatal(err)
 		}
 	}

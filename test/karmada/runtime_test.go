@@ -101,7 +101,7 @@ func (s *scene) falselyHealthy(apiVersion, kind, resource, binding, customizatio
 // status writes the status of an object in a member, as its controller would.
 func (s *scene) status(member, resource, name, status string) {
 	s.Helper()
-	s.within(resource+" is in "+member, 3*soon, func() error {
+	s.within(resource+" is in "+member, time.Minute, func() error {
 		_, err := w.plane.Kubectl(s.Context(), member, "", "patch", resource, name, "-n", s.namespace, "--subresource=status", "--type=merge", "-p", `{"status":`+status+`}`)
 		return err
 	})

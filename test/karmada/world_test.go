@@ -106,7 +106,7 @@ func newWorld() (made *world, err error) {
 		}
 	}
 	w.nearcast = filepath.Join(w.dir, "nearcast.kubeconfig")
-	if err := w.issue(ctx, w.nearcast, "nearcast"); err != nil {
+	if err := w.plane.ServiceAccount(ctx, w.nearcast, "nearcast-system", "nearcast"); err != nil {
 		return nil, err
 	}
 	w.server, err = w.serve("main", w.nearcast, "")
@@ -158,26 +158,6 @@ func (w *world) connect() error {
 	}
 	return nil
 }
-
-// issue writes a kubeconfig of a service account, as manifests/karmada/sites says.
-func (w *world) issue(ctx context.Context, path, account string) error {
-	token, err := w.plane.Kubectl(ctx, "", "", "create", "token", account, "-n", "nearcast-system", "--duration=8h")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".token", []byte(token), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(path, fmt.Appendf(nil, kubeconfig, w.plane.Server(), w.plane.CA(), path+".token"), 0o600)
-}
-
-const kubeconfig = `apiVersion: v1
-kind: Config
-clusters: [{name: karmada, cluster: {server: %q, certificate-authority: %q}}]
-users: [{name: nearcast, user: {tokenFile: %q}}]
-contexts: [{name: karmada, context: {cluster: karmada, user: nearcast}}]
-current-context: karmada
-`
 
 // server is one CoreDNS of the image.
 type server struct {
