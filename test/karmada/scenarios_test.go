@@ -42,6 +42,7 @@ var scenarios = []scenario{
 	{"TestOperatorsAreToldByEvents", false},
 	{"TestControllersRestartWhileAHundredFunctionsChange", false},
 	{"TestChangesAreAnsweredAtOnce", false},
+	{"TestTenThousandFunctionsInTwoHundredClusters", false},
 }
 
 // soon is what a change on the Karmada API may take to be answered on a loaded
