@@ -215,6 +215,9 @@ func (p *Plane) CA() string { return p.ca.crt("ca") }
 // Programs returns those that it runs.
 func (p *Plane) Programs() Programs { return p.o.Programs }
 
+// Webhooks returns the file that registers Karmada's webhooks.
+func (p *Plane) Webhooks() string { return p.path("webhook-configuration.yaml") }
+
 // Server returns the URL of the Karmada API.
 func (p *Plane) Server() string { return p.url(APIServer) }
 

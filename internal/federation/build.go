@@ -21,8 +21,12 @@ type Options struct {
 const maxClusters = 1 << 16
 
 // Build makes a State of what the store holds.
-func Build(s *Store, opts Options) *State {
-	b := &builder{Options: opts, in: s.snapshot(), lookups: map[string]bool{}}
+func Build(s *Store, opts Options) *State { return new(Memory).Build(s, opts) }
+
+// Build makes a State of what the store holds, and takes what did not change from
+// the last one that m made.
+func (m *Memory) Build(s *Store, opts Options) *State {
+	b := &builder{Options: opts, in: s.snapshot(), lookups: map[string]bool{}, made: make(map[Ref]*remembered, len(m.functions))}
 	b.state.Faults = b.in.faults
 	for i, c := range b.in.clusters {
 		if i == maxClusters {
@@ -32,6 +36,7 @@ func Build(s *Store, opts Options) *State {
 		b.state.Clusters = append(b.state.Clusters, *c)
 	}
 	templates := b.admit(b.in.templates)
+	m.begin(b)
 	names := b.assignNames(templates)
 	for _, t := range templates {
 		if len(names[t.Ref]) > 0 {
@@ -40,6 +45,7 @@ func Build(s *Store, opts Options) *State {
 	}
 	slices.SortFunc(b.state.Faults, compareFaults)
 	b.state.Lookups = slices.Sorted(maps.Keys(b.lookups))
+	m.end(b)
 	return &b.state
 }
 
@@ -50,6 +56,11 @@ type builder struct {
 	// lookups are the names that Resolve was, or would have been, asked for.
 	lookups map[string]bool
 	state   State
+
+	memory    *Memory
+	sameWorld bool
+	made      map[Ref]*remembered
+	making    *remembered
 }
 
 func compareFaults(a, b Fault) int {
@@ -107,7 +118,23 @@ func (b *builder) trespasses(t *Template) []Fault {
 	return faults
 }
 
+// function makes the template's function, or finds it made.
 func (b *builder) function(t *Template, hostnames []string) *Function {
+	if r := b.recall(t, hostnames); r != nil {
+		b.made[t.Ref] = r
+		b.state.Faults = append(b.state.Faults, r.faults...)
+		return r.function
+	}
+	r := b.made[t.Ref]
+	r.names, r.exposed, r.bindings = hostnames, b.in.exposed[t.Ref], map[Ref]*Binding{}
+	b.making = r
+	before := len(b.state.Faults)
+	r.function = b.make(t, hostnames)
+	r.faults = slices.Clone(b.state.Faults[before:])
+	return r.function
+}
+
+func (b *builder) make(t *Template, hostnames []string) *Function {
 	f := &Function{
 		Meta: t.Meta, Hostnames: hostnames, Policy: t.Policy,
 		Weights: t.Weights, TTL: t.TTL, VIPs: t.VIPs, Private: t.Private,

@@ -16,18 +16,21 @@ type claimant struct {
 // annotated one, then the older template (one without a date is the youngest),
 // then the first by namespace and name. Losers are reported.
 func (b *builder) assignNames(templates []*Template) map[Ref][]string {
-	owners := map[string]claimant{}
-	var claims []claimant
+	owners := make(map[string]claimant, len(templates))
+	var all []claimant
 	for _, t := range templates {
-		claims = append(claims, b.claimants(t)...)
+		c := b.claimsOf(t)
+		b.made[t.Ref] = &remembered{template: t, claims: c}
+		all = append(all, c.names...)
+		b.state.Faults = append(b.state.Faults, c.faults...)
 	}
-	for _, c := range claims {
+	for _, c := range all {
 		if owner, taken := owners[c.hostname]; !taken || c.beats(owner) {
 			owners[c.hostname] = c
 		}
 	}
-	names := map[Ref][]string{}
-	for _, c := range claims {
+	names := make(map[Ref][]string, len(templates))
+	for _, c := range all {
 		owner := owners[c.hostname]
 		if owner.template == c.template {
 			names[c.template.Ref] = append(names[c.template.Ref], c.hostname)
@@ -43,9 +46,15 @@ func (b *builder) assignNames(templates []*Template) map[Ref][]string {
 	return names
 }
 
-// claimants returns the hostnames that t asks for and may have.
-func (b *builder) claimants(t *Template) []claimant {
-	var out []claimant
+// claims are the hostnames that a template asks for and may have, and what it
+// may not.
+type claims struct {
+	names  []claimant
+	faults []Fault
+}
+
+// claimants returns t's claims.
+func (b *builder) claimants(t *Template) (c claims) {
 	if len(t.Hostnames) == 0 {
 		for _, zone := range b.Zones {
 			if IsReverse(zone) {
@@ -53,26 +62,26 @@ func (b *builder) claimants(t *Template) []claimant {
 			}
 			name, err := defaultName(t, zone)
 			if err != nil {
-				b.state.Faults = append(b.state.Faults, t.fault("", "default hostname: %v", err))
+				c.faults = append(c.faults, t.fault("", "default hostname: %v", err))
 				continue
 			}
-			out = append(out, claimant{t, name, true})
+			c.names = append(c.names, claimant{t, name, true})
 		}
-		return out
+		return c
 	}
 	for _, name := range t.Hostnames {
 		if err := b.Claims.allowName(t.Namespace, name); err != nil {
-			b.state.Faults = append(b.state.Faults, t.fault(keyHostname, "%v", err))
+			c.faults = append(c.faults, t.fault(keyHostname, "%v", err))
 			continue
 		}
 		if !b.inZone(name) {
-			b.state.Faults = append(b.state.Faults,
+			c.faults = append(c.faults,
 				t.fault(keyHostname, "%s is not below any zone served here (%s)", name, strings.Join(b.Zones, " ")))
 			continue
 		}
-		out = append(out, claimant{t, name, false})
+		c.names = append(c.names, claimant{t, name, false})
 	}
-	return out
+	return c
 }
 
 // defaultName is the name of a template that asks for none.

@@ -14,7 +14,7 @@ const gatewayPort = 443
 // place fills in f's placements and refusals from the bindings of its template
 // and workload.
 func (b *builder) place(f *Function, t *Template) {
-	template := b.in.bindings[t.Ref]
+	template := b.binding(t.Ref)
 	if template == nil {
 		return
 	}
@@ -125,7 +125,7 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	if p.Endpoints, refusal = b.endpoints(t, &b.state.Clusters[index], seen); refusal != "" {
 		return Placement{}, refusal
 	}
-	p.Target = target(t, &p, b.hostForProbe(t))
+	p.Target = target(t, &p, b.hostForProbe)
 	return p, ""
 }
 
@@ -183,6 +183,7 @@ func (b *builder) resolve(names []string) Endpoint {
 			continue // the name of a function would lead back here
 		}
 		b.lookups[name] = true
+		b.making.open = true
 		if b.Resolve == nil {
 			continue
 		}
@@ -226,7 +227,7 @@ func (b *builder) hostForProbe(t *Template) string {
 
 // target decides what proves the placement alive from this site: the address in
 // the default horizon, else in the first other by name.
-func target(t *Template, p *Placement, host string) Target {
+func target(t *Template, p *Placement, host func(*Template) string) Target {
 	e, ok := p.Endpoints[""]
 	if !ok {
 		first := slices.Min(slices.Collect(maps.Keys(p.Endpoints)))
@@ -249,7 +250,7 @@ func target(t *Template, p *Placement, host string) Target {
 	if spec.Kind != ProbeTCP {
 		out.Host, out.Path = spec.Host, spec.Path
 		if out.Host == "" {
-			out.Host = host
+			out.Host = host(t)
 		}
 	}
 	if spec.Kind == ProbeHTTP || spec.Kind == ProbeHTTPS {

@@ -26,7 +26,7 @@ func (b *builder) workload(t *Template) *workload {
 	}
 	for _, kind := range [...]string{"Deployment", "StatefulSet", "SpinApp", "Service"} {
 		ref := Ref{Group: workloadGroups[kind], Kind: kind, Namespace: t.Namespace, Name: t.Name}
-		if b.in.bindings[ref] != nil {
+		if b.binding(ref) != nil {
 			return b.bound(ref)
 		}
 	}
@@ -37,7 +37,7 @@ func (b *builder) bound(refs ...Ref) *workload {
 	w := &workload{label: refs[0].Kind + "/" + refs[0].Name, runtimes: map[Ref]Runtime{}}
 	for _, ref := range refs {
 		w.runtimes[ref] = b.runtime(ref)
-		if binding := b.in.bindings[ref]; binding != nil {
+		if binding := b.binding(ref); binding != nil {
 			w.bindings = append(w.bindings, binding)
 		}
 	}

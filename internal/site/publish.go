@@ -83,7 +83,7 @@ func (s *Site) publish(ctx context.Context) {
 
 // rebuild makes everything anew from what is staged.
 func (s *Site) rebuild(at locations) {
-	state := build(s.config, s.store, at, s.resolver.Get)
+	state := build(s.config, s.store, at, s.resolver.Get, &s.memory)
 	s.resolver.Set(state.Lookups)
 	s.report(state.Faults)
 	s.prober.Set(targets(state), s.seed)
@@ -125,9 +125,9 @@ func (s *Site) swap(v *View) {
 	}
 }
 
-// build makes a State, with the faults that only the configuration shows.
-func build(config Config, store *federation.Store, at locations, resolve func(string) (federation.Endpoint, bool)) *federation.State {
-	state := federation.Build(store, federation.Options{Zones: config.Zones, Claims: config.Claims, Resolve: resolve})
+// build makes a State, from what memory holds of the last one, with the faults that only the configuration shows.
+func build(config Config, store *federation.Store, at locations, resolve func(string) (federation.Endpoint, bool), memory *federation.Memory) *federation.State {
+	state := memory.Build(store, federation.Options{Zones: config.Zones, Claims: config.Claims, Resolve: resolve})
 	state.Faults = append(state.Faults, at.faults...)
 	if home := config.Where.Cluster; home != "" && state.ClusterIndex(home) < 0 {
 		state.Faults = append(state.Faults, federation.Fault{Object: "cluster " + home, Reason: "is this site's, and no Cluster of the name was read: the site has no place"})

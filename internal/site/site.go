@@ -46,7 +46,9 @@ type Site struct {
 	drains    *drains
 	activity  *activities
 	locations chan locations
-	view      atomic.Pointer[View]
+	// memory is publish's.
+	memory federation.Memory
+	view   atomic.Pointer[View]
 	// first is closed when the first View is published.
 	first chan struct{}
 
