@@ -486,3 +486,34 @@ func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
 		t.Errorf("%s after it, %d held, synced %v", names(), len(held), synced)
 	}
 }
+
+// TestAKindThatWasToldOfIsNoSnapshotsAnyMore holds that one kind does not wait for
+// another: Clusters are served by a server of their own, which may be away.
+func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
+	s := NewStore()
+	web, old := service("ns", "web"), service("ns", "old")
+	binding := bound(web.Ref, "a")
+	binding.Observed["a"] = Observed{Applied: true, EverApplied: true}
+	s.Restore([]Object{cluster("a", "192.0.2.1"), web, old, binding}, time.Now().Add(-time.Hour))
+	s.Put(service("ns", "web"))
+	s.Told("", "Service")
+	state := Build(s, Options{Zones: []string{"fn.example.org."}})
+	if f := only(t, state); f.Name != "web" || len(f.Placements) != 1 {
+		t.Errorf("%s with %d placements, want web in the snapshot's cluster", f.Name, len(f.Placements))
+	}
+}
+
+func TestAConsumerIsNoPlacement(t *testing.T) {
+	web := service("ns", "web")
+	exposed := &MultiClusterService{Meta: Meta{Ref: Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"}}}
+	clusters := []Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b"), exposed}
+	s := world(Options{}, clusters...)
+	if got := shape(s, only(t, s)); got != "a=192.0.2.1; b=192.0.2.2" {
+		t.Errorf("%s, want both where it names no provider", got)
+	}
+	exposed.Providers = []string{"b"}
+	s = world(Options{}, clusters...)
+	if got := shape(s, only(t, s)); got != "b=192.0.2.2; !a: its MultiClusterService has no provider here" {
+		t.Error(got)
+	}
+}

@@ -41,6 +41,7 @@ var scenarios = []scenario{
 	{"TestADrainIsToldToAllSitesByThoseWhoMay", false},
 	{"TestOperatorsAreToldByEvents", false},
 	{"TestControllersRestartWhileAHundredFunctionsChange", false},
+	{"TestTheLabRunsOnKarmada", false},
 	{"TestChangesAreAnsweredAtOnce", false},
 	{"TestTenThousandFunctionsInTwoHundredClusters", false},
 }

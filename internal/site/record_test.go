@@ -1,0 +1,86 @@
+package site
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// TestWhatIsWorthAnEvent holds what is told of a function in each of its states,
+// and that nothing is told of one that is well.
+func TestWhatIsWorthAnEvent(t *testing.T) {
+	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}
+	template := &federation.Template{Meta: federation.Meta{Ref: ref, UID: "1"}, TCPPort: 80}
+	cluster := func(name, addr string) *federation.Cluster {
+		return &federation.Cluster{
+			Meta:     federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}},
+			Gateways: map[string]federation.Endpoint{"": {V4: []netip.Addr{netip.MustParseAddr(addr)}, Gateway: true}},
+		}
+	}
+	binding := func(clusters ...string) *federation.Binding {
+		b := &federation.Binding{Meta: federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: "ns", Name: "web-service"}}, Resource: ref, Placed: map[string]int32{}, Observed: map[string]federation.Observed{}}
+		for _, c := range clusters {
+			b.Placed[c] = 1
+			b.Observed[c] = federation.Observed{Applied: true, Health: federation.Healthy}
+		}
+		return b
+	}
+	down := func(addr string) steer.Verdicts {
+		return func(target federation.Target) health.Verdict {
+			if target.Addr.Addr().String() == addr {
+				return health.Verdict{State: health.Down, Reason: "connection refused"}
+			}
+			return health.Verdict{State: health.Up}
+		}
+	}
+	for name, c := range map[string]struct {
+		objects  []federation.Object
+		verdicts steer.Verdicts
+		want     []string
+	}{
+		"well":           {[]federation.Object{template, binding("a", "b")}, down(""), nil},
+		"placed nowhere": {[]federation.Object{template}, down(""), []string{"NoEligibleCluster: no cluster can be answered: Karmada has placed it nowhere"}},
+		"no such cluster": {[]federation.Object{template, binding("z")}, down(""),
+			[]string{"NoEligibleCluster: no cluster can be answered: z: no Cluster of this name was read, or it was refused"}},
+		"one is down": {[]federation.Object{template, binding("a", "b")}, down("192.0.2.1"), []string{"Failover: moved away from a (down): probe fails: connection refused"}},
+		"a file's":    {[]federation.Object{&federation.Template{Meta: federation.Meta{Ref: ref}, TCPPort: 80}}, down(""), nil},
+	} {
+		store := federation.NewStore()
+		for _, o := range append(c.objects, cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2")) {
+			store.Put(o)
+		}
+		config := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Region: "r"}}
+		at := locations{table: locate.Empty}
+		v := newView(config, build(config, store, at, nil, new(federation.Memory)), at.table, nil, nil)
+		var got []string
+		for _, e := range v.events(c.verdicts)[template.Identity()] {
+			got = append(got, fmt.Sprintf("%s: %s", e.Reason, e.Note))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestRecoveryIsOfAFailoverAlone(t *testing.T) {
+	failover, refused := federation.Event{Reason: federation.ReasonFailover}, federation.Event{Reason: federation.ReasonRefused}
+	for _, c := range []struct {
+		before, now []federation.Event
+		want        bool
+	}{
+		{[]federation.Event{failover}, nil, true},
+		{[]federation.Event{failover, refused}, []federation.Event{refused}, true},
+		{[]federation.Event{failover}, []federation.Event{failover}, false},
+		{[]federation.Event{refused}, nil, false},
+	} {
+		if got := recovered(c.before, c.now); got != c.want {
+			t.Errorf("%v then %v: %v", c.before, c.now, got)
+		}
+	}
+}
