@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// The annotations that Nearcast reads. Anything else under the prefix is a typo
-// and refused by name.
 // DrainAnnotation on a Cluster moves traffic away from it, at every site.
 const DrainAnnotation = annotationPrefix + "drain"
 
+// The annotations that Nearcast reads. Anything else under the prefix is a typo
+// and refused by name.
 const (
 	annotationPrefix = "nearcast.dev/"
 

@@ -50,27 +50,26 @@ const refusedPause = time.Second
 
 func openCredentials(kubeconfig string) (*credentials, error) {
 	c := &credentials{kubeconfig: kubeconfig}
-	_, err := c.refresh()
-	return c, err
+	return c, c.refresh()
 }
 
-// refresh reads the files, and reports whether they hold anything new.
-func (c *credentials) refresh() (changed bool, err error) {
+// refresh reads the files, and takes what they hold if it is anything new.
+func (c *credentials) refresh() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next, err := readAccess(c.kubeconfig)
 	if err != nil {
-		return false, fmt.Errorf("karmada: kubeconfig %s: %w", c.kubeconfig, err)
+		return fmt.Errorf("karmada: kubeconfig %s: %w", c.kubeconfig, err)
 	}
 	before := c.current.Load()
 	if before != nil && before.content == next.content {
-		return false, nil
+		return nil
 	}
 	c.current.Store(next)
 	if before != nil {
 		closeIdle(before.transport)
 	}
-	return true, nil
+	return nil
 }
 
 func closeIdle(transport http.RoundTripper) {
@@ -138,7 +137,7 @@ func (c *credentials) reread() {
 	}
 	c.mu.Unlock()
 	if !soon {
-		_, _ = c.refresh() // follow reports what is wrong with the files
+		_ = c.refresh() // follow reports what is wrong with the files
 	}
 }
 
@@ -146,7 +145,7 @@ func (c *credentials) reread() {
 func (c *credentials) follow(ctx context.Context, onError func(error)) {
 	list := func() ([]string, error) { return c.current.Load().folders, nil }
 	err := watch.Folders(ctx, list, func() {
-		if _, err := c.refresh(); err != nil {
+		if err := c.refresh(); err != nil {
 			onError(err)
 		}
 	}, onError)

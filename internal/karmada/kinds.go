@@ -45,9 +45,10 @@ func (f *followed) refused() bool {
 // to where that may be.
 func (k *kind) told() bool {
 	for _, f := range k.followed {
-		if !f.synced() && !(k.optional && f.refused()) {
-			return false
+		if f.synced() || k.optional && f.refused() {
+			continue
 		}
+		return false
 	}
 	return true
 }

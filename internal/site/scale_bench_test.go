@@ -24,7 +24,7 @@ func many(functions, clusters int) *federation.Store {
 		ref := federation.Ref{Kind: "Service", Namespace: fmt.Sprintf("ns%d", i%100), Name: fmt.Sprintf("f%05d", i)}
 		store.Put(&federation.Template{Meta: federation.Meta{Ref: ref, UID: ref.Name}, TCPPort: 80, Probe: &federation.ProbeSpec{Kind: federation.ProbeNone}})
 		b := &federation.Binding{Meta: federation.Meta{Ref: ref}, Resource: ref, Placed: map[string]int32{}, Observed: map[string]federation.Observed{}}
-		b.Ref.Kind = "ResourceBinding"
+		b.Kind = "ResourceBinding"
 		for c := range 8 {
 			b.Placed[name(i+7*c)] = 1
 			b.Observed[name(i+7*c)] = federation.Observed{Applied: true, Health: federation.Healthy}

@@ -193,6 +193,6 @@ func TestOperatorsAreToldByEvents(t *testing.T) {
 	told("Failover", "hello", "moved away from us-azure (down): probe fails: ")
 	s.up("us-azure")
 	told("Recovered", "hello", "")
-	out := s.kubectl("", "", "describe", "service", "hello", "-n", s.namespace)
-	t.Log(out[strings.Index(out, "Events:"):])
+	_, events, _ := strings.Cut(s.kubectl("", "", "describe", "service", "hello", "-n", s.namespace), "Events:")
+	t.Log(events)
 }

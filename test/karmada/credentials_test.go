@@ -92,7 +92,6 @@ func TestATokenExpiresAndIsReplaced(t *testing.T) {
 	})
 	s.kubectl("", "", "annotate", "service", "hello", "-n", s.namespace, "nearcast.dev/address=us-azure="+s.addr("hpc-kube"), "nearcast.dev/probe=none")
 	s.holds("the last state is answered", s.host("hello"), "us", "us-azure", time.Second)
-	begin = time.Now()
 	put(s.shortLived("nearcast", time.Hour))
 	s.answers("a new token, and the change is seen", s.host("hello"), "us", "hpc-kube", time.Minute)
 }
