@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -246,26 +248,42 @@ func (p *Plane) runAll(ctx context.Context, all ...*component) error {
 	return starting.Wait()
 }
 
-func (p *Plane) named(name string) *component {
+func (p *Plane) named(name string) (*component, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.components[name]
 	if c == nil {
-		panic("controlplane: no component " + name)
+		return nil, fmt.Errorf("controlplane: no component %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(p.components)), ", "))
 	}
-	return c
+	return c, nil
 }
 
 // Signal sends a signal to a component: SIGSTOP makes a black hole of it, which
 // SIGCONT ends.
-func (p *Plane) Signal(name string, signal syscall.Signal) { p.named(name).Signal(signal) }
+func (p *Plane) Signal(name string, signal syscall.Signal) error {
+	c, err := p.named(name)
+	if err == nil {
+		c.Signal(signal)
+	}
+	return err
+}
 
 // Kill ends a component as a crash does.
-func (p *Plane) Kill(name string) { p.named(name).Stop(syscall.SIGKILL) }
+func (p *Plane) Kill(name string) error {
+	c, err := p.named(name)
+	if err == nil {
+		c.Stop(syscall.SIGKILL)
+	}
+	return err
+}
 
 // Restart starts a component that was killed, and waits until it is ready.
 func (p *Plane) Restart(ctx context.Context, name string) error {
-	return p.named(name).start(ctx, p.client)
+	c, err := p.named(name)
+	if err != nil {
+		return err
+	}
+	return c.start(ctx, p.client)
 }
 
 // Kubectl runs kubectl on the Karmada API, or on a member's, with input, and

@@ -2,15 +2,8 @@ package health
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +19,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 func asked(t *testing.T, files TLS, target federation.Target) (Sample, string) {
@@ -149,9 +143,9 @@ func TestCertificatesAreThoseOfTheFiles(t *testing.T) {
 	if _, got := asked(t, TLS{}, target); !strings.Contains(got, "certificate required") {
 		t.Errorf("without a certificate: %q", got)
 	}
-	writePEM(t, files.CA, "CERTIFICATE", server.Certificate().Raw)
+	fixture.PEM(t, files.CA, "CERTIFICATE", server.Certificate().Raw)
 	for _, name := range []string{"first", "second"} {
-		writeCertificate(t, files, name)
+		fixture.Certificate(t, files.Cert, files.Key, name)
 		if _, got := asked(t, files, target); got != "" || seen != name {
 			t.Errorf("%q, and the server saw %q, want %q", got, seen, name)
 		}
@@ -165,32 +159,6 @@ func TestCertificatesAreThoseOfTheFiles(t *testing.T) {
 	}
 	if _, got := asked(t, files, target); !strings.Contains(got, "no such file") {
 		t.Errorf("no file: %q", got)
-	}
-}
-
-func writeCertificate(t *testing.T, files TLS, name string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	writePEM(t, files.Cert, "CERTIFICATE", cert)
-	writePEM(t, files.Key, "PRIVATE KEY", raw)
-}
-
-func writePEM(t *testing.T, path, kind string, raw []byte) {
-	t.Helper()
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: raw}), 0o600); err != nil {
-		t.Fatal(err)
 	}
 }
 

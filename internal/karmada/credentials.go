@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -67,15 +68,9 @@ func (c *credentials) refresh() error {
 	}
 	c.current.Store(next)
 	if before != nil {
-		closeIdle(before.transport)
+		utilnet.CloseIdleConnectionsFor(before.transport)
 	}
 	return nil
-}
-
-func closeIdle(transport http.RoundTripper) {
-	if t, ok := transport.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
 }
 
 func readAccess(kubeconfig string) (*access, error) {

@@ -2,6 +2,7 @@ package karmada
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 // keeper is an API that takes one token.
@@ -127,5 +130,55 @@ func TestARefusalIsNotAskedForever(t *testing.T) {
 	}
 	if !c.refused.Equal(at) || c.current.Load() != before {
 		t.Error("the files were read again at once, or replaced without a change")
+	}
+}
+
+// TestAClientsCertificateIsFollowed replaces the files of a certificate, as a
+// rotation does, and asks the server whom it saw.
+func TestAClientsCertificateIsFollowed(t *testing.T) {
+	dir := t.TempDir()
+	var seen atomic.Pointer[string]
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen.Store(&r.TLS.PeerCertificates[0].Subject.CommonName)
+		fmt.Fprint(w, "ok")
+	}))
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.StartTLS()
+	defer server.Close()
+	rotate := func(name string) {
+		fixture.Certificate(t, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), name)
+	}
+	fixture.PEM(t, filepath.Join(dir, "ca.crt"), "CERTIFICATE", server.Certificate().Raw)
+	rotate("first")
+	fixture.Write(t, filepath.Join(dir, "kubeconfig"), fmt.Sprintf(`apiVersion: v1
+kind: Config
+clusters: [{name: k, cluster: {server: %q, certificate-authority: ca.crt}}]
+users: [{name: u, user: {client-certificate: tls.crt, client-key: tls.key}}]
+contexts: [{name: c, context: {cluster: k, user: u}}]
+current-context: c
+`, server.URL))
+	api, err := Connect(filepath.Join(dir, "kubeconfig"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { api.Follow(ctx, func(err error) { t.Log(err) }); close(done) }()
+	defer func() { cancel(); <-done }()
+	for _, name := range []string{"first", "second"} {
+		rotate(name)
+		var got string
+		for range 300 {
+			if err := api.Ready(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got = *seen.Load(); got == name {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if got != name {
+			t.Errorf("the server saw %q, want %q", got, name)
+		}
 	}
 }

@@ -1,20 +1,10 @@
 package e2e
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/test/peers"
@@ -46,7 +36,7 @@ var questions = [][4]string{
 func TestTransportsAnswerAlike(t *testing.T) {
 	kdig, dig := peers.Find(t, "kdig", "knot-dnsutils"), peers.Find(t, "dig", "bind9-dnsutils")
 	dir := federation(t, records)
-	selfSigned(t, dir)
+	fixture.Certificate(t, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), "nearcast")
 	var corefile strings.Builder
 	ports := map[string]string{}
 	for _, scheme := range []string{"dns", "tls", "https", "quic"} {
@@ -144,27 +134,4 @@ func TestSplitHorizonTable(t *testing.T) {
 		}
 	}
 	t.Log("\n" + table.String())
-}
-
-// selfSigned writes tls.crt and tls.key.
-func selfSigned(t *testing.T, dir string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "nearcast"}, NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, block := range map[string]*pem.Block{"tls.crt": {Type: "CERTIFICATE", Bytes: cert}, "tls.key": {Type: "PRIVATE KEY", Bytes: raw}} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -82,7 +82,7 @@ func TestATokenExpiresAndIsReplaced(t *testing.T) {
 	s.server = server
 	s.answers("with a token that is soon over", s.host("hello"), "us", "us-azure", soon)
 	time.Sleep(time.Until(begin.Add(life + time.Second)))
-	w.plane.Kill("apiserver")
+	s.kill("apiserver")
 	s.restart("apiserver")
 	s.within("it is refused, and says so", 2*soon, func() error {
 		if !strings.Contains(server.log(), "Unauthorized") && !strings.Contains(server.log(), "provide credentials") {

@@ -53,7 +53,7 @@ spec:
 		return missing
 	}
 	restart := func(component string) {
-		w.plane.Kill(component)
+		s.kill(component)
 		s.restart(component)
 	}
 	s.apply(yaml.String() + policy("us-azure"))

@@ -35,7 +35,7 @@ func (s *scene) restart(component string) {
 func (s *scene) revive(member string) {
 	s.Helper()
 	s.restart(member + "/apiserver")
-	w.plane.Kill("controller-manager")
+	s.kill("controller-manager")
 	s.restart("controller-manager")
 	s.ready(member, true, time.Minute)
 }
@@ -77,11 +77,8 @@ func TestAnEvictionDrainsFirst(t *testing.T) {
 }
 
 func TestAnEvictedClusterIsNotAnsweredByItsStaleStatus(t *testing.T) {
-	s := stage(t)
-	s.up("us-azure", "de-wide")
-	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
-	s.answers("there", s.host("hello"), "us", "us-azure", soon)
-	w.plane.Kill("us-azure/apiserver")
+	s := inTwo(t)
+	s.kill("us-azure/apiserver")
 	defer s.revive("us-azure")
 	s.ready("us-azure", false, time.Minute)
 	defer s.taint("us-azure", "")
@@ -112,10 +109,7 @@ spec:
 `
 
 func TestRemedyTrafficControlIsADrain(t *testing.T) {
-	s := stage(t)
-	s.up("us-azure", "de-wide")
-	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
-	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	s := inTwo(t)
 	s.apply(fmt.Sprintf(remedy, s.namespace))
 	defer s.kubectl("", "", "delete", "remedy", s.namespace, "--ignore-not-found")
 	s.answers("drained", s.host("hello"), "us", "de-wide", soon)
@@ -124,34 +118,25 @@ func TestRemedyTrafficControlIsADrain(t *testing.T) {
 }
 
 func TestAMembersAPIIsRefusedWhileItsDataPlaneLives(t *testing.T) {
-	s := stage(t)
-	s.up("us-azure", "de-wide")
-	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
-	s.answers("there", s.host("hello"), "us", "us-azure", soon)
-	w.plane.Kill("us-azure/apiserver")
+	s := inTwo(t)
+	s.kill("us-azure/apiserver")
 	s.ready("us-azure", false, time.Minute)
 	s.holds("it lives, and is answered", s.host("hello"), "us", "us-azure", 3*time.Second)
 	s.revive("us-azure")
 }
 
 func TestAMembersAPIIsSilentWhileItsDataPlaneLives(t *testing.T) {
-	s := stage(t)
-	s.up("us-azure", "de-wide")
-	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
-	s.answers("there", s.host("hello"), "us", "us-azure", soon)
-	w.plane.Signal("us-azure/apiserver", syscall.SIGSTOP)
+	s := inTwo(t)
+	s.signal("us-azure/apiserver", syscall.SIGSTOP)
 	defer s.revive("us-azure")
-	defer w.plane.Signal("us-azure/apiserver", syscall.SIGCONT)
+	defer s.signal("us-azure/apiserver", syscall.SIGCONT)
 	s.holds("nobody knows yet", s.host("hello"), "us", "us-azure", 3*time.Second)
 	s.ready("us-azure", false, 3*time.Minute)
 	s.holds("it lives, and is answered", s.host("hello"), "us", "us-azure", 3*time.Second)
 }
 
 func TestADataPlaneDiesWhileKarmadaFindsItsAPIReady(t *testing.T) {
-	s := stage(t)
-	s.up("us-azure", "de-wide")
-	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
-	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	s := inTwo(t)
 	s.down("us-azure")
 	s.answers("the probes remove it", s.host("hello"), "us", "de-wide", soon)
 	s.ready("us-azure", true, time.Second)
@@ -160,11 +145,8 @@ func TestADataPlaneDiesWhileKarmadaFindsItsAPIReady(t *testing.T) {
 }
 
 func TestADeadClusterStaysHealthyInTheBinding(t *testing.T) {
-	s := stage(t)
-	s.up("us-azure", "de-wide")
-	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
-	s.answers("there", s.host("hello"), "us", "us-azure", soon)
-	w.plane.Kill("us-azure/apiserver")
+	s := inTwo(t)
+	s.kill("us-azure/apiserver")
 	s.down("us-azure")
 	s.answers("the probes remove it", s.host("hello"), "us", "de-wide", soon)
 	s.ready("us-azure", false, time.Minute)
@@ -204,14 +186,23 @@ func (s *scene) rejoin(member string) {
 }
 
 func TestKarmadasOwnAPIServerIsDown(t *testing.T) {
-	s := stage(t)
-	s.up("us-azure", "de-wide")
-	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
-	s.answers("there", s.host("hello"), "us", "us-azure", soon)
-	w.plane.Kill("aggregated-apiserver") // who serves Cluster
+	s := inTwo(t)
+	other, err := w.serve("aggregated", w.nearcast, "snapshot "+t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.stop()
+	s.within("there at another server", soon, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("us-azure")) })
+	other.stop()                   // which writes its snapshot
+	s.kill("aggregated-apiserver") // who serves Cluster
 	s.holds("nothing changes", s.host("hello"), "us", "us-azure", 2*time.Second)
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.within("a restart has the clusters of its snapshot", soon, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("us-azure")) })
 	s.kubectl("", "", "annotate", "service", "hello", "-n", s.namespace, "nearcast.dev/address=us-azure="+s.addr("hpc-kube"), "nearcast.dev/probe=none")
 	s.answers("functions still change", s.host("hello"), "us", "hpc-kube", soon)
+	s.within("after a restart too", soon, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("hpc-kube")) })
 	s.restart("aggregated-apiserver")
 	s.within("it is registered again", time.Minute, func() error {
 		_, err := w.plane.Kubectl(t.Context(), "", "", "get", "cluster", "us-azure")
@@ -235,7 +226,7 @@ func TestKarmadasAPIIsDownAndARestartServesTheSnapshot(t *testing.T) {
 	s.answers("there", s.host("hello"), "us", "us-azure", soon)
 	s.within("there too", soon, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("us-azure")) })
 	other.stop() // which writes the snapshot
-	w.plane.Kill("apiserver")
+	s.kill("apiserver")
 	begin := time.Now()
 	if err := other.Start(); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func TestAMembersWorkloadBecomesUnhealthy(t *testing.T) {
 	// Nothing is probed, so that it is Karmada who tells.
 	s.deploy(function{name: "hello", replicas: 2, clusters: []string{"us-azure", "de-wide"}, annotations: unprobed})
 	s.answers("healthy", s.host("hello"), "us", "us-azure", soon)
-	w.plane.Kill("us-azure/kwok") // pods that start now never become ready
+	s.kill("us-azure/kwok") // pods that start now never become ready
 	s.kubectl("us-azure", "", "delete", "pods", "-n", s.namespace, "-l", "app=hello", "--force", "--grace-period=0")
 	s.answers("unhealthy there", s.host("hello"), "us", "de-wide", soon)
 	s.restart("us-azure/kwok")
@@ -68,10 +68,7 @@ spec:
 `
 
 func TestTheLastAddressStaysWhenAnUpdateDoesNotApply(t *testing.T) {
-	s := stage(t)
-	s.up("us-azure", "de-wide")
-	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
-	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	s := inTwo(t)
 	s.kubectl("us-azure", fmt.Sprintf(refusal, s.namespace), "apply", "--server-side", "-f", "-")
 	time.Sleep(2 * time.Second) // until the member's API has compiled the policy
 	s.kubectl("", "", "annotate", "service", "hello", "-n", s.namespace, "bad=yes")

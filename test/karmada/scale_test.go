@@ -163,8 +163,8 @@ func (s *scene) change(i int) (time.Duration, error) {
 func TestTenThousandFunctionsInTwoHundredClusters(t *testing.T) {
 	s := stage(t)
 	// Karmada's controllers have nothing to do with it, and would be busy for hours.
-	w.plane.Kill("controller-manager")
-	w.plane.Kill("scheduler")
+	s.kill("controller-manager")
+	s.kill("scheduler")
 	defer s.restart("controller-manager")
 	defer s.restart("scheduler")
 	// Nor has the server of the other scenarios, which would build as often.

@@ -301,6 +301,31 @@ func stage(t *testing.T) *scene {
 	return s
 }
 
+// inTwo is stage with a function hello in us-azure and de-wide, which is answered.
+func inTwo(t *testing.T) *scene {
+	t.Helper()
+	s := stage(t)
+	s.up("us-azure", "de-wide")
+	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
+	s.answers("there", s.host("hello"), "us", "us-azure", soon)
+	return s
+}
+
+// kill ends a component of the control plane as a crash does.
+func (s *scene) kill(component string) {
+	s.Helper()
+	if err := w.plane.Kill(component); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *scene) signal(component string, signal syscall.Signal) {
+	s.Helper()
+	if err := w.plane.Signal(component, signal); err != nil {
+		s.Fatal(err)
+	}
+}
+
 func tail(text string, lines int) string {
 	all := strings.Split(text, "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
