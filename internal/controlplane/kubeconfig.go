@@ -7,6 +7,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/nearcast/nearcast/manifests"
 )
 
 // kubeconfig writes a kubeconfig for the server with what proves the user.
@@ -53,4 +55,29 @@ func (p *Plane) Token(path, token string) error {
 		return err
 	}
 	return p.ca.kubeconfig(path, p.Server(), &clientcmdapi.AuthInfo{TokenFile: path + ".token"})
+}
+
+// Apply applies folders of manifests/karmada to the Karmada API.
+func (p *Plane) Apply(ctx context.Context, folders ...string) error {
+	root := p.path("manifests")
+	if _, err := os.Stat(root); err != nil {
+		if err := os.CopyFS(root, manifests.Karmada); err != nil {
+			return err
+		}
+	}
+	for _, folder := range folders {
+		if _, err := p.Kubectl(ctx, "", "", "apply", "--server-side", "-k", filepath.Join(root, "karmada", folder)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Access gives a server what manifests/karmada/access does, and writes a
+// kubeconfig that may do that alone.
+func (p *Plane) Access(ctx context.Context, path string) error {
+	if err := p.Apply(ctx, "access"); err != nil {
+		return err
+	}
+	return p.ServiceAccount(ctx, path, "nearcast-system", "nearcast")
 }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/nearcast/nearcast/internal/controlplane"
-	"github.com/nearcast/nearcast/manifests"
 )
 
 // karmadaMembers are the sites that run functions, as members of a control plane.
@@ -42,22 +39,16 @@ func (l *Lab) startKarmada(ctx context.Context, programs controlplane.Programs, 
 	if err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
-	applied := filepath.Join(l.paths.dir, "applied")
-	if err := os.CopyFS(applied, manifests.Karmada); err != nil {
+	if err := l.plane.Access(ctx, l.paths.kubeconfig()); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
-	for _, args := range [][]string{
-		{"apply", "--server-side", "-k", filepath.Join(applied, "karmada", "access")},
-		{"apply", "--server-side", "-k", filepath.Join(applied, "karmada", "events")},
-		{"create", "namespace", "demo"},
-		{"apply", "-f", l.paths.manifests()},
-	} {
+	if err := l.plane.Apply(ctx, "events"); err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	for _, args := range [][]string{{"create", "namespace", "demo"}, {"apply", "-f", l.paths.manifests()}} {
 		if _, err := l.plane.Kubectl(ctx, "", "", args...); err != nil {
 			return fmt.Errorf("lab: %w", err)
 		}
-	}
-	if err := l.plane.ServiceAccount(ctx, l.paths.kubeconfig(), "nearcast-system", "nearcast"); err != nil {
-		return fmt.Errorf("lab: %w", err)
 	}
 	return nil
 }

@@ -3,8 +3,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,11 +35,16 @@ func main() {
 			if err != nil {
 				return err
 			}
+			nearcast := filepath.Join(filepath.Dir(p.Kubeconfig("")), "nearcast.kubeconfig")
+			if err := p.Access(cmd.Context(), nearcast); err != nil {
+				return errors.Join(err, p.Close())
+			}
 			fmt.Printf("ready after %.1f s; end it with Ctrl-C\n\n", time.Since(begin).Seconds())
 			fmt.Printf("%s --kubeconfig %s get clusters\n", programs.Kubectl(), p.Kubeconfig(""))
 			for _, m := range controlplane.ThreeMembers {
 				fmt.Printf("%s --kubeconfig %s get pods -A\n", programs.Kubectl(), p.Kubeconfig(m.Name))
 			}
+			fmt.Printf("%s: what a server may\n", nearcast)
 			<-cmd.Context().Done()
 			return p.Close()
 		},

@@ -105,13 +105,11 @@ func newWorld() (made *world, err error) {
 	if err := w.connect(); err != nil {
 		return nil, err
 	}
-	for _, folder := range []string{"access", "interpreters"} {
-		if _, err := w.plane.Kubectl(ctx, "", "", "apply", "--server-side", "-k", filepath.Join(manifests, folder)); err != nil {
-			return nil, err
-		}
-	}
 	w.nearcast = filepath.Join(w.dir, "nearcast.kubeconfig")
-	if err := w.plane.ServiceAccount(ctx, w.nearcast, "nearcast-system", "nearcast"); err != nil {
+	if err := w.plane.Access(ctx, w.nearcast); err != nil {
+		return nil, err
+	}
+	if err := w.plane.Apply(ctx, "interpreters"); err != nil {
 		return nil, err
 	}
 	w.server, err = w.serve("main", w.nearcast, "")
