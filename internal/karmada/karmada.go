@@ -126,9 +126,13 @@ const toldPoll = 20 * time.Millisecond
 func told(ctx context.Context, store *federation.Store, kinds []*kind) bool {
 	tick := time.NewTicker(toldPoll)
 	defer tick.Stop()
+	var waiting time.Time // since when only optional kinds are waited for
 	for {
+		if waiting.IsZero() && !slices.ContainsFunc(kinds, func(k *kind) bool { return !k.optional }) {
+			waiting = time.Now()
+		}
 		kinds = slices.DeleteFunc(kinds, func(k *kind) bool {
-			done := k.told()
+			done := k.told(!waiting.IsZero() && time.Since(waiting) > patience)
 			if done {
 				store.Told(k.group, k.name)
 			}

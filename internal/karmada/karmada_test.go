@@ -11,9 +11,13 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 	kubefake "k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -229,4 +233,46 @@ func TestAKubeconfigThatIsNoneIsNamed(t *testing.T) {
 	if _, err := Connect(path); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("%v, want an error that names the file", err)
 	}
+}
+
+// TestAKindThatCannotBeReadIsDoneWithout forbids Ingresses, takes
+// MultiClusterServices away, and then forbids Clusters, which nothing is without.
+func TestAKindThatCannotBeReadIsDoneWithout(t *testing.T) {
+	for name, c := range map[string]struct {
+		refuse func(karmada *karmadafake.Clientset, kube *kubefake.Clientset)
+		served bool
+	}{
+		"optional kinds": {func(karmada *karmadafake.Clientset, kube *kubefake.Clientset) {
+			refuse(&kube.Fake, "ingresses", apierrors.NewForbidden)
+			refuse(&karmada.Fake, "multiclusterservices", func(r schema.GroupResource, name string, _ error) *apierrors.StatusError {
+				return apierrors.NewNotFound(r, name)
+			})
+		}, true},
+		"clusters": {func(karmada *karmadafake.Clientset, _ *kubefake.Clientset) {
+			refuse(&karmada.Fake, "clusters", apierrors.NewForbidden)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			karmada := karmadafake.NewSimpleClientset(cluster("a", "192.0.2.1"), serviceBinding("ns", "web", "a"))
+			kube := kubefake.NewSimpleClientset(service("ns", "web"))
+			c.refuse(karmada, kube)
+			store := federation.NewStore()
+			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+			defer cancel()
+			err := New(API{Karmada: karmada, Kubernetes: kube, Ready: func(context.Context) error { return nil }}).Run(ctx, store, func(error) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if served := !store.Confirmed().IsZero(); served != c.served {
+				t.Errorf("served: %v, want %v", served, c.served)
+			}
+		})
+	}
+}
+
+func refuse(fake *clienttesting.Fake, resource string, why func(schema.GroupResource, string, error) *apierrors.StatusError) {
+	err := why(schema.GroupResource{Resource: resource}, "", errors.New("no"))
+	fake.PrependReactor("list", resource, func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, err })
+	fake.PrependWatchReactor(resource, func(clienttesting.Action) (bool, watch.Interface, error) { return true, nil, err })
 }

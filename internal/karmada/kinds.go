@@ -17,7 +17,7 @@ import (
 // kind is one kind of object that is read.
 type kind struct {
 	group, name string
-	// optional kinds are done without where they are not served, or not allowed.
+	// optional kinds are done without where they are not served, or cannot be read.
 	optional bool
 	followed []*followed // one per namespace
 }
@@ -26,26 +26,20 @@ type kind struct {
 type followed struct {
 	informer cache.SharedIndexInformer
 	synced   cache.InformerSynced
-	// missing is set where the API does not serve the kind, and forbidden is since
-	// when it does not to us, in Unix nanoseconds: 0 while it does.
-	missing   atomic.Bool
-	forbidden atomic.Int64
+	// missing is set where the API does not serve the kind; failed, once it could
+	// not be read, say because it is forbidden.
+	missing, failed atomic.Bool
 }
 
-// forbiddenLong is how long a kind is forbidden before it is done without: an API
-// server that has just started forbids everything until it knows its roles.
-const forbiddenLong = 5 * time.Second
+// patience is how long optional kinds that cannot be read are waited for when all
+// others were: an API server that has just started forbids everything for a while.
+const patience = 5 * time.Second
 
-func (f *followed) refused() bool {
-	since := f.forbidden.Load()
-	return f.missing.Load() || since != 0 && time.Since(time.Unix(0, since)) > forbiddenLong
-}
-
-// told reports whether the API has told of every object of the kind, or refuses
-// to where that may be.
-func (k *kind) told() bool {
+// told reports whether the API has told of every object of the kind, or does not
+// where it may be done without.
+func (k *kind) told(impatient bool) bool {
 	for _, f := range k.followed {
-		if f.synced() || k.optional && f.refused() {
+		if f.synced() || k.optional && (f.missing.Load() || impatient && f.failed.Load()) {
 			continue
 		}
 		return false
@@ -88,11 +82,7 @@ func (f *followed) follow(store *federation.Store, k *kind, onError func(error))
 	err := f.informer.SetWatchErrorHandler(func(_ *cache.Reflector, err error) {
 		missing := apierrors.IsNotFound(err)
 		known := f.missing.Swap(missing)
-		if !apierrors.IsForbidden(err) {
-			f.forbidden.Store(0)
-		} else {
-			f.forbidden.CompareAndSwap(0, time.Now().UnixNano())
-		}
+		f.failed.Store(true)
 		switch {
 		case k.optional && missing && known: // said once: nobody need do anything about it
 		case k.optional && missing:

@@ -141,6 +141,8 @@ var lists = map[string]string{
 	"deployments":      `{"apiVersion":"apps/v1","kind":"DeploymentList"`,
 	"statefulsets":     `{"apiVersion":"apps/v1","kind":"StatefulSetList"`,
 	"ingresses":        `{"apiVersion":"networking.k8s.io/v1","kind":"IngressList"`,
+
+	"multiclusterservices": `{"apiVersion":"networking.karmada.io/v1alpha1","kind":"MultiClusterServiceList"`,
 }
 
 // TestAReloadThatWouldLoseTheStateFails holds that, while Karmada is away, the
