@@ -201,7 +201,7 @@ func TestKarmadasOwnAPIServerIsDown(t *testing.T) {
 	}
 	s.within("a restart has the clusters of its snapshot", soon, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("us-azure")) })
 	s.kubectl("", "", "annotate", "service", "hello", "-n", s.namespace, "nearcast.dev/address=us-azure="+s.addr("hpc-kube"), "nearcast.dev/probe=none")
-	s.answers("functions still change", s.host("hello"), "us", "hpc-kube", soon)
+	s.answers("functions still change", s.host("hello"), "us", "hpc-kube", 3*soon)
 	s.within("after a restart too", soon, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("hpc-kube")) })
 	s.restart("aggregated-apiserver")
 	s.within("it is registered again", time.Minute, func() error {
