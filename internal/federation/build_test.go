@@ -487,6 +487,34 @@ func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
 	}
 }
 
+// TestAKindIsReplacedAlone holds that objects that vanished while nobody watched
+// are gone after the next list, in the namespace that was listed alone.
+func TestAKindIsReplacedAlone(t *testing.T) {
+	s := NewStore()
+	for _, o := range []Object{cluster("a", "192.0.2.1"), service("ns", "web"), service("ns", "old"), service("other", "web")} {
+		s.Put(o)
+	}
+	<-s.Changed()
+	fault := []Fault{{Object: "Service ns/bad", Reason: "no"}}
+	l := Listing{Objects: []Object{service("ns", "web")}, Refused: map[Ref][]Fault{{Kind: "Service", Namespace: "ns", Name: "bad"}: fault}}
+	s.ReplaceKind("", "Service", "ns", l)
+	<-s.Changed()
+	state := Build(s, Options{Zones: []string{"fn.example.org."}})
+	var names []string
+	for _, f := range state.Functions {
+		names = append(names, f.Namespace+"/"+f.Name)
+	}
+	if got := strings.Join(names, " "); got != "ns/web other/web" || len(state.Clusters) != 1 || len(state.Faults) != 1 {
+		t.Errorf("%s, %d clusters, faults %v", got, len(state.Clusters), state.Faults)
+	}
+	s.ReplaceKind("", "Service", "ns", l)
+	select {
+	case <-s.Changed():
+		t.Error("the same again is announced as a change")
+	default:
+	}
+}
+
 // TestAKindThatWasToldOfIsNoSnapshotsAnyMore holds that one kind does not wait for
 // another: Clusters are served by a server of their own, which may be away.
 func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
@@ -495,8 +523,7 @@ func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
 	binding := bound(web.Ref, "a")
 	binding.Observed["a"] = Observed{Applied: true, EverApplied: true}
 	s.Restore([]Object{cluster("a", "192.0.2.1"), web, old, binding}, time.Now().Add(-time.Hour))
-	s.Put(service("ns", "web"))
-	s.Told("", "Service")
+	s.ReplaceKind("", "Service", "", Listing{Objects: []Object{service("ns", "web")}})
 	state := Build(s, Options{Zones: []string{"fn.example.org."}})
 	if f := only(t, state); f.Name != "web" || len(f.Placements) != 1 {
 		t.Errorf("%s with %d placements, want web in the snapshot's cluster", f.Name, len(f.Placements))

@@ -193,18 +193,33 @@ func (s *Store) Replace(l Listing) {
 	}
 }
 
-// Told records that the source has told of every object of the kind that there
-// is: what only a snapshot held of it is gone.
-func (s *Store) Told(group, kind string) {
+// ReplaceKind stages all objects that there are of a kind, in a namespace or, with
+// "", in all: what the listing neither holds nor refuses is deleted, and with it
+// what only a snapshot held. The listing has no Faults of its own.
+func (s *Store) ReplaceKind(group, kind, namespace string, l Listing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for ref := range s.restored {
-		if ref.Group == group && ref.Kind == kind {
-			delete(s.objects, ref)
-			delete(s.restored, ref)
-		}
+	changed := false
+	keep := make(map[Ref]bool, len(l.Objects))
+	for _, o := range l.Objects {
+		keep[o.meta().Ref] = true
+		changed = s.put(o) || changed
 	}
-	s.notify()
+	for ref, faults := range l.Refused {
+		keep[ref] = true
+		changed = changed || !slices.Equal(s.faults[ref], faults)
+		s.refuse(ref, faults)
+	}
+	gone := func(r Ref) bool {
+		return r.Group == group && r.Kind == kind && (namespace == "" || r.Namespace == namespace) && !keep[r]
+	}
+	before := len(s.objects) + len(s.faults)
+	maps.DeleteFunc(s.objects, func(r Ref, _ Object) bool { return gone(r) })
+	maps.DeleteFunc(s.faults, func(r Ref, _ []Fault) bool { return gone(r) })
+	maps.DeleteFunc(s.restored, func(r Ref, _ bool) bool { return gone(r) })
+	if changed || len(s.objects)+len(s.faults) != before {
+		s.notify()
+	}
 }
 
 // Confirm records that the source was in agreement with its origin at t; the

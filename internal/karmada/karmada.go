@@ -1,8 +1,8 @@
-// Package karmada follows the Karmada API with informers and stages what it
-// reads in a federation.Store. It alone imports Karmada's clientset.
+// Package karmada follows the Karmada API and stages what it reads in a
+// federation.Store. It alone imports Karmada's clientset.
 //
-// Run blocks until its context ends and leaves no goroutine behind. Handlers
-// only strip and stage; nothing here waits for the Store's reader.
+// Run blocks until its context ends and leaves no goroutine behind. Readers only
+// strip and stage; nothing here waits for the Store's reader.
 package karmada
 
 import (
@@ -17,12 +17,10 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/slim"
 )
 
 // confirmInterval is how often the API is asked whether it is there. A watch
@@ -91,8 +89,7 @@ func New(api API, namespaces ...string) *Source {
 }
 
 // Run stages the federation in store and follows it until ctx ends. Failures
-// are reported to onError and tried again with client-go's back-off; the store
-// keeps what it held.
+// are reported to onError and tried again; the store keeps what it held.
 func (s *Source) Run(ctx context.Context, store *federation.Store, onError func(error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -101,73 +98,46 @@ func (s *Source) Run(ctx context.Context, store *federation.Store, onError func(
 	if s.api.Follow != nil {
 		running.Go(func() { s.api.Follow(ctx, onError) })
 	}
-	kinds := s.kinds()
+	kinds := s.kinds(store, onError)
 	for _, k := range kinds {
-		for _, f := range k.followed {
-			if err := f.follow(store, k, onError); err != nil {
-				return err
-			}
-			running.Go(func() { f.informer.RunWithContext(ctx) })
-		}
+		running.Go(func() { k.run(ctx) })
 	}
-	if !told(ctx, store, kinds) {
-		return nil // ctx ended first
+	if told(ctx, kinds) {
+		s.confirm(ctx, store, onError)
 	}
-	s.confirm(ctx, store, onError)
 	return nil
 }
 
-// toldPoll is how often it is looked whether a kind was told of whole.
-const toldPoll = 20 * time.Millisecond
+const (
+	// toldPoll is how often it is looked whether everything was told.
+	toldPoll = 20 * time.Millisecond
+	// patience is how long optional kinds that cannot be read are waited for when all
+	// others were: an API server that has just started forbids everything for a while.
+	patience = 5 * time.Second
+)
 
-// told waits until the API has told of every kind whole, and passes each on as
-// soon as it has: what serves clusters may be away while bindings flow. It
-// returns false if ctx ended first.
-func told(ctx context.Context, store *federation.Store, kinds []*kind) bool {
+// told waits until the API has told of every kind whole; of optional ones, unless
+// it does not. It returns false if ctx ended first.
+func told(ctx context.Context, kinds []*reader) bool {
 	tick := time.NewTicker(toldPoll)
 	defer tick.Stop()
 	var waiting time.Time // since when only optional kinds are waited for
 	for {
-		if waiting.IsZero() && !slices.ContainsFunc(kinds, func(k *kind) bool { return !k.optional }) {
-			waiting = time.Now()
-		}
-		kinds = slices.DeleteFunc(kinds, func(k *kind) bool {
-			done := k.told(!waiting.IsZero() && time.Since(waiting) > patience)
-			if done {
-				store.Told(k.group, k.name)
-			}
-			return done
+		impatient := !waiting.IsZero() && time.Since(waiting) > patience
+		kinds = slices.DeleteFunc(kinds, func(k *reader) bool {
+			return k.told.Load() || k.optional && (k.missing.Load() || impatient && k.failed.Load())
 		})
 		if len(kinds) == 0 {
 			return true
+		}
+		if waiting.IsZero() && !slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional }) {
+			waiting = time.Now()
 		}
 		select {
 		case <-ctx.Done():
 			return false
 		case <-tick.C:
 		}
-	}
-}
-
-func stage(store *federation.Store, obj any) {
-	object, faults := slim.Object(obj, federation.Origin{})
-	ref, _ := slim.Ref(obj)
-	switch {
-	case len(faults) > 0:
-		store.Refuse(ref, faults)
-	case object == nil: // no function any more
-		store.Delete(ref)
-	default:
-		store.Put(object)
-	}
-}
-
-func unstage(store *federation.Store, obj any) {
-	if last, missed := obj.(cache.DeletedFinalStateUnknown); missed {
-		obj = last.Obj
-	}
-	if ref, ok := slim.Ref(obj); ok {
-		store.Delete(ref)
 	}
 }
 

@@ -1,107 +1,60 @@
 package karmada
 
 import (
-	"fmt"
-	"sync/atomic"
-	"time"
+	"context"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/informers"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/karmada-io/karmada/pkg/generated/informers/externalversions"
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	karmadanetworkingv1alpha1 "github.com/karmada-io/karmada/pkg/apis/networking/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// kind is one kind of object that is read.
-type kind struct {
-	group, name string
-	// optional kinds are done without where they are not served, or cannot be read.
-	optional bool
-	followed []*followed // one per namespace
+// kinds are those that are read, in the namespaces of the source. What declares
+// functions and where they are is needed; the others are done without where the
+// API does not serve them, or not to us.
+func (s *Source) kinds(store *federation.Store, onError func(error)) []*reader {
+	var all []*reader
+	add := func(group, kind, namespace string, optional bool, object runtime.Object, from cache.ListerWatcher) {
+		all = append(all, &reader{
+			group: group, kind: kind, namespace: namespace, optional: optional,
+			store: store, onError: onError, object: object, from: from,
+		})
+	}
+	k, core := s.api.Karmada, s.api.Kubernetes
+	// Clusters have no namespace.
+	add("cluster.karmada.io", "Cluster", "", false, &clusterv1alpha1.Cluster{}, listWatch(k, k.ClusterV1alpha1().Clusters()))
+	for _, ns := range s.namespaces {
+		add("work.karmada.io", "ResourceBinding", ns, false, &workv1alpha2.ResourceBinding{}, listWatch(k, k.WorkV1alpha2().ResourceBindings(ns)))
+		add("", "Service", ns, false, &corev1.Service{}, listWatch(core, core.CoreV1().Services(ns)))
+		add("apps", "Deployment", ns, true, &appsv1.Deployment{}, listWatch(core, core.AppsV1().Deployments(ns)))
+		add("apps", "StatefulSet", ns, true, &appsv1.StatefulSet{}, listWatch(core, core.AppsV1().StatefulSets(ns)))
+		add("networking.k8s.io", "Ingress", ns, true, &networkingv1.Ingress{}, listWatch(core, core.NetworkingV1().Ingresses(ns)))
+		add("networking.karmada.io", "MultiClusterService", ns, true, &karmadanetworkingv1alpha1.MultiClusterService{}, listWatch(k, k.NetworkingV1alpha1().MultiClusterServices(ns)))
+	}
+	return all
 }
 
-// followed is a kind in one namespace, or in all.
-type followed struct {
-	informer cache.SharedIndexInformer
-	synced   cache.InformerSynced
-	// missing is set where the API does not serve the kind; failed, once it could
-	// not be read, say because it is forbidden.
-	missing, failed atomic.Bool
+// lists is what every typed client of a kind can do.
+type lists[L runtime.Object] interface {
+	List(ctx context.Context, o metav1.ListOptions) (L, error)
+	Watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error)
 }
 
-// patience is how long optional kinds that cannot be read are waited for when all
-// others were: an API server that has just started forbids everything for a while.
-const patience = 5 * time.Second
-
-// told reports whether the API has told of every object of the kind, or does not
-// where it may be done without.
-func (k *kind) told(impatient bool) bool {
-	for _, f := range k.followed {
-		if f.synced() || k.optional && (f.missing.Load() || impatient && f.failed.Load()) {
-			continue
-		}
-		return false
-	}
-	return true
-}
-
-// kinds are those that are read, in the namespaces of the source.
-func (s *Source) kinds() []*kind {
-	clusters := &kind{group: "cluster.karmada.io", name: "Cluster"}
-	bindings := &kind{group: "work.karmada.io", name: "ResourceBinding"}
-	services := &kind{name: "Service"}
-	deployments := &kind{group: "apps", name: "Deployment", optional: true}
-	sets := &kind{group: "apps", name: "StatefulSet", optional: true}
-	ingresses := &kind{group: "networking.k8s.io", name: "Ingress", optional: true}
-	exposures := &kind{group: "networking.karmada.io", name: "MultiClusterService", optional: true}
-	add := func(k *kind, informer cache.SharedIndexInformer) {
-		k.followed = append(k.followed, &followed{informer: informer})
-	}
-	for i, namespace := range s.namespaces {
-		k := externalversions.NewSharedInformerFactoryWithOptions(s.api.Karmada, 0,
-			externalversions.WithNamespace(namespace), externalversions.WithTransform(strip))
-		core := informers.NewSharedInformerFactoryWithOptions(s.api.Kubernetes, 0,
-			informers.WithNamespace(namespace), informers.WithTransform(strip))
-		if i == 0 { // clusters have no namespace
-			add(clusters, k.Cluster().V1alpha1().Clusters().Informer())
-		}
-		add(bindings, k.Work().V1alpha2().ResourceBindings().Informer())
-		add(exposures, k.Networking().V1alpha1().MultiClusterServices().Informer())
-		add(services, core.Core().V1().Services().Informer())
-		add(deployments, core.Apps().V1().Deployments().Informer())
-		add(sets, core.Apps().V1().StatefulSets().Informer())
-		add(ingresses, core.Networking().V1().Ingresses().Informer())
-	}
-	return []*kind{clusters, bindings, services, deployments, sets, ingresses, exposures}
-}
-
-// follow has the informer stage what it reads.
-func (f *followed) follow(store *federation.Store, k *kind, onError func(error)) error {
-	err := f.informer.SetWatchErrorHandler(func(_ *cache.Reflector, err error) {
-		missing := apierrors.IsNotFound(err)
-		known := f.missing.Swap(missing)
-		f.failed.Store(true)
-		switch {
-		case k.optional && missing && known: // said once: nobody need do anything about it
-		case k.optional && missing:
-			onError(fmt.Errorf("karmada: this API has no %s, and goes without", k.name))
-		default:
-			onError(fmt.Errorf("karmada: %s: %w", k.name, err))
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("karmada: %w", err)
-	}
-	registration, err := f.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { stage(store, obj) },
-		UpdateFunc: func(_, obj any) { stage(store, obj) },
-		DeleteFunc: func(obj any) { unstage(store, obj) },
-	})
-	if err != nil {
-		return fmt.Errorf("karmada: %w", err)
-	}
-	f.synced = registration.HasSynced
-	return nil
+// listWatch reads one kind with its client, which belongs to the clientset.
+func listWatch[L runtime.Object](clientset any, kind lists[L]) cache.ListerWatcher {
+	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return kind.List(ctx, o) },
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			return kind.Watch(ctx, o)
+		},
+	}, clientset)
 }

@@ -188,5 +188,5 @@ func TestANamespaceIsDeleted(t *testing.T) {
 	s.deploy(function{name: "hello", clusters: []string{"us-azure"}})
 	s.answers("there", s.host("hello"), "us", "us-azure", soon)
 	s.kubectl("", "", "delete", "namespace", s.namespace, "--wait=false")
-	s.answers("gone with its namespace", s.host("hello"), "us", "NXDOMAIN", 3*soon)
+	s.answers("gone with its namespace", s.host("hello"), "us", "NXDOMAIN", time.Minute)
 }

@@ -1,0 +1,122 @@
+package karmada
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/slim"
+)
+
+// reader follows one kind, in one namespace or in all, and stages what it reads.
+// It is client-go's Reflector without the cache behind it: the federation's own
+// Store is that, and holds a tenth.
+type reader struct {
+	group, kind, namespace string
+	// optional kinds are done without where they are not served, or cannot be read.
+	optional bool
+	object   runtime.Object
+	from     cache.ListerWatcher
+	store    *federation.Store
+	onError  func(error)
+
+	// told is set once the API has told of every object; missing, where it does not
+	// serve the kind; failed, once it could not be read, say because it is forbidden.
+	told, missing, failed atomic.Bool
+}
+
+// backoff is for an API that is away: changes are to be seen soon after it is
+// back, and fifty sites are not to ask all at once.
+var backoff = wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 1, Steps: 5, Cap: 4 * time.Second}
+
+// healthy is how long an API must have been there for the next failure to count
+// as the first.
+const healthy = time.Minute
+
+// run follows the kind until ctx ends.
+func (r *reader) run(ctx context.Context) {
+	reflector := cache.NewReflectorWithOptions(r.from, r.object, r, cache.ReflectorOptions{Backoff: &backoff})
+	// It returns nil when ctx ends, and otherwise is called again.
+	_ = backoff.DelayWithReset(clock.RealClock{}, healthy).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
+		if err := reflector.ListAndWatchWithContext(ctx); err != nil && ctx.Err() == nil {
+			r.report(err)
+		}
+		return false, nil
+	})
+}
+
+func (r *reader) report(err error) {
+	r.failed.Store(true)
+	missing := apierrors.IsNotFound(err)
+	known := r.missing.Swap(missing)
+	switch {
+	case r.optional && missing && known: // said once: nobody need do anything about it
+	case r.optional && missing:
+		r.onError(fmt.Errorf("karmada: this API has no %s, and goes without", r.kind))
+	case !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err): // which are listed anew
+		r.onError(fmt.Errorf("karmada: %s: %w", r.kind, err))
+	}
+}
+
+// Transformer implements cache.TransformingStore: what is never read is dropped
+// as it arrives.
+func (r *reader) Transformer() cache.TransformFunc { return strip }
+
+// Add implements cache.ReflectorStore.
+func (r *reader) Add(obj any) error { return r.Update(obj) }
+
+// Update implements cache.ReflectorStore. A bad object is refused alone, by name,
+// and is no error here.
+func (r *reader) Update(obj any) error {
+	obj, _ = strip(obj) // never fails
+	object, faults := slim.Object(obj, federation.Origin{})
+	ref, _ := slim.Ref(obj)
+	switch {
+	case len(faults) > 0:
+		r.store.Refuse(ref, faults)
+	case object == nil: // no function any more
+		r.store.Delete(ref)
+	default:
+		r.store.Put(object)
+	}
+	return nil
+}
+
+// Delete implements cache.ReflectorStore.
+func (r *reader) Delete(obj any) error {
+	if ref, ok := slim.Ref(obj); ok {
+		r.store.Delete(ref)
+	}
+	return nil
+}
+
+// Replace implements cache.ReflectorStore: what is not in the list is gone.
+func (r *reader) Replace(list []any, _ string) error {
+	told := federation.Listing{Refused: map[federation.Ref][]federation.Fault{}}
+	for _, obj := range list {
+		obj, _ = strip(obj)
+		object, faults := slim.Object(obj, federation.Origin{})
+		ref, _ := slim.Ref(obj)
+		switch {
+		case len(faults) > 0:
+			told.Refused[ref] = faults
+		case object != nil:
+			told.Objects = append(told.Objects, object)
+		}
+	}
+	r.store.ReplaceKind(r.group, r.kind, r.namespace, told)
+	r.missing.Store(false)
+	r.told.Store(true)
+	return nil
+}
+
+// Resync implements cache.ReflectorStore; the Store needs none.
+func (r *reader) Resync() error { return nil }
