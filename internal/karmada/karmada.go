@@ -43,7 +43,9 @@ func Connect(kubeconfig string) (API, error) {
 	if err != nil {
 		return API{}, err
 	}
-	api, err := connect(&rest.Config{Host: c.current.Load().server.String()}, &http.Client{Transport: c})
+	// No limit of the client's: with fifty namespaces it would list for a minute. The
+	// server has its own (API Priority and Fairness), and readers back off.
+	api, err := connect(&rest.Config{Host: c.current.Load().server.String(), QPS: -1}, &http.Client{Transport: c})
 	api.Follow = c.follow
 	return api, err
 }
