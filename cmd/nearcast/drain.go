@@ -61,8 +61,8 @@ func (f *drainFlags) command(drain bool, use, short, long string) *cobra.Command
 
 func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
 	if !f.site {
-		if f.region || f.function || f.length > 0 || f.reason != "" {
-			return errors.New("--region, --function, --for and --reason are of a drain at one site; add --site, or name a cluster alone")
+		if f.region || f.function || f.length > 0 || f.reason != "" || cmd.Flags().Changed("admin") {
+			return errors.New("--admin, --region, --function, --for and --reason are of a drain at one site; add --site, or name a cluster alone")
 		}
 		return f.everywhere(cmd, what, drain)
 	}
@@ -79,8 +79,15 @@ func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
 
 // everywhere tells all sites.
 func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) error {
+	asJSON, err := wantsJSON(cmd)
+	if err != nil {
+		return err
+	}
 	if err := karmada.SetDrain(cmd.Context(), f.kubeconfig, cluster, drain); err != nil {
 		return err
+	}
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), map[string]any{"cluster": cluster, "drained": drain})
 	}
 	state := "is drained: every site moves its traffic away"
 	if !drain {

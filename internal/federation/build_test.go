@@ -476,11 +476,11 @@ func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
 	if _, synced := s.Held(); names() != "gone stays" || !s.Confirmed().Equal(time.Unix(0, then.UnixNano())) || synced {
 		t.Errorf("%s, confirmed %s, synced %v", names(), s.Confirmed(), synced)
 	}
-	s.Put(cluster("stays", ""))
 	s.Put(cluster("new", ""))
 	if names() != "gone new stays" {
 		t.Errorf("%s before the source has told all", names())
 	}
+	s.ReplaceKind("cluster.karmada.io", "Cluster", "", Listing{Objects: []Object{cluster("stays", ""), cluster("new", "")}})
 	s.Confirm(time.Now())
 	if held, synced := s.Held(); names() != "new stays" || len(held) != 2 || !synced {
 		t.Errorf("%s after it, %d held, synced %v", names(), len(held), synced)

@@ -233,10 +233,6 @@ func (s *Store) Confirm(t time.Time) {
 	}
 	s.synced = true
 	s.inherited = nil // everything was staged once: what mattered of it was taken over
-	for ref := range s.restored {
-		delete(s.objects, ref)
-	}
-	s.restored = nil
 	s.notify()
 }
 

@@ -89,7 +89,11 @@ func readAccess(kubeconfig string) (*access, error) {
 		if err != nil {
 			return nil, err
 		}
-		config.BearerToken, config.BearerTokenFile = strings.TrimSpace(string(token)), ""
+		config.BearerToken = strings.TrimSpace(string(token))
+		if config.BearerToken == "" {
+			return nil, fmt.Errorf("%s is empty", config.BearerTokenFile)
+		}
+		config.BearerTokenFile = ""
 	}
 	config.UserAgent = "nearcast"
 	if err := rest.LoadTLSFiles(config); err != nil {
@@ -116,14 +120,14 @@ func (c *credentials) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.URL.Scheme, r.URL.Host, r.Host = a.server.Scheme, a.server.Host, ""
 	}
 	reply, err := a.transport.RoundTrip(r)
-	if err == nil && reply.StatusCode == http.StatusUnauthorized {
+	if err != nil || reply.StatusCode == http.StatusUnauthorized {
 		c.reread()
 	}
 	return reply, err
 }
 
-// reread looks for newer credentials when the API refuses those in use: a file
-// system may not tell of changes.
+// reread looks for newer credentials when the API refuses those in use, or cannot
+// be reached with them: a file system may not tell of changes.
 func (c *credentials) reread() {
 	c.mu.Lock()
 	soon := time.Since(c.refused) < refusedPause

@@ -28,11 +28,13 @@ type events struct {
 }
 
 const (
-	// A burst tells of what a cluster's end brings; the rest of it is dropped.
+	// A burst tells of what a cluster's end brings; the rest of it is told later.
 	eventsPerSecond, eventsBurst = 1, 30
 	// forbiddenPause is how long nothing is written after it was not allowed: it is
 	// the operator who opts in, by manifests/karmada/events.
 	forbiddenPause = time.Minute
+	// eventOnce is how long what happens again is not told again.
+	eventOnce = 10 * time.Minute
 	// eventTimeout bounds one request; the next one is as good.
 	eventTimeout = 3 * time.Second
 	// maxNote is the API's bound, in bytes.
@@ -47,29 +49,29 @@ func newEvents() events {
 	return events{rate: rate.NewLimiter(eventsPerSecond, eventsBurst), forbidden: new(atomic.Int64), instance: host}
 }
 
-// Record writes the Event, unless it was written: it is named by its content, so
-// that fifty sites that see the same write it once, and again only when the API
-// has forgotten it.
-func (s *Source) Record(ctx context.Context, about federation.Identity, e federation.Event) error {
+// Record writes the Event, unless it was written of late: it is named by its
+// content, so that fifty sites that see the same write it once. It returns false
+// where it could not be told, which may be tried again.
+func (s *Source) Record(ctx context.Context, about federation.Identity, e federation.Event) (bool, error) {
 	if time.Since(time.Unix(0, s.events.forbidden.Load())) < forbiddenPause || !s.events.rate.Allow() {
-		return nil
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 	defer cancel()
-	_, err := s.api.Kubernetes.EventsV1().Events(about.Namespace).Create(ctx, s.events.event(about, e), metav1.CreateOptions{})
+	_, err := s.api.Kubernetes.EventsV1().Events(about.Namespace).Create(ctx, s.events.event(about, e, time.Now()), metav1.CreateOptions{})
 	switch {
-	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err): // told, or its namespace is gone
-		return nil
+	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return true, nil // told, or its namespace is gone or about to be
 	case apierrors.IsForbidden(err):
 		s.events.forbidden.Store(time.Now().UnixNano())
-		return nil
+		return false, nil
 	}
-	return fmt.Errorf("karmada: Event on %s: %w", about, err)
+	return false, fmt.Errorf("karmada: Event on %s: %w", about, err)
 }
 
-func (s *events) event(about federation.Identity, e federation.Event) *eventsv1.Event {
+func (s *events) event(about federation.Identity, e federation.Event, now time.Time) *eventsv1.Event {
 	content := fnv.New64a()
-	fmt.Fprint(content, about.UID, "\x00", e.Reason, "\x00", e.Note)
+	fmt.Fprint(content, about.UID, "\x00", e.Reason, "\x00", e.Note, "\x00", now.Truncate(eventOnce).Unix())
 	kind, note := corev1.EventTypeNormal, e.Note
 	if e.Warning {
 		kind = corev1.EventTypeWarning
@@ -83,7 +85,7 @@ func (s *events) event(about federation.Identity, e federation.Event) *eventsv1.
 	}
 	return &eventsv1.Event{
 		ObjectMeta: metav1.ObjectMeta{Namespace: about.Namespace, Name: fmt.Sprintf("%s.%016x", about.Name, content.Sum64())},
-		EventTime:  metav1.NowMicro(), Type: kind, Reason: e.Reason, Action: "Resolve", Note: note,
+		EventTime:  metav1.NewMicroTime(now), Type: kind, Reason: e.Reason, Action: "Resolve", Note: note,
 		ReportingController: "nearcast.dev/nearcast", ReportingInstance: s.instance,
 		Regarding: corev1.ObjectReference{
 			APIVersion: apiVersion, Kind: about.Kind, Namespace: about.Namespace, Name: about.Name, UID: types.UID(about.UID),

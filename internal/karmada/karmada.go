@@ -104,8 +104,8 @@ func (s *Source) Run(ctx context.Context, store *federation.Store, onError func(
 	for _, k := range kinds {
 		running.Go(func() { k.run(ctx) })
 	}
-	if told(ctx, kinds) {
-		s.confirm(ctx, store, onError)
+	if told(ctx, slices.Clone(kinds)) {
+		s.confirm(ctx, store, kinds, onError)
 	}
 	return nil
 }
@@ -114,8 +114,9 @@ const (
 	// toldPoll is how often it is looked whether everything was told.
 	toldPoll = 20 * time.Millisecond
 	// patience is how long optional kinds that cannot be read are waited for when all
-	// others were: an API server that has just started forbids everything for a while.
-	patience = 5 * time.Second
+	// others were, and those had failed too: an API server that has just started
+	// forbids everything for a while.
+	patience = 3 * time.Second
 )
 
 // told waits until the API has told of every kind whole; of optional ones, unless
@@ -123,16 +124,19 @@ const (
 func told(ctx context.Context, kinds []*reader) bool {
 	tick := time.NewTicker(toldPoll)
 	defer tick.Stop()
+	needed := func(k *reader) bool { return !k.optional }
+	starting := slices.DeleteFunc(slices.Clone(kinds), func(k *reader) bool { return k.optional })
 	var waiting time.Time // since when only optional kinds are waited for
 	for {
-		impatient := !waiting.IsZero() && time.Since(waiting) > patience
+		young := slices.ContainsFunc(starting, func(k *reader) bool { return k.failed.Load() })
+		impatient := !waiting.IsZero() && (!young || time.Since(waiting) > patience)
 		kinds = slices.DeleteFunc(kinds, func(k *reader) bool {
 			return k.told.Load() || k.optional && (k.missing.Load() || impatient && k.failed.Load())
 		})
 		if len(kinds) == 0 {
 			return true
 		}
-		if waiting.IsZero() && !slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional }) {
+		if waiting.IsZero() && !slices.ContainsFunc(kinds, needed) {
 			waiting = time.Now()
 		}
 		select {
@@ -143,8 +147,9 @@ func told(ctx context.Context, kinds []*reader) bool {
 	}
 }
 
-// confirm tells the store, while the API answers, that what it holds is current.
-func (s *Source) confirm(ctx context.Context, store *federation.Store, onError func(error)) {
+// confirm tells the store, while the API answers and refuses nothing that is
+// needed, that what it holds is current.
+func (s *Source) confirm(ctx context.Context, store *federation.Store, kinds []*reader, onError func(error)) {
 	store.Confirm(time.Now())
 	tick := time.NewTicker(confirmInterval)
 	defer tick.Stop()
@@ -155,8 +160,9 @@ func (s *Source) confirm(ctx context.Context, store *federation.Store, onError f
 		case <-tick.C:
 		}
 		switch err := s.api.Ready(ctx); {
-		case err == nil:
+		case err == nil && !slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional && k.behind.Load() }):
 			store.Confirm(time.Now())
+		case err == nil: // the reader says why
 		case !errors.Is(err, context.Canceled):
 			onError(fmt.Errorf("karmada: %s", strings.TrimSpace(err.Error())))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -24,6 +26,7 @@ import (
 	karmadafake "github.com/karmada-io/karmada/pkg/generated/clientset/versioned/fake"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/slim"
 )
 
 func cluster(name, address string) *clusterv1alpha1.Cluster {
@@ -225,6 +228,34 @@ func TestStripKeepsWhatIsRead(t *testing.T) {
 	}
 	if b.ManagedFields != nil || b.Spec.ReplicaRequirements != nil || len(b.Spec.Clusters) != 1 || len(b.Status.AggregatedStatus) != 1 {
 		t.Errorf("%+v", b)
+	}
+}
+
+// TestStrippedObjectsMeanTheSame holds that nothing is dropped that is read.
+func TestStrippedObjectsMeanTheSame(t *testing.T) {
+	class := "wasmtime-spin"
+	pods := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web"}},
+		Spec:       corev1.PodSpec{RuntimeClassName: &class, NodeName: "x"},
+	}
+	full := cluster("a", "192.0.2.1")
+	full.Status.ResourceSummary = &clusterv1alpha1.ResourceSummary{
+		Allocatable: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}, Allocated: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("3")},
+	}
+	for _, obj := range []runtime.Object{
+		full,
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "ns"}, Spec: appsv1.DeploymentSpec{Template: pods}},
+		&appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "ns"}, Spec: appsv1.StatefulSetSpec{Template: pods}},
+		service("ns", "web"), serviceBinding("ns", "web", "a"),
+	} {
+		want, _ := slim.Object(obj.DeepCopyObject(), federation.Origin{})
+		stripped, err := strip(obj)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := slim.Object(stripped, federation.Origin{}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%T: %+v, want %+v", obj, got, want)
+		}
 	}
 }
 

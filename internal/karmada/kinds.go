@@ -2,6 +2,7 @@ package karmada
 
 import (
 	"context"
+	"errors"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -54,7 +55,13 @@ func listWatch[L runtime.Object](clientset any, kind lists[L]) cache.ListerWatch
 	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return kind.List(ctx, o) },
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return kind.Watch(ctx, o)
+			w, err := kind.Watch(ctx, o)
+			if err != nil && o.SendInitialEvents != nil {
+				// A Reflector would try again by itself what begins with a connection that
+				// is refused, say nothing of it, and not end with ctx.
+				err = errors.New(err.Error())
+			}
+			return w, err
 		},
 	}, clientset)
 }

@@ -31,6 +31,8 @@ type reader struct {
 	// told is set once the API has told of every object; missing, where it does not
 	// serve the kind; failed, once it could not be read, say because it is forbidden.
 	told, missing, failed atomic.Bool
+	// behind is set from a failure until the next list.
+	behind atomic.Bool
 }
 
 // backoff is for an API that is away: changes are to be seen soon after it is
@@ -55,6 +57,7 @@ func (r *reader) run(ctx context.Context) {
 
 func (r *reader) report(err error) {
 	r.failed.Store(true)
+	r.behind.Store(true)
 	missing := apierrors.IsNotFound(err)
 	known := r.missing.Swap(missing)
 	switch {
@@ -114,6 +117,7 @@ func (r *reader) Replace(list []any, _ string) error {
 	}
 	r.store.ReplaceKind(r.group, r.kind, r.namespace, told)
 	r.missing.Store(false)
+	r.behind.Store(false)
 	r.told.Store(true)
 	return nil
 }

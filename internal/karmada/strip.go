@@ -25,12 +25,11 @@ func strip(obj any) (any, error) {
 		obj.Status.Conditions = nil
 	case *clusterv1alpha1.Cluster:
 		obj.Status.APIEnablements = nil
-		obj.Status.ResourceSummary = nil
 	case *appsv1.Deployment:
-		obj.Spec.Template.Spec = corev1.PodSpec{}
+		obj.Spec.Template.Spec = corev1.PodSpec{RuntimeClassName: obj.Spec.Template.Spec.RuntimeClassName}
 		obj.Status = appsv1.DeploymentStatus{}
 	case *appsv1.StatefulSet:
-		obj.Spec.Template.Spec = corev1.PodSpec{}
+		obj.Spec.Template.Spec = corev1.PodSpec{RuntimeClassName: obj.Spec.Template.Spec.RuntimeClassName}
 		obj.Spec.VolumeClaimTemplates = nil
 		obj.Status = appsv1.StatefulSetStatus{}
 	}

@@ -12,9 +12,9 @@ import (
 
 // recorder is a source whose objects can be given Events.
 type recorder interface {
-	// Record tells those who declared the object. It gives up in silence where it
-	// is not allowed to, or too much is told.
-	Record(ctx context.Context, about federation.Identity, e federation.Event) error
+	// Record tells those who declared the object, and whether it could. It may not
+	// be allowed to, or too much may have been told of late.
+	Record(ctx context.Context, about federation.Identity, e federation.Event) (bool, error)
 }
 
 // recordInterval is how often it is looked for what is worth an Event: what comes
@@ -26,10 +26,12 @@ func (s *Site) record(ctx context.Context, to recorder) {
 	tick := time.NewTicker(recordInterval)
 	defer tick.Stop()
 	warn := s.warner()
-	tell := func(about federation.Identity, e federation.Event) {
-		if err := to.Record(ctx, about, e); err != nil && ctx.Err() == nil {
+	tell := func(about federation.Identity, e federation.Event) bool {
+		done, err := to.Record(ctx, about, e)
+		if err != nil && ctx.Err() == nil {
 			warn(err)
 		}
+		return done
 	}
 	told := map[federation.Identity][]federation.Event{}
 	for {
@@ -44,11 +46,9 @@ func (s *Site) record(ctx context.Context, to recorder) {
 		}
 		now := v.events(s.prober.Verdict)
 		for about, events := range now {
-			for _, e := range events {
-				if !slices.Contains(told[about], e) {
-					tell(about, e)
-				}
-			}
+			now[about] = slices.DeleteFunc(events, func(e federation.Event) bool {
+				return !slices.Contains(told[about], e) && !tell(about, e) // tried again
+			})
 		}
 		for about, before := range told {
 			if recovered(before, now[about]) && v.has(about) {
