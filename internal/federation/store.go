@@ -170,25 +170,9 @@ func (l Listing) All() []Fault {
 func (s *Store) Replace(l Listing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changed := false
-	keep := make(map[Ref]bool, len(l.Objects))
-	if !maps.EqualFunc(s.faults, l.Refused, slices.Equal[[]Fault]) || !slices.Equal(s.other, l.Faults) {
-		changed = true
-	}
-	s.faults, s.other = map[Ref][]Fault{}, slices.Clone(l.Faults)
-	for ref, faults := range l.Refused {
-		s.refuse(ref, faults)
-	}
-	for _, o := range l.Objects {
-		keep[o.meta().Ref] = true
-		changed = s.put(o) || changed
-	}
-	maps.DeleteFunc(s.objects, func(r Ref, _ Object) bool {
-		gone := !keep[r] && l.Refused[r] == nil
-		changed = changed || gone
-		return gone
-	})
-	if changed {
+	other := !slices.Equal(s.other, l.Faults)
+	s.other = slices.Clone(l.Faults)
+	if s.replace(l, func(Ref) bool { return true }) || other {
 		s.notify()
 	}
 }
@@ -199,27 +183,33 @@ func (s *Store) Replace(l Listing) {
 func (s *Store) ReplaceKind(group, kind, namespace string, l Listing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changed := false
-	keep := make(map[Ref]bool, len(l.Objects))
-	for _, o := range l.Objects {
-		keep[o.meta().Ref] = true
-		changed = s.put(o) || changed
+	listed := func(r Ref) bool {
+		return r.Group == group && r.Kind == kind && (namespace == "" || r.Namespace == namespace)
 	}
+	if s.replace(l, listed) {
+		s.notify()
+	}
+}
+
+// replace stages the listing in the place of everything that it is of, and
+// reports whether that changed anything.
+func (s *Store) replace(l Listing, listed func(Ref) bool) (changed bool) {
+	keep := make(map[Ref]bool, len(l.Objects)+len(l.Refused))
 	for ref, faults := range l.Refused {
 		keep[ref] = true
 		changed = changed || !slices.Equal(s.faults[ref], faults)
 		s.refuse(ref, faults)
 	}
-	gone := func(r Ref) bool {
-		return r.Group == group && r.Kind == kind && (namespace == "" || r.Namespace == namespace) && !keep[r]
+	for _, o := range l.Objects {
+		keep[o.meta().Ref] = true
+		changed = s.put(o) || changed
 	}
+	gone := func(r Ref) bool { return listed(r) && !keep[r] }
 	before := len(s.objects) + len(s.faults)
 	maps.DeleteFunc(s.objects, func(r Ref, _ Object) bool { return gone(r) })
 	maps.DeleteFunc(s.faults, func(r Ref, _ []Fault) bool { return gone(r) })
 	maps.DeleteFunc(s.restored, func(r Ref, _ bool) bool { return gone(r) })
-	if changed || len(s.objects)+len(s.faults) != before {
-		s.notify()
-	}
+	return changed || len(s.objects)+len(s.faults) != before
 }
 
 // Confirm records that the source was in agreement with its origin at t; the
