@@ -59,6 +59,8 @@ type builder struct {
 
 	memory    *Memory
 	sameWorld bool
+	// otherWork are the namespaces whose workloads are not the last build's.
+	otherWork map[string]bool
 	made      map[Ref]*remembered
 	making    *remembered
 }

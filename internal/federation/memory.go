@@ -37,6 +37,13 @@ type remembered struct {
 func (m *Memory) begin(b *builder) {
 	b.memory = m
 	b.sameWorld = maps.Equal(m.vips, b.vips) && slices.EqualFunc(m.clusters, b.in.clusters, samePlace)
+	b.otherWork = map[string]bool{}
+	for namespace, now := range b.in.workloads {
+		b.otherWork[namespace] = !slices.Equal(m.workloads[namespace], now)
+	}
+	for namespace := range m.workloads {
+		b.otherWork[namespace] = b.otherWork[namespace] || b.in.workloads[namespace] == nil
+	}
 }
 
 // samePlace reports whether placements in the two are the same.
@@ -60,8 +67,8 @@ func (b *builder) claimsOf(t *Template) claims {
 // recall returns the function as it was last made, if nothing of it has changed.
 func (b *builder) recall(t *Template, names []string) *remembered {
 	r := b.memory.functions[t.Ref]
-	if r == nil || r.function == nil || r.open || r.template != t || !b.sameWorld || r.exposed != b.in.exposed[t.Ref] || !slices.Equal(r.names, names) ||
-		!slices.Equal(b.memory.workloads[t.Namespace], b.in.workloads[t.Namespace]) {
+	if r == nil || r.function == nil || r.open || r.template != t || !b.sameWorld || r.exposed != b.in.exposed[t.Ref] ||
+		b.otherWork[t.Namespace] || !slices.Equal(r.names, names) {
 		return nil
 	}
 	for ref, binding := range r.bindings {

@@ -53,6 +53,9 @@ func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
 				s.Put(b)
 				resolved.V4 = []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + some("resolved", 3))})}
 			}
+			if some("idle", 6) == 0 {
+				s.Delete(work) // the workload; its binding has a name of its own
+			}
 			if some("exposed", 6) == 0 {
 				s.Put(&MultiClusterService{Meta: Meta{Ref: Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: name}}, Providers: clusters[:1+some("providers", 2)]})
 			}
