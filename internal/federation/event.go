@@ -3,7 +3,7 @@ package federation
 // Event is what those who declared a function should know of it. Equal ones of
 // several sites are one.
 type Event struct {
-	// Reason is one of those below, or "Recovered".
+	// Reason is one of those below.
 	Reason  string
 	Note    string
 	Warning bool
@@ -18,4 +18,6 @@ const (
 	ReasonNoCluster = "NoEligibleCluster"
 	// ReasonFailover is of a candidate that is not up any more.
 	ReasonFailover = "Failover"
+	// ReasonRecovered ends either of the two before.
+	ReasonRecovered = "Recovered"
 )

@@ -104,7 +104,7 @@ func (s *Source) Run(ctx context.Context, store *federation.Store, onError func(
 	for _, k := range kinds {
 		running.Go(func() { k.run(ctx) })
 	}
-	if told(ctx, slices.Clone(kinds)) {
+	if told(ctx, kinds) {
 		s.confirm(ctx, store, kinds, onError)
 	}
 	return nil
@@ -124,20 +124,16 @@ const (
 func told(ctx context.Context, kinds []*reader) bool {
 	tick := time.NewTicker(toldPoll)
 	defer tick.Stop()
-	needed := func(k *reader) bool { return !k.optional }
-	starting := slices.DeleteFunc(slices.Clone(kinds), func(k *reader) bool { return k.optional })
 	var waiting time.Time // since when only optional kinds are waited for
 	for {
-		young := slices.ContainsFunc(starting, func(k *reader) bool { return k.failed.Load() })
-		impatient := !waiting.IsZero() && (!young || time.Since(waiting) > patience)
-		kinds = slices.DeleteFunc(kinds, func(k *reader) bool {
-			return k.told.Load() || k.optional && (k.missing.Load() || impatient && k.failed.Load())
-		})
-		if len(kinds) == 0 {
-			return true
-		}
-		if waiting.IsZero() && !slices.ContainsFunc(kinds, needed) {
+		needed := slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional && !k.told.Load() })
+		young := slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional && k.failed.Load() })
+		if !needed && waiting.IsZero() {
 			waiting = time.Now()
+		}
+		impatient := !needed && (!young || time.Since(waiting) > patience)
+		if !slices.ContainsFunc(kinds, func(k *reader) bool { return !k.done(impatient) }) {
+			return true
 		}
 		select {
 		case <-ctx.Done():

@@ -55,6 +55,13 @@ func (r *reader) run(ctx context.Context) {
 	})
 }
 
+// done reports whether the API has told of the kind, or does not where it may be
+// done without: at once where it has no such kind, and to the impatient once it
+// could not be read.
+func (r *reader) done(impatient bool) bool {
+	return r.told.Load() || r.optional && (r.missing.Load() || impatient && r.failed.Load())
+}
+
 func (r *reader) report(err error) {
 	r.failed.Store(true)
 	r.behind.Store(true)
@@ -73,16 +80,21 @@ func (r *reader) report(err error) {
 // as it arrives.
 func (r *reader) Transformer() cache.TransformFunc { return strip }
 
+// read returns what an object of the API says to Nearcast; see slim.Object.
+func read(obj any) (federation.Ref, federation.Object, []federation.Fault) {
+	obj, _ = strip(obj) // never fails
+	ref, _ := slim.Ref(obj)
+	object, faults := slim.Object(obj, federation.Origin{})
+	return ref, object, faults
+}
+
 // Add implements cache.ReflectorStore.
 func (r *reader) Add(obj any) error { return r.Update(obj) }
 
 // Update implements cache.ReflectorStore. A bad object is refused alone, by name,
 // and is no error here.
 func (r *reader) Update(obj any) error {
-	obj, _ = strip(obj) // never fails
-	object, faults := slim.Object(obj, federation.Origin{})
-	ref, _ := slim.Ref(obj)
-	switch {
+	switch ref, object, faults := read(obj); {
 	case len(faults) > 0:
 		r.store.Refuse(ref, faults)
 	case object == nil: // no function any more
@@ -105,10 +117,7 @@ func (r *reader) Delete(obj any) error {
 func (r *reader) Replace(list []any, _ string) error {
 	told := federation.Listing{Refused: map[federation.Ref][]federation.Fault{}}
 	for _, obj := range list {
-		obj, _ = strip(obj)
-		object, faults := slim.Object(obj, federation.Origin{})
-		ref, _ := slim.Ref(obj)
-		switch {
+		switch ref, object, faults := read(obj); {
 		case len(faults) > 0:
 			told.Refused[ref] = faults
 		case object != nil:

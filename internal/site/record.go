@@ -52,7 +52,7 @@ func (s *Site) record(ctx context.Context, to recorder) {
 		}
 		for about, before := range told {
 			if recovered(before, now[about]) && v.has(about) {
-				tell(about, federation.Event{Reason: "Recovered", Note: "every cluster that it is placed in can be answered"})
+				tell(about, federation.Event{Reason: federation.ReasonRecovered, Note: "every cluster that it is placed in can be answered"})
 			}
 		}
 		told = now
