@@ -111,11 +111,8 @@ func TestASiteSeesOnlyItsNamespacesUntilItIsRevoked(t *testing.T) {
 }
 
 func TestADrainIsToldToAllSitesByThoseWhoMay(t *testing.T) {
-	s := stage(t)
-	s.up("us-azure", "de-wide")
+	s := inTwo(t)
 	s.kustomized("operator")
-	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
-	s.answers("there", s.host("hello"), "us", "us-azure", soon)
 	ann, err := w.plane.User("ann", "nearcast-drainers")
 	if err != nil {
 		t.Fatal(err)

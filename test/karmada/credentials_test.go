@@ -61,9 +61,7 @@ func (s *scene) shortLived(account string, life time.Duration) string {
 // over, restarts the API so that every watch must be made anew, and then puts a
 // new token into the file: no restart, no lost answer.
 func TestATokenExpiresAndIsReplaced(t *testing.T) {
-	s := stage(t)
-	s.up("us-azure", "de-wide")
-	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
+	s := inTwo(t)
 	kubeconfig := filepath.Join(w.dir, "short.kubeconfig")
 	put := func(token string) {
 		if err := w.plane.Token(kubeconfig, token); err != nil {

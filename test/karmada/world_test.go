@@ -31,6 +31,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/nearcast/nearcast/internal/controlplane"
+	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/process"
 )
 
@@ -344,20 +345,7 @@ func (s *scene) addr(member string) string {
 func (s *scene) up(members ...string) {
 	s.Helper()
 	for _, m := range members {
-		listener, err := net.Listen("tcp", fmt.Sprintf("%s:%d", s.addr(m), port))
-		if err != nil {
-			s.Fatal(err)
-		}
-		s.listeners[m] = listener
-		go func() {
-			for {
-				conn, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				conn.Close()
-			}
-		}()
+		s.listeners[m] = fixture.Listen(s.T, fmt.Sprintf("%s:%d", s.addr(m), port))
 	}
 }
 
