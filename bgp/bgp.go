@@ -1,58 +1,71 @@
 // Package bgp is the speaker's judgement: which shared addresses this site
-// announces, and why. What is announced is a function of the configuration and
-// of local checks alone; there is no view between sites, and none is needed.
+// announces, with which attributes, and why. What is announced is a function of
+// the configuration and of what is seen locally alone; there is no view between
+// sites, and none is needed.
 //
-// The Controller is pure. Run drives it with real checks and an Announcer,
-// which package bgp/gobgp implements.
+// The Controller is pure. Run drives it with real checks, an Announcer, which
+// package bgp/gobgp implements, a Binder (bgp/loopback) and a Cluster (bgp/kube).
 package bgp
 
 import (
+	"context"
 	"net/netip"
 	"time"
 )
 
-// Announcer makes routes known to the peers.
+// Announcer makes routes known to the peers. It is used by one goroutine.
 type Announcer interface {
+	// SetPeers declares all the peers; sessions of those that did not change are not
+	// touched. The routers of those that did get the dwell to move their traffic before
+	// their session is reset. One that fails does not hold up the others, and may be
+	// declared again.
+	SetPeers(peers []Peer, dwell time.Duration) error
 	// Set declares all the routes to announce; it finds out itself what changed.
 	// A failed Set may be called again with the same routes.
-	Set(routes []netip.Prefix) error
-	// Peers returns the sessions as they are.
+	Set(routes []Route) error
+	// UpdatesSent counts the UPDATE messages that the sessions have sent. It may be
+	// called at any time.
+	UpdatesSent() uint64
+	// Peers returns the sessions as they are. It may be called at any time.
 	Peers() []PeerStatus
 	// Close withdraws everything and ends the sessions, within the deadline.
 	Close(deadline time.Duration) error
 }
 
+// Binder gives addresses to this machine, so that packets to them are taken.
+type Binder interface {
+	// Bind declares all the addresses, and returns those that are there; those of an
+	// earlier run that are not among
+	// them are removed.
+	Bind(addrs []netip.Addr) (bound []netip.Addr, err error)
+}
+
+// Cluster is the local Kubernetes cluster.
+type Cluster interface {
+	// Run calls changed with what the cluster declares, now and whenever it changes,
+	// until ctx ends.
+	Run(ctx context.Context, changed func(Declared))
+	// Assign has the VIPs that each Service was given written to its status.
+	Assign(granted map[ServiceRef][]netip.Addr)
+}
+
 // PeerStatus is one session at a glance.
 type PeerStatus struct {
 	Address string `json:"address"`
-	ASN     uint32 `json:"asn"`
+	// Interface is set where the neighbour was found on a link.
+	Interface string `json:"interface,omitempty"`
+	ASN       uint32 `json:"asn"`
 	// State is BGP's name for it; "established" carries routes.
 	State string `json:"state"`
 	// Uptime is how long the session is established.
 	Uptime time.Duration `json:"uptime,omitempty"`
-}
-
-// State is what a VIP goes through.
-type State string
-
-// The states of a VIP. Only one that is Up is announced.
-const (
-	// Init: not every check has a result yet.
-	Init State = "init"
-	// Rising: the checks pass, but not often enough yet.
-	Rising State = "rising"
-	Up     State = "up"
-	Down   State = "down"
-)
-
-// VIPStatus is one VIP at a glance.
-type VIPStatus struct {
-	Address string    `json:"address"`
-	State   State     `json:"state"`
-	Reason  string    `json:"reason"`
-	Since   time.Time `json:"since"`
-	// Announced is what the sessions carry; it follows State, and may fail to.
-	Announced bool `json:"announced"`
+	// Families are those that both ends speak.
+	Families []string `json:"families,omitempty"`
+	// BFD is the state of its BFD session; "" where it has none.
+	BFD string `json:"bfd,omitempty"`
+	// Problem is why the session is not up, or lacks a family; "" where nothing is
+	// known.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Status is the speaker at a glance.
@@ -61,7 +74,11 @@ type Status struct {
 	RouterID string       `json:"routerID"`
 	Peers    []PeerStatus `json:"peers"`
 	VIPs     []VIPStatus  `json:"vips"`
+	// Drains are those that were told here, and are kept over a restart where there
+	// is a state folder.
+	Drains []Drain `json:"drains,omitempty"`
+	// Refused are what Services asked for and were not given.
+	Refused []Refusal `json:"refused,omitempty"`
+	// Fault is what was wrong with the last file that was read; "" if it is in force.
+	Fault string `json:"fault,omitempty"`
 }
-
-// host returns the route to one address: a /32 or a /128.
-func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

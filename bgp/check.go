@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
@@ -20,8 +24,10 @@ func (c *Check) Name() string {
 		return fmt.Sprintf("dns %s %s at %s", c.DNS.Name, c.DNS.Type, c.DNS.Server)
 	case c.HTTP != nil:
 		return c.HTTP.URL
+	case c.TCP != nil:
+		return "tcp " + c.TCP.Address.String()
 	}
-	return "tcp " + c.TCP.Address.String()
+	return fmt.Sprintf("%s at the endpoints of Service %s", c.Endpoints.Probe.Kind, c.Endpoints.Service)
 }
 
 // ask probes as health does, with no certificates of its own.
@@ -35,21 +41,16 @@ func (c *Check) Run(ctx context.Context) error {
 	case c.DNS != nil:
 		return c.DNS.run(ctx)
 	case c.HTTP != nil:
-		u, err := url.Parse(c.HTTP.URL)
-		if err != nil {
-			return err
+		target, err := c.HTTP.target()
+		if err == nil {
+			_, err = ask(ctx, target)
 		}
-		addr, err := addrPortOf(u)
-		if err != nil {
-			return err
-		}
-		_, err = ask(ctx, federation.Target{
-			Kind: federation.ProbeKind(u.Scheme), Addr: addr, Host: c.HTTP.Host, Path: u.RequestURI(),
-		})
+		return err
+	case c.TCP != nil:
+		_, err := ask(ctx, federation.Target{Kind: federation.ProbeTCP, Addr: c.TCP.Address})
 		return err
 	}
-	_, err := ask(ctx, federation.Target{Kind: federation.ProbeTCP, Addr: c.TCP.Address})
-	return err
+	return c.Endpoints.run(ctx)
 }
 
 func (d *DNSCheck) run(ctx context.Context) error {
@@ -62,9 +63,8 @@ func (d *DNSCheck) run(ctx context.Context) error {
 }
 
 func (d *DNSCheck) ask(ctx context.Context, network string) error {
-	qtype := dns.StringToType[d.Type]
-	query := new(dns.Msg).SetQuestion(dns.Fqdn(d.Name), qtype)
-	query.RecursionDesired = false
+	query := new(dns.Msg).SetQuestion(dns.Fqdn(d.Name), dns.StringToType[d.Type])
+	query.RecursionDesired = d.Recursive
 	client := dns.Client{Net: network}
 	if deadline, ok := ctx.Deadline(); ok {
 		client.Timeout = time.Until(deadline)
@@ -73,15 +73,86 @@ func (d *DNSCheck) ask(ctx context.Context, network string) error {
 	switch {
 	case err != nil:
 		return err
+	case reply.Truncated:
+		return errors.New("the answer is truncated")
 	case reply.Rcode != dns.RcodeSuccess:
 		return errors.New(dns.RcodeToString[reply.Rcode])
-	case !reply.Authoritative:
+	case !reply.Authoritative && !d.Recursive:
 		return errors.New("the answer is not authoritative")
 	}
-	for _, rr := range reply.Answer {
-		if rr.Header().Rrtype == qtype {
-			return nil
+	return d.compare(reply.Answer)
+}
+
+// compare wants the records of the type to be those that are expected.
+func (d *DNSCheck) compare(answer []dns.RR) error {
+	var got []string
+	for _, rr := range answer {
+		if rr.Header().Rrtype == dns.StringToType[d.Type] {
+			got = append(got, dataOf(rr))
 		}
 	}
-	return fmt.Errorf("the answer has no %s", d.Type)
+	if len(got) == 0 {
+		return fmt.Errorf("the answer has no %s", d.Type)
+	}
+	if len(d.Answer) == 0 {
+		return nil
+	}
+	var want []string
+	for _, text := range d.Answer {
+		rr, err := d.record(text)
+		if err != nil {
+			return err
+		}
+		want = append(want, dataOf(rr))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("the answer is %s, not %s", strings.Join(got, ", "), strings.Join(want, ", "))
+	}
+	return nil
+}
+
+// dataOf returns the record's data in zone-file form.
+func dataOf(rr dns.RR) string {
+	return strings.TrimPrefix(rr.String(), rr.Header().String())
+}
+
+// endpointsAtOnce bounds the probes of a Service that are under way.
+const endpointsAtOnce = 16
+
+// run probes endpoints until one passes.
+func (e *EndpointsCheck) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group errgroup.Group
+	group.SetLimit(endpointsAtOnce)
+	var passed atomic.Bool
+	for _, addr := range e.Addrs {
+		group.Go(func() error {
+			err := e.probe(ctx, addr)
+			if err == nil {
+				passed.Store(true)
+				cancel()
+			}
+			return err
+		})
+	}
+	switch err := group.Wait(); {
+	case passed.Load():
+		return nil
+	case len(e.Addrs) == 0:
+		return errors.New("no endpoint is ready")
+	default:
+		return err // the first
+	}
+}
+
+func (e *EndpointsCheck) probe(ctx context.Context, addr netip.AddrPort) error {
+	target := e.Probe
+	target.Addr = addr
+	if _, err := ask(ctx, target); err != nil {
+		return fmt.Errorf("%s: %w", addr, err)
+	}
+	return nil
 }

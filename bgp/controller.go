@@ -3,103 +3,343 @@ package bgp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/hint"
 )
 
-// Controller turns the results of checks into the routes to announce. It is
-// pure: no clock, no network, no goroutine. It is not safe for concurrent use.
+// Controller turns what is declared, told and seen into the routes to announce.
+// It is pure: no clock, no network, no goroutine. Everything that it is told says
+// when, and the times never go back. It is not safe for concurrent use.
 type Controller struct {
-	vips []vip
+	states      States
+	flaps       Flaps
+	startupHold int
+
+	vips   []*vip
+	checks map[string]*check // by Check.id
+
+	drains      []Drain
+	hints       []hint.Hint
+	hintsEnd    time.Time
+	nodeDrained string
+	stopping    bool
 }
 
+// vip is a VIP with what became of it.
 type vip struct {
-	config VIP
-	checks []check
+	config  VIP
+	checks  []*check
+	removed bool // is declared no more
+
 	state  State
-	reason string
+	reason Reason
 	since  time.Time
+	// left is when it began to leave, zero if it does not; dwells, whether it was
+	// announced then.
+	left   time.Time
+	dwells bool
+	// wasUp is set from the first announcement on.
+	wasUp bool
+	// failures are when checks took it down or degraded it, as far as the budget
+	// looks back.
+	failures []time.Time
 }
 
+// check is a check with its results.
 type check struct {
+	config  Check
 	streak  health.Streak
-	checked bool
 	failure string // of the last result; "" if it passed
+	last    time.Time
+	inARow  int // results that were alike
 }
 
-// NewController returns the Controller of the VIPs, none of which is up.
-func NewController(vips []VIP, now time.Time) *Controller {
-	c := &Controller{}
-	for _, config := range vips {
-		v := vip{config: config, state: Init, reason: "no check has a result yet", since: now}
-		for range config.Checks {
-			// From Down even the first announcement needs its passes in a row.
-			v.checks = append(v.checks, check{streak: health.Streak{State: health.Down}})
-		}
-		c.vips = append(c.vips, v)
-	}
+// NewController returns a Controller of no VIPs.
+func NewController(config *Config) *Controller {
+	c := &Controller{checks: map[string]*check{}}
+	c.Configure(config)
 	return c
 }
 
-// Observe counts one result of one check and reports whether the VIP's state
-// changed. A nil failure is a pass.
-func (c *Controller) Observe(vipIndex, checkIndex int, failure error, now time.Time) bool {
-	v := &c.vips[vipIndex]
-	config, ch := v.config.Checks[checkIndex], &v.checks[checkIndex]
-	ch.checked, ch.failure = true, ""
-	if failure != nil {
-		ch.failure = fmt.Sprintf("%s: %v", config.Name(), failure)
-	}
-	ch.streak.Observe(failure == nil, config.Rise, config.Fall)
-	state, reason := v.judge()
-	v.reason = reason
-	if state == v.state {
-		return false
-	}
-	v.state, v.since = state, now
-	return true
+// Configure takes what is said of all VIPs.
+func (c *Controller) Configure(config *Config) {
+	c.states, c.flaps, c.startupHold = config.States, config.Flaps, config.StartupHold
 }
 
-// judge needs every check: one that fails takes the VIP down.
-func (v *vip) judge() (State, string) {
-	up, rising := true, ""
-	for i, ch := range v.checks {
-		switch {
-		case !ch.checked:
-			return Init, v.config.Checks[i].Name() + " has no result yet"
-		case ch.streak.State == health.Up:
-		case ch.failure != "":
-			return Down, ch.failure
-		default:
-			up, rising = false, v.config.Checks[i].Name()
+// Declare takes all the VIPs that there are. One that is not among them any more
+// is drained, and then forgotten.
+func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
+	before := c.checks
+	c.checks = map[string]*check{}
+	declared := map[netip.Addr]bool{}
+	for _, config := range vips {
+		declared[config.Address] = true
+		v := c.vip(config.Address)
+		if v == nil {
+			v = &vip{state: Init, reason: Reason{Unchecked, "no check has a result yet"}, since: now}
+			c.vips = append(c.vips, v)
 		}
+		v.config, v.removed = config, false
+		c.join(v, before)
 	}
-	if up {
-		return Up, "all checks pass"
-	}
-	return Rising, rising + " passes, but not often enough yet"
-}
-
-// Desired returns the routes of the VIPs that are up.
-func (c *Controller) Desired() []netip.Prefix {
-	var routes []netip.Prefix
 	for _, v := range c.vips {
-		if v.state == Up {
-			routes = append(routes, host(v.config.Address))
+		if !declared[v.config.Address] {
+			v.removed = true
+			c.join(v, before)
 		}
 	}
-	return routes
+	return c.Advance(now)
 }
 
-// Status returns every VIP with its state and reason.
-func (c *Controller) Status() []VIPStatus {
-	all := make([]VIPStatus, len(c.vips))
-	for i, v := range c.vips {
-		all[i] = VIPStatus{
-			Address: v.config.Address.String(), State: v.state, Reason: v.reason,
-			Since: v.since,
+// join gives the VIP its checks, with the results that they have.
+func (c *Controller) join(v *vip, before map[string]*check) {
+	v.checks = nil
+	for _, config := range v.config.Checks {
+		id := config.id()
+		ch := c.checks[id]
+		if ch == nil {
+			ch = before[id]
 		}
+		if ch == nil {
+			// From Down even the first announcement needs its passes in a row.
+			ch = &check{streak: health.Streak{State: health.Down}}
+		}
+		ch.config = config
+		c.checks[id] = ch
+		v.checks = append(v.checks, ch)
+	}
+}
+
+func (c *Controller) vip(a netip.Addr) *vip {
+	if i := slices.IndexFunc(c.vips, func(v *vip) bool { return v.config.Address == a }); i >= 0 {
+		return c.vips[i]
+	}
+	return nil
+}
+
+// Checks are all that are to be asked, by id.
+func (c *Controller) Checks() map[string]Check {
+	all := make(map[string]Check, len(c.checks))
+	for id, ch := range c.checks {
+		all[id] = ch.config
 	}
 	return all
+}
+
+// Observe counts one result of a check. A nil failure is a pass.
+func (c *Controller) Observe(id string, failure error, now time.Time) []Transition {
+	ch := c.checks[id]
+	if ch == nil {
+		return nil // of a check that is asked no more
+	}
+	text := ""
+	if failure != nil {
+		text = failure.Error()
+	}
+	if ch.last.IsZero() || (text == "") != (ch.failure == "") {
+		ch.inARow = 0
+	}
+	ch.inARow++
+	ch.failure, ch.last = text, now
+	ch.streak.Observe(failure == nil, ch.config.Rise, ch.config.Fall)
+	return c.Advance(now)
+}
+
+// SetDrains takes all the drains that were told.
+func (c *Controller) SetDrains(drains []Drain, now time.Time) []Transition {
+	c.drains = drains
+	return c.Advance(now)
+}
+
+// SetHints takes all the hints, which hold until they are told again.
+func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []Transition {
+	c.hints, c.hintsEnd = hints, until
+	return c.Advance(now)
+}
+
+// SetNodeDrained takes why the node is to be left; "" for no reason.
+func (c *Controller) SetNodeDrained(why string, now time.Time) []Transition {
+	c.nodeDrained = why
+	return c.Advance(now)
+}
+
+// Stop drains everything, for good.
+func (c *Controller) Stop(now time.Time) []Transition {
+	c.stopping = true
+	return c.Advance(now)
+}
+
+// Gone reports whether nothing is announced and no address need be kept.
+func (c *Controller) Gone(now time.Time) bool {
+	return !slices.ContainsFunc(c.vips, func(v *vip) bool { return !c.gone(v, now) })
+}
+
+// Advance lets time pass, and returns what changed.
+func (c *Controller) Advance(now time.Time) []Transition {
+	var changed []Transition
+	for _, v := range c.vips {
+		if t, ok := c.settle(v, now); ok {
+			changed = append(changed, t)
+		}
+	}
+	c.vips = slices.DeleteFunc(c.vips, func(v *vip) bool { return v.removed && c.gone(v, now) })
+	return changed
+}
+
+// settle judges the VIP anew and reports whether its state changed.
+func (c *Controller) settle(v *vip, now time.Time) (Transition, bool) {
+	why := c.leaving(v, now)
+	switch {
+	case why == leaving{}:
+		v.left = time.Time{}
+	case v.left.IsZero():
+		v.left, v.dwells = now, v.state == Up || v.state == Degraded
+	}
+	state, reason := c.judge(v, why, now)
+	if state == Down && (reason.Code == CheckFailed || reason.Code == NoEndpoints) {
+		v.dwells = false // what was withdrawn while it left does not come back
+	}
+	if worse(v.state, state) && reason.Code != Told {
+		v.failures = append(c.recent(v, now), now)
+	}
+	v.wasUp = v.wasUp || state == Up || state == Degraded
+	before := v.state
+	v.reason = reason
+	if state == before {
+		return Transition{}, false
+	}
+	v.state, v.since = state, now
+	return Transition{v.config.Address, before, state, reason}, true
+}
+
+// worse reports whether the change takes an announcement away, or makes it worse.
+func worse(from, to State) bool {
+	return from == Up && (to == Degraded || to == Down) || from == Degraded && to == Down
+}
+
+// judge says where the VIP stands: what fails here decides first, for a site that
+// cannot serve must not draw traffic, not even while it drains.
+func (c *Controller) judge(v *vip, why leaving, now time.Time) (State, Reason) {
+	failed := v.failing(Local)
+	if v.config.Backing.State == Unbacked {
+		failed = Reason{NoEndpoints, v.config.Backing.Reason}
+	}
+	switch {
+	case why.disabled && (failed != Reason{} || c.gone(v, now)):
+		return Disabled, why.Reason
+	case failed != Reason{}:
+		return Down, failed
+	case why != leaving{}:
+		return c.drain(v, why, now)
+	}
+	if waits := v.waiting(c.startupHold); waits.Code == Unchecked {
+		return Init, waits
+	} else if waits != (Reason{}) {
+		return Rising, waits
+	}
+	state, reason := Up, Reason{Passing, "all checks pass"}
+	if upstream := v.failing(Upstream); upstream != (Reason{}) {
+		state, reason = Degraded, upstream
+	}
+	held := c.held(v, now)
+	text := fmt.Sprintf("failed %d times within %s; waits until %s", len(c.recent(v, now)), c.flaps.Window, held.Format(time.TimeOnly))
+	switch {
+	case held.IsZero():
+	case v.state == Degraded && state == Up:
+		return Degraded, Reason{Held, text}
+	case v.state != Up && v.state != Degraded && v.state != Draining:
+		return Rising, Reason{Held, text}
+	}
+	return state, reason
+}
+
+// failing returns what fails among the checks of the scope. A local one that
+// passes again is rising; an upstream one fails until it has risen.
+func (v *vip) failing(scope Scope) Reason {
+	for _, ch := range v.checks {
+		switch {
+		case ch.config.Scope != scope || ch.streak.State == health.Up:
+		case ch.failure != "":
+			return Reason{CheckFailed, ch.config.Name() + ": " + ch.failure}
+		case scope == Upstream:
+			return Reason{CheckFailed, ch.progress(ch.config.Rise)}
+		}
+	}
+	return Reason{}
+}
+
+// waiting returns which check has not been asked yet, or has not passed often
+// enough.
+func (v *vip) waiting(startupHold int) Reason {
+	for _, ch := range v.checks {
+		if ch.last.IsZero() {
+			return Reason{Unchecked, ch.config.Name() + " has no result yet"}
+		}
+	}
+	for _, ch := range v.checks {
+		switch need := max(ch.config.Rise, startupHold); {
+		case ch.config.Scope == Local && ch.streak.State != health.Up && v.wasUp:
+			return Reason{Passing, ch.progress(ch.config.Rise)}
+		case ch.config.Scope == Local && !v.wasUp && (ch.failure != "" || ch.inARow < need):
+			return Reason{Passing, ch.progress(need)}
+		case ch.config.Scope == Upstream && !v.wasUp && ch.failure == "" && ch.streak.State != health.Up:
+			return Reason{Passing, ch.progress(ch.config.Rise)} // soon known, so not degraded for a moment
+		}
+	}
+	return Reason{}
+}
+
+// progress says how far a check is from what it needs.
+func (ch *check) progress(need int) string {
+	passes := ch.inARow
+	if ch.failure != "" {
+		passes = 0
+	}
+	return fmt.Sprintf("%s passes, %d of %d times", ch.config.Name(), min(passes, need), need)
+}
+
+// drain leads a VIP that leaves through announcing, serving and nothing.
+func (c *Controller) drain(v *vip, why leaving, now time.Time) (State, Reason) {
+	switch {
+	case c.gone(v, now):
+		return Down, why.Reason
+	case c.announcesLeaving(v, now):
+		return Draining, why.Reason
+	}
+	return Draining, Reason{why.Code, why.Text + "; withdrawn, and served until packets under way have arrived"}
+}
+
+// announcesLeaving reports whether a VIP that leaves is announced still.
+func (c *Controller) announcesLeaving(v *vip, now time.Time) bool {
+	return v.dwells && now.Before(v.left.Add(c.states.Draining.Dwell))
+}
+
+// gone reports whether a VIP has left: neither announced nor served.
+func (c *Controller) gone(v *vip, now time.Time) bool {
+	if v.left.IsZero() {
+		return false
+	}
+	return !v.dwells || !now.Before(v.left.Add(c.states.Draining.Dwell+c.states.Draining.Linger))
+}
+
+// held returns until when the VIP must not become better, since it failed too
+// often; zero if it may.
+func (c *Controller) held(v *vip, now time.Time) time.Time {
+	recent := c.recent(v, now)
+	if len(recent) <= c.flaps.Budget {
+		return time.Time{}
+	}
+	return recent[len(recent)-c.flaps.Budget-1].Add(c.flaps.Window)
+}
+
+// recent are the VIP's failures that count still.
+func (c *Controller) recent(v *vip, now time.Time) []time.Time {
+	first := slices.IndexFunc(v.failures, func(at time.Time) bool { return now.Before(at.Add(c.flaps.Window)) })
+	if first < 0 {
+		return nil
+	}
+	return slices.Clone(v.failures[first:])
 }

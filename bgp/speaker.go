@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
@@ -14,140 +13,245 @@ import (
 )
 
 const (
-	// retry is how soon routes are declared again after the announcer failed.
+	// retry is how soon what failed is done again.
 	retry = time.Second
-	// closing bounds the withdrawal at the end: a peer that does not read must
-	// not keep the process from ending.
+	// closing bounds the end of the sessions: a peer that does not read must not keep
+	// the process from ending.
 	closing = 5 * time.Second
 )
 
-// speaker drives one Controller. Its loop alone touches the Controller's
-// judgement; mu lets the admin socket read it.
+// Options are what a speaker is made of.
+type Options struct {
+	// Path is the configuration file, which is followed; "" to keep Config.
+	Path   string
+	Config *Config
+	// Reload has Path read anew; it may be nil.
+	Reload    <-chan struct{}
+	Announcer Announcer
+	Binder    Binder
+	// Cluster is nil where Services are not read.
+	Cluster Cluster
+	Log     *slog.Logger
+}
+
+// speaker drives one Controller. Its loop alone touches what is below; everybody
+// else hands it work through do.
 type speaker struct {
-	config    *Config
-	announcer Announcer
-	log       *slog.Logger
+	Options
+	metrics *metrics
+	work    chan func()
+	done    chan struct{} // closed when the loop has ended
+	// around is what lives until the drain at the end is over.
+	around     context.Context
+	background sync.WaitGroup
 
-	mu         sync.Mutex
 	controller *Controller
-	announced  []netip.Prefix // what the announcer last took
+	runner     *runner
+	drains     *drains
+	local      Declared
+	refused    []Refusal
+	fault      string
+
+	applied   Desired
+	announced []Route      // what the announcer last took
+	bound     []netip.Addr // what this machine last had
+	dirty     bool         // something failed, or only a part of it was done
 }
 
-// result is one check's.
-type result struct {
-	vip, check int
-	failure    error
-}
-
-// Run announces what the configuration and the checks say until ctx ends, then
-// withdraws everything, ends the sessions and returns.
-func Run(ctx context.Context, config *Config, announcer Announcer, log *slog.Logger) error {
-	s := &speaker{config: config, announcer: announcer, log: log, controller: NewController(config.VIPs, time.Now())}
-	if config.Admin != "" {
-		socket, err := admin.Listen(config.Admin, s.handler())
-		if err != nil {
-			return errors.Join(err, announcer.Close(closing))
-		}
-		defer socket.Close()
+// Run announces what the configuration, the cluster and the checks say until ctx
+// ends, then drains everything, ends the sessions and returns.
+func Run(ctx context.Context, o Options) error {
+	s := &speaker{Options: o, work: make(chan func()), done: make(chan struct{}), controller: NewController(o.Config), dirty: true}
+	s.metrics = newMetrics(s)
+	closers, err := s.open()
+	if err == nil {
+		err = s.Announcer.SetPeers(s.Config.Peers, 0)
 	}
-	checks, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	results := make(chan result)
-	for v := range config.VIPs {
-		for c := range config.VIPs[v].Checks {
-			running.Go(func() { watch(checks, v, c, &config.VIPs[v].Checks[c], results) })
-		}
+	if err != nil {
+		return errors.Join(err, s.Announcer.Close(closing))
 	}
-	s.loop(ctx, results)
+	defer closers()
+	var cancel context.CancelFunc
+	s.around, cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.runner = newRunner(s.around, func(r result) { s.do(s.around, func() { s.observe(r) }) })
+	s.follow()
+	s.loop(ctx)
 	cancel()
-	s.log.Info("withdrawing everything")
-	// Before the checks have ended: one that hangs must not hold up the withdrawal.
-	err := announcer.Close(closing)
-	running.Wait()
+	// Before the checks have ended: one that hangs must not hold up the end.
+	err = s.Announcer.Close(closing)
+	s.runner.wait()
+	s.background.Wait()
 	return err
 }
 
-// watch runs one check at its interval until ctx ends.
-func watch(ctx context.Context, vip, index int, check *Check, results chan<- result) {
-	tick := time.NewTicker(check.Interval)
-	defer tick.Stop()
+// open opens the sockets and the state folder.
+func (s *speaker) open() (closers func(), err error) {
+	if s.drains, err = openDrains(s.Config.State); err != nil {
+		return nil, err
+	}
+	stopMetrics, err := s.metrics.serve(s.Config.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	if s.Config.Admin == "" {
+		return stopMetrics, nil
+	}
+	socket, err := admin.Listen(s.Config.Admin, s.handler())
+	if err != nil {
+		stopMetrics()
+		return nil, err
+	}
+	return func() { socket.Close(); stopMetrics() }, nil
+}
+
+// do has the loop do work, and reports whether it did: it may have ended, or ctx.
+func (s *speaker) do(ctx context.Context, work func()) bool {
+	finished := make(chan struct{})
+	select {
+	case s.work <- func() { work(); close(finished) }:
+		<-finished
+		return true
+	case <-s.done:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// loop applies what follows from everything that it is told, until ctx ends and
+// the drain after it is over.
+func (s *speaker) loop(ctx context.Context) {
+	defer close(s.done)
+	now := time.Now()
+	s.log(s.controller.SetDrains(s.drains.all, now))
+	s.declare(now)
+	stop := ctx.Done()
 	for {
-		err := check.Run(ctx)
-		if ctx.Err() != nil {
-			return // the failure is ours
-		}
-		select {
-		case <-ctx.Done():
+		wake := s.apply()
+		if stop == nil && s.controller.Gone(time.Now()) {
 			return
-		case results <- result{vip, index, err}:
 		}
+		timer := time.NewTimer(wake)
 		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+		case <-stop:
+			stop = nil // and go on until everything has left
+			s.Log.Info("draining everything; a second signal ends at once")
+			s.log(s.controller.Stop(time.Now()))
+		case work := <-s.work:
+			work()
+		case <-timer.C:
+			s.log(s.controller.Advance(time.Now()))
 		}
+		timer.Stop()
 	}
 }
 
-// loop declares the desired routes whenever they change.
-func (s *speaker) loop(ctx context.Context, results <-chan result) {
-	var announced []netip.Prefix
-	dirty := false // a Set that failed may have done a part of it
-	again := time.NewTimer(0)
-	defer again.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case r := <-results:
-			s.observe(r)
-		case <-again.C:
+// declare joins what the file and the cluster want.
+func (s *speaker) declare(now time.Time) {
+	vips, granted, refused := Assign(s.Config, s.local.Services)
+	refused = append(slices.Clone(s.local.Refused), refused...)
+	for _, r := range refused {
+		if !slices.Contains(s.refused, r) {
+			s.Log.Warn("refused", "service", r.Service, "address", r.Address, "reason", r.Reason)
 		}
-		s.mu.Lock()
-		desired := s.controller.Desired()
-		s.mu.Unlock()
-		if !dirty && slices.Equal(desired, announced) {
-			continue
-		}
-		if err := s.announcer.Set(desired); err != nil {
-			dirty = true
-			s.log.Error("announcing failed; it is tried again", "error", err)
-			again.Reset(retry)
-			continue
-		}
-		announced, dirty = desired, false
-		s.mu.Lock()
-		s.announced = desired
-		s.mu.Unlock()
+	}
+	s.refused = refused
+	s.log(s.controller.Declare(vips, now))
+	s.log(s.controller.SetNodeDrained(s.local.Drained, now))
+	if s.Cluster != nil {
+		s.Cluster.Assign(granted)
 	}
 }
 
 func (s *speaker) observe(r result) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.controller.Observe(r.vip, r.check, r.failure, time.Now()) {
-		v := s.controller.Status()[r.vip]
-		s.log.Info("vip changed", "vip", v.Address, "state", v.State, "reason", v.Reason)
+	s.metrics.checked(r.failure, r.took)
+	changed := s.controller.Observe(r.id, r.failure, time.Now())
+	s.log(changed)
+	if r.failure == nil || !slices.ContainsFunc(changed, func(t Transition) bool { return t.To == Down }) {
+		return
+	}
+	before := s.Announcer.UpdatesSent()
+	s.apply()
+	s.metrics.withdrawals.WithLabelValues("deleted").Observe(time.Since(r.at).Seconds())
+	s.background.Go(func() { s.metrics.sent(s.around, r.at, before, s.Announcer.UpdatesSent) })
+}
+
+// apply makes true what the controller wants, and returns when to come back.
+func (s *speaker) apply() time.Duration {
+	now := time.Now()
+	s.runner.set(s.controller.Checks())
+	want := s.controller.Desired(now)
+	if s.dirty || !want.equal(s.applied) {
+		s.dirty = false
+		s.change(want)
+		s.applied = want
+	}
+	switch next := s.controller.Next(now); {
+	case s.dirty:
+		return retry
+	case next.IsZero():
+		return time.Hour
+	default:
+		return next.Sub(now)
+	}
+}
+
+// change binds before it announces, and unbinds after it withdrew.
+func (s *speaker) change(want Desired) {
+	s.bind(union(want.Bound, s.bound))
+	routes := slices.DeleteFunc(slices.Clone(want.Routes), func(r Route) bool {
+		return slices.Contains(want.Bound, r.Prefix.Addr()) && !slices.Contains(s.bound, r.Prefix.Addr())
+	})
+	if err := s.Announcer.Set(routes); err != nil {
+		s.dirty = true // a part of it may have been done
+		s.Log.Error("announcing failed; it is tried again", "error", err)
+		return
+	}
+	s.announced = routes
+	s.bind(want.Bound)
+}
+
+// bind gives this machine the addresses, and takes all others away that it gave.
+func (s *speaker) bind(addrs []netip.Addr) {
+	bound, err := s.Binder.Bind(addrs)
+	if err != nil {
+		s.dirty = true
+		s.Log.Error("binding failed; it is tried again", "error", err)
+	}
+	s.bound = bound
+}
+
+func union(a, b []netip.Addr) []netip.Addr {
+	all := slices.Clone(a)
+	for _, addr := range b {
+		if !slices.Contains(all, addr) {
+			all = append(all, addr)
+		}
+	}
+	return all
+}
+
+func (d Desired) equal(o Desired) bool {
+	return slices.EqualFunc(d.Routes, o.Routes, Route.Equal) && slices.Equal(d.Bound, o.Bound)
+}
+
+// log tells of what changed.
+func (s *speaker) log(changed []Transition) {
+	for _, t := range changed {
+		s.metrics.transitions.WithLabelValues(t.VIP.String(), string(t.To)).Inc()
+		s.Log.Info("vip changed", "vip", t.VIP, "from", t.From, "to", t.To, "reason", t.Reason.Text)
 	}
 }
 
 func (s *speaker) status() Status {
-	s.mu.Lock()
-	vips := s.controller.Status()
-	for i := range vips {
-		vips[i].Announced = slices.Contains(s.announced, host(s.config.VIPs[i].Address))
+	now := time.Now()
+	st := Status{
+		ASN: s.Config.ASN, RouterID: s.Config.RouterID.String(), Peers: s.Announcer.Peers(),
+		VIPs: s.controller.Status(now), Drains: s.drains.now(now), Refused: s.refused, Fault: s.fault,
 	}
-	s.mu.Unlock()
-	return Status{
-		ASN: s.config.ASN, RouterID: s.config.RouterID.String(),
-		Peers: s.announcer.Peers(), VIPs: vips,
+	for i := range st.VIPs {
+		v := &st.VIPs[i]
+		v.Announced = slices.ContainsFunc(s.announced, func(r Route) bool { return r.Prefix.Addr().String() == v.Address })
+		v.Bound = slices.ContainsFunc(s.bound, func(a netip.Addr) bool { return a.String() == v.Address })
 	}
-}
-
-func (s *speaker) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		admin.Reply(w, s.status(), http.StatusOK, nil)
-	})
-	return mux
+	return st
 }

@@ -41,14 +41,24 @@ func pair(t *testing.T, local string) (*Router, *Speaker) {
 		t.Fatal(err)
 	}
 	t.Cleanup(router.Close)
-	speaker, err := NewSpeaker(t.Context(), &bgp.Config{
-		ASN: 64511, RouterID: speakerAddr,
-		Peers: []bgp.Peer{{Address: routerAddr, Port: port, ASN: 64500, LocalAddress: speakerAddr, HoldTime: 3 * time.Second}},
-	}, quietLog)
+	return router, newSpeaker(t, speakerAddr, bgp.Peer{Address: routerAddr, Port: port, ASN: 64500})
+}
+
+// newSpeaker is a speaker of AS 64511 with one peer.
+func newSpeaker(t *testing.T, addr netip.Addr, peer bgp.Peer) *Speaker {
+	t.Helper()
+	speaker, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: addr}, quietLog)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return router, speaker
+	peer.LocalAddress, peer.HoldTime = addr, 3*time.Second
+	if len(peer.Families) == 0 {
+		peer.Families = []bgp.Family{bgp.IPv4}
+	}
+	if err := speaker.SetPeers([]bgp.Peer{peer}, 0); err != nil {
+		t.Fatal(err)
+	}
+	return speaker
 }
 
 // table waits until the router's table is as wanted.
@@ -72,10 +82,10 @@ func table(t *testing.T, r *Router, want string) {
 	t.Fatalf("table %q, want %q", got, want)
 }
 
-func prefixes(texts ...string) []netip.Prefix {
-	var all []netip.Prefix
+func routes(texts ...string) []bgp.Route {
+	var all []bgp.Route
 	for _, text := range texts {
-		all = append(all, netip.MustParsePrefix(text))
+		all = append(all, bgp.Route{Prefix: netip.MustParsePrefix(text)})
 	}
 	return all
 }
@@ -84,14 +94,14 @@ func TestTheRouterHoldsExactlyWhatIsSet(t *testing.T) {
 	router, speaker := pair(t, "127.0.0.101")
 	const a, b = "198.51.100.53/32 via 127.0.0.101 as 64511", "198.51.100.80/32 via 127.0.0.101 as 64511"
 	for _, step := range []struct {
-		set  []netip.Prefix
+		set  []bgp.Route
 		want string
 	}{
-		{prefixes("198.51.100.53/32"), a},
-		{prefixes("198.51.100.53/32", "198.51.100.80/32"), a + ", " + b},
-		{prefixes("198.51.100.80/32"), b},
+		{routes("198.51.100.53/32"), a},
+		{routes("198.51.100.53/32", "198.51.100.80/32"), a + ", " + b},
+		{routes("198.51.100.80/32"), b},
 		{nil, ""},
-		{prefixes("198.51.100.53/32"), a},
+		{routes("198.51.100.53/32"), a},
 	} {
 		if err := speaker.Set(step.set); err != nil {
 			t.Fatal(err)
@@ -110,7 +120,7 @@ func TestTheRouterHoldsExactlyWhatIsSet(t *testing.T) {
 func TestNothingThatAPeerSendsIsAccepted(t *testing.T) {
 	router, speaker := pair(t, "127.0.0.102")
 	defer speaker.Close(5 * time.Second)
-	if err := speaker.Set(prefixes("198.51.100.53/32")); err != nil {
+	if err := speaker.Set(routes("198.51.100.53/32")); err != nil {
 		t.Fatal(err)
 	}
 	table(t, router, "198.51.100.53/32 via 127.0.0.102 as 64511")
@@ -160,15 +170,9 @@ func TestNothingThatAPeerSendsIsAccepted(t *testing.T) {
 func TestASpeakerThatStartsFirstIsConnectedSoon(t *testing.T) {
 	routerAddr, speakerAddr := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr("127.0.0.103")
 	port := freePort(t, routerAddr)
-	speaker, err := NewSpeaker(t.Context(), &bgp.Config{
-		ASN: 64511, RouterID: speakerAddr,
-		Peers: []bgp.Peer{{Address: routerAddr, Port: port, ASN: 64500, LocalAddress: speakerAddr, HoldTime: 3 * time.Second}},
-	}, quietLog)
-	if err != nil {
-		t.Fatal(err)
-	}
+	speaker := newSpeaker(t, speakerAddr, bgp.Peer{Address: routerAddr, Port: port, ASN: 64500})
 	defer speaker.Close(5 * time.Second)
-	if err := speaker.Set(prefixes("198.51.100.53/32")); err != nil {
+	if err := speaker.Set(routes("198.51.100.53/32")); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(5 * time.Second) // several attempts fail

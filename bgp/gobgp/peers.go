@@ -1,58 +1,241 @@
 package gobgp
 
 import (
-	"context"
-	"log/slog"
-	"strings"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/osrg/gobgp/v4/api"
+	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 	"github.com/osrg/gobgp/v4/pkg/server"
 
 	"github.com/nearcast/nearcast/bgp"
 )
 
-func listPeers(s *server.BgpServer) []bgp.PeerStatus {
-	var peers []bgp.PeerStatus
-	// The only error is of a server that has stopped, and has no peers.
-	_ = s.ListPeer(context.Background(), &api.ListPeerRequest{}, func(p *api.Peer) {
-		if p.State == nil || p.Conf == nil {
+const (
+	// connectRetry is GoBGP's least, in seconds. With its default of 120 a router
+	// that comes up a little late waits for minutes.
+	connectRetry = 2
+	// idleAfterReset likewise: the default holds a peer for 30 s.
+	idleAfterReset = 1
+	// gtsmTTL is that of a packet that no router has forwarded (RFC 5082).
+	gtsmTTL = 255
+)
+
+// peer is one that is declared. s.mu guards it.
+type peer struct {
+	config bgp.Peer
+	// addr is where it is; invalid while it has not been found on its link.
+	addr netip.Addr
+	// extended is set while it takes IPv6 next hops of IPv4 routes (RFC 8950).
+	extended bool
+	// next are the settings that it gets when it has been drained; nil for none.
+	next *bgp.Peer
+	// added is set while GoBGP has it; problem is why it does not, "" if it does.
+	added   bool
+	problem string
+}
+
+// SetPeers implements bgp.Announcer.
+func (s *Speaker) SetPeers(peers []bgp.Peer, dwell time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for name, p := range s.peers {
+		if !slices.ContainsFunc(peers, func(o bgp.Peer) bool { return o.Name() == name }) {
+			errs = append(errs, s.remove(p))
+			delete(s.peers, name)
+		}
+	}
+	for i := range peers {
+		config := &peers[i]
+		p := s.peers[config.Name()]
+		switch {
+		case p == nil:
+			p = &peer{config: *config}
+			s.peers[config.Name()] = p
+			errs = append(errs, s.applyPolicy(), s.add(p))
+		case p.next != nil:
+			*p.next = *config
+		case !p.config.Equal(config):
+			s.change(p, config, dwell)
+		}
+	}
+	return errors.Join(append(errs, s.applyPolicy())...)
+}
+
+// change gives a peer other settings: its routers are asked to move their traffic,
+// and its session, and no other, is begun anew.
+func (s *Speaker) change(p *peer, config *bgp.Peer, dwell time.Duration) {
+	next := *config
+	p.next = &next
+	wait := time.Duration(0)
+	if p.addr.IsValid() && s.isEstablished(p.addr) {
+		wait = dwell
+		s.refresh(p)
+	}
+	s.running.Go(func() {
+		select {
+		case <-s.ctx.Done():
 			return
+		case <-time.After(wait):
 		}
-		status := bgp.PeerStatus{
-			Address: p.State.NeighborAddress, ASN: p.Conf.PeerAsn,
-			// The API counts from one, the packets' own states from zero.
-			State: stateName(gobgp.FSMState(p.State.SessionState - 1)),
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.peers[p.config.Name()] != p {
+			return // removed meanwhile
 		}
-		if p.State.SessionState == api.PeerState_SESSION_STATE_ESTABLISHED && p.Timers != nil && p.Timers.State != nil && p.Timers.State.Uptime != nil {
-			status.Uptime = time.Since(p.Timers.State.Uptime.AsTime()).Round(time.Second)
+		err := s.remove(p)
+		p.config, p.next, p.extended = *p.next, nil, false
+		if err := errors.Join(err, s.applyPolicy(), s.add(p)); err != nil {
+			s.log.Error("a peer could not be changed", "peer", p.config.Name(), "error", err)
 		}
-		peers = append(peers, status)
 	})
-	return peers
 }
 
-// stateName is RFC 4271's name in lower case.
-func stateName(s gobgp.FSMState) string {
-	return strings.ToLower(strings.TrimPrefix(s.String(), "BGP_FSM_"))
+// applyPolicy declares the policy as the peers are now.
+func (s *Speaker) applyPolicy() error {
+	var all []exception
+	for _, p := range s.peers {
+		if p.addr.IsValid() {
+			all = append(all, p.exceptions()...)
+		}
+	}
+	if err := s.setPolicy(all); err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	return nil
 }
 
-// quiet passes on what GoBGP warns of; its information is about every message.
-func quiet(log *slog.Logger) *slog.Logger {
-	return slog.New(levelHandler{log.Handler()})
+// refresh has a peer told anew what it is told otherwise by now.
+func (s *Speaker) refresh(p *peer) {
+	err := s.applyPolicy()
+	if err == nil {
+		err = s.server.ResetPeer(s.ctx, &api.ResetPeerRequest{Address: p.addr.String(), Soft: true, Direction: api.ResetPeerRequest_DIRECTION_OUT})
+	}
+	if err != nil {
+		s.log.Error("a peer could not be told anew", "peer", p.config.Name(), "error", err)
+	}
 }
 
-type levelHandler struct{ slog.Handler }
-
-func (h levelHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+// add begins the peer's session, or leaves it to findNeighbours.
+func (s *Speaker) add(p *peer) error {
+	if p.config.Interface != "" && !p.addr.IsValid() {
+		p.problem = "no neighbour was found on " + p.config.Interface + " yet"
+		return nil
+	}
+	if p.config.Interface == "" {
+		p.addr = p.config.Address
+	}
+	err := s.server.AddPeer(s.ctx, &api.AddPeerRequest{Peer: apiPeer(&p.config, p.addr)})
+	if err != nil {
+		err = fmt.Errorf("peer %s: %w", p.config.Name(), err)
+		p.problem = err.Error()
+		return err
+	}
+	p.added, p.problem = true, ""
+	return nil
 }
 
-func (h levelHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return levelHandler{h.Handler.WithAttrs(attrs)}
+// remove ends the peer's session.
+func (s *Speaker) remove(p *peer) error {
+	if !p.added { // GoBGP panics where the address is empty
+		return nil
+	}
+	if p.config.Password != "" {
+		// DeletePeer leaves the listener's key behind.
+		without := p.config
+		without.Password = ""
+		if _, err := s.server.UpdatePeer(s.ctx, &api.UpdatePeerRequest{Peer: apiPeer(&without, p.addr)}); err != nil {
+			return fmt.Errorf("peer %s: %w", p.config.Name(), err)
+		}
+	}
+	if err := s.server.DeletePeer(s.ctx, &api.DeletePeerRequest{Address: p.addr.String()}); err != nil {
+		return fmt.Errorf("peer %s: %w", p.config.Name(), err)
+	}
+	p.added = false
+	return nil
 }
 
-func (h levelHandler) WithGroup(name string) slog.Handler {
-	return levelHandler{h.Handler.WithGroup(name)}
+// apiPeer is the peer as GoBGP has it. Graceful restart is off: it would have a
+// dead speaker's routes live on.
+func apiPeer(p *bgp.Peer, addr netip.Addr) *api.Peer {
+	hold := uint64(p.HoldTime / time.Second)
+	peer := &api.Peer{
+		Conf:      &api.PeerConf{NeighborAddress: addr.String(), PeerAsn: p.ASN, AuthPassword: string(p.Password)},
+		Transport: &api.Transport{RemotePort: uint32(p.Port), PassiveMode: p.Passive},
+		Timers: &api.Timers{Config: &api.TimersConfig{
+			ConnectRetry: connectRetry, HoldTime: hold, KeepaliveInterval: hold / 3,
+			IdleHoldTimeAfterReset: idleAfterReset,
+		}},
+	}
+	for _, f := range p.Families {
+		peer.AfiSafis = append(peer.AfiSafis, &api.AfiSafi{Config: &api.AfiSafiConfig{Family: apiFamily(f), Enabled: true}})
+	}
+	if p.LocalAddress.IsValid() {
+		peer.Transport.LocalAddress = p.LocalAddress.String()
+	}
+	if p.GTSM {
+		peer.TtlSecurity = &api.TtlSecurity{Enabled: true, TtlMin: gtsmTTL}
+	}
+	if p.Multihop > 0 {
+		peer.EbgpMultihop = &api.EbgpMultihop{Enabled: true, MultihopTtl: uint32(p.Multihop)}
+	}
+	if p.BFD {
+		interval := uint32(p.BFDInterval / time.Microsecond)
+		peer.Bfd = &api.BfdPeerConfig{
+			Enabled: true, DesiredMinimumTxInterval: interval, RequiredMinimumReceive: interval, DetectionMultiplier: uint32(p.BFDMultiplier),
+		}
+	}
+	return peer
+}
+
+func apiFamily(f bgp.Family) *api.Family {
+	afi := api.Family_AFI_IP
+	if f == bgp.IPv6 {
+		afi = api.Family_AFI_IP6
+	}
+	return &api.Family{Afi: afi, Safi: api.Family_SAFI_UNICAST}
+}
+
+// watchPeers logs sessions that come and go, and looks at what a new one can do.
+func (s *Speaker) watchPeers() error {
+	last := map[netip.Addr]gobgp.FSMState{}
+	return s.server.WatchEvent(s.ctx, server.WatchEventMessageCallbacks{
+		OnPeerUpdate: func(e *apiutil.WatchEventMessage_PeerEvent, _ time.Time) {
+			st := e.Peer.State
+			was, is := last[st.NeighborAddress], st.SessionState
+			if e.Type != apiutil.PEER_EVENT_STATE || was == is {
+				return
+			}
+			last[st.NeighborAddress] = is
+			if was == gobgp.BGP_FSM_ESTABLISHED || is == gobgp.BGP_FSM_ESTABLISHED {
+				s.log.Info("session changed", "peer", st.NeighborAddress, "state", stateName(is))
+				s.sessionChanged(st.NeighborAddress, is == gobgp.BGP_FSM_ESTABLISHED)
+			}
+		},
+	}, server.WatchPeer())
+}
+
+// sessionChanged finds out whether the peer takes IPv6 next hops of IPv4 routes.
+func (s *Speaker) sessionChanged(addr netip.Addr, established bool) {
+	extended := false
+	if established {
+		s.eachPeer(func(p *api.Peer) {
+			if p.State.NeighborAddress == addr.String() {
+				extended = takesExtendedNextHop(p)
+			}
+		})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.peers {
+		if p.addr == addr && p.extended != extended && s.ctx.Err() == nil {
+			p.extended = extended
+			s.refresh(p)
+		}
+	}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 	"github.com/osrg/gobgp/v4/pkg/server"
+
+	"github.com/nearcast/nearcast/bgp"
 )
 
 // Router is a peer for speakers: it waits for them to connect, keeps what they
@@ -53,7 +55,7 @@ func NewRouter(ctx context.Context, asn uint32, listen netip.AddrPort, peers map
 			Conf:      &api.PeerConf{NeighborAddress: peer.String(), PeerAsn: peerASN},
 			Transport: &api.Transport{PassiveMode: true},
 			Timers:    &api.Timers{Config: &api.TimersConfig{IdleHoldTimeAfterReset: idleAfterReset}},
-			AfiSafis:  families(peer),
+			AfiSafis:  []*api.AfiSafi{{Config: &api.AfiSafiConfig{Family: apiFamily(bgp.FamilyOf(peer)), Enabled: true}}},
 		}})
 	}
 	if err != nil {

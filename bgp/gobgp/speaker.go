@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/osrg/gobgp/v4/api"
@@ -18,198 +19,110 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-const (
-	// connectRetry is GoBGP's least, in seconds. With its default of 120 a router
-	// that comes up a little late waits for minutes.
-	connectRetry = 2
-	// idleAfterReset likewise: the default holds a peer for 30 s.
-	idleAfterReset = 1
-)
-
-// Speaker is a bgp.Announcer. It listens on no port: it connects to its peers.
+// Speaker is a bgp.Announcer. It listens on no port unless it is asked to.
 type Speaker struct {
-	server    *server.BgpServer
-	config    *bgp.Config
-	announced map[netip.Prefix]bool
-	stopWatch context.CancelFunc
+	server *server.BgpServer
+	asn    uint32
+	log    *slog.Logger
+
+	announced map[netip.Prefix]bgp.Route // Set alone uses it
+
+	ctx     context.Context // of what goes on beside the calls
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu    sync.Mutex
+	peers map[string]*peer // by bgp.Peer.Name
 }
 
-// NewSpeaker starts the sessions. Nothing is announced yet, and nothing that a
-// peer sends is ever accepted.
+// NewSpeaker starts without peers. Nothing that a peer sends is ever accepted.
 func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Speaker, error) {
-	s := &Speaker{config: config, announced: map[netip.Prefix]bool{}}
+	s := &Speaker{asn: config.ASN, log: log, announced: map[netip.Prefix]bgp.Route{}, peers: map[string]*peer{}}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.server = server.NewBgpServer(server.LoggerOption(quiet(log), nil))
 	go s.server.Serve() // ends with StopBgp
-	err := s.server.StartBgp(ctx, &api.StartBgpRequest{Global: &api.Global{
-		Asn: config.ASN, RouterId: config.RouterID.String(), ListenPort: -1,
-	}})
-	if err != nil {
-		s.server.Stop()
-		return nil, fmt.Errorf("bgp: start: %w", err)
+	global := &api.Global{Asn: config.ASN, RouterId: config.RouterID.String(), ListenPort: -1}
+	for _, at := range config.Listen {
+		global.ListenPort = int32(at.Port())
+		global.ListenAddresses = append(global.ListenAddresses, at.Addr().String())
 	}
-	if err := s.protect(ctx); err != nil {
-		s.server.Stop()
-		return nil, fmt.Errorf("bgp: policy: %w", err)
+	err := s.server.StartBgp(ctx, &api.StartBgpRequest{Global: global})
+	if err == nil {
+		err = s.protect(ctx)
 	}
-	var watching context.Context
-	watching, s.stopWatch = context.WithCancel(context.Background())
-	err = s.watchPeers(watching, log)
-	for i := range config.Peers {
-		if err != nil {
-			break
-		}
-		if err = s.addPeer(ctx, &config.Peers[i]); err != nil {
-			err = fmt.Errorf("peer %s: %w", config.Peers[i].Address, err)
-		}
+	if err == nil {
+		err = s.watchPeers()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("bgp: %w", err), s.Close(time.Second))
+		return nil, errors.Join(fmt.Errorf("bgp: start: %w", err), s.Close(time.Second))
 	}
+	s.running.Go(s.findNeighbours)
 	return s, nil
 }
 
-// protect lets our own routes in and out, and nobody else's. GoBGP's import
-// policy applies to our own paths as well: rejecting all would drop them, and
-// without an error.
-func (s *Speaker) protect(ctx context.Context) error {
-	own := &api.Policy{Name: "own", Statements: []*api.Statement{{
-		Name:       "own",
-		Conditions: &api.Conditions{RouteType: api.Conditions_ROUTE_TYPE_LOCAL},
-		Actions:    &api.Actions{RouteAction: api.RouteAction_ROUTE_ACTION_ACCEPT},
-	}}}
-	if err := s.server.AddPolicy(ctx, &api.AddPolicyRequest{Policy: own}); err != nil {
-		return err
-	}
-	for _, direction := range []api.PolicyDirection{
-		api.PolicyDirection_POLICY_DIRECTION_IMPORT, api.PolicyDirection_POLICY_DIRECTION_EXPORT,
-	} {
-		err := s.server.SetPolicyAssignment(ctx, &api.SetPolicyAssignmentRequest{Assignment: &api.PolicyAssignment{
-			Name: "global", Direction: direction, Policies: []*api.Policy{{Name: own.Name}},
-			DefaultAction: api.RouteAction_ROUTE_ACTION_REJECT,
-		}})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Speaker) addPeer(ctx context.Context, p *bgp.Peer) error {
-	hold := uint64(p.HoldTime / time.Second)
-	peer := &api.Peer{
-		Conf:      &api.PeerConf{NeighborAddress: p.Address.String(), PeerAsn: p.ASN},
-		Transport: &api.Transport{RemotePort: uint32(p.Port)},
-		Timers: &api.Timers{Config: &api.TimersConfig{
-			ConnectRetry: connectRetry, HoldTime: hold, KeepaliveInterval: hold / 3,
-			IdleHoldTimeAfterReset: idleAfterReset,
-		}},
-		AfiSafis: families(p.Address),
-	}
-	if p.LocalAddress.IsValid() {
-		peer.Transport.LocalAddress = p.LocalAddress.String()
-	}
-	return s.server.AddPeer(ctx, &api.AddPeerRequest{Peer: peer})
-}
-
-func families(a netip.Addr) []*api.AfiSafi {
-	afi := api.Family_AFI_IP
-	if a.Is6() {
-		afi = api.Family_AFI_IP6
-	}
-	return []*api.AfiSafi{{Config: &api.AfiSafiConfig{
-		Family: &api.Family{Afi: afi, Safi: api.Family_SAFI_UNICAST}, Enabled: true,
-	}}}
-}
-
 // Set implements bgp.Announcer.
-func (s *Speaker) Set(routes []netip.Prefix) error {
+func (s *Speaker) Set(routes []bgp.Route) error {
 	want := make(map[netip.Prefix]bool, len(routes))
 	for _, route := range routes {
-		want[route] = true
+		want[route.Prefix] = true
 	}
 	// Withdraw first: a site that cannot serve any more is the urgent case. One
 	// route that fails does not hold up the others.
 	var errs []error
-	for route := range s.announced {
-		if want[route] {
+	for prefix := range s.announced {
+		if want[prefix] {
 			continue
 		}
-		if err := s.withdraw(route); err != nil {
-			errs = append(errs, fmt.Errorf("withdraw %s: %w", route, err))
+		if err := s.withdraw(prefix); err != nil {
+			errs = append(errs, fmt.Errorf("withdraw %s: %w", prefix, err))
 			continue
 		}
-		delete(s.announced, route)
+		delete(s.announced, prefix)
 	}
 	for _, route := range routes {
-		if s.announced[route] {
+		if before, known := s.announced[route.Prefix]; known && before.Equal(route) {
 			continue
 		}
 		if err := s.announce(route); err != nil {
-			errs = append(errs, fmt.Errorf("announce %s: %w", route, err))
+			errs = append(errs, fmt.Errorf("announce %s: %w", route.Prefix, err))
 			continue
 		}
-		s.announced[route] = true
+		s.announced[route.Prefix] = route
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Speaker) announce(route netip.Prefix) error {
-	family, nextHop := familyOf(route)
-	nlri, err := gobgp.NewIPAddrPrefix(route)
-	if err != nil {
-		return err
+func (s *Speaker) announce(route bgp.Route) error {
+	path, err := pathOf(route)
+	if err == nil {
+		_, err = s.server.AddPath(apiutil.AddPathRequest{Paths: []*apiutil.Path{path}})
 	}
-	// An unspecified next hop becomes the session's local address.
-	hop, err := gobgp.NewPathAttributeNextHop(nextHop)
-	if err != nil {
-		return err
-	}
-	_, err = s.server.AddPath(apiutil.AddPathRequest{Paths: []*apiutil.Path{{
-		Family: family, Nlri: nlri, Age: time.Now().Unix(),
-		Attrs: []gobgp.PathAttributeInterface{
-			gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP), hop,
-		},
-	}}})
 	return err
 }
 
 // withdraw names the path: GoBGP deletes every path if it is told of none.
-func (s *Speaker) withdraw(route netip.Prefix) error {
-	family, _ := familyOf(route)
-	nlri, err := gobgp.NewIPAddrPrefix(route)
+func (s *Speaker) withdraw(prefix netip.Prefix) error {
+	nlri, err := gobgp.NewIPAddrPrefix(prefix)
 	if err != nil {
 		return err
 	}
 	return s.server.DeletePath(apiutil.DeletePathRequest{Paths: []*apiutil.Path{{
-		Family: family, Nlri: nlri, Withdrawal: true,
+		Family: familyOf(prefix), Nlri: nlri, Withdrawal: true,
 	}}})
 }
-
-func familyOf(route netip.Prefix) (gobgp.Family, netip.Addr) {
-	if route.Addr().Is6() {
-		return gobgp.RF_IPv6_UC, netip.IPv6Unspecified()
-	}
-	return gobgp.RF_IPv4_UC, netip.IPv4Unspecified()
-}
-
-// Peers implements bgp.Announcer.
-func (s *Speaker) Peers() []bgp.PeerStatus { return listPeers(s.server) }
 
 // settleTime is what the withdrawals get to leave before the sessions are ended.
 const settleTime = 100 * time.Millisecond
 
 // Close implements bgp.Announcer. GoBGP's own stop is not bounded.
 func (s *Speaker) Close(deadline time.Duration) error {
+	s.cancel()
 	done := make(chan error, 1)
 	go func() {
+		s.running.Wait()
 		err := s.Set(nil)
 		time.Sleep(settleTime)
-		if stopErr := s.server.StopBgp(context.Background(), &api.StopBgpRequest{}); err == nil {
-			err = stopErr
-		}
-		if s.stopWatch != nil {
-			s.stopWatch()
-		}
+		s.server.Stop()
 		done <- err
 	}()
 	select {
@@ -218,21 +131,4 @@ func (s *Speaker) Close(deadline time.Duration) error {
 	case <-time.After(deadline):
 		return fmt.Errorf("bgp: the sessions did not end within %s", deadline)
 	}
-}
-
-func (s *Speaker) watchPeers(ctx context.Context, log *slog.Logger) error {
-	last := map[netip.Addr]gobgp.FSMState{}
-	return s.server.WatchEvent(ctx, server.WatchEventMessageCallbacks{
-		OnPeerUpdate: func(e *apiutil.WatchEventMessage_PeerEvent, _ time.Time) {
-			st := e.Peer.State
-			if e.Type != apiutil.PEER_EVENT_STATE || last[st.NeighborAddress] == st.SessionState {
-				return
-			}
-			was, is := last[st.NeighborAddress], st.SessionState
-			last[st.NeighborAddress] = is
-			if was == gobgp.BGP_FSM_ESTABLISHED || is == gobgp.BGP_FSM_ESTABLISHED {
-				log.Info("session changed", "peer", st.NeighborAddress, "state", stateName(is))
-			}
-		},
-	}, server.WatchPeer())
 }

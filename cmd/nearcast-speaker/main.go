@@ -3,37 +3,72 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/gobgp"
+	"github.com/nearcast/nearcast/bgp/loopback"
 	"github.com/nearcast/nearcast/internal/program"
 )
 
-func main() { os.Exit(program.Run(command())) }
+func main() { os.Exit(program.Run(command(), syscall.SIGHUP)) }
 
 func command() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:   "nearcast-speaker --config FILE",
 		Short: "Announce shared addresses by BGP while this site can serve them",
-		Args:  cobra.NoArgs,
+		Long: `Announce shared addresses by BGP while this site can serve them.
+
+SIGHUP, or a change of FILE, applies what differs; a file with a fault is refused
+whole, and the last good one goes on. SIGTERM drains every address, which takes
+both dwells, and then ends; a second one ends at once.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := bgp.Load(file)
-			if err != nil {
-				return err
-			}
-			log := slog.New(slog.NewTextHandler(os.Stdout, nil))
-			speaker, err := gobgp.NewSpeaker(cmd.Context(), config, log)
-			if err != nil {
-				return err
-			}
-			return bgp.Run(cmd.Context(), config, speaker, log)
+			return run(cmd.Context(), file, slog.New(slog.NewTextHandler(os.Stdout, nil)))
 		},
 	}
 	c.Flags().StringVar(&file, "config", "/etc/nearcast/speaker.yaml", "configuration `FILE`")
 	return c
+}
+
+func run(ctx context.Context, file string, log *slog.Logger) error {
+	config, err := bgp.Load(file)
+	if err != nil {
+		return err
+	}
+	announcer, err := gobgp.NewSpeaker(ctx, config, log)
+	if err != nil {
+		return err
+	}
+	return bgp.Run(ctx, bgp.Options{
+		Path: file, Config: config, Reload: hangups(ctx), Announcer: announcer, Binder: loopback.Binder{}, Log: log,
+	})
+}
+
+// hangups returns a channel that has something whenever SIGHUP came.
+func hangups(ctx context.Context) <-chan struct{} {
+	signals, reload := make(chan os.Signal, 1), make(chan struct{}, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			select {
+			case reload <- struct{}{}:
+			default: // it is about to be read anyhow
+			}
+		}
+	}()
+	return reload
 }

@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -92,14 +93,27 @@ func Reply(w http.ResponseWriter, v any, status int, err error) {
 // Call asks the instance at the socket for a path with its query and decodes
 // the answer into out.
 func Call(ctx context.Context, socket, method, path string, query url.Values, out any) error {
+	return exchange(ctx, socket, method, url.URL{Path: path, RawQuery: query.Encode()}, nil, out)
+}
+
+// Put sends v as JSON to a path of the instance at the socket.
+func Put(ctx context.Context, socket, path string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return exchange(ctx, socket, http.MethodPut, url.URL{Path: path}, bytes.NewReader(body), nil)
+}
+
+func exchange(ctx context.Context, socket, method string, u url.URL, body io.Reader, out any) error {
 	client := http.Client{Timeout: timeout, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}}
-	u := url.URL{Scheme: "http", Host: "nearcast", Path: path, RawQuery: query.Encode()}
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	u.Scheme, u.Host = "http", "nearcast"
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {
 		return err
 	}

@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
 // Run executes the command and returns the process's exit status. Its context
-// ends with SIGINT, SIGTERM or SIGHUP; a second signal ends the process at once.
-func Run(c *cobra.Command) int {
+// ends with SIGINT, SIGTERM or SIGHUP, but for those that the command handles
+// itself; a second signal ends the process at once.
+func Run(c *cobra.Command, handled ...os.Signal) int {
 	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+	if !signal.Ignored(syscall.SIGHUP) && !slices.Contains(handled, os.Signal(syscall.SIGHUP)) { // as nohup has it
 		signals = append(signals, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)

@@ -1,0 +1,103 @@
+package bgp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/hint"
+)
+
+// maxHints bounds what one request may tell.
+const maxHints = 1 << 20
+
+// handler answers the command and the resolver on the admin socket.
+func (s *speaker) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		s.reply(w, r, func() error { return nil })
+	})
+	mux.HandleFunc("PUT /drains", func(w http.ResponseWriter, r *http.Request) {
+		drain, err := parseDrain(r)
+		s.reply(w, r, func() error {
+			if err != nil {
+				return err
+			}
+			return s.drain(func(now time.Time) error { return s.drains.set(drain, now) }, drain.VIP)
+		})
+	})
+	mux.HandleFunc("DELETE /drains", func(w http.ResponseWriter, r *http.Request) {
+		drain, err := parseDrain(r)
+		s.reply(w, r, func() error {
+			if err != nil {
+				return err
+			}
+			return s.drain(func(now time.Time) error { return s.drains.remove(drain.VIP, now) }, netip.Addr{})
+		})
+	})
+	mux.HandleFunc("PUT "+hint.Path, s.hints)
+	return mux
+}
+
+// reply has the loop do something, and answers with the status after it.
+func (s *speaker) reply(w http.ResponseWriter, r *http.Request, do func() error) {
+	var st Status
+	var err error
+	if !s.do(r.Context(), func() {
+		if err = do(); err == nil {
+			s.apply()
+			st = s.status()
+		}
+	}) {
+		admin.Reply(w, nil, http.StatusServiceUnavailable, errors.New("the speaker has ended"))
+		return
+	}
+	admin.Reply(w, st, http.StatusBadRequest, err)
+}
+
+// drain changes the drains. A VIP that is named must be there.
+func (s *speaker) drain(change func(now time.Time) error, vip netip.Addr) error {
+	if vip.IsValid() && s.controller.vip(vip) == nil {
+		return fmt.Errorf("%s is no VIP of this speaker", vip)
+	}
+	now := time.Now()
+	if err := change(now); err != nil {
+		return err
+	}
+	s.log(s.controller.SetDrains(s.drains.now(now), now))
+	return nil
+}
+
+func parseDrain(r *http.Request) (d Drain, err error) {
+	d.Reason = r.FormValue("reason")
+	if text := r.FormValue("vip"); text != "" {
+		if d.VIP, err = netip.ParseAddr(text); err != nil {
+			return d, fmt.Errorf("vip: %q is not an IP address", text)
+		}
+		d.VIP = d.VIP.Unmap()
+	}
+	if text := r.FormValue("until"); text != "" {
+		if d.Until, err = time.Parse(time.RFC3339, text); err != nil {
+			return d, fmt.Errorf("until: %w", err)
+		}
+	}
+	return d, nil
+}
+
+// hints takes all the hints of the resolver.
+func (s *speaker) hints(w http.ResponseWriter, r *http.Request) {
+	var hints []hint.Hint
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxHints)).Decode(&hints)
+	s.reply(w, r, func() error {
+		if err != nil {
+			return fmt.Errorf("hints: %w", err)
+		}
+		now := time.Now()
+		s.log(s.controller.SetHints(hints, now.Add(hint.Last), now))
+		return nil
+	})
+}

@@ -1,0 +1,186 @@
+package bgp
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const good = `asn: 64512
+routerID: 192.0.2.11
+listen: ["192.0.2.11:179", "[2001:db8::11]:179"]
+peers:
+  - {address: 192.0.2.1, asn: 64500, holdTime: 9s, families: [ipv4, ipv6], nextHop: "2001:db8::11", gtsm: true, bfd: true}
+  - {address: 192.0.2.2, asn: 64512, passive: true}
+  - {interface: eth1, asn: 64501}
+  - {address: 203.0.113.1, asn: 64502, multihop: 3}
+vips:
+  - address: 198.51.100.53
+    bind: lo
+    checks:
+      - {dns: {server: 127.0.0.1:53, name: fn.example.org}, scope: local, rise: 3, fall: 2, interval: 1s}
+      - {dns: {server: 127.0.0.1:53, name: www.example.net, type: A, answer: [192.0.2.80]}, scope: upstream}
+  - address: 2001:db8:53::53
+    checks: [{tcp: {address: "127.0.0.1:53"}}]
+services: {enabled: true, node: n1}
+pools:
+  - {cidrs: [198.51.100.64/26, "2001:db8:53::/64"], namespaces: [media, iot]}
+states:
+  degraded: {prepend: 2, med: 50, communities: ["64512:7", "64512:1:2"]}
+  draining: {communities: [graceful-shutdown, no-export], dwell: 2s}
+startupHold: 5
+flaps: {budget: 3, window: 1m}
+metrics: 127.0.0.1:9154
+`
+
+func TestAGoodConfigurationIsCompleted(t *testing.T) {
+	c, err := Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dns := c.VIPs[0].Checks[0]
+	if dns.DNS.Type != "SOA" || dns.Scope != Local || dns.Timeout != time.Second || dns.FastInterval != 250*time.Millisecond || dns.DNS.Recursive {
+		t.Errorf("%+v", dns)
+	}
+	if upstream := c.VIPs[0].Checks[1]; !upstream.DNS.Recursive || upstream.Rise != defaultRise {
+		t.Errorf("%+v", upstream)
+	}
+	p := c.Peers[0]
+	if p.Port != 179 || p.BFDInterval != 300*time.Millisecond || p.BFDMultiplier != 3 {
+		t.Errorf("%+v", p)
+	}
+	if u := c.Peers[2]; !u.Carries(IPv4) || !u.Carries(IPv6) || u.Name() != "eth1" || u.HoldTime != 9*time.Second {
+		t.Errorf("%+v", u)
+	}
+	d := c.States.Draining
+	if got := fmt.Sprint(d.Communities.Texts(), d.Prepend, *d.MED, *d.LocalPreference, d.Dwell, d.Linger); got != "[graceful-shutdown no-export] 6 200 0 2s 5s" {
+		t.Errorf("draining: %s", got)
+	}
+	if g := c.States.Degraded; fmt.Sprint(g.Communities.Texts(), g.Prepend, *g.MED) != "[64512:7 64512:1:2] 2 50" {
+		t.Errorf("degraded: %+v", g)
+	}
+}
+
+func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
+	for _, c := range []struct{ old, new, want string }{
+		{"holdTime", "holdtime", "line 5: field holdtime not found"},
+		{"fall: 2", "fal: 2", "line 13: field fal not found"},
+		{"asn: 64512\n", "asn: many\n", "line 1: cannot unmarshal"},
+		{"asn: 64512\n", "asn: 0\n", "line 1: asn: is required"},
+		{"routerID: 192.0.2.11", "routerID: 2001:db8::1", "line 2: routerID: an IPv4 address is required"},
+		{"2001:db8::11]:179", "2001:db8::11]:1790", "line 3: listen[1]: address:port is required, with the same port"},
+		{"holdTime: 9s", "holdTime: 2s", "line 5: peers[0].holdTime: 2s is not"},
+		{"families: [ipv4, ipv6]", "families: [ipv4, ipv5]", `line 5: peers[0].families: "ipv5" is neither`},
+		{`nextHop: "2001:db8::11"`, "nextHop: 192.0.2.11", "line 5: peers[0].nextHop: is of the session's own family"},
+		{`, nextHop: "2001:db8::11"`, "", "line 5: peers[0].nextHop: an IPv6 address of this site is required"},
+		{"bfd: true", "bfdInterval: 1s", "line 5: peers[0].bfdInterval: stands without bfd"},
+		{"bfd: true", "bfd: true, bfdInterval: 1ms", "line 5: peers[0].bfdInterval: 1ms is not"},
+		{"gtsm: true", "gtsm: true, multihop: 2", "line 5: peers[0].gtsm: excludes multihop"},
+		{"gtsm: true", "multihop: 2", "line 5: peers[0].bfd: excludes multihop"},
+		{"multihop: 3", "multihop: 1", "line 8: peers[3].multihop: 1 is not from 2 to 255"},
+		{"passive: true", "passive: true, multihop: 2", "line 6: peers[1].multihop: is for eBGP"},
+		{"listen: [", "#", "line 6: peers[1].passive: needs the speaker to listen"},
+		{"interface: eth1", "interface: eth1, address: 192.0.2.9", "line 7: peers[2].interface: stands beside address"},
+		{"interface: eth1", "interface: eth1, multihop: 2", "line 7: peers[2].interface: excludes multihop"},
+		{"{interface: eth1, asn: 64501}", "{asn: 64501}", "line 7: peers[2].address: an IP address is required, or an interface"},
+		{"address: 203.0.113.1,", "address: 192.0.2.1,", "line 8: peers[3]: 192.0.2.1 is listed twice"},
+		{"address: 203.0.113.1,", "address: 198.51.100.53,", "line 10: vips[0]: 198.51.100.53 is a peer's or listed twice"},
+		{"address: 2001:db8:53::53", "address: 198.51.100.53", "line 15: vips[1]: 198.51.100.53 is a peer's or listed twice"},
+		{"address: 198.51.100.53", "address: 127.0.0.1", "line 10: vips[0].address: a unicast IP address is required"},
+		{"bind: lo", "bind: eth0", `line 11: vips[0].bind: "eth0" is not lo`},
+		{"dns: {server: 127.0.0.1:53, name: fn.example.org}", "http: {url: http://localhost/}", "line 13: vips[0].checks[0].http.url: \"http://localhost/\": the host must be an IP address"},
+		{"dns: {server: 127.0.0.1:53, name: fn.example.org}", "tcp: {address: 127.0.0.1:1}, http: {url: http://127.0.0.1/}", "line 13: vips[0].checks[0]: exactly one of dns, http and tcp"},
+		{"scope: local", "scope: upstream", "line 12: vips[0].checks: a local one is required"},
+		{"scope: local", "scope: global", `line 13: vips[0].checks[0].scope: "global" is neither`},
+		{"rise: 3", "rise: -3", "rise and fall are positive"},
+		{"interval: 1s", "timeout: 1m", "line 13: vips[0].checks[0].timeout: 1m0s is not"},
+		{"interval: 1s", "interval: 1ms", "interval: 1ms"},
+		{"interval: 1s", "interval: 1s, fastInterval: 2s", "line 13: vips[0].checks[0].fastInterval: 2s is more than interval"},
+		{"name: fn.example.org", "name: fn.example.org, type: SOAP", `line 13: vips[0].checks[0].dns.type: "SOAP" is not a record type`},
+		{"answer: [192.0.2.80]", "answer: [www]", `line 14: vips[0].checks[1].dns.answer: "www" is not the data of a A`},
+		{"services: {enabled: true, node: n1}", "services: {enabled: true}", "line 17: services.node: is required"},
+		{"198.51.100.64/26", "198.51.100.65/26", "line 19: pools[0].cidrs: 198.51.100.65/26 has bits set"},
+		{"namespaces: [media, iot]", "namespaces: []", "line 19: pools[0].namespaces: at least one"},
+		{"prepend: 2", "prepend: 20", "line 21: states.degraded.prepend: 20 is not from 0 to 10"},
+		{"prepend: 2", "prepend: 7", "line 22: states.draining: would win over degraded"},
+		{`"64512:7"`, "graceful-shutdown", "line 21: states.degraded.communities: graceful-shutdown is for draining alone"},
+		{`"64512:7"`, `"64512:70000"`, `line 21: communities: "64512:70000" is not`},
+		{`"64512:1:2"`, `"4294967295:1:2"`, "a reserved number"},
+		{"dwell: 2s", "dwell: 1h", "line 22: states.draining.dwell: 1h0m0s is not"},
+		{"startupHold: 5", "startupHold: -1", "line 23: startupHold: -1"},
+		{"metrics: 127.0.0.1:9154", "metrics: nowhere", `line 25: metrics: "nowhere" is not address:port`},
+		{"services:", "---\nservices:", "more than one YAML document"},
+	} {
+		text := strings.Replace(good, c.old, c.new, 1)
+		if text == good {
+			t.Errorf("%s is not in the text: the case shows nothing", c.old)
+		}
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s:\n%v\nwant %s", c.new, err, c.want)
+		}
+	}
+	if _, err := Parse(nil); err == nil {
+		t.Error("an empty file is accepted")
+	}
+}
+
+func TestEveryFaultIsListed(t *testing.T) {
+	text := strings.NewReplacer("asn: 64512\n", "asn: 0\n", "holdTime: 9s", "holdTime: 1s", "rise: 3", "rise: -1").Replace(good)
+	_, err := Parse([]byte(text))
+	for _, want := range []string{"asn: is required", "holdTime", "positive"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nlacks %s", err, want)
+		}
+	}
+}
+
+func TestASecretIsNeverShown(t *testing.T) {
+	const key = "correct horse"
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "key")
+	file := filepath.Join(dir, "speaker.yaml")
+	write := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(secret, key+"\n")
+	write(file, strings.Replace(good, "gtsm: true", "passwordFile: "+secret, 1))
+	c, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.Peers[0]
+	if string(p.Password) != key {
+		t.Fatalf("the key is %q", string(p.Password))
+	}
+	asJSON, _ := json.Marshal(c)
+	asYAML, _ := yaml.Marshal(c)
+	for _, text := range []string{fmt.Sprint(p), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", p), string(asJSON), string(asYAML)} {
+		if strings.Contains(text, key) {
+			t.Errorf("the key is in %s", text)
+		}
+	}
+	write(secret, strings.Repeat("x", 81))
+	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "line 5: peers[0].passwordFile: ") || !strings.Contains(err.Error(), "81 characters") || strings.Contains(err.Error(), "xxx") {
+		t.Errorf("a key that is too long: %v", err)
+	}
+	other := p
+	other.Password = "another"
+	if other.Equal(&p) || !p.Equal(&p) {
+		t.Error("a peer with another key is the same session")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		_, _ = Parse(data) // must not panic
+	})
+}

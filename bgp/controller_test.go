@@ -1,0 +1,432 @@
+package bgp
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/hint"
+)
+
+var (
+	dnsVIP     = netip.MustParseAddr("198.51.100.53")
+	otherVIP   = netip.MustParseAddr("198.51.100.80")
+	errRefused = errors.New("refused")
+)
+
+// world drives a Controller through time.
+type world struct {
+	*testing.T
+	c   *Controller
+	now time.Time
+}
+
+// newWorld declares one VIP with a local check that rises after 3 and falls after
+// 2, and an upstream one, after 2 and 2. It drains for 10 s and 5 s.
+func newWorld(t *testing.T, change func(*Config)) *world {
+	config := &Config{States: defaultStates(), Flaps: Flaps{Budget: 5, Window: 10 * time.Minute}, StartupHold: 1}
+	if change != nil {
+		change(config)
+	}
+	config.States.check(func(key, format string, args ...any) { t.Fatalf(key+": "+format, args...) })
+	w := &world{t, NewController(config), time.Unix(1e9, 0)}
+	w.declare(theVIP)
+	return w
+}
+
+var theVIP = VIP{Address: dnsVIP, Bind: "lo", Checks: []Check{
+	{TCP: &TCPCheck{}, Scope: Local, Rise: 3, Fall: 2},
+	{HTTP: &HTTPCheck{}, Scope: Upstream, Rise: 2, Fall: 2},
+}}
+
+func (w *world) declare(vips ...VIP) { w.c.Declare(vips, w.now) }
+
+// local and upstream give results of the checks, a second apart; nil passes.
+func (w *world) local(results ...error)    { w.results(0, results) }
+func (w *world) upstream(results ...error) { w.results(1, results) }
+
+func (w *world) results(check int, results []error) {
+	for _, result := range results {
+		w.now = w.now.Add(time.Second)
+		w.c.Observe(theVIP.Checks[check].id(), result, w.now)
+	}
+}
+
+// up brings the VIP up.
+func (w *world) up() {
+	w.Helper()
+	w.upstream(nil, nil)
+	w.local(nil, nil, nil)
+	w.want(Up, "up", true)
+}
+
+// passes lets time pass, waking when the Controller asks to be woken.
+func (w *world) passes(d time.Duration) {
+	for end := w.now.Add(d); ; {
+		next := w.c.Next(w.now)
+		if next.IsZero() || next.After(end) {
+			w.now = end
+			w.c.Advance(w.now)
+			return
+		}
+		w.now = next
+		w.c.Advance(w.now)
+	}
+}
+
+// want compares the VIP's state, which of States it is announced as, and whether
+// it is bound.
+func (w *world) want(state State, announced string, bound bool) {
+	w.Helper()
+	st := w.c.Status(w.now)
+	if len(st) != 1 || st[0].State != state || st[0].Reason.Text == "" || st[0].Reason.Code == "" {
+		w.Fatalf("%+v, want %s with a reason", st, state)
+	}
+	d := w.c.Desired(w.now)
+	got := ""
+	for name, a := range map[string]Attributes{"up": w.c.states.Up, "degraded": w.c.states.Degraded, "draining": w.c.states.Draining.Attributes} {
+		if len(d.Routes) == 1 && d.Routes[0].Equal(Route{host(dnsVIP), a}) {
+			got = name
+		}
+	}
+	if got != announced || len(d.Routes) > 1 {
+		w.Fatalf("announced as %q in state %s: %+v, want %q", got, state, d.Routes, announced)
+	}
+	if (len(d.Bound) == 1) != bound {
+		w.Fatalf("bound %v in state %s, want %v", d.Bound, state, bound)
+	}
+}
+
+func TestAVIPIsAnnouncedOnlyAfterItsPassesInARow(t *testing.T) {
+	w := newWorld(t, nil)
+	w.upstream(nil, nil)
+	var states []State
+	for _, result := range []error{nil, nil, errRefused, nil, nil, nil, errRefused, nil, errRefused, errRefused, nil} {
+		w.local(result)
+		states = append(states, w.c.vips[0].state)
+	}
+	want := []State{Rising, Rising, Down, Rising, Rising, Up, Up, Up, Up, Down, Rising}
+	if !slices.Equal(states, want) {
+		t.Errorf("%v\nwant %v", states, want)
+	}
+}
+
+func TestAVIPWaitsForEveryCheckToHaveAResult(t *testing.T) {
+	w := newWorld(t, nil)
+	w.want(Init, "", true)
+	w.local(nil, nil, nil)
+	w.want(Init, "", true)
+	w.upstream(nil)
+	w.want(Rising, "", true)
+	w.upstream(nil)
+	w.want(Up, "up", true)
+}
+
+func TestAnUpstreamFailureDegradesAndNeverWithdraws(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	w.upstream(errRefused)
+	w.want(Up, "up", true)
+	for range 100 {
+		w.upstream(errRefused)
+		w.want(Degraded, "degraded", true)
+	}
+	w.upstream(nil)
+	w.want(Degraded, "degraded", true)
+	w.upstream(nil)
+	w.want(Up, "up", true)
+}
+
+func TestASiteThatStartsWithoutItsUpstreamIsAnnouncedDegraded(t *testing.T) {
+	w := newWorld(t, nil)
+	w.upstream(errRefused)
+	w.local(nil, nil, nil)
+	w.want(Degraded, "degraded", true)
+}
+
+func TestALocalFailureWithdrawsInEveryState(t *testing.T) {
+	for name, before := range map[string]func(*world){
+		"up":       func(*world) {},
+		"degraded": func(w *world) { w.upstream(errRefused, errRefused) },
+		"draining": func(w *world) { w.c.SetDrains([]Drain{{}}, w.now) },
+		"stopping": func(w *world) { w.c.Stop(w.now) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.up()
+			before(w)
+			w.local(errRefused, errRefused)
+			if d := w.c.Desired(w.now); len(d.Routes) > 0 {
+				t.Errorf("announced: %+v", d)
+			}
+			w.local(nil) // one pass brings nothing back
+			if d := w.c.Desired(w.now); len(d.Routes) > 0 {
+				t.Errorf("announced after one pass: %+v", d)
+			}
+		})
+	}
+}
+
+func TestADrainAnnouncesThenWithdrawsThenUnbinds(t *testing.T) {
+	for name, drain := range map[string]func(w *world){
+		"told":     func(w *world) { w.c.SetDrains([]Drain{{VIP: dnsVIP, Reason: "kernel"}}, w.now) },
+		"all":      func(w *world) { w.c.SetDrains([]Drain{{}}, w.now) },
+		"node":     func(w *world) { w.c.SetNodeDrained("node n has the taint nearcast.dev/drain", w.now) },
+		"stopping": func(w *world) { w.c.Stop(w.now) },
+		"hint": func(w *world) {
+			w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Reason: "evicted"}}, w.now.Add(time.Hour), w.now)
+		},
+		"terminating": func(w *world) { w.withBacking(Backing{Ending, "endpoints terminate"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.up()
+			drain(w)
+			w.want(Draining, "draining", true)
+			w.passes(10*time.Second - 1)
+			w.want(Draining, "draining", true)
+			w.passes(1)
+			w.want(Draining, "", true)
+			w.passes(5*time.Second - 1)
+			w.want(Draining, "", true)
+			w.passes(1)
+			w.want(Down, "", false)
+			w.passes(time.Minute)
+			w.want(Down, "", false)
+			if !w.c.Gone(w.now) {
+				t.Error("not gone")
+			}
+		})
+	}
+}
+
+func (w *world) withBacking(b Backing) {
+	v := theVIP
+	v.Backing = b
+	w.declare(v)
+}
+
+func TestADrainOfAVIPLeavesTheOthers(t *testing.T) {
+	w := newWorld(t, nil)
+	other := theVIP
+	other.Address = otherVIP
+	w.declare(theVIP, other)
+	w.upstream(nil, nil)
+	w.local(nil, nil, nil)
+	w.c.SetDrains([]Drain{{VIP: otherVIP}}, w.now)
+	st := w.c.Status(w.now)
+	if st[0].State != Up || st[1].State != Draining {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestADrainThatEndsBringsTheVIPBackAtOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	w.c.SetDrains([]Drain{{Until: w.now.Add(time.Minute)}}, w.now)
+	w.passes(time.Minute - 1)
+	w.want(Down, "", false)
+	w.passes(1)
+	w.want(Up, "up", true)
+	w.c.SetDrains([]Drain{{}}, w.now)
+	w.passes(3 * time.Second)
+	w.c.SetDrains(nil, w.now) // while it is announced still
+	w.want(Up, "up", true)
+}
+
+func TestHintsThatAreNotToldAgainAreForgotten(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Reason: "evicted"}}, w.now.Add(30*time.Second), w.now)
+	w.passes(20 * time.Second)
+	w.want(Down, "", false)
+	w.passes(10 * time.Second)
+	w.want(Up, "up", true)
+}
+
+func TestADrainOfAVIPThatIsNotAnnouncedTakesNoTime(t *testing.T) {
+	w := newWorld(t, nil)
+	w.c.Stop(w.now)
+	w.want(Down, "", false)
+	if !w.c.Gone(w.now) {
+		t.Error("the speaker would wait for nothing")
+	}
+}
+
+func TestADisabledVIPDrainsFirst(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	v := theVIP
+	v.Disabled = true
+	w.declare(v)
+	w.want(Draining, "draining", true)
+	w.passes(time.Minute)
+	w.want(Disabled, "", false)
+	w.declare(theVIP)
+	w.want(Up, "up", true)
+}
+
+func TestAVIPThatIsDeclaredNoMoreDrainsAndIsForgotten(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	w.declare()
+	w.want(Draining, "draining", true)
+	w.passes(10 * time.Second)
+	w.want(Draining, "", true)
+	w.passes(5 * time.Second)
+	if st := w.c.Status(w.now); len(st) != 0 || len(w.c.Desired(w.now).Bound) != 0 {
+		t.Errorf("%+v is left", st)
+	}
+	w.declare()
+	if checks := w.c.Checks(); len(checks) != 0 {
+		t.Errorf("%v are asked for nobody", checks)
+	}
+}
+
+func TestAReloadKeepsWhatIsKnownOfTheSameChecks(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	changed := theVIP
+	changed.Checks = append(slices.Clone(theVIP.Checks), Check{DNS: &DNSCheck{Name: "x"}, Scope: Upstream, Rise: 1, Fall: 1})
+	for range 100 {
+		w.declare(theVIP)
+		w.want(Up, "up", true)
+	}
+	w.declare(changed)
+	w.want(Init, "", true) // the new check has no result, and nothing is announced on a guess
+	w.declare(theVIP)
+	w.want(Up, "up", true)
+}
+
+func TestAServiceWithoutEndpointsIsWithdrawnAtOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	w.withBacking(Backing{Unbacked, "no ready endpoint"})
+	w.want(Down, "", true)
+	w.withBacking(Backing{})
+	w.want(Up, "up", true)
+}
+
+func TestTheStartupHoldIsForTheFirstAnnouncementAlone(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.StartupHold = 10 })
+	w.upstream(nil, nil)
+	w.local(nil, nil, nil, nil, nil, nil, nil, nil, nil)
+	w.want(Rising, "", true)
+	w.local(errRefused)
+	w.local(nil, nil, nil, nil, nil, nil, nil, nil, nil)
+	w.want(Rising, "", true)
+	w.local(nil)
+	w.want(Up, "up", true)
+	w.local(errRefused, errRefused)
+	w.want(Down, "", true)
+	w.local(nil, nil, nil)
+	w.want(Up, "up", true)
+}
+
+func TestTheFlapBudgetDelaysAnnouncingAndNeverWithdrawing(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Flaps = Flaps{Budget: 2, Window: time.Minute} })
+	w.up()
+	first := w.now.Add(2 * time.Second)
+	for range 2 {
+		w.local(errRefused, errRefused)
+		w.want(Down, "", true)
+		w.local(nil, nil, nil)
+		w.want(Up, "up", true)
+	}
+	w.local(errRefused, errRefused)
+	w.want(Down, "", true)
+	w.local(nil, nil, nil, nil)
+	w.want(Rising, "", true)
+	w.passes(first.Add(time.Minute).Sub(w.now) - 1)
+	w.want(Rising, "", true)
+	w.passes(1)
+	w.want(Up, "up", true)
+}
+
+func TestAnUpstreamThatFlapsStaysDegradedForAWhile(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Flaps = Flaps{Budget: 1, Window: time.Minute} })
+	w.up()
+	for range 2 {
+		w.upstream(errRefused, errRefused)
+		w.want(Degraded, "degraded", true)
+		w.upstream(nil, nil)
+	}
+	w.want(Degraded, "degraded", true)
+	w.passes(time.Minute)
+	w.want(Up, "up", true)
+}
+
+func TestDrainsDoNotCountAsFlaps(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Flaps = Flaps{Budget: 1, Window: time.Hour} })
+	w.up()
+	for range 5 {
+		w.c.SetDrains([]Drain{{}}, w.now)
+		w.passes(time.Minute)
+		w.want(Down, "", false)
+		w.c.SetDrains(nil, w.now)
+		w.want(Up, "up", true)
+	}
+}
+
+// TestWhateverHappens holds the invariants over random histories: what fails here
+// is never announced, GRACEFUL_SHUTDOWN is carried by what leaves and nothing
+// else, what is announced is bound, and a speaker that stops is soon gone.
+func TestWhateverHappens(t *testing.T) {
+	for seed := range uint64(300) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			w := newWorld(t, func(c *Config) { c.Flaps = Flaps{Budget: 3, Window: time.Minute} })
+			fails := 0
+			for range 400 {
+				switch random.IntN(12) {
+				case 0:
+					w.c.SetDrains([]Drain{{Until: w.now.Add(time.Duration(random.IntN(60)) * time.Second)}}, w.now)
+				case 1:
+					w.c.SetDrains(nil, w.now)
+				case 2:
+					w.withBacking(Backing{State: BackingState(random.IntN(3)), Reason: "random"})
+				case 3:
+					w.passes(time.Duration(random.IntN(30)) * time.Second)
+				case 4, 5:
+					w.upstream([]error{nil, errRefused}[random.IntN(2)])
+				case 6:
+					w.local(errRefused)
+					fails++
+				default:
+					w.local(nil)
+					fails = 0
+				}
+				w.holds(fails >= 2)
+			}
+			w.c.Stop(w.now)
+			w.passes(15 * time.Second)
+			if !w.c.Gone(w.now) || len(w.c.Desired(w.now).Routes)+len(w.c.Desired(w.now).Bound) > 0 {
+				t.Errorf("left 15 s after the stop: %+v", w.c.Status(w.now))
+			}
+		})
+	}
+}
+
+func (w *world) holds(broken bool) {
+	w.Helper()
+	d, st := w.c.Desired(w.now), w.c.Status(w.now)[0]
+	if broken && len(d.Routes) > 0 {
+		w.Fatalf("announced while the local check fails: %+v", st)
+	}
+	for _, r := range d.Routes {
+		if leaving := slices.Contains(r.Communities.Standard, GracefulShutdown); leaving != (st.State == Draining) {
+			w.Fatalf("GRACEFUL_SHUTDOWN %v in state %s", leaving, st.State)
+		}
+		if !slices.Contains(d.Bound, r.Prefix.Addr()) {
+			w.Fatalf("announced and not bound: %+v", st)
+		}
+	}
+	if strings.TrimSpace(st.Reason.Text) == "" {
+		w.Fatalf("no reason: %+v", st)
+	}
+}

@@ -1,0 +1,108 @@
+package bgp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/health"
+)
+
+// Desired is what follows from the states of all VIPs.
+type Desired struct {
+	Routes []Route
+	// Bound are the addresses that this machine must have.
+	Bound []netip.Addr
+}
+
+// Desired returns what is to be announced and bound now.
+func (c *Controller) Desired(now time.Time) Desired {
+	var d Desired
+	for _, v := range c.vips {
+		if attributes := c.announced(v, now); attributes != nil {
+			d.Routes = append(d.Routes, Route{host(v.config.Address), *attributes})
+		}
+		if v.config.Bind != "" && !c.gone(v, now) {
+			d.Bound = append(d.Bound, v.config.Address)
+		}
+	}
+	return d
+}
+
+// announced returns what the VIP is announced with; nil if it is not.
+func (c *Controller) announced(v *vip, now time.Time) *Attributes {
+	switch {
+	case v.state == Up:
+		return &c.states.Up
+	case v.state == Degraded:
+		return &c.states.Degraded
+	case v.state == Draining && c.announcesLeaving(v, now):
+		return &c.states.Draining.Attributes
+	}
+	return nil
+}
+
+// Next returns when time alone changes something; zero for never.
+func (c *Controller) Next(now time.Time) time.Time {
+	var next time.Time
+	at := func(t time.Time) {
+		if t.After(now) && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, v := range c.vips {
+		at(c.until(v, now))
+	}
+	for _, d := range c.drains {
+		at(d.Until)
+	}
+	at(c.hintsEnd)
+	return next
+}
+
+// until returns when time alone changes the VIP; zero for never.
+func (c *Controller) until(v *vip, now time.Time) time.Time {
+	switch {
+	case v.reason.Code == Held:
+		return c.held(v, now)
+	case v.state == Draining && c.announcesLeaving(v, now):
+		return v.left.Add(c.states.Draining.Dwell)
+	case !v.left.IsZero() && !c.gone(v, now):
+		return v.left.Add(c.states.Draining.Dwell + c.states.Draining.Linger)
+	}
+	return time.Time{}
+}
+
+func (ch *check) status() CheckStatus {
+	st := CheckStatus{Name: ch.config.Name(), Scope: ch.config.Scope, Failure: ch.failure, Last: ch.last, InARow: ch.inARow}
+	switch {
+	case ch.last.IsZero():
+		st.State = "unchecked"
+	case ch.streak.State == health.Up:
+		st.State = "passing"
+	case ch.failure != "":
+		st.State = "failing"
+	default:
+		st.State = "rising"
+	}
+	return st
+}
+
+// Status returns every VIP with its state and reason.
+func (c *Controller) Status(now time.Time) []VIPStatus {
+	all := []VIPStatus{}
+	for _, v := range c.vips {
+		st := VIPStatus{
+			Address: v.config.Address.String(), State: v.state, Reason: v.reason, Since: v.since,
+			Until: c.until(v, now), Attributes: c.announced(v, now), Bound: v.config.Bind != "" && !c.gone(v, now),
+			Flaps: len(c.recent(v, now)), Checks: []CheckStatus{},
+		}
+		for _, owner := range v.config.Owners {
+			st.Owners = append(st.Owners, owner.String())
+		}
+		for _, ch := range v.checks {
+			st.Checks = append(st.Checks, ch.status())
+		}
+		all = append(all, st)
+	}
+	return all
+}

@@ -1,0 +1,76 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Drain moves traffic away from a VIP of this site, or from all, until it is
+// undrained or ends.
+type Drain struct {
+	// VIP is invalid for all.
+	VIP    netip.Addr `json:"vip,omitzero"`
+	Reason string     `json:"reason,omitempty"`
+	// Until is zero for no end.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// ended reports whether the drain is over.
+func (d Drain) ended(now time.Time) bool { return !d.Until.IsZero() && !now.Before(d.Until) }
+
+// covers reports whether the drain is of the VIP.
+func (d Drain) covers(vip netip.Addr) bool { return !d.VIP.IsValid() || d.VIP == vip }
+
+// String says what is drained, and why.
+func (d Drain) String() string {
+	what := "every VIP"
+	if d.VIP.IsValid() {
+		what = d.VIP.String()
+	}
+	text := what + " is drained"
+	if d.Reason != "" {
+		text += ": " + d.Reason
+	}
+	if !d.Until.IsZero() {
+		text += fmt.Sprintf(" (until %s)", d.Until.Format(time.RFC3339))
+	}
+	return text
+}
+
+// leaving is why a VIP has to leave; the zero value for no reason.
+type leaving struct {
+	Reason
+	// ends in Disabled rather than Down.
+	disabled bool
+}
+
+// leaving returns the first reason for the VIP to leave.
+func (c *Controller) leaving(v *vip, now time.Time) leaving {
+	switch {
+	case c.stopping:
+		return leaving{Reason: Reason{Stopping, "the speaker stops"}}
+	case v.removed:
+		return leaving{Reason: Reason{Removed, "is declared no more"}}
+	case v.config.Disabled:
+		return leaving{Reason{SetDisabled, "the configuration disables it"}, true}
+	case c.nodeDrained != "":
+		return leaving{Reason: Reason{OnDrainedNode, c.nodeDrained}}
+	}
+	for _, d := range c.drains {
+		if d.covers(v.config.Address) && !d.ended(now) {
+			return leaving{Reason: Reason{Told, d.String()}}
+		}
+	}
+	if now.Before(c.hintsEnd) {
+		for _, h := range c.hints {
+			if h.VIP == v.config.Address {
+				return leaving{Reason: Reason{Hinted, "the resolver says: " + h.Reason}}
+			}
+		}
+	}
+	if v.config.Backing.State == Ending {
+		return leaving{Reason: Reason{Ended, v.config.Backing.Reason}}
+	}
+	return leaving{}
+}

@@ -1,0 +1,116 @@
+package bgp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// faultFunc takes what is wrong with a key, which is relative to what is checked.
+type faultFunc func(key, format string, args ...any)
+
+// under returns a faultFunc for what is below the key.
+func (f faultFunc) under(above string) faultFunc {
+	return func(key, format string, args ...any) {
+		if key != "" {
+			key = "." + key
+		}
+		f(above+key, format, args...)
+	}
+}
+
+// faults collects all that is wrong with a file, with the lines.
+type faults struct {
+	lines map[string]int // by key, such as peers[0].holdTime
+	found []fault
+}
+
+type fault struct {
+	line int
+	text string
+}
+
+func (f *faults) add(key, format string, args ...any) {
+	line := f.line(key)
+	text := fmt.Sprintf("%s: %s", key, fmt.Sprintf(format, args...))
+	if line > 0 {
+		text = fmt.Sprintf("line %d: %s", line, text)
+	}
+	f.found = append(f.found, fault{line, text})
+}
+
+// line returns that of the key, or of what it would be in.
+func (f *faults) line(key string) int {
+	for key != "" {
+		if line := f.lines[key]; line > 0 {
+			return line
+		}
+		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
+	}
+	return 0
+}
+
+// err returns all faults, in the order of the file.
+func (f *faults) err() error {
+	slices.SortStableFunc(f.found, func(a, b fault) int { return a.line - b.line })
+	var all []error
+	for _, one := range f.found {
+		all = append(all, errors.New(one.text))
+	}
+	return errors.Join(all...)
+}
+
+// linesOf returns the line of every key below the node.
+func linesOf(node *yaml.Node) map[string]int {
+	lines := map[string]int{}
+	walk(node, "", lines, 0)
+	return lines
+}
+
+// maxDepth is deeper than a configuration is; aliases may form a loop.
+const maxDepth = 20
+
+func walk(node *yaml.Node, key string, lines map[string]int, depth int) {
+	if depth > maxDepth {
+		return
+	}
+	switch node.Kind {
+	case yaml.DocumentNode:
+		for _, child := range node.Content {
+			walk(child, key, lines, depth+1)
+		}
+	case yaml.AliasNode:
+		walk(node.Alias, key, lines, depth+1)
+	case yaml.SequenceNode:
+		for i, child := range node.Content {
+			at := fmt.Sprintf("%s[%d]", key, i)
+			lines[at] = child.Line
+			walk(child, at, lines, depth+1)
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			at := strings.TrimPrefix(key+"."+node.Content[i].Value, ".")
+			lines[at] = node.Content[i].Line
+			walk(node.Content[i+1], at, lines, depth+1)
+		}
+	}
+}
+
+// decoding adds what YAML itself found.
+func (f *faults) decoding(err error) {
+	var typed *yaml.TypeError
+	switch {
+	case errors.Is(err, io.EOF):
+		f.found = append(f.found, fault{text: "is empty"})
+	case errors.As(err, &typed):
+		for _, text := range typed.Errors {
+			f.found = append(f.found, fault{text: text})
+		}
+	default:
+		f.found = append(f.found, fault{text: err.Error()})
+	}
+}

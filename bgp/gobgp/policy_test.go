@@ -1,0 +1,239 @@
+package gobgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/osrg/gobgp/v4/api"
+	"github.com/osrg/gobgp/v4/pkg/apiutil"
+	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// held are the attributes of what the router holds, but for origin and next hop.
+func held(t *testing.T, r *Router) string {
+	t.Helper()
+	var all []string
+	for _, family := range []gobgp.Family{gobgp.RF_IPv4_UC, gobgp.RF_IPv6_UC} {
+		err := r.server.ListPath(apiutil.ListPathRequest{TableType: api.TableType_TABLE_TYPE_GLOBAL, Family: family}, func(prefix gobgp.NLRI, paths []*apiutil.Path) {
+			for _, p := range paths {
+				parts := []string{prefix.String()}
+				for _, a := range p.Attrs {
+					switch a := a.(type) {
+					case *gobgp.PathAttributeAsPath:
+						parts = append(parts, "path="+gobgp.AsPathString(a))
+					case *gobgp.PathAttributeMultiExitDisc:
+						parts = append(parts, fmt.Sprintf("med=%d", a.Value))
+					case *gobgp.PathAttributeLocalPref:
+						parts = append(parts, fmt.Sprintf("pref=%d", a.Value))
+					case *gobgp.PathAttributeCommunities:
+						parts = append(parts, fmt.Sprintf("communities=%v", bgp.Communities{Standard: a.Value}.Texts()))
+					case *gobgp.PathAttributeLargeCommunities:
+						parts = append(parts, fmt.Sprintf("large=%v", a.Values))
+					case *gobgp.PathAttributeMpReachNLRI:
+						parts = append(parts, "via="+a.Nexthop.String())
+					}
+				}
+				all = append(all, strings.Join(parts, " "))
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, "; ")
+}
+
+// holds waits until the router holds what is wanted.
+func holds(t *testing.T, r *Router, want string) {
+	t.Helper()
+	var got string
+	for range 1000 {
+		if got = held(t, r); got == want {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("held %q\nwant %q", got, want)
+}
+
+func number(n uint32) *uint32 { return &n }
+
+var (
+	vip      = netip.MustParsePrefix("198.51.100.53/32")
+	degraded = bgp.Attributes{Prepend: 3, MED: number(100), LocalPreference: number(50), Communities: bgp.Communities{
+		Standard: []uint32{64511<<16 | 7}, Large: []bgp.LargeCommunity{{64511, 1, 2}},
+	}}
+	leaving = bgp.Attributes{Prepend: 10, LocalPreference: number(0), Communities: bgp.Communities{Standard: []uint32{bgp.GracefulShutdown}}}
+)
+
+// routerOf is a router of an autonomous system to which a speaker of 64511
+// connects from an address of its own.
+func routerOf(t *testing.T, asn uint32, local string, families ...bgp.Family) (*Router, bgp.Peer) {
+	t.Helper()
+	routerAddr, speakerAddr := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr(local)
+	port := freePort(t, routerAddr)
+	router, err := NewRouter(t.Context(), asn, netip.AddrPortFrom(routerAddr, port), map[netip.Addr]uint32{speakerAddr: 64511}, quietLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(router.Close)
+	return router, bgp.Peer{
+		Address: routerAddr, Port: port, ASN: asn, LocalAddress: speakerAddr, HoldTime: 3 * time.Second,
+		Families: append([]bgp.Family{bgp.IPv4}, families...),
+	}
+}
+
+func TestEachStateIsToldInItsWay(t *testing.T) {
+	for name, c := range map[string]struct {
+		asn              uint32
+		local            string
+		up, worse, leave string
+	}{
+		"eBGP": {
+			64500, "127.0.0.110", "198.51.100.53/32 path=64511",
+			"198.51.100.53/32 path=64511 64511 64511 64511 med=100 communities=[64511:7] large=[64511:1:2]",
+			"198.51.100.53/32 path=" + strings.TrimSpace(strings.Repeat("64511 ", 11)) + " communities=[graceful-shutdown]",
+		},
+		"iBGP": { // where its own number in the path would be a loop
+			64511, "127.0.0.111", "198.51.100.53/32 path= pref=100",
+			"198.51.100.53/32 path= med=100 pref=50 communities=[64511:7] large=[64511:1:2]",
+			"198.51.100.53/32 path= pref=0 communities=[graceful-shutdown]",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			router, peer := routerOf(t, c.asn, c.local)
+			s := newSpeaker(t, peer.LocalAddress, peer)
+			defer s.Close(5 * time.Second)
+			for _, step := range []struct {
+				attributes bgp.Attributes
+				want       string
+			}{{bgp.Attributes{}, c.up}, {degraded, c.worse}, {leaving, c.leave}, {bgp.Attributes{}, c.up}} {
+				if err := s.Set([]bgp.Route{{Prefix: vip, Attributes: step.attributes}}); err != nil {
+					t.Fatal(err)
+				}
+				holds(t, router, step.want)
+			}
+		})
+	}
+}
+
+func TestBothFamiliesGoOverOneSession(t *testing.T) {
+	router, peer := routerOf(t, 64500, "127.0.0.112")
+	if err := router.carry(t, bgp.IPv6, peer.LocalAddress); err != nil {
+		t.Fatal(err)
+	}
+	peer.Families, peer.NextHop = []bgp.Family{bgp.IPv4, bgp.IPv6}, netip.MustParseAddr("2001:db8::11")
+	s := newSpeaker(t, peer.LocalAddress, peer)
+	defer s.Close(5 * time.Second)
+	if err := s.Set(append(routes("198.51.100.53/32"), routes("2001:db8:53::53/128")...)); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, router, "198.51.100.53/32 path=64511; 2001:db8:53::53/128 path=64511 via=2001:db8::11")
+	if p := s.Peers(); len(p) != 1 || !slices.Equal(p[0].Families, []string{"ipv4", "ipv6"}) || p[0].Problem != "" {
+		t.Errorf("%+v", p)
+	}
+}
+
+// carry has the router speak a further family to a peer.
+func (r *Router) carry(t *testing.T, f bgp.Family, peer netip.Addr) error {
+	_, err := r.server.UpdatePeer(t.Context(), &api.UpdatePeerRequest{Peer: &api.Peer{
+		Conf:      &api.PeerConf{NeighborAddress: peer.String(), PeerAsn: 64511},
+		Transport: &api.Transport{PassiveMode: true},
+		AfiSafis: []*api.AfiSafi{
+			{Config: &api.AfiSafiConfig{Family: apiFamily(bgp.IPv4), Enabled: true}},
+			{Config: &api.AfiSafiConfig{Family: apiFamily(f), Enabled: true}},
+		},
+	}})
+	return err
+}
+
+// TestAChangedPeerIsDrainedAndResetAlone: the session of the other router must not
+// notice.
+func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
+	first, peer := routerOf(t, 64500, "127.0.0.113")
+	secondAddr := netip.MustParseAddr("127.0.0.99")
+	port := freePort(t, secondAddr)
+	second, err := NewRouter(t.Context(), 64501, netip.AddrPortFrom(secondAddr, port), map[netip.Addr]uint32{peer.LocalAddress: 64511}, quietLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	other := peer
+	other.Address, other.Port, other.ASN = secondAddr, port, 64501
+	s := newSpeaker(t, peer.LocalAddress, peer)
+	defer s.Close(5 * time.Second)
+	if err := s.SetPeers([]bgp.Peer{peer, other}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Set(routes("198.51.100.53/32")); err != nil {
+		t.Fatal(err)
+	}
+	const up, drained = "198.51.100.53/32 path=64511", "198.51.100.53/32 path=64511 communities=[graceful-shutdown]"
+	holds(t, first, up)
+	holds(t, second, up)
+	resets := func(r *Router) (n uint32) {
+		(&Speaker{server: r.server}).eachPeer(func(p *api.Peer) { n += p.State.Flops })
+		return n
+	}
+	changed := peer
+	changed.HoldTime = 9 * time.Second
+	if err := s.SetPeers([]bgp.Peer{changed, other}, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, first, drained)
+	holds(t, first, up)
+	if got := held(t, second); got != up || resets(second) != 0 || resets(first) != 1 {
+		t.Errorf("the other router holds %q; resets %d and %d, want 1 and 0", got, resets(first), resets(second))
+	}
+	if err := s.SetPeers([]bgp.Peer{other}, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, first, "")
+	if resets(second) != 0 {
+		t.Error("the other router's session was reset by a removal")
+	}
+}
+
+// TestIPv4OverIPv6IsForWhoHasSaidThatItUnderstands is RFC 8950, section 4.
+func TestIPv4OverIPv6IsForWhoHasSaidThatItUnderstands(t *testing.T) {
+	p := &peer{config: bgp.Peer{Address: netip.MustParseAddr("2001:db8::1"), Families: []bgp.Family{bgp.IPv4, bgp.IPv6}}, addr: netip.MustParseAddr("2001:db8::1")}
+	rejects := func() bool {
+		return slices.ContainsFunc(p.exceptions(), func(e exception) bool {
+			return e.family == bgp.IPv4 && e.actions.RouteAction == api.RouteAction_ROUTE_ACTION_REJECT
+		})
+	}
+	if !rejects() {
+		t.Error("routes go out before the peer has said that it understands")
+	}
+	if p.extended = true; rejects() {
+		t.Error("routes do not go out to a peer that understands")
+	}
+}
+
+func TestTheRouterHoldsTheLastOfManyChanges(t *testing.T) {
+	router, peer := routerOf(t, 64500, "127.0.0.114")
+	s := newSpeaker(t, peer.LocalAddress, peer)
+	defer s.Close(5 * time.Second)
+	for i := range 300 {
+		var set []bgp.Route
+		for j := range 10 {
+			if (i+j)%3 != 0 {
+				set = append(set, bgp.Route{Prefix: netip.MustParsePrefix(fmt.Sprintf("198.51.100.%d/32", j)), Attributes: []bgp.Attributes{{}, degraded, leaving}[(i*j)%3]})
+			}
+		}
+		if err := s.Set(set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Set([]bgp.Route{{Prefix: vip, Attributes: degraded}}); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, router, "198.51.100.53/32 path=64511 64511 64511 64511 med=100 communities=[64511:7] large=[64511:1:2]")
+}

@@ -1,0 +1,152 @@
+package gobgp
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osrg/gobgp/v4/api"
+	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// Peers implements bgp.Announcer.
+func (s *Speaker) Peers() []bgp.PeerStatus {
+	sessions := map[string]*api.Peer{}
+	s.eachPeer(func(p *api.Peer) { sessions[p.State.NeighborAddress] = p })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []bgp.PeerStatus
+	for _, p := range s.peers {
+		all = append(all, p.status(sessions[p.addr.String()]))
+	}
+	slices.SortFunc(all, func(a, b bgp.PeerStatus) int {
+		return cmp.Or(strings.Compare(a.Interface, b.Interface), strings.Compare(a.Address, b.Address))
+	})
+	return all
+}
+
+// status is the peer's with its session, which may be nil.
+func (p *peer) status(session *api.Peer) bgp.PeerStatus {
+	st := bgp.PeerStatus{Interface: p.config.Interface, ASN: p.config.ASN, State: "idle", Problem: p.problem}
+	if p.addr.IsValid() {
+		st.Address = p.addr.String()
+	}
+	if session == nil {
+		return st
+	}
+	// The API counts from one, the packets' own states from zero.
+	st.State = stateName(gobgp.FSMState(session.State.SessionState - 1))
+	st.BFD = bfdState(session)
+	if !isEstablished(session) {
+		st.Problem = strings.TrimSpace(st.Problem + " " + session.State.DisconnectMessage)
+		return st
+	}
+	if at := session.GetTimers().GetState().GetUptime(); at != nil {
+		st.Uptime = time.Since(at.AsTime()).Round(time.Second)
+	}
+	for _, f := range p.config.Families {
+		switch {
+		case !speaks(session, f):
+			st.Problem = "the router does not speak " + string(f)
+		case f == bgp.IPv4 && p.config.Session() == bgp.IPv6 && !p.config.NextHop.IsValid() && !p.extended:
+			st.Problem = "the router takes no IPv6 next hop of IPv4 routes (RFC 8950); they are not announced to it"
+		default:
+			st.Families = append(st.Families, string(f))
+		}
+	}
+	return st
+}
+
+// UpdatesSent implements bgp.Announcer.
+func (s *Speaker) UpdatesSent() (n uint64) {
+	s.eachPeer(func(p *api.Peer) { n += p.State.GetMessages().GetSent().GetUpdate() })
+	return n
+}
+
+func (s *Speaker) isEstablished(addr netip.Addr) (yes bool) {
+	s.eachPeer(func(p *api.Peer) { yes = yes || p.State.NeighborAddress == addr.String() && isEstablished(p) })
+	return yes
+}
+
+// eachPeer calls fn with every session that GoBGP has.
+func (s *Speaker) eachPeer(fn func(*api.Peer)) {
+	// The only error is of a server that has stopped, and has no peers.
+	_ = s.server.ListPeer(context.Background(), &api.ListPeerRequest{}, func(p *api.Peer) {
+		if p.State != nil {
+			fn(p)
+		}
+	})
+}
+
+func isEstablished(p *api.Peer) bool {
+	return p.State.SessionState == api.PeerState_SESSION_STATE_ESTABLISHED
+}
+
+func bfdState(p *api.Peer) string {
+	if p.State.BfdState == nil || !p.GetBfd().GetEnabled() {
+		return ""
+	}
+	return strings.ToLower(strings.TrimPrefix(p.State.BfdState.SessionState.String(), "BFD_SESSION_STATE_"))
+}
+
+// speaks reports whether the peer has said that it speaks the family. One that
+// names none speaks IPv4 (RFC 4760).
+func speaks(p *api.Peer, f bgp.Family) bool {
+	named := false
+	for _, c := range p.State.RemoteCap {
+		if mp := c.GetMultiProtocol(); mp != nil {
+			named = true
+			if equalFamily(mp.Family, f) {
+				return true
+			}
+		}
+	}
+	return !named && f == bgp.IPv4
+}
+
+// takesExtendedNextHop reports whether the peer has offered RFC 8950 for IPv4.
+func takesExtendedNextHop(p *api.Peer) bool {
+	for _, c := range p.State.RemoteCap {
+		for _, t := range c.GetExtendedNexthop().GetTuples() {
+			if equalFamily(t.NlriFamily, bgp.IPv4) && t.GetNexthopFamily().GetAfi() == api.Family_AFI_IP6 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func equalFamily(a *api.Family, f bgp.Family) bool {
+	b := apiFamily(f)
+	return a.GetAfi() == b.Afi && a.GetSafi() == b.Safi
+}
+
+// stateName is RFC 4271's name in lower case.
+func stateName(s gobgp.FSMState) string {
+	return strings.ToLower(strings.TrimPrefix(s.String(), "BGP_FSM_"))
+}
+
+// quiet passes on what GoBGP warns of; its information is about every message.
+func quiet(log *slog.Logger) *slog.Logger {
+	return slog.New(levelHandler{log.Handler()})
+}
+
+type levelHandler struct{ slog.Handler }
+
+func (h levelHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+}
+
+func (h levelHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return levelHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h levelHandler) WithGroup(name string) slog.Handler {
+	return levelHandler{h.Handler.WithGroup(name)}
+}

@@ -1,0 +1,159 @@
+package bgp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are one speaker's, in a registry of their own.
+type metrics struct {
+	registry    *prometheus.Registry
+	transitions *prometheus.CounterVec
+	checks      *prometheus.HistogramVec
+	withdrawals *prometheus.HistogramVec
+	reloads     *prometheus.CounterVec
+}
+
+func newMetrics(s *speaker) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nearcast_bgp_vip_transitions_total", Help: "Changes of a VIP's state, by the new one.",
+		}, []string{"vip", "to"}),
+		checks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "nearcast_bgp_check_duration_seconds", Help: "How long checks took, by result.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8),
+		}, []string{"result"}),
+		withdrawals: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "nearcast_bgp_withdraw_duration_seconds", Help: "From the result that took a VIP down until its path was deleted, and until an UPDATE was sent.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 3, 10),
+		}, []string{"stage"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nearcast_bgp_reloads_total", Help: "Readings of the configuration, by whether it is in force.",
+		}, []string{"result"}),
+	}
+	m.registry.MustRegister(m.transitions, m.checks, m.withdrawals, m.reloads, snapshot{s},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// serve answers Prometheus at the address; "" for nowhere.
+func (m *metrics) serve(address string) (stop func(), err error) {
+	if address == "" {
+		return func() {}, nil
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("bgp: metrics: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	server := &http.Server{Handler: mux, ReadTimeout: scrape, WriteTimeout: scrape}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener) // returns only when closed
+	}()
+	return func() { server.Close(); <-done }, nil
+}
+
+// scrape bounds one request for metrics.
+const scrape = 10 * time.Second
+
+func (m *metrics) reloaded(good bool) {
+	result := "refused"
+	if good {
+		result = "good"
+	}
+	m.reloads.WithLabelValues(result).Inc()
+}
+
+// The most that is waited for an UPDATE to be sent, and how often it is looked.
+const (
+	sentWait = time.Second
+	sentPoll = time.Millisecond
+)
+
+// checked observes one check.
+func (m *metrics) checked(failure error, took time.Duration) {
+	result := "passed"
+	if failure != nil {
+		result = "failed"
+	}
+	m.checks.WithLabelValues(result).Observe(took.Seconds())
+}
+
+// sent observes how long it took from the result at the time until more UPDATEs
+// have been sent than before. It waits for that.
+func (m *metrics) sent(ctx context.Context, at time.Time, before uint64, count func() uint64) {
+	ctx, cancel := context.WithTimeout(ctx, sentWait)
+	defer cancel()
+	tick := time.NewTicker(sentPoll)
+	defer tick.Stop()
+	for count() <= before {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+	m.withdrawals.WithLabelValues("sent").Observe(time.Since(at).Seconds())
+}
+
+// snapshot collects what is true at the moment.
+type snapshot struct{ s *speaker }
+
+var (
+	vipState   = prometheus.NewDesc("nearcast_bgp_vip_state", "1 for the state that the VIP is in, 0 for the others.", []string{"vip", "state"}, nil)
+	vipReason  = prometheus.NewDesc("nearcast_bgp_vip_reason", "1 for why the VIP is in its state.", []string{"vip", "reason"}, nil)
+	vipRoute   = prometheus.NewDesc("nearcast_bgp_vip_announced", "1 if the VIP is announced.", []string{"vip"}, nil)
+	peerUp     = prometheus.NewDesc("nearcast_bgp_session_up", "1 if the session is established.", []string{"peer"}, nil)
+	peerUptime = prometheus.NewDesc("nearcast_bgp_session_uptime_seconds", "How long the session is established.", []string{"peer"}, nil)
+	refusals   = prometheus.NewDesc("nearcast_bgp_refused", "Addresses that Services asked for and were not given.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c snapshot) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{vipState, vipReason, vipRoute, peerUp, peerUptime, refusals} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c snapshot) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrape)
+	defer cancel()
+	var st Status
+	if !c.s.do(ctx, func() { st = c.s.status() }) {
+		return
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for _, v := range st.VIPs {
+		for _, state := range allStates {
+			gauge(vipState, truth(v.State == state), v.Address, string(state))
+		}
+		gauge(vipReason, 1, v.Address, string(v.Reason.Code))
+		gauge(vipRoute, truth(v.Announced), v.Address)
+	}
+	for _, p := range st.Peers {
+		gauge(peerUp, truth(p.State == "established"), p.Address)
+		gauge(peerUptime, p.Uptime.Seconds(), p.Address)
+	}
+	gauge(refusals, float64(len(st.Refused)))
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

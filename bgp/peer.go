@@ -1,0 +1,233 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Peer is one router to announce to.
+type Peer struct {
+	// Address is the router's; absent where Interface is set.
+	Address netip.Addr `yaml:"address"`
+	// Interface is a link with one neighbour, which is found by its link-local
+	// address (unnumbered).
+	Interface string `yaml:"interface"`
+	// ASN is the router's; the site's own makes the session iBGP.
+	ASN uint32 `yaml:"asn"`
+	// Port is the router's; 179 if it is 0.
+	Port uint16 `yaml:"port"`
+	// LocalAddress is what to connect from; the route decides if it is absent.
+	LocalAddress netip.Addr `yaml:"localAddress"`
+	// HoldTime is 3 s to 65535 s, 9 s if it is absent.
+	HoldTime time.Duration `yaml:"holdTime"`
+	// Families are ipv4 and ipv6; absent, that of the address, and both where
+	// Interface is set.
+	Families []Family `yaml:"families"`
+	// NextHop is what routes of the other family than the session's are sent to. IPv6
+	// over an IPv4 session needs it; IPv4 over IPv6 has the session's own address
+	// (RFC 8950) without it.
+	NextHop netip.Addr `yaml:"nextHop"`
+	// PasswordFile holds the key of TCP MD5 (RFC 2385), followed when it changes.
+	PasswordFile string `yaml:"passwordFile"`
+	// Password is what PasswordFile held.
+	Password Secret `yaml:"-"`
+	// GTSM accepts the neighbour's packets only with a TTL that shows that it is on
+	// the link (RFC 5082); the router must be told as well.
+	GTSM bool `yaml:"gtsm"`
+	// Multihop is the TTL towards a router that is not on the link, 2 to 255; 0 for
+	// one that is.
+	Multihop int `yaml:"multihop"`
+	// Passive waits for the router to connect; the speaker must listen.
+	Passive bool `yaml:"passive"`
+	// BFD notices within a second that the router hangs (RFC 5880, single hop). It is
+	// off by default: a machine under load withdraws without need where it is tuned
+	// too fast. BFDInterval lies between two packets, 50 ms to 10 s; BFDMultiplier is
+	// how many may be missed, 2 to 50.
+	BFD           bool          `yaml:"bfd"`
+	BFDInterval   time.Duration `yaml:"bfdInterval"`
+	BFDMultiplier int           `yaml:"bfdMultiplier"`
+}
+
+// Family is an address family.
+type Family string
+
+// The families that the speaker announces.
+const (
+	IPv4 Family = "ipv4"
+	IPv6 Family = "ipv6"
+)
+
+// FamilyOf returns the family of an address.
+func FamilyOf(a netip.Addr) Family {
+	if a.Is4() {
+		return IPv4
+	}
+	return IPv6
+}
+
+// Name is how the peer is told from others: its address, or its link.
+func (p *Peer) Name() string {
+	if p.Interface != "" {
+		return p.Interface
+	}
+	return p.Address.String()
+}
+
+// Session is the family that the session itself runs over.
+func (p *Peer) Session() Family {
+	if p.Interface != "" {
+		return IPv6
+	}
+	return FamilyOf(p.Address)
+}
+
+// Carries reports whether routes of the family are announced to the peer.
+func (p *Peer) Carries(f Family) bool { return slices.Contains(p.Families, f) }
+
+// Equal reports whether a session with p would be one with o.
+func (p *Peer) Equal(o *Peer) bool {
+	a, b := *p, *o
+	a.PasswordFile, b.PasswordFile = "", ""
+	return reflect.DeepEqual(a, b)
+}
+
+const (
+	defaultHoldTime = 9 * time.Second
+	defaultPort     = 179
+	// The defaults of BFD move the router's table within 0.8 s, and raise no false
+	// alarm on two busy cores, which 50 ms did.
+	defaultBFDInterval   = 300 * time.Millisecond
+	defaultBFDMultiplier = 3
+	// maxPassword is the kernel's (TCP_MD5SIG_MAXKEYLEN).
+	maxPassword = 80
+)
+
+func (p *Peer) check(asn uint32, listens bool, fault faultFunc) {
+	p.Address, p.LocalAddress, p.NextHop = p.Address.Unmap(), p.LocalAddress.Unmap(), p.NextHop.Unmap()
+	switch {
+	case p.Interface != "" && p.Address.IsValid():
+		fault("interface", "stands beside address; a neighbour is found by one of them")
+	case p.Interface != "":
+	case !p.Address.IsValid() || p.Address.IsUnspecified():
+		fault("address", "an IP address is required, or an interface")
+	}
+	if p.ASN == 0 || p.ASN == reservedASN {
+		fault("asn", "%d is not the number of an autonomous system", p.ASN)
+	}
+	if p.LocalAddress.IsValid() && FamilyOf(p.LocalAddress) != p.Session() {
+		fault("localAddress", "is of another family than the session")
+	}
+	if p.HoldTime == 0 {
+		p.HoldTime = defaultHoldTime
+	}
+	// RFC 4271, section 4.2: zero or at least three seconds; zero would never notice.
+	if p.HoldTime < 3*time.Second || p.HoldTime > 65535*time.Second || p.HoldTime%time.Second != 0 {
+		fault("holdTime", "%s is not whole seconds from 3s to 65535s", p.HoldTime)
+	}
+	if p.Port == 0 {
+		p.Port = defaultPort
+	}
+	p.checkFamilies(fault)
+	p.checkTransport(asn, listens, fault)
+	p.checkBFD(fault)
+}
+
+func (p *Peer) checkFamilies(fault faultFunc) {
+	if len(p.Families) == 0 {
+		p.Families = []Family{p.Session()}
+		if p.Interface != "" {
+			p.Families = []Family{IPv4, IPv6}
+		}
+	}
+	for i, f := range p.Families {
+		if f != IPv4 && f != IPv6 {
+			fault("families", "%q is neither ipv4 nor ipv6", f)
+		}
+		if slices.Contains(p.Families[:i], f) {
+			fault("families", "%s is listed twice", f)
+		}
+	}
+	switch {
+	case p.NextHop.IsValid() && FamilyOf(p.NextHop) == p.Session():
+		fault("nextHop", "is of the session's own family; set localAddress instead")
+	case !p.NextHop.IsValid() && p.Session() == IPv4 && p.Carries(IPv6):
+		fault("nextHop", "an IPv6 address of this site is required for ipv6 over an IPv4 session")
+	}
+}
+
+func (p *Peer) checkTransport(asn uint32, listens bool, fault faultFunc) {
+	if p.Multihop != 0 && (p.Multihop < 2 || p.Multihop > 255) {
+		fault("multihop", "%d is not from 2 to 255", p.Multihop)
+	}
+	if p.Multihop != 0 && p.ASN == asn {
+		fault("multihop", "is for eBGP; iBGP crosses hops without it")
+	}
+	if p.Multihop != 0 && p.GTSM {
+		fault("gtsm", "excludes multihop: it proves that the neighbour is on the link")
+	}
+	if p.Interface != "" && (p.Multihop != 0 || p.LocalAddress.IsValid() || p.Passive) {
+		fault("interface", "excludes multihop, localAddress and passive: the neighbour is on the link and is looked for")
+	}
+	if p.Passive && !listens {
+		fault("passive", "needs the speaker to listen; set listen")
+	}
+}
+
+func (p *Peer) checkBFD(fault faultFunc) {
+	switch {
+	case p.BFD && p.Multihop != 0:
+		fault("bfd", "excludes multihop: only single-hop BFD is spoken")
+	case !p.BFD && p.BFDInterval != 0:
+		fault("bfdInterval", "stands without bfd")
+	case !p.BFD && p.BFDMultiplier != 0:
+		fault("bfdMultiplier", "stands without bfd")
+	case !p.BFD:
+		return
+	}
+	p.BFDInterval, p.BFDMultiplier = orDefault(p.BFDInterval, defaultBFDInterval), orDefault(p.BFDMultiplier, defaultBFDMultiplier)
+	if p.BFDInterval < 50*time.Millisecond || p.BFDInterval > 10*time.Second {
+		fault("bfdInterval", "%s is not from 50ms to 10s", p.BFDInterval)
+	}
+	if p.BFDMultiplier < 2 || p.BFDMultiplier > 50 {
+		fault("bfdMultiplier", "%d is not from 2 to 50", p.BFDMultiplier)
+	}
+}
+
+// readPassword fills in Password.
+func (p *Peer) readPassword() error {
+	if p.PasswordFile == "" {
+		return nil
+	}
+	raw, err := os.ReadFile(p.PasswordFile)
+	if err != nil {
+		return err
+	}
+	key := strings.TrimRight(string(raw), "\r\n")
+	if key == "" || len(key) > maxPassword {
+		return fmt.Errorf("%s holds %d characters; a key has from 1 to %d", p.PasswordFile, len(key), maxPassword)
+	}
+	p.Password = Secret(key)
+	return nil
+}
+
+// Secret is never shown.
+type Secret string
+
+// String hides the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(secret)"
+}
+
+// GoString hides it from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides it from JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -1,0 +1,94 @@
+package bgp
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/watch"
+)
+
+// follow hands the loop what the file and the cluster declare.
+func (s *speaker) follow() {
+	if s.Path != "" {
+		s.background.Go(func() { s.followFile(s.around) })
+	}
+	if s.Reload != nil {
+		s.background.Go(func() { s.followSignal(s.around) })
+	}
+	if s.Cluster != nil {
+		s.background.Go(func() { s.Cluster.Run(s.around, s.takeLocal) })
+	}
+}
+
+// takeLocal takes what the cluster declares.
+func (s *speaker) takeLocal(local Declared) {
+	s.do(s.around, func() {
+		s.local = local
+		s.declare(time.Now())
+	})
+}
+
+// followFile reads the configuration anew whenever it, or a file that it names,
+// changes.
+func (s *speaker) followFile(ctx context.Context) {
+	folders := s.Config.Folders(s.Path)
+	list := func() ([]string, error) {
+		s.do(ctx, func() { folders = s.Config.Folders(s.Path) })
+		return folders, nil
+	}
+	warn := func(err error) { s.Log.Warn("following the configuration", "error", err) }
+	if err := watch.Folders(ctx, list, func() { s.reload(ctx) }, warn); err != nil {
+		warn(fmt.Errorf("%w; a change is taken with SIGHUP alone", err))
+	}
+}
+
+func (s *speaker) followSignal(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.Reload:
+			s.reload(ctx)
+		}
+	}
+}
+
+// reload reads the file, and puts it in force if all of it is good.
+func (s *speaker) reload(ctx context.Context) {
+	config, err := Load(s.Path)
+	s.do(ctx, func() {
+		if err == nil {
+			err = s.take(config)
+		}
+		switch {
+		case err == nil:
+			s.fault = ""
+		case err.Error() != s.fault:
+			s.fault = err.Error()
+			s.Log.Error("the configuration is refused; the last good one goes on", "error", err)
+		}
+		s.metrics.reloaded(err == nil)
+	})
+}
+
+// take puts a configuration in force; one that says the same changes nothing.
+func (s *speaker) take(config *Config) error {
+	before := s.Config
+	if reflect.DeepEqual(before, config) {
+		return nil
+	}
+	if err := before.fixed(config); err != nil {
+		return fmt.Errorf("%s: %w", s.Path, err)
+	}
+	// A peer that cannot be had now is tried again with whatever comes next.
+	if err := s.Announcer.SetPeers(config.Peers, config.States.Draining.Dwell); err != nil {
+		s.Log.Error("peers", "error", err)
+	}
+	s.Config = config
+	s.controller.Configure(config)
+	s.declare(time.Now())
+	s.Log.Info("the configuration has changed and is in force")
+	return nil
+}

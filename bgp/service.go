@@ -1,0 +1,201 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// Declared is what the local cluster declares. It is immutable.
+type Declared struct {
+	Services []Service
+	// Drained is why every VIP here is to leave, such as a taint of the node; "" for
+	// no reason.
+	Drained string
+	// Refused are Services that could not be read.
+	Refused []Refusal
+}
+
+// ServiceRef names a Service.
+type ServiceRef struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+// String returns namespace/name.
+func (r ServiceRef) String() string { return r.Namespace + "/" + r.Name }
+
+// Service is a Service of the local cluster that wants addresses announced.
+type Service struct {
+	ServiceRef
+	Created   time.Time
+	Addresses []netip.Addr
+	// Local is externalTrafficPolicy Local: only endpoints on this node count.
+	Local bool
+	// Ports are what it listens on, such as tcp/443: two Services of one address have
+	// none in common.
+	Ports     []string
+	Endpoints []Endpoint
+	// Probe asks an endpoint; its Addr is that of each. The kind none asks nothing.
+	Probe federation.Target
+}
+
+// Endpoint is one of a Service's.
+type Endpoint struct {
+	// Addr is what is probed; its port may be 0 where nothing is.
+	Addr netip.AddrPort
+	// Ready takes new connections. Terminating still serves those it has.
+	Ready, Terminating bool
+	// Here is set on this node.
+	Here bool
+}
+
+// Refusal is what a Service asked for and was not given.
+type Refusal struct {
+	Service ServiceRef `json:"service"`
+	Address string     `json:"address,omitempty"`
+	Reason  string     `json:"reason"`
+}
+
+// String names the Service and the reason.
+func (r Refusal) String() string {
+	if r.Address == "" {
+		return fmt.Sprintf("Service %s: %s", r.Service, r.Reason)
+	}
+	return fmt.Sprintf("Service %s: %s: %s", r.Service, r.Address, r.Reason)
+}
+
+// Backing is whether the Services of a VIP can be served here.
+type Backing struct {
+	State BackingState
+	// Reason is "" where State is Backed.
+	Reason string
+}
+
+// BackingState orders the states, the worst last.
+type BackingState uint8
+
+// The states of a Backing.
+const (
+	Backed BackingState = iota
+	// Ending: only endpoints that terminate are left.
+	Ending
+	Unbacked
+)
+
+// backing is whether the Service can be served here.
+func (s *Service) backing() Backing {
+	where := ""
+	if s.Local {
+		where = " on this node"
+	}
+	state := Unbacked
+	for _, e := range s.Endpoints {
+		switch {
+		case s.Local && !e.Here:
+		case e.Ready:
+			return Backing{}
+		case e.Terminating:
+			state = Ending
+		}
+	}
+	if state == Ending {
+		return Backing{Ending, fmt.Sprintf("Service %s has only terminating endpoints%s", s.ServiceRef, where)}
+	}
+	return Backing{Unbacked, fmt.Sprintf("Service %s has no ready endpoint%s", s.ServiceRef, where)}
+}
+
+// checks are those of the Service's endpoints that may be sent traffic from here.
+func (s *Service) checks() []Check {
+	if s.Probe.Kind == federation.ProbeNone {
+		return nil
+	}
+	e := &EndpointsCheck{Service: s.ServiceRef, Probe: s.Probe}
+	for _, endpoint := range s.Endpoints {
+		if endpoint.Ready && (endpoint.Here || !s.Local) && endpoint.Addr.Port() != 0 {
+			e.Addrs = append(e.Addrs, endpoint.Addr)
+		}
+	}
+	c := Check{Endpoints: e, Scope: Local}
+	c.complete()
+	return []Check{c}
+}
+
+// Assign joins the VIPs of the file with those that Services are given. An
+// address is given to a Service where a pool permits it, no VIP of the file has
+// it, and the Services that had it first agree: the older ones win.
+func Assign(config *Config, services []Service) (vips []VIP, granted map[ServiceRef][]netip.Addr, refused []Refusal) {
+	vips = slices.Clone(config.VIPs)
+	granted = map[ServiceRef][]netip.Addr{}
+	owners := map[netip.Addr][]*Service{}
+	for _, s := range byAge(services) {
+		for _, a := range s.Addresses {
+			if reason := config.refuses(s, a, owners[a]); reason != "" {
+				refused = append(refused, Refusal{s.ServiceRef, a.String(), reason})
+				continue
+			}
+			owners[a] = append(owners[a], s)
+			granted[s.ServiceRef] = append(granted[s.ServiceRef], a)
+		}
+	}
+	for a, all := range owners {
+		vips = append(vips, vipOf(a, all))
+	}
+	slices.SortStableFunc(vips[len(config.VIPs):], func(a, b VIP) int { return a.Address.Compare(b.Address) })
+	return vips, granted, refused
+}
+
+func byAge(services []Service) []*Service {
+	var all []*Service
+	for i := range services {
+		all = append(all, &services[i])
+	}
+	slices.SortStableFunc(all, func(a, b *Service) int {
+		if order := a.Created.Compare(b.Created); order != 0 {
+			return order
+		}
+		return strings.Compare(a.String(), b.String())
+	})
+	return all
+}
+
+// refuses returns why the Service is not given the address; "" if it is.
+func (c *Config) refuses(s *Service, a netip.Addr, owners []*Service) string {
+	switch {
+	case slices.ContainsFunc(c.VIPs, func(v VIP) bool { return v.Address == a }):
+		return "is a VIP of the speaker's configuration"
+	case !slices.ContainsFunc(c.Pools, func(p Pool) bool { return p.permits(s.Namespace, a) }):
+		return "is in no pool of namespace " + s.Namespace
+	case !c.carries(FamilyOf(a)):
+		return "is of a family that no peer carries"
+	}
+	for _, o := range owners {
+		if o.Local != s.Local {
+			return fmt.Sprintf("belongs to Service %s, whose externalTrafficPolicy differs", o.ServiceRef)
+		}
+		for _, port := range s.Ports {
+			if slices.Contains(o.Ports, port) {
+				return fmt.Sprintf("belongs to Service %s, which has the port %s too", o.ServiceRef, port)
+			}
+		}
+	}
+	return ""
+}
+
+// vipOf is the VIP that the Services share. All of them must be served here, or
+// the traffic of one would be drawn to where nothing takes it.
+func vipOf(a netip.Addr, owners []*Service) VIP {
+	v := VIP{Address: a}
+	for _, s := range owners {
+		v.Owners = append(v.Owners, s.ServiceRef)
+		v.Checks = append(v.Checks, s.checks()...)
+		if b := s.backing(); b.State > v.Backing.State {
+			v.Backing = b
+		}
+	}
+	return v
+}

@@ -1,0 +1,134 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// poolOf is a configuration with a DNS VIP and one pool for the namespaces.
+func poolOf(namespaces ...string) *Config {
+	return &Config{
+		Peers: []Peer{{Families: []Family{IPv4, IPv6}}},
+		VIPs:  []VIP{{Address: dnsVIP}},
+		Pools: []Pool{{CIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/64")}, Namespaces: namespaces}},
+	}
+}
+
+// serviceOf is a Service of namespace media with one ready endpoint on this node.
+func serviceOf(name string, age int, change func(*Service), addresses ...string) Service {
+	s := Service{
+		ServiceRef: ServiceRef{"media", name}, Created: time.Unix(int64(age), 0), Ports: []string{"tcp/80"},
+		Endpoints: []Endpoint{{Addr: netip.MustParseAddrPort("10.0.0.1:8080"), Ready: true, Here: true}},
+		Probe:     federation.Target{Kind: federation.ProbeTCP},
+	}
+	for _, a := range addresses {
+		s.Addresses = append(s.Addresses, netip.MustParseAddr(a))
+	}
+	if change != nil {
+		change(&s)
+	}
+	return s
+}
+
+func TestAServiceIsGivenWhatAPoolPermits(t *testing.T) {
+	for name, c := range map[string]struct {
+		config   *Config
+		services []Service
+		vips     string // of Services
+		refused  string
+	}{
+		"in a pool, both families": {poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.80", "2001:db8::80")}, "198.51.100.80=media/a 2001:db8::80=media/a", ""},
+		"any namespace":            {poolOf("*"), []Service{serviceOf("a", 1, nil, "198.51.100.80")}, "198.51.100.80=media/a", ""},
+		"another namespace's pool": {poolOf("iot"), []Service{serviceOf("a", 1, nil, "198.51.100.80")}, "", "media/a: 198.51.100.80: is in no pool of namespace media"},
+		"outside the pool":         {poolOf("media"), []Service{serviceOf("a", 1, nil, "203.0.113.80", "198.51.100.80")}, "198.51.100.80=media/a", "media/a: 203.0.113.80: is in no pool"},
+		"the resolver's":           {poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.53")}, "", "is a VIP of the speaker's configuration"},
+		"a family nobody carries": {func() *Config { c := poolOf("media"); c.Peers[0].Families = []Family{IPv4}; return c }(),
+			[]Service{serviceOf("a", 1, nil, "2001:db8::80")}, "", "is of a family that no peer carries"},
+		"shared by two ports": {poolOf("media"), []Service{serviceOf("b", 2, func(s *Service) { s.Ports = []string{"tcp/443"} }, "198.51.100.80"), serviceOf("a", 1, nil, "198.51.100.80")},
+			"198.51.100.80=media/a,media/b", ""},
+		"claimed twice, the older one has it": {poolOf("media"), []Service{serviceOf("a", 2, nil, "198.51.100.80"), serviceOf("b", 1, nil, "198.51.100.80")},
+			"198.51.100.80=media/b", "media/a: 198.51.100.80: belongs to Service media/b, which has the port tcp/80 too"},
+		"claimed twice at once, by name": {poolOf("media"), []Service{serviceOf("b", 1, nil, "198.51.100.80"), serviceOf("a", 1, nil, "198.51.100.80")},
+			"198.51.100.80=media/a", "media/b: 198.51.100.80: belongs to Service media/a"},
+		"owners that disagree": {poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 2, func(s *Service) { s.Ports, s.Local = nil, true }, "198.51.100.80")},
+			"198.51.100.80=media/a", "whose externalTrafficPolicy differs"},
+	} {
+		vips, granted, refused := Assign(c.config, c.services)
+		var got []string
+		for _, v := range vips[len(c.config.VIPs):] {
+			got = append(got, fmt.Sprintf("%s=%s", v.Address, strings.ReplaceAll(strings.Trim(fmt.Sprint(v.Owners), "[]"), " ", ",")))
+			for _, owner := range v.Owners {
+				if len(granted[owner]) == 0 {
+					t.Errorf("%s: %s has nothing of %v", name, owner, granted)
+				}
+			}
+		}
+		if text := strings.Join(got, " "); text != c.vips {
+			t.Errorf("%s: %q, want %q", name, text, c.vips)
+		}
+		if text := fmt.Sprint(refused); c.refused == "" && len(refused) > 0 || !strings.Contains(text, c.refused) {
+			t.Errorf("%s: refused %s, want %q", name, text, c.refused)
+		}
+	}
+}
+
+func TestAServiceIsBackedWhereItsPolicySays(t *testing.T) {
+	endpoint := func(ready, terminating, here bool) Endpoint {
+		return Endpoint{Addr: netip.MustParseAddrPort("10.0.0.1:80"), Ready: ready, Terminating: terminating, Here: here}
+	}
+	for _, c := range []struct {
+		name      string
+		endpoints []Endpoint
+		cluster   BackingState
+		local     BackingState
+	}{
+		{"none", nil, Unbacked, Unbacked},
+		{"ready here", []Endpoint{endpoint(true, false, true)}, Backed, Backed},
+		{"ready elsewhere", []Endpoint{endpoint(true, false, false)}, Backed, Unbacked},
+		{"not ready", []Endpoint{endpoint(false, false, true)}, Unbacked, Unbacked},
+		{"terminating here", []Endpoint{endpoint(false, true, true)}, Ending, Ending},
+		{"terminating elsewhere", []Endpoint{endpoint(false, true, false)}, Ending, Unbacked},
+		{"terminating here, ready elsewhere", []Endpoint{endpoint(false, true, true), endpoint(true, false, false)}, Backed, Ending},
+	} {
+		for _, local := range []bool{false, true} {
+			want := c.cluster
+			if local {
+				want = c.local
+			}
+			s := serviceOf("a", 1, func(s *Service) { s.Endpoints, s.Local = c.endpoints, local })
+			if got := s.backing(); got.State != want || (got.Reason == "") != (want == Backed) {
+				t.Errorf("%s, local %v: %+v, want %d", c.name, local, got, want)
+			}
+		}
+	}
+}
+
+// TestASharedVIPNeedsAllItsServices: the traffic of one without endpoints must not
+// be drawn here by the other.
+func TestASharedVIPNeedsAllItsServices(t *testing.T) {
+	empty := func(s *Service) { s.Ports, s.Endpoints = []string{"tcp/443"}, nil }
+	vips, _, _ := Assign(poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 2, empty, "198.51.100.80")})
+	if v := vips[1]; v.Backing.State != Unbacked || !strings.Contains(v.Backing.Reason, "media/b") || len(v.Checks) != 2 {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestAServiceKeepsItsCheckWhenItsEndpointsChange: it must not be judged anew, and
+// be withdrawn for that.
+func TestAServiceKeepsItsCheckWhenItsEndpointsChange(t *testing.T) {
+	before := serviceOf("a", 1, nil, "198.51.100.80")
+	after := serviceOf("a", 1, func(s *Service) {
+		s.Endpoints = append(s.Endpoints, Endpoint{Addr: netip.MustParseAddrPort("10.0.0.2:8080"), Ready: true})
+	}, "198.51.100.80")
+	if a, b := before.checks()[0], after.checks()[0]; a.id() != b.id() || len(b.Endpoints.Addrs) != 2 {
+		t.Errorf("%s\n%s", a.id(), b.id())
+	}
+	if local := serviceOf("a", 1, func(s *Service) { s.Local = true; s.Endpoints = after.Endpoints }); len(local.checks()[0].Endpoints.Addrs) != 1 {
+		t.Error("an endpoint elsewhere is probed under externalTrafficPolicy Local")
+	}
+}

@@ -1,0 +1,337 @@
+package bgp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/hint"
+)
+
+var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// fakeAnnouncer keeps what it was told, fails as often as it is told to, and
+// complains of what an Announcer must never be asked.
+type fakeAnnouncer struct {
+	t  *testing.T
+	mu sync.Mutex
+
+	peers   []Peer
+	routes  []Route
+	history []string // the routes as they changed
+	fail    int
+	closed  bool
+	bound   []netip.Addr
+	binds   int
+}
+
+func (f *fakeAnnouncer) SetPeers(peers []Peer, _ time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.peers = slices.Clone(peers)
+	return nil
+}
+
+func (f *fakeAnnouncer) Set(routes []Route) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		f.t.Error("Set after Close")
+	}
+	seen := map[netip.Prefix]bool{}
+	for _, r := range routes {
+		if seen[r.Prefix] || !r.Prefix.IsSingleIP() {
+			f.t.Errorf("%s is announced twice, or is no host route", r.Prefix)
+		}
+		seen[r.Prefix] = true
+	}
+	if f.fail > 0 { // a part of it was done
+		f.fail--
+		f.routes = slices.Clone(routes[:len(routes)/2])
+		return errors.New("not now")
+	}
+	f.routes = slices.Clone(routes)
+	f.history = append(f.history, f.text())
+	return nil
+}
+
+// text is called with mu held.
+func (f *fakeAnnouncer) text() string {
+	var parts []string
+	for _, r := range f.routes {
+		part := r.Prefix.Addr().String()
+		if slices.Contains(r.Communities.Standard, GracefulShutdown) {
+			part += " leaving"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (f *fakeAnnouncer) announced() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.text()
+}
+
+func (f *fakeAnnouncer) UpdatesSent() uint64 { return 0 }
+func (f *fakeAnnouncer) Peers() []PeerStatus { return nil }
+
+func (f *fakeAnnouncer) Close(time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	return nil
+}
+
+// Bind makes the announcer a Binder too, so that it sees the order of both.
+func (f *fakeAnnouncer) Bind(addrs []netip.Addr) ([]netip.Addr, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.binds++
+	if f.binds == 1 {
+		return nil, errors.New("no permission yet")
+	}
+	for _, r := range f.routes {
+		if slices.Contains(f.bound, r.Prefix.Addr()) && !slices.Contains(addrs, r.Prefix.Addr()) {
+			f.t.Errorf("%s is unbound while it is announced", r.Prefix)
+		}
+	}
+	f.bound = slices.Clone(addrs)
+	return addrs, nil
+}
+
+// site is a speaker that runs, with an HTTP backend that its VIP's check asks.
+type siteUnderTest struct {
+	*fakeAnnouncer
+	sick   atomic.Bool
+	file   string
+	socket string
+	cancel context.CancelFunc
+	done   chan error
+	text   string
+}
+
+func runSite(t *testing.T, fail int) *siteUnderTest {
+	s := &siteUnderTest{fakeAnnouncer: &fakeAnnouncer{t: t, fail: fail}, done: make(chan error, 1)}
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if s.sick.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(backend.Close)
+	dir, err := os.MkdirTemp("", "bgp") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s.file, s.socket = filepath.Join(dir, "speaker.yaml"), filepath.Join(dir, "s")
+	s.text = fmt.Sprintf(`asn: 64512
+routerID: 192.0.2.11
+peers: [{address: 192.0.2.1, asn: 64500}]
+vips:
+  - address: 198.51.100.53
+    bind: lo
+    checks: [{http: {url: %q}, rise: 2, fall: 2, interval: 20ms}]
+states: {draining: {dwell: 200ms, linger: 100ms}}
+state: %s
+admin: %s
+`, backend.URL, dir, s.socket)
+	s.write(t, s.text)
+	s.start(t)
+	t.Cleanup(func() { s.stop(t) })
+	return s
+}
+
+func (s *siteUnderTest) start(t *testing.T) {
+	config, err := Load(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel, s.closed = cancel, false
+	go func() {
+		s.done <- Run(ctx, Options{Path: s.file, Config: config, Announcer: s, Binder: s, Log: discard})
+	}()
+}
+
+func (s *siteUnderTest) write(t *testing.T, text string) {
+	t.Helper()
+	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stop ends the speaker and returns when it has.
+func (s *siteUnderTest) stop(t *testing.T) {
+	t.Helper()
+	if s.cancel == nil {
+		return
+	}
+	s.cancel()
+	s.cancel = nil
+	select {
+	case err := <-s.done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it does not end")
+	}
+	if got := s.announced(); got != "" || len(s.bound) > 0 || !s.closed {
+		t.Errorf("left at the end: %q, bound %v, closed %v", got, s.bound, s.closed)
+	}
+}
+
+// waits for what is announced.
+func (s *siteUnderTest) wait(t *testing.T, want string) {
+	t.Helper()
+	var got string
+	for range 1000 {
+		if got = s.announced(); got == want {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%q after ten seconds, want %q", got, want)
+}
+
+func (s *siteUnderTest) call(method, path string, query url.Values) (st Status, err error) {
+	err = admin.Call(context.Background(), s.socket, method, path, query, &st)
+	return st, err
+}
+
+func TestRunFollowsItsCheckAndDrainsAtTheEnd(t *testing.T) {
+	s := runSite(t, 1)
+	s.wait(t, "198.51.100.53")
+	s.sick.Store(true)
+	s.wait(t, "")
+	s.sick.Store(false)
+	s.wait(t, "198.51.100.53")
+	before := time.Now()
+	s.stop(t)
+	if took := time.Since(before); took < 300*time.Millisecond {
+		t.Errorf("it ended after %s, before both dwells", took)
+	}
+	if history := slices.Compact(s.history); !slices.Equal(history[len(history)-2:], []string{"198.51.100.53 leaving", ""}) {
+		t.Errorf("the end was %q", history)
+	}
+}
+
+func TestAFailedSetIsDoneAgain(t *testing.T) {
+	s := runSite(t, 3)
+	s.wait(t, "198.51.100.53")
+}
+
+func TestADrainIsToldOverTheSocketAndOutlivesARestart(t *testing.T) {
+	s := runSite(t, 0)
+	s.wait(t, "198.51.100.53")
+	if _, err := s.call(http.MethodPut, "/drains", url.Values{"vip": {"198.51.100.99"}}); err == nil || !strings.Contains(err.Error(), "is no VIP of this speaker") {
+		t.Errorf("a VIP that is not there: %v", err)
+	}
+	st, err := s.call(http.MethodPut, "/drains", url.Values{"vip": {"198.51.100.53"}, "reason": {"kernel"}})
+	if err != nil || st.VIPs[0].State != Draining || st.VIPs[0].Reason.Text != "198.51.100.53 is drained: kernel" {
+		t.Errorf("%+v %v", st, err)
+	}
+	s.wait(t, "198.51.100.53 leaving")
+	s.wait(t, "")
+	s.stop(t)
+	s.start(t)
+	for range 200 {
+		if st, err = s.call(http.MethodGet, "/status", nil); err == nil && st.VIPs[0].State == Down && st.VIPs[0].Reason.Code == Told {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil || len(st.Drains) != 1 || s.announced() != "" {
+		t.Errorf("after a restart: %+v %v", st, err)
+	}
+	if _, err := s.call(http.MethodDelete, "/drains", url.Values{"vip": {"198.51.100.53"}}); err != nil {
+		t.Error(err)
+	}
+	s.wait(t, "198.51.100.53")
+	if _, err := s.call(http.MethodDelete, "/drains", nil); err == nil || err.Error() != "everything is not drained here" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestHintsOfTheResolverDrain(t *testing.T) {
+	s := runSite(t, 0)
+	s.wait(t, "198.51.100.53")
+	leaving := []hint.Hint{{VIP: dnsVIP, Reason: "media/thumbnail is evicted from here"}}
+	if err := hint.Tell(t.Context(), s.socket, leaving); err != nil {
+		t.Fatal(err)
+	}
+	s.wait(t, "198.51.100.53 leaving")
+	s.wait(t, "")
+	if err := hint.Tell(t.Context(), s.socket, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.wait(t, "198.51.100.53")
+}
+
+func TestAChangedFileIsAppliedAndABadOneRefused(t *testing.T) {
+	s := runSite(t, 0)
+	s.wait(t, "198.51.100.53")
+	more := strings.Replace(s.text, "vips:", "vips:\n  - {address: 198.51.100.80, checks: [{http: {url: \"http://127.0.0.1:1/\"}, scope: local}]}", 1)
+	s.write(t, more)
+	status := func(what string, ok func(Status) bool) {
+		t.Helper()
+		var st Status
+		var err error
+		for range 1000 {
+			if st, err = s.call(http.MethodGet, "/status", nil); err == nil && ok(st) {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatalf("%s: %+v %v", what, st, err)
+	}
+	status("a VIP more", func(st Status) bool { return len(st.VIPs) == 2 })
+	s.write(t, strings.Replace(s.text, "interval", "intervall", 1))
+	status("a fault", func(st Status) bool {
+		return strings.Contains(st.Fault, "field intervall not found") && len(st.VIPs) == 2
+	})
+	s.write(t, strings.Replace(s.text, "asn: 64512", "asn: 64513", 1))
+	status("a fixed setting", func(st Status) bool {
+		return strings.Contains(st.Fault, "asn: cannot change while the speaker runs") && st.ASN == 64512
+	})
+	s.write(t, s.text)
+	status("back", func(st Status) bool { return st.Fault == "" && len(st.VIPs) == 1 })
+	if got := s.announced(); got != "198.51.100.53" {
+		t.Errorf("%q", got)
+	}
+	for _, text := range s.history {
+		if !strings.Contains(text, "198.51.100.53") && text != "" || strings.Contains(text, "leaving") {
+			t.Errorf("the VIP that did not change was touched: %q", s.history)
+		}
+	}
+}
+
+func TestManySpeakersLeaveNothingBehind(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	for range 20 {
+		t.Run("", func(t *testing.T) {
+			s := runSite(t, 0)
+			s.wait(t, "198.51.100.53")
+			s.stop(t)
+		})
+	}
+}
