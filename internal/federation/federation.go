@@ -193,6 +193,21 @@ func (f *Function) PlacementIn(cluster int) *Placement {
 	return &f.Placements[i]
 }
 
+// Leaving returns whether Karmada names the cluster for the function, and why it
+// is moved away from there; "" if it is not. A function whose only address is a VIP
+// is no candidate anywhere, and leaves all the same.
+func (f *Function) Leaving(cluster int, name string) (placed bool, why string) {
+	if p := f.PlacementIn(cluster); p != nil {
+		return true, p.Leaving
+	}
+	for _, r := range f.Refused {
+		if r.Cluster == name {
+			return true, r.Leaving
+		}
+	}
+	return false, ""
+}
+
 // Placement is one function in one cluster, found fit to be a candidate.
 type Placement struct {
 	// Cluster indexes State.Clusters.
@@ -232,6 +247,8 @@ func (p *Placement) Endpoint(horizon string) Endpoint {
 type Refusal struct {
 	Cluster string
 	Reason  string
+	// Leaving says why it would be moved away from if it were one; "" if not.
+	Leaving string
 }
 
 // ProbeKind is how a target is asked.

@@ -23,7 +23,7 @@ func (b *builder) place(f *Function, t *Template) {
 	for _, cluster := range template.clusters() {
 		p, refusal := b.placement(t, template, work, cluster, "")
 		if refusal != "" {
-			f.Refused = append(f.Refused, Refusal{cluster, refusal})
+			f.Refused = append(f.Refused, Refusal{cluster, refusal, p.Leaving})
 			continue
 		}
 		f.Placements = append(f.Placements, p)
@@ -123,7 +123,7 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	}
 	var refusal string
 	if p.Endpoints, refusal = b.endpoints(t, &b.state.Clusters[index], seen); refusal != "" {
-		return Placement{}, refusal
+		return Placement{Leaving: p.Leaving}, refusal
 	}
 	p.Target = target(t, &p, b.hostForProbe)
 	return p, ""

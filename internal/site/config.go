@@ -29,6 +29,7 @@ type Config struct {
 	Load     steer.Load
 	Probe    health.Config
 	Admin    string // socket; "" for none
+	Speaker  string // the admin socket of this site's speaker; "" for none
 	Snapshot string // folder; "" for none
 }
 

@@ -138,6 +138,9 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	if to, ok := source.(recorder); ok {
 		s.running.Go(func() { s.record(ctx, to) })
 	}
+	if config.Speaker != "" {
+		s.running.Go(func() { s.hint(ctx) })
+	}
 	if config.Snapshot != "" {
 		s.running.Go(func() { s.persist(ctx) })
 	}

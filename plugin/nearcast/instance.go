@@ -62,6 +62,7 @@ var sharedSettings = []struct {
 	{"load", func(c *site.Config) any { return &c.Load }},
 	{"probe", func(c *site.Config) any { return &c.Probe }},
 	{"snapshot", func(c *site.Config) any { return &c.Snapshot }},
+	{"speaker", func(c *site.Config) any { return &c.Speaker }},
 	{"admin", func(c *site.Config) any { return &c.Admin }},
 }
 
@@ -157,6 +158,9 @@ func (i *instance) show() {
 func (o *sourceOfBlocks) complete() error {
 	if o.config.Where.Cluster == "" && o.config.Where.Region == "" {
 		return fmt.Errorf("%s: neither cluster nor at is set; one of them says where this server is", o.first)
+	}
+	if o.config.Speaker != "" && o.config.Where.Cluster == "" {
+		return fmt.Errorf("%s: speaker: needs cluster: functions leave a cluster", o.lines["speaker"])
 	}
 	return nil
 }

@@ -349,19 +349,32 @@ func (s *stanza) parseSign(args []string) error {
 	return nil
 }
 
-func (s *stanza) parseAdmin(args []string) error {
-	socket, err := one(args, "a path")
-	if err != nil {
-		return err
-	}
-	if s.shared.Admin, err = filepath.Abs(socket); err != nil {
-		return err
-	}
-	if len(s.shared.Admin) > admin.MaxPath {
-		return fmt.Errorf("%s is longer than the %d characters that a socket's path may have", s.shared.Admin, admin.MaxPath)
-	}
-	_, err = existing(filepath.Dir(socket))
+// parseSpeaker takes the socket of this site's speaker, which may start later.
+func (s *stanza) parseSpeaker(args []string) (err error) {
+	s.shared.Speaker, err = socket(args)
 	return err
+}
+
+func (s *stanza) parseAdmin(args []string) (err error) {
+	s.shared.Admin, err = socket(args)
+	return err
+}
+
+// socket takes the path of a socket in a folder that is there.
+func socket(args []string) (string, error) {
+	path, err := one(args, "a path")
+	if err != nil {
+		return "", err
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if len(abs) > admin.MaxPath {
+		return "", fmt.Errorf("%s is longer than the %d characters that a socket's path may have", abs, admin.MaxPath)
+	}
+	_, err = existing(filepath.Dir(abs))
+	return abs, err
 }
 
 func (s *stanza) parseFallthrough(args []string) error {

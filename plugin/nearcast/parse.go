@@ -102,6 +102,7 @@ var keys = map[string]func(*stanza, []string) error{
 	"snapshot":    (*stanza).parseSnapshot,
 	"sign":        (*stanza).parseSign,
 	"stale":       (*stanza).parseStale,
+	"speaker":     (*stanza).parseSpeaker,
 	"admin":       (*stanza).parseAdmin,
 	"fallthrough": (*stanza).parseFallthrough,
 }

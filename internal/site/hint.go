@@ -1,0 +1,92 @@
+package site
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/hint"
+)
+
+const (
+	// hintInterval is how soon after a new View the speaker is told of it.
+	hintInterval = time.Second
+	// hintAgain is how often hints that hold are told again, well before they end.
+	hintAgain = hint.Last / 3
+	// hintAfter is how long a function that has left is hinted still: its endpoints go
+	// a little later than its placement, and its VIP must not come back in between.
+	hintAfter = 2 * time.Minute
+)
+
+// hinter finds which VIPs are to leave the site. It is pure.
+type hinter struct {
+	home string // cluster
+	// left are when functions that were leaving were last seen placed here, by VIP.
+	left map[netip.Addr]time.Time
+}
+
+// hints returns what the view says, by VIP.
+func (h *hinter) hints(v *View, now time.Time) []hint.Hint {
+	home := v.State.ClusterIndex(h.home)
+	if home < 0 {
+		return nil
+	}
+	cluster := &v.State.Clusters[home]
+	why := map[netip.Addr]string{}
+	for _, f := range v.State.Functions {
+		for _, vip := range f.VIPs {
+			placed, leaving := f.Leaving(home, h.home)
+			at, hadLeft := h.left[vip]
+			switch {
+			case placed && leaving != "":
+				why[vip], h.left[vip] = f.Ref.Namespace+"/"+f.Ref.Name+" is "+leaving, now
+			case placed && cluster.Leaving != "":
+				why[vip] = "cluster " + h.home + " is " + cluster.Leaving
+			case !placed && hadLeft && now.Sub(at) < hintAfter:
+				why[vip] = f.Ref.Namespace + "/" + f.Ref.Name + " has left"
+			default:
+				delete(h.left, vip)
+			}
+		}
+	}
+	all := make([]hint.Hint, 0, len(why))
+	for vip, reason := range why {
+		all = append(all, hint.Hint{VIP: vip, Reason: reason})
+	}
+	slices.SortFunc(all, func(a, b hint.Hint) int { return strings.Compare(a.VIP.String(), b.VIP.String()) })
+	return all
+}
+
+// hint tells the speaker of the site which VIPs are to leave it, until ctx ends.
+func (s *Site) hint(ctx context.Context) {
+	warn := s.warner()
+	h := &hinter{home: s.config.Where.Cluster, left: map[netip.Addr]time.Time{}}
+	tick := time.NewTicker(hintInterval)
+	defer tick.Stop()
+	var told []hint.Hint
+	var at time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		v, now := s.View(), time.Now()
+		if v == nil {
+			continue
+		}
+		hints := h.hints(v, now)
+		if slices.Equal(hints, told) && (len(hints) == 0 || now.Sub(at) < hintAgain) {
+			continue
+		}
+		if err := hint.Tell(ctx, s.config.Speaker, hints); err != nil {
+			if ctx.Err() == nil {
+				warn(err)
+			}
+			continue // and told again
+		}
+		told, at = hints, now
+	}
+}

@@ -1,0 +1,122 @@
+package site
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/hint"
+	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// viewOf is a view of one function with a VIP and no other address.
+func viewOf(t *testing.T, change func(*federation.Binding, *federation.Cluster)) *View {
+	t.Helper()
+	ref := federation.Ref{Kind: "Service", Namespace: "media", Name: "web"}
+	cluster := &federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}}
+	binding := &federation.Binding{
+		Meta:     federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: "media", Name: "web-service"}},
+		Resource: ref, Placed: map[string]int32{"a": 1},
+		Observed: map[string]federation.Observed{"a": {Applied: true, Health: federation.Healthy}},
+	}
+	change(binding, cluster)
+	store := federation.NewStore()
+	store.Put(&federation.Template{Meta: federation.Meta{Ref: ref}, VIPs: []netip.Addr{netip.MustParseAddr("198.51.100.80")}, TCPPort: 80})
+	store.Put(cluster)
+	store.Put(binding)
+	config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}
+	return newView(config, build(config, store, at, nil, new(federation.Memory)), at.table, nil, nil)
+}
+
+func TestAVIPIsHintedFromTheEvictionUntilItsEndpointsAreGone(t *testing.T) {
+	evicted := func(b *federation.Binding, _ *federation.Cluster) {
+		b.Placed = map[string]int32{"b": 1}
+		b.Evictions = []federation.Eviction{{Cluster: "a"}}
+	}
+	moved := func(b *federation.Binding, _ *federation.Cluster) {
+		b.Placed = map[string]int32{"b": 1}
+		b.Observed = nil
+	}
+	drained := func(_ *federation.Binding, c *federation.Cluster) { c.Leaving = "drained by annotation" }
+	well := func(*federation.Binding, *federation.Cluster) {}
+	h := &hinter{home: "a", left: map[netip.Addr]time.Time{}}
+	now := time.Unix(1e9, 0)
+	for _, step := range []struct {
+		what   string
+		after  time.Duration
+		change func(*federation.Binding, *federation.Cluster)
+		want   string
+	}{
+		{"elsewhere from the start", 0, moved, ""},
+		{"placed here", 0, well, ""},
+		{"evicted", 0, evicted, "media/web is evicted by Karmada"},
+		{"moved", 0, moved, "media/web has left"},
+		{"its endpoints are gone by now", hintAfter, moved, ""},
+		{"placed here again", 0, well, ""},
+		{"evicted again", 0, evicted, "media/web is evicted by Karmada"},
+		{"the eviction is taken back", 0, well, ""},
+		{"moved without an eviction", 0, moved, ""},
+		{"the cluster is drained", 0, drained, "cluster a is drained by annotation"},
+		{"the drain ends", 0, well, ""},
+	} {
+		now = now.Add(step.after)
+		var got []string
+		for _, one := range h.hints(viewOf(t, step.change), now) {
+			got = append(got, one.Reason)
+		}
+		if text := strings.Join(got, "; "); text != step.want {
+			t.Errorf("%s: %q, want %q", step.what, text, step.want)
+		}
+	}
+}
+
+func TestTheSpeakerIsToldOfADrain(t *testing.T) {
+	dir, err := os.MkdirTemp("", "hint") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	var mu sync.Mutex
+	told := "nothing"
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT "+hint.Path, func(w http.ResponseWriter, r *http.Request) {
+		var hints []hint.Hint
+		err := json.NewDecoder(r.Body).Decode(&hints)
+		mu.Lock()
+		told = fmt.Sprint(hints, err)
+		mu.Unlock()
+		admin.Reply(w, struct{}{}, http.StatusOK, nil)
+	})
+	text := fixture.ThreeWith(fixture.Function{Name: "hello", Clusters: []string{"us-azure"}, Annotations: map[string]string{
+		"nearcast.dev/vip": "198.51.100.80", "nearcast.dev/probe": "none",
+	}})
+	manifests := fixture.Dir(t, map[string]string{"all.yaml": text})
+	config := configOf(manifests)
+	config.Claims = nil
+	config.Speaker = filepath.Join(dir, "s")
+	s := acquire(t, config, &testLog{})
+	defer Release(s)
+	speaker, err := admin.Listen(config.Speaker, mux) // it starts later
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer speaker.Close()
+	const named = "name: us-azure\n  annotations:\n"
+	drained := strings.Replace(text, named, named+"    nearcast.dev/drain: \"true\"\n", 1)
+	fixture.Write(t, filepath.Join(manifests, "all.yaml"), drained)
+	saw := func() string { mu.Lock(); defer mu.Unlock(); return told }
+	eventually(t, "[{198.51.100.80 cluster us-azure is drained by annotation}] <nil>", saw)
+	fixture.Write(t, filepath.Join(manifests, "all.yaml"), text)
+	eventually(t, "[] <nil>", saw)
+}
