@@ -220,22 +220,32 @@ func (s *Speaker) watchPeers() error {
 	}, server.WatchPeer())
 }
 
-// sessionChanged finds out whether the peer takes IPv6 next hops of IPv4 routes.
+// sessionChanged takes note of what a new session can do, and begins one that is
+// lost anew.
 func (s *Speaker) sessionChanged(addr netip.Addr, established bool) {
-	extended := false
-	if established {
-		s.eachPeer(func(p *api.Peer) {
-			if p.State.NeighborAddress == addr.String() {
-				extended = takesExtendedNextHop(p)
-			}
-		})
-	}
+	extended := established && s.extendedNextHop(addr)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.peers {
-		if p.addr == addr && p.extended != extended && s.ctx.Err() == nil {
+		if p.addr != addr || !p.added || s.ctx.Err() != nil {
+			continue
+		}
+		if !established {
+			s.again(p)
+		}
+		if p.extended != extended {
 			p.extended = extended
 			s.refresh(p)
 		}
+	}
+}
+
+// again replaces a session that is lost by a new one. GoBGP's own would wait for
+// five seconds first; and where BFD found the loss later than BGP did, its
+// notification would wait for the next session and end that, for ever
+// (osrg/gobgp#3561, mended in 4.9.0).
+func (s *Speaker) again(p *peer) {
+	if err := errors.Join(s.remove(p), s.add(p)); err != nil {
+		s.log.Error("a session could not be begun anew", "peer", p.config.Name(), "error", err)
 	}
 }

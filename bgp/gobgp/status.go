@@ -74,6 +74,15 @@ func (s *Speaker) isEstablished(addr netip.Addr) (yes bool) {
 	return yes
 }
 
+// extendedNextHop reports whether the peer's session takes IPv6 next hops of IPv4
+// routes.
+func (s *Speaker) extendedNextHop(addr netip.Addr) (yes bool) {
+	s.eachPeer(func(p *api.Peer) {
+		yes = yes || p.State.NeighborAddress == addr.String() && takesExtendedNextHop(p)
+	})
+	return yes
+}
+
 // eachPeer calls fn with every session that GoBGP has.
 func (s *Speaker) eachPeer(fn func(*api.Peer)) {
 	// The only error is of a server that has stopped, and has no peers.

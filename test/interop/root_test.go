@@ -1,0 +1,63 @@
+package interop
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// prepare returns why no network namespace can be made, or nil. It also removes
+// what earlier runs left that were killed.
+var prepare = sync.OnceValue(func() error {
+	if os.Geteuid() != 0 {
+		return errors.New("network namespaces need root")
+	}
+	for _, program := range []string{"ip", "unshare", "mount"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return err
+		}
+	}
+	probe := fmt.Sprintf("nc-%d-0-probe", os.Getpid())
+	if err := ip("netns", "add", probe); err != nil {
+		return err
+	}
+	if err := ip("netns", "del", probe); err != nil {
+		return err
+	}
+	return removeLeftovers()
+})
+
+var ours = regexp.MustCompile(`(?m)^nc-(\d+)-\S+`)
+
+// removeLeftovers removes the namespaces of processes that are gone. So are the
+// programs in them: none outlives its parent.
+func removeLeftovers() error {
+	out, err := exec.Command("ip", "netns", "list").Output()
+	if err != nil {
+		return fmt.Errorf("ip netns list: %w", err)
+	}
+	for _, found := range ours.FindAllStringSubmatch(string(out), -1) {
+		pid, err := strconv.Atoi(found[1])
+		if err != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			continue
+		}
+		if err := ip("netns", "del", found[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ip runs iproute2's command.
+func ip(args ...string) error {
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}

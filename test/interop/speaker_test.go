@@ -1,0 +1,26 @@
+package interop
+
+import (
+	"path/filepath"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/process"
+)
+
+// speaker is a nearcast-speaker in a node.
+type speaker struct {
+	*process.Process
+	node   *node
+	config string // the file
+	admin  string // the socket
+}
+
+// speaker starts one with a configuration, which is given a key for its socket.
+func (n *node) speaker(config string) *speaker {
+	n.t.Helper()
+	s := &speaker{node: n, config: filepath.Join(n.dir, n.name+".yaml"), admin: filepath.Join(n.dir, n.name+".sock")}
+	fixture.Write(n.t, s.config, "admin: "+s.admin+"\n"+config)
+	s.Process = n.program("speaker", filepath.Join(bin, "nearcast-speaker"), "--config", s.config)
+	n.run(s.Process)
+	return s
+}
