@@ -1,0 +1,90 @@
+package routerconfig
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// family is what the router may be told in one address family.
+type family struct {
+	Name bgp.Family
+	// Prefixes are the VIPs, then the pools: of these single addresses alone.
+	Prefixes []prefix
+	// Limit is how many routes are too many.
+	Limit int
+	// Extended: IPv4 routes have an IPv6 next hop (RFC 8950).
+	Extended bool
+}
+
+// prefix is a VIP or a pool.
+type prefix struct {
+	netip.Prefix
+	// Pool: addresses inside it are meant.
+	Pool bool
+}
+
+// Version is 4 or 6.
+func (f family) Version() int {
+	if f.Name == bgp.IPv4 {
+		return 4
+	}
+	return 6
+}
+
+// Bits is the length of an address.
+func (f family) Bits() int {
+	if f.Name == bgp.IPv4 {
+		return 32
+	}
+	return 128
+}
+
+func familyOf(c *bgp.Config, p *bgp.Peer, name bgp.Family) family {
+	f := family{Name: name, Extended: name == bgp.IPv4 && p.Session() == bgp.IPv6 && !p.NextHop.IsValid()}
+	for i := range c.VIPs {
+		if a := c.VIPs[i].Address; bgp.FamilyOf(a) == name {
+			f.add(prefix{Prefix: netip.PrefixFrom(a, a.BitLen())})
+		}
+	}
+	for _, pool := range c.Pools {
+		for _, cidr := range pool.CIDRs {
+			if bgp.FamilyOf(cidr.Addr()) == name {
+				f.add(prefix{cidr, !cidr.IsSingleIP()})
+			}
+		}
+	}
+	f.Limit = f.limit()
+	return f
+}
+
+// add adds the prefix, once: pools of several namespaces may be of the same.
+func (f *family) add(p prefix) {
+	if !slices.Contains(f.Prefixes, p) {
+		f.Prefixes = append(f.Prefixes, p)
+	}
+}
+
+// maxOfPool is how many addresses of a pool are thought to be in use at most.
+const maxOfPool = 10_000
+
+// limit leaves room for VIPs that are added before the router hears of them: a
+// session that is torn down takes all of the site's VIPs away.
+func (f *family) limit() int {
+	n := 0
+	for _, p := range f.Prefixes {
+		if host := f.Bits() - p.Bits(); host < 13 {
+			n += 1 << host
+		} else {
+			n += maxOfPool
+		}
+	}
+	return 2*n + 10
+}
+
+// Last is the index of the last prefix.
+func (f family) Last() int { return len(f.Prefixes) - 1 }
+
+// seq numbers the entries of a list from 10 in tens.
+func seq(i int) int { return 10 * (i + 1) }

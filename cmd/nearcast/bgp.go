@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/admin"
+)
+
+func bgpCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "bgp",
+		Short: "See and steer a speaker, and configure its routers",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(bgpStatusCommand(), bgpExplainCommand(), bgpDrainCommand(), bgpUndrainCommand(), bgpRouterConfigCommand())
+	return c
+}
+
+func bgpStatusCommand() *cobra.Command {
+	var socket string
+	c := &cobra.Command{
+		Use:   "status --admin SOCKET",
+		Short: "Show sessions and VIPs of a running speaker at a glance",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			st, err := callSpeaker(cmd, socket, http.MethodGet, "/status", nil)
+			if err != nil {
+				return err
+			}
+			return answer(cmd, st, func(w io.Writer) error { return printSpeaker(w, st, time.Now()) })
+		},
+	}
+	speakerFlag(c, &socket)
+	return c
+}
+
+func speakerFlag(c *cobra.Command, socket *string) {
+	c.Flags().StringVar(socket, "admin", "/run/nearcast/bgp.sock", "the admin `SOCKET` of the speaker")
+}
+
+// callSpeaker has the speaker do something, and returns its status after it.
+func callSpeaker(cmd *cobra.Command, socket, method, path string, query url.Values) (*bgp.Status, error) {
+	if _, err := wantsJSON(cmd); err != nil {
+		return nil, err // before anything is done
+	}
+	st := &bgp.Status{}
+	if err := admin.Call(cmd.Context(), socket, method, path, query, st); err != nil {
+		return nil, err
+	}
+	if st.ASN == 0 {
+		return nil, fmt.Errorf("%s is not a nearcast speaker's socket", socket)
+	}
+	return st, nil
+}
+
+// answer prints v as JSON, or the text.
+func answer(cmd *cobra.Command, v any, text func(io.Writer) error) error {
+	asJSON, err := wantsJSON(cmd)
+	switch {
+	case err != nil:
+		return err
+	case asJSON:
+		return printJSON(cmd.OutOrStdout(), v)
+	}
+	return text(cmd.OutOrStdout())
+}
+
+func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
+	fmt.Fprintf(w, "AS %d, router ID %s\n\n", st.ASN, st.RouterID)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "PEER\tAS\tSTATE\tUP\tFAMILIES\tBFD\tPROBLEM")
+	for _, p := range st.Peers {
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", peerName(p), p.ASN, p.State, length(p.Uptime), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(p.Problem))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintln(t, "VIP\tSTATE\tANNOUNCED\tSINCE\tREASON")
+	for _, v := range st.VIPs {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s ago\t%s\n", v.Address, v.State, announcedTo(v, sessionsOf(st, v)), length(now.Sub(v.Since)), v.Reason.Text)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if len(st.Drains) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, d := range st.Drains {
+		fmt.Fprintln(w, d)
+	}
+	for _, r := range st.Refused {
+		fmt.Fprintf(w, "\nrefused: %s\n", r)
+	}
+	if st.Fault != "" {
+		fmt.Fprintf(w, "\nthe configuration was read and is not in force:\n%s\n", st.Fault)
+	}
+	return nil
+}
+
+// peerName is the router's address, and its link where that is not a part of it.
+func peerName(p bgp.PeerStatus) string {
+	switch {
+	case p.Address == "":
+		return p.Interface
+	case p.Interface == "" || strings.HasSuffix(p.Address, "%"+p.Interface):
+		return p.Address
+	}
+	return p.Address + "%" + p.Interface
+}
+
+// length rounds to what people read; "-" is none.
+func length(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "-"
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	case d < 24*time.Hour:
+		return d.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/admin"
+)
+
+// aStatus has a VIP in each of the states that people ask about.
+func aStatus() bgp.Status {
+	number := func(n uint32) *uint32 { return &n }
+	// So long that a slow machine changes nothing of what is printed.
+	ago, ahead := time.Now().Add(-49*time.Hour-30*time.Minute), time.Now().Add(49*time.Hour+30*time.Minute)
+	return bgp.Status{
+		ASN: 64512, RouterID: "192.0.2.11",
+		Peers: []bgp.PeerStatus{
+			{Address: "192.0.2.1", ASN: 64500, State: "established", Uptime: 26 * time.Hour, Families: []string{"ipv4"}, BFD: "up"},
+			{Address: "192.0.2.2", ASN: 64512, State: "established", Uptime: time.Minute, Families: []string{"ipv4", "ipv6"}},
+			{Interface: "eth0", ASN: 64501, State: "idle", Problem: "no neighbour was found on eth0 yet"},
+		},
+		VIPs: []bgp.VIPStatus{
+			{
+				Address: "198.51.100.53", State: bgp.Draining, Reason: bgp.Reason{Code: bgp.Told, Text: "every VIP is drained: upgrade"},
+				Since: ago, Until: ahead, Announced: true, Bound: true, Flaps: 2,
+				Attributes: &bgp.Attributes{Prepend: 6, MED: number(200), LocalPreference: number(0), Communities: bgp.Communities{Standard: []uint32{bgp.GracefulShutdown}}},
+				Checks:     []bgp.CheckStatus{{Name: "tcp 127.0.0.1:53", Scope: bgp.Local, State: "passing", Last: ago, InARow: 7}},
+			},
+			{
+				Address: "2001:db8:53::53", State: bgp.Up, Reason: bgp.Reason{Code: bgp.Passing, Text: "all checks pass"}, Since: ago,
+				Announced: true, Attributes: &bgp.Attributes{}, Owners: []string{"media/dash"},
+			},
+			{
+				Address: "198.51.100.54", State: bgp.Down, Reason: bgp.Reason{Code: bgp.CheckFailed, Text: "tcp 127.0.0.1:9: connection refused"}, Since: ago,
+				Checks: []bgp.CheckStatus{{Name: "tcp 127.0.0.1:9", Scope: bgp.Local, State: "failing", Failure: "connection refused", Last: ago, InARow: 3}},
+			},
+		},
+		Drains:  []bgp.Drain{{Reason: "upgrade"}, {VIP: netip.MustParseAddr("198.51.100.54"), Reason: "disk"}},
+		Refused: []bgp.Refusal{{Service: bgp.ServiceRef{Namespace: "iot", Name: "hub"}, Address: "198.51.100.9", Reason: "is in no pool"}},
+		Fault:   "speaker.yaml: line 3: asn: is required",
+	}
+}
+
+// ask runs the command against a speaker that always has the status, and returns
+// what it prints and what the speaker was asked for.
+func ask(t *testing.T, st any, args ...string) (text, asked string, err error) {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	server, err := admin.Listen(socket, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.Method + " " + r.URL.Path
+		for _, key := range []string{"vip", "reason"} {
+			if v := r.FormValue(key); v != "" {
+				asked += " " + key + "=" + v
+			}
+		}
+		if until, err := time.Parse(time.RFC3339, r.FormValue("until")); err == nil {
+			asked += " for " + time.Until(until).Round(time.Minute).String()
+		}
+		admin.Reply(w, st, http.StatusOK, nil)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	var out strings.Builder
+	c := root()
+	c.SilenceErrors, c.SilenceUsage = true, true
+	c.SetOut(&out)
+	c.SetArgs(append(append([]string{"bgp"}, args...), "--admin", socket))
+	err = c.ExecuteContext(t.Context())
+	return out.String(), asked, err
+}
+
+func TestBGPText(t *testing.T) {
+	tests := []struct {
+		args  []string
+		asked string
+		want  []string // words of lines, in order
+	}{
+		{[]string{"status"}, "GET /status", []string{
+			"AS 64512, router ID 192.0.2.11",
+			"PEER AS STATE UP FAMILIES BFD PROBLEM",
+			"192.0.2.1 64500 established 1d2h ipv4 up -",
+			"eth0 64501 idle - - - no neighbour was found on eth0 yet",
+			"VIP STATE ANNOUNCED SINCE REASON",
+			"198.51.100.53 draining to 2 of 3 2d1h ago every VIP is drained: upgrade",
+			"2001:db8:53::53 up to 1 of 3 2d1h ago all checks pass",
+			"198.51.100.54 down no 2d1h ago tcp 127.0.0.1:9: connection refused",
+			"every VIP is drained: upgrade",
+			"198.51.100.54 is drained: disk",
+			"refused: Service iot/hub: 198.51.100.9: is in no pool",
+			"the configuration was read and is not in force:",
+			"speaker.yaml: line 3: asn: is required",
+		}},
+		{[]string{"explain", "198.51.100.53"}, "GET /status", []string{
+			"198.51.100.53 is draining and announced to 2 of 3 peers: every VIP is drained: upgrade",
+			"bound to this machine",
+			"flaps 2 failures count against the budget",
+			"drain every VIP is drained: upgrade",
+			"192.0.2.1 64500 yes, with AS prepended 6 times, MED 200, communities graceful-shutdown",
+			"192.0.2.2 64512 yes, with MED 200, local preference 0, communities graceful-shutdown",
+			"eth0 64501 no: the session is idle: no neighbour was found on eth0 yet",
+			"CHECK SCOPE STATE IN A ROW LAST FAILURE",
+			"tcp 127.0.0.1:53 local passing 7 2d1h ago -",
+		}},
+		{[]string{"explain", "2001:DB8:53:0::53"}, "GET /status", []string{
+			"2001:db8:53::53 is up and announced to 1 of 3 peers: all checks pass",
+			"of Service media/dash",
+			"192.0.2.1 64500 no: the session does not carry ipv6",
+			"192.0.2.2 64512 yes",
+		}},
+		{[]string{"explain", "198.51.100.54"}, "GET /status", []string{
+			"198.51.100.54 is down and not announced: tcp 127.0.0.1:9: connection refused",
+			"drain 198.51.100.54 is drained: disk",
+			"192.0.2.1 64500 no: it is not announced",
+			"tcp 127.0.0.1:9 local failing 3 2d1h ago connection refused",
+		}},
+		{[]string{"drain", "198.51.100.53", "--for", "2h", "--reason", "upgrade"}, "PUT /drains vip=198.51.100.53 reason=upgrade for 2h0m0s", []string{
+			"every VIP is drained: upgrade",
+			"198.51.100.53 is draining: announced with AS prepended 6 times, MED 200, communities graceful-shutdown for another 2d1h",
+		}},
+		{[]string{"drain"}, "PUT /drains", nil},
+		{[]string{"undrain", "198.51.100.53"}, "DELETE /drains vip=198.51.100.53", nil},
+		{[]string{"undrain"}, "DELETE /drains", nil},
+	}
+	for _, test := range tests {
+		text, asked, err := ask(t, aStatus(), test.args...)
+		if err != nil || asked != test.asked {
+			t.Errorf("%v: %v, asked for %q, not %q", test.args, err, asked, test.asked)
+		}
+		wantLines(t, text, test.want)
+	}
+}
+
+// wantLines wants lines with these words, in order.
+func wantLines(t *testing.T, text string, want []string) {
+	t.Helper()
+	rest := want
+	for line := range strings.Lines(text) {
+		if len(rest) > 0 && strings.Join(strings.Fields(line), " ") == rest[0] {
+			rest = rest[1:]
+		}
+	}
+	if len(rest) > 0 {
+		t.Errorf("%q is missing after %q:\n%s", rest[0], want[:len(want)-len(rest)], text)
+	}
+}
+
+func TestBGPJSON(t *testing.T) {
+	for _, args := range [][]string{{"status"}, {"drain"}, {"undrain"}, {"explain", "198.51.100.53"}} {
+		text, _, err := ask(t, aStatus(), append(args, "-o", "json")...)
+		var out struct {
+			Peers []bgp.PeerStatus // of a status
+			State bgp.State        // of an explanation
+		}
+		if err != nil || json.Unmarshal([]byte(text), &out) != nil || len(out.Peers) == 0 && out.State != bgp.Draining {
+			t.Errorf("%v: %v\n%s", args, err, text)
+		}
+	}
+}
+
+func TestBGPErrors(t *testing.T) {
+	tests := []struct {
+		st   any
+		args []string
+		want string
+	}{
+		{aStatus(), []string{"explain", "198.51.100.9"}, "198.51.100.9 is no VIP of this speaker, which has 198.51.100.53, 2001:db8:53::53, 198.51.100.54; refused: Service iot/hub: 198.51.100.9: is in no pool"},
+		{map[string]string{"site": "de"}, []string{"status"}, "is not a nearcast speaker's socket"},
+	}
+	for _, test := range tests {
+		if _, _, err := ask(t, test.st, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v: %v, not %q", test.args, err, test.want)
+		}
+	}
+}
+
+// TestNothingIsDoneWhereTheOutputIsUnknown holds the order: a drain that fails to
+// print would leave people to think that there is none.
+func TestNothingIsDoneWhereTheOutputIsUnknown(t *testing.T) {
+	if _, asked, err := ask(t, aStatus(), "drain", "-o", "yaml"); err == nil || asked != "" {
+		t.Errorf("%v, asked for %q", err, asked)
+	}
+}

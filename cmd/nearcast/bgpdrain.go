@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// bgpDrainFlags say for how long and why a speaker is drained.
+type bgpDrainFlags struct {
+	socket string
+	length time.Duration
+	reason string
+}
+
+func bgpDrainCommand() *cobra.Command {
+	var f bgpDrainFlags
+	c := f.command(http.MethodPut, "drain [VIP] --admin SOCKET", "Move traffic away from a VIP of this site, or from all",
+		`Drain moves traffic away from a VIP of this site, or from every one. Routes carry
+GRACEFUL_SHUTDOWN for a dwell, are withdrawn then, and the address is served for
+another dwell. It stays away until "nearcast bgp undrain", over restarts of the
+speaker where it has a folder for its state.`)
+	c.Flags().DurationVar(&f.length, "for", 0, "end the drain after this time; never by default")
+	c.Flags().StringVar(&f.reason, "reason", "", "what to tell those who ask why")
+	return c
+}
+
+func bgpUndrainCommand() *cobra.Command {
+	var f bgpDrainFlags
+	return f.command(http.MethodDelete, "undrain [VIP] --admin SOCKET", "End the drain of a VIP, or that of all",
+		`Undrain ends the drain of a VIP, or without one the drain of every VIP. Each was
+begun by its own command, and ends by its own.`)
+}
+
+func (f *bgpDrainFlags) command(method, use, short, long string) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Long: long, Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			query, err := f.query(cmd, args, time.Now())
+			if err != nil {
+				return err
+			}
+			st, err := callSpeaker(cmd, f.socket, method, "/drains", query)
+			if err != nil {
+				return err
+			}
+			return answer(cmd, st, func(w io.Writer) error { return printSpeakerDrains(w, st, time.Now()) })
+		},
+	}
+	speakerFlag(c, &f.socket)
+	return c
+}
+
+func (f *bgpDrainFlags) query(cmd *cobra.Command, args []string, now time.Time) (url.Values, error) {
+	query := url.Values{}
+	if len(args) > 0 && args[0] == "" {
+		// An unset variable of a script must not drain everything.
+		return nil, errors.New("VIP is empty; leave it out for every VIP")
+	}
+	if len(args) > 0 {
+		query.Set("vip", args[0])
+	}
+	if f.reason != "" {
+		query.Set("reason", f.reason)
+	}
+	if cmd.Flags().Changed("for") {
+		if f.length <= 0 {
+			return nil, fmt.Errorf("--for %s is not positive", f.length)
+		}
+		query.Set("until", now.Add(f.length).Format(time.RFC3339Nano))
+	}
+	return query, nil
+}
+
+// printSpeakerDrains prints the drains, and how far they are.
+func printSpeakerDrains(w io.Writer, st *bgp.Status, now time.Time) error {
+	if len(st.Drains) == 0 {
+		fmt.Fprintln(w, "nothing is drained at this speaker")
+	}
+	for _, d := range st.Drains {
+		fmt.Fprintln(w, d)
+	}
+	for _, v := range st.VIPs {
+		if v.State != bgp.Draining {
+			continue
+		}
+		still := "withdrawn, and served"
+		if v.Announced && v.Attributes != nil {
+			still = "announced with " + attributesText(*v.Attributes, false) // there is always a community
+		}
+		if !v.Until.IsZero() {
+			still += " for another " + length(v.Until.Sub(now))
+		}
+		fmt.Fprintf(w, "%s is draining: %s\n", v.Address, still)
+	}
+	return nil
+}

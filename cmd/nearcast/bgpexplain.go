@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// explainedVIP is everything that there is to say about one VIP.
+type explainedVIP struct {
+	bgp.VIPStatus
+	Sessions []explainedSession `json:"sessions"`
+	// Drains are those that cover the VIP.
+	Drains []bgp.Drain `json:"drains,omitempty"`
+}
+
+func bgpExplainCommand() *cobra.Command {
+	var socket string
+	c := &cobra.Command{
+		Use:   "explain VIP --admin SOCKET",
+		Short: "Say why a VIP is announced or not, with what, and to whom",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			vip, err := netip.ParseAddr(args[0])
+			if err != nil {
+				return fmt.Errorf("%q is not an IP address", args[0])
+			}
+			st, err := callSpeaker(cmd, socket, http.MethodGet, "/status", nil)
+			if err != nil {
+				return err
+			}
+			e, err := explainVIP(st, vip.Unmap())
+			if err != nil {
+				return err
+			}
+			return answer(cmd, e, func(w io.Writer) error { return e.print(w, time.Now()) })
+		},
+	}
+	speakerFlag(c, &socket)
+	return c
+}
+
+func explainVIP(st *bgp.Status, vip netip.Addr) (*explainedVIP, error) {
+	i := slices.IndexFunc(st.VIPs, func(v bgp.VIPStatus) bool { return v.Address == vip.String() })
+	if i < 0 {
+		return nil, noVIP(st, vip)
+	}
+	e := &explainedVIP{VIPStatus: st.VIPs[i], Sessions: sessionsOf(st, st.VIPs[i])}
+	for _, d := range st.Drains {
+		if !d.VIP.IsValid() || d.VIP == vip {
+			e.Drains = append(e.Drains, d)
+		}
+	}
+	return e, nil
+}
+
+// noVIP says what there is instead, and whether a Service was refused the address.
+func noVIP(st *bgp.Status, vip netip.Addr) error {
+	var all []string
+	for _, v := range st.VIPs {
+		all = append(all, v.Address)
+	}
+	text := fmt.Sprintf("%s is no VIP of this speaker, which has %s", vip, dash(strings.Join(all, ", ")))
+	for _, r := range st.Refused {
+		if r.Address == vip.String() {
+			text += "; refused: " + r.String()
+		}
+	}
+	return errors.New(text)
+}
+
+func (e *explainedVIP) print(w io.Writer, now time.Time) error {
+	announced := "not announced"
+	if e.Announced {
+		announced = "announced " + announcedTo(e.VIPStatus, e.Sessions) + " peers"
+	}
+	fmt.Fprintf(w, "%s is %s and %s: %s\n", e.Address, e.State, announced, e.Reason.Text)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "  since\t%s, %s ago\n", moment(e.Since), length(now.Sub(e.Since)))
+	if !e.Until.IsZero() {
+		fmt.Fprintf(t, "  until\t%s, in %s\n", moment(e.Until), length(e.Until.Sub(now)))
+	}
+	if len(e.Owners) > 0 {
+		fmt.Fprintf(t, "  of\tService %s\n", strings.Join(e.Owners, ", "))
+	}
+	if e.Bound {
+		fmt.Fprintln(t, "  bound\tto this machine")
+	}
+	if e.Flaps > 0 {
+		fmt.Fprintf(t, "  flaps\t%d failures count against the budget\n", e.Flaps)
+	}
+	for _, d := range e.Drains {
+		fmt.Fprintf(t, "  drain\t%s\n", d)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	e.table(t, now)
+	return t.Flush()
+}
+
+// table has the sessions and the checks.
+func (e *explainedVIP) table(t *tabwriter.Writer, now time.Time) {
+	fmt.Fprintln(t, "\nPEER\tAS\tSENT")
+	for _, s := range e.Sessions {
+		fmt.Fprintf(t, "%s\t%d\t%s\n", s.Peer, s.ASN, s)
+	}
+	t.Flush()
+	fmt.Fprintln(t, "\nCHECK\tSCOPE\tSTATE\tIN A ROW\tLAST\tFAILURE")
+	for _, c := range e.Checks {
+		last := "-"
+		if !c.Last.IsZero() {
+			last = length(now.Sub(c.Last)) + " ago"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", c.Name, c.Scope, c.State, c.InARow, last, dash(c.Failure))
+	}
+}
+
+func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
