@@ -216,12 +216,20 @@ func (c *Config) checkServices(fault faultFunc) {
 	if c.Services.Node == "" {
 		c.Services.Node = os.Getenv("NODE_NAME")
 	}
-	if c.Services.Node == "" {
-		fault("services.node", "is required where NODE_NAME is not set")
-	}
 	if len(c.Services.DrainTaints) == 0 {
 		c.Services.DrainTaints = []string{defaultDrainTaint}
 	}
+}
+
+// Bound are the addresses that this machine is to have.
+func (c *Config) Bound() []netip.Addr {
+	var all []netip.Addr
+	for _, v := range c.VIPs {
+		if v.Bind != "" && !v.Disabled {
+			all = append(all, v.Address)
+		}
+	}
+	return all
 }
 
 // Folders are those of the file at path and of all that it names, for whoever

@@ -104,7 +104,6 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"interval: 1s", "interval: 1s, fastInterval: 2s", "line 13: vips[0].checks[0].fastInterval: 2s is more than interval"},
 		{"name: fn.example.org", "name: fn.example.org, type: SOAP", `line 13: vips[0].checks[0].dns.type: "SOAP" is not a record type`},
 		{"answer: [192.0.2.80]", "answer: [www]", `line 14: vips[0].checks[1].dns.answer: "www" is not the data of a A`},
-		{"services: {enabled: true, node: n1}", "services: {enabled: true}", "line 17: services.node: is required"},
 		{"198.51.100.64/26", "198.51.100.65/26", "line 19: pools[0].cidrs: 198.51.100.65/26 has bits set"},
 		{"namespaces: [media, iot]", "namespaces: []", "line 19: pools[0].namespaces: at least one"},
 		{"prepend: 2", "prepend: 20", "line 21: states.degraded.prepend: 20 is not from 0 to 10"},

@@ -172,6 +172,29 @@ func TestLab(t *testing.T) {
 		}
 		eventually(t, "its routes came back", slack, func() error { return want(route("198.51.100.53"), everySite) })
 	})
+	t.Run("a drained cluster's function leaves by address too", func(t *testing.T) {
+		file := filepath.Join(l.Manifests(), "clusters.yaml")
+		before, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const address = "      nearcast.dev/address: 127.0.1.4:8080\n"
+		drained := strings.Replace(string(before), address, address+"      nearcast.dev/drain: \"true\"\n", 1)
+		if drained == string(before) {
+			t.Fatal("clusters.yaml has no such cluster")
+		}
+		if err := os.WriteFile(file, []byte(drained), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "its function's VIP left the router", slack, func() error { return want(route("198.51.100.80"), "us-azure hpc-kube l26-ugd") })
+		if err := want(route("198.51.100.53"), everySite); err != nil {
+			t.Errorf("the resolver's VIP follows the function's: %v", err)
+		}
+		if err := os.WriteFile(file, before, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "and came back", slack, func() error { return want(route("198.51.100.80"), everyBackend) })
+	})
 	t.Run("bad manifests are named and everything else is served", func(t *testing.T) {
 		for name, text := range map[string]string{
 			"typo.yaml": "apiVersion: v1\nkind: Service\nmetadata:\n  name: typo\n  namespace: demo\n  labels: {nearcast.dev/function: \"true\"}\n  annotations:\n    nearcast.dev/polcy: nearest\n",
