@@ -49,7 +49,7 @@ func (s *speaker) reply(w http.ResponseWriter, r *http.Request, do func() error)
 	var err error
 	if !s.do(r.Context(), func() {
 		if err = do(); err == nil {
-			s.apply()
+			s.apply(time.Now())
 			st = s.status()
 		}
 	}) {

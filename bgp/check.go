@@ -30,6 +30,20 @@ func (c *Check) Name() string {
 	return fmt.Sprintf("%s at the endpoints of Service %s", c.Endpoints.Probe.Kind, c.Endpoints.Service)
 }
 
+// addr is what is asked; invalid where that is endpoints.
+func (c *Check) addr() netip.Addr {
+	switch {
+	case c.DNS != nil:
+		return c.DNS.Server.Addr()
+	case c.HTTP != nil:
+		target, _ := c.HTTP.target() // the zero one where it is faulty
+		return target.Addr.Addr()
+	case c.TCP != nil:
+		return c.TCP.Address.Addr()
+	}
+	return netip.Addr{}
+}
+
 // ask probes as health does, with no certificates of its own.
 var ask = health.Ask(health.TLS{})
 

@@ -57,6 +57,10 @@ type check struct {
 	inARow  int // results that were alike
 }
 
+// forget makes the check one that was never asked. From Down even the first
+// announcement needs its passes in a row.
+func (ch *check) forget() { *ch = check{config: ch.config, streak: health.Streak{State: health.Down}} }
+
 // NewController returns a Controller of no VIPs.
 func NewController(config *Config) *Controller {
 	c := &Controller{checks: map[string]*check{}}
@@ -104,8 +108,8 @@ func (c *Controller) join(v *vip, before map[string]*check) {
 			ch = before[id]
 		}
 		if ch == nil {
-			// From Down even the first announcement needs its passes in a row.
-			ch = &check{streak: health.Streak{State: health.Down}}
+			ch = &check{}
+			ch.forget()
 		}
 		ch.config = config
 		c.checks[id] = ch
@@ -120,19 +124,28 @@ func (c *Controller) vip(a netip.Addr) *vip {
 	return nil
 }
 
-// Checks are all that are to be asked, by id.
-func (c *Controller) Checks() map[string]Check {
+// Checks are all that are to be asked now, by id.
+func (c *Controller) Checks(now time.Time) map[string]Check {
 	all := make(map[string]Check, len(c.checks))
 	for id, ch := range c.checks {
-		all[id] = ch.config
+		if !c.answeredElsewhere(ch, now) {
+			all[id] = ch.config
+		}
 	}
 	return all
+}
+
+// answeredElsewhere reports whether the check asks a VIP that this machine gave
+// up: another site would answer.
+func (c *Controller) answeredElsewhere(ch *check, now time.Time) bool {
+	v := c.vip(ch.config.addr())
+	return v != nil && v.config.Bind != "" && c.gone(v, now)
 }
 
 // Observe counts one result of a check. A nil failure is a pass.
 func (c *Controller) Observe(id string, failure error, now time.Time) []Transition {
 	ch := c.checks[id]
-	if ch == nil {
+	if ch == nil || c.answeredElsewhere(ch, now) {
 		return nil // of a check that is asked no more
 	}
 	text := ""
@@ -183,6 +196,11 @@ func (c *Controller) Advance(now time.Time) []Transition {
 	for _, v := range c.vips {
 		if t, ok := c.settle(v, now); ok {
 			changed = append(changed, t)
+		}
+	}
+	for _, ch := range c.checks {
+		if c.answeredElsewhere(ch, now) {
+			ch.forget()
 		}
 	}
 	c.vips = slices.DeleteFunc(c.vips, func(v *vip) bool { return v.removed && c.gone(v, now) })

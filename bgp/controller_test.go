@@ -283,7 +283,7 @@ func TestAVIPThatIsDeclaredNoMoreDrainsAndIsForgotten(t *testing.T) {
 		t.Errorf("%+v is left", st)
 	}
 	w.declare()
-	if checks := w.c.Checks(); len(checks) != 0 {
+	if checks := w.c.Checks(w.now); len(checks) != 0 {
 		t.Errorf("%v are asked for nobody", checks)
 	}
 }
@@ -300,6 +300,32 @@ func TestAReloadKeepsWhatIsKnownOfTheSameChecks(t *testing.T) {
 	w.declare(changed)
 	w.want(Init, "", true) // the new check has no result, and nothing is announced on a guess
 	w.declare(theVIP)
+	w.want(Up, "up", true)
+}
+
+// TestAnAddressThatIsGivenUpIsNotAskedHere: another site would answer, and the VIP
+// come back for that.
+func TestAnAddressThatIsGivenUpIsNotAskedHere(t *testing.T) {
+	w := newWorld(t, nil)
+	v := VIP{Address: dnsVIP, Bind: "lo", Checks: []Check{{TCP: &TCPCheck{Address: netip.AddrPortFrom(dnsVIP, 53)}, Scope: Local, Rise: 1, Fall: 1}}}
+	w.declare(v)
+	id := v.Checks[0].id()
+	w.c.Observe(id, nil, w.now)
+	w.want(Up, "up", true)
+	w.c.SetDrains([]Drain{{}}, w.now)
+	w.passes(14 * time.Second)
+	if len(w.c.Checks(w.now)) != 1 {
+		t.Error("it is not asked while it is served")
+	}
+	w.passes(time.Second)
+	w.want(Down, "", false)
+	if len(w.c.Checks(w.now)) != 0 {
+		t.Error("another site is asked")
+	}
+	w.c.Observe(id, nil, w.now)
+	w.c.SetDrains(nil, w.now)
+	w.want(Init, "", true)
+	w.c.Observe(id, nil, w.now)
 	w.want(Up, "up", true)
 }
 

@@ -126,8 +126,9 @@ func (s *speaker) loop(ctx context.Context) {
 	s.declare(now)
 	stop := ctx.Done()
 	for {
-		wake := s.apply()
-		if stop == nil && s.controller.Gone(time.Now()) {
+		now := time.Now()
+		wake := s.apply(now)
+		if stop == nil && s.controller.Gone(now) {
 			return
 		}
 		timer := time.NewTimer(wake)
@@ -170,21 +171,21 @@ func (s *speaker) observe(r result) {
 		return
 	}
 	before := s.Announcer.UpdatesSent()
-	s.apply()
+	s.apply(time.Now())
 	s.metrics.withdrawals.WithLabelValues("deleted").Observe(time.Since(r.at).Seconds())
 	s.background.Go(func() { s.metrics.sent(s.around, r.at, before, s.Announcer.UpdatesSent) })
 }
 
 // apply makes true what the controller wants, and returns when to come back.
-func (s *speaker) apply() time.Duration {
-	now := time.Now()
-	s.runner.set(s.controller.Checks())
+func (s *speaker) apply(now time.Time) time.Duration {
 	want := s.controller.Desired(now)
 	if s.dirty || !want.equal(s.applied) {
 		s.dirty = false
 		s.change(want)
 		s.applied = want
 	}
+	// Only now: what is sent to an address that is not bound yet, another site answers.
+	s.runner.set(s.controller.Checks(now))
 	switch next := s.controller.Next(now); {
 	case s.dirty:
 		return retry

@@ -103,6 +103,7 @@ func (f *fakeAnnouncer) Close(time.Duration) error {
 
 // Bind makes the announcer a Binder too, so that it sees the order of both.
 func (f *fakeAnnouncer) Bind(addrs []netip.Addr) ([]netip.Addr, error) {
+	time.Sleep(bindTime)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.binds++
@@ -116,6 +117,19 @@ func (f *fakeAnnouncer) Bind(addrs []netip.Addr) ([]netip.Addr, error) {
 	}
 	f.bound = slices.Clone(addrs)
 	return addrs, nil
+}
+
+// bindTime is enough for a check to come first that does not wait.
+const bindTime = 5 * time.Millisecond
+
+// wantTried complains of a check that comes before its VIP is bound, or was tried to
+// be: until then another site would answer it.
+func (f *fakeAnnouncer) wantTried() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.binds == 0 {
+		f.t.Error("a VIP is checked before it is bound")
+	}
 }
 
 // site is a speaker that runs, with an HTTP backend that its VIP's check asks.
@@ -132,6 +146,7 @@ type siteUnderTest struct {
 func runSite(t *testing.T, fail int) *siteUnderTest {
 	s := &siteUnderTest{fakeAnnouncer: &fakeAnnouncer{t: t, fail: fail}, done: make(chan error, 1)}
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.wantTried()
 		if s.sick.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 		}

@@ -183,3 +183,29 @@ func TestASpeakerThatStartsFirstIsConnectedSoon(t *testing.T) {
 	defer router.Close()
 	table(t, router, "198.51.100.53/32 via 127.0.0.103 as 64511")
 }
+
+// TestARouterThatTakesTheConnectionAndIsLostDoesNotHoldTheSpeaker stands for one
+// that is replaced at that moment: its connection ends for nobody.
+func TestARouterThatTakesTheConnectionAndIsLostDoesNotHoldTheSpeaker(t *testing.T) {
+	at := netip.MustParseAddr("127.0.0.100")
+	l, err := net.Listen("tcp", netip.AddrPortFrom(at, 0).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := newSpeaker(t, netip.MustParseAddr("127.0.0.116"), bgp.Peer{Address: at, Port: netip.MustParseAddrPort(l.Addr().String()).Port(), ASN: 64500})
+	defer s.Close(5 * time.Second)
+	s.mu.Lock()
+	s.patience = time.Second
+	s.mu.Unlock()
+	for range 2 {
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

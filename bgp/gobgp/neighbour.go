@@ -10,13 +10,12 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// findInterval is how often the neighbours of unnumbered peers are looked for.
+// findInterval is how often the neighbours of unnumbered peers are looked for, and
+// sessions that do not begin.
 const findInterval = time.Second
 
-// findNeighbours begins the sessions of unnumbered peers when their neighbour
-// shows itself on the link, and again when it has another address, as a router
-// that was replaced does. GoBGP itself looks once.
-func (s *Speaker) findNeighbours() {
+// tend does what GoBGP does once or too late, again and again.
+func (s *Speaker) tend() {
 	tick := time.NewTicker(findInterval)
 	defer tick.Stop()
 	for {
@@ -25,20 +24,32 @@ func (s *Speaker) findNeighbours() {
 			return
 		case <-tick.C:
 			s.lookAtLinks()
+			s.restartStuck(time.Now())
 		}
 	}
 }
 
+// lookAtLinks begins the sessions of unnumbered peers when their neighbour shows
+// itself on the link, and again when it has another address, as a router that was
+// replaced does. GoBGP itself looks once.
 func (s *Speaker) lookAtLinks() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.peers {
-		if p.config.Interface == "" || p.addr.IsValid() && s.isEstablished(p.addr) {
+		if p.config.Interface == "" {
 			continue
 		}
+		if p.addr.IsValid() && s.isEstablished(p.addr) {
+			p.problem = ""
+			continue
+		}
+		shown := advertise(p.config.Interface)
 		addr, err := neighbourOn(p.config.Interface)
-		if err != nil && !p.added {
+		switch {
+		case err != nil && !p.added:
 			p.problem = err.Error()
+		case shown != nil:
+			p.problem = shown.Error()
 		}
 		if err != nil {
 			continue
@@ -58,17 +69,28 @@ func (s *Speaker) lookAtLinks() {
 func neighbourOn(link string) (netip.Addr, error) {
 	ifi, err := net.InterfaceByName(link)
 	if err != nil {
-		return netip.Addr{}, fmt.Errorf("%s: %w", link, err)
+		return netip.Addr{}, fmt.Errorf("there is no interface %s", link)
 	}
 	all, err := netlink.NeighList(ifi.Index, netlink.FAMILY_V6)
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("%s: %w", link, err)
 	}
-	var found []netip.Addr
+	var found, routers []netip.Addr
 	for _, n := range all {
-		if a, ok := netip.AddrFromSlice(n.IP); ok && a.IsLinkLocalUnicast() && n.State&netlink.NUD_FAILED == 0 {
-			found = append(found, a.WithZone(link))
+		a, ok := netip.AddrFromSlice(n.IP)
+		if !ok || !a.IsLinkLocalUnicast() || n.State&netlink.NUD_FAILED != 0 {
+			continue
 		}
+		found = append(found, a.WithZone(link))
+		if n.Flags&netlink.NTF_ROUTER != 0 { // it has sent an advertisement
+			routers = append(routers, a.WithZone(link))
+		}
+	}
+	if len(found) > 1 {
+		probe(all)
+	}
+	if len(routers) == 1 { // among hosts and switches
+		found = routers
 	}
 	switch len(found) {
 	case 0:
@@ -77,4 +99,15 @@ func neighbourOn(link string) (netip.Addr, error) {
 		return found[0], nil
 	}
 	return netip.Addr{}, fmt.Errorf("%s has the neighbours %v; an unnumbered session needs a link with one", link, found)
+}
+
+// probe has the kernel ask the neighbours whether they are there. Of one that was
+// replaced it would find out by itself within a minute.
+func probe(all []netlink.Neigh) {
+	for _, n := range all {
+		if n.IP.IsLinkLocalUnicast() && n.State&(netlink.NUD_PROBE|netlink.NUD_FAILED) == 0 {
+			n.State = netlink.NUD_PROBE
+			_ = netlink.NeighSet(&n) // without the right to do so it takes longer
+		}
+	}
 }

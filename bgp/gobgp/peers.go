@@ -23,6 +23,10 @@ const (
 	idleAfterReset = 1
 	// gtsmTTL is that of a packet that no router has forwarded (RFC 5082).
 	gtsmTTL = 255
+	// patience is how long a session may take to begin, from the first attempt. GoBGP
+	// would give a router that took its connection four minutes for the first word,
+	// and take no other meanwhile.
+	patience = 15 * time.Second
 )
 
 // peer is one that is declared. s.mu guards it.
@@ -37,6 +41,8 @@ type peer struct {
 	// added is set while GoBGP has it; problem is why it does not, "" if it does.
 	added   bool
 	problem string
+	// waiting is since when its session has been about to begin; zero where it is not.
+	waiting time.Time
 }
 
 // SetPeers implements bgp.Announcer.
@@ -121,7 +127,7 @@ func (s *Speaker) refresh(p *peer) {
 	}
 }
 
-// add begins the peer's session, or leaves it to findNeighbours.
+// add begins the peer's session, or leaves it to lookAtLinks.
 func (s *Speaker) add(p *peer) error {
 	if p.config.Interface != "" && !p.addr.IsValid() {
 		p.problem = "no neighbour was found on " + p.config.Interface + " yet"
@@ -248,4 +254,37 @@ func (s *Speaker) again(p *peer) {
 	if err := errors.Join(s.remove(p), s.add(p)); err != nil {
 		s.log.Error("a session could not be begun anew", "peer", p.config.Name(), "error", err)
 	}
+}
+
+// restartStuck begins sessions anew that have been about to begin for long: their
+// router may have been lost, or replaced, after it took the connection.
+func (s *Speaker) restartStuck(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	states := map[string]api.PeerState_SessionState{}
+	s.eachPeer(func(p *api.Peer) { states[p.State.NeighborAddress] = p.State.SessionState })
+	for _, p := range s.peers {
+		switch {
+		case !p.added || !p.begins(states[p.addr.String()]):
+			p.waiting = time.Time{}
+		case p.waiting.IsZero():
+			p.waiting = now
+		case now.Sub(p.waiting) > s.patience:
+			p.waiting = time.Time{}
+			s.again(p)
+		}
+	}
+}
+
+// begins reports whether the session is about to begin. That of a passive peer is
+// not before its router has connected; of a connection of our own GoBGP tells
+// nothing before the router's first word.
+func (p *peer) begins(state api.PeerState_SessionState) bool {
+	switch state {
+	case api.PeerState_SESSION_STATE_ESTABLISHED:
+		return false
+	case api.PeerState_SESSION_STATE_OPENSENT, api.PeerState_SESSION_STATE_OPENCONFIRM:
+		return true
+	}
+	return !p.config.Passive
 }

@@ -31,13 +31,14 @@ type Speaker struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	mu    sync.Mutex
-	peers map[string]*peer // by bgp.Peer.Name
+	mu       sync.Mutex
+	peers    map[string]*peer // by bgp.Peer.Name
+	patience time.Duration
 }
 
 // NewSpeaker starts without peers. Nothing that a peer sends is ever accepted.
 func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Speaker, error) {
-	s := &Speaker{asn: config.ASN, log: log, announced: map[netip.Prefix]bgp.Route{}, peers: map[string]*peer{}}
+	s := &Speaker{asn: config.ASN, log: log, announced: map[netip.Prefix]bgp.Route{}, peers: map[string]*peer{}, patience: patience}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.server = server.NewBgpServer(server.LoggerOption(quiet(log), nil))
 	go s.server.Serve() // ends with StopBgp
@@ -56,7 +57,7 @@ func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Spe
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("bgp: start: %w", err), s.Close(time.Second))
 	}
-	s.running.Go(s.findNeighbours)
+	s.running.Go(s.tend)
 	return s, nil
 }
 

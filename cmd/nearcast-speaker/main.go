@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/gobgp"
+	"github.com/nearcast/nearcast/bgp/kube"
 	"github.com/nearcast/nearcast/bgp/loopback"
 	"github.com/nearcast/nearcast/internal/program"
 )
@@ -21,6 +23,7 @@ func main() { os.Exit(program.Run(command(), syscall.SIGHUP)) }
 
 func command() *cobra.Command {
 	var file string
+	var bind bool
 	c := &cobra.Command{
 		Use:   "nearcast-speaker --config FILE",
 		Short: "Announce shared addresses by BGP while this site can serve them",
@@ -31,15 +34,24 @@ whole, and the last good one goes on. SIGTERM drains every address, which takes
 both dwells, and then ends; a second one ends at once.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return run(cmd.Context(), file, slog.New(slog.NewTextHandler(os.Stdout, nil)))
+			config, err := bgp.Load(file)
+			switch {
+			case err != nil:
+				return err
+			case bind:
+				_, err := loopback.Binder{}.Bind(config.Bound())
+				return err
+			}
+			return run(cmd.Context(), file, config, slog.New(slog.NewTextHandler(os.Stdout, nil)))
 		},
 	}
 	c.Flags().StringVar(&file, "config", "/etc/nearcast/speaker.yaml", "configuration `FILE`")
+	c.Flags().BoolVar(&bind, "bind", false, "give this machine the addresses with bind: lo and end, before what listens on them starts")
 	return c
 }
 
-func run(ctx context.Context, file string, log *slog.Logger) error {
-	config, err := bgp.Load(file)
+func run(ctx context.Context, file string, config *bgp.Config, log *slog.Logger) error {
+	cluster, err := clusterOf(config.Services, log)
 	if err != nil {
 		return err
 	}
@@ -48,8 +60,19 @@ func run(ctx context.Context, file string, log *slog.Logger) error {
 		return err
 	}
 	return bgp.Run(ctx, bgp.Options{
-		Path: file, Config: config, Reload: hangups(ctx), Announcer: announcer, Binder: loopback.Binder{}, Log: log,
+		Path: file, Config: config, Reload: hangups(ctx), Announcer: announcer, Binder: loopback.Binder{}, Cluster: cluster, Log: log,
 	})
+}
+
+// clusterOf returns the local cluster; nil where it is not read.
+func clusterOf(services bgp.Services, log *slog.Logger) (bgp.Cluster, error) {
+	if !services.Enabled {
+		return nil, nil
+	}
+	if services.Node == "" {
+		return nil, errors.New("services.node: is required where NODE_NAME is not set")
+	}
+	return kube.New(services, log)
 }
 
 // hangups returns a channel that has something whenever SIGHUP came.

@@ -1,21 +1,17 @@
 package karmada
 
 import (
-	"context"
-	"errors"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	karmadanetworkingv1alpha1 "github.com/karmada-io/karmada/pkg/apis/networking/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
+	"github.com/nearcast/nearcast/internal/apiwatch"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -32,36 +28,14 @@ func (s *Source) kinds(store *federation.Store, onError func(error)) []*reader {
 	}
 	k, core := s.api.Karmada, s.api.Kubernetes
 	// Clusters have no namespace.
-	add("cluster.karmada.io", "Cluster", "", false, &clusterv1alpha1.Cluster{}, listWatch(k, k.ClusterV1alpha1().Clusters()))
+	add("cluster.karmada.io", "Cluster", "", false, &clusterv1alpha1.Cluster{}, apiwatch.From(k, k.ClusterV1alpha1().Clusters()))
 	for _, ns := range s.namespaces {
-		add("work.karmada.io", "ResourceBinding", ns, false, &workv1alpha2.ResourceBinding{}, listWatch(k, k.WorkV1alpha2().ResourceBindings(ns)))
-		add("", "Service", ns, false, &corev1.Service{}, listWatch(core, core.CoreV1().Services(ns)))
-		add("apps", "Deployment", ns, true, &appsv1.Deployment{}, listWatch(core, core.AppsV1().Deployments(ns)))
-		add("apps", "StatefulSet", ns, true, &appsv1.StatefulSet{}, listWatch(core, core.AppsV1().StatefulSets(ns)))
-		add("networking.k8s.io", "Ingress", ns, true, &networkingv1.Ingress{}, listWatch(core, core.NetworkingV1().Ingresses(ns)))
-		add("networking.karmada.io", "MultiClusterService", ns, true, &karmadanetworkingv1alpha1.MultiClusterService{}, listWatch(k, k.NetworkingV1alpha1().MultiClusterServices(ns)))
+		add("work.karmada.io", "ResourceBinding", ns, false, &workv1alpha2.ResourceBinding{}, apiwatch.From(k, k.WorkV1alpha2().ResourceBindings(ns)))
+		add("", "Service", ns, false, &corev1.Service{}, apiwatch.From(core, core.CoreV1().Services(ns)))
+		add("apps", "Deployment", ns, true, &appsv1.Deployment{}, apiwatch.From(core, core.AppsV1().Deployments(ns)))
+		add("apps", "StatefulSet", ns, true, &appsv1.StatefulSet{}, apiwatch.From(core, core.AppsV1().StatefulSets(ns)))
+		add("networking.k8s.io", "Ingress", ns, true, &networkingv1.Ingress{}, apiwatch.From(core, core.NetworkingV1().Ingresses(ns)))
+		add("networking.karmada.io", "MultiClusterService", ns, true, &karmadanetworkingv1alpha1.MultiClusterService{}, apiwatch.From(k, k.NetworkingV1alpha1().MultiClusterServices(ns)))
 	}
 	return all
-}
-
-// lists is what every typed client of a kind can do.
-type lists[L runtime.Object] interface {
-	List(ctx context.Context, o metav1.ListOptions) (L, error)
-	Watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error)
-}
-
-// listWatch reads one kind with its client, which belongs to the clientset.
-func listWatch[L runtime.Object](clientset any, kind lists[L]) cache.ListerWatcher {
-	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return kind.List(ctx, o) },
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			w, err := kind.Watch(ctx, o)
-			if err != nil && o.SendInitialEvents != nil {
-				// A Reflector would try again by itself what begins with a connection that
-				// is refused, say nothing of it, and not end with ctx.
-				err = errors.New(err.Error())
-			}
-			return w, err
-		},
-	}, clientset)
 }

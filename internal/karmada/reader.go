@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/utils/clock"
 
+	"github.com/nearcast/nearcast/internal/apiwatch"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/slim"
 )
@@ -35,24 +33,9 @@ type reader struct {
 	behind atomic.Bool
 }
 
-// backoff is for an API that is away: changes are to be seen soon after it is
-// back, and fifty sites are not to ask all at once.
-var backoff = wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 1, Steps: 5, Cap: 4 * time.Second}
-
-// healthy is how long an API must have been there for the next failure to count
-// as the first.
-const healthy = time.Minute
-
 // run follows the kind until ctx ends.
 func (r *reader) run(ctx context.Context) {
-	reflector := cache.NewReflectorWithOptions(r.from, r.object, r, cache.ReflectorOptions{Backoff: &backoff})
-	// It returns nil when ctx ends, and otherwise is called again.
-	_ = backoff.DelayWithReset(clock.RealClock{}, healthy).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
-		if err := reflector.ListAndWatchWithContext(ctx); err != nil && ctx.Err() == nil {
-			r.report(err)
-		}
-		return false, nil
-	})
+	apiwatch.Follow(ctx, r.object, r.from, r, r.report)
 }
 
 // done reports whether the API has told of the kind, or does not where it may be

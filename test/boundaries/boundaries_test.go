@@ -24,7 +24,7 @@ type rule struct {
 var rules = []rule{
 	{from: "", to: "github.com/osrg/gobgp", but: []string{"bgp/gobgp"}, why: "one package knows GoBGP, so that it can be replaced and its traps are in one place"},
 	{from: "", to: "github.com/karmada-io/karmada/pkg/generated", but: []string{"internal/karmada"}, why: "one package knows Karmada's clientset"},
-	{from: "", to: "k8s.io/client-go", but: []string{"internal/karmada", "internal/controlplane"}, why: "objects are stripped at the edge; nobody else talks to an API"},
+	{from: "", to: "k8s.io/client-go", but: []string{"internal/apiwatch", "internal/karmada", "internal/controlplane", "bgp/kube"}, why: "objects are stripped at the edge; nobody else talks to an API"},
 	{from: "", to: module + "internal/controlplane", but: []string{"internal/lab", "cmd/nearcast", "test/controlplane"}, why: "a control plane is run by the lab and by tests alone"},
 	{from: "", to: "github.com/karmada-io/karmada/pkg/util", why: "it brings controller-runtime and half of Karmada"},
 	{from: "plugin", to: module + "bgp", why: "the plugin and the speaker are two programs that must not need each other"},

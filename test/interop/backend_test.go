@@ -15,8 +15,8 @@ const zone = "fn.example.org."
 
 // backend is a site's name server: what is behind its VIP.
 type backend struct {
-	// sick makes it answer SERVFAIL.
-	sick atomic.Bool
+	// sick makes it answer SERVFAIL, and hung nothing.
+	sick, hung atomic.Bool
 }
 
 // backend answers on port 53 of the addresses, over UDP and TCP. The zone's SOA
@@ -29,6 +29,9 @@ func (n *node) backend(addresses ...string) *backend {
 		n.t.Fatal(err)
 	}
 	handler := dns.HandlerFunc(func(w dns.ResponseWriter, query *dns.Msg) {
+		if b.hung.Load() {
+			return
+		}
 		reply := new(dns.Msg).SetReply(query)
 		reply.Authoritative, reply.Answer = true, []dns.RR{soa}
 		if b.sick.Load() {

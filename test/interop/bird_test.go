@@ -122,14 +122,33 @@ func birdField(text, name string) string {
 	return ""
 }
 
-func (b *bird) best(prefix string) (path, error) {
-	text, err := b.ask("show route " + prefix + " primary all")
+func (b *bird) best(prefix string) (path, error) { return bestOf(b.paths(prefix)) }
+
+// birdRoute is the first line of a route, and the lines of its attributes. The
+// one that is preferred has a star.
+var birdRoute = regexp.MustCompile(`(?m)^\S* +unicast \[[^\]]*\] (\*?).*\n(?:\t.*\n)*`)
+
+func (b *bird) paths(prefix string) ([]path, error) {
+	text, err := b.ask("show route " + prefix + " all")
 	switch {
 	case err != nil && strings.Contains(err.Error(), "Network not found"):
-		return path{}, errNoPath
+		return nil, nil
 	case err != nil:
-		return path{}, err
+		return nil, err
 	}
+	var all []path
+	for _, route := range birdRoute.FindAllStringSubmatch(text, -1) {
+		p, err := birdPath(route[0])
+		if err != nil {
+			return nil, err
+		}
+		p.best = route[1] == "*"
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func birdPath(text string) (path, error) {
 	p := path{
 		nextHop: birdField(text, "BGP.next_hop"), asPath: birdField(text, "BGP.as_path"),
 		communities: birdCommunities(birdField(text, "BGP.community")), largeCommunities: birdCommunities(birdField(text, "BGP.large_community")),
@@ -137,6 +156,7 @@ func (b *bird) best(prefix string) (path, error) {
 	var errs []error
 	for name, into := range map[string]*int{"BGP.med": &p.med, "BGP.local_pref": &p.localPref} {
 		if value := birdField(text, name); value != "" {
+			var err error
 			*into, err = strconv.Atoi(value)
 			errs = append(errs, err)
 		}

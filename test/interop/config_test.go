@@ -19,16 +19,44 @@ func family(address string) string {
 	return "ipv4"
 }
 
+// spoken returns the families of the session.
+func (p neighbour) spoken() []string {
+	if len(p.families) > 0 {
+		return p.families
+	}
+	return []string{family(p.address)}
+}
+
 func frrConfig(neighbours ...neighbour) string {
 	text := &strings.Builder{}
+	for _, p := range neighbours {
+		if p.link != "" {
+			// The two ends find each other by these.
+			fmt.Fprintf(text, "interface %s\n no ipv6 nd suppress-ra\n ipv6 nd ra-interval 1\n", p.link)
+		}
+	}
 	fmt.Fprintf(text, "router bgp %d\n bgp router-id %s\n bgp bestpath as-path multipath-relax\n", routerASN, routerID)
 	text.WriteString(" no bgp ebgp-requires-policy\n no bgp default ipv4-unicast\n")
 	for _, p := range neighbours {
-		fmt.Fprintf(text, " neighbor %s remote-as %d\n", p.address, p.asn)
-		if p.bfd {
-			fmt.Fprintf(text, " neighbor %s bfd\n", p.address)
+		name, remote := p.address, ""
+		if p.link != "" {
+			name, remote = p.link, "interface "
 		}
-		fmt.Fprintf(text, " address-family %s unicast\n  neighbor %s activate\n exit-address-family\n", family(p.address), p.address)
+		fmt.Fprintf(text, " neighbor %s %sremote-as %d\n neighbor %[1]s timers connect 2\n", name, remote, p.asn)
+		for _, line := range []struct {
+			set  bool
+			text string
+		}{
+			{p.bfd, "bfd"}, {p.key != "", "password " + p.key}, {p.gtsm, "ttl-security hops 1"},
+			{p.hops > 0, fmt.Sprintf("ebgp-multihop %d", p.hops)}, {p.extended, "capability extended-nexthop"},
+		} {
+			if line.set {
+				fmt.Fprintf(text, " neighbor %s %s\n", name, line.text)
+			}
+		}
+		for _, family := range p.spoken() {
+			fmt.Fprintf(text, " address-family %s unicast\n  neighbor %s activate\n exit-address-family\n", family, name)
+		}
 	}
 	return text.String()
 }
@@ -43,9 +71,36 @@ func birdConfig(neighbours ...neighbour) string {
 		if p.bfd {
 			bfd = "on"
 		}
-		fmt.Fprintf(text, "protocol bgp n%d {\n local as %d;\n neighbor %s as %d;\n bfd %s;\n", i, routerASN, p.address, p.asn, bfd)
+		who := p.address
+		if p.link != "" {
+			who = "range fe80::/64"
+			fmt.Fprintf(text, "protocol radv { interface %q { min ra interval 3; max ra interval 4; }; }\n", p.link)
+		}
+		fmt.Fprintf(text, "protocol bgp n%d {\n local as %d;\n neighbor %s as %d;\n bfd %s;\n", i, routerASN, who, p.asn, bfd)
 		text.WriteString(" error wait time 1,5; connect delay time 1; connect retry time 5;\n")
-		fmt.Fprintf(text, " %s { import all; export none; };\n}\n", family(p.address))
+		if p.hops > 0 {
+			fmt.Fprintf(text, " multihop %d;\n", p.hops)
+		} else {
+			text.WriteString(" direct;\n")
+		}
+		for _, line := range []struct {
+			set  bool
+			text string
+		}{
+			{p.link != "", fmt.Sprintf("interface %q", p.link)}, {p.key != "", fmt.Sprintf("password %q", p.key)}, {p.gtsm, "ttl security on"},
+		} {
+			if line.set {
+				fmt.Fprintf(text, " %s;\n", line.text)
+			}
+		}
+		for _, family := range p.spoken() {
+			extended := ""
+			if p.extended && family == "ipv4" {
+				extended = "extended next hop on; "
+			}
+			fmt.Fprintf(text, " %s { import all; export none; %s};\n", family, extended)
+		}
+		text.WriteString("}\n")
 	}
 	return text.String()
 }

@@ -129,7 +129,9 @@ func (f *frr) session(neighbour string) (session, error) {
 	}, nil
 }
 
-func (f *frr) best(prefix string) (path, error) {
+func (f *frr) best(prefix string) (path, error) { return bestOf(f.paths(prefix)) }
+
+func (f *frr) paths(prefix string) ([]path, error) {
 	type communities struct{ String string }
 	var table struct {
 		Paths []struct {
@@ -142,23 +144,21 @@ func (f *frr) best(prefix string) (path, error) {
 			LargeCommunity communities             `json:"largeCommunity"`
 		} `json:"paths"`
 	}
-	family := "ipv4"
-	if strings.Contains(prefix, ":") {
-		family = "ipv6"
+	if err := f.json(&table, "show bgp "+family(prefix)+" unicast "+prefix+" json"); err != nil {
+		return nil, err
 	}
-	if err := f.json(&table, "show bgp "+family+" unicast "+prefix+" json"); err != nil {
-		return path{}, err
-	}
+	var all []path
 	for _, p := range table.Paths {
-		if p.Best.Overall && len(p.Hops) > 0 {
-			numbers := strings.NewReplacer("graceful-shutdown", "65535:0", "gracefulShutdown", "65535:0")
-			return path{
-				nextHop: p.Hops[0].IP, asPath: p.ASPath.String, med: p.Metric, localPref: p.LocPrf,
-				communities: strings.Fields(numbers.Replace(p.Community.String)), largeCommunities: strings.Fields(p.LargeCommunity.String),
-			}, nil
+		if len(p.Hops) == 0 {
+			continue
 		}
+		numbers := strings.NewReplacer("Local", "", "graceful-shutdown", "65535:0", "gracefulShutdown", "65535:0")
+		all = append(all, path{
+			best: p.Best.Overall, nextHop: p.Hops[0].IP, asPath: numbers.Replace(p.ASPath.String), med: p.Metric, localPref: p.LocPrf,
+			communities: strings.Fields(numbers.Replace(p.Community.String)), largeCommunities: strings.Fields(p.LargeCommunity.String),
+		})
 	}
-	return path{}, errNoPath
+	return all, nil
 }
 
 func (f *frr) json(into any, command string) error {

@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -34,13 +33,21 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		bin = dir
-		build := exec.Command("go", "build", "-o", filepath.Join(bin, "nearcast-speaker"), "github.com/nearcast/nearcast/cmd/nearcast-speaker")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		if err := build("nearcast-speaker"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
 	}())
+}
+
+// build builds a command of ours into bin.
+func build(name string) error {
+	cmd := exec.Command("go", "build", "-o", bin, "github.com/nearcast/nearcast/cmd/"+name)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", name, err, out)
+	}
+	return nil
 }
 
 // slack is what a loaded machine may add to any bound.

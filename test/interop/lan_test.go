@@ -16,7 +16,9 @@ type cable struct {
 // lan returns a new switch.
 func (n *network) lan(name string) *lan {
 	n.t.Helper()
-	namespace, _ := n.namespace(name)
+	namespace, handle := n.namespace(name)
+	// Or it would be a neighbour of its nodes itself.
+	(&node{network: n, name: name, handle: handle}).sysctl("ipv6/conf/default/disable_ipv6", "1")
 	n.ip("-n", namespace, "link", "add", "switch", "type", "bridge")
 	n.ip("-n", namespace, "link", "set", "switch", "up")
 	return &lan{network: n, namespace: namespace}

@@ -37,7 +37,7 @@ func TestALoadedMachineWithdrawsNothing(t *testing.T) {
 	}
 	time.Sleep(loaded)
 	for _, s := range scenes {
-		if changes := s.vip.since(start); len(changes) != 1 || changes[0].hops != s.site.v4 {
+		if changes := s.vip.since(start); len(changes) != 1 || changes[0].is != s.site.v4 {
 			t.Errorf("%s: the route changed under load: %v", s.name, changes)
 			continue
 		}

@@ -16,8 +16,9 @@ type router interface {
 	// ask returns what the router prints for a command.
 	ask(command string) (string, error)
 	session(neighbour string) (session, error)
-	// best returns the path that the router prefers, or errNoPath.
+	// best returns the path that the router prefers, or errNoPath; paths returns all.
 	best(prefix string) (path, error)
+	paths(prefix string) ([]path, error)
 }
 
 var errNoPath = errors.New("no path")
@@ -39,17 +40,43 @@ func (s session) same(o session) bool {
 // path is what the router knows of one route. Communities are written with
 // numbers: 65535:0.
 type path struct {
+	best             bool
 	nextHop, asPath  string
 	med, localPref   int
 	communities      []string
 	largeCommunities []string
 }
 
+// bestOf returns the one among all paths that is preferred.
+func bestOf(all []path, err error) (path, error) {
+	if err != nil {
+		return path{}, err
+	}
+	for _, p := range all {
+		if p.best {
+			return p, nil
+		}
+	}
+	return path{}, errNoPath
+}
+
 // neighbour is a speaker that a router is configured for.
 type neighbour struct {
+	// address is where it is, or "" for whoever is on the link.
 	address string
-	asn     int
-	bfd     bool
+	link    string
+	// asn makes the session iBGP if it is the router's own.
+	asn int
+	bfd bool
+	// key is that of TCP MD5.
+	key  string
+	gtsm bool
+	// hops is the TTL towards a neighbour that is not on the link.
+	hops int
+	// families are what is spoken; absent, that of the address.
+	families []string
+	// extended takes IPv6 next hops of IPv4 routes (RFC 8950).
+	extended bool
 }
 
 // brand is a make of router.

@@ -123,8 +123,13 @@ func (s *scene) measure(e event, timers timers) (removal, back time.Duration) {
 // waitForBFD waits until BFD watches: it begins after BGP, and slowly.
 func (s *scene) waitForBFD() {
 	s.vip.t.Helper()
-	eventually(s.vip.t, "BFD is up", slack, func() error {
-		session, err := s.router.session(s.site.v4)
+	waitForBFD(s.vip.t, s.router, s.site)
+}
+
+func waitForBFD(t *testing.T, r router, s *site) {
+	t.Helper()
+	eventually(t, "BFD is up", slack, func() error {
+		session, err := r.session(s.v4)
 		if err == nil && !session.bfd {
 			err = errors.New("it is not")
 		}

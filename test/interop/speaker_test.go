@@ -1,8 +1,10 @@
 package interop
 
 import (
+	"context"
 	"path/filepath"
 
+	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/process"
 )
@@ -23,4 +25,12 @@ func (n *node) speaker(config string) *speaker {
 	s.Process = n.program("speaker", filepath.Join(bin, "nearcast-speaker"), "--config", s.config)
 	n.run(s.Process)
 	return s
+}
+
+// tell gives the speaker's drains a request.
+func (s *site) tell(method string) {
+	s.node.t.Helper()
+	if err := admin.Call(context.Background(), s.speaker.admin, method, "/drains", nil, nil); err != nil {
+		s.node.t.Fatalf("%s: %v", s.node.name, err)
+	}
 }

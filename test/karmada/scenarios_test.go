@@ -44,6 +44,8 @@ var scenarios = []scenario{
 	{"TestTheLabRunsOnKarmada", false},
 	{"TestChangesAreAnsweredAtOnce", false},
 	{"TestTenThousandFunctionsInTwoHundredClusters", false},
+	{"TestTheSpeakerFollowsItsCluster", true},
+	{"TestTheSpeakerOutlivesItsClustersAPI", false},
 }
 
 // soon is what a change on the Karmada API may take to be answered on a loaded

@@ -1,0 +1,45 @@
+package gobgp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"syscall"
+)
+
+// routerAdvertisement is ICMPv6's type (RFC 4861, section 4.2), and advertised how
+// long the message is: all of it is zero, the lifetime with which nobody takes this
+// machine for a gateway too.
+const (
+	routerAdvertisement = 134
+	advertised          = 16
+)
+
+// advertise shows the neighbour on a link that this end is there. An unnumbered
+// session of FRR waits for that, also where the other end connects.
+func advertise(link string) error {
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var set error
+		if err := raw.Control(func(fd uintptr) {
+			// As GTSM's: nobody takes an advertisement that was forwarded.
+			set = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IPV6, syscall.IPV6_MULTICAST_HOPS, gtsmTTL)
+			if set == nil { // or this machine would be a neighbour of its own
+				set = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IPV6, syscall.IPV6_MULTICAST_LOOP, 0)
+			}
+		}); err != nil {
+			return err
+		}
+		return set
+	}}
+	conn, err := config.ListenPacket(context.Background(), "ip6:ipv6-icmp", "::")
+	if err == nil {
+		defer conn.Close()
+		message := make([]byte, advertised) // the kernel fills in the checksum
+		message[0] = routerAdvertisement
+		_, err = conn.WriteTo(message, &net.IPAddr{IP: net.IPv6linklocalallnodes, Zone: link})
+	}
+	if err != nil {
+		return fmt.Errorf("%s: no router advertisement can be sent: %w", link, err)
+	}
+	return nil
+}

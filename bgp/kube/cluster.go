@@ -1,0 +1,201 @@
+// Package kube is the speaker's view of the local Kubernetes cluster: which
+// Services want addresses announced, where they are served, and whether this node
+// is to be left. It alone, below bgp, imports client-go.
+//
+// Run blocks until its context ends and leaves no goroutine behind. What the API
+// told stays while the API is away. Everything is declared by one goroutine, and
+// written to the API by another, which never holds up the first.
+package kube
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/apiwatch"
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// coalesce is the least time between two declarations: a rollout changes many
+// endpoints at once.
+const coalesce = 50 * time.Millisecond
+
+// Cluster implements bgp.Cluster. Run is called once.
+type Cluster struct {
+	config bgp.Services
+	log    *slog.Logger
+	writer *writer
+
+	services *mirror[*corev1.Service]
+	slices   *mirror[*discoveryv1.EndpointSlice]
+	nodes    *mirror[*corev1.Node]
+	// changed has something when a mirror does.
+	changed chan struct{}
+
+	// What follows belongs to the goroutine that declares.
+
+	// good are the last good versions of what annotations say.
+	good map[bgp.ServiceRef]*federation.Template
+	// nodeless is set while the node is known not to exist.
+	nodeless bool
+}
+
+var _ bgp.Cluster = (*Cluster)(nil)
+
+// New returns the cluster of the kubeconfig, or that of the pod's own account. It
+// does not speak to the API.
+func New(config bgp.Services, log *slog.Logger) (*Cluster, error) {
+	access, err := accessOf(config.Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	access.UserAgent = fieldManager
+	// No limit of the client's: the server has its own (API Priority and Fairness),
+	// and everything here backs off.
+	access.QPS = -1
+	reads, err := kubernetes.NewForConfig(access)
+	if err != nil {
+		return nil, fmt.Errorf("kube: %w", err)
+	}
+	bounded := rest.CopyConfig(access)
+	bounded.Timeout = writeTimeout // which no watch would survive
+	writes, err := kubernetes.NewForConfig(bounded)
+	if err != nil {
+		return nil, fmt.Errorf("kube: %w", err)
+	}
+	return newCluster(reads, writes, config, log), nil
+}
+
+func accessOf(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig == "" {
+		access, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("kube: %w; outside of a pod set services.kubeconfig", err)
+		}
+		return access, nil
+	}
+	access, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("kube: kubeconfig %s: %w", kubeconfig, err)
+	}
+	return access, nil
+}
+
+func newCluster(reads, writes kubernetes.Interface, config bgp.Services, log *slog.Logger) *Cluster {
+	c := &Cluster{config: config, log: log, changed: make(chan struct{}, 1), good: map[bgp.ServiceRef]*federation.Template{}}
+	c.services = newMirror("Services", &corev1.Service{}, apiwatch.From(reads, reads.CoreV1().Services("")), stripService, c)
+	c.slices = newMirror("EndpointSlices", &discoveryv1.EndpointSlice{}, apiwatch.From(reads, reads.DiscoveryV1().EndpointSlices("")), stripSlice, c)
+	c.nodes = newMirror("Nodes", &corev1.Node{}, apiwatch.From(reads, onlyNode(reads, config.Node)), stripNode, c)
+	namespace := os.Getenv("POD_NAMESPACE")
+	if namespace == "" {
+		namespace = "nearcast-system"
+	}
+	c.writer = newWriter(writes, namespace, config.Node, log)
+	return c
+}
+
+// Assign implements bgp.Cluster. What it is given must follow from the last
+// declaration by the time that Run's changed returns; until a first one has, nothing
+// is written, or an empty start would take every Service its addresses.
+func (c *Cluster) Assign(granted map[bgp.ServiceRef][]netip.Addr) { c.writer.assign(granted) }
+
+// Run implements bgp.Cluster.
+func (c *Cluster) Run(ctx context.Context, changed func(bgp.Declared)) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() { c.services.run(ctx) })
+	running.Go(func() { c.slices.run(ctx) })
+	running.Go(func() { c.nodes.run(ctx) })
+	running.Go(func() { c.writer.campaign(ctx) })
+	running.Go(func() { c.writer.run(ctx) })
+	c.declare(ctx, changed)
+}
+
+// declare calls changed whenever there is something new, until ctx ends; for the
+// first time when everything was told.
+func (c *Cluster) declare(ctx context.Context, changed func(bgp.Declared)) {
+	var last *bgp.Declared
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.changed:
+		}
+		if !c.services.told() || !c.slices.told() || !c.nodes.told() {
+			continue
+		}
+		declared, seen := c.read()
+		if last == nil || !reflect.DeepEqual(*last, declared) {
+			last = &declared
+			changed(declared)
+		}
+		c.writer.settle(seen)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(coalesce):
+		}
+	}
+}
+
+// read returns what the mirrors declare, and the Services that it was read of.
+func (c *Cluster) read() (declared bgp.Declared, seen []request) {
+	services := c.services.all()
+	slicesOf := c.slicesOf(services)
+	good := map[bgp.ServiceRef]*federation.Template{}
+	for _, name := range sortedNames(services) {
+		ref := bgp.ServiceRef(name)
+		r := newRequest(services[name], c.good[ref])
+		if r.template != nil {
+			good[ref] = r.template
+		}
+		seen = append(seen, r)
+		if r.refused != "" {
+			declared.Refused = append(declared.Refused, bgp.Refusal{Service: ref, Reason: r.refused})
+		}
+		if r.declares() {
+			declared.Services = append(declared.Services, r.declaration(slicesOf[name], c.config.Node))
+		}
+	}
+	c.good = good
+	declared.Drained = c.drained()
+	return declared, seen
+}
+
+// slicesOf groups the slices of the Services.
+func (c *Cluster) slicesOf(services map[types.NamespacedName]*corev1.Service) map[types.NamespacedName][]*discoveryv1.EndpointSlice {
+	grouped := map[types.NamespacedName][]*discoveryv1.EndpointSlice{}
+	for _, s := range c.slices.all() {
+		name := types.NamespacedName{Namespace: s.Namespace, Name: s.Labels[discoveryv1.LabelServiceName]}
+		if services[name] != nil {
+			grouped[name] = append(grouped[name], s)
+		}
+	}
+	return grouped
+}
+
+func sortedNames[T any](all map[types.NamespacedName]T) []types.NamespacedName {
+	names := make([]types.NamespacedName, 0, len(all))
+	for name := range all {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
+	return names
+}

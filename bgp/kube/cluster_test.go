@@ -1,0 +1,530 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	kubefake "k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+var serviceKind = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+
+// fakeAPI is an API that gives versions, refuses what the real one does, and can
+// be away.
+type fakeAPI struct {
+	*kubefake.Clientset
+	t       testing.TB
+	version atomic.Int64
+	away    atomic.Bool
+
+	mu      sync.Mutex
+	watches []watch.Interface
+	// refuse is what a write to a status is answered with; nil for what is due.
+	refuse error
+	// wrote are the writes to statuses: the Service and its addresses.
+	wrote []string
+}
+
+func newFake(t testing.TB, objects ...runtime.Object) *fakeAPI {
+	a := &fakeAPI{Clientset: kubefake.NewSimpleClientset(objects...), t: t}
+	a.version.Store(1000)
+	a.PrependReactor("*", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		if with, ok := action.(interface{ GetObject() runtime.Object }); ok {
+			with.GetObject().(metav1.Object).SetResourceVersion(strconv.FormatInt(a.version.Add(1), 10))
+		}
+		return a.away.Load(), nil, apierrors.NewServiceUnavailable("away")
+	})
+	a.PrependReactor("patch", "services", a.patch)
+	a.PrependWatchReactor("*", func(action clienttesting.Action) (bool, watch.Interface, error) {
+		if a.away.Load() {
+			return true, nil, apierrors.NewServiceUnavailable("away")
+		}
+		w, err := a.Tracker().Watch(action.GetResource(), action.GetNamespace())
+		a.mu.Lock()
+		a.watches = append(a.watches, w)
+		a.mu.Unlock()
+		return true, w, err
+	})
+	return a
+}
+
+// leave has the API be away: every watch ends, and every request fails.
+func (a *fakeAPI) leave() {
+	a.away.Store(true)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, w := range a.watches {
+		w.Stop()
+	}
+	a.watches = nil
+}
+
+func (a *fakeAPI) patch(action clienttesting.Action) (bool, runtime.Object, error) {
+	if a.away.Load() {
+		return true, nil, apierrors.NewServiceUnavailable("away")
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.refuse != nil {
+		return true, nil, a.refuse
+	}
+	p := action.(clienttesting.PatchActionImpl)
+	if p.GetSubresource() != "status" || p.GetPatchOptions().FieldManager != "nearcast-speaker" {
+		a.t.Errorf("a patch of %q by %q", p.GetSubresource(), p.GetPatchOptions().FieldManager)
+	}
+	object, err := a.Tracker().Get(serviceKind, p.GetNamespace(), p.GetName())
+	if err != nil {
+		return true, nil, err
+	}
+	s := object.(*corev1.Service).DeepCopy()
+	var patch struct {
+		Metadata struct{ UID, ResourceVersion string }
+		Status   corev1.ServiceStatus
+	}
+	if err := json.Unmarshal(p.GetPatch(), &patch); err != nil {
+		return true, nil, err
+	}
+	if patch.Metadata.ResourceVersion != s.ResourceVersion || patch.Metadata.UID != string(s.UID) {
+		return true, nil, apierrors.NewConflict(serviceKind.GroupResource(), s.Name, errors.New("it has changed"))
+	}
+	if s.Spec.Type != corev1.ServiceTypeLoadBalancer && len(patch.Status.LoadBalancer.Ingress) > 0 {
+		return true, nil, apierrors.NewBadRequest("may only be used when `spec.type` is LoadBalancer")
+	}
+	s.Status = patch.Status
+	s.ResourceVersion = strconv.FormatInt(a.version.Add(1), 10)
+	a.wrote = append(a.wrote, s.Name+"="+addresses(s))
+	return true, s, a.Tracker().Update(serviceKind, s, s.Namespace)
+}
+
+// addresses are those in the Service's status.
+func addresses(s *corev1.Service) string {
+	var all []string
+	for _, i := range s.Status.LoadBalancer.Ingress {
+		if i.IPMode == nil || *i.IPMode != corev1.LoadBalancerIPModeVIP {
+			i.IP += "?"
+		}
+		all = append(all, i.IP+i.Hostname)
+	}
+	return strings.Join(all, " ")
+}
+
+// has changes a Service, whose status stays, or creates it.
+func (a *fakeAPI) has(s *corev1.Service) {
+	a.t.Helper()
+	services := a.CoreV1().Services(s.Namespace)
+	before, err := services.Get(context.Background(), s.Name, metav1.GetOptions{})
+	if err == nil {
+		if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
+			s.Status = before.Status
+		}
+		_, err = services.Update(context.Background(), s, metav1.UpdateOptions{})
+	} else {
+		_, err = services.Create(context.Background(), s, metav1.CreateOptions{})
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+func (a *fakeAPI) deletes(name string) {
+	a.t.Helper()
+	if err := a.CoreV1().Services("media").Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// hasSlice changes a slice, or creates it.
+func (a *fakeAPI) hasSlice(s *discoveryv1.EndpointSlice) {
+	a.t.Helper()
+	slices := a.DiscoveryV1().EndpointSlices(s.Namespace)
+	if _, err := slices.Update(context.Background(), s, metav1.UpdateOptions{}); err != nil {
+		if _, err := slices.Create(context.Background(), s, metav1.CreateOptions{}); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+}
+
+// status is the Service's addresses.
+func (a *fakeAPI) status(name string) string {
+	a.t.Helper()
+	object, err := a.Tracker().Get(serviceKind, "media", name)
+	if err != nil {
+		return err.Error()
+	}
+	return addresses(object.(*corev1.Service))
+}
+
+func (a *fakeAPI) writes() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]string(nil), a.wrote...)
+}
+
+// follower runs a Cluster, and grants what a speaker would: everything, but what
+// is in denied.
+type follower struct {
+	*Cluster
+	t      testing.TB
+	log    *logged
+	denied map[string]bool
+
+	mu       sync.Mutex
+	declared []bgp.Declared
+	end      func()
+}
+
+// logged is a log.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), text)
+}
+
+func follow(t testing.TB, a *fakeAPI, node string, denied ...string) *follower {
+	f := &follower{t: t, log: &logged{}, denied: map[string]bool{}}
+	for _, addr := range denied {
+		f.denied[addr] = true
+	}
+	f.Cluster = newCluster(a, a, bgp.Services{Node: node, DrainTaints: []string{"nearcast.dev/drain", "example.org/off"}}, slog.New(slog.NewTextHandler(f.log, nil)))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	// As a speaker that starts does.
+	f.Assign(map[bgp.ServiceRef][]netip.Addr{})
+	go func() {
+		defer close(done)
+		f.Run(ctx, f.take)
+	}()
+	f.end = sync.OnceFunc(func() { cancel(); <-done })
+	return f
+}
+
+func (f *follower) take(d bgp.Declared) {
+	f.mu.Lock()
+	f.declared = append(f.declared, d)
+	f.mu.Unlock()
+	f.grant(d)
+}
+
+func (f *follower) grant(d bgp.Declared) {
+	granted := map[bgp.ServiceRef][]netip.Addr{}
+	for _, s := range d.Services {
+		for _, addr := range s.Addresses {
+			if !f.denied[addr.String()] {
+				granted[s.ServiceRef] = append(granted[s.ServiceRef], addr)
+			}
+		}
+	}
+	f.Assign(granted)
+}
+
+// deny has the speaker's configuration change.
+func (f *follower) deny(addr string) {
+	f.denied[addr] = true
+	f.grant(f.last())
+}
+
+func (f *follower) last() bgp.Declared {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.declared[len(f.declared)-1]
+}
+
+func (f *follower) calls() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.declared)
+}
+
+// says compares the last declaration: each Service with its endpoints, what is
+// refused, and why the node is drained.
+func (f *follower) says(step, want string) {
+	f.t.Helper()
+	synctest.Wait()
+	if f.calls() == 0 {
+		f.t.Fatalf("%s: nothing was declared", step)
+	}
+	d := f.last()
+	var parts []string
+	for _, s := range d.Services {
+		parts = append(parts, strings.TrimSpace(s.Name+": "+text(s.Endpoints)))
+	}
+	for _, r := range d.Refused {
+		parts = append(parts, "!"+r.Service.Name)
+	}
+	if d.Drained != "" {
+		parts = append(parts, d.Drained)
+	}
+	if got := strings.Join(parts, "; "); got != want {
+		f.t.Fatalf("%s: %q, want %q", step, got, want)
+	}
+}
+
+// bubble runs a test in which time passes at once.
+func bubble(t *testing.T, do func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, do)
+}
+
+// soon is longer than changes are coalesced.
+func soon() { time.Sleep(time.Second); synctest.Wait() }
+
+func node(name string, taints ...string) *corev1.Node {
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: "1"}}
+	for _, key := range taints {
+		n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: key, Effect: corev1.TaintEffectNoSchedule})
+	}
+	return n
+}
+
+func TestWhatChangesIsDeclared(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("node"), balanced("a"), sliceOf("a", "a-1", 8080, "192.0.2.1 ready here"))
+		f := follow(t, a, "node")
+		defer f.end()
+		soon()
+		f.says("at first", "a: 192.0.2.1:8080 ready here")
+		for _, step := range []struct {
+			name string
+			do   func()
+			want string
+		}{
+			{"an endpoint more", func() { a.hasSlice(sliceOf("a", "a-2", 8080, "2001:db8::1 ready")) }, "a: 192.0.2.1:8080 ready here, [2001:db8::1]:8080 ready"},
+			{"one terminates", func() { a.hasSlice(sliceOf("a", "a-1", 8080, "192.0.2.1 !ready serving terminating here")) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready"},
+			{"a bad Service beside it", func() { a.has(balanced("b", annotated("nearcast.dev/vip", "x"))) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; !b"},
+			{"which is mended", func() { a.has(balanced("b", annotated("nearcast.dev/vip", "2001:db8::80"))) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; b:"},
+			{"and is bad again, and stays", func() { a.has(balanced("b", annotated("nearcast.dev/vip", "x"))) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; b:; !b"},
+			{"which is deleted", func() { a.deletes("b") }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready"},
+			{"and created anew, bad", func() {
+				a.has(balanced("b", annotated("nearcast.dev/vip", "x"), func(s *corev1.Service) { s.UID = "2" }))
+			}, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; !b"},
+			{"its slices go", func() {
+				for _, name := range []string{"a-1", "a-2"} {
+					if err := a.DiscoveryV1().EndpointSlices("media").Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}, "a:; !b"},
+			{"it is being deleted, and waits for a finalizer of others", func() { a.has(balanced("a", deleted)) }, "!b"},
+		} {
+			step.do()
+			soon()
+			f.says(step.name, step.want)
+		}
+	})
+}
+
+// TestATaintDrains takes the node away too, of which is told once.
+func TestATaintDrains(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("another", "nearcast.dev/drain"))
+		f := follow(t, a, "node")
+		defer f.end()
+		soon()
+		f.says("there is no such node", "")
+		nodes := a.CoreV1().Nodes()
+		for _, step := range []struct {
+			node *corev1.Node
+			want string
+		}{
+			{node("node"), ""},
+			{node("node", "node.kubernetes.io/unschedulable"), ""},
+			{node("node", "x", "example.org/off", "nearcast.dev/drain"), "node node has the taint example.org/off"},
+			{node("node", "nearcast.dev/drain"), "node node has the taint nearcast.dev/drain"},
+			{nil, ""},
+			{node("node"), ""},
+		} {
+			var err error
+			if step.node == nil {
+				err = nodes.Delete(t.Context(), "node", metav1.DeleteOptions{})
+			} else if _, err = nodes.Update(t.Context(), step.node, metav1.UpdateOptions{}); err != nil {
+				_, err = nodes.Create(t.Context(), step.node, metav1.CreateOptions{})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			soon()
+			f.says(fmt.Sprint(step.node), step.want)
+		}
+		a.has(balanced("a")) // no second word of it
+		soon()
+		if n := f.log.count("no such node"); n != 2 {
+			t.Errorf("told %d times that there is no node, want 2: it was away twice", n)
+		}
+	})
+}
+
+// TestNothingIsDeclaredBeforeEverythingIsTold has the API refuse EndpointSlices at
+// first: a Service without its endpoints would be withdrawn.
+func TestNothingIsDeclaredBeforeEverythingIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("node"), balanced("a"), sliceOf("a", "a-1", 8080, "192.0.2.1 ready"))
+		var forbidden atomic.Bool
+		forbidden.Store(true)
+		a.PrependReactor("list", "endpointslices", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return forbidden.Load(), nil, apierrors.NewForbidden(schema.GroupResource{Resource: "endpointslices"}, "", errors.New("no"))
+		})
+		f := follow(t, a, "node")
+		defer f.end()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if f.calls() != 0 {
+			t.Fatalf("%+v was declared", f.last())
+		}
+		if n := f.log.count("EndpointSlices"); n != 1 {
+			t.Errorf("told %d times that EndpointSlices are forbidden", n)
+		}
+		forbidden.Store(false)
+		time.Sleep(10 * time.Second) // more than the longest pause with its jitter
+		f.says("allowed", "a: 192.0.2.1:8080 ready")
+		if f.calls() != 1 {
+			t.Errorf("%d declarations, want one", f.calls())
+		}
+	})
+}
+
+// TestChangesAreCoalescedAndNothingIsToldTwice changes an endpoint every
+// millisecond for a second, and then what nobody needs to know.
+func TestChangesAreCoalescedAndNothingIsToldTwice(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("node"), balanced("a"), sliceOf("a", "a-1", 8080))
+		f := follow(t, a, "node")
+		defer f.end()
+		soon()
+		before := f.calls()
+		for i := range 1000 {
+			a.hasSlice(sliceOf("a", "a-1", 8080, fmt.Sprintf("192.0.2.%d ready", i%200+1)))
+			time.Sleep(time.Millisecond)
+		}
+		soon()
+		if n := f.calls() - before; n < 15 || n > 21 {
+			t.Errorf("%d declarations in a second", n)
+		}
+		f.says("the last", "a: 192.0.2.200:8080 ready")
+
+		before = f.calls()
+		a.has(balanced("plain", clusterIP))
+		a.has(balanced("a", func(s *corev1.Service) { s.Annotations["example.org/x"] = "y" }))
+		a.hasSlice(sliceOf("plain", "plain-1", 8080, "192.0.2.9 ready"))
+		slice := sliceOf("a", "a-1", 8080, "192.0.2.200 ready")
+		slice.Endpoints[0].Zone = ptr("z")
+		a.hasSlice(slice)
+		n := node("node", "node.kubernetes.io/unschedulable")
+		n.Status.Phase = corev1.NodeRunning
+		if _, err := a.CoreV1().Nodes().Update(t.Context(), n, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		soon()
+		if f.calls() != before {
+			t.Errorf("%d declarations of nothing new", f.calls()-before)
+		}
+	})
+}
+
+// TestTheLastDeclarationStaysWhileTheAPIIsAway changes things meanwhile, which are
+// seen soon after it is back.
+func TestTheLastDeclarationStaysWhileTheAPIIsAway(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("node"), balanced("a"), balanced("b"), sliceOf("a", "a-1", 8080, "192.0.2.1 ready"))
+		f := follow(t, a, "node")
+		defer f.end()
+		soon()
+		before := f.calls()
+		a.leave()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if f.calls() != before {
+			t.Fatalf("%+v was declared while the API is away", f.last())
+		}
+		if n := f.log.count("following"); n > 6 { // a watch and a list of each kind
+			t.Errorf("told %d times that the API is away", n)
+		}
+		a.away.Store(false)
+		a.deletes("b")
+		a.hasSlice(sliceOf("a", "a-1", 8080, "192.0.2.2 ready"))
+		time.Sleep(10 * time.Second)
+		f.says("back", "a: 192.0.2.2:8080 ready")
+		a.hasSlice(sliceOf("a", "a-1", 8080, "192.0.2.3 ready"))
+		soon()
+		f.says("followed again", "a: 192.0.2.3:8080 ready")
+	})
+}
+
+// TestRunLeavesNothingBehind ends it while it waits for an API, and while it
+// holds the Lease.
+func TestRunLeavesNothingBehind(t *testing.T) {
+	for _, away := range []bool{true, false} {
+		ignore := goleak.IgnoreCurrent()
+		a := newFake(t, node("node"), balanced("a"))
+		a.away.Store(away)
+		f := follow(t, a, "node")
+		for begin := time.Now(); !away && a.status("a") != vip; time.Sleep(5 * time.Millisecond) {
+			if time.Since(begin) > 10*time.Second {
+				t.Fatal("its address was not written")
+			}
+		}
+		ended := make(chan struct{})
+		go func() { f.end(); close(ended) }()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			t.Fatal("Run did not end")
+		}
+		goleak.VerifyNone(t, ignore)
+	}
+}
+
+func TestWhereTheAccessComesFrom(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if _, err := New(bgp.Services{Kubeconfig: path}, slog.Default()); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("%v, want an error that names the file", err)
+	}
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	if _, err := New(bgp.Services{}, slog.Default()); err == nil || !strings.Contains(err.Error(), "services.kubeconfig") {
+		t.Errorf("%v, want an error that says what to do", err)
+	}
+	fixture.Write(t, path, `apiVersion: v1
+kind: Config
+clusters: [{name: k, cluster: {server: "https://192.0.2.1:6443", insecure-skip-tls-verify: true}}]
+users: [{name: u, user: {token: x}}]
+contexts: [{name: c, context: {cluster: k, user: u}}]
+current-context: c
+`)
+	if _, err := New(bgp.Services{Kubeconfig: path, Node: "node"}, slog.Default()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,160 @@
+package kube
+
+import (
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// stripSlice keeps the slices of Services.
+func stripSlice(s *discoveryv1.EndpointSlice) bool {
+	service := s.Labels[discoveryv1.LabelServiceName]
+	s.ObjectMeta = metav1.ObjectMeta{
+		Namespace: s.Namespace, Name: s.Name, ResourceVersion: s.ResourceVersion,
+		Labels: map[string]string{discoveryv1.LabelServiceName: service},
+	}
+	for i, e := range s.Endpoints {
+		s.Endpoints[i] = discoveryv1.Endpoint{Addresses: e.Addresses, Conditions: e.Conditions, NodeName: e.NodeName}
+	}
+	return service != ""
+}
+
+// probePort is the port that endpoints are probed at.
+type probePort struct {
+	// number is as annotated; 0 where nothing is probed.
+	number uint16
+	// ofService is set where the Service has that port: the slices then have its
+	// target, by name.
+	ofService bool
+	name      string
+}
+
+// probeOf is what is asked of each endpoint: what nearcast.dev/probe says, or a
+// connection to the first TCP port.
+func probeOf(s *corev1.Service, t *federation.Template) (federation.Target, probePort) {
+	spec := federation.ProbeSpec{Kind: federation.ProbeTCP}
+	if t.Probe != nil {
+		spec = *t.Probe
+	}
+	number := spec.Port
+	if number == 0 {
+		number = firstTCP(s)
+	}
+	if spec.Kind == federation.ProbeNone || number == 0 {
+		return federation.Target{Kind: federation.ProbeNone}, probePort{}
+	}
+	target := federation.Target{Kind: spec.Kind}
+	if spec.Kind != federation.ProbeTCP {
+		target.Path, target.Host = spec.Path, spec.Host
+		if target.Host == "" {
+			target.Host = hostOf(t)
+		}
+	}
+	if spec.Kind == federation.ProbeHTTP || spec.Kind == federation.ProbeHTTPS {
+		target.Expect = t.Expect
+	}
+	return target, portOf(s, number)
+}
+
+// hostOf is the first name that is annotated and no wildcard. The default name is
+// the zone's matter, which the speaker does not know.
+func hostOf(t *federation.Template) string {
+	for _, name := range t.Hostnames {
+		if name[0] != '*' {
+			return name[:len(name)-1]
+		}
+	}
+	return ""
+}
+
+func firstTCP(s *corev1.Service) uint16 {
+	for _, p := range s.Spec.Ports {
+		if protocolOf(p.Protocol) == corev1.ProtocolTCP {
+			return uint16(p.Port)
+		}
+	}
+	return 0
+}
+
+// portOf finds out whose port the number is: the Service's, or else the
+// endpoints', which may have one for probes that the Service has not.
+func portOf(s *corev1.Service, number uint16) probePort {
+	for _, p := range s.Spec.Ports {
+		if protocolOf(p.Protocol) == corev1.ProtocolTCP && p.Port == int32(number) {
+			return probePort{number, true, p.Name}
+		}
+	}
+	return probePort{number: number}
+}
+
+// in returns the port at the endpoints of the slice; 0 where they have none.
+func (p probePort) in(s *discoveryv1.EndpointSlice) uint16 {
+	if !p.ofService {
+		return p.number
+	}
+	for _, port := range s.Ports {
+		if value(port.Name) == p.name && protocolOf(value(port.Protocol)) == corev1.ProtocolTCP {
+			return uint16(value(port.Port))
+		}
+	}
+	return 0
+}
+
+// endpointsOf joins the slices, of either family. One that is in two of them, as
+// happens while they are filled anew, is there once, and ready if it is in any.
+func endpointsOf(all []*discoveryv1.EndpointSlice, port probePort, node string) []bgp.Endpoint {
+	joined := map[netip.AddrPort]bgp.Endpoint{}
+	for _, s := range all {
+		at := port.in(s)
+		for i := range s.Endpoints {
+			e, ok := endpointOf(&s.Endpoints[i], at, node)
+			if !ok {
+				continue
+			}
+			if o, twice := joined[e.Addr]; twice {
+				e.Ready, e.Here = e.Ready || o.Ready, e.Here || o.Here
+				e.Terminating = !e.Ready && (e.Terminating || o.Terminating)
+			}
+			joined[e.Addr] = e
+		}
+	}
+	var sorted []bgp.Endpoint
+	for _, e := range joined {
+		sorted = append(sorted, e)
+	}
+	slices.SortFunc(sorted, func(a, b bgp.Endpoint) int { return a.Addr.Compare(b.Addr) })
+	return sorted
+}
+
+// endpointOf reads an endpoint, of which the first address counts, as for
+// kube-proxy; false where that is a name.
+func endpointOf(e *discoveryv1.Endpoint, port uint16, node string) (bgp.Endpoint, bool) {
+	if len(e.Addresses) == 0 {
+		return bgp.Endpoint{}, false
+	}
+	addr, err := netip.ParseAddr(e.Addresses[0])
+	if err != nil {
+		return bgp.Endpoint{}, false
+	}
+	terminating := value(e.Conditions.Terminating)
+	return bgp.Endpoint{
+		Addr: netip.AddrPortFrom(addr.Unmap(), port),
+		// What is not told is true.
+		Ready:       !terminating && (e.Conditions.Ready == nil || *e.Conditions.Ready),
+		Terminating: terminating && (e.Conditions.Serving == nil || *e.Conditions.Serving),
+		Here:        e.NodeName != nil && *e.NodeName == node,
+	}, true
+}
+
+func value[T any](p *T) T {
+	if p == nil {
+		return *new(T)
+	}
+	return *p
+}

@@ -1,0 +1,137 @@
+package kube
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/nearcast/nearcast/internal/apiwatch"
+)
+
+// mirror holds the objects of one kind as the API last told them, stripped; also
+// while the API is away. It is the store of a Reflector.
+type mirror[T metav1.Object] struct {
+	kind   string
+	object runtime.Object
+	from   cache.ListerWatcher
+	// strip drops from an object what is never read, and reports whether it is of any
+	// use. It may be applied twice.
+	strip   func(T) bool
+	changed chan<- struct{}
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	objects map[types.NamespacedName]T
+	listed  bool
+	// fault is what was last logged; "" once the API told again.
+	fault string
+}
+
+func newMirror[T metav1.Object](kind string, object runtime.Object, from cache.ListerWatcher, strip func(T) bool, c *Cluster) *mirror[T] {
+	return &mirror[T]{kind: kind, object: object, from: from, strip: strip, changed: c.changed, log: c.log, objects: map[types.NamespacedName]T{}}
+}
+
+// run follows the kind until ctx ends.
+func (m *mirror[T]) run(ctx context.Context) { apiwatch.Follow(ctx, m.object, m.from, m, m.report) }
+
+// report logs a failure, once.
+func (m *mirror[T]) report(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fault != err.Error() {
+		m.fault = err.Error()
+		m.log.Warn("following the cluster; what is known of it stays", "kind", m.kind, "error", err)
+	}
+}
+
+// told reports whether the API has told of every object once.
+func (m *mirror[T]) told() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.listed
+}
+
+// all returns the objects, which are not to be changed.
+func (m *mirror[T]) all() map[types.NamespacedName]T {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.objects)
+}
+
+// change does so under the lock, and tells of it.
+func (m *mirror[T]) change(do func()) error {
+	m.mu.Lock()
+	do()
+	m.mu.Unlock()
+	kick(m.changed)
+	return nil
+}
+
+func (m *mirror[T]) put(obj any) {
+	o, ok := obj.(T)
+	if !ok {
+		return
+	}
+	if m.strip(o) {
+		m.objects[nameOf(o)] = o
+	} else {
+		delete(m.objects, nameOf(o))
+	}
+}
+
+// Add implements cache.ReflectorStore.
+func (m *mirror[T]) Add(obj any) error { return m.Update(obj) }
+
+// Update implements cache.ReflectorStore.
+func (m *mirror[T]) Update(obj any) error { return m.change(func() { m.put(obj) }) }
+
+// Delete implements cache.ReflectorStore.
+func (m *mirror[T]) Delete(obj any) error {
+	return m.change(func() {
+		if o, ok := obj.(T); ok {
+			delete(m.objects, nameOf(o))
+		}
+	})
+}
+
+// Replace implements cache.ReflectorStore: what is not in the list is gone.
+func (m *mirror[T]) Replace(list []any, _ string) error {
+	return m.change(func() {
+		m.objects, m.listed, m.fault = make(map[types.NamespacedName]T, len(list)), true, ""
+		for _, obj := range list {
+			m.put(obj)
+		}
+	})
+}
+
+// Resync implements cache.ReflectorStore; nothing here needs one.
+func (m *mirror[T]) Resync() error { return nil }
+
+// Transformer implements cache.TransformingStore: what is never read is dropped
+// as it arrives.
+func (m *mirror[T]) Transformer() cache.TransformFunc {
+	return func(obj any) (any, error) {
+		if o, ok := obj.(T); ok {
+			m.strip(o)
+		}
+		return obj, nil
+	}
+}
+
+func nameOf(o metav1.Object) types.NamespacedName {
+	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+// kick has a channel of one place hold something.
+func kick(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it does already
+	}
+}

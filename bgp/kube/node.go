@@ -1,0 +1,64 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/nearcast/nearcast/internal/apiwatch"
+)
+
+// oneNode lists and watches a single node.
+type oneNode struct {
+	nodes    apiwatch.Lists[*corev1.NodeList]
+	selector string
+}
+
+func onlyNode(api kubernetes.Interface, name string) apiwatch.Lists[*corev1.NodeList] {
+	return oneNode{api.CoreV1().Nodes(), fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()}
+}
+
+// List implements apiwatch.Lists.
+func (n oneNode) List(ctx context.Context, o metav1.ListOptions) (*corev1.NodeList, error) {
+	o.FieldSelector = n.selector
+	return n.nodes.List(ctx, o)
+}
+
+// Watch implements apiwatch.Lists.
+func (n oneNode) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	o.FieldSelector = n.selector
+	return n.nodes.Watch(ctx, o)
+}
+
+func stripNode(n *corev1.Node) bool {
+	n.ObjectMeta = metav1.ObjectMeta{Name: n.Name, ResourceVersion: n.ResourceVersion}
+	n.Spec, n.Status = corev1.NodeSpec{Taints: n.Spec.Taints}, corev1.NodeStatus{}
+	return true
+}
+
+// drained is why the node is to be left; "" for no reason, also where it does not
+// exist, which is said once.
+func (c *Cluster) drained() string {
+	node := c.nodes.all()[types.NamespacedName{Name: c.config.Node}]
+	if node == nil {
+		if !c.nodeless {
+			c.log.Warn("the cluster has no such node: no taint drains this one, and no endpoint is on it", "node", c.config.Node)
+		}
+		c.nodeless = true
+		return ""
+	}
+	c.nodeless = false
+	for _, t := range node.Spec.Taints {
+		if slices.Contains(c.config.DrainTaints, t.Key) {
+			return fmt.Sprintf("node %s has the taint %s", node.Name, t.Key)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,137 @@
+package kube
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/slim"
+)
+
+const (
+	// class is spec.loadBalancerClass of the Services whose load balancer this is.
+	class = "nearcast.dev/anycast"
+	// vipAnnotation names the addresses; see federation.ParseTemplate.
+	vipAnnotation = "nearcast.dev/vip"
+
+	noVIP = "an anycast address is the same at every site: set " + vipAnnotation
+)
+
+// stripService keeps the Services that want addresses.
+func stripService(s *corev1.Service) bool {
+	s.ObjectMeta = metav1.ObjectMeta{
+		Namespace: s.Namespace, Name: s.Name, UID: s.UID, ResourceVersion: s.ResourceVersion,
+		CreationTimestamp: s.CreationTimestamp, DeletionTimestamp: s.DeletionTimestamp,
+		Labels: s.Labels, Annotations: federation.Annotations(s.Annotations),
+	}
+	s.Spec = corev1.ServiceSpec{
+		Type: s.Spec.Type, Ports: s.Spec.Ports, LoadBalancerClass: s.Spec.LoadBalancerClass,
+		ExternalTrafficPolicy: s.Spec.ExternalTrafficPolicy,
+	}
+	s.Status.Conditions = nil
+	return counts(s)
+}
+
+// ours reports whether the Service's load balancer is this one.
+func ours(s *corev1.Service) bool {
+	return s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Spec.LoadBalancerClass != nil && *s.Spec.LoadBalancerClass == class
+}
+
+// counts reports whether the Service wants addresses announced.
+func counts(s *corev1.Service) bool {
+	_, vip := s.Annotations[vipAnnotation]
+	return ours(s) || vip && s.Labels[federation.FunctionLabel] == "true"
+}
+
+// request is a Service as it was last told, with what it asks for.
+type request struct {
+	service *corev1.Service
+	// template is what its annotations say, or said when they could last be read; nil
+	// if they never could, or say nothing.
+	template *federation.Template
+	// refused is why it, or its newest version, is refused; "" if it is not.
+	refused string
+	// unread is set where nothing is known of what it asks for.
+	unread bool
+}
+
+// newRequest reads the Service. A version that cannot be read is refused, and
+// leaves the last good one of the same Service.
+func newRequest(s *corev1.Service, last *federation.Template) request {
+	r := request{service: s}
+	if s.DeletionTimestamp != nil {
+		return r
+	}
+	template, faults := parse(s)
+	switch {
+	case len(faults) > 0:
+		r.refused = reasonOf(faults)
+		if last != nil && last.UID == string(s.UID) {
+			r.template = last
+		}
+		r.unread = r.template == nil
+	case len(template.VIPs) == 0:
+		r.refused = noVIP
+	default:
+		r.template = template
+	}
+	return r
+}
+
+// parse reads the annotations, of which those of a load balancer's Service count
+// without the label too.
+func parse(s *corev1.Service) (*federation.Template, []federation.Fault) {
+	labelled := *s
+	labelled.Labels = map[string]string{federation.FunctionLabel: "true"}
+	object, faults := slim.Object(&labelled, federation.Origin{})
+	template, _ := object.(*federation.Template)
+	return template, faults
+}
+
+func reasonOf(faults []federation.Fault) string {
+	var all []string
+	for _, f := range faults {
+		all = append(all, f.Key+": "+f.Reason)
+	}
+	return strings.Join(all, "; ")
+}
+
+func (r *request) ref() bgp.ServiceRef {
+	return bgp.ServiceRef{Namespace: r.service.Namespace, Name: r.service.Name}
+}
+
+// declares reports whether the Service wants addresses that are known.
+func (r *request) declares() bool { return r.template != nil }
+
+// declaration is the Service with its endpoints. Ports and endpoints are those of
+// now, also where the annotations are of a version before.
+func (r *request) declaration(slices []*discoveryv1.EndpointSlice, node string) bgp.Service {
+	s := r.service
+	probe, port := probeOf(s, r.template)
+	return bgp.Service{
+		ServiceRef: r.ref(), Created: s.CreationTimestamp.UTC(), Addresses: r.template.VIPs,
+		Local: s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
+		Ports: portsOf(s), Endpoints: endpointsOf(slices, port, node), Probe: probe,
+	}
+}
+
+func portsOf(s *corev1.Service) []string {
+	var all []string
+	for _, p := range s.Spec.Ports {
+		all = append(all, fmt.Sprintf("%s/%d", strings.ToLower(string(protocolOf(p.Protocol))), p.Port))
+	}
+	return all
+}
+
+// protocolOf is TCP where none is told, which the API's default is.
+func protocolOf(p corev1.Protocol) corev1.Protocol {
+	if p == "" {
+		return corev1.ProtocolTCP
+	}
+	return p
+}

@@ -1,0 +1,155 @@
+package kube
+
+import (
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// vip is what Services here ask for.
+const vip = "198.51.100.80"
+
+// balanced is a Service of our class with one port, changed by each of change.
+func balanced(name string, change ...func(*corev1.Service)) *corev1.Service {
+	ofUs := class
+	s := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "media", Name: name, UID: types.UID("uid-" + name), ResourceVersion: "1",
+			Annotations: map[string]string{"nearcast.dev/vip": vip},
+		},
+		Spec: corev1.ServiceSpec{
+			Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &ofUs,
+			Ports: []corev1.ServicePort{{Name: "http", Port: 80}},
+		},
+	}
+	for _, c := range change {
+		c(s)
+	}
+	return s
+}
+
+// annotated sets an annotation, or removes it where the text is "".
+func annotated(key, text string) func(*corev1.Service) {
+	return func(s *corev1.Service) {
+		s.Annotations[key] = text
+		if text == "" {
+			delete(s.Annotations, key)
+		}
+	}
+}
+
+func classless(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }
+
+func clusterIP(s *corev1.Service) {
+	s.Spec.Type, s.Spec.LoadBalancerClass = corev1.ServiceTypeClusterIP, nil
+}
+
+func labelled(s *corev1.Service) { s.Labels = map[string]string{federation.FunctionLabel: "true"} }
+
+func deleted(s *corev1.Service) { s.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }
+
+func ofClass(name string) func(*corev1.Service) {
+	return func(s *corev1.Service) { s.Spec.LoadBalancerClass = &name }
+}
+
+// TestWhichServicesAskForWhat has declared, refused with a reason, or neither.
+func TestWhichServicesAskForWhat(t *testing.T) {
+	for name, c := range map[string]struct {
+		service *corev1.Service
+		want    string
+	}{
+		"of the class":                                {balanced("a"), vip},
+		"of both families":                            {balanced("a", annotated("nearcast.dev/vip", "198.51.100.80, 2001:db8::80")), vip + " 2001:db8::80"},
+		"a function with an address":                  {balanced("a", labelled, clusterIP), vip},
+		"a function of a cloud's balancer":            {balanced("a", labelled, classless), vip},
+		"an address alone":                            {balanced("a", clusterIP), ""},
+		"labelled false":                              {balanced("a", clusterIP, func(s *corev1.Service) { s.Labels = map[string]string{federation.FunctionLabel: "false"} }), ""},
+		"a function without an address":               {balanced("a", labelled, clusterIP, annotated("nearcast.dev/vip", "")), ""},
+		"a function without one and with a bad probe": {balanced("a", labelled, clusterIP, annotated("nearcast.dev/vip", ""), annotated("nearcast.dev/probe", "icmp://")), ""},
+		"of another class":                            {balanced("a", ofClass("example.org/other")), ""},
+		"of the class, being deleted":                 {balanced("a", deleted), ""},
+		"of the class, with a bad address, deleted":   {balanced("a", annotated("nearcast.dev/vip", "x"), deleted), ""},
+		"of the class without an address":             {balanced("a", annotated("nearcast.dev/vip", "")), "refused: an anycast address is the same at every site: set nearcast.dev/vip"},
+		"a bad address":                               {balanced("a", annotated("nearcast.dev/vip", "198.51.100.800")), `refused: nearcast.dev/vip: "198.51.100.800" is not an IP address`},
+		"an empty address":                            {balanced("a", func(s *corev1.Service) { s.Annotations["nearcast.dev/vip"] = " " }), "refused: nearcast.dev/vip: is empty; give a value or remove the annotation"},
+		"a bad probe":                                 {balanced("a", annotated("nearcast.dev/probe", "tcp://")), `refused: nearcast.dev/probe: "tcp://" is not tcp://:PORT`},
+		"a typo":                                      {balanced("a", annotated("nearcast.dev/prob", "none")), "refused: nearcast.dev/prob: unknown annotation; did you mean nearcast.dev/probe?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r request
+			if stripService(c.service) {
+				r = newRequest(c.service, nil)
+			}
+			got := ""
+			if r.declares() {
+				for _, a := range r.template.VIPs {
+					got += " " + a.String()
+				}
+			}
+			if r.refused != "" {
+				got += " refused: " + r.refused
+			}
+			if got = strings.TrimSpace(got); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestABadVersionLeavesTheGoodOne holds that a typo does not withdraw an address
+// from every site, but for a Service that is another of the same name.
+func TestABadVersionLeavesTheGoodOne(t *testing.T) {
+	good := newRequest(balanced("a"), nil)
+	bad := newRequest(balanced("a", annotated("nearcast.dev/policy", "nearst")), good.template)
+	if !bad.declares() || bad.unread || !strings.Contains(bad.refused, "nearcast.dev/policy") {
+		t.Errorf("%+v, want refused and declared as before", bad)
+	}
+	other := newRequest(balanced("a", annotated("nearcast.dev/policy", "nearst"), func(s *corev1.Service) { s.UID = "other" }), good.template)
+	if other.declares() || !other.unread {
+		t.Errorf("%+v, want nothing from a Service that is gone", other)
+	}
+}
+
+func TestAServiceIsDeclaredWhole(t *testing.T) {
+	s := balanced("a", labelled, annotated("nearcast.dev/probe", "http://:80/healthz"), annotated("nearcast.dev/expect", "status=200"), func(s *corev1.Service) {
+		s.CreationTimestamp = metav1.Unix(1000, 0)
+		s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
+		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: "quic", Port: 443, Protocol: corev1.ProtocolUDP})
+	})
+	stripService(s)
+	r := newRequest(s, nil)
+	got := r.declaration(nil, "node")
+	want := bgp.Service{
+		ServiceRef: bgp.ServiceRef{Namespace: "media", Name: "a"}, Created: time.Unix(1000, 0).UTC(),
+		Addresses: []netip.Addr{netip.MustParseAddr(vip)}, Local: true, Ports: []string{"tcp/80", "udp/443"},
+		Probe: federation.Target{Kind: federation.ProbeHTTP, Path: "/healthz", Expect: federation.Expect{From: 200, To: 200}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+}
+
+// TestStrippingTwiceIsStrippingOnce holds it for what the Reflector may give twice.
+func TestStrippingTwiceIsStrippingOnce(t *testing.T) {
+	s := balanced("a", labelled, func(s *corev1.Service) {
+		s.Annotations["kubectl.kubernetes.io/last-applied-configuration"] = "{}"
+		s.Spec.Selector, s.Finalizers = map[string]string{"app": "a"}, []string{"example.org/x"}
+	})
+	stripService(s)
+	once := s.DeepCopy()
+	if !stripService(s) || !reflect.DeepEqual(s, once) {
+		t.Errorf("%+v\nwas %+v", s, once)
+	}
+	if len(s.Annotations) != 1 || s.Spec.Selector != nil || s.Finalizers != nil {
+		t.Errorf("%+v keeps what is never read", s)
+	}
+}

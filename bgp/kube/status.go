@@ -1,0 +1,151 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+const (
+	// fieldManager is the name under which the API remembers what was written here.
+	fieldManager = "nearcast-speaker"
+	// writeTimeout bounds one request: an API that answers nothing must not hold up
+	// the end of the speaker.
+	writeTimeout = 5 * time.Second
+	// What could not be written is tried again, after twice as long each time.
+	leastRetry, mostRetry = 250 * time.Millisecond, 30 * time.Second
+)
+
+// writer writes the addresses that Services were given to their status, while it
+// holds the Lease. Health plays no part: it is about who owns which address.
+type writer struct {
+	api             kubernetes.Interface
+	namespace, node string
+	log             *slog.Logger
+	changed         chan struct{}
+
+	mu      sync.Mutex
+	granted map[bgp.ServiceRef][]netip.Addr
+	// seen are the Services that granted follows from; nil before there are any.
+	seen []request
+	// leading ends when the Lease is lost; nil where it never was held.
+	leading context.Context
+}
+
+func newWriter(api kubernetes.Interface, namespace, node string, log *slog.Logger) *writer {
+	return &writer{api: api, namespace: namespace, node: node, log: log, changed: make(chan struct{}, 1)}
+}
+
+func (w *writer) assign(granted map[bgp.ServiceRef][]netip.Addr) {
+	w.change(func() { w.granted = granted })
+}
+
+// settle takes the Services that were declared, once they are judged.
+func (w *writer) settle(seen []request) { w.change(func() { w.seen = seen }) }
+
+func (w *writer) change(do func()) {
+	w.mu.Lock()
+	do()
+	w.mu.Unlock()
+	kick(w.changed)
+}
+
+// run writes what is not right whenever something changed, until ctx ends.
+func (w *writer) run(ctx context.Context) {
+	for pause := leastRetry; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.changed:
+		}
+		if w.write() {
+			pause = leastRetry
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, mostRetry)
+		kick(w.changed)
+	}
+}
+
+// write makes every status right, and reports whether that is done.
+func (w *writer) write() bool {
+	w.mu.Lock()
+	ctx, seen, granted := w.leading, w.seen, w.granted
+	w.mu.Unlock()
+	done := true
+	for i := range seen {
+		if ctx == nil || ctx.Err() != nil {
+			return true // it is the holder's to do
+		}
+		want, judged := seen[i].ingress(granted)
+		if !judged || equal(want, seen[i].service.Status.LoadBalancer.Ingress) {
+			continue
+		}
+		switch err := w.patch(ctx, seen[i].service, want); {
+		case err == nil, apierrors.IsNotFound(err):
+		case ctx.Err() != nil:
+			return true
+		case apierrors.IsConflict(err):
+			done = false // what changed is about to be told
+		default:
+			done = false
+			w.log.Warn("writing a Service's addresses failed; it is tried again", "service", seen[i].ref(), "error", err)
+		}
+	}
+	return done
+}
+
+// ingress is what the Service's status should have; false where that is not to be
+// touched.
+func (r *request) ingress(granted map[bgp.ServiceRef][]netip.Addr) ([]corev1.LoadBalancerIngress, bool) {
+	switch {
+	case !ours(r.service):
+		return nil, false // if it was, the API took the addresses away with the type
+	case r.service.DeletionTimestamp != nil:
+		return nil, false // kube-proxy needs them until it has gone
+	case r.unread:
+		return nil, false // it gave nothing up
+	}
+	var all []corev1.LoadBalancerIngress
+	mode := corev1.LoadBalancerIPModeVIP
+	for _, a := range granted[r.ref()] {
+		all = append(all, corev1.LoadBalancerIngress{IP: a.String(), IPMode: &mode})
+	}
+	return all, true
+}
+
+func equal(a, b []corev1.LoadBalancerIngress) bool {
+	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
+}
+
+// patch replaces the addresses in the status of that version of the Service.
+func (w *writer) patch(ctx context.Context, s *corev1.Service, ingress []corev1.LoadBalancerIngress) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	data, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": s.UID, "resourceVersion": s.ResourceVersion},
+		"status":   map[string]any{"loadBalancer": map[string]any{"ingress": ingress}},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = w.api.CoreV1().Services(s.Namespace).Patch(ctx, s.Name, types.MergePatchType, data, metav1.PatchOptions{FieldManager: fieldManager}, "status")
+	return err
+}

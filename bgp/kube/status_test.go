@@ -1,0 +1,267 @@
+package kube
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clienttesting "k8s.io/client-go/testing"
+)
+
+// has sets what is in a Service's status.
+func has(addrs ...string) func(*corev1.Service) {
+	return func(s *corev1.Service) {
+		mode := corev1.LoadBalancerIPModeVIP
+		for _, a := range addrs {
+			s.Status.LoadBalancer.Ingress = append(s.Status.LoadBalancer.Ingress, corev1.LoadBalancerIngress{IP: a, IPMode: &mode})
+		}
+	}
+}
+
+// TestAStatusSaysWhoOwnsWhichAddress has a Service before the speaker starts, the
+// addresses in its status then, and how often it was written to.
+func TestAStatusSaysWhoOwnsWhichAddress(t *testing.T) {
+	hostname := func(s *corev1.Service) {
+		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: "cloud.example.org"}}
+	}
+	const other = "203.0.113.9"
+	for name, c := range map[string]struct {
+		service *corev1.Service
+		denied  string
+		want    string
+		writes  int
+	}{
+		"it is given its address":                  {balanced("a"), "", vip, 1},
+		"both families, as annotated":              {balanced("a", annotated("nearcast.dev/vip", "2001:db8::80,"+vip)), "", "2001:db8::80 " + vip, 1},
+		"right already":                            {balanced("a", has(vip)), "", vip, 0},
+		"what others wrote is replaced":            {balanced("a", has(other)), "", vip, 1},
+		"a name too":                               {balanced("a", hostname), "", vip, 1},
+		"another address than before":              {balanced("a", has(other)), "", vip, 1},
+		"refused for a conflict":                   {balanced("a", has(vip)), vip, "", 1},
+		"one of two refused":                       {balanced("a", annotated("nearcast.dev/vip", "2001:db8::80,"+vip), has("2001:db8::80", vip)), vip, "2001:db8::80", 1},
+		"the annotation is gone":                   {balanced("a", annotated("nearcast.dev/vip", ""), has(vip)), "", "", 1},
+		"refused, and never given any":             {balanced("a"), vip, "", 0},
+		"one that cannot be read gives nothing up": {balanced("a", annotated("nearcast.dev/policy", "nearst"), has(vip)), "", vip, 0},
+		"nor does one that is being deleted":       {balanced("a", deleted, has(vip)), "", vip, 0},
+		"nor is it given any":                      {balanced("a", deleted), "", "", 0},
+		"of another class":                         {balanced("a", ofClass("example.org/other"), has(other)), "", other, 0},
+		"of another class, a function":             {balanced("a", ofClass("example.org/other"), labelled, has(other)), "", other, 0},
+		"of no class, a function":                  {balanced("a", classless, labelled, has(other)), "", other, 0},
+		"of no class, a function, none yet":        {balanced("a", classless, labelled), "", "", 0},
+		"of no balancer, a function":               {balanced("a", clusterIP, labelled), "", "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				a := newFake(t, node("node"), c.service)
+				f := follow(t, a, "node", c.denied)
+				defer f.end()
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if got := a.status("a"); got != c.want || len(a.writes()) != c.writes {
+					t.Errorf("%q after writing %q, want %q after %d", got, a.writes(), c.want, c.writes)
+				}
+			})
+		})
+	}
+}
+
+// TestAStatusFollowsWhatTheServiceAsksFor goes through a Service's life. Its
+// endpoints, which go and come, change nothing.
+func TestAStatusFollowsWhatTheServiceAsksFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("node"), balanced("a"), sliceOf("a", "a-1", 8080, "192.0.2.1 ready"))
+		f := follow(t, a, "node")
+		defer f.end()
+		soon()
+		for _, step := range []struct {
+			name, want string
+			do         func()
+			writes     int
+		}{
+			{"at first", vip, func() {}, 1},
+			{"no endpoint", vip, func() { a.hasSlice(sliceOf("a", "a-1", 8080)) }, 0},
+			{"one again", vip, func() { a.hasSlice(sliceOf("a", "a-1", 8080, "192.0.2.1 ready")) }, 0},
+			{"the node is drained", vip, func() {
+				if _, err := a.CoreV1().Nodes().Update(t.Context(), node("node", "nearcast.dev/drain"), metav1.UpdateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}, 0},
+			{"another address", "198.51.100.81", func() { a.has(balanced("a", annotated("nearcast.dev/vip", "198.51.100.81"))) }, 1},
+			{"a typo elsewhere", "198.51.100.81", func() {
+				a.has(balanced("a", annotated("nearcast.dev/vip", "198.51.100.81"), annotated("nearcast.dev/policy", "nearst")))
+			}, 0},
+			{"somebody else writes there", "198.51.100.81", func() {
+				s := balanced("a", annotated("nearcast.dev/vip", "198.51.100.81"), has("203.0.113.9"))
+				if _, err := a.CoreV1().Services("media").UpdateStatus(t.Context(), s, metav1.UpdateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}, 1},
+			{"the configuration takes it away", "", func() { f.deny("198.51.100.81") }, 1},
+			{"back to the first", vip, func() { a.has(balanced("a")) }, 1},
+			{"a ClusterIP", "", func() { a.has(balanced("a", clusterIP)) }, 0}, // the API itself takes it away
+			{"of the class again", vip, func() { a.has(balanced("a")) }, 1},
+			{"gone", `services "a" not found`, func() { a.deletes("a") }, 0},
+			{"created anew", vip, func() { a.has(balanced("a", func(s *corev1.Service) { s.UID = "2" })) }, 1},
+		} {
+			before := len(a.writes())
+			if step.name == "at first" {
+				before = 0
+			}
+			step.do()
+			soon()
+			if got, writes := a.status("a"), a.writes()[before:]; got != step.want || len(writes) != step.writes {
+				t.Fatalf("%s: %q after writing %q, want %q after %d", step.name, got, writes, step.want, step.writes)
+			}
+		}
+	})
+}
+
+// TestOnlyTheHolderOfTheLeaseWrites has two nodes of which the second would give
+// no address: what is in the status tells who wrote it.
+func TestOnlyTheHolderOfTheLeaseWrites(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("one"), node("two"), balanced("a"))
+		one := follow(t, a, "one")
+		soon()
+		two := follow(t, a, "two", vip)
+		defer two.end()
+		holds := func(step, holder, status string, writes int) {
+			t.Helper()
+			synctest.Wait()
+			lease, err := a.CoordinationV1().Leases("nearcast-system").Get(t.Context(), "nearcast-speaker", metav1.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *lease.Spec.HolderIdentity != holder || a.status("a") != status || len(a.writes()) != writes {
+				t.Fatalf("%s: %s holds it, the status is %q after writing %q", step, *lease.Spec.HolderIdentity, a.status("a"), a.writes())
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		holds("the first", "one", vip, 1)
+		one.end()
+		time.Sleep(15 * time.Second) // it was given back; every 5 to 11 s it is asked for
+		holds("the second", "two", "", 2)
+	})
+}
+
+// TestLosingTheLeaseStopsNothingButWriting has another take it while the API is
+// away for this one's Lease.
+func TestLosingTheLeaseStopsNothingButWriting(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("one"), balanced("a"))
+		var away atomic.Bool
+		a.PrependReactor("*", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return away.Load(), nil, apierrors.NewServiceUnavailable("away")
+		})
+		f := follow(t, a, "one")
+		defer f.end()
+		soon()
+		away.Store(true)
+		time.Sleep(time.Minute)
+		a.has(balanced("b"))
+		soon()
+		f.says("it declares", "a:; b:")
+		if got := a.writes(); !slices.Equal(got, []string{"a=" + vip}) {
+			t.Fatalf("%q was written without the Lease", got)
+		}
+		away.Store(false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := a.status("b"); got != vip {
+			t.Errorf("%q, want its address: the Lease is there again", got)
+		}
+	})
+}
+
+// TestALeaseThatCannotBeHeldIsToldOnce forbids to make it, or to take it over
+// from one who has left, and nothing else.
+func TestALeaseThatCannotBeHeldIsToldOnce(t *testing.T) {
+	for verb, lease := range map[string]*coordinationv1.Lease{
+		"create": nil,
+		"update": {
+			ObjectMeta: metav1.ObjectMeta{Namespace: "nearcast-system", Name: "nearcast-speaker"},
+			Spec:       coordinationv1.LeaseSpec{HolderIdentity: ptr("left"), LeaseDurationSeconds: ptr(int32(30))},
+		},
+	} {
+		t.Run(verb, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				objects := []runtime.Object{node("node"), balanced("a")}
+				if lease != nil {
+					objects = append(objects, lease)
+				}
+				a := newFake(t, objects...)
+				a.PrependReactor(verb, "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+					return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "leases"}, "nearcast-speaker", errors.New("no"))
+				})
+				f := follow(t, a, "node")
+				defer f.end()
+				time.Sleep(10 * time.Minute)
+				f.says("it declares", "a:")
+				if n := f.log.count("cannot hold the Lease"); n != 1 || len(a.writes()) != 0 {
+					t.Errorf("told %d times, and wrote %q", n, a.writes())
+				}
+			})
+		})
+	}
+}
+
+// TestWhatCannotBeWrittenIsTriedAgain is refused, then in conflict; at a pace that
+// a lively cluster does not set.
+func TestWhatCannotBeWrittenIsTriedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("node"), balanced("a"))
+		a.refuse = apierrors.NewForbidden(serviceKind.GroupResource(), "a", errors.New("no"))
+		f := follow(t, a, "node")
+		defer f.end()
+		for i := range 600 {
+			a.hasSlice(sliceOf("a", "a-1", 8080, "192.0.2.1 ready", "192.0.2.2 "+[]string{"ready", "!ready"}[i%2]))
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := f.log.count("is forbidden"); n < 5 || n > 9 {
+			t.Errorf("tried %d times in a minute", n)
+		}
+		a.mu.Lock()
+		a.refuse = apierrors.NewConflict(serviceKind.GroupResource(), "a", errors.New("it has changed"))
+		a.mu.Unlock()
+		time.Sleep(time.Minute)
+		if n := f.log.count("it has changed"); n != 0 {
+			t.Errorf("told %d times of a conflict", n)
+		}
+		a.mu.Lock()
+		a.refuse = nil
+		a.mu.Unlock()
+		time.Sleep(mostRetry)
+		synctest.Wait()
+		if got := a.status("a"); got != vip {
+			t.Errorf("%q, want its address", got)
+		}
+	})
+}
+
+// TestAStartTakesNobodysAddress holds that nothing is written before the speaker
+// has judged what is there: it begins with no Service at all.
+func TestAStartTakesNobodysAddress(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("node"), balanced("a", has(vip)), balanced("b", has(vip)))
+		f := follow(t, a, "node")
+		defer f.end()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := a.writes(); len(got) != 0 {
+			t.Errorf("wrote %q", got)
+		}
+		if f.log.count("WARN") != 0 {
+			t.Errorf("%s", strings.TrimSpace(f.log.text.String()))
+		}
+	})
+}

@@ -1,0 +1,115 @@
+package interop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+// never is how long a session that may not come is waited for: one that may is
+// there within a few seconds, as each test that uses it shows.
+const never = 8 * time.Second
+
+// peering is a router and a site whose session is the test's own.
+type peering struct {
+	brand brand
+	node  *node // the router's
+	lan   *lan
+	router
+	site *site
+	vip  *routes // at the router
+}
+
+// newPeering connects a router with the neighbour to a site, which is site 1 with
+// the peer, and waits for nothing.
+func newPeering(t *testing.T, b brand, n neighbour, config string) *peering {
+	t.Helper()
+	network := newNetwork(t)
+	p := &peering{brand: b, lan: network.lan("lan"), node: network.node("r1")}
+	p.lan.join(p.node, routerID+"/24", routerV6+"/64")
+	p.vip = watch(p.node, prefix(vip4))
+	p.site = p.lan.site(1, config)
+	p.router = b.start(p.node, b.config(n))
+	return p
+}
+
+// one is site 1 as a neighbour, with changes.
+func one(changes ...func(*neighbour)) neighbour {
+	s := siteAddresses(1)
+	n := neighbour{address: s.v4, asn: s.asn}
+	for _, change := range changes {
+		change(&n)
+	}
+	return n
+}
+
+// wantSession waits for the session, and for the route to the VIP that it brings.
+func (p *peering) wantSession() session {
+	p.node.t.Helper()
+	start := time.Now()
+	s := established(p.node, p.router, p.site.v4)
+	p.vip.becomes(start, comeback, p.site.v4)
+	return s
+}
+
+// wantNoSession waits for a session that is there to end, and then for one that
+// may not come.
+func (p *peering) wantNoSession(why string) {
+	p.node.t.Helper()
+	p.vip.becomes(time.Now(), slack)
+	for start := time.Now(); time.Since(start) < never; time.Sleep(look) {
+		if s, err := p.router.session(p.site.v4); err != nil || s.established {
+			p.node.t.Fatalf("%s: %+v, %v, want no session", why, s, err)
+		}
+	}
+}
+
+// reconfigure gives the running router the neighbour in the place of what it has.
+func (p *peering) reconfigure(n neighbour) {
+	p.node.t.Helper()
+	replace(p.router, p.brand, n)
+}
+
+// replace gives a running router the neighbours in the place of what it has. FRR
+// adds to what it has, and is told to forget that.
+func replace(r router, b brand, neighbours ...neighbour) {
+	text := b.config(neighbours...)
+	if _, ok := r.(*frr); ok {
+		text = fmt.Sprintf("no router bgp %d\n%s", routerASN, text)
+	}
+	r.configure(text)
+}
+
+// glance returns the speaker's own word.
+func (s *speaker) glance() (bgp.Status, error) {
+	var st bgp.Status
+	err := admin.Call(context.Background(), s.admin, http.MethodGet, "/status", nil, &st)
+	return st, err
+}
+
+// rewrite replaces the configuration; the speaker takes it within a second.
+func (s *speaker) rewrite(config string) {
+	s.node.t.Helper()
+	fixture.Write(s.node.t, s.config, "admin: "+s.admin+"\n"+config)
+}
+
+// peer returns what the speaker says of one peer, by its address or its link.
+func (s *speaker) peer(name string) (bgp.PeerStatus, error) {
+	st, err := s.glance()
+	if err != nil {
+		return bgp.PeerStatus{}, err
+	}
+	i := slices.IndexFunc(st.Peers, func(p bgp.PeerStatus) bool { return p.Address == name || p.Interface == name })
+	if i < 0 {
+		return bgp.PeerStatus{}, errors.New("the speaker has no peer " + name)
+	}
+	return st.Peers[i], nil
+}
