@@ -128,7 +128,7 @@ func (d departure) measure(t *testing.T, b brand) (tally, time.Duration) {
 	router := three.settle()
 	leaves := three.sites[2]
 	if d.timers.bfd {
-		waitForBFD(t, router, leaves)
+		three.calm(router)
 	}
 	stream := three.client.stream(vip4, rate)
 	time.Sleep(time.Second)
@@ -155,6 +155,26 @@ func (d departure) measure(t *testing.T, b brand) (tally, time.Duration) {
 		}
 	}
 	return tally, moved
+}
+
+// calmTime is longer than it takes after a session is established until BFD ends
+// it again: FRR then makes its BFD session anew, and the speaker takes that for a
+// failure, once.
+const calmTime = 6 * time.Second
+
+// calm waits until BFD watches all sites, and no route has changed for a while.
+func (s *three) calm(r router) {
+	s.vip.t.Helper()
+	for _, site := range s.sites {
+		waitForBFD(s.vip.t, r, site)
+	}
+	eventually(s.vip.t, "no route changes", comeback, func() error {
+		if changes := s.vip.since(time.Now().Add(-calmTime)); len(changes) > 1 || changes[0].at.After(time.Now().Add(-calmTime)) {
+			return fmt.Errorf("%v", changes)
+		}
+		return nil
+	})
+	s.wantRoute(s.addresses()...)
 }
 
 // underWay is how long before the end of a site a query may have been sent that

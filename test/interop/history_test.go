@@ -20,7 +20,7 @@ type history struct {
 
 // change is what it is from that time on.
 type change struct {
-	at   time.Time
+	at time.Time
 	is string
 }
 
