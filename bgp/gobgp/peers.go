@@ -236,7 +236,8 @@ func (s *Speaker) sessionChanged(addr netip.Addr, established bool) {
 		if p.addr != addr || !p.added || s.ctx.Err() != nil {
 			continue
 		}
-		if !established {
+		// It may be up again by the time that its loss is told of.
+		if !established && !s.isEstablished(addr) {
 			s.again(p)
 		}
 		if p.extended != extended {
@@ -247,9 +248,9 @@ func (s *Speaker) sessionChanged(addr netip.Addr, established bool) {
 }
 
 // again replaces a session that is lost by a new one. GoBGP's own would wait for
-// five seconds first; and where BFD found the loss later than BGP did, its
-// notification would wait for the next session and end that, for ever
-// (osrg/gobgp#3561, mended in 4.9.0).
+// five seconds first; where BFD found the loss later than BGP did, its notification
+// would wait for the next session and end that, for ever (osrg/gobgp#3561, mended
+// in 4.9.0); and one that was lost with messages queued may be mute.
 func (s *Speaker) again(p *peer) {
 	if err := errors.Join(s.remove(p), s.add(p)); err != nil {
 		s.log.Error("a session could not be begun anew", "peer", p.config.Name(), "error", err)
@@ -262,7 +263,7 @@ func (s *Speaker) restartStuck(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	states := map[string]api.PeerState_SessionState{}
-	s.eachPeer(func(p *api.Peer) { states[p.State.NeighborAddress] = p.State.SessionState })
+	s.eachPeer("", func(p *api.Peer) { states[p.State.NeighborAddress] = p.State.SessionState })
 	for _, p := range s.peers {
 		switch {
 		case !p.added || !p.begins(states[p.addr.String()]):

@@ -179,7 +179,7 @@ func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
 	holds(t, first, up)
 	holds(t, second, up)
 	resets := func(r *Router) (n uint32) {
-		(&Speaker{server: r.server}).eachPeer(func(p *api.Peer) { n += p.State.Flops })
+		(&Speaker{server: r.server}).eachPeer("", func(p *api.Peer) { n += p.State.Flops })
 		return n
 	}
 	changed := peer

@@ -18,7 +18,7 @@ import (
 // Peers implements bgp.Announcer.
 func (s *Speaker) Peers() []bgp.PeerStatus {
 	sessions := map[string]*api.Peer{}
-	s.eachPeer(func(p *api.Peer) { sessions[p.State.NeighborAddress] = p })
+	s.eachPeer("", func(p *api.Peer) { sessions[p.State.NeighborAddress] = p })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []bgp.PeerStatus
@@ -65,28 +65,27 @@ func (p *peer) status(session *api.Peer) bgp.PeerStatus {
 
 // UpdatesSent implements bgp.Announcer.
 func (s *Speaker) UpdatesSent() (n uint64) {
-	s.eachPeer(func(p *api.Peer) { n += p.State.GetMessages().GetSent().GetUpdate() })
+	s.eachPeer("", func(p *api.Peer) { n += p.State.GetMessages().GetSent().GetUpdate() })
 	return n
 }
 
 func (s *Speaker) isEstablished(addr netip.Addr) (yes bool) {
-	s.eachPeer(func(p *api.Peer) { yes = yes || p.State.NeighborAddress == addr.String() && isEstablished(p) })
+	s.eachPeer(addr.String(), func(p *api.Peer) { yes = isEstablished(p) })
 	return yes
 }
 
 // extendedNextHop reports whether the peer's session takes IPv6 next hops of IPv4
 // routes.
 func (s *Speaker) extendedNextHop(addr netip.Addr) (yes bool) {
-	s.eachPeer(func(p *api.Peer) {
-		yes = yes || p.State.NeighborAddress == addr.String() && takesExtendedNextHop(p)
-	})
+	s.eachPeer(addr.String(), func(p *api.Peer) { yes = takesExtendedNextHop(p) })
 	return yes
 }
 
-// eachPeer calls fn with every session that GoBGP has.
-func (s *Speaker) eachPeer(fn func(*api.Peer)) {
+// eachPeer calls fn with the session that GoBGP has with the address; with every
+// one for "".
+func (s *Speaker) eachPeer(addr string, fn func(*api.Peer)) {
 	// The only error is of a server that has stopped, and has no peers.
-	_ = s.server.ListPeer(context.Background(), &api.ListPeerRequest{}, func(p *api.Peer) {
+	_ = s.server.ListPeer(context.Background(), &api.ListPeerRequest{Address: addr}, func(p *api.Peer) {
 		if p.State != nil {
 			fn(p)
 		}
