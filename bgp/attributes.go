@@ -20,7 +20,7 @@ type Route struct {
 
 // Equal reports whether the routes say the same.
 func (r Route) Equal(o Route) bool {
-	return r.Prefix == o.Prefix && r.Attributes.equal(o.Attributes)
+	return r.Prefix == o.Prefix && r.equal(o.Attributes)
 }
 
 // Attributes are what routes of VIPs in one state carry.

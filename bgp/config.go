@@ -252,7 +252,8 @@ func (c *Config) fixed(o *Config) error {
 	}{
 		{"asn", c.ASN == o.ASN}, {"routerID", c.RouterID == o.RouterID}, {"listen", slices.Equal(c.Listen, o.Listen)},
 		{"services.enabled", c.Services.Enabled == o.Services.Enabled}, {"services.kubeconfig", c.Services.Kubeconfig == o.Services.Kubeconfig},
-		{"services.node", c.Services.Node == o.Services.Node}, {"state", c.State == o.State},
+		{"services.node", c.Services.Node == o.Services.Node},
+		{"services.drainTaints", slices.Equal(c.Services.DrainTaints, o.Services.DrainTaints)}, {"state", c.State == o.State},
 		{"admin", c.Admin == o.Admin}, {"metrics", c.Metrics == o.Metrics},
 	} {
 		if !setting.same {

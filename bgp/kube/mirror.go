@@ -65,12 +65,11 @@ func (m *mirror[T]) all() map[types.NamespacedName]T {
 }
 
 // change does so under the lock, and tells of it.
-func (m *mirror[T]) change(do func()) error {
+func (m *mirror[T]) change(do func()) {
 	m.mu.Lock()
 	do()
 	m.mu.Unlock()
 	kick(m.changed)
-	return nil
 }
 
 func (m *mirror[T]) put(obj any) {
@@ -89,25 +88,30 @@ func (m *mirror[T]) put(obj any) {
 func (m *mirror[T]) Add(obj any) error { return m.Update(obj) }
 
 // Update implements cache.ReflectorStore.
-func (m *mirror[T]) Update(obj any) error { return m.change(func() { m.put(obj) }) }
+func (m *mirror[T]) Update(obj any) error {
+	m.change(func() { m.put(obj) })
+	return nil
+}
 
 // Delete implements cache.ReflectorStore.
 func (m *mirror[T]) Delete(obj any) error {
-	return m.change(func() {
+	m.change(func() {
 		if o, ok := obj.(T); ok {
 			delete(m.objects, nameOf(o))
 		}
 	})
+	return nil
 }
 
 // Replace implements cache.ReflectorStore: what is not in the list is gone.
 func (m *mirror[T]) Replace(list []any, _ string) error {
-	return m.change(func() {
+	m.change(func() {
 		m.objects, m.listed, m.fault = make(map[types.NamespacedName]T, len(list)), true, ""
 		for _, obj := range list {
 			m.put(obj)
 		}
 	})
+	return nil
 }
 
 // Resync implements cache.ReflectorStore; nothing here needs one.

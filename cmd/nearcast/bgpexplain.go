@@ -105,17 +105,18 @@ func (e *explainedVIP) print(w io.Writer, now time.Time) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	e.table(t, now)
-	return t.Flush()
+	return e.tables(t, now)
 }
 
-// table has the sessions and the checks.
-func (e *explainedVIP) table(t *tabwriter.Writer, now time.Time) {
+// tables has the sessions and the checks.
+func (e *explainedVIP) tables(t *tabwriter.Writer, now time.Time) error {
 	fmt.Fprintln(t, "\nPEER\tAS\tSENT")
 	for _, s := range e.Sessions {
 		fmt.Fprintf(t, "%s\t%d\t%s\n", s.Peer, s.ASN, s)
 	}
-	t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
 	fmt.Fprintln(t, "\nCHECK\tSCOPE\tSTATE\tIN A ROW\tLAST\tFAILURE")
 	for _, c := range e.Checks {
 		last := "-"
@@ -124,6 +125,7 @@ func (e *explainedVIP) table(t *tabwriter.Writer, now time.Time) {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", c.Name, c.Scope, c.State, c.InARow, last, dash(c.Failure))
 	}
+	return t.Flush()
 }
 
 func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }

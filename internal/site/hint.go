@@ -41,11 +41,11 @@ func (h *hinter) hints(v *View, now time.Time) []hint.Hint {
 			at, hadLeft := h.left[vip]
 			switch {
 			case placed && leaving != "":
-				why[vip], h.left[vip] = f.Ref.Namespace+"/"+f.Ref.Name+" is "+leaving, now
+				why[vip], h.left[vip] = f.Namespace+"/"+f.Name+" is "+leaving, now
 			case placed && cluster.Leaving != "":
 				why[vip] = "cluster " + h.home + " is " + cluster.Leaving
 			case !placed && hadLeft && now.Sub(at) < hintAfter:
-				why[vip] = f.Ref.Namespace + "/" + f.Ref.Name + " has left"
+				why[vip] = f.Namespace + "/" + f.Name + " has left"
 			default:
 				delete(h.left, vip)
 			}

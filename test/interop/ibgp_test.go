@@ -43,12 +43,15 @@ func TestWithinAnASSitesAreOrderedByLocalPreference(t *testing.T) {
 				t.Helper()
 				eventually(t, fmt.Sprintf("%s has local preference %d", s.v4, localPref), slack, func() error {
 					all, err := router.paths(prefix(vip4))
+					if err != nil {
+						return err
+					}
 					for _, p := range all {
 						if p.nextHop == s.v4 && p.localPref == localPref && p.asPath == "" && slices.Equal(p.communities, communities) {
 							return nil
 						}
 					}
-					return fmt.Errorf("%+v, %v", all, err)
+					return fmt.Errorf("%+v", all)
 				})
 			}
 			wantBest := func(s *site) {

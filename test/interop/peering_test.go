@@ -66,7 +66,7 @@ func (p *peering) wantNoSession(why string) {
 	p.node.t.Helper()
 	p.vip.becomes(time.Now(), slack)
 	for start := time.Now(); time.Since(start) < never; time.Sleep(look) {
-		if s, err := p.router.session(p.site.v4); err != nil || s.established {
+		if s, err := p.session(p.site.v4); err != nil || s.established {
 			p.node.t.Fatalf("%s: %+v, %v, want no session", why, s, err)
 		}
 	}
