@@ -110,6 +110,10 @@ func (c *Controller) join(v *vip, before map[string]*check) {
 		if ch == nil {
 			ch = &check{}
 			ch.forget()
+			if v.state == Up || v.state == Degraded {
+				// A reload must not withdraw what works: this check has to fail for that.
+				ch.streak.State = health.Up
+			}
 		}
 		ch.config = config
 		c.checks[id] = ch
@@ -217,10 +221,11 @@ func (c *Controller) settle(v *vip, now time.Time) (Transition, bool) {
 		v.left, v.dwells = now, v.state == Up || v.state == Degraded
 	}
 	state, reason := c.judge(v, why, now)
-	if state == Down && (reason.Code == CheckFailed || reason.Code == NoEndpoints) {
+	failed := reason.Code == CheckFailed || reason.Code == NoEndpoints
+	if failed && state == Down {
 		v.dwells = false // what was withdrawn while it left does not come back
 	}
-	if worse(v.state, state) && reason.Code != Told {
+	if failed && worse(v.state, state) {
 		v.failures = append(c.recent(v, now), now)
 	}
 	v.wasUp = v.wasUp || state == Up || state == Degraded
@@ -293,7 +298,7 @@ func (v *vip) failing(scope Scope) Reason {
 // enough.
 func (v *vip) waiting(startupHold int) Reason {
 	for _, ch := range v.checks {
-		if ch.last.IsZero() {
+		if ch.last.IsZero() && (ch.streak.State != health.Up || !v.wasUp) {
 			return Reason{Unchecked, ch.config.Name() + " has no result yet"}
 		}
 	}

@@ -291,16 +291,58 @@ func TestAVIPThatIsDeclaredNoMoreDrainsAndIsForgotten(t *testing.T) {
 func TestAReloadKeepsWhatIsKnownOfTheSameChecks(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
-	changed := theVIP
-	changed.Checks = append(slices.Clone(theVIP.Checks), Check{DNS: &DNSCheck{Name: "x"}, Scope: Upstream, Rise: 1, Fall: 1})
 	for range 100 {
 		w.declare(theVIP)
 		w.want(Up, "up", true)
 	}
-	w.declare(changed)
-	w.want(Init, "", true) // the new check has no result, and nothing is announced on a guess
-	w.declare(theVIP)
-	w.want(Up, "up", true)
+}
+
+func TestACheckThatIsAddedWithdrawsOnlyIfItFails(t *testing.T) {
+	for scope, worse := range map[Scope]func(*world){
+		Local:    func(w *world) { w.want(Down, "", true) },
+		Upstream: func(w *world) { w.want(Degraded, "degraded", true) },
+	} {
+		t.Run(string(scope), func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.up()
+			changed := theVIP
+			added := Check{DNS: &DNSCheck{Name: "x"}, Scope: scope, Rise: 2, Fall: 2}
+			changed.Checks = append(slices.Clone(theVIP.Checks), added)
+			w.declare(changed)
+			w.want(Up, "up", true)
+			w.c.Observe(added.id(), errRefused, w.now)
+			w.want(Up, "up", true)
+			w.c.Observe(added.id(), errRefused, w.now)
+			worse(w)
+			w.declare(theVIP)
+			w.want(Up, "up", true)
+		})
+	}
+}
+
+func TestACheckOfAVIPThatIsUpProvesNothingForANewOne(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	added := Check{DNS: &DNSCheck{Name: "x"}, Scope: Local, Rise: 2, Fall: 2}
+	changed := theVIP
+	changed.Checks = append(slices.Clone(theVIP.Checks), added)
+	w.declare(changed, VIP{Address: otherVIP, Checks: []Check{added}})
+	if st := w.c.Status(w.now); st[0].State != Up || st[1].State != Init {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestADrainWithoutDwellsIsNoFlap(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Flaps, c.States.Draining.Dwell, c.States.Draining.Linger = Flaps{Budget: 1, Window: time.Hour}, 0, 0
+	})
+	w.up()
+	for range 5 {
+		w.c.SetNodeDrained("a taint", w.now)
+		w.want(Down, "", false)
+		w.c.SetNodeDrained("", w.now)
+		w.want(Up, "up", true)
+	}
 }
 
 // TestAnAddressThatIsGivenUpIsNotAskedHere: another site would answer, and the VIP
@@ -396,6 +438,29 @@ func TestDrainsDoNotCountAsFlaps(t *testing.T) {
 		w.want(Down, "", false)
 		w.c.SetDrains(nil, w.now)
 		w.want(Up, "up", true)
+	}
+}
+
+// TestAServiceKeepsItsAddressWhileThatIsServed: kube-proxy takes packets to it by
+// the Service's status.
+func TestAServiceKeepsItsAddressWhileThatIsServed(t *testing.T) {
+	w := newWorld(t, nil)
+	owner := ServiceRef{"media", "web"}
+	v := theVIP
+	v.Owners = []ServiceRef{owner}
+	w.declare(v)
+	w.up()
+	if got := w.c.Granted(); !slices.Equal(got[owner], []netip.Addr{dnsVIP}) {
+		t.Errorf("%v", got)
+	}
+	w.declare()
+	w.passes(15*time.Second - 1)
+	if got := w.c.Granted(); !slices.Equal(got[owner], []netip.Addr{dnsVIP}) {
+		t.Errorf("%v while it drains", got)
+	}
+	w.passes(1)
+	if got := w.c.Granted(); len(got) != 0 {
+		t.Errorf("%v when it has left", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package bgp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/health"
@@ -26,6 +27,21 @@ func (c *Controller) Desired(now time.Time) Desired {
 		}
 	}
 	return d
+}
+
+// Granted are the addresses that each Service has: those that it was given, and
+// those that it gave up, for as long as they are announced or served.
+func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
+	granted := map[ServiceRef][]netip.Addr{}
+	for _, v := range c.vips {
+		for _, owner := range v.config.Owners {
+			granted[owner] = append(granted[owner], v.config.Address)
+		}
+	}
+	for _, addrs := range granted {
+		slices.SortFunc(addrs, netip.Addr.Compare)
+	}
+	return granted
 }
 
 // announced returns what the VIP is announced with; nil if it is not.

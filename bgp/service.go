@@ -128,9 +128,8 @@ func (s *Service) checks() []Check {
 // Assign joins the VIPs of the file with those that Services are given. An
 // address is given to a Service where a pool permits it, no VIP of the file has
 // it, and the Services that had it first agree: the older ones win.
-func Assign(config *Config, services []Service) (vips []VIP, granted map[ServiceRef][]netip.Addr, refused []Refusal) {
+func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) {
 	vips = slices.Clone(config.VIPs)
-	granted = map[ServiceRef][]netip.Addr{}
 	owners := map[netip.Addr][]*Service{}
 	for _, s := range byAge(services) {
 		for _, a := range s.Addresses {
@@ -139,14 +138,13 @@ func Assign(config *Config, services []Service) (vips []VIP, granted map[Service
 				continue
 			}
 			owners[a] = append(owners[a], s)
-			granted[s.ServiceRef] = append(granted[s.ServiceRef], a)
 		}
 	}
 	for a, all := range owners {
 		vips = append(vips, vipOf(a, all))
 	}
 	slices.SortStableFunc(vips[len(config.VIPs):], func(a, b VIP) int { return a.Address.Compare(b.Address) })
-	return vips, granted, refused
+	return vips, refused
 }
 
 func byAge(services []Service) []*Service {

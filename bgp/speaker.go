@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -50,6 +51,7 @@ type speaker struct {
 	drains     *drains
 	local      Declared
 	refused    []Refusal
+	granted    map[ServiceRef][]netip.Addr // what the cluster was told
 	fault      string
 
 	applied   Desired
@@ -148,7 +150,7 @@ func (s *speaker) loop(ctx context.Context) {
 
 // declare joins what the file and the cluster want.
 func (s *speaker) declare(now time.Time) {
-	vips, granted, refused := Assign(s.Config, s.local.Services)
+	vips, refused := Assign(s.Config, s.local.Services)
 	refused = append(slices.Clone(s.local.Refused), refused...)
 	for _, r := range refused {
 		if !slices.Contains(s.refused, r) {
@@ -158,7 +160,14 @@ func (s *speaker) declare(now time.Time) {
 	s.refused = refused
 	s.log(s.controller.Declare(vips, now))
 	s.log(s.controller.SetNodeDrained(s.local.Drained, now))
-	if s.Cluster != nil {
+	s.assign()
+}
+
+// assign has the Services told which addresses they have.
+func (s *speaker) assign() {
+	granted := s.controller.Granted()
+	if s.Cluster != nil && !reflect.DeepEqual(granted, s.granted) {
+		s.granted = granted
 		s.Cluster.Assign(granted)
 	}
 }
@@ -184,6 +193,7 @@ func (s *speaker) apply(now time.Time) time.Duration {
 		s.change(want)
 		s.applied = want
 	}
+	s.assign()
 	// Only now: what is sent to an address that is not bound yet, another site answers.
 	s.runner.set(s.controller.Checks(now))
 	switch next := s.controller.Next(now); {

@@ -77,6 +77,7 @@ pools: [{cidrs: [%s], namespaces: [%s]}]
 	if err != nil {
 		s.Fatal(err)
 	}
+	controller := bgp.NewController(config) // where nothing is up, and so nothing drains
 	l := &local{s: s, config: config}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -86,8 +87,9 @@ pools: [{cidrs: [%s], namespaces: [%s]}]
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.declared = append(l.declared, d)
-			_, granted, _ := bgp.Assign(config, d.Services)
-			cluster.Assign(granted)
+			vips, _ := bgp.Assign(config, d.Services)
+			controller.Declare(vips, time.Now())
+			cluster.Assign(controller.Granted())
 		})
 	}()
 	l.end = sync.OnceFunc(func() { cancel(); <-done })
@@ -138,7 +140,7 @@ func (l *local) text() string {
 		return "nothing"
 	}
 	last := all[len(all)-1]
-	vips, _, _ := bgp.Assign(l.config, last.Services)
+	vips, _ := bgp.Assign(l.config, last.Services)
 	text := "none"
 	for i, v := range vips {
 		ready, terminating := 0, 0
