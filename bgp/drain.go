@@ -74,3 +74,27 @@ func (c *Controller) leaving(v *vip, now time.Time) leaving {
 	}
 	return leaving{}
 }
+
+// drain leads a VIP that leaves through announcing, serving and nothing.
+func (c *Controller) drain(v *vip, why leaving, now time.Time) (State, Reason) {
+	switch {
+	case c.gone(v, now):
+		return Down, why.Reason
+	case c.announcesLeaving(v, now):
+		return Draining, why.Reason
+	}
+	return Draining, Reason{why.Code, why.Text + "; withdrawn, and served until packets under way have arrived"}
+}
+
+// announcesLeaving reports whether a VIP that leaves is announced still.
+func (c *Controller) announcesLeaving(v *vip, now time.Time) bool {
+	return v.dwells && now.Before(v.left.Add(c.states.Draining.Dwell))
+}
+
+// gone reports whether a VIP has left: neither announced nor served.
+func (c *Controller) gone(v *vip, now time.Time) bool {
+	if v.left.IsZero() {
+		return false
+	}
+	return !v.dwells || !now.Before(v.left.Add(c.states.Draining.Dwell+c.states.Draining.Linger))
+}

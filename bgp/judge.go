@@ -1,0 +1,89 @@
+package bgp
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/health"
+)
+
+// judge says where the VIP stands: what fails here decides first, for a site that
+// cannot serve must not draw traffic, not even while it drains.
+func (c *Controller) judge(v *vip, why leaving, now time.Time) (State, Reason) {
+	failed := v.failing(Local)
+	if v.config.Backing.State == Unbacked {
+		failed = Reason{NoEndpoints, v.config.Backing.Reason}
+	}
+	switch {
+	case why.disabled && (failed != Reason{} || c.gone(v, now)):
+		return Disabled, why.Reason
+	case failed != Reason{}:
+		return Down, failed
+	case why != leaving{}:
+		return c.drain(v, why, now)
+	}
+	if waits := v.waiting(c.startupHold); waits.Code == Unchecked {
+		return Init, waits
+	} else if waits != (Reason{}) {
+		return Rising, waits
+	}
+	state, reason := Up, Reason{Passing, "all checks pass"}
+	if upstream := v.failing(Upstream); upstream != (Reason{}) {
+		state, reason = Degraded, upstream
+	}
+	held := c.held(v, now)
+	text := fmt.Sprintf("failed %d times within %s; waits until %s", len(c.recent(v, now)), c.flaps.Window, held.Format(time.TimeOnly))
+	switch {
+	case held.IsZero():
+	case v.state == Degraded && state == Up:
+		return Degraded, Reason{Held, text}
+	case v.state != Up && v.state != Degraded && v.state != Draining:
+		return Rising, Reason{Held, text}
+	}
+	return state, reason
+}
+
+// failing returns what fails among the checks of the scope. A local one that
+// passes again is rising; an upstream one fails until it has risen.
+func (v *vip) failing(scope Scope) Reason {
+	for _, ch := range v.checks {
+		switch {
+		case ch.config.Scope != scope || ch.streak.State == health.Up:
+		case ch.failure != "":
+			return Reason{CheckFailed, ch.config.Name() + ": " + ch.failure}
+		case scope == Upstream:
+			return Reason{CheckFailed, ch.progress(ch.config.Rise)}
+		}
+	}
+	return Reason{}
+}
+
+// waiting returns which check has not been asked yet, or has not passed often
+// enough.
+func (v *vip) waiting(startupHold int) Reason {
+	for _, ch := range v.checks {
+		if ch.last.IsZero() && (ch.streak.State != health.Up || !v.wasUp) {
+			return Reason{Unchecked, ch.config.Name() + " has no result yet"}
+		}
+	}
+	for _, ch := range v.checks {
+		switch need := max(ch.config.Rise, startupHold); {
+		case ch.config.Scope == Local && ch.streak.State != health.Up && v.wasUp:
+			return Reason{Passing, ch.progress(ch.config.Rise)}
+		case ch.config.Scope == Local && !v.wasUp && (ch.failure != "" || ch.inARow < need):
+			return Reason{Passing, ch.progress(need)}
+		case ch.config.Scope == Upstream && !v.wasUp && ch.failure == "" && ch.streak.State != health.Up:
+			return Reason{Passing, ch.progress(ch.config.Rise)} // soon known, so not degraded for a moment
+		}
+	}
+	return Reason{}
+}
+
+// progress says how far a check is from what it needs.
+func (ch *check) progress(need int) string {
+	passes := ch.inARow
+	if ch.failure != "" {
+		passes = 0
+	}
+	return fmt.Sprintf("%s passes, %d of %d times", ch.config.Name(), min(passes, need), need)
+}
