@@ -142,15 +142,16 @@ func (c *Communities) add(text string) error {
 		c.Standard = append(c.Standard, numbers[0]<<16|numbers[1])
 		return nil
 	}
-	if numbers[0] == reservedASN {
-		return fmt.Errorf("%q: %d is a reserved number, which the speaker uses itself", text, uint32(reservedASN))
+	if numbers[0] == ReservedASN {
+		return fmt.Errorf("%q: %d is a reserved number, which the speaker uses itself", text, ReservedASN)
 	}
 	c.Large = append(c.Large, LargeCommunity(numbers))
 	return nil
 }
 
-// reservedASN is no autonomous system (RFC 7300).
-const reservedASN = 4294967295
+// ReservedASN is no autonomous system (RFC 7300). An Announcer may mark routes with
+// it, for no route of the configuration carries it.
+const ReservedASN uint32 = 4294967295
 
 // States are the attributes of the states in which a VIP is announced.
 type States struct {
@@ -184,8 +185,8 @@ func defaultStates() States {
 }
 
 const (
-	// maxPrepend is more than routers need, and less than what some refuse.
-	maxPrepend = 10
+	// MaxPrepend is more than routers need, and less than what some refuse.
+	MaxPrepend = 10
 	maxDwell   = 10 * time.Minute
 	// localPreference is what iBGP peers take a route without one for.
 	localPreference = 100
@@ -198,8 +199,8 @@ func (s *States) check(fault faultFunc) {
 		key string
 		a   *Attributes
 	}{{"states.up", &s.Up}, {"states.degraded", &s.Degraded}, {"states.draining", &s.Draining.Attributes}} {
-		if state.a.Prepend < 0 || state.a.Prepend > maxPrepend {
-			fault(state.key+".prepend", "%d is not from 0 to %d", state.a.Prepend, maxPrepend)
+		if state.a.Prepend < 0 || state.a.Prepend > MaxPrepend {
+			fault(state.key+".prepend", "%d is not from 0 to %d", state.a.Prepend, MaxPrepend)
 		}
 		if state.key != "states.draining" && slices.Contains(state.a.Communities.Standard, GracefulShutdown) {
 			fault(state.key+".communities", "graceful-shutdown is for draining alone, or a degraded site would lose to one that leaves")

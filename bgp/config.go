@@ -127,7 +127,7 @@ func parse(data []byte) (*Config, *faults) {
 }
 
 func (c *Config) check(fault faultFunc) {
-	if c.ASN == 0 || c.ASN == reservedASN {
+	if c.ASN == 0 || c.ASN == ReservedASN {
 		fault("asn", "is required, and no reserved number")
 	}
 	if !c.RouterID.Is4() || c.RouterID.IsUnspecified() {

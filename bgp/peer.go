@@ -116,7 +116,7 @@ func (p *Peer) check(asn uint32, listens bool, fault faultFunc) {
 	case !p.Address.IsValid() || p.Address.IsUnspecified():
 		fault("address", "an IP address is required, or an interface")
 	}
-	if p.ASN == 0 || p.ASN == reservedASN {
+	if p.ASN == 0 || p.ASN == ReservedASN {
 		fault("asn", "%d is not the number of an autonomous system", p.ASN)
 	}
 	if p.LocalAddress.IsValid() && FamilyOf(p.LocalAddress) != p.Session() {

@@ -47,7 +47,7 @@ func attributesOf(a bgp.Attributes) []gobgp.PathAttributeInterface {
 		large = append(large, gobgp.NewLargeCommunity(l[0], l[1], l[2]))
 	}
 	if a.Prepend > 0 {
-		large = append(large, gobgp.NewLargeCommunity(markASN, markPrepend, uint32(a.Prepend)))
+		large = append(large, gobgp.NewLargeCommunity(bgp.ReservedASN, markPrepend, uint32(a.Prepend)))
 	}
 	if len(large) > 0 {
 		all = append(all, gobgp.NewPathAttributeLargeCommunities(large))

@@ -15,12 +15,8 @@ import (
 // of the other family than the session's is per peer, and a peer whose session is
 // about to be reset is drained alone. The export policy makes these; the path
 // says with a large community, which never leaves, how often to prepend. The
-// community's first number is reserved (RFC 7300), and bgp refuses it elsewhere.
-const (
-	markASN     = 4294967295
-	markPrepend = 1
-	maxPrepend  = 10
-)
+// community's first number is bgp.ReservedASN, which no other has.
+const markPrepend = 1
 
 // The policies' names; SetPolicies keeps their assignment by these.
 const (
@@ -72,7 +68,7 @@ func (s *Speaker) setPolicy(all []exception) error {
 
 func (s *Speaker) definedSets(all []exception) []*api.DefinedSet {
 	var sets []*api.DefinedSet
-	for n := 1; n <= maxPrepend; n++ {
+	for n := 1; n <= bgp.MaxPrepend; n++ {
 		sets = append(sets, &api.DefinedSet{
 			DefinedType: api.DefinedType_DEFINED_TYPE_LARGE_COMMUNITY, Name: prependName(n), List: []string{"^" + mark(n) + "$"},
 		})
@@ -86,11 +82,11 @@ func (s *Speaker) definedSets(all []exception) []*api.DefinedSet {
 }
 
 func prependName(n int) string { return fmt.Sprintf("prepend %d", n) }
-func mark(n int) string        { return fmt.Sprintf("%d:%d:%d", uint32(markASN), markPrepend, n) }
+func mark(n int) string        { return fmt.Sprintf("%d:%d:%d", bgp.ReservedASN, markPrepend, n) }
 
 func (s *Speaker) policies(all []exception) []*api.Policy {
 	var export []*api.Statement
-	for n := 1; n <= maxPrepend; n++ {
+	for n := 1; n <= bgp.MaxPrepend; n++ {
 		export = append(export, s.prepend(n))
 	}
 	export = append(export, unmark)
@@ -127,7 +123,7 @@ func (s *Speaker) prepend(n int) *api.Statement {
 var unmark = &api.Statement{
 	Name: "unmark",
 	Actions: &api.Actions{LargeCommunity: &api.CommunityAction{
-		Type: api.CommunityAction_TYPE_REMOVE, Communities: []string{fmt.Sprintf("^%d:", uint32(markASN))},
+		Type: api.CommunityAction_TYPE_REMOVE, Communities: []string{fmt.Sprintf("^%d:", bgp.ReservedASN)},
 	}},
 }
 
@@ -160,12 +156,9 @@ func (p *peer) exceptions() []exception {
 	}
 	if p.next != nil {
 		all = append(all, exception{"leaving " + p.config.Name(), p.addr, "", &api.Actions{
-			Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{gracefulShutdown}},
+			Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{fmt.Sprintf("%d:%d", bgp.GracefulShutdown>>16, bgp.GracefulShutdown&0xffff)}},
 			LocalPref: &api.LocalPrefAction{Value: 0},
 		}})
 	}
 	return all
 }
-
-// gracefulShutdown is RFC 8326's community.
-const gracefulShutdown = "65535:0"
