@@ -1,0 +1,262 @@
+package policyzone
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/gaissmai/bart"
+	"github.com/miekg/dns"
+)
+
+// ErrAbsent is returned for the removal of a record that is not there.
+var ErrAbsent = errors.New("there is no such record")
+
+// ErrNoSOA is returned for a zone without a SOA record at its apex.
+var ErrNoSOA = errors.New("the zone has no SOA record")
+
+// Editor makes a generation of a zone, from nothing or from another one, which
+// stays as it is.
+type Editor struct {
+	zone Zone
+	// fresh is set while nothing is shared with another generation.
+	fresh bool
+	// mine are the parts that are copied already.
+	mine struct{ inert, faults bool }
+}
+
+// Begin starts an empty zone.
+func Begin(origin string) *Editor {
+	return &Editor{zone: Zone{name: Canonical(origin), inert: map[string][]dns.RR{}, faults: map[string]string{}}, fresh: true}
+}
+
+// Edit starts from what the zone has.
+func (z *Zone) Edit() *Editor {
+	e := &Editor{zone: *z}
+	for t, tree := range z.names {
+		if tree != nil {
+			e.zone.names[t] = tree.edit()
+		}
+	}
+	return e
+}
+
+// Len returns how many records the zone has by now, beside the SOA.
+func (e *Editor) Len() int { return e.zone.records }
+
+// Zone ends the editing. It returns ErrNoSOA for a zone that has none.
+func (e *Editor) Zone() (*Zone, error) {
+	if e.zone.soa == nil {
+		return nil, ErrNoSOA
+	}
+	for _, tree := range e.zone.names {
+		if tree != nil {
+			tree.owned = nil
+		}
+	}
+	return &e.zone, nil
+}
+
+// Add adds a record; one that is there already takes the new TTL. A SOA at the
+// apex takes the place of the last one. The error says that the record is of
+// another class, or outside the zone.
+func (e *Editor) Add(rr dns.RR) error {
+	owner, relative, err := e.place(rr)
+	if err != nil {
+		return err
+	}
+	if soa, ok := rr.(*dns.SOA); ok && relative == "" {
+		e.zone.soa = soa
+		return nil
+	}
+	t, fault := e.target(relative)
+	if fault != nil {
+		e.setFault(owner, fault)
+		e.zone.records += e.addInert(owner, rr)
+		return nil
+	}
+	before := e.rule(t)
+	var records []dns.RR
+	if before.set() {
+		records = before.records(owner)
+	}
+	same := func(o dns.RR) bool { return dns.IsDuplicate(o, rr) }
+	if i := slices.IndexFunc(records, same); i >= 0 {
+		records = slices.Clone(records)
+		records[i] = rr
+	} else {
+		records = append(slices.Clip(records), rr)
+		e.zone.records++
+	}
+	e.setRule(owner, t, records)
+	return nil
+}
+
+// Remove takes a record away, whatever its TTL; ErrAbsent if it is not there.
+func (e *Editor) Remove(rr dns.RR) error {
+	owner, relative, err := e.place(rr)
+	if err != nil {
+		return err
+	}
+	if soa, ok := rr.(*dns.SOA); ok && relative == "" {
+		if e.zone.soa == nil || !dns.IsDuplicate(soa, e.zone.soa) {
+			return fmt.Errorf("%w: %s", ErrAbsent, rr)
+		}
+		e.zone.soa = nil
+		return nil
+	}
+	t, fault := e.target(relative)
+	if fault != nil {
+		return e.removeInert(owner, rr)
+	}
+	before := e.rule(t)
+	if !before.set() {
+		return fmt.Errorf("%w: %s", ErrAbsent, rr)
+	}
+	records := before.records(owner)
+	kept := slices.DeleteFunc(slices.Clone(records), func(o dns.RR) bool { return dns.IsDuplicate(o, rr) })
+	if len(kept) == len(records) {
+		return fmt.Errorf("%w: %s", ErrAbsent, rr)
+	}
+	e.zone.records--
+	e.setRule(owner, t, kept)
+	return nil
+}
+
+// place returns the record's canonical owner name, and that relative to the apex.
+func (e *Editor) place(rr dns.RR) (owner, relative string, err error) {
+	h := rr.Header()
+	if h.Class != dns.ClassINET {
+		return "", "", fmt.Errorf("%s is of the class %s, not IN", h.Name, dns.Class(h.Class))
+	}
+	owner = Canonical(h.Name)
+	relative, err = relativeTo(owner, e.zone.name)
+	return owner, relative, err
+}
+
+// errApex marks the records of the apex, which are no rules and no faults.
+var errApex = errors.New("the apex triggers on nothing")
+
+// target is parseOwner, for which the apex is no name.
+func (e *Editor) target(relative string) (target, error) {
+	if relative == "" {
+		return target{}, errApex
+	}
+	return parseOwner(relative)
+}
+
+func (e *Editor) rule(t target) rule {
+	if t.prefix.IsValid() {
+		if e.zone.prefixes[t.trigger] == nil {
+			return rule{}
+		}
+		r, _ := e.zone.prefixes[t.trigger].Get(t.prefix)
+		return r
+	}
+	if e.zone.names[t.trigger] == nil {
+		return rule{}
+	}
+	n, _ := e.zone.names[t.trigger].get(t.name)
+	if t.wild {
+		return n.wild
+	}
+	return n.exact
+}
+
+// setRule makes the target's rule of its records.
+func (e *Editor) setRule(owner string, t target, records []dns.RR) {
+	r, fault := newRule(t, records)
+	e.setFault(owner, fault)
+	switch before := e.rule(t); {
+	case r.usable() && !before.usable():
+		e.zone.rules[t.trigger]++
+	case !r.usable() && before.usable():
+		e.zone.rules[t.trigger]--
+	}
+	if t.prefix.IsValid() {
+		e.setPrefix(t, r)
+		return
+	}
+	if e.zone.names[t.trigger] == nil {
+		e.zone.names[t.trigger] = newTree()
+	}
+	e.zone.names[t.trigger].set(t.name, t.wild, r)
+}
+
+func (e *Editor) setPrefix(t target, r rule) {
+	table := e.zone.prefixes[t.trigger]
+	if table == nil {
+		table = new(bart.Table[rule])
+	}
+	switch {
+	case e.fresh && r.set():
+		table.Insert(t.prefix, r)
+	case e.fresh:
+		table.Delete(t.prefix)
+	case r.set():
+		table = table.InsertPersist(t.prefix, r)
+	default:
+		table = table.DeletePersist(t.prefix)
+	}
+	e.zone.prefixes[t.trigger] = table
+}
+
+func (e *Editor) setFault(owner string, fault error) {
+	was, had := e.zone.faults[owner]
+	if fault == nil || errors.Is(fault, errApex) {
+		if had {
+			e.ownFaults()
+			delete(e.zone.faults, owner)
+		}
+		return
+	}
+	if was != fault.Error() {
+		e.ownFaults()
+		e.zone.faults[owner] = fault.Error()
+	}
+}
+
+func (e *Editor) ownFaults() {
+	if !e.fresh && !e.mine.faults {
+		e.zone.faults = maps.Clone(e.zone.faults)
+		e.mine.faults = true
+	}
+}
+
+func (e *Editor) ownInert() {
+	if !e.fresh && !e.mine.inert {
+		e.zone.inert = maps.Clone(e.zone.inert)
+		e.mine.inert = true
+	}
+}
+
+// addInert returns how many records came to be.
+func (e *Editor) addInert(owner string, rr dns.RR) int {
+	e.ownInert()
+	records := slices.Clone(e.zone.inert[owner])
+	if i := slices.IndexFunc(records, func(o dns.RR) bool { return dns.IsDuplicate(o, rr) }); i >= 0 {
+		records[i] = rr
+		e.zone.inert[owner] = records
+		return 0
+	}
+	e.zone.inert[owner] = append(records, rr)
+	return 1
+}
+
+func (e *Editor) removeInert(owner string, rr dns.RR) error {
+	records := e.zone.inert[owner]
+	kept := slices.DeleteFunc(slices.Clone(records), func(o dns.RR) bool { return dns.IsDuplicate(o, rr) })
+	if len(kept) == len(records) {
+		return fmt.Errorf("%w: %s", ErrAbsent, rr)
+	}
+	e.ownInert()
+	e.zone.records--
+	if len(kept) > 0 {
+		e.zone.inert[owner] = kept
+		return nil
+	}
+	delete(e.zone.inert, owner)
+	e.setFault(owner, nil)
+	return nil
+}

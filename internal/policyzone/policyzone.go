@@ -1,0 +1,200 @@
+// Package policyzone is a Response Policy Zone as rules: what its owner names
+// trigger on, what their data does, and which rule of a zone a name or an
+// address meets (draft-vixie-dnsop-dns-rpz-00).
+//
+// A Zone is one generation and immutable; any number of goroutines may read it.
+// An Editor makes the next one, shares with the last what stays, and belongs to
+// one goroutine.
+package policyzone
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/gaissmai/bart"
+	"github.com/miekg/dns"
+)
+
+// Trigger is what a rule looks at. Triggers are in the order of their
+// precedence within a zone.
+type Trigger uint8
+
+// The triggers of a policy zone.
+const (
+	ClientIP Trigger = iota
+	QName
+	IP
+	NSDName
+	NSIP
+	triggers
+)
+
+// String returns the trigger as logs and metrics have it.
+func (t Trigger) String() string {
+	return [...]string{"client-ip", "qname", "ip", "nsdname", "nsip"}[t]
+}
+
+// Zone is one generation of a policy zone.
+type Zone struct {
+	name    string
+	soa     *dns.SOA
+	records int
+
+	// names are for QName and NSDName, prefixes for the others.
+	names    [triggers]*tree
+	prefixes [triggers]*bart.Table[rule]
+	rules    [triggers]int
+	// inert are the records whose owner triggers on nothing, by owner.
+	inert map[string][]dns.RR
+	// faults are why an owner's data is no rule, by owner.
+	faults map[string]string
+}
+
+// Name returns the origin: canonical and fully qualified.
+func (z *Zone) Name() string { return z.name }
+
+// SOA returns the SOA record, which is shared and must not be changed.
+func (z *Zone) SOA() *dns.SOA { return z.soa }
+
+// Serial returns the SOA's serial.
+func (z *Zone) Serial() uint32 { return z.soa.Serial }
+
+// Len returns how many records the zone has beside the SOA.
+func (z *Zone) Len() int { return z.records }
+
+// Rules returns how many owners trigger with t.
+func (z *Zone) Rules(t Trigger) int { return z.rules[t] }
+
+// Fault is a rule that cannot be used.
+type Fault struct {
+	Owner, Reason string
+	// Line is where the file has it; 0 where that is not known.
+	Line int
+}
+
+// In returns the fault as an error that names its file and line.
+func (f Fault) In(file string) error {
+	return fmt.Errorf("%s:%d: the rule %s cannot be used: %s", file, f.Line, f.Owner, f.Reason)
+}
+
+// Faults returns the rules that cannot be used, by owner.
+func (z *Zone) Faults() []Fault {
+	var all []Fault
+	for _, owner := range slices.Sorted(maps.Keys(z.faults)) {
+		all = append(all, Fault{Owner: owner, Reason: z.faults[owner]})
+	}
+	return all
+}
+
+// Records yields the SOA and then every other record, in no order.
+func (z *Zone) Records() iter.Seq[dns.RR] {
+	return func(yield func(dns.RR) bool) {
+		if !yield(z.soa) {
+			return
+		}
+		for _, rrs := range z.inert {
+			for _, rr := range rrs {
+				if !yield(rr) {
+					return
+				}
+			}
+		}
+		for t, r := range z.all() {
+			for _, rr := range r.records(t.owner(z.name)) {
+				if !yield(rr) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// all yields what the zone triggers on, and the rule.
+func (z *Zone) all() iter.Seq2[target, rule] {
+	return func(yield func(target, rule) bool) {
+		for t := range triggers {
+			if tree := z.names[t]; tree != nil {
+				for name, n := range tree.all() {
+					if n.exact.set() && !yield(target{trigger: t, name: name}, n.exact) {
+						return
+					}
+					if n.wild.set() && !yield(target{trigger: t, name: name, wild: true}, n.wild) {
+						return
+					}
+				}
+			}
+			if table := z.prefixes[t]; table != nil {
+				for p, r := range table.All() {
+					if !yield(target{trigger: t, prefix: p}, r) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// ByName returns the rule of trigger t, QName or NSDName, that the name meets: its
+// own, else that of the wildcard at the closest name above it that exists in the
+// zone (RFC 4592). The name is Canonical.
+func (z *Zone) ByName(t Trigger, name string) (Match, bool) {
+	tree := z.names[t]
+	if tree == nil {
+		return Match{}, false
+	}
+	r, found, wild := tree.find(name)
+	if !r.usable() {
+		return Match{}, false
+	}
+	if r.action == Local && r.isCNAME(name) {
+		r.action = Passthru // the old spelling of it
+	}
+	return Match{target: target{trigger: t, name: found, wild: wild}, rule: r}, true
+}
+
+// ByAddress returns the rule of trigger t, ClientIP, IP or NSIP, with the longest
+// prefix that holds the address.
+func (z *Zone) ByAddress(t Trigger, a netip.Addr) (Match, bool) {
+	table := z.prefixes[t]
+	if table == nil {
+		return Match{}, false
+	}
+	p, r, ok := table.LookupPrefixLPM(netip.PrefixFrom(a, a.BitLen()))
+	if !ok || !r.usable() {
+		return Match{}, false
+	}
+	return Match{target: target{trigger: t, prefix: p}, rule: r}, true
+}
+
+// Match is the rule that a query meets.
+type Match struct {
+	target
+	rule
+}
+
+// Trigger returns what was met.
+func (m Match) Trigger() Trigger { return m.trigger }
+
+// Owner returns the rule's owner name in the zone.
+func (m Match) Owner(z *Zone) string { return m.owner(z.name) }
+
+// Beats reports whether m goes before o, of the same zone and trigger, which looks
+// at addresses: the longer prefix, then the smaller address.
+func (m Match) Beats(o Match) bool {
+	mine, theirs := mappedBits(m.prefix), mappedBits(o.prefix)
+	if mine != theirs {
+		return mine > theirs
+	}
+	return m.prefix.Addr().Compare(o.prefix.Addr()) < 0
+}
+
+// mappedBits is the length in bits of the prefix among IPv4-mapped addresses.
+func mappedBits(p netip.Prefix) int {
+	if p.Addr().Is4() {
+		return p.Bits() + 96
+	}
+	return p.Bits()
+}

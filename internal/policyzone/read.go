@@ -1,0 +1,99 @@
+package policyzone
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/miekg/dns"
+)
+
+// ReadFile is Read of a file.
+func ReadFile(path, origin string) (*Zone, []Fault, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	return Read(f, origin, path)
+}
+
+// Origin returns the name of the zone that a file has: the owner of its SOA. Where
+// the file says it nowhere, as it need not, that is "rpz.".
+func Origin(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	parser := dns.NewZoneParser(f, "rpz.", path)
+	parser.SetDefaultTTL(defaultTTL)
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		if rr.Header().Rrtype == dns.TypeSOA {
+			return rr.Header().Name, nil
+		}
+	}
+	if err := parser.Err(); err != nil {
+		return "", err
+	}
+	return "", fmt.Errorf("%s: %w", path, ErrNoSOA)
+}
+
+// defaultTTL is for records before any TTL is given. BIND takes the SOA's
+// minimum; a rule's TTL is bounded by max-policy-ttl either way.
+const defaultTTL = 3600
+
+// Read reads a zone in the text form of RFC 1035, section 5. It returns the rules
+// that cannot be used, with their lines. A fault of syntax, or a record outside the
+// zone, is an error that names the file and the line: half a zone is no zone.
+func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
+	e := Begin(origin)
+	lines := &lineReader{ByteReader: bufio.NewReaderSize(r, 1<<16), line: 1}
+	parser := dns.NewZoneParser(lines, e.zone.name, file)
+	parser.SetDefaultTTL(defaultTTL)
+	at := map[string]int{}
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		known := len(e.zone.faults)
+		if err := e.Add(rr); err != nil {
+			return nil, nil, fmt.Errorf("%s:%d: %w", file, lines.of(), err)
+		}
+		if len(e.zone.faults) > known {
+			at[Canonical(rr.Header().Name)] = lines.of()
+		}
+	}
+	if err := parser.Err(); err != nil {
+		return nil, nil, err // it names the file and the line
+	}
+	z, err := e.Zone()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
+	}
+	faults := z.Faults()
+	for i := range faults {
+		faults[i].Line = at[faults[i].Owner]
+	}
+	return z, faults, nil
+}
+
+// lineReader knows the line that is being read. The parser takes one octet after
+// the other, and has read the end of its line when it returns a record.
+type lineReader struct {
+	io.ByteReader
+	line int
+	last byte
+}
+
+func (l *lineReader) ReadByte() (byte, error) {
+	b, err := l.ByteReader.ReadByte()
+	if l.last == '\n' {
+		l.line++
+	}
+	l.last = b
+	return b, err
+}
+
+// Read is not called for a ByteReader.
+func (l *lineReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func (l *lineReader) of() int { return l.line }
