@@ -1,0 +1,19 @@
+package secondary
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// The zones are those of the configuration, and the results a fixed set: nobody
+// outside can make these grow.
+var (
+	results = promauto.NewCounterVec(prometheus.CounterOpts{
+		Name: "coredns_rpz_transfers_total",
+		Help: "What came of asking primaries for a policy zone, and of its copy on disk.",
+	}, []string{"zone", "result"})
+	skipped = promauto.NewCounterVec(prometheus.CounterOpts{
+		Name: "coredns_rpz_transfer_skipped_records_total",
+		Help: "Records of transfers that were left out because they are outside the zone.",
+	}, []string{"zone"})
+)

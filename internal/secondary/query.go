@@ -1,0 +1,103 @@
+package secondary
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+)
+
+// queries is how often the serial is asked for over UDP before TCP is tried.
+const queries = 2
+
+// serialOf asks a primary for the serial of the zone: over UDP, and over TCP
+// where the answer is truncated or does not come.
+func (s *Secondary) serialOf(ctx context.Context, primary string) (uint32, error) {
+	for range queries {
+		serial, err := s.query(ctx, "udp", primary)
+		switch {
+		case err == nil:
+			return serial, nil
+		case ctx.Err() != nil:
+			return 0, err
+		case resultOf(err) != Timeout && resultOf(err) != Unreachable:
+			if errors.Is(err, errTruncated) {
+				return s.query(ctx, "tcp", primary)
+			}
+			return 0, err
+		}
+	}
+	return s.query(ctx, "tcp", primary)
+}
+
+var errTruncated = fail(Garbage, "the answer is truncated")
+
+// query asks once. Over UDP, where anybody may send anything, what is wrong is
+// passed over, and named only if nothing better comes in time (RFC 8945, section 5.3).
+func (s *Secondary) query(ctx context.Context, network, primary string) (uint32, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Timeouts.Query)
+	defer cancel()
+	a, err := s.ask(ctx, network, primary, s.request(dns.TypeSOA))
+	if err != nil {
+		return 0, err
+	}
+	defer a.close()
+	var wrong error
+	for start := time.Now(); ; {
+		m, err := a.next()
+		if err == nil {
+			var soa *dns.SOA
+			if soa, err = s.answered(m); err == nil {
+				return soa.Serial, nil
+			}
+		}
+		if final(err) || !a.packets {
+			return 0, err
+		}
+		// The context ends the reading; the clock, a flood.
+		if lost := resultOf(err); lost == Timeout || lost == Unreachable || lost == Broken || time.Since(start) > s.config.Timeouts.Query {
+			if wrong != nil {
+				return 0, wrong
+			}
+			return 0, err
+		}
+		wrong = err
+	}
+}
+
+// final says that no better answer is to be waited for: the primary's own words.
+func final(err error) bool {
+	return errors.Is(err, errTruncated) || resultOf(err) == Refused
+}
+
+// answered returns the SOA of an answer to its query.
+func (s *Secondary) answered(m *message) (*dns.SOA, error) {
+	if m.bits&bitTC != 0 {
+		return nil, errTruncated
+	}
+	if m.bits&bitAA == 0 {
+		return nil, fail(Refused, "its answer for the SOA is not authoritative")
+	}
+	for _, rr := range m.answer {
+		soa, ok := rr.(*dns.SOA)
+		switch {
+		case !ok:
+		case policyzone.Canonical(soa.Hdr.Name) != s.config.Zone:
+			return nil, fail(WrongZone, "its SOA is of the zone %s", soa.Hdr.Name)
+		case soa.Hdr.Class == dns.ClassINET && soa.Hdr.Rdlength > 0:
+			return soa, nil
+		}
+	}
+	return nil, fail(Garbage, "its answer for the SOA has none")
+}
+
+// request returns an unsigned request for the zone.
+func (s *Secondary) request(qtype uint16) *dns.Msg {
+	m := new(dns.Msg)
+	m.SetQuestion(s.config.Zone, qtype)
+	m.RecursionDesired = false
+	return m
+}

@@ -1,0 +1,91 @@
+package secondary
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Result is what came of a request, as it is counted.
+type Result string
+
+// The results of asking a primary. From Refused on they are failures, and leave
+// everything as it was.
+const (
+	// AXFR and IXFR: a new generation came whole, or as differences.
+	AXFR Result = "axfr"
+	IXFR Result = "ixfr"
+	// Current: the primary has what is held.
+	Current Result = "current"
+	// Refused: the primary answered, with an error.
+	Refused Result = "refused"
+	// Unreachable: no connection came about.
+	Unreachable Result = "unreachable"
+	// Broken: the connection ended before the transfer did.
+	Broken Result = "broken"
+	// Timeout: an answer, a message or the whole transfer took too long.
+	Timeout Result = "timeout"
+	// Garbage: what came is no DNS message, no answer to what was asked, or no
+	// transfer.
+	Garbage Result = "garbage"
+	// Older: the primary's serial is older than what is held (RFC 1982).
+	Older Result = "older"
+	// TooLarge: more records or octets than are allowed.
+	TooLarge Result = "too-large"
+	// BadKey: a signature is missing, wrong or out of its time, at either end.
+	BadKey Result = "bad-key"
+	// WrongZone: the transfer is of another zone.
+	WrongZone Result = "wrong-zone"
+	// Unfit: the differences do not fit to what is held; the whole zone is asked for.
+	Unfit Result = "unfit"
+)
+
+// The results that concern the copy on disk, and time.
+const (
+	// CopyLoaded: the copy was taken up at the start.
+	CopyLoaded Result = "copy-loaded"
+	// CopyWritten and CopyExtended: a generation was kept, whole or as differences.
+	CopyWritten  Result = "copy-written"
+	CopyExtended Result = "copy-extended"
+	// CopyDamaged: the copy, or its end, could not be read.
+	CopyDamaged Result = "copy-damaged"
+	// CopyFailed: it could not be written.
+	CopyFailed Result = "copy-failed"
+	// Expired: the zone was withdrawn.
+	Expired Result = "expired"
+)
+
+// advice says what to do about a failure.
+var advice = map[Result]string{
+	Refused:     "let the primary serve the zone and allow its transfer to this address and key",
+	Unreachable: "see that the primary runs, and that UDP and TCP to it are let through",
+	Broken:      "see the primary's log",
+	Timeout:     "see the primary's load and the path to it, or allow more time",
+	Garbage:     "see that the address is that of the zone's primary, and nothing between changes DNS",
+	Older:       "what is held stays; raise the serial at the primary, or remove the copy on disk and restart to take the primary's",
+	TooLarge:    "see that the zone is meant to be so large, and raise the bound",
+	BadKey:      "compare name, algorithm and secret of the key, and the clocks, of both ends",
+	WrongZone:   "compare the zone's name at both ends",
+	Unfit:       "the whole zone is asked for instead; if it happens again, see the primary's journal",
+}
+
+// fault is a failure with its class.
+type fault struct {
+	result Result
+	err    error
+}
+
+func (f *fault) Error() string { return f.err.Error() }
+func (f *fault) Unwrap() error { return f.err }
+
+// fail returns a failure of the class, worded as fmt.Errorf does.
+func fail(r Result, format string, args ...any) error {
+	return &fault{r, fmt.Errorf(format, args...)}
+}
+
+// resultOf returns the class of a failure; what has none is taken for garbage.
+func resultOf(err error) Result {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f.result
+	}
+	return Garbage
+}

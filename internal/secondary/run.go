@@ -1,0 +1,136 @@
+package secondary
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// notification is a NOTIFY that was let through.
+type notification struct {
+	from      netip.Addr
+	serial    uint32
+	hasSerial bool
+}
+
+// Accepts says whether a NOTIFY from the address is one from a primary. Ports are
+// not compared: NOTIFY comes from any.
+func (s *Secondary) Accepts(from netip.Addr) bool {
+	return slices.ContainsFunc(s.config.Primaries, func(p netip.AddrPort) bool { return sameHost(p.Addr(), from) })
+}
+
+func sameHost(a, b netip.Addr) bool { return a.Unmap().WithZone("") == b.Unmap().WithZone("") }
+
+// Notify asks for a refresh now, from that primary first. The serial is that of
+// the SOA in the NOTIFY, if it has one: what is not newer is passed over, as is
+// a NOTIFY that Accepts would not have. Notifications that come faster than one a
+// second, or during a refresh, are answered by one refresh after it.
+func (s *Secondary) Notify(from netip.Addr, serial uint32, hasSerial bool) {
+	n := notification{from, serial, hasSerial}
+	if !s.Accepts(from) || !n.news(s.Status()) {
+		return
+	}
+	select {
+	case s.notified <- n:
+	default: // one waits already
+	}
+}
+
+// news says whether the notification is of something that is not held.
+func (n notification) news(st Status) bool {
+	return !n.hasSerial || !st.Held || st.Expired || newer(n.serial, st.Serial)
+}
+
+// run refreshes when it is time, and withdraws what has expired, also while a
+// refresh is under way.
+func (s *Secondary) run(ctx context.Context) {
+	var (
+		done      chan outcome // of the refresh that is under way
+		last      time.Time    // when the last one began
+		primaries = s.config.Primaries
+		due       = time.NewTimer(0)
+		expiry    = time.NewTimer(s.untilExpiry())
+	)
+	defer due.Stop()
+	defer expiry.Stop()
+	for {
+		notified := s.notified
+		if done != nil {
+			notified = nil
+		}
+		select {
+		case <-ctx.Done():
+			if done != nil {
+				<-done
+			}
+			return
+		case <-expiry.C:
+			if s.held != nil && !s.expired && !time.Now().Before(s.expires()) {
+				s.expire()
+			}
+			expiry.Reset(s.untilExpiry())
+		case n := <-notified:
+			if n.news(s.Status()) {
+				primaries = s.from(n.from)
+				due.Reset(time.Until(last.Add(notifyGap)))
+			}
+		case <-due.C:
+			last = time.Now()
+			done = s.begin(ctx, primaries)
+			primaries = s.config.Primaries
+		case o := <-done:
+			done = nil
+			if ctx.Err() != nil {
+				return
+			}
+			s.finish(o)
+			due.Reset(s.wait())
+			expiry.Reset(s.untilExpiry())
+		}
+	}
+}
+
+// begin starts a refresh.
+func (s *Secondary) begin(ctx context.Context, primaries []netip.AddrPort) chan outcome {
+	done, held := make(chan outcome, 1), s.held
+	go func() { done <- s.attempt(ctx, held, primaries) }()
+	return done
+}
+
+// from returns the primaries in the order to be tried when that one has news.
+func (s *Secondary) from(addr netip.Addr) []netip.AddrPort {
+	order := slices.Clone(s.config.Primaries)
+	slices.SortStableFunc(order, func(a, b netip.AddrPort) int {
+		switch first, then := sameHost(a.Addr(), addr), sameHost(b.Addr(), addr); {
+		case first == then:
+			return 0
+		case first:
+			return -1
+		}
+		return 1
+	})
+	return order
+}
+
+// wait is how long until the next refresh.
+func (s *Secondary) wait() time.Duration {
+	switch {
+	case s.held == nil:
+		return jittered(firstRetryAfter(s.failures))
+	case s.failures > 0:
+		return jittered(retryAfter(s.held.SOA()))
+	}
+	return jittered(refreshAfter(s.held.SOA()))
+}
+
+// never is for a timer that has nothing to wait for.
+const never = 1 << 62
+
+// untilExpiry is how long until what is published must be withdrawn.
+func (s *Secondary) untilExpiry() time.Duration {
+	if s.held == nil || s.expired {
+		return never
+	}
+	return time.Until(s.expires())
+}

@@ -1,0 +1,231 @@
+package secondary
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+)
+
+// store is the last good copy on disk. It belongs to Run.
+type store struct {
+	path, zone string
+	limit      int
+
+	// at is the generation that the file leads to; nil where it has none, or is
+	// not known to.
+	at *policyzone.Zone
+	// size is where the next entry goes, copySize where the entries begin, and
+	// confirmation where the last one is if it is but a confirmation, else 0.
+	size, copySize, confirmation int64
+	// failed is when the file could not be written.
+	failed time.Time
+}
+
+const (
+	// compactLeast is how much entries may take before they are made a copy of
+	// again: for less a zone need not be written.
+	compactLeast = 1 << 20
+	// patience is how long a disk that failed is left alone, if a primary only
+	// confirms what is held.
+	patience = time.Minute
+)
+
+// load reads the file. The zone is nil where there is none; with a zone an error
+// says that the end of the file was cut off, without one that it was set aside.
+func (s *store) load() (*policyzone.Zone, time.Time, error) {
+	if s.path == "" {
+		return nil, time.Time{}, nil
+	}
+	f, err := os.Open(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, time.Time{}, nil
+	}
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("the last good copy cannot be read: %w", err)
+	}
+	defer f.Close()
+	zone, confirmed, err := s.read(f)
+	switch {
+	case err != nil && zone != nil:
+		err = fmt.Errorf("the last good copy %s is used up to its serial %d, of %s: after octet %d %w; the rest is cut off", s.path, zone.Serial(), confirmed.UTC().Format(time.RFC3339), s.size, err)
+	case err != nil:
+		err = fmt.Errorf("the last good copy %s %w; %s", s.path, err, s.setAside())
+	}
+	return zone, confirmed, err
+}
+
+func (s *store) setAside() string {
+	aside := s.path + ".damaged"
+	if err := os.Rename(s.path, aside); err != nil {
+		return fmt.Sprintf("it is left there, and replaced by the next transfer: %v", err)
+	}
+	return "it is kept as " + aside + ", and the zone waits for a primary"
+}
+
+func (s *store) read(f *os.File) (zone *policyzone.Zone, confirmed time.Time, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	r := newReader(f)
+	if zone, confirmed, err = r.readCopy(s.zone, s.limit); err != nil {
+		return nil, time.Time{}, err
+	}
+	s.at, s.size, s.copySize, s.confirmation = zone, r.offset, r.offset, 0
+	for s.size < info.Size() {
+		e, err := r.readEntry(info.Size() - s.size)
+		if err != nil {
+			return zone, confirmed, err
+		}
+		next, err := e.apply(zone, s.limit)
+		if err != nil {
+			return zone, confirmed, err
+		}
+		zone, confirmed = next, e.time
+		s.advance(e, zone, r.offset)
+	}
+	return zone, confirmed, nil
+}
+
+// advance notes that the entry is the last one, and where it ends.
+func (s *store) advance(e entry, to *policyzone.Zone, end int64) {
+	s.confirmation = 0
+	if e.kind == kindConfirmed {
+		s.confirmation = s.size
+	}
+	s.at, s.size = to, end
+}
+
+// save keeps a generation: as differences from the one before, where the file
+// has that and there are any, else whole.
+func (s *store) save(before, zone *policyzone.Zone, differences []dns.RR, now time.Time) (Result, error) {
+	if s.path == "" {
+		return "", nil
+	}
+	if differences != nil && s.at != nil && s.at == before {
+		if s.append(entry{kindDifferences, now, differences}, zone, s.size) == nil {
+			return CopyExtended, nil
+		}
+	}
+	return s.write(zone, now)
+}
+
+// confirm keeps the time at which a primary agreed. It is not worth a wait for
+// the disk: what is lost is a little of the time until expiry.
+func (s *store) confirm(held *policyzone.Zone, now time.Time) (Result, error) {
+	if s.path == "" {
+		return "", nil
+	}
+	if s.at == held {
+		at := s.size
+		if s.confirmation > 0 {
+			at = s.confirmation
+		}
+		if s.append(entry{kindConfirmed, now, nil}, held, at) == nil {
+			return "", nil
+		}
+	}
+	if now.Sub(s.failed) < patience {
+		return "", nil
+	}
+	return s.write(held, now)
+}
+
+// compact makes a copy of a file of which a third is entries.
+func (s *store) compact(held *policyzone.Zone, confirmed time.Time) (Result, error) {
+	if entries := s.size - s.copySize; s.at == nil || s.at != held || entries < compactLeast || entries < s.copySize/2 {
+		return "", nil
+	}
+	return s.write(held, confirmed)
+}
+
+// append writes an entry at the offset. After an error the file is as good as it
+// was, or is written whole by the next save.
+func (s *store) append(e entry, to *policyzone.Zone, at int64) error {
+	raw, err := e.encode()
+	if err != nil {
+		return err
+	}
+	end := at + int64(len(raw))
+	if err := s.writeAt(raw, at, e.kind == kindDifferences); err != nil {
+		s.at = nil
+		return err
+	}
+	s.size = at
+	s.advance(e, to, end)
+	return nil
+}
+
+func (s *store) writeAt(raw []byte, at int64, sync bool) error {
+	f, err := os.OpenFile(s.path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	// A torn end was left by a crash; any other size is of somebody else's doing.
+	if info, err := f.Stat(); err != nil || info.Size() < s.size {
+		return errors.Join(err, errors.New("the file is not what it was"))
+	}
+	if _, err := f.WriteAt(raw, at); err != nil {
+		return err
+	}
+	if err := f.Truncate(at + int64(len(raw))); err != nil {
+		return err
+	}
+	if sync {
+		return f.Sync()
+	}
+	return nil
+}
+
+// write replaces the file. What is written beside it has one name, so that
+// processes which are killed leave one such file at most.
+func (s *store) write(zone *policyzone.Zone, confirmed time.Time) (Result, error) {
+	beside := s.path + ".new"
+	size, err := s.writeBeside(beside, zone, confirmed)
+	if err == nil {
+		err = os.Rename(beside, s.path)
+	}
+	if err != nil {
+		os.Remove(beside)
+		s.at, s.failed = nil, time.Now()
+		return CopyFailed, err
+	}
+	s.at, s.size, s.copySize, s.confirmation, s.failed = zone, size, size, 0, time.Time{}
+	if err := syncFolder(filepath.Dir(s.path)); err != nil {
+		return CopyFailed, err
+	}
+	return CopyWritten, nil
+}
+
+func (s *store) writeBeside(path string, zone *policyzone.Zone, confirmed time.Time) (size int64, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return 0, err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if size, err = writeCopy(f, zone, confirmed); err != nil {
+		return 0, err
+	}
+	return size, f.Sync()
+}
+
+// syncFolder makes a rename last through a loss of power.
+func syncFolder(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
