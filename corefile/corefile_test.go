@@ -18,6 +18,7 @@ import (
 	"github.com/nearcast/nearcast/internal/directives"
 	"github.com/nearcast/nearcast/internal/fixture"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
+	_ "github.com/nearcast/nearcast/plugin/rpz"
 )
 
 // inputs writes what the examples refer to, and returns the folder that stands
@@ -33,6 +34,8 @@ func inputs(t *testing.T) string {
 	for name, text := range map[string]string{
 		"federation/all.yaml": fixture.ThreeWith(),
 		"locations.csv":       fixture.Locations,
+		"local.rpz":           "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\nshop.example.com CNAME shop.media.fn.example.org.\n",
+		"trial.rpz":           "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n*.trial.example CNAME .\n",
 		"kubeconfig":          "apiVersion: v1\nkind: Config\nclusters: [{name: k, cluster: {server: \"https://127.0.0.1:1\"}}]\ncontexts: [{name: k, context: {cluster: k, user: k}}]\ncurrent-context: k\nusers: [{name: k, user: {token: x}}]\n",
 	} {
 		fixture.Write(t, filepath.Join(dir, name), text)
@@ -59,7 +62,7 @@ func TestEveryExampleStarts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := strings.NewReplacer("/etc/nearcast", dir, "/run/nearcast", filepath.Join(dir, "run"), ":9153", "127.0.0.1:0", "    ready\n", "    ready 127.0.0.1:0\n").Replace(string(data))
+		text := strings.NewReplacer("/etc/nearcast", dir, "/run/nearcast", filepath.Join(dir, "run"), ":9153", "127.0.0.1:0", "192.0.2.53", "127.0.0.1:1", "    ready\n", "    ready 127.0.0.1:0\n").Replace(string(data))
 		text = port.ReplaceAllString(text, "$1:0 {\n    bind 127.0.0.1")
 		instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: example, Contents: []byte(text), ServerTypeName: "dns"})
 		if err != nil {

@@ -1,5 +1,5 @@
-// Command coredns is CoreDNS with every plugin of its own and nearcast, in the
-// order that steering needs.
+// Command coredns is CoreDNS with every plugin of its own, nearcast and rpz, in
+// the order that steering and policy need.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/directives"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
+	_ "github.com/nearcast/nearcast/plugin/rpz"
 )
 
 func main() {

@@ -13,8 +13,10 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/manifest"
+	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/nearcast"
+	"github.com/nearcast/nearcast/plugin/rpz"
 )
 
 // finding is one thing that check has to say.
@@ -28,8 +30,8 @@ func checkCommand() *cobra.Command {
 		Use:   "check FILE...",
 		Short: "Check Corefiles, manifests, locations and speaker configurations",
 		Long: `Check every FILE with the parser that loads it: a Corefile (with the files that
-it names), a manifest or a folder of manifests, a table of locations (.csv), or
-a speaker's configuration. Every fault is printed with its file and line. The
+it names), a manifest or a folder of manifests, a table of locations (.csv), a
+policy zone (.rpz), or a speaker's configuration. Every fault is printed with its file and line. The
 exit status is 1 if there is one.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -74,6 +76,8 @@ func checkFile(path string) []finding {
 	switch {
 	case info.IsDir():
 		return checkManifests(path)
+	case filepath.Ext(path) == ".rpz":
+		return checkPolicyZone(path)
 	case filepath.Ext(path) == ".csv":
 		return checkLocations(path)
 	case strings.Contains(filepath.Base(path), "Corefile"):
@@ -105,7 +109,7 @@ func isSpeaker(path string) bool {
 
 func checkCorefile(path string) []finding {
 	configs, bad, warnings := nearcast.Check(path)
-	findings := faults(bad...)
+	findings := faults(append(bad, rpz.Check(path)...)...)
 	for _, w := range warnings {
 		findings = append(findings, finding{"warning", w.Error()})
 	}
@@ -121,6 +125,22 @@ func checkCorefile(path string) []finding {
 		for _, f := range view.State.Faults {
 			findings = append(findings, faults(f)...)
 		}
+	}
+	return findings
+}
+
+func checkPolicyZone(path string) []finding {
+	origin, err := policyzone.Origin(path)
+	if err != nil {
+		return faults(err)
+	}
+	_, bad, err := policyzone.ReadFile(path, origin)
+	if err != nil {
+		return faults(err)
+	}
+	var findings []finding
+	for _, f := range bad {
+		findings = append(findings, faults(f.In(path))...)
 	}
 	return findings
 }

@@ -1,0 +1,76 @@
+package rpz
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/internal/watch"
+)
+
+// file is a zone that is read from a file.
+type file struct {
+	*source
+	path string
+	// last is what the file was when it was last read.
+	last os.FileInfo
+}
+
+// load reads the file.
+func (f *file) load() error {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return err
+	}
+	z, _, err := policyzone.ReadFile(f.path, f.origin.zone)
+	f.last = info
+	if err != nil {
+		loads.WithLabelValues(f.origin.zone, "refused").Inc()
+		return err
+	}
+	loads.WithLabelValues(f.origin.zone, "loaded").Inc()
+	f.publish(z)
+	return nil
+}
+
+// watch reads the file again when it changes, until ctx ends. A file that is not
+// good is named, and what was read before it stays.
+func (f *file) watch(ctx context.Context) {
+	warn := func(err error) { log.Warningf("zone %s: %v; the last good generation stays", f.origin.zone, err) }
+	folder := func() ([]string, error) { return []string{filepath.Dir(f.path)}, nil }
+	for {
+		if err := watch.Folders(ctx, folder, func() { f.reload(warn) }, warn); err == nil {
+			return
+		} else if ctx.Err() == nil {
+			warn(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retry):
+		}
+	}
+}
+
+// retry is how long after a failure the folder is tried again.
+const retry = 5 * time.Second
+
+// reload reads the file if it is another than the one that was read last.
+func (f *file) reload(warn func(error)) {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		if f.last != nil {
+			warn(err)
+		}
+		f.last = nil
+		return
+	}
+	if f.last != nil && os.SameFile(info, f.last) && info.ModTime().Equal(f.last.ModTime()) && info.Size() == f.last.Size() {
+		return
+	}
+	if err := f.load(); err != nil {
+		warn(err)
+	}
+}

@@ -1,0 +1,203 @@
+package rpz
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gaissmai/bart"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+)
+
+// One function per key, in the order of the README.
+
+func parseSwitch(to *bool, args []string, on, off string) error {
+	if len(args) != 1 || args[0] != on && args[0] != off {
+		return fmt.Errorf("takes %s or %s", on, off)
+	}
+	*to = args[0] == on
+	return nil
+}
+
+// maxMaxTTL is a day: what policy says would outlive every change of it.
+const maxMaxTTL = 24 * time.Hour
+
+func (s *settings) parseMaxTTL(args []string) error {
+	if len(args) != 1 {
+		return errors.New("takes a duration")
+	}
+	d, err := time.ParseDuration(args[0])
+	if err != nil || d < 0 || d > maxMaxTTL || d != d.Truncate(time.Second) {
+		return fmt.Errorf("%q is not whole seconds from 0s to %s", args[0], maxMaxTTL)
+	}
+	s.maxTTL = d
+	return nil
+}
+
+func (s *settings) parseLog(args []string) error {
+	if len(args) != 1 {
+		return errors.New("takes a number a second")
+	}
+	n, err := strconv.Atoi(args[0])
+	if err != nil || n < 0 || n > 100_000 {
+		return fmt.Errorf("%q is not a number from 0 to 100000", args[0])
+	}
+	s.log = n
+	return nil
+}
+
+func (s *settings) parseState(args []string) error {
+	if len(args) != 1 {
+		return errors.New("takes a folder")
+	}
+	abs, err := existing(args[0])
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", args[0])
+	}
+	s.state = abs
+	return nil
+}
+
+// existing returns the path made absolute. A file that is not there is a typo.
+func existing(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	_, err = os.Stat(abs)
+	return abs, err
+}
+
+func (z *zone) parseFile(args []string) (err error) {
+	if len(args) != 1 {
+		return errors.New("takes a path")
+	}
+	z.origin.file, err = existing(args[0])
+	return err
+}
+
+// parsePrimary takes ADDRESS... [key NAME [ALGORITHM]].
+func (z *zone) parsePrimary(args []string) error {
+	addresses, key := args, []string(nil)
+	if i := slices.Index(args, "key"); i >= 0 {
+		addresses, key = args[:i], args[i+1:]
+		if len(key) == 0 || len(key) > 2 {
+			return errors.New("key takes NAME [ALGORITHM]")
+		}
+		z.origin.key, z.origin.algorithm = dns.CanonicalName(key[0]), dns.HmacSHA256
+	}
+	if len(addresses) == 0 {
+		return errors.New("takes ADDRESS... [key NAME [ALGORITHM]]")
+	}
+	if len(key) == 2 {
+		z.origin.algorithm = dns.CanonicalName(key[1])
+		if !slices.Contains(algorithms, z.origin.algorithm) {
+			return fmt.Errorf("%q is not an algorithm; known are %s", key[1], strings.Join(algorithms, " "))
+		}
+	}
+	var primaries []string
+	for _, arg := range addresses {
+		ap, err := netip.ParseAddrPort(arg)
+		if err != nil {
+			a, err := netip.ParseAddr(arg)
+			if err != nil {
+				return fmt.Errorf("%q is neither an address nor one with a port", arg)
+			}
+			ap = netip.AddrPortFrom(a, 53)
+		}
+		primaries = append(primaries, ap.String())
+	}
+	z.origin.primaries = strings.Join(primaries, " ")
+	return nil
+}
+
+// algorithms are those of RFC 8945, section 6, that are not to be avoided.
+var algorithms = []string{dns.HmacSHA224, dns.HmacSHA256, dns.HmacSHA384, dns.HmacSHA512, dns.HmacSHA1}
+
+// policies are the overrides that are an action.
+var policies = map[string]policyzone.Action{
+	"passthru": policyzone.Passthru, "drop": policyzone.Drop, "tcp-only": policyzone.TCPOnly,
+	"nxdomain": policyzone.NXDomain, "nodata": policyzone.NoData,
+}
+
+func (z *zone) parsePolicy(args []string) error {
+	if len(args) == 2 && args[0] == "cname" {
+		if _, ok := dns.IsDomainName(args[1]); !ok {
+			return fmt.Errorf("%q is not a domain name", args[1])
+		}
+		z.override = override{kind: overrideCNAME, target: policyzone.Canonical(args[1])}
+		return nil
+	}
+	if len(args) != 1 {
+		return errors.New("takes one policy, or cname NAME")
+	}
+	action, known := policies[args[0]]
+	switch {
+	case known:
+		z.override = override{kind: overrideAction, action: action}
+	case args[0] == "disabled":
+		z.override = override{kind: overrideDisabled}
+	case args[0] != "given":
+		return fmt.Errorf("unknown policy %q; known are given, disabled, passthru, drop, tcp-only, nxdomain, nodata, cname NAME", args[0])
+	}
+	return nil
+}
+
+// errors8914 are the Extended DNS Errors that tell of policy.
+var errors8914 = map[string]uint16{
+	"blocked": dns.ExtendedErrorCodeBlocked, "censored": dns.ExtendedErrorCodeCensored,
+	"filtered": dns.ExtendedErrorCodeFiltered, "forged": dns.ExtendedErrorCodeForgedAnswer,
+}
+
+func (z *zone) parseEDE(args []string) error {
+	if len(args) != 1 {
+		return errors.New("takes one of none, blocked, censored, filtered, forged")
+	}
+	code, known := errors8914[args[0]]
+	if !known && args[0] != "none" {
+		return fmt.Errorf("unknown error %q; known are none, blocked, censored, filtered, forged", args[0])
+	}
+	z.ede, z.hasEDE = code, known
+	return nil
+}
+
+func (z *zone) parseClients(args []string) error {
+	if len(args) == 0 {
+		return errors.New("takes prefixes")
+	}
+	z.clients = new(bart.Lite)
+	for _, arg := range args {
+		p, err := netip.ParsePrefix(arg)
+		if err != nil {
+			a, err := netip.ParseAddr(arg)
+			if err != nil {
+				return fmt.Errorf("%q is neither a prefix nor an address", arg)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		if p != p.Masked() {
+			return fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
+		}
+		z.clients.Insert(p)
+	}
+	return nil
+}
+
+func (z *zone) parseShadow(args []string) error {
+	if len(args) != 0 {
+		return errors.New("takes nothing")
+	}
+	z.shadow = true
+	return nil
+}

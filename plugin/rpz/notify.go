@@ -1,0 +1,68 @@
+package rpz
+
+import (
+	"time"
+
+	"github.com/coredns/coredns/request"
+	"github.com/miekg/dns"
+)
+
+// notified returns the transferred zone that a NOTIFY (RFC 1996) is about, or nil.
+func (h *RPZ) notified(r *dns.Msg) *zone {
+	if len(r.Question) != 1 {
+		return nil
+	}
+	for _, z := range h.zones {
+		if z.source != nil && z.source.secondary != nil && equal(r.Question[0].Name, z.name) {
+			return z
+		}
+	}
+	return nil
+}
+
+// notify takes a NOTIFY from a primary. One without a signature is good enough to
+// ask a primary whether there is something new; one with a wrong one is not.
+func (z *zone) notify(w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	from := addressOf(w.RemoteAddr())
+	m := new(dns.Msg).SetReply(r)
+	m.Authoritative = true
+	switch {
+	case r.IsTsig() != nil && w.TsigStatus() != nil:
+		m.Rcode = dns.RcodeNotAuth
+	case !z.source.secondary.Accepts(from):
+		m.Rcode = dns.RcodeRefused
+	default:
+		serial, has := serialOf(r)
+		z.source.secondary.Notify(from, serial, has)
+	}
+	if m.Rcode != dns.RcodeSuccess {
+		log.Warningf("zone %s: NOTIFY from %s is refused: %s", z.name, from, dns.RcodeToString[m.Rcode])
+	}
+	sign(m, w, r)
+	if err := w.WriteMsg(m); err != nil {
+		return dns.RcodeServerFailure, err
+	}
+	return dns.RcodeSuccess, nil
+}
+
+// serialOf returns the serial that a NOTIFY says the zone has by now.
+func serialOf(r *dns.Msg) (uint32, bool) {
+	for _, rr := range r.Answer {
+		if soa, ok := rr.(*dns.SOA); ok {
+			return soa.Serial, true
+		}
+	}
+	return 0, false
+}
+
+// sign signs the reply to a query that was rightly signed: the plugin tsig, which
+// does so elsewhere, comes after this one.
+func sign(m *dns.Msg, w dns.ResponseWriter, r *dns.Msg) {
+	tsig := r.IsTsig()
+	if tsig == nil || w.TsigStatus() != nil {
+		return
+	}
+	state := request.Request{Req: r, W: w}
+	state.SizeAndDo(m) // later an OPT would come to stand behind the signature
+	m.SetTsig(tsig.Hdr.Name, tsig.Algorithm, 300, time.Now().Unix())
+}

@@ -1,0 +1,167 @@
+package rpz
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+)
+
+// position is a place in the Corefile.
+type position struct {
+	file string
+	line int
+}
+
+func (p position) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
+
+// stanza is one rpz block, parsed and checked.
+type stanza struct {
+	settings
+	zones []*zone
+	at    position
+	// lines are where the zones are, by name.
+	lines map[string]position
+}
+
+func defaults() settings {
+	return settings{recursiveOnly: true, addSOA: true, maxTTL: 5 * time.Second, servfailUntilReady: true, waitRecurse: true, log: 10}
+}
+
+// parse reads the block; a block that is not right is an error with its line.
+func parse(c *caddy.Controller) (*stanza, error) {
+	s := &stanza{settings: defaults(), lines: map[string]position{}}
+	seen := map[string]int{}
+	blocks := 0
+	for c.Next() {
+		if blocks++; blocks > 1 {
+			return nil, c.Err("rpz is in this server block twice; put all zones into one")
+		}
+		s.at = position{c.File(), c.Line()}
+		if args := c.RemainingArgs(); len(args) > 0 {
+			return nil, c.Errf("unexpected %q: zones are named inside the braces", args[0])
+		}
+		for c.NextBlock() {
+			if err := s.parseKey(c, seen); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(s.zones) == 0 {
+		return nil, fmt.Errorf("%s: no zone: at least one is required", s.at)
+	}
+	return s, s.check()
+}
+
+// check finds what no single line shows.
+func (s *stanza) check() error {
+	if s.state != "" || !slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.primaries != "" }) {
+		return nil
+	}
+	log.Warningf("%s: no state: after a restart transferred zones are not known until a primary answers", s.at)
+	return nil
+}
+
+// keys are the settings of the block. Each takes its arguments, and says what is
+// wrong with them; parseKey adds the line.
+var keys = map[string]func(*settings, []string) error{
+	"recursive-only":       func(s *settings, args []string) error { return parseSwitch(&s.recursiveOnly, args, "yes", "no") },
+	"break-dnssec":         func(s *settings, args []string) error { return parseSwitch(&s.breakDNSSEC, args, "yes", "no") },
+	"add-soa":              func(s *settings, args []string) error { return parseSwitch(&s.addSOA, args, "yes", "no") },
+	"max-policy-ttl":       (*settings).parseMaxTTL,
+	"servfail-until-ready": func(s *settings, args []string) error { return parseSwitch(&s.servfailUntilReady, args, "yes", "no") },
+	"qname-wait-recurse":   func(s *settings, args []string) error { return parseSwitch(&s.waitRecurse, args, "yes", "no") },
+	"delegation":           func(s *settings, args []string) error { return parseSwitch(&s.delegation, args, "on", "off") },
+	"log":                  (*settings).parseLog,
+	"state":                (*settings).parseState,
+}
+
+// zoneKeys are the settings of a zone.
+var zoneKeys = map[string]func(*zone, []string) error{
+	"file":    (*zone).parseFile,
+	"primary": (*zone).parsePrimary,
+	"policy":  (*zone).parsePolicy,
+	"ede":     (*zone).parseEDE,
+	"clients": (*zone).parseClients,
+	"shadow":  (*zone).parseShadow,
+}
+
+// aliases are keys of a zone that set the same thing, which is then set twice.
+var aliases = map[string]string{"file": "source", "primary": "source"}
+
+func (s *stanza) parseKey(c *caddy.Controller, seen map[string]int) error {
+	key := c.Val()
+	if key == "zone" {
+		return s.parseZone(c)
+	}
+	parse, known := keys[key]
+	if !known {
+		return c.Errf("unknown key %q; known are zone, %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+	}
+	if line, twice := seen[key]; twice {
+		return c.Errf("%s: already set on line %d", key, line)
+	}
+	seen[key] = c.Line()
+	if err := parse(&s.settings, c.RemainingArgs()); err != nil {
+		return c.Errf("%s: %v", key, err)
+	}
+	return nil
+}
+
+// parseZone reads a zone with its block.
+func (s *stanza) parseZone(c *caddy.Controller) error {
+	args := c.RemainingArgs()
+	if len(args) != 1 {
+		return c.Err("zone: takes one name, and its settings in braces")
+	}
+	if _, ok := dns.IsDomainName(args[0]); !ok {
+		return c.Errf("zone: %q is not a domain name", args[0])
+	}
+	z := &zone{name: policyzone.Canonical(args[0])}
+	if before, twice := s.lines[z.name]; twice {
+		return c.Errf("zone: %s is already on line %d", z.name, before.line)
+	}
+	s.lines[z.name] = position{c.File(), c.Line()}
+	z.origin.zone = z.name
+	// Without its brace the zone would take the lines that follow it for its own.
+	if !c.NextArg() || c.Val() != "{" {
+		return c.Errf("zone: a { is missing after %s", args[0])
+	}
+	seen := map[string]int{}
+	for c.Next() && c.Val() != "}" {
+		if err := z.parseKey(c, seen); err != nil {
+			return err
+		}
+	}
+	if _, ok := seen["source"]; !ok {
+		return fmt.Errorf("%s: zone %s: no source: one of file and primary is required", s.lines[z.name], args[0])
+	}
+	s.zones = append(s.zones, z)
+	return nil
+}
+
+func (z *zone) parseKey(c *caddy.Controller, seen map[string]int) error {
+	key := c.Val()
+	parse, known := zoneKeys[key]
+	if !known {
+		return c.Errf("zone %s: unknown key %q; known are %s", z.name, key, strings.Join(slices.Sorted(maps.Keys(zoneKeys)), ", "))
+	}
+	name := key
+	if alias, ok := aliases[key]; ok {
+		name = alias
+	}
+	if line, twice := seen[name]; twice {
+		return c.Errf("zone %s: %s: already set on line %d", z.name, key, line)
+	}
+	seen[name] = c.Line()
+	if err := parse(z, c.RemainingArgs()); err != nil {
+		return c.Errf("zone %s: %s: %v", z.name, key, err)
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package rpz
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+
+	"github.com/coredns/coredns/plugin/metadata"
+	"github.com/miekg/dns"
+)
+
+// query is one query on its way. It stands between the plugins that answer and
+// the client: what they write passes through policy.
+type query struct {
+	dns.ResponseWriter
+	ctx     context.Context //nolint:containedctx // a query lives as long as its context
+	handler *RPZ
+	set     *set
+	msg     *dns.Msg
+	client  netip.Addr
+
+	// passed is set where a passthru rule has ended the search.
+	passed bool
+	wrote  bool
+	err    error
+
+	stage stage
+	// room is for the addresses of most answers.
+	room [4]netip.Addr
+}
+
+func (q *query) init() { q.client = addressOf(q.RemoteAddr()) }
+
+// addressOf returns the client's address; an invalid one matches nothing.
+func addressOf(a net.Addr) netip.Addr {
+	switch a := a.(type) {
+	case *net.UDPAddr:
+		return a.AddrPort().Addr().Unmap().WithZone("")
+	case *net.TCPAddr:
+		return a.AddrPort().Addr().Unmap().WithZone("")
+	}
+	ap, err := netip.ParseAddrPort(a.String()) // of transports with addresses of their own
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap().WithZone("")
+}
+
+// udp reports whether the client can be told to come back over TCP.
+func (q *query) udp() bool {
+	_, ok := q.RemoteAddr().(*net.UDPAddr)
+	return ok
+}
+
+// dnssec reports whether signed answers must be left alone.
+func (q *query) dnssec() bool {
+	opt := q.msg.IsEdns0()
+	return opt != nil && opt.Do() && !q.handler.settings.breakDNSSEC
+}
+
+// settled answers at once where a rule needs no true answer to be known.
+func (q *query) settled() bool {
+	if q.handler.settings.waitRecurse || q.dnssec() {
+		return false
+	}
+	st := &q.stage
+	*st = stage{name: q.msg.Question[0].Name, first: true, answerless: true, last: true}
+	h, ok := q.search(q.set.policies[:q.set.early], st)
+	switch {
+	case !ok:
+		return false
+	case q.truthful(h):
+		q.passed = true
+		q.note(h)
+		return false
+	}
+	q.err = q.apply(h, new(dns.Msg).SetReply(q.msg), st)
+	return true
+}
+
+// errTwice is for a plugin that answers one query twice: the client gets one.
+var errTwice = errors.New("plugin/rpz: a second reply to a query is held back")
+
+// WriteMsg implements dns.ResponseWriter.
+func (q *query) WriteMsg(m *dns.Msg) error {
+	switch {
+	case q.wrote:
+		return errTwice
+	case q.passed, m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError:
+		q.wrote = true
+		return q.ResponseWriter.WriteMsg(m)
+	}
+	dnssec, skipped := q.dnssec(), true
+	st := &q.stage
+	*st = stage{name: q.msg.Question[0].Name, qtype: q.msg.Question[0].Qtype, addresses: q.room[:0]}
+	st.look(m)
+	for more := true; more; more = st.next(m) {
+		st.first = skipped // what is signed is left alone, the client's address with it
+		if dnssec && st.signed(m) {
+			continue
+		}
+		if h, ok := q.search(q.set.policies, st); ok {
+			return q.apply(h, m, st)
+		}
+		skipped = false
+	}
+	q.wrote = true
+	return q.ResponseWriter.WriteMsg(m)
+}
+
+// Write implements dns.ResponseWriter.
+func (q *query) Write(raw []byte) (int, error) {
+	m := new(dns.Msg)
+	if err := m.Unpack(raw); err != nil {
+		return 0, errors.Join(errors.New("plugin/rpz: a plugin wrote what is no reply"), err)
+	}
+	if err := q.WriteMsg(m); err != nil {
+		return 0, err
+	}
+	return len(raw), nil
+}
+
+// note counts, logs and describes a hit.
+func (q *query) note(h hit) {
+	label := h.action
+	switch {
+	case h.policy.shadow:
+		label = countedShadow
+	case h.policy.inert():
+		label = countedDisabled
+	}
+	h.policy.counters[h.match.Trigger()][label].Inc()
+	if q.handler.logging.Allow() {
+		question := q.msg.Question[0]
+		log.Infof("hit zone=%s trigger=%s rule=%s action=%s%s name=%s type=%s client=%s", h.policy.name, h.match.Trigger(), h.match.Owner(h.policy.rules),
+			h.action, h.policy.remark(), question.Name, dns.Type(question.Qtype), q.client)
+	}
+	if !h.policy.inert() && metadata.ValueFuncs(q.ctx) != nil {
+		q.describe(h)
+	}
+}
+
+// remark says why a hit changes nothing.
+func (z *zone) remark() string {
+	switch {
+	case z.shadow:
+		return " (shadow)"
+	case z.override.kind == overrideDisabled:
+		return " (disabled)"
+	}
+	return ""
+}
+
+func (q *query) describe(h hit) {
+	for label, value := range map[string]string{
+		"rpz/zone": h.policy.name, "rpz/trigger": h.match.Trigger().String(), "rpz/rule": h.match.Owner(h.policy.rules), "rpz/action": h.action.String(),
+	} {
+		metadata.SetValueFunc(q.ctx, label, func() string { return value })
+	}
+}

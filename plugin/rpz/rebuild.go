@@ -1,0 +1,27 @@
+package rpz
+
+import "github.com/nearcast/nearcast/internal/policyzone"
+
+// rebuild publishes the set of the zones' generations.
+func (h *RPZ) rebuild() {
+	h.building.Lock()
+	defer h.building.Unlock()
+	s := newSet(h.zones, &h.settings)
+	h.set.Store(s)
+	if !h.settings.delegation {
+		h.nameSkipped(s)
+	}
+}
+
+// nameSkipped says which zones have rules that need delegation, once per count.
+func (h *RPZ) nameSkipped(s *set) {
+	for i := range s.policies {
+		p := &s.policies[i]
+		names, addresses := p.rules.Rules(policyzone.NSDName), p.rules.Rules(policyzone.NSIP)
+		unusable.WithLabelValues(p.name, "delegation-off").Set(float64(names + addresses))
+		if count := [2]int{names, addresses}; count != p.skipped {
+			p.skipped = count
+			log.Warningf("zone %s: %d nsdname and %d nsip rules are skipped; `delegation on` uses them", p.name, names, addresses)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+// Package rpz is the CoreDNS plugin that applies Response Policy Zones to what
+// the server answers (draft-vixie-dnsop-dns-rpz-00).
+//
+// ServeDNS reads one published set of policies and starts nothing. Zones are kept
+// up to date by sources, which setup acquires at start-up and releases at
+// shutdown; each new generation of a zone makes a new set.
+package rpz
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+	"golang.org/x/time/rate"
+)
+
+// RPZ is the handler of one server block.
+type RPZ struct {
+	Next plugin.Handler
+
+	settings settings
+	zones    []*zone
+	building sync.Mutex // held while a set is made
+	set      atomic.Pointer[set]
+	logging  *rate.Limiter
+	paths    *delegations // nil where they are not looked up
+}
+
+// settings are those of the block.
+type settings struct {
+	recursiveOnly      bool
+	breakDNSSEC        bool
+	addSOA             bool
+	maxTTL             time.Duration
+	servfailUntilReady bool
+	waitRecurse        bool
+	delegation         bool
+	log                int
+	state              string // folder; "" for none
+}
+
+// Name implements plugin.Handler.
+func (h *RPZ) Name() string { return "rpz" }
+
+// Ready implements ready.Readiness. It stays true: a zone that expires later is
+// no reason to take the name server out.
+func (h *RPZ) Ready() bool {
+	s := h.set.Load()
+	return s != nil && s.ready
+}
+
+// ServeDNS implements plugin.Handler.
+func (h *RPZ) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if r.Opcode == dns.OpcodeNotify {
+		if z := h.notified(r); z != nil {
+			return z.notify(w, r)
+		}
+	}
+	if !h.applies(ctx, r) {
+		return plugin.NextOrFailure(h.Name(), h.Next, ctx, w, r)
+	}
+	s := h.set.Load()
+	if s == nil || !s.ready && h.settings.servfailUntilReady {
+		return notReady(w, r)
+	}
+	if len(s.policies) == 0 {
+		return plugin.NextOrFailure(h.Name(), h.Next, ctx, w, r)
+	}
+	q := &query{ResponseWriter: w, ctx: ctx, handler: h, set: s, msg: r}
+	q.init()
+	if q.settled() {
+		return dns.RcodeSuccess, q.err
+	}
+	rcode, err := plugin.NextOrFailure(h.Name(), h.Next, ctx, q, r)
+	if q.wrote {
+		// A reply is sent, or was dropped, whatever the code is: CoreDNS must not
+		// send another.
+		return dns.RcodeSuccess, err
+	}
+	return rcode, err
+}
+
+// applies reports whether policy could change the reply.
+func (h *RPZ) applies(ctx context.Context, r *dns.Msg) bool {
+	if r.Opcode != dns.OpcodeQuery || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
+		return false
+	}
+	switch r.Question[0].Qtype {
+	case dns.TypeAXFR, dns.TypeIXFR:
+		return false
+	}
+	if !r.RecursionDesired && h.settings.recursiveOnly {
+		return false
+	}
+	return !isOwn(ctx)
+}
+
+// notReady answers every query until all zones were loaded: what they block must
+// not be answered meanwhile.
+func notReady(w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	m := new(dns.Msg).SetRcode(r, dns.RcodeServerFailure)
+	addEDE(m, r, dns.ExtendedErrorCodeNotReady, "a policy zone is not loaded yet")
+	if err := w.WriteMsg(m); err != nil {
+		return dns.RcodeServerFailure, err
+	}
+	return dns.RcodeSuccess, nil
+}

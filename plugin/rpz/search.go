@@ -1,0 +1,101 @@
+package rpz
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+)
+
+// hit is the rule that wins, and what it does here.
+type hit struct {
+	policy *policy
+	match  policyzone.Match
+	action policyzone.Action
+}
+
+// search returns the rule that wins at a stage. Zones go before triggers, and a
+// zone that changes nothing is noted and passed over.
+func (q *query) search(policies []policy, st *stage) (hit, bool) {
+	canonical := policyzone.Canonical(st.name)
+	for i := range policies {
+		p := &policies[i]
+		if !p.consults(q.client) {
+			continue
+		}
+		for _, trigger := range [...]policyzone.Trigger{policyzone.ClientIP, policyzone.QName, policyzone.IP, policyzone.NSDName, policyzone.NSIP} {
+			if p.rules.Rules(trigger) == 0 {
+				continue
+			}
+			m, ok := q.meet(p, trigger, canonical, st)
+			if !ok {
+				continue
+			}
+			h := hit{policy: p, match: m, action: p.effect(m)}
+			if !p.inert() {
+				return h, true
+			}
+			q.note(h)
+		}
+	}
+	return hit{}, false
+}
+
+// meet returns the zone's best rule of one trigger.
+func (q *query) meet(p *policy, trigger policyzone.Trigger, name string, st *stage) (policyzone.Match, bool) {
+	switch trigger {
+	case policyzone.ClientIP:
+		if st.first {
+			return p.rules.ByAddress(trigger, q.client)
+		}
+	case policyzone.QName:
+		return p.rules.ByName(trigger, name)
+	case policyzone.IP:
+		return best(p, trigger, st.addresses)
+	case policyzone.NSDName:
+		for _, server := range q.servers(st, name).names {
+			if m, ok := p.rules.ByName(trigger, server); ok {
+				return m, true
+			}
+		}
+	case policyzone.NSIP:
+		return best(p, trigger, q.servers(st, name).addresses)
+	}
+	return policyzone.Match{}, false
+}
+
+// best returns the zone's best rule for any of the addresses.
+func best(p *policy, trigger policyzone.Trigger, addresses []netip.Addr) (found policyzone.Match, ok bool) {
+	for _, a := range addresses {
+		if m, matched := p.rules.ByAddress(trigger, a); matched && (!ok || m.Beats(found)) {
+			found, ok = m, true
+		}
+	}
+	return found, ok
+}
+
+// servers returns the delegation of the stage's name, which is looked up once.
+func (q *query) servers(st *stage, name string) delegation {
+	if q.handler.paths == nil || st.answerless {
+		return delegation{}
+	}
+	if st.delegation == nil {
+		d := q.handler.paths.of(q, name)
+		st.delegation = &d
+	}
+	return *st.delegation
+}
+
+// effect is what a match of the zone does.
+func (z *zone) effect(m policyzone.Match) policyzone.Action {
+	switch z.override.kind {
+	case overrideAction:
+		return z.override.action
+	case overrideCNAME:
+		return policyzone.Local
+	}
+	return m.Action()
+}
+
+// equal compares two names as messages have them.
+func equal(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }

@@ -1,0 +1,94 @@
+package rpz
+
+import (
+	"net/netip"
+
+	"github.com/gaissmai/bart"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+)
+
+// zone is one policy zone as the block has it.
+type zone struct {
+	name     string // canonical
+	origin   origin
+	override override
+	ede      uint16 // with hasEDE
+	hasEDE   bool
+	clients  *bart.Lite // nil for all
+	shadow   bool
+
+	source   *source
+	counters counters
+	// skipped are the nsdname and nsip rules that were last named as skipped.
+	skipped [2]int
+}
+
+// override is what a zone's rules do, whatever they say.
+type override struct {
+	kind   overrideKind
+	action policyzone.Action // where kind is overrideAction
+	target string            // where kind is overrideCNAME; canonical
+}
+
+type overrideKind uint8
+
+const (
+	overrideNone overrideKind = iota
+	overrideAction
+	overrideCNAME
+	overrideDisabled
+)
+
+// consults reports whether the zone is for the client.
+func (z *zone) consults(client netip.Addr) bool {
+	return z.clients == nil || z.clients.Contains(client)
+}
+
+// inert reports whether a match of the zone changes nothing.
+func (z *zone) inert() bool { return z.shadow || z.override.kind == overrideDisabled }
+
+// set is what a query is held against: the zones with their generations of one
+// moment. It is immutable.
+type set struct {
+	policies []policy
+	// ready is set where each zone was loaded once.
+	ready bool
+	// early is how many of the policies a query meets before its answer is known:
+	// up to the first that looks at answers, that one included.
+	early int
+	// delegations is set where a policy looks at name servers.
+	delegations bool
+}
+
+// policy is a zone with a generation.
+type policy struct {
+	*zone
+	rules *policyzone.Zone
+}
+
+// newSet puts the generations together; a zone that has none is not consulted.
+func newSet(zones []*zone, settings *settings) *set {
+	s := &set{ready: true}
+	late := false
+	for _, z := range zones {
+		rules, loaded := z.source.generation()
+		s.ready = s.ready && loaded
+		if rules == nil {
+			continue
+		}
+		s.policies = append(s.policies, policy{z, rules})
+		if !late {
+			s.early++
+		}
+		servers := settings.delegation && rules.Rules(policyzone.NSDName)+rules.Rules(policyzone.NSIP) > 0
+		late = late || servers || rules.Rules(policyzone.IP) > 0
+		s.delegations = s.delegations || servers
+	}
+	return s
+}
+
+// counters are hits_total, resolved once: by trigger and action, or what stands
+// for the action where nothing was changed.
+type counters [policyzone.NSIP + 1][policyzone.Local + 1]prometheus.Counter

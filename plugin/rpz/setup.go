@@ -1,0 +1,54 @@
+package rpz
+
+import (
+	"fmt"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+	"golang.org/x/time/rate"
+)
+
+var log = clog.NewWithPlugin("rpz")
+
+func init() { plugin.Register("rpz", setup) }
+
+func setup(c *caddy.Controller) error {
+	s, err := parse(c)
+	if err != nil {
+		return plugin.Error("rpz", err)
+	}
+	h := s.handler()
+	config := dnsserver.GetConfig(c)
+	instanceOf(c).add(h)
+	// The plugin tsig reads its keys after this one is set up.
+	c.OnStartup(func() error {
+		for _, z := range h.zones {
+			if err := z.origin.secure(config.TsigSecret); err != nil {
+				return plugin.Error("rpz", fmt.Errorf("%s: %w", s.lines[z.name], err))
+			}
+		}
+		return nil
+	})
+	// After that, as callbacks are called in the order in which they are given.
+	startInstance(c)
+	config.AddPlugin(func(next plugin.Handler) plugin.Handler {
+		h.Next = next
+		return h
+	})
+	return nil
+}
+
+// handler makes the block's handler, whose zones have no sources yet.
+func (s *stanza) handler() *RPZ {
+	h := &RPZ{settings: s.settings, zones: s.zones, logging: rate.NewLimiter(rate.Limit(s.settings.log), s.settings.log)}
+	for _, z := range h.zones {
+		z.counters = countersOf(z.name)
+		z.origin.state = s.settings.state
+	}
+	if s.settings.delegation {
+		h.paths = newDelegations()
+	}
+	return h
+}

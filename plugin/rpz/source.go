@@ -1,0 +1,182 @@
+package rpz
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/internal/secondary"
+)
+
+// origin says where a zone comes from. Equal ones share a source.
+type origin struct {
+	zone string
+	file string
+	// primaries are separated by spaces; "" for a file.
+	primaries              string
+	key, algorithm, secret string
+	state                  string
+}
+
+// secure takes the key's secret from those of the plugin tsig.
+func (o *origin) secure(secrets map[string]string) error {
+	if o.key == "" {
+		return nil
+	}
+	secret, ok := secrets[o.key]
+	if !ok {
+		return fmt.Errorf("zone %s: primary: the plugin tsig of this server block has no key %s", o.zone, o.key)
+	}
+	o.secret = secret
+	return nil
+}
+
+// copy is the file for the last good copy. Where the zone is transferred from
+// elsewhere it is another file: for a while the two may be written at once.
+func (o *origin) copy() string {
+	if o.state == "" {
+		return ""
+	}
+	h := fnv.New32a()
+	h.Write([]byte(o.primaries + " " + o.key))
+	return filepath.Join(o.state, fmt.Sprintf("%s-%08x.rpz", url.PathEscape(strings.TrimSuffix(o.zone, ".")), h.Sum32()))
+}
+
+// source keeps one zone up to date, for all handlers that use it.
+type source struct {
+	origin origin
+	zone   atomic.Pointer[policyzone.Zone]
+	// loaded is set with the first generation, and stays.
+	loaded    atomic.Bool
+	secondary *secondary.Secondary // nil for a file
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu    sync.Mutex
+	users map[*RPZ]bool
+	// named are the owners whose faults were logged.
+	named map[string]bool
+}
+
+// generation returns the zone's, which may be nil, and whether there was ever one.
+func (s *source) generation() (*policyzone.Zone, bool) { return s.zone.Load(), s.loaded.Load() }
+
+// startSource begins to follow an origin. What a predecessor from elsewhere has
+// is used until there is something newer.
+func startSource(o origin, before *source) (*source, error) {
+	s := &source{origin: o, users: map[*RPZ]bool{}, named: map[string]bool{}}
+	if before != nil {
+		s.zone.Store(before.zone.Load())
+		s.loaded.Store(before.loaded.Load())
+	}
+	run, err := s.runner()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	s.running.Go(func() { run(ctx) })
+	return s, nil
+}
+
+// runner returns what follows the origin.
+func (s *source) runner() (func(context.Context), error) {
+	if s.origin.file != "" {
+		f := &file{source: s, path: s.origin.file}
+		if err := f.load(); err != nil {
+			return nil, err
+		}
+		return f.watch, nil
+	}
+	config := secondary.Config{Zone: s.origin.zone, File: s.origin.copy()}
+	for _, primary := range strings.Fields(s.origin.primaries) {
+		config.Primaries = append(config.Primaries, netip.MustParseAddrPort(primary)) // parsePrimary wrote it
+	}
+	if s.origin.key != "" {
+		config.Key = &secondary.Key{Name: s.origin.key, Algorithm: s.origin.algorithm, Secret: s.origin.secret}
+	}
+	var err error
+	s.secondary, err = secondary.New(config, s.publish, s.report)
+	if err != nil {
+		return nil, err
+	}
+	return s.secondary.Run, nil
+}
+
+// report logs what a transfer failed with.
+func (s *source) report(e secondary.Event) {
+	if e.Err != nil {
+		log.Warningf("%v", e.Err)
+	}
+}
+
+// publish puts a generation into use; nil withdraws the rules.
+func (s *source) publish(z *policyzone.Zone) {
+	s.zone.Store(z)
+	if z != nil {
+		s.loaded.Store(true)
+	}
+	s.mu.Lock()
+	s.nameFaults(z)
+	users := make([]*RPZ, 0, len(s.users))
+	for h := range s.users {
+		users = append(users, h)
+	}
+	s.mu.Unlock()
+	measure(s.origin.zone, z)
+	for _, h := range users {
+		h.rebuild()
+	}
+}
+
+// mostNamed bounds the lines about one generation.
+const mostNamed = 50
+
+// nameFaults logs each rule that cannot be used once.
+func (s *source) nameFaults(z *policyzone.Zone) {
+	if z == nil {
+		return
+	}
+	named, more := map[string]bool{}, 0
+	lines := 0
+	for _, f := range z.Faults() {
+		named[f.Owner] = true
+		switch {
+		case s.named[f.Owner]:
+		case lines == mostNamed:
+			more++
+		default:
+			lines++
+			log.Warningf("zone %s: the rule %s is skipped: %s", z.Name(), f.Owner, f.Reason)
+		}
+	}
+	if more > 0 {
+		log.Warningf("zone %s: %d more rules are skipped; nearcast check names those of a file", z.Name(), more)
+	}
+	s.named = named
+}
+
+func (s *source) add(h *RPZ) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users[h] = true
+}
+
+func (s *source) remove(h *RPZ) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.users, h)
+}
+
+func (s *source) close() {
+	s.stop()
+	s.running.Wait()
+}

@@ -1,0 +1,129 @@
+package rpz
+
+import (
+	"net/netip"
+
+	"github.com/miekg/dns"
+)
+
+// stage is one name of a chain of CNAMEs, and what a reply has for it.
+type stage struct {
+	name  string
+	qtype uint16
+	// before are the names that led here.
+	before []string
+	// first is set for the stage at which the client's address counts.
+	first bool
+	// answerless is set before the true answer is known.
+	answerless bool
+	// last is set where the chain ends; addresses are then those of the answer.
+	last       bool
+	addresses  []netip.Addr
+	delegation *delegation
+}
+
+// chained reports whether answers to the type follow CNAMEs.
+func chained(qtype uint16) bool {
+	return qtype != dns.TypeANY && qtype != dns.TypeCNAME && qtype != dns.TypeDNAME
+}
+
+// look finds what the reply has for the stage's name.
+func (st *stage) look(reply *dns.Msg) {
+	st.addresses = st.addresses[:0]
+	st.last = !chained(st.qtype) || st.target(reply) == ""
+	if !st.last || st.qtype != dns.TypeA && st.qtype != dns.TypeAAAA && st.qtype != dns.TypeANY {
+		return
+	}
+	for _, rr := range reply.Answer {
+		if !equal(rr.Header().Name, st.name) {
+			continue
+		}
+		switch rr := rr.(type) {
+		case *dns.A:
+			st.add(rr.A)
+		case *dns.AAAA:
+			st.add(rr.AAAA)
+		}
+	}
+}
+
+func (st *stage) add(ip []byte) {
+	if a, ok := netip.AddrFromSlice(ip); ok {
+		st.addresses = append(st.addresses, a.Unmap())
+	}
+}
+
+// target returns where the chain goes on; "" where it ends.
+func (st *stage) target(reply *dns.Msg) string {
+	for _, rr := range reply.Answer {
+		if cname, ok := rr.(*dns.CNAME); ok && equal(cname.Hdr.Name, st.name) {
+			return cname.Target
+		}
+	}
+	return ""
+}
+
+// next goes on along the chain; false at its end. A chain that turns in a circle
+// ends with the records.
+func (st *stage) next(reply *dns.Msg) bool {
+	if st.last || len(st.before) >= len(reply.Answer) {
+		return false
+	}
+	*st = stage{name: st.target(reply), qtype: st.qtype, addresses: st.addresses, before: append(st.before, st.name)}
+	st.look(reply)
+	return true
+}
+
+// signed reports whether what the reply has for the stage is signed.
+func (st *stage) signed(reply *dns.Msg) bool {
+	found := false
+	for _, rr := range reply.Answer {
+		switch {
+		case !leads(rr, st.name) && !equal(rr.Header().Name, st.name):
+		case rr.Header().Rrtype == dns.TypeRRSIG:
+			return true
+		default:
+			found = true
+		}
+	}
+	if found {
+		return false
+	}
+	for _, rr := range reply.Ns {
+		switch rr.Header().Rrtype {
+		case dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3:
+			return true
+		}
+	}
+	return false
+}
+
+// kept returns the records of the reply that led to the stage.
+func (st *stage) kept(reply *dns.Msg) (records []dns.RR) {
+	for _, rr := range reply.Answer {
+		for _, name := range st.before {
+			if leads(rr, name) {
+				records = append(records, rr)
+				break
+			}
+		}
+	}
+	return records
+}
+
+// leads reports whether the record, or what it signs, is a CNAME at the name or a
+// DNAME above it.
+func leads(rr dns.RR, name string) bool {
+	h := rr.Header()
+	rrtype := h.Rrtype
+	if sig, ok := rr.(*dns.RRSIG); ok {
+		rrtype = sig.TypeCovered
+	}
+	switch rrtype {
+	case dns.TypeCNAME:
+		return equal(h.Name, name)
+	case dns.TypeDNAME:
+		return !equal(h.Name, name) && dns.IsSubDomain(h.Name, name)
+	}
+	return false
+}
