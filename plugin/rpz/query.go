@@ -2,6 +2,7 @@ package rpz
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -107,6 +108,15 @@ func (q *query) WriteMsg(m *dns.Msg) error {
 	}
 	q.wrote = true
 	return q.ResponseWriter.WriteMsg(m)
+}
+
+// ConnectionState implements dns.ConnectionStater for the plugins behind, as far
+// as the connection does.
+func (q *query) ConnectionState() *tls.ConnectionState {
+	if c, ok := q.ResponseWriter.(dns.ConnectionStater); ok {
+		return c.ConnectionState()
+	}
+	return nil
 }
 
 // Write implements dns.ResponseWriter.

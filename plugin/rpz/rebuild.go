@@ -8,19 +8,24 @@ func (h *RPZ) rebuild() {
 	defer h.building.Unlock()
 	s := newSet(h.zones, &h.settings)
 	h.set.Store(s)
-	if !h.settings.delegation {
-		h.nameSkipped(s)
-	}
+	h.nameSkipped(s)
 }
 
-// nameSkipped says which zones have rules that need delegation, once per count.
+// nameSkipped says which zones have rules that need delegation where that is off,
+// once per count.
 func (h *RPZ) nameSkipped(s *set) {
 	for i := range s.policies {
 		p := &s.policies[i]
 		names, addresses := p.rules.Rules(policyzone.NSDName), p.rules.Rules(policyzone.NSIP)
+		if h.settings.delegation {
+			names, addresses = 0, 0
+		}
 		unusable.WithLabelValues(p.name, "delegation-off").Set(float64(names + addresses))
 		if count := [2]int{names, addresses}; count != p.skipped {
 			p.skipped = count
+			if names+addresses == 0 {
+				continue
+			}
 			log.Warningf("zone %s: %d nsdname and %d nsip rules are skipped; `delegation on` uses them", p.name, names, addresses)
 		}
 	}

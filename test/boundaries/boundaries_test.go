@@ -34,6 +34,11 @@ var rules = []rule{
 	{from: "internal/steer", to: "github.com/miekg/dns", why: "steering knows no DNS"},
 	{from: "internal/steer", to: "net/http", why: "steering does no I/O"},
 	{from: "internal/steer", to: module, but: nil, why: "steering knows the model and the value types of health and locate alone"},
+	{from: "internal/policyzone", to: module, why: "rules know nothing but DNS"},
+	{from: "internal/secondary", to: module, why: "transfers know policy zones alone"},
+	{from: "plugin/rpz", to: module + "internal/site", why: "policy zones are of use without functions"},
+	{from: "plugin/rpz", to: module + "plugin/nearcast", why: "policy zones are of use without functions"},
+	{from: "plugin/nearcast", to: module + "plugin/rpz", why: "functions are of use without policy zones"},
 	{from: "internal", to: "github.com/coredns", but: []string{"internal/directives"}, why: "what is below the plugin does not know its server"},
 	{from: "internal", to: module + "plugin", why: "dependencies point one way"},
 	{from: "internal", to: module + "bgp", but: []string{"internal/lab"}, why: "dependencies point one way; the lab runs the router"},
@@ -44,6 +49,7 @@ var rules = []rule{
 // allowed are imports that a rule with a wider To would forbid.
 var allowed = map[string][]string{
 	"internal/federation": {},
+	"internal/secondary":  {module + "internal/policyzone"},
 	"internal/steer":      {module + "internal/federation", module + "internal/health", module + "internal/locate"},
 }
 
