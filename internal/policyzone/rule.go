@@ -119,7 +119,7 @@ func actionOf(t target, to string) (Action, error) {
 	if reserved(to) {
 		return unusable, errors.New("its CNAME leads to a name that is reserved for actions, and is none: " + to)
 	}
-	if to == t.ownerName() {
+	if to == t.ownerName() && !strings.HasPrefix(to, "*.") {
 		return Passthru, nil // the old spelling of it
 	}
 	return Local, nil

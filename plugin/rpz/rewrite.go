@@ -111,9 +111,21 @@ func (r *rewriting) redirect(target string, ttl uint32) {
 		return
 	}
 	r.reply.Rcode = answer.Rcode
-	r.reply.Answer = append(r.reply.Answer, answer.Answer...)
+	for _, rr := range answer.Answer {
+		if !r.aliased(rr) {
+			r.reply.Answer = append(r.reply.Answer, rr)
+		}
+	}
 	r.reply.Ns = answer.Ns
 	r.subnet = subnetOf(answer)
+}
+
+// aliased reports whether the record is a CNAME of a name that has one already:
+// where a rule leads back into the chain that led to it.
+func (r *rewriting) aliased(rr dns.RR) bool {
+	return rr.Header().Rrtype == dns.TypeCNAME && slices.ContainsFunc(r.reply.Answer, func(o dns.RR) bool {
+		return o.Header().Rrtype == dns.TypeCNAME && equal(o.Header().Name, rr.Header().Name)
+	})
 }
 
 // fits reports whether the name is no longer than names may be.
@@ -166,7 +178,7 @@ func (r *rewriting) overrideTTL() uint32 {
 
 // finish adds what tells the client that policy was applied.
 func (r *rewriting) finish() {
-	if r.handler.settings.addSOA {
+	if r.handler.settings.addSOA && !r.reply.Truncated {
 		soa := *r.policy.rules.SOA()
 		soa.Hdr.Ttl = min(soa.Hdr.Ttl, soa.Minttl)
 		r.reply.Extra = append(r.reply.Extra, &soa)

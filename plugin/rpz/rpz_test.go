@@ -24,6 +24,8 @@ gone.test     CNAME nowhere.test.
 garden.test   A 203.0.113.9
 self.test     CNAME self.test.
 lost.test     CNAME outside.example.
+*.w.test      CNAME *.w.test.
+middle2.test  CNAME alias2.test.
 `)
 	for _, c := range []struct {
 		name  string
@@ -35,7 +37,7 @@ lost.test     CNAME outside.example.
 		{"b.test.", dns.TypeA, "NOERROR" + soa1},
 		{"alias.test.", dns.TypeA, "NOERROR, alias.test. 100 CNAME middle.test., middle.test. 100 CNAME a.test., a.test. 100 A 192.0.2.1, authority:NS"},
 		{"middle.test.", dns.TypeA, "NXDOMAIN" + soa1},
-		{"tcp.test.", dns.TypeA, "NXDOMAIN, TC" + soa1},
+		{"tcp.test.", dns.TypeA, "NXDOMAIN, TC"},
 		{"local.test.", dns.TypeA, "NOERROR, local.test. 3 A 203.0.113.1" + soa1},
 		{"LOCAL.test.", dns.TypeTXT, `NOERROR, LOCAL.test. 5 TXT "ours"` + soa1},
 		{"local.test.", dns.TypeAAAA, "NOERROR" + soa1},
@@ -46,6 +48,9 @@ lost.test     CNAME outside.example.
 		{"gone.test.", dns.TypeA, "NXDOMAIN, gone.test. 5 CNAME nowhere.test., authority:SOA" + soa1},
 		{"x.walled.test.", dns.TypeA, "NXDOMAIN, x.walled.test. 5 CNAME x.walled.test.garden.test., authority:SOA" + soa1},
 		{strings.Repeat("long.", 47) + "walled.test.", dns.TypeA, "YXDOMAIN" + soa1},
+		{"x.w.test.", dns.TypeA, "NXDOMAIN, x.w.test. 5 CNAME x.w.test.w.test., authority:SOA" + soa1},
+		// Back into the chain that led here: no name has two CNAMEs.
+		{"alias2.test.", dns.TypeA, "NOERROR, alias2.test. 100 CNAME middle2.test., middle2.test. 5 CNAME alias2.test., a.test. 100 A 192.0.2.1, authority:NS" + soa1},
 		{"self.test.", dns.TypeA, "NXDOMAIN, authority:SOA"},
 		{"lost.test.", dns.TypeA, "SERVFAIL" + soa1},
 		{"other.test.", dns.TypeA, "NXDOMAIN, authority:SOA"},
@@ -114,7 +119,7 @@ func TestAnOverrideReplacesWhatEveryRuleDoes(t *testing.T) {
 	for override, want := range map[string]string{
 		"given":              "NOERROR, b.test. 5 A 203.0.113.1" + soa1,
 		"passthru":           "NOERROR, b.test. 100 A 192.0.2.2, b.test. 100 A 192.0.2.3, authority:NS",
-		"tcp-only":           "NOERROR, TC" + soa1,
+		"tcp-only":           "NOERROR, TC",
 		"nxdomain":           "NXDOMAIN" + soa1,
 		"nodata":             "NOERROR" + soa1,
 		"cname a.test":       "NOERROR, b.test. 5 CNAME a.test., a.test. 100 A 192.0.2.1, authority:NS" + soa1,

@@ -56,6 +56,8 @@ b A 192.0.2.2
 b A 192.0.2.3
 alias CNAME middle
 middle CNAME a
+alias2 CNAME middle2
+middle2 CNAME a
 many A 10.0.0.1
 many A 10.0.1.1
 child NS ns.child
