@@ -1,13 +1,14 @@
 // Package watch tells when files change, in a way that outlives what editors
 // and ConfigMaps do: a write, a rename over the old file, a swapped symbolic link.
+//
+// All watches of a process share one instance of the kernel's, of which a user
+// has few (128 by default). Every function may be called by any goroutine.
 package watch
 
 import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 const (
@@ -29,18 +30,18 @@ const (
 // It returns an error if the folders cannot be watched at the start; later
 // failures go to onError, and the watch goes on.
 func Folders(ctx context.Context, list func() ([]string, error), changed func(), onError func(error)) error {
-	watcher, err := fsnotify.NewWatcher()
+	s, err := subscribe()
 	if err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
-	defer watcher.Close()
+	defer s.end()
 	// Watch first and read after, so that no change falls between the two.
-	if err := add(watcher, list); err != nil {
+	if err := s.add(list); err != nil {
 		return err
 	}
 	changed()
-	for wait(ctx, watcher, onError) {
-		if err := add(watcher, list); err != nil {
+	for s.wait(ctx, onError) {
+		if err := s.add(list); err != nil {
 			onError(err)
 		}
 		changed()
@@ -49,13 +50,13 @@ func Folders(ctx context.Context, list func() ([]string, error), changed func(),
 }
 
 // add watches every folder of the list; one that is watched already stays.
-func add(watcher *fsnotify.Watcher, list func() ([]string, error)) error {
+func (s *subscription) add(list func() ([]string, error)) error {
 	folders, err := list()
 	if err != nil {
 		return err
 	}
 	for _, folder := range folders {
-		if err := watcher.Add(folder); err != nil {
+		if err := s.watch(folder); err != nil {
 			return fmt.Errorf("watch %s: %w", folder, err)
 		}
 	}
@@ -63,7 +64,7 @@ func add(watcher *fsnotify.Watcher, list func() ([]string, error)) error {
 }
 
 // wait returns true when something changed, false when ctx ended.
-func wait(ctx context.Context, watcher *fsnotify.Watcher, onError func(error)) bool {
+func (s *subscription) wait(ctx context.Context, onError func(error)) bool {
 	quiet := time.NewTimer(reread)
 	defer quiet.Stop()
 	var deadline time.Time
@@ -73,13 +74,10 @@ func wait(ctx context.Context, watcher *fsnotify.Watcher, onError func(error)) b
 			return false
 		case <-quiet.C:
 			return true
-		case err := <-watcher.Errors:
+		case err := <-s.errors:
 			onError(fmt.Errorf("watch: %w", err))
 			quiet.Reset(settle)
-		case event := <-watcher.Events:
-			if event.Op == fsnotify.Chmod {
-				continue
-			}
+		case <-s.events:
 			now := time.Now()
 			if deadline.IsZero() {
 				deadline = now.Add(settleMost)

@@ -59,7 +59,7 @@ func forwarding(t testing.TB, u *upstream, settings, zone, records string) *serv
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "rpz1")
 	fixture.Write(t, path, withSOA(records))
-	return serve(t, fmt.Sprintf(".:0 {\nbind 127.0.0.1\nmetadata\nrpz {\n%s\nzone rpz1 {\nfile %s\n%s\n}\n}\ncache\nforward . %s\n}", settings, path, zone, u.addr))
+	return serve(t, fmt.Sprintf(".:0 {\nbind LOOPBACK\nmetadata\nrpz {\n%s\nzone rpz1 {\nfile %s\n%s\n}\n}\ncache\nforward . %s\n}", settings, path, zone, u.addr))
 }
 
 func TestTheCacheHoldsTheTruth(t *testing.T) {
@@ -122,7 +122,7 @@ func TestAPublicNameLeadsToTheNearestCluster(t *testing.T) {
 	fixture.Write(t, filepath.Join(dir, "locations.csv"), fixture.Locations)
 	fixture.Write(t, filepath.Join(dir, "rpz1"), withSOA("shop.example.com CNAME hello.demo.fn.example.org.\n"))
 	s := serve(t, strings.ReplaceAll(`.:0 {
-	bind 127.0.0.1
+	bind LOOPBACK
 	rpz {
 		zone rpz1 {
 			file DIR/rpz1
@@ -198,7 +198,7 @@ func TestDnstapCarriesTheRule(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "rpz1"), withSOA("blocked.example CNAME .\n"))
 	s := serve(t, fmt.Sprintf(`.:0 {
-	bind 127.0.0.1
+	bind LOOPBACK
 	metadata
 	dnstap %s full {
 		extra "{/rpz/zone} {/rpz/trigger} {/rpz/rule} {/rpz/action}"

@@ -50,11 +50,12 @@ func (f *file) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(retry):
+			f.reload(warn) // nobody else tells of a change
 		}
 	}
 }
 
-// retry is how long after a failure the folder is tried again.
+// retry is how long after a failure the folder, and the file, are tried again.
 const retry = 5 * time.Second
 
 // reload reads the file if it is another than the one that was read last.

@@ -30,7 +30,7 @@ func TestReadmeIsTrue(t *testing.T) {
 	for _, part := range strings.Split(readme, "~~~ corefile\n")[1:] {
 		corefile, _, _ := strings.Cut(part, "~~~")
 		// No address here is one of this machine's network.
-		corefile = strings.NewReplacer("/etc/nearcast", dir, "/run/nearcast", filepath.Join(dir, "run"), "192.0.2.53", "127.0.0.1:1", ". {", ".:0 {\nbind 127.0.0.1").Replace(corefile)
+		corefile = strings.NewReplacer("/etc/nearcast", dir, "/run/nearcast", filepath.Join(dir, "run"), "192.0.2.53", "127.0.0.1:1", ". {", ".:0 {\nbind LOOPBACK").Replace(corefile)
 		examples++
 		serve(t, corefile)
 	}

@@ -50,7 +50,7 @@ func (r *rewriting) fill(truth *dns.Msg) {
 		r.reply.Rcode = dns.RcodeNameError
 	case policyzone.NoData:
 	case policyzone.TCPOnly:
-		r.reply.Truncated = true
+		r.reply.Truncated, r.reply.Answer = true, nil
 		if r.last {
 			r.reply.Rcode = truth.Rcode
 		}
@@ -166,7 +166,7 @@ const defaultTTL = 5
 func (r *rewriting) overrideTTL() uint32 {
 	qtype := r.msg.Question[0].Qtype
 	for _, rr := range r.match.Local() {
-		if t := rr.Header().Rrtype; t == qtype || t == dns.TypeCNAME || qtype == dns.TypeANY {
+		if t := rr.Header().Rrtype; t == qtype || t == dns.TypeCNAME {
 			return r.ttl(rr.Header().Ttl)
 		}
 	}
@@ -178,7 +178,7 @@ func (r *rewriting) overrideTTL() uint32 {
 
 // finish adds what tells the client that policy was applied.
 func (r *rewriting) finish() {
-	if r.handler.settings.addSOA && !r.reply.Truncated {
+	if r.handler.settings.addSOA && !r.reply.Truncated && r.reply.Rcode != dns.RcodeServerFailure {
 		soa := *r.policy.rules.SOA()
 		soa.Hdr.Ttl = min(soa.Hdr.Ttl, soa.Minttl)
 		r.reply.Extra = append(r.reply.Extra, &soa)

@@ -52,7 +52,7 @@ middle2.test  CNAME alias2.test.
 		// Back into the chain that led here: no name has two CNAMEs.
 		{"alias2.test.", dns.TypeA, "NOERROR, alias2.test. 100 CNAME middle2.test., middle2.test. 5 CNAME alias2.test., a.test. 100 A 192.0.2.1, authority:NS" + soa1},
 		{"self.test.", dns.TypeA, "NXDOMAIN, authority:SOA"},
-		{"lost.test.", dns.TypeA, "SERVFAIL" + soa1},
+		{"lost.test.", dns.TypeA, "SERVFAIL"},
 		{"other.test.", dns.TypeA, "NXDOMAIN, authority:SOA"},
 	} {
 		if got := summary(s.exchange(question(c.name, c.qtype), "udp")); got != c.want {

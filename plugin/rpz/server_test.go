@@ -72,7 +72,7 @@ func withSOA(records string) string {
 // block is a server with the truth and an rpz block; DIR is a folder with the
 // zones that a test writes.
 const block = `.:0 {
-	bind 127.0.0.1
+	bind LOOPBACK
 	rpz {
 		BODY
 	}
@@ -87,6 +87,7 @@ type server struct {
 }
 
 func input(corefile string) caddy.CaddyfileInput {
+	corefile = strings.ReplaceAll(corefile, "LOOPBACK", fixture.Loopback())
 	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
 }
 

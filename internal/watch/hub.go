@@ -1,0 +1,120 @@
+package watch
+
+import (
+	"path/filepath"
+	"sync"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// hub is the process's one watcher, which is there while somebody watches.
+var hub struct {
+	sync.Mutex
+	watcher *fsnotify.Watcher
+	// folders are the subscriptions of each watched folder.
+	folders map[string]map[*subscription]bool
+	all     map[*subscription]bool
+}
+
+// subscription is somebody who watches folders.
+type subscription struct {
+	// events and errors have room for one: whoever is told once looks at everything.
+	events chan struct{}
+	errors chan error
+}
+
+func subscribe() (*subscription, error) {
+	hub.Lock()
+	defer hub.Unlock()
+	if hub.watcher == nil {
+		watcher, err := fsnotify.NewWatcher()
+		if err != nil {
+			return nil, err
+		}
+		hub.watcher = watcher
+		hub.folders, hub.all = map[string]map[*subscription]bool{}, map[*subscription]bool{}
+		go deliver(watcher)
+	}
+	s := &subscription{events: make(chan struct{}, 1), errors: make(chan error, 1)}
+	hub.all[s] = true
+	return s, nil
+}
+
+// watch adds a folder. A folder that was replaced by another is watched anew.
+func (s *subscription) watch(folder string) error {
+	folder = filepath.Clean(folder)
+	hub.Lock()
+	defer hub.Unlock()
+	if err := hub.watcher.Add(folder); err != nil {
+		return err
+	}
+	if hub.folders[folder] == nil {
+		hub.folders[folder] = map[*subscription]bool{}
+	}
+	hub.folders[folder][s] = true
+	return nil
+}
+
+// end gives the subscription up; with the last one the watcher goes.
+func (s *subscription) end() {
+	hub.Lock()
+	defer hub.Unlock()
+	delete(hub.all, s)
+	for folder, watching := range hub.folders {
+		if !watching[s] {
+			continue
+		}
+		if delete(watching, s); len(watching) == 0 {
+			delete(hub.folders, folder)
+			_ = hub.watcher.Remove(folder) // it may be gone
+		}
+	}
+	if len(hub.all) == 0 {
+		_ = hub.watcher.Close() // nobody is left to be told
+		hub.watcher = nil
+	}
+}
+
+// deliver tells subscriptions what happens until the watcher is closed.
+func deliver(watcher *fsnotify.Watcher) {
+	for {
+		select {
+		case event, ok := <-watcher.Events:
+			if !ok {
+				return
+			}
+			if event.Op != fsnotify.Chmod {
+				// What happens to a folder itself has its name; else it is in the folder.
+				tell(event.Name)
+				tell(filepath.Dir(event.Name))
+			}
+		case err, ok := <-watcher.Errors:
+			if !ok {
+				return
+			}
+			tellAll(err)
+		}
+	}
+}
+
+func tell(folder string) {
+	hub.Lock()
+	defer hub.Unlock()
+	for s := range hub.folders[folder] {
+		select {
+		case s.events <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func tellAll(err error) {
+	hub.Lock()
+	defer hub.Unlock()
+	for s := range hub.all {
+		select {
+		case s.errors <- err:
+		default:
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package watch
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// watched counts the changes of one folder.
+type watched struct {
+	dir  string
+	seen atomic.Int64
+}
+
+func watchIn(ctx context.Context, t *testing.T, running *sync.WaitGroup, dir string) *watched {
+	w := &watched{dir: dir}
+	running.Go(func() {
+		list := func() ([]string, error) { return []string{dir}, nil }
+		if err := Folders(ctx, list, func() { w.seen.Add(1) }, func(err error) { t.Error(err) }); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *watched) waitFor(t *testing.T, n int64) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); w.seen.Load() < n; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: %d changes were seen, want %d", w.dir, w.seen.Load(), n)
+		}
+	}
+}
+
+func TestManyWatchesTakeOneOfTheKernelsAndHearOfTheirOwn(t *testing.T) {
+	const many = 300 // more than a user may have instances
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	var all []*watched
+	for range many {
+		all = append(all, watchIn(ctx, t, &running, t.TempDir()))
+	}
+	for _, w := range all {
+		w.waitFor(t, 1)
+	}
+	two := watchIn(ctx, t, &running, all[7].dir)
+	two.waitFor(t, 1)
+	if err := os.WriteFile(filepath.Join(all[7].dir, "f"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all[7].waitFor(t, 2)
+	two.waitFor(t, 2)
+	if n := all[8].seen.Load(); n != 1 {
+		t.Errorf("another folder's watch saw %d changes", n)
+	}
+	cancel()
+	running.Wait()
+	hub.Lock()
+	defer hub.Unlock()
+	if hub.watcher != nil || len(hub.folders) != 0 {
+		t.Error("the watcher is still there")
+	}
+}
+
+func TestAFolderThatIsReplacedIsWatchedAnew(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "d")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w := &watched{dir: dir}
+	running.Go(func() {
+		list := func() ([]string, error) { return []string{parent, dir}, nil }
+		if err := Folders(ctx, list, func() { w.seen.Add(1) }, func(error) {}); err != nil {
+			t.Error(err)
+		}
+	})
+	w.waitFor(t, 1)
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	w.waitFor(t, 2)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w.waitFor(t, 3)
+	if err := os.WriteFile(filepath.Join(dir, "f"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.waitFor(t, 4)
+}
