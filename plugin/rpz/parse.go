@@ -56,16 +56,10 @@ func parse(c *caddy.Controller) (*stanza, error) {
 	if len(s.zones) == 0 {
 		return nil, fmt.Errorf("%s: no zone: at least one is required", s.at)
 	}
-	return s, s.check()
-}
-
-// check finds what no single line shows.
-func (s *stanza) check() error {
-	if s.state != "" || !slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.primaries != "" }) {
-		return nil
+	if s.state == "" && slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.primaries != "" }) {
+		log.Warningf("%s: no state: after a restart transferred zones are not known until a primary answers", s.at)
 	}
-	log.Warningf("%s: no state: after a restart transferred zones are not known until a primary answers", s.at)
-	return nil
+	return s, nil
 }
 
 // keys are the settings of the block. Each takes its arguments, and says what is

@@ -54,11 +54,11 @@ func FuzzRewriting(f *testing.F) {
 		}
 		return raw
 	}
-	f.Add("a.test.", uint16(dns.TypeA), pack("a.test. 60 IN A 192.0.2.1"), uint8(0))
-	f.Add("a.test.", uint16(dns.TypeA), pack("a.test. 60 IN CNAME b.test.", "b.test. 60 IN CNAME a.test."), uint8(1))
-	f.Add("b.test.", uint16(dns.TypeANY), pack("test. 60 IN DNAME example.", "b.test. 60 IN CNAME b.example."), uint8(2))
-	f.Add("deep.walled.test.", uint16(dns.TypeCNAME), pack(), uint8(3))
-	f.Add("x.local.test.", uint16(dns.TypeTXT), pack("x.local.test. 60 IN RRSIG TXT 13 2 300 20300101000000 20200101000000 1 test. c2ln"), uint8(7))
+	f.Add("a.test.", dns.TypeA, pack("a.test. 60 IN A 192.0.2.1"), uint8(0))
+	f.Add("a.test.", dns.TypeA, pack("a.test. 60 IN CNAME b.test.", "b.test. 60 IN CNAME a.test."), uint8(1))
+	f.Add("b.test.", dns.TypeANY, pack("test. 60 IN DNAME example.", "b.test. 60 IN CNAME b.example."), uint8(2))
+	f.Add("deep.walled.test.", dns.TypeCNAME, pack(), uint8(3))
+	f.Add("x.local.test.", dns.TypeTXT, pack("x.local.test. 60 IN RRSIG TXT 13 2 300 20300101000000 20200101000000 1 test. c2ln"), uint8(7))
 	const zone = `
 a.test CNAME .
 b.test CNAME *.

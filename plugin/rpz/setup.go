@@ -42,12 +42,12 @@ func setup(c *caddy.Controller) error {
 
 // handler makes the block's handler, whose zones have no sources yet.
 func (s *stanza) handler() *RPZ {
-	h := &RPZ{settings: s.settings, zones: s.zones, logging: rate.NewLimiter(rate.Limit(s.settings.log), s.settings.log)}
+	h := &RPZ{settings: s.settings, zones: s.zones, logging: rate.NewLimiter(rate.Limit(s.log), s.log)}
 	for _, z := range h.zones {
 		z.counters = countersOf(z.name)
-		z.origin.state = s.settings.state
+		z.origin.state = s.state
 	}
-	if s.settings.delegation {
+	if s.delegation {
 		h.paths = newDelegations()
 	}
 	return h

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -115,7 +116,7 @@ func (p *primary) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
 	case r.Question[0].Qtype == dns.TypeSOA:
 		m.Answer = zone[:1]
 	default:
-		m.Answer = append(zone[:len(zone):len(zone)], zone[0])
+		m.Answer = slices.Concat(zone, zone[:1])
 	}
 	if r.IsTsig() != nil && w.TsigStatus() == nil {
 		m.SetTsig("feed.", dns.HmacSHA256, 300, time.Now().Unix())
