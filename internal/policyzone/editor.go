@@ -16,6 +16,10 @@ var ErrAbsent = errors.New("there is no such record")
 // ErrNoSOA is returned for a zone without a SOA record at its apex.
 var ErrNoSOA = errors.New("the zone has no SOA record")
 
+// MaxAtOwner is how many records one owner may have: more than any use of local
+// data, and few enough that adding one by one stays quick.
+const MaxAtOwner = 1000
+
 // Editor makes a generation of a zone, from nothing or from another one, which
 // stays as it is.
 type Editor struct {
@@ -60,7 +64,7 @@ func (e *Editor) Zone() (*Zone, error) {
 
 // Add adds a record; one that is there already takes the new TTL. A SOA at the
 // apex takes the place of the last one. The error says that the record is of
-// another class, or outside the zone.
+// another class, outside the zone, or one more than MaxAtOwner.
 func (e *Editor) Add(rr dns.RR) error {
 	owner, relative, err := e.place(rr)
 	if err != nil {
@@ -72,6 +76,9 @@ func (e *Editor) Add(rr dns.RR) error {
 	}
 	t, fault := e.target(relative)
 	if fault != nil {
+		if len(e.zone.inert[owner]) == MaxAtOwner {
+			return tooMany(owner)
+		}
 		e.setFault(owner, fault)
 		e.zone.records += e.addInert(owner, rr)
 		return nil
@@ -80,6 +87,9 @@ func (e *Editor) Add(rr dns.RR) error {
 	var records []dns.RR
 	if before.set() {
 		records = before.records(owner)
+	}
+	if len(records) == MaxAtOwner {
+		return tooMany(owner)
 	}
 	same := func(o dns.RR) bool { return dns.IsDuplicate(o, rr) }
 	if i := slices.IndexFunc(records, same); i >= 0 {
@@ -91,6 +101,10 @@ func (e *Editor) Add(rr dns.RR) error {
 	}
 	e.setRule(owner, t, records)
 	return nil
+}
+
+func tooMany(owner string) error {
+	return fmt.Errorf("%s has more than %d records", owner, MaxAtOwner)
 }
 
 // Remove takes a record away, whatever its TTL; ErrAbsent if it is not there.

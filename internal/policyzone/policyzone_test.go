@@ -270,6 +270,19 @@ func TestTheAbsentCannotBeRemoved(t *testing.T) {
 	}
 }
 
+func TestOneOwnerHasOnlySoManyRecords(t *testing.T) {
+	for _, owner := range []string{"a", "@", "33.rpz-ip"} {
+		var b strings.Builder
+		for i := range MaxAtOwner + 1 {
+			fmt.Fprintf(&b, "%s TXT \"%d\"\n", owner, i)
+		}
+		_, _, err := Read(strings.NewReader("$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n"+b.String()), "rpz.test", "f")
+		if err == nil || !strings.Contains(err.Error(), "f:1003: ") || !strings.Contains(err.Error(), "has more than 1000 records") {
+			t.Errorf("%s: %v", owner, err)
+		}
+	}
+}
+
 func FuzzOwner(f *testing.F) {
 	for _, seed := range []string{"24.0.2.0.192.rpz-ip", "128.3.zz.db8.2001.rpz-client-ip", "*.x.rpz-nsdname", "*", `a\.b`, "64.zz.1.0.2001.rpz-nsip", "128.zz.1.zz.rpz-ip"} {
 		f.Add(seed)

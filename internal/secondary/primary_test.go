@@ -52,14 +52,6 @@ func rr(text string) dns.RR {
 	return r
 }
 
-func rrs(lines ...string) []dns.RR {
-	var out []dns.RR
-	for _, l := range lines {
-		out = append(out, rr(l))
-	}
-	return out
-}
-
 // soa is that of the zone: refresh 100 s, retry 10 s, expire 1000 s.
 func soa(serial uint32) dns.RR {
 	return rr(fmt.Sprintf("%s 60 IN SOA ns.%[1]s host.%[1]s %d 100 10 1000 60", zoneName, serial))
@@ -380,7 +372,7 @@ type follower struct {
 	ended     chan struct{}
 }
 
-// follow starts a Secondary of the fake. Tests call it under synctest.
+// follow starts a Secondary of the fake, under synctest, or with nil of a real primary.
 func follow(t testing.TB, f *fake, change func(*Config)) *follower {
 	t.Helper()
 	c := Config{Zone: "RPZ.example", Primaries: []netip.AddrPort{one}}
@@ -402,7 +394,9 @@ func follow(t testing.TB, f *fake, change func(*Config)) *follower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.dial = f.dial
+	if f != nil {
+		w.dial = f.dial
+	}
 	var ctx context.Context
 	ctx, w.cancel = context.WithCancel(context.Background())
 	go func() { defer close(w.ended); w.Run(ctx) }()

@@ -184,7 +184,7 @@ func (s *Secondary) load() {
 	}
 	s.held, s.confirmed = zone, confirmed
 	if time.Now().Before(s.expires()) {
-		s.publish(zone)
+		s.give(zone)
 		s.tell(Event{Result: CopyLoaded})
 	} else {
 		s.expired = true
@@ -203,7 +203,7 @@ func (s *Secondary) expiry() error {
 // expire withdraws the generation.
 func (s *Secondary) expire() {
 	s.expired = true
-	s.publish(nil)
+	s.give(nil)
 	s.tell(Event{Result: Expired, Err: s.expiry()})
 }
 
@@ -213,19 +213,30 @@ func (s *Secondary) confirm(now time.Time, changed bool) {
 	s.confirmed = now
 	if changed || s.expired {
 		s.expired = false
-		s.publish(s.held)
+		s.give(s.held)
 	}
+}
+
+// give publishes, after what Status says.
+func (s *Secondary) give(zone *policyzone.Zone) {
+	s.stand()
+	s.publish(zone)
+}
+
+// stand makes Status say what is so now.
+func (s *Secondary) stand() {
+	st := Status{Expired: s.expired, Err: s.lastErr}
+	if s.held != nil {
+		st.Held, st.Serial, st.Records, st.Confirmed, st.Expires = true, s.held.Serial(), s.held.Len(), s.confirmed, s.expires()
+	}
+	s.status.Store(&st)
 }
 
 // tell counts and reports.
 func (s *Secondary) tell(e Event) {
+	s.stand()
 	e.Zone = s.config.Zone
-	st := Status{Expired: s.expired, Err: s.lastErr}
-	if s.held != nil {
-		e.Serial = s.held.Serial()
-		st.Held, st.Serial, st.Records, st.Confirmed, st.Expires = true, e.Serial, s.held.Len(), s.confirmed, s.expires()
-	}
-	s.status.Store(&st)
+	e.Serial = s.Status().Serial
 	results.WithLabelValues(e.Zone, string(e.Result)).Inc()
 	skipped.WithLabelValues(e.Zone).Add(float64(e.Skipped))
 	s.report(e)

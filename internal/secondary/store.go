@@ -146,8 +146,8 @@ func (s *store) compact(held *policyzone.Zone, confirmed time.Time) (Result, err
 	return s.write(held, confirmed)
 }
 
-// append writes an entry at the offset. After an error the file is as good as it
-// was, or is written whole by the next save.
+// append writes an entry at the offset. After an error the file leads to what it
+// did before: what was written of the entry is a torn end.
 func (s *store) append(e entry, to *policyzone.Zone, at int64) error {
 	raw, err := e.encode()
 	if err != nil {
@@ -155,7 +155,6 @@ func (s *store) append(e entry, to *policyzone.Zone, at int64) error {
 	}
 	end := at + int64(len(raw))
 	if err := s.writeAt(raw, at, e.kind == kindDifferences); err != nil {
-		s.at = nil
 		return err
 	}
 	s.size = at

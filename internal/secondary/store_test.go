@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,6 +269,81 @@ func TestADiskThatFailsIsNamedAndTheZoneIsServed(t *testing.T) {
 			t.Errorf("after the disk was mended: %s, %v", text(zone), err)
 		}
 	})
+}
+
+// full lets the process's files grow to so many octets and no further, as a
+// full disk does, until the test ends or the returned function is called.
+func full(t *testing.T, octets uint64) (freed func()) {
+	t.Helper()
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	limited := old
+	limited.Cur = octets
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limited); err != nil {
+		t.Skipf("SKIPPED: the size of files cannot be limited: %v", err)
+	}
+	freed = sync.OnceFunc(func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+			t.Error(err)
+		}
+		signal.Reset(syscall.SIGXFSZ)
+	})
+	t.Cleanup(freed)
+	return freed
+}
+
+func TestADiskThatIsFullKeepsWhatItHasAndIsCaughtUpWith(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "zone")
+	load := func(want []dns.RR) {
+		t.Helper()
+		if zone, _, err := (&store{path: path, zone: zoneName, limit: 100}).load(); text(zone) != text(zoneOf(t, want)) {
+			t.Fatalf("the file leads to %s, %v", text(zone), err)
+		}
+	}
+	s := &store{path: path, zone: zoneName, limit: 100}
+	larger, last := generation(2, "a", "b", "c", "d", "e", "f"), generation(3, "f")
+	first, second := zoneOf(t, held), zoneOf(t, larger)
+	if _, err := s.save(nil, first, nil, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	differences := incremental(1, [][]dns.RR{held, larger})
+	// Full at each octet that the differences would take, and within the copy that
+	// is tried then.
+	seen := map[Result]int{}
+	for room := int64(0); room < 900; room += 3 {
+		freed := full(t, uint64(s.size-10+room))
+		one := *s
+		r, err := one.save(first, second, differences, time.Now())
+		freed()
+		if seen[r]++; r == CopyFailed {
+			if err == nil {
+				t.Fatal("the failure has no reason")
+			}
+			load(held)
+			// What follows cannot be appended to what is not there.
+			if r, err := one.save(second, zoneOf(t, last), incremental(2, [][]dns.RR{larger, last}), time.Now()); r != CopyWritten || err != nil {
+				t.Fatal(r, err)
+			}
+			load(last)
+		} else {
+			load(larger)
+		}
+		if _, err := s.write(first, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range []Result{CopyFailed, CopyWritten, CopyExtended} {
+		if seen[r] < 5 {
+			t.Errorf("seen was %v", seen)
+		}
+	}
+	if r, err := s.save(first, second, differences, time.Now()); r != CopyExtended || err != nil {
+		t.Fatal(r, err)
+	}
+	load(larger)
 }
 
 // A file that somebody else changed is not appended to.

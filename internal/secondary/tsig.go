@@ -81,8 +81,8 @@ const maxUnsigned = 99
 // signature before it and the unsigned messages between the two. The nil chain
 // is for an answer that has no signatures.
 //
-// The dns package would verify only answers of which each message is signed,
-// which NSD and Knot need not send.
+// The dns package verifies only answers of which each message is signed, which a
+// primary need not send, and does not require the last one to be.
 type chain struct {
 	key      *Key
 	secret   []byte
