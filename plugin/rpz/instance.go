@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/coredns/caddy"
+
+	"github.com/nearcast/nearcast/plugin/lifetime"
 )
 
 // pool holds the sources that run.
@@ -59,8 +61,7 @@ func release(s *source) {
 // instance is what all rpz blocks of one configuration share. It acquires the
 // sources when the configuration starts and releases them when it ends.
 type instance struct {
-	handlers []*RPZ
-	held     []held
+	held []held
 }
 
 // held is a source that a handler uses.
@@ -69,48 +70,23 @@ type held struct {
 	by *RPZ
 }
 
-type instanceKey struct{}
+var instances lifetime.Instances[*instance]
 
-// instanceOf returns the configuration's instance, which the first block makes.
-func instanceOf(c *caddy.Controller) *instance {
-	if i, ok := c.Get(instanceKey{}).(*instance); ok {
-		return i
-	}
-	i := &instance{}
-	c.Set(instanceKey{}, i)
-	c.OnShutdown(func() error { i.stop(); return nil })
-	// A configuration that fails to start is told nothing: the one that it was
-	// to replace has to clean up.
-	c.OnRestartFailed(func() error { sweep(); return nil })
-	return i
-}
-
-func (i *instance) add(h *RPZ) { i.handlers = append(i.handlers, h) }
-
-// startInstance has the handler that was added last begin with the configuration.
-func startInstance(c *caddy.Controller) {
-	i := instanceOf(c)
-	h := i.handlers[len(i.handlers)-1]
+// startWith has the handler begin with the configuration.
+func startWith(c *caddy.Controller, h *RPZ) {
+	i := instances.Of(c, func() *instance { return &instance{} })
 	c.OnStartup(func() error {
-		sweep()
+		instances.Sweep()
+		instances.Start(i)
 		if err := i.start(h); err != nil {
-			i.stop()
+			instances.Stop(i)
 			return fmt.Errorf("plugin/rpz: %w", err)
 		}
 		return nil
 	})
 }
 
-// running are the instances that hold sources.
-var running = struct {
-	sync.Mutex
-	instances map[*instance]bool
-}{instances: map[*instance]bool{}}
-
 func (i *instance) start(h *RPZ) error {
-	running.Lock()
-	running.instances[i] = true
-	running.Unlock()
 	for _, z := range h.zones {
 		s, err := acquire(z.origin)
 		if err != nil {
@@ -126,37 +102,11 @@ func (i *instance) start(h *RPZ) error {
 	return nil
 }
 
-func (i *instance) stop() {
-	running.Lock()
-	delete(running.instances, i)
-	running.Unlock()
+// Stop implements lifetime.Instance.
+func (i *instance) Stop() {
 	for _, s := range i.held {
 		s.remove(s.by)
 		release(s.source)
 	}
 	i.held = nil
-}
-
-// sweep stops the instances whose configuration is not running: those of a
-// reload that failed after they had started.
-func sweep() {
-	alive := map[*instance]bool{}
-	for _, c := range caddy.Instances() {
-		c.StorageMu.RLock()
-		if i, ok := c.Storage[instanceKey{}].(*instance); ok {
-			alive[i] = true
-		}
-		c.StorageMu.RUnlock()
-	}
-	running.Lock()
-	var dead []*instance
-	for i := range running.instances {
-		if !alive[i] {
-			dead = append(dead, i)
-		}
-	}
-	running.Unlock()
-	for _, i := range dead {
-		i.stop()
-	}
 }

@@ -21,7 +21,6 @@ func setup(c *caddy.Controller) error {
 	}
 	h := s.handler()
 	config := dnsserver.GetConfig(c)
-	instanceOf(c).add(h)
 	// The plugin tsig reads its keys after this one is set up.
 	c.OnStartup(func() error {
 		for _, z := range h.zones {
@@ -32,7 +31,7 @@ func setup(c *caddy.Controller) error {
 		return nil
 	})
 	// After that, as callbacks are called in the order in which they are given.
-	startInstance(c)
+	startWith(c, h)
 	config.AddPlugin(func(next plugin.Handler) plugin.Handler {
 		h.Next = next
 		return h

@@ -62,6 +62,26 @@ func TestReloadsShareTheZoneAndLeakNothing(t *testing.T) {
 	}
 }
 
+func TestBlocksShareAZoneThatComesFromOnePlace(t *testing.T) {
+	dir := t.TempDir()
+	fixture.Write(t, filepath.Join(dir, "truth"), truth)
+	fixture.Write(t, filepath.Join(dir, "rpz1"), withSOA("a.test CNAME .\nb.other CNAME *.\n"))
+	one := strings.NewReplacer("BODY", "zone rpz1 {\nfile "+dir+"/rpz1\n}", "DIR", dir).Replace(block)
+	two := strings.Replace(strings.Replace(one, ".:0", "other:0", 1), "file "+dir+"/truth test", "whoami", 1)
+	s := serve(t, one+"\n"+two)
+	s.expect("a.test.", "NXDOMAIN"+soa1)
+	pool.Lock()
+	defer pool.Unlock()
+	if len(pool.uses) != 1 {
+		t.Errorf("%d sources run", len(pool.uses))
+	}
+	for _, uses := range pool.uses {
+		if uses != 2 {
+			t.Errorf("%d uses", uses)
+		}
+	}
+}
+
 // primary serves one zone by AXFR, to those who have the key.
 type primary struct {
 	addr  string

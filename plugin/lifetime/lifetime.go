@@ -1,0 +1,86 @@
+// Package lifetime ties what a plugin runs to the configuration that started it.
+//
+// CoreDNS tells a configuration when it starts and when it ends, but not when it
+// started in vain: if another plugin then fails, nobody calls its OnShutdown, and
+// what it runs would run for ever. The configuration that was to be replaced is
+// told instead, and cleans up.
+package lifetime
+
+import (
+	"sync"
+
+	"github.com/coredns/caddy"
+)
+
+// Instance is what all blocks of a plugin in one configuration share.
+type Instance interface {
+	comparable
+	// Stop ends what the instance runs. It may be called more than once.
+	Stop()
+}
+
+// Instances are those of one plugin. Its methods may be called by any goroutine.
+type Instances[I Instance] struct {
+	mu      sync.Mutex
+	started map[I]bool
+}
+
+// key is the place of a plugin's instance in a configuration.
+type key[I Instance] struct{}
+
+// Of returns the configuration's instance, which the first block makes. It ends
+// with the configuration.
+func (s *Instances[I]) Of(c *caddy.Controller, make func() I) I {
+	if i, ok := c.Get(key[I]{}).(I); ok {
+		return i
+	}
+	i := make()
+	c.Set(key[I]{}, i)
+	c.OnShutdown(func() error { s.Stop(i); return nil })
+	c.OnRestartFailed(func() error { s.Sweep(); return nil })
+	return i
+}
+
+// Start notes that the instance runs something from here on.
+func (s *Instances[I]) Start(i I) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started == nil {
+		s.started = map[I]bool{}
+	}
+	s.started[i] = true
+}
+
+// Stop ends what the instance runs.
+func (s *Instances[I]) Stop(i I) {
+	s.mu.Lock()
+	delete(s.started, i)
+	s.mu.Unlock()
+	i.Stop()
+}
+
+// Sweep stops the instances whose configuration is not running, and returns those
+// that are left. Call it before a configuration starts anything, too.
+func (s *Instances[I]) Sweep() (alive []I) {
+	lives := map[I]bool{}
+	for _, c := range caddy.Instances() {
+		c.StorageMu.RLock()
+		if i, ok := c.Storage[key[I]{}].(I); ok {
+			lives[i] = true
+			alive = append(alive, i)
+		}
+		c.StorageMu.RUnlock()
+	}
+	s.mu.Lock()
+	var dead []I
+	for i := range s.started {
+		if !lives[i] {
+			dead = append(dead, i)
+		}
+	}
+	s.mu.Unlock()
+	for _, i := range dead {
+		s.Stop(i)
+	}
+	return alive
+}
