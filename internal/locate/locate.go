@@ -72,6 +72,8 @@ type Table struct {
 	ids       map[locationKey]ID
 	leaves    bart.Table[leaf]
 	resolvers bart.Table[ID]
+	// named is how many locations there are without those of databases alone.
+	named int
 	// numbers and cities answer, in this order, where the entries do not; either
 	// may be nil.
 	numbers, cities *database
@@ -102,6 +104,7 @@ func New(entries []Entry, databases ...*maxminddb.Reader) (*Table, error) {
 			cells[e.Prefix.Masked()] = id
 		}
 	}
+	t.named = len(t.locations)
 	if len(cells) > 0 || len(databases) > 0 {
 		for _, p := range private {
 			if !covered(p, cells) {
@@ -270,6 +273,9 @@ func (t *Table) Resolver(a netip.Addr) (ID, bool) { return t.resolvers.Lookup(a)
 // Location returns the location with the ID; the zero Location for
 // those that are named above.
 func (t *Table) Location(id ID) Location { return t.locations[id] }
+
+// Named returns the locations that entries name: a database knows of every country.
+func (t *Table) Named() []Location { return t.locations[Embedded+1 : t.named] }
 
 // Len returns how many IDs the table has, those that are named above included.
 func (t *Table) Len() int { return len(t.locations) }

@@ -123,6 +123,7 @@ func (s *Site) swap(v *View) {
 	if s.view.Swap(v) == nil {
 		close(s.first)
 	}
+	close(*s.next.Swap(new(make(chan struct{}))))
 }
 
 // build makes a State, from what memory holds of the last one, with the faults that only the configuration shows.

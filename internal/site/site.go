@@ -49,8 +49,9 @@ type Site struct {
 	// memory is publish's.
 	memory federation.Memory
 	view   atomic.Pointer[View]
-	// first is closed when the first View is published.
+	// first is closed when the first View is published, next when the next one is.
 	first chan struct{}
+	next  atomic.Pointer[chan struct{}]
 
 	// seed is what a predecessor's probes knew.
 	seed map[federation.Target]health.Verdict
@@ -107,6 +108,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 		locations: make(chan locations), first: make(chan struct{}),
 		reported: map[string]bool{}, source: source, activity: newActivities(config.Probe.Idle),
 	}
+	s.next.Store(new(make(chan struct{})))
 	if before != nil {
 		s.store.Inherit(before.store)
 		s.seed = before.prober.Verdicts()
@@ -190,6 +192,10 @@ func (s *Site) SetRenderer(r Renderer) { s.renderer.Store(&r) }
 
 // View returns what is published; nil until the first state is known.
 func (s *Site) View() *View { return s.view.Load() }
+
+// Published returns a channel that is closed when another View is published. Take
+// it before the View, or the change in between is missed.
+func (s *Site) Published() <-chan struct{} { return *s.next.Load() }
 
 // Config returns what the Site was started with.
 func (s *Site) Config() Config { return s.config }

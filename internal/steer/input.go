@@ -7,17 +7,31 @@ import (
 
 func (t *Table) input(s *Standing, c *compiled, q Question) Input {
 	in := Input{Order: t.orders[q.Location], Modifier: c.modifier, question: q, seed: c.seed, table: t, standing: s}
-	if t.local[q.Location] {
+	if q.From != nil {
+		in.Order = q.From.order
+	}
+	if t.isLocal(&q) {
 		in.Order = s.order
 	}
 	return in
 }
 
+// isLocal reports whether the clients are at this site.
+func (t *Table) isLocal(q *Question) bool {
+	if q.From != nil {
+		return q.From.local
+	}
+	return t.local[q.Location]
+}
+
 // latency returns estimates of the round-trip time to each cluster, in
 // milliseconds.
 func (in *Input) latency() []float32 {
-	if in.table.local[in.question.Location] {
+	if in.table.isLocal(&in.question) {
 		return in.standing.latency
+	}
+	if from := in.question.From; from != nil {
+		return from.latency
 	}
 	return in.table.latencies[in.question.Location]
 }

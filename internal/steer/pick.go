@@ -23,6 +23,8 @@ type Question struct {
 	// Function indexes State.Functions.
 	Function int
 	Location locate.ID
+	// From, if not nil, is where the client is in the place of Location.
+	From *Vantage
 	// Horizon is 0 for the default one, else 1 + its index in Options.Horizons.
 	Horizon int
 	// Family counts where families are independent, and is else ignored.

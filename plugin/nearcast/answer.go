@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/records"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 )
@@ -153,14 +154,11 @@ func (a *answer) function(q steer.Question) outcome {
 		return a.textsOf(f)
 	case dns.TypeANY:
 		a.steered = false
-		a.msg.Answer = []dns.RR{hinfo(a.header(dns.TypeHINFO, seconds(a.ttl(f))))}
+		a.msg.Answer = []dns.RR{records.HINFO(a.header(dns.TypeHINFO, seconds(a.ttl(f))))}
 		return outcomeAnswered
 	}
 	return a.noData()
 }
-
-// hinfo is the answer to ANY of RFC 8482, section 4.2.
-func hinfo(h dns.RR_Header) dns.RR { return &dns.HINFO{Hdr: h, Cpu: "RFC8482"} }
 
 // choose steers, and notes what every record of the answer depends on.
 func (a *answer) choose(q steer.Question) *federation.Function {
@@ -266,7 +264,7 @@ func (a *answer) addAddresses(addrs []netip.Addr, ttl uint32) {
 			a.msg.Answer = a.rr[:]
 			return
 		}
-		a.msg.Answer = append(a.msg.Answer, address(a.name(), addr, ttl))
+		a.msg.Answer = append(a.msg.Answer, records.Address(a.name(), addr, ttl))
 	}
 }
 
@@ -285,13 +283,6 @@ func (a *answer) inPlace(addr netip.Addr, ttl uint32) dns.RR {
 
 func (a *answer) header(rrtype uint16, ttl uint32) dns.RR_Header {
 	return dns.RR_Header{Name: a.name(), Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
-}
-
-func address(name string, addr netip.Addr, ttl uint32) dns.RR {
-	if addr.Is4() {
-		return &dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: ttl}, A: addr.AsSlice()}
-	}
-	return &dns.AAAA{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeAAAA, Class: dns.ClassINET, Ttl: ttl}, AAAA: addr.AsSlice()}
 }
 
 // describe leaves what was decided for log and dnstap.

@@ -1,6 +1,10 @@
 package nearcast
 
-import "github.com/miekg/dns"
+import (
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/records"
+)
 
 // apex answers for the zone's own name; every site answers the same.
 func (a *answer) apex(w dns.ResponseWriter) (int, error) {
@@ -17,7 +21,7 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 			s := &a.zone.Servers[i]
 			a.msg.Answer = append(a.msg.Answer, &dns.NS{Hdr: a.header(dns.TypeNS, ttl), Ns: s.Name})
 			for _, addr := range s.Addrs {
-				a.msg.Extra = append(a.msg.Extra, address(s.Name, addr, ttl))
+				a.msg.Extra = append(a.msg.Extra, records.Address(s.Name, addr, ttl))
 			}
 		}
 	case dns.TypeDNSKEY:
@@ -25,7 +29,7 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 			a.msg.Answer = a.zone.signer.dnskeys()
 		}
 	case dns.TypeANY:
-		a.msg.Answer = []dns.RR{hinfo(a.header(dns.TypeHINFO, ttl))}
+		a.msg.Answer = []dns.RR{records.HINFO(a.header(dns.TypeHINFO, ttl))}
 	}
 	if len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)

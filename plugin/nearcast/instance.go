@@ -10,12 +10,14 @@ import (
 	"github.com/coredns/caddy"
 
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
 // instance is what all nearcast blocks of one configuration share. It acquires
 // their sites when the configuration starts and releases them when it ends.
 type instance struct {
 	sources []*sourceOfBlocks
+	feeds   []*feed.Set
 	sites   []*site.Site // guarded by ready.mu: CoreDNS asks before all are acquired
 	ready   readiness
 }
@@ -92,6 +94,9 @@ func (i *instance) add(n *Nearcast, s *stanza) error {
 		theirs.Set(mine)
 		o.lines[setting.key] = line
 	}
+	if err := o.checkFeeds(n); err != nil {
+		return err
+	}
 	for _, zone := range s.shared.Zones {
 		if !slices.Contains(o.config.Zones, zone) {
 			o.config.Zones = append(o.config.Zones, zone)
@@ -114,7 +119,11 @@ const firstState = 5 * time.Second
 func (i *instance) start() error {
 	sweep()
 	for _, o := range i.sources {
-		if err := o.complete(); err != nil {
+		err := o.complete()
+		if err == nil {
+			err = o.checkSecrets()
+		}
+		if err != nil {
 			i.stop()
 			return fmt.Errorf("plugin/nearcast: %w", err)
 		}
@@ -142,7 +151,19 @@ func (i *instance) start() error {
 			log.Warningf("%v; every name is SERVFAIL until there is one", err)
 		}
 	}
+	i.export()
 	return nil
+}
+
+// export starts the feeds of all blocks, once nothing can fail any more.
+func (i *instance) export() {
+	for at, o := range i.sources {
+		for _, n := range o.blocks {
+			if set := n.export(o.config, i.sites[at]); set != nil {
+				i.feeds = append(i.feeds, set)
+			}
+		}
+	}
 }
 
 // show has explanations of the instance's sites show what its blocks answer.
@@ -181,6 +202,10 @@ func (i *instance) stop() {
 	sites := i.sites
 	i.sites = nil
 	i.ready.mu.Unlock()
+	for _, set := range i.feeds {
+		set.Close()
+	}
+	i.feeds = nil
 	for _, s := range sites {
 		site.Release(s)
 	}

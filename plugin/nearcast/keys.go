@@ -11,10 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
 // One function per key of the block, in the order of the README.
@@ -345,6 +348,97 @@ func (s *stanza) parseSign(args []string) error {
 			return err
 		}
 		s.keys = append(s.keys, key)
+	}
+	return nil
+}
+
+// parseFeed takes a region and what follows the words tenant, to, notify and key.
+func (s *stanza) parseFeed(args []string) error {
+	if len(args) == 0 {
+		return errors.New("takes REGION[/ZONE]|all [tenant NAMESPACE] [to CIDR…] [notify ADDR[:PORT]…] [key NAME [ALGORITHM]]")
+	}
+	l := feed.Line{At: s.here.String()}
+	region, zone, zoned := strings.Cut(args[0], "/")
+	if region == "" || zoned && (zone == "" || region == feed.All) {
+		return fmt.Errorf("%q is not REGION[/ZONE] or all", args[0])
+	}
+	l.Region, l.Zone = region, zone
+	options := map[string]func(*feed.Line, []string) error{"tenant": feedTenant, "to": feedTo, "notify": feedNotify, "key": feedKey}
+	seen := map[string]bool{}
+	for rest := args[1:]; len(rest) > 0; {
+		word := rest[0]
+		parse, known := options[word]
+		if !known || seen[word] {
+			return fmt.Errorf("%q is not one of tenant, to, notify and key, each once", word)
+		}
+		seen[word] = true
+		end := 1
+		for end < len(rest) && options[rest[end]] == nil {
+			end++
+		}
+		if err := parse(&l, rest[1:end]); err != nil {
+			return fmt.Errorf("%s: %w", word, err)
+		}
+		rest = rest[end:]
+	}
+	if !seen["to"] && !seen["key"] {
+		return errors.New("one of to and key is required: nothing is transferred to everybody")
+	}
+	for _, p := range l.To {
+		if p.IsSingleIP() && !seen["notify"] {
+			l.Notify = append(l.Notify, netip.AddrPortFrom(p.Addr(), 53))
+		}
+	}
+	s.feeds = append(s.feeds, l)
+	return nil
+}
+
+func feedTenant(l *feed.Line, args []string) (err error) {
+	l.Tenant, err = one(args, "a namespace")
+	return err
+}
+
+func feedTo(l *feed.Line, args []string) (err error) {
+	if len(args) == 0 {
+		return errors.New("takes CIDR…")
+	}
+	l.To, err = parsePrefixes(args)
+	return err
+}
+
+func feedNotify(l *feed.Line, args []string) error {
+	if len(args) == 0 {
+		return errors.New("takes ADDR[:PORT]…")
+	}
+	for _, arg := range args {
+		to, err := netip.ParseAddrPort(arg)
+		if a, alone := netip.ParseAddr(arg); alone == nil {
+			to, err = netip.AddrPortFrom(a, 53), nil
+		}
+		if err != nil || to.Port() == 0 {
+			return fmt.Errorf("%q is neither an address nor one with a port, such as 192.0.2.53:53 or [2001:db8::53]:53", arg)
+		}
+		l.Notify = append(l.Notify, to)
+	}
+	return nil
+}
+
+// tsigAlgorithms are those that the server can sign with; MD5 and SHA-1 sign no more.
+var tsigAlgorithms = []string{dns.HmacSHA224, dns.HmacSHA256, dns.HmacSHA384, dns.HmacSHA512}
+
+func feedKey(l *feed.Line, args []string) error {
+	if len(args) != 1 && len(args) != 2 {
+		return errors.New("takes NAME [ALGORITHM]")
+	}
+	if _, ok := dns.IsDomainName(args[0]); !ok {
+		return fmt.Errorf("%q is not a name", args[0])
+	}
+	l.Key, l.Algorithm = dns.CanonicalName(args[0]), dns.HmacSHA256
+	if len(args) == 2 {
+		l.Algorithm = dns.CanonicalName(args[1])
+		if !slices.Contains(tsigAlgorithms, l.Algorithm) {
+			return fmt.Errorf("%q is not one of %s", args[1], strings.Join(tsigAlgorithms, " "))
+		}
 	}
 	return nil
 }

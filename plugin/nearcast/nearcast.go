@@ -11,12 +11,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/pkg/fall"
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
 // Nearcast is the handler of one server block.
@@ -27,8 +29,11 @@ type Nearcast struct {
 
 	settings settings
 	// turn numbers answers where each is drawn anew.
-	turn     atomic.Uint64
-	site     state
+	turn    atomic.Uint64
+	site    state
+	exports *feed.Set // nil where the block has none
+	// server is the block's configuration; nil where none is served.
+	server   *dnsserver.Config
 	instance *instance
 }
 
@@ -46,6 +51,7 @@ type settings struct {
 	ttls ttls
 	// stale is the age past which answers carry EDE 3; 0 for never.
 	stale time.Duration
+	feeds []feed.Line
 }
 
 // Name implements plugin.Handler.
@@ -58,6 +64,11 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	z := n.zoneOf(name)
 	if z == nil {
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
+	}
+	if n.exports != nil {
+		if answered, rcode, err := n.serveFeed(ctx, w, r, z, name); answered {
+			return rcode, err
+		}
 	}
 	if t := r.Question[0].Qtype; t == dns.TypeAXFR || t == dns.TypeIXFR {
 		return dns.RcodeRefused, nil // CoreDNS writes it

@@ -14,6 +14,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
 // position is a place in the Corefile.
@@ -27,7 +28,7 @@ func (p position) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) 
 // stanza is one nearcast block, parsed and checked.
 type stanza struct {
 	settings
-	at         position
+	at, here   position // of the block, and of the key that is parsed
 	zones      []string
 	servers    []Server
 	hostmaster string
@@ -102,13 +103,14 @@ var keys = map[string]func(*stanza, []string) error{
 	"snapshot":    (*stanza).parseSnapshot,
 	"sign":        (*stanza).parseSign,
 	"stale":       (*stanza).parseStale,
+	"feed":        (*stanza).parseFeed,
 	"speaker":     (*stanza).parseSpeaker,
 	"admin":       (*stanza).parseAdmin,
 	"fallthrough": (*stanza).parseFallthrough,
 }
 
 // repeatable keys add up; any other may be given once.
-var repeatable = []string{"horizon", "tenant", "claim", "ns"}
+var repeatable = []string{"horizon", "tenant", "claim", "ns", "feed"}
 
 // aliases are keys that set the same thing, which is then set twice.
 var aliases = map[string]string{"at": "cluster", "karmada": "source", "manifests": "source"}
@@ -126,7 +128,8 @@ func (s *stanza) parseKey(c *caddy.Controller) error {
 	if before, twice := s.lines[name]; twice && !slices.Contains(repeatable, key) {
 		return c.Errf("%s: already set on line %d", key, before.line)
 	}
-	s.lines[name] = position{c.File(), c.Line()}
+	s.here = position{c.File(), c.Line()}
+	s.lines[name] = s.here
 	if err := parse(s, c.RemainingArgs()); err != nil {
 		return c.Errf("%s: %v", key, err)
 	}
@@ -155,6 +158,27 @@ func (s *stanza) check() error {
 			}
 		}
 	}
+	return s.checkFeeds()
+}
+
+// checkFeeds finds feeds that have no name, or whose names are one.
+func (s *stanza) checkFeeds() error {
+	names := map[string]feed.Scope{}
+	for _, l := range s.feeds {
+		for _, zone := range s.zones {
+			if l.Region == feed.All {
+				continue
+			}
+			name, ok := l.PolicyZone(zone)
+			if !ok {
+				return fmt.Errorf("%s: feed: %s cannot be part of a name below %s", l.At, l.Scope, zone)
+			}
+			if other, twice := names[name]; twice && other != l.Scope {
+				return fmt.Errorf("%s: feed: %s is the name of the feeds of %s and of %s", l.At, name, other, l.Scope)
+			}
+			names[name] = l.Scope
+		}
+	}
 	return nil
 }
 
@@ -162,8 +186,12 @@ func (s *stanza) check() error {
 func (s *stanza) zoneList() []Zone {
 	var zones []Zone
 	for _, name := range s.zones {
+		feeds := ""
+		if len(s.feeds) > 0 && !federation.IsReverse(name) {
+			feeds = feed.Policies(name)
+		}
 		zones = append(zones, Zone{
-			Name: name, Servers: s.servers,
+			Name: name, Servers: s.servers, feeds: feeds,
 			soa:      newSOA(name, s.servers, s.hostmaster, seconds(s.ttls.least)),
 			signer:   newSigner(name, s.keys, seconds(s.ttls.most)),
 			counters: countersOf(name),

@@ -2,14 +2,13 @@ package nearcast
 
 import (
 	"bytes"
-	"net"
-	"net/netip"
 	"slices"
 	"strconv"
 
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/records"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 )
@@ -20,26 +19,8 @@ func (a *answer) textsOf(f *federation.Function) outcome {
 		return a.noData()
 	}
 	a.steered = false
-	for _, text := range f.Texts {
-		txt := &dns.TXT{Hdr: a.header(dns.TypeTXT, seconds(a.n.settings.ttls.most))}
-		for chunk := range slices.Chunk([]byte(text), 255) {
-			txt.Txt = append(txt.Txt, escape(chunk))
-		}
-		a.msg.Answer = append(a.msg.Answer, txt)
-	}
+	a.msg.Answer = records.Texts(a.header(dns.TypeTXT, seconds(a.n.settings.ttls.most)), f)
 	return outcomeAnswered
-}
-
-// escape writes a character-string as miekg/dns holds it.
-func escape(raw []byte) string {
-	var b bytes.Buffer
-	for _, c := range raw {
-		if c == '"' || c == '\\' {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
 }
 
 // bindingOf answers HTTPS and SVCB (RFC 9460). Only a function that says what it
@@ -48,7 +29,7 @@ func (a *answer) bindingOf(q steer.Question, f *federation.Function) outcome {
 	if len(f.ALPN) == 0 {
 		return a.noData()
 	}
-	return a.addBinding(q, f, ".", httpsPort(f))
+	return a.addBinding(q, f, ".", records.HTTPSPort(f))
 }
 
 func (a *answer) addBinding(q steer.Question, f *federation.Function, target string, port uint16) outcome {
@@ -56,49 +37,8 @@ func (a *answer) addBinding(q steer.Question, f *federation.Function, target str
 	if e.IsZero() {
 		return a.noData()
 	}
-	rr := dns.SVCB{Hdr: a.header(a.qtype(), seconds(a.ttl(f))), Priority: 1, Target: target}
-	rr.Value = append(rr.Value, &dns.SVCBAlpn{Alpn: f.ALPN})
-	if port == 0 {
-		port = e.Port
-	}
-	if port != 0 && port != defaultHTTPS {
-		rr.Value = append(rr.Value, &dns.SVCBPort{Port: port})
-	}
-	if len(e.V4) > 0 {
-		rr.Value = append(rr.Value, &dns.SVCBIPv4Hint{Hint: ips(e.V4)})
-	}
-	if len(e.V6) > 0 {
-		rr.Value = append(rr.Value, &dns.SVCBIPv6Hint{Hint: ips(e.V6)})
-	}
-	if a.qtype() == dns.TypeHTTPS {
-		a.msg.Answer = []dns.RR{&dns.HTTPS{SVCB: rr}}
-	} else {
-		a.msg.Answer = []dns.RR{&rr}
-	}
+	a.msg.Answer = []dns.RR{records.Binding(a.header(a.qtype(), seconds(a.ttl(f))), f, e, target, port)}
 	return a.answered()
-}
-
-const defaultHTTPS = 443
-
-// httpsPort returns the port that the function calls https, or leaves without a
-// name; 0 if there is none.
-func httpsPort(f *federation.Function) uint16 {
-	for _, name := range [...]string{"https", ""} {
-		for _, p := range f.Ports {
-			if p.Name == name && p.Protocol == "tcp" {
-				return p.Number
-			}
-		}
-	}
-	return 0
-}
-
-func ips(addrs []netip.Addr) []net.IP {
-	all := make([]net.IP, len(addrs))
-	for i, a := range addrs {
-		all[i] = a.AsSlice()
-	}
-	return all
 }
 
 // service is what a name of the form _service._protocol.host is.
@@ -184,7 +124,7 @@ func (a *answer) addSRV(q steer.Question, f *federation.Function, s service) out
 	ttl := seconds(a.ttl(f))
 	a.msg.Answer = []dns.RR{&dns.SRV{Hdr: a.header(dns.TypeSRV, ttl), Port: s.port.Number, Target: s.host}}
 	for _, addr := range slices.Concat(e.V4, e.V6) {
-		a.msg.Extra = append(a.msg.Extra, address(s.host, addr, ttl))
+		a.msg.Extra = append(a.msg.Extra, records.Address(s.host, addr, ttl))
 	}
 	return a.answered()
 }

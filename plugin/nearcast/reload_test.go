@@ -15,6 +15,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
 // TestReloadsLoseNoQueryAndLeakNothing reloads a hundred times under load, every
@@ -32,6 +33,7 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 			claim demo fn.example.org addresses 127.0.9.0/24
 			admin DIR/admin.sock
 			probe interval 100ms
+			feed mk to 127.0.0.0/8
 			PROBE
 		}
 	}
@@ -88,6 +90,9 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 		reload(i)
 		if got := site.Running(); got != 1 {
 			t.Fatalf("%d sites run after reload %d, want 1", got, i)
+		}
+		if got := feed.Books(); got != 1 {
+			t.Fatalf("%d feeds are held after reload %d, want 1", got, i)
 		}
 	}
 	cancel()

@@ -24,6 +24,7 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error("nearcast", err)
 	}
 	config := dnsserver.GetConfig(c)
+	n.server = config
 	c.OnStartup(func() error {
 		if len(s.keys) > 0 && config.Handler("dnssec") != nil {
 			return plugin.Error("nearcast", fmt.Errorf("%s: sign: this block has the plugin dnssec too, which would sign what is signed; remove one", s.at))

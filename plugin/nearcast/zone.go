@@ -16,6 +16,8 @@ type Zone struct {
 	Servers []Server
 	soa     dns.SOA
 	signer  *signer // nil for an unsigned zone
+	// feeds is the name below which the zone's policy zones are; "" if it has none.
+	feeds string
 
 	counters counters
 }

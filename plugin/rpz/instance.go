@@ -88,6 +88,9 @@ func startWith(c *caddy.Controller, h *RPZ) {
 
 func (i *instance) start(h *RPZ) error {
 	for _, z := range h.zones {
+		if err := i.clash(z.origin); err != nil {
+			return err
+		}
 		s, err := acquire(z.origin)
 		if err != nil {
 			return err
@@ -99,6 +102,16 @@ func (i *instance) start(h *RPZ) error {
 		z.source.add(h) // from here on it is rebuilt, and all of its zones have a source
 	}
 	h.rebuild()
+	return nil
+}
+
+// clash finds a zone whose copy on disk two sources would write.
+func (i *instance) clash(o origin) error {
+	for _, s := range i.held {
+		if s.origin != o && o.copy() != "" && s.origin.copy() == o.copy() {
+			return fmt.Errorf("zone %s: primary: the key %s has two secrets, here and in another server block", o.zone, o.key)
+		}
+	}
 	return nil
 }
 

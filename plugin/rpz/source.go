@@ -59,6 +59,7 @@ type source struct {
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
+	ended   chan struct{} // closed when nothing runs any more
 
 	mu    sync.Mutex
 	users map[*RPZ]bool
@@ -72,7 +73,7 @@ func (s *source) generation() (*policyzone.Zone, bool) { return s.zone.Load(), s
 // startSource begins to follow an origin. What a predecessor from elsewhere has
 // is used until there is something newer.
 func startSource(o origin, before *source) (*source, error) {
-	s := &source{origin: o, users: map[*RPZ]bool{}, named: map[string]bool{}}
+	s := &source{origin: o, users: map[*RPZ]bool{}, named: map[string]bool{}, ended: make(chan struct{})}
 	if before != nil {
 		s.zone.Store(before.zone.Load())
 		s.loaded.Store(before.loaded.Load())
@@ -83,7 +84,15 @@ func startSource(o origin, before *source) (*source, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	s.running.Go(func() { run(ctx) })
+	s.running.Go(func() {
+		if before != nil && before.origin.copy() == o.copy() && o.copy() != "" {
+			select { // one at a time writes the copy
+			case <-before.ended:
+			case <-ctx.Done():
+			}
+		}
+		run(ctx)
+	})
 	return s, nil
 }
 
@@ -179,4 +188,5 @@ func (s *source) remove(h *RPZ) {
 func (s *source) close() {
 	s.stop()
 	s.running.Wait()
+	close(s.ended)
 }

@@ -181,6 +181,29 @@ func TestATransferredZoneFollowsItsPrimary(t *testing.T) {
 	}
 }
 
+func TestAKeyIsChangedWithoutAMomentUnfiltered(t *testing.T) {
+	dir := t.TempDir()
+	fixture.Write(t, filepath.Join(dir, "truth"), truth)
+	p := startPrimary(t, "$TTL 60\n@ SOA ns. host. 1 3600 3600 3600 30\na.test CNAME .\n")
+	corefile := transferred(dir, p)
+	s := serve(t, corefile)
+	s.expect("a.test.", "NXDOMAIN"+soa1)
+	// The primary does not know the new secret yet.
+	next, err := s.instance.Restart(input(strings.Replace(corefile, secret, "bmV3IHNlY3JldA==", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.instance = next
+	s.udp, s.tcp = next.Servers()[0].LocalAddr().String(), next.Servers()[0].Addr().String()
+	if got := summary(s.exchange(question("a.test.", dns.TypeA), "udp")); got != "NXDOMAIN"+soa1 {
+		t.Errorf("after the reload: %s", got)
+	}
+	copies, err := filepath.Glob(filepath.Join(dir, "*.rpz"))
+	if err != nil || len(copies) != 1 {
+		t.Errorf("copies: %v, %v", copies, err)
+	}
+}
+
 func TestANotifyFromElsewhereIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)

@@ -42,6 +42,19 @@ func (p Program) Command(args ...string) *exec.Cmd {
 
 var mu sync.Mutex
 
+// Library returns the root of a Debian package that has no program, unpacked. Where
+// it cannot be had it skips the test and says why.
+func Library(t testing.TB, debianPackage string) string {
+	t.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	root, err := unpack(debianPackage)
+	if err != nil {
+		t.Skipf("SKIPPED: Debian's %s cannot be had: %v", debianPackage, err)
+	}
+	return root
+}
+
 // Find returns a program as Get does. Where it cannot be had it skips the test
 // and says why.
 func Find(t testing.TB, program, debianPackage string) Program {

@@ -1,0 +1,57 @@
+package site
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// Regions returns the regions of the federation's clusters and of the lines of the
+// locations, sorted.
+func (v *View) Regions() []string {
+	all := map[string]bool{}
+	for i := range v.State.Clusters {
+		all[v.State.Clusters[i].Region] = true
+	}
+	for _, l := range v.Locations.Named() {
+		all[l.Region] = true
+	}
+	delete(all, "")
+	return slices.Sorted(maps.Keys(all))
+}
+
+// From returns how the federation is seen from a region, or from a zone of it if
+// that is not empty; false where neither a cluster nor a location is there.
+func (v *View) From(region, zone string) (*steer.Vantage, bool) {
+	l, known := v.location(region, zone)
+	if !known {
+		return nil, false
+	}
+	return v.Table.From(l), true
+}
+
+// location returns the region, or the zone, as a location. Where clusters tell the
+// coordinates those count, as they do for clients of a location without any; else
+// those of a line that is there.
+func (v *View) location(region, zone string) (l locate.Location, known bool) {
+	l = locate.Location{Region: region, Zone: zone}
+	located := false
+	for i := range v.State.Clusters {
+		c := &v.State.Clusters[i]
+		if c.Region == region && (zone == "" || slices.Contains(c.Zones, zone)) {
+			known, located = true, located || c.Coordinates != nil
+		}
+	}
+	if located && zone == "" {
+		return l, true
+	}
+	for _, named := range v.Locations.Named() {
+		if named.Region == region && (zone == "" || named.Zone == zone) {
+			known, l.Coordinates = true, cmp.Or(l.Coordinates, named.Coordinates)
+		}
+	}
+	return l, known
+}

@@ -1,0 +1,135 @@
+package nearcast
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin/pkg/transport"
+	"github.com/coredns/coredns/plugin/tsig"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/records"
+	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/nearcast/feed"
+)
+
+// serveFeed answers what is asked of the block's feeds: everything at and below
+// their names, and the SOA and transfers of a zone where one is for who asks.
+func (n *Nearcast) serveFeed(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, z *Zone, name []byte) (answered bool, rcode int, err error) {
+	qtype := r.Question[0].Qtype
+	transfer := qtype == dns.TypeAXFR || qtype == dns.TypeIXFR
+	policies := z.feeds != "" && bytes.HasSuffix(name, []byte(z.feeds)) && (len(name) == len(z.feeds) || name[len(name)-len(z.feeds)-1] == '.')
+	if !policies && !transfer && (qtype != dns.TypeSOA || len(name) != len(z.Name)) {
+		return false, 0, nil
+	}
+	who := feed.Identity{Source: sourceOf(w).WithZone("")}
+	who.Key, _ = tsig.ValidatedKeyName(ctx)
+	var zone feed.Zone
+	var may bool
+	switch {
+	case policies:
+		zone, may = n.exports.Policy(string(name), who)
+	case len(name) == len(z.Name):
+		zone, may = n.exports.Plain(z.Name, who)
+	}
+	switch {
+	case may && (!transfer || streams(ctx)):
+		rcode, err = zone.Serve(w, r)
+		return true, rcode, err
+	case policies || transfer:
+		return true, dns.RcodeRefused, nil // CoreDNS writes it
+	}
+	return false, 0, nil
+}
+
+// streams reports whether the server's transport can carry a transfer: over HTTP,
+// QUIC and gRPC CoreDNS answers with one message.
+func streams(ctx context.Context) bool {
+	s, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server)
+	return !ok || strings.HasPrefix(s.Addr, transport.DNS+"://") || strings.HasPrefix(s.Addr, transport.TLS+"://")
+}
+
+// export starts the block's feeds; nil where it has none.
+func (n *Nearcast) export(config site.Config, source feed.Source) *feed.Set {
+	if len(n.settings.feeds) == 0 {
+		return nil
+	}
+	c := feed.Config{
+		Lines: n.settings.feeds, TTL: feedTTL{&n.settings.ttls}, Dir: config.Snapshot, Source: config.Source.Key(),
+		Secrets: n.server.TsigSecret, Settle: config.Probe.Interval + config.Probe.Timeout, Awake: config.Probe.Idle / 4, Log: log,
+	}
+	for i := range n.Zones {
+		if z := &n.Zones[i]; !federation.IsReverse(z.Name) {
+			signed := z.signer != nil || n.server.Handler("dnssec") != nil
+			if signed {
+				log.Warningf("feed: %s is signed, and only its policy zones are transferred: without signatures resolvers would refuse it", z.Name)
+			}
+			c.Apexes = append(c.Apexes, z.exported(seconds(n.settings.ttls.most), signed))
+		}
+	}
+	n.exports = feed.Start(c, source)
+	return n.exports
+}
+
+// exported is what the zone's feeds have at their apexes.
+func (z *Zone) exported(ttl uint32, signed bool) feed.Apex {
+	apex := feed.Apex{Zone: z.Name, SOA: z.soa, Signed: signed}
+	for i := range z.Servers {
+		s := &z.Servers[i]
+		apex.Servers = append(apex.Servers, s.Name)
+		if !z.covers([]byte(s.Name)) {
+			continue
+		}
+		for _, addr := range s.Addrs {
+			apex.Glue = append(apex.Glue, records.Address(s.Name, addr, ttl))
+		}
+	}
+	return apex
+}
+
+// feedTTL are the TTLs of what feeds hold: those of answers in ordinary times.
+type feedTTL struct{ ttls *ttls }
+
+func (t feedTTL) Steered(f *federation.Function) uint32 {
+	return seconds(t.ttls.of(steer.Choice{Steered: true, Probed: true}, f.TTL))
+}
+
+func (t feedTTL) Fixed() uint32 { return seconds(t.ttls.most) }
+
+// checkFeeds finds a zone whose feeds are in another block too: a feed has one
+// content.
+func (o *sourceOfBlocks) checkFeeds(n *Nearcast) error {
+	if len(n.settings.feeds) == 0 {
+		return nil
+	}
+	for _, other := range o.blocks {
+		if len(other.settings.feeds) == 0 {
+			continue
+		}
+		for i := range n.Zones {
+			if slices.ContainsFunc(other.Zones, func(z Zone) bool { return z.Name == n.Zones[i].Name }) {
+				return fmt.Errorf("%s: feed: %s has feeds in another block too (%s); put them into one",
+					n.settings.feeds[0].At, n.Zones[i].Name, other.settings.feeds[0].At)
+			}
+		}
+	}
+	return nil
+}
+
+// checkSecrets finds a key that the blocks' tsig does not have.
+func (o *sourceOfBlocks) checkSecrets() error {
+	for _, n := range o.blocks {
+		for _, l := range n.settings.feeds {
+			if _, ok := n.server.TsigSecret[l.Key]; l.Key != "" && !ok {
+				return fmt.Errorf("%s: feed: key %s has no secret; put `tsig { secret %s … }` into this server block", l.At, l.Key, l.Key)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package feed
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Book is the history of one scope's zones, the policy one and the plain one: they
+// have one content and so one serial. Sets share it, and the newest of them writes.
+type Book struct {
+	key  bookKey
+	log  Logger
+	now  atomic.Pointer[history]
+	file *file // nil where none is kept
+
+	mu sync.Mutex
+	// writers are the Sets that hold the Book; the last one writes.
+	writers []*Set
+	// floor is below every serial to come.
+	floor uint32
+}
+
+// Logger is where a Set reports what an operator should know.
+type Logger interface {
+	Infof(format string, args ...any)
+	Warningf(format string, args ...any)
+}
+
+func (b *Book) writes(by *Set) bool {
+	return len(b.writers) > 0 && b.writers[len(b.writers)-1] == by
+}
+
+// replace makes the content the nodes, which are sorted. It returns what is
+// published then, and whether that is new; nil if another Set writes.
+func (b *Book) replace(by *Set, head *head, nodes []*Node) (*history, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.writes(by) {
+		return nil, false
+	}
+	before := b.now.Load()
+	if before == nil || before.head.String() != head.String() {
+		return b.begin(head, nodes), true
+	}
+	if changes := difference(before.nodes, nodes); len(changes) > 0 {
+		return b.step(before, changes), true
+	}
+	// What was read from disk is held twice else, as each region's nodes are its own.
+	same := *before
+	same.nodes = nodes
+	b.now.Store(&same)
+	return &same, false
+}
+
+// amend makes changes to the content as of base. It returns nil where that is not
+// what is published, or another Set writes.
+func (b *Book) amend(by *Set, base *history, changes []Change) *history {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.writes(by) || b.now.Load() != base {
+		return nil
+	}
+	return b.step(base, changes)
+}
+
+// step persists, and then publishes: a secondary must never have what we can lose.
+func (b *Book) step(before *history, changes []Change) *history {
+	h := before.next(after(before.serial, sinceEpoch(time.Now().Unix())), changes)
+	if b.file != nil {
+		if err := b.file.append(h); err != nil {
+			b.log.Warningf("feed %s: %v; its next serial follows from the clock", b.key.policy, err)
+		}
+	}
+	b.now.Store(h)
+	return h
+}
+
+// begin publishes a content that no difference leads to.
+func (b *Book) begin(head *head, nodes []*Node) *history {
+	serial := b.floor
+	if before := b.now.Load(); before != nil {
+		serial = before.serial
+	}
+	h := &history{serial: after(serial, sinceEpoch(time.Now().Unix())), head: head, nodes: nodes, size: sizeOf(nodes)}
+	if b.file != nil {
+		if err := b.file.rewrite(h); err != nil {
+			b.log.Warningf("feed %s: %v; its next serial follows from the clock", b.key.policy, err)
+		}
+	}
+	b.now.Store(h)
+	return h
+}
+
+// bookKey tells Books apart.
+type bookKey struct {
+	dir    string // "" where none is kept
+	source string
+	policy string // the policy zone's name
+}
+
+// pool holds the Books that are in use.
+var pool = struct {
+	sync.Mutex
+	books map[bookKey]*Book
+}{books: map[bookKey]*Book{}}
+
+// acquire returns the Book for the Set to write. Every acquire needs one release.
+func acquire(key bookKey, head *head, by *Set, log Logger) *Book {
+	pool.Lock()
+	defer pool.Unlock()
+	b := pool.books[key]
+	if b == nil {
+		b = &Book{key: key, log: log}
+		b.open(head)
+		pool.books[key] = b
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.writers = append(b.writers, by)
+	return b
+}
+
+// open reads what is kept, or else takes over from a Book that is kept elsewhere.
+// The pool is locked.
+func (b *Book) open(head *head) {
+	if b.key.dir != "" {
+		b.file = newFile(b.key.dir, b.key.source, b.key.policy)
+		h, text, err := b.file.load()
+		if err != nil {
+			b.log.Warningf("refused: %v; the feed %s begins anew", err, b.key.policy)
+			b.floor = b.file.floor
+		}
+		if h != nil {
+			h.head = head
+			b.now.Store(h)
+			if text != head.String() {
+				b.begin(head, h.nodes)
+			}
+			return
+		}
+	}
+	for key, other := range pool.books {
+		if h := other.now.Load(); h != nil && key.source == b.key.source && key.policy == b.key.policy {
+			b.now.Store(h)
+			if b.file != nil {
+				_ = b.file.rewrite(h) // the first change tries again, and tells
+			}
+			return
+		}
+	}
+}
+
+// release gives up one acquire. The Set that wrote before writes again.
+func (b *Book) release(by *Set) {
+	pool.Lock()
+	defer pool.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	wrote := b.writes(by)
+	b.writers = slices.DeleteFunc(b.writers, func(s *Set) bool { return s == by })
+	switch {
+	case len(b.writers) > 0 && wrote:
+		b.writers[len(b.writers)-1].poke()
+	case len(b.writers) == 0:
+		delete(pool.books, b.key)
+		if b.file != nil {
+			b.file.close()
+		}
+	}
+}
+
+// Books returns how many Books are in use.
+func Books() int {
+	pool.Lock()
+	defer pool.Unlock()
+	return len(pool.books)
+}

@@ -1,0 +1,207 @@
+package feed
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/records"
+	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// TTL says how long what a feed holds of a function may be kept. It must not
+// depend on the moment, or each failed probe would be a change of the feed.
+type TTL interface {
+	// Steered is for what probes can end, Fixed for what nothing ends.
+	Steered(f *federation.Function) uint32
+	Fixed() uint32
+}
+
+// reach is where the clients of a place are sent for a function, and is the same
+// pointer wherever it is the same.
+type reach struct {
+	anycast bool
+	// clusters are by family: all where families are linked.
+	clusters [3][]int
+}
+
+// reaches interns. It belongs to one goroutine.
+type reaches struct {
+	known map[string]*reach
+	key   []byte
+	dst   []int
+}
+
+// mostReaches bounds what is interned; beyond it all is found anew, once.
+const mostReaches = 1 << 16
+
+// families are those of a question: where they are linked one answers for all.
+func families(v *site.View) []steer.Family {
+	if v.Independent {
+		return everyFamily[:]
+	}
+	return everyFamily[:1]
+}
+
+var everyFamily = [...]steer.Family{steer.AnyFamily, steer.V4, steer.V6}
+
+// reachOf returns where clients at the vantage are sent.
+func (r *reaches) reachOf(v *site.View, function int, from *steer.Vantage) *reach {
+	r.key = r.key[:0]
+	for _, family := range families(v) {
+		var anycast bool
+		r.dst, _, anycast = v.Reach(r.dst[:0], v.Standing, steer.Question{Function: function, From: from, Family: family})
+		if anycast {
+			r.key = append(r.key, anycastKey...)
+			break
+		}
+		r.key = binary.AppendUvarint(r.key, uint64(len(r.dst))) //nolint:gosec // a length
+		for _, c := range r.dst {
+			r.key = binary.AppendUvarint(r.key, uint64(c)) //nolint:gosec // an index
+		}
+	}
+	if same := r.known[string(r.key)]; same != nil {
+		return same
+	}
+	if r.known == nil || len(r.known) > mostReaches {
+		r.known = map[string]*reach{}
+	}
+	found := &reach{}
+	for i, family := range families(v) {
+		found.clusters[i], _, found.anycast = v.Reach(nil, v.Standing, steer.Question{Function: function, From: from, Family: family})
+	}
+	r.known[string(r.key)] = found
+	return found
+}
+
+// anycastKey is no count of clusters.
+const anycastKey = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+
+// endpoint returns the addresses of the reach.
+func (r *reach) endpoint(v *site.View, function int) federation.Endpoint {
+	var e federation.Endpoint
+	if r.anycast {
+		for _, vip := range v.State.Functions[function].VIPs {
+			e = e.Add(vip)
+		}
+		return e
+	}
+	for _, cluster := range r.clusters[0] {
+		e = e.Join(v.Endpoint(function, cluster, 0))
+	}
+	if !v.Independent {
+		return e
+	}
+	e.V4, e.V6 = nil, nil
+	for _, cluster := range r.clusters[1] {
+		for _, a := range v.Endpoint(function, cluster, 0).V4 {
+			e = e.Add(a)
+		}
+	}
+	for _, cluster := range r.clusters[2] {
+		for _, a := range v.Endpoint(function, cluster, 0).V6 {
+			e = e.Add(a)
+		}
+	}
+	return e
+}
+
+// rules makes a function's nodes in the apex's zone.
+type rules struct {
+	apexes []Apex // of the server block; a name belongs to the longest
+	ttl    TTL
+	log    Logger
+}
+
+// owns reports whether the hostname belongs to the zone of the apex, and is not
+// one of those that the zone itself answers for.
+func (r *rules) owns(apex *Apex, hostname string) bool {
+	name := strings.TrimPrefix(hostname, "*.")
+	if !below(name, apex.Zone) || below(name, Policies(apex.Zone)) || name == Policies(apex.Zone) ||
+		slices.Contains(apex.Servers, hostname) {
+		return false
+	}
+	return !slices.ContainsFunc(r.apexes, func(o Apex) bool {
+		return len(o.Zone) > len(apex.Zone) && (name == o.Zone || below(name, o.Zone))
+	})
+}
+
+// below reports whether the canonical name is below the other.
+func below(name, above string) bool {
+	return above == "." || strings.HasSuffix(name, above) && len(name) > len(above) && name[len(name)-len(above)-1] == '.'
+}
+
+// nodesOf returns the function's nodes; taken are names that other functions have.
+func (r *rules) nodesOf(apex *Apex, f *federation.Function, e federation.Endpoint, taken map[string]bool) []*Node {
+	var all []*Node
+	add := func(owner string, rrs []dns.RR) {
+		if len(owner) > maxName {
+			return
+		}
+		n, err := newNode(owner, rrs)
+		if err != nil {
+			r.log.Warningf("feed: %s is left out: %v", f, err)
+			return
+		}
+		all = append(all, n)
+	}
+	for _, hostname := range f.Hostnames {
+		if !r.owns(apex, hostname) {
+			continue
+		}
+		add(hostname, r.host(f, e))
+		if hostname[0] == '*' {
+			continue // no name has a wildcard in its middle
+		}
+		for owner, rrs := range r.services(hostname, f, e) {
+			if !taken[owner] {
+				add(owner, rrs)
+			}
+		}
+	}
+	return all
+}
+
+func (r *rules) header(rrtype uint16, ttl uint32) dns.RR_Header {
+	return dns.RR_Header{Name: ".", Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
+}
+
+// host are the records of one of the function's own names.
+func (r *rules) host(f *federation.Function, e federation.Endpoint) []dns.RR {
+	ttl := r.ttl.Steered(f)
+	all := records.Texts(r.header(dns.TypeTXT, r.ttl.Fixed()), f)
+	for _, addr := range slices.Concat(e.V4, e.V6) {
+		all = append(all, records.Address(".", addr, ttl))
+	}
+	if len(f.ALPN) > 0 && !e.IsZero() {
+		for _, rrtype := range [...]uint16{dns.TypeHTTPS, dns.TypeSVCB} {
+			all = append(all, records.Binding(r.header(rrtype, ttl), f, e, ".", records.HTTPSPort(f)))
+		}
+	}
+	return all
+}
+
+// services are the records below the function's name: SRV for each named port, and
+// HTTPS for each port where it says what it speaks.
+func (r *rules) services(hostname string, f *federation.Function, e federation.Endpoint) map[string][]dns.RR {
+	all := map[string][]dns.RR{}
+	ttl := r.ttl.Steered(f)
+	for _, p := range f.Ports {
+		if p.Name != "" {
+			owner, rrs := "_"+p.Name+"._"+p.Protocol+"."+hostname, []dns.RR(nil)
+			if !e.IsZero() {
+				rrs = []dns.RR{&dns.SRV{Hdr: r.header(dns.TypeSRV, ttl), Port: p.Number, Target: hostname}}
+			}
+			all[owner] = rrs
+		}
+		if owner := "_" + strconv.Itoa(int(p.Number)) + "._https." + hostname; len(f.ALPN) > 0 && all[owner] == nil && !e.IsZero() {
+			all[owner] = []dns.RR{records.Binding(r.header(dns.TypeHTTPS, ttl), f, e, hostname, p.Number)}
+		}
+	}
+	return all
+}

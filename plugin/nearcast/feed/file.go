@@ -1,0 +1,194 @@
+package feed
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/google/renameio/v2"
+)
+
+// file keeps a Book on disk: a line that says what it is, and frames. A frame is
+// the length of its payload and its checksum, then the payload: a step, or the
+// content. Steps before the content led to it; those after it are since. Changes
+// are appended, and a file that has grown to twice the content is written anew
+// beside and renamed.
+type file struct {
+	path, title string
+	handle      *os.File // nil until something is written
+	size, base  int64
+	// floor is the last serial that could be read.
+	floor uint32
+}
+
+// journalMagic begins every file; the number is the version of what follows.
+const journalMagic = "nearcast-feed 1"
+
+func newFile(dir, source, policy string) *file {
+	sum := sha256.Sum256([]byte(source + "\n" + policy))
+	return &file{
+		path:  filepath.Join(dir, fmt.Sprintf("feed-%x.journal", sum[:8])),
+		title: fmt.Sprintf("%s %s %s\n", journalMagic, policy, strconv.Quote(source)),
+	}
+}
+
+// The kinds of frames.
+const (
+	frameContent = 'C'
+	frameStep    = 'S'
+)
+
+const frameHeader = 8
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func frame(dst, payload []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(payload))) //nolint:gosec // of a zone in memory
+	dst = binary.BigEndian.AppendUint32(dst, crc32.Checksum(payload, castagnoli))
+	return append(dst, payload...)
+}
+
+// append writes the history's last step, and waits for the disk.
+func (f *file) append(h *history) error {
+	if f.handle == nil || f.size > 2*f.base+leastHistory || len(h.steps) == 0 {
+		return f.rewrite(h) // no step is left of one that is more than may be kept
+	}
+	raw := frame(nil, encodeStep(h.steps[len(h.steps)-1]))
+	_, err := f.handle.WriteAt(raw, f.size)
+	if err == nil {
+		err = f.handle.Sync()
+	}
+	if err != nil {
+		f.close() // what is half written is overwritten by the next rewrite
+		return err
+	}
+	f.size += int64(len(raw))
+	return nil
+}
+
+// rewrite writes the whole history.
+func (f *file) rewrite(h *history) error {
+	f.close()
+	pending, err := renameio.NewPendingFile(f.path, renameio.WithPermissions(0o600))
+	if err != nil {
+		return err
+	}
+	defer pending.Cleanup() //nolint:errcheck // of what was not renamed
+	raw := []byte(f.title)
+	for _, s := range h.steps {
+		raw = frame(raw, encodeStep(s))
+	}
+	raw = frame(raw, encodeContent(h))
+	if _, err := pending.Write(raw); err != nil {
+		return err
+	}
+	if err := pending.CloseAtomicallyReplace(); err != nil {
+		return err
+	}
+	f.handle, err = os.OpenFile(f.path, os.O_WRONLY, 0)
+	f.size, f.base = int64(len(raw)), int64(len(raw))
+	return err
+}
+
+func (f *file) close() {
+	if f.handle != nil {
+		f.handle.Close()
+		f.handle = nil
+	}
+}
+
+// load reads the file, and gives the text of the head that it was written with;
+// nothing where there is no file. The end of one that was being written to is
+// cut off; one that is damaged is an error that names it.
+func (f *file) load() (h *history, head string, err error) {
+	raw, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("feed journal: %w", err)
+	}
+	h, head, whole, err := parseFile(raw, f.title)
+	if h != nil {
+		f.floor = h.serial
+	}
+	if err == nil {
+		f.handle, err = os.OpenFile(f.path, os.O_WRONLY, 0)
+	}
+	if err == nil {
+		err = f.handle.Truncate(int64(whole))
+	}
+	if err != nil {
+		f.close()
+		return nil, "", fmt.Errorf("feed journal %s: %w", f.path, err)
+	}
+	f.size, f.base = int64(whole), int64(h.size)
+	return h, head, nil
+}
+
+// parseFile returns what the file holds, and how much of it is whole. With an error
+// the history is only as far as it could be read, or nil.
+func parseFile(raw []byte, title string) (h *history, head string, whole int, err error) {
+	if !bytes.HasPrefix(raw, []byte(title)) {
+		line, _, _ := bytes.Cut(raw, []byte{'\n'})
+		return nil, "", 0, fmt.Errorf("begins with %.80q and not with %q: it is no journal of this feed, or one of another version", line, strings.TrimSpace(title))
+	}
+	h = &history{}
+	content := false
+	var since []Change // the content
+	whole = len(title)
+	for rest := raw[whole:]; len(rest) > 0; rest = raw[whole:] {
+		payload, ok, damaged := nextFrame(rest)
+		if damaged {
+			return h, head, whole, fmt.Errorf("is damaged at octet %d: the checksum is another", whole)
+		}
+		if !ok {
+			break // being written when we were stopped: nobody was given it
+		}
+		isContent := len(payload) > 0 && payload[0] == frameContent
+		switch {
+		case isContent && content:
+			err = errors.New("has two contents")
+		case isContent:
+			content = true
+			head, err = decodeContent(payload, h)
+		default:
+			err = decodeStep(payload, h, content)
+			if content && err == nil {
+				since = append(since, h.steps[len(h.steps)-1].changes...)
+			}
+		}
+		if err != nil {
+			return h, head, whole, fmt.Errorf("is damaged at octet %d: %w", whole, err)
+		}
+		whole += frameHeader + len(payload)
+	}
+	if !content {
+		return h, head, whole, errors.New("ends before its content")
+	}
+	h.nodes = apply(h.nodes, join(since))
+	h.size = sizeOf(h.nodes)
+	return h.trim(), head, whole, nil
+}
+
+// nextFrame returns the first frame's payload; not ok where it is not whole, as the
+// last one may be: it ends early, or is the zeros of a file that was not yet filled.
+func nextFrame(raw []byte) (payload []byte, ok, damaged bool) {
+	if len(raw) < frameHeader {
+		return nil, false, false
+	}
+	length := int64(binary.BigEndian.Uint32(raw))
+	if length > int64(len(raw)-frameHeader) || length == 0 && len(bytes.Trim(raw, "\x00")) == 0 {
+		return nil, false, false
+	}
+	payload = raw[frameHeader : frameHeader+length]
+	return payload, true, crc32.Checksum(payload, castagnoli) != binary.BigEndian.Uint32(raw[4:])
+}

@@ -1,0 +1,270 @@
+package feed
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/site"
+)
+
+// Source is what a Set makes its zones of.
+type Source interface {
+	// View returns what is published; nil until there is something.
+	View() *site.View
+	// Published returns a channel that is closed at the next View.
+	Published() <-chan struct{}
+	// Settled reports whether every target was probed.
+	Settled() bool
+}
+
+// Config is what a Set is made of.
+type Config struct {
+	Lines  []Line
+	Apexes []Apex
+	TTL    TTL
+	// Dir is where Books are kept; "" for nowhere.
+	Dir string
+	// Source is the key of what the feeds are made of.
+	Source string
+	// Secrets are those of the Lines' keys, in base64.
+	Secrets map[string]string
+	// Settle is how long a zone that was kept waits for the first probes.
+	Settle time.Duration
+	// Awake is how often functions are said to be asked for; 0 for never.
+	Awake time.Duration
+	Log   Logger
+}
+
+// Set is the feeds of one server block.
+type Set struct {
+	config   Config
+	source   Source
+	zones    atomic.Pointer[map[string]*zone] // by the policy zone's name
+	pokes    chan struct{}
+	notifier *notifier
+
+	writer writer
+	warned map[string]bool
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// Start has a Set write and serve its zones until Close. Those that are kept are
+// served at once.
+func Start(config Config, source Source) *Set { return start(config, source, nil) }
+
+// start is Start with NOTIFYs sent by tell; nil for over the network.
+func start(config Config, source Source, tell func(*dns.Msg, string) (*dns.Msg, error)) *Set {
+	s := &Set{
+		config: config, source: source, pokes: make(chan struct{}, 1), warned: map[string]bool{},
+		writer: writer{rules: rules{apexes: config.Apexes, ttl: config.TTL, log: config.Log}},
+	}
+	s.zones.Store(&map[string]*zone{})
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(context.Background())
+	s.notifier = newNotifier(ctx, &s.running, config.Secrets)
+	if tell != nil {
+		s.notifier.exchange = tell
+	}
+	s.open(nil)
+	s.running.Go(func() { s.run(ctx) })
+	return s
+}
+
+// Close ends the Set, and waits for it.
+func (s *Set) Close() {
+	s.stop()
+	s.running.Wait()
+	for _, z := range *s.zones.Load() {
+		z.book.release(s)
+	}
+	s.zones.Store(&map[string]*zone{})
+}
+
+// poke has the Set write again.
+func (s *Set) poke() {
+	select {
+	case s.pokes <- struct{}{}:
+	default:
+	}
+}
+
+const (
+	// coalesce is the least time between two changes of serial: verdicts come in
+	// bursts, and each change is a NOTIFY and a transfer for every secondary.
+	coalesce = 200 * time.Millisecond
+	// share is the part of a processor that a Set takes: after a write it rests for
+	// so many times as long, but no longer than mostRest, or a failover would wait.
+	share    = 4
+	mostRest = time.Second
+	// settling is how often it is looked whether the probes are through.
+	settling = 50 * time.Millisecond
+)
+
+func (s *Set) run(ctx context.Context) {
+	var awake <-chan time.Time // never
+	if s.config.Awake > 0 {
+		ticker := time.NewTicker(s.config.Awake)
+		defer ticker.Stop()
+		awake = ticker.C
+	}
+	if !s.settle(ctx) {
+		return
+	}
+	for {
+		next := s.source.Published()
+		began := time.Now()
+		s.write(s.source.View())
+		if !pause(ctx, min(max(coalesce, share*time.Since(began)), mostRest)) {
+			return
+		}
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-next:
+				waiting = false
+			case <-s.pokes:
+				waiting = false
+			case <-awake:
+				s.wake()
+			}
+		}
+	}
+}
+
+// settle waits for the first View, and then for the first probes where zones are kept
+// that hold what earlier ones found. It returns false where ctx has ended.
+func (s *Set) settle(ctx context.Context) bool {
+	for next := s.source.Published(); s.source.View() == nil; next = s.source.Published() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-next:
+		}
+	}
+	s.open(s.source.View())
+	kept := false
+	for _, z := range *s.zones.Load() {
+		kept = kept || z.book.now.Load() != nil
+	}
+	deadline := time.Now().Add(s.config.Settle)
+	for kept && !s.source.Settled() && time.Now().Before(deadline) {
+		if !pause(ctx, settling) {
+			return false
+		}
+	}
+	return true
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// write brings all zones to the View.
+func (s *Set) write(v *site.View) {
+	s.open(v)
+	var ready []*zone
+	for _, z := range *s.zones.Load() {
+		if from, known := v.From(z.Region, z.Zone); known {
+			z.from = from
+			ready = append(ready, z)
+		} else {
+			z.entries, z.base = nil, nil
+			s.warn("feed %s: region %s is of no cluster and of no location: the zone has no content", z.head.policy, z.Scope)
+		}
+	}
+	slices.SortFunc(ready, func(a, b *zone) int { return cmp.Compare(a.head.policy, b.head.policy) })
+	s.wake()
+	for _, z := range s.writer.write(s, v, ready) {
+		s.notify(z)
+	}
+}
+
+// wake keeps the functions from being idle: their feeds' clients are not seen here.
+func (s *Set) wake() {
+	if v := s.source.View(); v != nil && s.config.Awake > 0 {
+		for i := range v.State.Functions {
+			v.Asked(i)
+		}
+	}
+}
+
+// open makes the zones that the lines and the View ask for.
+func (s *Set) open(v *site.View) {
+	before := *s.zones.Load()
+	now := map[string]*zone{}
+	for i := range s.config.Apexes {
+		apex := &s.config.Apexes[i]
+		for _, scope := range s.scopes(v) {
+			name, ok := scope.PolicyZone(apex.Zone)
+			if !ok {
+				s.warn("feed: %s cannot be part of a name below %s", scope, apex.Zone)
+				continue
+			}
+			if z := now[name]; z != nil {
+				if z.Scope != scope {
+					s.warn("feed %s is of %s and of %s; the second has none", name, z.Scope, scope)
+				}
+				continue
+			}
+			if now[name] = before[name]; now[name] == nil || now[name].Scope != scope {
+				now[name] = s.openZone(apex, scope, name)
+			}
+		}
+	}
+	s.zones.Store(&now)
+	for name, z := range before {
+		if now[name] != z && v != nil {
+			z.book.release(s)
+		}
+	}
+}
+
+func (s *Set) openZone(apex *Apex, scope Scope, name string) *zone {
+	h := &head{apex: *apex, policy: name, ttl: s.config.TTL.Fixed()}
+	z := &zone{Scope: scope, head: h, book: acquire(bookKey{s.config.Dir, s.config.Source, name}, h, s, s.config.Log)}
+	if h := z.book.now.Load(); h != nil && time.Since(time.Unix(int64(h.serial), 0)) < recent {
+		s.notify(z) // it may have been stopped before it could tell
+	}
+	return z
+}
+
+// recent is how long after a change that is found at the start it is told again.
+const recent = 2 * time.Minute
+
+// scopes are those of the lines, and of the View's regions where a line is for all.
+func (s *Set) scopes(v *site.View) []Scope {
+	var all []Scope
+	for _, l := range s.config.Lines {
+		if l.Region != All {
+			all = append(all, l.Scope)
+		} else if v != nil {
+			for _, region := range v.Regions() {
+				all = append(all, Scope{Region: region, Tenant: l.Tenant})
+			}
+		}
+	}
+	return all
+}
+
+// warn logs a warning once.
+func (s *Set) warn(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !s.warned[text] {
+		s.warned[text] = true
+		s.config.Log.Warningf("%s", text)
+	}
+}

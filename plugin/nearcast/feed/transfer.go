@@ -1,0 +1,172 @@
+package feed
+
+import (
+	"iter"
+
+	"github.com/coredns/coredns/request"
+	"github.com/miekg/dns"
+)
+
+// Zone is one zone of a Set, as one client may have it.
+type Zone struct {
+	z    *zone
+	form form
+}
+
+// Policy returns the policy zone of the name for who asks; false where there is none
+// or they may not have it.
+func (s *Set) Policy(name string, who Identity) (Zone, bool) {
+	z := (*s.zones.Load())[name]
+	if z == nil {
+		return Zone{}, false
+	}
+	for i := range s.config.Lines {
+		if l := &s.config.Lines[i]; l.covers(z.Scope) && l.admits(who) {
+			return Zone{z, policy}, true
+		}
+	}
+	return Zone{}, false
+}
+
+// Plain returns the zone as seen from the region of the first line that is for one
+// region and for who asks; false where there is none, or the zone is signed.
+func (s *Set) Plain(name string, who Identity) (Zone, bool) {
+	for i := range s.config.Lines {
+		l := &s.config.Lines[i]
+		if l.Region == All || !l.admits(who) {
+			continue
+		}
+		below, _ := l.PolicyZone(name)
+		if z := (*s.zones.Load())[below]; z != nil && !z.head.apex.Signed {
+			return Zone{z, plain}, true
+		}
+		return Zone{}, false
+	}
+	return Zone{}, false
+}
+
+// mostMessage is how large the messages of a transfer get, before compression, whose
+// pointers reach no further.
+const mostMessage = 16 << 10
+
+// Serve answers SOA, NS, AXFR and IXFR, and denies all other types. The names in the
+// reply are as they were asked for.
+func (z Zone) Serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	h := z.z.book.now.Load()
+	if h == nil {
+		return dns.RcodeServerFailure, nil // there is nothing yet
+	}
+	switch r.Question[0].Qtype {
+	case dns.TypeAXFR:
+		return z.axfr(w, r, h)
+	case dns.TypeIXFR:
+		return z.ixfr(w, r, h)
+	case dns.TypeSOA:
+		return z.send(w, r, []dns.RR{h.head.soa(z.form, h.serial)}, nil)
+	case dns.TypeNS:
+		return z.send(w, r, h.head.servers(z.form), nil)
+	}
+	return z.send(w, r, nil, []dns.RR{h.head.soa(z.form, h.serial)})
+}
+
+func (z Zone) send(w dns.ResponseWriter, r *dns.Msg, answer, authority []dns.RR) (int, error) {
+	m := new(dns.Msg).SetReply(r)
+	m.Authoritative, m.Compress = true, true
+	m.Answer, m.Ns = answer, authority
+	return dns.RcodeSuccess, w.WriteMsg(m)
+}
+
+func (z Zone) axfr(w dns.ResponseWriter, r *dns.Msg, h *history) (int, error) {
+	if !streams(w) {
+		return dns.RcodeRefused, nil
+	}
+	return z.stream(w, r, "axfr", h.whole(z.form))
+}
+
+// ixfr answers with what changed, if that is known and less than the whole; over UDP
+// only what fits, else the SOA alone, and the client comes back over TCP (RFC 1995,
+// section 2).
+func (z Zone) ixfr(w dns.ResponseWriter, r *dns.Msg, h *history) (int, error) {
+	var serial uint32
+	if len(r.Ns) == 1 {
+		if soa, ok := r.Ns[0].(*dns.SOA); ok {
+			serial = soa.Serial
+		}
+	}
+	now := []dns.RR{h.head.soa(z.form, h.serial)}
+	if serial == h.serial || later(serial, h.serial) {
+		transfers.WithLabelValues(h.head.name(z.form), "current").Inc()
+		return z.send(w, r, now, nil)
+	}
+	changes, known := h.since(serial)
+	if known {
+		size := 0
+		for _, c := range changes {
+			size += c.size()
+		}
+		known = size <= h.size
+	}
+	if !streams(w) {
+		if known {
+			if all, fits := z.fitting(r, h.changed(z.form, serial, changes)); fits {
+				transfers.WithLabelValues(h.head.name(z.form), "ixfr").Inc()
+				return z.send(w, r, all, nil)
+			}
+		}
+		return z.send(w, r, now, nil)
+	}
+	if !known {
+		return z.stream(w, r, "axfr", h.whole(z.form))
+	}
+	return z.stream(w, r, "ixfr", h.changed(z.form, serial, changes))
+}
+
+// streams reports whether the connection can carry several messages.
+func streams(w dns.ResponseWriter) bool {
+	return (&request.Request{W: w}).Proto() == "tcp"
+}
+
+// signature is room for the TSIG and OPT records of a reply over UDP.
+const signature = 300
+
+// fitting returns the records if one message over UDP has room for them.
+func (z Zone) fitting(r *dns.Msg, rrs iter.Seq[dns.RR]) ([]dns.RR, bool) {
+	room := dns.MinMsgSize
+	if opt := r.IsEdns0(); opt != nil {
+		room = max(room, int(opt.UDPSize()))
+	}
+	m := new(dns.Msg).SetReply(r)
+	m.Compress = true
+	size := 0
+	for rr := range rrs {
+		m.Answer = append(m.Answer, rr)
+		if size += dns.Len(rr); size > mostMessage {
+			return nil, false // before the whole of it is made
+		}
+	}
+	return m.Answer, m.Len()+signature <= room
+}
+
+// stream sends the records in as many messages as it takes. The tsig plugin signs
+// each; after the first with the timers alone (RFC 8945, section 5.3.1).
+func (z Zone) stream(w dns.ResponseWriter, r *dns.Msg, kind string, rrs iter.Seq[dns.RR]) (int, error) {
+	transfers.WithLabelValues(z.z.head.name(z.form), kind).Inc()
+	var batch []dns.RR
+	size := 0
+	flush := func() error {
+		_, err := z.send(w, r, batch, nil)
+		w.TsigTimersOnly(true)
+		batch, size = nil, 0
+		return err
+	}
+	for rr := range rrs {
+		length := dns.Len(rr)
+		if size+length > mostMessage && len(batch) > 0 {
+			if err := flush(); err != nil {
+				return dns.RcodeSuccess, err // what was sent is sent
+			}
+		}
+		batch, size = append(batch, rr), size+length
+	}
+	return dns.RcodeSuccess, flush()
+}

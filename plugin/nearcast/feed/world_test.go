@@ -1,0 +1,279 @@
+package feed
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/coredns/coredns/plugin/test"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+const apexName = "fn.example.org."
+
+// world is a federation of clusters in the regions a, b and c, one each, which a
+// test changes and publishes.
+type world struct {
+	store  *federation.Store
+	memory federation.Memory
+	table  *steer.Table
+	stand  *steer.Standing
+	down   map[netip.Addr]bool
+
+	mu   sync.Mutex
+	view *site.View
+	next chan struct{}
+	// unsettled is set while probes are not through.
+	unsettled bool
+}
+
+var regions = []string{"a", "b", "c"}
+
+func newWorld() *world {
+	w := &world{store: federation.NewStore(), down: map[netip.Addr]bool{}, next: make(chan struct{})}
+	for i, region := range regions {
+		w.store.Put(&federation.Cluster{
+			Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: region}}, Region: region,
+			Coordinates: &federation.Coordinates{Lat: 10, Lon: float64(10 * i)},
+		})
+	}
+	return w
+}
+
+// address is where the function is in the region.
+func address(function, region int) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(10 + region), byte(function >> 16), byte(function >> 8), byte(function)})
+}
+
+// declare puts the function into the clusters of the regions; edit may be nil.
+func (w *world) declare(function int, edit func(*federation.Template), in ...int) {
+	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: fmt.Sprintf("f%d", function)}
+	t := &federation.Template{Meta: federation.Meta{Ref: ref, UID: ref.Name}, Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 80}}
+	t.Fixed = map[string]map[string]federation.Endpoint{"": {}}
+	b := &federation.Binding{Meta: federation.Meta{Ref: ref}, Resource: ref, Placed: map[string]int32{}, Observed: map[string]federation.Observed{}}
+	b.Kind = "ResourceBinding"
+	for _, r := range in {
+		t.Fixed[""][regions[r]] = federation.Endpoint{V4: []netip.Addr{address(function, r)}}
+		b.Placed[regions[r]] = 1
+		b.Observed[regions[r]] = federation.Observed{Applied: true, Health: federation.Healthy}
+	}
+	if edit != nil {
+		edit(t)
+	}
+	w.store.Put(t)
+	w.store.Put(b)
+}
+
+func (w *world) verdict(t federation.Target) health.Verdict {
+	if w.down[t.Addr.Addr()] {
+		return health.Verdict{State: health.Down}
+	}
+	return health.Verdict{State: health.Up}
+}
+
+// publish makes a View of what was declared.
+func (w *world) publish() *site.View {
+	state := w.memory.Build(w.store, federation.Options{Zones: []string{apexName}})
+	w.table = steer.Compile(state, steer.Options{Site: steer.Site{Region: "a"}, Policy: steer.DefaultPolicy, Load: steer.DefaultLoad, Locations: locate.Empty}, w.table)
+	return w.judge()
+}
+
+// judge makes a View of the same State.
+func (w *world) judge() *site.View {
+	w.stand = w.table.Stand(w.verdict, w.stand)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.view = &site.View{Table: w.table, Standing: w.stand}
+	close(w.next)
+	w.next = make(chan struct{})
+	return w.view
+}
+
+func (w *world) View() *site.View {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.view
+}
+
+func (w *world) Published() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next
+}
+
+func (w *world) Settled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.unsettled
+}
+
+func (w *world) settle(yes bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unsettled = !yes
+}
+
+type fixedTTL struct{}
+
+func (fixedTTL) Steered(*federation.Function) uint32 { return 10 }
+func (fixedTTL) Fixed() uint32                       { return 30 }
+
+// memo keeps what is logged.
+type memo struct {
+	mu   sync.Mutex
+	text []string
+}
+
+func (m *memo) Infof(format string, args ...any) { m.Warningf(format, args...) }
+func (m *memo) Warningf(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.text = append(m.text, fmt.Sprintf(format, args...))
+}
+
+func (m *memo) String() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.text, "\n")
+}
+
+var testSOA = dns.SOA{Ns: "ns." + apexName, Mbox: "host." + apexName, Minttl: 5}
+
+func testApex() Apex {
+	return Apex{Zone: apexName, SOA: testSOA, Servers: []string{"ns." + apexName}}
+}
+
+// configure is a Set's configuration with the lines, kept in dir.
+func configure(t testing.TB, dir string, lines ...Line) (Config, *memo) {
+	log := &memo{}
+	return Config{Lines: lines, Apexes: []Apex{testApex()}, TTL: fixedTTL{}, Dir: dir, Source: t.Name(), Log: log}, log
+}
+
+// to lets everybody have the region.
+func to(region string) Line {
+	return Line{Scope: Scope{Region: region}, To: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}
+}
+
+var anybody = Identity{Source: netip.MustParseAddr("192.0.2.9"), Key: "carrier."}
+
+// history returns what the region's Book holds; nil if nothing.
+func (s *Set) history(t testing.TB, region string) *history {
+	t.Helper()
+	z, ok := s.Policy(region+"._rpz."+apexName, anybody)
+	if !ok {
+		t.Fatalf("no zone of %s", region)
+	}
+	return z.z.book.now.Load()
+}
+
+// text is the content of a history, a line for each record.
+func (h *history) text(f form) string {
+	var b strings.Builder
+	for rr := range h.whole(f) {
+		if rr.Header().Rrtype != dns.TypeSOA && rr.Header().Rrtype != dns.TypeNS {
+			b.WriteString(strings.Join(strings.Fields(rr.String()), " ") + "\n")
+		}
+	}
+	return b.String()
+}
+
+// tcp takes the replies of a transfer.
+type tcp struct {
+	test.ResponseWriter
+	messages []*dns.Msg
+	octets   int
+	timers   bool
+}
+
+func (w *tcp) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 9), Port: 4242} }
+
+func (w *tcp) WriteMsg(m *dns.Msg) error {
+	raw, err := m.Pack()
+	w.messages, w.octets = append(w.messages, m), w.octets+len(raw)
+	return err
+}
+
+func (w *tcp) TsigTimersOnly(yes bool) { w.timers = yes }
+
+func (w *tcp) records() []dns.RR {
+	var all []dns.RR
+	for _, m := range w.messages {
+		all = append(all, m.Answer...)
+	}
+	return all
+}
+
+// incrementally applies a transfer to a zone as a secondary does (RFC 1995). The
+// zone is the text of its records; it returns "AXFR" where all is replaced.
+func incrementally(t testing.TB, zone map[string]bool, rrs []dns.RR) (kind string) {
+	t.Helper()
+	last := rrs[0].(*dns.SOA).Serial
+	if len(rrs) == 1 {
+		return "current"
+	}
+	if _, increments := rrs[1].(*dns.SOA); !increments {
+		clear(zone)
+		for _, rr := range rrs[1:] {
+			zone[rr.String()] = true
+		}
+		delete(zone, rrs[0].String())
+		return "AXFR"
+	}
+	deleting := false
+	for _, rr := range rrs[1:] {
+		if soa, is := rr.(*dns.SOA); is {
+			if deleting = !deleting; deleting && soa.Serial == last {
+				return "IXFR"
+			}
+			continue
+		}
+		switch text := rr.String(); {
+		case deleting && !zone[text]:
+			t.Errorf("takes away %q, which is not there", text)
+		case deleting:
+			delete(zone, text)
+		case zone[text]:
+			t.Errorf("adds %q, which is there", text)
+		default:
+			zone[text] = true
+		}
+	}
+	t.Error("the transfer does not end")
+	return ""
+}
+
+// set is the zone's records without its SOAs.
+func (h *history) set(f form) map[string]bool {
+	all := map[string]bool{}
+	for rr := range h.whole(f) {
+		if rr.Header().Rrtype != dns.TypeSOA {
+			all[rr.String()] = true
+		}
+	}
+	return all
+}
+
+func ask(name string, qtype uint16, serial uint32) *dns.Msg {
+	m := new(dns.Msg).SetQuestion(name, qtype)
+	if qtype == dns.TypeIXFR {
+		m.SetIxfr(name, serial, "ns.", "host.")
+	}
+	return m
+}
+
+// udp takes one reply.
+type udp struct {
+	test.ResponseWriter
+	reply *dns.Msg
+}
+
+func (w *udp) WriteMsg(m *dns.Msg) error { w.reply = m; return nil }

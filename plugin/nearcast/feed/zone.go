@@ -1,0 +1,245 @@
+package feed
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// zone is one scope of one apex, with what its writer knows of it.
+type zone struct {
+	Scope
+	head *head
+	book *Book
+
+	from *steer.Vantage // as of the View
+	// base is the history that the entries made; nil where they made none.
+	base    *history
+	entries []*entry // by the View's functions; nil for those that are not in it
+	// gone and come are the nodes of the functions that changed.
+	gone, come []*Node
+}
+
+// entry is what one function is in a zone. Regions that see it alike share one.
+type entry struct {
+	reach *reach
+	nodes []*Node
+}
+
+// shows reports whether the function is in the zone.
+func (z *zone) shows(f *federation.Function, r *rules) bool {
+	if f.Private && f.Namespace != z.Tenant {
+		return false
+	}
+	return slices.ContainsFunc(f.Hostnames, func(h string) bool { return r.owns(&z.head.apex, h) })
+}
+
+// content is all nodes of the entries, sorted.
+func (z *zone) content() []*Node {
+	var all []*Node
+	for _, e := range z.entries {
+		if e != nil {
+			all = append(all, e.nodes...)
+		}
+	}
+	slices.SortFunc(all, compareNodes)
+	return all
+}
+
+// publish brings the Book to the entries, and reports whether that changed it.
+func (z *zone) publish(set *Set) bool {
+	gone, come := z.gone, z.come
+	z.gone, z.come = nil, nil
+	if z.base != nil {
+		changes := swaps(gone, come)
+		if len(changes) == 0 && z.book.now.Load() == z.base {
+			return false
+		}
+		if h := z.book.amend(set, z.base, changes); h != nil && len(changes) > 0 {
+			z.base = h
+			return true
+		}
+	}
+	h, changed := z.book.replace(set, z.head, z.content())
+	z.base = h
+	return changed
+}
+
+// writer makes zones of Views. It belongs to one goroutine.
+type writer struct {
+	rules
+	reaches
+	last *site.View
+	// taken are, by tenant, the names of functions that look like a service's.
+	taken map[string]map[string]bool
+}
+
+// write brings the zones to the View, and returns those that changed.
+func (w *writer) write(set *Set, v *site.View, zones []*zone) []*zone {
+	if w.take(v, zones) {
+		w.last = nil // what a function has may depend on another
+	}
+	if w.last == nil {
+		for _, z := range zones {
+			z.entries, z.base, z.gone = nil, nil, nil
+		}
+	}
+	if w.last != nil && w.last.State == v.State {
+		w.restand(v, zones)
+	} else {
+		w.rebuild(v, zones)
+	}
+	w.last = v
+	return publish(set, zones)
+}
+
+// publish publishes all at once, so that the disk is waited for once, and returns
+// the zones that changed.
+func publish(set *Set, zones []*zone) []*zone {
+	changed := make([]bool, len(zones))
+	var all sync.WaitGroup
+	for at, z := range zones {
+		all.Go(func() { changed[at] = z.publish(set) })
+	}
+	all.Wait()
+	var which []*zone
+	for at, z := range zones {
+		if changed[at] {
+			which = append(which, z)
+		}
+	}
+	return which
+}
+
+// restand looks at what stands otherwise than it did.
+func (w *writer) restand(v *site.View, zones []*zone) {
+	sameTable := w.last.Table == v.Table
+	sameSite := sameTable && v.Standing.SameSite(w.last.Standing)
+	isNew := make([]bool, len(zones))
+	for at, z := range zones {
+		if isNew[at] = z.entries == nil; isNew[at] {
+			z.entries = make([]*entry, len(v.State.Functions))
+		}
+	}
+	for i, f := range v.State.Functions {
+		same := sameTable && v.Standing.Same(w.last.Standing, i)
+		var made []made
+		for at, z := range zones {
+			switch {
+			case isNew[at]:
+				z.entries[i] = w.enter(&made, v, i, f, z)
+			case z.entries[i] == nil || same && (sameSite || !z.from.Local()):
+			default:
+				z.entries[i] = w.change(&made, v, i, z, z.entries[i])
+			}
+		}
+	}
+}
+
+// rebuild finds what is left of the last View's functions in the next.
+func (w *writer) rebuild(v *site.View, zones []*zone) {
+	var before []*federation.Function
+	if w.last != nil {
+		before = w.last.State.Functions
+	}
+	index := make(map[*federation.Function]int, len(before))
+	for i, f := range before {
+		index[f] = i
+	}
+	old := make([][]*entry, len(zones))
+	for at, z := range zones {
+		old[at], z.entries = z.entries, make([]*entry, len(v.State.Functions))
+	}
+	for i, f := range v.State.Functions {
+		j, same := index[f]
+		delete(index, f)
+		var made []made
+		for at, z := range zones {
+			switch {
+			case !same || old[at] == nil:
+				z.entries[i] = w.enter(&made, v, i, f, z)
+			case old[at][j] != nil:
+				z.entries[i] = w.change(&made, v, i, z, old[at][j])
+			}
+		}
+	}
+	for _, j := range index { // of those that are no more
+		for at, z := range zones {
+			if old[at] != nil && old[at][j] != nil {
+				z.gone = append(z.gone, old[at][j].nodes...)
+			}
+		}
+	}
+}
+
+// enter makes the entry of a function that the zone did not have.
+func (w *writer) enter(all *[]made, v *site.View, function int, f *federation.Function, z *zone) *entry {
+	if !z.shows(f, &w.rules) {
+		return nil
+	}
+	return w.change(all, v, function, z, &entry{})
+}
+
+// change returns the entry for where the function is reached now.
+func (w *writer) change(all *[]made, v *site.View, function int, z *zone, old *entry) *entry {
+	r := w.reachOf(v, function, z.from)
+	if r == old.reach {
+		return old
+	}
+	e := w.make(all, v, function, z, r)
+	z.gone, z.come = append(z.gone, old.nodes...), append(z.come, e.nodes...)
+	return e
+}
+
+// made is an entry, and for whom.
+type made struct {
+	apex, taken string
+	*entry
+}
+
+// make makes an entry, or finds among all that another region sees it alike.
+func (w *writer) make(all *[]made, v *site.View, function int, z *zone, r *reach) *entry {
+	m := made{apex: z.head.apex.Zone}
+	if len(w.taken[z.Tenant]) > 0 {
+		m.taken = z.Tenant
+	}
+	for _, o := range *all {
+		if o.apex == m.apex && o.taken == m.taken && o.reach == r {
+			return o.entry
+		}
+	}
+	m.entry = &entry{r, w.nodesOf(&z.head.apex, v.State.Functions[function], r.endpoint(v, function), w.taken[z.Tenant])}
+	*all = append(*all, m)
+	return m.entry
+}
+
+// take finds the names that functions took from services, and reports whether they
+// are others than before.
+func (w *writer) take(v *site.View, zones []*zone) bool {
+	before := w.taken
+	w.taken = map[string]map[string]bool{}
+	for _, z := range zones {
+		w.taken[z.Tenant] = map[string]bool{}
+	}
+	for _, f := range v.State.Functions {
+		for _, h := range f.Hostnames {
+			if h[0] != '_' {
+				continue
+			}
+			for tenant := range w.taken {
+				if !f.Private || f.Namespace == tenant {
+					w.taken[tenant][h] = true
+				}
+			}
+		}
+	}
+	return !equalSets(before, w.taken)
+}
+
+func equalSets(a, b map[string]map[string]bool) bool {
+	return maps.EqualFunc(a, b, maps.Equal[map[string]bool, map[string]bool])
+}

@@ -1,0 +1,117 @@
+package feed
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/test/peers"
+)
+
+// bindConf has the two zones of a region as a secondary; min-update-interval is a
+// minute else, in which BIND would hold a change back.
+const bindConf = `options {
+	directory "%[1]s";
+	listen-on port %[2]d { 127.0.0.1; };
+	listen-on-v6 { none; };
+	pid-file none;
+	session-keyfile none;
+	recursion yes;
+	dnssec-validation no;
+	notify no;
+	response-policy { zone "mk._rpz.fn.example.org" min-update-interval 0; } qname-wait-recurse no;
+};
+controls { };
+key "carrier" { algorithm hmac-sha256; secret "%[3]s"; };
+zone "mk._rpz.fn.example.org" {
+	type secondary;
+	primaries { 127.0.0.1 port %[4]d key carrier; };
+	file "rpz.db";
+	masterfile-format text;
+	allow-notify { key carrier; };
+};
+`
+
+func TestBINDTakesAFeed(t *testing.T) {
+	named := peers.Find(t, "named", "bind9")
+	port := freePort(t)
+	w := newWorld(t, fmt.Sprintf("feed mk notify 127.0.0.1:%d key carrier", port))
+	conf := filepath.Join(w.dir, "named.conf")
+	fixture.Write(t, conf, fmt.Sprintf(bindConf, w.dir, port, secret, w.port))
+	w.run("named", named.Command("-g", "-c", conf))
+	follows(t, w, func() string { return theirs(port) })
+	log, err := os.ReadFile(filepath.Join(w.dir, "named.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Four SOAs, the address that went and the one that came.
+	differences := regexp.MustCompile(`Transfer completed: 1 messages, 6 records, (\d+) bytes`).FindAllStringSubmatch(string(log), -1)
+	if whole := strings.Count(string(log), "Transfer completed") - len(differences); len(differences) < 3 || whole != 1 {
+		t.Errorf("%d differences and %d whole zones", len(differences), whole)
+	}
+	t.Logf("differences of %s octets", differences[0][1])
+}
+
+// plainConf has the zone itself, as mk sees it.
+const plainConf = `options {
+	directory "%[1]s";
+	listen-on port %[2]d { 127.0.0.1; };
+	listen-on-v6 { none; };
+	pid-file none;
+	session-keyfile none;
+	recursion no;
+	notify no;
+};
+controls { };
+key "carrier" { algorithm hmac-sha256; secret "%[3]s"; };
+zone "fn.example.org" {
+	type secondary;
+	primaries { 127.0.0.1 port %[4]d key carrier; };
+	file "plain.db";
+	masterfile-format text;
+	allow-notify { key carrier; };
+};
+`
+
+func TestBINDServesTheZoneAsARegionSeesIt(t *testing.T) {
+	named := peers.Find(t, "named", "bind9")
+	port := freePort(t)
+	w := newWorld(t, fmt.Sprintf("feed mk notify 127.0.0.1:%d key carrier", port))
+	conf := filepath.Join(w.dir, "named.conf")
+	fixture.Write(t, conf, fmt.Sprintf(plainConf, w.dir, port, secret, w.port))
+	w.run("named", named.Command("-g", "-c", conf))
+	follows(t, w, func() string { return theirs(port) })
+}
+
+// bound is how soon a resolver must follow our own answer.
+const bound = 2 * time.Second
+
+// follows holds that a resolver answers as we would, follows a failover, and
+// survives our restart.
+func follows(t *testing.T, w *world, theirs func() string) {
+	t.Helper()
+	eventually(t, "the resolver answers the nearest", 20*time.Second, near, theirs)
+	failover := func(what, from, to string) {
+		t.Helper()
+		w.fail(from)
+		ours := eventually(t, "we follow "+what, 5*time.Second, to, w.ours)
+		if took := eventually(t, "the resolver follows", bound, to, theirs); took > bound {
+			t.Errorf("%s: %s after our %s", what, took, ours)
+		}
+	}
+	failover("a failover", near, far)
+	w.heal(near)
+	eventually(t, "and back", 5*time.Second, near, theirs)
+	w.kill()
+	if got := theirs(); got != near {
+		t.Errorf("%q without us, want what it had", got)
+	}
+	w.start()
+	eventually(t, "we are back", 10*time.Second, near, w.ours)
+	failover("a failover after our restart", near, far)
+}

@@ -1,0 +1,241 @@
+// Package feed has other people's resolvers take our feeds.
+package feed
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/miekg/dns"
+
+	_ "github.com/coredns/coredns/plugin/bind"
+	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/tsig"
+
+	"github.com/nearcast/nearcast/internal/directives"
+	"github.com/nearcast/nearcast/internal/fixture"
+	_ "github.com/nearcast/nearcast/plugin/nearcast"
+)
+
+// corefileEnv names the Corefile of a process that is to be the server: it can be
+// killed, which a part of the test cannot.
+const corefileEnv = "NEARCAST_TEST_COREFILE"
+
+func TestMain(m *testing.M) {
+	if corefile := os.Getenv(corefileEnv); corefile != "" {
+		fmt.Fprintln(os.Stderr, be(corefile))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// be runs CoreDNS until it is killed.
+func be(corefile string) error {
+	if err := directives.Install(); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(corefile)
+	if err != nil {
+		return err
+	}
+	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: corefile, Contents: text, ServerTypeName: "dns"})
+	if err != nil {
+		return err
+	}
+	instance.Wait()
+	return nil
+}
+
+const (
+	secret = "c2VjcmV0IG9mIHRoZSBmZWVkcyBvZiB0ZXN0cw=="
+	name   = "hello.demo.fn.example.org."
+	// near is where mk is sent first, far where it goes then.
+	near, far = "127.0.9.1", "127.0.9.4"
+)
+
+// world is our server, what it reads and whom it probes.
+type world struct {
+	t        *testing.T
+	dir      string
+	corefile string
+	port     int
+	process  *exec.Cmd
+	backends map[string]net.Listener
+}
+
+// newWorld starts our server at 127.0.0.1 with the lines; PORT in them is notifyPort.
+func newWorld(t *testing.T, lines string) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), port: freePort(t), backends: map[string]net.Listener{}}
+	for _, dir := range []string{"manifests", "snapshot"} {
+		if err := os.Mkdir(filepath.Join(w.dir, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	port := freePort(t)
+	for _, address := range []string{near, far} {
+		w.backends[address] = fixture.Listen(t, fmt.Sprintf("%s:%d", address, port))
+		t.Cleanup(func() { w.backends[address].Close() })
+	}
+	// Beside others, or the whole zone would be less than a difference.
+	all := []fixture.Function{{Name: "hello", Clusters: []string{"de-wide", "mk-core"}, Annotations: map[string]string{
+		"nearcast.dev/address": "mk-core=" + near + ",de-wide=" + far, "nearcast.dev/probe": fmt.Sprintf("tcp://:%d", port),
+	}}}
+	for i := range 50 {
+		all = append(all, fixture.Function{Name: fmt.Sprintf("still%d", i), Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed()})
+	}
+	w.declare(all...)
+	fixture.Write(t, filepath.Join(w.dir, "locations.csv"), fixture.Locations)
+	w.corefile = filepath.Join(w.dir, "Corefile")
+	fixture.Write(t, w.corefile, fmt.Sprintf(`fn.example.org:%[1]d {
+	bind 127.0.0.1
+	errors
+	tsig {
+		secret carrier %[2]s
+	}
+	nearcast {
+		at us
+		manifests %[3]s/manifests
+		locations %[3]s/locations.csv
+		snapshot %[3]s/snapshot
+		claim demo fn.example.org addresses 127.0.9.0/24
+		ns ns1.fn.example.org 127.0.0.1
+		probe interval 100ms timeout 100ms
+		%[4]s
+	}
+}
+`, w.port, secret, w.dir, lines))
+	w.start()
+	t.Cleanup(w.kill)
+	return w
+}
+
+func (w *world) declare(functions ...fixture.Function) {
+	fixture.Write(w.t, filepath.Join(w.dir, "manifests", "all.yaml"), fixture.ThreeWith(functions...))
+}
+
+func (w *world) start() {
+	w.t.Helper()
+	w.process = exec.Command(os.Args[0])
+	w.process.Env = append(os.Environ(), corefileEnv+"="+w.corefile)
+	w.process.Stdout, w.process.Stderr = w.log("nearcast"), w.log("nearcast")
+	if err := w.process.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// kill ends our server as a crash would.
+func (w *world) kill() {
+	_ = w.process.Process.Kill() // it may have ended
+	_ = w.process.Wait()         // killed
+}
+
+// log opens a log that is shown if the test fails.
+func (w *world) log(name string) *os.File {
+	path := filepath.Join(w.dir, name+".log")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		f.Close()
+		if text, err := os.ReadFile(path); err == nil && w.t.Failed() {
+			w.t.Logf("%s:\n%s", name, text)
+		}
+	})
+	return f
+}
+
+// run has somebody else's program run beside until the test ends.
+func (w *world) run(name string, cmd *exec.Cmd) {
+	w.t.Helper()
+	cmd.Stdout, cmd.Stderr = w.log(name), w.log(name)
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()         // killed
+	})
+}
+
+// fail ends the backend at the address, heal brings it back.
+func (w *world) fail(address string) { w.backends[address].Close() }
+
+func (w *world) heal(address string) {
+	w.backends[address] = fixture.Listen(w.t, w.backends[address].Addr().String())
+}
+
+// ours asks our server for a client of mk.
+func (w *world) ours() string {
+	m := new(dns.Msg).SetQuestion(name, dns.TypeA)
+	m.SetEdns0(1232, false)
+	m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 16, Address: net.IPv4(10, 1, 0, 0).To4()})
+	return ask(m, w.port)
+}
+
+// ask returns the addresses, or what went wrong.
+func ask(m *dns.Msg, port int) string {
+	client := dns.Client{Timeout: 500 * time.Millisecond}
+	reply, _, err := client.Exchange(m, fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return err.Error()
+	}
+	parts := []string{}
+	for _, rr := range reply.Answer {
+		parts = append(parts, strings.TrimPrefix(rr.String(), rr.Header().String()))
+	}
+	if len(parts) == 0 {
+		return dns.RcodeToString[reply.Rcode]
+	}
+	return strings.Join(parts, " ")
+}
+
+// theirs asks a resolver.
+func theirs(port int) string { return ask(new(dns.Msg).SetQuestion(name, dns.TypeA), port) }
+
+// eventually tries until the answer is what is wanted, and returns how long it took.
+func eventually(t *testing.T, what string, bound time.Duration, want string, try func() string) time.Duration {
+	t.Helper()
+	start := time.Now()
+	for {
+		got := try()
+		took := time.Since(start)
+		if got == want {
+			t.Logf("%s after %s", what, took.Round(time.Millisecond))
+			return took
+		}
+		if took > bound {
+			t.Fatalf("%s: %q, want %q within %s", what, got, want, bound)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// freePort returns a port that is free for both protocols, and below those that the
+// system gives to whoever asks for any.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		port := 20000 + rand.IntN(10000)
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		l.Close()
+		if p, err := net.ListenPacket("udp", addr); err == nil {
+			p.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
+}

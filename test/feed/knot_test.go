@@ -1,0 +1,82 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/test/peers"
+)
+
+// knotConf has the policy zone from a file, which Knot Resolver watches: it takes no
+// zone itself.
+const knotConf = `net.listen('127.0.0.1', %[2]d, { kind = 'dns' })
+modules.load('policy')
+cache.size = 10 * MB
+policy.add(policy.rpz(policy.DENY, '%[1]s/rpz.zone', true))
+`
+
+func TestKnotResolverTakesAFeed(t *testing.T) {
+	kresd := peers.Find(t, "kresd", "knot-resolver")
+	kdig := peers.Find(t, "kdig", "knot-dnsutils")
+	port := freePort(t)
+	w := newWorld(t, "feed mk key carrier")
+	take := func() error {
+		cmd := kdig.Command("@127.0.0.1", "-p", fmt.Sprint(w.port), "-y", "hmac-sha256:carrier:"+secret, "+noall", "+answer", "mk._rpz.fn.example.org.", "AXFR")
+		out, err := cmd.Output()
+		if err == nil && len(out) > 0 {
+			fixture.Write(t, filepath.Join(w.dir, "rpz.zone"), string(out))
+		}
+		return err
+	}
+	eventually(t, "kdig takes the zone", 10*time.Second, "ok", func() string {
+		if err := take(); err != nil {
+			return err.Error()
+		}
+		return "ok"
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { // what a carrier's timer does
+		defer close(done)
+		for ctx.Err() == nil {
+			_ = take() // we may be away
+			time.Sleep(300 * time.Millisecond)
+		}
+	}()
+	defer func() {
+		stop()
+		<-done
+	}()
+	fixture.Write(t, filepath.Join(w.dir, "kresd.conf"), fmt.Sprintf(knotConf, w.dir, port))
+	w.run("kresd", knotCommand(t, kresd, w.dir))
+	follows(t, w, func() string { return theirs(port) })
+}
+
+// knotCommand runs kresd where its libraries are those of its package: it finds them
+// by absolute paths, and is not installed. The mounts are the process's own.
+func knotCommand(t *testing.T, kresd peers.Program, dir string) *exec.Cmd {
+	t.Helper()
+	modules, err := kresd.File("usr/lib/*/knot-resolver")
+	if err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	usr := strings.TrimSuffix(filepath.Dir(filepath.Dir(filepath.Dir(modules))), "/")
+	cmd := kresd.Command("-n", "-c", filepath.Join(dir, "kresd.conf"), dir)
+	if usr == "/usr" {
+		return cmd
+	}
+	watching := peers.Library(t, "lua-cqueues")
+	mount := fmt.Sprintf("mount -t overlay overlay -o lowerdir=%s:%s/usr:/usr /usr", usr, watching)
+	if out, err := exec.Command("unshare", "--mount", "sh", "-c", mount).CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED: kresd is not installed, and no mounts of its own can be had: %v: %s", err, out)
+	}
+	private := exec.Command("unshare", append([]string{"--mount", "sh", "-c", mount + ` && exec "$0" "$@"`}, cmd.Args...)...)
+	private.Env = cmd.Env
+	return private
+}

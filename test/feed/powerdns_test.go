@@ -1,0 +1,36 @@
+package feed
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/test/peers"
+)
+
+// PowerDNS Recursor heeds no NOTIFY of a policy zone, and asks for its serial each
+// second. Its packet cache keeps what it answered before a policy changed.
+const (
+	powerDNSConf = `local-address=127.0.0.1
+local-port=%[2]d
+socket-dir=%[1]s
+lua-config-file=%[1]s/rpz.lua
+daemon=no
+dnssec=off
+disable-packetcache=yes
+quiet=yes
+`
+	powerDNSRPZ = `rpzPrimary("127.0.0.1:%[1]d", "mk._rpz.fn.example.org", {tsigname="carrier", tsigalgo="hmac-sha256", tsigsecret="%[2]s", refresh=1})
+`
+)
+
+func TestPowerDNSTakesAFeed(t *testing.T) {
+	recursor := peers.Find(t, "pdns_recursor", "pdns-recursor")
+	port := freePort(t)
+	w := newWorld(t, "feed mk to 127.0.0.0/8 key carrier")
+	fixture.Write(t, filepath.Join(w.dir, "recursor.conf"), fmt.Sprintf(powerDNSConf, w.dir, port))
+	fixture.Write(t, filepath.Join(w.dir, "rpz.lua"), fmt.Sprintf(powerDNSRPZ, w.port, secret))
+	w.run("pdns_recursor", recursor.Command("--config-dir="+w.dir))
+	follows(t, w, func() string { return theirs(port) })
+}
