@@ -41,6 +41,14 @@ func (s *Instances[I]) Of(c *caddy.Controller, make func() I) I {
 	return i
 }
 
+// In returns the instance of a configuration; false if it has none.
+func (s *Instances[I]) In(c *caddy.Instance) (i I, ok bool) {
+	c.StorageMu.RLock()
+	defer c.StorageMu.RUnlock()
+	i, ok = c.Storage[key[I]{}].(I)
+	return i, ok
+}
+
 // Start notes that the instance runs something from here on.
 func (s *Instances[I]) Start(i I) {
 	s.mu.Lock()
@@ -64,12 +72,10 @@ func (s *Instances[I]) Stop(i I) {
 func (s *Instances[I]) Sweep() (alive []I) {
 	lives := map[I]bool{}
 	for _, c := range caddy.Instances() {
-		c.StorageMu.RLock()
-		if i, ok := c.Storage[key[I]{}].(I); ok {
+		if i, ok := s.In(c); ok {
 			lives[i] = true
 			alive = append(alive, i)
 		}
-		c.StorageMu.RUnlock()
 	}
 	s.mu.Lock()
 	var dead []I

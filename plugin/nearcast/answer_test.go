@@ -156,7 +156,7 @@ func TestScopeIsRight(t *testing.T) {
 
 func TestAWeightedAnswerIsOnlyTheSubnets(t *testing.T) {
 	const corefile = `fn.example.org:0 {
-		bind 127.0.0.1
+		bind LOOPBACK
 		nearcast {
 			cluster mk-core
 			manifests DIR/manifests
@@ -171,7 +171,7 @@ func TestAWeightedAnswerIsOnlyTheSubnets(t *testing.T) {
 
 func TestTheRootZoneWorks(t *testing.T) {
 	const corefile = `.:0 {
-		bind 127.0.0.1
+		bind LOOPBACK
 		nearcast {
 			cluster mk-core
 			manifests DIR/manifests
@@ -187,7 +187,7 @@ func TestTheRootZoneWorks(t *testing.T) {
 
 func TestFallthroughIsForTheNamedZonesAlone(t *testing.T) {
 	const corefile = `.:0 {
-		bind 127.0.0.1
+		bind LOOPBACK
 		nearcast fn.example.org {
 			cluster mk-core
 			manifests DIR/manifests
@@ -227,7 +227,7 @@ func TestMalformedSubnetIsFORMERR(t *testing.T) {
 
 func TestSubnetOfOthersIsNotBelieved(t *testing.T) {
 	const corefile = `fn.example.org:0 {
-		bind 127.0.0.1
+		bind LOOPBACK
 		nearcast {
 			cluster mk-core
 			manifests DIR/manifests
@@ -251,7 +251,7 @@ func TestHorizonFollowsTheSourceAlone(t *testing.T) {
 	dir := federated(t, hello)
 	fixture.Write(t, filepath.Join(dir, "manifests", "natted.yaml"), fixture.Documents(natted, private))
 	const corefile = `fn.example.org:0 {
-		bind 127.0.0.1
+		bind LOOPBACK
 		nearcast {
 			cluster hpc-kube
 			manifests DIR/manifests
@@ -274,7 +274,7 @@ func TestHorizonFollowsTheSourceAlone(t *testing.T) {
 
 func TestOnlyAbsentNamesFallThrough(t *testing.T) {
 	const corefile = `.:0 {
-		bind 127.0.0.1
+		bind LOOPBACK
 		nearcast fn.example.org {
 			cluster mk-core
 			manifests DIR/manifests
@@ -310,7 +310,7 @@ users: [{name: k, user: {token: x}}]
 		t.Fatal(err)
 	}
 	s := serve(t, `fn.example.org:0 {
-		bind 127.0.0.1
+		bind LOOPBACK
 		nearcast {
 			cluster mk-core
 			karmada DIR/kubeconfig

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/coredns/caddy"
 
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/lifetime"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
@@ -30,21 +30,17 @@ type sourceOfBlocks struct {
 	blocks []*Nearcast
 }
 
-type instanceKey struct{}
+var instances lifetime.Instances[*instance]
 
 // instanceOf returns the configuration's instance, which the first block makes.
 func instanceOf(c *caddy.Controller) *instance {
-	if i, ok := c.Get(instanceKey{}).(*instance); ok {
+	return instances.Of(c, func() *instance {
+		i := &instance{}
+		c.OnStartup(i.start)
+		// A configuration that did not come to run may have shared this one's sites.
+		c.OnRestartFailed(func() error { i.show(); return nil })
 		return i
-	}
-	i := &instance{}
-	c.Set(instanceKey{}, i)
-	c.OnStartup(i.start)
-	c.OnShutdown(func() error { i.stop(); return nil })
-	// A configuration that fails to start is told nothing: the one that it was
-	// to replace has to clean up.
-	c.OnRestartFailed(func() error { sweep(); return nil })
-	return i
+	})
 }
 
 // sharedSettings are those of the running state. Blocks that share a source may
@@ -106,30 +102,26 @@ func (i *instance) add(n *Nearcast, s *stanza) error {
 	return nil
 }
 
-// started are the instances that hold sites.
-var started = struct {
-	sync.Mutex
-	instances map[*instance]bool
-}{instances: map[*instance]bool{}}
-
 // firstState is how long start-up waits for a state. After that it goes on, and
 // every name is SERVFAIL until there is one.
 const firstState = 5 * time.Second
 
 func (i *instance) start() error {
-	sweep()
+	for _, alive := range instances.Sweep() {
+		alive.show()
+	}
 	for _, o := range i.sources {
 		err := o.complete()
 		if err == nil {
 			err = o.checkSecrets()
 		}
 		if err != nil {
-			i.stop()
+			instances.Stop(i)
 			return fmt.Errorf("plugin/nearcast: %w", err)
 		}
 		s, err := site.Acquire(o.config, log)
 		if err != nil {
-			i.stop()
+			instances.Stop(i)
 			return fmt.Errorf("plugin/nearcast: %s: %w", o.first, err)
 		}
 		i.ready.mu.Lock()
@@ -138,13 +130,11 @@ func (i *instance) start() error {
 		o.serve(s)
 	}
 	i.show()
-	started.Lock()
-	started.instances[i] = true
-	started.Unlock()
+	instances.Start(i)
 	for _, s := range i.sites {
 		err := s.WaitFirst(firstState)
 		if err != nil && s.Inherits() {
-			i.stop()
+			instances.Stop(i)
 			return fmt.Errorf("plugin/nearcast: %w; the running configuration has one and goes on", err)
 		}
 		if err != nil {
@@ -194,10 +184,8 @@ func (o *sourceOfBlocks) serve(s state) {
 	}
 }
 
-func (i *instance) stop() {
-	started.Lock()
-	delete(started.instances, i)
-	started.Unlock()
+// Stop implements lifetime.Instance.
+func (i *instance) Stop() {
 	i.ready.mu.Lock()
 	sites := i.sites
 	i.sites = nil
@@ -208,32 +196,5 @@ func (i *instance) stop() {
 	i.feeds = nil
 	for _, s := range sites {
 		site.Release(s)
-	}
-}
-
-// sweep stops the instances whose configuration is not running: those of a
-// reload that failed after they had started.
-func sweep() {
-	alive := map[*instance]bool{}
-	for _, c := range caddy.Instances() {
-		c.StorageMu.RLock()
-		if i, ok := c.Storage[instanceKey{}].(*instance); ok {
-			alive[i] = true
-		}
-		c.StorageMu.RUnlock()
-	}
-	started.Lock()
-	var dead []*instance
-	for i := range started.instances {
-		if !alive[i] {
-			dead = append(dead, i)
-		}
-	}
-	started.Unlock()
-	for _, i := range dead {
-		i.stop()
-	}
-	for i := range alive {
-		i.show() // a dead one may have shared its sites
 	}
 }

@@ -40,7 +40,7 @@ func TestReportedLoadMovesClientsAndBringsThemBack(t *testing.T) {
 	go func() { _ = quiet.Serve(other) }()
 	defer quiet.Close()
 	s := serve(t, `fn.example.org:0 {
-	bind 127.0.0.1
+	bind LOOPBACK
 	nearcast {
 		cluster us-azure
 		manifests DIR/manifests

@@ -82,7 +82,7 @@ func TestARestartDuringAPartitionServesTheLastState(t *testing.T) {
 	}}
 	karmada, kubeconfig := karmadaOf(t, dir, fixture.ThreeWith(probed))
 	corefile := strings.NewReplacer("KUBECONFIG", kubeconfig, "DIR", dir).Replace(`fn.example.org:0 {
-		bind 127.0.0.1
+		bind LOOPBACK
 		nearcast {
 			cluster us-azure
 			karmada KUBECONFIG

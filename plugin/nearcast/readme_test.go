@@ -23,9 +23,9 @@ func TestReadmeIsTrue(t *testing.T) {
 	for _, part := range strings.Split(readme, "~~~ corefile\n")[1:] {
 		corefile, _, _ := strings.Cut(part, "~~~")
 		corefile = strings.ReplaceAll(corefile, "/etc/nearcast", dir)
-		corefile = strings.ReplaceAll(corefile, "fn.example.org {", "fn.example.org:0 {\nbind 127.0.0.1")
-		corefile = strings.ReplaceAll(corefile, "nearcast fn.example.org:0 {\nbind 127.0.0.1", "nearcast fn.example.org {")
-		corefile = strings.Replace(corefile, ". {", ".:0 {\nbind 127.0.0.1", 1)
+		corefile = strings.ReplaceAll(corefile, "fn.example.org {", "fn.example.org:0 {\nbind LOOPBACK")
+		corefile = strings.ReplaceAll(corefile, "nearcast fn.example.org:0 {\nbind LOOPBACK", "nearcast fn.example.org {")
+		corefile = strings.Replace(corefile, ". {", ".:0 {\nbind LOOPBACK", 1)
 		examples++
 		serve(t, corefile, dir)
 	}

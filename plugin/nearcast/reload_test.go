@@ -25,7 +25,7 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	dir := federated(t, hello, fixture.Function{Name: "probed", Clusters: fixture.ThreeNames,
 		Annotations: map[string]string{"nearcast.dev/probe": "http://:1/", "nearcast.dev/address": "us-azure=127.0.9.9"}})
 	good := strings.ReplaceAll(`fn.example.org:0 {
-		bind 127.0.0.1
+		bind LOOPBACK
 		nearcast {
 			cluster mk-core
 			manifests DIR/manifests
@@ -40,7 +40,7 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	`, "DIR", dir)
 	broken := []string{
 		strings.ReplaceAll(good, "locations", "locatoins"),
-		good + "other.example:0 {\n bind 127.0.0.1\n forward\n}\n",
+		good + "other.example:0 {\n bind LOOPBACK\n forward\n}\n",
 		// Starts our plugin, and fails when the sockets are opened.
 		good + "other.example:1 {\n bind 203.0.113.99\n whoami\n}\n",
 	}
@@ -156,7 +156,7 @@ func TestAReloadThatWouldLoseTheStateFails(t *testing.T) {
 	dir := t.TempDir()
 	karmada, kubeconfig := karmadaOf(t, dir, "")
 	corefile := `fn.example.org:0 {
-		bind 127.0.0.1
+		bind LOOPBACK
 		nearcast {
 			cluster mk-core
 			karmada ` + kubeconfig + `

@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 
 // input returns the Corefile as caddy reads it.
 func input(corefile string) caddy.CaddyfileInput {
+	corefile = strings.ReplaceAll(corefile, "LOOPBACK", fixture.Loopback())
 	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
 }
 
@@ -159,7 +160,7 @@ func federated(t *testing.T, functions ...fixture.Function) string {
 
 // atMkCore is the Corefile of most tests.
 const atMkCore = `fn.example.org:0 {
-	bind 127.0.0.1
+	bind LOOPBACK
 	nearcast {
 		cluster mk-core
 		manifests DIR/manifests

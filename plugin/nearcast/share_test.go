@@ -11,7 +11,7 @@ import (
 )
 
 const twoViews = `fn.example.org:0 {
-	bind 127.0.0.1
+	bind LOOPBACK
 	view local {
 		expr incidr(client_ip(), '127.0.0.0/8')
 	}
@@ -22,7 +22,7 @@ const twoViews = `fn.example.org:0 {
 	}
 }
 fn.example.org:0 {
-	bind 127.0.0.1
+	bind LOOPBACK
 	nearcast {
 		manifests DIR/../SAME/manifests
 		SECOND
@@ -56,9 +56,7 @@ func TestBlocksOfOneSourceShareOneState(t *testing.T) {
 
 func storedInstance(t *testing.T, c *caddy.Instance) *instance {
 	t.Helper()
-	c.StorageMu.RLock()
-	defer c.StorageMu.RUnlock()
-	i, ok := c.Storage[instanceKey{}].(*instance)
+	i, ok := instances.In(c)
 	if !ok {
 		t.Fatal("no instance")
 	}
