@@ -30,11 +30,11 @@ type key[I Instance] struct{}
 
 // Of returns the configuration's instance, which the first block makes. It ends
 // with the configuration.
-func (s *Instances[I]) Of(c *caddy.Controller, make func() I) I {
+func (s *Instances[I]) Of(c *caddy.Controller, create func() I) I {
 	if i, ok := c.Get(key[I]{}).(I); ok {
 		return i
 	}
-	i := make()
+	i := create()
 	c.Set(key[I]{}, i)
 	c.OnShutdown(func() error { s.Stop(i); return nil })
 	c.OnRestartFailed(func() error { s.Sweep(); return nil })

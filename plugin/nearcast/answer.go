@@ -12,6 +12,7 @@ import (
 	"github.com/nearcast/nearcast/internal/records"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 // answer is one reply under construction. It is one allocation for the common
@@ -88,7 +89,7 @@ func (a *answer) addOPT() {
 	}
 	a.opt.Hdr.Name, a.opt.Hdr.Rrtype = ".", dns.TypeOPT
 	a.opt.Option = a.option[:0]
-	if asked := subnetOption(a.query); asked != nil && a.msg.Rcode != dns.RcodeFormatError {
+	if asked := client.Subnet(a.query); asked != nil && a.msg.Rcode != dns.RcodeFormatError {
 		a.subnet = *asked
 		a.subnet.SourceScope = 0
 		if a.steered {

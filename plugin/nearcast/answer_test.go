@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 func TestAnswersFollowTheFederation(t *testing.T) {
@@ -143,7 +144,7 @@ func TestScopeIsRight(t *testing.T) {
 	} {
 		asked := query(c.name, c.qtype, c.subnet)
 		reply := s.exchange(asked)
-		got, want := subnetOption(reply), subnetOption(asked)
+		got, want := client.Subnet(reply), client.Subnet(asked)
 		if got == nil {
 			t.Errorf("%s from %s: no client-subnet option in the reply", c.name, c.subnet)
 			continue
@@ -164,7 +165,7 @@ func TestAWeightedAnswerIsOnlyTheSubnets(t *testing.T) {
 		}
 	}`
 	s := serve(t, corefile, federated(t, hello)) // no locations: everybody is in one place
-	if scope := subnetOption(s.ask("hello.demo.fn.example.org.", dns.TypeA, "10.2.2.0/24")).SourceScope; scope != 24 {
+	if scope := client.Subnet(s.ask("hello.demo.fn.example.org.", dns.TypeA, "10.2.2.0/24")).SourceScope; scope != 24 {
 		t.Errorf("scope %d, want the subnet's 24", scope)
 	}
 }
@@ -219,7 +220,7 @@ func TestEDNSIsAnsweredWithEDNSAlone(t *testing.T) {
 func TestMalformedSubnetIsFORMERR(t *testing.T) {
 	s := serve(t, atMkCore, federated(t, hello))
 	scoped := query("hello.demo.fn.example.org.", dns.TypeA, "10.2.2.0/24")
-	subnetOption(scoped).SourceScope = 24
+	client.Subnet(scoped).SourceScope = 24
 	if got := summary(s.exchange(scoped)); !strings.HasPrefix(got, "FORMERR") {
 		t.Errorf("a scope in the query: %s, want FORMERR", got)
 	}
@@ -240,7 +241,7 @@ func TestSubnetOfOthersIsNotBelieved(t *testing.T) {
 	if got := summary(reply); got != "NOERROR 192.0.2.1" {
 		t.Errorf("%s, want the answer for the source", got)
 	}
-	if scope := subnetOption(reply).SourceScope; scope != 0 {
+	if scope := client.Subnet(reply).SourceScope; scope != 0 {
 		t.Errorf("scope %d, want 0", scope)
 	}
 }

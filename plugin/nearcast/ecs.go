@@ -2,12 +2,12 @@ package nearcast
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 // ecs says whose client-subnet option (RFC 7871) is believed.
@@ -22,9 +22,9 @@ var errMalformed = errors.New("malformed client-subnet option")
 
 // who finds who asks: the source of the query, or the subnet it asks for.
 func (e *ecs) who(v *site.View, w dns.ResponseWriter, r *dns.Msg) (site.Client, error) {
-	source := sourceOf(w)
+	source := client.Source(w.RemoteAddr())
 	var subnet netip.Prefix
-	if option := subnetOption(r); option != nil {
+	if option := client.Subnet(r); option != nil {
 		p, err := prefixOf(option)
 		if err != nil {
 			return site.Client{}, err
@@ -46,34 +46,6 @@ func (e *ecs) believes(source netip.Addr) bool {
 		}
 	}
 	return len(e.from) == 0
-}
-
-// sourceOf returns the address that sent the query.
-func sourceOf(w dns.ResponseWriter) netip.Addr {
-	switch a := w.RemoteAddr().(type) {
-	case *net.UDPAddr:
-		return a.AddrPort().Addr().Unmap()
-	case *net.TCPAddr:
-		return a.AddrPort().Addr().Unmap()
-	case nil:
-		return netip.Addr{}
-	default:
-		ap, _ := netip.ParseAddrPort(a.String()) // the zero address is nowhere
-		return ap.Addr().Unmap()
-	}
-}
-
-func subnetOption(r *dns.Msg) *dns.EDNS0_SUBNET {
-	opt := r.IsEdns0()
-	if opt == nil {
-		return nil
-	}
-	for _, o := range opt.Option {
-		if subnet, ok := o.(*dns.EDNS0_SUBNET); ok {
-			return subnet
-		}
-	}
-	return nil
 }
 
 // prefixOf checks what RFC 7871, section 6 demands of a query: a scope of zero,

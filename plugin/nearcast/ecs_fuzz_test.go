@@ -10,6 +10,7 @@ import (
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 // FuzzSubnetOption gives the wire form of a client-subnet option to the code that
@@ -46,7 +47,7 @@ func FuzzSubnetOption(f *testing.F) {
 		if r.Unpack(wire) != nil {
 			return
 		}
-		option := subnetOption(r)
+		option := client.Subnet(r)
 		if option == nil {
 			return
 		}

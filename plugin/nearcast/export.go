@@ -16,6 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/records"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/client"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
@@ -28,7 +29,7 @@ func (n *Nearcast) serveFeed(ctx context.Context, w dns.ResponseWriter, r *dns.M
 	if !policies && !transfer && (qtype != dns.TypeSOA || len(name) != len(z.Name)) {
 		return false, 0, nil
 	}
-	who := feed.Identity{Source: sourceOf(w).WithZone("")}
+	who := feed.Identity{Source: client.Source(w.RemoteAddr())}
 	who.Key, _ = tsig.ValidatedKeyName(ctx)
 	var zone feed.Zone
 	var may bool

@@ -9,6 +9,7 @@ import (
 	"github.com/coredns/caddy"
 
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/arguments"
 	"github.com/nearcast/nearcast/plugin/lifetime"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
@@ -25,8 +26,8 @@ type instance struct {
 // sourceOfBlocks are the blocks that name one source.
 type sourceOfBlocks struct {
 	config site.Config
-	lines  map[string]position
-	first  position
+	lines  map[string]arguments.Position
+	first  arguments.Position
 	blocks []*Nearcast
 }
 

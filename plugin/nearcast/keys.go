@@ -4,26 +4,24 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/arguments"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
 // One function per key of the block, in the order of the README.
 
 func (s *stanza) parseCluster(args []string) (err error) {
-	s.shared.Where.Cluster, err = one(args, "the name of this site's Karmada cluster")
+	s.shared.Where.Cluster, err = arguments.One(args, "the name of this site's Karmada cluster")
 	return err
 }
 
@@ -53,7 +51,7 @@ func (s *stanza) parseKarmada(args []string) (err error) {
 	if len(args) == 0 {
 		return errors.New("takes KUBECONFIG [NAMESPACE…]")
 	}
-	s.shared.Source.Kubeconfig, err = existing(args[0])
+	s.shared.Source.Kubeconfig, err = arguments.Existing(args[0])
 	if err != nil {
 		return err
 	}
@@ -62,14 +60,14 @@ func (s *stanza) parseKarmada(args []string) (err error) {
 }
 
 func (s *stanza) parseManifests(args []string) (err error) {
-	s.shared.Source.Manifests, err = folder(args)
+	s.shared.Source.Manifests, err = arguments.Folder(args)
 	return err
 }
 
 func (s *stanza) parseLocations(args []string) error {
-	file, err := one(args, "a file")
+	file, err := arguments.One(args, "a file")
 	if err == nil {
-		s.shared.Locations.Locations, err = existing(file)
+		s.shared.Locations.Locations, err = arguments.Existing(file)
 	}
 	return err
 }
@@ -79,40 +77,13 @@ func (s *stanza) parseGeoIP(args []string) error {
 		return errors.New("takes MMDB files")
 	}
 	for _, arg := range args {
-		file, err := existing(arg)
+		file, err := arguments.Existing(arg)
 		if err != nil {
 			return err
 		}
 		s.shared.Locations.GeoIP = append(s.shared.Locations.GeoIP, file)
 	}
 	return nil
-}
-
-// existing returns the path made absolute: two spellings of one file are one
-// source. A file that is not there is a typo.
-func existing(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	_, err = os.Stat(abs)
-	return abs, err
-}
-
-// folder takes one folder that is there.
-func folder(args []string) (string, error) {
-	dir, err := one(args, "a folder")
-	if err != nil {
-		return "", err
-	}
-	abs, err := existing(dir)
-	if err != nil {
-		return "", err
-	}
-	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
-		return "", fmt.Errorf("%s is not a folder", dir)
-	}
-	return abs, nil
 }
 
 func (s *stanza) parseECS(args []string) error {
@@ -125,7 +96,7 @@ func (s *stanza) parseECS(args []string) error {
 		s.ecs.off = true
 		return nil
 	}
-	prefixes, err := parsePrefixes(args)
+	prefixes, err := arguments.Prefixes(args)
 	s.ecs.from = prefixes
 	return err
 }
@@ -140,7 +111,7 @@ func (s *stanza) parseHorizon(args []string) error {
 	if len(s.shared.Horizons) == steer.MaxHorizons {
 		return fmt.Errorf("%s is one more than the %d horizons that there may be", args[0], steer.MaxHorizons)
 	}
-	prefixes, err := parsePrefixes(args[1:])
+	prefixes, err := arguments.Prefixes(args[1:])
 	s.shared.Horizons = append(s.shared.Horizons, site.Horizon{Name: args[0], Prefixes: prefixes})
 	return err
 }
@@ -165,7 +136,7 @@ func (s *stanza) parseClaim(args []string) error {
 		claim.Names = append(claim.Names, name)
 	}
 	var err error
-	claim.Addresses, err = parsePrefixes(cidrs)
+	claim.Addresses, err = arguments.Prefixes(cidrs)
 	s.shared.Claims = append(s.shared.Claims, claim)
 	return err
 }
@@ -176,7 +147,7 @@ func (s *stanza) parsePolicy(args []string) (err error) {
 }
 
 func (s *stanza) parseFamily(args []string) error {
-	mode, err := one(args, "linked or independent")
+	mode, err := arguments.One(args, "linked or independent")
 	if err == nil && mode != "linked" && mode != "independent" {
 		err = fmt.Errorf("%q is neither linked nor independent", mode)
 	}
@@ -209,7 +180,7 @@ func (s *stanza) parseTenant(args []string) error {
 	if len(args) < 2 {
 		return errors.New("takes NAMESPACE CIDR…")
 	}
-	prefixes, err := parsePrefixes(args[1:])
+	prefixes, err := arguments.Prefixes(args[1:])
 	s.shared.Tenants = append(s.shared.Tenants, site.Tenant{Namespace: args[0], Prefixes: prefixes})
 	return err
 }
@@ -232,11 +203,11 @@ func (s *stanza) parseProbe(args []string) (err error) {
 		case "idle":
 			p.Idle, err = parseDuration(pair[1])
 		case "cert":
-			p.TLS.Cert, err = existing(pair[1])
+			p.TLS.Cert, err = arguments.Existing(pair[1])
 		case "key":
-			p.TLS.Key, err = existing(pair[1])
+			p.TLS.Key, err = arguments.Existing(pair[1])
 		case "ca":
-			p.TLS.CA, err = existing(pair[1])
+			p.TLS.CA, err = arguments.Existing(pair[1])
 		default:
 			err = fmt.Errorf("unknown option %q; known are interval, timeout, rise, fall, idle, cert, key, ca", pair[0])
 		}
@@ -308,7 +279,7 @@ func (s *stanza) parseNS(args []string) error {
 // parseHostmaster takes the mailbox as a name or as an address (RFC 1035,
 // section 8: a dot before the @ is escaped).
 func (s *stanza) parseHostmaster(args []string) error {
-	mailbox, err := one(args, "a mailbox")
+	mailbox, err := arguments.One(args, "a mailbox")
 	if err != nil {
 		return err
 	}
@@ -325,7 +296,7 @@ func (s *stanza) parseHostmaster(args []string) error {
 }
 
 func (s *stanza) parseStale(args []string) error {
-	arg, err := one(args, "a duration")
+	arg, err := arguments.One(args, "a duration")
 	if err == nil {
 		s.stale, err = parseDuration(arg)
 	}
@@ -333,7 +304,7 @@ func (s *stanza) parseStale(args []string) error {
 }
 
 func (s *stanza) parseSnapshot(args []string) (err error) {
-	s.shared.Snapshot, err = folder(args)
+	s.shared.Snapshot, err = arguments.Folder(args)
 	return err
 }
 
@@ -394,7 +365,7 @@ func (s *stanza) parseFeed(args []string) error {
 }
 
 func feedTenant(l *feed.Line, args []string) (err error) {
-	l.Tenant, err = one(args, "a namespace")
+	l.Tenant, err = arguments.One(args, "a namespace")
 	return err
 }
 
@@ -402,45 +373,21 @@ func feedTo(l *feed.Line, args []string) (err error) {
 	if len(args) == 0 {
 		return errors.New("takes CIDR…")
 	}
-	l.To, err = parsePrefixes(args)
+	l.To, err = arguments.Prefixes(args)
 	return err
 }
 
-func feedNotify(l *feed.Line, args []string) error {
+func feedNotify(l *feed.Line, args []string) (err error) {
 	if len(args) == 0 {
 		return errors.New("takes ADDR[:PORT]…")
 	}
-	for _, arg := range args {
-		to, err := netip.ParseAddrPort(arg)
-		if a, alone := netip.ParseAddr(arg); alone == nil {
-			to, err = netip.AddrPortFrom(a, 53), nil
-		}
-		if err != nil || to.Port() == 0 {
-			return fmt.Errorf("%q is neither an address nor one with a port, such as 192.0.2.53:53 or [2001:db8::53]:53", arg)
-		}
-		l.Notify = append(l.Notify, to)
-	}
-	return nil
+	l.Notify, err = arguments.Servers(args)
+	return err
 }
 
-// tsigAlgorithms are those that the server can sign with; MD5 and SHA-1 sign no more.
-var tsigAlgorithms = []string{dns.HmacSHA224, dns.HmacSHA256, dns.HmacSHA384, dns.HmacSHA512}
-
-func feedKey(l *feed.Line, args []string) error {
-	if len(args) != 1 && len(args) != 2 {
-		return errors.New("takes NAME [ALGORITHM]")
-	}
-	if _, ok := dns.IsDomainName(args[0]); !ok {
-		return fmt.Errorf("%q is not a name", args[0])
-	}
-	l.Key, l.Algorithm = dns.CanonicalName(args[0]), dns.HmacSHA256
-	if len(args) == 2 {
-		l.Algorithm = dns.CanonicalName(args[1])
-		if !slices.Contains(tsigAlgorithms, l.Algorithm) {
-			return fmt.Errorf("%q is not one of %s", args[1], strings.Join(tsigAlgorithms, " "))
-		}
-	}
-	return nil
+func feedKey(l *feed.Line, args []string) (err error) {
+	l.Key, l.Algorithm, err = arguments.Key(args)
+	return err
 }
 
 // parseSpeaker takes the socket of this site's speaker, which may start later.
@@ -456,7 +403,7 @@ func (s *stanza) parseAdmin(args []string) (err error) {
 
 // socket takes the path of a socket in a folder that is there.
 func socket(args []string) (string, error) {
-	path, err := one(args, "a path")
+	path, err := arguments.One(args, "a path")
 	if err != nil {
 		return "", err
 	}
@@ -467,7 +414,7 @@ func socket(args []string) (string, error) {
 	if len(abs) > admin.MaxPath {
 		return "", fmt.Errorf("%s is longer than the %d characters that a socket's path may have", abs, admin.MaxPath)
 	}
-	_, err = existing(filepath.Dir(abs))
+	_, err = arguments.Existing(filepath.Dir(abs))
 	return abs, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 // TestReportedLoadMovesClientsAndBringsThemBack has a real server report more and
@@ -57,7 +58,7 @@ func TestReportedLoadMovesClientsAndBringsThemBack(t *testing.T) {
 			if summary(reply) == "NOERROR 127.0.9.8" {
 				n++
 			}
-			scope = subnetOption(reply).SourceScope
+			scope = client.Subnet(reply).SourceScope
 		}
 		return n, scope
 	}

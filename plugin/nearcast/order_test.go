@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 func TestOrderIsTheOneThatSteeringNeeds(t *testing.T) {
@@ -62,7 +63,7 @@ func TestDNSSECSignsWhatIsSteered(t *testing.T) {
 		if err := sig.Verify(key, []dns.RR{a}); err != nil {
 			t.Errorf("from %s: %v", c.subnet, err)
 		}
-		if subnet := subnetOption(reply); subnet == nil || subnet.SourceScope != 16 {
+		if subnet := client.Subnet(reply); subnet == nil || subnet.SourceScope != 16 {
 			t.Errorf("from %s: the scope was lost on the way: %v", c.subnet, subnet)
 		}
 	}

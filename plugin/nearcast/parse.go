@@ -3,7 +3,6 @@ package nearcast
 import (
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -14,21 +13,14 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/arguments"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
-
-// position is a place in the Corefile.
-type position struct {
-	file string
-	line int
-}
-
-func (p position) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 
 // stanza is one nearcast block, parsed and checked.
 type stanza struct {
 	settings
-	at, here   position // of the block, and of the key that is parsed
+	at, here   arguments.Position // of the block, and of the key that is parsed
 	zones      []string
 	servers    []Server
 	hostmaster string
@@ -36,7 +28,7 @@ type stanza struct {
 	fall       fall.F
 	// shared belongs to the running state; lines are where its settings, by key, are.
 	shared site.Config
-	lines  map[string]position
+	lines  map[string]arguments.Position
 }
 
 // parse reads the block; a block that is not right is an error with its line.
@@ -44,14 +36,14 @@ func parse(c *caddy.Controller) (*stanza, error) {
 	s := &stanza{
 		settings: settings{ttls: ttls{least: site.DefaultTTLLeast, most: site.DefaultTTLMost}},
 		shared:   site.Config{Probe: health.Default},
-		lines:    map[string]position{},
+		lines:    map[string]arguments.Position{},
 	}
 	blocks := 0
 	for c.Next() {
 		if blocks++; blocks > 1 {
 			return nil, c.Err("nearcast is in this server block twice")
 		}
-		s.at = position{c.File(), c.Line()}
+		s.at = arguments.Here(c)
 		if err := s.parseZones(c); err != nil {
 			return nil, err
 		}
@@ -126,9 +118,9 @@ func (s *stanza) parseKey(c *caddy.Controller) error {
 		name = alias
 	}
 	if before, twice := s.lines[name]; twice && !slices.Contains(repeatable, key) {
-		return c.Errf("%s: already set on line %d", key, before.line)
+		return c.Errf("%s: already set on line %d", key, before.Line)
 	}
-	s.here = position{c.File(), c.Line()}
+	s.here = arguments.Here(c)
 	s.lines[name] = s.here
 	if err := parse(s, c.RemainingArgs()); err != nil {
 		return c.Errf("%s: %v", key, err)
@@ -198,32 +190,6 @@ func (s *stanza) zoneList() []Zone {
 		})
 	}
 	return zones
-}
-
-func parsePrefixes(args []string) ([]netip.Prefix, error) {
-	var prefixes []netip.Prefix
-	for _, arg := range args {
-		p, err := netip.ParsePrefix(arg)
-		if err != nil {
-			a, addrErr := netip.ParseAddr(arg)
-			if addrErr != nil {
-				return nil, fmt.Errorf("%q is neither a prefix nor an address", arg)
-			}
-			p = netip.PrefixFrom(a, a.BitLen())
-		}
-		if p != p.Masked() {
-			return nil, fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
-		}
-		prefixes = append(prefixes, p)
-	}
-	return prefixes, nil
-}
-
-func one(args []string, what string) (string, error) {
-	if len(args) != 1 {
-		return "", fmt.Errorf("takes one argument, %s", what)
-	}
-	return args[0], nil
 }
 
 func parseName(arg string) (string, error) {

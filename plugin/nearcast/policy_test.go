@@ -13,6 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/client"
 	"github.com/nearcast/nearcast/test/peers"
 )
 
@@ -115,9 +116,9 @@ func TestEveryPolicyOrdersEveryClientFromBothSources(t *testing.T) {
 				subnet = prefixOfCase(t, c.client)
 				m = queryFrom(c.policy+".demo.fn.example.org.", dns.TypeA, subnet)
 			}
-			client := view.Locate(netip.MustParseAddr("127.0.0.1"), subnet)
+			at := view.Locate(netip.MustParseAddr("127.0.0.1"), subnet)
 			function, _ := view.Names.Lookup([]byte(c.policy+".demo.fn.example.org."), nil)
-			q := steer.Question{Function: function, Location: client.Location, Client: client.Addr, Turn: site.Turn(time.Now())}
+			q := steer.Question{Function: function, Location: at.Location, Client: at.Addr, Turn: site.Turn(time.Now())}
 			var order []string
 			for _, cluster := range view.Rank(nil, view.Standing, q) {
 				order = append(order, view.State.Clusters[cluster].Name)
@@ -135,7 +136,7 @@ func TestEveryPolicyOrdersEveryClientFromBothSources(t *testing.T) {
 				if got := summary(reply); got != "NOERROR "+families[first] {
 					t.Errorf("%s: %s %s from %q: %s, want %s", source, c.policy, dns.TypeToString[qtype], c.client, got, families[first])
 				}
-				if option := subnetOption(reply); option != nil && option.SourceScope != c.scope {
+				if option := client.Subnet(reply); option != nil && option.SourceScope != c.scope {
 					t.Errorf("%s: %s from %s: scope %d, want %d", source, c.policy, c.client, option.SourceScope, c.scope)
 				}
 			}

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 // upstream answers for all names: 192.0.2.N to the Nth question, and counts.
@@ -145,7 +146,7 @@ func TestAPublicNameLeadsToTheNearestCluster(t *testing.T) {
 		if len(reply.Answer) != 2 || !strings.HasSuffix(reply.Answer[1].String(), address) {
 			t.Errorf("from %s: %s", subnet, reply)
 		}
-		if scope := subnetOf(reply); scope == nil || scope.SourceScope == 0 {
+		if scope := client.Subnet(reply); scope == nil || scope.SourceScope == 0 {
 			t.Errorf("from %s: the scope is %v", subnet, scope)
 		}
 	}

@@ -3,9 +3,6 @@ package rpz
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/arguments"
 )
 
 // One function per key, in the order of the README.
@@ -54,76 +52,42 @@ func (s *settings) parseLog(args []string) error {
 	return nil
 }
 
-func (s *settings) parseState(args []string) error {
-	if len(args) != 1 {
-		return errors.New("takes a folder")
-	}
-	abs, err := existing(args[0])
-	if err != nil {
-		return err
-	}
-	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is not a folder", args[0])
-	}
-	s.state = abs
-	return nil
-}
-
-// existing returns the path made absolute. A file that is not there is a typo.
-func existing(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	_, err = os.Stat(abs)
-	return abs, err
+func (s *settings) parseState(args []string) (err error) {
+	s.state, err = arguments.Folder(args)
+	return err
 }
 
 func (z *zone) parseFile(args []string) (err error) {
-	if len(args) != 1 {
-		return errors.New("takes a path")
+	path, err := arguments.One(args, "a path")
+	if err == nil {
+		z.origin.file, err = arguments.Existing(path)
 	}
-	z.origin.file, err = existing(args[0])
 	return err
 }
 
 // parsePrimary takes ADDRESS... [key NAME [ALGORITHM]].
-func (z *zone) parsePrimary(args []string) error {
-	addresses, key := args, []string(nil)
+func (z *zone) parsePrimary(args []string) (err error) {
+	addresses := args
 	if i := slices.Index(args, "key"); i >= 0 {
-		addresses, key = args[:i], args[i+1:]
-		if len(key) == 0 || len(key) > 2 {
-			return errors.New("key takes NAME [ALGORITHM]")
+		addresses = args[:i]
+		if z.origin.key, z.origin.algorithm, err = arguments.Key(args[i+1:]); err != nil {
+			return fmt.Errorf("key: %w", err)
 		}
-		z.origin.key, z.origin.algorithm = dns.CanonicalName(key[0]), dns.HmacSHA256
 	}
 	if len(addresses) == 0 {
 		return errors.New("takes ADDRESS... [key NAME [ALGORITHM]]")
 	}
-	if len(key) == 2 {
-		z.origin.algorithm = dns.CanonicalName(key[1])
-		if !slices.Contains(algorithms, z.origin.algorithm) {
-			return fmt.Errorf("%q is not an algorithm; known are %s", key[1], strings.Join(algorithms, " "))
-		}
+	servers, err := arguments.Servers(addresses)
+	if err != nil {
+		return err
 	}
 	var primaries []string
-	for _, arg := range addresses {
-		ap, err := netip.ParseAddrPort(arg)
-		if err != nil {
-			a, err := netip.ParseAddr(arg)
-			if err != nil {
-				return fmt.Errorf("%q is neither an address nor one with a port", arg)
-			}
-			ap = netip.AddrPortFrom(a, 53)
-		}
-		primaries = append(primaries, ap.String())
+	for _, server := range servers {
+		primaries = append(primaries, server.String())
 	}
 	z.origin.primaries = strings.Join(primaries, " ")
 	return nil
 }
-
-// algorithms are those of RFC 8945, section 6, that are not to be avoided.
-var algorithms = []string{dns.HmacSHA224, dns.HmacSHA256, dns.HmacSHA384, dns.HmacSHA512, dns.HmacSHA1}
 
 // policies are the overrides that are an action.
 var policies = map[string]policyzone.Action{
@@ -176,22 +140,12 @@ func (z *zone) parseClients(args []string) error {
 	if len(args) == 0 {
 		return errors.New("takes prefixes")
 	}
+	prefixes, err := arguments.Prefixes(args)
 	z.clients = new(bart.Lite)
-	for _, arg := range args {
-		p, err := netip.ParsePrefix(arg)
-		if err != nil {
-			a, err := netip.ParseAddr(arg)
-			if err != nil {
-				return fmt.Errorf("%q is neither a prefix nor an address", arg)
-			}
-			p = netip.PrefixFrom(a, a.BitLen())
-		}
-		if p != p.Masked() {
-			return fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
-		}
+	for _, p := range prefixes {
 		z.clients.Insert(p)
 	}
-	return nil
+	return err
 }
 
 func (z *zone) parseShadow(args []string) error {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 // notified returns the transferred zone that a NOTIFY (RFC 1996) is about, or nil.
@@ -23,7 +25,7 @@ func (h *RPZ) notified(r *dns.Msg) *zone {
 // notify takes a NOTIFY from a primary. One without a signature is good enough to
 // ask a primary whether there is something new; one with a wrong one is not.
 func (z *zone) notify(w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	from := addressOf(w.RemoteAddr())
+	from := client.Source(w.RemoteAddr())
 	m := new(dns.Msg).SetReply(r)
 	m.Authoritative = true
 	switch {

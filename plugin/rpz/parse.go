@@ -11,23 +11,16 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/arguments"
 )
-
-// position is a place in the Corefile.
-type position struct {
-	file string
-	line int
-}
-
-func (p position) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 
 // stanza is one rpz block, parsed and checked.
 type stanza struct {
 	settings
 	zones []*zone
-	at    position
+	at    arguments.Position
 	// lines are where the zones are, by name.
-	lines map[string]position
+	lines map[string]arguments.Position
 }
 
 func defaults() settings {
@@ -36,14 +29,14 @@ func defaults() settings {
 
 // parse reads the block; a block that is not right is an error with its line.
 func parse(c *caddy.Controller) (*stanza, error) {
-	s := &stanza{settings: defaults(), lines: map[string]position{}}
+	s := &stanza{settings: defaults(), lines: map[string]arguments.Position{}}
 	seen := map[string]int{}
 	blocks := 0
 	for c.Next() {
 		if blocks++; blocks > 1 {
 			return nil, c.Err("rpz is in this server block twice; put all zones into one")
 		}
-		s.at = position{c.File(), c.Line()}
+		s.at = arguments.Here(c)
 		if args := c.RemainingArgs(); len(args) > 0 {
 			return nil, c.Errf("unexpected %q: zones are named inside the braces", args[0])
 		}
@@ -119,9 +112,9 @@ func (s *stanza) parseZone(c *caddy.Controller) error {
 	}
 	z := &zone{name: policyzone.Canonical(args[0])}
 	if before, twice := s.lines[z.name]; twice {
-		return c.Errf("zone: %s is already on line %d", z.name, before.line)
+		return c.Errf("zone: %s is already on line %d", z.name, before.Line)
 	}
-	s.lines[z.name] = position{c.File(), c.Line()}
+	s.lines[z.name] = arguments.Here(c)
 	z.origin.zone = z.name
 	// Without its brace the zone would take the lines that follow it for its own.
 	if !c.NextArg() || c.Val() != "{" {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/coredns/coredns/plugin/metadata"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 // query is one query on its way. It stands between the plugins that answer and
@@ -31,22 +33,7 @@ type query struct {
 	room [4]netip.Addr
 }
 
-func (q *query) init() { q.client = addressOf(q.RemoteAddr()) }
-
-// addressOf returns the client's address; an invalid one matches nothing.
-func addressOf(a net.Addr) netip.Addr {
-	switch a := a.(type) {
-	case *net.UDPAddr:
-		return a.AddrPort().Addr().Unmap().WithZone("")
-	case *net.TCPAddr:
-		return a.AddrPort().Addr().Unmap().WithZone("")
-	}
-	ap, err := netip.ParseAddrPort(a.String()) // of transports with addresses of their own
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap().WithZone("")
-}
+func (q *query) init() { q.client = client.Source(q.RemoteAddr()) }
 
 // udp reports whether the client can be told to come back over TCP.
 func (q *query) udp() bool {

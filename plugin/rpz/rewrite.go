@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 // truthful reports whether the hit leaves the true answer.
@@ -117,7 +118,7 @@ func (r *rewriting) redirect(target string, ttl uint32) {
 		}
 	}
 	r.reply.Ns = answer.Ns
-	r.subnet = subnetOf(answer)
+	r.subnet = client.Subnet(answer)
 }
 
 // aliased reports whether the record is a CNAME of a name that has one already:
@@ -133,19 +134,6 @@ func fits(name string) bool {
 	var wire [256]byte
 	n, err := dns.PackDomainName(name, wire[:], 0, nil, false)
 	return err == nil && n <= 255
-}
-
-func subnetOf(m *dns.Msg) *dns.EDNS0_SUBNET {
-	opt := m.IsEdns0()
-	if opt == nil {
-		return nil
-	}
-	for _, o := range opt.Option {
-		if subnet, ok := o.(*dns.EDNS0_SUBNET); ok {
-			return subnet
-		}
-	}
-	return nil
 }
 
 // own returns a copy of a rule's record at the name that is answered.

@@ -20,9 +20,13 @@ func large(tb testing.TB, functions int, dir string) (*Set, *world) {
 	config, _ := configure(tb, dir, to(All))
 	s := Start(config, w)
 	tb.Cleanup(s.Close)
+	written := func(region string) bool {
+		z, ok := s.Policy(region+"._rpz."+apexName, anybody)
+		return ok && z.z.book.now.Load() != nil
+	}
 	for range 6000 {
-		if z, ok := s.Policy("c._rpz."+apexName, anybody); ok && z.z.book.now.Load() != nil {
-			return s, w // c is the last to be written
+		if written("a") && written("b") && written("c") {
+			return s, w
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -1,0 +1,121 @@
+// Package arguments reads what stands behind the keys of a plugin's Corefile
+// block. An error says what is wrong with it; who calls knows the key and the line.
+package arguments
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/coredns/caddy"
+	"github.com/miekg/dns"
+)
+
+// Position is a place in the Corefile.
+type Position struct {
+	File string
+	Line int
+}
+
+// String returns file:line.
+func (p Position) String() string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
+
+// Here is where the controller is.
+func Here(c *caddy.Controller) Position { return Position{c.File(), c.Line()} }
+
+// One takes a single argument.
+func One(args []string, what string) (string, error) {
+	if len(args) != 1 {
+		return "", fmt.Errorf("takes one argument, %s", what)
+	}
+	return args[0], nil
+}
+
+// Prefixes takes prefixes, and addresses, which are prefixes of their whole length.
+func Prefixes(args []string) ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
+	for _, arg := range args {
+		p, err := netip.ParsePrefix(arg)
+		if err != nil {
+			a, addrErr := netip.ParseAddr(arg)
+			if addrErr != nil {
+				return nil, fmt.Errorf("%q is neither a prefix nor an address", arg)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		if p != p.Masked() {
+			return nil, fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
+		}
+		prefixes = append(prefixes, p)
+	}
+	return prefixes, nil
+}
+
+// Servers takes addresses of name servers, with a port where that is not 53.
+func Servers(args []string) ([]netip.AddrPort, error) {
+	var servers []netip.AddrPort
+	for _, arg := range args {
+		server, err := netip.ParseAddrPort(arg)
+		if a, alone := netip.ParseAddr(arg); alone == nil {
+			server, err = netip.AddrPortFrom(a, 53), nil
+		}
+		if err != nil || server.Port() == 0 {
+			return nil, fmt.Errorf("%q is neither an address nor one with a port, such as 192.0.2.53:53 or [2001:db8::53]:53", arg)
+		}
+		servers = append(servers, server)
+	}
+	return servers, nil
+}
+
+// algorithms are those that the server can sign with; MD5 and SHA-1 sign no more.
+var algorithms = []string{dns.HmacSHA224, dns.HmacSHA256, dns.HmacSHA384, dns.HmacSHA512}
+
+// Key takes NAME [ALGORITHM] of a TSIG key and returns both canonical;
+// hmac-sha256 is the default.
+func Key(args []string) (name, algorithm string, err error) {
+	if len(args) != 1 && len(args) != 2 {
+		return "", "", errors.New("takes NAME [ALGORITHM]")
+	}
+	if _, ok := dns.IsDomainName(args[0]); !ok {
+		return "", "", fmt.Errorf("%q is not a name", args[0])
+	}
+	algorithm = dns.HmacSHA256
+	if len(args) == 2 {
+		algorithm = dns.CanonicalName(args[1])
+		if !slices.Contains(algorithms, algorithm) {
+			return "", "", fmt.Errorf("%q is not one of %s", args[1], strings.Join(algorithms, " "))
+		}
+	}
+	return dns.CanonicalName(args[0]), algorithm, nil
+}
+
+// Existing returns the path made absolute: two spellings of one file are one
+// source. A file that is not there is a typo.
+func Existing(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	_, err = os.Stat(abs)
+	return abs, err
+}
+
+// Folder takes one folder that is there.
+func Folder(args []string) (string, error) {
+	dir, err := One(args, "a folder")
+	if err != nil {
+		return "", err
+	}
+	abs, err := Existing(dir)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("%s is not a folder", dir)
+	}
+	return abs, nil
+}
