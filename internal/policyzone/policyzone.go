@@ -162,11 +162,20 @@ func (z *Zone) ByAddress(t Trigger, a netip.Addr) (Match, bool) {
 	if table == nil {
 		return Match{}, false
 	}
-	p, r, ok := table.LookupPrefixLPM(netip.PrefixFrom(a, a.BitLen()))
-	if !ok || !r.usable() {
+	whole := netip.PrefixFrom(a, a.BitLen())
+	p, r, ok := table.LookupPrefixLPM(whole)
+	switch {
+	case !ok:
 		return Match{}, false
+	case r.usable():
+		return Match{target: target{trigger: t, prefix: p}, rule: r}, true
 	}
-	return Match{target: target{trigger: t, prefix: p}, rule: r}, true
+	for p, r := range table.Supernets(whole) { // the longest first
+		if r.usable() {
+			return Match{target: target{trigger: t, prefix: p}, rule: r}, true
+		}
+	}
+	return Match{}, false
 }
 
 // Match is the rule that a query meets.

@@ -77,6 +77,11 @@ func TestAddressesMeetTheLongestPrefix(t *testing.T) {
 32.zz.db8.2001.rpz-ip CNAME *.
 32.1.0.0.127.rpz-client-ip CNAME rpz-drop.
 8.0.0.0.10.rpz-nsip CNAME .
+16.0.0.113.203.rpz-ip CNAME .
+20.0.0.113.203.rpz-ip CNAME *.
+24.0.0.113.203.rpz-ip CNAME rpz-unknown.
+32.9.0.113.203.rpz-ip DNAME x.
+32.1.2.3.4.rpz-nsip CNAME rpz-unknown.
 ns.evil.example.rpz-nsdname CNAME .
 *.evil.example.rpz-nsdname CNAME .
 `)
@@ -90,6 +95,10 @@ ns.evil.example.rpz-nsdname CNAME .
 		{IP, "192.0.3.1", "-"},
 		{IP, "2001:db8::3", "128.3.zz.db8.2001.rpz-ip.rpz.test. local-data"},
 		{IP, "2001:db8::4", "32.zz.db8.2001.rpz-ip.rpz.test. nodata"},
+		// What cannot be used hides no shorter prefix.
+		{IP, "203.113.0.9", "20.0.0.113.203.rpz-ip.rpz.test. nodata"},
+		{IP, "203.113.128.9", "16.0.0.113.203.rpz-ip.rpz.test. nxdomain"},
+		{NSIP, "4.3.2.1", "-"},
 		{ClientIP, "127.0.0.1", "32.1.0.0.127.rpz-client-ip.rpz.test. drop"},
 		{NSIP, "10.1.2.3", "8.0.0.0.10.rpz-nsip.rpz.test. nxdomain"},
 		{ClientIP, "192.0.2.1", "-"},
