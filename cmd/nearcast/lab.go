@@ -139,6 +139,8 @@ func labHelp(dir, kubectl string) string {
   # why, candidate by candidate
   %[2]s explain %[1]s --from 203.0.113.7 \
       --admin %[3]s/mk-core.dns.sock
+  # a region's routes as a policy zone, for somebody else's resolver
+  dig @127.0.0.1 -p 5301 AXFR us._rpz.%[5]s
   # break a cluster; heal mends it; --part functions, dns or speaker
-  %[2]s lab fail us-azure%[4]s`+more, hello, self, dir, flag)
+  %[2]s lab fail us-azure%[4]s`+more, hello, self, dir, flag, lab.Zone)
 }
