@@ -1,0 +1,62 @@
+package rpz_test
+
+import (
+	"testing"
+	"time"
+)
+
+// drawn is a corpus: 10,000 questions in the short form, 70,000 else.
+func drawn(t *testing.T, delegation bool) *corpus {
+	t.Helper()
+	seed, setups, questions := uint64(1), 52, 200
+	if !testing.Short() {
+		seed, setups, questions = 11, 240, 300
+	}
+	if delegation {
+		setups /= 4
+	}
+	return newCorpus(t, seed, setups, questions, delegation)
+}
+
+// TestBINDAgreesWithItself is the proof that the corpus and the comparison have no
+// differences of their own: two BINDs give the same answers.
+func TestBINDAgreesWithItself(t *testing.T) {
+	c := newCorpus(t, 2, 20, 200, false)
+	dir, up := t.TempDir(), upstream(t)
+	zoneFiles(t, dir, c.setups)
+	one, two := bind(t, dir, up, c.setups), bind(t, dir, up, c.setups)
+	start := time.Now()
+	for _, d := range c.compare(fixed(one), fixed(two)) {
+		t.Error(d)
+	}
+	t.Logf("%d questions twice in %s", len(c.questions), time.Since(start).Round(time.Millisecond))
+}
+
+// TestRewritesAgreeWithBIND asks BIND and us the corpus. Every difference must be
+// one that is explained.
+func TestRewritesAgreeWithBIND(t *testing.T) {
+	agree(t, drawn(t, false))
+}
+
+// TestDelegationAgreesWithBIND does so with rules on name servers, which both look
+// up through the upstream.
+func TestDelegationAgreesWithBIND(t *testing.T) {
+	agree(t, drawn(t, true))
+}
+
+func agree(t *testing.T, c *corpus) {
+	t.Helper()
+	dir, up := t.TempDir(), upstream(t)
+	zoneFiles(t, dir, c.setups)
+	theirs, mine := bind(t, dir, up, c.setups), ours(t, dir, up, c.setups)
+	plain := make([]setup, len(c.setups))
+	for i, s := range c.setups {
+		plain[i] = s.plain()
+	}
+	plainDir := t.TempDir()
+	zoneFiles(t, plainDir, plain)
+	j := judge{corpus: c, bind: theirs, upstream: up, plain: bind(t, plainDir, up, plain)}
+	start := time.Now()
+	j.all(t, c.compare(fixed(theirs), func(q question) string { return mine[c.of(q).number] }))
+	t.Logf("%d questions of %d setups in %s", len(c.questions), len(c.setups), time.Since(start).Round(time.Millisecond))
+}

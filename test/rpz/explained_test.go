@@ -1,0 +1,329 @@
+package rpz_test
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// explanation is a difference that may be, and why. The first reply is BIND's.
+type explanation struct {
+	when      func(*judge, difference) bool
+	why       string
+	paragraph string // of plugin/rpz's README, of the draft or of BIND's source
+}
+
+var explanations []explanation
+
+func init() { // they refer to themselves
+	explanations = []explanation{
+		{unresolved, "RD=0: BIND does not resolve, and answers from its empty cache; we answer as BIND does with RD=1", "BIND query.c, query_getdb and RECURSIONOK"},
+		{leftoverAD, "BIND leaves the query's AD in a truncated and in a YXDOMAIN reply", "RFC 6840, 5.8"},
+		{cappedANY, "BIND caps the TTLs of answers to ANY at 5 s, whatever max-policy-ttl is", "BIND query.c, query_respond_any"},
+		{hiddenByDisabled, "a disabled zone's address rule hides later zones' address rules in BIND", "README of plugin/rpz, Syntax: disabled"},
+		{reserved, "a CNAME to another rpz-* name is a bad rule here, and local data in BIND", "draft-vixie-dnsop-dns-rpz-00, 3; README of plugin/rpz, Rules"},
+		{misspelt, "a misspelt address rule hides later and shorter ones in BIND, though it does nothing", "README of plugin/rpz, Rules: a rule that cannot be used is skipped; BIND name2ipkey"},
+		{cachedRcode, "with qname-wait-recurse no the rcode of BIND's truncated replies depends on its cache", "BIND query_checkrpz; README of plugin/rpz, Syntax: qname-wait-recurse"},
+		{cachedGlue, "BIND adds what addresses its cache has to an answer to NS", "RFC 1034, 4.3.2: step 6"},
+		{smallestAddress, "of rules with one prefix length BIND takes the smallest owner, we the smallest address", "README of plugin/rpz, Rules: the smallest address; BIND rpz_rewrite_ip"},
+		{sharedPrefix, "of zones with one prefix BIND looks at the last first, and there stops at a longer prefix that another address met", "README of plugin/rpz, Rules: the zone written first; BIND rpz_rewrite_ip, zbit_to_num"},
+		{signedANY, "BIND has no signature at hand for ANY, and rewrites a signed answer in spite of DO", "README of plugin/rpz, Syntax: break-dnssec"},
+		{chainOfDNAME, "BIND follows CNAMEs for the type DNAME, and ends at a DNAME", "README of plugin/rpz, Rules: not followed for DNAME"},
+	}
+}
+
+// judge decides on differences, and asks again where that helps.
+type judge struct {
+	*corpus
+	bind, upstream string
+	plain          string             // BIND's port for the setups without what it takes otherwise than we do
+	resolved       map[question]reply // what unresolved compares with
+	plainly        map[question]reply // what plain answers
+}
+
+// shown is how many differences that are not explained are printed.
+const shown = 10
+
+// all counts the differences by their explanation, and fails for those that have
+// none.
+func (j *judge) all(t *testing.T, differences []difference) {
+	t.Helper()
+	j.resolve(differences)
+	j.askPlain(differences)
+	counts, unexplained := map[int]int{}, 0
+	for _, d := range differences {
+		if i := j.explain(d); i >= 0 {
+			counts[i]++
+			continue
+		}
+		if unexplained++; unexplained <= shown {
+			t.Errorf("not explained: %s", d)
+		}
+	}
+	for i, e := range explanations {
+		t.Logf("%6d × %s (%s)", counts[i], e.why, e.paragraph)
+	}
+	t.Logf("%6d of %d answers agree; %d differ and are not explained", len(j.questions)-len(differences), len(j.questions), unexplained)
+}
+
+// explain returns the explanation's number, -1 for none.
+func (j *judge) explain(d difference) int {
+	for i, e := range explanations {
+		if e.when(j, d) {
+			return i
+		}
+	}
+	return -1
+}
+
+// equal compares replies of which one was changed.
+func equal(a, b reply) bool { return a.String() == b.String() }
+
+// with returns a changed copy of a reply.
+func (r reply) with(change func(*dns.Msg)) reply {
+	if r.msg != nil {
+		r.msg = r.msg.Copy()
+		change(r.msg)
+	}
+	return r
+}
+
+// resolve asks what is to be answered without RD: BIND with RD, where policy
+// applies without RD too, and else the upstream.
+func (j *judge) resolve(differences []difference) {
+	var questions []question
+	for _, d := range differences {
+		if !d.rd {
+			questions = append(questions, d.question)
+		}
+	}
+	slices.SortStableFunc(questions, func(a, b question) int { return phase(resolving(a)) - phase(resolving(b)) })
+	asked := make([]question, len(questions))
+	for i, q := range questions {
+		asked[i] = resolving(q)
+	}
+	replies := inPhases(asked, func(q question) string {
+		if j.of(q).recursiveOnly {
+			return j.upstream
+		}
+		return j.bind
+	}, longSilence)
+	j.resolved = map[question]reply{}
+	for i, q := range questions {
+		j.resolved[q] = replies[i].with(func(m *dns.Msg) { m.RecursionDesired = false })
+	}
+}
+
+// askPlain asks what is not explained by comparing two replies.
+func (j *judge) askPlain(differences []difference) {
+	var questions []question
+	for _, d := range differences {
+		questions = append(questions, resolving(d.question))
+	}
+	slices.SortStableFunc(questions, func(a, b question) int { return phase(a) - phase(b) })
+	j.plainly = map[question]reply{}
+	for i, r := range inPhases(questions, fixed(j.plain), longSilence) {
+		j.plainly[questions[i]] = r
+	}
+}
+
+// plain is the setup without disabled zones and without rules that are bad, whose
+// names stay: they stop wildcards.
+func (s setup) plain() setup {
+	zones := s.zones
+	s.zones = nil
+	for _, z := range zones {
+		if z.policy == "disabled" {
+			continue
+		}
+		rules := z.rules
+		z.rules = nil
+		for _, r := range rules {
+			switch bad := r.spelt != "" || r.reserved(); {
+			case !bad:
+				z.rules = append(z.rules, r)
+			case !r.prefix.IsValid() && r.spelt == "" && len(r.name) < 200:
+				r.name, r.data = "no-such-name."+strings.TrimPrefix(r.name, "*."), []string{"60 CNAME rpz-passthru."}
+				z.rules = append(z.rules, r)
+			}
+		}
+		s.zones = append(s.zones, z)
+	}
+	return s
+}
+
+// otherwise reports whether BIND would say what we say if the setup was plain.
+func (j *judge) otherwise(d difference) bool {
+	if j.plain == "" {
+		return true
+	}
+	d.setup = d.setup.plain()
+	plainly := j.plainly[resolving(d.question)]
+	for range 1 + retries {
+		d.first = plainly.with(func(m *dns.Msg) {
+			m.RecursionDesired = d.second.msg != nil && d.second.msg.RecursionDesired
+		})
+		if equal(d.first, d.second) || j.explain(d) >= 0 {
+			return true
+		}
+		plainly = ask(resolving(d.question), net.JoinHostPort("127.0.0.1", j.plain), longSilence)
+	}
+	return false
+}
+
+func resolving(q question) question {
+	q.rd = true
+	return q
+}
+
+func unresolved(j *judge, d difference) bool {
+	if d.rd {
+		return false
+	}
+	resolved := j.resolved[d.question]
+	if equal(resolved, d.second) {
+		return true
+	}
+	// BIND needs no truth for a rule that matches the name or the client, and so
+	// does not see that there is none.
+	if d.rcode == dns.RcodeServerFailure && d.second.msg != nil && d.second.msg.Rcode == dns.RcodeServerFailure {
+		return true
+	}
+	d.rd, d.first = true, resolved
+	return j.explain(d) >= 0
+}
+
+func leftoverAD(_ *judge, d difference) bool {
+	if d.first.msg == nil || !d.first.msg.Truncated && d.first.msg.Rcode != dns.RcodeYXDomain {
+		return false
+	}
+	return equal(d.first.with(func(m *dns.Msg) { m.AuthenticatedData = false }), d.second)
+}
+
+func cappedANY(_ *judge, d difference) bool {
+	const bindsCap = 5
+	return d.qtype == dns.TypeANY && equal(d.first, d.second.with(func(m *dns.Msg) {
+		for _, rr := range m.Answer {
+			rr.Header().Ttl = min(rr.Header().Ttl, bindsCap)
+		}
+	}))
+}
+
+func hiddenByDisabled(j *judge, d difference) bool {
+	hidden := false
+	for _, z := range d.setup.zones {
+		for _, r := range z.rules {
+			if !r.prefix.IsValid() || !r.meets(d.question, d.path) {
+				continue
+			}
+			if z.policy != "disabled" && hidden {
+				return j.otherwise(d)
+			}
+			hidden = hidden || z.policy == "disabled"
+		}
+	}
+	return false
+}
+
+// reserved reports whether the rule's action is one that there is not.
+func (r rule) reserved() bool {
+	return strings.HasSuffix(r.data[0], " rpz-unknown.") || strings.HasSuffix(r.data[0], ".rpz-passthru.")
+}
+
+func reserved(j *judge, d difference) bool {
+	for _, z := range d.setup.zones {
+		for _, r := range z.rules {
+			if r.meets(d.question, d.path) && r.reserved() {
+				return j.otherwise(d)
+			}
+		}
+	}
+	return false
+}
+
+// smallestAddress looks for a zone with two address rules of one length of which
+// the smaller owner has the larger address.
+func smallestAddress(_ *judge, d difference) bool {
+	for _, z := range d.setup.zones {
+		var met []netip.Prefix
+		for _, r := range z.rules {
+			if r.on != ip && r.on != nsip || !r.meets(d.question, d.path) {
+				continue
+			}
+			for _, other := range met {
+				if length(other) == length(r.prefix) {
+					return true
+				}
+			}
+			met = append(met, r.prefix)
+		}
+	}
+	return false
+}
+
+// length is a prefix's as rules of both families compare.
+func length(p netip.Prefix) int {
+	if p.Addr().Is4() {
+		return p.Bits() + 96
+	}
+	return p.Bits()
+}
+
+func chainOfDNAME(_ *judge, d difference) bool {
+	return d.qtype == dns.TypeDNAME && (len(d.names) > 1 || d.first.msg != nil && len(d.first.msg.Answer) > 0)
+}
+
+func signedANY(_ *judge, d difference) bool {
+	return d.qtype == dns.TypeANY && d.do && d.signed && !d.setup.breakDNSSEC
+}
+
+func misspelt(j *judge, d difference) bool {
+	for _, z := range d.setup.zones {
+		for _, r := range z.rules {
+			if r.spelt != "" && len(d.addresses) > 0 {
+				return j.otherwise(d)
+			}
+		}
+	}
+	return false
+}
+
+func cachedRcode(_ *judge, d difference) bool {
+	if d.setup.waitRecurse || d.first.msg == nil || d.second.msg == nil {
+		return false
+	}
+	return d.first.msg.Truncated && equal(d.second, d.first.with(func(m *dns.Msg) {
+		m.Rcode, m.AuthenticatedData = d.second.msg.Rcode, false
+	}))
+}
+
+func sharedPrefix(_ *judge, d difference) bool {
+	if len(d.addresses) < 2 {
+		return false
+	}
+	met := map[netip.Prefix]bool{}
+	for _, z := range d.setup.zones {
+		for _, r := range z.rules {
+			if r.on != ip || !r.meets(d.question, d.path) {
+				continue
+			}
+			if met[r.prefix] {
+				return true
+			}
+			met[r.prefix] = true
+		}
+	}
+	return false
+}
+
+func cachedGlue(_ *judge, d difference) bool {
+	return d.qtype == dns.TypeNS && equal(d.second, d.first.with(func(m *dns.Msg) {
+		m.Extra = slices.DeleteFunc(m.Extra, func(rr dns.RR) bool {
+			return rr.Header().Rrtype == dns.TypeA || rr.Header().Rrtype == dns.TypeAAAA
+		})
+	}))
+}

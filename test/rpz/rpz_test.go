@@ -1,0 +1,125 @@
+// Package rpz_test holds plugin/rpz against BIND 9 and Unbound: the same policy
+// zones, the same upstream, the same questions.
+package rpz_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+
+	"github.com/nearcast/nearcast/internal/directives"
+)
+
+func TestMain(m *testing.M) {
+	caddy.Quiet, dnsserver.Quiet = true, true
+	clog.Discard()
+	if err := directives.Install(); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// lastPort is the last that was given out. They are below those that the kernel
+// gives to the many clients here.
+var lastPort = 10_000 + os.Getpid()%100*200
+
+// freePort returns a port of 127.0.0.1 that is free for UDP and TCP, and that
+// nobody else here has been given.
+func freePort(t testing.TB) string {
+	t.Helper()
+	for range 1000 {
+		lastPort++
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(lastPort))
+		packets, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		packets.Close()
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		listener.Close()
+		return strconv.Itoa(lastPort)
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+// output keeps what a program prints.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// run starts a program and ends it with the test. The end of its output is
+// printed if the test fails.
+func run(t testing.TB, cmd *exec.Cmd) *output {
+	t.Helper()
+	log := &output{}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		_ = cmd.Wait()
+		if t.Failed() {
+			text := log.String()
+			t.Logf("%s:\n%s", filepath.Base(cmd.Path), text[max(0, len(text)-2000):])
+		}
+	})
+	return log
+}
+
+// eventually tries until try returns nil.
+func eventually(t testing.TB, what string, bound time.Duration, try func() error) time.Duration {
+	t.Helper()
+	start := time.Now()
+	for {
+		err := try()
+		if err == nil {
+			return time.Since(start)
+		}
+		if time.Since(start) > bound {
+			t.Fatalf("%s: not within %s: %v", what, bound, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// says waits until a program has printed the text.
+func says(t testing.TB, log *output, text string, bound time.Duration) {
+	t.Helper()
+	eventually(t, "it says "+text, bound, func() error {
+		if !strings.Contains(log.String(), text) {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
