@@ -62,7 +62,7 @@ var advice = map[Result]string{
 	Timeout:     "see the primary's load and the path to it, or allow more time",
 	Garbage:     "see that the address is that of the zone's primary, and nothing between changes DNS",
 	Older:       "what is held stays; raise the serial at the primary, or remove the copy on disk and restart to take the primary's",
-	TooLarge:    "see that the zone is meant to be so large, and raise the bound",
+	TooLarge:    "see that the zone is meant to be so large, and raise its limit",
 	BadKey:      "compare name, algorithm and secret of the key, and the clocks, of both ends",
 	WrongZone:   "compare the zone's name at both ends",
 	Unfit:       "the whole zone is asked for instead; if it happens again, see the primary's journal",

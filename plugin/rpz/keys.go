@@ -89,6 +89,19 @@ func (z *zone) parsePrimary(args []string) (err error) {
 	return nil
 }
 
+func (z *zone) parseLimit(args []string) error {
+	arg, err := arguments.One(args, "a number of records")
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(arg)
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is not a number of records", arg)
+	}
+	z.origin.limit = n
+	return nil
+}
+
 // policies are the overrides that are an action.
 var policies = map[string]policyzone.Action{
 	"passthru": policyzone.Passthru, "drop": policyzone.Drop, "tcp-only": policyzone.TCPOnly,

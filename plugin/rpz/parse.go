@@ -73,6 +73,7 @@ var keys = map[string]func(*settings, []string) error{
 var zoneKeys = map[string]func(*zone, []string) error{
 	"file":    (*zone).parseFile,
 	"primary": (*zone).parsePrimary,
+	"limit":   (*zone).parseLimit,
 	"policy":  (*zone).parsePolicy,
 	"ede":     (*zone).parseEDE,
 	"clients": (*zone).parseClients,
@@ -128,6 +129,9 @@ func (s *stanza) parseZone(c *caddy.Controller) error {
 	}
 	if _, ok := seen["source"]; !ok {
 		return fmt.Errorf("%s: zone %s: no source: one of file and primary is required", s.lines[z.name], args[0])
+	}
+	if _, ok := seen["limit"]; ok && z.origin.primaries == "" {
+		return fmt.Errorf("%s: zone %s: limit: is for a zone with a primary", s.lines[z.name], args[0])
 	}
 	s.zones = append(s.zones, z)
 	return nil

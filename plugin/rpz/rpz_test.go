@@ -201,6 +201,8 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{"zone x {\nprimary here\n}", `primary: "here" is neither an address nor one with a port`},
 		{"zone x {\nprimary 192.0.2.1 key\n}", "primary: key: takes NAME [ALGORITHM]"},
 		{"zone x {\nprimary 192.0.2.1 key k hmac-md5\n}", `"hmac-md5" is not one of hmac-sha224.`},
+		{"zone x {\nfile DIR/rpz1\nlimit 7\n}", "Corefile:4: zone x: limit: is for a zone with a primary"},
+		{"zone x {\nprimary 192.0.2.1\nlimit many\n}", `limit: "many" is not a number of records`},
 		{"zone x {\nfile DIR/rpz1\npolicy cname\n}", `unknown policy "cname"`},
 		{"zone x {\nfile DIR/rpz1\nede no\n}", `ede: unknown error "no"`},
 		{"zone x {\nfile DIR/rpz1\nclients 10.0.0.1/8\n}", "10.0.0.0/8 is meant?"},

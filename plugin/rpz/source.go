@@ -23,6 +23,7 @@ type origin struct {
 	primaries              string
 	key, algorithm, secret string
 	state                  string
+	limit                  int // of records; 0 for the default
 }
 
 // secure takes the key's secret from those of the plugin tsig.
@@ -105,7 +106,7 @@ func (s *source) runner() (func(context.Context), error) {
 		}
 		return f.watch, nil
 	}
-	config := secondary.Config{Zone: s.origin.zone, File: s.origin.copy()}
+	config := secondary.Config{Zone: s.origin.zone, File: s.origin.copy(), MaxRecords: s.origin.limit}
 	for _, primary := range strings.Fields(s.origin.primaries) {
 		config.Primaries = append(config.Primaries, netip.MustParseAddrPort(primary)) // parsePrimary wrote it
 	}

@@ -193,6 +193,25 @@ func TestATransferredZoneFollowsItsPrimary(t *testing.T) {
 	}
 }
 
+func TestAZoneThatOutgrowsItsLimitStaysAsItWas(t *testing.T) {
+	dir := t.TempDir()
+	fixture.Write(t, filepath.Join(dir, "truth"), truth)
+	const soa = "$TTL 60\n@ SOA ns. host. %d 3600 3600 3600 30\n"
+	p := startPrimary(t, fmt.Sprintf(soa, 1)+"a.test CNAME .\n")
+	s := serve(t, strings.Replace(transferred(dir, p), "key feed", "key feed\nlimit 2", 1))
+	s.expect("a.test.", "NXDOMAIN"+soa1)
+	p.set(t, fmt.Sprintf(soa, 2)+"a.test CNAME *.\nb.test CNAME .\nc.test CNAME .\n")
+	asked := p.asked.Load()
+	s.exchange(new(dns.Msg).SetNotify("rpz1."), "udp")
+	for p.asked.Load() < asked+2 { // SOA, and the zone
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.expect("a.test.", "NXDOMAIN"+soa1)
+	p.set(t, fmt.Sprintf(soa, 3)+"a.test CNAME *.\nb.test CNAME .\n")
+	s.exchange(new(dns.Msg).SetNotify("rpz1."), "udp")
+	s.expect("a.test.", "NOERROR"+soa1)
+}
+
 func TestAKeyIsChangedWithoutAMomentUnfiltered(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
