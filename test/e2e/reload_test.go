@@ -20,9 +20,10 @@ import (
 	"github.com/nearcast/nearcast/internal/fixture"
 )
 
-const (
-	reloadDNS     = "127.0.0.1:5399"
-	reloadMetrics = "127.0.0.1:9399"
+// The ports stay the same over all reloads; nobody else has them at this address.
+var (
+	reloadDNS     = fixture.Loopback() + ":5399"
+	reloadMetrics = fixture.Loopback() + ":9399"
 )
 
 // TestSignalledReloads sends the image's CoreDNS a hundred SIGUSR1 under load,
@@ -33,7 +34,7 @@ func TestSignalledReloads(t *testing.T) {
 	manifests := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames})})
 	corefile := filepath.Join(dir, "Corefile")
 	good := func(ttl int) string {
-		return fmt.Sprintf("fn.example.org:5399 {\n bind 127.0.0.1\n prometheus %s\n nearcast {\n  cluster us-azure\n  manifests %s\n  ttl 1 %d\n }\n}\n", reloadMetrics, manifests, ttl)
+		return fmt.Sprintf("fn.example.org:5399 {\n bind %s\n prometheus %s\n nearcast {\n  cluster us-azure\n  manifests %s\n  ttl 1 %d\n }\n}\n", fixture.Loopback(), reloadMetrics, manifests, ttl)
 	}
 	fixture.Write(t, corefile, good(1))
 	log := &output{}
