@@ -55,8 +55,9 @@ func agree(t *testing.T, c *corpus) {
 	}
 	plainDir := t.TempDir()
 	zoneFiles(t, plainDir, plain)
-	j := judge{corpus: c, bind: theirs, upstream: up, plain: bind(t, plainDir, up, plain)}
+	port := func(q question) string { return mine[c.of(q).number] }
+	j := judge{corpus: c, bind: theirs, upstream: up, ours: port, plain: bind(t, plainDir, up, plain)}
 	start := time.Now()
-	j.all(t, c.compare(fixed(theirs), func(q question) string { return mine[c.of(q).number] }))
+	j.all(t, c.compare(fixed(theirs), port))
 	t.Logf("%d questions of %d setups in %s", len(c.questions), len(c.setups), time.Since(start).Round(time.Millisecond))
 }

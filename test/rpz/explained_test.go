@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -40,6 +41,7 @@ func init() { // they refer to themselves
 type judge struct {
 	*corpus
 	bind, upstream string
+	ours           func(question) string
 	plain          string             // BIND's port for the setups without what it takes otherwise than we do
 	resolved       map[question]reply // what unresolved compares with
 	plainly        map[question]reply // what plain answers
@@ -54,9 +56,13 @@ func (j *judge) all(t *testing.T, differences []difference) {
 	t.Helper()
 	j.resolve(differences)
 	j.askPlain(differences)
-	counts, unexplained := map[int]int{}, 0
+	counts, unexplained := make([]int, len(explanations)+1), 0 // the last for what alone finds to agree
 	for _, d := range differences {
-		if i := j.explain(d); i >= 0 {
+		i := j.explain(d)
+		if i < 0 {
+			i = j.alone(d)
+		}
+		if i >= 0 {
 			counts[i]++
 			continue
 		}
@@ -67,7 +73,31 @@ func (j *judge) all(t *testing.T, differences []difference) {
 	for i, e := range explanations {
 		t.Logf("%6d × %s (%s)", counts[i], e.why, e.paragraph)
 	}
+	t.Logf("%6d × agree when asked alone, on a machine that has time", counts[len(explanations)])
 	t.Logf("%6d of %d answers agree; %d differ and are not explained", len(j.questions)-len(differences), len(j.questions), unexplained)
+}
+
+// alone asks both servers again, with nothing else to do for them, and returns the
+// explanation's number; that of none if they agree now, -1 if nothing explains it.
+func (j *judge) alone(d difference) int {
+	if j.ours == nil {
+		return -1
+	}
+	for range 1 + retries {
+		time.Sleep(cacheless)
+		if !d.rd {
+			j.resolve([]difference{d})
+		}
+		d.first = ask(d.question, net.JoinHostPort("127.0.0.1", j.bind), longSilence)
+		d.second = ask(d.question, net.JoinHostPort("127.0.0.1", j.ours(d.question)), longSilence)
+		if equal(d.first, d.second) {
+			return len(explanations)
+		}
+		if i := j.explain(d); i >= 0 {
+			return i
+		}
+	}
+	return -1
 }
 
 // explain returns the explanation's number, -1 for none.
@@ -112,7 +142,9 @@ func (j *judge) resolve(differences []difference) {
 		}
 		return j.bind
 	}, longSilence)
-	j.resolved = map[question]reply{}
+	if j.resolved == nil {
+		j.resolved = map[question]reply{}
+	}
 	for i, q := range questions {
 		j.resolved[q] = replies[i].with(func(m *dns.Msg) { m.RecursionDesired = false })
 	}
