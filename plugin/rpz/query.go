@@ -92,8 +92,24 @@ func (q *query) WriteMsg(m *dns.Msg) error {
 			return q.apply(h, m, st)
 		}
 		skipped = false
+		if len(st.before) == mostStages && !st.last {
+			return q.tooLong()
+		}
 	}
 	q.wrote = true
+	return q.ResponseWriter.WriteMsg(m)
+}
+
+// mostStages bounds the chains of aliases that are looked at: several times what
+// resolvers follow. Each name of a chain is looked for in all of the reply.
+const mostStages = 64
+
+// tooLong answers in the place of a chain that is longer: what cannot be looked at
+// must not pass.
+func (q *query) tooLong() error {
+	q.wrote = true
+	m := new(dns.Msg).SetRcode(q.msg, dns.RcodeServerFailure)
+	addEDE(m, q.msg, dns.ExtendedErrorCodeOther, "a chain of too many aliases")
 	return q.ResponseWriter.WriteMsg(m)
 }
 

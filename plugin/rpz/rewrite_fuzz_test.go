@@ -2,6 +2,7 @@ package rpz
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -119,6 +120,28 @@ to.test CNAME b.test.
 			}
 		}
 	})
+}
+
+func TestAChainThatIsTooLongDoesNotPass(t *testing.T) {
+	for length, want := range map[int]int{mostStages: dns.RcodeNameError, mostStages + 1: dns.RcodeServerFailure, 3000: dns.RcodeServerFailure} {
+		reply := question("n0.test.", dns.TypeA)
+		reply.Response = true
+		for i := range length {
+			rr, _ := dns.NewRR(fmt.Sprintf("n%d.test. 60 IN CNAME n%d.test.", i, i+1))
+			reply.Answer = append(reply.Answer, rr)
+		}
+		behind := plugin.HandlerFunc(func(_ context.Context, w dns.ResponseWriter, _ *dns.Msg) (int, error) {
+			return dns.RcodeSuccess, w.WriteMsg(reply)
+		})
+		h := handlerOf(t, func(*settings) {}, behind, fmt.Sprintf("n%d.test CNAME .\n", length))
+		client := from("127.0.0.1")
+		if _, err := h.ServeDNS(context.Background(), client, question("n0.test.", dns.TypeA)); err != nil {
+			t.Fatal(err)
+		}
+		if got := client.replies[0].Rcode; got != want {
+			t.Errorf("%d aliases: %s, want %s", length, dns.RcodeToString[got], dns.RcodeToString[want])
+		}
+	}
 }
 
 // TestAQueryThatMatchesNothingAllocatesOnlyItsState bounds what policy costs the
