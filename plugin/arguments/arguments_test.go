@@ -9,7 +9,10 @@ import (
 func TestArgumentsAreTakenOrNamed(t *testing.T) {
 	prefixes := func(args []string) (string, error) { p, err := Prefixes(args); return fmt.Sprint(p), err }
 	servers := func(args []string) (string, error) { s, err := Servers(args); return fmt.Sprint(s), err }
-	key := func(args []string) (string, error) { name, algorithm, err := Key(args); return name + " " + algorithm, err }
+	key := func(args []string) (string, error) {
+		name, algorithm, err := Key(args)
+		return name + " " + algorithm, err
+	}
 	for _, c := range []struct {
 		read      func([]string) (string, error)
 		args      string
