@@ -80,7 +80,7 @@ func (e *Editor) Add(rr dns.RR) error {
 			return tooMany(owner)
 		}
 		e.setFault(owner, fault)
-		e.zone.records += e.addInert(owner, rr)
+		e.addInert(owner, rr)
 		return nil
 	}
 	before := e.rule(t)
@@ -91,16 +91,29 @@ func (e *Editor) Add(rr dns.RR) error {
 	if len(records) == MaxAtOwner {
 		return tooMany(owner)
 	}
-	same := func(o dns.RR) bool { return dns.IsDuplicate(o, rr) }
-	if i := slices.IndexFunc(records, same); i >= 0 {
+	after := with(records, rr)
+	e.zone.records += len(after) - len(records)
+	e.setRule(owner, t, before, after)
+	return nil
+}
+
+// with returns the records and rr, which takes the place of one that is the same.
+func with(records []dns.RR, rr dns.RR) []dns.RR {
+	if i := slices.IndexFunc(records, func(o dns.RR) bool { return dns.IsDuplicate(o, rr) }); i >= 0 {
 		records = slices.Clone(records)
 		records[i] = rr
-	} else {
-		records = append(slices.Clip(records), rr)
-		e.zone.records++
+		return records
 	}
-	e.setRule(owner, t, records)
-	return nil
+	return append(slices.Clip(records), rr)
+}
+
+// without returns the records but rr; ErrAbsent if it is not among them.
+func without(records []dns.RR, rr dns.RR) ([]dns.RR, error) {
+	kept := slices.DeleteFunc(slices.Clone(records), func(o dns.RR) bool { return dns.IsDuplicate(o, rr) })
+	if len(kept) == len(records) {
+		return nil, fmt.Errorf("%w: %s", ErrAbsent, rr)
+	}
+	return kept, nil
 }
 
 func tooMany(owner string) error {
@@ -128,13 +141,12 @@ func (e *Editor) Remove(rr dns.RR) error {
 	if !before.set() {
 		return fmt.Errorf("%w: %s", ErrAbsent, rr)
 	}
-	records := before.records(owner)
-	kept := slices.DeleteFunc(slices.Clone(records), func(o dns.RR) bool { return dns.IsDuplicate(o, rr) })
-	if len(kept) == len(records) {
-		return fmt.Errorf("%w: %s", ErrAbsent, rr)
+	kept, err := without(before.records(owner), rr)
+	if err != nil {
+		return err
 	}
 	e.zone.records--
-	e.setRule(owner, t, kept)
+	e.setRule(owner, t, before, kept)
 	return nil
 }
 
@@ -178,11 +190,11 @@ func (e *Editor) rule(t target) rule {
 	return n.exact
 }
 
-// setRule makes the target's rule of its records.
-func (e *Editor) setRule(owner string, t target, records []dns.RR) {
+// setRule makes the target's rule, which was before, of its records.
+func (e *Editor) setRule(owner string, t target, before rule, records []dns.RR) {
 	r, fault := newRule(t, records)
 	e.setFault(owner, fault)
-	switch before := e.rule(t); {
+	switch {
 	case r.usable() && !before.usable():
 		e.zone.rules[t.trigger]++
 	case !r.usable() && before.usable():
@@ -245,24 +257,18 @@ func (e *Editor) ownInert() {
 	}
 }
 
-// addInert returns how many records came to be.
-func (e *Editor) addInert(owner string, rr dns.RR) int {
+func (e *Editor) addInert(owner string, rr dns.RR) {
 	e.ownInert()
-	records := slices.Clone(e.zone.inert[owner])
-	if i := slices.IndexFunc(records, func(o dns.RR) bool { return dns.IsDuplicate(o, rr) }); i >= 0 {
-		records[i] = rr
-		e.zone.inert[owner] = records
-		return 0
-	}
-	e.zone.inert[owner] = append(records, rr)
-	return 1
+	records := e.zone.inert[owner]
+	after := with(records, rr)
+	e.zone.records += len(after) - len(records)
+	e.zone.inert[owner] = after
 }
 
 func (e *Editor) removeInert(owner string, rr dns.RR) error {
-	records := e.zone.inert[owner]
-	kept := slices.DeleteFunc(slices.Clone(records), func(o dns.RR) bool { return dns.IsDuplicate(o, rr) })
-	if len(kept) == len(records) {
-		return fmt.Errorf("%w: %s", ErrAbsent, rr)
+	kept, err := without(e.zone.inert[owner], rr)
+	if err != nil {
+		return err
 	}
 	e.ownInert()
 	e.zone.records--
