@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/lab"
 	"github.com/nearcast/nearcast/test/peers"
 )
@@ -316,7 +317,7 @@ func digAsks(t *testing.T) {
 func TestTheCommandEndsCleanly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lab")
 	cmd := exec.Command(filepath.Join(bin, "nearcast"), "lab", "--dir", dir)
-	out := &output{}
+	out := &fixture.Output{}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
@@ -325,7 +326,7 @@ func TestTheCommandEndsCleanly(t *testing.T) {
 	defer cmd.Process.Kill()
 	eventually(t, "the lab answers its command", slack, func() error { _, err := lab.Ask(t.Context(), dir); return err })
 	eventually(t, "it prints its table", 2*slack, func() error {
-		if out.count("the router's table:") == 0 {
+		if out.Count("the router's table:") == 0 {
 			return errors.New("not yet")
 		}
 		return nil
@@ -336,7 +337,7 @@ func TestTheCommandEndsCleanly(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if out.count("dig +short @127.0.0.1 -p 5301") == 0 {
+	if out.Count("dig +short @127.0.0.1 -p 5301") == 0 {
 		t.Errorf("it did not print the commands to try:\n%s", out)
 	}
 	if left := processesOf(t, bin); left != "" {

@@ -38,9 +38,9 @@ func freePort(t *testing.T) string {
 
 // run starts a program and ends it with the test; its output is printed if the
 // test fails.
-func run(t *testing.T, cmd *exec.Cmd) *output {
+func run(t *testing.T, cmd *exec.Cmd) *fixture.Output {
 	t.Helper()
-	log := &output{}
+	log := &fixture.Output{}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -57,7 +57,7 @@ func run(t *testing.T, cmd *exec.Cmd) *output {
 }
 
 // coreDNS starts the image's CoreDNS, and waits until it answers at the port.
-func coreDNS(t *testing.T, corefile, port string) *output {
+func coreDNS(t *testing.T, corefile, port string) *fixture.Output {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "Corefile")
 	fixture.Write(t, path, corefile)

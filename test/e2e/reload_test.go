@@ -37,7 +37,7 @@ func TestSignalledReloads(t *testing.T) {
 		return fmt.Sprintf("fn.example.org:5399 {\n bind %s\n prometheus %s\n nearcast {\n  cluster us-azure\n  manifests %s\n  ttl 1 %d\n }\n}\n", fixture.Loopback(), reloadMetrics, manifests, ttl)
 	}
 	fixture.Write(t, corefile, good(1))
-	log := &output{}
+	log := &fixture.Output{}
 	cmd := exec.Command(filepath.Join(bin, "coredns"), "-conf", corefile)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -78,9 +78,9 @@ func TestSignalledReloads(t *testing.T) {
 		var seen func() error
 		if i%2 == 1 {
 			text = strings.Replace(text, "cluster", "clutser", 1)
-			failures := log.count("Restart failed: plugin/nearcast: " + corefile + ":5 - Error during parsing: unknown key \"clutser\"")
+			failures := log.Count("Restart failed: plugin/nearcast: " + corefile + ":5 - Error during parsing: unknown key \"clutser\"")
 			seen = func() error {
-				if now := log.count("Restart failed: plugin/nearcast: " + corefile + ":5 - Error during parsing: unknown key \"clutser\""); now <= failures {
+				if now := log.Count("Restart failed: plugin/nearcast: " + corefile + ":5 - Error during parsing: unknown key \"clutser\""); now <= failures {
 					return fmt.Errorf("%d failures in the log", now)
 				}
 				return nil
@@ -129,30 +129,6 @@ func TestSignalledReloads(t *testing.T) {
 			t.Errorf("%s grew from %v to %v", name, before[name], after[name])
 		}
 	}
-}
-
-// output keeps what a program prints.
-type output struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-func (o *output) count(text string) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return strings.Count(o.text.String(), text)
 }
 
 // metrics scrapes the values without labels, and the number of clusters.

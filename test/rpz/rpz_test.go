@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
 	"github.com/nearcast/nearcast/internal/directives"
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 func TestMain(m *testing.M) {
@@ -58,29 +58,11 @@ func freePort(t testing.TB) string {
 	return ""
 }
 
-// output keeps what a program prints.
-type output struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 // run starts a program and ends it with the test. The end of its output is
 // printed if the test fails.
-func run(t testing.TB, cmd *exec.Cmd) *output {
+func run(t testing.TB, cmd *exec.Cmd) *fixture.Output {
 	t.Helper()
-	log := &output{}
+	log := &fixture.Output{}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -114,7 +96,7 @@ func eventually(t testing.TB, what string, bound time.Duration, try func() error
 }
 
 // says waits until a program has printed the text.
-func says(t testing.TB, log *output, text string, bound time.Duration) {
+func says(t testing.TB, log *fixture.Output, text string, bound time.Duration) {
 	t.Helper()
 	eventually(t, "it says "+text, bound, func() error {
 		if !strings.Contains(log.String(), text) {
