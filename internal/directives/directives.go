@@ -9,8 +9,9 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
-// Install changes CoreDNS's order to "… acl rpz dnssec nearcast cache header …":
+// Install changes CoreDNS's order to "… bind direct … acl rpz dnssec nearcast cache header …":
 //
+//   - direct is about sockets, as bind is;
 //   - rpz applies policy to what leaves the server, so that the cache behind it
 //     keeps the truth;
 //   - dnssec signs only what comes after it, so it stands before nearcast;
@@ -19,13 +20,28 @@ import (
 //
 // It must be called before a server is started, and may be called again.
 func Install() error {
-	ours := []string{"rpz", "dnssec", "nearcast"}
-	order := slices.DeleteFunc(slices.Clone(dnsserver.Directives), func(d string) bool {
-		return slices.Contains(ours, d)
-	})
-	acl := slices.Index(order, "acl")
-	if acl < 0 {
-		return fmt.Errorf("CoreDNS's plugin order has no acl after which to put %v", ours)
+	order := dnsserver.Directives
+	for _, place := range []struct {
+		after string
+		ours  []string
+	}{
+		{"bind", []string{"direct"}},
+		{"acl", []string{"rpz", "dnssec", "nearcast"}},
+	} {
+		var err error
+		if order, err = insert(order, place.after, place.ours); err != nil {
+			return err
+		}
 	}
-	return dnsserver.SetDirectives(slices.Insert(order, acl+1, ours...))
+	return dnsserver.SetDirectives(order)
+}
+
+// insert returns the order with ours moved to right after another plugin.
+func insert(order []string, after string, ours []string) ([]string, error) {
+	order = slices.DeleteFunc(slices.Clone(order), func(d string) bool { return slices.Contains(ours, d) })
+	at := slices.Index(order, after)
+	if at < 0 {
+		return nil, fmt.Errorf("CoreDNS's plugin order has no %s after which to put %v", after, ours)
+	}
+	return slices.Insert(order, at+1, ours...), nil
 }

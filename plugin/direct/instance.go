@@ -1,0 +1,130 @@
+package direct
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+
+	"github.com/nearcast/nearcast/plugin/lifetime"
+)
+
+// instance is what all direct lines of one configuration share.
+type instance struct {
+	blocks []*block
+
+	mu sync.Mutex
+	// judged are the blocks that are served directly.
+	judged []*block
+	// opened are by the server that they are beside.
+	opened map[string][]*listener
+}
+
+var instances lifetime.Instances[*instance]
+
+// instanceOf returns the configuration's instance, which the first block makes.
+func instanceOf(c *caddy.Controller) *instance {
+	return instances.Of(c, func() *instance {
+		i := &instance{opened: map[string][]*listener{}}
+		c.OnStartup(func() error {
+			if err := i.start(); err != nil {
+				instances.Stop(i)
+				return plugin.Error("direct", err)
+			}
+			return nil
+		})
+		return i
+	})
+}
+
+// start judges the blocks and opens what those need that can be served. One that
+// cannot is told of, and CoreDNS serves it as ever.
+func (i *instance) start() error {
+	instances.Sweep()
+	all, err := i.corefile()
+	if err != nil {
+		return err
+	}
+	instances.Start(i)
+	for _, b := range i.blocks {
+		if refusal := b.judge(all); refusal != "" {
+			log.Warningf("%s: off: %s", b.at, refusal)
+			continue
+		}
+		i.judged = append(i.judged, b)
+		if err := i.open(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// corefile returns the server blocks of the configuration.
+func (i *instance) corefile() ([]caddyfile.ServerBlock, error) {
+	for _, c := range caddy.Instances() {
+		if of, ok := instances.In(c); ok && of == i {
+			input := c.Caddyfile()
+			return caddyfile.Parse(input.Path(), bytes.NewReader(input.Body()), nil)
+		}
+	}
+	return nil, errors.New("the configuration is of no instance of the server")
+}
+
+// open acquires the block's listeners.
+func (i *instance) open(b *block) error {
+	addresses, err := b.addresses()
+	if err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, a := range addresses {
+		if slices.ContainsFunc(i.opened[a.server], func(l *listener) bool { return l.addr == a.at }) {
+			continue
+		}
+		l, err := acquire(a.at)
+		if err != nil {
+			return fmt.Errorf("%s: %w", b.at, err)
+		}
+		i.opened[a.server] = append(i.opened[a.server], l)
+	}
+	return nil
+}
+
+// serve has the listeners that are beside the server answer as it does.
+func (i *instance) serve(s *dnsserver.Server) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, l := range i.opened[s.Addr] {
+		l.serve(s, i.prompt)
+	}
+}
+
+// prompt reports whether some block answers for the name without waiting.
+func (i *instance) prompt(name []byte) bool {
+	for _, b := range i.judged {
+		if b.prompt(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Stop implements lifetime.Instance.
+func (i *instance) Stop() {
+	i.mu.Lock()
+	opened := i.opened
+	i.opened = map[string][]*listener{}
+	i.mu.Unlock()
+	for _, beside := range opened {
+		for _, l := range beside {
+			l.release()
+		}
+	}
+}

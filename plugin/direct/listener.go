@@ -1,0 +1,128 @@
+package direct
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coredns/coredns/core/dnsserver"
+)
+
+// listener answers on one address, with a socket and a reader for each processor.
+// It outlives the configuration that opened it where the next one wants it too: a
+// socket that is closed takes with it what the kernel has put into it.
+type listener struct {
+	addr    netip.AddrPort
+	readers []*reader
+	uses    int // guarded by listeners.mu
+
+	active  atomic.Pointer[active]
+	reading sync.WaitGroup
+}
+
+// active is what a listener serves from: a server of the running configuration.
+type active struct {
+	server *dnsserver.Server
+	// ctx is that of every query.
+	ctx context.Context //nolint:containedctx // it is the server's, and holds nothing of a query
+	// prompt says whether a name is answered without waiting.
+	prompt func(name []byte) bool
+	// handovers are by reader.
+	handovers []*handover
+	counters  counters
+}
+
+// listeners are those of this process, by address.
+var listeners = struct {
+	mu  sync.Mutex
+	all map[netip.AddrPort]*listener
+}{all: map[netip.AddrPort]*listener{}}
+
+// acquire opens the address, or returns what has opened it already. It reads
+// nothing before serve is called.
+func acquire(addr netip.AddrPort) (*listener, error) {
+	listeners.mu.Lock()
+	defer listeners.mu.Unlock()
+	l := listeners.all[addr]
+	if l == nil {
+		var err error
+		if l, err = open(addr); err != nil {
+			return nil, err
+		}
+		listeners.all[addr] = l
+	}
+	l.uses++
+	return l, nil
+}
+
+func open(addr netip.AddrPort) (*listener, error) {
+	l := &listener{addr: addr}
+	for i := range runtime.GOMAXPROCS(0) {
+		s, err := listen(addr, i)
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("%s: %w", addr, err)
+		}
+		l.readers = append(l.readers, &reader{listener: l, index: i, socket: s, batch: newBatch()})
+	}
+	return l, nil
+}
+
+// release gives the listener up; the last that does closes it.
+func (l *listener) release() {
+	listeners.mu.Lock()
+	defer listeners.mu.Unlock()
+	if l.uses--; l.uses > 0 {
+		return
+	}
+	delete(listeners.all, l.addr)
+	l.close()
+}
+
+// close ends the readers, which first answer what is in their sockets.
+func (l *listener) close() {
+	for _, r := range l.readers {
+		r.socket.wake()
+	}
+	l.reading.Wait()
+	for _, r := range l.readers {
+		r.socket.close()
+	}
+	if a := l.active.Swap(nil); a != nil {
+		a.retire()
+	}
+}
+
+// serve has the listener answer as the server does, from here on.
+func (l *listener) serve(s *dnsserver.Server, prompt func([]byte) bool) {
+	// As in dnsserver.Server.ServePacket.
+	ctx := context.WithValue(context.WithValue(context.Background(), dnsserver.Key{}, s), dnsserver.LoopKey{}, 0)
+	a := &active{server: s, ctx: ctx, prompt: prompt, counters: countersOf(s.Addr)}
+	for _, r := range l.readers {
+		h := newHandover(r.socket, s, ctx)
+		a.handovers = append(a.handovers, h)
+		go h.serve()
+	}
+	before := l.active.Swap(a)
+	if before != nil {
+		before.retire()
+		return
+	}
+	for _, r := range l.readers {
+		l.reading.Go(r.run)
+	}
+}
+
+// grace is how long replies that are under way may take, as in CoreDNS.
+const grace = 5 * time.Second
+
+// retire ends the handovers once what they were given is answered.
+func (a *active) retire() {
+	for _, h := range a.handovers {
+		go h.stop(grace)
+	}
+}

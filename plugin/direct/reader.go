@@ -1,0 +1,93 @@
+package direct
+
+import (
+	"runtime"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	// batchSize is how many datagrams are taken at once: enough that a call into the
+	// kernel costs each of them little, and few enough that the first reply is not
+	// kept waiting for the last.
+	batchSize = 32
+	// querySize is what CoreDNS reads of a datagram. What is longer is cut off, there
+	// and here.
+	querySize = dns.MinMsgSize
+	// replySize is more than what resolvers ask for (1,232 octets, as DNS flag day
+	// 2020 has it); larger replies are sent one by one.
+	replySize = 4096
+)
+
+// reader reads one socket and answers what can be answered without waiting.
+type reader struct {
+	listener *listener
+	index    int
+	socket   *socket
+	batch    *batch
+	name     [maxName]byte
+}
+
+// run serves batch after batch until the socket is woken.
+func (r *reader) run() {
+	// The thread sleeps in the kernel, and is nobody else's meanwhile.
+	runtime.LockOSThread()
+	for {
+		n, err := r.socket.receive(r.batch)
+		if err != nil {
+			log.Errorf("%s: %v; CoreDNS's own socket goes on", r.listener.addr, err)
+			return
+		}
+		if n == 0 {
+			return
+		}
+		r.serve(n)
+	}
+}
+
+// serve answers the n queries of the batch, or hands them over.
+func (r *reader) serve(n int) {
+	a := r.listener.active.Load()
+	inPlace := 0
+	for i := range n {
+		if r.inPlace(a, i) {
+			inPlace++
+			continue
+		}
+		r.handOver(a, i)
+	}
+	r.socket.flush(r.batch)
+	a.counters.add(inPlace, n-inPlace)
+}
+
+// inPlace serves the query on the reader's own stack, which has grown once and for
+// all to what a chain of plugins needs. False where that could wait, or where the
+// query is not an everyday one; nothing was done then.
+func (r *reader) inPlace(a *active, i int) bool {
+	query := r.batch.query(i)
+	name, ok := plain(query, &r.name)
+	if !ok || !a.prompt(name) {
+		return false
+	}
+	m := new(dns.Msg)
+	if m.Unpack(query) != nil || m.IsTsig() != nil {
+		return false
+	}
+	w := &writer{socket: r.socket, room: r.batch.room(i)}
+	w.from = r.batch.sender(i, &w.ip)
+	a.server.ServeDNS(a.ctx, w, m)
+	if n := w.collect(); n > 0 {
+		r.batch.answer(i, n)
+	}
+	return true
+}
+
+// handOver gives the query to a server of CoreDNS's kind. One that has ended
+// meanwhile has a successor.
+func (r *reader) handOver(a *active, i int) {
+	ip := new([16]byte)
+	d := datagram{append([]byte(nil), r.batch.query(i)...), r.batch.sender(i, ip)}
+	if !a.handovers[r.index].put(d) {
+		r.listener.active.Load().handovers[r.index].put(d)
+	}
+}

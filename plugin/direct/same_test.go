@@ -1,0 +1,259 @@
+package direct
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+// twoServers are one configuration at two ports, the second with direct. SUB is a
+// zone of another block below ours.
+const twoServers = `fn.example.org:PORT1 {
+	bind LOOPBACK
+	PLUGINS
+	nearcast {
+		cluster mk-core
+		manifests DIR/federation
+		locations DIR/locations.csv
+		tenant demo LOOPBACK
+		ns ns1.fn.example.org 198.51.100.53
+		SETTINGS
+	}
+}
+fn.example.org:PORT2 {
+	bind LOOPBACK
+	direct
+	PLUGINS
+	nearcast {
+		manifests DIR/federation
+		ns ns1.fn.example.org 198.51.100.53
+		SETTINGS
+	}
+}
+sub.fn.example.org:PORT1 sub.fn.example.org:PORT2 {
+	bind LOOPBACK
+	whoami
+}
+`
+
+// TestBothWaysAnswerTheSame asks everything of CoreDNS's own way and of ours, with
+// all kinds of plugins in front, and accepts no difference in any octet.
+func TestBothWaysAnswerTheSame(t *testing.T) {
+	size := 4000
+	if testing.Short() {
+		size = 1000
+	}
+	datagrams := corpus(size)
+	for _, c := range []struct{ name, plugins, settings string }{
+		{"alone", "", ""},
+		{"fallthrough", "", "fallthrough"},
+		{"observed", "prometheus LOOPBACK:METRICS\nerrors\nmetadata\ncancel 1s\nlog", ""},
+		{"refusing", "acl {\nblock type AAAA net 127.0.0.0/8\ndrop type TXT net 127.0.0.0/8\n}", "family independent"},
+		{"rewriting the reply", "nsid here\nbufsize 700\nminimal\nany\nlocal\nchaos\nheader {\nresponse set aa\n}", ""},
+		{"signing", "", "sign DIR/key.private"},
+		{"signing by dnssec", "dnssec {\nkey file DIR/key\n}", ""},
+		{"knowing keys", "tsig {\nsecret key. " + corpusSecret + "\n}", ""},
+		{"requiring keys", "tsig {\nsecret key. " + corpusSecret + "\nrequire TXT\n}", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := federated(t, world...)
+			if strings.HasPrefix(c.name, "signing") {
+				fixture.Key(t, dir, "key")
+			}
+			port1, port2 := freePort(t, fixture.Loopback()), freePort(t, fixture.Loopback())
+			corefile := fill(twoServers, "PLUGINS", c.plugins, "SETTINGS", c.settings)
+			serve(t, fill(corefile, "PORT1", port1, "PORT2", port2, "DIR", dir, "METRICS", freePort(t, fixture.Loopback())))
+			before := requests(t)
+			replies := compareAll(t, datagrams, at(port1), at(port2))
+			t.Logf("%d datagrams, %d replies, all alike", len(datagrams), replies)
+			if replies < size/2 {
+				t.Errorf("only %d of %d datagrams had a reply", replies, size)
+			}
+			if c.name == "observed" {
+				compareMetrics(t, before, port1, port2)
+			}
+			if inPlace := total(t, "coredns_direct_queries_total", "how", "in_place", "server", fmt.Sprintf("dns://%s", at(port2))); inPlace < float64(size)/6 {
+				t.Errorf("only %v of %d were answered in place", inPlace, size)
+			}
+		})
+	}
+}
+
+// compareAll sends each datagram to both and returns how many had a reply.
+func compareAll(t *testing.T, datagrams [][]byte, plain, direct string) int {
+	t.Helper()
+	var next, replies atomic.Int64
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(datagrams); i = int(next.Add(1)) - 1 {
+				if compare(t, datagrams[i], plain, direct) {
+					replies.Add(1)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return int(replies.Load())
+}
+
+// compare reports whether there was a reply. What is drawn anew each second, or
+// was late, has a second and a third chance.
+func compare(t *testing.T, datagram []byte, plain, direct string) bool {
+	var want, got []byte
+	for _, patience := range []time.Duration{150 * time.Millisecond, time.Second, 3 * time.Second} {
+		want, got = exchange(t, datagram, patience, plain, direct)
+		if bytes.Equal(want, got) || unsigned(want) != nil && bytes.Equal(unsigned(want), unsigned(got)) {
+			return want != nil
+		}
+	}
+	m := new(dns.Msg)
+	_ = m.Unpack(datagram) // as far as it goes
+	t.Errorf("%s\n%s\nplain:  %s\ndirect: %s", hex.EncodeToString(datagram), m, hex.EncodeToString(want), hex.EncodeToString(got))
+	return want != nil
+}
+
+// exchange sends the datagram to both, from one port, and returns the replies; nil for none.
+func exchange(t *testing.T, datagram []byte, patience time.Duration, one, two string) (first, second []byte) {
+	conn, err := net.ListenPacket("udp", net.JoinHostPort(fixture.Loopback(), "0"))
+	if err != nil {
+		t.Error(err)
+		return nil, nil
+	}
+	defer conn.Close()
+	return reply(t, conn, datagram, patience, one), reply(t, conn, datagram, patience, two)
+}
+
+func reply(t *testing.T, conn net.PacketConn, datagram []byte, patience time.Duration, to string) []byte {
+	addr, err := net.ResolveUDPAddr("udp", to)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	if _, err := conn.WriteTo(datagram, addr); err != nil {
+		t.Error(err)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	buf := make([]byte, 1<<16)
+	for {
+		n, from, err := conn.ReadFrom(buf)
+		if err != nil {
+			return nil
+		}
+		if from.String() == to { // else a reply that was late
+			return buf[:n]
+		}
+	}
+}
+
+// unsigned is the reply without what two servers with one key do not make alike: an
+// ECDSA signature has a random part. It is nil where nothing is signed.
+func unsigned(reply []byte) []byte {
+	m := new(dns.Msg)
+	if m.Unpack(reply) != nil {
+		return nil
+	}
+	signed := false
+	for _, section := range [][]dns.RR{m.Answer, m.Ns, m.Extra} {
+		for _, rr := range section {
+			switch rr := rr.(type) {
+			case *dns.RRSIG:
+				rr.Signature, signed = "", true
+			case *dns.TSIG: // of the time it was made
+				rr.TimeSigned, rr.MAC, signed = 0, strings.Repeat("0", len(rr.MAC)), true
+			}
+		}
+	}
+	if !signed {
+		return nil
+	}
+	data, err := m.Pack()
+	if err != nil {
+		return nil
+	}
+	return append(data, byte(len(reply)>>8), byte(len(reply)))
+}
+
+// requests returns what CoreDNS has counted, by the labels of each series.
+func requests(t *testing.T) map[string]float64 {
+	t.Helper()
+	families, err := prometheus.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "coredns_dns_") || strings.HasSuffix(f.GetName(), "_duration_seconds") {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			labels := f.GetName()
+			for _, l := range m.GetLabel() {
+				labels += " " + l.GetName() + "=" + l.GetValue()
+			}
+			all[labels] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetHistogram().GetSampleSum()
+		}
+	}
+	return all
+}
+
+// compareMetrics holds that both servers have counted the same of the same.
+func compareMetrics(t *testing.T, before map[string]float64, port1, port2 int) {
+	t.Helper()
+	after := requests(t)
+	one, two := fmt.Sprintf("server=dns://%s", at(port1)), fmt.Sprintf("server=dns://%s", at(port2))
+	series := 0
+	for labels, value := range after {
+		if !strings.Contains(labels, one) {
+			continue
+		}
+		other := strings.Replace(labels, one, two, 1)
+		if mine, theirs := after[other]-before[other], value-before[labels]; mine != theirs {
+			t.Errorf("%s: %v, and %v of direct's", labels, theirs, mine)
+		}
+		series++
+	}
+	if series < 20 {
+		t.Errorf("only %d series were compared", series)
+	}
+}
+
+// total returns the sum of the metric's series that have the labels.
+func total(t testing.TB, name string, labels ...string) float64 {
+	t.Helper()
+	families, err := prometheus.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			has := map[string]string{}
+			for _, l := range m.GetLabel() {
+				has[l.GetName()] = l.GetValue()
+			}
+			matches := true
+			for i := 0; i < len(labels); i += 2 {
+				matches = matches && has[labels[i]] == labels[i+1]
+			}
+			if matches {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}

@@ -1,0 +1,126 @@
+package direct
+
+import (
+	"bytes"
+	"io"
+	golog "log"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/coredns/caddy"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+const nearcastBlock = "nearcast {\ncluster mk-core\nmanifests DIR/federation\n}\n"
+
+// TestItIsOffWhereItCouldNotBeExactAndSaysWhy holds that such a server serves all the same.
+func TestItIsOffWhereItCouldNotBeExactAndSaysWhy(t *testing.T) {
+	for _, c := range []struct{ corefile, reason string }{
+		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\nrewrite name a b\n" + nearcastBlock + "}", "the plugin rewrite, which may wait for others, comes first"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\nwhoami\n}", "the plugin whoami, which may wait for others, comes first"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\nlog\n}", "no plugin here knows that it answers without waiting"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\nproxyproto\ndirect\n" + nearcastBlock + "}", "the plugin proxyproto changes how this port is read or written"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}\nother.example:PORT {\nbind LOOPBACK\nshed\nwhoami\n}", "the plugin shed changes how this port is read or written"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\nview a {\nexpr true\n}\nwhoami\n}\nfn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}", "another server block answers for fn.example.org. at port PORT too"},
+		{"fn.example.org:0 {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}", "the server takes whatever port is free"},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			var logged bytes.Buffer
+			golog.SetOutput(&logged)
+			defer golog.SetOutput(io.Discard)
+			port := freePort(t, fixture.Loopback())
+			s := serve(t, fill(c.corefile, "PORT", port, "DIR", federated(t, hello)))
+			if got := logged.String(); !strings.Contains(got, "Corefile:") || !strings.Contains(got, "off: "+fill(c.reason, "PORT", port)) {
+				t.Errorf("logged %q, want %q", got, c.reason)
+			}
+			if n := opened(); n != 0 {
+				t.Errorf("%d listeners are open", n)
+			}
+			if got := ask(t, s.instance.Servers()[0].LocalAddr().String(), "hello.demo.fn.example.org.", dns.TypeA); !strings.HasPrefix(got, "NOERROR") && !strings.HasPrefix(got, "SERVFAIL") {
+				t.Errorf("answered %s", got)
+			}
+		})
+	}
+}
+
+func TestAFaultyLineKeepsTheServerFromStarting(t *testing.T) {
+	for _, c := range []struct{ corefile, reason string }{
+		{"direct localhost\n", `Corefile:2 - Error during parsing: "localhost" is not the address of a host`},
+		{"direct 0.0.0.0\n", `"0.0.0.0" is not the address of a host`},
+		{"direct {\nfast\n}\n", `unexpected "fast": direct has no settings in braces`},
+		{"direct\ndirect\n", "direct is in this server block twice, first on line 2"},
+		{"direct\n", "Corefile:2: the server listens on all addresses; name those that clients ask"},
+		{"bind LOOPBACK\ndirect 192.0.2.1\n", "Corefile:3: the server listens on LOOPBACK alone, by its bind; name no addresses here"},
+	} {
+		t.Run(strings.Fields(c.reason)[0], func(t *testing.T) {
+			corefile := "fn.example.org:PORT {\n" + c.corefile + nearcastBlock + "}"
+			instance, err := caddy.Start(input(fill(corefile, "PORT", freePort(t, fixture.Loopback()), "DIR", federated(t, hello))))
+			if err == nil {
+				_ = instance.Stop()
+				t.Fatal("started")
+			}
+			if want := fill(c.reason); !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+			if n := opened(); n != 0 {
+				t.Errorf("%d listeners are left", n)
+			}
+		})
+	}
+}
+
+// opened returns how many listeners are open.
+func opened() int {
+	listeners.mu.Lock()
+	defer listeners.mu.Unlock()
+	return len(listeners.all)
+}
+
+// TestReadmeIsTrue starts every Corefile of the README, and holds that it names
+// every plugin that may come first, and the metric.
+func TestReadmeIsTrue(t *testing.T) {
+	data, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := string(data)
+	examples := 0
+	for _, part := range strings.Split(readme, "~~~ corefile\n")[1:] {
+		corefile, _, _ := strings.Cut(part, "~~~")
+		// No address here is one of this machine's network.
+		corefile = strings.NewReplacer("/etc/nearcast", "DIR", "192.0.2.53 2001:db8::53", "LOOPBACK ::1", "192.0.2.53", "LOOPBACK",
+			"fn.example.org {", "fn.example.org:PORT {", ". {", ".:PORT {", "198.51.100.1", "127.0.0.1:1").Replace(corefile)
+		corefile = strings.Replace(corefile, "nearcast fn.example.org:PORT {", "nearcast fn.example.org {", 1)
+		port := freePort(t, fixture.Loopback())
+		serve(t, fill(corefile, "DIR", federated(t, hello), "PORT", port))
+		if got := ask(t, at(port), "hello.demo.fn.example.org.", dns.TypeA); !strings.HasPrefix(got, "NOERROR 192.0.2.") {
+			t.Errorf("%s\nanswers %s", corefile, got)
+		}
+		if opened() == 0 {
+			t.Errorf("%s\nis not served directly", corefile)
+		}
+		examples++
+	}
+	if examples < 2 {
+		t.Errorf("%d examples, want at least two", examples)
+	}
+	for name := range passing {
+		if !strings.Contains(readme, "*"+name+"*") {
+			t.Errorf("the README does not say that %s may come first", name)
+		}
+	}
+	if !strings.Contains(readme, "`coredns_direct_queries_total{") {
+		t.Error("the README does not have the metric")
+	}
+	last := -1
+	for _, section := range []string{"Name", "Description", "Syntax", "Metrics", "Examples", "Bugs", "See Also"} {
+		i := strings.Index(readme, "\n## "+section+"\n")
+		if i <= last {
+			t.Errorf("%s is missing or out of order", section)
+		}
+		last = i
+	}
+}

@@ -1,0 +1,88 @@
+package direct
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+
+	"github.com/miekg/dns"
+)
+
+// writer takes the reply to one query that is served where it was read. As long
+// as that lasts the reply goes into the batch; one that comes later, from a
+// goroutine that a plugin has left behind, is sent at once.
+type writer struct {
+	socket *socket
+	from   net.UDPAddr
+	ip     [16]byte
+
+	mu sync.Mutex
+	// room is where the reply goes; nil once it was collected.
+	room []byte
+	n    int
+}
+
+// LocalAddr implements dns.ResponseWriter.
+func (w *writer) LocalAddr() net.Addr { return w.socket.local }
+
+// RemoteAddr implements dns.ResponseWriter.
+func (w *writer) RemoteAddr() net.Addr { return &w.from }
+
+// WriteMsg implements dns.ResponseWriter.
+func (w *writer) WriteMsg(m *dns.Msg) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	data, err := m.PackBuffer(w.free())
+	if err != nil {
+		return err
+	}
+	return w.write(data)
+}
+
+// Write implements dns.ResponseWriter.
+func (w *writer) Write(data []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(data), w.write(data)
+}
+
+// free returns the room that no reply is in yet.
+func (w *writer) free() []byte {
+	if w.n > 0 {
+		return nil
+	}
+	return w.room
+}
+
+// write keeps the data in the room, where it may be already, or sends it.
+func (w *writer) write(data []byte) error {
+	if free := w.free(); len(data) > 0 && len(data) <= len(free) {
+		w.n = copy(free, data)
+		return nil
+	}
+	return w.socket.send(data, w.from.AddrPort())
+}
+
+// collect returns the length of the reply that is in the room, 0 for none, and
+// takes the room away.
+func (w *writer) collect() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.room = nil
+	return w.n
+}
+
+// Close implements dns.ResponseWriter. The socket is everybody's and stays open.
+func (w *writer) Close() error { return nil }
+
+// TsigStatus implements dns.ResponseWriter. Signed queries are handed over.
+func (w *writer) TsigStatus() error { return nil }
+
+// TsigTimersOnly implements dns.ResponseWriter.
+func (w *writer) TsigTimersOnly(bool) {}
+
+// Hijack implements dns.ResponseWriter.
+func (w *writer) Hijack() {}
+
+// ConnectionState implements dns.ConnectionStater, as CoreDNS's own writers do: UDP has none.
+func (w *writer) ConnectionState() *tls.ConnectionState { return nil }
