@@ -114,6 +114,8 @@ func newWorld(t *testing.T, lines string) *world {
 `, w.port, secret, w.dir, lines))
 	w.start()
 	t.Cleanup(w.kill)
+	// A resolver that finds nobody at its first look waits a minute for the next.
+	eventually(t, "we answer", 20*time.Second, near, w.ours)
 	return w
 }
 
