@@ -10,6 +10,7 @@ package federation
 import (
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -184,10 +185,9 @@ type Function struct {
 // PlacementIn returns the function's placement in the cluster, or nil. It does
 // not allocate.
 func (f *Function) PlacementIn(cluster int) *Placement {
-	i, found := slices.BinarySearchFunc(f.Placements, cluster, func(p Placement, cluster int) int {
-		return p.Cluster - cluster
-	})
-	if !found {
+	// By index: a Placement is large, and slices.BinarySearchFunc copies each it looks at.
+	i := sort.Search(len(f.Placements), func(i int) bool { return f.Placements[i].Cluster >= cluster })
+	if i == len(f.Placements) || f.Placements[i].Cluster != cluster {
 		return nil
 	}
 	return &f.Placements[i]

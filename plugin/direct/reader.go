@@ -2,6 +2,7 @@ package direct
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -17,6 +18,9 @@ const (
 	// replySize is more than what resolvers ask for (1,232 octets, as DNS flag day
 	// 2020 has it); larger replies are sent one by one.
 	replySize = 4096
+	// pause is how long a reader rests whose kernel is out of memory: long enough that
+	// the log is not flooded.
+	pause = time.Second
 )
 
 // reader reads one socket and answers what can be answered without waiting.
@@ -33,15 +37,15 @@ func (r *reader) run() {
 	// The thread sleeps in the kernel, and is nobody else's meanwhile.
 	runtime.LockOSThread()
 	for {
-		n, err := r.socket.receive(r.batch)
-		if err != nil {
-			log.Errorf("%s: %v; CoreDNS's own socket goes on", r.listener.addr, err)
+		switch n, err := r.socket.receive(r.batch); {
+		case err != nil:
+			log.Errorf("%s: %v; reading again in %s", r.listener.addr, err, pause)
+			time.Sleep(pause)
+		case n == 0:
 			return
+		default:
+			r.serve(n)
 		}
-		if n == 0 {
-			return
-		}
-		r.serve(n)
 	}
 }
 

@@ -50,9 +50,9 @@ sub.fn.example.org:PORT1 sub.fn.example.org:PORT2 {
 // TestBothWaysAnswerTheSame asks everything of CoreDNS's own way and of ours, with
 // all kinds of plugins in front, and accepts no difference in any octet.
 func TestBothWaysAnswerTheSame(t *testing.T) {
-	size := 4000
+	size := 1500
 	if testing.Short() {
-		size = 1000
+		size = 500
 	}
 	datagrams := corpus(size)
 	for _, c := range []struct{ name, plugins, settings string }{
@@ -158,7 +158,8 @@ func reply(t *testing.T, conn net.PacketConn, datagram []byte, patience time.Dur
 }
 
 // unsigned is the reply without what two servers with one key do not make alike: an
-// ECDSA signature has a random part. It is nil where nothing is signed.
+// ECDSA signature has a random part, and is of the second in which it was made. It
+// is nil where nothing is signed.
 func unsigned(reply []byte) []byte {
 	m := new(dns.Msg)
 	if m.Unpack(reply) != nil {
@@ -169,7 +170,7 @@ func unsigned(reply []byte) []byte {
 		for _, rr := range section {
 			switch rr := rr.(type) {
 			case *dns.RRSIG:
-				rr.Signature, signed = "", true
+				rr.Signature, rr.Inception, rr.Expiration, signed = "", 0, 0, true
 			case *dns.TSIG: // of the time it was made
 				rr.TimeSigned, rr.MAC, signed = 0, strings.Repeat("0", len(rr.MAC)), true
 			}

@@ -2,6 +2,7 @@ package direct
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -54,17 +55,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// freePort returns a port that is free for UDP and TCP at the host. The plugin
-// has to be told one.
+// freePort returns a port that is free for UDP and TCP at the host, all hosts if it
+// is empty, and below those that the system gives to whoever asks for any. The
+// plugin has to be told one.
 func freePort(t testing.TB, host string) int {
 	t.Helper()
 	for range 100 {
-		udp, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+		port := 20000 + rand.IntN(10000)
+		addr := net.JoinHostPort(host, fmt.Sprint(port))
+		udp, err := net.ListenPacket("udp", addr)
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := udp.LocalAddr().(*net.UDPAddr).Port
-		tcp, err := net.Listen("tcp", net.JoinHostPort(host, fmt.Sprint(port)))
+		tcp, err := net.Listen("tcp", addr)
 		_ = udp.Close()
 		if err == nil {
 			_ = tcp.Close()

@@ -1,7 +1,6 @@
 package direct
 
 import (
-	"bytes"
 	"io"
 	golog "log"
 	"os"
@@ -28,7 +27,7 @@ func TestItIsOffWhereItCouldNotBeExactAndSaysWhy(t *testing.T) {
 		{"fn.example.org:0 {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}", "the server takes whatever port is free"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			var logged bytes.Buffer
+			var logged fixture.Output
 			golog.SetOutput(&logged)
 			defer golog.SetOutput(io.Discard)
 			port := freePort(t, fixture.Loopback())
@@ -94,7 +93,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		corefile = strings.NewReplacer("/etc/nearcast", "DIR", "192.0.2.53 2001:db8::53", "LOOPBACK ::1", "192.0.2.53", "LOOPBACK",
 			"fn.example.org {", "fn.example.org:PORT {", ". {", ".:PORT {", "198.51.100.1", "127.0.0.1:1").Replace(corefile)
 		corefile = strings.Replace(corefile, "nearcast fn.example.org:PORT {", "nearcast fn.example.org {", 1)
-		port := freePort(t, fixture.Loopback())
+		port := freePort(t, "") // one example listens on all addresses
 		serve(t, fill(corefile, "DIR", federated(t, hello), "PORT", port))
 		if got := ask(t, at(port), "hello.demo.fn.example.org.", dns.TypeA); !strings.HasPrefix(got, "NOERROR 192.0.2.") {
 			t.Errorf("%s\nanswers %s", corefile, got)

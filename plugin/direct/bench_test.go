@@ -1,0 +1,67 @@
+package direct
+
+import (
+	"testing"
+
+	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+// BenchmarkInPlace is one query with a client's subnet through the whole chain of a
+// server, without its way through the kernel.
+func BenchmarkInPlace(b *testing.B) {
+	for _, c := range []struct{ name, plugins string }{{"alone", ""}, {"prometheus", "prometheus LOOPBACK:0\nerrors\n"}} {
+		b.Run(c.name, func(b *testing.B) {
+			r, a := idle(b, c.plugins)
+			b.ReportAllocs()
+			for b.Loop() {
+				if !r.inPlace(a, 0) || r.batch.answered != 1 {
+					b.Fatal("not answered in place")
+				}
+				r.batch.answered = 0
+			}
+		})
+	}
+}
+
+// TestAnAnswerInPlaceKeepsItsBudget bounds what one query allocates on its whole way.
+func TestAnAnswerInPlaceKeepsItsBudget(t *testing.T) {
+	r, a := idle(t, "")
+	n := testing.AllocsPerRun(1000, func() {
+		r.inPlace(a, 0)
+		r.batch.answered = 0
+	})
+	const budget = 24
+	if n > budget {
+		t.Errorf("%v allocations, the budget is %v", n, budget)
+	}
+}
+
+// idle returns a reader that reads nothing, with a query in its batch, and what it
+// would serve from.
+func idle(t testing.TB, plugins string) (*reader, *active) {
+	t.Helper()
+	port := freePort(t, fixture.Loopback())
+	corefile := "fn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + plugins + "nearcast {\ncluster mk-core\nmanifests DIR/federation\nlocations DIR/locations.csv\n}\n}\n"
+	serve(t, fill(corefile, "PORT", port, "DIR", federated(t, hello)))
+	ask(t, at(port), "hello.demo.fn.example.org.", dns.TypeA) // it serves
+	listeners.mu.Lock()
+	defer listeners.mu.Unlock()
+	for _, l := range listeners.all {
+		r := &reader{listener: l, socket: l.readers[0].socket, batch: newBatch()}
+		m := new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA)
+		m.SetEdns0(1232, false)
+		m.IsEdns0().Option = append(m.IsEdns0().Option, subnet("10.2.0.0/24"))
+		data, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.batch.in[0].length = uint32(copy(r.batch.queries[0][:], data))
+		r.batch.from[0].Family = unix.AF_INET
+		return r, l.active.Load()
+	}
+	t.Fatal("nothing is served directly")
+	return nil, nil
+}
