@@ -159,7 +159,7 @@ func (z *Zone) ByName(t Trigger, name string) (Match, bool) {
 // prefix that holds the address.
 func (z *Zone) ByAddress(t Trigger, a netip.Addr) (Match, bool) {
 	table := z.prefixes[t]
-	if table == nil {
+	if table == nil || !table.Contains(a) { // which is less work than what follows
 		return Match{}, false
 	}
 	whole := netip.PrefixFrom(a, a.BitLen())

@@ -14,7 +14,9 @@ import (
 )
 
 // query is one query on its way. It stands between the plugins that answer and
-// the client: what they write passes through policy.
+// the client: what they write is held until they have returned, and then passes
+// through policy. So their frames and policy's are never on the stack together,
+// which would have to grow for them.
 type query struct {
 	dns.ResponseWriter
 	ctx     context.Context //nolint:containedctx // a query lives as long as its context
@@ -25,8 +27,9 @@ type query struct {
 
 	// passed is set where a passthru rule has ended the search.
 	passed bool
-	wrote  bool
-	err    error
+	// truth is what the plugins behind answered; nil until they have.
+	truth *dns.Msg
+	err   error
 
 	stage stage
 	// room is for the addresses of most answers.
@@ -54,9 +57,9 @@ func (q *query) settled() bool {
 	}
 	st := &q.stage
 	*st = stage{name: q.msg.Question[0].Name, first: true, answerless: true, last: true}
-	h, ok := q.search(q.set.policies[:q.set.early], st)
+	h := q.search(q.set.policies[:q.set.early], st)
 	switch {
-	case !ok:
+	case h == nil:
 		return false
 	case q.truthful(h):
 		q.passed = true
@@ -70,13 +73,29 @@ func (q *query) settled() bool {
 // errTwice is for a plugin that answers one query twice: the client gets one.
 var errTwice = errors.New("plugin/rpz: a second reply to a query is held back")
 
-// WriteMsg implements dns.ResponseWriter.
+// WriteMsg implements dns.ResponseWriter. The reply is the query's from here on.
 func (q *query) WriteMsg(m *dns.Msg) error {
-	switch {
-	case q.wrote:
+	if q.truth != nil {
 		return errTwice
-	case q.passed, m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError:
-		q.wrote = true
+	}
+	q.truth = m
+	return nil
+}
+
+// finish answers after the plugins behind have returned.
+func (q *query) finish(rcode int, err error) (int, error) {
+	if q.truth == nil {
+		return rcode, err
+	}
+	// A reply is sent, or is dropped, whatever the code is: CoreDNS must not send
+	// another.
+	return dns.RcodeSuccess, errors.Join(err, q.answer())
+}
+
+// answer sends what policy makes of the true reply.
+func (q *query) answer() error {
+	m := q.truth
+	if q.passed || m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 		return q.ResponseWriter.WriteMsg(m)
 	}
 	dnssec, skipped := q.dnssec(), true
@@ -88,7 +107,7 @@ func (q *query) WriteMsg(m *dns.Msg) error {
 		if dnssec && st.signed(m) {
 			continue
 		}
-		if h, ok := q.search(q.set.policies, st); ok {
+		if h := q.search(q.set.policies, st); h != nil {
 			return q.apply(h, m, st)
 		}
 		skipped = false
@@ -96,7 +115,6 @@ func (q *query) WriteMsg(m *dns.Msg) error {
 			return q.tooLong()
 		}
 	}
-	q.wrote = true
 	return q.ResponseWriter.WriteMsg(m)
 }
 
@@ -107,7 +125,6 @@ const mostStages = 64
 // tooLong answers in the place of a chain that is longer: what cannot be looked at
 // must not pass.
 func (q *query) tooLong() error {
-	q.wrote = true
 	m := new(dns.Msg).SetRcode(q.msg, dns.RcodeServerFailure)
 	addEDE(m, q.msg, dns.ExtendedErrorCodeOther, "a chain of too many aliases")
 	return q.ResponseWriter.WriteMsg(m)
@@ -135,7 +152,7 @@ func (q *query) Write(raw []byte) (int, error) {
 }
 
 // note counts, logs and describes a hit.
-func (q *query) note(h hit) {
+func (q *query) note(h *hit) {
 	label := h.action
 	switch {
 	case h.policy.shadow:
@@ -165,7 +182,7 @@ func (z *zone) remark() string {
 	return ""
 }
 
-func (q *query) describe(h hit) {
+func (q *query) describe(h *hit) {
 	for label, value := range map[string]string{
 		"rpz/zone": h.policy.name, "rpz/trigger": h.match.Trigger().String(), "rpz/rule": h.match.Owner(h.policy.rules), "rpz/action": h.action.String(),
 	} {

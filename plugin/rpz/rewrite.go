@@ -12,14 +12,13 @@ import (
 )
 
 // truthful reports whether the hit leaves the true answer.
-func (q *query) truthful(h hit) bool {
+func (q *query) truthful(h *hit) bool {
 	return h.action == policyzone.Passthru || h.action == policyzone.TCPOnly && !q.udp()
 }
 
 // apply writes what the hit at a stage makes of the true reply.
-func (q *query) apply(h hit, truth *dns.Msg, st *stage) error {
+func (q *query) apply(h *hit, truth *dns.Msg, st *stage) error {
 	q.note(h)
-	q.wrote = true
 	switch {
 	case q.truthful(h):
 		return q.ResponseWriter.WriteMsg(truth)
@@ -37,7 +36,7 @@ func (q *query) apply(h hit, truth *dns.Msg, st *stage) error {
 // rewriting makes a reply; the true one, which a cache may hold, stays as it is.
 type rewriting struct {
 	*query
-	hit
+	*hit
 	*stage
 	reply *dns.Msg
 	// subnet is the client's, as a function's answer echoes it.

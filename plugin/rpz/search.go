@@ -14,9 +14,9 @@ type hit struct {
 	action policyzone.Action
 }
 
-// search returns the rule that wins at a stage. Zones go before triggers, and a
-// zone that changes nothing is noted and passed over.
-func (q *query) search(policies []policy, st *stage) (hit, bool) {
+// search returns the rule that wins at a stage, or nil. Zones go before triggers,
+// and a zone that changes nothing is noted and passed over.
+func (q *query) search(policies []policy, st *stage) *hit {
 	canonical := policyzone.Canonical(st.name)
 	for i := range policies {
 		p := &policies[i]
@@ -31,14 +31,14 @@ func (q *query) search(policies []policy, st *stage) (hit, bool) {
 			if !ok {
 				continue
 			}
-			h := hit{policy: p, match: m, action: p.effect(m)}
+			h := &hit{policy: p, match: m, action: p.effect(m)}
 			if !p.inert() {
-				return h, true
+				return h
 			}
 			q.note(h)
 		}
 	}
-	return hit{}, false
+	return nil
 }
 
 // meet returns the zone's best rule of one trigger.

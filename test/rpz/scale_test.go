@@ -117,8 +117,8 @@ func report(t *testing.T, all []*contender) {
 		t.Logf("%-10s with rules: %.2f of the CPU without, %d MiB more (%d bytes a rule)", name, median(with.cpu)/median(without.cpu), with.rss-without.rss, (with.rss-without.rss)<<20/(2*blockedNames))
 	}
 	mine := by["corednstrue"]
-	if ratio := median(mine.cpu) / median(by["corednsfalse"].cpu); ratio > 1.5 {
-		t.Errorf("a query costs %.2f of what it costs without rules, want at most 1.5", ratio)
+	if ratio := median(mine.cpu) / median(by["corednsfalse"].cpu); ratio > 1.3 {
+		t.Errorf("a query costs %.2f of what it costs without rules, want at most 1.3", ratio)
 	}
 	if theirs := by["namedtrue"]; mine.rss > 2*theirs.rss || mine.load > 3*theirs.load {
 		t.Errorf("memory %d MiB and load %s are more than twice and three times BIND's", mine.rss, mine.load)
