@@ -17,6 +17,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/directives"
 	"github.com/nearcast/nearcast/internal/fixture"
+	_ "github.com/nearcast/nearcast/plugin/direct"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
 )

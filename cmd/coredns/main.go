@@ -1,4 +1,4 @@
-// Command coredns is CoreDNS with every plugin of its own, nearcast and rpz, in
+// Command coredns is CoreDNS with every plugin of its own, nearcast, rpz and direct, in
 // the order that steering and policy need.
 package main
 
