@@ -44,15 +44,16 @@ func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
 	return granted
 }
 
-// announced returns what the VIP is announced with; nil if it is not.
+// announced returns what the VIP is announced with; nil if it is not. It is the
+// caller's: a status is written out while the next configuration is taken.
 func (c *Controller) announced(v *vip, now time.Time) *Attributes {
 	switch {
 	case v.state == Up:
-		return &c.states.Up
+		return new(c.states.Up)
 	case v.state == Degraded:
-		return &c.states.Degraded
+		return new(c.states.Degraded)
 	case v.state == Draining && c.announcesLeaving(v, now):
-		return &c.states.Draining.Attributes
+		return new(c.states.Draining.Attributes)
 	}
 	return nil
 }
