@@ -19,6 +19,10 @@ type handover struct {
 	server *dns.Server
 
 	queue chan datagram
+	// mu keeps what is put from coming after the last that is served.
+	mu     sync.RWMutex
+	closed bool
+
 	ended chan struct{}
 	end   sync.Once
 }
@@ -53,6 +57,9 @@ func (h *handover) serve() {
 
 // stop ends serve once what was put is served, or the time is over.
 func (h *handover) stop(within time.Duration) {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	for len(h.queue) > 0 && ctx.Err() == nil {
@@ -63,12 +70,13 @@ func (h *handover) stop(within time.Duration) {
 
 // put gives one query to the server; false if that has ended.
 func (h *handover) put(d datagram) bool {
-	select {
-	case h.queue <- d:
-		return true
-	case <-h.ended:
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.closed {
 		return false
 	}
+	h.queue <- d
+	return true
 }
 
 // ReadFrom implements net.PacketConn.

@@ -23,7 +23,7 @@ type instance struct {
 	// judged are the blocks that are served directly.
 	judged []*block
 	// opened are by the server that they are beside.
-	opened map[string][]*listener
+	opened map[string][]*place
 }
 
 var instances lifetime.Instances[*instance]
@@ -31,7 +31,7 @@ var instances lifetime.Instances[*instance]
 // instanceOf returns the configuration's instance, which the first block makes.
 func instanceOf(c *caddy.Controller) *instance {
 	return instances.Of(c, func() *instance {
-		i := &instance{opened: map[string][]*listener{}}
+		i := &instance{opened: map[string][]*place{}}
 		c.OnStartup(func() error {
 			if err := i.start(); err != nil {
 				instances.Stop(i)
@@ -85,14 +85,14 @@ func (i *instance) open(b *block) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, a := range addresses {
-		if slices.ContainsFunc(i.opened[a.server], func(l *listener) bool { return l.addr == a.at }) {
+		if slices.ContainsFunc(i.opened[a.server], func(p *place) bool { return p.addr == a.at }) {
 			continue
 		}
-		l, err := acquire(a.at)
+		p, err := acquire(a.at)
 		if err != nil {
 			return fmt.Errorf("%s: %w", b.at, err)
 		}
-		i.opened[a.server] = append(i.opened[a.server], l)
+		i.opened[a.server] = append(i.opened[a.server], p)
 	}
 	return nil
 }
@@ -101,8 +101,8 @@ func (i *instance) open(b *block) error {
 func (i *instance) serve(s *dnsserver.Server) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for _, l := range i.opened[s.Addr] {
-		l.serve(s, i.prompt)
+	for _, p := range i.opened[s.Addr] {
+		p.serve(s, i.prompt)
 	}
 }
 
@@ -120,11 +120,11 @@ func (i *instance) prompt(name []byte) bool {
 func (i *instance) Stop() {
 	i.mu.Lock()
 	opened := i.opened
-	i.opened = map[string][]*listener{}
+	i.opened = map[string][]*place{}
 	i.mu.Unlock()
 	for _, beside := range opened {
-		for _, l := range beside {
-			l.release()
+		for _, p := range beside {
+			p.release()
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,10 +19,19 @@ import (
 type listener struct {
 	addr    netip.AddrPort
 	readers []*reader
-	uses    int // guarded by listeners.mu
+	// places are those of whom has it open, the newest last; guarded by listeners.mu.
+	places []*place
 
 	active  atomic.Pointer[active]
 	reading sync.WaitGroup
+}
+
+// place is a listener that one configuration has open.
+type place struct {
+	*listener
+	// serves is closed once the listener answers as that configuration says.
+	serves chan struct{}
+	once   sync.Once
 }
 
 // active is what a listener serves from: a server of the running configuration.
@@ -42,9 +52,9 @@ var listeners = struct {
 	all map[netip.AddrPort]*listener
 }{all: map[netip.AddrPort]*listener{}}
 
-// acquire opens the address, or returns what has opened it already. It reads
-// nothing before serve is called.
-func acquire(addr netip.AddrPort) (*listener, error) {
+// acquire opens the address, or joins those that have it open already. Nothing is
+// read before serve is called.
+func acquire(addr netip.AddrPort) (*place, error) {
 	listeners.mu.Lock()
 	defer listeners.mu.Unlock()
 	l := listeners.all[addr]
@@ -55,8 +65,9 @@ func acquire(addr netip.AddrPort) (*listener, error) {
 		}
 		listeners.all[addr] = l
 	}
-	l.uses++
-	return l, nil
+	p := &place{listener: l, serves: make(chan struct{})}
+	l.places = append(l.places, p)
+	return p, nil
 }
 
 func open(addr netip.AddrPort) (*listener, error) {
@@ -72,15 +83,32 @@ func open(addr netip.AddrPort) (*listener, error) {
 	return l, nil
 }
 
-// release gives the listener up; the last that does closes it.
-func (l *listener) release() {
+// release gives the listener up; the last that does closes it. It waits until a
+// successor serves: after a reload nobody is answered as before it.
+func (p *place) release() {
+	if next := p.leave(); next != nil {
+		select {
+		case <-next.serves:
+		case <-time.After(grace):
+		}
+	}
+}
+
+// leave returns a place that is newer, if there is one.
+func (p *place) leave() *place {
 	listeners.mu.Lock()
 	defer listeners.mu.Unlock()
-	if l.uses--; l.uses > 0 {
-		return
+	l := p.listener
+	at := slices.Index(l.places, p)
+	l.places = slices.Delete(l.places, at, at+1)
+	switch {
+	case len(l.places) == 0:
+		delete(listeners.all, l.addr)
+		l.close()
+	case at < len(l.places):
+		return l.places[len(l.places)-1]
 	}
-	delete(listeners.all, l.addr)
-	l.close()
+	return nil
 }
 
 // close ends the readers, which first answer what is in their sockets.
@@ -98,7 +126,8 @@ func (l *listener) close() {
 }
 
 // serve has the listener answer as the server does, from here on.
-func (l *listener) serve(s *dnsserver.Server, prompt func([]byte) bool) {
+func (p *place) serve(s *dnsserver.Server, prompt func([]byte) bool) {
+	l := p.listener
 	// As in dnsserver.Server.ServePacket.
 	ctx := context.WithValue(context.WithValue(context.Background(), dnsserver.Key{}, s), dnsserver.LoopKey{}, 0)
 	a := &active{server: s, ctx: ctx, prompt: prompt, counters: countersOf(s.Addr)}
@@ -107,14 +136,14 @@ func (l *listener) serve(s *dnsserver.Server, prompt func([]byte) bool) {
 		a.handovers = append(a.handovers, h)
 		go h.serve()
 	}
-	before := l.active.Swap(a)
-	if before != nil {
+	if before := l.active.Swap(a); before != nil {
 		before.retire()
-		return
+	} else {
+		for _, r := range l.readers {
+			l.reading.Go(r.run)
+		}
 	}
-	for _, r := range l.readers {
-		l.reading.Go(r.run)
-	}
+	p.once.Do(func() { close(p.serves) }) // with multisocket there are several servers
 }
 
 // grace is how long replies that are under way may take, as in CoreDNS.

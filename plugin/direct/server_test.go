@@ -126,8 +126,7 @@ func serve(t testing.TB, corefile string) *server {
 }
 
 func (s *server) stop() {
-	// A server that never served cannot be stopped.
-	time.Sleep(10 * time.Millisecond)
+	s.settle()
 	if errs := s.instance.ShutdownCallbacks(); len(errs) > 0 {
 		s.t.Error(errs)
 	}
@@ -136,8 +135,13 @@ func (s *server) stop() {
 	}
 }
 
+// settle lets CoreDNS's own server begin: one that never served cannot be stopped,
+// and would go on as it was.
+func (s *server) settle() { time.Sleep(30 * time.Millisecond) }
+
 func (s *server) reload(corefile string) {
 	s.t.Helper()
+	s.settle()
 	next, err := s.instance.Restart(input(corefile))
 	if err != nil {
 		s.t.Fatal(err)
