@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -335,32 +334,12 @@ func TestAProbeCutOffLeavesNothing(t *testing.T) {
 	goleak.VerifyNone(t, ignore)
 }
 
-// vanish returns an address where a SYN is not answered: a listener whose
-// backlog is full.
+// vanish returns an address where a SYN is not answered.
 func vanish(t *testing.T) string {
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err == nil {
-		t.Cleanup(func() { syscall.Close(fd) })
-		err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
-	}
-	if err == nil {
-		err = syscall.Listen(fd, 0)
-	}
+	port, release, err := blackHole()
 	if err != nil {
-		t.Fatal(err)
+		t.Skip("skipped: ", err)
 	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(name.(*syscall.SockaddrInet4).Port))
-	for range 4 {
-		conn, err := net.DialTimeout("tcp", addr, 100*time.Millisecond)
-		if err != nil {
-			return addr
-		}
-		t.Cleanup(func() { conn.Close() })
-	}
-	t.Skip("skipped: this kernel answers beyond a full backlog")
-	return ""
+	t.Cleanup(release)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }

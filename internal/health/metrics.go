@@ -12,8 +12,11 @@ var probes = promauto.NewCounterVec(prometheus.CounterOpts{
 }, []string{"kind", "result"})
 
 func result(err error) string {
-	if err != nil {
-		return "failed"
+	switch {
+	case err == nil:
+		return "passed"
+	case unable(err):
+		return "unable"
 	}
-	return "passed"
+	return "failed"
 }

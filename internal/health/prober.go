@@ -1,7 +1,6 @@
 package health
 
 import (
-	"container/heap"
 	"context"
 	"math/rand/v2"
 	"sync"
@@ -33,17 +32,23 @@ type Prober struct {
 	// wake is signalled when the schedule changed.
 	wake chan struct{}
 
-	mu      sync.Mutex
-	tasks   map[federation.Target]*task
-	due     schedule
-	pending int // targets that were never probed
+	mu       sync.Mutex
+	tasks    map[federation.Target]*task
+	declared uint64 // counts the calls of Set
+	schedule schedule
+	pending  int // targets that were never probed
 }
 
 // task is one target's schedule and standing.
 type task struct {
-	target  federation.Target
-	at      time.Time
-	index   int // in the schedule; -1 while the probe is under way
+	target federation.Target
+	at     time.Time
+	index  int // in the schedule; -1 while the probe is under way
+	// declared is the last call of Set that had the target.
+	declared uint64
+	// slow is set where the last probe used up its time. It changes only while the
+	// task is not in the schedule.
+	slow    bool
 	streak  Streak
 	damping damping
 	verdict Verdict
@@ -57,7 +62,8 @@ func New(config Config, probe Probe) *Prober {
 	return &Prober{
 		config: config, probe: probe,
 		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		tasks: map[federation.Target]*task{},
+		tasks:    map[federation.Target]*task{},
+		schedule: newSchedule(affordable(config.InFlight)),
 	}
 }
 
@@ -66,29 +72,42 @@ func New(config Config, probe Probe) *Prober {
 func (p *Prober) Changed() <-chan struct{} { return p.changed }
 
 // Set declares all the targets. One that stays keeps its verdict and schedule;
-// a new one is probed at once, and starts from its verdict in seed if it has one.
+// a new one is probed at once, or within the interval where very many are new, and
+// starts from its verdict in seed if it has one.
 func (p *Prober) Set(targets map[federation.Target]bool, seed map[federation.Target]Verdict) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for target, t := range p.tasks {
-		if !targets[target] {
-			p.remove(t)
-		}
-	}
+	p.declared++
 	now := time.Now()
+	kept, before := 0, len(p.tasks)
 	for target := range targets {
-		if p.tasks[target] != nil || target.Kind == federation.ProbeNone {
-			continue
+		switch t := p.tasks[target]; {
+		case t != nil:
+			t.declared = p.declared
+			kept++
+		case target.Kind != federation.ProbeNone:
+			p.add(target, seed[target], now)
 		}
-		t := &task{target: target, at: now, verdict: seed[target]}
-		if !t.verdict.Stale {
-			t.streak.State = t.verdict.State
-		}
-		p.tasks[target] = t
-		p.pending++
-		heap.Push(&p.due, t)
 	}
+	if kept < before {
+		for _, t := range p.tasks {
+			if t.declared != p.declared {
+				p.remove(t)
+			}
+		}
+	}
+	p.schedule.setPace(len(p.tasks), p.config.Interval)
 	signal(p.wake)
+}
+
+func (p *Prober) add(target federation.Target, seed Verdict, now time.Time) {
+	t := &task{target: target, at: now, verdict: seed, declared: p.declared}
+	if !seed.Stale {
+		t.streak.State = seed.State
+	}
+	p.tasks[target] = t
+	p.pending++
+	p.schedule.push(t)
 }
 
 // idleFactor is by how much less a target is probed that nobody needs.
@@ -101,8 +120,7 @@ func (p *Prober) SetIdle(idle map[federation.Target]bool) {
 	defer p.mu.Unlock()
 	for target, t := range p.tasks {
 		if t.idle && !idle[target] && t.index >= 0 {
-			t.at = time.Now()
-			heap.Fix(&p.due, t.index)
+			p.schedule.hurry(t, time.Now())
 			signal(p.wake)
 		}
 		t.idle = idle[target]
@@ -112,9 +130,7 @@ func (p *Prober) SetIdle(idle map[federation.Target]bool) {
 func (p *Prober) remove(t *task) {
 	t.removed = true
 	delete(p.tasks, t.target)
-	if t.index >= 0 {
-		heap.Remove(&p.due, t.index)
-	}
+	p.schedule.remove(t)
 	if !t.probed {
 		p.pending--
 	}
@@ -152,11 +168,10 @@ func (p *Prober) Settled() bool {
 func (p *Prober) Run(ctx context.Context) {
 	var probes sync.WaitGroup
 	defer probes.Wait()
-	slots := make(chan struct{}, p.config.InFlight)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		t, wait := p.next(time.Now())
+		t, wait := p.next()
 		if t == nil {
 			timer.Reset(wait)
 			select {
@@ -167,53 +182,61 @@ func (p *Prober) Run(ctx context.Context) {
 			}
 			continue
 		}
-		select {
-		case <-ctx.Done():
+		if ctx.Err() != nil {
 			return
-		case slots <- struct{}{}:
 		}
 		probes.Go(func() {
-			p.ask(ctx, t)
-			<-slots
+			// Whoever is done begins what is due: with much to do, that is often.
+			for ; t != nil && ctx.Err() == nil; t, _ = p.next() {
+				p.ask(ctx, t)
+			}
 		})
 	}
 }
 
 // next takes the task that is due, or returns how long to wait for one.
-func (p *Prober) next(now time.Time) (*task, time.Duration) {
+func (p *Prober) next() (*task, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.due) == 0 {
-		return nil, p.config.Interval
-	}
-	if wait := p.due[0].at.Sub(now); wait > 0 {
-		return nil, wait
-	}
-	return heap.Pop(&p.due).(*task), 0
+	return p.schedule.next(time.Now())
 }
 
 func (p *Prober) ask(ctx context.Context, t *task) {
 	asking, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
+	began := time.Now()
 	sample, err := p.probe(asking, t.target)
+	if err != nil && time.Since(began) > p.config.Timeout+p.config.Timeout/4 {
+		err = errStoodStill
+	}
 	probes.WithLabelValues(string(t.target.Kind), result(err)).Inc()
 	if ctx.Err() != nil {
 		return // stopped: the failure is ours
 	}
+	slow := asking.Err() != nil && !unable(err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t.removed {
-		return
+	free := p.schedule.done(t)
+	t.slow = slow
+	first := !t.removed && p.again(t, sample, err)
+	if free || first {
+		signal(p.wake)
 	}
-	p.record(t, sample, err)
+}
+
+// again takes what a probe learnt, schedules the next one, and reports whether
+// that is now the first of its queue.
+func (p *Prober) again(t *task, sample Sample, err error) bool {
+	if !unable(err) {
+		p.record(t, sample, err)
+	}
 	interval := p.config.Interval
 	if t.idle {
 		interval *= idleFactor
 	}
 	spread := 1 + jitter*(2*rand.Float64()-1)
 	t.at = time.Now().Add(time.Duration(float64(interval) * spread))
-	heap.Push(&p.due, t)
-	signal(p.wake)
+	return p.schedule.push(t)
 }
 
 func (p *Prober) record(t *task, sample Sample, err error) {
@@ -250,12 +273,19 @@ func (p *Prober) record(t *task, sample Sample, err error) {
 	}
 }
 
-// Count returns how many targets are probed, and how many probes are under way
-// or wait for a slot.
+// Count returns how many targets are probed, and how many probes are under way.
 func (p *Prober) Count() (targets, underWay int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.tasks), len(p.tasks) - len(p.due)
+	return len(p.tasks), p.schedule.open
+}
+
+// Lag returns by how much the probe that waits the longest is late: where this
+// machine, or [Config.InFlight], is not enough for the interval, that grows.
+func (p *Prober) Lag() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.schedule.lag(time.Now())
 }
 
 func average(old, sample time.Duration) time.Duration {
@@ -274,29 +304,4 @@ func signal(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
-}
-
-// schedule is a heap of tasks, the next to be probed first.
-type schedule []*task
-
-func (s schedule) Len() int           { return len(s) }
-func (s schedule) Less(i, j int) bool { return s[i].at.Before(s[j].at) }
-func (s schedule) Swap(i, j int) {
-	s[i], s[j] = s[j], s[i]
-	s[i].index, s[j].index = i, j
-}
-
-func (s *schedule) Push(x any) {
-	t := x.(*task)
-	t.index = len(*s)
-	*s = append(*s, t)
-}
-
-func (s *schedule) Pop() any {
-	last := len(*s) - 1
-	t := (*s)[last]
-	(*s)[last] = nil
-	*s = (*s)[:last]
-	t.index = -1
-	return t
 }

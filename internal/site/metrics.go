@@ -29,13 +29,14 @@ var (
 	descFunctions  = prometheus.NewDesc(prefix+"functions", "Functions served.", []string{"source"}, nil)
 	descTargets    = prometheus.NewDesc(prefix+"probe_targets", "Things probed.", []string{"source"}, nil)
 	descUnderWay   = prometheus.NewDesc(prefix+"probes_in_flight", "Probes under way.", []string{"source"}, nil)
+	descLag        = prometheus.NewDesc(prefix+"probe_lag_seconds", "By how much the probe that waits the longest is late.", []string{"source"}, nil)
 	descRefused    = prometheus.NewDesc(prefix+"refused_inputs", "Objects, files and lines refused for a fault.", []string{"source"}, nil)
 )
 
 func init() { prometheus.MustRegister(collector{}) }
 
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{descCandidates, descAge, descClusters, descFunctions, descRefused, descTargets, descUnderWay} {
+	for _, desc := range []*prometheus.Desc{descCandidates, descAge, descClusters, descFunctions, descRefused, descTargets, descUnderWay, descLag} {
 		ch <- desc
 	}
 }
@@ -53,6 +54,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		targets, underWay := s.prober.Count()
 		gauge(descTargets, float64(targets))
 		gauge(descUnderWay, float64(underWay))
+		gauge(descLag, s.prober.Lag().Seconds())
 		gauge(descAge, time.Since(s.Confirmed()).Seconds())
 		gauge(descClusters, float64(len(v.State.Clusters)))
 		gauge(descFunctions, float64(len(v.State.Functions)))

@@ -1,0 +1,157 @@
+package health
+
+import (
+	"container/heap"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// schedule says which probe begins next, and when. Targets whose last probe used
+// up its time wait apart, and have half of the slots at the most: however many of
+// them packets vanish for, the probes of the others do not wait for theirs.
+type schedule struct {
+	quick, slow queue
+	// slots bounds the probes under way.
+	slots          int
+	open, openSlow int
+	pace           *rate.Limiter
+}
+
+// Probes begin at a bounded pace, so that neither a start, nor many new targets,
+// nor a process that stood still for a while makes a burst that then comes back
+// at every interval.
+const (
+	// headroom is how much faster than needed for all targets that pace is: a first
+	// round, or catching up, takes four fifths of the interval.
+	headroom = 1.25
+	// leastPace, a second, is what few targets can do with, all of which are probed
+	// at once.
+	leastPace = 1000
+	// paceGrain is for how long a scheduler that overslept may make up.
+	paceGrain = 5 * time.Millisecond
+)
+
+func newSchedule(slots int) schedule {
+	return schedule{slots: slots, pace: rate.NewLimiter(leastPace, grain(leastPace))}
+}
+
+// setPace is for so many targets.
+func (s *schedule) setPace(targets int, interval time.Duration) {
+	pace := max(leastPace, headroom*float64(targets)/interval.Seconds())
+	s.pace.SetLimit(rate.Limit(pace))
+	s.pace.SetBurst(grain(pace))
+}
+
+// grain returns how many probes begin within paceGrain.
+func grain(pace float64) int { return int(pace * paceGrain.Seconds()) }
+
+// next takes the task whose probe is to begin, or returns how long nothing is to
+// be done unless something changes.
+func (s *schedule) next(now time.Time) (*task, time.Duration) {
+	q := s.earliest()
+	if q == nil {
+		return nil, time.Hour
+	}
+	if wait := (*q)[0].at.Sub(now); wait > 0 {
+		return nil, wait
+	}
+	if !s.pace.AllowN(now, 1) {
+		return nil, time.Duration(float64(time.Second) / float64(s.pace.Limit()))
+	}
+	t := heap.Pop(q).(*task)
+	s.open++
+	if t.slow {
+		s.openSlow++
+	}
+	return t, 0
+}
+
+// earliest returns the queue whose first task is the next for which a slot is free.
+func (s *schedule) earliest() *queue {
+	if s.open == s.slots {
+		return nil
+	}
+	var q *queue
+	if len(s.quick) > 0 {
+		q = &s.quick
+	}
+	if len(s.slow) > 0 && s.openSlow < (s.slots+1)/2 && (q == nil || s.slow[0].at.Before(s.quick[0].at)) {
+		q = &s.slow
+	}
+	return q
+}
+
+// done gives back the slot of a task's probe, and reports whether that matters to
+// who waits for next.
+func (s *schedule) done(t *task) bool {
+	full := s.open == s.slots
+	s.open--
+	if t.slow {
+		full = full || s.openSlow == (s.slots+1)/2
+		s.openSlow--
+	}
+	return full
+}
+
+// push has a task wait for its time, and reports whether that matters to who waits
+// for next.
+func (s *schedule) push(t *task) bool {
+	heap.Push(s.queue(t), t)
+	return t.index == 0
+}
+
+// hurry has a task that waits be probed at once.
+func (s *schedule) hurry(t *task, now time.Time) {
+	t.at = now
+	heap.Fix(s.queue(t), t.index)
+}
+
+// remove takes out a task, which may not be waiting.
+func (s *schedule) remove(t *task) {
+	if t.index >= 0 {
+		heap.Remove(s.queue(t), t.index)
+	}
+}
+
+func (s *schedule) queue(t *task) *queue {
+	if t.slow {
+		return &s.slow
+	}
+	return &s.quick
+}
+
+// lag returns by how much the probe that waits the longest is late.
+func (s *schedule) lag(now time.Time) (lag time.Duration) {
+	for _, q := range [...]queue{s.quick, s.slow} {
+		if len(q) > 0 {
+			lag = max(lag, now.Sub(q[0].at))
+		}
+	}
+	return lag
+}
+
+// queue is a heap of tasks, the next to be probed first.
+type queue []*task
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].index, q[j].index = i, j
+}
+
+func (q *queue) Push(x any) {
+	t := x.(*task)
+	t.index = len(*q)
+	*q = append(*q, t)
+}
+
+func (q *queue) Pop() any {
+	last := len(*q) - 1
+	t := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	t.index = -1
+	return t
+}

@@ -1,0 +1,239 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// numbered is one of very many targets.
+func numbered(i int) federation.Target {
+	addr := netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)})
+	return federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(addr, 80)}
+}
+
+func numberedUpTo(n int) map[federation.Target]bool {
+	all := make(map[federation.Target]bool, n)
+	for i := range n {
+		all[numbered(i)] = true
+	}
+	return all
+}
+
+// mostPerStep is how many times the mean may begin in one step: the pace has a
+// quarter more than the mean, and half of a step's to make up for.
+const mostPerStep = 2
+
+func TestProbesBeginEvenlyFromTheFirstRoundOn(t *testing.T) {
+	const n = 20_000
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(), &starts{began: time.Now()}
+		c := config
+		c.InFlight = n
+		p := New(c, s.counting(w.probe))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { p.Run(ctx); close(done) }()
+		p.Set(numberedUpTo(n), nil)
+		time.Sleep(c.Interval)
+		if !p.Settled() {
+			t.Error("the first round took more than an interval")
+		}
+		time.Sleep(5 * c.Interval)
+		mean := n * step.Seconds() / c.Interval.Seconds()
+		if all, most := s.between(s.began, time.Now()); all < 5*n || float64(most) > mostPerStep*mean {
+			t.Errorf("%d probes began, and %d in one step of %s, which is %.1f times the mean", all, most, step, float64(most)/mean)
+		}
+		cancel()
+		<-done
+	})
+}
+
+// TestAFewNewTargetsAreProbedAtOnce bounds what the pace may add.
+func TestAFewNewTargetsAreProbedAtOnce(t *testing.T) {
+	c := config
+	c.InFlight = 100
+	run(t, c, func(p *Prober, _ *world) {
+		p.Set(numberedUpTo(100), nil)
+		time.Sleep(150 * time.Millisecond)
+		if !p.Settled() {
+			t.Error("not probed within 150 ms")
+		}
+	})
+}
+
+func TestWherePacketsVanishForManyTheOthersAreNotDelayed(t *testing.T) {
+	const n, vanish = 2000, 600
+	c := config
+	c.InFlight = 100 // where those that vanish would take 171 all the time
+	run(t, c, func(p *Prober, w *world) {
+		p.Set(numberedUpTo(n), nil)
+		time.Sleep(2 * c.Interval)
+		for i := range vanish {
+			w.set(w.hang, numbered(i), true)
+		}
+		time.Sleep(5 * c.Interval) // by then they wait apart
+		w.mu.Lock()
+		clear(w.asked)
+		w.highest = 0
+		w.mu.Unlock()
+		time.Sleep(10 * c.Interval)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for i := range n {
+			asked := w.asked[numbered(i)]
+			if least := 9; i >= vanish && asked < least {
+				t.Errorf("target %d was probed %d times in ten intervals, want at least %d", i, asked, least)
+			}
+			if i < vanish && asked == 0 {
+				t.Errorf("target %d, which vanished, is not probed any more", i)
+			}
+		}
+		if w.highest > c.InFlight {
+			t.Errorf("%d probes at once", w.highest)
+		}
+	})
+}
+
+// TestWithoutEnoughSlotsTheIntervalStretchesForAllAlike asks for twice as many
+// probes as there are slots for.
+func TestWithoutEnoughSlotsTheIntervalStretchesForAllAlike(t *testing.T) {
+	const n = 4000 // 800 a second, of 10 ms each
+	run(t, config, func(p *Prober, w *world) {
+		p.Set(numberedUpTo(n), nil)
+		time.Sleep(time.Minute)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		least, most := n, 0
+		for i := range n {
+			least, most = min(least, w.asked[numbered(i)]), max(most, w.asked[numbered(i)])
+		}
+		if least < 5 || most > least+2 { // a tenth of jitter makes the order of the rounds
+			t.Errorf("between %d and %d probes in a minute, want six of each, give or take one", least, most)
+		}
+		if lag := p.Lag(); lag < 4*time.Second || lag > 6*time.Second {
+			t.Errorf("the lag is %s, want about the five seconds that a round takes longer than it should", lag)
+		}
+		if w.highest > config.InFlight {
+			t.Errorf("%d probes at once", w.highest)
+		}
+	})
+}
+
+func TestWithEnoughSlotsNoProbeIsLate(t *testing.T) {
+	run(t, config, func(p *Prober, _ *world) {
+		p.Set(numberedUpTo(100), nil)
+		time.Sleep(time.Minute + 7*time.Millisecond)
+		if lag := p.Lag(); lag > 100*time.Millisecond {
+			t.Errorf("the lag is %s", lag)
+		}
+	})
+}
+
+// TestAProcessThatStoodStillMakesNoBurst has every probe overdue.
+func TestAProcessThatStoodStillMakesNoBurst(t *testing.T) {
+	const n, interval = 20_000, 5 * time.Second
+	s := newSchedule(n)
+	s.setPace(n, interval)
+	now := time.Now()
+	for i := range n {
+		s.push(&task{at: now.Add(-time.Duration(i) * time.Millisecond)})
+	}
+	mean := n * step.Seconds() / interval.Seconds()
+	end := now.Add(interval)
+	for begun := 0; begun < n; now = now.Add(step) {
+		inStep := 0
+		for ms := range 10 {
+			for {
+				if t, _ := s.next(now.Add(time.Duration(ms) * time.Millisecond)); t == nil {
+					break
+				}
+				inStep++
+			}
+		}
+		if float64(inStep) > mostPerStep*mean {
+			t.Fatalf("%d probes in a step of %s, which is %.1f times the mean", inStep, step, float64(inStep)/mean)
+		}
+		if begun += inStep; now.After(end) {
+			t.Fatalf("%d of %d probes within the interval", begun, n)
+		}
+	}
+}
+
+func TestWhatThisMachineLacksSaysNothingOfATarget(t *testing.T) {
+	for _, lack := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		synctest.Test(t, func(t *testing.T) {
+			var fails atomic.Value
+			p := New(config, func(context.Context, federation.Target) (Sample, error) {
+				err, _ := fails.Load().(error)
+				return Sample{}, err
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { p.Run(ctx); close(done) }()
+			p.Set(set(target(1)), nil)
+			time.Sleep(time.Second)
+			fails.Store(brief(&net.OpError{Op: "dial", Err: lack}))
+			time.Sleep(time.Minute)
+			if v := p.Verdict(target(1)); v.State != Up {
+				t.Errorf("after %v: %v", lack, v)
+			}
+			cancel()
+			<-done
+		})
+	}
+}
+
+func TestAProcessThatStoodStillBlamesNoTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stands atomic.Bool
+		p := New(config, func(ctx context.Context, _ federation.Target) (Sample, error) {
+			if stands.Load() {
+				time.Sleep(2 * config.Timeout)
+			}
+			return Sample{}, ctx.Err()
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { p.Run(ctx); close(done) }()
+		p.Set(set(target(1)), nil)
+		time.Sleep(time.Second)
+		stands.Store(true)
+		time.Sleep(time.Minute)
+		if v := p.Verdict(target(1)); v.State != Up {
+			t.Errorf("%v", v)
+		}
+		cancel()
+		<-done
+	})
+}
+
+// TestATCPProbeLeavesNoConnectionBehind holds that it is reset: one that is closed
+// in order stays in TIME_WAIT.
+func TestATCPProbeLeavesNoConnectionBehind(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, reason := asked(t, TLS{}, federation.Target{Kind: federation.ProbeTCP, Addr: addrOf(t, l)}); reason != "" {
+		t.Fatal(reason)
+	}
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the server reads %v, want a reset and not %v", err, io.EOF)
+	}
+}
