@@ -3,64 +3,119 @@ package site
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/resolve"
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// many stages functions, each in eight of the clusters.
-func many(functions, clusters int) *federation.Store {
-	store := federation.NewStore()
-	name := func(i int) string { return fmt.Sprintf("many-%03d", i%clusters) }
-	for i := range clusters {
-		c := &federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name(i)}}, Region: fmt.Sprintf("r%d", i%20)}
-		c.Gateways = map[string]federation.Endpoint{"": {V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})}, Gateway: true}}
-		store.Put(c)
-	}
-	for i := range functions {
-		ref := federation.Ref{Kind: "Service", Namespace: fmt.Sprintf("ns%d", i%100), Name: fmt.Sprintf("f%05d", i)}
-		store.Put(&federation.Template{Meta: federation.Meta{Ref: ref, UID: ref.Name}, TCPPort: 80, Probe: &federation.ProbeSpec{Kind: federation.ProbeNone}})
-		b := &federation.Binding{Meta: federation.Meta{Ref: ref}, Resource: ref, Placed: map[string]int32{}, Observed: map[string]federation.Observed{}}
-		b.Kind = "ResourceBinding"
-		for c := range 8 {
-			b.Placed[name(i+7*c)] = 1
-			b.Observed[name(i+7*c)] = federation.Observed{Applied: true, Health: federation.Healthy}
-		}
-		store.Put(b)
-	}
-	return store
+// size is how large a federation is.
+type size struct {
+	functions, clusters, locations int
+	// placements are each function's; a function that runs everywhere is rare, and
+	// eight clusters are already more than most federations place one in.
+	placements int
 }
 
-// BenchmarkAChange is what one change costs, from the store to the published view.
-func BenchmarkAChange(b *testing.B) {
-	store := many(10000, 200)
-	config := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Region: "r1"}}
-	at := locations{table: locate.Empty}
-	var table *steer.Table
-	var memory federation.Memory
-	var standing *steer.Standing
-	phase := map[string]time.Duration{}
-	for b.Loop() {
-		t0 := time.Now()
-		state := build(config, store, at, nil, &memory)
-		t1 := time.Now()
-		all := targets(state)
-		t2 := time.Now()
-		v := newView(config, state, at.table, nil, table)
-		t3 := time.Now()
-		v.Standing = v.Stand(steer.Unprobed, standing)
-		t4 := time.Now()
-		table, standing = v.Table, v.Standing
-		_ = all
-		phase["build"] += t1.Sub(t0)
-		phase["targets"] += t2.Sub(t1)
-		phase["view"] += t3.Sub(t2)
-		phase["stand"] += t4.Sub(t3)
+// still is a Site of the size that no goroutine runs: a benchmark calls what the
+// publisher does. Functions are reached at their clusters' gateways, and probed
+// there, which is the default.
+func still(tb testing.TB, of size) (*Site, locations) {
+	tb.Helper()
+	config := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Region: "r1"}, Probe: health.Default}
+	s := &Site{
+		config: config, log: &testLog{}, store: federation.NewStore(), prober: health.New(config.Probe, nil),
+		resolver: resolve.New(nil, nil), drains: &drains{}, activity: newActivities(0), first: make(chan struct{}),
 	}
-	for name, d := range phase {
-		b.ReportMetric(float64(d.Milliseconds())/float64(b.N), name+"-ms/op")
+	s.next.Store(new(make(chan struct{})))
+	for i := range of.clusters {
+		s.store.Put(&federation.Cluster{
+			Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: clusterName(i)}}, Region: fmt.Sprintf("r%d", i%20),
+			Coordinates: &federation.Coordinates{Lat: float64(i % 90), Lon: float64(i % 180)},
+			Gateways:    map[string]federation.Endpoint{"": {V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, byte(2 + i/250), byte(i % 250)})}, Gateway: true}},
+		})
+	}
+	for i := range of.functions {
+		s.store.Put(&federation.Template{Meta: federation.Meta{Ref: serviceRef(i), UID: serviceRef(i).Name}, TCPPort: 80})
+		s.store.Put(binding(i, of, true))
+	}
+	entries := make([]locate.Entry, of.locations)
+	for i := range entries {
+		entries[i] = locate.Entry{
+			Prefix:   netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i / 256), byte(i)}), 24),
+			Location: locate.Location{Region: fmt.Sprintf("r%d", i%20), Zone: fmt.Sprintf("z%d", i)},
+		}
+	}
+	table, err := locate.New(entries)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s, locations{table: table}
+}
+
+func clusterName(i int) string { return fmt.Sprintf("many-%03d", i) }
+
+func serviceRef(i int) federation.Ref {
+	return federation.Ref{Kind: "Service", Namespace: fmt.Sprintf("ns%d", i%100), Name: fmt.Sprintf("f%05d", i)}
+}
+
+// binding places a function, in its first cluster too or not.
+func binding(function int, of size, first bool) *federation.Binding {
+	b := &federation.Binding{
+		Meta: federation.Meta{Ref: serviceRef(function)}, Resource: serviceRef(function),
+		Placed: map[string]int32{}, Observed: map[string]federation.Observed{},
+	}
+	b.Group, b.Kind = "work.karmada.io", "ResourceBinding"
+	for i := range of.placements {
+		if i == 0 && !first {
+			continue
+		}
+		cluster := clusterName((function + i*of.clusters/of.placements) % of.clusters)
+		b.Placed[cluster] = 1
+		b.Observed[cluster] = federation.Observed{Applied: true, Health: federation.Healthy}
+	}
+	return b
+}
+
+// heap returns the bytes that are in use.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // what finalizers held
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// BenchmarkAChange is what it costs that one placement comes or goes, from the
+// store to the published view, and what is held at rest: by the store (what the
+// source told) and by all that was made of it.
+func BenchmarkAChange(b *testing.B) {
+	for _, of := range []size{{1000, 256, 1000, 8}, {10000, 256, 1000, 8}, {100000, 256, 1000, 8}} {
+		b.Run(fmt.Sprintf("functions=%d/placements=%d", of.functions, of.placements), func(b *testing.B) {
+			empty := heap()
+			s, at := still(b, of)
+			told := heap()
+			began := time.Now()
+			s.rebuild(at)
+			first := time.Since(began)
+			all := heap()
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				n++
+				s.store.Put(binding(of.functions/2, of, n%2 == 0))
+				s.rebuild(at)
+			}
+			b.ReportMetric(float64(told-empty)/1e6, "store-MB")
+			b.ReportMetric(float64(all-told)/1e6, "made-MB")
+			b.ReportMetric(float64(all-empty)/float64(of.functions), "B/function")
+			b.ReportMetric(float64(first.Milliseconds()), "first-ms")
+			runtime.KeepAlive(s)
+		})
 	}
 }
