@@ -136,15 +136,11 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 	var refused error
 	usable := func(e Endpoint) Endpoint {
 		return e.without(func(a netip.Addr) bool {
-			if b.vips[a] {
-				refused = fmt.Errorf("address %s is a VIP, which every site would answer for", a)
-				return true
-			}
-			if err := b.Claims.allowSpecial(t.Namespace, a); err != nil {
+			err := b.unfit(t.Namespace, a)
+			if err != nil {
 				refused = err
-				return true
 			}
-			return false
+			return err != nil
 		})
 	}
 	set := func(horizon string, sources ...Endpoint) {
@@ -159,6 +155,9 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 	if len(seen.LoadBalancerNames) > 0 {
 		balancer = b.resolve(seen.LoadBalancerNames)
 	}
+	if balancer.IsZero() && !t.fixedIn(c.Name) && b.answersAlone(t.Namespace, c.Gateways) {
+		return c.Gateways, "" // shared by all that are reached through them
+	}
 	set("", t.Fixed[""][c.Name], balancer, c.Gateways[""])
 	for horizon := range allHorizons(t, c) {
 		set(horizon, t.Fixed[horizon][c.Name], c.Gateways[horizon])
@@ -172,6 +171,37 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 		return nil, "its load balancer's name " + seen.LoadBalancerNames[0] + " has no address yet"
 	}
 	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
+}
+
+// unfit returns why the namespace's functions are never answered with the address;
+// nil if they may be.
+func (b *builder) unfit(namespace string, a netip.Addr) error {
+	if b.vips[a] {
+		return fmt.Errorf("address %s is a VIP, which every site would answer for", a)
+	}
+	return b.Claims.allowSpecial(namespace, a)
+}
+
+// fixedIn reports whether the template's annotations have an address in the cluster.
+func (t *Template) fixedIn(cluster string) bool {
+	for _, byCluster := range t.Fixed {
+		if _, here := byCluster[cluster]; here {
+			return true
+		}
+	}
+	return false
+}
+
+// answersAlone reports whether there are gateways, and all that they are may be
+// answered with.
+func (b *builder) answersAlone(namespace string, gateways map[string]Endpoint) bool {
+	for _, e := range gateways {
+		unfit := func(a netip.Addr) bool { return b.unfit(namespace, a) != nil }
+		if e.IsZero() || slices.ContainsFunc(e.V4, unfit) || slices.ContainsFunc(e.V6, unfit) {
+			return false
+		}
+	}
+	return len(gateways) > 0
 }
 
 // resolve returns the addresses of a load balancer's names, so that clients get
