@@ -1,8 +1,8 @@
 package federation
 
 import (
-	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 )
 
@@ -12,6 +12,8 @@ type Options struct {
 	// <name>.<namespace> in each of them.
 	Zones  []string
 	Claims Claims
+	// Tenants are the namespaces whose private functions somebody sees.
+	Tenants []string
 	// Resolve returns the addresses of a load balancer's name, as last seen; false
 	// where there are none. It may be nil.
 	Resolve func(name string) (Endpoint, bool)
@@ -21,48 +23,42 @@ type Options struct {
 const maxClusters = 1 << 16
 
 // Build makes a State of what the store holds.
-func Build(s *Store, opts Options) *State { return new(Memory).Build(s, opts) }
-
-// Build makes a State of what the store holds, and takes what did not change from
-// the last one that m made.
-func (m *Memory) Build(s *Store, opts Options) *State {
-	b := &builder{Options: opts, in: s.snapshot(), lookups: map[string]bool{}, made: make(map[Ref]*remembered, len(m.functions))}
-	b.state.Faults = b.in.faults
-	for i, c := range b.in.clusters {
-		if i == maxClusters {
-			b.state.Faults = append(b.state.Faults, c.fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
-			break
-		}
-		b.state.Clusters = append(b.state.Clusters, *c)
-	}
-	templates := b.admit(b.in.templates)
-	m.begin(b)
-	names := b.assignNames(templates)
-	for _, t := range templates {
-		if len(names[t.Ref]) > 0 {
-			b.state.Functions = append(b.state.Functions, b.function(t, names[t.Ref]))
-		}
-	}
-	slices.SortFunc(b.state.Faults, compareFaults)
-	b.state.Lookups = slices.Sorted(maps.Keys(b.lookups))
-	m.end(b)
-	return &b.state
+func Build(s *Store, opts Options) *State {
+	m := &Memory{Options: opts}
+	s.mu.Lock()
+	s.showAll(m)
+	s.mu.Unlock()
+	return m.build()
 }
 
-type builder struct {
-	Options
-	in   *staged
-	vips map[netip.Addr]bool
-	// lookups are the names that Resolve was, or would have been, asked for.
-	lookups map[string]bool
-	state   State
+// Build makes a State of what the store holds, from the last one that m made and
+// what changed since.
+func (m *Memory) Build(s *Store, opts Options) *State {
+	m.Options = opts
+	s.tell(m)
+	return m.build()
+}
 
-	memory    *Memory
-	sameWorld bool
-	// otherWork are the namespaces whose workloads are not the last build's.
-	otherWork map[string]bool
-	made      map[Ref]*remembered
-	making    *remembered
+func (m *Memory) build() *State {
+	moved := m.settleClusters()
+	if moved || m.otherVIPs {
+		for _, e := range m.entries {
+			m.touch(e)
+		}
+	}
+	m.touchSelectors()
+	m.touchResolved()
+	m.settle(&builder{Memory: m})
+	return m.end()
+}
+
+// builder makes the functions of one build.
+type builder struct {
+	*Memory
+	making *entry
+	// looked and resolved are as of the entry that is being made.
+	looked   []Ref
+	resolved []string
 }
 
 func compareFaults(a, b Fault) int {
@@ -77,29 +73,11 @@ func compareFaults(a, b Fault) int {
 	return compareStrings(a.Reason, b.Reason)
 }
 
-// admit returns the templates whose annotations stay within the claims, and
-// collects their VIPs.
-func (b *builder) admit(templates []*Template) []*Template {
-	b.vips = map[netip.Addr]bool{}
-	var admitted []*Template
-	for _, t := range templates {
-		if faults := b.trespasses(t); len(faults) > 0 {
-			b.state.Faults = append(b.state.Faults, faults...)
-			continue
-		}
-		for _, vip := range t.VIPs {
-			b.vips[vip] = true
-		}
-		admitted = append(admitted, t)
-	}
-	return admitted
-}
-
 // trespasses returns a fault for each address of t's annotations that it may not use.
-func (b *builder) trespasses(t *Template) []Fault {
+func (m *Memory) trespasses(t *Template) []Fault {
 	var faults []Fault
 	check := func(key string, a netip.Addr) {
-		if err := b.Claims.allowAnnotated(t.Namespace, a); err != nil {
+		if err := m.Claims.allowAnnotated(t.Namespace, a); err != nil {
 			faults = append(faults, t.fault(key, "%v", err))
 		}
 	}
@@ -120,20 +98,27 @@ func (b *builder) trespasses(t *Template) []Fault {
 	return faults
 }
 
-// function makes the template's function, or finds it made.
-func (b *builder) function(t *Template, hostnames []string) *Function {
-	if r := b.recall(t, hostnames); r != nil {
-		b.made[t.Ref] = r
-		b.state.Faults = append(b.state.Faults, r.faults...)
-		return r.function
+// renew makes the entry's function anew. One that is as it was stays the same.
+func (b *builder) renew(e *entry) {
+	b.making, b.looked, b.resolved = e, nil, nil
+	before := e.faults
+	e.faults = slices.Clone(e.barred)
+	var f *Function
+	if names := b.names(e); len(names) > 0 {
+		f = b.make(e.template, names)
 	}
-	r := b.made[t.Ref]
-	r.names, r.exposed, r.bindings = hostnames, b.in.exposed[t.Ref], map[Ref]*Binding{}
-	b.making = r
-	before := len(b.state.Faults)
-	r.function = b.make(t, hostnames)
-	r.faults = slices.Clone(b.state.Faults[before:])
-	return r.function
+	if f == nil || e.function == nil || !reflect.DeepEqual(f, e.function) {
+		e.function = f
+	}
+	b.use(e, b.looked, b.resolved)
+	if !slices.Equal(before, e.faults) {
+		b.otherFaults = true
+	}
+	if len(e.faults) > 0 {
+		b.faulty[e] = true
+	} else {
+		delete(b.faulty, e)
+	}
 }
 
 func (b *builder) make(t *Template, hostnames []string) *Function {
@@ -144,10 +129,30 @@ func (b *builder) make(t *Template, hostnames []string) *Function {
 	}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {
-			b.state.Faults = append(b.state.Faults, t.fault(keyWeights,
-				"cluster %q is not in the federation; its weight is ignored", w.Cluster))
+			b.fault(t, keyWeights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)
 		}
+	}
+	if t.Private && !slices.Contains(b.Tenants, t.Namespace) {
+		b.fault(t, "", "is private, and no tenant line names its namespace: nobody sees it")
 	}
 	b.place(f, t)
 	return f
+}
+
+func (b *builder) fault(t *Template, key, format string, args ...any) {
+	b.making.faults = append(b.making.faults, t.fault(key, format, args...))
+}
+
+// binding returns the resource's binding, or nil, and notes that the function that is
+// being made depends on it.
+func (b *builder) binding(ref Ref) *Binding {
+	b.look(ref)
+	return b.in.bindings.holder[ref]
+}
+
+// look notes that the function that is being made depends on the workload.
+func (b *builder) look(ref Ref) {
+	if ref.Name != b.making.ref.Name && !slices.Contains(b.looked, ref) {
+		b.looked = append(b.looked, ref)
+	}
 }

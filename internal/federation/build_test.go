@@ -87,10 +87,10 @@ func shape(s *State, f *Function) string {
 
 func only(t *testing.T, s *State) *Function {
 	t.Helper()
-	if len(s.Functions) != 1 {
-		t.Fatalf("%d functions, want one; faults: %v", len(s.Functions), s.Faults)
+	if s.Functions.Len() != 1 {
+		t.Fatalf("%d functions, want one; faults: %v", s.Functions.Len(), s.Faults)
 	}
-	return s.Functions[0]
+	return s.Functions.At(0)
 }
 
 func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
@@ -235,7 +235,7 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 	if got := shape(state, only(t, state)); got != "a=198.51.100.7 outdated" {
 		t.Errorf("%s, want the last address, outdated", got)
 	}
-	if h := state.Functions[0].Placements[0].Health; h != HealthUnknown {
+	if h := state.Functions.At(0).Placements[0].Health; h != HealthUnknown {
 		t.Errorf("health %s, want Unknown", h)
 	}
 
@@ -256,8 +256,7 @@ func TestAVIPIsNobodysAddress(t *testing.T) {
 	o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.80"))
 	binding.Observed["a"] = o
 	s := world(Options{}, cluster("a", ""), web, other, binding)
-	i := slices.IndexFunc(s.Functions, func(f *Function) bool { return f.Name == "other" })
-	if got := shape(s, s.Functions[i]); !strings.Contains(got, "198.51.100.80 is a VIP") {
+	if got := shape(s, s.Functions.At(0)); !strings.Contains(got, "198.51.100.80 is a VIP") {
 		t.Errorf("%s, want the VIP refused", got)
 	}
 }
@@ -315,10 +314,10 @@ func TestClaimsBoundWhatAnnotationsSay(t *testing.T) {
 	} {
 		s := world(Options{Claims: c.claims}, c.template, cluster("a", "192.0.2.1"))
 		switch {
-		case c.fault == "" && (len(s.Functions) != 1 || len(s.Faults) > 0):
+		case c.fault == "" && (s.Functions.Len() != 1 || len(s.Faults) > 0):
 			t.Errorf("%s: refused: %v", name, s.Faults)
-		case c.fault != "" && (len(s.Functions) != 0 || len(s.Faults) != 1 || !strings.Contains(s.Faults[0].Reason, c.fault)):
-			t.Errorf("%s: %d functions, faults %v; want it refused for %q", name, len(s.Functions), s.Faults, c.fault)
+		case c.fault != "" && (s.Functions.Len() != 0 || len(s.Faults) != 1 || !strings.Contains(s.Faults[0].Reason, c.fault)):
+			t.Errorf("%s: %d functions, faults %v; want it refused for %q", name, s.Functions.Len(), s.Faults, c.fault)
 		}
 	}
 }
@@ -397,8 +396,8 @@ func TestARefusedVersionLeavesTheGoodOne(t *testing.T) {
 	s.Put(web)
 	s.Replace(Listing{Refused: map[Ref][]Fault{web.Ref: {{Reason: "typo"}}}})
 	state := Build(s, Options{Zones: []string{"fn.example.org."}})
-	if len(state.Functions) != 1 || len(state.Faults) != 1 {
-		t.Errorf("%d functions, %v; want the good version and the fault", len(state.Functions), state.Faults)
+	if state.Functions.Len() != 1 || len(state.Faults) != 1 {
+		t.Errorf("%d functions, %v; want the good version and the fault", state.Functions.Len(), state.Faults)
 	}
 }
 
@@ -501,7 +500,7 @@ func TestAKindIsReplacedAlone(t *testing.T) {
 	<-s.Changed()
 	state := Build(s, Options{Zones: []string{"fn.example.org."}})
 	var names []string
-	for _, f := range state.Functions {
+	for _, f := range state.All() {
 		names = append(names, f.Namespace+"/"+f.Name)
 	}
 	if got := strings.Join(names, " "); got != "ns/web other/web" || len(state.Clusters) != 1 || len(state.Faults) != 1 {

@@ -8,22 +8,55 @@
 package federation
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 	"sort"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // State is one consistent picture of the federation.
 type State struct {
 	// Clusters are sorted by name; a Placement refers to them by index.
 	Clusters []Cluster
-	// Functions are sorted by namespace, name and kind.
-	Functions []*Function
+	// Functions have an index for as long as they exist; nil where there is none.
+	// Those of a first build are sorted by namespace, name and kind.
+	Functions vector.Vector[*Function]
 	// Faults are the inputs that were refused, each alone, with its reason.
 	Faults []Fault
 	// Lookups are the names of load balancers whose addresses are needed, sorted.
 	Lookups []string
+}
+
+// All returns the functions that there are, with their indices.
+func (s *State) All() iter.Seq2[int, *Function] {
+	return func(yield func(int, *Function) bool) {
+		for i, f := range s.Functions.All() {
+			if f != nil && !yield(i, f) {
+				return
+			}
+		}
+	}
+}
+
+// Count returns how many functions there are.
+func (s *State) Count() (n int) {
+	for range s.All() {
+		n++
+	}
+	return n
+}
+
+// Sorted returns the indices of the functions by namespace, name and kind.
+func (s *State) Sorted() []int {
+	var all []int
+	for i := range s.All() {
+		all = append(all, i)
+	}
+	slices.SortFunc(all, func(a, b int) int { return s.Functions.At(a).compare(s.Functions.At(b).Ref) })
+	return all
 }
 
 // ClusterIndex returns the index of the named cluster, or -1.
@@ -129,6 +162,10 @@ func (e Endpoint) Add(a netip.Addr) Endpoint {
 		*family = append(slices.Clip(*family), a)
 	}
 	return e
+}
+
+func (e Endpoint) equal(o Endpoint) bool {
+	return e.Port == o.Port && e.Gateway == o.Gateway && slices.Equal(e.V4, o.V4) && slices.Equal(e.V6, o.V6)
 }
 
 // Join returns e with the addresses of o after its own. A port is kept where both

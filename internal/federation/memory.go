@@ -2,48 +2,147 @@ package federation
 
 import (
 	"maps"
-	"net/netip"
 	"reflect"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// Memory is what one build hands to the next: of ten thousand functions a change
-// touches one, and the others are as they were. It belongs to one Store with one
-// set of Options. The zero Memory remembers nothing.
+// Memory is what one build leaves to the next: of a hundred thousand functions a
+// change touches one, and the others are as they were. It belongs to one goroutine,
+// one Store and one set of Options. The zero Memory remembers nothing.
+//
+// What a build costs follows from what changed; only other clusters, other gateways
+// and other VIPs are a matter of every function.
 type Memory struct {
-	clusters  []*Cluster
-	vips      map[netip.Addr]bool
-	workloads map[string][]*Workload
-	functions map[Ref]*remembered
+	Options
+	in       staged
+	clusters []*Cluster
+	entries  map[Ref]*entry
+	// hostnames are the entries' that ask for them.
+	hostnames contest[string, *entry]
+	// users are the entries by the workloads that they looked at, where these have
+	// another name than the template: see touchUsers.
+	users map[Ref][]*entry
+	// faulty are the entries that have faults.
+	faulty map[*entry]bool
+	// lookups are what the names of load balancers were resolved to.
+	lookups map[string]*lookup
+
+	// What changed since the last build.
+	stale         []*entry
+	otherWork     []*Workload
+	otherClusters bool
+	otherVIPs     bool
+	otherFaults   bool
+	otherLookups  bool
+
+	state State
+	free  []int // indices of State.Functions without a function
 }
 
-// remembered is one function with everything that it was made of. What is staged
-// is immutable, so the same pointer is the same content.
-type remembered struct {
-	template *Template
-	claims   claims
-
-	names   []string
-	exposed *MultiClusterService
-	// bindings are those that were looked for; nil where there was none.
-	bindings map[Ref]*Binding
-	// open is set where more was asked than is remembered: addresses of names.
-	open     bool
+// entry is one template with everything that was made of it.
+type entry struct {
+	ref      Ref
+	template *Template // nil for one that is no more
+	stale    bool
+	// asked are the hostnames that it may have if no other has them.
+	asked []string
+	// barred are the faults for which it may not have others, or is no function.
+	barred []Fault
+	faults []Fault
+	// looked are the workloads that are in Memory.users, resolved the names that are
+	// in Memory.lookups.
+	looked   []Ref
+	resolved []string
 	function *Function
-	faults   []Fault
+	index    int // of the function; -1 without one
 }
 
-// begin compares what all functions depend on with the last build's.
-func (m *Memory) begin(b *builder) {
-	b.memory = m
-	b.sameWorld = maps.Equal(m.vips, b.vips) && slices.EqualFunc(m.clusters, b.in.clusters, samePlace)
-	b.otherWork = map[string]bool{}
-	for namespace, now := range b.in.workloads {
-		b.otherWork[namespace] = !slices.Equal(m.workloads[namespace], now)
+// lookup is one name of load balancers.
+type lookup struct {
+	endpoint Endpoint
+	users    map[*entry]bool
+}
+
+// forget makes m as if it had never built; the indices start anew.
+func (m *Memory) forget() {
+	*m = Memory{
+		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](beats),
+		users: map[Ref][]*entry{}, faulty: map[*entry]bool{}, lookups: map[string]*lookup{},
+		otherClusters: true,
 	}
-	for namespace := range m.workloads {
-		b.otherWork[namespace] = b.otherWork[namespace] || b.in.workloads[namespace] == nil
+}
+
+// touch has the entry, which may be nil, made anew.
+func (m *Memory) touch(e *entry) {
+	if e != nil && !e.stale {
+		e.stale = true
+		m.stale = append(m.stale, e)
 	}
+}
+
+// touchUsers touches the entries that looked at the resource's binding, or at the
+// workload: templates of its own name look without being told to.
+func (m *Memory) touchUsers(resource Ref) {
+	m.touch(m.entries[resource])
+	m.touch(m.entries[Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}])
+	m.touch(m.entries[Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: resource.Namespace, Name: resource.Name}])
+	for _, e := range m.users[resource] {
+		m.touch(e)
+	}
+}
+
+// touchSelectors touches the entries whose selectors match workloads that are new. It
+// looks at all of them: a millisecond for a hundred thousand.
+func (m *Memory) touchSelectors() {
+	if len(m.otherWork) == 0 {
+		return
+	}
+	in := map[string][]*Workload{}
+	for _, w := range m.otherWork {
+		in[w.Namespace] = append(in[w.Namespace], w)
+	}
+	for ref, e := range m.entries {
+		for _, w := range in[ref.Namespace] {
+			if e.template != nil && e.template.selects(w) {
+				m.touch(e)
+			}
+		}
+	}
+}
+
+// touchResolved touches the entries for which a load balancer's name has other
+// addresses now.
+func (m *Memory) touchResolved() {
+	if m.Resolve == nil {
+		return
+	}
+	for name, l := range m.lookups {
+		e, _ := m.Resolve(name)
+		if !e.equal(l.endpoint) {
+			l.endpoint = e
+			for user := range l.users {
+				m.touch(user)
+			}
+		}
+	}
+}
+
+// settleClusters reports whether placements may be others for the clusters' sake.
+func (m *Memory) settleClusters() (moved bool) {
+	if !m.otherClusters {
+		return false
+	}
+	all := m.in.sortedClusters()
+	m.state.Clusters = make([]Cluster, 0, len(all))
+	for _, c := range all[:min(len(all), maxClusters)] {
+		m.state.Clusters = append(m.state.Clusters, *c)
+	}
+	m.otherFaults = m.otherFaults || len(all) > maxClusters || len(m.clusters) > maxClusters
+	moved = !slices.EqualFunc(m.clusters, all, samePlace)
+	m.clusters = all
+	return moved
 }
 
 // samePlace reports whether placements in the two are the same.
@@ -51,38 +150,111 @@ func samePlace(a, b *Cluster) bool {
 	return a == b || a.Name == b.Name && reflect.DeepEqual(a.Gateways, b.Gateways)
 }
 
-// end keeps what was built for the next build.
-func (m *Memory) end(b *builder) {
-	m.clusters, m.vips, m.workloads, m.functions = b.in.clusters, b.vips, b.in.workloads, b.made
-}
-
-// claimsOf returns what the template asks for, from memory if it can.
-func (b *builder) claimsOf(t *Template) claims {
-	if r := b.memory.functions[t.Ref]; r != nil && r.template == t {
-		return r.claims
-	}
-	return b.claimants(t)
-}
-
-// recall returns the function as it was last made, if nothing of it has changed.
-func (b *builder) recall(t *Template, names []string) *remembered {
-	r := b.memory.functions[t.Ref]
-	if r == nil || r.function == nil || r.open || r.template != t || !b.sameWorld || r.exposed != b.in.exposed[t.Ref] ||
-		b.otherWork[t.Namespace] || !slices.Equal(r.names, names) {
-		return nil
-	}
-	for ref, binding := range r.bindings {
-		if b.in.bindings[ref] != binding {
-			return nil
+// settle makes the stale entries anew, and gives what they were made of to the State.
+func (m *Memory) settle(b *builder) {
+	slices.SortFunc(m.stale, func(a, b *entry) int { return a.ref.compare(b.ref) })
+	functions := m.state.Functions.Edit()
+	for _, e := range m.stale {
+		e.stale = false
+		b.renew(e)
+		m.seat(e, functions)
+		if e.template == nil {
+			delete(m.entries, e.ref)
 		}
 	}
-	return r
+	m.state.Functions = functions.Vector()
 }
 
-// binding returns the resource's binding, or nil, and notes that the function
-// that is being made depends on it.
-func (b *builder) binding(ref Ref) *Binding {
-	found := b.in.bindings[ref]
-	b.making.bindings[ref] = found
-	return found
+// seat puts the entry's function where it was before, or else where there is room.
+func (m *Memory) seat(e *entry, functions *vector.Editor[*Function]) {
+	switch {
+	case e.function == nil && e.index < 0:
+		return
+	case e.function == nil:
+		m.free = append(m.free, e.index)
+	case e.index < 0 && len(m.free) > 0:
+		e.index = m.free[len(m.free)-1]
+		m.free = m.free[:len(m.free)-1]
+	case e.index < 0:
+		e.index = functions.Len()
+	}
+	if functions.Len() == e.index || functions.At(e.index) != e.function {
+		functions.Set(e.index, e.function)
+	}
+	if e.function == nil {
+		e.index = -1
+	}
+}
+
+// refusals returns all faults, sorted.
+func (m *Memory) refusals() []Fault {
+	all := slices.Clone(m.in.other)
+	for _, faults := range m.in.faults {
+		all = append(all, faults...)
+	}
+	for e := range m.faulty {
+		all = append(all, e.faults...)
+	}
+	if len(m.clusters) > maxClusters {
+		all = append(all, m.clusters[maxClusters].fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
+	}
+	slices.SortFunc(all, compareFaults)
+	return slices.Clip(all) // the site adds its own
+}
+
+// use notes which workloads of another name, and which names of load balancers, the
+// entry depends on now.
+func (m *Memory) use(e *entry, looked []Ref, resolved []string) {
+	for _, ref := range e.looked {
+		if m.users[ref] = without(m.users[ref], e); len(m.users[ref]) == 0 {
+			delete(m.users, ref)
+		}
+	}
+	for _, ref := range looked {
+		m.users[ref] = append(m.users[ref], e)
+	}
+	for _, name := range e.resolved {
+		delete(m.lookups[name].users, e)
+	}
+	for _, name := range resolved {
+		m.lookups[name].users[e] = true
+	}
+	for _, name := range e.resolved {
+		if len(m.lookups[name].users) == 0 {
+			delete(m.lookups, name)
+			m.otherLookups = true
+		}
+	}
+	e.looked, e.resolved = looked, resolved
+}
+
+func without[T comparable](all []T, one T) []T {
+	return slices.DeleteFunc(all, func(o T) bool { return o == one })
+}
+
+// addressesOf returns what the name of a load balancer is resolved to.
+func (m *Memory) addressesOf(name string) Endpoint {
+	l := m.lookups[name]
+	if l == nil {
+		l = &lookup{users: map[*entry]bool{}}
+		if m.Resolve != nil {
+			l.endpoint, _ = m.Resolve(name)
+		}
+		m.lookups[name], m.otherLookups = l, true
+	}
+	return l.endpoint
+}
+
+// end sums up what was built.
+func (m *Memory) end() *State {
+	if m.otherFaults {
+		m.state.Faults = m.refusals()
+	}
+	if m.otherLookups {
+		m.state.Lookups = slices.Sorted(maps.Keys(m.lookups))
+	}
+	m.stale, m.otherWork = nil, nil
+	m.otherClusters, m.otherVIPs, m.otherFaults, m.otherLookups = false, false, false, false
+	state := m.state
+	return &state
 }

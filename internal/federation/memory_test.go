@@ -2,75 +2,135 @@ package federation
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // TestABuildFromMemoryIsABuildAnew changes a store at random, and builds each time
 // from memory and from nothing.
 func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, m := NewStore(), new(Memory)
-		resolved := Endpoint{V4: []netip.Addr{netip.MustParseAddr("198.51.100.1")}}
-		opts := Options{
-			Zones: []string{"fn.example.org."}, Claims: Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}},
-			Resolve: func(string) (Endpoint, bool) { return resolved, true },
+		w := &randomWorld{T: t, store: NewStore(), resolved: Endpoint{V4: []netip.Addr{netip.MustParseAddr("198.51.100.1")}}}
+		m, opts := new(Memory), Options{
+			Zones: []string{"fn.example.org."}, Claims: Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, {Namespace: "other", Names: []string{"shared.fn.example.org."}}},
+			Resolve: func(string) (Endpoint, bool) { return w.resolved, true },
 		}
-		some := func(label string, n int) int { return rapid.IntRange(0, n-1).Draw(t, label) }
-		clusters, names := []string{"a", "b", "c"}, []string{"web", "api", "img"}
-		for range rapid.IntRange(1, 25).Draw(t, "changes") {
-			name := names[some("name", len(names))]
-			template := Ref{Kind: "Service", Namespace: "ns", Name: name}
-			work := Ref{Group: "apps", Kind: "Deployment", Namespace: "ns", Name: name}
-			switch some("what", 9) {
-			case 0:
-				s.Put(cluster(clusters[some("cluster", 3)], fmt.Sprintf("192.0.2.%d", 1+some("address", 3))))
-			case 1:
-				s.Delete(cluster(clusters[some("cluster", 3)], "").Ref)
-			case 2:
-				s.Put(service("ns", name, "vip", fmt.Sprintf("192.0.2.%d", 1+some("vip", 3))))
-			case 3:
-				s.Put(service("ns", name, "hostname", "shared.fn.example.org,"+name+"-own.fn.example.org", "weights", "z=1"))
-			case 4:
-				s.Delete(template)
-			case 5:
-				s.Put(bound(template, clusters[:1+some("clusters", 3)]...))
-			case 6:
-				b := bound(work, clusters[some("from", 3):]...)
-				delete(b.Placed, "c")
-				s.Put(b)
-			case 7:
-				w := deployment(name)
-				s.Put(&Workload{Meta: Meta{Ref: w}, PodLabels: map[string]string{"app": name}, RuntimeClass: []string{"", "wasmtime-spin"}[some("class", 2)]})
-			case 8:
-				b := bound(template, "a")
-				o := b.Observed["a"]
-				o.LoadBalancerNames = []string{"lb.example.net."}
-				b.Observed["a"] = o
-				s.Put(b)
-				resolved.V4 = []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + some("resolved", 3))})}
+		var versions, anew []*State
+		for range rapid.IntRange(1, 25).Draw(t, "builds") {
+			for range rapid.SampledFrom([]int{0, 1, 1, 1, 2, 5}).Draw(t, "changes") {
+				w.change()
 			}
-			if some("idle", 6) == 0 {
-				s.Delete(work) // the workload; its binding has a name of its own
+			got, want := m.Build(w.store, opts), Build(w.store, opts)
+			if !reflect.DeepEqual(seen(got), seen(want)) {
+				t.Fatalf("from memory\n%s\nanew\n%s", text(got), text(want))
 			}
-			if some("exposed", 6) == 0 {
-				s.Put(&MultiClusterService{Meta: Meta{Ref: Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: name}}, Providers: clusters[:1+some("providers", 2)]})
-			}
-			got, want := m.Build(s, opts), Build(s, opts)
-			if !reflect.DeepEqual(got, want) {
-				t.Fatalf("from memory %s\nanew %s", text(got), text(want))
+			versions, anew = append(versions, got), append(anew, want)
+		}
+		for i, s := range versions {
+			if !reflect.DeepEqual(seen(s), seen(anew[i])) {
+				t.Fatalf("what was built was\n%s\nand is\n%s", text(anew[i]), text(s))
 			}
 		}
 	})
 }
 
+// randomWorld changes what is in a store.
+type randomWorld struct {
+	*rapid.T
+	store    *Store
+	resolved Endpoint
+}
+
+func (w *randomWorld) some(label string, n int) int { return rapid.IntRange(0, n-1).Draw(w.T, label) }
+
+func (w *randomWorld) one(label string, of ...string) string {
+	return rapid.SampledFrom(of).Draw(w.T, label)
+}
+
+func (w *randomWorld) change() {
+	s, clusters := w.store, []string{"a", "b", "c"}
+	namespace, name := w.one("namespace", "ns", "ns", "other"), w.one("name", "web", "api", "img")
+	template := service(namespace, name)
+	work := Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: w.one("work", "web", "api", "job")}
+	exposed := &MultiClusterService{Meta: Meta{Ref: Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name}}}
+	switch w.some("what", 18) {
+	case 0:
+		c := cluster(clusters[w.some("cluster", 3)], fmt.Sprintf("192.0.2.%d", 1+w.some("address", 3)))
+		c.Used = float64(w.some("used", 2))
+		s.Put(c)
+	case 1:
+		s.Delete(cluster(clusters[w.some("cluster", 3)], "").Ref)
+	case 2:
+		s.Put(service(namespace, name, "vip", fmt.Sprintf("192.0.2.%d", 1+w.some("vip", 3))))
+	case 3:
+		t := service(namespace, name, "hostname", "shared.fn.example.org,"+name+"-own.fn.example.org", "weights", "z=1")
+		t.Created = time.Unix(int64(w.some("created", 3)), 0)
+		s.Put(t)
+	case 4:
+		s.Put(service(namespace, name, "hostname", w.one("hostname", "web", "api", "*.web")+"."+namespace+".fn.example.org"))
+	case 5:
+		s.Put(template)
+	case 6:
+		s.Delete(template.Ref)
+	case 7:
+		s.Refuse(template.Ref, []Fault{{Object: template.String(), Reason: w.one("reason", "bad", "worse")}})
+	case 8:
+		s.Put(service(namespace, name, "workload", "Deployment/"+work.Name, "access", w.one("access", "public", "private")))
+	case 9:
+		t := service(namespace, name)
+		t.Selector = map[string]string{"app": work.Name}
+		s.Put(t)
+	case 10:
+		s.Put(bound(template.Ref, clusters[:1+w.some("clusters", 3)]...))
+	case 11:
+		b := bound(work, clusters[w.some("from", 3):]...)
+		delete(b.Placed, "c")
+		s.Put(b)
+	case 12: // a second binding of one resource, or one that moves to another
+		b := bound(work, "a")
+		b.Name = "twice"
+		s.Put(b)
+	case 13:
+		s.Delete(rapid.SampledFrom([]Ref{bound(template.Ref).Ref, bound(work).Ref, {Group: bound(work).Group, Kind: bound(work).Kind, Namespace: namespace, Name: "twice"}}).Draw(w.T, "binding"))
+	case 14:
+		s.Put(&Workload{Meta: Meta{Ref: work}, PodLabels: map[string]string{"app": w.one("label", "web", "api", "job")}, RuntimeClass: w.one("class", "", "wasmtime-spin")})
+	case 15:
+		s.Delete(work)
+	case 16:
+		b := bound(template.Ref, "a", "b")
+		o := b.Observed["a"]
+		o.LoadBalancerNames = []string{w.one("balancer", "lb.example.net.", "lb.example.com.")}
+		b.Observed["a"] = o
+		s.Put(b)
+		w.resolved = Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + w.some("resolved", 3))})}}
+	case 17:
+		if exposed.Providers = clusters[:w.some("providers", 3)]; len(exposed.Providers) > 0 {
+			s.Put(exposed)
+		} else {
+			s.Delete(exposed.Ref)
+		}
+	}
+}
+
+// seen is a State but for the indices of its functions.
+func seen(s *State) *State {
+	functions := slices.Collect(maps.Values(maps.Collect(s.All())))
+	slices.SortFunc(functions, func(a, b *Function) int { return a.compare(b.Ref) })
+	return &State{Clusters: s.Clusters, Faults: s.Faults, Lookups: s.Lookups, Functions: vector.Of(functions...)}
+}
+
 func text(s *State) string {
-	out := fmt.Sprintf("faults %v, lookups %v", s.Faults, s.Lookups)
-	for _, f := range s.Functions {
-		out += fmt.Sprintf("\n  %+v", *f)
+	out := fmt.Sprintf("clusters %v, faults %v, lookups %v", s.Clusters, s.Faults, s.Lookups)
+	for _, f := range seen(s).All() {
+		out += fmt.Sprintf("\n  %#v", *f)
 	}
 	return out
 }
@@ -88,7 +148,7 @@ func TestWhatDidNotChangeIsTheSameFunction(t *testing.T) {
 	before := m.Build(s, opts).Functions
 	s.Put(service("ns", "two", "ttl", "9"))
 	after := m.Build(s, opts).Functions
-	if after[0] != before[0] || after[1] == before[1] {
-		t.Errorf("one is the same: %v, two is anew: %v; want both", after[0] == before[0], after[1] != before[1])
+	if after.At(0) != before.At(0) || after.At(1) == before.At(1) {
+		t.Errorf("one is the same: %v, two is anew: %v; want both", after.At(0) == before.At(0), after.At(1) != before.At(1))
 	}
 }

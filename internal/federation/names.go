@@ -5,83 +5,119 @@ import (
 	"strings"
 )
 
-// claimant is one template's wish for one hostname.
-type claimant struct {
-	template  *Template
-	hostname  string
-	isDefault bool
+// A hostname is one template's: a default name beats an annotated one, then the
+// older template (one without a date is the youngest), then the first by namespace
+// and name. Losers are reported.
+func beats(e, o *entry) bool {
+	mine, theirs := e.template, o.template
+	switch {
+	case mine.takesDefault() != theirs.takesDefault():
+		return mine.takesDefault()
+	case mine.Created.Equal(theirs.Created):
+		return mine.compare(theirs.Ref) < 0
+	case mine.Created.IsZero() || theirs.Created.IsZero():
+		return theirs.Created.IsZero()
+	}
+	return mine.Created.Before(theirs.Created)
 }
 
-// assignNames gives every hostname to one template: a default name beats an
-// annotated one, then the older template (one without a date is the youngest),
-// then the first by namespace and name. Losers are reported.
-func (b *builder) assignNames(templates []*Template) map[Ref][]string {
-	owners := make(map[string]claimant, len(templates))
-	var all []claimant
-	for _, t := range templates {
-		c := b.claimsOf(t)
-		b.made[t.Ref] = &remembered{template: t, claims: c}
-		all = append(all, c.names...)
-		b.state.Faults = append(b.state.Faults, c.faults...)
+func (t *Template) takesDefault() bool { return len(t.Hostnames) == 0 }
+
+// declare has the template take part.
+func (m *Memory) declare(t *Template) {
+	e := m.entries[t.Ref]
+	if e == nil {
+		e = &entry{ref: t.Ref, index: -1}
+		m.entries[t.Ref] = e
 	}
-	for _, c := range all {
-		if owner, taken := owners[c.hostname]; !taken || c.beats(owner) {
-			owners[c.hostname] = c
-		}
+	m.touch(e)
+	e.template = t
+	if e.barred = m.trespasses(t); len(e.barred) > 0 {
+		return
 	}
-	names := make(map[Ref][]string, len(templates))
-	for _, c := range all {
-		owner := owners[c.hostname]
-		if owner.template == c.template {
-			names[c.template.Ref] = append(names[c.template.Ref], c.hostname)
-			continue
-		}
-		key := keyHostname
-		if c.isDefault {
-			key = ""
-		}
-		b.state.Faults = append(b.state.Faults,
-			c.template.fault(key, "hostname %s already belongs to %s", c.hostname, owner.template.Ref))
+	for _, vip := range t.VIPs {
+		m.in.vips[vip]++
+		m.otherVIPs = m.otherVIPs || m.in.vips[vip] == 1
 	}
-	return names
+	m.ask(e)
+	for _, name := range e.asked {
+		m.hostnames.enter(name, e)
+		m.touchAskers(name)
+	}
 }
 
-// claims are the hostnames that a template asks for and may have, and what it
-// may not.
-type claims struct {
-	names  []claimant
-	faults []Fault
+// withdraw takes away what the entry's template takes part in.
+func (m *Memory) withdraw(e *entry) {
+	m.touch(e)
+	for _, name := range e.asked {
+		m.hostnames.leave(name, e)
+		m.touchAskers(name)
+	}
+	if len(m.trespasses(e.template)) == 0 {
+		for _, vip := range e.template.VIPs {
+			if m.in.vips[vip]--; m.in.vips[vip] == 0 {
+				delete(m.in.vips, vip)
+				m.otherVIPs = true
+			}
+		}
+	}
+	e.template, e.asked, e.barred = nil, nil, nil
 }
 
-// claimants returns t's claims.
-func (b *builder) claimants(t *Template) (c claims) {
-	if len(t.Hostnames) == 0 {
-		for _, zone := range b.Zones {
+// touchAskers touches all that ask for the hostname.
+func (m *Memory) touchAskers(hostname string) {
+	m.touch(m.hostnames.holder[hostname])
+	for _, e := range m.hostnames.losers[hostname] {
+		m.touch(e)
+	}
+}
+
+// ask finds the hostnames that the entry's template asks for and may have.
+func (m *Memory) ask(e *entry) {
+	t := e.template
+	if t.takesDefault() {
+		for _, zone := range m.Zones {
 			if IsReverse(zone) {
 				continue
 			}
 			name, err := defaultName(t, zone)
 			if err != nil {
-				c.faults = append(c.faults, t.fault("", "default hostname: %v", err))
+				e.barred = append(e.barred, t.fault("", "default hostname: %v", err))
 				continue
 			}
-			c.names = append(c.names, claimant{t, name, true})
+			e.asked = append(e.asked, name)
 		}
-		return c
+		return
 	}
 	for _, name := range t.Hostnames {
-		if err := b.Claims.allowName(t.Namespace, name); err != nil {
-			c.faults = append(c.faults, t.fault(keyHostname, "%v", err))
+		if err := m.Claims.allowName(t.Namespace, name); err != nil {
+			e.barred = append(e.barred, t.fault(keyHostname, "%v", err))
 			continue
 		}
-		if !b.inZone(name) {
-			c.faults = append(c.faults,
-				t.fault(keyHostname, "%s is not below any zone served here (%s)", name, strings.Join(b.Zones, " ")))
+		if !m.inZone(name) {
+			e.barred = append(e.barred,
+				t.fault(keyHostname, "%s is not below any zone served here (%s)", name, strings.Join(m.Zones, " ")))
 			continue
 		}
-		c.names = append(c.names, claimant{t, name, false})
+		e.asked = append(e.asked, name)
 	}
-	return c
+}
+
+// names returns the hostnames that the entry has of those that it asked for.
+func (b *builder) names(e *entry) (names []string) {
+	for _, name := range e.asked {
+		holder := b.hostnames.holder[name]
+		if holder == e {
+			names = append(names, name)
+			continue
+		}
+		key := keyHostname
+		if e.template.takesDefault() {
+			key = ""
+		}
+		b.fault(e.template, key, "hostname %s already belongs to %s", name, holder.ref)
+	}
+	return names
 }
 
 // defaultName is the name of a template that asks for none.
@@ -91,8 +127,8 @@ func defaultName(t *Template, zone string) (string, error) {
 
 // inZone reports whether the hostname is below one of the zones; an apex belongs
 // to the operator.
-func (b *builder) inZone(hostname string) bool {
-	return !slices.Contains(b.Zones, hostname) && slices.ContainsFunc(b.Zones, func(zone string) bool {
+func (m *Memory) inZone(hostname string) bool {
+	return !slices.Contains(m.Zones, hostname) && slices.ContainsFunc(m.Zones, func(zone string) bool {
 		return !IsReverse(zone) && isAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
 	})
 }
@@ -101,18 +137,4 @@ func (b *builder) inZone(hostname string) bool {
 // names.
 func IsReverse(zone string) bool {
 	return isAtOrBelow(zone, "in-addr.arpa.") || isAtOrBelow(zone, "ip6.arpa.")
-}
-
-func (c claimant) beats(o claimant) bool {
-	if c.isDefault != o.isDefault {
-		return c.isDefault
-	}
-	mine, theirs := c.template.Created, o.template.Created
-	switch {
-	case mine.Equal(theirs):
-		return c.template.compare(o.template.Ref) < 0
-	case mine.IsZero() || theirs.IsZero():
-		return theirs.IsZero()
-	}
-	return mine.Before(theirs)
 }

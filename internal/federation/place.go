@@ -20,7 +20,9 @@ func (b *builder) place(f *Function, t *Template) {
 	}
 	work := b.workload(t)
 	healthy := false
-	for _, cluster := range template.clusters() {
+	clusters := template.clusters()
+	f.Placements = make([]Placement, 0, len(clusters))
+	for _, cluster := range clusters {
 		p, refusal := b.placement(t, template, work, cluster, "")
 		if refusal != "" {
 			f.Refused = append(f.Refused, Refusal{cluster, refusal, p.Leaving})
@@ -176,7 +178,7 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 // unfit returns why the namespace's functions are never answered with the address;
 // nil if they may be.
 func (b *builder) unfit(namespace string, a netip.Addr) error {
-	if b.vips[a] {
+	if b.in.vips[a] > 0 {
 		return fmt.Errorf("address %s is a VIP, which every site would answer for", a)
 	}
 	return b.Claims.allowSpecial(namespace, a)
@@ -212,13 +214,12 @@ func (b *builder) resolve(names []string) Endpoint {
 		if b.inZone(name) {
 			continue // the name of a function would lead back here
 		}
-		b.lookups[name] = true
-		b.making.open = true
-		if b.Resolve == nil {
-			continue
+		if !slices.Contains(b.resolved, name) {
+			b.resolved = append(b.resolved, name)
 		}
-		e, _ := b.Resolve(name)
-		all = all.Join(e)
+		if e := b.addressesOf(name); !e.IsZero() {
+			all = all.Join(e)
+		}
 	}
 	return all
 }

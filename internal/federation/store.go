@@ -34,6 +34,10 @@ type Store struct {
 	inherited map[Ref]Object  // what a predecessor last held
 	restored  map[Ref]bool    // what a snapshot held and the source has not told yet
 	synced    bool            // the source has told everything once
+	// reader is the Memory that has read everything but what changed since: that is
+	// here as it was before.
+	reader *Memory
+	before map[Ref]Object
 
 	confirmed atomic.Int64 // Unix nanoseconds; 0 until the first
 }
@@ -67,6 +71,25 @@ func (s *Store) Put(o Object) {
 	}
 }
 
+// stage puts o, or takes the object away where o is nil, and keeps its faults.
+func (s *Store) stage(ref Ref, o Object, faults []Fault) {
+	if s.reader != nil {
+		if _, changed := s.before[ref]; !changed {
+			s.before[ref] = s.objects[ref]
+		}
+	}
+	if o == nil {
+		delete(s.objects, ref)
+	} else {
+		s.objects[ref] = o
+	}
+	if faults == nil {
+		delete(s.faults, ref)
+	} else {
+		s.faults[ref] = faults
+	}
+}
+
 // put reports whether it changed anything. Most of Karmada's updates do not: a
 // heartbeat touches nothing that an object keeps.
 func (s *Store) put(o Object) bool {
@@ -81,8 +104,7 @@ func (s *Store) put(o Object) bool {
 	if !faulty && before != nil && reflect.DeepEqual(before, o) {
 		return false
 	}
-	s.objects[ref] = o
-	delete(s.faults, ref)
+	s.stage(ref, o, nil)
 	return true
 }
 
@@ -94,7 +116,7 @@ func (s *Store) Restore(objects []Object, confirmed time.Time) {
 	s.restored = make(map[Ref]bool, len(objects))
 	for _, o := range objects {
 		ref := o.meta().Ref
-		s.objects[ref] = o
+		s.stage(ref, o, s.faults[ref])
 		s.restored[ref] = true
 	}
 	s.confirmed.Store(confirmed.UnixNano())
@@ -119,11 +141,8 @@ func (s *Store) Refuse(ref Ref, faults []Fault) {
 }
 
 func (s *Store) refuse(ref Ref, faults []Fault) {
-	s.faults[ref] = faults
 	delete(s.restored, ref)
-	if last := s.last(ref); last != nil {
-		s.objects[ref] = last
-	}
+	s.stage(ref, s.last(ref), faults)
 }
 
 // last returns the last good version of an object, or nil.
@@ -138,13 +157,19 @@ func (s *Store) last(ref Ref) Object {
 func (s *Store) Delete(ref Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, held := s.objects[ref]
-	_, faulty := s.faults[ref]
-	delete(s.objects, ref)
-	delete(s.faults, ref)
-	if held || faulty {
+	if s.remove(ref) {
 		s.notify()
 	}
+}
+
+// remove reports whether there was anything to remove.
+func (s *Store) remove(ref Ref) bool {
+	_, held := s.objects[ref]
+	_, faulty := s.faults[ref]
+	if held || faulty {
+		s.stage(ref, nil, nil)
+	}
+	return held || faulty
 }
 
 // Listing is everything that a source holds at one moment.
@@ -205,11 +230,18 @@ func (s *Store) replace(l Listing, listed func(Ref) bool) (changed bool) {
 		changed = s.put(o) || changed
 	}
 	gone := func(r Ref) bool { return listed(r) && !keep[r] }
-	before := len(s.objects) + len(s.faults)
-	maps.DeleteFunc(s.objects, func(r Ref, _ Object) bool { return gone(r) })
-	maps.DeleteFunc(s.faults, func(r Ref, _ []Fault) bool { return gone(r) })
 	maps.DeleteFunc(s.restored, func(r Ref, _ bool) bool { return gone(r) })
-	return changed || len(s.objects)+len(s.faults) != before
+	for ref := range s.objects {
+		if gone(ref) {
+			changed = s.remove(ref) || changed
+		}
+	}
+	for ref := range s.faults {
+		if gone(ref) {
+			changed = s.remove(ref) || changed
+		}
+	}
+	return changed
 }
 
 // Confirm records that the source was in agreement with its origin at t; the
@@ -246,47 +278,33 @@ func (s *Store) Inherit(before *Store) {
 	s.inherited = held
 }
 
-// staged is a copy of a Store's contents, sorted into kinds.
-type staged struct {
-	clusters  []*Cluster
-	templates []*Template
-	workloads map[string][]*Workload       // by namespace
-	bindings  map[Ref]*Binding             // by what they place
-	exposed   map[Ref]*MultiClusterService // by the Service
-	faults    []Fault
-}
-
-func (s *Store) snapshot() *staged {
+// tell has m stage what changed since m was last told, or everything if another was
+// told in between.
+func (s *Store) tell(m *Memory) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in := &staged{workloads: map[string][]*Workload{}, bindings: map[Ref]*Binding{}, exposed: map[Ref]*MultiClusterService{}}
+	if s.reader != m {
+		s.before = nil
+		s.showAll(m)
+	}
+	for ref, before := range s.before {
+		m.stage(before, s.objects[ref])
+		m.stageFaults(ref, s.faults[ref])
+	}
+	m.stageOther(s.other)
+	s.reader, s.before = m, map[Ref]Object{}
+}
+
+// showAll has m forget what it knows, and stage everything.
+func (s *Store) showAll(m *Memory) {
+	m.forget()
 	for _, o := range s.objects {
-		switch o := o.(type) {
-		case *Cluster:
-			in.clusters = append(in.clusters, o)
-		case *Template:
-			in.templates = append(in.templates, o)
-		case *Workload:
-			in.workloads[o.Namespace] = append(in.workloads[o.Namespace], o)
-		case *MultiClusterService:
-			in.exposed[Ref{Kind: "Service", Namespace: o.Namespace, Name: o.Name}] = o
-		case *Binding:
-			// Two bindings of one resource are a mistake; which one counts must not change.
-			if first := in.bindings[o.Resource]; first == nil || o.compare(first.Ref) < 0 {
-				in.bindings[o.Resource] = o
-			}
-		}
+		m.stage(nil, o)
 	}
-	for _, f := range s.faults {
-		in.faults = append(in.faults, f...)
+	for ref, faults := range s.faults {
+		m.stageFaults(ref, faults)
 	}
-	in.faults = append(in.faults, s.other...)
-	slices.SortFunc(in.clusters, func(a, b *Cluster) int { return compareStrings(a.Name, b.Name) })
-	slices.SortFunc(in.templates, func(a, b *Template) int { return a.compare(b.Ref) })
-	for _, w := range in.workloads {
-		slices.SortFunc(w, func(a, b *Workload) int { return a.compare(b.Ref) })
-	}
-	return in
+	m.stageOther(s.other)
 }
 
 // remember carries over from before what Karmada forgets when an update fails

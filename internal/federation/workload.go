@@ -17,7 +17,7 @@ func (b *builder) workload(t *Template) *workload {
 	}
 	var selected []Ref
 	for _, w := range b.in.workloads[t.Namespace] {
-		if len(t.Selector) > 0 && contains(w.PodLabels, t.Selector) {
+		if t.selects(w) {
 			selected = append(selected, w.Ref)
 		}
 	}
@@ -48,12 +48,19 @@ func (b *builder) runtime(ref Ref) Runtime {
 	if ref.Kind == "SpinApp" {
 		return Runtime{Spin: true}
 	}
+	b.look(ref)
 	of := b.in.workloads[ref.Namespace]
-	i := slices.IndexFunc(of, func(w *Workload) bool { return w.Ref == ref })
-	if i < 0 {
+	i, found := slices.BinarySearchFunc(of, ref, compareWorkload)
+	if !found {
 		return Runtime{}
 	}
 	return Runtime{Class: of[i].RuntimeClass}
+}
+
+// selects reports whether the template's selector, and no annotation, says that the
+// workload is behind it.
+func (t *Template) selects(w *Workload) bool {
+	return t.Workload.Kind == "" && len(t.Selector) > 0 && contains(w.PodLabels, t.Selector)
 }
 
 func contains(labels, selector map[string]string) bool {

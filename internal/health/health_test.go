@@ -91,7 +91,7 @@ func run(t *testing.T, c Config, test func(*Prober, *world)) {
 func TestTheFirstProbeDecidesAlone(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		w.set(w.dead, target(2), true)
-		p.Set(set(target(1), target(2)), nil)
+		declare(p, set(target(1), target(2)), nil)
 		if p.Settled() || p.Verdict(target(1)).State != Unknown {
 			t.Error("a verdict before any probe")
 		}
@@ -109,7 +109,7 @@ func TestTheFirstProbeDecidesAlone(t *testing.T) {
 // fewer failures change nothing.
 func TestABlackHoleIsSeenInTime(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
-		p.Set(set(target(1)), nil)
+		declare(p, set(target(1)), nil)
 		time.Sleep(time.Second)
 		w.set(w.hang, target(1), true)
 		start := time.Now()
@@ -127,7 +127,7 @@ func TestABlackHoleIsSeenInTime(t *testing.T) {
 
 func TestOneFailureBetweenPassesChangesNothing(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
-		p.Set(set(target(1)), nil)
+		declare(p, set(target(1)), nil)
 		time.Sleep(time.Second)
 		since := p.Verdict(target(1)).Since
 		for range 10 {
@@ -144,10 +144,10 @@ func TestOneFailureBetweenPassesChangesNothing(t *testing.T) {
 
 func TestASharedTargetIsProbedOncePerInterval(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
-		p.Set(set(target(1)), nil)
+		declare(p, set(target(1)), nil)
 		for range 20 { // declared again and again, as every publish does
 			time.Sleep(time.Second)
-			p.Set(set(target(1)), nil)
+			declare(p, set(target(1)), nil)
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -164,7 +164,7 @@ func TestProbesInFlightAreBounded(t *testing.T) {
 			many[target(i)] = true
 			w.set(w.hang, target(i), true)
 		}
-		p.Set(many, nil)
+		declare(p, many, nil)
 		time.Sleep(time.Minute)
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -177,9 +177,9 @@ func TestProbesInFlightAreBounded(t *testing.T) {
 func TestARemovedTargetIsForgotten(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		w.set(w.hang, target(1), true)
-		p.Set(set(target(1), target(2)), nil)
+		declare(p, set(target(1), target(2)), nil)
 		time.Sleep(time.Millisecond) // target 1 hangs in its first probe
-		p.Set(set(target(2)), nil)
+		declare(p, set(target(2)), nil)
 		time.Sleep(time.Minute)
 		if v := p.Verdict(target(1)); v != (Verdict{}) || !p.Settled() {
 			t.Errorf("%v, settled %v", v, p.Settled())
@@ -195,7 +195,7 @@ func TestARemovedTargetIsForgotten(t *testing.T) {
 func TestASeedIsBelievedUntilProbesDisagree(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		w.set(w.dead, target(1), true)
-		p.Set(set(target(1)), map[federation.Target]Verdict{target(1): {State: Up, RTT: time.Second}})
+		declare(p, set(target(1)), map[federation.Target]Verdict{target(1): {State: Up, RTT: time.Second}})
 		time.Sleep(time.Second)
 		if v := p.Verdict(target(1)); v.State != Up || v.RTT != time.Second {
 			t.Errorf("%v after one failure, want the seed", v)
@@ -210,7 +210,7 @@ func TestASeedIsBelievedUntilProbesDisagree(t *testing.T) {
 func TestAnEarlierRunsVerdictIsOverruledByTheFirstProbe(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		w.set(w.dead, target(1), true)
-		p.Set(set(target(1)), map[federation.Target]Verdict{target(1): {State: Up, Stale: true}})
+		declare(p, set(target(1)), map[federation.Target]Verdict{target(1): {State: Up, Stale: true}})
 		if v := p.Verdict(target(1)); v.State != Up {
 			t.Errorf("%v before the first probe, want the seed", v)
 		}
@@ -342,4 +342,18 @@ func vanish(t *testing.T) string {
 	}
 	t.Cleanup(release)
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+}
+
+// declare makes the targets those that there are.
+func declare(p *Prober, targets map[federation.Target]bool, seed map[federation.Target]Verdict) {
+	var come, gone []federation.Target
+	for target := range p.Verdicts() {
+		if !targets[target] {
+			gone = append(gone, target)
+		}
+	}
+	for target := range targets {
+		come = append(come, target)
+	}
+	p.Change(come, gone, seed)
 }

@@ -166,7 +166,7 @@ func TestCertificatesAreThoseOfTheFiles(t *testing.T) {
 func TestATargetThatFlapsIsHeldBack(t *testing.T) {
 	quick := Config{Interval: time.Second, Timeout: time.Second, Rise: 1, Fall: 1, InFlight: 4}
 	run(t, quick, func(p *Prober, w *world) {
-		p.Set(set(target(1)), nil)
+		declare(p, set(target(1)), nil)
 		time.Sleep(500 * time.Millisecond)
 		falls := func(n int) Verdict {
 			for range n {
@@ -192,7 +192,7 @@ func TestATargetThatFlapsIsHeldBack(t *testing.T) {
 
 func TestAVerdictIsShakyBeforeItChanges(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
-		p.Set(set(target(1)), nil)
+		declare(p, set(target(1)), nil)
 		time.Sleep(time.Second)
 		<-p.Changed()
 		w.set(w.dead, target(1), true)
@@ -217,7 +217,7 @@ func TestAVerdictIsShakyBeforeItChanges(t *testing.T) {
 func TestIdleTargetsAreProbedLessAndAtOnceWhenNeeded(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		asked := func() int { w.mu.Lock(); defer w.mu.Unlock(); return w.asked[target(1)] }
-		p.Set(set(target(1)), nil)
+		declare(p, set(target(1)), nil)
 		time.Sleep(time.Second)
 		p.SetIdle(set(target(1)))
 		time.Sleep(config.Interval * 2) // the probe that was due

@@ -34,9 +34,9 @@ type Prober struct {
 
 	mu       sync.Mutex
 	tasks    map[federation.Target]*task
-	declared uint64 // counts the calls of Set
 	schedule schedule
 	pending  int // targets that were never probed
+	moved    []*task
 }
 
 // task is one target's schedule and standing.
@@ -44,8 +44,6 @@ type task struct {
 	target federation.Target
 	at     time.Time
 	index  int // in the schedule; -1 while the probe is under way
-	// declared is the last call of Set that had the target.
-	declared uint64
 	// slow is set where the last probe used up its time. It changes only while the
 	// task is not in the schedule.
 	slow    bool
@@ -55,6 +53,7 @@ type task struct {
 	probed  bool
 	idle    bool
 	removed bool
+	moved   bool // it is in Prober.moved
 }
 
 // New returns a Prober that asks with probe, usually that of [Ask].
@@ -71,29 +70,24 @@ func New(config Config, probe Probe) *Prober {
 // merged into one.
 func (p *Prober) Changed() <-chan struct{} { return p.changed }
 
-// Set declares all the targets. One that stays keeps its verdict and schedule;
-// a new one is probed at once, or within the interval where very many are new, and
-// starts from its verdict in seed if it has one.
-func (p *Prober) Set(targets map[federation.Target]bool, seed map[federation.Target]Verdict) {
+// Change adds targets and takes others away; a target is there once. One that comes
+// is probed at once, or within the interval where very many come, and starts from its
+// verdict in seed if it has one.
+func (p *Prober) Change(come, gone []federation.Target, seed map[federation.Target]Verdict) {
+	if len(come) == 0 && len(gone) == 0 {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.declared++
-	now := time.Now()
-	kept, before := 0, len(p.tasks)
-	for target := range targets {
-		switch t := p.tasks[target]; {
-		case t != nil:
-			t.declared = p.declared
-			kept++
-		case target.Kind != federation.ProbeNone:
-			p.add(target, seed[target], now)
+	for _, target := range gone {
+		if t := p.tasks[target]; t != nil {
+			p.remove(t)
 		}
 	}
-	if kept < before {
-		for _, t := range p.tasks {
-			if t.declared != p.declared {
-				p.remove(t)
-			}
+	now := time.Now()
+	for _, target := range come {
+		if p.tasks[target] == nil && target.Kind != federation.ProbeNone {
+			p.add(target, seed[target], now)
 		}
 	}
 	p.schedule.setPace(len(p.tasks), p.config.Interval)
@@ -101,13 +95,27 @@ func (p *Prober) Set(targets map[federation.Target]bool, seed map[federation.Tar
 }
 
 func (p *Prober) add(target federation.Target, seed Verdict, now time.Time) {
-	t := &task{target: target, at: now, verdict: seed, declared: p.declared}
+	t := &task{target: target, at: now, verdict: seed}
 	if !seed.Stale {
 		t.streak.State = seed.State
 	}
 	p.tasks[target] = t
 	p.pending++
 	p.schedule.push(t)
+}
+
+// Moved returns the targets whose verdicts, but for round-trip times, are others than
+// when it was last called.
+func (p *Prober) Moved() []federation.Target {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []federation.Target
+	for _, t := range p.moved {
+		t.moved = false
+		all = append(all, t.target)
+	}
+	p.moved = nil
+	return all
 }
 
 // idleFactor is by how much less a target is probed that nobody needs.
@@ -245,7 +253,7 @@ func (p *Prober) record(t *task, sample Sample, err error) {
 		t.probed = true
 		p.pending--
 	}
-	v := &t.verdict
+	v, before := &t.verdict, t.verdict
 	v.Reason = ""
 	if err != nil {
 		v.Reason = err.Error()
@@ -259,7 +267,7 @@ func (p *Prober) record(t *task, sample Sample, err error) {
 			v.Load = sample.Load
 		}
 	}
-	before, now := *v, time.Now()
+	now := time.Now()
 	v.Stale = false
 	known := v.State != Unknown
 	if t.streak.Observe(err == nil, p.config.Rise, p.config.Fall) {
@@ -268,8 +276,13 @@ func (p *Prober) record(t *task, sample Sample, err error) {
 	fell := known && before.State != v.State && v.State == Down
 	v.Flapping = t.damping.observe(fell, now, p.config.Interval)
 	v.Shaky = t.streak.Shaky(p.config.Rise, p.config.Fall)
-	if first || v.State != before.State || v.Flapping != before.Flapping || v.Shaky != before.Shaky {
+	told := first || v.State != before.State || v.Flapping != before.Flapping || v.Shaky != before.Shaky
+	if told {
 		signal(p.changed)
+	}
+	if (told || v.Load != before.Load) && !t.moved {
+		t.moved = true
+		p.moved = append(p.moved, t)
 	}
 }
 

@@ -43,7 +43,7 @@ func TestProbesBeginEvenlyFromTheFirstRoundOn(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { p.Run(ctx); close(done) }()
-		p.Set(numberedUpTo(n), nil)
+		declare(p, numberedUpTo(n), nil)
 		time.Sleep(c.Interval)
 		if !p.Settled() {
 			t.Error("the first round took more than an interval")
@@ -63,7 +63,7 @@ func TestAFewNewTargetsAreProbedAtOnce(t *testing.T) {
 	c := config
 	c.InFlight = 100
 	run(t, c, func(p *Prober, _ *world) {
-		p.Set(numberedUpTo(100), nil)
+		declare(p, numberedUpTo(100), nil)
 		time.Sleep(150 * time.Millisecond)
 		if !p.Settled() {
 			t.Error("not probed within 150 ms")
@@ -76,7 +76,7 @@ func TestWherePacketsVanishForManyTheOthersAreNotDelayed(t *testing.T) {
 	c := config
 	c.InFlight = 100 // where those that vanish would take 171 all the time
 	run(t, c, func(p *Prober, w *world) {
-		p.Set(numberedUpTo(n), nil)
+		declare(p, numberedUpTo(n), nil)
 		time.Sleep(2 * c.Interval)
 		for i := range vanish {
 			w.set(w.hang, numbered(i), true)
@@ -109,7 +109,7 @@ func TestWherePacketsVanishForManyTheOthersAreNotDelayed(t *testing.T) {
 func TestWithoutEnoughSlotsTheIntervalStretchesForAllAlike(t *testing.T) {
 	const n = 4000 // 800 a second, of 10 ms each
 	run(t, config, func(p *Prober, w *world) {
-		p.Set(numberedUpTo(n), nil)
+		declare(p, numberedUpTo(n), nil)
 		time.Sleep(time.Minute)
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -131,7 +131,7 @@ func TestWithoutEnoughSlotsTheIntervalStretchesForAllAlike(t *testing.T) {
 
 func TestWithEnoughSlotsNoProbeIsLate(t *testing.T) {
 	run(t, config, func(p *Prober, _ *world) {
-		p.Set(numberedUpTo(100), nil)
+		declare(p, numberedUpTo(100), nil)
 		time.Sleep(time.Minute + 7*time.Millisecond)
 		if lag := p.Lag(); lag > 100*time.Millisecond {
 			t.Errorf("the lag is %s", lag)
@@ -180,7 +180,7 @@ func TestWhatThisMachineLacksSaysNothingOfATarget(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan struct{})
 			go func() { p.Run(ctx); close(done) }()
-			p.Set(set(target(1)), nil)
+			declare(p, set(target(1)), nil)
 			time.Sleep(time.Second)
 			fails.Store(brief(&net.OpError{Op: "dial", Err: lack}))
 			time.Sleep(time.Minute)
@@ -205,7 +205,7 @@ func TestAProcessThatStoodStillBlamesNoTarget(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { p.Run(ctx); close(done) }()
-		p.Set(set(target(1)), nil)
+		declare(p, set(target(1)), nil)
 		time.Sleep(time.Second)
 		stands.Store(true)
 		time.Sleep(time.Minute)

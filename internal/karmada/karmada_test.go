@@ -107,7 +107,7 @@ func (r *running) served(want string) {
 		if !r.store.Confirmed().IsZero() {
 			s := federation.Build(r.store, federation.Options{Zones: []string{"fn.example.org."}})
 			var parts []string
-			for _, f := range s.Functions {
+			for _, f := range s.All() {
 				var clusters []string
 				for _, p := range f.Placements {
 					clusters = append(clusters, s.Clusters[p.Cluster].Name)

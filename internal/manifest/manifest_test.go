@@ -27,7 +27,7 @@ func built(t *testing.T, d *Dir, store *federation.Store) *federation.State {
 
 func hostnames(s *federation.State) string {
 	var names []string
-	for _, f := range s.Functions {
+	for _, f := range s.All() {
 		names = append(names, f.Hostnames...)
 	}
 	return strings.Join(names, " ")
@@ -113,10 +113,10 @@ metadata:
 
 func TestWhatKubectlPrintsIsRead(t *testing.T) {
 	s := built(t, New(fixture.Dir(t, map[string]string{"all.yaml": printed})), federation.NewStore())
-	if len(s.Faults) > 0 || len(s.Clusters) != 1 || len(s.Functions) != 1 {
-		t.Fatalf("%d clusters, %d functions, faults %v", len(s.Clusters), len(s.Functions), s.Faults)
+	if len(s.Faults) > 0 || len(s.Clusters) != 1 || s.Functions.Len() != 1 {
+		t.Fatalf("%d clusters, %d functions, faults %v", len(s.Clusters), s.Functions.Len(), s.Faults)
 	}
-	c, f := s.Clusters[0], s.Functions[0]
+	c, f := s.Clusters[0], s.Functions.At(0)
 	if c.Region != "eu-west-1" || c.Ready != federation.ReadyTrue || c.Leaving != "Karmada Remedy TrafficControl" {
 		t.Errorf("cluster %+v", c)
 	}
@@ -154,14 +154,14 @@ status:
   aggregatedStatus: [{clusterName: de-wide, applied: true, health: Unhealthy}]
 `
 	s := built(t, New(fixture.Dir(t, map[string]string{"clusters.yaml": fixture.ThreeWith(), "web.yaml": text})), federation.NewStore())
-	if len(s.Functions) != 1 || len(s.Functions[0].Placements) != 1 {
+	if s.Functions.Len() != 1 || len(s.Functions.At(0).Placements) != 1 {
 		t.Fatalf("%+v, faults %v", s.Functions, s.Faults)
 	}
-	p := s.Functions[0].Placements[0]
+	p := s.Functions.At(0).Placements[0]
 	if p.Target.String() != "tcp://203.0.113.7:443" || p.Replicas != 2 || p.Health != federation.Unhealthy {
 		t.Errorf("%+v", p)
 	}
-	if refused := s.Functions[0].Refused; len(refused) != 1 || refused[0].Reason != "its workload StatefulSet/web is not placed here" {
+	if refused := s.Functions.At(0).Refused; len(refused) != 1 || refused[0].Reason != "its workload StatefulSet/web is not placed here" {
 		t.Errorf("refused %v", refused)
 	}
 }

@@ -57,12 +57,13 @@ func New(lookup Lookup, onError func(error)) *Resolver {
 // Changed delivers a value after addresses changed.
 func (r *Resolver) Changed() <-chan struct{} { return r.changed }
 
-// Set declares all the names. One that stays keeps its addresses.
+// Set declares all the names, sorted. One that stays keeps its addresses. It walks
+// all of them, and allocates for the new alone.
 func (r *Resolver) Set(names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name := range r.names {
-		if !slices.Contains(names, name) {
+		if _, stays := slices.BinarySearch(names, name); !stays {
 			delete(r.names, name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // activity tells functions that somebody asks for from idle ones, whose
@@ -18,39 +19,38 @@ type activity struct {
 // activities are by function; they outlive the tables.
 type activities struct {
 	after time.Duration // without a query, until a function is idle; 0 for never
-	of    map[federation.Ref]*activity
 	woken chan struct{}
 }
 
 func newActivities(after time.Duration) *activities {
-	return &activities{after: after, of: map[federation.Ref]*activity{}, woken: make(chan struct{}, 1)}
+	return &activities{after: after, woken: make(chan struct{}, 1)}
 }
 
-// list returns the functions' activities in their order; nil where no function is
-// ever idle. Those of functions that are gone are forgotten.
-func (a *activities) list(functions []*federation.Function, now time.Time) []*activity {
+// follow brings the activities to what the functions are after, where they were
+// before; they are empty where no function is ever idle. Those of functions that are
+// gone are forgotten.
+func (a *activities) follow(of vector.Vector[*activity], before, after functions, now time.Time) vector.Vector[*activity] {
 	if a.after == 0 {
-		return nil
+		return of
 	}
-	of := make(map[federation.Ref]*activity, len(functions))
-	all := make([]*activity, len(functions))
-	for i, f := range functions {
-		one := a.of[f.Ref]
-		if one == nil {
-			one = &activity{last: now}
+	e := of.Edit()
+	for i, f := range changes(before, after) {
+		switch {
+		case f.after == nil:
+			e.Set(i, nil)
+		case f.before == nil || f.before.Ref != f.after.Ref:
+			e.Set(i, &activity{last: now})
 		}
-		all[i], of[f.Ref] = one, one
 	}
-	a.of = of
-	return all
+	return e.Vector()
 }
 
 // look finds who is idle now, and returns the targets that only idle functions
 // have.
 func (a *activities) look(v *View, now time.Time) map[federation.Target]bool {
 	idle := map[federation.Target]bool{}
-	for i, f := range v.State.Functions {
-		one := v.activity[i]
+	for i, f := range v.State.All() {
+		one := v.activity.At(i)
 		if one.asked.Swap(false) {
 			one.last = now
 		}
@@ -67,10 +67,10 @@ func (a *activities) look(v *View, now time.Time) map[federation.Target]bool {
 // Asked notes that somebody asked for the function, and reports whether it was
 // idle: what is known of it is then old.
 func (v *View) Asked(function int) (wasIdle bool) {
-	if v.activity == nil {
+	if v.activity.Len() == 0 {
 		return false
 	}
-	one := v.activity[function]
+	one := v.activity.At(function)
 	if !one.asked.Load() { // a store for each query would be shared by all cores
 		one.asked.Store(true)
 	}

@@ -21,7 +21,7 @@ func TestAFunctionNobodyAsksForIsIdle(t *testing.T) {
 	}
 	now := time.Now()
 	a := newActivities(time.Minute)
-	v.activity, v.woken = a.list(v.State.Functions, now), a.woken
+	v.activity, v.woken = a.follow(v.activity, functions{}, v.State.Functions, now), a.woken
 	count := func() (idle, all int) {
 		for _, is := range a.look(v, now) {
 			all++
@@ -52,7 +52,7 @@ func TestAFunctionNobodyAsksForIsIdle(t *testing.T) {
 	if idle, _ := count(); idle != 0 || v.Asked(1) {
 		t.Errorf("%d targets idle after it was asked for", idle)
 	}
-	if again := a.list(v.State.Functions, now); again[0] != v.activity[0] {
+	if again := a.follow(v.activity, v.State.Functions, v.State.Functions, now); again.At(0) != v.activity.At(0) {
 		t.Error("a new table forgot who was asked for")
 	}
 }

@@ -86,9 +86,9 @@ func (v *View) Explain(name string, from netip.Addr, verdicts steer.Verdicts, re
 		Client: client.Addr, Turn: Turn(time.Now()),
 	}
 	e := &Explanation{
-		Name: fqdn, Function: v.State.Functions[function].String(), Site: v.Site.String(),
+		Name: fqdn, Function: v.State.Functions.At(function).String(), Site: v.Site.String(),
 		From: from.String(), Location: v.Locations.Location(client.Location).String(),
-		Horizon: v.HorizonName(client.Horizon), Policy: v.RuleOf(v.State.Functions[function]).String(),
+		Horizon: v.HorizonName(client.Horizon), Policy: v.RuleOf(v.State.Functions.At(function)).String(),
 		Candidates: v.Table.Explain(v.Standing, q, verdicts),
 	}
 	if e.Location == "" {
@@ -133,7 +133,7 @@ func (v *View) outcome(q steer.Question, candidates []steer.Candidate) (string, 
 	switch {
 	case choice.Anycast:
 		var vips []string
-		for _, vip := range v.State.Functions[q.Function].VIPs {
+		for _, vip := range v.State.Functions.At(q.Function).VIPs {
 			vips = append(vips, vip.String())
 		}
 		return "the function's VIPs", vips
@@ -193,8 +193,8 @@ func (s *Site) status(v *View) Status {
 		c := &v.State.Clusters[i]
 		st.Clusters = append(st.Clusters, ClusterStatus{c.Name, c.Region, c.Leaving})
 	}
-	for i, f := range v.State.Functions {
-		q := steer.Question{Function: i}
+	for _, i := range v.State.Sorted() {
+		f, q := v.State.Functions.At(i), steer.Question{Function: i}
 		fs := FunctionStatus{
 			Hostnames: f.Hostnames, Function: f.String(),
 			Candidates: v.Table.Explain(v.Standing, q, s.prober.Verdict),

@@ -35,7 +35,7 @@ func (h *hinter) hints(v *View, now time.Time) []hint.Hint {
 	}
 	cluster := &v.State.Clusters[home]
 	why := map[netip.Addr]string{}
-	for _, f := range v.State.Functions {
+	for _, f := range v.State.All() {
 		for _, vip := range f.VIPs {
 			placed, leaving := f.Leaving(home, h.home)
 			at, hadLeft := h.left[vip]

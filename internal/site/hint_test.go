@@ -36,7 +36,7 @@ func viewOf(t *testing.T, change func(*federation.Binding, *federation.Cluster))
 	store.Put(cluster)
 	store.Put(binding)
 	config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}
-	return newView(config, build(config, store, at, nil, new(federation.Memory)), at.table, nil, nil)
+	return firstView(config, build(config, store, at, nil, new(federation.Memory)), at.table)
 }
 
 func TestAVIPIsHintedFromTheEvictionUntilItsEndpointsAreGone(t *testing.T) {

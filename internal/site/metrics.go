@@ -57,7 +57,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(descLag, s.prober.Lag().Seconds())
 		gauge(descAge, time.Since(s.Confirmed()).Seconds())
 		gauge(descClusters, float64(len(v.State.Clusters)))
-		gauge(descFunctions, float64(len(v.State.Functions)))
+		gauge(descFunctions, float64(v.State.Count()))
 		gauge(descRefused, float64(len(v.State.Faults)))
 		for _, tier := range steer.Tiers {
 			gauge(descCandidates, float64(v.Standing.Candidates[tier]), tier.String())

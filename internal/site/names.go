@@ -2,12 +2,11 @@ package site
 
 import (
 	"bytes"
-	"maps"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"github.com/gaissmai/bart"
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
@@ -17,9 +16,9 @@ import (
 // somebody's ancestor, and what a wildcard stands for (RFC 4592). It is
 // immutable.
 type Names struct {
-	nodes map[string]node
-	// pointers are by the reverse name of a VIP.
-	pointers map[string][]int32
+	zones []string // the apexes
+	show  func(*federation.Function) bool
+	nodes shards[node]
 }
 
 // node is one existing name; none stands for no function.
@@ -27,6 +26,11 @@ type node struct {
 	function int32
 	// wildcard is the function of *.name.
 	wildcard int32
+	// holds are why the name exists: what it stands for itself, and the names that
+	// exist right below it.
+	holds int32
+	// pointers are the functions whose VIP has the name as its reverse, in their order.
+	pointers []int32
 }
 
 const none = -1
@@ -46,66 +50,146 @@ const (
 	Ancestor
 )
 
-// Tenant says which clients see the private functions of a namespace.
-type Tenant struct {
-	Namespace string
-	Prefixes  []netip.Prefix
-}
-
-// newNames indexes the hostnames of the functions that show accepts; zones are
-// the apexes.
-func newNames(functions []*federation.Function, zones []string, show func(*federation.Function) bool) *Names {
-	n := &Names{nodes: map[string]node{}, pointers: map[string][]int32{}}
+// newNames returns the tree of no function; it is for those that show accepts, and
+// zones are the apexes.
+func newNames(zones []string, show func(*federation.Function) bool) *Names {
+	e := namesEditor{shardsEditor[node]{shards: make(shards[node], shardCount)}, zones}
 	for _, zone := range zones {
-		n.nodes[zone] = node{none, none}
+		e.put(zone, node{function: none, wildcard: none, holds: 1})
 	}
-	for i, f := range functions {
-		if !show(f) {
-			continue
-		}
-		for _, hostname := range f.Hostnames {
-			n.add(hostname, int32(i))
-		}
-		for _, vip := range f.VIPs {
-			n.point(vip, int32(i), zones)
-		}
-	}
-	return n
+	return &Names{zones, show, e.shards}
 }
 
 func public(f *federation.Function) bool { return !f.Private }
 
-func (n *Names) add(hostname string, function int32) {
-	n.exist(hostname)
-	here := n.nodes[hostname]
-	here.function = function
-	n.nodes[hostname] = here
-	if parent, ok := strings.CutPrefix(hostname, "*."); ok {
-		above := n.nodes[parent]
-		above.wildcard = function
-		n.nodes[parent] = above
+// follow returns the tree with what the functions are after, where they were before.
+func (n *Names) follow(before, after functions) *Names {
+	e := &namesEditor{shardsEditor[node]{shards: n.nodes}, n.zones}
+	for i, was := range n.differing(before, after) {
+		e.forget(was.before, int32(i)) //nolint:gosec // an index
+	}
+	for i, is := range n.differing(before, after) {
+		e.name(is.after, int32(i)) //nolint:gosec // an index
+	}
+	if e.owned == nil {
+		return n
+	}
+	return &Names{n.zones, n.show, e.shards}
+}
+
+// differing returns the functions whose names are others; nil for one that is not
+// shown.
+func (n *Names) differing(before, after functions) iter.Seq2[int, changed] {
+	shown := func(f *federation.Function) *federation.Function {
+		if f == nil || !n.show(f) {
+			return nil
+		}
+		return f
+	}
+	return func(yield func(int, changed) bool) {
+		for i, c := range changes(before, after) {
+			c.before, c.after = shown(c.before), shown(c.after)
+			if c.before != nil && c.after != nil && slices.Equal(c.before.Hostnames, c.after.Hostnames) && slices.Equal(c.before.VIPs, c.after.VIPs) {
+				continue
+			}
+			if !yield(i, c) {
+				return
+			}
+		}
 	}
 }
 
-// point adds the VIP's reverse name where one of the zones holds it.
-func (n *Names) point(vip netip.Addr, function int32, zones []string) {
-	name, err := dns.ReverseAddr(vip.String())
-	if err != nil {
-		return // an address always has one
+// namesEditor makes a changed tree.
+type namesEditor struct {
+	shardsEditor[node]
+	zones []string
+}
+
+// name adds the function's names; f may be nil.
+func (e *namesEditor) name(f *federation.Function, function int32) {
+	if f == nil {
+		return
 	}
-	if slices.ContainsFunc(zones, func(zone string) bool { return federation.IsReverse(zone) && dns.IsSubDomain(zone, name) }) {
-		n.exist(name)
-		n.pointers[name] = append(n.pointers[name], function)
+	for _, hostname := range f.Hostnames {
+		e.hold(hostname)
+		e.change(hostname, func(n *node) { n.function = function })
+		if parent, ok := strings.CutPrefix(hostname, "*."); ok {
+			e.change(parent, func(n *node) { n.wildcard = function })
+		}
+	}
+	for _, name := range e.reverse(f.VIPs) {
+		e.hold(name)
+		e.change(name, func(n *node) {
+			i, _ := slices.BinarySearch(n.pointers, function)
+			n.pointers = slices.Insert(slices.Clone(n.pointers), i, function)
+		})
 	}
 }
 
-// exist adds the name and its ancestors up to a zone's apex.
-func (n *Names) exist(name string) {
+// forget takes away the function's names; f may be nil.
+func (e *namesEditor) forget(f *federation.Function, function int32) {
+	if f == nil {
+		return
+	}
+	for _, hostname := range f.Hostnames {
+		e.change(hostname, func(n *node) { n.function = none })
+		if parent, ok := strings.CutPrefix(hostname, "*."); ok {
+			e.change(parent, func(n *node) { n.wildcard = none })
+		}
+		e.release(hostname)
+	}
+	for _, name := range e.reverse(f.VIPs) {
+		e.change(name, func(n *node) {
+			i := slices.Index(n.pointers, function)
+			n.pointers = slices.Delete(slices.Clone(n.pointers), i, i+1)
+		})
+		e.release(name)
+	}
+}
+
+// reverse returns the VIPs' reverse names that are in one of the zones.
+func (e *namesEditor) reverse(vips []netip.Addr) (names []string) {
+	for _, vip := range vips {
+		name, err := dns.ReverseAddr(vip.String())
+		if err == nil && slices.ContainsFunc(e.zones, func(zone string) bool { return federation.IsReverse(zone) && dns.IsSubDomain(zone, name) }) {
+			names = append(names, name) // an address always has one
+		}
+	}
+	return names
+}
+
+func (e *namesEditor) change(name string, how func(*node)) {
+	n, _ := e.at(name)
+	how(&n)
+	e.put(name, n)
+}
+
+// hold gives the name one more reason to exist; its ancestors, up to a zone's apex,
+// exist while it does.
+func (e *namesEditor) hold(name string) {
 	for name != "" {
-		if _, ok := n.nodes[name]; ok {
+		n, exists := e.at(name)
+		if !exists {
+			n = node{function: none, wildcard: none}
+		}
+		n.holds++
+		e.put(name, n)
+		if exists {
 			return
 		}
-		n.nodes[name] = node{none, none}
+		_, name, _ = strings.Cut(name, ".")
+	}
+}
+
+// release takes one of the reasons away that hold gave.
+func (e *namesEditor) release(name string) {
+	for name != "" {
+		n, _ := e.at(name)
+		if n.holds--; n.holds > 0 {
+			e.put(name, n)
+			return
+		}
+		e.remove(name)
 		_, name, _ = strings.Cut(name, ".")
 	}
 }
@@ -137,11 +221,11 @@ func (n *Names) Lookup(name []byte, own *Names) (function int, e Existence) {
 }
 
 func (n *Names) node(name []byte, own *Names) (node, bool) {
-	here, ok := n.nodes[string(name)]
+	here, ok := n.nodes.get(name)
 	if own == nil {
 		return here, ok
 	}
-	mine, also := own.nodes[string(name)]
+	mine, also := own.nodes.get(name)
 	switch {
 	case !also:
 		return here, ok
@@ -149,44 +233,15 @@ func (n *Names) node(name []byte, own *Names) (node, bool) {
 		return mine, true
 	}
 	// A hostname is one function's, so at most one of the two is set.
-	return node{max(here.function, mine.function), max(here.wildcard, mine.wildcard)}, true
+	return node{function: max(here.function, mine.function), wildcard: max(here.wildcard, mine.wildcard)}, true
 }
 
 // Pointers returns the functions whose VIP has the reverse name.
 func (n *Names) Pointers(name []byte, own *Names) []int32 {
-	all := n.pointers[string(name)]
-	if own != nil {
-		all = append(slices.Clip(all), own.pointers[string(name)]...)
+	here, _ := n.nodes.get(name)
+	if own == nil {
+		return here.pointers
 	}
-	return all
-}
-
-// tenantTable maps a source address to the private names that it sees: those of
-// every tenant one of whose prefixes holds it.
-func tenantTable(tenants []Tenant, functions []*federation.Function, zones []string) *bart.Table[*Names] {
-	namespaces := new(bart.Table[[]string])
-	for _, t := range tenants {
-		for _, p := range t.Prefixes {
-			of, _ := namespaces.Get(p)
-			namespaces.Insert(p, append(slices.Clip(of), t.Namespace))
-		}
-	}
-	table := new(bart.Table[*Names])
-	interned := map[string]*Names{}
-	for p := range namespaces.All() {
-		seen := map[string]bool{}
-		for _, of := range namespaces.Supernets(p) {
-			for _, namespace := range of {
-				seen[namespace] = true
-			}
-		}
-		key := strings.Join(slices.Sorted(maps.Keys(seen)), " ")
-		if interned[key] == nil {
-			interned[key] = newNames(functions, zones, func(f *federation.Function) bool {
-				return f.Private && seen[f.Namespace]
-			})
-		}
-		table.Insert(p, interned[key])
-	}
-	return table
+	mine, _ := own.nodes.get(name)
+	return append(slices.Clip(here.pointers), mine.pointers...)
 }

@@ -29,7 +29,7 @@ func Once(config Config) (*View, error) {
 	store := federation.NewStore()
 	store.Replace(listing)
 	store.Confirm(time.Now())
-	view := newView(config, build(config, store, at, nil, new(federation.Memory)), at.table, nil, nil)
+	view := firstView(config, build(config, store, at, nil, new(federation.Memory)), at.table)
 	view.Standing = view.Stand(steer.Unprobed, nil)
 	return view, nil
 }

@@ -35,7 +35,7 @@ func (s *Site) publish(ctx context.Context) {
 		look = ticker.C
 	}
 	for {
-		rebuild := false
+		rebuild, measure := false, false
 		_, next := s.drains.now(time.Now())
 		var ends <-chan time.Time // never
 		if !next.IsZero() {
@@ -60,6 +60,7 @@ func (s *Site) publish(ctx context.Context) {
 			s.findIdle()
 		case <-s.prober.Changed():
 		case <-rerank.C:
+			measure = true
 		}
 		if s.store.Confirmed().IsZero() {
 			continue // half a federation is none
@@ -68,7 +69,7 @@ func (s *Site) publish(ctx context.Context) {
 		if rebuild || before == nil {
 			s.rebuild(at)
 		} else {
-			s.restand()
+			s.restand(measure)
 		}
 		if s.view.Load() != before {
 			publishDuration.WithLabelValues(s.config.Source.Key()).Observe(time.Since(began).Seconds())
@@ -81,37 +82,46 @@ func (s *Site) publish(ctx context.Context) {
 	}
 }
 
-// rebuild makes everything anew from what is staged.
+// rebuild publishes what is staged. What it costs follows from what changed since it
+// last did.
 func (s *Site) rebuild(at locations) {
+	before := s.view.Load()
+	if before == nil {
+		before = &View{Table: &steer.Table{State: &federation.State{}}}
+	}
 	state := build(s.config, s.store, at, s.resolver.Get, &s.memory)
 	s.resolver.Set(state.Lookups)
-	s.report(state.Faults)
-	s.prober.Set(targets(state), s.seed)
+	s.report(before.State.Faults, state.Faults)
+	come, gone := s.targets.follow(before.State.Functions, state.Functions)
+	s.prober.Change(come, gone, s.seed)
 	s.seed = nil // from now on a new target is new
-	var table *steer.Table
-	var standing *steer.Standing
-	if before := s.view.Load(); before != nil {
-		table, standing = before.Table, before.Standing
-	}
 	drained, _ := s.drains.now(time.Now())
-	view := newView(s.config, state, at.table, drained, table)
-	view.Standing = view.Stand(s.prober.Verdict, standing)
-	view.activity, view.woken = s.activity.list(state.Functions, time.Now()), s.activity.woken
+	view := newView(s.config, state, at.table, drained, before)
+	if before.Standing == nil {
+		view.Standing = view.Stand(s.prober.Verdict, nil)
+	} else {
+		view.Standing = view.Restand(s.prober.Verdict, before.Standing, s.targets.users(s.prober.Moved()))
+	}
+	view.activity, view.woken = s.activity.follow(before.activity, before.State.Functions, state.Functions, time.Now()), s.activity.woken
 	s.swap(view)
 }
 
 // findIdle tells the prober what nobody needs.
 func (s *Site) findIdle() {
-	if v := s.view.Load(); v != nil && v.activity != nil {
+	if v := s.view.Load(); v != nil && s.activity.after > 0 {
 		s.prober.SetIdle(s.activity.look(v, time.Now()))
 	}
 }
 
-// restand judges the same table again.
-func (s *Site) restand() {
+// restand judges the same table again where verdicts have changed; with measure, it
+// ranks by the round-trip times that there are now.
+func (s *Site) restand(measure bool) {
 	before := s.view.Load()
-	standing := before.Stand(s.prober.Verdict, before.Standing)
-	if standing.Equal(before.Standing) {
+	standing := before.Restand(s.prober.Verdict, before.Standing, s.targets.users(s.prober.Moved()))
+	if measure {
+		standing = standing.Measure(s.targets.measure(s.prober.Verdict, len(before.State.Clusters)))
+	}
+	if standing == before.Standing {
 		return
 	}
 	view := *before
@@ -128,54 +138,54 @@ func (s *Site) swap(v *View) {
 
 // build makes a State, from what memory holds of the last one, with the faults that only the configuration shows.
 func build(config Config, store *federation.Store, at locations, resolve func(string) (federation.Endpoint, bool), memory *federation.Memory) *federation.State {
-	state := memory.Build(store, federation.Options{Zones: config.Zones, Claims: config.Claims, Resolve: resolve})
+	options := federation.Options{Zones: config.Zones, Claims: config.Claims, Resolve: resolve}
+	for _, t := range config.Tenants {
+		options.Tenants = append(options.Tenants, t.Namespace)
+	}
+	state := memory.Build(store, options)
 	state.Faults = append(state.Faults, at.faults...)
 	if home := config.Where.Cluster; home != "" && state.ClusterIndex(home) < 0 {
 		state.Faults = append(state.Faults, federation.Fault{Object: "cluster " + home, Reason: "is this site's, and no Cluster of the name was read: the site has no place"})
 	}
-	for _, f := range state.Functions {
-		if f.Private && !slices.ContainsFunc(config.Tenants, func(t Tenant) bool { return t.Namespace == f.Namespace }) {
-			state.Faults = append(state.Faults, federation.Fault{
-				File: f.Origin.File, Line: f.Origin.Line, Object: f.String(), Template: f.Identity(),
-				Reason: "is private, and no tenant line names its namespace: nobody sees it",
-			})
-		}
-	}
 	return state
 }
 
-// newView compiles the state; before may be nil.
-func newView(config Config, state *federation.State, at *locate.Table, drained []steer.Drain, before *steer.Table) *View {
+// firstView compiles a state that is the first.
+func firstView(config Config, state *federation.State, at *locate.Table) *View {
+	return newView(config, state, at, nil, &View{Table: &steer.Table{State: &federation.State{}}})
+}
+
+// newView compiles the state, from what the view before, which may hold nothing, has
+// in common with it.
+func newView(config Config, state *federation.State, at *locate.Table, drained []steer.Drain, before *View) *View {
 	names := make([]string, len(config.Horizons))
 	for i, h := range config.Horizons {
 		names[i] = h.Name
 	}
-	return &View{
-		Table: steer.Compile(state, steer.Options{
-			Site: config.Where, Policy: config.policy(), Horizons: names, Locations: at,
-			Independent: config.Independent, Load: config.load(), Drains: drained,
-		}, before),
-		Names:    newNames(state.Functions, config.Zones, public),
-		horizons: horizonTable(config.Horizons),
-		tenants:  tenantTable(config.Tenants, state.Functions, config.Zones),
+	v := &View{Names: before.Names, horizons: before.horizons, tenants: before.tenants}
+	var table *steer.Table
+	if before.Names == nil {
+		v.Names, v.horizons, v.tenants = newNames(config.Zones, public), horizonTable(config.Horizons), newTenants(config.Tenants, config.Zones)
+	} else {
+		table = before.Table
 	}
-}
-
-func targets(state *federation.State) map[federation.Target]bool {
-	all := map[federation.Target]bool{}
-	for _, f := range state.Functions {
-		for i := range f.Placements {
-			all[f.Placements[i].Target] = true
-		}
-	}
-	return all
+	v.Table = steer.Compile(state, steer.Options{
+		Site: config.Where, Policy: config.policy(), Horizons: names, Locations: at,
+		Independent: config.Independent, Load: config.load(), Drains: drained,
+	}, table)
+	v.Names = v.Names.follow(before.State.Functions, state.Functions)
+	v.tenants = v.tenants.follow(before.State.Functions, state.Functions)
+	return v
 }
 
 // faultLog guards the reported faults, which a successor inherits.
 var faultLog sync.Mutex
 
 // report logs the faults that were not there before.
-func (s *Site) report(faults []federation.Fault) {
+func (s *Site) report(before, faults []federation.Fault) {
+	if slices.Equal(before, faults) {
+		return
+	}
 	faultLog.Lock()
 	defer faultLog.Unlock()
 	now := make(map[string]bool, len(faults))

@@ -68,7 +68,12 @@ func recovered(before, now []federation.Event) bool {
 }
 
 func (v *View) has(about federation.Identity) bool {
-	return slices.ContainsFunc(v.State.Functions, func(f *federation.Function) bool { return f.Identity() == about })
+	for _, f := range v.State.All() {
+		if f.Identity() == about {
+			return true
+		}
+	}
+	return false
 }
 
 // events are all that is worth telling of this moment, by what it is about.
@@ -86,7 +91,7 @@ func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federat
 			add(f.Template, federation.ReasonRefused, note)
 		}
 	}
-	for i, f := range v.State.Functions {
+	for i, f := range v.State.All() {
 		if f.UID == "" {
 			continue // a file's
 		}

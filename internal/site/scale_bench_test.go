@@ -30,7 +30,7 @@ func still(tb testing.TB, of size) (*Site, locations) {
 	config := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Region: "r1"}, Probe: health.Default}
 	s := &Site{
 		config: config, log: &testLog{}, store: federation.NewStore(), prober: health.New(config.Probe, nil),
-		resolver: resolve.New(nil, nil), drains: &drains{}, activity: newActivities(0), first: make(chan struct{}),
+		resolver: resolve.New(nil, nil), drains: &drains{}, activity: newActivities(0), first: make(chan struct{}), targets: targets{},
 	}
 	s.next.Store(new(make(chan struct{})))
 	for i := range of.clusters {

@@ -44,6 +44,7 @@ type Site struct {
 	prober    *health.Prober
 	resolver  *resolve.Resolver
 	drains    *drains
+	targets   targets
 	activity  *activities
 	locations chan locations
 	// memory is publish's.
@@ -105,7 +106,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	s := &Site{
 		config: config, log: log, store: federation.NewStore(),
 		prober:    health.New(config.Probe, health.Ask(config.Probe.TLS)),
-		locations: make(chan locations), first: make(chan struct{}),
+		targets: targets{}, locations: make(chan locations), first: make(chan struct{}),
 		reported: map[string]bool{}, source: source, activity: newActivities(config.Probe.Idle),
 	}
 	s.next.Store(new(make(chan struct{})))

@@ -17,6 +17,7 @@ import (
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // testLog keeps what a site says.
@@ -146,9 +147,9 @@ func TestOneConfigurationIsOneSite(t *testing.T) {
 }
 
 func TestNamesFollowRFC4592(t *testing.T) {
-	n := newNames([]*federation.Function{
+	n := newNames([]string{"fn."}, public).follow(functions{}, vector.Of([]*federation.Function{
 		{Hostnames: []string{"a.b.fn.", "*.w.fn.", "x.w.fn."}}, {Hostnames: []string{"*.fn."}}, {Hostnames: []string{"deep.x.w.fn."}},
-	}, []string{"fn."}, public)
+	}...))
 	for name, want := range map[string]struct {
 		function int
 		e        Existence
@@ -178,13 +179,13 @@ func TestNamesFollowRFC4592(t *testing.T) {
 // TestATenantsTreeIsTheUnion joins a public and a private tree in which one name
 // is a function's in the one and an ancestor in the other.
 func TestATenantsTreeIsTheUnion(t *testing.T) {
-	functions := []*federation.Function{
+	of := vector.Of([]*federation.Function{
 		{Hostnames: []string{"x.a.fn.", "b.fn.", "*.w.fn."}},
 		{Hostnames: []string{"a.fn.", "x.b.fn.", "*.v.fn.", "y.w.fn."}, Private: true},
-	}
+	}...)
 	zones := []string{"fn."}
-	all := newNames(functions, zones, public)
-	own := newNames(functions, zones, func(f *federation.Function) bool { return f.Private })
+	all := newNames(zones, public).follow(functions{}, of)
+	own := newNames(zones, func(f *federation.Function) bool { return f.Private }).follow(functions{}, of)
 	for name, want := range map[string][2]struct {
 		function int
 		e        Existence

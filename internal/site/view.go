@@ -8,6 +8,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // View is everything that a query needs, as of one moment. It is immutable.
@@ -17,9 +18,9 @@ type View struct {
 	Names    *Names
 
 	horizons *bart.Table[int]
-	tenants  *bart.Table[*Names]
-	// activity is by function; nil where none is ever idle.
-	activity []*activity
+	tenants  *tenants
+	// activity is by function; empty where none is ever idle.
+	activity vector.Vector[*activity]
 	woken    chan<- struct{}
 }
 
@@ -112,7 +113,7 @@ func (v *View) HorizonName(i int) string {
 
 // Endpoint returns where the function is reached in the cluster.
 func (v *View) Endpoint(function, cluster, horizon int) federation.Endpoint {
-	p := v.State.Functions[function].PlacementIn(cluster)
+	p := v.State.Functions.At(function).PlacementIn(cluster)
 	if p == nil {
 		return federation.Endpoint{}
 	}

@@ -26,8 +26,8 @@ type Candidate struct {
 // Explain returns every cluster that Karmada names for the function: the
 // candidates in the order in which they would answer, then the refused.
 func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate {
-	f := t.State.Functions[q.Function]
-	c := &t.functions[q.Function]
+	f := t.State.Functions.At(q.Function)
+	c := t.functions.Ptr(q.Function)
 	in := t.input(s, c, q)
 	var all []Candidate
 	var ranked []int
@@ -54,7 +54,7 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 // Fallen returns the function's placements that are not up, with the reason.
 func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
 	var all []Candidate
-	f := t.State.Functions[function]
+	f := t.State.Functions.At(function)
 	for i := range f.Placements {
 		p := &f.Placements[i]
 		if v := t.verdict(function, p, verdicts(p.Target)); v.Tier != Up {
@@ -68,7 +68,7 @@ func (t *Table) candidate(q Question, in Input, p *federation.Placement, tier Ti
 	c := &t.State.Clusters[p.Cluster]
 	probe := verdicts(p.Target)
 	v := t.verdict(q.Function, p, probe)
-	rule := t.functions[q.Function].rule
+	rule := t.functions.Ptr(q.Function).rule
 	if tier == Thin {
 		v.Reason += fmt.Sprintf("; too few are up in region %s for threshold %g%%", c.Region, 100*rule.threshold)
 	}

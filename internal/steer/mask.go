@@ -20,6 +20,13 @@ func (m Mask) empty() bool {
 	return true
 }
 
+func (m Mask) count() (n int) {
+	for _, w := range m {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
 // next returns the first member from i on, or -1.
 func (m Mask) next(i int) int {
 	for w := i / 64; w < len(m); w++ {

@@ -54,11 +54,11 @@ type Choice struct {
 
 // Pick answers the question. It does not allocate.
 func (t *Table) Pick(s *Standing, q Question) Choice {
-	c := &t.functions[q.Function]
+	c := t.functions.Ptr(q.Function)
 	if c.anycast {
 		return Choice{Cluster: -1, Anycast: true}
 	}
-	at := s.functions[q.Function]
+	at := s.functions.At(q.Function)
 	r := &at.ranks[t.class(q)]
 	for tier := range r.tiers {
 		if r.tiers[tier].empty() {
@@ -88,9 +88,9 @@ func (t *Table) Rank(dst []int, s *Standing, q Question) []int {
 // RankTier appends the tier's candidates to dst, in the order in which they
 // would answer.
 func (t *Table) RankTier(dst []int, s *Standing, q Question, tier Tier) []int {
-	c := &t.functions[q.Function]
+	c := t.functions.Ptr(q.Function)
 	in := t.input(s, c, q)
-	r := &s.functions[q.Function].ranks[t.class(q)]
+	r := &s.functions.At(q.Function).ranks[t.class(q)]
 	left := slices.Clone(r.tiers[tier])
 	take := func(mask Mask) {
 		for !mask.empty() {

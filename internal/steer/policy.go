@@ -1,7 +1,9 @@
 package steer
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -191,4 +193,22 @@ func (o *options) finish() error {
 }
 
 // key is equal for equal modifiers.
-func (m *Modifier) key() string { return fmt.Sprint(m.Weights, m.Order, m.Delay, m.Cold) }
+func (m *Modifier) key() string {
+	key := make([]byte, 0, 4+6*len(m.Weights)+2*len(m.Order)+4*len(m.Delay)+8*len(m.Cold))
+	for _, n := range [...]int{len(m.Weights), len(m.Order), len(m.Delay), len(m.Cold)} {
+		key = binary.AppendUvarint(key, uint64(n)) //nolint:gosec // a length
+	}
+	for _, w := range m.Weights {
+		key = binary.AppendUvarint(key, uint64(w))
+	}
+	for _, c := range m.Order {
+		key = binary.LittleEndian.AppendUint16(key, c)
+	}
+	for _, d := range m.Delay {
+		key = binary.LittleEndian.AppendUint32(key, math.Float32bits(d))
+	}
+	for _, w := range m.Cold {
+		key = binary.LittleEndian.AppendUint64(key, w)
+	}
+	return string(key)
+}

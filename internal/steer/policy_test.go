@@ -71,7 +71,7 @@ func TestStickyDoesNotNumberClusters(t *testing.T) {
 	state := world(&federation.Function{Policy: rule("weighted sticky")})
 	added := federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Kind: "Cluster", Name: "aa"}}, Region: "aa"}
 	state.Clusters = append([]federation.Cluster{added}, state.Clusters...)
-	f := state.Functions[0]
+	f := state.Functions.At(0)
 	for i := range f.Placements {
 		f.Placements[i].Cluster++
 	}
@@ -138,8 +138,8 @@ func TestFastestWeighsDistanceAgainstColdStart(t *testing.T) {
 		{"fastest trips 100", federation.Runtime{}, "hpc-kube"},
 	} {
 		state := world(&federation.Function{Policy: rule(c.policy)})
-		for i := range state.Functions[0].Placements {
-			p := &state.Functions[0].Placements[i]
+		for i := range state.Functions.At(0).Placements {
+			p := &state.Functions.At(0).Placements[i]
 			p.Runtime = c.runtime
 			p.Cold = p.Cluster == 1 || p.Cluster == 2 // both in mk
 		}
@@ -199,12 +199,12 @@ func TestARegionUnderItsThresholdGivesWay(t *testing.T) {
 		t.Errorf("half of mk up, no threshold: %s", got)
 	}
 	// Just at the threshold is enough.
-	state.Functions[0].Policy = rule("nearest threshold 50%")
+	state.Functions.At(0).Policy = rule("nearest threshold 50%")
 	compiled = compile(state, "mk-core")
 	if got := order(verdicts{1: down}, 0); got != "l26-ugd de-wide us-azure hpc-kube" {
 		t.Errorf("half of mk up, half is enough: %s", got)
 	}
-	state.Functions[0].Policy = rule("nearest threshold 60%")
+	state.Functions.At(0).Policy = rule("nearest threshold 60%")
 	compiled = compile(state, "mk-core")
 	// Every region is thin: the policy orders what is up.
 	if got := order(verdicts{1: down, 0: down, 4: down}, 0); got != "l26-ugd hpc-kube de-wide us-azure" {
@@ -281,7 +281,7 @@ func TestLoadIsKnownFromReplicasAndRoom(t *testing.T) {
 func TestFamiliesAreLinkedUnlessIndependent(t *testing.T) {
 	state := world(&federation.Function{})
 	six := netip.MustParseAddr("2001:db8::4")
-	state.Functions[0].Placements[3].Endpoints = map[string]federation.Endpoint{"": federation.Endpoint{}.Add(six)}
+	state.Functions.At(0).Placements[3].Endpoints = map[string]federation.Endpoint{"": federation.Endpoint{}.Add(six)}
 	for _, independent := range []bool{false, true} {
 		compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: DefaultPolicy, Locations: table, Independent: independent}, nil)
 		s := compiled.Stand(verdicts{}.of, nil)

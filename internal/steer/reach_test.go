@@ -49,7 +49,7 @@ func TestReachIsWhereSomeClientIsSent(t *testing.T) {
 
 // weightOf is a cluster's weight, or a large one where weights do not count.
 func weightOf(t *Table, cluster int) uint32 {
-	if m := t.functions[0].modifier; m != nil && m.Weights != nil {
+	if m := t.functions.At(0).modifier; m != nil && m.Weights != nil {
 		return m.Weights[cluster]
 	}
 	return 9

@@ -7,12 +7,13 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // Standing is where every placement of one Table stands at one moment.
 type Standing struct {
-	// functions are by function; equal ones are shared.
-	functions []*stood
+	// functions are by function, nil where there is none; equal ones are shared.
+	functions vector.Vector[*stood]
 	// rtts are by cluster, 0 where nothing was measured; order and latency, the
 	// estimates in milliseconds, are what they make.
 	rtts    []time.Duration
@@ -50,28 +51,158 @@ func Unprobed(federation.Target) health.Verdict { return health.Verdict{} }
 // Stand judges every placement of t. From before, which may be nil, it takes the
 // round-trip times in use, so that noise does not reorder clusters.
 func (t *Table) Stand(verdicts Verdicts, before *Standing) *Standing {
-	s := &Standing{table: t, functions: make([]*stood, len(t.State.Functions))}
-	measured := make([]time.Duration, len(t.State.Clusters))
-	interned := map[string]*stood{}
-	for i := range t.State.Functions {
-		j := t.judge(i, verdicts, measured)
-		for tier, n := range j.count() {
-			s.Candidates[tier] += n
-		}
-		key := j.key()
-		if interned[string(key)] == nil {
-			interned[string(key)] = t.stand(j, string(key))
-		}
-		s.functions[i] = interned[string(key)]
+	s := &Standing{table: t}
+	j := t.judging(verdicts, s)
+	for i := range t.State.All() {
+		j.judge(i)
 	}
-	s.rtts = measured
-	if before != nil {
-		for i := range measured {
-			measured[i] = settle(before.rtt(t.State.Clusters[i].Name), measured[i])
-		}
-	}
-	s.order, s.latency = t.siteOrder(s.rtts), t.siteLatencies(s.rtts)
+	s.functions, s.rtts = j.functions.Vector(), j.rtts
+	s.settle(s.rtts, before)
+	s.rank()
 	return s
+}
+
+// Restand is before, brought to t and to now: it judges the functions that t has
+// otherwise than before's Table, and those given, whose verdicts have changed. Where
+// nothing stands otherwise it is before itself. Round-trip times stay as they are,
+// but for clusters of which none was known: see Measure.
+func (t *Table) Restand(verdicts Verdicts, before *Standing, functions []int) *Standing {
+	old := before.table
+	if t.memo != old.memo || t.Policy != old.Policy || t.Load != old.Load || !slices.Equal(t.Drains, old.Drains) {
+		return t.Stand(verdicts, before)
+	}
+	s := *before
+	s.table = t
+	j := t.judging(verdicts, &s)
+	for i := range vector.Changed(old.State.Functions, t.State.Functions) {
+		j.judge(i)
+	}
+	if moved := t.moved(old); !moved.empty() {
+		// All placements are looked at: some ten milliseconds for a hundred thousand functions.
+		for i, f := range t.State.All() {
+			if slices.ContainsFunc(f.Placements, func(p federation.Placement) bool { return moved.has(p.Cluster) }) {
+				j.judge(i)
+			}
+		}
+	}
+	for _, i := range functions {
+		j.judge(i)
+	}
+	s.functions = j.functions.Vector()
+	if s.learn(j.rtts) || t.geography != old.geography || t.home != old.home {
+		s.rank()
+	}
+	if t == old && s.same(before) {
+		return before
+	}
+	return &s
+}
+
+func (s *Standing) same(before *Standing) bool {
+	for range vector.Changed(s.functions, before.functions) {
+		return false
+	}
+	return slices.Equal(s.rtts, before.rtts)
+}
+
+// Measure is s with other round-trip times, by cluster; s itself where none is so
+// far off the one in use that it counts. It keeps the times.
+func (s *Standing) Measure(measured []time.Duration) *Standing {
+	after := *s
+	after.settle(measured, s)
+	if slices.Equal(measured, s.rtts) {
+		return s
+	}
+	after.rtts = measured
+	after.rank()
+	return &after
+}
+
+// learn takes the round-trip times of clusters of which none was known, and reports
+// whether there are any.
+func (s *Standing) learn(measured []time.Duration) bool {
+	known := s.rtts
+	s.rtts = slices.Clone(s.rtts)
+	for i, rtt := range measured {
+		if s.rtts[i] == 0 {
+			s.rtts[i] = rtt
+		}
+	}
+	return !slices.Equal(s.rtts, known)
+}
+
+// settle puts into measured the round-trip times to rank by.
+func (s *Standing) settle(measured []time.Duration, before *Standing) {
+	if before == nil {
+		return
+	}
+	for i := range measured {
+		measured[i] = settle(before.rtt(s.table.State.Clusters[i].Name), measured[i])
+	}
+}
+
+// rank orders the clusters by the round-trip times.
+func (s *Standing) rank() {
+	s.order, s.latency = s.table.siteOrder(s.rtts), s.table.siteLatencies(s.rtts)
+}
+
+// moved are the clusters whose placements may stand otherwise than in before, for
+// what Karmada or the operator says of the clusters.
+func (t *Table) moved(before *Table) Mask {
+	moved := newMask(len(t.State.Clusters))
+	for i := range t.State.Clusters {
+		a, b := &t.State.Clusters[i], &before.State.Clusters[i]
+		if a.Ready != b.Ready || a.Leaving != b.Leaving || a.Used != b.Used || a.Region != b.Region || t.drained[i] != before.drained[i] {
+			moved.set(i)
+		}
+	}
+	return moved
+}
+
+// judging brings a Standing's functions to what the verdicts say.
+type judging struct {
+	*Table
+	verdicts  Verdicts
+	standing  *Standing
+	functions *vector.Editor[*stood]
+	rtts      []time.Duration // the least measured of what is judged, by cluster
+	all       judgement       // of the last function, whose room the next one has
+	key       []byte
+}
+
+func (t *Table) judging(verdicts Verdicts, s *Standing) *judging {
+	return &judging{Table: t, verdicts: verdicts, standing: s, functions: s.functions.Edit(), rtts: make([]time.Duration, len(t.State.Clusters))}
+}
+
+// judge judges the function, of which there may be none any more.
+func (j *judging) judge(function int) {
+	var was, is *stood
+	if function < j.functions.Len() {
+		was = j.functions.At(function)
+	}
+	if j.State.Functions.At(function) != nil {
+		j.all = j.judgement(j.all[:0], function, j.verdicts, j.rtts)
+		j.key = j.all.key(j.key[:0])
+		if was != nil && was.key == string(j.key) {
+			return
+		}
+		is = j.interned(j.all, j.key)
+	}
+	if was != is {
+		j.functions.Set(function, is)
+		was.count(&j.standing.Candidates, -1)
+		is.count(&j.standing.Candidates, 1)
+	}
+}
+
+// count adds to n by how much the function's candidates count.
+func (s *stood) count(n *[tiers]int, by int) {
+	if s == nil {
+		return
+	}
+	for tier := range n {
+		n[tier] += by * s.ranks[0].tiers[tier].count()
+	}
 }
 
 // judged is what is known of one placement.
@@ -90,11 +221,10 @@ const (
 
 type judgement []judged
 
-// judge judges the function's placements. The least round-trip time to any
+// judgement judges the function's placements. The least round-trip time to any
 // placement is its cluster's.
-func (t *Table) judge(function int, verdicts Verdicts, rtts []time.Duration) judgement {
-	f := t.State.Functions[function]
-	all := make(judgement, 0, len(f.Placements))
+func (t *Table) judgement(all judgement, function int, verdicts Verdicts, rtts []time.Duration) judgement {
+	f := t.State.Functions.At(function)
 	for i := range f.Placements {
 		p := &f.Placements[i]
 		c := &t.State.Clusters[p.Cluster]
@@ -112,7 +242,7 @@ func (t *Table) judge(function int, verdicts Verdicts, rtts []time.Duration) jud
 		}
 		all = append(all, j)
 	}
-	t.thin(all, t.functions[function].rule.threshold)
+	t.thin(all, t.functions.Ptr(function).rule.threshold)
 	return all
 }
 
@@ -122,7 +252,7 @@ func (t *Table) verdict(function int, p *federation.Placement, probe health.Verd
 	if v.Tier != Up {
 		return v
 	}
-	for _, why := range [...]string{t.drained[p.Cluster], t.functions[function].drained} {
+	for _, why := range [...]string{t.drained[p.Cluster], t.functions.Ptr(function).drained} {
 		if why != "" {
 			return Verdict{Leaving, why + "; " + v.Reason}
 		}
@@ -174,23 +304,26 @@ func (t *Table) classes(p *federation.Placement) uint64 {
 // MaxHorizons is how many Options.Horizons a set of classes has room for.
 const MaxHorizons = 64/int(families) - 1
 
-func (all judgement) count() (n [tiers]int) {
-	for _, j := range all {
-		if j.classes&1 != 0 {
-			n[j.tier]++
-		}
-	}
-	return n
-}
-
-func (all judgement) key() []byte {
-	key := make([]byte, 0, 16*len(all))
+func (all judgement) key(key []byte) []byte {
 	for _, j := range all {
 		key = binary.AppendUvarint(key, uint64(j.cluster))
 		key = append(key, byte(j.tier), j.shed, j.flags)
 		key = binary.AppendUvarint(key, j.classes)
 	}
 	return key
+}
+
+// interned returns the standing that a judgement makes, whose key it is.
+func (t *Table) interned(all judgement, key []byte) *stood {
+	if same := t.memo.standings[string(key)]; same != nil {
+		return same
+	}
+	if len(t.memo.standings) == mostInterned {
+		t.memo.standings = map[string]*stood{}
+	}
+	s := t.stand(all, string(key))
+	t.memo.standings[s.key] = s
+	return s
 }
 
 // stand makes the masks of a judgement.
@@ -239,10 +372,4 @@ func (s *Standing) rtt(cluster string) time.Duration {
 		return s.rtts[i]
 	}
 	return 0
-}
-
-// Equal reports whether the two, of one Table, answer alike.
-func (s *Standing) Equal(o *Standing) bool {
-	return o != nil && s.Candidates == o.Candidates && slices.Equal(s.order, o.order) && slices.Equal(s.rtts, o.rtts) &&
-		slices.EqualFunc(s.functions, o.functions, func(a, b *stood) bool { return a.key == b.key })
 }

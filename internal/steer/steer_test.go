@@ -13,6 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // world is the paper's federation with functions placed in every cluster but
@@ -29,7 +30,7 @@ func world(functions ...*federation.Function) *federation.State {
 		c("de-wide", "de", "de-fra", at(50.11, 8.68)), c("hpc-kube", "mk", "mk-skopje", at(42.00, 21.41)),
 		c("l26-ugd", "mk", "mk-stip", at(41.74, 22.19)), c("mk-core", "mk", "mk-skopje", at(42.00, 21.43)),
 		c("us-azure", "us", "us-east", at(37.37, -79.81)),
-	}, Functions: functions}
+	}, Functions: vector.Of(functions...)}
 	for i, f := range functions {
 		f.Ref = federation.Ref{Kind: "Service", Namespace: "demo", Name: fmt.Sprint("f", i)}
 		for _, cluster := range []int{0, 1, 2, 4} {
@@ -257,14 +258,14 @@ func TestWeightedSharesInProportion(t *testing.T) {
 func TestWeightsDefaultToReplicas(t *testing.T) {
 	f := &federation.Function{Policy: rule("weighted")}
 	compiled := compile(world(f), "mk-core")
-	if got, want := compiled.functions[0].modifier.Weights, []uint32{1, 2, 3, 0, 5}; !reflect.DeepEqual(got, want) {
+	if got, want := compiled.functions.At(0).modifier.Weights, []uint32{1, 2, 3, 0, 5}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want the replicas %v", got, want)
 	}
 }
 
 func TestAHorizonWithoutAnAddressHasNoCandidate(t *testing.T) {
 	state := world(&federation.Function{})
-	f := state.Functions[0]
+	f := state.Functions.At(0)
 	f.Placements[1].Endpoints = map[string]federation.Endpoint{"vpn": f.Placements[1].Endpoints[""]}
 	compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: DefaultPolicy, Locations: table, Load: DefaultLoad, Horizons: []string{"vpn"}}, nil)
 	s := compiled.Stand(verdicts{}.of, nil)
@@ -288,7 +289,7 @@ func TestEqualStandingsShareTheirMasks(t *testing.T) {
 	}
 	compiled := compile(world(functions...), "mk-core")
 	s := compiled.Stand(verdicts{}.of, nil)
-	if s.functions[0] != s.functions[99] || compiled.functions[0].modifier != compiled.functions[99].modifier {
+	if s.functions.At(0) != s.functions.At(99) || compiled.functions.At(0).modifier != compiled.functions.At(99).modifier {
 		t.Error("equal functions have masks or modifiers of their own")
 	}
 }
@@ -302,9 +303,9 @@ func TestPickDoesNotAllocate(t *testing.T) {
 	compiled := compile(state, "mk-core")
 	s := compiled.Stand(verdicts{0: {State: health.Up, Load: 0.9}}.of, nil)
 	client := netip.MustParseAddr("10.2.0.1")
-	for f := range state.Functions {
+	for f := range state.Functions.Len() {
 		if n := testing.AllocsPerRun(100, func() { compiled.Pick(s, Question{Function: f, Client: client}) }); n > 0 {
-			t.Errorf("%s: %.0f allocations", state.Functions[f].Policy, n)
+			t.Errorf("%s: %.0f allocations", state.Functions.At(f).Policy, n)
 		}
 	}
 }

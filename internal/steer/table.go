@@ -6,6 +6,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // Options are what the operator decides about steering.
@@ -34,9 +35,25 @@ type Table struct {
 	costs []float64
 	// seeds are a hash of each cluster's name.
 	seeds     []uint64
-	functions []compiled
+	functions vector.Vector[compiled]
 	// drained says by cluster why it is drained at this site.
 	drained []string
+	*memo
+}
+
+// memo interns what functions have in common. It is handed on from Table to Table,
+// and used only where the next is made.
+type memo struct {
+	modifiers map[string]*Modifier
+	standings map[string]*stood
+}
+
+// mostInterned bounds what a memo holds of the past: beyond it all is found anew,
+// and what is in use stays in use.
+const mostInterned = 1 << 14
+
+func newMemo() *memo {
+	return &memo{modifiers: map[string]*Modifier{}, standings: map[string]*stood{}}
 }
 
 // geography is what follows from where clusters and locations are. Most changes
@@ -65,7 +82,7 @@ type compiled struct {
 }
 
 // Compile makes the Table of a state. From before, which may be nil, it takes
-// what did not change.
+// what did not change. Tables that follow from one another are made by one goroutine.
 func Compile(state *federation.State, opts Options, before *Table) *Table {
 	t := &Table{State: state, Options: opts, home: state.ClusterIndex(opts.Site.Cluster)}
 	t.here = place{opts.Site.Region, opts.Site.Zones, opts.Site.Coordinates}
@@ -87,12 +104,35 @@ func Compile(state *federation.State, opts Options, before *Table) *Table {
 	} else {
 		t.geography = t.survey()
 	}
-	interned := map[string]*Modifier{}
-	t.functions = make([]compiled, len(state.Functions))
-	for i, f := range state.Functions {
-		t.functions[i] = t.compile(f, interned)
-	}
+	t.compileFrom(before)
 	return t
+}
+
+// compileFrom compiles the functions that are not as they were before.
+func (t *Table) compileFrom(before *Table) {
+	t.memo = newMemo()
+	var old vector.Vector[*federation.Function]
+	if before != nil && t.sameClusters(before) && before.State.Functions.Len() <= t.State.Functions.Len() {
+		t.memo = before.memo
+		if before.Policy == t.Policy && slices.Equal(before.Drains, t.Drains) {
+			t.functions, old = before.functions, before.State.Functions
+		}
+	}
+	functions := t.functions.Edit()
+	for i := range vector.Changed(old, t.State.Functions) {
+		var c compiled
+		if f := t.State.Functions.At(i); f != nil {
+			c = t.compile(f)
+		}
+		functions.Set(i, c)
+	}
+	t.functions = functions.Vector()
+}
+
+// sameClusters reports whether masks, modifiers and classes mean the same in both.
+func (t *Table) sameClusters(before *Table) bool {
+	return t.Independent == before.Independent && slices.Equal(t.Horizons, before.Horizons) &&
+		slices.EqualFunc(t.State.Clusters, before.State.Clusters, func(a, b federation.Cluster) bool { return a.Name == b.Name })
 }
 
 // survey orders the clusters for every location.
@@ -129,11 +169,11 @@ func (t *Table) isHere(l locate.Location) bool {
 	return l.Zone == "" || len(t.here.zones) == 0 || slices.Contains(t.here.zones, l.Zone)
 }
 
-func (t *Table) compile(f *federation.Function, interned map[string]*Modifier) compiled {
+func (t *Table) compile(f *federation.Function) compiled {
 	rule := t.RuleOf(f)
 	c := compiled{rule: rule, seed: seedOf(f.String()), drained: t.drainOf(DrainFunction, f.Namespace+"/"+f.Name)}
 	if p, ok := rule.Policy.(modifying); ok {
-		c.modifier = intern(interned, p.modifier(t, f))
+		c.modifier = t.intern(p.modifier(t, f))
 	}
 	if p, ok := rule.Policy.(grained); ok {
 		c.grain = p.grain()
@@ -148,13 +188,16 @@ func (t *Table) compile(f *federation.Function, interned map[string]*Modifier) c
 	return c
 }
 
-func intern(interned map[string]*Modifier, m *Modifier) *Modifier {
-	key := m.key()
-	if same := interned[key]; same != nil {
+func (m *memo) intern(one *Modifier) *Modifier {
+	key := one.key()
+	if same := m.modifiers[key]; same != nil {
 		return same
 	}
-	interned[key] = m
-	return m
+	if len(m.modifiers) == mostInterned {
+		m.modifiers = map[string]*Modifier{}
+	}
+	m.modifiers[key] = one
+	return one
 }
 
 // seedOf is the same in every process: two servers of one site must send one
@@ -176,8 +219,9 @@ func (t *Table) RuleOf(f *federation.Function) *Rule {
 // HasFamily reports whether any placement of the function has an IPv6 address,
 // or an IPv4 address.
 func (t *Table) HasFamily(function int, v6 bool) bool {
+	c := t.functions.Ptr(function)
 	if v6 {
-		return t.functions[function].v6
+		return c.v6
 	}
-	return t.functions[function].v4
+	return c.v4
 }

@@ -54,11 +54,11 @@ func weighty(mask Mask, in Input) Mask {
 // order: what a fixed answer for all of them must hold. It returns the tier they
 // are in; anycast means the function's VIPs.
 func (t *Table) Reach(dst []int, s *Standing, q Question) (clusters []int, tier Tier, anycast bool) {
-	c := &t.functions[q.Function]
+	c := t.functions.Ptr(q.Function)
 	if c.anycast {
 		return dst, Up, true
 	}
-	r := &s.functions[q.Function].ranks[t.class(q)]
+	r := &s.functions.At(q.Function).ranks[t.class(q)]
 	for tier := range r.tiers {
 		if mask := r.tiers[tier]; !mask.empty() {
 			return t.reach(dst, c, r, Tier(tier), t.input(s, c, q)), Tier(tier), false
@@ -101,10 +101,18 @@ func (c *compiled) add(all, mask Mask, in Input) {
 	all.set(c.rule.Pick(mask, in))
 }
 
-// Same reports whether the function's placements stand in both alike. The two are of
-// one Table.
+// SameRanking reports whether, of two Tables that followed from one another, both send
+// clients to the same clusters for a function that is in both and stands alike.
+func (t *Table) SameRanking(o *Table) bool {
+	return t == o || t.memo == o.memo && t.geography == o.geography && t.home == o.home &&
+		t.Policy == o.Policy && t.Load == o.Load && slices.Equal(t.costs, o.costs)
+}
+
+// Same reports whether the function's placements stand in both alike. It is in both
+// Tables, which rank alike.
 func (s *Standing) Same(o *Standing, function int) bool {
-	return s.functions[function] == o.functions[function] || s.functions[function].key == o.functions[function].key
+	a, b := s.functions.At(function), o.functions.At(function)
+	return a == b || a.key == b.key
 }
 
 // SameSite reports whether clients at the site are as far from everything in both.

@@ -174,7 +174,7 @@ func (a *answer) choose(q steer.Question) *federation.Function {
 	if a.choice.Tier == steer.Down && a.choice.Cluster >= 0 {
 		a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: "all candidates down"}
 	}
-	return a.view.State.Functions[q.Function]
+	return a.view.State.Functions.At(q.Function)
 }
 
 // addressesOf answers A and AAAA.

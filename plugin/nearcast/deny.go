@@ -68,7 +68,7 @@ func (a *answer) types() []uint16 {
 			add(addr.Is6(), dns.TypeAAAA)
 		}
 	case ownerFunction:
-		f := a.view.State.Functions[a.owner.function]
+		f := a.view.State.Functions.At(a.owner.function)
 		v4, v6 := a.view.HasFamily(a.owner.function, false), a.view.HasFamily(a.owner.function, true)
 		for _, vip := range f.VIPs {
 			v4, v6 = v4 || vip.Is4(), v6 || vip.Is6()

@@ -67,7 +67,7 @@ func (a *answer) serviceOf(name []byte) (service, bool) {
 	if !ok {
 		return service{}, false
 	}
-	f := a.view.State.Functions[function]
+	f := a.view.State.Functions.At(function)
 	s := service{function: function, host: a.name()[len(name)-len(host):], https: string(second) == "https"}
 	for i := range f.Ports {
 		p := &f.Ports[i]
@@ -90,7 +90,7 @@ func (a *answer) functionAt(name []byte) (int, bool) {
 
 // hasPorts reports whether names exist below _label of the function.
 func (a *answer) hasPorts(function int, label string) bool {
-	f := a.view.State.Functions[function]
+	f := a.view.State.Functions.At(function)
 	if label == "https" && len(f.ALPN) > 0 && len(f.Ports) > 0 {
 		return true
 	}
@@ -140,7 +140,7 @@ func (a *answer) ancestor(w dns.ResponseWriter, name []byte) (int, error) {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}
 	for _, function := range pointers {
-		f := a.view.State.Functions[function]
+		f := a.view.State.Functions.At(int(function))
 		i := slices.IndexFunc(f.Hostnames, func(h string) bool { return h[0] != '*' })
 		if i >= 0 {
 			a.msg.Answer = append(a.msg.Answer, &dns.PTR{Hdr: a.header(dns.TypePTR, seconds(a.n.settings.ttls.most)), Ptr: f.Hostnames[i]})

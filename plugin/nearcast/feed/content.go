@@ -86,7 +86,7 @@ const anycastKey = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
 func (r *reach) endpoint(v *site.View, function int) federation.Endpoint {
 	var e federation.Endpoint
 	if r.anycast {
-		for _, vip := range v.State.Functions[function].VIPs {
+		for _, vip := range v.State.Functions.At(function).VIPs {
 			e = e.Add(vip)
 		}
 		return e

@@ -197,7 +197,7 @@ func (s *Set) write(v *site.View) {
 // wake keeps the functions from being idle: their feeds' clients are not seen here.
 func (s *Set) wake() {
 	if v := s.source.View(); v != nil && s.config.Awake > 0 {
-		for i := range v.State.Functions {
+		for i := range v.State.All() {
 			v.Asked(i)
 		}
 	}

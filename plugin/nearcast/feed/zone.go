@@ -19,7 +19,7 @@ type zone struct {
 	from *steer.Vantage // as of the View
 	// base is the history that the entries made; nil where they made none.
 	base    *history
-	entries []*entry // by the View's functions; nil for those that are not in it
+	entries []*entry // by the View's functions; nil for those that it does not have
 	// gone and come are the nodes of the functions that changed.
 	gone, come []*Node
 }
@@ -88,11 +88,7 @@ func (w *writer) write(set *Set, v *site.View, zones []*zone) []*zone {
 			z.entries, z.base, z.gone = nil, nil, nil
 		}
 	}
-	if w.last != nil && w.last.State == v.State {
-		w.restand(v, zones)
-	} else {
-		w.rebuild(v, zones)
-	}
+	w.follow(v, zones)
 	w.last = v
 	return publish(set, zones)
 }
@@ -115,70 +111,47 @@ func publish(set *Set, zones []*zone) []*zone {
 	return which
 }
 
-// restand looks at what stands otherwise than it did.
-func (w *writer) restand(v *site.View, zones []*zone) {
-	sameTable := w.last.Table == v.Table
-	sameSite := sameTable && v.Standing.SameSite(w.last.Standing)
+// follow brings the zones' entries to the View. It looks at all functions, and makes
+// anew what is another function, or may be reached elsewhere.
+func (w *writer) follow(v *site.View, zones []*zone) {
+	last := w.last
+	if last == nil {
+		last = &site.View{Table: &steer.Table{State: &federation.State{}}}
+	}
+	before := last.State.Functions
+	sameRanking := w.last != nil && v.SameRanking(last.Table)
+	sameSite := sameRanking && v.Standing.SameSite(last.Standing)
 	isNew := make([]bool, len(zones))
 	for at, z := range zones {
-		if isNew[at] = z.entries == nil; isNew[at] {
-			z.entries = make([]*entry, len(v.State.Functions))
-		}
+		isNew[at] = z.entries == nil
+		z.entries = append(z.entries, make([]*entry, max(0, v.State.Functions.Len()-len(z.entries)))...)
 	}
-	for i, f := range v.State.Functions {
-		same := sameTable && v.Standing.Same(w.last.Standing, i)
+	for i, f := range v.State.Functions.All() {
+		var was *federation.Function
+		if i < before.Len() {
+			was = before.At(i)
+		}
+		same := sameRanking && f != nil && f == was && v.Standing.Same(last.Standing, i)
 		var made []made
 		for at, z := range zones {
+			old := z.entries[i]
 			switch {
-			case isNew[at]:
+			case f != was && old != nil:
+				z.gone = append(z.gone, old.nodes...)
+				fallthrough
+			case f != was || isNew[at]:
 				z.entries[i] = w.enter(&made, v, i, f, z)
-			case z.entries[i] == nil || same && (sameSite || !z.from.Local()):
+			case old == nil || same && (sameSite || !z.from.Local()):
 			default:
-				z.entries[i] = w.change(&made, v, i, z, z.entries[i])
+				z.entries[i] = w.change(&made, v, i, z, old)
 			}
 		}
 	}
 }
 
-// rebuild finds what is left of the last View's functions in the next.
-func (w *writer) rebuild(v *site.View, zones []*zone) {
-	var before []*federation.Function
-	if w.last != nil {
-		before = w.last.State.Functions
-	}
-	index := make(map[*federation.Function]int, len(before))
-	for i, f := range before {
-		index[f] = i
-	}
-	old := make([][]*entry, len(zones))
-	for at, z := range zones {
-		old[at], z.entries = z.entries, make([]*entry, len(v.State.Functions))
-	}
-	for i, f := range v.State.Functions {
-		j, same := index[f]
-		delete(index, f)
-		var made []made
-		for at, z := range zones {
-			switch {
-			case !same || old[at] == nil:
-				z.entries[i] = w.enter(&made, v, i, f, z)
-			case old[at][j] != nil:
-				z.entries[i] = w.change(&made, v, i, z, old[at][j])
-			}
-		}
-	}
-	for _, j := range index { // of those that are no more
-		for at, z := range zones {
-			if old[at] != nil && old[at][j] != nil {
-				z.gone = append(z.gone, old[at][j].nodes...)
-			}
-		}
-	}
-}
-
-// enter makes the entry of a function that the zone did not have.
+// enter makes the entry of a function that the zone did not have; nil for none.
 func (w *writer) enter(all *[]made, v *site.View, function int, f *federation.Function, z *zone) *entry {
-	if !z.shows(f, &w.rules) {
+	if f == nil || !z.shows(f, &w.rules) {
 		return nil
 	}
 	return w.change(all, v, function, z, &entry{})
@@ -212,7 +185,7 @@ func (w *writer) make(all *[]made, v *site.View, function int, z *zone, r *reach
 			return o.entry
 		}
 	}
-	m.entry = &entry{r, w.nodesOf(&z.head.apex, v.State.Functions[function], r.endpoint(v, function), w.taken[z.Tenant])}
+	m.entry = &entry{r, w.nodesOf(&z.head.apex, v.State.Functions.At(function), r.endpoint(v, function), w.taken[z.Tenant])}
 	*all = append(*all, m)
 	return m.entry
 }
@@ -225,7 +198,7 @@ func (w *writer) take(v *site.View, zones []*zone) bool {
 	for _, z := range zones {
 		w.taken[z.Tenant] = map[string]bool{}
 	}
-	for _, f := range v.State.Functions {
+	for _, f := range v.State.All() {
 		for _, h := range f.Hostnames {
 			if h[0] != '_' {
 				continue

@@ -1,0 +1,118 @@
+package federation
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
+
+// staged is what a Memory knows of a Store, sorted into kinds, but for templates.
+type staged struct {
+	clusters  map[Ref]*Cluster
+	workloads map[string][]*Workload       // by namespace, sorted
+	bindings  contest[Ref, *Binding]       // by what they place
+	exposed   map[Ref]*MultiClusterService // by the Service
+	vips      map[netip.Addr]int           // of how many templates
+	faults    map[Ref][]Fault
+	other     []Fault
+}
+
+func newStaged() staged {
+	return staged{
+		clusters: map[Ref]*Cluster{}, workloads: map[string][]*Workload{}, exposed: map[Ref]*MultiClusterService{},
+		// Two bindings of one resource are a mistake; which one counts must not change.
+		bindings: newContest[Ref](func(a, b *Binding) bool { return a.compare(b.Ref) < 0 }),
+		vips:     map[netip.Addr]int{}, faults: map[Ref][]Fault{},
+	}
+}
+
+// stage puts an object in the place of what it was; either may be nil.
+func (m *Memory) stage(was, is Object) {
+	if was == is {
+		return
+	}
+	if was != nil {
+		m.unstage(was)
+	}
+	switch o := is.(type) {
+	case *Cluster:
+		m.in.clusters[o.Ref] = o
+		m.otherClusters = true
+	case *Template:
+		m.declare(o)
+	case *Workload:
+		of := m.in.workloads[o.Namespace]
+		i, _ := slices.BinarySearchFunc(of, o.Ref, compareWorkload)
+		m.in.workloads[o.Namespace] = slices.Insert(of, i, o)
+		m.otherWork = append(m.otherWork, o)
+		m.touchUsers(o.Ref)
+	case *Binding:
+		m.in.bindings.enter(o.Resource, o)
+		m.touchUsers(o.Resource)
+	case *MultiClusterService:
+		m.in.exposed[o.service()] = o
+		m.touch(m.entries[o.service()])
+	}
+}
+
+// unstage takes the object away. A template is withdrawn for good only if none of
+// its Ref is declared again.
+func (m *Memory) unstage(was Object) {
+	switch o := was.(type) {
+	case *Cluster:
+		delete(m.in.clusters, o.Ref)
+		m.otherClusters = true
+	case *Template:
+		m.withdraw(m.entries[o.Ref])
+	case *Workload:
+		of := m.in.workloads[o.Namespace]
+		if i, found := slices.BinarySearchFunc(of, o.Ref, compareWorkload); found {
+			of = slices.Delete(of, i, i+1)
+		}
+		if m.in.workloads[o.Namespace] = of; len(of) == 0 {
+			delete(m.in.workloads, o.Namespace)
+		}
+		m.touchUsers(o.Ref)
+	case *Binding:
+		m.in.bindings.leave(o.Resource, o)
+		m.touchUsers(o.Resource)
+	case *MultiClusterService:
+		delete(m.in.exposed, o.service())
+		m.touch(m.entries[o.service()])
+	}
+}
+
+func (m *Memory) stageFaults(ref Ref, faults []Fault) {
+	if slices.Equal(m.in.faults[ref], faults) {
+		return
+	}
+	m.otherFaults = true
+	if len(faults) == 0 {
+		delete(m.in.faults, ref)
+	} else {
+		m.in.faults[ref] = faults
+	}
+}
+
+func (m *Memory) stageOther(faults []Fault) {
+	if !slices.Equal(m.in.other, faults) {
+		m.in.other, m.otherFaults = faults, true
+	}
+}
+
+// service is what the object exposes.
+func (m *MultiClusterService) service() Ref {
+	return Ref{Kind: "Service", Namespace: m.Namespace, Name: m.Name}
+}
+
+func compareWorkload(w *Workload, ref Ref) int { return w.compare(ref) }
+
+// sortedClusters returns the clusters by name.
+func (s *staged) sortedClusters() []*Cluster {
+	all := make([]*Cluster, 0, len(s.clusters))
+	for _, c := range s.clusters {
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b *Cluster) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}

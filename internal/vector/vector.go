@@ -1,0 +1,113 @@
+// Package vector is an immutable sequence whose changed copies share what did not
+// change. Reading costs two steps through memory and no allocation; a change costs
+// one page, and the list of pages.
+//
+// A Vector may be read from any goroutine, an Editor belongs to one.
+package vector
+
+import "iter"
+
+// A page is so long that the list of pages of a hundred thousand items and a page
+// of pointers are both a few KB.
+const (
+	shift  = 7
+	length = 1 << shift
+)
+
+type page[T any] [length]T
+
+// Vector is the sequence. The zero Vector is empty.
+type Vector[T any] struct {
+	pages []*page[T]
+	len   int
+}
+
+// Of returns the Vector of the items.
+func Of[T any](items ...T) Vector[T] {
+	e := Vector[T]{}.Edit()
+	for i, item := range items {
+		e.Set(i, item)
+	}
+	return e.Vector()
+}
+
+// Len returns how many items there are.
+func (v Vector[T]) Len() int { return v.len }
+
+// At returns item i, which is there.
+func (v Vector[T]) At(i int) T { return v.pages[i>>shift][i&(length-1)] }
+
+// Ptr returns where item i is, which is there and must not be changed.
+func (v Vector[T]) Ptr(i int) *T { return &v.pages[i>>shift][i&(length-1)] }
+
+// All returns the items with their indices.
+func (v Vector[T]) All() iter.Seq2[int, T] {
+	return func(yield func(int, T) bool) {
+		for i := range v.len {
+			if !yield(i, v.At(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Changed returns the indices at which the two differ; an item that is not there
+// is as the zero value. Pages that the two share cost one comparison each.
+func Changed[T comparable](a, b Vector[T]) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		var none page[T]
+		for p := range max(len(a.pages), len(b.pages)) {
+			was, is := &none, &none
+			if p < len(a.pages) {
+				was = a.pages[p]
+			}
+			if p < len(b.pages) {
+				is = b.pages[p]
+			}
+			if was == is {
+				continue
+			}
+			for i := range was {
+				if was[i] != is[i] && !yield(p<<shift+i) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Editor makes a changed copy.
+type Editor[T any] struct {
+	v     Vector[T]
+	owned []bool // by page; nil while nothing has changed
+}
+
+// Edit returns an Editor that begins with v.
+func (v Vector[T]) Edit() *Editor[T] { return &Editor[T]{v: v} }
+
+// Set puts an item at i. Items between the length and i are the zero value.
+func (e *Editor[T]) Set(i int, item T) {
+	if e.owned == nil {
+		e.owned = make([]bool, len(e.v.pages), len(e.v.pages)+1)
+		e.v.pages = append(make([]*page[T], 0, len(e.v.pages)+1), e.v.pages...)
+	}
+	p := i >> shift
+	for p >= len(e.v.pages) {
+		e.v.pages, e.owned = append(e.v.pages, new(page[T])), append(e.owned, true)
+	}
+	if !e.owned[p] {
+		own := *e.v.pages[p]
+		e.v.pages[p], e.owned[p] = &own, true
+	}
+	e.v.pages[p][i&(length-1)] = item
+	e.v.len = max(e.v.len, i+1)
+}
+
+// At returns item i as it is now.
+func (e *Editor[T]) At(i int) T { return e.v.At(i) }
+
+// Len returns how many items there are now.
+func (e *Editor[T]) Len() int { return e.v.len }
+
+// Vector returns what was made. What it returned must not be edited further.
+func (e *Editor[T]) Vector() Vector[T] { return e.v }
