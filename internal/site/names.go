@@ -19,6 +19,8 @@ type Names struct {
 	zones []string // the apexes
 	show  func(*federation.Function) bool
 	nodes shards[node]
+	// pointers are the functions whose VIP has the name as its reverse, in their order.
+	pointers shards[[]int32]
 }
 
 // node is one existing name; none stands for no function.
@@ -29,8 +31,6 @@ type node struct {
 	// holds are why the name exists: what it stands for itself, and the names that
 	// exist right below it.
 	holds int32
-	// pointers are the functions whose VIP has the name as its reverse, in their order.
-	pointers []int32
 }
 
 const none = -1
@@ -53,18 +53,18 @@ const (
 // newNames returns the tree of no function; it is for those that show accepts, and
 // zones are the apexes.
 func newNames(zones []string, show func(*federation.Function) bool) *Names {
-	e := namesEditor{shardsEditor[node]{shards: make(shards[node], shardCount)}, zones}
+	e := shardsEditor[node]{shards: newShards[node]()}
 	for _, zone := range zones {
 		e.put(zone, node{function: none, wildcard: none, holds: 1})
 	}
-	return &Names{zones, show, e.shards}
+	return &Names{zones, show, e.shards, newShards[[]int32]()}
 }
 
 func public(f *federation.Function) bool { return !f.Private }
 
 // follow returns the tree with what the functions are after, where they were before.
 func (n *Names) follow(before, after functions) *Names {
-	e := &namesEditor{shardsEditor[node]{shards: n.nodes}, n.zones}
+	e := &namesEditor{shardsEditor[node]{shards: n.nodes}, shardsEditor[[]int32]{shards: n.pointers}, n.zones}
 	for i, was := range n.differing(before, after) {
 		e.forget(was.before, int32(i)) //nolint:gosec // an index
 	}
@@ -74,7 +74,7 @@ func (n *Names) follow(before, after functions) *Names {
 	if e.owned == nil {
 		return n
 	}
-	return &Names{n.zones, n.show, e.shards}
+	return &Names{n.zones, n.show, e.shards, e.pointers.shards}
 }
 
 // differing returns the functions whose names are others; nil for one that is not
@@ -102,7 +102,8 @@ func (n *Names) differing(before, after functions) iter.Seq2[int, changed] {
 // namesEditor makes a changed tree.
 type namesEditor struct {
 	shardsEditor[node]
-	zones []string
+	pointers shardsEditor[[]int32]
+	zones    []string
 }
 
 // name adds the function's names; f may be nil.
@@ -119,10 +120,9 @@ func (e *namesEditor) name(f *federation.Function, function int32) {
 	}
 	for _, name := range e.reverse(f.VIPs) {
 		e.hold(name)
-		e.change(name, func(n *node) {
-			i, _ := slices.BinarySearch(n.pointers, function)
-			n.pointers = slices.Insert(slices.Clone(n.pointers), i, function)
-		})
+		all, _ := e.pointers.at(name)
+		i, _ := slices.BinarySearch(all, function)
+		e.pointers.put(name, slices.Insert(slices.Clone(all), i, function))
 	}
 }
 
@@ -139,10 +139,13 @@ func (e *namesEditor) forget(f *federation.Function, function int32) {
 		e.release(hostname)
 	}
 	for _, name := range e.reverse(f.VIPs) {
-		e.change(name, func(n *node) {
-			i := slices.Index(n.pointers, function)
-			n.pointers = slices.Delete(slices.Clone(n.pointers), i, i+1)
-		})
+		all, _ := e.pointers.at(name)
+		i := slices.Index(all, function)
+		if all = slices.Delete(slices.Clone(all), i, i+1); len(all) > 0 {
+			e.pointers.put(name, all)
+		} else {
+			e.pointers.remove(name)
+		}
 		e.release(name)
 	}
 }
@@ -238,10 +241,10 @@ func (n *Names) node(name []byte, own *Names) (node, bool) {
 
 // Pointers returns the functions whose VIP has the reverse name.
 func (n *Names) Pointers(name []byte, own *Names) []int32 {
-	here, _ := n.nodes.get(name)
-	if own == nil {
-		return here.pointers
+	all, _ := n.pointers.get(name)
+	if own != nil {
+		mine, _ := own.pointers.get(name)
+		all = append(slices.Clip(all), mine...)
 	}
-	mine, _ := own.nodes.get(name)
-	return append(slices.Clip(here.pointers), mine.pointers...)
+	return all
 }

@@ -105,7 +105,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	}
 	s := &Site{
 		config: config, log: log, store: federation.NewStore(),
-		prober:    health.New(config.Probe, health.Ask(config.Probe.TLS)),
+		prober:  health.New(config.Probe, health.Ask(config.Probe.TLS)),
 		targets: targets{}, locations: make(chan locations), first: make(chan struct{}),
 		reported: map[string]bool{}, source: source, activity: newActivities(config.Probe.Idle),
 	}
