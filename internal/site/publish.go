@@ -136,13 +136,21 @@ func (s *Site) swap(v *View) {
 	close(*s.next.Swap(new(make(chan struct{}))))
 }
 
-// build makes a State, from what memory holds of the last one, with the faults that only the configuration shows.
+// build makes a State, from what memory holds of the last one.
 func build(config Config, store *federation.Store, at locations, resolve func(string) (federation.Endpoint, bool), memory *federation.Memory) *federation.State {
-	options := federation.Options{Zones: config.Zones, Claims: config.Claims, Resolve: resolve}
+	return complete(config, memory.Build(store, options(config, resolve)), at)
+}
+
+func options(config Config, resolve func(string) (federation.Endpoint, bool)) federation.Options {
+	o := federation.Options{Zones: config.Zones, Claims: config.Claims, Resolve: resolve}
 	for _, t := range config.Tenants {
-		options.Tenants = append(options.Tenants, t.Namespace)
+		o.Tenants = append(o.Tenants, t.Namespace)
 	}
-	state := memory.Build(store, options)
+	return o
+}
+
+// complete adds the faults that only the configuration shows.
+func complete(config Config, state *federation.State, at locations) *federation.State {
 	state.Faults = append(state.Faults, at.faults...)
 	if home := config.Where.Cluster; home != "" && state.ClusterIndex(home) < 0 {
 		state.Faults = append(state.Faults, federation.Fault{Object: "cluster " + home, Reason: "is this site's, and no Cluster of the name was read: the site has no place"})
