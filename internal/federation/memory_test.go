@@ -32,6 +32,12 @@ func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
 			if !reflect.DeepEqual(seen(got), seen(want)) {
 				t.Fatalf("from memory\n%s\nanew\n%s", text(got), text(want))
 			}
+			fresh := &Memory{Options: opts}
+			w.store.showAll(fresh)
+			fresh.build()
+			if mine, its := m.held(), fresh.held(); mine != its {
+				t.Fatalf("memory holds\n%s\nand one that is new\n%s", mine, its)
+			}
 			versions, anew = append(versions, got), append(anew, want)
 		}
 		for i, s := range versions {
@@ -40,6 +46,26 @@ func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
 			}
 		}
 	})
+}
+
+// held is what the memory keeps to know what depends on what.
+func (m *Memory) held() string {
+	users := map[Ref][]string{}
+	for ref, all := range m.users {
+		for _, e := range all {
+			users[ref] = append(users[ref], e.ref.String())
+		}
+		slices.Sort(users[ref])
+	}
+	lookups := map[string]int{}
+	for name, l := range m.lookups {
+		lookups[name] = len(l.users)
+	}
+	hostnames := map[string]string{}
+	for name, e := range m.hostnames.holder {
+		hostnames[name] = fmt.Sprint(e.ref, len(m.hostnames.losers[name]))
+	}
+	return fmt.Sprint(len(m.entries), users, lookups, hostnames, len(m.hostnames.losers), len(m.faulty), m.in.vips, len(m.in.bindings.holder), len(m.in.bindings.losers), len(m.in.exposed), len(m.in.workloads))
 }
 
 // randomWorld changes what is in a store.
@@ -133,6 +159,28 @@ func text(s *State) string {
 		out += fmt.Sprintf("\n  %#v", *f)
 	}
 	return out
+}
+
+// TestANewWorkloadIsFoundByItsSelectors holds that the workload may come last, and
+// have any name.
+func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
+	s, m, opts := NewStore(), new(Memory), Options{Zones: []string{"fn.example.org."}}
+	web := service("ns", "web")
+	web.Selector = map[string]string{"app": "web"}
+	s.Put(cluster("a", "192.0.2.1"))
+	s.Put(web)
+	s.Put(bound(web.Ref, "a"))
+	if f := only(t, m.Build(s, opts)); len(f.Placements) != 1 {
+		t.Fatalf("%+v, want a placement without a workload", f.Refused)
+	}
+	s.Put(&Workload{Meta: Meta{Ref: deployment("backend")}, PodLabels: map[string]string{"app": "web"}})
+	if f := only(t, m.Build(s, opts)); len(f.Refused) != 1 {
+		t.Errorf("%+v, want it refused: its workload is placed nowhere", f.Placements)
+	}
+	s.Put(bound(deployment("backend"), "a"))
+	if f := only(t, m.Build(s, opts)); len(f.Placements) != 1 {
+		t.Errorf("%+v, want it placed where its workload is", f.Refused)
+	}
 }
 
 // TestWhatDidNotChangeIsTheSameFunction holds that a change makes one function

@@ -162,3 +162,44 @@ func alike(a, b *Standing) bool {
 	}
 	return a.Candidates == b.Candidates && slices.Equal(a.order, b.order) && slices.Equal(a.rtts, b.rtts)
 }
+
+// TestARestandIsAStandAnew changes what is said of clusters, and verdicts.
+func TestARestandIsAStandAnew(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		table, _, _ := drawWorld(t)
+		probes := map[federation.Target]health.Verdict{}
+		verdicts := func(target federation.Target) health.Verdict { return probes[target] }
+		standing := table.Stand(verdicts, nil)
+		for range rapid.IntRange(1, 4).Draw(t, "steps") {
+			state := &federation.State{Clusters: slices.Clone(table.State.Clusters), Functions: table.State.Functions}
+			for range rapid.IntRange(0, 2).Draw(t, "clusters said otherwise of") {
+				c := &state.Clusters[rapid.IntRange(0, len(state.Clusters)-1).Draw(t, "cluster")]
+				switch rapid.IntRange(0, 3).Draw(t, "what") {
+				case 0:
+					c.Ready = rapid.SampledFrom([]federation.Readiness{federation.ReadyTrue, federation.ReadyFalse}).Draw(t, "ready")
+				case 1:
+					c.Leaving = rapid.SampledFrom([]string{"", "drained"}).Draw(t, "leaving")
+				case 2:
+					c.Used = rapid.SampledFrom([]float64{0, 0.9, 1}).Draw(t, "used")
+				case 3:
+					c.Region = rapid.SampledFrom([]string{"", "mk", "us", "de"}).Draw(t, "region")
+				}
+			}
+			var judged []int
+			if rapid.Bool().Draw(t, "other verdicts") {
+				for _, p := range table.State.Functions.At(0).Placements {
+					probes[p.Target] = health.Verdict{State: rapid.SampledFrom([]health.State{health.Up, health.Down, health.Unknown}).Draw(t, "probe")}
+				}
+				judged = []int{0}
+			}
+			table = Compile(state, table.Options, table)
+			standing = table.Restand(verdicts, standing, judged)
+			if !alike(standing, table.Stand(verdicts, nil)) {
+				t.Fatal("it stands otherwise than anew")
+			}
+			if table.Restand(verdicts, standing, nil) != standing {
+				t.Fatal("what stands as it did is another")
+			}
+		}
+	})
+}
