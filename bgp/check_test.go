@@ -17,17 +17,28 @@ import (
 )
 
 // dnsServer answers over UDP and TCP on one port, as handler says.
+// bothProtocols listens on one port by UDP and TCP; what is free for one may be
+// somebody's for the other.
+func bothProtocols(t *testing.T) (packet net.PacketConn, listener net.Listener) {
+	t.Helper()
+	for range 100 {
+		packet, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if listener, err := net.Listen("tcp", packet.LocalAddr().String()); err == nil {
+			return packet, listener
+		}
+		packet.Close()
+	}
+	t.Fatal("no port is free for both UDP and TCP")
+	return nil, nil
+}
+
 func dnsServer(t *testing.T, handler dns.HandlerFunc, networks ...string) netip.AddrPort {
 	t.Helper()
-	packet, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	packet, listener := bothProtocols(t)
 	addr := netip.MustParseAddrPort(packet.LocalAddr().String())
-	listener, err := net.Listen("tcp", addr.String())
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, s := range []*dns.Server{{PacketConn: packet, Handler: handler}, {Listener: listener, Handler: handler}} {
 		if s.Listener != nil && slices.Contains(networks, "udp only") {
 			listener.Close()
