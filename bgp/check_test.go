@@ -2,7 +2,6 @@ package bgp
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -14,30 +13,13 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 // dnsServer answers over UDP and TCP on one port, as handler says.
-// bothProtocols listens on one port by UDP and TCP; what is free for one may be
-// somebody's for the other.
-func bothProtocols(t *testing.T) (packet net.PacketConn, listener net.Listener) {
-	t.Helper()
-	for range 100 {
-		packet, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if listener, err := net.Listen("tcp", packet.LocalAddr().String()); err == nil {
-			return packet, listener
-		}
-		packet.Close()
-	}
-	t.Fatal("no port is free for both UDP and TCP")
-	return nil, nil
-}
-
 func dnsServer(t *testing.T, handler dns.HandlerFunc, networks ...string) netip.AddrPort {
 	t.Helper()
-	packet, listener := bothProtocols(t)
+	packet, listener := fixture.BothProtocols(t)
 	addr := netip.MustParseAddrPort(packet.LocalAddr().String())
 	for _, s := range []*dns.Server{{PacketConn: packet, Handler: handler}, {Listener: listener, Handler: handler}} {
 		if s.Listener != nil && slices.Contains(networks, "udp only") {

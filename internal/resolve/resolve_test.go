@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 func endpoint(addrs ...string) federation.Endpoint {
@@ -103,14 +104,7 @@ func TestSystemAsksTheServersOfTheFile(t *testing.T) {
 		}
 		_ = w.WriteMsg(reply)
 	})
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", packets.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	packets, listener := fixture.BothProtocols(t)
 	for _, server := range []*dns.Server{{PacketConn: packets, Handler: handler}, {Listener: listener, Handler: handler}} {
 		go func() { _ = server.ActivateAndServe() }() // ends with its socket
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/test/peers"
 )
@@ -121,14 +122,7 @@ func (r *other) config(t *testing.T, text string) string {
 // listen takes the NOTIFYs of the primary for the Secondary, as the plugin does.
 func listen(t *testing.T) (port string, to func(*Secondary), count func() int) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // Knot's come over TCP
-	if err != nil {
-		t.Fatal(err)
-	}
-	packets, err := net.ListenPacket("udp", listener.Addr().String())
-	if err != nil {
-		t.Skipf("SKIPPED: the UDP port of a TCP port is taken: %v", err)
-	}
+	packets, listener := fixture.BothProtocols(t) // Knot's come over TCP
 	var mu sync.Mutex
 	var s *Secondary
 	n := 0

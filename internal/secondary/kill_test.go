@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/policyzone"
 )
 
@@ -69,14 +69,7 @@ func restless(t *testing.T) (addr string) {
 			}
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	packets, err := net.ListenPacket("udp", listener.Addr().String())
-	if err != nil {
-		t.Skipf("SKIPPED: the UDP port of a TCP port is taken: %v", err)
-	}
+	packets, listener := fixture.BothProtocols(t)
 	secrets := map[string]string{dns.CanonicalName(testKey.Name): testKey.Secret}
 	for _, s := range []*dns.Server{{Listener: listener}, {PacketConn: packets}} {
 		s.TsigSecret, s.Handler = secrets, dns.HandlerFunc(handle)
