@@ -1,0 +1,73 @@
+package main
+
+// growth has a curve for everything that can grow.
+func growth() []group {
+	return []group{
+		overLocations(1, 10, 100, 1000),
+		overFunctions(10, 100, 1000, 10_000, 100_000),
+		overClusters(2, 16, 64, 256),
+		overRules(1000, 10_000, 100_000, 1_000_000),
+	}
+}
+
+// briefGrowth has two points of each curve but that of the rules.
+func briefGrowth() []group {
+	return []group{overLocations(1, 1000), overFunctions(100, 10_000), overClusters(2, 64)}
+}
+
+func overLocations(counts ...int) group {
+	return overSizes("locations", "10,000 functions in each of 16 clusters.", counts, func(n int) size {
+		return size{clusters: 16, functions: 10_000, placements: 16, locations: n}
+	})
+}
+
+// overFunctions ends where mark 2 bounds the memory. A function that is in 8
+// clusters of 256 is a realistic one; one in all of them is not.
+func overFunctions(counts ...int) group {
+	g := overSizes("functions", "256 clusters, each function in 8 of them; 1,000 locations.", counts, func(n int) size {
+		return size{clusters: 256, functions: n, placements: 8, locations: 1000}
+	})
+	for i, t := range g.targets {
+		if t.at >= 100_000 {
+			g.targets[i].bounds = []bound{{mark: 2, measure: loaded, most: 512}}
+		}
+	}
+	return g
+}
+
+func overClusters(counts ...int) group {
+	return overSizes("clusters", "10,000 functions, each in 8 of the clusters, or in both of two; 1,000 locations.", counts, func(n int) size {
+		return size{clusters: n, functions: 10_000, placements: min(n, 8), locations: 1000}
+	})
+}
+
+// overSizes is a curve of nearcast with ECS beside whoami, which is asked the
+// queries of the last size: its cost knows no size.
+func overSizes(axis, text string, counts []int, of func(int) size) group {
+	g := group{
+		title: "Growth over " + axis, text: text, axis: axis, flat: 1,
+		targets: []target{{name: "whoami, ECS", program: coreDNS, config: "whoami", size: of(counts[len(counts)-1]), asks: subnets, expects: anything}},
+	}
+	for _, n := range counts {
+		g.targets = append(g.targets, target{
+			name: "nearcast, ECS, " + grouped(n) + " " + axis, program: coreDNS, config: "nearcast", size: of(n), asks: subnets, expects: nearest, to: "whoami, ECS", at: n,
+		})
+	}
+	return g
+}
+
+// overRules is a curve of rpz in front of a resolver's cache, beside the same
+// without it.
+func overRules(counts ...int) group {
+	g := group{
+		title: "Growth over rules", axis: "rules", text: "A resolver that answers from its cache; no rule matches.", flat: 3,
+		targets: []target{{name: "CoreDNS", program: coreDNS, config: "resolver", asks: names, expects: filtered}},
+	}
+	for _, n := range counts {
+		g.targets = append(g.targets, target{
+			name: "rpz, " + grouped(n) + " rules", program: coreDNS, config: "resolver", rules: n, asks: names, expects: filtered, to: "CoreDNS", at: n,
+			bounds: []bound{{mark: 3, measure: perQuery, to: "CoreDNS", most: 1.1}},
+		})
+	}
+	return g
+}

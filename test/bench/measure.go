@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+)
+
+// plan is what a run measures, and how long.
+type plan struct {
+	groups             []group
+	rounds             int
+	saturating, steady time.Duration
+}
+
+const (
+	// fixedRate, in queries per second, is what latency is measured at: less than
+	// any server but those with many views can answer.
+	fixedRate = 20_000
+	// warming fills caches before the first round.
+	warming = time.Second
+)
+
+// runner carries out a plan.
+type runner struct {
+	plan
+	world     *world
+	generator generator
+
+	begin       time.Time
+	done, turns int
+}
+
+func newRunner(p plan, w *world, g generator) *runner {
+	r := &runner{plan: p, world: w, generator: g, begin: time.Now()}
+	for _, group := range p.groups {
+		r.turns += len(group.targets) * p.rounds
+	}
+	return r
+}
+
+// measureAll measures group by group.
+func (r *runner) measureAll(ctx context.Context) ([]Table, error) {
+	var tables []Table
+	for _, g := range r.groups {
+		table, err := r.measure(ctx, g)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", g.title, err)
+		}
+		tables = append(tables, table)
+	}
+	return tables, nil
+}
+
+// measure has all targets of a group up together and lets them take turns.
+func (r *runner) measure(ctx context.Context, g group) (Table, error) {
+	table := Table{group: g}
+	var servers []*server
+	defer func() {
+		for _, s := range servers {
+			s.stop()
+		}
+	}()
+	for _, t := range g.targets {
+		s, err := r.world.newServer(t)
+		if err != nil {
+			return table, fmt.Errorf("%s: %w", t.name, err)
+		}
+		servers = append(servers, s)
+		table.Rows = append(table.Rows, Row{target: t})
+	}
+	if err := startAll(ctx, g, servers, table.Rows); err != nil {
+		return table, err
+	}
+	for i, s := range servers {
+		if err := r.warm(s, &table.Rows[i]); err != nil {
+			return table, fmt.Errorf("%s: %w", s.target.name, err)
+		}
+	}
+	for round := range r.rounds {
+		for n := range servers {
+			if err := ctx.Err(); err != nil {
+				return table, err
+			}
+			// Each round begins with another, so that none is always after the same.
+			i := (n + round) % len(servers)
+			if err := r.turn(g, servers[i], &table.Rows[i], round); err != nil {
+				return table, fmt.Errorf("%s: %w", servers[i].target.name, err)
+			}
+		}
+	}
+	return table, nil
+}
+
+// startAll starts the servers one after the other, as often as the group wants,
+// and leaves them running.
+func startAll(ctx context.Context, g group, servers []*server, rows []Row) error {
+	for range max(g.starts, 1) {
+		for i, s := range servers {
+			s.stop()
+			took, cpu, err := s.start(ctx)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.target.name, err)
+			}
+			rows[i].Loading, rows[i].LoadingCPU = append(rows[i].Loading, took), append(rows[i].LoadingCPU, cpu)
+			log.Printf("%s: %s is ready after %.1f s", g.title, s.target.name, took.Seconds())
+		}
+	}
+	return nil
+}
+
+func (r *runner) warm(s *server, row *Row) error {
+	var err error
+	if row.Rest, err = memory(s.cmd.Process.Pid); err != nil {
+		return err
+	}
+	_, err = r.generator.warm(s.place.Port, s.queries, warming)
+	return err
+}
+
+// turn loads one server.
+func (r *runner) turn(g group, s *server, row *Row, round int) error {
+	turn, err := r.saturated(s)
+	if err != nil {
+		return err
+	}
+	after, err := memory(s.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	row.Loaded = max(row.Loaded, after)
+	if g.steady {
+		steady, err := r.generator.steady(s.place.Port, s.queries, r.steady, fixedRate)
+		if err != nil {
+			return err
+		}
+		turn.P50, turn.P99, turn.Steady = steady.p50, steady.p99, steady.rate()
+	}
+	row.Turns = append(row.Turns, turn)
+	r.progress(g, row.name, round, turn)
+	return nil
+}
+
+// saturated measures CPU per query.
+func (r *runner) saturated(s *server) (Turn, error) {
+	before, err := cpuTime(s.cmd.Process.Pid)
+	if err != nil {
+		return Turn{}, err
+	}
+	load, err := r.generator.saturate(s.place.Port, s.queries, r.saturating)
+	if err != nil {
+		return Turn{}, err
+	}
+	after, err := cpuTime(s.cmd.Process.Pid)
+	if err != nil {
+		return Turn{}, err
+	}
+	used := after - before
+	return Turn{PerQuery: micros(used) / float64(load.answered), Rate: load.rate(), Busy: used.Seconds() / load.lasted.Seconds()}, nil
+}
+
+// progress prints what was found, and about how long the rest will take.
+func (r *runner) progress(g group, name string, round int, t Turn) {
+	r.done++
+	left := time.Since(r.begin) / time.Duration(r.done) * time.Duration(r.turns-r.done)
+	log.Printf("%s, round %d of %d: %-34s %6.1f µs/query %7.0f q/s  (%d of %d turns, about %s left)",
+		g.title, round+1, r.rounds, name, t.PerQuery, t.Rate, r.done, r.turns, left.Round(time.Second))
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"fmt"
+	"image/color"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// picture is a plot of a table and the file that it is in.
+type picture struct {
+	title, file string
+	draw        func(Table, *plot.Plot) error
+	// height for a number of rows.
+	height func(rows int) vg.Length
+}
+
+const width = 22 * vg.Centimeter
+
+// plots are the pictures of a table.
+func (t Table) plots() []picture {
+	name := "RESULTS-" + strings.ToLower(strings.ReplaceAll(t.title, " ", "-"))
+	if t.axis != "" {
+		return []picture{{t.title + ": CPU per query", name + ".svg", drawCurve, func(int) vg.Length { return 9 * vg.Centimeter }}}
+	}
+	tall := func(rows int) vg.Length { return vg.Length(rows)*0.7*vg.Centimeter + 2.5*vg.Centimeter }
+	pictures := []picture{{t.title + ": CPU per query", name + ".svg", drawCost, tall}}
+	if t.steady {
+		pictures = append(pictures, picture{fmt.Sprintf("%s: p50 and p99 at %s queries a second", t.title, grouped(fixedRate)), name + "-latency.svg", drawLatency, tall})
+	}
+	return pictures
+}
+
+// drawAll writes every picture into a folder.
+func (r Results) drawAll(dir string) error {
+	for _, t := range r.Tables {
+		for _, picture := range t.plots() {
+			p := plot.New()
+			p.Title.Text = picture.title
+			p.Title.Padding = 3 * vg.Millimeter
+			p.BackgroundColor = color.White
+			if err := picture.draw(t, p); err != nil {
+				return fmt.Errorf("%s: %w", picture.file, err)
+			}
+			if err := p.Save(width, picture.height(len(t.Rows)), filepath.Join(dir, picture.file)); err != nil {
+				return fmt.Errorf("%s: %w", picture.file, err)
+			}
+		}
+	}
+	return nil
+}
+
+var (
+	ours   = color.RGBA{R: 0xd1, G: 0x49, B: 0x2b, A: 255}
+	theirs = color.RGBA{R: 0x33, G: 0x5c, B: 0x81, A: 255}
+	faint  = color.RGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 255}
+)
+
+// colour sets Nearcast's own apart.
+func (r Row) colour() color.Color {
+	if strings.HasPrefix(r.name, "nearcast") || strings.HasPrefix(r.name, "rpz") {
+		return ours
+	}
+	return theirs
+}
+
+// span is medians with their least and most, as gonum wants them.
+type span struct {
+	plotter.XYs
+	low, high []float64
+}
+
+// XError implements plotter.XErrorer.
+func (s span) XError(i int) (low, high float64) { return s.low[i], s.high[i] }
+
+// YError implements plotter.YErrorer.
+func (s span) YError(i int) (low, high float64) { return s.low[i], s.high[i] }
+
+func (s *span) add(x, y, middle float64, all []float64) {
+	s.XYs = append(s.XYs, plotter.XY{X: x, Y: y})
+	s.low, s.high = append(s.low, middle-slices.Min(all)), append(s.high, slices.Max(all)-middle)
+}
+
+// drawCost has a line for each server: the median, and from the least to the most.
+func drawCost(t Table, p *plot.Plot) error {
+	overServers(p, t.Rows, "µs of CPU per query, least to most and median; logarithmic")
+	for i, row := range t.Rows {
+		if err := dot(p, row, lineOf(t.Rows, i), perQuery, true); err != nil {
+			return err
+		}
+	}
+	widen(p)
+	return nil
+}
+
+// drawLatency has two dots for each server that kept up.
+func drawLatency(t Table, p *plot.Plot) error {
+	kept := slices.DeleteFunc(slices.Clone(t.Rows), func(r Row) bool { return !r.keptUp() })
+	if len(kept) == 0 {
+		return fmt.Errorf("no server answers %d queries a second", fixedRate)
+	}
+	overServers(p, kept, "µs to the answer: p50 (small), p99 (large, with least to most); logarithmic")
+	for i, row := range kept {
+		if err := dot(p, row, lineOf(kept, i), p50, false); err != nil {
+			return err
+		}
+		if err := dot(p, row, lineOf(kept, i), p99, true); err != nil {
+			return err
+		}
+	}
+	widen(p)
+	return nil
+}
+
+// lineOf puts the first row on top.
+func lineOf(rows []Row, i int) float64 { return float64(len(rows) - 1 - i) }
+
+// overServers labels the lines.
+func overServers(p *plot.Plot, rows []Row, axis string) {
+	p.X.Label.Text = axis
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
+	ticks := make(plot.ConstantTicks, len(rows))
+	for i, row := range rows {
+		ticks[i] = plot.Tick{Value: lineOf(rows, i), Label: row.name}
+	}
+	p.Y.Tick.Marker, p.Y.Tick.Length = ticks, 0
+	p.Y.Min, p.Y.Max = -0.5, float64(len(rows))-0.5
+	lines := plotter.NewGrid()
+	lines.Horizontal.Color, lines.Vertical.Color = faint, faint
+	p.Add(lines)
+}
+
+// dot draws a measure of a row, with its spread and its figure or without.
+func dot(p *plot.Plot, row Row, line float64, m measure, whole bool) error {
+	var s span
+	s.add(m.median(row), line, m.median(row), m.of(row))
+	points, err := plotter.NewScatter(s)
+	if err != nil {
+		return err
+	}
+	points.GlyphStyle = draw.GlyphStyle{Color: row.colour(), Radius: 1.2 * vg.Millimeter, Shape: draw.CircleGlyph{}}
+	if !whole {
+		points.Radius = 0.7 * vg.Millimeter
+		p.Add(points)
+		return nil
+	}
+	bars, err := plotter.NewXErrorBars(s)
+	if err != nil {
+		return err
+	}
+	bars.Color, bars.Width = row.colour(), vg.Points(1.2)
+	label, err := plotter.NewLabels(plotter.XYLabels{XYs: s.XYs, Labels: []string{figure(m.median(row))}})
+	if err != nil {
+		return err
+	}
+	label.Offset = vg.Point{X: -0.3 * vg.Centimeter, Y: 1.6 * vg.Millimeter}
+	p.Add(bars, points, label)
+	return nil
+}
+
+// widen leaves room at both ends.
+func widen(p *plot.Plot) { p.X.Min, p.X.Max = p.X.Min*0.8, p.X.Max*1.25 }
+
+// drawCurve has the cost at each size over the yardstick's.
+func drawCurve(t Table, p *plot.Plot) error {
+	var s span
+	var yardstick []Row
+	for _, row := range t.Rows {
+		if row.to == "" {
+			yardstick = append(yardstick, row)
+			continue
+		}
+		s.add(float64(row.at), perQuery.median(row), perQuery.median(row), perQuery.of(row))
+	}
+	p.X.Label.Text, p.Y.Label.Text = t.axis, "µs of CPU per query"
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, sizes(s.XYs)
+	line, points, err := plotter.NewLinePoints(s)
+	if err != nil {
+		return err
+	}
+	line.Color, line.Width = ours, vg.Points(1.5)
+	points.GlyphStyle = draw.GlyphStyle{Color: ours, Radius: 1.2 * vg.Millimeter, Shape: draw.CircleGlyph{}}
+	bars, err := plotter.NewYErrorBars(s)
+	if err != nil {
+		return err
+	}
+	bars.Color = ours
+	lines := plotter.NewGrid()
+	lines.Horizontal.Color, lines.Vertical.Color = faint, faint
+	p.Add(lines, line, points, bars)
+	ourName, _, _ := strings.Cut(t.Rows[len(t.Rows)-1].name, ", "+grouped(t.Rows[len(t.Rows)-1].at))
+	p.Legend.Add(ourName, line, points)
+	if err := level(p, yardstick, s.XYs); err != nil {
+		return err
+	}
+	p.Y.Min, p.Y.Max = 0, p.Y.Max*1.35 // from 0, or noise looks like growth
+	p.Legend.Top, p.Legend.Left = true, true
+	return nil
+}
+
+// level draws the yardstick from end to end, with its spread at the first.
+func level(p *plot.Plot, yardstick []Row, along plotter.XYs) error {
+	for _, row := range yardstick {
+		m := perQuery.median(row)
+		line, err := plotter.NewLine(plotter.XYs{{X: along[0].X, Y: m}, {X: along[len(along)-1].X, Y: m}})
+		if err != nil {
+			return err
+		}
+		line.Color, line.Width, line.Dashes = theirs, vg.Points(1.5), []vg.Length{vg.Points(5), vg.Points(3)}
+		p.Add(line)
+		p.Legend.Add(fmt.Sprintf("%s (%s–%s)", row.name, figure(slices.Min(perQuery.of(row))), figure(slices.Max(perQuery.of(row)))), line)
+	}
+	return nil
+}
+
+// sizes are ticks at the measured sizes alone.
+func sizes(all plotter.XYs) plot.ConstantTicks {
+	ticks := make(plot.ConstantTicks, len(all))
+	for i, xy := range all {
+		ticks[i] = plot.Tick{Value: xy.X, Label: grouped(int(xy.X))}
+	}
+	return ticks
+}
+
+// logTicks are at 1, 2 and 5 of every power of ten.
+func logTicks(least, most float64) []plot.Tick {
+	var ticks []plot.Tick
+	for power := 0.01; power <= most; power *= 10 {
+		for _, digit := range []float64{1, 2, 5} {
+			if v := power * digit; v >= least && v <= most {
+				ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', 6, 64)})
+			}
+		}
+	}
+	return ticks
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clockTick is the unit of /proc's times; Linux fixes it for user space.
+const clockTick = 10 * time.Millisecond
+
+// process is a line of /proc/PID/stat, as far as it is of use.
+type process struct {
+	pid, parent int
+	// cpu is user and system time.
+	cpu time.Duration
+}
+
+// parseStat reads a line of /proc/PID/stat.
+func parseStat(line string) (process, error) {
+	open, end := strings.IndexByte(line, '('), strings.LastIndexByte(line, ')') // the name may hold either
+	if open < 0 || end < open {
+		return process{}, fmt.Errorf("stat %q has no name", line)
+	}
+	fields := strings.Fields(line[end+1:])
+	if len(fields) < 13 {
+		return process{}, fmt.Errorf("stat %q is too short", line)
+	}
+	numbers := make([]int, 0, 4)
+	for _, field := range []string{strings.TrimSpace(line[:open]), fields[1], fields[11], fields[12]} {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			return process{}, fmt.Errorf("stat %q: %w", line, err)
+		}
+		numbers = append(numbers, n)
+	}
+	return process{pid: numbers[0], parent: numbers[1], cpu: time.Duration(numbers[2]+numbers[3]) * clockTick}, nil
+}
+
+// family returns the process and all below it: NSD has a process per core.
+func family(pid int) ([]process, error) {
+	paths, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well formed
+	children := map[int][]process{}
+	var all []process
+	for _, path := range paths {
+		line, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		p, err := parseStat(string(line))
+		if err != nil {
+			return nil, err
+		}
+		if p.pid == pid {
+			all = append(all, p)
+		}
+		children[p.parent] = append(children[p.parent], p)
+	}
+	for i := 0; i < len(all); i++ {
+		all = append(all, children[all[i].pid]...)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("process %d has ended", pid)
+	}
+	return all, nil
+}
+
+// cpuTime returns the user and system time of a process and those below it.
+func cpuTime(pid int) (time.Duration, error) {
+	all, err := family(pid)
+	var sum time.Duration
+	for _, p := range all {
+		sum += p.cpu
+	}
+	return sum, err
+}
+
+// parsePss reads the proportional set size, in bytes, of /proc/PID/smaps_rollup.
+func parsePss(text string) (int64, error) {
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) == 3 && fields[0] == "Pss:" && fields[2] == "kB" {
+			kib, err := strconv.ParseInt(fields[1], 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, fmt.Errorf("no Pss in %q", text)
+}
+
+// memory returns the proportional set size, in bytes, of a process and those
+// below it: a page that they share counts once.
+func memory(pid int) (int64, error) {
+	all, err := family(pid)
+	if err != nil {
+		return 0, err
+	}
+	var sum int64
+	for _, p := range all {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p.pid))
+		if err != nil {
+			return 0, err
+		}
+		pss, err := parsePss(string(text))
+		if err != nil {
+			return 0, fmt.Errorf("process %d: %w", p.pid, err)
+		}
+		sum += pss
+	}
+	return sum, nil
+}

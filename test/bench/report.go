@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// report is the results as Markdown.
+func (r Results) report() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Speed\n\nCommit %s, %s. Medians of %d interleaved rounds of %s at saturation", r.Machine.Commit, r.Machine.Date.Format(time.DateOnly), r.Rounds, r.Saturating)
+	fmt.Fprintf(&b, " and %s at %s queries a second, over loopback UDP. It took %s.\n\n", r.Steady, grouped(fixedRate), r.Took.Round(time.Second))
+	b.WriteString("## Marks\n\n| mark | what | asked | measured | |\n|---|---|---|---|---|\n")
+	for _, v := range r.verdicts() {
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", v.mark, v.what, v.want, v.have, v)
+	}
+	for _, t := range r.Tables {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", t.title, t.text)
+		for _, p := range t.plots() {
+			fmt.Fprintf(&b, "![%s](%s)\n", p.title, p.file)
+		}
+		b.WriteString("\n" + t.markdown())
+	}
+	b.WriteString(reading)
+	b.WriteString(r.Machine.markdown())
+	return b.String()
+}
+
+// markdown is the table as text.
+func (t Table) markdown() string {
+	var b strings.Builder
+	head := []string{"server", "CPU µs/query", "least–most", "ratio", "least–most", "queries/s", "cores"}
+	if t.steady {
+		head = append(head, "p50 µs", "p99 µs")
+	}
+	head = append(head, "MiB at rest", "MiB loaded", "s to load", "CPU s to load")
+	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
+	for _, row := range t.Rows {
+		cells := []string{row.name, figure(perQuery.median(row)), spread(perQuery.of(row))}
+		cells = append(cells, t.ratioCells(row)...)
+		cells = append(cells, grouped(int(rate.median(row))), fmt.Sprintf("%.1f", busy.median(row)))
+		if t.steady {
+			cells = append(cells, latencyCells(row)...)
+		}
+		cells = append(cells, figure(mebibytes(row.Rest)), figure(mebibytes(row.Loaded)), fmt.Sprintf("%.2f", loading.median(row)), fmt.Sprintf("%.2f", loadingCPU.median(row)))
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+	}
+	return b.String()
+}
+
+// ratioCells are the ratio to the yardstick and its spread.
+func (t Table) ratioCells(row Row) []string {
+	to, ok := t.row(row.to)
+	if !ok {
+		return []string{"1", ""}
+	}
+	ratios := perQuery.ratio(row, to)
+	return []string{fmt.Sprintf("**%.2f** × %s", median(ratios), row.to), fmt.Sprintf("%.2f–%.2f", slices.Min(ratios), slices.Max(ratios))}
+}
+
+// reached is the share of the fixed rate below which its latency says nothing.
+const reached = 0.95
+
+// keptUp reports whether the server could answer at the fixed rate.
+func (r Row) keptUp() bool { return steadyRate.median(r) >= reached*fixedRate }
+
+func latencyCells(row Row) []string {
+	if !row.keptUp() {
+		return []string{"too slow", "too slow"}
+	}
+	return []string{grouped(int(p50.median(row))), grouped(int(p99.median(row)))}
+}
+
+// figure has three digits, or all that are left of the point.
+func figure(f float64) string {
+	switch {
+	case f < 10:
+		return fmt.Sprintf("%.2f", f)
+	case f < 100:
+		return fmt.Sprintf("%.1f", f)
+	default:
+		return grouped(int(f))
+	}
+}
+
+func spread(all []float64) string {
+	return figure(slices.Min(all)) + "–" + figure(slices.Max(all))
+}
+
+// grouped writes thousands apart.
+func grouped(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// reading is how the tables are to be read.
+const reading = `
+## How to read it
+
+- **CPU µs/query** is user and system time of the server's processes over a turn at saturation, divided by the queries answered.
+  *cores* is how many it kept busy: dnsperf needs some too, and a server that leaves one idle is faster than dnsperf.
+- **ratio** is the median of the rounds' ratios to the yardstick in the same round, which was asked the same queries. Differences
+  under 15 % mean nothing; absolute figures of two runs cannot be compared, and hardly those of two tables.
+- **p50** and **p99** are the medians of the rounds' percentiles at the fixed rate. *too slow* is a server that cannot answer so many.
+- **MiB** are the proportional set size: after the start, and the most after a turn at saturation.
+- **s to load** is from the start until the server answers rightly, **CPU s to load** what that took of all cores.
+- All servers of a table are up together, have as many threads as there are cores, and are asked 100,000 queries in one random
+  order, again and again. A round that disturbs one is not taken out.
+- Every configuration is a commented template in [configs](configs), one folder per kind of server; [targets.go](targets.go) and
+  [growth.go](growth.go) say which is used where. The names, subnets and rules are made by [workload.go](workload.go),
+  [federation.go](federation.go) and [rules.go](rules.go), alike in every run.
+`
+
+func (m machine) markdown() string {
+	var b strings.Builder
+	b.WriteString("\n## Machine and versions\n\n| | |\n|---|---|\n")
+	fmt.Fprintf(&b, "| processor | %d × %s |\n| memory | %.0f GiB |\n| system | %s |\n", m.Cores, m.CPU, float64(m.Memory)/(1<<30), m.Kernel)
+	fmt.Fprintf(&b, "| load average before the run | %s |\n| Go | %s |\n| Nearcast | %s |\n", m.Load, m.Go, m.Commit)
+	for _, v := range m.Versions {
+		fmt.Fprintf(&b, "| %s | %s |\n", v.program, v.number)
+	}
+	return b.String()
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// target is a server under measurement. To add one is to add an entry to a group
+// of targets.go, and a folder to configs where none fits.
+type target struct {
+	name    string
+	program program
+	// config is the folder of configs that is written for it.
+	config string
+	size   size
+	// rules is how many policy rules it has.
+	rules int
+	// direct and counted add plugins to the configuration of nearcast.
+	direct, counted bool
+	asks            workload
+	// expects is what it answers when it is ready.
+	expects func(target) []expectation
+	// to is the target whose cost divides this one's; none for what is a yardstick
+	// itself.
+	to     string
+	bounds []bound
+	// at is where it stands on its group's axis.
+	at int
+}
+
+// group is the targets that run together and take turns.
+type group struct {
+	title, text string
+	// axis is what grows from target to target; empty where they are a comparison.
+	axis string
+	// flat is the mark that the ratio must not move along the axis; 0 for none.
+	flat    int
+	targets []target
+	// steady has turns at a fixed rate too.
+	steady bool
+	// starts is how often each is started, to see how long it loads.
+	starts int
+}
+
+// bound is a mark of performance.md: the measure is at most so many times the
+// other target's, or so much where there is none.
+type bound struct {
+	mark    int
+	measure measure
+	to      string
+	most    float64
+	// asserted fails the run where the mark is missed.
+	asserted bool
+}
+
+// workload is a kind of queries.
+type workload int
+
+const (
+	// plain queries for functions carry no client-subnet option.
+	plain workload = iota
+	// subnets are the same with one.
+	subnets
+	// names are for resolvers; no rule matches them.
+	names
+)
+
+func (t target) queries() []query {
+	switch t.asks {
+	case plain:
+		return t.size.steered(false)
+	case subnets:
+		return t.size.steered(true)
+	default:
+		return resolved()
+	}
+}
+
+// expectation is an answer that shows that a server is ready.
+type expectation struct {
+	query
+	want string
+}
+
+// check asks the server, and says how the answer differs.
+func (e expectation) check(server netip.AddrPort, patience time.Duration) error {
+	client := dns.Client{Timeout: patience}
+	reply, _, err := client.Exchange(e.message(), server.String())
+	if err != nil {
+		return err
+	}
+	if got := outcome(reply); got != e.want {
+		return fmt.Errorf("%s from %s is %q, not %q", e.name, e.subnet, got, e.want)
+	}
+	return nil
+}
+
+// outcome is the code of a reply and the addresses in its answer.
+func outcome(reply *dns.Msg) string {
+	words := []string{dns.RcodeToString[reply.Rcode]}
+	for _, rr := range reply.Answer {
+		if a, ok := rr.(*dns.A); ok {
+			words = append(words, a.A.String())
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func at(cluster int) string { return "NOERROR " + clusterAddress(cluster).String() }
+
+func (t target) function(f int) string { return functionName(f) + "." + zone }
+
+// anything is expected of whoami, whose answer is empty.
+func anything(t target) []expectation {
+	return []expectation{{query{name: t.function(0)}, "NOERROR"}}
+}
+
+// always is expected of servers that do not steer, or not by the option.
+func always(cluster int) func(target) []expectation {
+	return func(t target) []expectation {
+		return []expectation{{query{name: t.function(0)}, at(cluster)}, {query{name: t.function(t.size.functions - 1)}, at(cluster)}}
+	}
+}
+
+// nearest is expected of servers that steer: clients of the first location and of
+// the last that have a function of the same number get the cluster of that.
+func nearest(t target) []expectation {
+	last := min(t.size.functions, t.size.locations) - 1
+	return []expectation{
+		{query{t.function(0), t.size.location(0)}, at(t.size.regionOf(0))},
+		{query{t.function(last), t.size.location(last)}, at(t.size.regionOf(last))},
+	}
+}
+
+// filtered is expected of resolvers: the last rule is in force.
+func filtered(t target) []expectation {
+	expected := []expectation{{resolved()[0], at(0)}}
+	if t.rules > 0 {
+		expected = append(expected, expectation{query{name: ruleName(t.rules/2 - 1)}, "NXDOMAIN"})
+	}
+	return expected
+}

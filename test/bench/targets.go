@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// usual is the size of the comparison. All functions are in all clusters, so that
+// peers, which map clients and not functions, have the same answers.
+var usual = size{clusters: 16, functions: 10_000, placements: 16, locations: 1000}
+
+// full is what `make bench` measures.
+func full() plan {
+	return plan{
+		groups: append([]group{steering(), policy(1_000_000, 3)}, growth()...),
+		rounds: 5, saturating: 3 * time.Second, steady: 2 * time.Second,
+	}
+}
+
+// quick is what `make bench-quick` measures: of the comparison what is closest to
+// Nearcast, policy with few rules, and the ends of the curves.
+func quick() plan {
+	few := []string{"whoami, ECS", "file", "nearcast, ECS", "nearcast, direct, ECS", "gdnsd, ECS"}
+	return plan{
+		groups: append([]group{steering().only(few...), policy(10_000, 1)}, briefGrowth()...),
+		rounds: 3, saturating: time.Second, steady: time.Second,
+	}
+}
+
+// steering compares servers whose answer depends on who asks, beside baselines
+// that answer everybody alike.
+func steering() group {
+	many := usual
+	many.clusters, many.placements = 64, 64
+	return group{
+		title: "Steering", steady: true,
+		text: fmt.Sprintf("%d functions in each of %d clusters, clients in %d locations. ECS: each query has the client-subnet option of one of the locations.", usual.functions, usual.clusters, usual.locations),
+		targets: []target{
+			{name: "whoami", program: coreDNS, config: "whoami", size: usual, asks: plain, expects: anything},
+			{name: "whoami, ECS", program: coreDNS, config: "whoami", size: usual, asks: subnets, expects: anything},
+			{name: "file", program: coreDNS, config: "file", size: usual, asks: plain, expects: always(0), to: "whoami"},
+			{name: "file + cache", program: coreDNS, config: "cached", size: usual, asks: plain, expects: always(0), to: "whoami"},
+			{name: "view × 16 + file", program: coreDNS, config: "view", size: usual, asks: plain, expects: always(usual.clusters / 2), to: "whoami"},
+			{name: "view × 64 + file", program: coreDNS, config: "view", size: many, asks: plain, expects: always(many.clusters / 2), to: "whoami"},
+			{name: "geoip + view × 16 + file, ECS", program: coreDNS, config: "geoip", size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
+			{name: "nearcast", program: coreDNS, config: "nearcast", size: usual, asks: plain, expects: always(0), to: "whoami"},
+			{name: "nearcast, ECS", program: coreDNS, config: "nearcast", size: usual, asks: subnets, expects: nearest, to: "whoami, ECS",
+				bounds: []bound{{mark: 1, measure: perQuery, to: "whoami, ECS", most: 1.1, asserted: true}}},
+			{name: "nearcast, direct, ECS", program: coreDNS, config: "nearcast", direct: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS",
+				bounds: []bound{{mark: 4, measure: perQuery, to: "gdnsd, ECS", most: 2}, {mark: 4, measure: p99, to: "gdnsd, ECS", most: 1}}},
+			{name: "nearcast, prometheus, ECS", program: coreDNS, config: "nearcast", counted: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
+			{name: "nearcast, direct, prometheus, ECS", program: coreDNS, config: "nearcast", direct: true, counted: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
+			{name: "gdnsd, ECS", program: gdnsd, config: "gdnsd", size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
+			{name: "Knot mod-geoip, ECS", program: knot, config: "knot-geoip", size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
+			{name: "Knot", program: knot, config: "knot", size: usual, asks: plain, expects: always(0), to: "whoami"},
+			{name: "NSD", program: nsd, config: "nsd", size: usual, asks: plain, expects: always(0), to: "whoami"},
+			{name: "PowerDNS geoip, ECS", program: powerDNS, config: "powerdns", size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
+		},
+	}
+}
+
+// only is the group without other targets.
+func (g group) only(names ...string) group {
+	var kept []target
+	for _, t := range g.targets {
+		for _, name := range names {
+			if t.name == name {
+				kept = append(kept, t)
+			}
+		}
+	}
+	g.targets = kept
+	return g
+}
+
+// policy compares resolvers with and without policy zones.
+func policy(rules, starts int) group {
+	with := fmt.Sprintf(", %s rules", grouped(rules))
+	return group{
+		title: "Policy", steady: true, starts: starts,
+		text: fmt.Sprintf("Resolvers that answer %d names from their caches; no rule matches any. Loading is from the start until the last rule blocks.", resolvedNames),
+		targets: []target{
+			{name: "CoreDNS", program: coreDNS, config: "resolver", asks: names, expects: filtered},
+			{name: "rpz" + with, program: coreDNS, config: "resolver", rules: rules, asks: names, expects: filtered, to: "CoreDNS",
+				bounds: []bound{{mark: 3, measure: perQuery, to: "CoreDNS", most: 1.1}, {mark: 3, measure: loading, to: "BIND" + with, most: 1}}},
+			{name: "BIND", program: bind, config: "bind", asks: names, expects: filtered},
+			{name: "BIND" + with, program: bind, config: "bind", rules: rules, asks: names, expects: filtered, to: "BIND"},
+			{name: "Unbound", program: unbound, config: "unbound", asks: names, expects: filtered},
+			{name: "Unbound" + with, program: unbound, config: "unbound", rules: rules, asks: names, expects: filtered, to: "Unbound"},
+		},
+	}
+}

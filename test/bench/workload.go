@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/miekg/dns"
+)
+
+// zone is what all servers are authoritative for.
+const zone = "fn.example.org"
+
+// size is how large a federation is. Clusters are a power of two, 256 at most, so
+// that each has a block of 10.0.0.0/8 of its own. It is comparable.
+type size struct {
+	clusters, functions int
+	// placements is in how many clusters each function is.
+	placements int
+	// locations are prefixes of 24 bits, each a zone of its own, in the regions of
+	// the clusters in turn.
+	locations int
+}
+
+// functionName is a function's name, relative to the zone.
+func functionName(function int) string { return fmt.Sprintf("f%d.demo", function) }
+
+// clusterAddress is of the network for benchmarks (RFC 2544).
+func clusterAddress(cluster int) netip.Addr {
+	return netip.AddrFrom4([4]byte{198, 18, byte(cluster / 250), byte(cluster%250 + 1)})
+}
+
+// block has all clients whose nearest cluster this is, of those that have all
+// functions.
+func (s size) block(cluster int) netip.Prefix {
+	bits := 8
+	for n := s.clusters; n > 1; n /= 2 {
+		bits++
+	}
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(cluster * 256 / s.clusters)}), bits)
+}
+
+// location is the prefix of a location; it is within the block of regionOf.
+func (s size) location(location int) netip.Prefix {
+	first := s.block(s.regionOf(location)).Addr().As4()
+	n := location / s.clusters
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, first[1] + byte(n/256), byte(n)}), 24)
+}
+
+// regionOf is the cluster that is in the location's region.
+func (s size) regionOf(location int) int { return location % s.clusters }
+
+// placed are the clusters of a function, the one of its number first and the
+// others evenly apart.
+func (s size) placed(function int) []int {
+	clusters := make([]int, 0, s.placements)
+	for n := range s.placements {
+		clusters = append(clusters, (function+n*s.clusters/s.placements)%s.clusters)
+	}
+	return clusters
+}
+
+// query is one question of the workload.
+type query struct {
+	name string
+	// subnet is the client-subnet option, none where it is invalid.
+	subnet netip.Prefix
+}
+
+// message returns the query as a DNS message with identity 0, which dnsperf
+// replaces.
+func (q query) message() *dns.Msg {
+	m := new(dns.Msg).SetQuestion(dns.Fqdn(q.name), dns.TypeA)
+	m.Id = 0
+	if !q.subnet.IsValid() {
+		return m
+	}
+	m.SetEdns0(1232, false)
+	opt := m.IsEdns0()
+	opt.Option = append(opt.Option, &dns.EDNS0_SUBNET{
+		Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: uint8(q.subnet.Bits()), Address: net.IP(q.subnet.Addr().AsSlice()),
+	})
+	return m
+}
+
+// asked is how many queries a workload has; dnsperf begins again at their end.
+const asked = 100_000
+
+// steered are queries for all functions from all locations, in no order; with
+// the option or without. They are the same in every run.
+func (s size) steered(subnets bool) []query {
+	random := rand.New(rand.NewPCG(uint64(s.functions), uint64(s.locations)))
+	queries := make([]query, asked)
+	for i := range queries {
+		queries[i].name = functionName(i%s.functions) + "." + zone
+		if subnets {
+			queries[i].subnet = s.location(random.IntN(s.locations))
+		}
+	}
+	random.Shuffle(asked, func(i, k int) { queries[i], queries[k] = queries[k], queries[i] })
+	return queries
+}
+
+// resolvedNames is few enough for every cache.
+const resolvedNames = 1000
+
+// resolved are queries that no policy rule matches, though they share the rules'
+// parents.
+func resolved() []query {
+	queries := make([]query, resolvedNames)
+	for i := range queries {
+		queries[i].name = fmt.Sprintf("www%d.b%d.example", i, i)
+	}
+	return queries
+}
+
+// stream packs queries as dnsperf -B reads them: each message behind its length,
+// as over TCP.
+func stream(queries []query) ([]byte, error) {
+	var all []byte
+	for _, q := range queries {
+		packed, err := q.message().Pack()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", q.name, err)
+		}
+		all = binary.BigEndian.AppendUint16(all, uint16(len(packed)))
+		all = append(all, packed...)
+	}
+	return slices.Clip(all), nil
+}
