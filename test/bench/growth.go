@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // growth has a curve for everything that can grow.
 func growth() []group {
 	return []group{
@@ -50,7 +52,7 @@ func overSizes(axis, text string, counts []int, of func(int) size) group {
 	}
 	for _, n := range counts {
 		g.targets = append(g.targets, target{
-			name: "nearcast, ECS, " + grouped(n) + " " + axis, program: coreDNS, config: "nearcast", size: of(n), asks: subnets, expects: nearest, to: "whoami, ECS", at: n,
+			name: "nearcast, ECS, " + count(n, axis), program: coreDNS, config: "nearcast", size: of(n), asks: subnets, expects: nearest, to: "whoami, ECS", at: n,
 		})
 	}
 	return g
@@ -70,4 +72,12 @@ func overRules(counts ...int) group {
 		})
 	}
 	return g
+}
+
+// count is a number of things.
+func count(n int, things string) string {
+	if n == 1 {
+		things = strings.TrimSuffix(things, "s")
+	}
+	return grouped(n) + " " + things
 }

@@ -20,7 +20,7 @@ func full() plan {
 // quick is what `make bench-quick` measures: of the comparison what is closest to
 // Nearcast, policy with few rules, and the ends of the curves.
 func quick() plan {
-	few := []string{"whoami, ECS", "file", "nearcast, ECS", "nearcast, direct, ECS", "gdnsd, ECS"}
+	few := []string{"whoami", "whoami, ECS", "file", "nearcast, ECS", "nearcast, direct, ECS", "gdnsd, ECS"}
 	return plan{
 		groups: append([]group{steering().only(few...), policy(10_000, 1)}, briefGrowth()...),
 		rounds: 3, saturating: time.Second, steady: time.Second,

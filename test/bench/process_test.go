@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+func TestStatIsReadWhateverTheNameIs(t *testing.T) {
+	for _, name := range []string{"coredns", "a b", "a) S 1 (b", "))"} {
+		got, err := parseStat("42 (" + name + ") S 7 1 1 0 -1 4194560 100 0 0 0 12 34 5 6 20 0 8 0 100 1 2\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := (process{pid: 42, parent: 7, cpu: 460 * time.Millisecond}); got != want {
+			t.Errorf("%q: %+v, want %+v", name, got, want)
+		}
+	}
+	for _, bad := range []string{"", "42", "42 (x) S 7", "x (y) S 7 1 1 0 -1 4194560 100 0 0 0 12 34 5 6", "42 (y) S 7 1 1 0 -1 4194560 100 0 0 0 12 b 5 6"} {
+		if p, err := parseStat(bad); err == nil {
+			t.Errorf("%q is taken for %+v", bad, p)
+		}
+	}
+}
+
+func TestPssIsInBytes(t *testing.T) {
+	got, err := parsePss("00400000-7ffd0000 ---p 00000000 00:00 0  [rollup]\nRss:    2000 kB\nPss:    1234 kB\nPss_Dirty:  99 kB\n")
+	if err != nil || got != 1234<<10 {
+		t.Errorf("%d, %v", got, err)
+	}
+	if got, err := parsePss("Rss: 1 kB\n"); err == nil {
+		t.Errorf("%d is read where there is none", got)
+	}
+}
+
+func TestWhatAProcessStartedCountsToo(t *testing.T) {
+	child := exec.Command("sleep", "60")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	}()
+	all, err := family(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 2 || all[0].pid != os.Getpid() || all[1].pid != child.Process.Pid {
+		t.Errorf("%+v are not %d and %d", all, os.Getpid(), child.Process.Pid)
+	}
+	if bytes, err := memory(os.Getpid()); err != nil || bytes < 1<<20 {
+		t.Errorf("memory is %d, %v", bytes, err)
+	}
+	if _, err := cpuTime(1 << 30); err == nil {
+		t.Error("a process that is not there has a time")
+	}
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// found is a row with CPU per query as given, a round each.
+func found(t target, cost ...float64) Row {
+	r := Row{target: t, Loading: []time.Duration{time.Second}, LoadingCPU: []time.Duration{time.Second}, Rest: 10 << 20, Loaded: 20 << 20}
+	for _, c := range cost {
+		r.Turns = append(r.Turns, Turn{PerQuery: c, Rate: 40_000, Busy: 1, P50: 100 * time.Microsecond, P99: time.Millisecond, Steady: fixedRate})
+	}
+	return r
+}
+
+func comparison(cost ...float64) Table {
+	bounds := []bound{{mark: 1, measure: perQuery, to: "whoami", most: 1.1, asserted: true}, {mark: 4, measure: perQuery, to: "absent", most: 1}}
+	return Table{group: group{title: "Steering", text: "Text.", steady: true}, Rows: []Row{
+		found(target{name: "whoami"}, 10, 20, 10), found(target{name: "nearcast", to: "whoami", bounds: bounds}, cost...),
+	}}
+}
+
+func curve(cost ...float64) Table {
+	t := Table{group: group{title: "Growth over things", axis: "things", flat: 1}, Rows: []Row{found(target{name: "whoami"}, 10, 10)}}
+	for i, c := range cost {
+		t.Rows = append(t.Rows, found(target{name: "nearcast, " + count(1+10*i, "things"), to: "whoami", at: 1 + 10*i}, c, c))
+	}
+	return t
+}
+
+func TestARatioIsOfOneRound(t *testing.T) {
+	// The second round was disturbed, and cost both twice as much.
+	table := comparison(10.5, 21, 10.5)
+	if got := table.relative(table.Rows[1]); got < 1.049 || got > 1.051 {
+		t.Errorf("the ratio is %f", got)
+	}
+}
+
+func TestAMissedMarkIsSaidAndFailsTheRunWhereItIsAsserted(t *testing.T) {
+	for name, c := range map[string]struct {
+		tables  []Table
+		says    string
+		failing bool
+	}{
+		"reached":        {[]Table{comparison(10, 20, 10)}, "| 1.00 × | reached |", false},
+		"missed":         {[]Table{comparison(22, 44, 22)}, "| 2.20 × | **missed by 100 %** |", true},
+		"flat":           {[]Table{curve(10, 10.5, 9.5)}, "| reached |", false},
+		"grows":          {[]Table{curve(10, 10.5, 12)}, "| +20 % | **missed by 10 %** |", false},
+		"shrinks as far": {[]Table{curve(10, 8)}, "| -20 % | **missed by 10 %** |", false},
+	} {
+		r := Results{Rounds: 3, Tables: c.tables}
+		if text := r.report(); !strings.Contains(text, c.says) {
+			t.Errorf("%s: the report does not say %q:\n%s", name, c.says, text)
+		}
+		if err := r.missed(); (err != nil) != c.failing {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := len(r.verdicts()); got != 1 {
+			t.Errorf("%s: %d verdicts; what was not measured is not judged", name, got)
+		}
+	}
+}
+
+func TestAServerThatCannotKeepUpHasNoLatency(t *testing.T) {
+	table := comparison(10, 20, 10)
+	for i := range table.Rows[1].Turns {
+		table.Rows[1].Turns[i].Steady = 5000
+	}
+	if text := table.markdown(); strings.Count(text, "too slow") != 2 {
+		t.Error(text)
+	}
+}
+
+func TestEveryLineOfATableHasAsManyCells(t *testing.T) {
+	for _, table := range []Table{comparison(10, 20, 10), curve(10, 10.5)} {
+		lines := strings.Split(strings.TrimSpace(table.markdown()), "\n")
+		if len(lines) != 2+len(table.Rows) {
+			t.Errorf("%d lines for %d rows", len(lines), len(table.Rows))
+		}
+		for _, line := range lines {
+			if got, want := strings.Count(line, "|"), strings.Count(lines[0], "|"); got != want {
+				t.Errorf("%d cells and not %d: %s", got, want, line)
+			}
+		}
+	}
+}
+
+func TestThePlotsOfTheReportAreDrawn(t *testing.T) {
+	r := Results{Rounds: 3, Tables: []Table{comparison(10, 20, 10), curve(10, 10.5)}}
+	dir := t.TempDir()
+	if err := r.drawAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`\]\((RESULTS-[^)]*\.svg)\)`).FindAllStringSubmatch(r.report(), -1)
+	if len(named) != 3 {
+		t.Errorf("%d plots are named", len(named))
+	}
+	for _, n := range named {
+		f, err := os.Open(filepath.Join(dir, n[1]))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		defer f.Close()
+		d := xml.NewDecoder(f)
+		for {
+			if _, err := d.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Errorf("%s: %v", n[1], err)
+				break
+			}
+		}
+	}
+}
+
+func TestFiguresHaveThreeDigits(t *testing.T) {
+	for f, want := range map[float64]string{0.29: "0.29", 4.126: "4.13", 26.05: "26.1", 133: "133", 41_325.7: "41,325", 1_000_000: "1,000,000"} {
+		if got := figure(f); got != want {
+			t.Errorf("%v is written %s", f, got)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nearcast/nearcast/test/peers"
+)
+
+func plans() map[string]plan { return map[string]plan{"full": full(), "quick": quick()} }
+
+func TestEveryTargetHasAYardstickInItsGroup(t *testing.T) {
+	for name, p := range plans() {
+		for _, g := range p.groups {
+			seen := map[string]bool{}
+			for _, target := range g.targets {
+				if seen[target.name] {
+					t.Errorf("%s, %s: %s is there twice", name, g.title, target.name)
+				}
+				seen[target.name] = true
+			}
+			for _, target := range g.targets {
+				if target.to != "" && !seen[target.to] {
+					t.Errorf("%s, %s: %s is compared with %s, which is not there", name, g.title, target.name, target.to)
+				}
+				for _, b := range target.bounds {
+					if b.to != "" && !seen[b.to] {
+						t.Errorf("%s, %s: the mark of %s is %s, which is not there", name, g.title, target.name, b.to)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAYardstickIsAskedTheSame(t *testing.T) {
+	for name, p := range plans() {
+		for _, g := range p.groups {
+			kinds := map[string]workload{}
+			for _, target := range g.targets {
+				kinds[target.name] = target.asks
+			}
+			for _, target := range g.targets {
+				if target.to != "" && kinds[target.to] != target.asks {
+					t.Errorf("%s, %s: %s and %s are asked differently", name, g.title, target.name, target.to)
+				}
+			}
+		}
+	}
+}
+
+// TestEveryConfigurationIsWritten fills each template once, with few names.
+func TestEveryConfigurationIsWritten(t *testing.T) {
+	w, err := newWorld()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	used := map[string]bool{}
+	for _, g := range full().groups {
+		for _, target := range g.targets {
+			if used[target.config] && !target.direct {
+				continue
+			}
+			used[target.config] = true
+			if target.config == "knot-geoip" || target.config == "powerdns" {
+				peers.Find(t, target.program.name, target.program.debian)
+			}
+			target.size = size{clusters: 4, functions: 10, placements: 4, locations: 10}
+			target.rules = min(target.rules, 10)
+			s, err := w.newServer(target)
+			if err != nil {
+				t.Errorf("%s: %v", target.name, err)
+				continue
+			}
+			err = filepath.WalkDir(s.place.Dir, func(path string, entry os.DirEntry, err error) error {
+				if err != nil || entry.IsDir() {
+					return err
+				}
+				text, err := os.ReadFile(path)
+				if strings.Contains(string(text), "<no value>") || strings.Contains(string(text), "{{") {
+					t.Errorf("%s is not filled:\n%s", path, text)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	folders, err := configs.ReadDir("configs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range folders {
+		if !used[f.Name()] {
+			t.Errorf("nobody uses the configuration %s", f.Name())
+		}
+	}
+}
+
+func TestVersionsAreFound(t *testing.T) {
+	for printed, want := range map[string]string{
+		"CoreDNS-1.15.0\nlinux/amd64, go1.26.8, \n":                             "1.15.0",
+		"gdnsd version 3.8.1\nUsage: gdnsd [-c /etc/gdnsd]":                     "3.8.1",
+		"knotd (Knot DNS), version 3.2.6\n":                                     "3.2.6",
+		"NSD version 4.6.1\nWritten by NLnet Labs.":                             "4.6.1",
+		"BIND 9.18.47-1~deb12u1-Debian (Extended Support Version) <id:>":        "9.18.47",
+		"Version 1.17.1\n\nConfigure line: --build=x86_64-linux-gnu":            "1.17.1",
+		"Nov 26 00:15:44 PowerDNS Authoritative Server 4.7.3 (C) 2001-2022 BV":  "4.7.3",
+		"DNS Performance Testing Tool\nVersion 2.10.0\n\nUsage: dnsperf [-f x]": "2.10.0",
+	} {
+		if got, err := parseVersion(printed); err != nil || got != want {
+			t.Errorf("%q: %q, %v", printed, got, err)
+		}
+	}
+	if got, err := parseVersion("usage: x"); err == nil {
+		t.Errorf("%q is a version", got)
+	}
+}
