@@ -19,7 +19,7 @@ const (
 	// any server but those with many views can answer.
 	fixedRate = 20_000
 	// warming fills caches before the first round.
-	warming = time.Second
+	warming = 500 * time.Millisecond
 )
 
 // runner carries out a plan.
@@ -138,7 +138,7 @@ func (r *runner) turn(g group, s *server, row *Row, round int) error {
 		turn.P50, turn.P99, turn.Steady = steady.p50, steady.p99, steady.rate()
 	}
 	row.Turns = append(row.Turns, turn)
-	r.progress(g, row.name, round, turn)
+	r.progress(g, *row, round)
 	return nil
 }
 
@@ -156,14 +156,13 @@ func (r *runner) saturated(s *server) (Turn, error) {
 	if err != nil {
 		return Turn{}, err
 	}
-	used := after - before
-	return Turn{PerQuery: micros(used) / float64(load.answered), Rate: load.rate(), Busy: used.Seconds() / load.lasted.Seconds()}, nil
+	return Turn{Queries: load.answered, Lasted: load.lasted, CPU: after - before}, nil
 }
 
 // progress prints what was found, and about how long the rest will take.
-func (r *runner) progress(g group, name string, round int, t Turn) {
+func (r *runner) progress(g group, row Row, round int) {
 	r.done++
 	left := time.Since(r.begin) / time.Duration(r.done) * time.Duration(r.turns-r.done)
 	log.Printf("%s, round %d of %d: %-34s %6.1f µs/query %7.0f q/s  (%d of %d turns, about %s left)",
-		g.title, round+1, r.rounds, name, t.PerQuery, t.Rate, r.done, r.turns, left.Round(time.Second))
+		g.title, round+1, r.rounds, row.name, perQuery.of(row)[round], rate.of(row)[round], r.done, r.turns, left.Round(time.Second))
 }

@@ -32,7 +32,7 @@ func (r Results) report() string {
 // markdown is the table as text.
 func (t Table) markdown() string {
 	var b strings.Builder
-	head := []string{"server", "CPU µs/query", "least–most", "ratio", "least–most", "queries/s", "cores"}
+	head := []string{"server", "CPU µs/query", "least–most", "ratio", "least–most", "all rounds", "queries/s", "cores"}
 	if t.steady {
 		head = append(head, "p50 µs", "p99 µs")
 	}
@@ -41,7 +41,7 @@ func (t Table) markdown() string {
 	for _, row := range t.Rows {
 		cells := []string{row.name, figure(perQuery.median(row)), spread(perQuery.of(row))}
 		cells = append(cells, t.ratioCells(row)...)
-		cells = append(cells, grouped(int(rate.median(row))), fmt.Sprintf("%.1f", busy.median(row)))
+		cells = append(cells, figure(row.overall()), grouped(int(rate.median(row))), fmt.Sprintf("%.1f", busy.median(row)))
 		if t.steady {
 			cells = append(cells, latencyCells(row)...)
 		}
@@ -107,6 +107,8 @@ const reading = `
   *cores* is how many it kept busy: dnsperf needs some too, and a server that leaves one idle is faster than dnsperf.
 - **ratio** is the median of the rounds' ratios to the yardstick in the same round, which was asked the same queries. Differences
   under 15 % mean nothing; absolute figures of two runs cannot be compared, and hardly those of two tables.
+- **all rounds** is the CPU of all rounds divided by all their queries. Where it is well above the median, a few turns paid for
+  all: Go collects garbage in bursts, the longer the more is kept, and a turn has one or none.
 - **p50** and **p99** are the medians of the rounds' percentiles at the fixed rate. *too slow* is a server that cannot answer so many.
 - **MiB** are the proportional set size: after the start, and the most after a turn at saturation.
 - **s to load** is from the start until the server answers rightly, **CPU s to load** what that took of all cores.

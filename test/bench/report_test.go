@@ -16,7 +16,7 @@ import (
 func found(t target, cost ...float64) Row {
 	r := Row{target: t, Loading: []time.Duration{time.Second}, LoadingCPU: []time.Duration{time.Second}, Rest: 10 << 20, Loaded: 20 << 20}
 	for _, c := range cost {
-		r.Turns = append(r.Turns, Turn{PerQuery: c, Rate: 40_000, Busy: 1, P50: 100 * time.Microsecond, P99: time.Millisecond, Steady: fixedRate})
+		r.Turns = append(r.Turns, Turn{Queries: 40_000, Lasted: time.Second, CPU: time.Duration(c * 40_000 * float64(time.Microsecond)), P50: 100 * time.Microsecond, P99: time.Millisecond, Steady: fixedRate})
 	}
 	return r
 }
@@ -41,6 +41,14 @@ func TestARatioIsOfOneRound(t *testing.T) {
 	table := comparison(10.5, 21, 10.5)
 	if got := table.relative(table.Rows[1]); got < 1.049 || got > 1.051 {
 		t.Errorf("the ratio is %f", got)
+	}
+}
+
+func TestAllRoundsTogetherCountEveryQueryAlike(t *testing.T) {
+	r := found(target{}, 10, 40)
+	r.Turns[1].Queries, r.Turns[1].CPU = 10_000, 400*time.Millisecond
+	if got := r.overall(); got != 16 {
+		t.Errorf("800 ms for 50,000 queries are %f µs each", got)
 	}
 }
 

@@ -36,10 +36,9 @@ type Row struct {
 
 // Turn is what was found of a target in a round.
 type Turn struct {
-	// PerQuery is CPU per query at saturation, in µs.
-	PerQuery float64
-	// Rate is queries per second at saturation, and Busy how many cores that took.
-	Rate, Busy float64
+	// Queries is how many were answered at saturation, in Lasted, for so much CPU.
+	Queries     int
+	Lasted, CPU time.Duration
 	// P50 and P99 are of the latency at the fixed rate, of which Steady was reached.
 	P50, P99 time.Duration
 	Steady   float64
@@ -52,16 +51,31 @@ type measure struct {
 }
 
 var (
-	perQuery   = measure{"CPU per query", each(func(t Turn) float64 { return t.PerQuery })}
-	rate       = measure{"queries per second", each(func(t Turn) float64 { return t.Rate })}
-	busy       = measure{"cores", each(func(t Turn) float64 { return t.Busy })}
+	// µs at saturation.
+	perQuery = measure{"CPU per query", each(func(t Turn) float64 { return micros(t.CPU) / float64(t.Queries) })}
+	// overall is the same of all rounds together: a collection of garbage falls
+	// into one turn in some, and has to be paid all the same.
+	overall    = measure{"CPU per query over all rounds", func(r Row) []float64 { return []float64{r.overall()} }}
+	rate       = measure{"queries per second", each(func(t Turn) float64 { return float64(t.Queries) / t.Lasted.Seconds() })}
+	busy       = measure{"cores", each(func(t Turn) float64 { return t.CPU.Seconds() / t.Lasted.Seconds() })}
 	steadyRate = measure{"queries per second at the fixed rate", each(func(t Turn) float64 { return t.Steady })}
 	p50        = measure{"p50", each(func(t Turn) float64 { return micros(t.P50) })}
 	p99        = measure{"p99", each(func(t Turn) float64 { return micros(t.P99) })}
 	loading    = measure{"time to load", func(r Row) []float64 { return secondsOf(r.Loading) }}
 	loadingCPU = measure{"CPU to load", func(r Row) []float64 { return secondsOf(r.LoadingCPU) }}
-	loaded     = measure{"memory under load, MiB", func(r Row) []float64 { return []float64{mebibytes(r.Loaded)} }}
+	rest       = measure{"memory at rest, MB", func(r Row) []float64 { return []float64{float64(r.Rest) / 1e6} }}
+	loaded     = measure{"memory under load, MB", func(r Row) []float64 { return []float64{float64(r.Loaded) / 1e6} }}
 )
+
+// overall is the CPU per query, in µs, of all rounds together.
+func (r Row) overall() float64 {
+	var cpu time.Duration
+	queries := 0
+	for _, t := range r.Turns {
+		cpu, queries = cpu+t.CPU, queries+t.Queries
+	}
+	return micros(cpu) / float64(queries)
+}
 
 func each(of func(Turn) float64) func(Row) []float64 {
 	return func(r Row) []float64 {
