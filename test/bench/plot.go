@@ -155,7 +155,8 @@ func overServers(p *plot.Plot, rows []Row, axis string) {
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
 	ticks := make(plot.ConstantTicks, len(rows))
 	for i, row := range rows {
-		ticks[i] = plot.Tick{Value: lineOf(rows, i), Label: row.name}
+		// The spaces are room for viewers whose font is wider.
+		ticks[i] = plot.Tick{Value: lineOf(rows, i), Label: row.name + strings.Repeat(" ", 1+len(row.name)/4)}
 	}
 	p.Y.Tick.Marker, p.Y.Tick.Length = ticks, 0
 	p.Y.Min, p.Y.Max = -0.5, float64(len(rows))-0.5

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,8 +12,8 @@ import (
 // report is the results as Markdown.
 func (r Results) report() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Speed\n\nCommit %s, %s. Medians of %d interleaved rounds of %s at saturation", r.Machine.Commit, r.Machine.Date.Format(time.DateOnly), r.Rounds, r.Saturating)
-	fmt.Fprintf(&b, " and %s at %s queries a second, over loopback UDP. It took %s.\n\n", r.Steady, grouped(fixedRate), r.Took.Round(time.Second))
+	fmt.Fprintf(&b, "# Speed\n\nCommit %s, %s. Medians of %d interleaved rounds of %s s at saturation", r.Machine.Commit, r.Machine.Date.Format(time.DateOnly), r.Rounds, seconds(r.Saturating))
+	fmt.Fprintf(&b, " and %s s at %s queries a second, over loopback UDP. It took %s.\n\n", seconds(r.Steady), grouped(fixedRate), r.Took.Round(time.Second))
 	b.WriteString("## Marks\n\n| mark | what | asked | measured | |\n|---|---|---|---|---|\n")
 	for _, v := range r.verdicts() {
 		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", v.mark, v.what, v.want, v.have, v)
@@ -69,7 +70,7 @@ func (r Row) keptUp() bool { return steadyRate.median(r) >= reached*fixedRate }
 
 func latencyCells(row Row) []string {
 	if !row.keptUp() {
-		return []string{"too slow", "too slow"}
+		return []string{"fell behind", "fell behind"}
 	}
 	return []string{grouped(int(p50.median(row))), grouped(int(p99.median(row)))}
 }
@@ -77,12 +78,12 @@ func latencyCells(row Row) []string {
 // figure has three digits, or all that are left of the point.
 func figure(f float64) string {
 	switch {
-	case f < 10:
+	case f < 9.995:
 		return fmt.Sprintf("%.2f", f)
-	case f < 100:
+	case f < 99.95:
 		return fmt.Sprintf("%.1f", f)
 	default:
-		return grouped(int(f))
+		return grouped(int(math.Round(f)))
 	}
 }
 
@@ -109,7 +110,7 @@ const reading = `
   under 15 % mean nothing; absolute figures of two runs cannot be compared, and hardly those of two tables.
 - **all rounds** is the CPU of all rounds divided by all their queries. Where it is well above the median, a few turns paid for
   all: Go collects garbage in bursts, the longer the more is kept, and a turn has one or none.
-- **p50** and **p99** are the medians of the rounds' percentiles at the fixed rate. *too slow* is a server that cannot answer so many.
+- **p50** and **p99** are the medians of the rounds' percentiles at the fixed rate. *fell behind* is one that did not answer so many.
 - **MiB** are the proportional set size: after the start, and the most after a turn at saturation.
 - **s to load** is from the start until the server answers rightly, **CPU s to load** what that took of all cores.
 - All servers of a table are up together, have as many threads as there are cores, and are asked 100,000 queries in one random

@@ -82,7 +82,7 @@ func TestAServerThatCannotKeepUpHasNoLatency(t *testing.T) {
 	for i := range table.Rows[1].Turns {
 		table.Rows[1].Turns[i].Steady = 5000
 	}
-	if text := table.markdown(); strings.Count(text, "too slow") != 2 {
+	if text := table.markdown(); strings.Count(text, "fell behind") != 2 {
 		t.Error(text)
 	}
 }
@@ -131,7 +131,7 @@ func TestThePlotsOfTheReportAreDrawn(t *testing.T) {
 }
 
 func TestFiguresHaveThreeDigits(t *testing.T) {
-	for f, want := range map[float64]string{0.29: "0.29", 4.126: "4.13", 26.05: "26.1", 133: "133", 41_325.7: "41,325", 1_000_000: "1,000,000"} {
+	for f, want := range map[float64]string{0.29: "0.29", 4.126: "4.13", 26.05: "26.1", 99.98: "100", 9.999: "10.0", 133: "133", 41_325.7: "41,326", 1_000_000: "1,000,000"} {
 		if got := figure(f); got != want {
 			t.Errorf("%v is written %s", f, got)
 		}

@@ -34,7 +34,7 @@ func steering() group {
 	many.clusters, many.placements = 64, 64
 	return group{
 		title: "Steering", steady: true,
-		text: fmt.Sprintf("%d functions in each of %d clusters, clients in %d locations. ECS: each query has the client-subnet option of one of the locations.", usual.functions, usual.clusters, usual.locations),
+		text: fmt.Sprintf("%s functions in each of %d clusters, clients in %s locations. ECS: each query has the client-subnet option of one of the locations.", grouped(usual.functions), usual.clusters, grouped(usual.locations)),
 		targets: []target{
 			{name: "whoami", program: coreDNS, config: "whoami", size: usual, asks: plain, expects: anything},
 			{name: "whoami, ECS", program: coreDNS, config: "whoami", size: usual, asks: subnets, expects: anything},
