@@ -35,15 +35,15 @@ func (s size) writeFederation(dir string) error {
 	return write(filepath.Join(dir, "locations.csv"), s.writeLocations)
 }
 
-// write makes a file of what is printed; an error of the printing shows at its end.
-func write(path string, print func(io.Writer)) error {
+// write makes a file of the text; an error of its writing shows at the end.
+func write(path string, text func(io.Writer)) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	w := bufio.NewWriter(f)
-	print(w)
+	text(w)
 	return w.Flush()
 }
 

@@ -33,8 +33,7 @@ func main() {
 	if *rounds > 0 {
 		p.rounds = *rounds
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // for as long as it runs
 	if err := run(ctx, p.about(*only), *dir); err != nil {
 		log.Fatal("bench: ", err)
 	}

@@ -74,6 +74,9 @@ func (r *runner) measure(ctx context.Context, g group) (Table, error) {
 		return table, err
 	}
 	for i, s := range servers {
+		if err := ctx.Err(); err != nil {
+			return table, err
+		}
 		if err := r.warm(s, &table.Rows[i]); err != nil {
 			return table, fmt.Errorf("%s: %w", s.target.name, err)
 		}
