@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,7 +54,9 @@ type randomWorld struct {
 	*rapid.T
 	site *Site
 	at   locations
-	down map[netip.Addr]bool
+
+	mu   sync.Mutex
+	down map[netip.Addr]bool // guarded by mu: probes read it
 }
 
 var (
@@ -93,7 +96,10 @@ func newRandomWorld(t *rapid.T) *randomWorld {
 // probe has times so far apart that each counts.
 func (w *randomWorld) probe(_ context.Context, target federation.Target) (health.Sample, error) {
 	addr := target.Addr.Addr()
-	if w.down[addr] {
+	w.mu.Lock()
+	down := w.down[addr]
+	w.mu.Unlock()
+	if down {
 		return health.Sample{}, fmt.Errorf("down")
 	}
 	last := addr.As16()[15]
@@ -165,7 +171,9 @@ func (w *randomWorld) change() {
 		s.Delete(binding)
 	case 12:
 		addr := netip.MustParseAddr(w.addr())
+		w.mu.Lock()
 		w.down[addr] = !w.down[addr]
+		w.mu.Unlock()
 		time.Sleep(10 * time.Second) // in the bubble
 	case 13:
 		w.site.drains.all = nil

@@ -315,14 +315,14 @@ func (all judgement) key(key []byte) []byte {
 
 // interned returns the standing that a judgement makes, whose key it is.
 func (t *Table) interned(all judgement, key []byte) *stood {
-	if same := t.memo.standings[string(key)]; same != nil {
+	if same := t.standings[string(key)]; same != nil {
 		return same
 	}
-	if len(t.memo.standings) == mostInterned {
-		t.memo.standings = map[string]*stood{}
+	if len(t.standings) == mostInterned {
+		t.standings = map[string]*stood{}
 	}
 	s := t.stand(all, string(key))
-	t.memo.standings[s.key] = s
+	t.standings[s.key] = s
 	return s
 }
 
