@@ -54,6 +54,10 @@ func (p plan) about(text string) plan {
 // run measures, writes and judges.
 func run(ctx context.Context, p plan, dir string) (err error) {
 	begin := time.Now()
+	p, missing := p.available()
+	for _, m := range missing {
+		log.Print("left out: ", m)
+	}
 	m, err := thisMachine(p)
 	if err != nil {
 		return err
@@ -72,7 +76,7 @@ func run(ctx context.Context, p plan, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	results := Results{Machine: m, Rounds: p.rounds, Saturating: p.saturating, Steady: p.steady, Took: time.Since(begin), Tables: tables}
+	results := Results{Machine: m, Rounds: p.rounds, Saturating: p.saturating, Steady: p.steady, Took: time.Since(begin), Tables: tables, Missing: missing}
 	if err := results.write(dir); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"slices"
 	"time"
 )
 
@@ -14,7 +15,32 @@ type plan struct {
 	saturating, steady time.Duration
 }
 
+// available is the plan without the programs that cannot be had, and why they
+// cannot: not every machine has Debian's packages.
+func (p plan) available() (plan, []string) {
+	var missing []string
+	failed := map[string]bool{}
+	groups := slices.Clone(p.groups)
+	for i, g := range groups {
+		groups[i].targets = slices.DeleteFunc(slices.Clone(g.targets), func(t target) bool {
+			if _, tried := failed[t.program.name]; !tried {
+				err := t.program.get()
+				failed[t.program.name] = err != nil
+				if err != nil {
+					missing = append(missing, fmt.Sprintf("%s: %v", t.program.name, err))
+				}
+			}
+			return failed[t.program.name]
+		})
+	}
+	p.groups = groups
+	return p, missing
+}
+
 const (
+	// tries is how often a turn is begun before its fault counts: it may be that of
+	// something else on the machine.
+	tries = 3
 	// fixedRate, in queries per second, is what latency is measured at: less than
 	// any server but those with many views can answer.
 	fixedRate = 20_000
@@ -88,7 +114,7 @@ func (r *runner) measure(ctx context.Context, g group) (Table, error) {
 			}
 			// Each round begins with another, so that none is always after the same.
 			i := (n + round) % len(servers)
-			if err := r.turn(g, servers[i], &table.Rows[i], round); err != nil {
+			if err := r.patientTurn(g, servers[i], &table.Rows[i], round); err != nil {
 				return table, fmt.Errorf("%s: %w", servers[i].target.name, err)
 			}
 		}
@@ -120,6 +146,17 @@ func (r *runner) warm(s *server, row *Row) error {
 	}
 	_, err = r.generator.warm(s.place.Port, s.queries, warming)
 	return err
+}
+
+// patientTurn repeats a turn that failed.
+func (r *runner) patientTurn(g group, s *server, row *Row, round int) error {
+	for try := 1; ; try++ {
+		err := r.turn(g, s, row, round)
+		if err == nil || try == tries {
+			return err
+		}
+		log.Printf("%s: once more: %v", row.name, err)
+	}
 }
 
 // turn loads one server.

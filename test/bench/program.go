@@ -31,6 +31,15 @@ var (
 	dnsperf  = program{name: "dnsperf", debian: "dnsperf", version: []string{"-h"}}
 )
 
+// get fetches the program's package, where there is one and the machine lacks it.
+func (p program) get() error {
+	if p.debian == "" {
+		return nil
+	}
+	_, err := peers.Get(p.name, p.debian)
+	return err
+}
+
 // command returns the program with arguments, in which DIR stands for a folder.
 func (p program) command(dir string, args []string) (*exec.Cmd, error) {
 	filled := make([]string, len(args))

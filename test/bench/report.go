@@ -18,6 +18,9 @@ func (r Results) report() string {
 	for _, v := range r.verdicts() {
 		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", v.mark, v.what, v.want, v.have, v)
 	}
+	if len(r.Missing) > 0 {
+		fmt.Fprintf(&b, "\nLeft out, because it could not be had:\n\n- %s\n", strings.Join(r.Missing, "\n- "))
+	}
 	for _, t := range r.Tables {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", t.title, t.text)
 		for _, p := range t.plots() {

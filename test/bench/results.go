@@ -14,6 +14,8 @@ type Results struct {
 	Saturating, Steady time.Duration
 	Took               time.Duration
 	Tables             []Table
+	// Missing are programs that could not be had, and why.
+	Missing []string
 }
 
 // Table is what was found of a group.

@@ -101,6 +101,28 @@ func TestEveryConfigurationIsWritten(t *testing.T) {
 	}
 }
 
+func TestAProgramThatCannotBeHadIsLeftOutAndNamed(t *testing.T) {
+	t.Setenv("PATH", t.TempDir()) // no apt-get either
+	t.Setenv("NEARCAST_CACHE", t.TempDir())
+	absent := program{name: "no-such-server", debian: "no-such-package"}
+	p := plan{groups: []group{{targets: []target{{name: "a", program: coreDNS}, {name: "b", program: absent}}}, {targets: []target{{name: "c", program: absent}, {name: "d", program: coreDNS}}}}}
+	left, missing := p.available()
+	if len(missing) != 1 || !strings.HasPrefix(missing[0], "no-such-server: ") {
+		t.Errorf("%q is missing", missing)
+	}
+	for i, want := range []string{"a", "d"} {
+		if got := left.groups[i].targets; len(got) != 1 || got[0].name != want {
+			t.Errorf("%v are left", got)
+		}
+	}
+	if len(p.groups[0].targets) != 2 {
+		t.Error("the plan itself was changed")
+	}
+	if text := (Results{Missing: missing}).report(); !strings.Contains(text, missing[0]) {
+		t.Errorf("the report does not name it:\n%s", text)
+	}
+}
+
 func TestVersionsAreFound(t *testing.T) {
 	for printed, want := range map[string]string{
 		"CoreDNS-1.15.0\nlinux/amd64, go1.26.8, \n":                             "1.15.0",
