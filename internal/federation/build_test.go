@@ -520,7 +520,7 @@ func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
 	s := NewStore()
 	web, old := service("ns", "web"), service("ns", "old")
 	binding := bound(web.Ref, "a")
-	binding.Observed["a"] = Observed{Applied: true, EverApplied: true}
+	binding.Observed["a"] = Observed{Applied: true}
 	s.Restore([]Object{cluster("a", "192.0.2.1"), web, old, binding}, time.Now().Add(-time.Hour))
 	s.ReplaceKind("", "Service", "", Listing{Objects: []Object{service("ns", "web")}})
 	state := Build(s, Options{Zones: []string{"fn.example.org."}})

@@ -194,7 +194,10 @@ type Observed struct {
 	LoadBalancerNames []string
 	// Capacity is nil where the resource's status does not tell.
 	Capacity *Capacity
-	// EverApplied is kept by the Store: set once Applied was seen, for as long as
-	// the cluster stays in the binding.
-	EverApplied bool
+	// WasApplied is kept by the Store: set where Applied was seen and is not any more,
+	// for as long as the cluster stays in the binding. Snapshots have it by its first name.
+	WasApplied bool `json:"EverApplied"`
 }
+
+// everApplied reports whether the work was applied once.
+func (o Observed) everApplied() bool { return o.Applied || o.WasApplied }

@@ -82,7 +82,7 @@ func (b *Binding) places(cluster, handOver string) (placed bool, leaving string)
 	}
 	for _, e := range b.Evictions {
 		// The work is gone once Karmada no longer reports it.
-		if e.Cluster == cluster && !e.Purged && b.Observed[cluster].EverApplied {
+		if e.Cluster == cluster && !e.Purged && b.Observed[cluster].everApplied() {
 			return true, "evicted by Karmada"
 		}
 	}
@@ -104,7 +104,7 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 		return Placement{}, "evicted by Karmada, and its work is gone"
 	}
 	seen := template.Observed[cluster]
-	if !seen.EverApplied {
+	if !seen.everApplied() {
 		reason := "not applied yet"
 		if seen.Message != "" {
 			reason += ": " + seen.Message

@@ -309,25 +309,29 @@ func (s *Store) showAll(m *Memory) {
 
 // remember carries over from before what Karmada forgets when an update fails
 // to apply, or a member's API cannot be reached: that the resource was applied
-// once, and its address. It is kept for as long as Karmada names the cluster.
+// once, and its address. It is kept for as long as Karmada names the cluster. Most
+// bindings have nothing to carry over, and stay what they are.
 func (b *Binding) remember(before *Binding) *Binding {
-	merged := *b
-	merged.Observed = make(map[string]Observed, len(b.Observed))
-	for cluster, o := range b.Observed {
-		o.EverApplied = o.Applied
-		if before != nil && before.UID == b.UID {
-			o = o.remember(before.Observed[cluster])
-		}
-		merged.Observed[cluster] = o
+	if before == nil || before.UID != b.UID {
+		return b
 	}
-	return &merged
+	merged := b
+	for cluster, o := range b.Observed {
+		was := before.Observed[cluster]
+		if o.Applied || !was.everApplied() {
+			continue
+		}
+		if merged == b {
+			merged = new(*b)
+			merged.Observed = maps.Clone(b.Observed)
+		}
+		merged.Observed[cluster] = o.remember(was)
+	}
+	return merged
 }
 
 func (o Observed) remember(before Observed) Observed {
-	if o.Applied || !before.EverApplied {
-		return o
-	}
-	o.EverApplied = true
+	o.WasApplied = true
 	if o.LoadBalancer.IsZero() && len(o.LoadBalancerNames) == 0 {
 		o.LoadBalancer, o.LoadBalancerNames = before.LoadBalancer, before.LoadBalancerNames
 	}

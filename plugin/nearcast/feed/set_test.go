@@ -44,10 +44,11 @@ func TestChangesAreCoalescedAndEachServedOnce(t *testing.T) {
 			t.Fatalf("%q", got)
 		}
 		serial := first.serial
-		for i := range 20 { // in the time of five changes
+		// In the time of five changes, and not in step with them.
+		for i := range 34 {
 			w.down[address(1, 0)] = i%2 == 0
 			w.judge()
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(30 * time.Millisecond)
 		}
 		time.Sleep(time.Second)
 		last := s.history(t, "a")
