@@ -353,7 +353,7 @@ func TestTargetsAreWhatTheSpecAsks(t *testing.T) {
 	} {
 		web := service("ns", "web", c.annotations...)
 		s := world(Options{}, cluster("a", c.gateway), web, bound(web.Ref, "a"))
-		if got := only(t, s).Placements[0].Target.String(); got != c.want {
+		if got := only(t, s).Placements[0].Target.Value().String(); got != c.want {
 			t.Errorf("%v on %s: %s, want %s", c.annotations, c.gateway, got, c.want)
 		}
 	}
@@ -364,7 +364,7 @@ func TestAColdPlacementIsNeverCalled(t *testing.T) {
 	cold := bound(deployment("web"), "a")
 	cold.Placed["a"] = 0
 	s := world(Options{}, cluster("a", "192.0.2.1"), web, bound(web.Ref, "a"), cold)
-	if got := only(t, s).Placements[0].Target.String(); got != "tcp://192.0.2.1:8080" {
+	if got := only(t, s).Placements[0].Target.Value().String(); got != "tcp://192.0.2.1:8080" {
 		t.Errorf("%s, want no more than a connection", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sort"
 	"time"
+	"unique"
 
 	"github.com/nearcast/nearcast/internal/vector"
 )
@@ -253,7 +254,8 @@ type Placement struct {
 	// uses the default, and has no candidate here where that is absent too.
 	Endpoints map[string]Endpoint
 	// Target is what proves the placement alive; its Kind is ProbeNone if nothing does.
-	Target Target
+	// It is large, and mostly a gateway's: all placements that have it share it.
+	Target unique.Handle[Target]
 	// ProbesGateway is set where Target is the cluster's gateway, shared by functions.
 	ProbesGateway bool
 	// Replicas is Karmada's count for this cluster.

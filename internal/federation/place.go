@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"unique"
 )
 
 // gatewayPort is probed on a cluster's gateway that declares no port: functions
@@ -127,7 +128,7 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	if p.Endpoints, refusal = b.endpoints(t, &b.state.Clusters[index], seen); refusal != "" {
 		return Placement{Leaving: p.Leaving}, refusal
 	}
-	p.Target = target(t, &p, b.hostForProbe)
+	p.Target = unique.Make(target(t, &p, b.hostForProbe))
 	return p, ""
 }
 

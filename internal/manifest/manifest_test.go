@@ -120,7 +120,7 @@ func TestWhatKubectlPrintsIsRead(t *testing.T) {
 	if c.Region != "eu-west-1" || c.Ready != federation.ReadyTrue || c.Leaving != "Karmada Remedy TrafficControl" {
 		t.Errorf("cluster %+v", c)
 	}
-	if got := f.Placements[0].Target.String(); got != "tcp://203.0.113.10:8443" {
+	if got := f.Placements[0].Target.Value().String(); got != "tcp://203.0.113.10:8443" {
 		t.Errorf("target %s", got)
 	}
 }
@@ -158,7 +158,7 @@ status:
 		t.Fatalf("%+v, faults %v", s.Functions, s.Faults)
 	}
 	p := s.Functions.At(0).Placements[0]
-	if p.Target.String() != "tcp://203.0.113.7:443" || p.Replicas != 2 || p.Health != federation.Unhealthy {
+	if p.Target.Value().String() != "tcp://203.0.113.7:443" || p.Replicas != 2 || p.Health != federation.Unhealthy {
 		t.Errorf("%+v", p)
 	}
 	if refused := s.Functions.At(0).Refused; len(refused) != 1 || refused[0].Reason != "its workload StatefulSet/web is not placed here" {

@@ -56,7 +56,7 @@ func (a *activities) look(v *View, now time.Time) map[federation.Target]bool {
 		}
 		one.idle.Store(now.Sub(one.last) > a.after)
 		for p := range f.Placements {
-			target := f.Placements[p].Target
+			target := f.Placements[p].Target.Value()
 			before, known := idle[target]
 			idle[target] = one.idle.Load() && (before || !known)
 		}

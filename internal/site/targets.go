@@ -67,7 +67,7 @@ func probed(f *federation.Function) iter.Seq2[federation.Target, int] {
 		}
 		for i := range f.Placements {
 			p := &f.Placements[i]
-			if p.Target.Kind != federation.ProbeNone && !yield(p.Target, p.Cluster) {
+			if target := p.Target.Value(); target.Kind != federation.ProbeNone && !yield(target, p.Cluster) {
 				return
 			}
 		}

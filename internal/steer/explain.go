@@ -57,7 +57,7 @@ func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
 	f := t.State.Functions.At(function)
 	for i := range f.Placements {
 		p := &f.Placements[i]
-		if v := t.verdict(function, p, verdicts(p.Target)); v.Tier != Up {
+		if v := t.verdict(function, p, verdicts(p.Target.Value())); v.Tier != Up {
 			all = append(all, Candidate{Cluster: t.State.Clusters[p.Cluster].Name, Tier: v.Tier.String(), Reason: v.Reason})
 		}
 	}
@@ -66,7 +66,7 @@ func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
 
 func (t *Table) candidate(q Question, in Input, p *federation.Placement, tier Tier, verdicts Verdicts) Candidate {
 	c := &t.State.Clusters[p.Cluster]
-	probe := verdicts(p.Target)
+	probe := verdicts(p.Target.Value())
 	v := t.verdict(q.Function, p, probe)
 	rule := t.functions.Ptr(q.Function).rule
 	if tier == Thin {
@@ -79,7 +79,7 @@ func (t *Table) candidate(q Question, in Input, p *federation.Placement, tier Ti
 	}
 	return Candidate{
 		Cluster: c.Name, Tier: tier.String(), Reason: v.Reason,
-		Term: rule.Term(p.Cluster, in), Load: how, Target: p.Target.String(),
+		Term: rule.Term(p.Cluster, in), Load: how, Target: p.Target.Value().String(),
 		Addresses: addresses(p.Endpoint(t.horizon(q.Horizon))),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unique"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
@@ -77,7 +78,7 @@ func TestStickyDoesNotNumberClusters(t *testing.T) {
 	}
 	addr := netip.MustParseAddr("192.0.2.99")
 	f.Placements = append([]federation.Placement{{Cluster: 0, Replicas: 2, Endpoints: map[string]federation.Endpoint{"": federation.Endpoint{}.Add(addr)},
-		Target: federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(addr, 80)}}}, f.Placements...)
+		Target: unique.Make(federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(addr, 80)})}}, f.Placements...)
 	after := compile(state, "mk-core")
 	old, young := before.Stand(verdicts{}.of, nil), after.Stand(verdicts{}.of, nil)
 	moved := 0

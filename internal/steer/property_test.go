@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"unique"
 
 	"pgregory.net/rapid"
 
@@ -44,10 +45,10 @@ func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 		p := federation.Placement{
 			Cluster: i, Health: federation.Healthy, Replicas: int32(rapid.IntRange(0, 5).Draw(t, "replicas")), Cold: rapid.Bool().Draw(t, "cold"),
 			Endpoints: map[string]federation.Endpoint{"": federation.Endpoint{}.Add(addr)},
-			Target:    federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(addr, 80)},
+			Target:    unique.Make(federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(addr, 80)}),
 		}
 		f.Placements = append(f.Placements, p)
-		probes[p.Target] = health.Verdict{
+		probes[p.Target.Value()] = health.Verdict{
 			State: rapid.SampledFrom([]health.State{health.Up, health.Up, health.Down, health.Unknown}).Draw(t, "probe"),
 			Load:  rapid.SampledFrom([]float64{0, 0.5, 0.85, 0.99, 3}).Draw(t, "load"),
 		}
@@ -61,7 +62,7 @@ func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 	tiers := map[int]Tier{}
 	for i := range f.Placements {
 		p := &f.Placements[i]
-		tiers[p.Cluster] = Judge(p, &state.Clusters[p.Cluster], probes[p.Target]).Tier
+		tiers[p.Cluster] = Judge(p, &state.Clusters[p.Cluster], probes[p.Target.Value()]).Tier
 	}
 	return compiled, s, tiers
 }
@@ -138,7 +139,7 @@ func TestStickyMovesAtMostItsShare(t *testing.T) {
 		s := compiled.Stand(up, nil)
 		lost := f.Placements[rapid.IntRange(0, len(f.Placements)-1).Draw(t, "lost")]
 		without := compiled.Stand(func(target federation.Target) health.Verdict {
-			if target == lost.Target {
+			if target == lost.Target.Value() {
 				return health.Verdict{State: health.Down}
 			}
 			return up(target)
@@ -188,7 +189,7 @@ func TestARestandIsAStandAnew(t *testing.T) {
 			var judged []int
 			if rapid.Bool().Draw(t, "other verdicts") {
 				for _, p := range table.State.Functions.At(0).Placements {
-					probes[p.Target] = health.Verdict{State: rapid.SampledFrom([]health.State{health.Up, health.Down, health.Unknown}).Draw(t, "probe")}
+					probes[p.Target.Value()] = health.Verdict{State: rapid.SampledFrom([]health.State{health.Up, health.Down, health.Unknown}).Draw(t, "probe")}
 				}
 				judged = []int{0}
 			}

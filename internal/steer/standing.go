@@ -228,7 +228,7 @@ func (t *Table) judgement(all judgement, function int, verdicts Verdicts, rtts [
 	for i := range f.Placements {
 		p := &f.Placements[i]
 		c := &t.State.Clusters[p.Cluster]
-		probe := verdicts(p.Target)
+		probe := verdicts(p.Target.Value())
 		if rtt := probe.RTT; rtt > 0 && (rtts[p.Cluster] == 0 || rtt < rtts[p.Cluster]) {
 			rtts[p.Cluster] = rtt
 		}

@@ -67,7 +67,7 @@ func judgeAlive(p *federation.Placement, c *federation.Cluster, probe health.Ver
 	case health.Up:
 		// Connecting to a gateway that functions share proves that it can be
 		// reached, not that this function answers.
-		if p.Target.Kind == federation.ProbeTCP && p.ProbesGateway && p.Health == federation.Unhealthy {
+		if p.ProbesGateway && p.Health == federation.Unhealthy && p.Target.Value().Kind == federation.ProbeTCP {
 			return Verdict{Down, "Karmada says Unhealthy, and the probe reaches a shared gateway only"}
 		}
 		return Verdict{Up, "probe passes"}

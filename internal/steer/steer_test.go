@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unique"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
@@ -38,7 +39,7 @@ func world(functions ...*federation.Function) *federation.State {
 			f.Placements = append(f.Placements, federation.Placement{
 				Cluster: cluster, Health: federation.Healthy, Replicas: int32(cluster + 1),
 				Endpoints: map[string]federation.Endpoint{"": federation.Endpoint{}.Add(addr)},
-				Target:    federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(addr, 80)},
+				Target:    unique.Make(federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(addr, 80)}),
 			})
 		}
 	}
@@ -182,7 +183,7 @@ func TestTiersComeBeforePolicies(t *testing.T) {
 
 func TestJudgeKnowsWhoseWordCounts(t *testing.T) {
 	up, down, unknown := health.Verdict{State: health.Up}, health.Verdict{State: health.Down, Reason: "refused"}, health.Verdict{}
-	plain := federation.Target{Kind: federation.ProbeTCP}
+	plain := unique.Make(federation.Target{Kind: federation.ProbeTCP})
 	ready, notReady := federation.Cluster{Ready: federation.ReadyTrue}, federation.Cluster{Ready: federation.ReadyFalse}
 	for name, c := range map[string]struct {
 		p       federation.Placement
@@ -192,7 +193,7 @@ func TestJudgeKnowsWhoseWordCounts(t *testing.T) {
 	}{
 		"a passing probe beats Unhealthy":                {federation.Placement{Health: federation.Unhealthy, Target: plain}, ready, up, Up},
 		"but not where it reaches a shared gateway only": {federation.Placement{Health: federation.Unhealthy, Target: plain, ProbesGateway: true}, ready, up, Down},
-		"a real probe of a gateway does":                 {federation.Placement{Health: federation.Unhealthy, Target: federation.Target{Kind: federation.ProbeHTTP}, ProbesGateway: true}, ready, up, Up},
+		"a real probe of a gateway does":                 {federation.Placement{Health: federation.Unhealthy, Target: unique.Make(federation.Target{Kind: federation.ProbeHTTP}), ProbesGateway: true}, ready, up, Up},
 		"a passing probe beats NotReady":                 {federation.Placement{Health: federation.Healthy}, notReady, up, Up},
 		"a failing probe beats Healthy":                  {federation.Placement{Health: federation.Healthy}, ready, down, Down},
 		"without a probe Healthy is up":                  {federation.Placement{Health: federation.Healthy}, ready, unknown, Up},
