@@ -256,19 +256,19 @@ type Placement struct {
 	// Target is what proves the placement alive; its Kind is ProbeNone if nothing does.
 	// It is large, and mostly a gateway's: all placements that have it share it.
 	Target unique.Handle[Target]
-	// ProbesGateway is set where Target is the cluster's gateway, shared by functions.
-	ProbesGateway bool
+	// Capacity is nil where Karmada does not tell.
+	Capacity *Capacity
+	Runtime  Runtime
 	// Replicas is Karmada's count for this cluster.
 	Replicas int32
 	// Cold is set where the workload is placed with no replica: it starts on the first call.
-	Cold    bool
-	Runtime Runtime
-	// Capacity is nil where Karmada does not tell.
-	Capacity *Capacity
-	// Health is Karmada's word on the workload, or on the template where there is none.
-	Health Health
+	Cold bool
+	// ProbesGateway is set where Target is the cluster's gateway, shared by functions.
+	ProbesGateway bool
 	// Outdated is set where the last update failed to apply: what runs is an older version.
 	Outdated bool
+	// Health is Karmada's word on the workload, or on the template where there is none.
+	Health Health
 	// Leaving says why this placement is moved away from; "" if it is not.
 	Leaving string
 }

@@ -185,8 +185,11 @@ type Eviction struct {
 // Observed is what Karmada last saw of a resource in one cluster.
 type Observed struct {
 	Applied bool
-	Message string
-	Health  Health
+	// WasApplied is kept by the Store: set where Applied was seen and is not any more,
+	// for as long as the cluster stays in the binding. Snapshots have it by its first name.
+	WasApplied bool `json:"EverApplied"`
+	Health      Health
+	Message     string
 	// LoadBalancer is the address in the resource's own status.
 	LoadBalancer Endpoint
 	// LoadBalancerNames are canonical, and there only where the load balancer
@@ -194,9 +197,6 @@ type Observed struct {
 	LoadBalancerNames []string
 	// Capacity is nil where the resource's status does not tell.
 	Capacity *Capacity
-	// WasApplied is kept by the Store: set where Applied was seen and is not any more,
-	// for as long as the cluster stays in the binding. Snapshots have it by its first name.
-	WasApplied bool `json:"EverApplied"`
 }
 
 // everApplied reports whether the work was applied once.

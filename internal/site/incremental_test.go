@@ -54,9 +54,8 @@ type randomWorld struct {
 	*rapid.T
 	site *Site
 	at   locations
-
 	mu   sync.Mutex
-	down map[netip.Addr]bool // guarded by mu: probes read it
+	down map[netip.Addr]bool
 }
 
 var (
@@ -97,9 +96,8 @@ func newRandomWorld(t *rapid.T) *randomWorld {
 func (w *randomWorld) probe(_ context.Context, target federation.Target) (health.Sample, error) {
 	addr := target.Addr.Addr()
 	w.mu.Lock()
-	down := w.down[addr]
-	w.mu.Unlock()
-	if down {
+	defer w.mu.Unlock()
+	if w.down[addr] {
 		return health.Sample{}, fmt.Errorf("down")
 	}
 	last := addr.As16()[15]
@@ -171,6 +169,7 @@ func (w *randomWorld) change() {
 		s.Delete(binding)
 	case 12:
 		addr := netip.MustParseAddr(w.addr())
+		synctest.Wait() // no probe is under way
 		w.mu.Lock()
 		w.down[addr] = !w.down[addr]
 		w.mu.Unlock()

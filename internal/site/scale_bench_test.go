@@ -95,7 +95,7 @@ func heap() uint64 {
 // store to the published view, and what is held at rest: by the store (what the
 // source told) and by all that was made of it.
 func BenchmarkAChange(b *testing.B) {
-	for _, of := range []size{{1000, 256, 1000, 8}, {10000, 256, 1000, 8}, {100000, 256, 1000, 8}} {
+	for _, of := range []size{{1000, 256, 1000, 8}, {10000, 256, 1000, 8}, {100000, 256, 1000, 8}, {1000, 256, 1000, 256}, {10000, 256, 1000, 256}} {
 		b.Run(fmt.Sprintf("functions=%d/placements=%d", of.functions, of.placements), func(b *testing.B) {
 			empty := heap()
 			s, at := still(b, of)

@@ -22,26 +22,30 @@ type use struct {
 // follow brings the targets to what the functions are after, where they were before,
 // and returns those that came and those that are gone.
 func (t targets) follow(before, after functions) (come, gone []federation.Target) {
-	changed := map[int32]bool{}
+	left := map[use]bool{}
 	wasThere := map[federation.Target]bool{}
-	note := func(f *federation.Function) {
-		for target := range probed(f) {
+	for i, f := range changes(before, after) {
+		for p, came := range f.placements() {
+			target := p.Target.Value()
+			if target.Kind == federation.ProbeNone {
+				continue
+			}
 			if _, noted := wasThere[target]; !noted {
 				wasThere[target] = len(t[target]) > 0
 			}
+			if !came {
+				left[useOf(i, p)] = true
+			}
 		}
 	}
-	for i, f := range changes(before, after) {
-		changed[int32(i)] = true //nolint:gosec // an index
-		note(f.before)
-		note(f.after)
-	}
 	for target := range wasThere {
-		t[target] = slices.DeleteFunc(t[target], func(u use) bool { return changed[u.function] })
+		t[target] = slices.DeleteFunc(t[target], func(u use) bool { return left[u] })
 	}
 	for i, f := range changes(before, after) {
-		for target, cluster := range probed(f.after) {
-			t[target] = append(t[target], use{int32(i), uint16(cluster)}) //nolint:gosec // indices
+		for p, came := range f.placements() {
+			if target := p.Target.Value(); came && target.Kind != federation.ProbeNone {
+				t[target] = append(t[target], useOf(i, p))
+			}
 		}
 	}
 	for target, was := range wasThere {
@@ -58,17 +62,38 @@ func (t targets) follow(before, after functions) (come, gone []federation.Target
 	return come, gone
 }
 
-// probed returns the function's targets with the clusters that they are in; f may be
-// nil.
-func probed(f *federation.Function) iter.Seq2[federation.Target, int] {
-	return func(yield func(federation.Target, int) bool) {
+func useOf(function int, p *federation.Placement) use {
+	return use{int32(function), uint16(p.Cluster)} //nolint:gosec // indices
+}
+
+// placements are those that left, and with true those that came: all whose target or
+// cluster is another. Both are sorted by cluster.
+func (c changed) placements() iter.Seq2[*federation.Placement, bool] {
+	of := func(f *federation.Function) []federation.Placement {
 		if f == nil {
-			return
+			return nil
 		}
-		for i := range f.Placements {
-			p := &f.Placements[i]
-			if target := p.Target.Value(); target.Kind != federation.ProbeNone && !yield(target, p.Cluster) {
-				return
+		return f.Placements
+	}
+	return func(yield func(*federation.Placement, bool) bool) {
+		was, is := of(c.before), of(c.after)
+		for len(was) > 0 || len(is) > 0 {
+			switch {
+			case len(is) == 0 || len(was) > 0 && was[0].Cluster < is[0].Cluster:
+				if !yield(&was[0], false) {
+					return
+				}
+				was = was[1:]
+			case len(was) == 0 || is[0].Cluster < was[0].Cluster:
+				if !yield(&is[0], true) {
+					return
+				}
+				is = is[1:]
+			default:
+				if was[0].Target != is[0].Target && (!yield(&was[0], false) || !yield(&is[0], true)) {
+					return
+				}
+				was, is = was[1:], is[1:]
 			}
 		}
 	}
