@@ -40,12 +40,7 @@ func (m *Memory) Build(s *Store, opts Options) *State {
 }
 
 func (m *Memory) build() *State {
-	moved := m.settleClusters()
-	if moved || m.otherVIPs {
-		for _, e := range m.entries {
-			m.touch(e)
-		}
-	}
+	m.touchAll(m.settleClusters())
 	m.touchSelectors()
 	m.touchResolved()
 	m.settle(&builder{Memory: m})

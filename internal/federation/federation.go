@@ -165,6 +165,12 @@ func (e Endpoint) Add(a netip.Addr) Endpoint {
 	return e
 }
 
+// has reports whether one of the addresses is the endpoint's.
+func (e Endpoint) has(some map[netip.Addr]bool) bool {
+	one := func(a netip.Addr) bool { return some[a] }
+	return slices.ContainsFunc(e.V4, one) || slices.ContainsFunc(e.V6, one)
+}
+
 func (e Endpoint) equal(o Endpoint) bool {
 	return e.Port == o.Port && e.Gateway == o.Gateway && slices.Equal(e.V4, o.V4) && slices.Equal(e.V6, o.V6)
 }

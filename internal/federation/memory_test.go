@@ -103,7 +103,7 @@ func (w *randomWorld) change() {
 	case 4:
 		s.Put(service(namespace, name, "hostname", w.one("hostname", "web", "api", "*.web")+"."+namespace+".fn.example.org"))
 	case 5:
-		s.Put(template)
+		s.Put(service(namespace, name, "address", fmt.Sprintf("a=192.0.2.%d", 1+w.some("fixed", 4))))
 	case 6:
 		s.Delete(template.Ref)
 	case 7:
@@ -115,7 +115,12 @@ func (w *randomWorld) change() {
 		t.Selector = map[string]string{"app": work.Name}
 		s.Put(t)
 	case 10:
-		s.Put(bound(template.Ref, clusters[:1+w.some("clusters", 3)]...))
+		b := bound(template.Ref, clusters[:1+w.some("clusters", 3)]...)
+		if o := b.Observed["a"]; rapid.Bool().Draw(w.T, "balanced") {
+			o.LoadBalancer = Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("balanced at", 4))})}}
+			b.Observed["a"] = o
+		}
+		s.Put(b)
 	case 11:
 		b := bound(work, clusters[w.some("from", 3):]...)
 		delete(b.Placed, "c")
@@ -136,7 +141,7 @@ func (w *randomWorld) change() {
 		o.LoadBalancerNames = []string{w.one("balancer", "lb.example.net.", "lb.example.com.")}
 		b.Observed["a"] = o
 		s.Put(b)
-		w.resolved = Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + w.some("resolved", 3))})}}
+		w.resolved = Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("resolved", 4))})}}
 	case 17:
 		if exposed.Providers = clusters[:w.some("providers", 3)]; len(exposed.Providers) > 0 {
 			s.Put(exposed)

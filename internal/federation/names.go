@@ -36,8 +36,9 @@ func (m *Memory) declare(t *Template) {
 		return
 	}
 	for _, vip := range t.VIPs {
-		m.in.vips[vip]++
-		m.otherVIPs = m.otherVIPs || m.in.vips[vip] == 1
+		if m.in.vips[vip]++; m.in.vips[vip] == 1 {
+			m.otherVIPs[vip] = true
+		}
 	}
 	m.ask(e)
 	for _, name := range e.asked {
@@ -57,7 +58,7 @@ func (m *Memory) withdraw(e *entry) {
 		for _, vip := range e.template.VIPs {
 			if m.in.vips[vip]--; m.in.vips[vip] == 0 {
 				delete(m.in.vips, vip)
-				m.otherVIPs = true
+				m.otherVIPs[vip] = true
 			}
 		}
 	}
