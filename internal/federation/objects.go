@@ -188,8 +188,8 @@ type Observed struct {
 	// WasApplied is kept by the Store: set where Applied was seen and is not any more,
 	// for as long as the cluster stays in the binding. Snapshots have it by its first name.
 	WasApplied bool `json:"EverApplied"`
-	Health      Health
-	Message     string
+	Health     Health
+	Message    string
 	// LoadBalancer is the address in the resource's own status.
 	LoadBalancer Endpoint
 	// LoadBalancerNames are canonical, and there only where the load balancer
