@@ -169,10 +169,10 @@ current-context: c
 		rotate(name)
 		var got string
 		for range 300 {
+			// While only one of the two files is new there is no certificate.
 			if err := api.Ready(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if got = *seen.Load(); got == name {
+				got = err.Error()
+			} else if got = *seen.Load(); got == name {
 				break
 			}
 			time.Sleep(10 * time.Millisecond)
