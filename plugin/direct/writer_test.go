@@ -1,0 +1,56 @@
+package direct
+
+import (
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+// TestAReplyThatIsNotInTheBatchIsSentAtOnce holds it for one that is longer than
+// the room, for a second one, and for one that comes after the query was served.
+func TestAReplyThatIsNotInTheBatchIsSentAtOnce(t *testing.T) {
+	client, err := net.ListenPacket("udp", net.JoinHostPort(fixture.Loopback(), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	s, err := listen(netip.AddrPortFrom(netip.MustParseAddr(fixture.Loopback()), uint16(freePort(t, fixture.Loopback()))), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	to := client.LocalAddr().(*net.UDPAddr)
+	w := &writer{socket: s, room: make([]byte, 5), from: net.UDPAddr{IP: to.IP.To4(), Port: to.Port}}
+	write := func(text string) {
+		t.Helper()
+		if n, err := w.Write([]byte(text)); n != len(text) || err != nil {
+			t.Errorf("%q: %d, %v", text, n, err)
+		}
+	}
+	arrives := func(want string) {
+		t.Helper()
+		_ = client.SetReadDeadline(time.Now().Add(5 * time.Second))
+		buf := make([]byte, 100)
+		n, from, err := client.ReadFrom(buf)
+		if err != nil || string(buf[:n]) != want || from.String() != s.local.String() {
+			t.Errorf("%q from %v, %v; want %q", buf[:n], from, err, want)
+		}
+	}
+	room := w.room
+	write("longer")
+	arrives("longer")
+	write("first")
+	write("again")
+	arrives("again")
+	if n := w.collect(); string(room[:n]) != "first" {
+		t.Errorf("%q is in the room", room[:n])
+	}
+	write("later")
+	arrives("later")
+	if string(room) != "first" {
+		t.Errorf("the room was written after it was collected: %q", room)
+	}
+}
