@@ -50,6 +50,12 @@ func TestAReplyThatIsNotInTheBatchIsSentAtOnce(t *testing.T) {
 	}
 	write("later")
 	arrives("later")
+	w.room, w.n = room, 0
+	if n := w.collect(); n != 0 {
+		t.Errorf("a reply of %d octets where there was none", n)
+	}
+	write("late")
+	arrives("late")
 	if string(room) != "first" {
 		t.Errorf("the room was written after it was collected: %q", room)
 	}
