@@ -18,10 +18,10 @@ import (
 // instance is what all direct lines of one configuration share.
 type instance struct {
 	blocks []*block
+	// judged are the blocks that are served directly; they are known before a server serves.
+	judged []*block
 
 	mu sync.Mutex
-	// judged are the blocks that are served directly.
-	judged []*block
 	// opened are by the server that they are beside.
 	opened map[string][]*place
 }
