@@ -86,7 +86,11 @@ func open(addr netip.AddrPort) (*listener, error) {
 // release gives the listener up; the last that does closes it. It waits until a
 // successor serves: after a reload nobody is answered as before it.
 func (p *place) release() {
-	if next := p.leave(); next != nil {
+	next, last := p.leave()
+	switch {
+	case last:
+		p.close()
+	case next != nil:
 		select {
 		case <-next.serves:
 		case <-time.After(grace):
@@ -94,8 +98,8 @@ func (p *place) release() {
 	}
 }
 
-// leave returns a place that is newer, if there is one.
-func (p *place) leave() *place {
+// leave returns a place that is newer, if there is one, and whether none is left.
+func (p *place) leave() (next *place, last bool) {
 	listeners.mu.Lock()
 	defer listeners.mu.Unlock()
 	l := p.listener
@@ -104,24 +108,25 @@ func (p *place) leave() *place {
 	switch {
 	case len(l.places) == 0:
 		delete(listeners.all, l.addr)
-		l.close()
+		return nil, true
 	case at < len(l.places):
-		return l.places[len(l.places)-1]
+		return l.places[len(l.places)-1], false
 	}
-	return nil
+	return nil, false
 }
 
-// close ends the readers, which first answer what is in their sockets.
+// close ends the readers, which first answer what is in their sockets, and waits
+// for what was handed over.
 func (l *listener) close() {
 	for _, r := range l.readers {
 		r.socket.wake()
 	}
 	l.reading.Wait()
-	for _, r := range l.readers {
-		r.socket.close()
-	}
 	if a := l.active.Swap(nil); a != nil {
 		a.retire()
+	}
+	for _, r := range l.readers {
+		r.socket.close()
 	}
 }
 
@@ -137,7 +142,7 @@ func (p *place) serve(s *dnsserver.Server, prompt func([]byte) bool) {
 		go h.serve()
 	}
 	if before := l.active.Swap(a); before != nil {
-		before.retire()
+		go before.retire()
 	} else {
 		for _, r := range l.readers {
 			l.reading.Go(r.run)
@@ -149,9 +154,11 @@ func (p *place) serve(s *dnsserver.Server, prompt func([]byte) bool) {
 // grace is how long replies that are under way may take, as in CoreDNS.
 const grace = 5 * time.Second
 
-// retire ends the handovers once what they were given is answered.
+// retire ends the handovers once what they were given is answered, or the grace is over.
 func (a *active) retire() {
+	var all sync.WaitGroup
 	for _, h := range a.handovers {
-		go h.stop(grace)
+		all.Go(func() { h.stop(grace) })
 	}
+	all.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,10 @@ import (
 type socket struct {
 	fd    int
 	local *net.UDPAddr
+
+	// mu keeps a late reply from going to whoever has the number after close.
+	mu     sync.RWMutex
+	closed bool
 }
 
 // listen opens a socket beside those that share the address already. The kernel
@@ -70,8 +75,13 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16(), ZoneId: uint32(zone)}
 }
 
-// send sends one datagram.
+// send sends one datagram. Any goroutine may call it, also after close.
 func (s *socket) send(data []byte, to netip.AddrPort) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return net.ErrClosed
+	}
 	return os.NewSyscallError("sendto", unix.Sendto(s.fd, data, 0, sockaddr(to)))
 }
 
@@ -81,7 +91,13 @@ func (s *socket) wake() {
 	_ = unix.Shutdown(s.fd, unix.SHUT_RD)
 }
 
-func (s *socket) close() { _ = unix.Close(s.fd) }
+// close is for when nobody receives or flushes any more.
+func (s *socket) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	_ = unix.Close(s.fd)
+}
 
 // batch is what is read, and answered, at once.
 type batch struct {

@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
@@ -21,7 +22,6 @@ func TestAReplyThatIsNotInTheBatchIsSentAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
 	to := client.LocalAddr().(*net.UDPAddr)
 	w := &writer{socket: s, room: make([]byte, 5), from: net.UDPAddr{IP: to.IP.To4(), Port: to.Port}}
 	write := func(text string) {
@@ -58,5 +58,9 @@ func TestAReplyThatIsNotInTheBatchIsSentAtOnce(t *testing.T) {
 	arrives("late")
 	if string(room) != "first" {
 		t.Errorf("the room was written after it was collected: %q", room)
+	}
+	s.close()
+	if _, err := w.Write([]byte("too late")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after close: %v", err)
 	}
 }
