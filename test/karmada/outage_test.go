@@ -193,6 +193,13 @@ func TestKarmadasOwnAPIServerIsDown(t *testing.T) {
 	}
 	defer other.stop()
 	s.within("there at another server", soon, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("us-azure")) })
+	// From its new address on Karmada's word alone counts, and pods take their time.
+	s.within("Karmada finds it healthy", 2*time.Minute, func() error {
+		if o := s.observed("hello-deployment", "us-azure"); o.Health != "Healthy" {
+			return fmt.Errorf("%+v", o)
+		}
+		return nil
+	})
 	other.stop()                   // which writes its snapshot
 	s.kill("aggregated-apiserver") // who serves Cluster
 	s.holds("nothing changes", s.host("hello"), "us", "us-azure", 2*time.Second)
