@@ -13,6 +13,7 @@ import (
 	"github.com/coredns/coredns/plugin/pkg/transport"
 
 	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/domain"
 )
 
 // Prompt is what a handler implements that knows for which names it answers
@@ -43,20 +44,11 @@ type block struct {
 // prompt reports whether the block answers for the name without waiting.
 func (b *block) prompt(name []byte) bool {
 	for _, other := range b.others {
-		if under(name, other) {
+		if domain.Under(name, other) {
 			return false
 		}
 	}
 	return b.answers.Prompt(name)
-}
-
-// under reports whether the name is the zone's or below it.
-func under(name []byte, zone string) bool {
-	above := len(name) - len(zone)
-	if zone == "." {
-		return true
-	}
-	return above >= 0 && string(name[above:]) == zone && (above == 0 || name[above-1] == '.')
 }
 
 // passing are the plugins that hand a query on, or answer it, without waiting for
@@ -97,7 +89,7 @@ func (b *block) judge(all []caddyfile.ServerBlock) (refusal string) {
 	}
 	// Blocks for what is above this one's zones answer for none of its names.
 	b.others = slices.DeleteFunc(b.others, func(zone string) bool {
-		return !slices.ContainsFunc(mine, func(s served) bool { return under([]byte(zone), s.zone) })
+		return !slices.ContainsFunc(mine, func(s served) bool { return domain.Under([]byte(zone), s.zone) })
 	})
 	return ""
 }

@@ -85,7 +85,7 @@ func (s *socket) send(data []byte, to netip.AddrPort) error {
 	return os.NewSyscallError("sendto", unix.Sendto(s.fd, data, 0, sockaddr(to)))
 }
 
-// wake has receive return an error, now and from here on.
+// wake has receive return 0, once what was received is taken.
 func (s *socket) wake() {
 	// It says that the socket is not connected, and wakes its readers all the same.
 	_ = unix.Shutdown(s.fd, unix.SHUT_RD)
@@ -137,7 +137,6 @@ func (s *socket) receive(b *batch) (int, error) {
 	for i := range b.in {
 		b.in[i].header.Namelen = unix.SizeofSockaddrInet6
 	}
-	b.answered = 0
 	for {
 		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&b.in)), batchSize, unix.MSG_WAITFORONE, 0, 0)
 		switch {

@@ -1,7 +1,6 @@
 package nearcast
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/domain"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
@@ -25,7 +25,7 @@ import (
 func (n *Nearcast) serveFeed(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, z *Zone, name []byte) (answered bool, rcode int, err error) {
 	qtype := r.Question[0].Qtype
 	transfer := qtype == dns.TypeAXFR || qtype == dns.TypeIXFR
-	policies := z.feeds != "" && bytes.HasSuffix(name, []byte(z.feeds)) && (len(name) == len(z.feeds) || name[len(name)-len(z.feeds)-1] == '.')
+	policies := z.feeds != "" && domain.Under(name, z.feeds)
 	if !policies && !transfer && (qtype != dns.TypeSOA || len(name) != len(z.Name)) {
 		return false, 0, nil
 	}
@@ -84,7 +84,7 @@ func (z *Zone) exported(ttl uint32, signed bool) feed.Apex {
 	for i := range z.Servers {
 		s := &z.Servers[i]
 		apex.Servers = append(apex.Servers, s.Name)
-		if !z.covers([]byte(s.Name)) {
+		if !domain.Under([]byte(s.Name), z.Name) {
 			continue
 		}
 		for _, addr := range s.Addrs {

@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/domain"
 )
 
 // Zone is one zone that the plugin is authoritative for.
@@ -60,19 +61,11 @@ func (n *Nearcast) zoneOf(name []byte) *Zone {
 	var best *Zone
 	for i := range n.Zones {
 		z := &n.Zones[i]
-		if z.covers(name) && (best == nil || len(z.Name) > len(best.Name)) {
+		if domain.Under(name, z.Name) && (best == nil || len(z.Name) > len(best.Name)) {
 			best = z
 		}
 	}
 	return best
-}
-
-func (z *Zone) covers(name []byte) bool {
-	above := len(name) - len(z.Name)
-	if z.Name == "." {
-		return true
-	}
-	return above >= 0 && string(name[above:]) == z.Name && (above == 0 || name[above-1] == '.')
 }
 
 // aroundServers corrects the existence of a name for the names of the zone's

@@ -1,0 +1,12 @@
+// Package domain compares names on the path of a query, without allocating.
+package domain
+
+// Under reports whether the name is the zone's own or below it. Both are fully
+// qualified and in lower case, and the name has no escapes.
+func Under(name []byte, zone string) bool {
+	if zone == "." {
+		return true
+	}
+	above := len(name) - len(zone)
+	return above >= 0 && string(name[above:]) == zone && (above == 0 || name[above-1] == '.')
+}
