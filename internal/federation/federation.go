@@ -165,10 +165,9 @@ func (e Endpoint) Add(a netip.Addr) Endpoint {
 	return e
 }
 
-// has reports whether one of the addresses is the endpoint's.
-func (e Endpoint) has(some map[netip.Addr]bool) bool {
-	one := func(a netip.Addr) bool { return some[a] }
-	return slices.ContainsFunc(e.V4, one) || slices.ContainsFunc(e.V6, one)
+// any reports whether one of the endpoint's addresses is such.
+func (e Endpoint) any(such func(netip.Addr) bool) bool {
+	return slices.ContainsFunc(e.V4, such) || slices.ContainsFunc(e.V6, such)
 }
 
 func (e Endpoint) equal(o Endpoint) bool {

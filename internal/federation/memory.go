@@ -101,39 +101,39 @@ func (m *Memory) touchAll(moved bool) {
 	if len(m.otherVIPs) == 0 && !moved {
 		return
 	}
+	other := func(a netip.Addr) bool { return m.otherVIPs[a] }
 	for _, c := range m.clusters {
 		for _, e := range c.Gateways {
-			moved = moved || e.has(m.otherVIPs)
+			moved = moved || e.any(other)
 		}
 	}
 	for _, e := range m.entries {
-		if moved || m.mayAnswer(e, m.otherVIPs) {
+		if moved || m.mayAnswer(e, other) {
 			m.touch(e)
 		}
 	}
 }
 
-// mayAnswer reports whether the entry's own addresses, beside gateways, have one of
-// those given.
-func (m *Memory) mayAnswer(e *entry, with map[netip.Addr]bool) bool {
+// mayAnswer reports whether one of the entry's own addresses, beside gateways, is such.
+func (m *Memory) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
 	if e.template == nil {
 		return false
 	}
 	for _, byCluster := range e.template.Fixed {
 		for _, fixed := range byCluster {
-			if fixed.has(with) {
+			if fixed.any(such) {
 				return true
 			}
 		}
 	}
 	if b := m.in.bindings.holder[e.ref]; b != nil {
 		for _, seen := range b.Observed {
-			if seen.LoadBalancer.has(with) {
+			if seen.LoadBalancer.any(such) {
 				return true
 			}
 		}
 	}
-	return slices.ContainsFunc(e.resolved, func(name string) bool { return m.lookups[name].endpoint.has(with) })
+	return slices.ContainsFunc(e.resolved, func(name string) bool { return m.lookups[name].endpoint.any(such) })
 }
 
 // touchSelectors touches the entries whose selectors match workloads that are new. It
@@ -221,7 +221,7 @@ func (m *Memory) seat(e *entry, functions *vector.Editor[*Function]) {
 	case e.index < 0:
 		e.index = functions.Len()
 	}
-	if functions.Len() == e.index || functions.At(e.index) != e.function {
+	if functions.Get(e.index) != e.function {
 		functions.Set(e.index, e.function)
 	}
 	if e.function == nil {

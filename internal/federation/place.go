@@ -198,9 +198,9 @@ func (t *Template) fixedIn(cluster string) bool {
 // answersAlone reports whether there are gateways, and all that they are may be
 // answered with.
 func (b *builder) answersAlone(namespace string, gateways map[string]Endpoint) bool {
+	unfit := func(a netip.Addr) bool { return b.unfit(namespace, a) != nil }
 	for _, e := range gateways {
-		unfit := func(a netip.Addr) bool { return b.unfit(namespace, a) != nil }
-		if e.IsZero() || slices.ContainsFunc(e.V4, unfit) || slices.ContainsFunc(e.V6, unfit) {
+		if e.IsZero() || e.any(unfit) {
 			return false
 		}
 	}

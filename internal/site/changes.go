@@ -15,15 +15,9 @@ type changed struct{ before, after *federation.Function }
 
 // changes returns the functions that are others after than before.
 func changes(before, after functions) iter.Seq2[int, changed] {
-	at := func(of functions, i int) *federation.Function {
-		if i < of.Len() {
-			return of.At(i)
-		}
-		return nil
-	}
 	return func(yield func(int, changed) bool) {
 		for i := range vector.Changed(before, after) {
-			if !yield(i, changed{at(before, i), at(after, i)}) {
+			if !yield(i, changed{before.Get(i), after.Get(i)}) {
 				return
 			}
 		}

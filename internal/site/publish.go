@@ -87,7 +87,7 @@ func (s *Site) publish(ctx context.Context) {
 func (s *Site) rebuild(at locations) {
 	before := s.view.Load()
 	if before == nil {
-		before = &View{Table: &steer.Table{State: &federation.State{}}}
+		before = nothing
 	}
 	state := build(s.config, s.store, at, s.resolver.Get, &s.memory)
 	s.resolver.Set(state.Lookups)
@@ -160,8 +160,11 @@ func complete(config Config, state *federation.State, at locations) *federation.
 
 // firstView compiles a state that is the first.
 func firstView(config Config, state *federation.State, at *locate.Table) *View {
-	return newView(config, state, at, nil, &View{Table: &steer.Table{State: &federation.State{}}})
+	return newView(config, state, at, nil, nothing)
 }
+
+// nothing is the View before the first.
+var nothing = &View{Table: &steer.Table{State: &federation.State{}}}
 
 // newView compiles the state, from what the view before, which may hold nothing, has
 // in common with it.

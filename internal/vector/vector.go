@@ -37,6 +37,14 @@ func (v Vector[T]) Len() int { return v.len }
 // At returns item i, which is there.
 func (v Vector[T]) At(i int) T { return v.pages[i>>shift][i&(length-1)] }
 
+// Get returns item i, or the zero value where there is none.
+func (v Vector[T]) Get(i int) (item T) {
+	if i < v.len {
+		item = v.At(i)
+	}
+	return item
+}
+
 // Ptr returns where item i is, which is there and must not be changed.
 func (v Vector[T]) Ptr(i int) *T { return &v.pages[i>>shift][i&(length-1)] }
 
@@ -103,8 +111,8 @@ func (e *Editor[T]) Set(i int, item T) {
 	e.v.len = max(e.v.len, i+1)
 }
 
-// At returns item i as it is now.
-func (e *Editor[T]) At(i int) T { return e.v.At(i) }
+// Get returns item i as it is now, or the zero value where there is none.
+func (e *Editor[T]) Get(i int) T { return e.v.Get(i) }
 
 // Len returns how many items there are now.
 func (e *Editor[T]) Len() int { return e.v.len }

@@ -31,9 +31,12 @@ func TestAnEditLeavesWhatItBeganWith(t *testing.T) {
 				t.Fatalf("version %d has %d items, want %d", i, len(got), len(want[i]))
 			}
 			for j, item := range want[i] {
-				if v.At(j) != item || *v.Ptr(j) != item {
+				if v.At(j) != item || *v.Ptr(j) != item || v.Get(j) != item {
 					t.Fatalf("version %d, item %d is %d, want %d", i, j, v.At(j), item)
 				}
+			}
+			if beyond := v.Get(len(want[i])); beyond != 0 {
+				t.Fatalf("version %d has %d beyond its end", i, beyond)
 			}
 			var differ []int
 			for j := range max(len(want[0]), len(want[i])) {

@@ -8,6 +8,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // zone is one scope of one apex, with what its writer knows of it.
@@ -114,24 +115,21 @@ func publish(set *Set, zones []*zone) []*zone {
 // follow brings the zones' entries to the View. It looks at all functions, and makes
 // anew what is another function, or may be reached elsewhere.
 func (w *writer) follow(v *site.View, zones []*zone) {
-	last := w.last
-	if last == nil {
-		last = &site.View{Table: &steer.Table{State: &federation.State{}}}
+	var before vector.Vector[*federation.Function]
+	sameRanking, sameSite := false, false
+	if w.last != nil {
+		before = w.last.State.Functions
+		sameRanking = v.SameRanking(w.last.Table)
+		sameSite = sameRanking && v.Standing.SameSite(w.last.Standing)
 	}
-	before := last.State.Functions
-	sameRanking := w.last != nil && v.SameRanking(last.Table)
-	sameSite := sameRanking && v.Standing.SameSite(last.Standing)
 	isNew := make([]bool, len(zones))
 	for at, z := range zones {
 		isNew[at] = z.entries == nil
 		z.entries = append(z.entries, make([]*entry, max(0, v.State.Functions.Len()-len(z.entries)))...)
 	}
 	for i, f := range v.State.Functions.All() {
-		var was *federation.Function
-		if i < before.Len() {
-			was = before.At(i)
-		}
-		same := sameRanking && f != nil && f == was && v.Standing.Same(last.Standing, i)
+		was := before.Get(i)
+		same := sameRanking && f != nil && f == was && v.Standing.Same(w.last.Standing, i)
 		var made []made
 		for at, z := range zones {
 			old := z.entries[i]
