@@ -5,8 +5,6 @@ import (
 
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
-
-	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 // BenchmarkInPlace is one query with a client's subnet through the whole chain of a
@@ -43,7 +41,7 @@ func TestAnAnswerInPlaceKeepsItsBudget(t *testing.T) {
 // would serve from.
 func idle(t testing.TB, plugins string) (*reader, *active) {
 	t.Helper()
-	port := freePort(t, fixture.Loopback())
+	port := freePort(t)
 	corefile := "fn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + plugins + "nearcast {\ncluster mk-core\nmanifests DIR/federation\nlocations DIR/locations.csv\n}\n}\n"
 	serve(t, fill(corefile, "PORT", port, "DIR", federated(t, hello)))
 	ask(t, at(port), "hello.demo.fn.example.org.", dns.TypeA) // it serves

@@ -24,7 +24,7 @@ const direct = "fn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + nearcastBlock 
 // TestReloadsLoseNoQueryAndLeakNothing reloads under load, with direct and
 // without, and with configurations that cannot start.
 func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
-	dir, port := federated(t, hello), freePort(t, fixture.Loopback())
+	dir, port := federated(t, hello), freePort(t)
 	with := fill(direct, "PORT", port, "DIR", dir)
 	other := strings.Replace(with, "mk-core", "de-wide", 1) // another site: its own cluster is nearest
 	broken := with + "other.example:1 {\n bind 203.0.113.99\n whoami\n}\n"
@@ -66,7 +66,7 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 // TestItGoesAndComesWithAReload holds that its sockets go with its line, and the
 // files and threads with them.
 func TestItGoesAndComesWithAReload(t *testing.T) {
-	dir, port := federated(t, hello), freePort(t, fixture.Loopback())
+	dir, port := federated(t, hello), freePort(t)
 	with := fill(direct, "PORT", port, "DIR", dir)
 	without := strings.Replace(with, "direct\n", "", 1)
 	s := serve(t, without)
@@ -126,7 +126,7 @@ func TestWhatWaitsDelaysNoFunction(t *testing.T) {
 		reply.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: r.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.IPv4(192, 0, 2, 99)}}
 		_ = w.WriteMsg(reply)
 	}))
-	port := freePort(t, fixture.Loopback())
+	port := freePort(t)
 	serve(t, fill(".:PORT {\nbind LOOPBACK\ndirect\nnearcast fn.example.org {\ncluster mk-core\nmanifests DIR/federation\nfallthrough\n}\nforward . UPSTREAM\n}\n"+
 		"slow.wild.fn.example.org:PORT {\nbind LOOPBACK\nforward . UPSTREAM\n}",
 		"PORT", port, "DIR", federated(t, world...), "UPSTREAM", upstream))
@@ -171,7 +171,7 @@ func upstreamOf(t *testing.T, h dns.Handler) string {
 // all addresses and is asked at two of them, of each family.
 func TestRepliesLeaveFromTheAddressThatWasAsked(t *testing.T) {
 	second := netip.MustParseAddr(fixture.Loopback()).Next().String()
-	port := freePort(t, "")
+	port := fixture.FreePort(t, "")
 	serve(t, fill("fn.example.org:PORT {\ndirect LOOPBACK SECOND ::1 198.51.100.53\n"+nearcastBlock+"}", "PORT", port, "SECOND", second, "DIR", federated(t, hello)))
 	for _, host := range []string{fixture.Loopback(), second, "::1"} {
 		server := net.JoinHostPort(host, fmt.Sprint(port))
@@ -205,7 +205,7 @@ func eventually(t *testing.T, want float64, server string) (n float64) {
 // TestItAnswersWhereverADatagramArrives asks from many ports at once: every one is
 // answered, and, where the kernel prefers the processor's own socket, in place.
 func TestItAnswersWhereverADatagramArrives(t *testing.T) {
-	port := freePort(t, fixture.Loopback())
+	port := freePort(t)
 	serve(t, fill(direct, "PORT", port, "DIR", federated(t, hello)))
 	const clients, each = 16, 50
 	var load sync.WaitGroup
@@ -244,7 +244,7 @@ func prefersProcessor(t *testing.T) bool {
 // TestManifestsMoveAnswersInPlace holds that what is answered in place follows the
 // federation, as everything does.
 func TestManifestsMoveAnswersInPlace(t *testing.T) {
-	dir, port := federated(t, hello), freePort(t, fixture.Loopback())
+	dir, port := federated(t, hello), freePort(t)
 	serve(t, fill(direct, "PORT", port, "DIR", dir))
 	moved := hello
 	moved.Clusters = []string{"us-azure"}

@@ -2,7 +2,6 @@ package direct
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -55,27 +54,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// freePort returns a port that is free for UDP and TCP at the host, all hosts if it
-// is empty, and below those that the system gives to whoever asks for any. The
-// plugin has to be told one.
-func freePort(t testing.TB, host string) int {
+// freePort returns a free port of the tests' own host: the plugin has to be told one.
+func freePort(t testing.TB) int {
 	t.Helper()
-	for range 100 {
-		port := 20000 + rand.IntN(10000)
-		addr := net.JoinHostPort(host, fmt.Sprint(port))
-		udp, err := net.ListenPacket("udp", addr)
-		if err != nil {
-			continue
-		}
-		tcp, err := net.Listen("tcp", addr)
-		_ = udp.Close()
-		if err == nil {
-			_ = tcp.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free for both UDP and TCP")
-	return 0
+	return fixture.FreePort(t, fixture.Loopback())
 }
 
 // federated writes the files of a server: manifests with the functions, and the locations.

@@ -30,7 +30,7 @@ func TestItIsOffWhereItCouldNotBeExactAndSaysWhy(t *testing.T) {
 			var logged fixture.Output
 			golog.SetOutput(&logged)
 			defer golog.SetOutput(io.Discard)
-			port := freePort(t, fixture.Loopback())
+			port := freePort(t)
 			s := serve(t, fill(c.corefile, "PORT", port, "DIR", federated(t, hello)))
 			if got := logged.String(); !strings.Contains(got, "Corefile:") || !strings.Contains(got, "off: "+fill(c.reason, "PORT", port)) {
 				t.Errorf("logged %q, want %q", got, c.reason)
@@ -56,7 +56,7 @@ func TestAFaultyLineKeepsTheServerFromStarting(t *testing.T) {
 	} {
 		t.Run(strings.Fields(c.reason)[0], func(t *testing.T) {
 			corefile := "fn.example.org:PORT {\n" + c.corefile + nearcastBlock + "}"
-			instance, err := caddy.Start(input(fill(corefile, "PORT", freePort(t, fixture.Loopback()), "DIR", federated(t, hello))))
+			instance, err := caddy.Start(input(fill(corefile, "PORT", freePort(t), "DIR", federated(t, hello))))
 			if err == nil {
 				_ = instance.Stop()
 				t.Fatal("started")
@@ -93,7 +93,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		corefile = strings.NewReplacer("/etc/nearcast", "DIR", "192.0.2.53 2001:db8::53", "LOOPBACK ::1", "192.0.2.53", "LOOPBACK",
 			"fn.example.org {", "fn.example.org:PORT {", ". {", ".:PORT {", "198.51.100.1", "127.0.0.1:1").Replace(corefile)
 		corefile = strings.Replace(corefile, "nearcast fn.example.org:PORT {", "nearcast fn.example.org {", 1)
-		port := freePort(t, "") // one example listens on all addresses
+		port := fixture.FreePort(t, "") // one example listens on all addresses
 		serve(t, fill(corefile, "DIR", federated(t, hello), "PORT", port))
 		if got := ask(t, at(port), "hello.demo.fn.example.org.", dns.TypeA); !strings.HasPrefix(got, "NOERROR 192.0.2.") {
 			t.Errorf("%s\nanswers %s", corefile, got)

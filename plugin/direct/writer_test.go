@@ -18,7 +18,7 @@ func TestAReplyThatIsNotInTheBatchIsSentAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	s, err := listen(netip.AddrPortFrom(netip.MustParseAddr(fixture.Loopback()), uint16(freePort(t, fixture.Loopback()))), 0)
+	s, err := listen(netip.AddrPortFrom(netip.MustParseAddr(fixture.Loopback()), uint16(freePort(t))), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,7 +96,7 @@ func startPrimary(t *testing.T, records string) *primary {
 	t.Helper()
 	p := &primary{}
 	p.set(t, records)
-	packets, listener := bothProtocols(t)
+	packets, listener := fixture.BothProtocols(t)
 	p.addr = packets.LocalAddr().String()
 	for _, s := range []*dns.Server{{PacketConn: packets}, {Listener: listener}} {
 		s.Handler, s.TsigSecret = p, map[string]string{"feed.": secret}
@@ -104,25 +104,6 @@ func startPrimary(t *testing.T, records string) *primary {
 		t.Cleanup(func() { _ = s.Shutdown() })
 	}
 	return p
-}
-
-// bothProtocols listens on one port over UDP and TCP. What is free over the one may
-// be taken over the other.
-func bothProtocols(t *testing.T) (net.PacketConn, net.Listener) {
-	t.Helper()
-	for range 20 {
-		packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		listener, err := net.Listen("tcp", packets.LocalAddr().String())
-		if err == nil {
-			return packets, listener
-		}
-		packets.Close()
-	}
-	t.Fatal("no port is free over both protocols")
-	return nil, nil
 }
 
 func (p *primary) set(t *testing.T, records string) {

@@ -6,6 +6,8 @@ import (
 	"log"
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/test/usage"
 )
 
 // plan is what a run measures, and how long.
@@ -141,7 +143,7 @@ func startAll(ctx context.Context, g group, servers []*server, rows []Row) error
 
 func (r *runner) warm(s *server, row *Row) error {
 	var err error
-	if row.Rest, err = memory(s.cmd.Process.Pid); err != nil {
+	if row.Rest, err = usage.Memory(s.cmd.Process.Pid); err != nil {
 		return err
 	}
 	_, err = r.generator.warm(s.place.Port, s.queries, warming)
@@ -165,7 +167,7 @@ func (r *runner) turn(g group, s *server, row *Row, round int) error {
 	if err != nil {
 		return err
 	}
-	after, err := memory(s.cmd.Process.Pid)
+	after, err := usage.Memory(s.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -184,7 +186,7 @@ func (r *runner) turn(g group, s *server, row *Row, round int) error {
 
 // saturated measures CPU per query.
 func (r *runner) saturated(s *server) (Turn, error) {
-	before, err := cpuTime(s.cmd.Process.Pid)
+	before, err := usage.CPU(s.cmd.Process.Pid)
 	if err != nil {
 		return Turn{}, err
 	}
@@ -192,7 +194,7 @@ func (r *runner) saturated(s *server) (Turn, error) {
 	if err != nil {
 		return Turn{}, err
 	}
-	after, err := cpuTime(s.cmd.Process.Pid)
+	after, err := usage.CPU(s.cmd.Process.Pid)
 	if err != nil {
 		return Turn{}, err
 	}

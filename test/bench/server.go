@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/nearcast/nearcast/test/usage"
 )
 
 // server is a target that runs.
@@ -69,7 +71,7 @@ func (s *server) start(ctx context.Context) (took, cpu time.Duration, err error)
 		}
 	}
 	took = time.Since(begin)
-	cpu, err = cpuTime(s.cmd.Process.Pid)
+	cpu, err = usage.CPU(s.cmd.Process.Pid)
 	return took, cpu, err
 }
 

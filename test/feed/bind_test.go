@@ -39,7 +39,7 @@ zone "mk._rpz.fn.example.org" {
 
 func TestBINDTakesAFeed(t *testing.T) {
 	named := peers.Find(t, "named", "bind9")
-	port := freePort(t)
+	port := fixture.FreePort(t, "127.0.0.1")
 	w := newWorld(t, fmt.Sprintf("feed mk notify 127.0.0.1:%d key carrier", port))
 	conf := filepath.Join(w.dir, "named.conf")
 	fixture.Write(t, conf, fmt.Sprintf(bindConf, w.dir, port, secret, w.port))
@@ -80,7 +80,7 @@ zone "fn.example.org" {
 
 func TestBINDServesTheZoneAsARegionSeesIt(t *testing.T) {
 	named := peers.Find(t, "named", "bind9")
-	port := freePort(t)
+	port := fixture.FreePort(t, "127.0.0.1")
 	w := newWorld(t, fmt.Sprintf("feed mk notify 127.0.0.1:%d key carrier", port))
 	conf := filepath.Join(w.dir, "named.conf")
 	fixture.Write(t, conf, fmt.Sprintf(plainConf, w.dir, port, secret, w.port))

@@ -3,7 +3,6 @@ package feed
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -73,13 +72,13 @@ type world struct {
 // newWorld starts our server at 127.0.0.1 with the lines; PORT in them is notifyPort.
 func newWorld(t *testing.T, lines string) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), port: freePort(t), backends: map[string]net.Listener{}}
+	w := &world{t: t, dir: t.TempDir(), port: fixture.FreePort(t, "127.0.0.1"), backends: map[string]net.Listener{}}
 	for _, dir := range []string{"manifests", "snapshot"} {
 		if err := os.Mkdir(filepath.Join(w.dir, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	port := freePort(t)
+	port := fixture.FreePort(t, "127.0.0.1")
 	for _, address := range []string{near, far} {
 		w.backends[address] = fixture.Listen(t, fmt.Sprintf("%s:%d", address, port))
 		t.Cleanup(func() { w.backends[address].Close() })
@@ -219,25 +218,4 @@ func eventually(t *testing.T, what string, bound time.Duration, want string, try
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-}
-
-// freePort returns a port that is free for both protocols, and below those that the
-// system gives to whoever asks for any.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		port := 20000 + rand.IntN(10000)
-		addr := fmt.Sprintf("127.0.0.1:%d", port)
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		l.Close()
-		if p, err := net.ListenPacket("udp", addr); err == nil {
-			p.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
 }

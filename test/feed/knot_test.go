@@ -24,7 +24,7 @@ policy.add(policy.rpz(policy.DENY, '%[1]s/rpz.zone', true))
 func TestKnotResolverTakesAFeed(t *testing.T) {
 	kresd := peers.Find(t, "kresd", "knot-resolver")
 	kdig := peers.Find(t, "kdig", "knot-dnsutils")
-	port := freePort(t)
+	port := fixture.FreePort(t, "127.0.0.1")
 	w := newWorld(t, "feed mk key carrier")
 	take := func() error {
 		cmd := kdig.Command("@127.0.0.1", "-p", fmt.Sprint(w.port), "-y", "hmac-sha256:carrier:"+secret, "+noall", "+answer", "mk._rpz.fn.example.org.", "AXFR")

@@ -27,7 +27,7 @@ quiet=yes
 
 func TestPowerDNSTakesAFeed(t *testing.T) {
 	recursor := peers.Find(t, "pdns_recursor", "pdns-recursor")
-	port := freePort(t)
+	port := fixture.FreePort(t, "127.0.0.1")
 	w := newWorld(t, "feed mk to 127.0.0.0/8 key carrier")
 	fixture.Write(t, filepath.Join(w.dir, "recursor.conf"), fmt.Sprintf(powerDNSConf, w.dir, port))
 	fixture.Write(t, filepath.Join(w.dir, "rpz.lua"), fmt.Sprintf(powerDNSRPZ, w.port, secret))

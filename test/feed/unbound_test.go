@@ -29,7 +29,7 @@ rpz:
 
 func TestUnboundTakesAFeed(t *testing.T) {
 	unbound := peers.Find(t, "unbound", "unbound")
-	port := freePort(t)
+	port := fixture.FreePort(t, "127.0.0.1")
 	w := newWorld(t, fmt.Sprintf("feed mk to 127.0.0.1 notify 127.0.0.1:%d", port))
 	conf := filepath.Join(w.dir, "unbound.conf")
 	fixture.Write(t, conf, fmt.Sprintf(unboundConf, w.dir, port, w.port))

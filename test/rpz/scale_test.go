@@ -20,6 +20,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/test/peers"
+	"github.com/nearcast/nearcast/test/usage"
 )
 
 // The million: half of it names, half of it what is below them.
@@ -190,23 +191,14 @@ func resident(t *testing.T, pid int) int64 {
 	return kib >> 10
 }
 
-// processorTime is a process's, in steps of the kernel's 10 ms.
+// processorTime is a process's.
 func processorTime(t *testing.T, pid int) time.Duration {
 	t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	used, err := usage.CPU(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	ticks := 0
-	for _, field := range fields[11:13] { // utime and stime
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
+	return used
 }
 
 // generousUpstream has an address, for an hour, for every name.

@@ -1,4 +1,4 @@
-package main
+package usage
 
 import (
 	"os"
@@ -50,10 +50,10 @@ func TestWhatAProcessStartedCountsToo(t *testing.T) {
 	if len(all) != 2 || all[0].pid != os.Getpid() || all[1].pid != child.Process.Pid {
 		t.Errorf("%+v are not %d and %d", all, os.Getpid(), child.Process.Pid)
 	}
-	if bytes, err := memory(os.Getpid()); err != nil || bytes < 1<<20 {
+	if bytes, err := Memory(os.Getpid()); err != nil || bytes < 1<<20 {
 		t.Errorf("memory is %d, %v", bytes, err)
 	}
-	if _, err := cpuTime(1 << 30); err == nil {
+	if _, err := CPU(1 << 30); err == nil {
 		t.Error("a process that is not there has a time")
 	}
 }

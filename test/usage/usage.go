@@ -1,4 +1,5 @@
-package main
+// Package usage reads what processes have used, for benchmarks and tests at scale.
+package usage
 
 import (
 	"fmt"
@@ -68,8 +69,9 @@ func family(pid int) ([]process, error) {
 	return all, nil
 }
 
-// cpuTime returns the user and system time of a process and those below it.
-func cpuTime(pid int) (time.Duration, error) {
+// CPU returns the user and system time of a process and those below it, in steps of
+// the kernel's 10 ms.
+func CPU(pid int) (time.Duration, error) {
 	all, err := family(pid)
 	var sum time.Duration
 	for _, p := range all {
@@ -90,9 +92,9 @@ func parsePss(text string) (int64, error) {
 	return 0, fmt.Errorf("no Pss in %q", text)
 }
 
-// memory returns the proportional set size, in bytes, of a process and those
+// Memory returns the proportional set size, in bytes, of a process and those
 // below it: a page that they share counts once.
-func memory(pid int) (int64, error) {
+func Memory(pid int) (int64, error) {
 	all, err := family(pid)
 	if err != nil {
 		return 0, err
