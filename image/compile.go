@@ -1,0 +1,25 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+// compile builds Nearcast's programs for an architecture into a new folder, so that
+// no path of this machine is in them.
+func compile(ctx context.Context, architecture string) (string, error) {
+	dir, err := os.MkdirTemp("", "nearcast-image-")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", dir+"/",
+		"github.com/nearcast/nearcast/cmd/...")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		os.RemoveAll(dir) //nolint:errcheck // what went wrong is said
+		return "", fmt.Errorf("compile for %s: %w\n%s", architecture, err, out)
+	}
+	return dir, nil
+}

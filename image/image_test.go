@@ -1,0 +1,181 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+)
+
+var at = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+
+var built string // the folder that ours made
+
+// ours are the programs of this machine's architecture, compiled as make build
+// does: what another test has built already is not compiled again.
+var ours = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "nearcast-image-test-")
+	if err != nil {
+		return "", err
+	}
+	built = dir
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir+"/", "github.com/nearcast/nearcast/cmd/...")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	os.RemoveAll(built)
+	os.Exit(code)
+}
+
+// fresh assembles an image of our programs.
+func fresh() (made, error) {
+	dir, err := ours()
+	if err != nil {
+		return made{}, err
+	}
+	return assemble(parts{recipe: nearcast(), dir: dir, architecture: runtime.GOARCH, revision: "0123abcd", created: at})
+}
+
+var once = sync.OnceValues(fresh)
+
+// image is one that all tests share.
+func image(t *testing.T) made {
+	t.Helper()
+	m, err := once()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// put writes the image as the command does, and returns the folder.
+func put(t *testing.T, images ...made) string {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := newShelf(dir, "nearcast", "test", t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range images {
+		if err := s.add(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestTheSameProgramsMakeTheSameImage(t *testing.T) {
+	again, err := fresh()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := digest(t, image(t).image), digest(t, again.image); a != b {
+		t.Errorf("two images of the same programs: %s and %s", a, b)
+	}
+}
+
+func TestAnImageIsNotRootsAndSaysWhatItIs(t *testing.T) {
+	config, err := image(t).image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.Config.User != "65532:65532" {
+		t.Errorf("user %q", config.Config.User)
+	}
+	if config.Architecture != runtime.GOARCH || config.OS != "linux" || !config.Created.Equal(at) {
+		t.Errorf("%s/%s of %s", config.OS, config.Architecture, config.Created)
+	}
+	if got := config.Config.Labels["org.opencontainers.image.revision"]; got != "0123abcd" {
+		t.Errorf("revision %q", got)
+	}
+}
+
+func TestTheBillOfMaterialsNamesWhatWasLinked(t *testing.T) {
+	var bom cdx.BOM
+	if err := json.Unmarshal(image(t).materials, &bom); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"std", "github.com/coredns/coredns", "github.com/miekg/dns", "github.com/osrg/gobgp/v4"} {
+		found := false
+		for _, c := range *bom.Components {
+			found = found || c.Name == want && c.Version != "" && c.PackageURL == "pkg:golang/"+want+"@"+c.Version
+		}
+		if !found {
+			t.Errorf("no %s among %d components", want, len(*bom.Components))
+		}
+	}
+}
+
+// Only what Go calls a main module may lack a version: it is the sources themselves.
+func TestNothingButPublishedModulesIsInTheImage(t *testing.T) {
+	var bom cdx.BOM
+	if err := json.Unmarshal(image(t).materials, &bom); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range *bom.Components {
+		if c.Name != "std" && c.Hashes == nil {
+			t.Errorf("%s has no checksum", c.BOMRef)
+		}
+	}
+}
+
+func TestTheLayoutHasEveryArchitectureUnderOneTag(t *testing.T) {
+	m := image(t)
+	other := m
+	other.architecture = "riscv64"
+	path, err := layout.FromPath(filepath.Join(put(t, m, other), "coredns-oci"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := path.ImageIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outer, err := top.IndexManifest()
+	if err != nil || len(outer.Manifests) != 1 || outer.Manifests[0].Annotations["org.opencontainers.image.ref.name"] != "test" {
+		t.Fatalf("%+v, %v", outer, err)
+	}
+	index, err := top.ImageIndex(outer.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var architectures []string
+	for _, d := range inner.Manifests {
+		architectures = append(architectures, d.Platform.OS+"/"+d.Platform.Architecture)
+	}
+	if got, want := strings.Join(architectures, " "), "linux/"+runtime.GOARCH+" linux/riscv64"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func digest(t *testing.T, i v1.Image) v1.Hash {
+	t.Helper()
+	hash, err := i.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash
+}

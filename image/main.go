@@ -1,0 +1,97 @@
+// Command image makes the container images, for several architectures and without a
+// container engine: CoreDNS with Nearcast's plugins, the speaker and the command.
+// The same sources and the same Go make the same bytes.
+//
+// It writes an OCI image layout with all architectures, and for each of them an
+// archive that docker, podman, ctr and K3s import, and a bill of materials.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/internal/program"
+)
+
+func main() { os.Exit(program.Run(command())) }
+
+func command() *cobra.Command {
+	var o order
+	c := &cobra.Command{
+		Use:   "image",
+		Short: "Make the container image without a container engine",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if o.created, err = sourceDate(os.Getenv("SOURCE_DATE_EPOCH")); err != nil {
+				return err
+			}
+			return o.fill(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	c.Flags().StringVarP(&o.dir, "output", "o", "dist", "write into this `FOLDER`")
+	c.Flags().StringVar(&o.registry, "registry", "nearcast", "what stands before the images' names: `HOST/PATH`")
+	c.Flags().StringVar(&o.tag, "tag", "latest", "the images' `TAG`")
+	c.Flags().StringVar(&o.revision, "revision", "", "the sources' `COMMIT`, for the images' labels")
+	c.Flags().StringSliceVar(&o.architectures, "arch", []string{"amd64", "arm64"}, "`ARCHITECTURES`, as Go names them")
+	return c
+}
+
+// sourceDate reads SOURCE_DATE_EPOCH (reproducible-builds.org), in seconds; the
+// epoch itself where it is not set.
+func sourceDate(text string) (time.Time, error) {
+	if text == "" {
+		return time.Unix(0, 0).UTC(), nil
+	}
+	seconds, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH: want seconds since 1970: %w", err)
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}
+
+// order is what was asked for.
+type order struct {
+	dir, registry, tag, revision string
+	architectures                []string
+	created                      time.Time
+}
+
+// fill makes the images, one architecture after the other.
+func (o order) fill(ctx context.Context, out io.Writer) error {
+	shelf, err := newShelf(o.dir, o.registry, o.tag, out)
+	if err != nil {
+		return err
+	}
+	for _, architecture := range o.architectures {
+		fmt.Fprintf(out, "%s: compiling; the first time takes some minutes ...\n", architecture)
+		if err := o.make(ctx, architecture, shelf); err != nil {
+			return fmt.Errorf("%s: %w", architecture, err)
+		}
+	}
+	return shelf.close()
+}
+
+func (o order) make(ctx context.Context, architecture string, shelf *shelf) error {
+	compiled, err := compile(ctx, architecture)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(compiled)
+	for _, r := range []recipe{nearcast()} {
+		made, err := assemble(parts{recipe: r, dir: compiled, architecture: architecture, revision: o.revision, created: o.created})
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		if err := shelf.add(made); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,302 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/test/peers"
+)
+
+// An archive is unpacked by GNU tar and its entry point started as containerd
+// starts it where a pod has dropped all capabilities but NET_BIND_SERVICE and
+// allows no escalation: in namespaces of its own, as the image's user.
+func TestTheImageStartsAsAnyUserOnPort53(t *testing.T) {
+	root, config := unpacked(t, put(t, image(t)))
+	write(t, filepath.Join(root, "etc/nearcast/Corefile"), `fn.example.org {
+    errors
+    nearcast {
+        cluster de-wide
+        manifests /etc/nearcast/federation
+        snapshot /var/lib/nearcast
+        admin /run/nearcast/admin.sock
+    }
+}`)
+	write(t, filepath.Join(root, "etc/nearcast/federation/all.yaml"), federation)
+
+	inNamespace(t, func() {
+		out := start(t, root, config.Config.Entrypoint[0], append(config.Config.Entrypoint[1:], config.Config.Cmd...)...)
+		answer := ask(t, out, "hello.demo.fn.example.org.", dns.TypeA)
+		if len(answer.Answer) != 1 || !strings.HasSuffix(answer.Answer[0].String(), "192.0.2.4") {
+			t.Errorf("answer:\n%s", answer)
+		}
+		// The command finds the server by its socket, in the same container.
+		status := run(t, root, "/usr/local/bin/nearcast", "status", "--admin", "/run/nearcast/admin.sock")
+		if !strings.Contains(status, "de-wide") {
+			t.Errorf("nearcast status:\n%s", status)
+		}
+		if text := run(t, root, "/usr/local/bin/nearcast-speaker", "--help"); !strings.Contains(text, "Announce shared addresses") {
+			t.Errorf("nearcast-speaker --help:\n%s", text)
+		}
+	})
+}
+
+// Where the file has no capability, the kernel refuses the port to the image's user:
+// the namespace of the test above does not allow every port.
+func TestPort53IsRefusedToTheImagesUserWithoutTheCapability(t *testing.T) {
+	root, config := unpacked(t, put(t, image(t)))
+	write(t, filepath.Join(root, "etc/nearcast/Corefile"), ".:53 {\n    whoami\n}")
+	program := filepath.Join(root, config.Config.Entrypoint[0])
+	if err := unix.Removexattr(program, "security.capability"); err != nil {
+		t.Fatalf("%s has no capability: %v", program, err)
+	}
+	inNamespace(t, func() {
+		cmd := confined(root, config.Config.Entrypoint[0], config.Config.Cmd...)
+		cmd.SysProcAttr.AmbientCaps = nil
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "permission denied") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+}
+
+// The other architecture is compiled and run by QEMU's user emulation.
+func TestTheImageForARM64Runs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: it compiles all programs for arm64")
+	}
+	qemu := peers.Find(t, "qemu-aarch64-static", "qemu-user-static")
+	dir, err := compile(t.Context(), "arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	m, err := assemble(parts{recipe: nearcast(), dir: dir, architecture: "arm64", created: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, config := unpackedAs(t, put(t, m), "arm64")
+	for program, want := range map[string]string{
+		config.Config.Entrypoint[0] + " -plugins": "dns.nearcast",
+		"/usr/local/bin/nearcast --help":          "explain",
+		"/usr/local/bin/nearcast-speaker --help":  "Announce shared addresses",
+	} {
+		words := strings.Fields(program)
+		out, err := qemu.Command(append([]string{filepath.Join(root, words[0])}, words[1:]...)...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v\n%s", program, err, out)
+		}
+	}
+}
+
+const federation = `
+apiVersion: cluster.karmada.io/v1alpha1
+kind: Cluster
+metadata: {name: de-wide, annotations: {nearcast.dev/address: 192.0.2.4}}
+spec: {region: de}
+status: {conditions: [{type: Ready, status: "True"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: hello, namespace: demo, labels: {nearcast.dev/function: "true"}, annotations: {nearcast.dev/probe: none}}
+---
+apiVersion: work.karmada.io/v1alpha2
+kind: ResourceBinding
+metadata: {name: hello-service, namespace: demo}
+spec:
+  resource: {apiVersion: v1, kind: Service, namespace: demo, name: hello}
+  clusters: [{name: de-wide}]
+status:
+  aggregatedStatus: [{clusterName: de-wide, applied: true, health: Healthy}]
+`
+
+// archive is the part of an archive's manifest.json that a runtime reads.
+type archive []struct {
+	Config string
+	Layers []string
+}
+
+// imageConfig is what a runtime takes from an image's configuration.
+type imageConfig struct {
+	Config struct {
+		User            string
+		Entrypoint, Cmd []string
+	}
+}
+
+func unpacked(t *testing.T, dir string) (root string, config imageConfig) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: namespaces and file capabilities need root")
+	}
+	return unpackedAs(t, dir, runtime.GOARCH)
+}
+
+// unpackedAs lays the layers of an architecture's archive over each other.
+func unpackedAs(t *testing.T, dir, architecture string) (root string, config imageConfig) {
+	t.Helper()
+	base := t.TempDir()
+	untar(t, filepath.Join(dir, "coredns-"+architecture+".tar"), base)
+	var a archive
+	read(t, filepath.Join(base, "manifest.json"), &a)
+	read(t, filepath.Join(base, a[0].Config), &config)
+	root = filepath.Join(base, "root")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, layer := range a[0].Layers {
+		untar(t, filepath.Join(base, layer), root)
+	}
+	for dir := base; dir != filepath.Dir(os.TempDir()) && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755|os.ModeSticky); err != nil { // the image's user walks through it
+			t.Fatal(err)
+		}
+	}
+	return root, config
+}
+
+func untar(t *testing.T, file, into string) {
+	t.Helper()
+	out, err := exec.Command("tar", "-xpf", file, "-C", into, "--numeric-owner", "--xattrs", "--xattrs-include=*").CombinedOutput()
+	if err != nil {
+		t.Fatalf("tar %s: %v\n%s", file, err, out)
+	}
+}
+
+func read(t *testing.T, file string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inNamespace calls f on a thread with a network of its own, of which nothing but
+// loopback is up, and which can gain no capability but NET_BIND_SERVICE.
+func inNamespace(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		err := confine()
+		if err == nil {
+			f()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func confine() error {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("network namespace: %w", err)
+	}
+	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+		return fmt.Errorf("ip link set lo up: %w: %s", err, out)
+	}
+	for capability := uintptr(0); capability <= unix.CAP_LAST_CAP; capability++ {
+		if capability == unix.CAP_NET_BIND_SERVICE {
+			continue
+		}
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) { // not of this kernel
+			return fmt.Errorf("bounding set: %w", err)
+		}
+	}
+	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+}
+
+// confined is a program as a runtime starts it: with the image for a root, as its
+// user, who is permitted what the container was given.
+func confined(root, program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Dir = "/"
+	cmd.Env = []string{}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Chroot:      root,
+		Credential:  &syscall.Credential{Uid: nonroot, Gid: nonroot},
+		AmbientCaps: []uintptr{unix.CAP_NET_BIND_SERVICE},
+		Cloneflags:  unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
+		Pdeathsig:   syscall.SIGKILL,
+	}
+	return cmd
+}
+
+// start starts a program that ends with the test.
+func start(t *testing.T, root, program string, args ...string) *fixture.Output {
+	t.Helper()
+	out := new(fixture.Output)
+	cmd := confined(root, program, args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Errorf("%s: %v", program, err)
+		return out
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", program, out)
+		}
+	})
+	return out
+}
+
+func run(t *testing.T, root, program string, args ...string) string {
+	t.Helper()
+	out, err := confined(root, program, args...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// ask repeats a question over UDP and TCP until it is answered.
+func ask(t *testing.T, out *fixture.Output, name string, kind uint16) *dns.Msg {
+	t.Helper()
+	question := new(dns.Msg)
+	question.SetQuestion(name, kind)
+	var answer *dns.Msg
+	for _, network := range []string{"udp", "tcp"} {
+		err := errors.New("never asked")
+		for deadline := time.Now().Add(30 * time.Second); err != nil && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			client := dns.Client{Net: network, Timeout: time.Second}
+			answer, _, err = client.Exchange(question, net.JoinHostPort("127.0.0.1", "53"))
+			if err == nil && answer.Rcode != dns.RcodeSuccess {
+				err = fmt.Errorf("rcode %s", dns.RcodeToString[answer.Rcode])
+			}
+		}
+		if err != nil {
+			t.Errorf("over %s: %v\n%s", network, err, out)
+			return new(dns.Msg)
+		}
+	}
+	return answer
+}
