@@ -1,0 +1,85 @@
+//go:build !wasip1
+
+package handler
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// largest is the longest body that is read, of a request and of a fetched reply.
+const largest = 1 << 20
+
+// Main serves the registered handler over HTTP until SIGTERM, and says on standard
+// output where, as soon as it does.
+func Main() {
+	log.SetFlags(0)
+	listen := flag.String("listen", ":8080", "the `ADDRESS` to serve HTTP at")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := serve(ctx, *listen); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func serve(ctx context.Context, listen string) error {
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	fmt.Println("listening on", listener.Addr())
+	server := &http.Server{Handler: mux()}
+	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.Background()) }) // Serve says how it ended
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func mux() http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	m.HandleFunc("/", answer)
+	return m
+}
+
+func answer(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largest))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	reply := handle(Request{Method: r.Method, URI: r.URL.RequestURI(), Host: r.Host, Body: body})
+	w.Header().Set("Content-Type", reply.contentType())
+	w.WriteHeader(reply.Status)
+	_, _ = w.Write(reply.Body) // who asked may be gone
+}
+
+// outbound keeps its connections, as a process that stays can.
+var outbound = &http.Client{Timeout: 10 * time.Second}
+
+// Fetch asks another service over HTTP.
+func Fetch(method, url string, body []byte) (int, []byte, error) {
+	request, err := http.NewRequest(method, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	response, err := outbound.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(response.Body, largest))
+	return response.StatusCode, got, err
+}

@@ -1,0 +1,17 @@
+// Command hello is the smallest function: it says where it ran.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/nearcast/nearcast/functions/handler"
+)
+
+func init() { handler.Register(hello) }
+
+func main() { handler.Main() }
+
+func hello(r handler.Request) handler.Reply {
+	return handler.Text(200, fmt.Sprintf("%s served by %s\n", r.Host, os.Getenv("CLUSTER")))
+}

@@ -1,0 +1,15 @@
+// Command usermanager is the paper's typical function: it takes a user over HTTP,
+// computes, and keeps the result in a service outside the federation.
+package main
+
+import (
+	"os"
+
+	"github.com/nearcast/nearcast/functions/handler"
+)
+
+func init() {
+	handler.Register(manager{store: os.Getenv("STORE_URL"), fetch: handler.Fetch}.answer)
+}
+
+func main() { handler.Main() }
