@@ -27,8 +27,9 @@ func Main() {
 	listen := flag.String("listen", ":8080", "the `ADDRESS` to serve HTTP at")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	if err := serve(ctx, *listen); err != nil {
+	err := serve(ctx, *listen)
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }
