@@ -17,8 +17,9 @@ FUZZTIME ?= 60s
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build coredns, nearcast and nearcast-speaker into bin/
+build: ## build coredns, nearcast, nearcast-speaker and the functions into bin/
 	go build -o bin/ ./cmd/...
+	go run ./functions/build
 
 run: ## build, and run the paper's federation on this machine until Ctrl-C
 	@echo "building; the first time takes some minutes ..."

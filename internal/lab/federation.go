@@ -1,6 +1,7 @@
 // Package lab runs the paper's federation on one machine, without Kubernetes
-// and without privileges: per cluster a CoreDNS process, a speaker process and
-// real HTTP backends, and one router that peers with every speaker.
+// and without privileges: per cluster a CoreDNS process, a speaker process and a
+// gateway to its functions, which are WebAssembly with an instance for each call or
+// native programs, and one router that peers with every speaker.
 //
 // Everything listens on loopback. A Lab is safe for concurrent use.
 package lab

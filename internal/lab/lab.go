@@ -28,8 +28,10 @@ var Parts = []string{"functions", "dns", "speaker"}
 type Options struct {
 	// Dir is the lab's folder; it is removed at the end.
 	Dir string
-	// Bin holds coredns and nearcast-speaker.
+	// Bin holds coredns, nearcast-speaker and the functions.
 	Bin string
+	// Workloads are run beside those of the lab's own functions.
+	Workloads []Workload
 	// Karmada holds the programs of a real control plane, which is then the source;
 	// "" for files. Log is told how it starts.
 	Karmada controlplane.Programs
@@ -41,6 +43,7 @@ type Lab struct {
 	paths   paths
 	plane   *controlplane.Plane // nil where files are the source
 	router  *gobgp.Router
+	engine  *engine
 	control *admin.Server
 	members []*member
 	changed sync.Mutex // serialises Fail and Heal
@@ -78,22 +81,24 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 			return nil, errors.Join(err, l.Close())
 		}
 	}
-	if err := l.start(ctx, o.Bin); err != nil {
+	if err := l.start(ctx, o); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-func (l *Lab) start(ctx context.Context, bin string) (err error) {
+func (l *Lab) start(ctx context.Context, o Options) (err error) {
+	if l.engine, err = newEngine(ctx); err != nil {
+		return err
+	}
 	peers := map[netip.Addr]uint32{}
 	for _, s := range Sites {
 		peers[s.SpeakerAddr] = s.ASN
-		l.members = append(l.members, &member{
-			Site:    s,
-			dns:     process.Process{Program: filepath.Join(bin, "coredns"), Args: []string{"-conf", l.paths.corefile(s.Name)}, Log: l.paths.log(s.Name, "dns")},
-			speaker: process.Process{Program: filepath.Join(bin, "nearcast-speaker"), Args: []string{"--config", l.paths.speaker(s.Name)}, Log: l.paths.log(s.Name, "speaker")},
-			backend: backend{cluster: s.Name, addr: s.Gateway},
-		})
+		m, err := l.member(s, o)
+		if err != nil {
+			return err
+		}
+		l.members = append(l.members, m)
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	l.router, err = gobgp.NewRouter(ctx, routerASN, netip.AddrPortFrom(routerAddr, routerPort), peers, quiet)
@@ -107,6 +112,22 @@ func (l *Lab) start(ctx context.Context, bin string) (err error) {
 	}
 	l.control, err = admin.Listen(l.paths.control(), l.handler())
 	return err
+}
+
+// member is a site's programs, none of them running.
+func (l *Lab) member(s Site, o Options) (*member, error) {
+	m := &member{
+		Site:    s,
+		dns:     process.Process{Program: filepath.Join(o.Bin, "coredns"), Args: []string{"-conf", l.paths.corefile(s.Name)}, Log: l.paths.log(s.Name, "dns")},
+		speaker: process.Process{Program: filepath.Join(o.Bin, "nearcast-speaker"), Args: []string{"--config", l.paths.speaker(s.Name)}, Log: l.paths.log(s.Name, "speaker")},
+		backend: backend{cluster: s.Name, addr: s.Gateway, fallback: workloads[0].Name},
+	}
+	if !s.Gateway.IsValid() {
+		return m, nil
+	}
+	var err error
+	m.backend.runtimes, err = runtimesAt(s.Name, slices.Concat(workloads, o.Workloads), filepath.Join(o.Bin, "functions"), l.engine, l.paths.log(s.Name, "functions"))
+	return m, err
 }
 
 // free reports the first of the lab's addresses that somebody else uses.
@@ -154,6 +175,9 @@ func (l *Lab) Close() error {
 		stopping.Go(func() { _ = l.plane.Close() }) // its folder is in the lab's, and goes with it
 	}
 	stopping.Wait()
+	if l.engine != nil {
+		_ = l.engine.close() // no instance is left
+	}
 	if err := os.RemoveAll(l.paths.dir); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}

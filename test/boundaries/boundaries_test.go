@@ -45,6 +45,8 @@ var rules = []rule{
 	{from: "internal", to: "github.com/coredns", but: []string{"internal/directives"}, why: "what is below the plugin does not know its server"},
 	{from: "internal", to: module + "plugin", why: "dependencies point one way"},
 	{from: "internal", to: module + "bgp", but: []string{"internal/lab"}, why: "dependencies point one way; the lab runs the router"},
+	{from: "", to: "github.com/tetratelabs/wazero", but: []string{"internal/lab"}, why: "one package runs WebAssembly"},
+	{from: "functions", to: module + "internal", why: "a function is a program of its own, as its author's would be"},
 	{from: "", to: module + "cmd", why: "programs are not libraries"},
 	{from: "", to: module + "internal/fixture", but: []string{"test/bench"}, why: "fixtures are for tests and benchmarks"},
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -16,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nearcast/nearcast/functions"
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/lab"
 	"github.com/nearcast/nearcast/test/peers"
@@ -35,6 +38,10 @@ func TestMain(m *testing.M) {
 		build := exec.Command("go", "build", "-o", bin+"/", "github.com/nearcast/nearcast/cmd/...")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+			return 1
+		}
+		if err := functions.Build(context.Background(), filepath.Join(bin, "functions"), ""); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
@@ -131,6 +138,11 @@ func TestLab(t *testing.T) {
 	})
 	t.Run("dig sees the right cluster for clients of three countries", func(t *testing.T) {
 		digAsks(t)
+	})
+	t.Run("a call runs the function where it was sent", func(t *testing.T) {
+		for function, coldStart := range map[string]bool{"hello": true, "thumbnail": true, "archive": false} {
+			callsFunction(t, function, coldStart)
+		}
 	})
 	t.Run("a dead backend", func(t *testing.T) {
 		if err := l.Fail("us-azure", "functions"); err != nil {
@@ -371,5 +383,29 @@ func TestAKilledLabLeavesNoProcessAndNoObstacle(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder is still there after SIGHUP: %v", err)
+	}
+}
+
+// callsFunction calls a function in Germany, and looks at what ran.
+func callsFunction(t *testing.T, function string, coldStart bool) {
+	t.Helper()
+	name := function + ".demo." + lab.Zone
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.1.4:8080/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = name
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || string(body) != name+" served by de-wide\n" {
+		t.Errorf("%s: %q, %v", function, body, err)
+	}
+	timing := response.Header.Get("Server-Timing")
+	if strings.Contains(timing, "cold;dur=0.000") == coldStart || !strings.Contains(timing, "processing;dur=") {
+		t.Errorf("%s: Server-Timing: %s; a cold start: %v", function, timing, coldStart)
 	}
 }

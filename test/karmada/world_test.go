@@ -30,6 +30,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/nearcast/nearcast/functions"
 	"github.com/nearcast/nearcast/internal/controlplane"
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/process"
@@ -90,6 +91,9 @@ func newWorld() (made *world, err error) {
 	}()
 	if out, err := exec.Command("go", "build", "-o", w.dir+"/", "github.com/nearcast/nearcast/cmd/...").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	if err := functions.Build(ctx, filepath.Join(w.dir, "functions"), ""); err != nil {
+		return nil, err
 	}
 	programs := controlplane.DefaultPrograms()
 	if err := controlplane.Build(ctx, "../controlplane", programs, os.Stderr); err != nil {

@@ -1,0 +1,77 @@
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+)
+
+// program is a function's native program with its settings.
+type program struct {
+	path string
+	env  []string
+	// log is the file that its errors are added to.
+	log string
+}
+
+// instance is a process that serves a function.
+type instance struct {
+	cmd  *exec.Cmd
+	addr string
+}
+
+// begin starts a process and waits until it says where it listens.
+func (p program) begin() (*instance, error) {
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close() // the child has its own
+	cmd := exec.Command(p.path, "-listen", "127.0.0.1:0")
+	cmd.Env, cmd.Stderr = p.env, log
+	// A group of its own, and no life without this process, as process.Process has it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%w; make build makes it", err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	i := &instance{cmd: cmd, addr: strings.TrimSpace(strings.TrimPrefix(line, "listening on "))}
+	if err != nil {
+		i.end()
+		return nil, fmt.Errorf("%s ended before it listened; see %s", p.path, p.log)
+	}
+	return i, nil
+}
+
+// end kills the process and waits for it.
+func (i *instance) end() {
+	_ = i.cmd.Process.Kill() // an error says that it has ended
+	_ = i.cmd.Wait()         // as does this
+}
+
+// forward sends the call to the process.
+func (i *instance) forward(ctx context.Context, client *http.Client, c call) (outcome, error) {
+	request, err := http.NewRequestWithContext(ctx, c.method, "http://"+i.addr+c.uri, bytes.NewReader(c.body))
+	if err != nil {
+		return outcome{}, err
+	}
+	request.Host = c.host
+	response, err := client.Do(request)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return outcome{status: response.StatusCode, contentType: response.Header.Get("Content-Type"), body: body}, err
+}

@@ -1,0 +1,34 @@
+package lab
+
+import (
+	"context"
+	"time"
+)
+
+// call is a request for a function.
+type call struct {
+	method, uri, host string
+	body              []byte
+}
+
+// outcome is what became of a call.
+type outcome struct {
+	status      int
+	contentType string
+	body        []byte
+	// cold is the time until an instance was ready, processing that from there to
+	// the reply.
+	cold, processing time.Duration
+	// end takes the instance away; nil where it stays.
+	end func()
+}
+
+// runtime runs one function in one cluster. It is safe for concurrent use.
+type runtime interface {
+	// start prepares what stays between calls.
+	start() error
+	// call answers one request. An error is the runtime's, not the function's.
+	call(context.Context, call) (outcome, error)
+	// stop ends whatever start began.
+	stop()
+}
