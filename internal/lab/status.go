@@ -54,7 +54,7 @@ func (l *Lab) Status(ctx context.Context) Status {
 		asking.Go(func() { st.Sites[i] = l.siteStatus(ctx, m) })
 	}
 	asking.Wait()
-	st.Routes = l.routes()
+	st.Routes = l.Routes()
 	return st
 }
 
@@ -115,7 +115,8 @@ func clusterAt(addr string) string {
 	return addr
 }
 
-func (l *Lab) routes() []RouteStatus {
+// Routes returns the shared addresses in the router's table.
+func (l *Lab) Routes() []RouteStatus {
 	table, err := l.router.Table()
 	if err != nil {
 		return nil // the router is closing

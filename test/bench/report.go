@@ -122,14 +122,3 @@ const reading = `
   [growth.go](growth.go) say which is used where. The names, subnets and rules are made by [workload.go](workload.go),
   [federation.go](federation.go) and [rules.go](rules.go), alike in every run.
 `
-
-func (m machine) markdown() string {
-	var b strings.Builder
-	b.WriteString("\n## Machine and versions\n\n| | |\n|---|---|\n")
-	fmt.Fprintf(&b, "| processor | %d × %s |\n| memory | %.0f GiB |\n| system | %s |\n", m.Cores, m.CPU, float64(m.Memory)/(1<<30), m.Kernel)
-	fmt.Fprintf(&b, "| load average before the run | %s |\n| Go | %s |\n| Nearcast | %s |\n", m.Load, m.Go, m.Commit)
-	for _, v := range m.Versions {
-		fmt.Fprintf(&b, "| %s | %s |\n", v.program, v.number)
-	}
-	return b.String()
-}

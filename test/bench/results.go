@@ -8,7 +8,7 @@ import (
 // Results is all that a run found. They are plain data: the report and the plots
 // are made of them alone.
 type Results struct {
-	Machine machine
+	Machine setting
 	Rounds  int
 	// Saturating and Steady are how long a turn's two parts last.
 	Saturating, Steady time.Duration

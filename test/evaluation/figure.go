@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"image/color"
+	"math"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/nearcast/nearcast/internal/lab"
+)
+
+// segments are the parts of a bar, from below: the short ones first, which would
+// vanish on top of a long one on a logarithmic axis.
+var segments = []struct {
+	name  string
+	part  part
+	color color.RGBA
+}{
+	{"processing", processing, color.RGBA{R: 0x6a, G: 0x99, B: 0x4e, A: 255}},
+	{"cold start", coldStart, color.RGBA{R: 0xe0, G: 0x9f, B: 0x3e, A: 255}},
+	{"network latency", network, color.RGBA{R: 0x33, G: 0x5c, B: 0x81, A: 255}},
+}
+
+var (
+	ours  = color.RGBA{R: 0xf6, G: 0xdf, B: 0xd8, A: 255}
+	faint = color.RGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 255}
+)
+
+// The least and the most that is drawn, in milliseconds.
+const (
+	least = 0.2
+	most  = 700.0
+)
+
+// group is the bars of one way to a cluster.
+type group struct{ label, policy string }
+
+// groupsFor are a country's: by each country's cluster, and by Nearcast's choice.
+func groupsFor() (all []group) {
+	for _, c := range Countries {
+		all = append(all, group{"in " + strings.ToUpper(c.Code), "at " + c.Resolver})
+	}
+	return append(all, group{"nearest", "nearest"})
+}
+
+// figureFive is the paper's figure 5 with Nearcast's routing beside it: a panel for
+// each country that calls.
+func (r Results) figureFive(function string) ([]byte, error) {
+	var panels []*plot.Plot
+	for i, c := range Countries {
+		p, err := r.panel(function, c, i == 0)
+		if err != nil {
+			return nil, err
+		}
+		panels = append(panels, p)
+	}
+	return tiled(panels, 31*vg.Centimeter, 12*vg.Centimeter)
+}
+
+// panel draws what calls from a country take.
+func (r Results) panel(function string, c Country, legend bool) (*plot.Plot, error) {
+	p := newPlot("called from " + c.Name)
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
+	p.Y.Label.Text = "ms, medians; logarithmic"
+	lines := plotter.NewGrid()
+	lines.Horizontal.Color, lines.Vertical.Width = faint, 0
+	var ticks plot.ConstantTicks
+	x := 0.0
+	for _, g := range groupsFor() {
+		width := float64(len(lab.Runtimes))
+		if g.policy == "nearest" {
+			if err := rectangle(p, x-0.5, x+width-0.5, least, most, ours); err != nil {
+				return nil, err
+			}
+			p.Add(lines)
+		}
+		if err := note(p, x+(width-1)/2, most*0.72, g.label, 9); err != nil {
+			return nil, err
+		}
+		for _, runtime := range lab.Runtimes {
+			total, err := r.bar(p, x, Filter{function, runtime, c.Code, g.policy})
+			if err != nil {
+				return nil, err
+			}
+			if err := note(p, x, total*1.06, figure(total), 7.5); err != nil {
+				return nil, err
+			}
+			ticks = append(ticks, plot.Tick{Value: x, Label: runtime})
+			x++
+		}
+		x += 0.8
+	}
+	p.X.Tick.Marker, p.X.Tick.Length = ticks, 0
+	p.X.Tick.Label.Rotation, p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = math.Pi/2, text.XRight, text.YCenter
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -0.9, x-0.9, least, most
+	if legend {
+		if err := legendOf(p); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// bar stacks the medians of the parts, and returns the median of the whole.
+func (r Results) bar(p *plot.Plot, x float64, f Filter) (float64, error) {
+	samples := r.of(f)
+	from, sum := least, 0.0
+	for _, s := range segments {
+		sum += max(median(times(samples, s.part)), 0)
+		if sum <= from {
+			continue
+		}
+		if err := rectangle(p, x-0.4, x+0.4, from, sum, s.color); err != nil {
+			return 0, err
+		}
+		from = sum
+	}
+	return median(times(samples, exchanged)), nil
+}
+
+func rectangle(p *plot.Plot, left, right, bottom, top float64, fill color.Color) error {
+	shape, err := plotter.NewPolygon(plotter.XYs{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}})
+	if err != nil {
+		return err
+	}
+	shape.Color, shape.LineStyle.Width = fill, 0
+	p.Add(shape)
+	return nil
+}
+
+// note writes a centred word above a point.
+func note(p *plot.Plot, x, y float64, word string, size float64) error {
+	labels, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: x, Y: y}}, Labels: []string{word}})
+	if err != nil {
+		return err
+	}
+	style := &labels.TextStyle[0]
+	style.Font.Variant, style.Font.Size, style.XAlign = sans, vg.Points(size), text.XCenter
+	p.Add(labels)
+	return nil
+}
+
+func legendOf(p *plot.Plot) error {
+	for i := range segments {
+		s := segments[len(segments)-1-i]
+		sample, err := plotter.NewPolygon(plotter.XYs{{X: 0, Y: 1}, {X: 0, Y: 1}, {X: 0, Y: 1}})
+		if err != nil {
+			return err
+		}
+		sample.Color = s.color
+		p.Legend.Add(s.name, sample)
+	}
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.YOffs = -0.75 * vg.Centimeter
+	p.Legend.TextStyle.Font.Size = vg.Points(8)
+	return nil
+}
+
+const (
+	sans = "Sans"
+	face = "Liberation Sans"
+)
+
+// newPlot is a plot in the font of the project's.
+func newPlot(title string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text, p.Title.Padding = title, 2*vg.Millimeter
+	for _, style := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
+		style.Font.Variant = sans
+	}
+	return p
+}
+
+// tiled draws plots beside each other.
+func tiled(panels []*plot.Plot, width, height vg.Length) ([]byte, error) {
+	canvas := vgsvg.New(width, height)
+	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: 4 * vg.Millimeter, PadTop: 2 * vg.Millimeter, PadBottom: 2 * vg.Millimeter, PadRight: 2 * vg.Millimeter}
+	for i, c := range plot.Align([][]*plot.Plot{panels}, tiles, draw.New(canvas))[0] {
+		panels[i].Draw(c)
+	}
+	var b bytes.Buffer
+	if _, err := canvas.WriteTo(&b); err != nil {
+		return nil, err
+	}
+	// Who lacks the font has one that is as wide.
+	return bytes.ReplaceAll(b.Bytes(), []byte(face), []byte(face+",Arial,Helvetica,sans-serif")), nil
+}
+
+// logTicks are at 1, 2 and 5 of every power of ten.
+func logTicks(from, to float64) []plot.Tick {
+	var ticks []plot.Tick
+	for power := 0.1; power <= to; power *= 10 {
+		for _, digit := range []float64{1, 2, 5} {
+			if v := power * digit; v >= from && v <= to {
+				ticks = append(ticks, plot.Tick{Value: v, Label: figureTick(v)})
+			}
+		}
+	}
+	return ticks
+}

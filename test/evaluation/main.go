@@ -1,0 +1,62 @@
+// Command evaluation repeats the paper's: clients in three countries call functions
+// of the lab's federation, through paths with the latencies between its locations, by
+// the nearest cluster and by other ways to choose one. It writes a report and plots.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/nearcast/nearcast/test/machine"
+)
+
+func main() {
+	log.SetFlags(0)
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 40, "how often every call is made")
+	flag.StringVar(&o.bin, "bin", "bin", "the `FOLDER` of the programs and the functions")
+	flag.StringVar(&o.dir, "o", "test/evaluation", "the `FOLDER` for REPORT.md and its plots")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		log.Fatal("evaluation: ", err)
+	}
+}
+
+type options struct {
+	rounds   int
+	bin, dir string
+}
+
+// run measures and writes.
+func run(ctx context.Context, o options) (err error) {
+	begin := time.Now()
+	w, err := newWorld(ctx, o.bin, 1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	r := Results{Rounds: o.rounds}
+	if r.Machine, err = machine.Describe("test/evaluation/REPORT.md", "test/evaluation/*.svg"); err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stderr, "a user moves ...")
+	if r.Journeys, err = w.travel(ctx, itinerary); err != nil {
+		return err
+	}
+	r.Samples, err = w.measure(ctx, Functions, o.rounds, func(round int) { fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, o.rounds) })
+	if err != nil {
+		return err
+	}
+	r.Took = time.Since(begin)
+	return r.write(o.dir)
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/lab"
+)
+
+// made are results as if every cluster took as long: only the way differs.
+func made() Results {
+	r := Results{Rounds: 3}
+	for round := range r.Rounds {
+		for _, f := range Functions {
+			for _, runtime := range lab.Runtimes {
+				for _, c := range Countries {
+					for i, p := range policies(nil) {
+						site := functionSites()[i%len(functionSites())]
+						switch p.Route {
+						case "nearest":
+							site = c.Resolver
+						case "any":
+						default:
+							site = strings.TrimPrefix(p.Name, "at ")
+						}
+						rtt := roundTrip(c.Code, countryOf(site))
+						r.Samples = append(r.Samples, Sample{Round: round, Function: f.Name, Runtime: runtime, Country: c.Code, Policy: p.Name, Cluster: site,
+							Phases: Phases{Lookup: within, Connect: rtt, Exchange: rtt + 5*time.Millisecond, Cold: 4 * time.Millisecond, Processing: time.Millisecond}})
+					}
+				}
+			}
+		}
+	}
+	for _, m := range modes {
+		j := Journey{Mode: m.Name, TTL: 5 * time.Second}
+		for n := range 66 {
+			at := time.Duration(n) * itinerary.Every
+			c := itinerary.Stops[at/itinerary.Stay]
+			cluster := c.Resolver
+			if n == 22 || n == 23 { // the first two in Germany
+				cluster = "hpc-kube"
+			}
+			j.Calls = append(j.Calls, Call{At: at, Country: c.Code, Cluster: cluster, Took: 20 * time.Millisecond})
+		}
+		r.Journeys = append(r.Journeys, j)
+	}
+	return r
+}
+
+func TestSavingsArePairsOfTheSameRoundAndCountry(t *testing.T) {
+	r := made()
+	for _, c := range Countries {
+		f := Filter{Function: "user-manager", Country: c.Code, Policy: "at " + farthest(c)}
+		want := milliseconds(roundTrip(c.Code, countryOf(farthest(c))) - within)
+		if got := r.saved(f, exchanged); len(got) != 9 || median(got) != want || quantile(got, 0) != want {
+			t.Errorf("%s: %v, want 9 of %v", c.Name, got, want)
+		}
+		if got := r.saved(f, first); median(got) != 2*want {
+			t.Errorf("%s, first calls: %v, want %v: a handshake more", c.Name, median(got), 2*want)
+		}
+	}
+}
+
+func TestAGapEndsWithTheFirstCallThatIsNear(t *testing.T) {
+	moves := made().Journeys[0].moves()
+	if len(moves) != 2 || moves[0].Gap != time.Second || moves[0].Elsewhere != 2 || moves[1].Gap != 0 || moves[1].Elsewhere != 0 {
+		t.Errorf("%+v, want a second with two calls elsewhere, and none", moves)
+	}
+}
+
+func TestTheReportHasEveryTableAndPicture(t *testing.T) {
+	dir := t.TempDir()
+	if err := made().write(dir); err != nil {
+		t.Fatal(err)
+	}
+	report := made().report()
+	for _, want := range []string{
+		"Against the farthest cluster the nearest saves 113 (83.0–113) ms",
+		"| mk | at us-azure | us-azure | wasm | 118 (118–118) | 4.0 (4.0–4.0) | 1.0 (1.0–1.0) | **123 (123–123)** | 246 (246–246) |",
+		"| regional resolver, cache kept | 5.0 | 0.00, 0.50, 1.0 | 1.0 | 0 |",
+		"(figure5.svg)", "(figure5-n-body.svg)", "(journey.svg)",
+	} {
+		if !strings.Contains(report, want) {
+			t.Errorf("the report has no %q", want)
+		}
+	}
+	if strings.Contains(report, "NaN") || strings.Contains(report, "%!") {
+		t.Error("the report has holes")
+	}
+}
