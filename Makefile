@@ -11,7 +11,7 @@ export GOFLAGS ?= -buildvcs=false
 export CGO_ENABLED ?= 0
 FUZZTIME ?= 60s
 
-.PHONY: help build run run-karmada controlplane test test-short test-full bench bench-quick lint image clean
+.PHONY: help build run run-karmada controlplane test test-short test-full bench bench-quick evaluation lint image clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -49,6 +49,9 @@ bench: build ## Nearcast beside its peers, in 25 minutes; writes test/bench/RESU
 
 bench-quick: build ## a selection of that in two minutes, into the cache
 	go run ./test/bench -quick -o $(NEARCAST_CACHE)/bench-quick
+
+evaluation: build ## the paper's evaluation, in ten minutes; writes test/evaluation/REPORT.md and its plots
+	go run ./test/evaluation
 
 lint: $(GOLANGCI_LINT) ## golangci-lint as .golangci.yml configures it
 	$(GOLANGCI_LINT) run ./...

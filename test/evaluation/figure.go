@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image/color"
 	"math"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -42,8 +43,11 @@ const (
 // group is the bars of one way to a cluster.
 type group struct{ label, policy string }
 
-// groupsFor are a country's: by each country's cluster, and by Nearcast's choice.
-func groupsFor() (all []group) {
+// gap is between groups, in bars.
+const gap = 0.8
+
+// groups are by each country's cluster, and by Nearcast's choice.
+func groups() (all []group) {
 	for _, c := range Countries {
 		all = append(all, group{"in " + strings.ToUpper(c.Code), "at " + c.Resolver})
 	}
@@ -68,20 +72,19 @@ func (r Results) figureFive(function string) ([]byte, error) {
 func (r Results) panel(function string, c Country, legend bool) (*plot.Plot, error) {
 	p := newPlot("called from " + c.Name)
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
-	p.Y.Label.Text = "ms, medians; logarithmic"
+	p.Y.Label.Text = "ms (log)"
+	width := float64(len(lab.Runtimes))
+	nearest := float64(len(groups())-1) * (width + gap)
+	if err := rectangle(p, nearest-0.5, nearest+width-0.5, least, most, ours); err != nil {
+		return nil, err
+	}
 	lines := plotter.NewGrid()
 	lines.Horizontal.Color, lines.Vertical.Width = faint, 0
+	p.Add(lines)
 	var ticks plot.ConstantTicks
 	x := 0.0
-	for _, g := range groupsFor() {
-		width := float64(len(lab.Runtimes))
-		if g.policy == "nearest" {
-			if err := rectangle(p, x-0.5, x+width-0.5, least, most, ours); err != nil {
-				return nil, err
-			}
-			p.Add(lines)
-		}
-		if err := note(p, x+(width-1)/2, most*0.72, g.label, 9); err != nil {
+	for _, g := range groups() {
+		if err := note(p, x+(width-1)/2, most*0.6, g.label, 9); err != nil {
 			return nil, err
 		}
 		for _, runtime := range lab.Runtimes {
@@ -89,13 +92,13 @@ func (r Results) panel(function string, c Country, legend bool) (*plot.Plot, err
 			if err != nil {
 				return nil, err
 			}
-			if err := note(p, x, total*1.06, figure(total), 7.5); err != nil {
+			if err := note(p, x, total*1.06, short(total), 7.5); err != nil {
 				return nil, err
 			}
 			ticks = append(ticks, plot.Tick{Value: x, Label: runtime})
 			x++
 		}
-		x += 0.8
+		x += gap
 	}
 	p.X.Tick.Marker, p.X.Tick.Length = ticks, 0
 	p.X.Tick.Label.Rotation, p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = math.Pi/2, text.XRight, text.YCenter
@@ -125,12 +128,20 @@ func (r Results) bar(p *plot.Plot, x float64, f Filter) (float64, error) {
 	return median(times(samples, exchanged)), nil
 }
 
+// short is a figure that fits over a bar.
+func short(f float64) string {
+	if f < 10 {
+		return figure(f)
+	}
+	return strconv.Itoa(int(math.Round(f)))
+}
+
 func rectangle(p *plot.Plot, left, right, bottom, top float64, fill color.Color) error {
 	shape, err := plotter.NewPolygon(plotter.XYs{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}})
 	if err != nil {
 		return err
 	}
-	shape.Color, shape.LineStyle.Width = fill, 0
+	shape.Color, shape.Width = fill, 0
 	p.Add(shape)
 	return nil
 }
@@ -154,11 +165,11 @@ func legendOf(p *plot.Plot) error {
 		if err != nil {
 			return err
 		}
-		sample.Color = s.color
+		sample.Color, sample.Width = s.color, 0
 		p.Legend.Add(s.name, sample)
 	}
 	p.Legend.Top, p.Legend.Left = true, true
-	p.Legend.YOffs = -0.75 * vg.Centimeter
+	p.Legend.XOffs, p.Legend.YOffs = 2*vg.Millimeter, -1.2*vg.Centimeter // below the names of the groups
 	p.Legend.TextStyle.Font.Size = vg.Points(8)
 	return nil
 }
@@ -182,8 +193,8 @@ func newPlot(title string) *plot.Plot {
 func tiled(panels []*plot.Plot, width, height vg.Length) ([]byte, error) {
 	canvas := vgsvg.New(width, height)
 	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: 4 * vg.Millimeter, PadTop: 2 * vg.Millimeter, PadBottom: 2 * vg.Millimeter, PadRight: 2 * vg.Millimeter}
-	for i, c := range plot.Align([][]*plot.Plot{panels}, tiles, draw.New(canvas))[0] {
-		panels[i].Draw(c)
+	for i, p := range panels { // their axes are as wide, so that nothing need be aligned
+		p.Draw(tiles.At(draw.New(canvas), i, 0))
 	}
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {

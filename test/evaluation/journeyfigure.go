@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"strconv"
+	"strings"
 	"time"
 
 	"gonum.org/v1/plot"
@@ -29,7 +30,7 @@ func (r Results) journeyFigure(i Itinerary) ([]byte, error) {
 	var ticks plot.ConstantTicks
 	for n, mode := range modes {
 		y := float64(len(modes) - 1 - n)
-		ticks = append(ticks, plot.Tick{Value: y, Label: mode.Name + "    "})
+		ticks = append(ticks, plot.Tick{Value: y, Label: mode.Name + strings.Repeat(" ", 1+len(mode.Name)/4)})
 		for _, j := range r.Journeys {
 			if j.Mode != mode.Name || j.User != 0 {
 				continue

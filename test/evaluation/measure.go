@@ -80,7 +80,7 @@ func (w *World) take(ctx context.Context, t turn) (Sample, error) {
 	if err != nil {
 		return s, err
 	}
-	lookup := time.Now().Sub(begin)
+	lookup := time.Since(begin)
 	chosen := t.policy.choose(sites)
 	s.Cluster = chosen.Name
 	s.Phases, err = w.call(ctx, t.country, chosen, name, t.function)

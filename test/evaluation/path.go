@@ -84,7 +84,7 @@ func (d *delayed) send() {
 	}
 	time.Sleep(d.half)
 	d.Conn.Close()
-	for range d.out { //nolint:revive // so that nobody waits to write
+	for range d.out { // so that nobody waits to write
 	}
 }
 

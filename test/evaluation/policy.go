@@ -18,10 +18,13 @@ type Policy struct {
 }
 
 // policies are Nearcast's, each cluster alone, and two ways to ignore where the
-// client is.
+// client is. Without a source of numbers they can only be named.
 func policies(random *rand.Rand) []Policy {
 	first := func(sites []lab.Site) lab.Site { return sites[0] }
 	turn := 0
+	if random != nil { // clients are not in step
+		turn = random.IntN(len(functionSites()))
+	}
 	all := []Policy{
 		{"nearest", "nearest", first},
 		{"random", "any", func(sites []lab.Site) lab.Site { return inOrder(sites)[random.IntN(len(sites))] }},

@@ -36,7 +36,6 @@ func (r Results) of(f Filter) (all []Sample) {
 // part is a time of a sample.
 type part func(Phases) time.Duration
 
-func lookup(p Phases) time.Duration     { return p.Lookup }
 func exchanged(p Phases) time.Duration  { return p.Exchange }
 func network(p Phases) time.Duration    { return p.Network() }
 func coldStart(p Phases) time.Duration  { return p.Cold }
