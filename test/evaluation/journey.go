@@ -61,13 +61,32 @@ type Itinerary struct {
 	Stops []Country
 	Stay  time.Duration
 	Every time.Duration
-	// Users move alike, each a part of a stay later than the one before, so that they
-	// move at different ages of what they resolved.
+	// Users leave one after the other, Shift apart, so that they move at different ages
+	// of what they resolved.
 	Users int
+	Shift time.Duration
 }
 
 // itinerary is from Skopje by way of Frankfurt to Virginia.
-var itinerary = Itinerary{Stops: Countries, Stay: 11 * time.Second, Every: 500 * time.Millisecond, Users: 4}
+var itinerary = Itinerary{Stops: Countries, Stay: 10 * time.Second, Every: 500 * time.Millisecond, Users: 4, Shift: 1250 * time.Millisecond}
+
+// arrival is when a user comes to the nth stop.
+func (i Itinerary) arrival(user, n int) time.Duration {
+	if n == 0 {
+		return 0
+	}
+	return time.Duration(n)*i.Stay + time.Duration(user+2)*i.Shift
+}
+
+// stop is where a user is; false once the journey is over.
+func (i Itinerary) stop(user int, at time.Duration) (Country, bool) {
+	for n := range i.Stops {
+		if at < i.arrival(user, n+1) {
+			return i.Stops[n], true
+		}
+	}
+	return Country{}, false
+}
 
 // Call is one call of a moving user.
 type Call struct {
@@ -105,11 +124,9 @@ func (w *World) travel(ctx context.Context, i Itinerary) ([]Journey, error) {
 	var users sync.WaitGroup
 	for n := range journeys {
 		users.Go(func() {
-			u := &user{world: w, mode: modes[n/i.Users], home: i.Stops[0]}
-			number := n % i.Users
-			delay(ctx, time.Duration(number)*i.Every*3/2+time.Duration(n)*7*time.Millisecond)
+			u := &user{world: w, mode: modes[n/i.Users], number: n % i.Users, home: i.Stops[0]}
+			delay(ctx, time.Duration(n)*i.Every/time.Duration(len(journeys))) // not all in the same instant
 			journeys[n] = u.travel(ctx, i)
-			journeys[n].User = number
 		})
 	}
 	users.Wait()
@@ -140,6 +157,7 @@ func delay(ctx context.Context, d time.Duration) {
 type user struct {
 	world      *World
 	mode       Mode
+	number     int
 	home, here Country
 	cached     []lab.Site
 	expires    time.Time
@@ -148,15 +166,16 @@ type user struct {
 
 // travel makes the journey.
 func (u *user) travel(ctx context.Context, i Itinerary) Journey {
-	j := Journey{Mode: u.mode.Name}
+	j := Journey{Mode: u.mode.Name, User: u.number}
 	start := time.Now()
 	for n := 0; ctx.Err() == nil; n++ {
 		at := time.Duration(n) * i.Every
-		if at >= time.Duration(len(i.Stops))*i.Stay {
+		here, on := i.stop(u.number, at)
+		if !on {
 			break
 		}
 		delay(ctx, time.Until(start.Add(at)))
-		u.arrive(i.Stops[at/i.Stay])
+		u.arrive(here)
 		c := u.call(ctx)
 		c.At = at
 		j.Calls = append(j.Calls, c)

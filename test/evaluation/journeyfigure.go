@@ -5,7 +5,6 @@ import (
 	"image/color"
 	"strconv"
 	"strings"
-	"time"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -42,8 +41,8 @@ func (r Results) journeyFigure(i Itinerary) ([]byte, error) {
 	}
 	top := float64(len(modes)) - 0.4
 	for n, c := range i.Stops {
-		at := time.Duration(n) * i.Stay
-		if err := note(p, (at + i.Stay/2).Seconds(), top, "in "+c.Name, 9); err != nil {
+		at, next := i.arrival(0, n), i.arrival(0, n+1)
+		if err := note(p, (at+next).Seconds()/2, top, "in "+c.Name, 9); err != nil {
 			return nil, err
 		}
 		if n == 0 {
@@ -57,7 +56,7 @@ func (r Results) journeyFigure(i Itinerary) ([]byte, error) {
 		p.Add(line)
 	}
 	p.Y.Tick.Marker, p.Y.Tick.Length = ticks, 0
-	p.Y.Min, p.Y.Max, p.X.Min, p.X.Max = -0.6, top+0.5, -0.5, (time.Duration(len(i.Stops)) * i.Stay).Seconds()
+	p.Y.Min, p.Y.Max, p.X.Min, p.X.Max = -0.6, top+0.5, -0.5, i.arrival(0, len(i.Stops)).Seconds()
 	return tiled([]*plot.Plot{p}, 26*vg.Centimeter, 8.5*vg.Centimeter)
 }
 

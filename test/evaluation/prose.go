@@ -9,11 +9,13 @@ median of the whole, from the request to the end of the reply over an open conne
 below, as a logarithmic axis hides what is short on top of what is long; the paper's are not described. *wasm* is a fresh
 instance for each call, *cold* a process that is started for each call, *warm* a process that stays.`
 
-const oneStoreText = `user-manager in WebAssembly, from the request to the end of the reply. The nearest cluster then pays the way to the data, which is a
-handshake and a request, two round trips, where the client would pay one: from the USA the nearest cluster is slower than one beside the
-store could be. Nearcast's policy *fastest* counts round trips of the client alone; data is placed by whoever places functions.`
+const oneStoreText = `From the request to the end of the reply. Where the data is in one country, the cluster that is nearest to the client pays the way
+to it: a fresh instance with a handshake and a request, two round trips, a warm one that keeps its connection with one. A cluster beside the
+store has the client's one round trip instead. So the nearest cluster saves what the paper shows only if the data is near too: a service
+with a store in each region, as most clouds sell. Nearcast does not know where a function's data is; *failover* or *weighted* can say so for it.`
 
-const journeyText = `Users call hello (WebAssembly) twice a second for as long in each country; between two calls they are in the next one. *Regional* is
+const journeyText = `Users call hello (WebAssembly) twice a second, ten seconds or more in each country; between two calls they are in the next one. Four users
+in each mode move at different ages of what they resolved. *Regional* is
 the paper's split DNS: the network gives the resolver of its country's cluster. *Cache kept* is a device whose stub goes on believing what
 it resolved until the TTL ends; *dropped* is one that forgets with the change of network, as phones do. *Resolver of home* is a user whose
 resolver stays behind: it tells the country by the address that the query comes from. *Anycast* is the resolvers' shared address,
@@ -27,7 +29,7 @@ const methodText = `- **The federation** is that of ` + "`nearcast lab`" + `: fi
   CoreDNS of the nearest cluster, over UDP, from an address that ` + "`locations`" + ` has in its country, and calls what it was told, over HTTP.
 - **Delays** are added in user space ([path.go](path.go)): whatever is written arrives half a round trip later, datagrams too, and connecting
   takes a round trip. Instances reach their store through a listener that does the same ([relay.go](relay.go)). Nothing is lost, reordered
-  or limited in rate. Lookups, handshakes and calls over them take the paths' round trips within a tenth (` + "`TestAPathCostsItsRoundTrips`" + `).
+  or limited in rate. ` + "`TestAPathCostsItsRoundTrips`" + ` measures them.
 - **Cold start** is from the request's arrival at the gateway until an instance is ready: the module instantiated and initialised, or a
   process started and listening. **Processing** is from there to the function's reply, with the store. **Network latency** is the rest of
   the time from the request to the end of the reply. The gateway says the first two in ` + "`Server-Timing`" + `.

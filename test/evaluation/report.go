@@ -74,15 +74,16 @@ func (r Results) report() string {
 	return b.String()
 }
 
-// answer is the question's, in a sentence.
+// answer is the question's, in a sentence, for WebAssembly.
 func (r Results) answer() string {
-	f := Filter{Function: "user-manager"}
-	far := r.savedOverFarthest(f, exchanged)
-	random, nearest := times(r.of(Filter{Function: f.Function, Policy: "random"}), exchanged), times(r.of(Filter{Function: f.Function, Policy: "nearest"}), exchanged)
-	firstFar := r.savedOverFarthest(f, first)
-	return fmt.Sprintf("A call of user-manager by the nearest cluster takes %s ms, by a cluster at random %s ms. "+
-		"Against the farthest cluster the nearest saves %s ms of a call over a connection that is open, and %s ms of one that must connect first.",
-		spread(nearest), spread(random), spread(far), spread(firstFar))
+	f := Filter{Function: "user-manager", Runtime: "wasm"}
+	by := func(policy string) string {
+		f.Policy = policy
+		return spread(times(r.of(f), exchanged))
+	}
+	return fmt.Sprintf("A call of user-manager, a fresh WebAssembly instance, takes %s ms by the nearest cluster and %s ms by one at random. "+
+		"Against each country's farthest cluster the nearest saves %s ms of a call over an open connection, and %s ms of one that must resolve and connect first.",
+		by("nearest"), by("random"), spread(r.savedOverFarthest(f, exchanged)), spread(r.savedOverFarthest(f, first)))
 }
 
 // savedOverFarthest is what nearest saves over each country's farthest cluster.
@@ -153,15 +154,19 @@ func clusters(samples []Sample) string {
 // oneStore compares the functions by where their data is.
 func (r Results) oneStore() string {
 	var b strings.Builder
-	b.WriteString("| from | store beside the cluster: nearest | farthest | store in Germany: nearest | farthest |\n|---|---|---|---|---|\n")
+	const beside = "de-wide"
+	fmt.Fprintf(&b, "| from | runtime | store beside each cluster: nearest | farthest | store in Germany: nearest | farthest | %s, beside the store |\n|---|---|---|---|---|---|---|\n", beside)
 	for _, c := range Countries {
-		fmt.Fprintf(&b, "| %s |", c.Name)
-		for _, function := range []string{"user-manager", "user-manager-one-store"} {
-			for _, policy := range []string{"nearest", "at " + farthest(c)} {
-				fmt.Fprintf(&b, " %s |", spread(times(r.of(Filter{function, "wasm", c.Code, policy}), exchanged)))
+		for _, runtime := range []string{"wasm", "warm"} {
+			fmt.Fprintf(&b, "| %s | %s |", c.Name, runtime)
+			for _, cell := range []struct{ function, policy string }{
+				{"user-manager", "nearest"}, {"user-manager", "at " + farthest(c)},
+				{"user-manager-one-store", "nearest"}, {"user-manager-one-store", "at " + farthest(c)}, {"user-manager-one-store", "at " + beside},
+			} {
+				fmt.Fprintf(&b, " %s |", spread(times(r.of(Filter{cell.function, runtime, c.Code, cell.policy}), exchanged)))
 			}
+			b.WriteString("\n")
 		}
-		b.WriteString("\n")
 	}
 	return b.String() + "\n" + oneStoreText
 }
