@@ -98,7 +98,8 @@ func Load(path string) (*Config, error) {
 	return nil, errors.Join(all...)
 }
 
-// Parse checks the text of a configuration file; an unknown key is a fault.
+// Parse checks the text of a configuration file; an unknown key is a fault, and so
+// is a ${NAME} that the environment lacks.
 func Parse(data []byte) (*Config, error) {
 	c, found := parse(data)
 	return c, found.err()
@@ -108,6 +109,7 @@ func Parse(data []byte) (*Config, error) {
 func parse(data []byte) (*Config, *faults) {
 	found := &faults{}
 	c := &Config{States: defaultStates()}
+	data = expand(data, found)
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(c); err != nil {

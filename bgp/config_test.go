@@ -39,6 +39,28 @@ flaps: {budget: 3, window: 1m}
 metrics: 127.0.0.1:9154
 `
 
+// TestNodesCanShareAFile has the environment say what differs between them.
+func TestNodesCanShareAFile(t *testing.T) {
+	t.Setenv("TEST_NODE", "192.0.2.4")
+	shared := strings.NewReplacer("routerID: 192.0.2.11", "routerID: ${TEST_NODE}", "metrics: 127.0.0.1:9154", "metrics: ${TEST_NODE}:9154").Replace(good)
+	c, err := Parse([]byte(shared))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.RouterID.String() != "192.0.2.4" || c.Metrics != "192.0.2.4:9154" {
+		t.Errorf("%s, %s", c.RouterID, c.Metrics)
+	}
+	for text, wanted := range map[string]string{
+		"routerID: ${TEST_NOBODY}": "line 2: the variable ${TEST_NOBODY} is not set",
+		"routerID: $TEST_NODE":     "$TEST_NODE", // is no variable
+	} {
+		_, err := Parse([]byte(strings.Replace(good, "routerID: 192.0.2.11", text, 1)))
+		if err == nil || !strings.Contains(err.Error(), wanted) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestAGoodConfigurationIsCompleted(t *testing.T) {
 	c, err := Parse([]byte(good))
 	if err != nil {

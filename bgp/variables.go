@@ -1,0 +1,26 @@
+package bgp
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+)
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// expand puts the variables of the environment in place of ${NAME}, so that nodes
+// with addresses of their own can share a file. One that is not set is a fault.
+func expand(data []byte, found *faults) []byte {
+	lines := strings.SplitAfter(string(data), "\n")
+	for i, line := range lines {
+		lines[i] = variable.ReplaceAllStringFunc(line, func(match string) string {
+			value, set := os.LookupEnv(match[2 : len(match)-1])
+			if !set {
+				found.found = append(found.found, fault{i + 1, fmt.Sprintf("line %d: the variable %s is not set", i+1, match)})
+			}
+			return value
+		})
+	}
+	return []byte(strings.Join(lines, ""))
+}
