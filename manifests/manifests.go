@@ -1,10 +1,10 @@
-// Package manifests holds what is applied to the Karmada API, for the programs
-// that apply it themselves.
+// Package manifests holds what is applied to the Karmada API and to members, for the
+// programs that apply it themselves.
 package manifests
 
 import "embed"
 
-// Karmada is the folder for the Karmada API.
+// Files are the folder for the Karmada API, and what it builds upon.
 //
-//go:embed karmada
-var Karmada embed.FS
+//go:embed karmada nearcast
+var Files embed.FS

@@ -31,7 +31,8 @@ func (p *Plane) apiserver(name string, extra ...string) *component {
 		"--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount,TaintNodesByCondition",
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + p.ca.crt("sa"), "--service-account-signing-key-file=" + p.ca.keyOf("sa"),
-		"--service-cluster-ip-range=10.96.0.0/16", "--watch-cache=true",
+		// K3s' range, which has the addresses that manifests name.
+		"--service-cluster-ip-range=10.43.0.0/16", "--watch-cache=true",
 	}, extra...)...)
 }
 

@@ -61,7 +61,7 @@ func (p *Plane) Token(path, token string) error {
 func (p *Plane) Apply(ctx context.Context, folders ...string) error {
 	root := p.path("manifests")
 	if _, err := os.Stat(root); err != nil {
-		if err := os.CopyFS(root, manifests.Karmada); err != nil {
+		if err := os.CopyFS(root, manifests.Files); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ func (p *Plane) startMember(ctx context.Context, m *Member) error {
 	}
 	err := p.runAll(ctx,
 		p.kubernetes(m.Name+"/controller-manager", "kube-controller-manager", kubeconfig,
-			"--controllers=namespace,garbagecollector,deployment,replicaset,statefulset,endpointslice",
+			"--controllers=namespace,garbagecollector,deployment,replicaset,statefulset,endpointslice,resourcequota",
 			"--service-account-private-key-file="+p.ca.keyOf("sa")),
 		p.kubernetes(m.Name+"/scheduler", "kube-scheduler", kubeconfig),
 		p.component(m.Name+"/kwok", "kwok", "http://"+p.addr(m.Name+"/kwok")+"/healthz", "--kubeconfig="+kubeconfig, "--server-address="+p.addr(m.Name+"/kwok"), "--manage-all-nodes=true",
@@ -47,7 +47,7 @@ func (p *Plane) startMember(ctx context.Context, m *Member) error {
 // node is all that a member runs pods on; kwok says that they run.
 const node = `apiVersion: v1
 kind: Node
-metadata: {name: node}
+metadata: {name: node, labels: {kubernetes.io/os: linux, kubernetes.io/arch: amd64, kubernetes.io/hostname: node}}
 status:
   allocatable: {cpu: "64", memory: 256Gi, pods: "1000"}
   capacity: {cpu: "64", memory: 256Gi, pods: "1000"}
