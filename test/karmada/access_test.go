@@ -2,14 +2,11 @@ package karmada
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/nearcast/nearcast/internal/controlplane"
 )
 
 // kustomized applies a folder of manifests, with replacements.
@@ -23,38 +20,6 @@ func (s *scene) kustomized(folder string, replacements ...string) {
 func command(args ...string) (string, error) {
 	out, err := exec.Command(filepath.Join(w.dir, "nearcast"), args...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
-}
-
-func TestNearcastIsDeployedToEveryMemberThroughKarmada(t *testing.T) {
-	s := stage(t)
-	s.kustomized("nearcast")
-	for _, m := range controlplane.ThreeMembers {
-		get := func(kind, path string) string {
-			out, _ := w.plane.Kubectl(t.Context(), m.Name, "", "get", kind, "nearcast", "-n", "nearcast-system", "-o", "jsonpath="+path)
-			return out
-		}
-		s.within("it is in "+m.Name+", as that", soon, func() error {
-			return want(get("daemonset", "{.spec.template.spec.initContainers[0].env[0].value} {.spec.template.spec.volumes[1].secret.secretName}"), m.Name+" karmada-access-"+m.Name)
-		})
-		var speaker string
-		s.within("with its own peers", soon, func() error {
-			if speaker = get("configmap", `{.data.speaker\.yaml}`); !strings.Contains(speaker, "198.51.100.53") {
-				return fmt.Errorf("%q", speaker)
-			}
-			return nil
-		})
-		// What is deployed is what the programs load.
-		dir := t.TempDir()
-		corefile := strings.NewReplacer("/etc/nearcast/karmada/kubeconfig", w.nearcast, "/etc/nearcast", dir, "/var/lib/nearcast", dir, "/run/nearcast", dir, "{$CLUSTER}", m.Name).Replace(get("configmap", "{.data.Corefile}"))
-		for name, text := range map[string]string{"Corefile": corefile, "speaker.yaml": speaker, "locations.csv": get("configmap", `{.data.locations\.csv}`)} {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if out, err := command("check", filepath.Join(dir, "Corefile"), filepath.Join(dir, "speaker.yaml")); err != nil {
-			t.Errorf("%s: %v: %s", m.Name, err, out)
-		}
-	}
 }
 
 func TestASiteSeesOnlyItsNamespacesUntilItIsRevoked(t *testing.T) {

@@ -61,7 +61,7 @@ type local struct {
 }
 
 // follows starts a Cluster for the node, with an account that has what
-// manifests/cluster/speaker gives; its pool has the addresses of cidr alone.
+// manifests/nearcast/speaker gives; its pool has the addresses of cidr alone.
 func (s *scene) follows(member, node, cidr string) *local {
 	s.Helper()
 	config, err := bgp.Parse(fmt.Appendf(nil, `asn: 64512
@@ -97,7 +97,7 @@ pools: [{cidrs: [%s], namespaces: [%s]}]
 	return l
 }
 
-// account applies manifests/cluster/speaker to the member, and returns a
+// account applies manifests/nearcast/speaker to the member, and returns a
 // kubeconfig with its account's token.
 func (s *scene) account(member string) string {
 	s.Helper()
@@ -105,7 +105,7 @@ func (s *scene) account(member string) string {
 		_, err := w.members[member].CoreV1().Namespaces().Get(s.Context(), "nearcast-system", metav1.GetOptions{})
 		return err
 	})
-	s.kubectl(member, "", "apply", "--server-side", "-k", "../../manifests/cluster/speaker")
+	s.kubectl(member, "", "apply", "--server-side", "-k", "../../manifests/nearcast/speaker")
 	token := s.kubectl(member, "", "create", "token", "nearcast-speaker", "-n", "nearcast-system", "--duration=8h")
 	config, err := clientcmd.LoadFromFile(w.plane.Kubeconfig(member))
 	if err != nil {

@@ -36,7 +36,7 @@ var scenarios = []scenario{
 	{"TestAKnativeAndACoreServiceOfOneName", false},
 	{"TestAConsumerOfAMultiClusterServiceIsNoPlacement", false},
 	{"TestAnIngressIsAFunction", false},
-	{"TestNearcastIsDeployedToEveryMemberThroughKarmada", false},
+	{"TestNearcastReachesItsMembersThroughKarmada", true},
 	{"TestASiteSeesOnlyItsNamespacesUntilItIsRevoked", false},
 	{"TestADrainIsToldToAllSitesByThoseWhoMay", false},
 	{"TestOperatorsAreToldByEvents", false},
@@ -46,6 +46,7 @@ var scenarios = []scenario{
 	{"TestTenThousandFunctionsInTwoHundredClusters", false},
 	{"TestTheSpeakerFollowsItsCluster", true},
 	{"TestTheSpeakerOutlivesItsClustersAPI", false},
+	{"TestTheFunctionsReachEveryMemberThroughKarmada", true},
 }
 
 // soon is what a change on the Karmada API may take to be answered on a loaded

@@ -189,6 +189,9 @@ func (w *world) serve(name, kubeconfig, more string) (*server, error) {
 	for i := range scenarios {
 		fmt.Fprintf(&claims, "        claim %s %s addresses 127.0.0.0/8\n", namespaceOf(i), zone)
 	}
+	for _, tenant := range tenants {
+		fmt.Fprintf(&claims, "        claim %s %s addresses 127.0.0.0/8 198.51.100.64/26\n", tenant, zone)
+	}
 	if err := os.WriteFile(filepath.Join(s.dir, "locations.csv"), []byte(locations.String()), 0o644); err != nil {
 		return nil, err
 	}
