@@ -11,7 +11,7 @@ export GOFLAGS ?= -buildvcs=false
 export CGO_ENABLED ?= 0
 FUZZTIME ?= 60s
 
-.PHONY: help build run run-karmada controlplane test test-short test-full bench bench-quick evaluation lint image clean
+.PHONY: help build run run-karmada controlplane test test-short test-full bench bench-quick evaluation lint image chart clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -62,6 +62,9 @@ $(GOLANGCI_LINT):
 
 image: ## make the container images for amd64 and arm64, without a container engine, in dist/
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} go run ./image --revision $$(git rev-parse HEAD)
+
+chart: ## package the Helm chart, made of manifests/nearcast, into bin/
+	@go -C test/chart run . $(CURDIR)/manifests/nearcast $(CURDIR)/bin
 
 clean: ## remove what was built
 	rm -rf bin dist

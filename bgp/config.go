@@ -109,7 +109,9 @@ func Parse(data []byte) (*Config, error) {
 func parse(data []byte) (*Config, *faults) {
 	found := &faults{}
 	c := &Config{States: defaultStates()}
-	data = expand(data, found)
+	if data = expand(data, found); len(found.found) > 0 {
+		return nil, found // or each would be followed by what its value is not
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(c); err != nil {

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"sigs.k8s.io/yaml"
+)
+
+const manifests = "../../manifests/nearcast"
+
+// namespaces are those of the variants' manifests.
+var namespaces = map[string]string{"daemonset": "nearcast-system", "deployment": "nearcast-resolver"}
+
+// packed is the chart, out of the archive that people get.
+func packed(t *testing.T) *chart.Chart {
+	t.Helper()
+	path, err := pack(manifests, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := loader.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// render returns the release's objects by kind and name.
+func render(t *testing.T, c *chart.Chart, namespace string, set object) (map[string]object, error) {
+	t.Helper()
+	given, err := chartutil.ToRenderValues(c, set, chartutil.ReleaseOptions{Name: "nearcast", Namespace: namespace, Revision: 1, IsInstall: true}, nil)
+	if err != nil {
+		return nil, err
+	}
+	files, err := engine.Render(c, given)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]object{}
+	for path, text := range files {
+		if filepath.Ext(path) != ".yaml" {
+			continue
+		}
+		for document := range strings.SplitSeq(text, "\n---\n") {
+			var o object
+			if err := yaml.Unmarshal([]byte(strings.TrimPrefix(document, "---\n")+"\n"), &o); err != nil {
+				return nil, fmt.Errorf("%s: %w\n%s", path, err, document)
+			}
+			if len(o) > 0 {
+				all[nameOf(o)] = o
+			}
+		}
+	}
+	return all, nil
+}
+
+func nameOf(o object) string {
+	return fmt.Sprint(o["kind"], "/", o["metadata"].(object)["name"])
+}
+
+// differences are the paths at which two values differ.
+func differences(a, b any, path string) (all []string) {
+	switch a := a.(type) {
+	case map[string]any:
+		b, _ := b.(map[string]any)
+		keys := maps.Clone(a)
+		maps.Copy(keys, b)
+		for key := range keys {
+			all = append(all, differences(a[key], b[key], path+"/"+key)...)
+		}
+		return all
+	case []any:
+		if b, _ := b.([]any); len(a) == len(b) {
+			for i := range a {
+				all = append(all, differences(a[i], b[i], fmt.Sprintf("%s/%d", path, i))...)
+			}
+			return all
+		}
+	}
+	if fmt.Sprint(a) != fmt.Sprint(b) {
+		all = append(all, path)
+	}
+	return all
+}
+
+func TestWithDefaultsTheChartIsTheManifests(t *testing.T) {
+	c := packed(t)
+	for variant, namespace := range namespaces {
+		for _, monitoring := range []bool{false, true} {
+			wanted := map[string]object{}
+			folders := []string{variant}
+			if monitoring {
+				folders = append(folders, "monitoring")
+			}
+			for _, folder := range folders {
+				objects, err := build(filepath.Join(manifests, folder))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, o := range objects {
+					wanted[nameOf(o)] = o
+				}
+			}
+			got, err := render(t, c, namespace, object{"variant": variant, "monitoring": monitoring})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if have, want := slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(wanted)); !slices.Equal(have, want) {
+				t.Errorf("%s: the chart has %v, and the manifests %v", variant, have, want)
+				continue
+			}
+			for name := range wanted {
+				if d := differences(wanted[name], got[name], ""); len(d) > 0 {
+					t.Errorf("%s: %s differs in %v\n%v\n%v", variant, name, d, wanted[name], got[name])
+				}
+			}
+			t.Logf("%s, monitoring %v: %d objects are those of the manifests", variant, monitoring, len(got))
+		}
+	}
+}
+
+func TestEachValueChangesItsFieldsAlone(t *testing.T) {
+	c := packed(t)
+	const corefile, speaker = "ConfigMap/nearcast/data/Corefile", "ConfigMap/nearcast/data/speaker.yaml"
+	const pod = "DaemonSet/nearcast/spec/template/spec"
+	for name, one := range map[string]struct {
+		set     object
+		differs []string
+		holds   map[string]string
+	}{
+		"cluster":                                {object{"cluster": "de-wide"}, []string{"ConfigMap/nearcast/data/cluster"}, nil},
+		"a cluster that YAML takes for a number": {object{"cluster": "1"}, []string{"ConfigMap/nearcast/data/cluster"}, nil},
+		"zone":                                   {object{"zone": "fn.example.net"}, []string{corefile, speaker}, map[string]string{"Corefile": "\nfn.example.net {\n    bind 198.51.100.53\n", "speaker.yaml": "name: fn.example.net, type: SOA"}},
+		"address":                                {object{"address": "198.51.100.54"}, []string{corefile, speaker}, map[string]string{"Corefile": "bind 198.51.100.54\n", "speaker.yaml": `"198.51.100.54:53"`}},
+		"image":                                  {object{"image": "registry.example.org/nearcast:1"}, []string{pod + "/containers/0/image", pod + "/initContainers/0/image", pod + "/initContainers/1/image"}, nil},
+		"access":                                 {object{"karmadaSecret": "karmada-access-de-wide"}, []string{pod + "/volumes/0/secret/secretName"}, nil},
+		"corefile":                               {object{"corefile": "{{ .Values.zone }} {\n    whoami\n}\n"}, []string{corefile}, map[string]string{"Corefile": "fn.example.org {\n    whoami\n}\n"}},
+		"locations":                              {object{"locations": "192.0.2.0/24,mk\n"}, []string{"ConfigMap/nearcast/data/locations.csv"}, map[string]string{"locations.csv": "192.0.2.0/24,mk\n"}},
+		"speaker":                                {object{"speaker": object{"asn": 64515, "peers": []any{object{"address": "192.0.2.1", "asn": 64500}}}}, []string{speaker}, map[string]string{"speaker.yaml": "asn: 64515\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, err := render(t, c, "nearcast-system", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := render(t, c, "nearcast-system", one.set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var differs []string
+			for object := range before {
+				differs = append(differs, differences(before[object], after[object], object)...)
+			}
+			slices.Sort(differs)
+			if !slices.Equal(differs, one.differs) || len(before) != len(after) {
+				t.Errorf("it changes %q, want %q", differs, one.differs)
+			}
+			data := after["ConfigMap/nearcast"]["data"].(object)
+			for file, text := range one.holds {
+				if !strings.Contains("\n"+fmt.Sprint(data[file]), text) {
+					t.Errorf("%s lacks %q:\n%s", file, text, data[file])
+				}
+			}
+		})
+	}
+}
+
+// TestTheSpeakersOtherKeysStay has a value for one key alone.
+func TestTheSpeakersOtherKeysStay(t *testing.T) {
+	got, err := render(t, packed(t), "nearcast-system", object{"speaker": object{"asn": 64515}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var speaker object
+	if err := yaml.Unmarshal([]byte(got["ConfigMap/nearcast"]["data"].(object)["speaker.yaml"].(string)), &speaker); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(speaker["asn"]) != "64515" || speaker["routerID"] != "${NODE_ADDRESS}" || speaker["metrics"] != "${NODE_ADDRESS}:9154" || len(speaker["vips"].([]any)) != 1 {
+		t.Errorf("%v", speaker)
+	}
+}
+
+func TestValuesThatTheChartDoesNotKnowAreRefused(t *testing.T) {
+	c := packed(t)
+	for _, set := range []object{{"variant": "statefulset"}, {"clusterName": "de-wide"}, {"zone": "fn.example.org {"}, {"speaker": "asn: 1"}} {
+		if _, err := render(t, c, "nearcast-system", set); err == nil || !strings.Contains(err.Error(), "values don't meet the specifications") {
+			t.Errorf("%v: %v", set, err)
+		}
+	}
+}

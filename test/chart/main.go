@@ -1,0 +1,70 @@
+// Command chart makes the Helm chart of manifests/nearcast: its templates are the
+// objects that kustomize builds there, with values in place of what differs between
+// clusters. There is no second source of them.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+)
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: chart MANIFESTS INTO")
+		os.Exit(2)
+	}
+	path, err := pack(os.Args[1], os.Args[2])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chart:", err)
+		os.Exit(1)
+	}
+	fmt.Println(path)
+}
+
+// pack writes the chart of the folder manifests/nearcast as an archive into a
+// folder, and returns its path.
+func pack(manifests, into string) (string, error) {
+	dir, err := os.MkdirTemp("", "nearcast-chart")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // a temporary folder
+	if err := write(manifests, dir); err != nil {
+		return "", err
+	}
+	chart, err := loader.Load(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(into, 0o755); err != nil {
+		return "", err
+	}
+	return chartutil.Save(chart, into)
+}
+
+// write makes the chart in a folder: what is in manifests/nearcast/chart, and the
+// templates.
+func write(manifests, dir string) error {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(manifests, "chart"))); err != nil {
+		return err
+	}
+	for _, part := range parts {
+		objects, err := build(filepath.Join(manifests, part.folder))
+		if err != nil {
+			return err
+		}
+		text, err := part.template(objects)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, "templates", part.folder+".yaml")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
