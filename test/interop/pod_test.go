@@ -1,0 +1,211 @@
+package interop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/process"
+)
+
+const daemonset = "../../manifests/nearcast/daemonset"
+
+// pod runs the containers of a manifest on a node as the kubelet would: with their
+// arguments, environment and capabilities. Their files are in a folder of the test.
+type pod struct {
+	node  *node
+	spec  corev1.PodSpec
+	here  *strings.Replacer // paths of the containers → of the test
+	facts map[string]string // what the kubelet knows, by field
+}
+
+// podOn prepares the DaemonSet's pod on a node. Its federation is a folder instead
+// of Karmada, its Services are not read, and its router is the network's.
+func podOn(n *node, address string) *pod {
+	n.t.Helper()
+	var set appsv1.DaemonSet
+	text, err := os.ReadFile(filepath.Join(daemonset, "daemonset.yaml"))
+	if err == nil {
+		err = yaml.Unmarshal(text, &set)
+	}
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	dir := func(name string) string {
+		path := filepath.Join(n.dir, name)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			n.t.Fatal(err)
+		}
+		return path
+	}
+	p := &pod{
+		node: n, spec: set.Spec.Template.Spec,
+		facts: map[string]string{"status.hostIP": address, "spec.nodeName": n.name, "metadata.namespace": set.Namespace, "cluster": "s1"},
+		here: strings.NewReplacer("karmada /etc/nearcast/karmada/kubeconfig", "manifests "+dir("federation"),
+			"/etc/nearcast", dir("etc"), "/var/lib/nearcast", dir("var"), "/run/nearcast", dir("run"), "/usr/local/bin", bin,
+			"enabled: true", "enabled: false", "192.0.2.254", routerID),
+	}
+	for _, path := range []string{daemonset + "/Corefile", daemonset + "/speaker.yaml", daemonset + "/../base/locations.csv"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		fixture.Write(n.t, filepath.Join(dir("etc"), filepath.Base(path)), p.here.Replace(string(text)))
+	}
+	fixture.Write(n.t, filepath.Join(dir("federation"), "cluster.yaml"), "apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {name: s1}\n")
+	return p
+}
+
+// container returns a program for a container.
+func (p *pod) container(c corev1.Container) *process.Process {
+	p.node.t.Helper()
+	security := c.SecurityContext
+	bounds := "--bounding-set=-all"
+	for _, capability := range security.Capabilities.Add {
+		bounds += ",+" + strings.ToLower(string(capability))
+	}
+	command := []string{"setpriv", "--inh-caps=-all", bounds}
+	if !*security.AllowPrivilegeEscalation {
+		command = append(command, "--no-new-privs")
+	}
+	command = append(command, "env")
+	for _, e := range c.Env {
+		command = append(command, e.Name+"="+p.value(c, e))
+	}
+	entry := c.Command
+	if len(entry) == 0 {
+		entry = []string{"/usr/local/bin/coredns"} // the image's
+	}
+	for _, word := range append(entry, c.Args...) {
+		command = append(command, p.here.Replace(word))
+	}
+	return p.node.program(c.Name, command...)
+}
+
+// value is what the kubelet makes of a variable.
+func (p *pod) value(c corev1.Container, e corev1.EnvVar) string {
+	p.node.t.Helper()
+	switch from := e.ValueFrom; {
+	case from == nil:
+		return e.Value
+	case from.FieldRef != nil:
+		return p.facts[from.FieldRef.FieldPath]
+	case from.ConfigMapKeyRef != nil:
+		return p.facts[from.ConfigMapKeyRef.Key]
+	case from.ResourceFieldRef != nil && from.ResourceFieldRef.Resource == "limits.memory":
+		return fmt.Sprint(c.Resources.Limits.Memory().Value())
+	}
+	p.node.t.Fatalf("%s: what is %s?", c.Name, e.Name)
+	return ""
+}
+
+// passes asks a probe of the container.
+func (p *pod) passes(c corev1.Container, probe *corev1.Probe) error {
+	port := probe.HTTPGet.Port.IntValue()
+	for _, named := range c.Ports {
+		if named.Name == probe.HTTPGet.Port.StrVal {
+			port = int(named.ContainerPort)
+		}
+	}
+	host := probe.HTTPGet.Host
+	if host == "" {
+		host = p.facts["status.hostIP"]
+	}
+	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(_ context.Context, network, address string) (conn net.Conn, err error) {
+		err = p.node.do(func() error { conn, err = net.DialTimeout(network, address, time.Second); return err })
+		return conn, err
+	}}}
+	response, err := client.Get(fmt.Sprintf("http://%s:%d%s", host, port, probe.HTTPGet.Path))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
+// TestTheDaemonSetsPodComesAndGoesInOrder starts the pod of manifests/nearcast as
+// far as it can be without a kubelet, and ends it as one would.
+func TestTheDaemonSetsPodComesAndGoesInOrder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: it waits for dwells")
+	}
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	n := newNetwork(t)
+	if err := build("coredns"); err != nil {
+		t.Fatal(err)
+	}
+	l, r, node := n.lan("lan"), n.node("r1"), n.node("s1")
+	l.join(r, routerID+"/24")
+	const address = "192.0.2.11"
+	l.join(node, address+"/24")
+	node.via(routerID)
+	route, bound := watch(r, prefix(vip4)), node.bound(vip4)
+	startBIRD(r, birdConfig(neighbour{address: address, asn: 64512}))
+
+	p := podOn(node, address)
+	bind, coredns, speaker := p.spec.InitContainers[0], p.spec.InitContainers[1], p.spec.Containers[0]
+	if *coredns.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+		t.Fatal("CoreDNS is no sidecar: it would end with the speaker")
+	}
+	begin := time.Now()
+	first := p.container(bind)
+	node.run(first)
+	bound.becomes(begin, slack, vip4)
+	eventually(t, "the first container has ended", slack, func() error { return hasEnded(first) })
+	sidecar, main := p.container(coredns), p.container(speaker)
+	node.run(sidecar)
+	for what, probe := range map[string]*corev1.Probe{"alive": coredns.LivenessProbe, "ready": coredns.ReadinessProbe} {
+		eventually(t, "CoreDNS is "+what, slack, func() error { return p.passes(coredns, probe) })
+	}
+	node.run(main)
+	up := route.becomes(begin, slack, address)
+	eventually(t, "the speaker is alive", slack, func() error { return p.passes(speaker, speaker.LivenessProbe) })
+
+	asked := r.stream(vip4, 50)
+	time.Sleep(time.Second)
+	begin = time.Now()
+	main.Signal(syscall.SIGTERM)
+	grace := time.Duration(*p.spec.TerminationGracePeriodSeconds) * time.Second
+	gone := route.becomes(begin, grace)
+	eventually(t, "the speaker has ended in its grace period", grace, func() error { return hasEnded(main) })
+	took := time.Since(begin)
+	if err := p.passes(coredns, coredns.LivenessProbe); err != nil {
+		t.Errorf("CoreDNS, which is to end after the speaker: %v", err)
+	}
+	bound.becomes(begin, grace)
+	sidecar.Stop(syscall.SIGTERM)
+	result := asked.end()
+	for _, at := range result.lost {
+		if at.Before(begin.Add(gone)) {
+			t.Errorf("a query was lost %s after SIGTERM, and the route went after %s", at.Sub(begin), gone)
+		}
+	}
+	t.Logf("announced %.1f s after the first container began; withdrawn %.1f s after SIGTERM, and ended after %.1f s of %.0f s; of %d queries none was lost while there was a route",
+		up.Seconds(), gone.Seconds(), took.Seconds(), grace.Seconds(), len(result.queries))
+}
+
+func hasEnded(p *process.Process) error {
+	if p.Running() {
+		return errors.New("it runs")
+	}
+	return nil
+}
