@@ -70,9 +70,14 @@ func serve(n *node, address string, handler dns.Handler) error {
 
 // asks sends one query over UDP, from a new port, and returns which node answered.
 func (n *node) asks(server string, timeout time.Duration) (string, error) {
+	return n.asksAt(netip.AddrPortFrom(netip.MustParseAddr(server), 53), timeout)
+}
+
+// asksAt is asks, of a server at any port.
+func (n *node) asksAt(server netip.AddrPort, timeout time.Duration) (string, error) {
 	var conn net.Conn
 	err := n.do(func() (err error) {
-		conn, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(server), 53)))
+		conn, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
 		return err
 	})
 	if err != nil {

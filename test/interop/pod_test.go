@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,8 @@ import (
 	"github.com/nearcast/nearcast/internal/process"
 )
 
-const daemonset = "../../manifests/nearcast/daemonset"
+// variants are the folders of the manifests.
+const variants = "../../manifests/nearcast"
 
 // pod runs the containers of a manifest on a node as the kubelet would: with their
 // arguments, environment and capabilities. Their files are in a folder of the test.
@@ -33,41 +35,52 @@ type pod struct {
 	facts map[string]string // what the kubelet knows, by field
 }
 
-// podOn prepares the DaemonSet's pod on a node. Its federation is a folder instead
+// podOn prepares the pod of a variant on a node. Its federation is a folder instead
 // of Karmada, its Services are not read, and its router is the network's.
-func podOn(n *node, address string) *pod {
+func podOn(n *node, address, variant string) *pod {
 	n.t.Helper()
-	var set appsv1.DaemonSet
-	text, err := os.ReadFile(filepath.Join(daemonset, "daemonset.yaml"))
+	// A DaemonSet has of a Deployment what is read here.
+	var set appsv1.Deployment
+	text, err := os.ReadFile(filepath.Join(variants, variant, variant+".yaml"))
 	if err == nil {
 		err = yaml.Unmarshal(text, &set)
 	}
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	dir := func(name string) string {
-		path := filepath.Join(n.dir, name)
-		if err := os.MkdirAll(path, 0o755); err != nil {
-			n.t.Fatal(err)
-		}
-		return path
-	}
 	p := &pod{
 		node: n, spec: set.Spec.Template.Spec,
 		facts: map[string]string{"status.hostIP": address, "spec.nodeName": n.name, "metadata.namespace": set.Namespace, "cluster": "s1"},
-		here: strings.NewReplacer("karmada /etc/nearcast/karmada/kubeconfig", "manifests "+dir("federation"),
-			"/etc/nearcast", dir("etc"), "/var/lib/nearcast", dir("var"), "/run/nearcast", dir("run"), "/usr/local/bin", bin,
-			"enabled: true", "enabled: false", "192.0.2.254", routerID),
 	}
-	for _, path := range []string{daemonset + "/Corefile", daemonset + "/speaker.yaml", daemonset + "/../base/locations.csv"} {
-		text, err := os.ReadFile(path)
-		if err != nil {
+	p.here = strings.NewReplacer("karmada /etc/nearcast/karmada/kubeconfig", "manifests "+p.dir("federation"),
+		"/etc/nearcast", p.dir("etc"), "/var/lib/nearcast", p.dir("var"), "/run/nearcast", p.dir("run"), "/usr/local/bin", bin,
+		"enabled: true", "enabled: false", "192.0.2.254", routerID)
+	for _, name := range []string{variant + "/Corefile", variant + "/speaker.yaml", "base/locations.csv"} {
+		text, err := os.ReadFile(filepath.Join(variants, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // the Deployment has no speaker
+		} else if err != nil {
 			n.t.Fatal(err)
 		}
-		fixture.Write(n.t, filepath.Join(dir("etc"), filepath.Base(path)), p.here.Replace(string(text)))
+		fixture.Write(n.t, filepath.Join(p.dir("etc"), filepath.Base(name)), p.here.Replace(string(text)))
 	}
-	fixture.Write(n.t, filepath.Join(dir("federation"), "cluster.yaml"), "apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {name: s1}\n")
+	fixture.Write(n.t, filepath.Join(p.dir("federation"), "cluster.yaml"), "apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {name: s1}\n")
 	return p
+}
+
+// dir is a folder of the pod's, which its user may write to.
+func (p *pod) dir(name string) string {
+	p.node.t.Helper()
+	path := filepath.Join(p.node.dir, name)
+	err := os.MkdirAll(path, 0o755)
+	if err == nil {
+		// Temporary folders are their owner's alone.
+		err = errors.Join(os.Chmod(bin, 0o755), os.Chmod(p.node.dir, 0o755), os.Chown(path, int(*p.spec.SecurityContext.RunAsUser), -1))
+	}
+	if err != nil {
+		p.node.t.Fatal(err)
+	}
+	return path
 }
 
 // container returns a program for a container.
@@ -78,7 +91,8 @@ func (p *pod) container(c corev1.Container) *process.Process {
 	for _, capability := range security.Capabilities.Add {
 		bounds += ",+" + strings.ToLower(string(capability))
 	}
-	command := []string{"setpriv", "--inh-caps=-all", bounds}
+	user, group := *p.spec.SecurityContext.RunAsUser, *p.spec.SecurityContext.RunAsGroup
+	command := []string{"setpriv", "--inh-caps=-all", bounds, fmt.Sprintf("--reuid=%d", user), fmt.Sprintf("--regid=%d", group), "--clear-groups"}
 	if !*security.AllowPrivilegeEscalation {
 		command = append(command, "--no-new-privs")
 	}
@@ -161,7 +175,7 @@ func TestTheDaemonSetsPodComesAndGoesInOrder(t *testing.T) {
 	route, bound := watch(r, prefix(vip4)), node.bound(vip4)
 	startBIRD(r, birdConfig(neighbour{address: address, asn: 64512}))
 
-	p := podOn(node, address)
+	p := podOn(node, address, "daemonset")
 	bind, coredns, speaker := p.spec.InitContainers[0], p.spec.InitContainers[1], p.spec.Containers[0]
 	if *coredns.RestartPolicy != corev1.ContainerRestartPolicyAlways {
 		t.Fatal("CoreDNS is no sidecar: it would end with the speaker")
@@ -201,6 +215,45 @@ func TestTheDaemonSetsPodComesAndGoesInOrder(t *testing.T) {
 	}
 	t.Logf("announced %.1f s after the first container began; withdrawn %.1f s after SIGTERM, and ended after %.1f s of %.0f s; of %d queries none was lost while there was a route",
 		up.Seconds(), gone.Seconds(), took.Seconds(), grace.Seconds(), len(result.queries))
+}
+
+// TestTheDeploymentsPodNeedsNoPrivilege starts the other variant's container as its
+// user, and asks it.
+func TestTheDeploymentsPodNeedsNoPrivilege(t *testing.T) {
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	n := newNetwork(t)
+	if err := build("coredns"); err != nil {
+		t.Fatal(err)
+	}
+	l, node := n.lan("lan"), n.node("s1")
+	const address = "192.0.2.11"
+	l.join(node, address+"/24")
+	p := podOn(node, address, "deployment")
+	coredns := p.spec.Containers[0]
+	if *p.spec.SecurityContext.RunAsUser == 0 {
+		t.Fatal("it runs as root")
+	}
+	running := p.container(coredns)
+	node.run(running)
+	for what, probe := range map[string]*corev1.Probe{"alive": coredns.LivenessProbe, "ready": coredns.ReadinessProbe} {
+		eventually(t, "CoreDNS is "+what, slack, func() error { return p.passes(coredns, probe) })
+	}
+	port := coredns.Ports[0]
+	answered, err := node.asksAt(netip.AddrPortFrom(netip.MustParseAddr(address), uint16(port.ContainerPort)), time.Second)
+	if err != nil || answered != "ns."+zone {
+		t.Errorf("port %s: %q, %v", port.Name, answered, err)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", running.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []string{"Uid:\t65532", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"} {
+		if !strings.Contains(string(status), field) {
+			t.Errorf("it runs without %q:\n%s", field, status)
+		}
+	}
 }
 
 func hasEnded(p *process.Process) error {
