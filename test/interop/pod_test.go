@@ -194,6 +194,16 @@ func TestTheDaemonSetsPodComesAndGoesInOrder(t *testing.T) {
 	up := route.becomes(begin, slack, address)
 	eventually(t, "the speaker is alive", slack, func() error { return p.passes(speaker, speaker.LivenessProbe) })
 
+	// The cluster's own DNS, as manifests/nearcast/stub has it.
+	r.run(r.program("stub", filepath.Join(bin, "coredns"), "-conf", filepath.Join(variants, "stub/nearcast.server")))
+	eventually(t, "the cluster's own DNS asks it", slack, func() error {
+		answered, err := r.asks("127.0.0.1", time.Second)
+		if err == nil && answered != "ns."+zone {
+			err = errors.New(answered)
+		}
+		return err
+	})
+
 	asked := r.stream(vip4, 50)
 	time.Sleep(time.Second)
 	begin = time.Now()
