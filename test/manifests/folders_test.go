@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -83,8 +84,25 @@ func folders() ([]string, error) {
 	return all, err
 }
 
-// build returns the objects of a folder.
+// built are the objects of folders, each of which is built once.
+var built sync.Map
+
+// build returns the objects of a folder, for the caller to change.
 func build(t *testing.T, folder string) []*unstructured.Unstructured {
+	t.Helper()
+	objects, ok := built.Load(folder)
+	if !ok {
+		objects = kustomized(t, folder)
+		built.Store(folder, objects)
+	}
+	var own []*unstructured.Unstructured
+	for _, object := range objects.([]*unstructured.Unstructured) {
+		own = append(own, object.DeepCopy())
+	}
+	return own
+}
+
+func kustomized(t *testing.T, folder string) []*unstructured.Unstructured {
 	t.Helper()
 	path := filepath.Join(root, folder)
 	if isComponent(t, path) {
