@@ -24,6 +24,7 @@ var scenarios = []scenario{
 	{"TestAnEvictionDrainsFirst", true},
 	{"TestAnEvictedClusterIsNotAnsweredByItsStaleStatus", false},
 	{"TestRemedyTrafficControlIsADrain", false},
+	{"TestFunctionsRunWhereTheFederationSaysAndElsewhereWhenThatIsLost", false},
 	{"TestAMembersAPIIsRefusedWhileItsDataPlaneLives", true},
 	{"TestAMembersAPIIsSilentWhileItsDataPlaneLives", false},
 	{"TestADataPlaneDiesWhileKarmadaFindsItsAPIReady", false},
