@@ -65,6 +65,7 @@ var (
 	dns       = pod("kube-system", "10.42.0.16", map[string]string{"k8s-app": "kube-dns"})
 	metrics   = pod("kube-system", "10.42.0.17", map[string]string{"k8s-app": "metrics-server"})
 	resolver  = pod("nearcast-resolver", "10.42.0.18", map[string]string{"app.kubernetes.io/name": "nearcast"})
+	stray     = pod("nearcast-resolver", "10.42.0.20", nil)
 	monitor   = pod("monitoring", "10.42.0.19", map[string]string{"app.kubernetes.io/name": "prometheus"})
 
 	node      = outside("10.41.0.64") // on the overlay
@@ -93,6 +94,7 @@ func TestWhoMayTalkToWhomInACluster(t *testing.T) {
 		{"nor an announced one's but through the gateway", function, announced, 8080, "http", v1.ProtocolTCP, false},
 		{"nobody calls past the gateway", someone, function, 8080, "http", v1.ProtocolTCP, false},
 		{"but to what is announced", someone, announced, 8080, "http", v1.ProtocolTCP, true},
+		{"nor may other pods of the cluster", monitor, announced, 8080, "http", v1.ProtocolTCP, false},
 		{"the resolver calls no pod of a tenant", resolver, function, 8080, "http", v1.ProtocolTCP, false},
 		{"a speaker on another node probes", node, function, 8080, "http", v1.ProtocolTCP, true},
 		{"a node in the VPN is none of this cluster", api, function, 8080, "http", v1.ProtocolTCP, false},
@@ -115,6 +117,8 @@ func TestWhoMayTalkToWhomInACluster(t *testing.T) {
 		{"from outside too", someone, resolver, 1053, "dns-tcp", v1.ProtocolTCP, true},
 		{"its metrics are Prometheus's", monitor, resolver, 9153, "metrics", v1.ProtocolTCP, true},
 		{"and no tenant's", tenant, resolver, 9153, "metrics", v1.ProtocolTCP, false},
+		{"what else is in its namespace is not reached", someone, stray, 8080, "", v1.ProtocolTCP, false},
+		{"nor reaches anything", stray, someone, 443, "", v1.ProtocolTCP, false},
 		{"it follows Karmada", resolver, karmada, 5443, "", v1.ProtocolTCP, true},
 		{"it probes other clusters", resolver, elsewhere, 443, "", v1.ProtocolTCP, true},
 		{"it probes its own gateway's pods, where their port is mapped", resolver, gateway, 10443, "", v1.ProtocolTCP, true},
