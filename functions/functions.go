@@ -4,12 +4,18 @@ package functions
 
 import (
 	"context"
+	"embed"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 )
+
+// Manifests are the functions' for Spin: NAME/spin.toml.
+//
+//go:embed */spin.toml
+var Manifests embed.FS
 
 // Names are the functions, each a folder beside this file.
 var Names = []string{"hello", "nbody", "usermanager"}

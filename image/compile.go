@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+
+	"github.com/nearcast/nearcast/functions"
 )
 
-// compile builds Nearcast's programs for an architecture into a new folder, so that
-// no path of this machine is in them.
+// compile builds Nearcast's programs and the functions for an architecture into a
+// new folder, so that no path of this machine is in them.
 func compile(ctx context.Context, architecture string) (string, error) {
 	dir, err := os.MkdirTemp("", "nearcast-image-")
 	if err != nil {
@@ -19,7 +21,11 @@ func compile(ctx context.Context, architecture string) (string, error) {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		os.RemoveAll(dir) //nolint:errcheck // what went wrong is said
-		return "", fmt.Errorf("compile for %s: %w\n%s", architecture, err, out)
+		return "", fmt.Errorf("compile: %w\n%s", err, out)
+	}
+	if err := functions.Build(ctx, dir, architecture); err != nil {
+		os.RemoveAll(dir) //nolint:errcheck // what went wrong is said
+		return "", err
 	}
 	return dir, nil
 }

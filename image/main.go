@@ -1,6 +1,6 @@
 // Command image makes the container images, for several architectures and without a
-// container engine: CoreDNS with Nearcast's plugins, the speaker and the command.
-// The same sources and the same Go make the same bytes.
+// container engine: CoreDNS with Nearcast's plugins, the speaker and the command; and the
+// functions. The same sources and the same Go make the same bytes.
 //
 // It writes an OCI image layout with all architectures, and for each of them an
 // archive that docker, podman, ctr and K3s import, and a bill of materials.
@@ -84,7 +84,11 @@ func (o order) make(ctx context.Context, architecture string, shelf *shelf) erro
 		return err
 	}
 	defer os.RemoveAll(compiled)
-	for _, r := range []recipe{nearcast()} {
+	of, err := functionImages()
+	if err != nil {
+		return err
+	}
+	for _, r := range append(of, nearcast()) {
 		made, err := assemble(parts{recipe: r, dir: compiled, architecture: architecture, revision: o.revision, created: o.created})
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)

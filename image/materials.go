@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"debug/buildinfo"
 	"encoding/base64"
 	"encoding/hex"
@@ -19,7 +20,7 @@ import (
 func materials(p parts) ([]byte, error) {
 	modules := map[string]cdx.Component{}
 	for _, part := range p.programs {
-		info, err := buildinfo.ReadFile(filepath.Join(p.dir, part.from))
+		info, err := buildinfo.ReadFile(filepath.Join(p.dir, cmp.Or(part.materials, part.from)))
 		if err != nil {
 			return nil, fmt.Errorf("bill of materials: %w", err)
 		}

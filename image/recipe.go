@@ -2,6 +2,8 @@ package main
 
 import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/nearcast/nearcast/functions"
 )
 
 // recipe is one of our images, for whatever architecture.
@@ -17,6 +19,8 @@ type recipe struct {
 type part struct {
 	entry
 	from string // below the folder of what was compiled
+	// materials is the file that says which modules are in it, if it cannot itself.
+	materials string
 }
 
 // nearcast is what is deployed in every cluster.
@@ -35,4 +39,33 @@ func nearcast() recipe {
 			ExposedPorts: map[string]struct{}{"53/udp": {}, "53/tcp": {}},
 		},
 	}
+}
+
+// functionImages are the paper's functions: each as a container, and as a Spin
+// application in the one layer that the containerd shim unpacks.
+func functionImages() ([]recipe, error) {
+	var recipes []recipe
+	for _, name := range functions.Names {
+		manifest, err := functions.Manifests.ReadFile(name + "/spin.toml")
+		if err != nil {
+			return nil, err
+		}
+		title := "Nearcast's function " + name
+		recipes = append(recipes, recipe{
+			name: name, title: title, description: "an HTTP server on port 8080",
+			files:    system(),
+			programs: []part{{entry: entry{name: "function", mode: 0o755}, from: name}},
+			start: v1.Config{
+				Env:          []string{"SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"},
+				Entrypoint:   []string{"/function"},
+				ExposedPorts: map[string]struct{}{"8080/tcp": {}},
+			},
+		}, recipe{
+			name: name + "-spin", title: title, description: "a Spin application for containerd's Spin shim",
+			files:    []entry{{name: "spin.toml", mode: 0o644, content: manifest}},
+			programs: []part{{entry: entry{name: name + ".wasm", mode: 0o644}, from: name + ".wasm", materials: name}},
+			start:    v1.Config{Entrypoint: []string{"/"}}, // the shim starts what spin.toml names; Kubernetes wants a command
+		})
+	}
+	return recipes, nil
 }

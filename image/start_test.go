@@ -25,7 +25,7 @@ import (
 // starts it where a pod has dropped all capabilities but NET_BIND_SERVICE and
 // allows no escalation: in namespaces of its own, as the image's user.
 func TestTheImageStartsAsAnyUserOnPort53(t *testing.T) {
-	root, config := unpacked(t, put(t, image(t)))
+	root, config := unpacked(t, put(t, image(t)), "coredns")
 	write(t, filepath.Join(root, "etc/nearcast/Corefile"), `fn.example.org {
     errors
     nearcast {
@@ -57,7 +57,7 @@ func TestTheImageStartsAsAnyUserOnPort53(t *testing.T) {
 // Where the file has no capability, the kernel refuses the port to the image's user:
 // the namespace of the test above does not allow every port.
 func TestPort53IsRefusedToTheImagesUserWithoutTheCapability(t *testing.T) {
-	root, config := unpacked(t, put(t, image(t)))
+	root, config := unpacked(t, put(t, image(t)), "coredns")
 	write(t, filepath.Join(root, "etc/nearcast/Corefile"), ".:53 {\n    whoami\n}")
 	program := filepath.Join(root, config.Config.Entrypoint[0])
 	if err := unix.Removexattr(program, "security.capability"); err != nil {
@@ -88,7 +88,7 @@ func TestTheImageForARM64Runs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, config := unpackedAs(t, put(t, m), "arm64")
+	root, config := unpackedAs(t, put(t, m), "coredns-arm64")
 	for program, want := range map[string]string{
 		config.Config.Entrypoint[0] + " -plugins": "dns.nearcast",
 		"/usr/local/bin/nearcast --help":          "explain",
@@ -123,8 +123,8 @@ status:
   aggregatedStatus: [{clusterName: de-wide, applied: true, health: Healthy}]
 `
 
-// archive is the part of an archive's manifest.json that a runtime reads.
-type archive []struct {
+// index is what a runtime reads of an archive's manifest.json.
+type index []struct {
 	Config string
 	Layers []string
 }
@@ -137,20 +137,20 @@ type imageConfig struct {
 	}
 }
 
-func unpacked(t *testing.T, dir string) (root string, config imageConfig) {
+func unpacked(t *testing.T, dir, image string) (root string, config imageConfig) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: namespaces and file capabilities need root")
 	}
-	return unpackedAs(t, dir, runtime.GOARCH)
+	return unpackedAs(t, dir, image+"-"+runtime.GOARCH)
 }
 
-// unpackedAs lays the layers of an architecture's archive over each other.
-func unpackedAs(t *testing.T, dir, architecture string) (root string, config imageConfig) {
+// unpackedAs lays the layers of an archive over each other.
+func unpackedAs(t *testing.T, dir, archive string) (root string, config imageConfig) {
 	t.Helper()
 	base := t.TempDir()
-	untar(t, filepath.Join(dir, "coredns-"+architecture+".tar"), base)
-	var a archive
+	untar(t, filepath.Join(dir, archive+".tar"), base)
+	var a index
 	read(t, filepath.Join(base, "manifest.json"), &a)
 	read(t, filepath.Join(base, a[0].Config), &config)
 	root = filepath.Join(base, "root")

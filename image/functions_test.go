@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/functions"
+)
+
+func TestFunctionsRunAsAnyUser(t *testing.T) {
+	dir := builtFunctions(t)
+	root, config := unpacked(t, dir, "nbody")
+	inNamespace(t, func() {
+		out := start(t, root, config.Config.Entrypoint[0])
+		if got := get(t, "/?steps=1000"); !strings.HasPrefix(got, "-0.169075164\n") {
+			t.Errorf("reply %q\n%s", got, out)
+		}
+		if got := get(t, "/healthz"); got != "ok\n" {
+			t.Errorf("health %q\n%s", got, out)
+		}
+	})
+}
+
+// What Spin reads first names a module that is in the image.
+func TestSpinsManifestNamesAModuleOfItsImage(t *testing.T) {
+	dir := builtFunctions(t)
+	for _, name := range functions.Names {
+		root, _ := unpacked(t, dir, name+"-spin")
+		manifest, err := os.ReadFile(filepath.Join(root, "spin.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := regexp.MustCompile(`(?m)^source = "(.+)"$`).FindSubmatch(manifest)
+		if source == nil {
+			t.Fatalf("%s: no source in\n%s", name, manifest)
+		}
+		module, err := os.ReadFile(filepath.Join(root, string(source[1])))
+		if err != nil || !strings.HasPrefix(string(module), "\x00asm") {
+			t.Errorf("%s: %s is no WebAssembly: %v", name, source[1], err)
+		}
+	}
+}
+
+// builtFunctions returns a folder with the images of all functions.
+func builtFunctions(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := functions.Build(t.Context(), dir, runtime.GOARCH); err != nil {
+		t.Fatal(err)
+	}
+	recipes, err := functionImages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var images []made
+	for _, r := range recipes {
+		m, err := assemble(parts{recipe: r, dir: dir, architecture: runtime.GOARCH, created: at})
+		if err != nil {
+			t.Fatalf("%s: %v", r.name, err)
+		}
+		images = append(images, m)
+	}
+	return put(t, images...)
+}
+
+// get repeats a request until it is answered. Its own thread makes the connection,
+// as it alone is in the namespace; net/http would have another do it.
+func get(t *testing.T, uri string) string {
+	t.Helper()
+	err := errors.New("never asked")
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var body string
+		if body, err = askOnce(uri); err == nil {
+			return body
+		}
+	}
+	t.Errorf("%s: %v", uri, err)
+	return ""
+}
+
+// askOnce asks once, by HTTP/1.0.
+func askOnce(uri string) (string, error) {
+	conn, err := net.DialTimeout("tcp", "127.0.0.1:8080", time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET %s HTTP/1.0\r\n\r\n", uri)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return string(body), err
+}
