@@ -60,11 +60,11 @@ func hostname(f Function, runtime, route string) string {
 	return f.label(runtime) + "." + route + ".demo." + lab.Zone + "."
 }
 
-// workloads are the functions in every runtime; env has the settings of each.
-func workloads(env func(f Function, cluster string) []string) (all []lab.Workload) {
-	for _, f := range Functions {
+// workloads are the functions in every runtime.
+func (w *World) workloads() (all []lab.Workload) {
+	for _, f := range w.functions {
 		for _, runtime := range lab.Runtimes {
-			all = append(all, lab.Workload{Name: f.label(runtime), Module: f.Module, Runtime: runtime, Env: func(cluster string) []string { return env(f, cluster) }})
+			all = append(all, lab.Workload{Name: f.label(runtime), Module: f.Module, Runtime: runtime, Env: func(cluster string) []string { return w.settings(f, cluster) }})
 		}
 	}
 	return all
@@ -105,9 +105,9 @@ status:
 
 // declare writes the functions with all their routes beside the lab's own, and says
 // where the clients are.
-func declare(dir string) error {
+func (w *World) declare(dir string) error {
 	var text bytes.Buffer
-	for _, f := range Functions {
+	for _, f := range w.functions {
 		for _, runtime := range lab.Runtimes {
 			for _, r := range routes() {
 				name := hostname(f, runtime, r.Label)

@@ -40,7 +40,7 @@ type options struct {
 // run measures and writes.
 func run(ctx context.Context, o options) (err error) {
 	begin := time.Now()
-	w, err := newWorld(ctx, o.bin, 1)
+	w, err := newWorld(ctx, o.bin, Functions, 1)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func run(ctx context.Context, o options) (err error) {
 	if r.Journeys, err = w.travel(ctx, itinerary); err != nil {
 		return err
 	}
-	r.Samples, err = w.measure(ctx, Functions, o.rounds, func(round int) { fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, o.rounds) })
+	r.Samples, err = w.measure(ctx, o.rounds, func(round int) { fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, o.rounds) })
 	if err != nil {
 		return err
 	}

@@ -35,9 +35,9 @@ const seed = 8
 // measure makes every call once in each round, in an order that changes from round
 // to round: what disturbs the machine disturbs all alike. Calls follow each other, as
 // two at once would share the processor.
-func (w *World) measure(ctx context.Context, functions []Function, rounds int, progress func(round int)) ([]Sample, error) {
+func (w *World) measure(ctx context.Context, rounds int, progress func(round int)) ([]Sample, error) {
 	random := rand.New(rand.NewPCG(seed, seed))
-	turns := allTurns(functions, random)
+	turns := allTurns(w.functions, random)
 	var samples []Sample
 	for round := -1; round < rounds; round++ { // the first warms up, and is not kept
 		progress(round)

@@ -18,6 +18,8 @@ import (
 type World struct {
 	lab *lab.Lab
 	dir string
+	// functions are what the clusters run.
+	functions []Function
 	// scale shrinks every round trip; 1 is as geography has it.
 	scale  float64
 	stores map[string]*http.Server
@@ -26,8 +28,8 @@ type World struct {
 }
 
 // newWorld starts everything and waits until every name is answered.
-func newWorld(ctx context.Context, bin string, scale float64) (w *World, err error) {
-	w = &World{scale: scale, stores: map[string]*http.Server{}, urls: map[string]string{}}
+func newWorld(ctx context.Context, bin string, functions []Function, scale float64) (w *World, err error) {
+	w = &World{functions: functions, scale: scale, stores: map[string]*http.Server{}, urls: map[string]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -40,11 +42,11 @@ func newWorld(ctx context.Context, bin string, scale float64) (w *World, err err
 		return w, err
 	}
 	dir := filepath.Join(w.dir, "lab")
-	w.lab, err = lab.Start(ctx, lab.Options{Dir: dir, Bin: bin, Workloads: workloads(w.settings)})
+	w.lab, err = lab.Start(ctx, lab.Options{Dir: dir, Bin: bin, Workloads: w.workloads()})
 	if err != nil {
 		return w, err
 	}
-	if err := declare(dir); err != nil {
+	if err := w.declare(dir); err != nil {
 		return w, err
 	}
 	return w, w.settle(ctx)
@@ -95,7 +97,7 @@ const patience = 30 * time.Second
 func (w *World) settle(ctx context.Context) error {
 	deadline := time.Now().Add(patience)
 	for _, c := range Countries {
-		for _, f := range Functions {
+		for _, f := range w.functions {
 			for _, runtime := range lab.Runtimes {
 				for _, r := range routes() {
 					if err := w.await(ctx, c, hostname(f, runtime, r.Label), expected(c, r), deadline); err != nil {
