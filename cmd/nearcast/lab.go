@@ -25,8 +25,9 @@ func labCommand() *cobra.Command {
 		Short: "Run the paper's federation of five clusters on this machine",
 		Long: `Run the paper's federation on this machine, without Kubernetes and without
 privileges: five clusters, each with a CoreDNS, a speaker and (but for mk-core)
-HTTP functions, and one router that peers with every speaker. Ctrl-C ends it and
-leaves nothing behind.
+functions, and one router that peers with every speaker. hello is WebAssembly with
+an instance for each call, thumbnail a process for each call, archive a process that
+stays. Ctrl-C ends it and leaves nothing behind.
 
 With --karmada the functions are declared on the API of a real Karmada control
 plane, whose members are the clusters that run functions.`,
@@ -39,7 +40,7 @@ plane, whose members are the clusters that run functions.`,
 		},
 	}
 	c.PersistentFlags().StringVar(&o.Dir, "dir", labDir, "the lab's `FOLDER`")
-	c.Flags().StringVar(&o.Bin, "bin", besideMe(), "the `FOLDER` of coredns and nearcast-speaker")
+	c.Flags().StringVar(&o.Bin, "bin", besideMe(), "the `FOLDER` of coredns, nearcast-speaker and the functions")
 	c.Flags().BoolVar(&karmada, "karmada", false, "with a real Karmada control plane as the source; make run-karmada builds it")
 	c.AddCommand(labAction("fail", "Break a cluster, as a crash does", &o), labAction("heal", "Mend a cluster", &o), labStatus(&o))
 	return c

@@ -53,6 +53,7 @@ func TestEvaluation(t *testing.T) {
 	for _, c := range Countries {
 		t.Run("from "+c.Name, func(t *testing.T) { nearestIsNear(t, w, r, c) })
 	}
+	t.Run("whichever resolver they ask", func(t *testing.T) { sameEverywhere(t, w) })
 	t.Run("clients in turn come to every cluster", func(t *testing.T) {
 		if got := clusters(r.of(Filter{Policy: "round-robin"})); strings.Count(got, ",") != len(functionSites())-1 {
 			t.Errorf("they came to %s", got)
@@ -85,6 +86,21 @@ func nearestIsNear(t *testing.T, w *World, r Results, c Country) {
 		trip := milliseconds(w.path(c.Code, countryOf(farthest(c))).RTT)
 		if ratio := median(times(far, p)) / trip; ratio < 0.98 || ratio > 1.5 {
 			t.Errorf("%s takes %.2f of the round trip to %s", name, ratio, farthest(c))
+		}
+	}
+}
+
+// sameEverywhere asks every site's resolver from every country.
+func sameEverywhere(t *testing.T, w *World) {
+	for _, c := range Countries {
+		for _, site := range lab.Sites {
+			sites, _, err := w.resolve(t.Context(), c, site.Name, hostname(Functions[0], "wasm", "nearest"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if countryOf(sites[0].Name) != c.Code {
+				t.Errorf("from %s, %s names %s", c.Name, site.Name, sites[0].Name)
+			}
 		}
 	}
 }
