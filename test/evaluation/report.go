@@ -81,9 +81,9 @@ func (r Results) answer() string {
 		f.Policy = policy
 		return spread(times(r.of(f), exchanged))
 	}
-	return fmt.Sprintf("A call of user-manager, a fresh WebAssembly instance, takes %s ms by the nearest cluster and %s ms by one at random. "+
+	return fmt.Sprintf("A call of user-manager, a fresh WebAssembly instance, takes %s ms by the nearest cluster and %s ms by one at random, %s more on average. "+
 		"Against each country's farthest cluster the nearest saves %s ms of a call over an open connection, and %s ms of one that must resolve and connect first.",
-		by("nearest"), by("random"), spread(r.savedOverFarthest(f, exchanged)), spread(r.savedOverFarthest(f, first)))
+		by("nearest"), by("random"), figure(mean(r.saved(f, exchanged))), spread(r.savedOverFarthest(f, exchanged)), spread(r.savedOverFarthest(f, first)))
 }
 
 // savedOverFarthest is what nearest saves over each country's farthest cluster.

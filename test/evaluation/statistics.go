@@ -23,6 +23,14 @@ func quantile(all []float64, q float64) float64 {
 
 func median(all []float64) float64 { return quantile(all, 0.5) }
 
+func mean(all []float64) float64 {
+	sum := 0.0
+	for _, f := range all {
+		sum += f
+	}
+	return sum / float64(len(all))
+}
+
 // spread is the median with the 5th and the 95th percentile.
 func spread(all []float64) string {
 	return fmt.Sprintf("%s (%s–%s)", figure(median(all)), figure(quantile(all, 0.05)), figure(quantile(all, 0.95)))
