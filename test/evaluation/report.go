@@ -76,14 +76,13 @@ func (r Results) report() string {
 
 // answer is the question's, in a sentence, for WebAssembly.
 func (r Results) answer() string {
-	f := Filter{Function: "user-manager", Runtime: "wasm"}
-	by := func(policy string) string {
-		f.Policy = policy
-		return spread(times(r.of(f), exchanged))
-	}
+	all := Filter{Function: "user-manager", Runtime: "wasm"}
+	nearest, random := all, all
+	nearest.Policy, random.Policy = "nearest", "random"
 	return fmt.Sprintf("A call of user-manager, a fresh WebAssembly instance, takes %s ms by the nearest cluster and %s ms by one at random, %s more on average. "+
 		"Against each country's farthest cluster the nearest saves %s ms of a call over an open connection, and %s ms of one that must resolve and connect first.",
-		by("nearest"), by("random"), figure(mean(r.saved(f, exchanged))), spread(r.savedOverFarthest(f, exchanged)), spread(r.savedOverFarthest(f, first)))
+		spread(times(r.of(nearest), exchanged)), spread(times(r.of(random), exchanged)), figure(mean(r.saved(random, exchanged))),
+		spread(r.savedOverFarthest(all, exchanged)), spread(r.savedOverFarthest(all, first)))
 }
 
 // savedOverFarthest is what nearest saves over each country's farthest cluster.
