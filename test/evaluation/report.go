@@ -101,19 +101,19 @@ func (r Results) savings(function string) string {
 	for _, policy := range []string{"random", "round-robin"} {
 		fmt.Fprintf(&b, "| %s |", policy)
 		for _, runtime := range lab.Runtimes {
-			fmt.Fprintf(&b, " +%s |", spread(r.saved(Filter{Function: function, Runtime: runtime, Policy: policy}, exchanged)))
+			fmt.Fprintf(&b, " %s |", signed(r.saved(Filter{Function: function, Runtime: runtime, Policy: policy}, exchanged)))
 		}
-		fmt.Fprintf(&b, " +%s |\n", spread(r.saved(Filter{Function: function, Policy: policy}, first)))
+		fmt.Fprintf(&b, " %s |\n", signed(r.saved(Filter{Function: function, Policy: policy}, first)))
 	}
 	for _, c := range Countries {
 		fmt.Fprintf(&b, "| from %s, always %s, the farthest |", c.Name, farthest(c))
 		f := Filter{Function: function, Country: c.Code, Policy: "at " + farthest(c)}
 		for _, runtime := range lab.Runtimes {
 			f.Runtime = runtime
-			fmt.Fprintf(&b, " +%s |", spread(r.saved(f, exchanged)))
+			fmt.Fprintf(&b, " %s |", signed(r.saved(f, exchanged)))
 		}
 		f.Runtime = ""
-		fmt.Fprintf(&b, " +%s |\n", spread(r.saved(f, first)))
+		fmt.Fprintf(&b, " %s |\n", signed(r.saved(f, first)))
 	}
 	return b.String()
 }

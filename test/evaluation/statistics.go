@@ -36,6 +36,14 @@ func spread(all []float64) string {
 	return fmt.Sprintf("%s (%s–%s)", figure(median(all)), figure(quantile(all, 0.05)), figure(quantile(all, 0.95)))
 }
 
+// signed is a spread of differences.
+func signed(all []float64) string {
+	if median(all) < 0 {
+		return spread(all)
+	}
+	return "+" + spread(all)
+}
+
 // figure has three digits, or all that are left of the point.
 func figure(f float64) string {
 	switch magnitude := math.Abs(f); {
