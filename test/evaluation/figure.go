@@ -36,7 +36,7 @@ var (
 
 // The least and the most that is drawn, in milliseconds.
 const (
-	least = 0.2
+	least = 1.0
 	most  = 700.0
 )
 
@@ -192,7 +192,7 @@ func newPlot(title string) *plot.Plot {
 // tiled draws plots beside each other.
 func tiled(panels []*plot.Plot, width, height vg.Length) ([]byte, error) {
 	canvas := vgsvg.New(width, height)
-	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: 4 * vg.Millimeter, PadTop: 2 * vg.Millimeter, PadBottom: 2 * vg.Millimeter, PadRight: 2 * vg.Millimeter}
+	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: 4 * vg.Millimeter, PadLeft: 2 * vg.Millimeter, PadTop: 2 * vg.Millimeter, PadBottom: 2 * vg.Millimeter, PadRight: 2 * vg.Millimeter}
 	for i, p := range panels { // their axes are as wide, so that nothing need be aligned
 		p.Draw(tiles.At(draw.New(canvas), i, 0))
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image/color"
 	"strconv"
-	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -29,7 +28,7 @@ func (r Results) journeyFigure(i Itinerary) ([]byte, error) {
 	var ticks plot.ConstantTicks
 	for n, mode := range modes {
 		y := float64(len(modes) - 1 - n)
-		ticks = append(ticks, plot.Tick{Value: y, Label: mode.Name + strings.Repeat(" ", 1+len(mode.Name)/4)})
+		ticks = append(ticks, plot.Tick{Value: y, Label: mode.Name})
 		for _, j := range r.Journeys {
 			if j.Mode != mode.Name || j.User != 0 {
 				continue
@@ -56,6 +55,7 @@ func (r Results) journeyFigure(i Itinerary) ([]byte, error) {
 		p.Add(line)
 	}
 	p.Y.Tick.Marker, p.Y.Tick.Length = ticks, 0
+	p.Y.Padding = 5 * vg.Millimeter // room for viewers whose font is wider
 	p.Y.Min, p.Y.Max, p.X.Min, p.X.Max = -0.6, top+0.5, -0.5, i.arrival(0, len(i.Stops)).Seconds()
 	return tiled([]*plot.Plot{p}, 26*vg.Centimeter, 8.5*vg.Centimeter)
 }
