@@ -89,7 +89,9 @@ func (p *Plane) Join(ctx context.Context, name string) error {
 	text := fmt.Sprintf(joining, m.Name, base64.StdEncoding.EncodeToString(ca), p.token, p.url(m.Name+"/apiserver"), m.Region, m.Zone, m.Provider, annotations)
 	// The API of clusters is served by a server that may have just started.
 	return wait.PollUntilContextCancel(ctx, 10*readyPoll, true, func(ctx context.Context) (bool, error) {
-		_, err := p.Kubectl(ctx, "", text, "apply", "--server-side", "-f", "-")
+		// Under a name of its own, as karmadactl has: who applies annotations later must
+		// not take away what this wrote.
+		_, err := p.Kubectl(ctx, "", text, "apply", "--server-side", "--field-manager=controlplane", "-f", "-")
 		return err == nil, ctx.Err()
 	})
 }
