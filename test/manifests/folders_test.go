@@ -33,7 +33,8 @@ type api string
 
 const (
 	karmada api = ""
-	member  api = "member"
+	// member is called like one of the federation's, for the guide to find it.
+	member api = "de-wide"
 )
 
 func (a api) String() string {

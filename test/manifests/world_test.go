@@ -31,6 +31,12 @@ type server struct {
 	mapper *restmapper.DeferredDiscoveryRESTMapper
 }
 
+// deWide joins with what manifests/federation says of it.
+var deWide = controlplane.Member{
+	Name: string(member), Region: "de", Zone: "de-fra", Provider: "hetzner",
+	Annotations: map[string]string{"nearcast.dev/coordinates": "50.11,8.68"},
+}
+
 // world is a Karmada with one member, for all tests that need one.
 type world struct {
 	dir     string
@@ -89,7 +95,7 @@ func newWorld() (w *world, err error) {
 	}()
 	w.plane, err = controlplane.Start(ctx, controlplane.Options{
 		Programs: controlplane.DefaultPrograms(), Dir: filepath.Join(w.dir, "plane"), Log: os.Stderr,
-		Members: []controlplane.Member{{Name: string(member)}},
+		Members: []controlplane.Member{deWide},
 	})
 	if err != nil {
 		return nil, err
