@@ -14,29 +14,25 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// crds are where the definitions of the kinds come from that manifests/ uses and
-// Kubernetes and Karmada do not know. The modules are pinned in crds/go.mod.
-var crds = []struct{ module, path string }{
-	{"github.com/projectcalico/calico", "charts/tigera-operator/crds/operator.tigera.io_installations_crd.yaml"},
-	{"github.com/projectcalico/calico", "charts/tigera-operator/crds/operator.tigera.io_apiservers_crd.yaml"},
-	{"github.com/projectcalico/calico", "libcalico-go/config/crd/crd.projectcalico.org_bgpconfigurations.yaml"},
-	{"github.com/projectcalico/calico", "libcalico-go/config/crd/crd.projectcalico.org_bgpfilters.yaml"},
-	{"github.com/projectcalico/calico", "libcalico-go/config/crd/crd.projectcalico.org_bgppeers.yaml"},
-	{"github.com/projectcalico/calico", "libcalico-go/config/crd/crd.projectcalico.org_ippools.yaml"},
-	{"sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_gatewayclasses.yaml"},
-	{"sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_gateways.yaml"},
-	{"sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"},
-	{"github.com/envoyproxy/gateway", "charts/gateway-helm/crds/generated/gateway.envoyproxy.io_envoyproxies.yaml"},
-	{"github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"},
-	{"github.com/spinkube/spin-operator", "config/crd/bases/core.spinkube.dev_spinapps.yaml"},
-	{"github.com/spinkube/spin-operator", "config/crd/bases/core.spinkube.dev_spinappexecutors.yaml"},
-	{"sigs.k8s.io/cluster-api", "config/crd/bases/cluster.x-k8s.io_clusters.yaml"},
-	{"sigs.k8s.io/cluster-api", "config/crd/bases/cluster.x-k8s.io_machinedeployments.yaml"},
-	{"sigs.k8s.io/cluster-api-provider-azure", "config/crd/bases/infrastructure.cluster.x-k8s.io_azureclusteridentities.yaml"},
-	{"sigs.k8s.io/cluster-api-provider-azure", "config/crd/bases/infrastructure.cluster.x-k8s.io_azureclusters.yaml"},
-	{"sigs.k8s.io/cluster-api-provider-azure", "config/crd/bases/infrastructure.cluster.x-k8s.io_azuremachinetemplates.yaml"},
-	{"github.com/k3s-io/cluster-api-k3s", "bootstrap/config/crd/bases/bootstrap.cluster.x-k8s.io_kthreesconfigtemplates.yaml"},
-	{"github.com/k3s-io/cluster-api-k3s", "bootstrap/config/crd/bases/controlplane.cluster.x-k8s.io_kthreescontrolplanes.yaml"},
+// crds are where the definitions come from of the kinds that manifests/ uses and
+// Kubernetes and Karmada do not know: what crds/files.txt says, of the modules that
+// crds/go.mod pins.
+func crds() (all []struct{ module, path string }, err error) {
+	text, err := os.ReadFile("crds/files.txt")
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		var crd struct{ module, path string }
+		if _, err := fmt.Sscan(line, &crd.module, &crd.path); err != nil {
+			return nil, fmt.Errorf("crds/files.txt: %q: %w", line, err)
+		}
+		all = append(all, crd)
+	}
+	return all, nil
 }
 
 // definitions reads the CRDs, whose modules it downloads.
@@ -45,8 +41,12 @@ func definitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := crds()
+	if err != nil {
+		return nil, err
+	}
 	var all []*unstructured.Unstructured
-	for _, crd := range crds {
+	for _, crd := range files {
 		dir, ok := dirs[crd.module]
 		if !ok {
 			return nil, fmt.Errorf("crds/go.mod does not pin %s", crd.module)
