@@ -19,6 +19,23 @@ import (
 // tenants are those of manifests/functions.
 var tenants = []string{"science", "accounts"}
 
+// spinKinds are those of the Spin operator that manifests/functions has, by their
+// plurals.
+var spinKinds = map[string]string{"spinapps": "SpinApp", "spinappexecutors": "SpinAppExecutor"}
+
+// defineSpin defines these kinds everywhere, from the start: Karmada looks only twice
+// a minute which kinds there are.
+func (w *world) defineSpin(ctx context.Context) error {
+	for _, where := range append(all(), "") {
+		for plural, kind := range spinKinds {
+			if _, err := w.plane.Kubectl(ctx, where, fmt.Sprintf(crd, plural, "core.spinkube.dev", kind, strings.ToLower(kind), "v1alpha1"), "apply", "--server-side", "-f", "-"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // all are the names of the members.
 func all() (names []string) {
 	for _, m := range controlplane.ThreeMembers {
@@ -106,8 +123,9 @@ func (s *scene) podOf(member, namespace, complaint string) {
 // asks for them.
 func TestTheFunctionsReachEveryMemberThroughKarmada(t *testing.T) {
 	s := stage(t)
-	s.serveKind("spinapps", "core.spinkube.dev", "SpinApp", "v1alpha1")
-	s.serveKind("spinappexecutors", "core.spinkube.dev", "SpinAppExecutor", "v1alpha1")
+	for plural, kind := range spinKinds {
+		s.serveKind(plural, "core.spinkube.dev", kind, "v1alpha1")
+	}
 	t.Cleanup(func() {
 		_, _ = w.plane.Kubectl(context.Background(), "", "", "delete", "namespace", "science", "accounts", "--wait=false")
 	})

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -41,7 +42,7 @@ func (sp spread) apply(s *scene) {
 	found := map[string]map[string]*unstructured.Unstructured{}
 	// Twice: what is not to arrive might, as long as nothing has.
 	for _, m := range slices.Repeat(controlplane.ThreeMembers, 2) {
-		s.within(fmt.Sprintf("%s is in %s, as far as it is to be", sp.folder, m.Name), 3*soon, func() (err error) {
+		s.within(fmt.Sprintf("%s is in %s, as far as it is to be", sp.folder, m.Name), time.Minute, func() (err error) {
 			if found[m.Name], err = s.have(m.Name, declared); err != nil {
 				return err
 			}

@@ -117,6 +117,9 @@ func newWorld() (made *world, err error) {
 	if err := w.plane.Apply(ctx, "interpreters"); err != nil {
 		return nil, err
 	}
+	if err := w.defineSpin(ctx); err != nil {
+		return nil, err
+	}
 	w.server, err = w.serve("main", w.nearcast, "")
 	return w, err
 }
