@@ -51,11 +51,13 @@ func TestTheLabRunsOnKarmada(t *testing.T) {
 		kubectl = strings.Fields(found[1])
 		return nil
 	})
+	// The lab's de-wide is asked; who is in the USA here is there too by the lab's table.
 	ask := func(name string) string {
-		return (&server{port: "5304"}).ask(name, "de") // the lab's de-wide
+		return (&server{port: "5304"}).ask(name, "us")
 	}
-	s.within("hello is answered by its nearest cluster", time.Minute, func() error {
-		return want(ask("hello.demo."+zone), "127.0.1.4")
+	const nearest = "127.0.1.2" // us-azure's gateway
+	s.within("hello is answered by its nearest cluster", 2*time.Minute, func() error {
+		return want(ask("hello.demo."+zone), nearest)
 	})
 	hello, err := os.ReadFile(filepath.Join(dir, "lab", "manifests", "hello.yaml"))
 	if err != nil {
@@ -67,7 +69,7 @@ func TestTheLabRunsOnKarmada(t *testing.T) {
 	if text, err := apply.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	s.within("a function of one's own is too", time.Minute, func() error { return want(ask("mine.demo."+zone), "127.0.1.4") })
+	s.within("a function of one's own is too", 2*time.Minute, func() error { return want(ask("mine.demo."+zone), nearest) })
 	if err := lab.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
