@@ -83,7 +83,7 @@ func (o order) make(ctx context.Context, architecture string, shelf *shelf) erro
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(compiled)
+	defer os.RemoveAll(compiled) //nolint:errcheck // it is below the folder for temporary files
 	of, err := functionImages()
 	if err != nil {
 		return err
