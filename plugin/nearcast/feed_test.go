@@ -287,7 +287,7 @@ func TestSerialsOutliveRestartsAndReloads(t *testing.T) {
 			corefile, strings.Replace(corefile, "hostmaster", "probe interval 7s\n\t\thostmaster", 1),
 			strings.Replace(corefile, "feed de", "feed all to 127.0.0.0/8 key other\n\t\tfeed de", 1), corefile,
 		} {
-			next, err := s.instance.Restart(input(text))
+			next, err := s.instance.Restart(s.input(text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -297,7 +297,7 @@ func TestSerialsOutliveRestartsAndReloads(t *testing.T) {
 			}
 		}
 		bad := strings.Replace(corefile, "ttl", "", 1) + "\nother.example:1 {\n bind 203.0.113.99\n whoami\n}\n"
-		if _, err := s.instance.Restart(input(strings.Replace(bad, "hostmaster", "ttl 1 2\n\t\thostmaster", 1))); err == nil {
+		if _, err := s.instance.Restart(s.input(strings.Replace(bad, "hostmaster", "ttl 1 2\n\t\thostmaster", 1))); err == nil {
 			t.Fatal("started")
 		}
 		s.expectTransfer(apex, "carrier.", policyIn(apex, policyOf...), 3*time.Second)

@@ -69,14 +69,14 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	}
 	reload := func(i int) {
 		if i%2 == 1 {
-			if _, err := s.instance.Restart(input(broken[i/2%len(broken)])); err == nil {
+			if _, err := s.instance.Restart(s.input(broken[i/2%len(broken)])); err == nil {
 				t.Fatalf("reload %d started a broken configuration", i)
 			}
 			return
 		}
 		// Every second good one changes a shared setting: a successor, not the same site.
 		corefile := strings.ReplaceAll(good, "PROBE", []string{"", "policy nearest", "policy failover"}[i/2%3])
-		next, err := s.instance.Restart(input(corefile))
+		next, err := s.instance.Restart(s.input(corefile))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,13 +121,13 @@ func TestAFailedReloadLeavesTheRunningSiteAsItWas(t *testing.T) {
 	corefile := strings.ReplaceAll(strings.ReplaceAll(atMkCore, "hostmaster", "admin DIR/admin.sock\n\t\thostmaster"), "DIR", dir)
 	s := serve(t, corefile, dir)
 	changed := strings.ReplaceAll(corefile, "hostmaster", "probe interval 7s\n\t\thostmaster")
-	if _, err := s.instance.Restart(input(changed + "\nother.example:1 {\n bind 203.0.113.99\n whoami\n}\n")); err == nil {
+	if _, err := s.instance.Restart(s.input(changed + "\nother.example:1 {\n bind 203.0.113.99\n whoami\n}\n")); err == nil {
 		t.Fatal("started")
 	}
 	if got := explainOver(t, filepath.Join(dir, "admin.sock")); got != "cluster mk-core" {
 		t.Errorf("explain after a failed reload: %q", got)
 	}
-	next, err := s.instance.Restart(input(corefile))
+	next, err := s.instance.Restart(s.input(corefile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestAReloadThatWouldLoseTheStateFails(t *testing.T) {
 	s.expect("nope.fn.example.org.", dns.TypeA, "", "NXDOMAIN SOA", 10*time.Second)
 	karmada.CloseClientConnections()
 	karmada.Close()
-	_, err := s.instance.Restart(input(strings.ReplaceAll(corefile, "PROBE", "7s")))
+	_, err := s.instance.Restart(s.input(strings.ReplaceAll(corefile, "PROBE", "7s")))
 	if err == nil || !strings.Contains(err.Error(), "the running configuration has one and goes on") {
 		t.Fatalf("%v, want the reload refused", err)
 	}
@@ -181,7 +181,7 @@ func TestReloadKeepsTheAdminSocket(t *testing.T) {
 	dir := federated(t, hello)
 	corefile := strings.ReplaceAll(atMkCore, "hostmaster", "admin DIR/admin.sock\n\t\thostmaster")
 	s := serve(t, corefile, dir)
-	next, err := s.instance.Restart(input(strings.ReplaceAll(strings.ReplaceAll(corefile, "DIR", dir), "hostmaster", "probe interval 7s\n\t\thostmaster")))
+	next, err := s.instance.Restart(s.input(strings.ReplaceAll(strings.ReplaceAll(corefile, "DIR", dir), "hostmaster", "probe interval 7s\n\t\thostmaster")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package nearcast
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -43,9 +44,17 @@ func TestMain(m *testing.M) {
 }
 
 // input returns the Corefile as caddy reads it.
-func input(corefile string) caddy.CaddyfileInput {
-	corefile = strings.ReplaceAll(corefile, "LOOPBACK", fixture.Loopback())
+func input(corefile string) caddy.CaddyfileInput { return inputAt(fixture.AnotherLoopback(), corefile) }
+
+func inputAt(host, corefile string) caddy.CaddyfileInput {
+	corefile = strings.ReplaceAll(corefile, "LOOPBACK", host)
 	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
+}
+
+// input is for a restart, which keeps the address.
+func (s *server) input(corefile string) caddy.CaddyfileInput {
+	host, _, _ := net.SplitHostPort(s.udp) // as it was printed
+	return inputAt(host, corefile)
 }
 
 // server is a running CoreDNS.

@@ -86,9 +86,18 @@ type server struct {
 	udp, tcp string
 }
 
-func input(corefile string) caddy.CaddyfileInput {
-	corefile = strings.ReplaceAll(corefile, "LOOPBACK", fixture.Loopback())
+// input returns the Corefile as caddy reads it.
+func input(corefile string) caddy.CaddyfileInput { return inputAt(fixture.AnotherLoopback(), corefile) }
+
+func inputAt(host, corefile string) caddy.CaddyfileInput {
+	corefile = strings.ReplaceAll(corefile, "LOOPBACK", host)
 	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
+}
+
+// input is for a restart, which keeps the address.
+func (s *server) input(corefile string) caddy.CaddyfileInput {
+	host, _, _ := net.SplitHostPort(s.udp) // as it was printed
+	return inputAt(host, corefile)
 }
 
 func serve(t testing.TB, corefile string) *server {

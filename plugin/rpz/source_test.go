@@ -45,7 +45,7 @@ func TestReloadsShareTheZoneAndLeakNothing(t *testing.T) {
 		case 2: // starts this plugin, and fails when the sockets are opened
 			corefile = good + "\nother.example:1 {\nbind 203.0.113.99\nwhoami\n}\n"
 		}
-		next, err := s.instance.Restart(input(corefile))
+		next, err := s.instance.Restart(s.input(corefile))
 		if (err == nil) != (i%3 == 0) {
 			t.Fatalf("reload %d: %v", i, err)
 		}
@@ -201,7 +201,7 @@ func TestAKeyIsChangedWithoutAMomentUnfiltered(t *testing.T) {
 	s := serve(t, corefile)
 	s.expect("a.test.", "NXDOMAIN"+soa1)
 	// The primary does not know the new secret yet.
-	next, err := s.instance.Restart(input(strings.Replace(corefile, secret, "bmV3IHNlY3JldA==", 1)))
+	next, err := s.instance.Restart(s.input(strings.Replace(corefile, secret, "bmV3IHNlY3JldA==", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
