@@ -27,25 +27,30 @@ func Main() {
 	listen := flag.String("listen", ":8080", "the `ADDRESS` to serve HTTP at")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	err := serve(ctx, *listen)
+	err := listenAndServe(ctx, *listen)
 	stop()
 	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-func serve(ctx context.Context, listen string) error {
+func listenAndServe(ctx context.Context, listen string) error {
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
 	}
 	fmt.Println("listening on", listener.Addr())
-	server := &http.Server{Handler: mux()}
-	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.Background()) }) // Serve says how it ended
+	return serve(ctx, listener)
+}
+
+func serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{Handler: mux(), ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan error, 1)
+	context.AfterFunc(ctx, func() { ended <- server.Shutdown(context.Background()) })
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return nil
+	return <-ended // when the calls that were under way have their replies
 }
 
 func mux() http.Handler {

@@ -12,7 +12,10 @@ func Main() {}
 //
 //go:wasmexport handle-http-request
 func inbound(method, uri, uriLen, headers, headersLen, _, _, hasBody, body, bodyLen uint32) uint32 {
-	request := Request{Method: methods[method], URI: string(memory(uri, uriLen))}
+	request := Request{Method: "UNKNOWN", URI: string(memory(uri, uriLen))}
+	if int(method) < len(methods) {
+		request.Method = methods[method]
+	}
 	request.Host = header(headers, headersLen, "host")
 	if hasBody == 1 {
 		request.Body = memory(body, bodyLen)

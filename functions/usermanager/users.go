@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/nearcast/nearcast/functions/handler"
@@ -14,6 +15,9 @@ import (
 // rounds of PBKDF2 make the function compute for about a millisecond. Who keeps real
 // passwords takes hundreds of thousands.
 const rounds = 1000
+
+// identifier is what user() derives: nothing else gets into the store's paths.
+var identifier = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 // manager answers POST /users and GET /users/ID.
 type manager struct {
@@ -46,7 +50,7 @@ func (m manager) answer(r handler.Request) handler.Reply {
 		return handler.Text(400, err.Error()+"\n")
 	case asked == "POST /users":
 		return m.register(r.Body)
-	case one && id != "" && !strings.Contains(id, "/"):
+	case one && identifier.MatchString(id):
 		return m.show(id)
 	}
 	return handler.Text(404, "there are POST /users and GET /users/ID\n")

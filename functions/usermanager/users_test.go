@@ -48,11 +48,14 @@ func TestAStoreThatFailsIsToldApartFromABadRequest(t *testing.T) {
 	}{
 		{refusing, handler.Request{Method: "POST", URI: "/users", Body: []byte(ana)}, 502},
 		{gone, handler.Request{Method: "POST", URI: "/users", Body: []byte(ana)}, 502},
-		{gone, handler.Request{Method: "GET", URI: "/users/x"}, 502},
+		{gone, handler.Request{Method: "GET", URI: "/users/0123456789abcdef"}, 502},
 		{gone, handler.Request{Method: "POST", URI: "/users", Body: []byte("{")}, 400},
 		{gone, handler.Request{Method: "POST", URI: "/users", Body: []byte(`{"name":"x"}`)}, 422},
 		{gone, handler.Request{Method: "GET", URI: "/"}, 404},
-		{newManager(t), handler.Request{Method: "GET", URI: "/users/nobody"}, 404},
+		{newManager(t), handler.Request{Method: "GET", URI: "/users/0123456789abcdef"}, 404},
+		// What is no identifier never gets to the store.
+		{refusing, handler.Request{Method: "GET", URI: "/users/.."}, 404},
+		{refusing, handler.Request{Method: "GET", URI: "/users/%3Fx"}, 404},
 	} {
 		if got := c.m.answer(c.r); got.Status != c.status {
 			t.Errorf("%s %s %s: status %d, want %d", c.r.Method, c.r.URI, c.r.Body, got.Status, c.status)

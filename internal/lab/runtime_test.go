@@ -89,7 +89,7 @@ func TestEveryRuntimeReachesTheStore(t *testing.T) {
 	}
 	store.Close()
 	for name, r := range all {
-		if out := answer(t, r, call{method: "GET", uri: "/users/x"}); out.status != 502 {
+		if out := answer(t, r, call{method: "GET", uri: "/users/0123456789abcdef"}); out.status != 502 {
 			t.Errorf("%s, without a store: %d: %s", name, out.status, out.body)
 		}
 	}
