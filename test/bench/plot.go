@@ -1,24 +1,23 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/nearcast/nearcast/test/picture"
 )
 
-// picture is a plot of a table and the file that it is in.
-type picture struct {
+// drawing is a plot of a table and the file that it is in.
+type drawing struct {
 	title, file string
 	draw        func(Table, *plot.Plot) error
 	// height for a number of rows.
@@ -28,15 +27,15 @@ type picture struct {
 const width = 22 * vg.Centimeter
 
 // plots are the pictures of a table.
-func (t Table) plots() []picture {
+func (t Table) plots() []drawing {
 	name := "RESULTS-" + strings.ToLower(strings.ReplaceAll(t.title, " ", "-"))
 	if t.axis != "" {
-		return []picture{{t.title + ": CPU per query", name + ".svg", drawCurve, func(int) vg.Length { return 9 * vg.Centimeter }}}
+		return []drawing{{t.title + ": CPU per query", name + ".svg", drawCurve, func(int) vg.Length { return 9 * vg.Centimeter }}}
 	}
 	tall := func(rows int) vg.Length { return vg.Length(rows)*0.7*vg.Centimeter + 2.5*vg.Centimeter }
-	pictures := []picture{{t.title + ": CPU per query", name + ".svg", drawCost, tall}}
+	pictures := []drawing{{t.title + ": CPU per query", name + ".svg", drawCost, tall}}
 	if t.steady {
-		pictures = append(pictures, picture{fmt.Sprintf("%s: p50 and p99 at %s queries a second", t.title, grouped(fixedRate)), name + "-latency.svg", drawLatency, tall})
+		pictures = append(pictures, drawing{fmt.Sprintf("%s: p50 and p99 at %s queries a second", t.title, grouped(fixedRate)), name + "-latency.svg", drawLatency, tall})
 	}
 	return pictures
 }
@@ -44,12 +43,12 @@ func (t Table) plots() []picture {
 // drawAll writes every picture into a folder.
 func (r Results) drawAll(dir string) error {
 	for _, t := range r.Tables {
-		for _, picture := range t.plots() {
-			svg, err := picture.svg(t)
+		for _, d := range t.plots() {
+			svg, err := d.svg(t)
 			if err != nil {
-				return fmt.Errorf("%s: %w", picture.file, err)
+				return fmt.Errorf("%s: %w", d.file, err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, picture.file), svg, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, d.file), svg, 0o644); err != nil {
 				return err
 			}
 		}
@@ -58,36 +57,21 @@ func (r Results) drawAll(dir string) error {
 }
 
 // svg draws the picture.
-func (picture picture) svg(t Table) ([]byte, error) {
-	p := plot.New()
-	p.Title.Text, p.Title.Padding = picture.title, 3*vg.Millimeter
-	for _, style := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
-		style.Font.Variant = sans
-	}
-	if err := picture.draw(t, p); err != nil {
+func (d drawing) svg(t Table) ([]byte, error) {
+	p := picture.New(d.title, 3*vg.Millimeter)
+	if err := d.draw(t, p); err != nil {
 		return nil, err
 	}
-	to, err := p.WriterTo(width, picture.height(len(t.Rows)), "svg")
+	drawn, err := p.WriterTo(width, d.height(len(t.Rows)), "svg")
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	if _, err := to.WriteTo(&b); err != nil {
-		return nil, err
-	}
-	// Who lacks the font has one that is as wide.
-	return bytes.ReplaceAll(b.Bytes(), []byte(face), []byte(face+",Arial,Helvetica,sans-serif")), nil
+	return picture.SVG(drawn)
 }
-
-const (
-	sans = "Sans"
-	face = "Liberation Sans"
-)
 
 var (
 	ours   = color.RGBA{R: 0xd1, G: 0x49, B: 0x2b, A: 255}
 	theirs = color.RGBA{R: 0x33, G: 0x5c, B: 0x81, A: 255}
-	faint  = color.RGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 255}
 )
 
 // colour sets Nearcast's own apart.
@@ -152,7 +136,7 @@ func lineOf(rows []Row, i int) float64 { return float64(len(rows) - 1 - i) }
 // overServers labels the lines.
 func overServers(p *plot.Plot, rows []Row, axis string) {
 	p.X.Label.Text = axis
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(picture.LogTicks)
 	ticks := make(plot.ConstantTicks, len(rows))
 	for i, row := range rows {
 		// The spaces are room for viewers whose font is wider.
@@ -161,7 +145,7 @@ func overServers(p *plot.Plot, rows []Row, axis string) {
 	p.Y.Tick.Marker, p.Y.Tick.Length = ticks, 0
 	p.Y.Min, p.Y.Max = -0.5, float64(len(rows))-0.5
 	lines := plotter.NewGrid()
-	lines.Horizontal.Color, lines.Vertical.Color = faint, faint
+	lines.Horizontal.Color, lines.Vertical.Color = picture.Faint, picture.Faint
 	p.Add(lines)
 }
 
@@ -188,7 +172,7 @@ func dot(p *plot.Plot, row Row, line float64, m measure, whole bool) error {
 	if err != nil {
 		return err
 	}
-	label.TextStyle[0].Font.Variant = sans
+	label.TextStyle[0].Font.Variant = picture.Sans
 	label.Offset = vg.Point{X: -0.3 * vg.Centimeter, Y: 1.6 * vg.Millimeter}
 	p.Add(bars, points, label)
 	return nil
@@ -222,7 +206,7 @@ func drawCurve(t Table, p *plot.Plot) error {
 	}
 	bars.Color = ours
 	lines := plotter.NewGrid()
-	lines.Horizontal.Color, lines.Vertical.Color = faint, faint
+	lines.Horizontal.Color, lines.Vertical.Color = picture.Faint, picture.Faint
 	p.Add(lines, line, points, bars)
 	ourName, _, _ := strings.Cut(t.Rows[len(t.Rows)-1].name, ", "+grouped(t.Rows[len(t.Rows)-1].at))
 	p.Legend.Add(ourName, line, points)
@@ -255,19 +239,6 @@ func sizes(all plotter.XYs) plot.ConstantTicks {
 	ticks := make(plot.ConstantTicks, len(all))
 	for i, xy := range all {
 		ticks[i] = plot.Tick{Value: xy.X, Label: grouped(int(xy.X))}
-	}
-	return ticks
-}
-
-// logTicks are at 1, 2 and 5 of every power of ten.
-func logTicks(least, most float64) []plot.Tick {
-	var ticks []plot.Tick
-	for power := 0.01; power <= most; power *= 10 {
-		for _, digit := range []float64{1, 2, 5} {
-			if v := power * digit; v >= least && v <= most {
-				ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', 6, 64)})
-			}
-		}
 	}
 	return ticks
 }

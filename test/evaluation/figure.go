@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"image/color"
 	"math"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 
 	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/test/picture"
 )
 
 // segments are the parts of a bar, from below: the short ones first, which would
@@ -29,10 +29,11 @@ var segments = []struct {
 	{"network latency", network, color.RGBA{R: 0x33, G: 0x5c, B: 0x81, A: 255}},
 }
 
-var (
-	ours  = color.RGBA{R: 0xf6, G: 0xdf, B: 0xd8, A: 255}
-	faint = color.RGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 255}
-)
+// ours is behind Nearcast's choice.
+var ours = color.RGBA{R: 0xf6, G: 0xdf, B: 0xd8, A: 255}
+
+// below is the room between a title and its plot.
+const below = 2 * vg.Millimeter
 
 // The least and the most that is drawn, in milliseconds.
 const (
@@ -70,8 +71,8 @@ func (r Results) figureFive(function string) ([]byte, error) {
 
 // panel draws what calls from a country take.
 func (r Results) panel(function string, c Country, legend bool) (*plot.Plot, error) {
-	p := newPlot("called from " + c.Name)
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
+	p := picture.New("called from "+c.Name, below)
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(picture.LogTicks)
 	p.Y.Label.Text = "ms (log)"
 	width := float64(len(lab.Runtimes))
 	nearest := float64(len(groups())-1) * (width + gap)
@@ -79,7 +80,7 @@ func (r Results) panel(function string, c Country, legend bool) (*plot.Plot, err
 		return nil, err
 	}
 	lines := plotter.NewGrid()
-	lines.Horizontal.Color, lines.Vertical.Width = faint, 0
+	lines.Horizontal.Color, lines.Vertical.Width = picture.Faint, 0
 	p.Add(lines)
 	var ticks plot.ConstantTicks
 	x := 0.0
@@ -153,7 +154,7 @@ func note(p *plot.Plot, x, y float64, word string, size float64) error {
 		return err
 	}
 	style := &labels.TextStyle[0]
-	style.Font.Variant, style.Font.Size, style.XAlign = sans, vg.Points(size), text.XCenter
+	style.Font.Variant, style.Font.Size, style.XAlign = picture.Sans, vg.Points(size), text.XCenter
 	p.Add(labels)
 	return nil
 }
@@ -174,21 +175,6 @@ func legendOf(p *plot.Plot) error {
 	return nil
 }
 
-const (
-	sans = "Sans"
-	face = "Liberation Sans"
-)
-
-// newPlot is a plot in the font of the project's.
-func newPlot(title string) *plot.Plot {
-	p := plot.New()
-	p.Title.Text, p.Title.Padding = title, 2*vg.Millimeter
-	for _, style := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
-		style.Font.Variant = sans
-	}
-	return p
-}
-
 // tiled draws plots beside each other.
 func tiled(panels []*plot.Plot, width, height vg.Length) ([]byte, error) {
 	canvas := vgsvg.New(width, height)
@@ -196,23 +182,5 @@ func tiled(panels []*plot.Plot, width, height vg.Length) ([]byte, error) {
 	for i, p := range panels { // their axes are as wide, so that nothing need be aligned
 		p.Draw(tiles.At(draw.New(canvas), i, 0))
 	}
-	var b bytes.Buffer
-	if _, err := canvas.WriteTo(&b); err != nil {
-		return nil, err
-	}
-	// Who lacks the font has one that is as wide.
-	return bytes.ReplaceAll(b.Bytes(), []byte(face), []byte(face+",Arial,Helvetica,sans-serif")), nil
-}
-
-// logTicks are at 1, 2 and 5 of every power of ten.
-func logTicks(from, to float64) []plot.Tick {
-	var ticks []plot.Tick
-	for power := 0.1; power <= to; power *= 10 {
-		for _, digit := range []float64{1, 2, 5} {
-			if v := power * digit; v >= from && v <= to {
-				ticks = append(ticks, plot.Tick{Value: v, Label: figureTick(v)})
-			}
-		}
-	}
-	return ticks
+	return picture.SVG(canvas)
 }

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"fmt"
 	"image/color"
-	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/nearcast/nearcast/test/picture"
 )
 
 // colours are of the country whose cluster answered.
@@ -18,12 +18,10 @@ var colours = map[string]color.RGBA{
 	"us": {R: 0x33, G: 0x5c, B: 0x81, A: 255},
 }
 
-func figureTick(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
-
 // journeyFigure has a line for each mode, with each call of its first user in the
 // colour of the country whose cluster answered.
 func (r Results) journeyFigure(i Itinerary) ([]byte, error) {
-	p := newPlot("a user moves: each call, in the colour of the country whose cluster answered")
+	p := picture.New("a user moves: each call, in the colour of the country whose cluster answered", below)
 	p.X.Label.Text = "seconds"
 	var ticks plot.ConstantTicks
 	for n, mode := range modes {
@@ -78,9 +76,4 @@ func drawCalls(p *plot.Plot, calls []Call, y float64) error {
 		p.Add(dot)
 	}
 	return nil
-}
-
-// cells are a run of calls in a row of a table.
-func (r Run) cells() string {
-	return fmt.Sprintf("%s | %s | %.1f–%.1f s | %d | %s", r.Country, r.Cluster, r.From.Seconds(), r.To.Seconds(), len(r.Took), spreadLeastMost(r.Took))
 }

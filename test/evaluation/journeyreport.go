@@ -2,13 +2,9 @@ package main
 
 import (
 	"fmt"
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 )
-
-func keys(m map[string]int) iter.Seq[string] { return maps.Keys(m) }
 
 // gaps are by mode: how long calls went elsewhere after a move.
 func (r Results) gaps() string {
@@ -50,6 +46,11 @@ func (r Results) calls() string {
 		}
 	}
 	return b.String()
+}
+
+// cells are a run of calls in a row of a table.
+func (r Run) cells() string {
+	return fmt.Sprintf("%s | %s | %.1f–%.1f s | %d | %s", r.Country, r.Cluster, r.From.Seconds(), r.To.Seconds(), len(r.Took), spreadLeastMost(r.Took))
 }
 
 // spreadLeastMost is for few values.

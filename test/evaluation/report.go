@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -141,7 +142,7 @@ func clusters(samples []Sample) string {
 		counts[s.Cluster]++
 	}
 	var all []string
-	for _, name := range slices.Sorted(keys(counts)) {
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		if len(counts) == 1 {
 			return name
 		}
