@@ -74,9 +74,9 @@ func layer(entries []entry, at time.Time) (v1.Layer, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(packed.Bytes())), nil
-	})
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed.Bytes())), nil }
+	// Its digest, the archive and the layout each want it compressed: once will do.
+	return tarball.LayerFromOpener(open, tarball.WithCompressedCaching)
 }
 
 func (e entry) header(at time.Time) *tar.Header {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,24 +54,36 @@ func TestSpinsManifestNamesAModuleOfItsImage(t *testing.T) {
 	}
 }
 
-// builtFunctions returns a folder with the images of all functions.
-func builtFunctions(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := functions.Build(t.Context(), dir, runtime.GOARCH); err != nil {
-		t.Fatal(err)
+// functionsMade are the images of all functions, which all tests share.
+var functionsMade = sync.OnceValues(func() (images []made, err error) {
+	dir, err := os.MkdirTemp("", "nearcast-image-test-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir) // an image holds what it is made of
+	if err := functions.Build(context.Background(), dir, runtime.GOARCH); err != nil {
+		return nil, err
 	}
 	recipes, err := functionImages()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	var images []made
 	for _, r := range recipes {
 		m, err := assemble(parts{recipe: r, dir: dir, architecture: runtime.GOARCH, created: at})
 		if err != nil {
-			t.Fatalf("%s: %v", r.name, err)
+			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 		images = append(images, m)
+	}
+	return images, nil
+})
+
+// builtFunctions returns a folder with the images of all functions.
+func builtFunctions(t *testing.T) string {
+	t.Helper()
+	images, err := functionsMade()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return put(t, images...)
 }

@@ -26,7 +26,7 @@ import (
 // allows no escalation: in namespaces of its own, as the image's user.
 func TestTheImageStartsAsAnyUserOnPort53(t *testing.T) {
 	root, config := unpacked(t, put(t, image(t)), "coredns")
-	write(t, filepath.Join(root, "etc/nearcast/Corefile"), `fn.example.org {
+	fixture.Write(t, filepath.Join(root, "etc/nearcast/Corefile"), `fn.example.org {
     errors
     nearcast {
         cluster de-wide
@@ -35,7 +35,12 @@ func TestTheImageStartsAsAnyUserOnPort53(t *testing.T) {
         admin /run/nearcast/admin.sock
     }
 }`)
-	write(t, filepath.Join(root, "etc/nearcast/federation/all.yaml"), federation)
+	federation := filepath.Join(root, "etc/nearcast/federation")
+	if err := os.Mkdir(federation, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	hello := fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: []string{"de-wide"}}
+	fixture.Write(t, filepath.Join(federation, "all.yaml"), fixture.ThreeWith(hello))
 
 	inNamespace(t, func() {
 		out := start(t, root, config.Config.Entrypoint[0], append(config.Config.Entrypoint[1:], config.Config.Cmd...)...)
@@ -58,7 +63,7 @@ func TestTheImageStartsAsAnyUserOnPort53(t *testing.T) {
 // the namespace of the test above does not allow every port.
 func TestPort53IsRefusedToTheImagesUserWithoutTheCapability(t *testing.T) {
 	root, config := unpacked(t, put(t, image(t)), "coredns")
-	write(t, filepath.Join(root, "etc/nearcast/Corefile"), ".:53 {\n    whoami\n}")
+	fixture.Write(t, filepath.Join(root, "etc/nearcast/Corefile"), ".:53 {\n    whoami\n}")
 	program := filepath.Join(root, config.Config.Entrypoint[0])
 	if err := unix.Removexattr(program, "security.capability"); err != nil {
 		t.Fatalf("%s has no capability: %v", program, err)
@@ -101,27 +106,6 @@ func TestTheImageForARM64Runs(t *testing.T) {
 		}
 	}
 }
-
-const federation = `
-apiVersion: cluster.karmada.io/v1alpha1
-kind: Cluster
-metadata: {name: de-wide, annotations: {nearcast.dev/address: 192.0.2.4}}
-spec: {region: de}
-status: {conditions: [{type: Ready, status: "True"}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: hello, namespace: demo, labels: {nearcast.dev/function: "true"}, annotations: {nearcast.dev/probe: none}}
----
-apiVersion: work.karmada.io/v1alpha2
-kind: ResourceBinding
-metadata: {name: hello-service, namespace: demo}
-spec:
-  resource: {apiVersion: v1, kind: Service, namespace: demo, name: hello}
-  clusters: [{name: de-wide}]
-status:
-  aggregatedStatus: [{clusterName: de-wide, applied: true, health: Healthy}]
-`
 
 // index is what a runtime reads of an archive's manifest.json.
 type index []struct {
@@ -184,16 +168,6 @@ func read(t *testing.T, file string, into any) {
 	}
 	if err != nil {
 		t.Fatalf("%s: %v", file, err)
-	}
-}
-
-func write(t *testing.T, file, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
 	}
 }
 
