@@ -95,7 +95,7 @@ func TestTheImageForARM64Runs(t *testing.T) {
 	}
 	root, config := unpackedAs(t, put(t, m), "coredns-arm64")
 	for program, want := range map[string]string{
-		config.Config.Entrypoint[0] + " -plugins": "  nearcast\n",
+		config.Config.Entrypoint[0] + " -plugins": "\nnearcast\n",
 		"/usr/local/bin/nearcast --help":          "explain",
 		"/usr/local/bin/nearcast-speaker --help":  "Announce shared addresses",
 	} {
