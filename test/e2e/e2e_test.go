@@ -35,9 +35,8 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		bin = dir
-		build := exec.Command("go", "build", "-o", bin+"/", "github.com/nearcast/nearcast/cmd/...")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		if err := fixture.Build(bin); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		if err := functions.Build(context.Background(), filepath.Join(bin, "functions"), ""); err != nil {

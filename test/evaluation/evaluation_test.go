@@ -1,13 +1,13 @@
 package main
 
 import (
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nearcast/nearcast/functions"
+	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/lab"
 )
 
@@ -15,11 +15,8 @@ import (
 func smallWorld(t *testing.T) *World {
 	t.Helper()
 	bin := t.TempDir()
-	for _, program := range []string{"coredns", "nearcast-speaker"} {
-		build := exec.Command("go", "build", "-o", filepath.Join(bin, program), "github.com/nearcast/nearcast/cmd/"+program)
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("go build: %v\n%s", err, out)
-		}
+	if err := fixture.Build(bin, "coredns", "nearcast-speaker"); err != nil {
+		t.Fatal(err)
 	}
 	if err := functions.Build(t.Context(), filepath.Join(bin, "functions"), ""); err != nil {
 		t.Fatal(err)

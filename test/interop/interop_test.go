@@ -17,9 +17,10 @@ package interop
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 // bin holds the programs, built once.
@@ -33,21 +34,12 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		bin = dir
-		if err := build("nearcast-speaker"); err != nil {
+		if err := fixture.Build(bin, "nearcast-speaker"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
 	}())
-}
-
-// build builds a command of ours into bin.
-func build(name string) error {
-	cmd := exec.Command("go", "build", "-o", bin, "github.com/nearcast/nearcast/cmd/"+name)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", name, err, out)
-	}
-	return nil
 }
 
 // slack is what a loaded machine may add to any bound.

@@ -164,7 +164,7 @@ func TestTheDaemonSetsPodComesAndGoesInOrder(t *testing.T) {
 		t.Skipf("SKIPPED: %v", err)
 	}
 	n := newNetwork(t)
-	if err := build("coredns"); err != nil {
+	if err := fixture.Build(bin, "coredns"); err != nil {
 		t.Fatal(err)
 	}
 	l, r, node := n.lan("lan"), n.node("r1"), n.node("s1")
@@ -234,7 +234,7 @@ func TestTheDeploymentsPodNeedsNoPrivilege(t *testing.T) {
 		t.Skipf("SKIPPED: %v", err)
 	}
 	n := newNetwork(t)
-	if err := build("coredns"); err != nil {
+	if err := fixture.Build(bin, "coredns"); err != nil {
 		t.Fatal(err)
 	}
 	l, node := n.lan("lan"), n.node("s1")

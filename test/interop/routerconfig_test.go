@@ -93,7 +93,7 @@ func TestARouterWorksWithWhatThePrinterSays(t *testing.T) {
 // placeholder is where a key has to be.
 var placeholder = regexp.MustCompile(`<the-key-in-[^>]*>`)
 
-var buildNearcast = sync.OnceValue(func() error { return build("nearcast") })
+var buildNearcast = sync.OnceValue(func() error { return fixture.Build(bin, "nearcast") })
 
 // printed returns what the command prints for the only peer of each speaker, with
 // the key in its place.

@@ -89,8 +89,8 @@ func newWorld() (made *world, err error) {
 			w.close()
 		}
 	}()
-	if out, err := exec.Command("go", "build", "-o", w.dir+"/", "github.com/nearcast/nearcast/cmd/...").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w\n%s", err, out)
+	if err := fixture.Build(w.dir); err != nil {
+		return nil, err
 	}
 	if err := functions.Build(ctx, filepath.Join(w.dir, "functions"), ""); err != nil {
 		return nil, err

@@ -57,7 +57,6 @@ var apis = []struct {
 	{"network", member},
 	{"runtimes", member},
 	{"nearcast", member},
-	{"cluster", member},
 	{"clusters/capi", member}, // that of mk-core, which manages the others
 }
 

@@ -75,9 +75,8 @@ func TestAMillionRules(t *testing.T) {
 	}
 	named, unbound := peers.Find(t, "named", "bind9"), peers.Find(t, "unbound", "unbound")
 	dir, up := t.TempDir(), generousUpstream(t)
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "coredns"), "github.com/nearcast/nearcast/cmd/coredns")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := fixture.Build(dir, "coredns"); err != nil {
+		t.Fatal(err)
 	}
 	millionRules(t, filepath.Join(dir, "million"))
 	var all []*contender
