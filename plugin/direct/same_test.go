@@ -95,10 +95,11 @@ func compareAll(t *testing.T, datagrams [][]byte, plain, direct string) int {
 	t.Helper()
 	var next, replies atomic.Int64
 	var workers sync.WaitGroup
+	var alone sync.RWMutex
 	for range 8 {
 		workers.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(datagrams); i = int(next.Add(1)) - 1 {
-				if compare(t, datagrams[i], plain, direct) {
+				if compare(t, &alone, datagrams[i], plain, direct) {
 					replies.Add(1)
 				}
 			}
@@ -109,12 +110,20 @@ func compareAll(t *testing.T, datagrams [][]byte, plain, direct string) int {
 }
 
 // compare reports whether there was a reply. What is drawn anew each second, or
-// was late, has a second and a third chance.
-func compare(t *testing.T, datagram []byte, plain, direct string) bool {
-	var want, got []byte
-	for _, patience := range []time.Duration{150 * time.Millisecond, time.Second, 3 * time.Second} {
+// was late, has a second and a third chance; so has what is drawn anew for each query
+// (family independent), and then nobody else asks: both have counted as many.
+func compare(t *testing.T, alone *sync.RWMutex, datagram []byte, plain, direct string) bool {
+	alone.RLock()
+	want, got := exchange(t, datagram, 150*time.Millisecond, plain, direct)
+	alone.RUnlock()
+	if alike(want, got) {
+		return want != nil
+	}
+	alone.Lock()
+	defer alone.Unlock()
+	for _, patience := range []time.Duration{time.Second, 3 * time.Second} {
 		want, got = exchange(t, datagram, patience, plain, direct)
-		if bytes.Equal(want, got) || unsigned(want) != nil && bytes.Equal(unsigned(want), unsigned(got)) {
+		if alike(want, got) {
 			return want != nil
 		}
 	}
@@ -122,6 +131,11 @@ func compare(t *testing.T, datagram []byte, plain, direct string) bool {
 	_ = m.Unpack(datagram) // as far as it goes
 	t.Errorf("%s\n%s\nplain:  %s\ndirect: %s", hex.EncodeToString(datagram), m, hex.EncodeToString(want), hex.EncodeToString(got))
 	return want != nil
+}
+
+// alike compares octets, but for what no two signatures share.
+func alike(want, got []byte) bool {
+	return bytes.Equal(want, got) || unsigned(want) != nil && bytes.Equal(unsigned(want), unsigned(got))
 }
 
 // exchange sends the datagram to both, from one port, and returns the replies; nil for none.
