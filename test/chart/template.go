@@ -23,7 +23,7 @@ var parts = []part{
 var values = strings.NewReplacer(
 	"namespace: nearcast-system", "namespace: {{ .Release.Namespace }}",
 	"namespace: nearcast-resolver", "namespace: {{ .Release.Namespace }}",
-	"image: nearcast/coredns:latest", "image: {{ .Values.image | quote }}",
+	"image: nearcast/coredns:0.1.0", "image: {{ .Values.image | quote }}",
 
 	"secretName: karmada-access", "secretName: {{ .Values.karmadaSecret | quote }}",
 	"cluster: unnamed", "cluster: {{ .Values.cluster | quote }}",
