@@ -24,6 +24,9 @@ type backend struct {
 	server *http.Server
 }
 
+// largest is how many bytes a body may have, of a call or of what answers one.
+const largest = 1 << 20
+
 // ServeHTTP runs the function that the request is for. How long its instance took
 // to start and to answer is in the header Server-Timing, in milliseconds.
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -31,7 +34,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, b.cluster, "is ready")
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largest))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return

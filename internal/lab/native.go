@@ -72,6 +72,6 @@ func (i *instance) forward(ctx context.Context, client *http.Client, c call) (ou
 		return outcome{}, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	body, err := io.ReadAll(http.MaxBytesReader(nil, response.Body, largest))
 	return outcome{status: response.StatusCode, contentType: response.Header.Get("Content-Type"), body: body}, err
 }

@@ -119,6 +119,6 @@ func fetch(ctx context.Context, method, url string, body []byte) (int, []byte, e
 		return 0, nil, err
 	}
 	defer response.Body.Close()
-	got, err := io.ReadAll(response.Body)
+	got, err := io.ReadAll(http.MaxBytesReader(nil, response.Body, largest))
 	return response.StatusCode, got, err
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -54,6 +55,7 @@ var apis = []struct {
 	{"functions", karmada},
 	{"network/policies", karmada},
 	{"network/routes", karmada},
+	{"network/bgp/services", karmada},
 	{"network", member},
 	{"runtimes", member},
 	{"nearcast", member},
@@ -204,16 +206,15 @@ func TestEveryKustomizationBuilds(t *testing.T) {
 
 // TestEveryFolderSaysHowItIsUndone holds the READMEs to what they are for.
 func TestEveryFolderSaysHowItIsUndone(t *testing.T) {
-	for _, folder := range []string{"clusters", "network", "federation", "runtimes"} {
+	undo := regexp.MustCompile(`(?m)^(## |\*\*)Undo`)
+	for _, folder := range []string{"clusters", "network", "federation", "runtimes", "karmada", "nearcast", "functions"} {
 		data, err := os.ReadFile(filepath.Join(root, folder, "README.md"))
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		for _, section := range []string{"\n## Order\n", "\n## Undo\n"} {
-			if !bytes.Contains(data, []byte(section)) {
-				t.Errorf("manifests/%s/README.md has no section %q", folder, strings.TrimSpace(section))
-			}
+		if !undo.Match(data) {
+			t.Errorf("manifests/%s/README.md does not say how to undo it", folder)
 		}
 	}
 }

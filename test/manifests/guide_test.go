@@ -225,7 +225,7 @@ func workplace(t *testing.T, w *world) string {
 		t.Fatal(err)
 	}
 	fixture.Certificate(t, filepath.Join(dir, "fullchain.pem"), filepath.Join(dir, "key.pem"), "*.science."+zone)
-	for name, data := range map[string][]byte{"ca.crt": ca, "vpn-key": []byte("a key of Headscale\n")} {
+	for name, data := range map[string][]byte{"ca.crt": ca, "vpn-key": []byte("a key of Headscale\n"), "vpn-key-gateway": []byte("another\n")} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}

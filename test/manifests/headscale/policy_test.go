@@ -164,6 +164,8 @@ func TestWhoMayReachWhom(t *testing.T) {
 
 		{"operator", "l26-ugd-2", "tcp/22", true, "people"},
 		{"operator", "mk-core-1", "tcp/5443", true, ""},
+		{"operator", "us-azure-1", "tcp/443", true, "people call functions by addresses in the VPN"},
+		{"operator", "us-azure-2", "tcp/443", false, "at gateways alone"},
 		{"operator", "us-azure-2", "tcp/10250", false, ""},
 		{"us-azure-1", "operator", "tcp/22", false, "nobody reaches people's machines"},
 		{"stranger", "mk-core-1", "tcp/5443", false, "who is nobody's"},
@@ -221,7 +223,7 @@ func allowed(from, to *types.Node, proto ipproto.Proto, port uint16) bool {
 	case proto != ipproto.TCP:
 		return false
 	case from.Hostname == "operator":
-		return port == 22 || port == 6443 || port == 5443 && target == "mk-core"
+		return port == 22 || port == 6443 || port == 5443 && target == "mk-core" || to.HasTag("tag:gateway") && (port == 80 || port == 443)
 	case source == "":
 		return false
 	case to.HasTag("tag:gateway") && (port == 80 || port == 443):
