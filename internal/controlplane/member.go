@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// Member is a cluster that Karmada pushes to.
+// Member is a cluster of the federation.
 type Member struct {
 	Name string
 	// Region, Zone and Provider are "" where they are not told.
@@ -70,13 +70,21 @@ func (p *Plane) join(ctx context.Context) error {
 	return nil
 }
 
+// member is the one of that name.
+func (p *Plane) member(name string) (Member, error) {
+	for _, m := range p.o.Members {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return Member{}, fmt.Errorf("controlplane: no member %q", name)
+}
+
 // Join registers a member with Karmada; deleting its Cluster ends that.
 func (p *Plane) Join(ctx context.Context, name string) error {
-	var m Member
-	for _, m = range p.o.Members {
-		if m.Name == name {
-			break
-		}
+	m, err := p.member(name)
+	if err != nil {
+		return err
 	}
 	ca, err := os.ReadFile(p.CA())
 	if err != nil {
@@ -116,6 +124,25 @@ spec:
   zones: [%[6]q]
   provider: %[7]q
 `
+
+// Pull has a member's own agent register it and pull from Karmada, where Join has
+// Karmada push. The agent is the component NAME/agent; deleting the member's Cluster,
+// and then killing the agent, ends that.
+func (p *Plane) Pull(ctx context.Context, name string) error {
+	m, err := p.member(name)
+	if err != nil {
+		return err
+	}
+	health := p.addr(name + "/agent")
+	args := []string{"--karmada-kubeconfig=" + p.Kubeconfig(""), "--kubeconfig=" + p.Kubeconfig(name),
+		"--cluster-name=" + name, "--cluster-region=" + m.Region, "--cluster-zones=" + m.Zone, "--cluster-provider=" + m.Provider,
+		"--report-secrets=None", // nobody reaches in with them
+		"--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=" + health}
+	if p.o.Hasty {
+		args = append(args, "--cluster-status-update-frequency=1s", "--cluster-failure-threshold=2s", "--cluster-success-threshold=1s", "--cluster-lease-duration=4s")
+	}
+	return p.run(ctx, p.component(name+"/agent", "agent", "http://"+health+"/healthz", args...))
+}
 
 // WaitReady waits until Karmada finds the member's API ready, or not.
 func (p *Plane) WaitReady(ctx context.Context, member string, ready bool) error {

@@ -180,7 +180,7 @@ func (p *Plane) secrets() (err error) {
 func (p *Plane) reserve() error {
 	names := []string{Etcd, "etcd-peer", APIServer, AggregatedAPIServer, Webhook, KubeControllerManager, "controller-manager-health", "scheduler-health"}
 	for _, m := range p.o.Members {
-		for _, part := range []string{"apiserver", "controller-manager", "scheduler", "kwok"} {
+		for _, part := range []string{"apiserver", "controller-manager", "scheduler", "kwok", "agent"} {
 			names = append(names, m.Name+"/"+part)
 		}
 	}

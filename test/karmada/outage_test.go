@@ -175,6 +175,49 @@ func TestAClusterLeavesAndComesBack(t *testing.T) {
 	s.answers("and is answered", s.host("hello"), "mk", "hpc-kube", 2*soon)
 }
 
+// TestAMemberThatPullsIsAnsweredAsOthersAre: nobody reaches into it, and its own
+// agent tells Karmada what became of what it pulled.
+func TestAMemberThatPullsIsAnsweredAsOthersAre(t *testing.T) {
+	s := stage(t)
+	s.up("hpc-kube", "de-wide")
+	s.kubectl("", "", "delete", "cluster", "hpc-kube", "--timeout=60s")
+	s.pull("hpc-kube")
+	defer s.push("hpc-kube")
+	s.deploy(function{name: "hello", clusters: []string{"hpc-kube", "de-wide"}})
+	s.answers("pulled", s.host("hello"), "mk", "hpc-kube", 3*soon)
+	s.kill("hpc-kube/agent")
+	s.within("Karmada misses the agent", time.Minute, func() error {
+		status := s.kubectl("", "", "get", "cluster", "hpc-kube", "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
+		return want(status, "Unknown")
+	})
+	s.holds("and nobody else does", s.host("hello"), "mk", "hpc-kube", 2*time.Second)
+	s.restart("hpc-kube/agent")
+	s.ready("hpc-kube", true, time.Minute)
+	s.kubectl("", "", "scale", "deployment", "hello", "-n", s.namespace, "--replicas=3")
+	s.within("it pulls again", time.Minute, func() error {
+		return want(s.member("hpc-kube", "hello", "{.spec.replicas}"), "3")
+	})
+}
+
+// pull has a member that Karmada does not know join by its own agent.
+func (s *scene) pull(member string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	defer cancel()
+	if err := w.plane.Pull(ctx, member); err != nil {
+		s.Fatal(err)
+	}
+	s.ready(member, true, time.Minute)
+}
+
+// push has it join as before.
+func (s *scene) push(member string) {
+	s.Helper()
+	s.kubectl("", "", "delete", "cluster", member, "--timeout=60s")
+	s.kill(member + "/agent")
+	s.rejoin(member)
+}
+
 func (s *scene) rejoin(member string) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)

@@ -21,6 +21,7 @@ var scenarios = []scenario{
 	{"TestADuplicateHostnameStaysWithTheOlder", false},
 	{"TestANamespaceIsDeleted", false},
 	{"TestAClusterLeavesAndComesBack", false},
+	{"TestAMemberThatPullsIsAnsweredAsOthersAre", false},
 	{"TestAnEvictionDrainsFirst", true},
 	{"TestAnEvictedClusterIsNotAnsweredByItsStaleStatus", false},
 	{"TestRemedyTrafficControlIsADrain", false},

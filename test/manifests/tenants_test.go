@@ -47,7 +47,9 @@ func TestATenantIsOneEverywhere(t *testing.T) {
 			}
 		}
 	}
-	var speaker struct{ Pools []struct{ Namespaces []string } }
+	var speaker struct {
+		Pools []struct{ Namespaces []string }
+	}
 	if err := sigsyaml.Unmarshal([]byte(text(t, "nearcast/daemonset/speaker.yaml")), &speaker); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ module github.com/nearcast/nearcast/test/controlplane/karmada
 go 1.26.0
 
 tool (
+	github.com/karmada-io/karmada/cmd/agent
 	github.com/karmada-io/karmada/cmd/aggregated-apiserver
 	github.com/karmada-io/karmada/cmd/controller-manager
 	github.com/karmada-io/karmada/cmd/scheduler
