@@ -50,13 +50,19 @@ func service(namespace, name string, annotations ...string) *Template {
 func bound(resource Ref, clusters ...string) *Binding {
 	b := &Binding{
 		Meta:     Meta{Ref: Ref{Kind: "ResourceBinding", Namespace: resource.Namespace, Name: resource.Name + "-" + resource.Group + resource.Kind}},
-		Resource: resource, Placed: map[string]int32{}, Observed: map[string]Observed{},
+		Resource: resource,
 	}
 	for _, c := range clusters {
-		b.Placed[c] = 1
-		b.Observed[c] = Observed{Applied: true, Health: Healthy}
+		b.Place(c, 1)
+		b.Observe(c, Observed{Applied: true, Health: Healthy})
 	}
 	return b
+}
+
+// leave has the cluster run the binding's resource no more, as far as that is wanted.
+func (b *Binding) leave(cluster string) {
+	m := b.named(cluster)
+	m.Placed, m.Replicas = false, 0
 }
 
 func deployment(name string) Ref {
@@ -109,40 +115,40 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 		// A dead cluster stays applied and Healthy in the aggregated status (trap 1).
 		"seen but not placed": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			delete(binding.Placed, "b")
+			binding.leave("b")
 			return binding
 		}()}, "a=192.0.2.1"},
 		// What is placed instead is not healthy yet, and the first still runs.
 		"moved, and not there yet": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			delete(binding.Placed, "a")
-			binding.Observed["b"] = Observed{}
+			binding.leave("a")
+			binding.Observe("b", Observed{})
 			return binding
 		}()}, "a=192.0.2.1 leaving; !b: not applied yet"},
 		"moved, and there": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			delete(binding.Placed, "a")
+			binding.leave("a")
 			return binding
 		}()}, "b=192.0.2.2"},
 		"its workload moved, and is not healthy there yet": {[]Object{web, bound(web.Ref, "a", "b"), func() *Binding {
 			binding := bound(deployment("web"), "a", "b")
-			delete(binding.Placed, "a")
-			binding.Observed["b"] = Observed{}
+			binding.leave("a")
+			binding.Observe("b", Observed{})
 			return binding
 		}()}, "a=192.0.2.1 leaving; b=192.0.2.2"},
 		"placed nowhere any more": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a")
-			binding.Placed = map[string]int32{}
+			binding.leave("a")
 			return binding
 		}()}, ""},
 		"not applied": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			binding.Observed["b"] = Observed{Message: "no such kind"}
+			binding.Observe("b", Observed{Message: "no such kind"})
 			return binding
 		}()}, "a=192.0.2.1; !b: not applied yet: no such kind"},
 		"evicting": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			delete(binding.Placed, "b")
+			binding.leave("b")
 			binding.Evictions = []Eviction{{Cluster: "b"}}
 			return binding
 		}()}, "a=192.0.2.1; b=192.0.2.2 leaving"},
@@ -153,7 +159,7 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 		}()}, "a=192.0.2.1; !b: evicted by Karmada, and its work is gone"},
 		"purged at once": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			delete(binding.Placed, "b")
+			binding.leave("b")
 			binding.Evictions = []Eviction{{Cluster: "b", Purged: true}}
 			return binding
 		}()}, "a=192.0.2.1"},
@@ -162,7 +168,7 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 			"a=192.0.2.1; !b: its workload Deployment/web is not placed here"},
 		"workload cold": {[]Object{web, bound(web.Ref, "a"), func() *Binding {
 			binding := bound(deployment("web"), "a")
-			binding.Placed["a"] = 0
+			binding.Place("a", 0)
 			return binding
 		}()}, "a=192.0.2.1 cold"},
 		// A binding's name leaves out the group (trap 5).
@@ -171,9 +177,9 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 			"b=192.0.2.2; !a: its workload Service/web is not placed here"},
 		"load balancer before gateway": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a")
-			o := binding.Observed["a"]
+			o := binding.In("a").Observed()
 			o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.7"))
-			binding.Observed["a"] = o
+			binding.Observe("a", o)
 			return binding
 		}()}, "a=198.51.100.7"},
 	} {
@@ -221,11 +227,11 @@ func TestWorkloadIsFoundBySelectorBeforeByName(t *testing.T) {
 func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 	web := service("ns", "web")
 	first := bound(web.Ref, "a")
-	o := first.Observed["a"]
+	o := first.In("a").Observed()
 	o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.7"))
-	first.Observed["a"] = o
+	first.Observe("a", o)
 	failed := bound(web.Ref, "a")
-	failed.Observed["a"] = Observed{Message: "the API cannot be reached"}
+	failed.Observe("a", Observed{Message: "the API cannot be reached"})
 
 	s := NewStore()
 	for _, object := range []Object{cluster("a", ""), web, first, failed} {
@@ -241,7 +247,7 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 
 	recreated := bound(web.Ref, "a")
 	recreated.UID = "another"
-	recreated.Observed["a"] = Observed{}
+	recreated.Observe("a", Observed{})
 	s.Put(recreated)
 	state = Build(s, Options{Zones: []string{"fn.example.org."}})
 	if got := shape(state, only(t, state)); got != "!a: not applied yet" {
@@ -252,9 +258,9 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 func TestAVIPIsNobodysAddress(t *testing.T) {
 	web, other := service("ns", "web", "vip", "198.51.100.80"), service("ns", "other")
 	binding := bound(other.Ref, "a")
-	o := binding.Observed["a"]
+	o := binding.In("a").Observed()
 	o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.80"))
-	binding.Observed["a"] = o
+	binding.Observe("a", o)
 	s := world(Options{}, cluster("a", ""), web, other, binding)
 	if got := shape(s, s.Functions.At(0)); !strings.Contains(got, "198.51.100.80 is a VIP") {
 		t.Errorf("%s, want the VIP refused", got)
@@ -362,7 +368,7 @@ func TestTargetsAreWhatTheSpecAsks(t *testing.T) {
 func TestAColdPlacementIsNeverCalled(t *testing.T) {
 	web := service("ns", "web", "probe", "http://:8080/run")
 	cold := bound(deployment("web"), "a")
-	cold.Placed["a"] = 0
+	cold.Place("a", 0)
 	s := world(Options{}, cluster("a", "192.0.2.1"), web, bound(web.Ref, "a"), cold)
 	if got := only(t, s).Placements[0].Target.Value().String(); got != "tcp://192.0.2.1:8080" {
 		t.Errorf("%s, want no more than a connection", got)
@@ -411,7 +417,7 @@ func TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts(t *testing.T) {
 	s := NewStore()
 	s.Inherit(before)
 	failed := bound(web.Ref, "a")
-	failed.Observed["a"] = Observed{Message: "the API cannot be reached"}
+	failed.Observe("a", Observed{Message: "the API cannot be reached"})
 	s.Put(cluster("a", "192.0.2.1"))
 	s.Put(failed)
 	s.Refuse(web.Ref, []Fault{{Reason: "typo"}})
@@ -427,7 +433,7 @@ func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
 	at := func(name string, resolve func(string) (Endpoint, bool)) (*State, *Function) {
 		web := service("ns", "web")
 		b := bound(web.Ref, "a")
-		b.Observed["a"] = Observed{Applied: true, LoadBalancerNames: []string{name}}
+		b.Observe("a", Observed{Applied: true, LoadBalancerNames: []string{name}})
 		s := world(Options{Resolve: resolve}, cluster("a", ""), web, b)
 		return s, only(t, s)
 	}
@@ -520,7 +526,7 @@ func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
 	s := NewStore()
 	web, old := service("ns", "web"), service("ns", "old")
 	binding := bound(web.Ref, "a")
-	binding.Observed["a"] = Observed{Applied: true}
+	binding.Observe("a", Observed{Applied: true})
 	s.Restore([]Object{cluster("a", "192.0.2.1"), web, old, binding}, time.Now().Add(-time.Hour))
 	s.ReplaceKind("", "Service", "", Listing{Objects: []Object{service("ns", "web")}})
 	state := Build(s, Options{Zones: []string{"fn.example.org."}})

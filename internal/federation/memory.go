@@ -127,8 +127,8 @@ func (m *Memory) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
 		}
 	}
 	if b := m.in.bindings.holder[e.ref]; b != nil {
-		for _, seen := range b.Observed {
-			if seen.LoadBalancer.any(such) {
+		for _, member := range b.Members {
+			if member.Observed().LoadBalancer.any(such) {
 				return true
 			}
 		}

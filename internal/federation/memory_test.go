@@ -116,14 +116,14 @@ func (w *randomWorld) change() {
 		s.Put(t)
 	case 10:
 		b := bound(template.Ref, clusters[:1+w.some("clusters", 3)]...)
-		if o := b.Observed["a"]; rapid.Bool().Draw(w.T, "balanced") {
+		if o := b.In("a").Observed(); rapid.Bool().Draw(w.T, "balanced") {
 			o.LoadBalancer = Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("balanced at", 4))})}}
-			b.Observed["a"] = o
+			b.Observe("a", o)
 		}
 		s.Put(b)
 	case 11:
 		b := bound(work, clusters[w.some("from", 3):]...)
-		delete(b.Placed, "c")
+		b.leave("c")
 		s.Put(b)
 	case 12: // a second binding of one resource, or one that moves to another
 		b := bound(work, "a")
@@ -137,9 +137,9 @@ func (w *randomWorld) change() {
 		s.Delete(work)
 	case 16:
 		b := bound(template.Ref, "a", "b")
-		o := b.Observed["a"]
+		o := b.In("a").Observed()
 		o.LoadBalancerNames = []string{w.one("balancer", "lb.example.net.", "lb.example.com.")}
-		b.Observed["a"] = o
+		b.Observe("a", o)
 		s.Put(b)
 		w.resolved = Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("resolved", 4))})}}
 	case 17:

@@ -37,15 +37,18 @@ func (b *builder) place(f *Function, t *Template) {
 	}
 }
 
-func (b *Binding) placedAnywhere() bool { return len(b.Placed) > 0 }
+func (b *Binding) placedAnywhere() bool {
+	return slices.ContainsFunc(b.Members, func(m Member) bool { return m.Placed })
+}
 
 // handOver keeps the clusters that Karmada has just taken the function from, and
 // still reports as running it, until what is placed instead is healthy: Karmada
 // itself waits for that in an eviction only, and not where a policy changes.
 func (b *builder) handOver(f *Function, t *Template, template *Binding, work *workload) {
-	for cluster, seen := range template.Observed {
+	for _, member := range template.Members {
+		cluster := member.Cluster()
 		isPlacement := func(p Placement) bool { return b.state.Clusters[p.Cluster].Name == cluster }
-		if !seen.Applied || slices.ContainsFunc(f.Placements, isPlacement) {
+		if !member.Observed().Applied || slices.ContainsFunc(f.Placements, isPlacement) {
 			continue
 		}
 		p, refusal := b.placement(t, template, work, cluster, "placed elsewhere, where it is not healthy yet")
@@ -61,7 +64,12 @@ func (b *builder) handOver(f *Function, t *Template, template *Binding, work *wo
 // clusters returns the clusters that the binding names, sorted: placed, or being
 // evicted by a task that lets the work run on.
 func (b *Binding) clusters() []string {
-	names := slices.Collect(maps.Keys(b.Placed))
+	var names []string
+	for _, m := range b.Members {
+		if m.Placed {
+			names = append(names, m.Cluster())
+		}
+	}
 	for _, e := range b.Evictions {
 		if !e.Purged {
 			names = append(names, e.Cluster)
@@ -75,15 +83,16 @@ func (b *Binding) clusters() []string {
 // is leaving if it is; with handOver, which says why, also where it is not placed
 // any more and runs still.
 func (b *Binding) places(cluster, handOver string) (placed bool, leaving string) {
-	if _, ok := b.Placed[cluster]; ok {
+	here := b.In(cluster)
+	if here.Placed {
 		return true, ""
 	}
 	if handOver != "" {
-		return b.Observed[cluster].Applied, handOver
+		return here.Observed().Applied, handOver
 	}
 	for _, e := range b.Evictions {
 		// The work is gone once Karmada no longer reports it.
-		if e.Cluster == cluster && !e.Purged && b.Observed[cluster].everApplied() {
+		if e.Cluster == cluster && !e.Purged && here.Observed().everApplied() {
 			return true, "evicted by Karmada"
 		}
 	}
@@ -104,7 +113,7 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	if !placed {
 		return Placement{}, "evicted by Karmada, and its work is gone"
 	}
-	seen := template.Observed[cluster]
+	seen := template.In(cluster).Observed()
 	if !seen.everApplied() {
 		reason := "not applied yet"
 		if seen.Message != "" {

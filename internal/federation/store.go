@@ -316,16 +316,16 @@ func (b *Binding) remember(before *Binding) *Binding {
 		return b
 	}
 	merged := b
-	for cluster, o := range b.Observed {
-		was := before.Observed[cluster]
-		if o.Applied || !was.everApplied() {
+	for i, m := range b.Members {
+		was := before.In(m.Cluster()).Observed()
+		if m.seen == nil || m.seen.Applied || !was.everApplied() {
 			continue
 		}
 		if merged == b {
 			merged = new(*b)
-			merged.Observed = maps.Clone(b.Observed)
+			merged.Members = slices.Clone(b.Members)
 		}
-		merged.Observed[cluster] = o.remember(was)
+		merged.Members[i].seen = m.seen.remember(was).shared()
 	}
 	return merged
 }

@@ -90,11 +90,12 @@ func (w *workload) in(cluster, handOver string) running {
 		if !here {
 			continue
 		}
-		seen := b.Observed[cluster]
+		member := b.In(cluster)
+		seen := member.Observed()
 		if !r.placed {
 			r = running{placed: true, leaving: leaving, health: seen.Health, runtime: w.runtimes[b.Resource]}
 		}
-		r.replicas += b.Placed[cluster]
+		r.replicas += member.Replicas
 		if c := seen.Capacity; c != nil {
 			if r.capacity == nil {
 				r.capacity = &Capacity{}

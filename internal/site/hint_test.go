@@ -27,9 +27,10 @@ func viewOf(t *testing.T, change func(*federation.Binding, *federation.Cluster))
 	cluster := &federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}}
 	binding := &federation.Binding{
 		Meta:     federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: "media", Name: "web-service"}},
-		Resource: ref, Placed: map[string]int32{"a": 1},
-		Observed: map[string]federation.Observed{"a": {Applied: true, Health: federation.Healthy}},
+		Resource: ref,
 	}
+	binding.Place("a", 1)
+	binding.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy})
 	change(binding, cluster)
 	store := federation.NewStore()
 	store.Put(&federation.Template{Meta: federation.Meta{Ref: ref}, VIPs: []netip.Addr{netip.MustParseAddr("198.51.100.80")}, TCPPort: 80})
@@ -41,12 +42,13 @@ func viewOf(t *testing.T, change func(*federation.Binding, *federation.Cluster))
 
 func TestAVIPIsHintedFromTheEvictionUntilItsEndpointsAreGone(t *testing.T) {
 	evicted := func(b *federation.Binding, _ *federation.Cluster) {
-		b.Placed = map[string]int32{"b": 1}
+		b.Members[0].Placed = false
+		b.Place("b", 1)
 		b.Evictions = []federation.Eviction{{Cluster: "a"}}
 	}
 	moved := func(b *federation.Binding, _ *federation.Cluster) {
-		b.Placed = map[string]int32{"b": 1}
-		b.Observed = nil
+		b.Members = nil
+		b.Place("b", 1)
 	}
 	drained := func(_ *federation.Binding, c *federation.Cluster) { c.Leaving = "drained by annotation" }
 	well := func(*federation.Binding, *federation.Cluster) {}

@@ -151,7 +151,7 @@ func (w *randomWorld) change() {
 	case 7:
 		s.Refuse(ref, []federation.Fault{{Object: ref.String(), Reason: w.one("reason", "bad", "worse")}})
 	case 8, 9, 10:
-		b := &federation.Binding{Meta: federation.Meta{Ref: binding}, Resource: bound, Placed: map[string]int32{}, Observed: map[string]federation.Observed{}}
+		b := &federation.Binding{Meta: federation.Meta{Ref: binding}, Resource: bound}
 		for _, c := range []string{"a", "b", "c"} {
 			if how := w.one("placed", "no", "yes", "yes", "unhealthy"); how != "no" {
 				o := federation.Observed{Applied: true, Health: federation.Healthy}
@@ -161,7 +161,8 @@ func (w *randomWorld) change() {
 				if w.one("balancer", "no", "no", "yes") == "yes" {
 					o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr(w.addr()))
 				}
-				b.Placed[c], b.Observed[c] = int32(rapid.IntRange(0, 2).Draw(w.T, "replicas")), o //nolint:gosec // small
+				b.Place(c, int32(rapid.IntRange(0, 2).Draw(w.T, "replicas"))) //nolint:gosec // small
+				b.Observe(c, o)
 			}
 		}
 		s.Put(b)

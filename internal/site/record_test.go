@@ -24,10 +24,10 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 		}
 	}
 	binding := func(clusters ...string) *federation.Binding {
-		b := &federation.Binding{Meta: federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: "ns", Name: "web-service"}}, Resource: ref, Placed: map[string]int32{}, Observed: map[string]federation.Observed{}}
+		b := &federation.Binding{Meta: federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: "ns", Name: "web-service"}}, Resource: ref}
 		for _, c := range clusters {
-			b.Placed[c] = 1
-			b.Observed[c] = federation.Observed{Applied: true, Health: federation.Healthy}
+			b.Place(c, 1)
+			b.Observe(c, federation.Observed{Applied: true, Health: federation.Healthy})
 		}
 		return b
 	}

@@ -68,7 +68,6 @@ func serviceRef(i int) federation.Ref {
 func binding(function int, of size, first bool) *federation.Binding {
 	b := &federation.Binding{
 		Meta: federation.Meta{Ref: serviceRef(function)}, Resource: serviceRef(function),
-		Placed: map[string]int32{}, Observed: map[string]federation.Observed{},
 	}
 	b.Group, b.Kind = "work.karmada.io", "ResourceBinding"
 	for i := range of.placements {
@@ -76,8 +75,8 @@ func binding(function int, of size, first bool) *federation.Binding {
 			continue
 		}
 		cluster := clusterName((function + i*of.clusters/of.placements) % of.clusters)
-		b.Placed[cluster] = 1
-		b.Observed[cluster] = federation.Observed{Applied: true, Health: federation.Healthy}
+		b.Place(cluster, 1)
+		b.Observe(cluster, federation.Observed{Applied: true, Health: federation.Healthy})
 	}
 	return b
 }

@@ -205,16 +205,15 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 	b := &federation.Binding{
 		Meta:     meta,
 		Resource: federation.Ref{Group: gv.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name},
-		Placed:   map[string]int32{},
-		Observed: map[string]federation.Observed{},
+		Members:  make([]federation.Member, 0, max(len(obj.Spec.Clusters), len(obj.Status.AggregatedStatus))),
 	}
 	for _, snapshot := range obj.Spec.RequiredBy {
 		for _, c := range snapshot.Clusters {
-			b.Placed[c.Name] = c.Replicas
+			b.Place(c.Name, c.Replicas)
 		}
 	}
 	for _, c := range obj.Spec.Clusters {
-		b.Placed[c.Name] = c.Replicas
+		b.Place(c.Name, c.Replicas)
 	}
 	for _, task := range obj.Spec.GracefulEvictionTasks {
 		b.Evictions = append(b.Evictions, federation.Eviction{Cluster: task.FromCluster, Purged: purged(task.PurgeMode)})
@@ -229,7 +228,7 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 				Key: "status.aggregatedStatus of " + item.ClusterName, Reason: err.Error(),
 			})
 		}
-		b.Observed[item.ClusterName] = seen
+		b.Observe(item.ClusterName, seen)
 	}
 	return b, faults
 }

@@ -56,7 +56,7 @@ func TestWhatRunsIsReadOfTheStatus(t *testing.T) {
 				{ClusterName: "a", Applied: true, Status: &runtime.RawExtension{Raw: []byte(raw)}},
 			}},
 		}
-		return object[*federation.Binding](t, b).Observed["a"]
+		return object[*federation.Binding](t, b).In("a").Observed()
 	}
 	for raw, want := range map[string]*federation.Capacity{
 		`{}`:                                  nil,

@@ -59,12 +59,12 @@ func (w *world) declare(function int, edit func(*federation.Template), in ...int
 	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: fmt.Sprintf("f%d", function)}
 	t := &federation.Template{Meta: federation.Meta{Ref: ref, UID: ref.Name}, Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 80}}
 	t.Fixed = map[string]map[string]federation.Endpoint{"": {}}
-	b := &federation.Binding{Meta: federation.Meta{Ref: ref}, Resource: ref, Placed: map[string]int32{}, Observed: map[string]federation.Observed{}}
+	b := &federation.Binding{Meta: federation.Meta{Ref: ref}, Resource: ref}
 	b.Kind = "ResourceBinding"
 	for _, r := range in {
 		t.Fixed[""][regions[r]] = federation.Endpoint{V4: []netip.Addr{address(function, r)}}
-		b.Placed[regions[r]] = 1
-		b.Observed[regions[r]] = federation.Observed{Applied: true, Health: federation.Healthy}
+		b.Place(regions[r], 1)
+		b.Observe(regions[r], federation.Observed{Applied: true, Health: federation.Healthy})
 	}
 	if edit != nil {
 		edit(t)

@@ -1,0 +1,167 @@
+package federation
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"unique"
+)
+
+// Binding is a Karmada ResourceBinding: what is placed where, and how it fares.
+type Binding struct {
+	Meta
+	// Resource is what the binding places. Bindings are indexed by it, never by
+	// their own name, which leaves out the group.
+	Resource Ref
+	// Members are the clusters that Karmada names, sorted by name. There is one for
+	// each function in each cluster, so that they are small.
+	Members   []Member
+	Evictions []Eviction
+}
+
+// Member is what a binding says of one cluster.
+type Member struct {
+	cluster unique.Handle[string]
+	// Placed is set where the cluster runs the resource now, with so many replicas.
+	Placed   bool
+	Replicas int32
+	// seen is nil where Karmada does not tell. It may be others' too.
+	seen *Observed
+}
+
+// Cluster is the cluster's name.
+func (m Member) Cluster() string { return m.cluster.Value() }
+
+// Observed is what Karmada last saw there; zero where it does not tell.
+func (m Member) Observed() Observed {
+	if m.seen == nil {
+		return Observed{}
+	}
+	return *m.seen
+}
+
+// Eviction is one of a binding's graceful eviction tasks.
+type Eviction struct {
+	Cluster string
+	// Purged is set where the task's purge mode keeps nothing running.
+	Purged bool
+}
+
+// Observed is what Karmada last saw of a resource in one cluster.
+type Observed struct {
+	Applied bool
+	// WasApplied is kept by the Store: set where Applied was seen and is not any more,
+	// for as long as the cluster stays in the binding. Snapshots have it by its first name.
+	WasApplied bool `json:"EverApplied"`
+	Health     Health
+	Message    string
+	// LoadBalancer is the address in the resource's own status.
+	LoadBalancer Endpoint
+	// LoadBalancerNames are canonical, and there only where the load balancer
+	// reports no address.
+	LoadBalancerNames []string
+	// Capacity is nil where the resource's status does not tell.
+	Capacity *Capacity
+}
+
+// everApplied reports whether the work was applied once.
+func (o Observed) everApplied() bool { return o.Applied || o.WasApplied }
+
+// plain are the Observed that say nothing but this, which most do. All share them.
+var plain = func() (all [2][2][Unhealthy + 1]Observed) {
+	for applied := range all {
+		for was := range all[applied] {
+			for health := range all[applied][was] {
+				all[applied][was][health] = Observed{Applied: applied == 1, WasApplied: was == 1, Health: Health(health)}
+			}
+		}
+	}
+	return all
+}()
+
+// shared returns an Observed that nobody changes, and that others may have too.
+func (o Observed) shared() *Observed {
+	says := o.Message != "" || !o.LoadBalancer.equal(Endpoint{}) || o.LoadBalancerNames != nil || o.Capacity != nil
+	if says || o.Health > Unhealthy {
+		return &o
+	}
+	return &plain[index(o.Applied)][index(o.WasApplied)][o.Health]
+}
+
+func index(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// search is where the cluster is among the members, or belongs.
+func (b *Binding) search(cluster string) (int, bool) {
+	return slices.BinarySearchFunc(b.Members, cluster, func(m Member, name string) int { return strings.Compare(m.Cluster(), name) })
+}
+
+// In is what the binding says of the cluster; zero where it does not name it.
+func (b *Binding) In(cluster string) Member {
+	if i, found := b.search(cluster); found {
+		return b.Members[i]
+	}
+	return Member{}
+}
+
+// named is the cluster's member, which is added if need be. Who writes it must be
+// the binding's only owner.
+func (b *Binding) named(cluster string) *Member {
+	i, found := b.search(cluster)
+	if !found {
+		b.Members = slices.Insert(b.Members, i, Member{cluster: unique.Make(cluster)})
+	}
+	return &b.Members[i]
+}
+
+// Place has the cluster run the resource, while the binding is made.
+func (b *Binding) Place(cluster string, replicas int32) {
+	m := b.named(cluster)
+	m.Placed, m.Replicas = true, replicas
+}
+
+// Observe has Karmada see o in the cluster, while the binding is made.
+func (b *Binding) Observe(cluster string, o Observed) { b.named(cluster).seen = o.shared() }
+
+// written is a Binding as snapshots have it, which outlive a version.
+type written struct {
+	Meta
+	Resource  Ref
+	Placed    map[string]int32
+	Evictions []Eviction
+	Observed  map[string]Observed
+}
+
+// MarshalJSON writes the binding for a snapshot.
+func (b *Binding) MarshalJSON() ([]byte, error) {
+	w := written{b.Meta, b.Resource, map[string]int32{}, b.Evictions, map[string]Observed{}}
+	for _, m := range b.Members {
+		if m.Placed {
+			w.Placed[m.Cluster()] = m.Replicas
+		}
+		if m.seen != nil {
+			w.Observed[m.Cluster()] = *m.seen
+		}
+	}
+	return json.Marshal(w)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (b *Binding) UnmarshalJSON(data []byte) error {
+	var w written
+	if err := json.Unmarshal(data, &w); err != nil {
+		return err
+	}
+	*b = Binding{Meta: w.Meta, Resource: w.Resource, Evictions: w.Evictions, Members: make([]Member, 0, max(len(w.Placed), len(w.Observed)))}
+	for cluster, replicas := range w.Placed {
+		b.Place(cluster, replicas)
+	}
+	for cluster, seen := range w.Observed {
+		b.Observe(cluster, seen)
+	}
+	return nil
+}
