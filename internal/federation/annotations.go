@@ -44,13 +44,17 @@ const maxCost = 1e9
 // time to read it, and Kubernetes itself allows 256 KiB.
 const maxValue = 8 << 10
 
-// Annotations returns those of all that belong to Nearcast.
+// Annotations returns those of all that belong to Nearcast; nil for none.
 func Annotations(all map[string]string) map[string]string {
-	own := map[string]string{}
+	var own map[string]string
 	for k, v := range all {
-		if strings.HasPrefix(k, annotationPrefix) {
-			own[k] = v
+		if !strings.HasPrefix(k, annotationPrefix) {
+			continue
 		}
+		if own == nil {
+			own = map[string]string{}
+		}
+		own[k] = v
 	}
 	return own
 }

@@ -59,8 +59,9 @@ type Meta struct {
 	Ref
 	UID     string
 	Created time.Time
-	Labels  map[string]string
-	// Annotations are those of nearcast.dev alone.
+	// Labels has FunctionLabel alone, and may be other objects' too; nil for none.
+	Labels map[string]string
+	// Annotations are those of nearcast.dev alone; nil for none.
 	Annotations map[string]string
 	Origin      Origin
 }

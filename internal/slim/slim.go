@@ -101,8 +101,23 @@ func Object(obj any, origin federation.Origin) (federation.Object, []federation.
 func metaOf(m metav1.Object, ref federation.Ref, origin federation.Origin) federation.Meta {
 	return federation.Meta{
 		Ref: ref, UID: string(m.GetUID()), Created: m.GetCreationTimestamp().Time,
-		Labels:      map[string]string{federation.FunctionLabel: m.GetLabels()[federation.FunctionLabel]},
+		Labels:      labels(m.GetLabels()),
 		Annotations: federation.Annotations(m.GetAnnotations()), Origin: origin,
+	}
+}
+
+// declares are the labels of whatever declares a function, for all of them.
+var declares = map[string]string{federation.FunctionLabel: "true"}
+
+// labels are those that Nearcast reads; nil for none.
+func labels(all map[string]string) map[string]string {
+	switch value, ok := all[federation.FunctionLabel]; {
+	case !ok:
+		return nil
+	case value == "true":
+		return declares
+	default:
+		return map[string]string{federation.FunctionLabel: value}
 	}
 }
 
