@@ -75,6 +75,9 @@ func (s *server) start(ctx context.Context) (took, cpu time.Duration, err error)
 	return took, cpu, err
 }
 
+// What manifests/nearcast tells Go's collector.
+const deployedGOGC, deployedLimit = "400", "512Mi"
+
 func (s *server) run() error {
 	cmd, err := s.target.program.command(s.place.Dir, s.target.program.args)
 	if err != nil {
@@ -85,6 +88,9 @@ func (s *server) run() error {
 		return err
 	}
 	defer out.Close() // the server has its own
+	if s.target.deployed {
+		cmd.Env = append(cmd.Environ(), "GOGC="+deployedGOGC, "GOMEMLIMIT="+deployedLimit+"B")
+	}
 	cmd.Stdout, cmd.Stderr = out, out
 	// A group of its own, so that what it starts ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -21,7 +21,9 @@ type target struct {
 	rules int
 	// direct and counted add plugins to the configuration of nearcast.
 	direct, counted bool
-	asks            workload
+	// deployed runs it with the collector's settings of manifests/nearcast.
+	deployed bool
+	asks     workload
 	// expects is what it answers when it is ready.
 	expects func(target) []expectation
 	// to is the target whose cost divides this one's; none for what is a yardstick

@@ -142,3 +142,17 @@ func TestVersionsAreFound(t *testing.T) {
 		t.Errorf("%q is a version", got)
 	}
 }
+
+func TestDeployedIsWhatTheManifestsHave(t *testing.T) {
+	for _, path := range []string{"daemonset/daemonset.yaml", "deployment/deployment.yaml"} {
+		text, err := os.ReadFile("../../manifests/nearcast/" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{`{name: GOGC, value: "` + deployedGOGC + `"}`, "limits: {memory: " + deployedLimit + "}"} {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("%s has no %s", path, want)
+			}
+		}
+	}
+}
