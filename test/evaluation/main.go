@@ -17,10 +17,13 @@ import (
 	"github.com/nearcast/nearcast/test/machine"
 )
 
+// rounds are enough for a 95th percentile.
+const rounds = 40
+
 func main() {
 	log.SetFlags(0)
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 40, "how often every call is made")
+	flag.IntVar(&o.rounds, "rounds", rounds, "how often every call is made")
 	flag.StringVar(&o.bin, "bin", "bin", "the `FOLDER` of the programs and the functions")
 	flag.StringVar(&o.dir, "o", "test/evaluation", "the `FOLDER` for REPORT.md and its plots")
 	flag.Parse()

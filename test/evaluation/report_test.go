@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,5 +94,23 @@ func TestTheReportHasEveryTableAndPicture(t *testing.T) {
 	}
 	if strings.Contains(report, "NaN") || strings.Contains(report, "%!") || strings.Contains(report, "+-") {
 		t.Error("the report has holes")
+	}
+}
+
+// TestTheCommittedReportWasMeasured: with few rounds its spreads mean nothing.
+func TestTheCommittedReportWasMeasured(t *testing.T) {
+	text, err := os.ReadFile("REPORT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`; (\d+) rounds of user-manager`).FindSubmatch(text)
+	if found == nil {
+		t.Fatal("REPORT.md does not say how many rounds it has")
+	}
+	if n, err := strconv.Atoi(string(found[1])); err != nil || n < rounds {
+		t.Errorf("REPORT.md has %d rounds, and `make evaluation` makes %d", n, rounds)
+	}
+	if bytes.Contains(text, []byte("+-")) || bytes.Contains(text, []byte("with uncommitted changes")) {
+		t.Error("REPORT.md is not of the committed program")
 	}
 }
