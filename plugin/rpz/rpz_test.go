@@ -142,13 +142,16 @@ func TestAnOverrideReplacesWhatEveryRuleDoes(t *testing.T) {
 
 func TestShadowCountsAndChangesNothing(t *testing.T) {
 	s, _ := serveRules(t, "", "shadow\n---\na.test CNAME .\n32.2.2.0.192.rpz-ip CNAME .\n", "b.test CNAME *.\n")
-	before := testutil.ToFloat64(hits.WithLabelValues("rpz1.", "qname", "shadow"))
+	counted := func(trigger string) float64 {
+		return testutil.ToFloat64(hits.WithLabelValues("rpz1.", trigger, "shadow"))
+	}
+	names, addresses := counted("qname"), counted("ip")
 	s.expect("a.test.", "NOERROR, a.test. 100 A 192.0.2.1, authority:NS")
 	s.expect("b.test.", "NOERROR, additional:rpz2. 30 SOA")
-	if got := testutil.ToFloat64(hits.WithLabelValues("rpz1.", "qname", "shadow")) - before; got != 1 {
+	if got := counted("qname") - names; got != 1 {
 		t.Errorf("%v hits counted", got)
 	}
-	if got := testutil.ToFloat64(hits.WithLabelValues("rpz1.", "ip", "shadow")); got != 1 {
+	if got := counted("ip") - addresses; got != 1 {
 		t.Errorf("%v hits by address counted", got)
 	}
 }
