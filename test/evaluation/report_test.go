@@ -114,3 +114,24 @@ func TestTheCommittedReportWasMeasured(t *testing.T) {
 		t.Error("REPORT.md is not of the committed program")
 	}
 }
+
+// TestTheREADMESaysWhatWasMeasured: its figures come from the report.
+func TestTheREADMESaysWhatWasMeasured(t *testing.T) {
+	var texts [2]string
+	for i, path := range []string{"REPORT.md", "../../README.md"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[i] = strings.Join(strings.Fields(string(text)), " ")
+	}
+	found := regexp.MustCompile(`saves (\S+ \S+ ms) of a call over an open connection, and (\S+ \S+ ms) of one`).FindStringSubmatch(texts[0])
+	if found == nil {
+		t.Fatal("REPORT.md does not say what the nearest cluster saves")
+	}
+	for _, figure := range found[1:] {
+		if !strings.Contains(texts[1], figure) {
+			t.Errorf("README.md has no %q, which REPORT.md has", figure)
+		}
+	}
+}
