@@ -51,6 +51,8 @@ func steering() group {
 				bounds: []bound{{mark: 1, measure: perQuery, to: "whoami, ECS, as deployed", most: 1.1}, {mark: 1, measure: overall, to: "whoami, ECS, as deployed", most: 1.1}}},
 			{name: "nearcast, direct, ECS", program: coreDNS, config: "nearcast", direct: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS",
 				bounds: []bound{{mark: 4, measure: perQuery, to: "gdnsd, ECS", most: 2}, {mark: 4, measure: p99, to: "gdnsd, ECS", most: 1}}},
+			{name: "nearcast, direct, ECS, as deployed", program: coreDNS, config: "nearcast", direct: true, deployed: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS, as deployed",
+				bounds: []bound{{mark: 4, measure: perQuery, to: "gdnsd, ECS", most: 2}, {mark: 4, measure: p99, to: "gdnsd, ECS", most: 1}}},
 			{name: "nearcast, prometheus, ECS", program: coreDNS, config: "nearcast", counted: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
 			{name: "nearcast, direct, prometheus, ECS", program: coreDNS, config: "nearcast", direct: true, counted: true, size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
 			{name: "gdnsd, ECS", program: gdnsd, config: "gdnsd", size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
