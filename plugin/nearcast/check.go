@@ -6,8 +6,10 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
+	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
 // Check reads the nearcast blocks of a Corefile with the server's own parser,
@@ -47,7 +49,9 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 		}
 		if err != nil {
 			faults = append(faults, err)
+			continue
 		}
+		faults = append(faults, keyless(path, block, s.feeds)...)
 	}
 	for _, o := range all.sources {
 		if err := o.complete(); err != nil {
@@ -57,6 +61,30 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 		sources = append(sources, o)
 	}
 	return sources, faults, warnings
+}
+
+// keyless finds feeds whose keys the block's tsig does not have. Where that reads
+// others from a file, only starting tells.
+func keyless(path string, block caddyfile.ServerBlock, feeds []feed.Line) (faults []error) {
+	have := map[string]bool{"": true}
+	tsig := caddyfile.NewDispenserTokens(path, block.Tokens["tsig"])
+	for tsig.Next() {
+		for tsig.NextBlock() {
+			key, args := tsig.Val(), tsig.RemainingArgs()
+			switch {
+			case key == "secrets":
+				return nil
+			case key == "secret" && len(args) == 2:
+				have[dns.CanonicalName(args[0])] = true
+			}
+		}
+	}
+	for _, l := range feeds {
+		if !have[l.Key] {
+			faults = append(faults, noSecret(l))
+		}
+	}
+	return faults
 }
 
 // harmful are the plugins that undo steering when they share its block.

@@ -123,12 +123,16 @@ func (o *sourceOfBlocks) checkFeeds(n *Nearcast) error {
 	return nil
 }
 
+func noSecret(l feed.Line) error {
+	return fmt.Errorf("%s: feed: key %s has no secret; put `tsig { secret %s … }` into this server block", l.At, l.Key, l.Key)
+}
+
 // checkSecrets finds a key that the blocks' tsig does not have.
 func (o *sourceOfBlocks) checkSecrets() error {
 	for _, n := range o.blocks {
 		for _, l := range n.settings.feeds {
 			if _, ok := n.server.TsigSecret[l.Key]; l.Key != "" && !ok {
-				return fmt.Errorf("%s: feed: key %s has no secret; put `tsig { secret %s … }` into this server block", l.At, l.Key, l.Key)
+				return noSecret(l)
 			}
 		}
 	}
