@@ -29,8 +29,13 @@ type Member struct {
 	seen *Observed
 }
 
-// Cluster is the cluster's name.
-func (m Member) Cluster() string { return m.cluster.Value() }
+// Cluster is the cluster's name; "" of the zero Member.
+func (m Member) Cluster() string {
+	if m.cluster == (unique.Handle[string]{}) {
+		return ""
+	}
+	return m.cluster.Value()
+}
 
 // Observed is what Karmada last saw there; zero where it does not tell.
 func (m Member) Observed() Observed {
