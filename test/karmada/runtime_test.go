@@ -86,9 +86,9 @@ func (s *scene) falselyHealthy(apiVersion, kind, resource, binding, customizatio
 		s.status(member, resource, "hello", not)
 	}
 	s.answers("Karmada calls it healthy, and it is not", s.host("web"), "us", "us-azure", soon)
-	if o := s.observed(binding, "us-azure"); o.Health != "Healthy" {
-		s.Errorf("%+v: without the customization Karmada is known to take it for healthy", o)
-	}
+	s.within("without the customization Karmada takes it for healthy", time.Minute, func() error {
+		return want(fmt.Sprint(s.observed(binding, "us-azure").Health), "Healthy")
+	})
 	restore()
 	s.status("de-wide", resource, "hello", ready)
 	// Karmada judges an object anew only when it changes.
