@@ -202,12 +202,7 @@ func TestAMemberThatPullsIsAnsweredAsOthersAre(t *testing.T) {
 // pull has a member that Karmada does not know join by its own agent.
 func (s *scene) pull(member string) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
-	defer cancel()
-	if err := w.plane.Pull(ctx, member); err != nil {
-		s.Fatal(err)
-	}
-	s.ready(member, true, time.Minute)
+	s.join(member, w.plane.Pull)
 }
 
 // push has it join as before.
@@ -220,9 +215,15 @@ func (s *scene) push(member string) {
 
 func (s *scene) rejoin(member string) {
 	s.Helper()
+	s.join(member, w.plane.Join)
+}
+
+// join has a member join in one way or the other, and waits until it is ready.
+func (s *scene) join(member string, by func(ctx context.Context, member string) error) {
+	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
 	defer cancel()
-	if err := w.plane.Join(ctx, member); err != nil {
+	if err := by(ctx, member); err != nil {
 		s.Fatal(err)
 	}
 	s.ready(member, true, time.Minute)
