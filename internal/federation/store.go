@@ -317,8 +317,11 @@ func (b *Binding) remember(before *Binding) *Binding {
 	}
 	merged := b
 	for i, m := range b.Members {
+		if m.seen == nil || m.seen.Applied {
+			continue // as most are
+		}
 		was := before.In(m.Cluster()).Observed()
-		if m.seen == nil || m.seen.Applied || !was.everApplied() {
+		if !was.everApplied() {
 			continue
 		}
 		if merged == b {
