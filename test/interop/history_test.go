@@ -1,12 +1,15 @@
 package interop
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
 )
 
 // history records what becomes of something that can be read as a text.
@@ -41,6 +44,9 @@ func record(t *testing.T, what string, every time.Duration, read func() (string,
 			case <-tick.C:
 			}
 			now, err := read()
+			if errors.Is(err, netlink.ErrDumpInterrupted) { // it changed meanwhile
+				continue
+			}
 			if err != nil {
 				t.Errorf("%s: %v", what, err)
 				continue

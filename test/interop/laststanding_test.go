@@ -61,9 +61,7 @@ func TestTheLastSiteStandingKeepsItsRoute(t *testing.T) {
 			s.vip.becomes(start, slack, s.addresses(one)...)
 			s.wantOffers(isMarked, isDegraded, isDegraded)
 			s.wantAnswers("s2.", "s3.")
-			if asked := stop(); asked < 100 {
-				t.Errorf("only %d queries were asked meanwhile", asked)
-			}
+			stop()
 
 			start = time.Now()
 			two.backend.sick.Store(true)

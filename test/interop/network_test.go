@@ -41,7 +41,7 @@ func newNetwork(t *testing.T) *network {
 }
 
 // tail is how much of a log helps to understand a failure.
-const tail = 6000
+const tail = 2000
 
 func (n *network) printLogs() {
 	logs, _ := filepath.Glob(filepath.Join(n.dir, "*.log")) // the pattern is well formed
