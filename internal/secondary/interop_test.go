@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,13 +81,7 @@ func (r *other) write(t *testing.T, serial uint32) {
 // prepare finds a port and writes the first zone.
 func prepare(t *testing.T) *other {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	r := &other{dir: t.TempDir(), log: &lockedBuffer{}}
-	_, r.port, _ = net.SplitHostPort(l.Addr().String())
+	r := &other{dir: t.TempDir(), log: &lockedBuffer{}, port: strconv.Itoa(fixture.FreePort(t, "127.0.0.1"))}
 	r.write(t, 1)
 	return r
 }

@@ -36,23 +36,23 @@ func TestADrainMovesTrafficAtOnce(t *testing.T) {
 		s := serve(t, corefile, dir)
 		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.2", 0)
 		tell(http.MethodPut, "kind", "cluster", "pattern", "us-*")
-		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.4", time.Second)
+		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.4", 10*time.Second)
 		tell(http.MethodPut, "kind", "region", "pattern", "de")
-		s.expect(name, dns.TypeA, us, here, time.Second)
+		s.expect(name, dns.TypeA, us, here, 10*time.Second)
 		// All drained: they answer as before.
 		tell(http.MethodPut, "kind", "function", "pattern", "demo/hel*")
-		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.2", time.Second)
+		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.2", 10*time.Second)
 		tell(http.MethodDelete, "kind", "function", "pattern", "demo/hel*")
 		tell(http.MethodDelete, "kind", "region", "pattern", "de")
-		s.expect(name, dns.TypeA, de, "NOERROR 192.0.2.4", time.Second)
+		s.expect(name, dns.TypeA, de, "NOERROR 192.0.2.4", 10*time.Second)
 	})
 	t.Run("after it", func(t *testing.T) {
 		s := serve(t, corefile, dir)
 		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.4", 0)
-		until := time.Now().Add(2 * time.Second).Format(time.RFC3339)
+		until := time.Now().Add(4 * time.Second).Format(time.RFC3339)
 		if drains := tell(http.MethodPut, "kind", "cluster", "pattern", "us-*", "until", until); len(drains) != 1 || drains[0].Until.IsZero() {
 			t.Errorf("%v, want the one that was replaced", drains)
 		}
-		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.2", 5*time.Second)
+		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.2", 15*time.Second)
 	})
 }

@@ -131,7 +131,7 @@ func policyIn(apex string, rules ...string) []string {
 
 func TestAFeedHoldsWhatTheRegionIsAnswered(t *testing.T) {
 	s := serve(t, feeding("feed de key carrier", "feed us tenant blue key other", "feed mk to 127.0.0.0/8"), federated(t, several...))
-	s.expectTransfer("de._rpz.fn.example.org.", "carrier.", policyIn("de._rpz.fn.example.org.", policyOf...), 3*time.Second)
+	s.expectTransfer("de._rpz.fn.example.org.", "carrier.", policyIn("de._rpz.fn.example.org.", policyOf...), 10*time.Second)
 	var plain []string
 	for _, rule := range policyIn("", policyOf[1:]...) {
 		plain = append(plain, strings.Replace(rule, "5 IN CNAME *.", "5 IN HINFO \"RFC8482\" \"\"", 1))
@@ -139,20 +139,20 @@ func TestAFeedHoldsWhatTheRegionIsAnswered(t *testing.T) {
 	s.expectTransfer("fn.example.org.", "carrier.", append([]string{
 		"fn.example.org. 30 IN NS ns1.fn.example.org.", "fn.example.org. 30 IN NS deep.down.fn.example.org.",
 		"ns1.fn.example.org. 30 IN A 198.51.100.53", "deep.down.fn.example.org. 30 IN A 198.51.100.54",
-	}, plain...), time.Second)
+	}, plain...), 10*time.Second)
 
 	// The tenant's feed has its private functions too, and the region's own answers.
 	blue := slices.Clone(policyOf)
 	blue[8] = "hello.demo.fn.example.org.D. 10 IN A 192.0.2.2"
 	blue = append(blue, "secret.blue.fn.example.org.D. 10 IN A 192.0.2.2")
-	s.expectTransfer("us.blue._rpz.fn.example.org.", "other.", policyIn("us.blue._rpz.fn.example.org.", blue...), time.Second)
+	s.expectTransfer("us.blue._rpz.fn.example.org.", "other.", policyIn("us.blue._rpz.fn.example.org.", blue...), 10*time.Second)
 }
 
 // TestAFeedIsForThoseThatMayHaveIt asks for everything as everybody.
 func TestAFeedIsForThoseThatMayHaveIt(t *testing.T) {
 	s := serve(t, feeding("feed de key carrier", "feed us tenant blue to 127.0.0.0/8 key other", "feed mk to 127.0.1.0/24 2001:db8::1", "feed all to 127.0.2.1 key carrier"), federated(t, several...))
 	policies := []string{"de._rpz.fn.example.org.", "us.blue._rpz.fn.example.org.", "mk._rpz.fn.example.org.", "us._rpz.fn.example.org."}
-	s.expectTransfer(policies[0], "carrier.", policyIn(policies[0], policyOf...), 3*time.Second)
+	s.expectTransfer(policies[0], "carrier.", policyIn(policies[0], policyOf...), 10*time.Second)
 	for _, c := range []struct {
 		source, key string
 		policies    []string
@@ -220,7 +220,7 @@ func TestASignedZoneIsNotTransferredUnsigned(t *testing.T) {
 		fixture.Key(t, dir, "key")
 		s := serve(t, edit(feeding("feed mk key carrier")), dir)
 		apex := "mk._rpz.fn.example.org."
-		s.expectTransfer(apex, "carrier.", []string{apex + " 30 IN NS localhost.", "hello.demo.fn.example.org." + apex + " 10 IN A 192.0.2.1"}, 3*time.Second)
+		s.expectTransfer(apex, "carrier.", []string{apex + " 30 IN NS localhost.", "hello.demo.fn.example.org." + apex + " 10 IN A 192.0.2.1"}, 10*time.Second)
 		if rrs, err := s.transfer("fn.example.org.", "carrier.", 0); err == nil {
 			t.Errorf("%s: transferred: %q", way, rrs)
 		}
@@ -236,7 +236,7 @@ func TestDrainingRemovesARule(t *testing.T) {
 	dir := federated(t, several...)
 	s := serve(t, feeding("feed de key carrier"), dir)
 	apex := "de._rpz.fn.example.org."
-	s.expectTransfer(apex, "carrier.", policyIn(apex, policyOf...), 3*time.Second)
+	s.expectTransfer(apex, "carrier.", policyIn(apex, policyOf...), 10*time.Second)
 	serial := s.serial(apex, "carrier.")
 	all := []fixture.Document{}
 	for _, c := range fixture.Three {
@@ -252,7 +252,7 @@ func TestDrainingRemovesARule(t *testing.T) {
 	drained := slices.Clone(policyOf)
 	drained[8] = "hello.demo.fn.example.org.D. 10 IN A 192.0.2.1"
 	drained = slices.Delete(drained, 7, 8) // of those that all may answer
-	s.expectTransfer(apex, "carrier.", policyIn(apex, drained...), 3*time.Second)
+	s.expectTransfer(apex, "carrier.", policyIn(apex, drained...), 10*time.Second)
 	got, err := s.transfer(apex, "carrier.", serial)
 	want := []string{"SOA", "SOA", "all.demo.fn.example.org.de._rpz.fn.example.org. 10 IN A 192.0.2.4", "hello.demo.fn.example.org.de._rpz.fn.example.org. 10 IN A 192.0.2.4",
 		"SOA", "hello.demo.fn.example.org.de._rpz.fn.example.org. 10 IN A 192.0.2.1", "SOA"}
@@ -281,7 +281,7 @@ func TestSerialsOutliveRestartsAndReloads(t *testing.T) {
 	var serial uint32
 	t.Run("the first run", func(t *testing.T) {
 		s := serve(t, corefile, dir)
-		s.expectTransfer(apex, "carrier.", policyIn(apex, policyOf...), 3*time.Second)
+		s.expectTransfer(apex, "carrier.", policyIn(apex, policyOf...), 10*time.Second)
 		serial = s.serial(apex, "carrier.")
 		for i, text := range []string{
 			corefile, strings.Replace(corefile, "hostmaster", "probe interval 7s\n\t\thostmaster", 1),
@@ -300,7 +300,7 @@ func TestSerialsOutliveRestartsAndReloads(t *testing.T) {
 		if _, err := s.instance.Restart(s.input(strings.Replace(bad, "hostmaster", "ttl 1 2\n\t\thostmaster", 1))); err == nil {
 			t.Fatal("started")
 		}
-		s.expectTransfer(apex, "carrier.", policyIn(apex, policyOf...), 3*time.Second)
+		s.expectTransfer(apex, "carrier.", policyIn(apex, policyOf...), 10*time.Second)
 		serial = s.serial(apex, "carrier.")
 	})
 	if n := feed.Books(); n != 0 {
@@ -319,7 +319,7 @@ func TestSerialsOutliveRestartsAndReloads(t *testing.T) {
 		s := serve(t, corefile, dir)
 		changed := slices.Clone(policyOf)
 		changed[8] = "hello.demo.fn.example.org.D. 10 IN A 192.0.2.2"
-		s.expectTransfer(apex, "carrier.", policyIn(apex, changed...), 3*time.Second)
+		s.expectTransfer(apex, "carrier.", policyIn(apex, changed...), 10*time.Second)
 		if got, err := s.transfer(apex, "carrier.", serial); err != nil || len(got) != 6 {
 			t.Errorf("IXFR over a restart: %v\n%s", err, strings.Join(got, "\n"))
 		}

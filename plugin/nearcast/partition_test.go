@@ -89,7 +89,7 @@ func TestARestartDuringAPartitionServesTheLastState(t *testing.T) {
 			snapshot DIR
 			stale 1s
 			claim demo fn.example.org addresses 127.0.9.0/24
-			probe interval 200ms timeout 200ms
+			probe interval 200ms timeout 2s
 		}
 	}`)
 	const name = "hello.demo.fn.example.org."
@@ -100,7 +100,7 @@ func TestARestartDuringAPartitionServesTheLastState(t *testing.T) {
 	karmada.CloseClientConnections()
 	karmada.Close()
 	run(func(s *server) {
-		s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.2", time.Second)
+		s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.2", 10*time.Second)
 		time.Sleep(1100 * time.Millisecond)
 		if reply := s.exchange(query(name, dns.TypeA, "10.9.0.0/24")); ede(reply) != dns.ExtendedErrorCodeStaleAnswer {
 			s.t.Errorf("EDE %d past the age of stale, want 3", ede(reply))
@@ -110,7 +110,7 @@ func TestARestartDuringAPartitionServesTheLastState(t *testing.T) {
 	})
 	// What was learnt during the partition is not on disk, for the source has not
 	// confirmed it; probes find it out again.
-	run(func(s *server) { s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.4", 2*time.Second) })
+	run(func(s *server) { s.expect(name, dns.TypeA, "", "NOERROR 127.0.9.4", 10*time.Second) })
 	// A file that is torn is refused whole: nothing is known then.
 	files, err := filepath.Glob(filepath.Join(dir, "state-*.json"))
 	if err != nil || len(files) != 1 || files[0] != snapshot.Path(dir, "karmada "+kubeconfig) {

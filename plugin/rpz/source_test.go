@@ -219,7 +219,7 @@ func TestAKeyIsChangedWithoutAMomentUnfiltered(t *testing.T) {
 func TestANotifyFromElsewhereIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
-	p := startPrimary(t, withSOA("a.test CNAME .\n"))
+	p := startPrimary(t, "$TTL 60\n@ SOA ns. host. 1 3600 3600 3600 30\na.test CNAME .\n")
 	s := serve(t, strings.Replace(transferred(dir, p), "primary ", "primary 127.0.0.99 ", 1))
 	s.expect("a.test.", "NXDOMAIN"+soa1)
 	asked := p.asked.Load()

@@ -42,7 +42,8 @@ func echo(t *testing.T) (tcp, udp string) {
 	return listener.Addr().String(), packets.LocalAddr().String()
 }
 
-// took returns the median of how long something takes, over what it takes without a path.
+// took returns the least that something takes of five times: what is above it is the
+// machine's.
 func took(t *testing.T, do func()) time.Duration {
 	var all []float64
 	for range 5 {
@@ -50,7 +51,7 @@ func took(t *testing.T, do func()) time.Duration {
 		do()
 		all = append(all, float64(time.Since(begin)))
 	}
-	return time.Duration(quantile(all, 0.5))
+	return time.Duration(quantile(all, 0))
 }
 
 // A path's round trip is so long that what the machine adds is small beside it.

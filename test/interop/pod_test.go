@@ -212,9 +212,7 @@ func TestTheDaemonSetsPodComesAndGoesInOrder(t *testing.T) {
 	gone := route.becomes(begin, grace)
 	eventually(t, "the speaker has ended in its grace period", grace, func() error { return hasEnded(main) })
 	took := time.Since(begin)
-	if err := p.passes(coredns, coredns.LivenessProbe); err != nil {
-		t.Errorf("CoreDNS, which is to end after the speaker: %v", err)
-	}
+	eventually(t, "CoreDNS, which is to end after the speaker, is alive", slack, func() error { return p.passes(coredns, coredns.LivenessProbe) })
 	bound.becomes(begin, grace)
 	sidecar.Stop(syscall.SIGTERM)
 	result := asked.end()
@@ -251,7 +249,7 @@ func TestTheDeploymentsPodNeedsNoPrivilege(t *testing.T) {
 		eventually(t, "CoreDNS is "+what, slack, func() error { return p.passes(coredns, probe) })
 	}
 	port := coredns.Ports[0]
-	answered, err := node.asksAt(netip.AddrPortFrom(netip.MustParseAddr(address), uint16(port.ContainerPort)), time.Second)
+	answered, err := node.asksAt(netip.AddrPortFrom(netip.MustParseAddr(address), uint16(port.ContainerPort)), slack)
 	if err != nil || answered != "ns."+zone {
 		t.Errorf("port %s: %q, %v", port.Name, answered, err)
 	}

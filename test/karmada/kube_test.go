@@ -173,6 +173,10 @@ func (s *scene) deployLocally(member string) {
 		return err
 	})
 	s.kubectl(member, fmt.Sprintf(localYAML, s.namespace, localVIP), "apply", "--server-side", "-f", "-")
+	// The controllers of one that was lost in a scenario before back off.
+	s.within("it runs in "+member, 2*time.Minute, func() error {
+		return want(s.member(member, "hello", "{.status.readyReplicas}"), "2")
+	})
 }
 
 func TestTheSpeakerFollowsItsCluster(t *testing.T) {

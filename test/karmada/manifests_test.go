@@ -148,7 +148,6 @@ func TestTheFunctionsReachEveryMemberThroughKarmada(t *testing.T) {
 	}
 	s.atGateways()
 	for _, name := range []string{"n-body.science", "n-body-container.science", "user-manager.accounts", "user-manager-container.accounts"} {
-		// For mk, where the server is, it measures, and all are as near on this machine.
 		for region, nearest := range map[string]string{"us": "us-azure", "de": "de-wide"} {
 			s.answers(name+" for "+region, name+"."+zone, region, nearest, 3*soon)
 		}

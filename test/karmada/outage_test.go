@@ -139,7 +139,7 @@ func TestADataPlaneDiesWhileKarmadaFindsItsAPIReady(t *testing.T) {
 	s := inTwo(t)
 	s.down("us-azure")
 	s.answers("the probes remove it", s.host("hello"), "us", "de-wide", soon)
-	s.ready("us-azure", true, time.Second)
+	s.ready("us-azure", true, soon)
 	s.up("us-azure")
 	s.answers("and bring it back", s.host("hello"), "us", "us-azure", soon)
 }

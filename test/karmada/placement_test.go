@@ -70,7 +70,10 @@ spec:
 func TestTheLastAddressStaysWhenAnUpdateDoesNotApply(t *testing.T) {
 	s := inTwo(t)
 	s.kubectl("us-azure", fmt.Sprintf(refusal, s.namespace), "apply", "--server-side", "-f", "-")
-	time.Sleep(2 * time.Second) // until the member's API has compiled the policy
+	s.within("the member refuses it", soon, func() error {
+		_, err := w.plane.Kubectl(s.Context(), "us-azure", "", "annotate", "service", "hello", "-n", s.namespace, "bad=yes", "--dry-run=server")
+		return want(fmt.Sprint(err != nil), "true")
+	})
 	s.kubectl("", "", "annotate", "service", "hello", "-n", s.namespace, "bad=yes")
 	s.within("Karmada cannot apply it, and forgets the address", 2*soon, func() error {
 		if o := s.observed("hello-service", "us-azure"); o.Applied || o.Status.LoadBalancer.ip() != "" {

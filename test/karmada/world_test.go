@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -178,9 +179,15 @@ type server struct {
 	dir   string
 }
 
-// serve starts a CoreDNS whose source is Karmada, with more lines for its block.
+// serve starts a CoreDNS whose source is Karmada, with more lines for its block. It
+// stands where no client is: for clients of its own region it would order by round
+// trips, which are all the same on one machine but for its load.
 func (w *world) serve(name, kubeconfig, more string) (*server, error) {
-	s := &server{port: freePort(), dir: filepath.Join(w.dir, name)}
+	port, err := fixture.Port("127.0.0.1")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{port: strconv.Itoa(port), dir: filepath.Join(w.dir, name)}
 	s.admin = filepath.Join(s.dir, "admin.sock")
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return nil, err
@@ -202,7 +209,7 @@ func (w *world) serve(name, kubeconfig, more string) (*server, error) {
     bind 127.0.0.1
     errors
     nearcast {
-        at mk
+        at nowhere
         karmada %s
         locations %s
 %s        probe interval 400ms timeout 400ms rise 1 fall 2
@@ -225,16 +232,6 @@ func (s *server) stop() { s.Stop(syscall.SIGTERM) }
 func (s *server) log() string {
 	data, _ := os.ReadFile(s.Log) // it only explains
 	return string(data)
-}
-
-func freePort() string {
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
-	}
-	defer packets.Close()
-	_, port, _ := net.SplitHostPort(packets.LocalAddr().String())
-	return port
 }
 
 // ask returns the addresses that the server answers to a client in the region,
@@ -268,7 +265,7 @@ func (s *server) exchange(name, region string) (*dns.Msg, error) {
 	query.IsEdns0().Option = append(query.IsEdns0().Option, &dns.EDNS0_SUBNET{
 		Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: uint8(bits), Address: ip,
 	})
-	client := dns.Client{Timeout: time.Second}
+	client := dns.Client{Timeout: 4 * time.Second}
 	reply, _, err := client.Exchange(query, "127.0.0.1:"+s.port)
 	return reply, err
 }
@@ -368,7 +365,8 @@ func (s *scene) down(members ...string) {
 
 func (s *scene) kubectl(member, input string, args ...string) string {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), 30*time.Second)
+	// Longer than any timeout that is among the arguments.
+	ctx, cancel := context.WithTimeout(s.Context(), 90*time.Second)
 	defer cancel()
 	out, err := w.plane.Kubectl(ctx, member, input, args...)
 	if err != nil {
