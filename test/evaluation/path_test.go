@@ -42,8 +42,7 @@ func echo(t *testing.T) (tcp, udp string) {
 	return listener.Addr().String(), packets.LocalAddr().String()
 }
 
-// took returns the least that something takes of five times: what is above it is the
-// machine's.
+// took returns the median of how long something takes.
 func took(t *testing.T, do func()) time.Duration {
 	var all []float64
 	for range 5 {
@@ -51,7 +50,7 @@ func took(t *testing.T, do func()) time.Duration {
 		do()
 		all = append(all, float64(time.Since(begin)))
 	}
-	return time.Duration(quantile(all, 0))
+	return time.Duration(median(all))
 }
 
 // A path's round trip is so long that what the machine adds is small beside it.

@@ -91,9 +91,8 @@ func TestBINDServesTheZoneAsARegionSeesIt(t *testing.T) {
 	follows(t, w, func() string { return theirs(port) })
 }
 
-// bound is how soon a resolver must follow our own answer. It takes two seconds at
-// most, which the log shows; the rest is a loaded machine's.
-const bound = 10 * time.Second
+// bound is how soon a resolver must follow our own answer.
+const bound = 2 * time.Second
 
 // follows holds that a resolver answers as we would, follows a failover, and
 // survives our restart.

@@ -184,7 +184,7 @@ func (w *world) ours() string {
 
 // ask returns the addresses, or what went wrong.
 func ask(m *dns.Msg, port int) string {
-	client := dns.Client{Timeout: 2 * time.Second}
+	client := dns.Client{Timeout: 500 * time.Millisecond}
 	reply, _, err := client.Exchange(m, fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return err.Error()

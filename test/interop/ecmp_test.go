@@ -178,6 +178,5 @@ func (s *three) calm(r router) {
 }
 
 // underWay is how long before the end of a site a query may have been sent that
-// its name server did not come to answer: on a loaded machine, as long as a client
-// has patience.
-const underWay = patience
+// its name server did not come to answer.
+const underWay = 100 * time.Millisecond

@@ -14,8 +14,9 @@ const (
 	// streamPorts is from how many ports a stream asks, in turn: enough for a router
 	// that spreads by ports to use every site.
 	streamPorts = 128
-	// patience is after how long a query is lost, as for a stub resolver.
-	patience = 5 * time.Second
+	// patience is after how long a query is lost; a stub resolver waits for five
+	// seconds.
+	patience = 2 * time.Second
 	// longest is how long a stream may last: the ID of a query is its number.
 	longest = 2 * time.Minute
 )
