@@ -15,6 +15,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 var quietLog = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -22,12 +23,7 @@ var quietLog = slog.New(slog.NewTextHandler(io.Discard, nil))
 // freePort returns a port on which nobody listens at the address.
 func freePort(t *testing.T, addr netip.Addr) uint16 {
 	t.Helper()
-	l, err := net.Listen("tcp", netip.AddrPortFrom(addr, 0).String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return netip.MustParseAddrPort(l.Addr().String()).Port()
+	return uint16(fixture.FreePort(t, addr.String()))
 }
 
 // pair is a router and a speaker on loopback addresses of their own.

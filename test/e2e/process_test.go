@@ -2,10 +2,10 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,25 +15,10 @@ import (
 	"github.com/nearcast/nearcast/internal/fixture"
 )
 
-// freePort returns a port of loopback that is free for UDP and TCP.
+// freePort returns a port of 127.0.0.1 that nobody else here has been given.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for range 20 {
-		packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		listener, err := net.Listen("tcp", packets.LocalAddr().String())
-		packets.Close()
-		if err != nil {
-			continue
-		}
-		listener.Close()
-		_, port, _ := net.SplitHostPort(packets.LocalAddr().String())
-		return port
-	}
-	t.Fatal("no port is free")
-	return ""
+	return strconv.Itoa(fixture.FreePort(t, "127.0.0.1"))
 }
 
 // run starts a program and ends it with the test; its output is printed if the

@@ -4,7 +4,6 @@ package rpz_test
 
 import (
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,31 +30,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// lastPort is the last that was given out. They are below those that the kernel
-// gives to the many clients here.
-var lastPort = 10_000 + os.Getpid()%100*200
-
-// freePort returns a port of 127.0.0.1 that is free for UDP and TCP, and that
-// nobody else here has been given.
+// freePort returns a port of 127.0.0.1 that nobody else here has been given.
 func freePort(t testing.TB) string {
 	t.Helper()
-	for range 1000 {
-		lastPort++
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(lastPort))
-		packets, err := net.ListenPacket("udp", address)
-		if err != nil {
-			continue
-		}
-		packets.Close()
-		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		listener.Close()
-		return strconv.Itoa(lastPort)
-	}
-	t.Fatal("no port is free")
-	return ""
+	return strconv.Itoa(fixture.FreePort(t, "127.0.0.1"))
 }
 
 // run starts a program and ends it with the test. The end of its output is
