@@ -150,8 +150,9 @@ spec:
 	time.Sleep(3 * time.Second) // for Karmada to do what it will
 	// Whichever of them has the binding: the Knative Service's clusters are never
 	// taken for the core Service's.
+	var resource string
 	s.within("the core Service is answered by its own binding alone", soon, func() error {
-		resource := s.binding("hello-service", "{.spec.resource.apiVersion} in {.spec.clusters[*].name}")
+		resource = s.binding("hello-service", "{.spec.resource.apiVersion} in {.spec.clusters[*].name}")
 		got := s.server.ask(s.host("hello"), "us")
 		if got == s.addr("de-wide") {
 			t.Fatal("the core Service is answered where the Knative one is")
@@ -160,8 +161,12 @@ spec:
 		if strings.HasPrefix(resource, "serving.knative.dev") {
 			wanted = "NODATA"
 		}
-		return want(got+" by "+resource, wanted+" by "+resource)
+		if got != wanted {
+			return fmt.Errorf("%s, want %s: the binding is of %s", got, wanted, resource)
+		}
+		return nil
 	})
+	t.Logf("Karmada's one binding hello-service is of %s", resource)
 }
 
 const multiClusterService = `apiVersion: networking.karmada.io/v1alpha1
