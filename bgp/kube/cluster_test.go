@@ -64,12 +64,29 @@ func newFake(t testing.TB, objects ...runtime.Object) *fakeAPI {
 			return true, nil, apierrors.NewServiceUnavailable("away")
 		}
 		w, err := a.Tracker().Watch(action.GetResource(), action.GetNamespace())
+		if action.GetResource() == serviceKind {
+			a.tellAll(w)
+		}
 		a.mu.Lock()
 		a.watches = append(a.watches, w)
 		a.mu.Unlock()
 		return true, w, err
 	})
 	return a
+}
+
+// tellAll tells a watch that begins of every Service: one may have changed since it
+// was listed. The tracker's own way to do so hands out the objects that it keeps, and
+// what is told is stripped in place.
+func (a *fakeAPI) tellAll(w watch.Interface) {
+	list, err := a.Tracker().List(serviceKind, corev1.SchemeGroupVersion.WithKind("Service"), "")
+	if err != nil {
+		a.t.Error(err)
+		return
+	}
+	for _, s := range list.(*corev1.ServiceList).Items {
+		w.(*watch.RaceFreeFakeWatcher).Add(&s)
+	}
 }
 
 // leave has the API be away: every watch ends, and every request fails.

@@ -35,6 +35,8 @@ type writer struct {
 	namespace, node string
 	log             *slog.Logger
 	changed         chan struct{}
+	// failed are the Services that could not be written; run's alone.
+	failed map[bgp.ServiceRef]failure
 
 	mu      sync.Mutex
 	granted map[bgp.ServiceRef][]netip.Addr
@@ -42,6 +44,19 @@ type writer struct {
 	seen []request
 	// leading ends when the Lease is lost; nil where it never was held.
 	leading context.Context
+}
+
+// failure is a version of a Service that could not be written.
+type failure struct {
+	version string
+	pause   time.Duration
+	until   time.Time
+}
+
+// next is the failure that follows it: of the version, now.
+func (f failure) next(version string) failure {
+	pause := min(max(leastRetry, 2*f.pause), mostRetry)
+	return failure{version: version, pause: pause, until: time.Now().Add(pause)}
 }
 
 func newWriter(api kubernetes.Interface, namespace, node string, log *slog.Logger) *writer {
@@ -62,54 +77,64 @@ func (w *writer) change(do func()) {
 	kick(w.changed)
 }
 
-// run writes what is not right whenever something changed, until ctx ends.
+// run writes what is not right whenever something changed, and again what failed,
+// until ctx ends.
 func (w *writer) run(ctx context.Context) {
-	for pause := leastRetry; ; {
+	for {
+		w.write()
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.changed:
+		case <-w.again():
 		}
-		if w.write() {
-			pause = leastRetry
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, mostRetry)
-		kick(w.changed)
 	}
 }
 
-// write makes every status right, and reports whether that is done.
-func (w *writer) write() bool {
+// again tells when the first of what failed is due; nil if nothing did.
+func (w *writer) again() <-chan time.Time {
+	first := time.Duration(-1)
+	for _, f := range w.failed {
+		if left := max(0, time.Until(f.until)); first < 0 || left < first {
+			first = left
+		}
+	}
+	if first < 0 {
+		return nil
+	}
+	return time.After(first)
+}
+
+// write makes every status right, but those that failed a short while ago.
+func (w *writer) write() {
 	w.mu.Lock()
 	ctx, seen, granted := w.leading, w.seen, w.granted
 	w.mu.Unlock()
-	done := true
+	before := w.failed
+	w.failed = map[bgp.ServiceRef]failure{}
 	for i := range seen {
 		if ctx == nil || ctx.Err() != nil {
-			return true // it is the holder's to do
+			return // it is the holder's to do
 		}
+		service, ref := seen[i].service, seen[i].ref()
 		want, judged := seen[i].ingress(granted)
-		if !judged || equal(want, seen[i].service.Status.LoadBalancer.Ingress) {
+		if !judged || equal(want, service.Status.LoadBalancer.Ingress) {
 			continue
 		}
-		switch err := w.patch(ctx, seen[i].service, want); {
-		case err == nil, apierrors.IsNotFound(err):
-		case ctx.Err() != nil:
-			return true
+		last := before[ref]
+		if last.version == service.ResourceVersion && time.Now().Before(last.until) {
+			w.failed[ref] = last
+			continue
+		}
+		switch err := w.patch(ctx, service, want); {
+		case err == nil, apierrors.IsNotFound(err), ctx.Err() != nil:
 		case apierrors.IsConflict(err):
-			done = false // what changed is about to be told
+			w.failed[ref] = last.next(service.ResourceVersion) // what changed is about to be told
 		default:
-			done = false
-			w.log.Warn("writing a Service's addresses failed; it is tried again", "service", seen[i].ref(), "error", err)
+			w.failed[ref] = last.next(service.ResourceVersion)
+			w.log.Warn("writing a Service's addresses failed; it is tried again", "service", ref, "error", err)
 		}
 	}
-	return done
 }
 
 // ingress is what the Service's status should have; false where that is not to be

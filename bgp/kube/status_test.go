@@ -248,6 +248,35 @@ func TestWhatCannotBeWrittenIsTriedAgain(t *testing.T) {
 	})
 }
 
+// TestAServiceThatCannotBeWrittenHoldsUpNoOther has one refused for minutes, as an
+// admission webhook does, beside one that is made then; and tries the first at once
+// when it changes.
+func TestAServiceThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newFake(t, node("node"), balanced("a"))
+		var refused atomic.Bool
+		refused.Store(true)
+		a.PrependReactor("patch", "services", func(action clienttesting.Action) (bool, runtime.Object, error) {
+			name := action.(clienttesting.PatchAction).GetName()
+			return refused.Load() && name == "a", nil, apierrors.NewForbidden(serviceKind.GroupResource(), name, errors.New("no"))
+		})
+		f := follow(t, a, "node")
+		defer f.end()
+		time.Sleep(5 * time.Minute)
+		a.has(balanced("b"))
+		soon()
+		if got := a.status("b"); got != vip {
+			t.Errorf("b has %q a second after it was made, want its address", got)
+		}
+		refused.Store(false)
+		a.has(balanced("a"))
+		soon()
+		if got := a.status("a"); got != vip {
+			t.Errorf("a has %q a second after it changed, want its address", got)
+		}
+	})
+}
+
 // TestAStartTakesNobodysAddress holds that nothing is written before the speaker
 // has judged what is there: it begins with no Service at all.
 func TestAStartTakesNobodysAddress(t *testing.T) {
