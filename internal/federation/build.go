@@ -117,11 +117,7 @@ func (b *builder) renew(e *entry) {
 }
 
 func (b *builder) make(t *Template, hostnames []string) *Function {
-	f := &Function{
-		Meta: t.Meta, Hostnames: hostnames, Policy: t.Policy,
-		Weights: t.Weights, TTL: t.TTL, VIPs: t.VIPs, Private: t.Private,
-		Ports: t.Ports, ALPN: t.ALPN, Texts: t.Texts,
-	}
+	f := &Function{Template: t, Hostnames: hostnames}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {
 			b.fault(t, keyWeights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)

@@ -99,6 +99,25 @@ func only(t *testing.T, s *State) *Function {
 	return s.Functions.At(0)
 }
 
+// TestFunctionsThatStandAlikeShareAPlacement has another, made before the two, that
+// differs in what placements are not looked for by.
+func TestFunctionsThatStandAlikeShareAPlacement(t *testing.T) {
+	one, two, old := service("ns", "one"), service("ns", "two"), service("ns", "old")
+	outdated := bound(old.Ref, "a")
+	outdated.Observe("a", Observed{WasApplied: true, Health: Healthy})
+	s := world(Options{}, cluster("a", "192.0.2.1"), one, two, old, bound(one.Ref, "a"), bound(two.Ref, "a"), outdated)
+	at := map[string]*Placement{}
+	for _, f := range s.All() {
+		at[f.Name] = f.Placements[0]
+	}
+	if at["one"].Outdated || at["two"].Outdated || !at["old"].Outdated {
+		t.Errorf("one %+v, two %+v, old %+v", at["one"], at["two"], at["old"])
+	}
+	if at["one"] != at["two"] {
+		t.Error("two that are alike have each a placement")
+	}
+}
+
 func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 	a, b := cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2")
 	web := service("ns", "web")

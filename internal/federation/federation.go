@@ -11,8 +11,6 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
-	"sort"
-	"time"
 	"unique"
 
 	"github.com/nearcast/nearcast/internal/vector"
@@ -203,23 +201,15 @@ type Weight struct {
 
 // Function is a routed hostname, or several that share one template.
 type Function struct {
-	Meta
-	// Hostnames are canonical: lower case, fully qualified; "*." leads a wildcard.
+	// Template is what declares it. Policy is nil where it leaves the choice to the
+	// zone, TTL is 0 where it sets no bound.
+	*Template
+	// Hostnames are those that it has, of the annotated ones or the default; canonical:
+	// lower case, fully qualified; "*." leads a wildcard.
 	Hostnames []string
-	// Policy is nil where the template leaves the choice to the zone.
-	Policy  Policy
-	Weights []Weight
-	// TTL bounds the answers' TTL; 0 where the template sets no bound.
-	TTL  time.Duration
-	VIPs []netip.Addr
-	// Private functions exist only for the clients of their namespace.
-	Private bool
-	// Ports are those that SRV records name; ALPN is what HTTPS and SVCB records offer.
-	Ports []Port
-	ALPN  []string
-	Texts []string
-	// Placements are sorted by cluster index.
-	Placements []Placement
+	// Placements are sorted by cluster index. Functions that stand alike in a cluster
+	// have one in common, which is all that a query needs to have near.
+	Placements []*Placement
 	// Refused are the clusters that Karmada names for the function and that are
 	// no candidates, with the reason; sorted by cluster.
 	Refused []Refusal
@@ -228,12 +218,11 @@ type Function struct {
 // PlacementIn returns the function's placement in the cluster, or nil. It does
 // not allocate.
 func (f *Function) PlacementIn(cluster int) *Placement {
-	// By index: a Placement is large, and slices.BinarySearchFunc copies each it looks at.
-	i := sort.Search(len(f.Placements), func(i int) bool { return f.Placements[i].Cluster >= cluster })
-	if i == len(f.Placements) || f.Placements[i].Cluster != cluster {
+	i, found := slices.BinarySearchFunc(f.Placements, cluster, func(p *Placement, cluster int) int { return p.Cluster - cluster })
+	if !found {
 		return nil
 	}
-	return &f.Placements[i]
+	return f.Placements[i]
 }
 
 // Leaving returns whether Karmada names the cluster for the function, and why it

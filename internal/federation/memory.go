@@ -30,6 +30,9 @@ type Memory struct {
 	// lookups are what the names of load balancers were resolved to.
 	lookups map[string]*lookup
 
+	// shared are placements that functions have in common.
+	shared map[likeness]*Placement
+
 	// What changed since the last build.
 	stale         []*entry
 	otherWork     []*Workload

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"unique"
 )
@@ -22,14 +23,14 @@ func (b *builder) place(f *Function, t *Template) {
 	work := b.workload(t)
 	healthy := false
 	clusters := template.clusters()
-	f.Placements = make([]Placement, 0, len(clusters))
+	f.Placements = make([]*Placement, 0, len(clusters))
 	for _, cluster := range clusters {
 		p, refusal := b.placement(t, template, work, cluster, "")
 		if refusal != "" {
 			f.Refused = append(f.Refused, Refusal{cluster, refusal, p.Leaving})
 			continue
 		}
-		f.Placements = append(f.Placements, p)
+		f.Placements = append(f.Placements, b.share(p))
 		healthy = healthy || p.Health == Healthy && !p.Outdated
 	}
 	if !healthy && template.placedAnywhere() && (work == nil || slices.ContainsFunc(work.bindings, (*Binding).placedAnywhere)) {
@@ -47,7 +48,7 @@ func (b *Binding) placedAnywhere() bool {
 func (b *builder) handOver(f *Function, t *Template, template *Binding, work *workload) {
 	for _, member := range template.Members {
 		cluster := member.Cluster()
-		isPlacement := func(p Placement) bool { return b.state.Clusters[p.Cluster].Name == cluster }
+		isPlacement := func(p *Placement) bool { return b.state.Clusters[p.Cluster].Name == cluster }
 		if !member.Observed().Applied || slices.ContainsFunc(f.Placements, isPlacement) {
 			continue
 		}
@@ -55,10 +56,36 @@ func (b *builder) handOver(f *Function, t *Template, template *Binding, work *wo
 		if refusal != "" {
 			continue
 		}
-		f.Placements = append(f.Placements, p)
+		f.Placements = append(f.Placements, b.share(p))
 		f.Refused = slices.DeleteFunc(f.Refused, func(r Refusal) bool { return r.Cluster == cluster })
 	}
-	slices.SortFunc(f.Placements, func(a, b Placement) int { return a.Cluster - b.Cluster })
+	slices.SortFunc(f.Placements, func(a, b *Placement) int { return a.Cluster - b.Cluster })
+}
+
+// likeness is what placements are looked for by that may be alike.
+type likeness struct {
+	cluster  int
+	target   unique.Handle[Target]
+	replicas int32
+	health   Health
+}
+
+// mostShared bounds what a Memory holds of placements that may be no function's any
+// more: beyond it all are found anew, and what is in use stays in use.
+const mostShared = 1 << 14
+
+// share returns a placement that is as p, and other functions' too where they have
+// such a one.
+func (m *Memory) share(p Placement) *Placement {
+	like := likeness{p.Cluster, p.Target, p.Replicas, p.Health}
+	if same := m.shared[like]; same != nil && reflect.DeepEqual(same, &p) {
+		return same
+	}
+	if m.shared == nil || len(m.shared) == mostShared {
+		m.shared = map[likeness]*Placement{}
+	}
+	m.shared[like] = &p
+	return &p
 }
 
 // clusters returns the clusters that the binding names, sorted: placed, or being

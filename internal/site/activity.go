@@ -55,8 +55,8 @@ func (a *activities) look(v *View, now time.Time) map[federation.Target]bool {
 			one.last = now
 		}
 		one.idle.Store(now.Sub(one.last) > a.after)
-		for p := range f.Placements {
-			target := f.Placements[p].Target.Value()
+		for _, p := range f.Placements {
+			target := p.Target.Value()
 			before, known := idle[target]
 			idle[target] = one.idle.Load() && (before || !known)
 		}

@@ -146,10 +146,15 @@ func TestOneConfigurationIsOneSite(t *testing.T) {
 	}
 }
 
+// named is a function of the hostnames.
+func named(hostnames ...string) *federation.Function {
+	return &federation.Function{Template: &federation.Template{}, Hostnames: hostnames}
+}
+
 func TestNamesFollowRFC4592(t *testing.T) {
-	n := newNames([]string{"fn."}, public).follow(functions{}, vector.Of([]*federation.Function{
-		{Hostnames: []string{"a.b.fn.", "*.w.fn.", "x.w.fn."}}, {Hostnames: []string{"*.fn."}}, {Hostnames: []string{"deep.x.w.fn."}},
-	}...))
+	n := newNames([]string{"fn."}, public).follow(functions{}, vector.Of(
+		named("a.b.fn.", "*.w.fn.", "x.w.fn."), named("*.fn."), named("deep.x.w.fn."),
+	))
 	for name, want := range map[string]struct {
 		function int
 		e        Existence
@@ -179,10 +184,8 @@ func TestNamesFollowRFC4592(t *testing.T) {
 // TestATenantsTreeIsTheUnion joins a public and a private tree in which one name
 // is a function's in the one and an ancestor in the other.
 func TestATenantsTreeIsTheUnion(t *testing.T) {
-	of := vector.Of([]*federation.Function{
-		{Hostnames: []string{"x.a.fn.", "b.fn.", "*.w.fn."}},
-		{Hostnames: []string{"a.fn.", "x.b.fn.", "*.v.fn.", "y.w.fn."}, Private: true},
-	}...)
+	of := vector.Of(named("x.a.fn.", "b.fn.", "*.w.fn."), named("a.fn.", "x.b.fn.", "*.v.fn.", "y.w.fn."))
+	of.At(1).Private = true
 	zones := []string{"fn."}
 	all := newNames(zones, public).follow(functions{}, of)
 	own := newNames(zones, func(f *federation.Function) bool { return f.Private }).follow(functions{}, of)

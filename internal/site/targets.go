@@ -69,7 +69,7 @@ func useOf(function int, p *federation.Placement) use {
 // placements are those that left, and with true those that came: all whose target or
 // cluster is another. Both are sorted by cluster.
 func (c changed) placements() iter.Seq2[*federation.Placement, bool] {
-	of := func(f *federation.Function) []federation.Placement {
+	of := func(f *federation.Function) []*federation.Placement {
 		if f == nil {
 			return nil
 		}
@@ -80,17 +80,17 @@ func (c changed) placements() iter.Seq2[*federation.Placement, bool] {
 		for len(was) > 0 || len(is) > 0 {
 			switch {
 			case len(is) == 0 || len(was) > 0 && was[0].Cluster < is[0].Cluster:
-				if !yield(&was[0], false) {
+				if !yield(was[0], false) {
 					return
 				}
 				was = was[1:]
 			case len(was) == 0 || is[0].Cluster < was[0].Cluster:
-				if !yield(&is[0], true) {
+				if !yield(is[0], true) {
 					return
 				}
 				is = is[1:]
 			default:
-				if was[0].Target != is[0].Target && (!yield(&was[0], false) || !yield(&is[0], true)) {
+				if was[0].Target != is[0].Target && (!yield(was[0], false) || !yield(is[0], true)) {
 					return
 				}
 				was, is = was[1:], is[1:]

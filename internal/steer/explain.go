@@ -54,9 +54,7 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 // Fallen returns the function's placements that are not up, with the reason.
 func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
 	var all []Candidate
-	f := t.State.Functions.At(function)
-	for i := range f.Placements {
-		p := &f.Placements[i]
+	for _, p := range t.State.Functions.At(function).Placements {
 		if v := t.verdict(function, p, verdicts(p.Target.Value())); v.Tier != Up {
 			all = append(all, Candidate{Cluster: t.State.Clusters[p.Cluster].Name, Tier: v.Tier.String(), Reason: v.Reason})
 		}

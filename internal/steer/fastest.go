@@ -40,8 +40,7 @@ type fastest struct {
 
 func (p fastest) modifier(t *Table, f *federation.Function) *Modifier {
 	m := &Modifier{Delay: make([]float32, len(t.State.Clusters)), Cold: newMask(len(t.State.Clusters))}
-	for i := range f.Placements {
-		at := &f.Placements[i]
+	for _, at := range f.Placements {
 		delay := of(p.processing, at.Runtime)
 		if at.Cold || at.Capacity != nil && at.Capacity.Ready == 0 {
 			delay += of(p.cold, at.Runtime)

@@ -72,9 +72,7 @@ type judgement []judged
 // judgement judges the function's placements. The least round-trip time to any
 // placement is its cluster's.
 func (t *Table) judgement(all judgement, function int, verdicts Verdicts, rtts []time.Duration) judgement {
-	f := t.State.Functions.At(function)
-	for i := range f.Placements {
-		p := &f.Placements[i]
+	for _, p := range t.State.Functions.At(function).Placements {
 		c := &t.State.Clusters[p.Cluster]
 		probe := verdicts(p.Target.Value())
 		if rtt := probe.RTT; rtt > 0 && (rtts[p.Cluster] == 0 || rtt < rtts[p.Cluster]) {

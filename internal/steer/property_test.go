@@ -32,17 +32,17 @@ func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 		}
 		state.Clusters = append(state.Clusters, c)
 	}
-	f := &federation.Function{
+	f := function(federation.Template{
 		Meta:   federation.Meta{Ref: federation.Ref{Name: "f"}},
 		Policy: rule(rapid.SampledFrom([]string{"nearest", "failover", "weighted", "weighted sticky", "cheapest", "fastest", "spread", "nearest threshold 60%", "anycast"}).Draw(t, "policy")),
-	}
+	})
 	probes := map[federation.Target]health.Verdict{}
 	for i := range n {
 		if rapid.IntRange(0, 3).Draw(t, "placed") == 0 {
 			continue
 		}
 		addr := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
-		p := federation.Placement{
+		p := &federation.Placement{
 			Cluster: i, Health: federation.Healthy, Replicas: int32(rapid.IntRange(0, 5).Draw(t, "replicas")), Cold: rapid.Bool().Draw(t, "cold"),
 			Endpoints: map[string]federation.Endpoint{"": federation.Endpoint{}.Add(addr)},
 			Target:    unique.Make(federation.Target{Kind: federation.ProbeTCP, Addr: netip.AddrPortFrom(addr, 80)}),
@@ -60,8 +60,7 @@ func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 	compiled := Compile(state, Options{Site: Site{Cluster: "aa"}, Policy: DefaultPolicy, Locations: table, Load: DefaultLoad}, nil)
 	s := compiled.Stand(func(t federation.Target) health.Verdict { return probes[t] }, nil)
 	tiers := map[int]Tier{}
-	for i := range f.Placements {
-		p := &f.Placements[i]
+	for _, p := range f.Placements {
 		tiers[p.Cluster] = Judge(p, &state.Clusters[p.Cluster], probes[p.Target.Value()]).Tier
 	}
 	return compiled, s, tiers

@@ -79,7 +79,7 @@ func (t *Table) Restand(verdicts Verdicts, before *Standing, functions []int) *S
 	if moved := t.moved(old); !moved.empty() {
 		// All placements are looked at: some ten milliseconds for a hundred thousand functions.
 		for i, f := range t.State.All() {
-			if slices.ContainsFunc(f.Placements, func(p federation.Placement) bool { return moved.has(p.Cluster) }) {
+			if slices.ContainsFunc(f.Placements, func(p *federation.Placement) bool { return moved.has(p.Cluster) }) {
 				j.judge(i)
 			}
 		}

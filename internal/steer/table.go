@@ -179,8 +179,8 @@ func (t *Table) compile(f *federation.Function) compiled {
 		c.grain = p.grain()
 	}
 	_, c.all = rule.Policy.(interface{ all() })
-	for i := range f.Placements {
-		for _, e := range f.Placements[i].Endpoints {
+	for _, p := range f.Placements {
+		for _, e := range p.Endpoints {
 			c.v4, c.v6 = c.v4 || len(e.V4) > 0, c.v6 || len(e.V6) > 0
 		}
 	}
