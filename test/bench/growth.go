@@ -23,14 +23,16 @@ func overLocations(counts ...int) group {
 	})
 }
 
-// overFunctions ends where mark 2 bounds the memory. A function that is in 8
-// clusters of 256 is a realistic one; one in all of them is not.
+// overFunctions ends at the size that mark 2 bounds, with what Go's collector takes
+// where nobody tells it a limit.
 func overFunctions(counts ...int) group {
 	g := overSizes("functions", "256 clusters, each function in 8 of them; 1,000 locations.", counts, func(n int) size {
-		return size{clusters: 256, functions: n, placements: 8, locations: 1000}
+		of := large
+		of.functions = n
+		return of
 	})
 	for i, t := range g.targets {
-		if t.at >= 100_000 {
+		if t.at == large.functions {
 			g.targets[i].bounds = []bound{{mark: 2, measure: rest, most: 512}, {mark: 2, measure: loaded, most: 512}}
 		}
 	}

@@ -111,7 +111,7 @@ const reading = `
   *cores* is how many it kept busy: dnsperf needs some too, and a server that leaves one idle is faster than dnsperf.
 - **ratio** is the median of the rounds' ratios to the yardstick in the same round, which was asked the same queries. Differences
   under 15 % mean nothing; absolute figures of two runs cannot be compared, and hardly those of two tables.
-- **as deployed** is with the collector's settings of manifests/nearcast, GOGC=400 and GOMEMLIMIT=512MiB; all others have Go's.
+- **as deployed** is with the collector's settings of manifests/nearcast, GOGC=400 and GOMEMLIMIT=448MiB; all others have Go's.
 - **all rounds** is the CPU of all rounds divided by all their queries. Where it is well above the median, a few turns paid for
   all: Go collects garbage in bursts, the longer the more is kept, and a turn has one or none.
 - **p50** and **p99** are the medians of the rounds' percentiles at the fixed rate. *fell behind* is one that did not answer so many.

@@ -76,7 +76,7 @@ func (s *server) start(ctx context.Context) (took, cpu time.Duration, err error)
 }
 
 // What manifests/nearcast tells Go's collector.
-const deployedGOGC, deployedLimit = "400", "512Mi"
+const deployedGOGC, deployedMemory = "400", "448MiB"
 
 func (s *server) run() error {
 	cmd, err := s.target.program.command(s.place.Dir, s.target.program.args)
@@ -89,7 +89,7 @@ func (s *server) run() error {
 	}
 	defer out.Close() // the server has its own
 	if s.target.deployed {
-		cmd.Env = append(cmd.Environ(), "GOGC="+deployedGOGC, "GOMEMLIMIT="+deployedLimit+"B")
+		cmd.Env = append(cmd.Environ(), "GOGC="+deployedGOGC, "GOMEMLIMIT="+deployedMemory)
 	}
 	cmd.Stdout, cmd.Stderr = out, out
 	// A group of its own, so that what it starts ends with it.

@@ -9,10 +9,14 @@ import (
 // peers, which map clients and not functions, have the same answers.
 var usual = size{clusters: 16, functions: 10_000, placements: 16, locations: 1000}
 
+// large is the size that mark 2 bounds. A function that is in 8 clusters of 256 is a
+// realistic one; one in all of them is not.
+var large = size{clusters: 256, functions: 100_000, placements: 8, locations: 1000}
+
 // full is what `make bench` measures.
 func full() plan {
 	return plan{
-		groups: append([]group{steering(), policy(1_000_000, 3)}, growth()...),
+		groups: append([]group{steering(), policy(1_000_000, 3), scale()}, growth()...),
 		rounds: 5, saturating: 3 * time.Second, steady: 2 * time.Second,
 	}
 }
@@ -60,6 +64,19 @@ func steering() group {
 			{name: "Knot", program: knot, config: "knot", size: usual, asks: plain, expects: always(0), to: "whoami"},
 			{name: "NSD", program: nsd, config: "nsd", size: usual, asks: plain, expects: always(0), to: "whoami"},
 			{name: "PowerDNS geoip, ECS", program: powerDNS, config: "powerdns", size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
+		},
+	}
+}
+
+// scale is the federation whose memory mark 2 bounds, as it is deployed.
+func scale() group {
+	return group{
+		title: "Scale", steady: true,
+		text: fmt.Sprintf("%s functions, each in %d of %d clusters, clients in %s locations.", grouped(large.functions), large.placements, large.clusters, grouped(large.locations)),
+		targets: []target{
+			{name: "whoami, ECS, as deployed", program: coreDNS, config: "whoami", deployed: true, size: large, asks: subnets, expects: anything},
+			{name: "nearcast, ECS, as deployed", program: coreDNS, config: "nearcast", deployed: true, size: large, asks: subnets, expects: nearest, to: "whoami, ECS, as deployed",
+				bounds: []bound{{mark: 2, measure: rest, most: 512}, {mark: 2, measure: loaded, most: 512}}},
 		},
 	}
 }

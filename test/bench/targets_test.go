@@ -149,7 +149,7 @@ func TestDeployedIsWhatTheManifestsHave(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{`{name: GOGC, value: "` + deployedGOGC + `"}`, "limits: {memory: " + deployedLimit + "}"} {
+		for _, want := range []string{`{name: GOGC, value: "` + deployedGOGC + `"}`, "{name: GOMEMLIMIT, value: " + deployedMemory + "}"} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("%s has no %s", path, want)
 			}
