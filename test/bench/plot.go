@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 
 	"github.com/nearcast/nearcast/test/picture"
 )
@@ -62,11 +63,9 @@ func (d drawing) svg(t Table) ([]byte, error) {
 	if err := d.draw(t, p); err != nil {
 		return nil, err
 	}
-	drawn, err := p.WriterTo(width, d.height(len(t.Rows)), "svg")
-	if err != nil {
-		return nil, err
-	}
-	return picture.SVG(drawn)
+	canvas := vgsvg.New(width, d.height(len(t.Rows)))
+	p.Draw(draw.Crop(draw.New(canvas), 2*vg.Millimeter, 0, 0, 0))
+	return picture.SVG(canvas)
 }
 
 var (
@@ -139,10 +138,9 @@ func overServers(p *plot.Plot, rows []Row, axis string) {
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(picture.LogTicks)
 	ticks := make(plot.ConstantTicks, len(rows))
 	for i, row := range rows {
-		// The spaces are room for viewers whose font is wider.
-		ticks[i] = plot.Tick{Value: lineOf(rows, i), Label: row.name + strings.Repeat(" ", 1+len(row.name)/4)}
+		ticks[i] = plot.Tick{Value: lineOf(rows, i), Label: row.name}
 	}
-	p.Y.Tick.Marker, p.Y.Tick.Length = ticks, 0
+	p.Y.Tick.Marker, p.Y.Tick.Width = ticks, 0
 	p.Y.Min, p.Y.Max = -0.5, float64(len(rows))-0.5
 	lines := plotter.NewGrid()
 	lines.Horizontal.Color, lines.Vertical.Color = picture.Faint, picture.Faint
