@@ -43,7 +43,7 @@ test-short: ## the packages below the plugin, in seconds
 test-full: ## everything, with minutes of fuzzing and repetition; writes test/REPORT.md
 	@FUZZTIME=$(FUZZTIME) test/run full
 
-bench: build ## Nearcast beside its peers, in 25 minutes; writes test/bench/RESULTS.md and its plots
+bench: build ## Nearcast beside its peers, in 20 minutes; writes test/bench/RESULTS.md and its plots
 	go test -run '^$$' -bench . ./plugin/nearcast
 	go run ./test/bench
 

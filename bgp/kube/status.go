@@ -46,17 +46,16 @@ type writer struct {
 	leading context.Context
 }
 
-// failure is a version of a Service that could not be written.
+// failure is of a Service that could not be written.
 type failure struct {
-	version string
-	pause   time.Duration
-	until   time.Time
+	pause time.Duration
+	until time.Time // it is not tried again before
 }
 
-// next is the failure that follows it: of the version, now.
-func (f failure) next(version string) failure {
+// next is the failure of the attempt after f: its pause is twice as long, from now on.
+func (f failure) next() failure {
 	pause := min(max(leastRetry, 2*f.pause), mostRetry)
-	return failure{version: version, pause: pause, until: time.Now().Add(pause)}
+	return failure{pause, time.Now().Add(pause)}
 }
 
 func newWriter(api kubernetes.Interface, namespace, node string, log *slog.Logger) *writer {
@@ -122,16 +121,16 @@ func (w *writer) write() {
 			continue
 		}
 		last := before[ref]
-		if last.version == service.ResourceVersion && time.Now().Before(last.until) {
+		if time.Now().Before(last.until) {
 			w.failed[ref] = last
 			continue
 		}
 		switch err := w.patch(ctx, service, want); {
 		case err == nil, apierrors.IsNotFound(err), ctx.Err() != nil:
 		case apierrors.IsConflict(err):
-			w.failed[ref] = last.next(service.ResourceVersion) // what changed is about to be told
+			w.failed[ref] = last.next() // what changed is about to be told
 		default:
-			w.failed[ref] = last.next(service.ResourceVersion)
+			w.failed[ref] = last.next()
 			w.log.Warn("writing a Service's addresses failed; it is tried again", "service", ref, "error", err)
 		}
 	}

@@ -99,22 +99,37 @@ func only(t *testing.T, s *State) *Function {
 	return s.Functions.At(0)
 }
 
-// TestFunctionsThatStandAlikeShareAPlacement has another, made before the two, that
-// differs in what placements are not looked for by.
+// TestFunctionsThatStandAlikeShareAPlacement has six, made in the order of their names:
+// containers and WebAssembly by turns, of which one does not run what was asked for, and
+// another has an address of its own, which is not in the key.
 func TestFunctionsThatStandAlikeShareAPlacement(t *testing.T) {
-	one, two, old := service("ns", "one"), service("ns", "two"), service("ns", "old")
-	outdated := bound(old.Ref, "a")
-	outdated.Observe("a", Observed{WasApplied: true, Health: Healthy})
-	s := world(Options{}, cluster("a", "192.0.2.1"), one, two, old, bound(one.Ref, "a"), bound(two.Ref, "a"), outdated)
+	objects := []Object{cluster("a", "192.0.2.1")}
+	for _, name := range []string{"a-container", "b-spin", "c-container", "d-spin", "e-outdated", "f-own"} {
+		f := service("ns", name)
+		binding := bound(f.Ref, "a")
+		switch name {
+		case "b-spin", "d-spin":
+			app := Ref{Group: "core.spinkube.dev", Kind: "SpinApp", Namespace: "ns", Name: name}
+			objects = append(objects, bound(app, "a"))
+		case "e-outdated":
+			binding.Observe("a", Observed{WasApplied: true, Health: Healthy})
+		case "f-own":
+			f = service("ns", name, "address", "a=192.0.2.1")
+		}
+		objects = append(objects, f, binding)
+	}
 	at := map[string]*Placement{}
-	for _, f := range s.All() {
+	for _, f := range world(Options{}, objects...).All() {
 		at[f.Name] = f.Placements[0]
 	}
-	if at["one"].Outdated || at["two"].Outdated || !at["old"].Outdated {
-		t.Errorf("one %+v, two %+v, old %+v", at["one"], at["two"], at["old"])
-	}
-	if at["one"] != at["two"] {
+	if at["a-container"] != at["c-container"] || at["b-spin"] != at["d-spin"] {
 		t.Error("two that are alike have each a placement")
+	}
+	if !at["b-spin"].Runtime.Spin || at["c-container"].Runtime.Spin || !at["e-outdated"].Outdated || at["c-container"].Outdated {
+		t.Errorf("%+v, %+v, %+v", *at["b-spin"], *at["c-container"], *at["e-outdated"])
+	}
+	if at["f-own"].Endpoint("").Gateway || !at["a-container"].Endpoint("").Gateway {
+		t.Errorf("own %+v, the cluster's %+v", *at["f-own"], *at["a-container"])
 	}
 }
 
@@ -461,7 +476,7 @@ func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
 	}
 	s, f := at("lb.example.net.", found)
 	if len(f.Placements) != 1 || len(f.Placements[0].Endpoint("").V4) != 1 || f.Placements[0].Endpoint("").First().String() != "198.51.100.7" {
-		t.Errorf("%+v, want the one address that may be answered", f.Placements)
+		t.Errorf("%s, want the one address that may be answered", placements(f))
 	}
 	if !slices.Equal(s.Lookups, []string{"lb.example.net."}) {
 		t.Errorf("lookups %v", s.Lookups)
@@ -470,7 +485,7 @@ func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
 		t.Errorf("%+v, lookups %v", f.Refused, s.Lookups)
 	}
 	if s, f := at("web.ns.fn.example.org.", found); len(f.Placements) != 0 || len(s.Lookups) != 0 {
-		t.Errorf("a name of ours was followed: %+v, lookups %v", f.Placements, s.Lookups)
+		t.Errorf("a name of ours was followed: %s, lookups %v", placements(f), s.Lookups)
 	}
 }
 

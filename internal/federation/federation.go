@@ -208,7 +208,7 @@ type Function struct {
 	// lower case, fully qualified; "*." leads a wildcard.
 	Hostnames []string
 	// Placements are sorted by cluster index. Functions that stand alike in a cluster
-	// have one in common, which is all that a query needs to have near.
+	// share one, so that there are few, and those asked for are in the processor's cache.
 	Placements []*Placement
 	// Refused are the clusters that Karmada names for the function and that are
 	// no candidates, with the reason; sorted by cluster.

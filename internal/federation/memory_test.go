@@ -161,7 +161,16 @@ func seen(s *State) *State {
 func text(s *State) string {
 	out := fmt.Sprintf("clusters %v, faults %v, lookups %v", s.Clusters, s.Faults, s.Lookups)
 	for _, f := range seen(s).All() {
-		out += fmt.Sprintf("\n  %#v", *f)
+		out += fmt.Sprintf("\n  %#v of %#v in%s; refused %#v", f.Hostnames, *f.Template, placements(f), f.Refused)
+	}
+	return out
+}
+
+// placements are the function's, in full.
+func placements(f *Function) string {
+	var out string
+	for _, p := range f.Placements {
+		out += fmt.Sprintf(" %+v", *p)
 	}
 	return out
 }
@@ -180,7 +189,7 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 	}
 	s.Put(&Workload{Meta: Meta{Ref: deployment("backend")}, PodLabels: map[string]string{"app": "web"}})
 	if f := only(t, m.Build(s, opts)); len(f.Refused) != 1 {
-		t.Errorf("%+v, want it refused: its workload is placed nowhere", f.Placements)
+		t.Errorf("%s, want it refused: its workload is placed nowhere", placements(f))
 	}
 	s.Put(bound(deployment("backend"), "a"))
 	if f := only(t, m.Build(s, opts)); len(f.Placements) != 1 {

@@ -62,12 +62,15 @@ func (b *builder) handOver(f *Function, t *Template, template *Binding, work *wo
 	slices.SortFunc(f.Placements, func(a, b *Placement) int { return a.Cluster - b.Cluster })
 }
 
-// likeness is what placements are looked for by that may be alike.
+// likeness is the key of Memory.shared. Placements that have it in common may differ
+// in the rest.
 type likeness struct {
-	cluster  int
-	target   unique.Handle[Target]
-	replicas int32
-	health   Health
+	cluster        int
+	target         unique.Handle[Target]
+	runtime        Runtime
+	replicas       int32
+	cold, outdated bool
+	health         Health
 }
 
 // mostShared bounds what a Memory holds of placements that may be no function's any
@@ -77,7 +80,7 @@ const mostShared = 1 << 14
 // share returns a placement that is as p, and other functions' too where they have
 // such a one.
 func (m *Memory) share(p Placement) *Placement {
-	like := likeness{p.Cluster, p.Target, p.Replicas, p.Health}
+	like := likeness{p.Cluster, p.Target, p.Runtime, p.Replicas, p.Cold, p.Outdated, p.Health}
 	if same := m.shared[like]; same != nil && reflect.DeepEqual(same, &p) {
 		return same
 	}

@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // growth has a curve for everything that can grow.
 func growth() []group {
@@ -23,10 +26,10 @@ func overLocations(counts ...int) group {
 	})
 }
 
-// overFunctions ends at the size that mark 2 bounds, with what Go's collector takes
-// where nobody tells it a limit.
+// overFunctions ends at the size that mark 2 bounds, here without a limit for Go's
+// collector.
 func overFunctions(counts ...int) group {
-	g := overSizes("functions", "256 clusters, each function in 8 of them; 1,000 locations.", counts, func(n int) size {
+	g := overSizes("functions", fmt.Sprintf("%d clusters, each function in %d of them; %s locations.", large.clusters, large.placements, grouped(large.locations)), counts, func(n int) size {
 		of := large
 		of.functions = n
 		return of

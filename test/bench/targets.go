@@ -75,7 +75,7 @@ func scale() group {
 		text: fmt.Sprintf("%s functions, each in %d of %d clusters, clients in %s locations.", grouped(large.functions), large.placements, large.clusters, grouped(large.locations)),
 		targets: []target{
 			{name: "whoami, ECS, as deployed", program: coreDNS, config: "whoami", deployed: true, size: large, asks: subnets, expects: anything},
-			{name: "nearcast, ECS, as deployed", program: coreDNS, config: "nearcast", deployed: true, size: large, asks: subnets, expects: nearest, to: "whoami, ECS, as deployed",
+			{name: "nearcast, ECS, as deployed, " + count(large.functions, "functions"), program: coreDNS, config: "nearcast", deployed: true, size: large, asks: subnets, expects: nearest, to: "whoami, ECS, as deployed",
 				bounds: []bound{{mark: 2, measure: rest, most: 512}, {mark: 2, measure: loaded, most: 512}}},
 		},
 	}

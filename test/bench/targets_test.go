@@ -149,7 +149,7 @@ func TestDeployedIsWhatTheManifestsHave(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{`{name: GOGC, value: "` + deployedGOGC + `"}`, "{name: GOMEMLIMIT, value: " + deployedMemory + "}"} {
+		for _, want := range []string{`{name: GOGC, value: "` + deployedGOGC + `"}`, "{name: GOMEMLIMIT, value: " + deployedMemory + "}", "limits: {memory: 512Mi}"} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("%s has no %s", path, want)
 			}

@@ -120,8 +120,6 @@ func (p *pod) value(c corev1.Container, e corev1.EnvVar) string {
 		return p.facts[from.FieldRef.FieldPath]
 	case from.ConfigMapKeyRef != nil:
 		return p.facts[from.ConfigMapKeyRef.Key]
-	case from.ResourceFieldRef != nil && from.ResourceFieldRef.Resource == "limits.memory":
-		return fmt.Sprint(c.Resources.Limits.Memory().Value())
 	}
 	p.node.t.Fatalf("%s: what is %s?", c.Name, e.Name)
 	return ""
