@@ -107,16 +107,16 @@ func TestFunctionsThatStandAlikeShareAPlacement(t *testing.T) {
 	for _, name := range []string{"a-container", "b-spin", "c-container", "d-spin", "e-outdated", "f-own"} {
 		f := service("ns", name)
 		binding := bound(f.Ref, "a")
+		work := deployment(name)
 		switch name {
 		case "b-spin", "d-spin":
-			app := Ref{Group: "core.spinkube.dev", Kind: "SpinApp", Namespace: "ns", Name: name}
-			objects = append(objects, bound(app, "a"))
+			work = Ref{Group: "core.spinkube.dev", Kind: "SpinApp", Namespace: "ns", Name: name}
 		case "e-outdated":
 			binding.Observe("a", Observed{WasApplied: true, Health: Healthy})
 		case "f-own":
 			f = service("ns", name, "address", "a=192.0.2.1")
 		}
-		objects = append(objects, f, binding)
+		objects = append(objects, f, binding, bound(work, "a"))
 	}
 	at := map[string]*Placement{}
 	for _, f := range world(Options{}, objects...).All() {
