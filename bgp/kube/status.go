@@ -80,28 +80,28 @@ func (w *writer) change(do func()) {
 // until ctx ends.
 func (w *writer) run(ctx context.Context) {
 	for {
-		w.write()
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.changed:
 		case <-w.again():
 		}
+		w.write()
 	}
 }
 
 // again tells when the first of what failed is due; nil if nothing did.
 func (w *writer) again() <-chan time.Time {
-	first := time.Duration(-1)
+	var first time.Time
 	for _, f := range w.failed {
-		if left := max(0, time.Until(f.until)); first < 0 || left < first {
-			first = left
+		if first.IsZero() || f.until.Before(first) {
+			first = f.until
 		}
 	}
-	if first < 0 {
+	if first.IsZero() {
 		return nil
 	}
-	return time.After(first)
+	return time.After(time.Until(first))
 }
 
 // write makes every status right, but those that failed a short while ago.
@@ -125,12 +125,12 @@ func (w *writer) write() {
 			w.failed[ref] = last
 			continue
 		}
-		switch err := w.patch(ctx, service, want); {
-		case err == nil, apierrors.IsNotFound(err), ctx.Err() != nil:
-		case apierrors.IsConflict(err):
-			w.failed[ref] = last.next() // what changed is about to be told
-		default:
-			w.failed[ref] = last.next()
+		err := w.patch(ctx, service, want)
+		if err == nil || apierrors.IsNotFound(err) || ctx.Err() != nil {
+			continue
+		}
+		w.failed[ref] = last.next()
+		if !apierrors.IsConflict(err) { // what changed is about to be told
 			w.log.Warn("writing a Service's addresses failed; it is tried again", "service", ref, "error", err)
 		}
 	}

@@ -126,7 +126,7 @@ func (b *builder) make(t *Template, hostnames []string) *Function {
 	if t.Private && !slices.Contains(b.Tenants, t.Namespace) {
 		b.fault(t, "", "is private, and no tenant line names its namespace: nobody sees it")
 	}
-	b.place(f, t)
+	b.place(f)
 	return f
 }
 

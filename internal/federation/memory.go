@@ -74,7 +74,7 @@ func (m *Memory) forget() {
 	*m = Memory{
 		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](beats),
 		users: map[Ref][]*entry{}, faulty: map[*entry]bool{}, lookups: map[string]*lookup{},
-		otherClusters: true, otherVIPs: map[netip.Addr]bool{},
+		shared: map[likeness]*Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
 	}
 }
 

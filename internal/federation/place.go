@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"reflect"
 	"slices"
 	"unique"
 )
@@ -15,17 +14,17 @@ const gatewayPort = 443
 
 // place fills in f's placements and refusals from the bindings of its template
 // and workload.
-func (b *builder) place(f *Function, t *Template) {
-	template := b.binding(t.Ref)
+func (b *builder) place(f *Function) {
+	template := b.binding(f.Ref)
 	if template == nil {
 		return
 	}
-	work := b.workload(t)
+	work := b.workload(f.Template)
 	healthy := false
 	clusters := template.clusters()
 	f.Placements = make([]*Placement, 0, len(clusters))
 	for _, cluster := range clusters {
-		p, refusal := b.placement(t, template, work, cluster, "")
+		p, refusal := b.placement(f.Template, template, work, cluster, "")
 		if refusal != "" {
 			f.Refused = append(f.Refused, Refusal{cluster, refusal, p.Leaving})
 			continue
@@ -34,7 +33,7 @@ func (b *builder) place(f *Function, t *Template) {
 		healthy = healthy || p.Health == Healthy && !p.Outdated
 	}
 	if !healthy && template.placedAnywhere() && (work == nil || slices.ContainsFunc(work.bindings, (*Binding).placedAnywhere)) {
-		b.handOver(f, t, template, work)
+		b.handOver(f, template, work)
 	}
 }
 
@@ -45,14 +44,14 @@ func (b *Binding) placedAnywhere() bool {
 // handOver keeps the clusters that Karmada has just taken the function from, and
 // still reports as running it, until what is placed instead is healthy: Karmada
 // itself waits for that in an eviction only, and not where a policy changes.
-func (b *builder) handOver(f *Function, t *Template, template *Binding, work *workload) {
+func (b *builder) handOver(f *Function, template *Binding, work *workload) {
 	for _, member := range template.Members {
 		cluster := member.Cluster()
 		isPlacement := func(p *Placement) bool { return b.state.Clusters[p.Cluster].Name == cluster }
 		if !member.Observed().Applied || slices.ContainsFunc(f.Placements, isPlacement) {
 			continue
 		}
-		p, refusal := b.placement(t, template, work, cluster, "placed elsewhere, where it is not healthy yet")
+		p, refusal := b.placement(f.Template, template, work, cluster, "placed elsewhere, where it is not healthy yet")
 		if refusal != "" {
 			continue
 		}
@@ -60,35 +59,6 @@ func (b *builder) handOver(f *Function, t *Template, template *Binding, work *wo
 		f.Refused = slices.DeleteFunc(f.Refused, func(r Refusal) bool { return r.Cluster == cluster })
 	}
 	slices.SortFunc(f.Placements, func(a, b *Placement) int { return a.Cluster - b.Cluster })
-}
-
-// likeness is the key of Memory.shared. Placements that have it in common may differ
-// in the rest.
-type likeness struct {
-	cluster        int
-	target         unique.Handle[Target]
-	runtime        Runtime
-	replicas       int32
-	cold, outdated bool
-	health         Health
-}
-
-// mostShared bounds what a Memory holds of placements that may be no function's any
-// more: beyond it all are found anew, and what is in use stays in use.
-const mostShared = 1 << 14
-
-// share returns a placement that is as p, and other functions' too where they have
-// such a one.
-func (m *Memory) share(p Placement) *Placement {
-	like := likeness{p.Cluster, p.Target, p.Runtime, p.Replicas, p.Cold, p.Outdated, p.Health}
-	if same := m.shared[like]; same != nil && reflect.DeepEqual(same, &p) {
-		return same
-	}
-	if m.shared == nil || len(m.shared) == mostShared {
-		m.shared = map[likeness]*Placement{}
-	}
-	m.shared[like] = &p
-	return &p
 }
 
 // clusters returns the clusters that the binding names, sorted: placed, or being

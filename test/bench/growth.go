@@ -36,7 +36,7 @@ func overFunctions(counts ...int) group {
 	})
 	for i, t := range g.targets {
 		if t.at == large.functions {
-			g.targets[i].bounds = []bound{{mark: 2, measure: rest, most: 512}, {mark: 2, measure: loaded, most: 512}}
+			g.targets[i].bounds = inMemory
 		}
 	}
 	return g

@@ -13,6 +13,9 @@ var usual = size{clusters: 16, functions: 10_000, placements: 16, locations: 100
 // realistic one; one in all of them is not.
 var large = size{clusters: 256, functions: 100_000, placements: 8, locations: 1000}
 
+// inMemory is mark 2, in MB.
+var inMemory = []bound{{mark: 2, measure: rest, most: 512}, {mark: 2, measure: loaded, most: 512}}
+
 // full is what `make bench` measures.
 func full() plan {
 	return plan{
@@ -76,7 +79,7 @@ func scale() group {
 		targets: []target{
 			{name: "whoami, ECS, as deployed", program: coreDNS, config: "whoami", deployed: true, size: large, asks: subnets, expects: anything},
 			{name: "nearcast, ECS, as deployed, " + count(large.functions, "functions"), program: coreDNS, config: "nearcast", deployed: true, size: large, asks: subnets, expects: nearest, to: "whoami, ECS, as deployed",
-				bounds: []bound{{mark: 2, measure: rest, most: 512}, {mark: 2, measure: loaded, most: 512}}},
+				bounds: inMemory},
 		},
 	}
 }
