@@ -2,6 +2,7 @@ package kube
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,10 +25,11 @@ const (
 
 // stripService keeps the Services that want addresses.
 func stripService(s *corev1.Service) bool {
+	maps.DeleteFunc(s.Annotations, func(key, _ string) bool { return !federation.IsAnnotation(key) })
 	s.ObjectMeta = metav1.ObjectMeta{
 		Namespace: s.Namespace, Name: s.Name, UID: s.UID, ResourceVersion: s.ResourceVersion,
 		CreationTimestamp: s.CreationTimestamp, DeletionTimestamp: s.DeletionTimestamp,
-		Labels: s.Labels, Annotations: federation.Annotations(s.Annotations),
+		Labels: s.Labels, Annotations: s.Annotations,
 	}
 	s.Spec = corev1.ServiceSpec{
 		Type: s.Spec.Type, Ports: s.Spec.Ports, LoadBalancerClass: s.Spec.LoadBalancerClass,
@@ -88,7 +90,7 @@ func newRequest(s *corev1.Service, last *federation.Template) request {
 func parse(s *corev1.Service) (*federation.Template, []federation.Fault) {
 	labelled := *s
 	labelled.Labels = map[string]string{federation.FunctionLabel: "true"}
-	object, faults := slim.Object(&labelled, federation.Origin{})
+	object, faults := slim.Object(&labelled, federation.Origin{}, nil)
 	template, _ := object.(*federation.Template)
 	return template, faults
 }

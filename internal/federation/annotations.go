@@ -2,10 +2,12 @@ package federation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unique"
 )
 
 // DrainAnnotation on a Cluster moves traffic away from it, at every site.
@@ -44,19 +46,41 @@ const maxCost = 1e9
 // time to read it, and Kubernetes itself allows 256 KiB.
 const maxValue = 8 << 10
 
-// Annotations returns those of all that belong to Nearcast; nil for none.
-func Annotations(all map[string]string) map[string]string {
-	var own map[string]string
-	for k, v := range all {
-		if !strings.HasPrefix(k, annotationPrefix) {
-			continue
+// Annotation is one of an object's.
+type Annotation struct {
+	Key, Value string
+	// Below is how many lines below the object's first its file has it; 0 if it came
+	// over an API.
+	Below int `json:",omitempty"`
+}
+
+// Annotations are sorted by key. An object has few of them, and there may be a hundred
+// thousand objects: in a map each would take five times as much.
+type Annotations []Annotation
+
+// IsAnnotation reports whether the key belongs to Nearcast.
+func IsAnnotation(key string) bool { return strings.HasPrefix(key, annotationPrefix) }
+
+// OwnAnnotations returns those of all that belong to Nearcast, with their Below, which may
+// be nil; nil for none.
+func OwnAnnotations(all map[string]string, below map[string]int) Annotations {
+	var own Annotations
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if IsAnnotation(key) {
+			// The keys are few, and all objects' the same.
+			own = append(own, Annotation{unique.Make(key).Value(), all[key], below[key]})
 		}
-		if own == nil {
-			own = map[string]string{}
-		}
-		own[k] = v
 	}
-	return own
+	return slices.Clip(own)
+}
+
+// below returns the key's Below; 0 if it is not there.
+func (a Annotations) below(key string) int {
+	i, found := slices.BinarySearchFunc(a, key, func(a Annotation, key string) int { return strings.Compare(a.Key, key) })
+	if !found {
+		return 0
+	}
+	return a[i].Below
 }
 
 // annotationParser sets one domain value from an annotation's text. The suffix
@@ -71,15 +95,10 @@ type annotationParser[T any] struct {
 // reported; the object is good only if there is none.
 func parseAnnotations[T any](m *Meta, t *T, parsers []annotationParser[T]) []Fault {
 	var faults []Fault
-	keys := make([]string, 0, len(m.Annotations))
-	for k := range m.Annotations {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		p, suffix, err := findParser(key, parsers)
+	for _, a := range m.Annotations {
+		p, suffix, err := findParser(a.Key, parsers)
 		if err == nil {
-			value := strings.TrimSpace(m.Annotations[key])
+			value := strings.TrimSpace(a.Value)
 			switch {
 			case value == "":
 				err = fmt.Errorf("is empty; give a value or remove the annotation")
@@ -90,7 +109,7 @@ func parseAnnotations[T any](m *Meta, t *T, parsers []annotationParser[T]) []Fau
 			}
 		}
 		if err != nil {
-			faults = append(faults, m.fault(key, "%v", err))
+			faults = append(faults, m.fault(a.Key, "%v", err))
 		}
 	}
 	return faults
@@ -184,7 +203,12 @@ var templateParsers = []annotationParser[Template]{
 
 // ParseTemplate fills in what t's annotations say.
 func ParseTemplate(t *Template) []Fault {
-	return parseAnnotations(&t.Meta, t, templateParsers)
+	t.Annotated = &Annotated{}
+	faults := parseAnnotations(&t.Meta, t, templateParsers)
+	if len(faults) == 0 {
+		t.share()
+	}
+	return faults
 }
 
 var clusterParsers = []annotationParser[Cluster]{

@@ -52,8 +52,8 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 	} {
 		tmpl := &Template{Meta: Meta{
 			Ref:         Ref{Kind: "Service", Namespace: "ns", Name: "web"},
-			Annotations: map[string]string{annotationPrefix + c.key: c.value},
-			Origin:      Origin{File: "f.yaml", Line: 3, Keys: map[string]int{annotationPrefix + c.key: 7}},
+			Annotations: Annotations{{annotationPrefix + c.key, c.value, 4}},
+			Origin:      Origin{File: "f.yaml", Line: 3},
 		}}
 		faults := ParseTemplate(tmpl)
 		if len(faults) != 1 {
@@ -84,14 +84,14 @@ func FuzzAnnotations(f *testing.F) {
 	keys := []string{keyHostname, keyWorkload, keyPolicy, keyWeights, keyProbe, keyTTL, keyVIP, keyAccess, keyAddress, keyAddress + ".h"}
 	f.Fuzz(func(t *testing.T, value string) {
 		for _, key := range keys {
-			m := Meta{Ref: Ref{Kind: "Service", Namespace: "ns", Name: "web"}, Annotations: map[string]string{key: value}}
+			m := Meta{Ref: Ref{Kind: "Service", Namespace: "ns", Name: "web"}, Annotations: Annotations{{Key: key, Value: value}}}
 			tmpl := &Template{Meta: m}
 			if len(ParseTemplate(tmpl)) == 0 { // what is accepted can be built
 				Build(storeOf(tmpl), Options{Zones: []string{"fn.example.org."}})
 			}
 		}
 		for _, key := range []string{keyAddress, keyCoordinates, keyDrain} {
-			ParseCluster(&Cluster{Meta: Meta{Annotations: map[string]string{key: value}}})
+			ParseCluster(&Cluster{Meta: Meta{Annotations: Annotations{{Key: key, Value: value}}}})
 		}
 	})
 }
@@ -103,18 +103,20 @@ func storeOf(o Object) *Store {
 }
 
 func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
-	tmpl := &Template{Meta: Meta{Annotations: map[string]string{
+	tmpl := &Template{Meta: Meta{Annotations: OwnAnnotations(map[string]string{
 		keyPort: "https=8443, dns=53/udp,9000", keyALPN: "h2,http/1.1,h2", keyTXT: "v=1 a\n\n b ",
 		keyExpect: "status=200-204 header=x-ready:yes body=all is well", keyProbe: "grpc://:9000/pkg.Service", keyAccess: "private",
-	}}}
+	}, nil)}}
 	if faults := ParseTemplate(tmpl); len(faults) > 0 {
 		t.Fatal(faults)
 	}
 	want := Template{
-		Meta: tmpl.Meta, Private: true, ALPN: []string{"h2", "http/1.1"}, Texts: []string{"v=1 a", "b"},
-		Ports:  []Port{{"https", "tcp", 8443}, {"dns", "udp", 53}, {"", "tcp", 9000}},
-		Expect: Expect{From: 200, To: 204, Header: "X-Ready", Value: "yes", Body: "all is well"},
-		Probe:  &ProbeSpec{Kind: ProbeGRPC, Port: 9000, Path: "/pkg.Service"},
+		Meta: tmpl.Meta, Ports: []Port{{"https", "tcp", 8443}, {"dns", "udp", 53}, {"", "tcp", 9000}},
+		Annotated: &Annotated{
+			Private: true, ALPN: []string{"h2", "http/1.1"}, Texts: []string{"v=1 a", "b"},
+			Expect: Expect{From: 200, To: 204, Header: "X-Ready", Value: "yes", Body: "all is well"},
+			Probe:  &ProbeSpec{Kind: ProbeGRPC, Port: 9000, Path: "/pkg.Service"},
+		},
 	}
 	if !reflect.DeepEqual(*tmpl, want) {
 		t.Errorf("%+v\nwant %+v", *tmpl, want)
@@ -123,11 +125,11 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 	if err != nil || again != want.Expect {
 		t.Errorf("%q is read as %+v, %v", want.Expect, again, err)
 	}
-	c := &Cluster{Meta: Meta{Annotations: map[string]string{keyCost: "0"}}}
+	c := &Cluster{Meta: Meta{Annotations: Annotations{{Key: keyCost, Value: "0"}}}}
 	if faults := ParseCluster(c); len(faults) > 0 || c.Price() != 0 || new(Cluster).Price() != 1 {
 		t.Errorf("cost 0 is %g (%v), none is %g", c.Price(), faults, new(Cluster).Price())
 	}
-	c.Annotations[keyCost] = "NaN"
+	c.Annotations[0].Value = "NaN"
 	if faults := ParseCluster(c); len(faults) != 1 {
 		t.Error("a cost that is not a number was taken")
 	}

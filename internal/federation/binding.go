@@ -14,7 +14,7 @@ type Binding struct {
 	// their own name, which leaves out the group.
 	Resource Ref
 	// Members are the clusters that Karmada names, sorted by name. There is one for
-	// each function in each cluster, so that they are small.
+	// each function in each cluster, so that they are small; and see Share.
 	Members   []Member
 	Evictions []Eviction
 }
@@ -54,51 +54,23 @@ type Eviction struct {
 
 // Observed is what Karmada last saw of a resource in one cluster.
 type Observed struct {
-	Applied bool
+	Applied bool `json:",omitempty"`
 	// WasApplied is kept by the Store: set where Applied was seen and is not any more,
-	// for as long as the cluster stays in the binding. Snapshots have it by its first name.
-	WasApplied bool `json:"EverApplied"`
-	Health     Health
-	Message    string
+	// for as long as the cluster stays in the binding.
+	WasApplied bool   `json:",omitempty"`
+	Health     Health `json:",omitempty"`
+	Message    string `json:",omitempty"`
 	// LoadBalancer is the address in the resource's own status.
-	LoadBalancer Endpoint
+	LoadBalancer Endpoint `json:",omitzero"`
 	// LoadBalancerNames are canonical, and there only where the load balancer
 	// reports no address.
-	LoadBalancerNames []string
+	LoadBalancerNames []string `json:",omitempty"`
 	// Capacity is nil where the resource's status does not tell.
-	Capacity *Capacity
+	Capacity *Capacity `json:",omitempty"`
 }
 
 // everApplied reports whether the work was applied once.
 func (o Observed) everApplied() bool { return o.Applied || o.WasApplied }
-
-// plain are the Observed that say nothing but this, which most do. All share them.
-var plain = func() (all [2][2][Unhealthy + 1]Observed) {
-	for applied := range all {
-		for was := range all[applied] {
-			for health := range all[applied][was] {
-				all[applied][was][health] = Observed{Applied: applied == 1, WasApplied: was == 1, Health: Health(health)}
-			}
-		}
-	}
-	return all
-}()
-
-// shared returns an Observed that nobody changes, and that others may have too.
-func (o Observed) shared() *Observed {
-	says := o.Message != "" || !o.LoadBalancer.equal(Endpoint{}) || o.LoadBalancerNames != nil || o.Capacity != nil
-	if says || o.Health > Unhealthy {
-		return &o
-	}
-	return &plain[index(o.Applied)][index(o.WasApplied)][o.Health]
-}
-
-func index(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
 
 // search is where the cluster is among the members, or belongs.
 func (b *Binding) search(cluster string) (int, bool) {
@@ -132,25 +104,26 @@ func (b *Binding) Place(cluster string, replicas int32) {
 // Observe has Karmada see o in the cluster, while the binding is made.
 func (b *Binding) Observe(cluster string, o Observed) { b.named(cluster).seen = o.shared() }
 
-// written is a Binding as snapshots have it, which outlive a version.
+// written is a Binding as snapshots have it.
 type written struct {
 	Meta
 	Resource  Ref
-	Placed    map[string]int32
-	Evictions []Eviction
-	Observed  map[string]Observed
+	Members   []writtenMember
+	Evictions []Eviction `json:",omitempty"`
+}
+
+type writtenMember struct {
+	Cluster  string
+	Placed   bool      `json:",omitempty"`
+	Replicas int32     `json:",omitempty"`
+	Seen     *Observed `json:",omitempty"`
 }
 
 // MarshalJSON writes the binding for a snapshot.
 func (b *Binding) MarshalJSON() ([]byte, error) {
-	w := written{b.Meta, b.Resource, map[string]int32{}, b.Evictions, map[string]Observed{}}
-	for _, m := range b.Members {
-		if m.Placed {
-			w.Placed[m.Cluster()] = m.Replicas
-		}
-		if m.seen != nil {
-			w.Observed[m.Cluster()] = *m.seen
-		}
+	w := written{b.Meta, b.Resource, make([]writtenMember, len(b.Members)), b.Evictions}
+	for i, m := range b.Members {
+		w.Members[i] = writtenMember{m.Cluster(), m.Placed, m.Replicas, m.seen}
 	}
 	return json.Marshal(w)
 }
@@ -161,12 +134,15 @@ func (b *Binding) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &w); err != nil {
 		return err
 	}
-	*b = Binding{Meta: w.Meta, Resource: w.Resource, Evictions: w.Evictions, Members: make([]Member, 0, max(len(w.Placed), len(w.Observed)))}
-	for cluster, replicas := range w.Placed {
-		b.Place(cluster, replicas)
+	*b = Binding{Meta: w.Meta, Resource: w.Resource, Evictions: w.Evictions, Members: make([]Member, 0, len(w.Members))}
+	for _, m := range w.Members {
+		if m.Placed {
+			b.Place(m.Cluster, m.Replicas)
+		}
+		if m.Seen != nil {
+			b.Observe(m.Cluster, *m.Seen)
+		}
 	}
-	for cluster, seen := range w.Observed {
-		b.Observe(cluster, seen)
-	}
+	b.Share()
 	return nil
 }

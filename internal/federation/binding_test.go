@@ -4,15 +4,17 @@ import (
 	"encoding/json"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 	"unsafe"
 )
 
-// Snapshots are read by later versions, and were written by earlier ones.
-func TestABindingIsReadFromASnapshotOfAnyVersion(t *testing.T) {
+// Snapshots are read by later versions.
+func TestABindingIsReadFromASnapshot(t *testing.T) {
 	const text = `{"Group":"work.karmada.io","Kind":"ResourceBinding","Namespace":"ns","Name":"web-service",` +
-		`"Resource":{"Kind":"Service","Namespace":"ns","Name":"web"},"Placed":{"b":2,"a":0},"Evictions":[{"Cluster":"c"}],` +
-		`"Observed":{"c":{"EverApplied":true,"Message":"refused"},"b":{"Applied":true,"Health":1}}}`
+		`"Resource":{"Kind":"Service","Namespace":"ns","Name":"web"},"Evictions":[{"Cluster":"c"}],"Members":[` +
+		`{"Cluster":"b","Placed":true,"Replicas":2,"Seen":{"Applied":true,"Health":1}},` +
+		`{"Cluster":"c","Seen":{"WasApplied":true,"Message":"refused"}},{"Cluster":"a","Placed":true}]}`
 	var b Binding
 	if err := json.Unmarshal([]byte(text), &b); err != nil {
 		t.Fatal(err)
@@ -44,10 +46,38 @@ func TestWhatMostMembersSayIsKeptOnce(t *testing.T) {
 	if one.In("a").seen != other.In("b").seen {
 		t.Error("two that are applied and healthy do not share it")
 	}
-	o := Observed{Applied: true, Health: Healthy}
-	o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("192.0.2.1"))
-	other.Observe("b", o)
-	if !reflect.DeepEqual(other.In("b").Observed(), o) || !one.In("a").Observed().LoadBalancer.IsZero() {
-		t.Errorf("%+v and %+v; what is observed of one is no other's", other.In("b").Observed(), one.In("a").Observed())
+	ready := Observed{Applied: true, Health: Healthy, Capacity: &Capacity{3, 2}}
+	one.Observe("a", ready)
+	other.Observe("b", ready)
+	if one.In("a").seen != other.In("b").seen || !reflect.DeepEqual(one.In("a").Observed(), ready) {
+		t.Error("two with as many replicas do not share it")
+	}
+	for i, own := range []Observed{{Message: "refused"}, {Capacity: &Capacity{mostReplicas + 1, 0}}, {Capacity: &Capacity{0, -1}}, {Health: Unhealthy + 1}, {
+		LoadBalancer: Endpoint{V4: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
+	}} {
+		one.Observe("a", own)
+		other.Observe("b", own)
+		if !reflect.DeepEqual(one.In("a").Observed(), own) || one.In("a").seen == other.In("b").seen {
+			t.Errorf("%d: %+v is %+v, which others have too", i, own, one.In("a").Observed())
+		}
+	}
+}
+
+func TestBindingsThatSayTheSameShareTheirMembers(t *testing.T) {
+	shared := func(b *Binding) *Binding { b.Share(); return b }
+	one, other := shared(bound(Ref{Name: "one"}, "a", "b")), shared(bound(Ref{Name: "other"}, "b", "a"))
+	if &one.Members[0] != &other.Members[0] {
+		t.Error("two of the same clusters have a list each")
+	}
+	for name, edit := range map[string]func(*Binding){
+		"another cluster": func(b *Binding) { b.Place("c", 1) }, "more replicas": func(b *Binding) { b.Place("a", 2) },
+		"other health": func(b *Binding) { b.Observe("a", Observed{Applied: true}) }, "a message": func(b *Binding) { b.Observe("b", Observed{Message: "m"}) },
+	} {
+		b := bound(Ref{Name: "third"}, "a", "b")
+		edit(b)
+		want := slices.Clone(b.Members)
+		if b.Share(); !slices.Equal(b.Members, want) || slices.Equal(b.Members, one.Members) {
+			t.Errorf("%s: %v, want %v", name, b.Members, want)
+		}
 	}
 }

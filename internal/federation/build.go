@@ -51,9 +51,7 @@ func (m *Memory) build() *State {
 type builder struct {
 	*Memory
 	making *entry
-	// looked and resolved are as of the entry that is being made.
-	looked   []Ref
-	resolved []string
+	needs  needs // of what is being made
 }
 
 func compareFaults(a, b Fault) int {
@@ -95,7 +93,7 @@ func (m *Memory) trespasses(t *Template) []Fault {
 
 // renew makes the entry's function anew. One that is as it was stays the same.
 func (b *builder) renew(e *entry) {
-	b.making, b.looked, b.resolved = e, nil, nil
+	b.making, b.needs = e, needs{}
 	before := e.faults
 	e.faults = slices.Clone(e.barred)
 	var f *Function
@@ -105,7 +103,7 @@ func (b *builder) renew(e *entry) {
 	if f == nil || e.function == nil || !reflect.DeepEqual(f, e.function) {
 		e.function = f
 	}
-	b.use(e, b.looked, b.resolved)
+	b.use(e, b.needs)
 	if !slices.Equal(before, e.faults) {
 		b.otherFaults = true
 	}
@@ -143,7 +141,7 @@ func (b *builder) binding(ref Ref) *Binding {
 
 // look notes that the function that is being made depends on the workload.
 func (b *builder) look(ref Ref) {
-	if ref.Name != b.making.ref.Name && !slices.Contains(b.looked, ref) {
-		b.looked = append(b.looked, ref)
+	if ref.Name != b.making.template.Name && !slices.Contains(b.needs.workloads, ref) {
+		b.needs.workloads = append(b.needs.workloads, ref)
 	}
 }

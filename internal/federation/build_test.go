@@ -34,12 +34,13 @@ func cluster(name, gateway string) *Cluster {
 }
 
 func service(namespace, name string, annotations ...string) *Template {
-	t := &Template{Meta: Meta{
-		Ref: Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: map[string]string{},
-	}, TCPPort: 80}
+	all := map[string]string{}
 	for pair := range slices.Chunk(annotations, 2) {
-		t.Annotations[annotationPrefix+pair[0]] = pair[1]
+		all[annotationPrefix+pair[0]] = pair[1]
 	}
+	t := &Template{Meta: Meta{
+		Ref: Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: OwnAnnotations(all, nil),
+	}, TCPPort: 80}
 	if faults := ParseTemplate(t); len(faults) > 0 {
 		panic(faults[0])
 	}

@@ -32,6 +32,7 @@ type Memory struct {
 
 	// shared are placements that functions have in common.
 	shared map[likeness]*Placement
+	lists  lists
 
 	// What changed since the last build.
 	stale         []*entry
@@ -42,25 +43,28 @@ type Memory struct {
 	otherLookups  bool
 
 	state State
-	free  []int // indices of State.Functions without a function
+	free  []int32 // indices of State.Functions without a function
 }
 
 // entry is one template with everything that was made of it.
 type entry struct {
-	ref      Ref
-	template *Template // nil for one that is no more
+	template *Template
+	function *Function
+	index    int32 // of the function; -1 without one
 	stale    bool
+	gone     bool // the template is no more
 	// asked are the hostnames that it may have if no other has them.
 	asked []string
 	// barred are the faults for which it may not have others, or is no function.
 	barred []Fault
 	faults []Fault
-	// looked are the workloads that are in Memory.users, resolved the names that are
-	// in Memory.lookups.
-	looked   []Ref
-	resolved []string
-	function *Function
-	index    int // of the function; -1 without one
+	needs  *needs // nil for none, as most have
+}
+
+// needs are what an entry depends on, beside what has its template's name.
+type needs struct {
+	workloads []Ref    // that are in Memory.users
+	lookups   []string // that are in Memory.lookups
 }
 
 // lookup is one name of load balancers.
@@ -119,7 +123,7 @@ func (m *Memory) touchAll(moved bool) {
 
 // mayAnswer reports whether one of the entry's own addresses, beside gateways, is such.
 func (m *Memory) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
-	if e.template == nil {
+	if e.gone {
 		return false
 	}
 	for _, byCluster := range e.template.Fixed {
@@ -129,14 +133,14 @@ func (m *Memory) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
 			}
 		}
 	}
-	if b := m.in.bindings.holder[e.ref]; b != nil {
+	if b := m.in.bindings.holder[e.template.Ref]; b != nil {
 		for _, member := range b.Members {
 			if member.Observed().LoadBalancer.any(such) {
 				return true
 			}
 		}
 	}
-	return slices.ContainsFunc(e.resolved, func(name string) bool { return m.lookups[name].endpoint.any(such) })
+	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return m.lookups[name].endpoint.any(such) })
 }
 
 // touchSelectors touches the entries whose selectors match workloads that are new. It
@@ -151,7 +155,7 @@ func (m *Memory) touchSelectors() {
 	}
 	for ref, e := range m.entries {
 		for _, w := range in[ref.Namespace] {
-			if e.template != nil && e.template.selects(w) {
+			if !e.gone && e.template.selects(w) {
 				m.touch(e)
 			}
 		}
@@ -198,14 +202,14 @@ func samePlace(a, b *Cluster) bool {
 
 // settle makes the stale entries anew, and gives what they were made of to the State.
 func (m *Memory) settle(b *builder) {
-	slices.SortFunc(m.stale, func(a, b *entry) int { return a.ref.compare(b.ref) })
+	slices.SortFunc(m.stale, func(a, b *entry) int { return a.template.compare(b.template.Ref) })
 	functions := m.state.Functions.Edit()
 	for _, e := range m.stale {
 		e.stale = false
 		b.renew(e)
 		m.seat(e, functions)
-		if e.template == nil {
-			delete(m.entries, e.ref)
+		if e.gone {
+			delete(m.entries, e.template.Ref)
 		}
 	}
 	m.state.Functions = functions.Vector()
@@ -222,10 +226,10 @@ func (m *Memory) seat(e *entry, functions *vector.Editor[*Function]) {
 		e.index = m.free[len(m.free)-1]
 		m.free = m.free[:len(m.free)-1]
 	case e.index < 0:
-		e.index = functions.Len()
+		e.index = int32(functions.Len()) //nolint:gosec // a number of functions
 	}
-	if functions.Get(e.index) != e.function {
-		functions.Set(e.index, e.function)
+	if i := int(e.index); functions.Get(i) != e.function {
+		functions.Set(i, e.function)
 	}
 	if e.function == nil {
 		e.index = -1
@@ -248,30 +252,35 @@ func (m *Memory) refusals() []Fault {
 	return slices.Clip(all) // the site adds its own
 }
 
-// use notes which workloads of another name, and which names of load balancers, the
-// entry depends on now.
-func (m *Memory) use(e *entry, looked []Ref, resolved []string) {
-	for _, ref := range e.looked {
+// use notes what the entry needs now.
+func (m *Memory) use(e *entry, now needs) {
+	var before needs
+	if e.needs != nil {
+		before = *e.needs
+	}
+	for _, ref := range before.workloads {
 		if m.users[ref] = without(m.users[ref], e); len(m.users[ref]) == 0 {
 			delete(m.users, ref)
 		}
 	}
-	for _, ref := range looked {
+	for _, ref := range now.workloads {
 		m.users[ref] = append(m.users[ref], e)
 	}
-	for _, name := range e.resolved {
+	for _, name := range before.lookups {
 		delete(m.lookups[name].users, e)
 	}
-	for _, name := range resolved {
+	for _, name := range now.lookups {
 		m.lookups[name].users[e] = true
 	}
-	for _, name := range e.resolved {
+	for _, name := range before.lookups {
 		if len(m.lookups[name].users) == 0 {
 			delete(m.lookups, name)
 			m.otherLookups = true
 		}
 	}
-	e.looked, e.resolved = looked, resolved
+	if e.needs = nil; now.workloads != nil || now.lookups != nil {
+		e.needs = &now
+	}
 }
 
 func without[T comparable](all []T, one T) []T {

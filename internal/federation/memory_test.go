@@ -53,7 +53,7 @@ func (m *Memory) held() string {
 	users := map[Ref][]string{}
 	for ref, all := range m.users {
 		for _, e := range all {
-			users[ref] = append(users[ref], e.ref.String())
+			users[ref] = append(users[ref], e.template.String())
 		}
 		slices.Sort(users[ref])
 	}
@@ -63,7 +63,7 @@ func (m *Memory) held() string {
 	}
 	hostnames := map[string]string{}
 	for name, e := range m.hostnames.holder {
-		hostnames[name] = fmt.Sprint(e.ref, len(m.hostnames.losers[name]))
+		hostnames[name] = fmt.Sprint(e.template.Ref, len(m.hostnames.losers[name]))
 	}
 	return fmt.Sprint(len(m.entries), users, lookups, hostnames, len(m.hostnames.losers), len(m.faulty), m.in.vips, len(m.in.bindings.holder), len(m.in.bindings.losers), len(m.in.exposed), len(m.in.workloads))
 }

@@ -27,11 +27,11 @@ func (t *Template) takesDefault() bool { return len(t.Hostnames) == 0 }
 func (m *Memory) declare(t *Template) {
 	e := m.entries[t.Ref]
 	if e == nil {
-		e = &entry{ref: t.Ref, index: -1}
+		e = &entry{index: -1}
 		m.entries[t.Ref] = e
 	}
 	m.touch(e)
-	e.template = t
+	e.template, e.gone = t, false
 	if e.barred = m.trespasses(t); len(e.barred) > 0 {
 		return
 	}
@@ -62,7 +62,7 @@ func (m *Memory) withdraw(e *entry) {
 			}
 		}
 	}
-	e.template, e.asked, e.barred = nil, nil, nil
+	e.gone, e.asked, e.barred = true, nil, nil
 }
 
 // touchAskers touches all that ask for the hostname.
@@ -105,10 +105,14 @@ func (m *Memory) ask(e *entry) {
 }
 
 // names returns the hostnames that the entry has of those that it asked for.
-func (b *builder) names(e *entry) (names []string) {
+func (b *builder) names(e *entry) []string {
+	another := func(name string) bool { return b.hostnames.holder[name] != e }
+	if !slices.ContainsFunc(e.asked, another) {
+		return e.asked
+	}
+	var names []string
 	for _, name := range e.asked {
-		holder := b.hostnames.holder[name]
-		if holder == e {
+		if !another(name) {
 			names = append(names, name)
 			continue
 		}
@@ -116,7 +120,7 @@ func (b *builder) names(e *entry) (names []string) {
 		if e.template.takesDefault() {
 			key = ""
 		}
-		b.fault(e.template, key, "hostname %s already belongs to %s", name, holder.ref)
+		b.fault(e.template, key, "hostname %s already belongs to %s", name, b.hostnames.holder[name].template.Ref)
 	}
 	return names
 }

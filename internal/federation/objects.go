@@ -12,7 +12,7 @@ const FunctionLabel = "nearcast.dev/function"
 // Ref names one object. It carries no version: an object read through two
 // versions of its group is one object.
 type Ref struct {
-	Group, Kind, Namespace, Name string
+	Group, Kind, Namespace, Name string `json:",omitempty"`
 }
 
 // String returns kind, namespace and name, as messages show it.
@@ -41,8 +41,6 @@ type Origin struct {
 	File string
 	// Line is where the object starts, from 1.
 	Line int
-	// Keys are the lines of its annotations.
-	Keys map[string]int
 }
 
 // Identity names one object for as long as it lives.
@@ -57,13 +55,14 @@ func (m *Meta) Identity() Identity { return Identity{m.Ref, m.UID} }
 // Meta is what every object carries.
 type Meta struct {
 	Ref
-	UID     string
-	Created time.Time
+	UID     string    `json:",omitempty"`
+	Created time.Time `json:",omitzero"`
 	// Labels has FunctionLabel alone, and may be other objects' too; nil for none.
-	Labels map[string]string
-	// Annotations are those of nearcast.dev alone; nil for none.
-	Annotations map[string]string
-	Origin      Origin
+	Labels map[string]string `json:",omitempty"`
+	// Annotations are those of nearcast.dev alone, and may be other objects' too; nil
+	// for none.
+	Annotations Annotations `json:",omitempty"`
+	Origin      Origin      `json:",omitzero"`
 }
 
 // Fault is one input that was refused, and why.
@@ -97,11 +96,7 @@ func (f Fault) Error() string {
 
 // fault returns a Fault of the object m at the annotation key ("" for the object itself).
 func (m *Meta) fault(key, format string, args ...any) Fault {
-	line := m.Origin.Line
-	if l, ok := m.Origin.Keys[key]; ok {
-		line = l
-	}
-	f := Fault{File: m.Origin.File, Line: line, Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
+	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.below(key), Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
 	if m.Labels[FunctionLabel] == "true" {
 		f.Template = m.Identity()
 	}
@@ -109,15 +104,21 @@ func (m *Meta) fault(key, format string, args ...any) Fault {
 }
 
 // Template declares a function: a Service or Ingress with the label
-// nearcast.dev/function, its annotations parsed.
+// nearcast.dev/function.
 type Template struct {
 	Meta
 	// Selector is the Service's; empty for an Ingress.
-	Selector map[string]string
+	Selector map[string]string `json:",omitempty"`
 	// TCPPort is the first TCP port of the Service (443 for an Ingress); 0 if it has none.
-	TCPPort uint16
+	TCPPort uint16 `json:",omitempty"`
 	// Ports are the Service's, or those annotated.
-	Ports []Port
+	Ports []Port `json:",omitempty"`
+	// Annotated is set by ParseTemplate. It may be other templates' too.
+	*Annotated `json:"-"`
+}
+
+// Annotated is what a template's annotations say.
+type Annotated struct {
 	ALPN  []string
 	Texts []string
 	// Private is set by the annotation access.
@@ -127,7 +128,7 @@ type Template struct {
 	Hostnames []string
 	// Workload is the annotated workload; its Kind is "" where the annotation is absent.
 	Workload Ref
-	Policy   Policy `json:"-"`
+	Policy   Policy
 	Weights  []Weight
 	// Probe is nil where the template leaves it to the default.
 	Probe  *ProbeSpec

@@ -35,6 +35,7 @@ func (b *builder) place(f *Function) {
 	if !healthy && template.placedAnywhere() && (work == nil || slices.ContainsFunc(work.bindings, (*Binding).placedAnywhere)) {
 		b.handOver(f, template, work)
 	}
+	f.Placements = b.lists.share(f.Placements)
 }
 
 func (b *Binding) placedAnywhere() bool {
@@ -224,8 +225,8 @@ func (b *builder) resolve(names []string) Endpoint {
 		if b.inZone(name) {
 			continue // the name of a function would lead back here
 		}
-		if !slices.Contains(b.resolved, name) {
-			b.resolved = append(b.resolved, name)
+		if !slices.Contains(b.needs.lookups, name) {
+			b.needs.lookups = append(b.needs.lookups, name)
 		}
 		if e := b.addressesOf(name); !e.IsZero() {
 			all = all.Join(e)

@@ -1,7 +1,9 @@
 package federation
 
 import (
+	"hash/maphash"
 	"reflect"
+	"slices"
 	"unique"
 )
 
@@ -19,6 +21,37 @@ type likeness struct {
 // mostShared bounds what a Memory holds of placements that may be no function's any
 // more: beyond it all are found anew, and what is in use stays in use.
 const mostShared = 1 << 14
+
+// mostListed bounds likewise what it holds of their lists, in placements.
+const mostListed = 1 << 18
+
+// lists are lists of shared placements, by a hash of them.
+type lists struct {
+	byHash map[uint64][]*Placement
+	total  int
+}
+
+// share returns a list that is as all, and other functions' too where they have such a
+// one.
+func (l *lists) share(all []*Placement) []*Placement {
+	var hash maphash.Hash
+	hash.SetSeed(seed)
+	for _, p := range all {
+		maphash.WriteComparable(&hash, p)
+	}
+	sum := hash.Sum64()
+	if same := l.byHash[sum]; slices.Equal(same, all) {
+		return same
+	}
+	if l.total += len(all); l.total > mostListed {
+		l.byHash, l.total = nil, len(all)
+	}
+	if l.byHash == nil {
+		l.byHash = map[uint64][]*Placement{}
+	}
+	l.byHash[sum] = all
+	return all
+}
 
 // share returns a placement that is as p, and other functions' too where they have
 // such a one.

@@ -22,6 +22,9 @@ func (b *Binding) meta() *Meta  { return &b.Meta }
 
 func (m *MultiClusterService) meta() *Meta { return &m.Meta }
 
+// MetaOf returns what every object carries.
+func MetaOf(o Object) *Meta { return o.meta() }
+
 // Store stages what the sources read until it is built into a State. It is safe
 // for concurrent use. An object must not be changed once it was put.
 type Store struct {
@@ -329,6 +332,9 @@ func (b *Binding) remember(before *Binding) *Binding {
 			merged.Members = slices.Clone(b.Members)
 		}
 		merged.Members[i].seen = m.seen.remember(was).shared()
+	}
+	if merged != b {
+		merged.Share()
 	}
 	return merged
 }

@@ -248,12 +248,12 @@ func TestStrippedObjectsMeanTheSame(t *testing.T) {
 		&appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "ns"}, Spec: appsv1.StatefulSetSpec{Template: pods}},
 		service("ns", "web"), serviceBinding("ns", "web", "a"),
 	} {
-		want, _ := slim.Object(obj.DeepCopyObject(), federation.Origin{})
+		want, _ := slim.Object(obj.DeepCopyObject(), federation.Origin{}, nil)
 		stripped, err := strip(obj)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := slim.Object(stripped, federation.Origin{}); !reflect.DeepEqual(got, want) {
+		if got, _ := slim.Object(stripped, federation.Origin{}, nil); !reflect.DeepEqual(got, want) {
 			t.Errorf("%T: %+v, want %+v", obj, got, want)
 		}
 	}

@@ -67,7 +67,7 @@ func (r *reader) Transformer() cache.TransformFunc { return strip }
 func read(obj any) (federation.Ref, federation.Object, []federation.Fault) {
 	obj, _ = strip(obj) // never fails
 	ref, _ := slim.Ref(obj)
-	object, faults := slim.Object(obj, federation.Origin{})
+	object, faults := slim.Object(obj, federation.Origin{}, nil)
 	return ref, object, faults
 }
 

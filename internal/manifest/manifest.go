@@ -8,6 +8,7 @@
 package manifest
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -79,8 +80,6 @@ func (d *Dir) Load() (federation.Listing, error) {
 			if f, before = d.good[path]; !before {
 				continue
 			}
-		} else if len(f.faults) > 0 {
-			f = f.keep(d.good[path])
 		}
 		good[path] = f
 		f.addTo(&listing, seen)
@@ -121,6 +120,7 @@ func (d *Dir) walk(visit func(string, fs.DirEntry), refused func(string, error))
 	return nil
 }
 
+// read reads one file; one that is as it was is not parsed again.
 func (d *Dir) read(path string) (file, *federation.Fault) {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() > maxFileSize {
@@ -133,14 +133,27 @@ func (d *Dir) read(path string) (file, *federation.Fault) {
 	if err != nil {
 		return file{}, &federation.Fault{File: path, Reason: err.Error()}
 	}
-	return parse(path, data)
+	before, sum := d.good[path], sha256.Sum256(data)
+	if before.sum == sum {
+		return before, nil
+	}
+	f, fault := parse(path, data)
+	if len(f.faults) > 0 {
+		f = f.keep(before)
+	}
+	f.sum = sum
+	return f, fault
 }
 
 // keep returns f with the documents of before that f lacks: one of f's could not
 // be told what it is, and may have been any of them.
 func (f file) keep(before file) file {
+	has := make(map[federation.Ref]bool, len(f.documents))
+	for _, d := range f.documents {
+		has[d.ref()] = true
+	}
 	for _, d := range before.documents {
-		if !slices.ContainsFunc(f.documents, func(o document) bool { return o.ref == d.ref }) {
+		if !has[d.ref()] {
 			f.documents = append(f.documents, d)
 		}
 	}
@@ -151,19 +164,20 @@ func (f file) keep(before file) file {
 // holds too is refused here: which of the two was meant is not for us to guess.
 func (f file) addTo(listing *federation.Listing, seen map[federation.Ref]federation.Origin) {
 	for _, d := range f.documents {
-		if first, twice := seen[d.ref]; twice {
+		ref, origin := d.ref(), d.origin()
+		if first, twice := seen[ref]; twice {
 			listing.Faults = append(listing.Faults, federation.Fault{
-				File: d.origin.File, Line: d.origin.Line, Object: d.ref.String(),
+				File: origin.File, Line: origin.Line, Object: ref.String(),
 				Reason: fmt.Sprintf("is already declared at %s:%d; this one is ignored", first.File, first.Line),
 			})
 			continue
 		}
-		seen[d.ref] = d.origin
+		seen[ref] = origin
 		switch {
-		case len(d.faults) > 0:
-			listing.Refused[d.ref] = d.faults
 		case d.object != nil:
 			listing.Objects = append(listing.Objects, d.object)
+		case len(d.faults) > 0:
+			listing.Refused[ref] = d.faults
 		}
 	}
 	listing.Faults = append(listing.Faults, f.faults...)

@@ -348,6 +348,33 @@ func TestASuccessorKnowsWhatABrokenFileHeld(t *testing.T) {
 	}
 }
 
+// TestOnlyWhatChangedIsParsedAgain holds it for folders of many files: one of them costs
+// what it holds, and not what all do.
+func TestOnlyWhatChangedIsParsedAgain(t *testing.T) {
+	other := fixture.Function{Name: "other", Clusters: fixture.ThreeNames}
+	path := fixture.Dir(t, map[string]string{"a.yaml": fixture.ThreeWith(hello), "b.yaml": fixture.Documents(other)})
+	dir := New(path)
+	load := func() map[federation.Ref]federation.Object {
+		listing, err := dir.Load()
+		if err != nil || len(listing.All()) > 0 {
+			t.Fatal(err, listing.All())
+		}
+		objects := map[federation.Ref]federation.Object{}
+		for _, o := range listing.Objects {
+			objects[federation.MetaOf(o).Ref] = o
+		}
+		return objects
+	}
+	before := load()
+	other.Annotations = fixture.Unprobed()
+	fixture.Write(t, filepath.Join(path, "b.yaml"), fixture.Documents(other))
+	for ref, o := range load() {
+		if again := o != before[ref]; again != strings.HasPrefix(ref.Name, "other") {
+			t.Errorf("%s: parsed again: %t", ref, again)
+		}
+	}
+}
+
 func TestAFolderThatIsNotThereIsAnError(t *testing.T) {
 	if err := New(filepath.Join(t.TempDir(), "nowhere")).Run(t.Context(), federation.NewStore(), nil); err == nil {
 		t.Error("no error")

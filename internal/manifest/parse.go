@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,16 +29,37 @@ var scheme = func() *runtime.Scheme {
 
 // file is what one file holds.
 type file struct {
+	sum       [sha256.Size]byte // of its bytes
 	documents []document
 	faults    []federation.Fault // of documents that name no object
 }
 
-// document is one object.
+// document is one object. A function has two of them, so that they are small.
 type document struct {
+	object federation.Object
+	*unusable
+}
+
+// unusable is an object that is refused, or, without faults, one that says nothing to
+// Nearcast.
+type unusable struct {
 	ref    federation.Ref
 	origin federation.Origin
-	object federation.Object // nil where it says nothing to Nearcast
 	faults []federation.Fault
+}
+
+func (d document) ref() federation.Ref {
+	if d.unusable != nil {
+		return d.unusable.ref
+	}
+	return federation.MetaOf(d.object).Ref
+}
+
+func (d document) origin() federation.Origin {
+	if d.unusable != nil {
+		return d.unusable.origin
+	}
+	return federation.MetaOf(d.object).Origin
 }
 
 // parse reads one file: YAML documents or JSON, each an object or a List. The
@@ -87,7 +109,7 @@ func (f *file) add(path string, node *yaml.Node) {
 		f.faults = append(f.faults, federation.Fault{File: path, Line: node.Line, Reason: err.Error()})
 		return
 	}
-	if d.ref.Name != "" {
+	if d != (document{}) {
 		f.documents = append(f.documents, d)
 	}
 }
@@ -106,26 +128,27 @@ func decode(path string, node *yaml.Node) (document, error) {
 			return document{}, nil
 		}
 	}
-	d := document{origin: originOf(path, node)}
 	metadata := child(node, "metadata")
-	d.ref = federation.Ref{Group: gvk.Group, Kind: kind}
-	d.ref.Namespace = scalar(metadata, "namespace")
-	d.ref.Name = scalar(metadata, "name")
-	if d.ref.Name == "" {
+	ref := federation.Ref{Group: gvk.Group, Kind: kind, Namespace: scalar(metadata, "namespace"), Name: scalar(metadata, "name")}
+	if ref.Name == "" {
 		return document{}, fmt.Errorf("%s: metadata.name is required", kind)
 	}
+	origin := federation.Origin{File: path, Line: node.Line}
 	if err == nil {
 		err = into(node, typed)
 	}
 	if err != nil {
-		d.faults = []federation.Fault{{File: path, Line: node.Line, Object: d.ref.String(), Reason: err.Error()}}
-		return d, nil //nolint:nilerr // the fault is the document's
+		faults := []federation.Fault{{File: path, Line: node.Line, Object: ref.String(), Reason: err.Error()}}
+		return document{unusable: &unusable{ref, origin, faults}}, nil //nolint:nilerr // the fault is the document's
 	}
 	if _, read := slim.Ref(typed); !read {
 		return document{}, nil
 	}
-	d.object, d.faults = slim.Object(typed, d.origin)
-	return d, nil
+	object, faults := slim.Object(typed, origin, below(node.Line, child(metadata, "annotations")))
+	if object == nil || len(faults) > 0 {
+		return document{unusable: &unusable{ref, origin, faults}}, nil
+	}
+	return document{object: object}, nil
 }
 
 // unknownKind lets kinds of other groups pass: a folder may hold more than is
@@ -162,14 +185,15 @@ func into(node *yaml.Node, typed runtime.Object) error {
 	return err
 }
 
-func originOf(path string, node *yaml.Node) federation.Origin {
-	o := federation.Origin{File: path, Line: node.Line, Keys: map[string]int{}}
-	if annotations := child(child(node, "metadata"), "annotations"); annotations != nil && annotations.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(annotations.Content); i += 2 {
-			o.Keys[annotations.Content[i].Value] = annotations.Content[i].Line
+// below returns how many lines below the first the keys of a mapping are.
+func below(first int, node *yaml.Node) map[string]int {
+	lines := map[string]int{}
+	if node != nil && node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			lines[node.Content[i].Value] = node.Content[i].Line - first
 		}
 	}
-	return o
+	return lines
 }
 
 // child returns the value of a key of a mapping, or nil.

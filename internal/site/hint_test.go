@@ -33,7 +33,7 @@ func viewOf(t *testing.T, change func(*federation.Binding, *federation.Cluster))
 	binding.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy})
 	change(binding, cluster)
 	store := federation.NewStore()
-	store.Put(&federation.Template{Meta: federation.Meta{Ref: ref}, VIPs: []netip.Addr{netip.MustParseAddr("198.51.100.80")}, TCPPort: 80})
+	store.Put(&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: []netip.Addr{netip.MustParseAddr("198.51.100.80")}}, TCPPort: 80})
 	store.Put(cluster)
 	store.Put(binding)
 	config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}

@@ -121,10 +121,12 @@ func (w *randomWorld) change() {
 	binding := federation.Ref{Kind: "ResourceBinding", Namespace: bound.Namespace, Name: bound.Name + bound.Kind}
 	switch rapid.IntRange(0, 13).Draw(w.T, "what") {
 	case 0, 1:
-		c := &federation.Cluster{Meta: federation.Meta{Ref: cluster, Annotations: map[string]string{"nearcast.dev/address": w.addr()}}, Region: w.one("region", "mk", "us")}
+		c := &federation.Cluster{Meta: federation.Meta{Ref: cluster}, Region: w.one("region", "mk", "us")}
+		annotations := map[string]string{"nearcast.dev/address": w.addr()}
 		if w.one("horizon", "no", "yes") == "yes" {
-			c.Annotations["nearcast.dev/address.vpn"] = w.addr()
+			annotations["nearcast.dev/address.vpn"] = w.addr()
 		}
+		c.Annotations = federation.OwnAnnotations(annotations, nil)
 		if faults := federation.ParseCluster(c); faults != nil {
 			w.Fatal(faults)
 		}
@@ -135,13 +137,15 @@ func (w *randomWorld) change() {
 	case 2:
 		s.Delete(cluster)
 	case 3, 4, 5:
-		t := &federation.Template{Meta: federation.Meta{Ref: ref, Annotations: map[string]string{}}, TCPPort: 80}
+		t := &federation.Template{Meta: federation.Meta{Ref: ref}, TCPPort: 80}
+		annotations := map[string]string{}
 		for range rapid.IntRange(0, 3).Draw(w.T, "annotations") {
 			a := strings.SplitN(w.one("annotation", "hostname=shared.fn.example.org", "hostname=*.shared.fn.example.org,web.ns.fn.example.org",
 				"hostname=x.shared.fn.example.org", "vip="+w.addr(), "access=private", "policy=weighted sticky", "policy=nearest threshold 60%", "policy=fastest", "policy=anycast",
 				"probe=none", "probe=http://:8080/", "weights=a=1,b=2", "address=a="+w.addr(), "workload=Deployment/job"), "=", 2)
-			t.Annotations["nearcast.dev/"+a[0]] = a[1]
+			annotations["nearcast.dev/"+a[0]] = a[1]
 		}
+		t.Annotations = federation.OwnAnnotations(annotations, nil)
 		if faults := federation.ParseTemplate(t); faults != nil {
 			w.Fatal(faults)
 		}

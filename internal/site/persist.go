@@ -13,6 +13,9 @@ import (
 const (
 	saveChanged = 5 * time.Second
 	saveAnyway  = time.Minute
+	// saveShare is how much longer than a save is the time to the next: one of a hundred
+	// thousand functions takes seconds, and shall not take a core.
+	saveShare = 20
 )
 
 func (s *Site) snapshotPath() string { return snapshot.Path(s.config.Snapshot, s.config.Source.Key()) }
@@ -39,7 +42,9 @@ func (s *Site) persist(ctx context.Context) {
 	defer tick.Stop()
 	var saved *View
 	var at time.Time
+	var took time.Duration
 	save := func() {
+		begin := time.Now()
 		view := s.View()
 		objects, synced := s.store.Held()
 		if view == nil || !synced {
@@ -51,6 +56,7 @@ func (s *Site) persist(ctx context.Context) {
 			return
 		}
 		saved, at = view, time.Now()
+		took = at.Sub(begin)
 	}
 	for {
 		select {
@@ -58,7 +64,7 @@ func (s *Site) persist(ctx context.Context) {
 			save()
 			return
 		case <-tick.C:
-			if s.View() != saved || time.Since(at) > saveAnyway {
+			if age := time.Since(at); age > saveShare*took && (s.View() != saved || age > saveAnyway) {
 				save()
 			}
 		}

@@ -16,7 +16,7 @@ import (
 // and that nothing is told of one that is well.
 func TestWhatIsWorthAnEvent(t *testing.T) {
 	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}
-	template := &federation.Template{Meta: federation.Meta{Ref: ref, UID: "1"}, TCPPort: 80}
+	template := &federation.Template{Meta: federation.Meta{Ref: ref, UID: "1"}, Annotated: &federation.Annotated{}, TCPPort: 80}
 	cluster := func(name, addr string) *federation.Cluster {
 		return &federation.Cluster{
 			Meta:     federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}},
@@ -49,7 +49,7 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 		"no such cluster": {[]federation.Object{template, binding("z")}, down(""),
 			[]string{"NoEligibleCluster: no cluster can be answered: z: no Cluster of this name was read, or it was refused"}},
 		"one is down": {[]federation.Object{template, binding("a", "b")}, down("192.0.2.1"), []string{"Failover: moved away from a (down): probe fails: connection refused"}},
-		"a file's":    {[]federation.Object{&federation.Template{Meta: federation.Meta{Ref: ref}, TCPPort: 80}}, down(""), nil},
+		"a file's":    {[]federation.Object{&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{}, TCPPort: 80}}, down(""), nil},
 	} {
 		store := federation.NewStore()
 		for _, o := range append(c.objects, cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2")) {

@@ -41,7 +41,9 @@ func still(tb testing.TB, of size) (*Site, locations) {
 		})
 	}
 	for i := range of.functions {
-		s.store.Put(&federation.Template{Meta: federation.Meta{Ref: serviceRef(i), UID: serviceRef(i).Name}, TCPPort: 80})
+		t := &federation.Template{Meta: federation.Meta{Ref: serviceRef(i), UID: serviceRef(i).Name}, TCPPort: 80}
+		federation.ParseTemplate(t)
+		s.store.Put(t)
 		s.store.Put(binding(i, of, true))
 	}
 	entries := make([]locate.Entry, of.locations)
@@ -78,6 +80,7 @@ func binding(function int, of size, first bool) *federation.Binding {
 		b.Place(cluster, 1)
 		b.Observe(cluster, federation.Observed{Applied: true, Health: federation.Healthy})
 	}
+	b.Share()
 	return b
 }
 
@@ -94,7 +97,7 @@ func heap() uint64 {
 // store to the published view, and what is held at rest: by the store (what the
 // source told) and by all that was made of it.
 func BenchmarkAChange(b *testing.B) {
-	for _, of := range []size{{1000, 256, 1000, 8}, {10000, 256, 1000, 8}, {100000, 256, 1000, 8}, {1000, 256, 1000, 256}, {10000, 256, 1000, 256}} {
+	for _, of := range []size{{1000, 256, 1000, 8}, {10000, 256, 1000, 8}, {100000, 256, 1000, 8}, {1000, 256, 1000, 256}, {10000, 256, 1000, 256}, {100000, 256, 1000, 256}} {
 		b.Run(fmt.Sprintf("functions=%d/placements=%d", of.functions, of.placements), func(b *testing.B) {
 			empty := heap()
 			s, at := still(b, of)

@@ -148,7 +148,7 @@ func TestOneConfigurationIsOneSite(t *testing.T) {
 
 // named is a function of the hostnames.
 func named(hostnames ...string) *federation.Function {
-	return &federation.Function{Template: &federation.Template{}, Hostnames: hostnames}
+	return &federation.Function{Template: &federation.Template{Annotated: &federation.Annotated{}}, Hostnames: hostnames}
 }
 
 func TestNamesFollowRFC4592(t *testing.T) {

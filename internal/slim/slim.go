@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unique"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -47,7 +48,7 @@ func Ref(obj any) (federation.Ref, bool) {
 	if !ok {
 		return federation.Ref{}, false
 	}
-	ref := federation.Ref{Namespace: m.GetNamespace(), Name: m.GetName()}
+	ref := federation.Ref{Namespace: common(m.GetNamespace()), Name: m.GetName()}
 	switch obj.(type) {
 	case *clusterv1alpha1.Cluster:
 		ref.Group, ref.Kind = clusterv1alpha1.GroupName, "Cluster"
@@ -72,12 +73,13 @@ func Ref(obj any) (federation.Ref, bool) {
 // Object returns the slim value of an API object. It is nil, without a fault,
 // where the object says nothing to Nearcast: a Service that declares no
 // function, or a kind that is not read. With faults the object must be refused.
-func Object(obj any, origin federation.Origin) (federation.Object, []federation.Fault) {
+// The last argument is where the file has its annotations: see federation.Annotation.
+func Object(obj any, origin federation.Origin, below map[string]int) (federation.Object, []federation.Fault) {
 	ref, ok := Ref(obj)
 	if !ok {
 		return nil, nil
 	}
-	meta := metaOf(obj.(metav1.Object), ref, origin)
+	meta := metaOf(obj.(metav1.Object), ref, origin, below)
 	switch obj := obj.(type) {
 	case *clusterv1alpha1.Cluster:
 		c := cluster(obj, meta)
@@ -98,16 +100,28 @@ func Object(obj any, origin federation.Origin) (federation.Object, []federation.
 	return nil, nil
 }
 
-func metaOf(m metav1.Object, ref federation.Ref, origin federation.Origin) federation.Meta {
+func metaOf(m metav1.Object, ref federation.Ref, origin federation.Origin, below map[string]int) federation.Meta {
 	return federation.Meta{
 		Ref: ref, UID: string(m.GetUID()), Created: m.GetCreationTimestamp().Time,
 		Labels:      labels(m.GetLabels()),
-		Annotations: federation.Annotations(m.GetAnnotations()), Origin: origin,
+		Annotations: federation.OwnAnnotations(m.GetAnnotations(), below), Origin: origin,
 	}
 }
 
 // declares are the labels of whatever declares a function, for all of them.
 var declares = map[string]string{federation.FunctionLabel: "true"}
+
+// common returns a string that many objects have, in the one place where all have it.
+func common(s string) string { return unique.Make(s).Value() }
+
+// within returns s as a part of whole where it begins with it, as Karmada's names of
+// bindings begin with the resource's.
+func within(whole, s string) string {
+	if strings.HasPrefix(whole, s) {
+		return whole[:len(s)]
+	}
+	return s
+}
 
 // labels are those that Nearcast reads; nil for none.
 func labels(all map[string]string) map[string]string {
@@ -219,7 +233,7 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 	}
 	b := &federation.Binding{
 		Meta:     meta,
-		Resource: federation.Ref{Group: gv.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name},
+		Resource: federation.Ref{Group: common(gv.Group), Kind: common(r.Kind), Namespace: common(r.Namespace), Name: within(meta.Name, r.Name)},
 		Members:  make([]federation.Member, 0, max(len(obj.Spec.Clusters), len(obj.Status.AggregatedStatus))),
 	}
 	for _, snapshot := range obj.Spec.RequiredBy {
@@ -245,6 +259,7 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 		}
 		b.Observe(item.ClusterName, seen)
 	}
+	b.Share()
 	return b, faults
 }
 

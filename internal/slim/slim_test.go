@@ -19,7 +19,7 @@ import (
 
 func object[T federation.Object](t *testing.T, obj any) T {
 	t.Helper()
-	o, faults := Object(obj, federation.Origin{})
+	o, faults := Object(obj, federation.Origin{}, nil)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}

@@ -1,20 +1,22 @@
 // Package snapshot keeps the last good state of a source on disk, so that a site
 // that starts while Karmada is away answers at once what it answered last.
 //
-// A file is a line that says what it is and a body in JSON. It is written beside
-// the old one and renamed over it, and read whole or not at all.
+// A file is a line that says what it is, one JSON value a line for each thing that it
+// holds, and a line with the checksum of all before. It is written beside the old one
+// and renamed over it, and read whole or not at all. Neither needs it in memory: of a
+// hundred thousand functions it has a hundred megabytes.
 package snapshot
 
 import (
-	"bytes"
+	"bufio"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,8 +36,8 @@ type Contents struct {
 	Verdicts         map[federation.Target]health.Verdict
 }
 
-// magic begins every file; the number is the version of the body.
-const magic = "nearcast-snapshot 1"
+// magic begins every file; the number is the version of what follows.
+const magic = "nearcast-snapshot 2"
 
 // Path returns the file in dir of the source with the key.
 func Path(dir, key string) string {
@@ -51,17 +53,18 @@ func file(dir, what, key string) string {
 	return filepath.Join(dir, fmt.Sprintf("%s-%x.json", what, sum[:8]))
 }
 
-// body is the JSON form of Contents. Its lists are by kind: JSON knows no
-// interfaces.
-type body struct {
-	Saved, Confirmed time.Time
-	Clusters         []*federation.Cluster
-	Templates        []*federation.Template
-	Workloads        []*federation.Workload
-	Bindings         []*federation.Binding
-	Exposures        []*federation.MultiClusterService
-	Verdicts         []verdict
+// item is one line: one of its fields is set. JSON knows no interfaces.
+type item struct {
+	Times    *times                          `json:",omitempty"`
+	Cluster  *federation.Cluster             `json:",omitempty"`
+	Template *federation.Template            `json:",omitempty"`
+	Workload *federation.Workload            `json:",omitempty"`
+	Binding  *federation.Binding             `json:",omitempty"`
+	Exposure *federation.MultiClusterService `json:",omitempty"`
+	Verdict  *verdict                        `json:",omitempty"`
 }
+
+type times struct{ Saved, Confirmed time.Time }
 
 type verdict struct {
 	Target  federation.Target
@@ -71,37 +74,67 @@ type verdict struct {
 // Save writes the contents of the source with the key to the path, for its owner
 // alone to read.
 func Save(path, key string, c Contents) error {
-	b := body{Saved: c.Saved, Confirmed: c.Confirmed}
-	for _, o := range c.Objects {
-		switch o := o.(type) {
-		case *federation.Cluster:
-			b.Clusters = append(b.Clusters, o)
-		case *federation.Template:
-			b.Templates = append(b.Templates, o)
-		case *federation.Workload:
-			b.Workloads = append(b.Workloads, o)
-		case *federation.Binding:
-			b.Bindings = append(b.Bindings, o)
-		case *federation.MultiClusterService:
-			b.Exposures = append(b.Exposures, o)
-		}
-	}
-	for target, v := range c.Verdicts {
-		b.Verdicts = append(b.Verdicts, verdict{target, v})
-	}
-	raw, err := json.Marshal(b)
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600))
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	if err := renameio.WriteFile(path, framed(key, raw), 0o600); err != nil {
+	defer f.Cleanup() //nolint:errcheck // it is only there where the error is told
+	if err := write(f, key, c); err != nil {
+		return fmt.Errorf("snapshot %s: %w", path, err)
+	}
+	if err := f.CloseAtomicallyReplace(); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	return nil
 }
 
-func framed(key string, raw []byte) []byte {
-	return append(fmt.Appendf(nil, "%s %x %s\n", magic, sha256.Sum256(raw), strconv.Quote(key)), raw...)
+func write(f io.Writer, key string, c Contents) error {
+	sum := sha256.New()
+	w := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<16)
+	_, err := fmt.Fprintf(w, "%s %s\n", magic, strconv.Quote(key))
+	lines := json.NewEncoder(w)
+	put := func(i item) {
+		if err == nil {
+			err = lines.Encode(i)
+		}
+	}
+	put(item{Times: &times{c.Saved, c.Confirmed}})
+	for _, o := range c.Objects {
+		put(itemOf(o))
+	}
+	for target, v := range c.Verdicts {
+		put(item{Verdict: &verdict{target, v}})
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(f, checksum, sum.Sum(nil))
+	}
+	return err
 }
+
+func itemOf(o federation.Object) (i item) {
+	switch o := o.(type) {
+	case *federation.Cluster:
+		i.Cluster = o
+	case *federation.Template:
+		i.Template = o
+	case *federation.Workload:
+		i.Workload = o
+	case *federation.Binding:
+		i.Binding = o
+	case *federation.MultiClusterService:
+		i.Exposure = o
+	}
+	return i
+}
+
+// checksum is the last line.
+const (
+	checksum     = "sha256 %x\n"
+	checksumSize = len("sha256 \n") + 2*sha256.Size
+)
 
 // ErrNone is what Load returns where no snapshot was written yet.
 var ErrNone = errors.New("no snapshot")
@@ -109,74 +142,125 @@ var ErrNone = errors.New("no snapshot")
 // Load reads what Save wrote for the source with the key. A file that is torn,
 // of another version or of another source is an error that names it.
 func Load(path, key string) (Contents, error) {
-	raw, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Contents{}, ErrNone
 	}
 	if err != nil {
 		return Contents{}, fmt.Errorf("snapshot: %w", err)
 	}
-	c, err := parse(raw, key)
+	defer f.Close()
+	c, err := read(f, key)
 	if err != nil {
 		return Contents{}, fmt.Errorf("snapshot %s: %w", path, err)
 	}
 	return c, nil
 }
 
-func parse(raw []byte, key string) (Contents, error) {
-	head, text, ok := bytes.Cut(raw, []byte{'\n'})
-	rest, known := strings.CutPrefix(string(head), magic+" ")
-	if !ok || !known {
-		return Contents{}, fmt.Errorf("does not begin with %q: it is no snapshot, or one of another version", magic)
+// read reads all twice: nothing is believed before the checksum is.
+func read(f io.ReadSeeker, key string) (Contents, error) {
+	source, err := begin(bufio.NewReader(f))
+	if err != nil {
+		return Contents{}, err
 	}
-	sum, source, _ := strings.Cut(rest, " ")
-	if sum != fmt.Sprintf("%x", sha256.Sum256(text)) {
-		return Contents{}, errors.New("is damaged: its checksum is another")
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return Contents{}, err
+	}
+	size -= int64(checksumSize)
+	if err := check(f, size); err != nil {
+		return Contents{}, err
 	}
 	if source != strconv.Quote(key) {
 		return Contents{}, fmt.Errorf("is of the source %s, and not of %q", source, key)
 	}
-	var b body
-	if err := json.Unmarshal(text, &b); err != nil {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return Contents{}, err
 	}
-	return b.contents()
+	items := bufio.NewReader(io.LimitReader(f, size))
+	if _, err := begin(items); err != nil {
+		return Contents{}, err
+	}
+	return readItems(json.NewDecoder(items))
 }
 
-// contents parses the annotations again: they, and not what was made of them,
-// are what the file holds.
-// present are the objects that a damaged body did not leave out.
-func present[T federation.Object](all []T) []federation.Object {
-	var none T
-	var out []federation.Object
-	for _, o := range all {
-		if federation.Object(o) != federation.Object(none) {
-			out = append(out, o)
+// begin reads the first line, and returns which source it names, in quotes.
+func begin(r *bufio.Reader) (source string, err error) {
+	head, err := r.ReadString('\n')
+	source, known := strings.CutPrefix(strings.TrimSuffix(head, "\n"), magic+" ")
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return "", err
+	case !known:
+		return "", fmt.Errorf("does not begin with %q: it is no snapshot, or one of another version", magic)
+	}
+	return source, nil
+}
+
+// check reads so many bytes from the start, and the checksum behind them.
+func check(f io.ReadSeeker, size int64) error {
+	damaged := errors.New("is damaged: its checksum is another")
+	if size < 0 {
+		return damaged
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	sum := sha256.New()
+	if _, err := io.CopyN(sum, f, size); err != nil {
+		return err
+	}
+	last, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	if string(last) != fmt.Sprintf(checksum, sum.Sum(nil)) {
+		return damaged
+	}
+	return nil
+}
+
+func readItems(items *json.Decoder) (Contents, error) {
+	c := Contents{Verdicts: map[federation.Target]health.Verdict{}}
+	for {
+		var i item
+		if err := items.Decode(&i); errors.Is(err, io.EOF) {
+			return c, nil
+		} else if err != nil {
+			return Contents{}, err
+		}
+		if err := c.take(i); err != nil {
+			return Contents{}, err
 		}
 	}
-	return out
 }
 
-func (b *body) contents() (Contents, error) {
-	c := Contents{Saved: b.Saved, Confirmed: b.Confirmed, Verdicts: make(map[federation.Target]health.Verdict, len(b.Verdicts))}
+// take adds the item. Annotations are parsed again: they, and not what was made of
+// them, are what the file holds.
+func (c *Contents) take(i item) error {
 	var faults []federation.Fault
-	for _, o := range b.Clusters {
-		if o != nil {
-			faults = append(faults, federation.ParseCluster(o)...)
-		}
+	switch {
+	case i.Times != nil:
+		c.Saved, c.Confirmed = i.Times.Saved, i.Times.Confirmed
+	case i.Cluster != nil:
+		faults = federation.ParseCluster(i.Cluster)
+		c.Objects = append(c.Objects, i.Cluster)
+	case i.Template != nil:
+		faults = federation.ParseTemplate(i.Template)
+		c.Objects = append(c.Objects, i.Template)
+	case i.Workload != nil:
+		c.Objects = append(c.Objects, i.Workload)
+	case i.Binding != nil:
+		c.Objects = append(c.Objects, i.Binding)
+	case i.Exposure != nil:
+		c.Objects = append(c.Objects, i.Exposure)
+	case i.Verdict != nil:
+		v := i.Verdict.Verdict
+		v.Stale = true
+		c.Verdicts[i.Verdict.Target] = v
 	}
-	for _, o := range b.Templates {
-		if o != nil {
-			faults = append(faults, federation.ParseTemplate(o)...)
-		}
-	}
-	c.Objects = slices.Concat(present(b.Clusters), present(b.Templates), present(b.Workloads), present(b.Bindings), present(b.Exposures))
 	if len(faults) > 0 {
-		return Contents{}, fmt.Errorf("holds what this version refuses: %w", faults[0])
+		return fmt.Errorf("holds what this version refuses: %w", faults[0])
 	}
-	for _, v := range b.Verdicts {
-		v.Verdict.Stale = true
-		c.Verdicts[v.Target] = v.Verdict
-	}
-	return c, nil
+	return nil
 }

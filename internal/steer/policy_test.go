@@ -40,7 +40,7 @@ func TestOptionsAreCheckedByName(t *testing.T) {
 }
 
 func TestStickyMovesOnlyTheClientsOfALostCluster(t *testing.T) {
-	compiled := compile(world(function(federation.Template{Policy: rule("weighted sticky")})), "mk-core")
+	compiled := compile(world(function(federation.Annotated{Policy: rule("weighted sticky")})), "mk-core")
 	all := compiled.Stand(verdicts{}.of, nil)
 	lost := compiled.Stand(verdicts{2: {State: health.Down}}.of, nil)
 	count := map[int]int{}
@@ -68,8 +68,8 @@ func TestStickyMovesOnlyTheClientsOfALostCluster(t *testing.T) {
 // TestStickyDoesNotNumberClusters adds a cluster that comes first by name: only
 // the clients that move to it move.
 func TestStickyDoesNotNumberClusters(t *testing.T) {
-	before := compile(world(function(federation.Template{Policy: rule("weighted sticky")})), "mk-core")
-	state := world(function(federation.Template{Policy: rule("weighted sticky")}))
+	before := compile(world(function(federation.Annotated{Policy: rule("weighted sticky")})), "mk-core")
+	state := world(function(federation.Annotated{Policy: rule("weighted sticky")}))
 	added := federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Kind: "Cluster", Name: "aa"}}, Region: "aa"}
 	state.Clusters = append([]federation.Cluster{added}, state.Clusters...)
 	f := state.Functions.At(0)
@@ -98,7 +98,7 @@ func TestStickyDoesNotNumberClusters(t *testing.T) {
 }
 
 func TestCheapestStaysWithinItsBudget(t *testing.T) {
-	state := world(function(federation.Template{Policy: rule("cheapest budget 30ms")}))
+	state := world(function(federation.Annotated{Policy: rule("cheapest budget 30ms")}))
 	for i, cost := range []float64{3, 5, 4, 1, 1} {
 		state.Clusters[i].Cost = &cost
 	}
@@ -138,7 +138,7 @@ func TestFastestWeighsDistanceAgainstColdStart(t *testing.T) {
 		{"fastest cold wasm 1s", federation.Runtime{Class: "wasmtime"}, "de-wide"},
 		{"fastest trips 100", federation.Runtime{}, "hpc-kube"},
 	} {
-		state := world(function(federation.Template{Policy: rule(c.policy)}))
+		state := world(function(federation.Annotated{Policy: rule(c.policy)}))
 		for _, p := range state.Functions.At(0).Placements {
 			p.Runtime = c.runtime
 			p.Cold = p.Cluster == 1 || p.Cluster == 2 // both in mk
@@ -155,7 +155,7 @@ func TestFastestWeighsDistanceAgainstColdStart(t *testing.T) {
 }
 
 func TestSpreadAnswersWithAllAndRotates(t *testing.T) {
-	compiled := compile(world(function(federation.Template{Policy: rule("spread")})), "mk-core")
+	compiled := compile(world(function(federation.Annotated{Policy: rule("spread")})), "mk-core")
 	s := compiled.Stand(verdicts{4: {State: health.Down}}.of, nil)
 	first := map[string]int{}
 	for turn := range uint64(300) {
@@ -177,7 +177,7 @@ func TestSpreadAnswersWithAllAndRotates(t *testing.T) {
 }
 
 func TestARegionUnderItsThresholdGivesWay(t *testing.T) {
-	state := world(function(federation.Template{Policy: rule("nearest threshold 60%")}), function(federation.Template{}))
+	state := world(function(federation.Annotated{Policy: rule("nearest threshold 60%")}), function(federation.Annotated{}))
 	compiled := compile(state, "mk-core")
 	down := health.Verdict{State: health.Down}
 	order := func(v verdicts, function int) string {
@@ -213,7 +213,7 @@ func TestARegionUnderItsThresholdGivesWay(t *testing.T) {
 }
 
 func TestLoadShedsSmoothlyAndKeepsClients(t *testing.T) {
-	compiled := compile(world(function(federation.Template{})), "hpc-kube")
+	compiled := compile(world(function(federation.Annotated{})), "hpc-kube")
 	const clients = 4000
 	here := func(load float64) map[int]bool {
 		s := compiled.Stand(verdicts{1: {State: health.Up, Load: load}}.of, nil)
@@ -279,7 +279,7 @@ func TestLoadIsKnownFromReplicasAndRoom(t *testing.T) {
 }
 
 func TestFamiliesAreLinkedUnlessIndependent(t *testing.T) {
-	state := world(function(federation.Template{}))
+	state := world(function(federation.Annotated{}))
 	six := netip.MustParseAddr("2001:db8::4")
 	state.Functions.At(0).Placements[3].Endpoints = map[string]federation.Endpoint{"": federation.Endpoint{}.Add(six)}
 	for _, independent := range []bool{false, true} {
@@ -293,7 +293,7 @@ func TestFamiliesAreLinkedUnlessIndependent(t *testing.T) {
 }
 
 func TestAChoiceSaysHowLongItLasts(t *testing.T) {
-	compiled := compile(world(function(federation.Template{})), "hpc-kube")
+	compiled := compile(world(function(federation.Annotated{})), "hpc-kube")
 	for _, c := range []struct {
 		probe         health.Verdict
 		probed, shaky bool
@@ -310,9 +310,9 @@ func TestAChoiceSaysHowLongItLasts(t *testing.T) {
 }
 
 func TestGeographyIsKeptWhileNothingMoved(t *testing.T) {
-	state := world(function(federation.Template{}))
+	state := world(function(federation.Annotated{}))
 	before := compile(state, "mk-core")
-	more := world(function(federation.Template{}), function(federation.Template{}))
+	more := world(function(federation.Annotated{}), function(federation.Annotated{}))
 	opts := before.Options
 	if after := Compile(more, opts, before); after.geography != before.geography {
 		t.Error("a new function surveyed the globe again")

@@ -32,10 +32,10 @@ func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 		}
 		state.Clusters = append(state.Clusters, c)
 	}
-	f := function(federation.Template{
-		Meta:   federation.Meta{Ref: federation.Ref{Name: "f"}},
+	f := function(federation.Annotated{
 		Policy: rule(rapid.SampledFrom([]string{"nearest", "failover", "weighted", "weighted sticky", "cheapest", "fastest", "spread", "nearest threshold 60%", "anycast"}).Draw(t, "policy")),
 	})
+	f.Name = "f"
 	probes := map[federation.Target]health.Verdict{}
 	for i := range n {
 		if rapid.IntRange(0, 3).Draw(t, "placed") == 0 {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 	"unique"
+	"unsafe"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
@@ -18,8 +19,8 @@ import (
 )
 
 // function is declared by the template, and not placed yet.
-func function(t federation.Template) *federation.Function {
-	return &federation.Function{Template: &t}
+func function(a federation.Annotated) *federation.Function {
+	return &federation.Function{Template: &federation.Template{Annotated: &a}}
 }
 
 // world is the paper's federation with functions placed in every cluster but
@@ -94,7 +95,7 @@ func ranked(t *Table, s *Standing, client string) string {
 }
 
 func TestNearestIsBySiteThenZoneThenRegionThenDistance(t *testing.T) {
-	state := world(function(federation.Template{}))
+	state := world(function(federation.Annotated{}))
 	for _, c := range []struct{ site, client, want string }{
 		// Elsewhere: every site gives one answer.
 		{"us-azure", "10.1.0.1", "hpc-kube l26-ugd de-wide us-azure"},
@@ -118,7 +119,7 @@ func TestNearestIsBySiteThenZoneThenRegionThenDistance(t *testing.T) {
 }
 
 func TestMeasuredTimeRanksTheSitesOwnClientsAlone(t *testing.T) {
-	compiled := compile(world(function(federation.Template{})), "mk-core")
+	compiled := compile(world(function(federation.Annotated{})), "mk-core")
 	far := verdicts{1: {State: health.Up, RTT: 300 * time.Millisecond}, 4: {State: health.Up, RTT: 2 * time.Millisecond}}
 	s := compiled.Stand(far.of, nil)
 	if got, want := ranked(compiled, s, "192.0.2.1"), "l26-ugd us-azure de-wide hpc-kube"; got != want {
@@ -130,7 +131,7 @@ func TestMeasuredTimeRanksTheSitesOwnClientsAlone(t *testing.T) {
 }
 
 func TestTheSitesOwnClusterIsFirstHoweverSlow(t *testing.T) {
-	compiled := compile(world(function(federation.Template{})), "hpc-kube")
+	compiled := compile(world(function(federation.Annotated{})), "hpc-kube")
 	slow := verdicts{1: {State: health.Up, RTT: 300 * time.Millisecond}, 2: {State: health.Up, RTT: 2 * time.Millisecond}}
 	if got := ranked(compiled, compiled.Stand(slow.of, nil), "192.0.2.1"); !strings.HasPrefix(got, "hpc-kube ") {
 		t.Errorf("%s, want the site's own cluster first", got)
@@ -138,7 +139,7 @@ func TestTheSitesOwnClusterIsFirstHoweverSlow(t *testing.T) {
 }
 
 func TestNoiseDoesNotReorder(t *testing.T) {
-	compiled := compile(world(function(federation.Template{})), "mk-core")
+	compiled := compile(world(function(federation.Annotated{})), "mk-core")
 	at := func(a, b time.Duration) verdicts {
 		return verdicts{0: {State: health.Up, RTT: a}, 4: {State: health.Up, RTT: b}}
 	}
@@ -154,7 +155,7 @@ func TestNoiseDoesNotReorder(t *testing.T) {
 }
 
 func TestTiersComeBeforePolicies(t *testing.T) {
-	state := world(function(federation.Template{}))
+	state := world(function(federation.Annotated{}))
 	leaving := func(cluster string) *federation.State {
 		s := *state
 		s.Clusters = slices.Clone(state.Clusters)
@@ -218,7 +219,7 @@ func TestJudgeKnowsWhoseWordCounts(t *testing.T) {
 }
 
 func TestFailoverFollowsItsOrder(t *testing.T) {
-	state := world(function(federation.Template{Policy: rule("failover"), Weights: []federation.Weight{{Cluster: "us-azure", Value: 9}, {Cluster: "l26-ugd", Value: 3}}}))
+	state := world(function(federation.Annotated{Policy: rule("failover"), Weights: []federation.Weight{{Cluster: "us-azure", Value: 9}, {Cluster: "l26-ugd", Value: 3}}}))
 	compiled := compile(state, "de-wide")
 	s := compiled.Stand(verdicts{}.of, nil)
 	for _, client := range []string{"10.1.0.1", "10.2.0.1", "192.0.2.1"} {
@@ -230,7 +231,7 @@ func TestFailoverFollowsItsOrder(t *testing.T) {
 
 func TestWeightedSharesInProportion(t *testing.T) {
 	weights := []federation.Weight{{Cluster: "de-wide", Value: 3}, {Cluster: "us-azure", Value: 1}, {Cluster: "hpc-kube", Value: 0}}
-	compiled := compile(world(function(federation.Template{Policy: rule("weighted"), Weights: weights})), "mk-core")
+	compiled := compile(world(function(federation.Annotated{Policy: rule("weighted"), Weights: weights})), "mk-core")
 	s := compiled.Stand(verdicts{}.of, nil)
 	// Draws are smooth: after any number of them a share is off by a handful at most.
 	count := map[string]int{}
@@ -262,7 +263,7 @@ func TestWeightedSharesInProportion(t *testing.T) {
 }
 
 func TestWeightsDefaultToReplicas(t *testing.T) {
-	f := function(federation.Template{Policy: rule("weighted")})
+	f := function(federation.Annotated{Policy: rule("weighted")})
 	compiled := compile(world(f), "mk-core")
 	if got, want := compiled.functions.At(0).modifier.Weights, []uint32{1, 2, 3, 0, 5}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want the replicas %v", got, want)
@@ -270,7 +271,7 @@ func TestWeightsDefaultToReplicas(t *testing.T) {
 }
 
 func TestAHorizonWithoutAnAddressHasNoCandidate(t *testing.T) {
-	state := world(function(federation.Template{}))
+	state := world(function(federation.Annotated{}))
 	f := state.Functions.At(0)
 	f.Placements[1].Endpoints = map[string]federation.Endpoint{"vpn": f.Placements[1].Endpoints[""]}
 	compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: DefaultPolicy, Locations: table, Load: DefaultLoad, Horizons: []string{"vpn"}}, nil)
@@ -291,7 +292,7 @@ func TestAHorizonWithoutAnAddressHasNoCandidate(t *testing.T) {
 func TestEqualStandingsShareTheirMasks(t *testing.T) {
 	functions := make([]*federation.Function, 100)
 	for i := range functions {
-		functions[i] = function(federation.Template{Policy: rule("weighted")})
+		functions[i] = function(federation.Annotated{Policy: rule("weighted")})
 	}
 	compiled := compile(world(functions...), "mk-core")
 	s := compiled.Stand(verdicts{}.of, nil)
@@ -303,7 +304,7 @@ func TestEqualStandingsShareTheirMasks(t *testing.T) {
 func TestPickDoesNotAllocate(t *testing.T) {
 	var functions []*federation.Function
 	for _, policy := range append(federation.PolicyNames(), "weighted sticky") {
-		functions = append(functions, function(federation.Template{Policy: rule(policy)}))
+		functions = append(functions, function(federation.Annotated{Policy: rule(policy)}))
 	}
 	state := world(functions...)
 	compiled := compile(state, "mk-core")
@@ -320,5 +321,11 @@ func TestGreatCircle(t *testing.T) {
 	got := greatCircle(federation.Coordinates{Lat: 0, Lon: 179}, federation.Coordinates{Lat: 0, Lon: -179})
 	if want := 2 * earthRadius * math.Pi / 180; math.Abs(got-want) > 0.001 {
 		t.Errorf("across the date line: %f km, want %f", got, want)
+	}
+}
+
+func TestWhatAQueryNeedsOfAFunctionIsOneCacheLine(t *testing.T) {
+	if size := unsafe.Sizeof(compiled{}); size > 64 {
+		t.Errorf("it has %d bytes", size)
 	}
 }

@@ -1,0 +1,123 @@
+package federation
+
+import (
+	"hash/maphash"
+	"maps"
+	"slices"
+	"sync"
+	"weak"
+)
+
+// Most bindings say of their clusters what others say of theirs, and most templates have
+// annotations that others have too: what comes of it is kept once.
+
+// commonplace is all that an Observed says that is not one resource's alone.
+type commonplace struct {
+	applied, was bool
+	health       Health
+	counted      bool
+	capacity     Capacity
+}
+
+// mostReplicas bounds how many commonplaces there are.
+const mostReplicas = 32
+
+// commonplace returns what o says, and false if that is more or out of the ordinary.
+func (o *Observed) commonplace() (commonplace, bool) {
+	c := commonplace{applied: o.Applied, was: o.WasApplied, health: o.Health}
+	if o.Capacity != nil {
+		c.counted, c.capacity = true, *o.Capacity
+	}
+	ordinary := func(n int32) bool { return n >= 0 && n <= mostReplicas }
+	return c, o.Message == "" && o.LoadBalancer.equal(Endpoint{}) && o.LoadBalancerNames == nil &&
+		o.Health <= Unhealthy && ordinary(c.capacity.Desired) && ordinary(c.capacity.Ready)
+}
+
+var observed sync.Map // the *Observed of each commonplace
+
+// shared returns an Observed that nobody changes, and that others may have too.
+func (o Observed) shared() *Observed {
+	c, common := o.commonplace()
+	if !common {
+		return &o
+	}
+	same, ok := observed.Load(c)
+	if !ok {
+		same, _ = observed.LoadOrStore(c, &o)
+	}
+	return same.(*Observed)
+}
+
+// alikes are objects by a hash of what they have in common with others. One that is gone
+// is forgotten in time.
+type alikes[T any] struct {
+	mu     sync.Mutex
+	byHash map[uint64]weak.Pointer[T]
+	enough int // how many there may be before those that are gone are looked for
+}
+
+// like returns one whose hash is the same and that is alike, or else notes that o is such
+// a one.
+func (a *alikes[T]) like(hash uint64, o *T, alike func(*T) bool) *T {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if other := a.byHash[hash].Value(); other != nil && alike(other) {
+		return other
+	}
+	if len(a.byHash) >= a.enough {
+		maps.DeleteFunc(a.byHash, func(_ uint64, o weak.Pointer[T]) bool { return o.Value() == nil })
+		a.enough = max(1<<10, 2*len(a.byHash))
+	}
+	if a.byHash == nil {
+		a.byHash = map[uint64]weak.Pointer[T]{}
+	}
+	a.byHash[hash] = weak.Make(o)
+	return nil
+}
+
+var (
+	alikeBindings  alikes[Binding]
+	alikeTemplates alikes[Template]
+)
+
+var seed = maphash.MakeSeed()
+
+// Share gives the binding the list of members that another has who says the same of the
+// same clusters. It is called when the binding has all that it will ever have, by its
+// only owner.
+func (b *Binding) Share() {
+	var hash maphash.Hash
+	hash.SetSeed(seed)
+	for _, m := range b.Members {
+		if m.seen != nil {
+			if _, common := m.seen.commonplace(); !common {
+				return
+			}
+		}
+		maphash.WriteComparable(&hash, m)
+	}
+	alike := func(o *Binding) bool { return slices.Equal(o.Members, b.Members) }
+	if o := alikeBindings.like(hash.Sum64(), b, alike); o != nil {
+		b.Members = o.Members
+	}
+}
+
+// share gives the template the annotations of another, and what they were parsed to, if
+// they are the same.
+func (t *Template) share() {
+	if len(t.Hostnames) > 0 {
+		return // which are its own
+	}
+	var hash maphash.Hash
+	hash.SetSeed(seed)
+	maphash.WriteComparable(&hash, t.Namespace)
+	for _, a := range t.Annotations {
+		maphash.WriteComparable(&hash, a)
+	}
+	alike := func(o *Template) bool {
+		return o.Namespace == t.Namespace && slices.Equal(o.Annotations, t.Annotations)
+	}
+	if o := alikeTemplates.like(hash.Sum64(), t, alike); o != nil {
+		t.Annotations, t.Annotated = o.Annotations, o.Annotated
+	}
+}

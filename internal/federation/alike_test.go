@@ -1,0 +1,38 @@
+package federation
+
+import (
+	"runtime"
+	"testing"
+)
+
+func TestTemplatesWithTheSameAnnotationsShareThem(t *testing.T) {
+	one, other := service("ns", "one", "ttl", "5", "weights", "a=1"), service("ns", "other", "ttl", "5", "weights", "a=1")
+	if one.Annotated != other.Annotated || &one.Annotations[0] != &other.Annotations[0] {
+		t.Error("they have theirs each")
+	}
+	for name, third := range map[string]*Template{
+		"another value": service("ns", "x", "ttl", "5", "weights", "a=2"), "one less": service("ns", "x", "ttl", "5"),
+		// The workload is in the template's own namespace.
+		"another namespace": service("other", "x", "ttl", "5", "weights", "a=1"),
+	} {
+		if third.Annotated == one.Annotated {
+			t.Errorf("%s: it is shared all the same", name)
+		}
+	}
+}
+
+// TestWhatIsSharedIsForgotten holds it for what nobody has any more.
+func TestWhatIsSharedIsForgotten(t *testing.T) {
+	var a alikes[Binding]
+	kept := &Binding{}
+	a.like(0, kept, nil)
+	for i := range 10_000 {
+		a.like(uint64(i)+1, &Binding{}, nil)
+		if i%1000 == 0 {
+			runtime.GC()
+		}
+	}
+	if len(a.byHash) > 5000 || a.like(0, new(Binding), func(*Binding) bool { return true }) != kept {
+		t.Errorf("%d are held, of which one lives", len(a.byHash))
+	}
+}
