@@ -209,27 +209,29 @@ type Function struct {
 	Hostnames []string
 	// Placements are sorted by cluster index. Functions that stand alike in a cluster
 	// share one, so that there are few, and those asked for are in the processor's cache.
-	Placements []*Placement
+	Placements Placements
 	// Refused are the clusters that Karmada names for the function and that are
 	// no candidates, with the reason; sorted by cluster.
 	Refused []Refusal
 }
 
-// PlacementIn returns the function's placement in the cluster, or nil. It does
-// not allocate.
-func (f *Function) PlacementIn(cluster int) *Placement {
-	i, found := slices.BinarySearchFunc(f.Placements, cluster, func(p *Placement, cluster int) int { return p.Cluster - cluster })
+// Placements are a function's, by cluster.
+type Placements []*Placement
+
+// In returns the one in the cluster, or nil. It does not allocate.
+func (all Placements) In(cluster int) *Placement {
+	i, found := slices.BinarySearchFunc(all, cluster, func(p *Placement, cluster int) int { return p.Cluster - cluster })
 	if !found {
 		return nil
 	}
-	return f.Placements[i]
+	return all[i]
 }
 
 // Leaving returns whether Karmada names the cluster for the function, and why it
 // is moved away from there; "" if it is not. A function whose only address is a VIP
 // is no candidate anywhere, and leaves all the same.
 func (f *Function) Leaving(cluster int, name string) (placed bool, why string) {
-	if p := f.PlacementIn(cluster); p != nil {
+	if p := f.Placements.In(cluster); p != nil {
 		return true, p.Leaving
 	}
 	for _, r := range f.Refused {

@@ -113,7 +113,7 @@ func (v *View) HorizonName(i int) string {
 
 // Endpoint returns where the function is reached in the cluster.
 func (v *View) Endpoint(function, cluster, horizon int) federation.Endpoint {
-	p := v.State.Functions.At(function).PlacementIn(cluster)
+	p := v.Placements(function).In(cluster)
 	if p == nil {
 		return federation.Endpoint{}
 	}

@@ -80,6 +80,14 @@ func (t *Table) drainOf(kind DrainKind, name string) string {
 	return ""
 }
 
+func (t *Table) functionDrain(function int) string {
+	if len(t.Drains) == 0 {
+		return ""
+	}
+	f := t.State.Functions.At(function)
+	return t.drainOf(DrainFunction, f.Namespace+"/"+f.Name)
+}
+
 func (t *Table) clusterDrain(c *federation.Cluster) string {
 	if why := t.drainOf(DrainCluster, c.Name); why != "" {
 		return why

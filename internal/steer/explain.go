@@ -34,7 +34,7 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 	for _, tier := range Tiers {
 		for _, cluster := range t.RankTier(nil, s, q, tier) {
 			ranked = append(ranked, cluster)
-			all = append(all, t.candidate(q, in, f.PlacementIn(cluster), tier, verdicts))
+			all = append(all, t.candidate(q, in, f.Placements.In(cluster), tier, verdicts))
 		}
 	}
 	for _, p := range f.Placements {

@@ -98,7 +98,7 @@ func (t *Table) verdict(function int, p *federation.Placement, probe health.Verd
 	if v.Tier != Up {
 		return v
 	}
-	for _, why := range [...]string{t.drained[p.Cluster], t.functions.Ptr(function).drained} {
+	for _, why := range [...]string{t.drained[p.Cluster], t.functionDrain(function)} {
 		if why != "" {
 			return Verdict{Leaving, why + "; " + v.Reason}
 		}

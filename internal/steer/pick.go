@@ -3,6 +3,7 @@ package steer
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/nearcast/nearcast/internal/locate"
 )
@@ -50,13 +51,15 @@ type Choice struct {
 	Grain   Grain
 	// Probed is set where probes can end the answer, Shaky where the next one may.
 	Probed, Shaky bool
+	// TTL is the most that the function wants; 0 where it leaves it open.
+	TTL time.Duration
 }
 
 // Pick answers the question. It does not allocate.
 func (t *Table) Pick(s *Standing, q Question) Choice {
 	c := t.functions.Ptr(q.Function)
 	if c.anycast {
-		return Choice{Cluster: -1, Anycast: true}
+		return Choice{Cluster: -1, Anycast: true, TTL: c.ttl}
 	}
 	at := s.functions.At(q.Function)
 	r := &at.ranks[t.class(q)]
@@ -65,7 +68,7 @@ func (t *Table) Pick(s *Standing, q Question) Choice {
 			continue
 		}
 		in := t.input(s, c, q)
-		choice := Choice{Tier: Tier(tier), Steered: true, Grain: c.grain, All: c.all}
+		choice := Choice{Tier: Tier(tier), Steered: true, Grain: c.grain, All: c.all, TTL: c.ttl}
 		mask := r.tiers[tier]
 		if Tier(tier) == Up && r.spare != nil {
 			mask, choice.Grain = r.spare[in.step()], max(c.grain, ByPrefix)
@@ -74,7 +77,7 @@ func (t *Table) Pick(s *Standing, q Question) Choice {
 		choice.Probed, choice.Shaky = at.probed.has(choice.Cluster), at.shaky.has(choice.Cluster)
 		return choice
 	}
-	return Choice{Cluster: -1}
+	return Choice{Cluster: -1, TTL: c.ttl}
 }
 
 // Rank appends every candidate to dst, in the order in which they would answer.

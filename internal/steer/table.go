@@ -3,6 +3,7 @@ package steer
 import (
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/locate"
@@ -67,18 +68,19 @@ type geography struct {
 	local []bool
 }
 
-// compiled is what a query needs of one function.
+// compiled is what a query needs of one function, in one line of the processor's cache:
+// where there are many functions, every other line is one that the cache does not have.
 type compiled struct {
-	rule     *Rule
-	modifier *Modifier
-	seed     uint64
-	anycast  bool
-	all      bool
-	grain    Grain
+	rule       *Rule
+	modifier   *Modifier
+	seed       uint64
+	ttl        time.Duration
+	placements federation.Placements
+	grain      Grain
+	anycast    bool
+	all        bool
 	// v4 and v6 say whether any placement has an address of the family.
 	v4, v6 bool
-	// drained says why the function is drained at this site; "" if it is not.
-	drained string
 }
 
 // Compile makes the Table of a state. From before, which may be nil, it takes
@@ -114,7 +116,7 @@ func (t *Table) compileFrom(before *Table) {
 	var old vector.Vector[*federation.Function]
 	if before != nil && t.sameClusters(before) && before.State.Functions.Len() <= t.State.Functions.Len() {
 		t.memo = before.memo
-		if before.Policy == t.Policy && slices.Equal(before.Drains, t.Drains) {
+		if before.Policy == t.Policy {
 			t.functions, old = before.functions, before.State.Functions
 		}
 	}
@@ -171,7 +173,7 @@ func (t *Table) isHere(l locate.Location) bool {
 
 func (t *Table) compile(f *federation.Function) compiled {
 	rule := t.RuleOf(f)
-	c := compiled{rule: rule, seed: seedOf(f.String()), drained: t.drainOf(DrainFunction, f.Namespace+"/"+f.Name)}
+	c := compiled{rule: rule, seed: seedOf(f.String()), ttl: f.TTL, placements: f.Placements}
 	if p, ok := rule.Policy.(modifying); ok {
 		c.modifier = t.intern(p.modifier(t, f))
 	}
@@ -214,6 +216,11 @@ func (t *Table) RuleOf(f *federation.Function) *Rule {
 		return f.Policy.(*Rule)
 	}
 	return t.Policy.(*Rule)
+}
+
+// Placements returns the function's.
+func (t *Table) Placements(function int) federation.Placements {
+	return t.functions.Ptr(function).placements
 }
 
 // HasFamily reports whether any placement of the function has an IPv6 address,

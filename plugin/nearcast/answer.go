@@ -16,7 +16,8 @@ import (
 )
 
 // answer is one reply under construction. It is one allocation for the common
-// case of one address: what the reply points to is in it.
+// case of one IPv4 address: what the reply points to is in it. What others need is not:
+// every query pays for it, and the collector for each of its bytes.
 type answer struct {
 	ctx    context.Context //nolint:containedctx // an answer lives as long as its query
 	n      *Nearcast
@@ -35,13 +36,11 @@ type answer struct {
 
 	opt    dns.OPT
 	subnet dns.EDNS0_SUBNET
-	option [2]dns.EDNS0
+	option [1]dns.EDNS0
 	rr     [1]dns.RR
 	extra  [1]dns.RR
 	a      dns.A
-	aaaa   dns.AAAA
-	addr   [16]byte
-	soa    dns.SOA
+	addr   [4]byte
 }
 
 func (a *answer) init(r *dns.Msg) {
@@ -136,33 +135,35 @@ func (a *answer) negative(w dns.ResponseWriter, o outcome, rcode int) (int, erro
 }
 
 func (a *answer) addSOA() {
-	a.soa = a.zone.soa
-	a.soa.Hdr.Name = a.zoneName()
-	a.rr[0] = &a.soa
+	soa := a.zone.soa
+	soa.Hdr.Name = a.zoneName()
+	a.rr[0] = &soa
 	a.msg.Ns = a.rr[:]
 }
 
 // function fills in the answer for a function's name and says what it is.
 func (a *answer) function(q steer.Question) outcome {
 	a.owner = owner{kind: ownerFunction, function: q.Function}
-	f := a.choose(q)
+	a.choose(q)
+	if t := a.qtype(); t == dns.TypeA || t == dns.TypeAAAA {
+		return a.addressesOf(q)
+	}
+	f := a.view.State.Functions.At(q.Function)
 	switch a.qtype() {
-	case dns.TypeA, dns.TypeAAAA:
-		return a.addressesOf(q, f)
 	case dns.TypeHTTPS, dns.TypeSVCB:
 		return a.bindingOf(q, f)
 	case dns.TypeTXT:
 		return a.textsOf(f)
 	case dns.TypeANY:
 		a.steered = false
-		a.msg.Answer = []dns.RR{records.HINFO(a.header(dns.TypeHINFO, seconds(a.ttl(f))))}
+		a.msg.Answer = []dns.RR{records.HINFO(a.header(dns.TypeHINFO, seconds(a.ttl())))}
 		return outcomeAnswered
 	}
 	return a.noData()
 }
 
 // choose steers, and notes what every record of the answer depends on.
-func (a *answer) choose(q steer.Question) *federation.Function {
+func (a *answer) choose(q steer.Question) {
 	if a.n.settings.stale > 0 && time.Since(a.n.site.Confirmed()) > a.n.settings.stale {
 		a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeStaleAnswer, ExtraText: "the federation's state is old"}
 	}
@@ -174,19 +175,19 @@ func (a *answer) choose(q steer.Question) *federation.Function {
 	if a.choice.Tier == steer.Down && a.choice.Cluster >= 0 {
 		a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: "all candidates down"}
 	}
-	return a.view.State.Functions.At(q.Function)
 }
 
-// addressesOf answers A and AAAA.
-func (a *answer) addressesOf(q steer.Question, f *federation.Function) outcome {
-	ttl := seconds(a.ttl(f))
+// addressesOf answers A and AAAA. It needs no more of a function than what steering has
+// compiled.
+func (a *answer) addressesOf(q steer.Question) outcome {
+	ttl := seconds(a.ttl())
 	switch {
 	case a.choice.Anycast:
-		a.addAddresses(f.VIPs, ttl)
+		a.addAddresses(a.view.State.Functions.At(q.Function).VIPs, ttl)
 	case a.choice.Cluster < 0:
 		return a.noData()
 	case a.several():
-		a.addEndpoint(a.endpoint(q, f), ttl)
+		a.addEndpoint(a.endpoint(q), ttl)
 	default:
 		a.addEndpoint(a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon), ttl)
 	}
@@ -216,11 +217,11 @@ func (a *answer) answered() outcome {
 func (a *answer) several() bool { return a.choice.All || a.choice.Tier == steer.Down }
 
 // endpoint returns every address of the answer, best first.
-func (a *answer) endpoint(q steer.Question, f *federation.Function) federation.Endpoint {
+func (a *answer) endpoint(q steer.Question) federation.Endpoint {
 	var all federation.Endpoint
 	switch {
 	case a.choice.Anycast:
-		for _, vip := range f.VIPs {
+		for _, vip := range a.view.State.Functions.At(q.Function).VIPs {
 			all = all.Add(vip)
 		}
 	case a.choice.Cluster < 0:
@@ -240,9 +241,7 @@ func (a *answer) noData() outcome {
 	return outcomeNoData
 }
 
-func (a *answer) ttl(f *federation.Function) time.Duration {
-	return a.n.settings.ttls.of(a.choice, f.TTL)
-}
+func (a *answer) ttl() time.Duration { return a.n.settings.ttls.of(a.choice) }
 
 func seconds(d time.Duration) uint32 { return uint32(d / time.Second) }
 
@@ -261,7 +260,7 @@ func (a *answer) addAddresses(addrs []netip.Addr, ttl uint32) {
 			continue
 		}
 		if len(addrs) == 1 && a.msg.Answer == nil {
-			a.rr[0] = a.inPlace(addr, ttl)
+			a.rr[0] = a.only(addr, ttl)
 			a.msg.Answer = a.rr[:]
 			return
 		}
@@ -269,17 +268,19 @@ func (a *answer) addAddresses(addrs []netip.Addr, ttl uint32) {
 	}
 }
 
-// inPlace makes the record from the answer's own memory.
-func (a *answer) inPlace(addr netip.Addr, ttl uint32) dns.RR {
+// only makes the answer's only record, without an allocation where it is an A.
+func (a *answer) only(addr netip.Addr, ttl uint32) dns.RR {
 	if addr.Is4() {
-		raw := addr.As4()
-		copy(a.addr[:], raw[:])
-		a.a = dns.A{Hdr: a.header(dns.TypeA, ttl), A: a.addr[:4]}
+		a.addr = addr.As4()
+		a.a = dns.A{Hdr: a.header(dns.TypeA, ttl), A: a.addr[:]}
 		return &a.a
 	}
-	a.addr = addr.As16()
-	a.aaaa = dns.AAAA{Hdr: a.header(dns.TypeAAAA, ttl), AAAA: a.addr[:]}
-	return &a.aaaa
+	wide := &struct {
+		dns.AAAA
+		addr [16]byte
+	}{addr: addr.As16()}
+	wide.AAAA = dns.AAAA{Hdr: a.header(dns.TypeAAAA, ttl), AAAA: wide.addr[:]}
+	return &wide.AAAA
 }
 
 func (a *answer) header(rrtype uint16, ttl uint32) dns.RR_Header {

@@ -91,7 +91,7 @@ type owner struct {
 	kind     ownerKind
 	function int
 	server   *Server
-	service  service
+	service  *service
 }
 
 type ownerKind uint8

@@ -98,7 +98,7 @@ func (z *Zone) exported(ttl uint32, signed bool) feed.Apex {
 type feedTTL struct{ ttls *ttls }
 
 func (t feedTTL) Steered(f *federation.Function) uint32 {
-	return seconds(t.ttls.of(steer.Choice{Steered: true, Probed: true}, f.TTL))
+	return seconds(t.ttls.of(steer.Choice{Steered: true, Probed: true, TTL: f.TTL}))
 }
 
 func (t feedTTL) Fixed() uint32 { return seconds(t.ttls.most) }

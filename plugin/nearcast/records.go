@@ -33,11 +33,11 @@ func (a *answer) bindingOf(q steer.Question, f *federation.Function) outcome {
 }
 
 func (a *answer) addBinding(q steer.Question, f *federation.Function, target string, port uint16) outcome {
-	e := a.endpoint(q, f)
+	e := a.endpoint(q)
 	if e.IsZero() {
 		return a.noData()
 	}
-	a.msg.Answer = []dns.RR{records.Binding(a.header(a.qtype(), seconds(a.ttl(f))), f, e, target, port)}
+	a.msg.Answer = []dns.RR{records.Binding(a.header(a.qtype(), seconds(a.ttl())), f, e, target, port)}
 	return a.answered()
 }
 
@@ -99,29 +99,30 @@ func (a *answer) hasPorts(function int, label string) bool {
 
 // service answers for the name of a service.
 func (a *answer) service(w dns.ResponseWriter, s service) (int, error) {
-	a.owner = owner{kind: ownerService, service: s}
+	a.owner = owner{kind: ownerService, service: &s}
 	if s.port == nil {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}
 	q := a.question(s.function)
-	f := a.choose(q)
+	a.choose(q)
+	f := a.view.State.Functions.At(s.function)
 	switch {
 	case s.https && a.qtype() == dns.TypeHTTPS:
 		return a.send(w, a.addBinding(q, f, s.host, s.port.Number), dns.RcodeSuccess)
 	case !s.https && a.qtype() == dns.TypeSRV:
-		return a.send(w, a.addSRV(q, f, s), dns.RcodeSuccess)
+		return a.send(w, a.addSRV(q, s), dns.RcodeSuccess)
 	}
 	return a.send(w, a.noData(), dns.RcodeSuccess)
 }
 
 // addSRV answers with the function itself as the target, and its addresses as
 // additional data: both come from the cluster that A and AAAA come from.
-func (a *answer) addSRV(q steer.Question, f *federation.Function, s service) outcome {
-	e := a.endpoint(q, f)
+func (a *answer) addSRV(q steer.Question, s service) outcome {
+	e := a.endpoint(q)
 	if e.IsZero() {
 		return a.noData()
 	}
-	ttl := seconds(a.ttl(f))
+	ttl := seconds(a.ttl())
 	a.msg.Answer = []dns.RR{&dns.SRV{Hdr: a.header(dns.TypeSRV, ttl), Port: s.port.Number, Target: s.host}}
 	for _, addr := range slices.Concat(e.V4, e.V6) {
 		a.msg.Extra = append(a.msg.Extra, records.Address(s.host, addr, ttl))

@@ -30,9 +30,8 @@ func (t *ttls) bound(probe health.Config) {
 	}
 }
 
-// of returns the TTL of an answer of the choice, for a function that wants bound
-// at the most, or leaves it open with 0.
-func (t *ttls) of(c steer.Choice, bound time.Duration) time.Duration {
+// of returns the TTL of an answer of the choice.
+func (t *ttls) of(c steer.Choice) time.Duration {
 	ttl := t.most
 	switch {
 	case c.Steered && (c.Tier != steer.Up || c.Shaky):
@@ -40,8 +39,8 @@ func (t *ttls) of(c steer.Choice, bound time.Duration) time.Duration {
 	case c.Probed:
 		ttl = t.probed
 	}
-	if bound > 0 && bound < ttl {
-		ttl = max(bound, t.least)
+	if c.TTL > 0 && c.TTL < ttl {
+		ttl = max(c.TTL, t.least)
 	}
 	return ttl
 }
