@@ -153,7 +153,8 @@ func (f file) keep(before file) file {
 		has[d.ref()] = true
 	}
 	for _, d := range before.documents {
-		if !has[d.ref()] {
+		if ref := d.ref(); !has[ref] {
+			has[ref] = true
 			f.documents = append(f.documents, d)
 		}
 	}

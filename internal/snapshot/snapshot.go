@@ -159,7 +159,7 @@ func Load(path, key string) (Contents, error) {
 
 // read reads all twice: nothing is believed before the checksum is.
 func read(f io.ReadSeeker, key string) (Contents, error) {
-	source, err := begin(bufio.NewReader(f))
+	source, err := begin(bufio.NewReader(io.LimitReader(f, mostHead)))
 	if err != nil {
 		return Contents{}, err
 	}
@@ -183,6 +183,9 @@ func read(f io.ReadSeeker, key string) (Contents, error) {
 	}
 	return readItems(json.NewDecoder(items))
 }
+
+// mostHead bounds what is looked at of a file that may be none of ours.
+const mostHead = 1 << 16
 
 // begin reads the first line, and returns which source it names, in quotes.
 func begin(r *bufio.Reader) (source string, err error) {
