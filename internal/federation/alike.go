@@ -38,13 +38,14 @@ var observed sync.Map // the *Observed of each commonplace
 // shared returns an Observed that nobody changes, and that others may have too.
 func (o Observed) shared() *Observed {
 	c, common := o.commonplace()
+	if same, ok := observed.Load(c); common && ok {
+		return same.(*Observed)
+	}
+	own := new(o) // only here, as it is seldom needed
 	if !common {
-		return &o
+		return own
 	}
-	same, ok := observed.Load(c)
-	if !ok {
-		same, _ = observed.LoadOrStore(c, &o)
-	}
+	same, _ := observed.LoadOrStore(c, own)
 	return same.(*Observed)
 }
 
