@@ -4,7 +4,9 @@ import (
 	"hash/maphash"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"unique"
 	"weak"
 )
 
@@ -83,10 +85,9 @@ var (
 
 var seed = maphash.MakeSeed()
 
-// Share gives the binding the list of members that another has who says the same of the
-// same clusters. It is called when the binding has all that it will ever have, by its
-// only owner.
-func (b *Binding) Share() {
+// share gives the binding the list of members that another has who says the same of the
+// same clusters. Nothing may be placed or observed after it.
+func (b *Binding) share() {
 	var hash maphash.Hash
 	hash.SetSeed(seed)
 	for _, m := range b.Members {
@@ -101,6 +102,43 @@ func (b *Binding) Share() {
 	if o := alikeBindings.like(hash.Sum64(), b, alike); o != nil {
 		b.Members = o.Members
 	}
+}
+
+// declares are the labels of whatever declares a function, for all of them.
+var declares = map[string]string{FunctionLabel: "true"}
+
+// Share gives the object what others have too: names, labels, annotations, what a binding
+// says. It is called once, by the object's only owner, when it has all that it will ever
+// have and no fault: others may be given what it has from then on.
+func Share(o Object) {
+	m := o.meta()
+	m.Ref = m.Ref.common()
+	if maps.Equal(m.Labels, declares) {
+		m.Labels = declares
+	}
+	switch o := o.(type) {
+	case *Template:
+		o.share()
+	case *Binding:
+		o.Resource = o.Resource.common()
+		o.Resource.Name = within(o.Name, o.Resource.Name)
+		o.share()
+	}
+}
+
+func (r Ref) common() Ref { return Ref{common(r.Group), common(r.Kind), common(r.Namespace), r.Name} }
+
+// common returns the string as all have it who came since the collector last ran, which
+// is many where there are many.
+func common(s string) string { return unique.Make(s).Value() }
+
+// within returns s as a part of whole where it begins with it, as Karmada's names of
+// bindings begin with the resource's.
+func within(whole, s string) string {
+	if strings.HasPrefix(whole, s) {
+		return whole[:len(s)]
+	}
+	return s
 }
 
 // share gives the template the annotations of another, and what they were parsed to, if

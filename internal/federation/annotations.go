@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unique"
 )
 
 // DrainAnnotation on a Cluster moves traffic away from it, at every site.
@@ -67,8 +66,7 @@ func OwnAnnotations(all map[string]string, below map[string]int) Annotations {
 	var own Annotations
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if IsAnnotation(key) {
-			// The keys are few, and all objects' the same.
-			own = append(own, Annotation{unique.Make(key).Value(), all[key], below[key]})
+			own = append(own, Annotation{common(key), all[key], below[key]})
 		}
 	}
 	return slices.Clip(own)
@@ -204,11 +202,7 @@ var templateParsers = []annotationParser[Template]{
 // ParseTemplate fills in what t's annotations say.
 func ParseTemplate(t *Template) []Fault {
 	t.Annotated = &Annotated{}
-	faults := parseAnnotations(&t.Meta, t, templateParsers)
-	if len(faults) == 0 {
-		t.share()
-	}
-	return faults
+	return parseAnnotations(&t.Meta, t, templateParsers)
 }
 
 var clusterParsers = []annotationParser[Cluster]{

@@ -14,7 +14,7 @@ type Binding struct {
 	// their own name, which leaves out the group.
 	Resource Ref
 	// Members are the clusters that Karmada names, sorted by name. There is one for
-	// each function in each cluster, so that they are small; and see Share.
+	// each function in each cluster, so that they are small; see Share.
 	Members   []Member
 	Evictions []Eviction
 }
@@ -143,6 +143,5 @@ func (b *Binding) UnmarshalJSON(data []byte) error {
 			b.Observe(m.Cluster, *m.Seen)
 		}
 	}
-	b.Share()
 	return nil
 }

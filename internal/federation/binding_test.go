@@ -9,7 +9,6 @@ import (
 	"unsafe"
 )
 
-// Snapshots are read by later versions.
 func TestABindingIsReadFromASnapshot(t *testing.T) {
 	const text = `{"Group":"work.karmada.io","Kind":"ResourceBinding","Namespace":"ns","Name":"web-service",` +
 		`"Resource":{"Kind":"Service","Namespace":"ns","Name":"web"},"Evictions":[{"Cluster":"c"}],"Members":[` +
@@ -64,7 +63,7 @@ func TestWhatMostMembersSayIsKeptOnce(t *testing.T) {
 }
 
 func TestBindingsThatSayTheSameShareTheirMembers(t *testing.T) {
-	shared := func(b *Binding) *Binding { b.Share(); return b }
+	shared := func(b *Binding) *Binding { b.share(); return b }
 	one, other := shared(bound(Ref{Name: "one"}, "a", "b")), shared(bound(Ref{Name: "other"}, "b", "a"))
 	if &one.Members[0] != &other.Members[0] {
 		t.Error("two of the same clusters have a list each")
@@ -76,7 +75,7 @@ func TestBindingsThatSayTheSameShareTheirMembers(t *testing.T) {
 		b := bound(Ref{Name: "third"}, "a", "b")
 		edit(b)
 		want := slices.Clone(b.Members)
-		if b.Share(); !slices.Equal(b.Members, want) || slices.Equal(b.Members, one.Members) {
+		if b.share(); !slices.Equal(b.Members, want) || slices.Equal(b.Members, one.Members) {
 			t.Errorf("%s: %v, want %v", name, b.Members, want)
 		}
 	}

@@ -44,6 +44,7 @@ func service(namespace, name string, annotations ...string) *Template {
 	if faults := ParseTemplate(t); len(faults) > 0 {
 		panic(faults[0])
 	}
+	Share(t)
 	return t
 }
 

@@ -279,7 +279,7 @@ func (m *Memory) use(e *entry, now needs) {
 		}
 	}
 	if e.needs = nil; now.workloads != nil || now.lookups != nil {
-		e.needs = &now
+		e.needs = new(now) // only here, as it is seldom needed
 	}
 }
 

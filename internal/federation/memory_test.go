@@ -120,6 +120,7 @@ func (w *randomWorld) change() {
 			o.LoadBalancer = Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("balanced at", 4))})}}
 			b.Observe("a", o)
 		}
+		Share(b)
 		s.Put(b)
 	case 11:
 		b := bound(work, clusters[w.some("from", 3):]...)

@@ -62,6 +62,7 @@ func (m *Memory) share(p Placement) *Placement {
 	}
 	if len(m.shared) == mostShared {
 		clear(m.shared)
+		m.lists = lists{} // which are of them
 	}
 	m.shared[like] = &p
 	return &p

@@ -334,7 +334,7 @@ func (b *Binding) remember(before *Binding) *Binding {
 		merged.Members[i].seen = m.seen.remember(was).shared()
 	}
 	if merged != b {
-		merged.Share()
+		merged.share()
 	}
 	return merged
 }

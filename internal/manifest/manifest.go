@@ -43,7 +43,8 @@ func New(path string) *Dir {
 	return &Dir{path: path, good: map[string]file{}}
 }
 
-// Inherit lets d know what before could last read, for files that it cannot.
+// Inherit lets d know what before has read, for files that d cannot read and for those
+// that are as they were.
 func (d *Dir) Inherit(before *Dir) {
 	before.mu.Lock()
 	good := maps.Clone(before.good)
@@ -76,10 +77,6 @@ func (d *Dir) Load() (federation.Listing, error) {
 		f, fault := d.read(path)
 		if fault != nil {
 			listing.Faults = append(listing.Faults, *fault)
-			var before bool
-			if f, before = d.good[path]; !before {
-				continue
-			}
 		}
 		good[path] = f
 		f.addTo(&listing, seen)
@@ -120,8 +117,10 @@ func (d *Dir) walk(visit func(string, fs.DirEntry), refused func(string, error))
 	return nil
 }
 
-// read reads one file; one that is as it was is not parsed again.
+// read reads one file; one that is as it was is not parsed again. With the fault of one
+// that cannot be read comes what it held when it could be.
 func (d *Dir) read(path string) (file, *federation.Fault) {
+	before := d.good[path]
 	info, err := os.Stat(path)
 	if err == nil && info.Size() > maxFileSize {
 		err = fmt.Errorf("is %d bytes; the most is %d", info.Size(), maxFileSize)
@@ -131,17 +130,20 @@ func (d *Dir) read(path string) (file, *federation.Fault) {
 		data, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return file{}, &federation.Fault{File: path, Reason: err.Error()}
+		return before, &federation.Fault{File: path, Reason: err.Error()}
 	}
-	before, sum := d.good[path], sha256.Sum256(data)
+	sum := sha256.Sum256(data)
 	if before.sum == sum {
-		return before, nil
+		return before, before.broken
 	}
 	f, fault := parse(path, data)
-	if len(f.faults) > 0 {
+	switch {
+	case fault != nil:
+		f = before
+	case len(f.faults) > 0:
 		f = f.keep(before)
 	}
-	f.sum = sum
+	f.sum, f.broken = sum, fault
 	return f, fault
 }
 

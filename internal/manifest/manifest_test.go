@@ -366,6 +366,14 @@ func TestOnlyWhatChangedIsParsedAgain(t *testing.T) {
 		return objects
 	}
 	before := load()
+	fixture.Write(t, filepath.Join(path, "c.yaml"), "a: [")
+	for range 2 {
+		listing, err := dir.Load()
+		if err != nil || len(listing.Faults) != 1 || len(listing.Objects) != len(before) {
+			t.Errorf("%v, %v and %d objects, want the fault of c.yaml beside all", err, listing.Faults, len(listing.Objects))
+		}
+	}
+	fixture.Write(t, filepath.Join(path, "c.yaml"), "")
 	other.Annotations = fixture.Unprobed()
 	fixture.Write(t, filepath.Join(path, "b.yaml"), fixture.Documents(other))
 	for ref, o := range load() {

@@ -32,6 +32,8 @@ type file struct {
 	sum       [sha256.Size]byte // of its bytes
 	documents []document
 	faults    []federation.Fault // of documents that name no object
+	// broken is set where the file is not YAML; the rest is then as of when it was.
+	broken *federation.Fault
 }
 
 // document is one object. A function has two of them, so that they are small.

@@ -149,6 +149,7 @@ func (w *randomWorld) change() {
 		if faults := federation.ParseTemplate(t); faults != nil {
 			w.Fatal(faults)
 		}
+		federation.Share(t)
 		s.Put(t)
 	case 6:
 		s.Delete(ref)
@@ -169,6 +170,7 @@ func (w *randomWorld) change() {
 				b.Observe(c, o)
 			}
 		}
+		federation.Share(b)
 		s.Put(b)
 	case 11:
 		s.Delete(binding)

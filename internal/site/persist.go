@@ -9,13 +9,15 @@ import (
 )
 
 // How often the state is written: soon after it changed, and now and then so that
-// the verdicts and the age in the file are not old.
+// the verdicts and the age in the file are not old; but never so often that it is most
+// of what the site does.
 const (
 	saveChanged = 5 * time.Second
 	saveAnyway  = time.Minute
-	// saveShare is how much longer than a save is the time to the next: one of a hundred
-	// thousand functions takes seconds, and shall not take a core.
+	// saveShare is how much longer than a save is the time to the next, up to mostPause:
+	// one of a hundred thousand functions takes seconds, and shall not take a core.
 	saveShare = 20
+	mostPause = 5 * time.Minute
 )
 
 func (s *Site) snapshotPath() string { return snapshot.Path(s.config.Snapshot, s.config.Source.Key()) }
@@ -41,22 +43,22 @@ func (s *Site) persist(ctx context.Context) {
 	tick := time.NewTicker(saveChanged)
 	defer tick.Stop()
 	var saved *View
-	var at time.Time
-	var took time.Duration
+	var at, next time.Time
 	save := func() {
-		begin := time.Now()
 		view := s.View()
 		objects, synced := s.store.Held()
 		if view == nil || !synced {
 			return // what is on disk is as good
 		}
 		contents := snapshot.Contents{Saved: time.Now(), Confirmed: s.Confirmed(), Objects: objects, Verdicts: s.prober.Verdicts()}
-		if err := snapshot.Save(s.snapshotPath(), s.config.Source.Key(), contents); err != nil {
+		err := snapshot.Save(s.snapshotPath(), s.config.Source.Key(), contents)
+		at = time.Now()
+		next = at.Add(min(saveShare*at.Sub(contents.Saved), mostPause))
+		if err != nil {
 			warn(err)
 			return
 		}
-		saved, at = view, time.Now()
-		took = at.Sub(begin)
+		saved = view
 	}
 	for {
 		select {
@@ -64,7 +66,7 @@ func (s *Site) persist(ctx context.Context) {
 			save()
 			return
 		case <-tick.C:
-			if age := time.Since(at); age > saveShare*took && (s.View() != saved || age > saveAnyway) {
+			if time.Now().After(next) && (s.View() != saved || time.Since(at) > saveAnyway) {
 				save()
 			}
 		}

@@ -43,6 +43,7 @@ func still(tb testing.TB, of size) (*Site, locations) {
 	for i := range of.functions {
 		t := &federation.Template{Meta: federation.Meta{Ref: serviceRef(i), UID: serviceRef(i).Name}, TCPPort: 80}
 		federation.ParseTemplate(t)
+		federation.Share(t)
 		s.store.Put(t)
 		s.store.Put(binding(i, of, true))
 	}
@@ -80,7 +81,7 @@ func binding(function int, of size, first bool) *federation.Binding {
 		b.Place(cluster, 1)
 		b.Observe(cluster, federation.Observed{Applied: true, Health: federation.Healthy})
 	}
-	b.Share()
+	federation.Share(b)
 	return b
 }
 

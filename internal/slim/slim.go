@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"unique"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -48,7 +47,7 @@ func Ref(obj any) (federation.Ref, bool) {
 	if !ok {
 		return federation.Ref{}, false
 	}
-	ref := federation.Ref{Namespace: common(m.GetNamespace()), Name: m.GetName()}
+	ref := federation.Ref{Namespace: m.GetNamespace(), Name: m.GetName()}
 	switch obj.(type) {
 	case *clusterv1alpha1.Cluster:
 		ref.Group, ref.Kind = clusterv1alpha1.GroupName, "Cluster"
@@ -75,6 +74,14 @@ func Ref(obj any) (federation.Ref, bool) {
 // function, or a kind that is not read. With faults the object must be refused.
 // The last argument is where the file has its annotations: see federation.Annotation.
 func Object(obj any, origin federation.Origin, below map[string]int) (federation.Object, []federation.Fault) {
+	object, faults := objectOf(obj, origin, below)
+	if object != nil && len(faults) == 0 {
+		federation.Share(object)
+	}
+	return object, faults
+}
+
+func objectOf(obj any, origin federation.Origin, below map[string]int) (federation.Object, []federation.Fault) {
 	ref, ok := Ref(obj)
 	if !ok {
 		return nil, nil
@@ -108,31 +115,13 @@ func metaOf(m metav1.Object, ref federation.Ref, origin federation.Origin, below
 	}
 }
 
-// declares are the labels of whatever declares a function, for all of them.
-var declares = map[string]string{federation.FunctionLabel: "true"}
-
-// common returns a string that many objects have, in the one place where all have it.
-func common(s string) string { return unique.Make(s).Value() }
-
-// within returns s as a part of whole where it begins with it, as Karmada's names of
-// bindings begin with the resource's.
-func within(whole, s string) string {
-	if strings.HasPrefix(whole, s) {
-		return whole[:len(s)]
-	}
-	return s
-}
-
 // labels are those that Nearcast reads; nil for none.
 func labels(all map[string]string) map[string]string {
-	switch value, ok := all[federation.FunctionLabel]; {
-	case !ok:
+	value, ok := all[federation.FunctionLabel]
+	if !ok {
 		return nil
-	case value == "true":
-		return declares
-	default:
-		return map[string]string{federation.FunctionLabel: value}
 	}
+	return map[string]string{federation.FunctionLabel: value}
 }
 
 func template(t *federation.Template) (federation.Object, []federation.Fault) {
@@ -233,7 +222,7 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 	}
 	b := &federation.Binding{
 		Meta:     meta,
-		Resource: federation.Ref{Group: common(gv.Group), Kind: common(r.Kind), Namespace: common(r.Namespace), Name: within(meta.Name, r.Name)},
+		Resource: federation.Ref{Group: gv.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name},
 		Members:  make([]federation.Member, 0, max(len(obj.Spec.Clusters), len(obj.Status.AggregatedStatus))),
 	}
 	for _, snapshot := range obj.Spec.RequiredBy {
@@ -259,7 +248,6 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 		}
 		b.Observe(item.ClusterName, seen)
 	}
-	b.Share()
 	return b, faults
 }
 

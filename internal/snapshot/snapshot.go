@@ -74,7 +74,8 @@ type verdict struct {
 // Save writes the contents of the source with the key to the path, for its owner
 // alone to read.
 func Save(path, key string, c Contents) error {
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600))
+	forgetTorn(path)
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o600))
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
@@ -86,6 +87,17 @@ func Save(path, key string, c Contents) error {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	return nil
+}
+
+// forgetTorn removes what a process left that was killed while it saved. What is newer may
+// be another's that is saving now.
+func forgetTorn(path string) {
+	torn, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"*")) // the pattern is good
+	for _, t := range torn {
+		if info, err := os.Stat(t); err == nil && time.Since(info.ModTime()) > time.Hour {
+			_ = os.Remove(t) // it is in nobody's way
+		}
+	}
 }
 
 func write(f io.Writer, key string, c Contents) error {
@@ -242,6 +254,7 @@ func readItems(items *json.Decoder) (Contents, error) {
 // them, are what the file holds.
 func (c *Contents) take(i item) error {
 	var faults []federation.Fault
+	objects := len(c.Objects)
 	switch {
 	case i.Times != nil:
 		c.Saved, c.Confirmed = i.Times.Saved, i.Times.Confirmed
@@ -264,6 +277,9 @@ func (c *Contents) take(i item) error {
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("holds what this version refuses: %w", faults[0])
+	}
+	for _, o := range c.Objects[objects:] {
+		federation.Share(o)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,25 @@ func TestWhatIsLoadedIsWhatWasSaved(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	path := Path(dir, "karmada x")
+	old, young := filepath.Join(dir, "."+filepath.Base(path)+"123"), filepath.Join(dir, "."+filepath.Base(path)+"456")
+	for _, torn := range []string{old, young} {
+		if err := os.WriteFile(torn, []byte(magic), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := time.Now().Add(-2 * time.Hour)
+	if err := errors.Join(os.Chtimes(old, before, before), Save(path, "karmada x", contents(t))); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, ".*"))
+	if err != nil || !slices.Equal(left, []string{young}) {
+		t.Errorf("left are %v (%v), want %s alone", left, err, young)
 	}
 }
 

@@ -3,6 +3,7 @@ package steer
 import (
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
@@ -81,8 +82,8 @@ func (t *Table) drainOf(kind DrainKind, name string) string {
 }
 
 func (t *Table) functionDrain(function int) string {
-	if len(t.Drains) == 0 {
-		return ""
+	if !slices.ContainsFunc(t.Drains, func(d Drain) bool { return d.Kind == DrainFunction }) {
+		return "" // as at most times, and it is asked for every placement
 	}
 	f := t.State.Functions.At(function)
 	return t.drainOf(DrainFunction, f.Namespace+"/"+f.Name)

@@ -98,10 +98,12 @@ func (t *Table) verdict(function int, p *federation.Placement, probe health.Verd
 	if v.Tier != Up {
 		return v
 	}
-	for _, why := range [...]string{t.drained[p.Cluster], t.functionDrain(function)} {
-		if why != "" {
-			return Verdict{Leaving, why + "; " + v.Reason}
-		}
+	why := t.drained[p.Cluster]
+	if why == "" {
+		why = t.functionDrain(function)
+	}
+	if why != "" {
+		return Verdict{Leaving, why + "; " + v.Reason}
 	}
 	return v
 }

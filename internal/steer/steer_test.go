@@ -325,7 +325,8 @@ func TestGreatCircle(t *testing.T) {
 }
 
 func TestWhatAQueryNeedsOfAFunctionIsOneCacheLine(t *testing.T) {
-	if size := unsafe.Sizeof(compiled{}); size > 64 {
-		t.Errorf("it has %d bytes", size)
+	var c compiled
+	if size, last := unsafe.Sizeof(c), unsafe.Offsetof(c.placements); size != 64 || last != 40 {
+		t.Errorf("it has %d bytes, and the last that is not its end is at %d", size, last)
 	}
 }

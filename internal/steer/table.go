@@ -70,17 +70,19 @@ type geography struct {
 
 // compiled is what a query needs of one function, in one line of the processor's cache:
 // where there are many functions, every other line is one that the cache does not have.
+// The allocator has eight bytes before a page of them, so that the last eight are on the
+// next line: the capacity of placements, which nobody reads.
 type compiled struct {
-	rule       *Rule
-	modifier   *Modifier
-	seed       uint64
-	ttl        time.Duration
-	placements federation.Placements
-	grain      Grain
-	anycast    bool
-	all        bool
+	rule     *Rule
+	modifier *Modifier
+	seed     uint64
+	ttl      time.Duration
+	grain    Grain
+	anycast  bool
+	all      bool
 	// v4 and v6 say whether any placement has an address of the family.
-	v4, v6 bool
+	v4, v6     bool
+	placements federation.Placements
 }
 
 // Compile makes the Table of a state. From before, which may be nil, it takes

@@ -177,8 +177,8 @@ func (a *answer) choose(q steer.Question) {
 	}
 }
 
-// addressesOf answers A and AAAA. It needs no more of a function than what steering has
-// compiled.
+// addressesOf answers A and AAAA. It needs no more of a function that is no anycast's than
+// what steering has compiled.
 func (a *answer) addressesOf(q steer.Question) outcome {
 	ttl := seconds(a.ttl())
 	switch {
