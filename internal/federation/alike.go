@@ -112,7 +112,7 @@ var declares = map[string]string{FunctionLabel: "true"}
 // have and no fault: others may be given what it has from then on.
 func Share(o Object) {
 	m := o.meta()
-	m.Ref = m.Ref.common()
+	m.Ref = m.common()
 	if maps.Equal(m.Labels, declares) {
 		m.Labels = declares
 	}

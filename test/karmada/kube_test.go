@@ -321,6 +321,9 @@ func TestTheSpeakerOutlivesItsClustersAPI(t *testing.T) {
 		} else {
 			s.signal(member+"/apiserver", syscall.SIGCONT)
 		}
+		// The cluster's own controllers back off from their API for minutes.
+		s.kill(member + "/controller-manager")
+		s.restart(member + "/controller-manager")
 		replicas := map[string]int{"killed": 3, "silent": 1}[how]
 		s.within("it is told to scale", 2*soon, func() error {
 			_, err := w.plane.Kubectl(t.Context(), member, "", "scale", "deployment", "hello", "-n", s.namespace, fmt.Sprintf("--replicas=%d", replicas))
