@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -19,7 +20,7 @@ var inMemory = []bound{{mark: 2, measure: rest, most: 512}, {mark: 2, measure: l
 // full is what `make bench` measures.
 func full() plan {
 	return plan{
-		groups: append([]group{steering(), policy(1_000_000, 3), scale()}, growth()...),
+		groups: append([]group{steering(), beyond(), policy(1_000_000, 3), scale()}, growth()...),
 		rounds: 5, saturating: 3 * time.Second, steady: 2 * time.Second,
 	}
 }
@@ -69,6 +70,20 @@ func steering() group {
 			{name: "PowerDNS geoip, ECS", program: powerDNS, config: "powerdns", size: usual, asks: subnets, expects: nearest, to: "whoami, ECS"},
 		},
 	}
+}
+
+// beyond is what answers outside CoreDNS's chain beside gdnsd alone. A table of twenty
+// servers, nineteen of which are idle for two minutes, has their memory taken away by the
+// kernel where it reclaims early, and p99 is then the time to get it back.
+func beyond() group {
+	g := steering().only("gdnsd, ECS", "nearcast, direct, ECS", "nearcast, direct, ECS, as deployed")
+	g.title, g.text = "Beyond the chain", "As in the table before, with no other server up."
+	for i := range g.targets {
+		g.targets[i].to = "gdnsd, ECS"
+	}
+	slices.Reverse(g.targets)
+	g.targets[0].to = ""
+	return g
 }
 
 // scale is the federation whose memory mark 2 bounds, as it is deployed.
