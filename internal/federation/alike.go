@@ -40,14 +40,13 @@ var observed sync.Map // the *Observed of each commonplace
 // shared returns an Observed that nobody changes, and that others may have too.
 func (o Observed) shared() *Observed {
 	c, common := o.commonplace()
-	if same, ok := observed.Load(c); common && ok {
-		return same.(*Observed)
-	}
-	own := new(o) // only here, as it is seldom needed
 	if !common {
-		return own
+		return new(o)
 	}
-	same, _ := observed.LoadOrStore(c, own)
+	same, ok := observed.Load(c)
+	if !ok {
+		same, _ = observed.LoadOrStore(c, new(o))
+	}
 	return same.(*Observed)
 }
 
@@ -85,21 +84,29 @@ var (
 
 var seed = maphash.MakeSeed()
 
+// hashOf is the same for all that are equal, in this process.
+func hashOf[T comparable](all []T) uint64 {
+	var hash maphash.Hash
+	hash.SetSeed(seed)
+	for _, one := range all {
+		maphash.WriteComparable(&hash, one)
+	}
+	return hash.Sum64()
+}
+
 // share gives the binding the list of members that another has who says the same of the
 // same clusters. Nothing may be placed or observed after it.
 func (b *Binding) share() {
-	var hash maphash.Hash
-	hash.SetSeed(seed)
 	for _, m := range b.Members {
-		if m.seen != nil {
-			if _, common := m.seen.commonplace(); !common {
-				return
-			}
+		if m.seen == nil {
+			continue
 		}
-		maphash.WriteComparable(&hash, m)
+		if _, common := m.seen.commonplace(); !common {
+			return
+		}
 	}
 	alike := func(o *Binding) bool { return slices.Equal(o.Members, b.Members) }
-	if o := alikeBindings.like(hash.Sum64(), b, alike); o != nil {
+	if o := alikeBindings.like(hashOf(b.Members), b, alike); o != nil {
 		b.Members = o.Members
 	}
 }
@@ -147,16 +154,11 @@ func (t *Template) share() {
 	if len(t.Hostnames) > 0 {
 		return // which are its own
 	}
-	var hash maphash.Hash
-	hash.SetSeed(seed)
-	maphash.WriteComparable(&hash, t.Namespace)
-	for _, a := range t.Annotations {
-		maphash.WriteComparable(&hash, a)
-	}
+	hash := hashOf(t.Annotations) ^ maphash.String(seed, t.Namespace)
 	alike := func(o *Template) bool {
 		return o.Namespace == t.Namespace && slices.Equal(o.Annotations, t.Annotations)
 	}
-	if o := alikeTemplates.like(hash.Sum64(), t, alike); o != nil {
+	if o := alikeTemplates.like(hash, t, alike); o != nil {
 		t.Annotations, t.Annotated = o.Annotations, o.Annotated
 	}
 }

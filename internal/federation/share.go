@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"hash/maphash"
 	"reflect"
 	"slices"
 	"unique"
@@ -34,12 +33,7 @@ type lists struct {
 // share returns a list that is as all, and other functions' too where they have such a
 // one.
 func (l *lists) share(all []*Placement) []*Placement {
-	var hash maphash.Hash
-	hash.SetSeed(seed)
-	for _, p := range all {
-		maphash.WriteComparable(&hash, p)
-	}
-	sum := hash.Sum64()
+	sum := hashOf(all)
 	if same := l.byHash[sum]; slices.Equal(same, all) {
 		return same
 	}
