@@ -31,7 +31,7 @@ func TestAnAnswerInPlaceKeepsItsBudget(t *testing.T) {
 		r.inPlace(a, 0)
 		r.batch.answered = 0
 	})
-	const budget = 24
+	const budget = 12
 	if n > budget {
 		t.Errorf("%v allocations, the budget is %v", n, budget)
 	}

@@ -37,6 +37,8 @@ type block struct {
 
 	// answers is the handler that is prompt; nil until the block was judged.
 	answers Prompt
+	// keeps is set where a plugin before it keeps something of a query.
+	keeps bool
 	// others are names at and below which other blocks answer.
 	others []string
 }
@@ -58,6 +60,10 @@ var passing = map[string]bool{
 	"geoip": true, "header": true, "local": true, "loadbalance": true, "log": true, "metadata": true, "minimal": true,
 	"nsid": true, "prometheus": true, "tsig": true, "view": true,
 }
+
+// keeping are those of them that keep something of a query when it is answered: dnstap
+// writes the address of who asked later.
+var keeping = map[string]bool{"dnstap": true}
 
 // judge finds what answers promptly in the block, or says why it cannot be served directly.
 func (b *block) judge(all []caddyfile.ServerBlock) (refusal string) {
@@ -104,6 +110,7 @@ func (b *block) front() (refusal string) {
 		if !passing[h.Name()] {
 			return fmt.Sprintf("the plugin %s, which may wait for others, comes first", h.Name())
 		}
+		b.keeps = b.keeps || keeping[h.Name()]
 	}
 	return "no plugin here knows that it answers without waiting, as nearcast does"
 }

@@ -102,7 +102,7 @@ func (i *instance) serve(s *dnsserver.Server) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, p := range i.opened[s.Addr] {
-		p.serve(s, i.prompt)
+		p.serve(s, i.prompt, slices.ContainsFunc(i.judged, func(b *block) bool { return b.keeps }))
 	}
 }
 

@@ -41,6 +41,8 @@ type active struct {
 	ctx context.Context //nolint:containedctx // it is the server's, and holds nothing of a query
 	// prompt says whether a name is answered without waiting.
 	prompt func(name []byte) bool
+	// keeps is set where plugins may keep something of a query that is answered.
+	keeps bool
 	// handovers are by reader.
 	handovers []*handover
 	counters  counters
@@ -131,11 +133,11 @@ func (l *listener) close() {
 }
 
 // serve has the listener answer as the server does, from here on.
-func (p *place) serve(s *dnsserver.Server, prompt func([]byte) bool) {
+func (p *place) serve(s *dnsserver.Server, prompt func([]byte) bool, keeps bool) {
 	l := p.listener
 	// As in dnsserver.Server.ServePacket.
 	ctx := context.WithValue(context.WithValue(context.Background(), dnsserver.Key{}, s), dnsserver.LoopKey{}, 0)
-	a := &active{server: s, ctx: ctx, prompt: prompt, counters: countersOf(s.Addr)}
+	a := &active{server: s, ctx: ctx, prompt: prompt, keeps: keeps, counters: countersOf(s.Addr)}
 	for _, r := range l.readers {
 		h := newHandover(r.socket, s, ctx)
 		a.handovers = append(a.handovers, h)

@@ -30,6 +30,8 @@ type reader struct {
 	socket   *socket
 	batch    *batch
 	name     [maxName]byte
+	// exchange serves the next query; nil where that needs another.
+	exchange *exchange
 }
 
 // run serves batch after batch until the socket is woken.
@@ -73,15 +75,21 @@ func (r *reader) inPlace(a *active, i int) bool {
 	if !ok || !a.prompt(name) {
 		return false
 	}
-	m := new(dns.Msg)
-	if m.Unpack(query) != nil || m.IsTsig() != nil {
+	e := r.exchange
+	if e == nil || e.active != a {
+		e = newExchange(a, r.socket)
+		r.exchange = e
+	}
+	if !e.unpack(query, len(name)) || e.query.IsTsig() != nil {
 		return false
 	}
-	w := &writer{socket: r.socket, room: r.batch.room(i)}
-	w.from = r.batch.sender(i, &w.ip)
-	a.server.ServeDNS(a.ctx, w, m)
-	if n := w.collect(); n > 0 {
+	e.writer.begin(r.batch, i)
+	a.server.ServeDNS(e.ctx, &e.writer, &e.query)
+	if n := e.writer.collect(); n > 0 {
 		r.batch.answer(i, n)
+	}
+	if !e.reusable() {
+		r.exchange = nil
 	}
 	return true
 }

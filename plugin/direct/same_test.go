@@ -114,7 +114,7 @@ func compareAll(t *testing.T, datagrams [][]byte, plain, direct string) int {
 // (family independent), and then nobody else asks: both have counted as many.
 func compare(t *testing.T, alone *sync.RWMutex, datagram []byte, plain, direct string) bool {
 	alone.RLock()
-	want, got := exchange(t, datagram, 150*time.Millisecond, plain, direct)
+	want, got := replies(t, datagram, 150*time.Millisecond, plain, direct)
 	alone.RUnlock()
 	if alike(want, got) {
 		return want != nil
@@ -122,7 +122,7 @@ func compare(t *testing.T, alone *sync.RWMutex, datagram []byte, plain, direct s
 	alone.Lock()
 	defer alone.Unlock()
 	for _, patience := range []time.Duration{time.Second, 3 * time.Second} {
-		want, got = exchange(t, datagram, patience, plain, direct)
+		want, got = replies(t, datagram, patience, plain, direct)
 		if alike(want, got) {
 			return want != nil
 		}
@@ -138,8 +138,8 @@ func alike(want, got []byte) bool {
 	return bytes.Equal(want, got) || unsigned(want) != nil && bytes.Equal(unsigned(want), unsigned(got))
 }
 
-// exchange sends the datagram to both, from one port, and returns the replies; nil for none.
-func exchange(t *testing.T, datagram []byte, patience time.Duration, one, two string) (first, second []byte) {
+// replies sends the datagram to both, from one port, and returns the replies; nil for none.
+func replies(t *testing.T, datagram []byte, patience time.Duration, one, two string) (first, second []byte) {
 	conn, err := net.ListenPacket("udp", net.JoinHostPort(fixture.Loopback(), "0"))
 	if err != nil {
 		t.Error(err)

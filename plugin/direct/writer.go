@@ -22,6 +22,12 @@ type writer struct {
 	n    int
 }
 
+// begin takes the batch's query, whose reply goes into its room.
+func (w *writer) begin(b *batch, i int) {
+	w.from = b.sender(i, &w.ip)
+	w.room, w.n = b.room(i), 0
+}
+
 // LocalAddr implements dns.ResponseWriter.
 func (w *writer) LocalAddr() net.Addr { return w.socket.local }
 

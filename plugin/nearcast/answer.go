@@ -13,6 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/scratch"
 )
 
 // answer is one reply under construction. It is one allocation for the common
@@ -27,9 +28,7 @@ type answer struct {
 	choice steer.Choice
 	owner  owner
 
-	// steered is set where the reply depends on who asks, and so has a scope.
-	steered bool
-	ede     *dns.EDNS0_EDE
+	ede *dns.EDNS0_EDE
 
 	query *dns.Msg
 	msg   dns.Msg
@@ -41,13 +40,18 @@ type answer struct {
 	extra  [1]dns.RR
 	a      dns.A
 	addr   [4]byte
+
+	// steered is set where the reply depends on who asks, and so has a scope.
+	steered bool
 }
 
-func (a *answer) init(r *dns.Msg) {
-	a.query = r
+func newAnswer(ctx context.Context, n *Nearcast, z *Zone, r *dns.Msg) *answer {
+	a := scratch.Take[answer](ctx)
+	a.ctx, a.n, a.zone, a.query = ctx, n, z, r
 	a.msg.SetReply(r)
 	a.msg.Authoritative = true
 	a.choice.Cluster = -1
+	return a
 }
 
 func (a *answer) qtype() uint16 { return a.query.Question[0].Qtype }
@@ -77,6 +81,7 @@ func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 	if err := w.WriteMsg(&a.msg); err != nil {
 		return dns.RcodeServerFailure, err
 	}
+	scratch.Return(a.ctx)
 	return dns.RcodeSuccess, nil
 }
 

@@ -73,8 +73,7 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if t := r.Question[0].Qtype; t == dns.TypeAXFR || t == dns.TypeIXFR {
 		return dns.RcodeRefused, nil // CoreDNS writes it
 	}
-	a := &answer{ctx: ctx, n: n, zone: z}
-	a.init(r)
+	a := newAnswer(ctx, n, z, r)
 	view := n.site.View()
 	if view == nil {
 		return a.notReady(w)
