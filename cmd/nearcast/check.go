@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -109,8 +110,9 @@ func isSpeaker(path string) bool {
 
 func checkCorefile(path string) []finding {
 	configs, bad, warnings := nearcast.Check(path)
-	findings := faults(append(bad, rpz.Check(path)...)...)
-	for _, w := range warnings {
+	misdirected, off := checkDirect(path)
+	findings := faults(slices.Concat(bad, rpz.Check(path), misdirected)...)
+	for _, w := range slices.Concat(warnings, off) {
 		findings = append(findings, finding{"warning", w.Error()})
 	}
 	for _, config := range configs {

@@ -70,6 +70,12 @@ func (b *block) judge(all []caddyfile.ServerBlock) (refusal string) {
 	if refusal := b.front(); refusal != "" {
 		return refusal
 	}
+	return b.beside(all)
+}
+
+// beside says why the block cannot be served directly for what else is served at its
+// port; else it notes what others answer for.
+func (b *block) beside(all []caddyfile.ServerBlock) (refusal string) {
 	mine := servedBy(b.keys)
 	if len(mine) == 0 {
 		return "the block serves no plain DNS"
@@ -108,12 +114,18 @@ func (b *block) front() (refusal string) {
 			return ""
 		}
 		if !passing[h.Name()] {
-			return fmt.Sprintf("the plugin %s, which may wait for others, comes first", h.Name())
+			return comesFirst(h.Name())
 		}
 		b.keeps = b.keeps || keeping[h.Name()]
 	}
-	return "no plugin here knows that it answers without waiting, as nearcast does"
+	return nobodyIsPrompt
 }
+
+func comesFirst(name string) string {
+	return fmt.Sprintf("the plugin %s, which may wait for others, comes first", name)
+}
+
+const nobodyIsPrompt = "no plugin here knows that it answers without waiting, as nearcast does"
 
 // intruder returns a plugin of the block that changes how a port is read or
 // written for all blocks there, which a socket beside it would miss; "" for none.

@@ -1,7 +1,6 @@
 package nearcast
 
 import (
-	"fmt"
 	"os"
 
 	"github.com/coredns/caddy"
@@ -40,7 +39,7 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 		if len(tokens) == 0 {
 			continue
 		}
-		warnings = append(warnings, hazards(path, block)...)
+		warnings = append(warnings, hazards(path, block, blocks)...)
 		s, err := parse(&caddy.Controller{
 			Dispenser: caddyfile.NewDispenserTokens(path, tokens), ServerBlockKeys: block.Keys,
 		})
@@ -85,19 +84,4 @@ func keyless(path string, block caddyfile.ServerBlock, feeds []feed.Line) (fault
 		}
 	}
 	return faults
-}
-
-// harmful are the plugins that undo steering when they share its block.
-var harmful = map[string]string{
-	"loadbalance": "shuffles the answers that nearcast has put in order",
-}
-
-func hazards(path string, block caddyfile.ServerBlock) (warnings []error) {
-	for name, why := range harmful {
-		for _, token := range block.Tokens[name] {
-			warnings = append(warnings, fmt.Errorf("%s:%d: %s %s", path, token.Line, name, why))
-			break
-		}
-	}
-	return warnings
 }

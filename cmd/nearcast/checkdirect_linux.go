@@ -1,0 +1,6 @@
+package main
+
+import "github.com/nearcast/nearcast/plugin/direct"
+
+// checkDirect checks the direct lines of a Corefile.
+func checkDirect(path string) (faults, warnings []error) { return direct.Check(path) }

@@ -1,0 +1,89 @@
+package direct
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+)
+
+// Check reads the direct lines of a Corefile with the server's own parser, and
+// starts nothing. It returns what would keep the server from starting, and why a line
+// would be off.
+func Check(path string) (faults, warnings []error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return []error{err}, nil
+	}
+	defer f.Close()
+	blocks, err := caddyfile.Parse(path, f, nil)
+	if err != nil {
+		return nil, nil // who checks the Corefile as a whole says so
+	}
+	for i, block := range blocks {
+		tokens := block.Tokens["direct"]
+		if len(tokens) == 0 {
+			continue
+		}
+		b, err := parseLine(&caddy.Controller{
+			Dispenser: caddyfile.NewDispenserTokens(path, tokens), ServerBlockIndex: i, ServerBlockKeys: block.Keys,
+		})
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		refusal := frontOf(block)
+		if refusal == "" {
+			refusal = b.beside(blocks)
+		}
+		if refusal != "" {
+			warnings = append(warnings, fmt.Errorf("%s: direct is off: %s", b.at, refusal))
+			continue
+		}
+		faults = append(faults, b.misaddressed(path, block)...)
+	}
+	return faults, warnings
+}
+
+// waits are the plugins that are before nearcast in this repository's order and
+// that may wait for others. What a build of one's own adds only starting tells.
+var waits = []string{"trace", "dns64", "siit", "rewrite", "autopath", "rpz"}
+
+// frontOf is front of a block that is not started.
+func frontOf(block caddyfile.ServerBlock) (refusal string) {
+	for _, name := range waits {
+		if len(block.Tokens[name]) > 0 {
+			return comesFirst(name)
+		}
+	}
+	if len(block.Tokens["nearcast"]) == 0 {
+		return nobodyIsPrompt
+	}
+	return ""
+}
+
+// misaddressed finds addresses that do not go with the block's bind.
+func (b *block) misaddressed(path string, block caddyfile.ServerBlock) (faults []error) {
+	listens := []netip.Addr{}
+	bind := caddyfile.NewDispenserTokens(path, block.Tokens["bind"])
+	for bind.Next() {
+		for _, arg := range bind.RemainingArgs() {
+			if addr, err := netip.ParseAddr(arg); err == nil { // else an interface's name
+				listens = append(listens, addr)
+			}
+		}
+	}
+	if len(block.Tokens["bind"]) == 0 {
+		listens = append(listens, netip.IPv6Unspecified())
+	}
+	for _, addr := range listens {
+		if _, err := b.hosts(net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, 0))); err != nil {
+			faults = append(faults, err)
+			break
+		}
+	}
+	return faults
+}
