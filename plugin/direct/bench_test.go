@@ -5,6 +5,8 @@ import (
 
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
+
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 // BenchmarkInPlace is one query with a client's subnet through the whole chain of a
@@ -39,11 +41,11 @@ func TestAnAnswerInPlaceKeepsItsBudget(t *testing.T) {
 
 // idle returns a reader that reads nothing, with a query in its batch, and what it
 // would serve from.
-func idle(t testing.TB, plugins string) (*reader, *active) {
+func idle(t testing.TB, plugins string, more ...fixture.Function) (*reader, *active) {
 	t.Helper()
 	port := freePort(t)
 	corefile := "fn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + plugins + "nearcast {\ncluster mk-core\nmanifests DIR/federation\nlocations DIR/locations.csv\n}\n}\n"
-	serve(t, fill(corefile, "PORT", port, "DIR", federated(t, hello)))
+	serve(t, fill(corefile, "PORT", port, "DIR", federated(t, append([]fixture.Function{hello}, more...)...)))
 	ask(t, at(port), "hello.demo.fn.example.org.", dns.TypeA) // it serves
 	listeners.mu.Lock()
 	defer listeners.mu.Unlock()

@@ -8,16 +8,16 @@ import (
 
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/core/dnsserver"
-	"github.com/coredns/coredns/plugin"
-	"github.com/coredns/coredns/plugin/pkg/parse"
 	"github.com/coredns/coredns/plugin/pkg/transport"
 
 	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/domain"
 )
 
 // Prompt is what a handler implements that knows for which names it answers
-// without waiting for anybody.
+// without waiting for anybody. Where it answers in a scratch.Scratch, it has also
+// to be that nothing between it and the server keeps the query.
 type Prompt interface {
 	// Prompt reports whether a query for the name, fully qualified and in lower case,
 	// would be answered without waiting. It must not wait itself, allocate, or keep the
@@ -54,16 +54,13 @@ func (b *block) prompt(name []byte) bool {
 }
 
 // passing are the plugins that hand a query on, or answer it, without waiting for
-// anybody, as of CoreDNS 1.15.
+// anybody, as of CoreDNS 1.15, and whether they keep something of a query once it is
+// answered: dnstap writes later who asked.
 var passing = map[string]bool{
-	"acl": true, "any": true, "bufsize": true, "cancel": true, "chaos": true, "dnssec": true, "dnstap": true, "errors": true,
-	"geoip": true, "header": true, "local": true, "loadbalance": true, "log": true, "metadata": true, "minimal": true,
-	"nsid": true, "prometheus": true, "tsig": true, "view": true,
+	"acl": false, "any": false, "bufsize": false, "cancel": false, "chaos": false, "dnssec": false, "dnstap": true, "errors": false,
+	"geoip": false, "header": false, "local": false, "loadbalance": false, "log": false, "metadata": false, "minimal": false,
+	"nsid": false, "prometheus": false, "tsig": false,
 }
-
-// keeping are those of them that keep something of a query when it is answered: dnstap
-// writes the address of who asked later.
-var keeping = map[string]bool{"dnstap": true}
 
 // judge finds what answers promptly in the block, or says why it cannot be served directly.
 func (b *block) judge(all []caddyfile.ServerBlock) (refusal string) {
@@ -76,32 +73,35 @@ func (b *block) judge(all []caddyfile.ServerBlock) (refusal string) {
 // beside says why the block cannot be served directly for what else is served at its
 // port; else it notes what others answer for.
 func (b *block) beside(all []caddyfile.ServerBlock) (refusal string) {
-	mine := servedBy(b.keys)
+	mine := blocks.Served(b.keys)
 	if len(mine) == 0 {
 		return "the block serves no plain DNS"
 	}
-	if slices.ContainsFunc(mine, func(s served) bool { return s.port == "0" }) {
+	if slices.ContainsFunc(mine, func(z blocks.Zone) bool { return z.Port == "0" }) {
 		return "the server takes whatever port is free, and nobody knows which"
 	}
+	if len(all[b.index].Tokens["view"]) > 0 {
+		return "its view may leave a query to another block, which may wait"
+	}
 	for i, other := range all {
-		if name := intruder(other); name != "" && slices.ContainsFunc(servedBy(other.Keys), func(s served) bool { return atPortOf(mine, s) }) {
+		if name := intruder(other); name != "" && slices.ContainsFunc(blocks.Served(other.Keys), func(z blocks.Zone) bool { return atPortOf(mine, z) }) {
 			return fmt.Sprintf("the plugin %s changes how this port is read or written", name)
 		}
 		if i == b.index {
 			continue
 		}
-		for _, s := range servedBy(other.Keys) {
-			if slices.Contains(mine, s) {
-				return fmt.Sprintf("another server block answers for %s at port %s too", s.zone, s.port)
+		for _, z := range blocks.Served(other.Keys) {
+			if slices.Contains(mine, z) {
+				return fmt.Sprintf("another server block answers for %s at port %s too", z.Name, z.Port)
 			}
-			if atPortOf(mine, s) {
-				b.others = append(b.others, s.zone)
+			if atPortOf(mine, z) {
+				b.others = append(b.others, z.Name)
 			}
 		}
 	}
 	// Blocks for what is above this one's zones answer for none of its names.
 	b.others = slices.DeleteFunc(b.others, func(zone string) bool {
-		return !slices.ContainsFunc(mine, func(s served) bool { return domain.Under([]byte(zone), s.zone) })
+		return !slices.ContainsFunc(mine, func(z blocks.Zone) bool { return domain.Under([]byte(zone), z.Name) })
 	})
 	return ""
 }
@@ -113,10 +113,11 @@ func (b *block) front() (refusal string) {
 			b.answers = p
 			return ""
 		}
-		if !passing[h.Name()] {
+		keeps, passes := passing[h.Name()]
+		if !passes {
 			return comesFirst(h.Name())
 		}
-		b.keeps = b.keeps || keeping[h.Name()]
+		b.keeps = b.keeps || keeps
 	}
 	return nobodyIsPrompt
 }
@@ -138,30 +139,8 @@ func intruder(b caddyfile.ServerBlock) string {
 	return ""
 }
 
-// served is a zone at a port.
-type served struct{ zone, port string }
-
-func atPortOf(mine []served, s served) bool {
-	return slices.ContainsFunc(mine, func(m served) bool { return m.port == s.port })
-}
-
-// servedBy returns what the keys of a server block say is served over plain DNS.
-func servedBy(keys []string) []served {
-	var all []served
-	for _, key := range keys {
-		carrier, rest := parse.Transport(key)
-		_, port, err := plugin.SplitHostPort(rest)
-		if carrier != transport.DNS || err != nil {
-			continue
-		}
-		if port == "" {
-			port = dnsserver.Port
-		}
-		for _, zone := range plugin.Host(key).NormalizeExact() {
-			all = append(all, served{zone, port})
-		}
-	}
-	return all
+func atPortOf(mine []blocks.Zone, z blocks.Zone) bool {
+	return slices.ContainsFunc(mine, func(m blocks.Zone) bool { return m.Port == z.Port })
 }
 
 // address is one to answer on, with the server of CoreDNS's that it is beside.
@@ -173,10 +152,10 @@ type address struct {
 // addresses returns where the block is to be answered for.
 func (b *block) addresses() ([]address, error) {
 	var all []address
-	for _, s := range servedBy(b.keys) {
+	for _, z := range blocks.Served(b.keys) {
 		for _, host := range b.config.ListenHosts {
 			// As in dnsserver's groupConfigsByListenAddr.
-			listens, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(host, s.port))
+			listens, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(host, z.Port))
 			if err != nil {
 				return nil, err
 			}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
+
+	"github.com/nearcast/nearcast/plugin/blocks"
 )
 
 // Check reads the direct lines of a Corefile with the server's own parser, and
@@ -16,14 +18,14 @@ import (
 func Check(path string) (faults, warnings []error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return []error{err}, nil
-	}
-	defer f.Close()
-	blocks, err := caddyfile.Parse(path, f, nil)
-	if err != nil {
 		return nil, nil // who checks the Corefile as a whole says so
 	}
-	for i, block := range blocks {
+	defer f.Close()
+	all, err := caddyfile.Parse(path, f, nil)
+	if err != nil {
+		return nil, nil
+	}
+	for i, block := range all {
 		tokens := block.Tokens["direct"]
 		if len(tokens) == 0 {
 			continue
@@ -37,13 +39,13 @@ func Check(path string) (faults, warnings []error) {
 		}
 		refusal := frontOf(block)
 		if refusal == "" {
-			refusal = b.beside(blocks)
+			refusal = b.beside(all)
 		}
 		if refusal != "" {
 			warnings = append(warnings, fmt.Errorf("%s: direct is off: %s", b.at, refusal))
 			continue
 		}
-		faults = append(faults, b.misaddressed(path, block)...)
+		faults = append(faults, b.misaddressed(block)...)
 	}
 	return faults, warnings
 }
@@ -66,24 +68,15 @@ func frontOf(block caddyfile.ServerBlock) (refusal string) {
 }
 
 // misaddressed finds addresses that do not go with the block's bind.
-func (b *block) misaddressed(path string, block caddyfile.ServerBlock) (faults []error) {
-	listens := []netip.Addr{}
-	bind := caddyfile.NewDispenserTokens(path, block.Tokens["bind"])
-	for bind.Next() {
-		for _, arg := range bind.RemainingArgs() {
-			if addr, err := netip.ParseAddr(arg); err == nil { // else an interface's name
-				listens = append(listens, addr)
-			}
-		}
-	}
-	if len(block.Tokens["bind"]) == 0 {
-		listens = append(listens, netip.IPv6Unspecified())
+func (b *block) misaddressed(block caddyfile.ServerBlock) (faults []error) {
+	listens, everywhere := blocks.Bound(block)
+	if everywhere {
+		listens = []netip.Addr{netip.IPv6Unspecified()}
 	}
 	for _, addr := range listens {
 		if _, err := b.hosts(net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, 0))); err != nil {
-			faults = append(faults, err)
-			break
+			return []error{err}
 		}
 	}
-	return faults
+	return nil
 }

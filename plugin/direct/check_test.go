@@ -16,12 +16,12 @@ func TestCheckJudgesEveryPluginInFront(t *testing.T) {
 	}
 	before := dnsserver.Directives[:slices.Index(dnsserver.Directives, "nearcast")]
 	for _, name := range before {
-		if !passing[name] && !slices.Contains(waits, name) && !slices.Contains(settings, name) {
+		if _, passes := passing[name]; !passes && !slices.Contains(waits, name) && !slices.Contains(settings, name) {
 			t.Errorf("check does not know what %s does before nearcast", name)
 		}
 	}
 	for _, name := range waits {
-		if passing[name] || !slices.Contains(before, name) {
+		if _, passes := passing[name]; passes || !slices.Contains(before, name) {
 			t.Errorf("%s is said to wait before nearcast", name)
 		}
 	}

@@ -16,7 +16,7 @@ type exchange struct {
 	active *active
 	ctx    context.Context //nolint:containedctx // that of every query of the exchange
 	// answer is what the handler that is prompt makes its answers in.
-	answer scratch.Scratch
+	answer *scratch.Scratch
 	writer writer
 
 	query    dns.Msg
@@ -30,7 +30,7 @@ type exchange struct {
 
 func newExchange(a *active, s *socket) *exchange {
 	e := &exchange{active: a, writer: writer{socket: s}}
-	e.ctx = e.answer.Lend(a.ctx)
+	e.answer, e.ctx = scratch.Lend(a.ctx, &e.query)
 	return e
 }
 

@@ -33,6 +33,9 @@ func FuzzUnpack(f *testing.F) {
 		if !e.unpack(before, len("hello.demo.fn.example.org.")) {
 			t.Fatal("the query before was not read")
 		}
+		e.query.Response, e.query.Compress = true, true // as plugins may leave it
+		e.query.IsEdns0().SetUDPSize(4096)
+		e.query.IsEdns0().SetVersion(1)
 		if got := e.unpack(datagram, len(name)); got != (err == nil) {
 			t.Fatalf("read: %v, want %v", got, err)
 		}
@@ -66,6 +69,7 @@ func TestAnExchangeIsUsedAgainWhereNothingIsKept(t *testing.T) {
 		{"no such record", "", dns.TypeMX, true},
 		{"behind plugins that keep nothing", "prometheus LOOPBACK:0\nerrors\nlog\nany\n", dns.TypeA, true},
 		{"answered by another", "any\n", dns.TypeANY, false},
+		{"refused by acl", "acl {\nblock type MX\n}\n", dns.TypeMX, false},
 		{"behind dnstap, which writes the client's address later", "dnstap tcp://LOOPBACK:9 full\n", dns.TypeA, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -78,8 +82,12 @@ func TestAnExchangeIsUsedAgainWhereNothingIsKept(t *testing.T) {
 			if !r.inPlace(a, 0) || r.batch.answered != 1 {
 				t.Fatal("not answered in place")
 			}
-			if again := r.exchange != nil; again != c.again {
+			first := r.exchange
+			if again := first != nil; again != c.again {
 				t.Errorf("used again: %v, want %v", again, c.again)
+			}
+			if r.inPlace(a, 0); r.exchange != first {
+				t.Error("the next query had another")
 			}
 		})
 	}
@@ -88,11 +96,80 @@ func TestAnExchangeIsUsedAgainWhereNothingIsKept(t *testing.T) {
 // TestAnExchangeEndsWithItsConfiguration holds that none is used under the next one.
 func TestAnExchangeEndsWithItsConfiguration(t *testing.T) {
 	r, a := idle(t, "")
-	r.inPlace(a, 0)
-	first := r.exchange
 	next := *a
-	r.inPlace(&next, 0)
-	if first == nil || r.exchange == nil || r.exchange == first || r.exchange.active != &next {
+	r.listener = new(listener)
+	var used []*exchange
+	for _, active := range []*active{a, &next} {
+		r.listener.active.Store(active)
+		r.serve(1)
+		if r.exchange == nil || r.exchange.active != active {
+			t.Error("the exchange is not of the configuration")
+		}
+		used = append(used, r.exchange)
+	}
+	if used[0] == used[1] {
 		t.Error("the exchange of the configuration before is used again")
+	}
+}
+
+// TestEverydayQueriesAreReadInPlace holds it for what most resolvers send.
+func TestEverydayQueriesAreReadInPlace(t *testing.T) {
+	bare, err := new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, query := range map[string][]byte{"bare": bare, "OPT": packed(t), "IPv4 subnet": packed(t, subnet("10.2.0.0/24")), "IPv6 subnet": packed(t, subnet("2001:db8::/56"))} {
+		e := new(exchange)
+		if !e.unpack(query, len("hello.demo.fn.example.org.")) || &e.query.Question[0] != &e.question[0] {
+			t.Errorf("%s: the question is not in the exchange", name)
+		}
+		if opt := e.query.IsEdns0(); opt != nil && opt != &e.opt {
+			t.Errorf("%s: the OPT is not in the exchange", name)
+		}
+	}
+}
+
+// TestNothingOfAQueryIsLeftInTheNext holds it for queries of every form: the same is
+// answered with what another left behind as without.
+func TestNothingOfAQueryIsLeftInTheNext(t *testing.T) {
+	r, a := idle(t, "", world[1:]...)
+	serve := func(query []byte, again bool) string {
+		if !again {
+			r.exchange = nil
+		}
+		r.batch.in[0].length = uint32(copy(r.batch.queries[0][:], query))
+		inPlace := r.inPlace(a, 0)
+		answered := r.batch.answered
+		r.batch.answered = 0
+		if !inPlace || answered == 0 {
+			return ""
+		}
+		return string(r.batch.room(0)[:r.batch.out[0].header.Iov.Len])
+	}
+	all := corpus(3000)
+	before, compared := all[0], 0
+	for _, query := range all[1:] {
+		if len(query) > querySize {
+			continue
+		}
+		// What is drawn anew each second has a second chance.
+		var again, anew string
+		for range 3 {
+			serve(before, false)
+			used := r.exchange != nil
+			if again, anew = serve(query, true), serve(query, false); again == anew {
+				if used && again != "" {
+					compared++
+				}
+				break
+			}
+		}
+		if again != anew {
+			t.Fatalf("%x after %x: answered %x, and without it %x", query, before, again, anew)
+		}
+		before = query
+	}
+	if compared < 500 {
+		t.Errorf("%d were compared", compared)
 	}
 }

@@ -18,12 +18,12 @@ import (
 // instance is what all direct lines of one configuration share.
 type instance struct {
 	blocks []*block
-	// judged are the blocks that are served directly; they are known before a server serves.
-	judged []*block
 
 	mu sync.Mutex
-	// opened are by the server that they are beside.
-	opened map[string][]*place
+	// opened and answered are by the server that they are beside: the listeners, and the
+	// blocks that are answered directly. They are known before a server serves.
+	opened   map[string][]*place
+	answered map[string][]*block
 }
 
 var instances lifetime.Instances[*instance]
@@ -31,7 +31,7 @@ var instances lifetime.Instances[*instance]
 // instanceOf returns the configuration's instance, which the first block makes.
 func instanceOf(c *caddy.Controller) *instance {
 	return instances.Of(c, func() *instance {
-		i := &instance{opened: map[string][]*place{}}
+		i := &instance{opened: map[string][]*place{}, answered: map[string][]*block{}}
 		c.OnStartup(func() error {
 			if err := i.start(); err != nil {
 				instances.Stop(i)
@@ -57,7 +57,6 @@ func (i *instance) start() error {
 			log.Warningf("%s: off: %s", b.at, refusal)
 			continue
 		}
-		i.judged = append(i.judged, b)
 		if err := i.open(b); err != nil {
 			return err
 		}
@@ -85,6 +84,9 @@ func (i *instance) open(b *block) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, a := range addresses {
+		if !slices.Contains(i.answered[a.server], b) {
+			i.answered[a.server] = append(i.answered[a.server], b)
+		}
 		if slices.ContainsFunc(i.opened[a.server], func(p *place) bool { return p.addr == a.at }) {
 			continue
 		}
@@ -102,18 +104,8 @@ func (i *instance) serve(s *dnsserver.Server) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, p := range i.opened[s.Addr] {
-		p.serve(s, i.prompt, slices.ContainsFunc(i.judged, func(b *block) bool { return b.keeps }))
+		p.serve(s, i.answered[s.Addr])
 	}
-}
-
-// prompt reports whether some block answers for the name without waiting.
-func (i *instance) prompt(name []byte) bool {
-	for _, b := range i.judged {
-		if b.prompt(name) {
-			return true
-		}
-	}
-	return false
 }
 
 // Stop implements lifetime.Instance.

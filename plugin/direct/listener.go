@@ -37,10 +37,10 @@ type place struct {
 // active is what a listener serves from: a server of the running configuration.
 type active struct {
 	server *dnsserver.Server
-	// ctx is that of every query.
+	// ctx is what that of every query is made of.
 	ctx context.Context //nolint:containedctx // it is the server's, and holds nothing of a query
-	// prompt says whether a name is answered without waiting.
-	prompt func(name []byte) bool
+	// blocks are those of the server that are answered directly.
+	blocks []*block
 	// keeps is set where plugins may keep something of a query that is answered.
 	keeps bool
 	// handovers are by reader.
@@ -132,12 +132,23 @@ func (l *listener) close() {
 	}
 }
 
-// serve has the listener answer as the server does, from here on.
-func (p *place) serve(s *dnsserver.Server, prompt func([]byte) bool, keeps bool) {
+// prompt reports whether some block answers for the name without waiting.
+func (a *active) prompt(name []byte) bool {
+	for _, b := range a.blocks {
+		if b.prompt(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// serve has the listener answer as the server does, and its blocks in place, from here on.
+func (p *place) serve(s *dnsserver.Server, answered []*block) {
 	l := p.listener
 	// As in dnsserver.Server.ServePacket.
 	ctx := context.WithValue(context.WithValue(context.Background(), dnsserver.Key{}, s), dnsserver.LoopKey{}, 0)
-	a := &active{server: s, ctx: ctx, prompt: prompt, keeps: keeps, counters: countersOf(s.Addr)}
+	a := &active{server: s, ctx: ctx, blocks: answered, counters: countersOf(s.Addr)}
+	a.keeps = slices.ContainsFunc(answered, func(b *block) bool { return b.keeps })
 	for _, r := range l.readers {
 		h := newHandover(r.socket, s, ctx)
 		a.handovers = append(a.handovers, h)

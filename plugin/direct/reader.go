@@ -54,6 +54,9 @@ func (r *reader) run() {
 // serve answers the n queries of the batch, or hands them over.
 func (r *reader) serve(n int) {
 	a := r.listener.active.Load()
+	if r.exchange != nil && r.exchange.active != a {
+		r.exchange = nil // with it the configuration before this one ends
+	}
 	inPlace := 0
 	for i := range n {
 		if r.inPlace(a, i) {
@@ -76,7 +79,7 @@ func (r *reader) inPlace(a *active, i int) bool {
 		return false
 	}
 	e := r.exchange
-	if e == nil || e.active != a {
+	if e == nil {
 		e = newExchange(a, r.socket)
 		r.exchange = e
 	}

@@ -24,6 +24,7 @@ func TestItIsOffWhereItCouldNotBeExactAndSaysWhy(t *testing.T) {
 		{"fn.example.org:PORT {\nbind LOOPBACK\nproxyproto\ndirect\n" + nearcastBlock + "}", "the plugin proxyproto changes how this port is read or written"},
 		{"fn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}\nother.example:PORT {\nbind LOOPBACK\nshed\nwhoami\n}", "the plugin shed changes how this port is read or written"},
 		{"fn.example.org:PORT {\nbind LOOPBACK\nview a {\nexpr true\n}\nwhoami\n}\nfn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}", "another server block answers for fn.example.org. at port PORT too"},
+		{"fn.example.org:PORT {\nbind LOOPBACK\nview a {\nexpr true\n}\ndirect\n" + nearcastBlock + "}", "its view may leave a query to another block, which may wait"},
 		{"fn.example.org:0 {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}", "the server takes whatever port is free"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
@@ -42,6 +43,42 @@ func TestItIsOffWhereItCouldNotBeExactAndSaysWhy(t *testing.T) {
 				t.Errorf("answered %s", got)
 			}
 		})
+	}
+}
+
+// TestOnlyWhatItsServerAnswersIsPrompt holds that a name is not served in place where
+// another server, another block or another plugin answers for it.
+func TestOnlyWhatItsServerAnswersIsPrompt(t *testing.T) {
+	one, two := freePort(t), freePort(t)
+	corefile := "a.fn.example.org:ONE {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}\n.:ONE {\nbind LOOPBACK\nwhoami\n}\n" +
+		"fn.example.org:TWO {\nbind LOOPBACK\ndirect\nnearcast {\ncluster mk-core\nmanifests DIR/federation\nfallthrough\n}\nwhoami\n}\n"
+	wild := fixture.Function{Name: "wild", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed("nearcast.dev/hostname", "*.wild.fn.example.org")}
+	serve(t, fill(corefile, "ONE", one, "TWO", two, "DIR", federated(t, hello, wild)))
+	ask(t, at(two), "hello.demo.fn.example.org.", dns.TypeA) // both serve
+	ask(t, at(one), "hello.a.fn.example.org.", dns.TypeA)
+	prompt := func(port int, name string) bool {
+		listeners.mu.Lock()
+		defer listeners.mu.Unlock()
+		for addr, l := range listeners.all {
+			if int(addr.Port()) == port {
+				return l.active.Load().prompt([]byte(name))
+			}
+		}
+		t.Fatalf("nothing is served directly at port %d", port)
+		return false
+	}
+	for _, c := range []struct {
+		port int
+		name string
+		want bool
+	}{
+		{one, "hello.a.fn.example.org.", true}, {one, "hello.demo.fn.example.org.", false}, {one, "example.", false},
+		{two, "hello.demo.fn.example.org.", true}, {two, "nope.demo.fn.example.org.", false}, {two, "x.wild.fn.example.org.", false},
+		{two, "hello.a.fn.example.org.", false},
+	} {
+		if got := prompt(c.port, c.name); got != c.want {
+			t.Errorf("%s at port %d: %v", c.name, c.port, got)
+		}
 	}
 }
 

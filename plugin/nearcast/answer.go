@@ -16,8 +16,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/scratch"
 )
 
-// answer is one reply under construction. It is one allocation for the common
-// case of one IPv4 address: what the reply points to is in it. What others need is not:
+// answer is one reply under construction. It is one allocation, or none where room
+// is lent, for the common case of one IPv4 address: what the reply points to is in it. What others need is not:
 // every query pays for it, and the collector for each of its bytes.
 type answer struct {
 	ctx    context.Context //nolint:containedctx // an answer lives as long as its query
@@ -46,7 +46,7 @@ type answer struct {
 }
 
 func newAnswer(ctx context.Context, n *Nearcast, z *Zone, r *dns.Msg) *answer {
-	a := scratch.Take[answer](ctx)
+	a := scratch.Take[answer](ctx, r)
 	a.ctx, a.n, a.zone, a.query = ctx, n, z, r
 	a.msg.SetReply(r)
 	a.msg.Authoritative = true
@@ -81,7 +81,7 @@ func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 	if err := w.WriteMsg(&a.msg); err != nil {
 		return dns.RcodeServerFailure, err
 	}
-	scratch.Return(a.ctx)
+	scratch.Return(a.ctx, a.query)
 	return dns.RcodeSuccess, nil
 }
 

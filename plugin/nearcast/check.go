@@ -34,12 +34,12 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 		return nil, []error{err}, nil
 	}
 	var all instance
-	for _, block := range blocks {
+	var ours []steered
+	for i, block := range blocks {
 		tokens := block.Tokens["nearcast"]
 		if len(tokens) == 0 {
 			continue
 		}
-		warnings = append(warnings, hazards(path, block, blocks)...)
 		s, err := parse(&caddy.Controller{
 			Dispenser: caddyfile.NewDispenserTokens(path, tokens), ServerBlockKeys: block.Keys,
 		})
@@ -50,8 +50,10 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 			faults = append(faults, err)
 			continue
 		}
+		ours = append(ours, steered{i, s.zones})
 		faults = append(faults, keyless(path, block, s.feeds)...)
 	}
+	warnings = hazards(path, blocks, ours)
 	for _, o := range all.sources {
 		if err := o.complete(); err != nil {
 			faults = append(faults, err)

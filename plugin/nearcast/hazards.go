@@ -8,84 +8,117 @@ import (
 	"strings"
 
 	"github.com/coredns/caddy/caddyfile"
-	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	parsing "github.com/coredns/coredns/plugin/pkg/parse"
+	"github.com/coredns/coredns/plugin/pkg/transport"
+
+	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/domain"
 )
 
-// hazards are what would have clients of the block answered wrongly: in it, or in others
-// of the Corefile.
-func hazards(path string, block caddyfile.ServerBlock, all []caddyfile.ServerBlock) (warnings []error) {
-	if tokens := block.Tokens["loadbalance"]; len(tokens) > 0 {
-		warnings = append(warnings, fmt.Errorf("%s:%d: loadbalance shuffles the answers that nearcast has put in order", path, tokens[0].Line))
-	}
-	for _, other := range all {
-		cache := other.Tokens["cache"]
-		if len(cache) == 0 || excludes(cache) {
-			continue
+// steered is a server block in which nearcast answers for the zones.
+type steered struct {
+	index int // in the Corefile
+	zones []string
+}
+
+// hazards are what would have clients answered wrongly: in the blocks where nearcast
+// answers, or in others of the Corefile.
+func hazards(path string, all []caddyfile.ServerBlock, ours []steered) (warnings []error) {
+	for _, s := range ours {
+		if tokens := all[s.index].Tokens["loadbalance"]; len(tokens) > 0 {
+			warnings = append(warnings, fmt.Errorf("%s: loadbalance shuffles the answers that nearcast has put in order", blocks.At(path, tokens[0])))
 		}
-		if to := forwardedTo(path, other, block); to != "" {
-			warnings = append(warnings, fmt.Errorf("%s:%d: cache gives one client's cluster to all others: what this block forwards to %s nearcast has answered for one; "+
-				"let nearcast answer in this block, or have cache disable success for its zones", path, cache[0].Line, to))
+	}
+	for i, block := range all {
+		if to := mixes(all, i, ours); to != "" {
+			warnings = append(warnings, fmt.Errorf("%s: cache gives one client's cluster to all others: what this block forwards to %s nearcast has answered for one; "+
+				"let nearcast answer in this block, or have cache disable success for its zones", blocks.At(path, block.Tokens["cache"][0]), to))
 		}
 	}
 	return warnings
 }
 
-// excludes reports whether the cache leaves some zones' answers alone.
-func excludes(cache []caddyfile.Token) bool {
-	return slices.ContainsFunc(cache, func(t caddyfile.Token) bool { return t.Text == "disable" })
-}
-
-// forwardedTo returns an address of the block that another forwards to; "" for none.
-func forwardedTo(path string, from, block caddyfile.ServerBlock) string {
-	ports, hosts := portsOf(block), hostsOf(path, block)
-	forward := caddyfile.NewDispenserTokens(path, from.Tokens["forward"])
+// mixes returns where nearcast answers whose answers block i forwards to and caches;
+// "" for none.
+func mixes(all []caddyfile.ServerBlock, i int, ours []steered) string {
+	forward := caddyfile.NewDispenserTokens("", all[i].Tokens["forward"])
 	for forward.Next() {
-		for i, to := range forward.RemainingArgs() {
-			if i == 0 {
-				continue // the zone that is forwarded
+		args := forward.RemainingArgs()
+		for forward.NextBlock() {
+			forward.RemainingArgs()
+		}
+		if len(args) < 2 {
+			continue
+		}
+		for _, s := range ours {
+			if s.index == i || !slices.ContainsFunc(s.zones, func(zone string) bool { return caches(all[i], args[0], zone) }) {
+				continue
 			}
-			_, rest := parsing.Transport(to)
-			host, port, err := net.SplitHostPort(rest)
-			if err != nil {
-				host, port = rest, dnsserver.DefaultPort
-			}
-			addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-			if err == nil && ports[port] && (addr.IsLoopback() || slices.Contains(hosts, addr)) {
-				return to
+			if at := slices.IndexFunc(args[1:], func(to string) bool { return leadsTo(to, all[s.index]) }); at >= 0 {
+				return args[1+at]
 			}
 		}
 	}
 	return ""
 }
 
-// portsOf are those that the block is served at.
-func portsOf(block caddyfile.ServerBlock) map[string]bool {
-	ports := map[string]bool{}
-	for _, key := range block.Keys {
-		_, rest := parsing.Transport(key)
-		_, port, err := plugin.SplitHostPort(rest)
-		if err != nil {
-			continue
-		}
-		if port == "" {
-			port = dnsserver.Port
-		}
-		ports[port] = true
+// leadsTo reports whether the upstream of a forward is the block. One that is this
+// machine's by an interface's name is not known to be.
+func leadsTo(to string, block caddyfile.ServerBlock) bool {
+	carrier, rest := parsing.Transport(to)
+	host, port, err := net.SplitHostPort(rest)
+	if err != nil {
+		host, port = rest, transport.Port
 	}
-	return ports
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err != nil || carrier != transport.DNS {
+		return false
+	}
+	bound, everywhere := blocks.Bound(block)
+	if !slices.Contains(bound, addr) && (!everywhere || !addr.IsLoopback()) {
+		return false
+	}
+	return slices.ContainsFunc(blocks.Served(block.Keys), func(z blocks.Zone) bool { return z.Port == port })
 }
 
-// hostsOf are the addresses that the block is bound to.
-func hostsOf(path string, block caddyfile.ServerBlock) (hosts []netip.Addr) {
-	bind := caddyfile.NewDispenserTokens(path, block.Tokens["bind"])
-	for bind.Next() {
-		for _, arg := range bind.RemainingArgs() {
-			if addr, err := netip.ParseAddr(arg); err == nil { // else an interface's name
-				hosts = append(hosts, addr)
+// caches reports whether the block caches answers in the zone that come from what it
+// forwards.
+func caches(block caddyfile.ServerBlock, forwarded, zone string) bool {
+	cache := caddyfile.NewDispenserTokens("", block.Tokens["cache"])
+	cached := false
+	for cache.Next() {
+		zones := zonesOf(cache.RemainingArgs())
+		if len(zones) == 0 {
+			zones = zonesOf(block.Keys)
+		}
+		cached = meets(zones, zone) && meets(zonesOf(block.Keys), zone) && meets(zonesOf([]string{forwarded}), zone)
+		for cache.NextBlock() {
+			setting, args := cache.Val(), cache.RemainingArgs()
+			if setting != "disable" || len(args) == 0 || args[0] != "success" {
+				continue
+			}
+			but := zonesOf(args[1:])
+			if len(but) == 0 || slices.ContainsFunc(but, func(b string) bool { return domain.Under([]byte(zone), b) }) {
+				return false
 			}
 		}
 	}
-	return hosts
+	return cached
+}
+
+// zonesOf returns the zones among the arguments of a plugin, or keys of a block; a
+// number is a TTL.
+func zonesOf(args []string) (zones []string) {
+	for _, arg := range args {
+		if strings.Trim(arg, "0123456789") != "" {
+			zones = append(zones, plugin.Host(arg).NormalizeExact()...)
+		}
+	}
+	return zones
+}
+
+// meets reports whether names of the zone are in one of the others.
+func meets(others []string, zone string) bool {
+	return slices.ContainsFunc(others, func(o string) bool { return domain.Under([]byte(zone), o) || domain.Under([]byte(o), zone) })
 }

@@ -3,12 +3,18 @@
 // come while it works are the slowest.
 package scratch
 
-import "context"
+import (
+	"context"
 
-// Scratch is the room of a reader that serves one query after the other. It is for
-// one goroutine alone. Its zero value is ready for a query.
+	"github.com/miekg/dns"
+)
+
+// Scratch is the room of a reader that serves one query after the other.
 type Scratch struct {
-	room any
+	// query is the one that the room is for. Others come with its context where a
+	// plugin asks something of its own, maybe in a goroutine of its own.
+	query *dns.Msg
+	room  any
 	// out is how many takers have not returned what they took.
 	out int
 	// used is set once the query had one.
@@ -17,15 +23,16 @@ type Scratch struct {
 
 type key struct{}
 
-// Lend returns a context whose query may use the room.
-func (s *Scratch) Lend(ctx context.Context) context.Context {
-	return context.WithValue(ctx, key{}, s)
+// Lend returns the room for what is read into query, and a context that has it.
+func Lend(ctx context.Context, query *dns.Msg) (*Scratch, context.Context) {
+	s := &Scratch{query: query}
+	return s, context.WithValue(ctx, key{}, s)
 }
 
-// Take returns an empty T: the one that is lent, or a new one where none is, or
-// somebody has it.
-func Take[T any](ctx context.Context) *T {
-	s := of(ctx)
+// Take returns an empty T to answer the query in: the one that is lent, or a new one
+// where none is, or somebody has it.
+func Take[T any](ctx context.Context, query *dns.Msg) *T {
+	s := of(ctx, query)
 	if s == nil {
 		return new(T)
 	}
@@ -47,14 +54,17 @@ func Take[T any](ctx context.Context) *T {
 
 // Return says that the reply is written, and that who took keeps nothing of the
 // query, of its writer, or of what was taken. What is not returned is not lent again.
-func Return(ctx context.Context) {
-	if s := of(ctx); s != nil {
+func Return(ctx context.Context, query *dns.Msg) {
+	if s := of(ctx, query); s != nil {
 		s.out--
 	}
 }
 
-func of(ctx context.Context) *Scratch {
+func of(ctx context.Context, query *dns.Msg) *Scratch {
 	s, _ := ctx.Value(key{}).(*Scratch)
+	if s == nil || s.query != query {
+		return nil
+	}
 	return s
 }
 

@@ -3,59 +3,70 @@ package scratch
 import (
 	"context"
 	"testing"
+
+	"github.com/miekg/dns"
 )
 
 type thing struct{ text string }
 
 func TestWhatIsReturnedIsLentAgainEmpty(t *testing.T) {
-	var s Scratch
-	ctx := s.Lend(context.Background())
-	first := Take[thing](ctx)
+	query := new(dns.Msg)
+	s, ctx := Lend(context.Background(), query)
+	first := Take[thing](ctx, query)
 	first.text = "hello"
-	Return(ctx)
+	Return(ctx, query)
 	if !s.Reusable() {
 		t.Fatal("what was returned cannot be lent again")
 	}
-	if second := Take[thing](ctx); second != first || second.text != "" {
+	if second := Take[thing](ctx, query); second != first || second.text != "" {
 		t.Errorf("%p %+v, want %p and nothing in it", second, second, first)
 	}
 }
 
 func TestWhatIsNotReturnedIsNotLentAgain(t *testing.T) {
-	var s Scratch
-	ctx := s.Lend(context.Background())
+	query := new(dns.Msg)
+	s, ctx := Lend(context.Background(), query)
 	if s.Reusable() {
 		t.Error("a query in whose answer nobody took anything may be kept by whoever made that")
 	}
-	outer := Take[thing](ctx)
-	inner := Take[thing](ctx)
+	outer := Take[thing](ctx, query)
+	inner := Take[thing](ctx, query)
 	if inner == outer {
 		t.Error("two have the same")
 	}
-	Return(ctx)
+	Return(ctx, query)
 	if s.Reusable() {
 		t.Error("one of two returned what it took")
 	}
-	if Take[thing](ctx) == outer {
+	if Take[thing](ctx, query) == outer {
 		t.Error("what nobody returned was lent again")
 	}
 }
 
-func TestWithoutALenderEachIsNew(t *testing.T) {
-	ctx := context.Background()
-	first := Take[thing](ctx)
-	if second := Take[thing](ctx); second == first {
-		t.Error("two have the same")
+// TestAQueryOfAPluginsOwnIsLentNothing is for one that a plugin makes of the first,
+// and asks with the same context.
+func TestAQueryOfAPluginsOwnIsLentNothing(t *testing.T) {
+	query, own := new(dns.Msg), new(dns.Msg)
+	s, ctx := Lend(context.Background(), query)
+	asked := Take[thing](ctx, own)
+	Return(ctx, own)
+	if s.Reusable() {
+		t.Error("the query was not answered in the room")
 	}
-	Return(ctx)
+	if Take[thing](ctx, query) == asked {
+		t.Error("two queries have the same")
+	}
+	if Take[thing](context.Background(), query) == Take[thing](ctx, own) {
+		t.Error("two queries without a room have the same")
+	}
 }
 
 func TestTakingAllocatesNothing(t *testing.T) {
-	var s Scratch
-	ctx := s.Lend(context.Background())
+	query := new(dns.Msg)
+	s, ctx := Lend(context.Background(), query)
 	if n := testing.AllocsPerRun(100, func() {
-		Take[thing](ctx)
-		Return(ctx)
+		Take[thing](ctx, query)
+		Return(ctx, query)
 		if !s.Reusable() {
 			t.Fatal("not reusable")
 		}

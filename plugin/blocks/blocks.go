@@ -1,0 +1,70 @@
+// Package blocks says what the server blocks of a Corefile serve, from their tokens
+// alone: nothing is started for it.
+package blocks
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/pkg/parse"
+	"github.com/coredns/coredns/plugin/pkg/transport"
+)
+
+// Zone is one that is served over plain DNS at a port.
+type Zone struct {
+	Name string // fully qualified, in lower case
+	Port string
+}
+
+// Served returns what the keys of a server block say is served over plain DNS.
+func Served(keys []string) []Zone {
+	var all []Zone
+	for _, key := range keys {
+		carrier, rest := parse.Transport(key)
+		_, port, err := plugin.SplitHostPort(rest)
+		if carrier != transport.DNS || err != nil {
+			continue
+		}
+		if port == "" {
+			port = dnsserver.Port
+		}
+		for _, name := range plugin.Host(key).NormalizeExact() {
+			all = append(all, Zone{name, port})
+		}
+	}
+	return all
+}
+
+// Bound returns the addresses that the block's bind names, and whether it listens on
+// all: without a bind, or with one to the unspecified address. The addresses of
+// interfaces are not among them.
+func Bound(block caddyfile.ServerBlock) (addrs []netip.Addr, everywhere bool) {
+	tokens := block.Tokens["bind"]
+	everywhere = len(tokens) == 0
+	bind := caddyfile.NewDispenserTokens("", tokens)
+	for bind.Next() {
+		for _, arg := range bind.RemainingArgs() {
+			addr, err := netip.ParseAddr(arg)
+			if err != nil {
+				continue
+			}
+			addrs = append(addrs, addr)
+			everywhere = everywhere || addr.IsUnspecified()
+		}
+		for bind.NextBlock() {
+			bind.RemainingArgs() // what is excepted
+		}
+	}
+	return addrs, everywhere
+}
+
+// At is where a token is, as file:line; path is the Corefile's, which may import others.
+func At(path string, t caddyfile.Token) string {
+	if t.File != "" {
+		path = t.File
+	}
+	return fmt.Sprintf("%s:%d", path, t.Line)
+}
