@@ -16,9 +16,10 @@ import (
 	"github.com/nearcast/nearcast/plugin/scratch"
 )
 
-// answer is one reply under construction. It is one allocation, or none where room
-// is lent, for the common case of one IPv4 address: what the reply points to is in it. What others need is not:
-// every query pays for it, and the collector for each of its bytes.
+// answer is one reply under construction. It is one allocation, or none where room is
+// lent, for the common case of one IPv4 address: what the reply points to is in it.
+// What others need is not: every query pays for it, and the collector for each of its
+// bytes.
 type answer struct {
 	ctx    context.Context //nolint:containedctx // an answer lives as long as its query
 	n      *Nearcast
