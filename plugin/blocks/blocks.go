@@ -3,8 +3,8 @@
 package blocks
 
 import (
-	"fmt"
 	"net/netip"
+	"os"
 
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -61,10 +61,13 @@ func Bound(block caddyfile.ServerBlock) (addrs []netip.Addr, everywhere bool) {
 	return addrs, everywhere
 }
 
-// At is where a token is, as file:line; path is the Corefile's, which may import others.
-func At(path string, t caddyfile.Token) string {
-	if t.File != "" {
-		path = t.File
+// Read reads the server blocks of a Corefile. An error has the file, and the line
+// where there is one.
+func Read(path string) ([]caddyfile.ServerBlock, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Sprintf("%s:%d", path, t.Line)
+	defer f.Close()
+	return caddyfile.Parse(path, f, nil)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
@@ -16,14 +15,9 @@ import (
 // starts nothing. It returns what would keep the server from starting, and why a line
 // would be off.
 func Check(path string) (faults, warnings []error) {
-	f, err := os.Open(path)
+	all, err := blocks.Read(path)
 	if err != nil {
 		return nil, nil // who checks the Corefile as a whole says so
-	}
-	defer f.Close()
-	all, err := caddyfile.Parse(path, f, nil)
-	if err != nil {
-		return nil, nil
 	}
 	for i, block := range all {
 		tokens := block.Tokens["direct"]

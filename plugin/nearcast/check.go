@@ -1,13 +1,12 @@
 package nearcast
 
 import (
-	"os"
-
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
@@ -24,18 +23,13 @@ func Check(path string) (configs []site.Config, faults, warnings []error) {
 
 // sourcesOf reads the blocks, joined by their sources.
 func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, []error{err}, nil
-	}
-	defer f.Close()
-	blocks, err := caddyfile.Parse(path, f, nil)
+	read, err := blocks.Read(path)
 	if err != nil {
 		return nil, []error{err}, nil
 	}
 	var all instance
 	var ours []steered
-	for i, block := range blocks {
+	for i, block := range read {
 		tokens := block.Tokens["nearcast"]
 		if len(tokens) == 0 {
 			continue
@@ -53,7 +47,7 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 		ours = append(ours, steered{i, s.zones})
 		faults = append(faults, keyless(path, block, s.feeds)...)
 	}
-	warnings = hazards(path, blocks, ours)
+	warnings = hazards(path, read, ours)
 	for _, o := range all.sources {
 		if err := o.complete(); err != nil {
 			faults = append(faults, err)

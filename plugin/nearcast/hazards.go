@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/plugin"
 	parsing "github.com/coredns/coredns/plugin/pkg/parse"
 	"github.com/coredns/coredns/plugin/pkg/transport"
 
+	"github.com/nearcast/nearcast/plugin/arguments"
 	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/domain"
 )
@@ -27,16 +29,23 @@ type steered struct {
 func hazards(path string, all []caddyfile.ServerBlock, ours []steered) (warnings []error) {
 	for _, s := range ours {
 		if tokens := all[s.index].Tokens["loadbalance"]; len(tokens) > 0 {
-			warnings = append(warnings, fmt.Errorf("%s: loadbalance shuffles the answers that nearcast has put in order", blocks.At(path, tokens[0])))
+			warnings = append(warnings, fmt.Errorf("%s: loadbalance shuffles the answers that nearcast has put in order", start(path, tokens)))
 		}
 	}
 	for i, block := range all {
 		if to := mixes(all, i, ours); to != "" {
 			warnings = append(warnings, fmt.Errorf("%s: cache gives one client's cluster to all others: what this block forwards to %s nearcast has answered for one; "+
-				"let nearcast answer in this block, or have cache disable success for its zones", blocks.At(path, block.Tokens["cache"][0]), to))
+				"let nearcast answer in this block, or have cache disable success for its zones", start(path, block.Tokens["cache"]), to))
 		}
 	}
 	return warnings
+}
+
+// start is where a plugin's tokens begin, in the Corefile or in what it imports.
+func start(path string, tokens []caddyfile.Token) arguments.Position {
+	c := &caddy.Controller{Dispenser: caddyfile.NewDispenserTokens(path, tokens)}
+	c.Next()
+	return arguments.Here(c)
 }
 
 // mixes returns where nearcast answers whose answers block i forwards to and caches;
@@ -88,11 +97,8 @@ func caches(block caddyfile.ServerBlock, forwarded, zone string) bool {
 	cache := caddyfile.NewDispenserTokens("", block.Tokens["cache"])
 	cached := false
 	for cache.Next() {
-		zones := zonesOf(cache.RemainingArgs())
-		if len(zones) == 0 {
-			zones = zonesOf(block.Keys)
-		}
-		cached = meets(zones, zone) && meets(zonesOf(block.Keys), zone) && meets(zonesOf([]string{forwarded}), zone)
+		only := zonesOf(cache.RemainingArgs())
+		cached = meets(zonesOf(block.Keys), zone) && meets(zonesOf([]string{forwarded}), zone) && (len(only) == 0 || meets(only, zone))
 		for cache.NextBlock() {
 			setting, args := cache.Val(), cache.RemainingArgs()
 			if setting != "disable" || len(args) == 0 || args[0] != "success" {
