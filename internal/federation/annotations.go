@@ -89,8 +89,8 @@ type annotationParser[T any] struct {
 	set    func(t *T, suffix, value string) error
 }
 
-// parseAnnotations applies the parsers to every annotation of m. Each fault is
-// reported; the object is good only if there is none.
+// parseAnnotations applies the parsers to every annotation of m, and returns the
+// faults of those that are bad.
 func parseAnnotations[T any](m *Meta, t *T, parsers []annotationParser[T]) []Fault {
 	var faults []Fault
 	for _, a := range m.Annotations {
@@ -242,7 +242,14 @@ var clusterParsers = []annotationParser[Cluster]{
 	}},
 }
 
-// ParseCluster fills in what c's annotations say.
+// ParseCluster fills in what c's annotations say. It drops those that have a fault:
+// the others count.
 func ParseCluster(c *Cluster) []Fault {
-	return parseAnnotations(&c.Meta, c, clusterParsers)
+	faults := parseAnnotations(&c.Meta, c, clusterParsers)
+	if len(faults) > 0 {
+		c.Annotations = slices.DeleteFunc(slices.Clone(c.Annotations), func(a Annotation) bool {
+			return slices.ContainsFunc(faults, func(f Fault) bool { return f.Key == a.Key })
+		})
+	}
+	return faults
 }

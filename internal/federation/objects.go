@@ -67,6 +67,9 @@ type Meta struct {
 
 // Fault is one input that was refused, and why.
 type Fault struct {
+	// Warning is set where nothing was refused: the input is good, and does not do what
+	// its author may expect.
+	Warning bool
 	File   string
 	Line   int
 	Object string
@@ -92,6 +95,14 @@ func (f Fault) Error() string {
 		s = f.File + ": " + s
 	}
 	return s
+}
+
+// Severity returns what the log calls the fault: refused, or ignored for a Warning.
+func (f Fault) Severity() string {
+	if f.Warning {
+		return "ignored"
+	}
+	return "refused"
 }
 
 // fault returns a Fault of the object m at the annotation key ("" for the object itself).

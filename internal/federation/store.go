@@ -65,11 +65,12 @@ func (s *Store) notify() {
 	}
 }
 
-// Put stages o in the place of what its Ref named before.
-func (s *Store) Put(o Object) {
+// Put stages o in the place of what its Ref named before. The faults are of parts of
+// it: the rest of the object counts.
+func (s *Store) Put(o Object, faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.put(o) {
+	if s.put(o, faults) {
 		s.notify()
 	}
 }
@@ -86,7 +87,7 @@ func (s *Store) stage(ref Ref, o Object, faults []Fault) {
 	} else {
 		s.objects[ref] = o
 	}
-	if faults == nil {
+	if len(faults) == 0 {
 		delete(s.faults, ref)
 	} else {
 		s.faults[ref] = faults
@@ -95,19 +96,22 @@ func (s *Store) stage(ref Ref, o Object, faults []Fault) {
 
 // put reports whether it changed anything. Most of Karmada's updates do not: a
 // heartbeat touches nothing that an object keeps.
-func (s *Store) put(o Object) bool {
+func (s *Store) put(o Object, faults []Fault) bool {
 	ref := o.meta().Ref
 	delete(s.restored, ref)
 	before := s.objects[ref]
-	if b, ok := o.(*Binding); ok {
+	switch is := o.(type) {
+	case *Binding:
 		same, _ := s.last(ref).(*Binding)
-		o = b.remember(same)
+		o = is.remember(same)
+	case *Cluster:
+		same, _ := s.last(ref).(*Cluster)
+		o = is.remember(same, faults)
 	}
-	_, faulty := s.faults[ref]
-	if !faulty && before != nil && reflect.DeepEqual(before, o) {
+	if slices.Equal(s.faults[ref], faults) && before != nil && reflect.DeepEqual(before, o) {
 		return false
 	}
-	s.stage(ref, o, nil)
+	s.stage(ref, o, faults)
 	return true
 }
 
@@ -135,7 +139,8 @@ func (s *Store) Held() ([]Object, bool) {
 }
 
 // Refuse reports that the object's newest version is bad. A good version that
-// was put before stays.
+// was put before stays; but an object that only has warnings, and is none of
+// those that are read any more, is removed.
 func (s *Store) Refuse(ref Ref, faults []Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,8 +150,14 @@ func (s *Store) Refuse(ref Ref, faults []Fault) {
 
 func (s *Store) refuse(ref Ref, faults []Fault) {
 	delete(s.restored, ref)
-	s.stage(ref, s.last(ref), faults)
+	if slices.ContainsFunc(faults, Fault.refuses) {
+		s.stage(ref, s.last(ref), faults)
+	} else {
+		s.stage(ref, nil, faults)
+	}
 }
+
+func (f Fault) refuses() bool { return !f.Warning }
 
 // last returns the last good version of an object, or nil.
 func (s *Store) last(ref Ref) Object {
@@ -178,16 +189,42 @@ func (s *Store) remove(ref Ref) bool {
 // Listing is everything that a source holds at one moment.
 type Listing struct {
 	Objects []Object
-	// Refused are objects that are there but bad.
+	// Partly are the faults of those Objects that are good in part.
+	Partly map[Ref][]Fault
+	// Refused are objects that are there but bad, or, where they have only warnings,
+	// not read.
 	Refused map[Ref][]Fault
 	// Faults are of no object: a file that cannot be read, say.
 	Faults []Fault
+}
+
+// NewListing returns an empty Listing.
+func NewListing() Listing {
+	return Listing{Partly: map[Ref][]Fault{}, Refused: map[Ref][]Fault{}}
+}
+
+// Add adds what an object of the Ref was read as: o, which is nil where it is refused
+// or says nothing, and its faults.
+func (l *Listing) Add(ref Ref, o Object, faults []Fault) {
+	if o != nil {
+		l.Objects = append(l.Objects, o)
+	}
+	switch {
+	case len(faults) == 0:
+	case o != nil:
+		l.Partly[ref] = faults
+	default:
+		l.Refused[ref] = faults
+	}
 }
 
 // All returns every fault of the listing, sorted by file and line.
 func (l Listing) All() []Fault {
 	all := slices.Clone(l.Faults)
 	for _, f := range l.Refused {
+		all = append(all, f...)
+	}
+	for _, f := range l.Partly {
 		all = append(all, f...)
 	}
 	slices.SortFunc(all, compareFaults)
@@ -229,8 +266,9 @@ func (s *Store) replace(l Listing, listed func(Ref) bool) (changed bool) {
 		s.refuse(ref, faults)
 	}
 	for _, o := range l.Objects {
-		keep[o.meta().Ref] = true
-		changed = s.put(o) || changed
+		ref := o.meta().Ref
+		keep[ref] = true
+		changed = s.put(o, l.Partly[ref]) || changed
 	}
 	gone := func(r Ref) bool { return listed(r) && !keep[r] }
 	maps.DeleteFunc(s.restored, func(r Ref, _ bool) bool { return gone(r) })
@@ -308,6 +346,26 @@ func (s *Store) showAll(m *Memory) {
 		m.stageFaults(ref, faults)
 	}
 	m.stageOther(s.other)
+}
+
+// remember has the cluster keep, of each annotation that is refused now, the value of
+// before, if that was good.
+func (c *Cluster) remember(before *Cluster, faults []Fault) *Cluster {
+	if before == nil || before.UID != c.UID {
+		return c
+	}
+	kept := slices.DeleteFunc(slices.Clone(before.Annotations), func(a Annotation) bool {
+		return !slices.ContainsFunc(faults, func(f Fault) bool { return f.Key == a.Key })
+	})
+	if len(kept) == 0 {
+		return c
+	}
+	merged := *c
+	merged.Annotations = append(slices.Clone(c.Annotations), kept...)
+	slices.SortFunc(merged.Annotations, func(a, b Annotation) int { return compareStrings(a.Key, b.Key) })
+	merged.Gateways = nil // are parsed again, with all others
+	ParseCluster(&merged)
+	return &merged
 }
 
 // remember carries over from before what Karmada forgets when an update fails

@@ -78,12 +78,12 @@ func (r *reader) Add(obj any) error { return r.Update(obj) }
 // and is no error here.
 func (r *reader) Update(obj any) error {
 	switch ref, object, faults := read(obj); {
+	case object != nil:
+		r.store.Put(object, faults...)
 	case len(faults) > 0:
 		r.store.Refuse(ref, faults)
-	case object == nil: // no function any more
+	default: // no function any more
 		r.store.Delete(ref)
-	default:
-		r.store.Put(object)
 	}
 	return nil
 }
@@ -98,14 +98,9 @@ func (r *reader) Delete(obj any) error {
 
 // Replace implements cache.ReflectorStore: what is not in the list is gone.
 func (r *reader) Replace(list []any, _ string) error {
-	told := federation.Listing{Refused: map[federation.Ref][]federation.Fault{}}
+	told := federation.NewListing()
 	for _, obj := range list {
-		switch ref, object, faults := read(obj); {
-		case len(faults) > 0:
-			told.Refused[ref] = faults
-		case object != nil:
-			told.Objects = append(told.Objects, object)
-		}
+		told.Add(read(obj))
 	}
 	r.store.ReplaceKind(r.group, r.kind, r.namespace, told)
 	r.missing.Store(false)

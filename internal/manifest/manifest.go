@@ -59,7 +59,7 @@ func (d *Dir) Inherit(before *Dir) {
 func (d *Dir) Load() (federation.Listing, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	listing := federation.Listing{Refused: map[federation.Ref][]federation.Fault{}}
+	listing := federation.NewListing()
 	var paths []string
 	err := d.walk(func(path string, entry fs.DirEntry) {
 		if !entry.IsDir() && slices.Contains(extensions, filepath.Ext(path)) {
@@ -176,12 +176,7 @@ func (f file) addTo(listing *federation.Listing, seen map[federation.Ref]federat
 			continue
 		}
 		seen[ref] = origin
-		switch {
-		case d.object != nil:
-			listing.Objects = append(listing.Objects, d.object)
-		case len(d.faults) > 0:
-			listing.Refused[ref] = d.faults
-		}
+		listing.Add(ref, d.object, d.faults())
 	}
 	listing.Faults = append(listing.Faults, f.faults...)
 }

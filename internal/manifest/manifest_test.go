@@ -398,7 +398,7 @@ func FuzzParse(f *testing.F) {
 		if fault != nil {
 			return
 		}
-		listing := federation.Listing{Refused: map[federation.Ref][]federation.Fault{}}
+		listing := federation.NewListing()
 		parsed.addTo(&listing, map[federation.Ref]federation.Origin{})
 		store := federation.NewStore()
 		store.Replace(listing)

@@ -39,29 +39,36 @@ type file struct {
 // document is one object. A function has two of them, so that they are small.
 type document struct {
 	object federation.Object
-	*unusable
+	flaws  *flaws // nil for a good object
 }
 
-// unusable is an object that is refused, or, without faults, one that says nothing to
+// flaws are of an object that is refused, whole or in part, or that says nothing to
 // Nearcast.
-type unusable struct {
+type flaws struct {
 	ref    federation.Ref
 	origin federation.Origin
 	faults []federation.Fault
 }
 
 func (d document) ref() federation.Ref {
-	if d.unusable != nil {
-		return d.unusable.ref
+	if d.flaws != nil {
+		return d.flaws.ref
 	}
 	return federation.MetaOf(d.object).Ref
 }
 
 func (d document) origin() federation.Origin {
-	if d.unusable != nil {
-		return d.unusable.origin
+	if d.flaws != nil {
+		return d.flaws.origin
 	}
 	return federation.MetaOf(d.object).Origin
+}
+
+func (d document) faults() []federation.Fault {
+	if d.flaws == nil {
+		return nil
+	}
+	return d.flaws.faults
 }
 
 // parse reads one file: YAML documents or JSON, each an object or a List. The
@@ -141,14 +148,14 @@ func decode(path string, node *yaml.Node) (document, error) {
 	}
 	if err != nil {
 		faults := []federation.Fault{{File: path, Line: node.Line, Object: ref.String(), Reason: err.Error()}}
-		return document{unusable: &unusable{ref, origin, faults}}, nil //nolint:nilerr // the fault is the document's
+		return document{flaws: &flaws{ref, origin, faults}}, nil //nolint:nilerr // the fault is the document's
 	}
 	if _, read := slim.Ref(typed); !read {
 		return document{}, nil
 	}
 	object, faults := slim.Object(typed, origin, below(node.Line, child(metadata, "annotations")))
 	if object == nil || len(faults) > 0 {
-		return document{unusable: &unusable{ref, origin, faults}}, nil
+		return document{object, &flaws{ref, origin, faults}}, nil
 	}
 	return document{object: object}, nil
 }

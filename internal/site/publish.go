@@ -204,7 +204,7 @@ func (s *Site) report(before, faults []federation.Fault) {
 		text := f.Error()
 		now[text] = true
 		if !s.reported[text] {
-			s.log.Warningf("refused: %s", text)
+			s.log.Warningf("%s: %s", f.Severity(), text)
 		}
 	}
 	s.reported = now

@@ -71,11 +71,13 @@ func Ref(obj any) (federation.Ref, bool) {
 
 // Object returns the slim value of an API object. It is nil, without a fault,
 // where the object says nothing to Nearcast: a Service that declares no
-// function, or a kind that is not read. With faults the object must be refused.
-// The last argument is where the file has its annotations: see federation.Annotation.
+// function, or a kind that is not read. Without an object, faults say why it is
+// refused or, if they are warnings, why it is not read; with one, which parts of it
+// are refused. The last argument is where the file has its annotations: see
+// federation.Annotation.
 func Object(obj any, origin federation.Origin, below map[string]int) (federation.Object, []federation.Fault) {
 	object, faults := objectOf(obj, origin, below)
-	if object != nil && len(faults) == 0 {
+	if object != nil {
 		federation.Share(object)
 	}
 	return object, faults
@@ -128,7 +130,11 @@ func template(t *federation.Template) (federation.Object, []federation.Fault) {
 	if t.Labels[federation.FunctionLabel] != "true" {
 		return nil, nil
 	}
-	return t, federation.ParseTemplate(t)
+	// A function is refused whole: without its annotation access it would be public.
+	if faults := federation.ParseTemplate(t); len(faults) > 0 {
+		return nil, faults
+	}
+	return t, nil
 }
 
 func workload(meta federation.Meta, pods *corev1.PodTemplateSpec) *federation.Workload {
