@@ -87,6 +87,7 @@ func printExplanation(w io.Writer, e *site.Explanation) error {
 	line("horizon", e.Horizon)
 	line("policy", e.Policy)
 	line("answer", strings.TrimSuffix(e.Outcome+": "+strings.Join(e.Answers, " "), ": "))
+	line("why", e.Reason)
 	line("ttl", e.Lasts)
 	if err := t.Flush(); err != nil {
 		return err

@@ -68,5 +68,8 @@ func printStatus(w io.Writer, st site.Status) error {
 	for _, fault := range st.Faults {
 		fmt.Fprintf(w, "\nrefused: %s\n", fault)
 	}
+	for _, warning := range st.Warnings {
+		fmt.Fprintf(w, "\nignored: %s\n", warning)
+	}
 	return nil
 }

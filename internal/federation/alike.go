@@ -16,6 +16,7 @@ import (
 // commonplace is all that an Observed says that is not one resource's alone.
 type commonplace struct {
 	applied, was bool
+	idle         bool
 	health       Health
 	counted      bool
 	capacity     Capacity
@@ -26,12 +27,12 @@ const mostReplicas = 32
 
 // commonplace returns what o says, and false if that is more or out of the ordinary.
 func (o *Observed) commonplace() (commonplace, bool) {
-	c := commonplace{applied: o.Applied, was: o.WasApplied, health: o.Health}
+	c := commonplace{applied: o.Applied, was: o.WasApplied, idle: o.Idle, health: o.Health}
 	if o.Capacity != nil {
 		c.counted, c.capacity = true, *o.Capacity
 	}
 	ordinary := func(n int32) bool { return n >= 0 && n <= mostReplicas }
-	return c, o.Message == "" && o.LoadBalancer.equal(Endpoint{}) && o.LoadBalancerNames == nil &&
+	return c, o.Message == "" && o.Unread == "" && o.LoadBalancer.equal(Endpoint{}) && o.LoadBalancerNames == nil &&
 		o.Health <= Unhealthy && ordinary(c.capacity.Desired) && ordinary(c.capacity.Ready)
 }
 

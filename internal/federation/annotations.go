@@ -9,13 +9,16 @@ import (
 	"time"
 )
 
+// AnnotationPrefix is that of all keys that Nearcast reads.
+const AnnotationPrefix = "nearcast.dev/"
+
 // DrainAnnotation on a Cluster moves traffic away from it, at every site.
 const DrainAnnotation = annotationPrefix + "drain"
 
 // The annotations that Nearcast reads. Anything else under the prefix is a typo
 // and refused by name.
 const (
-	annotationPrefix = "nearcast.dev/"
+	annotationPrefix = AnnotationPrefix
 
 	keyHostname    = annotationPrefix + "hostname"
 	keyWorkload    = annotationPrefix + "workload"
@@ -60,6 +63,19 @@ type Annotations []Annotation
 // IsAnnotation reports whether the key belongs to Nearcast.
 func IsAnnotation(key string) bool { return strings.HasPrefix(key, annotationPrefix) }
 
+// IsLikeAnnotation reports whether the key belongs to Nearcast, or would but for its case.
+func IsLikeAnnotation(key string) bool {
+	n := len(annotationPrefix)
+	return len(key) > n && strings.EqualFold(key[:n], annotationPrefix)
+}
+
+// IsKnownAnnotation reports whether an annotation of a function or of a Cluster has the key.
+func IsKnownAnnotation(key string) bool {
+	_, _, function := findParser(key, templateParsers)
+	_, _, cluster := findParser(key, clusterParsers)
+	return function == nil || cluster == nil
+}
+
 // OwnAnnotations returns those of all that belong to Nearcast, with their Below, which may
 // be nil; nil for none.
 func OwnAnnotations(all map[string]string, below map[string]int) Annotations {
@@ -72,13 +88,12 @@ func OwnAnnotations(all map[string]string, below map[string]int) Annotations {
 	return slices.Clip(own)
 }
 
-// below returns the key's Below; 0 if it is not there.
-func (a Annotations) below(key string) int {
+func (a Annotations) find(key string) (Annotation, bool) {
 	i, found := slices.BinarySearchFunc(a, key, func(a Annotation, key string) int { return strings.Compare(a.Key, key) })
 	if !found {
-		return 0
+		return Annotation{}, false
 	}
-	return a[i].Below
+	return a[i], true
 }
 
 // annotationParser sets one domain value from an annotation's text. The suffix
@@ -187,14 +202,20 @@ var templateParsers = []annotationParser[Template]{
 		return nil
 	}},
 	{key: keyAddress, dotted: true, set: func(t *Template, horizon, v string) error {
-		fixed, err := parseFixed(v)
+		fixed, byGateway, err := parseFixed(v)
 		if err != nil {
 			return err
 		}
-		if t.Fixed == nil {
+		if horizon != "" && len(byGateway) > 0 {
+			return fmt.Errorf("gateway is for %s; in a horizon a cluster's gateway is used where the function has no address", keyAddress)
+		}
+		if len(fixed) > 0 && t.Fixed == nil {
 			t.Fixed = map[string]map[string]Endpoint{}
 		}
-		t.Fixed[horizon] = fixed
+		if len(fixed) > 0 {
+			t.Fixed[horizon] = fixed
+		}
+		t.ByGateway = append(t.ByGateway, byGateway...)
 		return nil
 	}},
 }

@@ -17,6 +17,9 @@ type Binding struct {
 	// each function in each cluster, so that they are small; see Share.
 	Members   []Member
 	Evictions []Eviction
+	// Unscheduled is the scheduler's reason for finding no cluster, or not enough of
+	// them; "" where it found what it looked for.
+	Unscheduled string
 }
 
 // Member is what a binding says of one cluster.
@@ -67,10 +70,28 @@ type Observed struct {
 	LoadBalancerNames []string `json:",omitempty"`
 	// Capacity is nil where the resource's status does not tell.
 	Capacity *Capacity `json:",omitempty"`
+	// Idle is set where the resource has no replica because none is wanted, or may have
+	// none at any time, as a Knative Service without a least scale.
+	Idle bool `json:",omitempty"`
+	// Unread says what of the status could not be read; "" for nothing.
+	Unread string `json:",omitempty"`
 }
 
 // everApplied reports whether the work was applied once.
 func (o Observed) everApplied() bool { return o.Applied || o.WasApplied }
+
+// unapplied says why the work was never applied.
+func (o Observed) unapplied() string {
+	if o.Message == "" {
+		return "not applied yet"
+	}
+	return "not applied yet: " + o.Message
+}
+
+// balanced reports whether a load balancer reports an address or a name.
+func (o Observed) balanced() bool {
+	return !o.LoadBalancer.IsZero() || len(o.LoadBalancerNames) > 0
+}
 
 // search is where the cluster is among the members, or belongs.
 func (b *Binding) search(cluster string) (int, bool) {
@@ -107,9 +128,10 @@ func (b *Binding) Observe(cluster string, o Observed) { b.named(cluster).seen = 
 // written is a Binding as snapshots have it.
 type written struct {
 	Meta
-	Resource  Ref
-	Members   []writtenMember
-	Evictions []Eviction `json:",omitempty"`
+	Resource    Ref
+	Members     []writtenMember
+	Evictions   []Eviction `json:",omitempty"`
+	Unscheduled string     `json:",omitempty"`
 }
 
 type writtenMember struct {
@@ -121,7 +143,7 @@ type writtenMember struct {
 
 // MarshalJSON writes the binding for a snapshot.
 func (b *Binding) MarshalJSON() ([]byte, error) {
-	w := written{b.Meta, b.Resource, make([]writtenMember, len(b.Members)), b.Evictions}
+	w := written{b.Meta, b.Resource, make([]writtenMember, len(b.Members)), b.Evictions, b.Unscheduled}
 	for i, m := range b.Members {
 		w.Members[i] = writtenMember{m.Cluster(), m.Placed, m.Replicas, m.seen}
 	}
@@ -134,7 +156,7 @@ func (b *Binding) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &w); err != nil {
 		return err
 	}
-	*b = Binding{Meta: w.Meta, Resource: w.Resource, Evictions: w.Evictions, Members: make([]Member, 0, len(w.Members))}
+	*b = Binding{Meta: w.Meta, Resource: w.Resource, Evictions: w.Evictions, Unscheduled: w.Unscheduled, Members: make([]Member, 0, len(w.Members))}
 	for _, m := range w.Members {
 		if m.Placed {
 			b.Place(m.Cluster, m.Replicas)

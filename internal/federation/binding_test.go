@@ -45,13 +45,13 @@ func TestWhatMostMembersSayIsKeptOnce(t *testing.T) {
 	if one.In("a").seen != other.In("b").seen {
 		t.Error("two that are applied and healthy do not share it")
 	}
-	ready := Observed{Applied: true, Health: Healthy, Capacity: &Capacity{3, 2}}
+	ready := Observed{Applied: true, Health: Healthy, Capacity: &Capacity{Desired: 3, Ready: 2}}
 	one.Observe("a", ready)
 	other.Observe("b", ready)
 	if one.In("a").seen != other.In("b").seen || !reflect.DeepEqual(one.In("a").Observed(), ready) {
 		t.Error("two with as many replicas do not share it")
 	}
-	for i, own := range []Observed{{Message: "refused"}, {Capacity: &Capacity{mostReplicas + 1, 0}}, {Capacity: &Capacity{0, -1}}, {Health: Unhealthy + 1}, {
+	for i, own := range []Observed{{Message: "refused"}, {Capacity: &Capacity{Desired: mostReplicas + 1}}, {Capacity: &Capacity{Ready: -1}}, {Health: Unhealthy + 1}, {
 		LoadBalancer: Endpoint{V4: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
 	}} {
 		one.Observe("a", own)

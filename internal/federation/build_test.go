@@ -171,7 +171,7 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 			binding.leave("a")
 			binding.Observe("b", Observed{})
 			return binding
-		}()}, "a=192.0.2.1 leaving; b=192.0.2.2"},
+		}()}, "a=192.0.2.1 leaving; !b: its workload Deployment/web is not applied yet"},
 		"placed nowhere any more": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a")
 			binding.leave("a")
@@ -483,7 +483,7 @@ func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
 	if !slices.Equal(s.Lookups, []string{"lb.example.net."}) {
 		t.Errorf("lookups %v", s.Lookups)
 	}
-	if s, f := at("lb.example.net.", nil); len(f.Placements) != 0 || f.Refused[0].Reason != "its load balancer's name lb.example.net. has no address yet" || len(s.Lookups) != 1 {
+	if s, f := at("lb.example.net.", nil); len(f.Placements) != 0 || f.Refused[0].Reason != "the load balancer has no address yet: its name lb.example.net. does not resolve" || len(s.Lookups) != 1 {
 		t.Errorf("%+v, lookups %v", f.Refused, s.Lookups)
 	}
 	if s, f := at("web.ns.fn.example.org.", found); len(f.Placements) != 0 || len(s.Lookups) != 0 {

@@ -8,6 +8,7 @@
 package federation
 
 import (
+	"fmt"
 	"iter"
 	"net/netip"
 	"slices"
@@ -23,7 +24,8 @@ type State struct {
 	// Functions have an index for as long as they exist; nil where there is none.
 	// Those of a first build are sorted by namespace, name and kind.
 	Functions vector.Vector[*Function]
-	// Faults are the inputs that were refused, each alone, with its reason.
+	// Faults are the inputs that were refused, each alone, with its reason, and
+	// warnings of those that are not read.
 	Faults []Fault
 	// Lookups are the names of load balancers whose addresses are needed, sorted.
 	Lookups []string
@@ -44,6 +46,16 @@ func (s *State) All() iter.Seq2[int, *Function] {
 func (s *State) Count() (n int) {
 	for range s.All() {
 		n++
+	}
+	return n
+}
+
+// Refused returns how many inputs were refused.
+func (s *State) Refused() (n int) {
+	for _, f := range s.Faults {
+		if f.refuses() {
+			n++
+		}
 	}
 	return n
 }
@@ -72,11 +84,15 @@ func (s *State) ClusterIndex(name string) int {
 // Readiness is Karmada's view of a cluster's API server, not of its data plane.
 type Readiness uint8
 
-// The values of a Karmada Cluster's condition Ready.
+// The values of a Karmada Cluster's condition Ready. Snapshots have them as numbers.
 const (
-	ReadyUnknown Readiness = iota
+	// ReadyUnset is of a Cluster without the condition, as one written by hand.
+	ReadyUnset Readiness = iota
 	ReadyTrue
+	// ReadyFalse is of a cluster whose API server Karmada cannot reach.
 	ReadyFalse
+	// ReadyUnknown is of a cluster whose pull agent has not reported in time.
+	ReadyUnknown
 )
 
 // Health is Karmada's word on an applied resource (aggregatedStatus[].health).
@@ -213,6 +229,8 @@ type Function struct {
 	// Refused are the clusters that Karmada names for the function and that are
 	// no candidates, with the reason; sorted by cluster.
 	Refused []Refusal
+	// Unplaced says why Karmada names no cluster for the function; "" where it names some.
+	Unplaced string
 }
 
 // Placements are a function's, by cluster.
@@ -257,16 +275,49 @@ type Placement struct {
 	Runtime  Runtime
 	// Replicas is Karmada's count for this cluster.
 	Replicas int32
-	// Cold is set where the workload is placed with no replica: it starts on the first call.
+	// Cold is set where the workload has no replica, or may have none at any time: it
+	// starts on the first call, and no probe may be that.
 	Cold bool
 	// ProbesGateway is set where Target is the cluster's gateway, shared by functions.
 	ProbesGateway bool
 	// Outdated is set where the last update failed to apply: what runs is an older version.
 	Outdated bool
 	// Health is Karmada's word on the workload, or on the template where there is none.
+	// It is about the newest version: see Serving.
 	Health Health
 	// Leaving says why this placement is moved away from; "" if it is not.
 	Leaving string
+}
+
+// Serving reports whether the placement serves as far as Karmada knows. Counts of
+// replicas, where there are any, say more than its word: during a rollout it calls a
+// workload Unhealthy that serves, and one of a kind that it cannot interpret Healthy
+// that does not.
+func (p *Placement) Serving() bool {
+	switch {
+	case p.Health == HealthUnknown:
+		return false
+	case p.Capacity != nil && !p.Cold:
+		return p.Capacity.Ready > 0
+	}
+	return p.Health == Healthy
+}
+
+// Silent says how Karmada knows that the placement serves nobody; "" where it does not.
+func (p *Placement) Silent() string {
+	switch {
+	case p.Capacity != nil && !p.Cold:
+		switch {
+		case p.Capacity.Ready > 0:
+			return ""
+		case p.Capacity.Desired > 0:
+			return fmt.Sprintf("none of %d replicas is ready", p.Capacity.Desired)
+		}
+		return "it has no replica"
+	case p.Health == Unhealthy:
+		return "Karmada says Unhealthy"
+	}
+	return ""
 }
 
 // Endpoint returns the placement's addresses for the horizon, falling back to

@@ -87,7 +87,7 @@ func (w *randomWorld) change() {
 	template := service(namespace, name)
 	work := Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: w.one("work", "web", "api", "job")}
 	exposed := &MultiClusterService{Meta: Meta{Ref: Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name}}}
-	switch w.some("what", 18) {
+	switch w.some("what", 23) {
 	case 0:
 		c := cluster(clusters[w.some("cluster", 3)], fmt.Sprintf("192.0.2.%d", 1+w.some("address", 3)))
 		c.Used = float64(w.some("used", 2))
@@ -149,6 +149,26 @@ func (w *randomWorld) change() {
 		} else {
 			s.Delete(exposed.Ref)
 		}
+	case 18:
+		t := service(namespace, name, "address", w.one("by", "gateway", "a=gateway", "a=192.0.2.9"))
+		t.Balanced = rapid.Bool().Draw(w.T, "balanced")
+		s.Put(t)
+	case 19: // a workload of another kind, which may have no replicas any more
+		b := bound(Ref{Group: "example.org", Kind: w.one("kind", "Fleet", "CloneSet"), Namespace: namespace, Name: work.Name}, "a", "b")
+		b.Place("a", int32(w.some("replicas", 2)))
+		b.Place("b", 0)
+		s.Put(b)
+	case 20:
+		s.Put(service(namespace, name, "workload", w.one("workload", "Fleet/", "CloneSet/", "Fleet.example.org/", "CloneSet.example.org/")+work.Name))
+	case 21: // of which some replicas are ready
+		b := bound(work, "a", "b")
+		desired := int32(w.some("desired", 9))
+		b.Observe("a", Observed{Applied: true, Health: Unhealthy, Capacity: &Capacity{Desired: desired, Ready: int32(w.some("ready", 9)) % (desired + 1)}, Unread: w.one("unread", "", "", "status")})
+		b.Unscheduled = w.one("unscheduled", "", "NoClusterFit")
+		s.Put(b)
+	case 22:
+		c := cluster(clusters[w.some("cluster", 3)], "192.0.2.1")
+		s.Put(c, Fault{Object: c.String(), Key: keyCost, Reason: w.one("reason", "bad", "worse")})
 	}
 }
 

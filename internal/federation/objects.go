@@ -3,6 +3,7 @@ package federation
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -70,10 +71,11 @@ type Fault struct {
 	// Warning is set where nothing was refused: the input is good, and does not do what
 	// its author may expect.
 	Warning bool
-	File   string
-	Line   int
-	Object string
-	// Template is the function's that the fault is of, if it is of one.
+	File    string
+	Line    int
+	Object  string
+	// Template is the object's that is to be given an Event: what declares the function
+	// that the fault is of, or what is not read.
 	Template Identity
 	Key      string
 	Reason   string
@@ -105,9 +107,17 @@ func (f Fault) Severity() string {
 	return "refused"
 }
 
+// Ignored returns a warning that the object's key is not read, and why.
+func (m *Meta) Ignored(key, why string) Fault {
+	f := m.fault(key, "%s", why)
+	f.Warning, f.Template = true, m.Identity()
+	return f
+}
+
 // fault returns a Fault of the object m at the annotation key ("" for the object itself).
 func (m *Meta) fault(key, format string, args ...any) Fault {
-	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.below(key), Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
+	annotation, _ := m.Annotations.find(key) // which has no line of its own if it is not there
+	f := Fault{File: m.Origin.File, Line: m.Origin.Line + annotation.Below, Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
 	if m.Labels[FunctionLabel] == "true" {
 		f.Template = m.Identity()
 	}
@@ -124,6 +134,9 @@ type Template struct {
 	TCPPort uint16 `json:",omitempty"`
 	// Ports are the Service's, or those annotated.
 	Ports []Port `json:",omitempty"`
+	// Balanced is set for an Ingress and for a Service of type LoadBalancer, which are
+	// reached at an address of their own and not at a cluster's gateway.
+	Balanced bool `json:",omitempty"`
 	// Annotated is set by ParseTemplate. It may be other templates' too.
 	*Annotated `json:"-"`
 }
@@ -148,6 +161,21 @@ type Annotated struct {
 	VIPs   []netip.Addr
 	// Fixed are the annotated addresses by horizon, then by cluster.
 	Fixed map[string]map[string]Endpoint
+	// ByGateway are the clusters whose gateway is the annotated address; AnyCluster
+	// stands for all.
+	ByGateway []string
+}
+
+// AnyCluster stands for every cluster in Annotated.ByGateway.
+const AnyCluster = "*"
+
+// byGateway reports whether the function is reached at the cluster's gateway: by its
+// annotation, or because it has no load balancer there.
+func (t *Template) byGateway(cluster string, seen Observed) bool {
+	if slices.Contains(t.ByGateway, cluster) || slices.Contains(t.ByGateway, AnyCluster) {
+		return true
+	}
+	return !t.Balanced && !seen.balanced()
 }
 
 // ProbeSpec is a parsed nearcast.dev/probe.
@@ -160,7 +188,7 @@ type ProbeSpec struct {
 	Path string
 }
 
-// Workload is a Deployment or StatefulSet, kept for what a Service's selector matches.
+// Workload is a Deployment, StatefulSet or DaemonSet, kept for what a Service's selector matches.
 type Workload struct {
 	Meta
 	PodLabels map[string]string

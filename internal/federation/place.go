@@ -17,11 +17,15 @@ const gatewayPort = 443
 func (b *builder) place(f *Function) {
 	template := b.binding(f.Ref)
 	if template == nil {
+		f.Unplaced = noBinding(f.Ref)
 		return
 	}
 	work := b.workload(f.Template)
 	healthy := false
 	clusters := template.clusters()
+	if len(clusters) == 0 {
+		f.Unplaced = template.unplaced()
+	}
 	f.Placements = make([]*Placement, 0, len(clusters))
 	for _, cluster := range clusters {
 		p, refusal := b.placement(f.Template, template, work, cluster, "")
@@ -30,12 +34,25 @@ func (b *builder) place(f *Function) {
 			continue
 		}
 		f.Placements = append(f.Placements, b.share(p))
-		healthy = healthy || p.Health == Healthy && !p.Outdated
+		healthy = healthy || p.Serving() && !p.Outdated
 	}
 	if !healthy && template.placedAnywhere() && (work == nil || slices.ContainsFunc(work.bindings, (*Binding).placedAnywhere)) {
 		b.handOver(f, template, work)
 	}
 	f.Placements = b.lists.share(f.Placements)
+}
+
+// noBinding is why a resource without a binding is placed nowhere.
+func noBinding(of Ref) string {
+	return "no ResourceBinding of " + of.String() + ": nothing propagates it"
+}
+
+// unplaced says why the binding names no cluster.
+func (b *Binding) unplaced() string {
+	if b.Unscheduled != "" {
+		return "Karmada could not schedule " + b.Resource.String() + ": " + b.Unscheduled
+	}
+	return "the ResourceBinding of " + b.Resource.String() + " names no cluster"
 }
 
 func (b *Binding) placedAnywhere() bool {
@@ -116,19 +133,18 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	}
 	seen := template.In(cluster).Observed()
 	if !seen.everApplied() {
-		reason := "not applied yet"
-		if seen.Message != "" {
-			reason += ": " + seen.Message
-		}
-		return Placement{}, reason
+		return Placement{}, seen.unapplied()
 	}
 	p := Placement{Cluster: index, Health: seen.Health, Outdated: !seen.Applied, Leaving: leaving}
+	if t.Balanced && p.Health == Unhealthy {
+		p.Health = HealthUnknown // it says that the load balancer has no address yet, and no more
+	}
 	if work != nil {
-		r := work.in(cluster, handOver)
-		if !r.placed {
-			return Placement{}, "its workload " + work.label + " is not placed here"
+		r, refusal := work.in(cluster, handOver)
+		if refusal != "" {
+			return Placement{}, refusal
 		}
-		p.Replicas, p.Cold, p.Health = r.replicas, r.replicas == 0 && r.leaving == "", r.health
+		p.Replicas, p.Cold, p.Health = r.replicas, !r.warm, r.health
 		p.Runtime, p.Capacity = r.runtime, r.capacity
 		if p.Leaving == "" {
 			p.Leaving = r.leaving
@@ -143,7 +159,8 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 }
 
 // endpoints resolves the placement's addresses: fixed ones, else the load
-// balancer's, else the cluster's gateway; a horizon's own before the default's.
+// balancer's, else the cluster's gateway, if that is where the function is reached; a
+// horizon's own before the default's.
 func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]Endpoint, string) {
 	endpoints := map[string]Endpoint{}
 	var refused error
@@ -168,22 +185,43 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 	if len(seen.LoadBalancerNames) > 0 {
 		balancer = b.resolve(seen.LoadBalancerNames)
 	}
-	if balancer.IsZero() && !t.fixedIn(c.Name) && b.answersAlone(t.Namespace, c.Gateways) {
-		return c.Gateways, "" // shared by all that are reached through them
+	gateways := c.Gateways
+	if t.byGateway(c.Name, seen) {
+		if !t.fixedIn(c.Name) && b.answersAlone(t.Namespace, gateways) {
+			return gateways, "" // shared by all that are reached through them
+		}
+		set("", t.Fixed[""][c.Name], gateways[""])
+	} else {
+		set("", t.Fixed[""][c.Name], balancer)
+		if len(endpoints) == 0 {
+			gateways = nil // of a horizon: they do not lead there either
+		}
 	}
-	set("", t.Fixed[""][c.Name], balancer, c.Gateways[""])
 	for horizon := range allHorizons(t, c) {
-		set(horizon, t.Fixed[horizon][c.Name], c.Gateways[horizon])
+		set(horizon, t.Fixed[horizon][c.Name], gateways[horizon])
 	}
 	switch {
 	case len(endpoints) > 0:
 		return endpoints, ""
 	case refused != nil:
 		return nil, refused.Error()
-	case len(seen.LoadBalancerNames) > 0:
-		return nil, "its load balancer's name " + seen.LoadBalancerNames[0] + " has no address yet"
+	case t.Balanced || seen.balanced():
+		return nil, "the load balancer has no address yet" + b.pending(seen)
 	}
 	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
+}
+
+// pending says what is known of a load balancer without an address.
+func (b *builder) pending(seen Observed) string {
+	switch {
+	case seen.Unread != "":
+		return ": " + seen.Unread
+	case len(seen.LoadBalancerNames) == 0:
+		return ""
+	case b.inZone(seen.LoadBalancerNames[0]):
+		return ": its name " + seen.LoadBalancerNames[0] + " is in a zone served here, and would lead back"
+	}
+	return ": its name " + seen.LoadBalancerNames[0] + " does not resolve"
 }
 
 // unfit returns why the namespace's functions are never answered with the address;
@@ -280,11 +318,10 @@ func target(t *Template, p *Placement, host func(*Template) string) Target {
 		spec = *t.Probe
 	}
 	p.ProbesGateway = e.Gateway
-	// A cold placement must not be woken by being asked: reaching it is enough.
-	if p.Cold && spec.Kind != ProbeNone {
-		spec = ProbeSpec{Kind: ProbeTCP, Port: spec.Port}
-	}
 	port := spec.port(e, t.TCPPort)
+	if t.withholds(p) {
+		spec = ProbeSpec{Kind: ProbeTCP}
+	}
 	if spec.Kind == ProbeNone || port == 0 {
 		return Target{Kind: ProbeNone}
 	}
@@ -299,6 +336,21 @@ func target(t *Template, p *Placement, host func(*Template) string) Target {
 		out.Expect = t.Expect
 	}
 	return out
+}
+
+// withholds reports whether the annotated probe is not sent to the placement: a cold one
+// must not be woken by being asked, and reaching it is enough.
+func (t *Template) withholds(p *Placement) bool {
+	return p.Cold && t.Probe != nil && t.Probe.Kind != ProbeNone && t.Probe.Kind != ProbeTCP
+}
+
+// Withheld says why the annotated probe is not sent to the placement; "" if it is.
+func (t *Template) Withheld(p *Placement) string {
+	if !t.withholds(p) {
+		return ""
+	}
+	annotation, _ := t.Annotations.find(keyProbe) // it was parsed
+	return "the probe " + annotation.Value + " is not sent: it would start a function that is cold"
 }
 
 // port returns what to probe: the annotated port, the endpoint's own, the

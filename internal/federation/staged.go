@@ -11,6 +11,7 @@ type staged struct {
 	clusters  map[Ref]*Cluster
 	workloads map[string][]*Workload       // by namespace, sorted
 	bindings  contest[Ref, *Binding]       // by what they place
+	others    contest[Ref, *Binding]       // of workloads of other kinds, by namespace and name
 	exposed   map[Ref]*MultiClusterService // by the Service
 	vips      map[netip.Addr]int           // of how many templates
 	faults    map[Ref][]Fault
@@ -18,11 +19,12 @@ type staged struct {
 }
 
 func newStaged() staged {
+	// Two bindings of one resource are a mistake; which one counts must not change.
+	first := func(a, b *Binding) bool { return a.compare(b.Ref) < 0 }
 	return staged{
 		clusters: map[Ref]*Cluster{}, workloads: map[string][]*Workload{}, exposed: map[Ref]*MultiClusterService{},
-		// Two bindings of one resource are a mistake; which one counts must not change.
-		bindings: newContest[Ref](func(a, b *Binding) bool { return a.compare(b.Ref) < 0 }),
-		vips:     map[netip.Addr]int{}, faults: map[Ref][]Fault{},
+		bindings: newContest[Ref](first), others: newContest[Ref](first),
+		vips: map[netip.Addr]int{}, faults: map[Ref][]Fault{},
 	}
 }
 
@@ -49,6 +51,13 @@ func (m *Memory) stage(was, is Object) {
 	case *Binding:
 		m.in.bindings.enter(o.Resource, o)
 		m.touchUsers(o.Resource)
+		if bare, of := o.Resource.ofAnyGroup(); of {
+			m.in.bindings.enter(bare, o)
+			m.touchUsers(bare)
+		}
+		if o.isOther() {
+			m.in.others.enter(o.Resource.named(), o)
+		}
 	case *MultiClusterService:
 		m.in.exposed[o.service()] = o
 		m.touch(m.entries[o.service()])
@@ -76,6 +85,13 @@ func (m *Memory) unstage(was Object) {
 	case *Binding:
 		m.in.bindings.leave(o.Resource, o)
 		m.touchUsers(o.Resource)
+		if bare, of := o.Resource.ofAnyGroup(); of {
+			m.in.bindings.leave(bare, o)
+			m.touchUsers(bare)
+		}
+		if o.isOther() {
+			m.in.others.leave(o.Resource.named(), o)
+		}
 	case *MultiClusterService:
 		delete(m.in.exposed, o.service())
 		m.touch(m.entries[o.service()])
@@ -104,6 +120,9 @@ func (m *Memory) stageOther(faults []Fault) {
 func (m *MultiClusterService) service() Ref {
 	return Ref{Kind: "Service", Namespace: m.Namespace, Name: m.Name}
 }
+
+// named is the key of staged.others.
+func (r Ref) named() Ref { return Ref{Namespace: r.Namespace, Name: r.Name} }
 
 func compareWorkload(w *Workload, ref Ref) int { return w.compare(ref) }
 

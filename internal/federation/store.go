@@ -370,15 +370,16 @@ func (c *Cluster) remember(before *Cluster, faults []Fault) *Cluster {
 
 // remember carries over from before what Karmada forgets when an update fails
 // to apply, or a member's API cannot be reached: that the resource was applied
-// once, and its address. It is kept for as long as Karmada names the cluster. Most
-// bindings have nothing to carry over, and stay what they are.
+// once, and its address; and what cannot be read now. It is kept for as long as
+// Karmada names the cluster. Most bindings have nothing to carry over, and stay what
+// they are.
 func (b *Binding) remember(before *Binding) *Binding {
 	if before == nil || before.UID != b.UID {
 		return b
 	}
 	merged := b
 	for i, m := range b.Members {
-		if m.seen == nil || m.seen.Applied {
+		if m.seen == nil || m.seen.Applied && m.seen.Unread == "" && !m.seen.Capacity.scarce() {
 			continue // as most are
 		}
 		was := before.In(m.Cluster()).Observed()
@@ -398,9 +399,21 @@ func (b *Binding) remember(before *Binding) *Binding {
 }
 
 func (o Observed) remember(before Observed) Observed {
-	o.WasApplied = true
-	if o.LoadBalancer.IsZero() && len(o.LoadBalancerNames) == 0 {
+	o.WasApplied = !o.Applied
+	if o.Capacity.scarce() && before.Capacity != nil {
+		o.Capacity = new(o.Capacity.since(*before.Capacity))
+	}
+	if o.Applied && o.Unread == "" {
+		return o // as it says itself
+	}
+	if !o.balanced() {
 		o.LoadBalancer, o.LoadBalancerNames = before.LoadBalancer, before.LoadBalancerNames
+	}
+	if o.Unread != "" && o.Capacity == nil {
+		o.Capacity = before.Capacity
+	}
+	if o.Capacity == nil || o.Unread != "" {
+		o.Idle = o.Idle || before.Idle // or a probe would start it
 	}
 	return o
 }

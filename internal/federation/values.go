@@ -62,23 +62,6 @@ func parseHostnames(v string) ([]string, error) {
 	return names, nil
 }
 
-// workloadGroups are the kinds that nearcast.dev/workload accepts.
-var workloadGroups = map[string]string{
-	"Deployment":  "apps",
-	"StatefulSet": "apps",
-	"SpinApp":     "core.spinkube.dev",
-	"Service":     "serving.knative.dev",
-}
-
-func parseWorkload(v, namespace string) (Ref, error) {
-	kind, name, ok := strings.Cut(v, "/")
-	group, known := workloadGroups[kind]
-	if !ok || !known || name == "" || strings.Contains(name, "/") {
-		return Ref{}, fmt.Errorf("%q is not Kind/name with a kind of Deployment, StatefulSet, SpinApp, Service (Knative)", v)
-	}
-	return Ref{Group: group, Kind: kind, Namespace: namespace, Name: name}, nil
-}
-
 func parseWeights(v string) ([]Weight, error) {
 	var weights []Weight
 	for field := range strings.SplitSeq(v, ",") {
@@ -175,25 +158,39 @@ func parseAddrPort(s string) (netip.Addr, uint16, error) {
 	return ap.Addr(), ap.Port(), nil
 }
 
-// parseFixed parses "cluster=addr,…"; a cluster may be named once per address.
-func parseFixed(v string) (map[string]Endpoint, error) {
-	fixed := map[string]Endpoint{}
+// gatewayWord stands for a cluster's gateway in the place of an address.
+const gatewayWord = "gateway"
+
+// parseFixed parses "cluster=addr,…"; a cluster may be named once per address. The
+// word gateway stands for the address of the cluster's gateway, or alone for that of
+// every cluster; those clusters are returned as byGateway.
+func parseFixed(v string) (fixed map[string]Endpoint, byGateway []string, err error) {
+	fixed = map[string]Endpoint{}
 	for field := range strings.SplitSeq(v, ",") {
-		cluster, text, ok := strings.Cut(strings.TrimSpace(field), "=")
-		if !ok || cluster == "" {
-			return nil, fmt.Errorf("%q is not cluster=address", strings.TrimSpace(field))
+		field = strings.TrimSpace(field)
+		if field == gatewayWord {
+			byGateway = append(byGateway, AnyCluster)
+			continue
 		}
-		addr, port, err := parseAddrPort(strings.TrimSpace(text))
+		cluster, text, ok := strings.Cut(field, "=")
+		if !ok || cluster == "" {
+			return nil, nil, fmt.Errorf("%q is not cluster=address", field)
+		}
+		if text = strings.TrimSpace(text); text == gatewayWord {
+			byGateway = append(byGateway, cluster)
+			continue
+		}
+		addr, port, err := parseAddrPort(text)
 		if err != nil {
-			return nil, fmt.Errorf("cluster %s: %w", cluster, err)
+			return nil, nil, fmt.Errorf("cluster %s: %w", cluster, err)
 		}
 		e := fixed[cluster]
 		if port != 0 && e.Port != 0 && port != e.Port {
-			return nil, fmt.Errorf("cluster %s: ports %d and %d differ; one endpoint has one port", cluster, e.Port, port)
+			return nil, nil, fmt.Errorf("cluster %s: ports %d and %d differ; one endpoint has one port", cluster, e.Port, port)
 		}
 		e = e.Add(addr)
 		e.Port = max(e.Port, port)
 		fixed[cluster] = e
 	}
-	return fixed, nil
+	return fixed, byGateway, nil
 }

@@ -6,6 +6,7 @@ import "slices"
 // a Service selects more than one Deployment: one that is placed is enough.
 type workload struct {
 	label    string // as messages name it
+	first    Ref
 	bindings []*Binding
 	runtimes map[Ref]Runtime
 }
@@ -24,22 +25,27 @@ func (b *builder) workload(t *Template) *workload {
 	if len(selected) > 0 {
 		return b.bound(selected...)
 	}
-	for _, kind := range [...]string{"Deployment", "StatefulSet", "SpinApp", "Service"} {
-		ref := Ref{Group: workloadGroups[kind], Kind: kind, Namespace: t.Namespace, Name: t.Name}
-		if b.binding(ref) != nil {
+	for _, k := range kinds {
+		ref := Ref{Group: k.group, Kind: k.name, Namespace: t.Namespace, Name: t.Name}
+		if k.named && b.binding(ref) != nil {
 			return b.bound(ref)
 		}
+	}
+	if other := b.in.others.holder[t.named()]; other != nil {
+		return b.bound(other.Resource)
 	}
 	return nil
 }
 
 func (b *builder) bound(refs ...Ref) *workload {
-	w := &workload{label: refs[0].Kind + "/" + refs[0].Name, runtimes: map[Ref]Runtime{}}
+	w := &workload{label: refs[0].Kind + "/" + refs[0].Name, first: refs[0], runtimes: map[Ref]Runtime{}}
 	for _, ref := range refs {
-		w.runtimes[ref] = b.runtime(ref)
-		if binding := b.binding(ref); binding != nil {
-			w.bindings = append(w.bindings, binding)
+		binding := b.binding(ref)
+		if binding == nil {
+			continue
 		}
+		w.bindings = append(w.bindings, binding)
+		w.runtimes[binding.Resource] = b.runtime(binding.Resource)
 	}
 	return w
 }
@@ -74,17 +80,19 @@ func contains(labels, selector map[string]string) bool {
 
 // running is a workload in one cluster.
 type running struct {
-	placed   bool
 	replicas int32
 	capacity *Capacity
 	runtime  Runtime
 	health   Health
 	leaving  string
+	// warm is set where some of it has a replica, or always will.
+	warm bool
 }
 
-// in sums up the workload in one cluster.
-func (w *workload) in(cluster, handOver string) running {
-	var r running
+// in sums up the workload in one cluster, or says why it does not run there. One that
+// was never applied does not: Karmada places it, and the cluster may lack its kind.
+func (w *workload) in(cluster, handOver string) (r running, refusal string) {
+	runs := false
 	for _, b := range w.bindings {
 		here, leaving := b.places(cluster, handOver)
 		if !here {
@@ -92,26 +100,58 @@ func (w *workload) in(cluster, handOver string) running {
 		}
 		member := b.In(cluster)
 		seen := member.Observed()
-		if !r.placed {
-			r = running{placed: true, leaving: leaving, health: seen.Health, runtime: w.runtimes[b.Resource]}
+		if !seen.everApplied() {
+			refusal = "its workload " + w.label + " is " + seen.unapplied()
+			continue
 		}
-		r.replicas += member.Replicas
-		if c := seen.Capacity; c != nil {
-			if r.capacity == nil {
-				r.capacity = &Capacity{}
-			}
-			r.capacity.Desired += c.Desired
-			r.capacity.Ready += c.Ready
+		if !runs {
+			runs = true
+			r = running{leaving: leaving, health: seen.Health, runtime: w.runtimes[b.Resource]}
 		}
-		if leaving == "" {
-			r.leaving = ""
-		}
-		if seen.Health == Healthy {
-			r.health = Healthy
-		}
+		r.add(member, b.Resource, leaving)
 		if w.runtimes[b.Resource].Kind() == RuntimeWasm {
 			r.runtime = w.runtimes[b.Resource] // the one that starts sooner takes the call
 		}
 	}
-	return r
+	switch {
+	case runs:
+		return r, ""
+	case refusal != "":
+		return r, refusal
+	}
+	return r, "its workload " + w.label + " is not placed here" + w.unplaced()
+}
+
+// add adds what one of the bindings runs.
+func (r *running) add(member Member, resource Ref, leaving string) {
+	seen := member.Observed()
+	r.replicas += member.Replicas
+	if c := seen.Capacity; c != nil {
+		if r.capacity == nil {
+			r.capacity = &Capacity{}
+		}
+		r.capacity = new(r.capacity.plus(*c))
+	}
+	if leaving == "" {
+		r.leaving = ""
+	}
+	if seen.Health == Healthy {
+		r.health = Healthy
+	}
+	// One that leaves has no replicas any more as far as Karmada counts them.
+	zero := member.Placed && member.Replicas == 0 && resource.replicated() && (seen.Capacity == nil || seen.Capacity.Ready == 0)
+	r.warm = r.warm || !zero && !seen.Idle
+}
+
+// unplaced says why nothing of the workload is placed anywhere; "" if some is.
+func (w *workload) unplaced() string {
+	if len(w.bindings) == 0 {
+		return ": " + noBinding(w.first)
+	}
+	for _, b := range w.bindings {
+		if why := b.unplaced(); why == "" || b.placedAnywhere() {
+			return ""
+		}
+	}
+	return ": " + w.bindings[0].unplaced()
 }

@@ -34,6 +34,7 @@ func (s *Source) kinds(store *federation.Store, onError func(error)) []*reader {
 		add("", "Service", ns, false, &corev1.Service{}, apiwatch.From(core, core.CoreV1().Services(ns)))
 		add("apps", "Deployment", ns, true, &appsv1.Deployment{}, apiwatch.From(core, core.AppsV1().Deployments(ns)))
 		add("apps", "StatefulSet", ns, true, &appsv1.StatefulSet{}, apiwatch.From(core, core.AppsV1().StatefulSets(ns)))
+		add("apps", "DaemonSet", ns, true, &appsv1.DaemonSet{}, apiwatch.From(core, core.AppsV1().DaemonSets(ns)))
 		add("networking.k8s.io", "Ingress", ns, true, &networkingv1.Ingress{}, apiwatch.From(core, core.NetworkingV1().Ingresses(ns)))
 		add("networking.karmada.io", "MultiClusterService", ns, true, &karmadanetworkingv1alpha1.MultiClusterService{}, apiwatch.From(k, k.NetworkingV1alpha1().MultiClusterServices(ns)))
 	}

@@ -1,6 +1,8 @@
 package karmada
 
 import (
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,7 +24,7 @@ func strip(obj any) (any, error) {
 	case *workv1alpha2.ResourceBinding:
 		obj.Spec.Placement = nil
 		obj.Spec.ReplicaRequirements = nil
-		obj.Status.Conditions = nil
+		obj.Status.Conditions = slices.DeleteFunc(obj.Status.Conditions, func(c metav1.Condition) bool { return c.Type != workv1alpha2.Scheduled })
 	case *clusterv1alpha1.Cluster:
 		obj.Status.APIEnablements = nil
 	case *appsv1.Deployment:
@@ -32,6 +34,9 @@ func strip(obj any) (any, error) {
 		obj.Spec.Template.Spec = corev1.PodSpec{RuntimeClassName: obj.Spec.Template.Spec.RuntimeClassName}
 		obj.Spec.VolumeClaimTemplates = nil
 		obj.Status = appsv1.StatefulSetStatus{}
+	case *appsv1.DaemonSet:
+		obj.Spec.Template.Spec = corev1.PodSpec{RuntimeClassName: obj.Spec.Template.Spec.RuntimeClassName}
+		obj.Status = appsv1.DaemonSetStatus{}
 	}
 	return obj, nil
 }

@@ -30,6 +30,8 @@ type Explanation struct {
 	// Outcome is what the answer is made of.
 	Outcome string   `json:"outcome"`
 	Answers []string `json:"answers,omitempty"`
+	// Reason is why there is no candidate at all.
+	Reason string `json:"reason,omitempty"`
 	// Lasts says what bounds the answer's TTL.
 	Lasts string `json:"lasts"`
 	// Replies are what a server would send, for A and AAAA.
@@ -96,6 +98,9 @@ func (v *View) Explain(name string, from netip.Addr, verdicts steer.Verdicts, re
 	}
 	e.Located, e.Lasts = v.located(from), lasts(v.Pick(v.Standing, q))
 	e.Outcome, e.Answers = v.outcome(q, e.Candidates)
+	if f := v.State.Functions.At(function); len(f.Placements) == 0 {
+		e.Reason = nowhere(f)
+	}
 	if render != nil {
 		e.Replies, err = replies(fqdn, from, render)
 	}
@@ -115,6 +120,8 @@ func (v *View) located(from netip.Addr) string {
 // lasts says what bounds the TTL of an answer of the choice.
 func lasts(c steer.Choice) string {
 	switch {
+	case c.Cluster < 0 && !c.Anycast:
+		return "the least: there is no candidate"
 	case !c.Steered:
 		return "the most: nothing that is probed can end it"
 	case c.Tier != steer.Up:
@@ -149,6 +156,18 @@ func (v *View) outcome(q steer.Question, candidates []steer.Candidate) (string, 
 	return "cluster " + v.State.Clusters[choice.Cluster].Name, candidates[0].Addresses
 }
 
+// nowhere says why the function has no candidate.
+func nowhere(f *federation.Function) string {
+	switch n := len(f.Refused); {
+	case f.Unplaced != "":
+		return f.Unplaced
+	case n == 1:
+		return "the only cluster that Karmada names is refused"
+	default:
+		return fmt.Sprintf("all %d clusters that Karmada names are refused", n)
+	}
+}
+
 // ClusterStatus is one cluster at a glance.
 type ClusterStatus struct {
 	Name    string `json:"name"`
@@ -159,10 +178,12 @@ type ClusterStatus struct {
 // FunctionStatus is one function at a glance: its candidates as this site's own
 // clients would get them.
 type FunctionStatus struct {
-	Hostnames  []string          `json:"hostnames"`
-	Function   string            `json:"function"`
-	VIPs       []string          `json:"vips,omitempty"`
-	Outcome    string            `json:"outcome"`
+	Hostnames []string `json:"hostnames"`
+	Function  string   `json:"function"`
+	VIPs      []string `json:"vips,omitempty"`
+	Outcome   string   `json:"outcome"`
+	// Reason is why there is no candidate at all.
+	Reason     string            `json:"reason,omitempty"`
 	Candidates []steer.Candidate `json:"candidates"`
 }
 
@@ -180,6 +201,8 @@ type Status struct {
 	Clusters  []ClusterStatus  `json:"clusters"`
 	Functions []FunctionStatus `json:"functions"`
 	Faults    []string         `json:"faults,omitempty"`
+	// Warnings are of what carries a key of Nearcast's and is not read.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 func (s *Site) status(v *View) Status {
@@ -203,10 +226,17 @@ func (s *Site) status(v *View) Status {
 			fs.VIPs = append(fs.VIPs, vip.String())
 		}
 		fs.Outcome, _ = v.outcome(q, fs.Candidates)
+		if len(f.Placements) == 0 {
+			fs.Reason = nowhere(f)
+		}
 		st.Functions = append(st.Functions, fs)
 	}
 	for _, f := range v.State.Faults {
-		st.Faults = append(st.Faults, f.Error())
+		if f.Warning {
+			st.Warnings = append(st.Warnings, f.Error())
+		} else {
+			st.Faults = append(st.Faults, f.Error())
+		}
 	}
 	return st
 }

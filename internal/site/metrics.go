@@ -58,7 +58,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(descAge, time.Since(s.Confirmed()).Seconds())
 		gauge(descClusters, float64(len(v.State.Clusters)))
 		gauge(descFunctions, float64(v.State.Count()))
-		gauge(descRefused, float64(len(v.State.Faults)))
+		gauge(descRefused, float64(v.State.Refused()))
 		for _, tier := range steer.Tiers {
 			gauge(descCandidates, float64(v.Standing.Candidates[tier]), tier.String())
 		}

@@ -88,7 +88,11 @@ func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federat
 			if f.Key != "" {
 				note = f.Key + ": " + note
 			}
-			add(f.Template, federation.ReasonRefused, note)
+			reason := federation.ReasonRefused
+			if f.Warning {
+				reason = federation.ReasonIgnored
+			}
+			add(f.Template, reason, note)
 		}
 	}
 	for i, f := range v.State.All() {
@@ -96,7 +100,7 @@ func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federat
 			continue // a file's
 		}
 		if len(f.Placements) == 0 {
-			add(f.Identity(), federation.ReasonNoCluster, "no cluster can be answered"+refusals(f))
+			add(f.Identity(), federation.ReasonNoCluster, "no cluster can be answered: "+refusals(f))
 		}
 		for _, c := range v.Fallen(i, verdicts) {
 			add(f.Identity(), federation.ReasonFailover, "moved away from "+c.Cluster+" ("+c.Tier+"): "+c.Reason)
@@ -106,12 +110,12 @@ func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federat
 }
 
 func refusals(f *federation.Function) string {
-	if len(f.Refused) == 0 {
-		return ": Karmada has placed it nowhere"
+	if f.Unplaced != "" {
+		return f.Unplaced
 	}
 	var all []string
 	for _, r := range f.Refused {
 		all = append(all, r.Cluster+": "+r.Reason)
 	}
-	return ": " + strings.Join(all, "; ")
+	return strings.Join(all, "; ")
 }

@@ -45,7 +45,7 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 		want     []string
 	}{
 		"well":           {[]federation.Object{template, binding("a", "b")}, down(""), nil},
-		"placed nowhere": {[]federation.Object{template}, down(""), []string{"NoEligibleCluster: no cluster can be answered: Karmada has placed it nowhere"}},
+		"placed nowhere": {[]federation.Object{template}, down(""), []string{"NoEligibleCluster: no cluster can be answered: no ResourceBinding of Service ns/web: nothing propagates it"}},
 		"no such cluster": {[]federation.Object{template, binding("z")}, down(""),
 			[]string{"NoEligibleCluster: no cluster can be answered: z: no Cluster of this name was read, or it was refused"}},
 		"one is down": {[]federation.Object{template, binding("a", "b")}, down("192.0.2.1"), []string{"Failover: moved away from a (down): probe fails: connection refused"}},

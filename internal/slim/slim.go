@@ -4,11 +4,7 @@
 package slim
 
 import (
-	"encoding/json"
-	"fmt"
 	"math"
-	"net/netip"
-	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -16,11 +12,9 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	karmadanetworkingv1alpha1 "github.com/karmada-io/karmada/pkg/apis/networking/v1alpha1"
-	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	remedyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/remedy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
@@ -63,6 +57,8 @@ func Ref(obj any) (federation.Ref, bool) {
 		ref.Group, ref.Kind = appsv1.GroupName, "Deployment"
 	case *appsv1.StatefulSet:
 		ref.Group, ref.Kind = appsv1.GroupName, "StatefulSet"
+	case *appsv1.DaemonSet:
+		ref.Group, ref.Kind = appsv1.GroupName, "DaemonSet"
 	default:
 		return federation.Ref{}, false
 	}
@@ -92,19 +88,25 @@ func objectOf(obj any, origin federation.Origin, below map[string]int) (federati
 	switch obj := obj.(type) {
 	case *clusterv1alpha1.Cluster:
 		c := cluster(obj, meta)
-		return c, federation.ParseCluster(c)
+		return c, append(federation.ParseCluster(c), strays(obj, &meta, onCluster)...)
 	case *workv1alpha2.ResourceBinding:
-		return binding(obj, meta)
+		b, faults := binding(obj, meta)
+		return b, append(faults, strays(obj, &meta, onOther)...)
 	case *karmadanetworkingv1alpha1.MultiClusterService:
-		return multiClusterService(obj, meta), nil
+		return multiClusterService(obj, meta), strays(obj, &meta, onOther)
 	case *corev1.Service:
-		return template(&federation.Template{Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports), Ports: ports(obj.Spec.Ports)})
+		return template(obj, &federation.Template{
+			Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports), Ports: ports(obj.Spec.Ports),
+			Balanced: obj.Spec.Type == corev1.ServiceTypeLoadBalancer,
+		})
 	case *networkingv1.Ingress:
-		return template(&federation.Template{Meta: meta, TCPPort: 443})
+		return template(obj, &federation.Template{Meta: meta, TCPPort: 443, Balanced: true})
 	case *appsv1.Deployment:
-		return workload(meta, &obj.Spec.Template), nil
+		return workload(meta, &obj.Spec.Template), strays(obj, &meta, onOther)
 	case *appsv1.StatefulSet:
-		return workload(meta, &obj.Spec.Template), nil
+		return workload(meta, &obj.Spec.Template), strays(obj, &meta, onOther)
+	case *appsv1.DaemonSet:
+		return workload(meta, &obj.Spec.Template), strays(obj, &meta, onOther)
 	}
 	return nil, nil
 }
@@ -126,15 +128,15 @@ func labels(all map[string]string) map[string]string {
 	return map[string]string{federation.FunctionLabel: value}
 }
 
-func template(t *federation.Template) (federation.Object, []federation.Fault) {
+func template(obj metav1.Object, t *federation.Template) (federation.Object, []federation.Fault) {
 	if t.Labels[federation.FunctionLabel] != "true" {
-		return nil, nil
+		return nil, strays(obj, &t.Meta, undeclared)
 	}
 	// A function is refused whole: without its annotation access it would be public.
 	if faults := federation.ParseTemplate(t); len(faults) > 0 {
 		return nil, faults
 	}
-	return t, nil
+	return t, strays(obj, &t.Meta, onFunction)
 }
 
 func workload(meta federation.Meta, pods *corev1.PodTemplateSpec) *federation.Workload {
@@ -181,6 +183,8 @@ func cluster(obj *clusterv1alpha1.Cluster, meta federation.Meta) *federation.Clu
 			c.Ready = federation.ReadyTrue
 		case metav1.ConditionFalse:
 			c.Ready = federation.ReadyFalse
+		case metav1.ConditionUnknown:
+			c.Ready = federation.ReadyUnknown
 		}
 	}
 	c.Used = used(obj.Status.ResourceSummary)
@@ -189,12 +193,16 @@ func cluster(obj *clusterv1alpha1.Cluster, meta federation.Meta) *federation.Clu
 			c.Leaving = "Karmada Remedy TrafficControl"
 		}
 	}
+	if obj.DeletionTimestamp != nil {
+		c.Leaving = "is being removed from the federation"
+	}
 	return c
 }
 
-// multiClusterService reads the providers, in either spelling.
+// multiClusterService reads the providers as Karmada 1.18 does, which takes none for
+// all and leaves the deprecated serviceProvisionClusters alone.
 func multiClusterService(obj *karmadanetworkingv1alpha1.MultiClusterService, meta federation.Meta) *federation.MultiClusterService {
-	m := &federation.MultiClusterService{Meta: meta, Providers: slices.Clone(obj.Spec.ServiceProvisionClusters)}
+	m := &federation.MultiClusterService{Meta: meta}
 	for _, p := range obj.Spec.ProviderClusters {
 		m.Providers = append(m.Providers, p.Name)
 	}
@@ -215,106 +223,4 @@ func used(summary *clusterv1alpha1.ResourceSummary) float64 {
 		}
 	}
 	return math.Round(20*min(most, 1)) / 20
-}
-
-func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federation.Object, []federation.Fault) {
-	r := obj.Spec.Resource
-	gv, err := schema.ParseGroupVersion(r.APIVersion)
-	if err != nil || r.Kind == "" || r.Name == "" {
-		return nil, []federation.Fault{{
-			File: meta.Origin.File, Line: meta.Origin.Line, Object: meta.String(), Key: "spec.resource",
-			Reason: "names no resource: apiVersion, kind and name are required",
-		}}
-	}
-	b := &federation.Binding{
-		Meta:     meta,
-		Resource: federation.Ref{Group: gv.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name},
-		Members:  make([]federation.Member, 0, max(len(obj.Spec.Clusters), len(obj.Status.AggregatedStatus))),
-	}
-	for _, snapshot := range obj.Spec.RequiredBy {
-		for _, c := range snapshot.Clusters {
-			b.Place(c.Name, c.Replicas)
-		}
-	}
-	for _, c := range obj.Spec.Clusters {
-		b.Place(c.Name, c.Replicas)
-	}
-	for _, task := range obj.Spec.GracefulEvictionTasks {
-		b.Evictions = append(b.Evictions, federation.Eviction{Cluster: task.FromCluster, Purged: purged(task.PurgeMode)})
-	}
-	var faults []federation.Fault
-	for i := range obj.Status.AggregatedStatus {
-		item := &obj.Status.AggregatedStatus[i]
-		seen, err := observed(item)
-		if err != nil {
-			faults = append(faults, federation.Fault{
-				File: meta.Origin.File, Line: meta.Origin.Line, Object: meta.String(),
-				Key: "status.aggregatedStatus of " + item.ClusterName, Reason: err.Error(),
-			})
-		}
-		b.Observe(item.ClusterName, seen)
-	}
-	return b, faults
-}
-
-// purged reports whether the mode removes the work at once. The deprecated
-// spelling is still what older policies carry.
-func purged(mode policyv1alpha1.PurgeMode) bool {
-	return mode == policyv1alpha1.PurgeModeDirectly || mode == "Immediately"
-}
-
-func observed(item *workv1alpha2.AggregatedStatusItem) (federation.Observed, error) {
-	o := federation.Observed{Applied: item.Applied, Message: item.AppliedMessage}
-	switch item.Health {
-	case workv1alpha2.ResourceHealthy:
-		o.Health = federation.Healthy
-	case workv1alpha2.ResourceUnhealthy:
-		o.Health = federation.Unhealthy
-	}
-	if item.Status == nil || len(item.Status.Raw) == 0 {
-		return o, nil
-	}
-	// Services and Ingresses share the load balancer, workloads the replicas.
-	var status struct {
-		Replicas, ReadyReplicas *int32
-		LoadBalancer            struct {
-			Ingress []struct{ IP, Hostname string }
-		}
-	}
-	if err := json.Unmarshal(item.Status.Raw, &status); err != nil {
-		return o, fmt.Errorf("status is not readable: %w", err)
-	}
-	if status.Replicas != nil || status.ReadyReplicas != nil {
-		// A count of zero is left out.
-		o.Capacity = &federation.Capacity{Desired: value(status.Replicas), Ready: value(status.ReadyReplicas)}
-	}
-	var names []string
-	for _, ingress := range status.LoadBalancer.Ingress {
-		if ingress.Hostname != "" {
-			name, err := federation.ParseHostname(ingress.Hostname)
-			if err != nil {
-				return o, fmt.Errorf("loadBalancer.ingress.hostname: %w", err)
-			}
-			names = append(names, name)
-		}
-		if ingress.IP == "" {
-			continue
-		}
-		a, err := netip.ParseAddr(strings.TrimSpace(ingress.IP))
-		if err != nil {
-			return o, fmt.Errorf("loadBalancer.ingress.ip %q is not an IP address", ingress.IP)
-		}
-		o.LoadBalancer = o.LoadBalancer.Add(a)
-	}
-	if o.LoadBalancer.IsZero() {
-		o.LoadBalancerNames = names
-	}
-	return o, nil
-}
-
-func value(n *int32) int32 {
-	if n == nil {
-		return 0
-	}
-	return *n
 }

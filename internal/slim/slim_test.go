@@ -2,17 +2,14 @@ package slim
 
 import (
 	"reflect"
-	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -45,34 +42,6 @@ func TestAClusterIsAsFullAsItsScarcestResource(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%+v: %g, want %g", c.summary, got, c.want)
 		}
-	}
-}
-
-func TestWhatRunsIsReadOfTheStatus(t *testing.T) {
-	observed := func(raw string) federation.Observed {
-		b := &workv1alpha2.ResourceBinding{
-			Spec: workv1alpha2.ResourceBindingSpec{Resource: workv1alpha2.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: "n", Name: "s"}},
-			Status: workv1alpha2.ResourceBindingStatus{AggregatedStatus: []workv1alpha2.AggregatedStatusItem{
-				{ClusterName: "a", Applied: true, Status: &runtime.RawExtension{Raw: []byte(raw)}},
-			}},
-		}
-		return object[*federation.Binding](t, b).In("a").Observed()
-	}
-	for raw, want := range map[string]*federation.Capacity{
-		`{}`:                                  nil,
-		`{"replicas": 3, "readyReplicas": 2}`: {Desired: 3, Ready: 2},
-		`{"replicas": 3}`:                     {Desired: 3}, // a count of zero is left out
-	} {
-		if got := observed(raw).Capacity; !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: %+v, want %+v", raw, got, want)
-		}
-	}
-	o := observed(`{"loadBalancer": {"ingress": [{"hostname": "LB.example.net"}, {"hostname": "b.example.net"}]}}`)
-	if got := strings.Join(o.LoadBalancerNames, " "); got != "lb.example.net. b.example.net." {
-		t.Errorf("names %q", got)
-	}
-	if o := observed(`{"loadBalancer": {"ingress": [{"hostname": "lb.example.net", "ip": "192.0.2.1"}]}}`); len(o.LoadBalancerNames) != 0 || o.LoadBalancer.IsZero() {
-		t.Errorf("%+v, want the address before the name", o)
 	}
 }
 

@@ -34,7 +34,7 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 	for _, tier := range Tiers {
 		for _, cluster := range t.RankTier(nil, s, q, tier) {
 			ranked = append(ranked, cluster)
-			all = append(all, t.candidate(q, in, f.Placements.In(cluster), tier, verdicts))
+			all = append(all, t.candidate(q, in, f, f.Placements.In(cluster), tier, verdicts))
 		}
 	}
 	for _, p := range f.Placements {
@@ -62,13 +62,16 @@ func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
 	return all
 }
 
-func (t *Table) candidate(q Question, in Input, p *federation.Placement, tier Tier, verdicts Verdicts) Candidate {
+func (t *Table) candidate(q Question, in Input, f *federation.Function, p *federation.Placement, tier Tier, verdicts Verdicts) Candidate {
 	c := &t.State.Clusters[p.Cluster]
 	probe := verdicts(p.Target.Value())
 	v := t.verdict(q.Function, p, probe)
 	rule := t.functions.Ptr(q.Function).rule
 	if tier == Thin {
 		v.Reason += fmt.Sprintf("; too few are up in region %s for threshold %g%%", c.Region, 100*rule.threshold)
+	}
+	if why := f.Withheld(p); why != "" {
+		v.Reason += "; " + why
 	}
 	load, source := loadOf(p, c, probe)
 	how := source.describe(load, p)

@@ -57,8 +57,8 @@ func loadOf(p *federation.Placement, c *federation.Cluster, probe health.Verdict
 	switch {
 	case probe.Load > 0:
 		return probe.Load, reported
-	case p.Capacity != nil && p.Capacity.Ready < p.Capacity.Desired:
-		return usual * float64(p.Capacity.Desired) / float64(max(p.Capacity.Ready, 1)), fewerReplicas
+	case p.Capacity != nil && p.Capacity.Ready < p.Capacity.Borne():
+		return usual * float64(p.Capacity.Borne()) / float64(max(p.Capacity.Ready, 1)), fewerReplicas
 	case p.Cold && c.Used > 0:
 		return c.Used, roomLeft
 	}
@@ -71,7 +71,7 @@ func (s loadSource) describe(load float64, p *federation.Placement) string {
 	case reported:
 		return fmt.Sprintf("load %.2f as reported", load)
 	case fewerReplicas:
-		return fmt.Sprintf("%d of %d replicas ready", p.Capacity.Ready, p.Capacity.Desired)
+		return fmt.Sprintf("%d of %d replicas ready", p.Capacity.Ready, p.Capacity.Borne())
 	case roomLeft:
 		return fmt.Sprintf("cold, and its cluster is %.0f%% full", 100*load)
 	}

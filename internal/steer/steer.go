@@ -67,22 +67,32 @@ func judgeAlive(p *federation.Placement, c *federation.Cluster, probe health.Ver
 	case health.Up:
 		// Connecting to a gateway that functions share proves that it can be
 		// reached, not that this function answers.
-		if p.ProbesGateway && p.Health == federation.Unhealthy && p.Target.Value().Kind == federation.ProbeTCP {
-			return Verdict{Down, "Karmada says Unhealthy, and the probe reaches a shared gateway only"}
+		if why := p.Silent(); why != "" && p.ProbesGateway && p.Target.Value().Kind == federation.ProbeTCP {
+			return Verdict{Down, why + ", and the probe reaches a shared gateway only"}
 		}
 		return Verdict{Up, "probe passes"}
 	}
-	switch {
-	case p.Health == federation.Unhealthy:
-		return Verdict{Down, "no probe verdict, Karmada says Unhealthy"}
+	switch why := p.Silent(); {
+	case why != "":
+		return Verdict{Down, "no probe verdict, " + why}
 	case p.Outdated:
 		return Verdict{Unknown, "no probe verdict, and the last update failed to apply"}
 	case c.Ready == federation.ReadyFalse:
 		return Verdict{Unknown, "no probe verdict, and Karmada cannot reach the cluster"}
-	case p.Health == federation.Healthy:
-		return Verdict{Up, "no probe verdict, Karmada says Healthy"}
+	case c.Ready == federation.ReadyUnknown:
+		return Verdict{Unknown, "no probe verdict, and the cluster has stopped reporting to Karmada"}
+	case p.Serving():
+		return Verdict{Up, "no probe verdict, " + word(p)}
 	}
-	return Verdict{Unknown, "no probe verdict, Karmada says Unknown"}
+	return Verdict{Unknown, "no probe verdict, " + word(p)}
+}
+
+// word is what Karmada says of a placement that is not silent.
+func word(p *federation.Placement) string {
+	if p.Health == federation.Unhealthy {
+		return fmt.Sprintf("Karmada says Unhealthy, and %d replicas are ready", p.Capacity.Ready)
+	}
+	return "Karmada says " + p.Health.String()
 }
 
 func reasonOf(probe health.Verdict) string {

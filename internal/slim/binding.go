@@ -1,0 +1,117 @@
+package slim
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// binding reads where a resource is placed and how it fares. A status item that
+// cannot be read spoils itself alone. Only those of kinds that may matter are looked
+// at: others may mean anything by their statuses.
+func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federation.Object, []federation.Fault) {
+	r := obj.Spec.Resource
+	gv, err := schema.ParseGroupVersion(r.APIVersion)
+	if err != nil || r.Kind == "" || r.Name == "" {
+		return nil, []federation.Fault{bindingFault(&meta, "spec.resource", "names no resource: apiVersion, kind and name are required")}
+	}
+	b := &federation.Binding{
+		Meta:        meta,
+		Resource:    federation.Ref{Group: gv.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name},
+		Members:     make([]federation.Member, 0, max(len(obj.Spec.Clusters), len(obj.Status.AggregatedStatus))),
+		Unscheduled: unscheduled(obj.Status.Conditions),
+	}
+	for _, snapshot := range obj.Spec.RequiredBy {
+		for _, c := range snapshot.Clusters {
+			b.Place(c.Name, c.Replicas)
+		}
+	}
+	for _, c := range obj.Spec.Clusters {
+		b.Place(c.Name, c.Replicas)
+	}
+	for _, task := range obj.Spec.GracefulEvictionTasks {
+		b.Evictions = append(b.Evictions, federation.Eviction{Cluster: task.FromCluster, Purged: purged(task.PurgeMode)})
+	}
+	var faults []federation.Fault
+	for i := range obj.Status.AggregatedStatus {
+		item := &obj.Status.AggregatedStatus[i]
+		seen, unread := observed(b.Resource, item)
+		for _, reason := range unread {
+			faults = append(faults, bindingFault(&meta, "status.aggregatedStatus of "+item.ClusterName, reason))
+		}
+		b.Observe(item.ClusterName, seen)
+	}
+	suspended(b, obj.Spec.Suspension)
+	return b, faults
+}
+
+func bindingFault(m *federation.Meta, key, reason string) federation.Fault {
+	return federation.Fault{File: m.Origin.File, Line: m.Origin.Line, Object: m.String(), Key: key, Reason: reason}
+}
+
+// unscheduled returns why the scheduler is not content, in its own words; "" if it is.
+func unscheduled(conditions []metav1.Condition) string {
+	scheduled := meta.FindStatusCondition(conditions, workv1alpha2.Scheduled)
+	if scheduled == nil || scheduled.Status != metav1.ConditionFalse {
+		return ""
+	}
+	if scheduled.Message == "" {
+		return scheduled.Reason
+	}
+	return scheduled.Reason + ": " + scheduled.Message
+}
+
+// suspended notes why nothing was applied yet where dispatching is suspended, which
+// Karmada itself does not say.
+func suspended(b *federation.Binding, s *workv1alpha2.Suspension) {
+	if s == nil {
+		return
+	}
+	for _, m := range slices.Clone(b.Members) {
+		everywhere := s.Dispatching != nil && *s.Dispatching
+		here := s.DispatchingOnClusters != nil && slices.Contains(s.DispatchingOnClusters.ClusterNames, m.Cluster())
+		if seen := m.Observed(); m.Placed && (everywhere || here) && !seen.Applied && seen.Message == "" {
+			seen.Message = "its dispatching is suspended"
+			b.Observe(m.Cluster(), seen)
+		}
+	}
+}
+
+// purged reports whether the mode removes the work at once. The deprecated
+// spelling is still what older policies carry.
+func purged(mode policyv1alpha1.PurgeMode) bool {
+	return mode == policyv1alpha1.PurgeModeDirectly || mode == "Immediately"
+}
+
+// observed reads what Karmada last saw in one cluster, and returns what of it cannot be
+// read.
+func observed(of federation.Ref, item *workv1alpha2.AggregatedStatusItem) (federation.Observed, []string) {
+	o := federation.Observed{Applied: item.Applied, Message: item.AppliedMessage}
+	switch item.Health {
+	case workv1alpha2.ResourceHealthy:
+		o.Health = federation.Healthy
+	case workv1alpha2.ResourceUnhealthy:
+		o.Health = federation.Unhealthy
+	}
+	if item.Status == nil {
+		return o, nil
+	}
+	unread := readStatus(of, item.Status.Raw, &o)
+	if len(unread) > 0 {
+		o.Unread = unread[0]
+	}
+	return o, unread
+}
+
+// notReadable is a fault of a field of a status.
+func notReadable(field string, err error) string {
+	return fmt.Sprintf("%s is not readable: %v", field, err)
+}

@@ -1,0 +1,111 @@
+package slim
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// Silence is the worst answer: whatever carries a key of Nearcast's and is not read for
+// it is named, in a warning.
+
+// carrier is what an object is for which keys are looked at.
+type carrier uint8
+
+const (
+	// onFunction: annotations were parsed, and the label is right.
+	onFunction carrier = iota
+	// onCluster: annotations were parsed, and no label counts.
+	onCluster
+	// undeclared is a Service or Ingress that is no function.
+	undeclared
+	// onOther is of a kind that declares nothing.
+	onOther
+)
+
+// selected are labels of Nearcast's own manifests, by which policies select; see
+// manifests/network/policies and manifests/federation/placement.
+var selected = []string{"announced", "functions", "gateway", "isolation", "spin", "spread", "tenant"}
+
+// announcedByClass is the load balancer class of the speaker. A Service of it needs no
+// label: it is announced in the cluster that it is in.
+const announcedByClass = "nearcast.dev/anycast"
+
+// Strays returns a warning for each label and annotation of Nearcast's on an object of a
+// kind that it does not read. The last argument is as of Object.
+func Strays(ref federation.Ref, labels, annotations map[string]string, origin federation.Origin, below map[string]int) []federation.Fault {
+	obj := &metav1.ObjectMeta{Name: ref.Name, Namespace: ref.Namespace, Labels: labels, Annotations: annotations}
+	meta := metaOf(obj, ref, origin, below)
+	return strays(obj, &meta, onOther)
+}
+
+// strays returns a warning for each key of the object that is not read.
+func strays(obj metav1.Object, m *federation.Meta, what carrier) (faults []federation.Fault) {
+	labels, annotations := obj.GetLabels(), obj.GetAnnotations()
+	if len(labels) == 0 && len(annotations) == 0 || what == undeclared && announced(obj) {
+		return nil // as most are
+	}
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		if federation.IsLikeAnnotation(key) {
+			if why := strayLabel(key, labels[key], what, m); why != "" {
+				faults = append(faults, m.Ignored("label "+key, why))
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		if federation.IsLikeAnnotation(key) {
+			if why := strayAnnotation(key, what, m); why != "" {
+				faults = append(faults, m.Ignored(key, why))
+			}
+		}
+	}
+	return faults
+}
+
+const declares = `a function is a Service or Ingress with the label nearcast.dev/function: "true"`
+
+func strayLabel(key, value string, what carrier, m *federation.Meta) string {
+	name := strings.TrimPrefix(key, federation.AnnotationPrefix)
+	switch {
+	case key == federation.FunctionLabel && what == onFunction:
+		return ""
+	case key == federation.FunctionLabel && what == undeclared:
+		return "is " + strconv.Quote(value) + ` and declares no function: only "true" does`
+	case key == federation.FunctionLabel:
+		return "a " + m.Kind + " declares no function; " + declares
+	case strings.EqualFold(key, federation.FunctionLabel):
+		return "is not read: keys are case-sensitive; did you mean " + federation.FunctionLabel + "?"
+	case slices.Contains(selected, name):
+		return ""
+	case federation.IsKnownAnnotation(key):
+		return "is not read as a label: it is an annotation"
+	}
+	return "is not read: the only label is " + federation.FunctionLabel
+}
+
+func strayAnnotation(key string, what carrier, m *federation.Meta) string {
+	parsed := what == onFunction || what == onCluster
+	switch {
+	case strings.HasPrefix(key, federation.AnnotationPrefix) && parsed:
+		return "" // or it has a fault
+	case strings.EqualFold(key, federation.FunctionLabel) && what != onCluster:
+		return "is not read as an annotation: it is a label"
+	case parsed, !strings.HasPrefix(key, federation.AnnotationPrefix):
+		return "is not read: keys are case-sensitive; did you mean " + strings.ToLower(key) + "?"
+	case what == undeclared:
+		return "is not read: the " + m.Kind + ` has no label nearcast.dev/function: "true"`
+	}
+	return "is not read of a " + m.Kind + "; " + declares
+}
+
+// announced reports whether the object is a Service for the speaker alone.
+func announced(obj metav1.Object) bool {
+	s, ok := obj.(*corev1.Service)
+	return ok && s.Spec.LoadBalancerClass != nil && *s.Spec.LoadBalancerClass == announcedByClass
+}
