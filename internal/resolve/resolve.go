@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -28,6 +29,9 @@ const (
 	most    = 5 * time.Minute
 	retry   = 10 * time.Second
 	timeout = 5 * time.Second
+	// atOnce is how many names are asked for at a time: one whose server is silent
+	// keeps no other waiting.
+	atOnce = 16
 )
 
 // Resolver follows a set of names. It is safe for concurrent use.
@@ -39,10 +43,15 @@ type Resolver struct {
 
 	mu    sync.Mutex
 	names map[string]*entry
+	// known is what a predecessor last saw, until names are declared.
+	known map[string]federation.Endpoint
+	// since is when names were first declared.
+	since time.Time
 }
 
 type entry struct {
 	due      time.Time
+	asked    bool
 	endpoint federation.Endpoint
 }
 
@@ -52,6 +61,43 @@ func New(lookup Lookup, onError func(error)) *Resolver {
 		lookup: lookup, onError: onError, names: map[string]*entry{},
 		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 	}
+}
+
+// Know gives the addresses that a predecessor, or a snapshot, last saw. Names that are
+// declared next have them until they are resolved again.
+func (r *Resolver) Know(found map[string]federation.Endpoint) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known = found
+}
+
+// Found returns the addresses last seen of every name that has some.
+func (r *Resolver) Found() map[string]federation.Endpoint {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make(map[string]federation.Endpoint, len(r.names))
+	for name, e := range r.names {
+		if !e.endpoint.IsZero() {
+			all[name] = e.endpoint
+		}
+	}
+	return all
+}
+
+// Settled reports whether every name was asked for once, or there was time to: a
+// resolver that is away does not keep a server from being ready.
+func (r *Resolver) Settled() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.since) > timeout {
+		return true
+	}
+	for _, e := range r.names {
+		if !e.asked {
+			return false
+		}
+	}
+	return true
 }
 
 // Changed delivers a value after addresses changed.
@@ -69,31 +115,38 @@ func (r *Resolver) Set(names []string) {
 	}
 	for _, name := range names {
 		if r.names[name] == nil {
-			r.names[name] = &entry{}
+			r.names[name] = &entry{endpoint: r.known[name]}
 			signal(r.wake)
 		}
 	}
+	if r.since.IsZero() {
+		r.since = time.Now()
+	}
+	r.known = nil
 }
 
 // Get returns the addresses last seen of the name; false if there are none.
 func (r *Resolver) Get(name string) (federation.Endpoint, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.names[name]
-	if e == nil || e.endpoint.IsZero() {
-		return federation.Endpoint{}, false
+	endpoint := r.known[name]
+	if e := r.names[name]; e != nil {
+		endpoint = e.endpoint
 	}
-	return e.endpoint, true
+	return endpoint, !endpoint.IsZero()
 }
 
 // Run asks until ctx ends.
 func (r *Resolver) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var asking errgroup.Group
+	asking.SetLimit(atOnce)
+	defer asking.Wait() //nolint:errcheck // ask has none
 	for {
 		name, wait := r.next(time.Now())
 		if name != "" {
-			r.ask(ctx, name)
+			asking.Go(func() error { r.ask(ctx, name); return nil })
 			continue
 		}
 		timer.Reset(wait)
@@ -112,6 +165,7 @@ func (r *Resolver) next(now time.Time) (string, time.Duration) {
 	wait := most
 	for name, e := range r.names {
 		if left := e.due.Sub(now); left <= 0 {
+			e.due = now.Add(retry) // unless the answer says otherwise
 			return name, 0
 		} else if left < wait {
 			wait = left
@@ -136,6 +190,7 @@ func (r *Resolver) ask(ctx context.Context, name string) {
 	if e == nil {
 		return
 	}
+	e.asked = true
 	if err != nil {
 		e.due = time.Now().Add(retry)
 		return

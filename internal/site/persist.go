@@ -33,6 +33,10 @@ func (s *Site) restore() {
 	default:
 		s.store.Restore(c.Objects, c.Confirmed)
 		s.seed = c.Verdicts
+		s.resolver.Know(c.Lookups)
+		for _, f := range c.Refused {
+			s.log.Warningf("refused: snapshot: %v", f)
+		}
 		s.log.Infof("began with the snapshot of %s, confirmed %s ago", c.Saved.Format(time.RFC3339), time.Since(c.Confirmed).Round(time.Second))
 	}
 }
@@ -50,7 +54,7 @@ func (s *Site) persist(ctx context.Context) {
 		if view == nil || !synced {
 			return // what is on disk is as good
 		}
-		contents := snapshot.Contents{Saved: time.Now(), Confirmed: s.Confirmed(), Objects: objects, Verdicts: s.prober.Verdicts()}
+		contents := snapshot.Contents{Saved: time.Now(), Confirmed: s.Confirmed(), Objects: objects, Verdicts: s.prober.Verdicts(), Lookups: s.resolver.Found()}
 		err := snapshot.Save(s.snapshotPath(), s.config.Source.Key(), contents)
 		at = time.Now()
 		next = at.Add(min(saveShare*at.Sub(contents.Saved), mostPause))

@@ -122,10 +122,13 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	if s.drains, err = drainsOf(config, before); err != nil {
 		log.Warningf("refused: %v", err)
 	}
+	s.resolver = resolve.New(resolve.System(resolvConf), s.warner())
+	if before != nil {
+		s.resolver.Know(before.resolver.Found())
+	}
 	if config.Snapshot != "" && !s.inherits {
 		s.restore()
 	}
-	s.resolver = resolve.New(resolve.System(resolvConf), s.warner())
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	if config.Admin != "" {
@@ -204,8 +207,11 @@ func (s *Site) Config() Config { return s.config }
 // Confirmed returns when the source last agreed with its origin.
 func (s *Site) Confirmed() time.Time { return s.store.Confirmed() }
 
-// Settled reports whether a state is published and every target was probed.
-func (s *Site) Settled() bool { return s.View() != nil && s.prober.Settled() }
+// Settled reports whether a state is published, every target was probed, and the names
+// of load balancers were asked for.
+func (s *Site) Settled() bool {
+	return s.View() != nil && s.prober.Settled() && s.resolver.Settled()
+}
 
 // WaitFirst waits until the first View is published, or for d.
 func (s *Site) WaitFirst(d time.Duration) error {

@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,10 +35,22 @@ type Contents struct {
 	Saved, Confirmed time.Time
 	Objects          []federation.Object
 	Verdicts         map[federation.Target]health.Verdict
+	// Lookups are the addresses last seen of load balancers' names.
+	Lookups map[string]federation.Endpoint
+	// Refused are the objects of the file, or parts of them, that this version does not
+	// take, each alone. Save does not look at it.
+	Refused []federation.Fault
 }
 
-// magic begins every file; the number is the version of what follows.
-const magic = "nearcast-snapshot 2"
+// magic begins every file; the number behind it is the format of what follows.
+const magic = "nearcast-snapshot "
+
+// The format that is written, and the oldest that is read: that of the release before,
+// so that a server that is upgraded while its source is away goes on.
+const (
+	format       = 3
+	oldestFormat = 2
+)
 
 // Path returns the file in dir of the source with the key.
 func Path(dir, key string) string {
@@ -62,6 +75,12 @@ type item struct {
 	Binding  *federation.Binding             `json:",omitempty"`
 	Exposure *federation.MultiClusterService `json:",omitempty"`
 	Verdict  *verdict                        `json:",omitempty"`
+	Lookup   *lookup                         `json:",omitempty"`
+}
+
+type lookup struct {
+	Name     string
+	Endpoint federation.Endpoint
 }
 
 type times struct{ Saved, Confirmed time.Time }
@@ -103,7 +122,7 @@ func forgetTorn(path string) {
 func write(f io.Writer, key string, c Contents) error {
 	sum := sha256.New()
 	w := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<16)
-	_, err := fmt.Fprintf(w, "%s %s\n", magic, strconv.Quote(key))
+	_, err := fmt.Fprintf(w, "%s%d %s\n", magic, format, strconv.Quote(key))
 	lines := json.NewEncoder(w)
 	put := func(i item) {
 		if err == nil {
@@ -116,6 +135,9 @@ func write(f io.Writer, key string, c Contents) error {
 	}
 	for target, v := range c.Verdicts {
 		put(item{Verdict: &verdict{target, v}})
+	}
+	for name, e := range c.Lookups {
+		put(item{Lookup: &lookup{name, e}})
 	}
 	if err == nil {
 		err = w.Flush()
@@ -171,7 +193,7 @@ func Load(path, key string) (Contents, error) {
 
 // read reads all twice: nothing is believed before the checksum is.
 func read(f io.ReadSeeker, key string) (Contents, error) {
-	source, err := begin(bufio.NewReader(io.LimitReader(f, mostHead)))
+	written, source, err := begin(bufio.NewReader(io.LimitReader(f, mostHead)))
 	if err != nil {
 		return Contents{}, err
 	}
@@ -190,26 +212,34 @@ func read(f io.ReadSeeker, key string) (Contents, error) {
 		return Contents{}, err
 	}
 	items := bufio.NewReader(io.LimitReader(f, size))
-	if _, err := begin(items); err != nil {
+	if _, _, err := begin(items); err != nil {
 		return Contents{}, err
 	}
-	return readItems(json.NewDecoder(items))
+	return readItems(json.NewDecoder(items), written)
 }
 
 // mostHead bounds what is looked at of a file that may be none of ours.
 const mostHead = 1 << 16
 
-// begin reads the first line, and returns which source it names, in quotes.
-func begin(r *bufio.Reader) (source string, err error) {
+// begin reads the first line, and returns the format and which source it names, in
+// quotes.
+func begin(r *bufio.Reader) (written int, source string, err error) {
 	head, err := r.ReadString('\n')
-	source, known := strings.CutPrefix(strings.TrimSuffix(head, "\n"), magic+" ")
-	switch {
-	case err != nil && !errors.Is(err, io.EOF):
-		return "", err
-	case !known:
-		return "", fmt.Errorf("does not begin with %q: it is no snapshot, or one of another version", magic)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, "", err
 	}
-	return source, nil
+	rest, known := strings.CutPrefix(strings.TrimSuffix(head, "\n"), magic)
+	number, source, _ := strings.Cut(rest, " ")
+	written, err = strconv.Atoi(number)
+	switch {
+	case !known || err != nil:
+		return 0, "", fmt.Errorf("does not begin with %q and a number: it is not a snapshot", magic)
+	case written > format:
+		return 0, "", fmt.Errorf("has format %d, of a newer version; this one reads formats %d to %d", written, oldestFormat, format)
+	case written < oldestFormat:
+		return 0, "", fmt.Errorf("has format %d, of an older version; this one reads formats %d to %d", written, oldestFormat, format)
+	}
+	return written, source, nil
 }
 
 // check reads so many bytes from the start, and the checksum behind them.
@@ -235,8 +265,8 @@ func check(f io.ReadSeeker, size int64) error {
 	return nil
 }
 
-func readItems(items *json.Decoder) (Contents, error) {
-	c := Contents{Verdicts: map[federation.Target]health.Verdict{}}
+func readItems(items *json.Decoder, written int) (Contents, error) {
+	c := Contents{Verdicts: map[federation.Target]health.Verdict{}, Lookups: map[string]federation.Endpoint{}}
 	for {
 		var i item
 		if err := items.Decode(&i); errors.Is(err, io.EOF) {
@@ -244,42 +274,58 @@ func readItems(items *json.Decoder) (Contents, error) {
 		} else if err != nil {
 			return Contents{}, err
 		}
-		if err := c.take(i); err != nil {
-			return Contents{}, err
+		if written == 2 {
+			i.upgrade2()
 		}
+		c.take(i)
 	}
 }
 
 // take adds the item. Annotations are parsed again: they, and not what was made of
-// them, are what the file holds.
-func (c *Contents) take(i item) error {
-	var faults []federation.Fault
-	objects := len(c.Objects)
+// them, are what the file holds. An object that this version refuses is left out alone.
+func (c *Contents) take(i item) {
 	switch {
 	case i.Times != nil:
 		c.Saved, c.Confirmed = i.Times.Saved, i.Times.Confirmed
 	case i.Cluster != nil:
-		faults = federation.ParseCluster(i.Cluster)
-		c.Objects = append(c.Objects, i.Cluster)
+		c.Refused = append(c.Refused, federation.ParseCluster(i.Cluster)...)
+		c.add(i.Cluster)
 	case i.Template != nil:
-		faults = federation.ParseTemplate(i.Template)
-		c.Objects = append(c.Objects, i.Template)
+		faults := federation.ParseTemplate(i.Template)
+		if c.Refused = append(c.Refused, faults...); len(faults) == 0 {
+			c.add(i.Template)
+		}
 	case i.Workload != nil:
-		c.Objects = append(c.Objects, i.Workload)
+		c.add(i.Workload)
 	case i.Binding != nil:
-		c.Objects = append(c.Objects, i.Binding)
+		c.add(i.Binding)
 	case i.Exposure != nil:
-		c.Objects = append(c.Objects, i.Exposure)
+		c.add(i.Exposure)
 	case i.Verdict != nil:
 		v := i.Verdict.Verdict
 		v.Stale = true
 		c.Verdicts[i.Verdict.Target] = v
+	case i.Lookup != nil:
+		c.Lookups[i.Lookup.Name] = i.Lookup.Endpoint
 	}
-	if len(faults) > 0 {
-		return fmt.Errorf("holds what this version refuses: %w", faults[0])
+}
+
+func (c *Contents) add(o federation.Object) {
+	federation.Share(o)
+	c.Objects = append(c.Objects, o)
+}
+
+// upgrade2 adds to an item of format 2 what it does not say.
+func (i *item) upgrade2() {
+	switch {
+	case i.Template != nil:
+		i.Template.Balanced = i.Template.Kind == "Ingress"
+	case i.Binding != nil && i.Binding.Resource.IsKnative():
+		// They had no least scale: none may be woken.
+		for _, m := range slices.Clone(i.Binding.Members) {
+			seen := m.Observed()
+			seen.Idle = true
+			i.Binding.Observe(m.Cluster(), seen)
+		}
 	}
-	for _, o := range c.Objects[objects:] {
-		federation.Share(o)
-	}
-	return nil
 }

@@ -119,7 +119,9 @@ func TestADamagedFileIsNeverHalfLoaded(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"":                        "does not begin with",
-		"nearcast-snapshot 1 x\n": "one of another version",
+		"nearcast-snapshot x x\n": "it is not a snapshot",
+		"nearcast-snapshot 1 x\n": "has format 1, of an older version; this one reads formats 2 to 3",
+		"nearcast-snapshot 4 x\n": "has format 4, of a newer version; this one reads formats 2 to 3",
 		string(raw[:len(raw)-9]):  "is damaged",
 		string(raw):               `is of the source "karmada x", and not of "karmada y"`,
 	} {
@@ -136,7 +138,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"Cluster":{"Name":"a","Annotations":[{"Key":"nearcast.dev/cost","Value":"1"}]}}{"Template":null}{"Template":{}}{"Verdict":{}}{"Binding":{"Members":[{"Cluster":"a","Seen":{}}]}}`))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		// The checksum would hide the rest from the fuzzer.
-		text := append([]byte(magic+" \"k\"\n"), data...)
+		text := append(fmt.Appendf(nil, "%s%d \"k\"\n", magic, format), data...)
 		c, err := read(bytes.NewReader(fmt.Appendf(text, checksum, sha256.Sum256(text))), "k")
 		if err != nil {
 			return
