@@ -36,7 +36,8 @@ type Config struct {
 	// announced for the first time; Rise where that is more.
 	StartupHold int   `yaml:"startupHold"`
 	Flaps       Flaps `yaml:"flaps"`
-	// State is the folder that keeps drains over a restart; "" for none.
+	// State is the folder that keeps drains over a restart, made at start where it is
+	// missing; "" for none.
 	State string `yaml:"state"`
 	// Admin is the Unix socket for the command; "" for none.
 	Admin string `yaml:"admin"`

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/nearcast/nearcast/internal/folder"
 )
 
 // drains are those that were told here. They outlive a restart where there is a
@@ -21,13 +23,17 @@ type drains struct {
 	all  []Drain
 }
 
-// openDrains reads what an earlier run was told.
-func openDrains(folder string) (*drains, error) {
+// openDrains reads what an earlier run was told, and makes the folder for the next
+// where it is missing.
+func openDrains(dir string) (*drains, error) {
 	d := &drains{}
-	if folder == "" {
+	if dir == "" {
 		return d, nil
 	}
-	d.path = filepath.Join(folder, "bgp-drains.json")
+	if err := folder.Make(dir); err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	d.path = filepath.Join(dir, "bgp-drains.json")
 	raw, err := os.ReadFile(d.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil

@@ -168,7 +168,7 @@ vips:
 states: {draining: {dwell: 200ms, linger: 100ms}}
 state: %s
 admin: %s
-`, backend.URL, dir, s.socket)
+`, backend.URL, filepath.Join(dir, "made", "at", "start"), s.socket)
 	s.write(t, s.text)
 	s.start(t)
 	t.Cleanup(func() { s.stop(t) })

@@ -26,10 +26,8 @@ import (
 // for /etc/nearcast.
 func inputs(t *testing.T) string {
 	dir := t.TempDir()
-	for _, folder := range []string{"federation", "run"} {
-		if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Mkdir(filepath.Join(dir, "federation"), 0o755); err != nil {
+		t.Fatal(err)
 	}
 	fixture.Key(t, dir, "Kfn.example.org.+013+00001")
 	for name, text := range map[string]string{

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/folder"
 )
 
 // timeout bounds one request, either side.
@@ -35,8 +37,11 @@ type Server struct {
 
 // Listen serves handler on a socket at path, mode 0600. A socket that is there
 // already is replaced in one step: after a reload the successor takes it over
-// before its predecessor closes.
+// before its predecessor closes. Its folder is made where it is missing.
 func Listen(path string, handler http.Handler) (*Server, error) {
+	if err := folder.Make(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
 	fresh := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%08x", filepath.Base(path), uint32(time.Now().UnixNano())))
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
 	if err != nil {

@@ -106,15 +106,25 @@ func Existing(path string) (string, error) {
 
 // Folder takes one folder that is there.
 func Folder(args []string) (string, error) {
+	dir, err := FolderToMake(args)
+	if err != nil {
+		return "", err
+	}
+	return Existing(dir)
+}
+
+// FolderToMake takes one folder. Where it is missing it is made at start, and not
+// before: a Corefile that is only checked changes nothing.
+func FolderToMake(args []string) (string, error) {
 	dir, err := One(args, "a folder")
 	if err != nil {
 		return "", err
 	}
-	abs, err := Existing(dir)
+	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
 		return "", fmt.Errorf("%s is not a folder", dir)
 	}
 	return abs, nil

@@ -2,6 +2,8 @@ package arguments
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -44,6 +46,18 @@ func TestArgumentsAreTakenOrNamed(t *testing.T) {
 	}
 	for _, args := range [][]string{{dir + "/nowhere"}, {"arguments.go"}, {dir, dir}, nil} {
 		if _, err := Folder(args); err == nil {
+			t.Errorf("%q is taken for a folder", args)
+		}
+	}
+	missing := filepath.Join(dir, "a", "b")
+	if got, err := FolderToMake([]string{missing}); err != nil || got != missing {
+		t.Errorf("%s, %v", got, err)
+	}
+	if _, err := os.Stat(filepath.Dir(missing)); err == nil {
+		t.Error("reading an argument made a folder")
+	}
+	for _, args := range [][]string{{"arguments.go"}, {dir, dir}, nil} {
+		if _, err := FolderToMake(args); err == nil {
 			t.Errorf("%q is taken for a folder", args)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/coredns/caddy"
 
+	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/arguments"
 	"github.com/nearcast/nearcast/plugin/lifetime"
@@ -116,6 +117,9 @@ func (i *instance) start() error {
 		if err == nil {
 			err = o.checkSecrets()
 		}
+		if err == nil {
+			err = o.makeFolder()
+		}
 		if err != nil {
 			instances.Stop(i)
 			return fmt.Errorf("plugin/nearcast: %w", err)
@@ -173,6 +177,17 @@ func (o *sourceOfBlocks) complete() error {
 	}
 	if o.config.Speaker != "" && o.config.Where.Cluster == "" {
 		return fmt.Errorf("%s: speaker: needs cluster: functions leave a cluster", o.lines["speaker"])
+	}
+	return nil
+}
+
+// makeFolder makes the folder of the snapshot where it is missing.
+func (o *sourceOfBlocks) makeFolder() error {
+	if o.config.Snapshot == "" {
+		return nil
+	}
+	if err := folder.Make(o.config.Snapshot); err != nil {
+		return fmt.Errorf("%s: snapshot: %w", o.lines["snapshot"], err)
 	}
 	return nil
 }

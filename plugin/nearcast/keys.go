@@ -303,7 +303,7 @@ func (s *stanza) parseStale(args []string) error {
 }
 
 func (s *stanza) parseSnapshot(args []string) (err error) {
-	s.shared.Snapshot, err = arguments.Folder(args)
+	s.shared.Snapshot, err = arguments.FolderToMake(args)
 	return err
 }
 
@@ -333,7 +333,7 @@ func (s *stanza) parseAdmin(args []string) (err error) {
 	return err
 }
 
-// socket takes the path of a socket in a folder that is there.
+// socket takes the path of a socket. Who listens on it makes its folder.
 func socket(args []string) (string, error) {
 	path, err := arguments.One(args, "a path")
 	if err != nil {
@@ -346,8 +346,7 @@ func socket(args []string) (string, error) {
 	if len(abs) > admin.MaxPath {
 		return "", fmt.Errorf("%s is longer than the %d characters that a socket's path may have", abs, admin.MaxPath)
 	}
-	_, err = arguments.Existing(filepath.Dir(abs))
-	return abs, err
+	return abs, nil
 }
 
 func (s *stanza) parseFallthrough(args []string) error {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/coredns/caddy"
+
+	"github.com/nearcast/nearcast/internal/fixture"
 )
 
 func TestBadBlocksNameTheirLine(t *testing.T) {
@@ -70,7 +72,6 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{head + "feed de key a notify", "feed: notify: takes ADDR"},
 		{head + "feed de key a hmac-md5.sig-alg.reg.int", `feed: key: "hmac-md5.sig-alg.reg.int" is not one of hmac-sha224. hmac-sha256.`},
 		{head + "feed de key a b c", "feed: key: takes NAME [ALGORITHM]"},
-		{head + "admin /nowhere/at/all/a.sock", "admin:"},
 		{head + "admin " + strings.Repeat("x", 120), "admin:"},
 		{"manifests DIR/manifests", "neither cluster nor at is set"},
 	} {
@@ -101,13 +102,55 @@ func TestCheckFindsWhatStartingWould(t *testing.T) {
 	if configs, faults, warnings := Check(path); len(configs) != 1 || len(faults)+len(warnings) > 0 {
 		t.Errorf("a good Corefile: %d states, %v, %v", len(configs), faults, warnings)
 	}
-	write(strings.ReplaceAll(atMkCore, "cluster", "clutser") + "\nb.example.org {\n loadbalance\n nearcast {\n cluster x\n manifests DIR/manifests\n }\n}")
+	write(strings.ReplaceAll(atMkCore, "cluster", "clutser") + "\nb.example.org {\n loadbalance\n nearcast {\n cluster x\n ns ns.b.example.org\n manifests DIR/manifests\n }\n}")
 	_, faults, warnings := Check(path)
 	if len(faults) != 1 || !strings.Contains(faults[0].Error(), ":4") || !strings.Contains(faults[0].Error(), "clutser") {
 		t.Errorf("faults: %v, want the typo on line 4", faults)
 	}
 	if len(warnings) != 1 || !strings.Contains(warnings[0].Error(), "loadbalance") {
 		t.Errorf("warnings: %v, want one of loadbalance", warnings)
+	}
+}
+
+// TestStartingMakesWhatIsWrittenTo has the folders of snapshots and sockets missing,
+// as on a machine on which nothing ran yet.
+func TestStartingMakesWhatIsWrittenTo(t *testing.T) {
+	dir := federated(t, hello)
+	corefile := strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\tsnapshot DIR/state/kept\n\t\tadmin DIR/run/admin.sock\n\t\tspeaker DIR/later/bgp.sock", 1)
+	path := filepath.Join(dir, "Corefile")
+	fixture.Write(t, path, strings.ReplaceAll(corefile, "DIR", dir))
+	if _, faults, _ := Check(path); len(faults) > 0 {
+		t.Error(faults)
+	}
+	for _, folder := range []string{"state", "run"} {
+		if _, err := os.Stat(filepath.Join(dir, folder)); err == nil {
+			t.Errorf("checking made %s", folder)
+		}
+	}
+	serve(t, corefile, dir)
+	for _, folder := range []string{"state", "state/kept", "run"} {
+		if info, err := os.Stat(filepath.Join(dir, folder)); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v", folder, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "later")); err == nil {
+		t.Error("the folder of another program's socket was made")
+	}
+}
+
+func TestAFolderThatCannotBeMadeIsNamedWithItsLine(t *testing.T) {
+	dir := federated(t, hello)
+	for key, want := range map[string]string{
+		"snapshot DIR/locations.csv/x":       "plugin/nearcast: Corefile:5: snapshot: the folder DIR/locations.csv/x cannot be made: ",
+		"admin DIR/locations.csv/admin.sock": "admin: the folder DIR/locations.csv cannot be made: ",
+	} {
+		instance, err := caddy.Start(input(strings.ReplaceAll(strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\t"+key, 1), "DIR", dir)))
+		if err == nil {
+			_ = instance.Stop()
+		}
+		if want = strings.ReplaceAll(want, "DIR", dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", key, err, want)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/coredns/caddy"
 
+	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/plugin/lifetime"
 )
 
@@ -87,6 +88,11 @@ func startWith(c *caddy.Controller, h *RPZ) {
 }
 
 func (i *instance) start(h *RPZ) error {
+	if h.settings.state != "" {
+		if err := folder.Make(h.settings.state); err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+	}
 	for _, z := range h.zones {
 		if err := i.clash(z.origin); err != nil {
 			return err

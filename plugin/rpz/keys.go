@@ -53,7 +53,7 @@ func (s *settings) parseLog(args []string) error {
 }
 
 func (s *settings) parseState(args []string) (err error) {
-	s.state, err = arguments.Folder(args)
+	s.state, err = arguments.FolderToMake(args)
 	return err
 }
 

@@ -237,7 +237,7 @@ func TestTheLastGoodCopyIsServedAfterARestart(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
 	p := startPrimary(t, "$TTL 60\n@ SOA ns. host. 1 3600 3600 3600 30\na.test CNAME .\n")
-	corefile := transferred(dir, p)
+	corefile := strings.Replace(transferred(dir, p), "state "+dir, "state "+dir+"/made/at/start", 1)
 	t.Run("first", func(t *testing.T) { serve(t, corefile).expect("a.test.", "NXDOMAIN"+soa1) })
 	p.gone.Store(true)
 	serve(t, corefile).expect("a.test.", "NXDOMAIN"+soa1)
