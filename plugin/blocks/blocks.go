@@ -42,23 +42,30 @@ func Served(keys []string) []Zone {
 // all: without a bind, or with one to the unspecified address. The addresses of
 // interfaces are not among them.
 func Bound(block caddyfile.ServerBlock) (addrs []netip.Addr, everywhere bool) {
-	tokens := block.Tokens["bind"]
-	everywhere = len(tokens) == 0
-	bind := caddyfile.NewDispenserTokens("", tokens)
-	for bind.Next() {
-		for _, arg := range bind.RemainingArgs() {
-			addr, err := netip.ParseAddr(arg)
-			if err != nil {
-				continue
-			}
-			addrs = append(addrs, addr)
-			everywhere = everywhere || addr.IsUnspecified()
+	hosts := Hosts(block)
+	everywhere = len(hosts) == 0
+	for _, host := range hosts {
+		addr, err := netip.ParseAddr(host)
+		if err != nil {
+			continue
 		}
+		addrs = append(addrs, addr)
+		everywhere = everywhere || addr.IsUnspecified()
+	}
+	return addrs, everywhere
+}
+
+// Hosts returns what the block's bind names, addresses and interfaces; nothing without
+// a bind.
+func Hosts(block caddyfile.ServerBlock) (hosts []string) {
+	bind := caddyfile.NewDispenserTokens("", block.Tokens["bind"])
+	for bind.Next() {
+		hosts = append(hosts, bind.RemainingArgs()...)
 		for bind.NextBlock() {
 			bind.RemainingArgs() // what is excepted
 		}
 	}
-	return addrs, everywhere
+	return hosts
 }
 
 // Read reads the server blocks of a Corefile. An error has the file, and the line

@@ -70,7 +70,7 @@ func handler(tb testing.TB, clusters, functions, locations int) *Nearcast {
 	}
 	return &Nearcast{
 		site: s, settings: settings{ttls: ttls{least: site.DefaultTTLLeast, most: site.DefaultTTLMost}},
-		Zones: (&stanza{zones: []string{"fn.example.org."}}).zoneList(),
+		Zones: (&stanza{zones: []string{"fn.example.org."}}).zoneList(nil),
 	}
 }
 

@@ -37,8 +37,9 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 		s, err := parse(&caddy.Controller{
 			Dispenser: caddyfile.NewDispenserTokens(path, tokens), ServerBlockKeys: block.Keys,
 		})
+		own := ownAddrs(blocks.Hosts(block))
 		if err == nil {
-			err = all.add(&Nearcast{Zones: s.zoneList(), Fall: s.fall, settings: s.settings}, s)
+			err = all.add(&Nearcast{Zones: s.zoneList(own), Fall: s.fall, settings: s.settings}, s)
 		}
 		if err != nil {
 			faults = append(faults, err)
@@ -46,8 +47,9 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 		}
 		ours = append(ours, steered{i, s.zones})
 		faults = append(faults, keyless(path, block, s.feeds)...)
+		warnings = append(warnings, s.unnamed(own)...)
 	}
-	warnings = hazards(path, read, ours)
+	warnings = append(hazards(path, read, ours), warnings...)
 	for _, o := range all.sources {
 		if err := o.complete(); err != nil {
 			faults = append(faults, err)

@@ -60,8 +60,7 @@ func (a *answer) types() []uint16 {
 	}
 	switch a.owner.kind {
 	case ownerApex:
-		types = []uint16{dns.TypeSOA, dns.TypeDNSKEY}
-		add(len(a.zone.Servers) > 0, dns.TypeNS)
+		types = []uint16{dns.TypeSOA, dns.TypeNS, dns.TypeDNSKEY}
 	case ownerServer:
 		for _, addr := range a.owner.server.Addrs {
 			add(addr.Is4(), dns.TypeA)

@@ -96,7 +96,7 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 		}
 	}
 	if existence == site.Absent || existence == site.Synthesised {
-		existence = z.aroundServers(name, existence)
+		existence = a.aroundServers(name, existence)
 	}
 	if (existence == site.Absent || existence == site.Ancestor) && n.Fall.Through(r.Question[0].Name) {
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)

@@ -3,6 +3,7 @@ package nearcast
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -174,17 +175,22 @@ func (s *stanza) checkFeeds() error {
 	return nil
 }
 
-// zoneList makes the zones with what they answer at their apexes.
-func (s *stanza) zoneList() []Zone {
+// zoneList makes the zones with what they answer at their apexes. Own are the addresses
+// of this server.
+func (s *stanza) zoneList(own []netip.Addr) []Zone {
 	var zones []Zone
 	for _, name := range s.zones {
+		servers := s.servers
+		if len(servers) == 0 {
+			servers = defaultServers(name, own)
+		}
 		feeds := ""
 		if len(s.feeds) > 0 && !federation.IsReverse(name) {
 			feeds = feed.Policies(name)
 		}
 		zones = append(zones, Zone{
-			Name: name, Servers: s.servers, feeds: feeds,
-			soa:      newSOA(name, s.servers, s.hostmaster, seconds(s.ttls.least)),
+			Name: name, Servers: servers, feeds: feeds,
+			soa:      newSOA(name, servers[0].Name, s.hostmaster, seconds(s.ttls.least)),
 			signer:   newSigner(name, s.keys, seconds(s.ttls.most)),
 			counters: countersOf(name),
 		})

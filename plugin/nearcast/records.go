@@ -85,6 +85,9 @@ func (a *answer) functionAt(name []byte) (int, bool) {
 		return 0, false
 	}
 	function, existence := a.view.Names.Lookup(name, a.client.Own)
+	if existence == site.Synthesised {
+		existence = a.aroundServers(name, existence)
+	}
 	return function, existence == site.Exact || existence == site.Synthesised && name[0] != '_'
 }
 

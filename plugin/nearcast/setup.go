@@ -19,11 +19,11 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error("nearcast", err)
 	}
 	i := instanceOf(c)
-	n := &Nearcast{Zones: s.zoneList(), Fall: s.fall, settings: s.settings, instance: i}
+	config := dnsserver.GetConfig(c)
+	n := &Nearcast{Zones: s.zoneList(ownAddrs(config.ListenHosts)), Fall: s.fall, settings: s.settings, instance: i}
 	if err := i.add(n, s); err != nil {
 		return plugin.Error("nearcast", err)
 	}
-	config := dnsserver.GetConfig(c)
 	n.server = config
 	c.OnStartup(func() error {
 		if len(s.keys) > 0 && config.Handler("dnssec") != nil {

@@ -13,7 +13,8 @@ import (
 // Zone is one zone that the plugin is authoritative for.
 type Zone struct {
 	// Name is canonical.
-	Name    string
+	Name string
+	// Servers has at least one.
 	Servers []Server
 	soa     dns.SOA
 	signer  *signer // nil for an unsigned zone
@@ -41,11 +42,7 @@ const (
 	soaExpire  = 3600000
 )
 
-func newSOA(zone string, servers []Server, hostmaster string, negativeTTL uint32) dns.SOA {
-	primary := zone
-	if len(servers) > 0 {
-		primary = servers[0].Name
-	}
+func newSOA(zone, primary, hostmaster string, negativeTTL uint32) dns.SOA {
 	if hostmaster == "" {
 		hostmaster = "hostmaster." + strings.TrimPrefix(zone, ".")
 	}
@@ -69,24 +66,39 @@ func (n *Nearcast) zoneOf(name []byte) *Zone {
 }
 
 // aroundServers corrects the existence of a name for the names of the zone's
-// servers, which exist without being functions: their ancestors exist, and no
-// wildcard reaches below them (RFC 4592).
-func (z *Zone) aroundServers(name []byte, e site.Existence) site.Existence {
-	for i := range z.Servers {
-		server := z.Servers[i].Name
+// servers, which exist without being functions: their ancestors exist, and a wildcard
+// above one that exists reaches neither it nor what is below it (RFC 4592).
+func (a *answer) aroundServers(name []byte, e site.Existence) site.Existence {
+	for i := range a.zone.Servers {
+		common := inCommon(name, a.zone.Servers[i].Name)
 		switch {
-		case e == site.Absent && below(server, string(name)):
+		case len(common) <= len(a.zone.Name):
+		case len(common) == len(name):
 			return site.Ancestor
-		case e == site.Synthesised && below(string(name), server):
-			return site.Absent
+		case e == site.Synthesised && !a.exists(common):
+			e = site.Absent
 		}
 	}
 	return e
 }
 
-// below reports whether the canonical name is below the other.
-func below(name, above string) bool {
-	return strings.HasSuffix(name, above) && len(name) > len(above) && name[len(name)-len(above)-1] == '.'
+// exists reports whether functions alone make the name exist.
+func (a *answer) exists(name []byte) bool {
+	_, e := a.view.Names.Lookup(name, a.client.Own)
+	return e == site.Exact || e == site.Ancestor
+}
+
+// inCommon returns the longest name that is at or above both; it is empty where only
+// the root is.
+func inCommon(name []byte, other string) []byte {
+	n, o, from := len(name), len(other), len(name)
+	for n > 0 && o > 0 && name[n-1] == other[o-1] {
+		n, o = n-1, o-1
+		if (n == 0 || name[n-1] == '.') && (o == 0 || other[o-1] == '.') {
+			from = n
+		}
+	}
+	return name[from:]
 }
 
 // server returns the zone's name server of this name, or nil.

@@ -59,7 +59,7 @@ func (h *head) soa(f form, serial uint32) *dns.SOA {
 // servers are the NS records. Nobody is ever referred to a policy zone's.
 func (h *head) servers(f form) []dns.RR {
 	names := h.apex.Servers
-	if f == policy || len(names) == 0 {
+	if f == policy {
 		names = []string{"localhost."}
 	}
 	var all []dns.RR
