@@ -64,7 +64,7 @@ image: ## make the container images for amd64 and arm64, without a container eng
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} go run ./image --revision $$(git rev-parse HEAD)
 
 chart: ## package the Helm chart, made of manifests/nearcast, into bin/
-	@go -C test/chart run . $(CURDIR)/manifests/nearcast $(CURDIR)/bin
+	@go -C test/chart run . $(CURDIR)/manifests/nearcast $(CURDIR)/internal/version/VERSION $(CURDIR)/bin
 
 clean: ## remove what was built
 	rm -rf bin dist

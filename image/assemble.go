@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/nearcast/nearcast/internal/version"
 )
 
 // parts is what an image is made of.
@@ -85,6 +87,7 @@ func (p parts) config() *v1.ConfigFile {
 		"org.opencontainers.image.description": p.description,
 		"org.opencontainers.image.source":      "https://github.com/nearcast/nearcast",
 		"org.opencontainers.image.licenses":    "Apache-2.0",
+		"org.opencontainers.image.version":     version.Nearcast,
 	}
 	if p.revision != "" {
 		labels["org.opencontainers.image.revision"] = p.revision

@@ -15,6 +15,8 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"github.com/nearcast/nearcast/internal/version"
 )
 
 var at = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
@@ -62,6 +64,26 @@ func image(t *testing.T) made {
 		t.Fatal(err)
 	}
 	return m
+}
+
+func TestTheImageAndItsProgramsHaveOneVersion(t *testing.T) {
+	dir, err := ours()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range nearcast().programs {
+		out, err := exec.Command(filepath.Join(dir, p.from), "--version").CombinedOutput()
+		if line, _, _ := strings.Cut(string(out), "\n"); err != nil || !strings.HasSuffix(line, " "+version.Nearcast) {
+			t.Errorf("%s says %q, %v; the version is %s", p.from, line, err, version.Nearcast)
+		}
+	}
+	config, err := image(t).image.ConfigFile()
+	if err != nil || config.Config.Labels["org.opencontainers.image.version"] != version.Nearcast {
+		t.Errorf("the image's labels are %v, %v", config.Config.Labels, err)
+	}
+	if tag := command().Flags().Lookup("tag").DefValue; tag != version.Nearcast {
+		t.Errorf("its tag is %s", tag)
+	}
 }
 
 // put writes the image as the command does, and returns the folder.

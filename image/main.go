@@ -18,7 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/internal/program"
-	"github.com/nearcast/nearcast/manifests"
+	"github.com/nearcast/nearcast/internal/version"
 )
 
 func main() { os.Exit(program.Run(command())) }
@@ -38,7 +38,7 @@ func command() *cobra.Command {
 	}
 	c.Flags().StringVarP(&o.dir, "output", "o", "dist", "write into this `FOLDER`")
 	c.Flags().StringVar(&o.registry, "registry", "nearcast", "what stands before the images' names: `HOST/PATH`")
-	c.Flags().StringVar(&o.tag, "tag", manifests.Version, "the images' `TAG`")
+	c.Flags().StringVar(&o.tag, "tag", version.Nearcast, "the images' `TAG`")
 	c.Flags().StringVar(&o.revision, "revision", "", "the sources' `COMMIT`, for the images' labels")
 	c.Flags().StringSliceVar(&o.architectures, "arch", []string{"amd64", "arm64"}, "`ARCHITECTURES`, as Go names them")
 	return c

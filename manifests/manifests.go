@@ -8,7 +8,3 @@ import "embed"
 //
 //go:embed karmada nearcast
 var Files embed.FS
-
-// Version is the tag of the images that the manifests name. It is never latest: a
-// kubelet pulls that always, and overlooks what is on its node.
-const Version = "0.1.0"

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/coredns/caddy"
 	_ "github.com/coredns/coredns/core/plugin"
 	"github.com/coredns/coredns/coremain"
 
 	"github.com/nearcast/nearcast/internal/directives"
+	"github.com/nearcast/nearcast/internal/version"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
 )
@@ -19,5 +21,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	caddy.AppVersion += " with Nearcast " + version.Nearcast
 	coremain.Run()
 }

@@ -10,9 +10,12 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/internal/version"
 )
 
-// Run executes the command and returns the process's exit status. Its context
+// Run executes the command, gives it the flag --version, and returns the process's exit
+// status. Its context
 // ends with SIGINT, SIGTERM or SIGHUP, but for those that the command handles
 // itself; a second signal ends the process at once.
 func Run(c *cobra.Command, handled ...os.Signal) int {
@@ -23,6 +26,7 @@ func Run(c *cobra.Command, handled ...os.Signal) int {
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	c.Version = version.Nearcast
 	c.SilenceUsage, c.SilenceErrors = true, true
 	if err := c.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", c.Name(), err)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +16,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const manifests = "../../manifests/nearcast"
+const (
+	manifests   = "../../manifests/nearcast"
+	versionFile = "../../internal/version/VERSION"
+)
 
 // namespaces are those of the variants' manifests.
 var namespaces = map[string]string{"daemonset": "nearcast-system", "deployment": "nearcast-resolver"}
@@ -23,7 +27,7 @@ var namespaces = map[string]string{"daemonset": "nearcast-system", "deployment":
 // packed is the chart, out of the archive that people get.
 func packed(t *testing.T) *chart.Chart {
 	t.Helper()
-	path, err := pack(manifests, t.TempDir())
+	path, err := pack(manifests, versionFile, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +94,18 @@ func differences(a, b any, path string) (all []string) {
 		all = append(all, path)
 	}
 	return all
+}
+
+func TestTheChartHasTheVersionOfItsImage(t *testing.T) {
+	c := packed(t)
+	text, err := os.ReadFile(versionFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := strings.TrimSpace(string(text))
+	if c.Metadata.Version != version || c.Metadata.AppVersion != version || c.Values["image"] != "nearcast/coredns:"+version {
+		t.Errorf("chart %s of %s with %s; the version is %s", c.Metadata.Version, c.Metadata.AppVersion, c.Values["image"], version)
+	}
 }
 
 func TestWithDefaultsTheChartIsTheManifests(t *testing.T) {

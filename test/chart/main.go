@@ -7,17 +7,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: chart MANIFESTS INTO")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: chart MANIFESTS VERSION INTO")
 		os.Exit(2)
 	}
-	path, err := pack(os.Args[1], os.Args[2])
+	path, err := pack(os.Args[1], os.Args[2], os.Args[3])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chart:", err)
 		os.Exit(1)
@@ -25,15 +26,19 @@ func main() {
 	fmt.Println(path)
 }
 
-// pack writes the chart of the folder manifests/nearcast as an archive into a
-// folder, and returns its path.
-func pack(manifests, into string) (string, error) {
+// pack writes the chart of the folder manifests/nearcast, of the version in a file, as
+// an archive into a folder, and returns its path.
+func pack(manifests, versionFile, into string) (string, error) {
+	version, err := os.ReadFile(versionFile)
+	if err != nil {
+		return "", err
+	}
 	dir, err := os.MkdirTemp("", "nearcast-chart")
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a temporary folder
-	if err := write(manifests, dir); err != nil {
+	if err := write(manifests, strings.TrimSpace(string(version)), dir); err != nil {
 		return "", err
 	}
 	chart, err := loader.Load(dir)
@@ -46,10 +51,13 @@ func pack(manifests, into string) (string, error) {
 	return chartutil.Save(chart, into)
 }
 
-// write makes the chart in a folder: what is in manifests/nearcast/chart, and the
-// templates.
-func write(manifests, dir string) error {
+// write makes the chart in a folder: what is in manifests/nearcast/chart, the version,
+// and the templates.
+func write(manifests, version, dir string) error {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(manifests, "chart"))); err != nil {
+		return err
+	}
+	if err := stamp(filepath.Join(dir, "Chart.yaml"), version); err != nil {
 		return err
 	}
 	for _, part := range parts {
@@ -57,7 +65,7 @@ func write(manifests, dir string) error {
 		if err != nil {
 			return err
 		}
-		text, err := part.template(objects)
+		text, err := part.template(objects, values(version))
 		if err != nil {
 			return err
 		}
@@ -67,4 +75,13 @@ func write(manifests, dir string) error {
 		}
 	}
 	return nil
+}
+
+// stamp adds the version of the chart, which is that of what it deploys.
+func stamp(path, version string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, fmt.Appendf(text, "version: %[1]s\nappVersion: %[1]s\n", version), 0o644)
 }

@@ -19,17 +19,19 @@ var parts = []part{
 	{"monitoring", `.Values.monitoring`},
 }
 
-// values are what stands in place of what is particular in the manifests.
-var values = strings.NewReplacer(
-	"namespace: nearcast-system", "namespace: {{ .Release.Namespace }}",
-	"namespace: nearcast-resolver", "namespace: {{ .Release.Namespace }}",
-	"image: nearcast/coredns:0.1.0", "image: {{ .Values.image | quote }}",
+// values are what stands in place of what is particular in the manifests of a version.
+func values(version string) *strings.Replacer {
+	return strings.NewReplacer(
+		"namespace: nearcast-system", "namespace: {{ .Release.Namespace }}",
+		"namespace: nearcast-resolver", "namespace: {{ .Release.Namespace }}",
+		"image: nearcast/coredns:"+version, "image: {{ .Values.image | quote }}",
 
-	"secretName: karmada-access", "secretName: {{ .Values.karmadaSecret | quote }}",
-	"cluster: unnamed", "cluster: {{ .Values.cluster | quote }}",
-	"fn.example.org", "{{ .Values.zone }}",
-	"198.51.100.53", "{{ .Values.address }}",
-)
+		"secretName: karmada-access", "secretName: {{ .Values.karmadaSecret | quote }}",
+		"cluster: unnamed", "cluster: {{ .Values.cluster | quote }}",
+		"fn.example.org", "{{ .Values.zone }}",
+		"198.51.100.53", "{{ .Values.address }}",
+	)
+}
 
 // overrides are what may replace a file of the ConfigMap, by its name: a condition,
 // and what is there instead. FILE is the template that has the file.
@@ -39,15 +41,15 @@ var overrides = map[string]struct{ when, instead string }{
 	"speaker.yaml":  {".Values.speaker", `mergeOverwrite (include FILE . | fromYaml) .Values.speaker | toYaml`},
 }
 
-// template returns the text of the part's file.
-func (p part) template(objects []object) (string, error) {
+// template returns the text of the part's file, with values in it.
+func (p part) template(objects []object, values *strings.Replacer) (string, error) {
 	var text strings.Builder
 	for _, o := range objects {
-		p.define(&text, o)
+		p.define(&text, o, values)
 	}
 	fmt.Fprintf(&text, "{{- if %s }}\n", p.when)
 	for _, o := range objects {
-		if err := p.object(&text, o); err != nil {
+		if err := p.object(&text, o, values); err != nil {
 			return "", err
 		}
 	}
@@ -59,7 +61,7 @@ func (p part) template(objects []object) (string, error) {
 func (p part) named(file string) string { return "nearcast." + p.folder + "." + file }
 
 // define writes the templates of a ConfigMap's files.
-func (p part) define(text *strings.Builder, o object) {
+func (p part) define(text *strings.Builder, o object, values *strings.Replacer) {
 	_, files := split(o)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		fmt.Fprintf(text, "{{- define %q -}}\n%s{{- end }}\n", p.named(name), values.Replace(files[name]))
@@ -84,7 +86,7 @@ func split(o object) (rest object, files map[string]string) {
 	return rest, files
 }
 
-func (p part) object(text *strings.Builder, o object) error {
+func (p part) object(text *strings.Builder, o object, values *strings.Replacer) error {
 	if strings.Contains(fmt.Sprint(o), "{{") {
 		return fmt.Errorf("%s: %s has what Helm takes for a template", p.folder, o["kind"])
 	}
@@ -92,10 +94,10 @@ func (p part) object(text *strings.Builder, o object) error {
 	data := rest["data"]
 	delete(rest, "data") // written last, so that files can follow
 	text.WriteString("---\n")
-	if err := marshal(text, rest); err != nil || data == nil {
+	if err := marshal(text, rest, values); err != nil || data == nil {
 		return err
 	}
-	if err := marshal(text, object{"data": data}); err != nil {
+	if err := marshal(text, object{"data": data}, values); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -105,7 +107,7 @@ func (p part) object(text *strings.Builder, o object) error {
 }
 
 // marshal writes a part of an object, with values in it.
-func marshal(text *strings.Builder, o object) error {
+func marshal(text *strings.Builder, o object, values *strings.Replacer) error {
 	out, err := yaml.Marshal(o)
 	text.WriteString(values.Replace(string(out)))
 	return err
