@@ -11,6 +11,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/seconds"
 )
 
 // Announcer makes routes known to the peers. It is used by one goroutine.
@@ -58,7 +60,7 @@ type PeerStatus struct {
 	// State is BGP's name for it; "established" carries routes.
 	State string `json:"state"`
 	// Uptime is how long the session is established.
-	Uptime time.Duration `json:"uptime,omitempty"`
+	Uptime seconds.Duration `json:"uptimeSeconds,omitempty"`
 	// Families are those that both ends speak.
 	Families []string `json:"families,omitempty"`
 	// BFD is the state of its BFD session; "" where it has none.

@@ -146,7 +146,7 @@ func (c snapshot) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, p := range st.Peers {
 		gauge(peerUp, truth(p.State == "established"), p.Address)
-		gauge(peerUptime, p.Uptime.Seconds(), p.Address)
+		gauge(peerUptime, time.Duration(p.Uptime).Seconds(), p.Address)
 	}
 	gauge(refusals, float64(len(st.Refused)))
 }

@@ -13,6 +13,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/seconds"
 )
 
 // Peers implements bgp.Announcer.
@@ -48,7 +49,7 @@ func (p *peer) status(session *api.Peer) bgp.PeerStatus {
 		return st
 	}
 	if at := session.GetTimers().GetState().GetUptime(); at != nil {
-		st.Uptime = time.Since(at.AsTime()).Round(time.Second)
+		st.Uptime = seconds.Duration(time.Since(at.AsTime()).Round(time.Second))
 	}
 	for _, f := range p.config.Families {
 		switch {

@@ -80,7 +80,7 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "PEER\tAS\tSTATE\tUP\tFAMILIES\tBFD\tPROBLEM")
 	for _, p := range st.Peers {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", peerName(p), p.ASN, p.State, length(p.Uptime), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(p.Problem))
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", peerName(p), p.ASN, p.State, length(time.Duration(p.Uptime)), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(p.Problem))
 	}
 	if err := t.Flush(); err != nil {
 		return err

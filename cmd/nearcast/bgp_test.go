@@ -11,6 +11,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/seconds"
 )
 
 // aStatus has a VIP in each of the states that people ask about.
@@ -21,8 +22,8 @@ func aStatus() bgp.Status {
 	return bgp.Status{
 		ASN: 64512, RouterID: "192.0.2.11",
 		Peers: []bgp.PeerStatus{
-			{Address: "192.0.2.1", ASN: 64500, State: "established", Uptime: 26 * time.Hour, Families: []string{"ipv4"}, BFD: "up"},
-			{Address: "192.0.2.2", ASN: 64512, State: "established", Uptime: time.Minute, Families: []string{"ipv4", "ipv6"}},
+			{Address: "192.0.2.1", ASN: 64500, State: "established", Uptime: seconds.Duration(26 * time.Hour), Families: []string{"ipv4"}, BFD: "up"},
+			{Address: "192.0.2.2", ASN: 64512, State: "established", Uptime: seconds.Duration(time.Minute), Families: []string{"ipv4", "ipv6"}},
 			{Interface: "eth0", ASN: 64501, State: "idle", Problem: "no neighbour was found on eth0 yet"},
 		},
 		VIPs: []bgp.VIPStatus{

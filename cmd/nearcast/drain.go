@@ -77,6 +77,12 @@ func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
 	return printDrains(cmd, drains)
 }
 
+// drained is whether a cluster is drained at all sites.
+type drained struct {
+	Cluster string `json:"cluster"`
+	Drained bool   `json:"drained"`
+}
+
 // everywhere tells all sites.
 func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) error {
 	asJSON, err := wantsJSON(cmd)
@@ -87,7 +93,7 @@ func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) 
 		return err
 	}
 	if asJSON {
-		return printJSON(cmd.OutOrStdout(), map[string]any{"cluster": cluster, "drained": drain})
+		return printJSON(cmd.OutOrStdout(), drained{cluster, drain})
 	}
 	state := "is drained: every site moves its traffic away"
 	if !drain {

@@ -43,7 +43,7 @@ func statusCommand() *cobra.Command {
 }
 
 func printStatus(w io.Writer, st site.Status) error {
-	fmt.Fprintf(w, "site %s, source %s, %s old, %d targets probed\n", st.Site, st.Source, st.Age.Round(time.Second), st.Targets)
+	fmt.Fprintf(w, "site %s, source %s, %s old, %d targets probed\n", st.Site, st.Source, time.Duration(st.Age).Round(time.Second), st.Targets)
 	for _, d := range st.Drains {
 		fmt.Fprintln(w, d)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/seconds"
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
@@ -189,10 +190,12 @@ type FunctionStatus struct {
 
 // Status is a Site at a glance.
 type Status struct {
-	Site    string        `json:"site"`
-	Source  string        `json:"source"`
-	Age     time.Duration `json:"age"`
-	Settled bool          `json:"settled"`
+	Site   string `json:"site"`
+	Source string `json:"source"`
+	// Age is how long ago the source last agreed with its origin.
+	Age seconds.Duration `json:"ageSeconds"`
+	// Settled is set once every placement was probed, or had the time to be.
+	Settled bool `json:"settled"`
 	// Targets are probed, and InFlight of them just now.
 	Targets  int `json:"targets"`
 	InFlight int `json:"inFlight"`
@@ -208,7 +211,7 @@ type Status struct {
 func (s *Site) status(v *View) Status {
 	st := Status{
 		Site: v.Site.String(), Source: s.config.Source.Key(),
-		Age: time.Since(s.Confirmed()), Settled: s.Settled(),
+		Age: seconds.Duration(time.Since(s.Confirmed()).Round(time.Millisecond)), Settled: s.Settled(),
 	}
 	st.Targets, st.InFlight = s.prober.Count()
 	st.Drains = v.Drains
