@@ -145,6 +145,7 @@ var lists = map[string]string{
 	"services":         `{"apiVersion":"v1","kind":"ServiceList"`,
 	"deployments":      `{"apiVersion":"apps/v1","kind":"DeploymentList"`,
 	"statefulsets":     `{"apiVersion":"apps/v1","kind":"StatefulSetList"`,
+	"daemonsets":       `{"apiVersion":"apps/v1","kind":"DaemonSetList"`,
 	"ingresses":        `{"apiVersion":"networking.k8s.io/v1","kind":"IngressList"`,
 
 	"multiclusterservices": `{"apiVersion":"networking.karmada.io/v1alpha1","kind":"MultiClusterServiceList"`,
