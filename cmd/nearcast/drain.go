@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -10,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/karmada"
+	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
@@ -81,6 +84,10 @@ func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
 type drained struct {
 	Cluster string `json:"cluster"`
 	Drained bool   `json:"drained"`
+	// Leaving is why traffic is moved away, which has more reasons than a drain.
+	Leaving string `json:"leaving,omitempty"`
+	// Warnings are the Cluster's annotations that no site can read.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // everywhere tells all sites.
@@ -89,22 +96,40 @@ func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) 
 	if err != nil {
 		return err
 	}
-	if err := karmada.SetDrain(cmd.Context(), f.kubeconfig, cluster, drain); err != nil {
+	after, err := karmada.SetDrain(cmd.Context(), f.kubeconfig, cluster, drain)
+	if err != nil {
 		return err
 	}
+	if drain && after.Leaving == "" {
+		return fmt.Errorf("cluster %s is not drained: the API took the annotation %s and has another value of it now; see what writes it", cluster, federation.DrainAnnotation)
+	}
+	d := drained{Cluster: cluster, Drained: drain, Leaving: after.Leaving}
+	for _, fault := range after.Faults {
+		d.Warnings = append(d.Warnings, fault.Error())
+	}
 	if asJSON {
-		return printJSON(cmd.OutOrStdout(), drained{cluster, drain})
+		return printJSON(cmd.OutOrStdout(), d)
 	}
-	state := "is drained: every site moves its traffic away"
-	if !drain {
-		state = "is drained no more"
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "cluster %s %s\n", cluster, state)
+	d.print(cmd.OutOrStdout())
 	return nil
 }
 
+func (d drained) print(w io.Writer) {
+	switch {
+	case d.Drained:
+		fmt.Fprintf(w, "cluster %s is drained: every site moves its traffic away\n", d.Cluster)
+	case d.Leaving != "":
+		fmt.Fprintf(w, "cluster %s is no longer drained, and traffic is still moved away from it: %s\n", d.Cluster, d.Leaving)
+	default:
+		fmt.Fprintf(w, "cluster %s is no longer drained\n", d.Cluster)
+	}
+	for _, warning := range d.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", warning)
+	}
+}
+
 // call tells one site.
-func (f *drainFlags) call(cmd *cobra.Command, method, pattern string) (drains []steer.Drain, err error) {
+func (f *drainFlags) call(cmd *cobra.Command, method, pattern string) (drains []site.Drained, err error) {
 	kind := steer.DrainCluster
 	switch {
 	case f.region:
@@ -120,7 +145,7 @@ func (f *drainFlags) call(cmd *cobra.Command, method, pattern string) (drains []
 	return drains, err
 }
 
-func printDrains(cmd *cobra.Command, drains []steer.Drain) error {
+func printDrains(cmd *cobra.Command, drains []site.Drained) error {
 	asJSON, err := wantsJSON(cmd)
 	switch {
 	case err != nil:
@@ -131,7 +156,10 @@ func printDrains(cmd *cobra.Command, drains []steer.Drain) error {
 		fmt.Fprintln(cmd.OutOrStdout(), "nothing is drained at this site")
 	}
 	for _, d := range drains {
-		fmt.Fprintln(cmd.OutOrStdout(), d)
+		fmt.Fprintln(cmd.OutOrStdout(), d.Drain)
+		if d.Matches == 0 {
+			fmt.Fprintf(cmd.OutOrStdout(), "warning: no %s here matches %s\n", d.Kind, d.Pattern)
+		}
 	}
 	return nil
 }

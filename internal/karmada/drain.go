@@ -12,33 +12,52 @@ import (
 	"github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/slim"
 )
 
+// Drained is what a Cluster says of itself after SetDrain.
+type Drained struct {
+	// Leaving says why traffic is moved away from it; "" if it is not.
+	Leaving string
+	// Faults are the annotations that no site can read.
+	Faults []federation.Fault
+}
+
 // SetDrain annotates a Cluster so that every site moves traffic away from it, or
-// no more, with the credentials of the one who asks: a kubeconfig file, or where
-// that is "" what kubectl would take.
-func SetDrain(ctx context.Context, kubeconfig, cluster string, drain bool) error {
+// no longer does, with the credentials of the one who asks: a kubeconfig file, or where
+// that is "" what kubectl would take. It returns what the API has afterwards, which a
+// webhook may have changed.
+func SetDrain(ctx context.Context, kubeconfig, cluster string, drain bool) (Drained, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
 	if err != nil {
-		return fmt.Errorf("kubeconfig: %w; name the Karmada API's with --kubeconfig", err)
+		return Drained{}, fmt.Errorf("kubeconfig: %w; name the Karmada API's with --kubeconfig", err)
 	}
 	client, err := versioned.NewForConfig(config)
 	if err != nil {
-		return err
+		return Drained{}, err
 	}
+	return setDrain(ctx, client, cluster, drain)
+}
+
+func setDrain(ctx context.Context, client versioned.Interface, cluster string, drain bool) (Drained, error) {
 	var value any // null takes the annotation away
 	if drain {
 		value = "true"
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{federation.DrainAnnotation: value}}})
 	if err != nil {
-		return err
+		return Drained{}, err
 	}
-	_, err = client.ClusterV1alpha1().Clusters().Patch(ctx, cluster, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "nearcast"})
+	patched, err := client.ClusterV1alpha1().Clusters().Patch(ctx, cluster, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "nearcast"})
 	if err != nil {
-		return fmt.Errorf("cluster %s: %w", cluster, err)
+		return Drained{}, fmt.Errorf("cluster %s: %w", cluster, err)
 	}
-	return nil
+	object, faults := slim.Object(patched, federation.Origin{}, nil)
+	var after Drained
+	if c, ok := object.(*federation.Cluster); ok {
+		after = Drained{c.Leaving, faults}
+	}
+	return after, nil
 }

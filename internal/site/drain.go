@@ -67,6 +67,27 @@ func (d *drains) now(at time.Time) (all []steer.Drain, next time.Time) {
 	return all, next
 }
 
+// Drained is a drain in force.
+type Drained struct {
+	steer.Drain
+	// Matches is how many clusters, or functions, there are that it moves traffic away
+	// from: none where its pattern has a typo.
+	Matches int `json:"matches"`
+}
+
+// drained returns the drains in force.
+func (s *Site) drained() []Drained {
+	drains, _ := s.drains.now(time.Now())
+	all := make([]Drained, len(drains))
+	for i, d := range drains {
+		all[i] = Drained{Drain: d}
+		if v := s.View(); v != nil {
+			all[i].Matches = d.Matches(v.State)
+		}
+	}
+	return all
+}
+
 // set adds the drain, in the place of one for the same.
 func (d *drains) set(drain steer.Drain) error {
 	if err := drain.Check(); err != nil {

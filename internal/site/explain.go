@@ -295,11 +295,7 @@ func (s *Site) serveDrains(w http.ResponseWriter, r *http.Request) {
 		admin.Reply(w, nil, http.StatusMethodNotAllowed, fmt.Errorf("%s is none of GET, PUT, DELETE", r.Method))
 		return
 	}
-	all, _ := s.drains.now(time.Now())
-	if all == nil {
-		all = []steer.Drain{}
-	}
-	admin.Reply(w, all, http.StatusBadRequest, err)
+	admin.Reply(w, s.drained(), http.StatusBadRequest, err)
 }
 
 // Turn numbers the seconds: a client that asks for A and AAAA together asks within

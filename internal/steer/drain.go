@@ -62,6 +62,25 @@ func (d Drain) String() string {
 	return s
 }
 
+// Matches returns how many clusters of the state, or functions, the drain is of.
+func (d Drain) Matches(s *federation.State) (n int) {
+	for i := range s.Clusters {
+		c := &s.Clusters[i]
+		if d.matches(DrainCluster, c.Name) || d.matches(DrainRegion, c.Region) {
+			n++
+		}
+	}
+	if d.Kind != DrainFunction {
+		return n
+	}
+	for _, f := range s.All() {
+		if d.matches(DrainFunction, f.Namespace+"/"+f.Name) {
+			n++
+		}
+	}
+	return n
+}
+
 func (d Drain) matches(kind DrainKind, name string) bool {
 	if d.Kind != kind {
 		return false

@@ -11,7 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/site"
 )
 
 // TestADrainMovesTrafficAtOnce tells a running server over its socket, restarts
@@ -19,13 +19,13 @@ import (
 func TestADrainMovesTrafficAtOnce(t *testing.T) {
 	dir := federated(t, hello)
 	corefile := strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\tsnapshot DIR\n\t\tadmin DIR/admin.sock", 1)
-	tell := func(method string, pairs ...string) []steer.Drain {
+	tell := func(method string, pairs ...string) []site.Drained {
 		t.Helper()
 		query := url.Values{}
 		for i := 0; i < len(pairs); i += 2 {
 			query.Set(pairs[i], pairs[i+1])
 		}
-		var drains []steer.Drain
+		var drains []site.Drained
 		if err := admin.Call(t.Context(), filepath.Join(dir, "admin.sock"), method, "/drains", query, &drains); err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,16 @@ func TestADrainMovesTrafficAtOnce(t *testing.T) {
 	t.Run("before a restart", func(t *testing.T) {
 		s := serve(t, corefile, dir)
 		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.2", 0)
-		tell(http.MethodPut, "kind", "cluster", "pattern", "us-*")
+		for pattern, want := range map[string]int{"us-*": 1, "*-core": 1, "uss-azure": 0} {
+			for _, d := range tell(http.MethodPut, "kind", "cluster", "pattern", pattern) {
+				if d.Pattern == pattern && d.Matches != want {
+					t.Errorf("%s matches %d clusters, want %d", pattern, d.Matches, want)
+				}
+			}
+			if pattern != "us-*" {
+				tell(http.MethodDelete, "kind", "cluster", "pattern", pattern)
+			}
+		}
 		s.expect(name, dns.TypeA, us, "NOERROR 192.0.2.4", 10*time.Second)
 		tell(http.MethodPut, "kind", "region", "pattern", "de")
 		s.expect(name, dns.TypeA, us, here, 10*time.Second)

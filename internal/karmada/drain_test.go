@@ -1,0 +1,50 @@
+package karmada
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	karmadafake "github.com/karmada-io/karmada/pkg/generated/clientset/versioned/fake"
+)
+
+// TestADrainSaysWhetherItTookEffect has Clusters with other faults, under other reasons to
+// leave, and before an API that changes what it is given.
+func TestADrainSaysWhetherItTookEffect(t *testing.T) {
+	for name, c := range map[string]struct {
+		annotations map[string]string
+		actions     []string
+		rewrite     string
+		drain       bool
+		leaving     string
+		faults      int
+	}{
+		"a good one":             {nil, nil, "", true, "drained by annotation", 0},
+		"beside a typo":          {map[string]string{"nearcast.dev/cots": "2"}, nil, "", true, "drained by annotation", 1},
+		"beside a bad address":   {map[string]string{"nearcast.dev/address": "192.0.2.999"}, nil, "", true, "drained by annotation", 1},
+		"a webhook takes it":     {nil, nil, "false", true, "", 0},
+		"a webhook garbles it":   {nil, nil, "yes please", true, "", 1},
+		"undrained":              {map[string]string{"nearcast.dev/drain": "true"}, nil, "", false, "", 0},
+		"undrained, and leaving": {map[string]string{"nearcast.dev/drain": "true"}, []string{"TrafficControl"}, "", false, "Karmada Remedy TrafficControl", 0},
+	} {
+		client := karmadafake.NewClientset(&clusterv1alpha1.Cluster{
+			ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: c.annotations}, Status: clusterv1alpha1.ClusterStatus{RemedyActions: c.actions},
+		})
+		if c.rewrite != "" {
+			client.PrependReactor("patch", "clusters", func(clienttesting.Action) (bool, runtime.Object, error) {
+				return true, &clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: map[string]string{"nearcast.dev/drain": c.rewrite}}}, nil
+			})
+		}
+		after, err := setDrain(t.Context(), client, "a", c.drain)
+		if err != nil || after.Leaving != c.leaving || len(after.Faults) != c.faults {
+			t.Errorf("%s: %+v, %v; want %q and %d faults", name, after, err, c.leaving, c.faults)
+		}
+	}
+	if _, err := setDrain(t.Context(), karmadafake.NewClientset(), "a", true); err == nil || !strings.Contains(err.Error(), "cluster a: ") {
+		t.Errorf("a cluster that is not there: %v", err)
+	}
+}
