@@ -40,9 +40,9 @@ func subscribe() (*subscription, error) {
 	return s, nil
 }
 
-// watch adds a folder. A folder that was replaced by another is watched anew.
+// watch adds a folder, whose name has no link in it: two names of one folder would be
+// one to the kernel. A folder that was replaced by another is watched in its place.
 func (s *subscription) watch(folder string) error {
-	folder = filepath.Clean(folder)
 	hub.Lock()
 	defer hub.Unlock()
 	if err := hub.watcher.Add(folder); err != nil {
@@ -55,23 +55,38 @@ func (s *subscription) watch(folder string) error {
 	return nil
 }
 
+// keep gives all folders up but those listed.
+func (s *subscription) keep(listed map[string]bool) {
+	hub.Lock()
+	defer hub.Unlock()
+	for folder := range hub.folders {
+		if !listed[folder] {
+			s.forget(folder)
+		}
+	}
+}
+
 // end gives the subscription up; with the last one the watcher goes.
 func (s *subscription) end() {
+	s.keep(nil)
 	hub.Lock()
 	defer hub.Unlock()
 	delete(hub.all, s)
-	for folder, watching := range hub.folders {
-		if !watching[s] {
-			continue
-		}
-		if delete(watching, s); len(watching) == 0 {
-			delete(hub.folders, folder)
-			_ = hub.watcher.Remove(folder) // it may be gone
-		}
-	}
 	if len(hub.all) == 0 {
 		_ = hub.watcher.Close() // nobody is left to be told
 		hub.watcher = nil
+	}
+}
+
+// forget gives a folder up. The hub is locked.
+func (s *subscription) forget(folder string) {
+	watching := hub.folders[folder]
+	if !watching[s] {
+		return
+	}
+	if delete(watching, s); len(watching) == 0 {
+		delete(hub.folders, folder)
+		_ = hub.watcher.Remove(folder) // it may be gone
 	}
 }
 

@@ -7,6 +7,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -24,8 +25,9 @@ const (
 
 // Folders calls changed once at the start and after every change in the folders
 // until ctx ends. Folders rather than files are watched, or a file replaced by
-// a rename would be lost. The list is asked for again after each change, as
-// sub-folders come and go.
+// a rename would be lost; for a file in the list its folder is. Links on the way to
+// a folder are watched too, as they may come to lead elsewhere. The list is asked for
+// again after each change, as sub-folders come and go.
 //
 // It returns an error if the folders cannot be watched at the start; later
 // failures go to onError, and the watch goes on.
@@ -36,12 +38,12 @@ func Folders(ctx context.Context, list func() ([]string, error), changed func(),
 	}
 	defer s.end()
 	// Watch first and read after, so that no change falls between the two.
-	if err := s.add(list); err != nil {
+	if err := s.follow(list); err != nil {
 		return err
 	}
 	changed()
 	for s.wait(ctx, onError) {
-		if err := s.add(list); err != nil {
+		if err := s.follow(list); err != nil {
 			onError(err)
 		}
 		changed()
@@ -49,17 +51,24 @@ func Folders(ctx context.Context, list func() ([]string, error), changed func(),
 	return nil
 }
 
-// add watches every folder of the list; one that is watched already stays.
-func (s *subscription) add(list func() ([]string, error)) error {
-	folders, err := list()
+// follow watches every folder of the list, and no other any more.
+func (s *subscription) follow(list func() ([]string, error)) error {
+	paths, err := list()
 	if err != nil {
 		return err
 	}
-	for _, folder := range folders {
-		if err := s.watch(folder); err != nil {
-			return fmt.Errorf("watch %s: %w", folder, err)
+	listed := map[string]bool{}
+	for _, path := range paths {
+		folders, err := ways(path)
+		for _, folder := range folders {
+			listed[folder] = true
+			err = errors.Join(err, s.watch(folder))
+		}
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", path, err)
 		}
 	}
+	s.keep(listed)
 	return nil
 }
 

@@ -101,3 +101,73 @@ func TestAFolderThatIsReplacedIsWatchedAnew(t *testing.T) {
 	}
 	w.waitFor(t, 4)
 }
+
+// TestAFolderOfTwoNamesIsWatchedUnderBoth: to the kernel they are one.
+func TestAFolderOfTwoNamesIsWatchedUnderBoth(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	parent := t.TempDir()
+	dir, link := filepath.Join(parent, "d"), filepath.Join(parent, "l")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("d", link); err != nil {
+		t.Fatal(err)
+	}
+	one := watchIn(ctx, t, &running, dir)
+	one.waitFor(t, 1)
+	two := watchIn(ctx, t, &running, link)
+	two.waitFor(t, 1)
+	if err := os.WriteFile(filepath.Join(dir, "f"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	one.waitFor(t, 2)
+	two.waitFor(t, 2)
+}
+
+// TestAFolderThatALinkLeftIsWatchedNoMore: each release of many would keep a watch.
+func TestAFolderThatALinkLeftIsWatchedNoMore(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	parent := t.TempDir()
+	link := filepath.Join(parent, "current")
+	w := &watched{dir: link}
+	for i, release := range []string{"r1", "r2", "r3"} {
+		if err := os.Mkdir(filepath.Join(parent, release), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(release, link+".new"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(link+".new", link); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			w = watchIn(ctx, t, &running, link)
+		}
+		w.waitFor(t, int64(i+1))
+	}
+	hub.Lock()
+	defer hub.Unlock()
+	if len(hub.folders) != 2 || hub.folders[filepath.Join(parent, "r3")] == nil {
+		t.Errorf("watched: %v, want the link's folder and r3", hub.folders)
+	}
+}
+
+func TestWaysEndsInLinksThatHaveNoEnd(t *testing.T) {
+	parent := t.TempDir()
+	for link, target := range map[string]string{"a": "b", "b": "a", "nowhere": "x/y"} {
+		if err := os.Symlink(target, filepath.Join(parent, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"a", "a/b", "nowhere", "none"} {
+		if folders, err := ways(filepath.Join(parent, path)); err == nil {
+			t.Errorf("%s: %v", path, folders)
+		}
+	}
+}
