@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -35,7 +37,7 @@ func Origin(path string) (string, error) {
 		}
 	}
 	if err := parser.Err(); err != nil {
-		return "", err
+		return "", located(path, err)
 	}
 	return "", fmt.Errorf("%s: %w", path, ErrNoSOA)
 }
@@ -63,7 +65,7 @@ func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
 		}
 	}
 	if err := parser.Err(); err != nil {
-		return nil, nil, err // it names the file and the line
+		return nil, nil, located(file, err)
 	}
 	z, err := e.Zone()
 	if err != nil {
@@ -74,6 +76,18 @@ func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
 		faults[i].Line = at[faults[i].Owner]
 	}
 	return z, faults, nil
+}
+
+// syntax is what the parser says, with the line and the column at the end.
+var syntax = regexp.MustCompile(`(?s)^dns: (.*) at line: (\d+):\d+$`)
+
+// located returns the parser's error with the file and the line before it, as others have.
+func located(file string, err error) error {
+	text := strings.TrimPrefix(err.Error(), file+": ")
+	if at := syntax.FindStringSubmatch(text); at != nil {
+		return fmt.Errorf("%s:%s: %s", file, at[2], at[1])
+	}
+	return fmt.Errorf("%s: %s", file, text)
 }
 
 // lineReader knows the line that is being read. The parser takes one octet after
