@@ -11,19 +11,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
-
-// extensions are the files that are read; editors' back-ups and hidden files are not.
-var extensions = []string{".yaml", ".yml", ".json"}
 
 // maxFileSize bounds one file, in bytes: the API server's own limit for an
 // object is 3 MiB, and a List holds thousands.
@@ -54,26 +47,20 @@ func (d *Dir) Inherit(before *Dir) {
 	d.good = good
 }
 
-// Load reads the folder and its sub-folders once. Only a folder that cannot be
+// Load reads the folder and its sub-folders once. Only a path that cannot be
 // listed is an error; everything else is a fault in the listing.
 func (d *Dir) Load() (federation.Listing, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	listing := federation.NewListing()
-	var paths []string
-	err := d.walk(func(path string, entry fs.DirEntry) {
-		if !entry.IsDir() && slices.Contains(extensions, filepath.Ext(path)) {
-			paths = append(paths, path)
-		}
-	}, func(path string, err error) {
-		listing.Faults = append(listing.Faults, federation.Fault{File: path, Reason: err.Error()})
-	})
+	there, err := find(d.path)
 	if err != nil {
 		return federation.Listing{}, err
 	}
-	good := make(map[string]file, len(paths))
+	listing := federation.NewListing()
+	listing.Faults = append(listing.Faults, there.faults...)
+	good := make(map[string]file, len(there.files))
 	seen := map[federation.Ref]federation.Origin{}
-	for _, path := range paths {
+	for _, path := range there.files {
 		f, fault := d.read(path)
 		if fault != nil {
 			listing.Faults = append(listing.Faults, *fault)
@@ -85,52 +72,20 @@ func (d *Dir) Load() (federation.Listing, error) {
 	return listing, nil
 }
 
-// walk visits the folder, its files and its sub-folders, but hidden ones. A
-// folder that is a link is followed. A sub-folder that may not be read is left
-// out and told to refused.
-func (d *Dir) walk(visit func(string, fs.DirEntry), refused func(string, error)) error {
-	root := d.path
-	if info, err := os.Stat(root); err == nil && info.IsDir() {
-		root += string(filepath.Separator) // a link is followed only so
-	}
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case path != root && errors.Is(err, fs.ErrNotExist):
-			return nil // removed while the folder was walked
-		case path != root && errors.Is(err, fs.ErrPermission):
-			refused(path, err)
-			return fs.SkipDir
-		case err != nil:
-			return err
-		case path != root && strings.HasPrefix(entry.Name(), "."):
-			if entry.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		visit(path, entry)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("manifests: %w", err)
-	}
-	return nil
+// Files returns how many files there were when the folder was last loaded.
+func (d *Dir) Files() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.good)
 }
 
 // read reads one file; one that is as it was is not parsed again. With the fault of one
 // that cannot be read comes what it held when it could be.
 func (d *Dir) read(path string) (file, *federation.Fault) {
 	before := d.good[path]
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxFileSize {
-		err = fmt.Errorf("is %d bytes; the most is %d", info.Size(), maxFileSize)
-	}
-	var data []byte
-	if err == nil {
-		data, err = os.ReadFile(path)
-	}
+	data, err := content(path)
 	if err != nil {
-		return before, &federation.Fault{File: path, Reason: err.Error()}
+		return before, &federation.Fault{File: path, Reason: unreadable(path, err)}
 	}
 	sum := sha256.Sum256(data)
 	if before.sum == sum {
@@ -145,6 +100,20 @@ func (d *Dir) read(path string) (file, *federation.Fault) {
 	}
 	f.sum, f.broken = sum, fault
 	return f, fault
+}
+
+// content returns what is in the file.
+func content(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular(): // reading a pipe would wait for its writer
+		return nil, errors.New("is not a regular file; save its content in one")
+	case info.Size() > maxFileSize:
+		return nil, fmt.Errorf("is %d bytes; the most is %d", info.Size(), maxFileSize)
+	}
+	return os.ReadFile(path)
 }
 
 // keep returns f with the documents of before that f lacks: one of f's could not

@@ -195,7 +195,7 @@ func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
 	}
 	want := []string{
 		`addr.yaml:7: Cluster bad: nearcast.dev/address: "192.0.2.999" is not an address or address:port`,
-		"bare.yaml:1: is no Kubernetes object: apiVersion and kind are required",
+		"bare.yaml:1: is not a Kubernetes object: apiVersion and kind are required",
 		"kind.yaml:1: Servce demo/x: v1 has no kind Servce",
 		`lb.yaml:10: ResourceBinding demo/lb-service: status.aggregatedStatus of de-wide: loadBalancer.ingress.ip "nowhere" is not an IP address`,
 		"none.yaml:1: is not YAML:",
@@ -393,6 +393,11 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(printed))
 	f.Add([]byte(fixture.ThreeWith(hello)))
 	f.Add([]byte("a: &a [*a]\n---\n{}"))
+	f.Add([]byte("\ufeff" + object("a") + object("b")))
+	f.Add([]byte(object("a") + "\n---\n{\"items\": [" + object("b") + "], \"kind\": \"List\", \"apiVersion\": \"v1\"}"))
+	f.Add([]byte("apiVersion: v1\nkind: List\nx: &s {apiVersion: v1, kind: Service}\nitems:\n- {<<: *s, metadata: &m {1: a, name: a, namespace: x}}\n- {<<: [*s], metadata: *m}\n"))
+	f.Add([]byte("apiVersion: v1\nkind: Service\nmetadata: {name: {{ .Values.a }}, *b : 2026-01-01}\n"))
+	f.Add([]byte("\xff\xfea\x00:\x00"))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		parsed, fault := parse("f.yaml", data)
 		if fault != nil {

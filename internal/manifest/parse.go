@@ -7,9 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"reflect"
 	"strings"
 
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
@@ -71,9 +76,38 @@ func (d document) faults() []federation.Fault {
 	return d.flaws.faults
 }
 
-// parse reads one file: YAML documents or JSON, each an object or a List. The
-// fault is returned where the file is not YAML at all.
+// parse reads one file: YAML documents or JSON values, each an object or a List. The
+// fault is returned where the file is neither.
 func parse(path string, data []byte) (file, *federation.Fault) {
+	if format, yes := Compressed("", data); yes {
+		return file{}, &federation.Fault{File: path, Reason: Decompress(format)}
+	}
+	data = Text(data)
+	var line int
+	var notJSON error
+	if mayBeJSON(data) {
+		var f file
+		if f, line, notJSON = parseJSON(path, data); notJSON == nil {
+			return f, nil
+		}
+	}
+	f, fault := parseYAML(path, data)
+	if fault != nil && notJSON != nil && fault.Reason != isTemplate {
+		fault.Line, fault.Reason = line, "is not JSON: "+notJSON.Error()
+	}
+	return f, fault
+}
+
+// Text returns what a byte order mark begins as UTF-8, without it, and all else as it is.
+func Text(data []byte) []byte {
+	text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), data)
+	if err != nil {
+		return data
+	}
+	return text
+}
+
+func parseYAML(path string, data []byte) (file, *federation.Fault) {
 	var f file
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for {
@@ -83,39 +117,59 @@ func parse(path string, data []byte) (file, *federation.Fault) {
 			return f, nil
 		}
 		if err != nil {
-			return file{}, &federation.Fault{File: path, Line: syntaxLine(err), Reason: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
+			return file{}, notYAML(path, data, err)
 		}
-		if len(root.Content) == 1 {
-			f.add(path, root.Content[0])
+		if len(root.Content) != 1 {
+			continue
 		}
+		if err := plain(&root); err != nil {
+			f.refuse(path, root.Content[0].Line, err)
+			continue
+		}
+		f.add(path, root.Content[0], typeMeta{})
 	}
 }
 
-// syntaxLine finds the line in the YAML library's message, which carries it in
-// no other way, and leaves it out where it is the first.
-func syntaxLine(err error) int {
-	line := 1
-	if _, scan := fmt.Sscanf(strings.TrimPrefix(err.Error(), "yaml: "), "line %d:", &line); scan != nil {
-		return 1
+// typeMeta says what an object is.
+type typeMeta struct{ apiVersion, kind string }
+
+// typeOf returns what an object says that it is; where it says nothing, what the list
+// does that it is in.
+func typeOf(node *yaml.Node, listed typeMeta) typeMeta {
+	t := typeMeta{scalar(node, "apiVersion"), scalar(node, "kind")}
+	if t == (typeMeta{}) {
+		return listed
 	}
-	return line
+	return t
+}
+
+// items returns what an object of a list's type is of, if it says nothing itself.
+func (t typeMeta) items() typeMeta {
+	if t.kind == "List" {
+		return typeMeta{}
+	}
+	return typeMeta{t.apiVersion, strings.TrimSuffix(t.kind, "List")}
 }
 
 // add reads one node: an object, or a list of them.
-func (f *file) add(path string, node *yaml.Node) {
-	if node.Tag == "!!null" {
+func (f *file) add(path string, node *yaml.Node, listed typeMeta) {
+	if isNull(node) {
 		return // an empty document
 	}
-	kind := scalar(node, "kind")
-	if items := child(node, "items"); items != nil && strings.HasSuffix(kind, "List") {
+	t := typeOf(node, listed)
+	items := child(node, "items")
+	switch {
+	case t.kind == "List" && isNull(items):
+		return
+	case strings.HasSuffix(t.kind, "List") && items != nil && items.Kind == yaml.SequenceNode:
 		for _, item := range items.Content {
-			f.add(path, item)
+			f.add(path, item, t.items())
 		}
 		return
 	}
-	d, err := decode(path, node)
+	d, err := decode(path, node, t)
 	if err != nil {
-		f.faults = append(f.faults, federation.Fault{File: path, Line: node.Line, Reason: err.Error()})
+		f.refuse(path, node.Line, err)
 		return
 	}
 	if d != (document{}) {
@@ -123,35 +177,40 @@ func (f *file) add(path string, node *yaml.Node) {
 	}
 }
 
+// refuse adds the fault of something that names no object.
+func (f *file) refuse(path string, line int, err error) {
+	f.faults = append(f.faults, federation.Fault{File: path, Line: line, Reason: err.Error()})
+}
+
 // decode returns the zero document for a kind that is not read.
-func decode(path string, node *yaml.Node) (document, error) {
-	apiVersion := scalar(node, "apiVersion")
-	kind := scalar(node, "kind")
-	if apiVersion == "" || kind == "" {
-		return document{}, errors.New("is no Kubernetes object: apiVersion and kind are required")
+func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
+	if t.apiVersion == "" || t.kind == "" {
+		return document{}, noObject(path, node)
 	}
-	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
+	gvk := schema.FromAPIVersionAndKind(t.apiVersion, t.kind)
 	typed, err := scheme.New(gvk)
 	if err != nil {
 		if err = unknownKind(gvk); err == nil {
 			return document{}, nil
 		}
+	} else if _, read := slim.Ref(typed); !read {
+		return document{}, nil
 	}
 	metadata := child(node, "metadata")
-	ref := federation.Ref{Group: gvk.Group, Kind: kind, Namespace: scalar(metadata, "namespace"), Name: scalar(metadata, "name")}
-	if ref.Name == "" {
-		return document{}, fmt.Errorf("%s: metadata.name is required", kind)
+	ref := federation.Ref{Group: gvk.Group, Kind: t.kind, Namespace: scalar(metadata, "namespace"), Name: scalar(metadata, "name")}
+	if ref.Name == "" || strings.Contains(ref.Name, "{{") {
+		return document{}, unnamed(t.kind, node)
 	}
-	origin := federation.Origin{File: path, Line: node.Line}
 	if err == nil {
 		err = into(node, typed)
 	}
+	if err == nil && ref.Namespace == "" && gvk.Group != clusterv1alpha1.GroupName {
+		err = errors.New("metadata.namespace is required: a file has no current namespace")
+	}
+	origin := federation.Origin{File: path, Line: node.Line}
 	if err != nil {
 		faults := []federation.Fault{{File: path, Line: node.Line, Object: ref.String(), Reason: err.Error()}}
 		return document{flaws: &flaws{ref, origin, faults}}, nil //nolint:nilerr // the fault is the document's
-	}
-	if _, read := slim.Ref(typed); !read {
-		return document{}, nil
 	}
 	object, faults := slim.Object(typed, origin, below(node.Line, child(metadata, "annotations")))
 	if object == nil || len(faults) > 0 {
@@ -160,12 +219,33 @@ func decode(path string, node *yaml.Node) (document, error) {
 	return document{object: object}, nil
 }
 
+// noObject says what is wrong with a node that has no apiVersion or no kind.
+func noObject(path string, node *yaml.Node) error {
+	switch {
+	case templated(node):
+		return errors.New(isTemplate)
+	case strings.EqualFold(filepath.Base(path), "Chart.yaml"):
+		return errors.New("is a Helm chart's: render the chart with `helm template`, and use what that prints")
+	case node.Kind == yaml.SequenceNode:
+		return errors.New("is a list: put its objects into the items of one object with `apiVersion: v1` and `kind: List`, as kubectl needs it too")
+	}
+	return errors.New("is not a Kubernetes object: apiVersion and kind are required")
+}
+
+// unnamed says what is wrong with an object that has no name, or one that is none yet.
+func unnamed(kind string, node *yaml.Node) error {
+	if strings.Contains(scalar(child(node, "metadata"), "name"), "{{") || templated(node) {
+		return errors.New(isTemplate)
+	}
+	return fmt.Errorf("%s: metadata.name is required", kind)
+}
+
 // unknownKind lets kinds of other groups pass: a folder may hold more than is
 // read. A kind of ours in a version that is not known is an error, and so is one
 // that a version of ours does not have: a misspelt one would be lost in silence.
 func unknownKind(gvk schema.GroupVersionKind) error {
 	for known := range scheme.AllKnownTypes() {
-		if known.Group == gvk.Group && known.Kind == gvk.Kind {
+		if known.Group == gvk.Group && known.Kind == gvk.Kind && isRead(known) {
 			return fmt.Errorf("apiVersion %s of %s is not one that is read; %s is", gvk.GroupVersion(), gvk.Kind, known.GroupVersion())
 		}
 	}
@@ -175,54 +255,34 @@ func unknownKind(gvk schema.GroupVersionKind) error {
 	return nil
 }
 
+// isRead reports whether objects of the kind are read.
+func isRead(kind schema.GroupVersionKind) bool {
+	typed, err := scheme.New(kind)
+	_, read := slim.Ref(typed)
+	return err == nil && read
+}
+
 // into decodes the node by way of JSON, as kubectl does. Fields of a newer API
 // are ignored: a file printed by a newer cluster must go on working.
 func into(node *yaml.Node, typed runtime.Object) error {
 	var plain any
 	if err := node.Decode(&plain); err != nil {
-		return err
+		if templated(node) {
+			return errors.New(isTemplate)
+		}
+		return errors.New(message(err))
 	}
 	data, err := json.Marshal(plain)
 	if err != nil {
-		return err
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
 	err = kjson.UnmarshalCaseSensitivePreserveInts(data, typed)
 	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) && mistyped.Field != "" {
-		return fmt.Errorf("%s: %s where %s is expected", mistyped.Field, mistyped.Value, mistyped.Type)
+	switch {
+	case err == nil || !errors.As(err, &mistyped) || mistyped.Field == "":
+		return err
+	case mistyped.Type.Kind() == reflect.String && (mistyped.Value == "bool" || strings.HasPrefix(mistyped.Value, "number")):
+		return fmt.Errorf("%s: %s where string is expected: put it in quotes", mistyped.Field, mistyped.Value)
 	}
-	return err
-}
-
-// below returns how many lines below the first the keys of a mapping are.
-func below(first int, node *yaml.Node) map[string]int {
-	lines := map[string]int{}
-	if node != nil && node.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			lines[node.Content[i].Value] = node.Content[i].Line - first
-		}
-	}
-	return lines
-}
-
-// child returns the value of a key of a mapping, or nil.
-func child(node *yaml.Node, key string) *yaml.Node {
-	if node == nil || node.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == key {
-			return node.Content[i+1]
-		}
-	}
-	return nil
-}
-
-// scalar returns the text of a key of a mapping, or "".
-func scalar(node *yaml.Node, key string) string {
-	c := child(node, key)
-	if c == nil || c.Kind != yaml.ScalarNode {
-		return ""
-	}
-	return c.Value
+	return fmt.Errorf("%s: %s where %s is expected", mistyped.Field, mistyped.Value, mistyped.Type)
 }

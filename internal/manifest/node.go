@@ -1,0 +1,150 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// plain makes of a document one of mappings, sequences and scalars alone: aliases become
+// what they stand for, and keys text, as kubectl makes them. An alias that holds itself,
+// or aliases that stand for very much more than the document holds, are an error.
+func plain(root *yaml.Node) error {
+	if aliased(root) {
+		// The library's own judgement of what is too much.
+		var all any
+		if err := root.Decode(&all); err != nil {
+			return errors.New(message(err))
+		}
+	}
+	simplify(root)
+	return nil
+}
+
+func aliased(node *yaml.Node) bool {
+	for _, child := range node.Content {
+		if child.Kind == yaml.AliasNode || aliased(child) {
+			return true
+		}
+	}
+	return false
+}
+
+// simplify does not follow aliases: what they stand for comes before them, and is
+// simple by then.
+func simplify(node *yaml.Node) {
+	for i, child := range node.Content {
+		if child.Kind == yaml.AliasNode {
+			target := *child.Alias
+			target.Line = child.Line
+			child = &target
+			node.Content[i] = child
+		} else {
+			simplify(child)
+		}
+		if child.Kind != yaml.ScalarNode {
+			continue
+		}
+		switch isKey, tag := node.Kind == yaml.MappingNode && i%2 == 0, child.ShortTag(); {
+		case tag == "!!str", tag == "!!merge":
+		case isKey:
+			child.Value, child.Tag = keyText(child), "!!str"
+		case tag == "!!timestamp":
+			child.Tag = "!!str" // as kubectl reads it
+		}
+	}
+}
+
+// keyText returns the text of a key, in which kubectl writes a number its own way.
+func keyText(key *yaml.Node) string {
+	var value any
+	if err := key.Decode(&value); err != nil {
+		return key.Value
+	}
+	switch value := value.(type) {
+	case int, int64, uint64, bool:
+		return fmt.Sprint(value)
+	case float64:
+		return strconv.FormatFloat(value, 'g', -1, 64)
+	}
+	return key.Value
+}
+
+// child returns the value of a key of a mapping, or nil. The mapping's own keys go
+// before those that it merges, and of these the first.
+func child(node *yaml.Node, key string) *yaml.Node {
+	if node == nil || node.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == key {
+			return node.Content[i+1]
+		}
+	}
+	for _, merged := range merges(node) {
+		if value := child(merged, key); value != nil {
+			return value
+		}
+	}
+	return nil
+}
+
+// merges returns the mappings that a mapping takes keys from ("<<").
+func merges(node *yaml.Node) []*yaml.Node {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Tag != "!!merge" {
+			continue
+		}
+		if value := node.Content[i+1]; value.Kind == yaml.SequenceNode {
+			return value.Content
+		}
+		return node.Content[i+1 : i+2]
+	}
+	return nil
+}
+
+// scalar returns the text of a key of a mapping, or "".
+func scalar(node *yaml.Node, key string) string {
+	c := child(node, key)
+	if c == nil || c.Kind != yaml.ScalarNode || isNull(c) {
+		return ""
+	}
+	return c.Value
+}
+
+// below returns how many lines below the first the keys of a mapping are.
+func below(first int, node *yaml.Node) map[string]int {
+	lines := map[string]int{}
+	if node == nil || node.Kind != yaml.MappingNode {
+		return lines
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		lines[node.Content[i].Value] = node.Content[i].Line - first
+	}
+	for _, merged := range merges(node) {
+		for key, line := range below(first, merged) {
+			if _, own := lines[key]; !own {
+				lines[key] = line
+			}
+		}
+	}
+	return lines
+}
+
+// isNull reports whether there is no node, or null.
+func isNull(node *yaml.Node) bool {
+	return node == nil || node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null"
+}
+
+// templated reports whether there is a template's action that looks like YAML: a mapping
+// as the key of a mapping.
+func templated(node *yaml.Node) bool {
+	for i, child := range node.Content {
+		if node.Kind == yaml.MappingNode && i%2 == 0 && child.Kind == yaml.MappingNode || templated(child) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,162 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// extensions are the files of a folder that are read, in any case; editors' back-ups
+// and hidden files are not.
+var extensions = []string{".yaml", ".yml", ".json", ".ndjson", ".jsonl"}
+
+// kustomizations are the names under which kustomize looks for its own file.
+var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
+
+// found is what there is to read below a folder.
+type found struct {
+	files []string
+	// watched are the folders in which files may appear, and the links that may lead
+	// elsewhere.
+	watched []string
+	faults  []federation.Fault
+	// visited are the files and folders that were found, without links on the way: each
+	// is read once, however many links lead to it, and a link to a folder above ends
+	// there.
+	visited map[string]bool
+}
+
+// find looks for files in the folder and its sub-folders, but hidden ones. Links are
+// followed, as kubelet and git-sync lay out folders with them. A path that is a file is
+// found whatever its name.
+func find(path string) (*found, error) {
+	f := &found{visited: map[string]bool{}, watched: []string{path}}
+	actual, err := filepath.Abs(path)
+	if err == nil {
+		actual, err = filepath.EvalSymlinks(actual)
+	}
+	var info fs.FileInfo
+	if err == nil {
+		info, err = os.Stat(actual)
+	}
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = f.folder(path, actual)
+	default:
+		f.file(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("manifests: %w", err)
+	}
+	return f, nil
+}
+
+// folder looks into the folder at path; actual is where it is.
+func (f *found) folder(path, actual string) error {
+	f.visited[actual] = true
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		f.entry(filepath.Join(path, entry.Name()), filepath.Join(actual, entry.Name()), entry)
+	}
+	return nil
+}
+
+// entry looks at what a folder has under a name.
+func (f *found) entry(path, actual string, entry fs.DirEntry) {
+	isFolder, isLink := entry.IsDir(), entry.Type()&fs.ModeSymlink != 0
+	if isLink {
+		info, err := os.Stat(path)
+		if err == nil {
+			actual, err = filepath.EvalSymlinks(actual)
+		}
+		if err != nil {
+			f.astray(path, err)
+			return
+		}
+		isFolder = info.IsDir()
+	}
+	switch {
+	case !isFolder && !concerns(path):
+		return
+	case f.visited[actual]:
+	case !isFolder:
+		f.visited[actual] = true
+		f.file(path)
+	default:
+		err := f.folder(path, actual)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // or it was just removed
+			f.refuse(path, unreadable(path, err))
+		}
+		if err != nil {
+			return // it could not be watched either
+		}
+	}
+	if isFolder || isLink {
+		f.watched = append(f.watched, path)
+	}
+}
+
+// astray is of a link that leads nowhere. One with a manifest's name keeps what it held.
+func (f *found) astray(path string, err error) {
+	if named(path) {
+		f.files = append(f.files, path)
+	} else {
+		f.refuse(path, unreadable(path, err))
+	}
+}
+
+// unreadable says why a path cannot be read, without naming it again.
+func unreadable(path string, err error) string {
+	target, notLink := os.Readlink(path)
+	var failed *fs.PathError
+	switch {
+	case notLink == nil && errors.Is(err, fs.ErrNotExist):
+		return "is a symbolic link to " + target + ", which does not exist"
+	case errors.As(err, &failed):
+		return "cannot be read: " + failed.Err.Error()
+	}
+	return err.Error()
+}
+
+// file adds a file that is read, and refuses one that should not be there.
+func (f *found) file(path string) {
+	format, compressed := Compressed(path, nil)
+	switch {
+	case slices.Contains(kustomizations, filepath.Base(path)):
+		f.faults = append(f.faults, federation.Fault{
+			Warning: true, File: path, Reason: "is read by kustomize, not here: `kustomize build` it, and use what that prints",
+		})
+	case compressed:
+		f.refuse(path, Decompress(format))
+	default:
+		f.files = append(f.files, path)
+	}
+}
+
+func (f *found) refuse(path, reason string) {
+	f.faults = append(f.faults, federation.Fault{File: path, Reason: reason})
+}
+
+// concerns reports whether something is to be said of a file of a folder.
+func concerns(path string) bool {
+	_, compressed := Compressed(path, nil)
+	return named(path) || compressed || slices.Contains(kustomizations, filepath.Base(path))
+}
+
+// named reports whether a file of a folder has the name of one that is read.
+func named(path string) bool {
+	return slices.Contains(extensions, strings.ToLower(filepath.Ext(path)))
+}
