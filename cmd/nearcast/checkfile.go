@@ -1,0 +1,203 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/manifest"
+	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/nearcast"
+	"github.com/nearcast/nearcast/plugin/rpz"
+)
+
+// maxCheckSize bounds a file that is checked, in bytes: the largest policy zones have
+// some hundred megabytes.
+const maxCheckSize = 1 << 30
+
+// checkPath returns what is to be said of a file or folder, and what was read in it.
+// A file of which nothing else is to be said held something.
+func checkPath(path string) ([]finding, tally) {
+	read := tally{}
+	findings := readPath(path, read)
+	if len(read) == 0 && len(findings) == 0 {
+		findings = append(findings, ofReason(path, holdsNothing))
+	}
+	arrange(path, findings)
+	return findings, read
+}
+
+const holdsNothing = "holds nothing that Nearcast reads"
+
+// readObjects is what manifests hold that Nearcast reads.
+const readObjects = ` (clusters, functions, workloads, bindings); a function is a Service or Ingress with the label nearcast.dev/function: "true"`
+
+func readPath(path string, read tally) []finding {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return ofErrors(severityFault, path, []error{err})
+	case info.IsDir():
+		return checkManifests(path, read)
+	case !info.Mode().IsRegular():
+		return []finding{ofReason(path, "is not a regular file; save its content in one")}
+	case info.Size() > maxCheckSize:
+		return []finding{ofReason(path, "is larger than 1 GiB")}
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return ofErrors(severityFault, path, []error{err})
+	}
+	kind, reason := kindOf(path, content)
+	switch kind {
+	case kindCorefile:
+		return checkCorefile(path, read)
+	case kindManifest:
+		return checkManifests(path, read)
+	case kindPolicyZone:
+		return checkPolicyZone(path, read)
+	case kindLocations:
+		return checkLocations(path, read)
+	case kindSpeaker:
+		return checkSpeaker(path, read)
+	case kindDatabase:
+		return checkDatabase(path, read)
+	}
+	return []finding{ofReason(path, reason)}
+}
+
+func checkCorefile(path string, read tally) []finding {
+	if all, err := blocks.Read(path); err == nil {
+		read.set(path, unitBlock, len(all))
+	}
+	configs, bad, warnings := nearcast.Check(path)
+	misdirected, off := checkDirect(path)
+	findings := ofErrors(severityFault, path, slices.Concat(bad, rpz.Check(path), misdirected))
+	findings = append(findings, ofErrors(severityWarning, path, slices.Concat(warnings, off))...)
+	for file, zone := range rpz.Files(path) {
+		if z, _, err := policyzone.ReadFile(file, zone); err == nil {
+			countRules(z, file, read)
+		}
+	}
+	for _, config := range configs {
+		countLocations(config.Locations, read)
+		if config.Source.Manifests == "" {
+			continue // Karmada's objects are not ours to read here
+		}
+		view, err := site.Once(config)
+		if err != nil {
+			findings = append(findings, ofError(severityFault, path, err))
+			continue
+		}
+		findings = append(findings, ofFaults(path, view.State.Faults)...)
+		findings = append(findings, checkManifests(config.Source.Manifests, read)...) // those that are the same are said once
+	}
+	return findings
+}
+
+func checkManifests(path string, read tally) []finding {
+	dir := manifest.New(path)
+	listing, err := dir.Load()
+	if err != nil {
+		return ofErrors(severityFault, path, unjoin(err))
+	}
+	read.objects(listing.Objects)
+	findings := ofFaults(path, listing.All())
+	switch {
+	case len(listing.Objects) > 0 || len(findings) > 0:
+	case dir.Files() == 0:
+		findings = append(findings, ofReason(path, "has no manifests in it: their names end in .yaml, .yml, .json, .ndjson or .jsonl"))
+	default:
+		findings = append(findings, ofReason(path, holdsNothing+readObjects))
+	}
+	return findings
+}
+
+func checkPolicyZone(path string, read tally) []finding {
+	origin, err := policyzone.Origin(path)
+	if err != nil {
+		return ofErrors(severityFault, path, []error{err})
+	}
+	z, bad, err := policyzone.ReadFile(path, origin)
+	if err != nil {
+		return ofErrors(severityFault, path, []error{err})
+	}
+	countRules(z, path, read)
+	var findings []finding
+	for _, f := range bad {
+		findings = append(findings, ofError(severityFault, path, f.In(path)))
+	}
+	return findings
+}
+
+func countRules(z *policyzone.Zone, path string, read tally) {
+	rules := 0
+	for _, t := range []policyzone.Trigger{policyzone.ClientIP, policyzone.QName, policyzone.IP, policyzone.NSDName, policyzone.NSIP} {
+		rules += z.Rules(t)
+	}
+	read.set(path, unitZone, 1)
+	read.set(path, unitRule, rules)
+}
+
+// checkLocations does not ask for databases: which there are is the Corefile's.
+func checkLocations(path string, read tally) []finding {
+	entries, faults, err := parseLocations(path)
+	if err != nil {
+		return ofErrors(severityFault, path, []error{err})
+	}
+	read.set(path, unitLocation, len(entries))
+	return ofFaults(path, faults)
+}
+
+func parseLocations(path string) ([]locate.Entry, []federation.Fault, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	return locate.Parse(path, f)
+}
+
+// countLocations counts what can be read; who loads the files says what cannot.
+func countLocations(files locate.Files, read tally) {
+	if entries, _, err := parseLocations(files.Locations); err == nil {
+		read.set(files.Locations, unitLocation, len(entries))
+	}
+	for _, path := range files.GeoIP {
+		checkDatabase(path, read)
+	}
+}
+
+func checkDatabase(path string, read tally) []finding {
+	_, faults, err := locate.Files{GeoIP: []string{path}}.Load()
+	if err != nil {
+		return ofErrors(severityFault, path, []error{err})
+	}
+	read.set(path, unitDatabase, 1)
+	return ofFaults(path, faults)
+}
+
+func checkSpeaker(path string, read tally) []finding {
+	config, err := bgp.Load(path)
+	if err != nil {
+		return ofErrors(severityFault, path, unjoin(err))
+	}
+	read.set(path, unitPeer, len(config.Peers))
+	read.set(path, unitVIP, len(config.VIPs))
+	return nil
+}
+
+// unjoin returns the errors that errors.Join put together.
+func unjoin(err error) []error {
+	var failed *fs.PathError
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && !errors.As(err, &failed) {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}

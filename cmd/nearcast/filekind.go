@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/coredns/coredns/core/dnsserver"
+
+	"github.com/nearcast/nearcast/internal/manifest"
+)
+
+// fileKind is what a file is read as.
+type fileKind uint8
+
+const (
+	kindUnknown fileKind = iota
+	kindCorefile
+	kindManifest
+	kindPolicyZone
+	kindLocations
+	kindSpeaker
+	kindDatabase
+)
+
+// headSize is how much of a file is looked at.
+const headSize = 64 << 10
+
+// kindOf returns what a file is by its content, and where that does not tell by its name.
+// The reason says why it is nothing that can be read.
+func kindOf(path string, content []byte) (kind fileKind, reason string) {
+	head := manifest.Text(content[:min(len(content), headSize)])
+	if isDatabase(content) {
+		return kindDatabase, ""
+	}
+	if format, yes := manifest.Compressed(path, content); yes {
+		return kindUnknown, manifest.Decompress(format)
+	}
+	if len(bytes.TrimSpace(head)) == 0 {
+		return kindUnknown, "is empty"
+	}
+	if strings.EqualFold(filepath.Ext(path), ".mmdb") {
+		return kindDatabase, "" // a damaged one
+	}
+	switch format := http.DetectContentType(head); {
+	case strings.HasPrefix(format, "text/html"):
+		return kindUnknown, "is an HTML page, as servers send in the place of a file that they do not have"
+	case !strings.HasPrefix(format, "text/") || bytes.IndexByte(head, 0) >= 0:
+		return kindUnknown, "is a binary file of a kind that is not read"
+	}
+	for _, is := range contents {
+		if is.like(head) {
+			return is.kind, ""
+		}
+	}
+	if kind = kindByName(path); kind == kindUnknown {
+		reason = "do not know what this file is: it looks neither like a Corefile, a manifest, a policy zone, a location table, " +
+			"a speaker's configuration nor a GeoIP database"
+	}
+	return kind, reason
+}
+
+// contents are what files of a kind have that no other kind's have. They go from the
+// surest to the least sure.
+var contents = []struct {
+	kind fileKind
+	like func(head []byte) bool
+}{
+	{kindManifest, func(head []byte) bool {
+		return object.Match(head) || inJSON(head) && bytes.Contains(head, []byte(`"apiVersion"`))
+	}},
+	{kindSpeaker, func(head []byte) bool { return speaker.Match(head) || inJSON(head) && speakerJSON.Match(head) }},
+	{kindManifest, inJSON},
+	{kindCorefile, isCorefile},
+	{kindPolicyZone, record.Match},
+	{kindLocations, location.Match},
+}
+
+var (
+	// object is a key at the top of every object of Kubernetes.
+	object = regexp.MustCompile(`(?m)^(?:- )?\{?\s*["']?(?:apiVersion|kind)["']?\s*:`)
+	// speaker is one of the keys of which a speaker's configuration has some.
+	speaker     = regexp.MustCompile(`(?m)^\{?["']?(?:asn|routerID|peers|vips|pools)["']?\s*:`)
+	speakerJSON = regexp.MustCompile(`(?m)^\s*\{?\s*"(?:asn|routerID|peers|vips|pools)"\s*:`)
+	// record is a directive of a zone file, or a record that policy zones have.
+	record = regexp.MustCompile(`(?mi)^(?:\$(?:TTL|ORIGIN|INCLUDE|GENERATE)\s|[^;#\s]*\s+(?:\d+[smhdw]?\s+|IN\s+)*(?:SOA|CNAME)\s)`)
+	// location is who a line of a location table is about.
+	location = regexp.MustCompile(`(?mi)^\s*(?:resolver\s+)?(?:AS\d+|[0-9a-f]*[.:][0-9a-f.:]*(?:/\d+)?)\s*,`)
+)
+
+// inJSON reports whether the text begins as JSON's objects do, and arrays of them.
+func inJSON(head []byte) bool {
+	text := bytes.TrimLeft(head, " \t\r\n[")
+	rest, begins := bytes.CutPrefix(text, []byte("{"))
+	return begins && bytes.HasPrefix(bytes.TrimSpace(rest), []byte(`"`))
+}
+
+// isDatabase looks for what stands before the metadata at the end of an MMDB.
+func isDatabase(content []byte) bool {
+	return bytes.Contains(content[max(0, len(content)-128<<10):], []byte("\xab\xcd\xefMaxMind.com"))
+}
+
+// isCorefile reports whether a block is opened, and a plugin named in it.
+func isCorefile(head []byte) bool {
+	opened := false
+	for line := range bytes.Lines(head) {
+		text, _, _ := strings.Cut(string(line), "#")
+		words := strings.Fields(text)
+		switch {
+		case len(words) == 0:
+		case opened && isPlugin(words[0]):
+			return true
+		case len(words) > 1 && words[len(words)-1] == "{" && !strings.ContainsAny(text, `"'=`):
+			opened = true
+		}
+	}
+	return false
+}
+
+func isPlugin(name string) bool {
+	return slices.Contains([]string{"nearcast", "rpz", "direct"}, name) || slices.Contains(dnsserver.Directives, name)
+}
+
+func kindByName(path string) fileKind {
+	base := filepath.Base(path)
+	switch strings.ToLower(filepath.Ext(base)) {
+	case ".yaml", ".yml", ".json", ".ndjson", ".jsonl":
+		return kindManifest
+	case ".csv":
+		return kindLocations
+	case ".rpz", ".zone":
+		return kindPolicyZone
+	}
+	switch {
+	case strings.Contains(base, "Corefile"):
+		return kindCorefile
+	case base == "Kustomization":
+		return kindManifest
+	}
+	return kindUnknown
+}
