@@ -66,7 +66,7 @@ func TestFindingsComeInTheOrderOfFilesAndLines(t *testing.T) {
 			got = append(got, at)
 		}
 	}
-	if want := "[Corefile:0 Corefile:2 Corefile:10 a.csv:1 a.csv:3 a.yaml:1 a.yaml:5 b.yaml:1]"; fmt.Sprint(got) != want {
+	if want := "[Corefile:0 Corefile:2 Corefile:3 Corefile:10 a.csv:1 a.csv:3 a.yaml:1 a.yaml:5 b.yaml:1]"; fmt.Sprint(got) != want {
 		t.Errorf("%v, want %s", got, want)
 	}
 }

@@ -136,6 +136,10 @@ func (f file) keep(before file) file {
 // holds too is refused here: which of the two was meant is not for us to guess.
 func (f file) addTo(listing *federation.Listing, seen map[federation.Ref]federation.Origin) {
 	for _, d := range f.documents {
+		if d.flaws != nil && d.flaws.unread {
+			listing.Faults = append(listing.Faults, d.flaws.faults...)
+			continue
+		}
 		ref, origin := d.ref(), d.origin()
 		if first, twice := seen[ref]; twice {
 			listing.Faults = append(listing.Faults, federation.Fault{

@@ -3,6 +3,7 @@ package manifest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -112,6 +113,21 @@ func scalar(node *yaml.Node, key string) string {
 		return ""
 	}
 	return c.Value
+}
+
+// texts returns the scalars of a mapping, those that it merges too; nil for none.
+func texts(node *yaml.Node) map[string]string {
+	if node == nil || node.Kind != yaml.MappingNode {
+		return nil
+	}
+	all := map[string]string{}
+	for _, merged := range merges(node) {
+		maps.Copy(all, texts(merged))
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		all[node.Content[i].Value] = node.Content[i+1].Value
+	}
+	return all
 }
 
 // below returns how many lines below the first the keys of a mapping are.

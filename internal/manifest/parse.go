@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -53,6 +54,8 @@ type flaws struct {
 	ref    federation.Ref
 	origin federation.Origin
 	faults []federation.Fault
+	// unread is set for a kind that is not read, of which nothing else is known.
+	unread bool
 }
 
 func (d document) ref() federation.Ref {
@@ -182,41 +185,60 @@ func (f *file) refuse(path string, line int, err error) {
 	f.faults = append(f.faults, federation.Fault{File: path, Line: line, Reason: err.Error()})
 }
 
-// decode returns the zero document for a kind that is not read.
+// decode returns the zero document for a kind that is not read, and carries no key of
+// Nearcast's.
 func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	if t.apiVersion == "" || t.kind == "" {
 		return document{}, noObject(path, node)
 	}
 	gvk := schema.FromAPIVersionAndKind(t.apiVersion, t.kind)
-	typed, err := scheme.New(gvk)
-	if err != nil {
-		if err = unknownKind(gvk); err == nil {
-			return document{}, nil
-		}
-	} else if _, read := slim.Ref(typed); !read {
-		return document{}, nil
-	}
 	metadata := child(node, "metadata")
-	ref := federation.Ref{Group: gvk.Group, Kind: t.kind, Namespace: scalar(metadata, "namespace"), Name: scalar(metadata, "name")}
-	if ref.Name == "" || strings.Contains(ref.Name, "{{") {
+	d := flaws{
+		ref:    federation.Ref{Group: gvk.Group, Kind: t.kind, Namespace: scalar(metadata, "namespace"), Name: scalar(metadata, "name")},
+		origin: federation.Origin{File: path, Line: node.Line},
+	}
+	typed, err := scheme.New(gvk)
+	if err == nil {
+		if _, read := slim.Ref(typed); !read {
+			return unread(d, metadata), nil
+		}
+	} else if err = unknownKind(gvk); err == nil {
+		return unread(d, metadata), nil
+	}
+	if d.ref.Name == "" || strings.Contains(d.ref.Name, "{{") {
 		return document{}, unnamed(t.kind, node)
 	}
+	var bad []federation.Fault
 	if err == nil {
-		err = into(node, typed)
+		bad, err = into(node, typed, &d)
 	}
-	if err == nil && ref.Namespace == "" && gvk.Group != clusterv1alpha1.GroupName {
+	if err == nil && d.ref.Namespace == "" && gvk.Group != clusterv1alpha1.GroupName {
 		err = errors.New("metadata.namespace is required: a file has no current namespace")
 	}
-	origin := federation.Origin{File: path, Line: node.Line}
 	if err != nil {
-		faults := []federation.Fault{{File: path, Line: node.Line, Object: ref.String(), Reason: err.Error()}}
-		return document{flaws: &flaws{ref, origin, faults}}, nil //nolint:nilerr // the fault is the document's
+		d.faults = []federation.Fault{d.fault("", err.Error())}
+		return document{flaws: &d}, nil //nolint:nilerr // the fault is the document's
 	}
-	object, faults := slim.Object(typed, origin, below(node.Line, child(metadata, "annotations")))
-	if object == nil || len(faults) > 0 {
-		return document{object, &flaws{ref, origin, faults}}, nil
+	object, faults := slim.Object(typed, d.origin, below(node.Line, child(metadata, "annotations")))
+	if d.faults = append(bad, faults...); object == nil || len(d.faults) > 0 {
+		return document{object, &d}, nil
 	}
 	return document{object: object}, nil
+}
+
+func (d *flaws) fault(key, reason string) federation.Fault {
+	return federation.Fault{File: d.origin.File, Line: d.origin.Line, Object: d.ref.String(), Key: key, Reason: reason}
+}
+
+// unread warns of the keys of Nearcast's on an object of a kind that is not read.
+func unread(d flaws, metadata *yaml.Node) document {
+	annotations := child(metadata, "annotations")
+	d.faults = slim.Strays(d.ref, texts(child(metadata, "labels")), texts(annotations), d.origin, below(d.origin.Line, annotations))
+	if len(d.faults) == 0 {
+		return document{}
+	}
+	d.unread = true
+	return document{flaws: &d}
 }
 
 // noObject says what is wrong with a node that has no apiVersion or no kind.
@@ -263,20 +285,29 @@ func isRead(kind schema.GroupVersionKind) bool {
 }
 
 // into decodes the node by way of JSON, as kubectl does. Fields of a newer API
-// are ignored: a file printed by a newer cluster must go on working.
-func into(node *yaml.Node, typed runtime.Object) error {
+// are ignored: a file printed by a newer cluster must go on working. It returns what of
+// it is left out alone.
+func into(node *yaml.Node, typed runtime.Object, d *flaws) ([]federation.Fault, error) {
 	var plain any
 	if err := node.Decode(&plain); err != nil {
 		if templated(node) {
-			return errors.New(isTemplate)
+			return nil, errors.New(isTemplate)
 		}
-		return errors.New(message(err))
+		return nil, errors.New(message(err))
 	}
+	var bad []federation.Fault
+	if _, ok := typed.(*workv1alpha2.ResourceBinding); ok {
+		bad = leaveOutItems(plain, d)
+	}
+	return bad, fromPlain(plain, typed)
+}
+
+func fromPlain(plain any, into any) error {
 	data, err := json.Marshal(plain)
 	if err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
-	err = kjson.UnmarshalCaseSensitivePreserveInts(data, typed)
+	err = kjson.UnmarshalCaseSensitivePreserveInts(data, into)
 	var mistyped *json.UnmarshalTypeError
 	switch {
 	case err == nil || !errors.As(err, &mistyped) || mistyped.Field == "":
@@ -285,4 +316,26 @@ func into(node *yaml.Node, typed runtime.Object) error {
 		return fmt.Errorf("%s: %s where string is expected: put it in quotes", mistyped.Field, mistyped.Value)
 	}
 	return fmt.Errorf("%s: %s where %s is expected", mistyped.Field, mistyped.Value, mistyped.Type)
+}
+
+// leaveOutItems makes of each item of a binding's aggregatedStatus that is none one of
+// its cluster that says nothing more, so that the others and the spec count.
+func leaveOutItems(plain any, d *flaws) (bad []federation.Fault) {
+	items, _ := field(field(plain, "status"), "aggregatedStatus").([]any)
+	for i, item := range items {
+		err := fromPlain(item, new(workv1alpha2.AggregatedStatusItem))
+		if err == nil {
+			continue
+		}
+		cluster, _ := field(item, "clusterName").(string)
+		bad = append(bad, d.fault("status.aggregatedStatus of "+cluster, err.Error()))
+		items[i] = map[string]any{"clusterName": cluster, "appliedMessage": "its status item is not readable: " + err.Error()}
+	}
+	return bad
+}
+
+// field returns the value of a key of a mapping, or nil.
+func field(of any, key string) any {
+	mapping, _ := of.(map[string]any)
+	return mapping[key]
 }

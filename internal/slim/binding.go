@@ -43,6 +43,9 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 	var faults []federation.Fault
 	for i := range obj.Status.AggregatedStatus {
 		item := &obj.Status.AggregatedStatus[i]
+		if item.ClusterName == "" {
+			continue // says nothing of anybody
+		}
 		seen, unread := observed(b.Resource, item)
 		for _, reason := range unread {
 			faults = append(faults, bindingFault(&meta, "status.aggregatedStatus of "+item.ClusterName, reason))

@@ -68,8 +68,6 @@ func strays(obj metav1.Object, m *federation.Meta, what carrier) (faults []feder
 	return faults
 }
 
-const declares = `a function is a Service or Ingress with the label nearcast.dev/function: "true"`
-
 func strayLabel(key, value string, what carrier, m *federation.Meta) string {
 	name := strings.TrimPrefix(key, federation.AnnotationPrefix)
 	switch {
@@ -78,7 +76,7 @@ func strayLabel(key, value string, what carrier, m *federation.Meta) string {
 	case key == federation.FunctionLabel && what == undeclared:
 		return "is " + strconv.Quote(value) + ` and declares no function: only "true" does`
 	case key == federation.FunctionLabel:
-		return "a " + m.Kind + " declares no function; " + declares
+		return "is not read on kind " + kind(m) + ": label the function's Service or Ingress instead"
 	case strings.EqualFold(key, federation.FunctionLabel):
 		return "is not read: keys are case-sensitive; did you mean " + federation.FunctionLabel + "?"
 	case slices.Contains(selected, name):
@@ -101,7 +99,15 @@ func strayAnnotation(key string, what carrier, m *federation.Meta) string {
 	case what == undeclared:
 		return "is not read: the " + m.Kind + ` has no label nearcast.dev/function: "true"`
 	}
-	return "is not read of a " + m.Kind + "; " + declares
+	return "is not read on kind " + kind(m) + ": annotate the function's Service or Ingress instead"
+}
+
+// kind names the object's kind, with its group where a kind that is read has the same name.
+func kind(m *federation.Meta) string {
+	if m.Kind == "Service" || m.Kind == "Ingress" {
+		return m.Kind + "." + m.Group
+	}
+	return m.Kind
 }
 
 // announced reports whether the object is a Service for the speaker alone.

@@ -43,10 +43,10 @@ func TestNothingThatCarriesAKeyIsIgnoredInSilence(t *testing.T) {
 		"an annotation in another case":   {&corev1.Service{ObjectMeta: meta(function, keys{"nearcast.Dev/ttl": "5"})}, []string{"nearcast.Dev/ttl: is not read: keys are case-sensitive; did you mean nearcast.dev/ttl?"}},
 		"a label for an annotation":       {&corev1.Service{ObjectMeta: meta(keys{"nearcast.dev/function": "true", "nearcast.dev/hostname": "x"}, nil)}, []string{"label nearcast.dev/hostname: is not read as a label: it is an annotation"}},
 		"an unknown label":                {&corev1.Service{ObjectMeta: meta(keys{"nearcast.dev/function": "true", "nearcast.dev/x": "x"}, nil)}, []string{"the only label is nearcast.dev/function"}},
-		"a Deployment":                    {&appsv1.Deployment{ObjectMeta: meta(function, keys{"nearcast.dev/hostname": "x"})}, []string{"a Deployment declares no function", "nearcast.dev/hostname: is not read of a Deployment"}},
-		"a StatefulSet":                   {&appsv1.StatefulSet{ObjectMeta: meta(function, nil)}, []string{"a StatefulSet declares no function"}},
-		"a DaemonSet":                     {&appsv1.DaemonSet{ObjectMeta: meta(nil, keys{"nearcast.dev/ttl": "5"})}, []string{"is not read of a DaemonSet"}},
-		"a MultiClusterService":           {&karmadanetworkingv1alpha1.MultiClusterService{ObjectMeta: meta(function, nil)}, []string{"a MultiClusterService declares no function"}},
+		"a Deployment":                    {&appsv1.Deployment{ObjectMeta: meta(function, keys{"nearcast.dev/hostname": "x"})}, []string{"label nearcast.dev/function: is not read on kind Deployment: label the function's Service", "nearcast.dev/hostname: is not read on kind Deployment: annotate"}},
+		"a StatefulSet":                   {&appsv1.StatefulSet{ObjectMeta: meta(function, nil)}, []string{"is not read on kind StatefulSet"}},
+		"a DaemonSet":                     {&appsv1.DaemonSet{ObjectMeta: meta(nil, keys{"nearcast.dev/ttl": "5"})}, []string{"is not read on kind DaemonSet"}},
+		"a MultiClusterService":           {&karmadanetworkingv1alpha1.MultiClusterService{ObjectMeta: meta(function, nil)}, []string{"is not read on kind MultiClusterService"}},
 		"a Cluster":                       {&clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: keys{"nearcast.dev/cost": "2"}}}, nil},
 		"a Cluster with labels":           {&clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: keys{"nearcast.dev/drain": "true"}}}, []string{"label nearcast.dev/drain: is not read as a label: it is an annotation"}},
 		"a Cluster, in another case":      {&clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: keys{"Nearcast.dev/Drain": "true"}}}, []string{"did you mean nearcast.dev/drain?"}},
@@ -57,9 +57,9 @@ func TestNothingThatCarriesAKeyIsIgnoredInSilence(t *testing.T) {
 		_, faults := slim.Object(c.object, federation.Origin{}, nil)
 		hold(t, name, faults, c.want)
 	}
-	for _, kind := range []string{"HTTPRoute", "SpinApp", "MultiClusterIngress", "ConfigMap"} {
-		faults := slim.Strays(federation.Ref{Kind: kind, Namespace: "ns", Name: "web"}, function, keys{"nearcast.dev/ttl": "5"}, federation.Origin{File: "f.yaml", Line: 3}, map[string]int{"nearcast.dev/ttl": 4})
-		hold(t, kind, faults, []string{"label nearcast.dev/function: a " + kind + " declares no function", "f.yaml:7: " + kind + " ns/web: nearcast.dev/ttl: is not read of a " + kind})
+	for _, kind := range []string{"HTTPRoute", "SpinApp", "MultiClusterIngress", "Service"} {
+		faults := slim.Strays(federation.Ref{Group: "example.org", Kind: kind, Namespace: "ns", Name: "web"}, function, keys{"nearcast.dev/ttl": "5"}, federation.Origin{File: "f.yaml", Line: 3}, map[string]int{"nearcast.dev/ttl": 4})
+		hold(t, kind, faults, []string{"label nearcast.dev/function: is not read on kind " + kind, "f.yaml:7: " + kind + " ns/web: nearcast.dev/ttl: is not read on kind " + kind})
 	}
 }
 
