@@ -1,73 +1,18 @@
 package nearcast
 
 import (
-	"encoding/json"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
-	"sigs.k8s.io/yaml"
 
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/snapshot"
 )
-
-// karmadaOf is an API server that lists the documents of a federation and whose
-// watches never tell of a change; it returns a kubeconfig.
-func karmadaOf(t *testing.T, dir, documents string) (*httptest.Server, string) {
-	t.Helper()
-	items := map[string][]json.RawMessage{}
-	for document := range strings.SplitSeq(documents, "---\n") {
-		raw, err := yaml.YAMLToJSON([]byte(document))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var object struct{ Kind string }
-		if err := json.Unmarshal(raw, &object); err == nil && object.Kind != "" {
-			resource := strings.ToLower(object.Kind) + "s"
-			items[resource] = append(items[resource], raw)
-		}
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		resource := path.Base(r.URL.Path)
-		switch query := r.URL.Query(); {
-		case resource == "readyz":
-		case query.Get("sendInitialEvents") == "true":
-			http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422}`, http.StatusUnprocessableEntity)
-		case query.Get("watch") == "true":
-			w.WriteHeader(http.StatusOK)
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		default:
-			list := items[resource]
-			if list == nil {
-				list = []json.RawMessage{}
-			}
-			raw, err := json.Marshal(list)
-			if err != nil {
-				panic(err)
-			}
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(lists[resource] + `,"metadata":{"resourceVersion":"1"},"items":` + string(raw) + "}"))
-		}
-	}))
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	fixture.Write(t, kubeconfig, strings.ReplaceAll(`apiVersion: v1
-kind: Config
-clusters: [{name: k, cluster: {server: "SERVER"}}]
-contexts: [{name: k, context: {cluster: k, user: k}}]
-current-context: k
-users: [{name: k, user: {token: x}}]
-`, "SERVER", server.URL))
-	return server, kubeconfig
-}
 
 // TestARestartDuringAPartitionServesTheLastState stops the server and the control
 // plane, and starts the server alone. The data plane of one cluster is lost too,
@@ -80,7 +25,7 @@ func TestARestartDuringAPartitionServesTheLastState(t *testing.T) {
 	probed := fixture.Function{Name: "hello", Clusters: []string{"us-azure", "de-wide"}, Annotations: map[string]string{
 		"nearcast.dev/address": "us-azure=127.0.9.2:" + portOf(near) + ",de-wide=127.0.9.4:" + portOf(far),
 	}}
-	karmada, kubeconfig := karmadaOf(t, dir, fixture.ThreeWith(probed))
+	karmada, kubeconfig := fixture.Karmada(t, dir, fixture.ThreeWith(probed))
 	corefile := strings.NewReplacer("KUBECONFIG", kubeconfig, "DIR", dir).Replace(`fn.example.org:0 {
 		bind LOOPBACK
 		nearcast {

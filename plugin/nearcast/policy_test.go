@@ -86,7 +86,7 @@ func policyServers(t *testing.T) map[string]*server {
 		return all
 	}()...)
 	fixture.Write(t, filepath.Join(dir, "manifests", "all.yaml"), clusters)
-	api, kubeconfig := karmadaOf(t, dir, clusters)
+	api, kubeconfig := fixture.Karmada(t, dir, clusters)
 	t.Cleanup(func() { api.CloseClientConnections(); api.Close() })
 	return map[string]*server{
 		"manifests": serve(t, atMkCore, dir),

@@ -138,24 +138,11 @@ func TestAFailedReloadLeavesTheRunningSiteAsItWas(t *testing.T) {
 	}
 }
 
-// lists are what an empty Karmada answers, by the last part of the path.
-var lists = map[string]string{
-	"resourcebindings": `{"apiVersion":"work.karmada.io/v1alpha2","kind":"ResourceBindingList"`,
-	"clusters":         `{"apiVersion":"cluster.karmada.io/v1alpha1","kind":"ClusterList"`,
-	"services":         `{"apiVersion":"v1","kind":"ServiceList"`,
-	"deployments":      `{"apiVersion":"apps/v1","kind":"DeploymentList"`,
-	"statefulsets":     `{"apiVersion":"apps/v1","kind":"StatefulSetList"`,
-	"daemonsets":       `{"apiVersion":"apps/v1","kind":"DaemonSetList"`,
-	"ingresses":        `{"apiVersion":"networking.k8s.io/v1","kind":"IngressList"`,
-
-	"multiclusterservices": `{"apiVersion":"networking.karmada.io/v1alpha1","kind":"MultiClusterServiceList"`,
-}
-
 // TestAReloadThatWouldLoseTheStateFails holds that, while Karmada is away, the
 // configuration that has its state stays in force.
 func TestAReloadThatWouldLoseTheStateFails(t *testing.T) {
 	dir := t.TempDir()
-	karmada, kubeconfig := karmadaOf(t, dir, "")
+	karmada, kubeconfig := fixture.Karmada(t, dir, "")
 	corefile := `fn.example.org:0 {
 		bind LOOPBACK
 		nearcast {

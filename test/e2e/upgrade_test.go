@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+// before is the last commit that writes the format of snapshots before this one's.
+// Whoever changes the format makes it the last commit of the present one.
+const before = "8a7bff35862a393981926a0148fb36dd8af80367"
+
+// buildBefore builds the CoreDNS of the commit before, of this repository's own history.
+func buildBefore(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	source := filepath.Join(dir, "source")
+	git := func(args ...string) error {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = "../.."
+		return cmd.Run()
+	}
+	if err := git("cat-file", "-e", before+"^{commit}"); err != nil {
+		t.Skipf("SKIPPED: this checkout has no history down to %s, whose build would write the snapshot", before)
+	}
+	archive := filepath.Join(dir, "source.tar")
+	if err := git("archive", "--output", archive, before); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(source, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("tar", "-xf", archive, "-C", source).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	program := filepath.Join(dir, "coredns")
+	cmd := exec.Command("go", "build", "-o", program, "./cmd/coredns")
+	cmd.Dir = source
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return program
+}
+
+// TestAnUpgradeDuringAnOutageServesOn has the build before write the snapshot, ends it and
+// the API, and starts this build.
+func TestAnUpgradeDuringAnOutageServesOn(t *testing.T) {
+	old := buildBefore(t)
+	dir := t.TempDir()
+	port := freePort(t)
+	api, kubeconfig := fixture.Karmada(t, dir, fixture.ThreeWith(fixture.Function{Name: "hello", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed()}))
+	corefile := filepath.Join(dir, "Corefile")
+	fixture.Write(t, corefile, strings.NewReplacer("PORT", port, "KUBECONFIG", kubeconfig, "DIR", dir).Replace(`fn.example.org:PORT {
+    bind 127.0.0.1
+    errors
+    nearcast {
+        cluster de-wide
+        karmada KUBECONFIG
+        snapshot DIR
+        ns ns1.fn.example.org 127.0.0.1
+    }
+}
+`))
+	answered := func(program string) func() {
+		cmd := exec.Command(program, "-conf", corefile)
+		log := run(t, cmd)
+		eventually(t, filepath.Dir(program)+" answers", slack, func() error {
+			reply, err := dns.Exchange(new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA), "127.0.0.1:"+port)
+			if err != nil {
+				return err
+			}
+			got := dns.RcodeToString[reply.Rcode]
+			for _, rr := range reply.Answer {
+				got = rr.(*dns.A).A.String()
+			}
+			return want(got, "192.0.2.4")
+		})
+		return func() {
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			_ = cmd.Wait() // run waits too, and finds it gone
+			if strings.Contains(log.String(), "refused: snapshot") {
+				t.Errorf("%s", log)
+			}
+		}
+	}
+	end := answered(old)
+	end()
+	files, err := filepath.Glob(filepath.Join(dir, "state-*.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("snapshots: %v, %v", files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil || !strings.HasPrefix(string(text), "nearcast-snapshot 2 ") {
+		t.Fatalf("%v, and it begins with %.40q", err, text)
+	}
+	api.CloseClientConnections()
+	api.Close()
+	answered(filepath.Join(bin, "coredns"))()
+	if text, err = os.ReadFile(files[0]); err != nil || !strings.HasPrefix(string(text), "nearcast-snapshot 2 ") {
+		t.Errorf("%v, and it begins with %.40q: what no source has confirmed was written", err, text)
+	}
+}
