@@ -100,7 +100,8 @@ func objectOf(obj any, origin federation.Origin, below map[string]int) (federati
 			Balanced: obj.Spec.Type == corev1.ServiceTypeLoadBalancer,
 		})
 	case *networkingv1.Ingress:
-		return template(obj, &federation.Template{Meta: meta, TCPPort: 443, Balanced: true})
+		o, faults := template(obj, &federation.Template{Meta: meta, TCPPort: 443, Balanced: true})
+		return o, append(faults, strayHosts(obj, o)...)
 	case *appsv1.Deployment:
 		return workload(meta, &obj.Spec.Template), strays(obj, &meta, onOther)
 	case *appsv1.StatefulSet:

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nearcast/nearcast/internal/federation"
@@ -108,6 +109,22 @@ func kind(m *federation.Meta) string {
 		return m.Kind + "." + m.Group
 	}
 	return m.Kind
+}
+
+// strayHosts returns a warning for each host of an Ingress's rules that is none of its
+// function's hostnames: the annotation alone declares them.
+func strayHosts(obj *networkingv1.Ingress, o federation.Object) (faults []federation.Fault) {
+	t, declared := o.(*federation.Template)
+	if !declared {
+		return nil
+	}
+	for _, rule := range obj.Spec.Rules {
+		name, err := federation.ParseHostname(rule.Host)
+		if err == nil && !slices.Contains(t.Hostnames, name) {
+			faults = append(faults, t.Ignored("spec.rules", "host "+rule.Host+" is not read; name it in nearcast.dev/hostname"))
+		}
+	}
+	return faults
 }
 
 // announced reports whether the object is a Service for the speaker alone.

@@ -52,7 +52,10 @@ func TestNothingThatCarriesAKeyIsIgnoredInSilence(t *testing.T) {
 		"a Cluster, in another case":      {&clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: keys{"Nearcast.dev/Drain": "true"}}}, []string{"did you mean nearcast.dev/drain?"}},
 		"a label of our own manifests":    {&corev1.Service{ObjectMeta: meta(keys{"nearcast.dev/function": "true", "nearcast.dev/spread": "edge"}, nil)}, nil},
 		"a Service for the speaker alone": {&corev1.Service{ObjectMeta: meta(nil, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("nearcast.dev/anycast")}}, nil},
-		"a Service of another class":      {&corev1.Service{ObjectMeta: meta(nil, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("example.org/lb")}}, []string{"nearcast.dev/vip"}},
+		"hosts of an Ingress": {&networkingv1.Ingress{ObjectMeta: meta(function, keys{"nearcast.dev/hostname": "a.fn.example.org"}), Spec: networkingv1.IngressSpec{
+			Rules: []networkingv1.IngressRule{{Host: "A.fn.example.org"}, {Host: "b.fn.example.org"}, {}, {Host: "*.fn.example.org"}},
+		}}, []string{"spec.rules: host b.fn.example.org is not read; name it in nearcast.dev/hostname", "host *.fn.example.org"}},
+		"a Service of another class": {&corev1.Service{ObjectMeta: meta(nil, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("example.org/lb")}}, []string{"nearcast.dev/vip"}},
 	} {
 		_, faults := slim.Object(c.object, federation.Origin{}, nil)
 		hold(t, name, faults, c.want)
