@@ -1,0 +1,137 @@
+package federation
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// endpoints resolves the placement's addresses: fixed ones, else the load
+// balancer's, else the cluster's gateway, if that is where the function is reached; a
+// horizon's own before the default's.
+func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]Endpoint, string) {
+	endpoints := map[string]Endpoint{}
+	var refused error
+	usable := func(e Endpoint) Endpoint {
+		return e.without(func(a netip.Addr) bool {
+			err := b.unfit(t.Namespace, a)
+			if err != nil {
+				refused = err
+			}
+			return err != nil
+		})
+	}
+	set := func(horizon string, sources ...Endpoint) {
+		for _, e := range sources {
+			if e = usable(e); !e.IsZero() {
+				endpoints[horizon] = e
+				return
+			}
+		}
+	}
+	balancer := seen.LoadBalancer
+	if len(seen.LoadBalancerNames) > 0 {
+		balancer = b.resolve(seen.LoadBalancerNames)
+	}
+	gateways := c.Gateways
+	if t.byGateway(c.Name, seen) {
+		if !t.fixedIn(c.Name) && b.answersAlone(t.Namespace, gateways) {
+			return gateways, "" // shared by all that are reached through them
+		}
+		set("", t.Fixed[""][c.Name], gateways[""])
+	} else {
+		set("", t.Fixed[""][c.Name], balancer)
+		if len(endpoints) == 0 {
+			gateways = nil // of a horizon: they do not lead there either
+		}
+	}
+	for horizon := range allHorizons(t, c) {
+		set(horizon, t.Fixed[horizon][c.Name], gateways[horizon])
+	}
+	switch {
+	case len(endpoints) > 0:
+		return endpoints, ""
+	case refused != nil:
+		return nil, refused.Error()
+	case t.Balanced || seen.balanced():
+		return nil, "the load balancer has no address yet" + b.pending(seen)
+	}
+	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
+}
+
+// pending says what is known of a load balancer without an address.
+func (b *builder) pending(seen Observed) string {
+	switch {
+	case seen.Unread != "":
+		return ": " + seen.Unread
+	case len(seen.LoadBalancerNames) == 0:
+		return ""
+	case b.inZone(seen.LoadBalancerNames[0]):
+		return ": its name " + seen.LoadBalancerNames[0] + " is in a zone served here, and would lead back"
+	}
+	return ": its name " + seen.LoadBalancerNames[0] + " does not resolve"
+}
+
+// unfit returns why the namespace's functions are never answered with the address;
+// nil if they may be.
+func (b *builder) unfit(namespace string, a netip.Addr) error {
+	if b.in.vips[a] > 0 {
+		return fmt.Errorf("address %s is a VIP, which every site would answer for", a)
+	}
+	return b.Claims.allowSpecial(namespace, a)
+}
+
+// fixedIn reports whether the template's annotations have an address in the cluster.
+func (t *Template) fixedIn(cluster string) bool {
+	for _, byCluster := range t.Fixed {
+		if _, here := byCluster[cluster]; here {
+			return true
+		}
+	}
+	return false
+}
+
+// answersAlone reports whether there are gateways, and all that they are may be
+// answered with.
+func (b *builder) answersAlone(namespace string, gateways map[string]Endpoint) bool {
+	unfit := func(a netip.Addr) bool { return b.unfit(namespace, a) != nil }
+	for _, e := range gateways {
+		if e.IsZero() || e.any(unfit) {
+			return false
+		}
+	}
+	return len(gateways) > 0
+}
+
+// resolve returns the addresses of a load balancer's names, so that clients get
+// addresses and not names: a CNAME would take the choice of family from them.
+func (b *builder) resolve(names []string) Endpoint {
+	var all Endpoint
+	for _, name := range names {
+		if b.inZone(name) {
+			continue // the name of a function would lead back here
+		}
+		if !slices.Contains(b.needs.lookups, name) {
+			b.needs.lookups = append(b.needs.lookups, name)
+		}
+		if e := b.addressesOf(name); !e.IsZero() {
+			all = all.Join(e)
+		}
+	}
+	return all
+}
+
+func allHorizons(t *Template, c *Cluster) map[string]bool {
+	horizons := map[string]bool{}
+	for h, fixed := range t.Fixed {
+		if _, here := fixed[c.Name]; here && h != "" {
+			horizons[h] = true
+		}
+	}
+	for h := range c.Gateways {
+		if h != "" {
+			horizons[h] = true
+		}
+	}
+	return horizons
+}

@@ -1,0 +1,76 @@
+package federation
+
+import "slices"
+
+// What a new version of an object does not say, because Karmada forgets it or because it
+// cannot be read, is carried over from the one before.
+
+// remember has the cluster keep, of each annotation that is refused now, the value of
+// before, if that was good.
+func (c *Cluster) remember(before *Cluster, faults []Fault) *Cluster {
+	if before == nil || before.UID != c.UID {
+		return c
+	}
+	kept := slices.DeleteFunc(slices.Clone(before.Annotations), func(a Annotation) bool {
+		return !slices.ContainsFunc(faults, func(f Fault) bool { return f.Key == a.Key })
+	})
+	if len(kept) == 0 {
+		return c
+	}
+	merged := *c
+	merged.Annotations = append(slices.Clone(c.Annotations), kept...)
+	slices.SortFunc(merged.Annotations, func(a, b Annotation) int { return compareStrings(a.Key, b.Key) })
+	merged.Gateways = nil // are parsed again, with all others
+	ParseCluster(&merged)
+	return &merged
+}
+
+// remember carries over from before what Karmada forgets when an update fails
+// to apply, or a member's API cannot be reached: that the resource was applied
+// once, and its address; and what cannot be read now. It is kept for as long as
+// Karmada names the cluster. Most bindings have nothing to carry over, and stay what
+// they are.
+func (b *Binding) remember(before *Binding) *Binding {
+	if before == nil || before.UID != b.UID {
+		return b
+	}
+	merged := b
+	for i, m := range b.Members {
+		if m.seen == nil || m.seen.Applied && m.seen.Unread == "" && !m.seen.Capacity.scarce() {
+			continue // as most are
+		}
+		was := before.In(m.Cluster()).Observed()
+		if !was.everApplied() {
+			continue
+		}
+		if merged == b {
+			merged = new(*b)
+			merged.Members = slices.Clone(b.Members)
+		}
+		merged.Members[i].seen = m.seen.remember(was).shared()
+	}
+	if merged != b {
+		merged.share()
+	}
+	return merged
+}
+
+func (o Observed) remember(before Observed) Observed {
+	o.WasApplied = !o.Applied
+	if o.Capacity.scarce() && before.Capacity != nil {
+		o.Capacity = new(o.Capacity.since(*before.Capacity))
+	}
+	if o.Applied && o.Unread == "" {
+		return o // as it says itself
+	}
+	if !o.balanced() {
+		o.LoadBalancer, o.LoadBalancerNames = before.LoadBalancer, before.LoadBalancerNames
+	}
+	if o.Unread != "" && o.Capacity == nil {
+		o.Capacity = before.Capacity
+	}
+	if o.Capacity == nil || o.Unread != "" {
+		o.Idle = o.Idle || before.Idle // or a probe would start it
+	}
+	return o
+}
