@@ -60,7 +60,11 @@ func printStatus(w io.Writer, st site.Status) error {
 		for _, c := range f.Candidates {
 			candidates = append(candidates, c.Cluster+" "+c.Tier)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Hostnames[0], f.Outcome, strings.Join(candidates, ", "))
+		outcome := f.Outcome
+		if f.Reason != "" {
+			outcome += ": " + f.Reason
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Hostnames[0], outcome, strings.Join(candidates, ", "))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -83,7 +83,7 @@ func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federat
 		all[about] = append(all[about], federation.Event{Reason: reason, Note: note, Warning: true})
 	}
 	for _, f := range v.State.Faults {
-		if f.Template.UID != "" {
+		if f.Template.UID != "" && f.Template.Namespace != "" { // a Cluster has nowhere to have Events
 			note := f.Reason
 			if f.Key != "" {
 				note = f.Key + ": " + note

@@ -68,6 +68,23 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 	}
 }
 
+// TestWhatIsNotReadIsToldToItsAuthor holds it for what an Event can be given to: Clusters
+// have no namespace that it could be in.
+func TestWhatIsNotReadIsToldToItsAuthor(t *testing.T) {
+	told := func(group, kind, namespace, uid string) []federation.Event {
+		m := federation.Meta{Ref: federation.Ref{Group: group, Kind: kind, Namespace: namespace, Name: "web"}, UID: uid}
+		v := &View{Table: &steer.Table{State: &federation.State{Faults: []federation.Fault{m.Ignored("label nearcast.dev/function", "is not read")}}}}
+		return v.events(nil)[m.Identity()]
+	}
+	want := []federation.Event{{Reason: federation.ReasonIgnored, Note: "label nearcast.dev/function: is not read", Warning: true}}
+	if got := told("apps", "Deployment", "ns", "1"); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := append(told("cluster.karmada.io", "Cluster", "", "1"), told("apps", "Deployment", "ns", "")...); len(got) > 0 {
+		t.Errorf("a Cluster, or what is in a file: %v", got)
+	}
+}
+
 func TestRecoveryIsOfAFailoverAlone(t *testing.T) {
 	failover, refused := federation.Event{Reason: federation.ReasonFailover}, federation.Event{Reason: federation.ReasonRefused}
 	for _, c := range []struct {
