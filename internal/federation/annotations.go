@@ -88,12 +88,13 @@ func OwnAnnotations(all map[string]string, below map[string]int) Annotations {
 	return slices.Clip(own)
 }
 
-func (a Annotations) find(key string) (Annotation, bool) {
+// find returns the annotation of the key; the zero Annotation where there is none.
+func (a Annotations) find(key string) Annotation {
 	i, found := slices.BinarySearchFunc(a, key, func(a Annotation, key string) int { return strings.Compare(a.Key, key) })
 	if !found {
-		return Annotation{}, false
+		return Annotation{}
 	}
-	return a[i], true
+	return a[i]
 }
 
 // annotationParser sets one domain value from an annotation's text. The suffix

@@ -116,8 +116,7 @@ func (m *Meta) Ignored(key, why string) Fault {
 
 // fault returns a Fault of the object m at the annotation key ("" for the object itself).
 func (m *Meta) fault(key, format string, args ...any) Fault {
-	annotation, _ := m.Annotations.find(key) // which has no line of its own if it is not there
-	f := Fault{File: m.Origin.File, Line: m.Origin.Line + annotation.Below, Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
+	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.find(key).Below, Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
 	if m.Labels[FunctionLabel] == "true" {
 		f.Template = m.Identity()
 	}

@@ -71,8 +71,7 @@ func (t *Template) Withheld(p *Placement) string {
 	if !t.withholds(p) {
 		return ""
 	}
-	annotation, _ := t.Annotations.find(keyProbe) // it was parsed
-	return "the probe " + annotation.Value + " is not sent: it would start a function that is cold"
+	return "the probe " + t.Annotations.find(keyProbe).Value + " is not sent: it would start a function that is cold"
 }
 
 // port returns what to probe: the annotated port, the endpoint's own, the

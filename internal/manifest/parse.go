@@ -9,6 +9,7 @@ import (
 	"io"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
@@ -217,10 +218,10 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	}
 	if err != nil {
 		d.faults = []federation.Fault{d.fault("", err.Error())}
-		return document{flaws: &d}, nil //nolint:nilerr // the fault is the document's
+		return document{flaws: &d}, nil
 	}
 	object, faults := slim.Object(typed, d.origin, below(node.Line, child(metadata, "annotations")))
-	if d.faults = append(bad, faults...); object == nil || len(d.faults) > 0 {
+	if d.faults = slices.Concat(bad, faults); object == nil || len(d.faults) > 0 {
 		return document{object, &d}, nil
 	}
 	return document{object: object}, nil

@@ -134,7 +134,7 @@ func TestOfEveryStateOfBindingsOnlyWhatRunsIsAnswered(t *testing.T) {
 			for _, c := range three {
 				got := verdict(state, f, c)
 				switch p := f.Placements.In(state.ClusterIndex(c)); {
-				case p != nil && !(service[c] && work[c]):
+				case p != nil && (!service[c] || !work[c]):
 					rt.Fatalf("%s is answered as %s: the template was applied: %t, the workload: %t", c, got, service[c], work[c])
 				case p == nil && named(template.binding)[c] && (got == "not placed" || got == "refused: "):
 					rt.Fatalf("%s is neither answered nor refused with a reason: %s", c, got)

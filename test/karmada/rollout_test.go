@@ -255,7 +255,7 @@ func (s *scene) calls(member string) *atomic.Int64 {
 	}
 	n := new(atomic.Int64)
 	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { n.Add(1) })}
-	go server.Serve(l) //nolint:errcheck // it ends with the scenario
+	go server.Serve(l) // ends with the scenario
 	s.Cleanup(func() { server.Close() })
 	return n
 }
