@@ -53,7 +53,7 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 		return endpoints, ""
 	case refused != nil:
 		return nil, refused.Error()
-	case t.Balanced || seen.balanced():
+	case !t.byGateway(c.Name, seen):
 		return nil, "the load balancer has no address yet" + b.pending(seen)
 	}
 	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
@@ -68,6 +68,9 @@ func (b *builder) pending(seen Observed) string {
 		return ""
 	case b.inZone(seen.LoadBalancerNames[0]):
 		return ": its name " + seen.LoadBalancerNames[0] + " is in a zone served here, and would lead back"
+	}
+	if b.Resolve == nil {
+		return ": its name " + seen.LoadBalancerNames[0] + " is only resolved by a running server"
 	}
 	return ": its name " + seen.LoadBalancerNames[0] + " does not resolve"
 }

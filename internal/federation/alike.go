@@ -33,7 +33,7 @@ func (o *Observed) commonplace() (commonplace, bool) {
 	}
 	ordinary := func(n int32) bool { return n >= 0 && n <= mostReplicas }
 	return c, o.Message == "" && o.Unread == "" && o.LoadBalancer.equal(Endpoint{}) && o.LoadBalancerNames == nil &&
-		o.Health <= Unhealthy && ordinary(c.capacity.Desired) && ordinary(c.capacity.Ready)
+		o.Health <= Unhealthy && ordinary(c.capacity.Desired) && ordinary(c.capacity.Ready) && ordinary(c.capacity.Added)
 }
 
 var observed sync.Map // the *Observed of each commonplace

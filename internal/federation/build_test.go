@@ -483,7 +483,8 @@ func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
 	if !slices.Equal(s.Lookups, []string{"lb.example.net."}) {
 		t.Errorf("lookups %v", s.Lookups)
 	}
-	if s, f := at("lb.example.net.", nil); len(f.Placements) != 0 || f.Refused[0].Reason != "the load balancer has no address yet: its name lb.example.net. does not resolve" || len(s.Lookups) != 1 {
+	unknown := func(string) (Endpoint, bool) { return Endpoint{}, false }
+	if s, f := at("lb.example.net.", unknown); len(f.Placements) != 0 || f.Refused[0].Reason != "the load balancer has no address yet: its name lb.example.net. does not resolve" || len(s.Lookups) != 1 {
 		t.Errorf("%+v, lookups %v", f.Refused, s.Lookups)
 	}
 	if s, f := at("web.ns.fn.example.org.", found); len(f.Placements) != 0 || len(s.Lookups) != 0 {

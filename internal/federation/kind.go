@@ -13,24 +13,32 @@ type kind struct {
 	// count of zero says that none is wanted.
 	replicated bool
 	// named is set where a workload of the template's name is taken for what is
-	// behind it.
+	// behind it before those of other kinds are.
 	named bool
+	// counted is set where its status has counts, so that those that are absent are zero.
+	counted bool
 }
 
-// kinds are in the order in which a workload of the template's name is looked for.
+// kinds are in the order in which a workload of the template's name is looked for. Of two
+// of one name the first is meant where no group is named.
 var kinds = []kind{
-	{"Deployment", "apps", true, true},
-	{"StatefulSet", "apps", true, true},
-	{"DaemonSet", "apps", false, true},
-	{"SpinApp", "core.spinkube.dev", true, true},
-	{"Service", knativeGroup, false, true},
-	{"ReplicaSet", "apps", false, false},
-	{"Pod", "", false, false},
-	{"CloneSet", "apps.kruise.io", true, false},
-	{"Rollout", "argoproj.io", false, false},
+	{"Deployment", "apps", true, true, true},
+	{"StatefulSet", "apps", true, true, true},
+	{"DaemonSet", "apps", false, true, true},
+	{"SpinApp", "core.spinkube.dev", true, true, true},
+	{"Service", knativeGroup, false, true, false},
+	{"ReplicaSet", "apps", false, false, true},
+	{"Pod", "", false, false, false},
+	{"CloneSet", "apps.kruise.io", true, false, true},
+	{"StatefulSet", "apps.kruise.io", true, false, true},
+	{"DaemonSet", "apps.kruise.io", false, false, true},
+	{"Rollout", argoGroup, false, false, true},
 }
 
-const knativeGroup = "serving.knative.dev"
+const (
+	knativeGroup = "serving.knative.dev"
+	argoGroup    = "argoproj.io"
+)
 
 // kindOf returns the known kind of the name.
 func kindOf(name string) (kind, bool) {
@@ -42,12 +50,34 @@ func kindOf(name string) (kind, bool) {
 	return kind{}, false
 }
 
-func (k kind) of(r Ref) bool { return k.name == r.Kind && k.group == r.Group }
+// kind returns the known kind that the reference is of.
+func (r Ref) kind() (kind, bool) {
+	for _, k := range kinds {
+		if k.name == r.Kind && k.group == r.Group {
+			return k, true
+		}
+	}
+	return kind{}, false
+}
 
 // replicated reports whether Karmada counts the replicas of the resource.
 func (r Ref) replicated() bool {
-	k, known := kindOf(r.Kind)
-	return known && k.of(r) && k.replicated
+	k, _ := r.kind()
+	return k.replicated
+}
+
+// IsCounted reports whether a status of the resource has counts of replicas, so that those
+// that are absent are zero.
+func (r Ref) IsCounted() bool {
+	k, _ := r.kind()
+	return k.counted
+}
+
+// IsRead reports whether the resource is of a kind that Nearcast knows: one that declares
+// functions, or a workload's.
+func (r Ref) IsRead() bool {
+	_, known := r.kind()
+	return known || r.Declares()
 }
 
 // IsKnative reports whether the reference is of a Knative Service.
@@ -100,7 +130,7 @@ func (r Ref) ofAnyGroup() (Ref, bool) {
 // isOther reports whether what is bound is a workload of a kind that is not looked for
 // by itself: one that is known, or that has replicas. Those of a Job run to completion.
 func (b *Binding) isOther() bool {
-	if k, known := kindOf(b.Resource.Kind); known && k.of(b.Resource) {
+	if k, known := b.Resource.kind(); known {
 		return !k.named
 	}
 	if b.Resource.Declares() || b.Resource.Group == "batch" {

@@ -7,7 +7,8 @@ const maxTypo = 3
 
 // nearestWord returns the known word closest to s, or "" if none is close.
 func nearestWord(s string, known []string) string {
-	best, distance := "", maxTypo+1
+	// What shares less than half of its letters is another word.
+	best, distance := "", min(maxTypo, len(s)/2)+1
 	for _, k := range known {
 		if d := levenshtein.ComputeDistance(s, k); d < distance {
 			best, distance = k, d

@@ -36,18 +36,18 @@ func (b *Binding) remember(before *Binding) *Binding {
 	}
 	merged := b
 	for i, m := range b.Members {
-		if m.seen == nil || m.seen.Applied && m.seen.Unread == "" && !m.seen.Capacity.scarce() {
+		if m.complete() {
 			continue // as most are
 		}
-		was := before.In(m.Cluster()).Observed()
-		if !was.everApplied() {
+		was := before.In(m.Cluster())
+		if !was.Observed().everApplied() || m.seen == nil && !was.Placed {
 			continue
 		}
 		if merged == b {
 			merged = new(*b)
 			merged.Members = slices.Clone(b.Members)
 		}
-		merged.Members[i].seen = m.seen.remember(was).shared()
+		merged.Members[i].seen = m.Observed().remember(was.Observed()).shared()
 	}
 	if merged != b {
 		merged.share()
@@ -55,22 +55,29 @@ func (b *Binding) remember(before *Binding) *Binding {
 	return merged
 }
 
+// complete reports whether what is seen in the cluster, or that nothing is where nothing is
+// placed, says all by itself.
+func (m Member) complete() bool {
+	if m.seen == nil {
+		return !m.Placed
+	}
+	o := m.seen
+	return o.Applied && o.Unread == "" && !o.Capacity.scarce() && (!o.Capacity.none() || o.Idle)
+}
+
 func (o Observed) remember(before Observed) Observed {
 	o.WasApplied = !o.Applied
-	if o.Capacity.scarce() && before.Capacity != nil {
-		o.Capacity = new(o.Capacity.since(*before.Capacity))
-	}
-	if o.Applied && o.Unread == "" {
-		return o // as it says itself
-	}
-	if !o.balanced() {
+	unknown := !o.Applied || o.Unread != ""
+	if unknown && !o.balanced() {
 		o.LoadBalancer, o.LoadBalancerNames = before.LoadBalancer, before.LoadBalancerNames
 	}
 	if o.Unread != "" && o.Capacity == nil {
 		o.Capacity = before.Capacity
 	}
-	if o.Capacity == nil || o.Unread != "" {
-		o.Idle = o.Idle || before.Idle // or a probe would start it
+	if o.Capacity.scarce() && before.Capacity != nil {
+		o.Capacity = new(o.Capacity.since(*before.Capacity))
 	}
+	// What had no replica, and shows none, still has none: a probe would start it.
+	o.Idle = o.Idle || before.Idle && (o.Capacity == nil || o.Capacity.none())
 	return o
 }

@@ -36,36 +36,28 @@ type Capacity struct {
 	// Desired and Ready count replicas in one cluster. Those that a rollout adds beside
 	// the others for its time are not desired.
 	Desired, Ready int32
-	// Full is how many were ready when all that were desired then were; 0 where it is as
-	// many as are desired now. What has been added since has no clients yet.
-	Full int32 `json:",omitempty"`
+	// Added is how many of those desired have been added since all were ready, and have
+	// no clients yet.
+	Added int32 `json:",omitempty"`
 }
 
-// Borne is how many replicas the work was spread over: those of them that are not
-// ready are lost, and the others do their work.
-func (c Capacity) Borne() int32 {
-	if c.Full == 0 {
-		return c.Desired
-	}
-	return min(c.Full, c.Desired)
-}
+// Borne is how many replicas the work is spread over: those of them that are not ready
+// are lost, and the others do their work.
+func (c Capacity) Borne() int32 { return c.Desired - c.Added }
 
 // since returns c with what it says of itself only by what was before.
 func (c Capacity) since(before Capacity) Capacity {
-	if c.Full = max(before.Borne(), c.Ready); c.Full >= c.Desired {
-		c.Full = 0
-	}
+	c.Added = max(0, c.Desired-max(before.Borne(), c.Ready))
 	return c
 }
 
 // plus is the capacity of two workloads together.
 func (c Capacity) plus(o Capacity) Capacity {
-	sum := Capacity{Desired: c.Desired + o.Desired, Ready: c.Ready + o.Ready, Full: c.Borne() + o.Borne()}
-	if sum.Full == sum.Desired {
-		sum.Full = 0
-	}
-	return sum
+	return Capacity{Desired: c.Desired + o.Desired, Ready: c.Ready + o.Ready, Added: c.Added + o.Added}
 }
 
 // scarce reports whether not all that are desired are ready.
 func (c *Capacity) scarce() bool { return c != nil && c.Ready < c.Desired }
+
+// none reports whether there is no replica, and none is desired.
+func (c *Capacity) none() bool { return c != nil && c.Desired == 0 && c.Ready == 0 }

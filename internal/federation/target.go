@@ -60,10 +60,10 @@ func target(t *Template, p *Placement, host func(*Template) string) Target {
 	return out
 }
 
-// withholds reports whether the annotated probe is not sent to the placement: a cold one
-// must not be woken by being asked, and reaching it is enough.
+// withholds reports whether the annotated probe is not sent to the placement: one without a
+// replica must not be woken by being asked, and reaching it is enough.
 func (t *Template) withholds(p *Placement) bool {
-	return p.Cold && t.Probe != nil && t.Probe.Kind != ProbeNone && t.Probe.Kind != ProbeTCP
+	return (p.Cold || p.Capacity.none()) && t.Probe != nil && t.Probe.Kind != ProbeNone && t.Probe.Kind != ProbeTCP
 }
 
 // Withheld says why the annotated probe is not sent to the placement; "" if it is.
@@ -71,7 +71,7 @@ func (t *Template) Withheld(p *Placement) string {
 	if !t.withholds(p) {
 		return ""
 	}
-	return "the probe " + t.Annotations.find(keyProbe).Value + " is not sent: it would start a function that is cold"
+	return "the probe " + t.Annotations.find(keyProbe).Value + " is not sent: it would start a function that has no replica"
 }
 
 // port returns what to probe: the annotated port, the endpoint's own, the

@@ -5,8 +5,7 @@ import "slices"
 // workload are the bindings of what runs behind a template. Several match where
 // a Service selects more than one Deployment: one that is placed is enough.
 type workload struct {
-	label    string // as messages name it
-	first    Ref
+	first    Ref // which messages name
 	bindings []*Binding
 	runtimes map[Ref]Runtime
 }
@@ -20,6 +19,14 @@ func (b *builder) workload(t *Template) *workload {
 	for _, w := range b.in.workloads[t.Namespace] {
 		if t.selects(w) {
 			selected = append(selected, w.Ref)
+		}
+	}
+	for _, ref := range slices.Clone(selected) {
+		// A Rollout may have the Deployment's pods for its own (workloadRef), and the
+		// Deployment then none.
+		rollout := Ref{Group: argoGroup, Kind: "Rollout", Namespace: ref.Namespace, Name: ref.Name}
+		if b.binding(rollout) != nil {
+			selected = append(selected, rollout)
 		}
 	}
 	if len(selected) > 0 {
@@ -38,7 +45,7 @@ func (b *builder) workload(t *Template) *workload {
 }
 
 func (b *builder) bound(refs ...Ref) *workload {
-	w := &workload{label: refs[0].Kind + "/" + refs[0].Name, first: refs[0], runtimes: map[Ref]Runtime{}}
+	w := &workload{first: refs[0], runtimes: map[Ref]Runtime{}}
 	for _, ref := range refs {
 		binding := b.binding(ref)
 		if binding == nil {
@@ -78,6 +85,9 @@ func contains(labels, selector map[string]string) bool {
 	return true
 }
 
+// label is the reference as nearcast.dev/workload has it.
+func (r Ref) label() string { return r.Kind + "/" + r.Name }
+
 // running is a workload in one cluster.
 type running struct {
 	replicas int32
@@ -101,7 +111,7 @@ func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 		member := b.In(cluster)
 		seen := member.Observed()
 		if !seen.everApplied() {
-			refusal = "its workload " + w.label + " is " + seen.unapplied()
+			refusal = "its workload " + b.Resource.label() + " is " + seen.unapplied()
 			continue
 		}
 		if !runs {
@@ -119,7 +129,7 @@ func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 	case refusal != "":
 		return r, refusal
 	}
-	return r, "its workload " + w.label + " is not placed here" + w.unplaced()
+	return r, "its workload " + w.first.label() + " is not placed here" + w.unplaced()
 }
 
 // add adds what one of the bindings runs.

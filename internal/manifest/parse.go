@@ -3,12 +3,10 @@ package manifest
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -19,7 +17,6 @@ import (
 	"golang.org/x/text/transform"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	kjson "sigs.k8s.io/json"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/slim"
@@ -209,22 +206,43 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	if d.ref.Name == "" || strings.Contains(d.ref.Name, "{{") {
 		return document{}, unnamed(t.kind, node)
 	}
+	lines := below(node.Line, child(metadata, "annotations"))
 	var bad []federation.Fault
 	if err == nil {
-		bad, err = into(node, typed, &d)
+		bad, err = into(node, typed, &d, lines)
 	}
 	if err == nil && d.ref.Namespace == "" && gvk.Group != clusterv1alpha1.GroupName {
 		err = errors.New("metadata.namespace is required: a file has no current namespace")
+	}
+	if isForeign(typed, node) {
+		if err != nil {
+			return document{}, nil //nolint:nilerr // it is not for us to judge
+		}
+		bad = nil
 	}
 	if err != nil {
 		d.faults = []federation.Fault{d.fault("", err.Error())}
 		return document{flaws: &d}, nil
 	}
-	object, faults := slim.Object(typed, d.origin, below(node.Line, child(metadata, "annotations")))
+	object, faults := slim.Object(typed, d.origin, lines)
+	if _, whole := object.(*federation.Template); whole && len(bad) > 0 {
+		object = nil // a function is refused whole, as slim has it
+	}
 	if d.faults = slices.Concat(bad, faults); object == nil || len(d.faults) > 0 {
 		return document{object, &d}, nil
 	}
 	return document{object: object}, nil
+}
+
+// isForeign reports whether the object is the binding of a kind that Nearcast does not
+// know, and so not for it to judge.
+func isForeign(typed runtime.Object, node *yaml.Node) bool {
+	if _, binding := typed.(*workv1alpha2.ResourceBinding); !binding {
+		return false
+	}
+	resource := child(child(node, "spec"), "resource")
+	kind, gv := scalar(resource, "kind"), schema.FromAPIVersionAndKind(scalar(resource, "apiVersion"), "").GroupVersion()
+	return kind != "" && !federation.Ref{Group: gv.Group, Kind: kind}.IsRead()
 }
 
 func (d *flaws) fault(key, reason string) federation.Fault {
@@ -283,60 +301,4 @@ func isRead(kind schema.GroupVersionKind) bool {
 	typed, err := scheme.New(kind)
 	_, read := slim.Ref(typed)
 	return err == nil && read
-}
-
-// into decodes the node by way of JSON, as kubectl does. Fields of a newer API
-// are ignored: a file printed by a newer cluster must go on working. It returns what of
-// it is left out alone.
-func into(node *yaml.Node, typed runtime.Object, d *flaws) ([]federation.Fault, error) {
-	var plain any
-	if err := node.Decode(&plain); err != nil {
-		if templated(node) {
-			return nil, errors.New(isTemplate)
-		}
-		return nil, errors.New(message(err))
-	}
-	var bad []federation.Fault
-	if _, ok := typed.(*workv1alpha2.ResourceBinding); ok {
-		bad = leaveOutItems(plain, d)
-	}
-	return bad, fromPlain(plain, typed)
-}
-
-func fromPlain(plain any, into any) error {
-	data, err := json.Marshal(plain)
-	if err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	err = kjson.UnmarshalCaseSensitivePreserveInts(data, into)
-	var mistyped *json.UnmarshalTypeError
-	switch {
-	case err == nil || !errors.As(err, &mistyped) || mistyped.Field == "":
-		return err
-	case mistyped.Type.Kind() == reflect.String && (mistyped.Value == "bool" || strings.HasPrefix(mistyped.Value, "number")):
-		return fmt.Errorf("%s: %s where string is expected: put it in quotes", mistyped.Field, mistyped.Value)
-	}
-	return fmt.Errorf("%s: %s where %s is expected", mistyped.Field, mistyped.Value, mistyped.Type)
-}
-
-// leaveOutItems makes of each item of a binding's aggregatedStatus that is none one of
-// its cluster that says nothing more, so that the others and the spec count.
-func leaveOutItems(plain any, d *flaws) (bad []federation.Fault) {
-	items, _ := field(field(plain, "status"), "aggregatedStatus").([]any)
-	for i, item := range items {
-		err := fromPlain(item, new(workv1alpha2.AggregatedStatusItem))
-		if err == nil {
-			continue
-		}
-		cluster, _ := field(item, "clusterName").(string)
-		bad = append(bad, d.fault("status.aggregatedStatus of "+cluster, err.Error()))
-		items[i] = map[string]any{"clusterName": cluster, "appliedMessage": "its status item is not readable: " + err.Error()}
-	}
-	return bad
-}
-
-// field returns the value of a key of a mapping, or nil.
-func field(of any, key string) any {
-	mapping, _ := of.(map[string]any)
-	return mapping[key]
 }

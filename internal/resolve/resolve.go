@@ -20,7 +20,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// Lookup asks for the addresses of a canonical name, and how long they hold.
+// Lookup asks for the addresses of a canonical name, and how long they hold. With an error
+// come those of one family, where the other alone could not be had.
 type Lookup func(ctx context.Context, name string) (federation.Endpoint, time.Duration, error)
 
 // The bounds of how often a name is asked for, and when again after a failure.
@@ -191,17 +192,27 @@ func (r *Resolver) ask(ctx context.Context, name string) {
 		return
 	}
 	e.asked = true
-	if err != nil {
+	if e.due = time.Now().Add(min(max(ttl, least), most)); err != nil {
 		e.due = time.Now().Add(retry)
-		return
+		found = orElse(found, e.endpoint)
 	}
 	slices.SortFunc(found.V4, netip.Addr.Compare) // servers rotate them
 	slices.SortFunc(found.V6, netip.Addr.Compare)
-	e.due = time.Now().Add(min(max(ttl, least), most))
 	if !reflect.DeepEqual(e.endpoint, found) {
 		e.endpoint = found
 		signal(r.changed)
 	}
+}
+
+// orElse returns found with the families of before that it lacks.
+func orElse(found, before federation.Endpoint) federation.Endpoint {
+	if len(found.V4) == 0 {
+		found.V4 = slices.Clone(before.V4)
+	}
+	if len(found.V6) == 0 {
+		found.V6 = slices.Clone(before.V6)
+	}
+	return found
 }
 
 func signal(c chan struct{}) {
@@ -220,18 +231,21 @@ func System(file string) Lookup {
 			return federation.Endpoint{}, 0, err
 		}
 		err = errors.New("no name server in " + file)
+		var part federation.Endpoint
 		for _, server := range config.Servers {
 			var found federation.Endpoint
 			var ttl time.Duration
 			if found, ttl, err = askBoth(ctx, dns.Fqdn(name), net.JoinHostPort(server, config.Port)); err == nil {
 				return found, ttl, nil
 			}
+			part = orElse(part, found)
 		}
-		return federation.Endpoint{}, 0, err
+		return part, 0, err
 	}
 }
 
-// askBoth asks the server for both families; one of them may fail.
+// askBoth asks the server for both families. Where one of them fails it returns the other
+// with the error.
 func askBoth(ctx context.Context, name, server string) (federation.Endpoint, time.Duration, error) {
 	var found federation.Endpoint
 	ttl := most
@@ -252,10 +266,7 @@ func askBoth(ctx context.Context, name, server string) (federation.Endpoint, tim
 			}
 		}
 	}
-	if found.IsZero() && failed != nil {
-		return found, 0, failed
-	}
-	return found, ttl, nil
+	return found, ttl, failed
 }
 
 func add(e federation.Endpoint, raw []byte) federation.Endpoint {

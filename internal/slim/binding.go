@@ -1,8 +1,12 @@
 package slim
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,7 +31,7 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 		Meta:        meta,
 		Resource:    federation.Ref{Group: gv.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name},
 		Members:     make([]federation.Member, 0, max(len(obj.Spec.Clusters), len(obj.Status.AggregatedStatus))),
-		Unscheduled: unscheduled(obj.Status.Conditions),
+		Unscheduled: unscheduled(obj.Status.Conditions, obj.Spec.Suspension),
 	}
 	for _, snapshot := range obj.Spec.RequiredBy {
 		for _, c := range snapshot.Clusters {
@@ -46,7 +50,7 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 		if item.ClusterName == "" {
 			continue // says nothing of anybody
 		}
-		seen, unread := observed(b.Resource, item)
+		seen, unread := observed(b.Resource, item, b.In(item.ClusterName).Replicas)
 		for _, reason := range unread {
 			faults = append(faults, bindingFault(&meta, "status.aggregatedStatus of "+item.ClusterName, reason))
 		}
@@ -61,12 +65,14 @@ func bindingFault(m *federation.Meta, key, reason string) federation.Fault {
 }
 
 // unscheduled returns why the scheduler is not content, in its own words; "" if it is.
-func unscheduled(conditions []metav1.Condition) string {
+func unscheduled(conditions []metav1.Condition, s *workv1alpha2.Suspension) string {
 	scheduled := meta.FindStatusCondition(conditions, workv1alpha2.Scheduled)
-	if scheduled == nil || scheduled.Status != metav1.ConditionFalse {
+	switch {
+	case s != nil && s.Scheduling != nil && *s.Scheduling:
+		return "its scheduling is suspended"
+	case scheduled == nil || scheduled.Status != metav1.ConditionFalse:
 		return ""
-	}
-	if scheduled.Message == "" {
+	case scheduled.Message == "":
 		return scheduled.Reason
 	}
 	return scheduled.Reason + ": " + scheduled.Message
@@ -96,7 +102,7 @@ func purged(mode policyv1alpha1.PurgeMode) bool {
 
 // observed reads what Karmada last saw in one cluster, and returns what of it cannot be
 // read.
-func observed(of federation.Ref, item *workv1alpha2.AggregatedStatusItem) (federation.Observed, []string) {
+func observed(of federation.Ref, item *workv1alpha2.AggregatedStatusItem, replicas int32) (federation.Observed, []string) {
 	o := federation.Observed{Applied: item.Applied, Message: item.AppliedMessage}
 	switch item.Health {
 	case workv1alpha2.ResourceHealthy:
@@ -107,7 +113,7 @@ func observed(of federation.Ref, item *workv1alpha2.AggregatedStatusItem) (feder
 	if item.Status == nil {
 		return o, nil
 	}
-	unread := readStatus(of, item.Status.Raw, &o)
+	unread := readStatus(of, item.Status.Raw, replicas, &o)
 	if len(unread) > 0 {
 		o.Unread = unread[0]
 	}
@@ -116,5 +122,37 @@ func observed(of federation.Ref, item *workv1alpha2.AggregatedStatusItem) (feder
 
 // notReadable is a fault of a field of a status.
 func notReadable(field string, err error) string {
-	return fmt.Sprintf("%s is not readable: %v", field, err)
+	return fmt.Sprintf("%s is not readable: %s", field, Mistyped(err))
+}
+
+// Mistyped returns what an error of encoding/json says, in the words of who wrote the value.
+func Mistyped(err error) string {
+	var mistyped *json.UnmarshalTypeError
+	if !errors.As(err, &mistyped) {
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+	text := mistyped.Value + " where " + expected(mistyped.Type) + " is expected"
+	if mistyped.Type.Kind() == reflect.String && (mistyped.Value == "bool" || strings.HasPrefix(mistyped.Value, "number")) {
+		text += ": put it in quotes"
+	}
+	if mistyped.Field != "" {
+		text = mistyped.Field + ": " + text
+	}
+	return text
+}
+
+func expected(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint32, reflect.Uint64:
+		return "a whole number"
+	case reflect.Pointer:
+		return expected(t.Elem())
+	}
+	return "a " + t.Kind().String()
 }

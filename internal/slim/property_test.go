@@ -100,11 +100,14 @@ func named(b *workv1alpha2.ResourceBinding) map[string]bool {
 }
 
 // applied adds the clusters in which the binding says that it was applied, to those of
-// before that it still speaks of. A suspended binding takes nothing away.
-func applied(before map[string]bool, b *workv1alpha2.ResourceBinding) map[string]bool {
+// before that it still speaks of, or places as it did before. A suspended binding takes nothing away.
+func applied(before map[string]bool, was, b *workv1alpha2.ResourceBinding) map[string]bool {
 	now := map[string]bool{}
+	for c := range named(b) {
+		now[c] = before[c] && named(was)[c]
+	}
 	if b.Spec.Suspension != nil {
-		now = maps.Clone(before)
+		maps.Copy(now, before)
 	}
 	for _, item := range b.Status.AggregatedStatus {
 		now[item.ClusterName] = item.Applied || before[item.ClusterName]
@@ -126,9 +129,11 @@ func TestOfEveryStateOfBindingsOnlyWhatRunsIsAnswered(t *testing.T) {
 		}
 		put(t, store, declared("Service", "ClusterIP", nil))
 		service, work := map[string]bool{}, map[string]bool{}
+		last := [2]*workv1alpha2.ResourceBinding{{}, {}}
 		for range rapid.IntRange(1, 4).Draw(rt, "updates") {
 			template, workload := drawBinding(rt, "v1", "Service", false), drawBinding(rt, kind.apiVersion, kind.kind, true)
-			service, work = applied(service, template.binding), applied(work, workload.binding)
+			service, work = applied(service, last[0], template.binding), applied(work, last[1], workload.binding)
+			last = [2]*workv1alpha2.ResourceBinding{template.binding, workload.binding}
 			put(t, store, template.binding, workload.binding)
 			state, f := function(t, store)
 			for _, c := range three {

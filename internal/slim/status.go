@@ -11,38 +11,42 @@ import (
 )
 
 // What the status of a resource in one cluster says depends on its kind, and on what
-// interprets the kind for Karmada; see doc.go for what it calls healthy. Counts of zero
-// are left out of most statuses.
+// interprets the kind for Karmada: testdata/health.yaml has what it calls healthy. Counts
+// of zero are left out of most statuses.
 
 // readStatus reads what the kind says in its status, each field by itself, and returns
-// those that cannot be read. It ignores the statuses of kinds that are no workloads.
-func readStatus(of federation.Ref, raw []byte, o *federation.Observed) (unread []string) {
+// those that cannot be read. Karmada has so many replicas for the cluster. It does not
+// judge the statuses of kinds that it does not know.
+func readStatus(of federation.Ref, raw []byte, replicas int32, o *federation.Observed) (unread []string) {
 	if len(raw) == 0 {
 		return nil
 	}
 	var status fields
 	if err := json.Unmarshal(raw, &status); err != nil {
-		if !isRead(of) {
-			return nil
-		}
-		return []string{notReadable("status", err)}
+		unread = []string{notReadable("status", err)}
+	} else {
+		unread = status.read(of, replicas, o)
 	}
-	switch {
-	case of.Declares():
-		unread = status.balancer(o)
-	case of.IsKnative():
-		status.knative(o)
-	case of.Group == "" && of.Kind == "Pod":
-		status.pod(o)
-	case of.Group == "apps" && of.Kind == "DaemonSet":
-		unread = status.daemonSet(o)
-	default:
-		unread = status.replicas(of, o)
-	}
-	if !isRead(of) {
+	if !of.IsRead() {
 		return nil
 	}
 	return unread
+}
+
+func (f fields) read(of federation.Ref, replicas int32, o *federation.Observed) (unread []string) {
+	switch {
+	case of.Declares():
+		return f.balancer(o)
+	case of.IsKnative():
+		f.knative(o)
+		return nil
+	case of.Group == "" && of.Kind == "Pod":
+		f.pod(o)
+		return nil
+	case of.IsCounted() && of.Kind == "DaemonSet":
+		return f.daemonSet(o)
+	}
+	return f.replicas(of, replicas, o)
 }
 
 // fields are a status, of which each field is decoded when it is asked for.
@@ -57,76 +61,61 @@ func (f fields) get(name string, v any) error {
 	return json.Unmarshal(raw, v)
 }
 
-// count reads a number of replicas; there is none where the field is absent.
+// has reports whether there is such a field, which may not be readable.
+func (f fields) has(name string) bool {
+	_, ok := f[name]
+	return ok
+}
+
+// count reads a number of replicas; false where there is none, or none that can be read.
 func (f fields) count(name string, unread *[]string) (n int32, ok bool) {
 	err := f.get(name, &n)
 	if err != nil {
 		*unread = append(*unread, notReadable(name, err))
+		return 0, false
 	}
-	_, present := f[name]
-	return n, present && err == nil
-}
-
-// isRead reports whether a status of the kind that cannot be read is a fault: the kinds
-// that Nearcast knows. What others mean by theirs is not for it to judge.
-func isRead(of federation.Ref) bool { return of.Declares() || isCounted(of) || of.IsKnative() }
-
-// isCounted reports whether a status of the kind has counts, so that those that are
-// absent are zero.
-func isCounted(of federation.Ref) bool {
-	switch of.Group {
-	case "apps":
-		return of.Kind == "Deployment" || of.Kind == "StatefulSet" || of.Kind == "ReplicaSet" || of.Kind == "DaemonSet"
-	case "core.spinkube.dev":
-		return of.Kind == "SpinApp"
-	case "apps.kruise.io":
-		return of.Kind == "CloneSet" || of.Kind == "StatefulSet"
-	case "argoproj.io":
-		return of.Kind == "Rollout"
-	}
-	return false
+	return max(n, 0), f.has(name)
 }
 
 // replicas reads the counts of a Deployment and of all kinds that have their like:
-// replicas, updatedReplicas and readyReplicas.
-func (f fields) replicas(of federation.Ref, o *federation.Observed) (unread []string) {
+// replicas, updatedReplicas and readyReplicas. Karmada wants so many of them; an autoscaler
+// of the member may want others.
+func (f fields) replicas(of federation.Ref, karmadas int32, o *federation.Observed) (unread []string) {
 	all, hasAll := f.count("replicas", &unread)
 	ready, hasReady := f.count("readyReplicas", &unread)
 	updated, hasUpdated := f.count("updatedReplicas", &unread)
-	if len(unread) > 0 || !isCounted(of) && !hasReady && !hasAll {
+	if len(unread) > 0 && !hasReady || !of.IsCounted() && karmadas == 0 && !hasReady && !hasAll {
 		return unread
 	}
-	if !hasUpdated && !isCounted(of) {
-		updated = all
+	rolling := hasUpdated || !f.has("updatedReplicas") && of.IsCounted()
+	desired := all
+	if rolling && updated < all && !(of.Kind == "StatefulSet") {
+		desired = wanted(all, ready, updated, karmadas)
 	}
-	o.Capacity = &federation.Capacity{Desired: max(ready, wanted(all, ready, updated)), Ready: ready}
-	o.Idle = all == 0 && ready == 0 && o.Health != federation.Unhealthy
+	o.Capacity = &federation.Capacity{Desired: max(ready, desired), Ready: ready}
+	o.Idle = o.Capacity.Desired == 0 && len(unread) == 0 && o.Health != federation.Unhealthy
 	return unread
 }
 
-// wanted is how many of all replicas are to be ready. During a rollout, while not all are
-// of the new version, those of it that are not ready may be its surge, and are no loss.
-func wanted(all, ready, updated int32) int32 {
-	if updated >= all {
-		return all
+// wanted is how many of all replicas are to be ready during a rollout. Those of the new
+// version that are not ready may be its surge, and are then no loss: beyond what Karmada
+// wants, where that is not more than there are.
+func wanted(all, ready, updated, karmadas int32) int32 {
+	if karmadas > all {
+		karmadas = 0 // an autoscaler of the member wants less
 	}
-	return max(ready, all-updated)
+	return max(ready, all-updated, karmadas)
 }
 
 // daemonSet reads the counts of nodes. A DaemonSet for which the cluster has no node
 // does not start with a call.
 func (f fields) daemonSet(o *federation.Observed) (unread []string) {
 	all, _ := f.count("desiredNumberScheduled", &unread)
-	ready, _ := f.count("numberReady", &unread)
-	updated, hasUpdated := f.count("updatedNumberScheduled", &unread)
-	if len(unread) > 0 {
-		return unread
+	ready, hasReady := f.count("numberReady", &unread)
+	if len(unread) == 0 || hasReady {
+		o.Capacity = &federation.Capacity{Desired: max(ready, all), Ready: ready}
 	}
-	if !hasUpdated {
-		updated = all // a pod on each node is replaced in its place: there is no surge to speak of
-	}
-	o.Capacity = &federation.Capacity{Desired: max(ready, wanted(all, ready, updated)), Ready: ready}
-	return nil
+	return unread
 }
 
 type condition struct{ Type, Status string }

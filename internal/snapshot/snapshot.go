@@ -269,15 +269,19 @@ func readItems(items *json.Decoder, written int) (Contents, error) {
 	for {
 		var i item
 		if err := items.Decode(&i); errors.Is(err, io.EOF) {
-			return c, nil
+			break
 		} else if err != nil {
 			return Contents{}, err
 		}
-		if written == 2 {
-			i.upgrade2()
-		}
 		c.take(i)
 	}
+	if written == 2 {
+		c.upgrade2()
+	}
+	for _, o := range c.Objects {
+		federation.Share(o)
+	}
+	return c, nil
 }
 
 // take adds the item. Annotations are parsed again: they, and not what was made of
@@ -288,18 +292,18 @@ func (c *Contents) take(i item) {
 		c.Saved, c.Confirmed = i.Times.Saved, i.Times.Confirmed
 	case i.Cluster != nil:
 		c.Refused = append(c.Refused, federation.ParseCluster(i.Cluster)...)
-		c.add(i.Cluster)
+		c.Objects = append(c.Objects, i.Cluster)
 	case i.Template != nil:
 		faults := federation.ParseTemplate(i.Template)
 		if c.Refused = append(c.Refused, faults...); len(faults) == 0 {
-			c.add(i.Template)
+			c.Objects = append(c.Objects, i.Template)
 		}
 	case i.Workload != nil:
-		c.add(i.Workload)
+		c.Objects = append(c.Objects, i.Workload)
 	case i.Binding != nil:
-		c.add(i.Binding)
+		c.Objects = append(c.Objects, i.Binding)
 	case i.Exposure != nil:
-		c.add(i.Exposure)
+		c.Objects = append(c.Objects, i.Exposure)
 	case i.Verdict != nil:
 		v := i.Verdict.Verdict
 		v.Stale = true
@@ -307,9 +311,4 @@ func (c *Contents) take(i item) {
 	case i.Lookup != nil:
 		c.Lookups[i.Lookup.Name] = i.Lookup.Endpoint
 	}
-}
-
-func (c *Contents) add(o federation.Object) {
-	federation.Share(o)
-	c.Objects = append(c.Objects, o)
 }

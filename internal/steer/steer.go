@@ -90,7 +90,7 @@ func judgeAlive(p *federation.Placement, c *federation.Cluster, probe health.Ver
 // word is what Karmada says of a placement that is not silent.
 func word(p *federation.Placement) string {
 	if p.Health == federation.Unhealthy {
-		return fmt.Sprintf("Karmada says Unhealthy, and %d replicas are ready", p.Capacity.Ready)
+		return fmt.Sprintf("Karmada says Unhealthy, with %d ready of %d replicas", p.Capacity.Ready, p.Capacity.Desired)
 	}
 	return "Karmada says " + p.Health.String()
 }

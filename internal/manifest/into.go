@@ -1,0 +1,124 @@
+package manifest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/runtime"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/slim"
+)
+
+// into decodes the node by way of JSON, as kubectl does. Fields of a newer API
+// are ignored: a file printed by a newer cluster must go on working. It returns what of
+// it is left out alone: annotations that are no texts, and of Clusters and bindings, of
+// which other things depend on the rest, what of the status cannot be read. An API server
+// would take none of it. The last argument is where the annotations are: see below.
+func into(node *yaml.Node, typed runtime.Object, d *flaws, lines map[string]int) ([]federation.Fault, error) {
+	var plain any
+	if err := node.Decode(&plain); err != nil {
+		if templated(node) {
+			return nil, errors.New(isTemplate)
+		}
+		return nil, errors.New(message(err))
+	}
+	bad := leaveOutTexts(plain, "annotations", d, lines)
+	switch typed.(type) {
+	case *clusterv1alpha1.Cluster, *workv1alpha2.ResourceBinding:
+		bad = append(bad, leaveOutTexts(plain, "labels", d, nil)...)
+	default:
+		return bad, fromPlain(plain, typed)
+	}
+	if _, ok := typed.(*workv1alpha2.ResourceBinding); ok {
+		bad = append(bad, leaveOutItems(plain, d)...)
+	}
+	if fromPlain(plain, typed.DeepCopyObject()) != nil {
+		bad = append(bad, leaveOutStatus(plain, typed, d)...)
+	}
+	return bad, fromPlain(plain, typed)
+}
+
+func fromPlain(plain any, into any) error {
+	data, err := json.Marshal(plain)
+	if err == nil {
+		err = kjson.UnmarshalCaseSensitivePreserveInts(data, into)
+	}
+	if err != nil {
+		return errors.New(slim.Mistyped(err))
+	}
+	return nil
+}
+
+// leaveOutTexts takes away the annotations, or labels, that are no text, as YAML reads
+// numbers and true without quotes, and returns the faults of those that are Nearcast's.
+func leaveOutTexts(plain any, of string, d *flaws, lines map[string]int) (bad []federation.Fault) {
+	texts, _ := field(field(plain, "metadata"), of).(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		if _, text := texts[key].(string); text {
+			continue
+		}
+		if federation.IsLikeAnnotation(key) {
+			f := d.fault(key, fmt.Sprintf("%v is not text: put it in quotes", texts[key]))
+			f.Line += lines[key]
+			bad = append(bad, f)
+		}
+		delete(texts, key)
+	}
+	return bad
+}
+
+// leaveOutItems makes of each item of a binding's aggregatedStatus that is none one of
+// its cluster that says nothing more, so that the others and the spec count.
+func leaveOutItems(plain any, d *flaws) (bad []federation.Fault) {
+	items, _ := field(field(plain, "status"), "aggregatedStatus").([]any)
+	for i, item := range items {
+		err := fromPlain(item, new(workv1alpha2.AggregatedStatusItem))
+		if err == nil {
+			continue
+		}
+		cluster, _ := field(item, "clusterName").(string)
+		bad = append(bad, d.fault(strings.TrimSuffix("status.aggregatedStatus of "+cluster, " of "), err.Error()))
+		items[i] = map[string]any{"clusterName": cluster, "appliedMessage": "its status item is not readable: " + err.Error()}
+	}
+	return bad
+}
+
+// leaveOutStatus takes away the fields of the status with which the object cannot be read,
+// if it can be without any.
+func leaveOutStatus(plain any, typed runtime.Object, d *flaws) (bad []federation.Fault) {
+	object, _ := plain.(map[string]any)
+	all, isObject := object["status"].(map[string]any)
+	try := func(status any) error {
+		object["status"] = status
+		return fromPlain(plain, typed.DeepCopyObject())
+	}
+	if object["status"] == nil || try(nil) != nil {
+		return nil // it is something else
+	}
+	if !isObject {
+		return []federation.Fault{d.fault("status", "an object is expected")}
+	}
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if err := try(map[string]any{key: all[key]}); err != nil {
+			bad = append(bad, d.fault("status."+key, strings.TrimPrefix(err.Error(), "status."+key+": ")))
+			delete(all, key)
+		}
+	}
+	object["status"] = all
+	return bad
+}
+
+// field returns the value of a key of a mapping, or nil.
+func field(of any, key string) any {
+	mapping, _ := of.(map[string]any)
+	return mapping[key]
+}
