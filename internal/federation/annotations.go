@@ -69,6 +69,14 @@ func IsLikeAnnotation(key string) bool {
 	return len(key) > n && strings.EqualFold(key[:n], annotationPrefix)
 }
 
+// IsMisplaced reports whether a key that stands where Nearcast does not look was meant for
+// it: the label of functions, or an annotation that it knows, in any case. Others are
+// labels by which Nearcast's own manifests select.
+func IsMisplaced(key string) bool {
+	key = strings.ToLower(key)
+	return key == FunctionLabel || IsAnnotation(key) && IsKnownAnnotation(key)
+}
+
 // IsKnownAnnotation reports whether an annotation of a function or of a Cluster has the key.
 func IsKnownAnnotation(key string) bool {
 	_, _, function := findParser(key, templateParsers)

@@ -72,6 +72,20 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 	}
 }
 
+func TestAWorkloadsKindMayBeAny(t *testing.T) {
+	for v, want := range map[string]Ref{
+		"Deployment/x": {Group: "apps", Kind: "Deployment"}, "Service/x": {Group: knativeGroup, Kind: "Service"}, "CloneSet/x": {Group: "apps.kruise.io", Kind: "CloneSet"},
+		"StatefulSet.apps.kruise.io/x": {Group: "apps.kruise.io", Kind: "StatefulSet"}, "Fleet.example.org/x": {Group: "example.org", Kind: "Fleet"},
+		// Names that share too little with one that is known to be a slip of the fingers.
+		"Model/x": {Group: anyGroup, Kind: "Model"}, "Proxy/x": {Group: anyGroup, Kind: "Proxy"}, "Foo/x": {Group: anyGroup, Kind: "Foo"},
+	} {
+		want.Namespace, want.Name = "ns", "x"
+		if got, err := parseWorkload(v, "ns"); err != nil || got != want {
+			t.Errorf("%s: %+v, %v, want %+v", v, got, err, want)
+		}
+	}
+}
+
 // manyNames returns n different hostnames.
 func manyNames(n int) string {
 	var names []string

@@ -36,10 +36,10 @@ func (b *Binding) remember(before *Binding) *Binding {
 	}
 	merged := b
 	for i, m := range b.Members {
-		if m.complete() {
+		was := before.In(m.Cluster())
+		if m.complete(was) {
 			continue // as most are
 		}
-		was := before.In(m.Cluster())
 		if !was.Observed().everApplied() || m.seen == nil && !was.Placed {
 			continue
 		}
@@ -57,12 +57,13 @@ func (b *Binding) remember(before *Binding) *Binding {
 
 // complete reports whether what is seen in the cluster, or that nothing is where nothing is
 // placed, says all by itself.
-func (m Member) complete() bool {
+func (m Member) complete(was Member) bool {
 	if m.seen == nil {
 		return !m.Placed
 	}
 	o := m.seen
-	return o.Applied && o.Unread == "" && !o.Capacity.scarce() && (!o.Capacity.none() || o.Idle)
+	silent := o.Capacity == nil || o.Capacity.none()
+	return o.Applied && o.Unread == "" && !o.Capacity.scarce() && (!silent || o.Idle || !was.Observed().Idle)
 }
 
 func (o Observed) remember(before Observed) Observed {

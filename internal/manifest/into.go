@@ -109,7 +109,7 @@ func leaveOutStatus(plain any, typed runtime.Object, d *flaws) (bad []federation
 	}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if err := try(map[string]any{key: all[key]}); err != nil {
-			bad = append(bad, d.fault("status."+key, strings.TrimPrefix(err.Error(), "status."+key+": ")))
+			bad = append(bad, d.fault("status."+key, strings.TrimLeft(strings.TrimPrefix(err.Error(), "status."+key), ".: ")))
 			delete(all, key)
 		}
 	}

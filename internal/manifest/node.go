@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -155,8 +156,15 @@ func isNull(node *yaml.Node) bool {
 }
 
 // templated reports whether there is a template's action that looks like YAML: a mapping
-// as the key of a mapping.
+// as the key of a mapping, or in quotes.
 func templated(node *yaml.Node) bool {
+	if node == nil {
+		return false
+	}
+	if node.Kind == yaml.ScalarNode {
+		_, action, begins := strings.Cut(node.Value, "{{")
+		return begins && strings.Contains(action, "}}")
+	}
 	for i, child := range node.Content {
 		if node.Kind == yaml.MappingNode && i%2 == 0 && child.Kind == yaml.MappingNode || templated(child) {
 			return true

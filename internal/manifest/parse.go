@@ -159,6 +159,10 @@ func (f *file) add(path string, node *yaml.Node, listed typeMeta) {
 	}
 	t := typeOf(node, listed)
 	items := child(node, "items")
+	if strings.HasSuffix(t.kind, "List") && items == nil && child(node, "Items") != nil || t.kind == "List" && items != nil && !isNull(items) && items.Kind != yaml.SequenceNode {
+		f.refuse(path, node.Line, fmt.Errorf("%s: items must be a list", t.kind))
+		return
+	}
 	switch {
 	case t.kind == "List" && isNull(items):
 		return
@@ -198,12 +202,12 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	typed, err := scheme.New(gvk)
 	if err == nil {
 		if _, read := slim.Ref(typed); !read {
-			return unread(d, metadata), nil
+			return unread(d, node), nil
 		}
 	} else if err = unknownKind(gvk); err == nil {
-		return unread(d, metadata), nil
+		return unread(d, node), nil
 	}
-	if d.ref.Name == "" || strings.Contains(d.ref.Name, "{{") {
+	if d.ref.Name == "" || templated(metadata) {
 		return document{}, unnamed(t.kind, node)
 	}
 	lines := below(node.Line, child(metadata, "annotations"))
@@ -228,7 +232,7 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	if _, whole := object.(*federation.Template); whole && len(bad) > 0 {
 		object = nil // a function is refused whole, as slim has it
 	}
-	if d.faults = slices.Concat(bad, faults); object == nil || len(d.faults) > 0 {
+	if d.faults = slices.Concat(bad, faults, d.misplaced(node)); object == nil || len(d.faults) > 0 {
 		return document{object, &d}, nil
 	}
 	return document{object: object}, nil
@@ -250,9 +254,10 @@ func (d *flaws) fault(key, reason string) federation.Fault {
 }
 
 // unread warns of the keys of Nearcast's on an object of a kind that is not read.
-func unread(d flaws, metadata *yaml.Node) document {
+func unread(d flaws, node *yaml.Node) document {
+	metadata := child(node, "metadata")
 	annotations := child(metadata, "annotations")
-	d.faults = slim.Strays(d.ref, texts(child(metadata, "labels")), texts(annotations), d.origin, below(d.origin.Line, annotations))
+	d.faults = append(d.misplaced(node), slim.Strays(d.ref, texts(child(metadata, "labels")), texts(annotations), d.origin, below(d.origin.Line, annotations))...)
 	if len(d.faults) == 0 {
 		return document{}
 	}
@@ -275,7 +280,7 @@ func noObject(path string, node *yaml.Node) error {
 
 // unnamed says what is wrong with an object that has no name, or one that is none yet.
 func unnamed(kind string, node *yaml.Node) error {
-	if strings.Contains(scalar(child(node, "metadata"), "name"), "{{") || templated(node) {
+	if templated(node) {
 		return errors.New(isTemplate)
 	}
 	return fmt.Errorf("%s: metadata.name is required", kind)

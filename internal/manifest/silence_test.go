@@ -78,3 +78,86 @@ status:
 		}
 	}
 }
+
+// TestKeysInTheWrongPlaceAreNamed has them where people put them by mistake, and where
+// they are right.
+func TestKeysInTheWrongPlaceAreNamed(t *testing.T) {
+	const service = "apiVersion: v1\nkind: Service\n"
+	for text, want := range map[string]string{
+		service + "metadata: {name: a, namespace: x, Labels: {nearcast.dev/function: \"true\"}}":                                                         "is not read in metadata.Labels",
+		service + "metadata: {name: a, namespace: x, label: {nearcast.dev/function: \"true\"}}":                                                          "is not read in metadata.label",
+		service + "metadata: {name: a, namespace: x}\nlabels: {nearcast.dev/function: \"true\"}":                                                         "is not read in labels",
+		service + "metadata: {name: a, namespace: x}\nspec: {annotations: {nearcast.dev/ttl: \"5\"}}":                                                    "is not read in spec.annotations",
+		"apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {name: a, annotation: {nearcast.dev/drain: \"true\"}}":                        "is not read in metadata.annotation",
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: x}\nspec: {template: {metadata: {labels: {nearcast.dev/function: yes}}}}": "is not read in spec.template.metadata.labels",
+		"apiVersion: example.org/v1\nkind: X\nmetadata: {name: a}\nspec: {template: {metadata: {annotations: {Nearcast.dev/TTL: \"5\"}}}}":               "is not read in spec.template.metadata.annotations",
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: x}\nspec: {template: {metadata: {labels: {nearcast.dev/announced: x}}}}":  "",
+		service + "metadata: {name: a, namespace: x, labels: {nearcast.dev/function: \"true\"}}":                                                         "",
+		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: a, namespace: x, labels: {nearcast.dev/function: \"true\"}}":                                  "",
+		"apiVersion: v1\nkind: List\nItems: []":     "items must be a list",
+		"apiVersion: v1\nkind: List\nitems: {a: 1}": "items must be a list",
+		service + "metadata: {name: a, namespace: \"{{ .Release.Namespace }}\", labels: {nearcast.dev/function: \"true\"}}":                             "looks like a Helm template",
+		service + "metadata: {name: a, namespace: x, annotations: {nearcast.dev/hostname: \"{{ .host }}\"}, labels: {nearcast.dev/function: \"true\"}}": "looks like a Helm template",
+	} {
+		f, fault := parse("f.yaml", []byte(text))
+		if fault != nil {
+			t.Fatal(fault)
+		}
+		listing := federation.NewListing()
+		f.addTo(&listing, map[federation.Ref]federation.Origin{})
+		switch got := listing.All(); {
+		case want == "" && len(got) > 0:
+			t.Errorf("%s: %v", text, got)
+		case want != "" && (len(got) != 1 || !strings.Contains(got[0].Error(), want)):
+			t.Errorf("%s: %v, want %s", text, got, want)
+		}
+	}
+}
+
+// TestOneBadPartOfAClusterOrABindingInAFileSpoilsItselfAlone has what an API server would
+// refuse: annotations without quotes, and statuses that cannot be read.
+func TestOneBadPartOfAClusterOrABindingInAFileSpoilsItselfAlone(t *testing.T) {
+	const cluster = "apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata:\n  name: a\n  annotations:\n    nearcast.dev/drain: \"true\"\n    %s\nstatus: {%s, conditions: [{type: Ready, status: \"False\"}]}\n"
+	for _, c := range []struct{ annotation, status, fault string }{
+		{"nearcast.dev/cost: 2", "x: 1", "f.yaml:7: Cluster a: nearcast.dev/cost: 2 is not text: put it in quotes"},
+		{"nearcast.dev/coordinates: [1, 2]", "x: 1", "f.yaml:7: Cluster a: nearcast.dev/coordinates"},
+		{"example.org/x: 7", "x: 1", ""},
+		{"a: b", "nodeSummary: {totalNum: \"3\"}", "status.nodeSummary: totalNum: string where a whole number is expected"},
+		{"a: b", "resourceSummary: {allocatable: {cpu: lots}}", "status.resourceSummary"},
+		{"a: b", "remedyActions: TrafficControl", "status.remedyActions"},
+	} {
+		f, _ := parse("f.yaml", fmt.Appendf(nil, cluster, c.annotation, c.status))
+		listing := federation.NewListing()
+		f.addTo(&listing, map[federation.Ref]federation.Origin{})
+		faults := listing.All()
+		if c.fault == "" && len(faults) > 0 || c.fault != "" && (len(faults) != 1 || !strings.Contains(faults[0].Error(), c.fault)) {
+			t.Errorf("%s, %s: %v, want %s", c.annotation, c.status, faults, c.fault)
+		}
+		if len(listing.Objects) != 1 || listing.Objects[0].(*federation.Cluster).Leaving == "" || listing.Objects[0].(*federation.Cluster).Ready != federation.ReadyFalse {
+			t.Errorf("%s, %s: %+v, want the drain and the condition in force", c.annotation, c.status, listing.Objects)
+		}
+	}
+	const binding = "apiVersion: work.karmada.io/v1alpha2\nkind: ResourceBinding\nmetadata: {name: web, namespace: demo}\nspec:\n  resource: {apiVersion: %s, kind: %s, name: web, namespace: demo}\n  clusters: [{name: a, replicas: %s}]\nstatus: {%s}\n"
+	for _, c := range []struct {
+		apiVersion, kind, replicas, status string
+		objects, faults                    int
+	}{
+		{"v1", "Service", "1", "conditions: [{type: Scheduled, lastTransitionTime: yesterday}]", 1, 1},
+		{"v1", "Service", "1", "schedulerObservedGeneration: \"3\"", 1, 1},
+		{"v1", "Service", "1", "aggregatedStatus: {a: b}", 1, 1},
+		{"v1", "Service", "\"1\"", "aggregatedStatus: []", 0, 1},
+		{"batch/v1", "Job", "\"1\"", "aggregatedStatus: []", 0, 0},
+		{"example.org/v1", "Widget", "1", "schedulerObservedGeneration: x", 1, 0},
+		{"example.org/v1", "Deployment", "1", "aggregatedStatus: x", 1, 0},
+	} {
+		f, _ := parse("f.yaml", fmt.Appendf(nil, binding, c.apiVersion, c.kind, c.replicas, c.status))
+		listing := federation.NewListing()
+		f.addTo(&listing, map[federation.Ref]federation.Origin{})
+		if len(listing.Objects) != c.objects || len(listing.All()) != c.faults {
+			t.Errorf("%s of %s: %d objects, %v; want %d and %d", c.status, c.kind, len(listing.Objects), listing.All(), c.objects, c.faults)
+		}
+		if c.objects == 1 && len(listing.Objects) == 1 && !listing.Objects[0].(*federation.Binding).In("a").Placed {
+			t.Errorf("%s: the spec is not in force", c.status)
+		}
+	}
+}

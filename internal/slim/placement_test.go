@@ -125,6 +125,10 @@ func TestLoadCountsNoReplicaThatHasNoClientsYet(t *testing.T) {
 		"one fails in a scale-out":            {[]string{all, scaleOut, `{"replicas": 6, "updatedReplicas": 6, "readyReplicas": 2}`}, 3, 2},
 		"one fails after a scale-out":         {[]string{all, scaleOut, `{"replicas": 6, "updatedReplicas": 6, "readyReplicas": 6}`, `{"replicas": 6, "updatedReplicas": 6, "readyReplicas": 5}`}, 6, 5},
 		"one fails after a scale-in":          {[]string{scaleOut, all, `{"replicas": 3, "updatedReplicas": 3, "readyReplicas": 1}`}, 3, 1},
+		"one count is not readable":           {[]string{`{"replicas": "4", "updatedReplicas": 2, "readyReplicas": 3}`}, 3, 3},
+		"another is not":                      {[]string{`{"replicas": 4, "updatedReplicas": "2", "readyReplicas": 3}`}, 4, 3},
+		"a start from none":                   {[]string{`{}`, `{"replicas": 4, "updatedReplicas": 4}`, `{"replicas": 4, "updatedReplicas": 4, "readyReplicas": 1}`}, 1, 1},
+		"all of a rollout but one are gone":   {[]string{`{"replicas": 3, "updatedReplicas": 2, "readyReplicas": 1}`}, 3, 1},
 		"what cannot be read":                 {[]string{all, `{"replicas": "x"}`}, 3, 3},
 		"the autoscaler of the member scales": {[]string{all, `{"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1}`}, 1, 1},
 	} {
@@ -204,6 +208,54 @@ func TestOneBadAnnotationOfAClusterSpoilsItselfAlone(t *testing.T) {
 				t.Errorf("%s is bad: %v, want it named alone, and the condition read", bad, state.Faults)
 			}
 		}
+	}
+}
+
+// TestWhatHasNoReplicaIsNotWokenByAnUpdate has a workload at zero, and then what Karmada
+// says of it while an update is under way, while its API is away, and once it starts.
+func TestWhatHasNoReplicaIsNotWokenByAnUpdate(t *testing.T) {
+	const none, some = `{"observedGeneration": 3}`, `{"replicas": 2, "readyReplicas": 2}`
+	for _, k := range kindsOfWorkload[:10] {
+		if k.kind == "DaemonSet" || k.kind == "Service" {
+			continue // of which one has nodes, and the other no counts
+		}
+		annotations := map[string]string{"nearcast.dev/probe": "http://:8080/healthz"}
+		if k.annotation != "" {
+			annotations["nearcast.dev/workload"] = k.annotation
+		}
+		for name, c := range map[string]struct {
+			then workv1alpha2.AggregatedStatusItem
+			want federation.ProbeKind
+		}{
+			"an update":             {seen("a", "Unhealthy", none), federation.ProbeTCP},
+			"an unreadable status":  {seen("a", "Healthy", `{"replicas": "x"}`), federation.ProbeTCP},
+			"its API is away":       {workv1alpha2.AggregatedStatusItem{ClusterName: "a"}, federation.ProbeTCP},
+			"no status any more":    {seen("a", "Healthy", ""), federation.ProbeTCP},
+			"and its first replica": {seen("a", "Healthy", some), federation.ProbeHTTP},
+		} {
+			store := world(t, annotations, placed(k.apiVersion, k.kind, both, seen("a", "Healthy", some)), placed(k.apiVersion, k.kind, both, seen("a", "Healthy", none)))
+			if _, f := function(t, store); !f.Placements.In(0).Cold {
+				t.Errorf("%s %s at zero is not cold", k.apiVersion, k.kind)
+			}
+			put(t, store, placed(k.apiVersion, k.kind, both, c.then))
+			_, f := function(t, store)
+			if p := f.Placements.In(0); p == nil || p.Target.Value().Kind != c.want {
+				t.Errorf("%s %s, %s: %v", k.apiVersion, k.kind, name, p)
+			}
+		}
+	}
+}
+
+// TestARolloutTakesOverADeploymentsPods is what workloadRef makes of a Deployment.
+func TestARolloutTakesOverADeploymentsPods(t *testing.T) {
+	service := declared("Service", "ClusterIP", nil).(*corev1.Service)
+	service.Spec.Selector = map[string]string{"app": "argo"}
+	pods := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: service.Spec.Selector}}
+	store := world(t, nil, service, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "web"}, Spec: appsv1.DeploymentSpec{Template: pods}},
+		placed("apps/v1", "Deployment", both, seen("a", "Healthy", `{"observedGeneration": 1}`)),
+		placed("argoproj.io/v1alpha1", "Rollout", both, seen("a", "Healthy", `{"replicas": 3, "readyReplicas": 3}`)))
+	if _, f := function(t, store); f.Placements.In(0).Cold || f.Placements.In(0).Capacity.Ready != 3 {
+		t.Errorf("%+v, want the Rollout's replicas", f.Placements.In(0))
 	}
 }
 
@@ -363,6 +415,11 @@ func TestExplainHasAReasonWhereNothingIsPlaced(t *testing.T) {
 		"the workload not scheduled": {[]any{service, unscheduled("apps/v1", "Deployment")}, "", noWorkload(": Karmada could not schedule Deployment ns/web: NoClusterFit: 0/3 clusters are available")},
 		"the workload elsewhere":     {[]any{service, placed("apps/v1", "Deployment", []string{"b"})}, "", noWorkload("")},
 		"placed":                     {[]any{service}, "", "up"},
+		"its scheduling is suspended": {[]any{func() *workv1alpha2.ResourceBinding {
+			b := placed("v1", "Service", nil)
+			b.Spec.Suspension = &workv1alpha2.Suspension{Scheduling: new(true)}
+			return b
+		}()}, "Karmada could not schedule Service ns/web: its scheduling is suspended", "not placed"},
 	} {
 		store := federation.NewStore()
 		put(t, store, append(clusters, c.objects...)...)

@@ -133,11 +133,12 @@ func template(obj metav1.Object, t *federation.Template) (federation.Object, []f
 	if t.Labels[federation.FunctionLabel] != "true" {
 		return nil, strays(obj, &t.Meta, undeclared)
 	}
-	// A function is refused whole: without its annotation access it would be public.
-	if faults := federation.ParseTemplate(t); len(faults) > 0 {
-		return nil, faults
+	faults, strays := federation.ParseTemplate(t), strays(obj, &t.Meta, onFunction)
+	if len(faults) > 0 {
+		// A function is refused whole: without its annotation access it would be public.
+		return nil, append(faults, strays...)
 	}
-	return t, strays(obj, &t.Meta, onFunction)
+	return t, strays
 }
 
 func workload(meta federation.Meta, pods *corev1.PodTemplateSpec) *federation.Workload {

@@ -89,7 +89,7 @@ func (f fields) replicas(of federation.Ref, karmadas int32, o *federation.Observ
 	}
 	rolling := hasUpdated || !f.has("updatedReplicas") && of.IsCounted()
 	desired := all
-	if rolling && updated < all && !(of.Kind == "StatefulSet") {
+	if rolling && updated < all && of.Kind != "StatefulSet" { // which has no surge
 		desired = wanted(all, ready, updated, karmadas)
 	}
 	o.Capacity = &federation.Capacity{Desired: max(ready, desired), Ready: ready}

@@ -34,6 +34,9 @@ const (
 // manifests/network/policies and manifests/federation/placement.
 var selected = []string{"announced", "functions", "gateway", "isolation", "spin", "spread", "tenant"}
 
+// inheriting are kinds that Kubernetes itself gives the labels of a Service.
+var inheriting = []string{"Endpoints", "EndpointSlice"}
+
 // announcedByClass is the load balancer class of the speaker. A Service of it needs no
 // label: it is announced in the cluster that it is in.
 const announcedByClass = "nearcast.dev/anycast"
@@ -49,8 +52,11 @@ func Strays(ref federation.Ref, labels, annotations map[string]string, origin fe
 // strays returns a warning for each key of the object that is not read.
 func strays(obj metav1.Object, m *federation.Meta, what carrier) (faults []federation.Fault) {
 	labels, annotations := obj.GetLabels(), obj.GetAnnotations()
-	if len(labels) == 0 && len(annotations) == 0 || what == undeclared && announced(obj) {
+	if len(labels) == 0 && len(annotations) == 0 || slices.Contains(inheriting, m.Kind) {
 		return nil // as most are
+	}
+	if what == undeclared && announced(obj) {
+		annotations = nil // which the speaker reads
 	}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		if federation.IsLikeAnnotation(key) {

@@ -55,7 +55,8 @@ func TestNothingThatCarriesAKeyIsIgnoredInSilence(t *testing.T) {
 		"hosts of an Ingress": {&networkingv1.Ingress{ObjectMeta: meta(function, keys{"nearcast.dev/hostname": "a.fn.example.org"}), Spec: networkingv1.IngressSpec{
 			Rules: []networkingv1.IngressRule{{Host: "A.fn.example.org"}, {Host: "b.fn.example.org"}, {}, {Host: "*.fn.example.org"}},
 		}}, []string{"spec.rules: host b.fn.example.org is not read; name it in nearcast.dev/hostname", "host *.fn.example.org"}},
-		"a Service of another class": {&corev1.Service{ObjectMeta: meta(nil, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("example.org/lb")}}, []string{"nearcast.dev/vip"}},
+		"one for the speaker, declared wrongly": {&corev1.Service{ObjectMeta: meta(keys{"nearcast.dev/function": "True"}, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("nearcast.dev/anycast")}}, []string{`is "True" and declares no function`}},
+		"a Service of another class":            {&corev1.Service{ObjectMeta: meta(nil, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("example.org/lb")}}, []string{"nearcast.dev/vip"}},
 	} {
 		_, faults := slim.Object(c.object, federation.Origin{}, nil)
 		hold(t, name, faults, c.want)

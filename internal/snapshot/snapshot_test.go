@@ -134,6 +134,43 @@ func TestADamagedFileIsNeverHalfLoaded(t *testing.T) {
 	}
 }
 
+// TestFormatTwoSaysWhatItDoesNotHave reads a file of it that has pending load balancers and
+// workloads at zero.
+func TestFormatTwoSaysWhatItDoesNotHave(t *testing.T) {
+	items := `{"Template":{"Kind":"Service","Namespace":"ns","Name":"pending"}}
+{"Template":{"Kind":"Service","Namespace":"ns","Name":"plain"}}
+{"Template":{"Group":"networking.k8s.io","Kind":"Ingress","Namespace":"ns","Name":"in"}}
+{"Binding":{"Name":"1","Resource":{"Kind":"Service","Namespace":"ns","Name":"pending"},"Members":[{"Cluster":"a","Placed":true,"Seen":{"Applied":true,"Health":2}}]}}
+{"Binding":{"Name":"2","Resource":{"Kind":"Service","Namespace":"ns","Name":"plain"},"Members":[{"Cluster":"a","Placed":true,"Seen":{"Applied":true,"Health":1}}]}}
+{"Binding":{"Name":"3","Resource":{"Group":"apps","Kind":"StatefulSet","Namespace":"ns","Name":"zero"},"Members":[{"Cluster":"a","Placed":true,"Replicas":2,"Seen":{"Applied":true,"Health":1}}]}}
+{"Binding":{"Name":"4","Resource":{"Group":"apps","Kind":"Deployment","Namespace":"ns","Name":"some"},"Members":[{"Cluster":"a","Placed":true,"Replicas":2,"Seen":{"Applied":true,"Health":1,"Capacity":{"Desired":2,"Ready":2}}}]}}
+{"Binding":{"Name":"5","Resource":{"Group":"serving.knative.dev","Kind":"Service","Namespace":"ns","Name":"kn"},"Members":[{"Cluster":"a","Placed":true,"Seen":{"Applied":true,"Health":1}}]}}
+{"Cluster":{"Kind":"Cluster","Name":"a","Annotations":[{"Key":"nearcast.dev/cots","Value":"1"}]}}
+`
+	text := append([]byte("nearcast-snapshot 2 \"k\"\n"), items...)
+	c, err := read(bytes.NewReader(fmt.Appendf(text, checksum, sha256.Sum256(text))), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, o := range c.Objects {
+		switch o := o.(type) {
+		case *federation.Template:
+			got[o.Name] = o.Balanced
+		case *federation.Binding:
+			got[o.Resource.Kind+" "+o.Resource.Name] = o.In("a").Observed().Idle
+		}
+	}
+	for name, want := range map[string]bool{"pending": true, "plain": false, "in": true, "StatefulSet zero": true, "Deployment some": false, "Service kn": true} {
+		if got[name] != want {
+			t.Errorf("%s: %t, want %t", name, got[name], want)
+		}
+	}
+	if len(c.Refused) != 1 || len(c.Objects) != 9 {
+		t.Errorf("%d objects, refused %v; want the one annotation refused alone", len(c.Objects), c.Refused)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"Cluster":{"Name":"a","Annotations":[{"Key":"nearcast.dev/cost","Value":"1"}]}}{"Template":null}{"Template":{}}{"Verdict":{}}{"Binding":{"Members":[{"Cluster":"a","Seen":{}}]}}`))
 	f.Fuzz(func(_ *testing.T, data []byte) {

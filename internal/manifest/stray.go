@@ -1,0 +1,63 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// misplaces are where people put what looks like labels and annotations of the object, and
+// is not.
+var misplaces = [][]string{{}, {"metadata"}, {"spec"}, {"spec", "metadata"}, {"spec", "template", "metadata"}}
+
+// misplaced returns a warning for each key of Nearcast's in a mapping that is meant for
+// the object's labels or annotations: the pods', one without metadata or in another case.
+func (d *flaws) misplaced(node *yaml.Node) (faults []federation.Fault) {
+	for _, path := range misplaces {
+		of := node
+		for _, key := range path {
+			of = child(of, key)
+		}
+		if of == nil || of.Kind != yaml.MappingNode {
+			continue
+		}
+		for i := 0; i+1 < len(of.Content); i += 2 {
+			where := strings.Join(append(path[:len(path):len(path)], of.Content[i].Value), ".")
+			if isKeys(where) {
+				faults = append(faults, d.keysIn(where, of.Content[i+1])...)
+			}
+		}
+	}
+	return faults
+}
+
+func (d *flaws) keysIn(where string, node *yaml.Node) (faults []federation.Fault) {
+	if node.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if key := node.Content[i]; federation.IsMisplaced(key.Value) {
+			f := d.fault(key.Value, fmt.Sprintf("is not read in %s: keys count in metadata.labels and metadata.annotations of the object alone", where))
+			f.Line, f.Warning = key.Line, true
+			faults = append(faults, f)
+		}
+	}
+	return faults
+}
+
+// isKeys reports whether a mapping at the path is meant to have labels or annotations, and
+// is not where they are read.
+func isKeys(path string) bool {
+	if path == "metadata.labels" || path == "metadata.annotations" {
+		return false
+	}
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	switch strings.TrimSuffix(strings.ToLower(name), "s") {
+	case "label", "annotation":
+		return true
+	}
+	return false
+}
