@@ -75,7 +75,7 @@ func (t *Table) candidate(q Question, in Input, f *federation.Function, p *feder
 	}
 	load, source := loadOf(p, c, probe)
 	how := source.describe(load, p)
-	if step := t.Load.step(load); step > 0 {
+	if step := t.Load.step(load, source); step > 0 {
 		how += fmt.Sprintf("; %d of %d clients leave", step, steps)
 	}
 	return Candidate{

@@ -78,8 +78,8 @@ func (t *Table) judgement(all judgement, function int, verdicts Verdicts, rtts [
 		if rtt := probe.RTT; rtt > 0 && (rtts[p.Cluster] == 0 || rtt < rtts[p.Cluster]) {
 			rtts[p.Cluster] = rtt
 		}
-		load, _ := loadOf(p, c, probe)
-		j := judged{cluster: p.Cluster, tier: t.verdict(function, p, probe).Tier, shed: uint8(t.Load.step(load)), classes: t.classes(p)}
+		load, known := loadOf(p, c, probe)
+		j := judged{cluster: p.Cluster, tier: t.verdict(function, p, probe).Tier, shed: uint8(t.Load.step(load, known)), classes: t.classes(p)}
 		if probe.State != health.Unknown {
 			j.flags |= isProbed
 		}

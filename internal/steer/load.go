@@ -24,12 +24,16 @@ const (
 	steps    = 1 << stepBits
 )
 
-// step returns how many eighths of the clients leave at the load.
-func (l Load) step(load float64) int {
-	if load <= l.From {
+// step returns how many eighths of the clients leave at the load. One that is reported
+// falls as they leave, until it is between the two shares. One that is inferred from
+// replicas does not: what they can bear stays, and the rest leaves.
+func (l Load) step(load float64, known loadSource) int {
+	switch {
+	case load <= l.From:
 		return 0
-	}
-	if load >= l.To {
+	case known == fewerReplicas:
+		return int(math.Ceil(steps * (1 - l.From/load)))
+	case load >= l.To:
 		return steps
 	}
 	return min(steps, int(math.Ceil(steps*(load-l.From)/(l.To-l.From))))

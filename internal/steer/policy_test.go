@@ -326,3 +326,21 @@ func TestGeographyIsKeptWhileNothingMoved(t *testing.T) {
 		t.Errorf("latency %v ms from the USA to the Gulf of Guinea", d)
 	}
 }
+
+// TestMissingReplicasKeepTheClientsThatTheOthersBear holds it for what does not tell its
+// load: nothing would show that enough have left.
+func TestMissingReplicasKeepTheClientsThatTheOthersBear(t *testing.T) {
+	for _, c := range []struct {
+		desired, ready int32
+		want           int
+	}{{4, 4, 0}, {4, 3, 0}, {3, 2, 1}, {4, 2, 3}, {6, 3, 3}, {4, 1, 6}, {9, 1, 7}} {
+		p := &federation.Placement{Capacity: &federation.Capacity{Desired: c.desired, Ready: c.ready}}
+		load, known := loadOf(p, &federation.Cluster{}, health.Verdict{})
+		if got := DefaultLoad.step(load, known); got != c.want {
+			t.Errorf("%d of %d ready: %d of %d clients leave, want %d", c.ready, c.desired, got, steps, c.want)
+		}
+	}
+	if got := DefaultLoad.step(1.2, reported); got != steps {
+		t.Errorf("a load of 1.2 that is reported: %d leave, want all", got)
+	}
+}
