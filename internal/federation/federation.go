@@ -310,8 +310,10 @@ func (p *Placement) Silent() string {
 		switch {
 		case p.Capacity.Ready > 0:
 			return ""
-		case p.Capacity.Desired > 0:
-			return fmt.Sprintf("none of %d replicas is ready", p.Capacity.Desired)
+		case p.Capacity.Desired == 1:
+			return "its replica is not ready"
+		case p.Capacity.Desired > 1:
+			return fmt.Sprintf("none of its %d replicas is ready", p.Capacity.Desired)
 		}
 		return "it has no replica"
 	case p.Health == Unhealthy:

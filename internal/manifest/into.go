@@ -20,7 +20,7 @@ import (
 
 // into decodes the node by way of JSON, as kubectl does. Fields of a newer API
 // are ignored: a file printed by a newer cluster must go on working. It returns what of
-// it is left out alone: annotations that are no texts, and of Clusters and bindings, of
+// it is left out alone: annotations that are not text, and of Clusters and bindings, of
 // which other things depend on the rest, what of the status cannot be read. An API server
 // would take none of it. The last argument is where the annotations are: see below.
 func into(node *yaml.Node, typed runtime.Object, d *flaws, lines map[string]int) ([]federation.Fault, error) {
@@ -58,7 +58,7 @@ func fromPlain(plain any, into any) error {
 	return nil
 }
 
-// leaveOutTexts takes away the annotations, or labels, that are no text, as YAML reads
+// leaveOutTexts takes away the annotations, or labels, that are not text, as YAML reads
 // numbers and true without quotes, and returns the faults of those that are Nearcast's.
 func leaveOutTexts(plain any, of string, d *flaws, lines map[string]int) (bad []federation.Fault) {
 	texts, _ := field(field(plain, "metadata"), of).(map[string]any)

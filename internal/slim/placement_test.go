@@ -391,7 +391,7 @@ func TestStatusesOfKindsThatAreNotReadAreNotJudged(t *testing.T) {
 			}
 		}
 		if state, _ := function(t, world(t, nil, placed("apps/v1", "Deployment", both, seen("a", "Healthy", status)))); len(state.Faults) == 0 {
-			t.Errorf("%s of a Deployment is no fault", status)
+			t.Errorf("%s of a Deployment is not a fault", status)
 		}
 	}
 }

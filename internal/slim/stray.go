@@ -24,7 +24,7 @@ const (
 	onFunction carrier = iota
 	// onCluster: annotations were parsed, and no label counts.
 	onCluster
-	// undeclared is a Service or Ingress that is no function.
+	// undeclared is a Service or Ingress that declares no function.
 	undeclared
 	// onOther is of a kind that declares nothing.
 	onOther

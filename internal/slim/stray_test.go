@@ -72,7 +72,7 @@ func hold(t *testing.T, name string, faults []federation.Fault, want []string) {
 	var got []string
 	for _, f := range faults {
 		if !f.Warning {
-			t.Errorf("%s: %v is no warning", name, f)
+			t.Errorf("%s: %v is not a warning", name, f)
 		}
 		got = append(got, f.Error())
 	}

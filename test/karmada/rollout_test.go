@@ -151,7 +151,7 @@ func TestARolloutLosesNoCluster(t *testing.T) {
 	}{
 		{"an update", func() { declare("two") }},
 		{"a scale-out", func() { s.kubectl("", "", "scale", "deployment", "web", "-n", s.namespace, "--replicas=6") }},
-		{"a scale-in, which is no change of pods", func() { s.kubectl("", "", "scale", "deployment", "web", "-n", s.namespace, "--replicas=3") }},
+		{"a scale-in, which starts no pods", func() { s.kubectl("", "", "scale", "deployment", "web", "-n", s.namespace, "--replicas=3") }},
 		{"another update", func() { declare("three") }},
 	} {
 		step.do()
@@ -211,7 +211,7 @@ func TestASpinAppThatAMemberCannotRunIsNotAnsweredThere(t *testing.T) {
 		s.holds("and those nearest to that are sent elsewhere", s.host("web"), "de", "us-azure", 2*time.Second)
 	}
 	s.kubectl("de-wide", fmt.Sprintf(noSpin, s.namespace), "apply", "--server-side", "-f", "-")
-	time.Sleep(time.Second) // an API server reads its policies anew now and then
+	time.Sleep(time.Second) // an API server refreshes its policies now and then
 	s.apply(yaml)
 	elsewhere("refused", "applied yet: ")
 	if o := s.observed("hello-spinapp", "de-wide"); o.Applied || !strings.Contains(o.AppliedMessage, "no SpinApps here") {
