@@ -40,7 +40,7 @@ func (s *speaker) followFile(ctx context.Context) {
 	}
 	warn := func(err error) { s.Log.Warn("following the configuration", "error", err) }
 	if err := watch.Folders(ctx, list, func() { s.reload(ctx) }, warn); err != nil {
-		warn(fmt.Errorf("%w; a change is taken with SIGHUP alone", err))
+		warn(err)
 	}
 }
 

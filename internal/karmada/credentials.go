@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -143,12 +142,12 @@ func (c *credentials) reread() {
 // follow refreshes whenever a file changes, until ctx ends.
 func (c *credentials) follow(ctx context.Context, onError func(error)) {
 	list := func() ([]string, error) { return c.current.Load().folders, nil }
-	err := watch.Folders(ctx, list, func() {
+	refresh := func() {
 		if err := c.refresh(); err != nil {
 			onError(err)
 		}
-	}, onError)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		onError(fmt.Errorf("karmada: %w; changed credentials are seen only when the API refuses the old ones", err))
+	}
+	if err := watch.Folders(ctx, list, refresh, onError); err != nil {
+		onError(fmt.Errorf("karmada: %w", err))
 	}
 }

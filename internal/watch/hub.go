@@ -21,23 +21,33 @@ type subscription struct {
 	// events and errors have room for one: whoever is told once looks at everything.
 	events chan struct{}
 	errors chan error
+	// blind are the paths of which it was said that they cannot be watched.
+	blind map[string]bool
 }
 
-func subscribe() (*subscription, error) {
+func subscribe() *subscription {
 	hub.Lock()
 	defer hub.Unlock()
-	if hub.watcher == nil {
-		watcher, err := fsnotify.NewWatcher()
-		if err != nil {
-			return nil, err
-		}
-		hub.watcher = watcher
+	if hub.all == nil {
 		hub.folders, hub.all = map[string]map[*subscription]bool{}, map[*subscription]bool{}
-		go deliver(watcher)
 	}
 	s := &subscription{events: make(chan struct{}, 1), errors: make(chan error, 1)}
 	hub.all[s] = true
-	return s, nil
+	return s
+}
+
+// start makes the watcher, of which a user has few. The hub is locked.
+func start() error {
+	if hub.watcher != nil {
+		return nil
+	}
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return err
+	}
+	hub.watcher = watcher
+	go deliver(watcher)
+	return nil
 }
 
 // watch adds a folder, whose name has no link in it: two names of one folder would be
@@ -45,6 +55,9 @@ func subscribe() (*subscription, error) {
 func (s *subscription) watch(folder string) error {
 	hub.Lock()
 	defer hub.Unlock()
+	if err := start(); err != nil {
+		return err
+	}
 	if err := hub.watcher.Add(folder); err != nil {
 		return err
 	}
@@ -72,7 +85,7 @@ func (s *subscription) end() {
 	hub.Lock()
 	defer hub.Unlock()
 	delete(hub.all, s)
-	if len(hub.all) == 0 {
+	if len(hub.all) == 0 && hub.watcher != nil {
 		_ = hub.watcher.Close() // nobody is left to be told
 		hub.watcher = nil
 	}

@@ -29,21 +29,19 @@ const (
 // a folder are watched too, as they may come to lead elsewhere. The list is asked for
 // again after each change, as sub-folders come and go.
 //
-// It returns an error if the folders cannot be watched at the start; later
-// failures go to onError, and the watch goes on.
+// A path that cannot be watched goes to onError once, and changed is called every 30
+// seconds all the same. Folders returns an error only if there is no list at the
+// start; later failures go to onError, and the watch goes on.
 func Folders(ctx context.Context, list func() ([]string, error), changed func(), onError func(error)) error {
-	s, err := subscribe()
-	if err != nil {
-		return fmt.Errorf("watch: %w", err)
-	}
+	s := subscribe()
 	defer s.end()
 	// Watch first and read after, so that no change falls between the two.
-	if err := s.follow(list); err != nil {
+	if err := s.follow(list, onError); err != nil {
 		return err
 	}
 	changed()
 	for s.wait(ctx, onError) {
-		if err := s.follow(list); err != nil {
+		if err := s.follow(list, onError); err != nil {
 			onError(err)
 		}
 		changed()
@@ -52,22 +50,26 @@ func Folders(ctx context.Context, list func() ([]string, error), changed func(),
 }
 
 // follow watches every folder of the list, and no other any more.
-func (s *subscription) follow(list func() ([]string, error)) error {
+func (s *subscription) follow(list func() ([]string, error), onError func(error)) error {
 	paths, err := list()
 	if err != nil {
 		return err
 	}
-	listed := map[string]bool{}
+	listed, blind := map[string]bool{}, map[string]bool{}
 	for _, path := range paths {
 		folders, err := ways(path)
 		for _, folder := range folders {
 			listed[folder] = true
 			err = errors.Join(err, s.watch(folder))
 		}
-		if err != nil {
-			return fmt.Errorf("watch %s: %w", path, err)
+		if err == nil {
+			continue
+		}
+		if blind[path] = true; !s.blind[path] {
+			onError(fmt.Errorf("cannot watch %s, so it is read again every %v: %w", path, reread, err))
 		}
 	}
+	s.blind = blind
 	s.keep(listed)
 	return nil
 }

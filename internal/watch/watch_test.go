@@ -2,8 +2,10 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -155,6 +157,42 @@ func TestAFolderThatALinkLeftIsWatchedNoMore(t *testing.T) {
 	defer hub.Unlock()
 	if len(hub.folders) != 2 || hub.folders[filepath.Join(parent, "r3")] == nil {
 		t.Errorf("watched: %v, want the link's folder and r3", hub.folders)
+	}
+}
+
+// TestWhatCannotBeWatchedKeepsNothingElseFromBeingRead: one link into a folder that may
+// not be listed once kept a server from ever having a state.
+func TestWhatCannotBeWatchedKeepsNothingElseFromBeingRead(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	w := &watched{dir: t.TempDir()}
+	gone := filepath.Join(w.dir, "gone")
+	said := make(chan string, 10)
+	running.Go(func() {
+		list := func() ([]string, error) { return []string{gone, w.dir}, nil }
+		if err := Folders(ctx, list, func() { w.seen.Add(1) }, func(err error) { said <- err.Error() }); err != nil {
+			t.Error(err)
+		}
+	})
+	w.waitFor(t, 1)
+	for i := range int64(2) {
+		if err := os.WriteFile(filepath.Join(w.dir, "f"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.waitFor(t, i+2)
+	}
+	if first := <-said; !strings.Contains(first, "cannot watch "+gone) || len(said) > 0 {
+		t.Errorf("said %q, and %d more, want one error of %s", first, len(said), gone)
+	}
+}
+
+func TestWithoutAListNothingIsWatched(t *testing.T) {
+	want := errors.New("no list")
+	err := Folders(t.Context(), func() ([]string, error) { return nil, want }, func() { t.Error("read") }, func(err error) { t.Error(err) })
+	if !errors.Is(err, want) {
+		t.Errorf("%v, want %v", err, want)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/watch"
@@ -40,23 +39,10 @@ func (f *file) load() error {
 func (f *file) watch(ctx context.Context) {
 	warn := func(err error) { log.Warningf("zone %s: %v; the last good generation stays", f.origin.zone, err) }
 	folder := func() ([]string, error) { return []string{filepath.Dir(f.path)}, nil }
-	for {
-		if err := watch.Folders(ctx, folder, func() { f.reload(warn) }, warn); err == nil {
-			return
-		} else if ctx.Err() == nil {
-			warn(err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(retry):
-			f.reload(warn) // nobody else tells of a change
-		}
+	if err := watch.Folders(ctx, folder, func() { f.reload(warn) }, warn); err != nil {
+		warn(err)
 	}
 }
-
-// retry is how long after a failure the folder, and the file, are tried again.
-const retry = 5 * time.Second
 
 // reload reads the file if it is another than the one that was read last.
 func (f *file) reload(warn func(error)) {
