@@ -61,8 +61,15 @@ func TestEveryFileIsReadOnceHoweverManyLinksLeadToIt(t *testing.T) {
 			"x/a.yaml": serviceOf("a"), "m/x": "-> $BASE/x", "m/y": "-> $BASE/m/x", "m/sub/z": "-> $BASE/x",
 		}, "a", ""},
 		"a link to a folder above": {map[string]string{
-			"m/a.yaml": serviceOf("a"), "m/sub/up": "-> ..", "m/sub/here": "-> .", "m/sub/b.yaml": serviceOf("b"), "m/sub/root": "-> $BASE",
+			"m/a.yaml": serviceOf("a"), "m/sub/up": "-> ..", "m/sub/here": "-> .", "m/sub/b.yaml": serviceOf("b"),
 		}, "a b", ""},
+		"a link to the folder that holds this one": {map[string]string{
+			"m/a.yaml": serviceOf("a"), "beside/b.yaml": serviceOf("b"), "m/up": "-> ..",
+		}, "a", "m/up: is a symbolic link to $BASE, which holds the folder of manifests itself: it is not followed"},
+		"a link to the whole file system": {map[string]string{
+			"m/a.yaml": serviceOf("a"), "m/sub/all": "-> /",
+		}, "a", "m/sub/all: is a symbolic link to /, which holds the folder of manifests itself: it is not followed"},
+		"a link that nobody reads":      {map[string]string{"m/a.yaml": serviceOf("a"), "m/README.md": "-> nowhere"}, "a", ""},
 		"two links to one file":         {map[string]string{"m/a.yaml": serviceOf("a"), "m/b.yaml": "-> a.yaml", "m/c.yaml": "-> $BASE/m/a.yaml"}, "a", ""},
 		"a link to a file beside":       {map[string]string{"x/data": serviceOf("a"), "m/a.yaml": "-> ../x/data"}, "a", ""},
 		"a link to itself":              {map[string]string{"m/a.yaml": serviceOf("a"), "m/loop": "-> loop"}, "a", "m/loop: cannot be read: too many levels of symbolic links"},
@@ -88,7 +95,7 @@ func TestEveryFileIsReadOnceHoweverManyLinksLeadToIt(t *testing.T) {
 			}
 			all := listing.All()
 			if c.fault == "" && len(all) > 0 || c.fault != "" && !slices.ContainsFunc(all, func(f federation.Fault) bool {
-				return strings.Contains(strings.ReplaceAll(f.Error(), base+"/", ""), c.fault)
+				return strings.Contains(strings.ReplaceAll(f.Error(), base+"/", ""), strings.ReplaceAll(c.fault, "$BASE", base))
 			}) {
 				t.Errorf("%s at %s: said %v, want %q", what, root, all, c.fault)
 			}
@@ -152,14 +159,68 @@ func served(t *testing.T, store *federation.Store, name string, within time.Dura
 	t.Fatalf("served %q, want %q", got, want)
 }
 
+// TestWhatWasReadBelowAFolderStaysWhileItCannotBeRead has a link of kubelet's dangle, one to
+// another place, and a folder that may not be read.
+func TestWhatWasReadBelowAFolderStaysWhileItCannotBeRead(t *testing.T) {
+	for what, c := range map[string]struct {
+		files map[string]string
+		lose  string
+		fault string
+	}{
+		"a projected volume's": {map[string]string{
+			"m/..data": "-> ..1", "m/..1/sub/deep/x.yaml": serviceOf("x"), "m/sub": "-> ..data/sub",
+		}, "m/..data", "m/sub: is a symbolic link to ..data/sub, which does not exist"},
+		"a link to elsewhere": {map[string]string{
+			"git/v1.2/x.yaml": serviceOf("x"), "m/v1.2": "-> ../git/v1.2",
+		}, "git", "m/v1.2: is a symbolic link to ../git/v1.2, which does not exist"},
+		"a folder": {map[string]string{"m/sub/deep/x.yaml": serviceOf("x")}, "", "m/sub: cannot be read: permission denied"},
+	} {
+		base := tree(t, c.files)
+		store := federation.NewStore()
+		d := New(filepath.Join(base, "m"))
+		const x = "x.demo.fn.example.org."
+		if got := hostnames(built(t, d, store)); got != x {
+			t.Fatalf("%s: read %q", what, got)
+		}
+		if c.lose != "" {
+			err := os.Rename(filepath.Join(base, c.lose), filepath.Join(base, "lost"))
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else if !lock(t, filepath.Join(base, "m/sub")) {
+			continue
+		}
+		for range 2 { // what is kept is kept for longer than one reading
+			s := built(t, d, store)
+			if got := hostnames(s); got != x || d.Files() != 1 {
+				t.Errorf("%s: %q of %d files is left, want %q of one", what, got, d.Files(), x)
+			}
+			if all := s.Faults; len(all) != 1 || strings.ReplaceAll(all[0].Error(), base+"/", "") != c.fault {
+				t.Errorf("%s: said %v, want %q", what, all, c.fault)
+			}
+		}
+		fixture.Write(t, filepath.Join(base, "m", "other.yaml"), serviceOf("x"))
+		if s := built(t, d, store); hostnames(s) != x || len(s.Faults) != 1 {
+			t.Errorf("%s: what was moved is %q with %v", what, hostnames(s), s.Faults)
+		}
+	}
+}
+
+// lock makes a folder unreadable. It reports false for root, who may read everything.
+func lock(t *testing.T, folder string) bool {
+	t.Helper()
+	if err := os.Chmod(folder, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(folder, 0o755) })
+	_, err := os.ReadDir(folder)
+	return err != nil
+}
+
 func TestAFolderThatMayNotBeReadIsNamedAndTheRestFollowed(t *testing.T) {
 	base := tree(t, map[string]string{"m/a.yaml": serviceOf("a"), "m/sub/b.yaml": serviceOf("b")})
 	sub := filepath.Join(base, "m", "sub")
-	if err := os.Chmod(sub, 0); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.Chmod(sub, 0o755) })
-	if _, err := os.ReadDir(sub); err == nil {
+	if !lock(t, sub) {
 		t.Skip("root may read everything")
 	}
 	d := New(filepath.Join(base, "m"))

@@ -2,9 +2,10 @@
 // `kubectl get -o yaml` prints them, into a federation.Store, and follows its
 // changes. It is the source that needs no Kubernetes.
 //
-// A file that can no longer be read keeps what it held when it last could; an
-// object with a fault keeps its last good version. Either is reported by file,
-// line and key. The package starts no goroutine of its own: Run blocks.
+// A file that can no longer be read keeps what it held when it last could, and so do
+// the files of a folder that can no longer be; an object with a fault keeps its last
+// good version. Each is reported by file, line and key. The package starts no goroutine
+// of its own: Run blocks.
 package manifest
 
 import (
@@ -13,6 +14,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/nearcast/nearcast/internal/federation"
@@ -68,8 +71,24 @@ func (d *Dir) Load() (federation.Listing, error) {
 		good[path] = f
 		f.addTo(&listing, seen)
 	}
+	for _, l := range there.lost {
+		kept := d.below(l.path)
+		if len(kept) > 0 || !l.perhaps {
+			listing.Faults = append(listing.Faults, federation.Fault{File: l.path, Reason: l.reason})
+		}
+		for _, path := range kept {
+			good[path] = d.good[path]
+			good[path].without(seen).addTo(&listing, seen)
+		}
+	}
 	d.good = good
 	return listing, nil
+}
+
+// below returns the files that were read below a folder.
+func (d *Dir) below(folder string) []string {
+	outside := func(path string) bool { return !strings.HasPrefix(path, folder+"/") }
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(d.good)), outside)
 }
 
 // Files returns how many files there were when the folder was last loaded.
@@ -129,6 +148,15 @@ func (f file) keep(before file) file {
 			f.documents = append(f.documents, d)
 		}
 	}
+	return f
+}
+
+// without returns f without the objects that other files hold.
+func (f file) without(seen map[federation.Ref]federation.Origin) file {
+	f.documents = slices.DeleteFunc(slices.Clone(f.documents), func(d document) bool {
+		_, held := seen[d.ref()]
+		return held
+	})
 	return f
 }
 

@@ -26,10 +26,21 @@ type found struct {
 	// elsewhere.
 	watched []string
 	faults  []federation.Fault
+	lost    []lost
+	// root is where the folder is, without links on the way.
+	root string
 	// visited are the files and folders that were found, without links on the way: each
 	// is read once, however many links lead to it, and a link to a folder above ends
 	// there.
 	visited map[string]bool
+}
+
+// lost is a folder that cannot be read now, or a link that leads nowhere.
+type lost struct {
+	path, reason string
+	// perhaps is set for a link by whose name it leads to nothing that is read, which is
+	// a fault only if there was something.
+	perhaps bool
 }
 
 // find looks for files in the folder and its sub-folders, but hidden ones. Links are
@@ -48,6 +59,7 @@ func find(path string) (*found, error) {
 	switch {
 	case err != nil:
 	case info.IsDir():
+		f.root = actual
 		err = f.folder(path, actual)
 	default:
 		f.file(path)
@@ -92,13 +104,16 @@ func (f *found) entry(path, actual string, entry fs.DirEntry) {
 	case !isFolder && !concerns(path):
 		return
 	case f.visited[actual]:
+	case isLink && holds(actual, f.root):
+		f.warn(path, "is a symbolic link to "+actual+", which holds the folder of manifests itself: it is not followed")
+		return
 	case !isFolder:
 		f.visited[actual] = true
 		f.file(path)
 	default:
 		err := f.folder(path, actual)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // or it was just removed
-			f.refuse(path, unreadable(path, err))
+			f.lost = append(f.lost, lost{path: path, reason: unreadable(path, err)})
 		}
 		if err != nil {
 			return // it could not be watched either
@@ -109,13 +124,18 @@ func (f *found) entry(path, actual string, entry fs.DirEntry) {
 	}
 }
 
-// astray is of a link that leads nowhere. One with a manifest's name keeps what it held.
+// holds reports whether a folder is above another; both have no links on the way.
+func holds(folder, other string) bool {
+	return folder != other && strings.HasPrefix(other, strings.TrimSuffix(folder, "/")+"/")
+}
+
+// astray is of a link that leads nowhere. One with a manifest's name is a file's.
 func (f *found) astray(path string, err error) {
 	if named(path) {
 		f.files = append(f.files, path)
-	} else {
-		f.refuse(path, unreadable(path, err))
+		return
 	}
+	f.lost = append(f.lost, lost{path, unreadable(path, err), filepath.Ext(path) != ""})
 }
 
 // unreadable says why a path cannot be read, without naming it again.
@@ -136,9 +156,7 @@ func (f *found) file(path string) {
 	format, compressed := Compressed(path, nil)
 	switch {
 	case slices.Contains(kustomizations, filepath.Base(path)):
-		f.faults = append(f.faults, federation.Fault{
-			Warning: true, File: path, Reason: "is read by kustomize, not here: `kustomize build` it, and use what that prints",
-		})
+		f.warn(path, "is read by kustomize, not here: `kustomize build` it, and use what that prints")
 	case compressed:
 		f.refuse(path, Decompress(format))
 	default:
@@ -148,6 +166,10 @@ func (f *found) file(path string) {
 
 func (f *found) refuse(path, reason string) {
 	f.faults = append(f.faults, federation.Fault{File: path, Reason: reason})
+}
+
+func (f *found) warn(path, reason string) {
+	f.faults = append(f.faults, federation.Fault{Warning: true, File: path, Reason: reason})
 }
 
 // concerns reports whether something is to be said of a file of a folder.
