@@ -73,12 +73,13 @@ func readPath(path string, read tally) []finding {
 }
 
 func checkCorefile(path string, read tally) []finding {
-	if all, err := blocks.Read(path); err == nil {
+	all, err := blocks.Read(path)
+	if err == nil {
 		read.set(path, unitBlock, len(all))
 	}
 	configs, bad, warnings := nearcast.Check(path)
 	misdirected, off := checkDirect(path)
-	findings := ofErrors(severityFault, path, slices.Concat(bad, rpz.Check(path), misdirected))
+	findings := ofErrors(severityFault, path, slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), misdirected))
 	findings = append(findings, ofErrors(severityWarning, path, slices.Concat(warnings, off))...)
 	for file, zone := range rpz.Files(path) {
 		if z, _, err := policyzone.ReadFile(file, zone); err == nil {

@@ -5,10 +5,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
-
-	"github.com/coredns/coredns/core/dnsserver"
 
 	"github.com/nearcast/nearcast/internal/manifest"
 )
@@ -103,7 +100,7 @@ func isDatabase(content []byte) bool {
 	return bytes.Contains(content[max(0, len(content)-128<<10):], []byte("\xab\xcd\xefMaxMind.com"))
 }
 
-// isCorefile reports whether a block is opened, and a plugin named in it.
+// isCorefile reports whether a block is opened, and a plugin named in it, or misspelt.
 func isCorefile(head []byte) bool {
 	opened := false
 	for line := range bytes.Lines(head) {
@@ -111,17 +108,13 @@ func isCorefile(head []byte) bool {
 		words := strings.Fields(text)
 		switch {
 		case len(words) == 0:
-		case opened && isPlugin(words[0]):
+		case opened && nearestDirective(words[0]) != "":
 			return true
 		case len(words) > 1 && words[len(words)-1] == "{" && !strings.ContainsAny(text, `"'=`):
 			opened = true
 		}
 	}
 	return false
-}
-
-func isPlugin(name string) bool {
-	return slices.Contains([]string{"nearcast", "rpz", "direct"}, name) || slices.Contains(dnsserver.Directives, name)
 }
 
 func kindByName(path string) fileKind {

@@ -44,6 +44,7 @@ func TestAFileIsKnownByItsContentWhateverItsName(t *testing.T) {
 			"two keys":          "a.example,\nb.example:5300 {\n  forward . 192.0.2.1\n}\n",
 			"a snippet":         "(log) {\n\tlog\n}\n. {\n\timport log\n}\n",
 			"ours":              "# x\nfn.example.org {\n    nearcast {\n        cluster a\n    }\n}\n",
+			"a misspelt plugin": "fn.example.org {\n    nercast {\n        cluster a\n    }\n}\n",
 			"an undotted zone":  "example {\n  rpz {\n  }\n}\n",
 			"a broken one":      ". {\n  cache {\n",
 			"carriage returns":  ".:53 {\r\n    errors\r\n}\r\n",

@@ -20,6 +20,15 @@ import (
 //
 // It must be called before a server is started, and may be called again.
 func Install() error {
+	order, err := Order()
+	if err != nil {
+		return err
+	}
+	return dnsserver.SetDirectives(order)
+}
+
+// Order returns CoreDNS's order with ours in it.
+func Order() ([]string, error) {
 	order := dnsserver.Directives
 	for _, place := range []struct {
 		after string
@@ -30,10 +39,10 @@ func Install() error {
 	} {
 		var err error
 		if order, err = insert(order, place.after, place.ours); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return dnsserver.SetDirectives(order)
+	return order, nil
 }
 
 // insert returns the order with ours moved to right after another plugin.

@@ -31,3 +31,29 @@ func TestWhatBlocksServe(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysThatCoreDNSRefusesAreNamed has what CoreDNS 1.15 says of each.
+func TestKeysThatCoreDNSRefusesAreNamed(t *testing.T) {
+	const all = " is served on all addresses by one server block"
+	for text, want := range map[string]string{
+		"a.example {\nlog\n}\na.example:54 {\nlog\n}\ntls://a.example {\nlog\n}":      "",
+		"a.example {\nlog\n}\nA.example.:53 {\nlog\n}":                                "dns://a.example.:53 is served twice",
+		"a.example a.example {\nlog\n}":                                               "dns://a.example.:53 is served twice",
+		"10.0.0.0/23 {\nlog\n}\n10.0.1.0/24 {\nlog\n}":                                "dns://1.0.10.in-addr.arpa.:53 is served twice",
+		"tls://. {\nlog\n}\ntls://.:853 {\nlog\n}":                                    "tls://.:853 is served twice",
+		". {\nbind 192.0.2.1\n}\n. {\nbind 192.0.2.2\n}":                              "",
+		". {\nbind 192.0.2.1\n}\n. {\nbind 192.0.2.1\n}":                              "dns://.:53 on 192.0.2.1 is served twice",
+		". {\nbind 192.0.2.1\n}\n. {\nlog\n}":                                         "dns://.:53" + all,
+		". {\nlog\n}\n. {\nbind 192.0.2.1\n}":                                         "dns://.:53" + all,
+		". {\nview v {\nexpr true\n}\n}\n. {\nview w {\nexpr true\n}\n}\n. {\nlog\n}": "",
+	} {
+		read, err := caddyfile.Parse("Corefile", strings.NewReader(text), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		faults := Overlaps(read)
+		if got := fmt.Sprint(faults); want == "" && len(faults) > 0 || want != "" && (len(faults) != 1 || !strings.HasPrefix(got, "["+want)) {
+			t.Errorf("%s: %s, want %q", text, got, want)
+		}
+	}
+}

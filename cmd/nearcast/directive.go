@@ -1,0 +1,54 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/coredns/caddy/caddyfile"
+
+	"github.com/nearcast/nearcast/internal/directives"
+)
+
+// known are the directives of a Corefile.
+var known = func() []string {
+	order, err := directives.Order()
+	if err != nil {
+		panic(err) // a programming error: CoreDNS lacks a plugin that ours stand behind
+	}
+	return order
+}()
+
+// unknownDirectives returns the directives of a Corefile that CoreDNS does not know.
+func unknownDirectives(path string, blocks []caddyfile.ServerBlock) (faults []error) {
+	for _, block := range blocks {
+		for _, name := range slices.Sorted(maps.Keys(block.Tokens)) {
+			if slices.Contains(known, name) {
+				continue
+			}
+			at := block.Tokens[name][0] // with a file if that is imported
+			reason := "no plugin of this CoreDNS has this name"
+			if near := nearestDirective(name); near != "" {
+				reason = "did you mean " + near + "?"
+			}
+			faults = append(faults, fmt.Errorf("%s:%d: %s: unknown directive; %s", cmp.Or(at.File, path), at.Line, name, reason))
+		}
+	}
+	return faults
+}
+
+// maxTypo is how many letters may be wrong, less than half of the word.
+const maxTypo = 2
+
+// nearestDirective returns the directive that a word may be a misspelling of, or "".
+func nearestDirective(word string) string {
+	best, distance := "", min(maxTypo, (len(word)-1)/2)+1
+	for _, name := range known {
+		if d := levenshtein.ComputeDistance(word, name); d < distance {
+			best, distance = name, d
+		}
+	}
+	return best
+}

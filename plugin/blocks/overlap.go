@@ -1,0 +1,91 @@
+package blocks
+
+import (
+	"fmt"
+
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/pkg/parse"
+	"github.com/coredns/coredns/plugin/pkg/transport"
+)
+
+// place is where a key is served.
+type place struct {
+	carrier string
+	zone    Zone
+	host    string // empty for all addresses
+}
+
+func (p place) String() string {
+	s := p.carrier + "://" + p.zone.Name + ":" + p.zone.Port
+	if p.host != "" {
+		s += " on " + p.host
+	}
+	return s
+}
+
+// Overlaps returns why CoreDNS refuses keys: they are none, or are served twice. Blocks
+// that a view filters may share theirs.
+func Overlaps(all []caddyfile.ServerBlock) (faults []error) {
+	taken := map[place]bool{}
+	hosts := map[place][]string{} // by place without a host
+	for _, block := range all {
+		for _, key := range block.Keys {
+			places, err := placesOf(block, key)
+			if err != nil {
+				faults = append(faults, fmt.Errorf("the server block's key %s is not one of CoreDNS's: %w", key, err))
+			}
+			for _, p := range places {
+				everywhere := place{p.carrier, p.zone, ""}
+				switch {
+				case len(block.Tokens["view"]) > 0:
+				case taken[p]:
+					faults = append(faults, fmt.Errorf("%s is served twice: put what is served there into one server block", p))
+				case taken[everywhere] || p.host == "" && len(hosts[p]) > 0:
+					faults = append(faults, fmt.Errorf(
+						"%s is served on all addresses by one server block, and on one of them by another: bind each to addresses of its own", everywhere))
+				default:
+					taken[p] = true
+					hosts[everywhere] = append(hosts[everywhere], p.host)
+				}
+			}
+		}
+	}
+	return faults
+}
+
+func placesOf(block caddyfile.ServerBlock, key string) (all []place, err error) {
+	carrier, rest := parse.Transport(key)
+	_, port, err := plugin.SplitHostPort(rest)
+	if err != nil {
+		return nil, err
+	}
+	if port == "" {
+		port = portOf(carrier)
+	}
+	hosts := Hosts(block)
+	if len(hosts) == 0 {
+		hosts = []string{""}
+	}
+	for _, name := range plugin.Host(key).NormalizeExact() {
+		for _, host := range hosts {
+			all = append(all, place{carrier, Zone{name, port}, host})
+		}
+	}
+	return all, nil
+}
+
+func portOf(carrier string) string {
+	switch carrier {
+	case transport.TLS:
+		return transport.TLSPort
+	case transport.QUIC:
+		return transport.QUICPort
+	case transport.GRPC:
+		return transport.GRPCPort
+	case transport.HTTPS, transport.HTTPS3:
+		return transport.HTTPSPort
+	}
+	return dnsserver.Port
+}
