@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -32,6 +34,7 @@ nothing that Nearcast reads is a fault; a warning is not.`,
 			}
 			r := newReport()
 			for _, path := range args {
+				r.named[whole(path)] = true
 				r.add(checkPath(path))
 			}
 			return r.print(cmd.OutOrStdout(), asJSON)
@@ -43,11 +46,12 @@ nothing that Nearcast reads is a fault; a warning is not.`,
 type report struct {
 	findings []finding
 	said     map[finding]bool // with whole names of files, and no Text
+	named    map[string]bool  // what was asked for, or is judged, by whole names
 	read     tally
 }
 
 func newReport() *report {
-	return &report{findings: []finding{}, said: map[finding]bool{}, read: tally{}}
+	return &report{findings: []finding{}, said: map[finding]bool{}, named: map[string]bool{}, read: tally{}}
 }
 
 // add adds what was found in a file. What a Corefile's and a file of its own say alike is
@@ -64,12 +68,28 @@ func (r *report) add(findings []finding, read tally) {
 	r.read.add(read)
 }
 
+// dropPassedOver drops the warning of a file that one folder passed over where another
+// argument read it.
+func (r *report) dropPassedOver() {
+	passed := func(f finding) bool { return strings.HasSuffix(f.Reason, notReadHere) }
+	for _, f := range r.findings {
+		if !passed(f) {
+			r.named[whole(f.File)] = true
+		}
+	}
+	r.findings = slices.DeleteFunc(r.findings, func(f finding) bool {
+		file := whole(f.File)
+		return passed(f) && (r.named[file] || r.read[file] != nil)
+	})
+}
+
 // print writes the report. It returns an error if there is a fault.
 func (r *report) print(w io.Writer, asJSON bool) error {
+	r.dropPassedOver()
 	files := map[string]bool{}
 	counts := map[string]int{}
 	for _, f := range r.findings {
-		files[f.File] = true
+		files[whole(f.File)] = true
 		counts[f.Severity]++
 		if !asJSON {
 			fmt.Fprintf(w, "%s: %s\n", f.Severity, f.Text)

@@ -44,7 +44,7 @@ func readPath(path string, read tally) []finding {
 	case err != nil:
 		return ofErrors(severityFault, path, []error{err})
 	case info.IsDir():
-		return checkManifests(path, read)
+		return checkFolder(path, read)
 	case !info.Mode().IsRegular():
 		return []finding{ofReason(path, "is not a regular file; save its content in one")}
 	case info.Size() > maxCheckSize:

@@ -50,6 +50,9 @@ func ofReason(path, reason string) finding {
 // "FILE:LINE - ", or as the speaker does "FILE: line LINE: ".
 var located = regexp.MustCompile(`(?s)^(.+?):(?: line )?(\d+)(?:: | - )(.+)$`)
 
+// whollyOf are errors that begin with the name of a file: "FILE: ", or "geoip FILE: ".
+var whollyOf = regexp.MustCompile(`(?s)^(?:geoip )?(.+?): (.+)$`)
+
 // ofError returns what an error says of the file at path, or of one that it names.
 func ofError(severity, path string, err error) finding {
 	var f federation.Fault
@@ -64,6 +67,9 @@ func ofError(severity, path string, err error) finding {
 	if at := located.FindStringSubmatch(text); at != nil && isThere(at[1]) {
 		line, _ := strconv.Atoi(at[2]) // it is digits
 		return finding{Severity: severity, File: at[1], Line: line, Reason: at[3], Text: text}
+	}
+	if at := whollyOf.FindStringSubmatch(text); at != nil && isThere(at[1]) {
+		path, text = at[1], at[2]
 	}
 	reason := strings.TrimPrefix(text, path+": ")
 	return finding{Severity: severity, File: path, Reason: reason, Text: path + ": " + reason}

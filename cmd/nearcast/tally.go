@@ -42,8 +42,12 @@ func (t tally) set(file, unit string, n int) {
 	t[file][unit] = n
 }
 
-// whole returns the name of a file from the root, so that each has one.
+// whole returns the name of a file from the root and without links on the way, so that
+// each has one.
 func whole(file string) string {
+	if actual, err := filepath.EvalSymlinks(file); err == nil {
+		file = actual
+	}
 	if full, err := filepath.Abs(file); err == nil {
 		return full
 	}
