@@ -117,7 +117,7 @@ func checkManifests(path string, read tally) []finding {
 	default:
 		findings = append(findings, ofReason(path, holdsNothing+readObjects))
 	}
-	return findings
+	return append(findings, ofFaults(path, dir.Unwatched())...)
 }
 
 func checkPolicyZone(path string, read tally) []finding {

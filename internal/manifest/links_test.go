@@ -232,3 +232,31 @@ func TestAFolderThatMayNotBeReadIsNamedAndTheRestFollowed(t *testing.T) {
 		t.Error(err, watched)
 	}
 }
+
+func TestALinkIntoAFolderThatMayNotBeListedIsReadAndNamed(t *testing.T) {
+	base := tree(t, map[string]string{"m/a.yaml": "-> ../x/a.yaml", "x/a.yaml": serviceOf("a")})
+	if err := os.Chmod(filepath.Join(base, "x"), 0o311); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(base, "x"), 0o755) })
+	d := New(filepath.Join(base, "m"))
+	said := make(chan error, 10)
+	store := federation.NewStore()
+	done := make(chan error)
+	go func() { done <- d.Run(t.Context(), store, func(err error) { said <- err }) }()
+	t.Cleanup(func() {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	served(t, store, "a", 10*time.Second)
+	if _, err := os.ReadDir(filepath.Join(base, "x")); err == nil {
+		t.Skip("root may watch everything")
+	}
+	if err := <-said; !strings.Contains(err.Error(), "cannot watch "+filepath.Join(base, "m", "a.yaml")) {
+		t.Error(err)
+	}
+	if all := d.Unwatched(); len(all) != 1 || !strings.Contains(all[0].Error(), filepath.Join("m", "a.yaml")+": cannot be watched") {
+		t.Error(all)
+	}
+}

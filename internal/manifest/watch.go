@@ -31,3 +31,19 @@ func (d *Dir) watched() ([]string, error) {
 	}
 	return there.watched, nil
 }
+
+// Unwatched returns a warning for each path whose changes are seen late.
+func (d *Dir) Unwatched() (warnings []federation.Fault) {
+	paths, err := d.watched()
+	if err != nil {
+		return nil // Load says so
+	}
+	for _, path := range paths {
+		if err := watch.Check(path); err != nil {
+			warnings = append(warnings, federation.Fault{
+				Warning: true, File: path, Reason: "cannot be watched, so that its changes are seen within 30 seconds: " + err.Error(),
+			})
+		}
+	}
+	return warnings
+}

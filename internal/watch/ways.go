@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,6 +55,19 @@ func ways(path string) ([]string, error) {
 		at = filepath.Dir(at)
 	}
 	return append(folders, at), nil
+}
+
+// Check returns why a path could not be watched, or nil.
+func Check(path string) error {
+	folders, err := ways(path)
+	for _, folder := range folders {
+		f, failed := os.Open(folder)
+		if failed == nil {
+			f.Close()
+		}
+		err = errors.Join(err, failed)
+	}
+	return err
 }
 
 // mayWatch reports whether the folder may be read, which a watch needs.
