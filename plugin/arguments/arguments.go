@@ -124,8 +124,34 @@ func FolderToMake(args []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
-		return "", fmt.Errorf("%s is not a folder", dir)
+	return abs, canBeMade(abs)
+}
+
+// canBeMade returns an error where a folder is to be made below what is none.
+func canBeMade(folder string) error {
+	for at := folder; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		switch {
+		case err == nil && !info.IsDir():
+			return fmt.Errorf("%s is not a folder", at)
+		case err == nil, at == filepath.Dir(at):
+			return nil
+		}
 	}
-	return abs, nil
+}
+
+// Socket returns the path of a socket made absolute. Who listens on it makes its folder.
+func Socket(args []string) (string, error) {
+	path, err := One(args, "a path")
+	if err != nil {
+		return "", err
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(abs); err == nil && info.Mode()&os.ModeSocket == 0 {
+		return "", fmt.Errorf("%s is there and is not a socket; name another path", abs)
+	}
+	return abs, canBeMade(filepath.Dir(abs))
 }

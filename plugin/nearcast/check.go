@@ -47,7 +47,7 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 		}
 		ours = append(ours, steered{i, s.zones})
 		faults = append(faults, keyless(path, block, s.feeds)...)
-		warnings = append(warnings, s.unnamed(own)...)
+		warnings = append(append(warnings, s.unnamed(own)...), s.warnings...)
 	}
 	warnings = append(hazards(path, read, ours), warnings...)
 	for _, o := range all.sources {

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -272,7 +273,19 @@ func (s *stanza) parseNS(args []string) error {
 		server.Addrs = append(server.Addrs, a.Unmap())
 	}
 	s.servers = append(s.servers, server)
+	if zone := s.zoneAbove(name); zone != "" && len(server.Addrs) == 0 {
+		s.warnings = append(s.warnings, fmt.Errorf("%s: ns: %s is in the zone %s and has no address, so that nobody can reach it: add ADDR", s.here, name, zone))
+	}
 	return nil
+}
+
+// zoneAbove returns a zone of the block that a name is in, or "".
+func (s *stanza) zoneAbove(name string) string {
+	i := slices.IndexFunc(s.zones, func(zone string) bool { return dns.IsSubDomain(zone, name) })
+	if i < 0 {
+		return ""
+	}
+	return s.zones[i]
 }
 
 // parseHostmaster takes the mailbox as a name or as an address (RFC 1035,
@@ -333,20 +346,13 @@ func (s *stanza) parseAdmin(args []string) (err error) {
 	return err
 }
 
-// socket takes the path of a socket. Who listens on it makes its folder.
+// socket takes the path of a socket, which has a limit of its own.
 func socket(args []string) (string, error) {
-	path, err := arguments.One(args, "a path")
-	if err != nil {
-		return "", err
+	path, err := arguments.Socket(args)
+	if err == nil && len(path) > admin.MaxPath {
+		err = fmt.Errorf("%s is longer than the %d characters that a socket's path may have", path, admin.MaxPath)
 	}
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	if len(abs) > admin.MaxPath {
-		return "", fmt.Errorf("%s is longer than the %d characters that a socket's path may have", abs, admin.MaxPath)
-	}
-	return abs, nil
+	return path, err
 }
 
 func (s *stanza) parseFallthrough(args []string) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
@@ -30,6 +31,8 @@ type stanza struct {
 	// shared belongs to the running state; lines are where its settings, by key, are.
 	shared site.Config
 	lines  map[string]arguments.Position
+	// warnings are of what is no fault, and cannot be meant.
+	warnings []error
 }
 
 // parse reads the block; a block that is not right is an error with its line.
@@ -151,7 +154,24 @@ func (s *stanza) check() error {
 			}
 		}
 	}
+	if err := s.checkDefaults(); err != nil {
+		return err
+	}
 	return s.checkFeeds()
+}
+
+// checkDefaults finds zones below which a name of ours would be too long.
+func (s *stanza) checkDefaults() error {
+	for _, zone := range s.zones {
+		for _, o := range [][2]string{{"ns", defaultServers(zone, nil)[0].Name}, {"hostmaster", defaultHostmaster(zone)}} {
+			key, name := o[0], o[1]
+			_, set := s.lines[key]
+			if _, fits := dns.IsDomainName(name); !set && !fits {
+				return fmt.Errorf("%s: %s is longer than the 255 octets of a name: add `%s NAME` with another", s.at, name, key)
+			}
+		}
+	}
+	return nil
 }
 
 // checkFeeds finds feeds that have no name, or whose names are one.

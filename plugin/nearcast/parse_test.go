@@ -72,6 +72,10 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{head + "feed de key a notify", "feed: notify: takes ADDR"},
 		{head + "feed de key a hmac-md5.sig-alg.reg.int", `feed: key: "hmac-md5.sig-alg.reg.int" is not one of hmac-sha224. hmac-sha256.`},
 		{head + "feed de key a b c", "feed: key: takes NAME [ALGORITHM]"},
+		{head + "snapshot DIR/locations.csv/state/kept", "snapshot: DIR/locations.csv is not a folder"},
+		{head + "admin DIR/locations.csv/run/admin.sock", "admin: DIR/locations.csv is not a folder"},
+		{head + "admin DIR", "admin: DIR is there and is not a socket; name another path"},
+		{head + "admin DIR/locations.csv", "admin: DIR/locations.csv is there and is not a socket"},
 		{head + "admin " + strings.Repeat("x", 120), "admin:"},
 		{"manifests DIR/manifests", "neither cluster nor at is set"},
 	} {
@@ -102,13 +106,41 @@ func TestCheckFindsWhatStartingWould(t *testing.T) {
 	if configs, faults, warnings := Check(path); len(configs) != 1 || len(faults)+len(warnings) > 0 {
 		t.Errorf("a good Corefile: %d states, %v, %v", len(configs), faults, warnings)
 	}
-	write(strings.ReplaceAll(atMkCore, "cluster", "clutser") + "\nb.example.org {\n loadbalance\n nearcast {\n cluster x\n ns ns.b.example.org\n manifests DIR/manifests\n }\n}")
+	write(strings.ReplaceAll(atMkCore, "cluster", "clutser") + "\nb.example.org {\n loadbalance\n nearcast {\n cluster x\n ns ns.b.example.org 192.0.2.1\n ns ns.b.example.net\n manifests DIR/manifests\n }\n}")
 	_, faults, warnings := Check(path)
 	if len(faults) != 1 || !strings.Contains(faults[0].Error(), ":4") || !strings.Contains(faults[0].Error(), "clutser") {
 		t.Errorf("faults: %v, want the typo on line 4", faults)
 	}
 	if len(warnings) != 1 || !strings.Contains(warnings[0].Error(), "loadbalance") {
 		t.Errorf("warnings: %v, want one of loadbalance", warnings)
+	}
+}
+
+func TestADefaultNameThatIsTooLongIsRefused(t *testing.T) {
+	dir := federated(t, hello)
+	long := strings.Repeat(strings.Repeat("a", 49)+".", 5) // with ns.dns. 257 octets, with its last dot 251
+	for _, c := range []struct{ keys, want string }{
+		{"", "ns.dns." + long + " is longer than the 255 octets of a name: add `ns NAME` with another"},
+		{"ns ns.example.org", "hostmaster." + long + " is longer than"},
+		{"ns ns.example.org\nhostmaster me@example.org", ""},
+	} {
+		path := filepath.Join(dir, "Corefile")
+		fixture.Write(t, path, long+" {\nnearcast {\ncluster mk-core\nmanifests "+dir+"/manifests\n"+c.keys+"\n}\n}")
+		_, faults, _ := Check(path)
+		if got := fmt.Sprint(faults); c.want == "" && len(faults) > 0 || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s, want %q", c.keys, got, c.want)
+		}
+	}
+}
+
+func TestANameServerOfAZoneHasAnAddress(t *testing.T) {
+	dir := federated(t, hello)
+	path := filepath.Join(dir, "Corefile")
+	fixture.Write(t, path, "fn.example.org {\nnearcast {\ncluster mk-core\nmanifests "+dir+"/manifests\nns a.fn.example.org\nns b.fn.example.org 192.0.2.1\nns c.example.org\n}\n}")
+	_, _, warnings := Check(path)
+	want := "[" + path + ":5: ns: a.fn.example.org. is in the zone fn.example.org. and has no address, so that nobody can reach it: add ADDR]"
+	if got := fmt.Sprint(warnings); got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 
@@ -140,9 +172,12 @@ func TestStartingMakesWhatIsWrittenTo(t *testing.T) {
 
 func TestAFolderThatCannotBeMadeIsNamedWithItsLine(t *testing.T) {
 	dir := federated(t, hello)
+	if err := os.Symlink("nowhere", filepath.Join(dir, "lost")); err != nil {
+		t.Fatal(err)
+	}
 	for key, want := range map[string]string{
-		"snapshot DIR/locations.csv/x":       "plugin/nearcast: Corefile:5: snapshot: the folder DIR/locations.csv/x cannot be made: ",
-		"admin DIR/locations.csv/admin.sock": "admin: the folder DIR/locations.csv cannot be made: ",
+		"snapshot DIR/lost/x":       "plugin/nearcast: Corefile:5: snapshot: the folder DIR/lost/x cannot be made: ",
+		"admin DIR/lost/admin.sock": "admin: the folder DIR/lost cannot be made: ",
 	} {
 		instance, err := caddy.Start(input(strings.ReplaceAll(strings.Replace(atMkCore, "cluster mk-core", "cluster mk-core\n\t\t"+key, 1), "DIR", dir)))
 		if err == nil {

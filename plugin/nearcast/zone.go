@@ -44,7 +44,7 @@ const (
 
 func newSOA(zone, primary, hostmaster string, negativeTTL uint32) dns.SOA {
 	if hostmaster == "" {
-		hostmaster = "hostmaster." + strings.TrimPrefix(zone, ".")
+		hostmaster = defaultHostmaster(zone)
 	}
 	return dns.SOA{
 		Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: negativeTTL},
@@ -52,6 +52,8 @@ func newSOA(zone, primary, hostmaster string, negativeTTL uint32) dns.SOA {
 		Refresh: soaRefresh, Retry: soaRetry, Expire: soaExpire, Minttl: negativeTTL,
 	}
 }
+
+func defaultHostmaster(zone string) string { return "hostmaster." + strings.TrimPrefix(zone, ".") }
 
 // zoneOf returns the longest zone at or above the name, or nil.
 func (n *Nearcast) zoneOf(name []byte) *Zone {

@@ -216,7 +216,7 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{"zone x {\nfile DIR/rpz1\n}\nlog 1\nlog 1", "log: already set on line 7"},
 		{"zone x {\nfile DIR/rpz1\n}\nmax-policy-ttl 1500ms", "is not whole seconds"},
 		{"zone x {\nfile DIR/rpz1\n}\nstate DIR/rpz1", "is not a folder"},
-		{"zone x {\nprimary 192.0.2.1\n}\nstate DIR/rpz1/x", "state: the folder DIR/rpz1/x cannot be made: "},
+		{"zone x {\nprimary 192.0.2.1\n}\nstate DIR/rpz1/x", "state: DIR/rpz1 is not a folder"},
 		{"zone x {\nfile DIR/rpz1\n}\nzones y", `unknown key "zones"; known are zone, add-soa,`},
 		{"zone x {\nprimary 192.0.2.1 key k\n}", "Corefile:4: zone x.: primary: the plugin tsig of this server block has no key k."},
 		{"zone x {\nfile DIR/truth\n}", "is not in the zone x."},
