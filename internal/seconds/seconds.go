@@ -4,8 +4,9 @@ package seconds
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
-	"strconv"
+	"strings"
 	"time"
 )
 
@@ -13,9 +14,15 @@ import (
 // there is one. The name of its field ends in Seconds.
 type Duration time.Duration
 
-// MarshalJSON implements json.Marshaler.
+// MarshalJSON implements json.Marshaler. It writes digits, as a float64 of them may have
+// more: 2.704 s would be 2.7039999999999997.
 func (d Duration) MarshalJSON() ([]byte, error) {
-	return strconv.AppendFloat(nil, time.Duration(d).Seconds(), 'f', -1, 64), nil
+	sign, nanoseconds := "", uint64(d)
+	if d < 0 {
+		sign, nanoseconds = "-", -nanoseconds
+	}
+	text := fmt.Sprintf("%s%d.%09d", sign, nanoseconds/uint64(time.Second), nanoseconds%uint64(time.Second))
+	return []byte(strings.TrimSuffix(strings.TrimRight(text, "0"), ".")), nil
 }
 
 // UnmarshalJSON implements json.Unmarshaler. What is longer than a time.Duration can be

@@ -10,6 +10,7 @@ import (
 func TestJSONIsANumberOfSeconds(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0", 26 * time.Hour: "93600", 1500 * time.Millisecond: "1.5", -time.Second: "-1", time.Nanosecond: "0.000000001",
+		2704 * time.Millisecond: "2.704", -2704 * time.Millisecond: "-2.704", 10 * time.Second: "10", math.MaxInt64: "9223372036.854775807",
 	} {
 		text, err := json.Marshal(Duration(d))
 		if err != nil || string(text) != want {

@@ -212,6 +212,7 @@ func (s *Site) status(v *View) Status {
 	st := Status{
 		Site: v.Site.String(), Source: s.config.Source.Key(),
 		Age: seconds.Duration(time.Since(s.Confirmed()).Round(time.Millisecond)), Settled: s.Settled(),
+		Clusters: []ClusterStatus{}, Functions: []FunctionStatus{}, // none is an empty list in JSON
 	}
 	st.Targets, st.InFlight = s.prober.Count()
 	st.Drains = v.Drains

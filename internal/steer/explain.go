@@ -29,7 +29,7 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 	f := t.State.Functions.At(q.Function)
 	c := t.functions.Ptr(q.Function)
 	in := t.input(s, c, q)
-	var all []Candidate
+	all := []Candidate{} // none is an empty list in JSON
 	var ranked []int
 	for _, tier := range Tiers {
 		for _, cluster := range t.RankTier(nil, s, q, tier) {
