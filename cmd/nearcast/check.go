@@ -26,7 +26,12 @@ these.
 
 The exit status is 1 if there is a fault, or if nothing was read. A file that holds
 nothing that Nearcast reads is a fault; a warning is not.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("name what to check: a Corefile, a folder of manifests, or any file that the programs read, such as `nearcast check Corefile`")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asJSON, err := wantsJSON(cmd)
 			if err != nil {

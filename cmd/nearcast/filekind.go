@@ -83,7 +83,7 @@ var (
 	speaker     = regexp.MustCompile(`(?m)^\{?["']?(?:asn|routerID|peers|vips|pools)["']?\s*:`)
 	speakerJSON = regexp.MustCompile(`(?m)^\s*\{?\s*"(?:asn|routerID|peers|vips|pools)"\s*:`)
 	// record is a directive of a zone file, or a record that policy zones have.
-	record = regexp.MustCompile(`(?mi)^(?:\$(?:TTL|ORIGIN|INCLUDE|GENERATE)\s|[^;#\s]*\s+(?:\d+[smhdw]?\s+|IN\s+)*(?:SOA|CNAME)\s)`)
+	record = regexp.MustCompile(`(?mi)^(?:\$(?:TTL|ORIGIN|INCLUDE|GENERATE)\s|[^;#\s]*\s+(?:(?:\d+[smhdw]?)+\s+|IN\s+)*(?:SOA|CNAME)\s)`)
 	// location is who a line of a location table is about.
 	location = regexp.MustCompile(`(?mi)^\s*(?:resolver\s+)?(?:AS\d+|[0-9a-f]*[.:][0-9a-f.:]*(?:/\d+)?)\s*,`)
 )

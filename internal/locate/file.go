@@ -18,6 +18,9 @@ import (
 	"github.com/nearcast/nearcast/internal/watch"
 )
 
+// mark is the byte order mark with which some editors begin a file.
+const mark = "\ufeff"
+
 // Parse reads lines of WHO,region[,zone[,lat,lon]] where WHO is a prefix, the
 // number of an autonomous system (AS64500) or "resolver" and a prefix; empty
 // lines and those that start with # are skipped. A bad line is refused alone, as
@@ -28,7 +31,7 @@ func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 	first := map[Entry]int{}
 	scanner := bufio.NewScanner(r)
 	for line := 1; scanner.Scan(); line++ {
-		text := strings.TrimSpace(scanner.Text())
+		text := strings.TrimSpace(strings.TrimPrefix(scanner.Text(), mark))
 		if text == "" || text[0] == '#' {
 			continue
 		}

@@ -178,6 +178,14 @@ func TestWatchFollowsTheFile(t *testing.T) {
 	}
 }
 
+// TestAByteOrderMarkIsNotRead has one as editors on Windows write it.
+func TestAByteOrderMarkIsNotRead(t *testing.T) {
+	list, faults, err := Parse("locations.csv", strings.NewReader("\ufeff10.0.0.0/8,mk\r\n"))
+	if err != nil || len(faults) > 0 || len(list) != 1 {
+		t.Error(list, faults, err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("10.0.0.0/8,a,b,1,2\n::/0,x")
 	f.Add("10.0.0.1/8,a")

@@ -119,8 +119,10 @@ func relativeTo(owner, zone string) (string, error) {
 	case above > 0 && owner[above:] == zone && owner[above-1] == '.' && !escaped(owner[:above-1]):
 		return owner[:above-1], nil
 	}
-	return "", fmt.Errorf("%s is not in the zone %s", owner, zone)
+	return "", fmt.Errorf("%s %w %s", owner, errOutside, zone)
 }
+
+var errOutside = errors.New("is not in the zone")
 
 // escaped reports whether what comes after the text is escaped by its end.
 func escaped(text string) bool {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -166,13 +168,29 @@ func TestAFileThatIsNoZoneIsAnErrorWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"@ SOA ns. host. 1 2 3 4 5\nx A 192.0.2.999\n": "rpz.zone:2: ",
 		"x A 192.0.2.9\n": "rpz.zone: the zone has no SOA record",
-		"@ SOA ns. host. 1 2 3 4 5\n\nx.example. A 192.0.2.1\n": "rpz.zone:3: x.example. is not in the zone rpz.test.",
+		"@ SOA ns. host. 1 2 3 4 5\n\nx.example. A 192.0.2.1\n": "rpz.zone:3: x.example. is not in the zone rpz.test.: a name that ends in a dot is whole; without the dot it is below the zone",
 		"@ SOA ns. host. 1 2 3 4 5\nx CH A 192.0.2.1\n":         "rpz.zone:2: x.rpz.test. is of the class CH",
 		"@ SOA ns. host. 1 2 3 4 5\n$INCLUDE /etc/passwd\n":     "rpz.zone:2: ",
 	} {
 		if _, _, err := Read(strings.NewReader(text), "rpz.test", "rpz.zone"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
+	}
+}
+
+// TestAByteOrderMarkIsNotRead has one as editors on Windows write it.
+func TestAByteOrderMarkIsNotRead(t *testing.T) {
+	const zone = "\ufeff@ SOA ns. host. 1 2 3 4 5\nx CNAME .\n"
+	z, faults, err := Read(strings.NewReader(zone), "rpz.test", "rpz.zone")
+	if err != nil || len(faults) > 0 || z.Rules(QName) != 1 {
+		t.Error(err, faults)
+	}
+	path := filepath.Join(t.TempDir(), "rpz.zone")
+	if err := os.WriteFile(path, []byte(zone), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if origin, err := Origin(path); err != nil || origin != "rpz." {
+		t.Error(origin, err)
 	}
 }
 

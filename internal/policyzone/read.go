@@ -2,6 +2,7 @@ package policyzone
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +30,7 @@ func Origin(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	parser := dns.NewZoneParser(f, "rpz.", path)
+	parser := dns.NewZoneParser(unmarked(f), "rpz.", path)
 	parser.SetDefaultTTL(defaultTTL)
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
 		if rr.Header().Rrtype == dns.TypeSOA {
@@ -51,13 +52,17 @@ const defaultTTL = 3600
 // zone, is an error that names the file and the line: half a zone is no zone.
 func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
 	e := Begin(origin)
-	lines := &lineReader{ByteReader: bufio.NewReaderSize(r, 1<<16), line: 1}
+	lines := &lineReader{ByteReader: unmarked(r), line: 1}
 	parser := dns.NewZoneParser(lines, e.zone.name, file)
 	parser.SetDefaultTTL(defaultTTL)
 	at := map[string]int{}
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
 		known := len(e.zone.faults)
-		if err := e.Add(rr); err != nil {
+		err := e.Add(rr)
+		if errors.Is(err, errOutside) {
+			err = fmt.Errorf("%w: a name that ends in a dot is whole; without the dot it is below the zone", err)
+		}
+		if err != nil {
 			return nil, nil, fmt.Errorf("%s:%d: %w", file, lines.of(), err)
 		}
 		if len(e.zone.faults) > known {
@@ -76,6 +81,16 @@ func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
 		faults[i].Line = at[faults[i].Owner]
 	}
 	return z, faults, nil
+}
+
+// unmarked buffers what is read, without the byte order mark that some editors write.
+func unmarked(r io.Reader) *bufio.Reader {
+	const mark = "\ufeff"
+	b := bufio.NewReaderSize(r, 1<<16)
+	if head, err := b.Peek(len(mark)); err == nil && string(head) == mark {
+		_, _ = b.Discard(len(mark)) // it is in the buffer
+	}
+	return b
 }
 
 // syntax is what the parser says, with the line and the column at the end.
