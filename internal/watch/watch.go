@@ -21,6 +21,9 @@ const (
 	// reread bounds how long a change stays unseen on a file system that
 	// reports none (NFS, some overlays).
 	reread = 30 * time.Second
+	// lookAgain is how soon a list is asked for that there was none of: a folder was
+	// removed, and may be made again.
+	lookAgain = time.Second
 )
 
 // Folders calls changed once at the start and after every change in the folders
@@ -40,9 +43,11 @@ func Folders(ctx context.Context, list func() ([]string, error), changed func(),
 		return err
 	}
 	changed()
-	for s.wait(ctx, onError) {
+	for pause := reread; s.wait(ctx, pause, onError); {
+		pause = reread
 		if err := s.follow(list, onError); err != nil {
 			onError(err)
+			pause = lookAgain
 		}
 		changed()
 	}
@@ -74,9 +79,9 @@ func (s *subscription) follow(list func() ([]string, error), onError func(error)
 	return nil
 }
 
-// wait returns true when something changed, false when ctx ended.
-func (s *subscription) wait(ctx context.Context, onError func(error)) bool {
-	quiet := time.NewTimer(reread)
+// wait returns true when something changed, or after the pause; false when ctx ended.
+func (s *subscription) wait(ctx context.Context, pause time.Duration, onError func(error)) bool {
+	quiet := time.NewTimer(pause)
 	defer quiet.Stop()
 	var deadline time.Time
 	for {

@@ -209,3 +209,47 @@ func TestWaysEndsInLinksThatHaveNoEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestAFolderThatIsMadeAgainIsFollowedSoon removes the only folder of the list: nothing is
+// left to watch that would tell of its return.
+func TestAFolderThatIsMadeAgainIsFollowedSoon(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	list := func() ([]string, error) {
+		_, err := os.Stat(dir)
+		return []string{dir}, err
+	}
+	var there atomic.Bool // a file was seen in it
+	running.Go(func() {
+		look := func() {
+			_, err := os.Stat(filepath.Join(dir, "f"))
+			there.Store(err == nil)
+		}
+		if err := Folders(ctx, list, look, func(error) {}); err != nil {
+			t.Error(err)
+		}
+	})
+	for range 2 {
+		if err := os.WriteFile(filepath.Join(dir, "f"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); !there.Load(); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("not seen")
+			}
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond) // that it is gone is seen
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
