@@ -78,7 +78,13 @@ func (o Observed) remember(before Observed) Observed {
 	if o.Capacity.scarce() && before.Capacity != nil {
 		o.Capacity = new(o.Capacity.since(*before.Capacity))
 	}
-	// What had no replica, and shows none, still has none: a probe would start it.
-	o.Idle = o.Idle || before.Idle && (o.Capacity == nil || o.Capacity.none())
+	if !before.Idle || o.Capacity != nil && !o.Capacity.none() {
+		return o
+	}
+	// What had no replica, and shows none, still has none: a probe would start it. Karmada
+	// calls it Unhealthy until an update is seen, in all clusters at once.
+	if o.Idle = true; o.Health == Unhealthy && o.Capacity != nil {
+		o.Health = before.Health
+	}
 	return o
 }

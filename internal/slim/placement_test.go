@@ -238,7 +238,10 @@ func TestWhatHasNoReplicaIsNotWokenByAnUpdate(t *testing.T) {
 				t.Errorf("%s %s at zero is not cold", k.apiVersion, k.kind)
 			}
 			put(t, store, placed(k.apiVersion, k.kind, both, c.then))
-			_, f := function(t, store)
+			state, f := function(t, store)
+			if got := verdict(state, f, "a"); got != "up" && c.then.Applied {
+				t.Errorf("%s %s, %s: %s", k.apiVersion, k.kind, name, got)
+			}
 			if p := f.Placements.In(0); p == nil || p.Target.Value().Kind != c.want {
 				t.Errorf("%s %s, %s: %v", k.apiVersion, k.kind, name, p)
 			}

@@ -92,6 +92,9 @@ func (f fields) replicas(of federation.Ref, karmadas int32, o *federation.Observ
 	if rolling && updated < all && of.Kind != "StatefulSet" { // which has no surge
 		desired = wanted(all, ready, updated, karmadas)
 	}
+	if all == 0 {
+		desired, _ = f.count("unavailableReplicas", &unread) // wanted, and none was made
+	}
 	o.Capacity = &federation.Capacity{Desired: max(ready, desired), Ready: ready}
 	o.Idle = o.Capacity.Desired == 0 && len(unread) == 0 && o.Health != federation.Unhealthy
 	return unread
