@@ -33,12 +33,15 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 	if len(seen.LoadBalancerNames) > 0 {
 		balancer = b.resolve(seen.LoadBalancerNames)
 	}
-	gateways := c.Gateways
-	if t.byGateway(c.Name, seen) {
+	gateways, announced := c.Gateways, b.announced(seen)
+	if announced || t.byGateway(c.Name, seen) {
 		if !t.fixedIn(c.Name) && b.answersAlone(t.Namespace, gateways) {
 			return gateways, "" // shared by all that are reached through them
 		}
 		set("", t.Fixed[""][c.Name], gateways[""])
+		if announced && len(endpoints) == 0 {
+			set("", balancer) // which says why not
+		}
 	} else {
 		set("", t.Fixed[""][c.Name], balancer)
 		if len(endpoints) == 0 {
@@ -57,6 +60,13 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 		return nil, "the load balancer has no address yet" + b.pending(seen)
 	}
 	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
+}
+
+// announced reports whether all that the load balancer has are VIPs: there is one, and
+// what is the cluster's alone is its gateway.
+func (b *builder) announced(seen Observed) bool {
+	other := func(a netip.Addr) bool { return b.in.vips[a] == 0 }
+	return !seen.LoadBalancer.IsZero() && !seen.LoadBalancer.any(other)
 }
 
 // pending says what is known of a load balancer without an address.

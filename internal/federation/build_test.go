@@ -301,6 +301,11 @@ func TestAVIPIsNobodysAddress(t *testing.T) {
 	if got := shape(s, s.Functions.At(0)); !strings.Contains(got, "198.51.100.80 is a VIP") {
 		t.Errorf("%s, want the VIP refused", got)
 	}
+	other.Balanced = true
+	s = world(Options{}, cluster("a", "192.0.2.1"), web, other, binding)
+	if got := shape(s, s.Functions.At(0)); got != "a=192.0.2.1" {
+		t.Errorf("%s, want the gateway: there is a load balancer, whose address is every site's", got)
+	}
 }
 
 func TestOneNameHasOneOwner(t *testing.T) {

@@ -136,6 +136,9 @@ type Template struct {
 	// Balanced is set for an Ingress and for a Service of type LoadBalancer, which are
 	// reached at an address of their own and not at a cluster's gateway.
 	Balanced bool `json:",omitempty"`
+	// Announced is set for a Service of the speaker's load balancer class: its only
+	// address is a VIP, and what a cluster alone has is its gateway.
+	Announced bool `json:",omitempty"`
 	// Annotated is set by ParseTemplate. It may be other templates' too.
 	*Annotated `json:"-"`
 }
@@ -174,7 +177,7 @@ func (t *Template) byGateway(cluster string, seen Observed) bool {
 	if slices.Contains(t.ByGateway, cluster) || slices.Contains(t.ByGateway, AnyCluster) {
 		return true
 	}
-	return !t.Balanced && !seen.balanced()
+	return (!t.Balanced || t.Announced) && !seen.balanced()
 }
 
 // ProbeSpec is a parsed nearcast.dev/probe.

@@ -358,6 +358,25 @@ func TestNoAddressIsInvented(t *testing.T) {
 	}
 }
 
+// TestAnAnnouncedServiceIsReachedAtTheGateway holds it before the speaker has given it its
+// VIP, and after.
+func TestAnAnnouncedServiceIsReachedAtTheGateway(t *testing.T) {
+	for _, status := range []string{"", `{"loadBalancer": {}}`, `{"loadBalancer": {"ingress": [{"ip": "198.51.100.80"}]}}`} {
+		service := declared("Service", "LoadBalancer", map[string]string{"nearcast.dev/vip": "198.51.100.80"}).(*corev1.Service)
+		service.Spec.LoadBalancerClass = new("nearcast.dev/anycast")
+		store := federation.NewStore()
+		health := "Unhealthy" // while there is no address
+		if strings.Contains(status, "ip") {
+			health = "Healthy"
+		}
+		put(t, store, member("a", "True"), service, placed("v1", "Service", []string{"a"}, seen("a", health, status)))
+		state, f := function(t, store)
+		if p := f.Placements.In(0); p == nil || p.Endpoint("").First().String() != "192.0.2.1" || verdict(state, f, "a") == "down" {
+			t.Errorf("%s: %s", status, verdict(state, f, "a"))
+		}
+	}
+}
+
 // TestOneUnreadableStatusItemSpoilsItselfAlone takes a cluster out of the binding in the
 // same update, and makes each field of another's item unreadable.
 func TestOneUnreadableStatusItemSpoilsItselfAlone(t *testing.T) {

@@ -97,7 +97,7 @@ func objectOf(obj any, origin federation.Origin, below map[string]int) (federati
 	case *corev1.Service:
 		return template(obj, &federation.Template{
 			Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports), Ports: ports(obj.Spec.Ports),
-			Balanced: obj.Spec.Type == corev1.ServiceTypeLoadBalancer,
+			Balanced: obj.Spec.Type == corev1.ServiceTypeLoadBalancer, Announced: announced(obj),
 		})
 	case *networkingv1.Ingress:
 		o, faults := template(obj, &federation.Template{Meta: meta, TCPPort: 443, Balanced: true})
