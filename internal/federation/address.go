@@ -76,13 +76,15 @@ func (b *builder) pending(seen Observed) string {
 		return ": " + seen.Unread
 	case len(seen.LoadBalancerNames) == 0:
 		return ""
+	}
+	name := ": its name " + seen.LoadBalancerNames[0]
+	switch {
 	case b.inZone(seen.LoadBalancerNames[0]):
-		return ": its name " + seen.LoadBalancerNames[0] + " is in a zone served here, and would lead back"
+		return name + " is in a zone served here, and would lead back"
+	case b.Resolve == nil:
+		return name + " is only resolved by a running server"
 	}
-	if b.Resolve == nil {
-		return ": its name " + seen.LoadBalancerNames[0] + " is only resolved by a running server"
-	}
-	return ": its name " + seen.LoadBalancerNames[0] + " does not resolve"
+	return name + " does not resolve"
 }
 
 // unfit returns why the namespace's functions are never answered with the address;

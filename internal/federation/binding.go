@@ -88,8 +88,8 @@ func (o Observed) unapplied() string {
 	return "not applied yet: " + o.Message
 }
 
-// balanced reports whether a load balancer reports an address or a name.
-func (o Observed) balanced() bool {
+// Balanced reports whether a load balancer reports an address or a name.
+func (o Observed) Balanced() bool {
 	return !o.LoadBalancer.IsZero() || len(o.LoadBalancerNames) > 0
 }
 

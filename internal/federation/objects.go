@@ -177,7 +177,7 @@ func (t *Template) byGateway(cluster string, seen Observed) bool {
 	if slices.Contains(t.ByGateway, cluster) || slices.Contains(t.ByGateway, AnyCluster) {
 		return true
 	}
-	return (!t.Balanced || t.Announced) && !seen.balanced()
+	return (!t.Balanced || t.Announced) && !seen.Balanced()
 }
 
 // ProbeSpec is a parsed nearcast.dev/probe.

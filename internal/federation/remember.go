@@ -69,7 +69,7 @@ func (m Member) complete(was Member) bool {
 func (o Observed) remember(before Observed) Observed {
 	o.WasApplied = !o.Applied
 	unknown := !o.Applied || o.Unread != ""
-	if unknown && !o.balanced() {
+	if unknown && !o.Balanced() {
 		o.LoadBalancer, o.LoadBalancerNames = before.LoadBalancer, before.LoadBalancerNames
 	}
 	if o.Unread != "" && o.Capacity == nil {

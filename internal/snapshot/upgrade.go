@@ -27,7 +27,7 @@ func (c *Contents) upgrade2() {
 func isBalanced(b *federation.Binding) bool {
 	return b.Resource.Declares() && slices.ContainsFunc(b.Members, func(m federation.Member) bool {
 		o := m.Observed()
-		return o.Health == federation.Unhealthy || !o.LoadBalancer.IsZero() || len(o.LoadBalancerNames) > 0
+		return o.Health == federation.Unhealthy || o.Balanced()
 	})
 }
 
