@@ -79,6 +79,7 @@ func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 		}
 	}
 	a.addOPT()
+	a.fit(w)
 	if err := w.WriteMsg(&a.msg); err != nil {
 		return dns.RcodeServerFailure, err
 	}
@@ -93,7 +94,9 @@ func (a *answer) addOPT() {
 		return
 	}
 	a.opt.Hdr.Name, a.opt.Hdr.Rrtype = ".", dns.TypeOPT
-	a.opt.Option = a.option[:0]
+	if a.opt.Option == nil { // else there is a cookie
+		a.opt.Option = a.option[:0]
+	}
 	if asked := client.Subnet(a.query); asked != nil && a.msg.Rcode != dns.RcodeFormatError {
 		a.subnet = *asked
 		a.subnet.SourceScope = 0

@@ -25,7 +25,7 @@ func (s *signer) nsec(name string, ttl uint32, types []uint16) *dns.NSEC {
 // NOERROR, as resolvers that do not know compact denial need it (RFC 9824, section 5).
 func (a *answer) secure() error {
 	s, opt := a.zone.signer, a.query.IsEdns0()
-	if opt == nil || !opt.Do() || a.msg.Rcode == dns.RcodeServerFailure || a.msg.Rcode == dns.RcodeFormatError {
+	if opt == nil || !opt.Do() || a.msg.Rcode != dns.RcodeSuccess && a.msg.Rcode != dns.RcodeNameError {
 		return nil
 	}
 	if len(a.msg.Answer) == 0 {

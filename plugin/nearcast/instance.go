@@ -1,9 +1,11 @@
 package nearcast
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/coredns/caddy"
@@ -22,6 +24,9 @@ type instance struct {
 	feeds   []*feed.Set
 	sites   []*site.Site // guarded by ready.mu: CoreDNS asks before all are acquired
 	ready   readiness
+	// watches are those of the cookies' secrets.
+	watches    sync.WaitGroup
+	endWatches context.CancelFunc
 }
 
 // sourceOfBlocks are the blocks that name one source.
@@ -147,6 +152,7 @@ func (i *instance) start() error {
 		}
 	}
 	i.export()
+	i.watchCookies()
 	return nil
 }
 
@@ -210,6 +216,10 @@ func (i *instance) Stop() {
 		set.Close()
 	}
 	i.feeds = nil
+	if i.endWatches != nil {
+		i.endWatches()
+		i.watches.Wait()
+	}
 	for _, s := range sites {
 		site.Release(s)
 	}

@@ -21,13 +21,15 @@ const (
 	// outcomeApex: the zone's own records.
 	outcomeApex
 	outcomeMalformed
+	// outcomeBadCookie: a client that is to ask again with the cookie that it was given.
+	outcomeBadCookie
 	outcomeNotReady
 	outcomes
 )
 
 // String returns the label of queries_total.
 func (o outcome) String() string {
-	return [...]string{"answered", "degraded", "fail-open", "nodata", "nxdomain", "apex", "malformed", "not-ready"}[o]
+	return [...]string{"answered", "degraded", "fail-open", "nodata", "nxdomain", "apex", "malformed", "badcookie", "not-ready"}[o]
 }
 
 var queries = promauto.NewCounterVec(prometheus.CounterOpts{

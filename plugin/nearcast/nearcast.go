@@ -18,6 +18,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/imputed"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
@@ -35,6 +36,8 @@ type Nearcast struct {
 	// server is the block's configuration; nil where none is served.
 	server   *dnsserver.Config
 	instance *instance
+	// sized is set where bufsize says how long answers over UDP may be.
+	sized bool
 }
 
 // state is what a block answers from: a site's, which runs.
@@ -50,8 +53,9 @@ type settings struct {
 	ecs  ecs
 	ttls ttls
 	// stale is the age past which answers carry EDE 3; 0 for never.
-	stale time.Duration
-	feeds []feed.Line
+	stale   time.Duration
+	feeds   []feed.Line
+	cookies cookies
 }
 
 // Name implements plugin.Handler.
@@ -65,6 +69,7 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if z == nil {
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 	}
+	n.bound(ctx, w, r)
 	if n.exports != nil {
 		if answered, rcode, err := n.serveFeed(ctx, w, r, z, name); answered {
 			return rcode, err
@@ -74,6 +79,9 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 		return dns.RcodeRefused, nil // CoreDNS writes it
 	}
 	a := newAnswer(ctx, n, z, r)
+	if refusal, rcode := a.bite(w); refusal != outcomes {
+		return a.send(w, refusal, rcode)
+	}
 	view := n.site.View()
 	if view == nil {
 		return a.notReady(w)
@@ -103,9 +111,13 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	}
 	switch existence {
 	case site.Absent:
+		imputed.Absent(ctx, z.Name)
 		return a.negative(w, outcomeAbsent, dns.RcodeNameError)
 	case site.Ancestor:
 		return a.ancestor(w, name)
+	}
+	if existence == site.Synthesised {
+		a.impute(name, function)
 	}
 	return a.send(w, a.function(a.question(function)), dns.RcodeSuccess)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/cookie"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
@@ -38,7 +39,7 @@ type stanza struct {
 // parse reads the block; a block that is not right is an error with its line.
 func parse(c *caddy.Controller) (*stanza, error) {
 	s := &stanza{
-		settings: settings{ttls: ttls{least: site.DefaultTTLLeast, most: site.DefaultTTLMost}},
+		settings: settings{ttls: ttls{least: site.DefaultTTLLeast, most: site.DefaultTTLMost}, cookies: cookies{jar: cookie.New()}},
 		shared:   site.Config{Probe: health.Default},
 		lines:    map[string]arguments.Position{},
 	}
@@ -98,6 +99,7 @@ var keys = map[string]func(*stanza, []string) error{
 	"hostmaster":  (*stanza).parseHostmaster,
 	"snapshot":    (*stanza).parseSnapshot,
 	"sign":        (*stanza).parseSign,
+	"cookies":     (*stanza).parseCookies,
 	"stale":       (*stanza).parseStale,
 	"feed":        (*stanza).parseFeed,
 	"speaker":     (*stanza).parseSpeaker,

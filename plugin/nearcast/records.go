@@ -87,6 +87,7 @@ func (a *answer) functionAt(name []byte) (int, bool) {
 	function, existence := a.view.Names.Lookup(name, a.client.Own)
 	if existence == site.Synthesised {
 		existence = a.aroundServers(name, existence)
+		a.impute(name, function)
 	}
 	return function, existence == site.Exact || existence == site.Synthesised && name[0] != '_'
 }

@@ -26,6 +26,7 @@ func setup(c *caddy.Controller) error {
 	}
 	n.server = config
 	c.OnStartup(func() error {
+		n.sized = config.Handler("bufsize") != nil
 		if len(s.keys) > 0 && config.Handler("dnssec") != nil {
 			return plugin.Error("nearcast", fmt.Errorf("%s: sign: this block has the plugin dnssec too, which would sign what is signed; remove one", s.at))
 		}

@@ -1,0 +1,151 @@
+package cookie
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nearcast/nearcast/internal/watch"
+)
+
+// Jar holds the secrets of a server. They may change while it serves.
+type Jar struct {
+	path    string // "" where the secret is the process's own
+	secrets atomic.Pointer[Secrets]
+}
+
+// Keeper is what a handler implements that answers with cookies.
+type Keeper interface {
+	// Cookies returns its jar; nil where it does without.
+	Cookies() *Jar
+}
+
+// own is a secret that nobody else has. It is the process's, so that a reload does not
+// make every cookie invalid.
+var own = sync.OnceValue(func() Secrets {
+	var s Secret
+	_, _ = rand.Read(s[:]) // never fails
+	return Secrets{s}
+})
+
+// New returns a jar whose secret no other server has.
+func New() *Jar {
+	j := &Jar{}
+	secrets := own()
+	j.secrets.Store(&secrets)
+	return j
+}
+
+// Open returns a jar with the secrets of a file.
+func Open(path string) (*Jar, error) {
+	secrets, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	j := &Jar{path: path}
+	j.secrets.Store(&secrets)
+	return j, nil
+}
+
+// Secrets returns those of now.
+func (j *Jar) Secrets() Secrets { return *j.secrets.Load() }
+
+// Watch follows the jar's file until ctx ends; it does nothing for a jar without one. A
+// file that is not good goes to onError once, and the last good secrets stay.
+func (j *Jar) Watch(ctx context.Context, onError func(error)) {
+	if j.path == "" {
+		return
+	}
+	said := ""
+	again := func() {
+		err := j.reload()
+		if err != nil && err.Error() != said {
+			onError(fmt.Errorf("%w; the last good secrets stay", err))
+		}
+		if said = ""; err != nil {
+			said = err.Error()
+		}
+	}
+	list := func() ([]string, error) { return []string{j.path}, nil }
+	if err := watch.Folders(ctx, list, again, onError); err != nil {
+		onError(err)
+	}
+}
+
+func (j *Jar) reload() error {
+	secrets, err := read(j.path)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(secrets, j.Secrets()) {
+		j.secrets.Store(&secrets)
+	}
+	return nil
+}
+
+const (
+	// maxSecrets is more than a rotation needs, which has two or three: each costs a hash
+	// for every cookie that is not valid.
+	maxSecrets = 4
+	// maxFile is more than the secrets and what is said of them take, in octets.
+	maxFile = 64 << 10
+)
+
+// read reads a file of secrets.
+func read(path string) (Secrets, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s is longer than the %d octets that a file of secrets may have", path, maxFile)
+	}
+	return parse(path, string(data))
+}
+
+// parse reads secrets, one a line, of 32 hexadecimal digits; a # begins a comment. An
+// error never has the line's content in it.
+func parse(path, text string) (all Secrets, err error) {
+	for i, line := range strings.Split(text, "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		var s Secret
+		if len(line) != 2*len(s) {
+			return nil, fmt.Errorf("%s:%d: a secret has 32 hexadecimal digits, as `openssl rand -hex 16` prints them, and this line has %d characters", path, i+1, len(line))
+		}
+		if _, err := hex.Decode(s[:], []byte(line)); err != nil {
+			return nil, fmt.Errorf("%s:%d: a secret has hexadecimal digits only, as `openssl rand -hex 16` prints them", path, i+1)
+		}
+		all = append(all, s)
+		if len(all) > maxSecrets {
+			return nil, fmt.Errorf("%s:%d: this is one more than the %d secrets that there may be; remove the oldest", path, i+1, maxSecrets)
+		}
+	}
+	if len(all) == 0 {
+		return nil, errors.New(path + ": has no secret; put 32 hexadecimal digits into it, as `openssl rand -hex 16` prints them")
+	}
+	return all, nil
+}

@@ -1,0 +1,84 @@
+package nearcast
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/cookie"
+	"github.com/nearcast/nearcast/plugin/udp"
+)
+
+// cookies say how the COOKIE option (RFC 7873) is answered.
+type cookies struct {
+	jar *cookie.Jar // nil where it is not
+	// require has BADCOOKIE for clients that know cookies and do not have ours yet.
+	require bool
+}
+
+// parseCookies takes off, or [require] [secret FILE].
+func (s *stanza) parseCookies(args []string) (err error) {
+	if len(args) == 1 && args[0] == "off" {
+		s.cookies.jar = nil
+		return nil
+	}
+	if len(args) > 0 && args[0] == "require" {
+		s.cookies.require, args = true, args[1:]
+	}
+	switch {
+	case len(args) == 0 && s.cookies.require:
+		return nil
+	case len(args) != 2 || args[0] != "secret":
+		return errors.New("takes off, or [require] [secret FILE]")
+	}
+	path, err := arguments.Existing(args[1])
+	if err == nil {
+		s.cookies.jar, err = cookie.Open(path)
+	}
+	return err
+}
+
+// Cookies implements cookie.Keeper.
+func (n *Nearcast) Cookies() *cookie.Jar { return n.settings.cookies.jar }
+
+// watchCookies follows the secrets of the blocks until the instance ends.
+func (i *instance) watchCookies() {
+	ctx, cancel := context.WithCancel(context.Background())
+	i.endWatches = cancel
+	for _, o := range i.sources {
+		for _, n := range o.blocks {
+			if jar := n.settings.cookies.jar; jar != nil {
+				i.watches.Go(func() {
+					jar.Watch(ctx, func(err error) { log.Warningf("cookies: %v", err) })
+				})
+			}
+		}
+	}
+}
+
+// bite reads the query's COOKIE option. Where it returns an outcome, that and the rcode
+// are the answer.
+func (a *answer) bite(w dns.ResponseWriter) (refusal outcome, rcode int) {
+	jar := a.n.settings.cookies.jar
+	if jar == nil || a.query.IsEdns0() == nil || len(a.query.IsEdns0().Option) == 0 {
+		return outcomes, 0
+	}
+	secrets, from, now := jar.Secrets(), client.Source(w.RemoteAddr()), uint32(time.Now().Unix()) //nolint:gosec // serial arithmetic
+	q := secrets.Judge(a.query, from, now)
+	switch q.Standing {
+	case cookie.Absent:
+		return outcomes, 0
+	case cookie.Malformed:
+		return outcomeMalformed, dns.RcodeFormatError
+	}
+	octets := secrets.Reply(&q, from, now)
+	a.opt.Option = append(a.option[:0], &dns.EDNS0_LOCAL{Code: dns.EDNS0COOKIE, Data: octets[:]})
+	if q.Standing != cookie.Valid && a.n.settings.cookies.require && udp.Plain(a.ctx, w) {
+		return outcomeBadCookie, dns.RcodeBadCookie
+	}
+	return outcomes, 0
+}
