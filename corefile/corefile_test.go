@@ -20,6 +20,7 @@ import (
 	_ "github.com/nearcast/nearcast/plugin/direct"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
+	_ "github.com/nearcast/nearcast/plugin/rrl"
 )
 
 // inputs writes what the examples refer to, and returns the folder that stands

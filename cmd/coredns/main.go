@@ -1,4 +1,4 @@
-// Command coredns is CoreDNS with every plugin of its own, nearcast, rpz and direct, in
+// Command coredns is CoreDNS with every plugin of its own, nearcast, rpz, rrl and direct, in
 // the order that steering and policy need.
 package main
 
@@ -14,6 +14,7 @@ import (
 	"github.com/nearcast/nearcast/internal/version"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
+	_ "github.com/nearcast/nearcast/plugin/rrl"
 )
 
 func main() {

@@ -15,6 +15,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 	"github.com/nearcast/nearcast/plugin/rpz"
+	"github.com/nearcast/nearcast/plugin/rrl"
 )
 
 // maxCheckSize bounds a file that is checked, in bytes: the largest policy zones have
@@ -79,7 +80,7 @@ func checkCorefile(path string, read tally) []finding {
 	}
 	configs, bad, warnings := nearcast.Check(path)
 	misdirected, off := checkDirect(path)
-	findings := ofErrors(severityFault, path, slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), misdirected))
+	findings := ofErrors(severityFault, path, slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), rrl.Check(path), misdirected))
 	findings = append(findings, ofErrors(severityWarning, path, slices.Concat(warnings, off))...)
 	for file, zone := range rpz.Files(path) {
 		if z, _, err := policyzone.ReadFile(file, zone); err == nil {

@@ -9,9 +9,10 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
-// Install changes CoreDNS's order to "… bind direct … acl rpz dnssec nearcast cache header …":
+// Install changes CoreDNS's order to "… bind direct … dnstap rrl … acl rpz dnssec nearcast cache header …":
 //
 //   - direct is about sockets, as bind is;
+//   - rrl limits what every plugin behind it answers, and those before it see what was sent;
 //   - rpz applies policy to what leaves the server, so that the cache behind it
 //     keeps the truth;
 //   - dnssec signs only what comes after it, so it stands before nearcast;
@@ -35,6 +36,7 @@ func Order() ([]string, error) {
 		ours  []string
 	}{
 		{"bind", []string{"direct"}},
+		{"dnstap", []string{"rrl"}},
 		{"acl", []string{"rpz", "dnssec", "nearcast"}},
 	} {
 		var err error

@@ -59,7 +59,7 @@ func (b *block) prompt(name []byte) bool {
 var passing = map[string]bool{
 	"acl": false, "any": false, "bufsize": false, "cancel": false, "chaos": false, "dnssec": false, "dnstap": true, "errors": false,
 	"geoip": false, "header": false, "local": false, "loadbalance": false, "log": false, "metadata": false, "minimal": false,
-	"nsid": false, "prometheus": false, "tsig": false,
+	"nsid": false, "prometheus": false, "rrl": false, "tsig": false,
 }
 
 // judge finds what answers promptly in the block, or says why it cannot be served directly.

@@ -1,0 +1,27 @@
+package rrl
+
+import (
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+
+	"github.com/nearcast/nearcast/plugin/blocks"
+)
+
+// Check reads the rrl blocks of a Corefile with the server's own parser, and returns
+// what would keep the server from starting.
+func Check(path string) (faults []error) {
+	all, err := blocks.Read(path)
+	if err != nil {
+		return nil // who checks the Corefile as a whole says so
+	}
+	for _, block := range all {
+		tokens := block.Tokens["rrl"]
+		if len(tokens) == 0 {
+			continue
+		}
+		if _, err := parse(&caddy.Controller{Dispenser: caddyfile.NewDispenserTokens(path, tokens), ServerBlockKeys: block.Keys}); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return faults
+}

@@ -1,0 +1,31 @@
+package rrl
+
+import (
+	"github.com/coredns/coredns/plugin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+var limited = promauto.NewCounterVec(prometheus.CounterOpts{
+	Namespace: plugin.Namespace,
+	Subsystem: "rrl",
+	Name:      "limited_total",
+	Help:      "Answers beyond a limit, by its kind and what became of them.",
+}, []string{"kind", "action"})
+
+// counters are resolved once: looking one up by its labels costs more than to limit.
+type counters [kinds][slip + 1]prometheus.Counter
+
+// countersOf returns the counters by kind and verdict; with reportOnly every verdict
+// comes to the same.
+func countersOf(reportOnly bool) (c counters) {
+	for k := range kinds {
+		for v, action := range map[verdict]string{drop: "dropped", slip: "slipped"} {
+			if reportOnly {
+				action = "reported"
+			}
+			c[k][v] = limited.WithLabelValues(k.String(), action)
+		}
+	}
+	return c
+}

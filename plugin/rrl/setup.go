@@ -1,0 +1,38 @@
+// Package rrl is a CoreDNS plugin that limits how often one answer is sent to one
+// network over UDP, whose queries may be forged.
+//
+// A handler wraps the writer of each query that may be limited, and judges the reply
+// that is written. Nothing runs beside queries, and nothing grows.
+package rrl
+
+import (
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+
+	"github.com/nearcast/nearcast/plugin/cookie"
+)
+
+func init() { plugin.Register("rrl", setup) }
+
+func setup(c *caddy.Controller) error {
+	s, err := parse(c)
+	if err != nil {
+		return plugin.Error("rrl", err)
+	}
+	r := newRRL(s)
+	config := dnsserver.GetConfig(c)
+	c.OnStartup(func() error {
+		for _, h := range config.Handlers() {
+			if k, ok := h.(cookie.Keeper); ok {
+				r.cookies = k.Cookies()
+			}
+		}
+		return nil
+	})
+	config.AddPlugin(func(next plugin.Handler) plugin.Handler {
+		r.next = next
+		return r
+	})
+	return nil
+}
