@@ -34,6 +34,7 @@ func inputs(t *testing.T) string {
 	for name, text := range map[string]string{
 		"federation/all.yaml": fixture.ThreeWith(),
 		"locations.csv":       fixture.Locations,
+		"cookie-secrets":      "00112233445566778899aabbccddeeff\n",
 		"local.rpz":           "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\nshop.example.com CNAME shop.media.fn.example.org.\n",
 		"trial.rpz":           "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n*.trial.example CNAME .\n",
 		"kubeconfig":          "apiVersion: v1\nkind: Config\nclusters: [{name: k, cluster: {server: \"https://127.0.0.1:1\"}}]\ncontexts: [{name: k, context: {cluster: k, user: k}}]\ncurrent-context: k\nusers: [{name: k, user: {token: x}}]\n",
