@@ -141,6 +141,9 @@ func addOPT(r *rand.Rand, m *dns.Msg) {
 			},
 			func() dns.EDNS0 { return &dns.EDNS0_NSID{Code: dns.EDNS0NSID} },
 			func() dns.EDNS0 { return &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"} },
+			func() dns.EDNS0 {
+				return &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: strings.Repeat("01", r.IntN(45))}
+			},
 			func() dns.EDNS0 { return &dns.EDNS0_PADDING{Padding: make([]byte, r.IntN(400))} },
 			func() dns.EDNS0 { return &dns.EDNS0_LOCAL{Code: 65001, Data: []byte{1}} },
 		})())

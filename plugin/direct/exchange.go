@@ -3,6 +3,7 @@ package direct
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"net"
 
 	"github.com/miekg/dns"
@@ -23,8 +24,9 @@ type exchange struct {
 	question [1]dns.Question
 	extra    [1]dns.RR
 	opt      dns.OPT
-	option   [1]dns.EDNS0
+	option   [2]dns.EDNS0
 	subnet   dns.EDNS0_SUBNET
+	cookie   dns.EDNS0_COOKIE
 	address  [net.IPv6len]byte
 }
 
@@ -49,7 +51,7 @@ func (e *exchange) unpack(query []byte, n int) bool {
 }
 
 // unpackInPlace reads what most queries are, with nothing or an OPT after the question,
-// and in that nothing or the client's subnet. The rest of the question begins at.
+// and in that no more than the client's subnet and a cookie. The rest of the question begins at.
 func (e *exchange) unpackInPlace(query []byte, at int) bool {
 	m := &e.query
 	name, off, err := dns.UnpackDomainName(query, headerSize)
@@ -88,18 +90,43 @@ func (e *exchange) unpackOPT(rr []byte) bool {
 	if h.Rdlength == 0 {
 		return true
 	}
-	if !e.unpackSubnet(rr[fixed:]) {
-		return false
+	e.opt.Option = e.option[:0]
+	return e.unpackOptions(rr[fixed:])
+}
+
+// unpackOptions reads each of those that are known here at most once.
+func (e *exchange) unpackOptions(rest []byte) bool {
+	subnet, cookie := false, false
+	for len(rest) > 0 {
+		const header = 4
+		if len(rest) < header {
+			return false
+		}
+		end := header + int(binary.BigEndian.Uint16(rest[2:]))
+		if end > len(rest) {
+			return false
+		}
+		option := rest[:end]
+		rest = rest[end:]
+		switch code := binary.BigEndian.Uint16(option); {
+		case code == dns.EDNS0SUBNET && !subnet && e.unpackSubnet(option):
+			subnet = true
+			e.opt.Option = append(e.opt.Option, &e.subnet)
+		case code == dns.EDNS0COOKIE && !cookie:
+			cookie = true
+			e.cookie = dns.EDNS0_COOKIE{Cookie: hex.EncodeToString(option[header:])}
+			e.opt.Option = append(e.opt.Option, &e.cookie)
+		default:
+			return false
+		}
 	}
-	e.option[0] = &e.subnet
-	e.opt.Option = e.option[:]
 	return true
 }
 
-// unpackSubnet reads a client-subnet option (RFC 7871, section 6) that is alone.
+// unpackSubnet reads a client-subnet option (RFC 7871, section 6).
 func (e *exchange) unpackSubnet(option []byte) bool {
 	const fixed = 8
-	if len(option) < fixed || binary.BigEndian.Uint16(option) != dns.EDNS0SUBNET || int(binary.BigEndian.Uint16(option[2:])) != len(option)-4 {
+	if len(option) < fixed {
 		return false
 	}
 	subnet := dns.EDNS0_SUBNET{Family: binary.BigEndian.Uint16(option[4:]), SourceNetmask: option[6], SourceScope: option[7], Address: e.address[:]}

@@ -14,10 +14,11 @@ func FuzzUnpack(f *testing.F) {
 		f.Add(datagram)
 	}
 	for _, option := range []dns.EDNS0{
-		subnet("10.2.0.0/24"), subnet("2001:db8::/56"), &dns.EDNS0_SUBNET{}, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"}, &dns.EDNS0_NSID{},
+		subnet("10.2.0.0/24"), subnet("2001:db8::/56"), &dns.EDNS0_SUBNET{}, aCookie(), &dns.EDNS0_NSID{},
 	} {
 		f.Add(packed(f, option))
 		f.Add(packed(f, option, subnet("10.3.0.0/16")))
+		f.Add(packed(f, aCookie(), option))
 	}
 	f.Add(append(packed(f), 0))
 	before := packed(f, subnet("192.0.2.0/24"))
@@ -43,6 +44,10 @@ func FuzzUnpack(f *testing.F) {
 			t.Fatalf("\n%#v\nwant\n%#v", &e.query, want)
 		}
 	})
+}
+
+func aCookie() *dns.EDNS0_COOKIE {
+	return &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef0100000000000000"}
 }
 
 func packed(t testing.TB, options ...dns.EDNS0) []byte {
@@ -118,7 +123,7 @@ func TestEverydayQueriesAreReadInPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, query := range map[string][]byte{"bare": bare, "OPT": packed(t), "IPv4 subnet": packed(t, subnet("10.2.0.0/24")), "IPv6 subnet": packed(t, subnet("2001:db8::/56"))} {
+	for name, query := range map[string][]byte{"bare": bare, "OPT": packed(t), "IPv4 subnet": packed(t, subnet("10.2.0.0/24")), "IPv6 subnet": packed(t, subnet("2001:db8::/56")), "cookie": packed(t, aCookie()), "both": packed(t, aCookie(), subnet("10.2.0.0/24"))} {
 		e := new(exchange)
 		if !e.unpack(query, len("hello.demo.fn.example.org.")) || &e.query.Question[0] != &e.question[0] {
 			t.Errorf("%s: the question is not in the exchange", name)

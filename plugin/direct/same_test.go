@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,13 +63,18 @@ func TestBothWaysAnswerTheSame(t *testing.T) {
 		{"refusing", "acl {\nblock type AAAA net 127.0.0.0/8\ndrop type TXT net 127.0.0.0/8\n}", "family independent"},
 		{"rewriting the reply", "nsid here\nbufsize 700\nminimal\nany\nlocal\nchaos\nheader {\nresponse set aa\n}", ""},
 		{"signing", "", "sign DIR/key.private"},
+		{"with cookies that both have", "nsid here", "cookies secret DIR/secrets"},
+		{"requiring cookies", "", "cookies require secret DIR/secrets"},
+		{"without a bound of its own", "bufsize 4096", "cookies off\nsign DIR/key.private"},
+		{"limiting nothing yet", "rrl {\nreport-only\n}", ""},
 		{"signing by dnssec", "dnssec {\nkey file DIR/key\n}", ""},
 		{"knowing keys", "tsig {\nsecret key. " + corpusSecret + "\n}", ""},
 		{"requiring keys", "tsig {\nsecret key. " + corpusSecret + "\nrequire TXT\n}", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := federated(t, world...)
-			if strings.HasPrefix(c.name, "signing") {
+			fixture.Write(t, filepath.Join(dir, "secrets"), "00112233445566778899aabbccddeeff\n")
+			if strings.Contains(c.settings+c.plugins, "DIR/key") {
 				fixture.Key(t, dir, "key")
 			}
 			port1, port2 := freePort(t), freePort(t)
