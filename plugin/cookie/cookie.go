@@ -66,10 +66,9 @@ type Query struct {
 	fresh bool
 }
 
-// Judge reads the COOKIE option of a query from a client's address. The time is in
-// seconds since 1970.
-func (s Secrets) Judge(query *dns.Msg, from netip.Addr, now uint32) (q Query) {
-	option := optionOf(query)
+// Judge reads the COOKIE option of a query, which may be nil, from a client's address.
+// The time is in seconds since 1970.
+func (s Secrets) Judge(option *dns.EDNS0_COOKIE, from netip.Addr, now uint32) (q Query) {
 	if option == nil {
 		return q
 	}
@@ -95,9 +94,9 @@ func (s Secrets) Judge(query *dns.Msg, from netip.Addr, now uint32) (q Query) {
 	return q
 }
 
-// optionOf returns the query's first COOKIE option, which alone counts (RFC 7873,
+// Of returns the query's first COOKIE option, which alone counts (RFC 7873,
 // section 5.2), or nil.
-func optionOf(query *dns.Msg) *dns.EDNS0_COOKIE {
+func Of(query *dns.Msg) *dns.EDNS0_COOKIE {
 	opt := query.IsEdns0()
 	if opt == nil {
 		return nil

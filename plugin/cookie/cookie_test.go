@@ -9,8 +9,13 @@ import (
 	"github.com/miekg/dns"
 )
 
-// asking returns a query with a COOKIE option, as the server reads it.
-func asking(t testing.TB, cookies ...string) *dns.Msg {
+// asking returns the option that counts of a query with COOKIE options.
+func asking(t testing.TB, cookies ...string) *dns.EDNS0_COOKIE {
+	t.Helper()
+	return Of(query(t, cookies...))
+}
+
+func query(t testing.TB, cookies ...string) *dns.Msg {
 	t.Helper()
 	m := new(dns.Msg).SetQuestion("example.com.", dns.TypeA)
 	m.SetEdns0(1232, false)
@@ -144,10 +149,10 @@ func TestEveryLengthIsJudged(t *testing.T) {
 
 func TestJudgingAndReplyingDoNotAllocate(t *testing.T) {
 	secrets, from := Secrets{{1}, {2}}, netip.MustParseAddr("192.0.2.7")
-	m := asking(t, "2464c4abcf10c957010000005cf79f111f8130c3eee29480")
+	option := asking(t, "2464c4abcf10c957010000005cf79f111f8130c3eee29480")
 	var reply [Size]byte
 	if n := testing.AllocsPerRun(100, func() {
-		q := secrets.Judge(m, from, 1559731985)
+		q := secrets.Judge(option, from, 1559731985)
 		reply = secrets.Reply(&q, from, 1559731985)
 	}); n > 0 {
 		t.Errorf("%v allocations, and the reply %x", n, reply)
@@ -157,7 +162,7 @@ func TestJudgingAndReplyingDoNotAllocate(t *testing.T) {
 // FuzzQuery takes any message: nothing panics, and only what Reply made is valid.
 func FuzzQuery(f *testing.F) {
 	for _, c := range [][]string{{"2464c4abcf10c957"}, {"fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5"}, {"01"}, {"", "2464c4abcf10c957"}, nil} {
-		data, err := asking(f, c...).Pack()
+		data, err := query(f, c...).Pack()
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -169,7 +174,7 @@ func FuzzQuery(f *testing.F) {
 		if m.Unpack(data) != nil {
 			return
 		}
-		q := secrets.Judge(m, from, now)
+		q := secrets.Judge(Of(m), from, now)
 		switch q.Standing {
 		case Absent, Malformed:
 			return

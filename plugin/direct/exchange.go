@@ -94,6 +94,9 @@ func (e *exchange) unpackOPT(rr []byte) bool {
 	return e.unpackOptions(rr[fixed:])
 }
 
+// maxCookie is how many octets a COOKIE option has at most (RFC 7873, section 4).
+const maxCookie = 40
+
 // unpackOptions reads each of those that are known here at most once.
 func (e *exchange) unpackOptions(rest []byte) bool {
 	subnet, cookie := false, false
@@ -112,9 +115,10 @@ func (e *exchange) unpackOptions(rest []byte) bool {
 		case code == dns.EDNS0SUBNET && !subnet && e.unpackSubnet(option):
 			subnet = true
 			e.opt.Option = append(e.opt.Option, &e.subnet)
-		case code == dns.EDNS0COOKIE && !cookie:
+		case code == dns.EDNS0COOKIE && !cookie && len(option) <= header+maxCookie:
 			cookie = true
-			e.cookie = dns.EDNS0_COOKIE{Cookie: hex.EncodeToString(option[header:])}
+			var text [2 * maxCookie]byte
+			e.cookie = dns.EDNS0_COOKIE{Cookie: string(hex.AppendEncode(text[:0], option[header:]))}
 			e.opt.Option = append(e.opt.Option, &e.cookie)
 		default:
 			return false

@@ -63,16 +63,13 @@ func (i *instance) watchCookies() {
 // bite reads the query's COOKIE option. Where it returns an outcome, that and the rcode
 // are the answer.
 func (a *answer) bite(w dns.ResponseWriter) (refusal outcome, rcode int) {
-	jar := a.n.settings.cookies.jar
-	if jar == nil || a.query.IsEdns0() == nil || len(a.query.IsEdns0().Option) == 0 {
+	jar, option := a.n.settings.cookies.jar, cookie.Of(a.query)
+	if jar == nil || option == nil {
 		return outcomes, 0
 	}
 	secrets, from, now := jar.Secrets(), client.Source(w.RemoteAddr()), uint32(time.Now().Unix()) //nolint:gosec // serial arithmetic
-	q := secrets.Judge(a.query, from, now)
-	switch q.Standing {
-	case cookie.Absent:
-		return outcomes, 0
-	case cookie.Malformed:
+	q := secrets.Judge(option, from, now)
+	if q.Standing == cookie.Malformed {
 		return outcomeMalformed, dns.RcodeFormatError
 	}
 	octets := secrets.Reply(&q, from, now)

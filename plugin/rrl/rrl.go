@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"net"
 	"net/netip"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/client"
 	"github.com/nearcast/nearcast/plugin/cookie"
 	"github.com/nearcast/nearcast/plugin/imputed"
+	"github.com/nearcast/nearcast/plugin/scratch"
 	"github.com/nearcast/nearcast/plugin/udp"
 )
 
@@ -25,6 +27,8 @@ type rrl struct {
 	// limits are nil for kinds that have none.
 	limits     [kinds]*limit
 	reportOnly bool
+	// quic is set where UDP may carry more than plain DNS.
+	quic bool
 	// cookies are those of the block's nearcast; nil where it has none.
 	cookies *cookie.Jar
 
@@ -52,20 +56,30 @@ func (r *rrl) Name() string { return "rrl" }
 
 // ServeDNS implements plugin.Handler.
 func (r *rrl) ServeDNS(ctx context.Context, w dns.ResponseWriter, m *dns.Msg) (int, error) {
-	if m.Opcode != dns.OpcodeQuery || !udp.Plain(ctx, w) {
+	if r.next == nil || m.Opcode != dns.OpcodeQuery || !r.forgeable(ctx, w) {
 		return plugin.NextOrFailure(r.Name(), r.next, ctx, w, m)
 	}
 	from := client.Source(w.RemoteAddr())
 	if r.trusts(from, m) {
 		return plugin.NextOrFailure(r.Name(), r.next, ctx, w, m)
 	}
-	e := &exchange{ResponseWriter: w, rrl: r, query: m, from: from}
-	e.ctx.Context = ctx
-	rcode, err := plugin.NextOrFailure(r.Name(), r.next, &e.ctx, e, m)
+	e := scratch.Beside[exchange](ctx, m)
+	e.ResponseWriter, e.rrl, e.query, e.from, e.ctx.Context = w, r, m, from, ctx
+	// Not by plugin.NextOrFailure, whose writer would note for the plugins before this one
+	// who wrote, and be hidden from them by this one's.
+	rcode, err := r.next.ServeDNS(&e.ctx, e, m)
 	if plugin.ClientWrite(rcode) {
 		return rcode, err
 	}
 	return e.refuse(rcode, err)
+}
+
+// forgeable reports whether nobody has shown that the query is from where it says.
+func (r *rrl) forgeable(ctx context.Context, w dns.ResponseWriter) bool {
+	if _, ok := w.RemoteAddr().(*net.UDPAddr); ok && !r.quic {
+		return true
+	}
+	return udp.Plain(ctx, w)
 }
 
 // trusts reports whether the query is not limited.
@@ -78,12 +92,12 @@ func (r *rrl) trusts(from netip.Addr, m *dns.Msg) bool {
 	if r.cookies == nil {
 		return false
 	}
-	opt := m.IsEdns0()
-	if opt == nil || len(opt.Option) == 0 {
+	option := cookie.Of(m)
+	if option == nil {
 		return false
 	}
 	now := uint32(time.Now().Unix()) //nolint:gosec // serial arithmetic
-	return r.cookies.Secrets().Judge(m, from, now).Standing == cookie.Valid
+	return r.cookies.Secrets().Judge(option, from, now).Standing == cookie.Valid
 }
 
 // judge debits the network for a reply.

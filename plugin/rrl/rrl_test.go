@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/plugin/imputed"
+	"github.com/nearcast/nearcast/plugin/udp"
 )
 
 // sent is what left a server.
@@ -202,6 +203,7 @@ func TestWhoIsNotForgedIsNotLimited(t *testing.T) {
 		"no limit": {&net.UDPAddr{IP: ip}, "dns://:53", "responses-per-second 0"},
 	} {
 		r := limiter(t, "window 5\n"+c.block, answers)
+		r.quic = udp.CarriesQUIC(c.server)
 		s := &sent{from: c.from}
 		ctx := context.WithValue(t.Context(), dnsserver.Key{}, &dnsserver.Server{Addr: c.server})
 		for range 1000 {

@@ -6,11 +6,14 @@
 package rrl
 
 import (
+	"slices"
+
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 
 	"github.com/nearcast/nearcast/plugin/cookie"
+	"github.com/nearcast/nearcast/plugin/udp"
 )
 
 func init() { plugin.Register("rrl", setup) }
@@ -21,6 +24,7 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error("rrl", err)
 	}
 	r := newRRL(s)
+	r.quic = slices.ContainsFunc(c.ServerBlockKeys, udp.CarriesQUIC)
 	config := dnsserver.GetConfig(c)
 	c.OnStartup(func() error {
 		for _, h := range config.Handlers() {

@@ -96,12 +96,14 @@ func (t *table) debit(hash uint64, l *limit) verdict {
 // find returns the account of the tag, or that which is to make room for it: the one
 // that owes the least, and is not mine.
 func find(line *[perLine]atomic.Uint64, tag uint64, now, most int64) (slot int, word uint64, mine bool) {
+	for i := range line {
+		if w := line[i].Load(); w>>(timeBits+countBits) == tag && w != 0 {
+			return i, w, true
+		}
+	}
 	least := int64(1<<63 - 1)
 	for i := range line {
 		w := line[i].Load()
-		if w>>(timeBits+countBits) == tag && w != 0 {
-			return i, w, true
-		}
 		if d := debtOf(w, now, most); d < least {
 			slot, word, least = i, w, d
 		}

@@ -15,6 +15,8 @@ type Scratch struct {
 	// plugin asks something of its own, maybe in a goroutine of its own.
 	query *dns.Msg
 	room  any
+	// beside is room for who stands before the handler that answers.
+	beside any
 	// out is how many takers have not returned what they took.
 	out int
 	// used is set once the query had one.
@@ -45,6 +47,25 @@ func Take[T any](ctx context.Context, query *dns.Msg) *T {
 	if !ok {
 		t = new(T)
 		s.room = t
+		return t
+	}
+	var empty T
+	*t = empty
+	return t
+}
+
+// Beside returns an empty T for a handler that stands before the one that answers, and
+// is part of the query's writer or context: it is kept for as long as these are. Only
+// one handler of a chain may have a T.
+func Beside[T any](ctx context.Context, query *dns.Msg) *T {
+	s := of(ctx, query)
+	if s == nil {
+		return new(T)
+	}
+	t, ok := s.beside.(*T)
+	if !ok {
+		t = new(T)
+		s.beside = t
 		return t
 	}
 	var empty T

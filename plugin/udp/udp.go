@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin/pkg/parse"
 	"github.com/coredns/coredns/plugin/pkg/transport"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
@@ -31,6 +32,12 @@ func Plain(ctx context.Context, w dns.ResponseWriter) bool {
 	}
 	s, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server)
 	return !ok || strings.HasPrefix(s.Addr, transport.DNS+"://")
+}
+
+// CarriesQUIC reports whether a server block's key is of a server over QUIC.
+func CarriesQUIC(key string) bool {
+	carrier, _ := parse.Transport(key)
+	return carrier == transport.QUIC || carrier == transport.HTTPS3
 }
 
 // Size returns how many octets the client has room for.
