@@ -74,3 +74,26 @@ func TestTakingAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestRoomBesideIsTheQuerysAndSaysNothingOfItsAnswer holds it for a handler that stands
+// before others: these may keep its room, unless they answer in room that is lent.
+func TestRoomBesideIsTheQuerysAndSaysNothingOfItsAnswer(t *testing.T) {
+	query := new(dns.Msg)
+	s, ctx := Lend(context.Background(), query)
+	first := Beside[thing](ctx, query)
+	first.text = "hello"
+	if s.Reusable() {
+		t.Error("a query that nobody answered in its room may have another")
+	}
+	Take[int](ctx, query)
+	Return(ctx, query)
+	if !s.Reusable() {
+		t.Error("room beside keeps the query from having another")
+	}
+	if second := Beside[thing](ctx, query); second != first || second.text != "" {
+		t.Errorf("%p %+v, want %p and nothing in it", second, second, first)
+	}
+	if other := Beside[thing](ctx, new(dns.Msg)); other == first {
+		t.Error("a query that a plugin makes has the room of the client's")
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -212,6 +213,10 @@ func TestNoAnswerOverUDPIsLong(t *testing.T) {
 		all := most(t, knotd(t, ""), longTypes, func(string, *dns.Msg) {})
 		t.Logf("Knot DNS, not signed, with its defaults: %s", all)
 	})
+	t.Run("gdnsd", func(t *testing.T) {
+		all := most(t, gdnsd(t), longTypes, func(string, *dns.Msg) {})
+		t.Logf("gdnsd, which does not sign, with its defaults: %s", all)
+	})
 }
 
 func TestWhatIsTruncatedIsWholeOverTCP(t *testing.T) {
@@ -295,6 +300,20 @@ database:
     file: zone
 `, dir, host, port, cookies, modules))
 	return peer(t, program.Command("-c", filepath.Join(dir, "knot.conf")), net.JoinHostPort(host, fmt.Sprint(port)))
+}
+
+// gdnsd starts gdnsd with the zone, and returns its address.
+func gdnsd(t *testing.T) string {
+	t.Helper()
+	program := peers.Find(t, "gdnsd", "gdnsd")
+	dir, host := t.TempDir(), fixture.AnotherLoopback()
+	port := fixture.FreePort(t, host)
+	if err := os.Mkdir(filepath.Join(dir, "zones"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fixture.Write(t, filepath.Join(dir, "zones", "fn.example.org"), file())
+	fixture.Write(t, filepath.Join(dir, "config"), fmt.Sprintf("options => {\n listen => [%[1]s:%[2]d]\n run_dir => %[3]q\n state_dir => %[3]q\n}\n", host, port, dir))
+	return peer(t, program.Command("-c", dir, "start"), net.JoinHostPort(host, fmt.Sprint(port)))
 }
 
 // peer starts somebody else's server, and waits until it answers at the address.
