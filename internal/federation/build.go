@@ -66,16 +66,13 @@ func compareFaults(a, b Fault) int {
 	return compareStrings(a.Reason, b.Reason)
 }
 
-// trespasses returns a fault for each address of t's annotations that it may not use.
+// trespasses returns a fault for each fixed address of t that it may not use.
 func (m *Memory) trespasses(t *Template) []Fault {
 	var faults []Fault
 	check := func(key string, a netip.Addr) {
 		if err := m.Claims.allowAnnotated(t.Namespace, a); err != nil {
 			faults = append(faults, t.fault(key, "%v", err))
 		}
-	}
-	for _, vip := range t.VIPs {
-		check(keyVIP, vip)
 	}
 	for horizon, byCluster := range t.Fixed {
 		key := keyAddress
@@ -115,7 +112,7 @@ func (b *builder) renew(e *entry) {
 }
 
 func (b *builder) make(t *Template, hostnames []string) *Function {
-	f := &Function{Template: t, Hostnames: hostnames}
+	f := &Function{Template: t, Hostnames: hostnames, VIPs: b.heldVIPs(b.making)}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {
 			b.fault(t, keyWeights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)

@@ -223,6 +223,8 @@ type Function struct {
 	// Hostnames are those that it has, of the annotated ones or the default; canonical:
 	// lower case, fully qualified; "*." leads a wildcard.
 	Hostnames []string
+	// VIPs are those that it has, of the annotated ones.
+	VIPs []netip.Addr
 	// Placements are sorted by cluster index. Functions that stand alike in a cluster
 	// share one, so that there are few, and those asked for are in the processor's cache.
 	Placements Placements

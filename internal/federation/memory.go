@@ -22,6 +22,13 @@ type Memory struct {
 	entries  map[Ref]*entry
 	// hostnames are the entries' that ask for them.
 	hostnames contest[string, *entry]
+	// owners are whose the hostnames are that this build has asked about.
+	owners map[string]*entry
+	// namespaces are how many templates each has.
+	namespaces map[string]int
+	// below are the entries that ask for names at or below another's: see Memory.watch.
+	below map[string]map[*entry]bool
+	vips
 	// users are the entries by the workloads that they looked at, where these have
 	// another name than the template: see touchUsers.
 	users map[Ref][]*entry
@@ -55,6 +62,8 @@ type entry struct {
 	gone     bool // the template is no more
 	// asked are the hostnames that it may have if no other has them.
 	asked []string
+	// vips are the annotated ones that its claims allow.
+	vips []netip.Addr
 	// barred are the faults for which it may not have others, or is no function.
 	barred []Fault
 	faults []Fault
@@ -63,8 +72,9 @@ type entry struct {
 
 // needs are what an entry depends on, beside what has its template's name.
 type needs struct {
-	workloads []Ref    // that are in Memory.users
-	lookups   []string // that are in Memory.lookups
+	workloads []Ref        // that are in Memory.users
+	lookups   []string     // that are in Memory.lookups
+	occupied  []netip.Addr // VIPs of others that are addresses of its own
 }
 
 // lookup is one name of load balancers.
@@ -76,7 +86,8 @@ type lookup struct {
 // forget makes m as if it had never built; the indices start anew.
 func (m *Memory) forget() {
 	*m = Memory{
-		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](beats),
+		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](m.beats), vips: newVIPs(),
+		owners: map[string]*entry{}, namespaces: map[string]int{}, below: map[string]map[*entry]bool{},
 		users: map[Ref][]*entry{}, faulty: map[*entry]bool{}, lookups: map[string]*lookup{},
 		shared: map[likeness]*Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
 	}
@@ -109,11 +120,6 @@ func (m *Memory) touchAll(moved bool) {
 		return
 	}
 	other := func(a netip.Addr) bool { return m.otherVIPs[a] }
-	for _, c := range m.clusters {
-		for _, e := range c.Gateways {
-			moved = moved || e.any(other)
-		}
-	}
 	for _, e := range m.entries {
 		if moved || m.mayAnswer(e, other) {
 			m.touch(e)
@@ -191,7 +197,9 @@ func (m *Memory) settleClusters() (moved bool) {
 	}
 	m.otherFaults = m.otherFaults || len(all) > maxClusters || len(m.clusters) > maxClusters
 	moved = !slices.EqualFunc(m.clusters, all, samePlace)
-	m.clusters = all
+	if m.clusters = all; moved {
+		m.settleGateways()
+	}
 	return moved
 }
 
@@ -202,14 +210,18 @@ func samePlace(a, b *Cluster) bool {
 
 // settle makes the stale entries anew, and gives what they were made of to the State.
 func (m *Memory) settle(b *builder) {
-	slices.SortFunc(m.stale, func(a, b *entry) int { return a.template.compare(b.template.Ref) })
 	functions := m.state.Functions.Edit()
-	for _, e := range m.stale {
-		e.stale = false
-		b.renew(e)
-		m.seat(e, functions)
-		if e.gone {
-			delete(m.entries, e.template.Ref)
+	for len(m.stale) > 0 { // one may touch those whose VIP is its address
+		stale := m.stale
+		m.stale = nil
+		slices.SortFunc(stale, func(a, b *entry) int { return a.template.compare(b.template.Ref) })
+		for _, e := range stale {
+			e.stale = false
+			b.renew(e)
+			m.seat(e, functions)
+			if e.gone {
+				delete(m.entries, e.template.Ref)
+			}
 		}
 	}
 	m.state.Functions = functions.Vector()
@@ -278,7 +290,8 @@ func (m *Memory) use(e *entry, now needs) {
 			m.otherLookups = true
 		}
 	}
-	if e.needs = nil; now.workloads != nil || now.lookups != nil {
+	m.occupy(e, before.occupied, now.occupied)
+	if e.needs = nil; now.workloads != nil || now.lookups != nil || now.occupied != nil {
 		e.needs = new(now) // only here, as it is seldom needed
 	}
 }
@@ -308,7 +321,8 @@ func (m *Memory) end() *State {
 	if m.otherLookups {
 		m.state.Lookups = slices.Sorted(maps.Keys(m.lookups))
 	}
-	m.stale, m.otherWork = nil, nil
+	m.otherWork = nil
+	clear(m.owners)
 	m.otherClusters, m.otherFaults, m.otherLookups = false, false, false
 	clear(m.otherVIPs)
 	state := m.state

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 )
 
@@ -13,18 +12,17 @@ type staged struct {
 	bindings  contest[Ref, *Binding]       // by what they place
 	others    contest[Ref, *Binding]       // of workloads of other kinds, by namespace and name
 	exposed   map[Ref]*MultiClusterService // by the Service
-	vips      map[netip.Addr]int           // of how many templates
 	faults    map[Ref][]Fault
 	other     []Fault
 }
 
 func newStaged() staged {
 	// Two bindings of one resource are a mistake; which one counts must not change.
-	first := func(a, b *Binding) bool { return a.compare(b.Ref) < 0 }
+	first := func(_ Ref, a, b *Binding) bool { return a.compare(b.Ref) < 0 }
 	return staged{
 		clusters: map[Ref]*Cluster{}, workloads: map[string][]*Workload{}, exposed: map[Ref]*MultiClusterService{},
 		bindings: newContest[Ref](first), others: newContest[Ref](first),
-		vips: map[netip.Addr]int{}, faults: map[Ref][]Fault{},
+		faults: map[Ref][]Fault{},
 	}
 }
 
