@@ -88,6 +88,7 @@ func checkCorefile(path string, read tally) []finding {
 	}
 	for _, config := range configs {
 		countLocations(config.Locations, read)
+		findings = append(findings, checkClaims(path, config)...)
 		if config.Source.Manifests == "" {
 			continue // Karmada's objects are not ours to read here
 		}
@@ -98,6 +99,17 @@ func checkCorefile(path string, read tally) []finding {
 		}
 		findings = append(findings, ofFaults(path, view.State.Faults)...)
 		findings = append(findings, checkManifests(config.Source.Manifests, read)...) // those that are the same are said once
+	}
+	return findings
+}
+
+// checkClaims says what the tenants of a configuration share.
+func checkClaims(path string, config site.Config) (findings []finding) {
+	for _, text := range config.Claims.Shared() {
+		findings = append(findings, finding{Severity: severityWarning, File: path, Reason: text, Text: path + ": " + text})
+	}
+	for _, text := range config.Claims.Open(config.Zones) {
+		findings = append(findings, finding{Severity: severityNote, File: path, Reason: text, Text: path + ": " + text})
 	}
 	return findings
 }
