@@ -101,13 +101,8 @@ func (b *builder) renew(e *entry) {
 		e.function = f
 	}
 	b.use(e, b.needs)
-	if !slices.Equal(before, e.faults) {
-		b.otherFaults = true
-	}
-	if len(e.faults) > 0 {
-		b.faulty[e] = true
-	} else {
-		delete(b.faulty, e)
+	if e.faults = joined(e.faults); !slices.Equal(before, e.faults) {
+		b.faults.note(e)
 	}
 }
 

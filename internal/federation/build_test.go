@@ -484,7 +484,7 @@ func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
 	if len(f.Placements) != 1 || len(f.Placements[0].Endpoint("").V4) != 1 || f.Placements[0].Endpoint("").First().String() != "198.51.100.7" {
 		t.Errorf("%s, want the one address that may be answered", placements(f))
 	}
-	if !slices.Equal(s.Lookups, []string{"lb.example.net."}) {
+	if len(s.Lookups) != 1 || s.Lookups[0].Name != "lb.example.net." || !slices.Equal(s.Lookups[0].Namespaces, []string{"ns"}) {
 		t.Errorf("lookups %v", s.Lookups)
 	}
 	unknown := func(string) (Endpoint, bool) { return Endpoint{}, false }

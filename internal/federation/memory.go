@@ -31,9 +31,8 @@ type Memory struct {
 	vips
 	// users are the entries by the workloads that they looked at, where these have
 	// another name than the template: see touchUsers.
-	users map[Ref][]*entry
-	// faulty are the entries that have faults.
-	faulty map[*entry]bool
+	users  map[Ref][]*entry
+	faults faults
 	// lookups are what the names of load balancers were resolved to.
 	lookups map[string]*lookup
 
@@ -46,7 +45,6 @@ type Memory struct {
 	otherWork     []*Workload
 	otherClusters bool
 	otherVIPs     map[netip.Addr]bool // that came or are gone
-	otherFaults   bool
 	otherLookups  bool
 
 	state State
@@ -88,7 +86,7 @@ func (m *Memory) forget() {
 	*m = Memory{
 		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](m.beats), vips: newVIPs(),
 		owners: map[string]*entry{}, namespaces: map[string]int{}, below: map[string]map[*entry]bool{},
-		users: map[Ref][]*entry{}, faulty: map[*entry]bool{}, lookups: map[string]*lookup{},
+		users: map[Ref][]*entry{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
 		shared: map[likeness]*Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
 	}
 }
@@ -195,7 +193,7 @@ func (m *Memory) settleClusters() (moved bool) {
 	for _, c := range all[:min(len(all), maxClusters)] {
 		m.state.Clusters = append(m.state.Clusters, *c)
 	}
-	m.otherFaults = m.otherFaults || len(all) > maxClusters || len(m.clusters) > maxClusters
+	m.faults.changed = m.faults.changed || len(all) > maxClusters || len(m.clusters) > maxClusters
 	moved = !slices.EqualFunc(m.clusters, all, samePlace)
 	if m.clusters = all; moved {
 		m.settleGateways()
@@ -248,19 +246,12 @@ func (m *Memory) seat(e *entry, functions *vector.Editor[*Function]) {
 	}
 }
 
-// refusals returns all faults, sorted.
+// refusals returns the faults, sorted.
 func (m *Memory) refusals() []Fault {
-	all := slices.Clone(m.in.other)
-	for _, faults := range m.in.faults {
-		all = append(all, faults...)
-	}
-	for e := range m.faulty {
-		all = append(all, e.faults...)
-	}
+	all := m.faults.list()
 	if len(m.clusters) > maxClusters {
 		all = append(all, m.clusters[maxClusters].fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
 	}
-	slices.SortFunc(all, compareFaults)
 	return slices.Clip(all) // the site adds its own
 }
 
@@ -284,6 +275,7 @@ func (m *Memory) use(e *entry, now needs) {
 	for _, name := range now.lookups {
 		m.lookups[name].users[e] = true
 	}
+	m.otherLookups = m.otherLookups || !slices.Equal(before.lookups, now.lookups)
 	for _, name := range before.lookups {
 		if len(m.lookups[name].users) == 0 {
 			delete(m.lookups, name)
@@ -313,17 +305,31 @@ func (m *Memory) addressesOf(name string) Endpoint {
 	return l.endpoint
 }
 
+// needed returns the names of load balancers, sorted.
+func (m *Memory) needed() []Lookup {
+	all := make([]Lookup, 0, len(m.lookups))
+	for name, l := range m.lookups {
+		in := map[string]bool{}
+		for e := range l.users {
+			in[e.template.Namespace] = true
+		}
+		all = append(all, Lookup{name, slices.Sorted(maps.Keys(in))})
+	}
+	slices.SortFunc(all, func(a, b Lookup) int { return a.Compare(b.Name) })
+	return all
+}
+
 // end sums up what was built.
 func (m *Memory) end() *State {
-	if m.otherFaults {
+	if m.faults.changed {
 		m.state.Faults = m.refusals()
 	}
 	if m.otherLookups {
-		m.state.Lookups = slices.Sorted(maps.Keys(m.lookups))
+		m.state.Lookups = m.needed()
 	}
 	m.otherWork = nil
 	clear(m.owners)
-	m.otherClusters, m.otherFaults, m.otherLookups = false, false, false
+	m.otherClusters, m.faults.changed, m.otherLookups = false, false, false
 	clear(m.otherVIPs)
 	state := m.state
 	return &state

@@ -77,7 +77,7 @@ func (m *Memory) held() string {
 	for name, all := range m.below {
 		below[name] = len(all)
 	}
-	return fmt.Sprint(len(m.entries), users, lookups, hostnames, len(m.hostnames.losers), len(m.faulty), m.vips.in, len(m.declared.holder), len(m.declared.losers), occupants, len(m.gateways), m.namespaces, below, len(m.in.bindings.holder), len(m.in.bindings.losers), len(m.in.exposed), len(m.in.workloads))
+	return fmt.Sprint(len(m.entries), users, lookups, hostnames, len(m.hostnames.losers), len(m.faults.in), m.vips.in, len(m.declared.holder), len(m.declared.losers), occupants, len(m.gateways), m.namespaces, below, len(m.in.bindings.holder), len(m.in.bindings.losers), len(m.in.exposed), len(m.in.workloads))
 }
 
 // randomWorld changes what is in a store.

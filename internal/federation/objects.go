@@ -74,6 +74,8 @@ type Fault struct {
 	File    string
 	Line    int
 	Object  string
+	// Namespace is the object's, of a State's faults.
+	Namespace string
 	// Template is the object's that is to be given an Event: what declares the function
 	// that the fault is of, or what is not read.
 	Template Identity

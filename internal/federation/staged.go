@@ -12,8 +12,6 @@ type staged struct {
 	bindings  contest[Ref, *Binding]       // by what they place
 	others    contest[Ref, *Binding]       // of workloads of other kinds, by namespace and name
 	exposed   map[Ref]*MultiClusterService // by the Service
-	faults    map[Ref][]Fault
-	other     []Fault
 }
 
 func newStaged() staged {
@@ -22,7 +20,6 @@ func newStaged() staged {
 	return staged{
 		clusters: map[Ref]*Cluster{}, workloads: map[string][]*Workload{}, exposed: map[Ref]*MultiClusterService{},
 		bindings: newContest[Ref](first), others: newContest[Ref](first),
-		faults: map[Ref][]Fault{},
 	}
 }
 
@@ -93,24 +90,6 @@ func (m *Memory) unstage(was Object) {
 	case *MultiClusterService:
 		delete(m.in.exposed, o.service())
 		m.touch(m.entries[o.service()])
-	}
-}
-
-func (m *Memory) stageFaults(ref Ref, faults []Fault) {
-	if slices.Equal(m.in.faults[ref], faults) {
-		return
-	}
-	m.otherFaults = true
-	if len(faults) == 0 {
-		delete(m.in.faults, ref)
-	} else {
-		m.in.faults[ref] = faults
-	}
-}
-
-func (m *Memory) stageOther(faults []Fault) {
-	if !slices.Equal(m.in.other, faults) {
-		m.in.other, m.otherFaults = faults, true
 	}
 }
 

@@ -330,9 +330,9 @@ func (s *Store) tell(m *Memory) {
 	}
 	for ref, before := range s.before {
 		m.stage(before, s.objects[ref])
-		m.stageFaults(ref, s.faults[ref])
+		m.faults.stage(ref, s.faults[ref])
 	}
-	m.stageOther(s.other)
+	m.faults.stageFiles(s.other)
 	s.reader, s.before = m, map[Ref]Object{}
 }
 
@@ -343,7 +343,7 @@ func (s *Store) showAll(m *Memory) {
 		m.stage(nil, o)
 	}
 	for ref, faults := range s.faults {
-		m.stageFaults(ref, faults)
+		m.faults.stage(ref, faults)
 	}
-	m.stageOther(s.other)
+	m.faults.stageFiles(s.other)
 }

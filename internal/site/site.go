@@ -58,6 +58,7 @@ type Site struct {
 	seed map[federation.Target]health.Verdict
 	// reported are the faults that were logged, so that each is logged once.
 	reported map[string]bool
+	lines    quiet
 
 	// inherits is set where a predecessor had a state.
 	inherits bool
@@ -252,15 +253,18 @@ const repeat = time.Minute
 // while: a source that is away fails several times a second.
 func (s *Site) warner() func(error) {
 	var mu sync.Mutex
-	last := map[string]time.Time{}
+	last, lines := map[string]time.Time{}, quiet{}
 	return func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		text, now := err.Error(), time.Now()
 		maps.DeleteFunc(last, func(_ string, at time.Time) bool { return now.Sub(at) > repeat })
-		if _, recent := last[text]; !recent {
+		if _, recent := last[text]; recent {
+			return
+		}
+		if ok, withheld := lines.allow("", now); ok {
 			last[text] = now
-			s.log.Warningf("%s", text)
+			s.log.Warningf("%s%s", text, andMore(withheld))
 		}
 	}
 }
