@@ -1,5 +1,5 @@
-// Command coredns is CoreDNS with every plugin of its own, nearcast, rpz and direct, in
-// the order that steering and policy need.
+// Command coredns is CoreDNS with every plugin of its own, nearcast, rpz, ddr and direct,
+// in the order that steering and policy need.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/directives"
 	"github.com/nearcast/nearcast/internal/version"
+	_ "github.com/nearcast/nearcast/plugin/ddr"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
 )

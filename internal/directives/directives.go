@@ -9,9 +9,10 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
-// Install changes CoreDNS's order to "… bind direct … acl rpz dnssec nearcast cache header …":
+// Install changes CoreDNS's order to "… bind direct … acl ddr rpz dnssec nearcast cache header …":
 //
 //   - direct is about sockets, as bind is;
+//   - ddr answers what must not leave the server, whatever policy says;
 //   - rpz applies policy to what leaves the server, so that the cache behind it
 //     keeps the truth;
 //   - dnssec signs only what comes after it, so it stands before nearcast;
@@ -35,7 +36,7 @@ func Order() ([]string, error) {
 		ours  []string
 	}{
 		{"bind", []string{"direct"}},
-		{"acl", []string{"rpz", "dnssec", "nearcast"}},
+		{"acl", []string{"ddr", "rpz", "dnssec", "nearcast"}},
 	} {
 		var err error
 		if order, err = insert(order, place.after, place.ours); err != nil {

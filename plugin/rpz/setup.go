@@ -8,6 +8,9 @@ import (
 	"github.com/coredns/coredns/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"golang.org/x/time/rate"
+
+	"github.com/nearcast/nearcast/plugin/certificate"
+	"github.com/nearcast/nearcast/plugin/ddr"
 )
 
 var log = clog.NewWithPlugin("rpz")
@@ -19,6 +22,10 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error("rpz", err)
 	}
+	if err := ddr.Guard(c); err != nil {
+		return plugin.Error("rpz", err)
+	}
+	certificate.Follow(c)
 	h := s.handler()
 	config := dnsserver.GetConfig(c)
 	// The plugin tsig reads its keys after this one is set up.
