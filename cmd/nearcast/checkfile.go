@@ -13,6 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/ddr"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 	"github.com/nearcast/nearcast/plugin/rpz"
 )
@@ -79,8 +80,9 @@ func checkCorefile(path string, read tally) []finding {
 	}
 	configs, bad, warnings := nearcast.Check(path)
 	misdirected, off := checkDirect(path)
-	findings := ofErrors(severityFault, path, slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), misdirected))
-	findings = append(findings, ofErrors(severityWarning, path, slices.Concat(warnings, off))...)
+	misleading, doubtful := ddr.Check(path)
+	findings := ofErrors(severityFault, path, slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), misdirected, misleading))
+	findings = append(findings, ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful))...)
 	for file, zone := range rpz.Files(path) {
 		if z, _, err := policyzone.ReadFile(file, zone); err == nil {
 			countRules(z, file, read)

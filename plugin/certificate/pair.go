@@ -3,6 +3,7 @@ package certificate
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,15 @@ func (p *pair) refuse(err error) {
 	p.said = err.Error()
 	loads.WithLabelValues(p.Cert, "refused").Inc()
 	log.Errorf("%v; the certificate before, valid until %s, stays in use", err, p.current.Load().Leaf.NotAfter.Format(time.DateTime))
+}
+
+// Read returns the certificate of the files if it can be used now.
+func Read(of Files, now time.Time) (*x509.Certificate, error) {
+	cert, err := load(of, now)
+	if err != nil {
+		return nil, err
+	}
+	return cert.Leaf, nil
 }
 
 // load reads a certificate that can be used now. An error has the files' names.
