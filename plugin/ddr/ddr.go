@@ -124,7 +124,7 @@ func belowSpecial(name string) bool {
 
 // designatedFor returns what is designated for the question.
 func (d *DDR) designatedFor(q dns.Question) (there designated, known bool) {
-	if q.Qtype != dns.TypeSVCB || !strings.HasPrefix(strings.ToLower(q.Name[:min(len(q.Name), len(label))]), label) {
+	if q.Qtype != dns.TypeSVCB || len(q.Name) < len(label) || !strings.EqualFold(q.Name[:len(label)], label) {
 		return designated{}, false
 	}
 	there, known = d.designated[strings.ToLower(q.Name)]
