@@ -29,7 +29,7 @@ func nearcast() recipe {
 		return part{entry: entry{name: "usr/local/bin/" + name, mode: 0o755, capability: capability}, from: name}
 	}
 	return recipe{
-		name: "coredns", title: "Nearcast", description: "CoreDNS with nearcast, rpz and direct; the speaker; the command",
+		name: "coredns", title: "Nearcast", description: "CoreDNS with nearcast, rpz, ddr and direct; the speaker; the command",
 		files:    system(),
 		programs: []part{at("nearcast", nil), at("nearcast-speaker", nil), at("coredns", mayBindService())},
 		start: v1.Config{

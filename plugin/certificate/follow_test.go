@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -30,12 +31,16 @@ import (
 // follow is a directive of the tests that does no more than ours do in their set-up.
 func init() {
 	plugin.Register("follow", func(c *caddy.Controller) error { Follow(c); return nil })
+	plugin.Register("fail", func(c *caddy.Controller) error {
+		c.OnStartup(func() error { return errors.New("as it must") })
+		return nil
+	})
 }
 
 func TestMain(m *testing.M) {
 	caddy.Quiet, dnsserver.Quiet = true, true
 	clog.Discard()
-	if err := dnsserver.SetDirectives([]string{"bind", "follow", "tls", "whoami"}); err != nil {
+	if err := dnsserver.SetDirectives([]string{"bind", "follow", "tls", "whoami", "fail"}); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
@@ -243,5 +248,42 @@ func TestBlocksAtOnePortMayNameOneCertificate(t *testing.T) {
 	}
 	if err := instance.Stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAConfigurationThatIsReplacedFollowsNoMore restarts in vain and then well; each
+// renewal is loaded once, by the configuration that runs.
+func TestAConfigurationThatIsReplacedFollowsNoMore(t *testing.T) {
+	f := newFolder(t)
+	corefile := func(plugin string) caddy.CaddyfileInput {
+		text := fmt.Sprintf("tls://.:0 {\n bind 127.0.0.1\n follow\n tls %s/tls.crt %[1]s/tls.key\n %s\n}", f.dir, plugin)
+		return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(text), ServerTypeName: "dns"}
+	}
+	instance, err := caddy.Start(corefile("whoami"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := instance.Restart(corefile("fail")); err == nil {
+		t.Fatal("control: a configuration that cannot start is taken")
+	}
+	if instance, err = instance.Restart(corefile("whoami")); err != nil {
+		t.Fatal(err)
+	}
+	addr := instance.Servers()[0].Addr().String()
+	f.renew("second", time.Time{}, time.Now().Add(time.Hour))
+	eventually(t, addr, "second")
+	if alive := instances.Sweep(); len(alive) != 1 {
+		t.Errorf("%d configurations follow, want one", len(alive))
+	}
+	for _, err := range instance.ShutdownCallbacks() {
+		t.Error(err)
+	}
+	if err := instance.Stop(); err != nil {
+		t.Error(err)
+	}
+	f.renew("third", time.Time{}, time.Now().Add(time.Hour))
+	time.Sleep(200 * time.Millisecond) // long past what a watch waits for quiet
+	if got := testutil.ToFloat64(loads.WithLabelValues(f.files().Cert, "used")); got != 1 {
+		t.Errorf("%v loads are counted, want the running configuration's one", got)
 	}
 }

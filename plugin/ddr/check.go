@@ -105,7 +105,7 @@ func (r *report) judge(block caddyfile.ServerBlock, s *stanza) {
 			r.fault(d, "dohpath %s is not served: CoreDNS answers at %s alone", d.Path, servedPath)
 		}
 		asked := askedAt(block, d)
-		if len(asked) == 0 {
+		if len(asked) == 0 && isPlain(block) {
 			r.warn(d, "the address that clients ask is not known here, so the certificate is not compared with it; name it with hint")
 		}
 		for _, protocol := range d.Protocols {
@@ -114,11 +114,13 @@ func (r *report) judge(block caddyfile.ServerBlock, s *stanza) {
 	}
 }
 
-// askedAt returns the resolver's addresses that its clients ask, as far as the Corefile
-// has them: those of bind or direct, or else the designation's hints.
+// askedAt returns the addresses that clients ask without encryption, as far as the
+// Corefile has them: those of bind or direct, or else the designation's hints.
 func askedAt(block caddyfile.ServerBlock, d *Designation) (addrs []netip.Addr) {
-	bound, everywhere := blocks.Bound(block)
-	if !everywhere && len(bound) > 0 && isPlain(block) {
+	if !isPlain(block) {
+		return nil
+	}
+	if bound, everywhere := blocks.Bound(block); !everywhere && len(bound) > 0 {
 		return bound
 	}
 	direct := caddyfile.NewDispenserTokens("", block.Tokens["direct"])

@@ -83,3 +83,38 @@ func TestDesignationsThatLeadNowhereAreFound(t *testing.T) {
 		}
 	}
 }
+
+// TestALineThatBlocksImportIsJudgedWhereItIsAskedAndOnce has the block of DNS over TLS
+// listen elsewhere, whose address no client asks first.
+func TestALineThatBlocksImportIsJudgedWhereItIsAskedAndOnce(t *testing.T) {
+	dir := certificates(t)
+	path := filepath.Join(dir, "Corefile")
+	const text = `(resolver) {
+    ddr {
+        designate dns.carrier.example dot
+        designate dns.carrier.example doq
+    }
+}
+. {
+    bind 192.0.2.53
+    import resolver
+}
+tls://. {
+    bind 192.0.2.54
+    tls DIR/good.crt DIR/good.key
+    import resolver
+}
+`
+	fixture.Write(t, path, strings.ReplaceAll(text, "DIR", dir))
+	faults, warnings := Check(path)
+	if want := path + ":4: designate dns.carrier.example.: doq: no server block serves quic://.:853"; len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), want) {
+		t.Errorf("faults %v, want one: %s", faults, want)
+	}
+	if len(warnings) > 0 {
+		t.Errorf("warnings %v, want none", warnings)
+	}
+	all, err := Designations(path)
+	if err != nil || len(all) != 2 {
+		t.Errorf("%d designations, %v, want two", len(all), err)
+	}
+}

@@ -174,6 +174,65 @@ tls://.:DOT https://.:DOH {
 	}
 }
 
+// TestACertificateIsRenewedUnderItsConnections has the shipped program follow a renewed
+// certificate, and refuse a bad one by name.
+func TestACertificateIsRenewedUnderItsConnections(t *testing.T) {
+	w := newWorld(t, fixture.Three[0])
+	host, _, _ := net.SplitHostPort(w.addr)
+	dot := strconv.Itoa(fixture.FreePort(t, host))
+	cert, key := filepath.Join(w.dir, "tls.crt"), filepath.Join(w.dir, "tls.key")
+	renew := func(name string) {
+		fixture.CertificateOf(t, cert, key, &x509.Certificate{Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)})
+	}
+	renew("first")
+	// The block of the certificate has none of our plugins; the Corefile has.
+	server := w.serve(t, strings.Replace("fn.example.org:{port} {\n    bind {host}"+steering+"\n}\ntls://.:DOT {\n    bind {host}\n    tls {dir}/tls.crt {dir}/tls.key\n    whoami\n}", "DOT", dot, 1))
+	client := dns.Client{Net: "tcp-tls", TLSConfig: &tls.Config{InsecureSkipVerify: true}}
+	open, err := client.Dial(net.JoinHostPort(host, dot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	ask := func() {
+		t.Helper()
+		if _, _, err := client.ExchangeWithConn(new(dns.Msg).SetQuestion("example.org.", dns.TypeA), open); err != nil {
+			t.Errorf("the open connection is lost: %v", err)
+		}
+	}
+	shown := func() string {
+		conn, err := tls.Dial("tcp", net.JoinHostPort(host, dot), client.TLSConfig)
+		if err != nil {
+			return err.Error()
+		}
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0].Subject.CommonName
+	}
+	becomes := func(want string) {
+		t.Helper()
+		eventually(t, "new connections see "+want, func() error {
+			if got := shown(); got != want {
+				return fmt.Errorf("they see %s", got)
+			}
+			return nil
+		})
+	}
+	ask()
+	renew("second")
+	becomes("second")
+	ask()
+	fixture.Write(t, cert, "half of a certificate")
+	eventually(t, "it is refused by name", func() error {
+		if log := server.log.String(); !strings.Contains(log, "certificate "+cert) || !strings.Contains(log, "stays in use") {
+			return fmt.Errorf("the log is %s", log)
+		}
+		return nil
+	})
+	becomes("second")
+	renew("third")
+	becomes("third")
+	ask()
+}
+
 // discover is a client that finds its resolver's encrypted protocol and uses it, if its
 // certificate is for the address that was asked (RFC 9462, section 4.2).
 func discover(resolver, certificate, asked string) error {
