@@ -31,7 +31,9 @@ encrypted resolvers that the ddr lines of a Corefile designate: for DHCPv4 optio
 
 Addresses are those after hint. A designation without one is told by its name alone,
 and clients ask for _dns.NAME. A release of radvd cannot advertise the option: what is
-printed sends clients to DHCPv6.`,
+printed sends clients to DHCPv6. Over DHCPv6, dnsmasq and Kea send one designation:
+what is printed for them is that of the lowest priority, whose clients find the others
+by asking for _dns.NAME.`,
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: dnr.Servers(),
 		RunE: func(cmd *cobra.Command, args []string) error {

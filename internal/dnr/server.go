@@ -2,6 +2,7 @@ package dnr
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -28,7 +29,8 @@ var servers = map[string]func([]Resolver, Settings) (string, error){
 // Servers returns what Configure knows, sorted.
 func Servers() []string { return slices.Sorted(maps.Keys(servers)) }
 
-// Configure returns the part of a server's configuration that has the resolvers.
+// Configure returns the part of a server's configuration that has the resolvers, of which
+// there is at least one.
 func Configure(server string, all []Resolver, s Settings) (string, error) {
 	write, ok := servers[server]
 	if !ok {
@@ -48,17 +50,23 @@ func dnsmasq(all []Resolver, _ Settings) (string, error) {
 	if len(v4) > maxDnsmasq {
 		return "", fmt.Errorf("DHCPv4's option has %d octets, and dnsmasq sends %d: designate fewer, or with fewer hints", len(v4), maxDnsmasq)
 	}
-	v6, err := DHCPv6(all)
+	v6, err := firstDHCPv6(all)
 	if err != nil {
 		return "", err
 	}
-	var text strings.Builder
-	text.WriteString("# Encrypted DNS (RFC 9463), for dnsmasq.conf. dnsmasq cannot add it to router advertisements.\n")
-	fmt.Fprintf(&text, "dhcp-option=%d,%s\n", CodeDHCPv4, octets(v4))
-	for _, data := range v6 {
-		fmt.Fprintf(&text, "dhcp-option=option6:%d,%s\n", CodeDHCPv6, octets(data))
+	return fmt.Sprintf("# Encrypted DNS (RFC 9463), for dnsmasq.conf. dnsmasq cannot add it to router advertisements.\n"+
+		"dhcp-option=%d,%s\ndhcp-option=option6:%d,%s\n", CodeDHCPv4, octets(v4), CodeDHCPv6, octets(v6)), nil
+}
+
+// firstDHCPv6 returns the option of the resolver that clients are to try first: of
+// several with one code, dnsmasq 2.90 and Kea 2.2 send the last alone.
+func firstDHCPv6(all []Resolver) ([]byte, error) {
+	first := slices.MinFunc(all, func(a, b Resolver) int { return cmp.Compare(a.Priority, b.Priority) })
+	options, err := DHCPv6([]Resolver{first})
+	if err != nil {
+		return nil, err
 	}
-	return text.String(), nil
+	return options[0], nil
 }
 
 // octets writes data in hexadecimal with colons.
@@ -83,26 +91,22 @@ func keaDHCPv4(all []Resolver, _ Settings) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return kea("Dhcp4", []keaOption{{"dhcp4", CodeDHCPv4, false, hex.EncodeToString(data)}})
+	return kea("Dhcp4", keaOption{"dhcp4", CodeDHCPv4, false, hex.EncodeToString(data)})
 }
 
 func keaDHCPv6(all []Resolver, _ Settings) (string, error) {
-	v6, err := DHCPv6(all)
+	data, err := firstDHCPv6(all)
 	if err != nil {
 		return "", err
 	}
-	var options []keaOption
-	for _, data := range v6 {
-		options = append(options, keaOption{"dhcp6", CodeDHCPv6, false, hex.EncodeToString(data)})
-	}
-	return kea("Dhcp6", options)
+	return kea("Dhcp6", keaOption{"dhcp6", CodeDHCPv6, false, hex.EncodeToString(data)})
 }
 
-func kea(daemon string, options []keaOption) (string, error) {
+func kea(daemon string, option keaOption) (string, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", "  ")
-	err := encoder.Encode(map[string]any{daemon: map[string]any{"option-data": options}})
+	err := encoder.Encode(map[string]any{daemon: map[string]any{"option-data": []keaOption{option}}})
 	return text.String(), err
 }
 

@@ -19,6 +19,13 @@ var bin string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if family := os.Getenv(clientOf); family != "" {
+			if err := client(family); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+			return 0
+		}
 		dir, err := os.MkdirTemp("", "nearcast-dnr")
 		if err != nil {
 			panic(err)
