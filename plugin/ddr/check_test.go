@@ -56,7 +56,8 @@ func TestDesignationsThatLeadNowhereAreFound(t *testing.T) {
 		{bound, "designate dns.carrier.example dot hint 192.0.2.53", "tls://. good 192.0.2.54", "hint 192.0.2.53: the server block that serves it is bound to [192.0.2.54]", ""},
 		{bound, "designate dns.carrier.example", "", "takes TARGET PROTOCOL", ""},
 	} {
-		at := strings.Count(c.plain[:strings.Index(c.plain, "LINE")], "\n") + 1
+		before, _, _ := strings.Cut(c.plain, "LINE")
+		at := strings.Count(before, "\n") + 1
 		text := strings.Replace(c.plain, "LINE", c.line, 1)
 		if words := strings.Fields(c.encrypted); len(words) > 0 {
 			text += strings.ReplaceAll(words[0], ",", " ") + " {\n"

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,7 +58,7 @@ func (n network) serve(t *testing.T, p peers.Program, args ...string) {
 	inner := p.Command(args...)
 	cmd := exec.Command("ip", append([]string{"netns", "exec", n.server}, inner.Args...)...)
 	log := &fixture.Output{}
-	cmd.Env = append(inner.Env, "KEA_LOCKFILE_DIR=none", "KEA_PIDFILE_DIR="+t.TempDir())
+	cmd.Env = slices.Concat(inner.Env, []string{"KEA_LOCKFILE_DIR=none", "KEA_PIDFILE_DIR=" + t.TempDir()})
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
