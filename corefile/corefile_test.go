@@ -13,8 +13,6 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
-	_ "github.com/coredns/coredns/core/plugin"
-
 	"github.com/nearcast/nearcast/internal/directives"
 	"github.com/nearcast/nearcast/internal/fixture"
 	_ "github.com/nearcast/nearcast/plugin/ddr"

@@ -1,5 +1,6 @@
 // Command coredns is CoreDNS with every plugin of its own, nearcast, rpz, ddr and direct,
-// in the order that steering and policy need.
+// in the order that steering and policy need. With the build tag minimal, as in the image
+// that is deployed, it has of CoreDNS's own plugins those of plugin/minimal alone.
 package main
 
 import (
@@ -7,7 +8,6 @@ import (
 	"os"
 
 	"github.com/coredns/caddy"
-	_ "github.com/coredns/coredns/core/plugin"
 	"github.com/coredns/coredns/coremain"
 
 	"github.com/nearcast/nearcast/internal/directives"

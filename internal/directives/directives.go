@@ -28,8 +28,19 @@ func Install() error {
 	return dnsserver.SetDirectives(order)
 }
 
-// Order returns CoreDNS's order with ours in it.
+// Order returns CoreDNS's order with ours in it. The programs of the minimal image know
+// no other directives than Minimal, so that CoreDNS and `nearcast check` name a line that
+// has one of the others.
 func Order() ([]string, error) {
+	order, err := whole()
+	if OnlyMinimal {
+		order = slices.DeleteFunc(order, func(d string) bool { return !slices.Contains(Minimal, d) })
+	}
+	return order, err
+}
+
+// whole is the order of all plugins.
+func whole() ([]string, error) {
 	order := dnsserver.Directives
 	for _, place := range []struct {
 		after string
