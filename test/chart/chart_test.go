@@ -103,7 +103,8 @@ func TestTheChartHasTheVersionOfItsImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	version := strings.TrimSpace(string(text))
-	if c.Metadata.Version != version || c.Metadata.AppVersion != version || c.Values["image"] != "nearcast/coredns:"+version {
+	image, digest, _ := strings.Cut(fmt.Sprint(c.Values["image"]), "@")
+	if c.Metadata.Version != version || c.Metadata.AppVersion != version || image != "nearcast/coredns:"+version || !strings.HasPrefix(digest, "sha256:") {
 		t.Errorf("chart %s of %s with %s; the version is %s", c.Metadata.Version, c.Metadata.AppVersion, c.Values["image"], version)
 	}
 }
