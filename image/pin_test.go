@@ -47,6 +47,8 @@ func TestPinningWhatNoManifestHasIsAnError(t *testing.T) {
 func TestNothingButACommitIsPinned(t *testing.T) {
 	for _, revision := range []string{"", "main", strings.Repeat("a", 40) + "-dirty"} {
 		c := command()
+		c.SetOut(io.Discard)
+		c.SetErr(io.Discard)
 		c.SetArgs([]string{"--output", t.TempDir(), "--revision", revision, "--pin", t.TempDir()})
 		if err := c.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "not a commit") {
 			t.Errorf("--revision %q: %v", revision, err)
