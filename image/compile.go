@@ -31,12 +31,17 @@ func compile(ctx context.Context, architecture string) (dir string, err error) {
 		}
 	}()
 	for folder, tags := range programs {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags="+tags, "-o", filepath.Join(dir, folder)+"/",
-			"github.com/nearcast/nearcast/cmd/...")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
+		cmd := build(ctx, architecture, tags, filepath.Join(dir, folder)+"/", "github.com/nearcast/nearcast/cmd/...")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("compile: %w\n%s", err, out)
 		}
 	}
 	return dir, functions.Build(ctx, dir, architecture)
+}
+
+// build is the command that makes programs of the same bytes wherever it is run.
+func build(ctx context.Context, architecture, tags, into, packages string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags="+tags, "-o", into, packages)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
+	return cmd
 }
