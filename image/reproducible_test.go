@@ -20,8 +20,8 @@ func TestTheSameSourcesMakeTheSameBytesElsewhere(t *testing.T) {
 	}
 	var first []byte
 	for _, dir := range []string{"..", copied} {
-		into := filepath.Join(t.TempDir(), "hello")
-		cmd := build(t.Context(), runtime.GOARCH, "", into, "./functions/hello")
+		into := filepath.Join(t.TempDir(), "program")
+		cmd := build(t.Context(), runtime.GOARCH, "", into, "./functions/build")
 		cmd.Dir = dir
 		cmd.Env = append(cmd.Env, "GOCACHE="+t.TempDir())
 		if out, err := cmd.CombinedOutput(); err != nil {
