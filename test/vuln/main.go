@@ -6,6 +6,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,10 +49,14 @@ func scan(ctx context.Context, version string) error {
 		return nil
 	}
 	fmt.Println("database:", database)
-	args := append([]string{"run", "golang.org/x/vuln/cmd/govulncheck@" + version, "-db", database}, shipped...)
+	args := append([]string{"run", "golang.org/x/vuln/cmd/govulncheck@" + version, "-format", "json", "-db", database}, shipped...)
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	return cmd.Run()
+	cmd.Stderr = os.Stderr
+	found, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("govulncheck: %w", err)
+	}
+	return judge(bytes.NewReader(found), os.Stdout)
 }
 
 // find returns the URL of a database, in the form that govulncheck takes.
