@@ -32,6 +32,8 @@ type query struct {
 	err   error
 
 	stage stage
+	// budget is what its look-ups may still cost; nil before the first.
+	budget *budget
 	// room is for the addresses of most answers.
 	room [4]netip.Addr
 }
@@ -109,6 +111,9 @@ func (q *query) answer() error {
 		}
 		if h := q.search(q.set.policies, st); h != nil {
 			return q.apply(h, m, st)
+		}
+		if st.undecided != "" {
+			return q.failClosed(st.undecided)
 		}
 		skipped = false
 		if len(st.before) == mostStages && !st.last {

@@ -39,6 +39,8 @@ type settings struct {
 	servfailUntilReady bool
 	waitRecurse        bool
 	delegation         bool
+	serverNames        wait // for nsdname
+	serverAddresses    wait // for nsip
 	log                int
 	state              string // folder; "" for none
 }

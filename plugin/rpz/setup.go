@@ -26,8 +26,8 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error("rpz", err)
 	}
 	certificate.Follow(c)
-	h := s.handler()
 	config := dnsserver.GetConfig(c)
+	h := s.handler(config.Zone)
 	// The plugin tsig reads its keys after this one is set up.
 	c.OnStartup(func() error {
 		for _, z := range h.zones {
@@ -46,15 +46,16 @@ func setup(c *caddy.Controller) error {
 	return nil
 }
 
-// handler makes the block's handler, whose zones have no sources yet.
-func (s *stanza) handler() *RPZ {
+// handler makes the handler of the block for the zone that it serves. Its policy zones
+// have no sources yet.
+func (s *stanza) handler(served string) *RPZ {
 	h := &RPZ{settings: s.settings, zones: s.zones, logging: rate.NewLimiter(rate.Limit(s.log), s.log)}
 	for _, z := range h.zones {
 		z.counters = countersOf(z.name)
 		z.origin.state = s.state
 	}
 	if s.delegation {
-		h.paths = newDelegations()
+		h.paths = newDelegations(served)
 	}
 	return h
 }
