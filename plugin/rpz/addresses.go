@@ -61,17 +61,16 @@ func (p *path) waitAddresses() {
 	}
 }
 
-// host is a name server whose addresses of a family are to be looked up, for a zone of a
-// domain.
+// host is a name server whose addresses of a family are to be looked up.
 type host struct {
 	name   string
 	family int
 }
 
-// hosts returns those that are not known, each with the domain that needs it first, and
-// takes out of the cuts what is known no longer.
-func hosts(cuts []cut, want wanted) map[host]string {
-	missing := map[host]string{}
+// hosts returns those that are not known, in the order of the cuts, and takes out of the
+// cuts what is known no longer.
+func hosts(cuts []cut, want wanted) (missing []host) {
+	seen := map[host]bool{}
 	for i := range cuts {
 		c := &cuts[i]
 		for f := range families {
@@ -83,8 +82,9 @@ func hosts(cuts []cut, want wanted) map[host]string {
 				continue
 			}
 			for _, name := range c.names.values {
-				if h := (host{name, f}); missing[h] == "" {
-					missing[h] = registrable(c.zone)
+				if h := (host{name, f}); !seen[h] {
+					seen[h] = true
+					missing = append(missing, h)
 				}
 			}
 		}
@@ -92,12 +92,18 @@ func hosts(cuts []cut, want wanted) map[host]string {
 	return missing
 }
 
-// resolve looks up the hosts, completes the cuts with them, and keeps what was found.
-func (d *delegations) resolve(ctx context.Context, b *budget, cuts []cut, missing map[host]string, want wanted) (why lack) {
-	outcomes := map[host]outcome{}
+// resolve looks up the hosts, completes the cuts with them, and keeps what was found. Where
+// the budget does not suffice, the zones that are completed first are one the less for
+// the next query.
+func (d *delegations) resolve(ctx context.Context, b *budget, cuts []cut, missing []host, want wanted) (why lack) {
+	domain := registrable(cuts[len(cuts)-1].zone)
+	outcomes, spent := map[host]outcome{}, false
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for h, domain := range missing {
+	for _, h := range missing {
+		if spent = !b.take(); spent {
+			break
+		}
 		wg.Go(func() {
 			o := b.ask(ctx, domain, h.name, family[h.family])
 			mu.Lock()
@@ -107,6 +113,9 @@ func (d *delegations) resolve(ctx context.Context, b *budget, cuts []cut, missin
 		})
 	}
 	wg.Wait()
+	if spent {
+		why = overQuery
+	}
 	for i := range cuts {
 		c := &cuts[i]
 		for f := range families {

@@ -70,12 +70,10 @@ type outcome struct {
 	lack
 }
 
-// ask looks up records on behalf of a registrable domain. It returns in time; the
-// look-up keeps its slot until the server has given it up.
+// ask looks up records on behalf of a registrable domain; who calls has taken the look-up
+// out of the budget. It returns in time; the look-up keeps its slot until the server
+// has given it up.
 func (b *budget) ask(ctx context.Context, domain, name string, qtype uint16) outcome {
-	if !b.take() {
-		return outcome{lack: overQuery}
-	}
 	release, lack := b.shares.acquire(ctx, b.prefix, domain)
 	if lack != "" {
 		return outcome{lack: lack}

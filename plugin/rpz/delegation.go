@@ -30,12 +30,12 @@ const (
 type delegations struct {
 	known  *known
 	shares *shares
-	// least is how many labels the zones have that this server is asked for.
-	least int
+	// served is the zone of the server block. What is above it is not this server's to answer.
+	served string
 }
 
-func newDelegations(zone string) *delegations {
-	return &delegations{known: newKnown(), shares: newShares(), least: max(leastLabels, dns.CountLabel(zone))}
+func newDelegations(served string) *delegations {
+	return &delegations{known: newKnown(), shares: newShares(), served: served}
 }
 
 // cut is a zone on the way to a name.
@@ -44,9 +44,10 @@ type cut struct {
 	servers
 }
 
-// path is the way to a name: the zones that it and the names above it are the apex of.
-// One query uses it.
+// path is the way to a name. One query uses it.
 type path struct {
+	// cuts are those of the name and of the names above it that are a zone's apex, the
+	// shortest first.
 	cuts []cut
 	// lack is why not all zones' servers are known.
 	lack lack
@@ -88,15 +89,21 @@ func (d *delegations) begin(b func() *budget, name string) *path {
 		ctx, cancel := context.WithDeadline(budget.ctx, budget.until)
 		defer cancel()
 		found, lack := d.findZones(ctx, budget, missing)
-		result <- naming{slices.Concat(found, cuts), lack}
+		cuts := slices.Concat(found, cuts)
+		slices.SortFunc(cuts, func(a, b cut) int { return len(a.zone) - len(b.zone) })
+		result <- naming{cuts, lack}
 	}()
 	return p
 }
 
 // zones returns the name and its ancestors with enough labels, the shortest first.
 func (d *delegations) zones(name string) (zones []string) {
+	least := leastLabels
+	if dns.IsSubDomain(d.served, name) {
+		least = max(least, dns.CountLabel(d.served))
+	}
 	starts := dns.Split(name)
-	for i := len(starts) - d.least; i >= 0; i-- {
+	for i := len(starts) - least; i >= 0; i-- {
 		zones = append(zones, name[starts[i]:])
 	}
 	return zones
@@ -115,13 +122,14 @@ func (d *delegations) read(zones []string) (cuts []cut, missing []string, why la
 		case s.names.failed:
 			why = unanswered
 		}
-		lookups.WithLabelValues("cached").Inc()
+		cachedLookups.Inc()
 		if len(s.names.values) > 0 {
 			cuts = append(cuts, cut{zones[i], s})
 		} else if len(zones) > mostZones {
 			i = below(zones, i, s.above)
 		}
 	}
+	slices.Reverse(cuts)
 	slices.Reverse(missing)
 	return cuts, missing, why
 }
@@ -183,6 +191,9 @@ func worse(a, b lack) lack {
 
 // findNames looks up a zone's name servers, and keeps what is found.
 func (d *delegations) findNames(ctx context.Context, b *budget, zone string) (servers, lack) {
+	if !b.take() {
+		return servers{}, overQuery
+	}
 	o := b.ask(ctx, registrable(zone), zone, dns.TypeNS)
 	switch o.lack {
 	case "":

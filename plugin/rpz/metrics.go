@@ -41,6 +41,9 @@ var (
 	}, []string{"result"})
 )
 
+// cachedLookups counts look-ups that were not necessary.
+var cachedLookups = lookups.WithLabelValues("cached")
+
 // undecidedTotal counts by why it could not be found out whether a rule matches.
 var undecidedTotal = promauto.NewCounterVec(prometheus.CounterOpts{
 	Namespace: plugin.Namespace, Subsystem: subsystem, Name: "undecided_total",
