@@ -249,7 +249,7 @@ func TestOneClientsLookUpsLeaveTheOthersTheirs(t *testing.T) {
 		}}
 		d := newDelegations(".")
 		for i := range 4000 {
-			go asking(d, r, fmt.Sprintf("192.0.2.%d", i%256)).look(fmt.Sprintf("x%d.slow%d.example.", i, i%50))
+			go asking(d, r, fmt.Sprintf("192.0.%d.7", i%4)).look(fmt.Sprintf("x%d.slow%d.example.", i, i%400))
 		}
 		synctest.Wait()
 		took := func(client, name string) (time.Duration, lack) {
