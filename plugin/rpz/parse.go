@@ -49,6 +49,11 @@ func parse(c *caddy.Controller) (*stanza, error) {
 	if len(s.zones) == 0 {
 		return nil, fmt.Errorf("%s: no zone: at least one is required", s.at)
 	}
+	for _, key := range []string{"nsdname-wait-recurse", "nsip-wait-recurse"} {
+		if line, set := seen[key]; set && !s.delegation {
+			return nil, fmt.Errorf("%s:%d: %s: has no effect without `delegation on`", s.at.File, line, key)
+		}
+	}
 	if s.state == "" && slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.primaries != "" }) {
 		log.Warningf("%s: no state: after a restart transferred zones are not known until a primary answers", s.at)
 	}
