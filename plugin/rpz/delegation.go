@@ -77,9 +77,9 @@ type (
 // begin reads what is known of the way to the name, and starts to look up the rest.
 func (d *delegations) begin(b func() *budget, name string) *path {
 	zones := d.zones(name)
-	cuts, missing, lack := d.read(zones)
-	p := &path{cuts: cuts, lack: lack}
-	if len(missing) == 0 || lack != "" {
+	cuts, missing, before := d.read(zones)
+	p := &path{cuts: cuts, lack: before}
+	if len(missing) == 0 {
 		return p
 	}
 	result := make(chan naming, 1)
@@ -91,7 +91,7 @@ func (d *delegations) begin(b func() *budget, name string) *path {
 		found, lack := d.findZones(ctx, budget, missing)
 		cuts := slices.Concat(found, cuts)
 		slices.SortFunc(cuts, func(a, b cut) int { return len(a.zone) - len(b.zone) })
-		result <- naming{cuts, lack}
+		result <- naming{cuts, worse(before, lack)}
 	}()
 	return p
 }
@@ -109,8 +109,8 @@ func (d *delegations) zones(name string) (zones []string) {
 	return zones
 }
 
-// read divides zones into those that are known and those that must be looked up. Where
-// one of them does not answer, nothing is: what is below it would not either.
+// read divides zones into those that are known and those that must be looked up. Below one
+// that does not answer nothing is: it would not either.
 func (d *delegations) read(zones []string) (cuts []cut, missing []string, why lack) {
 	all := d.known.get(zones)
 	for i := len(zones) - 1; i >= 0; i-- {
@@ -120,7 +120,7 @@ func (d *delegations) read(zones []string) (cuts []cut, missing []string, why la
 			missing = append(missing, zones[i])
 			continue
 		case s.names.failed:
-			why = unanswered
+			why, missing = unanswered, nil
 		}
 		cachedLookups.Inc()
 		if len(s.names.values) > 0 {
