@@ -67,8 +67,8 @@ type host struct {
 	family int
 }
 
-// hosts returns those that are not known, in the order of the cuts, and takes out of the
-// cuts what is known no longer.
+// hosts returns those that are not known, in the order of the cuts, and takes what has
+// expired out of the cuts.
 func hosts(cuts []cut, want wanted) (missing []host) {
 	seen := map[host]bool{}
 	for i := range cuts {
@@ -93,8 +93,8 @@ func hosts(cuts []cut, want wanted) (missing []host) {
 }
 
 // resolve looks up the hosts, completes the cuts with them, and keeps what was found. Where
-// the budget does not suffice, the zones that are completed first are one the less for
-// the next query.
+// the budget does not suffice, the zones that come first are complete, and the next query
+// goes on from there.
 func (d *delegations) resolve(ctx context.Context, b *budget, cuts []cut, missing []host, want wanted) (why lack) {
 	domain := registrable(cuts[len(cuts)-1].zone)
 	outcomes, spent := map[host]outcome{}, false

@@ -327,6 +327,25 @@ func TestAZoneThatDoesNotAnswerIsNotAskedAgainAtOnce(t *testing.T) {
 	})
 }
 
+func TestAboveAZoneThatDoesNotAnswerZonesAreLookedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &resolver{answer: func(name string, qtype uint16) ([]string, bool) {
+			if name == "x.bank.example." {
+				return nil, false
+			}
+			return []string{name + " 1 NS ns.bank.example."}, true
+		}}
+		d := newDelegations(".")
+		for range 2 {
+			p := asking(d, r, "192.0.2.7").look("www.x.bank.example.")
+			if p.lack != unanswered || len(p.cuts) == 0 || p.cuts[0].zone != "bank.example." {
+				t.Errorf("%q is lacking: %v", p.lack, p.cuts)
+			}
+			time.Sleep(2 * time.Second) // until the TTLs have passed, and the failure has not
+		}
+	})
+}
+
 // TestWhoIsOutOfTimeBlamesNobody holds that a client cannot have others' zones remembered
 // as failing, with names before it in a chain that take almost all of its time.
 func TestWhoIsOutOfTimeBlamesNobody(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 // asked for again.
 const (
 	domainsKept = 10_000
-	zonesKept   = 32 // of a domain, names that are no zones among them
+	zonesKept   = 32 // of a domain; names that are not a zone count too
 )
 
 const (
@@ -37,7 +37,7 @@ type found[T any] struct {
 
 func (f found[T]) known() bool { return time.Now().Before(f.until) }
 
-// servers are the name servers of one zone; of no name where there is no zone.
+// servers are the name servers of one zone, or that a name is not a zone.
 type servers struct {
 	names found[string] // canonical
 	// above is the zone that the name is in, where the answer said so.

@@ -153,7 +153,7 @@ var blocking = map[string]string{
 // mostUpstream is how many queries one of a client may cause: its look-ups and itself.
 const mostUpstream = 64 + 1
 
-func TestOneQueryOfManyLabelsIsNoAmplifier(t *testing.T) {
+func TestOneQueryCausesABoundedNumberOfUpstreamQueries(t *testing.T) {
 	h := newHierarchy(t, nil)
 	w := policed(t, h, blocking["nsip"]+blocking["nsip6"]+blocking["nsdname"])
 	for _, network := range []string{"udp", "tcp"} {
