@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -74,8 +75,8 @@ func Escape(s string) string {
 	return first(s, len(s)*longest)
 }
 
-// longest is the most octets that one octet becomes: \xff.
-const longest = 4
+// longest is the most octets that one octet becomes: \u001b.
+const longest = 6
 
 func isPlain(s string) bool {
 	for i := 0; i < len(s); {
@@ -110,7 +111,8 @@ var blank = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0xe0100, Hi: 0xe01ef, Stride: 1}, // variation selectors
 }}
 
-// escape returns the rune, which is all of s, as Go writes it in a string.
+// escape returns the rune, which is all of s, as JSON writes it in a string, so that JSON
+// may be escaped too. What is no rune JSON cannot have.
 func escape(s string, r rune) string {
 	switch {
 	case isShown(r, len(s)):
@@ -123,12 +125,11 @@ func escape(s string, r rune) string {
 		return `\r`
 	case r == '\t':
 		return `\t`
-	case r < utf8.RuneSelf:
-		return `\x` + hex(uint64(r), 2)
 	case r <= 0xffff:
 		return `\u` + hex(uint64(r), 4)
 	}
-	return `\U` + hex(uint64(r), 8)
+	high, low := utf16.EncodeRune(r)
+	return `\u` + hex(uint64(high), 4) + `\u` + hex(uint64(low), 4)
 }
 
 func hex(n uint64, digits int) string {
@@ -137,7 +138,7 @@ func hex(n uint64, digits int) string {
 }
 
 // Writer writes to w what it is given, line by line, with each line escaped as by
-// [Escape]; tabs stay. Who writes to it writes whole runes.
+// [Escape]; tabs stay. JSON means what it did. Who writes to it writes whole runes.
 func Writer(w io.Writer) io.Writer { return writer{w} }
 
 type writer struct{ to io.Writer }

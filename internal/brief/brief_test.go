@@ -2,6 +2,7 @@ package brief
 
 import (
 	"bytes"
+	"encoding/json"
 	"runtime"
 	"strings"
 	"testing"
@@ -15,15 +16,15 @@ func TestWhatATerminalWouldExecuteIsEscaped(t *testing.T) {
 		"connection refused":       "connection refused",
 		"größer als 5 µs – 日本語 🙂":  "größer als 5 µs – 日本語 🙂",
 		`C:\x and "%q"`:            `C:\x and "%q"`,
-		"\x1b]0;owned\a\x1b[31m":   `\x1b]0;owned\x07\x1b[31m`,
-		"one\r\ntwo\tthree\x00":    `one\r\ntwo\tthree\x00`,
-		"\x7f\u009b31m\u0085":      `\x7f\u009b31m\u0085`,
+		"\x1b]0;owned\a\x1b[31m":   `\u001b]0;owned\u0007\u001b[31m`,
+		"one\r\ntwo\tthree\x00":    `one\r\ntwo\tthree\u0000`,
+		"\x7f\u009b31m\u0085":      `\u007f\u009b31m\u0085`,
 		"a\u202eb\u2066c\u200fd":   `a\u202eb\u2066c\u200fd`,
 		"\u200b\u200d\ufeff\u2060": `\u200b\u200d\ufeff\u2060`,
 		"\u00ad\u3164\ufe0f":       `\u00ad\u3164\ufe0f`,
 		"\u2028\u2029\u00a0":       `\u2028\u2029\u00a0`,
 		"\xff\xc3\x28\xed\xa0\x80": `\xff\xc3(\xed\xa0\x80`,
-		"\U000e0041":               `\U000e0041`,
+		"\U000e0041":               `\udb40\udc41`,
 		"\ufffd":                   "\ufffd",
 	} {
 		if got := Escape(in); got != want {
@@ -78,8 +79,24 @@ func TestAWriterKeepsLinesAndColumns(t *testing.T) {
 	if n, err := Writer(&b).Write([]byte(in)); n != len(in) || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	if want := "NAME\tWHY\nde-wide\t" + `\x1b[2Jgone\r` + "\n"; b.String() != want {
+	if want := "NAME\tWHY\nde-wide\t" + `\u001b[2Jgone\r` + "\n"; b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
+	}
+}
+
+// TestJSONMeansWhatItDid: -o json goes through a Writer too.
+func TestJSONMeansWhatItDid(t *testing.T) {
+	in := "\x1b[31m\x7f\u009b\u202e\U000e0041\u2028 \"quoted\" \\ and\n"
+	var b bytes.Buffer
+	if err := json.NewEncoder(Writer(&b)).Encode(in); err != nil {
+		t.Fatal(err)
+	}
+	if !isPlain(strings.TrimSuffix(b.String(), "\n")) {
+		t.Errorf("%q would be executed", b.String())
+	}
+	var out string
+	if err := json.Unmarshal(b.Bytes(), &out); err != nil || out != in {
+		t.Errorf("%q, %v; want %q", out, err, in)
 	}
 }
 

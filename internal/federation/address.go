@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/brief"
 )
 
 // endpoints resolves the placement's addresses: fixed ones, else the load
@@ -60,7 +62,7 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 	case refused != nil:
 		return nil, refused.Error()
 	case !t.byGateway(c.Name, seen):
-		return nil, "the load balancer has no address yet" + b.pending(seen)
+		return nil, brief.Text("the load balancer has no address yet" + b.pending(seen))
 	}
 	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/brief"
 )
 
 // FunctionLabel marks the Services and Ingresses that declare a function.
@@ -16,12 +18,13 @@ type Ref struct {
 	Group, Kind, Namespace, Name string `json:",omitempty"`
 }
 
-// String returns kind, namespace and name, as messages show it.
+// String returns kind, namespace and name, as messages show it. In a file they may be
+// anything.
 func (r Ref) String() string {
 	if r.Namespace == "" {
-		return r.Kind + " " + r.Name
+		return brief.Escape(r.Kind + " " + r.Name)
 	}
-	return r.Kind + " " + r.Namespace + "/" + r.Name
+	return brief.Escape(r.Kind + " " + r.Namespace + "/" + r.Name)
 }
 
 func (r Ref) compare(o Ref) int {
@@ -80,10 +83,12 @@ type Fault struct {
 	// that the fault is of, or what is not read.
 	Template Identity
 	Key      string
-	Reason   string
+	// Reason is made by package brief where it may have what others wrote in it.
+	Reason string
 }
 
-// Error returns "file:line: object: key: reason", leaving out what is not known.
+// Error returns "file:line: object: key: reason", leaving out what is not known. Whoever
+// wrote the file chose all of them, so that they are escaped.
 func (f Fault) Error() string {
 	s := f.Reason
 	if f.Key != "" {
@@ -98,7 +103,7 @@ func (f Fault) Error() string {
 	case f.File != "":
 		s = f.File + ": " + s
 	}
-	return s
+	return brief.Escape(s)
 }
 
 // Severity returns what the log calls the fault: refused, or ignored for a Warning.
@@ -118,7 +123,7 @@ func (m *Meta) Ignored(key, why string) Fault {
 
 // fault returns a Fault of the object m at the annotation key ("" for the object itself).
 func (m *Meta) fault(key, format string, args ...any) Fault {
-	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.find(key).Below, Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
+	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.find(key).Below, Object: m.String(), Key: key, Reason: brief.Text(fmt.Sprintf(format, args...))}
 	if m.Labels[FunctionLabel] == "true" {
 		f.Template = m.Identity()
 	}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/brief"
 )
 
 // gatewayPort is probed on a cluster's gateway that declares no port: functions
@@ -71,7 +73,7 @@ func (t *Template) Withheld(p *Placement) string {
 	if !t.withholds(p) {
 		return ""
 	}
-	return "the probe " + t.Annotations.find(keyProbe).Value + " is not sent: it would start a function that has no replica"
+	return brief.Text("the probe " + t.Annotations.find(keyProbe).Value + " is not sent: it would start a function that has no replica")
 }
 
 // port returns what to probe: the annotated port, the endpoint's own, the

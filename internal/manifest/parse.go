@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/slim"
 )
@@ -94,7 +95,7 @@ func parse(path string, data []byte) (file, *federation.Fault) {
 	}
 	f, fault := parseYAML(path, data)
 	if fault != nil && notJSON != nil && fault.Reason != isTemplate {
-		fault.Line, fault.Reason = line, "is not JSON: "+notJSON.Error()
+		fault.Line, fault.Reason = line, brief.Text("is not JSON: "+notJSON.Error())
 	}
 	return f, fault
 }
@@ -184,7 +185,7 @@ func (f *file) add(path string, node *yaml.Node, listed typeMeta) {
 
 // refuse adds the fault of something that names no object.
 func (f *file) refuse(path string, line int, err error) {
-	f.faults = append(f.faults, federation.Fault{File: path, Line: line, Reason: err.Error()})
+	f.faults = append(f.faults, federation.Fault{File: path, Line: line, Reason: brief.Text(err.Error())})
 }
 
 // decode returns the zero document for a kind that is not read, and carries no key of
@@ -250,7 +251,7 @@ func isForeign(typed runtime.Object, node *yaml.Node) bool {
 }
 
 func (d *flaws) fault(key, reason string) federation.Fault {
-	return federation.Fault{File: d.origin.File, Line: d.origin.Line, Object: d.ref.String(), Key: key, Reason: reason}
+	return federation.Fault{File: d.origin.File, Line: d.origin.Line, Object: d.ref.String(), Key: key, Reason: brief.Text(reason)}
 }
 
 // unread warns of the keys of Nearcast's on an object of a kind that is not read.

@@ -18,6 +18,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/karmada"
@@ -257,7 +258,7 @@ func (s *Site) warner() func(error) {
 	return func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		text, now := err.Error(), time.Now()
+		text, now := brief.Text(err.Error()), time.Now()
 		maps.DeleteFunc(last, func(_ string, at time.Time) bool { return now.Sub(at) > repeat })
 		if _, recent := last[text]; recent {
 			return

@@ -23,6 +23,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
 )
@@ -306,7 +307,7 @@ func (c *Contents) take(i item) {
 		c.Objects = append(c.Objects, i.Exposure)
 	case i.Verdict != nil:
 		v := i.Verdict.Verdict
-		v.Stale = true
+		v.Stale, v.Reason = true, brief.Text(v.Reason) // an older version kept it whole
 		c.Verdicts[i.Verdict.Target] = v
 	case i.Lookup != nil:
 		c.Lookups[i.Lookup.Name] = i.Lookup.Endpoint
