@@ -51,7 +51,8 @@ func (m *Memory) build() *State {
 type builder struct {
 	*Memory
 	making *entry
-	needs  needs // of what is being made
+	needs  needs     // of what is being made
+	probe  ProbeSpec // what its placements are asked
 }
 
 func compareFaults(a, b Fault) int {
@@ -116,6 +117,7 @@ func (b *builder) make(t *Template, hostnames []string) *Function {
 	if t.Private && !slices.Contains(b.Tenants, t.Namespace) {
 		b.fault(t, "", "is private, and no tenant line names its namespace: nobody sees it")
 	}
+	b.probe = b.probeOf(f)
 	b.place(f)
 	return f
 }

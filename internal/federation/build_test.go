@@ -391,9 +391,9 @@ func TestTargetsAreWhatTheSpecAsks(t *testing.T) {
 		{nil, "192.0.2.1:8080", "tcp://192.0.2.1:8080"},
 		{nil, "[2001:db8::1]:8080", "tcp://[2001:db8::1]:8080"},
 		{[]string{"probe", "none"}, "192.0.2.1", "none"},
-		{[]string{"probe", "tcp://:99"}, "192.0.2.1:8080", "tcp://192.0.2.1:99"},
+		{[]string{"probe", "tcp://:99", "port", "99"}, "192.0.2.1:8080", "tcp://192.0.2.1:99"},
 		{[]string{"probe", "http:///healthz"}, "192.0.2.1", "http://192.0.2.1:80/healthz (host web.ns.fn.example.org)"},
-		{[]string{"probe", "https://x.example:8443/a?b=c"}, "192.0.2.1", "https://192.0.2.1:8443/a?b=c (host x.example)"},
+		{[]string{"probe", "https://x.fn.example.org:8443/a?b=c", "hostname", "v.fn.example.org,x.fn.example.org", "port", "8443"}, "192.0.2.1", "https://192.0.2.1:8443/a?b=c (host x.fn.example.org)"},
 		{[]string{"probe", "http:///", "hostname", "*.w.fn.example.org, v.fn.example.org"}, "192.0.2.1:81", "http://192.0.2.1:81/ (host v.fn.example.org)"},
 		{[]string{"address", "a=192.0.2.7"}, "192.0.2.1", "tcp://192.0.2.7:80"},
 	} {
@@ -406,7 +406,7 @@ func TestTargetsAreWhatTheSpecAsks(t *testing.T) {
 }
 
 func TestAColdPlacementIsNeverCalled(t *testing.T) {
-	web := service("ns", "web", "probe", "http://:8080/run")
+	web := service("ns", "web", "probe", "http://:8080/run", "port", "8080")
 	cold := bound(deployment("web"), "a")
 	cold.Place("a", 0)
 	s := world(Options{}, cluster("a", "192.0.2.1"), web, bound(web.Ref, "a"), cold)

@@ -19,6 +19,8 @@ type Claim struct {
 	// Addresses are those that the namespace's functions may be answered with and probed
 	// at, beside the gateways of clusters, which are the operator's.
 	Addresses []netip.Prefix
+	// Ports are those that its probes may go to beside the functions' own; see allowPort.
+	Ports []PortRange
 }
 
 // Claims are all that were declared. With none, names are free but for those of others

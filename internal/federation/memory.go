@@ -31,8 +31,10 @@ type Memory struct {
 	vips
 	// users are the entries by the workloads that they looked at, where these have
 	// another name than the template: see touchUsers.
-	users  map[Ref][]*entry
-	faults faults
+	users map[Ref][]*entry
+	// probers are the entries by the names on which the host of their probe depends.
+	probers map[string][]*entry
+	faults  faults
 	// lookups are what the names of load balancers were resolved to.
 	lookups map[string]*lookup
 
@@ -72,6 +74,7 @@ type entry struct {
 type needs struct {
 	workloads []Ref        // that are in Memory.users
 	lookups   []string     // that are in Memory.lookups
+	hosts     []string     // that are in Memory.probers
 	occupied  []netip.Addr // VIPs of others that are addresses of its own
 }
 
@@ -282,8 +285,9 @@ func (m *Memory) use(e *entry, now needs) {
 			m.otherLookups = true
 		}
 	}
+	m.useHosts(e, before.hosts, now.hosts)
 	m.occupy(e, before.occupied, now.occupied)
-	if e.needs = nil; now.workloads != nil || now.lookups != nil || now.occupied != nil {
+	if e.needs = nil; now.workloads != nil || now.lookups != nil || now.hosts != nil || now.occupied != nil {
 		e.needs = new(now) // only here, as it is seldom needed
 	}
 }

@@ -90,6 +90,7 @@ func (m *Memory) touchAskers(hostname string) {
 	for e := range m.below[strings.TrimPrefix(hostname, "*.")] {
 		m.touch(e)
 	}
+	m.touchProbers(hostname)
 }
 
 // ask finds the hostnames that the entry's template asks for and may have.

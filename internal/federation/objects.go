@@ -138,6 +138,9 @@ type Template struct {
 	Selector map[string]string `json:",omitempty"`
 	// TCPPort is the first TCP port of the Service (443 for an Ingress); 0 if it has none.
 	TCPPort uint16 `json:",omitempty"`
+	// TCPPorts are the numbers by which the Service is reached over TCP: port, targetPort
+	// and nodePort of its first MostServicePorts. It may be other templates' too.
+	TCPPorts []uint16 `json:",omitempty"`
 	// Ports are the Service's, or those annotated.
 	Ports []Port `json:",omitempty"`
 	// Balanced is set for an Ingress and for a Service of type LoadBalancer, which are
@@ -149,6 +152,9 @@ type Template struct {
 	// Annotated is set by ParseTemplate. It may be other templates' too.
 	*Annotated `json:"-"`
 }
+
+// MostServicePorts bounds how many of a Service's ports a Template has numbers of.
+const MostServicePorts = 32
 
 // Annotated is what a template's annotations say.
 type Annotated struct {

@@ -149,6 +149,6 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	if p.Endpoints, refusal = b.endpoints(t, &b.state.Clusters[index], seen); refusal != "" {
 		return Placement{Leaving: p.Leaving}, refusal
 	}
-	p.Target = unique.Make(target(t, &p, b.hostForProbe))
+	p.Target = unique.Make(b.target(t, &p))
 	return p, ""
 }

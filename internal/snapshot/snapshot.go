@@ -296,6 +296,7 @@ func (c *Contents) take(i item) {
 		c.Objects = append(c.Objects, i.Cluster)
 	case i.Template != nil:
 		faults := federation.ParseTemplate(i.Template)
+		portsOf(i.Template)
 		if c.Refused = append(c.Refused, faults...); len(faults) == 0 {
 			c.Objects = append(c.Objects, i.Template)
 		}
