@@ -68,7 +68,7 @@ func (b *builder) has(f *Function, name string) bool {
 	if !slices.ContainsFunc(f.Hostnames, covers) {
 		return false
 	}
-	for {
+	for name != "" {
 		b.needs.hosts = append(b.needs.hosts, name)
 		if b.owner(name) != nil {
 			return false
@@ -80,6 +80,7 @@ func (b *builder) has(f *Function, name string) bool {
 		}
 		name = parent
 	}
+	return false
 }
 
 // touchProbers touches the entries whose probes ask for the hostname, or for one that it

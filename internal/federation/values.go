@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -89,8 +90,8 @@ func parseProbe(v string) (*ProbeSpec, error) {
 		return &ProbeSpec{Kind: ProbeNone}, nil
 	}
 	u, err := url.Parse(v)
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a probe: %w", v, err)
+	if failed := new(url.Error); errors.As(err, &failed) {
+		return nil, fmt.Errorf("%q is not a probe: %w", v, failed.Err) // it has v too
 	}
 	p := &ProbeSpec{Kind: ProbeKind(u.Scheme), Host: u.Hostname()}
 	if text := u.Port(); text != "" {
