@@ -132,3 +132,39 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 		t.Errorf("only %v were seen", seen)
 	}
 }
+
+// FuzzAProbeSendsNoHostOfOthers has a tenant write any URL: what is sent is its own name,
+// to its own port.
+func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
+	for _, url := range []string{
+		"http:///", "https://w.evil.fn.example.org/x?y", "http://ledger.bank.fn.example.org/", "grpc://ledger.bank.fn.example.org:80/s",
+		"tcp://:9100", "http://[::1]:80/", "http://w.evil.fn.example.org%00.bank/", "http://w.evil.fn.example.org:80@bank/", "none",
+	} {
+		f.Add(url)
+	}
+	f.Fuzz(func(t *testing.T, url string) {
+		evil := &Template{Meta: Meta{
+			Ref:         Ref{Kind: "Service", Namespace: "evil", Name: "w"},
+			Annotations: Annotations{{keyProbe, url, 0}},
+		}, TCPPort: 80}
+		if len(ParseTemplate(evil)) > 0 {
+			return // refused whole
+		}
+		s := world(Options{}, service("bank", "ledger"), cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a"))
+		for _, f := range s.All() {
+			if f.Namespace != "evil" {
+				continue
+			}
+			target := f.Placements[0].Target.Value()
+			if host := target.Host; host != "" && host != "w.evil.fn.example.org" {
+				t.Fatalf("%q sends %q", url, host)
+			}
+			if port := target.Addr.Port(); target.Kind != ProbeNone && port != 80 && port != 443 {
+				t.Fatalf("%q goes to port %d", url, port)
+			}
+			if (target.Kind == ProbeHTTP || target.Kind == ProbeHTTPS) && !strings.HasPrefix(target.Path, "/") {
+				t.Fatalf("%q asks for %q", url, target.Path)
+			}
+		}
+	})
+}
