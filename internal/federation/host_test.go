@@ -31,15 +31,15 @@ func targetOf(t *testing.T, s *State, of Ref) (string, []Fault) {
 }
 
 func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
-	const default_, zone = "w.evil.fn.example.org", ".fn.example.org"
+	const ownName, zone = "w.evil.fn.example.org", ".fn.example.org"
 	victims := []Object{
 		service("bank", "ledger", "access", "private"), service("bank", "b", "hostname", "x.wild"+zone+",*.y.wild"+zone+",deep.z.wild"+zone),
 	}
 	for _, c := range []struct{ hostnames, url, host string }{
-		{"", "http:///", default_},
-		{"", "https://" + default_ + "/", default_},
-		{"", "http://W.Evil.FN.example.org/", default_},
-		{"", "http://" + default_ + "./", default_},
+		{"", "http:///", ownName},
+		{"", "https://" + ownName + "/", ownName},
+		{"", "http://W.Evil.FN.example.org/", ownName},
+		{"", "http://" + ownName + "./", ownName},
 		{"a" + zone + ",b" + zone, "http:///", "a" + zone},
 		{"a" + zone + ",b" + zone, "http://b" + zone + "/", "b" + zone},
 		{"*.wild" + zone, "http:///", "nearcast-probe.wild" + zone},
@@ -57,7 +57,7 @@ func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
 		{"", "http://192.0.2.1/", ""},
 		{"", "http://[fd00:ec2::254]/latest/", ""},
 		{"", "http://metadata/", ""},
-		{"a" + zone, "http://" + default_ + "/", ""}, // which it does not take
+		{"a" + zone, "http://" + ownName + "/", ""}, // which it does not take
 		{"a" + zone + ",x.wild" + zone, "http://x.wild" + zone + "/", ""},
 		// Its wildcard stands for none of these.
 		{"*.wild" + zone, "http://wild" + zone + "/", ""},
