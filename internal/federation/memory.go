@@ -311,7 +311,7 @@ func (m *Memory) addressesOf(name string) Endpoint {
 
 // needed returns the names of load balancers, sorted.
 func (m *Memory) needed() []Lookup {
-	all := make([]Lookup, 0, len(m.lookups))
+	var all []Lookup
 	for name, l := range m.lookups {
 		in := map[string]bool{}
 		for e := range l.users {
