@@ -1,0 +1,58 @@
+package hostile
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+// speaker is a running nearcast-speaker with an admin socket.
+type speaker struct {
+	*program
+	dir, socket string
+}
+
+// newSpeaker starts a speaker of this configuration, whose admin socket is added, and
+// waits until it answers. On a machine of its own where there is one.
+func newSpeaker(t *testing.T, on *namespace, config string) *speaker {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nc") // short, for the socket in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s := &speaker{dir: dir, socket: filepath.Join(dir, "bgp.sock")}
+	path := filepath.Join(dir, "speaker.yaml")
+	fixture.Write(t, path, config+"\nadmin: "+s.socket+"\n")
+	command := []string{filepath.Join(bin, "nearcast-speaker"), "--config", path}
+	if on == nil {
+		s.program = run(t, command[0], command[1:]...)
+	} else {
+		s.program = on.run(t, command...)
+	}
+	eventually(t, "the speaker answers", func() error {
+		_, err := s.ask()
+		return err
+	})
+	return s
+}
+
+func (s *speaker) ask() (st bgp.Status, err error) {
+	err = admin.Call(context.Background(), s.socket, http.MethodGet, "/status", nil, &st)
+	return st, err
+}
+
+func (s *speaker) status(t *testing.T) bgp.Status {
+	t.Helper()
+	st, err := s.ask()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
