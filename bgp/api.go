@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/admin"
@@ -97,7 +98,13 @@ func (s *speaker) hints(w http.ResponseWriter, r *http.Request) {
 			return fmt.Errorf("hints: %w", err)
 		}
 		now := time.Now()
+		before := s.controller.IgnoredHints(now)
 		s.log(s.controller.SetHints(hints, now.Add(hint.Last), now))
+		for _, h := range s.controller.IgnoredHints(now) {
+			if !slices.Contains(before, h) {
+				s.Log.Warn("a hint is ignored: the VIP is the configuration's, which only nearcast bgp drain moves", "vip", h.VIP, "hint", h.Reason)
+			}
+		}
 		return nil
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/hint"
 	"github.com/nearcast/nearcast/internal/seconds"
 )
 
@@ -81,6 +82,9 @@ type Status struct {
 	Drains []Drain `json:"drains,omitempty"`
 	// Refused are what Services asked for and were not given.
 	Refused []Refusal `json:"refused,omitempty"`
+	// IgnoredHints are those of the resolver for VIPs of the file, which only the
+	// operator moves.
+	IgnoredHints []hint.Hint `json:"ignoredHints,omitempty"`
 	// Fault is what was wrong with the last file that was read; "" if it is in force.
 	Fault string `json:"fault,omitempty"`
 }

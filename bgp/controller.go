@@ -47,6 +47,9 @@ type vip struct {
 	failures []time.Time
 }
 
+// ofServices reports whether the VIP is Services', and not the file's.
+func (v *vip) ofServices() bool { return len(v.config.Owners) > 0 }
+
 // check is a check with its results.
 type check struct {
 	config  Check
@@ -170,7 +173,8 @@ func (c *Controller) SetDrains(drains []Drain, now time.Time) []Transition {
 	return c.Advance(now)
 }
 
-// SetHints takes all the hints, which hold until they are told again.
+// SetHints takes all the hints, which hold until they are told again. Those for VIPs of
+// the file change nothing; see IgnoredHints.
 func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []Transition {
 	c.hints, c.hintsEnd = hints, until
 	return c.Advance(now)

@@ -116,12 +116,13 @@ var (
 	vipRoute   = prometheus.NewDesc("nearcast_bgp_vip_announced", "1 if the VIP is announced.", []string{"vip"}, nil)
 	peerUp     = prometheus.NewDesc("nearcast_bgp_session_up", "1 if the session is established.", []string{"peer"}, nil)
 	peerUptime = prometheus.NewDesc("nearcast_bgp_session_uptime_seconds", "How long the session is established.", []string{"peer"}, nil)
+	ignored    = prometheus.NewDesc("nearcast_bgp_hints_ignored", "VIPs of the configuration that the resolver hints away, in vain.", nil, nil)
 	refusals   = prometheus.NewDesc("nearcast_bgp_refused", "Addresses that Services asked for and were not given.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c snapshot) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{vipState, vipReason, vipRoute, peerUp, peerUptime, refusals} {
+	for _, d := range []*prometheus.Desc{vipState, vipReason, vipRoute, peerUp, peerUptime, refusals, ignored} {
 		ch <- d
 	}
 }
@@ -149,6 +150,7 @@ func (c snapshot) Collect(ch chan<- prometheus.Metric) {
 		gauge(peerUptime, time.Duration(p.Uptime).Seconds(), p.Address)
 	}
 	gauge(refusals, float64(len(st.Refused)))
+	gauge(ignored, float64(len(st.IgnoredHints)))
 }
 
 func truth(b bool) float64 {

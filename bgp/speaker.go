@@ -53,6 +53,7 @@ type speaker struct {
 	refused    []Refusal
 	granted    map[ServiceRef][]netip.Addr // what the cluster was told
 	fault      string
+	warned     map[string]bool // what was said of the file as it is
 
 	applied   Desired
 	announced []Route      // what the announcer last took
@@ -73,6 +74,7 @@ func Run(ctx context.Context, o Options) error {
 		return errors.Join(err, s.Announcer.Close(closing))
 	}
 	defer closers()
+	s.warn(Warnings(s.Path))
 	var cancel context.CancelFunc
 	s.around, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.runner = newRunner(s.around, func(r result) { s.do(s.around, func() { s.observe(r) }) })
@@ -152,8 +154,12 @@ func (s *speaker) loop(ctx context.Context) {
 func (s *speaker) declare(now time.Time) {
 	vips, refused := Assign(s.Config, s.local.Services)
 	refused = append(slices.Clone(s.local.Refused), refused...)
+	said := map[Refusal]bool{}
+	for _, r := range s.refused {
+		said[r] = true
+	}
 	for _, r := range refused {
-		if !slices.Contains(s.refused, r) {
+		if !said[r] {
 			s.Log.Warn("refused", "service", r.Service, "address", r.Address, "reason", r.Reason)
 		}
 	}
@@ -161,6 +167,19 @@ func (s *speaker) declare(now time.Time) {
 	s.log(s.controller.Declare(vips, now))
 	s.log(s.controller.SetNodeDrained(s.local.Drained, now))
 	s.assign()
+}
+
+// warn logs what the file permits and its operator may not want, once.
+func (s *speaker) warn(warnings []error) {
+	before := s.warned
+	s.warned = map[string]bool{}
+	for _, warning := range warnings {
+		text := warning.Error()
+		s.warned[text] = true
+		if !before[text] {
+			s.Log.Warn("the configuration is in force; mind this", "warning", text)
+		}
+	}
 }
 
 // assign has the Services told which addresses they have.
@@ -257,7 +276,7 @@ func (s *speaker) status() Status {
 	now := time.Now()
 	st := Status{
 		ASN: s.Config.ASN, RouterID: s.Config.RouterID.String(), Peers: s.Announcer.Peers(),
-		VIPs: s.controller.Status(now), Drains: s.drains.now(now), Refused: s.refused, Fault: s.fault,
+		VIPs: s.controller.Status(now), Drains: s.drains.now(now), Refused: s.refused, IgnoredHints: s.controller.IgnoredHints(now), Fault: s.fault,
 	}
 	for i := range st.VIPs {
 		v := &st.VIPs[i]

@@ -205,7 +205,7 @@ func checkSpeaker(path string, read tally) []finding {
 	}
 	read.set(path, unitPeer, len(config.Peers))
 	read.set(path, unitVIP, len(config.VIPs))
-	return nil
+	return ofErrors(severityWarning, path, bgp.Warnings(path))
 }
 
 // unjoin returns the errors that errors.Join put together.
