@@ -80,6 +80,9 @@ type Status struct {
 	// Drains are those that were told here, and are kept over a restart where there
 	// is a state folder.
 	Drains []Drain `json:"drains,omitempty"`
+	// DrainsUnsaved is why the drains are not on disk as they are: they hold, and an end of
+	// the speaker would forget what has changed. "" where they are, or no folder is named.
+	DrainsUnsaved string `json:"drainsUnsaved,omitempty"`
 	// Refused are what Services asked for and were not given.
 	Refused []Refusal `json:"refused,omitempty"`
 	// IgnoredHints are those of the resolver for VIPs of the file, which only the

@@ -40,6 +40,7 @@ type Options struct {
 type speaker struct {
 	Options
 	metrics *metrics
+	view    view
 	work    chan func()
 	done    chan struct{} // closed when the loop has ended
 	// around is what lives until the drain at the end is over.
@@ -66,6 +67,7 @@ type speaker struct {
 func Run(ctx context.Context, o Options) error {
 	s := &speaker{Options: o, work: make(chan func()), done: make(chan struct{}), controller: NewController(o.Config), dirty: true}
 	s.metrics = newMetrics(s)
+	s.view.timer = time.NewTimer(0)
 	closers, err := s.open()
 	if err == nil {
 		err = s.Announcer.SetPeers(s.Config.Peers, 0)
@@ -79,6 +81,7 @@ func Run(ctx context.Context, o Options) error {
 	s.around, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.runner = newRunner(s.around, func(r result) { s.do(s.around, func() { s.observe(r) }) })
 	s.follow()
+	s.background.Go(func() { s.drains.keep(s.around, s.Log) })
 	s.loop(ctx)
 	cancel()
 	// Before the checks have ended: one that hangs must not hold up the end.
@@ -93,6 +96,10 @@ func (s *speaker) open() (closers func(), err error) {
 	if s.drains, err = openDrains(s.Config.State); err != nil {
 		return nil, err
 	}
+	now := time.Now()
+	s.log(s.controller.SetDrains(s.drains.now(now), now))
+	s.declare(now)
+	s.publish(now)
 	stopMetrics, err := s.metrics.serve(s.Config.Metrics)
 	if err != nil {
 		return nil, err
@@ -125,9 +132,6 @@ func (s *speaker) do(ctx context.Context, work func()) bool {
 // the drain after it is over.
 func (s *speaker) loop(ctx context.Context) {
 	defer close(s.done)
-	now := time.Now()
-	s.log(s.controller.SetDrains(s.drains.all, now))
-	s.declare(now)
 	stop := ctx.Done()
 	for {
 		now := time.Now()
@@ -141,10 +145,15 @@ func (s *speaker) loop(ctx context.Context) {
 			stop = nil // and go on until everything has left
 			s.Log.Info("draining everything; a second signal ends at once")
 			s.log(s.controller.Stop(time.Now()))
+			s.view.touch(now)
 		case work := <-s.work:
 			work()
+			s.view.touch(now)
 		case <-timer.C:
 			s.log(s.controller.Advance(time.Now()))
+			s.view.touch(now)
+		case <-s.view.timer.C:
+			s.publish(now)
 		}
 		timer.Stop()
 	}
@@ -270,18 +279,4 @@ func (s *speaker) log(changed []Transition) {
 		s.metrics.transitions.WithLabelValues(t.VIP.String(), string(t.To)).Inc()
 		s.Log.Info("vip changed", "vip", t.VIP, "from", t.From, "to", t.To, "reason", t.Reason.Text)
 	}
-}
-
-func (s *speaker) status() Status {
-	now := time.Now()
-	st := Status{
-		ASN: s.Config.ASN, RouterID: s.Config.RouterID.String(), Peers: s.Announcer.Peers(),
-		VIPs: s.controller.Status(now), Drains: s.drains.now(now), Refused: s.refused, IgnoredHints: s.controller.IgnoredHints(now), Fault: s.fault,
-	}
-	for i := range st.VIPs {
-		v := &st.VIPs[i]
-		v.Announced = slices.ContainsFunc(s.announced, func(r Route) bool { return r.Prefix.Addr().String() == v.Address })
-		v.Bound = slices.ContainsFunc(s.bound, func(a netip.Addr) bool { return a.String() == v.Address })
-	}
-	return st
 }

@@ -99,6 +99,9 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	for _, d := range st.Drains {
 		fmt.Fprintln(w, d)
 	}
+	if st.DrainsUnsaved != "" {
+		fmt.Fprintf(w, "\n%s\n", unsavedText(st))
+	}
 	for _, r := range st.Refused {
 		fmt.Fprintf(w, "\nrefused: %s\n", r)
 	}
