@@ -64,10 +64,16 @@ type speaker struct {
 
 // Run announces what the configuration, the cluster and the checks say until ctx
 // ends, then drains everything, ends the sessions and returns.
-func Run(ctx context.Context, o Options) error {
+func Run(ctx context.Context, o Options) error { return newSpeaker(o).run(ctx) }
+
+func newSpeaker(o Options) *speaker {
 	s := &speaker{Options: o, work: make(chan func()), done: make(chan struct{}), controller: NewController(o.Config), dirty: true}
 	s.metrics = newMetrics(s)
 	s.view.timer = time.NewTimer(0)
+	return s
+}
+
+func (s *speaker) run(ctx context.Context) error {
 	closers, err := s.open()
 	if err == nil {
 		err = s.Announcer.SetPeers(s.Config.Peers, 0)
