@@ -72,12 +72,6 @@ func ip(args ...string) error {
 	return nil
 }
 
-// run starts a program on the machine, as run does.
-func (n *namespace) run(t *testing.T, command ...string) *program {
-	t.Helper()
-	return run(t, "ip", append([]string{"netns", "exec", n.name}, command...)...)
-}
-
 // do calls f on the machine: the sockets that f itself makes are there.
 func (n *namespace) do(t *testing.T, f func() error) {
 	t.Helper()

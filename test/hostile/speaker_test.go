@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/nearcast/nearcast/bgp"
@@ -18,9 +19,20 @@ type speaker struct {
 	dir, socket string
 }
 
-// newSpeaker starts a speaker of this configuration, whose admin socket is added, and
-// waits until it answers. On a machine of its own where there is one.
+// newSpeaker starts a speaker of this configuration, on a machine of its own where
+// there is one.
 func newSpeaker(t *testing.T, on *namespace, config string) *speaker {
+	t.Helper()
+	if on == nil {
+		return newSpeakerUnder(t, nil, config)
+	}
+	return newSpeakerUnder(t, []string{"ip", "netns", "exec", on.name}, config)
+}
+
+// newSpeakerUnder starts a speaker of this configuration, to which an admin socket is
+// added, by a command that replaces itself by the one behind it, and waits until it
+// answers.
+func newSpeakerUnder(t *testing.T, under []string, config string) *speaker {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nc") // short, for the socket in it
 	if err != nil {
@@ -30,12 +42,8 @@ func newSpeaker(t *testing.T, on *namespace, config string) *speaker {
 	s := &speaker{dir: dir, socket: filepath.Join(dir, "bgp.sock")}
 	path := filepath.Join(dir, "speaker.yaml")
 	fixture.Write(t, path, config+"\nadmin: "+s.socket+"\n")
-	command := []string{filepath.Join(bin, "nearcast-speaker"), "--config", path}
-	if on == nil {
-		s.program = run(t, command[0], command[1:]...)
-	} else {
-		s.program = on.run(t, command...)
-	}
+	command := append(slices.Clone(under), filepath.Join(bin, "nearcast-speaker"), "--config", path)
+	s.program = run(t, command[0], command[1:]...)
 	eventually(t, "the speaker answers", func() error {
 		_, err := s.ask()
 		return err
