@@ -36,6 +36,7 @@ func TestScrapesDelayNoWithdrawal(t *testing.T) {
 		fmt.Fprintf(&config, "- {address: 198.51.100.%d, checks: [{tcp: {address: %q}, interval: 100ms, rise: 2, fall: 2}]}\n", i+1, service)
 	}
 	s := newSpeaker(t, nil, config.String())
+	eventually(t, "all are down, for nothing listens yet", func() error { return grown(s, "to=down", vips) })
 	withdrawal := func() time.Duration {
 		up, down := s.log.Count("to=up"), s.log.Count("to=down")
 		listener, err := net.Listen("tcp", service)
