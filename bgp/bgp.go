@@ -83,8 +83,10 @@ type Status struct {
 	// DrainsUnsaved is why the drains are not on disk as they are: they hold, and an end of
 	// the speaker would forget what has changed. "" where they are, or no folder is named.
 	DrainsUnsaved string `json:"drainsUnsaved,omitempty"`
-	// Refused are what Services asked for and were not given.
-	Refused []Refusal `json:"refused,omitempty"`
+	// Refused are what Services asked for and were not given, few of each namespace, and
+	// RefusedInAll how many those are.
+	Refused      []Refusal `json:"refused,omitempty"`
+	RefusedInAll int       `json:"refusedInAll,omitempty"`
 	// IgnoredHints are those of the resolver for VIPs of the file, which only the
 	// operator moves.
 	IgnoredHints []hint.Hint `json:"ignoredHints,omitempty"`

@@ -25,6 +25,8 @@ type Controller struct {
 	hintsEnd    time.Time
 	nodeDrained string
 	stopping    bool
+
+	forgotten []netip.Addr // since Forgotten was asked
 }
 
 // vip is a VIP with what became of it.
@@ -210,8 +212,22 @@ func (c *Controller) Advance(now time.Time) []Transition {
 			ch.forget()
 		}
 	}
-	c.vips = slices.DeleteFunc(c.vips, func(v *vip) bool { return v.removed && c.gone(v, now) })
+	c.vips = slices.DeleteFunc(c.vips, func(v *vip) bool {
+		forget := v.removed && c.gone(v, now)
+		if forget {
+			c.forgotten = append(c.forgotten, v.config.Address)
+		}
+		return forget
+	})
 	return changed
+}
+
+// Forgotten returns the VIPs that have been forgotten since it was last asked. Some of
+// them may be back.
+func (c *Controller) Forgotten() []netip.Addr {
+	all := c.forgotten
+	c.forgotten = nil
+	return all
 }
 
 // settle judges the VIP anew and reports whether its state changed.

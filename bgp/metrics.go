@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -73,6 +74,12 @@ func (m *metrics) reloaded(good bool) {
 		result = "good"
 	}
 	m.reloads.WithLabelValues(result).Inc()
+}
+
+// forget drops what is counted for a VIP: tenants make up addresses, and all of them
+// would be kept for ever.
+func (m *metrics) forget(vip netip.Addr) {
+	m.transitions.DeletePartialMatch(prometheus.Labels{"vip": vip.String()})
 }
 
 // The most that is waited for an UPDATE to be sent, and how often it is looked.
@@ -145,7 +152,7 @@ func (c snapshot) Collect(ch chan<- prometheus.Metric) {
 		gauge(peerUp, truth(p.State == "established"), p.Address)
 		gauge(peerUptime, time.Duration(p.Uptime).Seconds(), p.Address)
 	}
-	gauge(refusals, float64(len(st.Refused)))
+	gauge(refusals, float64(st.RefusedInAll))
 	gauge(ignored, float64(len(st.IgnoredHints)))
 	gauge(unsaved, truth(st.DrainsUnsaved != ""))
 }

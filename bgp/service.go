@@ -3,6 +3,7 @@ package bgp
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -68,6 +69,27 @@ func (r Refusal) String() string {
 		return fmt.Sprintf("Service %s: %s", r.Service, r.Reason)
 	}
 	return fmt.Sprintf("Service %s: %s: %s", r.Service, r.Address, r.Reason)
+}
+
+// maxRefusals is how many refusals of one namespace are logged and shown: a tenant that
+// asks for thousands must not hide those of others.
+const maxRefusals = 16
+
+// fewOfEach returns the first refusals of each namespace, and how many more it has.
+func fewOfEach(refused []Refusal) []Refusal {
+	var few []Refusal
+	count := map[string]int{}
+	for _, r := range refused {
+		if count[r.Service.Namespace]++; count[r.Service.Namespace] <= maxRefusals {
+			few = append(few, r)
+		}
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(count)) {
+		if more := count[namespace] - maxRefusals; more > 0 {
+			few = append(few, Refusal{Service: ServiceRef{namespace, "*"}, Reason: fmt.Sprintf("and %d more of this namespace", more)})
+		}
+	}
+	return few
 }
 
 // Backing is whether the Services of a VIP can be served here.

@@ -115,6 +115,18 @@ func TestANamespaceIsGivenSoManyAddressesAndTheYoungestAreRefused(t *testing.T) 
 	}
 }
 
+func TestOneNamespacesRefusalsHideNobodyElses(t *testing.T) {
+	var refused []Refusal
+	for i := range 1000 {
+		refused = append(refused, Refusal{Service: ServiceRef{"evil", fmt.Sprintf("s%d", i)}, Reason: "x"})
+	}
+	refused = append(refused, Refusal{Service: ServiceRef{"media", "a"}, Reason: "y"})
+	few := fewOfEach(refused)
+	if len(few) != maxRefusals+2 || few[maxRefusals].Service.Namespace != "media" || few[maxRefusals+1].String() != "Service evil/*: and 984 more of this namespace" {
+		t.Errorf("%v", few)
+	}
+}
+
 func TestAServiceIsBackedWhereItsPolicySays(t *testing.T) {
 	endpoint := func(ready, terminating, here bool) Endpoint {
 		return Endpoint{Addr: netip.MustParseAddrPort("10.0.0.1:80"), Ready: ready, Terminating: terminating, Here: here}

@@ -51,10 +51,12 @@ type speaker struct {
 	runner     *runner
 	drains     *drains
 	local      Declared
-	refused    []Refusal
+	refused    []Refusal                   // few of each namespace
 	granted    map[ServiceRef][]netip.Addr // what the cluster was told
 	fault      string
-	warned     map[string]bool // what was said of the file as it is
+	// refusedInAll counts those that refused leaves out as well.
+	refusedInAll int
+	warned       map[string]bool // what was said of the file as it is
 
 	applied   Desired
 	announced []Route      // what the announcer last took
@@ -169,6 +171,8 @@ func (s *speaker) loop(ctx context.Context) {
 func (s *speaker) declare(now time.Time) {
 	vips, refused := Assign(s.Config, s.local.Services)
 	refused = append(slices.Clone(s.local.Refused), refused...)
+	s.refusedInAll = len(refused)
+	refused = fewOfEach(refused)
 	said := map[Refusal]bool{}
 	for _, r := range s.refused {
 		said[r] = true
@@ -228,6 +232,9 @@ func (s *speaker) apply(now time.Time) time.Duration {
 		s.applied = want
 	}
 	s.assign()
+	for _, vip := range s.controller.Forgotten() {
+		s.metrics.forget(vip)
+	}
 	// Only now: what is sent to an address that is not bound yet, another site answers.
 	s.runner.set(s.controller.Checks(now))
 	switch next := s.controller.Next(now); {

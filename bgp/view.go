@@ -66,7 +66,7 @@ func (s *speaker) Status() Status {
 func (s *speaker) publish(now time.Time) {
 	st := &Status{
 		ASN: s.Config.ASN, RouterID: s.Config.RouterID.String(),
-		VIPs: s.controller.Status(now), Drains: s.drains.now(now), Refused: s.refused,
+		VIPs: s.controller.Status(now), Drains: s.drains.now(now), Refused: s.refused, RefusedInAll: s.refusedInAll,
 		IgnoredHints: s.controller.IgnoredHints(now), Fault: s.fault,
 	}
 	for i := range st.VIPs {

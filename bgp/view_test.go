@@ -5,10 +5,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // stuck is an Announcer whose Set does not return before it is released.
@@ -71,5 +76,31 @@ func TestTheSessionsAreAskedForOnceForAllWhoRead(t *testing.T) {
 	}
 	if asked > 10 { // a thousand took less than a second
 		t.Errorf("asked %d times", asked)
+	}
+}
+
+// TestMetricsForgetAVIPWithItsServices: a tenant that goes through the addresses of its
+// pool must not fill the memory.
+func TestMetricsForgetAVIPWithItsServices(t *testing.T) {
+	config := poolOf("media")
+	config.VIPs = nil
+	announcer := &fakeAnnouncer{t: t}
+	s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: announcer, Log: discard})
+	s.runner = newRunner(t.Context(), func(result) {})
+	a := netip.MustParseAddr("2001:db8::1")
+	for range 100 {
+		s.local = Declared{Services: []Service{serviceOf("x", 1, func(s *Service) { s.Probe.Kind, s.Endpoints = federation.ProbeNone, nil }, a.String())}}
+		s.declare(time.Now())
+		s.apply(time.Now())
+		a = a.Next()
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(s.metrics.transitions)
+	families, err := registry.Gather()
+	if err != nil || len(families) != 1 {
+		t.Fatalf("%v, %v", families, err)
+	}
+	if n := len(families[0].Metric); n == 0 || n > len(allStates) {
+		t.Errorf("%d series for the one VIP that is left", n)
 	}
 }
