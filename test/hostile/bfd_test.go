@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -30,30 +31,44 @@ func TestBFDPacketsFromAfarChangeNothing(t *testing.T) {
 			t.Parallel()
 			here, there := newNamespace(t), newNamespace(t)
 			link(t, here, there, []string{family.site + family.bits}, []string{family.attacker + family.bits})
-			s := newSpeaker(t, here, fmt.Sprintf(`asn: 64512
+			config := func(peer string) string {
+				return fmt.Sprintf(`asn: 64512
 routerID: 192.0.2.11
-peers: [{address: "%s", asn: 64500, bfd: true}]
-vips: [{address: "%s", checks: [{tcp: {address: "127.0.0.1:53"}}]}]`, family.router, family.vip))
+peers: [{address: "%s", asn: 64500%s}]
+vips: [{address: "%s", checks: [{tcp: {address: "127.0.0.1:53"}}]}]`, family.router, peer, family.vip)
+			}
+			const bfd = ", bfd: true"
+			s := newSpeaker(t, here, config(bfd))
 			packet := spoofed(netip.MustParseAddr(family.router), netip.MustParseAddr(family.site))
 			send := func(ttl byte) {
 				there.do(t, func() error { return packet.send(ttl) })
 			}
 			state := func() string { return s.status(t).Peers[0].BFD }
-			eventually(t, "GoBGP has the socket", func() error { return here.listens(t, bfdPort) })
-			for range 50 {
-				send(fromAfar)
-				time.Sleep(5 * time.Millisecond)
-			}
-			if got := state(); got != "down" {
-				t.Errorf("packets with TTL %d made the BFD session %q", fromAfar, got)
-			}
-			eventually(t, "the control, the packet of a neighbour, is taken", func() error {
-				send(fromTheLAN)
-				if got := state(); got == "down" {
-					return fmt.Errorf("the session is %s", got)
+			for _, round := range []string{"at start", "after a reload that opened the socket again"} {
+				eventually(t, "GoBGP has the socket "+round, func() error { return here.listens(t, bfdPort) })
+				for range 50 {
+					send(fromAfar)
+					time.Sleep(5 * time.Millisecond)
 				}
-				return nil
-			})
+				if got := state(); got != "down" {
+					t.Errorf("%s packets with TTL %d made the BFD session %q", round, fromAfar, got)
+				}
+				eventually(t, "the control, the packet of a neighbour, is taken "+round, func() error {
+					send(fromTheLAN)
+					if got := state(); got == "down" {
+						return fmt.Errorf("the session is %s", got)
+					}
+					return nil
+				})
+				s.configure(t, config(""))
+				eventually(t, "GoBGP gives the socket up", func() error {
+					if here.listens(t, bfdPort) == nil {
+						return errors.New("it has it")
+					}
+					return nil
+				})
+				s.configure(t, config(bfd))
+			}
 		})
 	}
 }

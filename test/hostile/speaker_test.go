@@ -40,15 +40,22 @@ func newSpeakerUnder(t *testing.T, under []string, config string) *speaker {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	s := &speaker{dir: dir, socket: filepath.Join(dir, "bgp.sock")}
-	path := filepath.Join(dir, "speaker.yaml")
-	fixture.Write(t, path, config+"\nadmin: "+s.socket+"\n")
-	command := append(slices.Clone(under), filepath.Join(bin, "nearcast-speaker"), "--config", path)
+	s.configure(t, config)
+	command := append(slices.Clone(under), filepath.Join(bin, "nearcast-speaker"), "--config", s.path())
 	s.program = run(t, command[0], command[1:]...)
 	eventually(t, "the speaker answers", func() error {
 		_, err := s.ask()
 		return err
 	})
 	return s
+}
+
+func (s *speaker) path() string { return filepath.Join(s.dir, "speaker.yaml") }
+
+// configure writes the speaker's file, which it follows.
+func (s *speaker) configure(t *testing.T, config string) {
+	t.Helper()
+	fixture.Write(t, s.path(), config+"\nadmin: "+s.socket+"\n")
 }
 
 func (s *speaker) ask() (st bgp.Status, err error) {
