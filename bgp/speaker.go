@@ -153,15 +153,15 @@ func (s *speaker) loop(ctx context.Context) {
 			stop = nil // and go on until everything has left
 			s.Log.Info("draining everything; a second signal ends at once")
 			s.log(s.controller.Stop(time.Now()))
-			s.view.touch(now)
+			s.view.touch(time.Now())
 		case work := <-s.work:
 			work()
-			s.view.touch(now)
+			s.view.touch(time.Now())
 		case <-timer.C:
 			s.log(s.controller.Advance(time.Now()))
-			s.view.touch(now)
+			s.view.touch(time.Now())
 		case <-s.view.timer.C:
-			s.publish(now)
+			s.publish(time.Now())
 		}
 		timer.Stop()
 	}
