@@ -22,6 +22,7 @@ const shippedFirewall = "../../manifests/clusters/firewall.nft"
 // TestTheShippedFirewallAdmitsBGPAndBFDFromThePeersAlone loads it with nft. The controls
 // are that a stranger reaches every port without it, and the router with it.
 func TestTheShippedFirewallAdmitsBGPAndBFDFromThePeersAlone(t *testing.T) {
+	t.Parallel()
 	nft := peers.Find(t, "nft", "nftables")
 	node, outside := newNamespace(t), newNamespace(t)
 	link(t, node, outside, []string{"192.0.2.4/24", "2001:db8::4/64"},
