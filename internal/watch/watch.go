@@ -36,6 +36,14 @@ const (
 // seconds all the same. Folders returns an error only if there is no list at the
 // start; later failures go to onError, and the watch goes on.
 func Folders(ctx context.Context, list func() ([]string, error), changed func(), onError func(error)) error {
+	return Paths(ctx, list, func([]string) bool { return false }, changed, onError)
+}
+
+// Paths is Folders for those to whom it matters what changed. It calls some with the
+// paths, which have no link in the name of their folder, where no others changed; some
+// returns false where they are not all that must be looked at. Then, and every 30 seconds,
+// the list is asked for again and changed is called.
+func Paths(ctx context.Context, list func() ([]string, error), some func([]string) bool, changed func(), onError func(error)) error {
 	s := subscribe()
 	defer s.end()
 	// Watch first and read after, so that no change falls between the two.
@@ -43,11 +51,15 @@ func Folders(ctx context.Context, list func() ([]string, error), changed func(),
 		return err
 	}
 	changed()
-	for pause := reread; s.wait(ctx, pause, onError); {
-		pause = reread
+	for next := time.Now().Add(reread); s.wait(ctx, time.Until(next), onError); {
+		paths, all := s.take()
+		if all && time.Now().Before(next) && (len(paths) == 0 || some(paths)) {
+			continue
+		}
+		next = time.Now().Add(reread)
 		if err := s.follow(list, onError); err != nil {
 			onError(err)
-			pause = lookAgain
+			next = time.Now().Add(lookAgain)
 		}
 		changed()
 	}
