@@ -25,6 +25,14 @@ func built(t *testing.T, d *Dir, store *federation.Store) *federation.State {
 	return federation.Build(store, opts)
 }
 
+// listed returns what a folder of one file would be read as.
+func listed(f file) federation.Listing {
+	d := New("f.yaml")
+	d.files["f.yaml"] = entry{held: &f}
+	d.merge(nil)
+	return d.listing()
+}
+
 func hostnames(s *federation.State) string {
 	var names []string
 	for _, f := range s.All() {
@@ -403,8 +411,7 @@ func FuzzParse(f *testing.F) {
 		if fault != nil {
 			return
 		}
-		listing := federation.NewListing()
-		parsed.addTo(&listing, map[federation.Ref]federation.Origin{})
+		listing := listed(parsed)
 		store := federation.NewStore()
 		store.Replace(listing)
 		federation.Build(store, opts) // what was read can be built

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -32,13 +31,10 @@ var scheme = func() *runtime.Scheme {
 	return s
 }()
 
-// file is what one file holds.
+// file is what one file holds. It does not change.
 type file struct {
-	sum       [sha256.Size]byte // of its bytes
 	documents []document
 	faults    []federation.Fault // of documents that name no object
-	// broken is set where the file is not YAML; the rest is then as of when it was.
-	broken *federation.Fault
 }
 
 // document is one object. A function has two of them, so that they are small.
@@ -53,8 +49,8 @@ type flaws struct {
 	ref    federation.Ref
 	origin federation.Origin
 	faults []federation.Fault
-	// unread is set for a kind that is not read, of which nothing else is known.
-	unread bool
+	// ofOther is set for a kind that is not read, of which nothing else is known.
+	ofOther bool
 }
 
 func (d document) ref() federation.Ref {
@@ -63,6 +59,9 @@ func (d document) ref() federation.Ref {
 	}
 	return federation.MetaOf(d.object).Ref
 }
+
+// unread reports whether the document is of a kind that is not read.
+func (d document) unread() bool { return d.flaws != nil && d.flaws.ofOther }
 
 func (d document) origin() federation.Origin {
 	if d.flaws != nil {
@@ -262,7 +261,7 @@ func unread(d flaws, node *yaml.Node) document {
 	if len(d.faults) == 0 {
 		return document{}
 	}
-	d.unread = true
+	d.ofOther = true
 	return document{flaws: &d}
 }
 

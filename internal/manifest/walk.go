@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // extensions are the files of a folder that are read, in any case; editors' back-ups
@@ -29,6 +30,10 @@ type found struct {
 	lost    []lost
 	// root is where the folder is, without links on the way.
 	root string
+	// folders are the paths of the folders, by where they are, and linked is set where a
+	// link was found: one file may then change with another.
+	folders map[string]string
+	linked  bool
 	// visited are the files and folders that were found, without links on the way: each
 	// is read once, however many links lead to it, and a link to a folder above ends
 	// there.
@@ -47,7 +52,7 @@ type lost struct {
 // followed, as kubelet and git-sync lay out folders with them. A path that is a file is
 // found whatever its name.
 func find(path string) (*found, error) {
-	f := &found{visited: map[string]bool{}, watched: []string{path}}
+	f := &found{visited: map[string]bool{}, folders: map[string]string{}, watched: []string{path}}
 	actual, err := filepath.Abs(path)
 	if err == nil {
 		actual, err = filepath.EvalSymlinks(actual)
@@ -77,6 +82,7 @@ func (f *found) folder(path, actual string) error {
 	if err != nil {
 		return err
 	}
+	f.folders[actual] = path
 	for _, entry := range entries {
 		if strings.HasPrefix(entry.Name(), ".") {
 			continue
@@ -90,6 +96,7 @@ func (f *found) folder(path, actual string) error {
 func (f *found) entry(path, actual string, entry fs.DirEntry) {
 	isFolder, isLink := entry.IsDir(), entry.Type()&fs.ModeSymlink != 0
 	if isLink {
+		f.linked = true
 		info, err := os.Stat(path)
 		if err == nil {
 			actual, err = filepath.EvalSymlinks(actual)
@@ -145,6 +152,8 @@ func unreadable(path string, err error) string {
 	switch {
 	case notLink == nil && errors.Is(err, fs.ErrNotExist):
 		return "is a symbolic link to " + target + ", which does not exist"
+	case errors.As(err, &failed) && (errors.Is(err, regular.ErrNot) || errors.Is(err, regular.ErrLarge)):
+		return failed.Err.Error()
 	case errors.As(err, &failed):
 		return "cannot be read: " + failed.Err.Error()
 	}
