@@ -13,7 +13,7 @@ import (
 // returns false where they are not all that there is to look at: where links or folders
 // came or went, and what they lead to with them.
 func (d *Dir) lookAt(actual []string) (change, bool) {
-	if d.there == nil || d.there.linked {
+	if d.there == nil {
 		return change{}, false
 	}
 	paths := make([]string, 0, len(actual))
@@ -50,15 +50,15 @@ func (d *Dir) alone(actual string) (path string, alone bool) {
 	if _, isFolder := d.there.folders[actual]; !known || isFolder {
 		return "", false
 	}
-	if strings.HasPrefix(filepath.Base(actual), ".") {
-		return "", true
-	}
 	path = filepath.Join(folder, filepath.Base(actual))
+	_, held := d.files[path]
 	info, err := os.Lstat(actual)
 	switch {
 	case err == nil && !info.Mode().IsRegular(), err != nil && !errors.Is(err, fs.ErrNotExist):
 		return "", false
-	case !concerns(path):
+	case d.there.linked && (err != nil || !held): // a link may lead to what comes or goes
+		return "", false
+	case strings.HasPrefix(filepath.Base(actual), "."), !concerns(path):
 		return "", true
 	}
 	_, compressed := Compressed(path, nil)
