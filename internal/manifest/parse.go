@@ -84,6 +84,9 @@ func parse(path string, data []byte) (file, *federation.Fault) {
 		return file{}, &federation.Fault{File: path, Reason: Decompress(format)}
 	}
 	data = Text(data)
+	if fault := unfit(path, data); fault != nil {
+		return file{}, fault
+	}
 	var line int
 	var notJSON error
 	if mayBeJSON(data) {
@@ -212,6 +215,9 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	}
 	lines := below(node.Line, child(metadata, "annotations"))
 	var bad []federation.Fault
+	if err == nil {
+		err = bound(node)
+	}
 	if err == nil {
 		bad, err = into(node, typed, &d, lines)
 	}

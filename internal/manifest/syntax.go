@@ -53,11 +53,14 @@ func syntaxLine(err error) int {
 	return line
 }
 
-// message is the YAML library's on one line, without the line that it begins with.
-func message(err error) string {
+// message is the YAML library's on one line, without the line that it begins with, and
+// without what it repeats of the file.
+func message(err error) string { return discreet(raw(err)) }
+
+func raw(err error) string {
 	var mistyped *yaml.TypeError
 	if errors.As(err, &mistyped) {
-		return strings.Join(mistyped.Errors, "; ")
+		return strings.Join(mistyped.Errors[:min(3, len(mistyped.Errors))], "; ")
 	}
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if line, rest, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(line, "line ") {
