@@ -11,6 +11,7 @@ import (
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/manifest"
 	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/ddr"
@@ -46,12 +47,8 @@ func readPath(path string, read tally) []finding {
 		return ofErrors(severityFault, path, []error{err})
 	case info.IsDir():
 		return checkFolder(path, read)
-	case !info.Mode().IsRegular():
-		return []finding{ofReason(path, "is not a regular file; save its content in one")}
-	case info.Size() > maxCheckSize:
-		return []finding{ofReason(path, "is larger than 1 GiB")}
 	}
-	content, err := os.ReadFile(path)
+	content, err := regular.Read(path, maxCheckSize)
 	if err != nil {
 		return ofErrors(severityFault, path, []error{err})
 	}
@@ -171,7 +168,7 @@ func checkLocations(path string, read tally) []finding {
 }
 
 func parseLocations(path string) ([]locate.Entry, []federation.Fault, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path, locate.MaxSize)
 	if err != nil {
 		return nil, nil, err
 	}

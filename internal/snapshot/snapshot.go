@@ -26,6 +26,7 @@ import (
 	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // Contents are what a source held, and what the probes said of it.
@@ -176,7 +177,7 @@ var ErrNone = errors.New("no snapshot")
 // Load reads what Save wrote for the source with the key. A file that is torn,
 // of another version or of another source is an error that names it.
 func Load(path, key string) (Contents, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Contents{}, ErrNone
 	}
@@ -217,6 +218,9 @@ func read(f io.ReadSeeker, key string) (Contents, error) {
 	}
 	return readItems(json.NewDecoder(items), written)
 }
+
+// maxSize bounds a file, in octets: one of a million functions has a gigabyte.
+const maxSize = 16 << 30
 
 // mostHead bounds what is looked at of a file that may be none of ours.
 const mostHead = 1 << 16

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // file keeps a Book on disk: a line that says what it is, and frames. A frame is
@@ -47,6 +49,9 @@ const (
 )
 
 const frameHeader = 8
+
+// maxSize bounds a file that is read, in octets; one holds three times its zone.
+const maxSize = 4 << 30
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -109,7 +114,7 @@ func (f *file) close() {
 // nothing where there is no file. The end of one that was being written to is
 // cut off; one that is damaged is an error that names it.
 func (f *file) load() (h *history, head string, err error) {
-	raw, err := os.ReadFile(f.path)
+	raw, err := regular.Read(f.path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}
