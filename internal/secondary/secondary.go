@@ -20,6 +20,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/policyzone"
 )
 
@@ -112,6 +113,7 @@ type Secondary struct {
 	failures  int
 	lastErr   error
 	copy      *store
+	disk      folder.Disk
 }
 
 // New checks the configuration. publish is given each generation, or nil when
@@ -278,8 +280,9 @@ func (s *Secondary) tellCopy(r Result, err error) {
 	if r == "" {
 		return
 	}
-	if err != nil {
-		err = fmt.Errorf("zone %s: the last good copy is not kept, and a restart would have to wait for a primary: %w; free or mend its disk", s.config.Zone, err)
+	failed, _ := s.disk.Tried(err)
+	if failed != nil {
+		failed = fmt.Errorf("zone %s: the last good copy is not kept, and a restart would have to wait for a primary: %w", s.config.Zone, failed)
 	}
-	s.tell(Event{Result: r, Err: err})
+	s.tell(Event{Result: r, Err: failed})
 }

@@ -121,7 +121,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 			mine.Inherit(before.source.(*manifest.Dir)) // one source has one kind
 		}
 	}
-	if s.drains, err = drainsOf(config, before); err != nil {
+	if s.drains, err = drainsOf(config, log, before); err != nil {
 		log.Warningf("refused: %v", err)
 	}
 	s.resolver = resolve.New(resolve.System(resolvConf), s.warner())
@@ -143,6 +143,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	s.running.Go(func() { s.prober.Run(ctx) })
 	s.running.Go(func() { s.publish(ctx) })
 	s.running.Go(func() { s.resolver.Run(ctx) })
+	s.running.Go(func() { s.drains.keep(ctx) })
 	if to, ok := source.(recorder); ok {
 		s.running.Go(func() { s.record(ctx, to) })
 	}

@@ -15,16 +15,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/regular"
 )
@@ -94,30 +92,10 @@ type verdict struct {
 // Save writes the contents of the source with the key to the path, for its owner
 // alone to read.
 func Save(path, key string, c Contents) error {
-	forgetTorn(path)
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o600))
-	if err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
-	defer f.Cleanup() //nolint:errcheck // it is only there where the error is told
-	if err := write(f, key, c); err != nil {
+	if err := folder.Replace(path, func(w io.Writer) error { return write(w, key, c) }); err != nil {
 		return fmt.Errorf("snapshot %s: %w", path, err)
 	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
 	return nil
-}
-
-// forgetTorn removes what a process left that was killed while it saved. What is newer may
-// be another's that is saving now.
-func forgetTorn(path string) {
-	torn, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"*")) // the pattern is good
-	for _, t := range torn {
-		if info, err := os.Stat(t); err == nil && time.Since(info.ModTime()) > time.Hour {
-			_ = os.Remove(t) // it is in nobody's way
-		}
-	}
 }
 
 func write(f io.Writer, key string, c Contents) error {

@@ -59,7 +59,8 @@ var rules = []rule{
 // allowed are imports that a rule with a wider To would forbid.
 var allowed = map[string][]string{
 	"internal/federation": {module + "internal/brief", module + "internal/vector"},
-	"internal/secondary":  {module + "internal/policyzone"},
+	"internal/secondary":  {module + "internal/folder", module + "internal/policyzone", module + "internal/regular"},
+	"internal/policyzone": {module + "internal/regular"},
 	"internal/steer":      {module + "internal/federation", module + "internal/health", module + "internal/locate", module + "internal/vector"},
 }
 

@@ -7,14 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
@@ -82,20 +82,16 @@ func (f *file) append(h *history) error {
 // rewrite writes the whole history.
 func (f *file) rewrite(h *history) error {
 	f.close()
-	pending, err := renameio.NewPendingFile(f.path, renameio.WithPermissions(0o600))
-	if err != nil {
-		return err
-	}
-	defer pending.Cleanup() //nolint:errcheck // of what was not renamed
 	raw := []byte(f.title)
 	for _, s := range h.steps {
 		raw = frame(raw, encodeStep(s))
 	}
 	raw = frame(raw, encodeContent(h))
-	if _, err := pending.Write(raw); err != nil {
+	err := folder.Replace(f.path, func(w io.Writer) error {
+		_, err := w.Write(raw)
 		return err
-	}
-	if err := pending.CloseAtomicallyReplace(); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	f.handle, err = os.OpenFile(f.path, os.O_WRONLY, 0)
