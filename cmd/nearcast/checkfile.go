@@ -79,6 +79,9 @@ func checkCorefile(path string, read tally) []finding {
 	misdirected, off := checkDirect(path)
 	misleading, doubtful := ddr.Check(path)
 	findings := ofErrors(severityFault, path, slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), misdirected, misleading))
+	for _, block := range blocks.UnlessOf(all, "rpz", "nearcast") {
+		warnings = append(warnings, blocks.Secrets(block)...)
+	}
 	findings = append(findings, ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful))...)
 	for file, zone := range rpz.Files(path) {
 		if z, _, err := policyzone.ReadFile(file, zone); err == nil {
