@@ -156,11 +156,12 @@ func (b *Book) open(head *head) {
 	if b.key.dir != "" {
 		b.file = newFile(b.key.dir, b.key.source, b.key.policy)
 		h, text, err := b.file.load()
-		if err != nil {
+		if err != nil && h == nil {
 			b.log.Warningf("refused: %v; the feed %s begins anew", err, b.key.policy)
 			b.floor = b.file.floor
 		}
 		if h != nil {
+			b.kept(err)
 			h.head = head
 			b.now.Store(h)
 			if text != head.String() {

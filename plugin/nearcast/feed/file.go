@@ -108,7 +108,8 @@ func (f *file) close() {
 
 // load reads the file, and gives the text of the head that it was written with;
 // nothing where there is no file. The end of one that was being written to is
-// cut off; one that is damaged is an error that names it.
+// cut off; one that is damaged is an error that names it. With a history an error says
+// that the file can be read, and not written.
 func (f *file) load() (h *history, head string, err error) {
 	raw, err := regular.Read(f.path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -121,18 +122,18 @@ func (f *file) load() (h *history, head string, err error) {
 	if h != nil {
 		f.floor = h.serial
 	}
-	if err == nil {
-		f.handle, err = os.OpenFile(f.path, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, "", fmt.Errorf("feed journal %s: %w", f.path, err)
 	}
+	f.size, f.base = int64(whole), int64(h.size)
+	f.handle, err = os.OpenFile(f.path, os.O_WRONLY, 0)
 	if err == nil {
 		err = f.handle.Truncate(int64(whole))
 	}
 	if err != nil {
-		f.close()
-		return nil, "", fmt.Errorf("feed journal %s: %w", f.path, err)
+		f.close() // it is written whole when something changes
 	}
-	f.size, f.base = int64(whole), int64(h.size)
-	return h, head, nil
+	return h, head, err
 }
 
 // parseFile returns what the file holds, and how much of it is whole. With an error
