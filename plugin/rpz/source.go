@@ -123,8 +123,11 @@ func (s *source) runner() (func(context.Context), error) {
 
 // report logs what a transfer failed with.
 func (s *source) report(e secondary.Event) {
-	if e.Err != nil {
+	switch {
+	case e.Err != nil:
 		log.Warningf("%v", e.Err)
+	case e.Recovered:
+		log.Infof("zone %s: the last good copy is kept again", e.Zone)
 	}
 }
 
