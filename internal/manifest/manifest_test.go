@@ -406,6 +406,9 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("apiVersion: v1\nkind: List\nx: &s {apiVersion: v1, kind: Service}\nitems:\n- {<<: *s, metadata: &m {1: a, name: a, namespace: x}}\n- {<<: [*s], metadata: *m}\n"))
 	f.Add([]byte("apiVersion: v1\nkind: Service\nmetadata: {name: {{ .Values.a }}, *b : 2026-01-01}\n"))
 	f.Add([]byte("\xff\xfea\x00:\x00"))
+	f.Add([]byte("apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: x, name: b}\nspec: {\"\": [[[]]], ? [a] : b}\n"))
+	f.Add([]byte("---\n--- a\n---\nx: \x00\n"))
+	f.Add([]byte("a: &a {<<: &b {k: v}}\nb: {<<: [*a, *b], k: *a}\n---\n? *a\n"))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		parsed, fault := parse("f.yaml", data)
 		if fault != nil {

@@ -45,7 +45,12 @@ func TestAFullDiskTakesNothingFromAnybody(t *testing.T) {
 	}
 	fill(t, disk)
 	serial := w.serial(t)
-	for i := range 3 {
+	for i := range 3 { // each more than the blocks that the files have
+		var crowd []fixture.Document
+		for n := range 300 {
+			crowd = append(crowd, victim("crowd", fmt.Sprintf("f%d-%d", i, n)))
+		}
+		w.write(t, "crowd", crowd...)
 		w.follows(t, fmt.Sprintf("192.0.2.%d", 20+i))
 	}
 	eventually(t, "the serial moves on a full disk", func() error {

@@ -99,7 +99,7 @@ var left = map[string]struct {
 	"what is not UTF-8":   {text("apiVersion: v1\nkind: Service\nmetadata: {name: \xff\xfe\xfd}\n"), "UTF-8"},
 	"a secret of others":  {secretIn("PASSWORD=" + secret + "\n\tx: [\n"), "is not YAML"},
 	"a secret in a value": {secretIn("a: *" + secret + "\n"), "is not YAML"},
-	"a secret as JSON":    {secretIn("{\"" + secret + "\": " + secret + "}"), "is not JSON"},
+	"a secret as JSON":    {secretIn("{\"" + secret + "\": " + secret + ", ]"), "is not JSON"},
 	"a secret as a key":   {secretIn("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec: {\"" + secret + "\": 1, \"" + secret + "\": 2}\n"), "is given twice"},
 	"a secret as a type":  {secretIn("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y, creationTimestamp: \"" + secret + "\"}\n"), "creationTimestamp"},
 }
