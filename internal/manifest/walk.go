@@ -38,7 +38,14 @@ type found struct {
 	// is read once, however many links lead to it, and a link to a folder above ends
 	// there.
 	visited map[string]bool
+	// outside is how many more folders are looked into behind a link that leads out of the
+	// folder; nil where none was followed.
+	outside *int
 }
+
+// maxOutside bounds the folders behind a link that leads out of the folder: it may lead to
+// a whole disk, or to /proc.
+const maxOutside = 10000
 
 // lost is a folder that cannot be read now, or a link that leads nowhere.
 type lost struct {
@@ -78,6 +85,14 @@ func find(path string) (*found, error) {
 // folder looks into the folder at path; actual is where it is.
 func (f *found) folder(path, actual string) error {
 	f.visited[actual] = true
+	if f.outside != nil {
+		if *f.outside--; *f.outside == -1 {
+			f.refuse(path, fmt.Sprintf("a link leads to more than %d folders, of which this one and those after it are not read", maxOutside))
+		}
+		if *f.outside < 0 {
+			return nil
+		}
+	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return err
@@ -118,7 +133,7 @@ func (f *found) entry(path, actual string, entry fs.DirEntry) {
 		f.visited[actual] = true
 		f.file(path)
 	default:
-		err := f.folder(path, actual)
+		err := f.within(path, actual)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // or it was just removed
 			f.lost = append(f.lost, lost{path: path, reason: unreadable(path, err)})
 		}
@@ -129,6 +144,17 @@ func (f *found) entry(path, actual string, entry fs.DirEntry) {
 	if isFolder || isLink {
 		f.watched = append(f.watched, path)
 	}
+}
+
+// within looks into a folder below another, and bounds what it looks into where a link led
+// out.
+func (f *found) within(path, actual string) error {
+	if f.outside == nil && actual != f.root && !holds(f.root, actual) {
+		left := maxOutside
+		f.outside = &left
+		defer func() { f.outside = nil }()
+	}
+	return f.folder(path, actual)
 }
 
 // holds reports whether a folder is above another; both have no links on the way.

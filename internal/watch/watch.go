@@ -66,13 +66,16 @@ func Paths(ctx context.Context, list func() ([]string, error), some func([]strin
 	return nil
 }
 
+// mostNamed bounds the paths that are named at once as ones that cannot be watched.
+const mostNamed = 20
+
 // follow watches every folder of the list, and no other any more.
 func (s *subscription) follow(list func() ([]string, error), onError func(error)) error {
 	paths, err := list()
 	if err != nil {
 		return err
 	}
-	listed, blind := map[string]bool{}, map[string]bool{}
+	listed, blind, named := map[string]bool{}, map[string]bool{}, 0
 	for _, path := range paths {
 		folders, err := ways(path)
 		for _, folder := range folders {
@@ -82,9 +85,15 @@ func (s *subscription) follow(list func() ([]string, error), onError func(error)
 		if err == nil {
 			continue
 		}
-		if blind[path] = true; !s.blind[path] {
+		if blind[path] = true; s.blind[path] {
+			continue
+		}
+		if named++; named <= mostNamed {
 			onError(fmt.Errorf("cannot watch %s, so it is read again every %v: %w", path, reread, err))
 		}
+	}
+	if named -= mostNamed; named > 0 {
+		onError(fmt.Errorf("cannot watch %d more", named))
 	}
 	s.blind = blind
 	s.keep(listed)
