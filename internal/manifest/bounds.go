@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -153,6 +154,9 @@ var quoted = regexp.MustCompile("(?s)`[^`]*`|\"(?:[^\"\\\\]|\\\\.)*\"|anchor '.*
 
 // discreet returns a library's message without what it repeats of a file.
 func discreet(text string) string {
+	if strings.HasPrefix(text, "parsing time ") {
+		return "a time is expected, such as 2026-01-10T08:00:00Z"
+	}
 	return quoted.ReplaceAllStringFunc(text, func(q string) string {
 		switch {
 		case q[0] == '"' && fieldName.MatchString(q[1:len(q)-1]):
