@@ -1,6 +1,6 @@
-// Command coredns is CoreDNS with every plugin of its own, nearcast, rpz, ddr and direct,
-// in the order that steering and policy need. With the build tag minimal, as in the image
-// that is deployed, it has of CoreDNS's own plugins those of plugin/minimal alone.
+// Command coredns is CoreDNS with every plugin of its own, nearcast, rpz, ddr, direct and
+// tcp, in the order that steering and policy need. With the build tag minimal, as in the
+// image that is deployed, it has of CoreDNS's own plugins those of plugin/minimal alone.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	_ "github.com/nearcast/nearcast/plugin/ddr"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
+	_ "github.com/nearcast/nearcast/plugin/tcp"
 )
 
 func main() {

@@ -17,6 +17,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/ddr"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 	"github.com/nearcast/nearcast/plugin/rpz"
+	"github.com/nearcast/nearcast/plugin/tcp"
 )
 
 // maxCheckSize bounds a file that is checked, in bytes: the largest policy zones have
@@ -78,11 +79,11 @@ func checkCorefile(path string, read tally) []finding {
 	configs, bad, warnings := nearcast.Check(path)
 	misdirected, off := checkDirect(path)
 	misleading, doubtful := ddr.Check(path)
-	findings := ofErrors(severityFault, path, slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), misdirected, misleading))
+	faults := slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), tcp.Check(path), misdirected, misleading)
 	for _, block := range blocks.UnlessOf(all, "rpz", "nearcast") {
 		warnings = append(warnings, blocks.Secrets(block)...)
 	}
-	findings = append(findings, ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful))...)
+	findings := append(ofErrors(severityFault, path, faults), ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful))...)
 	for file, zone := range rpz.Files(path) {
 		if z, _, err := policyzone.ReadFile(file, zone); err == nil {
 			countRules(z, file, read)

@@ -9,8 +9,9 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
-// Install changes CoreDNS's order to "… bind direct … acl ddr rpz dnssec nearcast cache header …":
+// Install changes CoreDNS's order to "… timeouts tcp … bind direct … acl ddr rpz dnssec nearcast cache header …":
 //
+//   - tcp is about connections, as timeouts is;
 //   - direct is about sockets, as bind is;
 //   - ddr answers what must not leave the server, whatever policy says;
 //   - rpz applies policy to what leaves the server, so that the cache behind it
@@ -46,6 +47,7 @@ func whole() ([]string, error) {
 		after string
 		ours  []string
 	}{
+		{"timeouts", []string{"tcp"}},
 		{"bind", []string{"direct"}},
 		{"acl", []string{"ddr", "rpz", "dnssec", "nearcast"}},
 	} {

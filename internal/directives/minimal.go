@@ -6,6 +6,6 @@ var Minimal = []string{
 	"acl", "any", "bind", "bufsize", "cache", "cancel", "ddr", "debug", "direct", "dns64", "dnstap", "errors", "file", "forward",
 	"geoip", "header",
 	"health", "hosts", "https", "https3", "local", "log", "loop", "metadata", "minimal", "multisocket", "nearcast", "nsid",
-	"prometheus", "proxyproto", "quic", "ready", "reload", "rewrite", "root", "rpz", "secondary", "timeouts", "tls", "transfer",
+	"prometheus", "proxyproto", "quic", "ready", "reload", "rewrite", "root", "rpz", "secondary", "tcp", "timeouts", "tls", "transfer",
 	"tsig", "view", "whoami",
 }
