@@ -83,7 +83,7 @@ func checkCorefile(path string, read tally) []finding {
 	for _, block := range blocks.UnlessOf(all, "rpz", "nearcast") {
 		warnings = append(warnings, blocks.Secrets(block)...)
 	}
-	findings := append(ofErrors(severityFault, path, faults), ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful))...)
+	findings := append(ofErrors(severityFault, path, faults), ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful, blocks.Open(path, all)))...)
 	for file, zone := range rpz.Files(path) {
 		if z, _, err := policyzone.ReadFile(file, zone); err == nil {
 			countRules(z, file, read)

@@ -20,6 +20,7 @@ import (
 	"github.com/miekg/dns"
 
 	// The plugins that stand beside tcp in the tests' Corefiles.
+	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/forward"
 	_ "github.com/coredns/coredns/plugin/multisocket"
