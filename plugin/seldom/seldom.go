@@ -5,7 +5,6 @@ package seldom
 
 import (
 	"fmt"
-	"hash/maphash"
 	"net/netip"
 	"sync"
 	"time"
@@ -15,28 +14,21 @@ import (
 
 const (
 	// every is how often one network's events of one kind are logged: often enough to
-	// see that it goes on.
+	// see that they go on.
 	every = time.Minute
-	// places bounds the lines in that time to about one per second.
-	places = 64
+	// most are told apart in that time, which bounds the lines to about one a second.
+	most = 64
 )
 
 // Log writes lines by means of a function such as Warningf of CoreDNS's loggers. Any
 // goroutine may call its methods.
 type Log struct {
 	write func(format string, args ...any)
-	seed  maphash.Seed
 
-	mu     sync.Mutex
-	places [places]place
-}
-
-// place is shared by the kinds of events whose hashes meet there.
-type place struct {
-	// next is when an event is logged again.
-	next time.Time
-	// more counts those that were not.
-	more int
+	mu sync.Mutex
+	of map[cause]*account
+	// rest is of all that come while there are most.
+	rest account
 }
 
 // cause is what events are alike in.
@@ -45,9 +37,17 @@ type cause struct {
 	kind    string
 }
 
+// account is of events that are alike.
+type account struct {
+	// next is when one is logged again.
+	next time.Time
+	// more counts those that were not.
+	more int
+}
+
 // New returns a Log that writes with the function.
 func New(write func(format string, args ...any)) *Log {
-	return &Log{write: write, seed: maphash.MakeSeed()}
+	return &Log{write: write, of: map[cause]*account{}}
 }
 
 // Printf logs an event of the kind that somebody at the address caused, unless one of
@@ -67,15 +67,41 @@ func (l *Log) Printf(from netip.Addr, kind, format string, args ...any) {
 
 // due reports whether the event is logged, and how many were not before it.
 func (l *Log) due(c cause, now time.Time) (more int, due bool) {
-	at := maphash.Comparable(l.seed, c) % places
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := &l.places[at]
-	if now.Before(p.next) {
-		p.more++
+	a := l.account(c, now)
+	if now.Before(a.next) {
+		a.more++
 		return 0, false
 	}
-	more = p.more
-	*p = place{next: now.Add(every)}
+	more = a.more
+	*a = account{next: now.Add(every)}
 	return more, true
+}
+
+// account returns that of the cause.
+func (l *Log) account(c cause, now time.Time) *account {
+	if a := l.of[c]; a != nil {
+		return a
+	}
+	if len(l.of) == most {
+		l.forget(now)
+	}
+	if len(l.of) == most {
+		return &l.rest
+	}
+	a := new(account)
+	l.of[c] = a
+	return a
+}
+
+// forget makes room of accounts that are a minute old. What they did not log counts as
+// the rest's.
+func (l *Log) forget(now time.Time) {
+	for c, a := range l.of {
+		if !now.Before(a.next) {
+			l.rest.more += a.more
+			delete(l.of, c)
+		}
+	}
 }
