@@ -36,8 +36,9 @@ func (b bounds) complete(files int) bounds {
 	return b
 }
 
-// suffice reports whether so many files leave room for others beside the connections.
-func (b bounds) suffice(files int) bool { return files >= b.all+b.all/2 }
+// fitting is how many connections there may be whatever the bounds say, so that a third
+// of the files is left for the rest. The limit may be lowered while the server runs.
+func fitting(files int) int { return max(files-files/3, 1) }
 
 // openFiles is how many files the process may open.
 func openFiles() int {

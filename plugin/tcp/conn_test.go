@@ -67,6 +67,32 @@ func TestAnIdleConnectionKeepsItsTimeAcrossAReload(t *testing.T) {
 	})
 }
 
+// TestAThirdOfTheFilesIsLeft holds it where the Corefile wants more, and where the limit
+// is lowered later.
+func TestAThirdOfTheFilesIsLeft(t *testing.T) {
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+			t.Error(err)
+		}
+	}()
+	all := newTable()
+	all.limit(bounds{all: mostConnections, network: mostConnections})
+	lower := syscall.Rlimit{Cur: 300, Max: before.Max}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lower); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 400 {
+		all.admit(numbered(i))
+	}
+	if len(all.open) != 200 || all.open[0].answered.Load() < 200 {
+		t.Errorf("%d connections, of 300 files", len(all.open))
+	}
+}
+
 // without is a listener of a process that may open nothing more.
 type without struct {
 	net.Listener

@@ -89,8 +89,8 @@ func (m *maker) bounds() bounds {
 	if !ok {
 		return bounds{}.complete(files)
 	}
-	if !l.bounds.suffice(files) {
-		log.Warningf("%s: the process may open %d files, too few for %d connections and half as many for the rest: raise the limit (ulimit -n, LimitNOFILE)", l.at, files, l.bounds.all)
+	if most := fitting(files); most < l.bounds.all {
+		log.Warningf("%s: the process may open %d files, which is enough for %d connections and not for %d: raise the limit (ulimit -n, LimitNOFILE)", l.at, files, most, l.bounds.all)
 	}
 	return l.bounds
 }

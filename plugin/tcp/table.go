@@ -28,12 +28,13 @@ func (t *table) limit(b bounds) {
 
 // admit takes the connection in, and closes those idle longest that it displaces.
 func (t *table) admit(c *conn) {
+	most := fitting(openFiles())
 	t.mu.Lock()
 	var out []*conn
 	for c.network.IsValid() && t.of[c.network] >= t.bounds.network {
 		out = append(out, t.displace(func(o *conn) bool { return o.network == c.network }, byNetwork))
 	}
-	for len(t.open) >= t.bounds.all {
+	for len(t.open) >= min(t.bounds.all, most) {
 		out = append(out, t.displace(anyone, byAll))
 	}
 	c.at = len(t.open)
@@ -43,6 +44,9 @@ func (t *table) admit(c *conn) {
 	t.mu.Unlock()
 	for _, o := range out {
 		o.cut()
+	}
+	if len(out) > 0 {
+		rarely.Printf(c.network.Addr(), "bound", "a new connection from %s exceeds a bound of tcp; the one idle longest is closed, as for each that follows", c.RemoteAddr())
 	}
 }
 
