@@ -139,7 +139,7 @@ func TestATransferThatNobodyTakesEnds(t *testing.T) {
 	w, p := export(t)
 	before := opened(t, p)
 	w.stall(t, 5)
-	time.Sleep(30 * time.Second) // longer than the patience of who waits, and an idle connection's time
+	time.Sleep(30 * time.Second)           // longer than the patience of who waits, and an idle connection's time
 	if n := opened(t, p) - before; n < 4 { // one of before may have ended
 		t.Errorf("%d connections are held after half of the time, of 5", n)
 	}
