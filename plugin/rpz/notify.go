@@ -45,7 +45,7 @@ func (z *zone) notify(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 		strangers.Printf(from, z.name, "zone %s: NOTIFY from %s is refused: %s", z.name, from, dns.RcodeToString[m.Rcode])
 	}
 	sign(m, w, r)
-	if err := w.WriteMsg(m); err != nil {
+	if err := client.Written(w.WriteMsg(m)); err != nil {
 		return dns.RcodeServerFailure, err
 	}
 	return dns.RcodeSuccess, nil

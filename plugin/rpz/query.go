@@ -68,7 +68,7 @@ func (q *query) settled() bool {
 		q.note(h)
 		return false
 	}
-	q.err = q.apply(h, new(dns.Msg).SetReply(q.msg), st)
+	q.err = client.Written(q.apply(h, new(dns.Msg).SetReply(q.msg), st))
 	return true
 }
 
@@ -91,7 +91,7 @@ func (q *query) finish(rcode int, err error) (int, error) {
 	}
 	// A reply is sent, or is dropped, whatever the code is: CoreDNS must not send
 	// another.
-	return dns.RcodeSuccess, errors.Join(err, q.answer())
+	return dns.RcodeSuccess, errors.Join(err, client.Written(q.answer()))
 }
 
 // answer sends what policy makes of the true reply.

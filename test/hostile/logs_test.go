@@ -66,6 +66,31 @@ func TestAStrangersPacketsAreNotLinesInTheLog(t *testing.T) {
 	}
 }
 
+// TestClientsThatLeaveAreNotLinesInTheLog is an attack by clients that ask and reset the
+// connection before they are answered. Its control is that their queries arrive.
+func TestClientsThatLeaveAreNotLinesInTheLog(t *testing.T) {
+	w := newWorld(t, fixture.Three[0], victim("bank", "login"))
+	p := w.serve(t, "fn.example.org:{port} {\n\tbind {host}\n\terrors\n\tlog\n\tnearcast {\n\t\tcluster de-wide\n\t\tmanifests {dir}/fed\n\t}\n}\n")
+	for range 100 {
+		c, err := connect(w.addr, "127.1.1.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			if err := c.WriteMsg(new(dns.Msg).SetQuestion("login.bank.fn.example.org.", dns.TypeA)); err != nil {
+				break
+			}
+		}
+		_ = c.Conn.(*net.TCPConn).SetLinger(0)
+		_ = c.Close()
+	}
+	eventually(t, "queries arrive", func() error { return atLeast(p.log.Count("A IN login.bank"), 50) })
+	time.Sleep(100 * time.Millisecond)
+	if n := p.log.Count("plugin/errors"); n > 0 {
+		t.Errorf("100 clients that left are %d lines", n)
+	}
+}
+
 // TestForgedNotifyOfAPrimaryIsNotLinesInTheLog is an attack that forges the address of a
 // primary that does not answer. Its control is that the failure is logged.
 func TestForgedNotifyOfAPrimaryIsNotLinesInTheLog(t *testing.T) {

@@ -54,6 +54,11 @@ const mostMessage = 16 << 10
 // Serve answers SOA, NS, AXFR and IXFR, and denies all other types. The names in the
 // reply are as they were asked for.
 func (z Zone) Serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	rcode, err := z.serve(w, r)
+	return rcode, client.Written(err)
+}
+
+func (z Zone) serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	h := z.z.book.now.Load()
 	if h == nil {
 		return dns.RcodeServerFailure, nil // there is nothing yet
