@@ -22,7 +22,7 @@ func TestOnlyErrorsOfTheServersOwnAreErrors(t *testing.T) {
 		}
 	}
 	own := errors.New("dns: bad rdata")
-	if Written(own) != own || Written(nil) != nil {
+	if !errors.Is(Written(own), own) || Written(nil) != nil {
 		t.Error("an error of the server's own is lost")
 	}
 }

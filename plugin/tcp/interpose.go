@@ -89,8 +89,8 @@ func (m *maker) bounds() bounds {
 	if !ok {
 		return bounds{}.complete(files)
 	}
-	if most := fitting(files); most < l.bounds.all {
-		log.Warningf("%s: the process may open %d files, which is enough for %d connections and not for %d: raise the limit (ulimit -n, LimitNOFILE)", l.at, files, most, l.bounds.all)
+	if most := fitting(files); most < l.all {
+		log.Warningf("%s: the process may open %d files, which is enough for %d connections and not for %d: raise the limit (ulimit -n, LimitNOFILE)", l.at, files, most, l.all)
 	}
 	return l.bounds
 }

@@ -83,7 +83,7 @@ func parseLine(c *caddy.Controller) (line, error) {
 			return l, c.Err("tcp sets nothing: give it connections or network in braces, or leave it out for the defaults")
 		}
 	}
-	l.bounds = l.bounds.complete(openFiles())
+	l.bounds = l.complete(openFiles())
 	if l.network > l.all {
 		return l, c.Errf("network %d is more than the %d connections there may be in all", l.network, l.all)
 	}

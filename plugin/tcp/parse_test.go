@@ -76,7 +76,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer instance.Stop() //nolint:errcheck // it may not have begun to serve
+		defer func() { _ = instance.Stop() }() // it may not have begun to serve
 		examples++
 	}
 	if examples < 1 {
