@@ -3,6 +3,7 @@
 export NEARCAST_CACHE ?= $(CURDIR)/.cache
 
 GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
 GOLANGCI_LINT := $(NEARCAST_CACHE)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 # Stamping fails in a checkout that somebody else owns, as in many a CI.
 export GOFLAGS ?= -buildvcs=false
@@ -11,7 +12,7 @@ export GOFLAGS ?= -buildvcs=false
 export CGO_ENABLED ?= 0
 FUZZTIME ?= 60s
 
-.PHONY: help build run run-karmada controlplane test test-short test-full bench bench-quick evaluation lint image chart clean
+.PHONY: help build run run-karmada controlplane test test-short test-full bench bench-quick evaluation lint tidy vuln image pin chart clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -53,15 +54,30 @@ bench-quick: build ## a selection of that in two minutes, into the cache
 evaluation: build ## the paper's evaluation, in ten minutes; writes test/evaluation/REPORT.md and its plots
 	go run ./test/evaluation
 
-lint: $(GOLANGCI_LINT) ## golangci-lint as .golangci.yml configures it
+lint: $(GOLANGCI_LINT) tidy ## golangci-lint as .golangci.yml configures it, and every go.mod tidy
 	$(GOLANGCI_LINT) run ./...
 
 $(GOLANGCI_LINT):
 	GOBIN=$(NEARCAST_CACHE)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(NEARCAST_CACHE)/bin/golangci-lint $@
 
+tidy: ## fail where go mod tidy would change a module
+	@test/tidy
+
+vuln: ## known vulnerabilities that the programs and functions call, by govulncheck
+	@go run ./test/vuln $(GOVULNCHECK_VERSION)
+
+# The last commit that changed what images are made of: manifests/, which has their
+# digests, is not in them. With changes that are not committed it is not that commit.
+IMAGE_SOURCES := . ':!manifests'
+IMAGE = SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct -- $(IMAGE_SOURCES))} go run ./image \
+	--revision $$(git log -1 --format=%H -- $(IMAGE_SOURCES))$$(test -z "$$(git status --porcelain -- $(IMAGE_SOURCES))" || echo -dirty)
+
 image: ## make the container images for amd64 and arm64, without a container engine, in dist/
-	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} go run ./image --revision $$(git rev-parse HEAD)
+	$(IMAGE) $(IMAGEFLAGS)
+
+pin: ## make them, and write their digests into manifests/
+	$(IMAGE) $(IMAGEFLAGS) --pin manifests
 
 chart: ## package the Helm chart, made of manifests/nearcast, into bin/
 	@go -C test/chart run . $(CURDIR)/manifests/nearcast $(CURDIR)/internal/version/VERSION $(CURDIR)/bin

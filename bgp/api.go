@@ -1,11 +1,13 @@
 package bgp
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/admin"
@@ -18,45 +20,45 @@ const maxHints = 1 << 20
 // handler answers the command and the resolver on the admin socket.
 func (s *speaker) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		s.reply(w, r, func() error { return nil })
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		admin.Reply(w, s.Status(), http.StatusOK, nil)
 	})
 	mux.HandleFunc("PUT /drains", func(w http.ResponseWriter, r *http.Request) {
 		drain, err := parseDrain(r)
-		s.reply(w, r, func() error {
-			if err != nil {
-				return err
-			}
+		s.reply(w, r, err, func() error {
 			return s.drain(func(now time.Time) error { return s.drains.set(drain, now) }, drain.VIP)
-		})
+		}, s.drains.save)
 	})
 	mux.HandleFunc("DELETE /drains", func(w http.ResponseWriter, r *http.Request) {
 		drain, err := parseDrain(r)
-		s.reply(w, r, func() error {
-			if err != nil {
-				return err
-			}
+		s.reply(w, r, err, func() error {
 			return s.drain(func(now time.Time) error { return s.drains.remove(drain.VIP, now) }, netip.Addr{})
-		})
+		}, s.drains.save)
 	})
 	mux.HandleFunc("PUT "+hint.Path, s.hints)
 	return mux
 }
 
-// reply has the loop do something, and answers with the status after it.
-func (s *speaker) reply(w http.ResponseWriter, r *http.Request, do func() error) {
-	var st Status
-	var err error
-	if !s.do(r.Context(), func() {
+// reply has the loop do something unless the request is bad, does what follows beside
+// the loop, and answers with the status after it.
+func (s *speaker) reply(w http.ResponseWriter, r *http.Request, bad error, do func() error, then func(context.Context)) {
+	err := bad
+	if err == nil && !s.do(r.Context(), func() {
 		if err = do(); err == nil {
-			s.apply(time.Now())
-			st = s.status()
+			now := time.Now()
+			s.apply(now)
+			s.publish(now)
 		}
 	}) {
 		admin.Reply(w, nil, http.StatusServiceUnavailable, errors.New("the speaker has ended"))
 		return
 	}
-	admin.Reply(w, st, http.StatusBadRequest, err)
+	if err != nil {
+		admin.Reply(w, nil, http.StatusBadRequest, err)
+		return
+	}
+	then(r.Context())
+	admin.Reply(w, s.Status(), http.StatusOK, nil)
 }
 
 // drain changes the drains. A VIP that is named must be there.
@@ -92,12 +94,18 @@ func parseDrain(r *http.Request) (d Drain, err error) {
 func (s *speaker) hints(w http.ResponseWriter, r *http.Request) {
 	var hints []hint.Hint
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxHints)).Decode(&hints)
-	s.reply(w, r, func() error {
-		if err != nil {
-			return fmt.Errorf("hints: %w", err)
-		}
+	if err != nil {
+		err = fmt.Errorf("hints: %w", err)
+	}
+	s.reply(w, r, err, func() error {
 		now := time.Now()
+		before := s.controller.IgnoredHints(now)
 		s.log(s.controller.SetHints(hints, now.Add(hint.Last), now))
+		for _, h := range s.controller.IgnoredHints(now) {
+			if !slices.Contains(before, h) {
+				s.Log.Warn("a hint is ignored: the VIP is the configuration's, which only nearcast bgp drain moves", "vip", h.VIP, "hint", h.Reason)
+			}
+		}
 		return nil
-	})
+	}, func(context.Context) {})
 }

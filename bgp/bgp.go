@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/hint"
 	"github.com/nearcast/nearcast/internal/seconds"
 )
 
@@ -79,8 +80,16 @@ type Status struct {
 	// Drains are those that were told here, and are kept over a restart where there
 	// is a state folder.
 	Drains []Drain `json:"drains,omitempty"`
-	// Refused are what Services asked for and were not given.
-	Refused []Refusal `json:"refused,omitempty"`
+	// DrainsUnsaved is why the drains are not on disk as they are: they hold, and an end of
+	// the speaker would forget what has changed. "" where they are, or no folder is named.
+	DrainsUnsaved string `json:"drainsUnsaved,omitempty"`
+	// Refused are what Services asked for and were not given, few of each namespace, and
+	// RefusedInAll how many those are.
+	Refused      []Refusal `json:"refused,omitempty"`
+	RefusedInAll int       `json:"refusedInAll,omitempty"`
+	// IgnoredHints are those of the resolver for VIPs of the file, which only the
+	// operator moves.
+	IgnoredHints []hint.Hint `json:"ignoredHints,omitempty"`
 	// Fault is what was wrong with the last file that was read; "" if it is in force.
 	Fault string `json:"fault,omitempty"`
 }

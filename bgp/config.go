@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -76,9 +75,21 @@ const (
 // Load reads and checks the file, and the files of passwords that it names. Every
 // fault is in the error, each with the file, the line and the key.
 func Load(path string) (*Config, error) {
+	c, found, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	if all := found.in(path); len(all) > 0 {
+		return nil, errors.Join(all...)
+	}
+	return c, nil
+}
+
+// load returns what could be read, nil for nothing, and all that is wrong.
+func load(path string) (*Config, *faults, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("bgp: %w", err)
+		return nil, nil, fmt.Errorf("bgp: %w", err)
 	}
 	c, found := parse(data)
 	if c != nil {
@@ -88,15 +99,7 @@ func Load(path string) (*Config, error) {
 			}
 		}
 	}
-	err = found.err()
-	if err == nil {
-		return c, nil
-	}
-	var all []error
-	for text := range strings.SplitSeq(err.Error(), "\n") {
-		all = append(all, fmt.Errorf("%s: %s", path, strings.TrimSpace(text)))
-	}
-	return nil, errors.Join(all...)
+	return c, found, nil
 }
 
 // Parse checks the text of a configuration file; an unknown key is a fault, and so

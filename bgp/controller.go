@@ -25,6 +25,8 @@ type Controller struct {
 	hintsEnd    time.Time
 	nodeDrained string
 	stopping    bool
+
+	forgotten []netip.Addr // since Forgotten was asked
 }
 
 // vip is a VIP with what became of it.
@@ -46,6 +48,9 @@ type vip struct {
 	// looks back.
 	failures []time.Time
 }
+
+// ofServices reports whether the VIP is Services', and not the file's.
+func (v *vip) ofServices() bool { return len(v.config.Owners) > 0 }
 
 // check is a check with its results.
 type check struct {
@@ -170,7 +175,8 @@ func (c *Controller) SetDrains(drains []Drain, now time.Time) []Transition {
 	return c.Advance(now)
 }
 
-// SetHints takes all the hints, which hold until they are told again.
+// SetHints takes all the hints, which hold until they are told again. Those for VIPs of
+// the file change nothing; see IgnoredHints.
 func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []Transition {
 	c.hints, c.hintsEnd = hints, until
 	return c.Advance(now)
@@ -206,8 +212,22 @@ func (c *Controller) Advance(now time.Time) []Transition {
 			ch.forget()
 		}
 	}
-	c.vips = slices.DeleteFunc(c.vips, func(v *vip) bool { return v.removed && c.gone(v, now) })
+	c.vips = slices.DeleteFunc(c.vips, func(v *vip) bool {
+		forget := v.removed && c.gone(v, now)
+		if forget {
+			c.forgotten = append(c.forgotten, v.config.Address)
+		}
+		return forget
+	})
 	return changed
+}
+
+// Forgotten returns the VIPs that have been forgotten since it was last asked. Some of
+// them may be back.
+func (c *Controller) Forgotten() []netip.Addr {
+	all := c.forgotten
+	c.forgotten = nil
+	return all
 }
 
 // settle judges the VIP anew and reports whether its state changed.

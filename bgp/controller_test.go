@@ -179,6 +179,7 @@ func TestADrainAnnouncesThenWithdrawsThenUnbinds(t *testing.T) {
 		"node":     func(w *world) { w.c.SetNodeDrained("node n has the taint nearcast.dev/drain", w.now) },
 		"stopping": func(w *world) { w.c.Stop(w.now) },
 		"hint": func(w *world) {
+			w.ofService()
 			w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Reason: "evicted"}}, w.now.Add(time.Hour), w.now)
 		},
 		"terminating": func(w *world) { w.withBacking(Backing{Ending, "endpoints terminate"}) },
@@ -203,6 +204,13 @@ func TestADrainAnnouncesThenWithdrawsThenUnbinds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ofService makes the VIP a Service's.
+func (w *world) ofService() {
+	v := theVIP
+	v.Owners = []ServiceRef{{"media", "thumbnail"}}
+	w.declare(v)
 }
 
 func (w *world) withBacking(b Backing) {
@@ -241,12 +249,29 @@ func TestADrainThatEndsBringsTheVIPBackAtOnce(t *testing.T) {
 
 func TestHintsThatAreNotToldAgainAreForgotten(t *testing.T) {
 	w := newWorld(t, nil)
+	w.ofService()
 	w.up()
 	w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Reason: "evicted"}}, w.now.Add(30*time.Second), w.now)
 	w.passes(20 * time.Second)
 	w.want(Down, "", false)
 	w.passes(10 * time.Second)
 	w.want(Up, "up", true)
+}
+
+func TestAHintMovesNoVIPOfTheFile(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	hints := []hint.Hint{{VIP: dnsVIP, Reason: "evicted"}, {VIP: otherVIP, Reason: "is of another site"}}
+	w.c.SetHints(hints, w.now.Add(30*time.Second), w.now)
+	w.want(Up, "up", true)
+	if got := w.c.IgnoredHints(w.now); len(got) != 1 || got[0] != hints[0] {
+		t.Errorf("ignored %v, want %v", got, hints[:1])
+	}
+	w.passes(30 * time.Second)
+	w.want(Up, "up", true)
+	if got := w.c.IgnoredHints(w.now); len(got) > 0 {
+		t.Errorf("ignored still: %v", got)
+	}
 }
 
 func TestADrainOfAVIPThatIsNotAnnouncedTakesNoTime(t *testing.T) {

@@ -109,7 +109,7 @@ func (c *Controller) Status(now time.Time) []VIPStatus {
 	all := []VIPStatus{}
 	for _, v := range c.vips {
 		st := VIPStatus{
-			Address: v.config.Address.String(), State: v.state, Reason: v.reason, Since: v.since,
+			addr: v.config.Address, Address: v.config.Address.String(), State: v.state, Reason: v.reason, Since: v.since,
 			Until: c.until(v, now), Attributes: c.announced(v, now), Bound: v.config.Bind != "" && !c.gone(v, now),
 			Flaps: len(c.recent(v, now)), Checks: []CheckStatus{},
 		}

@@ -3,7 +3,10 @@ package bgp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/hint"
 )
 
 // Drain moves traffic away from a VIP of this site, or from all, until it is
@@ -62,17 +65,37 @@ func (c *Controller) leaving(v *vip, now time.Time) leaving {
 			return leaving{Reason: Reason{Told, d.String()}}
 		}
 	}
-	if now.Before(c.hintsEnd) {
-		for _, h := range c.hints {
-			if h.VIP == v.config.Address {
-				return leaving{Reason: Reason{Hinted, "the resolver says: " + h.Reason}}
-			}
-		}
+	if h := c.hintFor(v, now); h != nil && v.ofServices() {
+		return leaving{Reason: Reason{Hinted, "the resolver says: " + h.Reason}}
 	}
 	if v.config.Backing.State == Ending {
 		return leaving{Reason: Reason{Ended, v.config.Backing.Reason}}
 	}
 	return leaving{}
+}
+
+// hintFor returns the hint that the VIP is to leave; nil for none.
+func (c *Controller) hintFor(v *vip, now time.Time) *hint.Hint {
+	if !now.Before(c.hintsEnd) {
+		return nil
+	}
+	i := slices.IndexFunc(c.hints, func(h hint.Hint) bool { return h.VIP == v.config.Address })
+	if i < 0 {
+		return nil
+	}
+	return &c.hints[i]
+}
+
+// IgnoredHints are those for VIPs of the file: what tenants declare moves functions,
+// and nothing else.
+func (c *Controller) IgnoredHints(now time.Time) []hint.Hint {
+	var all []hint.Hint
+	for _, v := range c.vips {
+		if h := c.hintFor(v, now); h != nil && !v.ofServices() {
+			all = append(all, *h)
+		}
+	}
+	return all
 }
 
 // drain leads a VIP that leaves through announcing, serving and nothing.

@@ -1,14 +1,18 @@
 package bgp
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -16,24 +20,36 @@ import (
 	"github.com/nearcast/nearcast/internal/folder"
 )
 
-// drains are those that were told here. They outlive a restart where there is a
-// folder for them.
+// drains are those that were commanded here. They hold in memory at once, and outlive a
+// restart where there is a folder for them, and room on its disk. The loop alone changes
+// them; keep alone writes them, for a disk may be slow, full or gone.
 type drains struct {
 	path string // "" to keep them in memory alone
 	all  []Drain
+
+	latest atomic.Pointer[[]Drain] // what is to be on disk
+	wanted chan chan struct{}      // whose closing says that keep has tried
+	fault  atomic.Pointer[string]  // why latest is not on disk; nil if it is
 }
+
+const (
+	// saveAgain is how soon what could not be written is tried again.
+	saveAgain = 5 * time.Second
+	// saveWait is how long a command waits for a disk that does not answer.
+	saveWait = 2 * time.Second
+)
 
 // openDrains reads what an earlier run was told, and makes the folder for the next
 // where it is missing.
 func openDrains(dir string) (*drains, error) {
-	d := &drains{}
+	d := &drains{wanted: make(chan chan struct{})}
 	if dir == "" {
 		return d, nil
 	}
-	if err := folder.Make(dir); err != nil {
-		return nil, fmt.Errorf("state: %w", err)
-	}
 	d.path = filepath.Join(dir, "bgp-drains.json")
+	if err := folder.Make(dir); err != nil && !noRoom(err) {
+		return nil, fmt.Errorf("state: %w", err)
+	} // else a site is announced without it, and write says so when it matters
 	raw, err := os.ReadFile(d.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
@@ -57,7 +73,8 @@ func (d *drains) set(drain Drain, now time.Time) error {
 	if drain.ended(now) {
 		return fmt.Errorf("until: %s is past", drain.Until.Format(time.RFC3339))
 	}
-	return d.save(append(d.without(drain.VIP, now), drain))
+	d.change(append(d.without(drain.VIP, now), drain))
+	return nil
 }
 
 // remove ends the drain of the VIP, or that of all where it is invalid.
@@ -70,23 +87,98 @@ func (d *drains) remove(vip netip.Addr, now time.Time) error {
 		}
 		return fmt.Errorf("%s is not drained here", what)
 	}
-	return d.save(rest)
+	d.change(rest)
+	return nil
 }
 
 func (d *drains) without(vip netip.Addr, now time.Time) []Drain {
 	return slices.DeleteFunc(d.now(now), func(one Drain) bool { return one.VIP == vip })
 }
 
-func (d *drains) save(all []Drain) error {
-	if d.path != "" {
-		raw, err := json.MarshalIndent(all, "", "  ")
-		if err == nil {
-			err = renameio.WriteFile(d.path, append(raw, '\n'), 0o600)
+// noRoom reports whether the disk is full or read-only, which may pass.
+func noRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
+}
+
+func (d *drains) change(all []Drain) {
+	d.all = all
+	d.latest.Store(&all)
+}
+
+// unsaved is why the drains are not on disk as they are; "" if they are.
+func (d *drains) unsaved() string {
+	if fault := d.fault.Load(); fault != nil {
+		return *fault
+	}
+	return ""
+}
+
+// save has keep write the drains, and returns when it has tried, or for unsaved to say
+// that it does not end.
+func (d *drains) save(ctx context.Context) {
+	if d.path == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, saveWait)
+	defer cancel()
+	tried := make(chan struct{})
+	select {
+	case d.wanted <- tried:
+		select {
+		case <-tried:
+			return
+		case <-ctx.Done():
 		}
-		if err != nil {
-			return fmt.Errorf("bgp: drains: %w", err)
+	case <-ctx.Done():
+	}
+	text := d.path + " could not be written within " + saveWait.String()
+	d.fault.CompareAndSwap(nil, &text)
+}
+
+// keep writes the drains when save asks for it, and until it succeeds again and again.
+func (d *drains) keep(ctx context.Context, log *slog.Logger) {
+	again := time.NewTicker(saveAgain)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case tried := <-d.wanted:
+			d.write(log)
+			close(tried)
+		case <-again.C:
+			if d.unsaved() != "" {
+				d.write(log)
+			}
 		}
 	}
-	d.all = all
-	return nil
+}
+
+// write writes the latest drains, and logs where that begins to fail or to work.
+func (d *drains) write(log *slog.Logger) {
+	all := d.latest.Load()
+	if all == nil {
+		return // nothing has changed
+	}
+	raw, err := json.MarshalIndent(*all, "", "  ")
+	if err == nil {
+		err = folder.Make(filepath.Dir(d.path))
+	}
+	if err == nil {
+		err = renameio.WriteFile(d.path, append(raw, '\n'), 0o600)
+	}
+	before := d.unsaved()
+	switch {
+	case err == nil:
+		d.fault.Store(nil)
+		if before != "" {
+			log.Info("the drains are on disk again", "file", d.path)
+		}
+	default:
+		text := fmt.Sprintf("%s cannot be written: %v", d.path, err)
+		d.fault.Store(&text)
+		if before == "" {
+			log.Error("the drains hold in memory alone, and end with this process; writing is tried again", "error", text)
+		}
+	}
 }

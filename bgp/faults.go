@@ -55,13 +55,20 @@ func (f *faults) line(key string) int {
 }
 
 // err returns all faults, in the order of the file.
-func (f *faults) err() error {
+func (f *faults) err() error { return errors.Join(f.all("")...) }
+
+// in returns all faults of the file at path, in its order.
+func (f *faults) in(path string) []error { return f.all(path + ": ") }
+
+func (f *faults) all(before string) []error {
 	slices.SortStableFunc(f.found, func(a, b fault) int { return a.line - b.line })
 	var all []error
 	for _, one := range f.found {
-		all = append(all, errors.New(one.text))
+		for text := range strings.SplitSeq(one.text, "\n") { // YAML's own may have more
+			all = append(all, errors.New(before+strings.TrimSpace(text)))
+		}
 	}
-	return errors.Join(all...)
+	return all
 }
 
 // linesOf returns the line of every key below the node.

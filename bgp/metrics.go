@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,8 +55,8 @@ func (m *metrics) serve(address string) (stop func(), err error) {
 		return nil, fmt.Errorf("bgp: metrics: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadTimeout: scrape, WriteTimeout: scrape}
+	mux.Handle("GET /metrics", &inTurn{handler: promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})})
+	server := &http.Server{Handler: mux, ReadTimeout: scrape, WriteTimeout: scrape, ConnState: atMost(scrapers)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -73,6 +74,12 @@ func (m *metrics) reloaded(good bool) {
 		result = "good"
 	}
 	m.reloads.WithLabelValues(result).Inc()
+}
+
+// forget drops what is counted for a VIP: tenants make up addresses, and all of them
+// would be kept for ever.
+func (m *metrics) forget(vip netip.Addr) {
+	m.transitions.DeletePartialMatch(prometheus.Labels{"vip": vip.String()})
 }
 
 // The most that is waited for an UPDATE to be sent, and how often it is looked.
@@ -107,7 +114,7 @@ func (m *metrics) sent(ctx context.Context, at time.Time, before uint64, count f
 	m.withdrawals.WithLabelValues("sent").Observe(time.Since(at).Seconds())
 }
 
-// snapshot collects what is true at the moment.
+// snapshot collects the status.
 type snapshot struct{ s *speaker }
 
 var (
@@ -116,24 +123,21 @@ var (
 	vipRoute   = prometheus.NewDesc("nearcast_bgp_vip_announced", "1 if the VIP is announced.", []string{"vip"}, nil)
 	peerUp     = prometheus.NewDesc("nearcast_bgp_session_up", "1 if the session is established.", []string{"peer"}, nil)
 	peerUptime = prometheus.NewDesc("nearcast_bgp_session_uptime_seconds", "How long the session is established.", []string{"peer"}, nil)
+	ignored    = prometheus.NewDesc("nearcast_bgp_hints_ignored", "VIPs of the configuration that the resolver hints away, in vain.", nil, nil)
+	unsaved    = prometheus.NewDesc("nearcast_bgp_drains_unsaved", "1 if the drains hold in memory alone, for their file cannot be written.", nil, nil)
 	refusals   = prometheus.NewDesc("nearcast_bgp_refused", "Addresses that Services asked for and were not given.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c snapshot) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{vipState, vipReason, vipRoute, peerUp, peerUptime, refusals} {
+	for _, d := range []*prometheus.Desc{vipState, vipReason, vipRoute, peerUp, peerUptime, refusals, ignored, unsaved} {
 		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (c snapshot) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), scrape)
-	defer cancel()
-	var st Status
-	if !c.s.do(ctx, func() { st = c.s.status() }) {
-		return
-	}
+	st := c.s.Status()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
@@ -148,7 +152,9 @@ func (c snapshot) Collect(ch chan<- prometheus.Metric) {
 		gauge(peerUp, truth(p.State == "established"), p.Address)
 		gauge(peerUptime, time.Duration(p.Uptime).Seconds(), p.Address)
 	}
-	gauge(refusals, float64(len(st.Refused)))
+	gauge(refusals, float64(st.RefusedInAll))
+	gauge(ignored, float64(len(st.IgnoredHints)))
+	gauge(unsaved, truth(st.DrainsUnsaved != ""))
 }
 
 func truth(b bool) float64 {

@@ -58,6 +58,7 @@ func (s *speaker) followSignal(ctx context.Context) {
 // reload reads the file, and puts it in force if all of it is good.
 func (s *speaker) reload(ctx context.Context) {
 	config, err := Load(s.Path)
+	warnings := Warnings(s.Path) // here, for the loop waits for no disk
 	s.do(ctx, func() {
 		if err == nil {
 			err = s.take(config)
@@ -65,6 +66,7 @@ func (s *speaker) reload(ctx context.Context) {
 		switch {
 		case err == nil:
 			s.fault = ""
+			s.warn(warnings)
 		case err.Error() != s.fault:
 			s.fault = err.Error()
 			s.Log.Error("the configuration is refused; the last good one goes on", "error", err)

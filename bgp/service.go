@@ -1,7 +1,9 @@
 package bgp
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -69,6 +71,27 @@ func (r Refusal) String() string {
 	return fmt.Sprintf("Service %s: %s: %s", r.Service, r.Address, r.Reason)
 }
 
+// maxRefusals is how many refusals of one namespace are logged and shown: a tenant that
+// asks for thousands must not hide those of others.
+const maxRefusals = 16
+
+// fewOfEach returns the first refusals of each namespace, and how many more it has.
+func fewOfEach(refused []Refusal) []Refusal {
+	var few []Refusal
+	count := map[string]int{}
+	for _, r := range refused {
+		if count[r.Service.Namespace]++; count[r.Service.Namespace] <= maxRefusals {
+			few = append(few, r)
+		}
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(count)) {
+		if more := count[namespace] - maxRefusals; more > 0 {
+			few = append(few, Refusal{Service: ServiceRef{namespace, "*"}, Reason: fmt.Sprintf("and %d more of this namespace", more)})
+		}
+	}
+	return few
+}
+
 // Backing is whether the Services of a VIP can be served here.
 type Backing struct {
 	State BackingState
@@ -125,17 +148,30 @@ func (s *Service) checks() []Check {
 	return []Check{c}
 }
 
+// maxAddresses is how many addresses one namespace is given. A router ends a session
+// that brings more routes than it takes, and would take every VIP of the site away.
+const maxAddresses = 256
+
 // Assign joins the VIPs of the file with those that Services are given. An
-// address is given to a Service where a pool permits it, no VIP of the file has
-// it, and the Services that had it first agree: the older ones win.
+// address is given to a Service where a pool permits it, the file does not have it,
+// no older Service of another namespace has it, and the older Services of its own
+// agree. Who is refused changes nothing for the others.
 func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) {
 	vips = slices.Clone(config.VIPs)
 	owners := map[netip.Addr][]*Service{}
+	given := map[string]int{} // addresses, by namespace
 	for _, s := range byAge(services) {
 		for _, a := range s.Addresses {
-			if reason := config.refuses(s, a, owners[a]); reason != "" {
+			reason := config.refuses(s, a, owners[a])
+			if reason == "" && owners[a] == nil && given[s.Namespace] == maxAddresses {
+				reason = fmt.Sprintf("namespace %s has %d addresses of older Services, and no more are announced for one", s.Namespace, maxAddresses)
+			}
+			if reason != "" {
 				refused = append(refused, Refusal{s.ServiceRef, a.String(), reason})
 				continue
+			}
+			if owners[a] == nil {
+				given[s.Namespace]++
 			}
 			owners[a] = append(owners[a], s)
 		}
@@ -147,16 +183,20 @@ func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) 
 	return vips, refused
 }
 
+// byAge returns the oldest first; one whose age is not known is the youngest.
 func byAge(services []Service) []*Service {
 	var all []*Service
 	for i := range services {
 		all = append(all, &services[i])
 	}
 	slices.SortStableFunc(all, func(a, b *Service) int {
-		if order := a.Created.Compare(b.Created); order != 0 {
-			return order
+		switch unknown := a.Created.IsZero(); {
+		case unknown != b.Created.IsZero() && unknown:
+			return 1
+		case unknown != b.Created.IsZero():
+			return -1
 		}
-		return strings.Compare(a.String(), b.String())
+		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.String(), b.String()))
 	})
 	return all
 }
@@ -166,12 +206,17 @@ func (c *Config) refuses(s *Service, a netip.Addr, owners []*Service) string {
 	switch {
 	case slices.ContainsFunc(c.VIPs, func(v VIP) bool { return v.Address == a }):
 		return "is a VIP of the speaker's configuration"
+	case slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Address == a || p.LocalAddress == a || p.NextHop == a }):
+		return "is an address of a peer, or of this site towards one, in the speaker's configuration"
 	case !slices.ContainsFunc(c.Pools, func(p Pool) bool { return p.permits(s.Namespace, a) }):
 		return "is in no pool of namespace " + s.Namespace
 	case !c.carries(FamilyOf(a)):
 		return "is of a family that no peer carries"
 	}
 	for _, o := range owners {
+		if o.Namespace != s.Namespace {
+			return fmt.Sprintf("belongs to Service %s of another namespace; a VIP belongs to one, and the older Service has it", o.ServiceRef)
+		}
 		if o.Local != s.Local {
 			return fmt.Sprintf("belongs to Service %s, whose externalTrafficPolicy differs", o.ServiceRef)
 		}
@@ -184,7 +229,7 @@ func (c *Config) refuses(s *Service, a netip.Addr, owners []*Service) string {
 	return ""
 }
 
-// vipOf is the VIP that the Services share. All of them must be served here, or
+// vipOf is the VIP that the Services share, which are of one namespace. All of them must be served here, or
 // the traffic of one would be drawn to where nothing takes it.
 func vipOf(a netip.Addr, owners []*Service) VIP {
 	v := VIP{Address: a}

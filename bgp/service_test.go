@@ -35,6 +35,9 @@ func serviceOf(name string, age int, change func(*Service), addresses ...string)
 	return s
 }
 
+// ofIoT moves a Service to another namespace, with a port of its own and no endpoint.
+func ofIoT(s *Service) { s.Namespace, s.Ports, s.Endpoints = "iot", []string{"tcp/81"}, nil }
+
 func TestAServiceIsGivenWhatAPoolPermits(t *testing.T) {
 	for name, c := range map[string]struct {
 		config   *Config
@@ -55,6 +58,27 @@ func TestAServiceIsGivenWhatAPoolPermits(t *testing.T) {
 			"198.51.100.80=media/b", "media/a: 198.51.100.80: belongs to Service media/b, which has the port tcp/80 too"},
 		"claimed twice at once, by name": {poolOf("media"), []Service{serviceOf("b", 1, nil, "198.51.100.80"), serviceOf("a", 1, nil, "198.51.100.80")},
 			"198.51.100.80=media/a", "media/b: 198.51.100.80: belongs to Service media/a"},
+		"another namespace's, which is older": {poolOf("media", "iot"), []Service{serviceOf("a", 2, nil, "198.51.100.80"), serviceOf("b", 1, ofIoT, "198.51.100.80")},
+			"198.51.100.80=iot/b", "media/a: 198.51.100.80: belongs to Service iot/b of another namespace"},
+		"another namespace's, whose age is known": {poolOf("*"), []Service{serviceOf("a", 0, func(s *Service) { s.Created = time.Time{} }, "198.51.100.80"), serviceOf("b", 9, ofIoT, "198.51.100.80")},
+			"198.51.100.80=iot/b", "media/a: 198.51.100.80: belongs to Service iot/b"},
+		"another namespace's of the same age, by name": {poolOf("*"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 1, ofIoT, "198.51.100.80")},
+			"198.51.100.80=iot/b", "media/a: 198.51.100.80: belongs to Service iot/b"},
+		"shared, but for another namespace's": {poolOf("*"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 2, ofIoT, "198.51.100.80"), serviceOf("c", 3, func(s *Service) { s.Ports = []string{"tcp/443"} }, "198.51.100.80")},
+			"198.51.100.80=media/a,media/c", "iot/b: 198.51.100.80: belongs to Service media/a"},
+		"older, but in no pool": {poolOf("media"), []Service{serviceOf("a", 2, nil, "198.51.100.80"), serviceOf("b", 1, ofIoT, "198.51.100.80")},
+			"198.51.100.80=media/a", "iot/b: 198.51.100.80: is in no pool of namespace iot"},
+		"a router's": {func() *Config {
+			c := poolOf("media")
+			c.Peers[0].Address = netip.MustParseAddr("198.51.100.1")
+			return c
+		}(),
+			[]Service{serviceOf("a", 1, nil, "198.51.100.1")}, "", "is an address of a peer"},
+		"the site's towards a router": {func() *Config {
+			c := poolOf("media")
+			c.Peers[0].NextHop = netip.MustParseAddr("2001:db8::1")
+			return c
+		}(), []Service{serviceOf("a", 1, nil, "2001:db8::1")}, "", "is an address of a peer"},
 		"owners that disagree": {poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 2, func(s *Service) { s.Ports, s.Local = nil, true }, "198.51.100.80")},
 			"198.51.100.80=media/a", "whose externalTrafficPolicy differs"},
 	} {
@@ -69,6 +93,37 @@ func TestAServiceIsGivenWhatAPoolPermits(t *testing.T) {
 		if text := fmt.Sprint(refused); c.refused == "" && len(refused) > 0 || !strings.Contains(text, c.refused) {
 			t.Errorf("%s: refused %s, want %q", name, text, c.refused)
 		}
+	}
+}
+
+func TestANamespaceIsGivenSoManyAddressesAndTheYoungestAreRefused(t *testing.T) {
+	first := netip.MustParseAddr("2001:db8::1000")
+	var services []Service
+	for i, a := 0, first; i < maxAddresses+2; i, a = i+1, a.Next() {
+		services = append(services, serviceOf(fmt.Sprintf("s%d", i), i+1, nil, a.String()))
+	}
+	shares := serviceOf("shares", 1000, func(s *Service) { s.Ports = []string{"tcp/443"} }, first.String())
+	others := serviceOf("others", 1000, ofIoT, "198.51.100.80")
+	vips, refused := Assign(poolOf("*"), append(services, shares, others))
+	if len(vips) != 1+maxAddresses+1 || len(refused) != 2 {
+		t.Fatalf("%d VIPs, refused %v", len(vips), refused)
+	}
+	for i, r := range refused {
+		if r.Service.Name != fmt.Sprintf("s%d", maxAddresses+i) || !strings.Contains(r.Reason, "namespace media has 256 addresses") {
+			t.Errorf("%v", r)
+		}
+	}
+}
+
+func TestOneNamespacesRefusalsHideNobodyElses(t *testing.T) {
+	var refused []Refusal
+	for i := range 1000 {
+		refused = append(refused, Refusal{Service: ServiceRef{"evil", fmt.Sprintf("s%d", i)}, Reason: "x"})
+	}
+	refused = append(refused, Refusal{Service: ServiceRef{"media", "a"}, Reason: "y"})
+	few := fewOfEach(refused)
+	if len(few) != maxRefusals+2 || few[maxRefusals].Service.Namespace != "media" || few[maxRefusals+1].String() != "Service evil/*: and 984 more of this namespace" {
+		t.Errorf("%v", few)
 	}
 }
 

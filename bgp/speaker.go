@@ -40,6 +40,7 @@ type Options struct {
 type speaker struct {
 	Options
 	metrics *metrics
+	view    view
 	work    chan func()
 	done    chan struct{} // closed when the loop has ended
 	// around is what lives until the drain at the end is over.
@@ -50,9 +51,12 @@ type speaker struct {
 	runner     *runner
 	drains     *drains
 	local      Declared
-	refused    []Refusal
+	refused    []Refusal                   // few of each namespace
 	granted    map[ServiceRef][]netip.Addr // what the cluster was told
 	fault      string
+	// refusedInAll counts those that refused leaves out as well.
+	refusedInAll int
+	warned       map[string]bool // what was said of the file as it is
 
 	applied   Desired
 	announced []Route      // what the announcer last took
@@ -62,9 +66,16 @@ type speaker struct {
 
 // Run announces what the configuration, the cluster and the checks say until ctx
 // ends, then drains everything, ends the sessions and returns.
-func Run(ctx context.Context, o Options) error {
+func Run(ctx context.Context, o Options) error { return newSpeaker(o).run(ctx) }
+
+func newSpeaker(o Options) *speaker {
 	s := &speaker{Options: o, work: make(chan func()), done: make(chan struct{}), controller: NewController(o.Config), dirty: true}
 	s.metrics = newMetrics(s)
+	s.view.timer = time.NewTimer(0)
+	return s
+}
+
+func (s *speaker) run(ctx context.Context) error {
 	closers, err := s.open()
 	if err == nil {
 		err = s.Announcer.SetPeers(s.Config.Peers, 0)
@@ -73,10 +84,12 @@ func Run(ctx context.Context, o Options) error {
 		return errors.Join(err, s.Announcer.Close(closing))
 	}
 	defer closers()
+	s.warn(Warnings(s.Path))
 	var cancel context.CancelFunc
 	s.around, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.runner = newRunner(s.around, func(r result) { s.do(s.around, func() { s.observe(r) }) })
 	s.follow()
+	s.background.Go(func() { s.drains.keep(s.around, s.Log) })
 	s.loop(ctx)
 	cancel()
 	// Before the checks have ended: one that hangs must not hold up the end.
@@ -91,6 +104,10 @@ func (s *speaker) open() (closers func(), err error) {
 	if s.drains, err = openDrains(s.Config.State); err != nil {
 		return nil, err
 	}
+	now := time.Now()
+	s.log(s.controller.SetDrains(s.drains.now(now), now))
+	s.declare(now)
+	s.publish(now)
 	stopMetrics, err := s.metrics.serve(s.Config.Metrics)
 	if err != nil {
 		return nil, err
@@ -123,9 +140,6 @@ func (s *speaker) do(ctx context.Context, work func()) bool {
 // the drain after it is over.
 func (s *speaker) loop(ctx context.Context) {
 	defer close(s.done)
-	now := time.Now()
-	s.log(s.controller.SetDrains(s.drains.all, now))
-	s.declare(now)
 	stop := ctx.Done()
 	for {
 		now := time.Now()
@@ -139,10 +153,15 @@ func (s *speaker) loop(ctx context.Context) {
 			stop = nil // and go on until everything has left
 			s.Log.Info("draining everything; a second signal ends at once")
 			s.log(s.controller.Stop(time.Now()))
+			s.view.touch(time.Now())
 		case work := <-s.work:
 			work()
+			s.view.touch(time.Now())
 		case <-timer.C:
 			s.log(s.controller.Advance(time.Now()))
+			s.view.touch(time.Now())
+		case <-s.view.timer.C:
+			s.publish(time.Now())
 		}
 		timer.Stop()
 	}
@@ -152,8 +171,14 @@ func (s *speaker) loop(ctx context.Context) {
 func (s *speaker) declare(now time.Time) {
 	vips, refused := Assign(s.Config, s.local.Services)
 	refused = append(slices.Clone(s.local.Refused), refused...)
+	s.refusedInAll = len(refused)
+	refused = fewOfEach(refused)
+	said := map[Refusal]bool{}
+	for _, r := range s.refused {
+		said[r] = true
+	}
 	for _, r := range refused {
-		if !slices.Contains(s.refused, r) {
+		if !said[r] {
 			s.Log.Warn("refused", "service", r.Service, "address", r.Address, "reason", r.Reason)
 		}
 	}
@@ -161,6 +186,19 @@ func (s *speaker) declare(now time.Time) {
 	s.log(s.controller.Declare(vips, now))
 	s.log(s.controller.SetNodeDrained(s.local.Drained, now))
 	s.assign()
+}
+
+// warn logs what the file permits and its operator may not want, once.
+func (s *speaker) warn(warnings []error) {
+	before := s.warned
+	s.warned = map[string]bool{}
+	for _, warning := range warnings {
+		text := warning.Error()
+		s.warned[text] = true
+		if !before[text] {
+			s.Log.Warn("the configuration is in force; mind this", "warning", text)
+		}
+	}
 }
 
 // assign has the Services told which addresses they have.
@@ -194,6 +232,9 @@ func (s *speaker) apply(now time.Time) time.Duration {
 		s.applied = want
 	}
 	s.assign()
+	for _, vip := range s.controller.Forgotten() {
+		s.metrics.forget(vip)
+	}
 	// Only now: what is sent to an address that is not bound yet, another site answers.
 	s.runner.set(s.controller.Checks(now))
 	switch next := s.controller.Next(now); {
@@ -251,18 +292,4 @@ func (s *speaker) log(changed []Transition) {
 		s.metrics.transitions.WithLabelValues(t.VIP.String(), string(t.To)).Inc()
 		s.Log.Info("vip changed", "vip", t.VIP, "from", t.From, "to", t.To, "reason", t.Reason.Text)
 	}
-}
-
-func (s *speaker) status() Status {
-	now := time.Now()
-	st := Status{
-		ASN: s.Config.ASN, RouterID: s.Config.RouterID.String(), Peers: s.Announcer.Peers(),
-		VIPs: s.controller.Status(now), Drains: s.drains.now(now), Refused: s.refused, Fault: s.fault,
-	}
-	for i := range st.VIPs {
-		v := &st.VIPs[i]
-		v.Announced = slices.ContainsFunc(s.announced, func(r Route) bool { return r.Prefix.Addr().String() == v.Address })
-		v.Bound = slices.ContainsFunc(s.bound, func(a netip.Addr) bool { return a.String() == v.Address })
-	}
-	return st
 }

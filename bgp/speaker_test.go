@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/hint"
 )
 
@@ -134,6 +135,7 @@ func (f *fakeAnnouncer) wantTried() {
 
 // site is a speaker that runs, with an HTTP backend that its VIP's check asks.
 type siteUnderTest struct {
+	cluster Cluster
 	*fakeAnnouncer
 	sick   atomic.Bool
 	file   string
@@ -183,7 +185,7 @@ func (s *siteUnderTest) start(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel, s.closed = cancel, false
 	go func() {
-		s.done <- Run(ctx, Options{Path: s.file, Config: config, Announcer: s, Binder: s, Log: discard})
+		s.done <- Run(ctx, Options{Path: s.file, Config: config, Announcer: s, Binder: s, Cluster: s.cluster, Log: discard})
 	}()
 }
 
@@ -298,18 +300,36 @@ func TestADrainIsToldOverTheSocketAndOutlivesARestart(t *testing.T) {
 	}
 }
 
-func TestHintsOfTheResolverDrain(t *testing.T) {
+// declaring is a Cluster that always declares the same.
+type declaring []Service
+
+func (d declaring) Run(ctx context.Context, changed func(Declared)) {
+	changed(Declared{Services: d})
+	<-ctx.Done()
+}
+
+func (declaring) Assign(map[ServiceRef][]netip.Addr) {}
+
+func TestHintsOfTheResolverDrainVIPsOfServicesAlone(t *testing.T) {
 	s := runSite(t, 0)
-	s.wait(t, "198.51.100.53")
-	leaving := []hint.Hint{{VIP: dnsVIP, Reason: "media/thumbnail is evicted from here"}}
-	if err := hint.Tell(t.Context(), s.socket, leaving); err != nil {
+	s.stop(t)
+	s.cluster = declaring{serviceOf("thumbnail", 1, func(s *Service) { s.Probe.Kind = federation.ProbeNone }, "198.51.100.80")}
+	s.write(t, s.text+"pools: [{cidrs: [198.51.100.64/26], namespaces: [media]}]\n")
+	s.start(t)
+	both := "198.51.100.53, 198.51.100.80"
+	s.wait(t, both)
+	hints := []hint.Hint{{VIP: dnsVIP, Reason: "media/x says so"}, {VIP: netip.MustParseAddr("198.51.100.80"), Reason: "media/thumbnail is evicted from here"}}
+	if err := hint.Tell(t.Context(), s.socket, hints); err != nil {
 		t.Fatal(err)
 	}
-	s.waitThrough(t, "198.51.100.53 leaving", "")
+	s.waitThrough(t, "198.51.100.53, 198.51.100.80 leaving", "198.51.100.53")
+	if st, err := s.call(http.MethodGet, "/status", nil); err != nil || !slices.Equal(st.IgnoredHints, hints[:1]) {
+		t.Errorf("ignored %v, want %v; %v", st.IgnoredHints, hints[:1], err)
+	}
 	if err := hint.Tell(t.Context(), s.socket, nil); err != nil {
 		t.Fatal(err)
 	}
-	s.wait(t, "198.51.100.53")
+	s.wait(t, both)
 }
 
 func TestAChangedFileIsAppliedAndABadOneRefused(t *testing.T) {

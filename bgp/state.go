@@ -58,6 +58,7 @@ type Reason struct {
 
 // VIPStatus is one VIP at a glance.
 type VIPStatus struct {
+	addr    netip.Addr
 	Address string    `json:"address"`
 	State   State     `json:"state"`
 	Reason  Reason    `json:"reason"`

@@ -13,10 +13,9 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
-	_ "github.com/coredns/coredns/core/plugin"
-
 	"github.com/nearcast/nearcast/internal/directives"
 	"github.com/nearcast/nearcast/internal/fixture"
+	_ "github.com/nearcast/nearcast/plugin/ddr"
 	_ "github.com/nearcast/nearcast/plugin/direct"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
@@ -31,6 +30,7 @@ func inputs(t *testing.T) string {
 		t.Fatal(err)
 	}
 	fixture.Key(t, dir, "Kfn.example.org.+013+00001")
+	fixture.Certificate(t, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), "dns.carrier.example")
 	for name, text := range map[string]string{
 		"federation/all.yaml": fixture.ThreeWith(),
 		"locations.csv":       fixture.Locations,
@@ -44,8 +44,23 @@ func inputs(t *testing.T) string {
 	return dir
 }
 
-// port finds the zone of a server block, which the test gives a port of its own.
-var port = regexp.MustCompile(`(?m)^([a-z.]+) \{`)
+// keys finds those of a server block, which the test gives ports of their own.
+var keys = regexp.MustCompile(`(?m)^([a-z].*|\..*) \{$`)
+
+// onFreePorts gives each key of a server block a port of its own.
+func onFreePorts(line string) string {
+	return strings.ReplaceAll(strings.TrimSuffix(line, " {"), " ", ":0 ") + ":0 {\n    bind 127.0.0.1"
+}
+
+// plain returns where the example is asked over UDP and TCP.
+func plain(instance *caddy.Instance) string {
+	for _, s := range instance.Servers() {
+		if s.LocalAddr() != nil && s.Addr() != nil {
+			return s.LocalAddr().String()
+		}
+	}
+	return ""
+}
 
 func TestEveryExampleStarts(t *testing.T) {
 	caddy.Quiet, dnsserver.Quiet = true, true
@@ -64,7 +79,7 @@ func TestEveryExampleStarts(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := strings.NewReplacer("/etc/nearcast", dir, "/run/nearcast", filepath.Join(dir, "run"), ":9153", "127.0.0.1:0", "192.0.2.53", "127.0.0.1:1", "    ready\n", "    ready 127.0.0.1:0\n").Replace(string(data))
-		text = port.ReplaceAllString(text, "$1:0 {\n    bind 127.0.0.1")
+		text = keys.ReplaceAllStringFunc(text, onFreePorts)
 		instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: example, Contents: []byte(text), ServerTypeName: "dns"})
 		if err != nil {
 			t.Errorf("%s: %v", example, err)
@@ -72,7 +87,7 @@ func TestEveryExampleStarts(t *testing.T) {
 		}
 		// A server that never served cannot be stopped.
 		client := dns.Client{}
-		if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), instance.Servers()[0].LocalAddr().String()); err != nil {
+		if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), plain(instance)); err != nil {
 			t.Errorf("%s: %v", example, err)
 		}
 		if errs := instance.ShutdownCallbacks(); len(errs) > 0 {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	cdx "github.com/CycloneDX/cyclonedx-go"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -29,13 +30,18 @@ type made struct {
 	recipe
 	architecture string
 	image        v1.Image
-	materials    []byte
+	materials    []byte          // in CycloneDX
+	modules      []cdx.Component // the same, for the provenance
 }
 
 // assemble makes an image of what was compiled: one layer of the system's files
 // with the bill of materials, and one for each program.
 func assemble(p parts) (made, error) {
-	materials, err := materials(p)
+	modules, err := modules(p)
+	if err != nil {
+		return made{}, err
+	}
+	materials, err := materials(p, modules)
 	if err != nil {
 		return made{}, err
 	}
@@ -53,7 +59,7 @@ func assemble(p parts) (made, error) {
 			return made{}, err
 		}
 	}
-	return made{recipe: p.recipe, architecture: p.architecture, image: image, materials: materials}, nil
+	return made{recipe: p.recipe, architecture: p.architecture, image: image, materials: materials, modules: modules}, nil
 }
 
 // materialsAt is where scanners look for what an image says of itself.

@@ -23,7 +23,7 @@ var at = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
 
 var built string // the folder that ours made
 
-// ours are the programs of this machine's architecture, compiled as make build
+// ours are the minimal programs of this machine's architecture, compiled as make build
 // does: what another test has built already is not compiled again.
 var ours = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "nearcast-image-test-")
@@ -31,7 +31,7 @@ var ours = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	built = dir
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir+"/", "github.com/nearcast/nearcast/cmd/...")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-tags="+programs[minimal], "-o", filepath.Join(dir, minimal)+"/", "github.com/nearcast/nearcast/cmd/...")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)

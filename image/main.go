@@ -2,8 +2,8 @@
 // container engine: CoreDNS with Nearcast's plugins, the speaker and the command; and the
 // functions. The same sources and the same Go make the same bytes.
 //
-// It writes an OCI image layout with all architectures, and for each of them an
-// archive that docker, podman, ctr and K3s import, and a bill of materials.
+// It writes an OCI image layout with all architectures and its provenance, and for each
+// of them an archive that docker, podman, ctr and K3s import, and a bill of materials.
 package main
 
 import (
@@ -40,6 +40,9 @@ func command() *cobra.Command {
 	c.Flags().StringVar(&o.registry, "registry", "nearcast", "what stands before the images' names: `HOST/PATH`")
 	c.Flags().StringVar(&o.tag, "tag", version.Nearcast, "the images' `TAG`")
 	c.Flags().StringVar(&o.revision, "revision", "", "the sources' `COMMIT`, for the images' labels")
+	c.Flags().StringVar(&o.key, "key", "", "sign the provenance with this private key, PKCS #8 in PEM, Ed25519 or ECDSA: `FILE`")
+	c.Flags().StringVar(&o.builder, "builder", byHand, "who builds, for the provenance: `URI`")
+	c.Flags().StringVar(&o.pin, "pin", "", "write the images' digests into the manifests below this `FOLDER`")
 	c.Flags().StringSliceVar(&o.architectures, "arch", []string{"amd64", "arm64"}, "`ARCHITECTURES`, as Go names them")
 	return c
 }
@@ -60,12 +63,20 @@ func sourceDate(text string) (time.Time, error) {
 // order is what was asked for.
 type order struct {
 	dir, registry, tag, revision string
+	key, builder, pin            string
 	architectures                []string
 	created                      time.Time
 }
 
 // fill makes the images, one architecture after the other.
 func (o order) fill(ctx context.Context, out io.Writer) error {
+	if o.pin != "" && !isCommit(o.revision) {
+		return fmt.Errorf("--pin: --revision %q is not a commit: commit first, so that others can make the same image", o.revision)
+	}
+	sign, err := signer(o.key)
+	if err != nil {
+		return fmt.Errorf("--key: %w", err)
+	}
 	shelf, err := newShelf(o.dir, o.registry, o.tag, out)
 	if err != nil {
 		return err
@@ -76,7 +87,20 @@ func (o order) fill(ctx context.Context, out io.Writer) error {
 			return fmt.Errorf("%s: %w", architecture, err)
 		}
 	}
-	return shelf.close()
+	if err := shelf.close(); err != nil {
+		return err
+	}
+	if err := shelf.attest(ctx, origin{revision: o.revision, builder: o.builder}, sign); err != nil {
+		return err
+	}
+	if o.pin == "" {
+		return nil
+	}
+	digests, err := shelf.digests()
+	if err != nil {
+		return err
+	}
+	return pin(o.pin, digests, out)
 }
 
 func (o order) make(ctx context.Context, architecture string, shelf *shelf) error {
@@ -89,7 +113,7 @@ func (o order) make(ctx context.Context, architecture string, shelf *shelf) erro
 	if err != nil {
 		return err
 	}
-	for _, r := range append(of, nearcast()) {
+	for _, r := range append(of, nearcast(), nearcastFull()) {
 		made, err := assemble(parts{recipe: r, dir: compiled, architecture: architecture, revision: o.revision, created: o.created})
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)

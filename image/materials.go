@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,9 +16,8 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// materials is the bill of materials in CycloneDX: the modules that the linker put
-// into the programs, as these say themselves.
-func materials(p parts) ([]byte, error) {
+// modules are what the linker put into the programs, as these say themselves.
+func modules(p parts) ([]cdx.Component, error) {
 	modules := map[string]cdx.Component{}
 	for _, part := range p.programs {
 		info, err := buildinfo.ReadFile(filepath.Join(p.dir, cmp.Or(part.materials, part.from)))
@@ -34,18 +34,17 @@ func materials(p parts) ([]byte, error) {
 			modules[c.BOMRef] = c
 		}
 	}
-	components := make([]cdx.Component, 0, len(modules))
-	for _, c := range modules {
-		components = append(components, c)
-	}
-	slices.SortFunc(components, func(a, b cdx.Component) int { return strings.Compare(a.BOMRef, b.BOMRef) })
+	return slices.SortedFunc(maps.Values(modules), func(a, b cdx.Component) int { return strings.Compare(a.BOMRef, b.BOMRef) }), nil
+}
 
+// materials is the bill of materials in CycloneDX.
+func materials(p parts, modules []cdx.Component) ([]byte, error) {
 	bom := cdx.NewBOM()
 	bom.Metadata = &cdx.Metadata{
 		Timestamp: p.created.Format(time.RFC3339),
-		Component: &cdx.Component{Type: cdx.ComponentTypeContainer, BOMRef: p.name, Name: p.name, Version: p.revision},
+		Component: &cdx.Component{Type: cdx.ComponentTypeContainer, BOMRef: p.file(), Name: p.file(), Version: p.revision},
 	}
-	bom.Components = &components
+	bom.Components = &modules
 	var out bytes.Buffer
 	if err := cdx.NewBOMEncoder(&out, cdx.BOMFileFormatJSON).SetPretty(true).Encode(bom); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 // recipe is one of our images, for whatever architecture.
 type recipe struct {
 	name               string // of the image, and of its files
+	variant            string // what its tag and its files end in, where there are several
 	title, description string
 	files              []entry // of the first layer
 	programs           []part  // the largest, and the rarest to change, last
@@ -23,13 +24,27 @@ type part struct {
 	materials string
 }
 
-// nearcast is what is deployed in every cluster.
+// file is what the image's files are called, before the architecture.
+func (r recipe) file() string { return r.name + r.variant }
+
+// nearcast is what is deployed in every cluster: CoreDNS with the plugins that its uses
+// need.
 func nearcast() recipe {
+	return resolver("", minimal, "CoreDNS with nearcast, rpz, ddr and direct, and the plugins beside them; the speaker; the command")
+}
+
+// nearcastFull is the same with all of CoreDNS's plugins.
+func nearcastFull() recipe {
+	return resolver("-full", full, "CoreDNS with all of its plugins, nearcast, rpz, ddr and direct; the speaker; the command")
+}
+
+// resolver is an image of the programs in a folder of what was compiled.
+func resolver(variant, folder, description string) recipe {
 	at := func(name string, capability []byte) part {
-		return part{entry: entry{name: "usr/local/bin/" + name, mode: 0o755, capability: capability}, from: name}
+		return part{entry: entry{name: "usr/local/bin/" + name, mode: 0o755, capability: capability}, from: folder + "/" + name}
 	}
 	return recipe{
-		name: "coredns", title: "Nearcast", description: "CoreDNS with nearcast, rpz and direct; the speaker; the command",
+		name: "coredns", variant: variant, title: "Nearcast", description: description,
 		files:    system(),
 		programs: []part{at("nearcast", nil), at("nearcast-speaker", nil), at("coredns", mayBindService())},
 		start: v1.Config{

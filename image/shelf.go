@@ -20,7 +20,8 @@ import (
 // shelf is the folder that images are put into.
 type shelf struct {
 	dir, registry, tag string
-	indexes            map[string]v1.ImageIndex // by image
+	indexes            map[string]v1.ImageIndex // by the images' files
+	images             map[string][]made        // the same, an architecture each
 	out                io.Writer
 }
 
@@ -29,52 +30,71 @@ func newShelf(dir, registry, tag string, out io.Writer) (*shelf, error) {
 	if _, err := name.NewTag(registry + "/nearcast:" + tag); err != nil {
 		return nil, fmt.Errorf("image's name: %w", err)
 	}
-	return &shelf{dir: dir, registry: registry, tag: tag, indexes: map[string]v1.ImageIndex{}, out: out}, os.MkdirAll(dir, 0o755)
+	return &shelf{dir: dir, registry: registry, tag: tag, indexes: map[string]v1.ImageIndex{}, images: map[string][]made{}, out: out}, os.MkdirAll(dir, 0o755)
 }
 
 // add writes the archive and the bill of materials of one image for one
 // architecture.
 func (s *shelf) add(m made) error {
-	called, err := name.NewTag(s.registry + "/" + m.name + ":" + s.tag)
+	called, err := name.NewTag(s.called(m.recipe))
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(s.dir, m.name+"-"+m.architecture)
+	file := filepath.Join(s.dir, m.file()+"-"+m.architecture)
 	if err := tarball.WriteToFile(file+".tar", called, m.image); err != nil {
 		return err
 	}
 	if err := os.WriteFile(file+".cdx.json", m.materials, 0o644); err != nil {
 		return err
 	}
-	index, ok := s.indexes[m.name]
+	s.images[m.file()] = append(s.images[m.file()], m)
+	index, ok := s.indexes[m.file()]
 	if !ok {
 		index = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	}
-	s.indexes[m.name] = mutate.AppendManifests(index, mutate.IndexAddendum{
+	s.indexes[m.file()] = mutate.AppendManifests(index, mutate.IndexAddendum{
 		Add:        m.image,
 		Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: m.architecture}},
 	})
 	return nil
 }
 
+// called is the image's name, with its tag.
+func (s *shelf) called(r recipe) string { return s.registry + "/" + r.name + ":" + s.tag + r.variant }
+
 // close writes one layout per image, which has all architectures, and says what
 // there is.
 func (s *shelf) close() error {
-	for _, image := range slices.Sorted(maps.Keys(s.indexes)) {
-		dir := filepath.Join(s.dir, image+"-oci")
-		if err := s.layout(dir, s.indexes[image]); err != nil {
+	for _, file := range slices.Sorted(maps.Keys(s.indexes)) {
+		recipe := s.images[file][0].recipe
+		dir := filepath.Join(s.dir, file+"-oci")
+		if err := layoutAt(dir, s.tag+recipe.variant, s.indexes[file]); err != nil {
 			return err
 		}
-		digest, err := s.indexes[image].Digest()
+		digest, err := s.indexes[file].Digest()
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.out, "%s/%s:%s is %s\n  %s\n", s.registry, image, s.tag, digest, dir)
+		fmt.Fprintf(s.out, "%s is %s\n  %s\n", s.called(recipe), digest, dir)
 	}
 	return nil
 }
 
-func (s *shelf) layout(dir string, index v1.ImageIndex) error {
+// digests returns the digest of each image, of all architectures, by its name and tag.
+func (s *shelf) digests() (map[string]v1.Hash, error) {
+	all := map[string]v1.Hash{}
+	for file, index := range s.indexes {
+		digest, err := index.Digest()
+		if err != nil {
+			return nil, err
+		}
+		all[s.called(s.images[file][0].recipe)] = digest
+	}
+	return all, nil
+}
+
+// layoutAt makes the folder of a layout anew.
+func layoutAt(dir, tag string, index v1.ImageIndex) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
@@ -83,5 +103,5 @@ func (s *shelf) layout(dir string, index v1.ImageIndex) error {
 		return err
 	}
 	// What skopeo and others take for the tag of a layout's image.
-	return path.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": s.tag}))
+	return path.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": tag}))
 }

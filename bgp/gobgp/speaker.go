@@ -40,7 +40,7 @@ type Speaker struct {
 func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Speaker, error) {
 	s := &Speaker{asn: config.ASN, log: log, announced: map[netip.Prefix]bgp.Route{}, peers: map[string]*peer{}, patience: patience}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.server = server.NewBgpServer(server.LoggerOption(quiet(log), nil))
+	s.server = server.NewBgpServer(server.LoggerOption(slog.New(bfdGuard{quiet(log).Handler(), log}), nil))
 	go s.server.Serve() // ends with StopBgp
 	global := &api.Global{Asn: config.ASN, RouterId: config.RouterID.String(), ListenPort: -1}
 	for _, at := range config.Listen {

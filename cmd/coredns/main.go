@@ -1,5 +1,6 @@
-// Command coredns is CoreDNS with every plugin of its own, nearcast, rpz, rrl and direct, in
-// the order that steering and policy need.
+// Command coredns is CoreDNS with every plugin of its own, nearcast, rpz, rrl, ddr, direct
+// and tcp, in the order that steering and policy need. With the build tag minimal, as in the
+// image that is deployed, it has of CoreDNS's own plugins those of plugin/minimal alone.
 package main
 
 import (
@@ -7,14 +8,15 @@ import (
 	"os"
 
 	"github.com/coredns/caddy"
-	_ "github.com/coredns/coredns/core/plugin"
 	"github.com/coredns/coredns/coremain"
 
 	"github.com/nearcast/nearcast/internal/directives"
 	"github.com/nearcast/nearcast/internal/version"
+	_ "github.com/nearcast/nearcast/plugin/ddr"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
 	_ "github.com/nearcast/nearcast/plugin/rrl"
+	_ "github.com/nearcast/nearcast/plugin/tcp"
 )
 
 func main() {

@@ -99,8 +99,14 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	for _, d := range st.Drains {
 		fmt.Fprintln(w, d)
 	}
+	if st.DrainsUnsaved != "" {
+		fmt.Fprintf(w, "\n%s\n", unsavedText(st))
+	}
 	for _, r := range st.Refused {
 		fmt.Fprintf(w, "\nrefused: %s\n", r)
+	}
+	for _, h := range st.IgnoredHints {
+		fmt.Fprintf(w, "\nignored: the resolver's hint for %s, a VIP of the configuration: %s\n", h.VIP, h.Reason)
 	}
 	if st.Fault != "" {
 		fmt.Fprintf(w, "\nthe configuration was read and is not in force:\n%s\n", st.Fault)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/hint"
 	"github.com/nearcast/nearcast/internal/seconds"
 )
 
@@ -42,9 +43,11 @@ func aStatus() bgp.Status {
 				Checks: []bgp.CheckStatus{{Name: "tcp 127.0.0.1:9", Scope: bgp.Local, State: "failing", Failure: "connection refused", Last: ago, InARow: 3}},
 			},
 		},
-		Drains:  []bgp.Drain{{Reason: "upgrade"}, {VIP: netip.MustParseAddr("198.51.100.54"), Reason: "disk"}},
-		Refused: []bgp.Refusal{{Service: bgp.ServiceRef{Namespace: "iot", Name: "hub"}, Address: "198.51.100.9", Reason: "is in no pool"}},
-		Fault:   "speaker.yaml: line 3: asn: is required",
+		Drains:        []bgp.Drain{{Reason: "upgrade"}, {VIP: netip.MustParseAddr("198.51.100.54"), Reason: "disk"}},
+		Refused:       []bgp.Refusal{{Service: bgp.ServiceRef{Namespace: "iot", Name: "hub"}, Address: "198.51.100.9", Reason: "is in no pool"}},
+		DrainsUnsaved: "/var/lib/nearcast/bgp-drains.json cannot be written: no space left on device",
+		IgnoredHints:  []hint.Hint{{VIP: netip.MustParseAddr("198.51.100.53"), Reason: "media/x is evicted from here"}},
+		Fault:         "speaker.yaml: line 3: asn: is required",
 	}
 }
 
@@ -95,7 +98,9 @@ func TestBGPText(t *testing.T) {
 			"198.51.100.54 down no 2d1h ago tcp 127.0.0.1:9: connection refused",
 			"every VIP is drained: upgrade",
 			"198.51.100.54 is drained: disk",
+			"warning: this holds in memory alone, until the speaker ends: /var/lib/nearcast/bgp-drains.json cannot be written: no space left on device; it is written as soon as that succeeds",
 			"refused: Service iot/hub: 198.51.100.9: is in no pool",
+			"ignored: the resolver's hint for 198.51.100.53, a VIP of the configuration: media/x is evicted from here",
 			"the configuration was read and is not in force:",
 			"speaker.yaml: line 3: asn: is required",
 		}},
@@ -125,6 +130,7 @@ func TestBGPText(t *testing.T) {
 		{[]string{"drain", "198.51.100.53", "--for", "2h", "--reason", "upgrade"}, "PUT /drains vip=198.51.100.53 reason=upgrade for 2h0m0s", []string{
 			"every VIP is drained: upgrade",
 			"198.51.100.53 is draining: announced with AS prepended 6 times, MED 200, communities graceful-shutdown for another 2d1h",
+			"warning: this holds in memory alone, until the speaker ends: /var/lib/nearcast/bgp-drains.json cannot be written: no space left on device; it is written as soon as that succeeds",
 		}},
 		{[]string{"drain"}, "PUT /drains", nil},
 		{[]string{"undrain", "198.51.100.53"}, "DELETE /drains vip=198.51.100.53", nil},

@@ -100,5 +100,13 @@ func printSpeakerDrains(w io.Writer, st *bgp.Status, now time.Time) error {
 		}
 		fmt.Fprintf(w, "%s is draining: %s\n", v.Address, still)
 	}
+	if st.DrainsUnsaved != "" {
+		fmt.Fprintln(w, unsavedText(st))
+	}
 	return nil
+}
+
+// unsavedText says what a restart of the speaker would forget.
+func unsavedText(st *bgp.Status) string {
+	return "warning: this holds in memory alone, until the speaker ends: " + st.DrainsUnsaved + "; it is written as soon as that succeeds"
 }

@@ -20,7 +20,8 @@ GeoIP database; or a speaker's configuration. What a file is shows in its conten
 only where it does not in its name.
 
 Every fault and every warning is printed with its file and line, in the order of the
-files and lines, and then what was read. With -o json the output is an array of
+files and lines, and then what was read. A note says what is open to whom: which names
+and addresses the claim lines of a Corefile leave to every namespace. With -o json the output is an array of
 findings, each with severity, file, line, object, key, reason, and text, which is all of
 these.
 
@@ -94,8 +95,10 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 	files := map[string]bool{}
 	counts := map[string]int{}
 	for _, f := range r.findings {
-		files[whole(f.File)] = true
 		counts[f.Severity]++
+		if f.Severity != severityNote {
+			files[whole(f.File)] = true
+		}
 		if !asJSON {
 			fmt.Fprintf(w, "%s: %s\n", f.Severity, f.Text)
 		}

@@ -11,11 +11,14 @@ import (
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/manifest"
 	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/ddr"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 	"github.com/nearcast/nearcast/plugin/rpz"
 	"github.com/nearcast/nearcast/plugin/rrl"
+	"github.com/nearcast/nearcast/plugin/tcp"
 )
 
 // maxCheckSize bounds a file that is checked, in bytes: the largest policy zones have
@@ -46,12 +49,8 @@ func readPath(path string, read tally) []finding {
 		return ofErrors(severityFault, path, []error{err})
 	case info.IsDir():
 		return checkFolder(path, read)
-	case !info.Mode().IsRegular():
-		return []finding{ofReason(path, "is not a regular file; save its content in one")}
-	case info.Size() > maxCheckSize:
-		return []finding{ofReason(path, "is larger than 1 GiB")}
 	}
-	content, err := os.ReadFile(path)
+	content, err := regular.Read(path, maxCheckSize)
 	if err != nil {
 		return ofErrors(severityFault, path, []error{err})
 	}
@@ -80,8 +79,12 @@ func checkCorefile(path string, read tally) []finding {
 	}
 	configs, bad, warnings := nearcast.Check(path)
 	misdirected, off := checkDirect(path)
-	findings := ofErrors(severityFault, path, slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), rrl.Check(path), misdirected))
-	findings = append(findings, ofErrors(severityWarning, path, slices.Concat(warnings, off))...)
+	misleading, doubtful := ddr.Check(path)
+	faults := slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), rrl.Check(path), tcp.Check(path), misdirected, misleading)
+	for _, block := range blocks.UnlessOf(all, "rpz", "nearcast") {
+		warnings = append(warnings, blocks.Secrets(block)...)
+	}
+	findings := append(ofErrors(severityFault, path, faults), ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful, blocks.Open(path, all)))...)
 	for file, zone := range rpz.Files(path) {
 		if z, _, err := policyzone.ReadFile(file, zone); err == nil {
 			countRules(z, file, read)
@@ -89,6 +92,7 @@ func checkCorefile(path string, read tally) []finding {
 	}
 	for _, config := range configs {
 		countLocations(config.Locations, read)
+		findings = append(findings, checkClaims(path, config)...)
 		if config.Source.Manifests == "" {
 			continue // Karmada's objects are not ours to read here
 		}
@@ -99,6 +103,17 @@ func checkCorefile(path string, read tally) []finding {
 		}
 		findings = append(findings, ofFaults(path, view.State.Faults)...)
 		findings = append(findings, checkManifests(config.Source.Manifests, read)...) // those that are the same are said once
+	}
+	return findings
+}
+
+// checkClaims says what the tenants of a configuration share.
+func checkClaims(path string, config site.Config) (findings []finding) {
+	for _, text := range config.Claims.Shared() {
+		findings = append(findings, finding{Severity: severityWarning, File: path, Reason: text, Text: path + ": " + text})
+	}
+	for _, text := range config.Claims.Open(config.Zones) {
+		findings = append(findings, finding{Severity: severityNote, File: path, Reason: text, Text: path + ": " + text})
 	}
 	return findings
 }
@@ -158,7 +173,7 @@ func checkLocations(path string, read tally) []finding {
 }
 
 func parseLocations(path string) ([]locate.Entry, []federation.Fault, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path, locate.MaxSize)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -192,7 +207,7 @@ func checkSpeaker(path string, read tally) []finding {
 	}
 	read.set(path, unitPeer, len(config.Peers))
 	read.set(path, unitVIP, len(config.VIPs))
-	return nil
+	return ofErrors(severityWarning, path, bgp.Warnings(path))
 }
 
 // unjoin returns the errors that errors.Join put together.

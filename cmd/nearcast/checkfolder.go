@@ -2,11 +2,11 @@ package main
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // notReadHere ends the reason of a file that was passed over.
@@ -32,7 +32,7 @@ func passedOver(path string) (warnings []finding) {
 		case hidden, !entry.Type().IsRegular(), kindByName(file) == kindManifest:
 			return nil
 		}
-		if what := names[kindOfFile(file, entry)]; what != "" {
+		if what := names[kindOfFile(file)]; what != "" {
 			warnings = append(warnings, ofFault(path, federation.Fault{
 				Warning: true, File: filepath.Join(path, strings.TrimPrefix(file, root)),
 				Reason: "is " + what + notReadHere,
@@ -53,12 +53,8 @@ var names = map[fileKind]string{
 }
 
 // kindOfFile returns what a file is, as far as it can be read.
-func kindOfFile(path string, entry fs.DirEntry) fileKind {
-	info, err := entry.Info()
-	if err != nil || info.Size() > maxCheckSize {
-		return kindUnknown
-	}
-	content, err := os.ReadFile(path)
+func kindOfFile(path string) fileKind {
+	content, err := regular.Read(path, maxCheckSize)
 	if err != nil {
 		return kindUnknown
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
 
 	"github.com/nearcast/nearcast/internal/directives"
 )
@@ -30,7 +31,9 @@ func unknownDirectives(path string, blocks []caddyfile.ServerBlock) (faults []er
 			}
 			at := block.Tokens[name][0] // with a file if that is imported
 			reason := "no plugin of this CoreDNS has this name"
-			if near := nearestDirective(name); near != "" {
+			if slices.Contains(dnsserver.Directives, name) {
+				reason = "the minimal image lacks this plugin; the image whose tag ends in -full has it"
+			} else if near := nearestDirective(name); near != "" {
 				reason = "did you mean " + near + "?"
 			}
 			faults = append(faults, fmt.Errorf("%s:%d: %s: unknown directive; %s", cmp.Or(at.File, path), at.Line, name, reason))

@@ -35,7 +35,8 @@ up. It annotates the Karmada Cluster, with your own kubeconfig, and so tells eve
 site.
 
 With --site it tells the running instance at the socket alone, which keeps it over
-a restart if it has a folder for snapshots. PATTERN is then a glob such as de-* or
+a restart if it has a folder for snapshots. A disk that takes nothing refuses no
+drain: it is then in force in memory, and written as soon as the disk allows. PATTERN is then a glob such as de-* or
 demo/hello, of clusters, regions or functions.`)
 	c.Flags().DurationVar(&f.length, "for", 0, "end the drain after this time; never by default (with --site)")
 	c.Flags().StringVar(&f.reason, "reason", "", "what to tell those who ask why (with --site)")
@@ -77,7 +78,20 @@ func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
 	if err != nil {
 		return err
 	}
-	return printDrains(cmd, drains)
+	if err := printDrains(cmd, drains); err != nil {
+		return err
+	}
+	f.warnUnkept(cmd)
+	return nil
+}
+
+// warnUnkept says where the instance could not write what it was told. One of a version
+// that does not know the question refuses such a drain.
+func (f *drainFlags) warnUnkept(cmd *cobra.Command) {
+	var unkept string
+	if err := admin.Call(cmd.Context(), f.socket, http.MethodGet, "/drains/unkept", nil, &unkept); err == nil && unkept != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", unkept)
+	}
 }
 
 // drained is whether a cluster is drained at all sites.

@@ -15,7 +15,7 @@ import (
 
 // finding is one thing that check has to say.
 type finding struct {
-	Severity string `json:"severity"` // fault or warning
+	Severity string `json:"severity"` // fault, warning or note
 	File     string `json:"file"`
 	Line     int    `json:"line,omitempty"`
 	Object   string `json:"object,omitempty"`
@@ -27,6 +27,8 @@ type finding struct {
 const (
 	severityFault   = "fault"
 	severityWarning = "warning"
+	// severityNote is of what is as it is meant to be, and worth to know.
+	severityNote = "note"
 )
 
 // ofFault returns what a fault says of the file at path, or of one that it names.

@@ -47,6 +47,9 @@ func printStatus(w io.Writer, st site.Status) error {
 	for _, d := range st.Drains {
 		fmt.Fprintln(w, d)
 	}
+	if st.DrainsUnkept != "" {
+		fmt.Fprintf(w, "warning: %s\n", st.DrainsUnkept)
+	}
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "CLUSTER\tREGION\tLEAVING")

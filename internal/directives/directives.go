@@ -9,10 +9,12 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
-// Install changes CoreDNS's order to "… bind direct … dnstap rrl … acl rpz dnssec nearcast cache header …":
+// Install changes CoreDNS's order to "… timeouts tcp … bind direct … dnstap rrl … acl ddr rpz dnssec nearcast cache header …":
 //
+//   - tcp is about connections, as timeouts is;
 //   - direct is about sockets, as bind is;
 //   - rrl limits what every plugin behind it answers, and those before it see what was sent;
+//   - ddr answers what must not leave the server, whatever policy says;
 //   - rpz applies policy to what leaves the server, so that the cache behind it
 //     keeps the truth;
 //   - dnssec signs only what comes after it, so it stands before nearcast;
@@ -28,16 +30,28 @@ func Install() error {
 	return dnsserver.SetDirectives(order)
 }
 
-// Order returns CoreDNS's order with ours in it.
+// Order returns CoreDNS's order with ours in it. The programs of the minimal image know
+// no other directives than Minimal, so that CoreDNS and `nearcast check` name a line that
+// has one of the others.
 func Order() ([]string, error) {
+	order, err := whole()
+	if OnlyMinimal {
+		order = slices.DeleteFunc(order, func(d string) bool { return !slices.Contains(Minimal, d) })
+	}
+	return order, err
+}
+
+// whole is the order of all plugins.
+func whole() ([]string, error) {
 	order := dnsserver.Directives
 	for _, place := range []struct {
 		after string
 		ours  []string
 	}{
+		{"timeouts", []string{"tcp"}},
 		{"bind", []string{"direct"}},
 		{"dnstap", []string{"rrl"}},
-		{"acl", []string{"rpz", "dnssec", "nearcast"}},
+		{"acl", []string{"ddr", "rpz", "dnssec", "nearcast"}},
 	} {
 		var err error
 		if order, err = insert(order, place.after, place.ours); err != nil {

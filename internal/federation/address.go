@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/brief"
 )
 
 // endpoints resolves the placement's addresses: fixed ones, else the load
@@ -12,9 +14,9 @@ import (
 func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]Endpoint, string) {
 	endpoints := map[string]Endpoint{}
 	var refused error
-	usable := func(e Endpoint) Endpoint {
+	usable := func(e Endpoint, unfit func(netip.Addr) error) Endpoint {
 		return e.without(func(a netip.Addr) bool {
-			err := b.unfit(t.Namespace, a)
+			err := unfit(a)
 			if err != nil {
 				refused = err
 			}
@@ -23,8 +25,10 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 	}
 	set := func(horizon string, sources ...Endpoint) {
 		for _, e := range sources {
-			if e = usable(e); !e.IsZero() {
+			unfit := func(a netip.Addr) error { return b.unfit(t.Namespace, a) }
+			if e = usable(e, unfit); !e.IsZero() {
 				endpoints[horizon] = e
+				b.note(e)
 				return
 			}
 		}
@@ -33,7 +37,8 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 	if len(seen.LoadBalancerNames) > 0 {
 		balancer = b.resolve(seen.LoadBalancerNames)
 	}
-	gateways, announced := c.Gateways, b.announced(seen)
+	gateways, announced := c.Gateways, b.announced(t.Namespace, seen)
+	balancer = usable(balancer, func(a netip.Addr) error { return b.Claims.allowBalanced(t.Namespace, a) })
 	if announced || t.byGateway(c.Name, seen) {
 		if !t.fixedIn(c.Name) && b.answersAlone(t.Namespace, gateways) {
 			return gateways, "" // shared by all that are reached through them
@@ -57,15 +62,15 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 	case refused != nil:
 		return nil, refused.Error()
 	case !t.byGateway(c.Name, seen):
-		return nil, "the load balancer has no address yet" + b.pending(seen)
+		return nil, brief.Text("the load balancer has no address yet" + b.pending(seen))
 	}
 	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
 }
 
-// announced reports whether all that the load balancer has are VIPs: there is one, and
-// what is the cluster's alone is its gateway.
-func (b *builder) announced(seen Observed) bool {
-	other := func(a netip.Addr) bool { return b.in.vips[a] == 0 }
+// announced reports whether all that the load balancer has are VIPs of the namespace:
+// there is one, and what is the cluster's alone is its gateway.
+func (b *builder) announced(namespace string, seen Observed) bool {
+	other := func(a netip.Addr) bool { return !b.isVIP(namespace, a) }
 	return !seen.LoadBalancer.IsZero() && !seen.LoadBalancer.any(other)
 }
 
@@ -88,9 +93,9 @@ func (b *builder) pending(seen Observed) string {
 }
 
 // unfit returns why the namespace's functions are never answered with the address;
-// nil if they may be.
+// nil if they may be. A VIP takes addresses from functions of its own namespace alone.
 func (b *builder) unfit(namespace string, a netip.Addr) error {
-	if b.in.vips[a] > 0 {
+	if b.isVIP(namespace, a) {
 		return fmt.Errorf("address %s is a VIP, which every site would answer for", a)
 	}
 	return b.Claims.allowSpecial(namespace, a)

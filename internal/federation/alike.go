@@ -161,5 +161,8 @@ func (t *Template) share() {
 	}
 	if o := alikeTemplates.like(hash, t, alike); o != nil {
 		t.Annotations, t.Annotated = o.Annotations, o.Annotated
+		if slices.Equal(o.TCPPorts, t.TCPPorts) {
+			t.TCPPorts = o.TCPPorts
+		}
 	}
 }

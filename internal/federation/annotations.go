@@ -151,6 +151,9 @@ func findParser[T any](key string, parsers []annotationParser[T]) (annotationPar
 	if near := nearestWord(key, known); near != "" {
 		return annotationParser[T]{}, "", fmt.Errorf("unknown annotation; did you mean %s?", near)
 	}
+	for i, key := range known {
+		known[i] = strings.TrimPrefix(key, annotationPrefix) // or a reason has no room for all
+	}
 	return annotationParser[T]{}, "", fmt.Errorf("unknown annotation; known are %s", strings.Join(known, ", "))
 }
 

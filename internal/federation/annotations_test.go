@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nearcast/nearcast/internal/brief"
 )
 
 func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
@@ -169,4 +171,34 @@ func FuzzHostname(f *testing.F) {
 			t.Fatalf("%q became %q, which is no name", s, name)
 		}
 	})
+}
+
+// TestAFaultIsFitToBeKeptAndShown: whoever wrote the annotation, the name and the file
+// chose what is in it.
+func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
+	executed := "\x1b[2J\u202e" + strings.Repeat("A", 4<<10)
+	for key, value := range map[string]string{"probe": executed, "hostname": executed, "workload": executed, "policy": executed, "unknown": "x"} {
+		tmpl := &Template{Meta: Meta{
+			Ref:         Ref{Kind: "Service", Namespace: "ns", Name: "web\x1b[31m"},
+			Annotations: Annotations{{annotationPrefix + key, value, 0}},
+			Origin:      Origin{File: "f\u202e.yaml", Line: 3},
+		}}
+		faults := ParseTemplate(tmpl)
+		if len(faults) != 1 {
+			t.Fatalf("%s: %d faults", key, len(faults))
+		}
+		if reason := faults[0].Reason; len(reason) > brief.Most || brief.Escape(reason) != reason {
+			t.Errorf("%s: %d octets: %q", key, len(reason), reason)
+		}
+		if text := faults[0].Error(); brief.Escape(text) != text {
+			t.Errorf("%s: %q", key, text)
+		}
+	}
+	// The longest of our own has room for all that it names.
+	unknown := parseAnnotations(&Meta{Annotations: Annotations{{annotationPrefix + "something-else", "x", 0}}}, &Template{Annotated: &Annotated{}}, templateParsers)
+	for _, p := range templateParsers {
+		if name := strings.TrimPrefix(p.key, annotationPrefix); !strings.Contains(unknown[0].Reason, name) {
+			t.Errorf("%q does not name %s", unknown[0].Reason, name)
+		}
+	}
 }

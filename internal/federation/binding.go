@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unique"
+
+	"github.com/nearcast/nearcast/internal/brief"
 )
 
 // Binding is a Karmada ResourceBinding: what is placed where, and how it fares.
@@ -85,7 +87,7 @@ func (o Observed) unapplied() string {
 	if o.Message == "" {
 		return "not applied yet"
 	}
-	return "not applied yet: " + o.Message
+	return brief.Text("not applied yet: " + o.Message)
 }
 
 // Balanced reports whether a load balancer reports an address or a name.
@@ -122,8 +124,12 @@ func (b *Binding) Place(cluster string, replicas int32) {
 	m.Placed, m.Replicas = true, replicas
 }
 
-// Observe has Karmada see o in the cluster, while the binding is made.
-func (b *Binding) Observe(cluster string, o Observed) { b.named(cluster).seen = o.shared() }
+// Observe has Karmada see o in the cluster, while the binding is made. What members wrote
+// in it is made fit to be kept.
+func (b *Binding) Observe(cluster string, o Observed) {
+	o.Message, o.Unread = brief.Text(o.Message), brief.Text(o.Unread)
+	b.named(cluster).seen = o.shared()
+}
 
 // written is a Binding as snapshots have it.
 type written struct {
@@ -156,7 +162,7 @@ func (b *Binding) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &w); err != nil {
 		return err
 	}
-	*b = Binding{Meta: w.Meta, Resource: w.Resource, Evictions: w.Evictions, Unscheduled: w.Unscheduled, Members: make([]Member, 0, len(w.Members))}
+	*b = Binding{Meta: w.Meta, Resource: w.Resource, Evictions: w.Evictions, Unscheduled: brief.Text(w.Unscheduled), Members: make([]Member, 0, len(w.Members))}
 	for _, m := range w.Members {
 		if m.Placed {
 			b.Place(m.Cluster, m.Replicas)

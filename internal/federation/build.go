@@ -51,7 +51,8 @@ func (m *Memory) build() *State {
 type builder struct {
 	*Memory
 	making *entry
-	needs  needs // of what is being made
+	needs  needs     // of what is being made
+	probe  ProbeSpec // what its placements are asked
 }
 
 func compareFaults(a, b Fault) int {
@@ -66,16 +67,13 @@ func compareFaults(a, b Fault) int {
 	return compareStrings(a.Reason, b.Reason)
 }
 
-// trespasses returns a fault for each address of t's annotations that it may not use.
+// trespasses returns a fault for each fixed address of t that it may not use.
 func (m *Memory) trespasses(t *Template) []Fault {
 	var faults []Fault
 	check := func(key string, a netip.Addr) {
 		if err := m.Claims.allowAnnotated(t.Namespace, a); err != nil {
 			faults = append(faults, t.fault(key, "%v", err))
 		}
-	}
-	for _, vip := range t.VIPs {
-		check(keyVIP, vip)
 	}
 	for horizon, byCluster := range t.Fixed {
 		key := keyAddress
@@ -104,18 +102,13 @@ func (b *builder) renew(e *entry) {
 		e.function = f
 	}
 	b.use(e, b.needs)
-	if !slices.Equal(before, e.faults) {
-		b.otherFaults = true
-	}
-	if len(e.faults) > 0 {
-		b.faulty[e] = true
-	} else {
-		delete(b.faulty, e)
+	if e.faults = joined(e.faults); !slices.Equal(before, e.faults) {
+		b.faults.note(e)
 	}
 }
 
 func (b *builder) make(t *Template, hostnames []string) *Function {
-	f := &Function{Template: t, Hostnames: hostnames}
+	f := &Function{Template: t, Hostnames: hostnames, VIPs: b.heldVIPs(b.making)}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {
 			b.fault(t, keyWeights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)
@@ -124,6 +117,7 @@ func (b *builder) make(t *Template, hostnames []string) *Function {
 	if t.Private && !slices.Contains(b.Tenants, t.Namespace) {
 		b.fault(t, "", "is private, and no tenant line names its namespace: nobody sees it")
 	}
+	b.probe = b.probeOf(f)
 	b.place(f)
 	return f
 }

@@ -7,22 +7,29 @@ import (
 	"strings"
 )
 
-// Claim is what the operator allows the annotations of one namespace.
+// AnyNamespace in a Claim stands for every namespace.
+const AnyNamespace = "*"
+
+// Claim is what the operator allows one namespace.
 type Claim struct {
+	// Namespace may be AnyNamespace.
 	Namespace string
 	// Names are canonical; each allows itself and everything below it.
 	Names []string
-	// Addresses are those that annotations may answer with.
+	// Addresses are those that the namespace's functions may be answered with and probed
+	// at, beside the gateways of clusters, which are the operator's.
 	Addresses []netip.Prefix
+	// Ports are those that its probes may go to beside the functions' own; see allowPort.
+	Ports []PortRange
 }
 
-// Claims are all that were declared. With none, every name in the zones and
-// every address that is not special is free: there is one tenant.
+// Claims are all that were declared. With none, names are free but for those of others
+// (see Memory.foreign), and so are addresses that are not special.
 type Claims []Claim
 
 func (c Claims) of(namespace string) (names []string, addresses []netip.Prefix) {
 	for _, claim := range c {
-		if claim.Namespace == namespace {
+		if claim.Namespace == namespace || claim.Namespace == AnyNamespace {
 			names = append(names, claim.Names...)
 			addresses = append(addresses, claim.Addresses...)
 		}
@@ -46,31 +53,43 @@ func (c Claims) allowName(namespace, hostname string) error {
 // allowAnnotated returns an error unless the namespace's annotations may answer
 // with the address.
 func (c Claims) allowAnnotated(namespace string, a netip.Addr) error {
-	if len(c) == 0 {
-		return c.allowSpecial(namespace, a)
+	if len(c) > 0 && !c.claimed(namespace, a) {
+		return unclaimed(namespace, a)
 	}
-	if c.claimed(namespace, a) {
-		return nil
+	return c.allowSpecial(namespace, a)
+}
+
+// allowBalanced returns an error unless the namespace may have the address of a load
+// balancer, which is the tenant's choice as much as an annotation where a controller
+// lets it choose address or name. Where its claims list no addresses, those of private
+// networks are refused: on them are the operator's own machines, and other tenants'.
+func (c Claims) allowBalanced(namespace string, a netip.Addr) error {
+	_, addresses := c.of(namespace)
+	switch {
+	case len(addresses) > 0 && !c.claimed(namespace, a):
+		return unclaimed(namespace, a)
+	case len(c) > 0 && len(addresses) == 0 && private(a):
+		return fmt.Errorf("load balancer address %s is private; it is answered only where a claim line lists it for namespace %s", a, namespace)
 	}
+	return c.allowSpecial(namespace, a)
+}
+
+func unclaimed(namespace string, a netip.Addr) error {
 	return fmt.Errorf("address %s is not claimed for namespace %s; the operator's claim lines name what is", a, namespace)
 }
 
-// allowSpecial returns an error if the address is one that is never answered nor
-// probed, unless it is claimed: from there one would reach the client itself, or
-// a cloud's metadata service.
+// allowSpecial returns an error if the address is special, unless a claim lists a prefix
+// within its range: one of the whole Internet does not mean them.
 func (c Claims) allowSpecial(namespace string, a netip.Addr) error {
-	kind := ""
-	switch {
-	case a.IsLoopback():
-		kind = "loopback"
-	case a.IsLinkLocalUnicast():
-		kind = "link-local"
-	case a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		kind = "multicast or broadcast"
-	case a.IsUnspecified():
-		kind = "unspecified"
+	within, kind, is := special(a)
+	if !is {
+		return nil
 	}
-	if kind == "" || c.claimed(namespace, a) {
+	_, addresses := c.of(namespace)
+	means := func(p netip.Prefix) bool {
+		return p.Contains(a) && p.Bits() >= within.Bits() && within.Contains(p.Addr())
+	}
+	if slices.ContainsFunc(addresses, means) {
 		return nil
 	}
 	return fmt.Errorf("address %s is %s; it is served only where a claim line lists it for namespace %s", a, kind, namespace)

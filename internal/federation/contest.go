@@ -5,12 +5,12 @@ import "slices"
 // contest is who has what several may want: a hostname, or a resource that more
 // than one binding names.
 type contest[K, V comparable] struct {
-	beats  func(a, b V) bool
+	beats  func(key K, a, b V) bool
 	holder map[K]V
 	losers map[K][]V
 }
 
-func newContest[K, V comparable](beats func(a, b V) bool) contest[K, V] {
+func newContest[K, V comparable](beats func(key K, a, b V) bool) contest[K, V] {
 	return contest[K, V]{beats: beats, holder: map[K]V{}, losers: map[K][]V{}}
 }
 
@@ -20,7 +20,7 @@ func (c *contest[K, V]) enter(key K, v V) {
 		c.holder[key] = v
 		return
 	}
-	if c.beats(v, first) {
+	if c.beats(key, v, first) {
 		c.holder[key], v = v, first
 	}
 	c.losers[key] = append(c.losers[key], v)
@@ -35,7 +35,7 @@ func (c *contest[K, V]) leave(key K, v V) {
 		}
 		v = losers[0]
 		for _, o := range losers[1:] {
-			if c.beats(o, v) {
+			if c.beats(key, o, v) {
 				v = o
 			}
 		}
@@ -47,4 +47,13 @@ func (c *contest[K, V]) leave(key K, v V) {
 	} else {
 		delete(c.losers, key)
 	}
+}
+
+// all returns who wants the key, the holder first.
+func (c *contest[K, V]) all(key K) []V {
+	first, taken := c.holder[key]
+	if !taken {
+		return nil
+	}
+	return append([]V{first}, c.losers[key]...)
 }

@@ -28,7 +28,7 @@ type State struct {
 	// warnings of those that are not read.
 	Faults []Fault
 	// Lookups are the names of load balancers whose addresses are needed, sorted.
-	Lookups []string
+	Lookups []Lookup
 }
 
 // All returns the functions that there are, with their indices.
@@ -80,6 +80,17 @@ func (s *State) ClusterIndex(name string) int {
 	}
 	return i
 }
+
+// Lookup is a name of load balancers.
+type Lookup struct {
+	// Name is canonical.
+	Name string
+	// Namespaces are those of the functions that it is needed for, sorted.
+	Namespaces []string
+}
+
+// Compare compares the Lookup's name with another.
+func (l Lookup) Compare(name string) int { return compareStrings(l.Name, name) }
 
 // Readiness is Karmada's view of a cluster's API server, not of its data plane.
 type Readiness uint8
@@ -223,6 +234,8 @@ type Function struct {
 	// Hostnames are those that it has, of the annotated ones or the default; canonical:
 	// lower case, fully qualified; "*." leads a wildcard.
 	Hostnames []string
+	// VIPs are those that it has, of the annotated ones.
+	VIPs []netip.Addr
 	// Placements are sorted by cluster index. Functions that stand alike in a cluster
 	// share one, so that there are few, and those asked for are in the processor's cache.
 	Placements Placements

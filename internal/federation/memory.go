@@ -22,11 +22,19 @@ type Memory struct {
 	entries  map[Ref]*entry
 	// hostnames are the entries' that ask for them.
 	hostnames contest[string, *entry]
+	// owners are whose the hostnames are that this build has asked about.
+	owners map[string]*entry
+	// namespaces are how many templates each has.
+	namespaces map[string]int
+	// below are the entries that ask for names at or below another's: see Memory.watch.
+	below map[string]map[*entry]bool
+	vips
 	// users are the entries by the workloads that they looked at, where these have
 	// another name than the template: see touchUsers.
 	users map[Ref][]*entry
-	// faulty are the entries that have faults.
-	faulty map[*entry]bool
+	// probers are the entries by the names on which the host of their probe depends.
+	probers map[string][]*entry
+	faults  faults
 	// lookups are what the names of load balancers were resolved to.
 	lookups map[string]*lookup
 
@@ -39,7 +47,6 @@ type Memory struct {
 	otherWork     []*Workload
 	otherClusters bool
 	otherVIPs     map[netip.Addr]bool // that came or are gone
-	otherFaults   bool
 	otherLookups  bool
 
 	state State
@@ -55,6 +62,8 @@ type entry struct {
 	gone     bool // the template is no more
 	// asked are the hostnames that it may have if no other has them.
 	asked []string
+	// vips are the annotated ones that its claims allow.
+	vips []netip.Addr
 	// barred are the faults for which it may not have others, or is no function.
 	barred []Fault
 	faults []Fault
@@ -63,8 +72,10 @@ type entry struct {
 
 // needs are what an entry depends on, beside what has its template's name.
 type needs struct {
-	workloads []Ref    // that are in Memory.users
-	lookups   []string // that are in Memory.lookups
+	workloads []Ref        // that are in Memory.users
+	lookups   []string     // that are in Memory.lookups
+	hosts     []string     // that are in Memory.probers
+	occupied  []netip.Addr // VIPs of others that are addresses of its own
 }
 
 // lookup is one name of load balancers.
@@ -76,8 +87,9 @@ type lookup struct {
 // forget makes m as if it had never built; the indices start anew.
 func (m *Memory) forget() {
 	*m = Memory{
-		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](beats),
-		users: map[Ref][]*entry{}, faulty: map[*entry]bool{}, lookups: map[string]*lookup{},
+		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](m.beats), vips: newVIPs(),
+		owners: map[string]*entry{}, namespaces: map[string]int{}, below: map[string]map[*entry]bool{},
+		users: map[Ref][]*entry{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
 		shared: map[likeness]*Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
 	}
 }
@@ -109,11 +121,6 @@ func (m *Memory) touchAll(moved bool) {
 		return
 	}
 	other := func(a netip.Addr) bool { return m.otherVIPs[a] }
-	for _, c := range m.clusters {
-		for _, e := range c.Gateways {
-			moved = moved || e.any(other)
-		}
-	}
 	for _, e := range m.entries {
 		if moved || m.mayAnswer(e, other) {
 			m.touch(e)
@@ -189,9 +196,11 @@ func (m *Memory) settleClusters() (moved bool) {
 	for _, c := range all[:min(len(all), maxClusters)] {
 		m.state.Clusters = append(m.state.Clusters, *c)
 	}
-	m.otherFaults = m.otherFaults || len(all) > maxClusters || len(m.clusters) > maxClusters
+	m.faults.changed = m.faults.changed || len(all) > maxClusters || len(m.clusters) > maxClusters
 	moved = !slices.EqualFunc(m.clusters, all, samePlace)
-	m.clusters = all
+	if m.clusters = all; moved {
+		m.settleGateways()
+	}
 	return moved
 }
 
@@ -202,14 +211,18 @@ func samePlace(a, b *Cluster) bool {
 
 // settle makes the stale entries anew, and gives what they were made of to the State.
 func (m *Memory) settle(b *builder) {
-	slices.SortFunc(m.stale, func(a, b *entry) int { return a.template.compare(b.template.Ref) })
 	functions := m.state.Functions.Edit()
-	for _, e := range m.stale {
-		e.stale = false
-		b.renew(e)
-		m.seat(e, functions)
-		if e.gone {
-			delete(m.entries, e.template.Ref)
+	for len(m.stale) > 0 { // one may touch those whose VIP is its address
+		stale := m.stale
+		m.stale = nil
+		slices.SortFunc(stale, func(a, b *entry) int { return a.template.compare(b.template.Ref) })
+		for _, e := range stale {
+			e.stale = false
+			b.renew(e)
+			m.seat(e, functions)
+			if e.gone {
+				delete(m.entries, e.template.Ref)
+			}
 		}
 	}
 	m.state.Functions = functions.Vector()
@@ -236,19 +249,12 @@ func (m *Memory) seat(e *entry, functions *vector.Editor[*Function]) {
 	}
 }
 
-// refusals returns all faults, sorted.
+// refusals returns the faults, sorted.
 func (m *Memory) refusals() []Fault {
-	all := slices.Clone(m.in.other)
-	for _, faults := range m.in.faults {
-		all = append(all, faults...)
-	}
-	for e := range m.faulty {
-		all = append(all, e.faults...)
-	}
+	all := m.faults.list()
 	if len(m.clusters) > maxClusters {
 		all = append(all, m.clusters[maxClusters].fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
 	}
-	slices.SortFunc(all, compareFaults)
 	return slices.Clip(all) // the site adds its own
 }
 
@@ -272,13 +278,16 @@ func (m *Memory) use(e *entry, now needs) {
 	for _, name := range now.lookups {
 		m.lookups[name].users[e] = true
 	}
+	m.otherLookups = m.otherLookups || !slices.Equal(before.lookups, now.lookups)
 	for _, name := range before.lookups {
 		if len(m.lookups[name].users) == 0 {
 			delete(m.lookups, name)
 			m.otherLookups = true
 		}
 	}
-	if e.needs = nil; now.workloads != nil || now.lookups != nil {
+	m.useHosts(e, before.hosts, now.hosts)
+	m.occupy(e, before.occupied, now.occupied)
+	if e.needs = nil; now.workloads != nil || now.lookups != nil || now.hosts != nil || now.occupied != nil {
 		e.needs = new(now) // only here, as it is seldom needed
 	}
 }
@@ -300,16 +309,31 @@ func (m *Memory) addressesOf(name string) Endpoint {
 	return l.endpoint
 }
 
+// needed returns the names of load balancers, sorted.
+func (m *Memory) needed() []Lookup {
+	var all []Lookup
+	for name, l := range m.lookups {
+		in := map[string]bool{}
+		for e := range l.users {
+			in[e.template.Namespace] = true
+		}
+		all = append(all, Lookup{name, slices.Sorted(maps.Keys(in))})
+	}
+	slices.SortFunc(all, func(a, b Lookup) int { return a.Compare(b.Name) })
+	return all
+}
+
 // end sums up what was built.
 func (m *Memory) end() *State {
-	if m.otherFaults {
+	if m.faults.changed {
 		m.state.Faults = m.refusals()
 	}
 	if m.otherLookups {
-		m.state.Lookups = slices.Sorted(maps.Keys(m.lookups))
+		m.state.Lookups = m.needed()
 	}
-	m.stale, m.otherWork = nil, nil
-	m.otherClusters, m.otherFaults, m.otherLookups = false, false, false
+	m.otherWork = nil
+	clear(m.owners)
+	m.otherClusters, m.faults.changed, m.otherLookups = false, false, false
 	clear(m.otherVIPs)
 	state := m.state
 	return &state

@@ -18,9 +18,13 @@ import (
 // from memory and from nothing.
 func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
+		claims := Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, {Namespace: "other", Names: []string{"shared.fn.example.org."}}}
+		if rapid.Bool().Draw(t, "free") {
+			claims = nil
+		}
 		w := &randomWorld{T: t, store: NewStore(), resolved: Endpoint{V4: []netip.Addr{netip.MustParseAddr("198.51.100.1")}}}
 		m, opts := new(Memory), Options{
-			Zones: []string{"fn.example.org."}, Claims: Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, {Namespace: "other", Names: []string{"shared.fn.example.org."}}},
+			Zones: []string{"fn.example.org."}, Claims: claims,
 			Resolve: func(string) (Endpoint, bool) { return w.resolved, true },
 		}
 		var versions, anew []*State
@@ -65,7 +69,15 @@ func (m *Memory) held() string {
 	for name, e := range m.hostnames.holder {
 		hostnames[name] = fmt.Sprint(e.template.Ref, len(m.hostnames.losers[name]))
 	}
-	return fmt.Sprint(len(m.entries), users, lookups, hostnames, len(m.hostnames.losers), len(m.faulty), m.in.vips, len(m.in.bindings.holder), len(m.in.bindings.losers), len(m.in.exposed), len(m.in.workloads))
+	occupants := map[netip.Addr]int{}
+	for vip, all := range m.occupants {
+		occupants[vip] = len(all)
+	}
+	below := map[string]int{}
+	for name, all := range m.below {
+		below[name] = len(all)
+	}
+	return fmt.Sprint(len(m.entries), users, lookups, hostnames, len(m.hostnames.losers), len(m.faults.in), m.vips.in, len(m.declared.holder), len(m.declared.losers), occupants, len(m.gateways), m.namespaces, below, len(m.in.bindings.holder), len(m.in.bindings.losers), len(m.in.exposed), len(m.in.workloads))
 }
 
 // randomWorld changes what is in a store.
@@ -87,7 +99,7 @@ func (w *randomWorld) change() {
 	template := service(namespace, name)
 	work := Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: w.one("work", "web", "api", "job")}
 	exposed := &MultiClusterService{Meta: Meta{Ref: Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name}}}
-	switch w.some("what", 23) {
+	switch w.some("what", 26) {
 	case 0:
 		c := cluster(clusters[w.some("cluster", 3)], fmt.Sprintf("192.0.2.%d", 1+w.some("address", 3)))
 		c.Used = float64(w.some("used", 2))
@@ -169,6 +181,18 @@ func (w *randomWorld) change() {
 	case 22:
 		c := cluster(clusters[w.some("cluster", 3)], "192.0.2.1")
 		s.Put(c, Fault{Object: c.String(), Key: keyCost, Reason: w.one("reason", "bad", "worse")})
+	case 23: // a name at, above or below others'
+		t := service(namespace, name, "hostname", w.one("hostname", "shop", "*.shop", "a.shop", "*.a.shop", "_acme-challenge.shop", "other", "x.other", "ns", "x.ns", "_rpz")+".fn.example.org,"+w.one("hostname too", "shop", "own")+".fn.example.org")
+		t.Created = time.Unix(int64(w.some("created", 3)), 0)
+		s.Put(t)
+	case 24: // a VIP that may be others', or a gateway
+		t := service(namespace, name, "vip", fmt.Sprintf("192.0.2.%d,192.0.2.%d", 1+w.some("vip", 4), 1+w.some("vip too", 4)))
+		t.Created = time.Unix(int64(w.some("created", 3)), 0)
+		s.Put(t)
+	case 25: // a whole namespace that goes
+		for _, name := range []string{"web", "api", "img"} {
+			s.Delete(service("other", name).Ref)
+		}
 	}
 }
 

@@ -5,14 +5,32 @@ import (
 	"strings"
 )
 
-// A hostname is one template's: a default name beats an annotated one, then the
-// older template (one without a date is the youngest), then the first by namespace
-// and name. Losers are reported.
-func beats(e, o *entry) bool {
+// beats decides whose a hostname is. A default name beats one below the namespace's own
+// domain, and that any other; then the older template has it (see older). Losers are
+// reported.
+func (m *Memory) beats(name string, e, o *entry) bool {
+	if mine, theirs := m.title(name, e), m.title(name, o); mine != theirs {
+		return mine > theirs
+	}
+	return older(e, o)
+}
+
+// title is how good the entry's title to the name is.
+func (m *Memory) title(name string, e *entry) int {
+	switch {
+	case e.template.takesDefault():
+		return 2
+	case m.isOwn(strings.TrimPrefix(name, "*."), e.template.Namespace):
+		return 1
+	}
+	return 0
+}
+
+// older reports whether e has been declared before o: by its template's date, of which
+// none is the latest, and then by namespace and name.
+func older(e, o *entry) bool {
 	mine, theirs := e.template, o.template
 	switch {
-	case mine.takesDefault() != theirs.takesDefault():
-		return mine.takesDefault()
 	case mine.Created.Equal(theirs.Created):
 		return mine.compare(theirs.Ref) < 0
 	case mine.Created.IsZero() || theirs.Created.IsZero():
@@ -32,45 +50,47 @@ func (m *Memory) declare(t *Template) {
 	}
 	m.touch(e)
 	e.template, e.gone = t, false
+	m.settleIn(t.Namespace)
+	if e.needs != nil { // its date may be another
+		for _, vip := range e.needs.occupied {
+			m.touchVIP(vip)
+		}
+	}
 	if e.barred = m.trespasses(t); len(e.barred) > 0 {
 		return
 	}
-	for _, vip := range t.VIPs {
-		if m.in.vips[vip]++; m.in.vips[vip] == 1 {
-			m.otherVIPs[vip] = true
-		}
-	}
+	m.declareVIPs(e)
 	m.ask(e)
 	for _, name := range e.asked {
 		m.hostnames.enter(name, e)
 		m.touchAskers(name)
+		m.watch(name, e)
 	}
 }
 
 // withdraw takes away what the entry's template takes part in.
 func (m *Memory) withdraw(e *entry) {
 	m.touch(e)
+	m.moveOut(e.template.Namespace)
 	for _, name := range e.asked {
 		m.hostnames.leave(name, e)
 		m.touchAskers(name)
+		m.unwatch(name, e)
 	}
-	if len(m.trespasses(e.template)) == 0 {
-		for _, vip := range e.template.VIPs {
-			if m.in.vips[vip]--; m.in.vips[vip] == 0 {
-				delete(m.in.vips, vip)
-				m.otherVIPs[vip] = true
-			}
-		}
-	}
+	m.withdrawVIPs(e)
 	e.gone, e.asked, e.barred = true, nil, nil
 }
 
-// touchAskers touches all that ask for the hostname.
+// touchAskers touches all that ask for the hostname, or for one below it.
 func (m *Memory) touchAskers(hostname string) {
 	m.touch(m.hostnames.holder[hostname])
 	for _, e := range m.hostnames.losers[hostname] {
 		m.touch(e)
 	}
+	for e := range m.below[strings.TrimPrefix(hostname, "*.")] {
+		m.touch(e)
+	}
+	m.touchProbers(hostname)
 }
 
 // ask finds the hostnames that the entry's template asks for and may have.
@@ -106,13 +126,13 @@ func (m *Memory) ask(e *entry) {
 
 // names returns the hostnames that the entry has of those that it asked for.
 func (b *builder) names(e *entry) []string {
-	another := func(name string) bool { return b.hostnames.holder[name] != e }
-	if !slices.ContainsFunc(e.asked, another) {
+	lost := func(name string) bool { return b.owner(name) != e }
+	if !slices.ContainsFunc(e.asked, lost) {
 		return e.asked
 	}
 	var names []string
 	for _, name := range e.asked {
-		if !another(name) {
+		if !lost(name) {
 			names = append(names, name)
 			continue
 		}
@@ -120,7 +140,11 @@ func (b *builder) names(e *entry) []string {
 		if e.template.takesDefault() {
 			key = ""
 		}
-		b.fault(e.template, key, "hostname %s already belongs to %s", name, b.hostnames.holder[name].template.Ref)
+		if why := b.foreign(name, e); why != nil {
+			b.fault(e.template, key, "%v", why)
+		} else {
+			b.fault(e.template, key, "hostname %s already belongs to %s", name, b.owner(name).template.Ref)
+		}
 	}
 	return names
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/brief"
 )
 
 // FunctionLabel marks the Services and Ingresses that declare a function.
@@ -16,12 +18,13 @@ type Ref struct {
 	Group, Kind, Namespace, Name string `json:",omitempty"`
 }
 
-// String returns kind, namespace and name, as messages show it.
+// String returns kind, namespace and name, as messages show it. In a file they may be
+// anything.
 func (r Ref) String() string {
 	if r.Namespace == "" {
-		return r.Kind + " " + r.Name
+		return brief.Escape(r.Kind + " " + r.Name)
 	}
-	return r.Kind + " " + r.Namespace + "/" + r.Name
+	return brief.Escape(r.Kind + " " + r.Namespace + "/" + r.Name)
 }
 
 func (r Ref) compare(o Ref) int {
@@ -74,14 +77,18 @@ type Fault struct {
 	File    string
 	Line    int
 	Object  string
+	// Namespace is the object's, of a State's faults.
+	Namespace string
 	// Template is the object's that is to be given an Event: what declares the function
 	// that the fault is of, or what is not read.
 	Template Identity
 	Key      string
-	Reason   string
+	// Reason is made by package brief where it may have what others wrote in it.
+	Reason string
 }
 
-// Error returns "file:line: object: key: reason", leaving out what is not known.
+// Error returns "file:line: object: key: reason", leaving out what is not known. Whoever
+// wrote the file chose all of them, so that they are escaped.
 func (f Fault) Error() string {
 	s := f.Reason
 	if f.Key != "" {
@@ -96,7 +103,7 @@ func (f Fault) Error() string {
 	case f.File != "":
 		s = f.File + ": " + s
 	}
-	return s
+	return brief.Escape(s)
 }
 
 // Severity returns what the log calls the fault: refused, or ignored for a Warning.
@@ -116,7 +123,7 @@ func (m *Meta) Ignored(key, why string) Fault {
 
 // fault returns a Fault of the object m at the annotation key ("" for the object itself).
 func (m *Meta) fault(key, format string, args ...any) Fault {
-	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.find(key).Below, Object: m.String(), Key: key, Reason: fmt.Sprintf(format, args...)}
+	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.find(key).Below, Object: m.String(), Key: key, Reason: brief.Text(fmt.Sprintf(format, args...))}
 	if m.Labels[FunctionLabel] == "true" {
 		f.Template = m.Identity()
 	}
@@ -131,6 +138,9 @@ type Template struct {
 	Selector map[string]string `json:",omitempty"`
 	// TCPPort is the first TCP port of the Service (443 for an Ingress); 0 if it has none.
 	TCPPort uint16 `json:",omitempty"`
+	// TCPPorts are the numbers by which the Service is reached over TCP: port, targetPort
+	// and nodePort of its first MostServicePorts. It may be other templates' too.
+	TCPPorts []uint16 `json:",omitempty"`
 	// Ports are the Service's, or those annotated.
 	Ports []Port `json:",omitempty"`
 	// Balanced is set for an Ingress and for a Service of type LoadBalancer, which are
@@ -142,6 +152,9 @@ type Template struct {
 	// Annotated is set by ParseTemplate. It may be other templates' too.
 	*Annotated `json:"-"`
 }
+
+// MostServicePorts bounds how many of a Service's ports a Template has numbers of.
+const MostServicePorts = 32
 
 // Annotated is what a template's annotations say.
 type Annotated struct {

@@ -3,6 +3,8 @@ package federation
 import (
 	"slices"
 	"unique"
+
+	"github.com/nearcast/nearcast/internal/brief"
 )
 
 // place fills in f's placements and refusals from the bindings of its template
@@ -37,15 +39,15 @@ func (b *builder) place(f *Function) {
 
 // noBinding is why a resource without a binding is placed nowhere.
 func noBinding(of Ref) string {
-	return "no ResourceBinding of " + of.String() + ": nothing propagates it"
+	return brief.Text("no ResourceBinding of " + of.String() + ": nothing propagates it")
 }
 
 // unplaced says why the binding names no cluster.
 func (b *Binding) unplaced() string {
 	if b.Unscheduled != "" {
-		return "Karmada could not schedule " + b.Resource.String() + ": " + b.Unscheduled
+		return brief.Text("Karmada could not schedule " + b.Resource.String() + ": " + b.Unscheduled)
 	}
-	return "the ResourceBinding of " + b.Resource.String() + " names no cluster"
+	return brief.Text("the ResourceBinding of " + b.Resource.String() + " names no cluster")
 }
 
 func (b *Binding) placedAnywhere() bool {
@@ -147,6 +149,6 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	if p.Endpoints, refusal = b.endpoints(t, &b.state.Clusters[index], seen); refusal != "" {
 		return Placement{Leaving: p.Leaving}, refusal
 	}
-	p.Target = unique.Make(target(t, &p, b.hostForProbe))
+	p.Target = unique.Make(b.target(t, &p))
 	return p, ""
 }

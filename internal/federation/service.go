@@ -61,6 +61,9 @@ func isServiceName(s string) bool {
 	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
+// maxALPN bounds what one template adds to each of its answers.
+const maxALPN = 16
+
 // parseALPN parses protocol identifiers, comma-separated (RFC 9460, section 7.1).
 func parseALPN(v string) ([]string, error) {
 	var ids []string
@@ -69,8 +72,11 @@ func parseALPN(v string) ([]string, error) {
 		if id == "" || len(id) > 255 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' || r == '"' }) {
 			return nil, fmt.Errorf("%q is not an ALPN identifier such as h2", id)
 		}
-		if !slices.Contains(ids, id) {
-			ids = append(ids, id)
+		if slices.Contains(ids, id) {
+			continue
+		}
+		if ids = append(ids, id); len(ids) > maxALPN {
+			return nil, fmt.Errorf("more than the %d identifiers that a function may have", maxALPN)
 		}
 	}
 	return ids, nil

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 )
 
@@ -13,18 +12,14 @@ type staged struct {
 	bindings  contest[Ref, *Binding]       // by what they place
 	others    contest[Ref, *Binding]       // of workloads of other kinds, by namespace and name
 	exposed   map[Ref]*MultiClusterService // by the Service
-	vips      map[netip.Addr]int           // of how many templates
-	faults    map[Ref][]Fault
-	other     []Fault
 }
 
 func newStaged() staged {
 	// Two bindings of one resource are a mistake; which one counts must not change.
-	first := func(a, b *Binding) bool { return a.compare(b.Ref) < 0 }
+	first := func(_ Ref, a, b *Binding) bool { return a.compare(b.Ref) < 0 }
 	return staged{
 		clusters: map[Ref]*Cluster{}, workloads: map[string][]*Workload{}, exposed: map[Ref]*MultiClusterService{},
 		bindings: newContest[Ref](first), others: newContest[Ref](first),
-		vips: map[netip.Addr]int{}, faults: map[Ref][]Fault{},
 	}
 }
 
@@ -95,24 +90,6 @@ func (m *Memory) unstage(was Object) {
 	case *MultiClusterService:
 		delete(m.in.exposed, o.service())
 		m.touch(m.entries[o.service()])
-	}
-}
-
-func (m *Memory) stageFaults(ref Ref, faults []Fault) {
-	if slices.Equal(m.in.faults[ref], faults) {
-		return
-	}
-	m.otherFaults = true
-	if len(faults) == 0 {
-		delete(m.in.faults, ref)
-	} else {
-		m.in.faults[ref] = faults
-	}
-}
-
-func (m *Memory) stageOther(faults []Fault) {
-	if !slices.Equal(m.in.other, faults) {
-		m.in.other, m.otherFaults = faults, true
 	}
 }
 

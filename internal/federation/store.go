@@ -260,16 +260,13 @@ func (s *Store) ReplaceKind(group, kind, namespace string, l Listing) {
 // reports whether that changed anything.
 func (s *Store) replace(l Listing, listed func(Ref) bool) (changed bool) {
 	keep := make(map[Ref]bool, len(l.Objects)+len(l.Refused))
-	for ref, faults := range l.Refused {
+	for ref := range l.Refused {
 		keep[ref] = true
-		changed = changed || !slices.Equal(s.faults[ref], faults)
-		s.refuse(ref, faults)
 	}
 	for _, o := range l.Objects {
-		ref := o.meta().Ref
-		keep[ref] = true
-		changed = s.put(o, l.Partly[ref]) || changed
+		keep[o.meta().Ref] = true
 	}
+	changed = s.take(l)
 	gone := func(r Ref) bool { return listed(r) && !keep[r] }
 	maps.DeleteFunc(s.restored, func(r Ref, _ bool) bool { return gone(r) })
 	for ref := range s.objects {
@@ -330,9 +327,9 @@ func (s *Store) tell(m *Memory) {
 	}
 	for ref, before := range s.before {
 		m.stage(before, s.objects[ref])
-		m.stageFaults(ref, s.faults[ref])
+		m.faults.stage(ref, s.faults[ref])
 	}
-	m.stageOther(s.other)
+	m.faults.stageFiles(s.other)
 	s.reader, s.before = m, map[Ref]Object{}
 }
 
@@ -343,7 +340,7 @@ func (s *Store) showAll(m *Memory) {
 		m.stage(nil, o)
 	}
 	for ref, faults := range s.faults {
-		m.stageFaults(ref, faults)
+		m.faults.stage(ref, faults)
 	}
-	m.stageOther(s.other)
+	m.faults.stageFiles(s.other)
 }

@@ -4,43 +4,30 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/brief"
 )
 
 // gatewayPort is probed on a cluster's gateway that declares no port: functions
 // are called over HTTPS.
 const gatewayPort = 443
 
-// hostForProbe returns the host that a probe names where its spec names none.
-func (b *builder) hostForProbe(t *Template) string {
-	for _, name := range t.Hostnames {
-		if name[0] != '*' {
-			return name[:len(name)-1]
-		}
-	}
-	if len(b.Zones) == 0 || len(t.Hostnames) > 0 {
-		return ""
-	}
-	name, err := defaultName(t, b.Zones[0])
-	if err != nil {
-		return ""
-	}
-	return name[:len(name)-1]
-}
-
 // target decides what proves the placement alive from this site: the address in
 // the default horizon, else in the first other by name.
-func target(t *Template, p *Placement, host func(*Template) string) Target {
-	e, ok := p.Endpoints[""]
-	if !ok {
-		first := slices.Min(slices.Collect(maps.Keys(p.Endpoints)))
-		e = p.Endpoints[first]
+func (b *builder) target(t *Template, p *Placement) Target {
+	horizon := ""
+	if _, ok := p.Endpoints[horizon]; !ok {
+		horizon = slices.Min(slices.Collect(maps.Keys(p.Endpoints)))
 	}
-	spec := ProbeSpec{Kind: ProbeTCP}
-	if t.Probe != nil {
-		spec = *t.Probe
-	}
+	e, spec := p.Endpoints[horizon], b.probe
 	p.ProbesGateway = e.Gateway
+	if spec.Port != 0 && !b.mayProbe(t, keyProbe, e, spec.Port) {
+		spec = ProbeSpec{Kind: ProbeTCP}
+	}
 	port := spec.port(e, t.TCPPort)
+	if spec.Port == 0 && port != 0 && !b.mayProbe(t, ownKey(horizon), e, port) {
+		port = t.TCPPort
+	}
 	if t.withholds(p) {
 		spec = ProbeSpec{Kind: ProbeTCP}
 	}
@@ -50,14 +37,32 @@ func target(t *Template, p *Placement, host func(*Template) string) Target {
 	out := Target{Kind: spec.Kind, Addr: netip.AddrPortFrom(e.First(), port)}
 	if spec.Kind != ProbeTCP {
 		out.Host, out.Path = spec.Host, spec.Path
-		if out.Host == "" {
-			out.Host = host(t)
-		}
 	}
 	if spec.Kind == ProbeHTTP || spec.Kind == ProbeHTTPS {
 		out.Expect = t.Expect
 	}
 	return out
+}
+
+// mayProbe reports whether the template's placement at the endpoint may be probed on the
+// port that the annotation names. Where it may not, that is the annotation's fault, once.
+func (b *builder) mayProbe(t *Template, key string, e Endpoint, port uint16) bool {
+	if t.hasPort(e, port) || b.Claims.allowPort(t.Namespace, netip.AddrPortFrom(e.First(), port)) {
+		return true
+	}
+	fault := t.fault(key, "port %d is none of the function's own, and no claim line allows it for namespace %s; it is not probed", port, t.Namespace)
+	if !slices.Contains(b.making.faults, fault) {
+		b.making.faults = append(b.making.faults, fault)
+	}
+	return false
+}
+
+// ownKey is the annotation of the function's own addresses in the horizon.
+func ownKey(horizon string) string {
+	if horizon == "" {
+		return keyAddress
+	}
+	return keyAddress + "." + horizon
 }
 
 // withholds reports whether the annotated probe is not sent to the placement: one without a
@@ -71,7 +76,7 @@ func (t *Template) Withheld(p *Placement) string {
 	if !t.withholds(p) {
 		return ""
 	}
-	return "the probe " + t.Annotations.find(keyProbe).Value + " is not sent: it would start a function that has no replica"
+	return brief.Text("the probe " + t.Annotations.find(keyProbe).Value + " is not sent: it would start a function that has no replica")
 }
 
 // port returns what to probe: the annotated port, the endpoint's own, the

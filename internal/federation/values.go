@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -62,6 +63,9 @@ func parseHostnames(v string) ([]string, error) {
 	return names, nil
 }
 
+// maxWeights bounds how many clusters one template weighs.
+const maxWeights = 256
+
 func parseWeights(v string) ([]Weight, error) {
 	var weights []Weight
 	for field := range strings.SplitSeq(v, ",") {
@@ -69,6 +73,9 @@ func parseWeights(v string) ([]Weight, error) {
 		n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 16)
 		if !ok || cluster == "" || err != nil {
 			return nil, fmt.Errorf("%q is not cluster=weight with a weight from 0 to 65535", strings.TrimSpace(field))
+		}
+		if len(weights) == maxWeights {
+			return nil, fmt.Errorf("more weights than the %d that a function may have", maxWeights)
 		}
 		if slices.ContainsFunc(weights, func(w Weight) bool { return w.Cluster == cluster }) {
 			return nil, fmt.Errorf("cluster %q is named twice", cluster)
@@ -83,8 +90,8 @@ func parseProbe(v string) (*ProbeSpec, error) {
 		return &ProbeSpec{Kind: ProbeNone}, nil
 	}
 	u, err := url.Parse(v)
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a probe: %w", v, err)
+	if failed := new(url.Error); errors.As(err, &failed) {
+		return nil, fmt.Errorf("%q is not a probe: %w", v, failed.Err) // it has v too
 	}
 	p := &ProbeSpec{Kind: ProbeKind(u.Scheme), Host: u.Hostname()}
 	if text := u.Port(); text != "" {
@@ -114,6 +121,9 @@ func parseProbe(v string) (*ProbeSpec, error) {
 	return p, nil
 }
 
+// maxVIPs bounds how many VIPs one template declares.
+const maxVIPs = 16
+
 func parseAddrs(v string) ([]netip.Addr, error) {
 	var addrs []netip.Addr
 	for field := range strings.SplitSeq(v, ",") {
@@ -123,6 +133,9 @@ func parseAddrs(v string) ([]netip.Addr, error) {
 		}
 		if a = a.Unmap(); !slices.Contains(addrs, a) {
 			addrs = append(addrs, a)
+		}
+		if len(addrs) > maxVIPs {
+			return nil, fmt.Errorf("more than the %d VIPs that a function may have", maxVIPs)
 		}
 	}
 	return addrs, nil
@@ -158,6 +171,9 @@ func parseAddrPort(s string) (netip.Addr, uint16, error) {
 	return ap.Addr(), ap.Port(), nil
 }
 
+// MaxAddresses bounds the addresses of one placement: each answer has them all.
+const MaxAddresses = 16
+
 // gatewayWord stands for a cluster's gateway in the place of an address.
 const gatewayWord = "gateway"
 
@@ -190,7 +206,9 @@ func parseFixed(v string) (fixed map[string]Endpoint, byGateway []string, err er
 		}
 		e = e.Add(addr)
 		e.Port = max(e.Port, port)
-		fixed[cluster] = e
+		if fixed[cluster] = e; len(e.V4)+len(e.V6) > MaxAddresses || len(fixed) > maxWeights {
+			return nil, nil, fmt.Errorf("cluster %s: more than the %d addresses of a placement, or the %d clusters, that a function may name", cluster, MaxAddresses, maxWeights)
+		}
 	}
 	return fixed, byGateway, nil
 }

@@ -1,6 +1,10 @@
 package federation
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/nearcast/nearcast/internal/brief"
+)
 
 // workload are the bindings of what runs behind a template. Several match where
 // a Service selects more than one Deployment: one that is placed is enough.
@@ -111,7 +115,7 @@ func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 		member := b.In(cluster)
 		seen := member.Observed()
 		if !seen.everApplied() {
-			refusal = "its workload " + b.Resource.label() + " is " + seen.unapplied()
+			refusal = brief.Text("its workload " + b.Resource.label() + " is " + seen.unapplied())
 			continue
 		}
 		if !runs {
@@ -129,7 +133,7 @@ func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 	case refusal != "":
 		return r, refusal
 	}
-	return r, "its workload " + w.first.label() + " is not placed here" + w.unplaced()
+	return r, brief.Text("its workload " + w.first.label() + " is not placed here" + w.unplaced())
 }
 
 // add adds what one of the bindings runs.

@@ -11,12 +11,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // kinds are the probes by what nearcast.dev/probe calls them. To add one, write
@@ -48,7 +47,7 @@ func (a *asker) ask(ctx context.Context, target federation.Target) (Sample, erro
 	}
 	sample, err := probe(a, ctx, target)
 	if err != nil {
-		err = brief(err)
+		err = told(err)
 	}
 	return sample, err
 }
@@ -80,17 +79,35 @@ func (a *asker) dial(ctx context.Context, target federation.Target) (net.Conn, S
 	return conn, Sample{RTT: time.Since(start)}, nil
 }
 
-// The most, in bytes, that is read of an answer's status and headers, and of the
-// body that is searched.
+// The most, in bytes, that a probe reads: of an answer's status and headers, of the body
+// that is searched, and of everything, handshakes too. Thousands of probes may be under
+// way, and whoever answers decides how long the answer is.
 const (
-	maxHead = 64 << 10
+	maxHead = 16 << 10
 	maxBody = 64 << 10
+	maxRead = 128 << 10
 )
+
+// bounded is a connection of which so many bytes may yet be read.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+func (c *bounded) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, failure{"the answer has more than 128 KiB", nil}
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
+}
 
 // http passes on a status from 200 to 399, as a kubelet's probe does, or on what
 // the target expects. It opens a connection for each probe, for a kept one would
 // not notice that nobody new gets in, and uses no http.Transport: a transport's
-// dial outlives the request it was made for, by minutes where packets vanish.
+// dial outlives the request it was made for, by minutes where packets vanish. A redirect
+// is an answer, and not followed: it leads where the target's owner may not.
 func (a *asker) http(ctx context.Context, target federation.Target) (Sample, error) {
 	conn, sample, err := a.dial(ctx, target)
 	if err != nil {
@@ -99,7 +116,7 @@ func (a *asker) http(ctx context.Context, target federation.Target) (Sample, err
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	resp, err := a.get(ctx, conn, target)
+	resp, err := a.get(ctx, &bounded{conn, maxRead}, target)
 	if err == nil {
 		defer resp.Body.Close()
 		sample.Load = reportedLoad(resp.Header)
@@ -115,7 +132,7 @@ func (a *asker) http(ctx context.Context, target federation.Target) (Sample, err
 func (a *asker) get(ctx context.Context, conn net.Conn, target federation.Target) (*http.Response, error) {
 	req, err := http.NewRequest(http.MethodGet, string(target.Kind)+"://"+target.Addr.String()+target.Path, nil)
 	if err != nil {
-		return nil, err
+		return nil, failure{fmt.Sprintf("the path %q cannot be asked for", target.Path), err}
 	}
 	req.Header.Set("User-Agent", "nearcast-probe")
 	req.Close = true
@@ -125,49 +142,81 @@ func (a *asker) get(ctx context.Context, conn net.Conn, target federation.Target
 	if target.Kind == federation.ProbeHTTPS {
 		config, err := a.files.config(target)
 		if err != nil {
-			return nil, err
+			return nil, failure{err.Error(), err} // of the operator's files
 		}
 		secure := tls.Client(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return nil, err
+			return nil, handshakeFailed(err)
 		}
 		conn = secure
 	}
 	if err := req.Write(conn); err != nil {
-		return nil, err
+		return nil, failure{"the connection ended before the request was sent", err}
 	}
-	answer := bufio.NewReader(io.LimitReader(conn, maxHead+maxBody))
+	return readAnswer(conn, req)
+}
+
+// readAnswer reads the final answer to the request, but for its body.
+func readAnswer(conn net.Conn, req *http.Request) (*http.Response, error) {
+	limit := &io.LimitedReader{R: conn, N: maxHead}
+	answer := bufio.NewReader(limit)
 	for {
 		resp, err := http.ReadResponse(answer, req)
-		if err != nil {
-			return nil, err
-		}
-		// 1xx precede the answer (RFC 9110, 15.2); 101 would end HTTP and was not asked for.
-		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+		switch {
+		case err != nil && limit.N == 0:
+			return nil, failure{"the answer's head has more than 16 KiB", err}
+		case err != nil:
+			return nil, noAnswer(err)
+		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
+			limit.N = maxRead // which the connection counts
 			return resp, nil
 		}
+		// 1xx precede the answer (RFC 9110, 15.2); 101 would end HTTP and was not asked for.
 	}
 }
 
-// meets returns an error unless the answer is what is expected.
+// meets returns an error unless the answer is what is expected. Of the answer it tells
+// no more than the status: of the rest, what was expected.
 func meets(resp *http.Response, want federation.Expect) error {
 	if !want.Status(resp.StatusCode) {
-		return fmt.Errorf("HTTP status %d", resp.StatusCode)
+		return failure{fmt.Sprintf("HTTP status %d", resp.StatusCode), nil}
 	}
 	if want.Header != "" && !strings.Contains(resp.Header.Get(want.Header), want.Value) {
-		return fmt.Errorf("header %s is %q, which has no %q", want.Header, resp.Header.Get(want.Header), want.Value)
+		return failure{fmt.Sprintf("header %s has no %q", want.Header, want.Value), nil}
 	}
 	if want.Body == "" {
 		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	if !bytes.Contains(body, []byte(want.Body)) {
-		if err != nil {
-			return err
-		}
-		return fmt.Errorf("the first %d bytes of the body have no %q", len(body), want.Body)
+	found, err := contains(io.LimitReader(resp.Body, maxBody), []byte(want.Body))
+	switch {
+	case found:
+		return nil
+	case err != nil:
+		return failure{"the body ended early", err}
 	}
-	return nil
+	return failure{fmt.Sprintf("the first 64 KiB of the body have no %q", want.Body), nil}
+}
+
+// contains reports whether what is read has the text in it. It keeps no more of it than
+// is looked at.
+func contains(r io.Reader, text []byte) (bool, error) {
+	window := make([]byte, 0, len(text)+4<<10)
+	for {
+		n, err := r.Read(window[len(window):cap(window)])
+		window = window[:len(window)+n]
+		if bytes.Contains(window, text) {
+			return true, nil
+		}
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if len(window) >= len(text) { // the end may be the text's beginning
+			window = window[:copy(window, window[len(window)-len(text)+1:])]
+		}
+	}
 }
 
 // TLS names the files, in PEM, of probes over TLS. They are read anew for each
@@ -180,6 +229,9 @@ type TLS struct {
 	CA string
 }
 
+// maxCASize bounds the file of an authority, in octets; a system's whole bundle has 200 kB.
+const maxCASize = 16 << 20
+
 func (f TLS) config(target federation.Target) (*tls.Config, error) {
 	config := &tls.Config{InsecureSkipVerify: f.CA == "", ServerName: target.Host}
 	if f.Cert != "" {
@@ -190,7 +242,7 @@ func (f TLS) config(target federation.Target) (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{pair}
 	}
 	if f.CA != "" {
-		pem, err := os.ReadFile(f.CA)
+		pem, err := regular.Read(f.CA, maxCASize)
 		if err != nil {
 			return nil, fmt.Errorf("probe's CA: %w", err)
 		}
@@ -203,16 +255,4 @@ func (f TLS) config(target federation.Target) (*tls.Config, error) {
 		}
 	}
 	return config, nil
-}
-
-// brief keeps of an error what an operator needs: the address is in the target.
-func brief(err error) error {
-	var errno syscall.Errno
-	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return errors.New("timed out")
-	case errors.As(err, &errno):
-		return errno
-	}
-	return err
 }

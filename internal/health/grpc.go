@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"strings"
 
@@ -14,6 +13,10 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
+// maxGRPC is the most, in bytes, of an answer's message, which has two when it is right,
+// and of what is read at once.
+const maxGRPC = 4 << 10
+
 // grpc passes where the health service (grpc.health.v1) says SERVING of the
 // target's service, without TLS, as a kubelet's gRPC probe does.
 func (a *asker) grpc(ctx context.Context, target federation.Target) (Sample, error) {
@@ -23,10 +26,12 @@ func (a *asker) grpc(ctx context.Context, target federation.Target) (Sample, err
 	}
 	defer conn.Close()
 	ready := make(chan net.Conn, 1)
-	ready <- conn
+	ready <- &bounded{conn, maxRead}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(),
+		grpc.WithMaxHeaderListSize(maxHead), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxGRPC)),
+		grpc.WithReadBufferSize(maxGRPC), grpc.WithWriteBufferSize(maxGRPC),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			select {
 			case conn := <-ready:
@@ -50,9 +55,9 @@ func (a *asker) grpc(ctx context.Context, target federation.Target) (Sample, err
 	case ctx.Err() != nil:
 		return sample, ctx.Err()
 	case err != nil:
-		return sample, fmt.Errorf("gRPC %s: %s", status.Code(err), status.Convert(err).Message())
+		return sample, failure{"gRPC status " + status.Code(err).String(), nil} // and no message
 	case answer.GetStatus() != healthpb.HealthCheckResponse_SERVING:
-		return sample, fmt.Errorf("gRPC health is %s", answer.GetStatus())
+		return sample, failure{"gRPC health is " + answer.GetStatus().String(), nil}
 	}
 	return sample, nil
 }

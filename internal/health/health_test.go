@@ -273,7 +273,7 @@ func TestAskMeetsRealServers(t *testing.T) {
 		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(plain.Listener), Path: "/slow"}, "timed out"},
 		{federation.Target{Kind: federation.ProbeHTTP, Addr: addr(closed), Path: "/"}, "connection refused"},
 		{federation.Target{Kind: federation.ProbeHTTPS, Addr: addr(secure.Listener), Path: "/", Host: "fn.example.org"}, ""},
-		{federation.Target{Kind: federation.ProbeHTTPS, Addr: addr(plain.Listener), Path: "/"}, "tls: first record does not look like a TLS handshake"},
+		{federation.Target{Kind: federation.ProbeHTTPS, Addr: addr(plain.Listener), Path: "/"}, "TLS: the handshake failed"},
 		{federation.Target{Kind: "exec"}, `no probe of kind "exec"`},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

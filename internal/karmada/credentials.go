@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/watch"
 )
 
@@ -72,9 +72,34 @@ func (c *credentials) refresh() error {
 	return nil
 }
 
+// maxSecretSize bounds a kubeconfig and each file that it names, in octets.
+const maxSecretSize = 16 << 20
+
+// mayRead returns an error where one of the files is none that may be read: client-go would
+// wait for the writer of a pipe.
+func mayRead(files ...string) error {
+	for _, file := range files {
+		if file == "" {
+			continue
+		}
+		f, err := regular.Open(file, maxSecretSize)
+		if err != nil {
+			return err
+		}
+		f.Close()
+	}
+	return nil
+}
+
 func readAccess(kubeconfig string) (*access, error) {
+	if err := mayRead(kubeconfig); err != nil {
+		return nil, err
+	}
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
+		return nil, err
+	}
+	if err := mayRead(config.CAFile, config.CertFile, config.KeyFile); err != nil {
 		return nil, err
 	}
 	a := &access{}
@@ -84,7 +109,7 @@ func readAccess(kubeconfig string) (*access, error) {
 		}
 	}
 	if config.BearerTokenFile != "" {
-		token, err := os.ReadFile(config.BearerTokenFile)
+		token, err := regular.Read(config.BearerTokenFile, maxSecretSize)
 		if err != nil {
 			return nil, err
 		}

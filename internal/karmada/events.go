@@ -69,6 +69,16 @@ func (s *Source) Record(ctx context.Context, about federation.Identity, e federa
 	return false, fmt.Errorf("karmada: Event on %s: %w", about, err)
 }
 
+// maxName is the API's bound of an object's name, in bytes.
+const maxName = 253
+
+// eventName is that of an Event on the object; where both would be too long the object's
+// is cut.
+func eventName(object string, content uint64) string {
+	sum := fmt.Sprintf(".%016x", content)
+	return strings.TrimRight(object[:min(len(object), maxName-len(sum))], ".-") + sum
+}
+
 func (s *events) event(about federation.Identity, e federation.Event, now time.Time) *eventsv1.Event {
 	content := fnv.New64a()
 	fmt.Fprint(content, about.UID, "\x00", e.Reason, "\x00", e.Note, "\x00", now.Truncate(eventOnce).Unix())
@@ -84,7 +94,7 @@ func (s *events) event(about federation.Identity, e federation.Event, now time.T
 		apiVersion = about.Group + "/v1"
 	}
 	return &eventsv1.Event{
-		ObjectMeta: metav1.ObjectMeta{Namespace: about.Namespace, Name: fmt.Sprintf("%s.%016x", about.Name, content.Sum64())},
+		ObjectMeta: metav1.ObjectMeta{Namespace: about.Namespace, Name: eventName(about.Name, content.Sum64())},
 		EventTime:  metav1.NewMicroTime(now), Type: kind, Reason: e.Reason, Action: "Resolve", Note: note,
 		ReportingController: "nearcast.dev/nearcast", ReportingInstance: s.instance,
 		Regarding: corev1.ObjectReference{

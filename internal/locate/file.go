@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +15,16 @@ import (
 	"github.com/oschwald/maxminddb-golang/v2"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/watch"
 )
+
+// MaxSize bounds a table or database, in octets: the largest databases that are sold have
+// some hundred MiB.
+const MaxSize = 1 << 30
+
+// maxFaults bounds the lines of a table that are named.
+const maxFaults = 100
 
 // mark is the byte order mark with which some editors begin a file.
 const mark = "\ufeff"
@@ -28,7 +36,7 @@ const mark = "\ufeff"
 func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 	var entries []Entry
 	var faults []federation.Fault
-	first := map[Entry]int{}
+	first, more := map[Entry]int{}, 0
 	scanner := bufio.NewScanner(r)
 	for line := 1; scanner.Scan(); line++ {
 		text := strings.TrimSpace(strings.TrimPrefix(scanner.Text(), mark))
@@ -42,7 +50,9 @@ func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 			err = fmt.Errorf("%s is already on line %d", who, before)
 		}
 		if err != nil {
-			faults = append(faults, federation.Fault{File: file, Line: line, Reason: err.Error()})
+			if more++; more <= maxFaults {
+				faults = append(faults, federation.Fault{File: file, Line: line, Reason: err.Error()})
+			}
 			continue
 		}
 		first[key] = line
@@ -50,6 +60,9 @@ func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 	}
 	if err := scanner.Err(); err != nil {
 		return nil, nil, fmt.Errorf("locations %s: %w", file, err)
+	}
+	if more -= maxFaults; more > 0 {
+		faults = append(faults, federation.Fault{File: file, Reason: fmt.Sprintf("and %d more lines", more)})
 	}
 	return entries, faults, nil
 }
@@ -61,7 +74,7 @@ func parseLine(text string) (e Entry, who string, err error) {
 	}
 	who = fields[0]
 	if len(fields) < 2 || len(fields) > 5 || len(fields) == 4 || fields[1] == "" {
-		return e, who, fmt.Errorf("%q is not prefix,region[,zone[,lat,lon]]", text)
+		return e, who, fmt.Errorf("%s is not prefix,region[,zone[,lat,lon]]", shown(text))
 	}
 	if e, err = parseWho(who); err != nil {
 		return e, who, err
@@ -76,11 +89,22 @@ func parseLine(text string) (e Entry, who string, err error) {
 	return e, who, err
 }
 
+// harmless is what lines of a table look like. Another file, to which a link may lead, is
+// not repeated in messages.
+var harmless = regexp.MustCompile(`^[0-9A-Za-z.:/, _-]{0,64}$`)
+
+func shown(text string) string {
+	if harmless.MatchString(text) {
+		return strconv.Quote(text)
+	}
+	return "the line"
+}
+
 func parseWho(who string) (Entry, error) {
 	if digits, ok := strings.CutPrefix(strings.ToUpper(who), "AS"); ok {
 		n, err := strconv.ParseUint(digits, 10, 32)
 		if err != nil || n == 0 {
-			return Entry{}, fmt.Errorf("%q is not the number of an autonomous system, such as AS64500", who)
+			return Entry{}, fmt.Errorf("%s is not the number of an autonomous system, such as AS64500", shown(who))
 		}
 		return Entry{ASN: uint32(n)}, nil
 	}
@@ -97,7 +121,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil:
-		return netip.Prefix{}, fmt.Errorf("%q is not a prefix", s)
+		return netip.Prefix{}, fmt.Errorf("%s is not a prefix", shown(s))
 	case p != p.Masked():
 		return netip.Prefix{}, fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
 	}
@@ -131,7 +155,7 @@ func (f Files) Load() (*Table, []federation.Fault, error) {
 	var entries []Entry
 	var faults []federation.Fault
 	if f.Locations != "" {
-		file, err := os.Open(f.Locations)
+		file, err := regular.Open(f.Locations, MaxSize)
 		if err != nil {
 			return nil, nil, fmt.Errorf("locations: %w", err)
 		}
@@ -170,10 +194,10 @@ func (f Files) Watch(ctx context.Context, use func(*Table, []federation.Fault), 
 			folders = append(folders, folder)
 		}
 	}
-	var last []os.FileInfo
+	var last []regular.Identity
 	return watch.Folders(ctx, func() ([]string, error) { return folders, nil }, func() {
 		now := f.stat()
-		if now != nil && slices.EqualFunc(last, now, sameFile) {
+		if now != nil && slices.Equal(last, now) {
 			return // something else in a folder changed
 		}
 		table, faults, err := f.Load()
@@ -186,19 +210,15 @@ func (f Files) Watch(ctx context.Context, use func(*Table, []federation.Fault), 
 	}, onError)
 }
 
-// stat returns the files' state; nil where one cannot be found.
-func (f Files) stat() []os.FileInfo {
-	var all []os.FileInfo
+// stat returns what the files are; nil where one is not there to be read.
+func (f Files) stat() []regular.Identity {
+	var all []regular.Identity
 	for _, path := range f.all() {
-		info, err := os.Stat(path)
-		if err != nil {
+		identity, there := regular.Identify(path)
+		if !there {
 			return nil
 		}
-		all = append(all, info)
+		all = append(all, identity)
 	}
 	return all
-}
-
-func sameFile(a, b os.FileInfo) bool {
-	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"os"
 	"strings"
 
 	"github.com/oschwald/maxminddb-golang/v2"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // database is an MMDB whose records are those of one Table: by offset, the ID of
@@ -39,7 +39,7 @@ func (d *database) lookup(a netip.Addr) (ID, uint8) {
 // openDatabase reads the whole file: a mapped one would fault if it were
 // overwritten in place.
 func openDatabase(path string) (*maxminddb.Reader, error) {
-	raw, err := os.ReadFile(path)
+	raw, err := regular.Read(path, MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("geoip: %w", err)
 	}

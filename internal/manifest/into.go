@@ -53,7 +53,7 @@ func fromPlain(plain any, into any) error {
 		err = kjson.UnmarshalCaseSensitivePreserveInts(data, into)
 	}
 	if err != nil {
-		return errors.New(slim.Mistyped(err))
+		return errors.New(discreet(slim.Mistyped(err)))
 	}
 	return nil
 }
@@ -67,13 +67,25 @@ func leaveOutTexts(plain any, of string, d *flaws, lines map[string]int) (bad []
 			continue
 		}
 		if federation.IsLikeAnnotation(key) {
-			f := d.fault(key, fmt.Sprintf("%v is not text: put it in quotes", texts[key]))
+			f := d.fault(key, shown(texts[key])+" is not text: put it in quotes")
 			f.Line += lines[key]
 			bad = append(bad, f)
 		}
 		delete(texts, key)
 	}
 	return bad
+}
+
+// shown returns a value that is short, and what it is else.
+func shown(value any) string {
+	switch value := value.(type) {
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "a list"
+	default:
+		return fmt.Sprint(value)
+	}
 }
 
 // leaveOutItems makes of each item of a binding's aggregatedStatus that is none one of
@@ -97,12 +109,11 @@ func leaveOutItems(plain any, d *flaws) (bad []federation.Fault) {
 func leaveOutStatus(plain any, typed runtime.Object, d *flaws) (bad []federation.Fault) {
 	object, _ := plain.(map[string]any)
 	all, isObject := object["status"].(map[string]any)
-	try := func(status any) error {
-		object["status"] = status
-		return fromPlain(plain, typed.DeepCopyObject())
-	}
-	if object["status"] == nil || try(nil) != nil {
+	if object["status"] == nil || fromPlain(without(object, "status"), typed.DeepCopyObject()) != nil {
 		return nil // it is something else
+	}
+	try := func(status any) error { // alone, as there may be many
+		return fromPlain(map[string]any{"status": status}, typed.DeepCopyObject())
 	}
 	if !isObject {
 		return []federation.Fault{d.fault("status", "an object is expected")}
@@ -115,6 +126,13 @@ func leaveOutStatus(plain any, typed runtime.Object, d *flaws) (bad []federation
 	}
 	object["status"] = all
 	return bad
+}
+
+// without returns an object without a key.
+func without(object map[string]any, key string) map[string]any {
+	rest := maps.Clone(object)
+	delete(rest, key)
+	return rest
 }
 
 // field returns the value of a key of a mapping, or nil.

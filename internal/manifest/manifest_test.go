@@ -25,6 +25,14 @@ func built(t *testing.T, d *Dir, store *federation.Store) *federation.State {
 	return federation.Build(store, opts)
 }
 
+// listed returns what a folder of one file would be read as.
+func listed(f file) federation.Listing {
+	d := New("f.yaml")
+	d.files["f.yaml"] = entry{held: &f}
+	d.merge(nil)
+	return d.listing()
+}
+
 func hostnames(s *federation.State) string {
 	var names []string
 	for _, f := range s.All() {
@@ -398,13 +406,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("apiVersion: v1\nkind: List\nx: &s {apiVersion: v1, kind: Service}\nitems:\n- {<<: *s, metadata: &m {1: a, name: a, namespace: x}}\n- {<<: [*s], metadata: *m}\n"))
 	f.Add([]byte("apiVersion: v1\nkind: Service\nmetadata: {name: {{ .Values.a }}, *b : 2026-01-01}\n"))
 	f.Add([]byte("\xff\xfea\x00:\x00"))
+	f.Add([]byte("apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: x, name: b}\nspec: {\"\": [[[]]], ? [a] : b}\n"))
+	f.Add([]byte("---\n--- a\n---\nx: \x00\n"))
+	f.Add([]byte("a: &a {<<: &b {k: v}}\nb: {<<: [*a, *b], k: *a}\n---\n? *a\n"))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		parsed, fault := parse("f.yaml", data)
 		if fault != nil {
 			return
 		}
-		listing := federation.NewListing()
-		parsed.addTo(&listing, map[federation.Ref]federation.Origin{})
+		listing := listed(parsed)
 		store := federation.NewStore()
 		store.Replace(listing)
 		federation.Build(store, opts) // what was read can be built

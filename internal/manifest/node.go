@@ -15,6 +15,9 @@ import (
 // or aliases that stand for very much more than the document holds, are an error.
 func plain(root *yaml.Node) error {
 	if aliased(root) {
+		if err := boundMappings(root); err != nil {
+			return err
+		}
 		// The library's own judgement of what is too much.
 		var all any
 		if err := root.Decode(&all); err != nil {

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/slim"
 )
@@ -31,13 +31,10 @@ var scheme = func() *runtime.Scheme {
 	return s
 }()
 
-// file is what one file holds.
+// file is what one file holds. It does not change.
 type file struct {
-	sum       [sha256.Size]byte // of its bytes
 	documents []document
 	faults    []federation.Fault // of documents that name no object
-	// broken is set where the file is not YAML; the rest is then as of when it was.
-	broken *federation.Fault
 }
 
 // document is one object. A function has two of them, so that they are small.
@@ -52,8 +49,8 @@ type flaws struct {
 	ref    federation.Ref
 	origin federation.Origin
 	faults []federation.Fault
-	// unread is set for a kind that is not read, of which nothing else is known.
-	unread bool
+	// ofOther is set for a kind that is not read, of which nothing else is known.
+	ofOther bool
 }
 
 func (d document) ref() federation.Ref {
@@ -62,6 +59,9 @@ func (d document) ref() federation.Ref {
 	}
 	return federation.MetaOf(d.object).Ref
 }
+
+// unread reports whether the document is of a kind that is not read.
+func (d document) unread() bool { return d.flaws != nil && d.flaws.ofOther }
 
 func (d document) origin() federation.Origin {
 	if d.flaws != nil {
@@ -84,6 +84,9 @@ func parse(path string, data []byte) (file, *federation.Fault) {
 		return file{}, &federation.Fault{File: path, Reason: Decompress(format)}
 	}
 	data = Text(data)
+	if fault := unfit(path, data); fault != nil {
+		return file{}, fault
+	}
 	var line int
 	var notJSON error
 	if mayBeJSON(data) {
@@ -94,7 +97,7 @@ func parse(path string, data []byte) (file, *federation.Fault) {
 	}
 	f, fault := parseYAML(path, data)
 	if fault != nil && notJSON != nil && fault.Reason != isTemplate {
-		fault.Line, fault.Reason = line, "is not JSON: "+notJSON.Error()
+		fault.Line, fault.Reason = line, brief.Text("is not JSON: "+notJSON.Error())
 	}
 	return f, fault
 }
@@ -184,7 +187,7 @@ func (f *file) add(path string, node *yaml.Node, listed typeMeta) {
 
 // refuse adds the fault of something that names no object.
 func (f *file) refuse(path string, line int, err error) {
-	f.faults = append(f.faults, federation.Fault{File: path, Line: line, Reason: err.Error()})
+	f.faults = append(f.faults, federation.Fault{File: path, Line: line, Reason: brief.Text(err.Error())})
 }
 
 // decode returns the zero document for a kind that is not read, and carries no key of
@@ -212,6 +215,9 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	}
 	lines := below(node.Line, child(metadata, "annotations"))
 	var bad []federation.Fault
+	if err == nil {
+		err = bound(node)
+	}
 	if err == nil {
 		bad, err = into(node, typed, &d, lines)
 	}
@@ -250,7 +256,7 @@ func isForeign(typed runtime.Object, node *yaml.Node) bool {
 }
 
 func (d *flaws) fault(key, reason string) federation.Fault {
-	return federation.Fault{File: d.origin.File, Line: d.origin.Line, Object: d.ref.String(), Key: key, Reason: reason}
+	return federation.Fault{File: d.origin.File, Line: d.origin.Line, Object: d.ref.String(), Key: key, Reason: brief.Text(reason)}
 }
 
 // unread warns of the keys of Nearcast's on an object of a kind that is not read.
@@ -261,7 +267,7 @@ func unread(d flaws, node *yaml.Node) document {
 	if len(d.faults) == 0 {
 		return document{}
 	}
-	d.unread = true
+	d.ofOther = true
 	return document{flaws: &d}
 }
 

@@ -28,8 +28,7 @@ func TestKindsThatAreNotReadAreNamedWhereTheyCarryAKey(t *testing.T) {
 		if fault != nil {
 			t.Fatalf("%s: %v", name, fault)
 		}
-		listing := federation.NewListing()
-		f.addTo(&listing, map[federation.Ref]federation.Origin{})
+		listing := listed(f)
 		got := listing.All()
 		if len(got) != 2 || !strings.Contains(got[0].Error()+got[1].Error(), "is not read on kind "+name) || !got[0].Warning || !got[1].Warning {
 			t.Errorf("%s: %v, want a warning for the label and one for the annotation", name, got)
@@ -103,8 +102,7 @@ func TestKeysInTheWrongPlaceAreNamed(t *testing.T) {
 		if fault != nil {
 			t.Fatal(fault)
 		}
-		listing := federation.NewListing()
-		f.addTo(&listing, map[federation.Ref]federation.Origin{})
+		listing := listed(f)
 		switch got := listing.All(); {
 		case want == "" && len(got) > 0:
 			t.Errorf("%s: %v", text, got)
@@ -127,8 +125,7 @@ func TestOneBadPartOfAClusterOrABindingInAFileSpoilsItselfAlone(t *testing.T) {
 		{"a: b", "remedyActions: TrafficControl", "status.remedyActions"},
 	} {
 		f, _ := parse("f.yaml", fmt.Appendf(nil, cluster, c.annotation, c.status))
-		listing := federation.NewListing()
-		f.addTo(&listing, map[federation.Ref]federation.Origin{})
+		listing := listed(f)
 		faults := listing.All()
 		if c.fault == "" && len(faults) > 0 || c.fault != "" && (len(faults) != 1 || !strings.Contains(faults[0].Error(), c.fault)) {
 			t.Errorf("%s, %s: %v, want %s", c.annotation, c.status, faults, c.fault)
@@ -151,8 +148,7 @@ func TestOneBadPartOfAClusterOrABindingInAFileSpoilsItselfAlone(t *testing.T) {
 		{"example.org/v1", "Deployment", "1", "aggregatedStatus: x", 1, 0},
 	} {
 		f, _ := parse("f.yaml", fmt.Appendf(nil, binding, c.apiVersion, c.kind, c.replicas, c.status))
-		listing := federation.NewListing()
-		f.addTo(&listing, map[federation.Ref]federation.Origin{})
+		listing := listed(f)
 		if len(listing.Objects) != c.objects || len(listing.All()) != c.faults {
 			t.Errorf("%s of %s: %d objects, %v; want %d and %d", c.status, c.kind, len(listing.Objects), listing.All(), c.objects, c.faults)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -20,7 +21,7 @@ var aboutTab = regexp.MustCompile(`tab character|cannot start any token`)
 
 // notYAML returns the fault of a file that the YAML library cannot read.
 func notYAML(path string, data []byte, err error) *federation.Fault {
-	f := &federation.Fault{File: path, Line: syntaxLine(err), Reason: "is not YAML: " + message(err)}
+	f := &federation.Fault{File: path, Line: syntaxLine(err), Reason: brief.Text("is not YAML: " + message(err))}
 	if before, _, template := bytes.Cut(data, []byte("{{")); template {
 		f.Line, f.Reason = 1+bytes.Count(before, []byte("\n")), isTemplate
 	} else if line := tabbed(data); line > 0 && aboutTab.MatchString(f.Reason) {
@@ -52,11 +53,14 @@ func syntaxLine(err error) int {
 	return line
 }
 
-// message is the YAML library's on one line, without the line that it begins with.
-func message(err error) string {
+// message is the YAML library's on one line, without the line that it begins with, and
+// without what it repeats of the file.
+func message(err error) string { return discreet(raw(err)) }
+
+func raw(err error) string {
 	var mistyped *yaml.TypeError
 	if errors.As(err, &mistyped) {
-		return strings.Join(mistyped.Errors, "; ")
+		return strings.Join(mistyped.Errors[:min(3, len(mistyped.Errors))], "; ")
 	}
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if line, rest, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(line, "line ") {

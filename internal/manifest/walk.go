@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // extensions are the files of a folder that are read, in any case; editors' back-ups
@@ -29,11 +30,22 @@ type found struct {
 	lost    []lost
 	// root is where the folder is, without links on the way.
 	root string
+	// folders are the paths of the folders, by where they are, and linked is set where a
+	// link was found: one file may then change with another.
+	folders map[string]string
+	linked  bool
 	// visited are the files and folders that were found, without links on the way: each
 	// is read once, however many links lead to it, and a link to a folder above ends
 	// there.
 	visited map[string]bool
+	// outside is how many more folders are looked into behind a link that leads out of the
+	// folder; nil where none was followed.
+	outside *int
 }
+
+// maxOutside bounds the folders behind a link that leads out of the folder: it may lead to
+// a whole disk, or to /proc.
+const maxOutside = 10000
 
 // lost is a folder that cannot be read now, or a link that leads nowhere.
 type lost struct {
@@ -47,7 +59,7 @@ type lost struct {
 // followed, as kubelet and git-sync lay out folders with them. A path that is a file is
 // found whatever its name.
 func find(path string) (*found, error) {
-	f := &found{visited: map[string]bool{}, watched: []string{path}}
+	f := &found{visited: map[string]bool{}, folders: map[string]string{}, watched: []string{path}}
 	actual, err := filepath.Abs(path)
 	if err == nil {
 		actual, err = filepath.EvalSymlinks(actual)
@@ -73,10 +85,19 @@ func find(path string) (*found, error) {
 // folder looks into the folder at path; actual is where it is.
 func (f *found) folder(path, actual string) error {
 	f.visited[actual] = true
+	if f.outside != nil {
+		if *f.outside--; *f.outside == -1 {
+			f.refuse(path, fmt.Sprintf("a link leads to more than %d folders, of which this one and those after it are not read", maxOutside))
+		}
+		if *f.outside < 0 {
+			return nil
+		}
+	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return err
 	}
+	f.folders[actual] = path
 	for _, entry := range entries {
 		if strings.HasPrefix(entry.Name(), ".") {
 			continue
@@ -90,6 +111,7 @@ func (f *found) folder(path, actual string) error {
 func (f *found) entry(path, actual string, entry fs.DirEntry) {
 	isFolder, isLink := entry.IsDir(), entry.Type()&fs.ModeSymlink != 0
 	if isLink {
+		f.linked = true
 		info, err := os.Stat(path)
 		if err == nil {
 			actual, err = filepath.EvalSymlinks(actual)
@@ -111,7 +133,7 @@ func (f *found) entry(path, actual string, entry fs.DirEntry) {
 		f.visited[actual] = true
 		f.file(path)
 	default:
-		err := f.folder(path, actual)
+		err := f.within(path, actual)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // or it was just removed
 			f.lost = append(f.lost, lost{path: path, reason: unreadable(path, err)})
 		}
@@ -122,6 +144,17 @@ func (f *found) entry(path, actual string, entry fs.DirEntry) {
 	if isFolder || isLink {
 		f.watched = append(f.watched, path)
 	}
+}
+
+// within looks into a folder below another, and bounds what it looks into where a link led
+// out.
+func (f *found) within(path, actual string) error {
+	if f.outside == nil && actual != f.root && !holds(f.root, actual) {
+		left := maxOutside
+		f.outside = &left
+		defer func() { f.outside = nil }()
+	}
+	return f.folder(path, actual)
 }
 
 // holds reports whether a folder is above another; both have no links on the way.
@@ -145,6 +178,8 @@ func unreadable(path string, err error) string {
 	switch {
 	case notLink == nil && errors.Is(err, fs.ErrNotExist):
 		return "is a symbolic link to " + target + ", which does not exist"
+	case errors.As(err, &failed) && (errors.Is(err, regular.ErrNot) || errors.Is(err, regular.ErrLarge)):
+		return failed.Err.Error()
 	case errors.As(err, &failed):
 		return "cannot be read: " + failed.Err.Error()
 	}

@@ -12,15 +12,40 @@ import (
 // returns an error if the folder cannot be watched at the start; later failures
 // go to onError, and the store keeps what it held.
 func (d *Dir) Run(ctx context.Context, store *federation.Store, onError func(error)) error {
-	return watch.Folders(ctx, d.watched, func() {
-		listing, err := d.Load()
-		if err != nil {
+	staged := false
+	some := func(paths []string) bool {
+		if !staged {
+			return false
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		c, whole := d.lookAt(paths)
+		if whole {
+			c.stage(store)
+		}
+		return whole
+	}
+	return watch.Paths(ctx, d.watched, some, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		c, err := d.lookAll()
+		switch {
+		case err != nil:
 			onError(err)
 			return
+		case staged:
+			c.stage(store)
+			return
 		}
-		store.Replace(listing)
+		staged = true
+		store.Replace(d.listing())
 		store.Confirm(time.Now())
 	}, onError)
+}
+
+func (c change) stage(store *federation.Store) {
+	store.Amend(c.listing, c.gone)
+	store.Confirm(time.Now())
 }
 
 // watched returns what may change what there is to read.

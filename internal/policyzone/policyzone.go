@@ -68,6 +68,13 @@ func (z *Zone) Len() int { return z.records }
 // Rules returns how many owners trigger with t.
 func (z *Zone) Rules(t Trigger) int { return z.rules[t] }
 
+// Families reports for which families of addresses there are rules of trigger t,
+// ClientIP, IP or NSIP.
+func (z *Zone) Families(t Trigger) (v4, v6 bool) {
+	table := z.prefixes[t]
+	return table != nil && table.Size4() > 0, table != nil && table.Size6() > 0
+}
+
 // Fault is a rule that cannot be used.
 type Fault struct {
 	Owner, Reason string

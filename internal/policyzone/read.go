@@ -5,16 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/regular"
 )
+
+// maxSize bounds a file, in octets: the largest zones have some hundred MiB.
+const maxSize = 1 << 30
 
 // ReadFile is Read of a file.
 func ReadFile(path, origin string) (*Zone, []Fault, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path, maxSize)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -25,7 +29,7 @@ func ReadFile(path, origin string) (*Zone, []Fault, error) {
 // Origin returns the name of the zone that a file has: the owner of its SOA. Where
 // the file says it nowhere, as it need not, that is "rpz.".
 func Origin(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path, maxSize)
 	if err != nil {
 		return "", err
 	}
@@ -100,9 +104,25 @@ var syntax = regexp.MustCompile(`(?s)^dns: (.*) at line: (\d+):\d+$`)
 func located(file string, err error) error {
 	text := strings.TrimPrefix(err.Error(), file+": ")
 	if at := syntax.FindStringSubmatch(text); at != nil {
-		return fmt.Errorf("%s:%s: %s", file, at[2], at[1])
+		return fmt.Errorf("%s:%s: %s", file, at[2], discreet(at[1]))
 	}
-	return fmt.Errorf("%s: %s", file, text)
+	return fmt.Errorf("%s: %s", file, discreet(text))
+}
+
+// quoted is what the parser repeats of a file, and harmless is how a token of a zone looks.
+// Another file, to which a link may lead, is not repeated in messages.
+var (
+	quoted   = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"`)
+	harmless = regexp.MustCompile(`^"[0-9A-Za-z.:/*@_-]{0,64}"$`)
+)
+
+func discreet(text string) string {
+	return quoted.ReplaceAllStringFunc(text, func(q string) string {
+		if harmless.MatchString(q) {
+			return q
+		}
+		return "a token"
+	})
 }
 
 // lineReader knows the line that is being read. The parser takes one octet after

@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -30,9 +28,6 @@ const (
 	most    = 5 * time.Minute
 	retry   = 10 * time.Second
 	timeout = 5 * time.Second
-	// atOnce is how many names are asked for at a time: one whose server is silent
-	// keeps no other waiting.
-	atOnce = 16
 )
 
 // Resolver follows a set of names. It is safe for concurrent use.
@@ -48,18 +43,23 @@ type Resolver struct {
 	known map[string]federation.Endpoint
 	// since is when names were first declared.
 	since time.Time
+	under under
 }
 
 type entry struct {
-	due      time.Time
-	asked    bool
-	endpoint federation.Endpoint
+	// namespaces are those of the functions that need the name.
+	namespaces []string
+	due        time.Time
+	asking     bool
+	asked      bool
+	silent     bool // when it was last asked for
+	endpoint   federation.Endpoint
 }
 
 // New returns a Resolver that asks with lookup, usually [System].
 func New(lookup Lookup, onError func(error)) *Resolver {
 	return &Resolver{
-		lookup: lookup, onError: onError, names: map[string]*entry{},
+		lookup: lookup, onError: onError, names: map[string]*entry{}, under: newUnder(),
 		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 	}
 }
@@ -106,19 +106,20 @@ func (r *Resolver) Changed() <-chan struct{} { return r.changed }
 
 // Set declares all the names, sorted. One that stays keeps its addresses. It walks
 // all of them, and allocates for the new alone.
-func (r *Resolver) Set(names []string) {
+func (r *Resolver) Set(lookups []federation.Lookup) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name := range r.names {
-		if _, stays := slices.BinarySearch(names, name); !stays {
+		if _, stays := slices.BinarySearchFunc(lookups, name, federation.Lookup.Compare); !stays {
 			delete(r.names, name)
 		}
 	}
-	for _, name := range names {
-		if r.names[name] == nil {
-			r.names[name] = &entry{endpoint: r.known[name]}
+	for _, l := range lookups {
+		if r.names[l.Name] == nil {
+			r.names[l.Name] = &entry{endpoint: r.known[l.Name]}
 			signal(r.wake)
 		}
+		r.names[l.Name].namespaces = l.Namespaces
 	}
 	if r.since.IsZero() {
 		r.since = time.Now()
@@ -141,14 +142,12 @@ func (r *Resolver) Get(name string) (federation.Endpoint, bool) {
 func (r *Resolver) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var asking errgroup.Group
-	asking.SetLimit(atOnce)
-	defer asking.Wait() //nolint:errcheck // ask has none
+	var asking sync.WaitGroup
+	defer asking.Wait()
 	for {
-		name, wait := r.next(time.Now())
-		if name != "" {
-			asking.Go(func() error { r.ask(ctx, name); return nil })
-			continue
+		begin, wait := r.due(time.Now())
+		for _, b := range begin {
+			asking.Go(func() { r.ask(ctx, b) })
 		}
 		timer.Reset(wait)
 		select {
@@ -160,38 +159,27 @@ func (r *Resolver) Run(ctx context.Context) {
 	}
 }
 
-func (r *Resolver) next(now time.Time) (string, time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	wait := most
-	for name, e := range r.names {
-		if left := e.due.Sub(now); left <= 0 {
-			e.due = now.Add(retry) // unless the answer says otherwise
-			return name, 0
-		} else if left < wait {
-			wait = left
-		}
-	}
-	return "", wait
-}
-
-func (r *Resolver) ask(ctx context.Context, name string) {
+// ask asks once, and makes room for another.
+func (r *Resolver) ask(ctx context.Context, b begun) {
 	asking, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	found, ttl, err := r.lookup(asking, name)
+	found, ttl, err := r.lookup(asking, b.name)
+	silent := asking.Err() != nil
 	if err == nil && found.IsZero() {
 		err = errors.New("has no address")
 	}
 	if err != nil && ctx.Err() == nil {
-		r.onError(fmt.Errorf("load balancer %s: %w", name, err))
+		r.onError(fmt.Errorf("load balancer %s: %w", b.name, err))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.names[name]
+	r.under.end(b.silent, b.namespace)
+	signal(r.wake)
+	e := r.names[b.name]
 	if e == nil {
 		return
 	}
-	e.asked = true
+	e.asked, e.asking, e.silent = true, false, silent
 	if e.due = time.Now().Add(min(max(ttl, least), most)); err != nil {
 		e.due = time.Now().Add(retry)
 		found = orElse(found, e.endpoint)

@@ -3,9 +3,11 @@ package resolve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +26,14 @@ func endpoint(addrs ...string) federation.Endpoint {
 		e = e.Add(netip.MustParseAddr(a))
 	}
 	return e
+}
+
+// lookups are those of one namespace.
+func lookups(namespace string, names ...string) (all []federation.Lookup) {
+	for _, name := range names {
+		all = append(all, federation.Lookup{Name: name, Namespaces: []string{namespace}})
+	}
+	return all
 }
 
 // TestNamesAreFollowedAndNeverLost changes, rotates and breaks what a name has.
@@ -45,7 +55,7 @@ func TestNamesAreFollowedAndNeverLost(t *testing.T) {
 		if _, ok := r.Get("lb."); ok {
 			t.Error("known before it was declared")
 		}
-		r.Set([]string{"lb."})
+		r.Set(lookups("ns", "lb."))
 		<-r.Changed()
 		expect := func(first string, changed bool, calls int) {
 			t.Helper()
@@ -129,5 +139,57 @@ func TestSystemAsksTheServersOfTheFile(t *testing.T) {
 	}
 	if _, _, err := System(filepath.Join(t.TempDir(), "none"))(ctx, "lb.example."); err == nil {
 		t.Error("no error without the file")
+	}
+}
+
+// TestSilentNamesDelayNoNamespacesButTheirOwn holds the shares: names whose servers are
+// silent, thousands of them, old ones and new, in one namespace or in many.
+func TestSilentNamesDelayNoNamespacesButTheirOwn(t *testing.T) {
+	for _, namespaces := range []int{1, 3, 40} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			last, under, most := byte(1), 0, 0
+			r := New(func(ctx context.Context, name string) (federation.Endpoint, time.Duration, error) {
+				mu.Lock()
+				under++
+				most = max(most, under)
+				answer := endpoint(netip.AddrFrom4([4]byte{192, 0, 2, last}).String())
+				mu.Unlock()
+				defer func() { mu.Lock(); under--; mu.Unlock() }()
+				if strings.HasPrefix(name, "hang") {
+					<-ctx.Done()
+					return federation.Endpoint{}, 0, ctx.Err()
+				}
+				return answer, 5 * time.Second, nil
+			}, func(error) {})
+			ctx, cancel := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { r.Run(ctx) })
+			set := func(n int) {
+				all := lookups("bank", "honest.")
+				for i := range n {
+					all = append(all, lookups(fmt.Sprintf("evil%d", i%namespaces), fmt.Sprintf("hang%d.", i))...)
+				}
+				slices.SortFunc(all, func(a, b federation.Lookup) int { return a.Compare(b.Name) })
+				r.Set(all)
+			}
+			set(2000)
+			time.Sleep(2 * time.Minute) // the silent are known
+			for n := range byte(5) {
+				mu.Lock()
+				last = 10 + n
+				mu.Unlock()
+				set(2000 + int(n)*8) // and there are new ones
+				time.Sleep(11 * time.Second)
+				if got, _ := r.Get("honest."); got.First().As4()[3] != 10+n {
+					t.Errorf("%d namespaces: %s after twice its TTL, want .%d", namespaces, got.First(), 10+n)
+				}
+			}
+			cancel()
+			running.Wait()
+			if most > atOnce || most < min(perNamespace*namespaces, silentAtOnce) {
+				t.Errorf("%d namespaces: %d at once", namespaces, most)
+			}
+		})
 	}
 }

@@ -52,6 +52,8 @@ func (s *Secondary) run(ctx context.Context) {
 		due       = time.NewTimer(0)
 		expiry    = time.NewTimer(s.untilExpiry())
 	)
+	copying := time.NewTicker(patience)
+	defer copying.Stop()
 	defer due.Stop()
 	defer expiry.Stop()
 	for {
@@ -79,6 +81,10 @@ func (s *Secondary) run(ctx context.Context) {
 			last = time.Now()
 			done = s.begin(ctx, primaries)
 			primaries = s.config.Primaries
+		case <-copying.C:
+			if s.held != nil && s.disk.Failing() != nil {
+				s.tellCopy(s.copy.write(s.held, s.confirmed))
+			}
 		case o := <-done:
 			done = nil
 			if ctx.Err() != nil {

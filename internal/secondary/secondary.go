@@ -20,6 +20,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/policyzone"
 )
 
@@ -74,8 +75,11 @@ type Event struct {
 	Serial uint32
 	// Skipped are records that were left out as outside the zone.
 	Skipped int
-	// Err says what went wrong, where, and what to do; nil where nothing did.
+	// Err says what went wrong, where, and what to do; nil where nothing did, and of a
+	// copy where that was said.
 	Err error
+	// Recovered says that the copy on disk is kept again, after it could not be.
+	Recovered bool
 }
 
 // Status is how a Secondary stands.
@@ -112,6 +116,7 @@ type Secondary struct {
 	failures  int
 	lastErr   error
 	copy      *store
+	disk      folder.Disk
 }
 
 // New checks the configuration. publish is given each generation, or nil when
@@ -278,8 +283,9 @@ func (s *Secondary) tellCopy(r Result, err error) {
 	if r == "" {
 		return
 	}
-	if err != nil {
-		err = fmt.Errorf("zone %s: the last good copy is not kept, and a restart would have to wait for a primary: %w; free or mend its disk", s.config.Zone, err)
+	failed, recovered := s.disk.Tried(err)
+	if failed != nil {
+		failed = fmt.Errorf("zone %s: the last good copy is not kept, and a restart would have to wait for a primary: %w", s.config.Zone, failed)
 	}
-	s.tell(Event{Result: r, Err: err})
+	s.tell(Event{Result: r, Err: failed, Recovered: recovered})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // store is the last good copy on disk. It belongs to Run.
@@ -35,6 +36,8 @@ const (
 	// patience is how long a disk that failed is left alone, if a primary only
 	// confirms what is held.
 	patience = time.Minute
+	// maxSize bounds a file that is read, in octets: a copy and half as much of entries.
+	maxSize = 16 << 30
 )
 
 // load reads the file. The zone is nil where there is none; with a zone an error
@@ -43,7 +46,7 @@ func (s *store) load() (*policyzone.Zone, time.Time, error) {
 	if s.path == "" {
 		return nil, time.Time{}, nil
 	}
-	f, err := os.Open(s.path)
+	f, err := regular.Open(s.path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, time.Time{}, nil
 	}
@@ -69,18 +72,14 @@ func (s *store) setAside() string {
 	return "it is kept as " + aside + ", and the zone waits for a primary"
 }
 
-func (s *store) read(f *os.File) (zone *policyzone.Zone, confirmed time.Time, err error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, time.Time{}, err
-	}
+func (s *store) read(f *regular.File) (zone *policyzone.Zone, confirmed time.Time, err error) {
 	r := newReader(f)
 	if zone, confirmed, err = r.readCopy(s.zone, s.limit); err != nil {
 		return nil, time.Time{}, err
 	}
 	s.at, s.size, s.copySize, s.confirmation = zone, r.offset, r.offset, 0
-	for s.size < info.Size() {
-		e, err := r.readEntry(info.Size() - s.size)
+	for s.size < f.Size() {
+		e, err := r.readEntry(f.Size() - s.size)
 		if err != nil {
 			return zone, confirmed, err
 		}

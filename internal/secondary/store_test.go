@@ -269,6 +269,50 @@ func TestADiskThatFailsIsNamedAndTheZoneIsServed(t *testing.T) {
 		if zone, _, err := (&store{path: path, zone: zoneName, limit: 100}).load(); err != nil || zone == nil || zone.Serial() != 2 {
 			t.Errorf("after the disk was mended: %s, %v", text(zone), err)
 		}
+		said, recovered := 0, 0
+		for _, e := range w.ofCopy() {
+			if e.Err != nil {
+				said++
+			}
+			if e.Recovered {
+				recovered++
+			}
+		}
+		if said != 1 || recovered != 1 {
+			t.Errorf("the disk was said to fail %d times, and to have recovered %d times; want once each", said, recovered)
+		}
+	})
+}
+
+// ofCopy are the events of the copy on disk.
+func (w *follower) ofCopy() (all []Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.all {
+		if e.Result == CopyFailed || e.Result == CopyWritten || e.Result == CopyExtended {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// TestWhatADiskDidNotTakeIsTriedAgainBeforeTheNextRefresh: a zone's may be a day away.
+func TestWhatADiskDidNotTakeIsTriedAgainBeforeTheNextRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(file, "zone")
+		_, w := begin(t, nil, func(c *Config) { c.File = path })
+		defer w.stop()
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(patience + time.Second)
+		if zone, _, err := (&store{path: path, zone: zoneName, limit: 100}).load(); err != nil || zone == nil {
+			t.Errorf("%s, %v", text(zone), err)
+		}
 	})
 }
 

@@ -1,17 +1,18 @@
 package site
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/snapshot"
 	"github.com/nearcast/nearcast/internal/steer"
 )
@@ -21,19 +22,26 @@ import (
 type drains struct {
 	path    string // "" to keep them in memory alone
 	changed chan struct{}
+	log     Logger
+	// unsaved has a value where what is in force is not what the file has.
+	unsaved chan struct{}
+	disk    folder.Disk
 
 	mu  sync.Mutex
 	all []steer.Drain
 }
 
+// maxDrains bounds the file, in octets.
+const maxDrains = 16 << 20
+
 // openDrains reads what an earlier run was told; with no path there is none. A
 // file that cannot be read is an error, and there are then no drains.
-func openDrains(path string) (*drains, error) {
-	d := &drains{path: path, changed: make(chan struct{}, 1)}
+func openDrains(path string, log Logger) (*drains, error) {
+	d := &drains{path: path, log: log, changed: make(chan struct{}, 1), unsaved: make(chan struct{}, 1)}
 	if path == "" {
 		return d, nil
 	}
-	raw, err := os.ReadFile(d.path)
+	raw, err := regular.Read(d.path, maxDrains)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
 	}
@@ -113,10 +121,8 @@ func (d *drains) change(drain steer.Drain, add bool) error {
 	if add {
 		all = append(all, drain)
 	}
-	if err := d.save(all); err != nil {
-		return err
-	}
 	d.all = all
+	d.save()
 	select {
 	case d.changed <- struct{}{}:
 	default:
@@ -124,28 +130,78 @@ func (d *drains) change(drain steer.Drain, add bool) error {
 	return nil
 }
 
-func (d *drains) save(all []steer.Drain) error {
+// save writes what is in force. A disk that takes nothing refuses no drain: it is in force
+// all the same, and written as soon as the disk allows. d is locked.
+func (d *drains) save() {
 	if d.path == "" {
-		return nil
+		return
 	}
-	raw, err := json.MarshalIndent(all, "", "  ")
+	raw, err := json.MarshalIndent(d.all, "", "  ")
 	if err == nil {
-		err = renameio.WriteFile(d.path, append(raw, '\n'), 0o600)
+		err = folder.Replace(d.path, func(w io.Writer) error {
+			_, err := w.Write(append(raw, '\n'))
+			return err
+		})
+	}
+	switch failed, recovered := d.disk.Tried(err); {
+	case failed != nil:
+		d.log.Warningf("drains: %s: %v", inMemory, failed)
+	case recovered:
+		d.log.Infof("drains: %s is written again", d.path)
 	}
 	if err != nil {
-		return fmt.Errorf("drains: %w", err)
+		select {
+		case d.unsaved <- struct{}{}:
+		default:
+		}
 	}
-	return nil
+}
+
+// inMemory is said where the disk does not take what is in force.
+const inMemory = "what is drained at this site is held in memory alone, and a restart would go back to what was before"
+
+// unkept returns why the drains in force would not outlive a restart, "" if they would, or
+// if they are not kept at all.
+func (d *drains) unkept() string {
+	if err := d.disk.Failing(); err != nil {
+		return fmt.Sprintf("%s, until the file can be written: %v", inMemory, err)
+	}
+	return ""
+}
+
+// keep tries to write what could not be, until ctx ends, and once more then.
+func (d *drains) keep(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			d.retry()
+			return
+		case <-d.unsaved:
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retry):
+		}
+		d.retry()
+	}
+}
+
+func (d *drains) retry() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.disk.Failing() != nil {
+		d.save()
+	}
 }
 
 // drainsOf returns the drains of a Site: those of its predecessor where they are
 // kept in the same place.
-func drainsOf(config Config, before *Site) (*drains, error) {
+func drainsOf(config Config, log Logger, before *Site) (*drains, error) {
 	if before != nil && before.config.Snapshot == config.Snapshot {
 		return before.drains, nil
 	}
 	if config.Snapshot == "" {
-		return openDrains("")
+		return openDrains("", log)
 	}
-	return openDrains(snapshot.DrainsPath(config.Snapshot, config.Source.Key()))
+	return openDrains(snapshot.DrainsPath(config.Snapshot, config.Source.Key()), log)
 }

@@ -1,10 +1,15 @@
 package site
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/steer"
@@ -12,7 +17,7 @@ import (
 
 func TestDrainsOutliveARestartAndEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "drains.json")
-	d, err := openDrains(path)
+	d, err := openDrains(path, silent{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +39,7 @@ func TestDrainsOutliveARestartAndEnd(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	again, err := openDrains(path)
+	again, err := openDrains(path, silent{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +59,77 @@ func TestDrainsOutliveARestartAndEnd(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`[{"kind": "x"}]`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := openDrains(path); err == nil || !strings.Contains(err.Error(), path) || len(d.all) != 0 {
+	if d, err := openDrains(path, silent{}); err == nil || !strings.Contains(err.Error(), path) || len(d.all) != 0 {
 		t.Errorf("%v; a bad file must be named, and none of it used", err)
 	}
+}
+
+// silent is a Logger that keeps nothing.
+type silent struct{}
+
+func (silent) Infof(string, ...any)    {}
+func (silent) Warningf(string, ...any) {}
+
+// lines is a Logger that keeps everything.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) Infof(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, fmt.Sprintf(format, args...))
+}
+
+func (l *lines) Warningf(format string, args ...any) { l.Infof(format, args...) }
+
+func (l *lines) read() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.all)
+}
+
+// TestADiskThatTakesNothingRefusesNoDrain has a folder that is missing for a while, as who
+// is root can write to all others.
+func TestADiskThatTakesNothingRefusesNoDrain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	path := filepath.Join(dir, "drains.json")
+	drain := steer.Drain{Kind: steer.DrainCluster, Pattern: "de-*"}
+	synctest.Test(t, func(t *testing.T) {
+		log := &lines{}
+		d, err := openDrains(path, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan bool)
+		go func() {
+			d.keep(ctx)
+			close(ended)
+		}()
+		if err := d.set(drain); err != nil {
+			t.Fatal(err)
+		}
+		if all, _ := d.now(time.Now()); len(all) != 1 || d.unkept() == "" {
+			t.Errorf("%v in force, and said of it %q", all, d.unkept())
+		}
+		time.Sleep(time.Hour)
+		if got := log.read(); len(got) != 1 || !strings.Contains(got[0], "in memory alone") || !strings.Contains(got[0], dir) {
+			t.Errorf("an hour of a full disk: %q, want one line", got)
+		}
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * retry)
+		again, err := openDrains(path, log)
+		if all, _ := again.now(time.Now()); err != nil || len(all) != 1 || d.unkept() != "" {
+			t.Errorf("once the disk allows: %v, %v, and said of it %q", all, err, d.unkept())
+		}
+		if got := log.read(); len(got) != 2 || !strings.Contains(got[1], "written again") {
+			t.Errorf("%q", got)
+		}
+		cancel()
+		<-ended
+	})
 }

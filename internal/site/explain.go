@@ -200,7 +200,11 @@ type Status struct {
 	Targets  int `json:"targets"`
 	InFlight int `json:"inFlight"`
 	// Drains are what this site alone was told to move traffic away from.
-	Drains    []steer.Drain    `json:"drains,omitempty"`
+	Drains []steer.Drain `json:"drains,omitempty"`
+	// DrainsUnkept is why they would not outlive a restart, though there is a folder for
+	// snapshots.
+	DrainsUnkept string `json:"drainsUnkept,omitempty"`
+
 	Clusters  []ClusterStatus  `json:"clusters"`
 	Functions []FunctionStatus `json:"functions"`
 	Faults    []string         `json:"faults,omitempty"`
@@ -215,7 +219,7 @@ func (s *Site) status(v *View) Status {
 		Clusters: []ClusterStatus{}, Functions: []FunctionStatus{}, // none is an empty list in JSON
 	}
 	st.Targets, st.InFlight = s.prober.Count()
-	st.Drains = v.Drains
+	st.Drains, st.DrainsUnkept = v.Drains, s.drains.unkept()
 	for i := range v.State.Clusters {
 		c := &v.State.Clusters[i]
 		st.Clusters = append(st.Clusters, ClusterStatus{c.Name, c.Region, c.Leaving})
@@ -275,6 +279,9 @@ func (s *Site) handler() http.Handler {
 		admin.Reply(w, s.status(v), http.StatusOK, nil)
 	})
 	mux.HandleFunc("/drains", s.serveDrains)
+	mux.HandleFunc("GET /drains/unkept", func(w http.ResponseWriter, _ *http.Request) {
+		admin.Reply(w, s.drains.unkept(), http.StatusOK, nil)
+	})
 	return mux
 }
 

@@ -27,35 +27,65 @@ type hinter struct {
 	left map[netip.Addr]time.Time
 }
 
-// hints returns what the view says, by VIP.
+// stance is how the functions of one VIP stand at the site.
+type stance struct {
+	stays bool   // one of them does not leave
+	why   string // one leaves
+	gone  string // one that is not placed here
+}
+
+// hints returns what the view says, by VIP: one is to leave when every function that has
+// it here is leaving, or has left.
 func (h *hinter) hints(v *View, now time.Time) []hint.Hint {
 	home := v.State.ClusterIndex(h.home)
 	if home < 0 {
 		return nil
 	}
-	cluster := &v.State.Clusters[home]
-	why := map[netip.Addr]string{}
+	all := []hint.Hint{}
+	for vip, s := range h.stances(v, home, now) {
+		at, hadLeft := h.left[vip]
+		switch {
+		case s.stays:
+			delete(h.left, vip)
+		case s.why != "":
+			all = append(all, hint.Hint{VIP: vip, Reason: s.why})
+		case hadLeft && now.Sub(at) < hintAfter:
+			all = append(all, hint.Hint{VIP: vip, Reason: s.gone + " has left"})
+		default:
+			delete(h.left, vip)
+		}
+	}
+	slices.SortFunc(all, func(a, b hint.Hint) int { return strings.Compare(a.VIP.String(), b.VIP.String()) })
+	return all
+}
+
+func (h *hinter) stances(v *View, home int, now time.Time) map[netip.Addr]*stance {
+	drained := v.State.Clusters[home].Leaving
+	all := map[netip.Addr]*stance{}
 	for _, f := range v.State.All() {
 		for _, vip := range f.VIPs {
-			placed, leaving := f.Leaving(home, h.home)
-			at, hadLeft := h.left[vip]
-			switch {
+			s, name := all[vip], f.Namespace+"/"+f.Name
+			if s == nil {
+				s = &stance{}
+				all[vip] = s
+			}
+			switch placed, leaving := f.Leaving(home, h.home); {
 			case placed && leaving != "":
-				why[vip], h.left[vip] = f.Namespace+"/"+f.Name+" is "+leaving, now
-			case placed && cluster.Leaving != "":
-				why[vip] = "cluster " + h.home + " is " + cluster.Leaving
-			case !placed && hadLeft && now.Sub(at) < hintAfter:
-				why[vip] = f.Namespace + "/" + f.Name + " has left"
+				s.why, h.left[vip] = name+" is "+leaving, now
+			case placed && drained != "":
+				s.why = "cluster " + h.home + " is " + drained
+			case placed:
+				s.stays = true
 			default:
-				delete(h.left, vip)
+				s.gone = name
 			}
 		}
 	}
-	all := make([]hint.Hint, 0, len(why))
-	for vip, reason := range why {
-		all = append(all, hint.Hint{VIP: vip, Reason: reason})
+	for vip := range h.left {
+		if all[vip] == nil {
+			delete(h.left, vip)
+		}
 	}
-	slices.SortFunc(all, func(a, b hint.Hint) int { return strings.Compare(a.VIP.String(), b.VIP.String()) })
 	return all
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -121,4 +122,62 @@ func TestTheSpeakerIsToldOfADrain(t *testing.T) {
 	eventually(t, "[{198.51.100.80 cluster us-azure is drained by annotation}] <nil>", saw)
 	fixture.Write(t, filepath.Join(manifests, "all.yaml"), text)
 	eventually(t, "[] <nil>", saw)
+}
+
+// TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave holds that one that leaves takes no VIP
+// from the others, of its own namespace or of another.
+func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
+	const vip = "198.51.100.80"
+	function := func(namespace, name, place string) []federation.Object {
+		ref := federation.Ref{Kind: "Service", Namespace: namespace, Name: name}
+		b := &federation.Binding{Meta: federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: namespace, Name: name + "-service"}}, Resource: ref}
+		if place != "gone" {
+			b.Place("a", 1)
+			b.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy})
+		}
+		if place != "here" {
+			b.Place("b", 1)
+		}
+		if place == "leaving" {
+			b.Members[0].Placed = false
+			b.Evictions = []federation.Eviction{{Cluster: "a"}}
+		}
+		return []federation.Object{&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: []netip.Addr{netip.MustParseAddr(vip)}}, TCPPort: 80}, b}
+	}
+	view := func(objects ...[]federation.Object) *View {
+		store := federation.NewStore()
+		store.Put(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}})
+		for _, o := range slices.Concat(objects...) {
+			store.Put(o)
+		}
+		config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}
+		return firstView(config, build(config, store, at, nil, new(federation.Memory)), at.table)
+	}
+	now := time.Unix(1e9, 0)
+	for _, c := range []struct {
+		what string
+		then []*View
+		want string
+	}{
+		{"one of two leaves", []*View{view(function("bank", "a", "here"), function("bank", "b", "leaving"))}, ""},
+		{"both leave", []*View{view(function("bank", "a", "leaving"), function("bank", "b", "leaving"))}, "is evicted by Karmada"},
+		{"one leaves and one was never here", []*View{view(function("bank", "a", "gone"), function("bank", "b", "leaving"))}, "bank/b is evicted by Karmada"},
+		{"both have left", []*View{view(function("bank", "a", "leaving"), function("bank", "b", "leaving")), view(function("bank", "a", "gone"), function("bank", "b", "gone"))}, "has left"},
+		{"one has left", []*View{view(function("bank", "a", "leaving"), function("bank", "b", "leaving")), view(function("bank", "a", "gone"), function("bank", "b", "here"))}, ""},
+		{"another namespace's leaves", []*View{view(function("bank", "a", "here"), function("evil", "x", "leaving"))}, ""},
+		{"another namespace's has left", []*View{view(function("bank", "a", "here"), function("evil", "x", "leaving")), view(function("bank", "a", "here"), function("evil", "x", "gone"))}, ""},
+		{"its own leaves, another's stays", []*View{view(function("bank", "a", "leaving"), function("evil", "x", "here"))}, "bank/a is evicted by Karmada"},
+	} {
+		h := &hinter{home: "a", left: map[netip.Addr]time.Time{}}
+		got := ""
+		for _, v := range c.then {
+			got = ""
+			for _, one := range h.hints(v, now) {
+				got += one.Reason
+			}
+		}
+		if got != c.want && (c.want == "" || !strings.HasSuffix(got, c.want)) {
+			t.Errorf("%s: %q, want %q", c.what, got, c.want)
+		}
+	}
 }

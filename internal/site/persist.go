@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/snapshot"
 )
 
@@ -43,7 +44,7 @@ func (s *Site) restore() {
 
 // persist writes snapshots until ctx ends, and a last one then.
 func (s *Site) persist(ctx context.Context) {
-	warn := s.warner()
+	var disk folder.Disk
 	tick := time.NewTicker(saveChanged)
 	defer tick.Stop()
 	var saved *View
@@ -58,11 +59,15 @@ func (s *Site) persist(ctx context.Context) {
 		err := snapshot.Save(s.snapshotPath(), s.config.Source.Key(), contents)
 		at = time.Now()
 		next = at.Add(min(saveShare*at.Sub(contents.Saved), mostPause))
-		if err != nil {
-			warn(err)
-			return
+		switch failed, recovered := disk.Tried(err); {
+		case failed != nil:
+			s.log.Warningf("%v", failed)
+		case recovered:
+			s.log.Infof("snapshot %s: it is written again", s.snapshotPath())
 		}
-		saved = view
+		if err == nil {
+			saved = view
+		}
 	}
 	for {
 		select {

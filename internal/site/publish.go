@@ -203,8 +203,11 @@ func (s *Site) report(before, faults []federation.Fault) {
 	for _, f := range faults {
 		text := f.Error()
 		now[text] = true
-		if !s.reported[text] {
-			s.log.Warningf("%s: %s", f.Severity(), text)
+		if s.reported[text] {
+			continue
+		}
+		if ok, withheld := s.lines.allow(f.Namespace, time.Now()); ok {
+			s.log.Warningf("%s: %s%s", f.Severity(), text, andMore(withheld))
 		}
 	}
 	s.reported = now

@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ func (s *Site) record(ctx context.Context, to recorder) {
 		return done
 	}
 	told := map[federation.Identity][]federation.Event{}
-	for {
+	for turn := 0; ; turn++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -45,18 +46,38 @@ func (s *Site) record(ctx context.Context, to recorder) {
 			continue
 		}
 		now := v.events(s.prober.Verdict)
-		for about, events := range now {
-			now[about] = slices.DeleteFunc(events, func(e federation.Event) bool {
+		for _, about := range inTurn(now, turn) {
+			now[about] = slices.DeleteFunc(now[about], func(e federation.Event) bool {
 				return !slices.Contains(told[about], e) && !tell(about, e) // tried again
 			})
 		}
-		for about, before := range told {
-			if recovered(before, now[about]) && v.has(about) {
+		for _, about := range inTurn(told, turn) {
+			if recovered(told[about], now[about]) && v.has(about) {
 				tell(about, federation.Event{Reason: federation.ReasonRecovered, Note: "every cluster that it is placed in can be answered"})
 			}
 		}
 		told = now
 	}
+}
+
+// inTurn orders what Events are about so that one of each namespace comes before a second
+// of any: what may be told is bounded, and one tenant's is not to be all of it. Each turn
+// begins with another namespace.
+func inTurn(events map[federation.Identity][]federation.Event, turn int) []federation.Identity {
+	in := map[string][]federation.Identity{}
+	for about := range events {
+		in[about.Namespace] = append(in[about.Namespace], about)
+	}
+	namespaces := slices.Sorted(maps.Keys(in))
+	var all []federation.Identity
+	for round := 0; len(all) < len(events); round++ {
+		for i := range namespaces {
+			if of := in[namespaces[(turn+i)%len(namespaces)]]; round < len(of) {
+				all = append(all, of[round])
+			}
+		}
+	}
+	return all
 }
 
 // recovered reports whether a function that had failed over has no more to tell.

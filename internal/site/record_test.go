@@ -101,3 +101,29 @@ func TestRecoveryIsOfAFailoverAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestEventsAreSharedOutByNamespace holds that a namespace with thousands of objects leaves
+// others their turn.
+func TestEventsAreSharedOutByNamespace(t *testing.T) {
+	events := map[federation.Identity][]federation.Event{}
+	about := func(namespace, name string) federation.Identity {
+		return federation.Identity{Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}, UID: name}
+	}
+	for i := range 1000 {
+		events[about("evil", fmt.Sprint(i))] = nil
+	}
+	events[about("bank", "a")], events[about("bank", "b")], events[about("shop", "a")] = nil, nil, nil
+	for turn := range 4 {
+		all := inTurn(events, turn)
+		in := map[string]int{}
+		for _, a := range all[:5] {
+			in[a.Namespace]++
+		}
+		if len(all) != len(events) || in["bank"] != 2 || in["shop"] != 1 || in["evil"] != 2 {
+			t.Errorf("turn %d: %d of %d, of the first five %v", turn, len(all), len(events), in)
+		}
+	}
+	if first, second := inTurn(events, 0)[0], inTurn(events, 1)[0]; first.Namespace == second.Namespace {
+		t.Errorf("two turns begin with %s", first.Namespace)
+	}
+}

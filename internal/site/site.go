@@ -18,6 +18,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/karmada"
@@ -58,6 +59,7 @@ type Site struct {
 	seed map[federation.Target]health.Verdict
 	// reported are the faults that were logged, so that each is logged once.
 	reported map[string]bool
+	lines    quiet
 
 	// inherits is set where a predecessor had a state.
 	inherits bool
@@ -119,7 +121,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 			mine.Inherit(before.source.(*manifest.Dir)) // one source has one kind
 		}
 	}
-	if s.drains, err = drainsOf(config, before); err != nil {
+	if s.drains, err = drainsOf(config, log, before); err != nil {
 		log.Warningf("refused: %v", err)
 	}
 	s.resolver = resolve.New(resolve.System(resolvConf), s.warner())
@@ -141,6 +143,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	s.running.Go(func() { s.prober.Run(ctx) })
 	s.running.Go(func() { s.publish(ctx) })
 	s.running.Go(func() { s.resolver.Run(ctx) })
+	s.running.Go(func() { s.drains.keep(ctx) })
 	if to, ok := source.(recorder); ok {
 		s.running.Go(func() { s.record(ctx, to) })
 	}
@@ -252,15 +255,18 @@ const repeat = time.Minute
 // while: a source that is away fails several times a second.
 func (s *Site) warner() func(error) {
 	var mu sync.Mutex
-	last := map[string]time.Time{}
+	last, lines := map[string]time.Time{}, quiet{}
 	return func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		text, now := err.Error(), time.Now()
+		text, now := brief.Text(err.Error()), time.Now()
 		maps.DeleteFunc(last, func(_ string, at time.Time) bool { return now.Sub(at) > repeat })
-		if _, recent := last[text]; !recent {
+		if _, recent := last[text]; recent {
+			return
+		}
+		if ok, withheld := lines.allow("", now); ok {
 			last[text] = now
-			s.log.Warningf("%s", text)
+			s.log.Warningf("%s%s", text, andMore(withheld))
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
+	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -61,10 +62,11 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 }
 
 func bindingFault(m *federation.Meta, key, reason string) federation.Fault {
-	return federation.Fault{File: m.Origin.File, Line: m.Origin.Line, Object: m.String(), Key: key, Reason: reason}
+	return federation.Fault{File: m.Origin.File, Line: m.Origin.Line, Object: m.String(), Key: key, Reason: brief.Text(reason)}
 }
 
-// unscheduled returns why the scheduler is not content, in its own words; "" if it is.
+// unscheduled returns why the scheduler is not content, in its own words made fit to be
+// kept; "" if it is.
 func unscheduled(conditions []metav1.Condition, s *workv1alpha2.Suspension) string {
 	scheduled := meta.FindStatusCondition(conditions, workv1alpha2.Scheduled)
 	switch {
@@ -73,9 +75,9 @@ func unscheduled(conditions []metav1.Condition, s *workv1alpha2.Suspension) stri
 	case scheduled == nil || scheduled.Status != metav1.ConditionFalse:
 		return ""
 	case scheduled.Message == "":
-		return scheduled.Reason
+		return brief.Text(scheduled.Reason)
 	}
-	return scheduled.Reason + ": " + scheduled.Message
+	return brief.Text(scheduled.Reason + ": " + scheduled.Message)
 }
 
 // suspended notes why nothing was applied yet where dispatching is suspended, which

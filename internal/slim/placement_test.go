@@ -264,7 +264,7 @@ func TestARolloutTakesOverADeploymentsPods(t *testing.T) {
 
 func TestOnlyTheAnnotatedProbeWaitsForAReplica(t *testing.T) {
 	const none, some = `{"observedGeneration": 2}`, `{"replicas": 1, "readyReplicas": 1}`
-	for _, probe := range []string{"http://:8080/healthz", "https://example.org/x", "grpc://:9000/service"} {
+	for _, probe := range []string{"http://:8080/healthz", "https:///x", "grpc://:9000/service"} {
 		for name, c := range map[string]struct {
 			apiVersion, kind, health, status string
 			sent                             bool

@@ -5,6 +5,7 @@ package slim
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -96,7 +97,7 @@ func objectOf(obj any, origin federation.Origin, below map[string]int) (federati
 		return multiClusterService(obj, meta), strays(obj, &meta, onOther)
 	case *corev1.Service:
 		return template(obj, &federation.Template{
-			Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports), Ports: ports(obj.Spec.Ports),
+			Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports), TCPPorts: tcpPorts(obj.Spec.Ports), Ports: ports(obj.Spec.Ports),
 			Balanced: obj.Spec.Type == corev1.ServiceTypeLoadBalancer, Announced: announced(obj),
 		})
 	case *networkingv1.Ingress:
@@ -166,12 +167,30 @@ func ports(all []corev1.ServicePort) []federation.Port {
 
 func firstTCP(ports []corev1.ServicePort) uint16 {
 	for _, p := range ports {
-		// An empty protocol is TCP: the API's default, absent from a hand-written file.
-		if (p.Protocol == "" || p.Protocol == corev1.ProtocolTCP) && p.Port > 0 && p.Port < 1<<16 {
+		if isTCP(p) && isPort(p.Port) {
 			return uint16(p.Port)
 		}
 	}
 	return 0
+}
+
+// isTCP takes no protocol for TCP: the API's default, absent from a hand-written file.
+func isTCP(p corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol == corev1.ProtocolTCP }
+
+func isPort(n int32) bool { return n > 0 && n < 1<<16 }
+
+// tcpPorts are the numbers by which the Service's ports may be reached: its own, those of
+// its pods, to which gateways go, and those of its nodes.
+func tcpPorts(ports []corev1.ServicePort) []uint16 {
+	var all []uint16
+	for _, p := range ports[:min(len(ports), federation.MostServicePorts)] {
+		for _, n := range [...]int32{p.Port, p.TargetPort.IntVal, p.NodePort} {
+			if isTCP(p) && isPort(n) && !slices.Contains(all, uint16(n)) {
+				all = append(all, uint16(n))
+			}
+		}
+	}
+	return slices.Clip(all)
 }
 
 func cluster(obj *clusterv1alpha1.Cluster, meta federation.Meta) *federation.Cluster {

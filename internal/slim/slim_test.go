@@ -2,12 +2,14 @@ package slim
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 
@@ -42,6 +44,30 @@ func TestAClusterIsAsFullAsItsScarcestResource(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%+v: %g, want %g", c.summary, got, c.want)
 		}
+	}
+}
+
+func TestNumbersOfTCPPortsAreRead(t *testing.T) {
+	named := corev1.ServicePort{Port: 9000, TargetPort: intstr.FromString("grpc")}
+	for _, c := range []struct {
+		ports []corev1.ServicePort
+		want  []uint16
+	}{
+		{nil, nil},
+		{[]corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080), NodePort: 30080}, named}, []uint16{80, 8080, 30080, 9000}},
+		{[]corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(80)}, {Port: 53, Protocol: corev1.ProtocolUDP, NodePort: 30053}}, []uint16{80}},
+		{[]corev1.ServicePort{{Port: -1, TargetPort: intstr.FromInt32(1 << 16), NodePort: 0}}, nil},
+	} {
+		if got := tcpPorts(c.ports); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v, want %v", c.ports, got, c.want)
+		}
+	}
+	var many []corev1.ServicePort
+	for n := range int32(1000) {
+		many = append(many, corev1.ServicePort{Port: 1 + 2*n, NodePort: 30000 + n})
+	}
+	if got := tcpPorts(many); len(got) != 2*federation.MostServicePorts {
+		t.Errorf("%d numbers are kept of a thousand ports", len(got))
 	}
 }
 

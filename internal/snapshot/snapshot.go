@@ -15,16 +15,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // Contents are what a source held, and what the probes said of it.
@@ -92,30 +92,10 @@ type verdict struct {
 // Save writes the contents of the source with the key to the path, for its owner
 // alone to read.
 func Save(path, key string, c Contents) error {
-	forgetTorn(path)
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o600))
-	if err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
-	defer f.Cleanup() //nolint:errcheck // it is only there where the error is told
-	if err := write(f, key, c); err != nil {
+	if err := folder.Replace(path, func(w io.Writer) error { return write(w, key, c) }); err != nil {
 		return fmt.Errorf("snapshot %s: %w", path, err)
 	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
 	return nil
-}
-
-// forgetTorn removes what a process left that was killed while it saved. What is newer may
-// be another's that is saving now.
-func forgetTorn(path string) {
-	torn, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"*")) // the pattern is good
-	for _, t := range torn {
-		if info, err := os.Stat(t); err == nil && time.Since(info.ModTime()) > time.Hour {
-			_ = os.Remove(t) // it is in nobody's way
-		}
-	}
 }
 
 func write(f io.Writer, key string, c Contents) error {
@@ -175,7 +155,7 @@ var ErrNone = errors.New("no snapshot")
 // Load reads what Save wrote for the source with the key. A file that is torn,
 // of another version or of another source is an error that names it.
 func Load(path, key string) (Contents, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Contents{}, ErrNone
 	}
@@ -216,6 +196,9 @@ func read(f io.ReadSeeker, key string) (Contents, error) {
 	}
 	return readItems(json.NewDecoder(items), written)
 }
+
+// maxSize bounds a file, in octets: one of a million functions has a gigabyte.
+const maxSize = 16 << 30
 
 // mostHead bounds what is looked at of a file that may be none of ours.
 const mostHead = 1 << 16
@@ -295,6 +278,7 @@ func (c *Contents) take(i item) {
 		c.Objects = append(c.Objects, i.Cluster)
 	case i.Template != nil:
 		faults := federation.ParseTemplate(i.Template)
+		portsOf(i.Template)
 		if c.Refused = append(c.Refused, faults...); len(faults) == 0 {
 			c.Objects = append(c.Objects, i.Template)
 		}
@@ -306,7 +290,7 @@ func (c *Contents) take(i item) {
 		c.Objects = append(c.Objects, i.Exposure)
 	case i.Verdict != nil:
 		v := i.Verdict.Verdict
-		v.Stale = true
+		v.Stale, v.Reason = true, brief.Text(v.Reason) // an older version kept it whole
 		c.Verdicts[i.Verdict.Target] = v
 	case i.Lookup != nil:
 		c.Lookups[i.Lookup.Name] = i.Lookup.Endpoint

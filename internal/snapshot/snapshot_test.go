@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/health"
@@ -182,4 +183,25 @@ func FuzzParse(f *testing.F) {
 		}
 		state(c.Objects) // what was read can be built
 	})
+}
+
+// TestReasonsOfAnOlderVersionAreCut: it kept the answers of probes whole.
+func TestReasonsOfAnOlderVersionAreCut(t *testing.T) {
+	path, saved := Path(t.TempDir(), "karmada x"), contents(t)
+	for target, v := range saved.Verdicts {
+		v.Reason = "header X is \x1b[31m" + strings.Repeat("A", 1<<16)
+		saved.Verdicts[target] = v
+	}
+	if err := Save(path, "karmada x", saved); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(path, "karmada x")
+	if err != nil || len(loaded.Verdicts) == 0 {
+		t.Fatal(err)
+	}
+	for _, v := range loaded.Verdicts {
+		if len(v.Reason) > brief.Most || brief.Escape(v.Reason) != v.Reason {
+			t.Errorf("%d octets: %.300q", len(v.Reason), v.Reason)
+		}
+	}
 }

@@ -1,7 +1,10 @@
 package watch
 
 import (
+	"errors"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/fsnotify/fsnotify"
@@ -23,6 +26,36 @@ type subscription struct {
 	errors chan error
 	// blind are the paths of which it was said that they cannot be watched.
 	blind map[string]bool
+	// paths are those that changed since they were last taken, and uncounted is set where
+	// there may be others. The hub guards both.
+	paths     map[string]bool
+	uncounted bool
+}
+
+// mostPaths bounds the paths that are kept: where more change, one looks at everything.
+const mostPaths = 1024
+
+// note keeps the path. The hub is locked.
+func (s *subscription) note(path string) {
+	if s.paths[path] = true; len(s.paths) > mostPaths {
+		s.overflow()
+	}
+}
+
+// overflow notes that anything may have changed. The hub is locked.
+func (s *subscription) overflow() {
+	s.uncounted = true
+	clear(s.paths)
+}
+
+// take returns the paths that changed since it was last called, sorted, and whether they
+// are all that did.
+func (s *subscription) take() (paths []string, all bool) {
+	hub.Lock()
+	defer hub.Unlock()
+	paths, all = slices.Sorted(maps.Keys(s.paths)), !s.uncounted
+	s.paths, s.uncounted = map[string]bool{}, false
+	return paths, all
 }
 
 func subscribe() *subscription {
@@ -31,7 +64,7 @@ func subscribe() *subscription {
 	if hub.all == nil {
 		hub.folders, hub.all = map[string]map[*subscription]bool{}, map[*subscription]bool{}
 	}
-	s := &subscription{events: make(chan struct{}, 1), errors: make(chan error, 1)}
+	s := &subscription{events: make(chan struct{}, 1), errors: make(chan error, 1), paths: map[string]bool{}}
 	hub.all[s] = true
 	return s
 }
@@ -113,8 +146,8 @@ func deliver(watcher *fsnotify.Watcher) {
 			}
 			if event.Op != fsnotify.Chmod {
 				// What happens to a folder itself has its name; else it is in the folder.
-				tell(event.Name)
-				tell(filepath.Dir(event.Name))
+				tell(event.Name, event.Name)
+				tell(filepath.Dir(event.Name), event.Name)
 			}
 		case err, ok := <-watcher.Errors:
 			if !ok {
@@ -125,14 +158,20 @@ func deliver(watcher *fsnotify.Watcher) {
 	}
 }
 
-func tell(folder string) {
+// wake has the subscriber look.
+func (s *subscription) wake() {
+	select {
+	case s.events <- struct{}{}:
+	default:
+	}
+}
+
+func tell(folder, path string) {
 	hub.Lock()
 	defer hub.Unlock()
 	for s := range hub.folders[folder] {
-		select {
-		case s.events <- struct{}{}:
-		default:
-		}
+		s.note(path)
+		s.wake()
 	}
 }
 
@@ -140,6 +179,11 @@ func tellAll(err error) {
 	hub.Lock()
 	defer hub.Unlock()
 	for s := range hub.all {
+		s.overflow()
+		if errors.Is(err, fsnotify.ErrEventOverflow) {
+			s.wake() // it is the kernel's way to say that much changes, and no failure
+			continue
+		}
 		select {
 		case s.errors <- err:
 		default:

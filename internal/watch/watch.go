@@ -36,6 +36,14 @@ const (
 // seconds all the same. Folders returns an error only if there is no list at the
 // start; later failures go to onError, and the watch goes on.
 func Folders(ctx context.Context, list func() ([]string, error), changed func(), onError func(error)) error {
+	return Paths(ctx, list, func([]string) bool { return false }, changed, onError)
+}
+
+// Paths is Folders for those to whom it matters what changed. It calls some with the
+// paths, which have no link in the name of their folder, where no others changed; some
+// returns false where they are not all that must be looked at. Then, and every 30 seconds,
+// the list is asked for again and changed is called.
+func Paths(ctx context.Context, list func() ([]string, error), some func([]string) bool, changed func(), onError func(error)) error {
 	s := subscribe()
 	defer s.end()
 	// Watch first and read after, so that no change falls between the two.
@@ -43,16 +51,23 @@ func Folders(ctx context.Context, list func() ([]string, error), changed func(),
 		return err
 	}
 	changed()
-	for pause := reread; s.wait(ctx, pause, onError); {
-		pause = reread
+	for next := time.Now().Add(reread); s.wait(ctx, time.Until(next), onError); {
+		paths, all := s.take()
+		if all && time.Now().Before(next) && (len(paths) == 0 || some(paths)) {
+			continue
+		}
+		next = time.Now().Add(reread)
 		if err := s.follow(list, onError); err != nil {
 			onError(err)
-			pause = lookAgain
+			next = time.Now().Add(lookAgain)
 		}
 		changed()
 	}
 	return nil
 }
+
+// mostNamed bounds the paths that are named at once as ones that cannot be watched.
+const mostNamed = 20
 
 // follow watches every folder of the list, and no other any more.
 func (s *subscription) follow(list func() ([]string, error), onError func(error)) error {
@@ -60,7 +75,7 @@ func (s *subscription) follow(list func() ([]string, error), onError func(error)
 	if err != nil {
 		return err
 	}
-	listed, blind := map[string]bool{}, map[string]bool{}
+	listed, blind, named := map[string]bool{}, map[string]bool{}, 0
 	for _, path := range paths {
 		folders, err := ways(path)
 		for _, folder := range folders {
@@ -70,9 +85,15 @@ func (s *subscription) follow(list func() ([]string, error), onError func(error)
 		if err == nil {
 			continue
 		}
-		if blind[path] = true; !s.blind[path] {
+		if blind[path] = true; s.blind[path] {
+			continue
+		}
+		if named++; named <= mostNamed {
 			onError(fmt.Errorf("cannot watch %s, so it is read again every %v: %w", path, reread, err))
 		}
+	}
+	if named -= mostNamed; named > 0 {
+		onError(fmt.Errorf("cannot watch %d more", named))
 	}
 	s.blind = blind
 	s.keep(listed)

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -252,4 +253,49 @@ func TestAFolderThatIsMadeAgainIsFollowedSoon(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestThosePathsAreToldThatChanged has a burst of few and one of more than are kept.
+func TestThosePathsAreToldThatChanged(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, whole := make(chan []string, 100), make(chan bool, 100)
+	list := func() ([]string, error) { return []string{dir}, nil }
+	some := func(paths []string) bool {
+		told <- paths
+		return filepath.Base(paths[0]) != "not-enough"
+	}
+	running.Go(func() {
+		if err := Paths(ctx, list, some, func() { whole <- true }, func(err error) { t.Error(err) }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-whole
+	write := func(name string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for seen, want := map[string]bool{}, []string{write("a"), write("b")}; !seen[want[0]] || !seen[want[1]]; {
+		for _, path := range <-told {
+			seen[path] = true
+		}
+	}
+	if len(whole) > 0 {
+		t.Error("everything is looked at, where two paths changed")
+	}
+	write("not-enough")
+	<-whole
+	for i := range 2 * mostPaths {
+		write(fmt.Sprint(i))
+	}
+	<-whole
 }

@@ -7,29 +7,31 @@ import (
 	"os"
 
 	"github.com/coredns/caddy/caddyfile"
-	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/pkg/parse"
 	"github.com/coredns/coredns/plugin/pkg/transport"
 )
 
-// Zone is one that is served over plain DNS at a port.
+// Zone is one that is served at a port.
 type Zone struct {
 	Name string // fully qualified, in lower case
 	Port string
 }
 
 // Served returns what the keys of a server block say is served over plain DNS.
-func Served(keys []string) []Zone {
+func Served(keys []string) []Zone { return ServedOver(transport.DNS, keys) }
+
+// ServedOver returns what the keys say is served over one of CoreDNS's transports.
+func ServedOver(carrier string, keys []string) []Zone {
 	var all []Zone
 	for _, key := range keys {
-		carrier, rest := parse.Transport(key)
+		over, rest := parse.Transport(key)
 		_, port, err := plugin.SplitHostPort(rest)
-		if carrier != transport.DNS || err != nil {
+		if over != carrier || err != nil {
 			continue
 		}
 		if port == "" {
-			port = dnsserver.Port
+			port = portOf(carrier)
 		}
 		for _, name := range plugin.Host(key).NormalizeExact() {
 			all = append(all, Zone{name, port})

@@ -57,7 +57,7 @@ func (b *block) prompt(name []byte) bool {
 // anybody, as of CoreDNS 1.15, and whether they keep something of a query once it is
 // answered: dnstap writes later who asked.
 var passing = map[string]bool{
-	"acl": false, "any": false, "bufsize": false, "cancel": false, "chaos": false, "dnssec": false, "dnstap": true, "errors": false,
+	"acl": false, "any": false, "bufsize": false, "cancel": false, "chaos": false, "ddr": false, "dnssec": false, "dnstap": true, "errors": false,
 	"geoip": false, "header": false, "local": false, "loadbalance": false, "log": false, "metadata": false, "minimal": false,
 	"nsid": false, "prometheus": false, "rrl": false, "tsig": false,
 }

@@ -11,7 +11,7 @@ import (
 // before nearcast passes, waits, or serves nothing itself.
 func TestCheckJudgesEveryPluginInFront(t *testing.T) {
 	settings := []string{
-		"root", "proxyproto", "quic", "grpc_server", "https", "https3", "timeouts", "multisocket", "reload", "bind", "direct", "debug",
+		"root", "proxyproto", "quic", "grpc_server", "https", "https3", "timeouts", "tcp", "multisocket", "reload", "bind", "direct", "debug",
 		"ready", "health", "pprof", "shed",
 	}
 	before := dnsserver.Directives[:slices.Index(dnsserver.Directives, "nearcast")]

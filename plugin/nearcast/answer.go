@@ -80,7 +80,7 @@ func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 	}
 	a.addOPT()
 	a.fit(w)
-	if err := w.WriteMsg(&a.msg); err != nil {
+	if err := client.Written(w.WriteMsg(&a.msg)); err != nil {
 		return dns.RcodeServerFailure, err
 	}
 	scratch.Return(a.ctx, a.query)

@@ -50,6 +50,9 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 		warnings = append(append(warnings, s.unnamed(own)...), s.warnings...)
 	}
 	warnings = append(hazards(path, read, ours), warnings...)
+	for _, block := range blocks.UnlessOf(read, "nearcast") {
+		warnings = append(warnings, blocks.Secrets(block)...)
+	}
 	for _, o := range all.sources {
 		if err := o.complete(); err != nil {
 			faults = append(faults, err)

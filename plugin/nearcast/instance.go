@@ -13,6 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/lifetime"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
@@ -44,10 +45,22 @@ func instanceOf(c *caddy.Controller) *instance {
 	return instances.Of(c, func() *instance {
 		i := &instance{}
 		c.OnStartup(i.start)
+		c.OnStartup(func() error { warnOfSecrets(c.File()); return nil })
 		// A configuration that did not come to run may have shared this one's sites.
 		c.OnRestartFailed(func() error { i.show(); return nil })
 		return i
 	})
+}
+
+// warnOfSecrets names the files with secrets that other users can read. A Corefile that
+// is not a file is not looked into.
+func warnOfSecrets(path string) {
+	all, _ := blocks.Read(path) // what is wrong with it was said
+	for _, block := range blocks.UnlessOf(all, "nearcast") {
+		for _, warning := range blocks.Secrets(block) {
+			log.Warningf("%v", warning)
+		}
+	}
 }
 
 // sharedSettings are those of the running state. Blocks that share a source may

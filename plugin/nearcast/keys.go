@@ -118,10 +118,15 @@ func (s *stanza) parseHorizon(args []string) error {
 
 func (s *stanza) parseClaim(args []string) error {
 	if len(args) < 2 {
-		return errors.New("takes NAMESPACE NAME… [addresses CIDR…]")
+		return errors.New("takes NAMESPACE NAME… [addresses CIDR…] [ports PORT…]")
 	}
 	claim := federation.Claim{Namespace: args[0]}
-	names, cidrs := args[1:], []string(nil)
+	names, ports, err := parsePorts(args[1:])
+	if err != nil {
+		return err
+	}
+	claim.Ports = ports
+	cidrs := []string(nil)
 	if i := slices.Index(names, "addresses"); i >= 0 {
 		names, cidrs = names[:i], names[i+1:]
 		if len(cidrs) == 0 {
@@ -135,10 +140,28 @@ func (s *stanza) parseClaim(args []string) error {
 		}
 		claim.Names = append(claim.Names, name)
 	}
-	var err error
 	claim.Addresses, err = arguments.Prefixes(cidrs)
 	s.shared.Claims = append(s.shared.Claims, claim)
 	return err
+}
+
+// parsePorts takes the ports off the end of a claim, and returns what is before them.
+func parsePorts(args []string) (before []string, ports []federation.PortRange, err error) {
+	i := slices.Index(args, "ports")
+	if i < 0 {
+		return args, nil, nil
+	}
+	if i == len(args)-1 {
+		return nil, nil, errors.New("no port after ports")
+	}
+	for _, arg := range args[i+1:] {
+		few, err := federation.ParsePortRange(arg)
+		if err != nil {
+			return nil, nil, err
+		}
+		ports = append(ports, few)
+	}
+	return args[:i], ports, nil
 }
 
 func (s *stanza) parsePolicy(args []string) (err error) {

@@ -47,6 +47,9 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{head + "claim demo", "claim: takes NAMESPACE NAME"},
 		{head + "claim demo fn.example.org addresses", "claim: no prefix after addresses"},
 		{head + "claim demo *.fn.example.org", "a wildcard does not belong here"},
+		{head + "claim demo fn.example.org ports", "claim: no port after ports"},
+		{head + "claim demo fn.example.org ports 80 443-80", `claim: "443-80" is not a port from 1 to 65535`},
+		{head + "claim demo fn.example.org ports 80 addresses 192.0.2.0/24", `claim: "addresses" is not a port`},
 		{head + "policy nearst", `policy: unknown policy "nearst"; known are anycast, cheapest, failover, fastest, nearest, spread, weighted`},
 		{head + "probe interval", "probe: takes pairs"},
 		{head + "probe interval 5", `probe: "5" is not a positive duration such as 5s`},
@@ -191,7 +194,7 @@ func TestAFolderThatCannotBeMadeIsNamedWithItsLine(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add("nearcast fn.example.org {\n cluster a\n manifests .\n ttl 5 30\n probe rise 2\n horizon v 10.0.0.0/8\n}")
-	f.Add("nearcast {\n at mk/x 1,2\n ns a.b 1.2.3.4\n claim d n addresses ::/0\n hostmaster a@b\n}")
+	f.Add("nearcast {\n at mk/x 1,2\n ns a.b 1.2.3.4\n claim d n addresses ::/0 ports 80 1-2\n hostmaster a@b\n}")
 	f.Fuzz(func(_ *testing.T, block string) {
 		c := caddy.NewTestController("dns", block)
 		c.ServerBlockKeys = []string{"dns://example.org.:53"}

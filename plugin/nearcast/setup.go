@@ -7,6 +7,9 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
+
+	"github.com/nearcast/nearcast/plugin/certificate"
+	"github.com/nearcast/nearcast/plugin/ddr"
 )
 
 var log = clog.NewWithPlugin("nearcast")
@@ -18,6 +21,10 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error("nearcast", err)
 	}
+	if err := ddr.Guard(c); err != nil {
+		return plugin.Error("nearcast", err)
+	}
+	certificate.Follow(c)
 	i := instanceOf(c)
 	config := dnsserver.GetConfig(c)
 	n := &Nearcast{Zones: s.zoneList(ownAddrs(config.ListenHosts)), Fall: s.fall, settings: s.settings, instance: i}

@@ -5,13 +5,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/maphash"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/coredns/coredns/plugin/pkg/cache"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // signer signs a zone's answers on line. Denials are compact (RFC 9824): each
@@ -44,11 +45,14 @@ const (
 	signatureLife   = 8 * 24 * time.Hour
 )
 
+// maxKeySize bounds the files of a key, in octets; the largest have a few thousand.
+const maxKeySize = 1 << 16
+
 // readKey reads base.key and base.private, as dnssec-keygen writes them; base may
 // end in either.
 func readKey(base string) (signingKey, error) {
 	base = strings.TrimSuffix(strings.TrimSuffix(base, ".key"), ".private")
-	public, err := os.Open(base + ".key")
+	public, err := regular.Open(base+".key", maxKeySize)
 	if err != nil {
 		return signingKey{}, err
 	}
@@ -61,7 +65,7 @@ func readKey(base string) (signingKey, error) {
 	if !ok || key.Flags&dns.ZONE == 0 {
 		return signingKey{}, fmt.Errorf("%s.key is not a zone's DNSKEY", base)
 	}
-	private, err := os.Open(base + ".private")
+	private, err := regular.Open(base+".private", maxKeySize)
 	if err != nil {
 		return signingKey{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/miekg/dns"
@@ -15,10 +16,20 @@ type ownKey struct{}
 
 func isOwn(ctx context.Context) bool { return ctx.Value(ownKey{}) != nil }
 
+// answerer is the server that the client asked.
+type answerer interface {
+	ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg)
+}
+
+func serverOf(ctx context.Context) (answerer, bool) {
+	s, ok := ctx.Value(dnsserver.Key{}).(answerer)
+	return s, ok
+}
+
 // ask has the server answer a query of policy's own, on behalf of the client: the
 // client's subnet goes with it, and DNSSEC does not, as the result cannot verify.
 func ask(ctx context.Context, w dns.ResponseWriter, query *dns.Msg, name string, qtype uint16) (*dns.Msg, error) {
-	server, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server)
+	s, ok := serverOf(ctx)
 	if !ok {
 		return nil, errors.New("plugin/rpz: no server runs in this context")
 	}
@@ -30,10 +41,10 @@ func ask(ctx context.Context, w dns.ResponseWriter, query *dns.Msg, name string,
 	}
 	answer := &collector{ResponseWriter: w, from: w.RemoteAddr()}
 	ctx = context.WithValue(ctx, ownKey{}, true)
-	server.ServeDNS(ctx, answer, own.Copy()) // which takes options out of it
+	s.ServeDNS(ctx, answer, own.Copy()) // which takes options out of it
 	if udp, ok := answer.from.(*net.UDPAddr); ok && answer.msg != nil && answer.msg.Truncated {
 		answer.from = &net.TCPAddr{IP: udp.IP, Port: udp.Port, Zone: udp.Zone}
-		server.ServeDNS(ctx, answer, own)
+		s.ServeDNS(ctx, answer, own)
 	}
 	if answer.msg == nil {
 		return nil, errors.New("plugin/rpz: no answer to " + name)
@@ -60,3 +71,48 @@ func (c *collector) Write(raw []byte) (int, error) {
 	c.msg = new(dns.Msg)
 	return len(raw), c.msg.Unpack(raw)
 }
+
+// detached is the client's end of a look-up that may outlast the client's query,
+// whose own ResponseWriter is not to be used after it.
+type detached struct {
+	local, remote netip.AddrPort
+}
+
+func detach(w dns.ResponseWriter) detached {
+	return detached{local: addrPort(w.LocalAddr()), remote: addrPort(w.RemoteAddr())}
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	switch a := a.(type) {
+	case *net.UDPAddr:
+		return a.AddrPort()
+	case *net.TCPAddr:
+		return a.AddrPort()
+	case nil:
+		return netip.AddrPort{}
+	}
+	ap, _ := netip.ParseAddrPort(a.String()) // of transports with addresses of their own
+	return ap
+}
+
+// over returns where to write the reply to a look-up that came over the network,
+// udp or tcp: which one the client uses does not matter.
+func (d detached) over(network string) *collector {
+	w := &unattended{local: net.UDPAddrFromAddrPort(d.local), remote: net.UDPAddrFromAddrPort(d.remote)}
+	if network == "tcp" {
+		w.local, w.remote = net.TCPAddrFromAddrPort(d.local), net.TCPAddrFromAddrPort(d.remote)
+	}
+	return &collector{ResponseWriter: w, from: w.remote}
+}
+
+// unattended is a ResponseWriter with nobody at its other end.
+type unattended struct{ local, remote net.Addr }
+
+func (u *unattended) LocalAddr() net.Addr         { return u.local }
+func (u *unattended) RemoteAddr() net.Addr        { return u.remote }
+func (u *unattended) WriteMsg(*dns.Msg) error     { return nil }
+func (u *unattended) Write(b []byte) (int, error) { return len(b), nil }
+func (u *unattended) Close() error                { return nil }
+func (u *unattended) TsigStatus() error           { return nil }
+func (u *unattended) TsigTimersOnly(bool)         {}
+func (u *unattended) Hijack()                     {}

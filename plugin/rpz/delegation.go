@@ -4,166 +4,243 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/policyzone"
 )
 
-// delegation are the name servers on the way to a name.
-type delegation struct {
-	// names are canonical; the last in DNSSEC's order, whose rule wins, is first.
-	names     []string
-	addresses []netip.Addr
-}
-
 const (
-	// delegationsKept is how many zones' name servers are remembered.
-	delegationsKept = 10_000
-	// delegationsAtOnce bounds the queries that wait for look-ups; more of them go
-	// on without.
-	delegationsAtOnce = 64
-	// delegationTime bounds what looking up may add to a query.
-	delegationTime = 2 * time.Second
-	// mostServers is how many of a zone's name servers are looked at: as many as
-	// the root has.
-	mostServers = 13
 	// leastLabels is how many labels a zone must have to be looked at: what a
 	// top-level domain is served by says nothing of a name (BIND's min-ns-dots).
 	leastLabels = 2
-	// absentTime is how long it is remembered that a name has no name servers.
-	absentTime = time.Minute
-	// keptMost bounds the TTLs that are believed.
-	keptMost = time.Hour
+	// mostZones is how many names above a name, and itself, are asked for name
+	// servers at a time (MAX_MINIMISE_COUNT of RFC 9156). Of a longer name the zone
+	// that it is in is found first.
+	mostZones = 10
+	// mostServers is how many name servers of a zone are looked at, and mostAddresses
+	// how many addresses of one family: more than zones that are meant well have.
+	mostServers   = 32
+	mostAddresses = 128
 )
 
-// delegations looks up and remembers the name servers of zones.
+// delegations find the name servers of zones.
 type delegations struct {
-	known *lru.Cache[string, servers]
-	slots chan struct{}
+	known  *known
+	shares *shares
+	// served is the zone of the server block. What is above it is not this server's to answer.
+	served string
 }
 
-// servers are the name servers of one zone.
-type servers struct {
-	delegation
-	until time.Time
+func newDelegations(served string) *delegations {
+	return &delegations{known: newKnown(), shares: newShares(), served: served}
 }
 
-func newDelegations() *delegations {
-	known, _ := lru.New[string, servers](delegationsKept) // the size is more than zero
-	return &delegations{known: known, slots: make(chan struct{}, delegationsAtOnce)}
+// cut is a zone on the way to a name.
+type cut struct {
+	zone string
+	servers
 }
 
-// of returns the name servers of the name and of every zone above it but the
-// top-level ones. What cannot be found in time is left out.
-func (d *delegations) of(q *query, name string) delegation {
-	var all delegation
-	ctx, cancel := context.WithTimeout(q.ctx, delegationTime)
-	defer cancel()
-	for _, zone := range zonesAbove(name) {
-		s := d.zone(ctx, q, zone)
-		all.names = append(all.names, s.names...)
-		all.addresses = append(all.addresses, s.addresses...)
+// path is the way to a name. One query uses it.
+type path struct {
+	// cuts are those of the name and of the names above it that are a zone's apex, the
+	// shortest first.
+	cuts []cut
+	// lack is why not all zones' servers are known.
+	lack lack
+	// naming is under way, or nil.
+	naming chan naming
+
+	// addressed is set where the servers' addresses are looked at, lackOfAddresses why
+	// not all are known.
+	addressed       bool
+	addresses       []netip.Addr
+	lackOfAddresses lack
+	addressing      chan addressing // under way, or nil
+}
+
+// naming and addressing are what look-ups find.
+type (
+	naming struct {
+		cuts []cut
+		lack
 	}
-	slices.SortFunc(all.names, func(a, b string) int { return policyzone.CompareNames(b, a) })
-	return all
+	addressing struct {
+		addresses []netip.Addr
+		lack
+	}
+)
+
+// begin reads what is known of the way to the name, and starts to look up the rest.
+func (d *delegations) begin(b func() *budget, name string) *path {
+	zones := d.zones(name)
+	cuts, missing, before := d.read(zones)
+	p := &path{cuts: cuts, lack: before}
+	if len(missing) == 0 {
+		return p
+	}
+	result := make(chan naming, 1)
+	p.lack, p.naming = overTime, result
+	budget := b()
+	go func() {
+		ctx, cancel := context.WithDeadline(budget.ctx, budget.until)
+		defer cancel()
+		found, lack := d.findZones(ctx, budget, missing)
+		cuts := slices.Concat(found, cuts)
+		slices.SortFunc(cuts, func(a, b cut) int { return len(a.zone) - len(b.zone) })
+		result <- naming{cuts, worse(before, lack)}
+	}()
+	return p
 }
 
-// zonesAbove returns the name and its ancestors with enough labels.
-func zonesAbove(name string) (zones []string) {
+// zones returns the name and its ancestors with enough labels, the shortest first.
+func (d *delegations) zones(name string) (zones []string) {
+	least := leastLabels
+	if dns.IsSubDomain(d.served, name) {
+		least = max(least, dns.CountLabel(d.served))
+	}
 	starts := dns.Split(name)
-	for i := 0; i+leastLabels <= len(starts); i++ {
+	for i := len(starts) - least; i >= 0; i-- {
 		zones = append(zones, name[starts[i]:])
 	}
 	return zones
 }
 
-// zone returns the name servers of one zone.
-func (d *delegations) zone(ctx context.Context, q *query, zone string) delegation {
-	if s, ok := d.known.Get(zone); ok && time.Now().Before(s.until) {
-		lookups.WithLabelValues("cached").Inc()
-		return s.delegation
-	}
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	case <-ctx.Done():
-		lookups.WithLabelValues("failed").Inc()
-		return delegation{}
-	}
-	s, ok := lookUp(ctx, q, zone)
-	switch {
-	case !ok:
-		lookups.WithLabelValues("failed").Inc()
-		return s.delegation
-	case len(s.names) == 0:
-		lookups.WithLabelValues("none").Inc()
-	default:
-		lookups.WithLabelValues("found").Inc()
-	}
-	d.known.Add(zone, s)
-	return s.delegation
-}
-
-// lookUp asks for a zone's name servers and their addresses; false where not all
-// was answered.
-func lookUp(ctx context.Context, q *query, zone string) (servers, bool) {
-	records, ttl, ok := find(ctx, q, zone, dns.TypeNS)
-	s := servers{until: time.Now().Add(ttl)}
-	for _, rr := range records {
-		ns, isNS := rr.(*dns.NS)
-		if !isNS || ns.Ns == "." || len(s.names) == mostServers {
+// read divides zones into those that are known and those that must be looked up. Below one
+// that does not answer nothing is: it would not either.
+func (d *delegations) read(zones []string) (cuts []cut, missing []string, why lack) {
+	all := d.known.get(zones)
+	for i := len(zones) - 1; i >= 0; i-- {
+		s := all[i]
+		switch {
+		case !s.names.known():
+			missing = append(missing, zones[i])
 			continue
+		case s.names.failed:
+			why, missing = unanswered, nil
 		}
-		name := policyzone.Canonical(ns.Ns)
-		s.names = append(s.names, name)
-		for _, qtype := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
-			addresses, ttl, found := find(ctx, q, name, qtype)
-			ok = ok && found
-			s.until = earlier(s.until, time.Now().Add(ttl))
-			s.addresses = append(s.addresses, addressesOf(addresses)...)
+		cachedLookups.Inc()
+		if len(s.names.values) > 0 {
+			cuts = append(cuts, cut{zones[i], s})
+		} else if len(zones) > mostZones {
+			i = below(zones, i, s.above)
 		}
 	}
-	return s, ok
+	slices.Reverse(cuts)
+	slices.Reverse(missing)
+	return cuts, missing, why
 }
 
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
+// below returns the place that follows, among names of which each is below the one
+// before, the zone that the name at i said it is in. It does not pass over what
+// somebody registered: that zone's server might say so.
+func below(zones []string, i int, above string) int {
+	for i > 0 && zones[i-1] != above && len(zones[i-1]) > max(len(above), len(registrable(zones[i-1]))) {
+		i--
+	}
+	return i
+}
+
+// findZones looks up which of the names are zones; each is below the one before.
+func (d *delegations) findZones(ctx context.Context, b *budget, names []string) (cuts []cut, why lack) {
+	for range mostZones {
+		if len(names) <= mostZones {
+			break
+		}
+		last := len(names) - 1
+		s, why := d.findNames(ctx, b, names[last])
+		if why != "" {
+			return cuts, why
+		}
+		if len(s.names.values) > 0 {
+			cuts = append(cuts, cut{names[last], s})
+		} else {
+			last = below(names, last, s.above)
+		}
+		names = names[:last]
+	}
+	if len(names) > mostZones {
+		return cuts, overQuery
+	}
+	results := make([]servers, len(names))
+	lacks := make([]lack, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { results[i], lacks[i] = d.findNames(ctx, b, name) })
+	}
+	wg.Wait()
+	for i, s := range results {
+		why = worse(why, lacks[i])
+		if len(s.names.values) > 0 {
+			cuts = append(cuts, cut{names[i], s})
+		}
+	}
+	return cuts, why
+}
+
+// worse prefers what tells more than that it took too long.
+func worse(a, b lack) lack {
+	if a == "" || a == overTime && b != "" {
 		return b
 	}
 	return a
 }
 
-func addressesOf(records []dns.RR) (addresses []netip.Addr) {
-	for _, rr := range records {
-		var ip []byte
-		switch rr := rr.(type) {
-		case *dns.A:
-			ip = rr.A
-		case *dns.AAAA:
-			ip = rr.AAAA
-		}
-		if a, ok := netip.AddrFromSlice(ip); ok {
-			addresses = append(addresses, a.Unmap())
-		}
+// findNames looks up a zone's name servers, and keeps what is found.
+func (d *delegations) findNames(ctx context.Context, b *budget, zone string) (servers, lack) {
+	if !b.take() {
+		return servers{}, overQuery
 	}
-	return addresses
+	o := b.ask(ctx, registrable(zone), zone, dns.TypeNS)
+	switch o.lack {
+	case "":
+	case unanswered:
+		lookups.WithLabelValues("failed").Inc()
+		d.known.put(zone, servers{names: failure[string]()})
+		return servers{}, o.lack
+	default:
+		lookups.WithLabelValues("failed").Inc()
+		return servers{}, o.lack
+	}
+	s := servers{names: namesOf(o.msg, zone), above: soaOwner(o.msg, zone)}
+	d.known.put(zone, s)
+	switch {
+	case s.names.failed:
+		lookups.WithLabelValues("failed").Inc()
+		return s, unanswered
+	case len(s.names.values) == 0:
+		lookups.WithLabelValues("none").Inc()
+	default:
+		lookups.WithLabelValues("found").Inc()
+	}
+	return s, ""
 }
 
-// find returns the name's own records of the type, and for how long that is to be
-// believed; false where there was no answer.
-func find(ctx context.Context, q *query, name string, qtype uint16) (records []dns.RR, ttl time.Duration, ok bool) {
-	if ctx.Err() != nil {
-		return nil, 0, false
+func failure[T any]() found[T] { return found[T]{failed: true, until: time.Now().Add(failedTime)} }
+
+// namesOf returns the name servers in an answer.
+func namesOf(m *dns.Msg, zone string) (f found[string]) {
+	records, ttl := own(m, zone, dns.TypeNS)
+	f.until = time.Now().Add(ttl)
+	for _, rr := range records {
+		if ns := rr.(*dns.NS); ns.Ns != "." {
+			f.values = append(f.values, policyzone.Canonical(ns.Ns))
+		}
 	}
-	answer, err := ask(ctx, q.ResponseWriter, q.msg, name, qtype)
-	if err != nil || answer.Rcode != dns.RcodeSuccess && answer.Rcode != dns.RcodeNameError {
-		return nil, 0, false
+	if len(f.values) > mostServers {
+		f.values, f.failed = f.values[:mostServers], true
 	}
+	return f
+}
+
+// own returns the name's own records of the type, and for how long that is to be
+// believed.
+func own(m *dns.Msg, name string, qtype uint16) (records []dns.RR, ttl time.Duration) {
 	ttl = keptMost
-	for _, rr := range answer.Answer {
+	for _, rr := range m.Answer {
 		if h := rr.Header(); h.Rrtype == qtype && equal(h.Name, name) {
 			records = append(records, rr)
 			ttl = min(ttl, time.Duration(h.Ttl)*time.Second)
@@ -172,5 +249,34 @@ func find(ctx context.Context, q *query, name string, qtype uint16) (records []d
 	if len(records) == 0 {
 		ttl = absentTime
 	}
-	return records, ttl, true
+	return records, ttl
+}
+
+// soaOwner returns the zone that a negative answer says the name is in (RFC 2308, 3), or
+// "".
+func soaOwner(m *dns.Msg, name string) string {
+	for _, rr := range m.Ns {
+		if soa, ok := rr.(*dns.SOA); ok && dns.IsSubDomain(soa.Hdr.Name, name) {
+			return policyzone.Canonical(soa.Hdr.Name)
+		}
+	}
+	return ""
+}
+
+// waitNames waits until the names of the servers are known, or cannot be.
+func (p *path) waitNames() {
+	if p.naming != nil {
+		n := <-p.naming
+		p.cuts, p.lack, p.naming = n.cuts, n.lack, nil
+	}
+}
+
+// names returns the names of the servers. The last in DNSSEC's order, whose rule wins, is
+// the first.
+func (p *path) names() (names []string) {
+	for _, c := range p.cuts {
+		names = append(names, c.names.values...)
+	}
+	slices.SortFunc(names, func(a, b string) int { return policyzone.CompareNames(b, a) })
+	return names
 }

@@ -2,10 +2,10 @@ package rpz
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 
 	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/watch"
 )
 
@@ -13,18 +13,16 @@ import (
 type file struct {
 	*source
 	path string
-	// last is what the file was when it was last read.
-	last os.FileInfo
+	// last is what the file was when it was last read, and missing is set while it is not
+	// there.
+	last    regular.Identity
+	missing bool
 }
 
 // load reads the file.
 func (f *file) load() error {
-	info, err := os.Stat(f.path)
-	if err != nil {
-		return err
-	}
+	f.last, _ = regular.Identify(f.path)
 	z, _, err := policyzone.ReadFile(f.path, f.origin.zone)
-	f.last = info
 	if err != nil {
 		loads.WithLabelValues(f.origin.zone, "refused").Inc()
 		return err
@@ -46,17 +44,11 @@ func (f *file) watch(ctx context.Context) {
 
 // reload reads the file if it is another than the one that was read last.
 func (f *file) reload(warn func(error)) {
-	info, err := os.Stat(f.path)
-	if err != nil {
-		if f.last != nil {
-			warn(err)
-		}
-		f.last = nil
+	now, there := regular.Identify(f.path)
+	if there && now == f.last || !there && f.missing {
 		return
 	}
-	if f.last != nil && os.SameFile(info, f.last) && info.ModTime().Equal(f.last.ModTime()) && info.Size() == f.last.Size() {
-		return
-	}
+	f.missing = !there
 	if err := f.load(); err != nil {
 		warn(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/coredns/caddy"
 
 	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/lifetime"
 )
 
@@ -73,9 +74,23 @@ type held struct {
 
 var instances lifetime.Instances[*instance]
 
+// warnOfSecrets names the files with secrets that other users can read, but for blocks of
+// which the plugin nearcast does. A Corefile that is not a file is not looked into.
+func warnOfSecrets(path string) {
+	all, _ := blocks.Read(path) // what is wrong with it was said
+	for _, block := range blocks.UnlessOf(all, "rpz", "nearcast") {
+		for _, warning := range blocks.Secrets(block) {
+			log.Warningf("%v", warning)
+		}
+	}
+}
+
 // startWith has the handler begin with the configuration.
 func startWith(c *caddy.Controller, h *RPZ) {
-	i := instances.Of(c, func() *instance { return &instance{} })
+	i := instances.Of(c, func() *instance {
+		c.OnStartup(func() error { warnOfSecrets(c.File()); return nil })
+		return &instance{}
+	})
 	c.OnStartup(func() error {
 		instances.Sweep()
 		instances.Start(i)

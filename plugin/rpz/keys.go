@@ -25,6 +25,30 @@ func parseSwitch(to *bool, args []string, on, off string) error {
 	return nil
 }
 
+// wait is what a query does until the name servers are known that a rule looks at.
+type wait uint8
+
+const (
+	// waitServfail waits, and fails where they cannot be found out.
+	waitServfail wait = iota
+	// waitYes waits, and skips the rule where they cannot: BIND's yes.
+	waitYes
+	// waitNo skips the rule until the next query: BIND's no.
+	waitNo
+)
+
+var waits = map[string]wait{"servfail": waitServfail, "yes": waitYes, "no": waitNo}
+
+func parseWait(to *wait, args []string) error {
+	if len(args) == 1 {
+		if w, known := waits[args[0]]; known {
+			*to = w
+			return nil
+		}
+	}
+	return errors.New("takes servfail, yes or no")
+}
+
 // maxMaxTTL is a day: what policy says would outlive every change of it.
 const maxMaxTTL = 24 * time.Hour
 

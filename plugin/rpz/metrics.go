@@ -41,6 +41,24 @@ var (
 	}, []string{"result"})
 )
 
+// cachedLookups counts look-ups that were not necessary.
+var cachedLookups = lookups.WithLabelValues("cached")
+
+// undecidedTotal counts by why it could not be found out whether a rule matches.
+var undecidedTotal = promauto.NewCounterVec(prometheus.CounterOpts{
+	Namespace: plugin.Namespace, Subsystem: subsystem, Name: "undecided_total",
+	Help: "Times that nsdname or nsip rules could not be applied because name servers could not be looked up, by reason.",
+}, []string{"reason"})
+
+// undecided are its counters, resolved once.
+var undecided = func() map[lack]prometheus.Counter {
+	counters := map[lack]prometheus.Counter{}
+	for _, why := range []lack{unanswered, overQuery, overClient, overServer, overTime} {
+		counters[why] = undecidedTotal.WithLabelValues(string(why))
+	}
+	return counters
+}()
+
 // The places of hits that changed nothing among the counters; no rule that
 // matches has these actions.
 const (

@@ -7,7 +7,11 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/seldom"
 )
+
+// strangers logs what anybody can send, from any address.
+var strangers = seldom.New(log.Warningf)
 
 // notified returns the transferred zone that a NOTIFY (RFC 1996) is about, or nil.
 func (h *RPZ) notified(r *dns.Msg) *zone {
@@ -38,10 +42,10 @@ func (z *zone) notify(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 		z.source.secondary.Notify(from, serial, has)
 	}
 	if m.Rcode != dns.RcodeSuccess {
-		log.Warningf("zone %s: NOTIFY from %s is refused: %s", z.name, from, dns.RcodeToString[m.Rcode])
+		strangers.Printf(from, z.name, "zone %s: NOTIFY from %s is refused: %s", z.name, from, dns.RcodeToString[m.Rcode])
 	}
 	sign(m, w, r)
-	if err := w.WriteMsg(m); err != nil {
+	if err := client.Written(w.WriteMsg(m)); err != nil {
 		return dns.RcodeServerFailure, err
 	}
 	return dns.RcodeSuccess, nil

@@ -24,7 +24,7 @@ type stanza struct {
 }
 
 func defaults() settings {
-	return settings{recursiveOnly: true, addSOA: true, maxTTL: 5 * time.Second, servfailUntilReady: true, waitRecurse: true, log: 10}
+	return settings{recursiveOnly: true, addSOA: true, maxTTL: 5 * time.Second, servfailUntilReady: true, waitRecurse: true, serverNames: waitServfail, serverAddresses: waitServfail, log: 10}
 }
 
 // parse reads the block; a block that is not right is an error with its line.
@@ -49,6 +49,11 @@ func parse(c *caddy.Controller) (*stanza, error) {
 	if len(s.zones) == 0 {
 		return nil, fmt.Errorf("%s: no zone: at least one is required", s.at)
 	}
+	for _, key := range []string{"nsdname-wait-recurse", "nsip-wait-recurse"} {
+		if line, set := seen[key]; set && !s.delegation {
+			return nil, fmt.Errorf("%s:%d: %s: has no effect without `delegation on`", s.at.File, line, key)
+		}
+	}
 	if s.state == "" && slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.primaries != "" }) {
 		log.Warningf("%s: no state: after a restart transferred zones are not known until a primary answers", s.at)
 	}
@@ -65,6 +70,8 @@ var keys = map[string]func(*settings, []string) error{
 	"servfail-until-ready": func(s *settings, args []string) error { return parseSwitch(&s.servfailUntilReady, args, "yes", "no") },
 	"qname-wait-recurse":   func(s *settings, args []string) error { return parseSwitch(&s.waitRecurse, args, "yes", "no") },
 	"delegation":           func(s *settings, args []string) error { return parseSwitch(&s.delegation, args, "on", "off") },
+	"nsdname-wait-recurse": func(s *settings, args []string) error { return parseWait(&s.serverNames, args) },
+	"nsip-wait-recurse":    func(s *settings, args []string) error { return parseWait(&s.serverAddresses, args) },
 	"log":                  (*settings).parseLog,
 	"state":                (*settings).parseState,
 }

@@ -32,6 +32,8 @@ type query struct {
 	err   error
 
 	stage stage
+	// budget is what its look-ups may still cost; nil before the first.
+	budget *budget
 	// room is for the addresses of most answers.
 	room [4]netip.Addr
 }
@@ -66,7 +68,7 @@ func (q *query) settled() bool {
 		q.note(h)
 		return false
 	}
-	q.err = q.apply(h, new(dns.Msg).SetReply(q.msg), st)
+	q.err = client.Written(q.apply(h, new(dns.Msg).SetReply(q.msg), st))
 	return true
 }
 
@@ -89,7 +91,7 @@ func (q *query) finish(rcode int, err error) (int, error) {
 	}
 	// A reply is sent, or is dropped, whatever the code is: CoreDNS must not send
 	// another.
-	return dns.RcodeSuccess, errors.Join(err, q.answer())
+	return dns.RcodeSuccess, errors.Join(err, client.Written(q.answer()))
 }
 
 // answer sends what policy makes of the true reply.
@@ -109,6 +111,9 @@ func (q *query) answer() error {
 		}
 		if h := q.search(q.set.policies, st); h != nil {
 			return q.apply(h, m, st)
+		}
+		if st.undecided != "" {
+			return q.failClosed(st.undecided)
 		}
 		skipped = false
 		if len(st.before) == mostStages && !st.last {

@@ -16,6 +16,8 @@ import (
 	"github.com/miekg/dns"
 	"github.com/opentracing/opentracing-go"
 	"golang.org/x/time/rate"
+
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 // RPZ is the handler of one server block.
@@ -39,6 +41,8 @@ type settings struct {
 	servfailUntilReady bool
 	waitRecurse        bool
 	delegation         bool
+	serverNames        wait // for nsdname
+	serverAddresses    wait // for nsip
 	log                int
 	state              string // folder; "" for none
 }
@@ -108,7 +112,7 @@ func (h *RPZ) applies(ctx context.Context, r *dns.Msg) bool {
 func notReady(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	m := new(dns.Msg).SetRcode(r, dns.RcodeServerFailure)
 	addEDE(m, r, dns.ExtendedErrorCodeNotReady, "a policy zone is not loaded yet")
-	if err := w.WriteMsg(m); err != nil {
+	if err := client.Written(w.WriteMsg(m)); err != nil {
 		return dns.RcodeServerFailure, err
 	}
 	return dns.RcodeSuccess, nil

@@ -14,8 +14,9 @@ type hit struct {
 	action policyzone.Action
 }
 
-// search returns the rule that wins at a stage, or nil. Zones go before triggers,
-// and a zone that changes nothing is noted and passed over.
+// search returns the rule that wins at a stage, or nil; also where that cannot be
+// found out, which the stage then says. Zones go before triggers, and a zone that
+// changes nothing is noted and passed over.
 func (q *query) search(policies []policy, st *stage) *hit {
 	canonical := policyzone.Canonical(st.name)
 	for i := range policies {
@@ -37,6 +38,9 @@ func (q *query) search(policies []policy, st *stage) *hit {
 			}
 			q.note(h)
 		}
+		if st.undecided = q.undecided(p, st); st.undecided != "" {
+			return nil
+		}
 	}
 	return nil
 }
@@ -53,13 +57,13 @@ func (q *query) meet(p *policy, trigger policyzone.Trigger, name string, st *sta
 	case policyzone.IP:
 		return best(p, trigger, st.addresses)
 	case policyzone.NSDName:
-		for _, server := range q.servers(st, name).names {
+		for _, server := range q.serverNames(st, name) {
 			if m, ok := p.rules.ByName(trigger, server); ok {
 				return m, true
 			}
 		}
 	case policyzone.NSIP:
-		return best(p, trigger, q.servers(st, name).addresses)
+		return best(p, trigger, q.serverAddresses(st, name))
 	}
 	return policyzone.Match{}, false
 }
@@ -72,18 +76,6 @@ func best(p *policy, trigger policyzone.Trigger, addresses []netip.Addr) (found 
 		}
 	}
 	return found, ok
-}
-
-// servers returns the delegation of the stage's name, which is looked up once.
-func (q *query) servers(st *stage, name string) delegation {
-	if q.handler.paths == nil || st.answerless {
-		return delegation{}
-	}
-	if st.delegation == nil {
-		d := q.handler.paths.of(q, name)
-		st.delegation = &d
-	}
-	return *st.delegation
 }
 
 // effect is what a match of the zone does.

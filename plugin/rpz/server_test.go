@@ -17,6 +17,7 @@ import (
 	"github.com/miekg/dns"
 
 	// The plugins that stand next to rpz in the tests' Corefiles.
+	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/dnstap"

@@ -58,8 +58,8 @@ type set struct {
 	// early is how many of the policies a query meets before its answer is known:
 	// up to the first that looks at answers, that one included.
 	early int
-	// delegations is set where a policy looks at name servers.
-	delegations bool
+	// serverFamilies are those of the addresses of name servers that rules look at.
+	serverFamilies wanted
 }
 
 // policy is a zone with a generation.
@@ -84,7 +84,8 @@ func newSet(zones []*zone, settings *settings) *set {
 		}
 		servers := settings.delegation && rules.Rules(policyzone.NSDName)+rules.Rules(policyzone.NSIP) > 0
 		late = late || servers || rules.Rules(policyzone.IP) > 0
-		s.delegations = s.delegations || servers
+		v4, v6 := rules.Families(policyzone.NSIP)
+		s.serverFamilies = wanted{s.serverFamilies[0] || v4, s.serverFamilies[1] || v6}
 	}
 	return s
 }

@@ -8,6 +8,9 @@ import (
 	"github.com/coredns/coredns/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"golang.org/x/time/rate"
+
+	"github.com/nearcast/nearcast/plugin/certificate"
+	"github.com/nearcast/nearcast/plugin/ddr"
 )
 
 var log = clog.NewWithPlugin("rpz")
@@ -19,8 +22,12 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error("rpz", err)
 	}
-	h := s.handler()
+	if err := ddr.Guard(c); err != nil {
+		return plugin.Error("rpz", err)
+	}
+	certificate.Follow(c)
 	config := dnsserver.GetConfig(c)
+	h := s.handler(config.Zone)
 	// The plugin tsig reads its keys after this one is set up.
 	c.OnStartup(func() error {
 		for _, z := range h.zones {
@@ -39,15 +46,16 @@ func setup(c *caddy.Controller) error {
 	return nil
 }
 
-// handler makes the block's handler, whose zones have no sources yet.
-func (s *stanza) handler() *RPZ {
+// handler makes the handler of the block for the zone that it serves. Its policy zones
+// have no sources yet.
+func (s *stanza) handler(served string) *RPZ {
 	h := &RPZ{settings: s.settings, zones: s.zones, logging: rate.NewLimiter(rate.Limit(s.log), s.log)}
 	for _, z := range h.zones {
 		z.counters = countersOf(z.name)
 		z.origin.state = s.state
 	}
 	if s.delegation {
-		h.paths = newDelegations()
+		h.paths = newDelegations(served)
 	}
 	return h
 }

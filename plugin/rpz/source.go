@@ -13,6 +13,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/secondary"
+	"github.com/nearcast/nearcast/plugin/seldom"
 )
 
 // origin says where a zone comes from. Equal ones share a source.
@@ -121,9 +122,19 @@ func (s *source) runner() (func(context.Context), error) {
 	return s.secondary.Run, nil
 }
 
+// failures logs what came of asking a primary. A NOTIFY that only seems to be a
+// primary's has it asked, too, as often as once a second.
+var failures = seldom.New(log.Warningf)
+
 // report logs what a transfer failed with.
 func (s *source) report(e secondary.Event) {
-	if e.Err != nil {
+	switch {
+	case e.Recovered:
+		log.Infof("zone %s: the last good copy is kept again", e.Zone)
+	case e.Err == nil:
+	case e.Primary.IsValid():
+		failures.Printf(e.Primary.Addr(), e.Zone+" "+string(e.Result), "%v", e.Err)
+	default:
 		log.Warningf("%v", e.Err)
 	}
 }

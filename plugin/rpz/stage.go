@@ -2,6 +2,7 @@ package rpz
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/miekg/dns"
 )
@@ -17,9 +18,14 @@ type stage struct {
 	// answerless is set before the true answer is known.
 	answerless bool
 	// last is set where the chain ends; addresses are then those of the answer.
-	last       bool
-	addresses  []netip.Addr
-	delegation *delegation
+	last      bool
+	addresses []netip.Addr
+	// inside is the zone that a negative answer says the name is in; "" for others.
+	inside string
+	// path is the way to the name, once a rule looks at its servers.
+	path *path
+	// undecided is why it could not be found out whether a rule matches.
+	undecided lack
 }
 
 // chained reports whether answers to the type follow CNAMEs.
@@ -31,6 +37,7 @@ func chained(qtype uint16) bool {
 func (st *stage) look(reply *dns.Msg) {
 	st.addresses = st.addresses[:0]
 	st.last = !chained(st.qtype) || st.target(reply) == ""
+	st.inside = st.negative(reply)
 	if !st.last || st.qtype != dns.TypeA && st.qtype != dns.TypeAAAA && st.qtype != dns.TypeANY {
 		return
 	}
@@ -45,6 +52,15 @@ func (st *stage) look(reply *dns.Msg) {
 			st.add(rr.AAAA)
 		}
 	}
+}
+
+// negative returns the zone of a negative answer. For DS that is the zone above
+// (RFC 4035, 3.1.4.1), and says nothing of the name.
+func (st *stage) negative(reply *dns.Msg) string {
+	if st.qtype == dns.TypeDS || slices.ContainsFunc(reply.Answer, func(rr dns.RR) bool { return equal(rr.Header().Name, st.name) }) {
+		return ""
+	}
+	return soaOwner(reply, st.name)
 }
 
 func (st *stage) add(ip []byte) {

@@ -30,7 +30,7 @@ var rules = []rule{
 	{from: "plugin", to: module + "bgp", why: "the plugin and the speaker are two programs that must not need each other"},
 	{from: "bgp", to: module + "plugin", why: "the plugin and the speaker are two programs that must not need each other"},
 	{from: "bgp", to: module + "internal/site", why: "the speaker lives without Karmada's state"},
-	{from: "internal/federation", to: module, why: "the model is at the bottom, on sequences that know nothing of it"},
+	{from: "internal/federation", to: module, why: "the model is at the bottom, on sequences and texts that know nothing of it"},
 	{from: "internal/steer", to: "github.com/miekg/dns", why: "steering knows no DNS"},
 	{from: "internal/steer", to: "net/http", why: "steering does no I/O"},
 	{from: "internal/steer", to: module, but: nil, why: "steering knows the model and the value types of health and locate alone"},
@@ -39,6 +39,11 @@ var rules = []rule{
 	{from: "plugin/rpz", to: module + "internal/site", why: "policy zones are of use without functions"},
 	{from: "plugin/rpz", to: module + "plugin/nearcast", why: "policy zones are of use without functions"},
 	{from: "plugin/nearcast", to: module + "plugin/rpz", why: "functions are of use without policy zones"},
+	{from: "plugin/ddr", to: module + "internal", why: "where a resolver is found has nothing to do with functions"},
+	{from: "plugin/ddr", to: module + "plugin/nearcast", why: "where a resolver is found has nothing to do with functions"},
+	{from: "plugin/ddr", to: module + "plugin/rpz", why: "no policy has a say in where a resolver is found"},
+	{from: "plugin/certificate", to: module + "plugin/ddr", why: "certificates are followed in blocks that designate nothing, too"},
+	{from: "internal/dnr", to: module, why: "options know nothing but DNS"},
 	{from: "plugin/direct", to: module + "plugin/nearcast", why: "who answers promptly says so by an interface"},
 	{from: "plugin/direct", to: module + "internal", why: "sockets know nothing of functions"},
 	{from: "plugin/nearcast", to: module + "plugin/direct", why: "functions are of use without sockets of their own"},
@@ -53,8 +58,9 @@ var rules = []rule{
 
 // allowed are imports that a rule with a wider To would forbid.
 var allowed = map[string][]string{
-	"internal/federation": {module + "internal/vector"},
-	"internal/secondary":  {module + "internal/policyzone"},
+	"internal/federation": {module + "internal/brief", module + "internal/vector"},
+	"internal/secondary":  {module + "internal/folder", module + "internal/policyzone", module + "internal/regular"},
+	"internal/policyzone": {module + "internal/regular"},
 	"internal/steer":      {module + "internal/federation", module + "internal/health", module + "internal/locate", module + "internal/vector"},
 }
 

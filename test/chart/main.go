@@ -11,6 +11,7 @@ import (
 
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
+	"sigs.k8s.io/yaml"
 )
 
 func main() {
@@ -60,12 +61,16 @@ func write(manifests, version, dir string) error {
 	if err := stamp(filepath.Join(dir, "Chart.yaml"), version); err != nil {
 		return err
 	}
+	image, err := imageIn(filepath.Join(dir, "values.yaml"))
+	if err != nil {
+		return err
+	}
 	for _, part := range parts {
 		objects, err := build(filepath.Join(manifests, part.folder))
 		if err != nil {
 			return err
 		}
-		text, err := part.template(objects, values(version))
+		text, err := part.template(objects, values(image))
 		if err != nil {
 			return err
 		}
@@ -75,6 +80,19 @@ func write(manifests, version, dir string) error {
 		}
 	}
 	return nil
+}
+
+// imageIn returns the image of the chart's values, with its digest.
+func imageIn(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	var values struct{ Image string }
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return values.Image, nil
 }
 
 // stamp adds the version of the chart, which is that of what it deploys.

@@ -19,12 +19,13 @@ var parts = []part{
 	{"monitoring", `.Values.monitoring`},
 }
 
-// values are what stands in place of what is particular in the manifests of a version.
-func values(version string) *strings.Replacer {
+// values are what stands in place of what is particular in the manifests, whose image is
+// that of the chart's own values.
+func values(image string) *strings.Replacer {
 	return strings.NewReplacer(
 		"namespace: nearcast-system", "namespace: {{ .Release.Namespace }}",
 		"namespace: nearcast-resolver", "namespace: {{ .Release.Namespace }}",
-		"image: nearcast/coredns:"+version, "image: {{ .Values.image | quote }}",
+		"image: "+image, "image: {{ .Values.image | quote }}",
 
 		"secretName: karmada-access", "secretName: {{ .Values.karmadaSecret | quote }}",
 		"cluster: unnamed", "cluster: {{ .Values.cluster | quote }}",

@@ -53,9 +53,14 @@ func TestATenantIsOneEverywhere(t *testing.T) {
 	if err := sigsyaml.Unmarshal([]byte(text(t, "nearcast/daemonset/speaker.yaml")), &speaker); err != nil {
 		t.Fatal(err)
 	}
+	var pooled []string
 	for _, pool := range speaker.Pools {
-		same("a pool of the speaker", pool.Namespaces)
+		if len(pool.Namespaces) != 1 {
+			t.Errorf("a pool of the speaker is shared by %v: each takes addresses from the others", pool.Namespaces)
+		}
+		pooled = append(pooled, pool.Namespaces...)
 	}
+	same("the pools of the speaker", pooled)
 	same("network/policies", foldersOn(t, "network/policies", "../tenant"))
 	same("functions/tenants", foldersOn(t, "functions/tenants", "../base"))
 }

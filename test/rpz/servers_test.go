@@ -131,8 +131,12 @@ func ours(t testing.TB, dir, upstream string, setups []setup) map[int]string {
 		for _, z := range s.zones {
 			fmt.Fprintf(&corefile, "\t\tzone %s {\n\t\t\tfile %s/%d/%szone\n\t\t\tpolicy %s\n\t\t}\n", z.name, dir, s.number, z.name, z.policy)
 		}
-		fmt.Fprintf(&corefile, "\t\trecursive-only %s\n\t\tbreak-dnssec %s\n\t\tadd-soa %s\n\t\tmax-policy-ttl %ds\n\t\tqname-wait-recurse %s\n\t\tdelegation %s\n\t\tlog 0\n\t}\n",
+		fmt.Fprintf(&corefile, "\t\trecursive-only %s\n\t\tbreak-dnssec %s\n\t\tadd-soa %s\n\t\tmax-policy-ttl %ds\n\t\tqname-wait-recurse %s\n\t\tdelegation %s\n\t\tlog 0\n",
 			yes(s.recursiveOnly), yes(s.breakDNSSEC), yes(s.addSOA), s.maxTTL, yes(s.waitRecurse), map[bool]string{true: "on", false: "off"}[s.delegation])
+		if s.delegation { // ours is servfail, which BIND has not
+			corefile.WriteString("\t\tnsip-wait-recurse yes\n\t\tnsdname-wait-recurse yes\n")
+		}
+		corefile.WriteString("\t}\n")
 		fmt.Fprintf(&corefile, "\tforward . 127.0.0.1:%s\n}\n", upstream)
 	}
 	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile.String()), ServerTypeName: "dns"})

@@ -59,6 +59,8 @@ m3.w.test. AAAA 2001:db8:3::1
 m3.w.test. TXT "m3"
 t1.w.test. TXT "only text"
 x1.w.test. MX 10 h1.w.test.
+lame.w.test. A 192.0.2.70
+www.lame.w.test. A 192.0.2.71
 d.w.test. A 192.0.2.20
 www.d.w.test. A 192.0.2.21
 a.www.d.w.test. A 192.0.2.22
@@ -110,6 +112,9 @@ const signedApex = "s.w.test."
 
 // failing are names for which the upstream has no answer but SERVFAIL.
 var failing = []string{"fail.w.test.", "fail.o.test."}
+
+// lame is a name of which the upstream has an answer, and SERVFAIL for its name servers.
+const lame = "lame.w.test."
 
 // longName is one that no garden can be appended to.
 var longName = strings.Repeat(strings.Repeat("l", 60)+".", 3) + strings.Repeat("m", 40) + ".w.test."
@@ -254,6 +259,9 @@ func (w *world) ServeDNS(rw dns.ResponseWriter, r *dns.Msg) {
 		return
 	}
 	answer, end, rcode := w.chain(name, q.Qtype)
+	if q.Qtype == dns.TypeNS && end == lame {
+		answer, rcode = nil, dns.RcodeServerFailure
+	}
 	m.Rcode = rcode
 	m.Answer = signed(answer, do || q.Qtype == dns.TypeANY)
 	negative := len(answer) == 0 || answer[len(answer)-1].Header().Rrtype == dns.TypeCNAME && q.Qtype != dns.TypeCNAME && q.Qtype != dns.TypeANY

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/folder"
 )
 
 // Book is the history of one scope's zones, the policy one and the plain one: they
@@ -20,6 +22,9 @@ type Book struct {
 	writers []*Set
 	// floor is below every serial to come.
 	floor uint32
+	disk  folder.Disk
+	// again is when the disk is tried again; nil where it took all.
+	again *time.Timer
 }
 
 // Logger is where a Set reports what an operator should know.
@@ -69,9 +74,7 @@ func (b *Book) amend(by *Set, base *history, changes []Change) *history {
 func (b *Book) step(before *history, changes []Change) *history {
 	h := before.next(after(before.serial, sinceEpoch(time.Now().Unix())), changes)
 	if b.file != nil {
-		if err := b.file.append(h); err != nil {
-			b.log.Warningf("feed %s: %v; its next serial follows from the clock", b.key.policy, err)
-		}
+		b.kept(b.file.append(h))
 	}
 	b.now.Store(h)
 	return h
@@ -85,12 +88,37 @@ func (b *Book) begin(head *head, nodes []*Node) *history {
 	}
 	h := &history{serial: after(serial, sinceEpoch(time.Now().Unix())), head: head, nodes: nodes, size: sizeOf(nodes)}
 	if b.file != nil {
-		if err := b.file.rewrite(h); err != nil {
-			b.log.Warningf("feed %s: %v; its next serial follows from the clock", b.key.policy, err)
-		}
+		b.kept(b.file.rewrite(h))
 	}
 	b.now.Store(h)
 	return h
+}
+
+// keepAgain is how soon what a disk did not take is tried again.
+const keepAgain = 5 * time.Second
+
+// kept notes whether the history is on disk. What is not is tried again until it is, also
+// where nothing changes. The Book is locked, or not yet shared.
+func (b *Book) kept(err error) {
+	switch failed, recovered := b.disk.Tried(err); {
+	case failed != nil:
+		b.log.Warningf("feed %s: its history is not kept, and after a restart its serial follows from the clock: %v", b.key.policy, failed)
+	case recovered:
+		b.log.Infof("feed %s: its history is kept again", b.key.policy)
+	}
+	if err != nil && b.again == nil {
+		b.again = time.AfterFunc(keepAgain, b.keep)
+	}
+}
+
+// keep tries again.
+func (b *Book) keep() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.again = nil
+	if h := b.now.Load(); h != nil && len(b.writers) > 0 && b.disk.Failing() != nil {
+		b.kept(b.file.rewrite(h))
+	}
 }
 
 // bookKey tells Books apart.
@@ -128,11 +156,12 @@ func (b *Book) open(head *head) {
 	if b.key.dir != "" {
 		b.file = newFile(b.key.dir, b.key.source, b.key.policy)
 		h, text, err := b.file.load()
-		if err != nil {
+		if err != nil && h == nil {
 			b.log.Warningf("refused: %v; the feed %s begins anew", err, b.key.policy)
 			b.floor = b.file.floor
 		}
 		if h != nil {
+			b.kept(err)
 			h.head = head
 			b.now.Store(h)
 			if text != head.String() {
@@ -145,7 +174,7 @@ func (b *Book) open(head *head) {
 		if h := other.now.Load(); h != nil && key.source == b.key.source && key.policy == b.key.policy {
 			b.now.Store(h)
 			if b.file != nil {
-				_ = b.file.rewrite(h) // the first change tries again, and tells
+				b.kept(b.file.rewrite(h))
 			}
 			return
 		}
@@ -165,6 +194,9 @@ func (b *Book) release(by *Set) {
 		b.writers[len(b.writers)-1].poke()
 	case len(b.writers) == 0:
 		delete(pool.books, b.key)
+		if b.again != nil {
+			b.again.Stop()
+		}
 		if b.file != nil {
 			b.file.close()
 		}

@@ -7,13 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"github.com/google/renameio/v2"
+	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // file keeps a Book on disk: a line that says what it is, and frames. A frame is
@@ -48,6 +50,9 @@ const (
 
 const frameHeader = 8
 
+// maxSize bounds a file that is read, in octets; one holds three times its zone.
+const maxSize = 4 << 30
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func frame(dst, payload []byte) []byte {
@@ -77,20 +82,16 @@ func (f *file) append(h *history) error {
 // rewrite writes the whole history.
 func (f *file) rewrite(h *history) error {
 	f.close()
-	pending, err := renameio.NewPendingFile(f.path, renameio.WithPermissions(0o600))
-	if err != nil {
-		return err
-	}
-	defer pending.Cleanup() //nolint:errcheck // of what was not renamed
 	raw := []byte(f.title)
 	for _, s := range h.steps {
 		raw = frame(raw, encodeStep(s))
 	}
 	raw = frame(raw, encodeContent(h))
-	if _, err := pending.Write(raw); err != nil {
+	err := folder.Replace(f.path, func(w io.Writer) error {
+		_, err := w.Write(raw)
 		return err
-	}
-	if err := pending.CloseAtomicallyReplace(); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	f.handle, err = os.OpenFile(f.path, os.O_WRONLY, 0)
@@ -107,9 +108,10 @@ func (f *file) close() {
 
 // load reads the file, and gives the text of the head that it was written with;
 // nothing where there is no file. The end of one that was being written to is
-// cut off; one that is damaged is an error that names it.
+// cut off; one that is damaged is an error that names it. With a history an error says
+// that the file can be read, and not written.
 func (f *file) load() (h *history, head string, err error) {
-	raw, err := os.ReadFile(f.path)
+	raw, err := regular.Read(f.path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}
@@ -120,18 +122,18 @@ func (f *file) load() (h *history, head string, err error) {
 	if h != nil {
 		f.floor = h.serial
 	}
-	if err == nil {
-		f.handle, err = os.OpenFile(f.path, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, "", fmt.Errorf("feed journal %s: %w", f.path, err)
 	}
+	f.size, f.base = int64(whole), int64(h.size)
+	f.handle, err = os.OpenFile(f.path, os.O_WRONLY, 0)
 	if err == nil {
 		err = f.handle.Truncate(int64(whole))
 	}
 	if err != nil {
-		f.close()
-		return nil, "", fmt.Errorf("feed journal %s: %w", f.path, err)
+		f.close() // it is written whole when something changes
 	}
-	f.size, f.base = int64(whole), int64(h.size)
-	return h, head, nil
+	return h, head, err
 }
 
 // parseFile returns what the file holds, and how much of it is whole. With an error

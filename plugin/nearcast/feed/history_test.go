@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -195,17 +197,33 @@ func TestAJournalIsWrittenAnewBeforeItGrows(t *testing.T) {
 	}
 }
 
-// TestAFullDiskStopsNoChange has a journal that cannot be written.
+// TestAFullDiskStopsNoChange has a journal that cannot be written until the folder is
+// there: that is said once, and then it is written without another change.
 func TestAFullDiskStopsNoChange(t *testing.T) {
-	log := &memo{}
-	by := &Set{}
-	b := &Book{key: bookKey{policy: "a._rpz." + apexName}, log: log, writers: []*Set{by}}
-	b.file = newFile(filepath.Join(t.TempDir(), "gone"), "test", "a._rpz."+apexName)
-	first, _ := b.replace(by, testHead(), contentOf([]byte{9}))
-	second, changed := b.replace(by, testHead(), contentOf([]byte{10}))
-	if !changed || !later(second.serial, first.serial) || strings.Count(log.String(), "its next serial follows from the clock") != 2 {
-		t.Errorf("changed %v, %q", changed, log)
-	}
+	gone := filepath.Join(t.TempDir(), "gone")
+	synctest.Test(t, func(t *testing.T) {
+		log := &memo{}
+		by := &Set{}
+		b := &Book{key: bookKey{policy: "a._rpz." + apexName}, log: log, writers: []*Set{by}}
+		b.file = newFile(gone, "test", "a._rpz."+apexName)
+		first, _ := b.replace(by, testHead(), contentOf([]byte{9}))
+		second, changed := b.replace(by, testHead(), contentOf([]byte{10}))
+		time.Sleep(time.Hour)
+		if !changed || !later(second.serial, first.serial) || strings.Count(log.String(), "its serial follows from the clock") != 1 {
+			t.Errorf("changed %v, %q", changed, log)
+		}
+		if err := os.Mkdir(gone, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * keepAgain)
+		b.file.close()
+		again := newFile(gone, "test", "a._rpz."+apexName)
+		read, _, err := again.load()
+		again.close()
+		if err != nil || read == nil || read.serial != second.serial || !strings.Contains(log.String(), "is kept again") {
+			t.Errorf("%+v, %v, %q", read, err, log)
+		}
+	})
 }
 
 // TestUDPGetsWhatFits asks for a difference over UDP that fits, and for ones that do not.

@@ -5,6 +5,8 @@ import (
 
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/client"
 )
 
 // Zone is one zone of a Set, as one client may have it.
@@ -52,6 +54,11 @@ const mostMessage = 16 << 10
 // Serve answers SOA, NS, AXFR and IXFR, and denies all other types. The names in the
 // reply are as they were asked for.
 func (z Zone) Serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	rcode, err := z.serve(w, r)
+	return rcode, client.Written(err)
+}
+
+func (z Zone) serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	h := z.z.book.now.Load()
 	if h == nil {
 		return dns.RcodeServerFailure, nil // there is nothing yet
@@ -147,9 +154,16 @@ func (z Zone) fitting(r *dns.Msg, rrs iter.Seq[dns.RR]) ([]dns.RR, bool) {
 	return m.Answer, m.Len()+signature <= room
 }
 
-// stream sends the records in as many messages as it takes. The tsig plugin signs
-// each; after the first with the timers alone (RFC 8945, section 5.3.1).
+// stream sends the records in as many messages as it takes, when it is its turn, or
+// refuses. The tsig plugin signs each; after the first with the timers alone (RFC 8945,
+// section 5.3.1).
 func (z Zone) stream(w dns.ResponseWriter, r *dns.Msg, kind string, rrs iter.Seq[dns.RR]) (int, error) {
+	leave, entered := transferring.enter(client.Network(client.Source(w.RemoteAddr())))
+	if !entered {
+		transfers.WithLabelValues(z.z.head.name(z.form), "refused").Inc()
+		return dns.RcodeRefused, nil
+	}
+	defer leave()
 	transfers.WithLabelValues(z.z.head.name(z.form), kind).Inc()
 	var batch []dns.RR
 	size := 0

@@ -1,0 +1,83 @@
+package bgp
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+// TestADrainHoldsWhateverTheDiskDoes has a file where the folder is to be, as a stand-in
+// for a disk that takes nothing; the hostile suite has full and read-only ones.
+func TestADrainHoldsWhateverTheDiskDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "state")
+		d, err := openDrains(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace := func() {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		replace()
+		if err := os.WriteFile(dir, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		log := &fixture.Output{}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			d.keep(ctx, slog.New(slog.NewTextHandler(log, nil)))
+		}()
+		for _, reason := range []string{"first", "second"} {
+			if err := d.set(Drain{Reason: reason}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			d.save(ctx)
+		}
+		if all := d.now(time.Now()); len(all) != 1 || all[0].Reason != "second" {
+			t.Errorf("%v", all)
+		}
+		if got := d.unsaved(); !strings.Contains(got, "bgp-drains.json cannot be written: ") {
+			t.Errorf("%q", got)
+		}
+		time.Sleep(10 * saveAgain)
+		if n := strings.Count(log.String(), "hold in memory alone"); n != 1 {
+			t.Errorf("logged %d times:\n%s", n, log)
+		}
+		replace()
+		time.Sleep(saveAgain + 1)
+		synctest.Wait()
+		if got := d.unsaved(); got != "" || !strings.Contains(log.String(), "on disk again") {
+			t.Errorf("%q, log:\n%s", got, log)
+		}
+		if again, err := openDrains(dir); err != nil || len(again.all) != 1 || again.all[0].Reason != "second" {
+			t.Errorf("after a restart: %+v, %v", again, err)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+func TestACommandWaitsSoLongForADiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, err := openDrains(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now() // nobody keeps them: it is as if keep hung
+		d.save(t.Context())
+		if took := time.Since(start); took != saveWait || !strings.Contains(d.unsaved(), "could not be written within 2s") {
+			t.Errorf("after %s: %q", took, d.unsaved())
+		}
+	})
+}

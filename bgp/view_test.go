@@ -1,0 +1,106 @@
+package bgp
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// stuck is an Announcer whose Set does not return before it is released.
+type stuck struct {
+	*fakeAnnouncer
+	entered, release chan struct{}
+}
+
+func (s *stuck) Set(routes []Route) error {
+	select {
+	case s.entered <- struct{}{}:
+		<-s.release
+	case <-s.release: // from now on as any other
+	}
+	return s.fakeAnnouncer.Set(routes)
+}
+
+// TestWhoReadsNeverWaitsForTheLoop holds the loop still: status and metrics answer, and
+// so they cannot hold the loop either. The control is a drain, which needs it.
+func TestWhoReadsNeverWaitsForTheLoop(t *testing.T) {
+	config, err := Parse([]byte("asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\nvips: [{address: 198.51.100.53, checks: [{tcp: {address: \"127.0.0.1:1\"}}]}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	announcer := &stuck{&fakeAnnouncer{t: t}, make(chan struct{}), make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: announcer, Log: discard})
+	done := make(chan error, 1)
+	go func() { done <- s.run(ctx) }()
+	<-announcer.entered
+	for range 100 {
+		reply := httptest.NewRecorder()
+		s.handler().ServeHTTP(reply, httptest.NewRequest(http.MethodGet, "/status", nil))
+		if body, _ := io.ReadAll(reply.Body); reply.Code != http.StatusOK || !strings.Contains(string(body), "198.51.100.53") {
+			t.Fatalf("%d %s", reply.Code, body)
+		}
+		if _, err := s.metrics.registry.Gather(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	control, end := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer end()
+	reply := httptest.NewRecorder()
+	s.handler().ServeHTTP(reply, httptest.NewRequestWithContext(control, http.MethodPut, "/drains?"+url.Values{"reason": {"x"}}.Encode(), nil))
+	if reply.Code != http.StatusServiceUnavailable {
+		t.Errorf("the control, a drain, did not wait for the loop: %d", reply.Code)
+	}
+	close(announcer.release)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheSessionsAreAskedForOnceForAllWhoRead(t *testing.T) {
+	var s sessions
+	asked := 0
+	for range 1000 {
+		s.get(func() []PeerStatus { asked++; return nil })
+	}
+	if asked > 10 { // a thousand took less than a second
+		t.Errorf("asked %d times", asked)
+	}
+}
+
+// TestMetricsForgetAVIPWithItsServices: a tenant that goes through the addresses of its
+// pool must not fill the memory.
+func TestMetricsForgetAVIPWithItsServices(t *testing.T) {
+	config := poolOf("media")
+	config.VIPs = nil
+	announcer := &fakeAnnouncer{t: t}
+	s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: announcer, Log: discard})
+	s.runner = newRunner(t.Context(), func(result) {})
+	a := netip.MustParseAddr("2001:db8::1")
+	for range 100 {
+		s.local = Declared{Services: []Service{serviceOf("x", 1, func(s *Service) { s.Probe.Kind, s.Endpoints = federation.ProbeNone, nil }, a.String())}}
+		s.declare(time.Now())
+		s.apply(time.Now())
+		a = a.Next()
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(s.metrics.transitions)
+	families, err := registry.Gather()
+	if err != nil || len(families) != 1 {
+		t.Fatalf("%v, %v", families, err)
+	}
+	if n := len(families[0].Metric); n == 0 || n > len(allStates) {
+		t.Errorf("%d series for the one VIP that is left", n)
+	}
+}

@@ -1,0 +1,87 @@
+package bgp
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// warningsOf returns what is said of the text as a file, without the file's name.
+func warningsOf(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "speaker.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, warning := range Warnings(path) {
+		text, named := strings.CutPrefix(warning.Error(), path+": ")
+		if !named {
+			t.Errorf("%v does not name the file", warning)
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestPoolsThatNamespacesShareAreWarnedOf(t *testing.T) {
+	for name, c := range map[string]struct{ pools, want string }{
+		"one each":                   {`[{cidrs: [198.51.100.64/27], namespaces: [a]}, {cidrs: [198.51.100.96/27], namespaces: [b]}]`, ""},
+		"one of two pools":           {`[{cidrs: [198.51.100.64/26], namespaces: [a]}, {cidrs: [198.51.100.96/27], namespaces: [a, a]}]`, ""},
+		"two of one":                 {`[{cidrs: [198.51.100.64/26, "2001:db8::/64"], namespaces: [b, a]}]`, "line 4: pools[0].namespaces: the namespaces a, b share 198.51.100.64/26, 2001:db8::/64; the older"},
+		"all of one":                 {`[{cidrs: [198.51.100.64/26], namespaces: ["*"]}]`, "line 4: pools[0].namespaces: all namespaces share 198.51.100.64/26"},
+		"two of pools that overlap":  {`[{cidrs: [198.51.100.64/26], namespaces: [a]}, {cidrs: [203.0.113.0/24, 198.51.100.96/27], namespaces: [b]}]`, "line 4: pools[1].cidrs: the namespaces a, b of pools[0] share 198.51.100.96/27"},
+		"IPv6 pools that overlap":    {`[{cidrs: ["2001:db8:53::/64"], namespaces: [a]}, {cidrs: ["2001:db8::/32"], namespaces: [b]}]`, "pools[1].cidrs: the namespaces a, b of pools[0] share 2001:db8:53::/64"},
+		"all beside one's own range": {`[{cidrs: [198.51.100.64/27], namespaces: [a]}, {cidrs: [198.51.100.64/26], namespaces: ["*"]}]`, "pools[1].cidrs: all namespaces of pools[0] share 198.51.100.64/27"},
+	} {
+		got := warningsOf(t, "asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\npools: "+c.pools+"\n")
+		if got != c.want && (c.want == "" || !strings.Contains(got, c.want)) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestSecretsThatOthersCanReadAreWarnedOfByName(t *testing.T) {
+	dir := t.TempDir()
+	text := `asn: 64512
+routerID: 192.0.2.11
+peers:
+- {address: 192.0.2.1, asn: 64500, passwordFile: %[1]s/bgp.key}
+services: {enabled: true, kubeconfig: %[1]s/kubeconfig}
+pools: [{cidrs: [198.51.100.64/27], namespaces: [a]}]
+`
+	for _, c := range []struct {
+		mode os.FileMode
+		want []string
+	}{
+		{0o600, nil},
+		{0o644, []string{"line 4: peers[0].passwordFile: " + dir + "/bgp.key holds a secret, and mode 0644", "line 5: services.kubeconfig: " + dir + "/kubeconfig holds a secret"}},
+	} {
+		for _, name := range []string{"bgp.key", "kubeconfig"} {
+			path := filepath.Join(dir, name)
+			if err := os.WriteFile(path, []byte("topsecret"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(path, c.mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := warningsOf(t, fmt.Sprintf(text, dir))
+		if c.want == nil && got != "" || strings.Contains(got, "topsecret") {
+			t.Errorf("mode %04o: %s", c.mode, got)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("mode %04o: %q lacks %q", c.mode, got, want)
+			}
+		}
+	}
+}
+
+func TestAFileWithAFaultHasNoWarnings(t *testing.T) {
+	if got := warningsOf(t, "asn: 0\npools: [{cidrs: [198.51.100.64/27], namespaces: [\"*\"]}]\n"); got != "" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"bytes"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+
+	"github.com/nearcast/nearcast/plugin/blocks"
+)
+
+func init() { caddy.RegisterEventHook("nearcast", warnOpen) }
+
+// warnOpen logs, as a configuration begins to serve, what in it answers everybody and
+// is not said to be meant to. It goes on: cluster resolvers of CoreDNS's own are made so.
+func warnOpen(event caddy.EventName, info any) error {
+	instance, ok := info.(*caddy.Instance)
+	if event != caddy.InstanceStartupEvent || !ok {
+		return nil
+	}
+	corefile := instance.Caddyfile()
+	all, err := caddyfile.Parse(corefile.Path(), bytes.NewReader(corefile.Body()), nil)
+	if err != nil {
+		return err
+	}
+	for _, warning := range blocks.Open(corefile.Path(), all) {
+		clog.Warningf("%v", warning)
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/internal/dnr"
+	"github.com/nearcast/nearcast/plugin/ddr"
+)
+
+// serverText is what a server of addresses needs.
+type serverText struct {
+	Server string `json:"server"`
+	Text   string `json:"text"`
+}
+
+func dnrCommand() *cobra.Command {
+	var corefile string
+	var s dnr.Settings
+	c := &cobra.Command{
+		Use:   "dnr " + strings.Join(dnr.Servers(), "|"),
+		Short: "Print what DHCP servers and routers need to tell clients of the encrypted resolver",
+		Long: `Print the options of RFC 9463 (DNR) by which a network tells its clients of the
+encrypted resolvers that the ddr lines of a Corefile designate: for DHCPv4 option
+162, for DHCPv6 and router advertisements option 144. hex is for every other server.
+
+Addresses are those after hint. A designation without one is told by its name alone,
+and clients ask for _dns.NAME. A release of radvd cannot advertise the option: what is
+printed sends clients to DHCPv6. Over DHCPv6, dnsmasq and Kea send one designation:
+what is printed for them is that of the lowest priority, whose clients find the others
+by asking for _dns.NAME.`,
+		Args:      cobra.ExactArgs(1),
+		ValidArgs: dnr.Servers(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if s.Lifetime < time.Second || s.Lifetime > math.MaxUint32*time.Second || s.Lifetime%time.Second != 0 {
+				return fmt.Errorf("--lifetime %s is not a whole number of seconds from 1 to %d", s.Lifetime, uint32(math.MaxUint32))
+			}
+			all, err := resolversOf(corefile)
+			if err != nil {
+				return err
+			}
+			text, err := dnr.Configure(args[0], all, s)
+			if err != nil {
+				return err
+			}
+			return answer(cmd, serverText{args[0], text}, func(w io.Writer) error {
+				_, err := io.WriteString(w, text)
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&corefile, "corefile", "/etc/nearcast/Corefile", "the Corefile `FILE` with the ddr lines")
+	c.Flags().DurationVar(&s.Lifetime, "lifetime", 30*time.Minute, "how long clients may use what a router advertises: three of its intervals or more")
+	c.Flags().StringVar(&s.Interface, "interface", "eth0", "the `NAME` of the interface on which radvd advertises")
+	return c
+}
+
+// resolversOf returns what a Corefile designates.
+func resolversOf(corefile string) (all []dnr.Resolver, _ error) {
+	designations, err := ddr.Designations(corefile)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range designations {
+		all = append(all, dnr.Resolver{Priority: d.Priority, Name: d.Target, Addrs: d.Hints, Params: d.Params()})
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s: no ddr line designates a resolver; add one, such as `designate dns.example.net dot hint 192.0.2.53`", corefile)
+	}
+	return all, nil
+}

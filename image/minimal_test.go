@@ -1,0 +1,60 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+// clouds are the modules with which plugins read what is none of Nearcast's business.
+var clouds = regexp.MustCompile(`^(github\.com/(aws|Azure|DataDog|hashicorp/nomad)|google\.golang\.org/api|go\.etcd\.io)\b`)
+
+// TestTheMinimalImageHasNoClientOfACloud has coredns with all plugins for a control.
+func TestTheMinimalImageHasNoClientOfACloud(t *testing.T) {
+	count := 0
+	for _, c := range image(t).modules {
+		if clouds.MatchString(c.Name) {
+			t.Errorf("%s is in it", c.BOMRef)
+		}
+		count++
+	}
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "github.com/nearcast/nearcast/cmd/coredns").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	inClouds := 0
+	for _, module := range strings.Fields(string(out)) {
+		if !all[module] && clouds.MatchString(module) {
+			inClouds++
+		}
+		all[module] = true
+	}
+	if inClouds < 10 {
+		t.Errorf("%d of the modules of all plugins are clouds' clients", inClouds)
+	}
+	t.Logf("%d modules; with all plugins coredns alone has %d", count, len(all))
+}
+
+// TestWhatTheMinimalImageLacksIsRefusedByItsLine asks the server and the command.
+func TestWhatTheMinimalImageLacksIsRefusedByItsLine(t *testing.T) {
+	dir, err := ours()
+	if err != nil {
+		t.Fatal(err)
+	}
+	corefile := filepath.Join(t.TempDir(), "Corefile")
+	fixture.Write(t, corefile, ".:0 {\n    bind 127.0.0.1\n    etcd example.org\n}\n")
+	for program, wants := range map[*exec.Cmd]string{
+		exec.Command(filepath.Join(dir, minimal, "coredns"), "-conf", corefile):  ":3 - Error during parsing: Unknown directive 'etcd'",
+		exec.Command(filepath.Join(dir, minimal, "nearcast"), "check", corefile): ":3: etcd: unknown directive; the minimal image lacks this plugin; the image whose tag ends in -full has it",
+	} {
+		out, err := program.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), wants) {
+			t.Errorf("%s: %v\n%s\nwant %s", program, err, out, wants)
+		}
+	}
+}

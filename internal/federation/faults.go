@@ -1,0 +1,161 @@
+package federation
+
+import (
+	"fmt"
+	"slices"
+)
+
+const (
+	// maxFaults bounds what is kept, logged and told of one namespace's faults, which its
+	// tenant makes; a last one counts the rest.
+	maxFaults = 64
+	// maxReasons bounds what one annotation's fault names.
+	maxReasons = 3
+)
+
+// faults are all that were found, by namespace: what is wrong in one costs the others
+// nothing.
+type faults struct {
+	in map[string]*faultsOf
+	// files are of files that hold no readable object.
+	files []Fault
+	// changed is set where what is listed is not what was found.
+	changed bool
+}
+
+// faultsOf are one namespace's; those of clusters are of the namespace "".
+type faultsOf struct {
+	staged map[Ref][]Fault // of objects as their source found them
+	made   map[*entry]bool // that have faults
+	listed []Fault
+	stale  bool
+}
+
+func (f *faults) of(namespace string) *faultsOf {
+	of := f.in[namespace]
+	if of == nil {
+		of = &faultsOf{staged: map[Ref][]Fault{}, made: map[*entry]bool{}}
+		f.in[namespace] = of
+	}
+	return of
+}
+
+// stage notes the faults of an object.
+func (f *faults) stage(ref Ref, all []Fault) {
+	if len(all) == 0 && f.in[ref.Namespace] == nil {
+		return
+	}
+	of := f.of(ref.Namespace)
+	if slices.Equal(of.staged[ref], all) {
+		return
+	}
+	of.stale, f.changed = true, true
+	if of.staged[ref] = all; len(all) == 0 {
+		delete(of.staged, ref)
+	}
+}
+
+// stageFiles notes the faults of files.
+func (f *faults) stageFiles(all []Fault) {
+	if !slices.Equal(f.files, all) {
+		f.files, f.changed = all, true
+	}
+}
+
+// note notes that the entry has other faults than before.
+func (f *faults) note(e *entry) {
+	of := f.of(e.template.Namespace)
+	of.stale, f.changed = true, true
+	if of.made[e] = true; len(e.faults) == 0 {
+		delete(of.made, e)
+	}
+}
+
+// list returns the faults, sorted, of each namespace no more than maxFaults.
+func (f *faults) list() []Fault {
+	all := first(func(yield func(Fault)) {
+		for _, one := range f.files {
+			yield(one)
+		}
+	}, "files")
+	for namespace, of := range f.in {
+		if len(of.staged)+len(of.made) == 0 {
+			delete(f.in, namespace)
+			continue
+		}
+		if of.stale {
+			name := "namespace " + namespace
+			if namespace == "" {
+				name = "clusters"
+			}
+			of.listed, of.stale = first(of.each, name), false
+			for i := range of.listed {
+				of.listed[i].Namespace = namespace
+			}
+		}
+		all = append(all, of.listed...)
+	}
+	slices.SortFunc(all, compareFaults)
+	return all
+}
+
+func (of *faultsOf) each(yield func(Fault)) {
+	for _, faults := range of.staged {
+		for _, one := range faults {
+			yield(one)
+		}
+	}
+	for e := range of.made {
+		for _, one := range e.faults {
+			yield(one)
+		}
+	}
+}
+
+// first returns the first maxFaults of all, sorted, and one that counts the others.
+func first(each func(func(Fault)), of string) []Fault {
+	var all []Fault
+	left, bad := 0, false
+	each(func(one Fault) {
+		if len(all) == maxFaults && compareFaults(one, all[maxFaults-1]) >= 0 {
+			left, bad = left+1, bad || one.refuses()
+			return
+		}
+		i, _ := slices.BinarySearchFunc(all, one, compareFaults)
+		if all = slices.Insert(all, i, one); len(all) > maxFaults {
+			last := all[maxFaults]
+			all, left, bad = all[:maxFaults], left+1, bad || last.refuses()
+		}
+	})
+	if left > 0 {
+		all = append(all, Fault{Object: of, Reason: fmt.Sprintf("has %d more faults than the %d that are listed", left, maxFaults), Warning: !bad})
+	}
+	return all
+}
+
+// joined returns the faults with one for each annotation.
+func joined(all []Fault) []Fault {
+	if len(all) < 2 {
+		return all
+	}
+	var one []Fault
+	more := map[string]int{} // by key
+	at := map[string]int{}
+	for _, f := range all {
+		i, before := at[f.Key]
+		if f.Key == "" || !before {
+			at[f.Key] = len(one)
+			one = append(one, f)
+			continue
+		}
+		if more[f.Key]++; more[f.Key] < maxReasons {
+			one[i].Reason += "; " + f.Reason
+		}
+	}
+	for key, n := range more {
+		if n >= maxReasons {
+			one[at[key]].Reason += fmt.Sprintf("; and %d more", n-maxReasons+1)
+		}
+	}
+	return one
+}

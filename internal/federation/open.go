@@ -1,0 +1,79 @@
+package federation
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Open says what is open to whom beyond what claims give one namespace alone: a sentence
+// for each.
+func (c Claims) Open(zones []string) []string {
+	served := strings.Join(zones, " ")
+	if len(c) == 0 {
+		return []string{"no claim line: every namespace may take names of " + served + " that are not another's, and answer with all addresses but special ones"}
+	}
+	names, addresses := c.of(AnyNamespace)
+	var open []string
+	if len(names) > 0 {
+		open = append(open, "claim *: every namespace may take names at and below "+strings.Join(names, " ")+", those of others too")
+	}
+	if len(addresses) > 0 {
+		open = append(open, "claim *: every namespace may answer with addresses in "+join(addresses))
+	}
+	return open
+}
+
+// Shared names what the claims give to two namespaces each: who of them has it depends on
+// whose function is older.
+func (c Claims) Shared() []string {
+	var shared []string
+	for i, a := range c {
+		for _, b := range c[:i] {
+			if a.Namespace == b.Namespace || a.Namespace == AnyNamespace || b.Namespace == AnyNamespace {
+				continue
+			}
+			for _, what := range append(sharedNames(a.Names, b.Names), sharedPrefixes(a.Addresses, b.Addresses)...) {
+				shared = append(shared, fmt.Sprintf("%s is claimed for namespaces %s and %s: the older function of the two has what both take; give each a range of its own", what, b.Namespace, a.Namespace))
+			}
+		}
+	}
+	return shared
+}
+
+func sharedNames(a, b []string) (shared []string) {
+	for _, mine := range a {
+		for _, theirs := range b {
+			switch {
+			case isAtOrBelow(mine, theirs):
+				shared = append(shared, mine)
+			case isAtOrBelow(theirs, mine):
+				shared = append(shared, theirs)
+			}
+		}
+	}
+	return shared
+}
+
+func sharedPrefixes(a, b []netip.Prefix) (shared []string) {
+	for _, mine := range a {
+		for _, theirs := range b {
+			switch {
+			case !mine.Overlaps(theirs):
+			case mine.Bits() > theirs.Bits():
+				shared = append(shared, mine.String())
+			default:
+				shared = append(shared, theirs.String())
+			}
+		}
+	}
+	return shared
+}
+
+func join(prefixes []netip.Prefix) string {
+	var all []string
+	for _, p := range prefixes {
+		all = append(all, p.String())
+	}
+	return strings.Join(all, " ")
+}

@@ -1,0 +1,63 @@
+package federation
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// PortRange are the ports of TCP from First to Last, both included.
+type PortRange struct{ First, Last uint16 }
+
+// ParsePortRange parses "N" or "N-N", with ports from 1 to 65535.
+func ParsePortRange(s string) (PortRange, error) {
+	first, last, ranged := strings.Cut(s, "-")
+	if !ranged {
+		last = first
+	}
+	from, err1 := strconv.ParseUint(first, 10, 16)
+	to, err2 := strconv.ParseUint(last, 10, 16)
+	if cmp.Or(err1, err2) != nil || from == 0 || from > to {
+		return PortRange{}, fmt.Errorf("%q is not a port from 1 to 65535, or a range such as 30000-32767", s)
+	}
+	return PortRange{uint16(from), uint16(to)}, nil
+}
+
+func (r PortRange) has(port uint16) bool { return port >= r.First && port <= r.Last }
+
+// allowPort reports whether the namespace's claims let a probe go to a port that is not
+// the function's own. A claim of addresses without ports is one of all their ports: they
+// are the namespace's. Without any claim line none is allowed: behind a
+// gateway's address there are more than functions.
+func (c Claims) allowPort(namespace string, to netip.AddrPort) bool {
+	return slices.ContainsFunc(c, func(claim Claim) bool {
+		return (claim.Namespace == namespace || claim.Namespace == AnyNamespace) && claim.allowsPort(to)
+	})
+}
+
+func (c Claim) allowsPort(to netip.AddrPort) bool {
+	at := func(p netip.Prefix) bool { return p.Contains(to.Addr()) }
+	if len(c.Addresses) > 0 && !slices.ContainsFunc(c.Addresses, at) {
+		return false
+	}
+	if len(c.Ports) == 0 {
+		return len(c.Addresses) > 0
+	}
+	return slices.ContainsFunc(c.Ports, func(r PortRange) bool { return r.has(to.Port()) })
+}
+
+// hasPort reports whether the port is the template's own at the endpoint: it is on its
+// Service, or the gateway's, which is there for all functions.
+func (t *Template) hasPort(e Endpoint, port uint16) bool {
+	web := port == 80 || port == gatewayPort
+	switch {
+	case port == t.TCPPort, slices.Contains(t.TCPPorts, port):
+		return true
+	case e.Gateway && (port == e.Port || web), t.Kind == "Ingress" && web:
+		return true
+	}
+	return slices.ContainsFunc(t.Ports, func(p Port) bool { return p.Number == port && p.Protocol == "tcp" })
+}

@@ -1,0 +1,98 @@
+package federation
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
+	prefix := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
+	ports := func(namespace, cidr string, ports ...PortRange) Claim {
+		c := Claim{Namespace: namespace, Names: []string{"fn.example.org."}, Ports: ports}
+		if cidr != "" {
+			c.Addresses = prefix(cidr)
+		}
+		return c
+	}
+	names := ports("ns", "")
+	for _, c := range []struct {
+		name        string
+		annotations []string
+		claims      Claims
+		gateway     string
+		want        string
+		fault       string // the key
+	}{
+		{"the Service's", []string{"probe", "tcp://:80"}, nil, "192.0.2.1", "tcp://192.0.2.1:80", ""},
+		{"its pods'", []string{"probe", "tcp://:8080"}, nil, "192.0.2.1", "tcp://192.0.2.1:8080", ""},
+		{"the annotated", []string{"probe", "tcp://:9000", "port", "grpc=9000"}, nil, "192.0.2.1", "tcp://192.0.2.1:9000", ""},
+		{"the gateway's", []string{"probe", "tcp://:8443"}, nil, "192.0.2.1:8443", "tcp://192.0.2.1:8443", ""},
+		{"every gateway's", []string{"probe", "http://:80/"}, Claims{names}, "192.0.2.1:8443", "http://192.0.2.1:80/ (host web.ns.fn.example.org)", ""},
+		{"HTTPS", []string{"probe", "https:///"}, nil, "192.0.2.1", "https://192.0.2.1:443/ (host web.ns.fn.example.org)", ""},
+		{"no other", []string{"probe", "tcp://:9100"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
+		{"with claims of names neither", []string{"probe", "http://:9100/metrics"}, Claims{names}, "192.0.2.1:8443", "tcp://192.0.2.1:8443", keyProbe},
+		{"nor gRPC's", []string{"probe", "grpc://:9100/"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
+		{"UDP is another", []string{"probe", "tcp://:53", "port", "dns=53/udp"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
+		{"claimed", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "", PortRange{9100, 9100})}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
+		{"claimed as one of many", []string{"probe", "tcp://:31000"}, Claims{ports("ns", "", PortRange{1, 2}, PortRange{30000, 32767})}, "192.0.2.1", "tcp://192.0.2.1:31000", ""},
+		{"claimed for all", []string{"probe", "tcp://:9100"}, Claims{ports("*", "", PortRange{9100, 9100})}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
+		{"claimed for another", []string{"probe", "tcp://:9100"}, Claims{names, ports("bank", "", PortRange{9100, 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
+		{"another is claimed", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "", PortRange{9101, 9200})}, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
+		{"its address is claimed", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "192.0.2.0/24")}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
+		{"another address is claimed", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "198.51.100.0/24")}, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
+		{"claimed elsewhere", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "198.51.100.0/24", PortRange{9100, 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
+		{"its address, less the port", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "192.0.2.0/24", PortRange{1, 1})}, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
+		{"an address's", []string{"address", "a=192.0.2.7:9100"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", keyAddress},
+		{"an address's own", []string{"address", "a=192.0.2.7:8080"}, nil, "192.0.2.1", "tcp://192.0.2.7:8080", ""},
+		{"a horizon's", []string{"address.vpn", "a=192.0.2.7:9100"}, nil, "", "tcp://192.0.2.7:80", keyAddress + ".vpn"},
+		{"HTTPS of an address", []string{"address", "a=192.0.2.7", "probe", "tcp://:443"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", keyProbe},
+	} {
+		web := service("ns", "web", c.annotations...)
+		web.TCPPorts = []uint16{80, 8080}
+		s := world(Options{Claims: c.claims}, cluster("a", c.gateway), cluster("b", c.gateway), web, bound(web.Ref, "a"))
+		got, faults := targetOf(t, s, web.Ref)
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+		if c.fault == "" && len(faults) > 0 || c.fault != "" && (len(faults) != 1 || faults[0].Key != c.fault) {
+			t.Errorf("%s: faults %v, want one of %q", c.name, faults, c.fault)
+		}
+	}
+}
+
+func TestAPortsFaultIsSaidOnce(t *testing.T) {
+	web := service("ns", "web", "probe", "tcp://:9100")
+	s := world(Options{}, cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b"))
+	if len(s.Faults) != 1 {
+		t.Errorf("%v", s.Faults)
+	}
+}
+
+func TestAnIngressHasThePortsOfTheWeb(t *testing.T) {
+	for port, own := range map[string]bool{"80": true, "443": true, "9100": false} {
+		in := service("ns", "web", "probe", "tcp://:"+port, "address", "a=192.0.2.7")
+		in.Ref.Group, in.Ref.Kind, in.TCPPort = "networking.k8s.io", "Ingress", 443
+		got, faults := targetOf(t, world(Options{}, cluster("a", "192.0.2.1"), in, bound(in.Ref, "a")), in.Ref)
+		if strings.HasSuffix(got, ":"+port) != own || (len(faults) == 0) != own {
+			t.Errorf("%s: %s, %v", port, got, faults)
+		}
+	}
+}
+
+func TestRangesOfPorts(t *testing.T) {
+	for text, want := range map[string]PortRange{"80": {80, 80}, "30000-32767": {30000, 32767}, "1-65535": {1, 65535}} {
+		if got, err := ParsePortRange(text); got != want || err != nil {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "0", "0-1", "2-1", "65536", "1-65536", "-", "1-", "-1", "a", "80,81", " 80"} {
+		if got, err := ParsePortRange(text); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+	if slices.Contains([]bool{PortRange{2, 3}.has(1), PortRange{2, 3}.has(4), !PortRange{2, 3}.has(2), !PortRange{2, 3}.has(3)}, true) {
+		t.Error("a range does not have its ends, or more")
+	}
+}

@@ -1,0 +1,179 @@
+package federation
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Without claims, hostnames are free but for what belongs to others: all at and below
+// <namespace>.<zone> of another namespace, what is below the name of an older function of
+// another, and what is the zone's own, to which a wildcard at its apex would lead. A claim
+// line says otherwise.
+
+// isOwn reports whether the name is at or below the namespace's own domain in one of
+// the zones.
+func (m *Memory) isOwn(name, namespace string) bool {
+	for _, zone := range m.Zones {
+		if !IsReverse(zone) && isAtOrBelow(name, namespace+"."+strings.TrimPrefix(zone, ".")) {
+			return true
+		}
+	}
+	return false
+}
+
+// foreign returns why the name is not for the entry's namespace; nil if it may be.
+func (m *Memory) foreign(name string, e *entry) error {
+	t := e.template
+	if len(m.Claims) > 0 || t.takesDefault() {
+		return nil // a claim allowed it
+	}
+	base, wildcard := strings.CutPrefix(name, "*.")
+	if m.isOwn(base, t.Namespace) {
+		return nil
+	}
+	if err := m.ofANamespace(base); err != nil {
+		return err
+	}
+	above := m.above(base)
+	if len(above) == 0 {
+		return fmt.Errorf("%s would be every name of the zone that nobody has; the operator's claim lines can allow it", name)
+	}
+	return m.ofAnother(above, wildcard, e)
+}
+
+// ofANamespace returns an error if the name is another namespace's by its form, or the
+// zone's own.
+func (m *Memory) ofANamespace(name string) error {
+	for _, zone := range m.Zones {
+		if IsReverse(zone) || !isAtOrBelow(name, zone) {
+			continue
+		}
+		first := lastLabel(name, zone)
+		domain := first + "." + strings.TrimPrefix(zone, ".")
+		switch {
+		case m.namespaces[first] > 0:
+			return fmt.Errorf("%s is at or below %s, which is namespace %s's; the operator's claim lines can allow it", name, domain, first)
+		case strings.HasPrefix(first, "_"):
+			return fmt.Errorf("%s is at or below %s, which is the zone's own; the operator's claim lines can allow it", name, domain)
+		}
+	}
+	return nil
+}
+
+// ofAnother returns an error if a name that another namespace has is above the first of
+// these, or that where a wildcard stands below it: always where it says something of that
+// name, as _acme-challenge does (RFC 8552), or else if the other is older.
+func (m *Memory) ofAnother(names []string, wildcard bool, e *entry) error {
+	underscored := false
+	for i, name := range names {
+		owners := []*entry{nil, nil}
+		if i > 0 || wildcard {
+			owners[0] = m.owner(name)
+		}
+		if i > 0 {
+			owners[1] = m.owner("*." + name)
+		}
+		for _, owner := range owners {
+			switch {
+			case owner == nil:
+			case owner.template.Namespace == e.template.Namespace:
+				return nil
+			case underscored || older(owner, e):
+				return fmt.Errorf("%s is below %s, which is a name of %s; the operator's claim lines can allow it", names[0], name, owner.template.Ref)
+			}
+		}
+		underscored = underscored || name[0] == '_'
+	}
+	return nil
+}
+
+// above returns the name and those above it, below the apex of its longest zone.
+func (m *Memory) above(name string) (names []string) {
+	zone := ""
+	for _, z := range m.Zones {
+		if !IsReverse(z) && isAtOrBelow(name, z) && len(z) > len(zone) {
+			zone = z
+		}
+	}
+	for zone != "" && len(name) > len(zone) {
+		names = append(names, name)
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return names
+}
+
+// owner returns whose the name is: of those that ask for it, the first for whom it is
+// not foreign; nil if there is none.
+func (m *Memory) owner(name string) *entry {
+	holder := m.hostnames.holder[name]
+	if holder == nil || len(m.Claims) > 0 || holder.template.takesDefault() {
+		return holder
+	}
+	owner, known := m.owners[name]
+	if known {
+		return owner
+	}
+	for _, e := range m.hostnames.all(name) {
+		if (owner == nil || m.beats(name, e, owner)) && m.foreign(name, e) == nil {
+			owner = e
+		}
+	}
+	m.owners[name] = owner
+	return owner
+}
+
+// lastLabel returns the name's label next to the zone, at which or below which it is.
+func lastLabel(name, zone string) string {
+	rest := strings.TrimSuffix(strings.TrimSuffix(name, zone), ".")
+	return rest[strings.LastIndexByte(rest, '.')+1:]
+}
+
+// watch notes that the entry's title to the name depends on whose the names above it are,
+// and on whether there are namespaces of these names.
+func (m *Memory) watch(name string, e *entry) {
+	for _, above := range m.watched(name, e) {
+		if m.below[above] == nil {
+			m.below[above] = map[*entry]bool{}
+		}
+		m.below[above][e] = true
+	}
+}
+
+func (m *Memory) unwatch(name string, e *entry) {
+	for _, above := range m.watched(name, e) {
+		if delete(m.below[above], e); len(m.below[above]) == 0 {
+			delete(m.below, above)
+		}
+	}
+}
+
+func (m *Memory) watched(name string, e *entry) []string {
+	if len(m.Claims) > 0 || e.template.takesDefault() {
+		return nil
+	}
+	return m.above(strings.TrimPrefix(name, "*."))
+}
+
+// settleIn notes that the namespace has one template more.
+func (m *Memory) settleIn(namespace string) {
+	if m.namespaces[namespace]++; m.namespaces[namespace] == 1 {
+		m.touchDomain(namespace)
+	}
+}
+
+// moveOut notes that the namespace has one template less.
+func (m *Memory) moveOut(namespace string) {
+	if m.namespaces[namespace]--; m.namespaces[namespace] == 0 {
+		delete(m.namespaces, namespace)
+		m.touchDomain(namespace)
+	}
+}
+
+// touchDomain touches the entries that ask for names at or below the namespace's domain.
+func (m *Memory) touchDomain(namespace string) {
+	for _, zone := range m.Zones {
+		for e := range m.below[namespace+"."+strings.TrimPrefix(zone, ".")] {
+			m.touch(e)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package federation
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// vips are who wants which VIP, and what else is at their addresses. A VIP belongs to
+// one namespace: whoever declared it first brings it there. Others can neither join it nor
+// take it away.
+type vips struct {
+	declared contest[netip.Addr, *entry]
+	// in are how many templates of a namespace declare each.
+	in map[ownVIP]int
+	// occupants are the entries of which a VIP of another namespace is an address.
+	occupants map[netip.Addr]map[*entry]bool
+	// gateways are the clusters' by address.
+	gateways map[netip.Addr]string
+}
+
+// ownVIP is a VIP and a namespace that declares it.
+type ownVIP struct {
+	vip       netip.Addr
+	namespace string
+}
+
+func newVIPs() vips {
+	return vips{
+		declared: newContest(func(_ netip.Addr, a, b *entry) bool { return older(a, b) }),
+		in:       map[ownVIP]int{}, occupants: map[netip.Addr]map[*entry]bool{}, gateways: map[netip.Addr]string{},
+	}
+}
+
+// declareVIPs has the entry's template take part with the VIPs that its claims allow; a
+// fault names each other.
+func (m *Memory) declareVIPs(e *entry) {
+	t := e.template
+	for _, vip := range t.VIPs {
+		if err := m.Claims.allowAnnotated(t.Namespace, vip); err != nil {
+			e.barred = append(e.barred, t.fault(keyVIP, "%v", err))
+			continue
+		}
+		e.vips = append(e.vips, vip)
+		m.declared.enter(vip, e)
+		if own := (ownVIP{vip, t.Namespace}); m.vips.in[own] == 0 {
+			m.otherVIPs[vip] = true
+		}
+		m.vips.in[ownVIP{vip, t.Namespace}]++
+		m.touchVIP(vip)
+	}
+}
+
+// withdrawVIPs takes the entry's VIPs away.
+func (m *Memory) withdrawVIPs(e *entry) {
+	for _, vip := range e.vips {
+		m.declared.leave(vip, e)
+		own := ownVIP{vip, e.template.Namespace}
+		if m.vips.in[own]--; m.vips.in[own] == 0 {
+			delete(m.vips.in, own)
+			m.otherVIPs[vip] = true
+		}
+		m.touchVIP(vip)
+	}
+	e.vips = nil
+}
+
+// touchVIP touches all that declare the VIP.
+func (m *Memory) touchVIP(vip netip.Addr) {
+	m.touch(m.declared.holder[vip])
+	for _, e := range m.declared.losers[vip] {
+		m.touch(e)
+	}
+}
+
+// heldVIPs returns the VIPs that the entry has of those that it declares.
+func (b *builder) heldVIPs(e *entry) []netip.Addr {
+	var held []netip.Addr
+	for _, vip := range e.vips {
+		if why := b.taken(vip, e); why != "" {
+			b.fault(e.template, keyVIP, "VIP %s %s", vip, why)
+			continue
+		}
+		held = append(held, vip)
+	}
+	return held
+}
+
+// taken says whose the VIP is, if it is not of the entry's namespace.
+func (b *builder) taken(vip netip.Addr, e *entry) string {
+	if cluster, is := b.gateways[vip]; is {
+		return "is the gateway of cluster " + cluster
+	}
+	holder := b.declared.holder[vip]
+	if holder.template.Namespace != e.template.Namespace {
+		return "already belongs to " + holder.template.String()
+	}
+	var first *entry // of those who had the address before
+	for o := range b.occupants[vip] {
+		if o.template.Namespace != e.template.Namespace && older(o, holder) && (first == nil || older(o, first)) {
+			first = o
+		}
+	}
+	if first != nil {
+		return "is an address of " + first.template.String()
+	}
+	return ""
+}
+
+// isVIP reports whether the address is a VIP that the namespace declares. A gateway is
+// none, whatever a tenant writes.
+func (b *builder) isVIP(namespace string, a netip.Addr) bool {
+	if b.vips.in[ownVIP{a, namespace}] == 0 {
+		return false
+	}
+	_, gateway := b.gateways[a]
+	return !gateway
+}
+
+// note notes which VIPs of others are addresses of the function that is being made.
+func (b *builder) note(e Endpoint) {
+	if e.Gateway {
+		return
+	}
+	for _, a := range slices.Concat(e.V4, e.V6) {
+		holder := b.declared.holder[a]
+		if holder != nil && !slices.Contains(b.needs.occupied, a) {
+			b.needs.occupied = append(b.needs.occupied, a)
+		}
+	}
+}
+
+// occupy notes which VIPs are addresses of the entry.
+func (m *Memory) occupy(e *entry, before, now []netip.Addr) {
+	for _, vip := range before {
+		if slices.Contains(now, vip) {
+			continue
+		}
+		if delete(m.occupants[vip], e); len(m.occupants[vip]) == 0 {
+			delete(m.occupants, vip)
+		}
+		m.touchVIP(vip)
+	}
+	for _, vip := range now {
+		if slices.Contains(before, vip) {
+			continue
+		}
+		if m.occupants[vip] == nil {
+			m.occupants[vip] = map[*entry]bool{}
+		}
+		m.occupants[vip][e] = true
+		m.touchVIP(vip)
+	}
+}
+
+// settleGateways notes which addresses are the clusters' gateways.
+func (m *Memory) settleGateways() {
+	clear(m.gateways)
+	for _, c := range m.clusters {
+		for _, e := range c.Gateways {
+			for _, a := range slices.Concat(e.V4, e.V6) {
+				if _, before := m.gateways[a]; !before {
+					m.gateways[a] = c.Name
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// merged is how the files' objects make one listing. An object that an earlier file
+// holds too is refused: which of the two was meant is not for us to guess.
+type merged struct {
+	// holders are where each object stands; the first is the one that counts.
+	holders map[federation.Ref]holders
+	// faults are of files, and of what they hold that counts for nothing.
+	faults map[string][]federation.Fault
+	// general are of what is no file that is read.
+	general []federation.Fault
+}
+
+// place is where an object stands: a file, and a number among its documents.
+type place struct {
+	path     string
+	document int
+}
+
+// holders are places in the order of their files; most objects have one.
+type holders struct {
+	first place
+	more  []place
+}
+
+// has reports whether the object counts that stands at the place.
+func (m *merged) has(ref federation.Ref, at place) bool { return m.holders[ref].first == at }
+
+// all returns the faults that are of no object.
+func (m *merged) all() []federation.Fault {
+	all := slices.Clone(m.general)
+	for _, path := range slices.Sorted(maps.Keys(m.faults)) {
+		all = append(all, m.faults[path]...)
+	}
+	return all
+}
+
+// change is what came of files that changed: the objects that are other, and those that
+// are gone.
+type change struct {
+	listing federation.Listing
+	gone    []federation.Ref
+}
+
+// add adds the object that counts; one that says nothing is as if it were not there.
+func (c *change) add(ref federation.Ref, counts document) {
+	if c.listing.Add(ref, counts.object, counts.faults()); counts.object == nil && len(counts.faults()) == 0 {
+		c.gone = append(c.gone, ref)
+	}
+}
+
+// document returns what is at the first of the places; the zero document for none.
+func (d *Dir) document(places []place) document {
+	if len(places) == 0 {
+		return document{}
+	}
+	return d.files[places[0].path].held.documents[places[0].document]
+}
+
+// merge takes over files that changed, of which was is what they were before.
+func (d *Dir) merge(was map[string]entry) change {
+	if d.merged.holders == nil {
+		d.merged.holders, d.merged.faults = map[federation.Ref]holders{}, map[string][]federation.Fault{}
+		was = map[string]entry{}
+		for path := range d.files {
+			was[path] = entry{}
+		}
+	}
+	refs, touched := map[federation.Ref]bool{}, map[string]bool{}
+	for path, before := range was {
+		touched[path] = true
+		d.move(path, before.held, refs)
+	}
+	c := change{listing: federation.NewListing()}
+	for ref := range refs {
+		places := d.merged.holders[ref].places()
+		for _, at := range places {
+			touched[at.path] = true
+		}
+		c.add(ref, d.document(places))
+	}
+	for path := range touched {
+		d.judge(path)
+	}
+	c.listing.Faults = d.merged.all()
+	return c
+}
+
+// move takes a file's objects of before away, and adds those that it has now; all of them
+// go into refs.
+func (d *Dir) move(path string, before *file, refs map[federation.Ref]bool) {
+	for ref := range before.refs() {
+		d.merged.remove(ref, path)
+		refs[ref] = true
+	}
+	for ref, document := range d.files[path].held.refs() {
+		refs[ref] = true
+		d.merged.add(ref, place{path, document}, d.order)
+	}
+}
+
+// refs returns the objects that a file holds, each once, with the document that is the
+// first of it.
+func (f *file) refs() map[federation.Ref]int {
+	if f == nil {
+		return nil
+	}
+	all := make(map[federation.Ref]int, len(f.documents))
+	for i, document := range f.documents {
+		if document.unread() {
+			continue
+		}
+		if ref := document.ref(); !has(all, ref) {
+			all[ref] = i
+		}
+	}
+	return all
+}
+
+func has[K comparable, V any](m map[K]V, key K) bool {
+	_, has := m[key]
+	return has
+}
+
+func (m *merged) remove(ref federation.Ref, path string) {
+	h := m.holders[ref]
+	left := slices.DeleteFunc(h.places(), func(at place) bool { return at.path == path })
+	m.set(ref, left)
+}
+
+func (m *merged) add(ref federation.Ref, at place, order func(a, b string) int) {
+	all := append(m.holders[ref].places(), at)
+	if len(all) > 1 {
+		slices.SortFunc(all, func(a, b place) int { return order(a.path, b.path) })
+	}
+	m.set(ref, all)
+}
+
+func (m *merged) set(ref federation.Ref, places []place) {
+	if len(places) == 0 {
+		delete(m.holders, ref)
+		return
+	}
+	m.holders[ref] = holders{places[0], places[1:len(places):len(places)]}
+}
+
+// places returns all of them, in a slice of the caller's own.
+func (h holders) places() []place {
+	if h.first == (place{}) {
+		return nil
+	}
+	return append([]place{h.first}, h.more...)
+}
+
+// order is that in which files are read: by the names of their folders and their own, and
+// those last that cannot be read now.
+func (d *Dir) order(a, b string) int {
+	if one, other := d.files[a].kept, d.files[b].kept; one != other {
+		if other {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(slices.Compare(strings.Split(a, "/"), strings.Split(b, "/")), cmp.Compare(a, b))
+}
+
+// mostFaults bounds what is said of one file beside what is said of its objects.
+const mostFaults = 20
+
+// judge finds what is to be said of a file.
+func (d *Dir) judge(path string) {
+	e, there := d.files[path]
+	if !there {
+		delete(d.merged.faults, path)
+		return
+	}
+	var faults []federation.Fault
+	if e.fault != nil {
+		faults = append(faults, *e.fault)
+	}
+	for i, document := range e.held.documents {
+		faults = append(faults, d.besides(document, place{path, i}, e.kept)...)
+	}
+	faults = append(faults, e.held.faults...)
+	delete(d.merged.faults, path)
+	if len(faults) > 0 {
+		d.merged.faults[path] = bounded(path, faults)
+	}
+}
+
+// bounded returns so many of a file's faults as may be said, and how many there are more.
+func bounded(path string, faults []federation.Fault) []federation.Fault {
+	if len(faults) <= mostFaults {
+		return faults
+	}
+	rest := faults[mostFaults:]
+	refuses := slices.ContainsFunc(rest, func(f federation.Fault) bool { return !f.Warning })
+	return append(faults[:mostFaults:mostFaults], federation.Fault{Warning: !refuses, File: path, Reason: fmt.Sprintf("and %d more of this file", len(rest))})
+}
+
+// besides returns what is to be said of a document that counts for nothing.
+func (d *Dir) besides(document document, at place, kept bool) []federation.Fault {
+	if document.unread() {
+		return document.faults()
+	}
+	ref := document.ref()
+	first := d.merged.holders[ref].first
+	if first == at || kept {
+		return nil
+	}
+	origin, before := document.origin(), d.document([]place{first}).origin()
+	return []federation.Fault{{
+		File: origin.File, Line: origin.Line, Object: ref.String(),
+		Reason: fmt.Sprintf("is already declared at %s:%d; this one is ignored", before.File, before.Line),
+	}}
+}

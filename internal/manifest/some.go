@@ -1,0 +1,66 @@
+package manifest
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// lookAt looks at those paths alone, which have no link in the name of their folder. It
+// returns false where they are not all that there is to look at: where links or folders
+// came or went, and what they lead to with them.
+func (d *Dir) lookAt(actual []string) (change, bool) {
+	if d.there == nil {
+		return change{}, false
+	}
+	paths := make([]string, 0, len(actual))
+	for _, at := range actual {
+		path, alone := d.alone(at)
+		if !alone {
+			return change{}, false
+		}
+		if path != "" {
+			paths = append(paths, path)
+		}
+	}
+	was := map[string]entry{}
+	for _, path := range paths {
+		before, held := d.files[path]
+		_, err := os.Lstat(path)
+		switch {
+		case err == nil:
+			d.files[path] = read(path, before)
+		case held:
+			delete(d.files, path)
+		}
+		if now := d.files[path]; !before.same(now) {
+			was[path] = before
+		}
+	}
+	return d.merge(was), true
+}
+
+// alone reports whether what is at a place now, or no longer is, concerns one file at the
+// most, and returns the path of that, or "".
+func (d *Dir) alone(actual string) (path string, alone bool) {
+	folder, known := d.there.folders[filepath.Dir(actual)]
+	if _, isFolder := d.there.folders[actual]; !known || isFolder {
+		return "", false
+	}
+	path = filepath.Join(folder, filepath.Base(actual))
+	_, held := d.files[path]
+	info, err := os.Lstat(actual)
+	switch {
+	case err == nil && !info.Mode().IsRegular(), err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", false
+	case d.there.linked && (err != nil || !held): // a link may lead to what comes or goes
+		return "", false
+	case strings.HasPrefix(filepath.Base(actual), "."), !concerns(path):
+		return "", true
+	}
+	_, compressed := Compressed(path, nil)
+	return path, !compressed && !slices.Contains(kustomizations, filepath.Base(path))
+}

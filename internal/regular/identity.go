@@ -1,0 +1,34 @@
+package regular
+
+import (
+	"io/fs"
+	"os"
+)
+
+// Identity tells a file's content from another as far as that can be seen without
+// reading: which file it is, its size, and when it changed. Equal ones are of one
+// content, but for a change within the file system's grain of time.
+type Identity struct {
+	device, inode     uint64
+	size              int64 // octets
+	modified, changed int64 // Unix nanoseconds
+}
+
+// Identify returns the Identity of the file at the path, or that a link there leads to,
+// and false where there is none, or something that is not a regular file.
+func Identify(path string) (Identity, bool) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return Identity{}, false
+	}
+	return identityOf(info), true
+}
+
+func identityOf(info fs.FileInfo) Identity {
+	id := Identity{size: info.Size(), modified: info.ModTime().UnixNano()}
+	id.add(info)
+	return id
+}
+
+// Modified returns when the content last changed, in Unix nanoseconds.
+func (i Identity) Modified() int64 { return max(i.modified, i.changed) }

@@ -1,0 +1,35 @@
+package snapshot
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// TestAServiceOfAnOlderVersionIsProbedAsBefore: its snapshot has no numbers of ports, and
+// the source may be away for long.
+func TestAServiceOfAnOlderVersionIsProbedAsBefore(t *testing.T) {
+	at := func(port uint16) map[string]map[string]federation.Endpoint {
+		return map[string]map[string]federation.Endpoint{"": {"a": {V4: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Port: port}}}
+	}
+	for name, c := range map[string]struct {
+		kind      string
+		tcp       uint16
+		has, want []uint16
+	}{
+		"of an older version": {"Service", 80, nil, []uint16{80, 8443, 9100}},
+		"of this version":     {"Service", 80, []uint16{80, 8080}, []uint16{80, 8080}},
+		"without TCP":         {"Service", 0, nil, nil},
+		"an Ingress":          {"Ingress", 443, nil, nil},
+	} {
+		f := &federation.Template{
+			Meta: federation.Meta{Ref: federation.Ref{Kind: c.kind}}, TCPPort: c.tcp, TCPPorts: c.has,
+			Annotated: &federation.Annotated{Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 9100}, Fixed: at(8443)},
+		}
+		if portsOf(f); !slices.Equal(f.TCPPorts, c.want) {
+			t.Errorf("%s: %v, want %v", name, f.TCPPorts, c.want)
+		}
+	}
+}

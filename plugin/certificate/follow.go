@@ -1,0 +1,145 @@
+// Package certificate has the certificates of CoreDNS's plugin tls follow their
+// files. A handshake takes one atomic load; one goroutine for each configuration
+// reads changed files.
+package certificate
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+
+	"github.com/nearcast/nearcast/internal/watch"
+	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/lifetime"
+)
+
+var log = clog.NewWithPlugin("certificate")
+
+// The plugin tls is set up after Nearcast's, so what it loaded is replaced once it was.
+func init() { caddy.RegisterParsingCallback("dns", "tls", replace) }
+
+// instance is what one configuration follows.
+type instance struct {
+	context    caddy.Context
+	controller *caddy.Controller
+	pairs      map[Files]*pair
+	end        context.CancelFunc
+	running    sync.WaitGroup
+}
+
+// Files are those of one certificate.
+type Files struct{ Cert, Key string }
+
+var instances lifetime.Instances[*instance]
+
+// Follow has the certificates of all server blocks of a configuration follow their
+// files. It is for the setup of plugins, each of which may call it.
+func Follow(c *caddy.Controller) {
+	instances.Of(c, func() *instance {
+		i := &instance{context: c.Context(), controller: c, pairs: map[Files]*pair{}}
+		c.OnStartup(func() error {
+			instances.Sweep()
+			instances.Start(i)
+			i.start()
+			return nil
+		})
+		return i
+	})
+}
+
+// replace is called for each configuration once its blocks' tls are set up.
+func replace(of caddy.Context) error {
+	for _, c := range caddy.Instances() {
+		if i, ok := instances.In(c); ok && i.context == of {
+			return i.replace()
+		}
+	}
+	return nil
+}
+
+// replace has the blocks ask for their certificate at each handshake. ACME's do already.
+func (i *instance) replace() error {
+	all, err := blocks.Configured(i.controller)
+	if err != nil {
+		return err
+	}
+	// Blocks at one port must have one certificate, which may go by several names.
+	identities := map[string]*dnsserver.TLSConfigIdentity{}
+	for _, b := range all {
+		of, named := FilesOf(b.ServerBlock, b.Config.Root)
+		config := b.Config.TLSConfig
+		if !named || config == nil || len(config.Certificates) != 1 {
+			continue
+		}
+		loaded := config.Certificates[0]
+		content := string(loaded.Certificate[0])
+		if identities[content] == nil {
+			identities[content] = dnsserver.NewTLSConfigIdentity()
+		}
+		if i.pairs[of] == nil {
+			i.pairs[of] = newPair(of, &loaded)
+		}
+		config.Certificates, config.GetCertificate = nil, i.pairs[of].get
+		b.Config.SetTLSConfigIdentity(identities[content])
+	}
+	i.controller = nil // of use during the set-up alone
+	return nil
+}
+
+// FilesOf returns the certificate and the key that the block's tls names, and whether it
+// names any. Relative ones are in the block's root, if it has one.
+func FilesOf(block caddyfile.ServerBlock, root string) (Files, bool) {
+	tls := caddyfile.NewDispenserTokens("", block.Tokens["tls"])
+	tls.Next()
+	args := tls.RemainingArgs()
+	if len(args) < 2 {
+		return Files{}, false
+	}
+	for i, path := range args {
+		if !filepath.IsAbs(path) && root != "" {
+			args[i] = filepath.Join(root, path)
+		}
+	}
+	return Files{args[0], args[1]}, true
+}
+
+// start begins to watch the files.
+func (i *instance) start() {
+	if len(i.pairs) == 0 {
+		return
+	}
+	ctx, end := context.WithCancel(context.Background())
+	i.end = end
+	i.running.Go(func() {
+		if err := watch.Folders(ctx, i.list, i.reload, func(err error) { log.Warning(err) }); err != nil {
+			log.Errorf("certificates are not followed: %v", err)
+		}
+	})
+}
+
+// list returns what is watched.
+func (i *instance) list() (paths []string, _ error) {
+	for of := range i.pairs {
+		paths = append(paths, of.Cert, of.Key)
+	}
+	return paths, nil
+}
+
+func (i *instance) reload() {
+	for _, p := range i.pairs {
+		p.reload()
+	}
+}
+
+// Stop implements lifetime.Instance.
+func (i *instance) Stop() {
+	if i.end != nil {
+		i.end()
+		i.running.Wait()
+	}
+}

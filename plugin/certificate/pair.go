@@ -1,0 +1,81 @@
+package certificate
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// pair is a certificate with its key.
+type pair struct {
+	Files
+	current atomic.Pointer[tls.Certificate]
+	// said is what was last said to be wrong with the files, which is said once. It is
+	// the watching goroutine's.
+	said string
+}
+
+func newPair(of Files, loaded *tls.Certificate) *pair {
+	p := &pair{Files: of}
+	p.use(loaded)
+	return p
+}
+
+// get is what a handshake asks.
+func (p *pair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return p.current.Load(), nil }
+
+func (p *pair) use(cert *tls.Certificate) {
+	p.current.Store(cert)
+	notAfter.WithLabelValues(p.Cert).Set(float64(cert.Leaf.NotAfter.Unix()))
+}
+
+// reload uses the certificate of the files if it is another and good.
+func (p *pair) reload() {
+	cert, err := load(p.Files, time.Now())
+	switch {
+	case err != nil:
+		p.refuse(err)
+	case !bytes.Equal(cert.Leaf.Raw, p.current.Load().Leaf.Raw):
+		p.use(cert)
+		p.said = ""
+		loads.WithLabelValues(p.Cert, "used").Inc()
+	default:
+		p.said = ""
+	}
+}
+
+func (p *pair) refuse(err error) {
+	if err.Error() == p.said {
+		return
+	}
+	p.said = err.Error()
+	loads.WithLabelValues(p.Cert, "refused").Inc()
+	log.Errorf("%v; the certificate before, valid until %s, stays in use", err, p.current.Load().Leaf.NotAfter.Format(time.DateTime))
+}
+
+// Read returns the certificate of the files if it can be used now.
+func Read(of Files, now time.Time) (*x509.Certificate, error) {
+	cert, err := load(of, now)
+	if err != nil {
+		return nil, err
+	}
+	return cert.Leaf, nil
+}
+
+// load reads a certificate that can be used now. An error has the files' names.
+func load(of Files, now time.Time) (*tls.Certificate, error) {
+	cert, err := tls.LoadX509KeyPair(of.Cert, of.Key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with key %s: %w", of.Cert, of.Key, err)
+	}
+	switch leaf := cert.Leaf; {
+	case now.After(leaf.NotAfter):
+		return nil, fmt.Errorf("certificate %s: expired on %s", of.Cert, leaf.NotAfter.Format(time.DateTime))
+	case now.Before(leaf.NotBefore):
+		return nil, fmt.Errorf("certificate %s: not valid before %s", of.Cert, leaf.NotBefore.Format(time.DateTime))
+	}
+	return &cert, nil
+}

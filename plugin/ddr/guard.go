@@ -1,0 +1,49 @@
+package ddr
+
+import (
+	"strings"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/blocks"
+)
+
+// guarded marks a configuration whose blocks have their guards.
+type guarded struct{}
+
+// Guard has every server block answer for resolver.arpa that would ask others: one
+// without a ddr line says NODATA. It is for the setup of plugins behind ddr in the
+// order, before they add their own handler; only the first call for a configuration
+// does something.
+func Guard(c *caddy.Controller) error {
+	if c.Get(guarded{}) != nil {
+		return nil
+	}
+	c.Set(guarded{}, true)
+	all, err := blocks.Configured(c)
+	if err != nil {
+		return err
+	}
+	s := defaults()
+	for _, b := range all {
+		if len(b.Tokens["ddr"]) == 0 && asksOthers(b.Keys) {
+			b.Config.AddPlugin(s.handler)
+		}
+	}
+	return nil
+}
+
+// asksOthers reports whether questions about resolver.arpa reach a block of these keys
+// among those for other names. One for resolver.arpa alone is the operator's own answer.
+func asksOthers(keys []string) bool {
+	for _, key := range keys {
+		for _, zone := range plugin.Host(key).NormalizeExact() {
+			if zone != special && dns.IsSubDomain(strings.ToLower(zone), special) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,29 @@
+package minimal
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coredns/caddy"
+
+	"github.com/nearcast/nearcast/internal/directives"
+	_ "github.com/nearcast/nearcast/plugin/direct"
+	_ "github.com/nearcast/nearcast/plugin/nearcast"
+	_ "github.com/nearcast/nearcast/plugin/rpz"
+)
+
+// TestTheMinimalDirectivesAreThoseOfItsPlugins: one that is not there would pass the
+// check of a Corefile, and one that is not named could not be used.
+func TestTheMinimalDirectivesAreThoseOfItsPlugins(t *testing.T) {
+	var linked []string
+	for _, name := range caddy.ListPlugins()["others"] {
+		if directive, ok := strings.CutPrefix(name, "dns."); ok {
+			linked = append(linked, directive)
+		}
+	}
+	slices.Sort(linked)
+	if !slices.Equal(linked, directives.Minimal) {
+		t.Errorf("plugin/minimal links\n%v, and internal/directives has\n%v", linked, directives.Minimal)
+	}
+}

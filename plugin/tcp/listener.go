@@ -1,0 +1,78 @@
+package tcp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// listener accepts within the bounds.
+type listener struct {
+	net.Listener
+	server *server
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newListener(l net.Listener, s *server) *listener {
+	return &listener{Listener: l, server: s, closed: make(chan struct{})}
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		if c := l.server.next(); c != nil {
+			connections.admit(c)
+			return c, nil
+		}
+		raw, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			c := newConn(raw, l.server)
+			connections.admit(c)
+			return c, nil
+		case errors.Is(err, os.ErrDeadlineExceeded): // something was left
+		case exhausted(err):
+			l.relieve(err)
+		default:
+			return nil, err
+		}
+	}
+}
+
+// exhausted reports whether the process or the machine can open no more.
+func exhausted(err error) bool {
+	for _, none := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, none) {
+			return true
+		}
+	}
+	return false
+}
+
+// rest is how long accepting rests where nothing can be opened: what waits in the
+// kernel waits, and no processor is spent on asking for it.
+const rest = 100 * time.Millisecond
+
+// relieve makes room, and waits a moment for it.
+func (l *listener) relieve(err error) {
+	rarely.Printf(netip.Addr{}, "files", "%s: %v; the connection idle longest is closed; allow the process more files, or tcp fewer connections", l.server.Address(), err)
+	connections.cut()
+	select {
+	case <-l.closed:
+	case <-time.After(rest):
+	}
+}
+
+// Close implements net.Listener.
+func (l *listener) Close() error {
+	l.once.Do(func() {
+		close(l.closed)
+		l.server.stop()
+	})
+	return l.Listener.Close()
+}

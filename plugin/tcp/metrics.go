@@ -1,0 +1,29 @@
+package tcp
+
+import (
+	"github.com/coredns/coredns/plugin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+var (
+	opened = promauto.NewGauge(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace, Subsystem: "tcp", Name: "connections",
+		Help: "Connections of clients that are open.",
+	})
+	cuts = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace, Subsystem: "tcp", Name: "cut_total",
+		Help: "Connections closed for another, by the bound that was reached: connections, network or files.",
+	}, []string{"bound"})
+)
+
+// bound is why a connection is closed for another.
+type bound string
+
+const (
+	byAll     bound = "connections"
+	byNetwork bound = "network"
+	byFiles   bound = "files"
+)
+
+func (b bound) count() { cuts.WithLabelValues(string(b)).Inc() }

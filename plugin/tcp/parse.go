@@ -1,0 +1,117 @@
+package tcp
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+
+	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/blocks"
+)
+
+// line is one tcp line.
+type line struct {
+	at arguments.Position
+	bounds
+}
+
+// keys take the arguments of what stands in the braces.
+var keys = map[string]func(*bounds, []string) error{
+	"connections": func(b *bounds, args []string) (err error) {
+		if len(args) != 1 {
+			return errors.New("takes one argument, a number of connections")
+		}
+		b.all, err = number(args[0], 1, mostConnections)
+		return err
+	},
+	"network": func(b *bounds, args []string) (err error) {
+		if len(args) != 1 && len(args) != 3 {
+			return errors.New("takes N [IPV4-LENGTH IPV6-LENGTH]")
+		}
+		if b.network, err = number(args[0], 1, mostConnections); err != nil || len(args) == 1 {
+			return err
+		}
+		if b.v4, err = number(args[1], 0, 32); err != nil {
+			return err
+		}
+		b.v6, err = number(args[2], 0, 128)
+		return err
+	},
+}
+
+// mostConnections is more than one process serves.
+const mostConnections = 1_000_000
+
+func number(arg string, least, most int) (int, error) {
+	n, err := strconv.Atoi(arg)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("%q is not a number from %d to %d", arg, least, most)
+	}
+	return n, nil
+}
+
+// parseLine reads tcp { ... }; what it does not set is as by default.
+func parseLine(c *caddy.Controller) (line, error) {
+	l := line{}
+	for c.Next() {
+		if l.at.Line > 0 {
+			return l, c.Errf("tcp is in this server block twice, first on line %d", l.at.Line)
+		}
+		l.at = arguments.Here(c)
+		if args := c.RemainingArgs(); len(args) > 0 {
+			return l, c.Errf("unexpected %q: tcp has its settings in braces", args[0])
+		}
+		seen := map[string]bool{}
+		for c.NextBlock() {
+			name := c.Val()
+			read := keys[name]
+			switch {
+			case read == nil:
+				return l, c.Errf("unknown key %q; tcp has connections and network", name)
+			case seen[name]:
+				return l, c.Errf("%s is set twice", name)
+			}
+			seen[name] = true
+			if err := read(&l.bounds, c.RemainingArgs()); err != nil {
+				return l, c.Errf("%s: %v", name, err)
+			}
+		}
+		if len(seen) == 0 {
+			return l, c.Err("tcp sets nothing: give it connections or network in braces, or leave it out for the defaults")
+		}
+	}
+	l.bounds = l.complete(openFiles())
+	if l.network > l.all {
+		return l, c.Errf("network %d is more than the %d connections there may be in all", l.network, l.all)
+	}
+	return l, nil
+}
+
+// Check reads the tcp lines of a Corefile with the server's own parser, and starts
+// nothing. It returns what would keep the server from starting.
+func Check(path string) (faults []error) {
+	all, err := blocks.Read(path)
+	if err != nil {
+		return nil // who checks the Corefile as a whole says so
+	}
+	var first *line
+	for _, block := range all {
+		tokens := block.Tokens["tcp"]
+		if len(tokens) == 0 {
+			continue
+		}
+		l, err := parseLine(&caddy.Controller{Dispenser: caddyfile.NewDispenserTokens(path, tokens)})
+		switch {
+		case err != nil:
+			faults = append(faults, err)
+		case first == nil:
+			first = &l
+		case first.bounds != l.bounds:
+			faults = append(faults, fmt.Errorf("%s: the bounds of tcp are the process's, and those of %s differ", l.at, first.at))
+		}
+	}
+	return faults
+}

@@ -1,0 +1,292 @@
+package tcp
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+	"github.com/miekg/dns"
+
+	// The plugins that stand beside tcp in the tests' Corefiles.
+	_ "github.com/coredns/coredns/plugin/acl"
+	_ "github.com/coredns/coredns/plugin/bind"
+	_ "github.com/coredns/coredns/plugin/forward"
+	_ "github.com/coredns/coredns/plugin/multisocket"
+	_ "github.com/coredns/coredns/plugin/timeouts"
+	_ "github.com/coredns/coredns/plugin/tls"
+	_ "github.com/coredns/coredns/plugin/whoami"
+
+	"github.com/nearcast/nearcast/internal/directives"
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+func TestMain(m *testing.M) {
+	caddy.Quiet, dnsserver.Quiet = true, true
+	clog.Discard()
+	if err := directives.Install(); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// running is a CoreDNS at an address of its own.
+type running struct {
+	t        *testing.T
+	addr     string
+	instance *caddy.Instance
+}
+
+func input(corefile string) caddy.CaddyfileInput {
+	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
+}
+
+// serve starts CoreDNS with one server of the transport, which has the lines beside
+// whoami, until the test ends.
+func serve(t *testing.T, transport string, lines ...string) *running {
+	t.Helper()
+	host := fixture.AnotherLoopback()
+	port := fixture.FreePort(t, host)
+	r := &running{t: t, addr: net.JoinHostPort(host, fmt.Sprint(port))}
+	var err error
+	if r.instance, err = caddy.Start(input(r.corefile(transport, lines...))); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		time.Sleep(30 * time.Millisecond) // a server that never served cannot be stopped
+		_ = r.instance.Stop()
+	})
+	return r
+}
+
+func (r *running) corefile(transport string, lines ...string) string {
+	host, port, _ := net.SplitHostPort(r.addr)
+	return fmt.Sprintf("%s://.:%s {\nbind %s\nwhoami\n%s\n}\n", transport, port, host, strings.Join(lines, "\n"))
+}
+
+func (r *running) reload(lines ...string) {
+	r.t.Helper()
+	time.Sleep(30 * time.Millisecond)
+	next, err := r.instance.Restart(input(r.corefile("dns", lines...)))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.instance = next
+}
+
+// client opens a connection from the address and asks once on it.
+func (r *running) client(from string) *dns.Conn {
+	r.t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}
+	c, err := d.Dial("tcp", r.addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = c.Close() })
+	conn := &dns.Conn{Conn: c}
+	if !asks(conn) {
+		r.t.Fatalf("a new client from %s is not answered", from)
+	}
+	return conn
+}
+
+// asks reports whether a query on the connection is answered.
+func asks(c *dns.Conn) bool {
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	if c.WriteMsg(new(dns.Msg).SetQuestion("example.org.", dns.TypeA)) != nil {
+		return false
+	}
+	_, err := c.ReadMsg()
+	return err == nil
+}
+
+// held counts the connections that are still answered.
+func held(all []*dns.Conn) (n int) {
+	for _, c := range all {
+		if asks(c) {
+			n++
+		}
+	}
+	return n
+}
+
+const tight = "tcp {\nconnections 8\nnetwork 4\n}"
+
+func TestOneNetworkDisplacesItsOwnIdlestAlone(t *testing.T) {
+	r := serve(t, "dns", tight)
+	other, asking := r.client("127.7.1.1"), r.client("127.7.2.1")
+	var idle []*dns.Conn
+	for i := range 20 {
+		if !asks(asking) {
+			t.Fatal("a client that asks has lost its connection")
+		}
+		idle = append(idle, r.client(fmt.Sprintf("127.7.2.%d", 2+i)))
+	}
+	if n := held(idle); n != 3 {
+		t.Errorf("%d idle connections of a network that may have 4 are held beside the one that asks", n)
+	}
+	if !asks(other) {
+		t.Error("another network has lost its connection")
+	}
+}
+
+func TestAllNetworksTogetherAreBounded(t *testing.T) {
+	r := serve(t, "dns", tight)
+	asking := r.client("127.7.0.1")
+	var all []*dns.Conn
+	for i := range 30 {
+		if !asks(asking) {
+			t.Fatal("a client that asks has lost its connection")
+		}
+		all = append(all, r.client(fmt.Sprintf("127.7.%d.1", 1+i)))
+	}
+	if n := held(all); n != 7 {
+		t.Errorf("%d connections are held beside the one that asks, of 8", n)
+	}
+}
+
+func TestWhereNothingIsSetABoundHoldsToo(t *testing.T) {
+	serve(t, "dns", "timeouts {\nidle 5s\n}") // and beside a plugin that it is named after
+	time.Sleep(30 * time.Millisecond)
+	connections.mu.Lock()
+	defer connections.mu.Unlock()
+	if want := (bounds{}).complete(openFiles()); connections.bounds != want || want.all < 2 || want.network >= want.all {
+		t.Errorf("the bounds are %+v, want %+v", connections.bounds, want)
+	}
+}
+
+func secured(t *testing.T) string {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	fixture.Certificate(t, cert, key, "dns.example")
+	return "tls " + cert + " " + key
+}
+
+func TestConnectionsOverTLSAreBounded(t *testing.T) {
+	r := serve(t, "tls", tight, secured(t))
+	var all []*dns.Conn
+	for range 10 {
+		c, err := tls.Dial("tcp", r.addr, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is the test's own
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		conn := &dns.Conn{Conn: c}
+		if !asks(conn) {
+			t.Fatal("a new client is not answered")
+		}
+		all = append(all, conn)
+	}
+	if n := held(all); n != 4 {
+		t.Errorf("%d connections of one network are held, of 4", n)
+	}
+}
+
+// TestConnectionsOverHTTPSAreBounded holds also that a new client is answered where
+// CoreDNS's own bound of 200 would keep it waiting.
+func TestConnectionsOverHTTPSAreBounded(t *testing.T) {
+	r := serve(t, "https", "tcp {\nconnections 300\nnetwork 250\n}", secured(t))
+	query, err := new(dns.Msg).SetQuestion("example.org.", dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := 0
+	for range 260 {
+		one := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // it is the test's own
+		defer one.CloseIdleConnections()
+		client := http.Client{Transport: one, Timeout: 5 * time.Second}
+		reply, err := client.Post("https://"+r.addr+"/dns-query", "application/dns-message", bytes.NewReader(query))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, reply.Body)
+		_ = reply.Body.Close()
+		if reply.StatusCode == http.StatusOK {
+			answered++
+		}
+	}
+	connections.mu.Lock()
+	n := len(connections.open)
+	connections.mu.Unlock()
+	if answered != 260 || n > 250 || n <= 200 {
+		t.Errorf("%d of 260 clients were answered, and %d connections are open, of 250", answered, n)
+	}
+}
+
+func TestAConnectionGoesOnAfterReloads(t *testing.T) {
+	r := serve(t, "dns", tight)
+	idle, asking := r.client("127.7.1.1"), r.client("127.7.2.1")
+	time.Sleep(50 * time.Millisecond)
+	before := runtime.NumGoroutine()
+	for range 5 {
+		r.reload(tight)
+		if !asks(asking) {
+			t.Fatal("a client has lost its connection to a reload")
+		}
+	}
+	if !asks(idle) {
+		t.Error("a client that was idle meanwhile has lost its connection to a reload")
+	}
+	connections.mu.Lock()
+	if n := len(connections.open); n != 2 {
+		t.Errorf("%d connections are counted, of 2", n)
+	}
+	connections.mu.Unlock()
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines after reloads, %d before", runtime.NumGoroutine(), before)
+		}
+	}
+}
+
+// TestAReloadThatFailsChangesNothing holds that nothing is left to a server that never began.
+func TestAReloadThatFailsChangesNothing(t *testing.T) {
+	r := serve(t, "dns", tight)
+	c := r.client("127.7.1.1")
+	time.Sleep(30 * time.Millisecond)
+	taken, err := net.Listen("tcp", net.JoinHostPort(fixture.AnotherLoopback(), "0")) // without SO_REUSEPORT
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	host, port, _ := net.SplitHostPort(taken.Addr().String())
+	failing := r.corefile("dns", "tcp {\nconnections 2\n}") + "dns://other.:" + port + " {\nbind " + host + "\nwhoami\n}\n"
+	if _, err := r.instance.Restart(input(failing)); err == nil {
+		t.Fatal("a port that is taken did not fail the reload")
+	}
+	if !asks(c) || !asks(r.client("127.7.1.2")) {
+		t.Error("a client is not answered")
+	}
+	connections.mu.Lock()
+	if got := connections.bounds.all; got != 8 {
+		t.Errorf("%d connections are allowed, as the failed configuration says", got)
+	}
+	connections.mu.Unlock()
+	r.reload(tight)
+	if !asks(c) {
+		t.Error("the connection is lost to the reload that follows")
+	}
+}
+
+func TestQueriesOfOneConnectionAreBounded(t *testing.T) {
+	r := serve(t, "dns")
+	c := r.client("127.7.1.1")
+	n := 1
+	for asks(c) && n <= queriesByDefault {
+		n++
+	}
+	if n != queriesByDefault {
+		t.Errorf("%d queries were answered on one connection, want %d", n, queriesByDefault)
+	}
+}

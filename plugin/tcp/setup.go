@@ -1,0 +1,47 @@
+// Package tcp is a CoreDNS plugin that bounds the connections of clients, in all and by
+// network, for all servers of a process, and hands connections over to the next
+// configuration.
+//
+// A table has every connection; its lock is taken when one is opened or closed, and not
+// for a query, which leaves its time with its connection alone.
+package tcp
+
+import (
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+
+	"github.com/nearcast/nearcast/plugin/seldom"
+)
+
+var (
+	log    = clog.NewWithPlugin("tcp")
+	rarely = seldom.New(log.Warningf)
+)
+
+// connections are those of the process, and share its files.
+var connections = newTable()
+
+func init() {
+	plugin.Register("tcp", setup)
+	// After the last directive nobody asks for the context before servers are made.
+	last := dnsserver.Directives[len(dnsserver.Directives)-1]
+	caddy.RegisterParsingCallback("dns", last, interpose)
+}
+
+// key is the place of the line in a configuration.
+type key struct{}
+
+func setup(c *caddy.Controller) error {
+	l, err := parseLine(c)
+	if err != nil {
+		return plugin.Error("tcp", err)
+	}
+	before, ok := c.Get(key{}).(line)
+	if ok && before.bounds != l.bounds {
+		return plugin.Error("tcp", c.Errf("the bounds are the process's, and those of %s differ", before.at))
+	}
+	c.Set(key{}, l)
+	return nil
+}

@@ -1,0 +1,112 @@
+// Package supply holds that every version that is pinned somewhere is one that the bot
+// keeps current.
+package supply
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+// manager is what Renovate looks for beside what it knows itself.
+type manager struct {
+	Description         string
+	ManagerFilePatterns []string
+	MatchStrings        []string
+	DepNameTemplate     string
+	DatasourceTemplate  string
+	files, versions     []*regexp.Regexp
+}
+
+func configured(t *testing.T) (ignored []string, managers []manager) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "renovate.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		IgnorePaths    []string
+		CustomManagers []manager
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	for i := range config.CustomManagers {
+		m := &config.CustomManagers[i]
+		for _, pattern := range m.ManagerFilePatterns {
+			m.files = append(m.files, regexp.MustCompile(strings.Trim(pattern, "/")))
+		}
+		for _, pattern := range m.MatchStrings {
+			m.versions = append(m.versions, regexp.MustCompile(pattern))
+		}
+	}
+	return config.IgnorePaths, config.CustomManagers
+}
+
+// follows returns the versions of a file that the manager keeps current.
+func (m manager) follows(path string, text []byte) (versions []string) {
+	if !slices.ContainsFunc(m.files, func(f *regexp.Regexp) bool { return f.MatchString(path) }) {
+		return nil
+	}
+	for _, version := range m.versions {
+		for _, match := range version.FindAllSubmatch(text, -1) {
+			versions = append(versions, string(match[version.SubexpIndex("currentValue")]))
+		}
+	}
+	return versions
+}
+
+// pinned is a version as it is written where something is fetched: of three numbers,
+// which no address has.
+var pinned = regexp.MustCompile(`(?:^|[\s=/])(v?[0-9]+\.[0-9]+\.[0-9]+(?:\+k3s[0-9]+)?)(?:$|[\s/,])`)
+
+func TestTheBotFollowsEveryVersionThatIsPinned(t *testing.T) {
+	ignored, managers := configured(t)
+	// What config:recommended ignores has test/ in it, where most of our modules are.
+	if !slices.Equal(ignored, []string{"**/node_modules/**"}) {
+		t.Errorf("ignorePaths %v", ignored)
+	}
+	found, used := 0, map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		path, err = filepath.Rel(root, path)
+		if d.IsDir() || path != "Makefile" && (!strings.HasPrefix(path, "manifests/") || !slices.Contains([]string{".md", ".yaml"}, filepath.Ext(path))) {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join(root, path))
+		var followed []string
+		for _, m := range managers {
+			if versions := m.follows(path, text); len(versions) > 0 {
+				used[m.Description] = true
+				followed = append(followed, versions...)
+			}
+		}
+		for _, match := range pinned.FindAllSubmatch(text, -1) {
+			found++
+			if !slices.Contains(followed, string(match[1])) {
+				t.Errorf("%s: %s: no manager of renovate.json finds it", path, match[1])
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found < 15 {
+		t.Errorf("%d versions; there are more", found)
+	}
+	for _, m := range managers {
+		if !used[m.Description] {
+			t.Errorf("renovate.json: the manager of %s finds nothing", m.Description)
+		}
+	}
+}
