@@ -179,7 +179,7 @@ func TestAFloodIsLimitedAndHonestClientsAreNot(t *testing.T) {
 					network++
 					neighbour := fmt.Sprintf("127.99.%d.98", network)
 					_, cookie := cookied(t, w.addr, neighbour, clientCookie)
-					whole, truncated, octets := flood(t, w.addr, network, many, next)
+					whole, truncated, octets := forged(t, w.addr, network, many, next)
 					// The flood takes a while on a busy machine, and its account fills meanwhile.
 					if whole == 0 || whole > many/4 || truncated < many/4 || octets > 1 {
 						t.Errorf("%s: %d of %d were answered, %d truncated, %.2f octets for each that was sent", name, whole, many, truncated, octets)
@@ -204,7 +204,7 @@ func TestAFloodIsLimitedAndHonestClientsAreNot(t *testing.T) {
 	}
 	t.Run("control", func(t *testing.T) {
 		w := amplifier(t, "", "")
-		if whole, _, _ := flood(t, w.addr, 0, many, floods["one query"]); whole < many*9/10 {
+		if whole, _, _ := forged(t, w.addr, 0, many, floods["one query"]); whole < many*9/10 {
 			t.Errorf("without limits %d of %d were answered: the flood does not reach the server", whole, many)
 		}
 	})
@@ -226,9 +226,9 @@ func withCookie(m *dns.Msg, cookie string) *dns.Msg {
 	return m
 }
 
-// flood sends many queries from a network, and returns how many were answered in full and
+// forged sends many queries from a network, and returns how many were answered in full and
 // truncated, and how many octets came for each that was sent.
-func flood(t *testing.T, server string, network, many int, next func(int) *dns.Msg) (whole, truncated int, ratio float64) {
+func forged(t *testing.T, server string, network, many int, next func(int) *dns.Msg) (whole, truncated int, ratio float64) {
 	t.Helper()
 	conn := strangers(t, fmt.Sprintf("127.99.%d.99", network))
 	sent, got := 0, 0
@@ -279,7 +279,7 @@ func TestDigComesBackWithItsCookieInAFlood(t *testing.T) {
 			}
 			return string(out)
 		}
-		flood(t, w.addr, 99, 500, floods["one query"])
+		forged(t, w.addr, 99, 500, floods["one query"])
 		if out := ask("+cookie", "+ignore"); !strings.Contains(out, "192.0.2.1") || !strings.Contains(out, "(good)") || !strings.Contains(out, "(UDP)") {
 			t.Errorf("%q: with a cookie:\n%s", how, out)
 		}
