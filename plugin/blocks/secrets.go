@@ -12,7 +12,7 @@ import (
 )
 
 // Secrets returns a warning for each file that other users can read, of those with a
-// secret which a block names: private keys of sign, dnssec, tls, of probes and of
+// secret which a block names: those of cookies, private keys of sign, dnssec, tls, of probes and of
 // forward, the secrets of tsig, and the kubeconfig.
 func Secrets(block caddyfile.ServerBlock) (warnings []error) {
 	var seen []string
@@ -85,6 +85,10 @@ func ofNearcast(line []string) (files []string) {
 	case "sign":
 		for _, base := range args {
 			files = append(files, private(base))
+		}
+	case "cookies":
+		if i := slices.Index(args, "secret"); i >= 0 {
+			files = append(files, args[i+1:]...)
 		}
 	case "karmada":
 		files = append(files, args[:min(1, len(args))]...)

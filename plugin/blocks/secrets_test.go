@@ -22,6 +22,7 @@ func TestEachSecretThatOthersCanReadIsNamed(t *testing.T) {
 		"dnssec {\nkey file DIR/f\n}":                               "f.private",
 		"nearcast {\nsign DIR/none DIR/f.key\n}":                    "f.private",
 		"nearcast {\nsign DIR/f\n}":                                 "f.private",
+		"nearcast {\ncookies require secret DIR/f\n}":               "f",
 		"nearcast {\nkarmada DIR/f demo\n}":                         "f",
 		"nearcast {\nprobe interval 5s cert DIR/cert key DIR/f\n}":  "f",
 	} {

@@ -6,13 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/watch"
 )
 
@@ -101,24 +100,9 @@ const (
 
 // read reads a file of secrets.
 func read(path string) (Secrets, error) {
-	info, err := os.Stat(path)
+	data, err := regular.Read(path, maxFile)
 	if err != nil {
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is longer than the %d octets that a file of secrets may have", path, maxFile)
 	}
 	return parse(path, string(data))
 }
