@@ -11,6 +11,7 @@ import (
 	_ "github.com/nearcast/nearcast/plugin/direct"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
+	_ "github.com/nearcast/nearcast/plugin/rrl"
 )
 
 // TestTheMinimalDirectivesAreThoseOfItsPlugins: one that is not there would pass the
