@@ -31,11 +31,11 @@ func (w *world) follows(t *testing.T, address string) time.Duration {
 	cluster := fixture.Three[0]
 	cluster.Address = address
 	w.write(t, "victims", cluster, victim("bank", "login"))
-	return w.answers(t, "login.bank.fn.example.org.", address)
+	return w.awaits(t, "login.bank.fn.example.org.", address)
 }
 
-// answers waits until the name has the address.
-func (w *world) answers(t *testing.T, name, address string) time.Duration {
+// awaits waits until the name has the address.
+func (w *world) awaits(t *testing.T, name, address string) time.Duration {
 	t.Helper()
 	return eventually(t, name+" is "+address, func() error {
 		if got := w.ask(t, name, dns.TypeA); got != address {
@@ -52,7 +52,7 @@ func text(content string) leave {
 	return func(t *testing.T, path string) { fixture.Write(t, path, content) }
 }
 
-func link(target string) leave {
+func linkTo(target string) leave {
 	return func(t *testing.T, path string) {
 		if err := os.Symlink(target, path); err != nil {
 			t.Fatal(err)
@@ -82,12 +82,12 @@ var left = map[string]struct {
 	leave leave
 	said  string
 }{
-	"a link to a device":                          {link("/dev/zero"), "is a device"},
-	"a link to a kernel's log that is waited for": {link("/proc/kmsg"), ""}, // whatever this user may read of it
+	"a link to a device":                          {linkTo("/dev/zero"), "is a device"},
+	"a link to a kernel's log that is waited for": {linkTo("/proc/kmsg"), ""}, // whatever this user may read of it
 	"a pipe":              {pipe, "is a pipe"},
 	"a socket":            {socket, "is a socket"},
-	"a link to itself":    {link("evil.yaml"), "too many levels of symbolic links"},
-	"a link to nothing":   {link("/nothing/there"), "which does not exist"},
+	"a link to itself":    {linkTo("evil.yaml"), "too many levels of symbolic links"},
+	"a link to nothing":   {linkTo("/nothing/there"), "which does not exist"},
 	"aliases of aliases":  {text(aliases()), "excessive aliasing"},
 	"nested lists":        {text("{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"x\"},\"spec\":" + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "}"), "array where an object is expected"},
 	"one key many times":  {text("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec:\n" + strings.Repeat("  a: 1\n", 30000)), "is given twice"},
@@ -126,7 +126,7 @@ func secretIn(content string) leave {
 	return func(t *testing.T, path string) {
 		file := filepath.Join(t.TempDir(), "credentials")
 		fixture.Write(t, file, content)
-		link(file)(t, path)
+		linkTo(file)(t, path)
 	}
 }
 
@@ -136,10 +136,10 @@ func secretIn(content string) leave {
 func TestAFileOfANeighbourSpoilsItselfAlone(t *testing.T) {
 	w := newWorld(t, fixture.Three[0], victim("bank", "login"))
 	server := w.serve(t, ofFiles)
-	w.answers(t, "login.bank.fn.example.org.", "192.0.2.4")
+	w.awaits(t, "login.bank.fn.example.org.", "192.0.2.4")
 	evil := filepath.Join(w.dir, "fed", "evil.yaml")
 	text(fixture.Documents(victim("evil", "f")))(t, evil)
-	w.answers(t, "f.evil.fn.example.org.", "192.0.2.4")
+	w.awaits(t, "f.evil.fn.example.org.", "192.0.2.4")
 	n := 0
 	for what, l := range left {
 		if err := os.Remove(evil); err != nil {

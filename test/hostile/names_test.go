@@ -15,6 +15,11 @@ func function(namespace, name, cluster, created string, annotations ...string) f
 	return fixture.Function{Namespace: namespace, Name: name, Created: created + "T00:00:00Z", Annotations: fixture.Unprobed(annotations...), Clusters: []string{cluster}}
 }
 
+// victim is a function of another namespace, placed in de-wide.
+func victim(namespace, name string) fixture.Function {
+	return fixture.Function{Namespace: namespace, Name: name, Annotations: fixture.Unprobed(), Clusters: []string{"de-wide"}}
+}
+
 // answers are those to the queries, "NAME TYPE" each, below the zone.
 func (w *world) answers(t *testing.T, queries ...string) map[string]string {
 	t.Helper()
