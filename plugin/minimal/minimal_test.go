@@ -12,6 +12,7 @@ import (
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
 	_ "github.com/nearcast/nearcast/plugin/rrl"
+	_ "github.com/nearcast/nearcast/plugin/tcp"
 )
 
 // TestTheMinimalDirectivesAreThoseOfItsPlugins: one that is not there would pass the

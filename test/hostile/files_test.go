@@ -90,7 +90,7 @@ var left = map[string]struct {
 	"a link to nothing":   {linkTo("/nothing/there"), "which does not exist"},
 	"aliases of aliases":  {text(aliases()), "excessive aliasing"},
 	"nested lists":        {text("{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"x\"},\"spec\":" + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "}"), "array where an object is expected"},
-	"one key many times":  {text("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec:\n" + strings.Repeat("  a: 1\n", 30000)), "is given twice"},
+	"one key many times":  {text("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec:\n" + strings.Repeat("  a: 1\n", 30000)), "more than 4096 keys"},
 	"many keys":           {text("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec:\n" + numbered("  a%d: 1\n", 200000)), "more than"},
 	"many values":         {text("a: [" + strings.Repeat("[],", 6<<20) + "]"), "more than"},
 	"many documents":      {text(strings.Repeat("---\n", 3<<20)), "more than"},

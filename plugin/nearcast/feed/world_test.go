@@ -57,7 +57,7 @@ func address(function, region int) netip.Addr {
 // declare puts the function into the clusters of the regions; edit may be nil.
 func (w *world) declare(function int, edit func(*federation.Template), in ...int) {
 	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: fmt.Sprintf("f%d", function)}
-	t := &federation.Template{Meta: federation.Meta{Ref: ref, UID: ref.Name}, Annotated: &federation.Annotated{Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 80}}}
+	t := &federation.Template{Meta: federation.Meta{Ref: ref, UID: ref.Name}, TCPPort: 80, Annotated: &federation.Annotated{Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 80}}}
 	t.Fixed = map[string]map[string]federation.Endpoint{"": {}}
 	b := &federation.Binding{Meta: federation.Meta{Ref: ref}, Resource: ref}
 	b.Kind = "ResourceBinding"
