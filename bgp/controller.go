@@ -49,8 +49,9 @@ type vip struct {
 	failures []time.Time
 }
 
-// ofServices reports whether the VIP is Services', and not the file's.
-func (v *vip) ofServices() bool { return len(v.config.Owners) > 0 }
+// isHinted reports whether the resolver's hints move the VIP: it is Services', or the file
+// says that it is functions'.
+func (v *vip) isHinted() bool { return len(v.config.Owners) > 0 || v.config.Hints }
 
 // check is a check with its results.
 type check struct {

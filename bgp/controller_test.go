@@ -274,6 +274,20 @@ func TestAHintMovesNoVIPOfTheFile(t *testing.T) {
 	}
 }
 
+func TestAHintMovesAVIPOfTheFileThatTakesHints(t *testing.T) {
+	w := newWorld(t, nil)
+	v := theVIP
+	v.Hints = true
+	w.declare(v)
+	w.up()
+	w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Reason: "evicted"}}, w.now.Add(30*time.Second), w.now)
+	w.passes(20 * time.Second)
+	w.want(Down, "", false)
+	if got := w.c.IgnoredHints(w.now); len(got) > 0 {
+		t.Errorf("ignored: %v", got)
+	}
+}
+
 func TestADrainOfAVIPThatIsNotAnnouncedTakesNoTime(t *testing.T) {
 	w := newWorld(t, nil)
 	w.c.Stop(w.now)

@@ -65,7 +65,7 @@ func (c *Controller) leaving(v *vip, now time.Time) leaving {
 			return leaving{Reason: Reason{Told, d.String()}}
 		}
 	}
-	if h := c.hintFor(v, now); h != nil && v.ofServices() {
+	if h := c.hintFor(v, now); h != nil && v.isHinted() {
 		return leaving{Reason: Reason{Hinted, "the resolver says: " + h.Reason}}
 	}
 	if v.config.Backing.State == Ending {
@@ -86,12 +86,12 @@ func (c *Controller) hintFor(v *vip, now time.Time) *hint.Hint {
 	return &c.hints[i]
 }
 
-// IgnoredHints are those for VIPs of the file: what tenants declare moves functions,
-// and nothing else.
+// IgnoredHints are those for VIPs of the file that do not take any: what tenants declare
+// moves functions, and nothing else.
 func (c *Controller) IgnoredHints(now time.Time) []hint.Hint {
 	var all []hint.Hint
 	for _, v := range c.vips {
-		if h := c.hintFor(v, now); h != nil && !v.ofServices() {
+		if h := c.hintFor(v, now); h != nil && !v.isHinted() {
 			all = append(all, *h)
 		}
 	}

@@ -22,8 +22,11 @@ type VIP struct {
 	// there, or a Service's.
 	Bind string `yaml:"bind"`
 	// Disabled takes it away, as a drain does.
-	Disabled bool    `yaml:"disabled"`
-	Checks   []Check `yaml:"checks"`
+	Disabled bool `yaml:"disabled"`
+	// Hints lets the resolver of the site say that the functions of the VIP are to leave,
+	// as it does of Services' VIPs.
+	Hints  bool    `yaml:"hints"`
+	Checks []Check `yaml:"checks"`
 
 	// Owners are the Services that it belongs to; none where it is the file's.
 	Owners []ServiceRef `yaml:"-"`

@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -53,6 +54,7 @@ type builder struct {
 	making *entry
 	needs  needs     // of what is being made
 	probe  ProbeSpec // what its placements are asked
+	said   said      // of what is being made
 }
 
 func compareFaults(a, b Fault) int {
@@ -91,7 +93,7 @@ func (m *Memory) trespasses(t *Template) []Fault {
 
 // renew makes the entry's function anew. One that is as it was stays the same.
 func (b *builder) renew(e *entry) {
-	b.making, b.needs = e, needs{}
+	b.making, b.needs, b.said = e, needs{}, said{}
 	before := e.faults
 	e.faults = slices.Clone(e.barred)
 	var f *Function
@@ -102,7 +104,7 @@ func (b *builder) renew(e *entry) {
 		e.function = f
 	}
 	b.use(e, b.needs)
-	if e.faults = joined(e.faults); !slices.Equal(before, e.faults) {
+	if e.faults = joined(e.faults, b.said); !slices.Equal(before, e.faults) {
 		b.faults.note(e)
 	}
 }
@@ -122,8 +124,17 @@ func (b *builder) make(t *Template, hostnames []string) *Function {
 	return f
 }
 
+// fault adds a fault of what is being made.
 func (b *builder) fault(t *Template, key, format string, args ...any) {
-	b.making.faults = append(b.making.faults, t.fault(key, format, args...))
+	b.faultOf(t, key, func() error { return fmt.Errorf(format, args...) })
+}
+
+// faultOf adds a fault of what is being made, or counts it where the annotation has as
+// many as are named: what nobody reads is not written.
+func (b *builder) faultOf(t *Template, key string, why func() error) {
+	if !b.said.enough(key) {
+		b.making.faults = append(b.making.faults, t.fault(key, "%v", why()))
+	}
 }
 
 // binding returns the resource's binding, or nil, and notes that the function that is

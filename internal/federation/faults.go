@@ -2,6 +2,7 @@ package federation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -133,29 +134,52 @@ func first(each func(func(Fault)), of string) []Fault {
 	return all
 }
 
-// joined returns the faults with one for each annotation.
-func joined(all []Fault) []Fault {
+// said counts the faults of annotations, by key, beyond those that are named.
+type said struct {
+	named, more map[string]int
+}
+
+// enough reports whether no more faults of the key are named, and counts one.
+func (s *said) enough(key string) bool {
+	if key == "" {
+		return false
+	}
+	if s.named == nil {
+		s.named, s.more = map[string]int{}, map[string]int{}
+	}
+	if s.named[key] >= maxReasons {
+		s.more[key]++
+		return true
+	}
+	s.named[key]++
+	return false
+}
+
+// joined returns the faults with one for each annotation, which names maxReasons and counts
+// the others.
+func joined(all []Fault, said said) []Fault {
 	if len(all) < 2 {
 		return all
 	}
 	var one []Fault
 	more := map[string]int{} // by key
+	maps.Copy(more, said.more)
+	named := map[string]int{}
 	at := map[string]int{}
 	for _, f := range all {
 		i, before := at[f.Key]
-		if f.Key == "" || !before {
+		switch named[f.Key]++; {
+		case f.Key == "" || !before:
 			at[f.Key] = len(one)
 			one = append(one, f)
-			continue
-		}
-		if more[f.Key]++; more[f.Key] < maxReasons {
+		case named[f.Key] <= maxReasons:
 			one[i].Reason += "; " + f.Reason
+		default:
+			more[f.Key]++
 		}
 	}
 	for key, n := range more {
-		if n >= maxReasons {
-			one[at[key]].Reason += fmt.Sprintf("; and %d more", n-maxReasons+1)
-		}
+		one[at[key]].Reason += fmt.Sprintf("; and %d more", n)
 	}
 	return one
 }

@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -140,11 +141,12 @@ func (b *builder) names(e *entry) []string {
 		if e.template.takesDefault() {
 			key = ""
 		}
-		if why := b.foreign(name, e); why != nil {
-			b.fault(e.template, key, "%v", why)
-		} else {
-			b.fault(e.template, key, "hostname %s already belongs to %s", name, b.owner(name).template.Ref)
-		}
+		b.faultOf(e.template, key, func() error {
+			if why := b.foreign(name, e); why != nil {
+				return why
+			}
+			return fmt.Errorf("hostname %s already belongs to %s", name, b.owner(name).template.Ref)
+		})
 	}
 	return names
 }

@@ -1,0 +1,35 @@
+package federation
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// BenchmarkAClusterChangesBesideAFlood measures what a build costs that touches all
+// functions of a tenant who has hundreds with many faults each.
+func BenchmarkAClusterChangesBesideAFlood(b *testing.B) {
+	var weights, names []string
+	for i := range 250 {
+		weights = append(weights, fmt.Sprintf("%x=1", i))
+	}
+	for i := range 60 {
+		names = append(names, fmt.Sprintf("n%d.fn.example.org", i))
+	}
+	for what, annotations := range map[string][]string{
+		"none": nil, "weights": {"weights", strings.Join(weights, ",")}, "names": {"hostname", strings.Join(names, ","), "vip", "198.51.100.1,198.51.100.2"},
+	} {
+		b.Run(what, func(b *testing.B) {
+			s, m, opts := NewStore(), new(Memory), Options{Zones: []string{"fn.example.org."}}
+			for i := range 400 {
+				f := service("evil", fmt.Sprint("f", i), annotations...)
+				s.Put(f)
+				s.Put(bound(f.Ref, "a"))
+			}
+			for i := 0; b.Loop(); i++ {
+				s.Put(cluster("a", fmt.Sprintf("192.0.2.%d", 1+i%200)))
+				m.Build(s, opts)
+			}
+		})
+	}
+}
