@@ -30,6 +30,20 @@ func (c *Context) Value(k any) any {
 	return c.Context.Value(k)
 }
 
+// own stands in a context in place of a Note.
+type own struct{}
+
+// Own returns the context of a query that the server asks itself. Its answer goes to
+// nobody as it is: it is not counted, and says nothing of the client's.
+func Own(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, own{}) }
+
+// IsOwn reports whether the context is one of Own.
+func IsOwn(ctx context.Context) bool { return ctx.Value(key{}) == own{} }
+
+// Within reports whether the query belongs to one that is counted, or that Own says is
+// not to be.
+func Within(ctx context.Context) bool { return ctx.Value(key{}) != nil }
+
 // Absent notes that the name asked for does not exist in the zone.
 func Absent(ctx context.Context, zone string) {
 	if c, _ := ctx.Value(key{}).(*Context); c != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/arguments"
 	"github.com/nearcast/nearcast/plugin/client"
 	"github.com/nearcast/nearcast/plugin/cookie"
+	"github.com/nearcast/nearcast/plugin/imputed"
 	"github.com/nearcast/nearcast/plugin/udp"
 )
 
@@ -74,7 +75,7 @@ func (a *answer) bite(w dns.ResponseWriter) (refusal outcome, rcode int) {
 	}
 	octets := secrets.Reply(&q, from, now)
 	a.opt.Option = append(a.option[:0], &dns.EDNS0_LOCAL{Code: dns.EDNS0COOKIE, Data: octets[:]})
-	if q.Standing != cookie.Valid && a.n.settings.cookies.require && udp.Plain(a.ctx, w) {
+	if q.Standing != cookie.Valid && a.n.settings.cookies.require && udp.Plain(a.ctx, w) && !imputed.IsOwn(a.ctx) {
 		return outcomeBadCookie, dns.RcodeBadCookie
 	}
 	return outcomes, 0

@@ -8,13 +8,9 @@ import (
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/imputed"
 )
-
-// ownKey marks the context of the look-ups that policy makes itself, to which no
-// policy applies.
-type ownKey struct{}
-
-func isOwn(ctx context.Context) bool { return ctx.Value(ownKey{}) != nil }
 
 // answerer is the server that the client asked.
 type answerer interface {
@@ -40,7 +36,7 @@ func ask(ctx context.Context, w dns.ResponseWriter, query *dns.Msg, name string,
 		opt.SetDo(false)
 	}
 	answer := &collector{ResponseWriter: w, from: w.RemoteAddr()}
-	ctx = context.WithValue(ctx, ownKey{}, true)
+	ctx = imputed.Own(ctx)
 	s.ServeDNS(ctx, answer, own.Copy()) // which takes options out of it
 	if udp, ok := answer.from.(*net.UDPAddr); ok && answer.msg != nil && answer.msg.Truncated {
 		answer.from = &net.TCPAddr{IP: udp.IP, Port: udp.Port, Zone: udp.Zone}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/imputed"
 )
 
 const (
@@ -53,7 +55,7 @@ type budget struct {
 
 func newBudget(q *query, s *shares) *budget {
 	b := &budget{
-		ctx:    context.WithValue(context.WithoutCancel(q.ctx), ownKey{}, true),
+		ctx:    imputed.Own(context.WithoutCancel(q.ctx)),
 		until:  time.Now().Add(lookupTime),
 		shares: s, prefix: prefixOf(q.client), client: detach(q.ResponseWriter),
 	}

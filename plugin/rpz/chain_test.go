@@ -152,6 +152,52 @@ func TestAPublicNameLeadsToTheNearestCluster(t *testing.T) {
 	}
 }
 
+// TestLookUpsAreNotTheClients has one network's answers limited, and cookies required:
+// neither is about what policy looks up, and keeps for all clients.
+func TestLookUpsAreNotTheClients(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "manifests"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	hello := fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames}
+	fixture.Write(t, filepath.Join(dir, "manifests", "all.yaml"), fixture.ThreeWith(hello))
+	fixture.Write(t, filepath.Join(dir, "rpz1"), withSOA("shop.example.com CNAME hello.demo.fn.example.org.\nns.bad.example.rpz-nsdname CNAME .\n"))
+	s := serve(t, strings.NewReplacer("DIR", dir, "UPSTREAM", startUpstream(t, nil).addr).Replace(`.:0 {
+	bind LOOPBACK
+	rrl {
+		responses-per-second 1
+		slip 0
+	}
+	rpz {
+		zone rpz1 {
+			file DIR/rpz1
+		}
+		delegation on
+	}
+	nearcast fn.example.org {
+		cluster mk-core
+		manifests DIR/manifests
+		cookies require
+	}
+	forward . UPSTREAM
+}`))
+	for range 20 {
+		m := question("popular.example.", dns.TypeNS)
+		m.RecursionDesired = false // is not policy's
+		client := dns.Client{Timeout: 10 * time.Millisecond}
+		_, _, _ = client.Exchange(m, s.udp)
+	}
+	if got := s.exchange(question("www.popular.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeSuccess {
+		t.Errorf("of a zone whose name servers the client asked for too often: %s", got)
+	}
+	m := question("shop.example.com.", dns.TypeA)
+	m.SetEdns0(1232, false)
+	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"}}
+	if got := s.exchange(m, "udp"); len(got.Answer) != 2 {
+		t.Errorf("of a client that knows cookies: %s", got)
+	}
+}
+
 func TestNameServersTriggerWhereTheyAreLookedUp(t *testing.T) {
 	servers := func(m *dns.Msg) {
 		q := m.Question[0]

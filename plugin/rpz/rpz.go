@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/imputed"
 )
 
 // RPZ is the handler of one server block.
@@ -104,7 +105,7 @@ func (h *RPZ) applies(ctx context.Context, r *dns.Msg) bool {
 	if !r.RecursionDesired && h.settings.recursiveOnly {
 		return false
 	}
-	return !isOwn(ctx)
+	return !imputed.IsOwn(ctx) // no policy applies to what it looks up itself
 }
 
 // notReady answers every query until all zones were loaded: what they block must

@@ -33,6 +33,7 @@ import (
 	"github.com/nearcast/nearcast/internal/directives"
 	"github.com/nearcast/nearcast/internal/fixture"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
+	_ "github.com/nearcast/nearcast/plugin/rrl"
 )
 
 func TestMain(m *testing.M) {

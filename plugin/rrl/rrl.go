@@ -59,6 +59,10 @@ func (r *rrl) ServeDNS(ctx context.Context, w dns.ResponseWriter, m *dns.Msg) (i
 	if r.next == nil || m.Opcode != dns.OpcodeQuery || !r.forgeable(ctx, w) {
 		return plugin.NextOrFailure(r.Name(), r.next, ctx, w, m)
 	}
+	if imputed.Within(ctx) {
+		// One that the server asks itself on behalf of a client: what that is sent is limited.
+		return plugin.NextOrFailure(r.Name(), r.next, imputed.Own(ctx), w, m)
+	}
 	from := client.Source(w.RemoteAddr())
 	if r.trusts(from, m) {
 		return plugin.NextOrFailure(r.Name(), r.next, ctx, w, m)

@@ -215,6 +215,32 @@ func TestWhoIsNotForgedIsNotLimited(t *testing.T) {
 	}
 }
 
+// TestWhatTheServerAsksItselfIsNotLimited has policy and plugins that look up something on
+// behalf of a client, whose network is limited; what they find is in no way the client's.
+func TestWhatTheServerAsksItselfIsNotLimited(t *testing.T) {
+	r := limiter(t, "responses-per-second 1\nnxdomains-per-second 1\nslip 0", answers)
+	own := &sent{from: from("192.0.2.7")}
+	ask(t, r, own.from, dns.TypeA, repeat("hello.example.org.", 10)...)
+	for range 100 {
+		_, _ = r.ServeDNS(imputed.Own(t.Context()), own, new(dns.Msg).SetQuestion("hello.example.org.", dns.TypeA))
+	}
+	if whole, _ := own.counts(); whole != 100 {
+		t.Errorf("%d of 100 look-ups that policy makes itself were answered", whole)
+	}
+	own.all = nil
+	outer := limiter(t, "responses-per-second 1\nnxdomains-per-second 100\nslip 0", func(ctx context.Context, w dns.ResponseWriter, m *dns.Msg) (int, error) {
+		_, _ = r.ServeDNS(ctx, own, new(dns.Msg).SetQuestion("nope.example.org.", dns.TypeA))
+		return dns.RcodeSuccess, w.WriteMsg(new(dns.Msg).SetReply(m))
+	})
+	s := ask(t, outer, own.from, dns.TypeA, repeat("hello.example.org.", 20)...)
+	if whole, _ := own.counts(); whole != 20 {
+		t.Errorf("%d of 20 look-ups within a client's query were answered", whole)
+	}
+	if whole, _ := s.counts(); whole != 1 {
+		t.Errorf("%d answers to the client, which is allowed one: what was looked up counts in their stead", whole)
+	}
+}
+
 // TestALimitedAnswerIsEmptyAndKeepsItsOptions also holds that the reply itself stays as
 // it was: it may be in somebody's cache.
 func TestALimitedAnswerIsEmptyAndKeepsItsOptions(t *testing.T) {
