@@ -7,7 +7,10 @@ import (
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/metrics"
+	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/udp"
 )
 
 const (
@@ -79,10 +82,21 @@ func (d *DDR) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (i
 		return plugin.NextOrFailure(d.Name(), d.Next, ctx, w, r)
 	}
 	answered.WithLabelValues(metrics.WithServer(ctx), answer).Inc()
+	fit(ctx, w, r, reply)
 	if err := w.WriteMsg(reply); err != nil {
 		return dns.RcodeServerFailure, err
 	}
 	return dns.RcodeSuccess, nil
+}
+
+// fit makes a reply over plain UDP no longer than what passes every network.
+func fit(ctx context.Context, w dns.ResponseWriter, r, reply *dns.Msg) {
+	if !udp.Plain(ctx, w) {
+		return
+	}
+	state := request.Request{W: w, Req: r}
+	state.SizeAndDo(reply) // later an OPT would come on top
+	udp.Fit(reply, min(udp.Size(r), udp.MaxSize))
 }
 
 // answer returns the reply, and how it is counted; nil for questions of others.

@@ -1,11 +1,16 @@
 package ddr
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/coredns/coredns/plugin/pkg/dnstest"
+	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/udp"
 )
 
 // some are answers with one designation.
@@ -47,6 +52,30 @@ func TestAnswersAreCopies(t *testing.T) {
 		}
 		if second, _ := d.answer(query); second.String() != want {
 			t.Errorf("%s: a change of one reply is in the next:\n%s", c.name, second)
+		}
+	}
+}
+
+// TestAnswersOverUDPPassEveryNetwork has as much designated as may be: a query can be
+// forged, and its answer is not to be a hundred times as long.
+func TestAnswersOverUDPPassEveryNetwork(t *testing.T) {
+	d := Designation{Priority: 1, Target: "dns.example.", Protocols: []string{"h2"}, Path: "/" + strings.Repeat("x", 200) + "{?dns}"}
+	for i := range byte(maxHints) {
+		d.Hints = append(d.Hints, netip.AddrFrom4([4]byte{192, 0, 2, i}))
+	}
+	for of, truncated := range map[int]bool{3: false, maxDesignations: true} {
+		h := &DDR{answers: answersOf(slices.Repeat([]Designation{d}, of), 300)}
+		query := new(dns.Msg).SetQuestion("_dns.resolver.arpa.", dns.TypeSVCB)
+		query.SetEdns0(4096, false)
+		for tcp, most := range map[bool]int{false: udp.MaxSize, true: dns.MaxMsgSize} {
+			w := dnstest.NewRecorder(&test.ResponseWriter{TCP: tcp})
+			if _, err := h.ServeDNS(t.Context(), w, query.Copy()); err != nil {
+				t.Fatal(err)
+			}
+			got := w.Msg
+			if whole := len(got.Answer) == of; got.Len() > most || got.Truncated != (truncated && !tcp) || whole == got.Truncated || len(got.Answer) > 0 && !whole {
+				t.Errorf("%d designations, over TCP %v: %d octets, %d records, truncated %v", of, tcp, got.Len(), len(got.Answer), got.Truncated)
+			}
 		}
 	}
 }
