@@ -23,8 +23,10 @@ type handover struct {
 	mu     sync.RWMutex
 	closed bool
 
-	ended chan struct{}
-	end   sync.Once
+	// started is closed once the server serves: before that it cannot be shut down.
+	started chan struct{}
+	ended   chan struct{}
+	end     sync.Once
 }
 
 // datagram is one query, as it was read.
@@ -39,11 +41,12 @@ const waiting = 64
 
 // newHandover serves what is put as s does.
 func newHandover(on *socket, s *dnsserver.Server, ctx context.Context) *handover { //nolint:revive // the context is what queries get
-	h := &handover{socket: on, queue: make(chan datagram, waiting), ended: make(chan struct{})}
+	h := &handover{socket: on, queue: make(chan datagram, waiting), started: make(chan struct{}), ended: make(chan struct{})}
 	// As in dnsserver.Server.ServePacket.
 	h.server = &dns.Server{
 		PacketConn: h, Net: "udp", TsigSecret: s.TsigSecret,
-		Handler: dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) { s.ServeDNS(ctx, w, r) }),
+		Handler:           dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) { s.ServeDNS(ctx, w, r) }),
+		NotifyStartedFunc: func() { close(h.started) },
 	}
 	return h
 }
@@ -62,6 +65,11 @@ func (h *handover) stop(within time.Duration) {
 	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
+	select {
+	case <-h.started: // with multisocket the next server takes over at once
+	case <-ctx.Done():
+		return // it has failed, and said so
+	}
 	for len(h.queue) > 0 && ctx.Err() == nil {
 		time.Sleep(time.Millisecond)
 	}

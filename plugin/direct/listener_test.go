@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/fixture"
@@ -65,6 +66,23 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 
 // TestItGoesAndComesWithAReload holds that its sockets go with its line, and the
 // files and threads with them.
+// TestAHandoverThatIsStoppedBeforeItServesEnds is what multisocket does at each reload:
+// the address's second server takes over while the first one's handovers begin.
+func TestAHandoverThatIsStoppedBeforeItServesEnds(t *testing.T) {
+	h := newHandover(&socket{}, &dnsserver.Server{}, t.Context())
+	stopped, served := make(chan struct{}), make(chan struct{})
+	go func() { h.stop(grace); close(stopped) }()
+	time.Sleep(10 * time.Millisecond)
+	go func() { h.serve(); close(served) }()
+	for what, done := range map[string]chan struct{}{"stop": stopped, "serve": served} {
+		select {
+		case <-done:
+		case <-time.After(2 * grace):
+			t.Fatalf("%s goes on", what)
+		}
+	}
+}
+
 func TestItGoesAndComesWithAReload(t *testing.T) {
 	dir, port := federated(t, hello), freePort(t)
 	with := fill(direct, "PORT", port, "DIR", dir)
