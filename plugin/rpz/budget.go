@@ -32,6 +32,9 @@ type lack string
 const (
 	// unanswered: there was no answer, or a failure (RFC 9520).
 	unanswered lack = "unanswered"
+	// refused: the server has no answer for this client, as an acl before rpz has it. What
+	// others may ask is not known by that, and it is not remembered.
+	refused lack = "refused"
 	// overQuery: the query's look-ups are used up.
 	overQuery lack = "query"
 	// overClient: the look-ups of the client's prefix are.
@@ -111,6 +114,9 @@ func (b *budget) exchange(ctx context.Context, name string, qtype uint16) outcom
 			return outcome{lack: overQuery}
 		}
 		m = send(ctx, s, b.client.over("tcp"), name, qtype)
+	}
+	if m == nil && ctx.Err() == nil || m != nil && m.Rcode == dns.RcodeRefused {
+		return outcome{lack: refused}
 	}
 	if m == nil || m.Truncated || m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 		return outcome{lack: unanswered}

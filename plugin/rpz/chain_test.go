@@ -198,6 +198,37 @@ func TestLookUpsAreNotTheClients(t *testing.T) {
 	}
 }
 
+// TestWhomTheServerRefusesBlamesNobody has a client that may ask for SOA alone, as the
+// primary that sends NOTIFY: that its look-ups are refused, or dropped, says nothing of the zone.
+func TestWhomTheServerRefusesBlamesNobody(t *testing.T) {
+	for _, rest := range []string{"block", "drop"} {
+		path := filepath.Join(t.TempDir(), "rpz1")
+		fixture.Write(t, path, withSOA("ns.bad.example.rpz-nsdname CNAME .\n"))
+		s := serve(t, fmt.Sprintf(`.:0 {
+	bind LOOPBACK
+	acl {
+		allow net 127.0.0.1
+		allow type SOA net 127.0.0.2
+		%s
+	}
+	rpz {
+		zone rpz1 {
+			file %s
+		}
+		delegation on
+	}
+	forward . %s
+}`, rest, path, startUpstream(t, nil).addr))
+		notifier := dns.Client{Timeout: 3 * time.Second, Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}}}
+		if got, _, err := notifier.Exchange(question("www.bank.example.", dns.TypeSOA), s.udp); err != nil || got.Rcode != dns.RcodeServerFailure {
+			t.Errorf("%s: the look-ups of the one that may ask for SOA alone succeed, so that this proves nothing: %v, %v", rest, got, err)
+		}
+		if got := s.exchange(question("www.bank.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeSuccess {
+			t.Errorf("%s: %s", rest, got)
+		}
+	}
+}
+
 func TestNameServersTriggerWhereTheyAreLookedUp(t *testing.T) {
 	servers := func(m *dns.Msg) {
 		q := m.Question[0]

@@ -53,7 +53,7 @@ var undecidedTotal = promauto.NewCounterVec(prometheus.CounterOpts{
 // undecided are its counters, resolved once.
 var undecided = func() map[lack]prometheus.Counter {
 	counters := map[lack]prometheus.Counter{}
-	for _, why := range []lack{unanswered, overQuery, overClient, overServer, overTime} {
+	for _, why := range []lack{unanswered, refused, overQuery, overClient, overServer, overTime} {
 		counters[why] = undecidedTotal.WithLabelValues(string(why))
 	}
 	return counters
