@@ -94,3 +94,17 @@ func TestCookiesCanBeLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyQueriesAreAnswered has NOTIFY, which CoreDNS lets in and anybody can forge.
+func TestOnlyQueriesAreAnswered(t *testing.T) {
+	s := serve(t, "fn.example.org:0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t}\n}", federated(t, hello))
+	for _, name := range []string{"hello.demo.fn.example.org.", "fn.example.org."} {
+		for opcode, want := range map[int]int{dns.OpcodeNotify: dns.RcodeNotImplemented, dns.OpcodeQuery: dns.RcodeSuccess} {
+			m := new(dns.Msg).SetQuestion(name, dns.TypeSOA)
+			m.Opcode = opcode
+			if got := s.exchange(m); got.Rcode != want || (want != dns.RcodeSuccess) != (len(got.Answer)+len(got.Ns) == 0) {
+				t.Errorf("%s\n%s", dns.OpcodeToString[opcode], got)
+			}
+		}
+	}
+}

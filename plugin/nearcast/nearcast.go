@@ -69,6 +69,12 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if z == nil {
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 	}
+	if r.Opcode != dns.OpcodeQuery { // CoreDNS lets NOTIFY in
+		if n.Fall.Through(r.Question[0].Name) {
+			return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
+		}
+		return dns.RcodeNotImplemented, nil // CoreDNS writes it
+	}
 	n.bound(ctx, w, r)
 	if n.exports != nil {
 		if answered, rcode, err := n.serveFeed(ctx, w, r, z, name); answered {

@@ -56,7 +56,7 @@ func (r *rrl) Name() string { return "rrl" }
 
 // ServeDNS implements plugin.Handler.
 func (r *rrl) ServeDNS(ctx context.Context, w dns.ResponseWriter, m *dns.Msg) (int, error) {
-	if r.next == nil || m.Opcode != dns.OpcodeQuery || !r.forgeable(ctx, w) {
+	if r.next == nil || m.Opcode == dns.OpcodeUpdate || !r.forgeable(ctx, w) {
 		return plugin.NextOrFailure(r.Name(), r.next, ctx, w, m)
 	}
 	if imputed.Within(ctx) {

@@ -188,6 +188,21 @@ func TestNetworksAreByPrefix(t *testing.T) {
 	}
 }
 
+// TestNoOpcodeIsAWayRoundTheLimit has NOTIFY, which plugins that do not know it answer as
+// a query.
+func TestNoOpcodeIsAWayRoundTheLimit(t *testing.T) {
+	r := limiter(t, "responses-per-second 5\nslip 0", answers)
+	s := &sent{from: from("192.0.2.7")}
+	for range 100 {
+		m := new(dns.Msg).SetQuestion("hello.example.org.", dns.TypeTXT)
+		m.Opcode = dns.OpcodeNotify
+		_, _ = r.ServeDNS(t.Context(), s, m)
+	}
+	if whole, _ := s.counts(); whole > 10 {
+		t.Errorf("%d of 100 were answered", whole)
+	}
+}
+
 func TestWhoIsNotForgedIsNotLimited(t *testing.T) {
 	ip := net.ParseIP("192.0.2.7")
 	for what, c := range map[string]struct {
