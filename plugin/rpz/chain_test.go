@@ -229,6 +229,18 @@ func TestWhomTheServerRefusesBlamesNobody(t *testing.T) {
 	}
 }
 
+// TestNoOpcodeIsAWayRoundPolicy has NOTIFY, which CoreDNS lets in and a cache answers.
+func TestNoOpcodeIsAWayRoundPolicy(t *testing.T) {
+	s := forwarding(t, startUpstream(t, nil), "", "", "bad.example CNAME .\n")
+	for _, opcode := range []int{dns.OpcodeQuery, dns.OpcodeNotify} {
+		m := question("bad.example.", dns.TypeA)
+		m.Opcode = opcode
+		if got := summary(s.exchange(m, "udp")); got != "NXDOMAIN"+soa1 {
+			t.Errorf("%s: %s", dns.OpcodeToString[opcode], got)
+		}
+	}
+}
+
 func TestNameServersTriggerWhereTheyAreLookedUp(t *testing.T) {
 	servers := func(m *dns.Msg) {
 		q := m.Question[0]

@@ -95,7 +95,8 @@ func (h *RPZ) next(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, 
 
 // applies reports whether policy could change the reply.
 func (h *RPZ) applies(ctx context.Context, r *dns.Msg) bool {
-	if r.Opcode != dns.OpcodeQuery || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
+	// A cache answers NOTIFY as it does a query.
+	if r.Opcode != dns.OpcodeQuery && r.Opcode != dns.OpcodeNotify || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
 		return false
 	}
 	switch r.Question[0].Qtype {
