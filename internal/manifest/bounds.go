@@ -40,7 +40,7 @@ func unfit(path string, data []byte) *federation.Fault {
 	}
 	documents, values, at := 1, 0, 0
 	for line := range bytes.Lines(data) {
-		if bytes.HasPrefix(line, []byte("---")) {
+		if begins(line) {
 			documents, values = documents+1, 0
 		}
 		values += marks(line)
@@ -53,6 +53,12 @@ func unfit(path string, data []byte) *federation.Fault {
 		at += len(line)
 	}
 	return nil
+}
+
+// begins reports whether a document begins with the line. A key may begin as its mark does.
+func begins(line []byte) bool {
+	rest, marked := bytes.CutPrefix(line, []byte("---"))
+	return marked && (len(rest) == 0 || bytes.ContainsAny(rest[:1], " \t\r\n"))
 }
 
 // notUTF8 returns where the text stops to be UTF-8, -1 for nowhere.

@@ -28,6 +28,7 @@ func TestWhatIsTooMuchIsRefusedByName(t *testing.T) {
 		"many keys and an alias": {"x: &x 1\ny: *x\nz:\n" + keys.String(), "a mapping on line 4 has more than 4096 keys"},
 		"many values":            {aService + "  a: [" + strings.Repeat("[],", 1<<19) + "]\n", "has more than 262144 values"},
 		"many of a document":     {"a: [" + strings.Repeat("[],", maxValues) + "]", "values in one document"},
+		"many behind marks":      {strings.Repeat("---a: ["+strings.Repeat("[],", maxValues/8)+"]\n", 9), "values in one document"},
 		"many of JSON":           {"[" + strings.Repeat("[],", maxValues) + "[]]", "values in one document"},
 		"many documents":         {strings.Repeat("---\n", maxDocuments+1), "documents: use several files"},
 		"a NUL octet":            {aService + "  a: \x00\n", "f.yaml:5: is not text: it has a NUL octet"},
