@@ -148,8 +148,10 @@ func (s *Service) checks() []Check {
 	return []Check{c}
 }
 
-// maxAddresses is how many addresses one namespace is given. A router ends a session
-// that brings more routes than it takes, and would take every VIP of the site away.
+// maxAddresses is how many addresses the Services of one namespace are given; one that
+// several share counts for each. A router ends a session that brings more routes than it
+// takes, and would take every VIP of the site away, and the checks of thousands of
+// Services would delay those of others.
 const maxAddresses = 256
 
 // Assign joins the VIPs of the file with those that Services are given. An
@@ -159,20 +161,18 @@ const maxAddresses = 256
 func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) {
 	vips = slices.Clone(config.VIPs)
 	owners := map[netip.Addr][]*Service{}
-	given := map[string]int{} // addresses, by namespace
+	given := map[string]int{} // addresses of each Service, by namespace
 	for _, s := range byAge(services) {
 		for _, a := range s.Addresses {
 			reason := config.refuses(s, a, owners[a])
-			if reason == "" && owners[a] == nil && given[s.Namespace] == maxAddresses {
+			if reason == "" && given[s.Namespace] == maxAddresses {
 				reason = fmt.Sprintf("namespace %s has %d addresses of older Services, and no more are announced for one", s.Namespace, maxAddresses)
 			}
 			if reason != "" {
 				refused = append(refused, Refusal{s.ServiceRef, a.String(), reason})
 				continue
 			}
-			if owners[a] == nil {
-				given[s.Namespace]++
-			}
+			given[s.Namespace]++
 			owners[a] = append(owners[a], s)
 		}
 	}

@@ -105,10 +105,13 @@ func TestANamespaceIsGivenSoManyAddressesAndTheYoungestAreRefused(t *testing.T) 
 	shares := serviceOf("shares", 1000, func(s *Service) { s.Ports = []string{"tcp/443"} }, first.String())
 	others := serviceOf("others", 1000, ofIoT, "198.51.100.80")
 	vips, refused := Assign(poolOf("*"), append(services, shares, others))
-	if len(vips) != 1+maxAddresses+1 || len(refused) != 2 {
+	if len(vips) != 1+maxAddresses+1 || len(refused) != 3 {
 		t.Fatalf("%d VIPs, refused %v", len(vips), refused)
 	}
-	for i, r := range refused {
+	if r := refused[2]; r.Service.Name != "shares" || !strings.Contains(r.Reason, "namespace media has 256 addresses") {
+		t.Errorf("%v: who shares an address has it checked as well", r)
+	}
+	for i, r := range refused[:2] {
 		if r.Service.Name != fmt.Sprintf("s%d", maxAddresses+i) || !strings.Contains(r.Reason, "namespace media has 256 addresses") {
 			t.Errorf("%v", r)
 		}
