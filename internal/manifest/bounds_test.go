@@ -88,3 +88,23 @@ func TestNothingOfAFileIsRepeatedThatMayBeASecret(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsKeptOfRefusedDocumentsIsBounded(t *testing.T) {
+	const n = 100000
+	kept := map[int]uint64{}
+	for _, n := range []int{1, n} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		f, _ := parse("f.yaml", []byte(strings.Repeat("{}", n)))
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		kept[n] = after.HeapAlloc - min(before.HeapAlloc, after.HeapAlloc)
+		if got := len(f.faults) + f.more; got != n || len(f.faults) > mostFaults {
+			t.Errorf("%d faults kept, and %d counted, of %d", len(f.faults), f.more, n)
+		}
+	}
+	if kept[n] > kept[1]+n {
+		t.Errorf("%d octets are kept of %d refused documents of two", kept[n], n)
+	}
+}

@@ -194,18 +194,20 @@ func (d *Dir) judge(path string) {
 	faults = append(faults, e.held.faults...)
 	delete(d.merged.faults, path)
 	if len(faults) > 0 {
-		d.merged.faults[path] = bounded(path, faults)
+		d.merged.faults[path] = bounded(path, faults, e.held.more)
 	}
 }
 
-// bounded returns so many of a file's faults as may be said, and how many there are more.
-func bounded(path string, faults []federation.Fault) []federation.Fault {
-	if len(faults) <= mostFaults {
+// bounded returns so many of a file's faults as may be said, and how many there are more,
+// beside those that are refused and were not kept.
+func bounded(path string, faults []federation.Fault, refused int) []federation.Fault {
+	most := min(len(faults), mostFaults)
+	said, rest := faults[:most:most], faults[most:]
+	if len(rest)+refused == 0 {
 		return faults
 	}
-	rest := faults[mostFaults:]
-	refuses := slices.ContainsFunc(rest, func(f federation.Fault) bool { return !f.Warning })
-	return append(faults[:mostFaults:mostFaults], federation.Fault{Warning: !refuses, File: path, Reason: fmt.Sprintf("and %d more of this file", len(rest))})
+	refuses := refused > 0 || slices.ContainsFunc(rest, func(f federation.Fault) bool { return !f.Warning })
+	return append(said, federation.Fault{Warning: !refuses, File: path, Reason: fmt.Sprintf("and %d more of this file", len(rest)+refused)})
 }
 
 // besides returns what is to be said of a document that counts for nothing.

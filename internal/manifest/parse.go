@@ -34,7 +34,8 @@ var scheme = func() *runtime.Scheme {
 // file is what one file holds. It does not change.
 type file struct {
 	documents []document
-	faults    []federation.Fault // of documents that name no object
+	faults    []federation.Fault // of documents that name no object, the first of them
+	more      int                // how many faults there are beside these
 }
 
 // document is one object. A function has two of them, so that they are small.
@@ -185,8 +186,12 @@ func (f *file) add(path string, node *yaml.Node, listed typeMeta) {
 	}
 }
 
-// refuse adds the fault of something that names no object.
+// refuse adds the fault of something that names no object. Two octets may be one.
 func (f *file) refuse(path string, line int, err error) {
+	if len(f.faults) == mostFaults {
+		f.more++
+		return
+	}
 	f.faults = append(f.faults, federation.Fault{File: path, Line: line, Reason: brief.Text(err.Error())})
 }
 
