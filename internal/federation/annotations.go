@@ -117,6 +117,7 @@ type annotationParser[T any] struct {
 // faults of those that are bad.
 func parseAnnotations[T any](m *Meta, t *T, parsers []annotationParser[T]) []Fault {
 	var faults []Fault
+	more := 0
 	for _, a := range m.Annotations {
 		p, suffix, err := findParser(a.Key, parsers)
 		if err == nil {
@@ -130,9 +131,16 @@ func parseAnnotations[T any](m *Meta, t *T, parsers []annotationParser[T]) []Fau
 				err = p.set(t, suffix, value)
 			}
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case len(faults) == MostOfObject:
+			more++
+		default:
 			faults = append(faults, m.fault(a.Key, "%v", err))
 		}
+	}
+	if more > 0 {
+		faults = append(faults, m.fault("", "has %d more bad annotations than the %d that are listed", more, MostOfObject))
 	}
 	return faults
 }

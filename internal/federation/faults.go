@@ -10,6 +10,9 @@ const (
 	// maxFaults bounds what is kept, logged and told of one namespace's faults, which its
 	// tenant makes; a last one counts the rest.
 	maxFaults = 64
+	// MostOfObject bounds what is kept of the faults of one kind of one object, which may
+	// have 256 KiB of annotations.
+	MostOfObject = 64
 	// maxReasons bounds what one annotation's fault names.
 	maxReasons = 3
 )

@@ -24,7 +24,7 @@ func (d *flaws) misplaced(node *yaml.Node) (faults []federation.Fault) {
 		if of == nil || of.Kind != yaml.MappingNode {
 			continue
 		}
-		for i := 0; i+1 < len(of.Content); i += 2 {
+		for i := 0; i+1 < len(of.Content) && len(faults) < federation.MostOfObject; i += 2 {
 			where := strings.Join(append(path[:len(path):len(path)], of.Content[i].Value), ".")
 			if isKeys(where) {
 				faults = append(faults, d.keysIn(where, of.Content[i+1])...)
@@ -38,7 +38,7 @@ func (d *flaws) keysIn(where string, node *yaml.Node) (faults []federation.Fault
 	if node.Kind != yaml.MappingNode {
 		return nil
 	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
+	for i := 0; i+1 < len(node.Content) && len(faults) < federation.MostOfObject; i += 2 {
 		if key := node.Content[i]; federation.IsMisplaced(key.Value) {
 			f := d.fault(key.Value, fmt.Sprintf("is not read in %s: keys count in metadata.labels and metadata.annotations of the object alone", where))
 			f.Line, f.Warning = key.Line, true

@@ -1,6 +1,7 @@
 package slim
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -50,7 +51,7 @@ func Strays(ref federation.Ref, labels, annotations map[string]string, origin fe
 }
 
 // strays returns a warning for each key of the object that is not read.
-func strays(obj metav1.Object, m *federation.Meta, what carrier) (faults []federation.Fault) {
+func strays(obj metav1.Object, m *federation.Meta, what carrier) []federation.Fault {
 	labels, annotations := obj.GetLabels(), obj.GetAnnotations()
 	if len(labels) == 0 && len(annotations) == 0 || slices.Contains(inheriting, m.Kind) {
 		return nil // as most are
@@ -58,21 +59,44 @@ func strays(obj metav1.Object, m *federation.Meta, what carrier) (faults []feder
 	if what == undeclared && announced(obj) {
 		annotations = nil // which the speaker reads
 	}
+	strays := few{of: m}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		if federation.IsLikeAnnotation(key) {
 			if why := strayLabel(key, labels[key], what, m); why != "" {
-				faults = append(faults, m.Ignored("label "+key, why))
+				strays.ignore("label "+key, why)
 			}
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		if federation.IsLikeAnnotation(key) {
 			if why := strayAnnotation(key, what, m); why != "" {
-				faults = append(faults, m.Ignored(key, why))
+				strays.ignore(key, why)
 			}
 		}
 	}
-	return faults
+	return strays.all()
+}
+
+// few are the first warnings of an object, and how many more there are.
+type few struct {
+	of     *federation.Meta
+	faults []federation.Fault
+	more   int
+}
+
+func (f *few) ignore(key, why string) {
+	if len(f.faults) == federation.MostOfObject {
+		f.more++
+		return
+	}
+	f.faults = append(f.faults, f.of.Ignored(key, why))
+}
+
+func (f *few) all() []federation.Fault {
+	if f.more == 0 {
+		return f.faults
+	}
+	return append(f.faults, f.of.Ignored("", fmt.Sprintf("has %d more keys that are not read than the %d that are listed", f.more, federation.MostOfObject)))
 }
 
 func strayLabel(key, value string, what carrier, m *federation.Meta) string {
@@ -119,18 +143,19 @@ func kind(m *federation.Meta) string {
 
 // strayHosts returns a warning for each host of an Ingress's rules that is none of its
 // function's hostnames: the annotation alone declares them.
-func strayHosts(obj *networkingv1.Ingress, o federation.Object) (faults []federation.Fault) {
+func strayHosts(obj *networkingv1.Ingress, o federation.Object) []federation.Fault {
 	t, declared := o.(*federation.Template)
 	if !declared {
 		return nil
 	}
+	strays := few{of: &t.Meta}
 	for _, rule := range obj.Spec.Rules {
 		name, err := federation.ParseHostname(rule.Host)
 		if err == nil && !slices.Contains(t.Hostnames, name) {
-			faults = append(faults, t.Ignored("spec.rules", "host "+rule.Host+" is not read; name it in nearcast.dev/hostname"))
+			strays.ignore("spec.rules", "host "+rule.Host+" is not read; name it in nearcast.dev/hostname")
 		}
 	}
-	return faults
+	return strays.all()
 }
 
 // announced reports whether the object is a Service for the speaker alone.
