@@ -133,13 +133,18 @@ func endpointsOf(all []*discoveryv1.EndpointSlice, port probePort, node string) 
 }
 
 // endpointOf reads an endpoint, of which the first address counts, as for
-// kube-proxy; false where that is a name.
+// kube-proxy; false where that is a name, or nothing that a tenant's Service may lead
+// to: the speaker asks from the node, whose cloud tells it more than a pod. The API
+// server takes no loopback addresses.
 func endpointOf(e *discoveryv1.Endpoint, port uint16, node string) (bgp.Endpoint, bool) {
 	if len(e.Addresses) == 0 {
 		return bgp.Endpoint{}, false
 	}
 	addr, err := netip.ParseAddr(e.Addresses[0])
 	if err != nil {
+		return bgp.Endpoint{}, false
+	}
+	if _, special := federation.Special(addr.WithZone("")); special && !addr.Unmap().IsLoopback() {
 		return bgp.Endpoint{}, false
 	}
 	terminating := value(e.Conditions.Terminating)

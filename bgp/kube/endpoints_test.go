@@ -81,6 +81,11 @@ func TestAnEndpointIsWhatItsConditionsSay(t *testing.T) {
 		"2001:db8::1 ready":                   "[2001:db8::1]:8080 ready",
 		"::ffff:192.0.2.1 ready":              "192.0.2.1:8080 ready",
 		"pod.example.org ready":               "",
+		// What a cloud tells its machines, and other ways there.
+		"fd00:ec2::254 ready":            "",
+		"100.100.100.200 ready":          "",
+		"64:ff9b::169.254.169.254 ready": "",
+		"fe80::1%eth0 ready":             "",
 	} {
 		got := text(endpointsOf([]*discoveryv1.EndpointSlice{sliceOf("a", "a-1", 8080, endpoint)}, probePort{80, true, "http"}, "node"))
 		if got != want {

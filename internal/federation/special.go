@@ -49,6 +49,13 @@ func special(a netip.Addr) (within netip.Prefix, kind string, is bool) {
 	return netip.Prefix{}, "", false
 }
 
+// Special returns what the address is for where it is one that is probed for nobody who
+// has no claim to it; false for an ordinary one.
+func Special(a netip.Addr) (kind string, is bool) {
+	_, kind, is = special(a)
+	return kind, is
+}
+
 // private reports whether the address is of a network of its own: RFC 1918, RFC 4193,
 // RFC 6598, or the former site-local ones; or holds one.
 func private(a netip.Addr) bool {
