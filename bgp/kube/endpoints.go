@@ -144,7 +144,7 @@ func endpointOf(e *discoveryv1.Endpoint, port uint16, node string) (bgp.Endpoint
 	if err != nil {
 		return bgp.Endpoint{}, false
 	}
-	if _, special := federation.Special(addr.WithZone("")); special && !addr.Unmap().IsLoopback() {
+	if _, special := federation.Special(addr); special && !addr.Unmap().IsLoopback() {
 		return bgp.Endpoint{}, false
 	}
 	terminating := value(e.Conditions.Terminating)

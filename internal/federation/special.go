@@ -34,7 +34,7 @@ var specialRanges = []struct {
 // is an ordinary one. The range of an IPv6 address that holds a special IPv4 one is that
 // of its form.
 func special(a netip.Addr) (within netip.Prefix, kind string, is bool) {
-	a = a.Unmap()
+	a = a.Unmap().WithZone("") // which no prefix contains
 	for _, r := range specialRanges {
 		if r.Contains(a) {
 			return r.Prefix, r.kind, true

@@ -318,6 +318,8 @@ func TestNoAddressIsInvented(t *testing.T) {
 		"a name":                       {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"hostname": "lb.example.net"}]}}`, pending + ": its name lb.example.net. is only resolved by a running server"},
 		"a name, and no type":          {"Service", "", "", `{"loadBalancer": {"ingress": [{"hostname": "lb.example.net"}]}}`, pending + ": its name lb.example.net. is only resolved by a running server"},
 		"a name of ours":               {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"hostname": "web.ns.fn.example.org"}]}}`, pending + ": its name web.ns.fn.example.org. is in a zone served here, and would lead back"},
+		"loopback with a zone":         {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "::1%lo"}]}}`, pending + `: loadBalancer.ingress.ip "::1%lo" is not an IP address`},
+		"a VIP's address with a zone":  {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "2001:db8::7%x"}]}}`, pending + `: loadBalancer.ingress.ip "2001:db8::7%x" is not an IP address`},
 		"no address at all":            {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "pending"}]}}`, pending + `: loadBalancer.ingress.ip "pending" is not an IP address`},
 		"one of two":                   {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "pending"}, {"ip": "198.51.100.7"}]}}`, "198.51.100.7"},
 		"an Ingress, pending":          {"Ingress", "", "", `{"loadBalancer": {}}`, pending},

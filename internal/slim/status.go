@@ -198,7 +198,7 @@ func (f fields) balancer(o *federation.Observed) (unread []string) {
 			continue
 		}
 		a, err := netip.ParseAddr(strings.TrimSpace(ingress.IP))
-		if err != nil {
+		if err != nil || a.Zone() != "" { // no prefix contains an address with a zone
 			unread = append(unread, fmt.Sprintf("loadBalancer.ingress.ip %q is not an IP address", ingress.IP))
 			continue
 		}
