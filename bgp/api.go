@@ -14,8 +14,9 @@ import (
 	"github.com/nearcast/nearcast/internal/hint"
 )
 
-// maxHints bounds what one request may tell.
-const maxHints = 1 << 20
+// maxHints bounds what one request may tell, in octets: the resolver tells 256 of each
+// namespace.
+const maxHints = 16 << 20
 
 // handler answers the command and the resolver on the admin socket.
 func (s *speaker) handler() http.Handler {

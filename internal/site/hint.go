@@ -18,6 +18,9 @@ const (
 	// hintAfter is how long a function that has left is hinted still: its endpoints go
 	// a little later than its placement, and its VIP must not come back in between.
 	hintAfter = 2 * time.Minute
+	// mostHints bounds those of one namespace, which is given no more addresses by the
+	// speaker: it takes all hints or none, and many would take others theirs.
+	mostHints = 256
 )
 
 // hinter finds which VIPs are to leave the site. It is pure.
@@ -29,9 +32,10 @@ type hinter struct {
 
 // stance is how the functions of one VIP stand at the site.
 type stance struct {
-	stays bool   // one of them does not leave
-	why   string // one leaves
-	gone  string // one that is not placed here
+	namespace string
+	stays     bool   // one of them does not leave
+	why       string // one leaves
+	gone      string // one that is not placed here
 }
 
 // hints returns what the view says, by VIP: one is to leave when every function that has
@@ -42,7 +46,8 @@ func (h *hinter) hints(v *View, now time.Time) []hint.Hint {
 		return nil
 	}
 	all := []hint.Hint{}
-	for vip, s := range h.stances(v, home, now) {
+	stances := h.stances(v, home, now)
+	for vip, s := range stances {
 		at, hadLeft := h.left[vip]
 		switch {
 		case s.stays:
@@ -56,7 +61,12 @@ func (h *hinter) hints(v *View, now time.Time) []hint.Hint {
 		}
 	}
 	slices.SortFunc(all, func(a, b hint.Hint) int { return strings.Compare(a.VIP.String(), b.VIP.String()) })
-	return all
+	count := map[string]int{}
+	return slices.DeleteFunc(all, func(one hint.Hint) bool {
+		namespace := stances[one.VIP].namespace
+		count[namespace]++
+		return count[namespace] > mostHints
+	})
 }
 
 func (h *hinter) stances(v *View, home int, now time.Time) map[netip.Addr]*stance {
@@ -66,7 +76,7 @@ func (h *hinter) stances(v *View, home int, now time.Time) map[netip.Addr]*stanc
 		for _, vip := range f.VIPs {
 			s, name := all[vip], f.Namespace+"/"+f.Name
 			if s == nil {
-				s = &stance{}
+				s = &stance{namespace: f.Namespace}
 				all[vip] = s
 			}
 			switch placed, leaving := f.Leaving(home, h.home); {

@@ -181,3 +181,30 @@ func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 		}
 	}
 }
+
+// TestOneNamespacesHintsLeaveRoomForThoseOfOthers has the cluster of all functions drained.
+func TestOneNamespacesHintsLeaveRoomForThoseOfOthers(t *testing.T) {
+	store := federation.NewStore()
+	store.Put(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}, Leaving: "drained by annotation"})
+	put := func(namespace, name string, vips ...netip.Addr) {
+		ref := federation.Ref{Kind: "Service", Namespace: namespace, Name: name}
+		binding := &federation.Binding{Meta: federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: namespace, Name: name + "-service"}}, Resource: ref}
+		binding.Place("a", 1)
+		binding.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy})
+		store.Put(&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: vips}, TCPPort: 80})
+		store.Put(binding)
+	}
+	var many []netip.Addr
+	for a := netip.MustParseAddr("2001:db8::1"); len(many) < 10*mostHints; a = a.Next() {
+		many = append(many, a)
+	}
+	put("evil", "many", many...)
+	put("media", "web", netip.MustParseAddr("2001:db8:ffff::1"))
+	config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}
+	view := firstView(config, build(config, store, at, nil, new(federation.Memory)), at.table)
+	h := &hinter{home: "a", left: map[netip.Addr]time.Time{}}
+	all := h.hints(view, time.Unix(1e9, 0))
+	if n := len(all); n != mostHints+1 || all[n-1].VIP.String() != "2001:db8:ffff::1" {
+		t.Errorf("%d hints, want %d of evil and that of media", n, mostHints)
+	}
+}
