@@ -28,6 +28,9 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 	if err != nil || r.Kind == "" || r.Name == "" {
 		return nil, []federation.Fault{bindingFault(&meta, "spec.resource", "names no resource: apiVersion, kind and name are required")}
 	}
+	if r.Namespace != meta.Namespace {
+		return nil, []federation.Fault{bindingFault(&meta, "spec.resource", fmt.Sprintf("is of namespace %q; a ResourceBinding places what is in its own alone", r.Namespace))}
+	}
 	b := &federation.Binding{
 		Meta:        meta,
 		Resource:    federation.Ref{Group: gv.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name},

@@ -59,3 +59,20 @@ func TestAReasonMadeOfAMessageIsFitToo(t *testing.T) {
 		t.Errorf("%+.400v", f.Refused)
 	}
 }
+
+// TestABindingPlacesNothingOfAnotherNamespace has one that comes before the resource's own
+// by name: who may edit a namespace may have bindings there, by Karmada's own roles.
+func TestABindingPlacesNothingOfAnotherNamespace(t *testing.T) {
+	store := world(t, nil)
+	_, before := function(t, store)
+	theirs := placed("v1", "Service", nil)
+	theirs.Namespace = "evil"
+	put(t, store, theirs)
+	state, f := function(t, store)
+	if len(before.Placements) == 0 || len(f.Placements) != len(before.Placements) {
+		t.Errorf("%d placements, and were %d: %s", len(f.Placements), len(before.Placements), f.Unplaced)
+	}
+	if len(state.Faults) != 1 || state.Faults[0].Namespace != "evil" || !strings.Contains(state.Faults[0].Reason, `is of namespace "ns"`) {
+		t.Errorf("faults %v, want the binding refused", state.Faults)
+	}
+}
