@@ -321,6 +321,7 @@ func TestNoAddressIsInvented(t *testing.T) {
 		"loopback with a zone":         {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "::1%lo"}]}}`, pending + `: loadBalancer.ingress.ip "::1%lo" is not an IP address`},
 		"a VIP's address with a zone":  {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "2001:db8::7%x"}]}}`, pending + `: loadBalancer.ingress.ip "2001:db8::7%x" is not an IP address`},
 		"no address at all":            {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "pending"}]}}`, pending + `: loadBalancer.ingress.ip "pending" is not an IP address`},
+		"one with a zone":              {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "fd00:ec2::254%eth0"}]}}`, pending + `: loadBalancer.ingress.ip "fd00:ec2::254%eth0" is not an IP address`},
 		"one of two":                   {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "pending"}, {"ip": "198.51.100.7"}]}}`, "198.51.100.7"},
 		"an Ingress, pending":          {"Ingress", "", "", `{"loadBalancer": {}}`, pending},
 		"an Ingress with a name":       {"Ingress", "", "", `{"loadBalancer": {"ingress": [{"hostname": "lb.example.net"}]}}`, pending + ": its name lb.example.net. is only resolved by a running server"},
