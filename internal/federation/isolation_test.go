@@ -44,6 +44,7 @@ func prefixes(all ...string) (parsed []netip.Prefix) {
 
 func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
 	claims := Claims{{Namespace: "evil", Names: []string{"evil.fn.example.org."}, Addresses: prefixes("192.0.2.0/24", "2001:db8::/32")}, {Namespace: "bank", Addresses: prefixes("198.51.100.0/24")}}
+	unclaimed := Claims{{Namespace: "evil", Addresses: prefixes("198.51.100.0/24")}}
 	gateway, gateway6 := cluster("a", "192.0.2.4"), cluster("b", "192.0.2.5")
 	gateway6.Gateways["vpn"] = Endpoint{Gateway: true}.Add(netip.MustParseAddr("2001:db8::4"))
 	bank := service("bank", "login")
@@ -62,6 +63,7 @@ func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
 		"another's VIP":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 1)}, "already belongs to Service bank/pay"},
 		"another's load balancer":       {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, "is an address of Service bank/pay"},
 		"another's fixed address":       {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("bank", "pay", "address", "a=198.51.100.7"), 1), bound(service("bank", "pay").Ref, "a")}, "is an address of Service bank/pay"},
+		"another's, where unclaimed":    {unclaimed, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, ""},
 		"its own":                       {nil, service("evil", "x", "vip", "198.51.100.7"), nil, ""},
 		"one with another of its own":   {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("evil", "y", "vip", "198.51.100.7"), 1)}, ""},
 		"one that a younger wants too":  {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 1), []Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 2)}, ""},
@@ -304,11 +306,13 @@ func TestAHostileNamespaceChangesNothingOfOthers(t *testing.T) {
 		{Namespace: "shop", Names: []string{"shop.fn.example.org."}, Addresses: prefixes("198.51.100.0/24")},
 		{Namespace: "evil", Names: []string{"evil.fn.example.org."}, Addresses: prefixes("203.0.113.0/24", "192.0.2.0/24")},
 	}
+	names := slices.Clone(claims) // evil's addresses are those of its load balancers then
+	names[2].Addresses = nil
 	rapid.Check(t, func(t *rapid.T) {
 		h := hostile{T: t, created: [2]int64{20, 30}}
 		opts := Options{Zones: []string{"fn.example.org."}, Resolve: func(string) (Endpoint, bool) { return Endpoint{}.Add(netip.MustParseAddr("198.51.100.7")), true }}
 		if rapid.Bool().Draw(t, "claims") {
-			h.created[0], opts.Claims = 1, claims
+			h.created[0], opts.Claims = 1, rapid.SampledFrom([]Claims{claims, names}).Draw(t, "what is claimed")
 		}
 		alone, beside := world(opts, victims()...), world(opts, append(victims(), h.objects()...)...)
 		got := functionsOf(beside)

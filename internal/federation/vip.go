@@ -116,14 +116,16 @@ func (b *builder) isVIP(namespace string, a netip.Addr) bool {
 	return !gateway
 }
 
-// note notes which VIPs of others are addresses of the function that is being made.
+// note notes which VIPs of others are addresses of the function that is being made. One
+// that no claim gives to its namespace, as a load balancer's may be, keeps no other from it.
 func (b *builder) note(e Endpoint) {
 	if e.Gateway {
 		return
 	}
+	namespace := b.making.template.Namespace
 	for _, a := range slices.Concat(e.V4, e.V6) {
 		holder := b.declared.holder[a]
-		if holder != nil && !slices.Contains(b.needs.occupied, a) {
+		if holder != nil && !slices.Contains(b.needs.occupied, a) && b.Claims.allowAnnotated(namespace, a) == nil {
 			b.needs.occupied = append(b.needs.occupied, a)
 		}
 	}
