@@ -163,6 +163,51 @@ func TestANameThatIsForeignToOneIsAnothers(t *testing.T) {
 	}
 }
 
+// TestANestedZoneIsDividedAsAnyOther has a namespace that is named as the zone's first label,
+// whose names in the zone above would be those of others.
+func TestANestedZoneIsDividedAsAnyOther(t *testing.T) {
+	zones := []string{"example.org.", "fn.example.org.", "apex.fn.example.org."}
+	pay := dated(service("bank", "pay", "hostname", "pay.fn.example.org"), 10)
+	bank := []Object{dated(service("bank", "login"), 10), pay}
+	claims := Claims{{Namespace: "bank", Names: []string{"pay.fn.example.org."}}}
+	for name, c := range map[string]struct {
+		claims Claims
+		evil   *Template
+		lost   string
+	}{
+		"a default name that is another's":       {nil, dottedIngress("fn", "login.bank"), "login.bank.fn.example.org."},
+		"one at another's domain":                {nil, service("fn", "bank"), "bank.fn.example.org."},
+		"one that another has a claim to":        {claims, service("fn", "pay"), "pay.fn.example.org."},
+		"one that is a zone":                     {nil, service("fn", "apex"), "apex.fn.example.org."},
+		"a name in another's domain":             {nil, service("fn", "x", "hostname", "x.bank.fn.example.org"), "x.bank.fn.example.org."},
+		"a challenge in it":                      {nil, service("fn", "x", "hostname", "_acme-challenge.login.bank.fn.example.org"), "_acme-challenge.login.bank.fn.example.org."},
+		"a wildcard of it":                       {nil, service("fn", "x", "hostname", "*.bank.fn.example.org"), "*.bank.fn.example.org."},
+		"a wildcard of the zone":                 {nil, service("fn", "x", "hostname", "*.fn.example.org"), "*.fn.example.org."},
+		"a name that the zone has for itself":    {nil, service("fn", "x", "hostname", "_dmarc.fn.example.org"), "_dmarc.fn.example.org."},
+		"a name in another's domain in the zone": {nil, service("evil", "x", "hostname", "fn.bank.fn.example.org"), "fn.bank.fn.example.org."},
+	} {
+		s := world(Options{Zones: zones, Claims: c.claims}, append(slices.Clone(bank), dated(c.evil, 1))...)
+		for _, f := range s.All() {
+			if f.Namespace != "bank" && slices.Contains(f.Hostnames, c.lost) {
+				t.Errorf("%s: %s has %s", name, f.Template, c.lost)
+			}
+		}
+		if f := functionsOf(s)["bank/login"]; f == nil || len(f.Hostnames) != len(zones) {
+			t.Errorf("%s: bank/login lost a name: %v", name, s.Faults)
+		}
+	}
+	s := world(Options{Zones: []string{"fn.example.org.", "bank.fn.example.org."}}, service("bank", "login"), service("shop", "web"))
+	if all := functionsOf(s); len(all["bank/login"].Hostnames) != 2 || len(all["shop/web"].Hostnames) != 2 || len(s.Faults) > 0 {
+		t.Errorf("%v, want each its default names in both", s.Faults)
+	}
+}
+
+func dottedIngress(namespace, name string) *Template {
+	t := service(namespace, name)
+	t.Ref = Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: namespace, Name: name}
+	return t
+}
+
 func TestLoadBalancersAreBoundByClaims(t *testing.T) {
 	mine := Claims{{Namespace: "ns", Names: []string{"ns.fn.example.org."}, Addresses: prefixes("198.51.100.64/26", "2001:db8:64::/48")}}
 	names := Claims{{Namespace: "ns", Names: []string{"ns.fn.example.org."}}}

@@ -24,7 +24,8 @@ func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
 		}
 		w := &randomWorld{T: t, store: NewStore(), resolved: Endpoint{V4: []netip.Addr{netip.MustParseAddr("198.51.100.1")}}}
 		m, opts := new(Memory), Options{
-			Zones: []string{"fn.example.org."}, Claims: claims,
+			Zones:   rapid.SampledFrom([][]string{{"fn.example.org."}, {"fn.example.org."}, {"fn.example.org.", "ns.fn.example.org."}, {"example.org.", "fn.example.org."}}).Draw(t, "zones"),
+			Claims:  claims,
 			Resolve: func(string) (Endpoint, bool) { return w.resolved, true },
 		}
 		var versions, anew []*State
@@ -182,7 +183,7 @@ func (w *randomWorld) change() {
 		c := cluster(clusters[w.some("cluster", 3)], "192.0.2.1")
 		s.Put(c, Fault{Object: c.String(), Key: keyCost, Reason: w.one("reason", "bad", "worse")})
 	case 23: // a name at, above or below others'
-		t := service(namespace, name, "hostname", w.one("hostname", "shop", "*.shop", "a.shop", "*.a.shop", "_acme-challenge.shop", "other", "x.other", "ns", "x.ns", "_rpz")+".fn.example.org,"+w.one("hostname too", "shop", "own")+".fn.example.org")
+		t := service(namespace, name, "hostname", w.one("hostname", "shop", "*.shop", "a.shop", "*.a.shop", "_acme-challenge.shop", "other", "x.other", "ns", "x.ns", "web.other.ns", "_rpz")+".fn.example.org,"+w.one("hostname too", "shop", "own")+".fn.example.org")
 		t.Created = time.Unix(int64(w.some("created", 3)), 0)
 		s.Put(t)
 	case 24: // a VIP that may be others', or a gateway

@@ -7,8 +7,8 @@ import (
 )
 
 // beats decides whose a hostname is. A default name beats one below the namespace's own
-// domain, and that any other; then the older template has it (see older). Losers are
-// reported.
+// domain, and that any other, of which a default name of a zone above goes last; then the
+// older template has it (see older). Losers are reported.
 func (m *Memory) beats(name string, e, o *entry) bool {
 	if mine, theirs := m.title(name, e), m.title(name, o); mine != theirs {
 		return mine > theirs
@@ -19,10 +19,12 @@ func (m *Memory) beats(name string, e, o *entry) bool {
 // title is how good the entry's title to the name is.
 func (m *Memory) title(name string, e *entry) int {
 	switch {
-	case e.template.takesDefault():
+	case m.isDefault(name, e):
 		return 2
 	case m.isOwn(strings.TrimPrefix(name, "*."), e.template.Namespace):
 		return 1
+	case e.template.takesDefault():
+		return -1
 	}
 	return 0
 }
@@ -103,6 +105,16 @@ func (m *Memory) ask(e *entry) {
 				continue
 			}
 			name, err := defaultName(t, zone)
+			if err != nil {
+				e.barred = append(e.barred, t.fault("", "default hostname: %v", err))
+				continue
+			}
+			if m.zoneOf(name) != zone {
+				err = m.Claims.allowName(t.Namespace, name)
+			}
+			if !m.inZone(name) {
+				err = fmt.Errorf("%s is a zone of its own", name)
+			}
 			if err != nil {
 				e.barred = append(e.barred, t.fault("", "default hostname: %v", err))
 				continue

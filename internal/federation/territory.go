@@ -10,54 +10,72 @@ import (
 // another, and what is the zone's own, to which a wildcard at its apex would lead. A claim
 // line says otherwise.
 
-// isOwn reports whether the name is at or below the namespace's own domain in one of
-// the zones.
+// isOwn reports whether the name is at or below the namespace's own domain in its zone.
 func (m *Memory) isOwn(name, namespace string) bool {
-	for _, zone := range m.Zones {
-		if !IsReverse(zone) && isAtOrBelow(name, namespace+"."+strings.TrimPrefix(zone, ".")) {
-			return true
-		}
-	}
-	return false
+	zone := m.zoneOf(name)
+	return zone != "" && lastLabel(name, zone) == namespace
+}
+
+// isDefault reports whether the name is the entry's default one in its zone. One that is
+// made in a zone above that, as bank.fn.example.org. of Service fn/bank in example.org. where
+// fn.example.org. is served too, is as one that is annotated: it may be another's there.
+func (m *Memory) isDefault(name string, e *entry) bool {
+	return e.template.takesDefault() && m.isOwn(name, e.template.Namespace)
 }
 
 // foreign returns why the name is not for the entry's namespace; nil if it may be.
 func (m *Memory) foreign(name string, e *entry) error {
-	t := e.template
-	if len(m.Claims) > 0 || t.takesDefault() {
+	if len(m.Claims) > 0 || m.isDefault(name, e) {
 		return nil // a claim allowed it
 	}
 	base, wildcard := strings.CutPrefix(name, "*.")
-	if m.isOwn(base, t.Namespace) {
-		return nil
-	}
-	if err := m.ofANamespace(base); err != nil {
-		return err
-	}
 	above := m.above(base)
 	if len(above) == 0 {
 		return fmt.Errorf("%s would be every name of the zone that nobody has; the operator's claim lines can allow it", name)
 	}
+	if own, err := m.ofANamespace(base, e.template.Namespace); own || err != nil {
+		return err
+	}
 	return m.ofAnother(above, wildcard, e)
 }
 
-// ofANamespace returns an error if the name is another namespace's by its form, or the
-// zone's own.
-func (m *Memory) ofANamespace(name string) error {
-	for _, zone := range m.Zones {
-		if IsReverse(zone) || !isAtOrBelow(name, zone) {
-			continue
-		}
+// ofANamespace reports whether the name is the namespace's own by its form, or returns an
+// error if it is another's, or the zone's own. Where zones are nested, what it is in the
+// longest of them goes before.
+func (m *Memory) ofANamespace(name, namespace string) (own bool, err error) {
+	for zone := m.zoneOf(name); zone != ""; zone = m.zoneAbove(name, zone) {
 		first := lastLabel(name, zone)
 		domain := first + "." + strings.TrimPrefix(zone, ".")
 		switch {
+		case first == namespace:
+			return true, nil
 		case m.namespaces[first] > 0:
-			return fmt.Errorf("%s is at or below %s, which is namespace %s's; the operator's claim lines can allow it", name, domain, first)
+			return false, fmt.Errorf("%s is at or below %s, which is namespace %s's; the operator's claim lines can allow it", name, domain, first)
 		case strings.HasPrefix(first, "_"):
-			return fmt.Errorf("%s is at or below %s, which is the zone's own; the operator's claim lines can allow it", name, domain)
+			return false, fmt.Errorf("%s is at or below %s, which is the zone's own; the operator's claim lines can allow it", name, domain)
 		}
 	}
-	return nil
+	return false, nil
+}
+
+// zoneOf returns the longest zone at or below which the name is; "" for none.
+func (m *Memory) zoneOf(name string) (zone string) {
+	for _, z := range m.Zones {
+		if !IsReverse(z) && isAtOrBelow(name, z) && len(z) > len(zone) {
+			zone = z
+		}
+	}
+	return zone
+}
+
+// zoneAbove returns the longest zone of the name that is shorter than the zone.
+func (m *Memory) zoneAbove(name, zone string) (above string) {
+	for _, z := range m.Zones {
+		if !IsReverse(z) && isAtOrBelow(name, z) && len(z) < len(zone) && len(z) > len(above) {
+			above = z
+		}
+	}
+	return above
 }
 
 // ofAnother returns an error if a name that another namespace has is above the first of
@@ -89,12 +107,7 @@ func (m *Memory) ofAnother(names []string, wildcard bool, e *entry) error {
 
 // above returns the name and those above it, below the apex of its longest zone.
 func (m *Memory) above(name string) (names []string) {
-	zone := ""
-	for _, z := range m.Zones {
-		if !IsReverse(z) && isAtOrBelow(name, z) && len(z) > len(zone) {
-			zone = z
-		}
-	}
+	zone := m.zoneOf(name)
 	for zone != "" && len(name) > len(zone) {
 		names = append(names, name)
 		_, name, _ = strings.Cut(name, ".")
@@ -106,7 +119,7 @@ func (m *Memory) above(name string) (names []string) {
 // not foreign; nil if there is none.
 func (m *Memory) owner(name string) *entry {
 	holder := m.hostnames.holder[name]
-	if holder == nil || len(m.Claims) > 0 || holder.template.takesDefault() {
+	if holder == nil || len(m.Claims) > 0 || m.isDefault(name, holder) {
 		return holder
 	}
 	owner, known := m.owners[name]
@@ -148,10 +161,15 @@ func (m *Memory) unwatch(name string, e *entry) {
 }
 
 func (m *Memory) watched(name string, e *entry) []string {
-	if len(m.Claims) > 0 || e.template.takesDefault() {
+	if len(m.Claims) > 0 || m.isDefault(name, e) {
 		return nil
 	}
-	return m.above(strings.TrimPrefix(name, "*."))
+	name = strings.TrimPrefix(name, "*.")
+	all, zone := m.above(name), m.zoneOf(name)
+	for zone = m.zoneAbove(name, zone); zone != ""; zone = m.zoneAbove(name, zone) {
+		all = append(all, lastLabel(name, zone)+"."+strings.TrimPrefix(zone, "."))
+	}
+	return all
 }
 
 // settleIn notes that the namespace has one template more.
