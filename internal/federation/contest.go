@@ -1,13 +1,17 @@
 package federation
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // contest is who has what several may want: a hostname, or a resource that more
-// than one binding names.
+// than one binding names. beats is an order of all that want a key, and stays the same while
+// they do.
 type contest[K, V comparable] struct {
 	beats  func(key K, a, b V) bool
 	holder map[K]V
-	losers map[K][]V
+	losers map[K][]V // in their order
 }
 
 func newContest[K, V comparable](beats func(key K, a, b V) bool) contest[K, V] {
@@ -23,25 +27,20 @@ func (c *contest[K, V]) enter(key K, v V) {
 	if c.beats(key, v, first) {
 		c.holder[key], v = v, first
 	}
-	c.losers[key] = append(c.losers[key], v)
+	c.losers[key] = slices.Insert(c.losers[key], c.search(key, v), v)
 }
 
 func (c *contest[K, V]) leave(key K, v V) {
-	losers := c.losers[key]
+	losers, i := c.losers[key], 0
 	if c.holder[key] == v {
 		if len(losers) == 0 {
 			delete(c.holder, key)
 			return
 		}
-		v = losers[0]
-		for _, o := range losers[1:] {
-			if c.beats(key, o, v) {
-				v = o
-			}
-		}
-		c.holder[key] = v
+		c.holder[key] = losers[0]
+	} else {
+		i = c.search(key, v)
 	}
-	i := slices.Index(losers, v)
 	if losers = slices.Delete(losers, i, i+1); len(losers) > 0 {
 		c.losers[key] = losers
 	} else {
@@ -49,11 +48,30 @@ func (c *contest[K, V]) leave(key K, v V) {
 	}
 }
 
-// all returns who wants the key, the holder first.
-func (c *contest[K, V]) all(key K) []V {
-	first, taken := c.holder[key]
-	if !taken {
-		return nil
+// search is where v is among the key's losers, or belongs.
+func (c *contest[K, V]) search(key K, v V) int {
+	i, _ := slices.BinarySearchFunc(c.losers[key], v, func(o, v V) int {
+		switch {
+		case o == v:
+			return 0
+		case c.beats(key, o, v):
+			return -1
+		}
+		return 1
+	})
+	return i
+}
+
+// all yields who wants the key, in their order.
+func (c *contest[K, V]) all(key K) iter.Seq[V] {
+	return func(yield func(V) bool) {
+		if first, taken := c.holder[key]; !taken || !yield(first) {
+			return
+		}
+		for _, v := range c.losers[key] {
+			if !yield(v) {
+				return
+			}
+		}
 	}
-	return append([]V{first}, c.losers[key]...)
 }

@@ -26,6 +26,8 @@ type Memory struct {
 	owners map[string]*entry
 	// namespaces are how many templates each has.
 	namespaces map[string]int
+	// roused are the hostnames whose askers were touched since the last build.
+	roused map[string]bool
 	// below are the entries that ask for names at or below another's: see Memory.watch.
 	below map[string]map[*entry]bool
 	vips
@@ -88,7 +90,7 @@ type lookup struct {
 func (m *Memory) forget() {
 	*m = Memory{
 		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](m.beats), vips: newVIPs(),
-		owners: map[string]*entry{}, namespaces: map[string]int{}, below: map[string]map[*entry]bool{},
+		owners: map[string]*entry{}, roused: map[string]bool{}, namespaces: map[string]int{}, below: map[string]map[*entry]bool{},
 		users: map[Ref][]*entry{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
 		shared: map[likeness]*Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
 	}
@@ -212,7 +214,7 @@ func samePlace(a, b *Cluster) bool {
 // settle makes the stale entries anew, and gives what they were made of to the State.
 func (m *Memory) settle(b *builder) {
 	functions := m.state.Functions.Edit()
-	for len(m.stale) > 0 { // one may touch those whose VIP is its address
+	for m.touchDisputed(); len(m.stale) > 0; m.touchDisputed() { // one may have others' VIP for its address
 		stale := m.stale
 		m.stale = nil
 		slices.SortFunc(stale, func(a, b *entry) int { return a.template.compare(b.template.Ref) })
@@ -333,6 +335,7 @@ func (m *Memory) end() *State {
 	}
 	m.otherWork = nil
 	clear(m.owners)
+	clear(m.roused)
 	m.otherClusters, m.faults.changed, m.otherLookups = false, false, false
 	clear(m.otherVIPs)
 	state := m.state

@@ -71,8 +71,8 @@ func (m *Memory) held() string {
 		hostnames[name] = fmt.Sprint(e.template.Ref, len(m.hostnames.losers[name]))
 	}
 	occupants := map[netip.Addr]int{}
-	for vip, all := range m.occupants {
-		occupants[vip] = len(all)
+	for vip := range m.occupants.holder {
+		occupants[vip] = 1 + len(m.occupants.losers[vip])
 	}
 	below := map[string]int{}
 	for name, all := range m.below {

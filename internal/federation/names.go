@@ -54,11 +54,6 @@ func (m *Memory) declare(t *Template) {
 	m.touch(e)
 	e.template, e.gone = t, false
 	m.settleIn(t.Namespace)
-	if e.needs != nil { // its date may be another
-		for _, vip := range e.needs.occupied {
-			m.touchVIP(vip)
-		}
-	}
 	if e.barred = m.trespasses(t); len(e.barred) > 0 {
 		return
 	}
@@ -66,7 +61,7 @@ func (m *Memory) declare(t *Template) {
 	m.ask(e)
 	for _, name := range e.asked {
 		m.hostnames.enter(name, e)
-		m.touchAskers(name)
+		m.touchAskers(name, e)
 		m.watch(name, e)
 	}
 }
@@ -76,16 +71,27 @@ func (m *Memory) withdraw(e *entry) {
 	m.touch(e)
 	m.moveOut(e.template.Namespace)
 	for _, name := range e.asked {
+		m.touchAskers(name, e)
 		m.hostnames.leave(name, e)
-		m.touchAskers(name)
 		m.unwatch(name, e)
 	}
 	m.withdrawVIPs(e)
+	if e.needs != nil { // its date may be another next
+		m.occupy(e, e.needs.occupied, nil)
+		e.needs.occupied = nil
+	}
 	e.gone, e.asked, e.barred = true, nil, nil
 }
 
-// touchAskers touches all that ask for the hostname, or for one below it.
-func (m *Memory) touchAskers(hostname string) {
+// touchAskers touches all that ask for the hostname, or for one below it, unless e, which
+// comes or goes, changes nothing for them: another has had the hostname and goes before it.
+// Once for all that come and go is enough.
+func (m *Memory) touchAskers(hostname string, e *entry) {
+	holder := m.hostnames.holder[hostname]
+	if holder != e && holder.function != nil && slices.Contains(holder.function.Hostnames, hostname) || m.roused[hostname] {
+		return
+	}
+	m.roused[hostname] = true
 	m.touch(m.hostnames.holder[hostname])
 	for _, e := range m.hostnames.losers[hostname] {
 		m.touch(e)

@@ -126,10 +126,16 @@ func (m *Memory) owner(name string) *entry {
 	if known {
 		return owner
 	}
-	for _, e := range m.hostnames.all(name) {
-		if (owner == nil || m.beats(name, e, owner)) && m.foreign(name, e) == nil {
-			owner = e
+	refused := map[string]bool{} // of a namespace what is foreign to one is to those after it
+	for e := range m.hostnames.all(name) {
+		if refused[e.template.Namespace] && !e.template.takesDefault() {
+			continue
 		}
+		if m.foreign(name, e) == nil {
+			owner = e
+			break
+		}
+		refused[e.template.Namespace] = true
 	}
 	m.owners[name] = owner
 	return owner

@@ -13,7 +13,9 @@ type vips struct {
 	// in are how many templates of a namespace declare each.
 	in map[ownVIP]int
 	// occupants are the entries of which a VIP of another namespace is an address.
-	occupants map[netip.Addr]map[*entry]bool
+	occupants contest[netip.Addr, *entry]
+	// disputed are the VIPs that may be another's now.
+	disputed map[netip.Addr]bool
 	// gateways are the clusters' by address.
 	gateways map[netip.Addr]string
 }
@@ -25,9 +27,10 @@ type ownVIP struct {
 }
 
 func newVIPs() vips {
+	first := func(_ netip.Addr, a, b *entry) bool { return older(a, b) }
 	return vips{
-		declared: newContest(func(_ netip.Addr, a, b *entry) bool { return older(a, b) }),
-		in:       map[ownVIP]int{}, occupants: map[netip.Addr]map[*entry]bool{}, gateways: map[netip.Addr]string{},
+		declared: newContest(first), occupants: newContest(first),
+		disputed: map[netip.Addr]bool{}, in: map[ownVIP]int{}, gateways: map[netip.Addr]string{},
 	}
 }
 
@@ -41,35 +44,40 @@ func (m *Memory) declareVIPs(e *entry) {
 			continue
 		}
 		e.vips = append(e.vips, vip)
-		m.declared.enter(vip, e)
+		if m.declared.enter(vip, e); m.declared.holder[vip] == e {
+			m.disputed[vip] = true
+		}
 		if own := (ownVIP{vip, t.Namespace}); m.vips.in[own] == 0 {
 			m.otherVIPs[vip] = true
 		}
 		m.vips.in[ownVIP{vip, t.Namespace}]++
-		m.touchVIP(vip)
 	}
 }
 
 // withdrawVIPs takes the entry's VIPs away.
 func (m *Memory) withdrawVIPs(e *entry) {
 	for _, vip := range e.vips {
+		if m.declared.holder[vip] == e {
+			m.disputed[vip] = true
+		}
 		m.declared.leave(vip, e)
 		own := ownVIP{vip, e.template.Namespace}
 		if m.vips.in[own]--; m.vips.in[own] == 0 {
 			delete(m.vips.in, own)
 			m.otherVIPs[vip] = true
 		}
-		m.touchVIP(vip)
 	}
 	e.vips = nil
 }
 
-// touchVIP touches all that declare the VIP.
-func (m *Memory) touchVIP(vip netip.Addr) {
-	m.touch(m.declared.holder[vip])
-	for _, e := range m.declared.losers[vip] {
-		m.touch(e)
+// touchDisputed touches all that declare the VIPs that may be another's.
+func (m *Memory) touchDisputed() {
+	for vip := range m.disputed {
+		for e := range m.declared.all(vip) {
+			m.touch(e)
+		}
 	}
+	clear(m.disputed)
 }
 
 // heldVIPs returns the VIPs that the entry has of those that it declares.
@@ -94,16 +102,28 @@ func (b *builder) taken(vip netip.Addr, e *entry) string {
 	if holder.template.Namespace != e.template.Namespace {
 		return "already belongs to " + holder.template.String()
 	}
-	var first *entry // of those who had the address before
-	for o := range b.occupants[vip] {
-		if o.template.Namespace != e.template.Namespace && older(o, holder) && (first == nil || older(o, first)) {
-			first = o
-		}
-	}
-	if first != nil {
+	if first := b.occupant(vip); first != nil {
 		return "is an address of " + first.template.String()
 	}
 	return ""
+}
+
+// occupant is the first of another namespace that had the address before the VIP's holder;
+// nil if there is none.
+func (m *Memory) occupant(vip netip.Addr) *entry {
+	holder := m.declared.holder[vip]
+	if holder == nil {
+		return nil
+	}
+	for o := range m.occupants.all(vip) {
+		if !older(o, holder) {
+			return nil
+		}
+		if o.template.Namespace != holder.template.Namespace {
+			return o
+		}
+	}
+	return nil
 }
 
 // isVIP reports whether the address is a VIP that the namespace declares. A gateway is
@@ -137,20 +157,19 @@ func (m *Memory) occupy(e *entry, before, now []netip.Addr) {
 		if slices.Contains(now, vip) {
 			continue
 		}
-		if delete(m.occupants[vip], e); len(m.occupants[vip]) == 0 {
-			delete(m.occupants, vip)
+		first := m.occupant(vip)
+		if m.occupants.leave(vip, e); m.occupant(vip) != first {
+			m.disputed[vip] = true
 		}
-		m.touchVIP(vip)
 	}
 	for _, vip := range now {
 		if slices.Contains(before, vip) {
 			continue
 		}
-		if m.occupants[vip] == nil {
-			m.occupants[vip] = map[*entry]bool{}
+		first := m.occupant(vip)
+		if m.occupants.enter(vip, e); m.occupant(vip) != first {
+			m.disputed[vip] = true
 		}
-		m.occupants[vip][e] = true
-		m.touchVIP(vip)
 	}
 }
 

@@ -1,0 +1,49 @@
+package federation
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestWhoLosesAnywayTouchesNobody has thousands that want the same hostnames and VIPs: a
+// change of one of them is a matter of all only where it has them.
+func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
+	const many = 1000
+	var names []string
+	for i := range maxHostnames {
+		names = append(names, fmt.Sprintf("x%d.fn.example.org", i))
+	}
+	want := func(i int, more ...string) *Template {
+		return dated(service("evil", fmt.Sprintf("f%04d", i), append(more, "hostname", strings.Join(names, ","), "vip", "198.51.100.7")...), 10)
+	}
+	s, m, opts := NewStore(), new(Memory), Options{Zones: []string{"fn.example.org."}}
+	s.Put(cluster("a", "192.0.2.1"))
+	for i := range many {
+		other := dated(service("other", fmt.Sprintf("f%04d", i), "address", "a=198.51.100.7"), 5)
+		s.Put(want(i))
+		s.Put(other)
+		s.Put(bound(other.Ref, "a"))
+	}
+	state := m.Build(s, opts)
+	const unsaid = "hostname x2.fn.example.org. already belongs to Service evil/f0000; and 61 more"
+	if f := state.Faults[1]; f.Object != "Service evil/f0001" || !strings.HasSuffix(f.Reason, unsaid) && !strings.Contains(f.Reason, "…") {
+		t.Errorf("%v, want three of its names, and how many more", f)
+	}
+	for _, c := range []struct {
+		changed Object
+		touched int
+	}{
+		{want(many-1, "ttl", "9"), 1},
+		{want(0, "ttl", "9"), many},
+		{dated(service("other", fmt.Sprintf("f%04d", many-1), "address", "a=198.51.100.7", "ttl", "9"), 5), 1},
+	} {
+		s.Put(c.changed)
+		s.tell(m)
+		m.touchDisputed()
+		if len(m.stale) > c.touched {
+			t.Errorf("%s touches %d, want no more than %d", MetaOf(c.changed).Ref, len(m.stale), c.touched)
+		}
+		m.Build(s, opts)
+	}
+}
