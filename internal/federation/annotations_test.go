@@ -39,6 +39,7 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 		{"port", "a_b=80", "is not a service name"},
 		{"port", "web=80,web=81", "the name is given twice"},
 		{"alpn", "h2,", "is not an ALPN identifier"},
+		{"hostname", "a" + deepNames(9), "more labels than the 1024"},
 		{"txt", strings.Repeat("a\n", 17), "17 lines are more than the 16 records"},
 		{"probe", "tcp://host:99", "is not tcp://:PORT"},
 		{"probe", "http://:0/", `port "0" is not from 1 to 65535`},
@@ -201,4 +202,12 @@ func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
 			t.Errorf("%q does not name %s", unknown[0].Reason, name)
 		}
 	}
+}
+
+// deepNames are n more hostnames, each of as many labels as there may be.
+func deepNames(n int) (all string) {
+	for i := range n {
+		all += fmt.Sprintf(",%s%d", strings.Repeat("a.", 125), i)
+	}
+	return all
 }

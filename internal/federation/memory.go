@@ -29,7 +29,7 @@ type Memory struct {
 	// roused are the hostnames whose askers were touched since the last build.
 	roused map[string]bool
 	// below are the entries that ask for names at or below another's: see Memory.watch.
-	below map[string]map[*entry]bool
+	below map[string]askers
 	vips
 	// users are the entries by the workloads that they looked at, where these have
 	// another name than the template: see touchUsers.
@@ -90,7 +90,7 @@ type lookup struct {
 func (m *Memory) forget() {
 	*m = Memory{
 		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](m.beats), vips: newVIPs(),
-		owners: map[string]*entry{}, roused: map[string]bool{}, namespaces: map[string]int{}, below: map[string]map[*entry]bool{},
+		owners: map[string]*entry{}, roused: map[string]bool{}, namespaces: map[string]int{}, below: map[string]askers{},
 		users: map[Ref][]*entry{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
 		shared: map[likeness]*Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
 	}

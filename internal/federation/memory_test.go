@@ -76,7 +76,9 @@ func (m *Memory) held() string {
 	}
 	below := map[string]int{}
 	for name, all := range m.below {
-		below[name] = len(all)
+		for range all.all() {
+			below[name]++
+		}
 	}
 	return fmt.Sprint(len(m.entries), users, lookups, hostnames, len(m.hostnames.losers), len(m.faults.in), m.vips.in, len(m.declared.holder), len(m.declared.losers), occupants, len(m.gateways), m.namespaces, below, len(m.in.bindings.holder), len(m.in.bindings.losers), len(m.in.exposed), len(m.in.workloads))
 }

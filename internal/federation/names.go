@@ -96,7 +96,7 @@ func (m *Memory) touchAskers(hostname string, e *entry) {
 	for _, e := range m.hostnames.losers[hostname] {
 		m.touch(e)
 	}
-	for e := range m.below[strings.TrimPrefix(hostname, "*.")] {
+	for e := range m.below[strings.TrimPrefix(hostname, "*.")].all() {
 		m.touch(e)
 	}
 	m.touchProbers(hostname)

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 )
 
@@ -147,20 +148,64 @@ func lastLabel(name, zone string) string {
 	return rest[strings.LastIndexByte(rest, '.')+1:]
 }
 
+// askers are entries: mostly one, for which a map would be large, as there are as many as
+// names have labels.
+type askers struct {
+	one  *entry
+	more *map[*entry]bool // nil where there is one
+}
+
+func (a askers) with(e *entry) askers {
+	switch {
+	case a.more != nil:
+		(*a.more)[e] = true
+	case a.one == nil || a.one == e:
+		a.one = e
+	default:
+		a = askers{more: &map[*entry]bool{a.one: true, e: true}}
+	}
+	return a
+}
+
+func (a askers) without(e *entry) askers {
+	switch {
+	case a.one == e:
+		return askers{}
+	case a.more == nil:
+	default:
+		if delete(*a.more, e); len(*a.more) == 0 {
+			return askers{}
+		}
+	}
+	return a
+}
+
+func (a askers) all() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		if a.one != nil && !yield(a.one) || a.more == nil {
+			return
+		}
+		for e := range *a.more {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
 // watch notes that the entry's title to the name depends on whose the names above it are,
 // and on whether there are namespaces of these names.
 func (m *Memory) watch(name string, e *entry) {
 	for _, above := range m.watched(name, e) {
-		if m.below[above] == nil {
-			m.below[above] = map[*entry]bool{}
-		}
-		m.below[above][e] = true
+		m.below[above] = m.below[above].with(e)
 	}
 }
 
 func (m *Memory) unwatch(name string, e *entry) {
 	for _, above := range m.watched(name, e) {
-		if delete(m.below[above], e); len(m.below[above]) == 0 {
+		if left := m.below[above].without(e); left != (askers{}) {
+			m.below[above] = left
+		} else {
 			delete(m.below, above)
 		}
 	}
@@ -196,7 +241,7 @@ func (m *Memory) moveOut(namespace string) {
 // touchDomain touches the entries that ask for names at or below the namespace's domain.
 func (m *Memory) touchDomain(namespace string) {
 	for _, zone := range m.Zones {
-		for e := range m.below[namespace+"."+strings.TrimPrefix(zone, ".")] {
+		for e := range m.below[namespace+"."+strings.TrimPrefix(zone, ".")].all() {
 			m.touch(e)
 		}
 	}

@@ -13,8 +13,12 @@ import (
 
 // The values of annotations, each parsed to what the model holds.
 
-// maxHostnames bounds what one template adds to the table.
-const maxHostnames = 64
+// maxHostnames bounds what one template adds to the table, and maxLabels what it does with
+// the names above them, which exist for their sake.
+const (
+	maxHostnames = 64
+	maxLabels    = 1024
+)
 
 // ParseCoordinates parses "lat,lon" in degrees.
 func ParseCoordinates(s string) (*Coordinates, error) {
@@ -48,6 +52,7 @@ func ParseHostname(s string) (string, error) {
 
 func parseHostnames(v string) ([]string, error) {
 	var names []string
+	labels := 0
 	for field := range strings.SplitSeq(v, ",") {
 		name, err := ParseHostname(strings.TrimSpace(field))
 		if err != nil {
@@ -58,6 +63,9 @@ func parseHostnames(v string) ([]string, error) {
 		}
 		if names = append(names, name); len(names) > maxHostnames {
 			return nil, fmt.Errorf("more names than the %d that a function may have", maxHostnames)
+		}
+		if labels += strings.Count(name, "."); labels > maxLabels {
+			return nil, fmt.Errorf("more labels than the %d that a function's names may have in all", maxLabels)
 		}
 	}
 	return names, nil
