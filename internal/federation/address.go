@@ -138,7 +138,7 @@ func (b *builder) resolve(names []string) Endpoint {
 			all = all.Join(e)
 		}
 	}
-	return all
+	return all.Bounded()
 }
 
 func allHorizons(t *Template, c *Cluster) map[string]bool {

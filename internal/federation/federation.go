@@ -190,6 +190,13 @@ func (e Endpoint) Add(a netip.Addr) Endpoint {
 	return e
 }
 
+// Bounded returns e with no more addresses of a family than a placement may have.
+func (e Endpoint) Bounded() Endpoint {
+	e.V4 = slices.Clip(e.V4[:min(len(e.V4), MaxAddresses)])
+	e.V6 = slices.Clip(e.V6[:min(len(e.V6), MaxAddresses)])
+	return e
+}
+
 // any reports whether one of the endpoint's addresses is such.
 func (e Endpoint) any(such func(netip.Addr) bool) bool {
 	return slices.ContainsFunc(e.V4, such) || slices.ContainsFunc(e.V6, such)

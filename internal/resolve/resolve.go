@@ -186,6 +186,7 @@ func (r *Resolver) ask(ctx context.Context, b begun) {
 	}
 	slices.SortFunc(found.V4, netip.Addr.Compare) // servers rotate them
 	slices.SortFunc(found.V6, netip.Addr.Compare)
+	found = found.Bounded() // the same of them each time
 	if !reflect.DeepEqual(e.endpoint, found) {
 		e.endpoint = found
 		signal(r.changed)

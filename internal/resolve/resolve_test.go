@@ -142,6 +142,39 @@ func TestSystemAsksTheServersOfTheFile(t *testing.T) {
 	}
 }
 
+// TestANameHasNoMoreAddressesThanAPlacement: whose it is chooses what it has.
+func TestANameHasNoMoreAddressesThanAPlacement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turn := 0
+		r := New(func(context.Context, string) (e federation.Endpoint, _ time.Duration, _ error) {
+			turn++
+			for i := range 1000 { // which are rotated
+				i = (i + turn) % 1000
+				e = e.Add(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)})).Add(netip.AddrFrom16([16]byte{0x20, 1, 14: byte(i >> 8), 15: byte(i)}))
+			}
+			return e, time.Minute, nil
+		}, func(error) {})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { r.Run(ctx); close(done) }()
+		r.Set(lookups("ns", "lb."))
+		<-r.Changed()
+		for range 3 {
+			if e, _ := r.Get("lb."); len(e.V4) != federation.MaxAddresses || len(e.V6) != federation.MaxAddresses || e.First().String() != "192.0.0.0" {
+				t.Errorf("%d and %d addresses from %s on, want the first %d of each family", len(e.V4), len(e.V6), e.First(), federation.MaxAddresses)
+			}
+			time.Sleep(time.Minute + time.Second)
+		}
+		select {
+		case <-r.Changed():
+			t.Error("others are a change")
+		default:
+		}
+		cancel()
+		<-done
+	})
+}
+
 // TestSilentNamesDelayNoNamespacesButTheirOwn holds the shares: names whose servers are
 // silent, thousands of them, old ones and new, in one namespace or in many.
 func TestSilentNamesDelayNoNamespacesButTheirOwn(t *testing.T) {
