@@ -33,7 +33,9 @@ type Memory struct {
 	vips
 	// users are the entries by the workloads that they looked at, where these have
 	// another name than the template: see touchUsers.
-	users map[Ref][]*entry
+	users map[Ref]askers
+	// selecting are the entries by one of the labels that they select workloads by.
+	selecting map[label]askers
 	// probers are the entries by the names on which the host of their probe depends.
 	probers map[string][]*entry
 	faults  faults
@@ -91,7 +93,7 @@ func (m *Memory) forget() {
 	*m = Memory{
 		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](m.beats), vips: newVIPs(),
 		owners: map[string]*entry{}, roused: map[string]bool{}, namespaces: map[string]int{}, below: map[string]askers{},
-		users: map[Ref][]*entry{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
+		users: map[Ref]askers{}, selecting: map[label]askers{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
 		shared: map[likeness]*Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
 	}
 }
@@ -110,7 +112,7 @@ func (m *Memory) touchUsers(resource Ref) {
 	m.touch(m.entries[resource])
 	m.touch(m.entries[Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}])
 	m.touch(m.entries[Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: resource.Namespace, Name: resource.Name}])
-	for _, e := range m.users[resource] {
+	for e := range m.users[resource].all() {
 		m.touch(e)
 	}
 }
@@ -152,19 +154,17 @@ func (m *Memory) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
 	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return m.lookups[name].endpoint.any(such) })
 }
 
-// touchSelectors touches the entries whose selectors match workloads that are new. It
-// looks at all of them: ten milliseconds for a hundred thousand.
+// touchSelectors touches the entries whose selectors may match workloads that are new.
 func (m *Memory) touchSelectors() {
-	if len(m.otherWork) == 0 {
-		return
-	}
-	in := map[string][]*Workload{}
+	seen := map[label]bool{}
 	for _, w := range m.otherWork {
-		in[w.Namespace] = append(in[w.Namespace], w)
-	}
-	for ref, e := range m.entries {
-		for _, w := range in[ref.Namespace] {
-			if !e.gone && e.template.selects(w) {
+		for k, v := range w.PodLabels {
+			l := label{w.Namespace, k, v}
+			if seen[l] {
+				continue
+			}
+			seen[l] = true
+			for e := range m.selecting[l].all() {
 				m.touch(e)
 			}
 		}
@@ -266,13 +266,13 @@ func (m *Memory) use(e *entry, now needs) {
 	if e.needs != nil {
 		before = *e.needs
 	}
-	for _, ref := range before.workloads {
-		if m.users[ref] = without(m.users[ref], e); len(m.users[ref]) == 0 {
-			delete(m.users, ref)
+	if !slices.Equal(before.workloads, now.workloads) {
+		for _, ref := range before.workloads {
+			leave(m.users, ref, e)
 		}
-	}
-	for _, ref := range now.workloads {
-		m.users[ref] = append(m.users[ref], e)
+		for _, ref := range now.workloads {
+			m.users[ref] = m.users[ref].with(e)
+		}
 	}
 	for _, name := range before.lookups {
 		delete(m.lookups[name].users, e)

@@ -57,7 +57,7 @@ func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
 func (m *Memory) held() string {
 	users := map[Ref][]string{}
 	for ref, all := range m.users {
-		for _, e := range all {
+		for e := range all.all() {
 			users[ref] = append(users[ref], e.template.String())
 		}
 		slices.Sort(users[ref])
@@ -80,7 +80,7 @@ func (m *Memory) held() string {
 			below[name]++
 		}
 	}
-	return fmt.Sprint(len(m.entries), users, lookups, hostnames, len(m.hostnames.losers), len(m.faults.in), m.vips.in, len(m.declared.holder), len(m.declared.losers), occupants, len(m.gateways), m.namespaces, below, len(m.in.bindings.holder), len(m.in.bindings.losers), len(m.in.exposed), len(m.in.workloads))
+	return fmt.Sprint(len(m.entries), users, lookups, hostnames, len(m.hostnames.losers), len(m.faults.in), m.vips.in, len(m.declared.holder), len(m.declared.losers), occupants, len(m.gateways), m.namespaces, below, len(m.in.bindings.holder), len(m.in.bindings.losers), len(m.in.exposed), len(m.in.workloads), len(m.in.labelled), len(m.selecting))
 }
 
 // randomWorld changes what is in a store.
@@ -242,6 +242,32 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 	s.Put(bound(deployment("backend"), "a"))
 	if f := only(t, m.Build(s, opts)); len(f.Placements) != 1 {
 		t.Errorf("%+v, want it placed where its workload is", f.Refused)
+	}
+}
+
+// TestAWorkloadIsSoughtAmongThoseWithItsLabels counts what thousands of selectors look at.
+func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
+	s, m, opts := NewStore(), new(Memory), Options{Zones: []string{"fn.example.org."}}
+	s.Put(cluster("a", "192.0.2.1"))
+	work := func(i int, app string) *Workload {
+		return &Workload{Meta: Meta{Ref: deployment(fmt.Sprintf("w%03d", i))}, PodLabels: map[string]string{"app": app, "tier": "web"}}
+	}
+	for i := range 100 {
+		own, shared := service("ns", fmt.Sprintf("own%03d", i)), service("ns", fmt.Sprintf("shared%03d", i))
+		own.Selector, shared.Selector = map[string]string{"app": fmt.Sprint(i), "tier": "web"}, map[string]string{"tier": "web"}
+		for _, o := range []Object{own, shared, bound(own.Ref, "a"), bound(shared.Ref, "a"), work(i, fmt.Sprint(i))} {
+			s.Put(o)
+		}
+	}
+	m.Build(s, opts)
+	if own := m.in.selected(m.entries[service("ns", "own042").Ref].template); len(own) != 1 || own[0] != deployment("w042") {
+		t.Errorf("one selects %v, want its own", own)
+	}
+	if shared := m.in.selected(m.entries[service("ns", "shared042").Ref].template); len(shared) != maxSelected || shared[0] != deployment("w000") {
+		t.Errorf("one of many selects %d from %v on, want the first %d", len(shared), shared[0], maxSelected)
+	}
+	if all := len(slices.Collect(m.users[deployment("w099")].all())); all != 1 {
+		t.Errorf("%d depend on the last workload, want one", all)
 	}
 }
 

@@ -54,6 +54,9 @@ func (m *Memory) declare(t *Template) {
 	m.touch(e)
 	e.template, e.gone = t, false
 	m.settleIn(t.Namespace)
+	if l, ok := t.selectsBy(); ok {
+		m.selecting[l] = m.selecting[l].with(e)
+	}
 	if e.barred = m.trespasses(t); len(e.barred) > 0 {
 		return
 	}
@@ -70,6 +73,9 @@ func (m *Memory) declare(t *Template) {
 func (m *Memory) withdraw(e *entry) {
 	m.touch(e)
 	m.moveOut(e.template.Namespace)
+	if l, ok := e.template.selectsBy(); ok {
+		leave(m.selecting, l, e)
+	}
 	for _, name := range e.asked {
 		m.touchAskers(name, e)
 		m.hostnames.leave(name, e)

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -9,6 +10,7 @@ import (
 type staged struct {
 	clusters  map[Ref]*Cluster
 	workloads map[string][]*Workload       // by namespace, sorted
+	labelled  map[label][]*Workload        // by each label of their pods, sorted
 	bindings  contest[Ref, *Binding]       // by what they place
 	others    contest[Ref, *Binding]       // of workloads of other kinds, by namespace and name
 	exposed   map[Ref]*MultiClusterService // by the Service
@@ -18,7 +20,7 @@ func newStaged() staged {
 	// Two bindings of one resource are a mistake; which one counts must not change.
 	first := func(_ Ref, a, b *Binding) bool { return a.compare(b.Ref) < 0 }
 	return staged{
-		clusters: map[Ref]*Cluster{}, workloads: map[string][]*Workload{}, exposed: map[Ref]*MultiClusterService{},
+		clusters: map[Ref]*Cluster{}, workloads: map[string][]*Workload{}, exposed: map[Ref]*MultiClusterService{}, labelled: map[label][]*Workload{},
 		bindings: newContest[Ref](first), others: newContest[Ref](first),
 	}
 }
@@ -41,6 +43,9 @@ func (m *Memory) stage(was, is Object) {
 		of := m.in.workloads[o.Namespace]
 		i, _ := slices.BinarySearchFunc(of, o.Ref, compareWorkload)
 		m.in.workloads[o.Namespace] = slices.Insert(of, i, o)
+		for k, v := range o.PodLabels {
+			m.in.label(label{o.Namespace, k, v}, o)
+		}
 		m.otherWork = append(m.otherWork, o)
 		m.touchUsers(o.Ref)
 	case *Binding:
@@ -76,6 +81,9 @@ func (m *Memory) unstage(was Object) {
 		if m.in.workloads[o.Namespace] = of; len(of) == 0 {
 			delete(m.in.workloads, o.Namespace)
 		}
+		for k, v := range o.PodLabels {
+			m.in.unlabel(label{o.Namespace, k, v}, o)
+		}
 		m.touchUsers(o.Ref)
 	case *Binding:
 		m.in.bindings.leave(o.Resource, o)
@@ -91,6 +99,60 @@ func (m *Memory) unstage(was Object) {
 		delete(m.in.exposed, o.service())
 		m.touch(m.entries[o.service()])
 	}
+}
+
+// label is one of the pods' of a namespace's workload.
+type label struct{ namespace, key, value string }
+
+func (s *staged) label(l label, w *Workload) {
+	i, _ := slices.BinarySearchFunc(s.labelled[l], w.Ref, compareWorkload)
+	s.labelled[l] = slices.Insert(s.labelled[l], i, w)
+}
+
+func (s *staged) unlabel(l label, w *Workload) {
+	of := s.labelled[l]
+	if i, found := slices.BinarySearchFunc(of, w.Ref, compareWorkload); found {
+		of = slices.Delete(of, i, i+1)
+	}
+	if s.labelled[l] = of; len(of) == 0 {
+		delete(s.labelled, l)
+	}
+}
+
+// maxSelected bounds how many workloads are looked at for one template.
+const maxSelected = 32
+
+// selected returns the first workloads that the template's selector selects, sorted.
+func (s *staged) selected(t *Template) (refs []Ref) {
+	if len(t.Selector) == 0 {
+		return nil
+	}
+	var fewest []*Workload
+	first := true
+	for k, v := range t.Selector {
+		if of := s.labelled[label{t.Namespace, k, v}]; first || len(of) < len(fewest) {
+			fewest, first = of, false
+		}
+	}
+	for _, w := range fewest {
+		if len(refs) == maxSelected {
+			break
+		}
+		if t.selects(w) {
+			refs = append(refs, w.Ref)
+		}
+	}
+	return refs
+}
+
+// selectsBy is the label by which the template is found for a workload; false where it has
+// no selector.
+func (t *Template) selectsBy() (label, bool) {
+	if t.Workload.Kind != "" || len(t.Selector) == 0 {
+		return label{}, false
+	}
+	key := slices.Min(slices.Collect(maps.Keys(t.Selector)))
+	return label{t.Namespace, key, t.Selector[key]}, true
 }
 
 // service is what the object exposes.

@@ -180,6 +180,15 @@ func (a askers) without(e *entry) askers {
 	return a
 }
 
+// leave takes the entry from those of the key.
+func leave[K comparable](all map[K]askers, key K, e *entry) {
+	if left := all[key].without(e); left != (askers{}) {
+		all[key] = left
+	} else {
+		delete(all, key)
+	}
+}
+
 func (a askers) all() iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
 		if a.one != nil && !yield(a.one) || a.more == nil {
@@ -203,11 +212,7 @@ func (m *Memory) watch(name string, e *entry) {
 
 func (m *Memory) unwatch(name string, e *entry) {
 	for _, above := range m.watched(name, e) {
-		if left := m.below[above].without(e); left != (askers{}) {
-			m.below[above] = left
-		} else {
-			delete(m.below, above)
-		}
+		leave(m.below, above, e)
 	}
 }
 

@@ -19,12 +19,7 @@ func (b *builder) workload(t *Template) *workload {
 	if t.Workload.Kind != "" {
 		return b.bound(t.Workload)
 	}
-	var selected []Ref
-	for _, w := range b.in.workloads[t.Namespace] {
-		if t.selects(w) {
-			selected = append(selected, w.Ref)
-		}
-	}
+	selected := b.in.selected(t)
 	for _, ref := range slices.Clone(selected) {
 		// A Rollout may have the Deployment's pods for its own (workloadRef), and the
 		// Deployment then none.
