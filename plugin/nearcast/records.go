@@ -134,6 +134,10 @@ func (a *answer) addSRV(q steer.Question, s service) outcome {
 	return a.answered()
 }
 
+// maxPointers bounds the PTR records of one VIP, which any number of its namespace's
+// functions may have.
+const maxPointers = 16
+
 // ancestor answers for a name that has no function of its own: the reverse name
 // of a VIP, or one below which others are.
 func (a *answer) ancestor(w dns.ResponseWriter, name []byte) (int, error) {
@@ -147,7 +151,7 @@ func (a *answer) ancestor(w dns.ResponseWriter, name []byte) (int, error) {
 	for _, function := range pointers {
 		f := a.view.State.Functions.At(int(function))
 		i := slices.IndexFunc(f.Hostnames, func(h string) bool { return h[0] != '*' })
-		if i >= 0 {
+		if i >= 0 && len(a.msg.Answer) < maxPointers {
 			a.msg.Answer = append(a.msg.Answer, &dns.PTR{Hdr: a.header(dns.TypePTR, seconds(a.n.settings.ttls.most)), Ptr: f.Hostnames[i]})
 		}
 	}

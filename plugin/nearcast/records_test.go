@@ -1,6 +1,7 @@
 package nearcast
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,19 @@ func TestEveryRecordTypeComesFromTheChosenCluster(t *testing.T) {
 		if got := strings.Join(extra, " "); got != c.extra {
 			t.Errorf("%s: additional %q, want %q", c.name, got, c.extra)
 		}
+	}
+}
+
+// TestAVIPHasNoMorePointersThanAnAnswerHolds: any number of functions may have it.
+func TestAVIPHasNoMorePointersThanAnAnswerHolds(t *testing.T) {
+	var all []fixture.Function
+	for i := range 2 * maxPointers {
+		all = append(all, fixture.Function{Name: fmt.Sprintf("f%02d", i), Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed("nearcast.dev/vip", "198.51.100.80")})
+	}
+	corefile := strings.Replace(atMkCore, "nearcast {", "nearcast fn.example.org 198.51.100.0/24 {", 1)
+	s := serve(t, strings.Replace(corefile, "fn.example.org:0 {", ".:0 {", 1), federated(t, all...))
+	if reply := s.ask("80.100.51.198.in-addr.arpa.", dns.TypePTR, "10.3.2.0/24"); len(reply.Answer) != maxPointers {
+		t.Errorf("%d PTR records, want %d", len(reply.Answer), maxPointers)
 	}
 }
 
