@@ -168,8 +168,8 @@ func (d *drains) write(log *slog.Logger) {
 		err = renameio.WriteFile(d.path, append(raw, '\n'), 0o600)
 	}
 	before := d.unsaved()
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		d.fault.Store(nil)
 		if before != "" {
 			log.Info("the drains are on disk again", "file", d.path)

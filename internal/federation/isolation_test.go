@@ -213,8 +213,7 @@ func TestLoadBalancersAreBoundByClaims(t *testing.T) {
 	names := Claims{{Namespace: "ns", Names: []string{"ns.fn.example.org."}}}
 	all := Claims{{Namespace: AnyNamespace, Names: []string{"."}, Addresses: prefixes("0.0.0.0/0", "::/0")}}
 	for _, c := range []struct {
-		claims  Claims
-		address string
+			address string
 		refused string // "" if it is answered
 	}{
 		{mine, "198.51.100.70", ""},

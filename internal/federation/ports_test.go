@@ -73,7 +73,7 @@ func TestAPortsFaultIsSaidOnce(t *testing.T) {
 func TestAnIngressHasThePortsOfTheWeb(t *testing.T) {
 	for port, own := range map[string]bool{"80": true, "443": true, "9100": false} {
 		in := service("ns", "web", "probe", "tcp://:"+port, "address", "a=192.0.2.7")
-		in.Ref.Group, in.Ref.Kind, in.TCPPort = "networking.k8s.io", "Ingress", 443
+		in.Group, in.Kind, in.TCPPort = "networking.k8s.io", "Ingress", 443
 		got, faults := targetOf(t, world(Options{}, cluster("a", "192.0.2.1"), in, bound(in.Ref, "a")), in.Ref)
 		if strings.HasSuffix(got, ":"+port) != own || (len(faults) == 0) != own {
 			t.Errorf("%s: %s, %v", port, got, faults)

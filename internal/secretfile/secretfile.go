@@ -17,7 +17,7 @@ func Warning(path string) string {
 		return ""
 	}
 	mode := info.Mode().Perm()
-	who := ""
+	var who string
 	switch {
 	case mode&others != 0:
 		who = "every user of this machine"

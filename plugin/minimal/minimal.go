@@ -6,6 +6,7 @@
 package minimal
 
 import (
+	// Each registers itself.
 	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/any"
 	_ "github.com/coredns/coredns/plugin/bind"

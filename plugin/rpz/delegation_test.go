@@ -264,6 +264,7 @@ func TestOneClientsLookUpsLeaveTheOthersTheirs(t *testing.T) {
 			t.Errorf("the same prefix lacks %q", lack)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(d.shares.of) > 0 || d.shares.waiting > 0 {
 			t.Errorf("shares are left: %d, %d waiting", len(d.shares.of), d.shares.waiting)
 		}
@@ -310,6 +311,7 @@ func TestAZoneThatDoesNotAnswerIsNotAskedAgainAtOnce(t *testing.T) {
 		if p := asking(d, r, "192.0.2.7").look("a.slow.example."); p.lack != unanswered || time.Since(start) != lookupTime {
 			t.Fatalf("%q lacks after %s", p.lack, time.Since(start))
 		}
+		synctest.Wait()
 		answers = true
 		r.count()
 		for i := range 100 {

@@ -139,11 +139,10 @@ func checksum(data []byte) uint16 {
 // send sends it with this TTL.
 func (d *datagram) send(ttl byte) error {
 	d.packet[d.ttl] = ttl
-	family, to := unix.AF_INET, unix.Sockaddr(nil)
+	family := unix.AF_INET6
+	var to unix.Sockaddr = &unix.SockaddrInet6{Addr: d.to.As16()}
 	if d.to.Is4() {
-		to = &unix.SockaddrInet4{Addr: d.to.As4()}
-	} else {
-		family, to = unix.AF_INET6, &unix.SockaddrInet6{Addr: d.to.As16()}
+		family, to = unix.AF_INET, &unix.SockaddrInet4{Addr: d.to.As4()}
 	}
 	fd, err := unix.Socket(family, unix.SOCK_RAW, unix.IPPROTO_RAW)
 	if err != nil {

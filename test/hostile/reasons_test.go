@@ -194,7 +194,7 @@ func TestLongAnswersTakeNoMemory(t *testing.T) {
 		eventually(t, "the snapshot is written", func() error {
 			files, err := filepath.Glob(filepath.Join(w.dir, "snap", "state-*.json"))
 			if err != nil || len(files) != 1 {
-				return fmt.Errorf("%v, %v", files, err)
+				return fmt.Errorf("%v, %w", files, err)
 			}
 			info, err := os.Stat(files[0])
 			if err == nil {

@@ -216,6 +216,7 @@ func TestAFullDiskStopsNoChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * keepAgain)
+		synctest.Wait()
 		b.file.close()
 		again := newFile(gone, "test", "a._rpz."+apexName)
 		read, _, err := again.load()
