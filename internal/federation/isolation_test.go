@@ -213,7 +213,8 @@ func TestLoadBalancersAreBoundByClaims(t *testing.T) {
 	names := Claims{{Namespace: "ns", Names: []string{"ns.fn.example.org."}}}
 	all := Claims{{Namespace: AnyNamespace, Names: []string{"."}, Addresses: prefixes("0.0.0.0/0", "::/0")}}
 	for _, c := range []struct {
-			address string
+		claims  Claims
+		address string
 		refused string // "" if it is answered
 	}{
 		{mine, "198.51.100.70", ""},
@@ -282,7 +283,6 @@ func TestLoadBalancersAreBoundByClaims(t *testing.T) {
 type hostile struct {
 	*rapid.T
 	created [2]int64
-	claims  Claims
 }
 
 func (h hostile) one(label string, of ...string) string {
