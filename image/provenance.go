@@ -26,7 +26,7 @@ const (
 	predicate = "https://slsa.dev/provenance/v1"
 )
 
-// origin is what the command was told of its sources and of itself.
+// origin is what the command knows of its sources and of itself.
 type origin struct{ revision, builder string }
 
 var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)

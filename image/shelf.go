@@ -93,7 +93,7 @@ func (s *shelf) digests() (map[string]v1.Hash, error) {
 	return all, nil
 }
 
-// layoutAt makes the folder of a layout anew.
+// layoutAt makes the folder of a layout from nothing.
 func layoutAt(dir, tag string, index v1.ImageIndex) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err

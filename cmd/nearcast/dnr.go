@@ -29,7 +29,7 @@ func dnrCommand() *cobra.Command {
 encrypted resolvers that the ddr lines of a Corefile designate: for DHCPv4 option
 162, for DHCPv6 and router advertisements option 144. hex is for every other server.
 
-Addresses are those after hint. A designation without one is told by its name alone,
+Addresses are those after hint. A designation without one is sent by its name alone,
 and clients ask for _dns.NAME. A release of radvd cannot advertise the option: what is
 printed sends clients to DHCPv6. Over DHCPv6, dnsmasq and Kea send one designation:
 what is printed for them is that of the lowest priority, whose clients find the others

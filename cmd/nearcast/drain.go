@@ -85,7 +85,7 @@ func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
 	return nil
 }
 
-// warnUnkept says where the instance could not write what it was told. One of a version
+// warnUnkept says where the instance could not write the drain. One of a version
 // that does not know the question refuses such a drain.
 func (f *drainFlags) warnUnkept(cmd *cobra.Command) {
 	var unkept string

@@ -112,7 +112,7 @@ var blank = &unicode.RangeTable{R16: []unicode.Range16{
 }}
 
 // escape returns the rune, which is all of s, as JSON writes it in a string, so that JSON
-// may be escaped too. What is no rune JSON cannot have.
+// may be escaped too. JSON cannot have what is not a rune.
 func escape(s string, r rune) string {
 	switch {
 	case isShown(r, len(s)):

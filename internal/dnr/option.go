@@ -122,7 +122,7 @@ func (r Resolver) appendBody(data []byte, sized bool) ([]byte, error) {
 }
 
 // inFamily returns the resolvers with their addresses of one family. One that has none
-// there is told by its name alone, once: its client asks for _dns.NAME.
+// there is sent by its name alone, once: its client asks for _dns.NAME.
 func inFamily(all []Resolver, is func(netip.Addr) bool) (some []Resolver) {
 	named := map[string]bool{}
 	for _, r := range all {

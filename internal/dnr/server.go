@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Settings are what servers are to be told beside the resolvers.
+// Settings are what servers need beside the resolvers.
 type Settings struct {
 	// Lifetime is how long clients may use what an advertisement says, of whole seconds.
 	Lifetime time.Duration

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// maxFaults bounds what is kept, logged and told of one namespace's faults, which its
+	// maxFaults bounds what is kept, logged and reported of one namespace's faults, which its
 	// tenant makes; a last one counts the rest.
 	maxFaults = 64
 	// MostOfObject bounds what is kept of the faults of one kind of one object, which may

@@ -44,7 +44,7 @@ func (b *builder) hostOf(f *Function, annotated string) (string, error) {
 	return strings.TrimSuffix(name, "."), nil
 }
 
-// firstName is the first hostname that is no wildcard, or else a name below the first.
+// firstName is the first hostname that is not a wildcard, or else a name below the first.
 func firstName(hostnames []string) string {
 	for _, name := range hostnames {
 		if name[0] != '*' {
