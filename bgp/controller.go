@@ -176,7 +176,7 @@ func (c *Controller) SetDrains(drains []Drain, now time.Time) []Transition {
 	return c.Advance(now)
 }
 
-// SetHints takes all the hints, which hold until they are told again. Those for VIPs of
+// SetHints takes all the hints, which hold until they are sent again. Those for VIPs of
 // the file change nothing; see IgnoredHints.
 func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []Transition {
 	c.hints, c.hintsEnd = hints, until

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/secretfile"
 )
 
@@ -46,7 +47,7 @@ func (c *Config) warnOfPools(warn faultFunc) {
 		}
 		for j, o := range c.Pools[:i] {
 			who := sharers(append(slices.Clone(o.Namespaces), p.Namespaces...))
-			if both := overlap(p.CIDRs, o.CIDRs); len(both) > 0 && who != "" {
+			if both := federation.Overlap(p.CIDRs, o.CIDRs); len(both) > 0 && who != "" {
 				warn(key+".cidrs", "%s of pools[%d] share %s; %s", who, j, join(both), poolEach)
 			}
 		}
@@ -65,23 +66,6 @@ func sharers(namespaces []string) string {
 		return ""
 	}
 	return "the namespaces " + strings.Join(all, ", ")
-}
-
-// overlap returns the ranges that are in both.
-func overlap(a, b []netip.Prefix) []netip.Prefix {
-	var both []netip.Prefix
-	for _, x := range a {
-		for _, y := range b {
-			switch {
-			case !x.Overlaps(y):
-			case x.Bits() > y.Bits():
-				both = append(both, x)
-			default:
-				both = append(both, y)
-			}
-		}
-	}
-	return both
 }
 
 func join(cidrs []netip.Prefix) string {

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 )
@@ -77,11 +78,7 @@ func (f *faults) note(e *entry) {
 
 // list returns the faults, sorted, of each namespace no more than maxFaults.
 func (f *faults) list() []Fault {
-	all := first(func(yield func(Fault)) {
-		for _, one := range f.files {
-			yield(one)
-		}
-	}, "files")
+	all := first(slices.Values(f.files), "files")
 	for namespace, of := range f.in {
 		if len(of.staged)+len(of.made) == 0 {
 			delete(f.in, namespace)
@@ -103,34 +100,39 @@ func (f *faults) list() []Fault {
 	return all
 }
 
-func (of *faultsOf) each(yield func(Fault)) {
+// each yields all of them.
+func (of *faultsOf) each(yield func(Fault) bool) {
 	for _, faults := range of.staged {
 		for _, one := range faults {
-			yield(one)
+			if !yield(one) {
+				return
+			}
 		}
 	}
 	for e := range of.made {
 		for _, one := range e.faults {
-			yield(one)
+			if !yield(one) {
+				return
+			}
 		}
 	}
 }
 
 // first returns the first maxFaults of all, sorted, and one that counts the others.
-func first(each func(func(Fault)), of string) []Fault {
+func first(faults iter.Seq[Fault], of string) []Fault {
 	var all []Fault
 	left, bad := 0, false
-	each(func(one Fault) {
+	for one := range faults {
 		if len(all) == maxFaults && compareFaults(one, all[maxFaults-1]) >= 0 {
 			left, bad = left+1, bad || one.refuses()
-			return
+			continue
 		}
 		i, _ := slices.BinarySearchFunc(all, one, compareFaults)
 		if all = slices.Insert(all, i, one); len(all) > maxFaults {
 			last := all[maxFaults]
 			all, left, bad = all[:maxFaults], left+1, bad || last.refuses()
 		}
-	})
+	}
 	if left > 0 {
 		all = append(all, Fault{Object: of, Reason: fmt.Sprintf("has %d more faults than the %d that are listed", left, maxFaults), Warning: !bad})
 	}

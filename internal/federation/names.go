@@ -98,8 +98,7 @@ func (m *Memory) touchAskers(hostname string, e *entry) {
 		return
 	}
 	m.roused[hostname] = true
-	m.touch(m.hostnames.holder[hostname])
-	for _, e := range m.hostnames.losers[hostname] {
+	for e := range m.hostnames.all(hostname) {
 		m.touch(e)
 	}
 	for e := range m.below[strings.TrimPrefix(hostname, "*.")].all() {

@@ -33,7 +33,11 @@ func (c Claims) Shared() []string {
 			if a.Namespace == b.Namespace || a.Namespace == AnyNamespace || b.Namespace == AnyNamespace {
 				continue
 			}
-			for _, what := range append(sharedNames(a.Names, b.Names), sharedPrefixes(a.Addresses, b.Addresses)...) {
+			both := sharedNames(a.Names, b.Names)
+			for _, p := range Overlap(a.Addresses, b.Addresses) {
+				both = append(both, p.String())
+			}
+			for _, what := range both {
 				shared = append(shared, fmt.Sprintf("%s is claimed for namespaces %s and %s: the older function of the two has what both take; give each a range of its own", what, b.Namespace, a.Namespace))
 			}
 		}
@@ -55,19 +59,21 @@ func sharedNames(a, b []string) (shared []string) {
 	return shared
 }
 
-func sharedPrefixes(a, b []netip.Prefix) (shared []string) {
+// Overlap returns the prefixes of either that are within one of the other: the ranges that
+// are in both.
+func Overlap(a, b []netip.Prefix) (both []netip.Prefix) {
 	for _, mine := range a {
 		for _, theirs := range b {
 			switch {
 			case !mine.Overlaps(theirs):
 			case mine.Bits() > theirs.Bits():
-				shared = append(shared, mine.String())
+				both = append(both, mine)
 			default:
-				shared = append(shared, theirs.String())
+				both = append(both, theirs)
 			}
 		}
 	}
-	return shared
+	return both
 }
 
 func join(prefixes []netip.Prefix) string {

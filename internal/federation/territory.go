@@ -60,23 +60,19 @@ func (m *Memory) ofANamespace(name, namespace string) (own bool, err error) {
 }
 
 // zoneOf returns the longest zone at or below which the name is; "" for none.
-func (m *Memory) zoneOf(name string) (zone string) {
+func (m *Memory) zoneOf(name string) string { return m.zoneBelow(name, len(name)+1) }
+
+// zoneAbove returns the longest zone of the name that is shorter than the zone.
+func (m *Memory) zoneAbove(name, zone string) string { return m.zoneBelow(name, len(zone)) }
+
+// zoneBelow returns the longest zone of the name that is shorter than the length.
+func (m *Memory) zoneBelow(name string, length int) (zone string) {
 	for _, z := range m.Zones {
-		if !IsReverse(z) && isAtOrBelow(name, z) && len(z) > len(zone) {
+		if !IsReverse(z) && isAtOrBelow(name, z) && len(z) < length && len(z) > len(zone) {
 			zone = z
 		}
 	}
 	return zone
-}
-
-// zoneAbove returns the longest zone of the name that is shorter than the zone.
-func (m *Memory) zoneAbove(name, zone string) (above string) {
-	for _, z := range m.Zones {
-		if !IsReverse(z) && isAtOrBelow(name, z) && len(z) < len(zone) && len(z) > len(above) {
-			above = z
-		}
-	}
-	return above
 }
 
 // ofAnother returns an error if a name that another namespace has is above the first of

@@ -47,10 +47,10 @@ func (m *Memory) declareVIPs(e *entry) {
 		if m.declared.enter(vip, e); m.declared.holder[vip] == e {
 			m.disputed[vip] = true
 		}
-		if own := (ownVIP{vip, t.Namespace}); m.vips.in[own] == 0 {
+		own := ownVIP{vip, t.Namespace}
+		if m.vips.in[own]++; m.vips.in[own] == 1 {
 			m.otherVIPs[vip] = true
 		}
-		m.vips.in[ownVIP{vip, t.Namespace}]++
 	}
 }
 
