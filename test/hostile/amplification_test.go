@@ -48,6 +48,13 @@ func tempting() []fixture.Document {
 func amplifier(t *testing.T, lines, settings string) *world {
 	t.Helper()
 	w := newWorld(t, tempting()...)
+	w.amplify(t, lines, settings)
+	return w
+}
+
+// amplify starts the amplifier of a world with the tempting functions.
+func (w *world) amplify(t *testing.T, lines, settings string) {
+	t.Helper()
 	fixture.Key(t, w.dir, "K")
 	fixture.Write(t, filepath.Join(w.dir, "secrets"), cookieSecret+"\n")
 	w.serve(t, `fn.example.org:{port} {
@@ -61,7 +68,6 @@ func amplifier(t *testing.T, lines, settings string) *world {
         `+settings+`
     }
 }`)
-	return w
 }
 
 // strangers is a UDP socket at an address of its own, from which anybody is asked.
@@ -276,18 +282,27 @@ zone "fn.example.org" { type primary; file "zone"; };
 // knotd starts Knot DNS with the zone, and returns its address.
 func knotd(t *testing.T, cookies string) string {
 	t.Helper()
+	host := fixture.AnotherLoopback()
+	addr := net.JoinHostPort(host, fmt.Sprint(fixture.FreePort(t, host)))
+	if cookies == "" {
+		return knotdAt(t, addr, "", "")
+	}
+	return knotdAt(t, addr, "mod-cookies/default", "mod-cookies:\n  - id: default\n    "+cookies+"\n")
+}
+
+// knotdAt starts Knot DNS at the address with modules, which the sections configure.
+func knotdAt(t *testing.T, addr, modules, sections string) string {
+	t.Helper()
 	program := peers.Find(t, "knotd", "knot")
-	dir, host := t.TempDir(), fixture.AnotherLoopback()
-	port := fixture.FreePort(t, host)
+	dir := t.TempDir()
+	host, port, _ := net.SplitHostPort(addr)
 	fixture.Write(t, filepath.Join(dir, "zone"), file())
-	modules := ""
-	if cookies != "" {
-		modules = "    global-module: mod-cookies/default\n"
-		cookies = "mod-cookies:\n  - id: default\n    " + cookies + "\n"
+	if modules != "" {
+		modules = "    global-module: [" + modules + "]\n"
 	}
 	fixture.Write(t, filepath.Join(dir, "knot.conf"), fmt.Sprintf(`server:
     rundir: %[1]q
-    listen: %[2]s@%[3]d
+    listen: %[2]s@%[3]s
 database:
     storage: %[1]q
 %[4]stemplate:
@@ -298,8 +313,8 @@ database:
 %[5]szone:
   - domain: fn.example.org
     file: zone
-`, dir, host, port, cookies, modules))
-	return peer(t, program.Command("-c", filepath.Join(dir, "knot.conf")), net.JoinHostPort(host, fmt.Sprint(port)))
+`, dir, host, port, sections, modules))
+	return peer(t, program.Command("-c", filepath.Join(dir, "knot.conf")), addr)
 }
 
 // gdnsd starts gdnsd with the zone, and returns its address.
