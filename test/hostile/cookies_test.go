@@ -165,50 +165,64 @@ var floods = map[string]func(i int) *dns.Msg{
 // TestAFloodIsLimitedAndHonestClientsAreNot floods in all ways that a stranger has, each time
 // from another network. Whoever has a cookie, or uses TCP, has all answers meanwhile.
 func TestAFloodIsLimitedAndHonestClientsAreNot(t *testing.T) {
-	const many, rate = 2000, 20
-	limits := fmt.Sprintf("rrl {\n responses-per-second %d\n }\n    ", rate)
-	for _, how := range []string{"", "direct"} {
-		for _, settings := range []string{"", "sign {dir}/K"} {
-			if testing.Short() && (how == "") == (settings == "") {
-				continue
-			}
-			t.Run(strings.TrimSuffix("chain "+how+" "+settings, " {dir}/K"), func(t *testing.T) {
-				w := amplifier(t, limits+how, settings)
-				network := 0
-				for name, next := range floods {
-					network++
-					neighbour := fmt.Sprintf("127.99.%d.98", network)
-					_, cookie := cookied(t, w.addr, neighbour, clientCookie)
-					whole, truncated, octets := forged(t, w.addr, network, many, next)
-					// On a busy machine the flood takes a while, in which its account is credited, and some
-					// of it is lost before the server reads it.
-					if whole == 0 || whole > many/4 || truncated < many/20 || octets > 1 {
-						t.Errorf("%s: %d of %d were answered, %d truncated, %.2f octets for each that was sent", name, whole, many, truncated, octets)
-					}
-					t.Logf("%s: %d of %d were answered, %d truncated, %.2f octets for each that was sent", name, whole, many, truncated, octets)
-					if name == "one query" { // who comes only now is given a cookie with what is truncated
-						neighbour = fmt.Sprintf("127.99.%d.97", network)
-						_, cookie = cookied(t, w.addr, neighbour, clientCookie)
-					}
-					for range 3 * rate {
-						rcode, renewed := cookied(t, w.addr, neighbour, cookie)
-						if cookie = renewed; rcode != dns.RcodeSuccess {
-							t.Fatalf("%s: with a cookie: %s", name, dns.RcodeToString[rcode])
-						}
-						if _, _, err := (&dns.Client{Net: "tcp", Timeout: slack}).Exchange(next(1), w.addr); err != nil {
-							t.Fatalf("%s: over TCP: %v", name, err)
-						}
-					}
+	for family, newGround := range grounds {
+		for _, how := range []string{"", "direct"} {
+			for _, settings := range []string{"", "sign {dir}/K"} {
+				if testing.Short() && (how == "") == (settings == "") {
+					continue
 				}
-			})
+				t.Run(strings.TrimSuffix(family+" chain "+how+" "+settings, " {dir}/K"), func(t *testing.T) {
+					g := newGround(t)
+					g.do(t, func() error {
+						limitsFloods(t, g, how, settings)
+						return nil
+					})
+				})
+			}
 		}
 	}
 	t.Run("control", func(t *testing.T) {
+		const many = 2000
 		w := amplifier(t, "", "")
-		if whole, _, _ := forged(t, w.addr, 0, many, floods["one query"]); whole < many*9/10 {
+		if whole, _, _ := forged(t, w.addr, "127.99.0.99", many, floods["one query"]); whole < many*9/10 {
 			t.Errorf("without limits %d of %d were answered: the flood does not reach the server", whole, many)
 		}
 	})
+}
+
+// limitsFloods holds that a server answers few queries of each flood, and all of clients in
+// the same network that have a cookie or use TCP.
+func limitsFloods(t *testing.T, g *ground, how, settings string) {
+	t.Helper()
+	const many, rate = 2000, 20
+	w := newWorldAt(t, g)
+	w.amplify(t, fmt.Sprintf("rrl {\n responses-per-second %d\n }\n    ", rate)+how, settings)
+	network := 0
+	for name, next := range floods {
+		network++
+		neighbour := g.client(99, network, 98)
+		_, cookie := cookied(t, w.addr, neighbour, clientCookie)
+		whole, truncated, octets := forged(t, w.addr, g.client(99, network, 99), many, next)
+		// On a busy machine the flood takes a while, in which its account is credited, and some
+		// of it is lost before the server reads it.
+		if whole == 0 || whole > many/4 || truncated < many/20 || octets > 1 {
+			t.Errorf("%s: %d of %d were answered, %d truncated, %.2f octets for each that was sent", name, whole, many, truncated, octets)
+		}
+		t.Logf("%s: %d of %d were answered, %d truncated, %.2f octets for each that was sent", name, whole, many, truncated, octets)
+		if name == "one query" { // who comes only now is given a cookie with what is truncated
+			neighbour = g.client(99, network, 97)
+			_, cookie = cookied(t, w.addr, neighbour, clientCookie)
+		}
+		for range 3 * rate {
+			rcode, renewed := cookied(t, w.addr, neighbour, cookie)
+			if cookie = renewed; rcode != dns.RcodeSuccess {
+				t.Fatalf("%s: with a cookie: %s", name, dns.RcodeToString[rcode])
+			}
+			if _, _, err := (&dns.Client{Net: "tcp", Timeout: slack}).Exchange(next(1), w.addr); err != nil {
+				t.Fatalf("%s: over TCP: %v", name, err)
+			}
+		}
+	}
 }
 
 func asked(name string, qtype uint16) *dns.Msg {
@@ -227,11 +241,11 @@ func withCookie(m *dns.Msg, cookie string) *dns.Msg {
 	return m
 }
 
-// forged sends many queries from a network, and returns how many were answered in full and
+// forged sends many queries from an address, and returns how many were answered in full and
 // truncated, and how many octets came for each that was sent.
-func forged(t *testing.T, server string, network, many int, next func(int) *dns.Msg) (whole, truncated int, ratio float64) {
+func forged(t *testing.T, server, from string, many int, next func(int) *dns.Msg) (whole, truncated int, ratio float64) {
 	t.Helper()
-	conn := strangers(t, fmt.Sprintf("127.99.%d.99", network))
+	conn := strangers(t, from)
 	sent, got := 0, 0
 	buf := make([]byte, 1<<16)
 	take := func(patience time.Duration) {
@@ -280,7 +294,7 @@ func TestDigComesBackWithItsCookieInAFlood(t *testing.T) {
 			}
 			return string(out)
 		}
-		forged(t, w.addr, 99, 500, floods["one query"])
+		forged(t, w.addr, "127.99.99.99", 500, floods["one query"])
 		if out := ask("+cookie", "+ignore"); !strings.Contains(out, "192.0.2.1") || !strings.Contains(out, "(good)") || !strings.Contains(out, "(UDP)") {
 			t.Errorf("%q: with a cookie:\n%s", how, out)
 		}

@@ -12,7 +12,6 @@ import (
 // ground is where a server and everybody who asks it are: any address of its family may
 // be bound there.
 type ground struct {
-	family string
 	// do calls f where the sockets that f makes itself are on the ground.
 	do func(t *testing.T, f func() error)
 	// server returns an address for a server.
@@ -21,11 +20,11 @@ type ground struct {
 	client func(area, network, host int) string
 }
 
-// grounds are this machine's loopback, and a machine with IPv6 that begins with each call.
-var grounds = []func(t *testing.T) *ground{
-	func(*testing.T) *ground {
+// grounds are this machine's loopback, and a machine with IPv6
+// that is made by the call.
+var grounds = map[string]func(t *testing.T) *ground{
+	"IPv4": func(*testing.T) *ground {
 		return &ground{
-			family: "IPv4",
 			do: func(t *testing.T, f func() error) {
 				t.Helper()
 				if err := f(); err != nil {
@@ -36,7 +35,7 @@ var grounds = []func(t *testing.T) *ground{
 			client: func(area, network, host int) string { return fmt.Sprintf("127.%d.%d.%d", area, network, host) },
 		}
 	},
-	func(t *testing.T) *ground {
+	"IPv6": func(t *testing.T) *ground {
 		t.Helper()
 		n := newNamespace(t)
 		const server = "fd53::53"
@@ -44,7 +43,6 @@ var grounds = []func(t *testing.T) *ground{
 		n.ip(t, "-6", "route", "add", "local", "fd77::/16", "dev", "lo")
 		n.do(t, func() error { return os.WriteFile("/proc/sys/net/ipv6/ip_nonlocal_bind", []byte("1"), 0o644) })
 		return &ground{
-			family: "IPv6",
 			do:     n.do,
 			server: func() string { return server },
 			client: func(area, network, host int) string { return fmt.Sprintf("fd77:%x:0:%x00::%x", area, network, host) },
