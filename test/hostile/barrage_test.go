@@ -41,14 +41,19 @@ func newBarrage(t *testing.T, g *ground, server string, area, networks, rate int
 	return b
 }
 
-// dialled is a socket between an address and a server.
+func (b *barrage) close() {
+	for _, conn := range b.conns {
+		conn.Close()
+	}
+}
+
+// dialled is a socket between an address and a server, which whoever has it closes.
 func dialled(t *testing.T, from, server string) net.Conn {
 	t.Helper()
 	conn, err := net.DialUDP("udp", address(t, net.JoinHostPort(from, "0")), address(t, server))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
 	return conn
 }
 

@@ -147,7 +147,10 @@ func (a assault) on(t *testing.T, g *ground, area int, s besieged, addr string) 
 		}
 		beside = append(beside, newHonest(t, from, addr, cookie))
 	}
+	defer elsewhere.close()
+	defer beside.close()
 	b := newBarrage(t, g, addr, area, a.networks, a.rate, a.lasts, floods[a.kind])
+	defer b.close()
 	r := &seen{besieged: s}
 	both := func(phase int, lasts time.Duration) {
 		done := make(chan struct{})

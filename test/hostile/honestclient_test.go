@@ -110,6 +110,12 @@ func (c crowd) ask(lasts time.Duration) sample {
 	return sampled(slices.Concat(all...))
 }
 
+func (c crowd) close() {
+	for _, h := range c {
+		h.conn.Close()
+	}
+}
+
 // sample is what clients saw for a while.
 type sample struct {
 	loss     float64 // of 1
