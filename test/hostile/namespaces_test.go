@@ -1,7 +1,6 @@
 package hostile
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -76,16 +75,22 @@ func ip(args ...string) error {
 func (n *namespace) do(t *testing.T, f func() error) {
 	t.Helper()
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	home, err := netns.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer home.Close()
+	defer func() {
+		if err := netns.Set(home); err != nil {
+			t.Error(err) // the thread stays locked, and ends with the goroutine
+			return
+		}
+		runtime.UnlockOSThread()
+	}()
 	if err := netns.Set(n.handle); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(f(), netns.Set(home)); err != nil {
+	if err := f(); err != nil {
 		t.Fatal(err)
 	}
 }
