@@ -192,11 +192,10 @@ func countLocations(files locate.Files, read tally) {
 }
 
 func checkDatabase(path string, read tally) []finding {
-	_, faults, err := locate.Files{GeoIP: []string{path}}.Load()
-	if err != nil {
-		return ofErrors(severityFault, path, []error{err})
+	faults, used := locate.CheckDatabase(path)
+	if used {
+		read.set(path, unitDatabase, 1)
 	}
-	read.set(path, unitDatabase, 1)
 	return ofFaults(path, faults)
 }
 

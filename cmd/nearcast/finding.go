@@ -52,8 +52,8 @@ func ofReason(path, reason string) finding {
 // "FILE:LINE - ", or as the speaker does "FILE: line LINE: ".
 var located = regexp.MustCompile(`(?s)^(.+?):(?: line )?(\d+)(?:: | - )(.+)$`)
 
-// whollyOf are errors that begin with the name of a file: "FILE: ", or "geoip FILE: ".
-var whollyOf = regexp.MustCompile(`(?s)^(?:geoip )?(.+?): (.+)$`)
+// whollyOf are errors that begin with the name of a file: "FILE: ".
+var whollyOf = regexp.MustCompile(`(?s)^(.+?): (.+)$`)
 
 // ofError returns what an error says of the file at path, or of one that it names.
 func ofError(severity, path string, err error) finding {

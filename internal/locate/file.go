@@ -2,21 +2,16 @@ package locate
 
 import (
 	"bufio"
-	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/oschwald/maxminddb-golang/v2"
-
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/regular"
-	"github.com/nearcast/nearcast/internal/watch"
 )
 
 // MaxSize bounds a table or database, in octets: the largest databases that are sold have
@@ -29,6 +24,9 @@ const maxFaults = 100
 // mark is the byte order mark with which some editors begin a file.
 const mark = "\ufeff"
 
+// maxLine bounds a line of a table, in octets.
+const maxLine = 4096
+
 // Parse reads lines of WHO,region[,zone[,lat,lon]] where WHO is a prefix, the
 // number of an autonomous system (AS64500) or "resolver" and a prefix; empty
 // lines and those that start with # are skipped. A bad line is refused alone, as
@@ -37,13 +35,23 @@ func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 	var entries []Entry
 	var faults []federation.Fault
 	first, more := map[Entry]int{}, 0
-	scanner := bufio.NewScanner(r)
-	for line := 1; scanner.Scan(); line++ {
-		text := strings.TrimSpace(strings.TrimPrefix(scanner.Text(), mark))
-		if text == "" || text[0] == '#' {
+	reader := bufio.NewReaderSize(r, maxLine)
+	for line := 1; ; line++ {
+		text, err := nextLine(reader)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil && !errors.Is(err, errLong) {
+			return nil, nil, fmt.Errorf("locations %s: %w", file, err)
+		}
+		if err == nil && (text == "" || text[0] == '#') {
 			continue
 		}
-		e, who, err := parseLine(text)
+		var e Entry
+		var who string
+		if err == nil {
+			e, who, err = parseLine(text)
+		}
 		key := e
 		key.Location = Location{}
 		if before, twice := first[key]; err == nil && twice {
@@ -58,13 +66,28 @@ func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 		first[key] = line
 		entries = append(entries, e)
 	}
-	if err := scanner.Err(); err != nil {
-		return nil, nil, fmt.Errorf("locations %s: %w", file, err)
-	}
 	if more -= maxFaults; more > 0 {
 		faults = append(faults, federation.Fault{File: file, Reason: fmt.Sprintf("and %d more lines", more)})
 	}
 	return entries, faults, nil
+}
+
+var errLong = fmt.Errorf("the line has more than %d octets", maxLine)
+
+// nextLine returns a line without the spaces around it. Of one that is too long it reads
+// the whole, and returns errLong.
+func nextLine(r *bufio.Reader) (string, error) {
+	raw, more, err := r.ReadLine()
+	if err != nil {
+		return "", err
+	}
+	if !more {
+		return strings.TrimSpace(strings.TrimPrefix(string(raw), mark)), nil
+	}
+	for more && err == nil {
+		_, more, err = r.ReadLine()
+	}
+	return "", errLong
 }
 
 func parseLine(text string) (e Entry, who string, err error) {
@@ -135,7 +158,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 type Files struct {
 	// Locations is a table as Parse reads it.
 	Locations string
-	// GeoIP are MMDBs: of autonomous systems, of cities or countries.
+	// GeoIP are MMDBs: of autonomous systems, of cities or countries, or both in one.
 	GeoIP []string
 }
 
@@ -146,79 +169,6 @@ func (f Files) all() []string {
 	all := slices.Clone(f.GeoIP)
 	if f.Locations != "" {
 		all = append(all, f.Locations)
-	}
-	return all
-}
-
-// Load reads the files and makes a Table of what is good in them.
-func (f Files) Load() (*Table, []federation.Fault, error) {
-	var entries []Entry
-	var faults []federation.Fault
-	if f.Locations != "" {
-		file, err := regular.Open(f.Locations, MaxSize)
-		if err != nil {
-			return nil, nil, fmt.Errorf("locations: %w", err)
-		}
-		defer file.Close()
-		if entries, faults, err = Parse(f.Locations, file); err != nil {
-			return nil, nil, err
-		}
-	}
-	var databases []*maxminddb.Reader
-	numbered := false
-	for _, path := range f.GeoIP {
-		reader, err := openDatabase(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		numbered = numbered || isASN(reader)
-		databases = append(databases, reader)
-	}
-	if i := slices.IndexFunc(entries, func(e Entry) bool { return e.ASN != 0 }); i >= 0 && !numbered {
-		faults = append(faults, federation.Fault{File: f.Locations, Reason: fmt.Sprintf(
-			"AS%d is named, and no geoip database is one of autonomous systems: such lines have no effect", entries[i].ASN)})
-	}
-	table, err := New(entries, databases...)
-	if err != nil {
-		return nil, nil, fmt.Errorf("geoip: %w", err)
-	}
-	return table, faults, nil
-}
-
-// Watch calls use with the files' table now and after each change, until ctx
-// ends. A file that cannot be read goes to onError, and the last table stays.
-func (f Files) Watch(ctx context.Context, use func(*Table, []federation.Fault), onError func(error)) error {
-	var folders []string
-	for _, path := range f.all() {
-		if folder := filepath.Dir(path); !slices.Contains(folders, folder) {
-			folders = append(folders, folder)
-		}
-	}
-	var last []regular.Identity
-	return watch.Folders(ctx, func() ([]string, error) { return folders, nil }, func() {
-		now := f.stat()
-		if now != nil && slices.Equal(last, now) {
-			return // something else in a folder changed
-		}
-		table, faults, err := f.Load()
-		if err != nil {
-			onError(err)
-			return
-		}
-		last = now
-		use(table, faults)
-	}, onError)
-}
-
-// stat returns what the files are; nil where one is not there to be read.
-func (f Files) stat() []regular.Identity {
-	var all []regular.Identity
-	for _, path := range f.all() {
-		identity, there := regular.Identify(path)
-		if !there {
-			return nil
-		}
-		all = append(all, identity)
 	}
 	return all
 }

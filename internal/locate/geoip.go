@@ -1,10 +1,9 @@
 package locate
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"net/netip"
-	"strings"
 
 	"github.com/oschwald/maxminddb-golang/v2"
 
@@ -12,130 +11,167 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// database is an MMDB whose records are those of one Table: by offset, the ID of
-// their location. A record that has none is not in the map.
-type database struct {
+// Database is what an MMDB knows of places and autonomous systems. It is immutable.
+type Database struct {
+	kind   string
 	reader *maxminddb.Reader
-	ids    map[uintptr]ID
+	// records are by offset; those that place nobody are not in it.
+	records map[uintptr]entry
+	// places are those of records; the first is none.
+	places   []Location
+	numbered bool
 }
 
-// lookup returns where the address is, Nowhere if the database does not tell, and
-// the length of the network around it of which that holds.
-func (d *database) lookup(a netip.Addr) (ID, uint8) {
-	r := d.reader.Lookup(a)
-	if r.Err() != nil {
-		return Nowhere, uint8(a.BitLen())
+// entry is what a record says: an index into places, and the number of a system; 0 where
+// it says nothing.
+type entry struct {
+	place, number uint32
+}
+
+// lookup returns what the database has of the address, and the length of the network
+// around it of which that holds.
+func (d *Database) lookup(a netip.Addr) (entry, uint8) {
+	if !d.covers(a) {
+		return entry{}, 0
 	}
-	bits := r.Prefix().Bits()
+	r := d.reader.Lookup(a)
+	bits := r.Prefix().Bits() // also of a record that is damaged
 	if a.Is4() && r.Prefix().Addr().Is6() {
 		bits = max(0, bits-96)
 	}
 	if !r.Found() {
-		return Nowhere, uint8(bits)
+		return entry{}, uint8(bits)
 	}
-	return d.ids[r.Offset()], uint8(bits)
+	return d.records[r.Offset()], uint8(bits)
 }
 
-// openDatabase reads the whole file: a mapped one would fault if it were
-// overwritten in place.
-func openDatabase(path string) (*maxminddb.Reader, error) {
+// covers reports whether the database is of the address's family.
+func (d *Database) covers(a netip.Addr) bool { return a.Is4() || d.reader.Metadata.IPVersion == 6 }
+
+// located reports whether some record has a place.
+func (d *Database) located() bool { return len(d.places) > 1 }
+
+// readDatabase reads the whole file: a mapped one would fault if it were overwritten in
+// place. It returns an error where nothing of it can be used.
+func readDatabase(path string) (*Database, []federation.Fault, error) {
 	raw, err := regular.Read(path, MaxSize)
 	if err != nil {
-		return nil, fmt.Errorf("geoip: %w", err)
+		return nil, nil, err
+	}
+	db, faults, err := parseDatabase(raw)
+	for i := range faults {
+		faults[i].File = path
+	}
+	return db, faults, err
+}
+
+// CheckDatabase returns what is to be said of the MMDB at the path, and whether it is used.
+func CheckDatabase(path string) (faults []federation.Fault, used bool) {
+	_, faults, err := readDatabase(path)
+	if err != nil {
+		return []federation.Fault{unusable(path, err)}, false
+	}
+	return faults, true
+}
+
+func parseDatabase(raw []byte) (*Database, []federation.Fault, error) {
+	if len(raw) == 0 {
+		return nil, nil, errEmpty
 	}
 	reader, err := maxminddb.OpenBytes(raw)
 	if err != nil {
-		return nil, fmt.Errorf("geoip %s: %w", path, err)
+		return nil, nil, err
 	}
-	return reader, nil
+	t, err := treeOf(raw, reader.Metadata)
+	if err != nil {
+		return nil, nil, err
+	}
+	db := &Database{kind: reader.Metadata.DatabaseType, reader: reader, records: map[uintptr]entry{}, places: make([]Location, 1)}
+	x := indexer{db: db, ids: map[locationKey]uint32{}, seen: map[uint]bool{}, data: t.nodes + 16}
+	if err := t.walk(x.add); err != nil {
+		return nil, nil, err
+	}
+	if err := x.verdict(); err != nil {
+		return nil, nil, err
+	}
+	return db, x.faults(), nil
 }
 
-func isASN(r *maxminddb.Reader) bool { return strings.Contains(r.Metadata.DatabaseType, "ASN") }
-
-// index visits every record once and keeps the IDs that place gives.
-func index(r *maxminddb.Reader, place func(maxminddb.Result) (ID, error)) (*database, error) {
-	d := &database{reader: r, ids: map[uintptr]ID{}}
-	seen := map[uintptr]bool{}
-	for result := range r.Networks() {
-		if err := result.Err(); err != nil {
-			return nil, err
-		}
-		if seen[result.Offset()] {
-			continue
-		}
-		seen[result.Offset()] = true
-		id, err := place(result)
-		if err != nil {
-			return nil, err
-		}
-		if id != Nowhere {
-			d.ids[result.Offset()] = id
-		}
-	}
-	return d, nil
+// indexer reads every record of a database once.
+type indexer struct {
+	db   *Database
+	ids  map[locationKey]uint32
+	seen map[uint]bool
+	// data is what a pointer to the begin of the data is.
+	data uint
+	// faulty are the records that are not as they should be, of which the first is named,
+	// and lost are those of them that say nothing else.
+	faulty, lost int
+	first        string
 }
 
-// cityRecord is what is read of a record of a City or Country database.
-type cityRecord struct {
-	Country struct {
-		ISOCode string `maxminddb:"iso_code"`
-	} `maxminddb:"country"`
-	Subdivisions []struct {
-		ISOCode string `maxminddb:"iso_code"`
-	} `maxminddb:"subdivisions"`
-	Location struct {
-		Latitude  *float64 `maxminddb:"latitude"`
-		Longitude *float64 `maxminddb:"longitude"`
-	} `maxminddb:"location"`
+func (x *indexer) add(pointer uint, network netip.Prefix) {
+	if x.seen[pointer] {
+		return
+	}
+	x.seen[pointer] = true
+	var r record
+	offset := uintptr(pointer - x.data)
+	err := errors.New("it points outside of the data")
+	if pointer >= x.data {
+		err = x.db.reader.LookupOffset(offset).Decode(&r)
+	}
+	if err != nil {
+		r = record{wrong: err.Error()}
+	}
+	e := entry{place: x.place(&r), number: r.number}
+	if e != (entry{}) {
+		x.db.records[offset] = e
+	}
+	x.db.numbered = x.db.numbered || e.number != 0
+	if r.wrong == "" {
+		return
+	}
+	if x.faulty++; x.faulty == 1 {
+		x.first = network.String() + ": " + r.wrong
+	}
+	if e == (entry{}) {
+		x.lost++
+	}
 }
 
-// grid is what coordinates are rounded to, in degrees: 55 km at the most, which
-// light runs and returns in half a millisecond. It bounds the number of locations.
-const grid = 0.5
-
-// location makes a region of the country's code and a zone of that and the first
-// subdivision's, in lower case: "de", "de-he".
-func (c *cityRecord) location() Location {
-	l := Location{Region: strings.ToLower(c.Country.ISOCode)}
-	if l.Region != "" && len(c.Subdivisions) > 0 && c.Subdivisions[0].ISOCode != "" {
-		l.Zone = l.Region + "-" + strings.ToLower(c.Subdivisions[0].ISOCode)
+func (x *indexer) place(r *record) uint32 {
+	l, placed := r.location()
+	if !placed {
+		return 0
 	}
-	if lat, lon := c.Location.Latitude, c.Location.Longitude; lat != nil && lon != nil {
-		l.Coordinates = &federation.Coordinates{Lat: math.Round(*lat/grid) * grid, Lon: math.Round(*lon/grid) * grid}
+	key := keyOf(l)
+	id, known := x.ids[key]
+	if !known {
+		id = uint32(len(x.db.places))
+		x.ids[key] = id
+		x.db.places = append(x.db.places, l)
 	}
-	return l
+	return id
 }
 
-// addDatabase makes the reader's records part of the table: those of an ASN
-// database where an entry names their number, those of any other by country and
-// coordinates.
-func (t *Table) addDatabase(r *maxminddb.Reader, entries []Entry) error {
-	if isASN(r) {
-		byNumber := map[uint32]ID{}
-		for _, e := range entries {
-			if e.ASN != 0 {
-				byNumber[e.ASN] = t.id(e.Location)
-			}
-		}
-		db, err := index(r, func(result maxminddb.Result) (ID, error) {
-			var number uint32
-			err := result.DecodePath(&number, "autonomous_system_number")
-			return byNumber[number], err
-		})
-		t.numbers = db
-		return err
+// verdict returns an error where the database is of no use. One of which most records are
+// lost would do more harm than the copy before it, or than none.
+func (x *indexer) verdict() error {
+	switch {
+	case x.lost > len(x.seen)/2:
+		return fmt.Errorf("is damaged: %d of its %d records cannot be used, first that of %s", x.lost, len(x.seen), x.first)
+	case len(x.db.records) == 0:
+		return fmt.Errorf("has no country, coordinates or autonomous system in its %d records, and cannot place anybody (its type is %q)",
+			len(x.seen), x.db.kind)
 	}
-	db, err := index(r, func(result maxminddb.Result) (ID, error) {
-		var record cityRecord
-		if err := result.Decode(&record); err != nil {
-			return Nowhere, err
-		}
-		l := record.location()
-		if l.Region == "" && l.Coordinates == nil {
-			return Nowhere, nil
-		}
-		return t.id(l), nil
-	})
-	t.cities = db
-	return err
+	return nil
+}
+
+func (x *indexer) faults() []federation.Fault {
+	if x.faulty == 0 {
+		return nil
+	}
+	return []federation.Fault{{Reason: fmt.Sprintf("%d of its %d records are damaged, and only what is good in them is used; first that of %s",
+		x.faulty, len(x.seen), x.first)}}
 }

@@ -7,12 +7,10 @@ package locate
 
 import (
 	"cmp"
-	"errors"
 	"net/netip"
 	"slices"
 
 	"github.com/gaissmai/bart"
-	"github.com/oschwald/maxminddb-golang/v2"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -74,9 +72,19 @@ type Table struct {
 	resolvers bart.Table[ID]
 	// named is how many locations there are without those of databases alone.
 	named int
-	// numbers and cities answer, in this order, where the entries do not; either
-	// may be nil.
-	numbers, cities *database
+	// databases answer where the entries do not: first by the systems that entries name,
+	// then by place.
+	databases []placed
+	systems   map[uint32]ID
+	// unread is set where there are entries that could never be read: what is found then
+	// holds for one address alone.
+	unread bool
+}
+
+// placed is a Database with the IDs of its places.
+type placed struct {
+	*Database
+	ids []ID
 }
 
 // leaf is one cell of the partition of the address space that the entries make:
@@ -87,17 +95,22 @@ type leaf struct {
 }
 
 // Empty is the table that covers nothing.
-var Empty, _ = New(nil)
+var Empty = New(nil)
 
-// New makes a Table of entries, and of databases for what those do not cover. Of
-// two entries with one prefix the later counts. It returns an error where a
-// database is damaged; the Table is then made without it.
-func New(entries []Entry, databases ...*maxminddb.Reader) (*Table, error) {
-	t := &Table{locations: []Location{Nowhere: {}, Private: {}, Embedded: {}}, ids: map[locationKey]ID{}}
+// Unread is the table of which it is not known yet what it covers: what is answered by it
+// holds for the client alone.
+var Unread = &Table{locations: Empty.locations, named: Empty.named, unread: true}
+
+// New makes a Table of entries, and of databases for what those do not cover, of
+// which the first that places an address counts. Of two entries with one prefix the
+// later counts.
+func New(entries []Entry, databases ...*Database) *Table {
+	t := &Table{locations: []Location{Nowhere: {}, Private: {}, Embedded: {}}, ids: map[locationKey]ID{}, systems: map[uint32]ID{}}
 	cells := map[netip.Prefix]ID{}
 	for _, e := range entries {
 		switch id := t.id(e.Location); {
 		case e.ASN != 0:
+			t.systems[e.ASN] = id
 		case e.Resolver:
 			t.resolvers.Insert(e.Prefix.Masked(), id)
 		default:
@@ -125,11 +138,14 @@ func New(entries []Entry, databases ...*maxminddb.Reader) (*Table, error) {
 	}
 	t.partition(netip.PrefixFrom(netip.IPv4Unspecified(), 0), v4)
 	t.partition(netip.PrefixFrom(netip.IPv6Unspecified(), 0), v6)
-	var damaged error
-	for _, r := range databases {
-		damaged = errors.Join(damaged, t.addDatabase(r, entries))
+	for _, db := range databases {
+		p := placed{db, make([]ID, len(db.places))}
+		for i, l := range db.places[1:] {
+			p.ids[i+1] = t.id(l)
+		}
+		t.databases = append(t.databases, p)
 	}
-	return t, damaged
+	return t
 }
 
 func (t *Table) id(l Location) ID {
@@ -245,22 +261,32 @@ func (t *Table) Why(a netip.Addr) string {
 
 // find is Lookup, and says by what the address was found.
 func (t *Table) find(a netip.Addr) (id ID, bits uint8, by string) {
+	if id, bits, by = t.search(a); t.unread {
+		bits = uint8(a.BitLen())
+	}
+	return id, bits, by
+}
+
+func (t *Table) search(a netip.Addr) (id ID, bits uint8, by string) {
 	l, _ := t.leaves.Lookup(a)
 	if l.id != Nowhere {
 		return l.id, l.bits, "locations"
 	}
 	bits = l.bits
-	for _, db := range [...]struct {
-		*database
-		by string
-	}{{t.numbers, "geoip, by its autonomous system"}, {t.cities, "geoip, by its country and coordinates"}} {
-		if db.database == nil {
-			continue
+	for i := range t.databases {
+		if db := &t.databases[i]; db.numbered && len(t.systems) > 0 {
+			e, length := db.lookup(a)
+			if bits = max(bits, length); e.number != 0 && t.systems[e.number] != Nowhere {
+				return t.systems[e.number], bits, "geoip, by its autonomous system"
+			}
 		}
-		id, length := db.lookup(a)
-		bits = max(bits, length)
-		if id != Nowhere {
-			return id, bits, db.by
+	}
+	for i := range t.databases {
+		if db := &t.databases[i]; db.located() {
+			e, length := db.lookup(a)
+			if bits = max(bits, length); e.place != 0 {
+				return db.ids[e.place], bits, "geoip, by its country and coordinates"
+			}
 		}
 	}
 	return Nowhere, bits, ""

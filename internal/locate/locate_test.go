@@ -24,11 +24,7 @@ func entries(t *testing.T, text string) []Entry {
 
 func mustNew(t *testing.T, entries []Entry) *Table {
 	t.Helper()
-	table, err := New(entries)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
+	return New(entries)
 }
 
 func TestLongestPrefixWins(t *testing.T) {
@@ -146,7 +142,7 @@ func TestWatchFollowsTheFile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	tables, done := make(chan *Table, 10), make(chan error)
 	go func() {
-		done <- Files{Locations: path}.Watch(ctx, func(table *Table, _ []federation.Fault) { tables <- table }, func(err error) { t.Log(err) })
+		done <- NewFollower(Files{Locations: path}).Watch(ctx, func(table *Table, _ []federation.Fault) { tables <- table }, func(err error) { t.Log(err) })
 	}()
 	at := func() string {
 		select {
@@ -167,6 +163,9 @@ func TestWatchFollowsTheFile(t *testing.T) {
 	}
 	if err := os.Remove(path); err != nil { // the last table stays
 		t.Fatal(err)
+	}
+	if got := at(); got != "bb" {
+		t.Errorf("%q, want bb", got)
 	}
 	write("10.0.0.0/8,ccc")
 	if got := at(); got != "ccc" {

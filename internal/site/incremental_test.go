@@ -76,14 +76,10 @@ func newRandomWorld(t *rapid.T) *randomWorld {
 		Probe:    health.Config{Interval: time.Second, Timeout: time.Second, Rise: 1, Fall: 1, InFlight: 8, Idle: time.Hour},
 	}
 	config.Independent = rapid.Bool().Draw(t, "independent")
-	table, err := locate.New([]locate.Entry{
+	w.at.table = locate.New([]locate.Entry{
 		{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Location: locate.Location{Region: "mk"}},
 		{Prefix: netip.MustParsePrefix("10.2.0.0/16"), Location: locate.Location{Region: "us"}},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.at.table = table
 	w.site = &Site{
 		config: config, log: &testLog{}, store: federation.NewStore(), prober: health.New(config.Probe, w.probe), targets: targets{},
 		resolver: resolve.New(nil, nil), drains: &drains{}, activity: newActivities(config.Probe.Idle), first: make(chan struct{}),

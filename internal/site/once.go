@@ -22,9 +22,7 @@ func Once(config Config) (*View, error) {
 	}
 	at := locations{table: locate.Empty}
 	if !config.Locations.IsZero() {
-		if at.table, at.faults, err = config.Locations.Load(); err != nil {
-			return nil, err
-		}
+		at.table, at.faults = config.Locations.Load()
 	}
 	store := federation.NewStore()
 	store.Replace(listing)

@@ -17,10 +17,12 @@ import (
 func (s *Site) publish(ctx context.Context) {
 	at := locations{table: locate.Empty}
 	if !s.config.Locations.IsZero() {
-		// Without the table the first answers would be for clients that are nowhere.
+		// Without the table the first answers would be for clients that are nowhere, and if
+		// they must be, each for its client alone.
 		select {
 		case at = <-s.locations:
 		case <-time.After(retry):
+			at.table = locate.Unread
 		case <-ctx.Done():
 			return
 		}

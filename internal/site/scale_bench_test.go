@@ -54,11 +54,7 @@ func still(tb testing.TB, of size) (*Site, locations) {
 			Location: locate.Location{Region: fmt.Sprintf("r%d", i%20), Zone: fmt.Sprintf("z%d", i)},
 		}
 	}
-	table, err := locate.New(entries)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return s, locations{table: table}
+	return s, locations{table: locate.New(entries)}
 }
 
 func clusterName(i int) string { return fmt.Sprintf("many-%03d", i) }

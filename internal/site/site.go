@@ -47,6 +47,7 @@ type Site struct {
 	drains    *drains
 	targets   targets
 	activity  *activities
+	files     *locate.Follower
 	locations chan locations
 	// memory is publish's.
 	memory federation.Memory
@@ -108,7 +109,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	s := &Site{
 		config: config, log: log, store: federation.NewStore(),
 		prober:  health.New(config.Probe, health.Ask(config.Probe.TLS)),
-		targets: targets{}, locations: make(chan locations), first: make(chan struct{}),
+		targets: targets{}, files: locate.NewFollower(config.Locations), locations: make(chan locations), first: make(chan struct{}),
 		reported: map[string]bool{}, source: source, activity: newActivities(config.Probe.Idle),
 	}
 	s.next.Store(new(make(chan struct{})))
@@ -117,6 +118,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 		s.seed = before.prober.Verdicts()
 		s.reported = before.reportedFaults()
 		s.inherits = before.View() != nil
+		s.files.Inherit(before.files)
 		if mine, ok := source.(*manifest.Dir); ok {
 			mine.Inherit(before.source.(*manifest.Dir)) // one source has one kind
 		}
@@ -279,5 +281,5 @@ func (s *Site) watchLocations(ctx context.Context) {
 		case s.locations <- locations{table, faults}:
 		}
 	}
-	again(ctx, func() error { return s.config.Locations.Watch(ctx, use, warn) }, warn)
+	again(ctx, func() error { return s.files.Watch(ctx, use, warn) }, warn)
 }

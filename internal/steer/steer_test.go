@@ -61,7 +61,7 @@ func rule(text string) federation.Policy {
 	return p
 }
 
-var table, _ = locate.New([]locate.Entry{
+var table = locate.New([]locate.Entry{
 	{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Location: locate.Location{Region: "mk"}},
 	{Prefix: netip.MustParsePrefix("10.2.0.0/16"), Location: locate.Location{Region: "us"}},
 	{Prefix: netip.MustParsePrefix("10.3.0.0/16"), Location: locate.Location{Region: "mk", Zone: "mk-stip"}},
