@@ -104,10 +104,9 @@ type indexer struct {
 	seen map[uint]bool
 	// data is what a pointer to the begin of the data is.
 	data uint
-	// faulty are the records that are not as they should be, of which the first is named,
-	// and lost are those of them that say nothing else.
-	faulty, lost int
-	first        string
+	// faulty are the records that are not as they should be, of which the first is named.
+	faulty int
+	first  string
 }
 
 func (x *indexer) add(pointer uint, network netip.Prefix) {
@@ -135,9 +134,6 @@ func (x *indexer) add(pointer uint, network netip.Prefix) {
 	if x.faulty++; x.faulty == 1 {
 		x.first = network.String() + ": " + r.wrong
 	}
-	if e == (entry{}) {
-		x.lost++
-	}
 }
 
 func (x *indexer) place(r *record) uint32 {
@@ -155,23 +151,26 @@ func (x *indexer) place(r *record) uint32 {
 	return id
 }
 
-// verdict returns an error where the database is of no use. One of which most records are
-// lost would do more harm than the copy before it, or than none.
+// verdict returns an error where the database is of no use.
 func (x *indexer) verdict() error {
 	switch {
-	case x.lost > len(x.seen)/2:
-		return fmt.Errorf("is damaged: %d of its %d records cannot be used, first that of %s", x.lost, len(x.seen), x.first)
-	case len(x.db.records) == 0:
+	case len(x.db.records) > 0:
+		return nil
+	case x.faulty > 0:
+		return fmt.Errorf("places nobody: %s", x.damage())
+	default:
 		return fmt.Errorf("has no country, coordinates or autonomous system in its %d records, and cannot place anybody (its type is %q)",
 			len(x.seen), x.db.kind)
 	}
-	return nil
+}
+
+func (x *indexer) damage() string {
+	return fmt.Sprintf("damaged records: %d of %d, first that of %s", x.faulty, len(x.seen), x.first)
 }
 
 func (x *indexer) faults() []federation.Fault {
 	if x.faulty == 0 {
 		return nil
 	}
-	return []federation.Fault{{Reason: fmt.Sprintf("%d of its %d records are damaged, and only what is good in them is used; first that of %s",
-		x.faulty, len(x.seen), x.first)}}
+	return []federation.Fault{{Reason: x.damage() + "; what else is in them is used"}}
 }
