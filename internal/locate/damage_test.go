@@ -236,7 +236,7 @@ func TestADatabaseThatPlacesNobodyIsRefusedByNameAlone(t *testing.T) {
 		"Anonymous-IP":    {only("GeoIP2-Anonymous-IP", m("is_tor_exit_node", mmdbtype.Bool(true))), `cannot place anybody (its type is "GeoIP2-Anonymous-IP")`},
 		"Domain":          {only("GeoIP2-Domain", m("domain", str("example.com"))), `(its type is "GeoIP2-Domain")`},
 		"Connection-Type": {only("GeoIP2-Connection-Type", m("connection_type", str("Cellular"))), `(its type is "GeoIP2-Connection-Type")`},
-		"continents":      {only("x", m("continent", m("code", str("EU")))), "has no country, coordinates or autonomous system in its 1 records"},
+		"continents":      {only("x", m("continent", m("code", str("EU")))), "has no country, coordinates or autonomous system in any record"},
 		"empty maps":      {only("x", m()), "has no country"},
 		"all bad":         {only("x", str("DE")), "places nobody: damaged records: 1 of 1, first that of 192.0.2.0/24: "},
 		"empty":           {nil, "is empty"},

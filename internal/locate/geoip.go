@@ -159,8 +159,7 @@ func (x *indexer) verdict() error {
 	case x.faulty > 0:
 		return fmt.Errorf("places nobody: %s", x.damage())
 	default:
-		return fmt.Errorf("has no country, coordinates or autonomous system in its %d records, and cannot place anybody (its type is %q)",
-			len(x.seen), x.db.kind)
+		return fmt.Errorf("has no country, coordinates or autonomous system in any record, and cannot place anybody (its type is %q)", x.db.kind)
 	}
 }
 
