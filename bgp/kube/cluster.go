@@ -8,6 +8,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -28,7 +29,6 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/apiwatch"
-	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // coalesce is the least time between two declarations: a rollout changes many
@@ -49,8 +49,8 @@ type Cluster struct {
 
 	// What follows belongs to the goroutine that declares.
 
-	// good are the last good versions of what annotations say.
-	good map[bgp.ServiceRef]*federation.Template
+	// requests are the Services as they were last read.
+	requests map[bgp.ServiceRef]request
 	// nodeless is set while the node is known not to exist.
 	nodeless bool
 }
@@ -97,7 +97,7 @@ func accessOf(kubeconfig string) (*rest.Config, error) {
 }
 
 func newCluster(reads, writes kubernetes.Interface, config bgp.Services, log *slog.Logger) *Cluster {
-	c := &Cluster{config: config, log: log, changed: make(chan struct{}, 1), good: map[bgp.ServiceRef]*federation.Template{}}
+	c := &Cluster{config: config, log: log, changed: make(chan struct{}, 1)}
 	c.services = newMirror("Services", &corev1.Service{}, apiwatch.From(reads, reads.CoreV1().Services("")), stripService, c)
 	c.slices = newMirror("EndpointSlices", &discoveryv1.EndpointSlice{}, apiwatch.From(reads, reads.DiscoveryV1().EndpointSlices("")), stripSlice, c)
 	c.nodes = newMirror("Nodes", &corev1.Node{}, apiwatch.From(reads, onlyNode(reads, config.Node)), stripNode, c)
@@ -155,38 +155,44 @@ func (c *Cluster) declare(ctx context.Context, changed func(bgp.Declared)) {
 	}
 }
 
-// read returns what the mirrors declare, and the Services that it was read of.
+// read returns what the mirrors declare, and the Services that it was read of. What has
+// not changed is not read again, or one namespace's thousands would delay all others.
 func (c *Cluster) read() (declared bgp.Declared, seen []request) {
 	services := c.services.all()
-	slicesOf := c.slicesOf(services)
-	good := map[bgp.ServiceRef]*federation.Template{}
+	left := beyond(services)
+	slicesOf := c.slicesOf(services, left)
+	requests := map[bgp.ServiceRef]request{}
 	for _, name := range sortedNames(services) {
 		ref := bgp.ServiceRef(name)
-		r := newRequest(services[name], c.good[ref])
-		if r.template != nil {
-			good[ref] = r.template
+		r := request{service: services[name], refused: tooMany}
+		if !left[name] {
+			r = c.requests[ref].follow(services[name], slicesOf[name], c.config.Node)
+			requests[ref] = r
 		}
 		seen = append(seen, r)
 		if r.refused != "" {
 			declared.Refused = append(declared.Refused, bgp.Refusal{Service: ref, Reason: r.refused})
 		}
 		if r.declares() {
-			declared.Services = append(declared.Services, r.declaration(slicesOf[name], c.config.Node))
+			declared.Services = append(declared.Services, r.declared)
 		}
 	}
-	c.good = good
+	c.requests = requests
 	declared.Drained = c.drained()
 	return declared, seen
 }
 
-// slicesOf groups the slices of the Services.
-func (c *Cluster) slicesOf(services map[types.NamespacedName]*corev1.Service) map[types.NamespacedName][]*discoveryv1.EndpointSlice {
+// slicesOf groups the slices of the Services, but for those that are left out.
+func (c *Cluster) slicesOf(services map[types.NamespacedName]*corev1.Service, left map[types.NamespacedName]bool) map[types.NamespacedName][]*discoveryv1.EndpointSlice {
 	grouped := map[types.NamespacedName][]*discoveryv1.EndpointSlice{}
 	for _, s := range c.slices.all() {
 		name := types.NamespacedName{Namespace: s.Namespace, Name: s.Labels[discoveryv1.LabelServiceName]}
-		if services[name] != nil {
+		if services[name] != nil && !left[name] {
 			grouped[name] = append(grouped[name], s)
 		}
+	}
+	for _, of := range grouped {
+		slices.SortFunc(of, func(a, b *discoveryv1.EndpointSlice) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return grouped
 }
@@ -196,6 +202,8 @@ func sortedNames[T any](all map[types.NamespacedName]T) []types.NamespacedName {
 	for name := range all {
 		names = append(names, name)
 	}
-	slices.SortFunc(names, func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(names, func(a, b types.NamespacedName) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
 	return names
 }

@@ -3,6 +3,7 @@ package kube
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -60,6 +61,23 @@ type request struct {
 	refused string
 	// unread is set where nothing is known of what it asks for.
 	unread bool
+	// declared is what it declares, with the endpoints of the slices.
+	declared bgp.Service
+	slices   []*discoveryv1.EndpointSlice
+}
+
+// follow returns the Service as it is now, read again as far as it has changed.
+func (r request) follow(s *corev1.Service, all []*discoveryv1.EndpointSlice, node string) request {
+	if r.service == s && slices.Equal(r.slices, all) {
+		return r
+	}
+	if r.service != s {
+		r = newRequest(s, r.template)
+	}
+	if r.slices = all; r.declares() {
+		r.declared = r.declaration(all, node)
+	}
+	return r
 }
 
 // newRequest reads the Service. A version that cannot be read is refused, and
@@ -112,13 +130,13 @@ func (r *request) declares() bool { return r.template != nil }
 
 // declaration is the Service with its endpoints. Ports and endpoints are those of
 // now, also where the annotations are of a version before.
-func (r *request) declaration(slices []*discoveryv1.EndpointSlice, node string) bgp.Service {
+func (r *request) declaration(all []*discoveryv1.EndpointSlice, node string) bgp.Service {
 	s := r.service
 	probe, port := probeOf(s, r.template)
 	return bgp.Service{
 		ServiceRef: r.ref(), Created: s.CreationTimestamp.UTC(), Addresses: r.template.VIPs,
 		Local: s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
-		Ports: portsOf(s), Endpoints: endpointsOf(slices, port, node), Probe: probe,
+		Ports: portsOf(s), Endpoints: endpointsOf(all, port, node), Probe: probe,
 	}
 }
 
