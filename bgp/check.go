@@ -67,9 +67,19 @@ func (c *Check) Run(ctx context.Context) error {
 	return c.Endpoints.run(ctx)
 }
 
+// errTruncated is of an answer that does not say what it would be: a live server gives it
+// over UDP where it is long, or where answers are limited.
+var errTruncated = errors.New("the answer is truncated")
+
+// run asks over UDP and over TCP. A truncated answer over UDP has a resolver ask over TCP
+// (RFC 7766, section 5), which is asked anyway and decides.
 func (d *DNSCheck) run(ctx context.Context) error {
 	for _, network := range [...]string{"udp", "tcp"} {
-		if err := d.ask(ctx, network); err != nil {
+		err := d.ask(ctx, network)
+		if network == "udp" && errors.Is(err, errTruncated) {
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("over %s: %w", network, err)
 		}
 	}
@@ -88,7 +98,7 @@ func (d *DNSCheck) ask(ctx context.Context, network string) error {
 	case err != nil:
 		return err
 	case reply.Truncated:
-		return errors.New("the answer is truncated")
+		return errTruncated
 	case reply.Rcode != dns.RcodeSuccess:
 		return errors.New(dns.RcodeToString[reply.Rcode])
 	case !reply.Authoritative && !d.Recursive:

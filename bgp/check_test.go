@@ -77,7 +77,7 @@ func TestADNSCheckWantsTheRightAnswerOverUDPAndTCP(t *testing.T) {
 		"empty":                       {answering(t, nil), DNSCheck{}, "over udp: the answer has no SOA"},
 		"empty, over TCP":             {answering(t, overTCP(func(m *dns.Msg) { m.Answer = nil }), soa), DNSCheck{}, "over tcp: the answer has no SOA"},
 		"SERVFAIL":                    {answering(t, func(m *dns.Msg, _ dns.ResponseWriter) { m.Rcode = dns.RcodeServerFailure }, soa), DNSCheck{}, "over udp: SERVFAIL"},
-		"truncated":                   {answering(t, func(m *dns.Msg, _ dns.ResponseWriter) { m.Truncated = true }, soa), DNSCheck{}, "over udp: the answer is truncated"},
+		"truncated":                   {answering(t, func(m *dns.Msg, _ dns.ResponseWriter) { m.Truncated = true }, soa), DNSCheck{}, "over tcp: the answer is truncated"},
 		"the content":                 {answering(t, nil, a1, a2), DNSCheck{Type: "A", Answer: []string{"192.0.2.81", "192.0.2.80"}}, ""},
 		"less content":                {answering(t, nil, a1), DNSCheck{Type: "A", Answer: []string{"192.0.2.81", "192.0.2.80"}}, "over udp: the answer is 192.0.2.80, not 192.0.2.80, 192.0.2.81"},
 		"more content":                {answering(t, nil, a1, a2), DNSCheck{Type: "A", Answer: []string{"192.0.2.80"}}, "over udp: the answer is 192.0.2.80, 192.0.2.81, not 192.0.2.80"},
