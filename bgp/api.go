@@ -104,7 +104,7 @@ func (s *speaker) hints(w http.ResponseWriter, r *http.Request) {
 		s.log(s.controller.SetHints(hints, now.Add(hint.Last), now))
 		for _, h := range s.controller.IgnoredHints(now) {
 			if !slices.Contains(before, h) {
-				s.Log.Warn("a hint is ignored: the VIP is the configuration's, which only nearcast bgp drain moves", "vip", h.VIP, "hint", h.Reason)
+				s.Log.Warn("a hint is ignored: it moves VIPs of Services of its namespace, and those of the configuration that have hints: true", "vip", h.VIP, "namespace", h.Namespace, "hint", h.Reason)
 			}
 		}
 		return nil

@@ -87,8 +87,8 @@ type Status struct {
 	// RefusedInAll how many those are.
 	Refused      []Refusal `json:"refused,omitempty"`
 	RefusedInAll int       `json:"refusedInAll,omitempty"`
-	// IgnoredHints are those of the resolver for VIPs of the file, which only the
-	// operator moves.
+	// IgnoredHints are those of the resolver for VIPs that they do not move: the file's
+	// without Hints, and those of Services of another namespace.
 	IgnoredHints []hint.Hint `json:"ignoredHints,omitempty"`
 	// Fault is what was wrong with the last file that was read; "" if it is in force.
 	Fault string `json:"fault,omitempty"`

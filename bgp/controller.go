@@ -17,8 +17,9 @@ type Controller struct {
 	flaps       Flaps
 	startupHold int
 
-	vips   []*vip
-	checks map[string]*check // by Check.id
+	declared []VIP // as last declared
+	vips     []*vip
+	checks   map[string]*check // by Check.id
 
 	drains      []Drain
 	hints       []hint.Hint
@@ -49,9 +50,14 @@ type vip struct {
 	failures []time.Time
 }
 
-// isHinted reports whether the resolver's hints move the VIP: it is Services', or the file
-// says that it is functions'.
-func (v *vip) isHinted() bool { return len(v.config.Owners) > 0 || v.config.Hints }
+// heeds reports whether a hint for the VIP moves it: it is one for functions of the
+// namespace whose Services have it, or the file says that it is functions'.
+func (v *vip) heeds(h hint.Hint) bool {
+	if owner := v.config.namespace(); owner != "" {
+		return h.Namespace == owner
+	}
+	return v.config.Hints
+}
 
 // check is a check with its results.
 type check struct {
@@ -78,15 +84,19 @@ func (c *Controller) Configure(config *Config) {
 	c.states, c.flaps, c.startupHold = config.States, config.Flaps, config.StartupHold
 }
 
-// Declare takes all the VIPs that there are. One that is not among them any more
-// is drained, and then forgotten.
+// Declare takes all the VIPs that there are. One that is not among them any more, or is
+// another owner's, is drained, and then forgotten: an owner neither ends the drain of the
+// one before, nor takes over its state and its failures.
 func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 	before := c.checks
-	c.checks = map[string]*check{}
-	declared := map[netip.Addr]bool{}
+	c.declared, c.checks = vips, map[string]*check{}
+	kept := map[netip.Addr]bool{}
 	for _, config := range vips {
-		declared[config.Address] = true
 		v := c.vip(config.Address)
+		if v != nil && v.config.namespace() != config.namespace() {
+			continue // until it has left
+		}
+		kept[config.Address] = true
 		if v == nil {
 			v = &vip{state: Init, reason: Reason{Unchecked, "no check has a result yet"}, since: now}
 			c.vips = append(c.vips, v)
@@ -95,7 +105,7 @@ func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 		c.join(v, before)
 	}
 	for _, v := range c.vips {
-		if !declared[v.config.Address] {
+		if !kept[v.config.Address] {
 			v.removed = true
 			c.join(v, before)
 		}
@@ -176,8 +186,8 @@ func (c *Controller) SetDrains(drains []Drain, now time.Time) []Transition {
 	return c.Advance(now)
 }
 
-// SetHints takes all the hints, which hold until they are sent again. Those for VIPs of
-// the file change nothing; see IgnoredHints.
+// SetHints takes all the hints, which hold until they are sent again. Some change nothing;
+// see IgnoredHints.
 func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []Transition {
 	c.hints, c.hintsEnd = hints, until
 	return c.Advance(now)
@@ -213,6 +223,16 @@ func (c *Controller) Advance(now time.Time) []Transition {
 			ch.forget()
 		}
 	}
+	if c.forgets(now) {
+		changed = append(changed, c.Declare(c.declared, now)...) // whose next owner it may have
+	}
+	return changed
+}
+
+// forgets forgets the VIPs that are declared no more and have left, and reports whether
+// there were any.
+func (c *Controller) forgets(now time.Time) bool {
+	before := len(c.forgotten)
 	c.vips = slices.DeleteFunc(c.vips, func(v *vip) bool {
 		forget := v.removed && c.gone(v, now)
 		if forget {
@@ -220,7 +240,7 @@ func (c *Controller) Advance(now time.Time) []Transition {
 		}
 		return forget
 	})
-	return changed
+	return len(c.forgotten) > before
 }
 
 // Forgotten returns the VIPs that have been forgotten since it was last asked. Some of

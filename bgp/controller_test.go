@@ -180,7 +180,7 @@ func TestADrainAnnouncesThenWithdrawsThenUnbinds(t *testing.T) {
 		"stopping": func(w *world) { w.c.Stop(w.now) },
 		"hint": func(w *world) {
 			w.ofService()
-			w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Reason: "evicted"}}, w.now.Add(time.Hour), w.now)
+			w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Namespace: "media", Reason: "evicted"}}, w.now.Add(time.Hour), w.now)
 		},
 		"terminating": func(w *world) { w.withBacking(Backing{Ending, "endpoints terminate"}) },
 	} {
@@ -251,7 +251,7 @@ func TestHintsThatAreNotToldAgainAreForgotten(t *testing.T) {
 	w := newWorld(t, nil)
 	w.ofService()
 	w.up()
-	w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Reason: "evicted"}}, w.now.Add(30*time.Second), w.now)
+	w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Namespace: "media", Reason: "evicted"}}, w.now.Add(30*time.Second), w.now)
 	w.passes(20 * time.Second)
 	w.want(Down, "", false)
 	w.passes(10 * time.Second)
@@ -280,7 +280,7 @@ func TestAHintMovesAVIPOfTheFileThatTakesHints(t *testing.T) {
 	v.Hints = true
 	w.declare(v)
 	w.up()
-	w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Reason: "evicted"}}, w.now.Add(30*time.Second), w.now)
+	w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Namespace: "media", Reason: "evicted"}}, w.now.Add(30*time.Second), w.now)
 	w.passes(20 * time.Second)
 	w.want(Down, "", false)
 	if got := w.c.IgnoredHints(w.now); len(got) > 0 {

@@ -3,7 +3,6 @@ package bgp
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/hint"
@@ -65,8 +64,10 @@ func (c *Controller) leaving(v *vip, now time.Time) leaving {
 			return leaving{Reason: Reason{Told, d.String()}}
 		}
 	}
-	if h := c.hintFor(v, now); h != nil && v.isHinted() {
-		return leaving{Reason: Reason{Hinted, "the resolver says: " + h.Reason}}
+	for _, h := range c.hintsNow(now) {
+		if h.VIP == v.config.Address && v.heeds(h) {
+			return leaving{Reason: Reason{Hinted, "the resolver says: " + h.Reason}}
+		}
 	}
 	if v.config.Backing.State == Ending {
 		return leaving{Reason: Reason{Ended, v.config.Backing.Reason}}
@@ -74,25 +75,21 @@ func (c *Controller) leaving(v *vip, now time.Time) leaving {
 	return leaving{}
 }
 
-// hintFor returns the hint that the VIP is to leave; nil for none.
-func (c *Controller) hintFor(v *vip, now time.Time) *hint.Hint {
+// hintsNow are the hints that hold.
+func (c *Controller) hintsNow(now time.Time) []hint.Hint {
 	if !now.Before(c.hintsEnd) {
 		return nil
 	}
-	i := slices.IndexFunc(c.hints, func(h hint.Hint) bool { return h.VIP == v.config.Address })
-	if i < 0 {
-		return nil
-	}
-	return &c.hints[i]
+	return c.hints
 }
 
-// IgnoredHints are those for VIPs of the file that do not take any: what tenants declare
-// moves functions, and nothing else.
+// IgnoredHints are those for VIPs of this site that they do not move: what a namespace
+// declares moves its own functions, and nothing else.
 func (c *Controller) IgnoredHints(now time.Time) []hint.Hint {
 	var all []hint.Hint
-	for _, v := range c.vips {
-		if h := c.hintFor(v, now); h != nil && !v.isHinted() {
-			all = append(all, *h)
+	for _, h := range c.hintsNow(now) {
+		if v := c.vip(h.VIP); v != nil && !v.heeds(h) {
+			all = append(all, h)
 		}
 	}
 	return all

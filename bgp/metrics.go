@@ -123,7 +123,7 @@ var (
 	vipRoute   = prometheus.NewDesc("nearcast_bgp_vip_announced", "1 if the VIP is announced.", []string{"vip"}, nil)
 	peerUp     = prometheus.NewDesc("nearcast_bgp_session_up", "1 if the session is established.", []string{"peer"}, nil)
 	peerUptime = prometheus.NewDesc("nearcast_bgp_session_uptime_seconds", "How long the session is established.", []string{"peer"}, nil)
-	ignored    = prometheus.NewDesc("nearcast_bgp_hints_ignored", "VIPs of the configuration that the resolver hints away, in vain.", nil, nil)
+	ignored    = prometheus.NewDesc("nearcast_bgp_hints_ignored", "Hints of the resolver for VIPs that they do not move: the configuration's, or another namespace's.", nil, nil)
 	unsaved    = prometheus.NewDesc("nearcast_bgp_drains_unsaved", "1 if the drains hold in memory alone, for their file cannot be written.", nil, nil)
 	refusals   = prometheus.NewDesc("nearcast_bgp_refused", "Addresses that Services asked for and were not given.", nil, nil)
 )

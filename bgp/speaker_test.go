@@ -318,7 +318,7 @@ func TestHintsOfTheResolverDrainVIPsOfServicesAlone(t *testing.T) {
 	s.start(t)
 	both := "198.51.100.53, 198.51.100.80"
 	s.wait(t, both)
-	hints := []hint.Hint{{VIP: dnsVIP, Reason: "media/x says so"}, {VIP: netip.MustParseAddr("198.51.100.80"), Reason: "media/thumbnail is evicted from here"}}
+	hints := []hint.Hint{{VIP: dnsVIP, Namespace: "media", Reason: "media/x says so"}, {VIP: netip.MustParseAddr("198.51.100.80"), Namespace: "media", Reason: "media/thumbnail is evicted from here"}}
 	if err := hint.Tell(t.Context(), s.socket, hints); err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,14 @@ type VIP struct {
 	Backing Backing `yaml:"-"`
 }
 
+// namespace is that of the Services that it belongs to; "" where it is the file's.
+func (v *VIP) namespace() string {
+	if len(v.Owners) == 0 {
+		return ""
+	}
+	return v.Owners[0].Namespace
+}
+
 // Scope is what a check is about.
 type Scope string
 

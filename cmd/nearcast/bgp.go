@@ -106,7 +106,7 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 		fmt.Fprintf(w, "\nrefused: %s\n", r)
 	}
 	for _, h := range st.IgnoredHints {
-		fmt.Fprintf(w, "\nignored: the resolver's hint for %s, a VIP of the configuration: %s\n", h.VIP, h.Reason)
+		fmt.Fprintf(w, "\nignored: the resolver's hint for %s, which is not a VIP of namespace %s: %s\n", h.VIP, h.Namespace, h.Reason)
 	}
 	if st.Fault != "" {
 		fmt.Fprintf(w, "\nthe configuration was read and is not in force:\n%s\n", st.Fault)

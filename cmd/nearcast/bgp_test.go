@@ -46,7 +46,7 @@ func aStatus() bgp.Status {
 		Drains:        []bgp.Drain{{Reason: "upgrade"}, {VIP: netip.MustParseAddr("198.51.100.54"), Reason: "disk"}},
 		Refused:       []bgp.Refusal{{Service: bgp.ServiceRef{Namespace: "iot", Name: "hub"}, Address: "198.51.100.9", Reason: "is in no pool"}},
 		DrainsUnsaved: "/var/lib/nearcast/bgp-drains.json cannot be written: no space left on device",
-		IgnoredHints:  []hint.Hint{{VIP: netip.MustParseAddr("198.51.100.53"), Reason: "media/x is evicted from here"}},
+		IgnoredHints:  []hint.Hint{{VIP: netip.MustParseAddr("198.51.100.53"), Namespace: "media", Reason: "media/x is evicted from here"}},
 		Fault:         "speaker.yaml: line 3: asn: is required",
 	}
 }
@@ -100,7 +100,7 @@ func TestBGPText(t *testing.T) {
 			"198.51.100.54 is drained: disk",
 			"warning: this holds in memory alone, until the speaker ends: /var/lib/nearcast/bgp-drains.json cannot be written: no space left on device; it is written as soon as that succeeds",
 			"refused: Service iot/hub: 198.51.100.9: is in no pool",
-			"ignored: the resolver's hint for 198.51.100.53, a VIP of the configuration: media/x is evicted from here",
+			"ignored: the resolver's hint for 198.51.100.53, which is not a VIP of namespace media: media/x is evicted from here",
 			"the configuration was read and is not in force:",
 			"speaker.yaml: line 3: asn: is required",
 		}},

@@ -20,8 +20,11 @@ const Last = 30 * time.Second
 
 // Hint is the word that a VIP is to leave this site.
 type Hint struct {
-	VIP    netip.Addr `json:"vip"`
-	Reason string     `json:"reason"`
+	VIP netip.Addr `json:"vip"`
+	// Namespace is that of the functions whose VIP it is for the resolver. For the speaker
+	// it may be another's, which the hint then does not move.
+	Namespace string `json:"namespace"`
+	Reason    string `json:"reason"`
 }
 
 // Tell gives all the hints to the speaker at the socket, in the place of those that

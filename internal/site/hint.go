@@ -53,9 +53,9 @@ func (h *hinter) hints(v *View, now time.Time) []hint.Hint {
 		case s.stays:
 			delete(h.left, vip)
 		case s.why != "":
-			all = append(all, hint.Hint{VIP: vip, Reason: s.why})
+			all = append(all, hint.Hint{VIP: vip, Namespace: s.namespace, Reason: s.why})
 		case hadLeft && now.Sub(at) < hintAfter:
-			all = append(all, hint.Hint{VIP: vip, Reason: s.gone + " has left"})
+			all = append(all, hint.Hint{VIP: vip, Namespace: s.namespace, Reason: s.gone + " has left"})
 		default:
 			delete(h.left, vip)
 		}
@@ -63,9 +63,8 @@ func (h *hinter) hints(v *View, now time.Time) []hint.Hint {
 	slices.SortFunc(all, func(a, b hint.Hint) int { return strings.Compare(a.VIP.String(), b.VIP.String()) })
 	count := map[string]int{}
 	return slices.DeleteFunc(all, func(one hint.Hint) bool {
-		namespace := stances[one.VIP].namespace
-		count[namespace]++
-		return count[namespace] > mostHints
+		count[one.Namespace]++
+		return count[one.Namespace] > mostHints
 	})
 }
 

@@ -119,7 +119,7 @@ func TestTheSpeakerIsToldOfADrain(t *testing.T) {
 	drained := strings.Replace(text, named, named+"    nearcast.dev/drain: \"true\"\n", 1)
 	fixture.Write(t, filepath.Join(manifests, "all.yaml"), drained)
 	saw := func() string { mu.Lock(); defer mu.Unlock(); return told }
-	eventually(t, "[{198.51.100.80 cluster us-azure is drained by annotation}] <nil>", saw)
+	eventually(t, "[{198.51.100.80 demo cluster us-azure is drained by annotation}] <nil>", saw)
 	fixture.Write(t, filepath.Join(manifests, "all.yaml"), text)
 	eventually(t, "[] <nil>", saw)
 }

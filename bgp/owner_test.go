@@ -1,0 +1,76 @@
+package bgp
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/hint"
+)
+
+// TestAnAddressThatPassesToAnotherOwnerIsDrainedAndBeginsAnew: who had it keeps its drain,
+// and who gets it has neither its state nor the failures that would hold it back.
+func TestAnAddressThatPassesToAnotherOwnerIsDrainedAndBeginsAnew(t *testing.T) {
+	of := func(owner ServiceRef) VIP {
+		check := Check{TCP: &TCPCheck{Address: netip.AddrPortFrom(otherVIP, uint16(len(owner.Name)))}, Scope: Local, Rise: 3, Fall: 2}
+		v := VIP{Address: dnsVIP, Bind: "lo", Checks: []Check{check}}
+		if owner != (ServiceRef{}) {
+			v.Owners = []ServiceRef{owner}
+		}
+		return v
+	}
+	bank, evil, file := of(ServiceRef{"bank", "ledger"}), of(ServiceRef{"evil", "x"}), of(ServiceRef{})
+	for name, c := range map[string]struct{ before, after VIP }{
+		"to another namespace": {evil, bank}, "to the file": {evil, file}, "to a Service": {file, evil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(c *Config) { c.Flaps = Flaps{Budget: 1, Window: time.Hour} })
+			results := func(v VIP, all ...error) {
+				for _, result := range all {
+					w.now = w.now.Add(time.Second)
+					w.c.Observe(v.Checks[0].id(), result, w.now)
+				}
+			}
+			w.declare()
+			w.declare(c.before)
+			results(c.before, nil, nil, nil, errRefused, errRefused, nil, nil, nil)
+			w.want(Up, "up", true)
+			w.declare(c.after)
+			w.want(Draining, "draining", true)
+			w.passes(10 * time.Second)
+			w.want(Draining, "", true)
+			w.passes(5 * time.Second)
+			w.want(Init, "", true)
+			results(c.after, nil, nil)
+			w.want(Rising, "", true)
+			results(c.after, nil, errRefused, errRefused, nil, nil, nil) // its first failure, and not the second
+			w.want(Up, "up", true)
+		})
+	}
+}
+
+// TestAHintMovesTheVIPsOfItsOwnNamespace: what the resolver takes for a namespace's VIP is
+// not always the speaker's view.
+func TestAHintMovesTheVIPsOfItsOwnNamespace(t *testing.T) {
+	for _, c := range []struct {
+		namespace string
+		moves     bool
+	}{{"media", true}, {"iot", false}, {"", false}, {"MEDIA", false}} {
+		w := newWorld(t, nil)
+		w.ofService()
+		w.up()
+		one := hint.Hint{VIP: dnsVIP, Namespace: c.namespace, Reason: "evicted"}
+		own := hint.Hint{VIP: dnsVIP, Namespace: "media", Reason: "evicted"}
+		w.c.SetHints([]hint.Hint{one}, w.now.Add(time.Minute), w.now)
+		if ignored := w.c.IgnoredHints(w.now); (len(ignored) == 0) != c.moves {
+			t.Errorf("%q: ignored %v", c.namespace, ignored)
+		}
+		if c.moves {
+			w.want(Draining, "draining", true)
+			continue
+		}
+		w.want(Up, "up", true)
+		w.c.SetHints([]hint.Hint{one, own}, w.now.Add(time.Minute), w.now) // and hides no other
+		w.want(Draining, "draining", true)
+	}
+}
