@@ -3,6 +3,8 @@ package bgp
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // Pool says which addresses Services of some namespaces may announce.
@@ -10,6 +12,9 @@ type Pool struct {
 	CIDRs []netip.Prefix `yaml:"cidrs"`
 	// Namespaces are those that may; "*" is all.
 	Namespaces []string `yaml:"namespaces"`
+	// ProbePorts are the TCP ports on which endpoints may be probed that are none of the
+	// Service's own; absent, none.
+	ProbePorts []federation.PortRange `yaml:"probePorts"`
 }
 
 func (p *Pool) check(fault faultFunc) {
@@ -26,8 +31,18 @@ func (p *Pool) check(fault faultFunc) {
 	}
 }
 
+// isFor reports whether the pool is the namespace's.
+func (p *Pool) isFor(namespace string) bool {
+	return slices.Contains(p.Namespaces, "*") || slices.Contains(p.Namespaces, namespace)
+}
+
 // permits reports whether a Service of the namespace may announce the address.
 func (p *Pool) permits(namespace string, a netip.Addr) bool {
-	return (slices.Contains(p.Namespaces, "*") || slices.Contains(p.Namespaces, namespace)) &&
-		slices.ContainsFunc(p.CIDRs, func(cidr netip.Prefix) bool { return cidr.Contains(a) })
+	return p.isFor(namespace) && slices.ContainsFunc(p.CIDRs, func(cidr netip.Prefix) bool { return cidr.Contains(a) })
+}
+
+// permitsProbe reports whether endpoints of a Service of the namespace may be probed on a
+// port that is none of the Service's own.
+func (p *Pool) permitsProbe(namespace string, port uint16) bool {
+	return p.isFor(namespace) && slices.ContainsFunc(p.ProbePorts, func(r federation.PortRange) bool { return r.Has(port) })
 }

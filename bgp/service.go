@@ -44,12 +44,18 @@ type Service struct {
 	Endpoints []Endpoint
 	// Probe asks an endpoint; its Addr is that of each. The kind none asks nothing.
 	Probe federation.Target
+	// ForeignPort is the port that Probe asks where it is none of the Service's own, and a
+	// pool has to permit it; 0 where it is.
+	ForeignPort uint16
 }
 
 // Endpoint is one of a Service's.
 type Endpoint struct {
 	// Addr is what is probed; its port may be 0 where nothing is.
 	Addr netip.AddrPort
+	// Own is a port of the Service's own, for a connection in the place of a probe of a
+	// ForeignPort that no pool permits; 0 where there is none.
+	Own uint16
 	// Ready takes new connections. Terminating still serves those it has.
 	Ready, Terminating bool
 	// Here is set on this node.
@@ -163,6 +169,10 @@ func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) 
 	owners := map[netip.Addr][]*Service{}
 	given := map[string]int{} // addresses of each Service, by namespace
 	for _, s := range byAge(services) {
+		s, reason := config.probed(s)
+		if reason != "" {
+			refused = append(refused, Refusal{Service: s.ServiceRef, Reason: reason})
+		}
 		for _, a := range s.Addresses {
 			reason := config.refuses(s, a, owners[a])
 			if reason == "" && given[s.Namespace] == maxAddresses {
@@ -181,6 +191,25 @@ func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) 
 	}
 	slices.SortStableFunc(vips[len(config.VIPs):], func(a, b VIP) int { return a.Address.Compare(b.Address) })
 	return vips, refused
+}
+
+// probed returns the Service with a probe that it may have, and why that is not its own: a
+// speaker asks from the node, where more listens than Services.
+func (c *Config) probed(s *Service) (*Service, string) {
+	if s.ForeignPort == 0 || slices.ContainsFunc(c.Pools, func(p Pool) bool { return p.permitsProbe(s.Namespace, s.ForeignPort) }) {
+		return s, ""
+	}
+	plain, kind := *s, federation.ProbeNone
+	if slices.ContainsFunc(s.Ports, func(port string) bool { return strings.HasPrefix(port, "tcp/") }) {
+		kind = federation.ProbeTCP
+	}
+	plain.Probe, plain.ForeignPort = federation.Target{Kind: kind}, 0
+	plain.Endpoints = slices.Clone(s.Endpoints)
+	for i, e := range plain.Endpoints {
+		plain.Endpoints[i].Addr = netip.AddrPortFrom(e.Addr.Addr(), e.Own)
+	}
+	return &plain, fmt.Sprintf("nearcast.dev/probe: port %d is none of the Service's own, and no pool of namespace %s has it in probePorts; "+
+		"a TCP connection to the Service's first port is made in its place", s.ForeignPort, s.Namespace)
 }
 
 // byAge returns the oldest first; one whose age is not known is the youngest.

@@ -170,8 +170,10 @@ func (c *Cluster) read() (declared bgp.Declared, seen []request) {
 			requests[ref] = r
 		}
 		seen = append(seen, r)
-		if r.refused != "" {
-			declared.Refused = append(declared.Refused, bgp.Refusal{Service: ref, Reason: r.refused})
+		for _, reason := range []string{r.refused, r.unasked} {
+			if reason != "" {
+				declared.Refused = append(declared.Refused, bgp.Refusal{Service: ref, Reason: reason})
+			}
 		}
 		if r.declares() {
 			declared.Services = append(declared.Services, r.declared)

@@ -36,41 +36,31 @@ type probePort struct {
 }
 
 // probeOf is what is asked of each endpoint: what nearcast.dev/probe says, or a
-// connection to the first TCP port.
-func probeOf(s *corev1.Service, t *federation.Template) (federation.Target, probePort) {
+// connection to the first TCP port; and why that is not asked, or "".
+func probeOf(s *corev1.Service, t *federation.Template) (_ federation.Target, _ probePort, unasked string) {
 	spec := federation.ProbeSpec{Kind: federation.ProbeTCP}
 	if t.Probe != nil {
 		spec = *t.Probe
+	}
+	host, err := hostOf(s, t, spec.Host)
+	if err != nil {
+		spec, unasked = federation.ProbeSpec{Kind: federation.ProbeTCP, Port: spec.Port}, err.Error()
 	}
 	number := spec.Port
 	if number == 0 {
 		number = firstTCP(s)
 	}
 	if spec.Kind == federation.ProbeNone || number == 0 {
-		return federation.Target{Kind: federation.ProbeNone}, probePort{}
+		return federation.Target{Kind: federation.ProbeNone}, probePort{}, unasked
 	}
 	target := federation.Target{Kind: spec.Kind}
 	if spec.Kind != federation.ProbeTCP {
-		target.Path, target.Host = spec.Path, spec.Host
-		if target.Host == "" {
-			target.Host = hostOf(t)
-		}
+		target.Path, target.Host = spec.Path, host
 	}
 	if spec.Kind == federation.ProbeHTTP || spec.Kind == federation.ProbeHTTPS {
 		target.Expect = t.Expect
 	}
-	return target, portOf(s, number)
-}
-
-// hostOf is the first name that is annotated and no wildcard. The default name is
-// the zone's matter, which the speaker does not know.
-func hostOf(t *federation.Template) string {
-	for _, name := range t.Hostnames {
-		if name[0] != '*' {
-			return name[:len(name)-1]
-		}
-	}
-	return ""
+	return target, portOf(s, number), unasked
 }
 
 func firstTCP(s *corev1.Service) uint16 {
@@ -93,6 +83,19 @@ func portOf(s *corev1.Service, number uint16) probePort {
 	return probePort{number: number}
 }
 
+// foreign is the port where neither the Service nor its slices have it; 0 where one does.
+func (p probePort) foreign(all []*discoveryv1.EndpointSlice) uint16 {
+	has := func(s *discoveryv1.EndpointSlice) bool {
+		return slices.ContainsFunc(s.Ports, func(port discoveryv1.EndpointPort) bool {
+			return protocolOf(value(port.Protocol)) == corev1.ProtocolTCP && value(port.Port) == int32(p.number)
+		})
+	}
+	if p.ofService || slices.ContainsFunc(all, has) {
+		return 0
+	}
+	return p.number
+}
+
 // in returns the port at the endpoints of the slice; 0 where they have none.
 func (p probePort) in(s *discoveryv1.EndpointSlice) uint16 {
 	if !p.ofService {
@@ -108,7 +111,7 @@ func (p probePort) in(s *discoveryv1.EndpointSlice) uint16 {
 
 // endpointsOf joins the slices, of either family. One that is in two of them, as
 // happens while they are filled anew, is there once, and ready if it is in any.
-func endpointsOf(all []*discoveryv1.EndpointSlice, port probePort, node string) []bgp.Endpoint {
+func endpointsOf(all []*discoveryv1.EndpointSlice, port, own probePort, node string) []bgp.Endpoint {
 	joined := map[netip.AddrPort]bgp.Endpoint{}
 	for _, s := range all {
 		at := port.in(s)
@@ -117,6 +120,7 @@ func endpointsOf(all []*discoveryv1.EndpointSlice, port probePort, node string) 
 			if !ok {
 				continue
 			}
+			e.Own = own.in(s)
 			if o, twice := joined[e.Addr]; twice {
 				e.Ready, e.Here = e.Ready || o.Ready, e.Here || o.Here
 				e.Terminating = !e.Ready && (e.Terminating || o.Terminating)

@@ -87,7 +87,7 @@ func TestAnEndpointIsWhatItsConditionsSay(t *testing.T) {
 		"64:ff9b::169.254.169.254 ready": "",
 		"fe80::1%eth0 ready":             "",
 	} {
-		got := text(endpointsOf([]*discoveryv1.EndpointSlice{sliceOf("a", "a-1", 8080, endpoint)}, probePort{80, true, "http"}, "node"))
+		got := text(endpointsOf([]*discoveryv1.EndpointSlice{sliceOf("a", "a-1", 8080, endpoint)}, probePort{80, true, "http"}, probePort{}, "node"))
 		if got != want {
 			t.Errorf("%s: %q, want %q", endpoint, got, want)
 		}
@@ -105,7 +105,7 @@ func TestSlicesAreJoined(t *testing.T) {
 	}
 	const want = "192.0.2.1:8080 ready here, 192.0.2.2:8080 ready, 192.0.2.3:9090 ready, 192.0.2.4:8080 terminating, [2001:db8::1]:8080 ready"
 	for range 2 {
-		if got := text(endpointsOf(slices, probePort{80, true, "http"}, "node")); got != want {
+		if got := text(endpointsOf(slices, probePort{80, true, "http"}, probePort{}, "node")); got != want {
 			t.Errorf("%s\nwant %s", got, want)
 		}
 		for i, j := 0, len(slices)-1; i < j; i, j = i+1, j-1 { // in any order
@@ -169,7 +169,7 @@ func TestAProbeSaysWhatItIsToldTo(t *testing.T) {
 	}{
 		{"http://:80/x?y", "", "", federation.Target{Kind: federation.ProbeHTTP, Path: "/x?y"}},
 		{"http://:80/", "*.a.example.org,b.example.org", "", federation.Target{Kind: federation.ProbeHTTP, Path: "/", Host: "b.example.org"}},
-		{"https://c.example.org:80/", "b.example.org", "body=ok", federation.Target{Kind: federation.ProbeHTTPS, Path: "/", Host: "c.example.org", Expect: federation.Expect{Body: "ok"}}},
+		{"https://c.example.org:80/", "b.example.org,*.example.org", "body=ok", federation.Target{Kind: federation.ProbeHTTPS, Path: "/", Host: "c.example.org", Expect: federation.Expect{Body: "ok"}}},
 		{"grpc://:80/x.Health", "b.example.org", "body=ok", federation.Target{Kind: federation.ProbeGRPC, Path: "/x.Health", Host: "b.example.org"}},
 		{"tcp://:80", "b.example.org", "body=ok", federation.Target{Kind: federation.ProbeTCP}},
 	} {

@@ -64,6 +64,8 @@ type request struct {
 	// declared is what it declares, with the endpoints of the slices.
 	declared bgp.Service
 	slices   []*discoveryv1.EndpointSlice
+	// unasked is why its probe is not what is asked; "" if it is.
+	unasked string
 }
 
 // follow returns the Service as it is now, read again as far as it has changed.
@@ -132,11 +134,16 @@ func (r *request) declares() bool { return r.template != nil }
 // now, also where the annotations are of a version before.
 func (r *request) declaration(all []*discoveryv1.EndpointSlice, node string) bgp.Service {
 	s := r.service
-	probe, port := probeOf(s, r.template)
+	probe, port, unasked := probeOf(s, r.template)
+	r.unasked = unasked
+	own, foreign := probePort{}, port.foreign(all)
+	if foreign != 0 {
+		own = portOf(s, firstTCP(s))
+	}
 	return bgp.Service{
 		ServiceRef: r.ref(), Created: s.CreationTimestamp.UTC(), Addresses: r.template.VIPs,
 		Local: s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
-		Ports: portsOf(s), Endpoints: endpointsOf(all, port, node), Probe: probe,
+		Ports: portsOf(s), Endpoints: endpointsOf(all, port, own, node), Probe: probe, ForeignPort: foreign,
 	}
 }
 

@@ -26,7 +26,14 @@ func ParsePortRange(s string) (PortRange, error) {
 	return PortRange{uint16(from), uint16(to)}, nil
 }
 
-func (r PortRange) has(port uint16) bool { return port >= r.First && port <= r.Last }
+// UnmarshalText implements encoding.TextUnmarshaler with ParsePortRange.
+func (r *PortRange) UnmarshalText(text []byte) (err error) {
+	*r, err = ParsePortRange(string(text))
+	return err
+}
+
+// Has reports whether the port is one of the range.
+func (r PortRange) Has(port uint16) bool { return port >= r.First && port <= r.Last }
 
 // allowPort reports whether the namespace's claims let a probe go to a port that is not
 // the function's own. A claim of addresses without ports is one of all their ports: they
@@ -46,7 +53,7 @@ func (c Claim) allowsPort(to netip.AddrPort) bool {
 	if len(c.Ports) == 0 {
 		return len(c.Addresses) > 0
 	}
-	return slices.ContainsFunc(c.Ports, func(r PortRange) bool { return r.has(to.Port()) })
+	return slices.ContainsFunc(c.Ports, func(r PortRange) bool { return r.Has(to.Port()) })
 }
 
 // hasPort reports whether the port is the template's own at the endpoint: it is on its

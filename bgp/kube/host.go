@@ -1,0 +1,48 @@
+package kube
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// hostOf returns the host that a probe sends: the annotated one if it is a name of the
+// Service's own, or else the first name that is annotated and no wildcard. A speaker asks
+// from the node, and what is behind an endpoint may answer for more names than one.
+func hostOf(s *corev1.Service, t *federation.Template, annotated string) (string, error) {
+	if annotated == "" {
+		return firstName(t), nil
+	}
+	name, err := federation.ParseHostname(annotated)
+	if err != nil || !isOwn(s, t, name) {
+		return "", fmt.Errorf("nearcast.dev/probe: host %s is none of the Service's hostnames, and its probe may ask for no other; "+
+			"a TCP connection is made in its place", annotated)
+	}
+	return strings.TrimSuffix(name, "."), nil
+}
+
+// isOwn reports whether the name is annotated, or below a wildcard that is. The default
+// name is in a zone that the speaker does not know.
+func isOwn(s *corev1.Service, t *federation.Template, name string) bool {
+	if len(t.Hostnames) == 0 {
+		return strings.HasPrefix(name, s.Name+"."+s.Namespace+".")
+	}
+	return slices.ContainsFunc(t.Hostnames, func(own string) bool {
+		below, wildcard := strings.CutPrefix(own, "*")
+		return name == own || wildcard && strings.HasSuffix(name, below)
+	})
+}
+
+// firstName is the first name that is annotated and no wildcard; "" for none.
+func firstName(t *federation.Template) string {
+	for _, name := range t.Hostnames {
+		if name[0] != '*' {
+			return strings.TrimSuffix(name, ".")
+		}
+	}
+	return ""
+}
