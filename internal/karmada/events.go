@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"os"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -22,16 +23,39 @@ import (
 // events bounds what is written to the API, the only thing that is.
 type events struct {
 	rate *rate.Limiter
-	// forbidden is when the API last refused one, in Unix nanoseconds.
-	forbidden *atomic.Int64
+	// forbidden has the namespaces in which the API refused one a short while ago.
+	forbidden *pauses
 	instance  string
+}
+
+// pauses are when to write again, by namespace: a quota of one, which its tenant may set,
+// refuses the Events there, and nowhere else. It is safe for concurrent use.
+type pauses struct {
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+func newPauses() *pauses { return &pauses{until: map[string]time.Time{}} }
+
+func (p *pauses) has(namespace string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return now.Before(p.until[namespace])
+}
+
+// begin begins one, and forgets those that are over.
+func (p *pauses) begin(namespace string, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.until, func(_ string, until time.Time) bool { return !now.Before(until) })
+	p.until[namespace] = now.Add(forbiddenPause)
 }
 
 const (
 	// A burst tells of what a cluster's end brings; the rest of it is told later.
 	eventsPerSecond, eventsBurst = 1, 30
-	// forbiddenPause is how long nothing is written after it was not allowed: it is
-	// the operator who opts in, by manifests/karmada/events.
+	// forbiddenPause is how long nothing is written to a namespace after it was not allowed
+	// there: it is the operator who opts in, by manifests/karmada/events.
 	forbiddenPause = time.Minute
 	// eventOnce is how long what happens again is not told again.
 	eventOnce = 10 * time.Minute
@@ -46,14 +70,14 @@ func newEvents() events {
 	if err != nil {
 		host = "unknown"
 	}
-	return events{rate: rate.NewLimiter(eventsPerSecond, eventsBurst), forbidden: new(atomic.Int64), instance: host}
+	return events{rate: rate.NewLimiter(eventsPerSecond, eventsBurst), forbidden: newPauses(), instance: host}
 }
 
 // Record writes the Event, unless it was written of late: it is named by its
 // content, so that fifty sites that see the same write it once. It returns false
 // where it could not be told, which may be tried again.
 func (s *Source) Record(ctx context.Context, about federation.Identity, e federation.Event) (bool, error) {
-	if time.Since(time.Unix(0, s.events.forbidden.Load())) < forbiddenPause || !s.events.rate.Allow() {
+	if s.events.forbidden.has(about.Namespace, time.Now()) || !s.events.rate.Allow() {
 		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
@@ -63,7 +87,7 @@ func (s *Source) Record(ctx context.Context, about federation.Identity, e federa
 	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return true, nil // told, or its namespace is gone or about to be
 	case apierrors.IsForbidden(err):
-		s.events.forbidden.Store(time.Now().UnixNano())
+		s.events.forbidden.begin(about.Namespace, time.Now())
 		return false, nil
 	}
 	return false, fmt.Errorf("karmada: Event on %s: %w", about, err)
