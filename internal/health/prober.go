@@ -44,9 +44,10 @@ type task struct {
 	target federation.Target
 	at     time.Time
 	index  int // in the schedule; -1 while the probe is under way
-	// slow is set where the last probe used up its time. It changes only while the
-	// task is not in the schedule.
+	// slow is set where a probe took long, until quickAfter have not. It changes only while
+	// the task is not in the schedule.
 	slow    bool
+	quick   int // probes in a row that did not
 	streak  Streak
 	damping damping
 	verdict Verdict
@@ -221,14 +222,33 @@ func (p *Prober) ask(ctx context.Context, t *task) {
 	if ctx.Err() != nil {
 		return // stopped: the failure is ours
 	}
-	slow := asking.Err() != nil && !unable(err)
+	long := time.Since(began) >= p.config.Timeout/slowFraction
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	free := p.schedule.done(t)
-	t.slow = slow
+	if !unable(err) {
+		t.took(long)
+	}
 	first := !t.removed && p.again(t, sample, err)
 	if free || first {
 		signal(p.wake)
+	}
+}
+
+// A probe takes long from a quarter of its time on: one that ends just in time takes as
+// much of the slots as one that does not. If one quick probe were enough to be quick, a
+// target that answers late by turns would take the slots of the others each other time.
+const (
+	slowFraction = 4
+	quickAfter   = 8
+)
+
+// took takes whether the last probe took long.
+func (t *task) took(long bool) {
+	if t.quick++; long {
+		t.slow, t.quick = true, 0
+	} else if t.quick >= quickAfter {
+		t.slow = false
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// schedule says which probe begins next, and when. Targets whose last probe used
-// up its time wait apart, and have half of the slots at the most: however many of
-// them packets vanish for, the probes of the others do not wait for theirs.
+// schedule says which probe begins next, and when. Targets whose probes take long wait
+// apart, and have half of the slots at the most: however many of them packets vanish for,
+// or answer just in time, the probes of the others do not wait for theirs.
 type schedule struct {
 	quick, slow queue
 	// slots bounds the probes under way.
