@@ -26,9 +26,14 @@ type drains struct {
 	// unsaved has a value where what is in force is not what the file has.
 	unsaved chan struct{}
 	disk    folder.Disk
+	// replace is folder.Replace.
+	replace func(path string, write func(io.Writer) error) error
 
-	mu  sync.Mutex
-	all []steer.Drain
+	// writing is held by who writes the file, for as long as its disk takes; mu is not, for
+	// the publisher needs it.
+	writing sync.Mutex
+	mu      sync.Mutex
+	all     []steer.Drain
 }
 
 // maxDrains bounds the file, in octets.
@@ -37,7 +42,7 @@ const maxDrains = 16 << 20
 // openDrains reads what an earlier run was told; with no path there is none. A
 // file that cannot be read is an error, and there are then no drains.
 func openDrains(path string, log Logger) (*drains, error) {
-	d := &drains{path: path, log: log, changed: make(chan struct{}, 1), unsaved: make(chan struct{}, 1)}
+	d := &drains{path: path, log: log, changed: make(chan struct{}, 1), unsaved: make(chan struct{}, 1), replace: folder.Replace}
 	if path == "" {
 		return d, nil
 	}
@@ -110,7 +115,20 @@ func (d *drains) set(drain steer.Drain) error {
 // remove ends the drain of the kind and pattern.
 func (d *drains) remove(drain steer.Drain) error { return d.change(drain, false) }
 
+// change puts the change in force, and then writes it.
 func (d *drains) change(drain steer.Drain, add bool) error {
+	if err := d.enforce(drain, add); err != nil {
+		return err
+	}
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+	d.save()
+	return nil
+}
+
+func (d *drains) enforce(drain steer.Drain, add bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !add && !slices.ContainsFunc(d.all, drain.Same) {
@@ -122,23 +140,27 @@ func (d *drains) change(drain steer.Drain, add bool) error {
 		all = append(all, drain)
 	}
 	d.all = all
-	d.save()
-	select {
-	case d.changed <- struct{}{}:
-	default:
-	}
 	return nil
 }
 
+// latest are the drains that the file is to have. The slice is never changed.
+func (d *drains) latest() []steer.Drain {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.all
+}
+
 // save writes what is in force. A disk that takes nothing refuses no drain: it is in force
-// all the same, and written as soon as the disk allows. d is locked.
+// all the same, and written as soon as the disk allows. Who writes last writes the latest.
 func (d *drains) save() {
 	if d.path == "" {
 		return
 	}
-	raw, err := json.MarshalIndent(d.all, "", "  ")
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	raw, err := json.MarshalIndent(d.latest(), "", "  ")
 	if err == nil {
-		err = folder.Replace(d.path, func(w io.Writer) error {
+		err = d.replace(d.path, func(w io.Writer) error {
 			_, err := w.Write(append(raw, '\n'))
 			return err
 		})
@@ -187,8 +209,6 @@ func (d *drains) keep(ctx context.Context) {
 }
 
 func (d *drains) retry() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if d.disk.Failing() != nil {
 		d.save()
 	}
