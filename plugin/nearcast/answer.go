@@ -165,7 +165,7 @@ func (a *answer) function(q steer.Question) outcome {
 		return a.textsOf(f)
 	case dns.TypeANY:
 		a.steered = false
-		a.msg.Answer = []dns.RR{records.HINFO(a.header(dns.TypeHINFO, seconds(a.ttl())))}
+		a.addHINFO(seconds(a.ttl()))
 		return outcomeAnswered
 	}
 	return a.noData()

@@ -29,7 +29,7 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 			a.msg.Answer = a.zone.signer.dnskeys()
 		}
 	case dns.TypeANY:
-		a.msg.Answer = []dns.RR{records.HINFO(a.header(dns.TypeHINFO, ttl))}
+		a.addHINFO(ttl)
 	}
 	if len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
@@ -40,11 +40,21 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 // glue answers for one of the zone's name servers.
 func (a *answer) glue(w dns.ResponseWriter, s *Server) (int, error) {
 	a.owner = owner{kind: ownerServer, server: s}
-	if t := a.qtype(); t == dns.TypeA || t == dns.TypeAAAA {
+	switch a.qtype() {
+	case dns.TypeA, dns.TypeAAAA:
 		a.addAddresses(s.Addrs, seconds(a.n.settings.ttls.most))
+	case dns.TypeANY:
+		if len(s.Addrs) > 0 {
+			a.addHINFO(seconds(a.n.settings.ttls.most))
+		}
 	}
 	if len(a.msg.Answer) == 0 {
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}
 	return a.send(w, outcomeApex, dns.RcodeSuccess)
+}
+
+// addHINFO answers ANY at a name that has records (RFC 8482, section 4.2).
+func (a *answer) addHINFO(ttl uint32) {
+	a.msg.Answer = []dns.RR{records.HINFO(a.header(dns.TypeHINFO, ttl))}
 }

@@ -29,6 +29,7 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 	}
 	var all instance
 	var ours []steered
+	stanzas := map[*Nearcast]*stanza{}
 	for i, block := range read {
 		tokens := block.Tokens["nearcast"]
 		if len(tokens) == 0 {
@@ -39,7 +40,9 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 		})
 		own := ownAddrs(blocks.Hosts(block))
 		if err == nil {
-			err = all.add(&Nearcast{Zones: s.zoneList(own), Fall: s.fall, settings: s.settings}, s)
+			n := &Nearcast{Zones: s.zoneList(own), Fall: s.fall, settings: s.settings}
+			stanzas[n] = s
+			err = all.add(n, s)
 		}
 		if err != nil {
 			faults = append(faults, err)
@@ -52,6 +55,10 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 	warnings = append(hazards(path, read, ours), warnings...)
 	for _, block := range blocks.UnlessOf(read, "nearcast") {
 		warnings = append(warnings, blocks.Secrets(block)...)
+	}
+	delegate(all.blocks(), servedElsewhere(read))
+	for _, n := range all.blocks() {
+		warnings = append(warnings, stanzas[n].unsigned(n)...)
 	}
 	for _, o := range all.sources {
 		if err := o.complete(); err != nil {

@@ -3,20 +3,19 @@ package nearcast
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/miekg/dns"
 )
 
 // nsec denies every type at the name but those given, and every name between it
-// and the next possible one.
+// and the one that follows.
 func (s *signer) nsec(name string, ttl uint32, types []uint16) *dns.NSEC {
 	types = append(slices.Clone(types), dns.TypeRRSIG, dns.TypeNSEC)
 	slices.Sort(types)
 	return &dns.NSEC{
 		Hdr:        dns.RR_Header{Name: name, Rrtype: dns.TypeNSEC, Class: dns.ClassINET, Ttl: ttl},
-		NextDomain: `\000.` + strings.ToLower(name), TypeBitMap: slices.Compact(types),
+		NextDomain: successor(name, s.zone), TypeBitMap: slices.Compact(types),
 	}
 }
 
@@ -24,26 +23,64 @@ func (s *signer) nsec(name string, ttl uint32, types []uint16) *dns.NSEC {
 // proof. Without the client's consent (the flag CO) a name that does not exist is
 // NOERROR, as resolvers that do not know compact denial need it (RFC 9824, section 5).
 func (a *answer) secure() error {
-	s, opt := a.zone.signer, a.query.IsEdns0()
-	if opt == nil || !opt.Do() || a.msg.Rcode != dns.RcodeSuccess && a.msg.Rcode != dns.RcodeNameError {
+	opt := a.query.IsEdns0()
+	wants := opt != nil && opt.Do()
+	switch {
+	case a.msg.Rcode == dns.RcodeNameError && !wants, a.msg.Rcode != dns.RcodeSuccess && a.msg.Rcode != dns.RcodeNameError:
+		return nil
+	case a.qtype() == dns.TypeNSEC || a.qtype() == dns.TypeRRSIG:
+		return a.proof(wants)
+	case !wants:
 		return nil
 	}
 	if len(a.msg.Answer) == 0 {
-		types := a.types()
+		a.msg.Ns = append(slices.Clip(a.msg.Ns), a.nsec())
 		if a.msg.Rcode == dns.RcodeNameError && !opt.Co() {
 			a.msg.Rcode = dns.RcodeSuccess
 		}
-		types = slices.DeleteFunc(types, func(t uint16) bool { return t == a.qtype() })
-		a.msg.Ns = append(slices.Clip(a.msg.Ns), s.nsec(a.name(), a.zone.soa.Minttl, types))
 	}
-	now := time.Now()
-	var err error
-	for _, section := range []*[]dns.RR{&a.msg.Answer, &a.msg.Ns, &a.msg.Extra} {
-		if *section, err = s.sign(*section, now); err != nil {
-			return fmt.Errorf("plugin/nearcast: sign %s: %w", a.name(), err)
+	own, others := a.zone.own(a.msg.Extra)
+	for _, section := range []*[]dns.RR{&a.msg.Answer, &a.msg.Ns, &own} {
+		var err error
+		if *section, err = a.sign(*section); err != nil {
+			return err
 		}
 	}
+	a.msg.Extra = append(own, others...)
 	return nil
+}
+
+// proof answers with what every name of a signed zone has, those that do not exist too:
+// its NSEC, or the signature of that, which is all that RRSIG gets (RFC 8482, section 7).
+func (a *answer) proof(wants bool) error {
+	nsec := []dns.RR{a.nsec()}
+	all, err := a.sign(nsec)
+	switch {
+	case err != nil:
+		return err
+	case a.qtype() == dns.TypeRRSIG:
+		all = all[1:]
+	case !wants:
+		all = nsec
+	}
+	a.msg.Rcode, a.msg.Answer, a.msg.Ns = dns.RcodeSuccess, all, nil
+	return nil
+}
+
+// sign adds their signatures to the records.
+func (a *answer) sign(section []dns.RR) ([]dns.RR, error) {
+	signed, err := a.zone.signer.sign(section, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("plugin/nearcast: sign %s: %w", a.name(), err)
+	}
+	return signed, nil
+}
+
+// nsec is that of the name asked for. What the client asks for and does not get is not
+// in it: another client, who is steered elsewhere, may.
+func (a *answer) nsec() *dns.NSEC {
+	types := slices.DeleteFunc(a.types(), func(t uint16) bool { return t == a.qtype() })
+	return a.zone.signer.nsec(a.name(), a.zone.soa.Minttl, types)
 }
 
 // types are those that exist at the name asked for, whoever asks; NXNAME where the
@@ -81,16 +118,20 @@ func (a *answer) types() []uint16 {
 		add(a.owner.service.port != nil && !a.owner.service.https, dns.TypeSRV)
 	case ownerPointer:
 		types = []uint16{dns.TypePTR}
+	case ownerDelegation:
+		types = []uint16{dns.TypeNS}
+		add(len(a.owner.delegation.signers) > 0, dns.TypeDS)
 	}
 	return types
 }
 
 // owner is what the name asked for is.
 type owner struct {
-	kind     ownerKind
-	function int
-	server   *Server
-	service  *service
+	kind       ownerKind
+	function   int
+	server     *Server
+	service    *service
+	delegation *delegation
 }
 
 type ownerKind uint8
@@ -103,4 +144,5 @@ const (
 	ownerFunction
 	ownerService
 	ownerPointer
+	ownerDelegation
 )

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/plugin"
 
 	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/site"
@@ -44,12 +46,35 @@ var instances lifetime.Instances[*instance]
 func instanceOf(c *caddy.Controller) *instance {
 	return instances.Of(c, func() *instance {
 		i := &instance{}
+		c.OnStartup(func() error { return i.know(c) })
 		c.OnStartup(i.start)
 		c.OnStartup(func() error { warnOfSecrets(c.File()); return nil })
 		// A configuration that did not come to run may have shared this one's sites.
 		c.OnRestartFailed(func() error { i.show(); return nil })
 		return i
 	})
+}
+
+// know has the blocks know the zones inside their own.
+func (i *instance) know(c *caddy.Controller) error {
+	configured, err := blocks.Configured(c)
+	if err != nil {
+		return plugin.Error("nearcast", err)
+	}
+	var all []caddyfile.ServerBlock
+	for _, block := range configured {
+		all = append(all, block.ServerBlock)
+	}
+	delegate(i.blocks(), servedElsewhere(all))
+	return nil
+}
+
+// blocks are those of all sources.
+func (i *instance) blocks() (all []*Nearcast) {
+	for _, o := range i.sources {
+		all = append(all, o.blocks...)
+	}
+	return all
 }
 
 // warnOfSecrets names the files with secrets that other users can read. A Corefile that

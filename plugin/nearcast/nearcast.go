@@ -33,6 +33,8 @@ type Nearcast struct {
 	turn    atomic.Uint64
 	site    state
 	exports *feed.Set // nil where the block has none
+	// neighbours are the other blocks of the Corefile at the same addresses.
+	neighbours []*Nearcast
 	// server is the block's configuration; nil where none is served.
 	server   *dnsserver.Config
 	instance *instance
@@ -66,6 +68,15 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	var buf [maxName]byte
 	name := canonical(&buf, r.Question[0].Name)
 	z := n.zoneOf(name)
+	if r.Question[0].Qtype == dns.TypeDS {
+		who, above := n.above(ctx, w, r, name)
+		if who != n {
+			return who.ServeDNS(ctx, w, r)
+		}
+		if above != nil {
+			z = above
+		}
+	}
 	if z == nil {
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 	}
@@ -88,6 +99,10 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if refusal, rcode := a.bite(w); refusal != outcomes {
 		return a.send(w, refusal, rcode)
 	}
+	if a.qtype() == dns.TypeNXNAME { // RFC 9824, section 3.5
+		a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeInvalidQueryType}
+		return a.send(w, outcomeMalformed, dns.RcodeFormatError)
+	}
 	view := n.site.View()
 	if view == nil {
 		return a.notReady(w)
@@ -99,6 +114,9 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	a.view, a.client = view, who
 	if len(name) == len(z.Name) {
 		return a.apex(w)
+	}
+	if d := z.delegation(name); d != nil && a.qtype() == dns.TypeDS {
+		return a.delegated(w, d)
 	}
 	if ns := z.server(name); ns != nil {
 		return a.glue(w, ns)

@@ -115,6 +115,10 @@ func (a *answer) service(w dns.ResponseWriter, s service) (int, error) {
 		return a.send(w, a.addBinding(q, f, s.host, s.port.Number), dns.RcodeSuccess)
 	case !s.https && a.qtype() == dns.TypeSRV:
 		return a.send(w, a.addSRV(q, s), dns.RcodeSuccess)
+	case a.qtype() == dns.TypeANY:
+		a.steered = false
+		a.addHINFO(seconds(a.ttl()))
+		return a.send(w, outcomeAnswered, dns.RcodeSuccess)
 	}
 	return a.send(w, a.noData(), dns.RcodeSuccess)
 }
@@ -145,7 +149,11 @@ func (a *answer) ancestor(w dns.ResponseWriter, name []byte) (int, error) {
 	if len(pointers) > 0 {
 		a.owner.kind = ownerPointer
 	}
-	if a.qtype() != dns.TypePTR {
+	switch {
+	case a.qtype() == dns.TypeANY && len(pointers) > 0:
+		a.addHINFO(seconds(a.n.settings.ttls.most))
+		return a.send(w, outcomeAnswered, dns.RcodeSuccess)
+	case a.qtype() != dns.TypePTR:
 		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
 	}
 	for _, function := range pointers {

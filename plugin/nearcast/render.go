@@ -13,27 +13,37 @@ import (
 	"github.com/nearcast/nearcast/internal/site"
 )
 
-// render answers a query from an address as the first of the blocks does whose
-// zones hold the name. It passes no other plugin, and is counted like any query.
+// render answers a query from an address as the first of the blocks does that has the
+// longest zone of the name. It passes no other plugin, and is counted like any query.
 func render(blocks []*Nearcast) site.Renderer {
 	return func(query *dns.Msg, from netip.Addr) (*dns.Msg, error) {
 		var buf [maxName]byte
 		name := canonical(&buf, query.Question[0].Name)
-		for _, n := range blocks {
-			if n.zoneOf(name) == nil {
-				continue
-			}
-			w := &capture{from: &net.UDPAddr{IP: from.AsSlice(), Port: 53}}
-			if _, err := n.ServeDNS(context.Background(), w, query); err != nil {
-				return nil, err
-			}
-			if w.reply == nil {
-				return nil, errors.New("the name falls through to the next plugin")
-			}
-			return w.reply, nil
+		n := responsible(blocks, name)
+		if n == nil {
+			return nil, fmt.Errorf("%s is in no zone that is served here", query.Question[0].Name)
 		}
-		return nil, fmt.Errorf("%s is in no zone that is served here", query.Question[0].Name)
+		w := &capture{from: &net.UDPAddr{IP: from.AsSlice(), Port: 53}}
+		if _, err := n.ServeDNS(context.Background(), w, query); err != nil {
+			return nil, err
+		}
+		if w.reply == nil {
+			return nil, errors.New("the name falls through to the next plugin")
+		}
+		return w.reply, nil
 	}
+}
+
+// responsible returns the first of the blocks that has the longest zone of the name, or
+// nil.
+func responsible(blocks []*Nearcast, name []byte) (who *Nearcast) {
+	var longest *Zone
+	for _, n := range blocks {
+		if z := n.zoneOf(name); z != nil && (longest == nil || len(z.Name) > len(longest.Name)) {
+			who, longest = n, z
+		}
+	}
+	return who
 }
 
 // capture keeps a reply instead of sending it.

@@ -163,19 +163,36 @@ func (s *signer) signatureOf(set []dns.RR, now time.Time) ([]dns.RR, error) {
 		keys = s.keys
 	}
 	var all []dns.RR
+	named := unstarred(set)
 	for _, k := range keys {
 		sig := &dns.RRSIG{
 			Hdr:       dns.RR_Header{Name: set[0].Header().Name, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: set[0].Header().Ttl},
 			Inception: uint32(inception.Unix()), Expiration: uint32(inception.Add(signatureLife).Unix()),
 			KeyTag: k.tag, SignerName: s.zone, Algorithm: k.public.Algorithm,
 		}
-		if err := sig.Sign(k.private, set); err != nil {
+		if err := sig.Sign(k.private, named); err != nil {
 			return nil, err
 		}
+		sig.Hdr.Name = set[0].Header().Name
 		all = append(all, sig)
 	}
 	s.signatures.Add(key, all)
 	return all, nil
+}
+
+// unstarred returns the set with its name written so that miekg/dns does not sign a name
+// that merely begins with an asterisk, such as *a.example, as a wildcard's.
+func unstarred(set []dns.RR) []dns.RR {
+	name := set[0].Header().Name
+	if !strings.HasPrefix(name, "*") || strings.HasPrefix(name, "*.") {
+		return set
+	}
+	all := make([]dns.RR, len(set))
+	for i, rr := range set {
+		all[i] = dns.Copy(rr)
+		all[i].Header().Name = `\042` + name[1:]
+	}
+	return all
 }
 
 // spelt returns the signatures with the owner's name in the client's own case
@@ -212,15 +229,15 @@ func (s *signer) contentKey(set []dns.RR, inception time.Time) (uint64, error) {
 	return h.Sum64(), nil
 }
 
-// lowerName puts the name at the start of a packed record in lower case. The
-// lengths of its labels are below any letter.
+// lowerName puts the name at the start of a packed record in lower case.
 func lowerName(packed []byte) {
-	for i, b := range packed {
-		switch {
-		case b == 0:
-			return
-		case 'A' <= b && b <= 'Z':
-			packed[i] = b + 'a' - 'A'
+	for len(packed) > 0 && packed[0] > 0 && int(packed[0]) < len(packed) {
+		label := packed[1 : 1+packed[0]]
+		for i, b := range label {
+			if 'A' <= b && b <= 'Z' {
+				label[i] = b + 'a' - 'A'
+			}
 		}
+		packed = packed[1+len(label):]
 	}
 }

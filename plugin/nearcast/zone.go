@@ -20,6 +20,8 @@ type Zone struct {
 	signer  *signer // nil for an unsigned zone
 	// feeds is the name below which the zone's policy zones are; "" if it has none.
 	feeds string
+	// delegations are the zones inside this one.
+	delegations []delegation
 
 	counters counters
 }
@@ -67,19 +69,33 @@ func (n *Nearcast) zoneOf(name []byte) *Zone {
 	return best
 }
 
-// aroundServers corrects the existence of a name for the names of the zone's
-// servers, which exist without being functions: their ancestors exist, and a wildcard
-// above one that exists reaches neither it nor what is below it (RFC 4592).
+// aroundServers corrects the existence of a name for the names of the zone's servers
+// and of the zones inside it, which exist without being functions: their ancestors
+// exist, and a wildcard above one that exists reaches neither it nor what is below it
+// (RFC 4592).
 func (a *answer) aroundServers(name []byte, e site.Existence) site.Existence {
 	for i := range a.zone.Servers {
-		common := inCommon(name, a.zone.Servers[i].Name)
-		switch {
-		case len(common) <= len(a.zone.Name):
-		case len(common) == len(name):
-			return site.Ancestor
-		case e == site.Synthesised && !a.exists(common):
-			e = site.Absent
+		e = a.around(a.zone.Servers[i].Name, name, e)
+	}
+	for i := range a.zone.delegations {
+		// A client that another block was to answer for what is inside the lower zone is
+		// answered as if that were not.
+		if lower := a.zone.delegations[i].name; !domain.Under(name, lower) {
+			e = a.around(lower, name, e)
 		}
+	}
+	return e
+}
+
+// around corrects the existence of a name for one that exists.
+func (a *answer) around(existing string, name []byte, e site.Existence) site.Existence {
+	common := inCommon(name, existing)
+	switch {
+	case len(common) <= len(a.zone.Name):
+	case len(common) == len(name):
+		return site.Ancestor
+	case e == site.Synthesised && !a.exists(common):
+		return site.Absent
 	}
 	return e
 }

@@ -1,0 +1,201 @@
+package nearcast
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/request"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/domain"
+)
+
+// delegation is a zone inside another one that the same Corefile serves. Its DS records
+// are the upper zone's (RFC 4035, section 3.1.4.1): without them, or a signed word that
+// there are none, a validator takes what the lower zone answers for forged.
+type delegation struct {
+	// name is canonical.
+	name string
+	// signers are those of the zone in each block that serves it; none where one of these
+	// does not sign: the zone is then unsigned for everybody.
+	signers []*signer
+}
+
+// delegate has the zones of all nearcast blocks delegate the zones inside them, and the
+// blocks know each other. Elsewhere are the zones that other plugins answer for.
+func delegate(all []*Nearcast, elsewhere []string) {
+	signers := map[string][]*signer{}
+	for _, name := range elsewhere {
+		signers[name] = append(signers[name], nil)
+	}
+	for _, n := range all {
+		for _, z := range n.Zones {
+			signers[z.Name] = append(signers[z.Name], z.signer)
+		}
+	}
+	names := slices.Sorted(maps.Keys(signers))
+	for _, n := range all {
+		n.neighbours = slices.DeleteFunc(slices.Clone(all), func(m *Nearcast) bool { return m == n || !n.meets(m) })
+		for i := range n.Zones {
+			n.Zones[i].delegations = nil
+			for _, name := range names {
+				if upper(name, names) == n.Zones[i].Name {
+					n.Zones[i].delegations = append(n.Zones[i].delegations, delegation{name, complete(signers[name])})
+				}
+			}
+		}
+	}
+}
+
+// upper returns the longest of the names that is above the name; "" if none is.
+func upper(name string, names []string) (above string) {
+	for _, other := range names {
+		if len(other) < len(name) && len(other) > len(above) && domain.Under([]byte(name), other) {
+			above = other
+		}
+	}
+	return above
+}
+
+// complete returns the signers if none is missing.
+func complete(all []*signer) []*signer {
+	if slices.Contains(all, nil) {
+		return nil
+	}
+	return all
+}
+
+// servedElsewhere returns the zones of the blocks that another plugin than nearcast
+// answers for.
+func servedElsewhere(all []caddyfile.ServerBlock) (names []string) {
+	for _, block := range all {
+		ours := caddyfile.NewDispenserTokens("", block.Tokens["nearcast"])
+		if !ours.Next() {
+			names = append(names, zonesOf(block.Keys)...)
+		} else if args := zonesOf(ours.RemainingArgs()); len(args) > 0 {
+			names = append(names, slices.DeleteFunc(zonesOf(block.Keys), func(zone string) bool { return slices.Contains(args, zone) })...)
+		}
+	}
+	return names
+}
+
+// unsigned warns of names inside the signed zones of a block whose answers are not signed.
+func (s *stanza) unsigned(n *Nearcast) (warnings []error) {
+	for i := range n.Zones {
+		z := &n.Zones[i]
+		if z.signer == nil {
+			continue
+		}
+		if meets(s.fall.Zones, z.Name) {
+			warnings = append(warnings, fmt.Errorf("%s: fallthrough: %s is signed, and what the next plugin answers in it is not: validating resolvers reject that", s.lines["fallthrough"], z.Name))
+		}
+		for _, d := range z.delegations {
+			if len(d.signers) == 0 {
+				warnings = append(warnings, fmt.Errorf("%s: sign: %s is inside the signed zone %s and is not signed by every block that serves it: "+
+					"resolvers accept its answers without validation; add `sign KEY` there", s.lines["sign"], d.name, z.Name))
+			}
+		}
+	}
+	return warnings
+}
+
+// meets reports whether the blocks share an address to listen on. Where nothing is
+// served, all do.
+func (n *Nearcast) meets(m *Nearcast) bool {
+	if n.server == nil || m.server == nil {
+		return true
+	}
+	return n.server.Transport == m.server.Transport && n.server.Port == m.server.Port &&
+		slices.ContainsFunc(n.server.ListenHosts, func(host string) bool { return slices.Contains(m.server.ListenHosts, host) })
+}
+
+// above returns who answers for the DS records of the name, and in which zone: the
+// longest that is above it. CoreDNS gives such queries to the shortest zone that it has
+// a block for, or to the name's own.
+func (n *Nearcast) above(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, name []byte) (who *Nearcast, above *Zone) {
+	who, above = n, n.zoneAbove(name)
+	for _, m := range n.neighbours {
+		if z := m.zoneAbove(name); z != nil && (above == nil || len(z.Name) > len(above.Name)) && m.chosen(ctx, w, r) {
+			who, above = m, z
+		}
+	}
+	return who, above
+}
+
+// zoneAbove returns the longest zone that the name is below, or nil.
+func (n *Nearcast) zoneAbove(name []byte) (above *Zone) {
+	for i := range n.Zones {
+		z := &n.Zones[i]
+		if len(name) > len(z.Name) && domain.Under(name, z.Name) && (above == nil || len(z.Name) > len(above.Name)) {
+			above = z
+		}
+	}
+	return above
+}
+
+// chosen reports whether the views of the block let the query in.
+func (n *Nearcast) chosen(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) bool {
+	return n.server == nil || !slices.ContainsFunc(n.server.FilterFuncs, func(pass dnsserver.FilterFunc) bool {
+		return !pass(ctx, &request.Request{Req: r, W: w})
+	})
+}
+
+// delegation returns the delegation at the name, or nil.
+func (z *Zone) delegation(name []byte) *delegation {
+	for i := range z.delegations {
+		if z.delegations[i].name == string(name) {
+			return &z.delegations[i]
+		}
+	}
+	return nil
+}
+
+// own parts the additional records that the zone's keys sign from those of others: of
+// servers that are elsewhere, or below a delegation.
+func (z *Zone) own(additional []dns.RR) (own, others []dns.RR) {
+	for _, rr := range additional {
+		if z.owns(rr.Header().Name) {
+			own = append(own, rr)
+		} else {
+			others = append(others, rr)
+		}
+	}
+	return own, others
+}
+
+func (z *Zone) owns(name string) bool {
+	return dns.IsSubDomain(z.Name, name) &&
+		!slices.ContainsFunc(z.delegations, func(d delegation) bool { return dns.IsSubDomain(d.name, name) })
+}
+
+// delegated answers for the DS records of a zone inside this one.
+func (a *answer) delegated(w dns.ResponseWriter, d *delegation) (int, error) {
+	a.owner = owner{kind: ownerDelegation, delegation: d}
+	a.msg.Answer = d.records(a.header(dns.TypeDS, seconds(a.n.settings.ttls.most)))
+	if len(a.msg.Answer) == 0 {
+		return a.negative(w, outcomeNoData, dns.RcodeSuccess)
+	}
+	return a.send(w, outcomeApex, dns.RcodeSuccess)
+}
+
+// records are the DS records with the header.
+func (d *delegation) records(h dns.RR_Header) (all []dns.RR) {
+	known := map[dns.DS]bool{}
+	for _, s := range d.signers {
+		for _, k := range s.keys {
+			ds := k.public.ToDS(dns.SHA256)
+			ds.Hdr = h
+			if !known[*ds] {
+				known[*ds] = true
+				all = append(all, ds)
+			}
+		}
+	}
+	slices.SortFunc(all, func(x, y dns.RR) int { return cmp.Compare(x.(*dns.DS).Digest, y.(*dns.DS).Digest) })
+	return all
+}
