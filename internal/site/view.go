@@ -52,10 +52,10 @@ func (v *View) Locate(source netip.Addr, subnet netip.Prefix) Client {
 	c.Horizon, _ = v.horizons.Lookup(source)
 	c.Own, _ = v.tenants.Lookup(source)
 	switch {
-	case !subnet.IsValid():
+	case !subnet.IsValid(), subnet.Bits() == 0:
+		// A SOURCE PREFIX-LENGTH of 0 keeps the client's own address private (RFC 7871,
+		// section 7.1.2); where its resolver is says no more of it than the query does.
 		c.Location = v.locateSource(source)
-	case subnet.Bits() == 0:
-		// The client asked not to be located: RFC 7871, section 7.1.2.
 	default:
 		canonical, before := locate.Canonical(subnet)
 		var bits uint8

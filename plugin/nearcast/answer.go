@@ -51,6 +51,7 @@ func newAnswer(ctx context.Context, n *Nearcast, z *Zone, r *dns.Msg) *answer {
 	a.ctx, a.n, a.zone, a.query = ctx, n, z, r
 	a.msg.SetReply(r)
 	a.msg.Authoritative = true
+	a.msg.CheckingDisabled = false // RFC 4035, section 3.1.6
 	a.choice.Cluster = -1
 	return a
 }
@@ -73,12 +74,15 @@ func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 		a.describe(o)
 	}
 	a.msg.Rcode = rcode
+	if rcode == dns.RcodeFormatError {
+		a.msg.Authoritative = false // for what was not understood nobody is
+	}
 	if a.zone.signer != nil {
 		if err := a.secure(); err != nil {
 			return dns.RcodeServerFailure, err // nothing is written yet: CoreDNS answers
 		}
 	}
-	a.addOPT()
+	a.addOPT(w)
 	a.fit(w)
 	if err := client.Written(w.WriteMsg(&a.msg)); err != nil {
 		return dns.RcodeServerFailure, err
@@ -89,7 +93,7 @@ func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 
 // addOPT answers the query's OPT with one of its own: CoreDNS keeps its options
 // and fills in the rest.
-func (a *answer) addOPT() {
+func (a *answer) addOPT(w dns.ResponseWriter) {
 	if a.query.IsEdns0() == nil {
 		return
 	}
@@ -97,7 +101,7 @@ func (a *answer) addOPT() {
 	if a.opt.Option == nil { // else there is a cookie
 		a.opt.Option = a.option[:0]
 	}
-	if asked := client.Subnet(a.query); asked != nil && a.msg.Rcode != dns.RcodeFormatError {
+	if asked := a.n.settings.ecs.option(w, a.query); asked != nil && a.msg.Rcode != dns.RcodeFormatError {
 		a.subnet = *asked
 		a.subnet.SourceScope = 0
 		if a.steered {

@@ -22,18 +22,26 @@ var errMalformed = errors.New("malformed client-subnet option")
 
 // who finds who asks: the source of the query, or the subnet it asks for.
 func (e *ecs) who(v *site.View, w dns.ResponseWriter, r *dns.Msg) (site.Client, error) {
-	source := client.Source(w.RemoteAddr())
 	var subnet netip.Prefix
-	if option := client.Subnet(r); option != nil {
+	if option := e.option(w, r); option != nil {
 		p, err := prefixOf(option)
 		if err != nil {
 			return site.Client{}, err
 		}
-		if e.believes(source) {
-			subnet = p
-		}
+		subnet = p
 	}
-	return v.Locate(source, subnet), nil
+	return v.Locate(client.Source(w.RemoteAddr()), subnet), nil
+}
+
+// option returns the query's client-subnet option where its source is believed; nil
+// else. An option that is not believed is one that the server does not implement: it is
+// neither judged nor answered (RFC 6891, section 6.1.2).
+func (e *ecs) option(w dns.ResponseWriter, r *dns.Msg) *dns.EDNS0_SUBNET {
+	option := client.Subnet(r)
+	if option == nil || !e.believes(client.Source(w.RemoteAddr())) {
+		return nil
+	}
+	return option
 }
 
 func (e *ecs) believes(source netip.Addr) bool {

@@ -81,10 +81,14 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 	}
 	if r.Opcode != dns.OpcodeQuery { // CoreDNS lets NOTIFY in
-		if n.Fall.Through(r.Question[0].Name) {
+		if n.anothers(z, name, r) {
 			return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 		}
 		return dns.RcodeNotImplemented, nil // CoreDNS writes it
+	}
+	if severalOPTs(r) {
+		z.counters[outcomeMalformed].Inc()
+		return dns.RcodeFormatError, nil // CoreDNS writes it
 	}
 	n.bound(ctx, w, r)
 	if n.exports != nil {

@@ -1,0 +1,73 @@
+package nearcast
+
+import (
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/plugin/client"
+)
+
+// TestASubnetThatIsNotBelievedIsIgnored holds it for every form of the option: no answer
+// has it, none depends on it, and none is refused for it.
+func TestASubnetThatIsNotBelievedIsIgnored(t *testing.T) {
+	for _, ecs := range []string{"off", "192.0.2.0/24", "192.0.2.0/24 2001:db8::/32"} {
+		s := serve(t, "fn.example.org:0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t\tlocations DIR/locations.csv\n\t\tecs "+ecs+"\n\t}\n}", federated(t, hello))
+		for name, option := range map[string]*dns.EDNS0_SUBNET{
+			"elsewhere": {Family: 1, SourceNetmask: 24, Address: []byte{10, 2, 2, 0}},
+			"IPv6":      {Family: 2, SourceNetmask: 56, Address: []byte{0x20, 1, 0x0d, 0xb8, 0, 2, 15: 0}},
+			"a scope":   {Family: 1, SourceNetmask: 24, SourceScope: 24, Address: []byte{10, 2, 2, 0}},
+			"nowhere":   {},
+		} {
+			option.Code = dns.EDNS0SUBNET
+			for _, asked := range []string{"hello.demo.fn.example.org.", "nope.fn.example.org.", "fn.example.org."} {
+				m := new(dns.Msg).SetQuestion(asked, dns.TypeA)
+				m.SetEdns0(1232, false)
+				m.IsEdns0().Option = []dns.EDNS0{option}
+				reply := s.exchange(m)
+				if reply.Rcode == dns.RcodeFormatError || client.Subnet(reply) != nil || reply.IsEdns0() == nil {
+					t.Errorf("ecs %s, %s, %s:\n%s", ecs, name, asked, reply)
+				}
+				if len(reply.Answer) > 0 && reply.Answer[0].(*dns.A).A.String() != "192.0.2.1" {
+					t.Errorf("ecs %s, %s: steered to %s", ecs, name, reply.Answer[0])
+				}
+			}
+		}
+	}
+}
+
+// TestSeveralOPTsAreMalformed asks names of every kind.
+func TestSeveralOPTsAreMalformed(t *testing.T) {
+	s := serve(t, "fn.example.org:0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t}\n}", federated(t, hello))
+	for _, name := range []string{"hello.demo.fn.example.org.", "nope.fn.example.org.", "fn.example.org."} {
+		m := new(dns.Msg).SetQuestion(name, dns.TypeA)
+		m.SetEdns0(1232, false)
+		m.Extra = append(m.Extra, m.Extra[0])
+		if reply := s.exchange(m); reply.Rcode != dns.RcodeFormatError || len(reply.Answer) > 0 {
+			t.Errorf("%s:\n%s", name, reply)
+		}
+	}
+}
+
+// TestWhatIsNotAQueryIsNotImplementedForFunctions has NOTIFY, behind fallthrough too: a
+// zone of another plugin gets its own, and nobody is left without an answer.
+func TestWhatIsNotAQueryIsNotImplementedForFunctions(t *testing.T) {
+	wild := fixture.Function{Name: "wild", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed("nearcast.dev/hostname", "*.wild.fn.example.org")}
+	for _, c := range []struct {
+		name, behind string
+		want         map[string]int
+	}{
+		{"fallthrough to nobody", "", map[string]int{"hello.demo.fn.example.org.": dns.RcodeNotImplemented, "fn.example.org.": dns.RcodeNotImplemented, "nope.fn.example.org.": dns.RcodeNotImplemented}},
+		{"fallthrough to another", "\twhoami\n", map[string]int{"hello.demo.fn.example.org.": dns.RcodeNotImplemented, "fn.example.org.": dns.RcodeSuccess, "nope.fn.example.org.": dns.RcodeSuccess}},
+	} {
+		s := serve(t, "fn.example.org:0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t\tfallthrough\n\t}\n"+c.behind+"}", federated(t, hello, wild))
+		for name, want := range c.want {
+			m := new(dns.Msg).SetQuestion(name, dns.TypeSOA)
+			m.Opcode = dns.OpcodeNotify
+			if got := s.exchange(m); got.Rcode != want {
+				t.Errorf("%s, %s: %s", c.name, name, dns.RcodeToString[got.Rcode])
+			}
+		}
+	}
+}
