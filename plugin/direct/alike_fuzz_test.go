@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/plugin/wire"
 )
 
 // fuzzServer is what FuzzTheChainAndDirectAnswerAlike serves from: functions of every
@@ -134,15 +135,15 @@ func newChain(f *testing.F, r *reader) *chain {
 	c := &chain{queries: make(chan []byte), replies: make(chan []byte, 1), local: r.socket.local}
 	c.from = r.batch.sender(0, new([16]byte))
 	a := r.listener.active.Load()
-	// As in dnsserver.Server.ServePacket.
+	// As in dnsserver.Server.ServePacket, and behind the plugin tcp.
 	server := &dns.Server{
-		PacketConn: c, Net: "udp", TsigSecret: a.server.TsigSecret,
+		PacketConn: c, Net: "udp", TsigSecret: a.server.TsigSecret, DecorateReader: wire.Decorate, UDPSize: wire.Size,
 		Handler: dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
 			a.server.ServeDNS(a.ctx, w, r)
 			c.replies <- c.reply
 		}),
 		MsgAcceptFunc: func(h dns.Header) dns.MsgAcceptAction {
-			action := dns.DefaultMsgAcceptFunc(h)
+			action := wire.Accept(nil)(h)
 			switch action {
 			case dns.MsgIgnore:
 				c.replies <- nil

@@ -4,7 +4,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/miekg/dns"
+	"github.com/nearcast/nearcast/plugin/wire"
 )
 
 const (
@@ -12,9 +12,8 @@ const (
 	// kernel costs each of them little, and few enough that the first reply is not
 	// kept waiting for the last.
 	batchSize = 32
-	// querySize is what CoreDNS reads of a datagram. What is longer is cut off, there
-	// and here.
-	querySize = dns.MinMsgSize
+	// querySize is what is read of a datagram. What is longer is cut off.
+	querySize = wire.Size
 	// replySize is more than what resolvers ask for (1,232 octets, as DNS flag day
 	// 2020 has it); larger replies are sent one by one.
 	replySize = 4096
@@ -73,7 +72,7 @@ func (r *reader) serve(n int) {
 // all to what a chain of plugins needs. False where that could wait, or where the
 // query is not an everyday one; nothing was done then.
 func (r *reader) inPlace(a *active, i int) bool {
-	query := r.batch.query(i)
+	query := wire.Readable(r.batch.query(i))
 	name, ok := plain(query, &r.name)
 	if !ok || !a.prompt(name) {
 		return false

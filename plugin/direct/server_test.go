@@ -41,6 +41,7 @@ import (
 	"github.com/nearcast/nearcast/internal/directives"
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/plugin/nearcast"
+	_ "github.com/nearcast/nearcast/plugin/tcp" // CoreDNS's own servers read queries as direct does
 )
 
 var _ Prompt = (*nearcast.Nearcast)(nil)

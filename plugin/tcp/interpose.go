@@ -53,6 +53,7 @@ func (m *maker) MakeServers() ([]caddy.Server, error) {
 	}
 	for _, c := range *configs {
 		loosen(c)
+		readableHTTP(c)
 	}
 	servers, err := m.Context.MakeServers()
 	if err != nil {
@@ -61,7 +62,11 @@ func (m *maker) MakeServers() ([]caddy.Server, error) {
 	b := m.bounds()
 	for i, s := range servers {
 		if g, ok := s.(caddy.GracefulServer); ok {
-			servers[i] = newServer(g, b)
+			bounded := newServer(g, b)
+			if bounded.servers, err = dnsServersOf(g); err != nil {
+				return nil, err
+			}
+			servers[i] = bounded
 		}
 	}
 	return servers, nil

@@ -17,6 +17,8 @@ type server struct {
 	// plain says that nothing of a connection is anywhere but in the kernel, so that
 	// another server can go on with it.
 	plain bool
+	// servers are those of miekg/dns, where it reads DNS itself.
+	servers *dnsServers
 	heritage
 }
 
@@ -44,7 +46,10 @@ func (s *server) Serve(l net.Listener) error {
 	if l == nil {
 		return s.GracefulServer.Serve(nil) // it is over UDP alone
 	}
-	bounded := newListener(l, s)
+	var bounded net.Listener = newListener(l, s)
+	if s.servers != nil {
+		bounded = &readable{Listener: bounded, servers: s.servers}
+	}
 	s.open(l)
 	return s.GracefulServer.Serve(bounded)
 }
