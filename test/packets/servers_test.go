@@ -1,0 +1,165 @@
+package packets_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/miekg/dns"
+
+	// The plugins of our servers' Corefile.
+	_ "github.com/coredns/coredns/plugin/bind"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+	_ "github.com/nearcast/nearcast/plugin/direct"
+	_ "github.com/nearcast/nearcast/plugin/nearcast"
+	_ "github.com/nearcast/nearcast/plugin/tcp"
+	"github.com/nearcast/nearcast/test/peers"
+)
+
+// zone is what the peers serve; our servers have the same of a function.
+const zone = `$TTL 30
+@ SOA ns1 hostmaster 1 86400 7200 3600000 5
+@ NS ns1
+ns1 A 127.0.0.1
+hello.demo A 192.0.2.1
+`
+
+// peerNames are in the order of peersOf.
+var peerNames = []string{"BIND", "Knot", "gdnsd"}
+
+// peersOf starts the peers and returns their addresses.
+func peersOf(t *testing.T) []string {
+	t.Helper()
+	all := []string{named(t), knotd(t), gdnsd(t)}
+	for i, server := range all {
+		awaits(t, peerNames[i], server)
+	}
+	return all
+}
+
+func named(t *testing.T) string {
+	t.Helper()
+	program := peers.Find(t, "named", "bind9")
+	dir, port := t.TempDir(), freePort(t)
+	fixture.Write(t, filepath.Join(dir, "zone"), zone)
+	fixture.Write(t, filepath.Join(dir, "named.conf"), fill(`options {
+	directory "DIR"; pid-file none; listen-on port PORT { 127.0.0.1; }; listen-on-v6 { none; };
+	recursion no; minimal-responses yes; dnssec-validation no; session-keyfile "DIR/session"; tcp-clients 1000;
+};
+controls { };
+zone "fn.example.org" { type primary; file "zone"; };
+`, dir, port))
+	run(t, program.Command("-g", "-n", "1", "-c", filepath.Join(dir, "named.conf")))
+	return at(port)
+}
+
+func knotd(t *testing.T) string {
+	t.Helper()
+	program := peers.Find(t, "knotd", "knot")
+	dir, port := t.TempDir(), freePort(t)
+	fixture.Write(t, filepath.Join(dir, "zone"), "$ORIGIN fn.example.org.\n"+zone)
+	fixture.Write(t, filepath.Join(dir, "knot.conf"), fill(`server:
+  listen: 127.0.0.1@PORT
+  rundir: DIR
+  edns-client-subnet: on
+database:
+  storage: DIR
+zone:
+  - domain: fn.example.org
+    file: DIR/zone
+    storage: DIR
+`, dir, port))
+	run(t, program.Command("-c", filepath.Join(dir, "knot.conf")))
+	return at(port)
+}
+
+func gdnsd(t *testing.T) string {
+	t.Helper()
+	program := peers.Find(t, "gdnsd", "gdnsd")
+	dir, port := t.TempDir(), freePort(t)
+	for _, sub := range []string{"zones", "run", "state"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fixture.Write(t, filepath.Join(dir, "zones", "fn.example.org"), zone)
+	fixture.Write(t, filepath.Join(dir, "config"), fill("options => { listen => [127.0.0.1:PORT], run_dir => DIR/run, state_dir => DIR/state }\n", dir, port))
+	run(t, program.Command("-c", dir, "start"))
+	return at(port)
+}
+
+// ours starts a server with the function at two ports, the second with direct.
+func ours(t *testing.T) (chain, direct string) {
+	t.Helper()
+	dir, one, two := t.TempDir(), freePort(t), freePort(t)
+	fixture.Write(t, filepath.Join(dir, "all.yaml"), fixture.ThreeWith(fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: []string{"mk-core"}}))
+	block := func(port int, plugin string) string {
+		return fill("fn.example.org:PORT {\nbind 127.0.0.1\n"+plugin+"\nnearcast {\ncluster mk-core\nmanifests DIR\nns ns1.fn.example.org 127.0.0.1\n}\n}\n", dir, port)
+	}
+	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(block(one, "") + block(two, "direct")), ServerTypeName: "dns"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if errs := instance.ShutdownCallbacks(); len(errs) > 0 {
+			t.Error(errs)
+		}
+		if err := instance.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	awaits(t, "ours", at(one))
+	awaits(t, "ours with direct", at(two))
+	return at(one), at(two)
+}
+
+func fill(config, dir string, port int) string {
+	return strings.NewReplacer("DIR", dir, "PORT", fmt.Sprint(port)).Replace(config)
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	return fixture.FreePort(t, "127.0.0.1")
+}
+
+func at(port int) string { return net.JoinHostPort("127.0.0.1", fmt.Sprint(port)) }
+
+// awaits waits until the server answers for the function.
+func awaits(t *testing.T, name, server string) {
+	t.Helper()
+	for begin := time.Now(); time.Since(begin) < 2*time.Minute; time.Sleep(50 * time.Millisecond) {
+		reply, err := dns.Exchange(new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA), server)
+		if err == nil && len(reply.Answer) == 1 {
+			return
+		}
+	}
+	t.Fatalf("%s does not answer", name)
+}
+
+// run starts a program and ends it with the test. The end of its output is printed if the
+// test fails.
+func run(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	log := &fixture.Output{}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		_ = cmd.Wait()
+		if t.Failed() {
+			text := log.String()
+			t.Logf("%s:\n%s", filepath.Base(cmd.Path), text[max(0, len(text)-1000):])
+		}
+	})
+}
