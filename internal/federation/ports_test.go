@@ -92,7 +92,7 @@ func TestRangesOfPorts(t *testing.T) {
 			t.Errorf("%q is %v", text, got)
 		}
 	}
-	if slices.Contains([]bool{PortRange{2, 3}.Has(1), PortRange{2, 3}.has(4), !PortRange{2, 3}.has(2), !PortRange{2, 3}.has(3)}, true) {
+	if slices.Contains([]bool{PortRange{2, 3}.Has(1), PortRange{2, 3}.Has(4), !PortRange{2, 3}.Has(2), !PortRange{2, 3}.Has(3)}, true) {
 		t.Error("a range does not have its ends, or more")
 	}
 }
