@@ -79,12 +79,13 @@ func checkCorefile(path string, read tally) []finding {
 	}
 	configs, bad, warnings := nearcast.Check(path)
 	misdirected, off := checkDirect(path)
+	unusable, uncertain := rpz.Check(path)
 	misleading, doubtful := ddr.Check(path)
-	faults := slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), rpz.Check(path), rrl.Check(path), tcp.Check(path), misdirected, misleading)
+	faults := slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), unusable, rrl.Check(path), tcp.Check(path), misdirected, misleading)
 	for _, block := range blocks.UnlessOf(all, "rpz", "nearcast") {
 		warnings = append(warnings, blocks.Secrets(block)...)
 	}
-	findings := append(ofErrors(severityFault, path, faults), ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful, blocks.Open(path, all)))...)
+	findings := append(ofErrors(severityFault, path, faults), ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful, uncertain, blocks.Open(path, all)))...)
 	for file, zone := range rpz.Files(path) {
 		if z, _, err := policyzone.ReadFile(file, zone); err == nil {
 			countRules(z, file, read)
@@ -148,7 +149,11 @@ func checkPolicyZone(path string, read tally) []finding {
 	countRules(z, path, read)
 	var findings []finding
 	for _, f := range bad {
-		findings = append(findings, ofError(severityFault, path, f.In(path)))
+		level := severityFault
+		if f.Doubtful {
+			level = severityWarning
+		}
+		findings = append(findings, ofError(level, path, f.In(path)))
 	}
 	return findings
 }

@@ -26,13 +26,15 @@ type Editor struct {
 	zone Zone
 	// fresh is set while nothing is shared with another generation.
 	fresh bool
+	// elsewhere says of which zone a SOA outside this one is.
+	elsewhere string
 	// mine are the parts that are copied already.
 	mine struct{ inert, faults bool }
 }
 
 // Begin starts an empty zone.
 func Begin(origin string) *Editor {
-	return &Editor{zone: Zone{name: Canonical(origin), inert: map[string][]dns.RR{}, faults: map[string]string{}}, fresh: true}
+	return &Editor{zone: Zone{name: Canonical(origin), inert: map[string][]dns.RR{}, faults: map[string]remark{}}, fresh: true}
 }
 
 // Edit starts from what the zone has.
@@ -192,7 +194,7 @@ func (e *Editor) rule(t target) rule {
 
 // setRule makes the target's rule, which was before, of its records.
 func (e *Editor) setRule(owner string, t target, before rule, records []dns.RR) {
-	r, fault := newRule(t, records)
+	r, fault := newRule(t, e.zone.name, records)
 	e.setFault(owner, fault)
 	switch {
 	case r.usable() && !before.usable():
@@ -237,9 +239,9 @@ func (e *Editor) setFault(owner string, fault error) {
 		}
 		return
 	}
-	if was != fault.Error() {
+	if now := remarkOf(fault); was != now {
 		e.ownFaults()
-		e.zone.faults[owner] = fault.Error()
+		e.zone.faults[owner] = now
 	}
 }
 

@@ -8,11 +8,8 @@
 package policyzone
 
 import (
-	"fmt"
 	"iter"
-	"maps"
 	"net/netip"
-	"slices"
 
 	"github.com/gaissmai/bart"
 	"github.com/miekg/dns"
@@ -49,8 +46,10 @@ type Zone struct {
 	rules    [triggers]int
 	// inert are the records whose owner triggers on nothing, by owner.
 	inert map[string][]dns.RR
-	// faults are why an owner's data is no rule, by owner.
-	faults map[string]string
+	// faults are why an owner's data is no rule, or may be another than is meant.
+	faults map[string]remark
+	// torn is set where the file ended within a line.
+	torn bool
 }
 
 // Name returns the origin: canonical and fully qualified.
@@ -75,26 +74,9 @@ func (z *Zone) Families(t Trigger) (v4, v6 bool) {
 	return table != nil && table.Size4() > 0, table != nil && table.Size6() > 0
 }
 
-// Fault is a rule that cannot be used.
-type Fault struct {
-	Owner, Reason string
-	// Line is where the file has it; 0 where that is not known.
-	Line int
-}
-
-// In returns the fault as an error that names its file and line.
-func (f Fault) In(file string) error {
-	return fmt.Errorf("%s:%d: the rule %s cannot be used: %s", file, f.Line, f.Owner, f.Reason)
-}
-
-// Faults returns the rules that cannot be used, by owner.
-func (z *Zone) Faults() []Fault {
-	var all []Fault
-	for _, owner := range slices.Sorted(maps.Keys(z.faults)) {
-		all = append(all, Fault{Owner: owner, Reason: z.faults[owner]})
-	}
-	return all
-}
+// Torn reports whether the file that the zone was read from ended within a line, as
+// one does that is still being written.
+func (z *Zone) Torn() bool { return z.torn }
 
 // Records yields the SOA and then every other record, in no order.
 func (z *Zone) Records() iter.Seq[dns.RR] {

@@ -168,9 +168,8 @@ func TestAFileThatIsNoZoneIsAnErrorWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"@ SOA ns. host. 1 2 3 4 5\nx A 192.0.2.999\n": "rpz.zone:2: ",
 		"x A 192.0.2.9\n": "rpz.zone: the zone has no SOA record",
-		"@ SOA ns. host. 1 2 3 4 5\n\nx.example. A 192.0.2.1\n": "rpz.zone:3: x.example. is not in the zone rpz.test.: a name that ends in a dot is whole; without the dot it is below the zone",
-		"@ SOA ns. host. 1 2 3 4 5\nx CH A 192.0.2.1\n":         "rpz.zone:2: x.rpz.test. is of the class CH",
-		"@ SOA ns. host. 1 2 3 4 5\n$INCLUDE /etc/passwd\n":     "rpz.zone:2: ",
+		"@ SOA ns. host. 1 2 3 4 5\nx CH A 192.0.2.1\n":     "rpz.zone:2: x.rpz.test. is of the class CH",
+		"@ SOA ns. host. 1 2 3 4 5\n$INCLUDE /etc/passwd\n": "rpz.zone:2: ",
 	} {
 		if _, _, err := Read(strings.NewReader(text), "rpz.test", "rpz.zone"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)

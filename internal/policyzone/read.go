@@ -2,6 +2,7 @@ package policyzone
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -51,22 +52,38 @@ func Origin(path string) (string, error) {
 // minimum; a rule's TTL is bounded by max-policy-ttl either way.
 const defaultTTL = 3600
 
+// maxTTL is the longest TTL, in seconds; a longer one counts as 0 (RFC 2181, section 8).
+const maxTTL = 1<<31 - 1
+
 // Read reads a zone in the text form of RFC 1035, section 5. It returns the rules
-// that cannot be used, with their lines. A fault of syntax, or a record outside the
-// zone, is an error that names the file and the line: half a zone is no zone.
+// that cannot be used or are in doubt, with their lines; a record outside the zone is
+// one of them. A fault of syntax is an error that names the file and the line: as for
+// BIND, half a zone is no zone.
 func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
 	e := Begin(origin)
-	lines := &lineReader{ByteReader: unmarked(r), line: 1}
+	text := unmarked(r)
+	if err := foreign(text); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
+	}
+	lines := &lineReader{ByteReader: text, line: 1}
 	parser := dns.NewZoneParser(lines, e.zone.name, file)
 	parser.SetDefaultTTL(defaultTTL)
 	at := map[string]int{}
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		if empty(rr) {
+			return nil, nil, fmt.Errorf("%s:%d: %s %s has no data", file, lines.of(), rr.Header().Name, dns.Type(rr.Header().Rrtype))
+		}
+		if soa, ok := rr.(*dns.SOA); ok && e.zone.soa != nil && Canonical(soa.Hdr.Name) == e.zone.name && !dns.IsDuplicate(soa, e.zone.soa) {
+			return nil, nil, fmt.Errorf("%s:%d: %s has a second SOA, with the serial %d: are two lists in one file?", file, lines.of(), soa.Hdr.Name, soa.Serial)
+		}
+		if rr.Header().Ttl > maxTTL {
+			rr.Header().Ttl = 0
+		}
 		known := len(e.zone.faults)
 		err := e.Add(rr)
 		if errors.Is(err, errOutside) {
-			err = fmt.Errorf("%w: a name that ends in a dot is whole; without the dot it is below the zone", err)
-		}
-		if err != nil {
+			e.skip(rr, err)
+		} else if err != nil {
 			return nil, nil, fmt.Errorf("%s:%d: %w", file, lines.of(), err)
 		}
 		if len(e.zone.faults) > known {
@@ -78,13 +95,59 @@ func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
 	}
 	z, err := e.Zone()
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", file, err)
+		return nil, nil, fmt.Errorf("%s: %w%s", file, err, e.elsewhere)
 	}
-	faults := z.Faults()
+	z.torn = lines.torn()
+	faults := append(z.Faults(), z.Doubts()...)
 	for i := range faults {
 		faults[i].Line = at[faults[i].Owner]
 	}
 	return z, faults, nil
+}
+
+// empty reports whether the record's line ends after its type, which the parser lets
+// pass: the target of a CNAME would be read as the root, and block a name.
+func empty(rr dns.RR) bool {
+	switch rr := rr.(type) {
+	case *dns.CNAME:
+		return rr.Target == ""
+	case *dns.APL, *dns.NULL, *dns.RFC3597:
+		return false // theirs may be
+	}
+	bare, known := dns.TypeToRR[rr.Header().Rrtype]
+	if !known {
+		return false
+	}
+	zero := bare()
+	*zero.Header() = *rr.Header()
+	return dns.IsDuplicate(rr, zero)
+}
+
+// skip notes a record that is outside the zone.
+func (e *Editor) skip(rr dns.RR, err error) {
+	if rr.Header().Rrtype == dns.TypeSOA {
+		e.elsewhere = fmt.Sprintf("; the file's is that of the zone %s, which is the name to configure", rr.Header().Name)
+	}
+	e.setFault(Canonical(rr.Header().Name), fmt.Errorf("%w: a name that ends in a dot is whole; without the dot it is below the zone", err))
+}
+
+// foreign says what a file is that begins as no zone does.
+func foreign(text *bufio.Reader) error {
+	head, _ := text.Peek(1 << 10) // as much as there is
+	for magic, kind := range map[string]string{"\x1f\x8b": "gzip", "BZh": "bzip2", "\xfd7zXZ": "xz", "\x28\xb5\x2f\xfd": "zstd", "PK\x03\x04": "zip"} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return fmt.Errorf("is compressed by %s: save it uncompressed", kind)
+		}
+	}
+	switch trimmed := bytes.TrimSpace(head); {
+	case len(trimmed) == 0 && len(head) < 1<<10:
+		return fmt.Errorf("is empty: %w", ErrNoSOA)
+	case bytes.HasPrefix(trimmed, []byte("<")):
+		return errors.New("is a web page, and no zone: save the list itself")
+	case bytes.IndexByte(head, 0) >= 0:
+		return errors.New("is no text: it has NUL octets")
+	}
+	return nil
 }
 
 // unmarked buffers what is read, without the byte order mark that some editors write.
@@ -135,14 +198,20 @@ type lineReader struct {
 
 func (l *lineReader) ReadByte() (byte, error) {
 	b, err := l.ByteReader.ReadByte()
+	if err != nil {
+		return b, err
+	}
 	if l.last == '\n' {
 		l.line++
 	}
 	l.last = b
-	return b, err
+	return b, nil
 }
 
 // Read is not called for a ByteReader.
 func (l *lineReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func (l *lineReader) of() int { return l.line }
+
+// torn reports whether what was read last was not the end of a line.
+func (l *lineReader) torn() bool { return l.last != '\n' }

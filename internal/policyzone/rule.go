@@ -88,8 +88,9 @@ func (r rule) records(owner string) []dns.RR {
 	return []dns.RR{&dns.CNAME{Hdr: header, Target: targetOf[r.action]}}
 }
 
-// newRule makes the rule of a target's records; an error says why they are none.
-func newRule(t target, records []dns.RR) (rule, error) {
+// newRule makes the rule of a target's records in the zone. An error says why they are
+// none; one that is a doubt says why a rule that is used may not be what is meant.
+func newRule(t target, zone string, records []dns.RR) (rule, error) {
 	if len(records) == 0 {
 		return rule{}, nil
 	}
@@ -104,7 +105,11 @@ func newRule(t target, records []dns.RR) (rule, error) {
 		return r, nil
 	}
 	r.ttl = cname.Hdr.Ttl
-	r.action, err = actionOf(t, Canonical(cname.Target))
+	to := Canonical(cname.Target)
+	r.action, err = actionOf(t, to)
+	if r.action == Local {
+		err = doubtOf(to, zone)
+	}
 	if len(records) == 1 && targetOf[r.action] == cname.Target {
 		r.data = nil
 	}

@@ -10,17 +10,18 @@ import (
 )
 
 // Check reads the rpz blocks of a Corefile with the server's own parser, and the
-// zones that are files, and starts nothing. It returns what would keep the server
-// from starting, and the rules that cannot be used.
-func Check(path string) (faults []error) {
+// zones that are files, and starts nothing. It returns as faults what would keep the
+// server from starting or a zone from being used, and the rules that cannot be used;
+// as doubts, the rules that are used and may not do what is meant.
+func Check(path string) (faults, doubts []error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return []error{err}
+		return []error{err}, nil
 	}
 	defer f.Close()
 	blocks, err := caddyfile.Parse(path, f, nil)
 	if err != nil {
-		return nil // who checks the Corefile as a whole says so
+		return nil, nil // who checks the Corefile as a whole says so
 	}
 	for _, block := range blocks {
 		tokens := block.Tokens["rpz"]
@@ -33,23 +34,28 @@ func Check(path string) (faults []error) {
 			continue
 		}
 		for _, z := range s.zones {
-			faults = append(faults, checkFile(z)...)
+			bad, doubtful := checkFile(z)
+			faults, doubts = append(faults, bad...), append(doubts, doubtful...)
 		}
 	}
-	return faults
+	return faults, doubts
 }
 
 // checkFile reads a zone that is a file.
-func checkFile(z *zone) (faults []error) {
+func checkFile(z *zone) (faults, doubts []error) {
 	if z.origin.file == "" {
-		return nil
+		return nil, nil
 	}
-	_, bad, err := policyzone.ReadFile(z.origin.file, z.name)
+	_, all, err := policyzone.ReadFile(z.origin.file, z.name)
 	if err != nil {
-		return []error{err}
+		return []error{err}, nil
 	}
-	for _, f := range bad {
-		faults = append(faults, f.In(z.origin.file))
+	for _, f := range all {
+		if f.Doubtful {
+			doubts = append(doubts, f.In(z.origin.file))
+		} else {
+			faults = append(faults, f.In(z.origin.file))
+		}
 	}
-	return faults
+	return faults, doubts
 }
