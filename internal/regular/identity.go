@@ -30,5 +30,13 @@ func identityOf(info fs.FileInfo) Identity {
 	return id
 }
 
+// SameFile reports whether both are of one file, of which only the content may have
+// changed: it was written in its place, and not replaced.
+func (i Identity) SameFile(o Identity) bool { return i.device == o.device && i.inode == o.inode }
+
+// Written reports whether the last change was of the content: after a rename, or where a
+// program has set the times, the file is whole.
+func (i Identity) Written() bool { return i.modified == i.changed }
+
 // Modified returns when the content last changed, in Unix nanoseconds.
 func (i Identity) Modified() int64 { return max(i.modified, i.changed) }

@@ -69,7 +69,7 @@ func (s *store) setAside() string {
 	if err := os.Rename(s.path, aside); err != nil {
 		return fmt.Sprintf("it is left there, and replaced by the next transfer: %v", err)
 	}
-	return "it is kept as " + aside + ", and the zone waits for a primary"
+	return "it is kept as " + aside + ", and the zone waits for its source"
 }
 
 func (s *store) read(f *regular.File) (zone *policyzone.Zone, confirmed time.Time, err error) {

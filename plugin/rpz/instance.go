@@ -2,6 +2,7 @@ package rpz
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/coredns/caddy"
@@ -17,8 +18,10 @@ var pool = struct {
 	uses map[*source]int
 }{uses: map[*source]int{}}
 
-// acquire returns a running source of the origin. Every acquire needs a release.
-func acquire(o origin) (*source, error) {
+// acquire returns a running source of the origin. Every acquire needs a release. The
+// sources that the configuration holds already are nobody's predecessors: two blocks may
+// have zones of one name. See startSource for runs.
+func acquire(o origin, runs bool, holds []held) (*source, error) {
 	pool.Lock()
 	defer pool.Unlock()
 	var before *source
@@ -27,11 +30,12 @@ func acquire(o origin) (*source, error) {
 			pool.uses[s]++
 			return s, nil
 		}
-		if s.origin.zone == o.zone && s.loaded.Load() {
+		mine := slices.ContainsFunc(holds, func(h held) bool { return h.source == s })
+		if !mine && s.origin.zone == o.zone && s.loaded.Load() {
 			before = s
 		}
 	}
-	s, err := startSource(o, before)
+	s, err := startSource(o, before, runs)
 	if err != nil {
 		return nil, err
 	}
@@ -108,11 +112,12 @@ func (i *instance) start(h *RPZ) error {
 			return fmt.Errorf("state: %w", err)
 		}
 	}
+	runs := len(caddy.Instances()) > 1 // beside this one: it is a reload, and the old one still answers
 	for _, z := range h.zones {
 		if err := i.clash(z.origin); err != nil {
 			return err
 		}
-		s, err := acquire(z.origin)
+		s, err := acquire(z.origin, runs, i.held)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package rpz
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,10 +82,11 @@ func (s *settings) parseState(args []string) (err error) {
 	return err
 }
 
+// parseFile takes a path at which nothing need be yet: a list may be downloaded later.
 func (z *zone) parseFile(args []string) (err error) {
 	path, err := arguments.One(args, "a path")
 	if err == nil {
-		z.origin.file, err = arguments.Existing(path)
+		z.origin.file, err = filepath.Abs(path)
 	}
 	return err
 }

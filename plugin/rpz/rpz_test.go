@@ -199,7 +199,7 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{"", "Corefile:3: no zone"},
 		{"zone x {\n}", "Corefile:4: zone x: no source"},
 		{"zone x\nfile DIR/rpz1", "Corefile:4 - Error during parsing: zone: a { is missing after x"},
-		{"zone x {\nfile DIR/nowhere\n}", "Corefile:5 - Error during parsing: zone x.: file: stat "},
+		{"zone x {\nfile DIR/nowhere\n}", "plugin/rpz: zone x.: stat DIR/nowhere: no such file"},
 		{"zone x {\nfile DIR/rpz1\nprimary 192.0.2.1\n}", "Corefile:6 - Error during parsing: zone x.: primary: already set on line 5"},
 		{"zone x {\nprimary here\n}", `primary: "here" is neither an address nor one with a port`},
 		{"zone x {\nprimary 192.0.2.1 key\n}", "primary: key: takes NAME [ALGORITHM]"},
@@ -221,7 +221,7 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{"zone x {\nprimary 192.0.2.1\n}\nstate DIR/rpz1/x", "state: DIR/rpz1 is not a folder"},
 		{"zone x {\nfile DIR/rpz1\n}\nzones y", `unknown key "zones"; known are zone, add-soa,`},
 		{"zone x {\nprimary 192.0.2.1 key k\n}", "Corefile:4: zone x.: primary: the plugin tsig of this server block has no key k."},
-		{"zone x {\nfile DIR/truth\n}", "is not in the zone x."},
+		{"zone x {\nfile DIR/truth\n}", "plugin/rpz: zone x.: DIR/truth: the zone has no SOA record; the file's is that of the zone test."},
 	} {
 		corefile := strings.NewReplacer("BODY", c.body, "DIR", dir).Replace(strings.Replace(block, "DIR", dir, 1))
 		corefile = strings.ReplaceAll(corefile, "DIR", dir)

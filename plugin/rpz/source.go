@@ -48,6 +48,9 @@ func (o *origin) copy() string {
 	}
 	h := fnv.New32a()
 	h.Write([]byte(o.primaries + " " + o.key))
+	if o.file != "" {
+		h.Write([]byte(o.file))
+	}
 	return filepath.Join(o.state, fmt.Sprintf("%s-%08x.rpz", url.PathEscape(strings.TrimSuffix(o.zone, ".")), h.Sum32()))
 }
 
@@ -73,14 +76,15 @@ type source struct {
 func (s *source) generation() (*policyzone.Zone, bool) { return s.zone.Load(), s.loaded.Load() }
 
 // startSource begins to follow an origin. What a predecessor from elsewhere has
-// is used until there is something newer.
-func startSource(o origin, before *source) (*source, error) {
+// is used until there is something newer. Where a configuration already runs, a file
+// that cannot be used is an error.
+func startSource(o origin, before *source, runs bool) (*source, error) {
 	s := &source{origin: o, users: map[*RPZ]bool{}, named: map[string]bool{}, ended: make(chan struct{})}
 	if before != nil {
 		s.zone.Store(before.zone.Load())
 		s.loaded.Store(before.loaded.Load())
 	}
-	run, err := s.runner()
+	run, err := s.runner(runs)
 	if err != nil {
 		return nil, err
 	}
@@ -99,10 +103,10 @@ func startSource(o origin, before *source) (*source, error) {
 }
 
 // runner returns what follows the origin.
-func (s *source) runner() (func(context.Context), error) {
+func (s *source) runner(runs bool) (func(context.Context), error) {
 	if s.origin.file != "" {
-		f := &file{source: s, path: s.origin.file}
-		if err := f.load(); err != nil {
+		f := newFile(s)
+		if err := f.begin(runs); err != nil {
 			return nil, err
 		}
 		return f.watch, nil
@@ -161,14 +165,14 @@ func (s *source) publish(z *policyzone.Zone) {
 // mostNamed bounds the lines about one generation.
 const mostNamed = 50
 
-// nameFaults logs each rule that cannot be used once.
+// nameFaults logs each rule that cannot be used, or is in doubt, once.
 func (s *source) nameFaults(z *policyzone.Zone) {
 	if z == nil {
 		return
 	}
 	named, more := map[string]bool{}, 0
 	lines := 0
-	for _, f := range z.Faults() {
+	for _, f := range append(z.Faults(), z.Doubts()...) {
 		named[f.Owner] = true
 		switch {
 		case s.named[f.Owner]:
@@ -176,11 +180,11 @@ func (s *source) nameFaults(z *policyzone.Zone) {
 			more++
 		default:
 			lines++
-			log.Warningf("zone %s: the rule %s is skipped: %s", z.Name(), f.Owner, f.Reason)
+			log.Warningf("zone %s: %s", z.Name(), f)
 		}
 	}
 	if more > 0 {
-		log.Warningf("zone %s: %d more rules are skipped; nearcast check names those of a file", z.Name(), more)
+		log.Warningf("zone %s: %d more rules have faults; nearcast check names those of a file", z.Name(), more)
 	}
 	s.named = named
 }

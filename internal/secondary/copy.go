@@ -1,0 +1,27 @@
+package secondary
+
+import (
+	"math"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+)
+
+// Copy is the last good copy on disk of a zone that comes from elsewhere than a
+// primary. It belongs to one goroutine.
+type Copy struct{ store store }
+
+// NewCopy names the file of the zone's copy. Its folder is made where it is missing.
+func NewCopy(path, zone string) *Copy {
+	return &Copy{store{path: path, zone: policyzone.Canonical(zone), limit: math.MaxInt}}
+}
+
+// Load returns the copy and when it was saved; nil where there is none. An error says
+// that it is damaged, and was set aside or cut off.
+func (c *Copy) Load() (*policyzone.Zone, time.Time, error) { return c.store.load() }
+
+// Save replaces the copy.
+func (c *Copy) Save(z *policyzone.Zone) error {
+	_, err := c.store.write(z, time.Now())
+	return err
+}
