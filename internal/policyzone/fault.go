@@ -38,7 +38,7 @@ func (z *Zone) Doubts() []Fault { return z.remarks(true) }
 func (z *Zone) remarks(doubtful bool) (all []Fault) {
 	for _, owner := range slices.Sorted(maps.Keys(z.faults)) {
 		if r := z.faults[owner]; r.doubtful == doubtful {
-			all = append(all, Fault{Owner: owner, Reason: r.reason, Doubtful: doubtful})
+			all = append(all, Fault{Owner: owner, Reason: r.reason, Doubtful: doubtful, Line: r.line})
 		}
 	}
 	return all
@@ -48,6 +48,7 @@ func (z *Zone) remarks(doubtful bool) (all []Fault) {
 type remark struct {
 	reason   string
 	doubtful bool
+	line     int
 }
 
 // doubt is the error of a rule that is used all the same.
@@ -57,7 +58,7 @@ func (d doubt) Error() string { return string(d) }
 
 func remarkOf(fault error) remark {
 	_, doubtful := fault.(doubt) //nolint:errorlint // it is never wrapped
-	return remark{fault.Error(), doubtful}
+	return remark{reason: fault.Error(), doubtful: doubtful}
 }
 
 // doubtOf returns a doubt where local data is a CNAME to a name in the policy zone,

@@ -98,11 +98,11 @@ func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
 		return nil, nil, fmt.Errorf("%s: %w%s", file, err, e.elsewhere)
 	}
 	z.torn = lines.torn()
-	faults := append(z.Faults(), z.Doubts()...)
-	for i := range faults {
-		faults[i].Line = at[faults[i].Owner]
+	for owner, r := range z.faults { // nobody else has the zone yet
+		r.line = at[owner]
+		z.faults[owner] = r
 	}
-	return z, faults, nil
+	return z, append(z.Faults(), z.Doubts()...), nil
 }
 
 // empty reports whether the record's line ends after its type, which the parser lets
