@@ -180,7 +180,11 @@ func (s *source) nameFaults(z *policyzone.Zone) {
 			more++
 		default:
 			lines++
-			log.Warningf("zone %s: %s", z.Name(), f)
+			if f.Line > 0 {
+				log.Warningf("zone %s: %v", z.Name(), f.In(s.origin.file))
+			} else {
+				log.Warningf("zone %s: %s", z.Name(), f)
+			}
 		}
 	}
 	if more > 0 {
