@@ -375,6 +375,15 @@ type follower struct {
 // follow starts a Secondary of the fake, under synctest, or with nil of a real primary.
 func follow(t testing.TB, f *fake, change func(*Config)) *follower {
 	t.Helper()
+	if f == nil {
+		return followWith(t, nil, change)
+	}
+	return followWith(t, f.dial, change)
+}
+
+// followWith starts a Secondary that dials so, or with nil as it does.
+func followWith(t testing.TB, dial func(context.Context, string, string) (net.Conn, error), change func(*Config)) *follower {
+	t.Helper()
 	c := Config{Zone: "RPZ.example", Primaries: []netip.AddrPort{one}}
 	if change != nil {
 		change(&c)
@@ -394,8 +403,8 @@ func follow(t testing.TB, f *fake, change func(*Config)) *follower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f != nil {
-		w.dial = f.dial
+	if dial != nil {
+		w.dial = dial
 	}
 	var ctx context.Context
 	ctx, w.cancel = context.WithCancel(context.Background())

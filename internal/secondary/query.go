@@ -14,8 +14,11 @@ import (
 const queries = 2
 
 // serialOf asks a primary for the serial of the zone: over UDP, and over TCP
-// where the answer is truncated or does not come.
+// where the answer is truncated or does not come; over TLS alone where transfers are.
 func (s *Secondary) serialOf(ctx context.Context, primary string) (uint32, error) {
+	if s.config.Trust != nil {
+		return s.query(ctx, "tcp", primary)
+	}
 	for range queries {
 		serial, err := s.query(ctx, "udp", primary)
 		switch {

@@ -33,6 +33,8 @@ const (
 	TooLarge Result = "too-large"
 	// BadKey: a signature is missing, wrong or out of its time, at either end.
 	BadKey Result = "bad-key"
+	// BadCertificate: the primary's certificate is not to be believed.
+	BadCertificate Result = "bad-certificate"
 	// WrongZone: the transfer is of another zone.
 	WrongZone Result = "wrong-zone"
 	// Unfit: the differences do not fit to what is held; the whole zone is asked for.
@@ -56,16 +58,17 @@ const (
 
 // advice says what to do about a failure.
 var advice = map[Result]string{
-	Refused:     "let the primary serve the zone and allow its transfer to this address and key",
-	Unreachable: "see that the primary runs, and that UDP and TCP to it are let through",
-	Broken:      "see the primary's log",
-	Timeout:     "see the primary's load and the path to it, or allow more time",
-	Garbage:     "see that the address is that of the zone's primary, and nothing between changes DNS",
-	Older:       "what is held stays; raise the serial at the primary, or remove the copy on disk and restart to take the primary's",
-	TooLarge:    "see that the zone is meant to be so large, and raise its limit",
-	BadKey:      "compare name, algorithm and secret of the key, and the clocks, of both ends",
-	WrongZone:   "compare the zone's name at both ends",
-	Unfit:       "the whole zone is asked for instead; if it happens again, see the primary's journal",
+	Refused:        "let the primary serve the zone and allow its transfer to this address and key",
+	Unreachable:    "see that the primary runs, and that UDP and TCP to it are let through",
+	Broken:         "see the primary's log",
+	Timeout:        "see the primary's load and the path to it, or allow more time",
+	Garbage:        "see that the address is that of the zone's primary, and nothing between changes DNS",
+	Older:          "what is held stays; raise the serial at the primary, or remove the copy on disk and restart to take the primary's",
+	TooLarge:       "see that the zone is meant to be so large, and raise its limit",
+	BadKey:         "compare name, algorithm and secret of the key, and the clocks, of both ends",
+	BadCertificate: "compare the primary's certificate with the name, the authority and the pins that are configured",
+	WrongZone:      "compare the zone's name at both ends",
+	Unfit:          "the whole zone is asked for instead; if it happens again, see the primary's journal",
 }
 
 // fault is a failure with its class.

@@ -21,6 +21,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/outbound"
 	"github.com/nearcast/nearcast/internal/policyzone"
 )
 
@@ -33,6 +34,11 @@ type Config struct {
 	// Key signs what is asked; answers must then be signed with it. Nil: nothing is
 	// signed, and a signed answer is refused.
 	Key *Key
+	// Trust has all that is asked, the serial too, go over TLS (RFC 9103), to primaries
+	// with such a certificate. Nil: plain DNS.
+	Trust *outbound.Trust
+	// Sources are the addresses that primaries are asked from.
+	Sources outbound.Sources
 	// File is the last good copy, of this Secondary alone. Its folder is made
 	// where it is missing. Empty: nothing is kept.
 	File string
@@ -47,7 +53,7 @@ type Config struct {
 type Timeouts struct {
 	// Query is for one answer over UDP, which is asked for twice; default 3 s.
 	Query time.Duration
-	// Dial is for a TCP connection; default 10 s.
+	// Dial is for a TCP connection, with its TLS; default 10 s.
 	Dial time.Duration
 	// Idle is for one whole message of a transfer; default 30 s.
 	Idle time.Duration
@@ -103,7 +109,7 @@ type Secondary struct {
 	config  Config
 	publish func(*policyzone.Zone)
 	report  func(Event)
-	// dial is net.Dialer's, but for tests.
+	// dial is that of Sources, but for tests.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// notified has room for one: further ones are answered by the same refresh.
 	notified chan notification
@@ -138,7 +144,7 @@ func New(c Config, publish func(*policyzone.Zone), report func(Event)) (*Seconda
 		}
 	}
 	c.setDefaults()
-	s := &Secondary{config: c, publish: publish, report: report, dial: new(net.Dialer).DialContext, notified: make(chan notification, 1)}
+	s := &Secondary{config: c, publish: publish, report: report, dial: c.Sources.Dial, notified: make(chan notification, 1)}
 	s.copy = &store{path: c.File, zone: c.Zone, limit: c.MaxRecords}
 	s.status.Store(&Status{})
 	return s, nil

@@ -42,9 +42,9 @@ func (s *Secondary) ask(ctx context.Context, network, primary string, m *dns.Msg
 	}
 	dialed, cancel := context.WithTimeout(ctx, s.config.Timeouts.Dial)
 	defer cancel()
-	conn, err := s.dial(dialed, network, primary)
+	conn, err := s.connect(dialed, network, primary)
 	if err != nil {
-		return nil, fail(Unreachable, "no connection over %s: %w", network, err)
+		return nil, err
 	}
 	a := &session{
 		conn: conn, ctx: ctx, packets: network == "udp", id: m.Id, question: question, chain: chain, first: true,

@@ -1,0 +1,80 @@
+// Package outbound makes the connections over which policy zones are fetched: from
+// which of this machine's addresses, and which certificates are believed.
+//
+// Its values are immutable and comparable, and may be used by any goroutine.
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// Sources are the addresses that connections come from; the zero value leaves that
+// to the system. Where only one family is set, servers of the other are not reached.
+type Sources struct{ V4, V6 netip.Addr }
+
+// NewSources takes at most one address of each family.
+func NewSources(addrs ...netip.Addr) (Sources, error) {
+	var s Sources
+	for _, a := range addrs {
+		of := &s.V6
+		if a = a.Unmap(); a.Is4() {
+			of = &s.V4
+		}
+		if of.IsValid() {
+			return Sources{}, fmt.Errorf("%s and %s are of one family, and one address of each is enough", *of, a)
+		}
+		*of = a
+	}
+	return s, nil
+}
+
+// Reaches reports whether a server at the address can be reached from one of them.
+func (s Sources) Reaches(server netip.Addr) bool {
+	return s == Sources{} || s.of(server).IsValid()
+}
+
+func (s Sources) of(server netip.Addr) netip.Addr {
+	if server.Unmap().Is4() {
+		return s.V4
+	}
+	return s.V6
+}
+
+// Dial connects to an address, or to a host that the system looks up, over the
+// network tcp or udp.
+func (s Sources) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if s == (Sources{}) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	if server, err := netip.ParseAddrPort(address); err == nil {
+		if !s.Reaches(server.Addr()) {
+			return nil, fmt.Errorf("no source address is set for the family of %s", server.Addr())
+		}
+		return dialFrom(ctx, s.of(server.Addr()), network, address)
+	}
+	var errs []error
+	for _, from := range []netip.Addr{s.V6, s.V4} {
+		if !from.IsValid() {
+			continue
+		}
+		conn, err := dialFrom(ctx, from, network, address)
+		if err == nil {
+			return conn, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+// dialFrom tries the addresses of the family of from alone, as net.Dialer does.
+func dialFrom(ctx context.Context, from netip.Addr, network, address string) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	if network == "udp" {
+		d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
+	}
+	return d.DialContext(ctx, network, address)
+}

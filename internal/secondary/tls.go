@@ -1,0 +1,56 @@
+package secondary
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+
+	"github.com/nearcast/nearcast/internal/outbound"
+)
+
+// alpn is what both ends must agree on (RFC 9103, section 7.1).
+const alpn = "dot"
+
+// connect opens what a request is sent over: TLS, if a Trust is configured.
+func (s *Secondary) connect(ctx context.Context, network, primary string) (net.Conn, error) {
+	conn, err := s.dial(ctx, network, primary)
+	if err != nil {
+		return nil, fail(Unreachable, "no connection over %s: %w", network, err)
+	}
+	if s.config.Trust == nil {
+		return conn, nil
+	}
+	secured, err := secure(ctx, conn, *s.config.Trust, primary)
+	if err != nil {
+		conn.Close()
+	}
+	return secured, err
+}
+
+// secure shakes hands with the primary.
+func secure(ctx context.Context, conn net.Conn, trust outbound.Trust, primary string) (net.Conn, error) {
+	server, err := netip.ParseAddrPort(primary)
+	if err != nil {
+		return nil, fail(BadCertificate, "%w", err)
+	}
+	config, err := trust.Config(server.Addr().WithZone("").String())
+	if err != nil {
+		return nil, fail(BadCertificate, "certificates cannot be verified: %w", err)
+	}
+	config.MinVersion = tls.VersionTLS13 // RFC 9103, section 7.1
+	config.NextProtos = []string{alpn}
+	secured := tls.Client(conn, config)
+	err = secured.HandshakeContext(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, fail(Timeout, "TLS did not come about in time: %w", err)
+	case outbound.Distrusted(err):
+		return nil, fail(BadCertificate, "%w", err)
+	case err != nil:
+		return nil, fail(Unreachable, "no TLS 1.3 with the protocol %q: %w", alpn, err)
+	case secured.ConnectionState().NegotiatedProtocol != alpn:
+		return nil, fail(Unreachable, "the primary does not select the protocol %q, which transfers over TLS must have", alpn)
+	}
+	return secured, nil
+}
