@@ -1,0 +1,57 @@
+package download
+
+import (
+	"crypto/sha256"
+	encoding "encoding/base64"
+	"strings"
+	"testing"
+)
+
+func base64(b []byte) string { return encoding.StdEncoding.EncodeToString(b) }
+
+func pinOf(p *publisher) string {
+	sum := sha256.Sum256(p.Certificate().RawSubjectPublicKeyInfo)
+	return base64(sum[:])
+}
+
+func TestEveryFormOfAChecksumIsRead(t *testing.T) {
+	a, b := digestOf("a"), digestOf("b")
+	for text, want := range map[string]string{
+		a + "  list.rpz\n":                    a,
+		a + " *list.rpz\n":                    a,
+		strings.ToUpper(a) + "  list.rpz\r\n": a,
+		a:                                     a,
+		a + "\n":                              a,
+		a + "  ./out/list.rpz\n":              a,
+		a + "  some-other-name\n":             a, // there is but one
+		"SHA256 (list.rpz) = " + a + "\n":     a,
+		"SHA256 (out/list.rpz) = " + a + "\nSHA256 (x) = " + b: a,
+		b + "  other.rpz\n" + a + "  list.rpz\n":               a,
+		"# made today\n\n" + b + "  x\n" + a + "  list.rpz\n":  a,
+		a + "  list.rpz\n" + a + "  list.rpz\n":                a,
+		a + "  list.rpz\n" + b + "  list.rpz\n":                "",
+		a + "  one\n" + b + "  two\n":                          "",
+		a[1:] + "  list.rpz\n":                                 "",
+		"zz" + a[2:] + "  list.rpz\n":                          "",
+		a + a + "  list.rpz\n":                                 "", // SHA-512
+		"":                                                     "",
+		"SHA256 (list.rpz = " + a:                              "",
+	} {
+		if got, err := sumOf(text, "/lists/list.rpz"); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+}
+
+func FuzzChecksumsAreReadOrRefused(f *testing.F) {
+	a := digestOf("a")
+	for _, text := range []string{a + "  list.rpz\n", "SHA256 (list.rpz) = " + a, a, "\\" + a + "  a\\nb", " \n"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		sum, err := sumOf(text, "/list.rpz")
+		if (err == nil) != (digest(sum) == sum && sum != "") || err == nil && !strings.Contains(strings.ToLower(text), sum) {
+			t.Errorf("%q, %v", sum, err)
+		}
+	})
+}

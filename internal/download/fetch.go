@@ -1,0 +1,259 @@
+package download
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+
+	"github.com/nearcast/nearcast/internal/outbound"
+	"github.com/nearcast/nearcast/internal/policyzone"
+)
+
+// fetched is a list that was received whole, in the spool too; without a zone, what is
+// held is what is published.
+type fetched struct {
+	zone  *policyzone.Zone
+	mark  mark
+	spool *spool
+}
+
+// fetch asks for the list: first for its checksum, where one is published, which says
+// whether there is anything new.
+func (l *List) fetch(ctx context.Context) (fetched, error) {
+	ctx, cancel := context.WithTimeout(ctx, totalTime)
+	defer cancel()
+	client, err := l.client()
+	if err != nil {
+		return fetched{}, err
+	}
+	defer client.CloseIdleConnections()
+	if l.checksum == nil {
+		return l.fetchList(ctx, client, "", l.mark)
+	}
+	sum, err := l.fetchSum(ctx, client)
+	switch {
+	case err != nil:
+		return fetched{}, fmt.Errorf("checksum %s: %w", shown(l.checksum), err)
+	case l.held != nil && sum == l.mark.Sum:
+		return fetched{}, nil
+	}
+	return l.fetchList(ctx, client, sum, mark{}) // which is another one than is held
+}
+
+// client returns what asks: HTTP/1.1 over connections of this request alone.
+func (l *List) client() (*http.Client, error) {
+	if l.transport != nil {
+		return &http.Client{Transport: l.transport, CheckRedirect: redirect}, nil
+	}
+	trusted, err := l.config.Trust.Config("")
+	if err != nil {
+		return nil, fail(BadCertificate, "certificates cannot be verified: %w", err)
+	}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, dialTime)
+		defer cancel()
+		return l.config.Sources.Dial(ctx, network, address)
+	}
+	return &http.Client{CheckRedirect: redirect, Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: dial, TLSClientConfig: trusted, TLSHandshakeTimeout: dialTime,
+		ResponseHeaderTimeout: headTime, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, DisableCompression: true,
+	}}, nil
+}
+
+// mostRedirects is more than those who publish lists need.
+const mostRedirects = 5
+
+// redirect says where a request may be led on to.
+func redirect(next *http.Request, via []*http.Request) error {
+	switch {
+	case next.URL.Scheme != "https":
+		return fail(Redirect, "it leads on to %s, and lists come by https alone", shown(next.URL))
+	case len(via) > mostRedirects:
+		return fail(Redirect, "it leads on more than %d times", mostRedirects)
+	}
+	next.Header.Del("Referer") // the URL may have a secret
+	return nil
+}
+
+// ask sends a request. Who has the answer calls done.
+func (l *List) ask(ctx context.Context, client *http.Client, to *url.URL, known mark) (a *http.Response, body io.Reader, done func(), err error) {
+	ctx, give := context.WithCancelCause(ctx)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), http.NoBody)
+	if err != nil {
+		give(nil)
+		return nil, nil, nil, err
+	}
+	r.Header.Set("User-Agent", "nearcast")
+	r.Header.Set("Accept-Encoding", "gzip")
+	if known.ETag != "" {
+		r.Header.Set("If-None-Match", known.ETag)
+	}
+	if known.Modified != "" {
+		r.Header.Set("If-Modified-Since", known.Modified)
+	}
+	a, err = client.Do(r)
+	if err != nil {
+		err = failed(ctx, err)
+		give(nil)
+		return nil, nil, nil, err
+	}
+	idle := within(a.Body, give)
+	done = func() { idle.timer.Stop(); give(nil); a.Body.Close() }
+	return a, &breaking{ctx, idle, l.config.MaxBytes}, done, nil
+}
+
+// failed gives the class of an error of a request.
+func failed(ctx context.Context, err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // without the URL, which may have a secret
+	}
+	_, known := errors.AsType[*fault](err)
+	timeout, _ := errors.AsType[net.Error](err)
+	switch {
+	case known:
+		return err
+	case outbound.Distrusted(err):
+		return fail(BadCertificate, "%w", err)
+	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded), timeout != nil && timeout.Timeout():
+		return fail(Timeout, "no answer came in time: %w", err)
+	}
+	return fail(Unreachable, "%w", err)
+}
+
+// breaking gives errors of a body their class, and bounds what is sent.
+type breaking struct {
+	ctx context.Context //nolint:containedctx // of the request whose body it is
+	io.Reader
+	left int // octets
+}
+
+func (b *breaking) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if b.left -= n; b.left < 0 {
+		return 0, fail(TooLarge, "more octets were sent than are allowed")
+	}
+	switch cause := context.Cause(b.ctx); {
+	case err == nil, errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return n, err
+	case errors.Is(cause, errIdle):
+		return n, errIdle
+	case cause != nil:
+		return n, fail(Timeout, "the end did not come in time")
+	}
+	return n, fail(Broken, "it broke off: %w", err)
+}
+
+// fetchList asks for the list, unless it is known, and requires the digest, if there
+// is one.
+func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, known mark) (fetched, error) {
+	if l.held == nil {
+		known = mark{}
+	}
+	a, body, done, err := l.ask(ctx, client, l.url, known)
+	if err != nil {
+		return fetched{}, err
+	}
+	defer done()
+	switch {
+	case a.StatusCode == http.StatusNotModified && (known.ETag != "" || known.Modified != ""):
+		return fetched{}, nil
+	case a.StatusCode != http.StatusOK:
+		return fetched{}, statusOf(a)
+	case sum == "" && !delimited(a):
+		return fetched{}, fail(Broken, "the answer does not say where it ends: it has neither a length nor chunks; only with a checksum can it be used")
+	}
+	decompressed, err := decoded(a, body)
+	if err != nil {
+		return fetched{}, err
+	}
+	got := fetched{mark: mark{ETag: a.Header.Get("ETag"), Modified: a.Header.Get("Last-Modified")}, spool: newSpool(l.config.File)}
+	if err := l.receive(&got, decompressed, sum); err != nil {
+		got.spool.drop()
+		return fetched{}, err
+	}
+	if l.held != nil && got.mark.Sum == l.mark.Sum {
+		l.mark = got.mark // by which it may be known the next time
+		got.spool.drop()
+		return fetched{}, nil
+	}
+	return got, nil
+}
+
+// receive reads a list to its end.
+func (l *List) receive(got *fetched, from io.Reader, sum string) error {
+	digest := sha256.New()
+	list := &bounded{from: io.TeeReader(from, io.MultiWriter(digest, got.spool)), left: l.limits()}
+	var err error
+	if got.zone, err = parseList(list, l.config.Zone, shown(l.url)); err != nil {
+		return err
+	}
+	got.mark.Sum = hex.EncodeToString(digest.Sum(nil))
+	switch {
+	case sum != "" && sum != got.mark.Sum:
+		return fail(Checksum, "the digest of the list is %s, and %s is published", got.mark.Sum, sum)
+	case got.zone.Len() == 0:
+		return fail(Refused, "the list has no record beside its SOA")
+	case sum == "" && list.last != '\n' && l.held != nil && got.zone.Len() < l.held.Len():
+		return fail(Broken, "the list has fewer records than before, and its last line has no end: it may have been published half")
+	}
+	return nil
+}
+
+// parseList reads a list to its end as a file is read.
+func parseList(list *bounded, zone, name string) (*policyzone.Zone, error) {
+	z, _, err := policyzone.Read(list, zone, name)
+	if err == nil {
+		err = list.complete()
+	}
+	switch _, known := errors.AsType[*fault](list.err); {
+	case known: // which is why it could not be parsed, or would not be noticed
+		return nil, list.err
+	case list.err != nil && list.err != io.EOF: //nolint:errorlint // what gzip wraps is not the end
+		return nil, fail(Broken, "it broke off: %w", list.err)
+	case err != nil:
+		return nil, fail(Refused, "%w", err)
+	}
+	return z, nil
+}
+
+// statusOf is what an answer without a list failed with.
+func statusOf(a *http.Response) error {
+	err := fail(Status, "the server answers %d %s", a.StatusCode, http.StatusText(a.StatusCode))
+	if after := retryAfter(a.Header); after > 0 {
+		return &busy{err, after}
+	}
+	return err
+}
+
+// maxSums bounds a file of checksums: those of ten thousand files.
+const maxSums = 1 << 20
+
+// fetchSum asks for the digest of the list.
+func (l *List) fetchSum(ctx context.Context, client *http.Client) (string, error) {
+	a, body, done, err := l.ask(ctx, client, l.checksum, mark{})
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	if a.StatusCode != http.StatusOK {
+		return "", statusOf(a)
+	}
+	if body, err = decoded(a, body); err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(io.LimitReader(body, maxSums+1))
+	switch {
+	case err != nil:
+		return "", err
+	case len(text) > maxSums:
+		return "", fail(TooLarge, "it has more than %d octets", maxSums)
+	}
+	return sumOf(string(text), l.url.Path)
+}

@@ -1,0 +1,83 @@
+package download
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Result is what came of a request, as it is counted.
+type Result string
+
+// The results of asking for a list. From Unreachable on they are failures, and leave
+// everything as it was.
+const (
+	// Loaded: a new list came.
+	Loaded Result = "loaded"
+	// Current: what is held is what is published.
+	Current Result = "current"
+	// Unreachable: no connection came about.
+	Unreachable Result = "unreachable"
+	// BadCertificate: the server's certificate is not to be believed.
+	BadCertificate Result = "bad-certificate"
+	// Redirect: to where no list is taken from, or too often.
+	Redirect Result = "redirect"
+	// Status: the server answered with a status other than 200 and 304.
+	Status Result = "status"
+	// Timeout: an answer, its next octets or its end did not come in time.
+	Timeout Result = "timeout"
+	// Broken: it is not known that the list came to its end.
+	Broken Result = "broken"
+	// TooLarge: more octets or lines than are allowed.
+	TooLarge Result = "too-large"
+	// Checksum: there is no checksum of the list, or another.
+	Checksum Result = "checksum"
+	// Refused: what came is not a policy zone.
+	Refused Result = "refused"
+)
+
+// The results that concern the copy on disk.
+const (
+	// CopyLoaded: the copy was taken up at the start.
+	CopyLoaded Result = "copy-loaded"
+	// CopyWritten: a list was kept.
+	CopyWritten Result = "copy-written"
+	// CopyDamaged: the copy could not be read.
+	CopyDamaged Result = "copy-damaged"
+	// CopyFailed: it could not be written.
+	CopyFailed Result = "copy-failed"
+)
+
+// advice says what to do about a failure.
+var advice = map[Result]string{
+	Unreachable:    "see that the host's name resolves here, and that HTTPS to it is let through",
+	BadCertificate: "see tls of the zone for the authority and the keys that are believed",
+	Redirect:       "write the URL that the list is at now",
+	Status:         "see that the list is still published there",
+	Timeout:        "see the path to the server",
+	Broken:         "it is asked for again",
+	TooLarge:       "see that the list is meant to be so large, and raise its limit",
+	Checksum:       "it is asked for again; where this stays so, see that both are of one publication",
+	Refused:        "see that the URL leads to a policy zone",
+}
+
+// fault is a failure with its class.
+type fault struct {
+	result Result
+	err    error
+}
+
+func (f *fault) Error() string { return f.err.Error() }
+func (f *fault) Unwrap() error { return f.err }
+
+// fail returns a failure of the class, worded as fmt.Errorf does.
+func fail(r Result, format string, args ...any) error {
+	return &fault{r, fmt.Errorf(format, args...)}
+}
+
+// resultOf returns the class of a failure; what has none came of a list that is not good.
+func resultOf(err error) Result {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f.result
+	}
+	return Refused
+}

@@ -1,0 +1,175 @@
+package download
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// answers is a server without a network: each request is answered by what is set, and
+// the time of each is kept.
+type answers struct {
+	answer func(*http.Request) (*http.Response, error)
+	at     []time.Time
+}
+
+func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.at = append(a.at, time.Now())
+	return a.answer(r)
+}
+
+func (a *answers) gaps() (gaps []time.Duration) {
+	for i := 1; i < len(a.at); i++ {
+		gaps = append(gaps, a.at[i].Sub(a.at[i-1]))
+	}
+	return gaps
+}
+
+// with is an answer of a text.
+func with(code int, header http.Header, body io.Reader) func(*http.Request) (*http.Response, error) {
+	return func(r *http.Request) (*http.Response, error) {
+		if header == nil {
+			header = http.Header{}
+		}
+		return &http.Response{StatusCode: code, Header: header, Body: io.NopCloser(body), ContentLength: 1 << 20, Request: r, ProtoMajor: 1}, nil
+	}
+}
+
+func again(text string) func(*http.Request) (*http.Response, error) {
+	return func(r *http.Request) (*http.Response, error) { return with(200, nil, strings.NewReader(text))(r) }
+}
+
+// runFor follows the answers for a while.
+func runFor(t *testing.T, d time.Duration, a *answers, meanwhile func(*follower)) *follower {
+	t.Helper()
+	f := follow(t, nil, func(c *Config) { c.URL = "https://lists.example/one.rpz" })
+	f.transport = a
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); f.Run(ctx) }()
+	if meanwhile != nil {
+		meanwhile(f)
+	}
+	time.Sleep(d)
+	cancel()
+	<-ended
+	return f
+}
+
+func within34(t *testing.T, what string, got, most time.Duration) {
+	t.Helper()
+	if got < most*3/4 || got > most {
+		t.Errorf("%s: %s, want from three quarters to the whole of %s", what, got, most)
+	}
+}
+
+func TestAListIsAskedForAtItsInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &answers{answer: again(first)}
+		f := runFor(t, 48*time.Hour, a, nil)
+		gaps := a.gaps()
+		if len(gaps) < 47 || len(gaps) > 64 || len(f.published) != 1 {
+			t.Fatalf("%d requests, %d lists", len(a.at), len(f.published))
+		}
+		different := false
+		for _, g := range gaps {
+			within34(t, "interval", g, time.Hour)
+			different = different || g != gaps[0]
+		}
+		if !different {
+			t.Error("no jitter")
+		}
+	})
+}
+
+func TestFailuresAreTriedAgainLessAndLessOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &answers{answer: func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") }}
+		runFor(t, 12*time.Hour, a, func(f *follower) {
+			time.Sleep(2 * time.Hour)
+			want := firstRetry
+			for i, g := range a.gaps() {
+				within34(t, "before the first list", g, min(want<<min(i, 10), mostFirstRetry))
+			}
+			a.answer = again(first)
+			time.Sleep(10 * time.Minute)
+			if len(f.published) != 1 {
+				t.Fatal("the list was not taken when it came")
+			}
+			a.answer, a.at = with(404, nil, strings.NewReader("")), nil
+			time.Sleep(9 * time.Hour)
+			gaps := a.gaps()
+			if len(gaps) < 8 {
+				t.Fatalf("%d requests", len(a.at))
+			}
+			for i, g := range gaps {
+				within34(t, "with a list", g, min(retry<<min(i, 10), time.Hour))
+			}
+		})
+	})
+}
+
+func TestAServerThatIsBusyIsGivenItsTime(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"7200": 2 * time.Hour, "31536000": 24 * time.Hour, "2": 0, "-1": 0, "soon": 0, "99999999999999999999": 0,
+		"Sat, 01 Jan 2000 03:00:00 GMT": 3 * time.Hour, // synctest begins with 2000
+		"Sat, 01 Jan 1999 03:00:00 GMT": 0,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &answers{answer: with(503, http.Header{"Retry-After": {text}}, strings.NewReader(""))}
+			runFor(t, 25*time.Hour, a, nil)
+			got := a.gaps()[0]
+			if want > 0 && got != want || want == 0 && got > firstRetry {
+				t.Errorf("%q: asked again after %s", text, got)
+			}
+		})
+	}
+}
+
+// slow gives an octet, and then the next after a wait.
+type slow struct {
+	wait time.Duration
+	text string
+	ctx  context.Context
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(s.wait):
+	case <-s.ctx.Done():
+		return 0, s.ctx.Err()
+	}
+	p[0], s.text = s.text[0], s.text[1:]
+	return 1, nil
+}
+
+func TestAListThatDoesNotComeInTimeIsGivenUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		wait time.Duration
+		most time.Duration
+		word string
+	}{
+		"nothing":  {time.Hour, idleTime, "nothing came for 30s"},
+		"stalls":   {idleTime + time.Second, idleTime, "nothing came for 30s"},
+		"trickles": {idleTime - time.Second, totalTime, "the end did not come in time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := follow(t, nil, func(c *Config) { c.URL = "https://lists.example/one.rpz" })
+				f.transport = &answers{answer: func(r *http.Request) (*http.Response, error) {
+					return with(200, nil, &slow{c.wait, first, r.Context()})(r)
+				}}
+				start := time.Now()
+				got, err := f.once(t)
+				if took := time.Since(start); got != "timeout" || !strings.Contains(err, c.word) || took != c.most {
+					t.Errorf("%s after %s: %s", got, took, err)
+				}
+			})
+		})
+	}
+}
