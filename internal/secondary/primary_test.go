@@ -3,11 +3,16 @@ package secondary
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"maps"
 	"net"
@@ -224,10 +229,15 @@ func plain(messages ...*dns.Msg) [][]byte {
 	return out
 }
 
+// digests are those of the algorithms of RFC 8945.
+var digests = map[string]func() hash.Hash{
+	dns.HmacMD5: md5.New, dns.HmacSHA1: sha1.New, dns.HmacSHA224: sha256.New224, dns.HmacSHA256: sha256.New, dns.HmacSHA384: sha512.New384, dns.HmacSHA512: sha512.New,
+}
+
 // signed signs with the key those messages of an answer that which says; it is
 // written after RFC 8945 and not after what is tested.
 func signed(q *request, key *Key, which func(i int) bool, messages ...*dns.Msg) [][]byte {
-	secret, err := key.secret()
+	secret, err := base64.StdEncoding.DecodeString(key.Secret)
 	if err != nil {
 		panic(err)
 	}
@@ -244,7 +254,7 @@ func signed(q *request, key *Key, which func(i int) bool, messages ...*dns.Msg) 
 		}
 		t := &dns.TSIG{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeTSIG, Class: dns.ClassANY}, Algorithm: algorithm, Fudge: 300,
 			TimeSigned: uint64(time.Now().Unix()), OrigId: messages[i].Id}
-		mac := hmac.New(sha256.New, secret)
+		mac := hmac.New(digests[algorithm], secret)
 		binary.Write(mac, binary.BigEndian, uint16(len(prior)))
 		mac.Write(prior)
 		mac.Write(pending)
