@@ -8,7 +8,6 @@ import (
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin/pkg/transport"
-	"github.com/coredns/coredns/plugin/tsig"
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
@@ -18,6 +17,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/client"
 	"github.com/nearcast/nearcast/plugin/domain"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
+	"github.com/nearcast/nearcast/plugin/signature"
 )
 
 // serveFeed answers what is asked of the block's feeds: everything at and below
@@ -30,7 +30,7 @@ func (n *Nearcast) serveFeed(ctx context.Context, w dns.ResponseWriter, r *dns.M
 		return false, 0, nil
 	}
 	who := feed.Identity{Source: client.Source(w.RemoteAddr())}
-	who.Key, _ = tsig.ValidatedKeyName(ctx)
+	who.Key, who.Algorithm = signature.By(ctx)
 	var zone feed.Zone
 	var may bool
 	switch {

@@ -2,6 +2,7 @@ package nearcast
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/nearcast/nearcast/plugin/certificate"
 	"github.com/nearcast/nearcast/plugin/ddr"
+	"github.com/nearcast/nearcast/plugin/nearcast/feed"
+	"github.com/nearcast/nearcast/plugin/signature"
 )
 
 var log = clog.NewWithPlugin("nearcast")
@@ -32,6 +35,9 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error("nearcast", err)
 	}
 	n.server = config
+	if slices.ContainsFunc(s.settings.feeds, func(l feed.Line) bool { return l.Key != "" }) {
+		signature.Remember(config)
+	}
 	c.OnStartup(func() error {
 		n.sized = config.Handler("bufsize") != nil
 		if len(s.keys) > 0 && config.Handler("dnssec") != nil {

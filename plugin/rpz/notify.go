@@ -1,6 +1,7 @@
 package rpz
 
 import (
+	"context"
 	"time"
 
 	"github.com/coredns/coredns/request"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/nearcast/nearcast/plugin/client"
 	"github.com/nearcast/nearcast/plugin/seldom"
+	"github.com/nearcast/nearcast/plugin/signature"
 )
 
 // strangers logs what anybody can send, from any address.
@@ -27,13 +29,14 @@ func (h *RPZ) notified(r *dns.Msg) *zone {
 }
 
 // notify takes a NOTIFY from a primary. One without a signature is good enough to
-// ask a primary whether there is something new; one with a wrong one is not.
-func (z *zone) notify(w dns.ResponseWriter, r *dns.Msg) (int, error) {
+// ask a primary whether there is something new; one with a wrong one, or of another
+// algorithm than the key's, is not.
+func (z *zone) notify(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	from := client.Source(w.RemoteAddr())
 	m := new(dns.Msg).SetReply(r)
 	m.Authoritative = true
 	switch {
-	case r.IsTsig() != nil && w.TsigStatus() != nil:
+	case r.IsTsig() != nil && w.TsigStatus() != nil, z.weak(ctx):
 		m.Rcode = dns.RcodeNotAuth
 	case !z.source.secondary.Accepts(from):
 		m.Rcode = dns.RcodeRefused
@@ -49,6 +52,12 @@ func (z *zone) notify(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 		return dns.RcodeServerFailure, err
 	}
 	return dns.RcodeSuccess, nil
+}
+
+// weak reports whether a NOTIFY is signed with the zone's key by another algorithm.
+func (z *zone) weak(ctx context.Context) bool {
+	key, algorithm := signature.By(ctx)
+	return key != "" && key == z.origin.key && algorithm != z.origin.algorithm
 }
 
 // serialOf returns the serial that a NOTIFY says the zone has by now.

@@ -62,7 +62,7 @@ func (h *RPZ) Ready() bool {
 func (h *RPZ) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if r.Opcode == dns.OpcodeNotify {
 		if z := h.notified(r); z != nil {
-			return z.notify(w, r)
+			return z.notify(ctx, w, r)
 		}
 	}
 	if !h.applies(ctx, r) {

@@ -2,6 +2,7 @@ package rpz
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/nearcast/nearcast/plugin/certificate"
 	"github.com/nearcast/nearcast/plugin/ddr"
+	"github.com/nearcast/nearcast/plugin/signature"
 )
 
 var log = clog.NewWithPlugin("rpz")
@@ -27,6 +29,9 @@ func setup(c *caddy.Controller) error {
 	}
 	certificate.Follow(c)
 	config := dnsserver.GetConfig(c)
+	if slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.key != "" }) {
+		signature.Remember(config)
+	}
 	h := s.handler(config.Zone)
 	// The plugin tsig reads its keys after this one is set up.
 	c.OnStartup(func() error {

@@ -56,11 +56,9 @@ type Line struct {
 	// Scope's Region may be All.
 	Scope
 	// To are the sources that may ask, and Key the TSIG key that they must have
-	// signed with. Where both are set both must hold; one of them is.
-	To  []netip.Prefix
-	Key string // canonical
-	// Algorithm is the TSIG algorithm of NOTIFY.
-	Algorithm string
+	// signed with, by Algorithm. Where both are set both must hold; one of them is.
+	To             []netip.Prefix
+	Key, Algorithm string // canonical
 	// Notify are who is told of a change.
 	Notify []netip.AddrPort
 	// At is where the line is, for people.
@@ -70,13 +68,13 @@ type Line struct {
 // Identity is who asks.
 type Identity struct {
 	Source netip.Addr
-	// Key is the TSIG key that was validated; "" if none was.
-	Key string
+	// Key is the TSIG key that was validated, and Algorithm by what; "" if none was.
+	Key, Algorithm string
 }
 
 // admits reports whether the line lets who asks have its feeds.
 func (l *Line) admits(who Identity) bool {
-	if l.Key != "" && l.Key != who.Key {
+	if l.Key != "" && (l.Key != who.Key || l.Algorithm != who.Algorithm) {
 		return false
 	}
 	return len(l.To) == 0 || slices.ContainsFunc(l.To, func(p netip.Prefix) bool { return p.Contains(who.Source) })
