@@ -56,12 +56,16 @@ func Prefixes(args []string) ([]netip.Prefix, error) {
 }
 
 // Servers takes addresses of name servers, with a port where that is not 53.
-func Servers(args []string) ([]netip.AddrPort, error) {
+func Servers(args []string) ([]netip.AddrPort, error) { return ServersAt(53, args) }
+
+// ServersAt takes addresses of servers, with a port where that is not the one that is
+// usual.
+func ServersAt(usual uint16, args []string) ([]netip.AddrPort, error) {
 	var servers []netip.AddrPort
 	for _, arg := range args {
 		server, err := netip.ParseAddrPort(arg)
 		if a, alone := netip.ParseAddr(arg); alone == nil {
-			server, err = netip.AddrPortFrom(a, 53), nil
+			server, err = netip.AddrPortFrom(a, usual), nil
 		}
 		if err != nil || server.Port() == 0 {
 			return nil, fmt.Errorf("%q is neither an address nor one with a port, such as 192.0.2.53:53 or [2001:db8::53]:53", arg)

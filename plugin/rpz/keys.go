@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gaissmai/bart"
@@ -103,16 +102,8 @@ func (z *zone) parsePrimary(args []string) (err error) {
 	if len(addresses) == 0 {
 		return errors.New("takes ADDRESS... [key NAME [ALGORITHM]]")
 	}
-	servers, err := arguments.Servers(addresses)
-	if err != nil {
-		return err
-	}
-	var primaries []string
-	for _, server := range servers {
-		primaries = append(primaries, server.String())
-	}
-	z.origin.primaries = strings.Join(primaries, " ")
-	return nil
+	z.addresses = addresses
+	return z.resolvePrimaries(portDNS)
 }
 
 func (z *zone) parseLimit(args []string) error {

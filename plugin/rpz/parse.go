@@ -54,8 +54,8 @@ func parse(c *caddy.Controller) (*stanza, error) {
 			return nil, fmt.Errorf("%s:%d: %s: has no effect without `delegation on`", s.at.File, line, key)
 		}
 	}
-	if s.state == "" && slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.primaries != "" }) {
-		log.Warningf("%s: no state: after a restart transferred zones are not known until a primary answers", s.at)
+	if s.state == "" && slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.file == "" }) {
+		log.Warningf("%s: no state: after a restart zones that are not files are not known until a primary or a server of lists answers", s.at)
 	}
 	return s, nil
 }
@@ -78,17 +78,22 @@ var keys = map[string]func(*settings, []string) error{
 
 // zoneKeys are the settings of a zone.
 var zoneKeys = map[string]func(*zone, []string) error{
-	"file":    (*zone).parseFile,
-	"primary": (*zone).parsePrimary,
-	"limit":   (*zone).parseLimit,
-	"policy":  (*zone).parsePolicy,
-	"ede":     (*zone).parseEDE,
-	"clients": (*zone).parseClients,
-	"shadow":  (*zone).parseShadow,
+	"file":     (*zone).parseFile,
+	"primary":  (*zone).parsePrimary,
+	"url":      (*zone).parseURL,
+	"checksum": (*zone).parseChecksum,
+	"refresh":  (*zone).parseRefresh,
+	"tls":      (*zone).parseTLS,
+	"source":   (*zone).parseSource,
+	"limit":    (*zone).parseLimit,
+	"policy":   (*zone).parsePolicy,
+	"ede":      (*zone).parseEDE,
+	"clients":  (*zone).parseClients,
+	"shadow":   (*zone).parseShadow,
 }
 
 // aliases are keys of a zone that set the same thing, which is then set twice.
-var aliases = map[string]string{"file": "source", "primary": "source"}
+var aliases = map[string]string{"file": "origin", "primary": "origin", "url": "origin"}
 
 func (s *stanza) parseKey(c *caddy.Controller, seen map[string]int) error {
 	key := c.Val()
@@ -134,11 +139,11 @@ func (s *stanza) parseZone(c *caddy.Controller) error {
 			return err
 		}
 	}
-	if _, ok := seen["source"]; !ok {
-		return fmt.Errorf("%s: zone %s: no source: one of file and primary is required", s.lines[z.name], args[0])
+	if _, ok := seen["origin"]; !ok {
+		return fmt.Errorf("%s: zone %s: no source: one of file, primary and url is required", s.lines[z.name], args[0])
 	}
-	if _, ok := seen["limit"]; ok && z.origin.primaries == "" {
-		return fmt.Errorf("%s: zone %s: limit: is for a zone with a primary", s.lines[z.name], args[0])
+	if err := z.settle(seen); err != nil {
+		return fmt.Errorf("%s: zone %s: %w", s.lines[z.name], args[0], err)
 	}
 	s.zones = append(s.zones, z)
 	return nil

@@ -210,7 +210,7 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{"zone x {\nfile DIR/rpz1\nede no\n}", `ede: unknown error "no"`},
 		{"zone x {\nfile DIR/rpz1\nclients 10.0.0.1/8\n}", "10.0.0.0/8 is meant?"},
 		{"zone x {\nfile DIR/rpz1\n}\nzone X. {\nfile DIR/rpz1\n}", "zone: x. is already on line 4"},
-		{"zone x {\nfile DIR/rpz1\nfrom y\n}", `unknown key "from"; known are clients, ede, file,`},
+		{"zone x {\nfile DIR/rpz1\nfrom y\n}", `unknown key "from"; known are checksum, clients, ede, file,`},
 		{"zone x {\nfile DIR/rpz1\n}\ndelegation on\nnsip-wait-recurse maybe", "Corefile:8 - Error during parsing: nsip-wait-recurse: takes servfail, yes or no"},
 		{"zone x {\nfile DIR/rpz1\n}\nnsdname-wait-recurse yes", "Corefile:7: nsdname-wait-recurse: has no effect without `delegation on`"},
 		{"zone x {\nfile DIR/rpz1\n}\nlog much", `Corefile:7 - Error during parsing: log: "much" is not a number`},

@@ -18,6 +18,8 @@ type zone struct {
 	hasEDE   bool
 	clients  *bart.Lite // nil for all
 	shadow   bool
+	// addresses are the primaries as they are written.
+	addresses []string
 
 	source   *source
 	counters counters

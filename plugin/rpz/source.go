@@ -20,8 +20,9 @@ import (
 type origin struct {
 	zone string
 	file string
-	// primaries are separated by spaces; "" for a file.
-	primaries              string
+	// primaries are separated by spaces; "" for a file and a url.
+	primaries string
+	remote
 	key, algorithm, secret string
 	state                  string
 	limit                  int // of records; 0 for the default
@@ -46,12 +47,16 @@ func (o *origin) copy() string {
 	if o.state == "" {
 		return ""
 	}
-	h := fnv.New32a()
-	h.Write([]byte(o.primaries + " " + o.key))
-	if o.file != "" {
-		h.Write([]byte(o.file))
+	from, kind := o.primaries+" "+o.key, "rpz"
+	switch {
+	case o.file != "":
+		from = o.file
+	case o.url != "":
+		from, kind = o.url, "list"
 	}
-	return filepath.Join(o.state, fmt.Sprintf("%s-%08x.rpz", url.PathEscape(strings.TrimSuffix(o.zone, ".")), h.Sum32()))
+	h := fnv.New32a()
+	h.Write([]byte(from))
+	return filepath.Join(o.state, fmt.Sprintf("%s-%08x.%s", url.PathEscape(strings.TrimSuffix(o.zone, ".")), h.Sum32(), kind))
 }
 
 // source keeps one zone up to date, for all handlers that use it.
@@ -60,7 +65,7 @@ type source struct {
 	zone   atomic.Pointer[policyzone.Zone]
 	// loaded is set with the first generation, and stays.
 	loaded    atomic.Bool
-	secondary *secondary.Secondary // nil for a file
+	secondary *secondary.Secondary // nil for a file and a url
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -111,7 +116,13 @@ func (s *source) runner(runs bool) (func(context.Context), error) {
 		}
 		return f.watch, nil
 	}
-	config := secondary.Config{Zone: s.origin.zone, File: s.origin.copy(), MaxRecords: s.origin.limit}
+	if s.origin.url != "" {
+		return s.downloader()
+	}
+	config := secondary.Config{Zone: s.origin.zone, Sources: s.origin.sources, File: s.origin.copy(), MaxRecords: s.origin.limit}
+	if s.origin.encrypted {
+		config.Trust = &s.origin.trust
+	}
 	for _, primary := range strings.Fields(s.origin.primaries) {
 		config.Primaries = append(config.Primaries, netip.MustParseAddrPort(primary)) // parsePrimary wrote it
 	}

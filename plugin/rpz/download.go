@@ -1,0 +1,30 @@
+package rpz
+
+import (
+	"context"
+
+	"github.com/nearcast/nearcast/internal/download"
+)
+
+// downloader returns what follows a list by HTTPS.
+func (s *source) downloader() (func(context.Context), error) {
+	o := &s.origin
+	list, err := download.New(download.Config{
+		Zone: o.zone, URL: o.url, Checksum: o.checksum, Refresh: o.refresh, Trust: o.trust, Sources: o.sources,
+		File: o.copy(), MaxRecords: o.limit,
+	}, s.publish, reportDownload)
+	if err != nil {
+		return nil, err
+	}
+	return list.Run, nil
+}
+
+// reportDownload logs what a request failed with: requests are minutes apart.
+func reportDownload(e download.Event) {
+	switch {
+	case e.Recovered:
+		log.Infof("zone %s: the last good copy is kept again", e.Zone)
+	case e.Err != nil:
+		log.Warningf("%v", e.Err)
+	}
+}

@@ -1,0 +1,161 @@
+package rpz
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/download"
+	"github.com/nearcast/nearcast/internal/outbound"
+	"github.com/nearcast/nearcast/plugin/arguments"
+)
+
+// remote is what an origin has that is not a file, beside its primaries.
+type remote struct {
+	// url is where the list is, and checksum where its digest is; "" for none.
+	url, checksum string
+	refresh       time.Duration
+	// encrypted has transfers go over TLS; trust is for these and for lists.
+	encrypted bool
+	trust     outbound.Trust
+	sources   outbound.Sources
+}
+
+// The ports of primaries that are written without one.
+const (
+	portDNS = 53
+	portDoT = 853 // RFC 9103, section 7.1
+)
+
+func (z *zone) resolvePrimaries(port uint16) error {
+	servers, err := arguments.ServersAt(port, z.addresses)
+	var primaries []string
+	for _, server := range servers {
+		primaries = append(primaries, server.String())
+	}
+	z.origin.primaries = strings.Join(primaries, " ")
+	return err
+}
+
+func (z *zone) parseURL(args []string) (err error) {
+	z.origin.refresh = cmp.Or(z.origin.refresh, download.DefaultRefresh) // in whatever order they are
+	z.origin.url, err = oneURL(args)
+	return err
+}
+
+func (z *zone) parseChecksum(args []string) (err error) {
+	z.origin.checksum, err = oneURL(args)
+	return err
+}
+
+func oneURL(args []string) (string, error) {
+	arg, err := arguments.One(args, "an https URL")
+	if err != nil {
+		return "", err
+	}
+	u, err := download.ParseURL(arg)
+	if err != nil {
+		return "", err
+	}
+	return u.String(), nil
+}
+
+func (z *zone) parseRefresh(args []string) error {
+	arg, err := arguments.One(args, "a duration")
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(arg)
+	if err != nil || d < download.LeastRefresh || d > download.MostRefresh {
+		return fmt.Errorf("%q is not a duration from 1m to 168h", arg)
+	}
+	z.origin.refresh = d
+	return nil
+}
+
+// parseTLS takes [NAME] [ca FILE] [pin DIGEST...].
+func (z *zone) parseTLS(args []string) (err error) {
+	z.origin.encrypted = true
+	t := &z.origin.trust
+	if i := slices.Index(args, "pin"); i >= 0 {
+		if len(args) == i+1 {
+			return errors.New("pin: takes digests of keys")
+		}
+		if t.Pins, err = outbound.ParsePins(args[i+1:]); err != nil {
+			return fmt.Errorf("pin: %w", err)
+		}
+		args = args[:i]
+	}
+	if i := slices.Index(args, "ca"); i >= 0 {
+		if len(args) != i+2 {
+			return errors.New("ca: takes one file")
+		}
+		if t.CA, err = arguments.Existing(args[i+1]); err != nil {
+			return fmt.Errorf("ca: %w", err)
+		}
+		args = args[:i]
+	}
+	if len(args) > 1 {
+		return errors.New("takes [NAME] [ca FILE] [pin DIGEST...]")
+	}
+	if len(args) == 1 {
+		t.Name = args[0]
+	}
+	if err := t.Check(); err != nil {
+		return fmt.Errorf("ca: %w", err)
+	}
+	return nil
+}
+
+func (z *zone) parseSource(args []string) error {
+	if len(args) == 0 {
+		return errors.New("takes an address of IPv4, one of IPv6, or both")
+	}
+	var addrs []netip.Addr
+	for _, arg := range args {
+		a, err := netip.ParseAddr(arg)
+		if err != nil || a.IsUnspecified() || a.IsMulticast() {
+			return fmt.Errorf("%q is not an address that a connection can come from", arg)
+		}
+		addrs = append(addrs, a)
+	}
+	var err error
+	z.origin.sources, err = outbound.NewSources(addrs...)
+	return err
+}
+
+// settle checks what the zone's settings are together, and finishes what one says of
+// another.
+func (z *zone) settle(seen map[string]int) error {
+	o := &z.origin
+	for _, key := range []string{"limit", "tls", "source"} {
+		if _, set := seen[key]; set && o.file != "" {
+			return fmt.Errorf("%s: is for a zone with a primary or a url", key)
+		}
+	}
+	for _, key := range []string{"checksum", "refresh"} {
+		if _, set := seen[key]; set && o.url == "" {
+			return fmt.Errorf("%s: is for a zone with a url", key)
+		}
+	}
+	switch {
+	case o.url != "" && o.trust.Name != "":
+		return fmt.Errorf("tls: %q: the name of the certificate is that of the url's host; only ca and pin are for a url", o.trust.Name)
+	case o.url != "" && o.encrypted && o.trust == (outbound.Trust{}):
+		return errors.New("tls: has no effect on a url without ca or pin")
+	case o.encrypted && o.url == "":
+		if err := z.resolvePrimaries(portDoT); err != nil {
+			return err
+		}
+	}
+	for _, primary := range strings.Fields(o.primaries) {
+		if at := netip.MustParseAddrPort(primary); !o.sources.Reaches(at.Addr()) {
+			return fmt.Errorf("source: the primary %s is of the other family; add an address of its family", at.Addr())
+		}
+	}
+	return nil
+}
