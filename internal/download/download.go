@@ -43,8 +43,10 @@ type Config struct {
 const (
 	// DefaultRefresh is how often public lists change, as most say of themselves.
 	DefaultRefresh = time.Hour
-	// LeastRefresh spares who publishes lists, and MostRefresh is a week.
-	LeastRefresh, MostRefresh = time.Minute, 7 * 24 * time.Hour
+	// LeastRefresh spares who publishes lists.
+	LeastRefresh = time.Minute
+	// MostRefresh is a week.
+	MostRefresh = 7 * 24 * time.Hour
 	// DefaultMaxRecords is several times the largest list that is published.
 	DefaultMaxRecords = 5_000_000
 	// DefaultMaxBytes leaves 50 octets to each of its lines.

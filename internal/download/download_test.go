@@ -248,11 +248,14 @@ func TestNothingButAWholeGoodListIsTaken(t *testing.T) {
 		"a SOA alone":                  {plain("$TTL 60\n@ SOA ns. host. 2 3600 600 86400 60\n"), "refused", "no record"},
 		"404":                          {statusLine(404), "status", "404 Not Found"},
 		"500":                          {statusLine(500), "status", "500"},
-		"206":                          {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(206); io.WriteString(w, second) }, "status", "206"},
-		"204":                          {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "status", "204"},
-		"to HTTP":                      {to(insecure.URL + "/list?token=s3cret"), "redirect", "by https alone"},
-		"to a file":                    {to("file:///etc/passwd"), "redirect", "by https alone"},
-		"to itself, without end":       {to("/again"), "redirect", "more than 5 times"},
+		"206": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusPartialContent)
+			io.WriteString(w, second)
+		}, "status", "206"},
+		"204":                    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, "status", "204"},
+		"to HTTP":                {to(insecure.URL + "/list?token=s3cret"), "redirect", "by https alone"},
+		"to a file":              {to("file:///etc/passwd"), "redirect", "by https alone"},
+		"to itself, without end": {to("/again"), "redirect", "more than 5 times"},
 		"through HTTPS to HTTP": {func(w http.ResponseWriter, r *http.Request) {
 			map[bool]http.HandlerFunc{true: to(insecure.URL), false: to("/next")}[r.URL.Path == "/next"](w, r)
 		}, "redirect", "by https alone"},

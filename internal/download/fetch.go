@@ -156,7 +156,7 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 	if l.held == nil {
 		known = mark{}
 	}
-	a, body, done, err := l.ask(ctx, client, l.url, known)
+	a, body, done, err := l.ask(ctx, client, l.url, known) //nolint:bodyclose // done does
 	if err != nil {
 		return fetched{}, err
 	}
@@ -237,7 +237,7 @@ const maxSums = 1 << 20
 
 // fetchSum asks for the digest of the list.
 func (l *List) fetchSum(ctx context.Context, client *http.Client) (string, error) {
-	a, body, done, err := l.ask(ctx, client, l.checksum, mark{})
+	a, body, done, err := l.ask(ctx, client, l.checksum, mark{}) //nolint:bodyclose // done does
 	if err != nil {
 		return "", err
 	}

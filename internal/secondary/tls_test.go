@@ -212,13 +212,13 @@ func TestRealPrimariesAreFollowedOverTLS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := prepare(t)
 			r.start(t, command(t, r, us))
-			real := func(trust outbound.Trust, key *Key) *follower {
+			over := func(trust outbound.Trust, key *Key) *follower {
 				return followWith(t, nil, func(c *Config) {
 					c.Primaries, c.Trust, c.Key = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:" + r.port)}, &trust, key
 				})
 			}
 			for _, trust := range []outbound.Trust{{Pins: us.pin}, {CA: us.certFile}, {CA: us.certFile, Name: "xfr.example"}} {
-				w := real(trust, testKey)
+				w := over(trust, testKey)
 				w.await(t, AXFR)
 				want, _, err := policyzone.Read(strings.NewReader(largeZone(1)), zoneName, "zone")
 				if err != nil {
@@ -230,11 +230,11 @@ func TestRealPrimariesAreFollowedOverTLS(t *testing.T) {
 				w.stop()
 			}
 			for _, trust := range []outbound.Trust{{Pins: them.pin}, {CA: them.certFile}, {CA: us.certFile, Name: "other.example"}, {}} {
-				w := real(trust, testKey)
+				w := over(trust, testKey)
 				w.await(t, BadCertificate)
 				w.stop()
 			}
-			w := real(outbound.Trust{Pins: us.pin}, otherKey)
+			w := over(outbound.Trust{Pins: us.pin}, otherKey)
 			w.await(t, BadKey)
 			w.stop()
 		})
