@@ -240,6 +240,7 @@ func TestNothingButAWholeGoodListIsTaken(t *testing.T) {
 		"more octets than are allowed": {plain(second + strings.Repeat(";", 20_000)), "too-large", "octets"},
 		"more octets in gzip":          {coded(bomb), "too-large", ""},
 		"more lines than are allowed":  {plain(second + long), "too-large", "lines"},
+		"gzip of nothing, many times":  {coded(append(bytes.Repeat(zipped(""), 1500), zipped(second)...)), "too-large", "more octets were sent"},
 		"$GENERATE":                    {plain(second + "$GENERATE 1-65535 x$.example CNAME .\n"), "refused", "$GENERATE"},
 		"$generate behind blanks":      {plain(second + " \t$gene\rrate 1-65535 x$.example CNAME .\n"), "refused", "$GENERATE"},
 		"$INCLUDE":                     {plain(second + "$INCLUDE /etc/passwd\n"), "refused", "INCLUDE"},
