@@ -163,7 +163,7 @@ func to(region string) Line {
 	return Line{Scope: Scope{Region: region}, To: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}
 }
 
-var anybody = Identity{Source: netip.MustParseAddr("192.0.2.9"), Key: "carrier."}
+var anybody = Identity{Source: netip.MustParseAddr("192.0.2.9"), Key: "carrier.", Algorithm: dns.HmacSHA256}
 
 // history returns what the region's Book holds; nil if nothing.
 func (s *Set) history(t testing.TB, region string) *history {
