@@ -31,7 +31,7 @@ func ServedOver(carrier string, keys []string) []Zone {
 			continue
 		}
 		if port == "" {
-			port = portOf(carrier)
+			port = PortOf(carrier)
 		}
 		for _, name := range plugin.Host(key).NormalizeExact() {
 			all = append(all, Zone{name, port})

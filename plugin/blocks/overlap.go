@@ -62,7 +62,7 @@ func placesOf(block caddyfile.ServerBlock, key string) (all []place, err error) 
 		return nil, err
 	}
 	if port == "" {
-		port = portOf(carrier)
+		port = PortOf(carrier)
 	}
 	hosts := Hosts(block)
 	if len(hosts) == 0 {
@@ -76,7 +76,8 @@ func placesOf(block caddyfile.ServerBlock, key string) (all []place, err error) 
 	return all, nil
 }
 
-func portOf(carrier string) string {
+// PortOf returns the port at which CoreDNS serves a transport where none is given.
+func PortOf(carrier string) string {
 	switch carrier {
 	case transport.TLS:
 		return transport.TLSPort

@@ -2,19 +2,14 @@ package nearcast
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/plugin"
-	parsing "github.com/coredns/coredns/plugin/pkg/parse"
-	"github.com/coredns/coredns/plugin/pkg/transport"
 
 	"github.com/nearcast/nearcast/plugin/arguments"
-	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/domain"
 )
 
@@ -37,6 +32,10 @@ func hazards(path string, all []caddyfile.ServerBlock, ours []steered) (warnings
 			warnings = append(warnings, fmt.Errorf("%s: cache gives one client's cluster to all others: what this block forwards to %s nearcast has answered for one; "+
 				"let nearcast answer in this block, or have cache disable success for its zones", start(path, block.Tokens["cache"]), to))
 		}
+		if alias, to := mixesAliases(all, i, ours); to != "" {
+			warnings = append(warnings, fmt.Errorf("%s: cache gives one client's cluster to all others where an alias of %s leads to what another block forwards to %s, "+
+				"and nearcast has answered for one; let nearcast answer in a block of this server", start(path, block.Tokens["cache"]), alias, to))
+		}
 	}
 	return warnings
 }
@@ -51,44 +50,17 @@ func start(path string, tokens []caddyfile.Token) arguments.Position {
 // mixes returns where nearcast answers whose answers block i forwards to and caches;
 // "" for none.
 func mixes(all []caddyfile.ServerBlock, i int, ours []steered) string {
-	forward := caddyfile.NewDispenserTokens("", all[i].Tokens["forward"])
-	for forward.Next() {
-		args := forward.RemainingArgs()
-		for forward.NextBlock() {
-			forward.RemainingArgs()
-		}
-		if len(args) < 2 {
-			continue
-		}
+	for _, f := range forwards(all[i]) {
 		for _, s := range ours {
-			if s.index == i || !slices.ContainsFunc(s.zones, func(zone string) bool { return caches(all[i], args[0], zone) }) {
+			if s.index == i || !slices.ContainsFunc(s.zones, func(zone string) bool { return caches(all[i], f.from, zone) }) {
 				continue
 			}
-			if at := slices.IndexFunc(args[1:], func(to string) bool { return leadsTo(to, all[s.index]) }); at >= 0 {
-				return args[1+at]
+			if to := f.leadsTo(all[s.index]); to != "" {
+				return to
 			}
 		}
 	}
 	return ""
-}
-
-// leadsTo reports whether the upstream of a forward is the block. One that is this
-// machine's by an interface's name is not known to be.
-func leadsTo(to string, block caddyfile.ServerBlock) bool {
-	carrier, rest := parsing.Transport(to)
-	host, port, err := net.SplitHostPort(rest)
-	if err != nil {
-		host, port = rest, transport.Port
-	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	if err != nil || carrier != transport.DNS {
-		return false
-	}
-	bound, everywhere := blocks.Bound(block)
-	if !slices.Contains(bound, addr) && (!everywhere || !addr.IsLoopback()) {
-		return false
-	}
-	return slices.ContainsFunc(blocks.Served(block.Keys), func(z blocks.Zone) bool { return z.Port == port })
 }
 
 // caches reports whether the block caches answers in the zone that come from what it
