@@ -13,6 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/perclient"
 	"github.com/nearcast/nearcast/plugin/scratch"
 )
 
@@ -108,6 +109,7 @@ func (a *answer) addOPT(w dns.ResponseWriter) {
 			a.subnet.SourceScope = a.scope(asked)
 		}
 		a.opt.Option = append(a.opt.Option, &a.subnet)
+		perclient.Echo(a.ctx, a.subnet.SourceScope)
 	}
 	if a.ede != nil {
 		a.opt.Option = append(a.opt.Option, a.ede)

@@ -20,6 +20,7 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 	"github.com/nearcast/nearcast/plugin/imputed"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
+	"github.com/nearcast/nearcast/plugin/perclient"
 )
 
 // Nearcast is the handler of one server block.
@@ -80,6 +81,8 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if z == nil {
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 	}
+	// For whom a name exists depends on the client, too.
+	perclient.Mark(ctx)
 	if r.Opcode != dns.OpcodeQuery { // CoreDNS lets NOTIFY in
 		if n.anothers(z, name, r) {
 			return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)

@@ -12,6 +12,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/certificate"
 	"github.com/nearcast/nearcast/plugin/ddr"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
+	"github.com/nearcast/nearcast/plugin/perclient"
 	"github.com/nearcast/nearcast/plugin/signature"
 )
 
@@ -49,5 +50,8 @@ func setup(c *caddy.Controller) error {
 		n.Next = next
 		return n
 	})
+	if err := perclient.Guard(c); err != nil {
+		return plugin.Error("nearcast", err)
+	}
 	return nil
 }

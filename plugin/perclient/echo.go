@@ -1,0 +1,119 @@
+package perclient
+
+import (
+	"context"
+	"crypto/tls"
+	"slices"
+	"sync/atomic"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/plugin/client"
+)
+
+// first stands in front of all plugins of a server block. Queries without a client-subnet
+// option pass it.
+type first struct{ next plugin.Handler }
+
+func inFront(next plugin.Handler) plugin.Handler { return &first{next} }
+
+// Name implements plugin.Handler.
+func (f *first) Name() string { return "perclient" }
+
+// ServeDNS implements plugin.Handler.
+func (f *first) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if f.next == nil {
+		return dns.RcodeRefused, nil // as CoreDNS has it for a block without plugins
+	}
+	asked := client.Subnet(r)
+	if asked == nil {
+		return f.next.ServeDNS(ctx, w, r)
+	}
+	if _, inner := ctx.Value(echoKey{}).(*echo); inner {
+		return f.next.ServeDNS(ctx, &listener{w, ctx}, r)
+	}
+	e := &echo{ResponseWriter: w, Context: ctx, asked: asked}
+	return f.next.ServeDNS(e, e, r)
+}
+
+// echo is the writer and the context of a client's query: one allocation.
+type echo struct {
+	dns.ResponseWriter
+	context.Context //nolint:containedctx // it is one
+	asked           *dns.EDNS0_SUBNET
+	// scope is the longest noted, and one; 0 while there is none.
+	scope atomic.Int32
+}
+
+type echoKey struct{}
+
+// Value implements context.Context.
+func (e *echo) Value(key any) any {
+	if key == (echoKey{}) {
+		return e
+	}
+	return e.Context.Value(key)
+}
+
+func (e *echo) note(scope uint8) {
+	for n := int32(scope) + 1; ; {
+		before := e.scope.Load()
+		if before >= n || e.scope.CompareAndSwap(before, n) {
+			return
+		}
+	}
+}
+
+// WriteMsg implements dns.ResponseWriter.
+func (e *echo) WriteMsg(m *dns.Msg) error {
+	if scope := e.scope.Load(); scope > 0 {
+		e.complete(m, uint8(scope-1))
+	}
+	return e.ResponseWriter.WriteMsg(m)
+}
+
+// complete gives the reply the option, or the one that it has the longer scope.
+func (e *echo) complete(m *dns.Msg, scope uint8) {
+	if subnet := client.Subnet(m); subnet != nil {
+		subnet.SourceScope = max(subnet.SourceScope, scope)
+		return
+	}
+	subnet := *e.asked
+	subnet.SourceScope = scope
+	opt := m.IsEdns0()
+	if opt == nil {
+		opt = &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}} // CoreDNS fills in the rest
+		at := len(m.Extra)
+		if m.IsTsig() != nil {
+			at-- // which stays the last (RFC 8945, section 5.1)
+		}
+		m.Extra = slices.Insert(slices.Clip(m.Extra), at, dns.RR(opt))
+	}
+	opt.Option = append(slices.Clip(opt.Option), &subnet)
+}
+
+// ConnectionState implements dns.ConnectionStater for the plugins behind, as far as the
+// connection does.
+func (e *echo) ConnectionState() *tls.ConnectionState {
+	if c, ok := e.ResponseWriter.(dns.ConnectionStater); ok {
+		return c.ConnectionState()
+	}
+	return nil
+}
+
+// listener hears of the scope of an answer that a plugin asks for inside the server, and
+// that another server gave.
+type listener struct {
+	dns.ResponseWriter
+	ctx context.Context //nolint:containedctx // a query lives as long as its context
+}
+
+// WriteMsg implements dns.ResponseWriter.
+func (l *listener) WriteMsg(m *dns.Msg) error {
+	if scoped(m) {
+		Mark(l.ctx)
+		Echo(l.ctx, client.Subnet(m).SourceScope)
+	}
+	return l.ResponseWriter.WriteMsg(m)
+}

@@ -1,0 +1,50 @@
+package perclient
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/coredns/caddy"
+
+	"github.com/nearcast/nearcast/plugin/blocks"
+)
+
+// guarded marks a configuration whose blocks have their guards.
+type guarded struct{}
+
+// Guard puts the handlers of this package into every server block of the configuration: a
+// plugin of any may lead to a handler of another. It is for the setup of a plugin right
+// before cache in the order, after it has added its own handler, and is called for each
+// block that has one: only the last that stands before a cache wraps it.
+func Guard(c *caddy.Controller) error {
+	all, err := blocks.Configured(c)
+	if err != nil {
+		return err
+	}
+	for _, b := range all {
+		if len(b.Tokens["cache"]) > 0 {
+			b.Config.AddPlugin(beforeCache)
+		}
+	}
+	if c.Get(guarded{}) != nil {
+		return nil
+	}
+	c.Set(guarded{}, true)
+	for _, b := range all {
+		b.Config.Plugin = slices.Insert(b.Config.Plugin, 0, inFront)
+	}
+	c.OnStartup(func() error { return misplaced(all) })
+	return nil
+}
+
+// misplaced names a cache that could not be wrapped: the order of a build of one's own has
+// it elsewhere.
+func misplaced(all []blocks.Block) error {
+	for _, b := range all {
+		if b.Config.Handler("cache") != nil && b.Config.Handler(nameBefore) == nil {
+			return fmt.Errorf("the server block %s has cache where it would give one client's answers to others: "+
+				"in plugin.cfg, put cache right behind nearcast", b.Keys[0])
+		}
+	}
+	return nil
+}
