@@ -460,6 +460,9 @@ func TestNoCacheGivesAClientWhatAnotherWasAnswered(t *testing.T) {
 	serve(t, ".:"+port+" {\nbind "+host+"\netcd\nfile DIR/db.secondary.test secondary.test\ntransfer secondary.test {\nto *\n}\n}", "DIR", dir)
 	for layout, text := range layouts {
 		t.Run(layout, func(t *testing.T) {
+			if testing.Short() && layout != "one block" {
+				t.Skip("the other layouts take seconds")
+			}
 			t.Parallel()
 			names := tested(layout)
 			values := []string{"DIR", dir, "PRIMARY", net.JoinHostPort(host, port)}
