@@ -48,6 +48,7 @@ import (
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/plugin/client"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
+	"github.com/nearcast/nearcast/plugin/perclient"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
 )
 
@@ -131,6 +132,11 @@ func TestEveryPluginOfTheBuildIsClassified(t *testing.T) {
 		}
 		if w.way == chain && len(w.names)+len(w.same) == 0 && len(ways[w.as].names) == 0 {
 			t.Errorf("%s: no name goes through it, nor through one of the same code", name)
+		}
+	}
+	for _, name := range perclient.Straight {
+		if w, ok := ways[name]; !ok || w.way == chain || w.way == network {
+			t.Errorf("%s is not straight", name)
 		}
 	}
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/coredns/coredns").Output()

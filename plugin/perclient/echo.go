@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/client"
 )
 
-// first stands in front of all plugins of a server block. Queries without a client-subnet
+// first stands in front of all plugins of a server block that is not straight. Queries without a client-subnet
 // option pass it.
 type first struct{ next plugin.Handler }
 

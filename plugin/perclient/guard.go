@@ -9,6 +9,14 @@ import (
 	"github.com/nearcast/nearcast/plugin/blocks"
 )
 
+// Straight are the plugins that neither resolve a name inside the server nor ask another
+// one: where a server block has no others, nearcast's own reply reaches the client, with
+// its option.
+var Straight = []string{
+	"acl", "bind", "bufsize", "cache", "cancel", "ddr", "debug", "direct", "errors", "health", "https", "https3", "log", "loop", "multisocket",
+	"nearcast", "nsid", "on", "pprof", "prometheus", "quic", "ready", "reload", "root", "rrl", "tcp", "timeouts", "tls", "view",
+}
+
 // guarded marks a configuration whose blocks have their guards.
 type guarded struct{}
 
@@ -31,10 +39,21 @@ func Guard(c *caddy.Controller) error {
 	}
 	c.Set(guarded{}, true)
 	for _, b := range all {
-		b.Config.Plugin = slices.Insert(b.Config.Plugin, 0, inFront)
+		if !straight(b) {
+			b.Config.Plugin = slices.Insert(b.Config.Plugin, 0, inFront)
+		}
 	}
 	c.OnStartup(func() error { return misplaced(all) })
 	return nil
+}
+
+func straight(b blocks.Block) bool {
+	for name := range b.Tokens {
+		if !slices.Contains(Straight, name) {
+			return false
+		}
+	}
+	return true
 }
 
 // misplaced names a cache that could not be wrapped: the order of a build of one's own has

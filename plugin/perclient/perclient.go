@@ -5,7 +5,8 @@
 // alias, copies records into a reply of its own: a cache in front of it sees neither where
 // they come from nor their scope. What it does pass on is the query's context. So
 // a handler whose answers depend on the client says Mark and Echo to the context, and
-// handlers that Guard puts around every cache, and in front of every chain, hear it.
+// handlers that Guard puts around every cache, and in front of every chain that needs one,
+// hear it.
 //
 // Nothing here outlives its query. A refresh of the cache has the context of the query
 // that caused it and runs beside it, so what it notes is atomic.
