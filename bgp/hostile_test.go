@@ -372,7 +372,7 @@ func drawHistory(t *rapid.T) (history, string) {
 	d := &drawing{T: t, evil: rapid.SampledFrom([]string{"aaa", "zzz"}).Draw(t, "evil"), created: map[ServiceRef]time.Time{}}
 	d.shared = rapid.Bool().Draw(t, "shared")
 	for range rapid.IntRange(3, 14).Draw(t, "steps") {
-		s := step{}
+		var s step
 		switch d.n("who", 10) {
 		case 0:
 			s = d.operator()

@@ -73,7 +73,7 @@ func TestWhatANamespaceWritesChangesNothingThatOthersDeclare(t *testing.T) {
 				text := rapid.OneOf(rapid.SampledFrom(texts), rapid.String()).Draw(r, "text")
 				annotated("nearcast.dev/"+rapid.SampledFrom(keys).Draw(r, "key"), text)(s)
 			}
-			s.UID = s.UID + "x"
+			s.UID += "x"
 			slice := sliceFor(namespace, fmt.Sprintf("s%d", n(2)), "slice", "10.0.0.1", rapid.SampledFrom([]string{"10.0.0.2", "169.254.169.254", "::1", "x"}).Draw(r, "address"))
 			slice.Endpoints[0].Conditions.Ready = ptr(n(1) == 0)
 			what := n(3)

@@ -348,7 +348,7 @@ func TestAListIsThatOfItsChecksum(t *testing.T) {
 		{first, line(first), "loaded", 2},
 		{first, line(first), "current", 2}, // the list is not asked for
 		{first, line(second), "checksum", 3},
-		{second[:strings.Index(second, "f.example")], line(second), "checksum", 4},
+		{list(2, "a.example"), line(second), "checksum", 4},
 		{second, digestOf("x") + "  two.rpz\n" + digestOf("y") + "  three.rpz\n", "checksum", 4},
 		{second, strings.Repeat("#", 2<<20), "too-large", 4},
 		{second, line(second), "loaded", 5},

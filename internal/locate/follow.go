@@ -86,7 +86,7 @@ func (k *kept[T]) refresh(path string, read func(path string) (T, []federation.F
 		fault.Reason += "; its last good content stays in use"
 	}
 	var unread *fs.PathError
-	k.faults, k.seen, k.there = append(faults, fault), seen, there && !errors.As(err, &unread)
+	k.faults, k.seen, k.there = append(slices.Clip(faults), fault), seen, there && !errors.As(err, &unread)
 	return !slices.Equal(before, k.faults)
 }
 

@@ -46,7 +46,7 @@ func (a *answer) secure() error {
 			return err
 		}
 	}
-	a.msg.Extra = append(own, others...)
+	a.msg.Extra = append(slices.Clip(own), others...)
 	return nil
 }
 

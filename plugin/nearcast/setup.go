@@ -36,7 +36,7 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error("nearcast", err)
 	}
 	n.server = config
-	if slices.ContainsFunc(s.settings.feeds, func(l feed.Line) bool { return l.Key != "" }) {
+	if slices.ContainsFunc(s.feeds, func(l feed.Line) bool { return l.Key != "" }) {
 		signature.Remember(config)
 	}
 	c.OnStartup(func() error {

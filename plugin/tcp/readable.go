@@ -138,7 +138,7 @@ func init() {
 	for i := range pb.DnsService_ServiceDesc.Methods {
 		m := &pb.DnsService_ServiceDesc.Methods[i]
 		handler := m.Handler
-		m.Handler = func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // as gRPC has it
+		m.Handler = func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 			return handler(srv, ctx, func(v any) error {
 				err := decode(v)
 				if packet, ok := v.(*pb.DnsPacket); ok && err == nil {
