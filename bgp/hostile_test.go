@@ -52,7 +52,7 @@ const (
 	testWindow = 5*settles + settles/2
 )
 
-// playground is a speaker, but for the network, which it records what it is told by.
+// playground is a speaker, but for the network, of which it records what it is given.
 type playground struct {
 	*speaker
 	mu      sync.Mutex

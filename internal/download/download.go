@@ -102,7 +102,7 @@ type List struct {
 	disk     folder.Disk
 }
 
-// New checks the configuration. publish is given each list, and report is told of
+// New checks the configuration. publish is given each list, and report receives
 // everything that went well or wrong.
 func New(c Config, publish func(*policyzone.Zone), report func(Event)) (*List, error) {
 	l := &List{publish: publish, report: report}

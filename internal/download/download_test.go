@@ -319,7 +319,7 @@ func TestWhatIsWholeIsTakenHoweverItComes(t *testing.T) {
 		}
 	}
 	if referer != "" {
-		t.Errorf("the URL was told elsewhere: %s", referer)
+		t.Errorf("the URL was sent elsewhere: %s", referer)
 	}
 }
 

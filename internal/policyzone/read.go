@@ -58,7 +58,7 @@ const maxTTL = 1<<31 - 1
 // Read reads a zone in the text form of RFC 1035, section 5. It returns the rules
 // that cannot be used or are in doubt, with their lines; a record outside the zone is
 // one of them. A fault of syntax is an error that names the file and the line: as for
-// BIND, half a zone is no zone.
+// BIND, half a zone is not used.
 func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
 	e := Begin(origin)
 	text := unmarked(r)
@@ -145,7 +145,7 @@ func foreign(text *bufio.Reader) error {
 	case bytes.HasPrefix(trimmed, []byte("<")):
 		return errors.New("is a web page, and no zone: save the list itself")
 	case bytes.IndexByte(head, 0) >= 0:
-		return errors.New("is no text: it has NUL octets")
+		return errors.New("is not text: it has NUL octets")
 	}
 	return nil
 }

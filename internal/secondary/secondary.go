@@ -126,7 +126,7 @@ type Secondary struct {
 }
 
 // New checks the configuration. publish is given each generation, or nil when
-// the zone has expired; report is told of everything that went well or wrong.
+// the zone has expired; report receives everything that went well or wrong.
 func New(c Config, publish func(*policyzone.Zone), report func(Event)) (*Secondary, error) {
 	if _, ok := dns.IsDomainName(c.Zone); !ok || c.Zone == "" {
 		return nil, fmt.Errorf("secondary: %q is no name of a zone", c.Zone)

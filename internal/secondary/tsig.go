@@ -39,7 +39,7 @@ func (k *Key) secret() ([]byte, error) {
 	}
 	secret, err := base64.StdEncoding.DecodeString(k.Secret)
 	if err != nil || len(secret) == 0 {
-		return nil, fmt.Errorf("the secret of the key %s is no base64", k.Name) // and must not be shown
+		return nil, fmt.Errorf("the secret of the key %s is not base64", k.Name) // and must not be shown
 	}
 	return secret, nil
 }

@@ -36,7 +36,7 @@ func TestADiskThatHangsHoldsNobodyButItsWriters(t *testing.T) {
 		select {
 		case <-d.changed:
 		case <-time.After(time.Minute):
-			t.Fatalf("the publisher is not told of command %d", i)
+			t.Fatalf("the publisher does not hear of command %d", i)
 		}
 		if all, _ := d.now(time.Now()); len(all) != []int{1, 2, 1, 2}[i] {
 			t.Errorf("after command %d %v are in force", i, all)

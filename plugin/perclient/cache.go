@@ -118,7 +118,7 @@ func note(query *dns.Msg) *dns.Msg {
 }
 
 // isNote reports whether the message is a note. An upstream's that looks like one has its
-// name asked for anew, and no more.
+// name asked for again, and no more.
 func isNote(m *dns.Msg) bool {
 	if len(m.Answer) == 0 {
 		return false

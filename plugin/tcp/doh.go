@@ -35,7 +35,7 @@ func readableHTTP(c *dnsserver.Config) {
 }
 
 // readableURL changes the one query of a GET; CoreDNS refuses another number, and what
-// is no base64.
+// is not base64.
 func readableURL(r *http.Request) {
 	values := r.URL.Query()
 	if len(values["dns"]) != 1 || len(values["dns"][0]) > base64.RawURLEncoding.EncodedLen(dns.MaxMsgSize) {

@@ -25,7 +25,7 @@ var explained = []struct {
 	},
 	{
 		packets: []string{"type 251", "type 252"},
-		why:     "RFC 5936, section 2.2.1: who may not have the zone is REFUSED, also where the query is no transfer (RFC 5936, section 4.2, RFC 1995, section 2)",
+		why:     "RFC 5936, section 2.2.1: who may not have the zone is REFUSED, also where the query asks for something other than a transfer (RFC 5936, section 4.2, RFC 1995, section 2)",
 	},
 	{
 		packets: []string{"type 253", "type 254"},

@@ -22,7 +22,7 @@ import (
 	"github.com/nearcast/nearcast/internal/directives"
 )
 
-var update = flag.Bool("update", false, "write testdata/table.txt anew")
+var update = flag.Bool("update", false, "rewrite testdata/table.txt")
 
 func TestMain(m *testing.M) {
 	flag.Parse()

@@ -122,7 +122,7 @@ func shapes() (all []list) {
 	add("$INCLUDE", listTop+"$INCLUDE more.zone\n"+rules, "a list must not name other files to read")
 	add("a parenthesis before a name", listTop+rules+"( n1.bad.test CNAME . )\n", "the parser takes none there")
 	add("a long generator", listTop+"$GENERATE 1-70000 n$.bad.test CNAME .\n", "the parser bounds them to 65535 steps")
-	add("NUL in a comment", listTop+"; a\x00b\n"+rules, "a file with NUL is no text")
+	add("NUL in a comment", listTop+"; a\x00b\n"+rules, "a file with NUL is not text")
 	add("a SOA below the apex", listTop+rules+"n1.bad.test SOA a. b. 1 2 3 4 5\n", "one rule is left out, for BIND the whole zone")
 	add("a byte order mark", "\ufeff"+listTop+rules, "BIND reads the mark as part of $TTL")
 	return all
