@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,16 +15,28 @@ import (
 // answers is a server without a network: each request is answered by what is set, and
 // the time of each is kept.
 type answers struct {
+	mu     sync.Mutex
 	answer func(*http.Request) (*http.Response, error)
 	at     []time.Time
 }
 
 func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.at = append(a.at, time.Now())
 	return a.answer(r)
 }
 
+// become sets the answer, and forgets the requests before.
+func (a *answers) become(answer func(*http.Request) (*http.Response, error)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answer, a.at = answer, nil
+}
+
 func (a *answers) gaps() (gaps []time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for i := 1; i < len(a.at); i++ {
 		gaps = append(gaps, a.at[i].Sub(a.at[i-1]))
 	}
@@ -96,16 +109,17 @@ func TestFailuresAreTriedAgainLessAndLessOften(t *testing.T) {
 			for i, g := range a.gaps() {
 				within34(t, "before the first list", g, min(want<<min(i, 10), mostFirstRetry))
 			}
-			a.answer = again(first)
+			a.become(again(first))
 			time.Sleep(10 * time.Minute)
+			synctest.Wait()
 			if len(f.published) != 1 {
 				t.Fatal("the list was not taken when it came")
 			}
-			a.answer, a.at = with(404, nil, strings.NewReader("")), nil
+			a.become(with(404, nil, strings.NewReader("")))
 			time.Sleep(9 * time.Hour)
 			gaps := a.gaps()
 			if len(gaps) < 8 {
-				t.Fatalf("%d requests", len(a.at))
+				t.Fatalf("%d requests", len(gaps)+1)
 			}
 			for i, g := range gaps {
 				within34(t, "with a list", g, min(retry<<min(i, 10), time.Hour))
