@@ -204,7 +204,7 @@ const nameOfServer = "server.etcd.test."
 
 var (
 	asked    atomic.Pointer[dnsserver.Server]
-	starting sync.Mutex // asked is one server's at a time
+	starting sync.Mutex // one at a time: asked is its, and so are variables of caddy
 )
 
 // ServeDNS is etcd's, with less in it.
@@ -353,6 +353,8 @@ type server struct {
 func serve(t *testing.T, corefile string, values ...string) *server {
 	t.Helper()
 	text := strings.NewReplacer(append(values, "LOOPBACK", fixture.AnotherLoopback())...).Replace(corefile)
+	starting.Lock()
+	defer starting.Unlock()
 	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(text), ServerTypeName: "dns"})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -370,8 +372,6 @@ func serve(t *testing.T, corefile string, values ...string) *server {
 			t.Error(err)
 		}
 	})
-	starting.Lock()
-	defer starting.Unlock()
 	warm()
 	s.Server = asked.Load()
 	return s
