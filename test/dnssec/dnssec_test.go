@@ -4,10 +4,7 @@ package dnssec_test
 
 import (
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -38,26 +35,6 @@ const patience = 60 * time.Second
 func freePort(t testing.TB) string {
 	t.Helper()
 	return strconv.Itoa(fixture.FreePort(t, loopback))
-}
-
-// run starts a program and ends it with the test. The end of its output is printed if
-// the test fails.
-func run(t testing.TB, cmd *exec.Cmd) {
-	t.Helper()
-	log := &fixture.Output{}
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		_ = cmd.Wait()
-		if t.Failed() {
-			text := log.String()
-			t.Logf("%s:\n%s", filepath.Base(cmd.Path), text[max(0, len(text)-2000):])
-		}
-	})
 }
 
 // eventually tries until try returns nil.

@@ -116,7 +116,7 @@ zone:
     storage: DIR
     module: mod-onlinesign/m
 `))
-	run(t, knotd.Command("-c", filepath.Join(dir, "knot.conf")))
+	fixture.Run(t, knotd.Command("-c", filepath.Join(dir, "knot.conf")))
 	await(t, port)
 	reply := exchange(t, port, ask{origin, dns.TypeDNSKEY, false})
 	for _, rr := range reply.Answer {

@@ -79,7 +79,7 @@ func unbound(t *testing.T, upstream string, key *dns.DNSKEY, inside ...string) s
 remote-control:
 	control-enable: no
 `)+stubs(upstream, append(inside, origin)))
-	run(t, program.Command("-d", "-c", conf))
+	fixture.Run(t, program.Command("-d", "-c", conf))
 	eventually(t, "Unbound validates", func() error {
 		reply, err := dns.Exchange(ask{origin, dns.TypeSOA, false}.query(), loopback+":"+port)
 		if err == nil && !reply.AuthenticatedData {

@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -57,7 +55,7 @@ func named(t *testing.T) string {
 controls { };
 zone "fn.example.org" { type primary; file "zone"; };
 `, dir, port))
-	run(t, program.Command("-g", "-n", "1", "-c", filepath.Join(dir, "named.conf")))
+	fixture.Run(t, program.Command("-g", "-n", "1", "-c", filepath.Join(dir, "named.conf")))
 	return at(port)
 }
 
@@ -77,7 +75,7 @@ zone:
     file: DIR/zone
     storage: DIR
 `, dir, port))
-	run(t, program.Command("-c", filepath.Join(dir, "knot.conf")))
+	fixture.Run(t, program.Command("-c", filepath.Join(dir, "knot.conf")))
 	return at(port)
 }
 
@@ -92,7 +90,7 @@ func gdnsd(t *testing.T) string {
 	}
 	fixture.Write(t, filepath.Join(dir, "zones", "fn.example.org"), zone)
 	fixture.Write(t, filepath.Join(dir, "config"), fill("options => { listen => [127.0.0.1:PORT], run_dir => DIR/run, state_dir => DIR/state }\n", dir, port))
-	run(t, program.Command("-c", dir, "start"))
+	fixture.Run(t, program.Command("-c", dir, "start"))
 	return at(port)
 }
 
@@ -142,24 +140,4 @@ func awaits(t *testing.T, name, server string) {
 		}
 	}
 	t.Fatalf("%s does not answer", name)
-}
-
-// run starts a program and ends it with the test. The end of its output is printed if the
-// test fails.
-func run(t *testing.T, cmd *exec.Cmd) {
-	t.Helper()
-	log := &fixture.Output{}
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		_ = cmd.Wait()
-		if t.Failed() {
-			text := log.String()
-			t.Logf("%s:\n%s", filepath.Base(cmd.Path), text[max(0, len(text)-1000):])
-		}
-	})
 }

@@ -330,7 +330,7 @@ logging { channel all { stderr; severity info; }; category default { all; }; };
 	}
 	path := filepath.Join(dir, "named.conf")
 	fixture.Write(t, path, conf.String())
-	log := run(t, named.Command("-g", "-n", "2", "-c", path))
+	log := fixture.Run(t, named.Command("-g", "-n", "2", "-c", path))
 	eventually(t, "BIND has read the lists", 10*patience, func() error {
 		text := log.String()
 		used, refused := strings.Count(text, "reload done: success"), strings.Count(text, "not loaded due to errors")

@@ -5,11 +5,8 @@ package rpz_test
 import (
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -34,27 +31,6 @@ func TestMain(m *testing.M) {
 func freePort(t testing.TB) string {
 	t.Helper()
 	return strconv.Itoa(fixture.FreePort(t, "127.0.0.1"))
-}
-
-// run starts a program and ends it with the test. The end of its output is
-// printed if the test fails.
-func run(t testing.TB, cmd *exec.Cmd) *fixture.Output {
-	t.Helper()
-	log := &fixture.Output{}
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		_ = cmd.Wait()
-		if t.Failed() {
-			text := log.String()
-			t.Logf("%s:\n%s", filepath.Base(cmd.Path), text[max(0, len(text)-2000):])
-		}
-	})
-	return log
 }
 
 // eventually tries until try returns nil.

@@ -134,7 +134,7 @@ func median(v []float64) float64 {
 func (c *contender) begin(t *testing.T) {
 	start := time.Now()
 	c.cmd = c.start()
-	run(t, c.cmd)
+	fixture.Run(t, c.cmd)
 	q := question{name: "www." + blocked(blockedNames-1), qtype: dns.TypeA, rd: true, client: netip.MustParseAddr("127.0.0.1")}
 	want := dns.RcodeSuccess
 	if c.rules {

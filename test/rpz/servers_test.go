@@ -67,7 +67,7 @@ logging { category default { stderr; }; channel stderr { stderr; severity notice
 	}
 	path := filepath.Join(dir, "named.conf."+port)
 	fixture.Write(t, path, conf.String())
-	log := run(t, named.Command("-g", "-n", "1", "-c", path))
+	log := fixture.Run(t, named.Command("-g", "-n", "1", "-c", path))
 	zones := 0
 	for _, s := range setups {
 		zones += len(s.zones)

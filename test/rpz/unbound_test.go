@@ -56,7 +56,7 @@ func unbound(t testing.TB, dir, upstream string, setups []setup) string {
 remote-control:
 	control-enable: no
 `, dir, port, strings.TrimSpace(tags.String()), server.String(), zones.String(), upstream))
-	log := run(t, program.Command("-d", "-c", path))
+	log := fixture.Run(t, program.Command("-d", "-c", path))
 	says(t, log, "start of service", patience)
 	return port
 }
