@@ -26,7 +26,7 @@ const (
 
 // stripService keeps the Services that want addresses.
 func stripService(s *corev1.Service) bool {
-	maps.DeleteFunc(s.Annotations, func(key, _ string) bool { return !federation.IsAnnotation(key) })
+	maps.DeleteFunc(s.Annotations, func(key, _ string) bool { return !isRead(key) })
 	s.ObjectMeta = metav1.ObjectMeta{
 		Namespace: s.Namespace, Name: s.Name, UID: s.UID, ResourceVersion: s.ResourceVersion,
 		CreationTimestamp: s.CreationTimestamp, DeletionTimestamp: s.DeletionTimestamp,
@@ -38,6 +38,17 @@ func stripService(s *corev1.Service) bool {
 	}
 	s.Status.Conditions = nil
 	return counts(s)
+}
+
+// isRead reports whether the speaker reads the annotation. Those that resolvers read are
+// theirs to refuse: what is wrong with a name costs no address. One that nobody knows
+// may be a typo of an annotation of the speaker's.
+func isRead(key string) bool {
+	switch key {
+	case vipAnnotation, "nearcast.dev/probe", "nearcast.dev/expect", "nearcast.dev/hostname": // a probe may ask for a hostname
+		return true
+	}
+	return federation.IsAnnotation(key) && !federation.IsKnownAnnotation(key)
 }
 
 // ours reports whether the Service's load balancer is this one.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/policy"
 )
 
 // vip is what Services here ask for.
@@ -105,15 +106,41 @@ func TestWhichServicesAskForWhat(t *testing.T) {
 	}
 }
 
+// TestWhatIsSaidOfNamesCostsNoAddress tries every policy, and every annotation that resolvers
+// read, good and bad. A bad probe is the control.
+func TestWhatIsSaidOfNamesCostsNoAddress(t *testing.T) {
+	values := map[string][]string{
+		"policy": append(policy.Names(), "weighted sticky", "fastest cold wasm 5ms", "nearst"), "weights": {"de=1", "de"},
+		"ttl": {"30", "0"}, "txt": {`"a"`, strings.Repeat("x", 9000)}, "alpn": {"h3", ","}, "port": {"443", "x"}, "workload": {"Deployment/a", "a/b/c"},
+		"address.de": {"de=192.0.2.1", "x"}, "access": {"private", "x"},
+	}
+	for key, all := range values {
+		for _, value := range all {
+			s := balanced("a", labelled, annotated("nearcast.dev/"+key, value))
+			if r := readAsFirst(s); !r.declares() || r.refused != "" {
+				t.Errorf("%s: %q: %q, want the address", key, value, r.refused)
+			}
+		}
+	}
+	if r := readAsFirst(balanced("a", annotated("nearcast.dev/probe", "x"))); r.declares() || r.refused == "" {
+		t.Error("a bad probe is not refused")
+	}
+}
+
+func readAsFirst(s *corev1.Service) request {
+	stripService(s)
+	return newRequest(s, nil)
+}
+
 // TestABadVersionLeavesTheGoodOne holds that a typo does not withdraw an address
 // from every site, but for a Service that is another of the same name.
 func TestABadVersionLeavesTheGoodOne(t *testing.T) {
 	good := newRequest(balanced("a"), nil)
-	bad := newRequest(balanced("a", annotated("nearcast.dev/policy", "nearst")), good.template)
-	if !bad.declares() || bad.unread || !strings.Contains(bad.refused, "nearcast.dev/policy") {
+	bad := newRequest(balanced("a", annotated("nearcast.dev/probe", "x://")), good.template)
+	if !bad.declares() || bad.unread || !strings.Contains(bad.refused, "nearcast.dev/probe") {
 		t.Errorf("%+v, want refused and declared as before", bad)
 	}
-	other := newRequest(balanced("a", annotated("nearcast.dev/policy", "nearst"), func(s *corev1.Service) { s.UID = "other" }), good.template)
+	other := newRequest(balanced("a", annotated("nearcast.dev/probe", "x://"), func(s *corev1.Service) { s.UID = "other" }), good.template)
 	if other.declares() || !other.unread {
 		t.Errorf("%+v, want nothing from a Service that is gone", other)
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/policy"
 )
 
 // AnnotationPrefix is that of all keys that Nearcast reads.
@@ -175,7 +177,7 @@ var templateParsers = []annotationParser[Template]{
 		return err
 	}},
 	{key: keyPolicy, set: func(t *Template, _, v string) (err error) {
-		t.Policy, err = ParsePolicy(v)
+		t.Policy, err = policy.Parse(v)
 		return err
 	}},
 	{key: keyWeights, set: func(t *Template, _, v string) (err error) {

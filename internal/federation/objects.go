@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/brief"
+	"github.com/nearcast/nearcast/internal/policy"
 )
 
 // FunctionLabel marks the Services and Ingresses that declare a function.
@@ -167,7 +168,7 @@ type Annotated struct {
 	Hostnames []string
 	// Workload is the annotated workload; its Kind is "" where the annotation is absent.
 	Workload Ref
-	Policy   Policy
+	Policy   *policy.Rule
 	Weights  []Weight
 	// Probe is nil where the template leaves it to the default.
 	Probe  *ProbeSpec

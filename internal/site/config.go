@@ -7,6 +7,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/policy"
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
@@ -22,7 +23,7 @@ type Config struct {
 	Claims    federation.Claims
 	Tenants   []Tenant
 	// Policy is for functions that name none; nil for nearest.
-	Policy federation.Policy
+	Policy *policy.Rule
 	// Independent lets each address family have a cluster of its own.
 	Independent bool
 	// Load is the zero Load for the default.
@@ -57,9 +58,9 @@ const (
 	DefaultTTLMost  = 30 * time.Second
 )
 
-func (c *Config) policy() federation.Policy {
+func (c *Config) policy() *policy.Rule {
 	if c.Policy == nil {
-		return steer.DefaultPolicy
+		return policy.Default
 	}
 	return c.Policy
 }

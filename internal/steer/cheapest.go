@@ -1,20 +1,6 @@
 package steer
 
-import (
-	"fmt"
-	"time"
-)
-
-func init() {
-	register("cheapest", func(o *options) Policy {
-		return cheapest{budget: float32(milliseconds(o.duration("budget", defaultBudget)))}
-	})
-}
-
-// defaultBudget is a round trip that a person does not notice: a twentieth of the
-// second after which a user's flow of thought breaks, within which a call makes
-// a handful of round trips.
-const defaultBudget = 50 * time.Millisecond
+import "fmt"
 
 // cheapest takes the least cost among the clusters within a budget of latency;
 // where none is, the nearest.

@@ -6,8 +6,6 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-func init() { register("failover", func(*options) Policy { return failover{} }) }
-
 // failover takes the cluster with the lowest weight; those without one come
 // after, in the order of the client's location.
 type failover struct{}

@@ -2,33 +2,11 @@ package steer
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
-)
-
-func init() {
-	register("fastest", func(o *options) Policy {
-		p := fastest{
-			trips:      float32(o.number("trips", defaultTrips, 100)),
-			cold:       map[string]time.Duration{Wasm: 10 * time.Millisecond, Container: time.Second},
-			processing: map[string]time.Duration{Wasm: 0, Container: 0},
-		}
-		o.perRuntime("cold", p.cold)
-		o.perRuntime("processing", p.processing)
-		return p
-	})
-}
-
-// defaultTrips are the round trips of one call over HTTPS: TCP, TLS 1.3, and the
-// request.
-const defaultTrips = 3
-
-// The runtimes that the options of fastest know beside names of RuntimeClasses.
-// WebAssembly starts in milliseconds, containers in seconds.
-const (
-	Wasm      = federation.RuntimeWasm
-	Container = federation.RuntimeContainer
+	"github.com/nearcast/nearcast/internal/policy"
 )
 
 // fastest takes the least expected completion time of a call: round trips, the
@@ -38,12 +16,24 @@ type fastest struct {
 	cold, processing map[string]time.Duration
 }
 
+// newFastest adds what is known of the two kinds of runtimes: WebAssembly starts in
+// milliseconds, containers in seconds.
+func newFastest(o policy.Fastest) fastest {
+	p := fastest{
+		trips:      float32(o.Trips),
+		cold:       map[string]time.Duration{federation.RuntimeWasm: 10 * time.Millisecond, federation.RuntimeContainer: time.Second},
+		processing: o.Processing,
+	}
+	maps.Copy(p.cold, o.Cold)
+	return p
+}
+
 func (p fastest) modifier(t *Table, f *federation.Function) *Modifier {
 	m := &Modifier{Delay: make([]float32, len(t.State.Clusters)), Cold: newMask(len(t.State.Clusters))}
 	for _, at := range f.Placements {
-		delay := of(p.processing, at.Runtime)
+		delay := durationOf(p.processing, at.Runtime)
 		if at.Cold || at.Capacity != nil && at.Capacity.Ready == 0 {
-			delay += of(p.cold, at.Runtime)
+			delay += durationOf(p.cold, at.Runtime)
 			m.Cold.set(at.Cluster)
 		}
 		m.Delay[at.Cluster] = float32(milliseconds(delay))
@@ -51,8 +41,8 @@ func (p fastest) modifier(t *Table, f *federation.Function) *Modifier {
 	return m
 }
 
-// of returns what was declared for the runtime's own name, else for its kind.
-func of(durations map[string]time.Duration, r federation.Runtime) time.Duration {
+// durationOf returns what was declared for the runtime's own name, else for its kind.
+func durationOf(durations map[string]time.Duration, r federation.Runtime) time.Duration {
 	if d, ok := durations[r.Class]; ok && r.Class != "" {
 		return d
 	}

@@ -10,37 +10,11 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/policy"
 )
 
-func TestOptionsAreCheckedByName(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                        "names no policy; known are anycast, cheapest, failover, fastest, nearest, spread, weighted",
-		"closest":                 `unknown policy "closest"; known are anycast`,
-		"nearest sticky":          `policy nearest: unknown option "sticky"; known are threshold N%`,
-		"weighted stick":          `policy weighted: unknown option "stick"; known are threshold N%, sticky`,
-		"cheapest budget":         "policy cheapest: budget takes D",
-		"cheapest budget -1s":     `policy cheapest: budget: "-1s" is not a duration from 0s to 1h`,
-		"nearest threshold 50":    `policy nearest: threshold: "50" is not a share from 0% to 100%`,
-		"fastest trips NaN":       `policy fastest: trips: "NaN" is not a number from 0 to 100`,
-		"fastest cold wasm":       "policy fastest: cold takes RUNTIME D",
-		"fastest cold wasm 1m x":  `policy fastest: unknown option "x"; known are threshold N%, trips N, cold RUNTIME D, processing RUNTIME D`,
-		"fastest cold a 1s b 2s":  `policy fastest: unknown option "b"`,
-		"spread threshold 50% 10": `policy spread: unknown option "10"`,
-	} {
-		_, err := federation.ParsePolicy(text)
-		if err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%q: %v, want %s", text, err, want)
-		}
-	}
-	for _, text := range []string{"fastest cold wasm 1ms cold kata 2s trips 2 threshold 10%", "weighted sticky threshold 50%", "cheapest budget 0s"} {
-		if p := rule(text); p.String() != text {
-			t.Errorf("%q became %q", text, p)
-		}
-	}
-}
-
 func TestStickyMovesOnlyTheClientsOfALostCluster(t *testing.T) {
-	compiled := compile(world(function(federation.Annotated{Policy: rule("weighted sticky")})), "mk-core")
+	compiled := compile(world(function(federation.Annotated{Policy: written("weighted sticky")})), "mk-core")
 	all := compiled.Stand(verdicts{}.of, nil)
 	lost := compiled.Stand(verdicts{2: {State: health.Down}}.of, nil)
 	count := map[int]int{}
@@ -68,8 +42,8 @@ func TestStickyMovesOnlyTheClientsOfALostCluster(t *testing.T) {
 // TestStickyDoesNotNumberClusters adds a cluster that comes first by name: only
 // the clients that move to it move.
 func TestStickyDoesNotNumberClusters(t *testing.T) {
-	before := compile(world(function(federation.Annotated{Policy: rule("weighted sticky")})), "mk-core")
-	state := world(function(federation.Annotated{Policy: rule("weighted sticky")}))
+	before := compile(world(function(federation.Annotated{Policy: written("weighted sticky")})), "mk-core")
+	state := world(function(federation.Annotated{Policy: written("weighted sticky")}))
 	added := federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Kind: "Cluster", Name: "aa"}}, Region: "aa"}
 	state.Clusters = append([]federation.Cluster{added}, state.Clusters...)
 	f := state.Functions.At(0)
@@ -98,7 +72,7 @@ func TestStickyDoesNotNumberClusters(t *testing.T) {
 }
 
 func TestCheapestStaysWithinItsBudget(t *testing.T) {
-	state := world(function(federation.Annotated{Policy: rule("cheapest budget 30ms")}))
+	state := world(function(federation.Annotated{Policy: written("cheapest budget 30ms")}))
 	for i, cost := range []float64{3, 5, 4, 1, 1} {
 		state.Clusters[i].Cost = &cost
 	}
@@ -138,7 +112,7 @@ func TestFastestWeighsDistanceAgainstColdStart(t *testing.T) {
 		{"fastest cold wasm 1s", federation.Runtime{Class: "wasmtime"}, "de-wide"},
 		{"fastest trips 100", federation.Runtime{}, "hpc-kube"},
 	} {
-		state := world(function(federation.Annotated{Policy: rule(c.policy)}))
+		state := world(function(federation.Annotated{Policy: written(c.policy)}))
 		for _, p := range state.Functions.At(0).Placements {
 			p.Runtime = c.runtime
 			p.Cold = p.Cluster == 1 || p.Cluster == 2 // both in mk
@@ -155,7 +129,7 @@ func TestFastestWeighsDistanceAgainstColdStart(t *testing.T) {
 }
 
 func TestSpreadAnswersWithAllAndRotates(t *testing.T) {
-	compiled := compile(world(function(federation.Annotated{Policy: rule("spread")})), "mk-core")
+	compiled := compile(world(function(federation.Annotated{Policy: written("spread")})), "mk-core")
 	s := compiled.Stand(verdicts{4: {State: health.Down}}.of, nil)
 	first := map[string]int{}
 	for turn := range uint64(300) {
@@ -177,7 +151,7 @@ func TestSpreadAnswersWithAllAndRotates(t *testing.T) {
 }
 
 func TestARegionUnderItsThresholdGivesWay(t *testing.T) {
-	state := world(function(federation.Annotated{Policy: rule("nearest threshold 60%")}), function(federation.Annotated{}))
+	state := world(function(federation.Annotated{Policy: written("nearest threshold 60%")}), function(federation.Annotated{}))
 	compiled := compile(state, "mk-core")
 	down := health.Verdict{State: health.Down}
 	order := func(v verdicts, function int) string {
@@ -199,12 +173,12 @@ func TestARegionUnderItsThresholdGivesWay(t *testing.T) {
 		t.Errorf("half of mk up, no threshold: %s", got)
 	}
 	// Just at the threshold is enough.
-	state.Functions.At(0).Policy = rule("nearest threshold 50%")
+	state.Functions.At(0).Policy = written("nearest threshold 50%")
 	compiled = compile(state, "mk-core")
 	if got := order(verdicts{1: down}, 0); got != "l26-ugd de-wide us-azure hpc-kube" {
 		t.Errorf("half of mk up, half is enough: %s", got)
 	}
-	state.Functions.At(0).Policy = rule("nearest threshold 60%")
+	state.Functions.At(0).Policy = written("nearest threshold 60%")
 	compiled = compile(state, "mk-core")
 	// Every region is thin: the policy orders what is up.
 	if got := order(verdicts{1: down, 0: down, 4: down}, 0); got != "l26-ugd hpc-kube de-wide us-azure" {
@@ -283,7 +257,7 @@ func TestFamiliesAreLinkedUnlessIndependent(t *testing.T) {
 	six := netip.MustParseAddr("2001:db8::4")
 	state.Functions.At(0).Placements[3].Endpoints = map[string]federation.Endpoint{"": federation.Endpoint{}.Add(six)}
 	for _, independent := range []bool{false, true} {
-		compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: DefaultPolicy, Locations: table, Independent: independent}, nil)
+		compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: policy.Default, Locations: table, Independent: independent}, nil)
 		s := compiled.Stand(verdicts{}.of, nil)
 		v4, v6 := compiled.Pick(s, Question{Family: V4}), compiled.Pick(s, Question{Family: V6})
 		if want := map[bool]int{false: 1, true: 4}[independent]; v4.Cluster != 1 || v6.Cluster != want {

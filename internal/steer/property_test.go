@@ -10,6 +10,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/policy"
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
@@ -33,7 +34,7 @@ func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 		state.Clusters = append(state.Clusters, c)
 	}
 	f := function(federation.Annotated{
-		Policy: rule(rapid.SampledFrom([]string{"nearest", "failover", "weighted", "weighted sticky", "cheapest", "fastest", "spread", "nearest threshold 60%", "anycast"}).Draw(t, "policy")),
+		Policy: written(rapid.SampledFrom([]string{"nearest", "failover", "weighted", "weighted sticky", "cheapest", "fastest", "spread", "nearest threshold 60%", "anycast"}).Draw(t, "policy")),
 	})
 	f.Name = "f"
 	probes := map[federation.Target]health.Verdict{}
@@ -57,7 +58,7 @@ func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 		}
 	}
 	state.Functions = vector.Of(f)
-	compiled := Compile(state, Options{Site: Site{Cluster: "aa"}, Policy: DefaultPolicy, Locations: table, Load: DefaultLoad}, nil)
+	compiled := Compile(state, Options{Site: Site{Cluster: "aa"}, Policy: policy.Default, Locations: table, Load: DefaultLoad}, nil)
 	s := compiled.Stand(func(t federation.Target) health.Verdict { return probes[t] }, nil)
 	tiers := map[int]Tier{}
 	for _, p := range f.Placements {
@@ -129,7 +130,7 @@ func TestStickyMovesAtMostItsShare(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		compiled, _, tiers := drawWorld(t)
 		f := compiled.State.Functions.At(0)
-		f.Policy = rule("weighted sticky")
+		f.Policy = written("weighted sticky")
 		compiled = Compile(compiled.State, compiled.Options, nil)
 		if len(tiers) < 2 {
 			return

@@ -1,7 +1,5 @@
 package steer
 
-func init() { register("spread", func(*options) Policy { return spread{} }) }
-
 // spread answers with every candidate of the tier, rotated: the first one is the
 // client's draw.
 type spread struct{}

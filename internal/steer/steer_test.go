@@ -15,6 +15,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/policy"
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
@@ -53,8 +54,8 @@ func world(functions ...*federation.Function) *federation.State {
 }
 
 // rule parses a policy.
-func rule(text string) federation.Policy {
-	p, err := federation.ParsePolicy(text)
+func written(text string) *policy.Rule {
+	p, err := policy.Parse(text)
 	if err != nil {
 		panic(err)
 	}
@@ -80,7 +81,7 @@ func (v verdicts) of(t federation.Target) health.Verdict {
 }
 
 func compile(s *federation.State, site string) *Table {
-	return Compile(s, Options{Site: Site{Cluster: site}, Policy: DefaultPolicy, Locations: table, Load: DefaultLoad}, nil)
+	return Compile(s, Options{Site: Site{Cluster: site}, Policy: policy.Default, Locations: table, Load: DefaultLoad}, nil)
 }
 
 // ranked is the order of answers for a client, by name.
@@ -219,7 +220,7 @@ func TestJudgeKnowsWhoseWordCounts(t *testing.T) {
 }
 
 func TestFailoverFollowsItsOrder(t *testing.T) {
-	state := world(function(federation.Annotated{Policy: rule("failover"), Weights: []federation.Weight{{Cluster: "us-azure", Value: 9}, {Cluster: "l26-ugd", Value: 3}}}))
+	state := world(function(federation.Annotated{Policy: written("failover"), Weights: []federation.Weight{{Cluster: "us-azure", Value: 9}, {Cluster: "l26-ugd", Value: 3}}}))
 	compiled := compile(state, "de-wide")
 	s := compiled.Stand(verdicts{}.of, nil)
 	for _, client := range []string{"10.1.0.1", "10.2.0.1", "192.0.2.1"} {
@@ -231,7 +232,7 @@ func TestFailoverFollowsItsOrder(t *testing.T) {
 
 func TestWeightedSharesInProportion(t *testing.T) {
 	weights := []federation.Weight{{Cluster: "de-wide", Value: 3}, {Cluster: "us-azure", Value: 1}, {Cluster: "hpc-kube", Value: 0}}
-	compiled := compile(world(function(federation.Annotated{Policy: rule("weighted"), Weights: weights})), "mk-core")
+	compiled := compile(world(function(federation.Annotated{Policy: written("weighted"), Weights: weights})), "mk-core")
 	s := compiled.Stand(verdicts{}.of, nil)
 	// Draws are smooth: after any number of them a share is off by a handful at most.
 	count := map[string]int{}
@@ -263,7 +264,7 @@ func TestWeightedSharesInProportion(t *testing.T) {
 }
 
 func TestWeightsDefaultToReplicas(t *testing.T) {
-	f := function(federation.Annotated{Policy: rule("weighted")})
+	f := function(federation.Annotated{Policy: written("weighted")})
 	compiled := compile(world(f), "mk-core")
 	if got, want := compiled.functions.At(0).modifier.Weights, []uint32{1, 2, 3, 0, 5}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want the replicas %v", got, want)
@@ -274,7 +275,7 @@ func TestAHorizonWithoutAnAddressHasNoCandidate(t *testing.T) {
 	state := world(function(federation.Annotated{}))
 	f := state.Functions.At(0)
 	f.Placements[1].Endpoints = map[string]federation.Endpoint{"vpn": f.Placements[1].Endpoints[""]}
-	compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: DefaultPolicy, Locations: table, Load: DefaultLoad, Horizons: []string{"vpn"}}, nil)
+	compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: policy.Default, Locations: table, Load: DefaultLoad, Horizons: []string{"vpn"}}, nil)
 	s := compiled.Stand(verdicts{}.of, nil)
 	if c := compiled.Pick(s, Question{}); compiled.State.Clusters[c.Cluster].Name == "hpc-kube" {
 		t.Error("offered where it cannot be reached")
@@ -292,7 +293,7 @@ func TestAHorizonWithoutAnAddressHasNoCandidate(t *testing.T) {
 func TestEqualStandingsShareTheirMasks(t *testing.T) {
 	functions := make([]*federation.Function, 100)
 	for i := range functions {
-		functions[i] = function(federation.Annotated{Policy: rule("weighted")})
+		functions[i] = function(federation.Annotated{Policy: written("weighted")})
 	}
 	compiled := compile(world(functions...), "mk-core")
 	s := compiled.Stand(verdicts{}.of, nil)
@@ -303,8 +304,8 @@ func TestEqualStandingsShareTheirMasks(t *testing.T) {
 
 func TestPickDoesNotAllocate(t *testing.T) {
 	var functions []*federation.Function
-	for _, policy := range append(federation.PolicyNames(), "weighted sticky") {
-		functions = append(functions, function(federation.Annotated{Policy: rule(policy)}))
+	for _, text := range append(policy.Names(), "weighted sticky") {
+		functions = append(functions, function(federation.Annotated{Policy: written(text)}))
 	}
 	state := world(functions...)
 	compiled := compile(state, "mk-core")

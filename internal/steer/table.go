@@ -7,14 +7,15 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/policy"
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // Options are what the operator decides about steering.
 type Options struct {
 	Site Site
-	// Policy is for functions that name none; it is a *Rule.
-	Policy federation.Policy
+	// Policy is for functions that name none.
+	Policy *policy.Rule
 	// Horizons are all but the default one.
 	Horizons []string
 	// Independent lets each address family be answered from a cluster of its own.
@@ -33,6 +34,8 @@ type Table struct {
 	home int   // the site's own cluster, or -1
 	here place // where the site is
 	*geography
+	// rule is the meaning of Options.Policy.
+	rule  *rule
 	costs []float64
 	// seeds are a hash of each cluster's name.
 	seeds     []uint64
@@ -73,7 +76,7 @@ type geography struct {
 // The allocator has eight bytes before a page of them, so that the last eight are on the
 // next line: the capacity of placements, which nobody reads.
 type compiled struct {
-	rule     *Rule
+	rule     *rule
 	modifier *Modifier
 	seed     uint64
 	ttl      time.Duration
@@ -88,7 +91,7 @@ type compiled struct {
 // Compile makes the Table of a state. From before, which may be nil, it takes
 // what did not change. Tables that follow from one another are made by one goroutine.
 func Compile(state *federation.State, opts Options, before *Table) *Table {
-	t := &Table{State: state, Options: opts, home: state.ClusterIndex(opts.Site.Cluster)}
+	t := &Table{State: state, Options: opts, home: state.ClusterIndex(opts.Site.Cluster), rule: newRule(opts.Policy)}
 	t.here = place{opts.Site.Region, opts.Site.Zones, opts.Site.Coordinates}
 	if t.home >= 0 {
 		c := &state.Clusters[t.home]
@@ -174,7 +177,7 @@ func (t *Table) isHere(l locate.Location) bool {
 }
 
 func (t *Table) compile(f *federation.Function) compiled {
-	rule := t.RuleOf(f)
+	rule := t.ruleOf(f)
 	c := compiled{rule: rule, seed: seedOf(f.String()), ttl: f.TTL, placements: f.Placements}
 	if p, ok := rule.Policy.(modifying); ok {
 		c.modifier = t.intern(p.modifier(t, f))
@@ -188,7 +191,7 @@ func (t *Table) compile(f *federation.Function) compiled {
 			c.v4, c.v6 = c.v4 || len(e.V4) > 0, c.v6 || len(e.V6) > 0
 		}
 	}
-	c.anycast = len(f.VIPs) > 0 && (rule.name == "anycast" || len(f.Placements) == 0)
+	c.anycast = len(f.VIPs) > 0 && (rule.anycast || len(f.Placements) == 0)
 	return c
 }
 
@@ -213,11 +216,19 @@ func seedOf(name string) uint64 {
 }
 
 // RuleOf returns the rule that orders the function's candidates.
-func (t *Table) RuleOf(f *federation.Function) *Rule {
+func (t *Table) RuleOf(f *federation.Function) *policy.Rule {
 	if f.Policy != nil {
-		return f.Policy.(*Rule)
+		return f.Policy
 	}
-	return t.Policy.(*Rule)
+	return t.Policy
+}
+
+// ruleOf returns the meaning of RuleOf; functions without a policy of their own share one.
+func (t *Table) ruleOf(f *federation.Function) *rule {
+	if f.Policy == nil {
+		return t.rule
+	}
+	return newRule(f.Policy)
 }
 
 // Placements returns the function's.

@@ -10,15 +10,6 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-func init() {
-	register("weighted", func(o *options) Policy {
-		if o.flag("sticky") {
-			return sticky{}
-		}
-		return weighted{}
-	})
-}
-
 // weight is one cluster's annotated weight.
 type weight struct {
 	cluster int

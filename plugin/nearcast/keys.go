@@ -13,6 +13,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/policy"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 	"github.com/nearcast/nearcast/plugin/arguments"
@@ -165,7 +166,7 @@ func parsePorts(args []string) (before []string, ports []federation.PortRange, e
 }
 
 func (s *stanza) parsePolicy(args []string) (err error) {
-	s.shared.Policy, err = federation.ParsePolicy(strings.Join(args, " "))
+	s.shared.Policy, err = policy.Parse(strings.Join(args, " "))
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/locate"
+	steering "github.com/nearcast/nearcast/internal/policy"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 )
@@ -83,7 +84,7 @@ func (w *world) verdict(t federation.Target) health.Verdict {
 // publish makes a View of what was declared.
 func (w *world) publish() *site.View {
 	state := w.memory.Build(w.store, federation.Options{Zones: []string{apexName}})
-	w.table = steer.Compile(state, steer.Options{Site: steer.Site{Region: "a"}, Policy: steer.DefaultPolicy, Load: steer.DefaultLoad, Locations: locate.Empty}, w.table)
+	w.table = steer.Compile(state, steer.Options{Site: steer.Site{Region: "a"}, Policy: steering.Default, Load: steer.DefaultLoad, Locations: locate.Empty}, w.table)
 	return w.judge()
 }
 

@@ -1,0 +1,107 @@
+// Package policy is how a function's candidates are ordered, as an operator or a tenant
+// writes it: nearcast.dev/policy, and the Corefile's key policy. What a policy means is
+// package steer's.
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rule is a policy with its options. It is immutable, and equal to itself alone.
+type Rule struct {
+	// Options are those of the named policy: one of the types below.
+	Options any
+	// Threshold is the least share, from 0 to 1, of a region's placements that must be up for the
+	// region to be used before others; 0 for any.
+	Threshold float64
+
+	text string
+}
+
+// String returns the rule as it was written, with single spaces.
+func (r *Rule) String() string { return r.text }
+
+// Nearest takes the cluster that is nearest to the client.
+type Nearest struct{}
+
+// Anycast answers with the function's VIPs.
+type Anycast struct{}
+
+// Failover takes the cluster with the lowest weight.
+type Failover struct{}
+
+// Spread answers with every candidate.
+type Spread struct{}
+
+// Weighted draws a cluster by its weight.
+type Weighted struct {
+	// Sticky draws once for each client prefix.
+	Sticky bool
+}
+
+// Cheapest takes the least cost within a budget of latency.
+type Cheapest struct {
+	// Budget is from 0s to 1h.
+	Budget time.Duration
+}
+
+// defaultBudget is a round trip that a person does not notice: a twentieth of the
+// second after which a user's flow of thought breaks, within which a call makes
+// a handful of round trips.
+const defaultBudget = 50 * time.Millisecond
+
+// Fastest takes the least expected completion time of a call.
+type Fastest struct {
+	// Trips are the round trips of one call, from 0 to 100.
+	Trips float64
+	// Cold and Processing are what a cold start and a call take, from 0s to 1h, by runtime; of those
+	// that were written.
+	Cold, Processing map[string]time.Duration
+}
+
+// defaultTrips are the round trips of one call over HTTPS: TCP, TLS 1.3, and the
+// request.
+const defaultTrips = 3
+
+// policies are all there are, with what takes the options of each.
+var policies = map[string]func(o *options) any{
+	"nearest":  func(*options) any { return Nearest{} },
+	"anycast":  func(*options) any { return Anycast{} },
+	"failover": func(*options) any { return Failover{} },
+	"spread":   func(*options) any { return Spread{} },
+	"weighted": func(o *options) any { return Weighted{Sticky: o.flag("sticky")} },
+	"cheapest": func(o *options) any { return Cheapest{Budget: o.duration("budget", defaultBudget)} },
+	"fastest": func(o *options) any {
+		return Fastest{Trips: o.number("trips", defaultTrips, 100), Cold: o.perRuntime("cold"), Processing: o.perRuntime("processing")}
+	},
+}
+
+// Default is for functions that name none, where the operator names none.
+var Default = &Rule{Options: Nearest{}, text: "nearest"}
+
+// Names returns the names of all policies, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(policies)) }
+
+// Parse parses "NAME [OPTION…]". The error names the word that is wrong, and what is known.
+func Parse(text string) (*Rule, error) {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return nil, fmt.Errorf("names no policy; known are %s", strings.Join(Names(), ", "))
+	}
+	parse, known := policies[words[0]]
+	if !known {
+		return nil, fmt.Errorf("unknown policy %q; known are %s", words[0], strings.Join(Names(), ", "))
+	}
+	o := &options{left: slices.Clone(words[1:])}
+	r := &Rule{text: strings.Join(words, " ")}
+	r.Threshold = o.share("threshold")
+	r.Options = parse(o)
+	if err := o.finish(); err != nil {
+		return nil, fmt.Errorf("policy %s: %w", words[0], err)
+	}
+	return r, nil
+}
