@@ -36,6 +36,14 @@ func (s *speaker) handler() http.Handler {
 			return s.drain(func(now time.Time) error { return s.drains.remove(drain.VIP, now) }, netip.Addr{})
 		}, s.drains.save)
 	})
+	mux.HandleFunc("DELETE /flaps", func(w http.ResponseWriter, r *http.Request) {
+		vip, err := parseVIP(r)
+		s.reply(w, r, err, func() error {
+			changed, err := s.controller.Undamp(vip, time.Now())
+			s.log(changed)
+			return err
+		}, func(context.Context) {})
+	})
 	mux.HandleFunc("PUT "+hint.Path, s.hints)
 	return mux
 }
@@ -77,11 +85,8 @@ func (s *speaker) drain(change func(now time.Time) error, vip netip.Addr) error 
 
 func parseDrain(r *http.Request) (d Drain, err error) {
 	d.Reason = r.FormValue("reason")
-	if text := r.FormValue("vip"); text != "" {
-		if d.VIP, err = netip.ParseAddr(text); err != nil {
-			return d, fmt.Errorf("vip: %q is not an IP address", text)
-		}
-		d.VIP = d.VIP.Unmap()
+	if d.VIP, err = parseVIP(r); err != nil {
+		return d, err
 	}
 	if text := r.FormValue("until"); text != "" {
 		if d.Until, err = time.Parse(time.RFC3339, text); err != nil {
@@ -89,6 +94,19 @@ func parseDrain(r *http.Request) (d Drain, err error) {
 		}
 	}
 	return d, nil
+}
+
+// parseVIP returns the VIP that the request is about; the zero Addr for all.
+func parseVIP(r *http.Request) (netip.Addr, error) {
+	text := r.FormValue("vip")
+	if text == "" {
+		return netip.Addr{}, nil
+	}
+	vip, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("vip: %q is not an IP address", text)
+	}
+	return vip.Unmap(), nil
 }
 
 // hints takes all the hints of the resolver.

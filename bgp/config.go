@@ -57,8 +57,9 @@ type Services struct {
 	DrainTaints []string `yaml:"drainTaints"`
 }
 
-// Flaps bounds how often a VIP comes back: after Budget failures within Window it
-// waits until the oldest is past. It never delays a withdrawal.
+// Flaps bounds how often a VIP comes back as one that is up: after more than Budget failures
+// within Window it is announced as degraded until the oldest are past. It never delays a
+// withdrawal, nor an announcement. Failures of local and of upstream checks are counted apart.
 type Flaps struct {
 	// Budget is 5 if it is absent.
 	Budget int `yaml:"budget"`

@@ -45,9 +45,7 @@ type vip struct {
 	dwells bool
 	// wasUp is set from the first announcement on.
 	wasUp bool
-	// failures are when checks took it down or degraded it, as far as the budget
-	// looks back.
-	failures []time.Time
+	flaps flapping
 }
 
 // heeds reports whether a hint for the VIP moves it: it is one for functions of the
@@ -265,8 +263,9 @@ func (c *Controller) settle(v *vip, now time.Time) (Transition, bool) {
 	if failed && state == Down {
 		v.dwells = false // what was withdrawn while it left does not come back
 	}
-	if failed && worse(v.state, state) {
-		v.failures = append(c.recent(v, now), now)
+	c.flaps.forget(&v.flaps, now)
+	if failed {
+		v.flaps.note(v.state, state, now)
 	}
 	v.wasUp = v.wasUp || state == Up || state == Degraded
 	before := v.state
@@ -276,9 +275,4 @@ func (c *Controller) settle(v *vip, now time.Time) (Transition, bool) {
 	}
 	v.state, v.since = state, now
 	return Transition{v.config.Address, before, state, reason}, true
-}
-
-// worse reports whether the change takes an announcement away, or makes it worse.
-func worse(from, to State) bool {
-	return from == Up && (to == Degraded || to == Down) || from == Degraded && to == Down
 }

@@ -435,7 +435,7 @@ func TestTheStartupHoldIsForTheFirstAnnouncementAlone(t *testing.T) {
 	w.want(Up, "up", true)
 }
 
-func TestTheFlapBudgetDelaysAnnouncingAndNeverWithdrawing(t *testing.T) {
+func TestBeyondTheFlapBudgetAVIPIsAnnouncedAsDegraded(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Flaps = Flaps{Budget: 2, Window: time.Minute} })
 	w.up()
 	first := w.now.Add(2 * time.Second)
@@ -448,10 +448,72 @@ func TestTheFlapBudgetDelaysAnnouncingAndNeverWithdrawing(t *testing.T) {
 	w.local(errRefused, errRefused)
 	w.want(Down, "", true)
 	w.local(nil, nil, nil, nil)
-	w.want(Rising, "", true)
+	w.want(Degraded, "degraded", true)
 	w.passes(first.Add(time.Minute).Sub(w.now) - 1)
-	w.want(Rising, "", true)
+	w.want(Degraded, "degraded", true)
 	w.passes(1)
+	w.want(Up, "up", true)
+}
+
+func TestUndampEndsTheHoldOfTheVIPThatIsNamed(t *testing.T) {
+	for _, c := range []struct {
+		vip netip.Addr
+		now State
+	}{{dnsVIP, Up}, {netip.Addr{}, Up}, {otherVIP, Degraded}} {
+		w := newWorld(t, func(c *Config) { c.Flaps = Flaps{Budget: 1, Window: time.Minute} })
+		w.up()
+		for range 2 {
+			w.local(errRefused, errRefused, nil, nil, nil)
+			w.upstream(errRefused, errRefused, nil, nil)
+		}
+		w.want(Degraded, "degraded", true)
+		if _, err := w.c.Undamp(c.vip, w.now); (err != nil) != (c.vip == otherVIP) {
+			t.Errorf("%v: %v", c.vip, err)
+		}
+		w.want(c.now, map[State]string{Up: "up", Degraded: "degraded"}[c.now], true)
+	}
+}
+
+// TestNoFailuresOfUpstreamKeepASiteThatWorksDark has two sites lose their upstream together,
+// more often than the budget has room for, and then each its own service, in turn: a rolling restart.
+func TestNoFailuresOfUpstreamKeepASiteThatWorksDark(t *testing.T) {
+	for _, outages := range []int{1, 5, 6, 20} {
+		sites := []*world{newWorld(t, nil), newWorld(t, nil)}
+		both := func(do func(*world)) {
+			for _, w := range sites {
+				do(w)
+			}
+		}
+		both((*world).up)
+		for range outages {
+			both(func(w *world) { w.upstream(errRefused, errRefused, nil, nil) })
+		}
+		for i, w := range sites {
+			w.local(errRefused, errRefused)
+			w.want(Down, "", true)
+			if other := sites[1-i].c.Desired(w.now); len(other.Routes) != 1 {
+				t.Fatalf("after %d outages no site announces while site %d restarts", outages, i)
+			}
+			w.local(nil, nil, nil)
+			if len(w.c.Desired(w.now).Routes) != 1 {
+				t.Fatalf("after %d outages site %d works and is not announced: %+v", outages, i, w.c.Status(w.now))
+			}
+			if st := w.c.Status(w.now)[0]; (st.State == Up) != (outages <= w.c.flaps.Budget) {
+				t.Fatalf("after %d outages and one failure of its own site %d is %s: %s", outages, i, st.State, st.Reason.Text)
+			}
+		}
+	}
+}
+
+// TestAReloadWithASmallerBudgetDegradesNoVIPThatIsUp: it did not fail then.
+func TestAReloadWithASmallerBudgetDegradesNoVIPThatIsUp(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	w.local(errRefused, errRefused, nil, nil, nil)
+	w.local(errRefused, errRefused, nil, nil, nil)
+	w.want(Up, "up", true)
+	w.c.Configure(&Config{States: w.c.states, Flaps: Flaps{Budget: 1, Window: time.Hour}, StartupHold: 1})
+	w.passes(time.Second)
 	w.want(Up, "up", true)
 }
 
@@ -547,6 +609,9 @@ func (w *world) holds(broken bool) {
 	d, st := w.c.Desired(w.now), w.c.Status(w.now)[0]
 	if broken && len(d.Routes) > 0 {
 		w.Fatalf("announced while the local check fails: %+v", st)
+	}
+	if st.Reason.Code == Held && (st.State != Degraded || len(d.Routes) != 1) {
+		w.Fatalf("held and not announced: %+v", st)
 	}
 	for _, r := range d.Routes {
 		if leaving := slices.Contains(r.Communities.Standard, GracefulShutdown); leaving != (st.State == Draining) {

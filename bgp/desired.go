@@ -80,7 +80,8 @@ func (c *Controller) Next(now time.Time) time.Time {
 func (c *Controller) until(v *vip, now time.Time) time.Time {
 	switch {
 	case v.reason.Code == Held:
-		return c.held(v, now)
+		until, _ := c.held(v, now)
+		return until
 	case v.state == Draining && c.announcesLeaving(v, now):
 		return v.left.Add(c.states.Draining.Dwell)
 	case !v.left.IsZero() && !c.gone(v, now):
@@ -111,7 +112,7 @@ func (c *Controller) Status(now time.Time) []VIPStatus {
 		st := VIPStatus{
 			addr: v.config.Address, Address: v.config.Address.String(), State: v.state, Reason: v.reason, Since: v.since,
 			Until: c.until(v, now), Attributes: c.announced(v, now), Bound: v.config.Bind != "" && !c.gone(v, now),
-			Flaps: len(c.recent(v, now)), Checks: []CheckStatus{},
+			Flaps: len(c.flaps.recent(v.flaps.local, now)), UpstreamFlaps: len(c.flaps.recent(v.flaps.upstream, now)), Checks: []CheckStatus{},
 		}
 		for _, owner := range v.config.Owners {
 			st.Owners = append(st.Owners, owner.String())

@@ -1,25 +1,82 @@
 package bgp
 
 import (
+	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 )
 
-// held returns until when the VIP must not become better, since it failed too
-// often; zero if it may.
-func (c *Controller) held(v *vip, now time.Time) time.Time {
-	recent := c.recent(v, now)
-	if len(recent) <= c.flaps.Budget {
-		return time.Time{}
-	}
-	return recent[len(recent)-c.flaps.Budget-1].Add(c.flaps.Window)
+// flapping has the failures of a VIP that count against its budgets. Those of upstream
+// checks are counted apart: what is not this site's own fault must not keep it from
+// recovering from what is.
+type flapping struct {
+	local, upstream []time.Time
 }
 
-// recent are the VIP's failures that count still.
-func (c *Controller) recent(v *vip, now time.Time) []time.Time {
-	first := slices.IndexFunc(v.failures, func(at time.Time) bool { return now.Before(at.Add(c.flaps.Window)) })
+// note counts a change of state that a failing check has made.
+func (f *flapping) note(from, to State, now time.Time) {
+	switch {
+	case to == Down && (from == Up || from == Degraded):
+		f.local = append(f.local, now)
+	case to == Degraded && from == Up:
+		f.upstream = append(f.upstream, now)
+	}
+}
+
+// recent are those of the failures that count still.
+func (f Flaps) recent(failures []time.Time, now time.Time) []time.Time {
+	first := slices.IndexFunc(failures, func(at time.Time) bool { return now.Before(at.Add(f.Window)) })
 	if first < 0 {
 		return nil
 	}
-	return slices.Clone(v.failures[first:])
+	return failures[first:]
+}
+
+// until returns when the failures are within the budget again; zero if they are.
+func (f Flaps) until(failures []time.Time, now time.Time) time.Time {
+	recent := f.recent(failures, now)
+	if len(recent) <= f.Budget {
+		return time.Time{}
+	}
+	return recent[len(recent)-f.Budget-1].Add(f.Window)
+}
+
+// forget drops the failures that count no more.
+func (f Flaps) forget(of *flapping, now time.Time) {
+	of.local, of.upstream = slices.Clone(f.recent(of.local, now)), slices.Clone(f.recent(of.upstream, now))
+}
+
+// held returns until when a VIP whose checks all pass is announced as degraded, and why:
+// it failed too often. Zero if it is not. It is never withdrawn for that: the other sites
+// may have failed as often, and be held as well.
+func (c *Controller) held(v *vip, now time.Time) (until time.Time, why string) {
+	if v.state == Up {
+		return time.Time{}, ""
+	}
+	for _, kind := range []struct {
+		name     string
+		failures []time.Time
+	}{{"failed here", v.flaps.local}, {"lacked what it depends on", v.flaps.upstream}} {
+		if at := c.flaps.until(kind.failures, now); at.After(until) {
+			until = at
+			why = fmt.Sprintf("%s %d times within %s; all checks pass now, and it is preferred again at %s",
+				kind.name, len(c.flaps.recent(kind.failures, now)), c.flaps.Window, at.Format(time.TimeOnly))
+		}
+	}
+	return until, why
+}
+
+// Undamp forgets the failures of the VIP, or of all where it is invalid, so that none is held
+// for them. The error names a VIP that there is not.
+func (c *Controller) Undamp(vip netip.Addr, now time.Time) ([]Transition, error) {
+	if vip.IsValid() && c.vip(vip) == nil {
+		return nil, fmt.Errorf("%s is no VIP of this speaker", vip)
+	}
+	for _, v := range c.vips {
+		if !vip.IsValid() || v.config.Address == vip {
+			v.flaps = flapping{}
+		}
+	}
+	return c.Advance(now), nil
 }

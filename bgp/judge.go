@@ -31,14 +31,8 @@ func (c *Controller) judge(v *vip, why leaving, now time.Time) (State, Reason) {
 	if upstream := v.failing(Upstream); upstream != (Reason{}) {
 		state, reason = Degraded, upstream
 	}
-	held := c.held(v, now)
-	text := fmt.Sprintf("failed %d times within %s; waits until %s", len(c.recent(v, now)), c.flaps.Window, held.Format(time.TimeOnly))
-	switch {
-	case held.IsZero():
-	case v.state == Degraded && state == Up:
-		return Degraded, Reason{Held, text}
-	case v.state != Up && v.state != Degraded && v.state != Draining:
-		return Rising, Reason{Held, text}
+	if held, why := c.held(v, now); state == Up && !held.IsZero() {
+		return Degraded, Reason{Held, why}
 	}
 	return state, reason
 }

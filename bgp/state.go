@@ -12,12 +12,12 @@ type State string
 const (
 	// Init: not every check has a result yet.
 	Init State = "init"
-	// Rising: the checks pass, but not often enough yet, or too many failures came
-	// before.
+	// Rising: the checks pass, but not often enough yet.
 	Rising State = "rising"
 	// Up is announced.
 	Up State = "up"
-	// Degraded is announced so that routers prefer any site that is up.
+	// Degraded is announced so that routers prefer any site that is up: what it depends on
+	// fails, or too many failures came before.
 	Degraded State = "degraded"
 	// Draining is announced with GRACEFUL_SHUTDOWN for a dwell, then not any more but
 	// served for another.
@@ -74,8 +74,10 @@ type VIPStatus struct {
 	// Owners are the Services that it belongs to.
 	Owners []string      `json:"owners,omitempty"`
 	Checks []CheckStatus `json:"checks"`
-	// Flaps are the failures that count against the budget now.
-	Flaps int `json:"flaps,omitempty"`
+	// Flaps and UpstreamFlaps are the failures of local and of upstream checks that count
+	// against the budget now, each for itself.
+	Flaps         int `json:"flaps,omitempty"`
+	UpstreamFlaps int `json:"upstreamFlaps,omitempty"`
 }
 
 // CheckStatus is one check of a VIP at a glance.

@@ -22,7 +22,7 @@ func bgpCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(bgpStatusCommand(), bgpExplainCommand(), bgpDrainCommand(), bgpUndrainCommand(), bgpRouterConfigCommand())
+	c.AddCommand(bgpStatusCommand(), bgpExplainCommand(), bgpDrainCommand(), bgpUndrainCommand(), bgpUndampCommand(), bgpRouterConfigCommand())
 	return c
 }
 

@@ -107,7 +107,7 @@ func TestBGPText(t *testing.T) {
 		{[]string{"explain", "198.51.100.53"}, "GET /status", []string{
 			"198.51.100.53 is draining and announced to 2 of 3 peers: every VIP is drained: upgrade",
 			"bound to this machine",
-			"flaps 2 failures count against the budget",
+			"flaps 2 failures of local and 0 of upstream checks count against the budget, each for itself",
 			"drain every VIP is drained: upgrade",
 			"192.0.2.1 64500 yes, with AS prepended 6 times, MED 200, communities graceful-shutdown",
 			"192.0.2.2 64512 yes, with MED 200, local preference 0, communities graceful-shutdown",

@@ -22,11 +22,11 @@ type bgpDrainFlags struct {
 
 func bgpDrainCommand() *cobra.Command {
 	var f bgpDrainFlags
-	c := f.command(http.MethodPut, "drain [VIP] --admin SOCKET", "Move traffic away from a VIP of this site, or from all",
+	c := f.command(http.MethodPut, "/drains", "drain [VIP] --admin SOCKET", "Move traffic away from a VIP of this site, or from all",
 		`Drain moves traffic away from a VIP of this site, or from every one. Routes carry
 GRACEFUL_SHUTDOWN for a dwell, are withdrawn then, and the address is served for
 another dwell. It stays away until "nearcast bgp undrain", over restarts of the
-speaker where it has a folder for its state.`)
+speaker where it has a folder for its state.`, printSpeakerDrains)
 	c.Flags().DurationVar(&f.length, "for", 0, "end the drain after this time; never by default")
 	c.Flags().StringVar(&f.reason, "reason", "", "what to tell those who ask why")
 	return c
@@ -34,12 +34,14 @@ speaker where it has a folder for its state.`)
 
 func bgpUndrainCommand() *cobra.Command {
 	var f bgpDrainFlags
-	return f.command(http.MethodDelete, "undrain [VIP] --admin SOCKET", "End the drain of a VIP, or that of all",
+	return f.command(http.MethodDelete, "/drains", "undrain [VIP] --admin SOCKET", "End the drain of a VIP, or that of all",
 		`Undrain ends the drain of a VIP, or without one the drain of every VIP. Each was
-begun by its own command, and ends by its own.`)
+begun by its own command, and ends by its own.`, printSpeakerDrains)
 }
 
-func (f *bgpDrainFlags) command(method, use, short, long string) *cobra.Command {
+// command has the speaker change what it holds against the VIP, or against all, and prints its
+// status after it.
+func (f *bgpDrainFlags) command(method, path, use, short, long string, print func(io.Writer, *bgp.Status, time.Time) error) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,11 +49,11 @@ func (f *bgpDrainFlags) command(method, use, short, long string) *cobra.Command 
 			if err != nil {
 				return err
 			}
-			st, err := callSpeaker(cmd, f.socket, method, "/drains", query)
+			st, err := callSpeaker(cmd, f.socket, method, path, query)
 			if err != nil {
 				return err
 			}
-			return answer(cmd, st, func(w io.Writer) error { return printSpeakerDrains(w, st, time.Now()) })
+			return answer(cmd, st, func(w io.Writer) error { return print(w, st, time.Now()) })
 		},
 	}
 	speakerFlag(c, &f.socket)

@@ -96,8 +96,8 @@ func (e *explainedVIP) print(w io.Writer, now time.Time) error {
 	if e.Bound {
 		fmt.Fprintln(t, "  bound\tto this machine")
 	}
-	if e.Flaps > 0 {
-		fmt.Fprintf(t, "  flaps\t%d failures count against the budget\n", e.Flaps)
+	if e.Flaps+e.UpstreamFlaps > 0 {
+		fmt.Fprintf(t, "  flaps\t%d failures of local and %d of upstream checks count against the budget, each for itself\n", e.Flaps, e.UpstreamFlaps)
 	}
 	for _, d := range e.Drains {
 		fmt.Fprintf(t, "  drain\t%s\n", d)
