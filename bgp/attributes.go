@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -100,6 +99,22 @@ func (c Communities) Texts() []string {
 	return texts
 }
 
+// and returns these communities with those of more that they lack.
+func (c Communities) and(more Communities) Communities {
+	return Communities{Standard: merged(c.Standard, more.Standard), Large: merged(c.Large, more.Large)}
+}
+
+// without returns these communities but for those of less.
+func (c Communities) without(less Communities) Communities {
+	return Communities{Standard: left(c.Standard, less.Standard), Large: left(c.Large, less.Large)}
+}
+
+func merged[T comparable](a, b []T) []T { return slices.Concat(a, left(b, a)) }
+
+func left[T comparable](a, less []T) []T {
+	return slices.DeleteFunc(slices.Clone(a), func(one T) bool { return slices.Contains(less, one) })
+}
+
 // IsZero reports whether there are none.
 func (c Communities) IsZero() bool { return len(c.Standard)+len(c.Large) == 0 }
 
@@ -152,80 +167,3 @@ func (c *Communities) add(text string) error {
 // ReservedASN is no autonomous system (RFC 7300). An Announcer may mark routes with
 // it, for no route of the configuration carries it.
 const ReservedASN uint32 = 4294967295
-
-// States are the attributes of the states in which a VIP is announced.
-type States struct {
-	Up       Attributes `yaml:"up"`
-	Degraded Attributes `yaml:"degraded"`
-	Draining Leave      `yaml:"draining"`
-}
-
-// Leave is how a VIP is drained. It always carries GRACEFUL_SHUTDOWN.
-type Leave struct {
-	Attributes `yaml:",inline"`
-	// Dwell is how long routers get to move their traffic before the route is
-	// withdrawn, 0 to 10 minutes.
-	Dwell time.Duration `yaml:"dwell"`
-	// Linger is how long the address then goes on being served, for packets that are
-	// under way, 0 to 10 minutes.
-	Linger time.Duration `yaml:"linger"`
-}
-
-// defaultStates: a draining site loses to a degraded one, and that to one that is
-// up, also with peers that do not know GRACEFUL_SHUTDOWN.
-func defaultStates() States {
-	number := func(n uint32) *uint32 { return &n }
-	return States{
-		Degraded: Attributes{Prepend: 3, MED: number(100), LocalPreference: number(50)},
-		Draining: Leave{
-			Attributes: Attributes{Prepend: 6, MED: number(200), LocalPreference: number(0)},
-			Dwell:      10 * time.Second, Linger: 5 * time.Second,
-		},
-	}
-}
-
-const (
-	// MaxPrepend is more than routers need, and less than what some refuse.
-	MaxPrepend = 10
-	maxDwell   = 10 * time.Minute
-	// localPreference is what iBGP peers take a route without one for.
-	localPreference = 100
-)
-
-// check completes the states, and finds those that would draw traffic to the
-// wrong site.
-func (s *States) check(fault faultFunc) {
-	for _, state := range []struct {
-		key string
-		a   *Attributes
-	}{{"states.up", &s.Up}, {"states.degraded", &s.Degraded}, {"states.draining", &s.Draining.Attributes}} {
-		if state.a.Prepend < 0 || state.a.Prepend > MaxPrepend {
-			fault(state.key+".prepend", "%d is not from 0 to %d", state.a.Prepend, MaxPrepend)
-		}
-		if state.key != "states.draining" && slices.Contains(state.a.Communities.Standard, GracefulShutdown) {
-			fault(state.key+".communities", "graceful-shutdown is for draining alone, or a degraded site would lose to one that leaves")
-		}
-	}
-	if !slices.Contains(s.Draining.Communities.Standard, GracefulShutdown) {
-		s.Draining.Communities.Standard = append(s.Draining.Communities.Standard, GracefulShutdown)
-	}
-	for key, d := range map[string]time.Duration{"states.draining.dwell": s.Draining.Dwell, "states.draining.linger": s.Draining.Linger} {
-		if d < 0 || d > maxDwell {
-			fault(key, "%s is not from 0s to %s", d, maxDwell)
-		}
-	}
-	inOrder := func(better, worse string, a, b Attributes) {
-		if a.Prepend > b.Prepend || or(a.MED, 0) > or(b.MED, 0) || or(a.LocalPreference, localPreference) < or(b.LocalPreference, localPreference) {
-			fault("states."+worse, "would win over %s; give it at least as many prepends, as high a med and as low a localPreference", better)
-		}
-	}
-	inOrder("up", "degraded", s.Up, s.Degraded)
-	inOrder("degraded", "draining", s.Degraded, s.Draining.Attributes)
-}
-
-func or(n *uint32, fallback uint32) uint32 {
-	if n == nil {
-		return fallback
-	}
-	return *n
-}

@@ -89,6 +89,31 @@ func TestAGoodConfigurationIsCompleted(t *testing.T) {
 	}
 }
 
+// TestEveryStateCarriesTheCommunitiesOfUp holds it for every kind of community: what keeps a
+// route inside a network keeps it there in every state.
+func TestEveryStateCarriesTheCommunitiesOfUp(t *testing.T) {
+	const up = `up: {communities: [no-export, "64500:666", "64500:1:2"]}`
+	for _, c := range []struct{ states, degraded, draining string }{
+		{"", "[no-export 64500:666 64500:1:2]", "[no-export 64500:666 graceful-shutdown 64500:1:2]"},
+		{`degraded: {communities: ["64500:50"]}`, "[no-export 64500:666 64500:50 64500:1:2]", "[no-export 64500:666 graceful-shutdown 64500:1:2]"},
+		{`degraded: {communities: [no-export], without: ["64500:1:2"]}`, "[no-export 64500:666]", "[no-export 64500:666 graceful-shutdown 64500:1:2]"},
+		{`draining: {communities: [graceful-shutdown, "64500:9:9"], without: [no-export, "64500:666"]}`, "[no-export 64500:666 64500:1:2]", "[graceful-shutdown 64500:1:2 64500:9:9]"},
+	} {
+		text := good[:strings.Index(good, "states:")] + "states:\n  " + up + "\n  " + c.states + "\n"
+		config, err := Parse([]byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", c.states, err)
+			continue
+		}
+		if got := fmt.Sprint(config.States.Degraded.Communities.Texts()); got != c.degraded {
+			t.Errorf("%s: degraded carries %s, want %s", c.states, got, c.degraded)
+		}
+		if got := fmt.Sprint(config.States.Draining.Communities.Texts()); got != c.draining {
+			t.Errorf("%s: draining carries %s, want %s", c.states, got, c.draining)
+		}
+	}
+}
+
 func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"holdTime", "holdtime", "line 5: field holdtime not found"},
@@ -134,6 +159,9 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{`"64512:7"`, "graceful-shutdown", "line 21: states.degraded.communities: graceful-shutdown is for draining alone"},
 		{`"64512:7"`, `"64512:70000"`, `line 21: communities: "64512:70000" is not`},
 		{`"64512:1:2"`, `"4294967295:1:2"`, "a reserved number"},
+		{"{communities: [graceful-shutdown, no-export], dwell: 2s}", "{without: [no-peer, \"1:2:3\"]}\n  up: {communities: [no-export]}", "line 22: states.draining.without: states.up does not carry no-peer, 1:2:3"},
+		{"degraded: {", "up: {communities: [no-export]}\n  degraded: {without: [no-export], prepend: 2, med: 50, communities: [no-export]}\n#", "line 22: states.degraded.without: no-export is one of states.degraded.communities as well"},
+		{"states:\n", "states:\n  up: {without: [no-export]}\n", "line 21: field without not found"},
 		{"dwell: 2s", "dwell: 1h", "line 22: states.draining.dwell: 1h0m0s is not"},
 		{"startupHold: 5", "startupHold: -1", "line 23: startupHold: -1"},
 		{"metrics: 127.0.0.1:9154", "metrics: nowhere", `line 25: metrics: "nowhere" is not address:port`},

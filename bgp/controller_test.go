@@ -89,7 +89,7 @@ func (w *world) want(state State, announced string, bound bool) {
 	}
 	d := w.c.Desired(w.now)
 	got := ""
-	for name, a := range map[string]Attributes{"up": w.c.states.Up, "degraded": w.c.states.Degraded, "draining": w.c.states.Draining.Attributes} {
+	for name, a := range map[string]Attributes{"up": w.c.states.Up, "degraded": w.c.states.Degraded.Attributes, "draining": w.c.states.Draining.Attributes} {
 		if len(d.Routes) == 1 && d.Routes[0].Equal(Route{host(dnsVIP), a}) {
 			got = name
 		}

@@ -51,7 +51,7 @@ func (c *Controller) announced(v *vip, now time.Time) *Attributes {
 	case v.state == Up:
 		return new(c.states.Up)
 	case v.state == Degraded:
-		return new(c.states.Degraded)
+		return new(c.states.Degraded.Attributes)
 	case v.state == Draining && c.announcesLeaving(v, now):
 		return new(c.states.Draining.Attributes)
 	}

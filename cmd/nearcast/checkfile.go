@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/manifest"
@@ -202,16 +201,6 @@ func checkDatabase(path string, read tally) []finding {
 		read.set(path, unitDatabase, 1)
 	}
 	return ofFaults(path, faults)
-}
-
-func checkSpeaker(path string, read tally) []finding {
-	config, err := bgp.Load(path)
-	if err != nil {
-		return ofErrors(severityFault, path, unjoin(err))
-	}
-	read.set(path, unitPeer, len(config.Peers))
-	read.set(path, unitVIP, len(config.VIPs))
-	return ofErrors(severityWarning, path, bgp.Warnings(path))
 }
 
 // unjoin returns the errors that errors.Join put together.

@@ -1,0 +1,105 @@
+package bgp
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// States are the attributes of the states in which a VIP is announced.
+type States struct {
+	Up       Attributes `yaml:"up"`
+	Degraded Lesser     `yaml:"degraded"`
+	Draining Leave      `yaml:"draining"`
+}
+
+// Lesser are the attributes of a state that is less preferred than up. It carries the
+// communities of up as well: what keeps a route inside a network keeps it there in every state.
+type Lesser struct {
+	Attributes `yaml:",inline"`
+	// Without are communities of up that are not carried.
+	Without Communities `yaml:"without"`
+}
+
+// inherit adds the communities of up.
+func (l *Lesser) inherit(up Attributes, key string, fault faultFunc) {
+	if unknown := l.Without.without(up.Communities); !unknown.IsZero() {
+		fault(key+".without", "states.up does not carry %s", strings.Join(unknown.Texts(), ", "))
+	}
+	if both := l.Without.without(l.Without.without(l.Communities)); !both.IsZero() {
+		fault(key+".without", "%s is one of %s.communities as well", strings.Join(both.Texts(), ", "), key)
+	}
+	l.Communities = up.Communities.without(l.Without).and(l.Communities)
+}
+
+// Leave is how a VIP is drained. It always carries GRACEFUL_SHUTDOWN.
+type Leave struct {
+	Lesser `yaml:",inline"`
+	// Dwell is how long routers get to move their traffic before the route is
+	// withdrawn, 0 to 10 minutes.
+	Dwell time.Duration `yaml:"dwell"`
+	// Linger is how long the address then goes on being served, for packets that are
+	// under way, 0 to 10 minutes.
+	Linger time.Duration `yaml:"linger"`
+}
+
+// defaultStates: a draining site loses to a degraded one, and that to one that is
+// up, also with peers that do not know GRACEFUL_SHUTDOWN.
+func defaultStates() States {
+	number := func(n uint32) *uint32 { return &n }
+	return States{
+		Degraded: Lesser{Attributes: Attributes{Prepend: 3, MED: number(100), LocalPreference: number(50)}},
+		Draining: Leave{
+			Lesser: Lesser{Attributes: Attributes{Prepend: 6, MED: number(200), LocalPreference: number(0)}},
+			Dwell:  10 * time.Second, Linger: 5 * time.Second,
+		},
+	}
+}
+
+const (
+	// MaxPrepend is more than routers need, and less than what some refuse.
+	MaxPrepend = 10
+	maxDwell   = 10 * time.Minute
+	// localPreference is what iBGP peers take a route without one for.
+	localPreference = 100
+)
+
+// check completes the states, and finds those that would draw traffic to the
+// wrong site.
+func (s *States) check(fault faultFunc) {
+	for _, state := range []struct {
+		key string
+		a   *Attributes
+	}{{"states.up", &s.Up}, {"states.degraded", &s.Degraded.Attributes}, {"states.draining", &s.Draining.Attributes}} {
+		if state.a.Prepend < 0 || state.a.Prepend > MaxPrepend {
+			fault(state.key+".prepend", "%d is not from 0 to %d", state.a.Prepend, MaxPrepend)
+		}
+		if state.key != "states.draining" && slices.Contains(state.a.Communities.Standard, GracefulShutdown) {
+			fault(state.key+".communities", "graceful-shutdown is for draining alone, or a degraded site would lose to one that leaves")
+		}
+	}
+	s.Degraded.inherit(s.Up, "states.degraded", fault)
+	s.Draining.inherit(s.Up, "states.draining", fault)
+	if !slices.Contains(s.Draining.Communities.Standard, GracefulShutdown) {
+		s.Draining.Communities.Standard = append(s.Draining.Communities.Standard, GracefulShutdown)
+	}
+	for key, d := range map[string]time.Duration{"states.draining.dwell": s.Draining.Dwell, "states.draining.linger": s.Draining.Linger} {
+		if d < 0 || d > maxDwell {
+			fault(key, "%s is not from 0s to %s", d, maxDwell)
+		}
+	}
+	inOrder := func(better, worse string, a, b Attributes) {
+		if a.Prepend > b.Prepend || or(a.MED, 0) > or(b.MED, 0) || or(a.LocalPreference, localPreference) < or(b.LocalPreference, localPreference) {
+			fault("states."+worse, "would win over %s; give it at least as many prepends, as high a med and as low a localPreference", better)
+		}
+	}
+	inOrder("up", "degraded", s.Up, s.Degraded.Attributes)
+	inOrder("degraded", "draining", s.Degraded.Attributes, s.Draining.Attributes)
+}
+
+func or(n *uint32, fallback uint32) uint32 {
+	if n == nil {
+		return fallback
+	}
+	return *n
+}
