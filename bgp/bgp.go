@@ -83,6 +83,9 @@ type Status struct {
 	// DrainsUnsaved is why the drains are not on disk as they are: they hold, and an end of
 	// the speaker would forget what has changed. "" where they are, or no folder is named.
 	DrainsUnsaved string `json:"drainsUnsaved,omitempty"`
+	// DrainsLost is what of the drains of an earlier run could not be read at start; "" for
+	// nothing.
+	DrainsLost string `json:"drainsLost,omitempty"`
 	// Refused are what Services asked for and were not given, few of each namespace, and
 	// RefusedInAll how many those are.
 	Refused      []Refusal `json:"refused,omitempty"`

@@ -26,6 +26,7 @@ type Controller struct {
 	hintsEnd    time.Time
 	nodeDrained string
 	stopping    bool
+	hurried     bool
 
 	forgotten []netip.Addr // since Forgotten was asked
 }
@@ -203,6 +204,12 @@ func (c *Controller) Stop(now time.Time) []Transition {
 	return c.Advance(now)
 }
 
+// Hurry ends the drain of Stop now, without dwell and linger.
+func (c *Controller) Hurry(now time.Time) []Transition {
+	c.hurried = true
+	return c.Advance(now)
+}
+
 // Gone reports whether nothing is announced and no address need be kept.
 func (c *Controller) Gone(now time.Time) bool {
 	return !slices.ContainsFunc(c.vips, func(v *vip) bool { return !c.gone(v, now) })
@@ -257,6 +264,9 @@ func (c *Controller) settle(v *vip, now time.Time) (Transition, bool) {
 		v.left = time.Time{}
 	case v.left.IsZero():
 		v.left, v.dwells = now, v.state == Up || v.state == Degraded
+	}
+	if c.stopping && c.hurried {
+		v.dwells = false
 	}
 	state, reason := c.judge(v, why, now)
 	failed := reason.Code == CheckFailed || reason.Code == NoEndpoints

@@ -5,14 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -26,6 +23,7 @@ import (
 type drains struct {
 	path string // "" to keep them in memory alone
 	all  []Drain
+	lost error // what of the file of an earlier run could not be read
 
 	latest atomic.Pointer[[]Drain] // what is to be on disk
 	wanted chan chan struct{}      // whose closing says that keep has tried
@@ -39,28 +37,23 @@ const (
 	saveWait = 2 * time.Second
 )
 
-// openDrains reads what an earlier run was told, and makes the folder for the next
-// where it is missing.
+// maxDrains bounds the file, in octets.
+const maxDrains = 16 << 20
+
+// openDrains reads what an earlier run was told, and makes the folder for the next where
+// it is missing. The error is to be logged: a site is announced without the folder, and with
+// what can be read.
 func openDrains(dir string) (*drains, error) {
 	d := &drains{wanted: make(chan chan struct{})}
 	if dir == "" {
 		return d, nil
 	}
 	d.path = filepath.Join(dir, "bgp-drains.json")
-	if err := folder.Make(dir); err != nil && !noRoom(err) {
-		return nil, fmt.Errorf("state: %w", err)
-	} // else a site is announced without it, and write says so when it matters
-	raw, err := os.ReadFile(d.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return d, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &d.all)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("bgp: drains %s: %w; mend or remove it", d.path, err)
-	}
-	return d, nil
+	err := folder.Make(dir)
+	var failed error
+	d.all, failed = folder.ReadList(d.path, maxDrains, func(Drain) error { return nil })
+	d.lost = failed
+	return d, errors.Join(err, failed)
 }
 
 // now returns those that have not ended.
@@ -93,11 +86,6 @@ func (d *drains) remove(vip netip.Addr, now time.Time) error {
 
 func (d *drains) without(vip netip.Addr, now time.Time) []Drain {
 	return slices.DeleteFunc(d.now(now), func(one Drain) bool { return one.VIP == vip })
-}
-
-// noRoom reports whether the disk is full or read-only, which may pass.
-func noRoom(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
 }
 
 func (d *drains) change(all []Drain) {

@@ -3,6 +3,7 @@ package bgp
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,51 @@ func TestADrainHoldsWhateverTheDiskDoes(t *testing.T) {
 		cancel()
 		<-ended
 	})
+}
+
+// TestADamagedFileOfDrainsKeepsNobodyFromStarting has a file that was cut off, one of nothing but
+// zeros, a folder that cannot be made and one in the place of the file: what is good holds, and
+// the next drain is written.
+func TestADamagedFileOfDrainsKeepsNobodyFromStarting(t *testing.T) {
+	for name, c := range map[string]struct {
+		text  string
+		holds int
+		says  string
+	}{
+		"empty":   {"", 0, "is not a JSON array"},
+		"zeros":   {strings.Repeat("\x00", 100), 0, "is not a JSON array"},
+		"cut off": {`[{"vip": "198.51.100.53"}, {"vip": "198.51`, 1, "entry 2: unexpected EOF"},
+		"odd":     {`[{"vip": "198.51.100.53"}, {"vip": "x"}, null, {}]`, 2, "entry 3: is null"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "bgp-drains.json")
+			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			d, err := openDrains(dir)
+			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.says) || len(d.all) != c.holds {
+				t.Fatalf("%v, %v", d.all, err)
+			}
+			if aside, err := os.ReadFile(path + ".damaged"); err != nil || string(aside) != c.text {
+				t.Errorf("set aside is %q, %v", aside, err)
+			}
+			if err := d.set(Drain{VIP: netip.MustParseAddr("192.0.2.9")}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			d.write(discard)
+			if again, err := openDrains(dir); err != nil || len(again.all) != c.holds+1 {
+				t.Errorf("after a restart: %v, %v", again.all, err)
+			}
+		})
+	}
+	dir := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := openDrains(dir); d == nil || err == nil || !strings.Contains(err.Error(), "cannot be made") {
+		t.Errorf("a file in the place of the folder: %v", err)
+	}
 }
 
 func TestACommandWaitsSoLongForADiskThatHangs(t *testing.T) {

@@ -75,10 +75,11 @@ func (s *speaker) reload(ctx context.Context) {
 	})
 }
 
-// take puts a configuration in force; one that says the same changes nothing.
+// take puts a configuration in force; one that says the same changes nothing, and the end of the
+// speaker is that of the one before.
 func (s *speaker) take(config *Config) error {
 	before := s.Config
-	if reflect.DeepEqual(before, config) {
+	if s.controller.stopping || reflect.DeepEqual(before, config) {
 		return nil
 	}
 	if err := before.fixed(config); err != nil {

@@ -17,7 +17,8 @@ const (
 	// retry is how soon what failed is done again.
 	retry = time.Second
 	// closing bounds the end of the sessions: a peer that does not read must not keep
-	// the process from ending.
+	// the process from ending. It also bounds how long a withdrawal, or an address that
+	// this machine does not give up, is tried again then.
 	closing = 5 * time.Second
 )
 
@@ -27,7 +28,9 @@ type Options struct {
 	Path   string
 	Config *Config
 	// Reload has Path read anew; it may be nil.
-	Reload    <-chan struct{}
+	Reload <-chan struct{}
+	// Hurry, once closed, ends the drain after the end of Run's context at once; it may be nil.
+	Hurry     <-chan struct{}
 	Announcer Announcer
 	Binder    Binder
 	// Cluster is nil where Services are not read.
@@ -65,7 +68,8 @@ type speaker struct {
 }
 
 // Run announces what the configuration, the cluster and the checks say until ctx
-// ends, then drains everything, ends the sessions and returns.
+// ends, then drains everything, ends the sessions and returns. What comes meanwhile, but for
+// Hurry, neither prolongs nor ends the drain.
 func Run(ctx context.Context, o Options) error { return newSpeaker(o).run(ctx) }
 
 func newSpeaker(o Options) *speaker {
@@ -102,7 +106,7 @@ func (s *speaker) run(ctx context.Context) error {
 // open opens the sockets and the state folder.
 func (s *speaker) open() (closers func(), err error) {
 	if s.drains, err = openDrains(s.Config.State); err != nil {
-		return nil, err
+		s.Log.Error("drains", "error", err)
 	}
 	now := time.Now()
 	s.log(s.controller.SetDrains(s.drains.now(now), now))
@@ -140,19 +144,31 @@ func (s *speaker) do(ctx context.Context, work func()) bool {
 // the drain after it is over.
 func (s *speaker) loop(ctx context.Context) {
 	defer close(s.done)
-	stop := ctx.Done()
+	stop, hurry := ctx.Done(), (<-chan struct{})(nil)
+	var gone time.Time
 	for {
 		now := time.Now()
 		wake := s.apply(now)
 		if stop == nil && s.controller.Gone(now) {
-			return
+			if gone.IsZero() {
+				gone = now
+			}
+			if !s.dirty || now.Sub(gone) >= closing {
+				return
+			}
 		}
 		timer := time.NewTimer(wake)
 		select {
 		case <-stop:
 			stop = nil // and go on until everything has left
 			s.Log.Info("draining everything; a second signal ends at once")
+			hurry = s.Hurry
 			s.log(s.controller.Stop(time.Now()))
+			s.view.touch(time.Now())
+		case <-hurry:
+			hurry = nil
+			s.Log.Info("withdrawing everything at once")
+			s.log(s.controller.Hurry(time.Now()))
 			s.view.touch(time.Now())
 		case work := <-s.work:
 			work()

@@ -41,6 +41,7 @@ type fakeAnnouncer struct {
 	closed  bool
 	bound   []netip.Addr
 	binds   int
+	keeps   int // how often an address is not given up
 }
 
 func (f *fakeAnnouncer) SetPeers(peers []Peer, _ time.Duration) error {
@@ -111,6 +112,10 @@ func (f *fakeAnnouncer) Bind(addrs []netip.Addr) ([]netip.Addr, error) {
 	if f.binds == 1 {
 		return nil, errors.New("no permission yet")
 	}
+	if f.keeps > 0 && len(addrs) < len(f.bound) {
+		f.keeps--
+		return slices.Clone(f.bound), errors.New("not now")
+	}
 	for _, r := range f.routes {
 		if slices.Contains(f.bound, r.Prefix.Addr()) && !slices.Contains(addrs, r.Prefix.Addr()) {
 			f.t.Errorf("%s is unbound while it is announced", r.Prefix)
@@ -140,6 +145,8 @@ type siteUnderTest struct {
 	sick   atomic.Bool
 	file   string
 	socket string
+	hurry  chan struct{}
+	reload chan struct{}
 	cancel context.CancelFunc
 	done   chan error
 	text   string
@@ -184,8 +191,9 @@ func (s *siteUnderTest) start(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel, s.closed = cancel, false
+	s.hurry, s.reload = make(chan struct{}), make(chan struct{}, 1)
 	go func() {
-		s.done <- Run(ctx, Options{Path: s.file, Config: config, Announcer: s, Binder: s, Cluster: s.cluster, Log: discard})
+		s.done <- Run(ctx, Options{Path: s.file, Config: config, Hurry: s.hurry, Reload: s.reload, Announcer: s, Binder: s, Cluster: s.cluster, Log: discard})
 	}()
 }
 
@@ -262,6 +270,48 @@ func TestRunFollowsItsCheckAndDrainsAtTheEnd(t *testing.T) {
 	if history := slices.Compact(s.history); !slices.Equal(history[len(history)-2:], []string{"198.51.100.53 leaving", ""}) {
 		t.Errorf("the end was %q", history)
 	}
+}
+
+// TestTheEndIsAsPromisedWhateverComes has a reload with a longer dwell, drains, their ends and
+// hints come while the speaker drains for good, and an address that is not given up at first.
+func TestTheEndIsAsPromisedWhateverComes(t *testing.T) {
+	s := runSite(t, 1)
+	s.wait(t, "198.51.100.53")
+	s.mu.Lock()
+	s.keeps = 2
+	s.mu.Unlock()
+	before := time.Now()
+	s.cancel()
+	s.wait(t, "198.51.100.53 leaving")
+	s.write(t, strings.Replace(s.text, "dwell: 200ms", "dwell: 10m", 1))
+	s.reload <- struct{}{}
+	for range 5 {
+		// The speaker may have ended before the last.
+		s.call(http.MethodPut, "/drains", url.Values{"vip": {"198.51.100.53"}})
+		s.call(http.MethodDelete, "/drains", url.Values{"vip": {"198.51.100.53"}})
+		s.call(http.MethodDelete, "/flaps", nil)
+	}
+	s.stop(t)
+	if took := time.Since(before); took < 300*time.Millisecond {
+		t.Errorf("it ended after %s, before both dwells", took)
+	}
+	if _, err := os.Stat(s.socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its socket is left: %v", err)
+	}
+}
+
+func TestHurryWithdrawsWithoutADwell(t *testing.T) {
+	s := runSite(t, 1)
+	s.wait(t, "198.51.100.53")
+	s.text = strings.Replace(s.text, "dwell: 200ms, linger: 100ms", "dwell: 10m, linger: 10m", 1)
+	s.stop(t)
+	s.write(t, s.text)
+	s.start(t)
+	s.wait(t, "198.51.100.53")
+	s.cancel()
+	s.wait(t, "198.51.100.53 leaving")
+	close(s.hurry)
+	s.stop(t)
 }
 
 func TestAFailedSetIsDoneAgain(t *testing.T) {

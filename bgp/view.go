@@ -59,6 +59,9 @@ func (s *speaker) Status() Status {
 	st := *s.view.published.Load()
 	st.Peers = s.view.sessions.get(s.Announcer.Peers)
 	st.DrainsUnsaved = s.drains.unsaved()
+	if s.drains.lost != nil {
+		st.DrainsLost = s.drains.lost.Error()
+	}
 	return st
 }
 

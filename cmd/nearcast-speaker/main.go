@@ -3,11 +3,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"os"
-	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -19,7 +17,7 @@ import (
 	"github.com/nearcast/nearcast/internal/program"
 )
 
-func main() { os.Exit(program.Run(command(), syscall.SIGHUP)) }
+func main() { os.Exit(program.Run(command(), syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)) }
 
 func command() *cobra.Command {
 	var file string
@@ -31,9 +29,12 @@ func command() *cobra.Command {
 
 SIGHUP, or a change of FILE, applies what differs; a file with a fault is refused
 whole, and the last good one goes on. SIGTERM drains every address, which takes
-both dwells, and then ends; a second one ends at once.`,
+both dwells, and then ends; a second one withdraws them at once, and a third one
+ends the process as it is.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			signals := listen(cmd.Context())
+			defer signals.close()
 			config, err := bgp.Load(file)
 			switch {
 			case err != nil:
@@ -42,7 +43,7 @@ both dwells, and then ends; a second one ends at once.`,
 				_, err := loopback.Binder{}.Bind(config.Bound())
 				return err
 			}
-			return run(cmd.Context(), file, config, slog.New(slog.NewTextHandler(os.Stdout, nil)))
+			return run(signals, file, config, slog.New(slog.NewTextHandler(os.Stdout, nil)))
 		},
 	}
 	c.Flags().StringVar(&file, "config", "/etc/nearcast/speaker.yaml", "configuration `FILE`")
@@ -50,17 +51,17 @@ both dwells, and then ends; a second one ends at once.`,
 	return c
 }
 
-func run(ctx context.Context, file string, config *bgp.Config, log *slog.Logger) error {
+func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) error {
 	cluster, err := clusterOf(config.Services, log)
 	if err != nil {
 		return err
 	}
-	announcer, err := gobgp.NewSpeaker(ctx, config, log)
+	announcer, err := gobgp.NewSpeaker(signals.ctx, config, log)
 	if err != nil {
 		return err
 	}
-	return bgp.Run(ctx, bgp.Options{
-		Path: file, Config: config, Reload: hangups(ctx), Announcer: announcer, Binder: loopback.Binder{}, Cluster: cluster, Log: log,
+	return bgp.Run(signals.ctx, bgp.Options{
+		Path: file, Config: config, Reload: signals.reload, Hurry: signals.hurry, Announcer: announcer, Binder: loopback.Binder{}, Cluster: cluster, Log: log,
 	})
 }
 
@@ -73,25 +74,4 @@ func clusterOf(services bgp.Services, log *slog.Logger) (bgp.Cluster, error) {
 		return nil, errors.New("services.node: is required where NODE_NAME is not set")
 	}
 	return kube.New(services, log)
-}
-
-// hangups returns a channel that has something whenever SIGHUP came.
-func hangups(ctx context.Context) <-chan struct{} {
-	signals, reload := make(chan os.Signal, 1), make(chan struct{}, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	go func() {
-		defer signal.Stop(signals)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-signals:
-			}
-			select {
-			case reload <- struct{}{}:
-			default: // it is about to be read anyhow
-			}
-		}
-	}()
-	return reload
 }

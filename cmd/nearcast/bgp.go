@@ -99,6 +99,9 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	for _, d := range st.Drains {
 		fmt.Fprintln(w, d)
 	}
+	if st.DrainsLost != "" {
+		fmt.Fprintf(w, "\nwarning: drains of an earlier run were lost: %s\n", st.DrainsLost)
+	}
 	if st.DrainsUnsaved != "" {
 		fmt.Fprintf(w, "\n%s\n", unsavedText(st))
 	}

@@ -3,16 +3,13 @@ package site
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/snapshot"
 	"github.com/nearcast/nearcast/internal/steer"
 )
@@ -39,26 +36,16 @@ type drains struct {
 // maxDrains bounds the file, in octets.
 const maxDrains = 16 << 20
 
-// openDrains reads what an earlier run was told; with no path there is none. A
-// file that cannot be read is an error, and there are then no drains.
+// openDrains reads what an earlier run was told; with no path there is none. The error is what
+// of the file could not be read; the rest is in force.
 func openDrains(path string, log Logger) (*drains, error) {
 	d := &drains{path: path, log: log, changed: make(chan struct{}, 1), unsaved: make(chan struct{}, 1), replace: folder.Replace}
 	if path == "" {
 		return d, nil
 	}
-	raw, err := regular.Read(d.path, maxDrains)
-	if errors.Is(err, fs.ErrNotExist) {
-		return d, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &d.all)
-	}
-	for _, drain := range d.all {
-		err = errors.Join(err, drain.Check())
-	}
-	if err != nil {
-		d.all = nil
-		return d, fmt.Errorf("drains %s: %w", d.path, err)
+	var err error
+	if d.all, err = folder.ReadList(d.path, maxDrains, steer.Drain.Check); err != nil {
+		return d, fmt.Errorf("drains %w", err)
 	}
 	return d, nil
 }

@@ -56,11 +56,14 @@ func TestDrainsOutliveARestartAndEnd(t *testing.T) {
 	if err := again.remove(steer.Drain{Kind: steer.DrainRegion, Pattern: "us"}); err == nil {
 		t.Error("removed twice")
 	}
-	if err := os.WriteFile(path, []byte(`[{"kind": "x"}]`), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(`[{"kind": "x"}, {"kind": "region", "pattern": "eu"}, {"ki`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := openDrains(path, silent{}); err == nil || !strings.Contains(err.Error(), path) || len(d.all) != 0 {
-		t.Errorf("%v; a bad file must be named, and none of it used", err)
+	if d, err := openDrains(path, silent{}); err == nil || !strings.Contains(err.Error(), path+": entry 1: ") || len(d.all) != 1 {
+		t.Errorf("%v, %v; what is bad must be named, and what is good used", d.all, err)
+	}
+	if _, err := os.Stat(path + ".damaged"); err != nil {
+		t.Error(err)
 	}
 }
 

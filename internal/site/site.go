@@ -124,7 +124,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 		}
 	}
 	if s.drains, err = drainsOf(config, log, before); err != nil {
-		log.Warningf("refused: %v", err)
+		log.Warningf("damaged: %v", err)
 	}
 	s.resolver = resolve.New(resolve.System(resolvConf), s.warner())
 	if before != nil {
