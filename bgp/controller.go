@@ -12,24 +12,43 @@ import (
 // Controller turns what is declared, told and seen into the routes to announce.
 // It is pure: no clock, no network, no goroutine. Everything that it is told says
 // when, and the times never go back. It is not safe for concurrent use.
+//
+// What concerns all VIPs, such as a declaration or a drain, judges all of them. The result of
+// a check, and time, judge those that they concern.
 type Controller struct {
 	states      States
 	flaps       Flaps
 	startupHold int
 
-	declared []VIP // as last declared
-	vips     []*vip
-	checks   map[string]*check // by Check.id
+	declared  []VIP // as last declared
+	vips      []*vip
+	byAddress map[netip.Addr]*vip
+	checks    map[string]*check       // by Check.id
+	asking    map[netip.Addr][]*check // by the address that they ask
 
 	drains      []Drain
-	hints       []hint.Hint
+	hints       map[netip.Addr][]hint.Hint
 	hintsEnd    time.Time
 	nodeDrained string
 	stopping    bool
 	hurried     bool
 
-	forgotten []netip.Addr // since Forgotten was asked
+	due       dueQueue  // VIPs, by when time alone changes them
+	dueAll    time.Time // when time alone changes what concerns all of them; zero for never
+	leftSome  bool      // a VIP that is declared no more has left
+	forgotten []netip.Addr
+	version   Version
 }
+
+// Version says what of a Controller's conclusions may have changed since another one: a field
+// is greater then.
+type Version struct {
+	// Desired is that of Desired, Checks that of Checks, and Granted that of Granted.
+	Desired, Checks, Granted uint64
+}
+
+// Version returns that of now.
+func (c *Controller) Version() Version { return c.version }
 
 // vip is a VIP with what became of it.
 type vip struct {
@@ -47,6 +66,17 @@ type vip struct {
 	// wasUp is set from the first announcement on.
 	wasUp bool
 	flaps flapping
+
+	wants wants
+	due   due
+}
+
+// wants is what Desired has of a VIP.
+type wants struct {
+	// as is the state that it is announced as; "" if it is not.
+	as State
+	// gone is set where it is neither announced nor served.
+	gone bool
 }
 
 // heeds reports whether a hint for the VIP moves it: it is one for functions of the
@@ -61,6 +91,8 @@ func (v *vip) heeds(h hint.Hint) bool {
 // check is a check with its results.
 type check struct {
 	config  Check
+	of      []*vip
+	asks    netip.Addr // invalid for endpoints
 	streak  health.Streak
 	failure string // of the last result; "" if it passed
 	last    time.Time
@@ -69,17 +101,23 @@ type check struct {
 
 // forget makes the check one that was never asked. From Down even the first
 // announcement needs its passes in a row.
-func (ch *check) forget() { *ch = check{config: ch.config, streak: health.Streak{State: health.Down}} }
+func (ch *check) forget() {
+	*ch = check{config: ch.config, of: ch.of, asks: ch.asks, streak: health.Streak{State: health.Down}}
+}
+
+// known reports whether the check has results, or is taken to pass.
+func (ch *check) known() bool { return !ch.last.IsZero() || ch.streak.State != health.Down }
 
 // NewController returns a Controller of no VIPs.
 func NewController(config *Config) *Controller {
-	c := &Controller{checks: map[string]*check{}}
+	c := &Controller{checks: map[string]*check{}, byAddress: map[netip.Addr]*vip{}}
 	c.Configure(config)
 	return c
 }
 
-// Configure takes what is said of all VIPs.
+// Configure takes what is said of all VIPs; Declare then judges them by it.
 func (c *Controller) Configure(config *Config) {
+	c.version.Desired++
 	c.states, c.flaps, c.startupHold = config.States, config.Flaps, config.StartupHold
 }
 
@@ -88,10 +126,10 @@ func (c *Controller) Configure(config *Config) {
 // one before, nor takes over its state and its failures.
 func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 	before := c.checks
-	c.declared, c.checks = vips, map[string]*check{}
-	kept := map[netip.Addr]bool{}
+	c.declared, c.checks, c.asking = vips, make(map[string]*check, len(c.checks)), map[netip.Addr][]*check{}
+	kept := make(map[netip.Addr]bool, len(vips))
 	for _, config := range vips {
-		v := c.vip(config.Address)
+		v := c.byAddress[config.Address]
 		if v != nil && v.config.namespace() != config.namespace() {
 			continue // until it has left
 		}
@@ -99,6 +137,7 @@ func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 		if v == nil {
 			v = &vip{state: Init, reason: Reason{Unchecked, "no check has a result yet"}, since: now}
 			c.vips = append(c.vips, v)
+			c.byAddress[config.Address] = v
 		}
 		v.config, v.removed = config, false
 		c.join(v, before)
@@ -109,7 +148,10 @@ func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 			c.join(v, before)
 		}
 	}
-	return c.Advance(now)
+	c.version.Desired++
+	c.version.Checks++
+	c.version.Granted++
+	return c.settleAll(now)
 }
 
 // join gives the VIP its checks, with the results that they have.
@@ -120,27 +162,27 @@ func (c *Controller) join(v *vip, before map[string]*check) {
 		ch := c.checks[id]
 		if ch == nil {
 			ch = before[id]
-		}
-		if ch == nil {
-			ch = &check{}
-			ch.forget()
-			if v.state == Up || v.state == Degraded {
-				// A reload must not withdraw what works: this check has to fail for that.
-				ch.streak.State = health.Up
+			if ch == nil {
+				ch = &check{asks: config.addr()}
+				ch.forget()
+				if v.state == Up || v.state == Degraded {
+					// A reload must not withdraw what works: this check has to fail for that.
+					ch.streak.State = health.Up
+				}
+			}
+			ch.of = nil
+			c.checks[id] = ch
+			if ch.asks.IsValid() {
+				c.asking[ch.asks] = append(c.asking[ch.asks], ch)
 			}
 		}
 		ch.config = config
-		c.checks[id] = ch
+		ch.of = append(ch.of, v)
 		v.checks = append(v.checks, ch)
 	}
 }
 
-func (c *Controller) vip(a netip.Addr) *vip {
-	if i := slices.IndexFunc(c.vips, func(v *vip) bool { return v.config.Address == a }); i >= 0 {
-		return c.vips[i]
-	}
-	return nil
-}
+func (c *Controller) vip(a netip.Addr) *vip { return c.byAddress[a] }
 
 // Checks are all that are to be asked now, by id.
 func (c *Controller) Checks(now time.Time) map[string]Check {
@@ -156,7 +198,7 @@ func (c *Controller) Checks(now time.Time) map[string]Check {
 // answeredElsewhere reports whether the check asks a VIP that this machine gave
 // up: another site would answer.
 func (c *Controller) answeredElsewhere(ch *check, now time.Time) bool {
-	v := c.vip(ch.config.addr())
+	v := c.byAddress[ch.asks]
 	return v != nil && v.config.Bind != "" && c.gone(v, now)
 }
 
@@ -176,76 +218,49 @@ func (c *Controller) Observe(id string, failure error, now time.Time) []Transiti
 	ch.inARow++
 	ch.failure, ch.last = text, now
 	ch.streak.Observe(failure == nil, ch.config.Rise, ch.config.Fall)
-	return c.Advance(now)
+	return c.settle(ch.of, now)
 }
 
 // SetDrains takes all the drains that were told.
 func (c *Controller) SetDrains(drains []Drain, now time.Time) []Transition {
 	c.drains = drains
-	return c.Advance(now)
+	return c.settleAll(now)
 }
 
 // SetHints takes all the hints, which hold until they are sent again. Some change nothing;
 // see IgnoredHints.
 func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []Transition {
-	c.hints, c.hintsEnd = hints, until
-	return c.Advance(now)
+	c.hints, c.hintsEnd = map[netip.Addr][]hint.Hint{}, until
+	for _, h := range hints {
+		c.hints[h.VIP] = append(c.hints[h.VIP], h)
+	}
+	return c.settleAll(now)
 }
 
 // SetNodeDrained takes why the node is to be left; "" for no reason.
 func (c *Controller) SetNodeDrained(why string, now time.Time) []Transition {
+	if c.nodeDrained == why {
+		return nil
+	}
 	c.nodeDrained = why
-	return c.Advance(now)
+	return c.settleAll(now)
 }
 
 // Stop drains everything, for good.
 func (c *Controller) Stop(now time.Time) []Transition {
 	c.stopping = true
-	return c.Advance(now)
+	return c.settleAll(now)
 }
 
 // Hurry ends the drain of Stop now, without dwell and linger.
 func (c *Controller) Hurry(now time.Time) []Transition {
 	c.hurried = true
-	return c.Advance(now)
+	return c.settleAll(now)
 }
 
 // Gone reports whether nothing is announced and no address need be kept.
 func (c *Controller) Gone(now time.Time) bool {
 	return !slices.ContainsFunc(c.vips, func(v *vip) bool { return !c.gone(v, now) })
-}
-
-// Advance lets time pass, and returns what changed.
-func (c *Controller) Advance(now time.Time) []Transition {
-	var changed []Transition
-	for _, v := range c.vips {
-		if t, ok := c.settle(v, now); ok {
-			changed = append(changed, t)
-		}
-	}
-	for _, ch := range c.checks {
-		if c.answeredElsewhere(ch, now) {
-			ch.forget()
-		}
-	}
-	if c.forgets(now) {
-		changed = append(changed, c.Declare(c.declared, now)...) // whose next owner it may have
-	}
-	return changed
-}
-
-// forgets forgets the VIPs that are declared no more and have left, and reports whether
-// there were any.
-func (c *Controller) forgets(now time.Time) bool {
-	before := len(c.forgotten)
-	c.vips = slices.DeleteFunc(c.vips, func(v *vip) bool {
-		forget := v.removed && c.gone(v, now)
-		if forget {
-			c.forgotten = append(c.forgotten, v.config.Address)
-		}
-		return forget
-	})
-	return len(c.forgotten) > before
 }
 
 // Forgotten returns the VIPs that have been forgotten since it was last asked. Some of
@@ -254,35 +269,4 @@ func (c *Controller) Forgotten() []netip.Addr {
 	all := c.forgotten
 	c.forgotten = nil
 	return all
-}
-
-// settle judges the VIP anew and reports whether its state changed.
-func (c *Controller) settle(v *vip, now time.Time) (Transition, bool) {
-	why := c.leaving(v, now)
-	switch {
-	case why == leaving{}:
-		v.left = time.Time{}
-	case v.left.IsZero():
-		v.left, v.dwells = now, v.state == Up || v.state == Degraded
-	}
-	if c.stopping && c.hurried {
-		v.dwells = false
-	}
-	state, reason := c.judge(v, why, now)
-	failed := reason.Code == CheckFailed || reason.Code == NoEndpoints
-	if failed && state == Down {
-		v.dwells = false // what was withdrawn while it left does not come back
-	}
-	c.flaps.forget(&v.flaps, now)
-	if failed {
-		v.flaps.note(v.state, state, now)
-	}
-	v.wasUp = v.wasUp || state == Up || state == Degraded
-	before := v.state
-	v.reason = reason
-	if state == before {
-		return Transition{}, false
-	}
-	v.state, v.since = state, now
-	return Transition{v.config.Address, before, state, reason}, true
 }

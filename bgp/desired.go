@@ -47,33 +47,28 @@ func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
 // announced returns what the VIP is announced with; nil if it is not. It is the
 // caller's: a status is written out while the next configuration is taken.
 func (c *Controller) announced(v *vip, now time.Time) *Attributes {
-	switch {
-	case v.state == Up:
+	switch c.announcedAs(v, now) {
+	case Up:
 		return new(c.states.Up)
-	case v.state == Degraded:
+	case Degraded:
 		return new(c.states.Degraded.Attributes)
-	case v.state == Draining && c.announcesLeaving(v, now):
+	case Draining:
 		return new(c.states.Draining.Attributes)
 	}
 	return nil
 }
 
+// announcedAs returns the state that the VIP is announced as; "" if it is not.
+func (c *Controller) announcedAs(v *vip, now time.Time) State {
+	if v.state == Up || v.state == Degraded || v.state == Draining && c.announcesLeaving(v, now) {
+		return v.state
+	}
+	return ""
+}
+
 // Next returns when time alone changes something; zero for never.
 func (c *Controller) Next(now time.Time) time.Time {
-	var next time.Time
-	at := func(t time.Time) {
-		if t.After(now) && (next.IsZero() || t.Before(next)) {
-			next = t
-		}
-	}
-	for _, v := range c.vips {
-		at(c.until(v, now))
-	}
-	for _, d := range c.drains {
-		at(d.Until)
-	}
-	at(c.hintsEnd)
-	return next
+	return earlier(earlier(time.Time{}, c.due.next(), now), c.dueAll, now)
 }
 
 // until returns when time alone changes the VIP; zero for never.

@@ -64,8 +64,8 @@ func (c *Controller) leaving(v *vip, now time.Time) leaving {
 			return leaving{Reason: Reason{Told, d.String()}}
 		}
 	}
-	for _, h := range c.hintsNow(now) {
-		if h.VIP == v.config.Address && v.heeds(h) {
+	for _, h := range c.hintsFor(v, now) {
+		if v.heeds(h) {
 			return leaving{Reason: Reason{Hinted, "the resolver says: " + h.Reason}}
 		}
 	}
@@ -75,21 +75,23 @@ func (c *Controller) leaving(v *vip, now time.Time) leaving {
 	return leaving{}
 }
 
-// hintsNow are the hints that hold.
-func (c *Controller) hintsNow(now time.Time) []hint.Hint {
+// hintsFor are the hints for the VIP that hold.
+func (c *Controller) hintsFor(v *vip, now time.Time) []hint.Hint {
 	if !now.Before(c.hintsEnd) {
 		return nil
 	}
-	return c.hints
+	return c.hints[v.config.Address]
 }
 
 // IgnoredHints are those for VIPs of this site that they do not move: what a namespace
 // declares moves its own functions, and nothing else.
 func (c *Controller) IgnoredHints(now time.Time) []hint.Hint {
 	var all []hint.Hint
-	for _, h := range c.hintsNow(now) {
-		if v := c.vip(h.VIP); v != nil && !v.heeds(h) {
-			all = append(all, h)
+	for _, v := range c.vips {
+		for _, h := range c.hintsFor(v, now) {
+			if !v.heeds(h) {
+				all = append(all, h)
+			}
 		}
 	}
 	return all

@@ -67,16 +67,19 @@ func (c *Controller) held(v *vip, now time.Time) (until time.Time, why string) {
 	return until, why
 }
 
-// Undamp forgets the failures of the VIP, or of all where it is invalid, so that none is held
-// for them. The error names a VIP that there is not.
-func (c *Controller) Undamp(vip netip.Addr, now time.Time) ([]Transition, error) {
-	if vip.IsValid() && c.vip(vip) == nil {
-		return nil, fmt.Errorf("%s is no VIP of this speaker", vip)
-	}
-	for _, v := range c.vips {
-		if !vip.IsValid() || v.config.Address == vip {
-			v.flaps = flapping{}
+// Undamp forgets the failures of the VIP at the address, or of all where it is invalid, so that
+// none is held for them. The error names a VIP that there is not.
+func (c *Controller) Undamp(at netip.Addr, now time.Time) ([]Transition, error) {
+	of := slices.Clone(c.vips)
+	if at.IsValid() {
+		v := c.byAddress[at]
+		if v == nil {
+			return nil, fmt.Errorf("%s is no VIP of this speaker", at)
 		}
+		of = []*vip{v}
 	}
-	return c.Advance(now), nil
+	for _, v := range of {
+		v.flaps = flapping{}
+	}
+	return c.settle(of, now), nil
 }

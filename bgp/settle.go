@@ -1,0 +1,136 @@
+package bgp
+
+import (
+	"slices"
+	"time"
+)
+
+// Advance lets time pass, and returns what changed.
+func (c *Controller) Advance(now time.Time) []Transition {
+	if !c.dueAll.IsZero() && !now.Before(c.dueAll) {
+		return c.settleAll(now)
+	}
+	return c.settle(c.due.upTo(now), now)
+}
+
+// settleAll judges every VIP.
+func (c *Controller) settleAll(now time.Time) []Transition {
+	c.dueAll = c.nextForAll(now)
+	changed := c.settle(slices.Clone(c.vips), now)
+	var affected []*vip
+	for _, ch := range c.checks {
+		if ch.known() && c.answeredElsewhere(ch, now) { // of a VIP that had left before the check was declared
+			ch.forget()
+			affected = append(affected, ch.of...)
+		}
+	}
+	return append(changed, c.settle(affected, now)...)
+}
+
+// nextForAll returns when a drain or the hints end; zero for never.
+func (c *Controller) nextForAll(now time.Time) (next time.Time) {
+	for _, d := range c.drains {
+		next = earlier(next, d.Until, now)
+	}
+	return earlier(next, c.hintsEnd, now)
+}
+
+// earlier returns the earlier one of a and b of those that are after now; zero for none.
+func earlier(a, b, now time.Time) time.Time {
+	if !b.After(now) || !a.IsZero() && a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// settle judges the VIPs, and those that change with them, and returns what changed.
+func (c *Controller) settle(vips []*vip, now time.Time) []Transition {
+	var changed []Transition
+	for len(vips) > 0 {
+		var affected []*vip
+		for _, v := range vips {
+			if t, is := c.judgeAndNote(v, now, &affected); is {
+				changed = append(changed, t)
+			}
+		}
+		vips = affected
+	}
+	if c.forgets(now) {
+		changed = append(changed, c.Declare(c.declared, now)...) // whose next owner it may have
+	}
+	return changed
+}
+
+// judgeAndNote judges the VIP, notes what Desired and Next then say of it, and reports whether
+// its state changed. A VIP that has left changes others, whose checks ask its address.
+func (c *Controller) judgeAndNote(v *vip, now time.Time, affected *[]*vip) (Transition, bool) {
+	t, changed := c.judgeAgain(v, now)
+	is := wants{as: c.announcedAs(v, now), gone: c.gone(v, now)}
+	if is != v.wants {
+		c.version.Desired++
+	}
+	if is.gone != v.wants.gone && v.config.Bind != "" {
+		for _, ch := range c.asking[v.config.Address] {
+			c.version.Checks++
+			if is.gone && ch.known() {
+				ch.forget()
+				*affected = append(*affected, ch.of...)
+			}
+		}
+	}
+	v.wants = is
+	c.leftSome = c.leftSome || v.removed && is.gone
+	c.due.set(v, c.until(v, now))
+	return t, changed
+}
+
+// judgeAgain judges the VIP and reports whether its state changed.
+func (c *Controller) judgeAgain(v *vip, now time.Time) (Transition, bool) {
+	why := c.leaving(v, now)
+	switch {
+	case why == leaving{}:
+		v.left = time.Time{}
+	case v.left.IsZero():
+		v.left, v.dwells = now, v.state == Up || v.state == Degraded
+	}
+	if c.stopping && c.hurried {
+		v.dwells = false
+	}
+	state, reason := c.judge(v, why, now)
+	failed := reason.Code == CheckFailed || reason.Code == NoEndpoints
+	if failed && state == Down {
+		v.dwells = false // what was withdrawn while it left does not come back
+	}
+	if failed {
+		c.flaps.forget(&v.flaps, now)
+		v.flaps.note(v.state, state, now)
+	}
+	v.wasUp = v.wasUp || state == Up || state == Degraded
+	before := v.state
+	v.reason = reason
+	if state == before {
+		return Transition{}, false
+	}
+	v.state, v.since = state, now
+	return Transition{v.config.Address, before, state, reason}, true
+}
+
+// forgets forgets the VIPs that are declared no more and have left, and reports whether
+// there were any.
+func (c *Controller) forgets(now time.Time) bool {
+	if !c.leftSome {
+		return false
+	}
+	c.leftSome = false
+	before := len(c.forgotten)
+	c.vips = slices.DeleteFunc(c.vips, func(v *vip) bool {
+		forget := v.removed && c.gone(v, now)
+		if forget {
+			c.forgotten = append(c.forgotten, v.config.Address)
+			delete(c.byAddress, v.config.Address)
+			c.due.set(v, time.Time{})
+		}
+		return forget
+	})
+	return len(c.forgotten) > before
+}
