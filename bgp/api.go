@@ -67,7 +67,7 @@ func (s *speaker) reply(w http.ResponseWriter, r *http.Request, bad error, do fu
 		return
 	}
 	then(r.Context())
-	admin.Reply(w, s.Status(), http.StatusOK, nil)
+	admin.Reply(w, s.shown(), http.StatusOK, nil) // which follows from what was done
 }
 
 // drain changes the drains. A VIP that is named must be there.

@@ -204,9 +204,10 @@ func (c *Controller) answeredElsewhere(ch *check, now time.Time) bool {
 
 // Observe counts one result of a check. A nil failure is a pass.
 func (c *Controller) Observe(id string, failure error, now time.Time) []Transition {
+	changed := c.Advance(now)
 	ch := c.checks[id]
 	if ch == nil || c.answeredElsewhere(ch, now) {
-		return nil // of a check that is asked no more
+		return changed // of a check that is asked no more
 	}
 	text := ""
 	if failure != nil {
@@ -218,7 +219,7 @@ func (c *Controller) Observe(id string, failure error, now time.Time) []Transiti
 	ch.inARow++
 	ch.failure, ch.last = text, now
 	ch.streak.Observe(failure == nil, ch.config.Rise, ch.config.Fall)
-	return c.settle(ch.of, now)
+	return append(changed, c.settle(ch.of, now)...)
 }
 
 // SetDrains takes all the drains that were told.

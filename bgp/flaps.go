@@ -70,16 +70,17 @@ func (c *Controller) held(v *vip, now time.Time) (until time.Time, why string) {
 // Undamp forgets the failures of the VIP at the address, or of all where it is invalid, so that
 // none is held for them. The error names a VIP that there is not.
 func (c *Controller) Undamp(at netip.Addr, now time.Time) ([]Transition, error) {
+	changed := c.Advance(now)
 	of := slices.Clone(c.vips)
 	if at.IsValid() {
 		v := c.byAddress[at]
 		if v == nil {
-			return nil, fmt.Errorf("%s is no VIP of this speaker", at)
+			return changed, fmt.Errorf("%s is no VIP of this speaker", at)
 		}
 		of = []*vip{v}
 	}
 	for _, v := range of {
 		v.flaps = flapping{}
 	}
-	return c.settle(of, now), nil
+	return append(changed, c.settle(of, now)...), nil
 }

@@ -61,6 +61,10 @@ type speaker struct {
 	refusedInAll int
 	warned       map[string]bool // what was said of the file as it is
 
+	// version is what of the controller is applied, and failed is when checks failed that have
+	// taken VIPs down since.
+	version   Version
+	failed    []time.Time
 	applied   Desired
 	announced []Route      // what the announcer last took
 	bound     []netip.Addr // what this machine last had
@@ -75,7 +79,7 @@ func Run(ctx context.Context, o Options) error { return newSpeaker(o).run(ctx) }
 func newSpeaker(o Options) *speaker {
 	s := &speaker{Options: o, work: make(chan func()), done: make(chan struct{}), controller: NewController(o.Config), dirty: true}
 	s.metrics = newMetrics(s)
-	s.view.timer = time.NewTimer(0)
+	s.view.asked, s.view.timer = make(chan chan struct{}), time.NewTimer(0)
 	return s
 }
 
@@ -164,22 +168,37 @@ func (s *speaker) loop(ctx context.Context) {
 			s.Log.Info("draining everything; a second signal ends at once")
 			hurry = s.Hurry
 			s.log(s.controller.Stop(time.Now()))
-			s.view.touch(time.Now())
 		case <-hurry:
 			hurry = nil
 			s.Log.Info("withdrawing everything at once")
 			s.log(s.controller.Hurry(time.Now()))
-			s.view.touch(time.Now())
 		case work := <-s.work:
-			work()
-			s.view.touch(time.Now())
+			s.doAll(work)
 		case <-timer.C:
 			s.log(s.controller.Advance(time.Now()))
-			s.view.touch(time.Now())
+		case made := <-s.view.asked:
+			s.view.take(made, time.Now())
 		case <-s.view.timer.C:
 			s.publish(time.Now())
 		}
 		timer.Stop()
+	}
+}
+
+// atOnce bounds the work that is done before what follows from it is applied.
+const atOnce = 256
+
+// doAll does the work, and what has come meanwhile: thousands of results that come at once are
+// applied together.
+func (s *speaker) doAll(work func()) {
+	work()
+	for range atOnce {
+		select {
+		case work = <-s.work:
+			work()
+		default:
+			return
+		}
 	}
 }
 
@@ -230,29 +249,33 @@ func (s *speaker) observe(r result) {
 	s.metrics.checked(r.failure, r.took)
 	changed := s.controller.Observe(r.id, r.failure, time.Now())
 	s.log(changed)
-	if r.failure == nil || !slices.ContainsFunc(changed, func(t Transition) bool { return t.To == Down }) {
-		return
+	if slices.ContainsFunc(changed, withdraws) {
+		s.failed = append(s.failed, r.at)
 	}
-	before := s.Announcer.UpdatesSent()
-	s.apply(time.Now())
-	s.metrics.withdrawals.WithLabelValues("deleted").Observe(time.Since(r.at).Seconds())
-	s.background.Go(func() { s.metrics.sent(s.around, r.at, before, s.Announcer.UpdatesSent) })
+}
+
+// withdraws reports whether a route goes for a check that failed.
+func withdraws(t Transition) bool {
+	return t.To == Down && t.Reason.Code == CheckFailed && (t.From == Up || t.From == Degraded || t.From == Draining)
 }
 
 // apply makes true what the controller wants, and returns when to come back.
 func (s *speaker) apply(now time.Time) time.Duration {
-	want := s.controller.Desired(now)
-	if s.dirty || !want.equal(s.applied) {
-		s.dirty = false
-		s.change(want)
-		s.applied = want
+	version := s.controller.Version()
+	if s.dirty || version.Desired != s.version.Desired {
+		s.applyDesired(s.controller.Desired(now))
 	}
-	s.assign()
+	if version.Granted != s.version.Granted {
+		s.assign()
+	}
 	for _, vip := range s.controller.Forgotten() {
 		s.metrics.forget(vip)
 	}
-	// Only now: what is sent to an address that is not bound yet, another site answers.
-	s.runner.set(s.controller.Checks(now))
+	if version.Checks != s.version.Checks {
+		// Only now: what is sent to an address that is not bound yet, another site answers.
+		s.runner.set(s.controller.Checks(now))
+	}
+	s.version = version
 	switch next := s.controller.Next(now); {
 	case s.dirty:
 		return retry
@@ -261,6 +284,25 @@ func (s *speaker) apply(now time.Time) time.Duration {
 	default:
 		return next.Sub(now)
 	}
+}
+
+func (s *speaker) applyDesired(want Desired) {
+	before, failed := uint64(0), s.failed
+	if len(failed) > 0 {
+		before = s.Announcer.UpdatesSent()
+	}
+	if s.dirty || !want.equal(s.applied) {
+		s.dirty = false
+		s.change(want)
+		s.applied = want
+	}
+	if s.failed = nil; len(failed) == 0 || s.dirty {
+		return
+	}
+	for _, at := range failed {
+		s.metrics.withdrawals.WithLabelValues("deleted").Observe(time.Since(at).Seconds())
+	}
+	s.background.Go(func() { s.metrics.sent(s.around, failed[0], before, s.Announcer.UpdatesSent) })
 }
 
 // change binds before it announces, and unbinds after it withdrew.

@@ -1,39 +1,69 @@
 package bgp
 
 import (
-	"slices"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// viewEvery is how often the status is published at most. Who reads it sees it so
-// late, and costs the loop nothing.
-const viewEvery = 100 * time.Millisecond
+const (
+	// viewEvery is how often the status is made at most, and only where somebody asks for it.
+	viewEvery = 100 * time.Millisecond
+	// viewWait is how long who asks waits for the loop; then the status before must do.
+	viewWait = 2 * viewEvery
+)
 
-// view is the speaker as others see it. The loop publishes to it, and waits for
+// view is the speaker as others see it. The loop makes it for those who ask, and waits for
 // nobody who reads.
 type view struct {
-	published atomic.Pointer[Status] // immutable; without what Status adds
-	timer     *time.Timer            // the loop's: when to publish next
-	due       bool                   // something has changed since
-	last      time.Time
+	published atomic.Pointer[Status] // immutable; without what shown adds
+	asked     chan chan struct{}     // each is closed when the status is new
+
+	// What follows is the loop's.
+
+	waiting []chan struct{}
+	timer   *time.Timer // when to publish for those who wait
+	last    time.Time
 
 	sessions sessions
 }
 
-// touch has the loop publish soon, for something may have changed.
-func (v *view) touch(now time.Time) {
-	if !v.due {
-		v.due = true
+// ask returns when the status is that of now, or after viewWait.
+func (v *view) ask(ended <-chan struct{}) {
+	enough := time.NewTimer(viewWait)
+	defer enough.Stop()
+	made := make(chan struct{})
+	select {
+	case v.asked <- made:
+	case <-ended:
+		return
+	case <-enough.C:
+		return
+	}
+	select {
+	case <-made:
+	case <-ended:
+	case <-enough.C:
+	}
+}
+
+// take has the loop publish, at once or soon, for somebody who waits.
+func (v *view) take(made chan struct{}, now time.Time) {
+	v.waiting = append(v.waiting, made)
+	if len(v.waiting) == 1 {
 		v.timer.Reset(max(0, v.last.Add(viewEvery).Sub(now)))
 	}
 }
 
 // publish makes the status what others see.
 func (v *view) publish(st *Status, now time.Time) {
-	v.due, v.last = false, now
+	v.last = now
 	v.published.Store(st)
+	for _, made := range v.waiting {
+		close(made)
+	}
+	v.waiting = nil
 }
 
 // sessions are the announcer's, asked for at most once in viewEvery: it answers where
@@ -53,9 +83,15 @@ func (s *sessions) get(ask func() []PeerStatus) []PeerStatus {
 	return s.last
 }
 
-// Status returns the speaker as it was a moment ago. It may be called at any time, and
-// the loop never waits for it.
+// Status returns the speaker as it is, or where its loop is busy, as it was. It may be called at
+// any time, and the loop never waits for it.
 func (s *speaker) Status() Status {
+	s.view.ask(s.done)
+	return s.shown()
+}
+
+// shown is the status that was made last.
+func (s *speaker) shown() Status {
 	st := *s.view.published.Load()
 	st.Peers = s.view.sessions.get(s.Announcer.Peers)
 	st.DrainsUnsaved = s.drains.unsaved()
@@ -72,10 +108,16 @@ func (s *speaker) publish(now time.Time) {
 		VIPs: s.controller.Status(now), Drains: s.drains.now(now), Refused: s.refused, RefusedInAll: s.refusedInAll,
 		IgnoredHints: s.controller.IgnoredHints(now), Fault: s.fault,
 	}
+	announced, bound := make(map[netip.Addr]bool, len(s.announced)), make(map[netip.Addr]bool, len(s.bound))
+	for _, r := range s.announced {
+		announced[r.Prefix.Addr()] = true
+	}
+	for _, addr := range s.bound {
+		bound[addr] = true
+	}
 	for i := range st.VIPs {
 		v := &st.VIPs[i]
-		v.Announced = slices.ContainsFunc(s.announced, func(r Route) bool { return r.Prefix.Addr() == v.addr })
-		v.Bound = slices.Contains(s.bound, v.addr)
+		v.Announced, v.Bound = announced[v.addr], bound[v.addr]
 	}
 	s.view.publish(st, now)
 }
