@@ -168,13 +168,17 @@ func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) 
 	vips = slices.Clone(config.VIPs)
 	owners := map[netip.Addr][]*Service{}
 	given := map[string]int{} // addresses of each Service, by namespace
+	reserved := config.reserved()
 	for _, s := range byAge(services) {
 		s, reason := config.probed(s)
 		if reason != "" {
 			refused = append(refused, Refusal{Service: s.ServiceRef, Reason: reason})
 		}
 		for _, a := range s.Addresses {
-			reason := config.refuses(s, a, owners[a])
+			reason := reserved[a]
+			if reason == "" {
+				reason = config.refuses(s, a, owners[a])
+			}
 			if reason == "" && given[s.Namespace] == maxAddresses {
 				reason = fmt.Sprintf("namespace %s has %d addresses of older Services, and no more are announced for one", s.Namespace, maxAddresses)
 			}
@@ -230,13 +234,23 @@ func byAge(services []Service) []*Service {
 	return all
 }
 
-// refuses returns why the Service is not given the address; "" if it is.
+// reserved are the addresses that no Service is given, with why.
+func (c *Config) reserved() map[netip.Addr]string {
+	all := map[netip.Addr]string{}
+	for i := range c.Peers {
+		for _, a := range []netip.Addr{c.Peers[i].Address, c.Peers[i].LocalAddress, c.Peers[i].NextHop} {
+			all[a] = "is an address of a peer, or of this site towards one, in the speaker's configuration"
+		}
+	}
+	for i := range c.VIPs {
+		all[c.VIPs[i].Address] = "is a VIP of the speaker's configuration"
+	}
+	return all
+}
+
+// refuses returns why the Service is not given the address, which is not reserved; "" if it is.
 func (c *Config) refuses(s *Service, a netip.Addr, owners []*Service) string {
 	switch {
-	case slices.ContainsFunc(c.VIPs, func(v VIP) bool { return v.Address == a }):
-		return "is a VIP of the speaker's configuration"
-	case slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Address == a || p.LocalAddress == a || p.NextHop == a }):
-		return "is an address of a peer, or of this site towards one, in the speaker's configuration"
 	case !slices.ContainsFunc(c.Pools, func(p Pool) bool { return p.permits(s.Namespace, a) }):
 		return "is in no pool of namespace " + s.Namespace
 	case !c.carries(FamilyOf(a)):

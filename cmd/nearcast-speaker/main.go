@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/program"
 )
 
-func main() { os.Exit(program.Run(command(), syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)) }
+func main() { os.Exit(program.Run(command(), handled...)) }
 
 func command() *cobra.Command {
 	var file string

@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// handled are the signals that nobody else takes, so that each is taken once.
+var handled = []os.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT}
+
 // signals are what the process was sent, from its start to its end: one that comes while the
 // speaker drains must neither end it nor be lost.
 type signals struct {
@@ -28,7 +31,7 @@ func listen(ctx context.Context) *signals {
 	s := &signals{hurry: make(chan struct{}), reload: make(chan struct{}, 1), arrived: make(chan os.Signal, 4), ended: make(chan struct{})}
 	// A reader of the log that goes away must not take the announcements with it.
 	signal.Ignore(syscall.SIGPIPE)
-	signal.Notify(s.arrived, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(s.arrived, handled...)
 	var stop context.CancelFunc
 	s.ctx, stop = context.WithCancel(ctx)
 	s.done.Go(func() { defer stop(); s.follow(stop) })

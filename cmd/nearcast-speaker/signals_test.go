@@ -5,12 +5,24 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/internal/program"
 )
 
 // TestSignalsDuringTheDrainNeitherEndItNorAreLost sends real signals to this process, which any
 // of them would end if it were not taken.
 func TestSignalsDuringTheDrainNeitherEndItNorAreLost(t *testing.T) {
-	s := listen(context.Background())
+	c := &cobra.Command{Run: func(c *cobra.Command, _ []string) { signalsDuringTheDrain(t, c.Context()) }}
+	c.SetArgs([]string{})
+	if status := program.Run(c, handled...); status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
+
+func signalsDuringTheDrain(t *testing.T, ctx context.Context) {
+	s := listen(ctx)
 	defer s.close()
 	send := func(one syscall.Signal) {
 		t.Helper()
@@ -31,6 +43,9 @@ func TestSignalsDuringTheDrainNeitherEndItNorAreLost(t *testing.T) {
 	arrives("SIGHUP", s.reload)
 	send(syscall.SIGTERM)
 	arrives("SIGTERM", s.ctx.Done())
+	if ctx.Err() != nil {
+		t.Error("somebody else took SIGTERM as well")
+	}
 	send(syscall.SIGHUP)
 	arrives("SIGHUP while it drains", s.reload)
 	select {

@@ -20,13 +20,19 @@ import (
 // no control characters. Its context ends with SIGINT, SIGTERM or SIGHUP, but for those
 // that the command handles itself; a second signal ends the process at once.
 func Run(c *cobra.Command, handled ...os.Signal) int {
-	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) && !slices.Contains(handled, os.Signal(syscall.SIGHUP)) { // as nohup has it
-		signals = append(signals, syscall.SIGHUP)
+	ctx := context.Background()
+	var signals []os.Signal
+	for _, one := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !slices.Contains(handled, one) && (one != syscall.SIGHUP || !signal.Ignored(one)) { // as nohup has it
+			signals = append(signals, one)
+		}
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	defer stop()
-	context.AfterFunc(ctx, stop)
+	if len(signals) > 0 { // none would be all
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, signals...)
+		defer stop()
+		context.AfterFunc(ctx, stop)
+	}
 	c.Version = version.Nearcast
 	c.SilenceUsage, c.SilenceErrors = true, true
 	c.SetOut(brief.Writer(os.Stdout))
