@@ -124,12 +124,7 @@ func TestOneEndpointThatPassesIsEnough(t *testing.T) {
 func TestAResultThatDiffersIsFollowedFaster(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	results := make(chan result)
-	r := newRunner(ctx, func(one result) {
-		select {
-		case results <- one:
-		case <-ctx.Done():
-		}
-	})
+	r := newRunner(ctx, results)
 	dead := Check{TCP: &TCPCheck{Address: netip.MustParseAddrPort("127.0.0.1:1")}, Rise: 1, Fall: 4, Timeout: time.Second, Interval: time.Hour, FastInterval: 20 * time.Millisecond}
 	r.set(map[string]Check{"dead": dead})
 	for range dead.Fall {

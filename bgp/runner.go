@@ -11,7 +11,7 @@ import (
 // runner asks all checks at their intervals, each in a goroutine of its own.
 type runner struct {
 	ctx     context.Context
-	observe func(result)
+	results chan<- result
 	running map[string]*running
 	all     sync.WaitGroup
 }
@@ -30,10 +30,9 @@ type running struct {
 	cancel context.CancelFunc
 }
 
-// newRunner returns a runner whose checks end with ctx. observe may block until
-// then.
-func newRunner(ctx context.Context, observe func(result)) *runner {
-	return &runner{ctx: ctx, observe: observe, running: map[string]*running{}}
+// newRunner returns a runner whose checks end with ctx. They wait until their results are taken.
+func newRunner(ctx context.Context, results chan<- result) *runner {
+	return &runner{ctx: ctx, results: results, running: map[string]*running{}}
 }
 
 // set declares all the checks; those that are asked already go on.
@@ -64,6 +63,8 @@ func (r *runner) wait() { r.all.Wait() }
 // faster from one that differs until enough have followed.
 func (r *runner) watch(ctx context.Context, id string, one *running) {
 	passed, alike := false, 0
+	next := time.NewTimer(time.Hour)
+	defer next.Stop()
 	for {
 		check := one.check.Load()
 		began := time.Now()
@@ -75,15 +76,20 @@ func (r *runner) watch(ctx context.Context, id string, one *running) {
 			passed, alike = err == nil, 1
 		}
 		now := time.Now()
-		r.observe(result{id, err, now, now.Sub(began)})
+		select {
+		case r.results <- result{id, err, now, now.Sub(began)}:
+		case <-ctx.Done():
+			return
+		}
 		pause := check.Interval
 		if passed && alike < check.Rise || !passed && alike < check.Fall {
 			pause = check.FastInterval
 		}
+		next.Reset(jittered(pause) - time.Since(began))
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(jittered(pause) - time.Since(began)):
+		case <-next.C:
 		}
 	}
 }

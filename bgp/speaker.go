@@ -45,6 +45,7 @@ type speaker struct {
 	metrics *metrics
 	view    view
 	work    chan func()
+	results chan result
 	done    chan struct{} // closed when the loop has ended
 	// around is what lives until the drain at the end is over.
 	around     context.Context
@@ -77,7 +78,7 @@ type speaker struct {
 func Run(ctx context.Context, o Options) error { return newSpeaker(o).run(ctx) }
 
 func newSpeaker(o Options) *speaker {
-	s := &speaker{Options: o, work: make(chan func()), done: make(chan struct{}), controller: NewController(o.Config), dirty: true}
+	s := &speaker{Options: o, work: make(chan func()), results: make(chan result, atOnce), done: make(chan struct{}), controller: NewController(o.Config), dirty: true}
 	s.metrics = newMetrics(s)
 	s.view.asked, s.view.timer = make(chan chan struct{}), time.NewTimer(0)
 	return s
@@ -95,7 +96,7 @@ func (s *speaker) run(ctx context.Context) error {
 	s.warn(Warnings(s.Path))
 	var cancel context.CancelFunc
 	s.around, cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.runner = newRunner(s.around, func(r result) { s.do(s.around, func() { s.observe(r) }) })
+	s.runner = newRunner(s.around, s.results)
 	s.follow()
 	s.background.Go(func() { s.drains.keep(s.around, s.Log) })
 	s.loop(ctx)
@@ -150,6 +151,8 @@ func (s *speaker) loop(ctx context.Context) {
 	defer close(s.done)
 	stop, hurry := ctx.Done(), (<-chan struct{})(nil)
 	var gone time.Time
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		now := time.Now()
 		wake := s.apply(now)
@@ -161,7 +164,7 @@ func (s *speaker) loop(ctx context.Context) {
 				return
 			}
 		}
-		timer := time.NewTimer(wake)
+		timer.Reset(wake)
 		select {
 		case <-stop:
 			stop = nil // and go on until everything has left
@@ -173,7 +176,10 @@ func (s *speaker) loop(ctx context.Context) {
 			s.Log.Info("withdrawing everything at once")
 			s.log(s.controller.Hurry(time.Now()))
 		case work := <-s.work:
-			s.doAll(work)
+			work()
+		case r := <-s.results:
+			s.observe(r)
+			s.observeMore()
 		case <-timer.C:
 			s.log(s.controller.Advance(time.Now()))
 		case made := <-s.view.asked:
@@ -181,21 +187,19 @@ func (s *speaker) loop(ctx context.Context) {
 		case <-s.view.timer.C:
 			s.publish(time.Now())
 		}
-		timer.Stop()
 	}
 }
 
-// atOnce bounds the work that is done before what follows from it is applied.
+// atOnce bounds the results that are taken before what follows from them is applied.
 const atOnce = 256
 
-// doAll does the work, and what has come meanwhile: thousands of results that come at once are
+// observeMore takes the results that wait: of thousands that come at once, what follows is
 // applied together.
-func (s *speaker) doAll(work func()) {
-	work()
+func (s *speaker) observeMore() {
 	for range atOnce {
 		select {
-		case work = <-s.work:
-			work()
+		case r := <-s.results:
+			s.observe(r)
 		default:
 			return
 		}

@@ -86,7 +86,7 @@ func TestMetricsForgetAVIPWithItsServices(t *testing.T) {
 	config.VIPs = nil
 	announcer := &fakeAnnouncer{t: t}
 	s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: announcer, Log: discard})
-	s.runner = newRunner(t.Context(), func(result) {})
+	s.runner = newRunner(t.Context(), s.results)
 	a := netip.MustParseAddr("2001:db8::1")
 	for range 100 {
 		s.local = Declared{Services: []Service{serviceOf("x", 1, func(s *Service) { s.Probe.Kind, s.Endpoints = federation.ProbeNone, nil }, a.String())}}
