@@ -42,6 +42,8 @@ type Config struct {
 	Admin string `yaml:"admin"`
 	// Metrics is the address:port that serves Prometheus; "" for none.
 	Metrics string `yaml:"metrics"`
+	// Health is the address:port that answers liveness probes; "" for none.
+	Health string `yaml:"health"`
 }
 
 // Services says whether the local cluster's Services are read.
@@ -157,10 +159,13 @@ func (c *Config) check(fault faultFunc) {
 	if len(c.Admin) > admin.MaxPath {
 		fault("admin", "is longer than %d characters", admin.MaxPath)
 	}
-	if c.Metrics != "" {
-		if _, err := net.ResolveTCPAddr("tcp", c.Metrics); err != nil {
-			fault("metrics", "%q is not address:port", c.Metrics)
+	for key, address := range map[string]string{"metrics": c.Metrics, "health": c.Health} {
+		if _, err := net.ResolveTCPAddr("tcp", address); address != "" && err != nil {
+			fault(key, "%q is not address:port", address)
 		}
+	}
+	if c.Health != "" && c.Health == c.Metrics {
+		fault("health", "%s is that of metrics; give it a port of its own, so that no scrape delays it", c.Health)
 	}
 }
 
@@ -264,6 +269,7 @@ func (c *Config) fixed(o *Config) error {
 		{"services.node", c.Services.Node == o.Services.Node},
 		{"services.drainTaints", slices.Equal(c.Services.DrainTaints, o.Services.DrainTaints)}, {"state", c.State == o.State},
 		{"admin", c.Admin == o.Admin}, {"metrics", c.Metrics == o.Metrics},
+		{"health", c.Health == o.Health},
 	} {
 		if !setting.same {
 			return fmt.Errorf("%s: cannot change while the speaker runs; restart it", setting.key)

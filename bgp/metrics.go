@@ -57,12 +57,7 @@ func (m *metrics) serve(address string) (stop func(), err error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", &inTurn{handler: promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})})
 	server := &http.Server{Handler: mux, ReadTimeout: scrape, WriteTimeout: scrape, ConnState: atMost(scrapers)}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener) // returns only when closed
-	}()
-	return func() { server.Close(); <-done }, nil
+	return serve(server, listener), nil
 }
 
 // scrape bounds one request for metrics.

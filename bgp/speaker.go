@@ -44,6 +44,7 @@ type speaker struct {
 	Options
 	metrics *metrics
 	view    view
+	heart   heartbeat
 	work    chan func()
 	results chan result
 	done    chan struct{} // closed when the loop has ended
@@ -117,19 +118,26 @@ func (s *speaker) open() (closers func(), err error) {
 	s.log(s.controller.SetDrains(s.drains.now(now), now))
 	s.declare(now)
 	s.publish(now)
+	s.heart.beat(now)
 	stopMetrics, err := s.metrics.serve(s.Config.Metrics)
 	if err != nil {
 		return nil, err
 	}
-	if s.Config.Admin == "" {
-		return stopMetrics, nil
-	}
-	socket, err := admin.Listen(s.Config.Admin, s.handler())
+	stopHealth, err := s.serveHealth(s.Config.Health)
 	if err != nil {
 		stopMetrics()
 		return nil, err
 	}
-	return func() { socket.Close(); stopMetrics() }, nil
+	stop := func() { stopHealth(); stopMetrics() }
+	if s.Config.Admin == "" {
+		return stop, nil
+	}
+	socket, err := admin.Listen(s.Config.Admin, s.handler())
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return func() { socket.Close(); stop() }, nil
 }
 
 // do has the loop do work, and reports whether it did: it may have ended, or ctx.
@@ -153,8 +161,11 @@ func (s *speaker) loop(ctx context.Context) {
 	var gone time.Time
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	pulse := time.NewTicker(beatEvery)
+	defer pulse.Stop()
 	for {
 		now := time.Now()
+		s.heart.beat(now)
 		wake := s.apply(now)
 		if stop == nil && s.controller.Gone(now) {
 			if gone.IsZero() {
@@ -182,6 +193,7 @@ func (s *speaker) loop(ctx context.Context) {
 			s.observeMore()
 		case <-timer.C:
 			s.log(s.controller.Advance(time.Now()))
+		case <-pulse.C:
 		case made := <-s.view.asked:
 			s.view.take(made, time.Now())
 		case <-s.view.timer.C:

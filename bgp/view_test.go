@@ -54,6 +54,13 @@ func TestWhoReadsNeverWaitsForTheLoop(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if code, text := probe(s); code != http.StatusOK {
+		t.Errorf("health: %d %s", code, text)
+	}
+	s.heart.beat(time.Now().Add(-beatMost - time.Second))
+	if code, text := probe(s); code != http.StatusServiceUnavailable || !strings.Contains(text, "has not come round for 16s") {
+		t.Errorf("health of a loop that hangs: %d %s", code, text)
+	}
 	control, end := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer end()
 	reply := httptest.NewRecorder()
@@ -66,6 +73,16 @@ func TestWhoReadsNeverWaitsForTheLoop(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+	if code, text := probe(s); code != http.StatusOK {
+		t.Errorf("health at the end: %d %s", code, text)
+	}
+}
+
+// probe asks as kubelet does.
+func probe(s *speaker) (code int, text string) {
+	reply := httptest.NewRecorder()
+	s.healthy(reply, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	return reply.Code, reply.Body.String()
 }
 
 func TestTheSessionsAreAskedForOnceForAllWhoRead(t *testing.T) {
