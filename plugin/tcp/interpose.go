@@ -53,7 +53,6 @@ func (m *maker) MakeServers() ([]caddy.Server, error) {
 	}
 	for _, c := range *configs {
 		loosen(c)
-		readableHTTP(c)
 	}
 	servers, err := m.Context.MakeServers()
 	if err != nil {
@@ -64,6 +63,9 @@ func (m *maker) MakeServers() ([]caddy.Server, error) {
 		if g, ok := s.(caddy.GracefulServer); ok {
 			bounded := newServer(g, b)
 			if bounded.servers, err = dnsServersOf(g); err != nil {
+				return nil, err
+			}
+			if err := standBefore(g); err != nil {
 				return nil, err
 			}
 			servers[i] = bounded
