@@ -161,8 +161,8 @@ func (t *Template) share() {
 	}
 	if o := alikeTemplates.like(hash, t, alike); o != nil {
 		t.Annotations, t.Annotated = o.Annotations, o.Annotated
-		if slices.Equal(o.TCPPorts, t.TCPPorts) {
-			t.TCPPorts = o.TCPPorts
+		if slices.Equal(o.Numbers, t.Numbers) {
+			t.Numbers = o.Numbers
 		}
 	}
 }

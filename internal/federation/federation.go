@@ -162,6 +162,8 @@ type Endpoint struct {
 	Port uint16
 	// Gateway is set where the address is the cluster's and shared by functions.
 	Gateway bool
+	// VIP is set where the addresses are a function's VIPs, which no placement has.
+	VIP bool `json:"-"`
 }
 
 // IsZero reports whether the endpoint has no address at all.
@@ -206,14 +208,8 @@ func (e Endpoint) equal(o Endpoint) bool {
 	return e.Port == o.Port && e.Gateway == o.Gateway && slices.Equal(e.V4, o.V4) && slices.Equal(e.V6, o.V6)
 }
 
-// Join returns e with the addresses of o after its own. A port is kept where both
-// agree.
+// Join returns e with the addresses of o after its own.
 func (e Endpoint) Join(o Endpoint) Endpoint {
-	if e.IsZero() {
-		e.Port = o.Port
-	} else if e.Port != o.Port {
-		e.Port = 0
-	}
 	for _, a := range slices.Concat(o.V4, o.V6) {
 		e = e.Add(a)
 	}
@@ -251,6 +247,15 @@ type Function struct {
 	Refused []Refusal
 	// Unplaced says why Karmada names no cluster for the function; "" where it names some.
 	Unplaced string
+}
+
+// Anycast is where the function's VIPs are.
+func (f *Function) Anycast() Endpoint {
+	e := Endpoint{VIP: true}
+	for _, vip := range f.VIPs {
+		e = e.Add(vip)
+	}
+	return e
 }
 
 // Placements are a function's, by cluster.

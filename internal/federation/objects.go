@@ -139,9 +139,9 @@ type Template struct {
 	Selector map[string]string `json:",omitempty"`
 	// TCPPort is the first TCP port of the Service (443 for an Ingress); 0 if it has none.
 	TCPPort uint16 `json:",omitempty"`
-	// TCPPorts are the numbers by which the Service is reached over TCP: port, targetPort
-	// and nodePort of its first MostServicePorts. It may be other templates' too.
-	TCPPorts []uint16 `json:",omitempty"`
+	// Numbers are those of the Service's ports over TCP, of its first MostServicePorts. It
+	// may be other templates' too.
+	Numbers []PortNumbers `json:",omitempty"`
 	// Ports are the Service's, or those annotated.
 	Ports []Port `json:",omitempty"`
 	// Balanced is set for an Ingress and for a Service of type LoadBalancer, which are

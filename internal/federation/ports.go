@@ -59,9 +59,9 @@ func (c Claim) allowsPort(to netip.AddrPort) bool {
 // hasPort reports whether the port is the template's own at the endpoint: it is on its
 // Service, or the gateway's, which is there for all functions.
 func (t *Template) hasPort(e Endpoint, port uint16) bool {
-	web := port == 80 || port == gatewayPort
+	web := port == httpPort || port == httpsPort
 	switch {
-	case port == t.TCPPort, slices.Contains(t.TCPPorts, port):
+	case port == t.TCPPort, slices.ContainsFunc(t.Numbers, func(n PortNumbers) bool { return n.has(port) }):
 		return true
 	case e.Gateway && (port == e.Port || web), t.Kind == "Ingress" && web:
 		return true

@@ -50,7 +50,7 @@ func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
 		{"HTTPS of an address", []string{"address", "a=192.0.2.7", "probe", "tcp://:443"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", keyProbe},
 	} {
 		web := service("ns", "web", c.annotations...)
-		web.TCPPorts = []uint16{80, 8080}
+		web.Numbers = []PortNumbers{{Port: 80, Target: 8080}}
 		s := world(Options{Claims: c.claims}, cluster("a", c.gateway), cluster("b", c.gateway), web, bound(web.Ref, "a"))
 		got, faults := targetOf(t, s, web.Ref)
 		if got != c.want {

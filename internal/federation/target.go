@@ -8,10 +8,6 @@ import (
 	"github.com/nearcast/nearcast/internal/brief"
 )
 
-// gatewayPort is probed on a cluster's gateway that declares no port: functions
-// are called over HTTPS.
-const gatewayPort = 443
-
 // target decides what proves the placement alive from this site: the address in
 // the default horizon, else in the first other by name.
 func (b *builder) target(t *Template, p *Placement) Target {
@@ -80,7 +76,8 @@ func (t *Template) Withheld(p *Placement) string {
 }
 
 // port returns what to probe: the annotated port, the endpoint's own, the
-// gateway's, or the Service's first TCP port; 0 if there is none.
+// gateway's, where functions are called over HTTPS, or the Service's first TCP port; 0 if
+// there is none.
 func (s ProbeSpec) port(e Endpoint, service uint16) uint16 {
 	switch {
 	case s.Port != 0:
@@ -88,9 +85,9 @@ func (s ProbeSpec) port(e Endpoint, service uint16) uint16 {
 	case e.Port != 0:
 		return e.Port
 	case e.Gateway && s.Kind == ProbeHTTP:
-		return 80
+		return httpPort
 	case e.Gateway:
-		return gatewayPort
+		return httpsPort
 	}
 	return service
 }

@@ -49,42 +49,73 @@ func escape(raw []byte) string {
 	return b.String()
 }
 
-// Binding is the HTTPS or SVCB record (RFC 9460), as the header's type says, of a
-// function that is reached at the endpoint. A port of 0 is the endpoint's.
-func Binding(h dns.RR_Header, f *federation.Function, e federation.Endpoint, target string, port uint16) dns.RR {
-	rr := dns.SVCB{Hdr: h, Priority: 1, Target: target}
-	rr.Value = append(rr.Value, &dns.SVCBAlpn{Alpn: f.ALPN})
-	if port == 0 {
-		port = e.Port
+// Bindings are the HTTPS or SVCB records (RFC 9460), as the header's type says, of a
+// function that is reached at the endpoints: one for each port. They are of its port p where
+// the name is that port's (section 2.3), and of HTTPS's where p is nil.
+func Bindings(h dns.RR_Header, f *federation.Function, all []federation.Endpoint, target string, p *federation.Port) []dns.RR {
+	portAt, byDefault := f.HTTPSAt, uint16(defaultHTTPS)
+	if p != nil {
+		portAt = func(e federation.Endpoint) uint16 { return f.PortAt(e, *p) }
 	}
-	if port != 0 && port != defaultHTTPS {
-		rr.Value = append(rr.Value, &dns.SVCBPort{Port: port})
+	if p != nil && p.Number != defaultHTTPS {
+		byDefault = 0 // which is p's, and said all the same
 	}
-	if len(e.V4) > 0 {
-		rr.Value = append(rr.Value, &dns.SVCBIPv4Hint{Hint: ips(e.V4)})
-	}
-	if len(e.V6) > 0 {
-		rr.Value = append(rr.Value, &dns.SVCBIPv6Hint{Hint: ips(e.V6)})
-	}
-	if h.Rrtype == dns.TypeHTTPS {
-		return &dns.HTTPS{SVCB: rr}
-	}
-	return &rr
-}
-
-const defaultHTTPS = 443
-
-// HTTPSPort returns the port that the function calls https, or leaves without a
-// name; 0 if there is none.
-func HTTPSPort(f *federation.Function) uint16 {
-	for _, name := range [...]string{"https", ""} {
-		for _, p := range f.Ports {
-			if p.Name == name && p.Protocol == "tcp" {
-				return p.Number
-			}
+	var rrs []dns.RR
+	for _, r := range byPort(all, portAt) {
+		rr := dns.SVCB{Hdr: h, Priority: 1, Target: target, Value: []dns.SVCBKeyValue{&dns.SVCBAlpn{Alpn: f.ALPN}}}
+		if r.port != byDefault {
+			rr.Value = append(rr.Value, &dns.SVCBPort{Port: r.port})
+		}
+		if len(r.V4) > 0 {
+			rr.Value = append(rr.Value, &dns.SVCBIPv4Hint{Hint: ips(r.V4)})
+		}
+		if len(r.V6) > 0 {
+			rr.Value = append(rr.Value, &dns.SVCBIPv6Hint{Hint: ips(r.V6)})
+		}
+		if h.Rrtype == dns.TypeHTTPS {
+			rrs = append(rrs, &dns.HTTPS{SVCB: rr})
+		} else {
+			rrs = append(rrs, &rr)
 		}
 	}
-	return 0
+	return rrs
+}
+
+// defaultHTTPS is the port of a binding that names none.
+const defaultHTTPS = 443
+
+// Services are the SRV records (RFC 2782) of the port p of a function that is reached at the
+// endpoints: one for each number by which it is reached.
+func Services(h dns.RR_Header, f *federation.Function, all []federation.Endpoint, target string, p federation.Port) []dns.RR {
+	var rrs []dns.RR
+	for _, r := range byPort(all, func(e federation.Endpoint) uint16 { return f.PortAt(e, p) }) {
+		rrs = append(rrs, &dns.SRV{Hdr: h, Port: r.port, Target: target})
+	}
+	return rrs
+}
+
+// reached are the addresses that a function is reached at by one port.
+type reached struct {
+	port uint16
+	federation.Endpoint
+}
+
+// byPort joins the endpoints that have one port, in the order of the first of each.
+func byPort(all []federation.Endpoint, portAt func(federation.Endpoint) uint16) []reached {
+	var ports []reached
+	for _, e := range all {
+		if e.IsZero() {
+			continue
+		}
+		port := portAt(e)
+		i := slices.IndexFunc(ports, func(r reached) bool { return r.port == port })
+		if i < 0 {
+			ports = append(ports, reached{port: port, Endpoint: e})
+		} else {
+			ports[i].Endpoint = ports[i].Join(e)
+		}
+	}
+	return ports
 }
 
 func ips(addrs []netip.Addr) []net.IP {

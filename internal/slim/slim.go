@@ -97,7 +97,7 @@ func objectOf(obj any, origin federation.Origin, below map[string]int) (federati
 		return multiClusterService(obj, meta), strays(obj, &meta, onOther)
 	case *corev1.Service:
 		return template(obj, &federation.Template{
-			Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports), TCPPorts: tcpPorts(obj.Spec.Ports), Ports: ports(obj.Spec.Ports),
+			Meta: meta, Selector: obj.Spec.Selector, TCPPort: firstTCP(obj.Spec.Ports), Numbers: numbers(obj.Spec.Ports), Ports: ports(obj.Spec.Ports),
 			Balanced: obj.Spec.Type == corev1.ServiceTypeLoadBalancer, Announced: announced(obj),
 		})
 	case *networkingv1.Ingress:
@@ -179,15 +179,18 @@ func isTCP(p corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol ==
 
 func isPort(n int32) bool { return n > 0 && n < 1<<16 }
 
-// tcpPorts are the numbers by which the Service's ports may be reached: its own, those of
-// its pods, to which gateways go, and those of its nodes.
-func tcpPorts(ports []corev1.ServicePort) []uint16 {
-	var all []uint16
+// numbers are those by which the Service's ports over TCP may be reached.
+func numbers(ports []corev1.ServicePort) []federation.PortNumbers {
+	number := func(n int32) uint16 {
+		if !isPort(n) {
+			return 0
+		}
+		return uint16(n)
+	}
+	var all []federation.PortNumbers
 	for _, p := range ports[:min(len(ports), federation.MostServicePorts)] {
-		for _, n := range [...]int32{p.Port, p.TargetPort.IntVal, p.NodePort} {
-			if isTCP(p) && isPort(n) && !slices.Contains(all, uint16(n)) {
-				all = append(all, uint16(n))
-			}
+		if isTCP(p) && isPort(p.Port) {
+			all = append(all, federation.PortNumbers{Port: number(p.Port), Target: number(p.TargetPort.IntVal), Node: number(p.NodePort)})
 		}
 	}
 	return slices.Clip(all)

@@ -51,14 +51,15 @@ func TestNumbersOfTCPPortsAreRead(t *testing.T) {
 	named := corev1.ServicePort{Port: 9000, TargetPort: intstr.FromString("grpc")}
 	for _, c := range []struct {
 		ports []corev1.ServicePort
-		want  []uint16
+		want  []federation.PortNumbers
 	}{
 		{nil, nil},
-		{[]corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080), NodePort: 30080}, named}, []uint16{80, 8080, 30080, 9000}},
-		{[]corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(80)}, {Port: 53, Protocol: corev1.ProtocolUDP, NodePort: 30053}}, []uint16{80}},
-		{[]corev1.ServicePort{{Port: -1, TargetPort: intstr.FromInt32(1 << 16), NodePort: 0}}, nil},
+		{[]corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080), NodePort: 30080}, named}, []federation.PortNumbers{{Port: 80, Target: 8080, Node: 30080}, {Port: 9000}}},
+		{[]corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(80)}, {Port: 53, Protocol: corev1.ProtocolUDP, NodePort: 30053}}, []federation.PortNumbers{{Port: 80, Target: 80}}},
+		{[]corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(1 << 16), NodePort: -1}}, []federation.PortNumbers{{Port: 80}}},
+		{[]corev1.ServicePort{{Port: -1, TargetPort: intstr.FromInt32(1 << 16), NodePort: 30080}}, nil},
 	} {
-		if got := tcpPorts(c.ports); !slices.Equal(got, c.want) {
+		if got := numbers(c.ports); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %v, want %v", c.ports, got, c.want)
 		}
 	}
@@ -66,8 +67,8 @@ func TestNumbersOfTCPPortsAreRead(t *testing.T) {
 	for n := range int32(1000) {
 		many = append(many, corev1.ServicePort{Port: 1 + 2*n, NodePort: 30000 + n})
 	}
-	if got := tcpPorts(many); len(got) != 2*federation.MostServicePorts {
-		t.Errorf("%d numbers are kept of a thousand ports", len(got))
+	if got := numbers(many); len(got) != federation.MostServicePorts {
+		t.Errorf("the numbers of %d ports are kept of a thousand", len(got))
 	}
 }
 

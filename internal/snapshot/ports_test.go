@@ -17,19 +17,19 @@ func TestAServiceOfAnOlderVersionIsProbedAsBefore(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind      string
 		tcp       uint16
-		has, want []uint16
+		has, want []federation.PortNumbers
 	}{
-		"of an older version": {"Service", 80, nil, []uint16{80, 8443, 9100}},
-		"of this version":     {"Service", 80, []uint16{80, 8080}, []uint16{80, 8080}},
+		"of an older version": {"Service", 80, nil, []federation.PortNumbers{{Port: 80}, {Port: 9100}, {Port: 8443}}},
+		"of this version":     {"Service", 80, []federation.PortNumbers{{Port: 80, Target: 8080}}, []federation.PortNumbers{{Port: 80, Target: 8080}}},
 		"without TCP":         {"Service", 0, nil, nil},
 		"an Ingress":          {"Ingress", 443, nil, nil},
 	} {
 		f := &federation.Template{
-			Meta: federation.Meta{Ref: federation.Ref{Kind: c.kind}}, TCPPort: c.tcp, TCPPorts: c.has,
+			Meta: federation.Meta{Ref: federation.Ref{Kind: c.kind}}, TCPPort: c.tcp, Numbers: c.has,
 			Annotated: &federation.Annotated{Probe: &federation.ProbeSpec{Kind: federation.ProbeTCP, Port: 9100}, Fixed: at(8443)},
 		}
-		if portsOf(f); !slices.Equal(f.TCPPorts, c.want) {
-			t.Errorf("%s: %v, want %v", name, f.TCPPorts, c.want)
+		if portsOf(f); !slices.Equal(f.Numbers, c.want) {
+			t.Errorf("%s: %v, want %v", name, f.Numbers, c.want)
 		}
 	}
 }

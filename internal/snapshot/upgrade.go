@@ -48,18 +48,21 @@ func idle(b *federation.Binding) {
 // portsOf gives a Service that an older version kept, which has no numbers of its ports,
 // those that it was probed on: it cannot be seen whether they are its own, and it goes on.
 func portsOf(t *federation.Template) {
-	if t.Kind != "Service" || t.TCPPort == 0 || len(t.TCPPorts) > 0 {
+	if t.Kind != "Service" || t.TCPPort == 0 || len(t.Numbers) > 0 {
 		return
 	}
-	t.TCPPorts = []uint16{t.TCPPort}
+	add := func(port uint16) {
+		if n := (federation.PortNumbers{Port: port}); port != 0 && !slices.Contains(t.Numbers, n) {
+			t.Numbers = append(t.Numbers, n)
+		}
+	}
+	add(t.TCPPort)
 	if t.Probe != nil {
-		t.TCPPorts = append(t.TCPPorts, t.Probe.Port)
+		add(t.Probe.Port)
 	}
 	for _, byCluster := range t.Fixed {
 		for _, e := range byCluster {
-			t.TCPPorts = append(t.TCPPorts, e.Port)
+			add(e.Port)
 		}
 	}
-	slices.Sort(t.TCPPorts)
-	t.TCPPorts = slices.Compact(t.TCPPorts)
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/coredns/coredns/plugin/metadata"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/records"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
@@ -202,7 +201,7 @@ func (a *answer) addressesOf(q steer.Question) outcome {
 	case a.choice.Cluster < 0:
 		return a.noData()
 	case a.several():
-		a.addEndpoint(a.endpoint(q), ttl)
+		a.addEndpoint(joined(a.endpoints(q)), ttl)
 	default:
 		a.addEndpoint(a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon), ttl)
 	}
@@ -226,30 +225,6 @@ func (a *answer) answered() outcome {
 	return outcomeDegraded
 }
 
-// several reports whether the answer is more than the chosen cluster: all of the
-// tier where the policy wants it, or where all are down. One of those may live,
-// and the probes may be what is broken.
-func (a *answer) several() bool { return a.choice.All || a.choice.Tier == steer.Down }
-
-// endpoint returns every address of the answer, best first.
-func (a *answer) endpoint(q steer.Question) federation.Endpoint {
-	var all federation.Endpoint
-	switch {
-	case a.choice.Anycast:
-		for _, vip := range a.view.State.Functions.At(q.Function).VIPs {
-			all = all.Add(vip)
-		}
-	case a.choice.Cluster < 0:
-	case a.several():
-		for _, cluster := range a.view.RankTier(nil, a.view.Standing, q, a.choice.Tier) {
-			all = all.Join(a.view.Endpoint(q.Function, cluster, q.Horizon))
-		}
-	default:
-		return a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon)
-	}
-	return all
-}
-
 func (a *answer) noData() outcome {
 	a.steered = false
 	a.addSOA()
@@ -259,14 +234,6 @@ func (a *answer) noData() outcome {
 func (a *answer) ttl() time.Duration { return a.n.settings.ttls.of(a.choice) }
 
 func seconds(d time.Duration) uint32 { return uint32(d / time.Second) }
-
-func (a *answer) addEndpoint(e federation.Endpoint, ttl uint32) {
-	if a.qtype() == dns.TypeA {
-		a.addAddresses(e.V4, ttl)
-	} else {
-		a.addAddresses(e.V6, ttl)
-	}
-}
 
 // addAddresses adds those of the family that was asked for.
 func (a *answer) addAddresses(addrs []netip.Addr, ttl uint32) {

@@ -29,15 +29,16 @@ func (a *answer) bindingOf(q steer.Question, f *federation.Function) outcome {
 	if len(f.ALPN) == 0 {
 		return a.noData()
 	}
-	return a.addBinding(q, f, ".", records.HTTPSPort(f))
+	return a.addBindings(q, f, ".", nil)
 }
 
-func (a *answer) addBinding(q steer.Question, f *federation.Function, target string, port uint16) outcome {
-	e := a.endpoint(q)
-	if e.IsZero() {
+// addBindings answers with the function's bindings, of its port p or, where that is nil, of
+// its own name.
+func (a *answer) addBindings(q steer.Question, f *federation.Function, target string, p *federation.Port) outcome {
+	a.msg.Answer = records.Bindings(a.header(a.qtype(), seconds(a.ttl())), f, a.endpoints(q), target, p)
+	if len(a.msg.Answer) == 0 {
 		return a.noData()
 	}
-	a.msg.Answer = []dns.RR{records.Binding(a.header(a.qtype(), seconds(a.ttl())), f, e, target, port)}
 	return a.answered()
 }
 
@@ -112,9 +113,9 @@ func (a *answer) service(w dns.ResponseWriter, s service) (int, error) {
 	f := a.view.State.Functions.At(s.function)
 	switch {
 	case s.https && a.qtype() == dns.TypeHTTPS:
-		return a.send(w, a.addBinding(q, f, s.host, s.port.Number), dns.RcodeSuccess)
+		return a.send(w, a.addBindings(q, f, s.host, s.port), dns.RcodeSuccess)
 	case !s.https && a.qtype() == dns.TypeSRV:
-		return a.send(w, a.addSRV(q, s), dns.RcodeSuccess)
+		return a.send(w, a.addSRV(q, f, s), dns.RcodeSuccess)
 	case a.qtype() == dns.TypeANY:
 		a.steered = false
 		a.addHINFO(seconds(a.ttl()))
@@ -125,13 +126,13 @@ func (a *answer) service(w dns.ResponseWriter, s service) (int, error) {
 
 // addSRV answers with the function itself as the target, and its addresses as
 // additional data: both come from the cluster that A and AAAA come from.
-func (a *answer) addSRV(q steer.Question, s service) outcome {
-	e := a.endpoint(q)
-	if e.IsZero() {
+func (a *answer) addSRV(q steer.Question, f *federation.Function, s service) outcome {
+	all, ttl := a.endpoints(q), seconds(a.ttl())
+	a.msg.Answer = records.Services(a.header(dns.TypeSRV, ttl), f, all, s.host, *s.port)
+	if len(a.msg.Answer) == 0 {
 		return a.noData()
 	}
-	ttl := seconds(a.ttl())
-	a.msg.Answer = []dns.RR{&dns.SRV{Hdr: a.header(dns.TypeSRV, ttl), Port: s.port.Number, Target: s.host}}
+	e := joined(all)
 	for _, addr := range slices.Concat(e.V4, e.V6) {
 		a.msg.Extra = append(a.msg.Extra, records.Address(s.host, addr, ttl))
 	}

@@ -82,33 +82,29 @@ func (r *reaches) reachOf(v *site.View, function int, from *steer.Vantage) *reac
 // anycastKey is no count of clusters.
 const anycastKey = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
 
-// endpoint returns the addresses of the reach.
-func (r *reach) endpoint(v *site.View, function int) federation.Endpoint {
-	var e federation.Endpoint
+// endpoints returns where the reach leads.
+func (r *reach) endpoints(v *site.View, function int) []federation.Endpoint {
 	if r.anycast {
-		for _, vip := range v.State.Functions.At(function).VIPs {
-			e = e.Add(vip)
-		}
-		return e
+		return []federation.Endpoint{v.State.Functions.At(function).Anycast()}
 	}
-	for _, cluster := range r.clusters[0] {
-		e = e.Join(v.Endpoint(function, cluster, 0))
-	}
-	if !v.Independent {
-		return e
-	}
-	e.V4, e.V6 = nil, nil
-	for _, cluster := range r.clusters[1] {
-		for _, a := range v.Endpoint(function, cluster, 0).V4 {
-			e = e.Add(a)
-		}
-	}
-	for _, cluster := range r.clusters[2] {
-		for _, a := range v.Endpoint(function, cluster, 0).V6 {
-			e = e.Add(a)
+	var all []federation.Endpoint
+	for i := range families(v) {
+		for _, cluster := range r.clusters[i] {
+			e := v.Endpoint(function, cluster, 0)
+			switch everyFamily[i] {
+			case steer.V4:
+				e.V6 = nil
+			case steer.V6:
+				e.V4 = nil
+			case steer.AnyFamily:
+				if v.Independent {
+					continue // each family has its own
+				}
+			}
+			all = append(all, e)
 		}
 	}
-	return e
+	return all
 }
 
 // rules makes a function's nodes in the apex's zone.
@@ -136,8 +132,8 @@ func below(name, above string) bool {
 	return above == "." || strings.HasSuffix(name, above) && len(name) > len(above) && name[len(name)-len(above)-1] == '.'
 }
 
-// nodesOf returns the function's nodes; taken are names that other functions have.
-func (r *rules) nodesOf(apex *Apex, f *federation.Function, e federation.Endpoint, taken map[string]bool) []*Node {
+// nodesOf returns the nodes of a function that is reached at the endpoints; taken are names that other functions have.
+func (r *rules) nodesOf(apex *Apex, f *federation.Function, at []federation.Endpoint, taken map[string]bool) []*Node {
 	var all []*Node
 	add := func(owner string, rrs []dns.RR) {
 		if len(owner) > maxName {
@@ -154,11 +150,11 @@ func (r *rules) nodesOf(apex *Apex, f *federation.Function, e federation.Endpoin
 		if !r.owns(apex, hostname) {
 			continue
 		}
-		add(hostname, r.host(f, e))
+		add(hostname, r.host(f, at))
 		if hostname[0] == '*' {
 			continue // no name has a wildcard in its middle
 		}
-		for owner, rrs := range r.services(hostname, f, e) {
+		for owner, rrs := range r.services(hostname, f, at) {
 			if !taken[owner] {
 				add(owner, rrs)
 			}
@@ -172,15 +168,17 @@ func (r *rules) header(rrtype uint16, ttl uint32) dns.RR_Header {
 }
 
 // host are the records of one of the function's own names.
-func (r *rules) host(f *federation.Function, e federation.Endpoint) []dns.RR {
+func (r *rules) host(f *federation.Function, at []federation.Endpoint) []dns.RR {
 	ttl := r.ttl.Steered(f)
 	all := records.Texts(r.header(dns.TypeTXT, r.ttl.Fixed()), f)
-	for _, addr := range slices.Concat(e.V4, e.V6) {
-		all = append(all, records.Address(".", addr, ttl))
+	for _, e := range at {
+		for _, addr := range slices.Concat(e.V4, e.V6) {
+			all = append(all, records.Address(".", addr, ttl))
+		}
 	}
-	if len(f.ALPN) > 0 && !e.IsZero() {
+	if len(f.ALPN) > 0 {
 		for _, rrtype := range [...]uint16{dns.TypeHTTPS, dns.TypeSVCB} {
-			all = append(all, records.Binding(r.header(rrtype, ttl), f, e, ".", records.HTTPSPort(f)))
+			all = append(all, records.Bindings(r.header(rrtype, ttl), f, at, ".", nil)...)
 		}
 	}
 	return all
@@ -188,19 +186,17 @@ func (r *rules) host(f *federation.Function, e federation.Endpoint) []dns.RR {
 
 // services are the records below the function's name: SRV for each named port, and
 // HTTPS for each port where it says what it speaks.
-func (r *rules) services(hostname string, f *federation.Function, e federation.Endpoint) map[string][]dns.RR {
+func (r *rules) services(hostname string, f *federation.Function, at []federation.Endpoint) map[string][]dns.RR {
 	all := map[string][]dns.RR{}
 	ttl := r.ttl.Steered(f)
 	for _, p := range f.Ports {
 		if p.Name != "" {
-			owner, rrs := "_"+p.Name+"._"+p.Protocol+"."+hostname, []dns.RR(nil)
-			if !e.IsZero() {
-				rrs = []dns.RR{&dns.SRV{Hdr: r.header(dns.TypeSRV, ttl), Port: p.Number, Target: hostname}}
-			}
-			all[owner] = rrs
+			all["_"+p.Name+"._"+p.Protocol+"."+hostname] = records.Services(r.header(dns.TypeSRV, ttl), f, at, hostname, p)
 		}
-		if owner := "_" + strconv.Itoa(int(p.Number)) + "._https." + hostname; len(f.ALPN) > 0 && all[owner] == nil && !e.IsZero() {
-			all[owner] = []dns.RR{records.Binding(r.header(dns.TypeHTTPS, ttl), f, e, hostname, p.Number)}
+		if owner := "_" + strconv.Itoa(int(p.Number)) + "._https." + hostname; len(f.ALPN) > 0 && all[owner] == nil {
+			if rrs := records.Bindings(r.header(dns.TypeHTTPS, ttl), f, at, hostname, &p); len(rrs) > 0 {
+				all[owner] = rrs
+			}
 		}
 	}
 	return all

@@ -1,0 +1,48 @@
+package nearcast
+
+import (
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// several reports whether the answer is more than the chosen cluster: all of the
+// tier where the policy wants it, or where all are down. One of those may live,
+// and the probes may be what is broken.
+func (a *answer) several() bool { return a.choice.All || a.choice.Tier == steer.Down }
+
+// endpoints returns where the answer leads, best first.
+func (a *answer) endpoints(q steer.Question) []federation.Endpoint {
+	switch {
+	case a.choice.Anycast:
+		return []federation.Endpoint{a.view.State.Functions.At(q.Function).Anycast()}
+	case a.choice.Cluster < 0:
+		return nil
+	case !a.several():
+		return []federation.Endpoint{a.view.Endpoint(q.Function, a.choice.Cluster, q.Horizon)}
+	}
+	var all []federation.Endpoint
+	for _, cluster := range a.view.RankTier(nil, a.view.Standing, q, a.choice.Tier) {
+		all = append(all, a.view.Endpoint(q.Function, cluster, q.Horizon))
+	}
+	return all
+}
+
+// joined are the addresses of all endpoints.
+func joined(all []federation.Endpoint) federation.Endpoint {
+	var e federation.Endpoint
+	for _, o := range all {
+		e = e.Join(o)
+	}
+	return e
+}
+
+// addEndpoint adds the addresses of the family that was asked for.
+func (a *answer) addEndpoint(e federation.Endpoint, ttl uint32) {
+	if a.qtype() == dns.TypeA {
+		a.addAddresses(e.V4, ttl)
+	} else {
+		a.addAddresses(e.V6, ttl)
+	}
+}
