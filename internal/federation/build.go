@@ -11,8 +11,10 @@ import (
 type Options struct {
 	// Zones are canonical. A function without a hostname annotation is named
 	// <name>.<namespace> in each of them.
-	Zones  []string
-	Claims Claims
+	Zones []string
+	// Servers are the names of the zones' name servers, canonical: no function has one.
+	Servers []string
+	Claims  Claims
 	// Tenants are the namespaces whose private functions somebody sees.
 	Tenants []string
 	// Resolve returns the addresses of a load balancer's name, as last seen; false

@@ -355,7 +355,7 @@ func TestClaimsBoundWhatAnnotationsSay(t *testing.T) {
 		"the metadata service":           {service("any", "w", "address", "a=169.254.169.254"), nil, "is link-local"},
 		"the client itself":              {service("any", "w", "address", "a=127.0.0.1"), nil, "is loopback"},
 		"a horizon's address":            {service("any", "w", "address.vpn", "a=224.0.0.1"), nil, "is multicast"},
-		"the apex":                       {service("any", "w", "hostname", "fn.example.org"), nil, "is not below any zone"},
+		"the apex":                       {service("any", "w", "hostname", "fn.example.org"), nil, "is the name of a zone"},
 		"a name outside the zone":        {service("any", "w", "hostname", "www.example.org"), nil, "is not below any zone"},
 	} {
 		s := world(Options{Claims: c.claims}, c.template, cluster("a", "192.0.2.1"))

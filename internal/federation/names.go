@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -123,10 +124,7 @@ func (m *Memory) ask(e *entry) {
 			if m.zoneOf(name) != zone {
 				err = m.Claims.allowName(t.Namespace, name)
 			}
-			if !m.inZone(name) {
-				err = fmt.Errorf("%s is a zone of its own", name)
-			}
-			if err != nil {
+			if err := cmp.Or(err, m.unfitName(name)); err != nil {
 				e.barred = append(e.barred, t.fault("", "default hostname: %v", err))
 				continue
 			}
@@ -139,9 +137,8 @@ func (m *Memory) ask(e *entry) {
 			e.barred = append(e.barred, t.fault(keyHostname, "%v", err))
 			continue
 		}
-		if !m.inZone(name) {
-			e.barred = append(e.barred,
-				t.fault(keyHostname, "%s is not below any zone served here (%s)", name, strings.Join(m.Zones, " ")))
+		if err := m.unfitName(name); err != nil {
+			e.barred = append(e.barred, t.fault(keyHostname, "%v", err))
 			continue
 		}
 		e.asked = append(e.asked, name)
@@ -177,6 +174,19 @@ func (b *builder) names(e *entry) []string {
 // defaultName is the name of a template that asks for none.
 func defaultName(t *Template, zone string) (string, error) {
 	return ParseHostname(t.Name + "." + t.Namespace + "." + strings.TrimPrefix(zone, "."))
+}
+
+// unfitName returns why no function may have the name; nil if one may.
+func (m *Memory) unfitName(name string) error {
+	switch {
+	case slices.Contains(m.Zones, name):
+		return fmt.Errorf("%s is the name of a zone, which the zone itself answers for; name the function below it", name)
+	case slices.Contains(m.Servers, name):
+		return fmt.Errorf("%s is a name server of its zone, which is answered with the addresses of that; give the function another name", name)
+	case !m.inZone(name):
+		return fmt.Errorf("%s is not below any zone served here (%s)", name, strings.Join(m.Zones, " "))
+	}
+	return nil
 }
 
 // inZone reports whether the hostname is below one of the zones; an apex belongs

@@ -16,7 +16,9 @@ import (
 type Config struct {
 	Source Source
 	// Zones are canonical.
-	Zones     []string
+	Zones []string
+	// Servers are the names of the zones' name servers, canonical and sorted.
+	Servers   []string
 	Where     steer.Site
 	Locations locate.Files
 	Horizons  []Horizon

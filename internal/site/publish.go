@@ -144,7 +144,7 @@ func build(config Config, store *federation.Store, at locations, resolve func(st
 }
 
 func options(config Config, resolve func(string) (federation.Endpoint, bool)) federation.Options {
-	o := federation.Options{Zones: config.Zones, Claims: config.Claims, Resolve: resolve}
+	o := federation.Options{Zones: config.Zones, Servers: config.Servers, Claims: config.Claims, Resolve: resolve}
 	for _, t := range config.Tenants {
 		o.Tenants = append(o.Tenants, t.Namespace)
 	}

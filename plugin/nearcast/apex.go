@@ -28,6 +28,8 @@ func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 		if a.zone.signer != nil {
 			a.msg.Answer = a.zone.signer.dnskeys()
 		}
+	case dns.TypeA, dns.TypeAAAA:
+		a.addAddresses(a.zone.apexAddrs(), ttl)
 	case dns.TypeANY:
 		a.addHINFO(ttl)
 	}

@@ -58,7 +58,7 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 	}
 	delegate(all.blocks(), servedElsewhere(read))
 	for _, n := range all.blocks() {
-		warnings = append(warnings, stanzas[n].unsigned(n)...)
+		warnings = append(append(warnings, stanzas[n].unsigned(n)...), stanzas[n].unaddressed(all.blocks())...)
 	}
 	for _, o := range all.sources {
 		if err := o.complete(); err != nil {

@@ -2,6 +2,7 @@ package nearcast
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -95,14 +96,18 @@ func (a *answer) types() []uint16 {
 			types = append(types, all...)
 		}
 	}
-	switch a.owner.kind {
-	case ownerApex:
-		types = []uint16{dns.TypeSOA, dns.TypeNS, dns.TypeDNSKEY}
-	case ownerServer:
-		for _, addr := range a.owner.server.Addrs {
+	addresses := func(addrs []netip.Addr) {
+		for _, addr := range addrs {
 			add(addr.Is4(), dns.TypeA)
 			add(addr.Is6(), dns.TypeAAAA)
 		}
+	}
+	switch a.owner.kind {
+	case ownerApex:
+		types = []uint16{dns.TypeSOA, dns.TypeNS, dns.TypeDNSKEY}
+		addresses(a.zone.apexAddrs())
+	case ownerServer:
+		addresses(a.owner.server.Addrs)
 	case ownerFunction:
 		f := a.view.State.Functions.At(a.owner.function)
 		v4, v6 := a.view.HasFamily(a.owner.function, false), a.view.HasFamily(a.owner.function, true)

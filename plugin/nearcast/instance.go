@@ -143,6 +143,9 @@ func (i *instance) add(n *Nearcast, s *stanza) error {
 			o.config.Zones = append(o.config.Zones, zone)
 		}
 	}
+	o.config.Servers = append(o.config.Servers, s.shared.Servers...)
+	slices.Sort(o.config.Servers)
+	o.config.Servers = slices.Compact(o.config.Servers)
 	o.blocks = append(o.blocks, n)
 	return nil
 }

@@ -291,7 +291,7 @@ func (s *stanza) parseNS(args []string) error {
 	server := Server{Name: name}
 	for _, arg := range args[1:] {
 		a, err := netip.ParseAddr(arg)
-		if err != nil {
+		if err != nil || a.Zone() != "" {
 			return fmt.Errorf("%q is not an IP address", arg)
 		}
 		server.Addrs = append(server.Addrs, a.Unmap())

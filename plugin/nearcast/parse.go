@@ -159,6 +159,7 @@ func (s *stanza) check() error {
 	if err := s.checkDefaults(); err != nil {
 		return err
 	}
+	s.shared.Servers = s.serverNames()
 	return s.checkFeeds()
 }
 
@@ -202,10 +203,7 @@ func (s *stanza) checkFeeds() error {
 func (s *stanza) zoneList(own []netip.Addr) []Zone {
 	var zones []Zone
 	for _, name := range s.zones {
-		servers := s.servers
-		if len(servers) == 0 {
-			servers = defaultServers(name, own)
-		}
+		servers := s.serversOf(name, own)
 		feeds := ""
 		if len(s.feeds) > 0 && !federation.IsReverse(name) {
 			feeds = feed.Policies(name)
@@ -218,6 +216,26 @@ func (s *stanza) zoneList(own []netip.Addr) []Zone {
 		})
 	}
 	return zones
+}
+
+// serversOf are the name servers of the zone; own are the addresses of this server.
+func (s *stanza) serversOf(zone string, own []netip.Addr) []Server {
+	if len(s.servers) == 0 {
+		return defaultServers(zone, own)
+	}
+	return s.servers
+}
+
+// serverNames are the names of the name servers of all zones, sorted.
+func (s *stanza) serverNames() []string {
+	var names []string
+	for _, zone := range s.zones {
+		for _, server := range s.serversOf(zone, nil) {
+			names = append(names, server.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func parseName(arg string) (string, error) {

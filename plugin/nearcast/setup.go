@@ -31,7 +31,8 @@ func setup(c *caddy.Controller) error {
 	certificate.Follow(c)
 	i := instanceOf(c)
 	config := dnsserver.GetConfig(c)
-	n := &Nearcast{Zones: s.zoneList(ownAddrs(config.ListenHosts)), Fall: s.fall, settings: s.settings, instance: i}
+	own := ownAddrs(config.ListenHosts)
+	n := &Nearcast{Zones: s.zoneList(own), Fall: s.fall, settings: s.settings, instance: i}
 	if err := i.add(n, s); err != nil {
 		return plugin.Error("nearcast", err)
 	}
@@ -41,6 +42,9 @@ func setup(c *caddy.Controller) error {
 	}
 	c.OnStartup(func() error {
 		n.sized = config.Handler("bufsize") != nil
+		for _, warning := range s.logged(own) {
+			log.Warningf("%v", warning)
+		}
 		if len(s.keys) > 0 && config.Handler("dnssec") != nil {
 			return plugin.Error("nearcast", fmt.Errorf("%s: sign: this block has the plugin dnssec too, which would sign what is signed; remove one", s.at))
 		}

@@ -26,3 +26,30 @@ func (s *stanza) unnamed(addrs []netip.Addr) (warnings []error) {
 	}
 	return warnings
 }
+
+// logged are the warnings that the log has too: of name servers that nobody reaches.
+func (s *stanza) logged(own []netip.Addr) []error {
+	if len(own) > 0 {
+		return s.warnings
+	}
+	return append(s.unnamed(own), s.warnings...)
+}
+
+// unaddressed warns of name servers in the zones of other blocks that have no address there.
+func (s *stanza) unaddressed(all []*Nearcast) (warnings []error) {
+	for _, server := range s.servers {
+		if len(server.Addrs) > 0 || s.zoneAbove(server.Name) != "" {
+			continue // that was told where it was read
+		}
+		name := []byte(server.Name)
+		other := responsible(all, name)
+		if other == nil {
+			continue
+		}
+		if z := other.zoneOf(name); z.server(name) == nil {
+			warnings = append(warnings, fmt.Errorf("%s: ns: %s is in the zone %s of another block, which has no name server of the name, so that nobody can reach it: "+
+				"add `ns %s ADDR` there", s.at, server.Name, z.Name, server.Name))
+		}
+	}
+	return warnings
+}

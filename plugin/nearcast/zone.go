@@ -128,3 +128,11 @@ func (z *Zone) server(name []byte) *Server {
 	}
 	return nil
 }
+
+// apexAddrs are the addresses of the zone's own name, where that is one of its servers.
+func (z *Zone) apexAddrs() []netip.Addr {
+	if s := z.server([]byte(z.Name)); s != nil {
+		return s.Addrs
+	}
+	return nil
+}
