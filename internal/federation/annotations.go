@@ -169,7 +169,7 @@ func findParser[T any](key string, parsers []annotationParser[T]) (annotationPar
 
 var templateParsers = []annotationParser[Template]{
 	{key: keyHostname, set: func(t *Template, _, v string) (err error) {
-		t.Hostnames, err = parseHostnames(v)
+		t.Hostnames, t.Unfit, err = parseHostnames(v)
 		return err
 	}},
 	{key: keyWorkload, set: func(t *Template, _, v string) (err error) {

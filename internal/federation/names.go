@@ -132,6 +132,9 @@ func (m *Memory) ask(e *entry) {
 		}
 		return
 	}
+	for _, why := range t.Unfit {
+		e.barred = append(e.barred, t.fault(keyHostname, "%s", why))
+	}
 	for _, name := range t.Hostnames {
 		if err := m.Claims.allowName(t.Namespace, name); err != nil {
 			e.barred = append(e.barred, t.fault(keyHostname, "%v", err))

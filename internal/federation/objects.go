@@ -166,6 +166,8 @@ type Annotated struct {
 
 	// Hostnames are the annotated names, canonical; empty means the default name.
 	Hostnames []string
+	// Unfit says of each other of them why it is no hostname.
+	Unfit []string
 	// Workload is the annotated workload; its Kind is "" where the annotation is absent.
 	Workload Ref
 	Policy   *policy.Rule

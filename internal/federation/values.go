@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/nearcast/nearcast/internal/brief"
 )
 
 // The values of annotations, each parsed to what the model holds.
@@ -34,41 +37,51 @@ func ParseCoordinates(s string) (*Coordinates, error) {
 
 // hostnamePattern is RFC 1123 labels, underscores allowed as DNS-SD uses them,
 // with an optional leading wildcard.
-var hostnamePattern = regexp.MustCompile(`^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+$`)
+var hostnamePattern = regexp.MustCompile(`^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+$`)
 
 // ParseHostname returns the canonical form of a hostname: lower case, fully
 // qualified.
 func ParseHostname(s string) (string, error) {
-	name := strings.ToLower(s)
+	name := s
 	if !strings.HasSuffix(name, ".") {
 		name += "."
 	}
-	// 254 characters with the final dot are 255 octets on the wire.
-	if len(name) > 254 || !hostnamePattern.MatchString(name) {
+	switch notASCII := strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }); {
+	case notASCII >= 0: // one that only looks like an ASCII letter must not become it
+		return "", fmt.Errorf("%+q is not a hostname: write other letters than those of ASCII as an A-label (xn--…)", s)
+	case len(name) > 254: // which with the final dot are 255 octets on the wire
+		return "", fmt.Errorf("%q is not a hostname: it is longer than the 255 octets of a name", s)
+	case !hostnamePattern.MatchString(name):
 		return "", fmt.Errorf("%q is not a hostname", s)
 	}
-	return name, nil
+	return strings.ToLower(name), nil
 }
 
-func parseHostnames(v string) ([]string, error) {
-	var names []string
+// parseHostnames parses names, comma-separated. One that is none is unfit, with the reason,
+// beside others; alone it is an error.
+func parseHostnames(v string) (names []string, unfit []string, err error) {
 	labels := 0
 	for field := range strings.SplitSeq(v, ",") {
-		name, err := ParseHostname(strings.TrimSpace(field))
-		if err != nil {
-			return nil, err
+		name, bad := ParseHostname(strings.TrimSpace(field))
+		switch {
+		case bad != nil:
+			unfit = append(unfit, brief.Text(bad.Error()))
+		case slices.Contains(names, name):
+		default:
+			names = append(names, name)
+			labels += strings.Count(name, ".")
 		}
-		if slices.Contains(names, name) {
-			continue
+		if len(names)+len(unfit) > maxHostnames {
+			return nil, nil, fmt.Errorf("more names than the %d that a function may have", maxHostnames)
 		}
-		if names = append(names, name); len(names) > maxHostnames {
-			return nil, fmt.Errorf("more names than the %d that a function may have", maxHostnames)
-		}
-		if labels += strings.Count(name, "."); labels > maxLabels {
-			return nil, fmt.Errorf("more labels than the %d that a function's names may have in all", maxLabels)
+		if labels > maxLabels {
+			return nil, nil, fmt.Errorf("more labels than the %d that a function's names may have in all", maxLabels)
 		}
 	}
-	return names, nil
+	if len(names) == 0 {
+		return nil, nil, errors.New(strings.Join(unfit, "; "))
+	}
+	return names, unfit, nil
 }
 
 // maxWeights bounds how many clusters one template weighs.

@@ -124,7 +124,8 @@ func shown(text string) string {
 }
 
 func parseWho(who string) (Entry, error) {
-	if digits, ok := strings.CutPrefix(strings.ToUpper(who), "AS"); ok {
+	if len(who) >= 2 && strings.EqualFold(who[:2], "AS") {
+		digits := who[2:]
 		n, err := strconv.ParseUint(digits, 10, 32)
 		if err != nil || n == 0 {
 			return Entry{}, fmt.Errorf("%s is not the number of an autonomous system, such as AS64500", shown(who))

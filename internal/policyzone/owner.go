@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/miekg/dns"
 )
@@ -87,8 +88,11 @@ func nameTarget(t Trigger, relative string) target {
 // Canonical returns the name in lower case, fully qualified, and escaped as
 // names from messages are: two spellings of a name become one.
 func Canonical(name string) string {
-	if strings.IndexByte(name, '\\') >= 0 {
-		name = respell(name)
+	for i := range len(name) {
+		if c := name[i]; c == '\\' || c >= utf8.RuneSelf { // messages have it escaped
+			name = respell(name)
+			break
+		}
 	}
 	return strings.ToLower(dns.Fqdn(name))
 }

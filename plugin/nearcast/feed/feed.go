@@ -42,7 +42,7 @@ func (s Scope) PolicyZone(zone string) (string, bool) {
 		if label != "" {
 			name += label + "."
 		}
-		if strings.ContainsAny(label, `.\"()@;$`) {
+		if strings.ContainsAny(label, `.\"()@;$`) || strings.ContainsFunc(label, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return "", false
 		}
 	}
