@@ -23,6 +23,8 @@ func explainCommand() *cobra.Command {
 		Use:   "explain NAME --from ADDR (--admin SOCKET | --corefile FILE)",
 		Short: "Say what would be answered for a name to a client, and why",
 		Long: `Say what would be answered for NAME to a client at ADDR, candidate by candidate.
+NAME is that of a function, or of one of its services, as _https._tcp.NAME; or of the
+zone itself, of a name server, or of an address, whose records are shown.
 
 With --wire the replies are shown too, as dig prints them and as they are sent.
 With --admin a running instance is asked. With --corefile the files that the
@@ -87,10 +89,16 @@ func printExplanation(w io.Writer, e *site.Explanation) error {
 	line("horizon", e.Horizon)
 	line("policy", e.Policy)
 	line("answer", strings.TrimSuffix(e.Outcome+": "+strings.Join(e.Answers, " "), ": "))
+	for _, record := range e.Records {
+		line("record", record)
+	}
 	line("why", e.Reason)
 	line("ttl", e.Lasts)
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if e.Function == "" {
+		return nil
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(t, "CLUSTER\tVERDICT\tADDRESSES\tORDERED BY\tPROBE\tWHY")

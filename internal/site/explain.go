@@ -1,14 +1,12 @@
 package site
 
 import (
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -18,7 +16,8 @@ import (
 
 // Explanation is what would be answered, and why.
 type Explanation struct {
-	Name     string `json:"name"`
+	Name string `json:"name"`
+	// Function is "" where the name is no function's.
 	Function string `json:"function"`
 	Site     string `json:"site"`
 	From     string `json:"from"`
@@ -31,6 +30,9 @@ type Explanation struct {
 	// Outcome is what the answer is made of.
 	Outcome string   `json:"outcome"`
 	Answers []string `json:"answers,omitempty"`
+	// Records are what is answered for a name that is not a function's own: that of a
+	// zone, of a name server, of a service or of an address.
+	Records []string `json:"records,omitempty"`
 	// Reason is why there is no candidate at all.
 	Reason string `json:"reason,omitempty"`
 	// Lasts says what bounds the answer's TTL.
@@ -40,72 +42,66 @@ type Explanation struct {
 	Candidates []steer.Candidate `json:"candidates"`
 }
 
-// Reply is one message that a server would send.
-type Reply struct {
-	Type string `json:"type"`
-	// Text is in the form that dig prints, Wire in hexadecimal.
-	Text string `json:"text"`
-	Wire string `json:"wire"`
-}
-
-// replies renders the answers to a client at from.
-func replies(name string, from netip.Addr, render Renderer) ([]Reply, error) {
-	var all []Reply
-	for _, qtype := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
-		reply, err := render(new(dns.Msg).SetQuestion(name, qtype), from)
-		if err != nil {
-			return nil, err
-		}
-		wire, err := reply.Pack()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, Reply{Type: dns.TypeToString[qtype], Text: reply.String(), Wire: hex.EncodeToString(wire)})
-	}
-	return all, nil
-}
-
 // Explain answers the name for a client at from, and gives the reasons. Verdicts
 // are those of the probes; nil where nothing is probed. With render, which may be
-// nil, it shows the replies.
+// nil, it shows the replies; without it only names of functions are known.
 func (v *View) Explain(name string, from netip.Addr, verdicts steer.Verdicts, render Renderer) (*Explanation, error) {
 	fqdn, err := federation.ParseHostname(name)
 	if err != nil {
 		return nil, err
 	}
-	client := v.Locate(from, netip.PrefixFrom(from.Unmap(), from.Unmap().BitLen()))
-	function, existence := v.Names.Lookup([]byte(fqdn), client.Own)
-	switch existence {
-	case Absent:
-		return nil, fmt.Errorf("%s does not exist (NXDOMAIN)", fqdn)
-	case Ancestor:
-		return nil, fmt.Errorf("%s has no records, and names exist below it (NODATA)", fqdn)
-	}
 	if verdicts == nil {
 		verdicts = steer.Unprobed
 	}
-	q := steer.Question{
-		Function: function, Location: client.Location, Horizon: client.Horizon,
-		Client: client.Addr, Turn: Turn(time.Now()),
-	}
+	client := v.Locate(from, netip.PrefixFrom(from.Unmap(), from.Unmap().BitLen()))
 	e := &Explanation{
-		Name: fqdn, Function: v.State.Functions.At(function).String(), Site: v.Site.String(),
-		From: from.String(), Location: v.Locations.Location(client.Location).String(),
-		Horizon: v.HorizonName(client.Horizon), Policy: v.RuleOf(v.State.Functions.At(function)).String(),
-		Candidates: v.Table.Explain(v.Standing, q, verdicts),
+		Name: fqdn, Site: v.Site.String(), From: from.String(), Location: v.Locations.Location(client.Location).String(),
+		Located: v.located(from), Horizon: v.HorizonName(client.Horizon), Candidates: []steer.Candidate{},
 	}
 	if e.Location == "" {
 		e.Location = "nowhere"
 	}
-	e.Located, e.Lasts = v.located(from), lasts(v.Pick(v.Standing, q))
+	function, existence := v.Names.Lookup([]byte(fqdn), client.Own)
+	if render != nil {
+		all, exists, err := replies(fqdn, from, render)
+		if err != nil {
+			return nil, err
+		}
+		e.Replies = all
+		if existence == Absent || existence == Ancestor || !exists || slices.Contains(v.servers, fqdn) {
+			return e, v.explainOther(e, from, client, verdicts, render)
+		}
+	}
+	switch existence {
+	case Absent:
+		return nil, noSuchName(fqdn)
+	case Ancestor:
+		return nil, noRecords(fqdn)
+	}
+	v.explainFunction(e, function, client, verdicts)
+	return e, nil
+}
+
+func noSuchName(fqdn string) error { return fmt.Errorf("%s does not exist (NXDOMAIN)", fqdn) }
+
+func noRecords(fqdn string) error {
+	return fmt.Errorf("%s has no records, and names exist below it (NODATA)", fqdn)
+}
+
+// explainFunction has e say how the function is steered.
+func (v *View) explainFunction(e *Explanation, function int, client Client, verdicts steer.Verdicts) {
+	f := v.State.Functions.At(function)
+	q := steer.Question{
+		Function: function, Location: client.Location, Horizon: client.Horizon,
+		Client: client.Addr, Turn: Turn(time.Now()),
+	}
+	e.Function, e.Policy = f.String(), v.RuleOf(f).String()
+	e.Candidates = v.Table.Explain(v.Standing, q, verdicts)
+	e.Lasts = lasts(v.Pick(v.Standing, q))
 	e.Outcome, e.Answers = v.outcome(q, e.Candidates)
-	if f := v.State.Functions.At(function); len(f.Placements) == 0 {
+	if len(f.Placements) == 0 {
 		e.Reason = nowhere(f)
 	}
-	if render != nil {
-		e.Replies, err = replies(fqdn, from, render)
-	}
-	return e, err
 }
 
 // located says what found the client.

@@ -175,7 +175,7 @@ func newView(config Config, state *federation.State, at *locate.Table, drained [
 	for i, h := range config.Horizons {
 		names[i] = h.Name
 	}
-	v := &View{Names: before.Names, horizons: before.horizons, tenants: before.tenants}
+	v := &View{Names: before.Names, servers: config.Servers, horizons: before.horizons, tenants: before.tenants}
 	var table *steer.Table
 	if before.Names == nil {
 		v.Names, v.horizons, v.tenants = newNames(config.Zones, public), horizonTable(config.Horizons), newTenants(config.Tenants, config.Zones)

@@ -17,6 +17,8 @@ type View struct {
 	Standing *steer.Standing
 	Names    *Names
 
+	// servers are the names of the zones' name servers, sorted.
+	servers  []string
 	horizons *bart.Table[int]
 	tenants  *tenants
 	// activity is by function; empty where none is ever idle.

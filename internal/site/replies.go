@@ -1,0 +1,99 @@
+package site
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/steer"
+)
+
+// Reply is one message that a server would send.
+type Reply struct {
+	Type string `json:"type"`
+	// Text is in the form that dig prints, Wire in hexadecimal.
+	Text string `json:"text"`
+	Wire string `json:"wire"`
+}
+
+// replies renders the answers to a client at from; exists is false where the name does not.
+func replies(name string, from netip.Addr, render Renderer) (all []Reply, exists bool, err error) {
+	for _, qtype := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
+		reply, err := render(new(dns.Msg).SetQuestion(name, qtype), from)
+		if err != nil {
+			return nil, false, err
+		}
+		wire, err := reply.Pack()
+		if err != nil {
+			return nil, false, err
+		}
+		exists = reply.Rcode != dns.RcodeNameError
+		all = append(all, Reply{Type: dns.TypeToString[qtype], Text: reply.String(), Wire: hex.EncodeToString(wire)})
+	}
+	return all, exists, nil
+}
+
+// kinds are the types that names have which are no function's, and what has them.
+var kinds = []struct {
+	qtype uint16
+	what  string
+}{
+	{dns.TypeSOA, "the zone's own name"},
+	{dns.TypeNS, "the zone's own name"},
+	{dns.TypeDNSKEY, "the zone's own name"},
+	{dns.TypeSRV, "a service"},
+	{dns.TypeHTTPS, "a service"},
+	{dns.TypePTR, "an address's name"},
+	{dns.TypeA, "a name server of the zone"},
+	{dns.TypeAAAA, "a name server of the zone"},
+}
+
+// explainOther has e say what is answered for a name that is not a function's own, by asking
+// for what such names have.
+func (v *View) explainOther(e *Explanation, from netip.Addr, client Client, verdicts steer.Verdicts, render Renderer) error {
+	for _, kind := range kinds {
+		reply, err := render(new(dns.Msg).SetQuestion(e.Name, kind.qtype), from)
+		switch {
+		case err != nil:
+			return err
+		case reply.Rcode == dns.RcodeNameError:
+			return noSuchName(e.Name)
+		case reply.Rcode != dns.RcodeSuccess:
+			return fmt.Errorf("%s is answered %s", e.Name, dns.RcodeToString[reply.Rcode])
+		}
+		for _, rr := range reply.Answer {
+			e.Records = append(e.Records, strings.Join(strings.Fields(rr.String()), " "))
+			e.Outcome = cmp.Or(e.Outcome, kind.what)
+		}
+	}
+	switch function, ok := v.serviceOf(e.Name, client); {
+	case len(e.Records) > 0 && ok:
+		v.explainFunction(e, function, client, verdicts)
+	case len(e.Records) > 0:
+		e.Lasts = "the most: nothing that is probed can end it"
+	case slices.Contains(v.servers, e.Name):
+		return fmt.Errorf("%s is a name server of its zone, and has no address (NODATA)", e.Name)
+	default:
+		return noRecords(e.Name)
+	}
+	return nil
+}
+
+// serviceOf returns the function whose service the name is, _service._protocol.host.
+func (v *View) serviceOf(name string, client Client) (int, bool) {
+	host := []byte(name)
+	for range 2 {
+		if len(host) == 0 || host[0] != '_' {
+			return none, false
+		}
+		_, host, _ = bytes.Cut(host, []byte{'.'})
+	}
+	function, existence := v.Names.Lookup(host, client.Own)
+	return function, existence == Exact || existence == Synthesised
+}
