@@ -1,8 +1,11 @@
 package site
 
 import (
+	"os"
 	"reflect"
 	"sync"
+
+	"github.com/nearcast/nearcast/internal/snapshot"
 )
 
 // pool holds the running Sites: per source the newest, and until they are
@@ -79,6 +82,23 @@ func running() []*Site {
 		all = append(all, s)
 	}
 	return all
+}
+
+// Knows reports whether a Site of the configuration begins with a state that is known from
+// before: one that runs has it, or there is a snapshot.
+func Knows(config Config) bool {
+	key := config.Source.Key()
+	pool.Lock()
+	before := pool.newest[key]
+	pool.Unlock()
+	if before != nil && before.View() != nil {
+		return true
+	}
+	if config.Snapshot == "" {
+		return false
+	}
+	_, err := os.Stat(snapshot.Path(config.Snapshot, key))
+	return err == nil
 }
 
 // Running returns how many Sites run, those that wait for their last Release

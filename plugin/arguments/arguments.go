@@ -42,13 +42,16 @@ func Prefixes(args []string) ([]netip.Prefix, error) {
 		p, err := netip.ParsePrefix(arg)
 		if err != nil {
 			a, addrErr := netip.ParseAddr(arg)
-			if addrErr != nil {
+			if addrErr != nil || a.Zone() != "" {
 				return nil, fmt.Errorf("%q is neither a prefix nor an address", arg)
 			}
 			p = netip.PrefixFrom(a, a.BitLen())
 		}
 		if p != p.Masked() {
 			return nil, fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
+		}
+		if before := p.Bits() - 96; p.Addr().Is4In6() && before >= 0 { // which no address of IPv4 would match
+			return nil, fmt.Errorf("%s stands for IPv4 addresses; write it as IPv4, %s", p, netip.PrefixFrom(p.Addr().Unmap(), before))
 		}
 		prefixes = append(prefixes, p)
 	}
@@ -106,15 +109,6 @@ func Existing(path string) (string, error) {
 	}
 	_, err = os.Stat(abs)
 	return abs, err
-}
-
-// Folder takes one folder that is there.
-func Folder(args []string) (string, error) {
-	dir, err := FolderToMake(args)
-	if err != nil {
-		return "", err
-	}
-	return Existing(dir)
 }
 
 // FolderToMake takes one folder. Where it is missing it is made at start, and not

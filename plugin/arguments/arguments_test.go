@@ -22,6 +22,12 @@ func TestArgumentsAreTakenOrNamed(t *testing.T) {
 	}{
 		{prefixes, "10.0.0.0/8 192.0.2.1 ::1", "[10.0.0.0/8 192.0.2.1/32 ::1/128]", ""},
 		{prefixes, "10.0.0.1/8", "", "10.0.0.0/8 is meant?"},
+		{prefixes, "::ffff:192.0.2.0/120", "", "::ffff:192.0.2.0/120 stands for IPv4 addresses; write it as IPv4, 192.0.2.0/24"},
+		{prefixes, "::ffff:0:0/96", "", "write it as IPv4, 0.0.0.0/0"},
+		{prefixes, "10.0.0.0/8 ::ffff:c000:201", "", "write it as IPv4, 192.0.2.1/32"},
+		{prefixes, "::ffff:192.0.2.0/95", "", "is meant?"},
+		{prefixes, "::/0 64:ff9b::/96", "[::/0 64:ff9b::/96]", ""},
+		{prefixes, "fe80::1%lo", "", `"fe80::1%lo" is neither a prefix nor an address`},
 		{prefixes, "here", "", `"here" is neither a prefix nor an address`},
 		{servers, "192.0.2.1 192.0.2.1:5353 2001:db8::1 [2001:db8::1]:5353", "[192.0.2.1:53 192.0.2.1:5353 [2001:db8::1]:53 [2001:db8::1]:5353]", ""},
 		{servers, "192.0.2.1:0", "", "is neither an address nor one with a port"},
@@ -41,20 +47,15 @@ func TestArgumentsAreTakenOrNamed(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	if got, err := Folder([]string{dir}); err != nil || got != dir {
-		t.Errorf("%s, %v", got, err)
-	}
-	for _, args := range [][]string{{dir + "/nowhere"}, {"arguments.go"}, {dir, dir}, nil} {
-		if _, err := Folder(args); err == nil {
-			t.Errorf("%q is taken for a folder", args)
-		}
-	}
 	missing := filepath.Join(dir, "a", "b")
 	if got, err := FolderToMake([]string{missing}); err != nil || got != missing {
 		t.Errorf("%s, %v", got, err)
 	}
 	if _, err := os.Stat(filepath.Dir(missing)); err == nil {
 		t.Error("reading an argument made a folder")
+	}
+	if got, err := FolderToMake([]string{dir}); err != nil || got != dir {
+		t.Errorf("%s, %v", got, err)
 	}
 	for _, args := range [][]string{{"arguments.go"}, {dir, dir}, nil} {
 		if _, err := FolderToMake(args); err == nil {

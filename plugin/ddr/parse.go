@@ -40,32 +40,45 @@ func parse(c *caddy.Controller) (*stanza, error) {
 	s := defaults()
 	lines, ttlLine := 0, 0
 	for c.Next() {
+		if err := arguments.Begins(c, "ddr"); err != nil {
+			return nil, err
+		}
 		if lines++; lines > 1 {
 			return nil, c.Err("ddr is in this server block twice; put all designations into one")
 		}
 		s.at = arguments.Here(c)
-		if args := c.RemainingArgs(); len(args) > 0 {
+		if args, err := arguments.Rest(c); err != nil {
+			return nil, err
+		} else if len(args) > 0 {
 			return nil, c.Errf("unexpected %q: ddr takes no arguments; put `designate TARGET PROTOCOL...` inside braces", args[0])
 		}
-		for c.NextBlock() {
-			key, at := c.Val(), arguments.Here(c)
-			parse, known := keys[key]
-			if !known {
-				return nil, c.Errf("unknown key %q; known are %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
-			}
-			if key == "ttl" && ttlLine > 0 {
-				return nil, c.Errf("ttl: already set on line %d", ttlLine)
-			}
-			if key == "ttl" {
-				ttlLine = at.Line
-			}
-			if err := parse(s, at, c.RemainingArgs()); err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", at, key, err)
-			}
+		if _, err := arguments.Settings(c, func() error { return s.parseKey(c, &ttlLine) }); err != nil {
+			return nil, err
 		}
 	}
 	s.rank()
 	return s, nil
+}
+
+func (s *stanza) parseKey(c *caddy.Controller, ttlLine *int) error {
+	key, at := c.Val(), arguments.Here(c)
+	parse, known := keys[key]
+	switch {
+	case !known:
+		return c.Errf("unknown key %q; known are %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+	case key == "ttl" && *ttlLine > 0:
+		return c.Errf("ttl: already set on line %d", *ttlLine)
+	case key == "ttl":
+		*ttlLine = at.Line
+	}
+	args, err := arguments.Rest(c)
+	if err != nil {
+		return err
+	}
+	if err := parse(s, at, args); err != nil {
+		return fmt.Errorf("%s: %s: %w", at, key, err)
+	}
+	return nil
 }
 
 // rank gives the designations without a priority that of their line.

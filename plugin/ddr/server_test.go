@@ -240,6 +240,9 @@ func TestLinesThatAreNotRightAreRefused(t *testing.T) {
 		"ttl 60\nttl 60":       "already set on line 3",
 		"resolver dns.example": `unknown key "resolver"; known are designate, ttl`,
 		strings.Repeat("designate dns.example dot\n", 9): "more than 8 designations",
+		"designate dns.example dot {\nttl 5\n}":          `Corefile:3 - Error during parsing: designate: unexpected "{" behind it`,
+		"ttl 5\n{\ndesignate dns.example dot\n}":         "Corefile:4 - Error during parsing: unexpected {",
+		"designate dns.example h2 dohpath /dns-query{":   `Corefile:3 - Error during parsing: "/dns-query{": a space is missing before the {`,
 		"}\nddr {": "ddr is in this server block twice",
 	} {
 		_, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(".:0 {\nddr {\n" + body + "\n}\n}"), ServerTypeName: "dns"})

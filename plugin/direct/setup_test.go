@@ -87,6 +87,7 @@ func TestAFaultyLineKeepsTheServerFromStarting(t *testing.T) {
 		{"direct localhost\n", `Corefile:2 - Error during parsing: "localhost" is not the address of a host`},
 		{"direct 0.0.0.0\n", `"0.0.0.0" is not the address of a host`},
 		{"direct {\nfast\n}\n", `unexpected "fast": direct has no settings in braces`},
+		{"direct\n{\n}\n", "Corefile:3 - Error during parsing: unexpected {: it belongs on the line of direct"},
 		{"direct\ndirect\n", "direct is in this server block twice, first on line 2"},
 		{"direct\n", "Corefile:2: the server listens on all addresses; name those that clients ask"},
 		{"bind LOOPBACK\ndirect 192.0.2.1\n", "Corefile:3: the server listens on LOOPBACK alone, by its bind; name no addresses here"},

@@ -3,6 +3,7 @@ package nearcast
 import (
 	"context"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"sync"
@@ -224,6 +225,18 @@ func (o *sourceOfBlocks) complete() error {
 	}
 	if o.config.Speaker != "" && o.config.Where.Cluster == "" {
 		return fmt.Errorf("%s: speaker: needs cluster: functions leave a cluster", o.lines["speaker"])
+	}
+	return o.isThere()
+}
+
+// isThere returns an error where the folder of manifests is missing, which mostly is a slip
+// of the pen, unless its state is known from before: then it is waited for.
+func (o *sourceOfBlocks) isThere() error {
+	if o.config.Source.Manifests == "" || site.Knows(o.config) {
+		return nil
+	}
+	if _, err := os.Stat(o.config.Source.Manifests); err != nil {
+		return fmt.Errorf("%s - Error during parsing: manifests: %w", o.lines["source"], err)
 	}
 	return nil
 }

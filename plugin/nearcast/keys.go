@@ -60,8 +60,9 @@ func (s *stanza) parseKarmada(args []string) (err error) {
 	return nil
 }
 
+// parseManifests takes a folder that may come later: see sourceOfBlocks.isThere.
 func (s *stanza) parseManifests(args []string) (err error) {
-	s.shared.Source.Manifests, err = arguments.Folder(args)
+	s.shared.Source.Manifests, err = arguments.FolderToMake(args)
 	return err
 }
 

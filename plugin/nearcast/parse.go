@@ -45,6 +45,9 @@ func parse(c *caddy.Controller) (*stanza, error) {
 	}
 	blocks := 0
 	for c.Next() {
+		if err := arguments.Begins(c, "nearcast"); err != nil {
+			return nil, err
+		}
 		if blocks++; blocks > 1 {
 			return nil, c.Err("nearcast is in this server block twice")
 		}
@@ -52,17 +55,23 @@ func parse(c *caddy.Controller) (*stanza, error) {
 		if err := s.parseZones(c); err != nil {
 			return nil, err
 		}
-		for c.NextBlock() {
-			if err := s.parseKey(c); err != nil {
-				return nil, err
-			}
+		if _, err := arguments.Settings(c, func() error { return s.parseKey(c) }); err != nil {
+			return nil, err
 		}
 	}
 	return s, s.check()
 }
 
 func (s *stanza) parseZones(c *caddy.Controller) error {
-	args := c.RemainingArgs()
+	args, err := arguments.Rest(c)
+	if err != nil {
+		return err
+	}
+	for _, arg := range args {
+		if strings.ContainsFunc(arg, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return c.Errf("%+q is not a zone: write other letters than those of ASCII as an A-label (xn--…)", arg)
+		}
+	}
 	s.zones = plugin.OriginsFromArgsOrServerBlock(args, c.ServerBlockKeys)
 	if len(args) > 0 && len(s.zones) < len(args) {
 		return c.Errf("not every one of %q is a zone", args)
@@ -128,7 +137,11 @@ func (s *stanza) parseKey(c *caddy.Controller) error {
 	}
 	s.here = arguments.Here(c)
 	s.lines[name] = s.here
-	if err := parse(s, c.RemainingArgs()); err != nil {
+	args, err := arguments.Rest(c)
+	if err != nil {
+		return err
+	}
+	if err := parse(s, args); err != nil {
 		return c.Errf("%s: %v", key, err)
 	}
 	return nil

@@ -17,6 +17,16 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 	// The block is on the second line, its body from the third.
 	const head = "cluster mk-core\nmanifests DIR/manifests\n"
 	for _, c := range []struct{ body, want string }{
+		{head + "ttl 5 30 {\nprobe rise 2\n}", `Corefile:5 - Error during parsing: ttl: unexpected "{" behind it: it has no settings in braces`},
+		{head + "ttl 5 30\n{\n}", "Corefile:6 - Error during parsing: unexpected {"},
+		{head + "tenant blue{ 10.0.0.0/8", `Corefile:5 - Error during parsing: "blue{": a space is missing before the {`},
+		{head + "horizon vpn ::ffff:10.0.0.0/104", "Corefile:5 - Error during parsing: horizon: ::ffff:10.0.0.0/104 stands for IPv4 addresses; write it as IPv4, 10.0.0.0/8"},
+		{head + "claim demo fn.example.org addresses ::ffff:192.0.2.0/120", "claim: ::ffff:192.0.2.0/120 stands for IPv4 addresses"},
+		{head + "ecs ::ffff:192.0.2.1", "ecs: ::ffff:192.0.2.1/128 stands for IPv4 addresses; write it as IPv4, 192.0.2.1/32"},
+		{head + "tenant blue ::ffff:192.0.2.0/120", "tenant: ::ffff:192.0.2.0/120 stands for IPv4 addresses"},
+		{head + "feed de to ::ffff:192.0.2.0/120", "feed: to: ::ffff:192.0.2.0/120 stands for IPv4 addresses"},
+		{head + "ns ns1.fn.example.org fe80::1%lo", `ns: "fe80::1%lo" is not an IP address`},
+		{head + "ns \u212as1.fn.example.org 192.0.2.1", `ns: "\u212as1.fn.example.org" is not a hostname: write other letters`},
 		{head + "locatons DIR/locations.csv", `Corefile:5 - Error during parsing: unknown key "locatons"; known are admin,`},
 		{"cluster mk-core", "Corefile:2: no source"},
 		{"manifests DIR/manifests\ncluster", "Corefile:4 - Error during parsing: cluster: takes one argument"},

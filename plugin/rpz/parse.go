@@ -33,17 +33,20 @@ func parse(c *caddy.Controller) (*stanza, error) {
 	seen := map[string]int{}
 	blocks := 0
 	for c.Next() {
+		if err := arguments.Begins(c, "rpz"); err != nil {
+			return nil, err
+		}
 		if blocks++; blocks > 1 {
 			return nil, c.Err("rpz is in this server block twice; put all zones into one")
 		}
 		s.at = arguments.Here(c)
-		if args := c.RemainingArgs(); len(args) > 0 {
+		if args, err := arguments.Rest(c); err != nil {
+			return nil, err
+		} else if len(args) > 0 {
 			return nil, c.Errf("unexpected %q: zones are named inside the braces", args[0])
 		}
-		for c.NextBlock() {
-			if err := s.parseKey(c, seen); err != nil {
-				return nil, err
-			}
+		if _, err := arguments.Settings(c, func() error { return s.parseKey(c, seen) }); err != nil {
+			return nil, err
 		}
 	}
 	if len(s.zones) == 0 {
@@ -108,7 +111,11 @@ func (s *stanza) parseKey(c *caddy.Controller, seen map[string]int) error {
 		return c.Errf("%s: already set on line %d", key, line)
 	}
 	seen[key] = c.Line()
-	if err := parse(&s.settings, c.RemainingArgs()); err != nil {
+	args, err := arguments.Rest(c)
+	if err != nil {
+		return err
+	}
+	if err := parse(&s.settings, args); err != nil {
 		return c.Errf("%s: %v", key, err)
 	}
 	return nil
@@ -116,8 +123,11 @@ func (s *stanza) parseKey(c *caddy.Controller, seen map[string]int) error {
 
 // parseZone reads a zone with its block.
 func (s *stanza) parseZone(c *caddy.Controller) error {
-	args := c.RemainingArgs()
-	if len(args) != 1 {
+	args, err := arguments.Rest(c)
+	switch {
+	case err != nil:
+		return err
+	case len(args) != 1:
 		return c.Err("zone: takes one name, and its settings in braces")
 	}
 	if _, ok := dns.IsDomainName(args[0]); !ok {
@@ -129,15 +139,13 @@ func (s *stanza) parseZone(c *caddy.Controller) error {
 	}
 	s.lines[z.name] = arguments.Here(c)
 	z.origin.zone = z.name
-	// Without its brace the zone would take the lines that follow it for its own.
-	if !c.NextArg() || c.Val() != "{" {
-		return c.Errf("zone: a { is missing after %s", args[0])
-	}
 	seen := map[string]int{}
-	for c.Next() && c.Val() != "}" {
-		if err := z.parseKey(c, seen); err != nil {
-			return err
-		}
+	opened, err := arguments.Settings(c, func() error { return z.parseKey(c, seen) })
+	switch {
+	case err != nil:
+		return err
+	case !opened:
+		return c.Errf("zone: a { is missing after %s", args[0])
 	}
 	if _, ok := seen["origin"]; !ok {
 		return fmt.Errorf("%s: zone %s: no source: one of file, primary and url is required", s.lines[z.name], args[0])
@@ -163,7 +171,11 @@ func (z *zone) parseKey(c *caddy.Controller, seen map[string]int) error {
 		return c.Errf("zone %s: %s: already set on line %d", z.name, key, line)
 	}
 	seen[name] = c.Line()
-	if err := parse(z, c.RemainingArgs()); err != nil {
+	args, err := arguments.Rest(c)
+	if err != nil {
+		return err
+	}
+	if err := parse(z, args); err != nil {
 		return c.Errf("zone %s: %s: %v", z.name, key, err)
 	}
 	return nil

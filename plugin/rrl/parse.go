@@ -60,25 +60,19 @@ func parse(c *caddy.Controller) (*settings, error) {
 	lines := map[string]int{}
 	blocks := 0
 	for c.Next() {
+		if err := arguments.Begins(c, "rrl"); err != nil {
+			return nil, err
+		}
 		if blocks++; blocks > 1 {
 			return nil, c.Err("rrl is in this server block twice")
 		}
-		if args := c.RemainingArgs(); len(args) > 0 {
+		if args, err := arguments.Rest(c); err != nil {
+			return nil, err
+		} else if len(args) > 0 {
 			return nil, c.Errf("unexpected %q: the settings of rrl are in braces, one a line", args[0])
 		}
-		for c.NextBlock() {
-			key := c.Val()
-			set, known := keys[key]
-			if !known {
-				return nil, c.Errf("unknown key %q; known are %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
-			}
-			if before, twice := lines[key]; twice && !slices.Contains(repeatable, key) {
-				return nil, c.Errf("%s: already set on line %d", key, before)
-			}
-			lines[key] = c.Line()
-			if err := set(s, c.RemainingArgs()); err != nil {
-				return nil, c.Errf("%s: %v", key, err)
-			}
+		if _, err := arguments.Settings(c, func() error { return s.parseKey(c, lines) }); err != nil {
+			return nil, err
 		}
 	}
 	for k := range s.perSecond {
@@ -87,6 +81,27 @@ func parse(c *caddy.Controller) (*settings, error) {
 		}
 	}
 	return s, nil
+}
+
+// parseKey reads a key; lines are where keys are.
+func (s *settings) parseKey(c *caddy.Controller, lines map[string]int) error {
+	key := c.Val()
+	set, known := keys[key]
+	if !known {
+		return c.Errf("unknown key %q; known are %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+	}
+	if before, twice := lines[key]; twice && !slices.Contains(repeatable, key) {
+		return c.Errf("%s: already set on line %d", key, before)
+	}
+	lines[key] = c.Line()
+	args, err := arguments.Rest(c)
+	if err != nil {
+		return err
+	}
+	if err := set(s, args); err != nil {
+		return c.Errf("%s: %v", key, err)
+	}
+	return nil
 }
 
 // number takes one number.

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -57,30 +58,26 @@ func number(arg string, least, most int) (int, error) {
 func parseLine(c *caddy.Controller) (line, error) {
 	l := line{}
 	for c.Next() {
+		if err := arguments.Begins(c, "tcp"); err != nil {
+			return l, err
+		}
 		if l.at.Line > 0 {
 			return l, c.Errf("tcp is in this server block twice, first on line %d", l.at.Line)
 		}
 		l.at = arguments.Here(c)
-		if args := c.RemainingArgs(); len(args) > 0 {
+		if args, err := arguments.Rest(c); err != nil {
+			return l, err
+		} else if len(args) > 0 {
 			return l, c.Errf("unexpected %q: tcp has its settings in braces", args[0])
 		}
 		seen := map[string]bool{}
-		for c.NextBlock() {
-			name := c.Val()
-			read := keys[name]
-			switch {
-			case read == nil:
-				return l, c.Errf("unknown key %q; tcp has connections and network", name)
-			case seen[name]:
-				return l, c.Errf("%s is set twice", name)
-			}
-			seen[name] = true
-			if err := read(&l.bounds, c.RemainingArgs()); err != nil {
-				return l, c.Errf("%s: %v", name, err)
-			}
+		if _, err := arguments.Settings(c, func() error { return l.parseKey(c, seen) }); err != nil {
+			return l, err
 		}
 		if len(seen) == 0 {
-			return l, c.Err("tcp sets nothing: give it connections or network in braces, or leave it out for the defaults")
+			err := c.Err("tcp sets nothing: give it connections or network in braces, or leave it out for the defaults")
+			c.Next()
+			return l, cmp.Or(arguments.Begins(c, "tcp"), err)
 		}
 	}
 	l.bounds = l.complete(openFiles())
@@ -88,6 +85,26 @@ func parseLine(c *caddy.Controller) (line, error) {
 		return l, c.Errf("network %d is more than the %d connections there may be in all", l.network, l.all)
 	}
 	return l, nil
+}
+
+func (l *line) parseKey(c *caddy.Controller, seen map[string]bool) error {
+	name := c.Val()
+	read := keys[name]
+	switch {
+	case read == nil:
+		return c.Errf("unknown key %q; tcp has connections and network", name)
+	case seen[name]:
+		return c.Errf("%s is set twice", name)
+	}
+	seen[name] = true
+	args, err := arguments.Rest(c)
+	if err != nil {
+		return err
+	}
+	if err := read(&l.bounds, args); err != nil {
+		return c.Errf("%s: %v", name, err)
+	}
+	return nil
 }
 
 // Check reads the tcp lines of a Corefile with the server's own parser, and starts

@@ -1,0 +1,62 @@
+package arguments
+
+import (
+	"strings"
+
+	"github.com/coredns/caddy"
+)
+
+// Settings reads the block behind the arguments of a directive, or of a key that has one. It
+// calls set for each key, at which the controller then is; set takes what belongs to the key.
+// It reports whether there is a block. A brace that stands elsewhere is an error with its
+// line: caddy's NextBlock takes what is in one that nobody expects for the block's own, and
+// what is behind it for another directive.
+func Settings(c *caddy.Controller, set func() error) (opened bool, err error) {
+	if !c.NextArg() {
+		return false, nil
+	}
+	for c.Next() && c.Val() != "}" {
+		key := c.Val()
+		if err := brace(c, key); err != nil {
+			return true, err
+		}
+		if err := set(); err != nil {
+			return true, err
+		}
+		if c.NextArg() {
+			return true, c.Errf("%s: unexpected %q behind it: it has no settings in braces", key, c.Val())
+		}
+	}
+	return true, nil
+}
+
+// Rest takes the arguments that are left on the line.
+func Rest(c *caddy.Controller) ([]string, error) {
+	args := c.RemainingArgs()
+	for _, arg := range args {
+		if err := brace(c, arg); err != nil {
+			return nil, err
+		}
+	}
+	return args, nil
+}
+
+// Begins returns an error where a block's brace stands where the next directive of the name
+// would begin.
+func Begins(c *caddy.Controller, name string) error {
+	if c.Val() == "{" {
+		return c.Errf("unexpected {: it belongs on the line of %s, behind its arguments", name)
+	}
+	return nil
+}
+
+// brace returns an error for a word that is, or ends in, a brace.
+func brace(c *caddy.Controller, word string) error {
+	switch {
+	case word == "{":
+		return c.Err("unexpected {: it belongs on the line of the key whose settings it opens")
+	case strings.HasSuffix(word, "{"):
+		return c.Errf("%q: a space is missing before the {", word)
+	}
+	return nil
+}
