@@ -151,6 +151,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"interval: 1s", "interval: 1s, fastInterval: 2s", "line 13: vips[0].checks[0].fastInterval: 2s is more than interval"},
 		{"name: fn.example.org", "name: fn.example.org, type: SOAP", `line 13: vips[0].checks[0].dns.type: "SOAP" is not a record type`},
 		{"answer: [192.0.2.80]", "answer: [www]", `line 14: vips[0].checks[1].dns.answer: "www" is not the data of a A`},
+		{"198.51.100.64/26", "\"::ffff:198.51.100.64/122\"", "line 19: pools[0].cidrs: ::ffff:198.51.100.64/122 stands for IPv4 addresses; write it as IPv4, 198.51.100.64/26"},
 		{"198.51.100.64/26", "198.51.100.65/26", "line 19: pools[0].cidrs: 198.51.100.65/26 has bits set"},
 		{"namespaces: [media, iot]", "namespaces: [media, iot], probePorts: [9000, 70000]", "\"70000\" is not a port from 1 to 65535"},
 		{"namespaces: [media, iot]", "namespaces: []", "line 19: pools[0].namespaces: at least one"},

@@ -25,8 +25,11 @@ func (p *Pool) check(fault faultFunc) {
 		fault("namespaces", "at least one is required; \"*\" is all")
 	}
 	for _, cidr := range p.CIDRs {
-		if !cidr.IsValid() || cidr != cidr.Masked() {
+		switch before := cidr.Bits() - 96; {
+		case !cidr.IsValid() || cidr != cidr.Masked():
 			fault("cidrs", "%s has bits set beyond its length", cidr)
+		case cidr.Addr().Is4In6() && before >= 0: // which no address of IPv4 would be in
+			fault("cidrs", "%s stands for IPv4 addresses; write it as IPv4, %s", cidr, netip.PrefixFrom(cidr.Addr().Unmap(), before))
 		}
 	}
 }
