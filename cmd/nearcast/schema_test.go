@@ -32,9 +32,13 @@ func TestExplainKeepsToItsSchema(t *testing.T) {
 	fixture.Write(t, filepath.Join(dir, "m", "all.yaml"), fixture.ThreeWith(functions...))
 	corefile := filepath.Join(dir, "Corefile")
 	fixture.Write(t, corefile, "fn.example.org {\n nearcast {\n  cluster mk-core\n  manifests "+dir+"/m\n  locations "+dir+"/locations.csv\n  horizon vpn 10.1.0.0/16\n }\n}\n")
+	names := []string{"fn.example.org"}
 	for _, f := range functions {
+		names = append(names, f.Name+".demo.fn.example.org")
+	}
+	for _, name := range names {
 		for _, from := range []string{"10.1.0.1", "10.2.0.1", "192.0.2.1", "2001:db8:1::1"} {
-			e, err := nearcast.Explain(corefile, f.Name+".demo.fn.example.org", netip.MustParseAddr(from))
+			e, err := nearcast.Explain(corefile, name, netip.MustParseAddr(from))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,10 +51,10 @@ func TestExplainKeepsToItsSchema(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := schema.Validate(value); err != nil {
-				t.Errorf("%s from %s: %v", f.Name, from, err)
+				t.Errorf("%s from %s: %v", name, from, err)
 			}
-			if len(e.Candidates) != 4 {
-				t.Errorf("%s from %s: %d candidates, want three and one that is refused", f.Name, from, len(e.Candidates))
+			if e.Function != "" && len(e.Candidates) != 4 {
+				t.Errorf("%s from %s: %d candidates, want three and one that is refused", name, from, len(e.Candidates))
 			}
 		}
 	}

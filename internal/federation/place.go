@@ -149,6 +149,7 @@ func (b *builder) placement(t *Template, template *Binding, work *workload, clus
 	if p.Endpoints, refusal = b.endpoints(t, &b.state.Clusters[index], seen); refusal != "" {
 		return Placement{Leaving: p.Leaving}, refusal
 	}
+	p.Endpoints = b.atNodePort(t, p.Endpoints)
 	p.Target = unique.Make(b.target(t, &p))
 	return p, ""
 }

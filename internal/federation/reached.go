@@ -1,5 +1,10 @@
 package federation
 
+import (
+	"maps"
+	"net/netip"
+)
+
 // A Service names its ports once for all clusters. Where a placement is reached at another
 // number, its address says so, or its probe does.
 
@@ -8,6 +13,9 @@ const (
 	httpPort  = 80
 	httpsPort = 443
 )
+
+// nodePorts are those that Kubernetes gives Services on nodes, unless told otherwise.
+var nodePorts = PortRange{30000, 32767}
 
 // PortNumbers are the numbers by which one TCP port of a Service is reached.
 type PortNumbers struct {
@@ -20,6 +28,25 @@ type PortNumbers struct {
 // has reports whether the number, which is not 0, is one of them.
 func (n PortNumbers) has(number uint16) bool {
 	return number == n.Port || number == n.Target || number == n.Node
+}
+
+// atNodePort returns the endpoints with the port that the probe names, where that is a
+// claimed one of the nodes behind a gateway: members give it to a Service, and its template
+// has it not. Any other port that is none of the function's own is a health check's.
+func (b *builder) atNodePort(t *Template, all map[string]Endpoint) map[string]Endpoint {
+	port := b.probe.Port
+	if !nodePorts.Has(port) {
+		return all
+	}
+	changed := maps.Clone(all)
+	for horizon, e := range all {
+		_, known := t.portOf(e, port)
+		if e.Gateway && !known && b.Claims.allowPort(t.Namespace, netip.AddrPortFrom(e.First(), port)) {
+			e.Port = port
+			changed[horizon] = e
+		}
+	}
+	return changed
 }
 
 // PortAt returns the port at which clients reach the function's port p at the endpoint: the
