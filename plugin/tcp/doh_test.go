@@ -91,7 +91,7 @@ func TestOverHTTPSOnlyDNSIsTaken(t *testing.T) {
 			if response.StatusCode != c.want {
 				t.Errorf("%s: %s: %s, want %d", name, what, response.Status, c.want)
 			}
-			if ok := response.StatusCode == 200 && c.method != "HEAD"; ok != (new(dns.Msg).Unpack(body) == nil) {
+			if ok := response.StatusCode == http.StatusOK && c.method != http.MethodHead; ok != (new(dns.Msg).Unpack(body) == nil) {
 				t.Errorf("%s: %s: %s with %d octets", name, what, response.Status, len(body))
 			}
 			if c.want == 405 && response.Header.Get("Allow") != "GET, HEAD, POST" {
