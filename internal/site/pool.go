@@ -42,23 +42,18 @@ func Release(s *Site) {
 	pool.Lock()
 	pool.uses[s]--
 	last := pool.uses[s] == 0
-	var heir *Site
 	if last {
 		delete(pool.uses, s)
 		if key := s.config.Source.Key(); pool.newest[key] == s {
 			delete(pool.newest, key)
-			heir = runningOf(key)
-		}
-		if heir != nil {
-			pool.newest[s.config.Source.Key()] = heir
+			if heir := runningOf(key); heir != nil {
+				pool.newest[key] = heir
+			}
 		}
 	}
 	pool.Unlock()
 	if last {
 		s.close()
-	}
-	if heir != nil {
-		heir.relisten()
 	}
 }
 

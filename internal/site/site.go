@@ -71,8 +71,7 @@ type Site struct {
 
 	renderer atomic.Pointer[Renderer]
 
-	adminMu sync.Mutex
-	admin   *admin.Server
+	admin *admin.Server
 }
 
 type locations struct {
@@ -164,29 +163,10 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 // close stops everything that the Site started, and waits for it.
 func (s *Site) close() {
 	s.stop()
-	s.adminMu.Lock()
 	if s.admin != nil {
 		s.admin.Close()
-		s.admin = nil
 	}
-	s.adminMu.Unlock()
 	s.running.Wait()
-}
-
-// relisten takes the admin socket back from a successor that did not come to run.
-func (s *Site) relisten() {
-	s.adminMu.Lock()
-	defer s.adminMu.Unlock()
-	if s.admin == nil {
-		return
-	}
-	server, err := admin.Listen(s.config.Admin, s.handler())
-	if err != nil {
-		s.log.Warningf("%v", err)
-		return
-	}
-	s.admin.Close()
-	s.admin = server
 }
 
 // Inherits reports whether a predecessor had a state, which would be lost if this

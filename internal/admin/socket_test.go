@@ -1,0 +1,120 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// says is a handler that answers with the text.
+func says(text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { Reply(w, text, http.StatusOK, nil) })
+}
+
+// ask returns what is answered, or the error.
+func ask(t *testing.T, socket, path string) string {
+	t.Helper()
+	var text string
+	if err := Call(t.Context(), socket, http.MethodGet, path, nil, &text); err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+func listenAt(t *testing.T, path string, handler http.Handler) *Server {
+	t.Helper()
+	s, err := Listen(path, handler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestTheNewestAnswersUntilItCloses has a configuration and its successor at one path,
+// of which either may end first.
+func TestTheNewestAnswersUntilItCloses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "made", "admin.sock")
+	before := listenAt(t, path, says("before"))
+	after := listenAt(t, path, says("after"))
+	if got := ask(t, path, "/"); got != "after" {
+		t.Errorf("%s answers", got)
+	}
+	after.Close()
+	if got := ask(t, path, "/"); got != "before" {
+		t.Errorf("%s answers once its successor has failed", got)
+	}
+	again := listenAt(t, path, says("again"))
+	before.Close()
+	before.Close() // which is nothing
+	if got := ask(t, path, "/"); got != "again" {
+		t.Errorf("%s answers once its predecessor has ended", got)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	again.Close()
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the socket is left: %v", err)
+	}
+}
+
+// TestASocketThatIsGoneIsMadeAgain has somebody remove the socket, or put another there.
+func TestASocketThatIsGoneIsMadeAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	listenAt(t, path, says("before"))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	listenAt(t, path, says("after"))
+	if got := ask(t, path, "/"); got != "after" {
+		t.Error(got)
+	}
+}
+
+// TestAPartAnswersAtEverySocket has one beside a handler, and one alone.
+func TestAPartAnswersAtEverySocket(t *testing.T) {
+	dir := t.TempDir()
+	both, alone := filepath.Join(dir, "both.sock"), filepath.Join(dir, "alone.sock")
+	listenAt(t, both, says("handler"))
+	listenAt(t, both, nil)
+	listenAt(t, alone, nil)
+	old := Offer("/part/", says("old part"))
+	defer old.Close()
+	part := Offer("/part/", says("part"))
+	for _, step := range []struct {
+		path, both, alone string
+	}{
+		{"/part/x", "part", "part"},
+		{"/other", "handler", "/other: nothing in this server's configuration answers that"},
+		{"/part", "handler", "/part: nothing in this server's configuration answers that"},
+	} {
+		if got := ask(t, both, step.path); got != step.both {
+			t.Errorf("%s at both: %s", step.path, got)
+		}
+		if got := ask(t, alone, step.path); got != step.alone {
+			t.Errorf("%s alone: %s", step.path, got)
+		}
+	}
+	part.Close()
+	if got := ask(t, alone, "/part/x"); got != "old part" {
+		t.Error(got)
+	}
+	old.Close()
+	err := Call(t.Context(), alone, http.MethodGet, "/part/x", nil, nil)
+	if status, ok := errors.AsType[*StatusError](err); !ok || status.Code != http.StatusNotImplemented {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestASocketThatCannotBeMadeIsAnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(filepath.Join(path, "admin.sock"), nil); err == nil {
+		t.Error("it listens")
+	}
+}
