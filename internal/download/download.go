@@ -5,17 +5,19 @@
 // What is published is a whole list that was received to its end, verified where a
 // checksum is published, and parsed as a file is; whatever a server sends, the list
 // published last stays, without an end to its life, as that of a file. Run is called
-// once, and calls publish and report from its goroutine alone, one at a time.
+// once, and calls publish and report from its goroutine alone, one at a time. Progress
+// may be called by any goroutine, at any time, and never blocks; so may Refresh, which waits.
 package download
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/demand"
 	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/outbound"
 	"github.com/nearcast/nearcast/internal/policyzone"
@@ -69,6 +71,16 @@ func ParseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
+// Shown is the address of a list, as ParseURL takes it, as it may be shown: without user,
+// password and query. It is "" for what is none.
+func Shown(text string) string {
+	u, err := ParseURL(text)
+	if err != nil {
+		return ""
+	}
+	return shown(u)
+}
+
 // shown is a URL as it is logged: user, password and query may be secrets.
 func shown(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
@@ -94,6 +106,8 @@ type List struct {
 	report        func(Event)
 	// transport is nil, but for tests.
 	transport http.RoundTripper
+	progress  atomic.Pointer[Progress]
+	demands   demand.Queue[tried]
 
 	// What follows belongs to Run.
 	held     *policyzone.Zone
@@ -105,7 +119,8 @@ type List struct {
 // New checks the configuration. publish is given each list, and report receives
 // everything that went well or wrong.
 func New(c Config, publish func(*policyzone.Zone), report func(Event)) (*List, error) {
-	l := &List{publish: publish, report: report}
+	l := &List{publish: publish, report: report, demands: demand.NewQueue[tried]()}
+	l.progress.Store(&Progress{})
 	var err error
 	if l.url, err = ParseURL(c.URL); err != nil {
 		return nil, fmt.Errorf("download: zone %s: %w", c.Zone, err)
@@ -127,46 +142,6 @@ func New(c Config, publish func(*policyzone.Zone), report func(Event)) (*List, e
 	c.Zone = policyzone.Canonical(c.Zone)
 	l.config = c
 	return l, nil
-}
-
-// Run publishes the copy on disk and then follows the list until ctx ends.
-func (l *List) Run(ctx context.Context) {
-	l.load()
-	for ctx.Err() == nil {
-		due := time.NewTimer(l.refresh(ctx))
-		select {
-		case <-ctx.Done():
-		case <-due.C:
-		}
-		due.Stop()
-	}
-}
-
-// refresh asks for the list and returns how long to wait until the next time.
-func (l *List) refresh(ctx context.Context) time.Duration {
-	got, err := l.fetch(ctx)
-	switch {
-	case ctx.Err() != nil:
-		got.spool.drop()
-		return 0
-	case err != nil:
-		l.failures++
-		l.tell(Event{Result: resultOf(err), Err: l.explain(err)})
-		return l.wait(err)
-	}
-	l.failures = 0
-	if got.zone == nil {
-		l.tell(Event{Result: Current})
-		return l.wait(nil)
-	}
-	kept, keepErr := got.spool.keep(got.mark)
-	l.held, l.mark = got.zone, got.mark
-	l.publish(got.zone)
-	l.tell(Event{Result: Loaded})
-	if kept {
-		l.tellCopy(keepErr)
-	}
-	return l.wait(nil)
 }
 
 // explain adds where it went wrong, and what to do.

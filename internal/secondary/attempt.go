@@ -24,6 +24,21 @@ type outcome struct {
 	err error
 }
 
+// tried is what came of an attempt in one word, and its error where it failed.
+type tried struct {
+	result Result
+	err    error
+}
+
+// tried returns what came of the round.
+func (o *outcome) tried() tried {
+	t := tried{err: o.err}
+	if len(o.events) > 0 {
+		t.result = o.events[len(o.events)-1].Result
+	}
+	return t
+}
+
 // attempt asks one primary after the other until one has a newer generation, or
 // the same. It changes nothing.
 func (s *Secondary) attempt(ctx context.Context, held *policyzone.Zone, primaries []netip.AddrPort) outcome {

@@ -42,12 +42,24 @@ func (n notification) news(st Status) bool {
 	return !n.hasSerial || !st.Held || st.Expired || newer(n.serial, st.Serial)
 }
 
+// Refresh asks the primaries now, after an attempt that is under way, and returns what
+// came of it: AXFR, IXFR or Current, or the failure of the last primary with the errors of
+// all. The error is that of ctx where it ends before; the attempt then goes on.
+func (s *Secondary) Refresh(ctx context.Context) (Result, error) {
+	t, err := s.demands.Make(ctx)
+	if err != nil {
+		return "", err
+	}
+	return t.result, t.err
+}
+
 // run refreshes when it is time, and withdraws what has expired, also while a
 // refresh is under way.
 func (s *Secondary) run(ctx context.Context) {
 	var (
 		done      chan outcome // of the refresh that is under way
 		last      time.Time    // when the last one began
+		demanded  []chan<- tried
 		primaries = s.config.Primaries
 		due       = time.NewTimer(0)
 		expiry    = time.NewTimer(s.untilExpiry())
@@ -57,9 +69,9 @@ func (s *Secondary) run(ctx context.Context) {
 	defer due.Stop()
 	defer expiry.Stop()
 	for {
-		notified := s.notified
+		notified, demands := s.notified, s.demands
 		if done != nil {
-			notified = nil
+			notified, demands = nil, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -77,8 +89,12 @@ func (s *Secondary) run(ctx context.Context) {
 				primaries = s.from(n.from)
 				due.Reset(time.Until(last.Add(notifyGap)))
 			}
+		case reply := <-demands:
+			demanded = append(demanded, reply)
+			due.Reset(0)
 		case <-due.C:
 			last = time.Now()
+			s.plan(time.Time{})
 			done = s.begin(ctx, primaries)
 			primaries = s.config.Primaries
 		case <-copying.C:
@@ -91,10 +107,22 @@ func (s *Secondary) run(ctx context.Context) {
 				return
 			}
 			s.finish(o)
-			due.Reset(s.wait())
+			wait := s.wait()
+			due.Reset(wait)
+			s.plan(time.Now().Add(wait))
+			for _, reply := range demanded {
+				reply <- s.last
+			}
+			demanded = nil
 			expiry.Reset(s.untilExpiry())
 		}
 	}
+}
+
+// plan makes Status say when the next attempt begins; zero for one that is under way.
+func (s *Secondary) plan(next time.Time) {
+	s.next = next
+	s.stand()
 }
 
 // begin starts a refresh.

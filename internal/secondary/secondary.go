@@ -6,7 +6,7 @@
 // its end, or nil once the zone has expired; whatever a primary does wrong, the
 // generation published last stays. Run is called once, and calls publish and
 // report from its goroutine alone, one at a time. Accepts, Notify and Status may
-// be called by any goroutine, at any time, and never block.
+// be called by any goroutine, at any time, and never block; so may Refresh, which waits.
 package secondary
 
 import (
@@ -20,6 +20,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/internal/demand"
 	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/outbound"
 	"github.com/nearcast/nearcast/internal/policyzone"
@@ -100,8 +101,13 @@ type Status struct {
 	Confirmed, Expires time.Time
 	// Expired says that the generation was withdrawn.
 	Expired bool
-	// Err is what the last attempt failed with; nil after a success.
-	Err error
+	// Tried is when the last attempt ended, zero before the first one has, and Result
+	// what came of it; Err is what it failed with, nil after a success.
+	Tried  time.Time
+	Result Result
+	Err    error
+	// Next is when the next attempt begins; zero while one is under way.
+	Next time.Time
 }
 
 // Secondary follows one zone. Make it with New.
@@ -114,13 +120,16 @@ type Secondary struct {
 	// notified has room for one: further ones are answered by the same refresh.
 	notified chan notification
 	status   atomic.Pointer[Status]
+	demands  demand.Queue[tried]
 
 	// What follows belongs to Run.
 	held      *policyzone.Zone
 	confirmed time.Time
 	expired   bool
 	failures  int
-	lastErr   error
+	last      tried
+	ended     time.Time // when that was
+	next      time.Time
 	copy      *store
 	disk      folder.Disk
 }
@@ -144,7 +153,7 @@ func New(c Config, publish func(*policyzone.Zone), report func(Event)) (*Seconda
 		}
 	}
 	c.setDefaults()
-	s := &Secondary{config: c, publish: publish, report: report, dial: c.Sources.Dial, notified: make(chan notification, 1)}
+	s := &Secondary{config: c, publish: publish, report: report, dial: c.Sources.Dial, notified: make(chan notification, 1), demands: demand.NewQueue[tried]()}
 	s.copy = &store{path: c.File, zone: c.Zone, limit: c.MaxRecords}
 	s.status.Store(&Status{})
 	return s, nil
@@ -236,7 +245,7 @@ func (s *Secondary) give(zone *policyzone.Zone) {
 
 // stand makes Status say what is so now.
 func (s *Secondary) stand() {
-	st := Status{Expired: s.expired, Err: s.lastErr}
+	st := Status{Expired: s.expired, Tried: s.ended, Result: s.last.result, Err: s.last.err, Next: s.next}
 	if s.held != nil {
 		st.Held, st.Serial, st.Records, st.Confirmed, st.Expires = true, s.held.Serial(), s.held.Len(), s.confirmed, s.expires()
 	}
@@ -257,7 +266,7 @@ func (s *Secondary) tell(e Event) {
 // those who ask.
 func (s *Secondary) finish(o outcome) {
 	now := time.Now()
-	s.lastErr = o.err
+	s.last, s.ended = o.tried(), now
 	switch {
 	case o.zone != nil:
 		s.failures = 0

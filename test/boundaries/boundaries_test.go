@@ -38,6 +38,7 @@ var rules = []rule{
 	{from: "internal/policyzone", to: module, why: "rules know nothing but DNS"},
 	{from: "internal/secondary", to: module, why: "transfers know policy zones alone"},
 	{from: "internal/download", to: module, why: "lists know policy zones alone"},
+	{from: "internal/demand", to: module, why: "demands know nothing of what is done"},
 	{from: "internal/outbound", to: module, why: "connections know nothing of what they carry"},
 	{from: "plugin/rpz", to: module + "internal/site", why: "policy zones are of use without functions"},
 	{from: "plugin/rpz", to: module + "plugin/nearcast", why: "policy zones are of use without functions"},
@@ -62,8 +63,8 @@ var rules = []rule{
 // allowed are imports that a rule with a wider To would forbid.
 var allowed = map[string][]string{
 	"internal/federation": {module + "internal/brief", module + "internal/policy", module + "internal/vector"},
-	"internal/secondary":  {module + "internal/folder", module + "internal/outbound", module + "internal/policyzone", module + "internal/regular"},
-	"internal/download":   {module + "internal/folder", module + "internal/outbound", module + "internal/policyzone", module + "internal/regular"},
+	"internal/secondary":  {module + "internal/demand", module + "internal/folder", module + "internal/outbound", module + "internal/policyzone", module + "internal/regular"},
+	"internal/download":   {module + "internal/demand", module + "internal/folder", module + "internal/outbound", module + "internal/policyzone", module + "internal/regular"},
 	"internal/outbound":   {module + "internal/regular"},
 	"internal/policyzone": {module + "internal/regular"},
 	"internal/steer":      {module + "internal/federation", module + "internal/health", module + "internal/locate", module + "internal/policy", module + "internal/vector"},

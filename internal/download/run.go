@@ -1,0 +1,97 @@
+package download
+
+import (
+	"context"
+	"time"
+)
+
+// Progress is how far a List is.
+type Progress struct {
+	// Tried is when the last request ended, zero before the first one has, and Result
+	// what came of it; Err is what it failed with, nil after a success.
+	Tried  time.Time
+	Result Result
+	Err    error
+	// Next is when the next request begins; zero while one is under way.
+	Next time.Time
+}
+
+// tried is what came of a request.
+type tried struct {
+	result Result
+	err    error
+}
+
+// Progress returns how far the list is.
+func (l *List) Progress() Progress { return *l.progress.Load() }
+
+// Refresh asks for the list now, after a request that is under way, and returns what
+// came of it: Loaded or Current, or a failure with its error. The error is that of ctx
+// where it ends before; the request then goes on.
+func (l *List) Refresh(ctx context.Context) (Result, error) {
+	t, err := l.demands.Make(ctx)
+	if err != nil {
+		return "", err
+	}
+	return t.result, t.err
+}
+
+// Run publishes the copy on disk and then follows the list until ctx ends.
+func (l *List) Run(ctx context.Context) {
+	l.load()
+	var reply chan<- tried // who waits for what comes of the request, or nil
+	for ctx.Err() == nil {
+		last, wait := l.refresh(ctx)
+		p := Progress{Tried: time.Now(), Result: last.result, Err: last.err, Next: time.Now().Add(wait)}
+		l.progress.Store(&p)
+		if reply != nil {
+			reply <- last
+		}
+		reply = l.pause(ctx, wait)
+		begun := p
+		begun.Next = time.Time{}
+		l.progress.Store(&begun)
+	}
+}
+
+// pause waits until the next request is due, or is demanded by who is returned.
+func (l *List) pause(ctx context.Context, wait time.Duration) chan<- tried {
+	due := time.NewTimer(wait)
+	defer due.Stop()
+	select {
+	case <-ctx.Done():
+	case <-due.C:
+	case reply := <-l.demands:
+		return reply
+	}
+	return nil
+}
+
+// refresh asks for the list and returns what came of it, and how long to wait until the
+// next time.
+func (l *List) refresh(ctx context.Context) (tried, time.Duration) {
+	got, err := l.fetch(ctx)
+	switch {
+	case ctx.Err() != nil:
+		got.spool.drop()
+		return tried{err: ctx.Err()}, 0
+	case err != nil:
+		l.failures++
+		t := tried{resultOf(err), l.explain(err)}
+		l.tell(Event{Result: t.result, Err: t.err})
+		return t, l.wait(err)
+	}
+	l.failures = 0
+	if got.zone == nil {
+		l.tell(Event{Result: Current})
+		return tried{result: Current}, l.wait(nil)
+	}
+	kept, keepErr := got.spool.keep(got.mark)
+	l.held, l.mark = got.zone, got.mark
+	l.publish(got.zone)
+	l.tell(Event{Result: Loaded})
+	if kept {
+		l.tellCopy(keepErr)
+	}
+	return tried{result: Loaded}, l.wait(nil)
+}
