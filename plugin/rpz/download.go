@@ -9,14 +9,15 @@ import (
 // downloader returns what follows a list by HTTPS.
 func (s *source) downloader() (func(context.Context), error) {
 	o := &s.origin
-	list, err := download.New(download.Config{
+	var err error
+	s.list, err = download.New(download.Config{
 		Zone: o.zone, URL: o.url, Checksum: o.checksum, Refresh: o.refresh, Trust: o.trust, Sources: o.sources,
 		File: o.copy(), MaxRecords: o.limit,
 	}, s.publish, reportDownload)
 	if err != nil {
 		return nil, err
 	}
-	return list.Run, nil
+	return s.list.Run, nil
 }
 
 // reportDownload logs what a request failed with: requests are minutes apart.

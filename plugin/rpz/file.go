@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/demand"
 	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/regular"
@@ -30,10 +32,14 @@ type file struct {
 	kept   *secondary.Copy
 	unkept bool
 	disk   folder.Disk
+
+	demands  demand.Queue[progress]
+	progress atomic.Pointer[progress]
 }
 
 func newFile(s *source) *file {
-	f := &file{source: s, path: s.origin.file}
+	f := &file{source: s, path: s.origin.file, demands: demand.NewQueue[progress]()}
+	f.progress.Store(&progress{})
 	if path := s.origin.copy(); path != "" {
 		f.kept = secondary.NewCopy(path, s.origin.zone)
 	}
@@ -52,6 +58,7 @@ func (f *file) begin(runs bool) error {
 		f.take(z)
 		return nil
 	}
+	f.note(fileRefused, err, 0)
 	switch copied, at := f.copied(); {
 	case copied != nil:
 		log.Errorf("zone %s: %v; its last good copy, of %s, is used until the file is good", f.origin.zone, err, at.UTC().Format(time.RFC3339))
@@ -89,6 +96,7 @@ func (f *file) read() (*policyzone.Zone, error) {
 func (f *file) take(z *policyzone.Zone) {
 	loads.WithLabelValues(f.origin.zone, "loaded").Inc()
 	f.unkept = f.kept != nil
+	f.note(fileLoaded, nil, 0)
 	f.publish(z)
 }
 
@@ -124,6 +132,8 @@ func (f *file) watch(ctx context.Context) {
 			return
 		case <-changed:
 		case <-again.C:
+		case reply := <-f.demands:
+			reply <- f.reload(time.Now())
 		}
 		again.Reset(f.look(time.Now()))
 		f.keep()
@@ -165,22 +175,29 @@ func (f *file) look(now time.Time) time.Duration {
 		return f.wait(wait, doubts.String(), now)
 	}
 	if doubts.torn && doubts.shrunk {
-		return f.refuse(id, fmt.Errorf("%s: %s: end its last line if it is whole", f.path, doubts))
+		return f.refuse(id, f.half(doubts))
 	}
 	f.judged, f.change = id, change{}
 	f.take(z)
 	return never
 }
 
+// half is why a file is refused that has both marks of a half.
+func (f *file) half(d doubts) error {
+	return fmt.Errorf("%s: %s: end its last line if it is whole", f.path, d)
+}
+
 // refuse names a file that is not used; it is looked at again once it changes.
 func (f *file) refuse(id regular.Identity, err error) time.Duration {
 	f.judged, f.change = id, change{}
+	f.note(fileRefused, err, 0)
 	f.warn(err)
 	return never
 }
 
 // wait says why the file is not used yet, once of a change.
 func (f *file) wait(pause time.Duration, why string, now time.Time) time.Duration {
+	f.note(fileWaiting, fmt.Errorf("%s %s", f.path, why), pause)
 	if f.change.say(why, now) {
 		loads.WithLabelValues(f.origin.zone, "waiting").Inc()
 		f.warn(fmt.Errorf("%s %s: it is not used before it is quiet, for %s where it may be half of a list; a file that is renamed to its name is used at once", f.path, why, stalled))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/coredns/caddy"
 
+	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/lifetime"
@@ -61,13 +62,18 @@ func release(s *source) {
 	}
 	if alone {
 		forget(s.origin.zone)
+		switchedOff.DeleteLabelValues(s.origin.zone)
 	}
 }
 
 // instance is what all rpz blocks of one configuration share. It acquires the
 // sources when the configuration starts and releases them when it ends.
 type instance struct {
-	held []held
+	mu      sync.Mutex
+	held    []held          // guarded by mu, but for who starts and stops
+	blocks  []blocks.Block  // all of the configuration, in its order
+	part    *admin.Part     // nil before the first block started
+	sockets []*admin.Server // of the blocks with admin
 }
 
 // held is a source that a handler uses.
@@ -92,8 +98,10 @@ func warnOfSecrets(path string) {
 // startWith has the handler begin with the configuration.
 func startWith(c *caddy.Controller, h *RPZ) {
 	i := instances.Of(c, func() *instance {
+		i := &instance{}
 		c.OnStartup(func() error { warnOfSecrets(c.File()); return nil })
-		return &instance{}
+		c.OnStartup(func() error { return i.know(c) })
+		return i
 	})
 	c.OnStartup(func() error {
 		instances.Sweep()
@@ -112,6 +120,7 @@ func (i *instance) start(h *RPZ) error {
 			return fmt.Errorf("state: %w", err)
 		}
 	}
+	disabled.enter(i, h.settings.state)
 	runs := len(caddy.Instances()) > 1 // beside this one: it is a reload, and the old one still answers
 	for _, z := range h.zones {
 		if err := i.clash(z.origin); err != nil {
@@ -122,13 +131,15 @@ func (i *instance) start(h *RPZ) error {
 			return err
 		}
 		z.source = s
+		i.mu.Lock()
 		i.held = append(i.held, held{s, h})
+		i.mu.Unlock()
 	}
 	for _, z := range h.zones {
 		z.source.add(h) // from here on it is rebuilt, and all of its zones have a source
 	}
 	h.rebuild()
-	return nil
+	return i.listen(h.settings.admin)
 }
 
 // clash finds a zone whose copy on disk two sources would write.
@@ -143,9 +154,14 @@ func (i *instance) clash(o origin) error {
 
 // Stop implements lifetime.Instance.
 func (i *instance) Stop() {
-	for _, s := range i.held {
+	i.deafen()
+	i.mu.Lock()
+	all := i.held
+	i.held = nil
+	i.mu.Unlock()
+	for _, s := range all {
 		s.remove(s.by)
 		release(s.source)
 	}
-	i.held = nil
+	disabled.leave(i)
 }

@@ -31,6 +31,10 @@ var (
 		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "expired",
 		Help: "1 while a zone's rules are withdrawn because no primary answered until its expiry.",
 	}, []string{"zone"})
+	switchedOff = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "disabled",
+		Help: "1 while a zone is disabled by command.",
+	}, []string{"zone"})
 	loads = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "loads_total",
 		Help: "Files that were read, by zone and result.",

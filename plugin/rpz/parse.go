@@ -76,6 +76,7 @@ var keys = map[string]func(*settings, []string) error{
 	"nsdname-wait-recurse": func(s *settings, args []string) error { return parseWait(&s.serverNames, args) },
 	"nsip-wait-recurse":    func(s *settings, args []string) error { return parseWait(&s.serverAddresses, args) },
 	"log":                  (*settings).parseLog,
+	"admin":                (*settings).parseAdmin,
 	"state":                (*settings).parseState,
 }
 

@@ -34,6 +34,8 @@ type query struct {
 	stage stage
 	// budget is what its look-ups may still cost; nil before the first.
 	budget *budget
+	// trace is set where the query is explained: nothing of it is counted or logged.
+	trace *trace
 	// room is for the addresses of most answers.
 	room [4]netip.Addr
 }
@@ -130,6 +132,7 @@ const mostStages = 64
 // tooLong answers in the place of a chain that is longer: what cannot be looked at
 // must not pass.
 func (q *query) tooLong() error {
+	q.trace.failed("a chain of too many aliases")
 	m := new(dns.Msg).SetRcode(q.msg, dns.RcodeServerFailure)
 	addEDE(m, q.msg, dns.ExtendedErrorCodeOther, "a chain of too many aliases")
 	return q.ResponseWriter.WriteMsg(m)
@@ -158,6 +161,10 @@ func (q *query) Write(raw []byte) (int, error) {
 
 // note counts, logs and describes a hit.
 func (q *query) note(h *hit) {
+	if q.trace != nil {
+		q.trace.note(h, q.stage.name)
+		return
+	}
 	label := h.action
 	switch {
 	case h.policy.shadow:

@@ -52,7 +52,7 @@ func TestReadmeIsTrue(t *testing.T) {
 			t.Errorf("the README does not have the policy %s", name)
 		}
 	}
-	for _, metric := range []string{"hits_total", "rules", "unusable_rules", "serial", "loads_total", "transfers_total", "downloads_total", "expired", "delegation_lookups_total", "undecided_total"} {
+	for _, metric := range []string{"hits_total", "rules", "unusable_rules", "serial", "loads_total", "transfers_total", "downloads_total", "expired", "disabled", "delegation_lookups_total", "undecided_total"} {
 		if !strings.Contains(readme, "`coredns_rpz_"+metric+"{") {
 			t.Errorf("the README does not have the metric %s", metric)
 		}

@@ -6,8 +6,15 @@ import "github.com/nearcast/nearcast/internal/policyzone"
 func (h *RPZ) rebuild() {
 	h.building.Lock()
 	defer h.building.Unlock()
-	s := newSet(h.zones, &h.settings)
+	s := newSet(h.zones, &h.settings, false)
 	h.set.Store(s)
+	for _, z := range h.zones {
+		off := 0.0
+		if _, is := disabled.get(z.name); is {
+			off = 1
+		}
+		switchedOff.WithLabelValues(z.name).Set(off)
+	}
 	h.nameSkipped(s)
 }
 

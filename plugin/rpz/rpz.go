@@ -46,6 +46,7 @@ type settings struct {
 	serverAddresses    wait // for nsip
 	log                int
 	state              string // folder; "" for none
+	admin              string // socket; "" for none
 }
 
 // Name implements plugin.Handler.
@@ -68,14 +69,17 @@ func (h *RPZ) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (i
 	if !h.applies(ctx, r) {
 		return h.next(ctx, w, r)
 	}
-	s := h.set.Load()
+	s, t := h.set.Load(), (*trace)(nil)
+	if explaining.Load() > 0 {
+		s, t = h.traced(ctx, s)
+	}
 	if s == nil || !s.ready && h.settings.servfailUntilReady {
 		return notReady(w, r)
 	}
 	if len(s.policies) == 0 {
 		return h.next(ctx, w, r)
 	}
-	q := &query{ResponseWriter: w, ctx: ctx, handler: h, set: s, msg: r}
+	q := &query{ResponseWriter: w, ctx: ctx, handler: h, set: s, msg: r, trace: t}
 	q.init()
 	if q.settled() {
 		return dns.RcodeSuccess, q.err

@@ -77,7 +77,9 @@ func (q *query) unwaived(p *policy, trigger policyzone.Trigger, mode wait, why l
 	if why == "" || mode == waitNo || p.rules.Rules(trigger) == 0 {
 		return ""
 	}
-	undecided[why].Inc()
+	if q.trace == nil {
+		undecided[why].Inc()
+	}
 	if mode == waitServfail {
 		return why
 	}
@@ -86,6 +88,7 @@ func (q *query) unwaived(p *policy, trigger policyzone.Trigger, mode wait, why l
 
 // failClosed answers in the place of what a rule may block.
 func (q *query) failClosed(why lack) error {
+	q.trace.failed("policy could not be applied: " + why.text())
 	code := dns.ExtendedErrorCodeNoReachableAuthority
 	if why != unanswered {
 		code = dns.ExtendedErrorCodeOther

@@ -34,6 +34,19 @@ type override struct {
 	target string            // where kind is overrideCNAME; canonical
 }
 
+// String returns the override as the Corefile has it.
+func (o override) String() string {
+	switch o.kind {
+	case overrideAction:
+		return o.action.String()
+	case overrideCNAME:
+		return "cname " + o.target
+	case overrideDisabled:
+		return "disabled"
+	}
+	return "given"
+}
+
 type overrideKind uint8
 
 const (
@@ -68,24 +81,32 @@ type set struct {
 type policy struct {
 	*zone
 	rules *policyzone.Zone
+	// off is set where the zone is disabled by command; such policies are in sets that
+	// explain.
+	off bool
 }
 
-// newSet puts the generations together; a zone that has none is not consulted.
-func newSet(zones []*zone, settings *settings) *set {
+// inert reports whether a match of the policy changes nothing.
+func (p *policy) inert() bool { return p.off || p.zone.inert() }
+
+// newSet puts the generations together; a zone that has none is not consulted, and nor
+// is one that is disabled, unless the set explains.
+func newSet(zones []*zone, settings *settings, explains bool) *set {
 	s := &set{ready: true}
 	late := false
 	for _, z := range zones {
 		rules, loaded := z.source.generation()
-		s.ready = s.ready && loaded
-		if rules == nil {
+		_, off := disabled.get(z.name)
+		s.ready = s.ready && (loaded || off)
+		if rules == nil || off && !explains {
 			continue
 		}
-		s.policies = append(s.policies, policy{z, rules})
+		s.policies = append(s.policies, policy{z, rules, off})
 		if !late {
 			s.early++
 		}
 		servers := settings.delegation && rules.Rules(policyzone.NSDName)+rules.Rules(policyzone.NSIP) > 0
-		late = late || servers || rules.Rules(policyzone.IP) > 0
+		late = late || !off && (servers || rules.Rules(policyzone.IP) > 0)
 		v4, v6 := rules.Families(policyzone.NSIP)
 		s.serverFamilies = wanted{s.serverFamilies[0] || v4, s.serverFamilies[1] || v6}
 	}

@@ -4,13 +4,17 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/nearcast/nearcast/internal/download"
 	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/secondary"
 	"github.com/nearcast/nearcast/plugin/seldom"
@@ -63,9 +67,14 @@ func (o *origin) copy() string {
 type source struct {
 	origin origin
 	zone   atomic.Pointer[policyzone.Zone]
+	// since is when that was put into use, in Unix nanoseconds.
+	since atomic.Int64
 	// loaded is set with the first generation, and stays.
-	loaded    atomic.Bool
-	secondary *secondary.Secondary // nil for a file and a url
+	loaded atomic.Bool
+	// One of these three is set: what keeps the zone up to date.
+	secondary *secondary.Secondary
+	list      *download.List
+	file      *file
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -87,6 +96,7 @@ func startSource(o origin, before *source, runs bool) (*source, error) {
 	s := &source{origin: o, users: map[*RPZ]bool{}, named: map[string]bool{}, ended: make(chan struct{})}
 	if before != nil {
 		s.zone.Store(before.zone.Load())
+		s.since.Store(before.since.Load())
 		s.loaded.Store(before.loaded.Load())
 	}
 	run, err := s.runner(runs)
@@ -110,11 +120,11 @@ func startSource(o origin, before *source, runs bool) (*source, error) {
 // runner returns what follows the origin.
 func (s *source) runner(runs bool) (func(context.Context), error) {
 	if s.origin.file != "" {
-		f := newFile(s)
-		if err := f.begin(runs); err != nil {
+		s.file = newFile(s)
+		if err := s.file.begin(runs); err != nil {
 			return nil, err
 		}
-		return f.watch, nil
+		return s.file.watch, nil
 	}
 	if s.origin.url != "" {
 		return s.downloader()
@@ -156,18 +166,23 @@ func (s *source) report(e secondary.Event) {
 
 // publish puts a generation into use; nil withdraws the rules.
 func (s *source) publish(z *policyzone.Zone) {
+	s.since.Store(time.Now().UnixNano())
 	s.zone.Store(z)
 	if z != nil {
 		s.loaded.Store(true)
 	}
 	s.mu.Lock()
 	s.nameFaults(z)
-	users := make([]*RPZ, 0, len(s.users))
-	for h := range s.users {
-		users = append(users, h)
-	}
 	s.mu.Unlock()
 	measure(s.origin.zone, z)
+	s.rebuild()
+}
+
+// rebuild has all handlers that use the zone make their sets anew.
+func (s *source) rebuild() {
+	s.mu.Lock()
+	users := slices.Collect(maps.Keys(s.users))
+	s.mu.Unlock()
 	for _, h := range users {
 		h.rebuild()
 	}

@@ -1,0 +1,252 @@
+package rpz
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/miekg/dns"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+)
+
+// Explanation is what policy makes of one query of a client, and why.
+type Explanation struct {
+	// Server is where the query was asked, as CoreDNS names its servers: the first of
+	// the addresses at which the same server blocks answer.
+	Server string `json:"server"`
+	Type   string `json:"type"`
+	// Outcome is what the client is answered, in words; Rcode the reply's code, absent
+	// where nothing is answered.
+	Outcome string `json:"outcome"`
+	Rcode   string `json:"rcode,omitempty"`
+	// Zones are the policy zones of the block that answers, in its order, and each rule of
+	// theirs that matched up to the one that decided.
+	Zones []Consulted `json:"zones"`
+	// Text is the reply as dig prints it, and Wire as it is sent, in hexadecimal.
+	Text string `json:"text,omitempty"`
+	Wire string `json:"wire,omitempty"`
+}
+
+// The verdicts on a policy zone for one query.
+const (
+	// VerdictApplied: its rule decides.
+	VerdictApplied = "applied"
+	// VerdictShadow and VerdictDisabled: a rule matches and changes nothing; disabled by
+	// the Corefile or by command, in which case there may be no rule that does.
+	VerdictShadow   = "shadow"
+	VerdictDisabled = "disabled"
+	// VerdictNoMatch: no rule matches.
+	VerdictNoMatch = "no match"
+	// VerdictNotReached: what comes before it decides.
+	VerdictNotReached = "not reached"
+	// VerdictNotForClient: its clients do not have the address.
+	VerdictNotForClient = "not for this client"
+	// VerdictNotLoaded: there never was a generation. VerdictExpired: there is none any more.
+	VerdictNotLoaded = "not loaded"
+	VerdictExpired   = "expired"
+)
+
+// Consulted is a policy zone and what became of it for one query.
+type Consulted struct {
+	// Zone is its name, and From where it comes from.
+	Zone    string `json:"zone"`
+	From    string `json:"from"`
+	Verdict string `json:"verdict"`
+	// Trigger, Rule and Action are of the rule that matched: what it looks at, its owner
+	// name, and what it does here; absent where none did. Name is the name that it met: the
+	// one asked for, or one that an alias led to.
+	Trigger string `json:"trigger,omitempty"`
+	Rule    string `json:"rule,omitempty"`
+	Action  string `json:"action,omitempty"`
+	Name    string `json:"name,omitempty"`
+	// Data are the rule's records where it has local data.
+	Data []string `json:"data,omitempty"`
+	// Serial is that of the generation in use, and Since when it was put into use.
+	Serial uint32    `json:"serial,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
+	// Reason is why it is as it is, where that is not all said above.
+	Reason string `json:"reason,omitempty"`
+}
+
+// explain asks for the name's addresses as a client at from, at each place that answers
+// in a way of its own.
+func (i *instance) explain(ctx context.Context, name string, from netip.Addr) ([]Explanation, error) {
+	i.mu.Lock()
+	places := placesOf(i.blocks)
+	i.mu.Unlock()
+	types := []uint16{dns.TypeA, dns.TypeAAAA}
+	all := make([]Explanation, len(places)*len(types))
+	failures := make([]error, len(all))
+	explaining.Add(1)
+	defer explaining.Add(-1)
+	var wg sync.WaitGroup
+	for at, p := range places {
+		s, err := p.server()
+		if err != nil {
+			return nil, err
+		}
+		for k, qtype := range types {
+			n := at*len(types) + k
+			wg.Go(func() { all[n], failures[n] = p.explain(ctx, s, new(dns.Msg).SetQuestion(name, qtype), from) })
+		}
+	}
+	wg.Wait()
+	return all, errors.Join(failures...)
+}
+
+// explain asks the server one query over UDP.
+func (p *place) explain(ctx context.Context, s *dnsserver.Server, m *dns.Msg, from netip.Addr) (Explanation, error) {
+	t := &trace{}
+	m.SetEdns0(lookupSize, false)
+	e := Explanation{Server: p.address, Type: dns.TypeToString[m.Question[0].Qtype]}
+	w := &collector{ResponseWriter: &unattended{local: net.UDPAddrFromAddrPort(p.host)}, from: net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, clientPort))}
+	ctx = context.WithValue(context.WithValue(ctx, dnsserver.Key{}, s), dnsserver.LoopKey{}, 0) // as CoreDNS does
+	s.ServeDNS(context.WithValue(ctx, traceKey{}, t), w, m)
+	e.Zones, e.Outcome = t.consulted(from), t.outcome(w.msg)
+	if w.msg == nil {
+		return e, nil
+	}
+	wire, err := w.msg.Pack()
+	if err != nil {
+		return e, fmt.Errorf("%s %s: the reply cannot be packed: %w", m.Question[0].Name, e.Type, err)
+	}
+	e.Rcode, e.Text, e.Wire = rcodeText(w.msg), w.msg.String(), hex.EncodeToString(wire)
+	return e, nil
+}
+
+// clientPort is an ephemeral one, which no plugin takes for that of a server.
+const clientPort = 49152
+
+func rcodeText(m *dns.Msg) string { return dns.RcodeToString[m.Rcode] }
+
+// outcome says in words what the client is answered; the reply is nil where that is
+// nothing.
+func (t *trace) outcome(reply *dns.Msg) string {
+	answered := "nothing is answered"
+	if reply != nil {
+		answered = rcodeText(reply)
+	}
+	decided := t.decider()
+	switch {
+	case t.handler == nil:
+		return answered + ": the query met no policy zone: its server block has none, or a plugin in front of rpz answered"
+	case t.set == nil || !t.set.ready && t.handler.settings.servfailUntilReady:
+		return answered + ": a policy zone was never loaded (servfail-until-ready)"
+	case t.failure != "":
+		return answered + ": " + t.failure
+	case decided == nil && reply != nil && reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError:
+		return answered + ": the name could not be looked up, and no policy applies to that"
+	case decided == nil:
+		return answered + ": the true answer: no rule that counts matches"
+	case decided.action == policyzone.Passthru:
+		return answered + ": the true answer: a rule lets it pass"
+	}
+	return answered + ": a rule of " + decided.policy.name + " decides"
+}
+
+// consulted returns what became of each zone.
+func (t *trace) consulted(from netip.Addr) []Consulted {
+	all := []Consulted{} // none is an empty list in JSON
+	if t.handler == nil {
+		return all
+	}
+	decided := t.decider()
+	for at, z := range t.handler.zones {
+		matched := false
+		for n := range t.hits {
+			if hit := &t.hits[n]; hit.policy.zone == z {
+				all, matched = append(all, hit.consulted()), true
+			}
+		}
+		if !matched {
+			after := decided != nil && at > t.place(decided)
+			all = append(all, t.passedOver(z, from, after))
+		}
+	}
+	return all
+}
+
+// place returns the place of the hit's zone.
+func (t *trace) place(h *traced) int {
+	for at, z := range t.handler.zones {
+		if h.policy.zone == z {
+			return at
+		}
+	}
+	return -1
+}
+
+// consultedOf begins with what is known of the zone.
+func consultedOf(z *zone) Consulted {
+	c := Consulted{Zone: z.name, From: z.origin.String()}
+	if rules, _ := z.source.generation(); rules != nil {
+		c.Serial, c.Since = rules.Serial(), z.source.usedSince()
+	}
+	return c
+}
+
+// consulted describes a rule that matched.
+func (h *traced) consulted() Consulted {
+	c := consultedOf(h.policy.zone)
+	c.Serial = h.policy.rules.Serial()
+	c.Trigger, c.Rule, c.Name = h.match.Trigger().String(), h.match.Owner(h.policy.rules), h.name
+	c.Action, c.Verdict = h.action.String(), VerdictApplied
+	for _, rr := range h.match.Local() {
+		c.Data = append(c.Data, rr.String())
+	}
+	z := h.policy.zone
+	if z.override.kind == overrideAction || z.override.kind == overrideCNAME {
+		c.Reason = fmt.Sprintf("policy %s overrides the rule's %s", z.override, h.match.Action())
+	}
+	switch {
+	case h.policy.off:
+		c.Verdict, c.Reason = VerdictDisabled, offReason(z)
+	case z.shadow:
+		c.Verdict, c.Reason = VerdictShadow, "shadow: it is counted and changes nothing"
+	case z.inert():
+		c.Verdict, c.Reason = VerdictDisabled, "policy disabled: it is counted and changes nothing"
+	}
+	return c
+}
+
+// offReason says by which command the zone is disabled.
+func offReason(z *zone) string {
+	d, off := disabled.get(z.name)
+	if !off {
+		return "it was disabled while the query was answered"
+	}
+	return d.String()
+}
+
+// passedOver describes a zone of which no rule matched; after says that an earlier zone
+// decided.
+func (t *trace) passedOver(z *zone, from netip.Addr, after bool) Consulted {
+	c := consultedOf(z)
+	rules, loaded := z.source.generation()
+	_, off := disabled.get(z.name)
+	switch {
+	case off:
+		c.Verdict, c.Reason = VerdictDisabled, offReason(z)
+	case rules == nil && loaded:
+		c.Verdict, c.Reason = VerdictExpired, "no primary answered until the SOA's expiry"
+	case rules == nil:
+		c.Verdict = VerdictNotLoaded
+		if err := z.source.progress().err; err != nil {
+			c.Reason = err.Error()
+		}
+	case !z.consults(from):
+		c.Verdict, c.Reason = VerdictNotForClient, "clients of the zone do not have "+from.String()
+	case after:
+		c.Verdict = VerdictNotReached
+	default:
+		c.Verdict = VerdictNoMatch
+	}
+	return c
+}

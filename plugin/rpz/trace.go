@@ -1,0 +1,74 @@
+package rpz
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/nearcast/nearcast/internal/policyzone"
+)
+
+// explaining is how many queries are under way that are explained, so that others look
+// for no trace.
+var explaining atomic.Int64
+
+// trace is what policy did to a query that is explained. It belongs to that query.
+type trace struct {
+	// handler is the one that the query reached, nil before, and set what it was held
+	// against; nil where no generation was ready.
+	handler *RPZ
+	set     *set
+	// hits are the rules that matched, in the order of the search: the last one decided,
+	// unless it is inert.
+	hits []traced
+	// failure is why policy could not be applied.
+	failure string
+}
+
+// traced is a rule that matched, at a name of the chain.
+type traced struct {
+	hit
+	name string
+}
+
+type traceKey struct{}
+
+// traced returns the set that a query is held against, and its trace where it is
+// explained: the set then has the zones that are disabled, too.
+func (h *RPZ) traced(ctx context.Context, s *set) (*set, *trace) {
+	t, _ := ctx.Value(traceKey{}).(*trace)
+	if t == nil || s == nil {
+		return s, nil
+	}
+	t.handler, t.set = h, newSet(h.zones, &h.settings, true)
+	return t.set, t
+}
+
+// note keeps a hit at the name. Before and after the true answer is known the same rules
+// are met.
+func (t *trace) note(h *hit, name string) {
+	name = policyzone.Canonical(name)
+	for _, o := range t.hits {
+		if o.policy.zone == h.policy.zone && o.match.Trigger() == h.match.Trigger() && o.match.Owner(o.policy.rules) == h.match.Owner(h.policy.rules) && o.name == name {
+			return
+		}
+	}
+	t.hits = append(t.hits, traced{*h, name})
+}
+
+// failed keeps why policy could not be applied. The nil trace keeps nothing.
+func (t *trace) failed(why string) {
+	if t != nil {
+		t.failure = why
+	}
+}
+
+// decider returns the rule that decided, or nil.
+func (t *trace) decider() *traced {
+	if len(t.hits) == 0 {
+		return nil
+	}
+	if last := &t.hits[len(t.hits)-1]; !last.policy.inert() {
+		return last
+	}
+	return nil
+}
