@@ -14,12 +14,13 @@ import (
 	"github.com/nearcast/nearcast/internal/lab"
 	"github.com/nearcast/nearcast/internal/seconds"
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/plugin/rpz"
 )
 
 // replies are all that commands print with -o json and admin sockets take or answer.
 var replies = []any{
 	site.Explanation{}, site.Status{}, []site.Drained{}, []hint.Hint{}, drained{}, []finding{},
-	bgp.Status{}, explainedVIP{}, routerText{}, lab.Status{},
+	bgp.Status{}, explainedVIP{}, routerText{}, lab.Status{}, explained{}, rpz.Status{}, []rpz.Refreshed{}, rpz.Switched{},
 }
 
 func TestLengthsOfTimeAreSecondsInJSON(t *testing.T) {

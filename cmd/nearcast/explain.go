@@ -3,15 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 )
@@ -22,13 +19,15 @@ func explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain NAME --from ADDR (--admin SOCKET | --corefile FILE)",
 		Short: "Say what would be answered for a name to a client, and why",
-		Long: `Say what would be answered for NAME to a client at ADDR, candidate by candidate.
+		Long: `Say what would be answered for NAME to a client at ADDR: for a function candidate
+by candidate, and by policy zones with the list and the rule that decides.
 NAME is that of a function, or of one of its services, as _https._tcp.NAME; or of the
 zone itself, of a name server, or of an address, whose records are shown.
 
 With --wire the replies are shown too, as dig prints them and as they are sent.
-With --admin a running instance is asked. With --corefile the files that the
-Corefile names are read; nothing is probed then, and Karmada's word decides.`,
+With --admin a running instance is asked, with its nearcast and rpz blocks. With
+--corefile the files that the Corefile names are read; nothing is probed then,
+Karmada's word decides, and policy zones are not applied.`,
 		Example: "  nearcast explain hello.demo.fn.example.org --from 203.0.113.7 --admin /run/nearcast/admin.sock",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -40,27 +39,14 @@ Corefile names are read; nothing is probed then, and Karmada's word decides.`,
 			if err != nil {
 				return fmt.Errorf("--from: %q is not an IP address", from)
 			}
-			var e *site.Explanation
-			if socket != "" {
-				e = new(site.Explanation)
-				query := url.Values{"name": {args[0]}, "from": {addr.String()}}
-				err = admin.Call(cmd.Context(), socket, http.MethodGet, "/explain", query, e)
-			} else {
-				e, err = nearcast.Explain(corefile, args[0], addr)
-			}
+			e, err := explainAnywhere(cmd, socket, corefile, args[0], addr)
 			if err != nil {
 				return err
 			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), e)
 			}
-			err = printExplanation(cmd.OutOrStdout(), e)
-			for _, r := range e.Replies {
-				if wire {
-					fmt.Fprintf(cmd.OutOrStdout(), "\n%s%s\n", r.Text, r.Wire)
-				}
-			}
-			return err
+			return e.print(cmd.OutOrStdout(), wire)
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "the client's address `ADDR`")
@@ -73,6 +59,19 @@ Corefile names are read; nothing is probed then, and Karmada's word decides.`,
 		panic(err) // the flag is declared above
 	}
 	return c
+}
+
+// explainAnywhere asks the instance at the socket, or reads the Corefile's files where
+// that is "".
+func explainAnywhere(cmd *cobra.Command, socket, corefile, name string, from netip.Addr) (*explained, error) {
+	if socket != "" {
+		return explainLive(cmd, socket, name, from.String())
+	}
+	e, err := nearcast.Explain(corefile, name, from)
+	if err != nil {
+		return nil, err
+	}
+	return &explained{Name: e.Name, From: e.From, Explanation: e}, nil
 }
 
 func printExplanation(w io.Writer, e *site.Explanation) error {

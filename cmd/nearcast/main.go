@@ -21,7 +21,7 @@ func root() *cobra.Command {
 		Short: "Send every call of a function to the nearest healthy cluster of a Karmada federation",
 	}
 	c.PersistentFlags().StringP("output", "o", "text", "output `FORMAT`: text or json")
-	c.AddCommand(labCommand(), explainCommand(), checkCommand(), statusCommand(), drainCommand(), undrainCommand(), bgpCommand(), dnrCommand())
+	c.AddCommand(labCommand(), explainCommand(), checkCommand(), statusCommand(), drainCommand(), undrainCommand(), bgpCommand(), rpzCommand(), dnrCommand())
 	return c
 }
 

@@ -5,9 +5,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/plugin/nearcast"
@@ -56,6 +58,64 @@ func TestExplainKeepsToItsSchema(t *testing.T) {
 			if e.Function != "" && len(e.Candidates) != 4 {
 				t.Errorf("%s from %s: %d candidates, want three and one that is refused", name, from, len(e.Candidates))
 			}
+		}
+	}
+}
+
+// TestExplainOfPolicyZonesKeepsToItsSchema has every verdict, and a server without
+// functions.
+func TestExplainOfPolicyZonesKeepsToItsSchema(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile("explain.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := fixture.Dir(t, nil)
+	rules := map[string]string{
+		"shadow": "shadow\n", "off": "policy disabled\n", "others": "clients 198.51.100.0/24\n", "late": "", "cname": "policy cname garden.example\n", "last": "",
+	}
+	var zones strings.Builder
+	for _, name := range []string{"shadow", "off", "others", "late", "cname", "last"} {
+		if name != "late" {
+			fixture.Write(t, filepath.Join(dir, name), "@ 60 SOA ns. host. 1 60 60 3600 30\nwww.example A 192.0.2.1\nwww.example TXT x\n8.0.0.0.192.rpz-client-ip CNAME rpz-drop.\n")
+		}
+		zones.WriteString("zone " + name + " {\nfile " + filepath.Join(dir, name) + "\n" + rules[name] + "}\n")
+	}
+	socket := filepath.Join(dir, "s")
+	corefile := ".:0 {\nbind " + fixture.AnotherLoopback() + "\nrpz {\n" + zones.String() + "servfail-until-ready no\nadmin " + socket + "\n}\nfile " + filepath.Join(dir, "truth") + " example\n}\n"
+	fixture.Write(t, filepath.Join(dir, "truth"), "@ 60 SOA ns host 1 2 3 4 5\n@ 60 NS ns\n")
+	instance, err := start(corefile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop(instance)
+	seen := map[string]bool{}
+	for _, name := range []string{"www.example", "mail.example"} {
+		for _, from := range []string{"192.0.2.1", "203.0.113.1", "198.51.100.1", "2001:db8::1"} {
+			c := &cobra.Command{}
+			c.SetContext(t.Context())
+			e, err := explainLive(c, socket, name, from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			if err := printJSON(&out, e); err != nil {
+				t.Fatal(err)
+			}
+			value, err := jsonschema.UnmarshalJSON(&out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := schema.Validate(value); err != nil {
+				t.Errorf("%s from %s: %v", name, from, err)
+			}
+			for _, z := range e.RPZ[0].Zones {
+				seen[z.Verdict] = true
+			}
+		}
+	}
+	for _, verdict := range []string{"applied", "shadow", "disabled", "no match", "not reached", "not for this client", "not loaded"} {
+		if !seen[verdict] {
+			t.Errorf("the verdict %q was not seen", verdict)
 		}
 	}
 }

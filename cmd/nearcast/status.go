@@ -26,7 +26,11 @@ func statusCommand() *cobra.Command {
 				return err
 			}
 			var st site.Status
-			if err := admin.Call(cmd.Context(), socket, http.MethodGet, "/status", nil, &st); err != nil {
+			err = admin.Call(cmd.Context(), socket, http.MethodGet, "/status", nil, &st)
+			if lacks(err) {
+				return fmt.Errorf("%s: this server has no nearcast block; nearcast rpz status shows its policy zones", socket)
+			}
+			if err != nil {
 				return err
 			}
 			if st.Site == "" {

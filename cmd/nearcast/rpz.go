@@ -1,0 +1,162 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/plugin/rpz"
+)
+
+func rpzCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "rpz",
+		Short: "See, refresh and disable the policy zones of a running instance",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(rpzStatusCommand(), rpzRefreshCommand(), rpzDisableCommand(), rpzEnableCommand())
+	return c
+}
+
+func rpzRefreshCommand() *cobra.Command {
+	var socket string
+	c := zoneCommand(&socket, "refresh ZONE --admin SOCKET", "Read, transfer or download a policy zone now, and say what came of it",
+		`Refresh reads the zone's file again, transfers it from its primary or downloads its
+list, whatever its timer says, and prints what came of it. A file is taken for whole,
+though it has just been written or has fewer records than before. A failure changes
+nothing, and is the exit status. What takes longer than 8 seconds goes on;
+"nearcast rpz status" shows how it ends.`,
+		func(cmd *cobra.Command, zone string) error {
+			var all []rpz.Refreshed
+			if err := callRPZ(cmd, socket, http.MethodPut, "refresh", url.Values{"zone": {zone}}, &all); err != nil {
+				return err
+			}
+			return errors.Join(answer(cmd, all, func(w io.Writer) error { return printRefreshed(w, all) }), failedRefresh(all))
+		})
+	return c
+}
+
+func rpzDisableCommand() *cobra.Command {
+	var socket, reason string
+	c := zoneCommand(&socket, "disable ZONE --admin SOCKET", "Have no server block consult a policy zone",
+		`Disable has no server block of the instance consult the policy zone: its rules match
+nothing, are not counted, and keep no query waiting. It stays so until
+"nearcast rpz enable", over reloads, wherever the zone comes from by then, and over
+restarts where an rpz block has state. A disk that takes nothing refuses nothing: the
+zone is then disabled in memory, and this is written as soon as the disk allows.`,
+		func(cmd *cobra.Command, zone string) error {
+			return switchZone(cmd, socket, http.MethodPut, url.Values{"zone": {zone}, "reason": {reason}})
+		})
+	c.Flags().StringVar(&reason, "reason", "", "reason shown by status and explain")
+	return c
+}
+
+func rpzEnableCommand() *cobra.Command {
+	var socket string
+	return zoneCommand(&socket, "enable ZONE --admin SOCKET", "Have the server blocks consult a policy zone again",
+		`Enable ends what "nearcast rpz disable" began. The zone was kept up to date meanwhile.`,
+		func(cmd *cobra.Command, zone string) error {
+			return switchZone(cmd, socket, http.MethodDelete, url.Values{"zone": {zone}})
+		})
+}
+
+// zoneCommand is one that takes the name of a policy zone, which it completes.
+func zoneCommand(socket *string, use, short, long string, run func(*cobra.Command, string) error) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.TrimSpace(args[0]) == "" {
+				return errors.New("ZONE is empty; name a policy zone")
+			}
+			return run(cmd, args[0])
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var st rpz.Status
+			if len(args) > 0 || callRPZ(cmd, *socket, http.MethodGet, "status", nil, &st) != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return zoneNames(st), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	adminFlag(c, socket)
+	return c
+}
+
+func adminFlag(c *cobra.Command, socket *string) {
+	c.Flags().StringVar(socket, "admin", "/run/nearcast/admin.sock", "the admin `SOCKET` of the instance")
+}
+
+// callRPZ has the plugin rpz do something.
+func callRPZ(cmd *cobra.Command, socket, method, path string, query url.Values, out any) error {
+	if _, err := wantsJSON(cmd); err != nil {
+		return err // before anything is done
+	}
+	err := admin.Call(cmd.Context(), socket, method, rpz.AdminPath+path, query, out)
+	if lacks(err) {
+		return fmt.Errorf("%s: this server has no rpz block", socket)
+	}
+	return err
+}
+
+// lacks reports whether nothing at the socket answers the path.
+func lacks(err error) bool {
+	status, ok := errors.AsType[*admin.StatusError](err)
+	return ok && status.Code == http.StatusNotImplemented
+}
+
+func switchZone(cmd *cobra.Command, socket, method string, query url.Values) error {
+	var s rpz.Switched
+	if err := callRPZ(cmd, socket, method, "disabled", query, &s); err != nil {
+		return err
+	}
+	return answer(cmd, s, func(w io.Writer) error {
+		if len(s.Disabled) == 0 {
+			fmt.Fprintln(w, "no policy zone is disabled")
+		}
+		for _, d := range s.Disabled {
+			fmt.Fprintln(w, d)
+		}
+		if s.Unkept != "" {
+			fmt.Fprintf(w, "warning: %s\n", s.Unkept)
+		}
+		return nil
+	})
+}
+
+// printRefreshed prints what came of a refresh, a line for each place that the zone
+// comes from.
+func printRefreshed(w io.Writer, all []rpz.Refreshed) error {
+	for _, r := range all {
+		if !r.Done {
+			fmt.Fprintf(w, "%s from %s: still under way; see nearcast rpz status\n", r.Zone, r.From)
+			continue
+		}
+		text := r.Result
+		if r.Serial != 0 || r.State == rpz.StateInUse {
+			text += fmt.Sprintf(": serial %d, %s", r.Serial, rulesText(r.Rules))
+		}
+		if r.Disabled != nil {
+			text += "; " + r.Disabled.String()
+		}
+		fmt.Fprintf(w, "%s from %s: %s\n", r.Zone, r.From, text)
+	}
+	return nil
+}
+
+// failedRefresh is the error of those that failed.
+func failedRefresh(all []rpz.Refreshed) error {
+	var errs []error
+	for _, r := range all {
+		if r.Error != "" {
+			errs = append(errs, errors.New(r.Error))
+		}
+	}
+	return errors.Join(errs...)
+}
