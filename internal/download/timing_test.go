@@ -187,3 +187,47 @@ func TestAListThatDoesNotComeInTimeIsGivenUp(t *testing.T) {
 		})
 	}
 }
+
+// TestAListIsAskedForOnDemand demands what is there, what is new and what fails: each time
+// at once, and the next request is then due as after any other.
+func TestAListIsAskedForOnDemand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &answers{answer: again(first)}
+		runFor(t, 0, a, func(f *follower) {
+			synctest.Wait()
+			if p := f.Progress(); p.Result != Loaded || p.Err != nil || !p.Tried.Equal(time.Now()) {
+				t.Errorf("after the first request: %+v", p)
+			}
+			for _, step := range []struct {
+				answer func(*http.Request) (*http.Response, error)
+				want   Result
+				wait   time.Duration
+			}{
+				{again(first), Current, time.Hour},
+				{again(second), Loaded, time.Hour},
+				{with(404, nil, strings.NewReader("")), Status, retry},
+				{again(second), Current, time.Hour},
+			} {
+				time.Sleep(time.Second)
+				a.become(step.answer)
+				got, err := f.Refresh(t.Context())
+				if got != step.want || (err == nil) != (got != Status) || len(a.gaps()) != 0 {
+					t.Errorf("%s, %v, want %s", got, err, step.want)
+				}
+				p := f.Progress()
+				if p.Result != got || !errors.Is(p.Err, err) || !p.Tried.Equal(time.Now()) {
+					t.Errorf("%s: %+v", step.want, p)
+				}
+				within34(t, string(step.want), time.Until(p.Next), step.wait)
+			}
+			hangs := make(chan struct{})
+			a.become(func(*http.Request) (*http.Response, error) { <-hangs; return nil, errors.New("no route") })
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			if _, err := f.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) || !f.Progress().Next.IsZero() {
+				t.Errorf("what hangs: %v, %+v", err, f.Progress())
+			}
+			close(hangs)
+		})
+	})
+}

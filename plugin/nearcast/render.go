@@ -69,7 +69,7 @@ func Explain(corefile, name string, from netip.Addr) (*site.Explanation, error) 
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	last := fmt.Errorf("%s has no nearcast block", corefile)
+	last := fmt.Errorf("%s has no nearcast block; what policy zones decide is explained by a running server, with --admin", corefile)
 	for _, o := range sources {
 		view, err := site.Once(o.config)
 		if err != nil {

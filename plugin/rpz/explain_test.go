@@ -184,6 +184,37 @@ func TestTheBlockThatAnswersIsExplained(t *testing.T) {
 	}
 }
 
+// TestEachServerThatAnswersInAWayOfItsOwnIsExplained has views at one address, and another
+// address.
+func TestEachServerThatAnswersInAWayOfItsOwnIsExplained(t *testing.T) {
+	dir, socket := t.TempDir(), socketPath(t)
+	fixture.Write(t, filepath.Join(dir, "truth"), truth)
+	for _, zone := range []string{"rpz1", "rpz2", "rpz3"} {
+		fixture.Write(t, filepath.Join(dir, zone), withSOA("a.test CNAME .\n"))
+	}
+	of := func(zone string) string {
+		return strings.NewReplacer("BODY", "zone "+zone+" {\nfile "+dir+"/"+zone+"\n}\nadmin "+socket, "DIR", dir).Replace(block)
+	}
+	viewed := strings.Replace(of("rpz1"), "rpz {", "view inner {\nexpr incidr(client_ip(), '10.0.0.0/8')\n}\nrpz {", 1)
+	elsewhere := strings.Replace(of("rpz3"), "LOOPBACK", fixture.AnotherLoopback(), 1)
+	serve(t, viewed+"\n"+of("rpz2")+"\n"+elsewhere)
+	for from, want := range map[string]string{"10.0.0.1": "rpz1. rpz1. rpz3. rpz3.", "192.0.2.1": "rpz2. rpz2. rpz3. rpz3."} {
+		all, err := call[[]Explanation](t, socket, http.MethodGet, "explain", url.Values{"name": {"a.test"}, "from": {from}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var met []string
+		for _, e := range all {
+			for _, z := range e.Zones {
+				met = append(met, z.Zone)
+			}
+		}
+		if got := strings.Join(met, " "); got != want {
+			t.Errorf("%s meets %s, want %s", from, got, want)
+		}
+	}
+}
+
 func TestWhatCannotBeExplainedIsNamed(t *testing.T) {
 	socket := socketPath(t)
 	serveRules(t, "admin "+socket, "a.test CNAME .\n")
