@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/brief"
 	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/plugin/arguments"
 	"github.com/nearcast/nearcast/plugin/blocks"
@@ -157,7 +158,7 @@ func (i *instance) serveSwitch(w http.ResponseWriter, r *http.Request) {
 		}
 		has = has || off
 	} else if has {
-		disabled.set(Disabled{Zone: zone, Since: time.Now().UTC().Truncate(time.Second), Reason: r.FormValue("reason")})
+		disabled.set(Disabled{Zone: zone, Since: time.Now().UTC().Truncate(time.Second), Reason: brief.Text(strings.TrimSpace(r.FormValue("reason")))})
 	}
 	if !has {
 		admin.Reply(w, nil, http.StatusNotFound, i.unknown(zone))
