@@ -120,8 +120,9 @@ func (i *instance) unknown(zone string) error {
 	return fmt.Errorf("this server has no policy zone %s; it has %s", zone, strings.Join(names, ", "))
 }
 
-// refreshTime is how long a refresh is waited for: less than a request may take.
-const refreshTime = 8 * time.Second
+// answerTime is how long a refresh, or an explanation, is waited for: less than a request
+// may take.
+const answerTime = 8 * time.Second
 
 func (i *instance) serveRefresh(w http.ResponseWriter, r *http.Request) {
 	zone, err := zoneOf(r)
@@ -134,7 +135,7 @@ func (i *instance) serveRefresh(w http.ResponseWriter, r *http.Request) {
 		admin.Reply(w, nil, http.StatusNotFound, i.unknown(zone))
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), refreshTime)
+	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 	defer cancel()
 	admin.Reply(w, refresh(ctx, all), http.StatusOK, nil)
 }
@@ -196,6 +197,8 @@ func (i *instance) serveExplain(w http.ResponseWriter, r *http.Request) {
 		admin.Reply(w, nil, http.StatusBadRequest, fmt.Errorf("name: %q is not a domain name", name))
 		return
 	}
-	all, err := i.explain(r.Context(), dns.Fqdn(name), from.Unmap().WithZone(""))
+	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+	defer cancel()
+	all, err := i.explain(ctx, dns.Fqdn(name), from.Unmap().WithZone(""))
 	admin.Reply(w, all, http.StatusServiceUnavailable, err)
 }

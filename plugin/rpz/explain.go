@@ -85,20 +85,24 @@ func (i *instance) explain(ctx context.Context, name string, from netip.Addr) ([
 	all := make([]Explanation, len(places)*len(types))
 	failures := make([]error, len(all))
 	explaining.Add(1)
-	defer explaining.Add(-1)
 	var wg sync.WaitGroup
 	for at, p := range places {
 		s, err := p.server()
-		if err != nil {
-			return nil, err
-		}
 		for k, qtype := range types {
 			n := at*len(types) + k
-			wg.Go(func() { all[n], failures[n] = p.explain(ctx, s, new(dns.Msg).SetQuestion(name, qtype), from) })
+			if failures[n] = err; err == nil {
+				wg.Go(func() { all[n], failures[n] = p.explain(ctx, s, new(dns.Msg).SetQuestion(name, qtype), from) })
+			}
 		}
 	}
-	wg.Wait()
-	return all, errors.Join(failures...)
+	done := make(chan struct{})
+	go func() { wg.Wait(); explaining.Add(-1); close(done) }()
+	select {
+	case <-done:
+		return all, errors.Join(failures...)
+	case <-ctx.Done(): // what the plugins wait for ends by their own bounds
+		return nil, fmt.Errorf("the server's plugins did not answer %s in time: %w", name, ctx.Err())
+	}
 }
 
 // explain asks the server one query over UDP.

@@ -32,6 +32,9 @@ type query struct {
 	err   error
 
 	stage stage
+	// early are the hits that changed nothing before the true answer was known: unless
+	// that is settled then, they are met again.
+	early []*hit
 	// budget is what its look-ups may still cost; nil before the first.
 	budget *budget
 	// trace is set where the query is explained: nothing of it is counted or logged.
@@ -62,10 +65,13 @@ func (q *query) settled() bool {
 	st := &q.stage
 	*st = stage{name: q.msg.Question[0].Name, first: true, answerless: true, last: true}
 	h := q.search(q.set.policies[:q.set.early], st)
-	switch {
-	case h == nil:
+	if h == nil {
 		return false
-	case q.truthful(h):
+	}
+	for _, e := range q.early {
+		q.note(e)
+	}
+	if q.truthful(h) {
 		q.passed = true
 		q.note(h)
 		return false

@@ -156,6 +156,23 @@ func TestShadowCountsAndChangesNothing(t *testing.T) {
 	}
 }
 
+// TestAHitThatChangesNothingIsCountedOnce has such hits before the true answer is known,
+// where a rule then answers at once, or lets pass, or none does.
+func TestAHitThatChangesNothingIsCountedOnce(t *testing.T) {
+	const inert = "shadow\n---\na.test CNAME .\nb.test CNAME .\nmany.test CNAME .\nlost.test CNAME .\n"
+	for _, settings := range []string{"", "qname-wait-recurse no"} {
+		s, _ := serveRules(t, settings, inert, "a.test CNAME .\nb.test CNAME rpz-passthru.\n")
+		counter := hits.WithLabelValues("rpz1.", "qname", "shadow")
+		for _, name := range []string{"a.test.", "b.test.", "many.test."} {
+			before := testutil.ToFloat64(counter)
+			s.exchange(question(name, dns.TypeA), "udp")
+			if got := testutil.ToFloat64(counter) - before; got != 1 {
+				t.Errorf("%q: %s is counted %v times", settings, name, got)
+			}
+		}
+	}
+}
+
 func TestOnlyTheZonesClientsMeetIt(t *testing.T) {
 	s, _ := serveRules(t, "", "clients 192.0.2.0/24\n---\na.test CNAME .\n", "clients 127.0.0.0/8 ::1\n---\nb.test CNAME .\n")
 	s.expect("a.test.", "NOERROR, a.test. 100 A 192.0.2.1, authority:NS")

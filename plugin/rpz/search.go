@@ -33,10 +33,14 @@ func (q *query) search(policies []policy, st *stage) *hit {
 				continue
 			}
 			h := &hit{policy: p, match: m, action: p.effect(m)}
-			if !p.inert() {
+			switch {
+			case !p.inert():
 				return h
+			case st.answerless:
+				q.early = append(q.early, h)
+			default:
+				q.note(h)
 			}
-			q.note(h)
 		}
 		if st.undecided = q.undecided(p, st); st.undecided != "" {
 			return nil

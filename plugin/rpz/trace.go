@@ -43,16 +43,9 @@ func (h *RPZ) traced(ctx context.Context, s *set) (*set, *trace) {
 	return t.set, t
 }
 
-// note keeps a hit at the name. Before and after the true answer is known the same rules
-// are met.
+// note keeps a hit at the name.
 func (t *trace) note(h *hit, name string) {
-	name = policyzone.Canonical(name)
-	for _, o := range t.hits {
-		if o.policy.zone == h.policy.zone && o.match.Trigger() == h.match.Trigger() && o.match.Owner(o.policy.rules) == h.match.Owner(h.policy.rules) && o.name == name {
-			return
-		}
-	}
-	t.hits = append(t.hits, traced{*h, name})
+	t.hits = append(t.hits, traced{*h, policyzone.Canonical(name)})
 }
 
 // failed keeps why policy could not be applied. The nil trace keeps nothing.
