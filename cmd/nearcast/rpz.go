@@ -67,12 +67,16 @@ func rpzEnableCommand() *cobra.Command {
 		})
 }
 
-// zoneCommand is one that takes the name of a policy zone, which it completes.
+// zoneCommand is one that takes the name of a policy zone, which it completes. Where none
+// is given it runs with "".
 func zoneCommand(socket *string, use, short, long string, run func(*cobra.Command, string) error) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if strings.TrimSpace(args[0]) == "" {
+			switch {
+			case len(args) == 0:
+				return run(cmd, "")
+			case strings.TrimSpace(args[0]) == "": // an unset variable of a script
 				return errors.New("ZONE is empty; name a policy zone")
 			}
 			return run(cmd, args[0])

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -16,19 +17,17 @@ import (
 
 func rpzStatusCommand() *cobra.Command {
 	var socket string
-	c := &cobra.Command{
-		Use:   "status --admin SOCKET",
-		Short: "Show the policy zones of a running instance at a glance",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+	c := zoneCommand(&socket, "status [ZONE] --admin SOCKET", "Show a policy zone of a running instance, or all, at a glance",
+		`Status shows where each policy zone comes from, its serial and rules, what came of the
+last read, transfer or download, when the next one is, and whether it is disabled.`,
+		func(cmd *cobra.Command, zone string) error {
 			var st rpz.Status
-			if err := callRPZ(cmd, socket, http.MethodGet, "status", nil, &st); err != nil {
+			if err := callRPZ(cmd, socket, http.MethodGet, "status", url.Values{"zone": {zone}}, &st); err != nil {
 				return err
 			}
 			return answer(cmd, st, func(w io.Writer) error { return printZones(w, st, time.Now()) })
-		},
-	}
-	adminFlag(c, &socket)
+		})
+	c.Args = cobra.MaximumNArgs(1)
 	return c
 }
 

@@ -76,9 +76,7 @@ func (i *instance) deafen() {
 
 func (i *instance) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+AdminPath+"status", func(w http.ResponseWriter, _ *http.Request) {
-		admin.Reply(w, i.status(), http.StatusOK, nil)
-	})
+	mux.HandleFunc("GET "+AdminPath+"status", i.serveStatus)
 	mux.HandleFunc("GET "+AdminPath+"explain", i.serveExplain)
 	mux.HandleFunc("PUT "+AdminPath+"refresh", i.serveRefresh)
 	mux.HandleFunc("PUT "+AdminPath+"disabled", i.serveSwitch)
@@ -97,6 +95,24 @@ func (i *instance) sources(zone string) (all []*source) {
 		}
 	}
 	return all
+}
+
+// serveStatus answers with how a zone stands, or all where none is named.
+func (i *instance) serveStatus(w http.ResponseWriter, r *http.Request) {
+	zone := ""
+	if r.FormValue("zone") != "" {
+		var err error
+		if zone, err = zoneOf(r); err != nil {
+			admin.Reply(w, nil, http.StatusBadRequest, err)
+			return
+		}
+	}
+	st := i.status(zone)
+	if zone != "" && len(st.Zones)+len(st.Stray) == 0 {
+		admin.Reply(w, nil, http.StatusNotFound, i.unknown(zone))
+		return
+	}
+	admin.Reply(w, st, http.StatusOK, nil)
 }
 
 // zoneOf returns the zone that a request names, canonical.

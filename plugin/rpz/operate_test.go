@@ -149,10 +149,14 @@ func TestZonesThatAreNotThereAreNamed(t *testing.T) {
 	_, d := disable(t, socket, "rpz3", "")
 	_, e := enable(t, socket, "rpz3")
 	_, r := refreshed(t, socket, "rpz3")
-	for _, err := range []error{d, e, r} {
+	_, s := call[Status](t, socket, http.MethodGet, "status", url.Values{"zone": {"rpz3"}})
+	for _, err := range []error{d, e, r, s} {
 		if !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%v", err)
 		}
+	}
+	if st, err := call[Status](t, socket, http.MethodGet, "status", url.Values{"zone": {"RPZ2"}}); err != nil || len(st.Zones) != 1 || st.Zones[0].Zone != "rpz2." {
+		t.Errorf("%+v, %v", st, err)
 	}
 	for _, zone := range []string{"", "a..b"} {
 		if _, err := disable(t, socket, zone, ""); fmt.Sprint(err) != fmt.Sprintf("zone: %q is not a domain name", zone) {

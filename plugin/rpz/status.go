@@ -2,7 +2,6 @@ package rpz
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -57,20 +56,18 @@ type ZoneStatus struct {
 	Disabled *Disabled `json:"disabled,omitempty"`
 }
 
-// status returns how the zones stand.
-func (i *instance) status() Status {
+// status returns how a zone stands, or all where it is "".
+func (i *instance) status(zone string) Status {
 	st := Status{Zones: []ZoneStatus{}} // none is an empty list in JSON
-	var names []string
-	for _, s := range i.sources("") {
+	for _, s := range i.sources(zone) {
 		st.Zones = append(st.Zones, s.status())
-		names = append(names, s.origin.zone)
 	}
 	all := disabled.list()
 	if len(all) > 0 {
 		st.Unkept = disabled.unkept()
 	}
 	for _, d := range all {
-		if !slices.Contains(names, d.Zone) {
+		if (zone == "" || d.Zone == zone) && len(i.sources(d.Zone)) == 0 {
 			st.Stray = append(st.Stray, d)
 		}
 	}
