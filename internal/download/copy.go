@@ -133,11 +133,12 @@ func (s *spool) finish(m mark) error {
 }
 
 // readCopy reads the copy, and nothing less. The zone is nil where there is none.
-func readCopy(path, zone string, most limits) (*policyzone.Zone, mark, error) {
+func (l *List) readCopy() (*policyzone.Zone, mark, error) {
+	path := l.config.File
 	if path == "" {
 		return nil, mark{}, nil
 	}
-	f, err := regular.Open(path, int64(most.octets)+headSize)
+	f, err := regular.Open(path, int64(l.config.MaxBytes)+headSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, mark{}, nil
 	}
@@ -145,14 +146,14 @@ func readCopy(path, zone string, most limits) (*policyzone.Zone, mark, error) {
 		return nil, mark{}, fmt.Errorf("the last good copy cannot be read: %w", err)
 	}
 	defer f.Close()
-	z, m, err := parseCopy(f, path, zone, most)
+	z, m, err := l.parseCopy(f, path)
 	if err != nil {
 		return nil, mark{}, fmt.Errorf("the last good copy %s %w; %s", path, err, setAside(path))
 	}
 	return z, m, nil
 }
 
-func parseCopy(f io.Reader, path, zone string, most limits) (*policyzone.Zone, mark, error) {
+func (l *List) parseCopy(f io.Reader, path string) (*policyzone.Zone, mark, error) {
 	head := make([]byte, headSize)
 	if _, err := io.ReadFull(f, head); err != nil {
 		return nil, mark{}, fmt.Errorf("has no first line: %w", err)
@@ -162,8 +163,8 @@ func parseCopy(f io.Reader, path, zone string, most limits) (*policyzone.Zone, m
 		return nil, mark{}, err
 	}
 	sum := sha256.New()
-	list := &bounded{from: io.TeeReader(f, sum), left: most}
-	z, err := parseList(list, zone, path)
+	list := &bounded{from: io.TeeReader(f, sum), left: l.config.MaxBytes}
+	z, err := l.parse(list, path)
 	if err != nil {
 		return nil, mark{}, fmt.Errorf("cannot be used: %w", err)
 	}

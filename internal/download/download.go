@@ -37,8 +37,8 @@ type Config struct {
 	Sources outbound.Sources
 	// File is the last good copy, of this List alone. Empty: nothing is kept.
 	File string
-	// MaxRecords bounds a list, which may have as many lines, and MaxBytes its size in
-	// octets, uncompressed. Zero: DefaultMaxRecords, DefaultMaxBytes.
+	// MaxRecords bounds how many records a list may have, those that cannot be used
+	// included, and MaxBytes its size in octets, uncompressed. Zero: DefaultMaxRecords, DefaultMaxBytes.
 	MaxRecords, MaxBytes int
 }
 
@@ -51,7 +51,7 @@ const (
 	MostRefresh = 7 * 24 * time.Hour
 	// DefaultMaxRecords is several times the largest list that is published.
 	DefaultMaxRecords = 5_000_000
-	// DefaultMaxBytes leaves 50 octets to each of its lines.
+	// DefaultMaxBytes leaves 50 octets to each of its records.
 	DefaultMaxBytes = 256 << 20
 )
 
@@ -156,7 +156,7 @@ func (l *List) explain(err error) error {
 
 // load takes up what was kept by an earlier process.
 func (l *List) load() {
-	zone, mark, err := readCopy(l.config.File, l.config.Zone, l.limits())
+	zone, mark, err := l.readCopy()
 	switch {
 	case err != nil:
 		l.tell(Event{Result: CopyDamaged, Err: fmt.Errorf("zone %s: %w", l.config.Zone, err)})

@@ -214,7 +214,7 @@ func TestNothingButAWholeGoodListIsTaken(t *testing.T) {
 	t.Cleanup(insecure.Close)
 	elsewhere := publish(t) // of the same certificate
 	elsewhere.set(plain(second))
-	long := strings.Repeat("; a comment\n", 1000)
+	long := strings.Repeat("x.example. CNAME .\n", 500) // out of the zone, and so no rule
 	bomb := zipped(second + strings.Repeat("; nothing at all, many times over\n", 100_000))
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
@@ -237,18 +237,20 @@ func TestNothingButAWholeGoodListIsTaken(t *testing.T) {
 			w.Header().Set("Content-Encoding", "br")
 			io.WriteString(w, second)
 		}, "refused", `"br"`},
-		"more octets than are allowed": {plain(second + strings.Repeat(";", 20_000)), "too-large", "octets"},
-		"more octets in gzip":          {coded(bomb), "too-large", ""},
-		"more lines than are allowed":  {plain(second + long), "too-large", "lines"},
-		"gzip of nothing, many times":  {coded(append(bytes.Repeat(zipped(""), 1500), zipped(second)...)), "too-large", "more octets were sent"},
-		"$GENERATE":                    {plain(second + "$GENERATE 1-65535 x$.example CNAME .\n"), "refused", "$GENERATE"},
-		"$generate behind blanks":      {plain(second + " \t$gene\rrate 1-65535 x$.example CNAME .\n"), "refused", "$GENERATE"},
-		"$INCLUDE":                     {plain(second + "$INCLUDE /etc/passwd\n"), "refused", "INCLUDE"},
-		"an empty body":                {plain(""), "refused", ""},
-		"a page":                       {plain("<html><body>Sign in to the network</body></html>\n"), "refused", ""},
-		"a SOA alone":                  {plain("$TTL 60\n@ SOA ns. host. 2 3600 600 86400 60\n"), "refused", "no record"},
-		"404":                          {statusLine(404), "status", "404 Not Found"},
-		"500":                          {statusLine(500), "status", "500"},
+		"more octets than are allowed":  {plain(second + strings.Repeat(";", 20_000)), "too-large", "octets"},
+		"more octets in gzip":           {coded(bomb), "too-large", ""},
+		"more records than are allowed": {plain(second + long), "too-large", "records"},
+		"gzip of nothing, many times":   {coded(append(bytes.Repeat(zipped(""), 1500), zipped(second)...)), "too-large", "more octets were sent"},
+		"$GENERATE":                     {plain(second + "$GENERATE 1-65535 x$.example CNAME .\n"), "refused", "$GENERATE"},
+		"$generate in parentheses":      {plain(second + "($generate 1-65535 x$.example CNAME .)\n"), "refused", "$GENERATE"},
+		"$GENERATE behind a mark":       {plain("\ufeff$GENERATE 1-65535 x$.example CNAME .\n" + second), "refused", "$GENERATE"},
+		"a quotation without its end":   {plain(second + "x.example TXT \"a\ny.example CNAME .\nz.example TXT b\"\n"), "refused", "quotation"},
+		"$INCLUDE":                      {plain(second + "$INCLUDE /etc/passwd\n"), "refused", "INCLUDE"},
+		"an empty body":                 {plain(""), "refused", ""},
+		"a page":                        {plain("<html><body>Sign in to the network</body></html>\n"), "refused", ""},
+		"a SOA alone":                   {plain("$TTL 60\n@ SOA ns. host. 2 3600 600 86400 60\n"), "refused", "no record"},
+		"404":                           {statusLine(404), "status", "404 Not Found"},
+		"500":                           {statusLine(500), "status", "500"},
 		"206": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusPartialContent)
 			io.WriteString(w, second)

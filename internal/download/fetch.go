@@ -189,9 +189,9 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 // receive reads a list to its end.
 func (l *List) receive(got *fetched, from io.Reader, sum string) error {
 	digest := sha256.New()
-	list := &bounded{from: io.TeeReader(from, io.MultiWriter(digest, got.spool)), left: l.limits()}
+	list := &bounded{from: io.TeeReader(from, io.MultiWriter(digest, got.spool)), left: l.config.MaxBytes}
 	var err error
-	if got.zone, err = parseList(list, l.config.Zone, shown(l.url)); err != nil {
+	if got.zone, err = l.parse(list, shown(l.url)); err != nil {
 		return err
 	}
 	got.mark.Sum = hex.EncodeToString(digest.Sum(nil))
@@ -206,9 +206,9 @@ func (l *List) receive(got *fetched, from io.Reader, sum string) error {
 	return nil
 }
 
-// parseList reads a list to its end as a file is read.
-func parseList(list *bounded, zone, name string) (*policyzone.Zone, error) {
-	z, _, err := policyzone.Read(list, zone, name)
+// parse reads a list to its end as a file is read.
+func (l *List) parse(list *bounded, name string) (*policyzone.Zone, error) {
+	z, _, err := policyzone.ReadList(list, l.config.Zone, name, l.config.MaxRecords)
 	if err == nil {
 		err = list.complete()
 	}
@@ -217,6 +217,8 @@ func parseList(list *bounded, zone, name string) (*policyzone.Zone, error) {
 		return nil, list.err
 	case list.err != nil && list.err != io.EOF: //nolint:errorlint // what gzip wraps is not the end
 		return nil, fail(Broken, "it broke off: %w", list.err)
+	case errors.Is(err, policyzone.ErrTooMany):
+		return nil, fail(TooLarge, "%w", err)
 	case err != nil:
 		return nil, fail(Refused, "%w", err)
 	}

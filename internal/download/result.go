@@ -27,7 +27,7 @@ const (
 	Timeout Result = "timeout"
 	// Broken: it is not known that the list came to its end.
 	Broken Result = "broken"
-	// TooLarge: more octets or lines than are allowed.
+	// TooLarge: more octets or records than are allowed.
 	TooLarge Result = "too-large"
 	// Checksum: there is no checksum of the list, or another.
 	Checksum Result = "checksum"

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/miekg/dns"
 )
@@ -89,13 +88,22 @@ func nameTarget(t Trigger, relative string) target {
 // names from messages are: two spellings of a name become one.
 func Canonical(name string) string {
 	for i := range len(name) {
-		if c := name[i]; c == '\\' || c >= utf8.RuneSelf { // messages have it escaped
+		if spelt[name[i]] {
 			name = respell(name)
 			break
 		}
 	}
 	return strings.ToLower(dns.Fqdn(name))
 }
+
+// spelt are the octets that a name which came over the wire never has, or only with a
+// backslash before them. In a file they may stand by themselves.
+var spelt = func() (is [256]bool) {
+	for b := range is {
+		is[b] = b <= ' ' || b > '~' || strings.IndexByte(`\'@;()"`, byte(b)) >= 0
+	}
+	return is
+}()
 
 // respell spells the name as one that came over the wire. What cannot go over it
 // stays as it is, and matches nothing.

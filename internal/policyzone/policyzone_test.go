@@ -328,9 +328,22 @@ func FuzzOwner(f *testing.F) {
 	})
 }
 
+// kept is the text of a zone without the records that were skipped.
+func kept(text string) string {
+	lines := strings.Split(text, "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(l string) bool {
+		return strings.Contains(l, errOutside.Error()) || strings.Contains(l, errTooLong.Error())
+	}), "\n")
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add("@ SOA ns. host. 1 2 3 4 5\n24.0.2.0.192.rpz-ip CNAME .\n*.x CNAME *.garden.\ny A 192.0.2.1\n")
 	f.Add("@ SOA . . 1 2 3 4 5\nx CNAME rpz-drop.\nx TXT y\n")
+	for _, c := range texts {
+		if len(c.text) < 1000 {
+			f.Add(c.text)
+		}
+	}
 	f.Fuzz(func(t *testing.T, file string) {
 		z, _, err := Read(strings.NewReader(file), "rpz.test", "f")
 		if err != nil {
@@ -343,7 +356,7 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		again, err := e.Zone()
-		if err != nil || text(again) != text(z) {
+		if err != nil || text(again) != kept(text(z)) {
 			t.Errorf("%v\n%s\nbecame\n%s", err, text(z), text(again))
 		}
 	})

@@ -3,9 +3,11 @@ package policyzone
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"strings"
 
@@ -35,15 +37,16 @@ func Origin(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	parser := dns.NewZoneParser(unmarked(f), "rpz.", path)
+	text := newPlainText(unmarked(f), false)
+	parser := dns.NewZoneParser(text, "rpz.", path)
 	parser.SetDefaultTTL(defaultTTL)
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
 		if rr.Header().Rrtype == dns.TypeSOA {
 			return rr.Header().Name, nil
 		}
 	}
-	if err := parser.Err(); err != nil {
-		return "", located(path, err)
+	if err := cmp.Or(text.fault, parser.Err()); err != nil {
+		return "", located(path, text.line, err)
 	}
 	return "", fmt.Errorf("%s: %w", path, ErrNoSOA)
 }
@@ -57,52 +60,93 @@ const maxTTL = 1<<31 - 1
 
 // Read reads a zone in the text form of RFC 1035, section 5. It returns the rules
 // that cannot be used or are in doubt, with their lines; a record outside the zone is
-// one of them. A fault of syntax is an error that names the file and the line: as for
-// BIND, half a zone is not used.
+// one of them, and so is one whose owner is too long. A fault of syntax is an error that
+// names the file and the line: as for BIND, half a zone is not used.
 func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
-	e := Begin(origin)
-	text := unmarked(r)
-	if err := foreign(text); err != nil {
+	in := unmarked(r)
+	return read(in, newPlainText(in, false), origin, file, math.MaxInt)
+}
+
+// ErrTooMany is wrapped where a list has more records than are allowed.
+var ErrTooMany = errors.New("the list has more records than are allowed")
+
+// ReadList is Read of a list that others publish: it may have so many records, those
+// outside the zone included, and no $GENERATE, which makes many of one line.
+func ReadList(r io.Reader, origin, file string, most int) (*Zone, []Fault, error) {
+	in := unmarked(r)
+	return read(in, newPlainText(in, true), origin, file, most)
+}
+
+func read(in *bufio.Reader, text *plainText, origin, file string, most int) (*Zone, []Fault, error) {
+	if err := foreign(in); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
-	lines := &lineReader{ByteReader: text, line: 1}
-	parser := dns.NewZoneParser(lines, e.zone.name, file)
+	reading := &reading{Editor: Begin(origin), text: text, at: map[string]int{}}
+	parser := dns.NewZoneParser(text, reading.zone.name, file)
 	parser.SetDefaultTTL(defaultTTL)
-	at := map[string]int{}
+	records := 0
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
-		if empty(rr) {
-			return nil, nil, fmt.Errorf("%s:%d: %s %s has no data", file, lines.of(), rr.Header().Name, dns.Type(rr.Header().Rrtype))
+		if records++; records > most {
+			return nil, nil, fmt.Errorf("%s:%d: %w: %d", file, text.line, ErrTooMany, most)
 		}
-		if soa, ok := rr.(*dns.SOA); ok && e.zone.soa != nil && Canonical(soa.Hdr.Name) == e.zone.name && !dns.IsDuplicate(soa, e.zone.soa) {
-			return nil, nil, fmt.Errorf("%s:%d: %s has a second SOA, with the serial %d: are two lists in one file?", file, lines.of(), soa.Hdr.Name, soa.Serial)
-		}
-		if rr.Header().Ttl > maxTTL {
-			rr.Header().Ttl = 0
-		}
-		known := len(e.zone.faults)
-		err := e.Add(rr)
-		if errors.Is(err, errOutside) {
-			e.skip(rr, err)
-		} else if err != nil {
-			return nil, nil, fmt.Errorf("%s:%d: %w", file, lines.of(), err)
-		}
-		if len(e.zone.faults) > known {
-			at[Canonical(rr.Header().Name)] = lines.of()
+		if err := reading.add(rr); err != nil {
+			return nil, nil, fmt.Errorf("%s:%d: %w", file, text.line, err)
 		}
 	}
-	if err := parser.Err(); err != nil {
-		return nil, nil, located(file, err)
+	if err := cmp.Or(text.fault, parser.Err()); err != nil {
+		return nil, nil, located(file, text.line, err)
 	}
-	z, err := e.Zone()
+	z, err := reading.Zone()
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w%s", file, err, e.elsewhere)
+		return nil, nil, fmt.Errorf("%s: %w%s", file, err, reading.elsewhere)
 	}
-	z.torn = lines.torn()
+	z.torn = text.torn()
 	for owner, r := range z.faults { // nobody else has the zone yet
-		r.line = at[owner]
+		r.line = reading.at[owner]
 		z.faults[owner] = r
 	}
 	return z, append(z.Faults(), z.Doubts()...), nil
+}
+
+// reading is an editor that is given what a parser reads.
+type reading struct {
+	*Editor
+	prover
+	text *plainText
+	// at is on which line the faults are, by owner.
+	at map[string]int
+}
+
+// add adds a record, or notes why that is skipped. An error is a fault of syntax.
+func (r *reading) add(rr dns.RR) error {
+	h := rr.Header()
+	owner := Canonical(h.Name)
+	switch {
+	case h.Name == "":
+		return errors.New("a record without a name stands before any name")
+	case empty(rr):
+		return fmt.Errorf("%s %s has no data", h.Name, dns.Type(h.Rrtype))
+	}
+	if soa, ok := rr.(*dns.SOA); ok && r.zone.soa != nil && owner == r.zone.name && !dns.IsDuplicate(soa, r.zone.soa) {
+		return fmt.Errorf("%s has a second SOA, with the serial %d: are two lists in one file?", h.Name, soa.Serial)
+	}
+	if h.Ttl > maxTTL {
+		h.Ttl = 0
+	}
+	known := len(r.zone.faults)
+	if wireLength(owner) > maxName {
+		r.setFault(owner, fmt.Errorf("its name %w", errTooLong))
+	} else if err := r.prove(rr); err != nil {
+		return fmt.Errorf("%s %s: %w", h.Name, dns.Type(h.Rrtype), err)
+	} else if err := r.Add(rr); errors.Is(err, errOutside) {
+		r.skip(rr, err)
+	} else if err != nil {
+		return err
+	}
+	if len(r.zone.faults) > known {
+		r.at[owner] = r.text.line
+	}
+	return nil
 }
 
 // empty reports whether the record's line ends after its type, which the parser lets
@@ -160,16 +204,20 @@ func unmarked(r io.Reader) *bufio.Reader {
 	return b
 }
 
-// syntax is what the parser says, with the line and the column at the end.
-var syntax = regexp.MustCompile(`(?s)^dns: (.*) at line: (\d+):\d+$`)
+// syntax is what the parser says, with the line and the column of the text that it was
+// given at the end.
+var syntax = regexp.MustCompile(`(?s)^dns: (.*) at line: \d+:\d+$`)
 
-// located returns the parser's error with the file and the line before it, as others have.
-func located(file string, err error) error {
-	text := strings.TrimPrefix(err.Error(), file+": ")
-	if at := syntax.FindStringSubmatch(text); at != nil {
-		return fmt.Errorf("%s:%s: %s", file, at[2], discreet(at[1]))
+// located returns the error of a text with the file and the line before it, as others have.
+func located(file string, line int, err error) error {
+	if _, parsed := errors.AsType[*dns.ParseError](err); !parsed {
+		return fmt.Errorf("%s:%d: %w", file, line, err)
 	}
-	return fmt.Errorf("%s: %s", file, discreet(text))
+	says := strings.TrimPrefix(err.Error(), file+": ")
+	if at := syntax.FindStringSubmatch(says); at != nil {
+		says = at[1]
+	}
+	return fmt.Errorf("%s:%d: %s", file, line, discreet(says))
 }
 
 // quoted is what the parser repeats of a file, and harmless is how a token of a zone looks.
@@ -187,31 +235,3 @@ func discreet(text string) string {
 		return "a token"
 	})
 }
-
-// lineReader knows the line that is being read. The parser takes one octet after
-// the other, and has read the end of its line when it returns a record.
-type lineReader struct {
-	io.ByteReader
-	line int
-	last byte
-}
-
-func (l *lineReader) ReadByte() (byte, error) {
-	b, err := l.ByteReader.ReadByte()
-	if err != nil {
-		return b, err
-	}
-	if l.last == '\n' {
-		l.line++
-	}
-	l.last = b
-	return b, nil
-}
-
-// Read is not called for a ByteReader.
-func (l *lineReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-func (l *lineReader) of() int { return l.line }
-
-// torn reports whether what was read last was not the end of a line.
-func (l *lineReader) torn() bool { return l.last != '\n' }

@@ -85,7 +85,7 @@ func (s *stream) check(rr dns.RR) error {
 		return fail(Garbage, "the transfer begins with %s, not with a SOA", brief(rr))
 	case h.Class != dns.ClassINET:
 		return fail(Garbage, "%s is of the class %s, not IN", brief(rr), dns.Class(h.Class))
-	case meta(h.Rrtype):
+	case policyzone.Meta(h.Rrtype):
 		return fail(Garbage, "%s is of a type that no zone has", brief(rr))
 	case h.Rdlength == 0 && !mayBeEmpty(h.Rrtype):
 		return fail(Garbage, "%s has no data", brief(rr))
@@ -94,9 +94,6 @@ func (s *stream) check(rr dns.RR) error {
 	}
 	return nil
 }
-
-// meta are the types that are of messages, not of zones (RFC 6895, section 3.1).
-func meta(t uint16) bool { return t == dns.TypeNone || t == dns.TypeOPT || t >= 128 && t <= 255 }
 
 // mayBeEmpty are the types whose data may have no octets: those that say so, and
 // those that are not known.

@@ -1,0 +1,178 @@
+package policyzone
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// plainText is the text of a zone (RFC 1035, section 5.1), with what the parser does not read
+// as BIND does put in a form that it does. Comments are left out. A record in parentheses
+// becomes one line: the parser would join the words at the ends of its lines. A line that
+// ends within a quotation, which would swallow the lines up to the next quotation mark, is
+// refused, and so is a NUL, of which a crash fills the end of a file. A carriage return
+// ends a line, and a last line without an end gets one.
+//
+// The parser reads octet by octet, and has read the end of its line when it returns a
+// record: line is then that of the record.
+type plainText struct {
+	in *bufio.Reader
+	// line is that of the octet that was read last, and last the octet; 0 before the first.
+	line int
+	last byte
+	// given is what the parser was given last.
+	given byte
+	// escaped is set after a backslash, quoted in a quotation.
+	escaped, quoted bool
+	// depth counts the parentheses that are open, the first of them on the line opened.
+	depth, opened int
+	// generates is how much of $GENERATE the line begins with; -1 where it is none. With
+	// published the directive is refused.
+	generates int
+	published bool
+	// fault is what the text was refused for. The parser may report what came of it.
+	fault error
+}
+
+func newPlainText(r *bufio.Reader, published bool) *plainText {
+	return &plainText{in: r, line: 1, given: '\n', published: published}
+}
+
+// Read is not called for a ByteReader.
+func (t *plainText) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// ReadByte returns the next octet for the parser.
+func (t *plainText) ReadByte() (byte, error) {
+	for t.fault == nil {
+		b, err := t.next()
+		if err != nil {
+			return t.end(err)
+		}
+		if b, ok := t.translate(b); ok {
+			return t.give(b), t.fault
+		}
+	}
+	return 0, t.fault
+}
+
+// next reads an octet.
+func (t *plainText) next() (byte, error) {
+	b, err := t.in.ReadByte()
+	if err != nil {
+		return 0, err
+	}
+	if t.last == '\n' {
+		t.line++
+	}
+	t.last = b
+	return b, nil
+}
+
+// translate returns what the parser is given for an octet; false for nothing.
+func (t *plainText) translate(b byte) (byte, bool) {
+	switch escaped := t.escaped; {
+	case b == 0:
+		t.fault = errors.New("has a NUL octet: the file is damaged")
+		return 0, false
+	case escaped:
+		t.escaped = false
+		return b, true
+	case b == '\\':
+		t.escaped = true
+	case b == '"':
+		t.quoted = !t.quoted
+	case t.quoted && b == '\n':
+		t.fault = errors.New("the line ends within a quotation; close it with a quotation mark")
+		return 0, false
+	case t.quoted:
+	case b == ';':
+		return t.comment()
+	case b == '\n' || b == '\r':
+		return t.lineEnd()
+	case b == '(' || b == ')':
+		return t.parenthesis(b)
+	case t.depth > 0 && t.given == '\n' && (b == ' ' || b == '\t'):
+		return 0, false // the owner may stand behind the parenthesis
+	}
+	return b, true
+}
+
+// comment passes over a comment, which ends before the end of its line.
+func (t *plainText) comment() (byte, bool) {
+	for {
+		b, err := t.next()
+		switch {
+		case err != nil:
+			return 0, false // as will be the next octet
+		case b == '\n':
+			return t.lineEnd()
+		}
+	}
+}
+
+func (t *plainText) lineEnd() (byte, bool) {
+	switch {
+	case t.depth == 0:
+		return '\n', true
+	case t.given == '\n':
+		return 0, false
+	}
+	return ' ', true
+}
+
+func (t *plainText) parenthesis(b byte) (byte, bool) {
+	if b == '(' {
+		if t.depth++; t.depth == 1 {
+			t.opened = t.line
+		}
+	} else if t.depth--; t.depth < 0 {
+		t.fault = errors.New("a parenthesis is closed that was not opened")
+		return 0, false
+	}
+	return ' ', t.given != '\n'
+}
+
+// give notes what the parser is given.
+func (t *plainText) give(b byte) byte {
+	const directive = "$GENERATE"
+	switch {
+	case b == '\n':
+		t.generates = 0
+	case t.generates >= 0 && t.published && upper(b) == directive[t.generates]:
+		if t.generates++; t.generates == len(directive) {
+			t.fault = errors.New("has the directive $GENERATE, which is not for lists that others publish")
+		}
+	default:
+		t.generates = -1
+	}
+	t.given = b
+	return b
+}
+
+func upper(b byte) byte {
+	if 'a' <= b && b <= 'z' {
+		b -= 'a' - 'A'
+	}
+	return b
+}
+
+// end ends the last line before the end of the text, unless that is not to be expected.
+func (t *plainText) end(err error) (byte, error) {
+	switch {
+	case err != io.EOF: //nolint:errorlint // what wraps it is another end
+		t.fault = err
+	case t.quoted:
+		t.fault = errors.New("the text ends within a quotation")
+	case t.depth > 0:
+		t.fault = fmt.Errorf("the parenthesis that is opened on line %d is not closed", t.opened)
+	case t.given != '\n':
+		return t.give('\n'), nil
+	default:
+		return 0, io.EOF
+	}
+	return 0, t.fault
+}
+
+// torn reports whether the text ended within a line.
+func (t *plainText) torn() bool { return t.last != '\n' }
