@@ -34,6 +34,13 @@ func identityOf(info fs.FileInfo) Identity {
 // changed: it was written in its place, and not replaced.
 func (i Identity) SameFile(o Identity) bool { return i.device == o.device && i.inode == o.inode }
 
+// Unread returns an Identity that differs from that of the file whatever its content: it
+// is of the same file, of which nothing was read.
+func (i Identity) Unread() Identity {
+	i.size = -1
+	return i
+}
+
 // Written reports whether the last change was of the content: after a rename, or where a
 // program has set the times, the file is whole.
 func (i Identity) Written() bool { return i.modified == i.changed }

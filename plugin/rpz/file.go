@@ -3,6 +3,7 @@ package rpz
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -46,16 +47,18 @@ func newFile(s *source) *file {
 	return f
 }
 
-// begin reads the file. One that cannot be used is replaced by the last good copy,
-// and without that by nothing; it is an error where a configuration already runs,
-// which then goes on.
+// begin reads the file. One that cannot be used, or may be half of the last good copy, is
+// replaced by that, and without a copy by nothing; it is an error where a configuration
+// already runs, which then goes on.
 func (f *file) begin(runs bool) error {
 	var there bool
 	f.judged, there = regular.Identify(f.path)
 	f.missing = !there
 	z, err := f.read()
-	if err == nil {
+	if err == nil && !f.halved(z, time.Now()) {
 		f.take(z)
+	}
+	if err == nil {
 		return nil
 	}
 	f.note(fileRefused, err, 0)
@@ -69,6 +72,25 @@ func (f *file) begin(runs bool) error {
 		log.Errorf("zone %s: %v; there is no last good copy of it: until the file is good, queries are answered as servfail-until-ready says", f.origin.zone, err)
 	}
 	return nil
+}
+
+// halved uses the last good copy where the file, which may have been written while nobody
+// looked, looks like half of it. The file is then judged as one that has just changed.
+func (f *file) halved(z *policyzone.Zone, now time.Time) bool {
+	var c change
+	c.saw(f.judged, now)
+	if c.lies(now) <= 0 && !z.Torn() {
+		return false // and the copy need not be read
+	}
+	copied, at := f.copied()
+	doubts := compare(copied, z)
+	if !doubts.matter(false, f.judged) {
+		return false
+	}
+	log.Warningf("zone %s: %s %s: it may be half of a list; its last good copy, of %s, is used meanwhile", f.origin.zone, f.path, doubts, at.UTC().Format(time.RFC3339))
+	f.judged = f.judged.Unread()
+	f.publish(copied)
+	return true
 }
 
 // copied returns the last good copy, nil where there is none, and of when it is.
@@ -112,7 +134,7 @@ func (f *file) watch(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() {
-		list := func() ([]string, error) { return []string{filepath.Dir(f.path)}, nil }
+		list := func() ([]string, error) { return f.watched(), nil }
 		notify := func() {
 			select {
 			case changed <- struct{}{}:
@@ -138,6 +160,15 @@ func (f *file) watch(ctx context.Context) {
 		again.Reset(f.look(time.Now()))
 		f.keep()
 	}
+}
+
+// watched are the folder of the file, which there is before the file, and the file, which
+// may be a link to another folder.
+func (f *file) watched() []string {
+	if _, err := os.Stat(f.path); err != nil {
+		return []string{filepath.Dir(f.path)}
+	}
+	return []string{filepath.Dir(f.path), f.path}
 }
 
 // never is how long to wait for a file that does not change.

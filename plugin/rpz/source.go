@@ -60,8 +60,17 @@ func (o *origin) copy() string {
 	}
 	h := fnv.New32a()
 	h.Write([]byte(from))
-	return filepath.Join(o.state, fmt.Sprintf("%s-%08x.%s", url.PathEscape(strings.TrimSuffix(o.zone, ".")), h.Sum32(), kind))
+	name := url.PathEscape(strings.TrimSuffix(o.zone, "."))
+	if len(name) > mostOfName {
+		h.Write([]byte(name))
+		name = name[:mostOfName]
+	}
+	return filepath.Join(o.state, fmt.Sprintf("%s-%08x.%s", name, h.Sum32(), kind))
 }
+
+// mostOfName is how much of a zone's name is in that of its copy, in octets: a file's has
+// 255, and what is written beside it has a longer one.
+const mostOfName = 200
 
 // source keeps one zone up to date, for all handlers that use it.
 type source struct {
