@@ -40,12 +40,12 @@ func (o *outcome) tried() tried {
 }
 
 // attempt asks one primary after the other until one has a newer generation, or
-// the same. It changes nothing.
-func (s *Secondary) attempt(ctx context.Context, held *policyzone.Zone, primaries []netip.AddrPort) outcome {
+// the same. Where what is held has expired, any generation will do. It changes nothing.
+func (s *Secondary) attempt(ctx context.Context, held *policyzone.Zone, expired bool, primaries []netip.AddrPort) outcome {
 	var o outcome
 	var errs []error
 	for _, primary := range primaries {
-		t := &try{s: s, primary: primary, held: held, o: &o}
+		t := &try{s: s, primary: primary, held: held, expired: expired, o: &o}
 		if t.run(ctx) {
 			return o
 		}
@@ -63,7 +63,10 @@ type try struct {
 	s       *Secondary
 	primary netip.AddrPort
 	held    *policyzone.Zone
+	expired bool
 	o       *outcome
+	// unanswered is set where a transfer failed before its first record.
+	unanswered bool
 }
 
 // run reports success.
@@ -80,24 +83,31 @@ func (t *try) run(ctx context.Context) bool {
 		t.o.current = true
 		t.note(Current, 0)
 		return true
+	case !newer(serial, t.held.Serial()) && t.expired: // and so is nothing to go back from, as for BIND
+		t.held = nil
+		return t.transfer(ctx, dns.TypeAXFR) == nil
 	case !newer(serial, t.held.Serial()):
 		t.failed("SOA", 0, older(serial, t.held.Serial()))
 		return false
 	}
 	err = t.transfer(ctx, dns.TypeIXFR)
-	if err != nil && ctx.Err() == nil && wholeMayHelp(err) {
+	if err != nil && ctx.Err() == nil && t.wholeMayHelp(err) {
 		err = t.transfer(ctx, dns.TypeAXFR)
 	}
 	return err == nil
 }
 
 // wholeMayHelp says of a failure of IXFR whether AXFR could do better: where the
-// primary does not know IXFR, or sends differences that are wrong.
-func wholeMayHelp(err error) bool {
-	if r, ok := errors.AsType[*refusal](err); ok {
-		return r.rcode == dns.RcodeFormatError || r.rcode == dns.RcodeNotImplemented || r.rcode == dns.RcodeServerFailure
+// primary does not know IXFR, which it may also say with REFUSED or by hanging up, or
+// sends differences that are wrong.
+func (t *try) wholeMayHelp(err error) bool {
+	switch resultOf(err) {
+	case Refused, Unfit, Garbage:
+		return true
+	case Broken:
+		return t.unanswered
 	}
-	return resultOf(err) == Unfit || resultOf(err) == Garbage
+	return false
 }
 
 // transfer asks for the zone, or for what changed in it.
@@ -107,6 +117,7 @@ func (t *try) transfer(ctx context.Context, qtype uint16) error {
 	if err == nil && in.phase != current {
 		t.o.zone, err = in.generation()
 	}
+	t.unanswered = in.phase == opening
 	switch {
 	case err != nil:
 		t.failed(dns.TypeToString[qtype], in.skipped, err)

@@ -108,7 +108,8 @@ func misbehaviours() []misbehaviour {
 			return a
 		}, want: []Result{Garbage}, word: "ID"},
 
-		{name: "refuses the transfer", ixfr: code(dns.RcodeRefused), want: []Result{Refused}, word: "IXFR"},
+		{name: "refuses the transfer", ixfr: code(dns.RcodeRefused), axfr: code(dns.RcodeRefused), want: []Result{Refused, Refused}, word: "AXFR"},
+		{name: "hangs up", ixfr: func(*request) *answer { return &answer{} }, axfr: func(*request) *answer { return &answer{} }, want: []Result{Broken, Broken}, word: "broke off"},
 		{name: "sends an older serial than it said", ixfr: records(closed(generation(0, "x"))...), want: []Result{Older}},
 		{name: "sends another zone", ixfr: records(rr("other.example. 60 IN SOA ns. host. 2 1 1 1 1"), rr("x.other.example. 60 IN CNAME .")), want: []Result{WrongZone}, word: "other.example."},
 		{name: "sends another zone's SOA in the middle", ixfr: records(soa(2), ns(), rr("other.example. 60 IN SOA ns. host. 2 1 1 1 1"), soa(2)), want: []Result{WrongZone}},
@@ -164,7 +165,7 @@ func misbehaviours() []misbehaviour {
 		{name: "does not know the key", key: testKey, ixfr: tsigError(dns.RcodeBadKey), want: []Result{BadKey}, word: "BADKEY"},
 		{name: "finds the signature wrong", key: testKey, ixfr: tsigError(dns.RcodeBadSig), want: []Result{BadKey}, word: "BADSIG"},
 		{name: "has another time", key: testKey, ixfr: tsigError(dns.RcodeBadTime), want: []Result{BadKey}, word: "BADTIME"},
-		{name: "refuses without a signature", key: testKey, ixfr: code(dns.RcodeRefused), want: []Result{Refused}, word: "REFUSED"},
+		{name: "refuses without a signature", key: testKey, ixfr: code(dns.RcodeRefused), axfr: code(dns.RcodeRefused), want: []Result{Refused, Refused}, word: "REFUSED"},
 		{name: "does not sign the serial", key: testKey, soa: func(q *request) *answer {
 			a := q.sent(plain(q.reply(next[:1]))...)
 			a.hang = true

@@ -127,8 +127,8 @@ func (s *Secondary) plan(next time.Time) {
 
 // begin starts a refresh.
 func (s *Secondary) begin(ctx context.Context, primaries []netip.AddrPort) chan outcome {
-	done, held := make(chan outcome, 1), s.held
-	go func() { done <- s.attempt(ctx, held, primaries) }()
+	done, held, expired := make(chan outcome, 1), s.held, s.expired
+	go func() { done <- s.attempt(ctx, held, expired, primaries) }()
 	return done
 }
 

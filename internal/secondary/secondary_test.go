@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -81,24 +82,37 @@ func TestAWholeZoneIsTakenAsTheAnswerToIXFR(t *testing.T) {
 	}
 }
 
+// TestAPrimaryWithoutIXFRIsAskedForTheWholeZone has all the ways in which primaries say
+// that they have none: dnsmasq's is REFUSED, and axfrdns hangs up.
 func TestAPrimaryWithoutIXFRIsAskedForTheWholeZone(t *testing.T) {
-	for _, rcode := range []int{dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeServerFailure} {
-		synctest.Test(t, func(t *testing.T) {
-			f, w := begin(t, nil, nil)
-			defer w.stop()
-			good := serves(nil, held, next)
-			f.set(func(q *request) *answer {
-				if q.Question[0].Qtype == dns.TypeIXFR {
-					return code(rcode)(q)
-				}
-				return good(q)
+	hangsUp := func(*request) *answer { return &answer{} }
+	for name, c := range map[string]struct {
+		says func(*request) *answer
+		want Result
+	}{
+		"FORMERR": {code(dns.RcodeFormatError), Refused}, "NOTIMP": {code(dns.RcodeNotImplemented), Refused}, "SERVFAIL": {code(dns.RcodeServerFailure), Refused},
+		"REFUSED": {code(dns.RcodeRefused), Refused}, "NOTAUTH": {code(dns.RcodeNotAuth), Refused}, "hanging up": {hangsUp, Broken},
+	} {
+		for _, key := range []*Key{nil, testKey} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f, w := begin(t, key, nil)
+					defer w.stop()
+					good := serves(key, held, next)
+					f.set(func(q *request) *answer {
+						if q.Question[0].Qtype == dns.TypeIXFR {
+							return c.says(q)
+						}
+						return good(q)
+					})
+					w.Notify(one.Addr(), 0, false)
+					time.Sleep(2 * time.Second)
+					if got, err := w.results(); !slices.Equal(got, []Result{c.want, AXFR}) {
+						t.Fatalf("%v, %v", got, err)
+					}
+				})
 			})
-			w.Notify(one.Addr(), 0, false)
-			time.Sleep(2 * time.Second)
-			if got, err := w.results(); !slices.Equal(got, []Result{Refused, AXFR}) {
-				t.Fatalf("%v, %v", got, err)
-			}
-		})
+		}
 	}
 }
 
@@ -402,9 +416,40 @@ func TestAnOlderSerialDoesNotPutOffExpiry(t *testing.T) {
 		f, w := begin(t, nil, nil)
 		defer w.stop()
 		f.set(serves(nil, generation(0, "x")))
+		time.Sleep(999 * time.Second)
+		if z := w.served(); z == nil || z.Serial() != 1 {
+			t.Error("an older serial is taken before expiry")
+		}
+		time.Sleep(2 * time.Second)
+		if z := w.served(); z != nil && z.Serial() == 1 {
+			t.Error("a primary that was reset keeps the zone alive")
+		}
+	})
+}
+
+// TestAnyGenerationWillDoWhereTheLastHasExpired has a primary that was made anew, whose
+// serials begin again: BIND takes its zone then, too.
+func TestAnyGenerationWillDoWhereTheLastHasExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "zone")
+		f, w := begin(t, nil, func(c *Config) { c.File = path })
+		f.set(nil)
 		time.Sleep(1001 * time.Second)
 		if w.served() != nil {
-			t.Error("a primary that was reset keeps the zone alive")
+			t.Fatal("it did not expire")
+		}
+		older := generation(1<<31+1, "x")
+		f.set(serves(nil, older))
+		time.Sleep(11 * time.Second)
+		if got, want := text(w.served()), text(zoneOf(t, older)); got != want || w.Status().Expired {
+			t.Fatalf("served is\n%s\nnot\n%s", got, want)
+		}
+		w.stop()
+		again := follow(t, f, func(c *Config) { c.File = path })
+		defer again.stop()
+		synctest.Wait()
+		if got, want := text(again.served()), text(zoneOf(t, older)); got != want {
+			t.Errorf("the copy is\n%s\nnot\n%s", got, want)
 		}
 	})
 }
