@@ -22,6 +22,8 @@ type store struct {
 	// at is the generation that the file leads to; nil where it has none, or is
 	// not known to.
 	at *policyzone.Zone
+	// file is the file that was read or written.
+	file regular.Identity
 	// size is where the next entry goes, copySize where the entries begin, and
 	// confirmation where the last one is if it is but a confirmation, else 0.
 	size, copySize, confirmation int64
@@ -77,7 +79,7 @@ func (s *store) read(f *regular.File) (zone *policyzone.Zone, confirmed time.Tim
 	if zone, confirmed, err = r.readCopy(s.zone, s.limit); err != nil {
 		return nil, time.Time{}, err
 	}
-	s.at, s.size, s.copySize, s.confirmation = zone, r.offset, r.offset, 0
+	s.at, s.file, s.size, s.copySize, s.confirmation = zone, f.Identity(), r.offset, r.offset, 0
 	for s.size < f.Size() {
 		e, err := r.readEntry(f.Size() - s.size)
 		if err != nil {
@@ -167,8 +169,10 @@ func (s *store) writeAt(raw []byte, at int64, sync bool) error {
 		return err
 	}
 	defer f.Close()
-	// A torn end was left by a crash; any other size is of somebody else's doing.
-	if info, err := f.Stat(); err != nil || info.Size() < s.size {
+	// A torn end was left by a crash; any other size is of somebody else's doing, and so
+	// is another file.
+	info, err := f.Stat()
+	if id, there := regular.Identify(s.path); err != nil || !there || !id.SameFile(s.file) || info.Size() < s.size {
 		return errors.Join(err, errors.New("the file is not what it was"))
 	}
 	if _, err := f.WriteAt(raw, at); err != nil {
@@ -196,6 +200,7 @@ func (s *store) write(zone *policyzone.Zone, confirmed time.Time) (Result, error
 		s.at, s.failed = nil, time.Now()
 		return CopyFailed, err
 	}
+	s.file, _ = regular.Identify(s.path)
 	s.at, s.size, s.copySize, s.confirmation, s.failed = zone, size, size, 0, time.Time{}
 	if err := syncFolder(filepath.Dir(s.path)); err != nil {
 		return CopyFailed, err

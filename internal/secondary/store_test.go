@@ -413,9 +413,17 @@ func TestADiskThatIsFullKeepsWhatItHasAndIsCaughtUpWith(t *testing.T) {
 
 // A file that somebody else changed is not appended to.
 func TestAFileThatIsNotWhatItWasIsWrittenWhole(t *testing.T) {
+	var many []string
+	for i := range 500 {
+		many = append(many, fmt.Sprint("n", i))
+	}
 	for name, spoil := range map[string]func(string) error{
 		"gone": os.Remove,
 		"cut":  func(path string) error { return os.Truncate(path, 10) },
+		"that of another server": func(path string) error {
+			_, err := (&store{path: path, zone: zoneName, limit: 1000}).write(zoneOf(t, generation(1, many...)), time.Now())
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
