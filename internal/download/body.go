@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -33,10 +34,10 @@ func delimited(a *http.Response) bool { return a.ContentLength >= 0 || len(a.Tra
 
 // decoded returns the body without its content coding, which is that asked for or none.
 func decoded(a *http.Response, body io.Reader) (io.Reader, error) {
-	switch c := a.Header.Get("Content-Encoding"); c {
+	switch c := a.Header.Get("Content-Encoding"); strings.ToLower(c) { // RFC 9110, section 8.4.1
 	case "", "identity":
 		return body, nil
-	case "gzip":
+	case "gzip", "x-gzip":
 		z, err := gzip.NewReader(body)
 		if err != nil {
 			return nil, fail(Broken, "the answer is not the gzip that it says it is: %w", err)

@@ -4,47 +4,70 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 )
 
-// sumOf finds the digest of the file in a text of sha256sum's form, of which `sha256sum
-// --tag` and a digest alone are others. A text with one digest is of the one file.
+// sumOf finds the digest of the file at the path of a URL in a text of sha256sum's form, of
+// which `sha256sum --tag`, `openssl dgst` and a digest alone are others. Of files with one
+// name in several folders it is that whose folders are most alike. A text with one digest is
+// of the one file.
 func sumOf(text, file string) (string, error) {
-	found := map[string]string{}
-	only := ""
-	for line := range strings.Lines(text) {
+	var sums []string // of the files that are most alike
+	all, best := map[string]bool{}, 0
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		name, sum := sumLine(strings.TrimRight(line, "\r\n"))
 		if sum == "" {
 			continue
 		}
-		if before, twice := found[name]; twice && before != sum {
-			return "", fail(Checksum, "the checksum file has two digests of one file")
+		all[name+" "+sum] = true
+		switch n := alike(name, file); {
+		case n > best:
+			best, sums = n, []string{sum}
+		case n == best && n > 0 && !slices.Contains(sums, sum):
+			sums = append(sums, sum)
 		}
-		found[name], only = sum, sum
 	}
-	switch sum := found[path.Base(file)]; {
-	case sum != "":
-		return sum, nil
-	case len(found) == 1:
-		return only, nil
-	case len(found) == 0:
+	switch {
+	case len(sums) > 1:
+		return "", fail(Checksum, "the checksum file has two digests of %q", path.Base(file))
+	case len(sums) == 1:
+		return sums[0], nil
+	case len(all) == 0:
 		return "", fail(Checksum, "the checksum file has no SHA-256 digest")
+	case len(all) > 1:
+		return "", fail(Checksum, "the checksum file has no digest of %q", path.Base(file))
 	}
-	return "", fail(Checksum, "the checksum file has no digest of %q", path.Base(file))
+	for only := range all {
+		sums = append(sums, only[strings.LastIndex(only, " ")+1:])
+	}
+	return sums[0], nil
 }
 
-// sumLine returns the name, without its folders, and the digest of a line; "" where it
-// has none.
-func sumLine(line string) (name, sum string) {
-	if tagged, ok := strings.CutPrefix(line, "SHA256 ("); ok {
-		if at := strings.LastIndex(tagged, ") = "); at >= 0 {
-			return path.Base(tagged[:at]), digest(tagged[at+len(") = "):])
-		}
-		return "", ""
+// alike counts the names that two paths have in common at their ends.
+func alike(a, b string) (n int) {
+	x, y := strings.Split(path.Clean("/"+a), "/"), strings.Split(path.Clean("/"+b), "/")
+	for n < len(x)-1 && n < len(y)-1 && x[len(x)-1-n] == y[len(y)-1-n] {
+		n++
 	}
-	sum, name, _ = strings.Cut(strings.TrimSpace(line), " ")
-	name = strings.TrimPrefix(strings.TrimSpace(name), "*") // of a file read as binary
-	return path.Base(name), digest(sum)
+	return n
+}
+
+// tagged is a line of `sha256sum --tag`, or of openssl.
+var tagged = regexp.MustCompile(`^SHA(?:2-)?256 ?\((.*)\) ?= ?(\S+)$`)
+
+// sumLine returns the name and the digest of a line; "" where it has none.
+func sumLine(line string) (name, sum string) {
+	if t := tagged.FindStringSubmatch(line); t != nil {
+		return t[1], digest(t[2])
+	}
+	line = strings.TrimPrefix(strings.TrimSpace(line), `\`) // before a name that is escaped
+	at := strings.IndexAny(line, " \t")
+	if at < 0 {
+		return "", digest(line)
+	}
+	return strings.TrimPrefix(strings.TrimSpace(line[at:]), "*"), digest(line[:at]) // * is of a file read as binary
 }
 
 // digest returns the digest as it is compared, "" for what is none.

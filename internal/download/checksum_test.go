@@ -35,7 +35,22 @@ func TestEveryFormOfAChecksumIsRead(t *testing.T) {
 		"zz" + a[2:] + "  list.rpz\n":                          "",
 		a + a + "  list.rpz\n":                                 "", // SHA-512
 		"":                                                     "",
-		"SHA256 (list.rpz = " + a:                              "",
+		// Forms of other programs.
+		a + "\tlist.rpz\n":                        a,
+		"SHA256(list.rpz)= " + a + "\n":           a,
+		"SHA2-256(out/list.rpz)= " + a + "\r\n":   a,
+		"\\" + a + "  list.rpz\n":                 a,
+		"\ufeff" + b + "  x\n" + a + "  list.rpz": a,
+		"MD5 (list.rpz) = " + a[:32] + "\nSHA512 (list.rpz) = " + a + a + "\nSHA256 (list.rpz) = " + a: a,
+		// Files of one name in several folders.
+		b + "  hosts/list.rpz\n" + a + "  lists/list.rpz\n":                      a,
+		a + "  ./public/lists/list.rpz\n" + b + "  ./public/other/list.rpz\n":    a,
+		b + "  hosts/x\n" + a + "  other/x\n" + a + "  list.rpz\n":               a, // others may be two
+		b + "  hosts/list.rpz\n" + a + "  adblock/list.rpz\n":                    "",
+		a + "  lists/list.rpz\n" + b + "  /lists/list.rpz\n":                     "",
+		b + "  list.rpz.gz\n" + a + "  list.rpz\n":                               a,
+		b + "  lists/other.rpz\n" + a + "  lists/../lists/more/x/../../list.rpz": a,
+		"SHA256 (list.rpz = " + a:                                                "",
 	} {
 		if got, err := sumOf(text, "/lists/list.rpz"); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v", text, got, err)

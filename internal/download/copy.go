@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/regular"
@@ -76,10 +77,23 @@ func newSpool(path string) *spool {
 		return nil
 	}
 	s := &spool{path: path}
+	if s.err = os.MkdirAll(filepath.Dir(path), 0o700); s.err != nil {
+		return s
+	}
 	s.file, s.err = os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	s.out = bufio.NewWriterSize(s.file, 1<<16)
 	_, _ = s.Write(make([]byte, headSize))
 	return s
+}
+
+// uncopied reports whether the copy on disk is to be written whatever is held: the last
+// try failed, or somebody removed it.
+func (l *List) uncopied() bool {
+	if l.config.File == "" {
+		return false
+	}
+	_, err := os.Stat(l.config.File)
+	return err != nil || l.disk.Failing() != nil
 }
 
 // Write never fails.

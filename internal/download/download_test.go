@@ -181,9 +181,11 @@ func zipped(text string) []byte {
 }
 
 // coded answers in gzip.
-func coded(body []byte) http.HandlerFunc {
+func coded(body []byte) http.HandlerFunc { return as("gzip", body) }
+
+func as(coding string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Set("Content-Encoding", coding)
 		w.Write(body)
 	}
 }
@@ -305,6 +307,7 @@ func TestWhatIsWholeIsTakenHoweverItComes(t *testing.T) {
 		"with its length":            plain(second),
 		"in chunks":                  raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(second), second)),
 		"in gzip":                    coded(zipped(second)),
+		"in x-gzip":                  as("X-GZip", zipped(second)),
 		"in two parts of gzip":       coded(append(zipped(second[:50]), zipped(second[50:])...)),
 		"from elsewhere":             to(other.URL + "/list"),
 		"without a last end of line": plain(strings.TrimSuffix(second, "\n")),
@@ -421,20 +424,53 @@ func TestTheCopyIsUsedAtStart(t *testing.T) {
 	}
 }
 
+// TestADiskThatFailsCostsTheCopyAlone has a file where the folder is to be. What was not
+// kept is kept once that is mended, and what somebody removed again, though the list is as
+// it was, with and without a checksum.
 func TestADiskThatFailsCostsTheCopyAlone(t *testing.T) {
-	p := publish(t)
-	dir := t.TempDir()
-	f := follow(t, p, func(c *Config) { c.File = filepath.Join(dir, "missing", "copy") })
-	p.set(plain(first))
-	if got, err := f.once(t); got != "loaded copy-failed" || !strings.Contains(err, "not kept") {
-		t.Errorf("%s: %s", got, err)
-	}
-	if err := os.Mkdir(filepath.Join(dir, "missing"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	p.set(plain(second))
-	if got, err := f.once(t); got != "loaded copy-written" || err != "" || !f.events[1].Recovered {
-		t.Errorf("%s: %s", got, err)
+	for _, checksum := range []string{"", "/SHA256SUMS"} {
+		p := publish(t)
+		folder := filepath.Join(t.TempDir(), "state")
+		f := follow(t, p, func(c *Config) {
+			if c.File = filepath.Join(folder, "copy"); checksum != "" {
+				c.Checksum = p.URL + checksum
+			}
+		})
+		p.set(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == checksum {
+				io.WriteString(w, digestOf(first))
+				return
+			}
+			plain(first)(w, r)
+		})
+		if err := os.WriteFile(folder, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.once(t); got != "loaded copy-failed" || !strings.Contains(err, "not kept") {
+			t.Errorf("%s: %s", got, err)
+		}
+		if got, err := f.once(t); got != "current copy-failed" || err != "" {
+			t.Errorf("again: %s: %s", got, err)
+		}
+		if err := os.Remove(folder); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.once(t); got != "current copy-written" || err != "" || !f.events[1].Recovered {
+			t.Errorf("%s: %s", got, err)
+		}
+		if got, err := f.once(t); got != "current" {
+			t.Errorf("%s: %s", got, err)
+		}
+		if err := os.RemoveAll(folder); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.once(t); got != "current copy-written" {
+			t.Errorf("removed: %s: %s", got, err)
+		}
+		next := follow(t, p, func(c *Config) { c.File = filepath.Join(folder, "copy") })
+		if next.load(); len(next.published) != 1 || len(f.published) != 1 {
+			t.Errorf("%d, %d lists were published", len(next.published), len(f.published))
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // fetched is a list that was received whole, in the spool too; without a zone, what is
-// held is what is published.
+// held is what is published, and is in the spool if it is to be kept again.
 type fetched struct {
 	zone  *policyzone.Zone
 	mark  mark
@@ -34,14 +34,18 @@ func (l *List) fetch(ctx context.Context) (fetched, error) {
 		return fetched{}, err
 	}
 	defer client.CloseIdleConnections()
+	known := l.mark
+	if l.uncopied() {
+		known = mark{} // to have it for the disk
+	}
 	if l.checksum == nil {
-		return l.fetchList(ctx, client, "", l.mark)
+		return l.fetchList(ctx, client, "", known)
 	}
 	sum, err := l.fetchSum(ctx, client)
 	switch {
 	case err != nil:
 		return fetched{}, fmt.Errorf("checksum %s: %w", shown(l.checksum), err)
-	case l.held != nil && sum == l.mark.Sum:
+	case l.held != nil && sum == known.Sum:
 		return fetched{}, nil
 	}
 	return l.fetchList(ctx, client, sum, mark{}) // which is another one than is held
@@ -180,6 +184,9 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 	}
 	if l.held != nil && got.mark.Sum == l.mark.Sum {
 		l.mark = got.mark // by which it may be known the next time
+		if l.uncopied() {
+			return fetched{mark: got.mark, spool: got.spool}, nil
+		}
 		got.spool.drop()
 		return fetched{}, nil
 	}

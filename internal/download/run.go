@@ -82,16 +82,16 @@ func (l *List) refresh(ctx context.Context) (tried, time.Duration) {
 		return t, l.wait(err)
 	}
 	l.failures = 0
-	if got.zone == nil {
-		l.tell(Event{Result: Current})
-		return tried{result: Current}, l.wait(nil)
-	}
 	kept, keepErr := got.spool.keep(got.mark)
-	l.held, l.mark = got.zone, got.mark
-	l.publish(got.zone)
-	l.tell(Event{Result: Loaded})
+	result := Current
+	if got.zone != nil {
+		l.held, l.mark = got.zone, got.mark
+		l.publish(got.zone)
+		result = Loaded
+	}
+	l.tell(Event{Result: result})
 	if kept {
 		l.tellCopy(keepErr)
 	}
-	return tried{result: Loaded}, l.wait(nil)
+	return tried{result: result}, l.wait(nil)
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // Sources are the addresses that connections come from; the zero value leaves that
@@ -56,18 +57,34 @@ func (s Sources) Dial(ctx context.Context, network, address string) (net.Conn, e
 		}
 		return dialFrom(ctx, s.of(server.Addr()), network, address)
 	}
-	var errs []error
-	for _, from := range []netip.Addr{s.V6, s.V4} {
-		if !from.IsValid() {
-			continue
-		}
-		conn, err := dialFrom(ctx, from, network, address)
-		if err == nil {
-			return conn, nil
-		}
-		errs = append(errs, err)
+	return s.inTurn(ctx, func(ctx context.Context, from netip.Addr) (net.Conn, error) {
+		return dialFrom(ctx, from, network, address)
+	})
+}
+
+// inTurn connects from the IPv6 address, and then from the IPv4 one: where IPv6 leads
+// nowhere, that takes half of the time that there is.
+func (s Sources) inTurn(ctx context.Context, dial func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
+	switch {
+	case !s.V6.IsValid():
+		return dial(ctx, s.V4)
+	case !s.V4.IsValid():
+		return dial(ctx, s.V6)
 	}
-	return nil, errors.Join(errs...)
+	first, cancel := ctx, func() {}
+	if deadline, has := ctx.Deadline(); has {
+		first, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+	}
+	defer cancel()
+	conn, err := dial(first, s.V6)
+	if err == nil {
+		return conn, nil
+	}
+	conn, failed := dial(ctx, s.V4)
+	if failed != nil {
+		return nil, errors.Join(err, failed)
+	}
+	return conn, nil
 }
 
 // dialFrom tries the addresses of the family of from alone, as net.Dialer does.

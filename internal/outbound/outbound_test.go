@@ -1,11 +1,15 @@
 package outbound
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestThereIsOneSourceOfEachFamily(t *testing.T) {
@@ -62,6 +66,37 @@ func TestAConnectionComesFromItsSource(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAFamilyThatLeadsNowhereLeavesTimeToTheOther has packets of IPv6 vanish.
+func TestAFamilyThatLeadsNowhereLeavesTimeToTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := Sources{V4: netip.MustParseAddr("192.0.2.1"), V6: netip.MustParseAddr("2001:db8::1")}
+		vanish := func(ctx context.Context, from netip.Addr) (net.Conn, error) {
+			if from == s.V6 {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			a, b := net.Pipe()
+			b.Close()
+			return a, nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		start := time.Now()
+		conn, err := s.inTurn(ctx, vanish)
+		if err != nil || time.Since(start) != 5*time.Second {
+			t.Fatalf("after %s: %v", time.Since(start), err)
+		}
+		conn.Close()
+		none := func(context.Context, netip.Addr) (net.Conn, error) { return nil, net.ErrClosed }
+		if _, err := s.inTurn(ctx, none); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
 }
 
 func TestAPinIsADigest(t *testing.T) {
