@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -103,6 +105,9 @@ func (z *zone) parseTLS(args []string) (err error) {
 		return errors.New("takes [NAME] [ca FILE] [pin DIGEST...]")
 	}
 	if len(args) == 1 {
+		if !hostOrAddress.MatchString(args[0]) {
+			return fmt.Errorf("%q is not the name or the address that a certificate is for; write ca before a file of authorities, and pin before a digest", args[0])
+		}
 		t.Name = args[0]
 	}
 	if err := t.Check(); err != nil {
@@ -110,6 +115,9 @@ func (z *zone) parseTLS(args []string) (err error) {
 	}
 	return nil
 }
+
+// hostOrAddress is what certificates are for.
+var hostOrAddress = regexp.MustCompile(`^[0-9A-Za-z_.:-]+$`)
 
 func (z *zone) parseSource(args []string) error {
 	if len(args) == 0 {
@@ -152,9 +160,24 @@ func (z *zone) settle(seen map[string]int) error {
 			return err
 		}
 	}
+	return o.checkSources()
+}
+
+// checkSources finds a server that cannot be reached from the source addresses. Of the host
+// of a url that is known where it is an address.
+func (o *origin) checkSources() error {
 	for _, primary := range strings.Fields(o.primaries) {
 		if at := netip.MustParseAddrPort(primary); !o.sources.Reaches(at.Addr()) {
 			return fmt.Errorf("source: the primary %s is of the other family; add an address of its family", at.Addr())
+		}
+	}
+	for key, text := range map[string]string{"url": o.url, "checksum": o.checksum} {
+		u, err := url.Parse(text)
+		if err != nil {
+			return err // it was parsed before
+		}
+		if at, err := netip.ParseAddr(u.Hostname()); err == nil && !o.sources.Reaches(at) {
+			return fmt.Errorf("source: the host %s of the %s is of the other family; add an address of its family", at, key)
 		}
 	}
 	return nil
