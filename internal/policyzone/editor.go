@@ -67,8 +67,11 @@ func (e *Editor) Zone() (*Zone, error) {
 // Add adds a record; one that is there already takes the new TTL. A SOA at the
 // apex takes the place of the last one. The error says that the record is of
 // another class, outside the zone, or one more than MaxAtOwner.
-func (e *Editor) Add(rr dns.RR) error {
-	owner, relative, err := e.place(rr)
+func (e *Editor) Add(rr dns.RR) error { return e.add(rr, Canonical(rr.Header().Name)) }
+
+// add is Add of a record whose canonical owner name is known.
+func (e *Editor) add(rr dns.RR, owner string) error {
+	relative, err := e.place(rr, owner)
 	if err != nil {
 		return err
 	}
@@ -124,7 +127,8 @@ func tooMany(owner string) error {
 
 // Remove takes a record away, whatever its TTL; ErrAbsent if it is not there.
 func (e *Editor) Remove(rr dns.RR) error {
-	owner, relative, err := e.place(rr)
+	owner := Canonical(rr.Header().Name)
+	relative, err := e.place(rr, owner)
 	if err != nil {
 		return err
 	}
@@ -152,15 +156,12 @@ func (e *Editor) Remove(rr dns.RR) error {
 	return nil
 }
 
-// place returns the record's canonical owner name, and that relative to the apex.
-func (e *Editor) place(rr dns.RR) (owner, relative string, err error) {
-	h := rr.Header()
-	if h.Class != dns.ClassINET {
-		return "", "", fmt.Errorf("%s is of the class %s, not IN", h.Name, dns.Class(h.Class))
+// place returns the owner name relative to the apex.
+func (e *Editor) place(rr dns.RR, owner string) (relative string, err error) {
+	if h := rr.Header(); h.Class != dns.ClassINET {
+		return "", fmt.Errorf("%s is of the class %s, not IN", h.Name, dns.Class(h.Class))
 	}
-	owner = Canonical(h.Name)
-	relative, err = relativeTo(owner, e.zone.name)
-	return owner, relative, err
+	return relativeTo(owner, e.zone.name)
 }
 
 // errApex marks the records of the apex, which are no rules and no faults.

@@ -134,11 +134,11 @@ func (r *reading) add(rr dns.RR) error {
 		h.Ttl = 0
 	}
 	known := len(r.zone.faults)
-	if wireLength(owner) > maxName {
+	if tooLong(owner) {
 		r.setFault(owner, fmt.Errorf("its name %w", errTooLong))
 	} else if err := r.prove(rr); err != nil {
 		return fmt.Errorf("%s %s: %w", h.Name, dns.Type(h.Rrtype), err)
-	} else if err := r.Add(rr); errors.Is(err, errOutside) {
+	} else if err := r.Editor.add(rr, owner); errors.Is(err, errOutside) {
 		r.skip(rr, err)
 	} else if err != nil {
 		return err

@@ -27,8 +27,8 @@ type plainText struct {
 	escaped, quoted bool
 	// depth counts the parentheses that are open, the first of them on the line opened.
 	depth, opened int
-	// generates is how much of $GENERATE the line begins with; -1 where it is none. With
-	// published the directive is refused.
+	// generates is how much of $GENERATE the line of a list that is published begins with;
+	// -1 where it is none. There the directive is refused.
 	generates int
 	published bool
 	// fault is what the text was refused for. The parser may report what came of it.
@@ -36,11 +36,21 @@ type plainText struct {
 }
 
 func newPlainText(r *bufio.Reader, published bool) *plainText {
-	return &plainText{in: r, line: 1, given: '\n', published: published}
+	t := &plainText{in: r, line: 1, published: published, generates: -1}
+	t.give('\n')
+	return t
 }
 
 // Read is not called for a ByteReader.
 func (t *plainText) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// ordinary are the octets of which almost all of a list consists, and that mean nothing.
+var ordinary = func() (is [256]bool) {
+	for b := range is {
+		is[b] = b == '-' || b == '.' || b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
+	}
+	return is
+}()
 
 // ReadByte returns the next octet for the parser.
 func (t *plainText) ReadByte() (byte, error) {
@@ -48,6 +58,10 @@ func (t *plainText) ReadByte() (byte, error) {
 		b, err := t.next()
 		if err != nil {
 			return t.end(err)
+		}
+		if ordinary[b] && t.generates < 0 && !t.escaped {
+			t.given = b
+			return b, nil
 		}
 		if b, ok := t.translate(b); ok {
 			return t.give(b), t.fault
@@ -137,9 +151,9 @@ func (t *plainText) parenthesis(b byte) (byte, bool) {
 func (t *plainText) give(b byte) byte {
 	const directive = "$GENERATE"
 	switch {
-	case b == '\n':
+	case b == '\n' && t.published:
 		t.generates = 0
-	case t.generates >= 0 && t.published && upper(b) == directive[t.generates]:
+	case t.generates >= 0 && upper(b) == directive[t.generates]:
 		if t.generates++; t.generates == len(directive) {
 			t.fault = errors.New("has the directive $GENERATE, which is not for lists that others publish")
 		}
