@@ -474,6 +474,36 @@ func TestADiskThatFailsCostsTheCopyAlone(t *testing.T) {
 	}
 }
 
+// TestAListThatIsCalledUnchangedIsAskedForIfItsTagChanged has a server that answers 304 to
+// any condition, as that of a large publisher did, and tags that are one in two spellings.
+func TestAListThatIsCalledUnchangedIsAskedForIfItsTagChanged(t *testing.T) {
+	for tag, want := range map[string]string{`"b"`: "loaded", `W/"b"`: "loaded", `"a"`: "current", `W/"a"`: "current", `"a-gzip"`: "current", `"a;gzip"`: "current", "": "current"} {
+		p := publish(t)
+		f := follow(t, p, nil)
+		text := first
+		p.set(func(w http.ResponseWriter, r *http.Request) {
+			if w.Header().Set("ETag", `"a"`); text != first {
+				w.Header().Set("ETag", tag)
+			}
+			if r.Header.Get("If-None-Match") != "" {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+			io.WriteString(w, text)
+		})
+		if got, err := f.once(t); got != "loaded" {
+			t.Fatalf("%s: %s", got, err)
+		}
+		text = second
+		if got, err := f.once(t); got != want {
+			t.Errorf("%s: %s, want %s: %s", tag, got, want, err)
+		}
+		if got, err := f.once(t); got != "current" {
+			t.Errorf("%s, again: %s: %s", tag, got, err)
+		}
+	}
+}
+
 func TestAnAnswerTagTooLongIsNotKept(t *testing.T) {
 	for _, tag := range []string{`"` + strings.Repeat("t", 5000) + `"`, `"` + strings.Repeat("\x01", 500) + `"`} {
 		line, err := mark{ETag: tag, Sum: digestOf("")}.head()

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/nearcast/nearcast/internal/outbound"
 	"github.com/nearcast/nearcast/internal/policyzone"
@@ -166,6 +167,8 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 	}
 	defer done()
 	switch {
+	case a.StatusCode == http.StatusNotModified && known.ETag != "" && otherTag(a.Header.Get("ETag"), known.ETag):
+		return l.fetchList(ctx, client, sum, mark{}) // it was, whatever the server says
 	case a.StatusCode == http.StatusNotModified && (known.ETag != "" || known.Modified != ""):
 		return fetched{}, nil
 	case a.StatusCode != http.StatusOK:
@@ -191,6 +194,13 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 		return fetched{}, nil
 	}
 	return got, nil
+}
+
+// otherTag reports whether an answer's ETag is that of another list (RFC 9110, section
+// 8.8.3.2). Servers that compress add to that which they have, or not.
+func otherTag(now, known string) bool {
+	bare := strings.NewReplacer("W/", "", "-gzip", "", ";gzip", "")
+	return now != "" && bare.Replace(now) != bare.Replace(known)
 }
 
 // receive reads a list to its end.

@@ -149,7 +149,7 @@ func (t *try) receive(ctx context.Context, qtype uint16, in *stream) error {
 	for n := 0; !in.done(); {
 		m, err := a.next()
 		if err == nil {
-			err = consume(m, in)
+			err = consume(m, in, t.s.config.Trust != nil)
 		}
 		if err != nil {
 			return after(n, a.octets, err)
@@ -159,9 +159,10 @@ func (t *try) receive(ctx context.Context, qtype uint16, in *stream) error {
 	return a.chain.end()
 }
 
-// consume gives the records of a message to the stream.
-func consume(m *message, in *stream) error {
-	if len(m.answer) == 0 {
+// consume gives the records of a message to the stream. Over TLS one that has none is
+// padding (RFC 9103, section 7.9.1).
+func consume(m *message, in *stream, padded bool) error {
+	if len(m.answer) == 0 && !padded {
 		return fail(Garbage, "a message has no records")
 	}
 	for _, rr := range m.answer {

@@ -21,6 +21,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/outbound"
 	"github.com/nearcast/nearcast/internal/policyzone"
@@ -127,6 +129,28 @@ func TestATransferOverTLSIsFromWhomItShouldBe(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPaddingOverTLSIsPassedOver has messages without records between those of a transfer,
+// which hide how large it is.
+func TestPaddingOverTLSIsPassedOver(t *testing.T) {
+	us := newIdentity(t, "xfr.example")
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{t: t, respond: func(q *request) *answer {
+			padded := []*dns.Msg{q.reply(nil)}
+			for _, m := range q.each(closed(held)) {
+				padded = append(padded, m, q.reply(nil))
+			}
+			return q.sent(plain(padded[:len(padded)-1]...)...)
+		}}
+		config := &tls.Config{Certificates: []tls.Certificate{us.Certificate}, NextProtos: []string{"dot"}}
+		w := followOver(t, f.overTLS(config), outbound.Trust{Pins: us.pin}, nil)
+		defer w.stop()
+		time.Sleep(closing)
+		if got, err := w.results(); len(got) == 0 || got[0] != AXFR || text(w.served()) != text(zoneOf(t, held)) {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
 }
 
 // followOver starts a Secondary over TLS.

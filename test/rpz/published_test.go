@@ -82,6 +82,8 @@ func shapes() (all []list) {
 	add("an IDN in UTF-8", listTop+"b\u00fccher.bad.test CNAME .\n"+rules, "")
 	add("odd TTLs", "$TTL 1H30M\n"+soaLine+nsLine+"$TTL 2w\n"+rules+"$TTL 60 ; a minute\nn90.bad.test 1h A 192.0.2.1\n", "")
 	add("URLs and ports", listTop+"http://n1.bad.test/ CNAME .\nn2.bad.test:80 CNAME .\nn3@bad.test CNAME .\n"+rules, "")
+	add("marks in names", listTop+"o'reilly.bad.test CNAME .\nn4!.bad.test CNAME .\n"+rules, "")
+	add("a SOA over lines that are not indented", "$TTL 300\n@ SOA localhost. root.localhost. (\n2026010101\n43200\n3600;retry\n259200\n300)\n"+nsLine+rules, "")
 	add("one SOA twice", listTop+soaLine+rules, "")
 	add("a SOA at the end", "$TTL 300\n"+rules+soaLine+nsLine, "")
 	add("a line of 1 MB", listTop+"n90.bad.test"+strings.Repeat(" ", 1<<20)+"CNAME .\n"+rules, "")
@@ -120,7 +122,11 @@ func shapes() (all []list) {
 	add("two actions of one name", listTop+rules+"n1.bad.test CNAME *.\n", "one rule is left out, for BIND the whole zone")
 	add("a CNAME and other data", listTop+rules+"n1.bad.test A 192.0.2.1\n", "one rule is left out, for BIND the whole zone")
 	add("$INCLUDE", listTop+"$INCLUDE more.zone\n"+rules, "a list must not name other files to read")
-	add("a parenthesis before a name", listTop+rules+"( n1.bad.test CNAME . )\n", "the parser takes none there")
+	add("a parenthesis before a name", listTop+rules+"( n1.bad.test CNAME . )\n", "")
+	add("a name too long with the zone's", listTop+strings.Repeat(strings.Repeat("l", 49)+".", 4)+strings.Repeat("l", 45)+" CNAME .\n"+rules, "one rule is left out, for BIND the whole zone")
+	add("a quotation over lines", listTop+"n98.bad.test TXT \"x\n"+rules+"n99.bad.test TXT y\"\n", "")
+	add("a key of half a digit", listTop+rules+"n98.bad.test TLSA 3 1 1 abc\n", "")
+	add("NULs at the end", listTop+rules+";"+strings.Repeat("x", 1<<10)+"\nn99.bad.test CNA"+strings.Repeat("\x00", 1<<10), "")
 	add("a long generator", listTop+"$GENERATE 1-70000 n$.bad.test CNAME .\n", "the parser bounds them to 65535 steps")
 	add("NUL in a comment", listTop+"; a\x00b\n"+rules, "a file with NUL is not text")
 	add("a SOA below the apex", listTop+rules+"n1.bad.test SOA a. b. 1 2 3 4 5\n", "one rule is left out, for BIND the whole zone")
@@ -282,7 +288,7 @@ func asked(l list, n int) (all []question) {
 		owner, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		owner, _, _ = strings.Cut(owner, "\t")
 		owner = strings.TrimPrefix(strings.TrimSuffix(strings.TrimSuffix(owner, "."), "."+strings.TrimSuffix(l.zone, ".")), "*.")
-		if _, ok := dns.IsDomainName(owner); ok && rest != "" && owner != "" && !strings.ContainsAny(owner, "@;$()\"\\:<") && !strings.Contains(line, "rpz-drop.") {
+		if _, ok := dns.IsDomainName(owner); ok && rest != "" && owner != "" && owner != "@" && !strings.ContainsAny(owner, ";$()\"\\:<\x00") && !strings.Contains(line, "rpz-drop.") {
 			owners = append(owners, owner)
 		}
 	}
