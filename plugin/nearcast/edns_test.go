@@ -1,8 +1,10 @@
 package nearcast
 
 import (
+	"fmt"
 	"testing"
 
+	_ "github.com/coredns/coredns/plugin/chaos"
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/fixture"
@@ -68,6 +70,37 @@ func TestWhatIsNotAQueryIsNotImplementedForFunctions(t *testing.T) {
 			if got := s.exchange(m); got.Rcode != want {
 				t.Errorf("%s, %s: %s", c.name, name, dns.RcodeToString[got.Rcode])
 			}
+		}
+	}
+}
+
+// TestNoClassButINIsOfFunctions has every place in which CoreDNS lets other classes in.
+func TestNoClassButINIsOfFunctions(t *testing.T) {
+	const block = "fn.example.org:0 {\n\tbind LOOPBACK\n\tnearcast {\n\t\tcluster mk-core\n\t\tmanifests DIR/manifests\n\t\tsign DIR/key\n%s\t}\n%s}\n"
+	for name, c := range map[string]struct{ keys, behind, beside string }{
+		"refused by CoreDNS":         {},
+		"forward in the block":       {"", "\tforward . 127.0.0.1:1\n", ""},
+		"forward in another block":   {"", "", "example.com:0 {\n\tbind LOOPBACK\n\tforward . 127.0.0.1:1\n}\n"},
+		"chaos":                      {"", "\tchaos\n", ""},
+		"fallthrough to nobody":      {"\t\tfallthrough\n", "\tchaos\n", ""},
+		"fallthrough of other zones": {"\t\tfallthrough example.com\n", "\tchaos\n\twhoami\n", ""},
+	} {
+		dir := federated(t, hello)
+		fixture.Key(t, dir, "key")
+		s := serve(t, fmt.Sprintf(block, c.keys, c.behind)+c.beside, dir)
+		for _, asked := range []string{"hello.demo.fn.example.org.", "nope.fn.example.org.", "fn.example.org.", "ns.dns.fn.example.org."} {
+			for _, class := range []uint16{dns.ClassCHAOS, dns.ClassHESIOD, dns.ClassNONE, dns.ClassANY, 0, 65280} {
+				for _, qtype := range []uint16{dns.TypeA, dns.TypeSOA, dns.TypeTXT, dns.TypeANY, dns.TypeDS} {
+					m := wanted(asked, qtype, true, false)
+					m.Question[0].Qclass = class
+					if got := s.exchange(m); got.Rcode != dns.RcodeRefused || len(got.Answer)+len(got.Ns) > 0 {
+						t.Fatalf("%s: %s of class %d:\n%s", name, asked, class, got)
+					}
+				}
+			}
+		}
+		if got := s.ask("hello.demo.fn.example.org.", dns.TypeA, ""); len(got.Answer) != 1 {
+			t.Errorf("%s: class IN:\n%s", name, got)
 		}
 	}
 }

@@ -81,6 +81,9 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if z == nil {
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 	}
+	if r.Question[0].Qclass != dns.ClassINET { // CoreDNS lets it in for chaos and forward
+		return n.ofAnotherClass(ctx, w, r)
+	}
 	// For whom a name exists depends on the client, too.
 	perclient.Mark(ctx)
 	if r.Opcode != dns.OpcodeQuery { // CoreDNS lets NOTIFY in

@@ -1,6 +1,11 @@
 package nearcast
 
-import "github.com/miekg/dns"
+import (
+	"context"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+)
 
 // anothers reports whether a message that is not a query may be for a plugin behind
 // this one: a secondary zone of the same name, or below a function's, gets its NOTIFY.
@@ -24,4 +29,13 @@ func severalOPTs(r *dns.Msg) bool {
 		}
 	}
 	return n > 1
+}
+
+// ofAnotherClass refuses a query for a name of ours in a class other than IN, of which
+// the server has no zone, or passes it to the next plugin as it does the name.
+func (n *Nearcast) ofAnotherClass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if n.Next != nil && n.Fall.Through(r.Question[0].Name) {
+		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
+	}
+	return dns.RcodeRefused, nil // CoreDNS writes it
 }
