@@ -355,6 +355,9 @@ func (s *stanza) parseSign(args []string) error {
 		if err != nil {
 			return err
 		}
+		if slices.ContainsFunc(s.keys, func(k signingKey) bool { return dns.IsDuplicate(k.public, key.public) }) {
+			return fmt.Errorf("%s: is there twice", arg)
+		}
 		s.keys = append(s.keys, key)
 	}
 	return nil

@@ -1,9 +1,7 @@
 package nearcast
 
 import (
-	"crypto"
 	"encoding/binary"
-	"fmt"
 	"hash/maphash"
 	"slices"
 	"strings"
@@ -11,8 +9,6 @@ import (
 
 	"github.com/coredns/coredns/plugin/pkg/cache"
 	"github.com/miekg/dns"
-
-	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // signer signs a zone's answers on line. Denials are compact (RFC 9824): each
@@ -21,17 +17,12 @@ import (
 // resolver that uses NSEC aggressively (RFC 8198) then never asks for them.
 type signer struct {
 	zone string
-	// keys sign the DNSKEY records, zoneKeys everything else; one key may do both.
+	// keys sign the DNSKEY records, zoneKeys everything else; one key may do both. Each
+	// algorithm is in both.
 	keys, zoneKeys []signingKey
 	seed           maphash.Seed
 	// signatures are by content; see signer.sign.
 	signatures *cache.Cache[[]dns.RR]
-}
-
-type signingKey struct {
-	public  *dns.DNSKEY
-	private crypto.Signer
-	tag     uint16
 }
 
 // maxSignatures bounds the memory: about 300 bytes for each.
@@ -45,46 +36,11 @@ const (
 	signatureLife   = 8 * 24 * time.Hour
 )
 
-// maxKeySize bounds the files of a key, in octets; the largest have a few thousand.
-const maxKeySize = 1 << 16
-
-// readKey reads base.key and base.private, as dnssec-keygen writes them; base may
-// end in either.
-func readKey(base string) (signingKey, error) {
-	base = strings.TrimSuffix(strings.TrimSuffix(base, ".key"), ".private")
-	public, err := regular.Open(base+".key", maxKeySize)
-	if err != nil {
-		return signingKey{}, err
-	}
-	defer public.Close()
-	rr, err := dns.ReadRR(public, base+".key")
-	if err != nil {
-		return signingKey{}, err
-	}
-	key, ok := rr.(*dns.DNSKEY)
-	if !ok || key.Flags&dns.ZONE == 0 {
-		return signingKey{}, fmt.Errorf("%s.key is not a zone's DNSKEY", base)
-	}
-	private, err := regular.Open(base+".private", maxKeySize)
-	if err != nil {
-		return signingKey{}, err
-	}
-	defer private.Close()
-	secret, err := key.ReadPrivateKey(private, base+".private")
-	if err != nil {
-		return signingKey{}, fmt.Errorf("%s.private: %w", base, err)
-	}
-	able, ok := secret.(crypto.Signer)
-	if !ok {
-		return signingKey{}, fmt.Errorf("%s.private: algorithm %s cannot sign here", base, dns.AlgorithmToString[key.Algorithm])
-	}
-	return signingKey{key, able, key.KeyTag()}, nil
-}
-
 // newSigner returns the signer of the zone with those keys that are the zone's;
 // nil if none is.
 func newSigner(zone string, keys []signingKey, ttl uint32) *signer {
 	s := &signer{zone: zone, seed: maphash.MakeSeed()}
+	var entry, rest []signingKey // with and without SEP
 	for _, k := range keys {
 		if !strings.EqualFold(k.public.Hdr.Name, zone) {
 			continue
@@ -93,19 +49,15 @@ func newSigner(zone string, keys []signingKey, ttl uint32) *signer {
 		public.Hdr.Ttl = ttl
 		k.public = &public
 		if k.public.Flags&dns.SEP != 0 {
-			s.keys = append(s.keys, k)
+			entry = append(entry, k)
 		} else {
-			s.zoneKeys = append(s.zoneKeys, k)
+			rest = append(rest, k)
 		}
 	}
-	switch {
-	case len(s.keys)+len(s.zoneKeys) == 0:
+	if len(entry)+len(rest) == 0 {
 		return nil
-	case len(s.keys) == 0:
-		s.keys = s.zoneKeys
-	case len(s.zoneKeys) == 0:
-		s.zoneKeys = s.keys
 	}
+	s.keys, s.zoneKeys = completed(entry, rest), completed(rest, entry)
 	s.signatures = cache.New[[]dns.RR](maxSignatures)
 	return s
 }
@@ -114,7 +66,7 @@ func newSigner(zone string, keys []signingKey, ttl uint32) *signer {
 func (s *signer) dnskeys() []dns.RR {
 	var all []dns.RR
 	for _, k := range slices.Concat(s.keys, s.zoneKeys) {
-		if !slices.ContainsFunc(all, func(rr dns.RR) bool { return rr.(*dns.DNSKEY).KeyTag() == k.tag }) {
+		if !slices.ContainsFunc(all, func(rr dns.RR) bool { return dns.IsDuplicate(rr, k.public) }) {
 			all = append(all, k.public)
 		}
 	}

@@ -20,6 +20,9 @@ const leastLabel = `\000.`
 // section 3.1.2): below the name while there is room for another label. After the last
 // one comes the zone's own.
 func successor(name, zone string) string {
+	if name == "." {
+		return leastLabel
+	}
 	name = strings.ToLower(name)
 	if len(name)+1+2 <= maxWire { // its octets are no more than its characters and one
 		return leastLabel + name

@@ -70,6 +70,9 @@ func TestTheSuccessorIsTheNextNameThatFits(t *testing.T) {
 			t.Errorf("%s:\n%s, want\n%s", c.name, got, c.want)
 		}
 	}
+	if got := successor(".", "."); got != `\000.` {
+		t.Errorf("the root is followed by %s", got)
+	}
 	// Where there is nothing else left, the zone's own name ends the chain.
 	short := strings.TrimSuffix(filled("", 255-64), "fn.example.org.") + "fn.example.org."
 	if got := successor(full+short, short); got != short {
