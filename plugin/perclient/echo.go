@@ -33,7 +33,7 @@ func (f *first) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) 
 	if _, inner := ctx.Value(echoKey{}).(*echo); inner {
 		return f.next.ServeDNS(ctx, &listener{w, ctx}, r)
 	}
-	e := &echo{ResponseWriter: w, Context: ctx, asked: asked}
+	e := &echo{ResponseWriter: w, Context: ctx, query: r, asked: *asked}
 	return f.next.ServeDNS(e, e, r)
 }
 
@@ -41,7 +41,9 @@ func (f *first) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) 
 type echo struct {
 	dns.ResponseWriter
 	context.Context //nolint:containedctx // it is one
-	asked           *dns.EDNS0_SUBNET
+	query           *dns.Msg
+	// asked is the query's option as the client sent it.
+	asked dns.EDNS0_SUBNET
 	// scope is the longest noted, and one; 0 while there is none.
 	scope atomic.Int32
 }
@@ -67,10 +69,28 @@ func (e *echo) note(scope uint8) {
 
 // WriteMsg implements dns.ResponseWriter.
 func (e *echo) WriteMsg(m *dns.Msg) error {
-	if scope := e.scope.Load(); scope > 0 {
+	if e.rewritten() {
+		e.restore(m)
+	} else if scope := e.scope.Load(); scope > 0 {
 		e.complete(m, uint8(scope-1))
 	}
 	return e.ResponseWriter.WriteMsg(m)
+}
+
+// rewritten reports whether a plugin has put another subnet in the place of the client's,
+// as rewrite does.
+func (e *echo) rewritten() bool {
+	now := client.Subnet(e.query)
+	return now == nil || now.Family != e.asked.Family || now.SourceNetmask != e.asked.SourceNetmask || !now.Address.Equal(e.asked.Address)
+}
+
+// restore has the option of the reply, if it has one, be the client's again. Nothing in the
+// reply depends on that.
+func (e *echo) restore(m *dns.Msg) {
+	if subnet := client.Subnet(m); subnet != nil {
+		*subnet = e.asked
+		subnet.SourceScope = 0
+	}
 }
 
 // complete gives the reply the option, or the one that it has the longer scope.
@@ -79,7 +99,7 @@ func (e *echo) complete(m *dns.Msg, scope uint8) {
 		subnet.SourceScope = max(subnet.SourceScope, scope)
 		return
 	}
-	subnet := *e.asked
+	subnet := e.asked
 	subnet.SourceScope = scope
 	opt := m.IsEdns0()
 	if opt == nil {

@@ -91,6 +91,40 @@ func TestTheReplyHasTheLongestScopeOfWhatWentIntoIt(t *testing.T) {
 	}
 }
 
+// TestTheClientsSubnetIsEchoedWhateverItWasRewrittenTo has what rewrite does with a query's
+// option: the reply's has to be the client's (RFC 7871, section 7.2.1).
+func TestTheClientsSubnetIsEchoedWhateverItWasRewrittenTo(t *testing.T) {
+	for label, rewrite := range map[string]func(*dns.OPT){
+		"set": func(o *dns.OPT) {
+			*o.Option[0].(*dns.EDNS0_SUBNET) = dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 32, Address: net.IPv4(192, 0, 2, 1)}
+		},
+		"longer": func(o *dns.OPT) { o.Option[0].(*dns.EDNS0_SUBNET).SourceNetmask = 25 },
+		"IPv6": func(o *dns.OPT) {
+			o.Option = []dns.EDNS0{&dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 2, SourceNetmask: 56, Address: net.ParseIP("2001:db8::")}}
+		},
+	} {
+		reply := serveFirst(t, asking(subnetOf(0)), func(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+			rewrite(r.IsEdns0())
+			Echo(ctx, 20)
+			m := new(dns.Msg).SetReply(r).SetEdns0(1232, false)
+			answered := *client.Subnet(r)
+			answered.SourceScope = 20
+			m.IsEdns0().Option = []dns.EDNS0{&answered}
+			return dns.RcodeSuccess, w.WriteMsg(m)
+		})
+		if got, want := client.Subnet(reply), subnetOf(0); got == nil || got.String() != want.String() || got.Family != want.Family {
+			t.Errorf("%s: %v, want %v", label, got, want)
+		}
+	}
+	reply := serveFirst(t, asking(subnetOf(0)), func(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+		r.IsEdns0().Option = nil
+		return dns.RcodeSuccess, w.WriteMsg(new(dns.Msg).SetReply(r).SetEdns0(1232, false))
+	})
+	if client.Subnet(reply) != nil {
+		t.Error("an option of a subnet that was taken away")
+	}
+}
+
 // TestAQueryWithoutASubnetGetsNone, and costs nothing here.
 func TestAQueryWithoutASubnetGetsNone(t *testing.T) {
 	reply := serveFirst(t, asking(), func(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
