@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/plugin"
 
 	"github.com/nearcast/nearcast/plugin/blocks"
 )
@@ -21,9 +22,10 @@ var Straight = []string{
 type guarded struct{}
 
 // Guard puts the handlers of this package into every server block of the configuration: a
-// plugin of any may lead to a handler of another. It is for the setup of a plugin right
-// before cache in the order, after it has added its own handler, and is called for each
-// block that has one: only the last that stands before a cache wraps it.
+// plugin of any may lead to a handler of another. It is for the setup of a plugin that
+// stands before cache in the order, with no handler between in some block at least, after
+// it has added its own handler, and is called for each block that has one: only the last
+// that stands before a cache wraps it.
 func Guard(c *caddy.Controller) error {
 	all, err := blocks.Configured(c)
 	if err != nil {
@@ -43,6 +45,11 @@ func Guard(c *caddy.Controller) error {
 			b.Config.Plugin = slices.Insert(b.Config.Plugin, 0, inFront)
 		}
 	}
+	if zones := viewed(all); len(zones) > 0 {
+		for _, b := range all {
+			b.Config.Plugin = slices.Insert(b.Config.Plugin, 0, plugin.Plugin(func(next plugin.Handler) plugin.Handler { return &chosen{next, zones} }))
+		}
+	}
 	c.OnStartup(func() error { return misplaced(all) })
 	return nil
 }
@@ -57,8 +64,12 @@ func straight(b blocks.Block) bool {
 }
 
 // misplaced names a cache that could not be wrapped: the order of a build of one's own has
-// it elsewhere.
+// it elsewhere. Without nearcast it is only what policy does for some clients that such a
+// cache gives to others.
 func misplaced(all []blocks.Block) error {
+	if !slices.ContainsFunc(all, func(b blocks.Block) bool { return len(b.Tokens["nearcast"]) > 0 }) {
+		return nil
+	}
 	for _, b := range all {
 		if b.Config.Handler("cache") != nil && b.Config.Handler(nameBefore) == nil {
 			return fmt.Errorf("the server block %s has cache where it would give one client's answers to others: "+

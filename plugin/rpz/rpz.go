@@ -19,6 +19,7 @@ import (
 
 	"github.com/nearcast/nearcast/plugin/client"
 	"github.com/nearcast/nearcast/plugin/imputed"
+	"github.com/nearcast/nearcast/plugin/perclient"
 )
 
 // RPZ is the handler of one server block.
@@ -78,6 +79,9 @@ func (h *RPZ) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (i
 	}
 	if len(s.policies) == 0 {
 		return h.next(ctx, w, r)
+	}
+	if s.perClient {
+		perclient.Mark(ctx)
 	}
 	q := &query{ResponseWriter: w, ctx: ctx, handler: h, set: s, msg: r, trace: t}
 	q.init()

@@ -73,6 +73,8 @@ type set struct {
 	// early is how many of the policies a query meets before its answer is known:
 	// up to the first that looks at answers, that one included.
 	early int
+	// perClient is set where one client may meet a rule that another does not.
+	perClient bool
 	// serverFamilies are those of the addresses of name servers that rules look at.
 	serverFamilies wanted
 }
@@ -105,6 +107,7 @@ func newSet(zones []*zone, settings *settings, explains bool) *set {
 		if !late {
 			s.early++
 		}
+		s.perClient = s.perClient || !z.inert() && (z.clients != nil || rules.Rules(policyzone.ClientIP) > 0)
 		servers := settings.delegation && rules.Rules(policyzone.NSDName)+rules.Rules(policyzone.NSIP) > 0
 		late = late || !off && (servers || rules.Rules(policyzone.IP) > 0)
 		v4, v6 := rules.Families(policyzone.NSIP)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nearcast/nearcast/plugin/certificate"
 	"github.com/nearcast/nearcast/plugin/ddr"
+	"github.com/nearcast/nearcast/plugin/perclient"
 	"github.com/nearcast/nearcast/plugin/signature"
 )
 
@@ -48,6 +49,9 @@ func setup(c *caddy.Controller) error {
 		h.Next = next
 		return h
 	})
+	if err := perclient.Guard(c); err != nil {
+		return plugin.Error("rpz", err)
+	}
 	return nil
 }
 
