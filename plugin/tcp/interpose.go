@@ -61,6 +61,9 @@ func (m *maker) MakeServers() ([]caddy.Server, error) {
 	b := m.bounds()
 	for i, s := range servers {
 		if g, ok := s.(caddy.GracefulServer); ok {
+			if err := private(g); err != nil {
+				return nil, err
+			}
 			bounded := newServer(g, b)
 			if bounded.servers, err = dnsServersOf(g); err != nil {
 				return nil, err
