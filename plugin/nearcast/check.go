@@ -48,7 +48,7 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 			faults = append(faults, err)
 			continue
 		}
-		ours = append(ours, steered{i, s.zones})
+		ours = append(ours, steered{i, s.zones, s.signed()})
 		faults = append(faults, keyless(path, block, s.feeds)...)
 		warnings = append(append(warnings, s.unnamed(own)...), s.warnings...)
 	}

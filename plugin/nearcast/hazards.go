@@ -17,6 +17,15 @@ import (
 type steered struct {
 	index int // in the Corefile
 	zones []string
+	// signed are those of the zones that have a key.
+	signed []string
+}
+
+// unsigning are plugins in front of nearcast that answer for names of all zones, without
+// signatures, and what.
+var unsigning = []struct{ name, what string }{
+	{"any", "queries for ANY, which nearcast answers itself (RFC 8482)"},
+	{"dns64", "queries for AAAA"}, {"local", "names that begin with localhost"}, {"siit", "queries for A"},
 }
 
 // hazards are what would have clients answered wrongly: in the blocks where nearcast
@@ -25,6 +34,12 @@ func hazards(path string, all []caddyfile.ServerBlock, ours []steered) (warnings
 	for _, s := range ours {
 		if tokens := all[s.index].Tokens["loadbalance"]; len(tokens) > 0 {
 			warnings = append(warnings, fmt.Errorf("%s: loadbalance shuffles the answers that nearcast has put in order", start(path, tokens)))
+		}
+		for _, front := range unsigning {
+			if tokens := all[s.index].Tokens[front.name]; len(tokens) > 0 && len(s.signed) > 0 {
+				warnings = append(warnings, fmt.Errorf("%s: %s answers %s in %s, which is signed, without signatures: validating resolvers reject that; remove it from this block",
+					start(path, tokens), front.name, front.what, strings.Join(s.signed, " ")))
+			}
 		}
 	}
 	for i, block := range all {

@@ -33,10 +33,34 @@ func TestCachesOfWhatIsForwardedToNearcastAreNamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		warnings := hazards("Corefile", all, []steered{{len(all) - 1, []string{"fn.example.org."}}})
+		warnings := hazards("Corefile", all, []steered{{len(all) - 1, []string{"fn.example.org."}, nil}})
 		got := fmt.Sprint(warnings)
 		if c.want == "" && len(warnings) > 0 || c.want != "" && (len(warnings) != 1 || !strings.HasPrefix(got, "[Corefile:") || !strings.Contains(got, c.want)) {
 			t.Errorf("%s: %s, want %q", label, got, c.want)
+		}
+	}
+}
+
+// TestWhatIsAnsweredUnsignedInFrontOfASignedZoneIsNamed has the plugins that a block may have
+// in front of nearcast.
+func TestWhatIsAnsweredUnsignedInFrontOfASignedZoneIsNamed(t *testing.T) {
+	const where = "Corefile:2: "
+	for line, want := range map[string]string{
+		"any": where + "any answers queries for ANY", "local": where + "local answers names that begin with localhost",
+		"dns64": where + "dns64 answers queries for AAAA", "siit {\nipv6_prefix 64:ff9b::/96\n}": where + "siit answers queries for A ",
+		"acl {\nallow net 127.0.0.0/8\nblock\n}": "", "chaos": "", "rrl": "", "cache": "",
+	} {
+		all, err := caddyfile.Parse("Corefile", strings.NewReader("fn.example.org {\n"+line+"\nnearcast\n}\n"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		zones := []string{"fn.example.org."}
+		if got := hazards("Corefile", all, []steered{{0, zones, nil}}); len(got) > 0 {
+			t.Errorf("%s, unsigned: %v", line, got)
+		}
+		got := hazards("Corefile", all, []steered{{0, zones, zones}})
+		if (want == "") != (len(got) == 0) || want != "" && !strings.HasPrefix(got[0].Error(), want) {
+			t.Errorf("%s: %v, want %s", line, got, want)
 		}
 	}
 }
