@@ -51,6 +51,12 @@ func corners() (all []ask) {
 			all = append(all, ask{name + origin, qtype, false})
 		}
 	}
+	// In a resolver's own case (0x20): what is signed has the name in it, too.
+	for name, qtype := range map[string]uint16{
+		"_8443._HttpS.wEb.": dns.TypeHTTPS, "_HTTPS._tcP.WeB.": dns.TypeSRV, "WEB.": dns.TypeHTTPS, "weB.": dns.TypeTXT, "aNy.aPPs.": dns.TypeA, "NS1.": dns.TypeA,
+	} {
+		all = append(all, ask{name + "Fn.eXample.ORG.", qtype, false})
+	}
 	odd := []string{
 		// Escapes, capitals and asterisks.
 		`\000.`, `\255.`, `\000.apps.`, `\255\255.apps.`, `a\.b.`, `a\.b.apps.`, `\\.`, `a\032b.apps.`, `A\000B.apps.`, `x\000Y.`, `\@.`, `Z.`, `\(\;\".`, `\091.apps.`,

@@ -74,6 +74,7 @@ func unbound(t *testing.T, upstream string, key *dns.DNSKEY, inside ...string) s
 	do-daemonize: no
 	do-not-query-localhost: no
 	val-log-level: 2
+	harden-algo-downgrade: yes
 	module-config: "validator iterator"
 	trust-anchor: "ANCHOR"
 remote-control:
