@@ -48,6 +48,9 @@ var layouts = map[string]string{
 // TestOddPacketsAreAnsweredAlikeInEveryLayout compares them with a block that has nothing
 // but nearcast, over UDP and over TLS.
 func TestOddPacketsAreAnsweredAlikeInEveryLayout(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits long for what no server answers")
+	}
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "federation"), 0o755); err != nil {
 		t.Fatal(err)
@@ -96,10 +99,8 @@ func TestOddPacketsAreAnsweredAlikeInEveryLayout(t *testing.T) {
 			}
 		})
 	}
-	for i, p := range corpus() {
-		if !testing.Short() || i%10 == 0 {
-			packets <- p
-		}
+	for _, p := range corpus() {
+		packets <- p
 	}
 	close(packets)
 	workers.Wait()
