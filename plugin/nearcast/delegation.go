@@ -22,7 +22,8 @@ type delegation struct {
 	// name is canonical.
 	name string
 	// signers are those of the zone in each block that serves it; none where one of these
-	// does not sign: the zone is then unsigned for everybody.
+	// does not sign, or they have no algorithm in common: the zone is then unsigned for
+	// everybody.
 	signers []*signer
 }
 
@@ -62,12 +63,27 @@ func upper(name string, names []string) (above string) {
 	return above
 }
 
-// complete returns the signers if none is missing.
+// complete returns the signers if none is missing, and all have an algorithm in common.
 func complete(all []*signer) []*signer {
-	if slices.Contains(all, nil) {
+	if slices.Contains(all, nil) || len(common(all)) == 0 {
 		return nil
 	}
 	return all
+}
+
+// common returns the algorithms by which all of the signers sign. Those of DS records are
+// to be among them: a zone is signed by each of those (RFC 4035, section 2.2).
+func common(all []*signer) (algorithms []uint8) {
+	for _, k := range all[0].keys {
+		if !slices.ContainsFunc(all, func(s *signer) bool { return !s.has(k.public.Algorithm) }) {
+			algorithms = append(algorithms, k.public.Algorithm)
+		}
+	}
+	return algorithms
+}
+
+func (s *signer) has(algorithm uint8) bool {
+	return slices.ContainsFunc(s.keys, func(k signingKey) bool { return k.public.Algorithm == algorithm })
 }
 
 // servedElsewhere returns the zones of the blocks that another plugin than nearcast
@@ -96,7 +112,7 @@ func (s *stanza) unsigned(n *Nearcast) (warnings []error) {
 		}
 		for _, d := range z.delegations {
 			if len(d.signers) == 0 {
-				warnings = append(warnings, fmt.Errorf("%s: sign: %s is inside the signed zone %s and is not signed by every block that serves it: "+
+				warnings = append(warnings, fmt.Errorf("%s: sign: %s is inside the signed zone %s and is not signed by every block that serves it, by one algorithm at least in all: "+
 					"resolvers accept its answers without validation; add `sign KEY` there", s.lines["sign"], d.name, z.Name))
 			}
 		}
@@ -185,12 +201,15 @@ func (a *answer) delegated(w dns.ResponseWriter, d *delegation) (int, error) {
 
 // records are the DS records with the header.
 func (d *delegation) records(h dns.RR_Header) (all []dns.RR) {
-	known := map[dns.DS]bool{}
+	if len(d.signers) == 0 {
+		return nil
+	}
+	known, algorithms := map[dns.DS]bool{}, common(d.signers)
 	for _, s := range d.signers {
 		for _, k := range s.keys {
 			ds := k.public.ToDS(dns.SHA256)
 			ds.Hdr = h
-			if !known[*ds] {
+			if slices.Contains(algorithms, ds.Algorithm) && !known[*ds] {
 				known[*ds] = true
 				all = append(all, ds)
 			}

@@ -125,6 +125,16 @@ func TestADelegationHasAllKeysOrNone(t *testing.T) {
 		return newSigner("sub.fn.example.org.", []signingKey{key}, 30)
 	}
 	one, two := signerOf("one"), signerOf("two")
+	// Of other algorithms, as in one block while an algorithm is rolled over.
+	signing := func(algorithms ...uint8) *signer {
+		var keys []signingKey
+		for _, algorithm := range algorithms {
+			key := &dns.DNSKEY{Hdr: dns.RR_Header{Name: "sub.fn.example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET}, Flags: 257, Protocol: 3, Algorithm: algorithm, PublicKey: "a2V5"}
+			keys = append(keys, signingKey{public: key, tag: key.KeyTag()})
+		}
+		return newSigner("sub.fn.example.org.", keys, 30)
+	}
+	old, both, other := signing(dns.RSASHA256), signing(dns.RSASHA256, dns.ED25519), signing(dns.ED25519)
 	for _, c := range []struct {
 		lower     []*signer
 		elsewhere []string
@@ -134,6 +144,11 @@ func TestADelegationHasAllKeysOrNone(t *testing.T) {
 		{[]*signer{one, two}, nil, 2},
 		{[]*signer{one, one}, nil, 1},
 		{[]*signer{one, nil}, nil, 0},
+		{[]*signer{both}, nil, 2},
+		{[]*signer{old, both}, nil, 1},
+		{[]*signer{both, other, both}, nil, 1},
+		{[]*signer{old, other}, nil, 0},
+		{[]*signer{old, both, other}, nil, 0},
 		{[]*signer{nil}, nil, 0},
 		{[]*signer{one}, []string{"sub.fn.example.org."}, 0},
 		{nil, []string{"sub.fn.example.org.", "fn.example.org.", "example.org."}, 0},
