@@ -38,19 +38,35 @@ func (st *stage) look(reply *dns.Msg) {
 	st.addresses = st.addresses[:0]
 	st.last = !chained(st.qtype) || st.target(reply) == ""
 	st.inside = st.negative(reply)
-	if !st.last || st.qtype != dns.TypeA && st.qtype != dns.TypeAAAA && st.qtype != dns.TypeANY {
+	if !st.last || !addressed(st.qtype) {
 		return
 	}
 	for _, rr := range reply.Answer {
-		if !equal(rr.Header().Name, st.name) {
-			continue
+		if equal(rr.Header().Name, st.name) {
+			st.addOf(rr)
 		}
-		switch rr := rr.(type) {
-		case *dns.A:
-			st.add(rr.A)
-		case *dns.AAAA:
-			st.add(rr.AAAA)
-		}
+	}
+	if bindsServices(st.qtype) {
+		st.addTargets(reply)
+	}
+}
+
+// addressed reports whether answers to the type have addresses that rules look at.
+func addressed(qtype uint16) bool {
+	return qtype == dns.TypeA || qtype == dns.TypeAAAA || qtype == dns.TypeANY || bindsServices(qtype)
+}
+
+// addOf adds the addresses that the record has.
+func (st *stage) addOf(rr dns.RR) {
+	switch rr := rr.(type) {
+	case *dns.A:
+		st.add(rr.A)
+	case *dns.AAAA:
+		st.add(rr.AAAA)
+	case *dns.SVCB:
+		st.addHints(rr)
+	case *dns.HTTPS:
+		st.addHints(&rr.SVCB)
 	}
 }
 
