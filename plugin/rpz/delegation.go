@@ -13,9 +13,6 @@ import (
 )
 
 const (
-	// leastLabels is how many labels a zone must have to be looked at: what a
-	// top-level domain is served by says nothing of a name (BIND's min-ns-dots).
-	leastLabels = 2
 	// mostZones is how many names above a name, and itself, are asked for name
 	// servers at a time (MAX_MINIMISE_COUNT of RFC 9156). Of a longer name the zone
 	// that it is in is found first.
@@ -32,10 +29,12 @@ type delegations struct {
 	shares *shares
 	// served is the zone of the server block. What is above it is not this server's to answer.
 	served string
+	// minDots is how many dots a zone's name must have to be looked at, without the one at its end.
+	minDots int
 }
 
-func newDelegations(served string) *delegations {
-	return &delegations{known: newKnown(), shares: newShares(), served: served}
+func newDelegations(served string, minDots int) *delegations {
+	return &delegations{known: newKnown(), shares: newShares(), served: served, minDots: minDots}
 }
 
 // cut is a zone on the way to a name.
@@ -98,7 +97,7 @@ func (d *delegations) begin(b func() *budget, name string) *path {
 
 // zones returns the name and its ancestors with enough labels, the shortest first.
 func (d *delegations) zones(name string) (zones []string) {
-	least := leastLabels
+	least := d.minDots + 1 // labels
 	if dns.IsSubDomain(d.served, name) {
 		least = max(least, dns.CountLabel(d.served))
 	}

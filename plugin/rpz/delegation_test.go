@@ -100,7 +100,7 @@ func hosted(labels, servers int) func(string, uint16) ([]string, bool) {
 
 func TestAQueryCausesABoundedNumberOfLookUps(t *testing.T) {
 	for labels := 2; labels <= 120; labels++ {
-		d, r := newDelegations("."), &resolver{answer: hosted(labels, 13)}
+		d, r := newDelegations(".", 1), &resolver{answer: hosted(labels, 13)}
 		q := asking(d, r, "192.0.2.7")
 		q.look(strings.Repeat("x.", labels-1) + "example.")
 		q.look(strings.Repeat("y.", labels-1) + "example.") // the next of its chain
@@ -111,7 +111,7 @@ func TestAQueryCausesABoundedNumberOfLookUps(t *testing.T) {
 }
 
 func TestWhatTheBudgetFoundOutTheNextQueryKnows(t *testing.T) {
-	d, r := newDelegations("."), &resolver{answer: hosted(6, 13)}
+	d, r := newDelegations(".", 1), &resolver{answer: hosted(6, 13)}
 	var lacks []lack
 	for range 3 {
 		p := asking(d, r, "192.0.2.7").look("a.b.c.d.e.example.")
@@ -140,7 +140,7 @@ func TestOfALongNameTheZoneItIsInIsFoundFirst(t *testing.T) {
 		}
 		return nil, true
 	}}
-	d := newDelegations(".")
+	d := newDelegations(".", 1)
 	p := asking(d, r, "192.0.2.7").look(name)
 	if p.lack != "" || len(p.cuts) != 2 || p.cuts[0].zone != zones[0] || p.cuts[1].zone != zones[1] {
 		t.Errorf("%q is lacking: %v", p.lack, p.cuts)
@@ -161,7 +161,7 @@ func TestALongNamesServerCannotHideWhatSomebodyRegistered(t *testing.T) {
 		}
 		return nil, true
 	}}
-	p := asking(newDelegations("."), r, "192.0.2.7").look(strings.Repeat("x.", 20) + "evil.example.")
+	p := asking(newDelegations(".", 1), r, "192.0.2.7").look(strings.Repeat("x.", 20) + "evil.example.")
 	if p.lack != "" || len(p.cuts) != 1 {
 		t.Errorf("%q is lacking: %v", p.lack, p.cuts)
 	}
@@ -169,7 +169,7 @@ func TestALongNamesServerCannotHideWhatSomebodyRegistered(t *testing.T) {
 
 func TestOfANegativeAnswerOnlyItsZoneIsLookedAt(t *testing.T) {
 	r := &resolver{answer: hosted(2, 1)}
-	q := asking(newDelegations("."), r, "192.0.2.7")
+	q := asking(newDelegations(".", 1), r, "192.0.2.7")
 	st := &stage{name: "random.a.b.example.", inside: "b.example."}
 	q.serverNames(st, st.name)
 	if !slices.Equal(r.asked, []string{"b.example. NS"}) {
@@ -179,7 +179,7 @@ func TestOfANegativeAnswerOnlyItsZoneIsLookedAt(t *testing.T) {
 
 func TestAddressesAreLookedUpOfFamiliesThatHaveRules(t *testing.T) {
 	r := &resolver{answer: hosted(2, 1)}
-	d := newDelegations(".")
+	d := newDelegations(".", 1)
 	if asking(d, r, "192.0.2.7").look("b.example."); !slices.Equal(r.asked, []string{"b.example. NS", "ns0.b.example. A"}) {
 		t.Errorf("asked %q", r.asked)
 	}
@@ -193,7 +193,7 @@ func TestAddressesAreLookedUpOfFamiliesThatHaveRules(t *testing.T) {
 
 func TestLookUpsCarryNothingOfTheClientsQuery(t *testing.T) {
 	r := &resolver{answer: hosted(2, 1)}
-	q := asking(newDelegations("."), r, "192.0.2.7")
+	q := asking(newDelegations(".", 1), r, "192.0.2.7")
 	w := q.ResponseWriter.(*recorder)
 	w.from = net.TCPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.7:5353"))
 	q.msg = new(dns.Msg).SetQuestion("b.example.", dns.TypeA)
@@ -210,7 +210,7 @@ func TestLookUpsCarryNothingOfTheClientsQuery(t *testing.T) {
 
 func TestNamesBelowOneDomainDisplaceNothingOfAnother(t *testing.T) {
 	r := &resolver{answer: hosted(9, 1)}
-	d := newDelegations(".")
+	d := newDelegations(".", 1)
 	asking(d, r, "192.0.2.7").look("www.bank.example.")
 	for i := range 20_000 {
 		asking(d, r, "198.51.100.1").look(fmt.Sprintf("x%d.evil.example.", i))
@@ -226,7 +226,7 @@ func TestNamesBelowOneDomainDisplaceNothingOfAnother(t *testing.T) {
 
 func TestDomainsAskedForOnceDisplaceNoneAskedForAgain(t *testing.T) {
 	r := &resolver{answer: hosted(9, 1)}
-	d := newDelegations(".")
+	d := newDelegations(".", 1)
 	for range 2 {
 		asking(d, r, "192.0.2.7").look("www.bank.example.")
 	}
@@ -247,7 +247,7 @@ func TestOneClientsLookUpsLeaveTheOthersTheirs(t *testing.T) {
 			}
 			return hosted(2, 1)(name, qtype)
 		}}
-		d := newDelegations(".")
+		d := newDelegations(".", 1)
 		for i := range 4000 {
 			go asking(d, r, fmt.Sprintf("192.0.%d.7", i%4)).look(fmt.Sprintf("x%d.slow%d.example.", i, i%400))
 		}
@@ -282,7 +282,7 @@ func TestOneDomainsLookUpsLeaveOthersOfTheSameClientTheirs(t *testing.T) {
 			}
 			return hosted(2, 1)(name, qtype)
 		}}
-		d := newDelegations(".")
+		d := newDelegations(".", 1)
 		for i := range 200 {
 			go asking(d, r, "192.0.2.7").look(fmt.Sprintf("x%d.slow.example.", i))
 		}
@@ -306,7 +306,7 @@ func TestAZoneThatDoesNotAnswerIsNotAskedAgainAtOnce(t *testing.T) {
 			}
 			return hosted(2, 1)(name, qtype)
 		}
-		d := newDelegations(".")
+		d := newDelegations(".", 1)
 		start := time.Now()
 		if p := asking(d, r, "192.0.2.7").look("a.slow.example."); p.lack != unanswered || time.Since(start) != lookupTime {
 			t.Fatalf("%q lacks after %s", p.lack, time.Since(start))
@@ -337,7 +337,7 @@ func TestAboveAZoneThatDoesNotAnswerZonesAreLookedUp(t *testing.T) {
 			}
 			return []string{name + " 1 NS ns.bank.example."}, true
 		}}
-		d := newDelegations(".")
+		d := newDelegations(".", 1)
 		for range 2 {
 			p := asking(d, r, "192.0.2.7").look("www.x.bank.example.")
 			if p.lack != unanswered || len(p.cuts) == 0 || p.cuts[0].zone != "bank.example." {
@@ -362,7 +362,7 @@ func TestWhoIsOutOfTimeBlamesNobody(t *testing.T) {
 			}
 			return hosted(2, 1)(name, qtype)
 		}
-		d := newDelegations(".")
+		d := newDelegations(".", 1)
 		q := asking(d, r, "198.51.100.1")
 		q.look("evil.example.")
 		if p := q.look("bank.example."); p.lack != overTime {

@@ -52,7 +52,7 @@ func parseWait(to *wait, args []string) error {
 // maxMaxTTL is a day: what policy says would outlive every change of it.
 const maxMaxTTL = 24 * time.Hour
 
-func (s *settings) parseMaxTTL(args []string) error {
+func parseMaxTTL(to *time.Duration, args []string) error {
 	if len(args) != 1 {
 		return errors.New("takes a duration")
 	}
@@ -60,7 +60,34 @@ func (s *settings) parseMaxTTL(args []string) error {
 	if err != nil || d < 0 || d > maxMaxTTL || d != d.Truncate(time.Second) {
 		return fmt.Errorf("%q is not whole seconds from 0s to %s", args[0], maxMaxTTL)
 	}
-	s.maxTTL = d
+	*to = d
+	return nil
+}
+
+func (z *zone) parseMaxTTL(args []string) error {
+	z.own.maxTTL = new(time.Duration)
+	return parseMaxTTL(z.own.maxTTL, args)
+}
+
+// parseOwnSwitch is parseSwitch for what the block may set too.
+func parseOwnSwitch(to **bool, args []string) error {
+	*to = new(bool)
+	return parseSwitch(*to, args, "yes", "no")
+}
+
+// mostDots is how many dots the longest name has, without the one at its end.
+const mostDots = 126
+
+func (s *settings) parseMinDots(args []string) error {
+	arg, err := arguments.One(args, "a number of dots")
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(arg)
+	if err != nil || n < 0 || n > mostDots {
+		return fmt.Errorf("%q is not a number from 0 to %d", arg, mostDots)
+	}
+	s.minDots = n
 	return nil
 }
 
@@ -125,27 +152,45 @@ var policies = map[string]policyzone.Action{
 	"nxdomain": policyzone.NXDomain, "nodata": policyzone.NoData,
 }
 
-func (z *zone) parsePolicy(args []string) error {
+// keepLocalData ends a policy that spares local data.
+const keepLocalData = "keep-local-data"
+
+// parsePolicy takes a policy, or cname NAME; and keep-local-data.
+func (z *zone) parsePolicy(args []string) (err error) {
+	keep := len(args) > 1 && args[len(args)-1] == keepLocalData
+	if keep {
+		args = args[:len(args)-1]
+	}
+	if z.override, err = parseOverride(args); err != nil {
+		return err
+	}
+	z.override.keepLocal = keep
+	if kind := z.override.kind; keep && (kind == overrideNone || kind == overrideDisabled) {
+		return fmt.Errorf("%s: has no effect with %s, which overrides no action", keepLocalData, args[0])
+	}
+	return nil
+}
+
+func parseOverride(args []string) (override, error) {
 	if len(args) == 2 && args[0] == "cname" {
 		if _, ok := dns.IsDomainName(args[1]); !ok {
-			return fmt.Errorf("%q is not a domain name", args[1])
+			return override{}, fmt.Errorf("%q is not a domain name", args[1])
 		}
-		z.override = override{kind: overrideCNAME, target: policyzone.Canonical(args[1])}
-		return nil
+		return override{kind: overrideCNAME, target: policyzone.Canonical(args[1])}, nil
 	}
 	if len(args) != 1 {
-		return errors.New("takes one policy, or cname NAME")
+		return override{}, errors.New("takes one policy, or cname NAME; and keep-local-data")
 	}
 	action, known := policies[args[0]]
 	switch {
 	case known:
-		z.override = override{kind: overrideAction, action: action}
+		return override{kind: overrideAction, action: action}, nil
 	case args[0] == "disabled":
-		z.override = override{kind: overrideDisabled}
+		return override{kind: overrideDisabled}, nil
 	case args[0] != "given":
-		return fmt.Errorf("unknown policy %q; known are given, disabled, passthru, drop, tcp-only, nxdomain, nodata, cname NAME", args[0])
+		return override{}, fmt.Errorf("unknown policy %q; known are given, disabled, passthru, drop, tcp-only, nxdomain, nodata, cname NAME", args[0])
 	}
-	return nil
+	return override{}, nil
 }
 
 // errors8914 are the Extended DNS Errors that tell of policy.
@@ -175,6 +220,14 @@ func (z *zone) parseClients(args []string) error {
 	for _, p := range prefixes {
 		z.clients.Insert(p)
 	}
+	return err
+}
+
+// parseLog says whether hits are logged; how many, the block says.
+func (z *zone) parseLog(args []string) error {
+	logged := true
+	err := parseSwitch(&logged, args, "yes", "no")
+	z.quiet = !logged
 	return err
 }
 

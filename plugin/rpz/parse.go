@@ -21,16 +21,22 @@ type stanza struct {
 	at    arguments.Position
 	// lines are where the zones are, by name.
 	lines map[string]arguments.Position
+	// written are the lines of the block's keys.
+	written map[string]int
 }
 
 func defaults() settings {
-	return settings{recursiveOnly: true, addSOA: true, maxTTL: 5 * time.Second, servfailUntilReady: true, waitRecurse: true, serverNames: waitServfail, serverAddresses: waitServfail, log: 10}
+	return settings{
+		treatment:          treatment{recursiveOnly: true, addSOA: true, maxTTL: 5 * time.Second},
+		servfailUntilReady: true, waitRecurse: true,
+		minDots: 1, serverNames: waitServfail, serverAddresses: waitServfail,
+		log: 10,
+	}
 }
 
 // parse reads the block; a block that is not right is an error with its line.
 func parse(c *caddy.Controller) (*stanza, error) {
-	s := &stanza{settings: defaults(), lines: map[string]arguments.Position{}}
-	seen := map[string]int{}
+	s := &stanza{settings: defaults(), lines: map[string]arguments.Position{}, written: map[string]int{}}
 	blocks := 0
 	for c.Next() {
 		if err := arguments.Begins(c, "rpz"); err != nil {
@@ -45,7 +51,7 @@ func parse(c *caddy.Controller) (*stanza, error) {
 		} else if len(args) > 0 {
 			return nil, c.Errf("unexpected %q: zones are named inside the braces", args[0])
 		}
-		if _, err := arguments.Settings(c, func() error { return s.parseKey(c, seen) }); err != nil {
+		if _, err := arguments.Settings(c, func() error { return s.parseKey(c) }); err != nil {
 			return nil, err
 		}
 	}
@@ -53,9 +59,12 @@ func parse(c *caddy.Controller) (*stanza, error) {
 		return nil, fmt.Errorf("%s: no zone: at least one is required", s.at)
 	}
 	for _, key := range []string{"nsdname-wait-recurse", "nsip-wait-recurse"} {
-		if line, set := seen[key]; set && !s.delegation {
+		if line, set := s.written[key]; set && !s.delegation {
 			return nil, fmt.Errorf("%s:%d: %s: has no effect without `delegation on`", s.at.File, line, key)
 		}
+	}
+	for _, z := range s.zones {
+		z.treatment = z.own.over(s.treatment)
 	}
 	if s.state == "" && slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.file == "" }) {
 		log.Warningf("%s: no state: after a restart zones that are not files are not known until a primary or a server of lists answers", s.at)
@@ -69,10 +78,11 @@ var keys = map[string]func(*settings, []string) error{
 	"recursive-only":       func(s *settings, args []string) error { return parseSwitch(&s.recursiveOnly, args, "yes", "no") },
 	"break-dnssec":         func(s *settings, args []string) error { return parseSwitch(&s.breakDNSSEC, args, "yes", "no") },
 	"add-soa":              func(s *settings, args []string) error { return parseSwitch(&s.addSOA, args, "yes", "no") },
-	"max-policy-ttl":       (*settings).parseMaxTTL,
+	"max-policy-ttl":       func(s *settings, args []string) error { return parseMaxTTL(&s.maxTTL, args) },
 	"servfail-until-ready": func(s *settings, args []string) error { return parseSwitch(&s.servfailUntilReady, args, "yes", "no") },
 	"qname-wait-recurse":   func(s *settings, args []string) error { return parseSwitch(&s.waitRecurse, args, "yes", "no") },
 	"delegation":           func(s *settings, args []string) error { return parseSwitch(&s.delegation, args, "on", "off") },
+	"min-ns-dots":          (*settings).parseMinDots,
 	"nsdname-wait-recurse": func(s *settings, args []string) error { return parseWait(&s.serverNames, args) },
 	"nsip-wait-recurse":    func(s *settings, args []string) error { return parseWait(&s.serverAddresses, args) },
 	"log":                  (*settings).parseLog,
@@ -94,12 +104,17 @@ var zoneKeys = map[string]func(*zone, []string) error{
 	"ede":      (*zone).parseEDE,
 	"clients":  (*zone).parseClients,
 	"shadow":   (*zone).parseShadow,
+	"log":      (*zone).parseLog,
+
+	"recursive-only": func(z *zone, args []string) error { return parseOwnSwitch(&z.own.recursiveOnly, args) },
+	"add-soa":        func(z *zone, args []string) error { return parseOwnSwitch(&z.own.addSOA, args) },
+	"max-policy-ttl": (*zone).parseMaxTTL,
 }
 
 // aliases are keys of a zone that set the same thing, which is then set twice.
 var aliases = map[string]string{"file": "origin", "primary": "origin", "url": "origin"}
 
-func (s *stanza) parseKey(c *caddy.Controller, seen map[string]int) error {
+func (s *stanza) parseKey(c *caddy.Controller) error {
 	key := c.Val()
 	if key == "zone" {
 		return s.parseZone(c)
@@ -108,10 +123,10 @@ func (s *stanza) parseKey(c *caddy.Controller, seen map[string]int) error {
 	if !known {
 		return c.Errf("unknown key %q; known are zone, %s", key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
 	}
-	if line, twice := seen[key]; twice {
+	if line, twice := s.written[key]; twice {
 		return c.Errf("%s: already set on line %d", key, line)
 	}
-	seen[key] = c.Line()
+	s.written[key] = c.Line()
 	args, err := arguments.Rest(c)
 	if err != nil {
 		return err
@@ -134,31 +149,30 @@ func (s *stanza) parseZone(c *caddy.Controller) error {
 	if _, ok := dns.IsDomainName(args[0]); !ok {
 		return c.Errf("zone: %q is not a domain name", args[0])
 	}
-	z := &zone{name: policyzone.Canonical(args[0])}
+	z := &zone{name: policyzone.Canonical(args[0]), written: map[string]int{}}
 	if before, twice := s.lines[z.name]; twice {
 		return c.Errf("zone: %s is already on line %d", z.name, before.Line)
 	}
 	s.lines[z.name] = arguments.Here(c)
 	z.origin.zone = z.name
-	seen := map[string]int{}
-	opened, err := arguments.Settings(c, func() error { return z.parseKey(c, seen) })
+	opened, err := arguments.Settings(c, func() error { return z.parseKey(c) })
 	switch {
 	case err != nil:
 		return err
 	case !opened:
 		return c.Errf("zone: a { is missing after %s", args[0])
 	}
-	if _, ok := seen["origin"]; !ok {
+	if _, ok := z.written["origin"]; !ok {
 		return fmt.Errorf("%s: zone %s: no source: one of file, primary and url is required", s.lines[z.name], args[0])
 	}
-	if err := z.settle(seen); err != nil {
+	if err := z.settle(); err != nil {
 		return fmt.Errorf("%s: zone %s: %w", s.lines[z.name], args[0], err)
 	}
 	s.zones = append(s.zones, z)
 	return nil
 }
 
-func (z *zone) parseKey(c *caddy.Controller, seen map[string]int) error {
+func (z *zone) parseKey(c *caddy.Controller) error {
 	key := c.Val()
 	parse, known := zoneKeys[key]
 	if !known {
@@ -168,10 +182,10 @@ func (z *zone) parseKey(c *caddy.Controller, seen map[string]int) error {
 	if alias, ok := aliases[key]; ok {
 		name = alias
 	}
-	if line, twice := seen[name]; twice {
+	if line, twice := z.written[name]; twice {
 		return c.Errf("zone %s: %s: already set on line %d", z.name, key, line)
 	}
-	seen[name] = c.Line()
+	z.written[name] = c.Line()
 	args, err := arguments.Rest(c)
 	if err != nil {
 		return err

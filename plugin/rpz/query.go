@@ -179,7 +179,7 @@ func (q *query) note(h *hit) {
 		label = countedDisabled
 	}
 	h.policy.counters[h.match.Trigger()][label].Inc()
-	if q.handler.logging.Allow() {
+	if !h.policy.quiet && q.handler.logging.Allow() {
 		question := q.msg.Question[0]
 		log.Infof("hit zone=%s trigger=%s rule=%s action=%s%s name=%s type=%s client=%s", h.policy.name, h.match.Trigger(), h.match.Owner(h.policy.rules),
 			h.action, h.policy.remark(), question.Name, dns.Type(question.Qtype), q.client)

@@ -24,6 +24,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		}
 	}
 	fixture.Write(t, filepath.Join(dir, "local.rpz"), withSOA("shop.example.com CNAME shop.media.fn.example.org.\n"))
+	fixture.Write(t, filepath.Join(dir, "public.rpz"), withSOA("sink.example.com A 192.0.2.80\n"))
 	fixture.Write(t, filepath.Join(dir, "federation", "all.yaml"), fixture.ThreeWith())
 	fixture.Write(t, filepath.Join(dir, "locations.csv"), fixture.Locations)
 	examples := 0

@@ -138,15 +138,15 @@ func (z *zone) parseSource(args []string) error {
 
 // settle checks what the zone's settings are together, and finishes what one says of
 // another.
-func (z *zone) settle(seen map[string]int) error {
+func (z *zone) settle() error {
 	o := &z.origin
 	for _, key := range []string{"limit", "tls", "source"} {
-		if _, set := seen[key]; set && o.file != "" {
+		if _, set := z.written[key]; set && o.file != "" {
 			return fmt.Errorf("%s: is for a zone with a primary or a url", key)
 		}
 	}
 	for _, key := range []string{"checksum", "refresh"} {
-		if _, set := seen[key]; set && o.url == "" {
+		if _, set := z.written[key]; set && o.url == "" {
 			return fmt.Errorf("%s: is for a zone with a url", key)
 		}
 	}

@@ -61,7 +61,7 @@ func (r *rewriting) fill(truth *dns.Msg) {
 
 // local answers with local data, as all the data of the name.
 func (r *rewriting) local() {
-	if r.policy.override.kind == overrideCNAME {
+	if r.policy.override.kind == overrideCNAME && !r.policy.override.spares(r.match) {
 		r.redirect(r.policy.override.target, r.overrideTTL())
 		return
 	}
@@ -143,7 +143,7 @@ func (r *rewriting) own(rr dns.RR, ttl uint32) dns.RR {
 }
 
 func (r *rewriting) ttl(rule uint32) uint32 {
-	return min(rule, uint32(r.handler.settings.maxTTL/time.Second))
+	return min(rule, uint32(r.policy.maxTTL/time.Second))
 }
 
 // defaultTTL is BIND's for what no record of the rule gives a TTL, in seconds.
@@ -165,7 +165,7 @@ func (r *rewriting) overrideTTL() uint32 {
 
 // finish adds what tells the client that policy was applied.
 func (r *rewriting) finish() {
-	if r.handler.settings.addSOA && !r.reply.Truncated && r.reply.Rcode != dns.RcodeServerFailure {
+	if r.policy.addSOA && !r.reply.Truncated && r.reply.Rcode != dns.RcodeServerFailure {
 		soa := *r.policy.rules.SOA()
 		soa.Hdr.Ttl = min(soa.Hdr.Ttl, soa.Minttl)
 		r.reply.Extra = append(r.reply.Extra, &soa)

@@ -24,7 +24,7 @@ func handlerOf(t testing.TB, set func(*settings), next plugin.Handler, zones ...
 	h := &RPZ{Next: next, settings: defaults(), logging: rate.NewLimiter(0, 0)}
 	set(&h.settings)
 	for i, records := range zones {
-		z := &zone{name: []string{"rpz1.", "rpz2."}[i], source: &source{}}
+		z := &zone{name: []string{"rpz1.", "rpz2."}[i], source: &source{}, treatment: h.settings.treatment}
 		z.counters = countersOf(z.name)
 		generation, _, err := policyzone.Read(strings.NewReader(withSOA(records)), z.name, z.name)
 		if err != nil {
@@ -62,6 +62,8 @@ func FuzzRewriting(f *testing.F) {
 	f.Add("a.test.", dns.TypeA, pack("a.test. 60 IN CNAME b.test.", "b.test. 60 IN CNAME a.test."), uint8(1))
 	f.Add("b.test.", dns.TypeANY, pack("test. 60 IN DNAME example.", "b.test. 60 IN CNAME b.example."), uint8(2))
 	f.Add("deep.walled.test.", dns.TypeCNAME, pack(), uint8(3))
+	f.Add("h.test.", dns.TypeHTTPS, pack("h.test. 60 IN CNAME h.example.", "h.example. 60 IN HTTPS 1 . ipv4hint=192.0.2.1 ipv6hint=2001:db8::1 ech=AAQA"), uint8(0))
+	f.Add("s.test.", dns.TypeSVCB, pack("s.test. 60 IN SVCB 0 .", "s.test. 60 IN SVCB 1 t.test. ipv4hint=198.51.100.1,192.0.2.1"), uint8(4))
 	f.Add("x.local.test.", dns.TypeTXT, pack("x.local.test. 60 IN RRSIG TXT 13 2 300 20300101000000 20200101000000 1 test. c2ln"), uint8(7))
 	const zone = `
 a.test CNAME .

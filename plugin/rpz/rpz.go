@@ -10,7 +10,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
@@ -36,13 +35,12 @@ type RPZ struct {
 
 // settings are those of the block.
 type settings struct {
-	recursiveOnly      bool
+	treatment          // of zones that have none of their own
 	breakDNSSEC        bool
-	addSOA             bool
-	maxTTL             time.Duration
 	servfailUntilReady bool
 	waitRecurse        bool
 	delegation         bool
+	minDots            int  // in names whose name servers are looked at
 	serverNames        wait // for nsdname
 	serverAddresses    wait // for nsip
 	log                int
@@ -70,7 +68,7 @@ func (h *RPZ) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (i
 	if !h.applies(ctx, r) {
 		return h.next(ctx, w, r)
 	}
-	s, t := h.set.Load(), (*trace)(nil)
+	s, t := h.consulted(r), (*trace)(nil)
 	if explaining.Load() > 0 {
 		s, t = h.traced(ctx, s)
 	}
@@ -111,10 +109,16 @@ func (h *RPZ) applies(ctx context.Context, r *dns.Msg) bool {
 	case dns.TypeAXFR, dns.TypeIXFR:
 		return false
 	}
-	if !r.RecursionDesired && h.settings.recursiveOnly {
-		return false
-	}
 	return !imputed.IsOwn(ctx) // no policy applies to what it looks up itself
+}
+
+// consulted returns the set that the query is held against; nil before there is one.
+func (h *RPZ) consulted(r *dns.Msg) *set {
+	s := h.set.Load()
+	if s == nil || r.RecursionDesired {
+		return s
+	}
+	return s.iterative
 }
 
 // notReady answers every query until all zones were loaded: what they block must

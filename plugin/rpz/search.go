@@ -84,10 +84,11 @@ func best(p *policy, trigger policyzone.Trigger, addresses []netip.Addr) (found 
 
 // effect is what a match of the zone does.
 func (z *zone) effect(m policyzone.Match) policyzone.Action {
-	switch z.override.kind {
-	case overrideAction:
+	switch {
+	case z.override.spares(m):
+	case z.override.kind == overrideAction:
 		return z.override.action
-	case overrideCNAME:
+	case z.override.kind == overrideCNAME:
 		return policyzone.Local
 	}
 	return m.Action()

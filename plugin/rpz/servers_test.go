@@ -153,7 +153,7 @@ func TestEachNameOfAChainIsLookedUp(t *testing.T) {
 func TestNamesAboveTheServersZoneAreNotAskedFor(t *testing.T) {
 	s, _ := serveRules(t, "delegation on", other)
 	s.expect("a.test.", "NOERROR, a.test. 100 A 192.0.2.1, authority:NS")
-	d := newDelegations("fn.example.org.")
+	d := newDelegations("fn.example.org.", 1)
 	if got := d.zones("a.b.fn.example.org."); strings.Join(got, " ") != "fn.example.org. b.fn.example.org. a.b.fn.example.org." {
 		t.Errorf("zones %s", got)
 	}

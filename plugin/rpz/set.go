@@ -2,6 +2,7 @@ package rpz
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/gaissmai/bart"
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,12 +15,17 @@ type zone struct {
 	name     string // canonical
 	origin   origin
 	override override
-	ede      uint16 // with hasEDE
-	hasEDE   bool
-	clients  *bart.Lite // nil for all
-	shadow   bool
+	treatment
+	ede     uint16 // with hasEDE
+	hasEDE  bool
+	clients *bart.Lite // nil for all
+	shadow  bool
+	quiet   bool // its hits are not logged
 	// addresses are the primaries as they are written.
 	addresses []string
+	own       ownTreatment
+	// written are the lines of its keys.
+	written map[string]int
 
 	source   *source
 	counters counters
@@ -32,6 +38,13 @@ type override struct {
 	kind   overrideKind
 	action policyzone.Action // where kind is overrideAction
 	target string            // where kind is overrideCNAME; canonical
+	// keepLocal spares rules that have local data.
+	keepLocal bool
+}
+
+// spares reports whether the override leaves what the match does.
+func (o *override) spares(m policyzone.Match) bool {
+	return o.kind == overrideNone || o.keepLocal && m.Action() == policyzone.Local
 }
 
 // String returns the override as the Corefile has it.
@@ -77,6 +90,8 @@ type set struct {
 	perClient bool
 	// serverFamilies are those of the addresses of name servers that rules look at.
 	serverFamilies wanted
+	// iterative is the set for queries without RD: the zones that are not recursive-only.
+	iterative *set
 }
 
 // policy is a zone with a generation.
@@ -94,6 +109,13 @@ func (p *policy) inert() bool { return p.off || p.zone.inert() }
 // newSet puts the generations together; a zone that has none is not consulted, and nor
 // is one that is disabled, unless the set explains.
 func newSet(zones []*zone, settings *settings, explains bool) *set {
+	s := setOf(zones, settings, explains)
+	s.iterative = setOf(slices.DeleteFunc(slices.Clone(zones), func(z *zone) bool { return z.recursiveOnly }), settings, explains)
+	return s
+}
+
+// setOf is newSet for queries that do or do not want recursion.
+func setOf(zones []*zone, settings *settings, explains bool) *set {
 	s := &set{ready: true}
 	late := false
 	for _, z := range zones {

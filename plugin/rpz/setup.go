@@ -64,7 +64,7 @@ func (s *stanza) handler(served string) *RPZ {
 		z.origin.state = s.state
 	}
 	if s.delegation {
-		h.paths = newDelegations(served)
+		h.paths = newDelegations(served, s.minDots)
 	}
 	return h
 }
