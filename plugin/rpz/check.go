@@ -12,7 +12,8 @@ import (
 // Check reads the rpz blocks of a Corefile with the server's own parser, and the
 // zones that are files, and starts nothing. It returns as faults what would keep the
 // server from starting or a zone from being used, and the rules that cannot be used;
-// as doubts, the rules that are used and may not do what is meant.
+// as doubts, the settings that have no effect, and the rules that are used and may not
+// do what is meant.
 func Check(path string) (faults, doubts []error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -33,6 +34,7 @@ func Check(path string) (faults, doubts []error) {
 			faults = append(faults, err)
 			continue
 		}
+		doubts = append(doubts, s.contradictions()...)
 		for _, z := range s.zones {
 			bad, doubtful := checkFile(z)
 			faults, doubts = append(faults, bad...), append(doubts, doubtful...)

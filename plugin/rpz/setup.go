@@ -25,6 +25,9 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error("rpz", err)
 	}
+	for _, contradiction := range s.contradictions() {
+		log.Warningf("%v", contradiction)
+	}
 	if err := ddr.Guard(c); err != nil {
 		return plugin.Error("rpz", err)
 	}
