@@ -1,6 +1,7 @@
 package rpz_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -44,20 +45,41 @@ func TestDelegationAgreesWithBIND(t *testing.T) {
 	agree(t, drawn(t, true))
 }
 
+// TestSettingsOfAZoneAgreeWithBIND does so with zones that have settings of their own, and
+// with bounds for the names whose name servers are looked at.
+func TestSettingsOfAZoneAgreeWithBIND(t *testing.T) {
+	setups, questions := 16, 250
+	if !testing.Short() {
+		setups, questions = 80, 300
+	}
+	agree(t, drawCorpus(t, 21, setups, questions, func(g *generator, number int) setup { return g.owned(g.setup(number, g.chance(40))) }))
+}
+
 func agree(t *testing.T, c *corpus) {
 	t.Helper()
 	dir, up := t.TempDir(), upstream(t)
 	zoneFiles(t, dir, c.setups)
 	theirs, mine := bind(t, dir, up, c.setups), ours(t, dir, up, c.setups)
-	plain := make([]setup, len(c.setups))
-	for i, s := range c.setups {
-		plain[i] = s.plain()
-	}
-	plainDir := t.TempDir()
-	zoneFiles(t, plainDir, plain)
 	port := func(q question) string { return mine[c.of(q).number] }
-	j := judge{corpus: c, bind: theirs, upstream: up, ours: port, plain: bind(t, plainDir, up, plain)}
+	j := judge{corpus: c, bind: theirs, upstream: up, ours: port}
+	j.plain = changed(t, up, c.setups, setup.plain)
+	if slices.ContainsFunc(c.setups, setup.mixed) {
+		j.withoutRD = changed(t, up, c.setups, setup.withoutRD)
+		j.plainWithoutRD = changed(t, up, c.setups, func(s setup) setup { return s.withoutRD().plain() })
+	}
 	start := time.Now()
 	j.all(t, c.compare(fixed(theirs), port))
 	t.Logf("%d questions of %d setups in %s", len(c.questions), len(c.setups), time.Since(start).Round(time.Millisecond))
+}
+
+// changed starts BIND with changed setups, and returns its port.
+func changed(t *testing.T, upstream string, setups []setup, change func(setup) setup) string {
+	t.Helper()
+	others := make([]setup, len(setups))
+	for i, s := range setups {
+		others[i] = change(s)
+	}
+	dir := t.TempDir()
+	zoneFiles(t, dir, others)
+	return bind(t, dir, upstream, others)
 }

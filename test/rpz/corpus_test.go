@@ -21,6 +21,13 @@ type corpus struct {
 
 // newCorpus draws a corpus.
 func newCorpus(t testing.TB, seed uint64, setups, questions int, delegation bool) *corpus {
+	t.Helper()
+	return drawCorpus(t, seed, setups, questions, func(g *generator, number int) setup { return g.setup(number, delegation) })
+}
+
+// drawCorpus draws a corpus with setups of any kind.
+func drawCorpus(t testing.TB, seed uint64, setups, questions int, draw func(*generator, int) setup) *corpus {
+	t.Helper()
 	w := newWorld(t)
 	g := newGenerator(w, seed)
 	c := &corpus{world: w}
@@ -28,7 +35,7 @@ func newCorpus(t testing.TB, seed uint64, setups, questions int, delegation bool
 		t.Fatalf("%d setups: there are nets of clients for %d", setups, maxSetups)
 	}
 	for n := range setups {
-		c.setups = append(c.setups, g.setup(n+1, delegation))
+		c.setups = append(c.setups, draw(g, n+1))
 		anys := map[string]bool{}
 		for range questions {
 			q := g.question()
@@ -110,6 +117,7 @@ type difference struct {
 	question
 	path
 	setup         setup // with the rules that may have to do with it
+	withoutRD     bool  // the setup has the zones alone that a query without RD meets
 	first, second reply
 }
 

@@ -53,7 +53,7 @@ func (g *generator) setup(number int, delegation bool) setup {
 	g.draw()
 	s := setup{
 		number: number, recursiveOnly: g.chance(75), breakDNSSEC: g.chance(25), addSOA: g.chance(85),
-		waitRecurse: g.chance(70), maxTTL: pick(g, 5, 5, 5, 0, 100), delegation: delegation,
+		waitRecurse: g.chance(70), maxTTL: pick(g, 5, 5, 5, 0, 100), delegation: delegation, minDots: 1,
 	}
 	for i := range pick(g, 1, 1, 2, 2, 3, 4) {
 		z := policyZone{
@@ -71,6 +71,19 @@ func (g *generator) setup(number int, delegation bool) setup {
 		}
 		s.zones = append(s.zones, z)
 	}
+	return s
+}
+
+// owned gives the zones of a setup settings of their own, and the setup a bound for the
+// names whose name servers are looked at.
+func (g *generator) owned(s setup) setup {
+	for i := range s.zones {
+		s.zones[i].own = own{
+			recursiveOnly: pick(g, "", "yes", "no", "no"), addSOA: pick(g, "", "", "yes", "no"),
+			maxTTL: pick(g, "", "", "0", "4", "50", "3600"), quiet: g.chance(20),
+		}
+	}
+	s.minDots = pick(g, 1, 0, 2, 3)
 	return s
 }
 

@@ -84,6 +84,31 @@ type policyZone struct {
 	rules        []rule
 	policy       string // the override
 	ttl, minimum int    // of its SOA
+	own          own
+}
+
+// own are the settings that a zone has of its own; "" where those of the setup hold.
+type own struct {
+	recursiveOnly, addSOA string
+	maxTTL                string // in seconds
+	quiet                 bool   // its hits are not logged
+}
+
+// lines are the settings as we and, but for the unit, BIND spell them.
+func (o own) lines(unit string) (lines []string) {
+	for _, setting := range [][2]string{{"recursive-only", o.recursiveOnly}, {"add-soa", o.addSOA}, {"max-policy-ttl", o.maxTTL}} {
+		key, value := setting[0], setting[1]
+		if key == "max-policy-ttl" && value != "" {
+			value += unit
+		}
+		if value != "" {
+			lines = append(lines, key+" "+value)
+		}
+	}
+	if o.quiet {
+		lines = append(lines, "log no")
+	}
+	return lines
 }
 
 // file is the zone's text.
@@ -106,6 +131,27 @@ type setup struct {
 	waitRecurse   bool
 	delegation    bool
 	maxTTL        int
+	minDots       int  // with delegation
+	logs          bool // that hits are logged is looked at
+}
+
+// withoutRD is the setup as queries without RD meet it: the zones that are not
+// recursive-only.
+func (s setup) withoutRD() setup {
+	zones := s.zones
+	s.zones = nil
+	for _, z := range zones {
+		if z.own.recursiveOnly == "no" || z.own.recursiveOnly == "" && !s.recursiveOnly {
+			s.zones = append(s.zones, z)
+		}
+	}
+	return s
+}
+
+// mixed reports whether some zones of the setup are recursive-only, and some not.
+func (s setup) mixed() bool {
+	n := len(s.withoutRD().zones)
+	return n > 0 && n < len(s.zones)
 }
 
 func yes(b bool) string {
@@ -118,10 +164,10 @@ func yes(b bool) string {
 // String is the setup as a person would write it to see a difference again.
 func (s setup) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "setup %d: recursive-only %s break-dnssec %s add-soa %s qname-wait-recurse %s max-policy-ttl %d delegation %s\n", s.number,
-		yes(s.recursiveOnly), yes(s.breakDNSSEC), yes(s.addSOA), yes(s.waitRecurse), s.maxTTL, yes(s.delegation))
+	fmt.Fprintf(&b, "setup %d: recursive-only %s break-dnssec %s add-soa %s qname-wait-recurse %s max-policy-ttl %d delegation %s min-ns-dots %d\n", s.number,
+		yes(s.recursiveOnly), yes(s.breakDNSSEC), yes(s.addSOA), yes(s.waitRecurse), s.maxTTL, yes(s.delegation), s.minDots)
 	for _, z := range s.zones {
-		fmt.Fprintf(&b, "  zone %s policy %s SOA %d/%d\n", z.name, z.policy, z.ttl, z.minimum)
+		fmt.Fprintf(&b, "  zone %s policy %s SOA %d/%d %s\n", z.name, z.policy, z.ttl, z.minimum, strings.Join(z.own.lines(""), " "))
 		for _, r := range z.rules {
 			b.WriteString("    " + strings.ReplaceAll(strings.TrimSuffix(r.lines(), "\n"), "\n", "\n    ") + "\n")
 		}

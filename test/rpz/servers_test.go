@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,17 +46,28 @@ func zoneFiles(t testing.TB, dir string, setups []setup) {
 // bind starts BIND with a view for each setup, told apart by the client's address.
 func bind(t testing.TB, dir, upstream string, setups []setup) string {
 	t.Helper()
+	port, _ := bindLogging(t, dir, upstream, setups)
+	return port
+}
+
+// bindLogging is bind, with what BIND logs.
+func bindLogging(t testing.TB, dir, upstream string, setups []setup) (string, *fixture.Output) {
+	t.Helper()
 	named := peers.Find(t, "named", "bind9")
 	port := freePort(t)
 	var conf strings.Builder
+	hits := ""
+	if slices.ContainsFunc(setups, func(s setup) bool { return s.logs }) {
+		hits = " category rpz { ready; };"
+	}
 	// Questions of one client at a time must not be taken for an attack.
 	fmt.Fprintf(&conf, `options {
 	directory %q; pid-file none; session-keyfile none; listen-on port %s { 127.0.0.1; }; listen-on-v6 { none; };
 	recursive-clients 10000; clients-per-query 0; max-clients-per-query 0; tcp-clients 1000;
 };
 controls { };
-logging { category default { stderr; }; channel stderr { stderr; severity notice; }; channel ready { stderr; severity info; }; category general { ready; }; };
-`, dir, port)
+logging { category default { stderr; }; channel stderr { stderr; severity notice; }; channel ready { stderr; severity info; }; category general { ready; };%s };
+`, dir, port, hits)
 	for _, s := range setups {
 		fmt.Fprintf(&conf, `view "v%[1]d" {
 	match-clients { 127.%[1]d.0.0/16; };
@@ -87,7 +99,7 @@ logging { category default { stderr; }; channel stderr { stderr; severity notice
 			prime(t, port, s)
 		}
 	}
-	return port
+	return port, log
 }
 
 // prime puts the root's name servers into the cache of a view. With no name server
@@ -106,10 +118,10 @@ func bindPolicies(s setup) string {
 	}
 	var b strings.Builder
 	for _, z := range s.zones {
-		fmt.Fprintf(&b, " zone %q policy %s;", z.name, z.policy)
+		fmt.Fprintf(&b, " zone %q policy %s %s;", z.name, z.policy, strings.Join(z.own.lines(""), " "))
 	}
-	return fmt.Sprintf("\tresponse-policy {%s }\n\t\tqname-wait-recurse %s recursive-only %s break-dnssec %s add-soa %s max-policy-ttl %d;\n",
-		b.String(), yes(s.waitRecurse), yes(s.recursiveOnly), yes(s.breakDNSSEC), yes(s.addSOA), s.maxTTL)
+	return fmt.Sprintf("\tresponse-policy {%s }\n\t\tmin-ns-dots %d qname-wait-recurse %s recursive-only %s break-dnssec %s add-soa %s max-policy-ttl %d;\n",
+		b.String(), s.minDots, yes(s.waitRecurse), yes(s.recursiveOnly), yes(s.breakDNSSEC), yes(s.addSOA), s.maxTTL)
 }
 
 func bindZones(s setup) string {
@@ -129,12 +141,12 @@ func ours(t testing.TB, dir, upstream string, setups []setup) map[int]string {
 		ports[s.number] = freePort(t)
 		fmt.Fprintf(&corefile, ".:%s {\n\tbind 127.0.0.1\n\trpz {\n", ports[s.number])
 		for _, z := range s.zones {
-			fmt.Fprintf(&corefile, "\t\tzone %s {\n\t\t\tfile %s/%d/%szone\n\t\t\tpolicy %s\n\t\t}\n", z.name, dir, s.number, z.name, z.policy)
+			fmt.Fprintf(&corefile, "\t\tzone %s {\n\t\t\tfile %s/%d/%szone\n\t\t\tpolicy %s\n\t\t\t%s\n\t\t}\n", z.name, dir, s.number, z.name, z.policy, strings.Join(z.own.lines("s"), "\n\t\t\t"))
 		}
-		fmt.Fprintf(&corefile, "\t\trecursive-only %s\n\t\tbreak-dnssec %s\n\t\tadd-soa %s\n\t\tmax-policy-ttl %ds\n\t\tqname-wait-recurse %s\n\t\tdelegation %s\n\t\tlog 0\n",
-			yes(s.recursiveOnly), yes(s.breakDNSSEC), yes(s.addSOA), s.maxTTL, yes(s.waitRecurse), map[bool]string{true: "on", false: "off"}[s.delegation])
+		fmt.Fprintf(&corefile, "\t\trecursive-only %s\n\t\tbreak-dnssec %s\n\t\tadd-soa %s\n\t\tmax-policy-ttl %ds\n\t\tqname-wait-recurse %s\n\t\tdelegation %s\n\t\tlog %d\n",
+			yes(s.recursiveOnly), yes(s.breakDNSSEC), yes(s.addSOA), s.maxTTL, yes(s.waitRecurse), map[bool]string{true: "on", false: "off"}[s.delegation], map[bool]int{true: 1000}[s.logs])
 		if s.delegation { // ours is servfail, which BIND has not
-			corefile.WriteString("\t\tnsip-wait-recurse yes\n\t\tnsdname-wait-recurse yes\n")
+			fmt.Fprintf(&corefile, "\t\tnsip-wait-recurse yes\n\t\tnsdname-wait-recurse yes\n\t\tmin-ns-dots %d\n", s.minDots)
 		}
 		corefile.WriteString("\t}\n")
 		fmt.Fprintf(&corefile, "\tforward . 127.0.0.1:%s\n}\n", upstream)

@@ -125,9 +125,9 @@ type world struct {
 	inner map[string]bool // names that have names below them
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, more ...string) *world {
 	w := &world{names: map[string][]dns.RR{}, inner: map[string]bool{}}
-	lines := truth + longName + " A 192.0.2.40\n"
+	lines := truth + longName + " A 192.0.2.40\n" + strings.Join(more, "\n")
 	for line := range strings.Lines(lines) {
 		if strings.TrimSpace(line) == "" {
 			continue
@@ -315,9 +315,9 @@ func signed(rrs []dns.RR, do bool) []dns.RR {
 	return all
 }
 
-// upstream serves the world, and returns its port.
-func upstream(t testing.TB) string {
-	w := newWorld(t)
+// upstream serves the world, and what more is given, and returns its port.
+func upstream(t testing.TB, more ...string) string {
+	w := newWorld(t, more...)
 	port := freePort(t)
 	for _, network := range []string{"udp", "tcp"} {
 		ready := make(chan struct{})
