@@ -57,6 +57,8 @@ type Services struct {
 	// DrainTaints are keys of taints of the node that drain every VIP here;
 	// nearcast.dev/drain if they are absent.
 	DrainTaints []string `yaml:"drainTaints"`
+	// DrainLabels are keys of labels of the node that do so; none if they are absent.
+	DrainLabels []string `yaml:"drainLabels"`
 }
 
 // Flaps bounds how often a VIP comes back as one that is up: after more than Budget failures
@@ -267,7 +269,8 @@ func (c *Config) fixed(o *Config) error {
 		{"asn", c.ASN == o.ASN}, {"routerID", c.RouterID == o.RouterID}, {"listen", slices.Equal(c.Listen, o.Listen)},
 		{"services.enabled", c.Services.Enabled == o.Services.Enabled}, {"services.kubeconfig", c.Services.Kubeconfig == o.Services.Kubeconfig},
 		{"services.node", c.Services.Node == o.Services.Node},
-		{"services.drainTaints", slices.Equal(c.Services.DrainTaints, o.Services.DrainTaints)}, {"state", c.State == o.State},
+		{"services.drainTaints", slices.Equal(c.Services.DrainTaints, o.Services.DrainTaints)},
+		{"services.drainLabels", slices.Equal(c.Services.DrainLabels, o.Services.DrainLabels)}, {"state", c.State == o.State},
 		{"admin", c.Admin == o.Admin}, {"metrics", c.Metrics == o.Metrics},
 		{"health", c.Health == o.Health},
 	} {

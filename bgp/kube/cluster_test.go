@@ -237,7 +237,7 @@ func follow(t testing.TB, a *fakeAPI, node string, denied ...string) *follower {
 	for _, addr := range denied {
 		f.denied[addr] = true
 	}
-	f.Cluster = newCluster(a, a, bgp.Services{Node: node, DrainTaints: []string{"nearcast.dev/drain", "example.org/off"}}, slog.New(slog.NewTextHandler(f.log, nil)))
+	f.Cluster = newCluster(a, a, bgp.Services{Node: node, DrainTaints: []string{"nearcast.dev/drain", "example.org/off"}, DrainLabels: []string{"example.org/out", excluded}}, slog.New(slog.NewTextHandler(f.log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	// As a speaker that starts does.
@@ -320,6 +320,14 @@ func bubble(t *testing.T, do func(t *testing.T)) {
 // soon is longer than changes are coalesced.
 func soon() { time.Sleep(time.Second); synctest.Wait() }
 
+const excluded = "node.kubernetes.io/exclude-from-external-load-balancers"
+
+func labelledNode(key string) *corev1.Node {
+	n := node("node")
+	n.Labels = map[string]string{key: "false"}
+	return n
+}
+
 func node(name string, taints ...string) *corev1.Node {
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: "1"}}
 	for _, key := range taints {
@@ -366,7 +374,7 @@ func TestWhatChangesIsDeclared(t *testing.T) {
 }
 
 // TestATaintDrains takes the node away too, of which is told once.
-func TestATaintDrains(t *testing.T) {
+func TestATaintOrALabelDrains(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("another", "nearcast.dev/drain"))
 		f := follow(t, a, "node")
@@ -382,6 +390,8 @@ func TestATaintDrains(t *testing.T) {
 			{node("node", "node.kubernetes.io/unschedulable"), ""},
 			{node("node", "x", "example.org/off", "nearcast.dev/drain"), "node node has the taint example.org/off"},
 			{node("node", "nearcast.dev/drain"), "node node has the taint nearcast.dev/drain"},
+			{labelledNode("nearcast.dev/drain"), ""},
+			{labelledNode(excluded), "node node has the label " + excluded},
 			{nil, ""},
 			{node("node"), ""},
 		} {

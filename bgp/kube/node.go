@@ -38,7 +38,7 @@ func (n oneNode) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interfa
 }
 
 func stripNode(n *corev1.Node) bool {
-	n.ObjectMeta = metav1.ObjectMeta{Name: n.Name, ResourceVersion: n.ResourceVersion}
+	n.ObjectMeta = metav1.ObjectMeta{Name: n.Name, ResourceVersion: n.ResourceVersion, Labels: n.Labels}
 	n.Spec, n.Status = corev1.NodeSpec{Taints: n.Spec.Taints}, corev1.NodeStatus{}
 	return true
 }
@@ -49,7 +49,7 @@ func (c *Cluster) drained() string {
 	node := c.nodes.all()[types.NamespacedName{Name: c.config.Node}]
 	if node == nil {
 		if !c.nodeless {
-			c.log.Warn("the cluster has no such node: no taint drains this one, and no endpoint is on it", "node", c.config.Node)
+			c.log.Warn("the cluster has no such node: no taint or label drains this one, and no endpoint is on it", "node", c.config.Node)
 		}
 		c.nodeless = true
 		return ""
@@ -58,6 +58,11 @@ func (c *Cluster) drained() string {
 	for _, t := range node.Spec.Taints {
 		if slices.Contains(c.config.DrainTaints, t.Key) {
 			return fmt.Sprintf("node %s has the taint %s", node.Name, t.Key)
+		}
+	}
+	for _, key := range c.config.DrainLabels {
+		if _, is := node.Labels[key]; is { // whatever its value, as Kubernetes has it
+			return fmt.Sprintf("node %s has the label %s", node.Name, key)
 		}
 	}
 	return ""
