@@ -41,8 +41,9 @@ type Server struct {
 
 // Listen serves handler on a socket at path, mode 0600; nil serves the parts alone. In
 // this process the newest Server with a handler answers, and when it closes the one
-// before it does again. A socket of another process is replaced in one step. Its folder
-// is made where it is missing.
+// before it does again. A socket that is there already is replaced in one step where it is
+// nobody's any more, or that of the process which this one succeeds. That of another process
+// that runs is an error, and so is what is no socket. Its folder is made where it is missing.
 func Listen(path string, handler http.Handler) (*Server, error) {
 	process.Lock()
 	defer process.Unlock()
@@ -148,18 +149,8 @@ func listen(path string, handler http.Handler) (*listener, error) {
 	if err := folder.Make(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	fresh := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%08x", filepath.Base(path), uint32(time.Now().UnixNano())))
-	on, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
+	on, err := take(path)
 	if err != nil {
-		return nil, err
-	}
-	on.SetUnlinkOnClose(false)
-	if err = os.Chmod(fresh, 0o600); err == nil {
-		err = os.Rename(fresh, path)
-	}
-	if err != nil {
-		on.Close()
-		os.Remove(fresh)
 		return nil, err
 	}
 	l := &listener{UnixListener: on, done: make(chan struct{})}
