@@ -35,12 +35,25 @@ type Announcer interface {
 	Close(deadline time.Duration) error
 }
 
-// Binder gives addresses to this machine, so that packets to them are taken.
+// Binder gives addresses to this machine, so that packets to them are taken, and sees
+// which it takes. It is used by one goroutine, but for Watch.
 type Binder interface {
-	// Bind declares all the addresses, and returns those that are there; those of an
-	// earlier run that are not among
-	// them are removed.
-	Bind(addrs []netip.Addr) (bound []netip.Addr, err error)
+	// Bind declares all the addresses to give, removes those that it gave before, also in an
+	// earlier run, and leaves everybody else's. It looks at these, and at those of look, which
+	// others give. An error without a Bound.Missing says that nothing is known of them.
+	Bind(give, look []netip.Addr) (Bound, error)
+	// Watch calls changed, which does not block, at first and whenever the addresses of this
+	// machine may have changed, until ctx ends or it cannot see that any more.
+	Watch(ctx context.Context, changed func()) error
+}
+
+// Bound is how addresses stand on this machine.
+type Bound struct {
+	// Missing are those that this machine takes no packets to, each with the reason; never
+	// nil where that is known.
+	Missing map[netip.Addr]error
+	// Given are those that were not there before.
+	Given []netip.Addr
 }
 
 // Cluster is the local Kubernetes cluster.
@@ -69,6 +82,15 @@ type PeerStatus struct {
 	// Problem is why the session is not up, or lacks a family; "" where nothing is
 	// known.
 	Problem string `json:"problem,omitempty"`
+}
+
+// Name is how the peer is told from others, as Peer.Name has it: its link, whose neighbour
+// may not be found yet, or its address.
+func (p PeerStatus) Name() string {
+	if p.Interface != "" {
+		return p.Interface
+	}
+	return p.Address
 }
 
 // Status is the speaker at a glance.

@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -29,6 +30,7 @@ type Controller struct {
 	drains      []Drain
 	hints       map[netip.Addr][]hint.Hint
 	hintsEnd    time.Time
+	missing     map[netip.Addr]string // why this machine takes no packets to it
 	nodeDrained string
 	stopping    bool
 	hurried     bool
@@ -196,10 +198,10 @@ func (c *Controller) Checks(now time.Time) map[string]Check {
 }
 
 // answeredElsewhere reports whether the check asks a VIP that this machine gave
-// up: another site would answer.
+// up, or lost: another site would answer.
 func (c *Controller) answeredElsewhere(ch *check, now time.Time) bool {
 	v := c.byAddress[ch.asks]
-	return v != nil && v.config.Bind != "" && c.gone(v, now)
+	return v != nil && (v.config.Bind != "" && c.gone(v, now) || c.missing[v.config.Address] != "")
 }
 
 // Observe counts one result of a check. A nil failure is a pass.
@@ -244,6 +246,16 @@ func (c *Controller) SetNodeDrained(why string, now time.Time) []Transition {
 		return nil
 	}
 	c.nodeDrained = why
+	return c.settleAll(now)
+}
+
+// SetMissing takes all the VIPs that this machine takes no packets to, each with why.
+func (c *Controller) SetMissing(missing map[netip.Addr]string, now time.Time) []Transition {
+	if maps.Equal(c.missing, missing) {
+		return nil
+	}
+	c.missing = missing
+	c.version.Checks++
 	return c.settleAll(now)
 }
 

@@ -29,6 +29,18 @@ func (c *Controller) Desired(now time.Time) Desired {
 	return d
 }
 
+// Elsewhere are the VIPs that somebody else gives to this machine, and that are to be
+// looked for. Those of Services are their data path's.
+func (c *Controller) Elsewhere() []netip.Addr {
+	var all []netip.Addr
+	for _, v := range c.vips {
+		if v.config.Bind == "" && !v.config.Forwarded && len(v.config.Owners) == 0 {
+			all = append(all, v.config.Address)
+		}
+	}
+	return all
+}
+
 // Granted are the addresses that each Service has: those that it was given, and
 // those that it gave up, for as long as they are announced or served.
 func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
@@ -106,7 +118,7 @@ func (c *Controller) Status(now time.Time) []VIPStatus {
 	for _, v := range c.vips {
 		st := VIPStatus{
 			addr: v.config.Address, Address: v.config.Address.String(), State: v.state, Reason: v.reason, Since: v.since,
-			Until: c.until(v, now), Attributes: c.announced(v, now), Bound: v.config.Bind != "" && !c.gone(v, now),
+			Until: c.until(v, now), Attributes: c.announced(v, now), Bound: v.config.Bind != "" && !c.gone(v, now) && c.missing[v.config.Address] == "",
 			Flaps: len(c.flaps.recent(v.flaps.local, now)), UpstreamFlaps: len(c.flaps.recent(v.flaps.upstream, now)), Checks: []CheckStatus{},
 		}
 		for _, owner := range v.config.Owners {

@@ -14,6 +14,9 @@ func (c *Controller) judge(v *vip, why leaving, now time.Time) (State, Reason) {
 	if v.config.Backing.State == Unbacked {
 		failed = Reason{NoEndpoints, v.config.Backing.Reason}
 	}
+	if missing := c.missing[v.config.Address]; missing != "" && !c.gone(v, now) {
+		failed = Reason{NotHere, missing}
+	}
 	switch {
 	case why.disabled && (failed != Reason{} || c.gone(v, now)):
 		return Disabled, why.Reason

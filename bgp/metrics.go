@@ -20,6 +20,7 @@ type metrics struct {
 	checks      *prometheus.HistogramVec
 	withdrawals *prometheus.HistogramVec
 	reloads     *prometheus.CounterVec
+	restored    prometheus.Counter
 }
 
 func newMetrics(s *speaker) *metrics {
@@ -39,8 +40,11 @@ func newMetrics(s *speaker) *metrics {
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "nearcast_bgp_reloads_total", Help: "Readings of the configuration, by whether it is in force.",
 		}, []string{"result"}),
+		restored: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "nearcast_bgp_addresses_restored_total", Help: "Addresses that another program took from this machine, and that were given back.",
+		}),
 	}
-	m.registry.MustRegister(m.transitions, m.checks, m.withdrawals, m.reloads, snapshot{s},
+	m.registry.MustRegister(m.transitions, m.checks, m.withdrawals, m.reloads, m.restored, snapshot{s},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -55,7 +59,7 @@ func (m *metrics) serve(address string) (stop func(), err error) {
 		return nil, fmt.Errorf("bgp: metrics: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", &inTurn{handler: promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})})
+	mux.Handle("GET /metrics", &inTurn{handler: promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})})
 	server := &http.Server{Handler: mux, ReadTimeout: scrape, WriteTimeout: scrape, ConnState: atMost(scrapers)}
 	return serve(server, listener), nil
 }
@@ -144,8 +148,8 @@ func (c snapshot) Collect(ch chan<- prometheus.Metric) {
 		gauge(vipRoute, truth(v.Announced), v.Address)
 	}
 	for _, p := range st.Peers {
-		gauge(peerUp, truth(p.State == "established"), p.Address)
-		gauge(peerUptime, time.Duration(p.Uptime).Seconds(), p.Address)
+		gauge(peerUp, truth(p.State == "established"), p.Name())
+		gauge(peerUptime, time.Duration(p.Uptime).Seconds(), p.Name())
 	}
 	gauge(refusals, float64(st.RefusedInAll))
 	gauge(ignored, float64(len(st.IgnoredHints)))

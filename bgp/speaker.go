@@ -63,14 +63,16 @@ type speaker struct {
 	refusedInAll int
 	warned       map[string]bool // what was said of the file as it is
 
-	// version is what of the controller is applied, and failed is when checks failed that have
-	// taken VIPs down since.
-	version   Version
-	failed    []time.Time
-	applied   Desired
-	announced []Route      // what the announcer last took
-	bound     []netip.Addr // what this machine last had
-	dirty     bool         // something failed, or only a part of it was done
+	// version is what of the controller is applied, and withdrawn is when checks failed that
+	// have taken routes away since.
+	version       Version
+	withdrawn     []time.Time
+	applied       Desired
+	announced     []Route // what the announcer last took
+	announceFault string  // what was last said of it
+	addresses     addresses
+	dirty         bool      // something failed, or only a part of it was done
+	retryAt       time.Time // when it is done again
 }
 
 // Run announces what the configuration, the cluster and the checks say until ctx
@@ -79,7 +81,10 @@ type speaker struct {
 func Run(ctx context.Context, o Options) error { return newSpeaker(o).run(ctx) }
 
 func newSpeaker(o Options) *speaker {
-	s := &speaker{Options: o, work: make(chan func()), results: make(chan result, atOnce), done: make(chan struct{}), controller: NewController(o.Config), dirty: true}
+	s := &speaker{
+		Options: o, work: make(chan func()), results: make(chan result, atOnce), done: make(chan struct{}),
+		controller: NewController(o.Config), addresses: addresses{stale: true},
+	}
 	s.metrics = newMetrics(s)
 	s.view.asked, s.view.timer = make(chan chan struct{}), time.NewTimer(0)
 	return s
@@ -87,19 +92,20 @@ func newSpeaker(o Options) *speaker {
 
 func (s *speaker) run(ctx context.Context) error {
 	closers, err := s.open()
-	if err == nil {
-		err = s.Announcer.SetPeers(s.Config.Peers, 0)
-	}
 	if err != nil {
 		return errors.Join(err, s.Announcer.Close(closing))
 	}
 	defer closers()
+	if err := s.Announcer.SetPeers(s.Config.Peers, 0); err != nil {
+		s.Log.Error("peers that cannot be had; the announcer tries them again", "error", err)
+	}
 	s.warn(Warnings(s.Path))
 	var cancel context.CancelFunc
 	s.around, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.runner = newRunner(s.around, s.results)
 	s.follow()
 	s.background.Go(func() { s.drains.keep(s.around, s.Log) })
+	s.background.Go(func() { s.followAddresses(s.around) })
 	s.loop(ctx)
 	cancel()
 	// Before the checks have ended: one that hangs must not hold up the end.
@@ -266,7 +272,7 @@ func (s *speaker) observe(r result) {
 	changed := s.controller.Observe(r.id, r.failure, time.Now())
 	s.log(changed)
 	if slices.ContainsFunc(changed, withdraws) {
-		s.failed = append(s.failed, r.at)
+		s.withdrawn = append(s.withdrawn, r.at)
 	}
 }
 
@@ -277,10 +283,10 @@ func withdraws(t Transition) bool {
 
 // apply makes true what the controller wants, and returns when to come back.
 func (s *speaker) apply(now time.Time) time.Duration {
-	version := s.controller.Version()
-	if s.dirty || version.Desired != s.version.Desired {
-		s.applyDesired(s.controller.Desired(now))
+	if s.outdated(now) {
+		s.applyDesired(now)
 	}
+	version := s.controller.Version()
 	if version.Granted != s.version.Granted {
 		s.assign()
 	}
@@ -291,10 +297,12 @@ func (s *speaker) apply(now time.Time) time.Duration {
 		// Only now: what is sent to an address that is not bound yet, another site answers.
 		s.runner.set(s.controller.Checks(now))
 	}
-	s.version = version
+	s.version.Granted, s.version.Checks = version.Granted, version.Checks
 	switch next := s.controller.Next(now); {
-	case s.dirty:
-		return retry
+	case version.Desired != s.version.Desired: // for an address that was lost meanwhile
+		return 0
+	case s.dirty && (next.IsZero() || s.retryAt.Before(next)):
+		return s.retryAt.Sub(now)
 	case next.IsZero():
 		return time.Hour
 	default:
@@ -302,58 +310,28 @@ func (s *speaker) apply(now time.Time) time.Duration {
 	}
 }
 
-func (s *speaker) applyDesired(want Desired) {
-	before, failed := uint64(0), s.failed
-	if len(failed) > 0 {
+func (s *speaker) outdated(now time.Time) bool {
+	return s.dirty && !now.Before(s.retryAt) || s.addresses.stale || s.controller.Version().Desired != s.version.Desired
+}
+
+func (s *speaker) applyDesired(now time.Time) {
+	before, withdrawn := uint64(0), s.withdrawn
+	if len(withdrawn) > 0 {
 		before = s.Announcer.UpdatesSent()
 	}
-	if s.dirty || !want.equal(s.applied) {
+	s.version.Desired = s.controller.Version().Desired
+	want, look := s.controller.Desired(now), s.controller.Elsewhere()
+	if s.dirty || s.addresses.stale || !want.equal(s.applied) || !slices.Equal(look, s.addresses.looked) {
 		s.dirty = false
-		s.change(want)
-		s.applied = want
+		s.applied = s.change(want, look, now)
 	}
-	if s.failed = nil; len(failed) == 0 || s.dirty {
+	if s.withdrawn = nil; len(withdrawn) == 0 || s.dirty {
 		return
 	}
-	for _, at := range failed {
+	for _, at := range withdrawn {
 		s.metrics.withdrawals.WithLabelValues("deleted").Observe(time.Since(at).Seconds())
 	}
-	s.background.Go(func() { s.metrics.sent(s.around, failed[0], before, s.Announcer.UpdatesSent) })
-}
-
-// change binds before it announces, and unbinds after it withdrew.
-func (s *speaker) change(want Desired) {
-	s.bind(union(want.Bound, s.bound))
-	routes := slices.DeleteFunc(slices.Clone(want.Routes), func(r Route) bool {
-		return slices.Contains(want.Bound, r.Prefix.Addr()) && !slices.Contains(s.bound, r.Prefix.Addr())
-	})
-	if err := s.Announcer.Set(routes); err != nil {
-		s.dirty = true // a part of it may have been done
-		s.Log.Error("announcing failed; it is tried again", "error", err)
-		return
-	}
-	s.announced = routes
-	s.bind(want.Bound)
-}
-
-// bind gives this machine the addresses, and takes all others away that it gave.
-func (s *speaker) bind(addrs []netip.Addr) {
-	bound, err := s.Binder.Bind(addrs)
-	if err != nil {
-		s.dirty = true
-		s.Log.Error("binding failed; it is tried again", "error", err)
-	}
-	s.bound = bound
-}
-
-func union(a, b []netip.Addr) []netip.Addr {
-	all := slices.Clone(a)
-	for _, addr := range b {
-		if !slices.Contains(all, addr) {
-			all = append(all, addr)
-		}
-	}
-	return all
+	s.background.Go(func() { s.metrics.sent(s.around, withdrawn[0], before, s.Announcer.UpdatesSent) })
 }
 
 func (d Desired) equal(o Desired) bool {

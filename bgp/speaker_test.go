@@ -103,26 +103,35 @@ func (f *fakeAnnouncer) Close(time.Duration) error {
 	return nil
 }
 
+// here is a machine that takes packets to all addresses.
+var here = Bound{Missing: map[netip.Addr]error{}}
+
 // Bind makes the announcer a Binder too, so that it sees the order of both.
-func (f *fakeAnnouncer) Bind(addrs []netip.Addr) ([]netip.Addr, error) {
+func (f *fakeAnnouncer) Bind(give, _ []netip.Addr) (Bound, error) {
 	time.Sleep(bindTime)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.binds++
 	if f.binds == 1 {
-		return nil, errors.New("no permission yet")
+		return Bound{}, errors.New("no permission yet")
 	}
-	if f.keeps > 0 && len(addrs) < len(f.bound) {
+	if f.keeps > 0 && len(give) < len(f.bound) {
 		f.keeps--
-		return slices.Clone(f.bound), errors.New("not now")
+		return Bound{}, errors.New("not now")
 	}
 	for _, r := range f.routes {
-		if slices.Contains(f.bound, r.Prefix.Addr()) && !slices.Contains(addrs, r.Prefix.Addr()) {
+		if slices.Contains(f.bound, r.Prefix.Addr()) && !slices.Contains(give, r.Prefix.Addr()) {
 			f.t.Errorf("%s is unbound while it is announced", r.Prefix)
 		}
 	}
-	f.bound = slices.Clone(addrs)
-	return addrs, nil
+	f.bound = slices.Clone(give)
+	return here, nil
+}
+
+// Watch sees nothing change.
+func (f *fakeAnnouncer) Watch(ctx context.Context, _ func()) error {
+	<-ctx.Done()
+	return nil
 }
 
 // bindTime is enough for a check to come first that does not wait.

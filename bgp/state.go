@@ -48,6 +48,8 @@ const (
 	Removed       Code = "removed"
 	OnDrainedNode Code = "node"
 	SetDisabled   Code = "disabled"
+	// NotHere: this machine takes no packets to the address.
+	NotHere Code = "not-here"
 )
 
 // Reason is why a VIP is in its state.

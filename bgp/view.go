@@ -108,16 +108,13 @@ func (s *speaker) publish(now time.Time) {
 		VIPs: s.controller.Status(now), Drains: s.drains.now(now), Refused: s.refused, RefusedInAll: s.refusedInAll,
 		IgnoredHints: s.controller.IgnoredHints(now), Fault: s.fault,
 	}
-	announced, bound := make(map[netip.Addr]bool, len(s.announced)), make(map[netip.Addr]bool, len(s.bound))
+	announced := make(map[netip.Addr]bool, len(s.announced))
 	for _, r := range s.announced {
 		announced[r.Prefix.Addr()] = true
 	}
-	for _, addr := range s.bound {
-		bound[addr] = true
-	}
 	for i := range st.VIPs {
 		v := &st.VIPs[i]
-		v.Announced, v.Bound = announced[v.addr], bound[v.addr]
+		v.Announced, v.Bound = announced[v.addr], v.Bound && s.addresses.known
 	}
 	s.view.publish(st, now)
 }

@@ -18,9 +18,12 @@ import (
 // VIP is a shared address with what must hold for it to be announced.
 type VIP struct {
 	Address netip.Addr `yaml:"address"`
-	// Bind is "lo" where the address is to be given to this machine; "" where it is
-	// there, or a Service's.
+	// Bind is "lo" where the address is to be given to this machine; "" where somebody
+	// else gives it, or it is a Service's.
 	Bind string `yaml:"bind"`
+	// Forwarded says that packets to the address are taken although it is not this machine's:
+	// by NAT, IPVS or eBPF. Nobody looks whether that is so.
+	Forwarded bool `yaml:"forwarded"`
 	// Disabled takes it away, as a drain does.
 	Disabled bool `yaml:"disabled"`
 	// Hints lets the resolver of the site say that the functions of the VIP are to leave,
@@ -137,6 +140,9 @@ func (v *VIP) check(fault faultFunc) {
 	}
 	if v.Bind != "" && v.Bind != "lo" {
 		fault("bind", "%q is not lo", v.Bind)
+	}
+	if v.Bind != "" && v.Forwarded {
+		fault("forwarded", "excludes bind: an address that this machine has is not forwarded")
 	}
 	if !slices.ContainsFunc(v.Checks, func(c Check) bool { return c.Scope != Upstream }) {
 		fault("checks", "a local one is required, or the address would be announced from a site that cannot serve it")

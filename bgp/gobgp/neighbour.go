@@ -24,6 +24,7 @@ func (s *Speaker) tend() {
 			return
 		case <-tick.C:
 			s.lookAtLinks()
+			s.addAgain()
 			s.restartStuck(time.Now())
 		}
 	}
@@ -57,10 +58,22 @@ func (s *Speaker) lookAtLinks() {
 		if addr == p.addr && p.added {
 			continue
 		}
-		err = s.remove(p)
+		said, err := p.problem, s.remove(p)
 		p.addr, p.extended = addr, false
-		if err := errors.Join(err, s.applyPolicy(), s.add(p)); err != nil {
+		if err := errors.Join(err, s.applyPolicy(), s.add(p)); err != nil && p.problem != said {
 			s.log.Error("the neighbour that was found is not a peer", "interface", p.config.Interface, "error", err)
+		}
+	}
+}
+
+// addAgain begins the sessions of peers that could not be added before. Why is in
+// their problem.
+func (s *Speaker) addAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.peers {
+		if p.config.Interface == "" && !p.added && p.next == nil {
+			_ = s.add(p)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Spe
 	s.server = server.NewBgpServer(server.LoggerOption(slog.New(bfdGuard{quiet(log).Handler(), log}), nil))
 	go s.server.Serve() // ends with StopBgp
 	global := &api.Global{Asn: config.ASN, RouterId: config.RouterID.String(), ListenPort: -1}
-	for _, at := range config.Listen {
+	for _, at := range listenable(config.Listen, log) {
 		global.ListenPort = int32(at.Port())
 		global.ListenAddresses = append(global.ListenAddresses, at.Addr().String())
 	}

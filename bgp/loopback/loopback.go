@@ -1,124 +1,178 @@
 // Package loopback gives VIPs to this machine on lo, so that it takes packets to
-// them and programs can listen there.
+// them and programs can listen there, and says which addresses the machine takes.
 //
 // Addresses are marked with a protocol number of their own (IFA_PROTO, Linux 5.18
-// and later; `ip addr` shows "proto 0x4e"), so that those which an earlier run left
-// are found and nobody else's are touched. Older kernels keep no mark: there,
+// and later; `ip addr` shows "proto 0x4e") and with their owner in the metric of
+// their route, so that those which an earlier run left are found, and those of
+// another speaker are not touched. Older kernels keep no protocol number: there,
 // leftovers stay.
+//
+// What is said is the kernel's word of that moment: nothing is remembered.
 package loopback
 
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"syscall"
+	"time"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/nearcast/nearcast/bgp"
 )
 
-const (
-	device = "lo"
-	// protocol is ours: iproute2's rt_addrprotos, which has 0 to 3, leaves the rest to
-	// administrators.
-	protocol = 0x4e
-	ifaProto = 11 // linux/if_addr.h; not in package unix
+const device = "lo"
+
+// ErrNoFamily is why an address cannot be given where the machine has none of its
+// family, such as IPv6 that a sysctl has disabled.
+var ErrNoFamily = errors.New("IPv6 is disabled on lo (sysctl net.ipv6.conf.lo.disable_ipv6)")
+
+var (
+	errNoRoute   = errors.New("it is on lo without a local route")
+	errElsewhere = errors.New("neither an address of this machine nor a local route")
 )
 
-// Binder is a bgp.Binder. It is used by one goroutine.
-type Binder struct{}
+// Binder is a bgp.Binder for one speaker, its owner. It is used by one goroutine, but for
+// Watch.
+type Binder struct{ owner Owner }
+
+// New returns the Binder of the owner.
+func New(owner Owner) *Binder { return &Binder{owner} }
+
+// Give gives this machine the addresses, takes none away, and returns which could not
+// be given. It needs CAP_NET_ADMIN where something changes.
+func (b *Binder) Give(addrs []netip.Addr) (failed map[netip.Addr]error, err error) {
+	held, err := addresses()
+	if err != nil {
+		return nil, err
+	}
+	failed, _ = b.give(addrs, held)
+	return failed, nil
+}
 
 // Bind implements bgp.Binder. It needs CAP_NET_ADMIN where something changes.
-func (Binder) Bind(addrs []netip.Addr) (bound []netip.Addr, err error) {
-	have, err := list()
+func (b *Binder) Bind(give, look []netip.Addr) (bgp.Bound, error) {
+	held, err := addresses()
 	if err != nil {
-		return nil, fmt.Errorf("bind: %s: %w", device, err)
+		return bgp.Bound{}, err
 	}
-	var errs []error
+	failed, given := b.give(give, held)
+	unbound := b.takeAway(give, held)
+	local, err := routesOf(given)
+	if err == nil {
+		if again := b.repair(give, held, local); len(again) > 0 {
+			local, err = routesOf(append(again, given...))
+		}
+	}
+	if err != nil {
+		return bgp.Bound{}, err
+	}
+	missing := map[netip.Addr]error{}
+	for _, a := range give {
+		switch {
+		case failed[a] != nil:
+			missing[a] = failed[a]
+		case local.has(a):
+		default:
+			missing[a] = errNoRoute
+		}
+	}
+	for _, a := range look {
+		if !local.has(a) {
+			missing[a] = errElsewhere
+		}
+	}
+	return bgp.Bound{Missing: missing, Given: given}, unbound
+}
+
+// give adds what lo lacks, and makes its own what a speaker left that has ended.
+func (b *Binder) give(addrs []netip.Addr, held map[netip.Addr]mark) (failed map[netip.Addr]error, given []netip.Addr) {
+	failed = map[netip.Addr]error{}
 	for _, a := range addrs {
-		if _, there := have[a]; !there {
-			if err := change(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, a); err != nil && !errors.Is(err, syscall.EEXIST) {
-				errs = append(errs, fmt.Errorf("bind %s to %s: %w", a, device, err))
+		m, there := held[a]
+		flags := unix.NLM_F_CREATE | unix.NLM_F_EXCL
+		if there {
+			if !m.ours() || m.owner == b.owner || m.owner.Runs() {
 				continue
 			}
+			flags = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
 		}
-		bound = append(bound, a)
+		switch err := change(unix.RTM_NEWADDR, flags, a, b.owner); {
+		case errors.Is(err, syscall.EEXIST): // somebody else was quicker
+		case err != nil:
+			failed[a] = fmt.Errorf("it cannot be given to %s: %w", device, why(a, err))
+		default:
+			given = append(given, a)
+		}
 	}
-	for a, ours := range have {
-		if !ours || slices.Contains(addrs, a) {
-			continue
-		}
-		if err := change(unix.RTM_DELADDR, 0, a); err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) {
-			errs = append(errs, fmt.Errorf("unbind %s from %s: %w", a, device, err))
-		}
-	}
-	return bound, errors.Join(errs...)
+	return failed, given
 }
 
-// list returns the addresses of the device, and which of them are ours.
-func list() (map[netip.Addr]bool, error) {
-	lo, err := net.InterfaceByName(device)
-	if err != nil {
-		return nil, err
+// why says what an error of the kernel's means for the address.
+func why(a netip.Addr, err error) error {
+	switch {
+	case a.Is6() && (errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EOPNOTSUPP)):
+		return ErrNoFamily
+	case errors.Is(err, syscall.EPERM):
+		return fmt.Errorf("%w; it needs CAP_NET_ADMIN", err)
 	}
-	request := nl.NewNetlinkRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP)
-	request.AddData(nl.NewIfAddrmsg(unix.AF_UNSPEC))
-	messages, err := request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWADDR)
-	if err != nil {
-		return nil, err
-	}
-	all := map[netip.Addr]bool{}
-	for _, m := range messages {
-		head := nl.DeserializeIfAddrmsg(m)
-		if int(head.Index) != lo.Index {
-			continue
-		}
-		attributes, err := nl.ParseRouteAttr(m[head.Len():])
-		if err != nil {
-			return nil, err
-		}
-		addr, ours := read(attributes)
-		all[addr] = ours
-	}
-	return all, nil
-}
-
-func read(attributes []syscall.NetlinkRouteAttr) (addr netip.Addr, ours bool) {
-	for _, a := range attributes {
-		switch a.Attr.Type {
-		case unix.IFA_ADDRESS:
-			addr, _ = netip.AddrFromSlice(a.Value)
-		case ifaProto:
-			ours = len(a.Value) == 1 && a.Value[0] == protocol
-		}
-	}
-	return addr, ours
-}
-
-// change adds or removes one address.
-func change(kind, flags int, a netip.Addr) error {
-	lo, err := net.InterfaceByName(device)
-	if err != nil {
-		return err
-	}
-	family := unix.AF_INET
-	if a.Is6() {
-		family = unix.AF_INET6
-	}
-	head := nl.NewIfAddrmsg(family)
-	head.Prefixlen, head.Index = uint8(a.BitLen()), uint32(lo.Index)
-	request := nl.NewNetlinkRequest(kind, flags|unix.NLM_F_ACK)
-	request.AddData(head)
-	request.AddData(nl.NewRtAttr(unix.IFA_LOCAL, a.AsSlice()))
-	request.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, a.AsSlice()))
-	request.AddData(nl.NewRtAttr(ifaProto, []byte{protocol}))
-	if a.Is6() {
-		// Without duplicate address detection it can be used at once; on a shared address
-		// that would find the other sites' anyhow.
-		request.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(unix.IFA_F_NODAD)))
-	}
-	_, err = request.Execute(unix.NETLINK_ROUTE, 0)
 	return err
+}
+
+// takeAway removes the owner's addresses that are not wanted any more.
+func (b *Binder) takeAway(wanted []netip.Addr, held map[netip.Addr]mark) error {
+	keep := make(map[netip.Addr]bool, len(wanted))
+	for _, a := range wanted {
+		keep[a] = true
+	}
+	var errs []error
+	for a, m := range held {
+		if keep[a] || !b.owns(m) {
+			continue
+		}
+		if err := change(unix.RTM_DELADDR, 0, a, 0); err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			errs = append(errs, fmt.Errorf("%s cannot be removed from %s: %w", a, device, why(a, err)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// owns reports whether the address is this owner's to remove. A version of the speaker
+// that named no owner was alone.
+func (b *Binder) owns(m mark) bool { return m.ours() && (m.owner == b.owner || m.owner == 0) }
+
+const (
+	// routeTime bounds how long the route of a new address is waited for: the kernel adds
+	// that of an IPv6 address a moment later. The watch tells of one that takes longer.
+	routeTime = 20 * time.Millisecond
+	routePoll = time.Millisecond
+)
+
+// routesOf returns the local routes when those of the new addresses are among them, or do not
+// come.
+func routesOf(given []netip.Addr) (local *prefixes, err error) {
+	for end := time.Now().Add(routeTime); ; time.Sleep(routePoll) {
+		local, err = localRoutes()
+		lacking := func(a netip.Addr) bool { return !local.has(a) }
+		if err != nil || !slices.ContainsFunc(given, lacking) || time.Now().After(end) {
+			return local, err
+		}
+	}
+}
+
+// repair gives addresses anew that lo has without a local route, for somebody removed that
+// alone, and returns them.
+func (b *Binder) repair(give []netip.Addr, held map[netip.Addr]mark, local *prefixes) (given []netip.Addr) {
+	for _, a := range give {
+		if m, there := held[a]; local.has(a) || !there || !b.owns(m) {
+			continue
+		}
+		// What fails is found missing.
+		_ = change(unix.RTM_DELADDR, 0, a, 0)
+		_ = change(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, a, b.owner)
+		given = append(given, a)
+	}
+	return given
 }

@@ -1,6 +1,9 @@
 package loopback
 
 import (
+	"errors"
+	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -13,15 +16,31 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// inNamespace gives the test a network of its own, whose thread is not used again.
-func inNamespace(t *testing.T) {
+// inNamespace gives the test a network of its own, with lo up, whose thread is not used
+// again.
+func inNamespace(t *testing.T) netns.NsHandle {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: a network namespace needs root")
 	}
 	runtime.LockOSThread() // and never unlocked: the thread ends with the test
-	if _, err := netns.New(); err != nil {
+	ns, err := netns.New()
+	if err != nil {
 		t.Skipf("SKIPPED: no network namespace can be made: %v", err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	ip(t, "link", "set", "lo", "up")
+	return ns
+}
+
+// ip runs iproute2's command, without which the test is skipped.
+func ip(t *testing.T, args ...string) {
+	t.Helper()
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		t.Fatalf("ip %v: %v: %s", args, err, out)
 	}
 }
 
@@ -36,7 +55,7 @@ func addrs(texts ...string) []netip.Addr {
 // held are the addresses of lo.
 func held(t *testing.T) string {
 	t.Helper()
-	all, err := list()
+	all, err := addresses()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,13 +67,23 @@ func held(t *testing.T) string {
 	return strings.Join(texts, " ")
 }
 
+// bind has the owner bind addresses, all of which must be there then.
+func bind(t *testing.T, owner Owner, addrs ...netip.Addr) {
+	t.Helper()
+	if bound, err := New(owner).Bind(addrs, nil); err != nil || len(bound.Missing) > 0 {
+		t.Fatalf("%v: %v, missing %v", addrs, err, bound.Missing)
+	}
+}
+
+const (
+	one Owner = 1 + iota
+	two
+)
+
 func TestLoHasExactlyWhatIsBoundAndWhatIsOthers(t *testing.T) {
 	inNamespace(t)
-	for _, args := range [][]string{{"link", "set", "lo", "up"}, {"addr", "add", "203.0.113.1/32", "dev", "lo"}, {"addr", "add", "2001:db8::1/128", "dev", "lo"}} {
-		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			t.Skipf("SKIPPED: ip %v: %v: %s", args, err, out)
-		}
-	}
+	ip(t, "addr", "add", "203.0.113.1/32", "dev", "lo")
+	ip(t, "addr", "add", "2001:db8::1/128", "dev", "lo")
 	const others = "127.0.0.1 2001:db8::1 203.0.113.1"
 	for _, step := range []struct {
 		bind []netip.Addr
@@ -68,15 +97,24 @@ func TestLoHasExactlyWhatIsBoundAndWhatIsOthers(t *testing.T) {
 		{addrs("203.0.113.1"), others + " ::1"},
 		{nil, others + " ::1"},
 	} {
-		bound, err := Binder{}.Bind(step.bind)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(bound, step.bind) {
-			t.Errorf("bound %v of %v", bound, step.bind)
-		}
+		bind(t, one, step.bind...)
 		if got := held(t); got != step.want {
 			t.Errorf("%v: lo has %s\nwant %s", step.bind, got, step.want)
+		}
+	}
+}
+
+func TestAnAddressIsGivenOnceAndSaidToBe(t *testing.T) {
+	inNamespace(t)
+	all := addrs("198.51.100.53", "2001:db8:53::53")
+	b := New(one)
+	for i, want := range []int{2, 0, 1} {
+		bound, err := b.Bind(all, nil)
+		if err != nil || len(bound.Given) != want {
+			t.Errorf("round %d: given %v, %v, want %d", i, bound.Given, err, want)
+		}
+		if i == 1 {
+			ip(t, "addr", "del", "198.51.100.53/32", "dev", "lo")
 		}
 	}
 }
@@ -84,12 +122,7 @@ func TestLoHasExactlyWhatIsBoundAndWhatIsOthers(t *testing.T) {
 func TestABoundAddressCanBeListenedOnAtOnce(t *testing.T) {
 	inNamespace(t)
 	for _, a := range addrs("198.51.100.53", "2001:db8:53::53") {
-		if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-			t.Skipf("SKIPPED: ip: %v: %s", err, out)
-		}
-		if _, err := (Binder{}).Bind([]netip.Addr{a}); err != nil {
-			t.Fatal(err)
-		}
+		bind(t, one, a)
 		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
 		if err != nil {
 			t.Errorf("%s: %v", a, err)
@@ -99,11 +132,147 @@ func TestABoundAddressCanBeListenedOnAtOnce(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatCannotBeBoundIsNamed(t *testing.T) {
+func TestAnAddressThatCannotBeBoundIsNamedAndCostsNoOther(t *testing.T) {
 	inNamespace(t)
 	good, bad := netip.MustParseAddr("198.51.100.53"), netip.MustParseAddr("ff02::1")
-	bound, err := Binder{}.Bind([]netip.Addr{bad, good})
-	if err == nil || !strings.Contains(err.Error(), bad.String()) || !slices.Equal(bound, []netip.Addr{good}) {
+	bound, err := New(one).Bind([]netip.Addr{bad, good}, nil)
+	if err != nil || len(bound.Missing) != 1 || bound.Missing[bad] == nil {
 		t.Errorf("%v %v", bound, err)
+	}
+}
+
+func TestAFamilyThatIsDisabledIsNamedAndCostsNoOther(t *testing.T) {
+	inNamespace(t)
+	ipv6(t, false)
+	all := addrs("2001:db8:53::53", "198.51.100.53", "2001:db8:53::80")
+	failed, err := New(one).Give(all)
+	if err != nil || len(failed) != 2 || !errors.Is(failed[all[0]], ErrNoFamily) || !errors.Is(failed[all[2]], ErrNoFamily) {
+		t.Errorf("given: %v %v", failed, err)
+	}
+	bound, err := New(one).Bind(all, all)
+	if err != nil || !slices.Equal(slices.SortedFunc(maps.Keys(bound.Missing), netip.Addr.Compare), addrs("2001:db8:53::53", "2001:db8:53::80")) {
+		t.Errorf("bound: %v %v", bound, err)
+	}
+	ipv6(t, true)
+	bind(t, one, all...)
+}
+
+// ipv6 has lo speak IPv6, or not.
+func ipv6(t *testing.T, on bool) {
+	t.Helper()
+	text := "1"
+	if on {
+		text = "0"
+	}
+	// What is below /proc/sys/net is of the network of the thread that opens it.
+	if err := os.WriteFile("/proc/sys/net/ipv6/conf/lo/disable_ipv6", []byte(text), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWhatOthersGiveIsLookedFor: on any link, or as a prefix that is local as a whole.
+func TestWhatOthersGiveIsLookedFor(t *testing.T) {
+	inNamespace(t)
+	look := addrs("198.51.100.53", "2001:db8:53::53")
+	want := func(what string, missing int) {
+		t.Helper()
+		bound, err := New(one).Bind(nil, look)
+		if err != nil || len(bound.Missing) != missing || len(bound.Given) > 0 {
+			t.Errorf("%s: missing %v, given %v, %v; want %d missing", what, bound.Missing, bound.Given, err, missing)
+		}
+	}
+	want("nobody gives them", 2)
+	ip(t, "link", "add", "site0", "type", "veth", "peer", "name", "site1")
+	ip(t, "link", "set", "site0", "up")
+	ip(t, "link", "set", "site1", "up")
+	ip(t, "addr", "add", "198.51.100.1/24", "dev", "site0")
+	want("the network is on a link, and the address is not", 2)
+	ip(t, "route", "add", "198.51.100.53/32", "dev", "site0")
+	want("a route leads elsewhere", 2)
+	ip(t, "addr", "add", "198.51.100.53/32", "dev", "site0")
+	want("one is on a link", 1)
+	ip(t, "addr", "add", "2001:db8:53::53/128", "dev", "site0", "nodad")
+	want("both are", 0)
+	ip(t, "addr", "flush", "dev", "site0")
+	want("neither is any more", 2)
+	ip(t, "route", "add", "local", "198.51.100.0/24", "dev", "lo")
+	ip(t, "-6", "route", "add", "local", "2001:db8:53::/64", "dev", "lo")
+	want("their prefixes are local", 0)
+}
+
+// TestAnOwnersAddressesAreItsOwnToRemove: another's stay, whether its speaker runs or
+// not; its file may have them still.
+func TestAnOwnersAddressesAreItsOwnToRemove(t *testing.T) {
+	inNamespace(t)
+	bind(t, one, addrs("198.51.100.53", "2001:db8:53::53")...)
+	bind(t, two, addrs("198.51.100.54", "2001:db8:53::54")...)
+	both := "127.0.0.1 198.51.100.53 198.51.100.54 2001:db8:53::53 2001:db8:53::54 ::1"
+	if got := held(t); got != both {
+		t.Errorf("lo has %s, want %s", got, both)
+	}
+	if failed, err := New(two).Give(addrs("198.51.100.55")); err != nil || len(failed) > 0 {
+		t.Errorf("%v %v", failed, err)
+	}
+	bind(t, two)
+	if got, want := held(t), "127.0.0.1 198.51.100.53 2001:db8:53::53 ::1"; got != want {
+		t.Errorf("lo has %s, want %s", got, want)
+	}
+	bind(t, one)
+	if got, want := held(t), "127.0.0.1 ::1"; got != want {
+		t.Errorf("lo has %s, want %s", got, want)
+	}
+}
+
+// TestASharedAddressIsTheLivingOwners: while its first owner's speaker runs it stays
+// that one's, and passes to the second when it has ended.
+func TestASharedAddressIsTheLivingOwners(t *testing.T) {
+	for _, a := range addrs("198.51.100.53", "2001:db8:53::53") {
+		t.Run(a.String(), func(t *testing.T) {
+			inNamespace(t)
+			release, err := one.Claim("/nowhere/one.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			bind(t, one, a)
+			owner := func(what string, want Owner) {
+				t.Helper()
+				all, err := addresses()
+				if err != nil || all[a].owner != want {
+					t.Errorf("%s: the owner is %d, %v, want %d", what, all[a].owner, err, want)
+				}
+			}
+			bind(t, two, a)
+			owner("the first runs", one)
+			bind(t, two)
+			owner("the second gives it up", one)
+			release()
+			bind(t, two, a)
+			owner("the first has ended", two)
+			bind(t, one)
+			owner("the first starts again with a file without it", two)
+			bind(t, two)
+			if got := held(t); strings.Contains(got, a.String()) {
+				t.Errorf("lo has %s", got)
+			}
+		})
+	}
+}
+
+// TestTheAddressesOfAnEarlierVersionAreFound: it named no owner.
+func TestTheAddressesOfAnEarlierVersionAreFound(t *testing.T) {
+	inNamespace(t)
+	for _, a := range addrs("198.51.100.53", "198.51.100.54", "2001:db8:53::53", "2001:db8:53::54") {
+		if err := change(0x14, 0x400, a, 0); err != nil { // RTM_NEWADDR, NLM_F_CREATE
+			t.Fatal(err)
+		}
+	}
+	bind(t, one, addrs("198.51.100.53", "2001:db8:53::53")...)
+	all, err := addresses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprintln(held(t), all[netip.MustParseAddr("198.51.100.53")].owner, all[netip.MustParseAddr("2001:db8:53::53")].owner)
+	if want := "127.0.0.1 198.51.100.53 2001:db8:53::53 ::1 1 1\n"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -4,6 +4,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
@@ -39,8 +41,7 @@ ends the process as it is.`,
 			case err != nil:
 				return err
 			case bind:
-				_, err := loopback.Binder{}.Bind(config.Bound())
-				return err
+				return giveAddresses(file, config, cmd.ErrOrStderr())
 			}
 			return run(signals, file, config, slog.New(slog.NewTextHandler(os.Stdout, nil)))
 		},
@@ -50,7 +51,42 @@ ends the process as it is.`,
 	return c
 }
 
+func ownerOf(file string, config *bgp.Config) loopback.Owner {
+	return loopback.OwnerOf(file, config.ASN, config.RouterID)
+}
+
+// giveAddresses gives this machine the addresses with bind: lo. One of a family that it
+// lacks is named and costs nothing else; it fails where it can give none of the others.
+func giveAddresses(file string, config *bgp.Config, warnings io.Writer) error {
+	addrs := config.Bound()
+	failed, err := loopback.New(ownerOf(file, config)).Give(addrs)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, a := range addrs {
+		switch why := failed[a]; {
+		case why == nil:
+		case errors.Is(why, loopback.ErrNoFamily):
+			fmt.Fprintf(warnings, "%s: %s: %v\n", file, a, why)
+		default:
+			errs = append(errs, fmt.Errorf("%s: %s: %w", file, a, why))
+		}
+	}
+	if err := errors.Join(errs...); len(failed) < len(addrs) && err != nil {
+		fmt.Fprintln(warnings, err)
+		return nil
+	}
+	return errors.Join(errs...)
+}
+
 func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) error {
+	owner := ownerOf(file, config)
+	release, err := owner.Claim(file)
+	if err != nil {
+		return err
+	}
+	defer release()
 	cluster, err := clusterOf(config.Services, log)
 	if err != nil {
 		return err
@@ -60,7 +96,7 @@ func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) er
 		return err
 	}
 	return bgp.Run(signals.ctx, bgp.Options{
-		Path: file, Config: config, Reload: signals.reload, Hurry: signals.hurry, Announcer: announcer, Binder: loopback.Binder{}, Cluster: cluster, Log: log,
+		Path: file, Config: config, Reload: signals.reload, Hurry: signals.hurry, Announcer: announcer, Binder: loopback.New(owner), Cluster: cluster, Log: log,
 	})
 }
 

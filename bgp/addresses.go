@@ -1,0 +1,204 @@
+package bgp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// addresses is what the loop knows of the addresses of this machine.
+type addresses struct {
+	given, looked []netip.Addr // what was last bound, and looked for
+	stale         bool         // they may have changed
+	known         bool         // whether missing was ever told
+	missing       map[netip.Addr]string
+	fault         string // what was last said of them
+	// restored counts the addresses that were taken away and given back since it was said.
+	restored int
+	saidAt   time.Time
+}
+
+const (
+	// watchPause is how long a look at the addresses waits for what else changes: who removes
+	// all does it one by one, and who does it again and again gets no more of the loop.
+	watchPause = 50 * time.Millisecond
+	// restoredEvery is how often the log has that addresses were given back.
+	restoredEvery = time.Minute
+)
+
+// followAddresses has the loop look at the addresses whenever they may have changed.
+func (s *speaker) followAddresses(ctx context.Context) {
+	moved := make(chan struct{}, 1)
+	s.background.Go(func() { s.watchAddresses(ctx, moved) })
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-moved:
+			pause(ctx, watchPause)
+			s.do(ctx, func() { s.addresses.stale = true })
+		}
+	}
+}
+
+// watchAddresses puts something into moved whenever the addresses may have changed, and
+// every second while that cannot be seen.
+func (s *speaker) watchAddresses(ctx context.Context, moved chan<- struct{}) {
+	said := ""
+	for ctx.Err() == nil {
+		err := s.Binder.Watch(ctx, func() { kick(moved) })
+		if err != nil && err.Error() != said {
+			said = err.Error()
+			s.Log.Error("the addresses are looked at every second", "error", err)
+		}
+		pause(ctx, retry)
+		kick(moved)
+	}
+}
+
+// kick puts something into ch unless there is something.
+func kick(ch chan<- struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// change makes true what the controller wants: it binds before it announces, and
+// unbinds after it withdrew. It returns what was wanted once it was known which
+// addresses are here.
+func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired {
+	s.bind(union(want.Bound, s.addresses.given), look, now)
+	s.version.Desired = s.controller.Version().Desired
+	want = s.controller.Desired(now)
+	err := s.Announcer.Set(want.Routes)
+	s.announceFault = s.once(s.announceFault, "announcing failed; it is tried again", err)
+	if err != nil {
+		s.failed(now) // a part of it may have been done
+		return want
+	}
+	s.announced = want.Routes
+	s.bind(want.Bound, look, now)
+	return want
+}
+
+// failed has the loop do it again.
+func (s *speaker) failed(now time.Time) { s.dirty, s.retryAt = true, now.Add(retry) }
+
+// bind gives this machine the addresses, takes all others away that it gave, looks for
+// those that others give it, and tells the controller which it lacks.
+func (s *speaker) bind(give, look []netip.Addr, now time.Time) {
+	a := &s.addresses
+	if !a.stale && a.fault == "" && slices.Equal(give, a.given) && slices.Equal(look, a.looked) {
+		return // the watch would have told
+	}
+	a.stale = false
+	bound, err := s.Binder.Bind(give, look)
+	s.countRestored(bound.Given, now)
+	a.given, a.looked = give, look
+	for _, addr := range give { // what others give is watched, and no use trying
+		if why := bound.Missing[addr]; why != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", addr, why))
+		}
+	}
+	switch {
+	case bound.Missing != nil:
+		a.missing, a.known = reasons(bound.Missing, give), true
+	case !a.known:
+		a.missing = unknown(append(slices.Clone(give), look...), err)
+	}
+	a.fault = s.once(a.fault, "binding failed; it is tried again", err)
+	s.log(s.controller.SetMissing(a.missing, now))
+	if err != nil {
+		s.failed(now)
+	}
+}
+
+// reasons are those that the controller gives.
+func reasons(missing map[netip.Addr]error, give []netip.Addr) map[netip.Addr]string {
+	all := make(map[netip.Addr]string, len(missing))
+	for addr, why := range missing {
+		all[addr] = fmt.Sprintf("this machine takes no packets to it: %v; set bind: lo, or forwarded: true where NAT, IPVS or eBPF takes them", why)
+	}
+	for _, addr := range give {
+		if why := missing[addr]; why != nil {
+			all[addr] = fmt.Sprintf("this machine takes no packets to it: %v", why)
+		}
+	}
+	return all
+}
+
+// unknown has all of them missing.
+func unknown(addrs []netip.Addr, err error) map[netip.Addr]string {
+	all := make(map[netip.Addr]string, len(addrs))
+	for _, addr := range addrs {
+		all[addr] = fmt.Sprintf("it is not known whether this machine takes packets to it: %v", err)
+	}
+	return all
+}
+
+// countRestored counts the addresses that are given back, for somebody took them away
+// while they were wanted, and says so now and then.
+func (s *speaker) countRestored(given []netip.Addr, now time.Time) {
+	a := &s.addresses
+	var back []netip.Addr
+	for _, addr := range given {
+		if a.bound(addr) {
+			back = append(back, addr)
+		}
+	}
+	if len(back) == 0 {
+		return
+	}
+	s.metrics.restored.Add(float64(len(back)))
+	if a.restored += len(back); now.Sub(a.saidAt) >= restoredEvery {
+		s.Log.Warn("another program took addresses from lo; they are given back", "addresses", back, "since", a.restored)
+		a.restored, a.saidAt = 0, now
+	}
+}
+
+// once logs an error that was not the last one said, and its end; it returns what was
+// said.
+func (s *speaker) once(said, what string, err error) string {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	switch {
+	case text == said:
+	case err != nil:
+		s.Log.Error(what, "error", err)
+	default:
+		s.Log.Info("that works again", "error", said)
+	}
+	return text
+}
+
+func union(a, b []netip.Addr) []netip.Addr {
+	all := slices.Clone(a)
+	have := make(map[netip.Addr]bool, len(a))
+	for _, addr := range a {
+		have[addr] = true
+	}
+	for _, addr := range b {
+		if !have[addr] {
+			all = append(all, addr)
+		}
+	}
+	return all
+}
+
+// bound reports whether the address was given to this machine, and is there.
+func (a *addresses) bound(addr netip.Addr) bool {
+	return slices.Contains(a.given, addr) && a.known && a.missing[addr] == ""
+}

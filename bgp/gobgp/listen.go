@@ -1,0 +1,35 @@
+package gobgp
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+)
+
+// listenable are the addresses that this machine has: of one that it lacks, as of a family
+// that is disabled, GoBGP would not start at all. Where it has none, all are returned, and
+// the start fails by name.
+func listenable(listen []netip.AddrPort, log *slog.Logger) []netip.AddrPort {
+	var lacks []netip.AddrPort
+	there := slices.DeleteFunc(slices.Clone(listen), func(at netip.AddrPort) bool {
+		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(at.Addr(), 0)))
+		if err == nil {
+			l.Close()
+		}
+		lacking := errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
+		if lacking {
+			lacks = append(lacks, at)
+		}
+		return lacking
+	})
+	if len(there) == 0 {
+		return listen
+	}
+	for _, at := range lacks {
+		log.Warn("this machine lacks an address of listen; restart the speaker when it has it", "listen", at)
+	}
+	return there
+}

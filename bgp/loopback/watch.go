@@ -1,0 +1,67 @@
+package loopback
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// groups are what the kernel tells when addresses come and go: their own, those of
+// links, which go down with their addresses' routes, and those of routes.
+var groups = []uint{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE}
+
+// Where a message says what it is, and a route's, of which table.
+const (
+	typeOffset  = 4
+	tableOffset = unix.NLMSG_HDRLEN + 4
+)
+
+// notOtherTables drops routes but those of the table local: another may have all the
+// routes of the Internet, and a session that flaps.
+var notOtherTables = []unix.SockFilter{
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: typeOffset},
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: asLoaded(unix.RTM_NEWROUTE), Jt: 1},
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: asLoaded(unix.RTM_DELROUTE), Jf: 2},
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: tableOffset},
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.RT_TABLE_LOCAL, Jf: 1},
+	{Code: unix.BPF_RET | unix.BPF_K, K: 0xffffffff},
+	{Code: unix.BPF_RET | unix.BPF_K, K: 0},
+}
+
+// asLoaded is what a filter, which loads in network order, sees of a number in the
+// machine's.
+func asLoaded(n uint16) uint32 {
+	var b [2]byte
+	binary.NativeEndian.PutUint16(b[:], n)
+	return uint32(binary.BigEndian.Uint16(b[:]))
+}
+
+// Watch implements bgp.Binder.
+func (b *Binder) Watch(ctx context.Context, changed func()) error {
+	socket, err := nl.Subscribe(unix.NETLINK_ROUTE, groups...)
+	if err != nil {
+		return fmt.Errorf("the addresses of this machine cannot be watched: %w", err)
+	}
+	defer socket.Close()
+	defer context.AfterFunc(ctx, socket.Close)()
+	filter := unix.SockFprog{Len: uint16(len(notOtherTables)), Filter: &notOtherTables[0]}
+	if err := unix.SetsockoptSockFprog(socket.GetFd(), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter); err != nil {
+		return fmt.Errorf("the addresses of this machine cannot be watched: SO_ATTACH_FILTER: %w", err)
+	}
+	changed() // whatever was before
+	for {
+		_, _, err := socket.Receive()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && !errors.Is(err, syscall.ENOBUFS): // more came than the kernel keeps
+			return fmt.Errorf("the addresses of this machine are not watched any more: %w", err)
+		}
+		changed()
+	}
+}

@@ -1,0 +1,72 @@
+package bgp
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// lost says that the VIP is not here, and found that it is.
+func (w *world) lost() {
+	w.c.SetMissing(map[netip.Addr]string{dnsVIP: "somebody took it away"}, w.now)
+}
+func (w *world) found() { w.c.SetMissing(nil, w.now) }
+
+// TestAnAddressThatIsNotHereIsNotAskedHere: another site would answer, and the VIP come
+// back for that.
+func TestAnAddressThatIsNotHereIsNotAskedHere(t *testing.T) {
+	for name, bind := range map[string]string{"bound": "lo", "another program's": ""} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			v := VIP{Address: dnsVIP, Bind: bind, Checks: []Check{{TCP: &TCPCheck{Address: netip.AddrPortFrom(dnsVIP, 53)}, Scope: Local, Rise: 1, Fall: 1}}}
+			w.declare(v)
+			id := v.Checks[0].id()
+			w.c.Observe(id, nil, w.now)
+			w.lost()
+			w.want(Down, "", bind != "")
+			if len(w.c.Checks(w.now)) != 0 {
+				t.Error("another site is asked")
+			}
+			w.c.Observe(id, nil, w.now)
+			w.found()
+			w.want(Init, "", bind != "")
+			w.c.Observe(id, nil, w.now)
+			w.want(Up, "up", bind != "")
+		})
+	}
+}
+
+func TestAnAddressThatIsNotHereIsWithdrawnInEveryStateAndNoFailure(t *testing.T) {
+	for name, before := range map[string]func(*world){
+		"up":       func(*world) {},
+		"degraded": func(w *world) { w.upstream(errRefused, errRefused) },
+		"draining": func(w *world) { w.c.SetDrains([]Drain{{}}, w.now) },
+		"stopping": func(w *world) { w.c.Stop(w.now) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.up()
+			before(w)
+			flaps := w.c.Status(w.now)[0].Flaps
+			w.lost()
+			if d := w.c.Desired(w.now); len(d.Routes) > 0 {
+				t.Errorf("announced: %+v", d)
+			}
+			if st := w.c.Status(w.now)[0]; st.Flaps != flaps || st.Bound {
+				t.Errorf("%+v; it had %d failures, and its budget is for those of what is behind it", st, flaps)
+			}
+		})
+	}
+}
+
+func TestAnAddressThatIsGivenUpIsNotMissed(t *testing.T) {
+	w := newWorld(t, nil)
+	w.up()
+	w.c.SetDrains([]Drain{{Reason: "kernel"}}, w.now)
+	w.passes(time.Minute)
+	w.lost()
+	w.want(Down, "", false)
+	if reason := w.c.Status(w.now)[0].Reason; reason.Code != Told {
+		t.Errorf("the reason is %+v", reason)
+	}
+}
