@@ -146,7 +146,7 @@ func (b *Binder) owns(m mark) bool { return m.ours() && (m.owner == b.owner || m
 const (
 	// routeTime bounds how long the route of a new address is waited for: the kernel adds
 	// that of an IPv6 address a moment later. The watch tells of one that takes longer.
-	routeTime = 20 * time.Millisecond
+	routeTime = 200 * time.Millisecond
 	routePoll = time.Millisecond
 )
 
