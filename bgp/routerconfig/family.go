@@ -1,6 +1,9 @@
 package routerconfig
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -12,6 +15,8 @@ type family struct {
 	Name bgp.Family
 	// Prefixes are the VIPs, then the pools: of these single addresses alone.
 	Prefixes []prefix
+	// Sum tells the prefixes from others, for the names of lists.
+	Sum string
 	// Limit is how many routes are too many.
 	Limit int
 	// Extended: IPv4 routes have an IPv6 next hop (RFC 8950).
@@ -55,8 +60,35 @@ func familyOf(c *bgp.Config, p *bgp.Peer, name bgp.Family) family {
 			}
 		}
 	}
-	f.Limit = f.limit()
+	f.Limit, f.Sum = f.limit(), f.sum()
 	return f
+}
+
+// sum is of what the list permits, whatever the order in the file.
+func (f *family) sum() string {
+	lines := make([]string, len(f.Prefixes))
+	for i, p := range f.Prefixes {
+		lines[i] = fmt.Sprintf("%s %t", p.Prefix, p.Pool)
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256(fmt.Append(nil, lines))
+	return hex.EncodeToString(sum[:4])
+}
+
+// All is every address of the family.
+func (f family) All() netip.Prefix {
+	if f.Name == bgp.IPv4 {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+}
+
+// IP is the word for the family in commands that are older than IPv6.
+func (f family) IP() string {
+	if f.Name == bgp.IPv4 {
+		return "ip"
+	}
+	return "ipv6"
 }
 
 // add adds the prefix, once: pools of several namespaces may be of the same.
@@ -81,6 +113,14 @@ func (f *family) limit() int {
 		}
 	}
 	return 2*n + 10
+}
+
+// Six is what VyOS appends to the names of what is for IPv6.
+func (f family) Six() string {
+	if f.Name == bgp.IPv4 {
+		return ""
+	}
+	return "6"
 }
 
 // Last is the index of the last prefix.

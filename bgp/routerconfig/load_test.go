@@ -41,7 +41,7 @@ func TestTheLoadersRefuseNonsense(t *testing.T) {
 func loadBIRD(t *testing.T, text string) *exec.Cmd {
 	bird := peers.Find(t, "bird", "bird2")
 	path := filepath.Join(t.TempDir(), "bird.conf")
-	fixture.Write(t, path, "router id 192.0.2.1;\nprotocol device {}\n"+text)
+	fixture.Write(t, path, "router id 192.0.2.1;\nprotocol device {}\nprotocol bfd {}\n"+text)
 	return bird.Command("-p", "-c", path)
 }
 

@@ -2,6 +2,7 @@ package routerconfig
 
 import (
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -12,21 +13,60 @@ func TestWhatARouterCannotDoIsRefused(t *testing.T) {
 	tests := []struct {
 		router, peer, more, want string
 	}{
-		{"ios", "{address: 192.0.2.1, asn: 64500}", "", `router "ios" is not one of frr, bird, junos, ios-xr`},
-		{"junos", "{interface: eth0, asn: 64500}", "", "unnumbered peers are written for frr and bird alone"},
-		{"ios-xr", "{interface: eth0, asn: 64500}", "", "unnumbered peers are written for frr and bird alone"},
+		{"ios", "{address: 192.0.2.1, asn: 64500}", "", `router "ios" is not one of frr, bird, junos, ios-xr, eos, srlinux, sonic, vyos`},
+		{"junos", "{interface: eth0, asn: 64500}", "", "unnumbered peers are written for frr, bird, eos, srlinux, sonic and vyos alone"},
+		{"ios-xr", "{interface: eth0, asn: 64500}", "", "unnumbered peers are written for frr, bird, eos, srlinux, sonic and vyos alone"},
 		{"frr", `{interface: "eth0\n no router bgp 1", asn: 64500}`, "", "is not the name of a link"},
 		{"frr", `{address: "2001:db8::1", asn: 64500}`, "", "set the peer's localAddress"},
 		{"junos", "{address: 192.0.2.1, asn: 64500, port: 1790}", "", "listens on port 179 alone, not on 1790"},
 		{"ios-xr", "{address: 192.0.2.1, asn: 64500, passive: true}", `listen: ["192.0.2.11:1790"]`, "the speaker waits on 1790"},
 		{"ios-xr", "{address: 192.0.2.1, asn: 64500, bfd: true, bfdMultiplier: 17}", "", "a multiplier of BFD up to 16, not 17"},
 		{"ios-xr", "{address: 192.0.2.1, asn: 64512, gtsm: true}", "", "GTSM for eBGP alone"},
+		{"vyos", "{address: 192.0.2.1, asn: 64500, port: 1790}", "", "listens on port 179 alone, not on 1790"},
+		{"eos", "{address: 192.0.2.1, asn: 64500, passive: true}", `listen: ["192.0.2.11:1790"]`, "the speaker waits on 1790"},
+		{"eos", "{address: 192.0.2.1, asn: 64500, bfd: true, bfdMultiplier: 2}", "", "a multiplier of BFD from 3, not 2"},
+		{"srlinux", "{address: 192.0.2.1, asn: 64500, bfd: true, bfdMultiplier: 21}", "", "a multiplier of BFD up to 20, not 21"},
+		{"srlinux", "{address: 192.0.2.1, asn: 64500, bfd: true, gtsm: true}", "", "give up gtsm or bfd"},
+		{"ios-xr", `{address: "fe80::1%eth0", asn: 64500, localAddress: "fe80::2%eth0"}`, "", "link-local peers are written for frr, bird, junos, eos, srlinux and vyos alone"},
+		{"frr", `{address: "fe80::1%eth0", asn: 64500}`, "", "set the peer's localAddress, or interface instead of address"},
+		{"frr", `{address: "fe80::1%a b", asn: 64500, localAddress: "fe80::2"}`, "", `"a b" is not the name of a link`},
 	}
 	for _, test := range tests {
 		c := parse(t, test.peer, test.more)
 		err := Write(io.Discard, test.router, c, &c.Peers[0])
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s for %s: %v, not %q", test.router, test.peer, err, test.want)
+		}
+	}
+}
+
+// TestSpeakersThatCannotHaveTheSessionAreRefused names what --speakers may not say.
+func TestSpeakersThatCannotHaveTheSessionAreRefused(t *testing.T) {
+	const own = "routerID: ${NEARCAST_TEST_NODE}\n"
+	tests := []struct {
+		router, peer, more, want string
+		speakers                 []netip.Prefix
+	}{
+		{"frr", "{interface: eth0, asn: 64500}", "", "leave the speakers' addresses out", prefixes("192.0.2.0/24")},
+		{"frr", "{address: 192.0.2.1, asn: 64500}", "", "none of the speakers' addresses is of the session's family, ipv4", prefixes("2001:db8::/64")},
+		{"bird", `{address: "2001:db8::1", asn: 64500}`, "", "none of the speakers' addresses is of the session's family, ipv6", prefixes("192.0.2.0/24", "fe80::/64")},
+		{"bird", "{address: 192.0.2.1, asn: 64500, passive: true}", `listen: ["192.0.2.11:179"]`, "connects to no network; name the addresses that are in 192.0.2.0/24", prefixes("192.0.2.0/24")},
+		{"junos", "{address: 192.0.2.1, asn: 64500, passwordFile: /k}", "", "no key for the neighbours of a network; name the addresses that are in 192.0.2.0/24", prefixes("192.0.2.0/24")},
+		{"frr", "{address: 192.0.2.1, asn: 64500, multihop: 3}", own, "say which with --speakers", nil},
+		{"frr", "{address: 192.0.2.1, asn: 64500, passive: true}", own + `listen: ["192.0.2.11:179"]`, "say which with --speakers", nil},
+		{"frr", `{address: "fe80::1%eth0", asn: 64500}`, own, "set the peer's localAddress, or interface", nil},
+	}
+	for _, test := range tests {
+		text := "asn: 64512\npeers: [" + test.peer + "]\n" + test.more
+		if !strings.Contains(test.more, "routerID") {
+			text += "\nrouterID: 192.0.2.11"
+		}
+		c, err := bgp.ParseShared([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Write(io.Discard, test.router, c, &c.Peers[0], test.speakers...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s for %s at %v: %v, not %q", test.router, test.peer, test.speakers, err, test.want)
 		}
 	}
 }

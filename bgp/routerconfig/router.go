@@ -3,38 +3,74 @@ package routerconfig
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/nearcast/nearcast/bgp"
 )
 
 // router is what a make of router can do.
 type router struct {
-	// anyPort: it can be told to listen and to connect on other ports than BGP's.
-	anyPort bool
+	// listensAnywhere and connectsAnywhere: it can be told to use other ports than BGP's.
+	listensAnywhere, connectsAnywhere bool
 	// unnumbered: it can have a neighbour that it knows by the link alone.
 	unnumbered bool
-	// maxMultiplier of BFD; 0 for more than the speaker takes.
-	maxMultiplier int
+	// linkLocal: it can have a neighbour with a link-local address.
+	linkLocal bool
+	// keylessRanges: it takes no key of TCP MD5 for a network of neighbours.
+	keylessRanges bool
+	// minMultiplier and maxMultiplier are of BFD; 0 for all that the speaker takes.
+	minMultiplier, maxMultiplier int
 	// gtsmOutside: it has GTSM for eBGP alone.
 	gtsmOutside bool
+	// gtsmAsMultihop: a TTL of 255 makes its BFD multihop, which the speaker does not
+	// speak.
+	gtsmAsMultihop bool
 }
 
 // check refuses what the router cannot do, and has it wait for the speaker where
 // it could not connect to it.
 func (r router) check(s *session, p *bgp.Peer) error {
-	unreachable := s.SpeakerPort != 0 && (!r.anyPort || s.Interface != "")
+	unreachable := s.SpeakerPort != 0 && (!r.connectsAnywhere || s.Interface != "")
 	switch {
 	case s.Interface != "" && !r.unnumbered:
-		return errors.New("unnumbered peers are written for frr and bird alone; give the peer an address")
-	case s.Port != 0 && !r.anyPort && !p.Passive:
+		return fmt.Errorf("unnumbered peers are written for %s alone; give the peer an address", able(func(r router) bool { return r.unnumbered }))
+	case s.Interface == "" && s.Link != "" && !r.linkLocal:
+		return fmt.Errorf("link-local peers are written for %s alone; give both ends a global address", able(func(r router) bool { return r.linkLocal }))
+	case s.Port != 0 && !r.listensAnywhere && !p.Passive:
 		return fmt.Errorf("the router listens on port %d alone, not on %d", usualPort, s.Port)
 	case unreachable && p.Passive:
 		return fmt.Errorf("the router connects to port %d alone, and the speaker waits on %d", usualPort, s.SpeakerPort)
 	case s.GTSM && s.Internal && r.gtsmOutside:
 		return errors.New("the router has GTSM for eBGP alone")
-	case s.BFD != nil && r.maxMultiplier != 0 && s.BFD.Multiplier > r.maxMultiplier:
-		return fmt.Errorf("the router takes a multiplier of BFD up to %d, not %d", r.maxMultiplier, s.BFD.Multiplier)
+	case s.GTSM && s.BFD != nil && r.gtsmAsMultihop:
+		return errors.New("with a TTL of 255 the router speaks multihop BFD, which the speaker does not; give up gtsm or bfd")
+	case s.Password != "" && len(s.Ranges) > 0 && r.keylessRanges:
+		return fmt.Errorf("the router takes no key for the neighbours of a network; name the addresses that are in %s with --speakers", s.Ranges[0])
 	}
-	s.Passive = s.Passive || unreachable
+	s.Passive = s.Passive || unreachable || len(s.Ranges) > 0 && len(s.Neighbours) == 0
+	return r.checkBFD(s.BFD)
+}
+
+func (r router) checkBFD(b *detection) error {
+	switch {
+	case b == nil:
+	case r.maxMultiplier != 0 && b.Multiplier > r.maxMultiplier:
+		return fmt.Errorf("the router takes a multiplier of BFD up to %d, not %d", r.maxMultiplier, b.Multiplier)
+	case b.Multiplier < r.minMultiplier:
+		return fmt.Errorf("the router takes a multiplier of BFD from %d, not %d", r.minMultiplier, b.Multiplier)
+	}
 	return nil
+}
+
+// able returns the names of the routers that can.
+func able(can func(router) bool) string {
+	var names []string
+	for _, name := range Routers() {
+		if can(routers[name]) {
+			names = append(names, name)
+		}
+	}
+	last := len(names) - 1
+	return strings.Join(slices.Concat(names[:last-1], []string{names[last-1] + " and " + names[last]}), ", ")
 }

@@ -1,7 +1,12 @@
-// Package routerconfig writes what a router needs for its session with a speaker,
-// from the speaker's own configuration: the other end of one of its peers. It
-// writes for FRR, BIRD 2, Junos and IOS XR; only the first two were ever tried, by
-// its tests.
+// Package routerconfig writes what a router needs for its sessions with speakers,
+// from the speakers' own configuration: the other end of one of its peers. Only
+// what is written for FRR and BIRD was ever loaded, by its tests; the others follow
+// their makers' references and models, which each text names.
+//
+// Each text can be loaded again, also after a change, without a reset and without a
+// moment at which routes are missing, and says nothing about the rest of the router.
+// Where a router changes a list line by line, the list is named by its content, so
+// that a changed one is another, complete before it is used.
 package routerconfig
 
 import (
@@ -9,6 +14,7 @@ import (
 	"embed"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"text/template"
@@ -21,25 +27,36 @@ var files embed.FS
 
 // routers are what can be written for, by the names that Write takes.
 var routers = map[string]router{
-	"frr":    {anyPort: true, unnumbered: true},
-	"bird":   {anyPort: true, unnumbered: true},
-	"junos":  {},
-	"ios-xr": {maxMultiplier: 16, gtsmOutside: true},
+	"frr":     {listensAnywhere: true, connectsAnywhere: true, unnumbered: true, linkLocal: true},
+	"bird":    {listensAnywhere: true, connectsAnywhere: true, unnumbered: true, linkLocal: true},
+	"junos":   {linkLocal: true, keylessRanges: true},
+	"ios-xr":  {maxMultiplier: 16, gtsmOutside: true},
+	"eos":     {unnumbered: true, linkLocal: true, minMultiplier: 3},
+	"srlinux": {unnumbered: true, linkLocal: true, minMultiplier: 3, maxMultiplier: 20, gtsmAsMultihop: true},
+	"sonic":   {connectsAnywhere: true, unnumbered: true},
+	"vyos":    {connectsAnywhere: true, unnumbered: true, linkLocal: true},
 }
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"symbol": symbol, "seq": seq}).ParseFS(files, "files/*.tmpl"))
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"symbol": symbol, "seq": seq, "configDB": configDB,
+}).ParseFS(files, "files/*.tmpl"))
 
 // Routers returns the names that Write takes.
-func Routers() []string { return []string{"frr", "bird", "junos", "ios-xr"} }
+func Routers() []string {
+	return []string{"frr", "bird", "junos", "ios-xr", "eos", "srlinux", "sonic", "vyos"}
+}
 
 // Write writes the router's end of the session with the peer, which is one of the
-// configuration's. It never writes a key, only where that is.
-func Write(w io.Writer, name string, c *bgp.Config, p *bgp.Peer) error {
+// configuration's. Where speakers share the configuration, as ParseShared reads it,
+// the text is for all of them: those at the given addresses and in the given
+// networks, or in the router's own network where none are given. It never writes a
+// key, only where that is.
+func Write(w io.Writer, name string, c *bgp.Config, p *bgp.Peer, speakers ...netip.Prefix) error {
 	r, ok := routers[name]
 	if !ok {
 		return fmt.Errorf("router %q is not one of %s", name, strings.Join(Routers(), ", "))
 	}
-	s, err := r.session(c, p)
+	s, err := r.session(c, p, speakers)
 	if err != nil {
 		return fmt.Errorf("%s for peer %s: %w", name, p.Name(), err)
 	}

@@ -2,8 +2,10 @@ package routerconfig
 
 import (
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,8 +14,34 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// configs are those of testdata.
-var configs = []string{"simple", "full", "unnumbered"}
+// texts are the configurations of testdata, and where the speakers are that share
+// one.
+var texts = []struct {
+	name, config string
+	speakers     []netip.Prefix
+}{
+	{name: "simple", config: "simple"},
+	{name: "full", config: "full"},
+	{name: "unnumbered", config: "unnumbered"},
+	{name: "linklocal", config: "linklocal"},
+	{name: "shared", config: "shared"},
+	{name: "many", config: "shared", speakers: prefixes("192.0.2.11/32", "192.0.2.64/26", "2001:db8::11/128", "2001:db8:0:1::/64")},
+	{name: "named", config: "shared", speakers: prefixes("192.0.2.11/32", "192.0.2.12/32", "2001:db8::11/128", "2001:db8::12/128")},
+}
+
+// refused are the texts that a router cannot have; refuse_test.go has why.
+var refused = []string{
+	"full/192.0.2.1/srlinux", "unnumbered/eth0/junos", "unnumbered/eth0/ios-xr", "linklocal/fe80::1%eth0/ios-xr",
+	"linklocal/fe80::1%eth0/sonic", "shared/2001:db8::1/junos", "many/2001:db8::1/junos",
+}
+
+func prefixes(texts ...string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
 
 func load(t *testing.T, name string) *bgp.Config {
 	t.Helper()
@@ -21,7 +49,7 @@ func load(t *testing.T, name string) *bgp.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := bgp.Parse(data)
+	c, err := bgp.ParseShared(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,29 +59,43 @@ func load(t *testing.T, name string) *bgp.Config {
 // each calls f with what is written for every peer and every router that can have
 // it.
 func each(t *testing.T, f func(t *testing.T, router string, c *bgp.Config, p *bgp.Peer, text string)) {
-	n := 0
-	for _, name := range configs {
-		c := load(t, name)
+	all, not := 0, 0
+	for _, test := range texts {
+		c := load(t, test.config)
 		for i := range c.Peers {
 			p := &c.Peers[i]
 			for _, router := range Routers() {
-				if p.Interface != "" && !routers[router].unnumbered {
-					continue
-				}
-				n++
-				t.Run(name+"/"+p.Name()+"/"+router, func(t *testing.T) {
+				all++
+				name := test.name + "/" + p.Name() + "/" + router
+				t.Run(name, func(t *testing.T) {
 					var text strings.Builder
-					if err := Write(&text, router, c, p); err != nil {
+					err := Write(&text, router, c, p, test.speakers...)
+					if (err != nil) != slices.Contains(refused, name) {
 						t.Fatal(err)
+					}
+					if err != nil {
+						not++
+						return
 					}
 					f(t, router, c, p, text.String())
 				})
 			}
 		}
 	}
-	if n != 18 {
-		t.Fatalf("%d texts were written, not 18", n)
+	if !t.Failed() && (all != 96 || not != len(refused)) {
+		t.Fatalf("%d texts were asked for, not 96, and %d refused, not %d", all, not, len(refused))
 	}
+}
+
+// speakersOf returns those of the text that a test of each is about.
+func speakersOf(t *testing.T) []netip.Prefix {
+	for _, test := range texts {
+		if test.name == strings.Split(t.Name(), "/")[1] {
+			return test.speakers
+		}
+	}
+	t.Fatalf("no text %s", t.Name())
+	return nil
 }
 
 // TestGolden compares what is written for the first peers with testdata.
@@ -62,7 +104,7 @@ func TestGolden(t *testing.T) {
 		if p != &c.Peers[0] {
 			return
 		}
-		path := filepath.Join("testdata", strings.Split(t.Name(), "/")[1]+"."+router)
+		path := filepath.Join("testdata", strings.Split(t.Name(), "/")[1]+"."+router) // of the text, not of the configuration
 		if *update {
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
@@ -104,7 +146,7 @@ func TestTheSameIsWrittenEveryTime(t *testing.T) {
 	each(t, func(t *testing.T, router string, c *bgp.Config, p *bgp.Peer, text string) {
 		for range 20 {
 			var again strings.Builder
-			if err := Write(&again, router, c, p); err != nil {
+			if err := Write(&again, router, c, p, speakersOf(t)...); err != nil {
 				t.Fatal(err)
 			}
 			if again.String() != text {
@@ -117,10 +159,13 @@ func TestTheSameIsWrittenEveryTime(t *testing.T) {
 func TestTheKeyIsNeverWritten(t *testing.T) {
 	const key = "correct horse"
 	each(t, func(t *testing.T, router string, c *bgp.Config, p *bgp.Peer, _ string) {
+		if router == "junos" && strings.Contains(strings.Split(t.Name(), "/")[1], "a") { // shared, many, named: networks take none
+			return
+		}
 		with := *p
 		with.PasswordFile, with.Password = "/run/secrets/bgp", key
 		var text strings.Builder
-		if err := Write(&text, router, c, &with); err != nil {
+		if err := Write(&text, router, c, &with, speakersOf(t)...); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(text.String(), key) || !strings.Contains(text.String(), "<the-key-in-/run/secrets/bgp>") {
@@ -132,10 +177,14 @@ func TestTheKeyIsNeverWritten(t *testing.T) {
 // TestGuards holds what every router must be told, whatever the peer.
 func TestGuards(t *testing.T) {
 	guards := map[string][]string{
-		"frr":    {"graceful-restart-disable", "set local-preference 0", "route-map NEARCAST-NOTHING out", "maximum-prefix", "match ip"},
-		"bird":   {"graceful restart off", "bgp_local_pref = 0", "export none", "import limit", "error wait time 1,5", "then reject"},
-		"junos":  {"graceful-restart disable", "local-preference 0", "export NEARCAST-NOTHING", "prefix-limit maximum", "term rest then reject"},
-		"ios-xr": {"graceful-restart disable", "set local-preference 0", "route-policy NEARCAST-NOTHING out", "maximum-prefix", "drop"},
+		"frr":     {"set local-preference 0", "route-map NEARCAST-NOTHING out", "maximum-prefix", "match ip"},
+		"bird":    {"graceful restart off", "bgp_local_pref = 0", "export none", "import limit", "error wait time 1,5", "then reject"},
+		"junos":   {"graceful-restart disable", "local-preference 0", "export NEARCAST-NOTHING", "accepted-prefix-limit maximum", "term rest then reject"},
+		"ios-xr":  {"graceful-restart disable", "set local-preference 0", "route-policy NEARCAST-NOTHING out", "maximum-prefix", "drop"},
+		"eos":     {"set local-preference 0", "route-map NEARCAST-NOTHING out", "maximum-routes", "match ip"},
+		"srlinux": {"graceful-restart admin-state disable", "local-preference set 0", "export-policy [ NEARCAST-NOTHING ]", "max-received-routes", "default-action policy-result reject"},
+		"sonic":   {`"set_local_pref": "0"`, `"route_map_out": [` + "\n        \"NEARCAST-NOTHING\"", "max_prefix_limit", "_prefix_set"},
+		"vyos":    {"set local-preference 0", "route-map export NEARCAST-NOTHING", "maximum-prefix", "match ip"},
 	}
 	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) {
 		for _, guard := range guards[router] {

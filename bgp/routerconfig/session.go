@@ -7,22 +7,28 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// session is a session with a speaker, as the router sees it.
+// session is a session with a speaker, or one with each of several that share a
+// file, as the router sees it.
 type session struct {
 	// Name distinguishes the session and its policies from others of the router.
 	Name string
-	// Speaker is the speaker's router ID.
+	// Speaker is the speaker's router ID, invalid where the file is shared.
 	Speaker           netip.Addr
 	LocalAS, RemoteAS uint32
 	// Internal is iBGP.
 	Internal bool
-	// Neighbour is the speaker's address, or the link where it is.
-	Neighbour string
-	// Guessed is set where Neighbour is no more than likely.
+	// Neighbours are the speakers' addresses, without zones, and Ranges the networks in
+	// which others are.
+	Neighbours []netip.Addr
+	Ranges     []netip.Prefix
+	// Guessed is set where Neighbours or Ranges are no more than likely.
 	Guessed bool
 	// Interface is set for an unnumbered session.
 	Interface string
-	// Address is the router's own, unless the session is unnumbered.
+	// Link is the speaker's name of the link, where the addresses are link-local or
+	// there are none.
+	Link string
+	// Address is the router's own, without a zone, unless the session is unnumbered.
 	Address netip.Addr
 	// Port is where the router listens, and SpeakerPort where the speaker does; 0 for
 	// the usual one.
@@ -39,6 +45,8 @@ type session struct {
 	Families []family
 	// Missing are the families that the session does not carry.
 	Missing []bgp.Family
+	// Carried says what the speaker's routes carry.
+	Carried []string
 }
 
 // detection is BFD's; Interval is in milliseconds.
@@ -46,15 +54,36 @@ type detection struct{ Interval, Multiplier int }
 
 // OnLink says that the speaker is on a link of the router, also where the router
 // would not think so by itself, with iBGP.
-func (s *session) OnLink() bool { return s.GTSM || s.BFD != nil || !s.Internal && s.Multihop == 0 }
+func (s *session) OnLink() bool {
+	return s.GTSM || s.BFD != nil || s.Link != "" || !s.Internal && s.Multihop == 0
+}
+
+// Extended says that IPv4 routes have an IPv6 next hop (RFC 8950).
+func (s *session) Extended() bool {
+	for _, f := range s.Families {
+		if f.Extended {
+			return true
+		}
+	}
+	return false
+}
+
+// Limit is how many routes are too many, of all families.
+func (s *session) Limit() int {
+	n := 0
+	for _, f := range s.Families {
+		n += f.Limit
+	}
+	return n
+}
 
 // usualPort is BGP's.
 const usualPort = 179
 
-func (r router) session(c *bgp.Config, p *bgp.Peer) (*session, error) {
+func (r router) session(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) (*session, error) {
 	s := &session{
 		Speaker: c.RouterID, LocalAS: p.ASN, RemoteAS: c.ASN, Internal: p.ASN == c.ASN,
-		Interface: p.Interface, Address: p.Address, Port: unusual(p.Port), Passive: len(c.Listen) == 0,
+		Link: linkOf(p), Address: p.Address.WithZone(""), Port: unusual(p.Port), Passive: len(c.Listen) == 0,
 		// A third, as RFC 4271 suggests (section 10).
 		Hold: int(p.HoldTime / time.Second), Keepalive: int(p.HoldTime / time.Second / 3),
 		Multihop: p.Multihop, GTSM: p.GTSM, Password: keyOf(p.PasswordFile),
@@ -72,10 +101,23 @@ func (r router) session(c *bgp.Config, p *bgp.Peer) (*session, error) {
 			s.Missing = append(s.Missing, f)
 		}
 	}
-	if err := s.find(c, p); err != nil {
+	s.Carried = s.carried(c.States)
+	if err := s.find(c, p, speakers); err != nil {
 		return nil, err
 	}
 	return s, r.check(s, p)
+}
+
+// linkOf returns the speaker's name of the link to the router, "" where an address
+// says enough.
+func linkOf(p *bgp.Peer) string {
+	switch {
+	case p.Interface != "":
+		return p.Interface
+	case p.Address.Zone() != "":
+		return p.Address.Zone()
+	}
+	return p.LocalAddress.Zone()
 }
 
 func unusual(port uint16) uint16 {

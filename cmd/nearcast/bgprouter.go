@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -23,17 +24,27 @@ type routerText struct {
 
 func bgpRouterConfigCommand() *cobra.Command {
 	var file, peer string
+	var speakers []string
 	c := &cobra.Command{
 		Use:   "router-config " + strings.Join(routerconfig.Routers(), "|"),
-		Short: "Print what a router needs for its session with the speaker",
+		Short: "Print what a router needs for its sessions with speakers",
 		Long: `Print what a router needs for its session with the speaker of a configuration
-file. The router is one of the file's peers. Keys are not printed, nor read.
+file, or for those with all speakers that share the file. The router is one of the
+file's peers. Keys are not printed, nor read.
 
-FRR and BIRD have loaded what is printed for them; Junos and IOS XR have not.`,
+A file is shared where it has a ${NAME} in routerID or in a peer's localAddress; the
+variable need not be set here. The text then has a peer group, and takes the speakers
+at --speakers: addresses, and networks from which they connect. Without --speakers,
+they are taken to be in the router's own network.
+
+The text can be given to the router again, also after a change. It says nothing about
+the rest of the router; what the router may need besides is in its comments. FRR and
+BIRD have loaded what is printed for them. The others have not: the texts follow their
+makers' references.`,
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: routerconfig.Routers(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out, err := configureRouter(args[0], file, peer)
+			out, err := configureRouter(args[0], file, peer, speakers)
 			if err != nil {
 				return err
 			}
@@ -45,16 +56,21 @@ FRR and BIRD have loaded what is printed for them; Junos and IOS XR have not.`,
 	}
 	c.Flags().StringVar(&file, "config", "/etc/nearcast/speaker.yaml", "the speaker's configuration `FILE`")
 	c.Flags().StringVar(&peer, "peer", "", "the router's `NAME` in the file: its address or interface; needed where there are several")
+	c.Flags().StringSliceVar(&speakers, "speakers", nil, "the `ADDRESS` or NETWORK of speakers that share the file; several are separated by commas")
 	return c
 }
 
 // configureRouter does not read the files of keys, which need not be here.
-func configureRouter(router, file, peer string) (*routerText, error) {
+func configureRouter(router, file, peer string, speakers []string) (*routerText, error) {
+	where, err := networks(speakers)
+	if err != nil {
+		return nil, err
+	}
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	c, err := bgp.Parse(data)
+	c, err := bgp.ParseShared(data)
 	if err != nil {
 		return nil, errors.New(file + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+file+": "))
 	}
@@ -63,8 +79,28 @@ func configureRouter(router, file, peer string) (*routerText, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	var text bytes.Buffer
-	if err := routerconfig.Write(&text, router, c, p); err != nil {
+	if err := routerconfig.Write(&text, router, c, p, where...); err != nil {
 		return nil, err
 	}
 	return &routerText{Router: router, Peer: p.Name(), Text: text.String()}, nil
+}
+
+// networks reads the values of --speakers.
+func networks(texts []string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range texts {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			addr, notAddr := netip.ParseAddr(text)
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), notAddr
+		}
+		switch {
+		case err != nil || prefix.Addr().Zone() != "":
+			return nil, fmt.Errorf("--speakers: %q is neither an IP address nor a network", text)
+		case prefix != prefix.Masked():
+			return nil, fmt.Errorf("--speakers: %s has bits set beyond its length; the network is %s", text, prefix.Masked())
+		}
+		all = append(all, prefix)
+	}
+	return all, nil
 }

@@ -1,0 +1,167 @@
+package routerconfig
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// linkName is what Linux takes for the name of a link, but for characters that
+// mean something to a router.
+var linkName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$`)
+
+// find says where the speaker is, or where the speakers are that share the file.
+func (s *session) find(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) error {
+	if s.Link != "" && !linkName.MatchString(s.Link) {
+		return fmt.Errorf("%q is not the name of a link", s.Link)
+	}
+	var err error
+	switch {
+	case p.Interface != "" && len(speakers) > 0:
+		return errors.New("an unnumbered peer is found by its link; leave the speakers' addresses out")
+	case p.Interface != "":
+		s.Interface = p.Interface
+	case len(speakers) > 0:
+		err = s.share(p, speakers)
+	case p.LocalAddress.IsValid():
+		s.Neighbours = []netip.Addr{p.LocalAddress.WithZone("")}
+	case p.Address.IsLinkLocalUnicast():
+		err = errors.New("the file does not say from which link-local address the speaker connects; set the peer's localAddress, or interface instead of address")
+	case !c.RouterID.IsValid():
+		err = s.guess(p)
+	case p.Session() == bgp.IPv4:
+		s.Neighbours, s.Guessed = []netip.Addr{c.RouterID}, true
+	default:
+		err = errors.New("the file does not say from which address the speaker connects; set the peer's localAddress")
+	}
+	if err != nil {
+		return err
+	}
+	if s.Link == "" && slices.ContainsFunc(s.Neighbours, netip.Addr.IsLinkLocalUnicast) {
+		return fmt.Errorf("the link of %s is not known; write it as %[1]s%%LINK in the peer's localAddress", s.Neighbours[0])
+	}
+	s.Name = "NEARCAST-" + notSymbol.ReplaceAllString(s.unique(c, p), "-")
+	return nil
+}
+
+// share takes those speakers that can have the session.
+func (s *session) share(p *bgp.Peer, speakers []netip.Prefix) error {
+	for _, prefix := range speakers {
+		switch {
+		case bgp.FamilyOf(prefix.Addr()) != p.Session() || prefix.Addr().IsLinkLocalUnicast() != p.Address.IsLinkLocalUnicast():
+		case prefix.IsSingleIP():
+			s.Neighbours = append(s.Neighbours, prefix.Addr())
+		default:
+			s.Ranges = append(s.Ranges, prefix.Masked())
+		}
+	}
+	switch {
+	case len(s.Neighbours)+len(s.Ranges) == 0:
+		return fmt.Errorf("none of the speakers' addresses is of the session's family, %s", p.Session())
+	case len(s.Ranges) > 0 && p.Passive:
+		return fmt.Errorf("the speakers wait for the router, which connects to no network; name the addresses that are in %s", s.Ranges[0])
+	}
+	return nil
+}
+
+// guess takes the speakers to be in the router's own network.
+func (s *session) guess(p *bgp.Peer) error {
+	if p.Multihop != 0 || p.Passive {
+		return errors.New("each speaker has an address of its own; say which with --speakers")
+	}
+	bits := 64
+	if p.Session() == bgp.IPv4 {
+		bits = 24
+	}
+	s.Ranges, s.Guessed = []netip.Prefix{netip.PrefixFrom(p.Address.WithZone(""), bits).Masked()}, true
+	return nil
+}
+
+// unique tells the session from others of the router.
+func (s *session) unique(c *bgp.Config, p *bgp.Peer) string {
+	switch {
+	case s.Interface != "" && c.RouterID.IsValid():
+		return c.RouterID.String() + "-" + s.Interface
+	case s.Interface != "":
+		return s.Interface
+	}
+	name := ""
+	if len(s.Ranges) > 0 {
+		name = s.Ranges[0].String()
+	} else {
+		name = s.Neighbours[0].String()
+	}
+	alike := func(o bgp.Peer) bool {
+		return o.Address != p.Address && o.Interface == "" && o.Session() == p.Session() && o.LocalAddress == p.LocalAddress
+	}
+	if slices.ContainsFunc(c.Peers, alike) {
+		name += "-at-" + p.Address.WithZone("").String()
+	}
+	return name
+}
+
+// Many says that one text is for several speakers.
+func (s *session) Many() bool { return len(s.Ranges) > 0 || len(s.Neighbours) > 1 }
+
+// Target is what settings are of: the group of several speakers, the neighbour or the
+// link.
+func (s *session) Target() string {
+	switch {
+	case s.Many():
+		return s.Name
+	case s.Interface != "":
+		return s.Interface
+	}
+	return s.Neighbours[0].String()
+}
+
+// Targets are the neighbours and the networks in which others are.
+func (s *session) Targets() []string {
+	var all []string
+	for _, a := range s.Neighbours {
+		all = append(all, a.String())
+	}
+	for _, r := range s.Ranges {
+		all = append(all, r.String())
+	}
+	return all
+}
+
+// Who is the speaker, for descriptions.
+func (s *session) Who() string {
+	switch {
+	case s.Speaker.IsValid() && !s.Many():
+		return "nearcast speaker " + s.Speaker.String()
+	case s.Interface != "":
+		return "nearcast speaker on " + s.Interface
+	}
+	return "nearcast speakers"
+}
+
+var notSymbol = regexp.MustCompile(`[^A-Za-z0-9]`)
+
+// symbol returns the name as BIRD takes it.
+func symbol(name string) string { return strings.ToLower(notSymbol.ReplaceAllString(name, "_")) }
+
+// maxKey is the longest key that the kernel takes; what stands in its place must
+// load as well.
+const maxKey = 80
+
+var notPlain = regexp.MustCompile(`[^A-Za-z0-9._/-]`)
+
+// keyOf returns what stands in the place of the key in the file; "" for no file.
+func keyOf(file string) string {
+	if file == "" {
+		return ""
+	}
+	text := "<the-key-in-" + notPlain.ReplaceAllString(file, "_") + ">"
+	if len(text) > maxKey {
+		return "<the-speakers-key>"
+	}
+	return text
+}
