@@ -1,8 +1,10 @@
 package routerconfig
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/nearcast/nearcast/bgp"
@@ -10,29 +12,76 @@ import (
 	"github.com/nearcast/nearcast/test/peers"
 )
 
-// TestFRRAndBIRDLoadWhatIsPrinted has the routers' own parsers read what is
-// written.
-func TestFRRAndBIRDLoadWhatIsPrinted(t *testing.T) {
-	loaders := map[string]func(t *testing.T, text string) *exec.Cmd{"frr": loadFRR, "bird": loadBIRD}
+// TestFRRLoadsWhatIsPrinted has FRR's own parser read what is written, twice in one
+// text.
+func TestFRRLoadsWhatIsPrinted(t *testing.T) {
 	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) {
-		load := loaders[router]
-		if load == nil {
-			return
-		}
-		if out, err := load(t, text).CombinedOutput(); err != nil || len(out) > 0 {
-			t.Errorf("%v: %s\n%s", err, out, text)
+		if router == "frr" {
+			wantLoaded(t, text+text)
 		}
 	})
 }
 
+// TestBIRDLoadsWhatIsPrinted has BIRD's own parser read what is written.
+func TestBIRDLoadsWhatIsPrinted(t *testing.T) {
+	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) {
+		if router == "bird" {
+			wantQuiet(t, loadBIRD(t, text), text)
+		}
+	})
+}
+
+// TestTextsOfSeveralSpeakersLoadTogether puts those of many sessions into one router.
+func TestTextsOfSeveralSpeakersLoadTogether(t *testing.T) {
+	const more = `bfd: true, families: [ipv4, ipv6]`
+	var files []string
+	for i := 11; i < 14; i++ {
+		files = append(files, fmt.Sprintf(`{asn: %d, routerID: 192.0.2.%[1]d, peers: [{address: 192.0.2.1, asn: 64500, nextHop: "2001:db8::%[1]d", %[2]s}, {interface: eth%[1]d, asn: 64500, bfd: true}, `+
+			`{address: "2001:db8::1", asn: 64500, localAddress: "2001:db8::%[1]d", %[2]s}, {address: 203.0.113.9, asn: 64500, multihop: 4}]}`, i, more))
+	}
+	files = append(files, fmt.Sprintf(`{asn: 64512, routerID: "${NEARCAST_TEST_NODE}", peers: [{address: 192.0.2.1, asn: 64500, nextHop: "2001:db8::11", %[1]s}, {address: "2001:db8::1", asn: 64500, %[1]s}]}`, more))
+	for router, load := range loaders {
+		t.Run(router, func(t *testing.T) {
+			var all strings.Builder
+			for _, file := range files {
+				c, err := bgp.ParseShared([]byte(file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range c.Peers {
+					if err := Write(&all, router, c, &c.Peers[i]); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			wantQuiet(t, load(t, all.String()), all.String())
+		})
+	}
+}
+
 // TestTheLoadersRefuseNonsense shows that they read.
 func TestTheLoadersRefuseNonsense(t *testing.T) {
-	for name, load := range map[string]func(t *testing.T, text string) *exec.Cmd{"frr": loadFRR, "bird": loadBIRD} {
+	for name, load := range loaders {
 		t.Run(name, func(t *testing.T) {
 			if err := load(t, "nonsense here;\n").Run(); err == nil {
 				t.Error("nonsense is loaded")
 			}
 		})
+	}
+}
+
+var loaders = map[string]func(t *testing.T, text string) *exec.Cmd{"frr": loadFRR, "bird": loadBIRD}
+
+// wantLoaded fails the test unless FRR's shell knows every line.
+func wantLoaded(t *testing.T, text string) {
+	t.Helper()
+	wantQuiet(t, loadFRR(t, text), text)
+}
+
+func wantQuiet(t *testing.T, cmd *exec.Cmd, text string) {
+	t.Helper()
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v: %s\n%s", err, out, text)
 	}
 }
 

@@ -1,0 +1,85 @@
+package interop
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/fixture"
+)
+
+// nodeVariable stands in a configuration that speakers share for the address of each.
+const nodeVariable = "${NEARCAST_TEST_NODE}"
+
+// reapplied are kinds of sessions: keys of the peer, and the sites that have the
+// file.
+var reapplied = []struct {
+	name, keys string
+	asn, sites int
+}{
+	{"plain", "", 64511, 1},
+	{"multihop", "multihop: 3", 64511, 1},
+	{"gtsm and both families", "gtsm: true, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", 64511, 1},
+	{"key", "passwordFile: KEY", 64511, 1},
+	{"iBGP", "gtsm: true", routerASN, 1},
+	{"shared", "localAddress: \"" + nodeVariable + "\", bfd: true", 64511, 2},
+	{"shared with key", "passwordFile: KEY", 64511, 2},
+}
+
+// TestWhatIsPrintedCanBeGivenAgain gives a running router the same text once more,
+// and then one with a further VIP: it says nothing, no session is reset and no route
+// is missing meanwhile.
+func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: for time")
+	}
+	for _, b := range brands {
+		for _, kind := range reapplied {
+			t.Run(b.name+"/"+kind.name, func(t *testing.T) {
+				n := newNetwork(t)
+				l, r := n.lan("lan"), n.node("r1")
+				l.join(r, routerID+"/24", routerV6+"/64")
+				key := filepath.Join(n.dir, "key")
+				fixture.Write(t, key, theKey+"\n")
+				text := fmt.Sprintf("asn: %d\nrouterID: %s\n%s\npeers:\n  - {address: %s, asn: %d, %s}\nvips:\n  - {address: %s, checks: [%s]}\n",
+					kind.asn, nodeVariable, noDwell, routerID, routerASN, strings.ReplaceAll(kind.keys, "KEY", key), vip4, quickCheck)
+				own := text
+				if kind.sites == 1 {
+					own = strings.ReplaceAll(text, nodeVariable, siteAddresses(1).v4)
+				}
+				router := b.start(r, n.text(b, own))
+				watched := watch(r, prefix(vip4))
+				var hops []string
+				start := time.Now()
+				for i := 1; i <= kind.sites; i++ {
+					l.site(i, strings.ReplaceAll(text, nodeVariable, siteAddresses(i).v4))
+					hops = append(hops, siteAddresses(i).v4)
+				}
+				watched.becomes(start, comeback, hops...)
+				var before []session
+				for _, hop := range hops {
+					before = append(before, established(r, router, hop))
+				}
+
+				start = time.Now()
+				load(router, n.text(b, own))
+				load(router, n.text(b, own+fmt.Sprintf("  - {address: %s, checks: [%s]}\n", later, quickCheck)))
+				time.Sleep(prompt + routeMapDelay)
+				if changes := watched.since(start); len(changes) != 0 {
+					t.Errorf("the route to %s changed with the router's configuration: %v", vip4, changes)
+				}
+				for i, hop := range hops {
+					if after := established(r, router, hop); !after.same(before[i]) {
+						t.Errorf("the session with %s is %+v, was %+v", hop, after, before[i])
+					}
+				}
+			})
+		}
+	}
+}
+
+// routeMapDelay is how long FRR waits before it looks at routes again for a changed
+// route map.
+const routeMapDelay = 5 * time.Second
