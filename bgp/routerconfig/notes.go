@@ -20,7 +20,10 @@ func (s *session) Notes() []string {
 			fmt.Sprintf("%s is the speaker's router ID. Its configuration has no localAddress for this", s.Neighbours[0]),
 			"peer: put the address here from which it connects.")
 	}
-	if s.Link != "" {
+	switch {
+	case s.At != s.Link:
+		all = append(all, fmt.Sprintf("%s stands for the link that the speaker calls %s: put the router's name here.", s.At, s.Link))
+	case s.Link != "":
 		all = append(all, s.Link+" is the speaker's name of the link: put the router's here.")
 	}
 	all = append(all, "What its routes carry:")

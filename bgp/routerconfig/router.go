@@ -17,6 +17,8 @@ type router struct {
 	unnumbered bool
 	// linkLocal: it can have a neighbour with a link-local address.
 	linkLocal bool
+	// link is such as it names its links; "" for such as Linux does.
+	link string
 	// keylessRanges: it takes no key of TCP MD5 for a network of neighbours.
 	keylessRanges bool
 	// minMultiplier and maxMultiplier are of BFD; 0 for all that the speaker takes.

@@ -29,11 +29,11 @@ var files embed.FS
 var routers = map[string]router{
 	"frr":     {listensAnywhere: true, connectsAnywhere: true, unnumbered: true, linkLocal: true},
 	"bird":    {listensAnywhere: true, connectsAnywhere: true, unnumbered: true, linkLocal: true},
-	"junos":   {linkLocal: true, keylessRanges: true},
+	"junos":   {link: "ge-0/0/0.0", linkLocal: true, keylessRanges: true},
 	"ios-xr":  {maxMultiplier: 16, gtsmOutside: true},
-	"eos":     {unnumbered: true, linkLocal: true, minMultiplier: 3},
-	"srlinux": {unnumbered: true, linkLocal: true, minMultiplier: 3, maxMultiplier: 20, gtsmAsMultihop: true},
-	"sonic":   {connectsAnywhere: true, unnumbered: true},
+	"eos":     {link: "Ethernet1", unnumbered: true, linkLocal: true, minMultiplier: 3},
+	"srlinux": {link: "ethernet-1/1.0", unnumbered: true, linkLocal: true, minMultiplier: 3, maxMultiplier: 20, gtsmAsMultihop: true},
+	"sonic":   {link: "Ethernet0", connectsAnywhere: true, unnumbered: true},
 	"vyos":    {connectsAnywhere: true, unnumbered: true, linkLocal: true},
 }
 

@@ -28,6 +28,8 @@ type session struct {
 	// Link is the speaker's name of the link, where the addresses are link-local or
 	// there are none.
 	Link string
+	// At is the router's name of that link, or one that stands for it.
+	At string
 	// Address is the router's own, without a zone, unless the session is unnumbered.
 	Address netip.Addr
 	// Port is where the router listens, and SpeakerPort where the speaker does; 0 for
@@ -87,6 +89,9 @@ func (r router) session(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) (*s
 		// A third, as RFC 4271 suggests (section 10).
 		Hold: int(p.HoldTime / time.Second), Keepalive: int(p.HoldTime / time.Second / 3),
 		Multihop: p.Multihop, GTSM: p.GTSM, Password: keyOf(p.PasswordFile),
+	}
+	if s.At = s.Link; s.Link != "" && r.link != "" {
+		s.At = r.link
 	}
 	if p.BFD {
 		s.BFD = &detection{int(p.BFDInterval.Round(time.Millisecond) / time.Millisecond), p.BFDMultiplier}

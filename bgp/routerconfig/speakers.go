@@ -115,7 +115,7 @@ func (s *session) Target() string {
 	case s.Many():
 		return s.Name
 	case s.Interface != "":
-		return s.Interface
+		return s.At
 	}
 	return s.Neighbours[0].String()
 }
