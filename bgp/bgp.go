@@ -79,9 +79,12 @@ type PeerStatus struct {
 	Families []string `json:"families,omitempty"`
 	// BFD is the state of its BFD session; "" where it has none.
 	BFD string `json:"bfd,omitempty"`
-	// Problem is why the session is not up, or lacks a family; "" where nothing is
-	// known.
-	Problem string `json:"problem,omitempty"`
+	// Problem is why the session is not up, or lacks a family, and what to change at which
+	// end; "" where nothing is known. Reason is that in a word, for metrics.
+	Problem string        `json:"problem,omitempty"`
+	Reason  SessionReason `json:"reason,omitempty"`
+	// Outage is set while the session is down.
+	Outage *Outage `json:"outage,omitempty"`
 }
 
 // Name is how the peer is told from others, as Peer.Name has it: its link, whose neighbour

@@ -25,7 +25,10 @@ func (s *Speaker) tend() {
 		case <-tick.C:
 			s.lookAtLinks()
 			s.addAgain()
-			s.restartStuck(time.Now())
+			s.pace(time.Now())
+			s.report(time.Now())
+		case <-s.chronicle.wake:
+			s.pace(time.Now())
 		}
 	}
 }
@@ -47,7 +50,7 @@ func (s *Speaker) lookAtLinks() {
 		shown := advertise(p.config.Interface)
 		addr, err := neighbourOn(p.config.Interface)
 		switch {
-		case err != nil && !p.added:
+		case err != nil && !p.added && !p.trouble.parked():
 			p.problem = err.Error()
 		case shown != nil:
 			p.problem = shown.Error()
@@ -55,24 +58,26 @@ func (s *Speaker) lookAtLinks() {
 		if err != nil {
 			continue
 		}
-		if addr == p.addr && p.added {
+		if addr == p.addr && (p.added || p.trouble.parked()) {
 			continue
 		}
 		said, err := p.problem, s.remove(p)
+		s.forget(p)
 		p.addr, p.extended = addr, false
+		p.trouble.retry = time.Time{}
 		if err := errors.Join(err, s.applyPolicy(), s.add(p)); err != nil && p.problem != said {
 			s.log.Error("the neighbour that was found is not a peer", "interface", p.config.Interface, "error", err)
 		}
 	}
 }
 
-// addAgain begins the sessions of peers that could not be added before. Why is in
-// their problem.
+// addAgain begins the sessions of peers that could not be added before; those that wait for
+// their next attempt are pace's. Why is in their problem.
 func (s *Speaker) addAgain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.peers {
-		if p.config.Interface == "" && !p.added && p.next == nil {
+		if p.config.Interface == "" && !p.added && p.next == nil && !p.trouble.parked() {
 			_ = s.add(p)
 		}
 	}

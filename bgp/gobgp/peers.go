@@ -8,17 +8,15 @@ import (
 	"time"
 
 	"github.com/osrg/gobgp/v4/api"
-	"github.com/osrg/gobgp/v4/pkg/apiutil"
-	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
-	"github.com/osrg/gobgp/v4/pkg/server"
 
 	"github.com/nearcast/nearcast/bgp"
 )
 
 const (
-	// connectRetry is GoBGP's least, in seconds. With its default of 120 a router
-	// that comes up a little late waits for minutes.
-	connectRetry = 2
+	// connectRetry is when GoBGP would connect again by itself, in seconds, which pace is
+	// ahead of, and a second more than a connection may take. The kernel needs three to say
+	// that a router does not answer on its link.
+	connectRetry = 6
 	// idleAfterReset likewise: the default holds a peer for 30 s.
 	idleAfterReset = 1
 	// gtsmTTL is that of a packet that no router has forwarded (RFC 5082).
@@ -43,6 +41,8 @@ type peer struct {
 	problem string
 	// waiting is since when its session has been about to begin; zero where it is not.
 	waiting time.Time
+	// trouble is how its session fails.
+	trouble trouble
 }
 
 // SetPeers implements bgp.Announcer.
@@ -53,6 +53,7 @@ func (s *Speaker) SetPeers(peers []bgp.Peer, dwell time.Duration) error {
 	for name, p := range s.peers {
 		if !slices.ContainsFunc(peers, func(o bgp.Peer) bool { return o.Name() == name }) {
 			errs = append(errs, s.remove(p))
+			s.forget(p)
 			delete(s.peers, name)
 		}
 	}
@@ -61,7 +62,7 @@ func (s *Speaker) SetPeers(peers []bgp.Peer, dwell time.Duration) error {
 		p := s.peers[config.Name()]
 		switch {
 		case p == nil:
-			p = &peer{config: *config}
+			p = &peer{config: *config, trouble: trouble{since: time.Now()}}
 			s.peers[config.Name()] = p
 			errs = append(errs, s.applyPolicy(), s.add(p))
 		case p.next != nil:
@@ -95,7 +96,9 @@ func (s *Speaker) change(p *peer, config *bgp.Peer, dwell time.Duration) {
 			return // removed meanwhile
 		}
 		err := s.remove(p)
+		s.forget(p)
 		p.config, p.next, p.extended = *p.next, nil, false
+		p.trouble = trouble{since: time.Now()}
 		if err := errors.Join(err, s.applyPolicy(), s.add(p)); err != nil {
 			s.log.Error("a peer could not be changed", "peer", p.config.Name(), "error", err)
 		}
@@ -136,7 +139,10 @@ func (s *Speaker) add(p *peer) error {
 	if p.config.Interface == "" {
 		p.addr = p.config.Address
 	}
-	err := s.server.AddPeer(s.ctx, &api.AddPeerRequest{Peer: apiPeer(&p.config, p.addr)})
+	s.listenTo(p)
+	config := p.config
+	config.Passive = config.Passive || p.trouble.parked()
+	err := s.server.AddPeer(s.ctx, &api.AddPeerRequest{Peer: apiPeer(&config, p.addr)})
 	if err != nil {
 		err = fmt.Errorf("peer %s: %w", p.config.Name(), err)
 		p.problem = err.Error()
@@ -205,87 +211,4 @@ func apiFamily(f bgp.Family) *api.Family {
 		afi = api.Family_AFI_IP6
 	}
 	return &api.Family{Afi: afi, Safi: api.Family_SAFI_UNICAST}
-}
-
-// watchPeers logs sessions that come and go, and looks at what a new one can do.
-func (s *Speaker) watchPeers() error {
-	last := map[netip.Addr]gobgp.FSMState{}
-	return s.server.WatchEvent(s.ctx, server.WatchEventMessageCallbacks{
-		OnPeerUpdate: func(e *apiutil.WatchEventMessage_PeerEvent, _ time.Time) {
-			st := e.Peer.State
-			was, is := last[st.NeighborAddress], st.SessionState
-			if e.Type != apiutil.PEER_EVENT_STATE || was == is {
-				return
-			}
-			last[st.NeighborAddress] = is
-			if was == gobgp.BGP_FSM_ESTABLISHED || is == gobgp.BGP_FSM_ESTABLISHED {
-				s.log.Info("session changed", "peer", st.NeighborAddress, "state", stateName(is))
-				s.sessionChanged(st.NeighborAddress, is == gobgp.BGP_FSM_ESTABLISHED)
-			}
-		},
-	}, server.WatchPeer())
-}
-
-// sessionChanged takes note of what a new session can do, and begins one that is
-// lost anew.
-func (s *Speaker) sessionChanged(addr netip.Addr, established bool) {
-	extended := established && s.extendedNextHop(addr)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.peers {
-		if p.addr != addr || !p.added || s.ctx.Err() != nil {
-			continue
-		}
-		// It may be up again by the time that its loss is told of.
-		if !established && !s.isEstablished(addr) {
-			s.again(p)
-		}
-		if p.extended != extended {
-			p.extended = extended
-			s.refresh(p)
-		}
-	}
-}
-
-// again replaces a session that is lost by a new one. GoBGP's own would wait for
-// five seconds first; where BFD found the loss later than BGP did, its notification
-// would wait for the next session and end that, for ever (osrg/gobgp#3561, mended
-// in 4.9.0); and one that was lost with messages queued may be mute.
-func (s *Speaker) again(p *peer) {
-	if err := errors.Join(s.remove(p), s.add(p)); err != nil {
-		s.log.Error("a session could not be begun anew", "peer", p.config.Name(), "error", err)
-	}
-}
-
-// restartStuck begins sessions anew that have been about to begin for long: their
-// router may have been lost, or replaced, after it took the connection.
-func (s *Speaker) restartStuck(now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	states := map[string]api.PeerState_SessionState{}
-	s.eachPeer("", func(p *api.Peer) { states[p.State.NeighborAddress] = p.State.SessionState })
-	for _, p := range s.peers {
-		switch {
-		case !p.added || !p.begins(states[p.addr.String()]):
-			p.waiting = time.Time{}
-		case p.waiting.IsZero():
-			p.waiting = now
-		case now.Sub(p.waiting) > s.patience:
-			p.waiting = time.Time{}
-			s.again(p)
-		}
-	}
-}
-
-// begins reports whether the session is about to begin. That of a passive peer is
-// not before its router has connected; of a connection of our own GoBGP tells
-// nothing before the router's first word.
-func (p *peer) begins(state api.PeerState_SessionState) bool {
-	switch state {
-	case api.PeerState_SESSION_STATE_ESTABLISHED:
-		return false
-	case api.PeerState_SESSION_STATE_OPENSENT, api.PeerState_SESSION_STATE_OPENCONFIRM:
-		return true
-	}
-	return !p.config.Passive
 }

@@ -21,15 +21,19 @@ import (
 
 // Speaker is a bgp.Announcer. It listens on no port unless it is asked to.
 type Speaker struct {
-	server *server.BgpServer
-	asn    uint32
-	log    *slog.Logger
+	server   *server.BgpServer
+	asn      uint32
+	routerID netip.Addr
+	listens  uint16 // the port that routers connect to; 0 for none
+	log      *slog.Logger
 
 	announced map[netip.Prefix]bgp.Route // Set alone uses it
 
 	ctx     context.Context // of what goes on beside the calls
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+
+	chronicle *chronicle
 
 	mu       sync.Mutex
 	peers    map[string]*peer // by bgp.Peer.Name
@@ -38,13 +42,16 @@ type Speaker struct {
 
 // NewSpeaker starts without peers. Nothing that a peer sends is ever accepted.
 func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Speaker, error) {
-	s := &Speaker{asn: config.ASN, log: log, announced: map[netip.Prefix]bgp.Route{}, peers: map[string]*peer{}, patience: patience}
+	s := &Speaker{
+		asn: config.ASN, routerID: config.RouterID, log: log, announced: map[netip.Prefix]bgp.Route{},
+		chronicle: newChronicle(), peers: map[string]*peer{}, patience: patience,
+	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.server = server.NewBgpServer(server.LoggerOption(slog.New(bfdGuard{quiet(log).Handler(), log}), nil))
+	s.server = server.NewBgpServer(server.LoggerOption(slog.New(scribe{bfdGuard{quiet(log).Handler(), log}, s.chronicle, nil}), nil))
 	go s.server.Serve() // ends with StopBgp
 	global := &api.Global{Asn: config.ASN, RouterId: config.RouterID.String(), ListenPort: -1}
 	for _, at := range listenable(config.Listen, log) {
-		global.ListenPort = int32(at.Port())
+		s.listens, global.ListenPort = at.Port(), int32(at.Port())
 		global.ListenAddresses = append(global.ListenAddresses, at.Addr().String())
 	}
 	err := s.server.StartBgp(ctx, &api.StartBgpRequest{Global: global})

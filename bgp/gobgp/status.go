@@ -3,6 +3,7 @@ package gobgp
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/outage"
 	"github.com/nearcast/nearcast/internal/seconds"
 )
 
@@ -24,7 +26,7 @@ func (s *Speaker) Peers() []bgp.PeerStatus {
 	defer s.mu.Unlock()
 	var all []bgp.PeerStatus
 	for _, p := range s.peers {
-		all = append(all, p.status(sessions[p.addr.String()]))
+		all = append(all, s.status(p, sessions[p.addr.String()]))
 	}
 	slices.SortFunc(all, func(a, b bgp.PeerStatus) int {
 		return cmp.Or(strings.Compare(a.Interface, b.Interface), strings.Compare(a.Address, b.Address))
@@ -33,19 +35,18 @@ func (s *Speaker) Peers() []bgp.PeerStatus {
 }
 
 // status is the peer's with its session, which may be nil.
-func (p *peer) status(session *api.Peer) bgp.PeerStatus {
-	st := bgp.PeerStatus{Interface: p.config.Interface, ASN: p.config.ASN, State: "idle", Problem: p.problem}
+func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
+	st := bgp.PeerStatus{Interface: p.config.Interface, ASN: p.config.ASN, State: "idle"}
 	if p.addr.IsValid() {
 		st.Address = p.addr.String()
 	}
-	if session == nil {
-		return st
+	if session != nil {
+		// The API counts from one, the packets' own states from zero.
+		st.State = stateName(gobgp.FSMState(session.State.SessionState - 1))
+		st.BFD = bfdState(session)
 	}
-	// The API counts from one, the packets' own states from zero.
-	st.State = stateName(gobgp.FSMState(session.State.SessionState - 1))
-	st.BFD = bfdState(session)
-	if !isEstablished(session) {
-		st.Problem = strings.TrimSpace(st.Problem + " " + session.State.DisconnectMessage)
+	if session == nil || !isEstablished(session) {
+		s.explain(p, &st)
 		return st
 	}
 	if at := session.GetTimers().GetState().GetUptime(); at != nil {
@@ -54,14 +55,47 @@ func (p *peer) status(session *api.Peer) bgp.PeerStatus {
 	for _, f := range p.config.Families {
 		switch {
 		case !speaks(session, f):
-			st.Problem = "the router does not speak " + string(f)
+			st.Reason, st.Problem = bgp.NoFamily, fmt.Sprintf("the router does not speak %s: activate the neighbor for %[1]s unicast there, or take it out of families in the file", f)
 		case f == bgp.IPv4 && p.config.Session() == bgp.IPv6 && !p.config.NextHop.IsValid() && !p.extended:
-			st.Problem = "the router takes no IPv6 next hop of IPv4 routes (RFC 8950); they are not announced to it"
+			st.Reason, st.Problem = bgp.NoNextHop, "the router takes no IPv6 next hop of IPv4 routes (RFC 8950); they are not announced to it: switch that on there (FRR: capability extended-nexthop; BIRD: extended next hop on), or set nextHop in the file"
 		default:
 			st.Families = append(st.Families, string(f))
 		}
 	}
+	if st.Problem == "" && session.GetTimers().GetState().GetNegotiatedHoldTime() == 0 {
+		st.Reason, st.Problem = bgp.NoHoldTime, "the router offers a hold time of 0: neither end sends KEEPALIVEs, and one that hangs is never noticed; set timers of at least 3 s at the router (FRR: timers 3 9; BIRD: hold time 9)"
+	}
 	return st
+}
+
+// explain says why the session is down. s.mu is held.
+func (s *Speaker) explain(p *peer, st *bgp.PeerStatus) {
+	t := &p.trouble
+	if t.since.IsZero() {
+		return // it is up, or its loss is not known yet
+	}
+	st.Outage = &bgp.Outage{Since: t.since, Attempts: t.attempts}
+	if t.parked() {
+		st.Outage.NextTry = t.retry.Add(firstDial)
+	}
+	if p.problem != "" {
+		st.Problem, st.Reason = p.problem, bgp.NotAdded
+		if !p.added && p.config.Interface != "" {
+			st.Reason = bgp.NoNeighbour
+		}
+	}
+	if !p.addr.IsValid() {
+		return
+	}
+	seen, failed := s.notesOf(p).seen()
+	switch {
+	case failed && t.subject.Peer != nil:
+		v := outage.Since(outage.Explain(t.subject, seen), t.told)
+		st.Problem, st.Reason = strings.TrimPrefix(st.Problem+"; "+v.Text, "; "), v.Reason
+		st.Outage.Received, st.Outage.Sent, st.Outage.Connection = v.Received, v.Sent, v.Connection
+	case p.config.Passive:
+		st.Reason, st.Problem = bgp.Waiting, fmt.Sprintf("the router has not connected to this speaker, which waits for it (passive); have it connect to port %d here, with this speaker's address as its neighbor", s.listens)
+	}
 }
 
 // UpdatesSent implements bgp.Announcer.

@@ -37,7 +37,7 @@ func (s *session) Notes() []string {
 func (s *session) carried(states bgp.States) []string {
 	return []string{
 		"up: " + s.attributes(states.Up),
-		"degraded: " + s.attributes(states.Degraded),
+		"degraded: " + s.attributes(states.Degraded.Attributes),
 		"draining: " + s.attributes(states.Draining.Attributes),
 	}
 }

@@ -1,0 +1,255 @@
+package gobgp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/osrg/gobgp/v4/api"
+	"github.com/vishvananda/netlink"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/outage"
+)
+
+// GoBGP connects every two seconds for as long as a router refuses. Here each attempt is
+// begun by adding the peer; after one that failed it waits, away from GoBGP or, where
+// routers connect to this speaker, as a passive peer.
+
+// trouble is how a peer's session fails. s.mu guards it.
+type trouble struct {
+	// since is when the session went down, or was declared; zero while it is up.
+	since time.Time
+	// up is when it came up last; zero for never.
+	up time.Time
+	// attempts counts those that failed since, and failures those in a row, also where a
+	// session came between them that did not last.
+	attempts, failures int
+	// retry is when to connect again; zero while that is under way.
+	retry time.Time
+	// subject is the session as it was at the last failure, at when that was, and told the last verdict with a
+	// word of the router.
+	subject   outage.Subject
+	at        time.Time
+	told      outage.Verdict
+	reminders outage.Reminders
+	// stop ends what is overheard; nil where nothing is. deaf is why it cannot be.
+	stop func()
+	deaf error
+}
+
+// parked reports whether the peer waits for the next attempt.
+func (t *trouble) parked() bool { return !t.retry.IsZero() }
+
+// steady is how long a session must have been up for its end to be the first failure.
+const steady = 30 * time.Second
+
+// pace begins the attempts whose time has come, and ends those that have failed or take too
+// long.
+func (s *Speaker) pace(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	states := map[string]api.PeerState_SessionState{}
+	s.eachPeer("", func(p *api.Peer) { states[p.State.NeighborAddress] = p.State.SessionState })
+	for _, p := range s.peers {
+		if p.addr.IsValid() && s.ctx.Err() == nil {
+			s.paceOne(p, states[p.addr.String()], now)
+		}
+	}
+}
+
+func (s *Speaker) paceOne(p *peer, state api.PeerState_SessionState, now time.Time) {
+	if state == api.PeerState_SESSION_STATE_ESTABLISHED {
+		p.waiting = time.Time{}
+		return
+	}
+	failed, called := s.notesOf(p).take()
+	switch {
+	case failed:
+		s.failed(p, now)
+	case p.trouble.parked() && !talks(state) && (called || !now.Before(p.trouble.retry)):
+		s.try(p)
+	case !p.begins(state):
+		p.waiting = time.Time{}
+	case p.waiting.IsZero():
+		p.waiting = now
+	case now.Sub(p.waiting) > s.patience:
+		s.notesOf(p).note(true, func(a *outage.Attempt) { a.Silent = true })
+		s.notesOf(p).take()
+		s.failed(p, now)
+	}
+}
+
+// failed has the peer wait for its next attempt.
+func (s *Speaker) failed(p *peer, now time.Time) {
+	t := &p.trouble
+	seen, _ := s.notesOf(p).seen()
+	t.subject, t.at = s.subjectOf(p), now
+	verdict := outage.Explain(t.subject, seen)
+	if verdict.Received != "" {
+		t.told = verdict
+	}
+	wait := time.Duration(0)
+	if t.attempts++; seen.Established {
+		t.since, t.attempts, t.told = now, 0, verdict
+	}
+	if seen.Established && now.Sub(t.up) >= steady {
+		t.failures, t.reminders = 0, outage.Reminders{}
+	} else {
+		t.failures++
+		wait = outage.Wait(t.failures, verdict.Away)
+	}
+	p.waiting = time.Time{}
+	if p.config.Passive {
+		return // the router connects
+	}
+	if wait = max(0, wait-firstDial); wait == 0 {
+		s.try(p)
+		return
+	}
+	t.retry = now.Add(wait)
+	err := s.remove(p)
+	if err == nil && s.listens != 0 {
+		err = s.add(p)
+	}
+	if err != nil {
+		s.log.Error("a session could not be begun anew", "peer", p.config.Name(), "error", err)
+	}
+}
+
+// firstDial is how long GoBGP waits before it connects for the first time, at the most.
+const firstDial = 2 * time.Second
+
+// try begins an attempt now. A session that is lost is replaced by a new one: GoBGP's own
+// would wait for five seconds first; where BFD found the loss later than BGP did, its
+// notification would wait for the next session and end that, for ever (osrg/gobgp#3561,
+// mended in 4.9.0); and one that was lost with messages queued may be mute.
+func (s *Speaker) try(p *peer) {
+	p.trouble.retry, p.waiting = time.Time{}, time.Time{}
+	err := s.remove(p)
+	s.notesOf(p).begin(false)
+	if err := errors.Join(err, s.add(p)); err != nil {
+		s.log.Error("a session could not be begun anew", "peer", p.config.Name(), "error", err)
+	}
+}
+
+// begins reports whether the session is about to begin. That of a peer that is waited for is
+// not before its router has connected; of a connection of our own GoBGP tells nothing before
+// the router's first word.
+func (p *peer) begins(state api.PeerState_SessionState) bool {
+	if state == api.PeerState_SESSION_STATE_ESTABLISHED || !p.added {
+		return false
+	}
+	return talks(state) || !p.config.Passive && !p.trouble.parked()
+}
+
+// talks reports whether the two ends are exchanging OPENs.
+func talks(state api.PeerState_SessionState) bool {
+	return state == api.PeerState_SESSION_STATE_OPENSENT || state == api.PeerState_SESSION_STATE_OPENCONFIRM
+}
+
+func (s *Speaker) notesOf(p *peer) *notes { return s.chronicle.of(p.addr.String()) }
+
+// listenTo overhears the router while the session is down.
+func (s *Speaker) listenTo(p *peer) {
+	notes := s.notesOf(p)
+	notes.watching.Store(true)
+	if p.trouble.stop != nil {
+		return
+	}
+	ears := &outage.Ears{Port: p.config.Port, Listening: s.listens}
+	if ears.Listening == 0 {
+		ears.Listening = server179
+	}
+	p.trouble.stop, p.trouble.deaf = overhear(s.ctx, p.config.LocalAddress, p.addr, ears, notes)
+}
+
+// server179 is BGP's port, to which routers connect unless they are told of another.
+const server179 = 179
+
+// deafen ends what is overheard.
+func (t *trouble) deafen() {
+	if t.stop != nil {
+		t.stop()
+	}
+	t.stop = nil
+}
+
+// forget drops what was seen of the peer.
+func (s *Speaker) forget(p *peer) {
+	p.trouble.deafen()
+	if p.addr.IsValid() {
+		s.chronicle.forget(p.addr.String())
+	}
+}
+
+// subjectOf is the session as this machine is now.
+func (s *Speaker) subjectOf(p *peer) outage.Subject {
+	subject := outage.Subject{
+		Peer: &p.config, Addr: p.addr, ASN: s.asn, RouterID: s.routerID, Local: p.config.LocalAddress,
+		OnLink: p.config.Interface != "" || onLink(p.addr), Own: own(p.addr),
+	}
+	if !subject.Local.IsValid() {
+		subject.Local = localFor(p.addr)
+	}
+	return subject
+}
+
+// localFor is the address from which this machine reaches another; invalid where it does not.
+// No packet is sent.
+func localFor(addr netip.Addr) netip.Addr {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, server179)))
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+}
+
+// onLink reports whether no router is on the way to the address.
+func onLink(addr netip.Addr) bool {
+	if addr.IsLinkLocalUnicast() {
+		return true
+	}
+	routes, err := netlink.RouteGet(addr.AsSlice())
+	return err == nil && len(routes) > 0 && routes[0].Gw == nil && routes[0].Via == nil
+}
+
+// own reports whether the address is this machine's. All of 127.0.0.0/8 is, and speakers of
+// one machine have addresses of their own there.
+func own(addr netip.Addr) bool {
+	if addr.IsLoopback() {
+		return false
+	}
+	all, _ := net.InterfaceAddrs() // without them it is not known
+	for _, a := range all {
+		if network, ok := a.(*net.IPNet); ok {
+			if ip, _ := netip.AddrFromSlice(network.IP); ip.Unmap() == addr.WithZone("") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// heard is how long what was overheard of an attempt may take to be read.
+const heard = 300 * time.Millisecond
+
+// report logs the sessions that are down: at once, and then ever more seldom.
+func (s *Speaker) report(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.peers {
+		t := &p.trouble
+		if now.Sub(t.at) < heard {
+			continue
+		}
+		st := bgp.PeerStatus{}
+		s.explain(p, &st)
+		if st.Problem != "" && st.Reason != bgp.Waiting && t.reminders.Due(string(st.Reason), now) {
+			s.log.Warn("a session is down", "peer", p.config.Name(), "reason", st.Reason, "problem", st.Problem,
+				"since", t.since.Format(time.RFC3339), "attempts", t.attempts)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package gobgp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/osrg/gobgp/v4/api"
+	"github.com/osrg/gobgp/v4/pkg/apiutil"
+	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
+	"github.com/osrg/gobgp/v4/pkg/server"
+)
+
+// watchPeers logs sessions that come and go, and looks at what a new one can do.
+func (s *Speaker) watchPeers() error {
+	last := map[netip.Addr]gobgp.FSMState{}
+	return s.server.WatchEvent(s.ctx, server.WatchEventMessageCallbacks{
+		OnPeerUpdate: func(e *apiutil.WatchEventMessage_PeerEvent, _ time.Time) {
+			st := e.Peer.State
+			was, is := last[st.NeighborAddress], st.SessionState
+			if e.Type != apiutil.PEER_EVENT_STATE || was == is {
+				return
+			}
+			last[st.NeighborAddress] = is
+			switch {
+			case was == gobgp.BGP_FSM_ESTABLISHED || is == gobgp.BGP_FSM_ESTABLISHED:
+				s.log.Info("session changed", "peer", st.NeighborAddress, "state", stateName(is))
+				s.sessionChanged(st.NeighborAddress, is == gobgp.BGP_FSM_ESTABLISHED, st.DisconnectReason)
+			case is == gobgp.BGP_FSM_IDLE:
+				s.chronicle.of(st.NeighborAddress.String()).ended(was, st.DisconnectReason)
+			}
+		},
+	}, server.WatchPeer())
+}
+
+// sessionChanged takes note of what a new session can do, and begins one that is
+// lost anew.
+func (s *Speaker) sessionChanged(addr netip.Addr, established bool, reason api.PeerState_DisconnectReason) {
+	extended := established && s.extendedNextHop(addr)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.peers {
+		if p.addr != addr || !p.added || s.ctx.Err() != nil {
+			continue
+		}
+		switch {
+		case established:
+			s.begun(p, time.Now())
+		default:
+			s.notesOf(p).ended(gobgp.BGP_FSM_ESTABLISHED, reason)
+		}
+		if p.extended != extended {
+			p.extended = extended
+			s.refresh(p)
+		}
+	}
+}
+
+// begun takes note of a new session.
+func (s *Speaker) begun(p *peer, now time.Time) {
+	p.trouble.deafen()
+	p.trouble.since, p.trouble.up, p.trouble.retry = time.Time{}, now, time.Time{}
+	p.waiting = time.Time{}
+}

@@ -1,0 +1,61 @@
+package outage
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// How long lies between two attempts: it doubles from least, up to away where the router was
+// not there, which costs it nothing, and up to refused where it said no.
+const (
+	least   = 2 * time.Second
+	away    = 5 * time.Second
+	refused = 30 * time.Second
+	// jitter is the share by which a wait is longer or shorter, so that the speakers of many
+	// sites do not come back at once.
+	jitter = 0.25
+)
+
+// Wait is how long to wait after so many failures in a row, 1 for the first.
+func Wait(failures int, wasAway bool) time.Duration {
+	most := refused
+	if wasAway {
+		most = away
+	}
+	wait := min(least<<min(failures-1, 10), most)
+	return wait + time.Duration((rand.Float64()*2-1)*jitter*float64(wait))
+}
+
+// Reminders say when an outage that goes on is to be logged: at once, and then ever more
+// seldom. The zero value is ready; it is not safe for concurrent use.
+type Reminders struct {
+	said map[string]bool
+	next time.Time
+	wait time.Duration
+}
+
+// The first reminder comes after a minute, and they end up an hour apart.
+const (
+	firstReminder = time.Minute
+	lastReminder  = time.Hour
+)
+
+// Due reports whether the outage is to be logged now for the reason: each reason is once, and
+// the outage again by backoff.
+func (r *Reminders) Due(reason string, now time.Time) bool {
+	fresh := !r.said[reason]
+	if !fresh && now.Before(r.next) {
+		return false
+	}
+	if r.said == nil {
+		r.said = map[string]bool{}
+	}
+	r.said[reason] = true
+	if r.wait == 0 {
+		r.wait = firstReminder
+	} else if !fresh {
+		r.wait = min(2*r.wait, lastReminder)
+	}
+	r.next = now.Add(r.wait)
+	return true
+}

@@ -1,0 +1,89 @@
+package outage
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// gtsmTTL is that of a packet that no router has forwarded (RFC 5082).
+const gtsmTTL = 255
+
+// unconnected says why no connection came about.
+func (s Subject) unconnected(a Attempt) (bgp.SessionReason, string) {
+	at := fmt.Sprintf("%s port %d", s.Addr, s.port())
+	err := a.Connect
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return bgp.Refused, fmt.Sprintf("connection refused: nothing listens at %s; start BGP at the router, or mend address and port of the peer in the file", at)
+	case errors.Is(err, syscall.EADDRNOTAVAIL) && s.Peer.LocalAddress.IsValid():
+		return bgp.NoLocalAddress, fmt.Sprintf("localAddress %s is no address of this machine; mend it in the file, or give the address to an interface", s.Peer.LocalAddress)
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
+		return bgp.NoRoute, fmt.Sprintf("network unreachable: this machine has no route to %s; add one, or mend address of the peer in the file", s.Addr)
+	case errors.Is(err, syscall.EHOSTUNREACH) && s.OnLink:
+		return bgp.NoHost, fmt.Sprintf("no route to host: %s does not answer on its link; check the cable, the VLAN and the addresses at both ends", s.Addr)
+	case errors.Is(err, syscall.EHOSTUNREACH):
+		return bgp.NoHost, fmt.Sprintf("no route to host: a router on the way cannot deliver packets to %s%s", s.Addr, s.hops())
+	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
+		return bgp.Filtered, fmt.Sprintf("operation not permitted: this machine's packet filter forbids connections to %s; admit TCP there", at)
+	case timedOut(err):
+		return s.timedOut(a, at)
+	case errors.Is(err, syscall.ECONNRESET):
+		return bgp.Rejected, s.rejected()
+	}
+	return bgp.Unconnected, fmt.Sprintf("no connection to %s: %s", at, cause(err))
+}
+
+// hops is the advice for eBGP across routers, which packets of TTL 1 do not pass.
+func (s Subject) hops() string {
+	if s.Peer.Multihop > 0 || s.Peer.ASN == s.ASN {
+		return ""
+	}
+	return "; eBGP sends packets that no router forwards: set multihop in the file and at the router, or peer with the router on the link"
+}
+
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, syscall.ETIMEDOUT) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// timedOut says why nothing came back, by what the router's own packets show: a wrong key
+// is told to nobody, and both ends drop in silence.
+func (s Subject) timedOut(a Attempt, at string) (bgp.SessionReason, string) {
+	keyed := s.Peer.PasswordFile != ""
+	signed := a.Answered
+	if signed == nil {
+		signed = a.Called
+	}
+	silence := fmt.Sprintf("connection timed out: %s does not answer", at)
+	switch {
+	case signed != nil && *signed == AO:
+		return bgp.WrongKey, silence + ", and signs its own packets with TCP-AO (RFC 5925), which this speaker does not speak; take TCP MD5 or no key at the router"
+	case signed != nil && *signed == MD5 && !keyed:
+		return bgp.WrongKey, silence + ", and signs its own packets with TCP MD5: it has a password for " + s.local() + " and the file has none; set passwordFile of the peer, or remove the password at the router"
+	case signed != nil && *signed == MD5:
+		return bgp.WrongKey, silence + ", and signs its own packets with TCP MD5: its password and the content of passwordFile differ; write the same key at both ends"
+	case signed != nil && keyed:
+		return bgp.WrongKey, silence + ", and its own packets carry no TCP MD5: the file has a passwordFile and the router has no password for " + s.local() + "; set it at the router, or remove passwordFile"
+	case a.Answered != nil && s.Peer.GTSM && a.TTL != 0 && a.TTL < gtsmTTL:
+		return bgp.TTL, fmt.Sprintf("connection timed out: answers of %s come with TTL %d, and gtsm drops all but 255; switch GTSM on at the router too (FRR: ttl-security hops 1; BIRD: ttl security on), or take gtsm out of the file", at, a.TTL)
+	case keyed:
+		return bgp.TimedOut, silence + ": the key in passwordFile may differ from the router's password, or the router has none for " + s.local() + ", which both drop in silence; compare both ends, then look for a packet filter"
+	}
+	return bgp.TimedOut, silence + ": a packet filter drops TCP, or the router wants a key (a password for " + s.local() + "), without which it drops in silence; set passwordFile of the peer, or admit TCP" + s.hops()
+}
+
+// cause is the last of a chain of errors: addresses and ports stand in the text already.
+func cause(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}

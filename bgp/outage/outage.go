@@ -1,0 +1,177 @@
+// Package outage says why a BGP session does not begin, or ended: from what was seen of
+// it, it makes a reason and a text that says what to change and at which end. It is pure,
+// and its values are immutable but for those with methods that change them.
+package outage
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// Subject is the session that is down.
+type Subject struct {
+	// Peer is what the file says of the router, and Addr where it is.
+	Peer *bgp.Peer
+	Addr netip.Addr
+	// ASN and RouterID are this speaker's, and Local the address that the router knows it
+	// by; invalid where this machine has no route.
+	ASN      uint32
+	RouterID netip.Addr
+	Local    netip.Addr
+	// OnLink is set where no other router is on the way, and Own where the address is this
+	// machine's.
+	OnLink, Own bool
+}
+
+// Signature is how a TCP segment is authenticated.
+type Signature string
+
+// The signatures of TCP segments.
+const (
+	Unsigned Signature = ""
+	MD5      Signature = "TCP MD5 (RFC 2385)"
+	AO       Signature = "TCP-AO (RFC 5925)"
+)
+
+// Attempt is what was seen of one attempt to begin a session, or of the end of one.
+type Attempt struct {
+	// Established is set where the session was up when this was seen.
+	Established bool
+	// Connect is why no TCP connection came about; nil where one did or none was tried.
+	Connect error
+	// Closed is set where the router ended the connection without a word, and Reset where it
+	// did so by a RST.
+	Closed, Reset bool
+	// Silent is set where the router took the connection and then sent nothing in time.
+	Silent bool
+	// Open is the router's OPEN; nil where none was seen.
+	Open *Open
+	// Received and Sent are the NOTIFICATIONs; nil where there was none.
+	Received, Sent *Notification
+	// Unread is set where a NOTIFICATION came whose content could not be read.
+	Unread bool
+	// Answered is the signature of the router's answers to our connection, and nil where
+	// none was seen; TTL is theirs, 0 where it is not known.
+	Answered *Signature
+	TTL      int
+	// Called is the signature of the router's own attempts to connect, nil for none.
+	Called *Signature
+}
+
+// Verdict is why the session is down.
+type Verdict struct {
+	Reason bgp.SessionReason
+	// Text says what happened, and what to change at which end.
+	Text string
+	// Received, Sent and Connection are what there was; "" for nothing.
+	Received, Sent, Connection string
+	// Away is set where the router was not there at all: the next attempt costs it nothing.
+	Away bool
+}
+
+// Explain says why the attempt failed.
+func Explain(s Subject, a Attempt) Verdict {
+	v := Verdict{}
+	if a.Received != nil {
+		v.Received = a.Received.String()
+	}
+	if a.Sent != nil {
+		v.Sent = a.Sent.String()
+	}
+	v.Connection = connection(a)
+	switch {
+	case s.Own:
+		v.Reason, v.Text = bgp.OwnAddress, fmt.Sprintf("%s is an address of this machine; set address of the peer to the router's in the file", s.Addr)
+	case a.Received != nil:
+		v.Reason, v.Text = reasonOf("received", a.Received), s.received(a)
+	case a.Unread:
+		v.Reason, v.Text = bgp.Unread, "the router sent a NOTIFICATION that the speaker may not read; see the router's log, or give the speaker CAP_NET_RAW"
+	case a.Sent != nil:
+		v.Reason, v.Text = reasonOf("sent", a.Sent), s.sent(a)
+	case a.Connect != nil:
+		v.Reason, v.Text = s.unconnected(a)
+		v.Away = true
+	case a.Silent && a.Open == nil:
+		v.Reason, v.Text = bgp.Silent, s.silent(a)
+	case a.Silent:
+		v.Reason, v.Text = bgp.Silent, "the router sent its OPEN and then nothing, no KEEPALIVE; look for a filter or a path MTU between it and this machine"
+	case a.Closed && a.Established:
+		v.Reason, v.Text = bgp.Closed, "the router ended the connection without a NOTIFICATION; see its log: its BGP was killed or restarted"
+		v.Away = true
+	case a.Closed && a.Open == nil:
+		v.Reason, v.Text = bgp.Rejected, s.rejected()
+	case a.Closed:
+		v.Reason, v.Text = bgp.Closed, "the router ended the connection after its OPEN without a NOTIFICATION; see its log"
+	default:
+		v.Reason, v.Text = bgp.Closed, "the session ended; see the router's log"
+	}
+	return v
+}
+
+// Since adds to a verdict what the router had told before in the same outage: after a
+// NOTIFICATION many routers only close connections, and the first word is the one that
+// says why.
+func Since(v Verdict, told Verdict) Verdict {
+	if told.Received == "" || v.Received != "" || v.Reason == "" || v.Reason == bgp.OwnAddress {
+		return v
+	}
+	v.Received = told.Received
+	if v.Reason == bgp.Rejected || v.Reason == bgp.Closed {
+		v.Reason, v.Text = told.Reason, told.Text+"; since then it closes each connection"
+		return v
+	}
+	v.Text += fmt.Sprintf("; before, the router sent NOTIFICATION %s", told.Received)
+	return v
+}
+
+func connection(a Attempt) string {
+	switch {
+	case a.Connect != nil:
+		return cause(a.Connect)
+	case a.Reset:
+		return "reset by the router"
+	case a.Closed:
+		return "closed by the router"
+	case a.Silent:
+		return "no word from the router"
+	}
+	return ""
+}
+
+// local is the address that the router knows this speaker by.
+func (s Subject) local() string {
+	if s.Local.IsValid() {
+		return s.Local.WithZone("").String()
+	}
+	return "this speaker"
+}
+
+// port is the router's.
+func (s Subject) port() uint16 { return cmp.Or(s.Peer.Port, 179) }
+
+// neighbor is how a router is told of this speaker.
+func (s Subject) neighbor() string {
+	return fmt.Sprintf("%s with AS %d (FRR: neighbor %[1]s remote-as %[2]d; BIRD: neighbor %[1]s as %[2]d)", s.local(), s.ASN)
+}
+
+func (s Subject) rejected() string {
+	text := fmt.Sprintf("the router closes each connection before its OPEN: it has no neighbor %s, or has it shut down; configure it at the router as %s, or end its shutdown there", s.local(), s.neighbor())
+	if s.Peer.LocalAddress.IsValid() {
+		return text
+	}
+	return text + "; where it knows another address of this machine, set localAddress in the file"
+}
+
+func (s Subject) silent(a Attempt) string {
+	text := "the router takes the connection and sends no OPEN"
+	switch {
+	case s.Peer.GTSM:
+		return text + ": its packets may come with a TTL below 255, which gtsm drops; switch GTSM on at the router too (FRR: ttl-security hops 1; BIRD: ttl security on), or take gtsm out of the file"
+	case s.Peer.Multihop == 0 && s.Peer.ASN != s.ASN:
+		return text + ": it may want TTL 255 (GTSM) and drop what comes with 1; set gtsm: true in the file, or take ttl-security away at the router"
+	}
+	return text + ": its BGP hangs, or something else listens on the port; see its log"
+}

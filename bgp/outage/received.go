@@ -1,0 +1,135 @@
+package outage
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// received says what a NOTIFICATION of the router asks for.
+func (s Subject) received(a Attempt) string {
+	n := a.Received
+	text := fmt.Sprintf("the router sent NOTIFICATION %s", n)
+	if inner := n.Inner(); inner != nil {
+		n = inner
+	}
+	if advice := s.advice(n, a); advice != "" {
+		return text + ": " + advice
+	}
+	return text + "; see its log"
+}
+
+func (s Subject) advice(n *Notification, a Attempt) string {
+	switch n.Code {
+	case headerError, updateError, 7:
+		return "it could not read what this speaker sent; report that with the router's version and its log"
+	case openError:
+		return s.openAdvice(n, a.Open)
+	case holdExpired:
+		return fmt.Sprintf("it heard nothing from this speaker for the hold time; look for loss, a path MTU that is too small or too busy a machine, or raise holdTime, %s, in the file", s.Peer.HoldTime)
+	case fsmError:
+		return "it is in another state of the session than this speaker; see its log"
+	case cease:
+		return s.ceaseAdvice(n)
+	case sendExpired:
+		return "this speaker took none of its messages for too long (RFC 9687); look for loss or too busy a machine"
+	}
+	return ""
+}
+
+func (s Subject) openAdvice(n *Notification, open *Open) string {
+	switch n.Subcode {
+	case badPeerAS:
+		return fmt.Sprintf("it expects another AS than %d of this speaker; set %[1]d at the router (FRR: neighbor %s remote-as %[1]d; BIRD: neighbor %[2]s as %[1]d), or the number that it expects as asn in the file", s.ASN, s.local())
+	case badIdentifier:
+		if open != nil && open.RouterID == s.RouterID {
+			return fmt.Sprintf("both ends have router ID %s; set another routerID in the file, or at the router", s.RouterID)
+		}
+		return fmt.Sprintf("it does not take %s as router ID, which it or another speaker has; set another routerID in the file", s.RouterID)
+	case badHoldTime:
+		return fmt.Sprintf("it refuses the hold time of %s; raise holdTime of the peer in the file to the router's least, or lower that at the router (FRR: bgp minimum-holdtime; BIRD: min hold time)", s.Peer.HoldTime)
+	case badCapability:
+		return s.capabilityAdvice(n)
+	case 4:
+		return "it does not know an optional parameter of our OPEN; it is too old for capabilities (RFC 5492)"
+	case 5:
+		return "it refuses the authentication; give both ends the same key (passwordFile in the file, password at the router)"
+	case roleMismatch:
+		return "it demands a BGP role (RFC 9234), which this speaker does not send; take the strict role away at the router (FRR: no neighbor " + s.local() + " local-role)"
+	}
+	return ""
+}
+
+// capabilityMultiprotocol is the capability whose lack is refused in practice (RFC 4760).
+const capabilityMultiprotocol = 1
+
+// capabilityAdvice reads which capability the router misses: its data begin with the
+// capability's code, length and value (RFC 5492, section 5).
+func (s Subject) capabilityAdvice(n *Notification) string {
+	ours := familyNames(s.Peer.Families)
+	if len(n.Data) >= 6 && n.Data[0] == capabilityMultiprotocol {
+		if family := familyName(n.Data[2:6]); family != "" {
+			return fmt.Sprintf("it wants %s, and the file has families: [%s]; add it there, or activate the neighbor for %[2]s at the router instead", family, ours)
+		}
+	}
+	return fmt.Sprintf("it speaks none of families: [%s]; activate the neighbor for one at the router (FRR: address-family … unicast, neighbor %s activate; BIRD: a channel), or set families in the file", ours, s.local())
+}
+
+func familyNames(families []bgp.Family) (text string) {
+	for i, f := range families {
+		if i > 0 {
+			text += ", "
+		}
+		text += string(f)
+	}
+	return text
+}
+
+// familyName reads AFI, a reserved octet and SAFI; "" for what is not unicast.
+func familyName(data []byte) string {
+	if data[3] != 1 {
+		return ""
+	}
+	switch binary.BigEndian.Uint16(data) {
+	case 1:
+		return string(bgp.IPv4)
+	case 2:
+		return string(bgp.IPv6)
+	}
+	return ""
+}
+
+func (s Subject) ceaseAdvice(n *Notification) string {
+	switch n.Subcode {
+	case maxPrefixes:
+		return prefixAdvice(n, s.local())
+	case shutdown:
+		return fmt.Sprintf("its operator has shut the session down; end that at the router (FRR: no neighbor %s shutdown; BIRD: enable)", s.local())
+	case deconfigured:
+		return "the neighbor was removed at the router; configure it there again as " + s.neighbor()
+	case reset:
+		return "its operator has reset the session; it is begun anew"
+	case rejected:
+		return fmt.Sprintf("it takes no session with %s now; configure it at the router as %s, or set localAddress in the file to the address that the router knows", s.local(), s.neighbor())
+	case changed:
+		return "its configuration was changed; the session is begun anew"
+	case collision:
+		return "it has another connection with this machine; where another speaker runs here, set localAddress in the file to an address of its own"
+	case outOfResource:
+		return "it has no memory or table space left; relieve the router"
+	case bfdDown:
+		return "its BFD session is down; admit UDP 3784 at both ends, or take bfd off at both"
+	}
+	return ""
+}
+
+// prefixAdvice reads the family and the limit (RFC 4486, section 4).
+func prefixAdvice(n *Notification, local string) string {
+	limit := ""
+	if len(n.Data) >= 7 {
+		family := familyName([]byte{n.Data[0], n.Data[1], 0, n.Data[2]})
+		limit = fmt.Sprintf(" of %d routes of %s", binary.BigEndian.Uint32(n.Data[3:7]), family)
+	}
+	return fmt.Sprintf("this speaker announces more than its limit%s; raise that at the router (FRR: neighbor %s maximum-prefix N, then clear bgp %[2]s; BIRD: import limit N, then restart), or announce fewer VIPs", limit, local)
+}
