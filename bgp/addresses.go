@@ -78,17 +78,20 @@ func pause(ctx context.Context, d time.Duration) {
 // unbinds after it withdrew. It returns what was wanted once it was known which
 // addresses are here.
 func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired {
+	moved := s.addresses.stale
 	s.bind(union(want.Bound, s.addresses.given), look, now)
 	s.version.Desired = s.controller.Version().Desired
 	want = s.controller.Desired(now)
-	err := s.Announcer.Set(want.Routes)
+	routes := announceable(want.Routes, s.discard(union(want.Discarded, s.discards.given), moved, now))
+	err := s.Announcer.Set(routes)
 	s.announceFault = s.once(s.announceFault, "announcing failed; it is tried again", err)
 	if err != nil {
 		s.failed(now) // a part of it may have been done
 		return want
 	}
-	s.announced = want.Routes
+	s.announced = routes
 	s.bind(want.Bound, look, now)
+	s.discard(want.Discarded, false, now)
 	return want
 }
 
@@ -184,15 +187,15 @@ func (s *speaker) once(said, what string, err error) string {
 	return text
 }
 
-func union(a, b []netip.Addr) []netip.Addr {
+func union[T comparable](a, b []T) []T {
 	all := slices.Clone(a)
-	have := make(map[netip.Addr]bool, len(a))
-	for _, addr := range a {
-		have[addr] = true
+	have := make(map[T]bool, len(a))
+	for _, one := range a {
+		have[one] = true
 	}
-	for _, addr := range b {
-		if !have[addr] {
-			all = append(all, addr)
+	for _, one := range b {
+		if !have[one] {
+			all = append(all, one)
 		}
 	}
 	return all

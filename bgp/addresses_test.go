@@ -78,6 +78,9 @@ func (m *machine) Bind(give, look []netip.Addr) (Bound, error) {
 	return bound, nil
 }
 
+// Discard implements Binder.
+func (m *machine) Discard([]netip.Prefix) map[netip.Prefix]error { return nil }
+
 // Watch implements Binder.
 func (m *machine) Watch(ctx context.Context, changed func()) error {
 	m.mu.Lock()

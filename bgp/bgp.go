@@ -42,6 +42,10 @@ type Binder interface {
 	// earlier run, and leaves everybody else's. It looks at these, and at those of look, which
 	// others give. An error without a Bound.Missing says that nothing is known of them.
 	Bind(give, look []netip.Addr) (Bound, error)
+	// Discard declares all the prefixes of which this machine drops what it has no other route
+	// for, in the place of those that it was given before, also in an earlier run. It returns
+	// those that it cannot drop, each with why.
+	Discard(prefixes []netip.Prefix) (failed map[netip.Prefix]error)
 	// Watch calls changed, which does not block, at first and whenever the addresses of this
 	// machine may have changed, until ctx ends or it cannot see that any more.
 	Watch(ctx context.Context, changed func()) error
@@ -102,6 +106,8 @@ type Status struct {
 	RouterID string       `json:"routerID"`
 	Peers    []PeerStatus `json:"peers"`
 	VIPs     []VIPStatus  `json:"vips"`
+	// Aggregates are the prefixes that are announced for several VIPs.
+	Aggregates []AggregateStatus `json:"aggregates,omitempty"`
 	// Drains are those that were told here, and are kept over a restart where there
 	// is a state folder.
 	Drains []Drain `json:"drains,omitempty"`

@@ -30,7 +30,9 @@ type Config struct {
 	// Services are those of the local cluster, and Pools what they may announce.
 	Services Services `yaml:"services"`
 	Pools    []Pool   `yaml:"pools"`
-	States   States   `yaml:"states"`
+	// Aggregates are prefixes that are announced while enough of the VIPs in them are.
+	Aggregates []Aggregate `yaml:"aggregates"`
+	States     States      `yaml:"states"`
 	// StartupHold is how many passes in a row each check needs before a VIP is
 	// announced for the first time; Rise where that is more.
 	StartupHold int   `yaml:"startupHold"`
@@ -150,6 +152,7 @@ func (c *Config) check(fault faultFunc) {
 	c.States.check(fault)
 	c.checkPeers(fault)
 	c.checkVIPs(fault)
+	c.checkAggregates(fault)
 	c.checkServices(fault)
 	c.StartupHold, c.Flaps.Budget, c.Flaps.Window = orDefault(c.StartupHold, 1), orDefault(c.Flaps.Budget, defaultFlapBudget), orDefault(c.Flaps.Window, defaultFlapWindow)
 	if c.StartupHold < 0 || c.StartupHold > 1000 {

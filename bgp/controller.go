@@ -20,6 +20,7 @@ type Controller struct {
 	states      States
 	flaps       Flaps
 	startupHold int
+	aggregates  []Aggregate
 
 	declared  []VIP // as last declared
 	vips      []*vip
@@ -120,7 +121,7 @@ func NewController(config *Config) *Controller {
 // Configure takes what is said of all VIPs; Declare then judges them by it.
 func (c *Controller) Configure(config *Config) {
 	c.version.Desired++
-	c.states, c.flaps, c.startupHold = config.States, config.Flaps, config.StartupHold
+	c.states, c.flaps, c.startupHold, c.aggregates = config.States, config.Flaps, config.StartupHold, config.Aggregates
 }
 
 // Declare takes all the VIPs that there are. One that is not among them any more, or is

@@ -11,6 +11,8 @@ import (
 // Desired is what follows from the states of all VIPs.
 type Desired struct {
 	Routes []Route
+	// Discarded are the aggregates of which this machine drops what nobody has here.
+	Discarded []netip.Prefix
 	// Bound are the addresses that this machine must have.
 	Bound []netip.Addr
 }
@@ -19,11 +21,24 @@ type Desired struct {
 func (c *Controller) Desired(now time.Time) Desired {
 	var d Desired
 	for _, v := range c.vips {
-		if attributes := c.announced(v, now); attributes != nil {
-			d.Routes = append(d.Routes, Route{host(v.config.Address), *attributes})
+		if _, is := c.suppressed(v); !is {
+			if as := c.announcedAs(v, now); as != "" {
+				d.Routes = append(d.Routes, Route{host(v.config.Address), *c.attributesOf(as)})
+			}
 		}
 		if v.config.Bind != "" && !c.gone(v, now) {
 			d.Bound = append(d.Bound, v.config.Address)
+		}
+	}
+	for i, m := range c.membersOf(now) {
+		a := &c.aggregates[i]
+		as := a.as(m)
+		if as == "" {
+			continue
+		}
+		d.Routes = append(d.Routes, Route{a.Prefix, *c.attributesOf(as)})
+		if a.discards() {
+			d.Discarded = append(d.Discarded, a.Prefix)
 		}
 	}
 	return d
@@ -56,10 +71,10 @@ func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
 	return granted
 }
 
-// announced returns what the VIP is announced with; nil if it is not. It is the
+// attributesOf returns what routes of a state carry; nil where there are none. They are the
 // caller's: a status is written out while the next configuration is taken.
-func (c *Controller) announced(v *vip, now time.Time) *Attributes {
-	switch c.announcedAs(v, now) {
+func (c *Controller) attributesOf(as State) *Attributes {
+	switch as {
 	case Up:
 		return new(c.states.Up)
 	case Degraded:
@@ -115,11 +130,15 @@ func (ch *check) status() CheckStatus {
 // Status returns every VIP with its state and reason.
 func (c *Controller) Status(now time.Time) []VIPStatus {
 	all := []VIPStatus{}
+	aggregates := c.Aggregates(now)
 	for _, v := range c.vips {
 		st := VIPStatus{
 			addr: v.config.Address, Address: v.config.Address.String(), State: v.state, Reason: v.reason, Since: v.since,
-			Until: c.until(v, now), Attributes: c.announced(v, now), Bound: v.config.Bind != "" && !c.gone(v, now) && c.missing[v.config.Address] == "",
+			Until: c.until(v, now), Attributes: c.attributesOf(c.announcedAs(v, now)), Bound: v.config.Bind != "" && !c.gone(v, now) && c.missing[v.config.Address] == "",
 			Flaps: len(c.flaps.recent(v.flaps.local, now)), UpstreamFlaps: len(c.flaps.recent(v.flaps.upstream, now)), Checks: []CheckStatus{},
+		}
+		if i, is := c.suppressed(v); is {
+			st.Aggregate, st.Attributes = aggregates[i].Prefix, aggregates[i].Attributes
 		}
 		for _, owner := range v.config.Owners {
 			st.Owners = append(st.Owners, owner.String())

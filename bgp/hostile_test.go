@@ -67,14 +67,15 @@ type playground struct {
 	declare chan Declared
 }
 
-func (p *playground) SetPeers([]Peer, time.Duration) error        { return nil }
-func (p *playground) UpdatesSent() uint64                         { return 0 }
-func (p *playground) Peers() []PeerStatus                         { return nil }
-func (p *playground) Close(time.Duration) error                   { return nil }
-func (p *playground) Bind(give, look []netip.Addr) (Bound, error) { return here, nil }
-func (p *playground) Watch(ctx context.Context, _ func()) error   { <-ctx.Done(); return nil }
-func (p *playground) Assign(granted map[ServiceRef][]netip.Addr)  {}
-func (p *playground) owner(a netip.Addr) string                   { return p.controller.vip(a).config.namespace() }
+func (p *playground) SetPeers([]Peer, time.Duration) error          { return nil }
+func (p *playground) UpdatesSent() uint64                           { return 0 }
+func (p *playground) Peers() []PeerStatus                           { return nil }
+func (p *playground) Close(time.Duration) error                     { return nil }
+func (p *playground) Bind(give, look []netip.Addr) (Bound, error)   { return here, nil }
+func (p *playground) Discard([]netip.Prefix) map[netip.Prefix]error { return nil }
+func (p *playground) Watch(ctx context.Context, _ func()) error     { <-ctx.Done(); return nil }
+func (p *playground) Assign(granted map[ServiceRef][]netip.Addr)    {}
+func (p *playground) owner(a netip.Addr) string                     { return p.controller.vip(a).config.namespace() }
 func (p *playground) answer(to netip.AddrPort) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

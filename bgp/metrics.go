@@ -120,6 +120,7 @@ var (
 	vipState   = prometheus.NewDesc("nearcast_bgp_vip_state", "1 for the state that the VIP is in, 0 for the others.", []string{"vip", "state"}, nil)
 	vipReason  = prometheus.NewDesc("nearcast_bgp_vip_reason", "1 for why the VIP is in its state.", []string{"vip", "reason"}, nil)
 	vipRoute   = prometheus.NewDesc("nearcast_bgp_vip_announced", "1 if the VIP is announced.", []string{"vip"}, nil)
+	aggregate  = prometheus.NewDesc("nearcast_bgp_aggregate_announced", "1 if the aggregate is announced.", []string{"prefix"}, nil)
 	peerUp     = prometheus.NewDesc("nearcast_bgp_session_up", "1 if the session is established.", []string{"peer"}, nil)
 	peerUptime = prometheus.NewDesc("nearcast_bgp_session_uptime_seconds", "How long the session is established.", []string{"peer"}, nil)
 	ignored    = prometheus.NewDesc("nearcast_bgp_hints_ignored", "Hints of the resolver for VIPs that they do not move: the configuration's, or another namespace's.", nil, nil)
@@ -129,7 +130,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c snapshot) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{vipState, vipReason, vipRoute, peerUp, peerUptime, refusals, ignored, unsaved} {
+	for _, d := range []*prometheus.Desc{vipState, vipReason, vipRoute, aggregate, peerUp, peerUptime, refusals, ignored, unsaved} {
 		ch <- d
 	}
 }
@@ -146,6 +147,9 @@ func (c snapshot) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(vipReason, 1, v.Address, string(v.Reason.Code))
 		gauge(vipRoute, truth(v.Announced), v.Address)
+	}
+	for _, a := range st.Aggregates {
+		gauge(aggregate, truth(a.Announced), a.Prefix)
 	}
 	for _, p := range st.Peers {
 		gauge(peerUp, truth(p.State == "established"), p.Name())

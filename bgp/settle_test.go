@@ -17,10 +17,7 @@ import (
 // history with what it would be if everything were judged: VIPs share checks, and ask one another.
 func TestJudgingWhatAnEventConcernsIsJudgingAll(t *testing.T) {
 	for seed := range uint64(150) {
-		random := rand.New(rand.NewPCG(seed, 7))
-		w := &unrest{Rand: random, now: time.Unix(1e9, 0)}
-		w.c = NewController(&Config{States: defaultStates(), Flaps: Flaps{Budget: 1, Window: time.Minute}, StartupHold: 1 + random.IntN(3)})
-		w.c.Declare(w.world(), w.now)
+		w := newUnrest(seed, 7)
 		for step := range 300 {
 			event := w.event()
 			before := w.conclusions()
@@ -35,9 +32,7 @@ func TestJudgingWhatAnEventConcernsIsJudgingAll(t *testing.T) {
 // TestAVersionChangesWithWhatItIsOf holds that nothing derived is applied too late.
 func TestAVersionChangesWithWhatItIsOf(t *testing.T) {
 	for seed := range uint64(150) {
-		w := &unrest{Rand: rand.New(rand.NewPCG(seed, 9)), now: time.Unix(1e9, 0)}
-		w.c = NewController(&Config{States: defaultStates(), Flaps: Flaps{Budget: 1, Window: time.Minute}, StartupHold: 1})
-		w.c.Declare(w.world(), w.now)
+		w := newUnrest(seed, 9)
 		for step := range 300 {
 			version, desired, checks, granted := w.c.Version(), w.c.Desired(w.now), w.c.Checks(w.now), w.c.Granted()
 			event := w.event()
@@ -56,6 +51,16 @@ type unrest struct {
 	*rand.Rand
 	c   *Controller
 	now time.Time
+}
+
+func newUnrest(seed, of uint64) *unrest {
+	random := rand.New(rand.NewPCG(seed, of))
+	w := &unrest{Rand: random, now: time.Unix(1e9, 0)}
+	config := &Config{States: defaultStates(), Flaps: Flaps{Budget: 1, Window: time.Minute}, StartupHold: 1 + random.IntN(3), Aggregates: someAggregates(random)}
+	config.States.check(func(string, string, ...any) {})
+	w.c = NewController(config)
+	w.c.Declare(w.world(), w.now)
+	return w
 }
 
 func (w *unrest) address() netip.Addr {
@@ -131,5 +136,5 @@ func (w *unrest) event() string {
 
 // conclusions are all that follows.
 func (w *unrest) conclusions() []any {
-	return []any{w.c.Status(w.now), w.c.Desired(w.now), w.c.Checks(w.now), w.c.Granted(), w.c.Next(w.now)}
+	return []any{w.c.Status(w.now), w.c.Desired(w.now), w.c.Checks(w.now), w.c.Granted(), w.c.Aggregates(w.now), w.c.Next(w.now)}
 }

@@ -71,6 +71,7 @@ type speaker struct {
 	announced     []Route // what the announcer last took
 	announceFault string  // what was last said of it
 	addresses     addresses
+	discards      discards
 	dirty         bool      // something failed, or only a part of it was done
 	retryAt       time.Time // when it is done again
 }
@@ -335,7 +336,7 @@ func (s *speaker) applyDesired(now time.Time) {
 }
 
 func (d Desired) equal(o Desired) bool {
-	return slices.EqualFunc(d.Routes, o.Routes, Route.Equal) && slices.Equal(d.Bound, o.Bound)
+	return slices.EqualFunc(d.Routes, o.Routes, Route.Equal) && slices.Equal(d.Bound, o.Bound) && slices.Equal(d.Discarded, o.Discarded)
 }
 
 // log tells of what changed.

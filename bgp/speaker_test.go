@@ -42,6 +42,9 @@ type fakeAnnouncer struct {
 	bound   []netip.Addr
 	binds   int
 	keeps   int // how often an address is not given up
+	loops   int // how often the first prefix is not discarded
+
+	discarded []netip.Prefix
 }
 
 func (f *fakeAnnouncer) SetPeers(peers []Peer, _ time.Duration) error {
@@ -59,8 +62,8 @@ func (f *fakeAnnouncer) Set(routes []Route) error {
 	}
 	seen := map[netip.Prefix]bool{}
 	for _, r := range routes {
-		if seen[r.Prefix] || !r.Prefix.IsSingleIP() {
-			f.t.Errorf("%s is announced twice, or is no host route", r.Prefix)
+		if seen[r.Prefix] || !r.Prefix.IsSingleIP() && !slices.Contains(f.discarded, r.Prefix) {
+			f.t.Errorf("%s is announced twice, or would be a loop", r.Prefix)
 		}
 		seen[r.Prefix] = true
 	}
@@ -78,7 +81,10 @@ func (f *fakeAnnouncer) Set(routes []Route) error {
 func (f *fakeAnnouncer) text() string {
 	var parts []string
 	for _, r := range f.routes {
-		part := r.Prefix.Addr().String()
+		part := r.Prefix.String()
+		if r.Prefix.IsSingleIP() {
+			part = r.Prefix.Addr().String()
+		}
 		if slices.Contains(r.Communities.Standard, GracefulShutdown) {
 			part += " leaving"
 		}
@@ -126,6 +132,25 @@ func (f *fakeAnnouncer) Bind(give, _ []netip.Addr) (Bound, error) {
 	}
 	f.bound = slices.Clone(give)
 	return here, nil
+}
+
+// Discard keeps what it is told, and fails as often as it is told to.
+func (f *fakeAnnouncer) Discard(prefixes []netip.Prefix) map[netip.Prefix]error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	failed := map[netip.Prefix]error{}
+	if f.loops > 0 && len(prefixes) > 0 {
+		f.loops--
+		failed[prefixes[0]] = errors.New("not now")
+		prefixes = prefixes[1:]
+	}
+	for _, r := range f.routes {
+		if !r.Prefix.IsSingleIP() && !slices.Contains(prefixes, r.Prefix) {
+			f.t.Errorf("%s is announced and would be a loop", r.Prefix)
+		}
+	}
+	f.discarded = slices.Clone(prefixes)
+	return failed
 }
 
 // Watch sees nothing change.

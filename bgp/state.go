@@ -71,6 +71,9 @@ type VIPStatus struct {
 	Announced bool `json:"announced"`
 	// Attributes are what it is announced with; nil if it is not.
 	Attributes *Attributes `json:"attributes,omitempty"`
+	// Aggregate is the prefix that it is announced as a part of, with that one's Attributes; ""
+	// where it has a route of its own.
+	Aggregate string `json:"aggregate,omitempty"`
 	// Bound is set where the address is given to this machine.
 	Bound bool `json:"bound,omitempty"`
 	// Owners are the Services that it belongs to.

@@ -1,7 +1,6 @@
 package bgp
 
 import (
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,16 +104,20 @@ func (s *speaker) shown() Status {
 func (s *speaker) publish(now time.Time) {
 	st := &Status{
 		ASN: s.Config.ASN, RouterID: s.Config.RouterID.String(),
-		VIPs: s.controller.Status(now), Drains: s.drains.now(now), Refused: s.refused, RefusedInAll: s.refusedInAll,
+		VIPs: s.controller.Status(now), Aggregates: s.controller.Aggregates(now), Drains: s.drains.now(now), Refused: s.refused, RefusedInAll: s.refusedInAll,
 		IgnoredHints: s.controller.IgnoredHints(now), Fault: s.fault,
 	}
-	announced := make(map[netip.Addr]bool, len(s.announced))
+	announced := make(map[string]bool, len(s.announced))
 	for _, r := range s.announced {
-		announced[r.Prefix.Addr()] = true
+		announced[r.Prefix.String()] = true
 	}
 	for i := range st.VIPs {
 		v := &st.VIPs[i]
-		v.Announced, v.Bound = announced[v.addr], v.Bound && s.addresses.known
+		v.Announced = announced[host(v.addr).String()] || announced[v.Aggregate]
+		v.Bound = v.Bound && s.addresses.known
+	}
+	for i := range st.Aggregates {
+		st.Aggregates[i].Announced = announced[st.Aggregates[i].Prefix]
 	}
 	s.view.publish(st, now)
 }

@@ -204,6 +204,52 @@ func TestWhatOthersGiveIsLookedFor(t *testing.T) {
 	want("their prefixes are local", 0)
 }
 
+// TestWhatNobodyHasOfAnAggregateIsDropped and goes neither back to the router nor away with another
+// owner's prefixes; an address that is here is reached.
+func TestWhatNobodyHasOfAnAggregateIsDropped(t *testing.T) {
+	inNamespace(t)
+	ip(t, "link", "add", "site0", "type", "veth", "peer", "name", "site1")
+	ip(t, "link", "set", "site0", "up")
+	ip(t, "link", "set", "site1", "up")
+	ip(t, "addr", "add", "192.0.2.11/24", "dev", "site0")
+	ip(t, "route", "add", "default", "via", "192.0.2.1")
+	bind(t, one, addrs("198.51.100.53")...)
+	leads := func(to, want string) {
+		t.Helper()
+		out, err := exec.Command("ip", "route", "get", to).CombinedOutput()
+		if text := string(out); (err == nil || want == "") && !strings.Contains(text, want) || err != nil && want != "" && !strings.Contains(text, want) {
+			t.Errorf("%s: %s %v, want %q", to, text, err, want)
+		}
+	}
+	prefix := func(texts ...string) (all []netip.Prefix) {
+		for _, text := range texts {
+			all = append(all, netip.MustParsePrefix(text))
+		}
+		return all
+	}
+	leads("198.51.100.80", "via 192.0.2.1") // the control: it would go back
+	for range 2 {
+		if failed := New(one).Discard(prefix("198.51.100.0/24", "2001:db8:53::/48")); len(failed) > 0 {
+			t.Fatal(failed)
+		}
+	}
+	if failed := New(two).Discard(prefix("198.51.100.0/24", "203.0.113.0/24")); len(failed) > 0 {
+		t.Fatal(failed)
+	}
+	for _, to := range []string{"198.51.100.80", "2001:db8:53::80", "203.0.113.1"} {
+		leads(to, "Invalid argument") // iproute2's word for a blackhole
+	}
+	leads("198.51.100.53", "local")
+	if failed := New(one).Discard(nil); len(failed) > 0 {
+		t.Fatal(failed)
+	}
+	leads("198.51.100.80", "Invalid argument") // the other owner's
+	if failed := New(two).Discard(nil); len(failed) > 0 {
+		t.Fatal(failed)
+	}
+	leads("198.51.100.80", "via 192.0.2.1")
+}
+
 // TestAnOwnersAddressesAreItsOwnToRemove: another's stay, whether its speaker runs or
 // not; its file may have them still.
 func TestAnOwnersAddressesAreItsOwnToRemove(t *testing.T) {

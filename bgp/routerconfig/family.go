@@ -53,6 +53,11 @@ func familyOf(c *bgp.Config, p *bgp.Peer, name bgp.Family) family {
 			f.add(prefix{Prefix: netip.PrefixFrom(a, a.BitLen())})
 		}
 	}
+	for _, a := range c.Aggregates {
+		if bgp.FamilyOf(a.Prefix.Addr()) == name {
+			f.add(prefix{Prefix: a.Prefix})
+		}
+	}
 	for _, pool := range c.Pools {
 		for _, cidr := range pool.CIDRs {
 			if bgp.FamilyOf(cidr.Addr()) == name {

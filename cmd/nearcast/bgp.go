@@ -93,6 +93,16 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if len(st.Aggregates) > 0 {
+		fmt.Fprintln(w)
+		fmt.Fprintln(t, "AGGREGATE\tSTATE\tANNOUNCED\tREASON")
+	}
+	for _, a := range st.Aggregates {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", a.Prefix, a.State, map[bool]string{true: "yes", false: "no"}[a.Announced], a.Reason)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
 	if len(st.Drains) > 0 {
 		fmt.Fprintln(w)
 	}

@@ -93,6 +93,9 @@ func (e *explainedVIP) print(w io.Writer, now time.Time) error {
 	if len(e.Owners) > 0 {
 		fmt.Fprintf(t, "  of\tService %s\n", strings.Join(e.Owners, ", "))
 	}
+	if e.Aggregate != "" {
+		fmt.Fprintf(t, "  part of\t%s, which is announced in its place\n", e.Aggregate)
+	}
 	if e.Bound {
 		fmt.Fprintln(t, "  bound\tto this machine")
 	}

@@ -1,0 +1,173 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Aggregate is a prefix that is announced while enough of the VIPs in it are. Routers far
+// away take no route to one address: /24 and /48 are the longest that the internet carries.
+type Aggregate struct {
+	Prefix netip.Prefix `yaml:"prefix"`
+	// Least is how many of its VIPs have to be announced. Absent, it is 1 with host routes,
+	// and all of them without, for then the prefix draws the packets to those that are not.
+	Least int `yaml:"least"`
+	// HostRoutes has its VIPs announced by routes of their own as well; true if it is absent.
+	HostRoutes *bool `yaml:"hostRoutes"`
+	// Discard has this machine drop what comes for addresses that nobody has here, which it
+	// would send back to the router; true if it is absent.
+	Discard *bool `yaml:"discard"`
+}
+
+// The shortest aggregates: more than any site has, so a typo.
+const (
+	shortestIPv4 = 8
+	shortestIPv6 = 16
+)
+
+func (a *Aggregate) hosts() bool    { return a.HostRoutes == nil || *a.HostRoutes }
+func (a *Aggregate) discards() bool { return a.Discard == nil || *a.Discard }
+
+func (c *Config) checkAggregates(fault faultFunc) {
+	for i := range c.Aggregates {
+		a := &c.Aggregates[i]
+		key := fmt.Sprintf("aggregates[%d]", i)
+		c.checkPrefix(a.Prefix, fault.under(key))
+		if a.Least < 0 {
+			fault(key+".least", "%d is negative", a.Least)
+		}
+		if a.Least == 0 && a.hosts() {
+			a.Least = 1
+		}
+		for _, o := range c.Aggregates[:i] {
+			if a.Prefix.IsValid() && a.Prefix.Overlaps(o.Prefix) {
+				fault(key+".prefix", "%s overlaps %s, which is an aggregate too", a.Prefix, o.Prefix)
+			}
+		}
+	}
+}
+
+func (c *Config) checkPrefix(p netip.Prefix, fault faultFunc) {
+	shortest := shortestIPv4
+	if p.Addr().Is6() {
+		shortest = shortestIPv6
+	}
+	switch {
+	case !p.IsValid():
+		fault("prefix", "is required, such as 198.51.100.0/24")
+		return
+	case p != p.Masked() || p.Addr().Is4In6():
+		fault("prefix", "%s has bits set beyond its length", p)
+	case p.IsSingleIP() || p.Bits() < shortest:
+		fault("prefix", "%s is not from /%d to /%d", p, shortest, p.Addr().BitLen()-1)
+	case len(c.Peers) > 0 && !c.carries(FamilyOf(p.Addr())):
+		fault("prefix", "no peer carries the family of %s", p)
+	}
+	for i := range c.Peers {
+		if peer := &c.Peers[i]; p.Contains(peer.Address) || p.Contains(peer.LocalAddress) {
+			fault("prefix", "%s holds an address of the peer %s, or of this site towards it, which it would draw here", p, peer.Name())
+		}
+	}
+}
+
+// members counts the VIPs of an aggregate by the state that they are announced as.
+type members struct {
+	Up       int `json:"up"`
+	Degraded int `json:"degraded"`
+	Draining int `json:"draining"`
+	// All are those that are declared and not disabled.
+	All int `json:"all"`
+}
+
+// membersOf counts the VIPs of every aggregate.
+func (c *Controller) membersOf(now time.Time) []members {
+	all := make([]members, len(c.aggregates))
+	for _, v := range c.vips {
+		i := c.aggregateOf(v.config.Address)
+		if i < 0 {
+			continue
+		}
+		if !v.removed && !v.config.Disabled {
+			all[i].All++
+		}
+		switch c.announcedAs(v, now) {
+		case Up:
+			all[i].Up++
+		case Degraded:
+			all[i].Degraded++
+		case Draining:
+			all[i].Draining++
+		}
+	}
+	return all
+}
+
+// aggregateOf returns the index of the aggregate that has the address; -1 for none.
+func (c *Controller) aggregateOf(a netip.Addr) int {
+	return slices.IndexFunc(c.aggregates, func(g Aggregate) bool { return g.Prefix.Contains(a) })
+}
+
+// suppressed reports whether the VIP is announced as a part of its aggregate alone, and
+// returns the index of that.
+func (c *Controller) suppressed(v *vip) (aggregate int, is bool) {
+	i := c.aggregateOf(v.config.Address)
+	return i, i >= 0 && !c.aggregates[i].hosts()
+}
+
+// need is how many VIPs have to be announced.
+func (a *Aggregate) need(m members) int {
+	if a.Least == 0 {
+		return max(1, m.All)
+	}
+	return a.Least
+}
+
+// as returns the state that the aggregate is announced as, "" if it is not: the best one that
+// enough of its VIPs are in, or in a better one.
+func (a *Aggregate) as(m members) State {
+	switch need := a.need(m); {
+	case m.Up >= need:
+		return Up
+	case m.Up+m.Degraded >= need:
+		return Degraded
+	case m.Up+m.Degraded+m.Draining >= need:
+		return Draining
+	}
+	return ""
+}
+
+// AggregateStatus is one aggregate at a glance.
+type AggregateStatus struct {
+	Prefix string `json:"prefix"`
+	// State is up, degraded, draining or down.
+	State State `json:"state"`
+	// Announced is what the sessions carry; it follows State, and may fail to.
+	Announced bool `json:"announced"`
+	// Attributes are what it is announced with; nil if it is not.
+	Attributes *Attributes `json:"attributes,omitempty"`
+	Members    members     `json:"vips"`
+	// Need is how many of them have to be announced.
+	Need int `json:"need"`
+	// HostRoutes is set where its VIPs are announced by routes of their own as well.
+	HostRoutes bool   `json:"hostRoutes"`
+	Reason     string `json:"reason"`
+}
+
+// Aggregates returns every aggregate with its state and reason.
+func (c *Controller) Aggregates(now time.Time) []AggregateStatus {
+	var all []AggregateStatus
+	for i, m := range c.membersOf(now) {
+		a := &c.aggregates[i]
+		st := AggregateStatus{
+			Prefix: a.Prefix.String(), State: Down, Members: m, Need: a.need(m), HostRoutes: a.hosts(),
+			Reason: fmt.Sprintf("of its %d VIPs %d are up, %d degraded and %d draining; it needs %d", m.All, m.Up, m.Degraded, m.Draining, a.need(m)),
+		}
+		if as := a.as(m); as != "" {
+			st.State, st.Attributes = as, c.attributesOf(as)
+		}
+		all = append(all, st)
+	}
+	return all
+}
