@@ -1,0 +1,60 @@
+package interop
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+)
+
+// TestAnAggregateReachesTheRoutersTable has one in the place of its VIPs, and one beside them; both go
+// with what is behind. What comes for an address that nobody has is dropped at the site.
+func TestAnAggregateReachesTheRoutersTable(t *testing.T) {
+	for _, b := range brands {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNetwork(t)
+			l := n.lan("lan")
+			r := n.node("r1")
+			l.join(r, routerID+"/24", routerV6+"/64")
+			one := siteAddresses(1)
+			router := b.start(r, b.config(neighbour{address: one.v4, asn: one.asn}, neighbour{address: one.v6, asn: one.asn}))
+			inPlace, beside := "198.51.100.0/24", "2001:db8:53::/48"
+			start := time.Now()
+			watched := map[string]*routes{inPlace: watch(r, inPlace), beside: watch(r, beside), prefix(vip6): watch(r, prefix(vip6))}
+			next := map[string]string{inPlace: one.v4, beside: one.v6, prefix(vip6): one.v6}
+			site := l.site(1, config(1, hold3.keys, vip4, vip6)+fmt.Sprintf("aggregates: [{prefix: %s, hostRoutes: false}, {prefix: %q}]\n", inPlace, beside))
+			for route, address := range next {
+				watched[route].becomes(start, comeback, address)
+				if best, err := router.best(route); err != nil || best.nextHop != address || best.asPath != fmt.Sprint(one.asn) {
+					t.Errorf("%s: %+v, %v, want it from %s", route, best, err, address)
+				}
+			}
+			if best, err := router.best(prefix(vip4)); !errors.Is(err, errNoPath) {
+				t.Errorf("%s: %+v, %v, want no path beside %s", prefix(vip4), best, err, inPlace)
+			}
+			for _, vip := range []string{vip4, vip6} {
+				eventually(t, "an answer of "+vip, slack, func() error { _, err := r.asks(vip, time.Second); return err })
+			}
+			for _, p := range []string{inPlace, beside} {
+				nobody := netip.MustParsePrefix(p).Addr().Next()
+				leads := func() error { _, err := netlink.RouteGet(nobody.AsSlice()); return err }
+				if err := site.node.do(leads); !errors.Is(err, syscall.EINVAL) { // as a blackhole does
+					t.Errorf("%s, which nobody has, leads somewhere: %v", nobody, err)
+				}
+			}
+			start = time.Now()
+			site.backend.sick.Store(true)
+			for route := range next {
+				watched[route].becomes(start, slack)
+				if best, err := router.best(route); !errors.Is(err, errNoPath) {
+					t.Errorf("%s: %+v, %v, want no path", route, best, err)
+				}
+			}
+		})
+	}
+}
