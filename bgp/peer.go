@@ -23,6 +23,9 @@ type Peer struct {
 	Port uint16 `yaml:"port"`
 	// LocalAddress is what to connect from; the route decides if it is absent.
 	LocalAddress netip.Addr `yaml:"localAddress"`
+	// Device is a VRF or another interface that the session is bound to (SO_BINDTODEVICE), 15
+	// characters at most; "" for the route's.
+	Device string `yaml:"device"`
 	// HoldTime is 3 s to 65535 s, 9 s if it is absent.
 	HoldTime time.Duration `yaml:"holdTime"`
 	// Families are ipv4 and ipv6; absent, that of the address, and both where
@@ -133,6 +136,7 @@ func (p *Peer) check(asn uint32, listens bool, fault faultFunc) {
 		p.Port = defaultPort
 	}
 	p.checkFamilies(fault)
+	p.checkDevice(fault)
 	p.checkTransport(asn, listens, fault)
 	p.checkBFD(fault)
 }
@@ -157,6 +161,21 @@ func (p *Peer) checkFamilies(fault faultFunc) {
 		fault("nextHop", "is of the session's own family; set localAddress instead")
 	case !p.NextHop.IsValid() && p.Session() == IPv4 && p.Carries(IPv6):
 		fault("nextHop", "an IPv6 address of this site is required for ipv6 over an IPv4 session")
+	}
+}
+
+// maxDevice is the kernel's longest name of an interface (IFNAMSIZ, with its NUL).
+const maxDevice = 15
+
+func (p *Peer) checkDevice(fault faultFunc) {
+	switch {
+	case p.Device == "":
+	case len(p.Device) > maxDevice || strings.ContainsAny(p.Device, "/ \t\n"):
+		fault("device", "%q is not the name of an interface, which has at most %d characters, and no slash or space", p.Device, maxDevice)
+	case p.Interface != "":
+		fault("device", "excludes interface, on which the session is bound to its link anyhow")
+	case p.BFD:
+		fault("device", "excludes bfd, whose packets are not bound to it")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +203,45 @@ func TestARouterThatTakesTheConnectionAndIsLostDoesNotHoldTheSpeaker(t *testing.
 		defer conn.Close()
 		if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestASessionIsBoundToItsDevice has one that the machine lacks beside one that leads to the
+// router: it says so, and costs the other nothing.
+func TestASessionIsBoundToItsDevice(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: a connection is bound to a device by root alone")
+	}
+	routerAddr, local := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr("127.0.0.11")
+	port := freePort(t, routerAddr)
+	router, err := NewRouter(t.Context(), 64500, netip.AddrPortFrom(routerAddr, port), map[netip.Addr]uint32{local: 64511}, quietLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(router.Close)
+	speaker := newSpeaker(t, local, bgp.Peer{Address: routerAddr, Port: port, ASN: 64500, Device: "lo"})
+	t.Cleanup(func() { _ = speaker.Close(time.Second) })
+	peers := []bgp.Peer{
+		{Address: routerAddr, Port: port, ASN: 64500, Device: "lo", LocalAddress: local, HoldTime: 3 * time.Second, Families: []bgp.Family{bgp.IPv4}},
+		{Address: netip.MustParseAddr("127.0.0.101"), Port: port, ASN: 64500, Device: "none0", HoldTime: 3 * time.Second, Families: []bgp.Family{bgp.IPv4}},
+	}
+	_ = speaker.SetPeers(peers, 0) // what is wrong with one may be known at once
+	state := func(address string) (st bgp.PeerStatus) {
+		for _, p := range speaker.Peers() {
+			if p.Address == address {
+				st = p
+			}
+		}
+		return st
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		bound, lacking := state("127.0.0.100"), state("127.0.0.101")
+		if bound.State == "established" && lacking.State != "established" && lacking.Problem != "" {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%+v\n%+v", bound, lacking)
 		}
 	}
 }

@@ -178,7 +178,7 @@ func apiPeer(p *bgp.Peer, addr netip.Addr) *api.Peer {
 	hold := uint64(p.HoldTime / time.Second)
 	peer := &api.Peer{
 		Conf:      &api.PeerConf{NeighborAddress: addr.String(), PeerAsn: p.ASN, AuthPassword: string(p.Password)},
-		Transport: &api.Transport{RemotePort: uint32(p.Port), PassiveMode: p.Passive},
+		Transport: &api.Transport{RemotePort: uint32(p.Port), PassiveMode: p.Passive, IpTos: networkControl, BindInterface: p.Device},
 		Timers: &api.Timers{Config: &api.TimersConfig{
 			ConnectRetry: connectRetry, HoldTime: hold, KeepaliveInterval: hold / 3,
 			IdleHoldTimeAfterReset: idleAfterReset,
@@ -204,6 +204,10 @@ func apiPeer(p *bgp.Peer, addr netip.Addr) *api.Peer {
 	}
 	return peer
 }
+
+// networkControl is the traffic class of routing protocols, CS6 (RFC 4594, section 3.1): networks
+// carry it when they drop other traffic. Routers mark their own packets so.
+const networkControl = 0xc0
 
 func apiFamily(f bgp.Family) *api.Family {
 	afi := api.Family_AFI_IP
