@@ -123,31 +123,32 @@ func parse(data []byte) (*Config, *faults) {
 	if data = expand(data, found); len(found.found) > 0 {
 		return nil, found // or each would be followed by what its value is not
 	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(data, &root); err == nil { // or the decoder says why not
+		found.lines = linesOf(&root)
+		data = checkScalars(data, &root, found)
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(c); err != nil {
 		found.decoding(err)
+	}
+	if len(found.found) > 0 {
 		return nil, found
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		found.found = append(found.found, fault{text: "holds more than one YAML document"})
 		return nil, found
 	}
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err == nil {
-		found.lines = linesOf(&root)
-	}
 	c.check(found.add)
 	return c, found
 }
 
 func (c *Config) check(fault faultFunc) {
-	if c.ASN == 0 || c.ASN == ReservedASN {
-		fault("asn", "is required, and no reserved number")
+	if text := faultOfASN(c.ASN); text != "" {
+		fault("asn", "%s", text)
 	}
-	if !c.RouterID.Is4() || c.RouterID.IsUnspecified() {
-		fault("routerID", "an IPv4 address is required")
-	}
+	c.checkRouterID(fault)
 	c.checkListen(fault)
 	c.States.check(fault)
 	c.checkPeers(fault)
@@ -176,8 +177,14 @@ func (c *Config) check(fault faultFunc) {
 
 func (c *Config) checkListen(fault faultFunc) {
 	for i, at := range c.Listen {
+		key := fmt.Sprintf("listen[%d]", i)
 		if !at.IsValid() || at.Port() == 0 || at.Port() != c.Listen[0].Port() {
-			fault(fmt.Sprintf("listen[%d]", i), "address:port is required, with the same port for all")
+			fault(key, "address:port is required, with the same port for all")
+		} else if text := faultOfAddress(at.Addr()); text != "" && !at.Addr().IsUnspecified() {
+			fault(key, "%s", text)
+		}
+		if slices.Contains(c.Listen[:i], at) {
+			fault(key, "%s is listed twice", at)
 		}
 	}
 }
@@ -187,12 +194,16 @@ func (c *Config) checkPeers(fault faultFunc) {
 	for i := range c.Peers {
 		p := &c.Peers[i]
 		key := fmt.Sprintf("peers[%d]", i)
-		p.check(c.ASN, len(c.Listen) > 0, fault.under(key))
+		p.check(c.ASN, c.Listen, fault.under(key))
 		if seen[p.Name()] {
 			fault(key, "%s is listed twice", p.Name())
 		}
+		if zone := p.Address.Zone(); zone != "" && seen[zone] {
+			fault(key, "%s is on %s, which is a peer's interface: an unnumbered session needs a link with one neighbour", p.Address, zone)
+		}
 		seen[p.Name()] = true
 	}
+	c.checkOwn(fault)
 	if len(c.Peers) == 0 {
 		fault("peers", "at least one is required")
 	}
@@ -203,6 +214,7 @@ func (c *Config) checkVIPs(fault faultFunc) {
 	for i := range c.Peers {
 		seen[c.Peers[i].Address], seen[c.Peers[i].LocalAddress] = true, true
 	}
+	places := c.places()
 	for i := range c.VIPs {
 		v := &c.VIPs[i]
 		key := fmt.Sprintf("vips[%d]", i)
@@ -212,6 +224,8 @@ func (c *Config) checkVIPs(fault faultFunc) {
 		}
 		if v.Address.IsValid() && seen[v.Address] {
 			fault(key, "%s is a peer's or listed twice", v.Address)
+		} else if at := slices.IndexFunc(places, func(p place) bool { return p.addr == v.Address }); v.Address.IsValid() && at >= 0 {
+			fault(key, "%s is %s (%s), and a shared address is no machine's own", v.Address, places[at].what, places[at].key)
 		}
 		seen[v.Address] = true
 	}
@@ -223,9 +237,7 @@ func (c *Config) carries(f Family) bool {
 }
 
 func (c *Config) checkServices(fault faultFunc) {
-	for i := range c.Pools {
-		c.Pools[i].check(fault.under(fmt.Sprintf("pools[%d]", i)))
-	}
+	c.checkPools(fault)
 	if !c.Services.Enabled {
 		return
 	}

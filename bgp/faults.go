@@ -110,14 +110,25 @@ func walk(node *yaml.Node, key string, lines map[string]int, depth int) {
 // decoding adds what YAML itself found.
 func (f *faults) decoding(err error) {
 	var typed *yaml.TypeError
+	if !errors.As(err, &typed) && len(f.found) > 0 {
+		return // it is of a value that has its fault already, with its line
+	}
 	switch {
 	case errors.Is(err, io.EOF):
 		f.found = append(f.found, fault{text: "is empty"})
-	case errors.As(err, &typed):
+	case typed != nil:
 		for _, text := range typed.Errors {
-			f.found = append(f.found, fault{text: text})
+			if line := lineIn(text); line == 0 || !slices.ContainsFunc(f.found, func(o fault) bool { return o.line == line }) {
+				f.found = append(f.found, fault{line, text})
+			}
 		}
 	default:
 		f.found = append(f.found, fault{text: err.Error()})
 	}
+}
+
+// lineIn is that of one of YAML's own texts; 0 for none.
+func lineIn(text string) (line int) {
+	_, _ = fmt.Sscanf(text, "line %d:", &line) // it is 0 then
+	return line
 }

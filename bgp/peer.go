@@ -110,7 +110,7 @@ const (
 	maxPassword = 80
 )
 
-func (p *Peer) check(asn uint32, listens bool, fault faultFunc) {
+func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 	p.Address, p.LocalAddress, p.NextHop = p.Address.Unmap(), p.LocalAddress.Unmap(), p.NextHop.Unmap()
 	switch {
 	case p.Interface != "" && p.Address.IsValid():
@@ -119,12 +119,10 @@ func (p *Peer) check(asn uint32, listens bool, fault faultFunc) {
 	case !p.Address.IsValid() || p.Address.IsUnspecified():
 		fault("address", "an IP address is required, or an interface")
 	}
-	if p.ASN == 0 || p.ASN == ReservedASN {
-		fault("asn", "%d is not the number of an autonomous system", p.ASN)
+	if text := faultOfASN(p.ASN); text != "" {
+		fault("asn", "%s", text)
 	}
-	if p.LocalAddress.IsValid() && FamilyOf(p.LocalAddress) != p.Session() {
-		fault("localAddress", "is of another family than the session")
-	}
+	p.checkAddresses(fault)
 	if p.HoldTime == 0 {
 		p.HoldTime = defaultHoldTime
 	}
@@ -137,9 +135,41 @@ func (p *Peer) check(asn uint32, listens bool, fault faultFunc) {
 	}
 	p.checkFamilies(fault)
 	p.checkDevice(fault)
-	p.checkTransport(asn, listens, fault)
+	p.checkTransport(asn, listen, fault)
 	p.checkBFD(fault)
 }
+
+// checkAddresses finds addresses that no router, or not this machine, can have.
+func (p *Peer) checkAddresses(fault faultFunc) {
+	if p.Address.IsValid() && !p.Address.IsUnspecified() {
+		if text := faultOfAddress(p.Address); text != "" {
+			fault("address", "%s", text)
+		}
+		// On one machine routers have addresses of 127.0.0.0/8 of their own, but never the first.
+		if first := p.Address == netip.IPv6Loopback() || p.Address == loopback4; first && !p.LocalAddress.IsValid() {
+			fault("address", "%s is this machine itself; write the router's address, or for a router on this machine localAddress as well", p.Address)
+		}
+	}
+	for key, a := range map[string]netip.Addr{"localAddress": p.LocalAddress, "nextHop": p.NextHop} {
+		if !a.IsValid() {
+			continue
+		}
+		if text := faultOfAddress(a); text != "" {
+			fault(key, "%s", text)
+		}
+	}
+	if p.NextHop.IsLoopback() || p.NextHop.IsLinkLocalUnicast() {
+		fault("nextHop", "%s cannot be reached by the router's neighbours; write a global address of this site", p.NextHop)
+	}
+	if p.LocalAddress.IsValid() && FamilyOf(p.LocalAddress) != p.Session() {
+		fault("localAddress", "is of another family than the session")
+	}
+	if p.Interface == "lo" || strings.Contains(p.Interface, "/") {
+		fault("interface", "%q is no link of this machine with a router on it; write this end's, such as eth1", p.Interface)
+	}
+}
+
+var loopback4 = netip.MustParseAddr("127.0.0.1")
 
 func (p *Peer) checkFamilies(fault faultFunc) {
 	if len(p.Families) == 0 {
@@ -159,6 +189,8 @@ func (p *Peer) checkFamilies(fault faultFunc) {
 	switch {
 	case p.NextHop.IsValid() && FamilyOf(p.NextHop) == p.Session():
 		fault("nextHop", "is of the session's own family; set localAddress instead")
+	case p.NextHop.IsValid() && !p.Carries(FamilyOf(p.NextHop)):
+		fault("nextHop", "is for %s routes, and families lacks %[1]s", FamilyOf(p.NextHop))
 	case !p.NextHop.IsValid() && p.Session() == IPv4 && p.Carries(IPv6):
 		fault("nextHop", "an IPv6 address of this site is required for ipv6 over an IPv4 session")
 	}
@@ -179,7 +211,7 @@ func (p *Peer) checkDevice(fault faultFunc) {
 	}
 }
 
-func (p *Peer) checkTransport(asn uint32, listens bool, fault faultFunc) {
+func (p *Peer) checkTransport(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 	if p.Multihop != 0 && (p.Multihop < 2 || p.Multihop > 255) {
 		fault("multihop", "%d is not from 2 to 255", p.Multihop)
 	}
@@ -192,8 +224,8 @@ func (p *Peer) checkTransport(asn uint32, listens bool, fault faultFunc) {
 	if p.Interface != "" && (p.Multihop != 0 || p.LocalAddress.IsValid() || p.Passive) {
 		fault("interface", "excludes multihop, localAddress and passive: the neighbour is on the link and is looked for")
 	}
-	if p.Passive && !listens {
-		fault("passive", "needs the speaker to listen; set listen")
+	if p.Passive && !slices.ContainsFunc(listen, func(at netip.AddrPort) bool { return FamilyOf(at.Addr().Unmap()) == p.Session() }) {
+		fault("passive", "needs the speaker to listen; set listen to an address of the session's family, %s", p.Session())
 	}
 }
 

@@ -1,8 +1,11 @@
 package bgp
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -24,12 +27,27 @@ func (p *Pool) check(fault faultFunc) {
 	if len(p.Namespaces) == 0 {
 		fault("namespaces", "at least one is required; \"*\" is all")
 	}
-	for _, cidr := range p.CIDRs {
+	for i, cidr := range p.CIDRs {
+		key := fmt.Sprintf("cidrs[%d]", i)
 		switch before := cidr.Bits() - 96; {
 		case !cidr.IsValid() || cidr != cidr.Masked():
 			fault("cidrs", "%s has bits set beyond its length", cidr)
 		case cidr.Addr().Is4In6() && before >= 0: // which no address of IPv4 would be in
 			fault("cidrs", "%s stands for IPv4 addresses; write it as IPv4, %s", cidr, netip.PrefixFrom(cidr.Addr().Unmap(), before))
+		case faultOfRange(cidr) != "":
+			fault(key, "%s", faultOfRange(cidr))
+		}
+		if slices.Contains(p.CIDRs[:i], cidr) {
+			fault(key, "%s is listed twice", cidr)
+		}
+	}
+	for i, name := range p.Namespaces {
+		key := fmt.Sprintf("namespaces[%d]", i)
+		if name != "*" && len(validation.IsDNS1123Label(name)) > 0 {
+			fault(key, "%q is not a namespace's name, which has lower-case letters, digits and hyphens; \"*\" is all", name)
+		}
+		if slices.Contains(p.Namespaces[:i], name) {
+			fault(key, "%q is listed twice", name)
 		}
 	}
 }

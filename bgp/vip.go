@@ -125,6 +125,8 @@ const (
 	maxTimeout = 10 * time.Second
 	// leastInterval keeps a typo from asking without a pause.
 	leastInterval = 10 * time.Millisecond
+	// maxInARow bounds how many results in a row are waited for.
+	maxInARow = 1000
 )
 
 // id is the same for equal checks.
@@ -137,6 +139,8 @@ func (v *VIP) check(fault faultFunc) {
 	v.Address = v.Address.Unmap()
 	if !v.Address.IsGlobalUnicast() || v.Address.Zone() != "" {
 		fault("address", "a unicast IP address is required")
+	} else if text := faultOfAddress(v.Address); text != "" {
+		fault("address", "%s", text)
 	}
 	if v.Bind != "" && v.Bind != "lo" {
 		fault("bind", "%q is not lo", v.Bind)
@@ -173,8 +177,8 @@ func (c *Check) check(fault faultFunc) {
 	}
 	if c.TCP != nil {
 		kinds++
-		if !c.TCP.Address.IsValid() {
-			fault("tcp.address", "address:port is required")
+		if text := faultOfTarget(c.TCP.Address); text != "" {
+			fault("tcp.address", "%s", text)
 		}
 	}
 	if kinds != 1 {
@@ -187,6 +191,9 @@ func (c *Check) checkTiming(fault faultFunc) {
 	c.complete()
 	if c.Rise < 0 || c.Fall < 0 {
 		fault("", "rise and fall are positive")
+	}
+	if c.Rise > maxInARow || c.Fall > maxInARow {
+		fault("", "rise %d and fall %d are at most %d", c.Rise, c.Fall, maxInARow)
 	}
 	if c.Timeout < 0 || c.Timeout > maxTimeout {
 		fault("timeout", "%s is not from 1ns to %s", c.Timeout, maxTimeout)
@@ -216,8 +223,8 @@ func (d *DNSCheck) check(fault faultFunc) {
 	if _, ok := dns.IsDomainName(d.Name); !ok || d.Name == "" {
 		fault("name", "%q is not a name", d.Name)
 	}
-	if !d.Server.IsValid() {
-		fault("server", "address:port is required")
+	if text := faultOfTarget(d.Server); text != "" {
+		fault("server", "%s", text)
 	}
 	for _, text := range d.Answer {
 		if _, err := d.record(text); err != nil {

@@ -11,7 +11,8 @@ import (
 )
 
 // Warnings are what the file at path permits and its operator may not want: secrets
-// that other users can read, and pools that namespaces share. Each names the file,
+// that other users can read, pools that namespaces share, and states in which a route
+// leaks. Each names the file,
 // the line and the key. A file with a fault has none.
 func Warnings(path string) []error {
 	c, found, err := load(path)
@@ -20,6 +21,7 @@ func Warnings(path string) []error {
 	}
 	c.warnOfSecrets(found.add)
 	c.warnOfPools(found.add)
+	c.warnOfLeaks(found.add)
 	return found.in(path)
 }
 
@@ -36,6 +38,21 @@ func warnOfSecret(key, file string, warn faultFunc) {
 	}
 	if text := secretfile.Warning(file); text != "" {
 		warn(key, "%s", text)
+	}
+}
+
+// warnOfLeaks finds states in which a route leaves where it is kept inside while it is up.
+func (c *Config) warnOfLeaks(warn faultFunc) {
+	inside := []uint32{wellKnown["no-export"], wellKnown["no-advertise"], wellKnown["no-peer"]}
+	for _, state := range []struct {
+		key string
+		a   *Attributes
+	}{{"states.degraded", &c.States.Degraded.Attributes}, {"states.draining", &c.States.Draining.Attributes}} {
+		for _, n := range inside {
+			if slices.Contains(c.States.Up.Communities.Standard, n) && !slices.Contains(state.a.Communities.Standard, n) {
+				warn(state.key, "lacks %s, which states.up has: in this state the route leaves where it is kept inside; take it out of without where that is not meant", Communities{Standard: []uint32{n}}.Texts()[0])
+			}
+		}
 	}
 }
 

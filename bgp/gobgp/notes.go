@@ -32,6 +32,7 @@ type notes struct {
 	trying  bool      // a connection of the attempt was begun
 	failed  bool      // the attempt has, and it was not seen to yet
 	over    bool      // the attempt has
+	keyed   bool      // this end signs its packets
 	called  bool      // the router tries to connect, and that was not seen to yet
 	last    time.Time // when it did so
 	since   time.Time // when the attempt was begun
@@ -90,13 +91,26 @@ func (n *notes) note(ends bool, change func(*outage.Attempt)) {
 // configuration has changed, or it is back.
 const newsAfter = 30 * time.Second
 
-// hear takes a segment.
+// listen has what GoBGP logs read; keyed is set where this end signs its packets.
+func (n *notes) listen(keyed bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.keyed = keyed
+	n.watching.Store(true)
+}
+
+// hear takes a segment. A router that tries to connect and signs as this end does is worth an attempt:
+// one that did not before, or was not there.
 func (n *notes) hear(ears *outage.Ears, segment []byte, ttl int, now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if ears.Hear(segment, ttl, &n.attempt) {
-		n.called = n.called || now.Sub(n.last) > newsAfter || n.attempt.Connect != nil
-		n.last = now
+	if !ears.Hear(segment, ttl, &n.attempt) {
+		return
+	}
+	news := now.Sub(n.last) > newsAfter || errors.Is(n.attempt.Connect, syscall.ECONNREFUSED)
+	n.last = now
+	if news && n.keyed == (*n.attempt.Called == outage.MD5) {
+		n.called = true
 		n.rouse()
 	}
 }

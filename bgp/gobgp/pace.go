@@ -66,6 +66,8 @@ func (s *Speaker) paceOne(p *peer, state api.PeerState_SessionState, now time.Ti
 	}
 	failed, called := s.notesOf(p).take()
 	switch {
+	case !p.added && !p.trouble.parked() && p.next == nil:
+		_ = s.add(p) // why it cannot be added is in its problem
 	case failed:
 		s.failed(p, now)
 	case p.trouble.parked() && !talks(state) && (called || !now.Before(p.trouble.retry)):
@@ -98,7 +100,7 @@ func (s *Speaker) failed(p *peer, now time.Time) {
 		t.failures, t.reminders = 0, outage.Reminders{}
 	} else {
 		t.failures++
-		wait = outage.Wait(t.failures, verdict.Away)
+		wait = outage.Wait(t.failures, verdict.Pace)
 	}
 	p.waiting = time.Time{}
 	if p.config.Passive {
@@ -154,19 +156,19 @@ func (s *Speaker) notesOf(p *peer) *notes { return s.chronicle.of(p.addr.String(
 // listenTo overhears the router while the session is down.
 func (s *Speaker) listenTo(p *peer) {
 	notes := s.notesOf(p)
-	notes.watching.Store(true)
+	notes.listen(p.config.Password != "")
 	if p.trouble.stop != nil {
 		return
 	}
 	ears := &outage.Ears{Port: p.config.Port, Listening: s.listens}
 	if ears.Listening == 0 {
-		ears.Listening = server179
+		ears.Listening = bgpPort
 	}
 	p.trouble.stop, p.trouble.deaf = overhear(s.ctx, p.config.LocalAddress, p.addr, ears, notes)
 }
 
-// server179 is BGP's port, to which routers connect unless they are told of another.
-const server179 = 179
+// bgpPort is where routers connect to unless they are told of another.
+const bgpPort = 179
 
 // deafen ends what is overheard.
 func (t *trouble) deafen() {
@@ -199,7 +201,7 @@ func (s *Speaker) subjectOf(p *peer) outage.Subject {
 // localFor is the address from which this machine reaches another; invalid where it does not.
 // No packet is sent.
 func localFor(addr netip.Addr) netip.Addr {
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, server179)))
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, bgpPort)))
 	if err != nil {
 		return netip.Addr{}
 	}

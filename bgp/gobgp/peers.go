@@ -16,7 +16,7 @@ const (
 	// connectRetry is when GoBGP would connect again by itself, in seconds, which pace is
 	// ahead of, and a second more than a connection may take. The kernel needs three to say
 	// that a router does not answer on its link.
-	connectRetry = 6
+	connectRetry = 5
 	// idleAfterReset likewise: the default holds a peer for 30 s.
 	idleAfterReset = 1
 	// gtsmTTL is that of a packet that no router has forwarded (RFC 5082).

@@ -5,24 +5,41 @@ import (
 	"time"
 )
 
-// How long lies between two attempts: it doubles from least, up to away where the router was
-// not there, which costs it nothing, and up to refused where it said no.
+// Pace is how soon attempts follow each other.
+type Pace int
+
+// The paces of attempts.
 const (
-	least   = 2 * time.Second
-	away    = 5 * time.Second
-	refused = 30 * time.Second
+	// Patient is for a router that said no.
+	Patient Pace = iota
+	// Away is for one that was not there: an attempt costs it nothing, and it is to be found soon
+	// when it is back.
+	Away
+	// Slow is for one that does not answer, which each attempt waits for.
+	Slow
+)
+
+// How long lies between two attempts: it doubles from least to most, or to mostAway.
+const (
+	least    = 2 * time.Second
+	slow     = 8 * time.Second
+	mostAway = 5 * time.Second
+	most     = 30 * time.Second
 	// jitter is the share by which a wait is longer or shorter, so that the speakers of many
 	// sites do not come back at once.
 	jitter = 0.25
 )
 
 // Wait is how long to wait after so many failures in a row, 1 for the first.
-func Wait(failures int, wasAway bool) time.Duration {
-	most := refused
-	if wasAway {
-		most = away
+func Wait(failures int, pace Pace) time.Duration {
+	first, last := least, most
+	switch pace {
+	case Away:
+		last = mostAway
+	case Slow:
+		first = slow
 	}
-	wait := min(least<<min(failures-1, 10), most)
+	wait := min(first<<min(failures-1, 10), last)
 	return wait + time.Duration((rand.Float64()*2-1)*jitter*float64(wait))
 }
 

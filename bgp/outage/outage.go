@@ -68,8 +68,8 @@ type Verdict struct {
 	Text string
 	// Received, Sent and Connection are what there was; "" for nothing.
 	Received, Sent, Connection string
-	// Away is set where the router was not there at all: the next attempt costs it nothing.
-	Away bool
+	// Pace is how soon the next attempt may come.
+	Pace Pace
 }
 
 // Explain says why the attempt failed.
@@ -93,14 +93,17 @@ func Explain(s Subject, a Attempt) Verdict {
 		v.Reason, v.Text = reasonOf("sent", a.Sent), s.sent(a)
 	case a.Connect != nil:
 		v.Reason, v.Text = s.unconnected(a)
-		v.Away = true
+		v.Pace = Away
+		if timedOut(a.Connect) {
+			v.Pace = Slow
+		}
 	case a.Silent && a.Open == nil:
 		v.Reason, v.Text = bgp.Silent, s.silent(a)
 	case a.Silent:
 		v.Reason, v.Text = bgp.Silent, "the router sent its OPEN and then nothing, no KEEPALIVE; look for a filter or a path MTU between it and this machine"
 	case a.Closed && a.Established:
 		v.Reason, v.Text = bgp.Closed, "the router ended the connection without a NOTIFICATION; see its log: its BGP was killed or restarted"
-		v.Away = true
+		v.Pace = Away
 	case a.Closed && a.Open == nil:
 		v.Reason, v.Text = bgp.Rejected, s.rejected()
 	case a.Closed:

@@ -3,6 +3,7 @@ package outage
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/nearcast/nearcast/bgp"
 )
@@ -69,7 +70,11 @@ const capabilityMultiprotocol = 1
 func (s Subject) capabilityAdvice(n *Notification) string {
 	ours := familyNames(s.Peer.Families)
 	if len(n.Data) >= 6 && n.Data[0] == capabilityMultiprotocol {
-		if family := familyName(n.Data[2:6]); family != "" {
+		family := familyName(n.Data[2:6])
+		switch {
+		case slices.Contains(s.Peer.Families, bgp.Family(family)): // FRR names what it was offered
+			return fmt.Sprintf("it does not speak %s with this neighbor; activate it there (FRR: address-family %[1]s unicast, neighbor %s activate; BIRD: a channel %[1]s), or take it out of families in the file", family, s.local())
+		case family != "":
 			return fmt.Sprintf("it wants %s, and the file has families: [%s]; add it there, or activate the neighbor for %[2]s at the router instead", family, ours)
 		}
 	}

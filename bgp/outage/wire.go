@@ -19,8 +19,8 @@ const (
 	notificationMessage = 3
 	headerLength        = 19
 	openLength          = 10 // without optional parameters
-	// most is what an OPEN or a NOTIFICATION has (RFC 4271, section 4).
-	most = 4096
+	// longest is what an OPEN or a NOTIFICATION has (RFC 4271, section 4).
+	longest = 4096
 
 	capabilities      = 2  // the optional parameter of RFC 5492
 	fourOctetAS       = 65 // the capability of RFC 6793
@@ -58,7 +58,7 @@ func (s *stream) add(sequence uint32, payload []byte, a *Attempt) {
 	s.pending = append(s.pending, payload...)
 	for len(s.pending) >= headerLength && !s.lost {
 		length := int(binary.BigEndian.Uint16(s.pending[16:]))
-		if !bytes.Equal(s.pending[:16], marker) || length < headerLength || length > most {
+		if !bytes.Equal(s.pending[:16], marker) || length < headerLength || length > longest {
 			s.lost, s.pending = true, nil
 			return
 		}

@@ -80,7 +80,7 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "PEER\tAS\tSTATE\tUP\tFAMILIES\tBFD\tPROBLEM")
 	for _, p := range st.Peers {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", peerName(p), p.ASN, p.State, length(time.Duration(p.Uptime)), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(p.Problem))
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", peerName(p), p.ASN, p.State, length(time.Duration(p.Uptime)), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(problemText(p, now)))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -88,7 +88,7 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	fmt.Fprintln(w)
 	fmt.Fprintln(t, "VIP\tSTATE\tANNOUNCED\tSINCE\tREASON")
 	for _, v := range st.VIPs {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s ago\t%s\n", v.Address, v.State, announcedTo(v, sessionsOf(st, v)), length(now.Sub(v.Since)), v.Reason.Text)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s ago\t%s\n", v.Address, v.State, announcedTo(v, sessionsOf(st, v, now)), length(now.Sub(v.Since)), v.Reason.Text)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -125,6 +125,29 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 		fmt.Fprintf(w, "\nthe configuration was read and is not in force:\n%s\n", st.Fault)
 	}
 	return nil
+}
+
+// problemText is why the session is down, since when, and when it is tried again; "" for
+// nothing.
+func problemText(p bgp.PeerStatus, now time.Time) string {
+	if p.Outage == nil || p.Problem == "" {
+		return p.Problem
+	}
+	text := fmt.Sprintf("%s (down for %s", p.Problem, length(now.Sub(p.Outage.Since)))
+	switch n := p.Outage.Attempts; {
+	case n == 1:
+		text += ", 1 attempt failed"
+	case n > 1:
+		text += fmt.Sprintf(", %d attempts failed", n)
+	}
+	switch next := p.Outage.NextTry; {
+	case next.IsZero():
+	case next.After(now):
+		text += ", next in " + length(next.Sub(now))
+	default:
+		text += ", next now"
+	}
+	return text + ")"
 }
 
 // peerName is the router's address, and its link where that is not a part of it.

@@ -55,7 +55,7 @@ func explainVIP(st *bgp.Status, vip netip.Addr) (*explainedVIP, error) {
 	if i < 0 {
 		return nil, noVIP(st, vip)
 	}
-	e := &explainedVIP{VIPStatus: st.VIPs[i], Sessions: sessionsOf(st, st.VIPs[i])}
+	e := &explainedVIP{VIPStatus: st.VIPs[i], Sessions: sessionsOf(st, st.VIPs[i], time.Now())}
 	for _, d := range st.Drains {
 		if !d.VIP.IsValid() || d.VIP == vip {
 			e.Drains = append(e.Drains, d)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nearcast/nearcast/bgp"
 )
@@ -29,11 +30,11 @@ func (s explainedSession) String() string {
 }
 
 // sessionsOf says of every session whether it carries the VIP.
-func sessionsOf(st *bgp.Status, v bgp.VIPStatus) []explainedSession {
+func sessionsOf(st *bgp.Status, v bgp.VIPStatus, now time.Time) []explainedSession {
 	all := []explainedSession{}
 	for _, p := range st.Peers {
 		s := explainedSession{Peer: peerName(p), ASN: p.ASN}
-		if s.Text = notSent(p, v); s.Text == "" {
+		if s.Text = notSent(p, v, now); s.Text == "" {
 			s.Sent, s.Text = true, attributesText(*v.Attributes, p.ASN == st.ASN)
 		}
 		all = append(all, s)
@@ -42,7 +43,7 @@ func sessionsOf(st *bgp.Status, v bgp.VIPStatus) []explainedSession {
 }
 
 // notSent is why the session does not carry the VIP; "" if it does.
-func notSent(p bgp.PeerStatus, v bgp.VIPStatus) string {
+func notSent(p bgp.PeerStatus, v bgp.VIPStatus, now time.Time) string {
 	family := bgp.IPv4
 	if strings.Contains(v.Address, ":") {
 		family = bgp.IPv6
@@ -56,8 +57,8 @@ func notSent(p bgp.PeerStatus, v bgp.VIPStatus) string {
 	case !slices.Contains(p.Families, string(family)):
 		text = "the session does not carry " + string(family)
 	}
-	if text != "" && p.Problem != "" {
-		text += ": " + p.Problem
+	if problem := problemText(p, now); text != "" && problem != "" {
+		text += ": " + problem
 	}
 	return text
 }

@@ -1,0 +1,129 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// The ranges in which no host has its address (RFC 6890).
+var (
+	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
+	future      = netip.MustParsePrefix("240.0.0.0/4") // with 255.255.255.255
+)
+
+// faultOfAddress is why no router and no machine has the address; "" where one may.
+func faultOfAddress(a netip.Addr) string {
+	switch {
+	case a.IsUnspecified():
+		return fmt.Sprintf("%s is unspecified; write the address itself", a)
+	case a.IsMulticast():
+		return fmt.Sprintf("%s is multicast, and no single machine's", a)
+	case a.Is4() && thisNetwork.Contains(a), a.Is4() && future.Contains(a):
+		return fmt.Sprintf("%s is reserved (RFC 6890)", a)
+	case a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "":
+		return fmt.Sprintf("%s is link-local and lacks its link: write %[1]s%%eth0, or interface: eth0", a)
+	case a.Zone() != "" && !a.IsLinkLocalUnicast():
+		return fmt.Sprintf("%s has a zone, which link-local addresses alone have", a)
+	}
+	return ""
+}
+
+// faultOfTarget is why a check cannot ask at the address; "" where it can.
+func faultOfTarget(at netip.AddrPort) string {
+	if !at.IsValid() || at.Port() == 0 {
+		return "address:port is required"
+	}
+	return faultOfAddress(at.Addr().Unmap())
+}
+
+func (c *Config) checkRouterID(fault faultFunc) {
+	switch {
+	case !c.RouterID.Is4() || c.RouterID.IsUnspecified():
+		fault("routerID", "an IPv4 address is required")
+	case c.RouterID.IsMulticast() || faultOfAddress(c.RouterID) != "":
+		fault("routerID", "%s; take an IPv4 address of this machine", faultOfAddress(c.RouterID))
+	}
+}
+
+// place is an address of this site or of a router, and where the file says so.
+type place struct {
+	addr netip.Addr
+	key  string
+	what string
+	own  bool // it is this machine's
+}
+
+// places are all addresses that the file knows as machines' own.
+func (c *Config) places() []place {
+	all := []place{{c.RouterID, "routerID", "this speaker's router ID", true}}
+	for i, at := range c.Listen {
+		all = append(all, place{at.Addr().Unmap(), fmt.Sprintf("listen[%d]", i), "an address of this machine", true})
+	}
+	for i := range c.Peers {
+		p, key := &c.Peers[i], fmt.Sprintf("peers[%d]", i)
+		all = append(all, place{p.Address, key + ".address", "the router", false},
+			place{p.LocalAddress, key + ".localAddress", "an address of this machine", true},
+			place{p.NextHop, key + ".nextHop", "an address of this machine", true})
+	}
+	valid := all[:0]
+	for _, p := range all {
+		if p.addr.IsValid() && !p.addr.IsUnspecified() {
+			valid = append(valid, p)
+		}
+	}
+	return valid
+}
+
+// checkOwn finds peers that are this machine itself.
+func (c *Config) checkOwn(fault faultFunc) {
+	for i := range c.Peers {
+		p := &c.Peers[i]
+		for _, here := range c.places() {
+			if here.own && p.Address.IsValid() && here.addr == p.Address {
+				fault(fmt.Sprintf("peers[%d].address", i), "%s is %s (%s): a speaker has no session with itself; write the router's", p.Address, here.what, here.key)
+				break
+			}
+		}
+	}
+}
+
+// The shortest prefixes that a site's pool may have: of what is shorter a typo has made everything.
+const (
+	shortest4 = 8
+	shortest6 = 16
+)
+
+// checkPools finds pools from which a tenant could take a machine's own address.
+func (c *Config) checkPools(fault faultFunc) {
+	for i := range c.Pools {
+		c.Pools[i].check(fault.under(fmt.Sprintf("pools[%d]", i)))
+		for j, cidr := range c.Pools[i].CIDRs {
+			key := fmt.Sprintf("pools[%d].cidrs[%d]", i, j)
+			for _, here := range c.places() {
+				if cidr.Contains(here.addr.WithZone("")) {
+					fault(key, "%s holds %s, %s (%s), which a Service could then announce; take it out of the range", cidr, here.addr, here.what, here.key)
+				}
+			}
+		}
+	}
+}
+
+// faultOfRange is why Services may not have the range; "" where they may.
+func faultOfRange(cidr netip.Prefix) string {
+	least := shortest4
+	if cidr.Addr().Is6() {
+		least = shortest6
+	}
+	if cidr.Bits() < least {
+		return fmt.Sprintf("%s is far more than a site's: the shortest prefix is /%d", cidr, least)
+	}
+	for _, bad := range []struct{ cidr, what string }{
+		{"127.0.0.0/8", "loopback"}, {"169.254.0.0/16", "link-local"}, {"224.0.0.0/4", "multicast"}, {"240.0.0.0/4", "reserved"}, {"0.0.0.0/8", "reserved"},
+		{"::/16", "reserved"}, {"fe80::/10", "link-local"}, {"ff00::/8", "multicast"},
+	} {
+		if netip.MustParsePrefix(bad.cidr).Overlaps(cidr) {
+			return fmt.Sprintf("%s is %s: no address in it can be announced", cidr, bad.what)
+		}
+	}
+	return ""
+}

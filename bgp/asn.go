@@ -1,0 +1,59 @@
+package bgp
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// The numbers that are no autonomous system.
+const (
+	asTrans  = 23456 // RFC 6793: what 16 bits stand for that hold no number of 32
+	last16   = 65535 // RFC 7300, as is the last of 32
+	reserved = 65552 // to lastReserved: IANA assigns none of them
+	// lastReserved is the last before those of 32 bits that are assigned.
+	lastReserved = 131071
+)
+
+// parseASN reads an AS number as asplain or as asdot (RFC 5396): 4259840001 is 65000.1.
+func parseASN(text string) (uint32, error) {
+	high, low, dotted := strings.Cut(text, ".")
+	if !dotted {
+		n, err := strconv.ParseUint(text, 10, 32)
+		if err != nil || !isDecimal(text) {
+			return 0, fmt.Errorf("%q is not an AS number: write 64512, or 65000.1 as asdot", text)
+		}
+		return uint32(n), nil
+	}
+	h, err := strconv.ParseUint(high, 10, 16)
+	l, err2 := strconv.ParseUint(low, 10, 16)
+	if err != nil || err2 != nil || !isDecimal(high) || !isDecimal(low) {
+		return 0, fmt.Errorf("%q is not an AS number in asdot, two numbers from 0 to 65535 (RFC 5396)", text)
+	}
+	return uint32(h)<<16 | uint32(l), nil
+}
+
+// faultOfASN is why no session can have the number at one of its ends; "" where one can.
+func faultOfASN(n uint32) string {
+	switch {
+	case n == 0:
+		return "is required; 0 is reserved (RFC 7607)"
+	case n == asTrans:
+		return fmt.Sprintf("%d is AS_TRANS, which stands for numbers of 32 bits (RFC 6793); write the AS's own", n)
+	case n == last16, n == ReservedASN:
+		return fmt.Sprintf("%d is reserved (RFC 7300)", n)
+	case n >= reserved && n <= lastReserved:
+		return fmt.Sprintf("%d is not the number of an autonomous system: IANA reserves %d to %d", n, reserved, lastReserved)
+	}
+	return ""
+}
+
+// isDecimal reports whether the text is a number as people write it, without a zero before it: YAML
+// takes 010 for 8.
+func isDecimal(text string) bool {
+	text = strings.TrimPrefix(text, "-")
+	if text == "" || len(text) > 1 && text[0] == '0' {
+		return false
+	}
+	return strings.Trim(text, "0123456789") == ""
+}

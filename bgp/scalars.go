@@ -1,0 +1,169 @@
+package bgp
+
+import (
+	"cmp"
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// scalars finds what is wrong with single values of a file, before YAML decodes them: it drops what
+// follows a point (port: 17.9), takes a zero before a number for octal, and says neither line nor key of an
+// address that is none. It also has AS numbers in asdot written as asplain, which it would
+// take for fractions.
+type scalars struct {
+	found *faults
+	asdot []rewrite
+}
+
+// rewrite is a value that stands at a line and column of the file, both from 1.
+type rewrite struct {
+	line, column int
+	old, new     string
+}
+
+// checkScalars adds the faults, and returns the file with its AS numbers as asplain.
+func checkScalars(data []byte, root *yaml.Node, found *faults) []byte {
+	s := &scalars{found: found}
+	if len(root.Content) > 0 {
+		s.walk(root.Content[0], reflect.TypeFor[Config](), "", 0)
+	}
+	return rewritten(data, s.asdot)
+}
+
+var (
+	yamlReader = reflect.TypeFor[yaml.Unmarshaler]()
+	textReader = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+func (s *scalars) walk(node *yaml.Node, t reflect.Type, key string, depth int) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if depth > maxDepth || reflect.PointerTo(t).Implements(yamlReader) {
+		return // it reads itself
+	}
+	switch {
+	case node.Kind == yaml.ScalarNode:
+		s.scalar(node, t, key)
+	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Struct:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			name := node.Content[i].Value
+			if field, ok := fieldOf(t, name); ok {
+				s.walk(node.Content[i+1], field, strings.TrimPrefix(key+"."+name, "."), depth+1)
+			}
+		}
+	case node.Kind == yaml.SequenceNode && t.Kind() == reflect.Slice:
+		for i, child := range node.Content {
+			s.walk(child, t.Elem(), fmt.Sprintf("%s[%d]", key, i), depth+1)
+		}
+	}
+}
+
+// fieldOf returns the type of the field that has the key.
+func fieldOf(t reflect.Type, key string) (reflect.Type, bool) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, option, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		if option == "inline" {
+			if inner, ok := fieldOf(field.Type, key); ok {
+				return inner, true
+			}
+		}
+		if name == key && name != "" && name != "-" {
+			return field.Type, true
+		}
+	}
+	return nil, false
+}
+
+func (s *scalars) scalar(node *yaml.Node, t reflect.Type, key string) {
+	fault := func(format string, args ...any) {
+		s.found.found = append(s.found.found, fault{node.Line, fmt.Sprintf("line %d: %s: %s", node.Line, key, fmt.Sprintf(format, args...))})
+	}
+	if node.ShortTag() == "!!null" {
+		return
+	}
+	switch {
+	case reflect.PointerTo(t).Implements(textReader):
+		v := reflect.New(t).Interface().(encoding.TextUnmarshaler)
+		if err := v.UnmarshalText([]byte(node.Value)); err != nil {
+			fault("%q is not %s: %v", node.Value, whatIs(t), err)
+		}
+	case t == reflect.TypeFor[uint32]() && (key == "asn" || strings.HasSuffix(key, ".asn")):
+		s.asn(node, fault)
+	case isNumber(t.Kind()) && t.PkgPath() == "" && node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0:
+		if tag := node.ShortTag(); tag == "!!float" || tag == "!!int" && !isDecimal(node.Value) {
+			fault("%s is not a whole number in decimal digits", node.Value)
+		}
+	}
+}
+
+func isNumber(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uint64 }
+
+// whatIs says what a value of the type is.
+func whatIs(t reflect.Type) string {
+	switch t.Name() {
+	case "Addr":
+		return "an IP address"
+	case "AddrPort":
+		return "address:port, such as 127.0.0.1:53 or [::1]:53"
+	case "Prefix":
+		return "a prefix, such as 198.51.100.64/26"
+	}
+	return "a " + t.Name()
+}
+
+// asn checks an AS number, and remembers one that YAML would read otherwise.
+func (s *scalars) asn(node *yaml.Node, fault func(string, ...any)) {
+	if !strings.ContainsAny(node.Value, "0123456789") {
+		return // YAML says that it is no number
+	}
+	n, err := parseASN(node.Value)
+	if err != nil {
+		fault("%v", err)
+		return
+	}
+	plain := strconv.FormatUint(uint64(n), 10)
+	old := node.Value
+	switch node.Style {
+	case yaml.SingleQuotedStyle:
+		old = "'" + old + "'"
+	case yaml.DoubleQuotedStyle:
+		old = `"` + old + `"`
+	}
+	if old != plain {
+		s.asdot = append(s.asdot, rewrite{node.Line, node.Column, old, plain})
+	}
+}
+
+// rewritten returns the file with other values. One that does not stand where YAML says is left, and
+// then refused by YAML.
+func rewritten(data []byte, all []rewrite) []byte {
+	if len(all) == 0 {
+		return data
+	}
+	lines := strings.SplitAfter(string(data), "\n")
+	// From the end to the beginning, so that columns stay true; one to which several aliases lead is
+	// there once.
+	slices.SortFunc(all, func(a, b rewrite) int { return cmp.Or(b.line-a.line, b.column-a.column) })
+	for _, r := range slices.Compact(all) {
+		if r.line > len(lines) {
+			continue
+		}
+		line := []rune(lines[r.line-1])
+		at := min(r.column-1, len(line))
+		if rest := string(line[at:]); strings.HasPrefix(rest, r.old) {
+			lines[r.line-1] = string(line[:at]) + r.new + strings.TrimPrefix(rest, r.old)
+		}
+	}
+	return []byte(strings.Join(lines, ""))
+}
