@@ -198,8 +198,10 @@ func (c *Config) checkPeers(fault faultFunc) {
 		if seen[p.Name()] {
 			fault(key, "%s is listed twice", p.Name())
 		}
-		if zone := p.Address.Zone(); zone != "" && seen[zone] {
-			fault(key, "%s is on %s, which is a peer's interface: an unnumbered session needs a link with one neighbour", p.Address, zone)
+		for j := range i {
+			if o := &c.Peers[j]; p.sharesLink(o) || o.sharesLink(p) {
+				fault(key, "%s and %s of peers[%d] are on one link: an unnumbered session needs one with a single neighbour", p.Name(), o.Name(), j)
+			}
 		}
 		seen[p.Name()] = true
 	}

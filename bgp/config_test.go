@@ -119,7 +119,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"holdTime", "holdtime", "line 5: field holdtime not found"},
 		{"fall: 2", "fal: 2", "line 13: field fal not found"},
 		{"asn: 64512\n", "asn: many\n", "line 1: cannot unmarshal"},
-		{"asn: 64512\n", "asn: 0\n", "line 1: asn: is required"},
+		{"asn: 64512\n", "asn: 0\n", "line 1: asn: is required; 0 is reserved (RFC 7607)"},
 		{"routerID: 192.0.2.11", "routerID: 2001:db8::1", "line 2: routerID: an IPv4 address is required"},
 		{"2001:db8::11]:179", "2001:db8::11]:1790", "line 3: listen[1]: address:port is required, with the same port"},
 		{"holdTime: 9s", "holdTime: 2s", "line 5: peers[0].holdTime: 2s is not"},
@@ -171,6 +171,61 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"startupHold: 5", "startupHold: -1", "line 23: startupHold: -1"},
 		{"metrics: 127.0.0.1:9154", "metrics: nowhere", `line 25: metrics: "nowhere" is not address:port`},
 		{"services:", "---\nservices:", "more than one YAML document"},
+		{"asn: 64512\n", "asn: 23456\n", "line 1: asn: 23456 is AS_TRANS"},
+		{"asn: 64512\n", "asn: 65535\n", "line 1: asn: 65535 is reserved (RFC 7300)"},
+		{"asn: 64512\n", "asn: 4294967295\n", "line 1: asn: 4294967295 is reserved (RFC 7300)"},
+		{"asn: 64512\n", "asn: 100000\n", "line 1: asn: 100000 is not the number of an autonomous system"},
+		{"asn: 64512\n", "asn: AS64512\n", `line 1: asn: "AS64512" is not an AS number`},
+		{"asn: 64512\n", "asn: 1.70000\n", `line 1: asn: "1.70000" is not an AS number in asdot`},
+		{"asn: 64512\n", "asn: 64.5.12\n", `line 1: asn: "64.5.12" is not an AS number in asdot`},
+		{"asn: 64512\n", "asn: 0176000\n", `line 1: asn: "0176000" is not an AS number`},
+		{"asn: 64512\n", "asn: 64_512\n", `line 1: asn: "64_512" is not an AS number`},
+		{"asn: 64501", "asn: 0", "line 7: peers[2].asn: is required; 0 is reserved (RFC 7607)"},
+		{"asn: 64502", "asn: 0.23456", "line 8: peers[3].asn: 23456 is AS_TRANS"},
+		{"asn: 64502", "asn: 6450e1", `line 8: peers[3].asn: "6450e1" is not an AS number`},
+		{"routerID: 192.0.2.11", "routerID: 224.0.0.5", "line 2: routerID: 224.0.0.5 is multicast"},
+		{"routerID: 192.0.2.11", "routerID: 255.255.255.255", "line 2: routerID: 255.255.255.255 is reserved"},
+		{"routerID: 192.0.2.11", "routerID: 192.0.2", `line 2: routerID: "192.0.2" is not an IP address`},
+		{"[2001:db8::11]:179", "192.0.2.11:179", "line 3: listen[1]: 192.0.2.11:179 is listed twice"},
+		{"[2001:db8::11]:179", "2001:db8::11", `line 3: listen[1]: "2001:db8::11" is not address:port`},
+		{"[2001:db8::11]:179", "[ff02::1]:179", "line 3: listen[1]: ff02::1 is multicast"},
+		{"address: 192.0.2.1,", "address: 224.0.0.1,", "line 5: peers[0].address: 224.0.0.1 is multicast"},
+		{"address: 192.0.2.1,", "address: 255.255.255.255,", "line 5: peers[0].address: 255.255.255.255 is reserved"},
+		{"address: 192.0.2.1,", "address: 127.0.0.1,", "line 5: peers[0].address: 127.0.0.1 is this machine itself"},
+		{"address: 192.0.2.1,", "address: 192.0.2.1/24,", `line 5: peers[0].address: "192.0.2.1/24" is not an IP address`},
+		{"address: 192.0.2.1,", "address: 192.0.2.11,", "line 5: peers[0].address: 192.0.2.11 is this speaker's router ID (routerID)"},
+		{"address: 192.0.2.1,", "address: \"::ffff:192.0.2.11\",", "line 5: peers[0].address: 192.0.2.11 is this speaker's"},
+		{"address: 192.0.2.1,", "address: \"::ffff:192.0.2.2\",", "peers[1]: 192.0.2.2 is listed twice"},
+		{"address: 192.0.2.1, asn: 64500, holdTime: 9s, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", "address: \"fe80::1\", asn: 64500", "line 5: peers[0].address: fe80::1 is link-local and lacks its link"},
+		{"address: 192.0.2.1, asn: 64500, holdTime: 9s, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", "address: \"fe80::1%eth1\", asn: 64500", "line 7: peers[2]: eth1 and fe80::1%eth1 of peers[0] are on one link"},
+		{"address: 203.0.113.1,", "address: 203.0.113.1, localAddress: 203.0.113.1,", "line 8: peers[3].address: 203.0.113.1 is an address of this machine (peers[3].localAddress)"},
+		{"address: 203.0.113.1,", "address: 203.0.113.1, localAddress: 239.0.0.1,", "line 8: peers[3].localAddress: 239.0.0.1 is multicast"},
+		{"address: 203.0.113.1,", "address: 203.0.113.1, nextHop: \"2001:db8::11\",", "line 8: peers[3].nextHop: is for ipv6 routes, and families lacks ipv6"},
+		{"nextHop: \"2001:db8::11\"", "nextHop: \"fe80::11%eth0\"", "line 5: peers[0].nextHop: fe80::11%eth0 cannot be reached"},
+		{"address: 203.0.113.1,", "address: 203.0.113.1, port: 17.9,", "line 8: peers[3].port: 17.9 is not a whole number"},
+		{"address: 203.0.113.1,", "address: 203.0.113.1, port: 0179,", "line 8: peers[3].port: 0179 is not a whole number"},
+		{"multihop: 3", "multihop: 2.9", "line 8: peers[3].multihop: 2.9 is not a whole number"},
+		{"interface: eth1", "interface: ge-0/0/0", "line 7: peers[2].interface: \"ge-0/0/0\" is no link of this machine"},
+		{"192.0.2.11:179\", \"[2001:db8::11]", "[2001:db8::11]", "line 6: peers[1].passive: needs the speaker to listen; set listen to an address of the session's family, ipv4"},
+		{"address: 198.51.100.53", "address: 198.51.100.53/32", `line 10: vips[0].address: "198.51.100.53/32" is not an IP address`},
+		{"address: 198.51.100.53", "address: 240.0.0.1", "line 10: vips[0].address: 240.0.0.1 is reserved"},
+		{"address: 198.51.100.53", "address: 192.0.2.11", "line 10: vips[0]: 192.0.2.11 is this speaker's router ID (routerID), and a shared address is no machine's own"},
+		{"address: 2001:db8:53::53", "address: 2001:db8::11", "line 15: vips[1]: 2001:db8::11 is an address of this machine (listen[1])"},
+		{"server: 127.0.0.1:53, name: fn", "server: 127.0.0.1, name: fn", `line 13: vips[0].checks[0].dns.server: "127.0.0.1" is not address:port`},
+		{"tcp: {address: \"127.0.0.1:53\"}", "tcp: {address: \"127.0.0.1:0\"}", "line 16: vips[1].checks[0].tcp.address: address:port is required"},
+		{"rise: 3", "rise: 3000", "at most 1000"},
+		{"rise: 3", "rise: 2.5", "line 13: vips[0].checks[0].rise: 2.5 is not a whole number"},
+		{"198.51.100.64/26", "0.0.0.0/0", "line 19: pools[0].cidrs[0]: 0.0.0.0/0 is far more than a site's"},
+		{"198.51.100.64/26", "192.0.2.0/24", "line 19: pools[0].cidrs[0]: 192.0.2.0/24 holds 192.0.2.1, the router (peers[0].address)"},
+		{"198.51.100.64/26", "192.0.2.8/29", "line 19: pools[0].cidrs[0]: 192.0.2.8/29 holds 192.0.2.11, this speaker's router ID"},
+		{"2001:db8:53::/64", "2001:db8::/64", "line 19: pools[0].cidrs[1]: 2001:db8::/64 holds 2001:db8::11"},
+		{"2001:db8:53::/64", "::/0", "line 19: pools[0].cidrs[1]: ::/0 is far more"},
+		{"198.51.100.64/26", "224.0.1.0/24", "line 19: pools[0].cidrs[0]: 224.0.1.0/24 is multicast"},
+		{"198.51.100.64/26", "198.51.100.64", `line 19: pools[0].cidrs[0]: "198.51.100.64" is not a prefix`},
+		{"namespaces: [media, iot]", "namespaces: [media, Media]", `line 19: pools[0].namespaces[1]: "Media" is not a namespace's name`},
+		{"namespaces: [media, iot]", "namespaces: [media, media]", `line 19: pools[0].namespaces[1]: "media" is listed twice`},
+		{"med: 50", "med: 50.5", "line 21: states.degraded.med: 50.5 is not a whole number"},
+		{"budget: 3", "budget: 010", "line 24: flaps.budget: 010 is not a whole number"},
 	} {
 		text := strings.Replace(good, c.old, c.new, 1)
 		if text == good {
@@ -182,6 +237,25 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 	}
 	if _, err := Parse(nil); err == nil {
 		t.Error("an empty file is accepted")
+	}
+}
+
+// TestAnASNumberIsReadAsItWasWritten holds that asdot (RFC 5396) is no fraction, quoted or not, and
+// that the lines of faults stay those of the file.
+func TestAnASNumberIsReadAsItWasWritten(t *testing.T) {
+	for text, want := range map[string]uint32{
+		"65000.1": 4259840001, `"65000.1"`: 4259840001, "'65000.10'": 4259840010, "1.10": 65546, "64512.0": 4227858432, "64512": 64512, `"64512"`: 64512,
+		"0.64512": 64512, "4200000000": 4200000000, "&as 65000.1 # the site's": 4259840001,
+	} {
+		both := strings.Replace(strings.Replace(good, "asn: 64512\n", "asn: "+text+"\n", 1), "asn: 64501", "asn: "+strings.NewReplacer("&as ", "", " # the site's", "").Replace(text), 1)
+		c, err := Parse([]byte(both))
+		if err != nil || c.ASN != want || c.Peers[2].ASN != want {
+			t.Errorf("asn: %s: %v, want %d", text, err, want)
+		}
+	}
+	_, err := Parse([]byte(strings.NewReplacer("asn: 64500, holdTime: 9s", "asn: 65000.1, holdTime: 1s", "asn: 64501", "asn: '1.1'").Replace(good)))
+	if err == nil || !strings.Contains(err.Error(), "line 5: peers[0].holdTime: 1s is not") {
+		t.Error(err)
 	}
 }
 

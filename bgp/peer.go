@@ -81,6 +81,9 @@ func (p *Peer) Name() string {
 	return p.Address.String()
 }
 
+// sharesLink reports whether p is found on its link, and o has an address on the same.
+func (p *Peer) sharesLink(o *Peer) bool { return p.Interface != "" && p.Interface == o.Address.Zone() }
+
 // Session is the family that the session itself runs over.
 func (p *Peer) Session() Family {
 	if p.Interface != "" {

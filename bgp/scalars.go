@@ -33,7 +33,7 @@ func checkScalars(data []byte, root *yaml.Node, found *faults) []byte {
 	if len(root.Content) > 0 {
 		s.walk(root.Content[0], reflect.TypeFor[Config](), "", 0)
 	}
-	return rewritten(data, s.asdot)
+	return s.rewrite(data)
 }
 
 var (
@@ -145,25 +145,25 @@ func (s *scalars) asn(node *yaml.Node, fault func(string, ...any)) {
 	}
 }
 
-// rewritten returns the file with other values. One that does not stand where YAML says is left, and
-// then refused by YAML.
-func rewritten(data []byte, all []rewrite) []byte {
-	if len(all) == 0 {
+// rewrite returns the file with AS numbers as asplain. One that does not stand where YAML says is a
+// fault: YAML would read another number.
+func (s *scalars) rewrite(data []byte) []byte {
+	if len(s.asdot) == 0 {
 		return data
 	}
 	lines := strings.SplitAfter(string(data), "\n")
 	// From the end to the beginning, so that columns stay true; one to which several aliases lead is
 	// there once.
-	slices.SortFunc(all, func(a, b rewrite) int { return cmp.Or(b.line-a.line, b.column-a.column) })
-	for _, r := range slices.Compact(all) {
-		if r.line > len(lines) {
+	slices.SortFunc(s.asdot, func(a, b rewrite) int { return cmp.Or(b.line-a.line, b.column-a.column) })
+	for _, r := range slices.Compact(s.asdot) {
+		line := []rune(lines[min(r.line, len(lines))-1])
+		at := min(r.column-1, len(line))
+		before, after, found := strings.Cut(string(line[at:]), r.old) // an anchor stands before it
+		if !found {
+			s.found.found = append(s.found.found, fault{r.line, fmt.Sprintf("line %d: write %s as %s", r.line, r.old, r.new)})
 			continue
 		}
-		line := []rune(lines[r.line-1])
-		at := min(r.column-1, len(line))
-		if rest := string(line[at:]); strings.HasPrefix(rest, r.old) {
-			lines[r.line-1] = string(line[:at]) + r.new + strings.TrimPrefix(rest, r.old)
-		}
+		lines[r.line-1] = string(line[:at]) + before + r.new + after
 	}
 	return []byte(strings.Join(lines, ""))
 }

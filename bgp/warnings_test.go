@@ -85,3 +85,24 @@ func TestAFileWithAFaultHasNoWarnings(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestAStateThatLeaksIsWarnedOf: what keeps a route inside while it is up is to keep it there while it
+// is degraded or leaves.
+func TestAStateThatLeaksIsWarnedOf(t *testing.T) {
+	for states, want := range map[string][]string{
+		"{up: {communities: [no-export]}}": {"states.degraded: lacks no-export", "states.draining: lacks no-export"},
+		"{up: {communities: [no-peer]}, degraded: {prepend: 3, med: 100, communities: [no-peer]}}":                                             {"states.draining: lacks no-peer"},
+		"{up: {communities: [no-export]}, degraded: {prepend: 3, communities: [no-export]}, draining: {prepend: 6, communities: [no-export]}}": nil,
+		"{up: {communities: [\"64512:7\"]}}": nil,
+	} {
+		got := warningsOf(t, "asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\nstates: "+states+"\n")
+		for _, text := range want {
+			if !strings.Contains(got, text) {
+				t.Errorf("%s: %q lacks %q", states, got, text)
+			}
+		}
+		if want == nil && got != "" {
+			t.Errorf("%s: %q", states, got)
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package outage
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+func subject(change func(*Subject)) Subject {
+	s := Subject{
+		Peer: &bgp.Peer{Address: netip.MustParseAddr("192.0.2.1"), ASN: 64500, Port: 179, HoldTime: 9 * time.Second, Families: []bgp.Family{bgp.IPv4}},
+		Addr: netip.MustParseAddr("192.0.2.1"), ASN: 64512, RouterID: netip.MustParseAddr("192.0.2.11"), Local: netip.MustParseAddr("192.0.2.11"), OnLink: true,
+	}
+	if change != nil {
+		change(&s)
+	}
+	return s
+}
+
+func told(code, subcode uint8, data ...byte) Attempt {
+	return Attempt{Received: &Notification{code, subcode, data}}
+}
+
+func signed(s Signature) *Signature { return &s }
+
+// TestEachWayToRefuseSaysWhatToChangeAndWhere also holds that no two ways give one text.
+func TestEachWayToRefuseSaysWhatToChangeAndWhere(t *testing.T) {
+	keyed := func(s *Subject) { s.Peer.PasswordFile = "/etc/nearcast/bgp.key" }
+	timedOut := os.ErrDeadlineExceeded
+	texts := map[string]string{}
+	for _, test := range []struct {
+		name    string
+		change  func(*Subject)
+		attempt Attempt
+		reason  bgp.SessionReason
+		words   []string
+	}{
+		{"AS at the router", nil, told(2, 2), "received-bad-peer-as", []string{"OPEN Message Error/Bad Peer AS (2/2)", "64512", "at the router", "192.0.2.11"}},
+		{"AS in the file", nil, Attempt{Sent: &Notification{Code: 2, Subcode: 2}, Open: &Open{ASN: 64999}}, "sent-bad-peer-as", []string{"AS 64999", "set asn: 64999", "in the file"}},
+		{"AS in the file, unheard", nil, Attempt{Sent: &Notification{Code: 2, Subcode: 2}}, "sent-bad-peer-as", []string{"another AS than 64500", "in the file"}},
+		{"hold time", nil, told(2, 6), "received-unacceptable-hold-time", []string{"9s", "holdTime", "minimum-holdtime"}},
+		{"router ID", nil, told(2, 3), "received-bad-bgp-identifier", []string{"192.0.2.11", "routerID"}},
+		{"router ID of both", nil, Attempt{Received: &Notification{Code: 2, Subcode: 3}, Open: &Open{RouterID: netip.MustParseAddr("192.0.2.11")}}, "received-bad-bgp-identifier", []string{"both ends have router ID 192.0.2.11"}},
+		{"family", nil, told(2, 7, 1, 4, 0, 1, 0, 1), "received-unsupported-capability", []string{"does not speak ipv4", "activate", "families"}},
+		{"another family", nil, told(2, 7, 1, 4, 0, 2, 0, 1), "received-unsupported-capability", []string{"wants ipv6", "[ipv4]"}},
+		{"role", nil, told(2, 11), "received-role-mismatch", []string{"RFC 9234", "at the router"}},
+		{"shutdown", nil, told(6, 2, append([]byte{7}, "CHG1234"...)...), "received-administrative-shutdown", []string{`Cease/Administrative Shutdown (6/2) "CHG1234"`, "no neighbor 192.0.2.11 shutdown"}},
+		{"shutdown in a hard reset", nil, told(6, 9, append([]byte{6, 2, 3}, "bye"...)...), "received-hard-reset", []string{`Administrative Shutdown (6/2) "bye"`, "shut the session down"}},
+		{"prefixes", nil, told(6, 1, 0, 1, 1, 0, 0, 0, 5), "received-maximum-number-of-prefixes-reached", []string{"limit of 5 routes of ipv4", "maximum-prefix"}},
+		{"removed", nil, told(6, 3), "received-peer-de-configured", []string{"removed at the router", "remote-as 64512"}},
+		{"rejected by name", nil, told(6, 5), "received-connection-rejected", []string{"localAddress"}},
+		{"BFD", nil, told(6, 10), "received-bfd-down", []string{"UDP 3784"}},
+		{"our hold timer", nil, Attempt{Established: true, Sent: &Notification{Code: 4}}, "sent-hold-timer-expired", []string{"nothing came from the router for 9s"}},
+		{"its hold timer", nil, told(4, 0), "received-hold-timer-expired", []string{"Hold Timer Expired (4/0)", "heard nothing from this speaker"}},
+		{"nobody's number", nil, told(99, 7), "received-unknown", []string{"Unknown (99/7)"}},
+		{"unread", nil, Attempt{Unread: true}, bgp.Unread, []string{"CAP_NET_RAW"}},
+		{"refused", nil, Attempt{Connect: syscall.ECONNREFUSED}, bgp.Refused, []string{"nothing listens at 192.0.2.1 port 179", "at the router"}},
+		{"link", nil, Attempt{Connect: syscall.EHOSTUNREACH}, bgp.NoHost, []string{"does not answer on its link", "VLAN"}},
+		{"beyond", func(s *Subject) { s.OnLink = false }, Attempt{Connect: syscall.EHOSTUNREACH}, bgp.NoHost, []string{"multihop"}},
+		{"route", nil, Attempt{Connect: syscall.ENETUNREACH}, bgp.NoRoute, []string{"no route to 192.0.2.1"}},
+		{"local address", func(s *Subject) { s.Peer.LocalAddress = netip.MustParseAddr("192.0.2.77") }, Attempt{Connect: syscall.EADDRNOTAVAIL}, bgp.NoLocalAddress, []string{"localAddress 192.0.2.77"}},
+		{"filter", nil, Attempt{Connect: syscall.EPERM}, bgp.Filtered, []string{"this machine's packet filter"}},
+		{"silence", nil, Attempt{Connect: timedOut}, bgp.TimedOut, []string{"packet filter", "passwordFile"}},
+		{"silence with a key", keyed, Attempt{Connect: timedOut}, bgp.TimedOut, []string{"passwordFile may differ"}},
+		{"key at the router", nil, Attempt{Connect: timedOut, Called: signed(MD5)}, bgp.WrongKey, []string{"the file has none", "set passwordFile"}},
+		{"key in the file", keyed, Attempt{Connect: timedOut, Called: signed(Unsigned)}, bgp.WrongKey, []string{"the router has no password for 192.0.2.11"}},
+		{"two keys", keyed, Attempt{Connect: timedOut, Answered: signed(MD5)}, bgp.WrongKey, []string{"differ", "same key at both ends"}},
+		{"TCP-AO", nil, Attempt{Connect: timedOut, Called: signed(AO)}, bgp.WrongKey, []string{"TCP-AO (RFC 5925)"}},
+		{"GTSM here", func(s *Subject) { s.Peer.GTSM = true }, Attempt{Connect: timedOut, Answered: signed(Unsigned), TTL: 1}, bgp.TTL, []string{"TTL 1", "at the router too"}},
+		{"GTSM here, connected", func(s *Subject) { s.Peer.GTSM = true }, Attempt{Silent: true}, bgp.Silent, []string{"gtsm", "at the router too"}},
+		{"GTSM there", nil, Attempt{Silent: true}, bgp.Silent, []string{"gtsm: true in the file"}},
+		{"no neighbor", nil, Attempt{Closed: true}, bgp.Rejected, []string{"no neighbor 192.0.2.11", "remote-as 64512"}},
+		{"closed later", nil, Attempt{Closed: true, Open: &Open{}}, bgp.Closed, []string{"after its OPEN"}},
+		{"killed", nil, Attempt{Closed: true, Established: true}, bgp.Closed, []string{"killed or restarted"}},
+		{"ourselves", func(s *Subject) { s.Own = true }, Attempt{Connect: syscall.ECONNREFUSED}, bgp.OwnAddress, []string{"address of this machine"}},
+		{"another", nil, Attempt{Connect: errors.New("no such device")}, bgp.Unconnected, []string{"no such device"}},
+	} {
+		v := Explain(subject(test.change), test.attempt)
+		if v.Reason != test.reason {
+			t.Errorf("%s: reason %q, not %q", test.name, v.Reason, test.reason)
+		}
+		for _, word := range test.words {
+			if !strings.Contains(v.Text, word) {
+				t.Errorf("%s: %q lacks %q", test.name, v.Text, word)
+			}
+		}
+		if other := texts[v.Text]; other != "" {
+			t.Errorf("%s and %s have one text: %s", test.name, other, v.Text)
+		}
+		texts[v.Text] = test.name
+	}
+}
+
+// TestTheRoutersFirstWordOutlastsItsSilence stands for routers that, after a limit or a
+// shutdown, close each connection.
+func TestTheRoutersFirstWordOutlastsItsSilence(t *testing.T) {
+	s := subject(nil)
+	first := Explain(s, told(6, 1, 0, 1, 1, 0, 0, 0, 5))
+	v := Since(Explain(s, Attempt{Closed: true}), first)
+	if v.Reason != first.Reason || v.Received != first.Received || !strings.Contains(v.Text, "since then it closes each connection") {
+		t.Errorf("%+v", v)
+	}
+	v = Since(Explain(s, Attempt{Connect: syscall.ECONNREFUSED}), first)
+	if v.Reason != bgp.Refused || !strings.Contains(v.Text, "before, the router sent NOTIFICATION Cease/Maximum") {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestNobodyWritesToTheTerminalByAShutdownMessage(t *testing.T) {
+	for _, data := range [][]byte{
+		append([]byte{5}, "\x1b[2J\n"...), append([]byte{200}, "short"...), {3, 0xff, 0xfe, 0xfd}, {0}, nil,
+	} {
+		text := (&Notification{6, 2, data}).String()
+		if strings.ContainsAny(text, "\x1b\n\xff") || !strings.HasPrefix(text, "Cease/Administrative Shutdown (6/2)") {
+			t.Errorf("%q gives %q", data, text)
+		}
+	}
+}
+
+func TestWaitsGrowToTheirMostAndDiffer(t *testing.T) {
+	for pace, want := range map[Pace][]time.Duration{
+		Patient: {2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second},
+		Away:    {2 * time.Second, 4 * time.Second, 5 * time.Second, 5 * time.Second},
+		Slow:    {8 * time.Second, 16 * time.Second, 30 * time.Second},
+	} {
+		for i, w := range want {
+			seen := map[time.Duration]bool{}
+			for range 50 {
+				got := Wait(i+1, pace)
+				seen[got] = true
+				if got < w*3/4 || got > w*5/4 {
+					t.Errorf("pace %d: the wait after %d failures is %s, not %s by a quarter", pace, i+1, got, w)
+				}
+			}
+			if len(seen) < 40 {
+				t.Errorf("pace %d: %d of 50 waits differ", pace, len(seen))
+			}
+		}
+	}
+	if got := Wait(1<<40, Patient); got <= 0 || got > 40*time.Second {
+		t.Errorf("after very many failures: %s", got)
+	}
+}
+
+func TestAnOutageIsLoggedOnceForEachReasonAndThenByBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r Reminders
+		var at []time.Duration
+		start := time.Now()
+		for time.Since(start) < 4*time.Hour {
+			reason := "refused"
+			if time.Since(start) > 10*time.Second && time.Since(start) < 20*time.Second {
+				reason = "timeout"
+			}
+			if r.Due(reason, time.Now()) {
+				at = append(at, time.Since(start).Round(time.Second))
+			}
+			time.Sleep(time.Second)
+		}
+		if len(at) < 8 || len(at) > 12 || at[0] != 0 || at[1] != 11*time.Second {
+			t.Errorf("logged at %v", at)
+		}
+	})
+}
