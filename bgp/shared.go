@@ -44,15 +44,21 @@ func ParseShared(data []byte) (*Config, error) {
 // maxUnset bounds how many ways there are to fill a file.
 const maxUnset = 6
 
-// standIns take the place of variables that are not set: for each family two, so
-// that what depends on a variable differs. They are addresses for benchmarks (RFC
-// 2544, RFC 5180), which no speaker has.
-var standIns = [2][2]string{{"198.18.0.1", "198.18.0.2"}, {"2001:2::1", "2001:2::2"}}
+// standIns begin the addresses that take the place of variables that are not set, of IPv4 and of
+// IPv6. They are for benchmarks (RFC 2544, RFC 5180), and no speaker has them.
+var standIns = [2]string{"198.18.", "2001:2::"}
+
+// standIn is the address for a variable: another one for each, and of two, so that what
+// depends on a variable differs.
+func standIn(family, variable, which int) string {
+	if family == 0 {
+		return fmt.Sprintf("%s%d.%d", standIns[family], which, variable+1)
+	}
+	return fmt.Sprintf("%s%d:%d", standIns[family], which, variable+1)
+}
 
 func mentionsStandIn(text string) bool {
-	return slices.ContainsFunc(standIns[:], func(family [2]string) bool {
-		return strings.Contains(text, family[0])
-	})
+	return slices.ContainsFunc(standIns[:], func(begins string) bool { return strings.Contains(text, begins) })
 }
 
 // unsetVariables are those of the text that the environment lacks, each once.
@@ -72,7 +78,7 @@ func unsetVariables(data []byte) []string {
 func fill(data []byte, names []string, kinds, which int) []byte {
 	text := string(data)
 	for i, name := range names {
-		text = strings.ReplaceAll(text, fmt.Sprintf("${%s}", name), standIns[kinds>>i&1][which])
+		text = strings.ReplaceAll(text, fmt.Sprintf("${%s}", name), standIn(kinds>>i&1, i, which))
 	}
 	return []byte(text)
 }
@@ -80,7 +86,7 @@ func fill(data []byte, names []string, kinds, which int) []byte {
 // common returns a copy without what each speaker has of its own.
 func (c *Config) common() Config {
 	o := *c
-	o.RouterID, o.Listen, o.State, o.Admin, o.Metrics = netip.Addr{}, nil, "", "", ""
+	o.RouterID, o.Listen, o.State, o.Admin, o.Metrics, o.Health = netip.Addr{}, nil, "", "", "", ""
 	o.Services.Node, o.Services.Kubeconfig = "", ""
 	o.Peers = slices.Clone(c.Peers)
 	for i := range o.Peers {

@@ -48,7 +48,7 @@ func TestWhatAllSpeakersShareIsNotGuessed(t *testing.T) {
 		sharedHead + peer + "vips: [{address: \"${VIP}\", checks: [{tcp: {address: 127.0.0.1:53}}]}]\n": "line 4: the variable ${VIP} is not set",
 		sharedHead + peer + "pools: [{cidrs: [\"${POOL}/32\"], namespaces: [a]}]\n":                     "line 4: the variable ${POOL} is not set",
 		sharedHead + "peers: [{address: 192.0.2.1, asn: 64500, passwordFile: \"/keys/${RACK}\"}]\n":     "line 3: the variable ${RACK} is not set",
-		sharedHead + "peers: [{address: 192.0.2.1}]\n":                                                  "line 3: peers[0].asn: 0 is not the number",
+		sharedHead + "peers: [{address: 192.0.2.1}]\n":                                                  "line 3: peers[0].asn: is required",
 		sharedHead: "peers: at least one is required",
 		"asn: ${A}\nrouterID: ${B}\nadmin: ${C}${D}${E}${F}${G}\n" + peer: "line 1: the variable ${A} is not set",
 	} {

@@ -199,7 +199,6 @@ func (s *speaker) loop(ctx context.Context) {
 			s.observe(r)
 			s.observeMore()
 		case <-timer.C:
-			s.log(s.controller.Advance(time.Now()))
 		case <-pulse.C:
 		case made := <-s.view.asked:
 			s.view.take(made, time.Now())
@@ -284,6 +283,7 @@ func withdraws(t Transition) bool {
 
 // apply makes true what the controller wants, and returns when to come back.
 func (s *speaker) apply(now time.Time) time.Duration {
+	s.log(s.controller.Advance(now)) // what woke the loop may not be the time that has come
 	if s.outdated(now) {
 		s.applyDesired(now)
 	}

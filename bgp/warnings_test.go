@@ -90,10 +90,11 @@ func TestAFileWithAFaultHasNoWarnings(t *testing.T) {
 // is degraded or leaves.
 func TestAStateThatLeaksIsWarnedOf(t *testing.T) {
 	for states, want := range map[string][]string{
-		"{up: {communities: [no-export]}}": {"states.degraded: lacks no-export", "states.draining: lacks no-export"},
-		"{up: {communities: [no-peer]}, degraded: {prepend: 3, med: 100, communities: [no-peer]}}":                                             {"states.draining: lacks no-peer"},
-		"{up: {communities: [no-export]}, degraded: {prepend: 3, communities: [no-export]}, draining: {prepend: 6, communities: [no-export]}}": nil,
-		"{up: {communities: [\"64512:7\"]}}": nil,
+		"{up: {communities: [no-export]}}": nil,
+		"{up: {communities: [no-peer, no-export]}, degraded: {prepend: 3, med: 100, without: [no-peer]}}": {"states.degraded: lacks no-peer"},
+		"{up: {communities: [no-export]}, draining: {prepend: 6, without: [no-export]}}":                  {"states.draining: lacks no-export"},
+		"{up: {communities: [\"64512:7\"]}, draining: {prepend: 6, without: [\"64512:7\"]}}":              nil,
+		"{up: {communities: [\"64512:7\"]}}":                                                              nil,
 	} {
 		got := warningsOf(t, "asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\nstates: "+states+"\n")
 		for _, text := range want {

@@ -29,7 +29,7 @@ func TestWhatARouterCannotDoIsRefused(t *testing.T) {
 		{"srlinux", "{address: 192.0.2.1, asn: 64500, bfd: true, gtsm: true}", "", "give up gtsm or bfd"},
 		{"ios-xr", `{address: "fe80::1%eth0", asn: 64500, localAddress: "fe80::2%eth0"}`, "", "link-local peers are written for frr, bird, junos, eos, srlinux and vyos alone"},
 		{"frr", `{address: "fe80::1%eth0", asn: 64500}`, "", "set the peer's localAddress, or interface instead of address"},
-		{"frr", `{address: "fe80::1%a b", asn: 64500, localAddress: "fe80::2"}`, "", `"a b" is not the name of a link`},
+		{"frr", `{address: "fe80::1%a b", asn: 64500, localAddress: "fe80::2%a b"}`, "", `"a b" is not the name of a link`},
 	}
 	for _, test := range tests {
 		c := parse(t, test.peer, test.more)
