@@ -69,6 +69,11 @@ type Cluster interface {
 	Assign(granted map[ServiceRef][]netip.Addr)
 }
 
+// MostReceived is how many routes of a family a router may send. All are refused, and GoBGP keeps
+// them all the same, each in some 600 octets; the full table of the internet would take what
+// memory the speaker has, and with that every session.
+const MostReceived = 50_000
+
 // PeerStatus is one session at a glance.
 type PeerStatus struct {
 	Address string `json:"address"`
@@ -81,6 +86,8 @@ type PeerStatus struct {
 	Uptime seconds.Duration `json:"uptimeSeconds,omitempty"`
 	// Families are those that both ends speak.
 	Families []string `json:"families,omitempty"`
+	// Received is how many routes the router sends, all of which are refused.
+	Received uint64 `json:"received,omitempty"`
 	// BFD is the state of its BFD session; "" where it has none.
 	BFD string `json:"bfd,omitempty"`
 	// Problem is why the session is not up, or lacks a family, and what to change at which

@@ -185,7 +185,10 @@ func apiPeer(p *bgp.Peer, addr netip.Addr) *api.Peer {
 		}},
 	}
 	for _, f := range p.Families {
-		peer.AfiSafis = append(peer.AfiSafis, &api.AfiSafi{Config: &api.AfiSafiConfig{Family: apiFamily(f), Enabled: true}})
+		peer.AfiSafis = append(peer.AfiSafis, &api.AfiSafi{
+			Config:       &api.AfiSafiConfig{Family: apiFamily(f), Enabled: true},
+			PrefixLimits: &api.PrefixLimit{Family: apiFamily(f), MaxPrefixes: bgp.MostReceived},
+		})
 	}
 	if p.LocalAddress.IsValid() {
 		peer.Transport.LocalAddress = p.LocalAddress.String()

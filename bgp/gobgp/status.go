@@ -52,6 +52,9 @@ func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 	if at := session.GetTimers().GetState().GetUptime(); at != nil {
 		st.Uptime = seconds.Duration(time.Since(at.AsTime()).Round(time.Second))
 	}
+	for _, a := range session.AfiSafis {
+		st.Received += a.GetState().GetReceived()
+	}
 	for _, f := range p.config.Families {
 		switch {
 		case !speaks(session, f):

@@ -1,6 +1,10 @@
 package outage
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/nearcast/nearcast/bgp"
+)
 
 // sent says why this speaker ended a session.
 func (s Subject) sent(a Attempt) string {
@@ -23,6 +27,8 @@ func (s Subject) sent(a Attempt) string {
 		return text + ": the router took the connection and sent nothing; see its log"
 	case n.Code == cease && n.Subcode == bfdDown:
 		return text + ": no BFD packets come from the router; admit UDP 3784 at both ends, switch bfd on there, or take it off here"
+	case n.Code == cease && n.Subcode == maxPrefixes:
+		return text + fmt.Sprintf(": the router sends more than %d routes of a family; have it send none, for the speaker takes none (FRR: neighbor %s route-map DENY out; BIRD: export none)", bgp.MostReceived, s.Peer.LocalAddress)
 	case n.Code == fsmError:
 		return text + ": the router sent a message that has no place there; see its log"
 	case n.Code == cease:
