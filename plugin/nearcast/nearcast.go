@@ -79,7 +79,7 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 		}
 	}
 	if z == nil {
-		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
+		return n.pass(ctx, w, r)
 	}
 	if r.Question[0].Qclass != dns.ClassINET { // CoreDNS lets it in for chaos and forward
 		return n.ofAnotherClass(ctx, w, r)
@@ -88,7 +88,7 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	perclient.Mark(ctx)
 	if r.Opcode != dns.OpcodeQuery { // CoreDNS lets NOTIFY in
 		if n.anothers(z, name, r) {
-			return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
+			return n.pass(ctx, w, r)
 		}
 		return dns.RcodeNotImplemented, nil // CoreDNS writes it
 	}
@@ -140,8 +140,8 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if existence == site.Absent || existence == site.Synthesised {
 		existence = a.aroundServers(name, existence)
 	}
-	if (existence == site.Absent || existence == site.Ancestor) && n.Fall.Through(r.Question[0].Name) {
-		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
+	if a.isNobodys(name, existence) && n.Fall.Through(r.Question[0].Name) {
+		return n.pass(ctx, w, r)
 	}
 	switch existence {
 	case site.Absent:
@@ -154,6 +154,21 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 		a.impute(name, function)
 	}
 	return a.send(w, a.function(a.question(function)), dns.RcodeSuccess)
+}
+
+// isNobodys reports whether the name has no records: it does not exist, or only for the sake
+// of others, and is not that of a VIP.
+func (a *answer) isNobodys(name []byte, e site.Existence) bool {
+	return e == site.Absent || e == site.Ancestor && len(a.view.Names.Pointers(name, a.client.Own)) == 0
+}
+
+// pass has the next plugin answer.
+func (n *Nearcast) pass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if c, explaining := w.(*capture); explaining {
+		c.passed = true
+		return dns.RcodeSuccess, nil
+	}
+	return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 }
 
 // question is what steering is asked for a function.

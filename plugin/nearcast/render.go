@@ -24,11 +24,14 @@ func render(blocks []*Nearcast) site.Renderer {
 			return nil, fmt.Errorf("%s is in no zone that is served here", query.Question[0].Name)
 		}
 		w := &capture{from: &net.UDPAddr{IP: from.AsSlice(), Port: 53}}
-		if _, err := n.ServeDNS(context.Background(), w, query); err != nil {
+		rcode, err := n.ServeDNS(context.Background(), w, query)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if w.reply == nil {
-			return nil, errors.New("the name falls through to the next plugin")
+		case w.passed:
+			return nil, fmt.Errorf("%s falls through to the next plugin", query.Question[0].Name)
+		case w.reply == nil: // CoreDNS would write it
+			return new(dns.Msg).SetRcode(query, rcode), nil
 		}
 		return w.reply, nil
 	}
@@ -46,11 +49,12 @@ func responsible(blocks []*Nearcast, name []byte) (who *Nearcast) {
 	return who
 }
 
-// capture keeps a reply instead of sending it.
+// capture keeps a reply instead of sending it, and what is passed on from the next plugin.
 type capture struct {
 	dns.ResponseWriter // nobody calls what is not below
 	from               net.Addr
 	reply              *dns.Msg
+	passed             bool
 }
 
 func (c *capture) RemoteAddr() net.Addr          { return c.from }
