@@ -62,13 +62,13 @@ func printZone(w io.Writer, z rpz.ZoneStatus, now time.Time) {
 		fmt.Fprintf(w, "\n%s\n", z.Disabled)
 	}
 	if z.Error != "" {
-		fmt.Fprintf(w, "\n%s: %s\n", z.Zone, z.Error)
+		fmt.Fprintf(w, "\nzone %s: %s\n", z.Zone, strings.TrimPrefix(z.Error, "zone "+z.Zone+": "))
 	}
 	if z.Doubtful > 0 {
-		fmt.Fprintf(w, "\n%s: %d rules are used and may not do what is meant; nearcast check names those of a file\n", z.Zone, z.Doubtful)
+		fmt.Fprintf(w, "\nzone %s: rules that are used and may not do what is meant: %d; nearcast check names those of a file\n", z.Zone, z.Doubtful)
 	}
 	if !z.Expires.IsZero() && z.State != rpz.StateExpired {
-		fmt.Fprintf(w, "\n%s expires in %s unless a primary confirms it\n", z.Zone, length(z.Expires.Sub(now)))
+		fmt.Fprintf(w, "\nzone %s expires in %s unless a primary confirms it\n", z.Zone, length(z.Expires.Sub(now)))
 	}
 }
 

@@ -148,7 +148,7 @@ func (t *trace) outcome(reply *dns.Msg) string {
 	case decided == nil && reply != nil && reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError:
 		return answered + ": the name could not be looked up, and no policy applies to that"
 	case decided == nil:
-		return answered + ": the true answer: no rule that counts matches"
+		return answered + ": the true answer: no rule applies"
 	case decided.action == policyzone.Passthru:
 		return answered + ": the true answer: a rule lets it pass"
 	}

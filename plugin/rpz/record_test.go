@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -24,9 +25,10 @@ func TestADiskThatTakesNothingRefusesNothing(t *testing.T) {
 		s.enter(i, dir)
 		defer s.leave(i)
 		r := s.records[filepath.Join(dir, recordName)]
-		full := true
+		var full atomic.Bool
+		full.Store(true)
 		r.replace = func(path string, write func(io.Writer) error) error {
-			if full {
+			if full.Load() {
 				return &os.PathError{Op: "write", Path: path, Err: syscall.ENOSPC}
 			}
 			return folder.Replace(path, write)
@@ -36,7 +38,7 @@ func TestADiskThatTakesNothingRefusesNothing(t *testing.T) {
 			t.Errorf("%v, %s", off, s.unkept())
 		}
 		time.Sleep(3 * writeAgain)
-		full = false
+		full.Store(false)
 		time.Sleep(2 * writeAgain)
 		synctest.Wait()
 		if kept, err := r.read(); err != nil || len(kept) != 1 || kept[0].Zone != "x." || s.unkept() != "" {
