@@ -202,12 +202,11 @@ func (h *traced) consulted() Consulted {
 	c.Serial = h.policy.rules.Serial()
 	c.Trigger, c.Rule, c.Name = h.match.Trigger().String(), h.match.Owner(h.policy.rules), h.name
 	c.Action, c.Verdict = h.action.String(), VerdictApplied
-	for _, rr := range h.match.Local() {
-		c.Data = append(c.Data, rr.String())
-	}
 	z := h.policy.zone
-	if z.override.kind == overrideAction || z.override.kind == overrideCNAME {
-		c.Reason = fmt.Sprintf("policy %s overrides the rule's %s", z.override, h.match.Action())
+	if o := z.override; o.kind != overrideDisabled && !o.spares(h.match) {
+		c.Reason = fmt.Sprintf("policy %s overrides the rule's %s", o, h.match.Action())
+	} else {
+		c.Data = textsOf(h.match.Local())
 	}
 	switch {
 	case h.policy.off:
@@ -218,6 +217,13 @@ func (h *traced) consulted() Consulted {
 		c.Verdict, c.Reason = VerdictDisabled, "policy disabled: it is counted and changes nothing"
 	}
 	return c
+}
+
+func textsOf(records []dns.RR) (texts []string) {
+	for _, rr := range records {
+		texts = append(texts, rr.String())
+	}
+	return texts
 }
 
 // offReason says by which command the zone is disabled.

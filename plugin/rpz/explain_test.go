@@ -83,6 +83,7 @@ func TestAnExplanationNamesTheRuleThatDecides(t *testing.T) {
 		"shadow at once":     {"qname-wait-recurse no", []string{"shadow\n---\na.test CNAME .\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. shadow" + q + "nxdomain a.test.", ""},
 		"policy disabled":    {"", []string{"policy disabled\n---\na.test CNAME .\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. disabled" + q + "nxdomain a.test.", ""},
 		"policy nodata":      {"", []string{"policy nodata\n---\na.test CNAME rpz-passthru.\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "nodata a.test.", ""},
+		"keep-local-data":    {"", []string{"policy nxdomain keep-local-data\n---\na.test A 203.0.113.1\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "local-data a.test.", ""},
 		"other clients'":     {"", []string{"clients 10.0.0.0/8\n---\na.test CNAME .\n", "clients 192.0.2.0/24\n---\na.test CNAME .\n"}, "a.test", "192.0.2.7", "NXDOMAIN; rpz1. not for this client; rpz2. applied qname a.test.rpz2. nxdomain a.test.", ""},
 		"a name that is not": {"", []string{"a.test CNAME .\n"}, "nowhere.test", "192.0.2.7", "NXDOMAIN; rpz1. no match", ""},
 		"refused":            {"", []string{"a.test CNAME .\n"}, "www.example", "192.0.2.7", "REFUSED; rpz1. no match", ""},
@@ -146,6 +147,9 @@ func TestAnExplanationSaysWhenAndWhy(t *testing.T) {
 	}
 	if e.Outcome != "NXDOMAIN: a rule of rpz1. decides" || !strings.Contains(e.Text, "garden.test.") || len(e.Wire) < 24 || !strings.HasPrefix(e.Server, "dns://") {
 		t.Errorf("%+v", e)
+	}
+	if z.Data != nil {
+		t.Errorf("data that nobody gets: %v", z.Data)
 	}
 	if e = explained(t, socket, "b.test", "192.0.2.7")["A"]; len(e.Zones[1].Data) != 2 || !strings.HasSuffix(e.Zones[1].Data[0], "\t203.0.113.1") {
 		t.Errorf("%+v", e.Zones[1])

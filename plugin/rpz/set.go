@@ -129,7 +129,7 @@ func setOf(zones []*zone, settings *settings, explains bool) *set {
 		if !late {
 			s.early++
 		}
-		s.perClient = s.perClient || !z.inert() && (z.clients != nil || rules.Rules(policyzone.ClientIP) > 0)
+		s.perClient = s.perClient || !off && !z.inert() && (z.clients != nil || rules.Rules(policyzone.ClientIP) > 0)
 		servers := settings.delegation && rules.Rules(policyzone.NSDName)+rules.Rules(policyzone.NSIP) > 0
 		late = late || !off && (servers || rules.Rules(policyzone.IP) > 0)
 		v4, v6 := rules.Families(policyzone.NSIP)
