@@ -15,7 +15,7 @@ func (s *stanza) contradictions() (all []error) {
 		all = append(all, s.unused(line, "min-ns-dots: has no effect without `delegation on`"))
 	}
 	for _, z := range s.zones {
-		for _, key := range []string{"log", "max-policy-ttl", "add-soa", "ede"} {
+		for _, key := range []string{"log", "max-policy-ttl", "add-soa", "ede", "shadow"} {
 			line, set := z.written[key]
 			if !set {
 				continue
@@ -37,6 +37,8 @@ func (z *zone) contradiction(key string, block *settings) string {
 	switch o := &z.override; {
 	case key == "log" && !z.quiet && block.log == 0:
 		return "`yes` has no effect with `log 0` of the block"
+	case key == "shadow" && o.kind == overrideDisabled:
+		return "has no effect with `policy disabled`"
 	case o.kind == overrideAction && !o.keepLocal && slices.Contains(pointless[key], o.action):
 		return fmt.Sprintf("has no effect with `policy %s`", o.action)
 	}

@@ -30,6 +30,7 @@ func TestSettingsThatHaveNoEffectAreNamedWithTheirLine(t *testing.T) {
 		{"policy drop keep-local-data\nmax-policy-ttl 9s\nadd-soa yes\nede blocked", "", nil},
 		{"policy cname b.test\nmax-policy-ttl 9s\nadd-soa no\nede blocked", "", nil},
 		{"policy nodata\nadd-soa no\nede blocked", "", nil},
+		{"shadow\npolicy disabled", "", []string{"4: zone rpz1.: shadow: has no effect with `policy disabled`"}},
 		{"shadow\nmax-policy-ttl 9s\nadd-soa no\nlog yes", "", nil}, // a list that is tried out
 	} {
 		dir := t.TempDir()

@@ -203,10 +203,17 @@ func (h *traced) consulted() Consulted {
 	c.Trigger, c.Rule, c.Name = h.match.Trigger().String(), h.match.Owner(h.policy.rules), h.name
 	c.Action, c.Verdict = h.action.String(), VerdictApplied
 	z := h.policy.zone
-	if o := z.override; o.kind != overrideDisabled && !o.spares(h.match) {
-		c.Reason = fmt.Sprintf("policy %s overrides the rule's %s", o, h.match.Action())
-	} else {
+	o := z.override
+	spared := o.kind == overrideDisabled || o.spares(h.match)
+	if spared {
 		c.Data = textsOf(h.match.Local())
+	}
+	if o.kind == overrideAction || o.kind == overrideCNAME {
+		does := "overrides"
+		if spared {
+			does = keepLocalData + " keeps"
+		}
+		c.Reason = fmt.Sprintf("policy %s %s the rule's %s", o, does, h.match.Action())
 	}
 	switch {
 	case h.policy.off:

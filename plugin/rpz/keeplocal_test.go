@@ -71,3 +71,17 @@ func TestWhatKeepsLocalDataDoesNotChangeWhichRuleWins(t *testing.T) {
 	s.expect("a.test.", "NXDOMAIN"+soa1)
 	s.expect("b.test.", "NOERROR, b.test. 5 A 203.0.113.2"+soa1)
 }
+
+func TestAnExplanationSaysThatLocalDataIsKept(t *testing.T) {
+	for rule, want := range map[string]string{
+		"A 203.0.113.1": "policy nxdomain keep-local-data keeps the rule's local-data",
+		"CNAME b.test.": "policy nxdomain keep-local-data keeps the rule's local-data",
+		"CNAME *.":      "policy nxdomain overrides the rule's nodata",
+	} {
+		socket := socketPath(t)
+		serveRules(t, "admin "+socket, "policy nxdomain keep-local-data\n---\na.test "+rule+"\n")
+		if got := explained(t, socket, "a.test", "192.0.2.7")["A"].Zones[0].Reason; got != want {
+			t.Errorf("%s: %q, want %q", rule, got, want)
+		}
+	}
+}
