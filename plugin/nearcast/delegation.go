@@ -112,7 +112,7 @@ func (s *stanza) unsigned(n *Nearcast) (warnings []error) {
 		}
 		for _, d := range z.delegations {
 			if len(d.signers) == 0 {
-				warnings = append(warnings, fmt.Errorf("%s: sign: %s is inside the signed zone %s and is not signed by every block that serves it, by one algorithm at least in all: "+
+				warnings = append(warnings, fmt.Errorf("%s: sign: %s is inside the signed zone %s and is not signed by every block that serves it with a common algorithm: "+
 					"resolvers accept its answers without validation; add `sign KEY` there", s.lines["sign"], d.name, z.Name))
 			}
 		}

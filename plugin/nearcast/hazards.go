@@ -37,7 +37,7 @@ func hazards(path string, all []caddyfile.ServerBlock, ours []steered) (warnings
 		}
 		for _, front := range unsigning {
 			if tokens := all[s.index].Tokens[front.name]; len(tokens) > 0 && len(s.signed) > 0 {
-				warnings = append(warnings, fmt.Errorf("%s: %s answers %s in %s, which is signed, without signatures: validating resolvers reject that; remove it from this block",
+				warnings = append(warnings, fmt.Errorf("%s: %s answers %s in the signed zone %s without signatures: validating resolvers reject these answers; remove it from this block",
 					start(path, tokens), front.name, front.what, strings.Join(s.signed, " ")))
 			}
 		}

@@ -356,7 +356,7 @@ func (s *stanza) parseSign(args []string) error {
 			return err
 		}
 		if slices.ContainsFunc(s.keys, func(k signingKey) bool { return dns.IsDuplicate(k.public, key.public) }) {
-			return fmt.Errorf("%s: is there twice", arg)
+			return fmt.Errorf("%s: is given twice", arg)
 		}
 		s.keys = append(s.keys, key)
 	}

@@ -36,7 +36,7 @@ func readKey(base string) (signingKey, error) {
 	}
 	k := signingKey{public, private, public.KeyTag()}
 	if err := k.try(); err != nil {
-		return signingKey{}, fmt.Errorf("%s.private: is not the private key of %s.key: %w", base, base, err)
+		return signingKey{}, fmt.Errorf("%s.private: does not match %s.key: %w; use the pair of files that dnssec-keygen wrote together", base, base, err)
 	}
 	return k, nil
 }
@@ -57,9 +57,9 @@ func readPublic(path string) (*dns.DNSKEY, error) {
 	case !ok || key.Flags&dns.ZONE == 0:
 		return nil, fmt.Errorf("%s: is not a zone's DNSKEY", path)
 	case key.Flags&dns.REVOKE != 0:
-		return nil, fmt.Errorf("%s: is revoked, and validates nothing (RFC 5011, section 2.1)", path)
+		return nil, fmt.Errorf("%s: is revoked and cannot validate the zone (RFC 5011, section 2.1); use another key", path)
 	case key.Protocol != zoneProtocol:
-		return nil, fmt.Errorf("%s: has the protocol %d, and a DNSKEY has %d", path, key.Protocol, zoneProtocol)
+		return nil, fmt.Errorf("%s: has protocol %d, and must have %d (RFC 4034, section 2.1.2)", path, key.Protocol, zoneProtocol)
 	}
 	return key, nil
 }
@@ -88,7 +88,7 @@ func readPrivate(path string, public *dns.DNSKEY) (crypto.Signer, error) {
 func (k signingKey) try() (err error) {
 	defer func() {
 		if recover() != nil { // what lacks numbers is read all the same
-			err = errors.New("it is damaged")
+			err = errors.New("the file is damaged")
 		}
 	}()
 	set := []dns.RR{k.public}

@@ -56,10 +56,10 @@ func TestKeysThatCannotSignAreRefused(t *testing.T) {
 		{"DIR/empty", "", "empty.key: is not a zone's DNSKEY"},
 		{"DIR/host", "", "host.key: is not a zone's DNSKEY"},
 		{"DIR/nosecret", "", "no such file"},
-		{"DIR/protocol", "", "protocol.key: has the protocol 2, and a DNSKEY has 3"},
+		{"DIR/protocol", "", "protocol.key: has protocol 2, and must have 3"},
 		{"DIR/revoked", "", "revoked.key: is revoked"},
 		{"DIR/other", "", "is not a zone of this block (fn.example.org.)"},
-		{"DIR/key DIR/key.private", "", "key.private: is there twice"},
+		{"DIR/key DIR/key.private", "", "key.private: is given twice"},
 		{"DIR/key", "dnssec {\n key file DIR/key\n }", "this block has the plugin dnssec too"},
 	}
 	for algorithm, bits := range map[uint8]int{dns.RSASHA1: 1024, dns.RSASHA256: 1024, dns.ECDSAP256SHA256: 256, dns.ECDSAP384SHA384: 384, dns.ED25519: 256} {
@@ -72,8 +72,8 @@ func TestKeysThatCannotSignAreRefused(t *testing.T) {
 		}
 		write(name+"-short.private", fmt.Sprintf("Private-key-format: v1.3\nAlgorithm: %d (%s)", algorithm, name))
 		cases = append(cases,
-			struct{ keys, plugin, want string }{"DIR/" + name + "-strange", "", "-strange.private: is not the private key of "},
-			struct{ keys, plugin, want string }{"DIR/" + name + "-short", "", "-short.private: is not the private key of "})
+			struct{ keys, plugin, want string }{"DIR/" + name + "-strange", "", "-strange.private: does not match "},
+			struct{ keys, plugin, want string }{"DIR/" + name + "-short", "", "-short.private: does not match "})
 	}
 	for _, c := range cases {
 		corefile := strings.Replace(strings.Replace(atMkCore, "cluster", fmt.Sprintf("sign %s\n\t\tcluster", c.keys), 1), "bind", c.plugin+"\n\tbind", 1)
