@@ -13,12 +13,12 @@ import (
 )
 
 // protective are the settings with which what is blocked by name is not asked for.
-const protective = "qname-wait-recurse no\nbreak-dnssec yes"
+const protective = "recursive-only no\nqname-wait-recurse no\nbreak-dnssec yes"
 
 // TestWhatIsBlockedIsNotAskedFor counts what the servers behind see: of a tunnel nothing,
-// with DO or without, whatever the rule does.
+// with DO or without, with RD or without, whatever the rule does.
 func TestWhatIsBlockedIsNotAskedFor(t *testing.T) {
-	for settings, leaks := range map[string]bool{protective: false, "qname-wait-recurse no": true, "": true} {
+	for settings, leaks := range map[string]bool{protective: false, "qname-wait-recurse no\nbreak-dnssec yes": true, "recursive-only no\nqname-wait-recurse no": true, "": true} {
 		dir := t.TempDir()
 		fixture.Write(t, filepath.Join(dir, "rpz1"), withSOA("*.tunnel.test CNAME .\n*.none.test CNAME *.\n*.local.test A 203.0.113.1\n*.drop.test CNAME rpz-drop.\n"))
 		var seen atomic.Int64
@@ -35,9 +35,10 @@ func TestWhatIsBlockedIsNotAskedFor(t *testing.T) {
 		}
 		s := serve(t, strings.NewReplacer("BODY", "zone rpz1 {\nfile "+dir+"/rpz1\n}\n"+settings, "file DIR/truth test", "forward . "+packets.LocalAddr().String()).Replace(block))
 		for _, name := range []string{"c2vjcmv0.tunnel.test.", "c2vjcmv0.none.test.", "c2vjcmv0.local.test."} {
-			for _, do := range []bool{false, true} {
+			for flags := range 4 {
 				m := question(name, dns.TypeTXT)
-				m.SetEdns0(1232, do)
+				m.SetEdns0(1232, flags&1 != 0)
+				m.RecursionDesired = flags&2 != 0
 				s.exchange(m, "udp")
 			}
 		}
