@@ -3,7 +3,6 @@ package rpz
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -134,7 +133,7 @@ func (f *file) watch(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() {
-		list := func() ([]string, error) { return f.watched(), nil }
+		list := func() ([]string, error) { return []string{filepath.Dir(f.path)}, nil }
 		notify := func() {
 			select {
 			case changed <- struct{}{}:
@@ -157,22 +156,18 @@ func (f *file) watch(ctx context.Context) {
 		case reply := <-f.demands:
 			reply <- f.reload(time.Now())
 		}
-		again.Reset(f.look(time.Now()))
+		again.Reset(min(f.look(time.Now()), unseen))
 		f.keep()
 	}
 }
 
-// watched are the folder of the file, which there is before the file, and the file, which
-// may be a link to another folder.
-func (f *file) watched() []string {
-	if _, err := os.Stat(f.path); err != nil {
-		return []string{filepath.Dir(f.path)}
-	}
-	return []string{filepath.Dir(f.path), f.path}
-}
-
-// never is how long to wait for a file that does not change.
-const never = time.Duration(1<<63 - 1)
+const (
+	// never is how long to wait for a file that does not change.
+	never = time.Duration(1<<63 - 1)
+	// unseen is how long a change goes unseen at most where the system tells of none: on
+	// NFS, behind a link to another folder, in a folder that was made or mounted later.
+	unseen = time.Second
+)
 
 // look uses the file if it is another than the one that was judged last, and whole. It
 // returns when to look again if nothing is heard until then.

@@ -334,6 +334,27 @@ func TestAListThatWasHalfWrittenAtStartIsReplacedByItsCopy(t *testing.T) {
 	}
 }
 
+// TestAFileIsTakenThoughItsFolderCameLater has neither at start, and then both removed and
+// made again, as a volume that is mounted late.
+func TestAFileIsTakenThoughItsFolderCameLater(t *testing.T) {
+	corefile, path := oneFile(t, "")
+	folder := path + ".d/deep"
+	late := filepath.Join(folder, "list")
+	s := serve(t, strings.ReplaceAll(corefile, "file "+path, "file "+late))
+	s.expect("a.test.", "SERVFAIL")
+	for _, action := range []string{".", "*."} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		fixture.Write(t, late, withSOA("a.test CNAME "+action+"\n"))
+		s.expect("a.test.", map[string]string{".": "NXDOMAIN", "*.": "NOERROR"}[action]+soa1)
+		if err := os.RemoveAll(path + ".d"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * unseen)
+	}
+}
+
 // TestALinkIsFollowedWhereverItLeads has links on the way to a list, of which one comes to
 // lead elsewhere, and a list that is replaced in another folder.
 func TestALinkIsFollowedWhereverItLeads(t *testing.T) {
