@@ -54,10 +54,8 @@ func (f *file) begin(runs bool) error {
 	f.judged, there = regular.Identify(f.path)
 	f.missing = !there
 	z, err := f.read()
-	if err == nil && !f.halved(z, time.Now()) {
-		f.take(z)
-	}
 	if err == nil {
+		f.start(z, time.Now(), runs)
 		return nil
 	}
 	f.note(fileRefused, err, 0)
@@ -73,23 +71,29 @@ func (f *file) begin(runs bool) error {
 	return nil
 }
 
-// halved uses the last good copy where the file, which may have been written while nobody
-// looked, looks like half of it. The file is then judged as one that has just changed.
-func (f *file) halved(z *policyzone.Zone, now time.Time) bool {
+// start uses what was read at start. A file that was written while nobody looked, and
+// looks like half of the last good copy, is replaced by that; one that is just being
+// written, and has no copy, is waited for where nothing answers yet. Either is then judged
+// as a file that has changed.
+func (f *file) start(z *policyzone.Zone, now time.Time, runs bool) {
 	var c change
 	c.saw(f.judged, now)
 	if c.lies(now) <= 0 && !z.Torn() {
-		return false // and the copy need not be read
+		f.take(z) // and the copy need not be read
+		return
 	}
 	copied, at := f.copied()
-	doubts := compare(copied, z)
-	if !doubts.matter(false, f.judged) {
-		return false
+	switch doubts := compare(copied, z); {
+	case doubts.matter(false, f.judged):
+		log.Warningf("zone %s: %s %s: it may be half of a list; its last good copy, of %s, is used meanwhile", f.origin.zone, f.path, doubts, at.UTC().Format(time.RFC3339))
+		f.publish(copied)
+	case copied == nil && z.Torn() && c.settles(now) > 0 && !runs:
+		log.Warningf("zone %s: %s %s: until it is quiet, queries are answered as servfail-until-ready says", f.origin.zone, f.path, writing)
+	default:
+		f.take(z)
+		return
 	}
-	log.Warningf("zone %s: %s %s: it may be half of a list; its last good copy, of %s, is used meanwhile", f.origin.zone, f.path, doubts, at.UTC().Format(time.RFC3339))
 	f.judged = f.judged.Unread()
-	f.publish(copied)
-	return true
 }
 
 // copied returns the last good copy, nil where there is none, and of when it is.
