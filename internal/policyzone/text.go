@@ -23,8 +23,10 @@ type plainText struct {
 	last byte
 	// given is what the parser was given last.
 	given byte
-	// escaped is set after a backslash, quoted in a quotation.
+	// escaped is set after a backslash, quoted in a quotation. digits are how many of an
+	// escape's three came, and code what they are by then.
 	escaped, quoted bool
+	digits, code    int
 	// depth counts the parentheses that are open, the first of them on the line opened.
 	depth, opened int
 	// generates is how much of $GENERATE the line of a list that is published begins with;
@@ -59,7 +61,7 @@ func (t *plainText) ReadByte() (byte, error) {
 		if err != nil {
 			return t.end(err)
 		}
-		if ordinary[b] && t.generates < 0 && !t.escaped {
+		if ordinary[b] && t.generates < 0 && !t.escaped && t.digits == 0 {
 			t.given = b
 			return b, nil
 		}
@@ -85,13 +87,12 @@ func (t *plainText) next() (byte, error) {
 
 // translate returns what the parser is given for an octet; false for nothing.
 func (t *plainText) translate(b byte) (byte, bool) {
-	switch escaped := t.escaped; {
+	switch {
 	case b == 0:
 		t.fault = errors.New("has a NUL octet: the file is damaged")
 		return 0, false
-	case escaped:
-		t.escaped = false
-		return b, true
+	case t.escaped, t.digits > 0:
+		return b, t.escape(b)
 	case b == '\\':
 		t.escaped = true
 	case b == '"':
@@ -110,6 +111,26 @@ func (t *plainText) translate(b byte) (byte, bool) {
 		return 0, false // the owner may stand behind the parenthesis
 	}
 	return b, true
+}
+
+var errEscape = errors.New("a backslash stands before a number that is not one of three digits, from 000 to 255")
+
+// escape takes what follows a backslash: three digits, or anything else (RFC 1035, section
+// 5.1). The parser takes other digits for what was not meant.
+func (t *plainText) escape(b byte) bool {
+	t.escaped = false
+	if t.digits == 0 && !digit(b) {
+		return true
+	}
+	t.code = 10*t.code + int(b) - '0'
+	if t.digits++; !digit(b) || t.code > 255 {
+		t.fault = errEscape
+		return false
+	}
+	if t.digits == 3 {
+		t.digits, t.code = 0, 0
+	}
+	return true
 }
 
 // comment passes over a comment, which ends before the end of its line.
@@ -176,6 +197,8 @@ func (t *plainText) end(err error) (byte, error) {
 	switch {
 	case err != io.EOF: //nolint:errorlint // what wraps it is another end
 		t.fault = err
+	case t.digits > 0:
+		t.fault = errEscape
 	case t.quoted:
 		t.fault = errors.New("the text ends within a quotation")
 	case t.depth > 0:
