@@ -63,7 +63,7 @@ var advice = map[Result]string{
 	Broken:         "see the primary's log",
 	Timeout:        "see the primary's load and the path to it, or allow more time",
 	Garbage:        "see that the address is that of the zone's primary, and nothing between changes DNS",
-	Older:          "what is held stays; raise the serial at the primary, or remove the copy on disk and restart to take the primary's",
+	Older:          "what is held stays until it expires, and then the primary's is taken; to have that at once raise the serial at the primary, or remove the copy on disk and restart",
 	TooLarge:       "see that the zone is meant to be so large, and raise its limit",
 	BadKey:         "compare name, algorithm and secret of the key, and the clocks, of both ends",
 	BadCertificate: "compare the primary's certificate with the name, the authority and the pins that are configured",
