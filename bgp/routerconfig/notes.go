@@ -13,8 +13,8 @@ func (s *session) Notes() []string {
 	switch {
 	case s.Guessed && len(s.Ranges) > 0:
 		all = append(all,
-			fmt.Sprintf("%s is the network of %s, the router's own address, and no more than", s.Ranges[0], s.Address),
-			"likely to be the speakers': --speakers says where they are.")
+			fmt.Sprintf("%s is guessed: the network of the router's own address, %s. If the", s.Ranges[0], s.Address),
+			"speakers are elsewhere, print this again with --speakers.")
 	case s.Guessed:
 		all = append(all,
 			fmt.Sprintf("%s is the speaker's router ID. Its configuration has no localAddress for this", s.Neighbours[0]),
@@ -22,7 +22,7 @@ func (s *session) Notes() []string {
 	}
 	switch {
 	case s.At != s.Link:
-		all = append(all, fmt.Sprintf("%s stands for the link that the speaker calls %s: put the router's name here.", s.At, s.Link))
+		all = append(all, fmt.Sprintf("%s stands for the link that the speaker calls %s: put the router's name for it here.", s.At, s.Link))
 	case s.Link != "":
 		all = append(all, s.Link+" is the speaker's name of the link: put the router's here.")
 	}

@@ -34,13 +34,12 @@ file's peers. Keys are not printed, nor read.
 
 A file is shared where it has a ${NAME} in routerID or in a peer's localAddress; the
 variable need not be set here. The text then has a peer group, and takes the speakers
-at --speakers: addresses, and networks from which they connect. Without --speakers,
-they are taken to be in the router's own network.
+at --speakers: addresses, and networks from which they connect. Without --speakers, it
+takes those in the /24 or /64 of the router's own address.
 
-The text can be given to the router again, also after a change. It says nothing about
-the rest of the router; what the router may need besides is in its comments. FRR and
-BIRD have loaded what is printed for them. The others have not: the texts follow their
-makers' references.`,
+You can apply the text again, also after a change. It sets nothing for the whole
+router; what the router may need besides is in its comments. FRR and BIRD have loaded
+what is printed for them. The texts for the others follow their makers' references.`,
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: routerconfig.Routers(),
 		RunE: func(cmd *cobra.Command, args []string) error {

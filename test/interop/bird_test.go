@@ -85,7 +85,7 @@ func (b *bird) session(neighbour string) (session, error) {
 		return session{}, err
 	}
 	for _, block := range birdProtocol.FindAllStringSubmatch(text, -1) {
-		if birdField(block[0], "Neighbor address") != neighbour {
+		if address, _, _ := strings.Cut(birdField(block[0], "Neighbor address"), "%"); address != neighbour {
 			continue
 		}
 		since, err := strconv.ParseInt(block[1], 10, 64)

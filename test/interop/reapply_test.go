@@ -13,20 +13,23 @@ import (
 // nodeVariable stands in a configuration that speakers share for the address of each.
 const nodeVariable = "${NEARCAST_TEST_NODE}"
 
-// reapplied are kinds of sessions: keys of the peer, and the sites that have the
-// file.
+// reapplied are kinds of sessions: the peer, and how many sites have the file.
 var reapplied = []struct {
-	name, keys string
+	name, peer string
 	asn, sites int
 }{
-	{"plain", "", 64511, 1},
-	{"multihop", "multihop: 3", 64511, 1},
-	{"gtsm and both families", "gtsm: true, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", 64511, 1},
-	{"key", "passwordFile: KEY", 64511, 1},
-	{"iBGP", "gtsm: true", routerASN, 1},
-	{"shared", "localAddress: \"" + nodeVariable + "\", bfd: true", 64511, 2},
-	{"shared with key", "passwordFile: KEY", 64511, 2},
+	{"plain", "address: 192.0.2.1", 64511, 1},
+	{"multihop", "address: 192.0.2.1, multihop: 3", 64511, 1},
+	{"gtsm and both families", "address: 192.0.2.1, gtsm: true, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", 64511, 1},
+	{"key", "address: 192.0.2.1, passwordFile: KEY", 64511, 1},
+	{"iBGP", "address: 192.0.2.1, gtsm: true", routerASN, 1},
+	{"link-local", "address: \"fe80::1%eth0\", localAddress: \"" + linkLocalSite + "%eth0\", families: [ipv4, ipv6]", 64511, 1},
+	{"shared", "address: 192.0.2.1, localAddress: \"" + nodeVariable + "\", bfd: true", 64511, 2},
+	{"shared with key", "address: 192.0.2.1, passwordFile: KEY", 64511, 2},
 }
+
+// linkLocalSite is that of site 1 where the session has no other.
+const linkLocalSite = "fe80::11"
 
 // TestWhatIsPrintedCanBeGivenAgain gives a running router the same text once more,
 // and then one with a further VIP: it says nothing, no session is reset and no route
@@ -40,11 +43,11 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 			t.Run(b.name+"/"+kind.name, func(t *testing.T) {
 				n := newNetwork(t)
 				l, r := n.lan("lan"), n.node("r1")
-				l.join(r, routerID+"/24", routerV6+"/64")
+				l.join(r, routerID+"/24", routerV6+"/64", "fe80::1/64")
 				key := filepath.Join(n.dir, "key")
 				fixture.Write(t, key, theKey+"\n")
-				text := fmt.Sprintf("asn: %d\nrouterID: %s\n%s\npeers:\n  - {address: %s, asn: %d, %s}\nvips:\n  - {address: %s, checks: [%s]}\n",
-					kind.asn, nodeVariable, noDwell, routerID, routerASN, strings.ReplaceAll(kind.keys, "KEY", key), vip4, quickCheck)
+				text := fmt.Sprintf("asn: %d\nrouterID: %s\n%s\npeers:\n  - {asn: %d, %s}\nvips:\n  - {address: %s, checks: [%s]}\n",
+					kind.asn, nodeVariable, noDwell, routerASN, strings.ReplaceAll(kind.peer, "KEY", key), vip4, quickCheck)
 				own := text
 				if kind.sites == 1 {
 					own = strings.ReplaceAll(text, nodeVariable, siteAddresses(1).v4)
@@ -54,8 +57,13 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 				var hops []string
 				start := time.Now()
 				for i := 1; i <= kind.sites; i++ {
-					l.site(i, strings.ReplaceAll(text, nodeVariable, siteAddresses(i).v4))
-					hops = append(hops, siteAddresses(i).v4)
+					s := l.site(i, strings.ReplaceAll(text, nodeVariable, siteAddresses(i).v4))
+					hop := s.v4
+					if strings.Contains(kind.peer, linkLocalSite) {
+						hop = linkLocalSite
+						s.node.address("eth0", hop+"/64")
+					}
+					hops = append(hops, hop)
 				}
 				watched.becomes(start, comeback, hops...)
 				var before []session

@@ -123,7 +123,7 @@ func (n *network) text(b brand, configs ...string) string {
 	for _, config := range configs {
 		file := filepath.Join(n.dir, "printed.yaml")
 		fixture.Write(n.t, file, config)
-		out, err := exec.Command(filepath.Join(bin, "nearcast"), "bgp", "router-config", strings.ToLower(b.name), "--config", file, "--peer", routerID).CombinedOutput()
+		out, err := exec.Command(filepath.Join(bin, "nearcast"), "bgp", "router-config", strings.ToLower(b.name), "--config", file).CombinedOutput()
 		if err != nil {
 			n.t.Fatalf("router-config: %v\n%s", err, out)
 		}
