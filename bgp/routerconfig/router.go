@@ -21,6 +21,9 @@ type router struct {
 	link string
 	// keylessRanges: it takes no key of TCP MD5 for a network of neighbours.
 	keylessRanges bool
+	// bfdAgain: for a neighbour of a network it begins BFD anew with each session, which
+	// the speaker (GoBGP 4.8) takes for a loss as often.
+	bfdAgain bool
 	// minMultiplier and maxMultiplier are of BFD; 0 for all that the speaker takes.
 	minMultiplier, maxMultiplier int
 	// gtsmOutside: it has GTSM for eBGP alone.
@@ -49,6 +52,8 @@ func (r router) check(s *session, p *bgp.Peer) error {
 		return errors.New("with a TTL of 255 the router speaks multihop BFD, which the speaker does not; give up gtsm or bfd")
 	case s.Password != "" && len(s.Ranges) > 0 && r.keylessRanges:
 		return fmt.Errorf("the router takes no key for the neighbours of a network; name the addresses that are in %s with --speakers", s.Ranges[0])
+	case s.BFD != nil && len(s.Ranges) > 0 && r.bfdAgain:
+		return fmt.Errorf("with bfd the sessions with neighbours of a network would be reset again and again; name the addresses that are in %s with --speakers, or give up bfd", s.Ranges[0])
 	}
 	s.Passive = s.Passive || unreachable || len(s.Ranges) > 0 && len(s.Neighbours) == 0
 	return r.checkBFD(s.BFD)

@@ -27,14 +27,14 @@ var files embed.FS
 
 // routers are what can be written for, by the names that Write takes.
 var routers = map[string]router{
-	"frr":     {listensAnywhere: true, connectsAnywhere: true, unnumbered: true, linkLocal: true},
+	"frr":     {bfdAgain: true, listensAnywhere: true, connectsAnywhere: true, unnumbered: true, linkLocal: true},
 	"bird":    {listensAnywhere: true, connectsAnywhere: true, unnumbered: true, linkLocal: true},
 	"junos":   {link: "ge-0/0/0.0", linkLocal: true, keylessRanges: true},
 	"ios-xr":  {maxMultiplier: 16, gtsmOutside: true},
 	"eos":     {link: "Ethernet1", unnumbered: true, linkLocal: true, minMultiplier: 3},
 	"srlinux": {link: "ethernet-1/1.0", unnumbered: true, linkLocal: true, minMultiplier: 3, maxMultiplier: 20, gtsmAsMultihop: true},
-	"sonic":   {link: "Ethernet0", connectsAnywhere: true, unnumbered: true},
-	"vyos":    {connectsAnywhere: true, unnumbered: true, linkLocal: true},
+	"sonic":   {bfdAgain: true, link: "Ethernet0", connectsAnywhere: true, unnumbered: true},
+	"vyos":    {bfdAgain: true, connectsAnywhere: true, unnumbered: true, linkLocal: true},
 }
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{

@@ -26,7 +26,7 @@ var texts = []struct {
 	{name: "linklocal", config: "linklocal"},
 	{name: "shared", config: "shared"},
 	{name: "many", config: "shared", speakers: prefixes("192.0.2.11/32", "192.0.2.64/26", "2001:db8::11/128", "2001:db8:0:1::/64")},
-	{name: "named", config: "shared", speakers: prefixes("192.0.2.11/32", "192.0.2.12/32", "2001:db8::11/128", "2001:db8::12/128")},
+	{name: "named", config: "named", speakers: prefixes("192.0.2.11/32", "192.0.2.12/32", "2001:db8::11/128", "2001:db8::12/128")},
 }
 
 // refused are the texts that a router cannot have; refuse_test.go has why.

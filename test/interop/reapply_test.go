@@ -17,15 +17,17 @@ const nodeVariable = "${NEARCAST_TEST_NODE}"
 var reapplied = []struct {
 	name, peer string
 	asn, sites int
+	speakers   string
 }{
-	{"plain", "address: 192.0.2.1", 64511, 1},
-	{"multihop", "address: 192.0.2.1, multihop: 3", 64511, 1},
-	{"gtsm and both families", "address: 192.0.2.1, gtsm: true, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", 64511, 1},
-	{"key", "address: 192.0.2.1, passwordFile: KEY", 64511, 1},
-	{"iBGP", "address: 192.0.2.1, gtsm: true", routerASN, 1},
-	{"link-local", "address: \"fe80::1%eth0\", localAddress: \"" + linkLocalSite + "%eth0\", families: [ipv4, ipv6]", 64511, 1},
-	{"shared", "address: 192.0.2.1, localAddress: \"" + nodeVariable + "\", bfd: true", 64511, 2},
-	{"shared with key", "address: 192.0.2.1, passwordFile: KEY", 64511, 2},
+	{"plain", "address: 192.0.2.1", 64511, 1, ""},
+	{"multihop", "address: 192.0.2.1, multihop: 3", 64511, 1, ""},
+	{"gtsm and both families", "address: 192.0.2.1, gtsm: true, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", 64511, 1, ""},
+	{"key", "address: 192.0.2.1, passwordFile: KEY", 64511, 1, ""},
+	{"iBGP", "address: 192.0.2.1, gtsm: true", routerASN, 1, ""},
+	{"link-local", "address: \"fe80::1%eth0\", localAddress: \"" + linkLocalSite + "%eth0\", families: [ipv4, ipv6]", 64511, 1, ""},
+	{"shared", "address: 192.0.2.1, localAddress: \"" + nodeVariable + "\"", 64511, 2, ""},
+	{"named with BFD", "address: 192.0.2.1, bfd: true, bfdInterval: 1s, bfdMultiplier: 10", 64511, 2, "192.0.2.11,192.0.2.12"},
+	{"shared with key", "address: 192.0.2.1, passwordFile: KEY", 64511, 2, ""},
 }
 
 // linkLocalSite is that of site 1 where the session has no other.
@@ -41,6 +43,7 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 	for _, b := range brands {
 		for _, kind := range reapplied {
 			t.Run(b.name+"/"+kind.name, func(t *testing.T) {
+				t.Parallel()
 				n := newNetwork(t)
 				l, r := n.lan("lan"), n.node("r1")
 				l.join(r, routerID+"/24", routerV6+"/64", "fe80::1/64")
@@ -52,7 +55,7 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 				if kind.sites == 1 {
 					own = strings.ReplaceAll(text, nodeVariable, siteAddresses(1).v4)
 				}
-				router := b.start(r, n.text(b, own))
+				router := b.start(r, n.text(b, kind.speakers, own))
 				watched := watch(r, prefix(vip4))
 				var hops []string
 				start := time.Now()
@@ -67,13 +70,16 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 				}
 				watched.becomes(start, comeback, hops...)
 				var before []session
-				for _, hop := range hops {
+				for i, hop := range hops {
+					if strings.Contains(kind.peer, "bfd: true") {
+						waitForBFD(t, router, siteAddresses(i+1))
+					}
 					before = append(before, established(r, router, hop))
 				}
 
 				start = time.Now()
-				load(router, n.text(b, own))
-				load(router, n.text(b, own+fmt.Sprintf("  - {address: %s, checks: [%s]}\n", later, quickCheck)))
+				load(router, n.text(b, kind.speakers, own))
+				load(router, n.text(b, kind.speakers, own+fmt.Sprintf("  - {address: %s, checks: [%s]}\n", later, quickCheck)))
 				time.Sleep(prompt + routeMapDelay)
 				if changes := watched.since(start); len(changes) != 1 { // the first is what was so at the start
 					t.Errorf("the route to %s changed with the router's configuration: %v", vip4, changes)

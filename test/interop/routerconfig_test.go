@@ -106,15 +106,16 @@ var buildNearcast = sync.OnceValue(func() error { return fixture.Build(bin, "nea
 // the key in its place.
 func (n *network) printed(b brand, configs ...string) string {
 	n.t.Helper()
-	text := n.text(b, configs...)
+	text := n.text(b, "", configs...)
 	if got := strings.Count(text, theKey); got != 1 {
 		n.t.Errorf("the key has %d places, want one:\n%s", got, text)
 	}
 	return text
 }
 
-// text is printed for configurations of which any may have a key.
-func (n *network) text(b brand, configs ...string) string {
+// text is printed for configurations of which any may have a key, and for speakers at
+// the addresses, "" for where the configurations say.
+func (n *network) text(b brand, speakers string, configs ...string) string {
 	n.t.Helper()
 	if err := buildNearcast(); err != nil {
 		n.t.Fatal(err)
@@ -123,7 +124,7 @@ func (n *network) text(b brand, configs ...string) string {
 	for _, config := range configs {
 		file := filepath.Join(n.dir, "printed.yaml")
 		fixture.Write(n.t, file, config)
-		out, err := exec.Command(filepath.Join(bin, "nearcast"), "bgp", "router-config", strings.ToLower(b.name), "--config", file).CombinedOutput()
+		out, err := exec.Command(filepath.Join(bin, "nearcast"), "bgp", "router-config", strings.ToLower(b.name), "--config", file, "--speakers", speakers).CombinedOutput()
 		if err != nil {
 			n.t.Fatalf("router-config: %v\n%s", err, out)
 		}
