@@ -2,6 +2,7 @@ package routerconfig
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,30 @@ func TestBIRDLoadsWhatIsPrinted(t *testing.T) {
 			wantQuiet(t, loadBIRD(t, text), text)
 		}
 	})
+}
+
+// TestWhatTheShippedFilePrintsLoads needs no speaker's environment.
+func TestWhatTheShippedFilePrintsLoads(t *testing.T) {
+	data, err := os.ReadFile("../../manifests/nearcast/daemonset/speaker.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := bgp.ParseShared(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, router := range Routers() {
+		var text strings.Builder
+		if err := Write(&text, router, c, &c.Peers[0]); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(text.String(), "192.0.2.0/24") {
+			t.Errorf("%s: no network of the nodes:\n%s", router, text.String())
+		}
+		if load := loaders[router]; load != nil {
+			wantQuiet(t, load(t, text.String()), text.String())
+		}
+	}
 }
 
 // TestTextsOfSeveralSpeakersLoadTogether puts those of many sessions into one router.

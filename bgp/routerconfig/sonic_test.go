@@ -34,7 +34,7 @@ var sonicOfBGP = map[string]string{
 // know fails the test, and so does a row that names one that is missing.
 func frrOfSONiC(t *testing.T, text string, asn uint32) string {
 	_, text, _ = strings.Cut(text, "<<'END'\n")
-	text, _, ok := strings.Cut(text, "\nEND\nsudo config load -y /tmp/")
+	text, _, ok := strings.Cut(text, "\nEND\nsudo config load -y \"$f\"\n")
 	if !ok {
 		t.Fatalf("no here-document:\n%s", text)
 	}
