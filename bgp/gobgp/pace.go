@@ -192,8 +192,10 @@ func (s *Speaker) subjectOf(p *peer) outage.Subject {
 		Peer: &p.config, Addr: p.addr, ASN: s.asn, RouterID: s.routerID, Local: p.config.LocalAddress,
 		OnLink: p.config.Interface != "" || onLink(p.addr), Own: own(p.addr),
 	}
+	from := localFor(p.addr)
+	subject.Routed = from.IsValid()
 	if !subject.Local.IsValid() {
-		subject.Local = localFor(p.addr)
+		subject.Local = from
 	}
 	return subject
 }

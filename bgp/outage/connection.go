@@ -22,6 +22,8 @@ func (s Subject) unconnected(a Attempt) (bgp.SessionReason, string) {
 		return bgp.Refused, fmt.Sprintf("connection refused: nothing listens at %s; start BGP at the router, or mend address and port of the peer in the file", at)
 	case errors.Is(err, syscall.EADDRNOTAVAIL) && s.Peer.LocalAddress.IsValid():
 		return bgp.NoLocalAddress, fmt.Sprintf("localAddress %s is no address of this machine; mend it in the file, or give the address to an interface", s.Peer.LocalAddress)
+	case errors.Is(err, syscall.ENETUNREACH) && s.Routed:
+		return bgp.NoHost, fmt.Sprintf("network unreachable: a router on the way has no route to %s; mend routes there, or address of the peer in the file%s", s.Addr, s.hops())
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
 		return bgp.NoRoute, fmt.Sprintf("network unreachable: this machine has no route to %s; add one, or mend address of the peer in the file", s.Addr)
 	case errors.Is(err, syscall.EHOSTUNREACH) && s.OnLink:
@@ -70,7 +72,7 @@ func (s Subject) timedOut(a Attempt, at string) (bgp.SessionReason, string) {
 	case signed != nil && keyed:
 		return bgp.WrongKey, silence + ", and its own packets carry no TCP MD5: the file has a passwordFile and the router has no password for " + s.local() + "; set it at the router, or remove passwordFile"
 	case a.Answered != nil && s.Peer.GTSM && a.TTL != 0 && a.TTL < gtsmTTL:
-		return bgp.TTL, fmt.Sprintf("connection timed out: answers of %s come with TTL %d, and gtsm drops all but 255; switch GTSM on at the router too (FRR: ttl-security hops 1; BIRD: ttl security on), or take gtsm out of the file", at, a.TTL)
+		return bgp.TTL, fmt.Sprintf("connection timed out: answers of %s come with TTL %d, and gtsm drops all but 255; %s", at, a.TTL, gtsmThere)
 	case keyed:
 		return bgp.TimedOut, silence + ": the key in passwordFile may differ from the router's password, or the router has none for " + s.local() + ", which both drop in silence; compare both ends, then look for a packet filter"
 	}

@@ -21,9 +21,9 @@ type Subject struct {
 	ASN      uint32
 	RouterID netip.Addr
 	Local    netip.Addr
-	// OnLink is set where no other router is on the way, and Own where the address is this
-	// machine's.
-	OnLink, Own bool
+	// Routed is set where this machine has a route, OnLink where no other router is on the
+	// way, and Own where the address is this machine's.
+	Routed, OnLink, Own bool
 }
 
 // Signature is how a TCP segment is authenticated.
@@ -54,7 +54,7 @@ type Attempt struct {
 	// Unread is set where a NOTIFICATION came whose content could not be read.
 	Unread bool
 	// Answered is the signature of the router's answers to our connection, and nil where
-	// none was seen; TTL is theirs, 0 where it is not known.
+	// none was seen; TTL is that of the last one, 0 where it is not known.
 	Answered *Signature
 	TTL      int
 	// Called is the signature of the router's own attempts to connect, nil for none.
@@ -97,10 +97,8 @@ func Explain(s Subject, a Attempt) Verdict {
 		if timedOut(a.Connect) {
 			v.Pace = Slow
 		}
-	case a.Silent && a.Open == nil:
-		v.Reason, v.Text = bgp.Silent, s.silent(a)
 	case a.Silent:
-		v.Reason, v.Text = bgp.Silent, "the router sent its OPEN and then nothing, no KEEPALIVE; look for a filter or a path MTU between it and this machine"
+		v.Reason, v.Text = s.silent(a)
 	case a.Closed && a.Established:
 		v.Reason, v.Text = bgp.Closed, "the router ended the connection without a NOTIFICATION; see its log: its BGP was killed or restarted"
 		v.Pace = Away
@@ -168,13 +166,31 @@ func (s Subject) rejected() string {
 	return text + "; where it knows another address of this machine, set localAddress in the file"
 }
 
-func (s Subject) silent(a Attempt) string {
+// silent says why nothing comes on a connection, or nothing after the OPEN. What GTSM drops is
+// overheard all the same.
+func (s Subject) silent(a Attempt) (bgp.SessionReason, string) {
 	text := "the router takes the connection and sends no OPEN"
-	switch {
-	case s.Peer.GTSM:
-		return text + ": its packets may come with a TTL below 255, which gtsm drops; switch GTSM on at the router too (FRR: ttl-security hops 1; BIRD: ttl security on), or take gtsm out of the file"
-	case s.Peer.Multihop == 0 && s.Peer.ASN != s.ASN:
-		return text + ": it may want TTL 255 (GTSM) and drop what comes with 1; set gtsm: true in the file, or take ttl-security away at the router"
+	if a.Open != nil {
+		text = "the router sent its OPEN and then no KEEPALIVE"
 	}
-	return text + ": its BGP hangs, or something else listens on the port; see its log"
+	switch {
+	case s.Peer.GTSM && a.TTL != 0 && a.TTL < gtsmTTL:
+		return bgp.TTL, fmt.Sprintf("the router's packets come with TTL %d, and gtsm drops all but 255; %s", a.TTL, gtsmThere)
+	case s.Peer.GTSM:
+		return bgp.Silent, text + ": its packets may come with a TTL below 255, which gtsm drops; " + gtsmThere
+	case s.wantsGTSM():
+		return bgp.Silent, text + gtsmHere
+	}
+	return bgp.Silent, text + ": its BGP hangs, or packets are lost on the way; see its log"
+}
+
+// What to do where GTSM is on at one end alone.
+const (
+	gtsmThere = "switch GTSM on at the router too (FRR: ttl-security hops 1; BIRD: ttl security on), or take gtsm out of the file"
+	gtsmHere  = "; where that repeats it may want TTL 255 (GTSM) and drop what comes with 1; set gtsm: true in the file, or take ttl-security away at the router"
+)
+
+// wantsGTSM reports whether the router may want GTSM, for which this end sends too low a TTL.
+func (s Subject) wantsGTSM() bool {
+	return !s.Peer.GTSM && s.Peer.Multihop == 0 && s.Peer.ASN != s.ASN
 }

@@ -28,13 +28,20 @@ func (s Subject) advice(n *Notification, a Attempt) string {
 	case openError:
 		return s.openAdvice(n, a.Open)
 	case holdExpired:
-		return fmt.Sprintf("it heard nothing from this speaker for the hold time; look for loss, a path MTU that is too small or too busy a machine, or raise holdTime, %s, in the file", s.Peer.HoldTime)
+		return fmt.Sprintf("it heard nothing from this speaker for the hold time; look for loss, a path MTU that is too small or too busy a machine, or raise holdTime, %s, in the file", s.Peer.HoldTime) + s.gtsmHint()
 	case fsmError:
 		return "it is in another state of the session than this speaker; see its log"
 	case cease:
 		return s.ceaseAdvice(n)
 	case sendExpired:
 		return "this speaker took none of its messages for too long (RFC 9687); look for loss or too busy a machine"
+	}
+	return ""
+}
+
+func (s Subject) gtsmHint() string {
+	if s.wantsGTSM() {
+		return gtsmHere
 	}
 	return ""
 }

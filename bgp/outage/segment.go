@@ -45,6 +45,7 @@ func (e *Ears) Hear(segment []byte, ttl int, a *Attempt) (calls bool) {
 		a.Answered, a.TTL = &signed, ttl
 	}
 	if payload := segment[header:]; len(payload) > 0 {
+		a.TTL = ttl
 		e.stream(from, to).add(binary.BigEndian.Uint32(segment[4:]), payload, a)
 	}
 	return false

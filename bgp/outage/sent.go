@@ -22,7 +22,7 @@ func (s Subject) sent(a Attempt) string {
 	case n.Code == openError:
 		return text + ": the router's OPEN cannot be used; see its version and its configuration"
 	case n.Code == holdExpired && a.Established:
-		return text + fmt.Sprintf(": nothing came from the router for %s; it hangs, or the link to it is cut without being down", s.Peer.HoldTime)
+		return text + fmt.Sprintf(": nothing came from the router for %s; it hangs, or the link to it is cut without being down", s.Peer.HoldTime) + s.gtsmHint()
 	case n.Code == holdExpired:
 		return text + ": the router took the connection and sent nothing; see its log"
 	case n.Code == cease && n.Subcode == bfdDown:

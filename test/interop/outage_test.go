@@ -19,7 +19,7 @@ type refusal struct {
 	file func(text string) string
 	// router changes the router's configuration, by brand.
 	router map[string]func(text string) string
-	reason map[string]bgp.SessionReason
+	reason map[string]bgp.SessionReason // nil where it depends on who notices first
 	words  []string
 }
 
@@ -58,7 +58,7 @@ var refusals = []refusal{
 	{
 		name:   "no neighbor",
 		router: ofBoth(replacing("192.0.2.11", "192.0.2.99")),
-		reason: map[string]bgp.SessionReason{"FRR": bgp.Rejected, "BIRD": "received-connection-rejected"}, words: []string{"192.0.2.11", "AS 64511"},
+		reason: same(bgp.Rejected), words: []string{"192.0.2.11", "AS 64511"},
 	},
 	{
 		name: "a key at the router alone", router: map[string]func(string) string{"FRR": after("password s3cret"), "BIRD": replacing(" direct;", " direct;\n password \"s3cret\";")},
@@ -86,15 +86,15 @@ var refusals = []refusal{
 	},
 	{
 		name: "an address to which there is no route", file: replacing(`"192.0.2.1"`, `"203.0.113.66"`),
-		reason: map[string]bgp.SessionReason{"FRR": bgp.NoHost, "BIRD": bgp.NoHost}, words: []string{"203.0.113.66", "multihop"},
+		reason: same(bgp.NoHost), words: []string{"203.0.113.66", "a router on the way"},
 	},
 	{
 		name: "GTSM in the file alone", keys: ", gtsm: true",
-		reason: same(bgp.TTL), words: []string{"TTL 1", "ttl-security", "at the router too"},
+		reason: same(bgp.TTL), words: []string{"TTL ", "ttl-security", "at the router too"},
 	},
 	{
 		name: "GTSM at the router alone", router: map[string]func(string) string{"FRR": after("ttl-security hops 1"), "BIRD": replacing(" direct;", " direct;\n ttl security on;")},
-		reason: same(bgp.Silent), words: []string{"gtsm: true"},
+		words: []string{"GTSM", "gtsm: true"}, // by the hold timer of either end, or before
 	},
 }
 
@@ -122,7 +122,9 @@ func TestAStatusSaysWhyThereIsNoSession(t *testing.T) {
 				}
 				texts[problem] = r.name
 				t.Logf("%s: %s", b.name, problem)
-				p.site.speaker.wantLogged(string(r.reason[b.name]))
+				if r.reason != nil {
+					p.site.speaker.wantLogged(string(r.reason[b.name]))
+				}
 			})
 		}
 	}
@@ -155,7 +157,7 @@ func (r refusal) begin(t *testing.T, b brand, change func(string) string) (*peer
 			return err
 		}
 		problem = st.Peers[0].Problem
-		if got := st.Peers[0].Reason; got != r.reason[b.name] {
+		if got := st.Peers[0].Reason; r.reason != nil && got != r.reason[b.name] {
 			return fmt.Errorf("reason %q, not %q: %s", got, r.reason[b.name], problem)
 		}
 		for _, word := range r.words {
