@@ -116,8 +116,10 @@ func wantProblem(t *testing.T, s *Speaker, reason bgp.SessionReason, word string
 	var p bgp.PeerStatus
 	for range 1000 {
 		p = s.Peers()[0]
-		// One that was established, if for a moment, has no attempt yet.
-		if p.Reason == reason && strings.Contains(p.Problem, word) && p.Outage != nil && !p.Outage.Since.IsZero() {
+		if p.Reason == reason && strings.Contains(p.Problem, word) {
+			if p.Outage == nil || p.Outage.Since.IsZero() {
+				t.Errorf("the outage is %+v", p.Outage)
+			}
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -145,7 +147,7 @@ func TestARouterThatRefusesIsAskedEverMoreSeldom(t *testing.T) {
 		}
 		last = at
 	}
-	if pauses[2] < pauses[0]+2*time.Second {
+	if pauses[2] < pauses[0]+2*time.Second { // 8 s and 2 s, a quarter more or less
 		t.Errorf("attempts are %v apart, want them to grow", pauses)
 	}
 	peer.LocalAddress, peer.HoldTime, peer.Families = netip.MustParseAddr("127.0.0.1"), 30*time.Second, []bgp.Family{bgp.IPv4}
@@ -153,7 +155,7 @@ func TestARouterThatRefusesIsAskedEverMoreSeldom(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := time.Now()
-	if at := <-r.accepted; at.Sub(changed) > 4*time.Second {
+	if at := <-r.accepted; at.Sub(changed) > 8*time.Second {
 		t.Errorf("the changed peer is tried after %s", at.Sub(changed))
 	}
 }
