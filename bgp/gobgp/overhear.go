@@ -37,8 +37,9 @@ func overhear(ctx context.Context, local, addr netip.Addr, ears *outage.Ears, n 
 	return func() { unhook(); file.Close() }, nil
 }
 
-// packetSize is the largest packet, in octets.
-const packetSize = 1 << 16
+// packetSize is more than an OPEN and a NOTIFICATION have, in octets; the rest of a packet is
+// not read.
+const packetSize = 1 << 13
 
 // rawSocket hears the TCP segments from an address to this machine's own with which it would
 // be reached; local is that where it is valid.

@@ -42,7 +42,7 @@ func (s Subject) unconnected(a Attempt) (bgp.SessionReason, string) {
 
 // hops is the advice for eBGP across routers, which packets of TTL 1 do not pass.
 func (s Subject) hops() string {
-	if s.Peer.Multihop > 0 || s.Peer.ASN == s.ASN {
+	if s.OnLink || s.Peer.Multihop > 0 || s.Peer.ASN == s.ASN {
 		return ""
 	}
 	return "; eBGP sends packets that no router forwards: set multihop in the file and at the router, or peer with the router on the link"

@@ -187,7 +187,7 @@ func (s Subject) silent(a Attempt) (bgp.SessionReason, string) {
 // What to do where GTSM is on at one end alone.
 const (
 	gtsmThere = "switch GTSM on at the router too (FRR: ttl-security hops 1; BIRD: ttl security on), or take gtsm out of the file"
-	gtsmHere  = "; where that repeats it may want TTL 255 (GTSM) and drop what comes with 1; set gtsm: true in the file, or take ttl-security away at the router"
+	gtsmHere  = "; where that repeats, the router may want TTL 255 (GTSM) and drop what comes with 1; set gtsm: true in the file, or take ttl-security away at the router"
 )
 
 // wantsGTSM reports whether the router may want GTSM, for which this end sends too low a TTL.
