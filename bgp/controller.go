@@ -66,6 +66,8 @@ type vip struct {
 	// announced then.
 	left   time.Time
 	dwells bool
+	// backed is since when its Services are; zero where they are not, or it has none.
+	backed time.Time
 	// wasUp is set from the first announcement on.
 	wasUp bool
 	flaps flapping
@@ -142,7 +144,7 @@ func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 			c.vips = append(c.vips, v)
 			c.byAddress[config.Address] = v
 		}
-		v.config, v.removed = config, false
+		v.configure(config, now)
 		c.join(v, before)
 	}
 	for _, v := range c.vips {
@@ -155,6 +157,17 @@ func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 	c.version.Checks++
 	c.version.Granted++
 	return c.settleAll(now)
+}
+
+// configure takes what is declared of the VIP.
+func (v *vip) configure(config VIP, now time.Time) {
+	switch {
+	case len(config.Owners) == 0 || config.Backing.State != Backed:
+		v.backed = time.Time{}
+	case v.backed.IsZero():
+		v.backed = now
+	}
+	v.config, v.removed = config, false
 }
 
 // join gives the VIP its checks, with the results that they have.

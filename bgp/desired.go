@@ -104,6 +104,8 @@ func (c *Controller) until(v *vip, now time.Time) time.Time {
 	case v.reason.Code == Held:
 		until, _ := c.held(v, now)
 		return until
+	case v.reason.Code == NoDataPath && v.state == Rising:
+		return v.dataPathReady()
 	case v.state == Draining && c.announcesLeaving(v, now):
 		return v.left.Add(c.states.Draining.Dwell)
 	case !v.left.IsZero() && !c.gone(v, now):

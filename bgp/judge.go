@@ -11,8 +11,11 @@ import (
 // cannot serve must not draw traffic, not even while it drains.
 func (c *Controller) judge(v *vip, why leaving, now time.Time) (State, Reason) {
 	failed := v.failing(Local)
-	if v.config.Backing.State == Unbacked {
+	switch v.config.Backing.State {
+	case Unbacked:
 		failed = Reason{NoEndpoints, v.config.Backing.Reason}
+	case Untaken:
+		failed = Reason{NoDataPath, v.config.Backing.Reason}
 	}
 	if missing := c.missing[v.config.Address]; missing != "" && !c.gone(v, now) {
 		failed = Reason{NotHere, missing}
@@ -30,6 +33,9 @@ func (c *Controller) judge(v *vip, why leaving, now time.Time) (State, Reason) {
 	} else if waits != (Reason{}) {
 		return Rising, waits
 	}
+	if ready := v.dataPathReady(); now.Before(ready) && !v.wasAnnounced() {
+		return Rising, Reason{NoDataPath, "the cluster's data path is given until " + ready.Format(time.TimeOnly) + " to take packets to it"}
+	}
 	state, reason := Up, Reason{Passing, "all checks pass"}
 	if upstream := v.failing(Upstream); upstream != (Reason{}) {
 		state, reason = Degraded, upstream
@@ -38,6 +44,24 @@ func (c *Controller) judge(v *vip, why leaving, now time.Time) (State, Reason) {
 		return Degraded, Reason{Held, why}
 	}
 	return state, reason
+}
+
+// wasAnnounced reports whether the VIP is in a state in which it may be announced: it
+// need not wait to be so again.
+func (v *vip) wasAnnounced() bool {
+	return v.state == Up || v.state == Degraded || v.state == Draining
+}
+
+// dataPathTime is what the cluster's data path is given to take packets to a Service that
+// has become ready: kube-proxy, in all its modes, writes its rules at most once a second.
+const dataPathTime = 2 * time.Second
+
+// dataPathReady is when a Service's data path knows of it; zero for VIPs of the file.
+func (v *vip) dataPathReady() time.Time {
+	if v.backed.IsZero() {
+		return time.Time{}
+	}
+	return v.backed.Add(dataPathTime)
 }
 
 // failing returns what fails among the checks of the scope. A local one that

@@ -58,10 +58,15 @@ func (m *metrics) serve(address string) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("bgp: metrics: %w", err)
 	}
+	server := &http.Server{Handler: m.handler(), ReadTimeout: scrape, WriteTimeout: scrape, ConnState: atMost(scrapers)}
+	return serve(server, listener), nil
+}
+
+// handler answers with what can be shown: one series that cannot costs no other.
+func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", &inTurn{handler: promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})})
-	server := &http.Server{Handler: mux, ReadTimeout: scrape, WriteTimeout: scrape, ConnState: atMost(scrapers)}
-	return serve(server, listener), nil
+	return mux
 }
 
 // scrape bounds one request for metrics.

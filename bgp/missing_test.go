@@ -70,3 +70,44 @@ func TestAnAddressThatIsGivenUpIsNotMissed(t *testing.T) {
 		t.Errorf("the reason is %+v", reason)
 	}
 }
+
+// TestAServicesDataPathIsGivenItsTime: while kube-proxy has no rules of it, an address is
+// nobody's, and packets to it go back to the router.
+func TestAServicesDataPathIsGivenItsTime(t *testing.T) {
+	w := newWorld(t, nil)
+	backing := func(b Backing) {
+		v := theVIP
+		v.Owners, v.Bind, v.Backing = []ServiceRef{{"media", "thumbnail"}}, "", b
+		w.declare(v)
+	}
+	backing(Backing{Untaken, "the status lacks it"})
+	w.passes(10 * time.Second) // the VIP of the file before it has left
+	backing(Backing{Untaken, "the status lacks it"})
+	w.upstream(nil, nil)
+	w.local(nil, nil, nil)
+	for range 2 {
+		w.want(Down, "", false)
+		if reason := w.c.Status(w.now)[0].Reason; reason != (Reason{NoDataPath, "the status lacks it"}) {
+			t.Errorf("%+v", reason)
+		}
+		backing(Backing{})
+		w.want(Rising, "", false)
+		w.passes(time.Second)
+		backing(Backing{}) // declared again, for something else
+		w.passes(time.Second - 1)
+		w.want(Rising, "", false)
+		w.passes(1)
+		w.want(Up, "up", false)
+		backing(Backing{Unbacked, "no ready endpoint"})
+		w.want(Down, "", false)
+		backing(Backing{})
+		w.passes(2*time.Second - 1)
+		w.want(Rising, "", false)
+		w.passes(1)
+		w.want(Up, "up", false)
+		backing(Backing{Untaken, "the status lacks it"})
+	}
+	if flaps := w.c.Status(w.now)[0].Flaps; flaps != 2 {
+		t.Errorf("%d failures, want those of the endpoints", flaps)
+	}
+}

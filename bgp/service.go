@@ -36,6 +36,9 @@ type Service struct {
 	ServiceRef
 	Created   time.Time
 	Addresses []netip.Addr
+	// Untaken are those of Addresses that no data path of the cluster takes packets to: they
+	// are neither in the Service's status nor among its external addresses.
+	Untaken []netip.Addr
 	// Local is externalTrafficPolicy Local: only endpoints on this node count.
 	Local bool
 	// Ports are what it listens on, such as tcp/443: two Services of one address have
@@ -114,10 +117,16 @@ const (
 	// Ending: only endpoints that terminate are left.
 	Ending
 	Unbacked
+	// Untaken: the data path takes no packets to the address.
+	Untaken
 )
 
-// backing is whether the Service can be served here.
-func (s *Service) backing() Backing {
+// backing is whether the Service can be served here at the address.
+func (s *Service) backing(a netip.Addr) Backing {
+	if slices.Contains(s.Untaken, a) {
+		return Backing{Untaken, fmt.Sprintf("the cluster takes no packets to it: Service %s has it neither in status.loadBalancer, "+
+			"where loadBalancerClass nearcast.dev/anycast has it written, nor in spec.externalIPs", s.ServiceRef)}
+	}
 	where := ""
 	if s.Local {
 		where = " on this node"
@@ -279,7 +288,7 @@ func vipOf(a netip.Addr, owners []*Service) VIP {
 	for _, s := range owners {
 		v.Owners = append(v.Owners, s.ServiceRef)
 		v.Checks = append(v.Checks, s.checks()...)
-		if b := s.backing(); b.State > v.Backing.State {
+		if b := s.backing(a); b.State > v.Backing.State {
 			v.Backing = b
 		}
 	}

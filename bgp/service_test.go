@@ -154,10 +154,22 @@ func TestAServiceIsBackedWhereItsPolicySays(t *testing.T) {
 				want = c.local
 			}
 			s := serviceOf("a", 1, func(s *Service) { s.Endpoints, s.Local = c.endpoints, local })
-			if got := s.backing(); got.State != want || (got.Reason == "") != (want == Backed) {
+			if got := s.backing(netip.Addr{}); got.State != want || (got.Reason == "") != (want == Backed) {
 				t.Errorf("%s, local %v: %+v, want %d", c.name, local, got, want)
 			}
 		}
+	}
+}
+
+// TestAServiceIsBackedWhereTheDataPathTakesItsAddress and where it has endpoints.
+func TestAServiceIsBackedWhereTheDataPathTakesItsAddress(t *testing.T) {
+	s := serviceOf("a", 1, func(s *Service) { s.Untaken = []netip.Addr{netip.MustParseAddr("198.51.100.81")} }, "198.51.100.80", "198.51.100.81")
+	vips, _ := Assign(poolOf("media"), []Service{s})
+	if got := vips[1].Backing; got.State != Backed {
+		t.Errorf("%s: %+v", vips[1].Address, got)
+	}
+	if got := vips[2].Backing; got.State != Untaken || !strings.Contains(got.Reason, "media/a has it neither in status.loadBalancer") {
+		t.Errorf("%s: %+v", vips[2].Address, got)
 	}
 }
 

@@ -98,7 +98,7 @@ func (c *Controller) judgeAgain(v *vip, now time.Time) (Transition, bool) {
 	}
 	state, reason := c.judge(v, why, now)
 	failed := reason.Code == CheckFailed || reason.Code == NoEndpoints
-	if (failed || reason.Code == NotHere) && state == Down {
+	if (failed || reason.Code == NotHere || reason.Code == NoDataPath) && state == Down {
 		v.dwells = false // what was withdrawn while it left does not come back
 	}
 	if failed {

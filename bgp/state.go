@@ -48,6 +48,8 @@ const (
 	Removed       Code = "removed"
 	OnDrainedNode Code = "node"
 	SetDisabled   Code = "disabled"
+	// NoDataPath: the cluster takes no packets to the Service's address, or may not yet.
+	NoDataPath Code = "no-data-path"
 	// NotHere: this machine takes no packets to the address.
 	NotHere Code = "not-here"
 )

@@ -419,7 +419,7 @@ func TestATaintOrALabelDrains(t *testing.T) {
 // first: a Service without its endpoints would be withdrawn.
 func TestNothingIsDeclaredBeforeEverythingIsTold(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		a := newFake(t, node("node"), balanced("a"), sliceOf("a", "a-1", 8080, "192.0.2.1 ready"))
+		a := newFake(t, node("node"), balanced("a", has(vip)), sliceOf("a", "a-1", 8080, "192.0.2.1 ready"))
 		var forbidden atomic.Bool
 		forbidden.Store(true)
 		a.PrependReactor("list", "endpointslices", func(clienttesting.Action) (bool, runtime.Object, error) {

@@ -34,7 +34,7 @@ func stripService(s *corev1.Service) bool {
 	}
 	s.Spec = corev1.ServiceSpec{
 		Type: s.Spec.Type, Ports: s.Spec.Ports, LoadBalancerClass: s.Spec.LoadBalancerClass,
-		ExternalTrafficPolicy: s.Spec.ExternalTrafficPolicy,
+		ExternalTrafficPolicy: s.Spec.ExternalTrafficPolicy, ExternalIPs: s.Spec.ExternalIPs,
 	}
 	s.Status.Conditions = nil
 	return counts(s)
@@ -153,8 +153,9 @@ func (r *request) declaration(all []*discoveryv1.EndpointSlice, node string) bgp
 	}
 	return bgp.Service{
 		ServiceRef: r.ref(), Created: s.CreationTimestamp.UTC(), Addresses: r.template.VIPs,
-		Local: s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
-		Ports: portsOf(s), Endpoints: endpointsOf(all, port, own, node), Probe: probe, ForeignPort: foreign,
+		Untaken: untaken(s, r.template.VIPs),
+		Local:   s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
+		Ports:   portsOf(s), Endpoints: endpointsOf(all, port, own, node), Probe: probe, ForeignPort: foreign,
 	}
 }
 

@@ -147,7 +147,7 @@ func TestABadVersionLeavesTheGoodOne(t *testing.T) {
 }
 
 func TestAServiceIsDeclaredWhole(t *testing.T) {
-	s := balanced("a", labelled, annotated("nearcast.dev/probe", "http://:80/healthz"), annotated("nearcast.dev/expect", "status=200"), func(s *corev1.Service) {
+	s := balanced("a", labelled, has(vip), annotated("nearcast.dev/probe", "http://:80/healthz"), annotated("nearcast.dev/expect", "status=200"), func(s *corev1.Service) {
 		s.CreationTimestamp = metav1.Unix(1000, 0)
 		s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
 		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: "quic", Port: 443, Protocol: corev1.ProtocolUDP})

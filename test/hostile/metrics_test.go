@@ -33,7 +33,7 @@ func TestScrapesDelayNoWithdrawal(t *testing.T) {
 	}
 	config.WriteString("vips:\n")
 	for i := range vips {
-		fmt.Fprintf(&config, "- {address: 198.51.100.%d, checks: [{tcp: {address: %q}, interval: 100ms, rise: 2, fall: 2}]}\n", i+1, service)
+		fmt.Fprintf(&config, "- {address: 198.51.100.%d, forwarded: true, checks: [{tcp: {address: %q}, interval: 100ms, rise: 2, fall: 2}]}\n", i+1, service)
 	}
 	s := newSpeaker(t, nil, config.String())
 	eventually(t, "all are down, for nothing listens yet", func() error { return grown(s, "to=down", vips) })

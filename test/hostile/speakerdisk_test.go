@@ -91,7 +91,7 @@ func newFullDisk(t *testing.T) *fullDisk {
 	d.speaker = newSpeakerUnder(t, mounted, fmt.Sprintf(`asn: 64512
 routerID: 192.0.2.11
 peers: [{address: 127.44.19.101, asn: 64500}]
-vips: [{address: 198.51.100.53, checks: [{tcp: {address: %q}, rise: 1}]}]
+vips: [{address: 198.51.100.53, forwarded: true, checks: [{tcp: {address: %q}, rise: 1}]}]
 states: {draining: {dwell: 100ms, linger: 100ms}}
 state: %s
 metrics: %s`, d.metrics, d.state, d.metrics)) // it is there for itself

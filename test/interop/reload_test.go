@@ -31,7 +31,7 @@ func TestAHundredReloadsResetNoSession(t *testing.T) {
 		text := &strings.Builder{}
 		text.WriteString(config(1, hold3.keys))
 		for _, vip := range vips {
-			fmt.Fprintf(text, "  - address: %q\n    checks: [{dns: {server: %q, name: %s}, rise: 2, fall: 2, interval: 200ms}]\n", vip, checked, zone)
+			fmt.Fprintf(text, "  - address: %q\n    forwarded: true\n    checks: [{dns: {server: %q, name: %s}, rise: 2, fall: 2, interval: 200ms}]\n", vip, checked, zone)
 		}
 		peers := "peers:\n"
 		for n, address := range []string{routerID, "192.0.2.2", comesAndGoes} {

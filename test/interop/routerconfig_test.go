@@ -48,7 +48,7 @@ func TestARouterWorksWithWhatThePrinterSays(t *testing.T) {
 			key := filepath.Join(n.dir, "key")
 			fixture.Write(t, key, theKey+"\n")
 			told := fmt.Sprintf(printedConfig, key, quickCheck)
-			first := told + fmt.Sprintf("  - {address: %s, checks: [%s]}\n", later, quickCheck)
+			first := told + fmt.Sprintf("  - {address: %s, forwarded: true, checks: [%s]}\n", later, quickCheck)
 			second := config(2, "holdTime: 3s, localAddress: 192.0.2.12", vip4)
 			router := b.start(r, n.printed(b, told, second))
 			watched, watched6, watchedLater := watch(r, prefix(vip4)), watch(r, prefix(vip6)), watch(r, prefix(later))

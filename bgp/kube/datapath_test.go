@@ -1,0 +1,46 @@
+package kube
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestWhatADataPathTakes has what the API says of a Service with two addresses, and those
+// that no data path takes.
+func TestWhatADataPathTakes(t *testing.T) {
+	external := func(addrs ...string) func(*corev1.Service) {
+		return func(s *corev1.Service) { s.Spec.ExternalIPs = addrs }
+	}
+	proxied := func(s *corev1.Service) {
+		mode := corev1.LoadBalancerIPModeProxy
+		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: vip, IPMode: &mode}}
+	}
+	modeless := func(s *corev1.Service) {
+		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: vip}, {Hostname: "lb.example.org"}}
+	}
+	const vip6 = "2001:db8::80"
+	for name, c := range map[string]struct {
+		change []func(*corev1.Service)
+		want   string
+	}{
+		"nothing":                             {nil, "[198.51.100.80 2001:db8::80]"},
+		"both in the status":                  {[]func(*corev1.Service){has(vip, vip6)}, "[]"},
+		"one in the status":                   {[]func(*corev1.Service){has(vip)}, "[2001:db8::80]"},
+		"one without a mode, and a name":      {[]func(*corev1.Service){modeless}, "[2001:db8::80]"},
+		"one that is a proxy's":               {[]func(*corev1.Service){proxied}, "[198.51.100.80 2001:db8::80]"},
+		"another":                             {[]func(*corev1.Service){has("198.51.100.81")}, "[198.51.100.80 2001:db8::80]"},
+		"a ClusterIP and nothing else":        {[]func(*corev1.Service){clusterIP}, "[]"},
+		"both external, of a ClusterIP":       {[]func(*corev1.Service){clusterIP, external("2001:0db8::0080", vip)}, "[]"},
+		"one external, one in the status":     {[]func(*corev1.Service){has(vip), external(vip6)}, "[]"},
+		"of another class, and in its status": {[]func(*corev1.Service){ofClass("example.org/lb"), has(vip, vip6)}, "[]"},
+	} {
+		s := balanced("a", c.change...)
+		stripService(s)
+		if got := fmt.Sprint(untaken(s, []netip.Addr{netip.MustParseAddr(vip), netip.MustParseAddr(vip6)})); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package bgp
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// neighbourless is an announcer with peers that have not been found.
+type neighbourless struct {
+	*fakeAnnouncer
+	peers []PeerStatus
+}
+
+func (n neighbourless) Peers() []PeerStatus { return n.peers }
+
+// TestEveryPeerHasASeriesWhateverIsKnownOfIt: two of one name are an error, and Prometheus
+// would be told nothing at all.
+func TestEveryPeerHasASeriesWhateverIsKnownOfIt(t *testing.T) {
+	for name, peers := range map[string][]PeerStatus{
+		"two links without a neighbour":        {{Interface: "eth0"}, {Interface: "eth1"}, {Address: "192.0.2.1"}},
+		"two links, one of them found":         {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1"}},
+		"two links with one neighbour":         {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1", Address: "fe80::1%eth1"}},
+		"a link and its neighbour's address":   {{Interface: "eth0", Address: "fe80::1%eth0"}, {Address: "fe80::1%eth0"}},
+		"links alone, and none of them exists": {{Interface: "a"}, {Interface: "b"}, {Interface: "c"}},
+	} {
+		s := newSpeaker(Options{Config: &Config{}, Announcer: neighbourless{&fakeAnnouncer{t: t}, peers}, Log: discard})
+		s.drains = &drains{}
+		s.view.published.Store(&Status{})
+		families, err := s.metrics.registry.Gather()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var seen int
+		for _, f := range families {
+			if f.GetName() == "nearcast_bgp_session_up" {
+				seen = len(f.Metric)
+			}
+		}
+		if seen != len(peers) {
+			t.Errorf("%s: %d series of %d peers", name, seen, len(peers))
+		}
+	}
+}
+
+// broken collects what cannot be shown.
+type broken struct{}
+
+func (broken) Describe(chan<- *prometheus.Desc) {}
+func (broken) Collect(ch chan<- prometheus.Metric) {
+	ch <- prometheus.NewInvalidMetric(vipState, errors.New("broken"))
+}
+
+// TestOneSeriesThatCannotBeShownCostsNoOther: liveness probes ask for metrics.
+func TestOneSeriesThatCannotBeShownCostsNoOther(t *testing.T) {
+	s := newSpeaker(Options{Config: &Config{}, Announcer: &fakeAnnouncer{t: t}, Log: discard})
+	s.drains = &drains{}
+	s.view.published.Store(&Status{})
+	s.metrics.registry.MustRegister(broken{})
+	reply := httptest.NewRecorder()
+	s.metrics.handler().ServeHTTP(reply, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if reply.Code != http.StatusOK || !strings.Contains(reply.Body.String(), "nearcast_bgp_refused 0") {
+		t.Errorf("%d %s", reply.Code, reply.Body)
+	}
+}
