@@ -24,7 +24,7 @@ type mark struct {
 	owner    Owner // 0 where it names none
 }
 
-// ours reports whether a speaker gave the address.
+// ours reports whether a speaker gave the address, as far as the kernel keeps that.
 func (m mark) ours() bool { return m.protocol == protocol }
 
 // addresses returns those of the device.

@@ -5,7 +5,7 @@
 // and later; `ip addr` shows "proto 0x4e") and with their owner in the metric of
 // their route, so that those which an earlier run left are found, and those of
 // another speaker are not touched. Older kernels keep no protocol number: there,
-// leftovers stay.
+// what others left is not told from what others gave, and stays.
 //
 // What is said is the kernel's word of that moment: nothing is remembered.
 package loopback
@@ -36,10 +36,15 @@ var (
 
 // Binder is a bgp.Binder for one speaker, its owner. It is used by one goroutine, but for
 // Watch.
-type Binder struct{ owner Owner }
+type Binder struct {
+	owner   Owner
+	files   Files
+	cleaned bool // what nobody's file has any more was removed
+}
 
-// New returns the Binder of the owner.
-func New(owner Owner) *Binder { return &Binder{owner} }
+// New returns the Binder of the owner. files say what became of others that left addresses;
+// of those that they do not have, addresses stay.
+func New(owner Owner, files Files) *Binder { return &Binder{owner: owner, files: files} }
 
 // Give gives this machine the addresses, takes none away, and returns which could not
 // be given. It needs CAP_NET_ADMIN where something changes.
@@ -63,7 +68,8 @@ func (b *Binder) Bind(give, look []netip.Addr) (bgp.Bound, error) {
 	local, err := routesOf(given)
 	if err == nil {
 		if again := b.repair(give, held, local); len(again) > 0 {
-			local, err = routesOf(append(again, given...))
+			given = append(given, again...)
+			local, err = routesOf(given)
 		}
 	}
 	if err != nil {
@@ -121,7 +127,8 @@ func why(a netip.Addr, err error) error {
 	return err
 }
 
-// takeAway removes the owner's addresses that are not wanted any more.
+// takeAway removes the owner's addresses that are not wanted any more and, at first,
+// those that no speaker's file has.
 func (b *Binder) takeAway(wanted []netip.Addr, held map[netip.Addr]mark) error {
 	keep := make(map[netip.Addr]bool, len(wanted))
 	for _, a := range wanted {
@@ -129,19 +136,20 @@ func (b *Binder) takeAway(wanted []netip.Addr, held map[netip.Addr]mark) error {
 	}
 	var errs []error
 	for a, m := range held {
-		if keep[a] || !b.owns(m) {
+		if keep[a] || !b.owns(m) && (b.cleaned || !b.files.nobodys(a, m)) {
 			continue
 		}
 		if err := change(unix.RTM_DELADDR, 0, a, 0); err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) {
 			errs = append(errs, fmt.Errorf("%s cannot be removed from %s: %w", a, device, why(a, err)))
 		}
 	}
+	b.cleaned = true
 	return errors.Join(errs...)
 }
 
 // owns reports whether the address is this owner's to remove. A version of the speaker
 // that named no owner was alone.
-func (b *Binder) owns(m mark) bool { return m.ours() && (m.owner == b.owner || m.owner == 0) }
+func (b *Binder) owns(m mark) bool { return m.owner == b.owner || m.ours() && m.owner == 0 }
 
 const (
 	// routeTime bounds how long the route of a new address is waited for: the kernel adds

@@ -33,7 +33,7 @@ func OwnerOf(file string, asn uint32, routerID netip.Addr) Owner {
 // socket is the abstract Unix socket that the owner's speaker listens on while it runs.
 // The kernel keeps one of a name for all programs of the network namespace, as it does
 // with addresses, and removes it with the process, however that ends.
-func (o Owner) socket() string { return fmt.Sprintf("@nearcast-speaker/%08x", uint32(o)) }
+func (o Owner) socket() string { return "@nearcast-speaker/" + o.number() }
 
 // answerTime bounds how long a local socket is waited for.
 const answerTime = time.Second
@@ -47,6 +47,9 @@ func (o Owner) Runs() bool {
 	conn.Close()
 	return true
 }
+
+// number names the owner in files and sockets.
+func (o Owner) number() string { return fmt.Sprintf("%08x", uint32(o)) }
 
 // Claim makes this process the owner's speaker until release is called. Another one
 // of the same configuration, by whatever name of its file, is an error.

@@ -31,7 +31,7 @@ func watch(t *testing.T, ns netns.NsHandle) *watched {
 			w.done <- err
 			return
 		}
-		w.done <- New(one).Watch(ctx, func() {
+		w.done <- New(one, "").Watch(ctx, func() {
 			select {
 			case w.changes <- struct{}{}:
 			default:
@@ -141,7 +141,7 @@ func TestWhateverOthersDoTheAddressesComeBack(t *testing.T) {
 		for _, command := range []string{"link set lo down", "addr flush dev lo", "link set lo up", "addr add 203.0.113.9/32 dev lo"} {
 			ip(t, strings.Fields(command)...)
 		}
-		for range rapid.IntRange(1, 6).Draw(r, "steps") {
+		for range rapid.IntRange(1, 3).Draw(r, "steps") {
 			for _, name := range rapid.SliceOfN(rapid.SampledFrom(names), 0, 3).Draw(r, "losses") {
 				for _, command := range losses[name] {
 					_ = exec.Command("ip", strings.Fields(command)...).Run() // what is not there cannot be lost
@@ -149,26 +149,33 @@ func TestWhateverOthersDoTheAddressesComeBack(t *testing.T) {
 			}
 			others := strings.Contains(held(t), "203.0.113.9")
 			want := rapid.SliceOfNDistinct(rapid.SampledFrom(vips), 0, 4, func(a netip.Addr) netip.Addr { return a }).Draw(r, "bound")
-			bound, err := New(one).Bind(want, nil)
-			if err != nil {
-				r.Fatal(err)
-			}
-			local, err := localRoutes()
-			if err != nil {
-				r.Fatal(err)
-			}
-			all, err := addresses()
-			if err != nil {
-				r.Fatal(err)
-			}
-			for _, a := range want {
-				if local.has(a) != (bound.Missing[a] == nil) || bound.Missing[a] != nil && all[a].ours() {
-					r.Errorf("%s: missing for %v; its route is there: %v", a, bound.Missing[a], local.has(a))
-				}
-			}
+			eventually(t, func() error { return honest(New(one, ""), want) })
 			if strings.Contains(held(t), "203.0.113.9") != others {
 				r.Error("somebody else's address was touched")
 			}
 		}
 	})
+}
+
+// honest binds, and returns where what is missing is not what lacks its route, or is the
+// speaker's own.
+func honest(b *Binder, want []netip.Addr) error {
+	bound, err := b.Bind(want, nil)
+	if err != nil {
+		return err
+	}
+	local, err := localRoutes()
+	if err != nil {
+		return err
+	}
+	all, err := addresses()
+	if err != nil {
+		return err
+	}
+	for _, a := range want {
+		if local.has(a) != (bound.Missing[a] == nil) || bound.Missing[a] != nil && all[a].ours() {
+			return fmt.Errorf("%s: missing for %v; its route is there: %v", a, bound.Missing[a], local.has(a))
+		}
+	}
+	return nil
 }

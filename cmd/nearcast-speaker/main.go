@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -55,11 +56,20 @@ func ownerOf(file string, config *bgp.Config) loopback.Owner {
 	return loopback.OwnerOf(file, config.ASN, config.RouterID)
 }
 
+// filesBeside is where the speakers with admin sockets in one folder know of each other;
+// "" without a socket.
+func filesBeside(socket string) loopback.Files {
+	if socket == "" {
+		return ""
+	}
+	return loopback.Files(filepath.Dir(socket))
+}
+
 // giveAddresses gives this machine the addresses with bind: lo. One of a family that it
 // lacks is named and costs nothing else; it fails where it can give none of the others.
 func giveAddresses(file string, config *bgp.Config, warnings io.Writer) error {
 	addrs := config.Bound()
-	failed, err := loopback.New(ownerOf(file, config)).Give(addrs)
+	failed, err := loopback.New(ownerOf(file, config), "").Give(addrs)
 	if err != nil {
 		return err
 	}
@@ -87,6 +97,11 @@ func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) er
 		return err
 	}
 	defer release()
+	files := filesBeside(config.Admin)
+	if err := files.Note(owner, file); err != nil {
+		log.Warn("another speaker will not know what to do with addresses that this one leaves", "error", err)
+	}
+	defer files.Forget(owner)
 	cluster, err := clusterOf(config.Services, log)
 	if err != nil {
 		return err
@@ -96,7 +111,7 @@ func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) er
 		return err
 	}
 	return bgp.Run(signals.ctx, bgp.Options{
-		Path: file, Config: config, Reload: signals.reload, Hurry: signals.hurry, Announcer: announcer, Binder: loopback.New(owner), Cluster: cluster, Log: log,
+		Path: file, Config: config, Reload: signals.reload, Hurry: signals.hurry, Announcer: announcer, Binder: loopback.New(owner, files), Cluster: cluster, Log: log,
 	})
 }
 
