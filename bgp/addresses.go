@@ -165,7 +165,7 @@ func (s *speaker) countRestored(given []netip.Addr, now time.Time) {
 	}
 	s.metrics.restored.Add(float64(len(back)))
 	if a.restored += len(back); now.Sub(a.saidAt) >= restoredEvery {
-		s.Log.Warn("another program took addresses from lo; they are given back", "addresses", back, "since", a.restored)
+		s.Log.Warn("another program took addresses from lo; they are given back", "addresses", back, "count", a.restored)
 		a.restored, a.saidAt = 0, now
 	}
 }

@@ -145,6 +145,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"address: 2001:db8:53::53", "address: 198.51.100.53", "line 15: vips[1]: 198.51.100.53 is a peer's or listed twice"},
 		{"address: 198.51.100.53", "address: 127.0.0.1", "line 10: vips[0].address: a unicast IP address is required"},
 		{"bind: lo", "bind: eth0", `line 11: vips[0].bind: "eth0" is not lo`},
+		{"bind: lo", "bind: lo\n    forwarded: true", "line 12: vips[0].forwarded: excludes bind"},
 		{"dns: {server: 127.0.0.1:53, name: fn.example.org}", "http: {url: http://localhost/}", "line 13: vips[0].checks[0].http.url: \"http://localhost/\": the host must be an IP address"},
 		{"dns: {server: 127.0.0.1:53, name: fn.example.org}", "tcp: {address: 127.0.0.1:1}, http: {url: http://127.0.0.1/}", "line 13: vips[0].checks[0]: exactly one of dns, http and tcp"},
 		{"scope: local", "scope: upstream", "line 12: vips[0].checks: a local one is required"},

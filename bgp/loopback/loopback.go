@@ -40,6 +40,8 @@ type Binder struct {
 	owner   Owner
 	files   Files
 	cleaned bool // what nobody's file has any more was removed
+	// repaired is when addresses were last given anew for their routes.
+	repaired time.Time
 }
 
 // New returns the Binder of the owner. files say what became of others that left addresses;
@@ -156,6 +158,9 @@ const (
 	// that of an IPv6 address a moment later. The watch tells of one that takes longer.
 	routeTime = 200 * time.Millisecond
 	routePoll = time.Millisecond
+	// repairEvery keeps an address whose route does not come from being given again and again:
+	// the kernel may be late.
+	repairEvery = time.Second
 )
 
 // routesOf returns the local routes when those of the new addresses are among them, or do not
@@ -173,6 +178,9 @@ func routesOf(given []netip.Addr) (local *prefixes, err error) {
 // repair gives addresses anew that lo has without a local route, for somebody removed that
 // alone, and returns them.
 func (b *Binder) repair(give []netip.Addr, held map[netip.Addr]mark, local *prefixes) (given []netip.Addr) {
+	if time.Since(b.repaired) < repairEvery {
+		return nil
+	}
 	for _, a := range give {
 		if m, there := held[a]; local.has(a) || !there || !b.owns(m) {
 			continue
@@ -180,6 +188,7 @@ func (b *Binder) repair(give []netip.Addr, held map[netip.Addr]mark, local *pref
 		// What fails is found missing.
 		_ = change(unix.RTM_DELADDR, 0, a, 0)
 		_ = change(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, a, b.owner)
+		b.repaired = time.Now()
 		given = append(given, a)
 	}
 	return given

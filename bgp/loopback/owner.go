@@ -51,8 +51,12 @@ func (o Owner) Runs() bool {
 // number names the owner in files and sockets.
 func (o Owner) number() string { return fmt.Sprintf("%08x", uint32(o)) }
 
-// Claim makes this process the owner's speaker until release is called. Another one
-// of the same configuration, by whatever name of its file, is an error.
+// ErrTaken is why a speaker must not start: another one has its configuration.
+var ErrTaken = errors.New("another speaker")
+
+// Claim makes this process the owner's speaker until release is called, which is never
+// nil. Another one of the same configuration, by whatever name of its file, is ErrTaken;
+// with any other error it is not known whether there is one.
 func (o Owner) Claim(file string) (release func(), err error) {
 	names := []string{o.socket()}
 	var stat unix.Stat_t
@@ -68,11 +72,10 @@ func (o Owner) Claim(file string) (release func(), err error) {
 	for _, name := range names {
 		l, err := net.Listen("unix", name)
 		if err != nil {
-			release()
 			if errors.Is(err, syscall.EADDRINUSE) {
-				return nil, fmt.Errorf("%s: another speaker%s runs with this configuration on this machine; end it first, or give this one a file of its own", file, process(name))
+				err = fmt.Errorf("%s: %w%s runs with this configuration on this machine; end it first, or give this one a file of its own", file, ErrTaken, process(name))
 			}
-			return nil, fmt.Errorf("%s: it cannot be said that one speaker alone has it: %w", file, err)
+			return release, err
 		}
 		held = append(held, l)
 		go answer(l)

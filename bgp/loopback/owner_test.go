@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -51,7 +52,9 @@ func TestOneSpeakerAloneHasAConfiguration(t *testing.T) {
 		t.Error("who runs is not seen")
 	}
 	for _, path := range []string{file, link} {
-		if _, err := claim(path); err == nil || !strings.HasPrefix(err.Error(), path+": another speaker (process ") {
+		refused, err := claim(path)
+		refused()
+		if !errors.Is(err, ErrTaken) || !strings.HasPrefix(err.Error(), path+": another speaker (process ") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -93,10 +93,13 @@ func giveAddresses(file string, config *bgp.Config, warnings io.Writer) error {
 func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) error {
 	owner := ownerOf(file, config)
 	release, err := owner.Claim(file)
-	if err != nil {
-		return err
-	}
 	defer release()
+	switch {
+	case errors.Is(err, loopback.ErrTaken):
+		return err
+	case err != nil:
+		log.Warn("it is not known whether another speaker runs with this configuration", "error", err)
+	}
 	files := filesBeside(config.Admin)
 	if err := files.Note(owner, file); err != nil {
 		log.Warn("another speaker will not know what to do with addresses that this one leaves", "error", err)

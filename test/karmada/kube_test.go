@@ -153,7 +153,7 @@ func (l *local) text() string {
 				terminating++
 			}
 		}
-		text = fmt.Sprintf("%s by %d ready and %d terminating", map[bgp.BackingState]string{bgp.Backed: "backed", bgp.Ending: "ending", bgp.Unbacked: "unbacked"}[v.Backing.State], ready, terminating)
+		text = fmt.Sprintf("%s by %d ready and %d terminating", map[bgp.BackingState]string{bgp.Backed: "backed", bgp.Ending: "ending", bgp.Unbacked: "unbacked", bgp.Untaken: "untaken"}[v.Backing.State], ready, terminating)
 	}
 	return strings.TrimSpace(text + " " + last.Drained)
 }
