@@ -1,0 +1,78 @@
+package bgp
+
+import (
+	"slices"
+	"time"
+)
+
+func (s *speaker) observe(r result) {
+	s.metrics.checked(r.failure, r.took)
+	changed := s.controller.Observe(r.id, r.failure, time.Now())
+	s.log(changed)
+	if slices.ContainsFunc(changed, withdraws) {
+		s.withdrawn = append(s.withdrawn, r.at)
+	}
+}
+
+// withdraws reports whether a route goes for a check that failed.
+func withdraws(t Transition) bool {
+	return t.To == Down && t.Reason.Code == CheckFailed && (t.From == Up || t.From == Degraded || t.From == Draining)
+}
+
+// apply makes true what the controller wants, and returns when to come back.
+func (s *speaker) apply(now time.Time) time.Duration {
+	s.log(s.controller.Advance(now)) // what woke the loop may not be the time that has come
+	if s.outdated(now) {
+		s.applyDesired(now)
+	}
+	version := s.controller.Version()
+	if version.Granted != s.version.Granted {
+		s.assign()
+	}
+	for _, vip := range s.controller.Forgotten() {
+		s.metrics.forget(vip)
+	}
+	if version.Checks != s.version.Checks {
+		// Only now: what is sent to an address that is not bound yet, another site answers.
+		s.runner.set(s.controller.Checks(now))
+	}
+	s.version.Granted, s.version.Checks = version.Granted, version.Checks
+	switch next := s.controller.Next(now); {
+	case version.Desired != s.version.Desired: // for an address that was lost meanwhile
+		return 0
+	case s.dirty && (next.IsZero() || s.retryAt.Before(next)):
+		return s.retryAt.Sub(now)
+	case next.IsZero():
+		return time.Hour
+	default:
+		return next.Sub(now)
+	}
+}
+
+func (s *speaker) outdated(now time.Time) bool {
+	return s.dirty && !now.Before(s.retryAt) || s.addresses.stale || s.controller.Version().Desired != s.version.Desired
+}
+
+func (s *speaker) applyDesired(now time.Time) {
+	before, withdrawn := uint64(0), s.withdrawn
+	if len(withdrawn) > 0 {
+		before = s.Announcer.UpdatesSent()
+	}
+	s.version.Desired = s.controller.Version().Desired
+	want, look := s.controller.Desired(now), s.controller.Elsewhere()
+	if s.dirty || s.addresses.stale || !want.equal(s.applied) || !slices.Equal(look, s.addresses.looked) {
+		s.dirty = false
+		s.applied = s.change(want, look, now)
+	}
+	if s.withdrawn = nil; len(withdrawn) == 0 || s.dirty {
+		return
+	}
+	for _, at := range withdrawn {
+		s.metrics.withdrawals.WithLabelValues("deleted").Observe(time.Since(at).Seconds())
+	}
+	s.background.Go(func() { s.metrics.sent(s.around, withdrawn[0], before, s.Announcer.UpdatesSent) })
+}
+
+func (d Desired) equal(o Desired) bool {
+	return slices.EqualFunc(d.Routes, o.Routes, Route.Equal) && slices.Equal(d.Bound, o.Bound) && slices.Equal(d.Discarded, o.Discarded)
+}
