@@ -15,7 +15,9 @@ type addresses struct {
 	stale         bool         // they may have changed
 	known         bool         // whether missing was ever told
 	missing       map[netip.Addr]string
-	fault         string // what was last said of them
+	// seen are those of others that were here at some time, and unseen those that never were.
+	seen, unseen map[netip.Addr]bool
+	fault        string // what was last said of them
 	// restored counts the addresses that were taken away and given back since it was said.
 	restored int
 	saidAt   time.Time
@@ -82,7 +84,7 @@ func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired
 	s.bind(union(want.Bound, s.addresses.given), look, now)
 	s.version.Desired = s.controller.Version().Desired
 	want = s.controller.Desired(now)
-	routes := announceable(want.Routes, s.discard(union(want.Discarded, s.discards.given), moved, now))
+	routes := announceable(want.Routes, s.discard(union(s.dropped(want), s.discards.given), moved, now))
 	err := s.Announcer.Set(routes)
 	s.announceFault = s.once(s.announceFault, "announcing failed; it is tried again", err)
 	if err != nil {
@@ -91,7 +93,7 @@ func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired
 	}
 	s.announced = routes
 	s.bind(want.Bound, look, now)
-	s.discard(want.Discarded, false, now)
+	s.discard(s.dropped(want), false, now)
 	return want
 }
 
@@ -116,15 +118,53 @@ func (s *speaker) bind(give, look []netip.Addr, now time.Time) {
 	}
 	switch {
 	case bound.Missing != nil:
+		s.sortOut(bound.Missing, look)
 		a.missing, a.known = reasons(bound.Missing, give), true
 	case !a.known:
-		a.missing = unknown(append(slices.Clone(give), look...), err)
+		a.missing = unknown(give, err)
 	}
 	a.fault = s.once(a.fault, "binding failed; it is tried again", err)
 	s.log(s.controller.SetMissing(a.missing, now))
 	if err != nil {
 		s.failed(now)
 	}
+}
+
+// sortOut takes out of missing the addresses that others give and that were never here since
+// the start: NAT or eBPF may take their packets, which the kernel's tables do not show.
+// They are announced, with a warning; one that was here and is lost is not.
+func (s *speaker) sortOut(missing map[netip.Addr]error, look []netip.Addr) {
+	a := &s.addresses
+	seen, unseen := make(map[netip.Addr]bool, len(look)), map[netip.Addr]bool{}
+	for _, addr := range look {
+		switch why := missing[addr]; {
+		case why == nil || a.seen[addr]:
+			seen[addr] = true
+		default:
+			unseen[addr] = true
+			delete(missing, addr)
+			if !a.unseen[addr] {
+				s.Log.Warn("announced, and mind this", "vip", addr, "warning", warnUnseen)
+			}
+		}
+	}
+	a.seen, a.unseen = seen, unseen
+}
+
+// warnUnseen is what is said of a VIP that was never here.
+const warnUnseen = "this machine has never had the address: packets to it arrive only where NAT, IPVS or eBPF takes them (say so with forwarded: true); " +
+	"else set bind: lo, or give the machine the address. What nothing takes is dropped here, or it would go back to the router"
+
+// dropped are the prefixes of which this machine is to drop what nobody has: those of
+// aggregates, and VIPs that are announced and were never here.
+func (s *speaker) dropped(want Desired) []netip.Prefix {
+	all := slices.Clone(want.Discarded)
+	for _, r := range want.Routes {
+		if r.Prefix.IsSingleIP() && s.addresses.unseen[r.Prefix.Addr()] {
+			all = append(all, r.Prefix)
+		}
+	}
+	return all
 }
 
 // reasons are those that the controller gives.

@@ -35,6 +35,9 @@ type machine struct {
 
 	routes map[netip.Addr]Attributes
 	sick   bool // checks fail
+	// without is an address that may be announced though it is not there.
+	without netip.Addr
+	dropped []netip.Prefix
 }
 
 func newMachine(t rapid.TB) *machine {
@@ -79,7 +82,12 @@ func (m *machine) Bind(give, look []netip.Addr) (Bound, error) {
 }
 
 // Discard implements Binder.
-func (m *machine) Discard([]netip.Prefix) map[netip.Prefix]error { return nil }
+func (m *machine) Discard(prefixes []netip.Prefix) map[netip.Prefix]error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dropped = prefixes
+	return nil
+}
 
 // Watch implements Binder.
 func (m *machine) Watch(ctx context.Context, changed func()) error {
@@ -129,7 +137,7 @@ func (m *machine) Set(routes []Route) error {
 	m.routes = map[netip.Addr]Attributes{}
 	for _, r := range routes {
 		a := r.Prefix.Addr()
-		if _, announced := before[a]; !announced && !m.there[a] && a != passed {
+		if _, announced := before[a]; !announced && !m.there[a] && a != passed && a != m.without {
 			m.t.Errorf("%s is announced anew, and is not there", a)
 		}
 		m.routes[a] = r.Attributes
@@ -213,7 +221,7 @@ func (m *machine) settles() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for a := range m.routes {
-		if !m.there[a] && a != passed {
+		if !m.there[a] && a != passed && a != m.without {
 			m.t.Errorf("%s is announced and not there", a)
 		}
 	}
@@ -259,13 +267,13 @@ func TestAnAddressThatIsLostIsBackOrItsRouteGoneWithinASecond(t *testing.T) {
 }
 
 // TestWhileNothingIsKnownOfTheAddressesNothingChanges: a kernel that cannot list them has
-// lost none of them. Before anything is known nothing is announced of them.
+// lost none of them. Before anything is known nothing is announced of those that are bound.
 func TestWhileNothingIsKnownOfTheAddressesNothingChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t)
 		m.there[given], m.blind = true, true
 		runOn(t, m, func(s *speaker) {
-			m.wants("at first", "198.51.100.55")
+			m.wants("at first", "198.51.100.54 198.51.100.55")
 			for _, v := range s.Status().VIPs {
 				if v.Bound || v.Announced != (v.Reason.Code == Passing) || !v.Announced && !strings.Contains(v.Reason.Text, errOdd.Error()) {
 					t.Errorf("%+v", v)
@@ -285,8 +293,10 @@ func TestWhileNothingIsKnownOfTheAddressesNothingChanges(t *testing.T) {
 func TestAnAddressThatIsMissingHasItsReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t)
-		m.broken[bound4] = true
+		m.broken[bound4], m.there[given] = true, true
 		runOn(t, m, func(s *speaker) {
+			m.does(func() { m.loses(given) })
+			m.settles()
 			const lacks = "this machine takes no packets to it: an odd machine"
 			want := map[string]string{
 				bound4.String(): "down not-here " + lacks,
@@ -299,6 +309,43 @@ func TestAnAddressThatIsMissingHasItsReason(t *testing.T) {
 				}
 			}
 		})
+	})
+}
+
+// TestAnAddressThatWasNeverHereIsAnnouncedWithAWarning: NAT may take its packets. What nothing takes
+// is dropped, and does not go back to the router. Once it was here it is announced only while
+// it is.
+func TestAnAddressThatWasNeverHereIsAnnouncedWithAWarning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		m.without = given
+		runOn(t, m, func(s *speaker) {
+			m.wants("never here", everyAddress)
+			route := netip.PrefixFrom(given, 32)
+			warned := func(want bool) {
+				for _, v := range s.Status().VIPs {
+					if (v.Warning != "") != (want && v.Address == given.String()) {
+						t.Errorf("%s: warning %q", v.Address, v.Warning)
+					}
+				}
+				if slices.Contains(m.dropped, route) != want {
+					t.Errorf("dropped is %v", m.dropped)
+				}
+			}
+			warned(true)
+			m.does(func() { m.there[given] = true })
+			m.settles()
+			m.wants("here", everyAddress)
+			warned(false)
+			m.without = netip.Addr{}
+			m.does(func() { m.loses(given) })
+			m.settles()
+			m.wants("lost", "198.51.100.53 198.51.100.55 2001:db8:53::53")
+			warned(false)
+		})
+		if len(m.dropped) > 0 {
+			t.Errorf("left at the end: %v", m.dropped)
+		}
 	})
 }
 

@@ -99,7 +99,8 @@ func TestEveryStateCarriesTheCommunitiesOfUp(t *testing.T) {
 		{`degraded: {communities: [no-export], without: ["64500:1:2"]}`, "[no-export 64500:666]", "[no-export 64500:666 graceful-shutdown 64500:1:2]"},
 		{`draining: {communities: [graceful-shutdown, "64500:9:9"], without: [no-export, "64500:666"]}`, "[no-export 64500:666 64500:1:2]", "[graceful-shutdown 64500:1:2 64500:9:9]"},
 	} {
-		text := good[:strings.Index(good, "states:")] + "states:\n  " + up + "\n  " + c.states + "\n"
+		before, _, _ := strings.Cut(good, "states:")
+		text := before + "states:\n  " + up + "\n  " + c.states + "\n"
 		config, err := Parse([]byte(text))
 		if err != nil {
 			t.Errorf("%s: %v", c.states, err)

@@ -31,17 +31,18 @@ func (s *speaker) discard(prefixes []netip.Prefix, look bool, now time.Time) map
 		errs = append(errs, fmt.Errorf("%s: %w", p, failed[p]))
 	}
 	err := errors.Join(errs...)
-	d.fault = s.once(d.fault, "aggregates are not announced: this machine would send back to the router what comes for addresses in them that nobody has; it is tried again", err)
+	d.fault = s.once(d.fault, "this machine would send back to the router what comes for addresses that nobody has here, so that no aggregate of them is announced; it is tried again", err)
 	if err != nil {
 		s.failed(now)
 	}
 	return failed
 }
 
-// announceable are the routes but for aggregates that would be a loop.
+// announceable are the routes but for aggregates that would be a loop. A VIP that was never
+// here is announced all the same: NAT or eBPF may take its packets.
 func announceable(routes []Route, failed map[netip.Prefix]error) []Route {
 	if len(failed) == 0 {
 		return routes
 	}
-	return slices.DeleteFunc(slices.Clone(routes), func(r Route) bool { return failed[r.Prefix] != nil })
+	return slices.DeleteFunc(slices.Clone(routes), func(r Route) bool { return failed[r.Prefix] != nil && !r.Prefix.IsSingleIP() })
 }

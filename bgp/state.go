@@ -76,6 +76,8 @@ type VIPStatus struct {
 	// Aggregate is the prefix that it is announced as a part of, with that one's Attributes; ""
 	// where it has a route of its own.
 	Aggregate string `json:"aggregate,omitempty"`
+	// Warning is what is to be minded of a VIP that is announced; "" for nothing.
+	Warning string `json:"warning,omitempty"`
 	// Bound is set where the address is given to this machine.
 	Bound bool `json:"bound,omitempty"`
 	// Owners are the Services that it belongs to.

@@ -115,6 +115,9 @@ func (s *speaker) publish(now time.Time) {
 		v := &st.VIPs[i]
 		v.Announced = announced[host(v.addr).String()] || announced[v.Aggregate]
 		v.Bound = v.Bound && s.addresses.known
+		if s.addresses.unseen[v.addr] && v.Announced {
+			v.Warning = warnUnseen
+		}
 	}
 	for i := range st.Aggregates {
 		st.Aggregates[i].Announced = announced[st.Aggregates[i].Prefix]

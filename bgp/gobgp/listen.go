@@ -17,7 +17,7 @@ func listenable(listen []netip.AddrPort, log *slog.Logger) []netip.AddrPort {
 	there := slices.DeleteFunc(slices.Clone(listen), func(at netip.AddrPort) bool {
 		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(at.Addr(), 0)))
 		if err == nil {
-			l.Close()
+			_ = l.Close()
 		}
 		lacking := errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
 		if lacking {

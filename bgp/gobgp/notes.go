@@ -54,7 +54,7 @@ func (n *notes) begin(established bool) {
 }
 
 // seen returns what was seen of the last attempt that failed, and whether one has.
-func (n *notes) seen() (last outage.Attempt, any bool) {
+func (n *notes) seen() (last outage.Attempt, is bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.over {
@@ -73,14 +73,11 @@ func (n *notes) take() (failed, called bool) {
 	return failed, called
 }
 
-// note changes what is known of the attempt. One that ends it wakes who is to begin another.
-func (n *notes) note(ends bool, change func(*outage.Attempt)) {
+// ends notes what ends the attempt, and wakes who is to begin another.
+func (n *notes) ends(change func(*outage.Attempt)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	change(&n.attempt)
-	if !ends {
-		return
-	}
 	n.failed = n.failed || !n.over
 	n.over = true
 	n.rouse()
@@ -126,7 +123,7 @@ func (n *notes) ended(was gobgp.FSMState, reason api.PeerState_DisconnectReason)
 	if n.isLate(was) {
 		return
 	}
-	n.note(true, func(a *outage.Attempt) {
+	n.ends(func(a *outage.Attempt) {
 		switch reason {
 		case api.PeerState_DISCONNECT_REASON_READ_FAILED, api.PeerState_DISCONNECT_REASON_WRITE_FAILED:
 			a.Closed = true
@@ -167,19 +164,19 @@ func (n *notes) read(record slog.Record) {
 	case logTrying:
 		n.tryAgain()
 	case logRefused:
-		n.note(true, func(a *outage.Attempt) { a.Connect = errorOf(textOf(record, "Error")) })
+		n.ends(func(a *outage.Attempt) { a.Connect = errorOf(textOf(record, "Error")) })
 	case logEnded:
-		n.note(true, func(a *outage.Attempt) { a.Closed = true })
+		n.ends(func(a *outage.Attempt) { a.Closed = true })
 	case logSent:
 		sent := notificationOf(record)
-		n.note(true, func(a *outage.Attempt) {
+		n.ends(func(a *outage.Attempt) {
 			a.Sent = sent
 			// GoBGP answers so to a NOTIFICATION in the place of an OPEN, and drops it.
 			a.Unread = sent.Code == gobgp.BGP_ERROR_FSM_ERROR
 		})
 	case logReceived:
 		received := notificationOf(record)
-		n.note(true, func(a *outage.Attempt) { a.Received = received })
+		n.ends(func(a *outage.Attempt) { a.Received = received })
 	}
 }
 
@@ -191,7 +188,7 @@ func (n *notes) tryAgain() {
 	n.trying = true
 	n.mu.Unlock()
 	if again {
-		n.note(true, func(a *outage.Attempt) { a.Closed = true })
+		n.ends(func(a *outage.Attempt) { a.Closed = true })
 	}
 }
 

@@ -59,7 +59,7 @@ func rawSocket(local, addr netip.Addr) (fd int, err error) {
 		err = os.NewSyscallError("connect", unix.Connect(fd, sockaddr(addr)))
 	}
 	if err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 	}
 	return fd, err
 }

@@ -77,7 +77,7 @@ func (s *Speaker) paceOne(p *peer, state api.PeerState_SessionState, now time.Ti
 	case p.waiting.IsZero():
 		p.waiting = now
 	case now.Sub(p.waiting) > s.patience:
-		s.notesOf(p).note(true, func(a *outage.Attempt) { a.Silent = true })
+		s.notesOf(p).ends(func(a *outage.Attempt) { a.Silent = true })
 		s.notesOf(p).take()
 		s.failed(p, now)
 	}
@@ -207,7 +207,7 @@ func localFor(addr netip.Addr) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 }
 

@@ -199,7 +199,7 @@ func TestWhatOthersGiveIsLookedFor(t *testing.T) {
 		eventually(t, func() error {
 			bound, err := New(one, "").Bind(nil, look)
 			if err != nil || len(bound.Missing) != missing || len(bound.Given) > 0 {
-				return fmt.Errorf("%s: missing %v, given %v, %v; want %d missing", what, bound.Missing, bound.Given, err, missing)
+				return fmt.Errorf("%s: missing %v, given %v, %w; want %d missing", what, bound.Missing, bound.Given, err, missing)
 			}
 			return nil
 		})

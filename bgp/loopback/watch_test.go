@@ -174,7 +174,7 @@ func honest(b *Binder, want []netip.Addr) error {
 	}
 	for _, a := range want {
 		if local.has(a) != (bound.Missing[a] == nil) || bound.Missing[a] != nil && all[a].ours() {
-			return fmt.Errorf("%s: missing for %v; its route is there: %v", a, bound.Missing[a], local.has(a))
+			return fmt.Errorf("%s: missing for %w; its route is there: %v", a, bound.Missing[a], local.has(a))
 		}
 	}
 	return nil

@@ -90,7 +90,7 @@ func (s *session) unique(c *bgp.Config, p *bgp.Peer) string {
 	case s.Interface != "":
 		return s.Interface
 	}
-	name := ""
+	var name string
 	if len(s.Ranges) > 0 {
 		name = s.Ranges[0].String()
 	} else {

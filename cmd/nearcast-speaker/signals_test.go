@@ -14,14 +14,14 @@ import (
 // TestSignalsDuringTheDrainNeitherEndItNorAreLost sends real signals to this process, which any
 // of them would end if it were not taken.
 func TestSignalsDuringTheDrainNeitherEndItNorAreLost(t *testing.T) {
-	c := &cobra.Command{Run: func(c *cobra.Command, _ []string) { signalsDuringTheDrain(t, c.Context()) }}
+	c := &cobra.Command{Run: func(c *cobra.Command, _ []string) { signalsDuringTheDrain(c.Context(), t) }}
 	c.SetArgs([]string{})
 	if status := program.Run(c, handled...); status != 0 {
 		t.Errorf("status %d", status)
 	}
 }
 
-func signalsDuringTheDrain(t *testing.T, ctx context.Context) {
+func signalsDuringTheDrain(ctx context.Context, t *testing.T) {
 	s := listen(ctx)
 	defer s.close()
 	send := func(one syscall.Signal) {

@@ -93,6 +93,11 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	for _, v := range st.VIPs {
+		if v.Warning != "" {
+			fmt.Fprintf(w, "\nwarning: %s: %s\n", v.Address, v.Warning)
+		}
+	}
 	if len(st.Aggregates) > 0 {
 		fmt.Fprintln(w)
 		fmt.Fprintln(t, "AGGREGATE\tSTATE\tANNOUNCED\tREASON")

@@ -41,7 +41,7 @@ begun by its own command, and ends by its own.`, printSpeakerDrains)
 
 // command has the speaker change what it holds against the VIP, or against all, and prints its
 // status after it.
-func (f *bgpDrainFlags) command(method, path, use, short, long string, print func(io.Writer, *bgp.Status, time.Time) error) *cobra.Command {
+func (f *bgpDrainFlags) command(method, path, use, short, long string, show func(io.Writer, *bgp.Status, time.Time) error) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,7 +53,7 @@ func (f *bgpDrainFlags) command(method, path, use, short, long string, print fun
 			if err != nil {
 				return err
 			}
-			return answer(cmd, st, func(w io.Writer) error { return print(w, st, time.Now()) })
+			return answer(cmd, st, func(w io.Writer) error { return show(w, st, time.Now()) })
 		},
 	}
 	speakerFlag(c, &f.socket)

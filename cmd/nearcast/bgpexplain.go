@@ -96,6 +96,9 @@ func (e *explainedVIP) print(w io.Writer, now time.Time) error {
 	if e.Aggregate != "" {
 		fmt.Fprintf(t, "  part of\t%s, which is announced in its place\n", e.Aggregate)
 	}
+	if e.Warning != "" {
+		fmt.Fprintf(t, "  warning\t%s\n", e.Warning)
+	}
 	if e.Bound {
 		fmt.Fprintln(t, "  bound\tto this machine")
 	}

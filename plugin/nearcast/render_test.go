@@ -36,7 +36,7 @@ func TestExplainSaysWhatEveryNameIsAnswered(t *testing.T) {
 	} {
 		var e site.Explanation
 		query := url.Values{"name": {name}, "from": {"10.1.0.1"}}
-		got := ""
+		var got string
 		if err := admin.Call(t.Context(), dir+"/admin.sock", http.MethodGet, "/explain", query, &e); err != nil {
 			got = err.Error()
 		} else {

@@ -170,7 +170,8 @@ func TestTheBlockThatAnswersIsExplained(t *testing.T) {
 	fixture.Write(t, filepath.Join(dir, "rpz1"), withSOA("*.test CNAME .\n"))
 	one := strings.NewReplacer("BODY", "zone rpz1 {\nfile "+dir+"/rpz1\n}\nadmin "+socket, "DIR", dir).Replace(block)
 	one = strings.Replace(one, "rpz {", "acl {\nblock net 192.0.2.99\nallow\n}\nrpz {", 1)
-	inside := strings.Replace(one[:strings.Index(one, "acl {")]+"file "+dir+"/truth test\n}", ".:0", "b.test:0", 1)
+	head, _, _ := strings.Cut(one, "acl {")
+	inside := strings.Replace(head+"file "+dir+"/truth test\n}", ".:0", "b.test:0", 1)
 	serve(t, one+"\n"+inside)
 	for ask, want := range map[string]string{
 		"a.test 192.0.2.7":  "NXDOMAIN; rpz1. applied qname *.test.rpz1. nxdomain a.test.",

@@ -97,9 +97,9 @@ func (n *network) wantSaid(m *node, log, text string, times int) {
 	}
 }
 
-// TestAnAddressThatNobodyHasIsNotAnnounced until somebody gives it to the machine, on
+// TestAnAddressThatNobodyHasAnyMoreIsNotAnnounced until somebody gives it to the machine, on
 // whatever link, and not after that.
-func TestAnAddressThatNobodyHasIsNotAnnounced(t *testing.T) {
+func TestAnAddressThatNobodyHasAnyMoreIsNotAnnounced(t *testing.T) {
 	n := newNetwork(t)
 	l, r := n.lan("lan"), n.node("r1")
 	l.join(r, routerID+"/24", routerV6+"/64")
