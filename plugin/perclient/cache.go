@@ -68,7 +68,7 @@ func (b *behind) Name() string { return "perclient-behind" }
 
 // ServeDNS implements plugin.Handler.
 func (b *behind) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	outer, _ := ctx.Value(dependenceKey{}).(*dependence)
+	outer := heard(ctx)
 	n := &noteWriter{ResponseWriter: w, query: r}
 	n.dependence.outer = outer
 	rcode, err := plugin.NextOrFailure("cache", b.next, context.WithValue(ctx, dependenceKey{}, &n.dependence), n, r)

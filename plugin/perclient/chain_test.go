@@ -27,6 +27,7 @@ import (
 	"github.com/miekg/dns"
 
 	// The plugins that lead to nearcast, and those between.
+	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/auto"
 	_ "github.com/coredns/coredns/plugin/autopath"
 	_ "github.com/coredns/coredns/plugin/bind"

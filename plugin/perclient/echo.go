@@ -23,18 +23,24 @@ func (f *first) Name() string { return "perclient" }
 
 // ServeDNS implements plugin.Handler.
 func (f *first) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	if f.next == nil {
-		return dns.RcodeRefused, nil // as CoreDNS has it for a block without plugins
-	}
 	asked := client.Subnet(r)
 	if asked == nil {
-		return f.next.ServeDNS(ctx, w, r)
+		return served(f.next, ctx, w, r)
 	}
 	if _, inner := ctx.Value(echoKey{}).(*echo); inner {
-		return f.next.ServeDNS(ctx, &listener{w, ctx}, r)
+		return served(f.next, ctx, &listener{w, ctx}, r)
 	}
 	e := &echo{ResponseWriter: w, Context: ctx, query: r, asked: *asked}
-	return f.next.ServeDNS(e, e, r)
+	return served(f.next, e, e, r)
+}
+
+// served is plugin.NextOrFailure for the first of a block's handlers, without what that
+// allocates. A block without plugins refuses, as CoreDNS has it.
+func served(next plugin.Handler, ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) { //nolint:revive // as plugin.NextOrFailure
+	if next == nil {
+		return dns.RcodeRefused, nil
+	}
+	return next.ServeDNS(ctx, w, r)
 }
 
 // echo is the writer and the context of a client's query: one allocation.

@@ -139,6 +139,10 @@ func TestAQueryWithoutASubnetGetsNone(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { _, _ = next.ServeDNS(ctx, w, r) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
+	nobody := &chosen{next.(*first).next, plugin.Zones{"fn.example.org.", "name.test."}}
+	if n := testing.AllocsPerRun(100, func() { _, _ = nobody.ServeDNS(ctx, w, r) }); n > 0 {
+		t.Errorf("%v allocations where blocks are for some clients alone", n)
+	}
 	r = asking(subnetOf(0))
 	if n := testing.AllocsPerRun(100, func() { _, _ = next.ServeDNS(ctx, w, r) }); n > 1 {
 		t.Errorf("%v allocations with a subnet", n)

@@ -45,7 +45,7 @@ func Guard(c *caddy.Controller) error {
 			b.Config.Plugin = slices.Insert(b.Config.Plugin, 0, inFront)
 		}
 	}
-	if zones := viewed(all); len(zones) > 0 {
+	if zones := choosing(all); len(zones) > 0 {
 		for _, b := range all {
 			b.Config.Plugin = slices.Insert(b.Config.Plugin, 0, plugin.Plugin(func(next plugin.Handler) plugin.Handler { return &chosen{next, zones} }))
 		}

@@ -23,11 +23,12 @@ import (
 
 // Mark says that the answer to the context's query depends on who asks: no cache between
 // here and the client keeps it.
-func Mark(ctx context.Context) {
+func Mark(ctx context.Context) { heard(ctx).note() }
+
+// heard returns what hears of the answer to the context's query, or nil.
+func heard(ctx context.Context) *dependence {
 	d, _ := ctx.Value(dependenceKey{}).(*dependence)
-	for ; d != nil; d = d.outer {
-		d.noted.Store(true)
-	}
+	return d
 }
 
 // Echo says that the answer to the context's query has echoed its client-subnet option,
@@ -47,6 +48,13 @@ type dependence struct {
 }
 
 type dependenceKey struct{}
+
+// note notes that the answer, and those that are made of it, depend on who asks.
+func (d *dependence) note() {
+	for ; d != nil; d = d.outer {
+		d.noted.Store(true)
+	}
+}
 
 // scoped reports whether the message says that it is for one part of the clients (RFC
 // 7871, section 7.3.1).

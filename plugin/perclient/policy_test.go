@@ -112,3 +112,36 @@ func TestNoCacheGivesAClientWhatAnotherViewAnswers(t *testing.T) {
 		}
 	}
 }
+
+// TestNoCacheGivesAClientWhatAnotherIsRefused has an alias to functions, and to names of a
+// file, that are for some clients alone.
+func TestNoCacheGivesAClientWhatAnotherIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "federation"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"db.alias.test":       "$ORIGIN alias.test.\n" + soa + "www 300 CNAME hello.demo.fn.example.org.\nfiled 300 CNAME name.target.test.\n",
+		"db.target.test":      "$ORIGIN target.test.\n" + soa + "name 300 A 192.0.2.1\n",
+		"federation/all.yaml": fixture.ThreeWith(functions...),
+	} {
+		fixture.Write(t, filepath.Join(dir, name), text)
+	}
+	for _, otherwise := range []string{"block", "filter"} {
+		acl := "acl {\nallow net 127.0.1.0/24\n" + otherwise + "\n}\n"
+		corefile := ".:0 {\n" + bind + "cache\nfile DIR/db.alias.test alias.test\netcd\n}\n" +
+			"fn.example.org:0 {\n" + bind + acl + "nearcast {\ncluster mk-core\nmanifests DIR/federation\n}\n}\n" +
+			"target.test:0 {\n" + bind + acl + "file DIR/db.target.test\n}\n"
+		for _, name := range []string{"www.alias.test.", "filed.alias.test."} {
+			for _, first := range []string{"127.0.1.1", "127.0.9.1"} {
+				s := serve(t, corefile, "DIR", dir)
+				for _, source := range []string{first, "127.0.1.1", "127.0.9.1", "127.0.1.1"} {
+					got := substance(s.ask(asker{source: source}, name, dns.TypeA, false))
+					if strings.Contains(got, " a 192.0.2.1") != (source == "127.0.1.1") {
+						t.Errorf("%s, %s, first %s: %s got %s", otherwise, name, first, source, got)
+					}
+				}
+			}
+		}
+	}
+}

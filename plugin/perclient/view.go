@@ -9,8 +9,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/blocks"
 )
 
-// chosen stands in front of each server block where some have a view: who asks decides
-// which block answers for the zones, and with that what the answer is.
+// chosen stands in front of each server block where some have a view or an acl: who asks
+// decides which block answers for the zones, and whether it does.
 type chosen struct {
 	next  plugin.Handler
 	zones plugin.Zones
@@ -21,16 +21,16 @@ func (c *chosen) Name() string { return "perclient-view" }
 
 // ServeDNS implements plugin.Handler.
 func (c *chosen) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	if c.zones.Matches(r.Question[0].Name) != "" {
-		Mark(ctx)
+	if d := heard(ctx); d != nil && c.zones.Matches(r.Question[0].Name) != "" {
+		d.note()
 	}
-	return plugin.NextOrFailure(c.Name(), c.next, ctx, w, r)
+	return served(c.next, ctx, w, r)
 }
 
-// viewed returns the zones of the blocks that have a view.
-func viewed(all []blocks.Block) (zones plugin.Zones) {
+// choosing returns the zones of the blocks that are for some clients alone.
+func choosing(all []blocks.Block) (zones plugin.Zones) {
 	for _, b := range all {
-		if len(b.Tokens["view"]) == 0 {
+		if len(b.Tokens["view"])+len(b.Tokens["acl"]) == 0 {
 			continue
 		}
 		for _, key := range b.Keys {
