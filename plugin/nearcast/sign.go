@@ -125,11 +125,10 @@ func (s *signer) signatureOf(set []dns.RR, now time.Time) ([]dns.RR, error) {
 		if err := sig.Sign(k.private, named); err != nil {
 			return nil, err
 		}
-		sig.Hdr.Name = set[0].Header().Name
 		all = append(all, sig)
 	}
 	s.signatures.Add(key, all)
-	return all, nil
+	return spelt(all, set[0].Header().Name), nil
 }
 
 // unstarred returns the set with its name written so that miekg/dns does not sign a name
@@ -147,8 +146,8 @@ func unstarred(set []dns.RR) []dns.RR {
 	return all
 }
 
-// spelt returns the signatures with the owner's name in the client's own case
-// (0x20), which they do not cover.
+// spelt returns copies of the signatures, which plugins in front may change, with the
+// owner's name in the client's own case (0x20), which they do not cover.
 func spelt(signatures []dns.RR, name string) []dns.RR {
 	all := make([]dns.RR, len(signatures))
 	for i, rr := range signatures {
