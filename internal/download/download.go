@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -65,10 +66,18 @@ func ParseURL(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("the scheme %q cannot be used; lists come by https alone", u.Scheme)
 	case u.Hostname() == "":
 		return nil, errors.New("the URL has no host; write https://HOST/PATH")
+	case !validPort(u.Port()):
+		return nil, fmt.Errorf("the URL has the port %s; ports are from 1 to 65535", u.Port())
 	case u.Fragment != "":
 		return nil, errors.New("the URL has a fragment, which is not sent; remove it")
 	}
 	return u, nil
+}
+
+// validPort reports whether a connection can be made to a port; "" is that of https.
+func validPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && port > 0
 }
 
 // Shown is the address of a list, as ParseURL takes it, as it may be shown: without user,

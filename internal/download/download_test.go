@@ -583,6 +583,7 @@ func TestAListIsAskedForFromTheSourceAddress(t *testing.T) {
 func TestAnAddressThatCannotWorkIsRefused(t *testing.T) {
 	for word, text := range map[string]string{
 		"scheme": "http://lists.example/a", "no host": "https:///a", "fragment": "https://lists.example/a#b", "cannot be parsed": "https://lists.example/%zz",
+		"port 65536": "https://lists.example:65536/a", "port 0": "https://lists.example:0/a",
 	} {
 		if _, err := ParseURL(text); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: %v", text, err)
