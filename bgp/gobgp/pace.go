@@ -64,6 +64,9 @@ func (s *Speaker) paceOne(p *peer, state api.PeerState_SessionState, now time.Ti
 		p.waiting = time.Time{}
 		return
 	}
+	if p.trouble.since.IsZero() {
+		p.trouble.since = now // its loss was of an address that it has no more
+	}
 	failed, called := s.notesOf(p).take()
 	switch {
 	case !p.added && !p.trouble.parked() && p.next == nil:
