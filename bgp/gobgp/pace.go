@@ -106,10 +106,7 @@ func (s *Speaker) failed(p *peer, now time.Time) {
 		wait = outage.Wait(t.failures, verdict.Pace)
 	}
 	p.waiting = time.Time{}
-	if p.config.Passive {
-		return // the router connects
-	}
-	if wait = max(0, wait-firstDial); wait == 0 {
+	if wait = max(0, wait-firstDial); wait == 0 || p.config.Passive { // the router connects
 		s.try(p)
 		return
 	}
