@@ -110,6 +110,23 @@ func TestGoBGPTellsWhatBecomesOfConnections(t *testing.T) {
 	})
 }
 
+// TestARefusalIsOverheardOverIPv6 is apart, for raw sockets of IPv6 give no header.
+func TestARefusalIsOverheardOverIPv6(t *testing.T) {
+	t.Parallel()
+	r := newRefuser(t, "::1", say(openOf(t, 64500, "10.0.0.1"), gobgp.NewBGPNotificationMessage(2, 2, nil)))
+	s, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: netip.MustParseAddr("127.0.0.1")}, quietLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close(5 * time.Second)
+	peer := r.peer()
+	peer.HoldTime, peer.Families = 3*time.Second, []bgp.Family{bgp.IPv6}
+	if err := s.SetPeers([]bgp.Peer{peer}, 0); err != nil {
+		t.Fatal(err)
+	}
+	wantProblem(t, s, "received-bad-peer-as", "neighbor ::1 remote-as 64511")
+}
+
 // wantProblem waits until the status of the one peer says so.
 func wantProblem(t *testing.T, s *Speaker, reason bgp.SessionReason, word string) {
 	t.Helper()
