@@ -26,8 +26,8 @@ type notes struct {
 
 	mu      sync.Mutex
 	attempt outage.Attempt // the one that goes on
-	before  outage.Attempt // the one before, where any is set
-	any     bool
+	before  outage.Attempt // the one before, where known is set
+	known   bool
 	trying  bool      // a connection of the attempt was begun
 	failed  bool      // the attempt has, and it was not seen to yet
 	over    bool      // the attempt has
@@ -43,9 +43,9 @@ func (n *notes) begin(established bool) {
 	defer n.mu.Unlock()
 	switch {
 	case established:
-		n.before, n.any = outage.Attempt{}, false
+		n.before, n.known = outage.Attempt{}, false
 	case n.over:
-		n.before, n.any = n.attempt, true
+		n.before, n.known = n.attempt, true
 	}
 	n.since = time.Now()
 	n.attempt = outage.Attempt{Established: established, Called: n.attempt.Called}
@@ -54,13 +54,13 @@ func (n *notes) begin(established bool) {
 }
 
 // seen returns what was seen of the last attempt that failed, and whether one has.
-func (n *notes) seen() (last outage.Attempt, is bool) {
+func (n *notes) seen() (last outage.Attempt, known bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.over {
 		return n.attempt, true
 	}
-	return n.before, n.any
+	return n.before, n.known
 }
 
 // take reports, once, whether the attempt has failed and whether the router tries to connect
