@@ -50,7 +50,7 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 				key := filepath.Join(n.dir, "key")
 				fixture.Write(t, key, theKey+"\n")
 				text := fmt.Sprintf("asn: %d\nrouterID: %s\n%s\npeers:\n  - {asn: %d, %s}\nvips:\n  - {address: %s, checks: [%s]}\n",
-					kind.asn, nodeVariable, noDwell, routerASN, strings.ReplaceAll(kind.peer, "KEY", key), vip4, quickCheck)
+					kind.asn, nodeVariable, noDwell, routerASN, strings.ReplaceAll(kind.peer, "KEY", key), vip4, patientCheck)
 				own := text
 				if kind.sites == 1 {
 					own = strings.ReplaceAll(text, nodeVariable, siteAddresses(1).v4)
@@ -79,7 +79,7 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 
 				start = time.Now()
 				load(router, n.text(b, kind.speakers, own))
-				load(router, n.text(b, kind.speakers, own+fmt.Sprintf("  - {address: %s, checks: [%s]}\n", later, quickCheck)))
+				load(router, n.text(b, kind.speakers, own+fmt.Sprintf("  - {address: %s, checks: [%s]}\n", later, patientCheck)))
 				time.Sleep(prompt + routeMapDelay)
 				if changes := watched.since(start); len(changes) != 1 { // the first is what was so at the start
 					t.Errorf("the route to %s changed with the router's configuration: %v", vip4, changes)
@@ -97,3 +97,6 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 // routeMapDelay is how long FRR waits before it looks at routes again for a changed
 // route map.
 const routeMapDelay = 5 * time.Second
+
+// patientCheck passes on a busy machine too: the test is about the router.
+const patientCheck = `{dns: {server: "198.51.100.53:53", name: fn.example.org}, rise: 2, fall: 10, interval: 200ms, timeout: 5s}`

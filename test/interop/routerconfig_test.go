@@ -94,10 +94,11 @@ func TestARouterWorksWithWhatThePrinterSays(t *testing.T) {
 var placeholder = regexp.MustCompile(`<the-key-in-[^>]*>`)
 
 // ownLines are what a router has besides, because it is for all of the router:
-// startBIRD leaves its ID to the configuration.
+// startBIRD leaves its ID to the configuration, and looks up the way to a speaker that
+// is not on a link in its own tables.
 var ownLines = map[string]string{
 	"FRR":  "router bgp 64500\n bgp bestpath as-path multipath-relax\n",
-	"BIRD": "router id " + routerID + ";\nprotocol bfd {}\n",
+	"BIRD": "router id " + routerID + ";\nprotocol bfd {}\nprotocol direct { ipv4; ipv6; }\n",
 }
 
 var buildNearcast = sync.OnceValue(func() error { return fixture.Build(bin, "nearcast") })
