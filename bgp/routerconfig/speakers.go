@@ -96,6 +96,9 @@ func (s *session) unique(c *bgp.Config, p *bgp.Peer) string {
 	} else {
 		name = s.Neighbours[0].String()
 	}
+	if s.Link != "" {
+		name += "-" + s.Link // the same address may be on another link
+	}
 	alike := func(o bgp.Peer) bool {
 		return o.Address != p.Address && o.Interface == "" && o.Session() == p.Session() && o.LocalAddress == p.LocalAddress
 	}
