@@ -119,8 +119,8 @@ func (n *notes) rouse() {
 }
 
 // ended takes an event: a session, or one that was about to begin, is over.
-func (n *notes) ended(was gobgp.FSMState, reason api.PeerState_DisconnectReason) {
-	if n.isLate(was) {
+func (n *notes) ended(was gobgp.FSMState, reason api.PeerState_DisconnectReason, at time.Time) {
+	if n.isLate(was, at) {
 		return
 	}
 	n.ends(func(a *outage.Attempt) {
@@ -134,15 +134,18 @@ func (n *notes) ended(was gobgp.FSMState, reason api.PeerState_DisconnectReason)
 	})
 }
 
-// isLate reports whether an event is of an attempt before. GoBGP does not connect within a
-// second of being given a peer.
-func (n *notes) isLate(was gobgp.FSMState) bool {
+// established reports whether the attempt is a session.
+func (n *notes) established() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if was == gobgp.BGP_FSM_ESTABLISHED {
-		return !n.attempt.Established
-	}
-	return n.attempt.Established || time.Since(n.since) < time.Second
+	return n.attempt.Established && !n.over
+}
+
+// isLate reports whether an event is of an attempt before: on a busy machine it is told of late.
+func (n *notes) isLate(was gobgp.FSMState, at time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return was == gobgp.BGP_FSM_ESTABLISHED != n.attempt.Established || at.Before(n.since)
 }
 
 // What GoBGP logs of connections. TestGoBGPTellsWhatBecomesOfConnections fails where a

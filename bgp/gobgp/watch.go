@@ -14,7 +14,7 @@ import (
 func (s *Speaker) watchPeers() error {
 	last := map[netip.Addr]gobgp.FSMState{}
 	return s.server.WatchEvent(s.ctx, server.WatchEventMessageCallbacks{
-		OnPeerUpdate: func(e *apiutil.WatchEventMessage_PeerEvent, _ time.Time) {
+		OnPeerUpdate: func(e *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
 			st := e.Peer.State
 			was, is := last[st.NeighborAddress], st.SessionState
 			if e.Type != apiutil.PEER_EVENT_STATE || was == is {
@@ -24,9 +24,9 @@ func (s *Speaker) watchPeers() error {
 			switch {
 			case was == gobgp.BGP_FSM_ESTABLISHED || is == gobgp.BGP_FSM_ESTABLISHED:
 				s.log.Info("session changed", "peer", st.NeighborAddress, "state", stateName(is))
-				s.sessionChanged(st.NeighborAddress, is == gobgp.BGP_FSM_ESTABLISHED, st.DisconnectReason)
+				s.sessionChanged(st.NeighborAddress, is == gobgp.BGP_FSM_ESTABLISHED, st.DisconnectReason, at)
 			case is == gobgp.BGP_FSM_IDLE:
-				s.chronicle.of(st.NeighborAddress.String()).ended(was, st.DisconnectReason)
+				s.chronicle.of(st.NeighborAddress.String()).ended(was, st.DisconnectReason, at)
 			}
 		},
 	}, server.WatchPeer())
@@ -34,7 +34,7 @@ func (s *Speaker) watchPeers() error {
 
 // sessionChanged takes note of what a new session can do, and begins one that is
 // lost anew.
-func (s *Speaker) sessionChanged(addr netip.Addr, established bool, reason api.PeerState_DisconnectReason) {
+func (s *Speaker) sessionChanged(addr netip.Addr, established bool, reason api.PeerState_DisconnectReason, at time.Time) {
 	extended := established && s.extendedNextHop(addr)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,10 +43,10 @@ func (s *Speaker) sessionChanged(addr netip.Addr, established bool, reason api.P
 			continue
 		}
 		switch {
-		case established:
+		case established && s.notesOf(p).established(): // it may be over by the time that it is told of
 			s.begun(p, time.Now())
-		default:
-			s.notesOf(p).ended(gobgp.BGP_FSM_ESTABLISHED, reason)
+		case !established:
+			s.notesOf(p).ended(gobgp.BGP_FSM_ESTABLISHED, reason, at)
 		}
 		if p.extended != extended {
 			p.extended = extended
