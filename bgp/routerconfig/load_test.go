@@ -65,7 +65,7 @@ func TestTextsOfSeveralSpeakersLoadTogether(t *testing.T) {
 			`{address: "2001:db8::1", asn: 64500, localAddress: "2001:db8::%[1]d", %[2]s}, {address: 203.0.113.9, asn: 64500, multihop: 4}]}`, i, more))
 	}
 	for i := 11; i < 13; i++ {
-		files = append(files, fmt.Sprintf(`{asn: 64512, routerID: 192.0.2.%[1]d, peers: [{address: "fe80::1%%eth%[1]d", asn: 64500, localAddress: "fe80::2"}]}`, i))
+		files = append(files, fmt.Sprintf(`{asn: 64512, routerID: 192.0.2.%[1]d, peers: [{address: "fe80::1%%eth%[1]d", asn: 64500, localAddress: "fe80::2%%eth%[1]d"}]}`, i))
 	}
 	files = append(files, `{asn: 64512, routerID: "${NEARCAST_TEST_NODE}", peers: [{address: 192.0.2.1, asn: 64500}, {address: "2001:db8::1", asn: 64500}]}`)
 	for router, load := range loaders {
