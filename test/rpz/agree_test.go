@@ -48,7 +48,7 @@ func TestDelegationAgreesWithBIND(t *testing.T) {
 // TestSettingsOfAZoneAgreeWithBIND does so with zones that have settings of their own, and
 // with bounds for the names whose name servers are looked at.
 func TestSettingsOfAZoneAgreeWithBIND(t *testing.T) {
-	setups, questions := 16, 250
+	setups, questions := 6, 250
 	if !testing.Short() {
 		setups, questions = 80, 300
 	}
