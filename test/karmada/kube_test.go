@@ -256,15 +256,15 @@ func TestTheSpeakerFollowsItsCluster(t *testing.T) {
 	annotate := func(text string) {
 		s.kubectl(member, "", "annotate", "--overwrite", "service", "hello", "-n", s.namespace, text)
 	}
-	annotate("nearcast.dev/policy=nearst")
+	annotate("nearcast.dev/expect=nonsense")
 	s.within("a typo is named, and takes nothing away", soon, func() error {
 		all := one.all()
-		if last := all[len(all)-1]; len(last.Refused) != 1 || !strings.Contains(last.Refused[0].String(), "nearcast.dev/policy") || len(last.Services) != 1 {
+		if last := all[len(all)-1]; len(last.Refused) != 1 || !strings.Contains(last.Refused[0].String(), "nearcast.dev/expect") || len(last.Services) != 1 {
 			return fmt.Errorf("%+v", last)
 		}
 		return nil
 	})
-	annotate("nearcast.dev/policy-")
+	annotate("nearcast.dev/expect-")
 	annotate("nearcast.dev/vip=198.51.100.81,2001:db8::81") // the second is in no pool
 	status("another address", "198.51.100.81 VIP")
 	s.kubectl(member, "", "patch", "service", "hello", "-n", s.namespace, "--type=merge", "-p", `{"spec":{"type":"ClusterIP","loadBalancerClass":null,"externalTrafficPolicy":null}}`)
