@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -31,15 +32,37 @@ func newHierarchy(t *testing.T, silent func(string, uint16) bool) *hierarchy {
 	t.Helper()
 	h := &hierarchy{silent: silent, names: map[string]int{}}
 	host := fixture.AnotherLoopback()
-	h.addr = net.JoinHostPort(host, fmt.Sprint(fixture.FreePort(t, host)))
-	for _, network := range []string{"udp", "tcp"} {
+	// Between the choice of a port and its use somebody may take it for a query.
+	for try := 1; ; try++ {
+		h.addr = net.JoinHostPort(host, fmt.Sprint(fixture.FreePort(t, host)))
+		err := h.serve(t)
+		if err == nil {
+			return h
+		}
+		if try == 10 {
+			t.Fatal(err)
+		}
+	}
+}
+
+// serve listens for both transports.
+func (h *hierarchy) serve(t *testing.T) error {
+	listener, err := net.Listen("tcp", h.addr)
+	if err != nil {
+		return err
+	}
+	packets, err := net.ListenPacket("udp", h.addr)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	for _, s := range []*dns.Server{{Listener: listener, Handler: h}, {PacketConn: packets, Handler: h}} {
 		ready := make(chan struct{})
-		s := &dns.Server{Addr: h.addr, Net: network, Handler: h, NotifyStartedFunc: func() { close(ready) }}
-		go func() { _ = s.ListenAndServe() }()
+		s.NotifyStartedFunc = func() { close(ready) }
+		go func() { _ = s.ActivateAndServe() }()
 		<-ready
 		t.Cleanup(func() { _ = s.Shutdown() })
 	}
-	return h
+	return nil
 }
 
 func (h *hierarchy) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
