@@ -13,7 +13,7 @@ import (
 type addresses struct {
 	given, looked []netip.Addr // what was last bound, and looked for
 	stale         bool         // they may have changed
-	known         bool         // whether missing was ever told
+	known         bool         // whether the kernel has said what is missing
 	missing       map[netip.Addr]string
 	// seen are those of others that were here at some time, and unseen those that never were.
 	seen, unseen map[netip.Addr]bool
@@ -105,7 +105,7 @@ func (s *speaker) failed(now time.Time) { s.dirty, s.retryAt = true, now.Add(ret
 func (s *speaker) bind(give, look []netip.Addr, now time.Time) {
 	a := &s.addresses
 	if !a.stale && a.fault == "" && slices.Equal(give, a.given) && slices.Equal(look, a.looked) {
-		return // the watch would have told
+		return // the watch would have said so
 	}
 	a.stale = false
 	bound, err := s.Binder.Bind(give, look)

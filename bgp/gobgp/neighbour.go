@@ -24,7 +24,6 @@ func (s *Speaker) tend() {
 			return
 		case <-tick.C:
 			s.lookAtLinks()
-			s.addAgain()
 			s.pace(time.Now())
 			s.report(time.Now())
 		case <-s.chronicle.wake:
@@ -67,18 +66,6 @@ func (s *Speaker) lookAtLinks() {
 		p.trouble.retry = time.Time{}
 		if err := errors.Join(err, s.applyPolicy(), s.add(p)); err != nil && p.problem != said {
 			s.log.Error("the neighbour that was found is not a peer", "interface", p.config.Interface, "error", err)
-		}
-	}
-}
-
-// addAgain begins the sessions of peers that could not be added before; those that wait for
-// their next attempt are pace's. Why is in their problem.
-func (s *Speaker) addAgain() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.peers {
-		if p.config.Interface == "" && !p.added && p.next == nil && !p.trouble.parked() {
-			_ = s.add(p)
 		}
 	}
 }
