@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/watch"
+	"github.com/nearcast/nearcast/internal/filewatch"
 )
 
 // follow hands the loop what the file and the cluster declare.
@@ -39,7 +39,7 @@ func (s *speaker) followFile(ctx context.Context) {
 		return folders, nil
 	}
 	warn := func(err error) { s.Log.Warn("following the configuration", "error", err) }
-	if err := watch.Folders(ctx, list, func() { s.reload(ctx) }, warn); err != nil {
+	if err := filewatch.Folders(ctx, list, func() { s.reload(ctx) }, warn); err != nil {
 		warn(err)
 	}
 }

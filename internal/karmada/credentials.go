@@ -18,8 +18,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/nearcast/nearcast/internal/filewatch"
 	"github.com/nearcast/nearcast/internal/regular"
-	"github.com/nearcast/nearcast/internal/watch"
 )
 
 // credentials follow a kubeconfig and the files that it names: what is rotated
@@ -172,7 +172,7 @@ func (c *credentials) follow(ctx context.Context, onError func(error)) {
 			onError(err)
 		}
 	}
-	if err := watch.Folders(ctx, list, refresh, onError); err != nil {
+	if err := filewatch.Folders(ctx, list, refresh, onError); err != nil {
 		onError(fmt.Errorf("karmada: %w", err))
 	}
 }

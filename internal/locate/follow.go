@@ -11,8 +11,8 @@ import (
 	"sync"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/filewatch"
 	"github.com/nearcast/nearcast/internal/regular"
-	"github.com/nearcast/nearcast/internal/watch"
 )
 
 // Follower makes Tables of files. What a file had when it was last good stays in use
@@ -204,7 +204,7 @@ func (f *Follower) Watch(ctx context.Context, use func(*Table, []federation.Faul
 		}
 	}
 	first := true
-	return watch.Folders(ctx, func() ([]string, error) { return folders, nil }, func() {
+	return filewatch.Folders(ctx, func() ([]string, error) { return folders, nil }, func() {
 		if f.refresh() || first {
 			first = false
 			use(f.table())

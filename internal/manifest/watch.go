@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/watch"
+	"github.com/nearcast/nearcast/internal/filewatch"
 )
 
 // Run stages the folder in store and follows its changes until ctx ends. It
@@ -25,7 +25,7 @@ func (d *Dir) Run(ctx context.Context, store *federation.Store, onError func(err
 		}
 		return whole
 	}
-	return watch.Paths(ctx, d.watched, some, func() {
+	return filewatch.Paths(ctx, d.watched, some, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		c, err := d.lookAll()
@@ -64,7 +64,7 @@ func (d *Dir) Unwatched() (warnings []federation.Fault) {
 		return nil // Load says so
 	}
 	for _, path := range paths {
-		if err := watch.Check(path); err != nil {
+		if err := filewatch.Check(path); err != nil {
 			warnings = append(warnings, federation.Fault{
 				Warning: true, File: path, Reason: "cannot be watched, so that its changes are seen within 30 seconds: " + err.Error(),
 			})

@@ -13,7 +13,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
-	"github.com/nearcast/nearcast/internal/watch"
+	"github.com/nearcast/nearcast/internal/filewatch"
 	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/lifetime"
 )
@@ -116,7 +116,7 @@ func (i *instance) start() {
 	ctx, end := context.WithCancel(context.Background())
 	i.end = end
 	i.running.Go(func() {
-		if err := watch.Folders(ctx, i.list, i.reload, func(err error) { log.Warning(err) }); err != nil {
+		if err := filewatch.Folders(ctx, i.list, i.reload, func(err error) { log.Warning(err) }); err != nil {
 			log.Errorf("certificates are not followed: %v", err)
 		}
 	})

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/nearcast/nearcast/internal/filewatch"
 	"github.com/nearcast/nearcast/internal/regular"
-	"github.com/nearcast/nearcast/internal/watch"
 )
 
 // Jar holds the secrets of a server. They may change while it serves.
@@ -74,7 +74,7 @@ func (j *Jar) Watch(ctx context.Context, onError func(error)) {
 		}
 	}
 	list := func() ([]string, error) { return []string{j.path}, nil }
-	if err := watch.Folders(ctx, list, again, onError); err != nil {
+	if err := filewatch.Folders(ctx, list, again, onError); err != nil {
 		onError(err)
 	}
 }

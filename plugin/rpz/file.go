@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/demand"
+	"github.com/nearcast/nearcast/internal/filewatch"
 	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/secondary"
-	"github.com/nearcast/nearcast/internal/watch"
 )
 
 // file is a zone that is read from a file. begin is called first; then its methods
@@ -145,7 +145,7 @@ func (f *file) watch(ctx context.Context) {
 			}
 		}
 		warn := func(err error) { log.Warningf("zone %s: %v", f.origin.zone, err) }
-		if err := watch.Folders(ctx, list, notify, warn); err != nil {
+		if err := filewatch.Folders(ctx, list, notify, warn); err != nil {
 			warn(err)
 		}
 	})

@@ -1,9 +1,9 @@
-// Package watch tells when files change, in a way that outlives what editors
+// Package filewatch tells when files change, in a way that outlives what editors
 // and ConfigMaps do: a write, a rename over the old file, a swapped symbolic link.
 //
 // All watches of a process share one instance of the kernel's, of which a user
 // has few (128 by default). Every function may be called by any goroutine.
-package watch
+package filewatch
 
 import (
 	"context"
