@@ -8,10 +8,10 @@ import (
 	"github.com/coredns/coredns/plugin/metadata"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/records"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/nearcast/records"
 	"github.com/nearcast/nearcast/plugin/perclient"
 	"github.com/nearcast/nearcast/plugin/scratch"
 )

@@ -3,7 +3,7 @@ package nearcast
 import (
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/records"
+	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
 // apex answers for the zone's own name; every site answers the same.

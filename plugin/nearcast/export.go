@@ -11,12 +11,12 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/records"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 	"github.com/nearcast/nearcast/plugin/client"
 	"github.com/nearcast/nearcast/plugin/domain"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
+	"github.com/nearcast/nearcast/plugin/nearcast/records"
 	"github.com/nearcast/nearcast/plugin/signature"
 )
 

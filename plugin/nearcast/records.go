@@ -8,9 +8,9 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/records"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
 // textsOf answers TXT, which does not depend on who asks.

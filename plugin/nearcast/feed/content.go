@@ -9,9 +9,9 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/records"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
 // TTL says how long what a feed holds of a function may be kept. It must not

@@ -7,7 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/records"
+	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
 // form is what a content is made into.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/records"
+	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
 // contentOf makes a sorted content of bytes: each is a name and what it has.
