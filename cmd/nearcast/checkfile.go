@@ -9,7 +9,6 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/manifest"
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/blocks"
@@ -86,7 +85,7 @@ func checkCorefile(path string, read tally) []finding {
 	}
 	findings := append(ofErrors(severityFault, path, faults), ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful, uncertain, blocks.Open(path, all)))...)
 	for file, zone := range rpz.Files(path) {
-		if z, _, err := policyzone.ReadFile(file, zone); err == nil {
+		if z, err := rpz.ReadZone(file, zone); err == nil {
 			countRules(z, file, read)
 		}
 	}
@@ -137,33 +136,21 @@ func checkManifests(path string, read tally) []finding {
 }
 
 func checkPolicyZone(path string, read tally) []finding {
-	origin, err := policyzone.Origin(path)
+	name, err := rpz.ZoneName(path)
 	if err != nil {
 		return ofErrors(severityFault, path, []error{err})
 	}
-	z, bad, err := policyzone.ReadFile(path, origin)
+	z, err := rpz.ReadZone(path, name)
 	if err != nil {
 		return ofErrors(severityFault, path, []error{err})
 	}
 	countRules(z, path, read)
-	var findings []finding
-	for _, f := range bad {
-		level := severityFault
-		if f.Doubtful {
-			level = severityWarning
-		}
-		findings = append(findings, ofError(level, path, f.In(path)))
-	}
-	return findings
+	return append(ofErrors(severityFault, path, z.Faults), ofErrors(severityWarning, path, z.Doubts)...)
 }
 
-func countRules(z *policyzone.Zone, path string, read tally) {
-	rules := 0
-	for _, t := range []policyzone.Trigger{policyzone.ClientIP, policyzone.QName, policyzone.IP, policyzone.NSDName, policyzone.NSIP} {
-		rules += z.Rules(t)
-	}
+func countRules(z rpz.ZoneFile, path string, read tally) {
 	read.set(path, unitZone, 1)
-	read.set(path, unitRule, rules)
+	read.set(path, unitRule, z.Rules)
 }
 
 // checkLocations does not ask for databases: which there are is the Corefile's.

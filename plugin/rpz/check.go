@@ -5,8 +5,6 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
-
-	"github.com/nearcast/nearcast/internal/policyzone"
 )
 
 // Check reads the rpz blocks of a Corefile with the server's own parser, and the
@@ -48,16 +46,9 @@ func checkFile(z *zone) (faults, doubts []error) {
 	if z.origin.file == "" {
 		return nil, nil
 	}
-	_, all, err := policyzone.ReadFile(z.origin.file, z.name)
+	read, err := ReadZone(z.origin.file, z.name)
 	if err != nil {
 		return []error{err}, nil
 	}
-	for _, f := range all {
-		if f.Doubtful {
-			doubts = append(doubts, f.In(z.origin.file))
-		} else {
-			faults = append(faults, f.In(z.origin.file))
-		}
-	}
-	return faults, doubts
+	return read.Faults, read.Doubts
 }

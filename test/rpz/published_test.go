@@ -16,7 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz"
 	"github.com/nearcast/nearcast/test/peers"
 )
 
@@ -215,7 +215,7 @@ func TestListsOfAFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		zone, err := policyzone.Origin(filepath.Join(dir, f.Name()))
+		zone, err := rpz.ZoneName(filepath.Join(dir, f.Name()))
 		if err != nil {
 			zone = "list.rpz.example."
 		}
@@ -238,13 +238,7 @@ func publish(t *testing.T, all []list, names int) {
 	mine := ourLists(t, dir, up, all)
 	for i, l := range all {
 		refused := strings.Contains(log, fmt.Sprintf("zone %s/IN/v%d: not loaded due to errors", strings.TrimSuffix(l.zone, "."), i))
-		z, faults, err := policyzone.ReadFile(filepath.Join(dir, fmt.Sprint(i)), l.zone)
-		rules := 0
-		if z != nil {
-			for trigger := policyzone.ClientIP; trigger <= policyzone.NSIP; trigger++ {
-				rules += z.Rules(trigger)
-			}
-		}
+		z, err := rpz.ReadZone(filepath.Join(dir, fmt.Sprint(i)), l.zone)
 		differences := 0
 		if l.differs == "" {
 			if (err != nil) != refused {
@@ -263,7 +257,7 @@ func publish(t *testing.T, all []list, names int) {
 		} else if (err != nil) == refused {
 			t.Errorf("%s: BIND refuses it: %v, and we: %v; but %s", l.name, refused, err, l.differs)
 		}
-		t.Logf("%-40s BIND refuses: %-5v ours: %6d rules, %d faults, %d of %d answers differ; %v %s", l.name, refused, rules, len(faults), differences, names, err, l.differs)
+		t.Logf("%-40s BIND refuses: %-5v ours: %6d rules, %d faults and doubts, %d of %d answers differ; %v %s", l.name, refused, z.Rules, len(z.Faults)+len(z.Doubts), differences, names, err, l.differs)
 	}
 }
 

@@ -1,0 +1,37 @@
+package rpz
+
+import "github.com/nearcast/nearcast/internal/policyzone"
+
+// ZoneFile is what the file of a policy zone holds.
+type ZoneFile struct {
+	// Rules is the number of rules that are used.
+	Rules int
+	// Faults name the rules that cannot be used, and Doubts those that are used and may
+	// not do what is meant, each with its file and line, in the file's order.
+	Faults, Doubts []error
+}
+
+// ReadZone reads the file of a policy zone, as the server does. The error says why none of
+// it can be used.
+func ReadZone(path, zone string) (ZoneFile, error) {
+	rules, remarks, err := policyzone.ReadFile(path, zone)
+	if err != nil {
+		return ZoneFile{}, err
+	}
+	var f ZoneFile
+	for t := policyzone.ClientIP; t <= policyzone.NSIP; t++ {
+		f.Rules += rules.Rules(t)
+	}
+	for _, r := range remarks {
+		if r.Doubtful {
+			f.Doubts = append(f.Doubts, r.In(path))
+		} else {
+			f.Faults = append(f.Faults, r.In(path))
+		}
+	}
+	return f, nil
+}
+
+// ZoneName returns the name of the policy zone in the file: the owner of its SOA. Where
+// the file says it nowhere, as it need not, that is "rpz.".
+func ZoneName(path string) (string, error) { return policyzone.Origin(path) }
