@@ -15,9 +15,9 @@ import (
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/brief"
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/plugin/arguments"
 	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // AdminPath is below which the plugin answers at the admin sockets of its process.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // A list is often downloaded over the old one, and while that lasts, or after it broke

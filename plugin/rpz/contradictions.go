@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // contradictions are settings that have no effect beside others, each with its line. The

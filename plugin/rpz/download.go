@@ -3,7 +3,7 @@ package rpz
 import (
 	"context"
 
-	"github.com/nearcast/nearcast/internal/download"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/download"
 )
 
 // downloader returns what follows a list by HTTPS.

@@ -13,7 +13,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // Explanation is what policy makes of one query of a client, and why.

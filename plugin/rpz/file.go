@@ -8,12 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/demand"
 	"github.com/nearcast/nearcast/internal/filewatch"
 	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/regular"
-	"github.com/nearcast/nearcast/internal/secondary"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/demand"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/secondary"
 )
 
 // file is a zone that is read from a file. begin is called first; then its methods

@@ -11,8 +11,8 @@ import (
 	"github.com/gaissmai/bart"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // One function per key, in the order of the README.

@@ -10,8 +10,8 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // stanza is one rpz block, parsed and checked.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/download"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/download"
 )
 
 // progress is how far a source is with keeping its zone up to date.

@@ -1,6 +1,6 @@
 package rpz
 
-import "github.com/nearcast/nearcast/internal/policyzone"
+import "github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 
 // rebuild publishes the set of the zones' generations.
 func (h *RPZ) rebuild() {

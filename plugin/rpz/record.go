@@ -12,8 +12,8 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 const (

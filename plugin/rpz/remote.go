@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/download"
-	"github.com/nearcast/nearcast/internal/outbound"
 	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/download"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 )
 
 // remote is what an origin has that is not a file, beside its primaries.

@@ -22,7 +22,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/outbound"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 )
 
 // certified is a certificate for 127.0.0.1, its file, and the digest of its key.

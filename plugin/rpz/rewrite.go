@@ -7,8 +7,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // truthful reports whether the hit leaves the true answer.

@@ -15,7 +15,7 @@ import (
 	"github.com/opentracing/opentracing-go/mocktracer"
 	"golang.org/x/time/rate"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // handlerOf is a handler over zones of which each has rules, without a server.

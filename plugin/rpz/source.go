@@ -14,9 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/download"
-	"github.com/nearcast/nearcast/internal/policyzone"
-	"github.com/nearcast/nearcast/internal/secondary"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/download"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/secondary"
 	"github.com/nearcast/nearcast/plugin/seldom"
 )
 

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // Status is the policy zones of a configuration at a glance.

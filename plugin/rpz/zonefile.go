@@ -1,6 +1,6 @@
 package rpz
 
-import "github.com/nearcast/nearcast/internal/policyzone"
+import "github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 
 // ZoneFile is what the file of a policy zone holds.
 type ZoneFile struct {

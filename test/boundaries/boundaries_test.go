@@ -35,11 +35,11 @@ var rules = []rule{
 	{from: "internal/steer", to: "github.com/miekg/dns", why: "steering knows no DNS"},
 	{from: "internal/steer", to: "net/http", why: "steering does no I/O"},
 	{from: "internal/steer", to: module, but: nil, why: "steering knows the model and the value types of health and locate alone"},
-	{from: "internal/policyzone", to: module, why: "rules know nothing but DNS"},
-	{from: "internal/secondary", to: module, why: "transfers know policy zones alone"},
-	{from: "internal/download", to: module, why: "lists know policy zones alone"},
-	{from: "internal/demand", to: module, why: "demands know nothing of what is done"},
-	{from: "internal/outbound", to: module, why: "connections know nothing of what they carry"},
+	{from: "plugin/rpz/internal/policyzone", to: module, why: "rules know nothing but DNS"},
+	{from: "plugin/rpz/internal/secondary", to: module, why: "transfers know policy zones alone"},
+	{from: "plugin/rpz/internal/download", to: module, why: "lists know policy zones alone"},
+	{from: "plugin/rpz/internal/demand", to: module, why: "demands know nothing of what is done"},
+	{from: "plugin/rpz/internal/outbound", to: module, why: "connections know nothing of what they carry"},
 	{from: "plugin/rpz", to: module + "internal/site", why: "policy zones are of use without functions"},
 	{from: "plugin/rpz", to: module + "plugin/nearcast", why: "policy zones are of use without functions"},
 	{from: "plugin/nearcast", to: module + "plugin/rpz", why: "functions are of use without policy zones"},
@@ -52,6 +52,7 @@ var rules = []rule{
 	{from: "plugin/direct", to: module + "internal", why: "sockets know nothing of functions"},
 	{from: "plugin/nearcast", to: module + "plugin/direct", why: "functions are of use without sockets of their own"},
 	{from: "internal", to: "github.com/coredns", but: []string{"internal/directives"}, why: "what is below the plugin does not know its server"},
+	{from: "plugin/rpz/internal", to: "github.com/coredns", why: "what is below the plugin does not know its server"},
 	{from: "internal", to: module + "plugin", why: "dependencies point one way"},
 	{from: "internal", to: module + "bgp", but: []string{"internal/lab"}, why: "dependencies point one way; the lab runs the router"},
 	{from: "", to: "github.com/tetratelabs/wazero", but: []string{"internal/lab"}, why: "one package runs WebAssembly"},
@@ -62,12 +63,12 @@ var rules = []rule{
 
 // allowed are imports that a rule with a wider To would forbid.
 var allowed = map[string][]string{
-	"internal/federation": {module + "internal/brief", module + "internal/policy", module + "internal/vector"},
-	"internal/secondary":  {module + "internal/demand", module + "internal/folder", module + "internal/outbound", module + "internal/policyzone", module + "internal/regular"},
-	"internal/download":   {module + "internal/demand", module + "internal/folder", module + "internal/outbound", module + "internal/policyzone", module + "internal/regular"},
-	"internal/outbound":   {module + "internal/regular"},
-	"internal/policyzone": {module + "internal/regular"},
-	"internal/steer":      {module + "internal/federation", module + "internal/health", module + "internal/locate", module + "internal/policy", module + "internal/vector"},
+	"internal/federation":            {module + "internal/brief", module + "internal/policy", module + "internal/vector"},
+	"plugin/rpz/internal/secondary":  {module + "plugin/rpz/internal/demand", module + "internal/folder", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/regular"},
+	"plugin/rpz/internal/download":   {module + "plugin/rpz/internal/demand", module + "internal/folder", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/regular"},
+	"plugin/rpz/internal/outbound":   {module + "internal/regular"},
+	"plugin/rpz/internal/policyzone": {module + "internal/regular"},
+	"internal/steer":                 {module + "internal/federation", module + "internal/health", module + "internal/locate", module + "internal/policy", module + "internal/vector"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -49,7 +49,7 @@ func (r rule) lines() string {
 }
 
 // encode spells a prefix as policy zones do. It is written from the draft, and
-// shares nothing with internal/policyzone.
+// shares nothing with plugin/rpz/internal/policyzone.
 func encode(p netip.Prefix) string {
 	if p.Addr().Is4() {
 		b := p.Addr().As4()

@@ -13,7 +13,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // recorded is a connection to a primary that sends some octets, whatever it is

@@ -20,10 +20,10 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/demand"
 	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/internal/outbound"
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/demand"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // Config is what a Secondary follows, and how.

@@ -24,8 +24,8 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/outbound"
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 	"github.com/nearcast/nearcast/test/peers"
 )
 

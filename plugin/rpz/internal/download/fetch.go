@@ -13,8 +13,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/nearcast/nearcast/internal/outbound"
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // fetched is a list that was received whole, in the spool too; without a zone, what is

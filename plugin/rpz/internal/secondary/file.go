@@ -14,7 +14,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // A file is a copy and then entries. The copy is a line that says what it is, the

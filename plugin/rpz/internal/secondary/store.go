@@ -10,8 +10,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // store is the last good copy on disk. It belongs to Run.

@@ -13,8 +13,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
 	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // mark is by what a list is recognised.

@@ -6,7 +6,7 @@ import (
 	"net"
 	"net/netip"
 
-	"github.com/nearcast/nearcast/internal/outbound"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 )
 
 // alpn is what both ends must agree on (RFC 9103, section 7.1).

@@ -3,7 +3,7 @@ package secondary
 import (
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // stream turns the records of an answer to AXFR or IXFR into a generation. It is

@@ -18,10 +18,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/demand"
 	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/internal/outbound"
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/demand"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // Config is what a List follows, and how.

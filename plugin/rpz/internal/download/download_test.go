@@ -23,8 +23,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/nearcast/nearcast/internal/outbound"
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/policyzone"
+	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
 // Copy is the last good copy on disk of a zone that comes from elsewhere than a
