@@ -53,7 +53,7 @@ type place struct {
 	own  bool // it is this machine's
 }
 
-// places are all addresses that the file knows as machines' own.
+// places are all addresses that the file knows as machines' own, each once.
 func (c *Config) places() []place {
 	all := []place{{c.RouterID, "routerID", "this speaker's router ID", true}}
 	for i, at := range c.Listen {
@@ -65,10 +65,10 @@ func (c *Config) places() []place {
 			place{p.LocalAddress, key + ".localAddress", "an address of this machine", true},
 			place{p.NextHop, key + ".nextHop", "an address of this machine", true})
 	}
-	valid := all[:0]
+	valid, seen := all[:0], map[netip.Addr]string{}
 	for _, p := range all {
-		if p.addr.IsValid() && !p.addr.IsUnspecified() {
-			valid = append(valid, p)
+		if p.addr.IsValid() && !p.addr.IsUnspecified() && seen[p.addr] != p.what { // many peers may have one localAddress
+			valid, seen[p.addr] = append(valid, p), p.what
 		}
 	}
 	return valid
@@ -76,13 +76,15 @@ func (c *Config) places() []place {
 
 // checkOwn finds peers that are this machine itself.
 func (c *Config) checkOwn(fault faultFunc) {
+	own := map[netip.Addr]place{}
+	for _, here := range c.places() {
+		if _, known := own[here.addr]; here.own && !known {
+			own[here.addr] = here
+		}
+	}
 	for i := range c.Peers {
-		p := &c.Peers[i]
-		for _, here := range c.places() {
-			if here.own && p.Address.IsValid() && here.addr == p.Address {
-				fault(fmt.Sprintf("peers[%d].address", i), "%s is %s (%s): a speaker has no session with itself; write the router's", p.Address, here.what, here.key)
-				break
-			}
+		if here, is := own[c.Peers[i].Address]; is {
+			fault(fmt.Sprintf("peers[%d].address", i), "%s is %s (%s): a speaker has no session with itself; write the router's", here.addr, here.what, here.key)
 		}
 	}
 }

@@ -79,7 +79,9 @@ type PeerStatus struct {
 	Address string `json:"address"`
 	// Interface is set where the neighbour was found on a link.
 	Interface string `json:"interface,omitempty"`
-	ASN       uint32 `json:"asn"`
+	// Group is that of the file which gives what the peer's own keys lack; "" for none.
+	Group string `json:"group,omitempty"`
+	ASN   uint32 `json:"asn"`
 	// State is BGP's name for it; "established" carries routes.
 	State string `json:"state"`
 	// Uptime is how long the session is established.

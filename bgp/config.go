@@ -26,7 +26,10 @@ type Config struct {
 	// have the same port.
 	Listen []netip.AddrPort `yaml:"listen"`
 	Peers  []Peer           `yaml:"peers"`
-	VIPs   []VIP            `yaml:"vips"`
+	// Groups are what several peers have in common, by name: Parse gives each peer what its
+	// group has and the peer lacks.
+	Groups map[string]Peer `yaml:"groups"`
+	VIPs   []VIP           `yaml:"vips"`
 	// Services are those of the local cluster, and Pools what they may announce.
 	Services Services `yaml:"services"`
 	Pools    []Pool   `yaml:"pools"`
@@ -140,6 +143,9 @@ func parse(data []byte) (*Config, *faults) {
 		found.found = append(found.found, fault{text: "holds more than one YAML document"})
 		return nil, found
 	}
+	if c.inherit(&root, found); len(found.found) > 0 {
+		return nil, found
+	}
 	c.check(found.add)
 	return c, found
 }
@@ -189,28 +195,6 @@ func (c *Config) checkListen(fault faultFunc) {
 	}
 }
 
-func (c *Config) checkPeers(fault faultFunc) {
-	seen := map[string]bool{}
-	for i := range c.Peers {
-		p := &c.Peers[i]
-		key := fmt.Sprintf("peers[%d]", i)
-		p.check(c.ASN, c.Listen, fault.under(key))
-		if seen[p.Name()] {
-			fault(key, "%s is listed twice", p.Name())
-		}
-		for j := range i {
-			if o := &c.Peers[j]; p.sharesLink(o) || o.sharesLink(p) {
-				fault(key, "%s and %s of peers[%d] are on one link: an unnumbered session needs one with a single neighbour", p.Name(), o.Name(), j)
-			}
-		}
-		seen[p.Name()] = true
-	}
-	c.checkOwn(fault)
-	if len(c.Peers) == 0 {
-		fault("peers", "at least one is required")
-	}
-}
-
 func (c *Config) checkVIPs(fault faultFunc) {
 	seen := map[netip.Addr]bool{}
 	for i := range c.Peers {
@@ -231,11 +215,6 @@ func (c *Config) checkVIPs(fault faultFunc) {
 		}
 		seen[v.Address] = true
 	}
-}
-
-// carries reports whether any peer is told routes of the family.
-func (c *Config) carries(f Family) bool {
-	return slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Carries(f) })
 }
 
 func (c *Config) checkServices(fault faultFunc) {

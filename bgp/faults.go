@@ -26,21 +26,54 @@ func (f faultFunc) under(above string) faultFunc {
 // faults collects all that is wrong with a file, with the lines.
 type faults struct {
 	lines map[string]int // by key, such as peers[0].holdTime
-	found []fault
+	// groups are the keys that peers have from their group, such as groups.tor.holdTime, by
+	// the peer's.
+	groups map[string]string
+	found  []fault
 }
 
 type fault struct {
 	line int
 	text string
+	// of is whose value it is, where a group gives the value to several; "" for the key's.
+	of   string
+	more int // how many others
 }
 
 func (f *faults) add(key, format string, args ...any) {
-	line := f.line(key)
-	text := fmt.Sprintf("%s: %s", key, fmt.Sprintf(format, args...))
+	at, of := f.place(key)
+	line := f.line(at)
+	text := fmt.Sprintf("%s: %s", at, fmt.Sprintf(format, args...))
 	if line > 0 {
 		text = fmt.Sprintf("line %d: %s", line, text)
 	}
-	f.found = append(f.found, fault{line, text})
+	if i := slices.IndexFunc(f.found, func(o fault) bool { return of != "" && o.text == text }); i >= 0 {
+		f.found[i].more++
+		return
+	}
+	f.found = append(f.found, fault{line: line, text: text, of: of})
+}
+
+// inherit notes that the peer has the key from the group.
+func (f *faults) inherit(peer int, key, group string) {
+	if f.groups == nil {
+		f.groups = map[string]string{}
+	}
+	f.groups[fmt.Sprintf("peers[%d].%s", peer, key)] = "groups." + group + "." + key
+}
+
+// place returns the key under which the value of a key stands in the file, and the peer where
+// that is a group's.
+func (f *faults) place(key string) (at, of string) {
+	peer, rest, _ := strings.Cut(key, ".")
+	end := len(rest)
+	if i := strings.IndexAny(rest, ".["); i >= 0 {
+		end = i
+	}
+	if group, is := f.groups[peer+"."+rest[:end]]; is {
+		return group + rest[end:], peer
+	}
+	return key, ""
 }
 
 // line returns that of the key, or of what it would be in.
@@ -64,11 +97,22 @@ func (f *faults) all(before string) []error {
 	slices.SortStableFunc(f.found, func(a, b fault) int { return a.line - b.line })
 	var all []error
 	for _, one := range f.found {
-		for text := range strings.SplitSeq(one.text, "\n") { // YAML's own may have more
+		for text := range strings.SplitSeq(one.whole(), "\n") { // YAML's own may have more
 			all = append(all, errors.New(before+strings.TrimSpace(text)))
 		}
 	}
 	return all
+}
+
+// whole is the text with the peers that have the value.
+func (f fault) whole() string {
+	switch {
+	case f.of == "":
+		return f.text
+	case f.more == 0:
+		return fmt.Sprintf("%s (in %s)", f.text, f.of)
+	}
+	return fmt.Sprintf("%s (in %s and %d more)", f.text, f.of, f.more)
 }
 
 // linesOf returns the line of every key below the node.
@@ -99,11 +143,11 @@ func walk(node *yaml.Node, key string, lines map[string]int, depth int) {
 			walk(child, at, lines, depth+1)
 		}
 	case yaml.MappingNode:
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			at := strings.TrimPrefix(key+"."+node.Content[i].Value, ".")
-			lines[at] = node.Content[i].Line
-			walk(node.Content[i+1], at, lines, depth+1)
-		}
+		eachPair(node, func(name, value *yaml.Node) {
+			at := strings.TrimPrefix(key+"."+name.Value, ".")
+			lines[at] = name.Line
+			walk(value, at, lines, depth+1)
+		})
 	}
 }
 
@@ -119,7 +163,7 @@ func (f *faults) decoding(err error) {
 	case typed != nil:
 		for _, text := range typed.Errors {
 			if line := lineIn(text); line == 0 || !slices.ContainsFunc(f.found, func(o fault) bool { return o.line == line }) {
-				f.found = append(f.found, fault{line, text})
+				f.found = append(f.found, fault{line: line, text: text})
 			}
 		}
 	default:

@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -17,6 +18,8 @@ type Peer struct {
 	// Interface is a link with one neighbour, which is found by its link-local
 	// address (unnumbered).
 	Interface string `yaml:"interface"`
+	// Group is that of Config.Groups which gives what the peer's own keys lack; "" for none.
+	Group string `yaml:"group"`
 	// ASN is the router's; the site's own makes the session iBGP.
 	ASN uint32 `yaml:"asn"`
 	// Port is the router's; 179 if it is 0.
@@ -81,8 +84,8 @@ func (p *Peer) Name() string {
 	return p.Address.String()
 }
 
-// sharesLink reports whether p is found on its link, and o has an address on the same.
-func (p *Peer) sharesLink(o *Peer) bool { return p.Interface != "" && p.Interface == o.Address.Zone() }
+// link is that on which the router is, where the file names it; "" where it does not.
+func (p *Peer) link() string { return cmp.Or(p.Interface, p.Address.Zone()) }
 
 // Session is the family that the session itself runs over.
 func (p *Peer) Session() Family {
@@ -95,10 +98,11 @@ func (p *Peer) Session() Family {
 // Carries reports whether routes of the family are announced to the peer.
 func (p *Peer) Carries(f Family) bool { return slices.Contains(p.Families, f) }
 
-// Equal reports whether a session with p would be one with o.
+// Equal reports whether a session with p would be one with o, from whatever file or group its
+// settings came.
 func (p *Peer) Equal(o *Peer) bool {
 	a, b := *p, *o
-	a.PasswordFile, b.PasswordFile = "", ""
+	a.PasswordFile, b.PasswordFile, a.Group, b.Group = "", "", "", ""
 	return reflect.DeepEqual(a, b)
 }
 

@@ -18,10 +18,15 @@ func TestTheManPageHasEveryKeyAndItsExampleIsGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?ms)^~~~ yaml\n(.*?)^~~~$").FindAllStringSubmatch(string(page), -1)
-	if len(blocks) != 1 {
+	if len(blocks) < 2 {
 		t.Fatalf("%d examples", len(blocks))
 	}
-	// An interface excludes an address, so the one that is named in a comment counts.
+	for _, block := range blocks[1:] {
+		if _, err := Parse([]byte(block[1])); err != nil {
+			t.Errorf("%v\n%s", err, block[1])
+		}
+	}
+	// The first has every key. An interface excludes an address, so the one that is named in a comment counts.
 	example := blocks[0][1]
 	c, err := Parse([]byte(example))
 	if err != nil {
@@ -56,7 +61,7 @@ func descriptions() (all []*prometheus.Desc) {
 
 // keysOf are the keys of the type and of what is in it.
 func keysOf(t reflect.Type) []string {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()
 	}
 	if t.Kind() != reflect.Struct {

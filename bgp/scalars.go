@@ -55,14 +55,23 @@ func (s *scalars) walk(node *yaml.Node, t reflect.Type, key string, depth int) {
 	case node.Kind == yaml.ScalarNode:
 		s.scalar(node, t, key)
 	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Struct:
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			name := node.Content[i].Value
-			if field, ok := fieldOf(t, name); ok {
-				s.walk(node.Content[i+1], field, strings.TrimPrefix(key+"."+name, "."), depth+1)
+		eachPair(node, func(name, value *yaml.Node) {
+			if field, ok := fieldOf(t, name.Value); ok {
+				s.walk(value, field, strings.TrimPrefix(key+"."+name.Value, "."), depth+1)
 			}
-		}
+		})
+	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Map:
+		eachPair(node, func(name, value *yaml.Node) {
+			if isNull(name) {
+				s.fault(name, key, "has a key without a name")
+			}
+			s.walk(value, t.Elem(), key+"."+name.Value, depth+1)
+		})
 	case node.Kind == yaml.SequenceNode && t.Kind() == reflect.Slice:
 		for i, child := range node.Content {
+			if isNull(resolve(child)) { // YAML would leave it out, and count the others otherwise
+				s.fault(child, fmt.Sprintf("%s[%d]", key, i), "is empty; remove it")
+			}
 			s.walk(child, t.Elem(), fmt.Sprintf("%s[%d]", key, i), depth+1)
 		}
 	}
@@ -85,11 +94,16 @@ func fieldOf(t reflect.Type, key string) (reflect.Type, bool) {
 	return nil, false
 }
 
+// isNull reports whether a node is YAML's null.
+func isNull(node *yaml.Node) bool { return node != nil && node.ShortTag() == "!!null" }
+
+func (s *scalars) fault(node *yaml.Node, key, format string, args ...any) {
+	s.found.found = append(s.found.found, fault{line: node.Line, text: fmt.Sprintf("line %d: %s: %s", node.Line, key, fmt.Sprintf(format, args...))})
+}
+
 func (s *scalars) scalar(node *yaml.Node, t reflect.Type, key string) {
-	fault := func(format string, args ...any) {
-		s.found.found = append(s.found.found, fault{node.Line, fmt.Sprintf("line %d: %s: %s", node.Line, key, fmt.Sprintf(format, args...))})
-	}
-	if node.ShortTag() == "!!null" {
+	fault := func(format string, args ...any) { s.fault(node, key, format, args...) }
+	if isNull(node) {
 		return
 	}
 	switch {
@@ -160,7 +174,7 @@ func (s *scalars) rewrite(data []byte) []byte {
 		at := min(r.column-1, len(line))
 		before, after, found := strings.Cut(string(line[at:]), r.old) // an anchor stands before it
 		if !found {
-			s.found.found = append(s.found.found, fault{r.line, fmt.Sprintf("line %d: write %s as %s", r.line, r.old, r.new)})
+			s.found.found = append(s.found.found, fault{line: r.line, text: fmt.Sprintf("line %d: write %s as %s", r.line, r.old, r.new)})
 			continue
 		}
 		lines[r.line-1] = string(line[:at]) + before + r.new + after

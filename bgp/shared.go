@@ -87,6 +87,7 @@ func fill(data []byte, names []string, kinds, which int) []byte {
 func (c *Config) common() Config {
 	o := *c
 	o.RouterID, o.Listen, o.State, o.Admin, o.Metrics, o.Health = netip.Addr{}, nil, "", "", "", ""
+	o.Groups = nil // the peers have what is in them
 	o.Services.Node, o.Services.Kubeconfig = "", ""
 	o.Peers = slices.Clone(c.Peers)
 	for i := range o.Peers {

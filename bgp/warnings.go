@@ -11,7 +11,7 @@ import (
 )
 
 // Warnings are what the file at path permits and its operator may not want: secrets
-// that other users can read, pools that namespaces share, and states in which a route
+// that other users can read, pools that namespaces share, groups without a peer, and states in which a route
 // leaks. Each names the file,
 // the line and the key. A file with a fault has none.
 func Warnings(path string) []error {
@@ -22,6 +22,7 @@ func Warnings(path string) []error {
 	c.warnOfSecrets(found.add)
 	c.warnOfPools(found.add)
 	c.warnOfLeaks(found.add)
+	c.warnOfGroups(found.add)
 	return found.in(path)
 }
 

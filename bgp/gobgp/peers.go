@@ -69,6 +69,8 @@ func (s *Speaker) SetPeers(peers []bgp.Peer, dwell time.Duration) error {
 			*p.next = *config
 		case !p.config.Equal(config):
 			s.change(p, config, dwell)
+		default:
+			p.config = *config // where its settings come from may have changed
 		}
 	}
 	return errors.Join(append(errs, s.applyPolicy())...)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -78,9 +79,10 @@ func answer(cmd *cobra.Command, v any, text func(io.Writer) error) error {
 func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	fmt.Fprintf(w, "AS %d, router ID %s\n\n", st.ASN, st.RouterID)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "PEER\tAS\tSTATE\tUP\tFAMILIES\tBFD\tPROBLEM")
+	grouped := slices.ContainsFunc(st.Peers, func(p bgp.PeerStatus) bool { return p.Group != "" })
+	fmt.Fprintf(t, "PEER\t%sAS\tSTATE\tUP\tFAMILIES\tBFD\tPROBLEM\n", groupCell(grouped, "GROUP"))
 	for _, p := range st.Peers {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", peerName(p), p.ASN, p.State, length(time.Duration(p.Uptime)), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(problemText(p, now)))
+		fmt.Fprintf(t, "%s\t%s%d\t%s\t%s\t%s\t%s\t%s\n", peerName(p), groupCell(grouped, p.Group), p.ASN, p.State, length(time.Duration(p.Uptime)), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(problemText(p, now)))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -153,6 +155,14 @@ func problemText(p bgp.PeerStatus, now time.Time) string {
 		text += ", next now"
 	}
 	return text + ")"
+}
+
+// groupCell is what a table has of a peer's group; "" where no peer has one.
+func groupCell(grouped bool, group string) string {
+	if !grouped {
+		return ""
+	}
+	return dash(group) + "\t"
 }
 
 // peerName is the router's address, and its link where that is not a part of it.

@@ -201,3 +201,22 @@ func TestNothingIsDoneWhereTheOutputIsUnknown(t *testing.T) {
 		t.Errorf("%v, asked for %q", err, asked)
 	}
 }
+
+// TestTheGroupOfAPeerIsShown holds that a table has a column for groups where any peer has one.
+func TestTheGroupOfAPeerIsShown(t *testing.T) {
+	st := aStatus()
+	st.Peers[0].Group = "tor"
+	for _, test := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"status"}, []string{"PEER GROUP AS STATE UP FAMILIES BFD PROBLEM", "192.0.2.1 tor 64500 established 1d2h ipv4 up -", "eth0 - 64501 idle - - - no neighbour was found on eth0 yet"}},
+		{[]string{"explain", "198.51.100.53"}, []string{"PEER GROUP AS SENT", "192.0.2.1 tor 64500 yes, with AS prepended 6 times, MED 200, communities graceful-shutdown"}},
+	} {
+		text, _, err := ask(t, st, test.args...)
+		if err != nil {
+			t.Error(err)
+		}
+		wantLines(t, text, test.want)
+	}
+}

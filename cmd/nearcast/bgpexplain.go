@@ -116,9 +116,10 @@ func (e *explainedVIP) print(w io.Writer, now time.Time) error {
 
 // tables has the sessions and the checks.
 func (e *explainedVIP) tables(t *tabwriter.Writer, now time.Time) error {
-	fmt.Fprintln(t, "\nPEER\tAS\tSENT")
+	grouped := slices.ContainsFunc(e.Sessions, func(s explainedSession) bool { return s.Group != "" })
+	fmt.Fprintf(t, "\nPEER\t%sAS\tSENT\n", groupCell(grouped, "GROUP"))
 	for _, s := range e.Sessions {
-		fmt.Fprintf(t, "%s\t%d\t%s\n", s.Peer, s.ASN, s)
+		fmt.Fprintf(t, "%s\t%s%d\t%s\n", s.Peer, groupCell(grouped, s.Group), s.ASN, s)
 	}
 	if err := t.Flush(); err != nil {
 		return err

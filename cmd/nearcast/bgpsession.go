@@ -12,8 +12,10 @@ import (
 // explainedSession is whether a session carries the VIP.
 type explainedSession struct {
 	Peer string `json:"peer"`
-	ASN  uint32 `json:"asn"`
-	Sent bool   `json:"sent"`
+	// Group is the peer's in the file; "" for none.
+	Group string `json:"group,omitempty"`
+	ASN   uint32 `json:"asn"`
+	Sent  bool   `json:"sent"`
 	// Text is what the route has there, or why it is not sent.
 	Text string `json:"text,omitempty"`
 }
@@ -33,7 +35,7 @@ func (s explainedSession) String() string {
 func sessionsOf(st *bgp.Status, v bgp.VIPStatus, now time.Time) []explainedSession {
 	all := []explainedSession{}
 	for _, p := range st.Peers {
-		s := explainedSession{Peer: peerName(p), ASN: p.ASN}
+		s := explainedSession{Peer: peerName(p), Group: p.Group, ASN: p.ASN}
 		if s.Text = notSent(p, v, now); s.Text == "" {
 			s.Sent, s.Text = true, attributesText(*v.Attributes, p.ASN == st.ASN)
 		}

@@ -1,0 +1,107 @@
+package bgp
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// groupName is what a group may be called: nothing that an address looks like.
+var groupName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,62}$`)
+
+// ownKeys are those that a group cannot give: they say which router a peer is.
+var ownKeys = []string{"address", "interface", "group"}
+
+// inherit gives each peer what its group has and the peer itself lacks. The keys of the file
+// decide, not their values: a peer's own key counts with an empty value as well.
+func (c *Config) inherit(root *yaml.Node, found *faults) {
+	keys := map[string][]string{} // of each group
+	eachPair(valueOf(root, "groups"), func(name, group *yaml.Node) {
+		keys[name.Value] = keysOfNode(group)
+		checkGroup(name.Value, keys[name.Value], found.add)
+	})
+	for i, node := range elementsOf(valueOf(root, "peers")) {
+		p := &c.Peers[i]
+		group, known := c.Groups[p.Group]
+		switch {
+		case p.Group == "":
+			continue
+		case !known:
+			found.add(fmt.Sprintf("peers[%d].group", i), "%q is not in groups, which has %s", p.Group, listOf(slices.Sorted(maps.Keys(c.Groups))))
+			continue
+		}
+		own := keysOfNode(node)
+		for _, key := range keys[p.Group] {
+			if slices.Contains(own, key) {
+				continue
+			}
+			from, _ := fieldWith(reflect.ValueOf(&group).Elem(), key)
+			to, _ := fieldWith(reflect.ValueOf(p).Elem(), key)
+			to.Set(from)
+			found.inherit(i, key, p.Group)
+		}
+	}
+}
+
+func checkGroup(name string, keys []string, fault faultFunc) {
+	at := "groups." + name
+	if !groupName.MatchString(name) {
+		fault(at, "%q is not a name: write a letter, and up to 62 letters, digits, - and _", name)
+	}
+	for _, key := range ownKeys {
+		if slices.Contains(keys, key) {
+			fault(at+"."+key, "belongs to a single peer; set it in peers")
+		}
+	}
+}
+
+// checkGroups finds groups that are called as a peer is: lists name peers and groups alike.
+func (c *Config) checkGroups(fault faultFunc) {
+	for i := range c.Peers {
+		name := c.Peers[i].Name()
+		if _, is := c.Groups[name]; is {
+			fault("groups."+name, "peers[%d] has this name; choose another for the group", i)
+		}
+	}
+}
+
+// warnOfGroups finds groups without a peer.
+func (c *Config) warnOfGroups(warn faultFunc) {
+	used := map[string]bool{}
+	for i := range c.Peers {
+		used[c.Peers[i].Group] = true
+	}
+	for name := range c.Groups {
+		if !used[name] {
+			warn("groups."+name, "has no effect: no peer has group: %s", name)
+		}
+	}
+}
+
+// fieldWith returns the field of the struct that has the key.
+func fieldWith(v reflect.Value, key string) (reflect.Value, bool) {
+	for i := range v.NumField() {
+		name, option, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+		if option == "inline" {
+			if inner, ok := fieldWith(v.Field(i), key); ok {
+				return inner, true
+			}
+		}
+		if name == key && name != "-" {
+			return v.Field(i), true
+		}
+	}
+	return reflect.Value{}, false
+}
+
+func listOf(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}

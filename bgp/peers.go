@@ -1,0 +1,37 @@
+package bgp
+
+import (
+	"fmt"
+	"slices"
+)
+
+// checkPeers finds what is wrong with each peer, and between them.
+func (c *Config) checkPeers(fault faultFunc) {
+	seen, links := map[string]bool{}, map[string][]int{}
+	for i := range c.Peers {
+		p := &c.Peers[i]
+		key := fmt.Sprintf("peers[%d]", i)
+		p.check(c.ASN, c.Listen, fault.under(key))
+		if seen[p.Name()] {
+			fault(key, "%s is listed twice", p.Name())
+		}
+		for _, j := range links[p.link()] {
+			if o := &c.Peers[j]; p.Interface != o.Interface {
+				fault(key, "%s and %s of peers[%d] are on one link: an unnumbered session needs one with a single neighbour", p.Name(), o.Name(), j)
+			}
+		}
+		if seen[p.Name()] = true; p.link() != "" {
+			links[p.link()] = append(links[p.link()], i)
+		}
+	}
+	c.checkGroups(fault)
+	c.checkOwn(fault)
+	if len(c.Peers) == 0 {
+		fault("peers", "at least one is required")
+	}
+}
+
+// carries reports whether any peer is told routes of the family.
+func (c *Config) carries(f Family) bool {
+	return slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Carries(f) })
+}
