@@ -32,22 +32,38 @@ type Attributes struct {
 	// LocalPreference is sent to iBGP peers; nil for their own default.
 	LocalPreference *uint32     `yaml:"localPreference" json:"localPreference,omitempty"`
 	Communities     Communities `yaml:"communities" json:"communities,omitzero"`
+	// LinkBandwidth has routers share the load in proportion (RFC 10005); 0 for none.
+	LinkBandwidth Bandwidth `yaml:"linkBandwidth" json:"linkBandwidth,omitzero"`
 }
 
 func (a Attributes) equal(o Attributes) bool {
 	return a.Prepend == o.Prepend && same(a.MED, o.MED) && same(a.LocalPreference, o.LocalPreference) &&
-		slices.Equal(a.Communities.Standard, o.Communities.Standard) && slices.Equal(a.Communities.Large, o.Communities.Large)
+		a.LinkBandwidth == o.LinkBandwidth && a.Communities.equal(o.Communities)
 }
 
 func same(a, b *uint32) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// Communities are standard (RFC 1997) and large (RFC 8092) ones.
+// Communities are standard (RFC 1997), large (RFC 8092) and extended (RFC 4360) ones.
 type Communities struct {
 	Standard []uint32
 	Large    []LargeCommunity
+	Extended []ExtendedCommunity
 }
+
+func (c Communities) equal(o Communities) bool {
+	return slices.Equal(c.Standard, o.Standard) && slices.Equal(c.Large, o.Large) && slices.Equal(c.Extended, o.Extended)
+}
+
+// size is how many octets they have in an UPDATE.
+func (c Communities) size() int {
+	return 4*len(c.Standard) + 12*len(c.Large) + 8*len(c.Extended)
+}
+
+// maxCommunities is half of an UPDATE (RFC 4271, section 4.3): the rest is for the path and the
+// prefixes.
+const maxCommunities = 2000
 
 // LargeCommunity is three numbers, the first an autonomous system's.
 type LargeCommunity [3]uint32
@@ -63,20 +79,25 @@ var wellKnown = map[string]uint32{
 	"no-peer":           65535<<16 | 0xff04,
 }
 
-// UnmarshalYAML reads a list of NAME, N:N and N:N:N.
+// UnmarshalYAML reads a list of NAME, N:N, N:N:N and the forms of extended communities. Every
+// fault is in the error.
 func (c *Communities) UnmarshalYAML(node *yaml.Node) error {
 	var texts []string
 	if err := node.Decode(&texts); err != nil {
 		return err
 	}
+	var found []string
 	for i, text := range texts {
 		if err := c.add(text); err != nil {
 			line := node.Line
 			if i < len(node.Content) {
 				line = node.Content[i].Line
 			}
-			return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: communities: %v", line, err)}}
+			found = append(found, fmt.Sprintf("line %d: communities: %v", line, err))
 		}
+	}
+	if len(found) > 0 {
+		return &yaml.TypeError{Errors: found}
 	}
 	return nil
 }
@@ -96,17 +117,20 @@ func (c Communities) Texts() []string {
 	for _, l := range c.Large {
 		texts = append(texts, fmt.Sprintf("%d:%d:%d", l[0], l[1], l[2]))
 	}
+	for _, e := range c.Extended {
+		texts = append(texts, e.String())
+	}
 	return texts
 }
 
 // and returns these communities with those of more that they lack.
 func (c Communities) and(more Communities) Communities {
-	return Communities{Standard: merged(c.Standard, more.Standard), Large: merged(c.Large, more.Large)}
+	return Communities{merged(c.Standard, more.Standard), merged(c.Large, more.Large), merged(c.Extended, more.Extended)}
 }
 
 // without returns these communities but for those of less.
 func (c Communities) without(less Communities) Communities {
-	return Communities{Standard: left(c.Standard, less.Standard), Large: left(c.Large, less.Large)}
+	return Communities{left(c.Standard, less.Standard), left(c.Large, less.Large), left(c.Extended, less.Extended)}
 }
 
 func merged[T comparable](a, b []T) []T { return slices.Concat(a, left(b, a)) }
@@ -116,7 +140,7 @@ func left[T comparable](a, less []T) []T {
 }
 
 // IsZero reports whether there are none.
-func (c Communities) IsZero() bool { return len(c.Standard)+len(c.Large) == 0 }
+func (c Communities) IsZero() bool { return c.size() == 0 }
 
 // MarshalJSON writes what UnmarshalYAML reads.
 func (c Communities) MarshalJSON() ([]byte, error) { return json.Marshal(c.Texts()) }
@@ -140,6 +164,11 @@ func (c *Communities) add(text string) error {
 		c.Standard = append(c.Standard, known)
 		return nil
 	}
+	if isExtended(text) {
+		e, err := parseExtended(text)
+		c.Extended = append(c.Extended, e)
+		return err
+	}
 	fields := strings.Split(text, ":")
 	bits := 16
 	if len(fields) == 3 {
@@ -149,7 +178,7 @@ func (c *Communities) add(text string) error {
 	for _, field := range fields {
 		n, err := strconv.ParseUint(field, 10, bits)
 		if err != nil || len(fields) < 2 || len(fields) > 3 {
-			return fmt.Errorf("%q is not graceful-shutdown, no-export, no-advertise, no-peer, N:N of 16 bits each or N:N:N of 32", text)
+			return fmt.Errorf("%q is not graceful-shutdown, no-export, no-advertise, no-peer, N:N of 16 bits each, N:N:N of 32, or an extended community: rt:N:N, soo:N:N, color:N or 0x and 16 hexadecimal digits", text)
 		}
 		numbers = append(numbers, uint32(n))
 	}

@@ -98,6 +98,7 @@ func TestEveryStateCarriesTheCommunitiesOfUp(t *testing.T) {
 		{`degraded: {communities: ["64500:50"]}`, "[no-export 64500:666 64500:50 64500:1:2]", "[no-export 64500:666 graceful-shutdown 64500:1:2]"},
 		{`degraded: {communities: [no-export], without: ["64500:1:2"]}`, "[no-export 64500:666]", "[no-export 64500:666 graceful-shutdown 64500:1:2]"},
 		{`draining: {communities: [graceful-shutdown, "64500:9:9"], without: [no-export, "64500:666"]}`, "[no-export 64500:666 64500:1:2]", "[graceful-shutdown 64500:1:2 64500:9:9]"},
+		{`degraded: {communities: ["rt:1:1", "color:7"]}`, "[no-export 64500:666 64500:1:2 rt:1:1 color:7]", "[no-export 64500:666 graceful-shutdown 64500:1:2]"},
 	} {
 		before, _, _ := strings.Cut(good, "states:")
 		text := before + "states:\n  " + up + "\n  " + c.states + "\n"
@@ -111,6 +112,33 @@ func TestEveryStateCarriesTheCommunitiesOfUp(t *testing.T) {
 		}
 		if got := fmt.Sprint(config.States.Draining.Communities.Texts()); got != c.draining {
 			t.Errorf("%s: draining carries %s, want %s", c.states, got, c.draining)
+		}
+	}
+}
+
+// TestAWorseStateKeepsTheExtendedCommunitiesAndTheShareOfTheBetterOne: what it does not set for itself
+// it has of the state above.
+func TestAWorseStateKeepsTheExtendedCommunitiesAndTheShareOfTheBetterOne(t *testing.T) {
+	for _, c := range []struct{ states, degraded, draining string }{
+		{`{up: {communities: [rt:1:1, 0x4300000000000001], linkBandwidth: 10G}}`, "[rt:1:1 0x4300000000000001] 10G", "[graceful-shutdown rt:1:1 0x4300000000000001] 10G"},
+		{`{up: {communities: ["soo:1:1"], linkBandwidth: 10G}, degraded: {prepend: 3, med: 1, linkBandwidth: 1G, communities: [color:7]}}`, "[soo:1:1 color:7] 1G", "[graceful-shutdown soo:1:1] 1G"},
+		{`{up: {communities: [rt:1:1, "rt:1:2"], linkBandwidth: 10G}, draining: {prepend: 6, med: 200, without: [target:1:1], linkBandwidth: 1K}}`, "[rt:1:1 rt:1:2] 10G", "[graceful-shutdown rt:1:2] 1K"},
+		{`{up: {communities: [rt:1:1]}}`, "[rt:1:1] none", "[graceful-shutdown rt:1:1] none"},
+		{`{up: {linkBandwidth: null}}`, "[] none", "[graceful-shutdown] none"},
+	} {
+		before, _, _ := strings.Cut(good, "states:")
+		config, err := Parse([]byte(before + "states: " + c.states + "\n"))
+		if err != nil {
+			t.Errorf("%s: %v", c.states, err)
+			continue
+		}
+		for _, state := range []struct {
+			a    Attributes
+			want string
+		}{{config.States.Degraded.Attributes, c.degraded}, {config.States.Draining.Attributes, c.draining}} {
+			if got := fmt.Sprint(state.a.Communities.Texts(), " ", state.a.LinkBandwidth); got != state.want {
+				t.Errorf("%s: %s, want %s", c.states, got, state.want)
+			}
 		}
 	}
 }
@@ -169,6 +197,21 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"{communities: [graceful-shutdown, no-export], dwell: 2s}", "{without: [no-peer, \"1:2:3\"]}\n  up: {communities: [no-export]}", "line 22: states.draining.without: states.up does not carry no-peer, 1:2:3"},
 		{"degraded: {", "up: {communities: [no-export]}\n  degraded: {without: [no-export], prepend: 2, med: 50, communities: [no-export]}\n#", "line 22: states.degraded.without: no-export is one of states.degraded.communities as well"},
 		{"states:\n", "states:\n  up: {without: [no-export]}\n", "line 21: field without not found"},
+		{`"64512:7"`, `"rt:64512:x"`, `line 21: communities: "rt:64512:x": "x" is not a number of 32 bits`},
+		{`"64512:7"`, `rt:64512:4294967296`, `line 21: communities: "rt:64512:4294967296": "4294967296" is not`},
+		{`"64512:7"`, `0x4004fc004e9502f9`, "line 21: communities: \"0x4004fc004e9502f9\" is the link bandwidth: set linkBandwidth"},
+		{"degraded: {prepend: 2, med: 50, communities: [\"64512:7\", \"64512:1:2\"]}", "degraded:\n    prepend: 2\n    med: 50\n    communities:\n    - rt:1:1\n    - rt:1\n    - color:x", "line 27: communities: \"color:x\""},
+		{"degraded: {", "up: {communities: [rt:1:1]}\n  degraded: {without: [\"rt:1:2\"], ", "line 22: states.degraded.without: states.up does not carry rt:1:2"},
+		{"degraded: {", "up: {communities: [" + strings.Repeat("rt:1:1, ", 251) + "]}\n  degraded: {", "line 21: states.up.communities: 2008 octets are more than 2000"},
+		{"degraded: {", "up: {communities: [" + strings.Repeat("\"1:1\", ", 501) + "]}\n  degraded: {", "line 21: states.up.communities: 2004 octets are more than 2000"},
+		{"degraded: {", "up: {linkBandwidth: 10}\n  degraded: {", `line 21: states.up.linkBandwidth: "10" is not a bandwidth, such as 10G: write bits per second with a unit`},
+		{"degraded: {", "up: {linkBandwidth: -10G}\n  degraded: {", `line 21: states.up.linkBandwidth: "-10G" is not a bandwidth`},
+		{"degraded: {", "up: {linkBandwidth: [10G]}\n  degraded: {", "line 21: cannot unmarshal"},
+		{"degraded: {", "up: {linkBandwith: 10G}\n  degraded: {", "line 21: field linkBandwith not found"},
+		{"degraded: {", "degraded: {linkBandwidth: 10G, ", "line 21: states.degraded.linkBandwidth: 10G is more than that of up (none)"},
+		{"degraded: {", "up: {linkBandwidth: 10G}\n  degraded: {linkBandwidth: 40G, ", "line 22: states.degraded.linkBandwidth: 40G is more than that of up (10G), and would draw more of the load"},
+		{"degraded: {", "up: {linkBandwidth: 10G}\n  degraded: {linkBandwidth: 1G, ", ""},
+		{"draining: {", "up: {linkBandwidth: 10G}\n  draining: {linkBandwidth: 10.001G, ", "line 23: states.draining.linkBandwidth: 10001M is more than that of degraded (10G)"},
 		{"dwell: 2s", "dwell: 1h", "line 22: states.draining.dwell: 1h0m0s is not"},
 		{"startupHold: 5", "startupHold: -1", "line 23: startupHold: -1"},
 		{"metrics: 127.0.0.1:9154", "metrics: nowhere", `line 25: metrics: "nowhere" is not address:port`},
@@ -233,7 +276,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		if text == good {
 			t.Errorf("%s is not in the text: the case shows nothing", c.old)
 		}
-		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Parse([]byte(text)); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s:\n%v\nwant %s", c.new, err, c.want)
 		}
 	}

@@ -132,6 +132,8 @@ func whatIs(t reflect.Type) string {
 		return "address:port, such as 127.0.0.1:53 or [::1]:53"
 	case "Prefix":
 		return "a prefix, such as 198.51.100.64/26"
+	case "Bandwidth":
+		return "a bandwidth, such as 10G"
 	}
 	return "a " + t.Name()
 }

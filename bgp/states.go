@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ type States struct {
 
 // Lesser are the attributes of a state that is less preferred than up. It carries the
 // communities of up as well: what keeps a route inside a network keeps it there in every state.
+// Without a LinkBandwidth it has that of the next better state.
 type Lesser struct {
 	Attributes `yaml:",inline"`
 	// Without are communities of up that are not carried.
@@ -74,12 +76,17 @@ func (s *States) check(fault faultFunc) {
 		if state.a.Prepend < 0 || state.a.Prepend > MaxPrepend {
 			fault(state.key+".prepend", "%d is not from 0 to %d", state.a.Prepend, MaxPrepend)
 		}
+		if n := state.a.Communities.size(); n > maxCommunities {
+			fault(state.key+".communities", "%d octets are more than %d: an UPDATE has room for little else", n, maxCommunities)
+		}
 		if state.key != "states.draining" && slices.Contains(state.a.Communities.Standard, GracefulShutdown) {
 			fault(state.key+".communities", "graceful-shutdown is for draining alone, or a degraded site would lose to one that leaves")
 		}
 	}
 	s.Degraded.inherit(s.Up, "states.degraded", fault)
 	s.Draining.inherit(s.Up, "states.draining", fault)
+	s.Degraded.LinkBandwidth = cmp.Or(s.Degraded.LinkBandwidth, s.Up.LinkBandwidth)
+	s.Draining.LinkBandwidth = cmp.Or(s.Draining.LinkBandwidth, s.Degraded.LinkBandwidth)
 	if !slices.Contains(s.Draining.Communities.Standard, GracefulShutdown) {
 		s.Draining.Communities.Standard = append(s.Draining.Communities.Standard, GracefulShutdown)
 	}
@@ -91,6 +98,9 @@ func (s *States) check(fault faultFunc) {
 	inOrder := func(better, worse string, a, b Attributes) {
 		if a.Prepend > b.Prepend || or(a.MED, 0) > or(b.MED, 0) || or(a.LocalPreference, localPreference) < or(b.LocalPreference, localPreference) {
 			fault("states."+worse, "would win over %s; give it at least as many prepends, as high a med and as low a localPreference", better)
+		}
+		if a.LinkBandwidth < b.LinkBandwidth {
+			fault("states."+worse+".linkBandwidth", "%s is more than that of %s (%s), and would draw more of the load", b.LinkBandwidth, better, a.LinkBandwidth)
 		}
 	}
 	inOrder("up", "degraded", s.Up, s.Degraded.Attributes)

@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -11,8 +12,8 @@ import (
 )
 
 // pathOf returns the route as GoBGP has it. An unspecified next hop becomes the
-// session's local address.
-func pathOf(route bgp.Route) (*apiutil.Path, error) {
+// session's local address. asn is this site's own.
+func pathOf(route bgp.Route, asn uint32) (*apiutil.Path, error) {
 	nlri, err := gobgp.NewIPAddrPrefix(route.Prefix)
 	if err != nil {
 		return nil, err
@@ -27,11 +28,11 @@ func pathOf(route bgp.Route) (*apiutil.Path, error) {
 	}
 	return &apiutil.Path{
 		Family: familyOf(route.Prefix), Nlri: nlri, Age: time.Now().Unix(),
-		Attrs: append([]gobgp.PathAttributeInterface{gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP), hop}, attributesOf(route.Attributes)...),
+		Attrs: append([]gobgp.PathAttributeInterface{gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP), hop}, attributesOf(route.Attributes, asn)...),
 	}, nil
 }
 
-func attributesOf(a bgp.Attributes) []gobgp.PathAttributeInterface {
+func attributesOf(a bgp.Attributes, asn uint32) []gobgp.PathAttributeInterface {
 	var all []gobgp.PathAttributeInterface
 	if a.MED != nil {
 		all = append(all, gobgp.NewPathAttributeMultiExitDisc(*a.MED))
@@ -51,6 +52,26 @@ func attributesOf(a bgp.Attributes) []gobgp.PathAttributeInterface {
 	}
 	if len(large) > 0 {
 		all = append(all, gobgp.NewPathAttributeLargeCommunities(large))
+	}
+	if extended := extendedOf(a, asn); len(extended) > 0 {
+		all = append(all, gobgp.NewPathAttributeExtendedCommunities(extended))
+	}
+	return all
+}
+
+// extendedOf returns the extended communities octet by octet: GoBGP's own types lack some of
+// what they say, such as the flags of a color.
+func extendedOf(a bgp.Attributes, asn uint32) []gobgp.ExtendedCommunityInterface {
+	var all []gobgp.ExtendedCommunityInterface
+	for _, c := range a.Communities.Extended {
+		all = append(all, &gobgp.UnknownExtended{Type: gobgp.ExtendedCommunityAttrType(c[0]), Value: c[1:]})
+	}
+	if a.LinkBandwidth > 0 {
+		as := uint16(gobgp.AS_TRANS) // RFC 10005: it has room for 16 bits
+		if asn <= math.MaxUint16 {
+			as = uint16(asn)
+		}
+		all = append(all, gobgp.NewLinkBandwidthExtended(as, a.LinkBandwidth.BytesPerSecond()))
 	}
 	return all
 }

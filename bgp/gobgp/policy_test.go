@@ -35,6 +35,14 @@ func held(t *testing.T, r *Router) string {
 						parts = append(parts, fmt.Sprintf("communities=%v", bgp.Communities{Standard: a.Value}.Texts()))
 					case *gobgp.PathAttributeLargeCommunities:
 						parts = append(parts, fmt.Sprintf("large=%v", a.Values))
+					case *gobgp.PathAttributeExtendedCommunities:
+						for _, c := range a.Value {
+							octets, err := c.Serialize()
+							if err != nil {
+								t.Error(err)
+							}
+							parts = append(parts, fmt.Sprintf("extended=%x", octets))
+						}
 					case *gobgp.PathAttributeMpReachNLRI:
 						parts = append(parts, "via="+a.Nexthop.String())
 					}
@@ -121,6 +129,49 @@ func TestEachStateIsToldInItsWay(t *testing.T) {
 				holds(t, router, step.want)
 			}
 		})
+	}
+}
+
+// TestExtendedCommunitiesAreSentToBothKindsOfPeers, those too that are not transitive; the link
+// bandwidth has the site's AS as far as it has room (RFC 10005).
+func TestExtendedCommunitiesAreSentToBothKindsOfPeers(t *testing.T) {
+	for asn, path := range map[uint32]string{64500: "path=64511", 64511: "path= pref=100"} {
+		t.Run(fmt.Sprint("AS ", asn), func(t *testing.T) {
+			router, peer := routerOf(t, asn, fmt.Sprintf("127.0.0.%d", 115+asn%2))
+			s := newSpeaker(t, peer.LocalAddress, peer)
+			defer s.Close(5 * time.Second)
+			a := bgp.Attributes{LinkBandwidth: 10_000_000_000, Communities: bgp.Communities{Extended: []bgp.ExtendedCommunity{
+				{0, 2, 0xfb, 0xf4, 0, 0, 0, 1}, {0x43, 0, 0, 0, 0, 0, 0, 1}, {0x02, 3, 0, 1, 0, 0, 0, 9},
+			}}}
+			if err := s.Set([]bgp.Route{{Prefix: vip, Attributes: a}}); err != nil {
+				t.Fatal(err)
+			}
+			holds(t, router, "198.51.100.53/32 "+path+" extended=0002fbf400000001 extended=4300000000000001 extended=0203000100000009 extended=4004fbff4e9502f9")
+			a.LinkBandwidth = 0
+			if err := s.Set([]bgp.Route{{Prefix: vip, Attributes: a}}); err != nil {
+				t.Fatal(err)
+			}
+			holds(t, router, "198.51.100.53/32 "+path+" extended=0002fbf400000001 extended=4300000000000001 extended=0203000100000009")
+		})
+	}
+}
+
+// TestAnASOf32BitsIsASTransInTheLinkBandwidth, and a color keeps its flags, which GoBGP's own type
+// would drop.
+func TestAnASOf32BitsIsASTransInTheLinkBandwidth(t *testing.T) {
+	colored := bgp.Communities{Extended: []bgp.ExtendedCommunity{{3, 0x0b, 0xc0, 0, 0, 0, 0, 1}}}
+	for asn, want := range map[uint32]string{64511: "fbff", 65535: "ffff", 65536: "5ba0", 4200000000: "5ba0"} {
+		var got []string
+		for _, c := range extendedOf(bgp.Attributes{LinkBandwidth: 1000, Communities: colored}, asn) {
+			octets, err := c.Serialize()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprintf("%x", octets))
+		}
+		if all := strings.Join(got, " "); all != "030bc00000000001 4004"+want+"42fa0000" {
+			t.Errorf("AS %d: %s", asn, all)
+		}
 	}
 }
 

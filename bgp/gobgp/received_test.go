@@ -29,7 +29,7 @@ func TestARouterThatSendsItsTableIsTold(t *testing.T) {
 	send := func(from, to uint32) {
 		var paths []*apiutil.Path
 		for i := from; i < to; i++ {
-			path, err := pathOf(bgp.Route{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 10<<24+i<<4))), 28)})
+			path, err := pathOf(bgp.Route{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 10<<24+i<<4))), 28)}, 64500)
 			if err != nil {
 				t.Fatal(err)
 			}

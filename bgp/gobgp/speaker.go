@@ -101,7 +101,7 @@ func (s *Speaker) Set(routes []bgp.Route) error {
 }
 
 func (s *Speaker) announce(route bgp.Route) error {
-	path, err := pathOf(route)
+	path, err := pathOf(route, s.asn)
 	if err == nil {
 		_, err = s.server.AddPath(apiutil.AddPathRequest{Paths: []*apiutil.Path{path}})
 	}

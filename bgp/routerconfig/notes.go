@@ -58,6 +58,9 @@ func (s *session) attributes(a bgp.Attributes) string {
 	if !a.Communities.IsZero() {
 		all = append(all, "communities "+strings.Join(a.Communities.Texts(), " "))
 	}
+	if a.LinkBandwidth > 0 {
+		all = append(all, "link bandwidth "+a.LinkBandwidth.String())
+	}
 	if len(all) == 0 {
 		return "no more than an AS path"
 	}

@@ -94,5 +94,8 @@ func attributesText(a bgp.Attributes, internal bool) string {
 	if texts := a.Communities.Texts(); len(texts) > 0 {
 		all = append(all, "communities "+strings.Join(texts, " "))
 	}
+	if a.LinkBandwidth > 0 {
+		all = append(all, "link bandwidth "+a.LinkBandwidth.String())
+	}
 	return strings.Join(all, ", ")
 }

@@ -1,0 +1,63 @@
+package bgp
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestABandwidthIsReadWithItsUnit(t *testing.T) {
+	for text, want := range map[string]struct {
+		bits  Bandwidth
+		bytes float32
+		shown string
+	}{
+		"10G":         {10_000_000_000, 1.25e9, "10G"},
+		"10g":         {10_000_000_000, 1.25e9, "10G"},
+		"2.5G":        {2_500_000_000, 3.125e8, "2500M"},
+		"2500M":       {2_500_000_000, 3.125e8, "2500M"},
+		"2.50G":       {2_500_000_000, 3.125e8, "2500M"},
+		"0.000001G":   {1000, 125, "1K"},
+		"1.000000M":   {1_000_000, 125_000, "1M"},
+		"1K":          {1000, 125, "1K"},
+		"100.100M":    {100_100_000, 1.25125e7, "100100K"},
+		"1000T":       {1_000_000_000_000_000, 1.25e14, "1000T"},
+		"4294967295K": {4_294_967_295_000, 536870911875, "4294967295K"},
+	} {
+		var b Bandwidth
+		if err := b.UnmarshalText([]byte(text)); err != nil || b != want.bits || b.BytesPerSecond() != want.bytes || b.String() != want.shown {
+			t.Errorf("%s: %d, %g bytes, %s, %v; want %+v", text, b, b.BytesPerSecond(), b, err, want)
+		}
+	}
+}
+
+func TestABandwidthThatCannotBeIsRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"10000000000": "write bits per second with a unit", "10Gbps": "with a unit", "10 G": `"10 " is not a decimal number`, "": "with a unit", "G": `"" is not`,
+		"-1G": `"-1" is not`, "1e3M": `"1e3" is not`, "0G": "is not from 1K to 1000T", "0.0T": "is not from 1K", "1001T": "is not from 1K",
+		"1000.000000001T": "is not from 1K", "0.5K": "is not whole kilobits", "1.0000001M": "is not whole kilobits", "1.G": `"1." is not`, ".5G": `".5" is not`,
+		"1.2.3G": `"1.2.3" is not`, "010G": `"010" is not`, "+1G": `"+1" is not`, "99999999999999999999G": "is not a decimal number", "infG": "is not", "١G": "is not",
+	} {
+		var b Bandwidth
+		if err := b.UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %d, %v, want %s", text, b, err, want)
+		}
+	}
+}
+
+func FuzzBandwidth(f *testing.F) {
+	for _, text := range []string{"10G", "2.5g", "1000T", "1K", "0.000001G", "4294967295K", "1.G"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var b, back Bandwidth
+		if b.UnmarshalText([]byte(text)) != nil {
+			return
+		}
+		if b < kilobit || b > maxBandwidth || b%kilobit != 0 || b.BytesPerSecond() <= 0 {
+			t.Errorf("%q is %d", text, b)
+		}
+		if err := back.UnmarshalText([]byte(b.String())); err != nil || back != b {
+			t.Errorf("%q is %d, shown as %s, and read back as %d, %v", text, b, b, back, err)
+		}
+	})
+}
