@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -99,8 +100,14 @@ func runLab(ctx context.Context, o lab.Options) (err error) {
 		return err
 	}
 	defer func() {
-		if closeErr := l.Close(); err == nil {
+		fmt.Println("\nending: speakers withdraw their routes, then resolvers and functions end ...")
+		began := time.Now()
+		closeErr := l.Close()
+		if err == nil {
 			err = closeErr
+		}
+		if closeErr == nil {
+			fmt.Printf("ended in %.1f s; nothing is left\n", time.Since(began).Seconds())
 		}
 	}()
 	if term.IsTerminal(int(os.Stdout.Fd())) && term.IsTerminal(int(os.Stdin.Fd())) {

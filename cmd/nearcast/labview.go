@@ -34,7 +34,12 @@ type screen struct {
 	lab    *lab.Lab
 	status lab.Status
 	note   string
+	// happened are the last events, with their times.
+	happened []string
 }
+
+// mostEvents is how many events the screen shows: a failure with what follows from it.
+const mostEvents = 6
 
 type statusMsg lab.Status
 type noteMsg string
@@ -47,7 +52,7 @@ func (s *screen) look() tea.Msg { return statusMsg(s.lab.Status(s.ctx)) }
 func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case statusMsg:
-		s.status = lab.Status(msg)
+		s.take(lab.Status(msg))
 		return s, tea.Tick(refresh, func(time.Time) tea.Msg { return s.look() })
 	case noteMsg:
 		s.note = string(msg)
@@ -61,6 +66,17 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	}
 	return s, nil
+}
+
+// take shows the status, and what has changed since the one before.
+func (s *screen) take(now lab.Status) {
+	if len(s.status.Sites) > 0 {
+		for _, line := range events(s.status, now) {
+			s.happened = append(s.happened, time.Now().Format(time.TimeOnly)+" "+line)
+		}
+	}
+	s.happened = s.happened[max(0, len(s.happened)-mostEvents):]
+	s.status = now
 }
 
 // toggle breaks a site that is whole, and mends any other.
@@ -80,7 +96,7 @@ func (s *screen) toggle(cluster string) tea.Cmd {
 
 // View implements tea.Model.
 func (s *screen) View() string {
-	return "\n" + labTable(s.status) + "keys: 1 to 5 break or mend a site, q ends the lab\n" + s.note + "\n"
+	return "\n" + labTable(s.status) + "keys: 1 to 5 break or mend a site, q ends the lab\n" + s.note + "\n" + strings.Join(s.happened, "\n") + "\n"
 }
 
 var (
@@ -108,7 +124,7 @@ func labTable(st lab.Status) string {
 			mark(s.Functions, s.Functions), mark(s.Speaker, s.Speaker),
 		}
 		for _, f := range lab.Functions {
-			row = append(row, s.Answers[f])
+			row = append(row, answered(st, s, f))
 		}
 		sites.Row(append(row, announced(s))...)
 	}
@@ -121,6 +137,15 @@ func labTable(st lab.Status) string {
 		fmt.Fprintf(&routes, "  %s from %s\n", r.Prefix, from)
 	}
 	return sites.String() + "\nthe router's table:\n" + routes.String()
+}
+
+// answered is whom the site's resolver names; of answers that are drawn by weight, all that may be.
+func answered(st lab.Status, s lab.SiteStatus, function string) string {
+	i := slices.IndexFunc(st.Functions, func(f lab.FunctionStatus) bool { return f.Name == function })
+	if i >= 0 && st.Functions[i].Drawn && len(st.Functions[i].Up) > 0 && s.DNS == "up" {
+		return strings.Join(st.Functions[i].Up, " or ")
+	}
+	return s.Answers[function]
 }
 
 func mark(state, text string) string {
@@ -144,70 +169,46 @@ func announced(s lab.SiteStatus) string {
 // one that is not.
 const patience = 15 * time.Second
 
-// labLines prints the commands to try, the table, and then a line per change
-// until ctx ends.
+// labLines prints the commands to try, the table, and then what happens, a line each, until ctx ends.
 func labLines(ctx context.Context, l *lab.Lab, dir string) error {
 	fmt.Println(labHelp(dir, l.Kubectl()))
 	fmt.Println()
 	tick := time.NewTicker(refresh)
 	defer tick.Stop()
-	before, shown, started := facts(l.Status(ctx)), false, time.Now()
+	before, shown, doubted, started := l.Status(ctx), false, false, time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		st := l.Status(ctx)
-		now := facts(st)
-		if !shown && (settled(now, before) || time.Since(started) > patience) {
-			fmt.Println(labTable(st))
-			shown = true
+		now := l.Status(ctx)
+		if ctx.Err() != nil {
+			return nil // what was asked meanwhile was not answered
 		}
-		for _, line := range changes(before, now) {
-			if shown {
+		if doubted = !doubted && doubtful(now); doubted {
+			continue
+		}
+		if shown {
+			for _, line := range events(before, now) {
 				fmt.Println(time.Now().Format(time.TimeOnly), line)
 			}
+		} else if shown = settled(now, before) || time.Since(started) > patience; shown {
+			fmt.Println(labTable(now))
 		}
 		before = now
 	}
 }
 
 // settled reports whether nothing changes and every resolver answers.
-func settled(now, before map[string]string) bool {
-	for k, v := range now {
-		if v != before[k] || v == "(no answer)" || v == "(SERVFAIL)" {
-			return false
+func settled(now, before lab.Status) bool {
+	for _, s := range now.Sites {
+		for _, answer := range s.Answers {
+			if answer == lab.NoAnswer || answer == "(SERVFAIL)" {
+				return false
+			}
 		}
 	}
-	return now["route 198.51.100.53/32"] != "nobody"
-}
-
-// facts are what labLines watches, by what they are about.
-func facts(st lab.Status) map[string]string {
-	f := map[string]string{}
-	for _, s := range st.Sites {
-		f["dns of "+s.Name], f["functions of "+s.Name], f["speaker of "+s.Name] = s.DNS, s.Functions, s.Speaker
-		for _, name := range lab.Functions {
-			f[name+" asked at "+s.Name] = s.Answers[name]
-		}
-	}
-	for _, r := range st.Routes {
-		f["route "+r.Prefix] = "nobody"
-		if len(r.From) > 0 {
-			f["route "+r.Prefix] = strings.Join(r.From, ", ")
-		}
-	}
-	return f
-}
-
-func changes(before, now map[string]string) []string {
-	var lines []string
-	for k, v := range now {
-		if before[k] != v {
-			lines = append(lines, fmt.Sprintf("%s: %s -> %s", k, before[k], v))
-		}
-	}
-	slices.Sort(lines)
-	return lines
+	announced := func(r lab.RouteStatus) bool { return len(r.From) > 0 }
+	return len(events(before, now)) == 0 && slices.ContainsFunc(now.Routes, announced)
 }

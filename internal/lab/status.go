@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,7 +22,22 @@ import (
 type Status struct {
 	Sites  []SiteStatus  `json:"sites"`
 	Routes []RouteStatus `json:"routes"`
+	// Functions are as the first resolver that runs has them; none where no one does.
+	Functions []FunctionStatus `json:"functions"`
 }
+
+// FunctionStatus is one function.
+type FunctionStatus struct {
+	Name string `json:"name"`
+	// Drawn is set where each answer is drawn by weight, and differs from the one before while
+	// nothing has changed.
+	Drawn bool `json:"drawn"`
+	// Up are the clusters that can serve it, sorted.
+	Up []string `json:"up"`
+}
+
+// NoAnswer stands in SiteStatus.Answers for a resolver that did not answer in time.
+const NoAnswer = "(no answer)"
 
 // SiteStatus is one site.
 type SiteStatus struct {
@@ -55,7 +71,35 @@ func (l *Lab) Status(ctx context.Context) Status {
 	}
 	asking.Wait()
 	st.Routes = l.Routes()
+	if i := slices.IndexFunc(st.Sites, func(s SiteStatus) bool { return s.DNS == "up" }); i >= 0 {
+		for _, name := range Functions {
+			st.Functions = append(st.Functions, l.functionStatus(ctx, st.Sites[i].Name, name))
+		}
+	}
 	return st
+}
+
+// functionStatus is the function as the resolver of the site has it.
+func (l *Lab) functionStatus(ctx context.Context, at, name string) FunctionStatus {
+	f := FunctionStatus{Name: name}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	var e struct {
+		Policy     string
+		Candidates []struct{ Cluster, Tier string }
+	}
+	query := url.Values{"name": {Hostname(name)}, "from": {"127.0.0.1"}}
+	if admin.Call(ctx, l.paths.admin(at, "dns"), http.MethodGet, "/explain", query, &e) != nil {
+		return f // it has not begun to answer
+	}
+	f.Drawn = strings.HasPrefix(e.Policy, "weighted")
+	for _, c := range e.Candidates {
+		if c.Tier == "up" {
+			f.Up = append(f.Up, c.Cluster)
+		}
+	}
+	slices.Sort(f.Up)
+	return f
 }
 
 func (l *Lab) siteStatus(ctx context.Context, m *member) SiteStatus {
@@ -90,7 +134,7 @@ func ask(ctx context.Context, port int, hostname string) string {
 	reply, _, err := client.ExchangeContext(ctx, query, fmt.Sprintf("127.0.0.1:%d", port))
 	switch {
 	case err != nil:
-		return "(no answer)"
+		return NoAnswer
 	case reply.Rcode != dns.RcodeSuccess:
 		return "(" + dns.RcodeToString[reply.Rcode] + ")"
 	}
