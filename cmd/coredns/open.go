@@ -7,7 +7,7 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
-	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/check"
 )
 
 func init() { caddy.RegisterEventHook("nearcast", warnOpen) }
@@ -24,7 +24,7 @@ func warnOpen(event caddy.EventName, info any) error {
 	if err != nil {
 		return err
 	}
-	for _, warning := range blocks.Open(corefile.Path(), all) {
+	for _, warning := range check.Open(corefile.Path(), all) {
 		clog.Warningf("%v", warning)
 	}
 	return nil

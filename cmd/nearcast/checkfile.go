@@ -4,19 +4,14 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/manifest"
 	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/plugin/blocks"
-	"github.com/nearcast/nearcast/plugin/ddr"
-	"github.com/nearcast/nearcast/plugin/nearcast"
+	"github.com/nearcast/nearcast/plugin/check"
 	"github.com/nearcast/nearcast/plugin/rpz"
-	"github.com/nearcast/nearcast/plugin/rrl"
-	"github.com/nearcast/nearcast/plugin/tcp"
 )
 
 // maxCheckSize bounds a file that is checked, in bytes: the largest policy zones have
@@ -71,25 +66,15 @@ func readPath(path string, read tally) []finding {
 }
 
 func checkCorefile(path string, read tally) []finding {
-	all, err := blocks.Read(path)
-	if err == nil {
-		read.set(path, unitBlock, len(all))
-	}
-	configs, bad, warnings := nearcast.Check(path)
-	misdirected, off := checkDirect(path)
-	unusable, uncertain := rpz.Check(path)
-	misleading, doubtful := ddr.Check(path)
-	faults := slices.Concat(bad, unknownDirectives(path, all), blocks.Overlaps(all), unusable, rrl.Check(path), tcp.Check(path), misdirected, misleading)
-	for _, block := range blocks.UnlessOf(all, "rpz", "nearcast") {
-		warnings = append(warnings, blocks.Secrets(block)...)
-	}
-	findings := append(ofErrors(severityFault, path, faults), ofErrors(severityWarning, path, slices.Concat(warnings, off, doubtful, uncertain, blocks.Open(path, all)))...)
-	for file, zone := range rpz.Files(path) {
+	c := check.Corefile(path)
+	read.set(path, unitBlock, c.Blocks)
+	findings := append(ofErrors(severityFault, path, c.Faults), ofErrors(severityWarning, path, c.Warnings)...)
+	for file, zone := range c.PolicyZones {
 		if z, err := rpz.ReadZone(file, zone); err == nil {
 			countRules(z, file, read)
 		}
 	}
-	for _, config := range configs {
+	for _, config := range c.Sites {
 		countLocations(config.Locations, read)
 		findings = append(findings, checkClaims(path, config)...)
 		if config.Source.Manifests == "" {

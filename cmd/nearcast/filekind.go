@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/internal/manifest"
+	"github.com/nearcast/nearcast/plugin/check"
 )
 
 // fileKind is what a file is read as.
@@ -108,7 +109,7 @@ func isCorefile(head []byte) bool {
 		words := strings.Fields(text)
 		switch {
 		case len(words) == 0:
-		case opened && nearestDirective(words[0]) != "":
+		case opened && check.NearestDirective(words[0]) != "":
 			return true
 		case len(words) > 1 && words[len(words)-1] == "{" && !strings.ContainsAny(text, `"'=`):
 			opened = true

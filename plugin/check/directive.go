@@ -1,4 +1,4 @@
-package main
+package check
 
 import (
 	"cmp"
@@ -33,7 +33,7 @@ func unknownDirectives(path string, blocks []caddyfile.ServerBlock) (faults []er
 			reason := "no plugin of this CoreDNS has this name"
 			if slices.Contains(dnsserver.Directives, name) {
 				reason = "the minimal image lacks this plugin; the image whose tag ends in -full has it"
-			} else if near := nearestDirective(name); near != "" {
+			} else if near := NearestDirective(name); near != "" {
 				reason = "did you mean " + near + "?"
 			}
 			faults = append(faults, fmt.Errorf("%s:%d: %s: unknown directive; %s", cmp.Or(at.File, path), at.Line, name, reason))
@@ -45,8 +45,8 @@ func unknownDirectives(path string, blocks []caddyfile.ServerBlock) (faults []er
 // maxTypo is how many letters may be wrong, less than half of the word.
 const maxTypo = 2
 
-// nearestDirective returns the directive that a word may be a misspelling of, or "".
-func nearestDirective(word string) string {
+// NearestDirective returns the directive that a word is, or may be a misspelling of; else "".
+func NearestDirective(word string) string {
 	best, distance := "", min(maxTypo, (len(word)-1)/2)+1
 	for _, name := range known {
 		if d := levenshtein.ComputeDistance(word, name); d < distance {
