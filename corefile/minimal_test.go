@@ -2,4 +2,4 @@
 
 package corefile
 
-import _ "github.com/nearcast/nearcast/plugin/minimal"
+import _ "github.com/nearcast/nearcast/internal/directives/minimal"

@@ -2,4 +2,4 @@
 
 package main
 
-import _ "github.com/nearcast/nearcast/plugin/minimal"
+import _ "github.com/nearcast/nearcast/internal/directives/minimal"

@@ -1,6 +1,6 @@
 package directives
 
-// Minimal are the directives of the plugins that plugin/minimal links: ours, and those
+// Minimal are the directives of the plugins that internal/directives/minimal links: ours, and those
 // of CoreDNS that Nearcast's uses need, in alphabetical order.
 var Minimal = []string{
 	"acl", "any", "bind", "bufsize", "cache", "cancel", "ddr", "debug", "direct", "dns64", "dnstap", "errors", "file", "forward",

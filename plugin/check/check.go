@@ -8,8 +8,8 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/plugin/blocks"
 	"github.com/nearcast/nearcast/plugin/ddr"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 	"github.com/nearcast/nearcast/plugin/rpz"
 	"github.com/nearcast/nearcast/plugin/rrl"

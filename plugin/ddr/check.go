@@ -11,8 +11,8 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/plugin/pkg/transport"
 
-	"github.com/nearcast/nearcast/plugin/blocks"
-	"github.com/nearcast/nearcast/plugin/certificate"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/certificate"
 )
 
 // Check reads the ddr lines of a Corefile with the server's own parser, compares them

@@ -10,7 +10,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/udp"
+	"github.com/nearcast/nearcast/plugin/internal/udp"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/udp"
+	"github.com/nearcast/nearcast/plugin/internal/udp"
 )
 
 // some are answers with one designation.

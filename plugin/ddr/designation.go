@@ -7,7 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
 )
 
 // Designation is one encrypted resolver that clients may use in place of this one.

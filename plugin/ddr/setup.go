@@ -8,7 +8,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 
-	"github.com/nearcast/nearcast/plugin/certificate"
+	"github.com/nearcast/nearcast/plugin/internal/certificate"
 )
 
 func init() { plugin.Register("ddr", setup) }

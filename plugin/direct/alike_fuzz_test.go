@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/plugin/wire"
+	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
 // fuzzServer is what FuzzTheChainAndDirectAnswerAlike serves from: functions of every

@@ -10,9 +10,9 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin/pkg/transport"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
-	"github.com/nearcast/nearcast/plugin/blocks"
-	"github.com/nearcast/nearcast/plugin/domain"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/domain"
 )
 
 // Prompt is what a handler implements that knows for which names it answers

@@ -8,7 +8,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 
-	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
 // Check reads the direct lines of a Corefile with the server's own parser, and

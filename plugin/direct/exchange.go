@@ -8,7 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/scratch"
+	"github.com/nearcast/nearcast/plugin/internal/scratch"
 )
 
 // exchange is a query and what is needed to answer it. Its reader uses it for the next

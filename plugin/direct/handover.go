@@ -10,7 +10,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/wire"
+	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
 // handover gives queries to a server of the kind that CoreDNS runs on each of its

@@ -12,7 +12,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 
-	"github.com/nearcast/nearcast/plugin/lifetime"
+	"github.com/nearcast/nearcast/plugin/internal/lifetime"
 )
 
 // instance is what all direct lines of one configuration share.

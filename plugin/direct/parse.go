@@ -5,7 +5,7 @@ import (
 
 	"github.com/coredns/caddy"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
 )
 
 // parseLine reads direct [ADDRESS...].

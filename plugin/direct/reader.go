@@ -4,7 +4,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/nearcast/nearcast/plugin/wire"
+	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
 const (

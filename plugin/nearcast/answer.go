@@ -10,10 +10,10 @@ import (
 
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
-	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/internal/client"
+	"github.com/nearcast/nearcast/plugin/internal/perclient"
+	"github.com/nearcast/nearcast/plugin/internal/scratch"
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
-	"github.com/nearcast/nearcast/plugin/perclient"
-	"github.com/nearcast/nearcast/plugin/scratch"
 )
 
 // answer is one reply under construction. It is one allocation, or none where room is

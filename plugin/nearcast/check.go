@@ -6,7 +6,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 

@@ -7,11 +7,11 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
-	"github.com/nearcast/nearcast/plugin/client"
-	"github.com/nearcast/nearcast/plugin/cookie"
-	"github.com/nearcast/nearcast/plugin/imputed"
-	"github.com/nearcast/nearcast/plugin/udp"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/client"
+	"github.com/nearcast/nearcast/plugin/internal/cookie"
+	"github.com/nearcast/nearcast/plugin/internal/imputed"
+	"github.com/nearcast/nearcast/plugin/internal/udp"
 )
 
 // cookies say how the COOKIE option (RFC 7873) is answered.

@@ -12,7 +12,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/domain"
+	"github.com/nearcast/nearcast/plugin/internal/domain"
 )
 
 // delegation is a zone inside another one that the same Corefile serves. Its DS records

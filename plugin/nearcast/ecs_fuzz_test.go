@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
-	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
 // FuzzSubnetOption gives the wire form of a client-subnet option to the code that

@@ -13,11 +13,11 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
-	"github.com/nearcast/nearcast/plugin/client"
-	"github.com/nearcast/nearcast/plugin/domain"
+	"github.com/nearcast/nearcast/plugin/internal/client"
+	"github.com/nearcast/nearcast/plugin/internal/domain"
+	"github.com/nearcast/nearcast/plugin/internal/signature"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
-	"github.com/nearcast/nearcast/plugin/signature"
 )
 
 // serveFeed answers what is asked of the block's feeds: everything at and below

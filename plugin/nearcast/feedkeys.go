@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 

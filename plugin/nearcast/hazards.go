@@ -9,8 +9,8 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/plugin"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
-	"github.com/nearcast/nearcast/plugin/domain"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/domain"
 )
 
 // steered is a server block in which nearcast answers for the zones.

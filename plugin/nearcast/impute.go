@@ -3,8 +3,8 @@ package nearcast
 import (
 	"strings"
 
-	"github.com/nearcast/nearcast/plugin/domain"
-	"github.com/nearcast/nearcast/plugin/imputed"
+	"github.com/nearcast/nearcast/plugin/internal/domain"
+	"github.com/nearcast/nearcast/plugin/internal/imputed"
 )
 
 // impute notes that it is one of the function's wildcards that answers for the name:

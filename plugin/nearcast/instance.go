@@ -15,9 +15,9 @@ import (
 
 	"github.com/nearcast/nearcast/internal/folder"
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/plugin/arguments"
-	"github.com/nearcast/nearcast/plugin/blocks"
-	"github.com/nearcast/nearcast/plugin/lifetime"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/lifetime"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 

@@ -16,7 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/policy"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
-	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
 )
 
 // One function per key of the block, in the order of the README.

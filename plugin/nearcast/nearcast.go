@@ -18,9 +18,9 @@ import (
 
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
-	"github.com/nearcast/nearcast/plugin/imputed"
+	"github.com/nearcast/nearcast/plugin/internal/imputed"
+	"github.com/nearcast/nearcast/plugin/internal/perclient"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
-	"github.com/nearcast/nearcast/plugin/perclient"
 )
 
 // Nearcast is the handler of one server block.

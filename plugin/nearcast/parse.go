@@ -15,8 +15,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/plugin/arguments"
-	"github.com/nearcast/nearcast/plugin/cookie"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/cookie"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 

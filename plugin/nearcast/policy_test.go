@@ -13,7 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
-	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/internal/client"
 	"github.com/nearcast/nearcast/test/peers"
 )
 

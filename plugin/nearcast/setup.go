@@ -9,11 +9,11 @@ import (
 	"github.com/coredns/coredns/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
-	"github.com/nearcast/nearcast/plugin/certificate"
 	"github.com/nearcast/nearcast/plugin/ddr"
+	"github.com/nearcast/nearcast/plugin/internal/certificate"
+	"github.com/nearcast/nearcast/plugin/internal/perclient"
+	"github.com/nearcast/nearcast/plugin/internal/signature"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
-	"github.com/nearcast/nearcast/plugin/perclient"
-	"github.com/nearcast/nearcast/plugin/signature"
 )
 
 var log = clog.NewWithPlugin("nearcast")

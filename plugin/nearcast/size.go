@@ -5,7 +5,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/udp"
+	"github.com/nearcast/nearcast/plugin/internal/udp"
 )
 
 // bound has the client take no more over plain UDP than what passes every network, as

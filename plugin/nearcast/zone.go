@@ -7,7 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/plugin/domain"
+	"github.com/nearcast/nearcast/plugin/internal/domain"
 )
 
 // Zone is one zone that the plugin is authoritative for.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/brief"
-	"github.com/nearcast/nearcast/plugin/arguments"
-	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 

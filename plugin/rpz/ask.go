@@ -9,7 +9,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/imputed"
+	"github.com/nearcast/nearcast/plugin/internal/imputed"
 )
 
 // answerer is the server that the client asked.

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
 // upstream answers for all names: 192.0.2.N to the Nth question, and counts.

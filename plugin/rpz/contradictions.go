@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 

@@ -4,7 +4,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 
-	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
 // Files returns the files that the rpz blocks of a Corefile have zones in, with the names

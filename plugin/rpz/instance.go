@@ -9,8 +9,8 @@ import (
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/plugin/blocks"
-	"github.com/nearcast/nearcast/plugin/lifetime"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/lifetime"
 )
 
 // pool holds the sources that run.

@@ -11,7 +11,7 @@ import (
 	"github.com/gaissmai/bart"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 

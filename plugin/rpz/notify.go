@@ -7,9 +7,9 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/client"
-	"github.com/nearcast/nearcast/plugin/seldom"
-	"github.com/nearcast/nearcast/plugin/signature"
+	"github.com/nearcast/nearcast/plugin/internal/client"
+	"github.com/nearcast/nearcast/plugin/internal/seldom"
+	"github.com/nearcast/nearcast/plugin/internal/signature"
 )
 
 // strangers logs what anybody can send, from any address.

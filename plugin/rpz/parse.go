@@ -10,7 +10,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/download"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 )

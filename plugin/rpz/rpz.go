@@ -16,9 +16,9 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"golang.org/x/time/rate"
 
-	"github.com/nearcast/nearcast/plugin/client"
-	"github.com/nearcast/nearcast/plugin/imputed"
-	"github.com/nearcast/nearcast/plugin/perclient"
+	"github.com/nearcast/nearcast/plugin/internal/client"
+	"github.com/nearcast/nearcast/plugin/internal/imputed"
+	"github.com/nearcast/nearcast/plugin/internal/perclient"
 )
 
 // RPZ is the handler of one server block.

@@ -10,10 +10,10 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"golang.org/x/time/rate"
 
-	"github.com/nearcast/nearcast/plugin/certificate"
 	"github.com/nearcast/nearcast/plugin/ddr"
-	"github.com/nearcast/nearcast/plugin/perclient"
-	"github.com/nearcast/nearcast/plugin/signature"
+	"github.com/nearcast/nearcast/plugin/internal/certificate"
+	"github.com/nearcast/nearcast/plugin/internal/perclient"
+	"github.com/nearcast/nearcast/plugin/internal/signature"
 )
 
 var log = clog.NewWithPlugin("rpz")

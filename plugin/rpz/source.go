@@ -14,10 +14,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nearcast/nearcast/plugin/internal/seldom"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/download"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/secondary"
-	"github.com/nearcast/nearcast/plugin/seldom"
 )
 
 // origin says where a zone comes from. Equal ones share a source.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/imputed"
+	"github.com/nearcast/nearcast/plugin/internal/imputed"
 )
 
 // kind is what an answer is, of which each has a rate.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/coredns/caddy"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
 )
 
 // settings are those of one block.

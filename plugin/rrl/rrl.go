@@ -11,11 +11,11 @@ import (
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/client"
-	"github.com/nearcast/nearcast/plugin/cookie"
-	"github.com/nearcast/nearcast/plugin/imputed"
-	"github.com/nearcast/nearcast/plugin/scratch"
-	"github.com/nearcast/nearcast/plugin/udp"
+	"github.com/nearcast/nearcast/plugin/internal/client"
+	"github.com/nearcast/nearcast/plugin/internal/cookie"
+	"github.com/nearcast/nearcast/plugin/internal/imputed"
+	"github.com/nearcast/nearcast/plugin/internal/scratch"
+	"github.com/nearcast/nearcast/plugin/internal/udp"
 )
 
 // rrl is the handler of one server block.

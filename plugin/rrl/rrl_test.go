@@ -13,8 +13,8 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/imputed"
-	"github.com/nearcast/nearcast/plugin/udp"
+	"github.com/nearcast/nearcast/plugin/internal/imputed"
+	"github.com/nearcast/nearcast/plugin/internal/udp"
 )
 
 // sent is what left a server.

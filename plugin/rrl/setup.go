@@ -12,8 +12,8 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 
-	"github.com/nearcast/nearcast/plugin/cookie"
-	"github.com/nearcast/nearcast/plugin/udp"
+	"github.com/nearcast/nearcast/plugin/internal/cookie"
+	"github.com/nearcast/nearcast/plugin/internal/udp"
 )
 
 func init() { plugin.Register("rrl", setup) }

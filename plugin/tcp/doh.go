@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/quic-go/quic-go/http3"
 
-	"github.com/nearcast/nearcast/plugin/wire"
+	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
 // front stands before one of CoreDNS's servers over HTTPS or HTTP/3. It refuses requests

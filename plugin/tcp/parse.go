@@ -9,8 +9,8 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 
-	"github.com/nearcast/nearcast/plugin/arguments"
-	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/arguments"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
 // line is one tcp line.

@@ -7,7 +7,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/quic-go/quic-go/http3"
 
-	"github.com/nearcast/nearcast/plugin/perclient"
+	"github.com/nearcast/nearcast/plugin/internal/perclient"
 )
 
 // private has a server over HTTPS give no shared cache what depends on who asks. CoreDNS

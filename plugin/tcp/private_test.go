@@ -16,7 +16,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/quic-go/quic-go/http3"
 
-	"github.com/nearcast/nearcast/plugin/perclient"
+	"github.com/nearcast/nearcast/plugin/internal/perclient"
 )
 
 func init() {

@@ -14,7 +14,7 @@ import (
 	"github.com/miekg/dns"
 	"google.golang.org/grpc"
 
-	"github.com/nearcast/nearcast/plugin/wire"
+	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
 // The servers that CoreDNS makes read queries as wire.Readable has them. CoreDNS makes

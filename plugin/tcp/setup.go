@@ -12,7 +12,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
-	"github.com/nearcast/nearcast/plugin/seldom"
+	"github.com/nearcast/nearcast/plugin/internal/seldom"
 )
 
 var (

@@ -46,7 +46,7 @@ var rules = []rule{
 	{from: "plugin/ddr", to: module + "internal", why: "where a resolver is found has nothing to do with functions"},
 	{from: "plugin/ddr", to: module + "plugin/nearcast", why: "where a resolver is found has nothing to do with functions"},
 	{from: "plugin/ddr", to: module + "plugin/rpz", why: "no policy has a say in where a resolver is found"},
-	{from: "plugin/certificate", to: module + "plugin/ddr", why: "certificates are followed in blocks that designate nothing, too"},
+	{from: "plugin/internal/certificate", to: module + "plugin/ddr", why: "certificates are followed in blocks that designate nothing, too"},
 	{from: "internal/dnr", to: module, why: "options know nothing but DNS"},
 	{from: "plugin/direct", to: module + "plugin/nearcast", why: "who answers promptly says so by an interface"},
 	{from: "plugin/direct", to: module + "internal", why: "sockets know nothing of functions"},

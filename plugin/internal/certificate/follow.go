@@ -14,8 +14,8 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
 	"github.com/nearcast/nearcast/internal/filewatch"
-	"github.com/nearcast/nearcast/plugin/blocks"
-	"github.com/nearcast/nearcast/plugin/lifetime"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/lifetime"
 )
 
 var log = clog.NewWithPlugin("certificate")

@@ -26,6 +26,6 @@ func TestTheMinimalDirectivesAreThoseOfItsPlugins(t *testing.T) {
 	}
 	slices.Sort(linked)
 	if !slices.Equal(linked, directives.Minimal) {
-		t.Errorf("plugin/minimal links\n%v, and internal/directives has\n%v", linked, directives.Minimal)
+		t.Errorf("internal/directives/minimal links\n%v, and internal/directives has\n%v", linked, directives.Minimal)
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
 // Mark says that the answer to the context's query depends on who asks: no cache between

@@ -9,7 +9,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
 // subnetOf is a client's option.

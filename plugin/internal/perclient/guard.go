@@ -7,7 +7,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin"
 
-	"github.com/nearcast/nearcast/plugin/blocks"
+	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
 // Straight are the plugins that neither resolve a name inside the server nor ask another

@@ -48,9 +48,9 @@ import (
 
 	"github.com/nearcast/nearcast/internal/directives"
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/internal/client"
+	"github.com/nearcast/nearcast/plugin/internal/perclient"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
-	"github.com/nearcast/nearcast/plugin/perclient"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
 )
 

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nearcast/nearcast/plugin/client"
+	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
 const (
