@@ -20,7 +20,7 @@ help: ## list these targets
 
 build: ## build coredns, nearcast, nearcast-speaker and the functions into bin/
 	go build -o bin/ ./cmd/...
-	go run ./functions/build
+	go run ./lab/functions/build
 
 run: ## build, and run the paper's federation on this machine until Ctrl-C
 	@echo "building; the first time takes some minutes ..."

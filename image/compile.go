@@ -7,7 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/nearcast/nearcast/functions"
+	"github.com/nearcast/nearcast/lab/functions"
 )
 
 // Folders of what was compiled.

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/functions"
+	"github.com/nearcast/nearcast/lab/functions"
 )
 
 func TestFunctionsRunAsAnyUser(t *testing.T) {

@@ -3,7 +3,7 @@ package main
 import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/nearcast/nearcast/functions"
+	"github.com/nearcast/nearcast/lab/functions"
 )
 
 // recipe is one of our images, for whatever architecture.

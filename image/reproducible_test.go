@@ -15,13 +15,13 @@ func TestTheSameSourcesMakeTheSameBytesElsewhere(t *testing.T) {
 		t.Skip("SKIPPED with -short: it compiles Go's library twice")
 	}
 	copied := t.TempDir()
-	for _, path := range []string{"functions", "go.mod", "go.sum"} {
+	for _, path := range []string{"lab/functions", "go.mod", "go.sum"} {
 		copyInto(t, filepath.Join("..", path), filepath.Join(copied, path))
 	}
 	var first []byte
 	for _, dir := range []string{"..", copied} {
 		into := filepath.Join(t.TempDir(), "program")
-		cmd := build(t.Context(), runtime.GOARCH, "", into, "./functions/build")
+		cmd := build(t.Context(), runtime.GOARCH, "", into, "./lab/functions/build")
 		cmd.Dir = dir
 		cmd.Env = append(cmd.Env, "GOCACHE="+t.TempDir())
 		if out, err := cmd.CombinedOutput(); err != nil {

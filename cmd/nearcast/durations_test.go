@@ -11,9 +11,9 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/hint"
-	"github.com/nearcast/nearcast/internal/lab"
 	"github.com/nearcast/nearcast/internal/seconds"
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/lab"
 	"github.com/nearcast/nearcast/plugin/rpz"
 )
 

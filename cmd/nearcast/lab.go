@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/nearcast/nearcast/internal/controlplane"
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
+	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
 // labDir is the default folder: beside the person who started the lab, so that

@@ -11,7 +11,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/lipgloss/table"
 
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
 )
 
 // refresh is how often the screen and the lines look at the lab.

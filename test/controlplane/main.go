@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nearcast/nearcast/internal/controlplane"
 	"github.com/nearcast/nearcast/internal/program"
+	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
 func main() {
@@ -24,7 +24,7 @@ func main() {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			programs := controlplane.DefaultPrograms()
-			err := controlplane.Build(cmd.Context(), "test/controlplane", programs, os.Stderr)
+			err := controlplane.Build(cmd.Context(), "lab/controlplane", programs, os.Stderr)
 			if err != nil || build {
 				return err
 			}

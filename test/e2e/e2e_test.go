@@ -18,9 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/functions"
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
+	"github.com/nearcast/nearcast/lab/functions"
 	"github.com/nearcast/nearcast/test/peers"
 )
 

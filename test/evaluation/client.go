@@ -16,7 +16,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
 )
 
 // timeout bounds an answer of a resolver or a function.

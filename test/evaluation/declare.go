@@ -7,7 +7,7 @@ import (
 	"slices"
 	"text/template"
 
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
 )
 
 // Function is what is called, in every runtime.

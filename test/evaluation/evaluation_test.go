@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/functions"
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
+	"github.com/nearcast/nearcast/lab/functions"
 )
 
 // smallWorld is the world with a quarter of the delays.

@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
 	"github.com/nearcast/nearcast/test/picture"
 )
 

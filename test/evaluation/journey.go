@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
 )
 
 // Mode is how a moving user's device finds the function.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
 )
 
 // Policy is how a client comes to a cluster.

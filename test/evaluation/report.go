@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
 )
 
 // The pictures beside the report.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
 )
 
 // made are results as if every cluster took as long: only the way differs.

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/keyvalue"
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
+	"github.com/nearcast/nearcast/lab/keyvalue"
 )
 
 // World is the lab, with a store in each country, and paths between them.

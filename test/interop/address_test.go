@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/process"
+	"github.com/nearcast/nearcast/lab/process"
 )
 
 // boundTo is the configuration of a site that is given its addresses.

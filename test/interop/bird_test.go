@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/process"
+	"github.com/nearcast/nearcast/lab/process"
 	"github.com/nearcast/nearcast/test/peers"
 )
 

@@ -20,7 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/process"
+	"github.com/nearcast/nearcast/lab/process"
 )
 
 // variants are the folders of the manifests.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/process"
+	"github.com/nearcast/nearcast/lab/process"
 )
 
 // speaker is a nearcast-speaker in a node.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/controlplane"
+	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
 // asked is a workload and its Service that say how widely they run, and not where.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/controlplane"
+	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
 // gatewayYAML is a Deployment behind the gateways of its clusters.

@@ -31,10 +31,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/nearcast/nearcast/functions"
-	"github.com/nearcast/nearcast/internal/controlplane"
 	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/process"
+	"github.com/nearcast/nearcast/lab/controlplane"
+	"github.com/nearcast/nearcast/lab/functions"
+	"github.com/nearcast/nearcast/lab/process"
 )
 
 const (
@@ -97,7 +97,7 @@ func newWorld() (made *world, err error) {
 		return nil, err
 	}
 	programs := controlplane.DefaultPrograms()
-	if err := controlplane.Build(ctx, "../controlplane", programs, os.Stderr); err != nil {
+	if err := controlplane.Build(ctx, "../../lab/controlplane", programs, os.Stderr); err != nil {
 		return nil, err
 	}
 	begin := time.Now()

@@ -12,14 +12,14 @@ import (
 
 	sigsyaml "sigs.k8s.io/yaml"
 
-	"github.com/nearcast/nearcast/internal/controlplane"
+	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
 // chartOfKarmada is the folder of the chart in the module that the control plane is
 // built of.
 func chartOfKarmada(t *testing.T) string {
 	t.Helper()
-	out, err := goIn(t.Context(), "../controlplane/karmada", "list", "-m", "-f", "{{.Dir}}", "github.com/karmada-io/karmada")
+	out, err := goIn(t.Context(), "../../lab/controlplane/karmada", "list", "-m", "-f", "{{.Dir}}", "github.com/karmada-io/karmada")
 	if err != nil {
 		t.Fatal(err)
 	}

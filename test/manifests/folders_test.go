@@ -24,7 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
 
-	"github.com/nearcast/nearcast/internal/controlplane"
+	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
 const root = "../../manifests"

@@ -16,8 +16,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/nearcast/nearcast/internal/controlplane"
 	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
 // block is a fenced block of a README.

@@ -22,7 +22,7 @@ import (
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/nearcast/nearcast/internal/controlplane"
+	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
 // server is one API server, with the definitions of all that manifests/ uses.
@@ -52,7 +52,7 @@ var started struct {
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		if err := controlplane.Build(context.Background(), "../controlplane", controlplane.DefaultPrograms(), os.Stderr); err != nil {
+		if err := controlplane.Build(context.Background(), "../../lab/controlplane", controlplane.DefaultPrograms(), os.Stderr); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}

@@ -27,7 +27,7 @@ const (
 const patience = 20 * time.Second
 
 // shipped are the packages that images are made of.
-var shipped = []string{"./cmd/...", "./functions/..."}
+var shipped = []string{"./cmd/...", "./lab/functions/..."}
 
 func main() {
 	if len(os.Args) != 2 {

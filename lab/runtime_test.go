@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/functions"
-	"github.com/nearcast/nearcast/internal/keyvalue"
+	"github.com/nearcast/nearcast/lab/functions"
+	"github.com/nearcast/nearcast/lab/keyvalue"
 )
 
 // runtimes makes every runtime of a module, started.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/nearcast/nearcast/functions/handler"
+	"github.com/nearcast/nearcast/lab/functions/handler"
 )
 
 func init() { handler.Register(hello) }

@@ -9,7 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/nearcast/nearcast/internal/process"
+	"github.com/nearcast/nearcast/lab/process"
 )
 
 // component is one program of the control plane.

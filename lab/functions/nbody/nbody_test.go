@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/nearcast/nearcast/functions/handler"
+	"github.com/nearcast/nearcast/lab/functions/handler"
 )
 
 // The Computer Language Benchmarks Game publishes this output for 1000 steps.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/nearcast/nearcast/internal/controlplane"
+	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
 // karmadaMembers are the sites that run functions, as members of a control plane.

@@ -17,8 +17,8 @@ import (
 
 	"github.com/nearcast/nearcast/bgp/gobgp"
 	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/controlplane"
-	"github.com/nearcast/nearcast/internal/process"
+	"github.com/nearcast/nearcast/lab/controlplane"
+	"github.com/nearcast/nearcast/lab/process"
 )
 
 // Parts are what Fail and Heal act on; "" is all of them.

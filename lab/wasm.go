@@ -91,7 +91,7 @@ func (w *wasm) config() wazero.ModuleConfig {
 }
 
 // handle calls the function by Spin's interface for modules, which
-// functions/handler has the other side of.
+// lab/functions/handler has the other side of.
 func handle(ctx context.Context, instance api.Module, c call) (outcome, error) {
 	g := guest{ctx, instance, nil}
 	uri, host, hasBody, body := g.give([]byte(c.uri)), g.pair("host", c.host), uint64(0), uint32(0)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/nearcast/nearcast/functions/handler"
+	"github.com/nearcast/nearcast/lab/functions/handler"
 )
 
 const (

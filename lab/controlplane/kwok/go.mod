@@ -1,5 +1,5 @@
 // kwok needs other versions of Kubernetes' libraries than Karmada does.
-module github.com/nearcast/nearcast/test/controlplane/kwok
+module github.com/nearcast/nearcast/lab/controlplane/kwok
 
 go 1.26.0
 

@@ -7,7 +7,7 @@ import (
 	"log"
 	"os"
 
-	"github.com/nearcast/nearcast/functions"
+	"github.com/nearcast/nearcast/lab/functions"
 )
 
 func main() {

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/functions/handler"
-	"github.com/nearcast/nearcast/internal/keyvalue"
+	"github.com/nearcast/nearcast/lab/functions/handler"
+	"github.com/nearcast/nearcast/lab/keyvalue"
 )
 
 const ana = `{"name":"Ana","email":"ana@example.org","password":"secret"}`

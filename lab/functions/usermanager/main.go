@@ -5,7 +5,7 @@ package main
 import (
 	"os"
 
-	"github.com/nearcast/nearcast/functions/handler"
+	"github.com/nearcast/nearcast/lab/functions/handler"
 )
 
 func init() {

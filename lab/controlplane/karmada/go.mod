@@ -1,6 +1,6 @@
 // The programs of a real Karmada control plane, pinned. They are a module of
 // their own so that nothing of theirs enters the product's.
-module github.com/nearcast/nearcast/test/controlplane/karmada
+module github.com/nearcast/nearcast/lab/controlplane/karmada
 
 go 1.26.0
 

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/nearcast/nearcast/functions/handler"
+	"github.com/nearcast/nearcast/lab/functions/handler"
 )
 
 // rounds of PBKDF2 make the function compute for about a millisecond. Who keeps real

@@ -20,7 +20,7 @@ var Manifests embed.FS
 // Names are the functions, each a folder beside this file.
 var Names = []string{"hello", "nbody", "usermanager"}
 
-const module = "github.com/nearcast/nearcast/functions/"
+const module = "github.com/nearcast/nearcast/lab/functions/"
 
 // Build compiles every function into the folder, which is made: NAME for the
 // architecture (GOARCH; "" is this machine's), and NAME.wasm.
