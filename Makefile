@@ -18,7 +18,7 @@ FUZZTIME ?= 60s
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build coredns, nearcast, nearcast-speaker and the functions into bin/
+build: ## build the programs of cmd/ and the functions into bin/
 	go build -o bin/ ./cmd/...
 	go run ./lab/functions/build
 
@@ -29,11 +29,11 @@ run: ## build, and run the paper's federation on this machine until Ctrl-C
 
 run-karmada: ## the same on a real Karmada control plane, which is built first
 	@$(MAKE) --no-print-directory build
-	@go run ./test/controlplane --build
+	@bin/nearcast-lab controlplane --build
 	@bin/nearcast lab --karmada
 
 controlplane: ## build and run a real Karmada with three members until Ctrl-C
-	go run ./test/controlplane
+	go run ./cmd/nearcast-lab controlplane
 
 test: ## what CI runs: unit, race, plugin, speaker and lab; each prints its time
 	@test/run test

@@ -19,6 +19,11 @@ const (
 // programs are the folders of Nearcast's programs, and the tags that they are built with.
 var programs = map[string]string{minimal: "minimal", full: ""}
 
+// commands are Nearcast's programs in images: not the lab, which no image runs.
+var commands = []string{
+	"github.com/nearcast/nearcast/cmd/coredns", "github.com/nearcast/nearcast/cmd/nearcast", "github.com/nearcast/nearcast/cmd/nearcast-speaker",
+}
+
 // compile builds Nearcast's programs and the functions for an architecture into a
 // new folder, so that no path of this machine is in them.
 func compile(ctx context.Context, architecture string) (dir string, err error) {
@@ -31,7 +36,7 @@ func compile(ctx context.Context, architecture string) (dir string, err error) {
 		}
 	}()
 	for folder, tags := range programs {
-		cmd := build(ctx, architecture, tags, filepath.Join(dir, folder)+"/", "github.com/nearcast/nearcast/cmd/...")
+		cmd := build(ctx, architecture, tags, filepath.Join(dir, folder)+"/", commands...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("compile: %w\n%s", err, out)
 		}
@@ -40,8 +45,9 @@ func compile(ctx context.Context, architecture string) (dir string, err error) {
 }
 
 // build is the command that makes programs of the same bytes wherever it is run.
-func build(ctx context.Context, architecture, tags, into, packages string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags="+tags, "-o", into, packages)
+func build(ctx context.Context, architecture, tags, into string, packages ...string) *exec.Cmd {
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags=" + tags, "-o", into}
+	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
 	return cmd
 }

@@ -31,7 +31,8 @@ var ours = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	built = dir
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-tags="+programs[minimal], "-o", filepath.Join(dir, minimal)+"/", "github.com/nearcast/nearcast/cmd/...")
+	args := []string{"build", "-ldflags=-s -w", "-tags=" + programs[minimal], "-o", filepath.Join(dir, minimal) + "/"}
+	cmd := exec.Command("go", append(args, commands...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/program"
 )
 
 func bgpCommand() *cobra.Command {
@@ -51,7 +52,7 @@ func speakerFlag(c *cobra.Command, socket *string) {
 
 // callSpeaker has the speaker do something, and returns its status after it.
 func callSpeaker(cmd *cobra.Command, socket, method, path string, query url.Values) (*bgp.Status, error) {
-	if _, err := wantsJSON(cmd); err != nil {
+	if _, err := program.WantsJSON(cmd); err != nil {
 		return nil, err // before anything is done
 	}
 	st := &bgp.Status{}
@@ -66,12 +67,12 @@ func callSpeaker(cmd *cobra.Command, socket, method, path string, query url.Valu
 
 // answer prints v as JSON, or the text.
 func answer(cmd *cobra.Command, v any, text func(io.Writer) error) error {
-	asJSON, err := wantsJSON(cmd)
+	asJSON, err := program.WantsJSON(cmd)
 	switch {
 	case err != nil:
 		return err
 	case asJSON:
-		return printJSON(cmd.OutOrStdout(), v)
+		return program.PrintJSON(cmd.OutOrStdout(), v)
 	}
 	return text(cmd.OutOrStdout())
 }

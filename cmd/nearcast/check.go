@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nearcast/nearcast/internal/program"
 )
 
 func checkCommand() *cobra.Command {
@@ -34,7 +36,7 @@ nothing that Nearcast reads is a fault; a warning is not.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			asJSON, err := wantsJSON(cmd)
+			asJSON, err := program.WantsJSON(cmd)
 			if err != nil {
 				return err
 			}
@@ -104,7 +106,7 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 		}
 	}
 	if asJSON {
-		if err := printJSON(w, r.findings); err != nil {
+		if err := program.PrintJSON(w, r.findings); err != nil {
 			return err
 		}
 	} else {

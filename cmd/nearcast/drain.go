@@ -13,6 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/karmada"
+	"github.com/nearcast/nearcast/internal/program"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steer"
 )
@@ -106,7 +107,7 @@ type drained struct {
 
 // everywhere tells all sites.
 func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) error {
-	asJSON, err := wantsJSON(cmd)
+	asJSON, err := program.WantsJSON(cmd)
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) 
 		d.Warnings = append(d.Warnings, fault.Error())
 	}
 	if asJSON {
-		return printJSON(cmd.OutOrStdout(), d)
+		return program.PrintJSON(cmd.OutOrStdout(), d)
 	}
 	d.print(cmd.OutOrStdout())
 	return nil
@@ -160,12 +161,12 @@ func (f *drainFlags) call(cmd *cobra.Command, method, pattern string) (drains []
 }
 
 func printDrains(cmd *cobra.Command, drains []site.Drained) error {
-	asJSON, err := wantsJSON(cmd)
+	asJSON, err := program.WantsJSON(cmd)
 	switch {
 	case err != nil:
 		return err
 	case asJSON:
-		return printJSON(cmd.OutOrStdout(), drains)
+		return program.PrintJSON(cmd.OutOrStdout(), drains)
 	case len(drains) == 0:
 		fmt.Fprintln(cmd.OutOrStdout(), "nothing is drained at this site")
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nearcast/nearcast/internal/program"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 )
@@ -31,7 +32,7 @@ Karmada's word decides, and policy zones are not applied.`,
 		Example: "  nearcast explain hello.demo.fn.example.org --from 203.0.113.7 --admin /run/nearcast/admin.sock",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			asJSON, err := wantsJSON(cmd)
+			asJSON, err := program.WantsJSON(cmd)
 			if err != nil {
 				return err
 			}
@@ -44,7 +45,7 @@ Karmada's word decides, and policy zones are not applied.`,
 				return err
 			}
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), e)
+				return program.PrintJSON(cmd.OutOrStdout(), e)
 			}
 			return e.print(cmd.OutOrStdout(), wire)
 		},

@@ -1,154 +1,50 @@
 package main
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"time"
+	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
-
-	"github.com/nearcast/nearcast/lab"
-	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
-// labDir is the default folder: beside the person who started the lab, so that
-// the manifests are found.
-const labDir = "nearcast-lab"
+// labProgram runs the lab. It is a program of its own, because it links a BGP router, a
+// WebAssembly runtime and the clients of a Kubernetes API, which nobody else needs.
+const labProgram = "nearcast-lab"
 
 func labCommand() *cobra.Command {
-	var o lab.Options
-	var karmada bool
-	c := &cobra.Command{
+	return &cobra.Command{
 		Use:   "lab",
 		Short: "Run the paper's federation of five clusters on this machine",
-		Long: `Run the paper's federation on this machine, without Kubernetes and without
-privileges: five clusters, each with a CoreDNS, a speaker and (but for mk-core)
-functions, and one router that peers with every speaker. hello is WebAssembly with
-an instance for each call, thumbnail a process for each call, archive a process that
-stays. Ctrl-C ends it and leaves nothing behind.
-
-With --karmada the functions are declared on the API of a real Karmada control
-plane, whose members are the clusters that run functions.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if karmada {
-				o.Karmada, o.Log = controlplane.DefaultPrograms(), os.Stdout
+		Long: `Run the paper's federation of five clusters on this machine. It is a program of its own,
+nearcast-lab, which gets all arguments; it must be beside this program or in PATH.`,
+		DisableFlagParsing: true, // they are nearcast-lab's
+		RunE: func(_ *cobra.Command, args []string) error {
+			path, err := findLab()
+			if err != nil {
+				return err
 			}
-			return runLab(cmd.Context(), o)
+			return fmt.Errorf("lab: start %s: %w", path, syscall.Exec(path, append([]string{labProgram}, args...), os.Environ()))
 		},
 	}
-	c.PersistentFlags().StringVar(&o.Dir, "dir", labDir, "the lab's `FOLDER`")
-	c.Flags().StringVar(&o.Bin, "bin", besideMe(), "the `FOLDER` of coredns, nearcast-speaker and the functions")
-	c.Flags().BoolVar(&karmada, "karmada", false, "with a real Karmada control plane as the source; make run-karmada builds it")
-	c.AddCommand(labAction("fail", "Break a cluster, as a crash does", &o), labAction("heal", "Mend a cluster", &o), labStatus(&o))
-	return c
 }
 
-// besideMe is where the build puts the programs that belong to this one.
-func besideMe() string {
+// findLab returns the path of the lab's program: beside this one, or else in PATH.
+func findLab() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "."
+		return "", fmt.Errorf("lab: %w", err)
 	}
-	return filepath.Dir(self)
-}
-
-func labAction(action, short string, o *lab.Options) *cobra.Command {
-	var part string
-	c := &cobra.Command{
-		Use:   action + " CLUSTER",
-		Short: short,
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return lab.Control(cmd.Context(), o.Dir, action, args[0], part)
-		},
-	}
-	c.Flags().StringVar(&part, "part", "", "only this `PART`: functions, dns or speaker")
-	return c
-}
-
-func labStatus(o *lab.Options) *cobra.Command {
-	return &cobra.Command{
-		Use:   "status",
-		Short: "Show the running lab once",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			asJSON, err := wantsJSON(cmd)
-			if err != nil {
-				return err
-			}
-			st, err := lab.Ask(cmd.Context(), o.Dir)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), st)
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), labTable(st))
-			return nil
-		},
-	}
-}
-
-func runLab(ctx context.Context, o lab.Options) (err error) {
-	fmt.Println("starting five CoreDNS, five speakers, four clusters' functions and a router ...")
-	l, err := lab.Start(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		fmt.Println("\nending: speakers withdraw their routes, then resolvers and functions end ...")
-		began := time.Now()
-		closeErr := l.Close()
-		if err == nil {
-			err = closeErr
-		}
-		if closeErr == nil {
-			fmt.Printf("ended in %.1f s; nothing is left\n", time.Since(began).Seconds())
-		}
-	}()
-	if term.IsTerminal(int(os.Stdout.Fd())) && term.IsTerminal(int(os.Stdin.Fd())) {
-		return labScreen(ctx, l, o.Dir)
-	}
-	return labLines(ctx, l, o.Dir)
-}
-
-// labHelp are the commands to try.
-func labHelp(dir, kubectl string) string {
-	self := "bin/nearcast"
-	if exe, err := os.Executable(); err == nil {
-		if cwd, err := os.Getwd(); err == nil {
-			if rel, err := filepath.Rel(cwd, exe); err == nil {
-				self = rel
-			}
+	for _, name := range []string{filepath.Join(filepath.Dir(self), labProgram), labProgram} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		} else if !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, os.ErrNotExist) {
+			return "", fmt.Errorf("lab: %w", err)
 		}
 	}
-	hello, flag := "hello.demo."+lab.Zone, ""
-	if dir != labDir {
-		flag = " --dir " + dir
-	}
-	more := fmt.Sprintf("\n  # what you save in %s/manifests is answered within a second", dir)
-	if kubectl != "" {
-		more = fmt.Sprintf(`
-  # the Karmada API; declare a function as %[2]s/manifests/hello.yaml does
-  %[1]s get clusters
-  %[1]s get resourcebindings -A -o wide
-  %[1]s scale deployment hello -n demo --replicas=0
-  %[1]s describe service hello -n demo`, kubectl, dir)
-	}
-	return fmt.Sprintf(`Try, in another terminal:
-  # clients in the USA, in Germany and in Štip
-  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=203.0.113.0/25
-  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=203.0.113.128/25
-  dig +short @127.0.0.1 -p 5301 %[1]s +subnet=192.0.2.64/26
-  # why, candidate by candidate
-  %[2]s explain %[1]s --from 203.0.113.7 \
-      --admin %[3]s/mk-core.dns.sock
-  # a region's routes as a policy zone, for somebody else's resolver
-  dig @127.0.0.1 -p 5301 AXFR us._rpz.%[5]s
-  # break a cluster; heal mends it; --part functions, dns or speaker
-  %[2]s lab fail us-azure%[4]s`+more, hello, self, dir, flag, lab.Zone)
+	return "", fmt.Errorf("lab: %s is neither in %s nor in PATH; build it with `make build`, or in Nearcast's sources with `go build -o %s ./cmd/%s`",
+		labProgram, filepath.Dir(self), filepath.Dir(self), labProgram)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/program"
 	"github.com/nearcast/nearcast/plugin/rpz"
 )
 
@@ -99,7 +100,7 @@ func adminFlag(c *cobra.Command, socket *string) {
 
 // callRPZ has the plugin rpz do something.
 func callRPZ(cmd *cobra.Command, socket, method, path string, query url.Values, out any) error {
-	if _, err := wantsJSON(cmd); err != nil {
+	if _, err := program.WantsJSON(cmd); err != nil {
 		return err // before anything is done
 	}
 	err := admin.Call(cmd.Context(), socket, method, rpz.AdminPath+path, query, out)

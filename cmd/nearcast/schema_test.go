@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/program"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 )
 
@@ -45,7 +46,7 @@ func TestExplainKeepsToItsSchema(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			if err := printJSON(&out, e); err != nil {
+			if err := program.PrintJSON(&out, e); err != nil {
 				t.Fatal(err)
 			}
 			value, err := jsonschema.UnmarshalJSON(&out)
@@ -98,7 +99,7 @@ func TestExplainOfPolicyZonesKeepsToItsSchema(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			if err := printJSON(&out, e); err != nil {
+			if err := program.PrintJSON(&out, e); err != nil {
 				t.Fatal(err)
 			}
 			value, err := jsonschema.UnmarshalJSON(&out)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/program"
 	"github.com/nearcast/nearcast/internal/site"
 )
 
@@ -21,7 +22,7 @@ func statusCommand() *cobra.Command {
 		Short: "Show clusters and functions of a running instance at a glance",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			asJSON, err := wantsJSON(cmd)
+			asJSON, err := program.WantsJSON(cmd)
 			if err != nil {
 				return err
 			}
@@ -37,7 +38,7 @@ func statusCommand() *cobra.Command {
 				return fmt.Errorf("%s is not a nearcast plugin's socket", socket)
 			}
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), st)
+				return program.PrintJSON(cmd.OutOrStdout(), st)
 			}
 			return printStatus(cmd.OutOrStdout(), st)
 		},

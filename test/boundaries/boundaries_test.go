@@ -25,7 +25,7 @@ var rules = []rule{
 	{from: "", to: "github.com/osrg/gobgp", but: []string{"bgp/gobgp"}, why: "one package knows GoBGP, so that it can be replaced and its traps are in one place"},
 	{from: "", to: "github.com/karmada-io/karmada/pkg/generated", but: []string{"internal/karmada"}, why: "one package knows Karmada's clientset"},
 	{from: "", to: "k8s.io/client-go", but: []string{"internal/apiwatch", "internal/karmada", "lab/controlplane", "bgp/kube"}, why: "objects are stripped at the edge; nobody else talks to an API"},
-	{from: "", to: module + "lab/controlplane", but: []string{"lab", "cmd/nearcast", "test/controlplane"}, why: "a control plane is run by the lab and by tests alone"},
+	{from: "", to: module + "lab/controlplane", but: []string{"lab", "cmd/nearcast-lab"}, why: "a control plane is run by the lab and by tests alone"},
 	{from: "", to: "github.com/karmada-io/karmada/pkg/util", why: "it brings controller-runtime and half of Karmada"},
 	{from: "plugin", to: module + "bgp", why: "the plugin and the speaker are two programs that must not need each other"},
 	{from: "bgp", to: module + "plugin", why: "the plugin and the speaker are two programs that must not need each other"},
@@ -60,6 +60,7 @@ var rules = []rule{
 	{from: "bgp", to: module + "lab", why: "the lab runs the programs, which know nothing of it"},
 	{from: "", to: "github.com/tetratelabs/wazero", but: []string{"lab"}, why: "one package runs WebAssembly"},
 	{from: "lab/functions", to: module + "internal", why: "a function is a program of its own, as its author's would be"},
+	{from: "cmd/nearcast", to: module + "lab", why: "the lab is a program of its own, with a router and a runtime that the command needs not carry"},
 	{from: "", to: module + "cmd", why: "programs are not libraries"},
 	{from: "", to: module + "internal/fixture", but: []string{"test/bench"}, why: "fixtures are for tests and benchmarks"},
 }

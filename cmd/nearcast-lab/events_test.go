@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
 )
 
 // wholeLab is a lab of three sites in which nothing is broken.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nearcast/nearcast/internal/lab"
+	"github.com/nearcast/nearcast/lab"
 )
 
 // events are what changed between two looks at the lab, a line each: first what broke or came

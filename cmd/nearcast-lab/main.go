@@ -1,0 +1,16 @@
+// Command nearcast-lab runs the paper's federation, or a Karmada control plane alone, on
+// this machine. `nearcast lab` starts it.
+package main
+
+import (
+	"os"
+
+	"github.com/nearcast/nearcast/internal/program"
+)
+
+func main() {
+	c := labCommand()
+	program.AddOutput(c)
+	c.AddCommand(controlPlaneCommand())
+	os.Exit(program.Run(c))
+}
