@@ -80,7 +80,7 @@ pin: ## make them, and write their digests into manifests/
 	$(IMAGE) $(IMAGEFLAGS) --pin manifests
 
 chart: ## package the Helm chart, made of manifests/nearcast, into bin/
-	@go -C test/chart run . $(CURDIR)/manifests/nearcast $(CURDIR)/internal/version/VERSION $(CURDIR)/bin
+	@go -C image/chart run . $(CURDIR)/manifests/nearcast $(CURDIR)/internal/version/VERSION $(CURDIR)/bin
 
 clean: ## remove what was built
 	rm -rf bin dist

@@ -1,5 +1,5 @@
 // The Helm chart is made and tried here, so that the programs do not need Helm.
-module github.com/nearcast/nearcast/test/chart
+module github.com/nearcast/nearcast/image/chart
 
 go 1.26.0
 
