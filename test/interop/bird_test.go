@@ -152,6 +152,7 @@ func birdPath(text string) (path, error) {
 	p := path{
 		nextHop: birdField(text, "BGP.next_hop"), asPath: birdField(text, "BGP.as_path"),
 		communities: birdCommunities(birdField(text, "BGP.community")), largeCommunities: birdCommunities(birdField(text, "BGP.large_community")),
+		extended: birdField(text, "BGP.ext_community"),
 	}
 	var errs []error
 	for name, into := range map[string]*int{"BGP.med": &p.med, "BGP.local_pref": &p.localPref} {

@@ -142,6 +142,7 @@ func (f *frr) paths(prefix string) ([]path, error) {
 			LocPrf         int                     `json:"locPrf"`
 			Community      communities             `json:"community"`
 			LargeCommunity communities             `json:"largeCommunity"`
+			Extended       communities             `json:"extendedCommunity"`
 		} `json:"paths"`
 	}
 	if err := f.json(&table, "show bgp "+family(prefix)+" unicast "+prefix+" json"); err != nil {
@@ -156,6 +157,7 @@ func (f *frr) paths(prefix string) ([]path, error) {
 		all = append(all, path{
 			best: p.Best.Overall, nextHop: p.Hops[0].IP, asPath: numbers.Replace(p.ASPath.String), med: p.Metric, localPref: p.LocPrf,
 			communities: strings.Fields(numbers.Replace(p.Community.String)), largeCommunities: strings.Fields(p.LargeCommunity.String),
+			extended: p.Extended.String,
 		})
 	}
 	return all, nil

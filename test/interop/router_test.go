@@ -45,6 +45,8 @@ type path struct {
 	med, localPref   int
 	communities      []string
 	largeCommunities []string
+	// extended are the extended communities as the router prints them.
+	extended string
 }
 
 // bestOf returns the one among all paths that is preferred.

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -15,8 +16,8 @@ import (
 const look = 5 * time.Millisecond
 
 // routes records what becomes of one route in a node's kernel, the truth by which
-// packets go: its next hops, sorted and separated by spaces; "" while there is no
-// route.
+// packets go: its next hops, sorted and separated by spaces, each with its weight unless
+// that is 1; "" while there is no route.
 type routes struct {
 	*history
 	prefix string
@@ -53,18 +54,22 @@ func read(handle *netlink.Handle, dst *net.IPNet) (string, error) {
 
 func hopsOf(found []netlink.Route) string {
 	var hops []string
-	add := func(gw net.IP, via netlink.Destination) {
+	add := func(gw net.IP, via netlink.Destination, more int) {
+		weight := ""
+		if more > 0 {
+			weight = fmt.Sprintf(" weight %d", 1+more)
+		}
 		switch {
 		case gw != nil:
-			hops = append(hops, gw.String())
+			hops = append(hops, gw.String()+weight)
 		case via != nil: // an IPv4 route with an IPv6 next hop
-			hops = append(hops, via.(*netlink.Via).Addr.String())
+			hops = append(hops, via.(*netlink.Via).Addr.String()+weight)
 		}
 	}
 	for _, route := range found {
-		add(route.Gw, route.Via)
+		add(route.Gw, route.Via, 0)
 		for _, hop := range route.MultiPath {
-			add(hop.Gw, hop.Via)
+			add(hop.Gw, hop.Via, hop.Hops)
 		}
 	}
 	slices.Sort(hops)
