@@ -11,9 +11,9 @@ import (
 )
 
 // Warnings are what the file at path permits and its operator may not want: secrets
-// that other users can read, pools that namespaces share, groups without a peer, and states in which a route
-// leaks. Each names the file,
-// the line and the key. A file with a fault has none.
+// that other users can read, pools that namespaces share, groups without a peer, states in
+// which a route leaks, and bandwidths that some routers cannot count. Each names the file, the
+// line and the key. A file with a fault has none.
 func Warnings(path string) []error {
 	c, found, err := load(path)
 	if err != nil || len(found.found) > 0 {
@@ -23,6 +23,7 @@ func Warnings(path string) []error {
 	c.warnOfPools(found.add)
 	c.warnOfLeaks(found.add)
 	c.warnOfGroups(found.add)
+	c.warnOfBandwidth(found.add)
 	return found.in(path)
 }
 
@@ -54,6 +55,16 @@ func (c *Config) warnOfLeaks(warn faultFunc) {
 				warn(state.key, "lacks %s, which states.up has: in this state the route leaves where it is kept inside; take it out of without where that is not meant", Communities{Standard: []uint32{n}}.Texts()[0])
 			}
 		}
+	}
+}
+
+// mostCounted is what FRR counts to in 32 bits of bytes per second, before its pull request 22681
+// of July 2026; of more it takes the remainder.
+const mostCounted Bandwidth = bitsPerByte << 32
+
+func (c *Config) warnOfBandwidth(warn faultFunc) {
+	if up := c.States.Up.LinkBandwidth; up >= mostCounted {
+		warn("states.up.linkBandwidth", "%s is more than FRR counted to until July 2026 (34G), and the shares would be wrong there; write the bandwidths of all sites in proportion, such as 1G and 4G for 100G and 400G", up)
 	}
 }
 

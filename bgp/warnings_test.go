@@ -107,3 +107,15 @@ func TestAStateThatLeaksIsWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+// TestABandwidthThatFRRCannotCountIsWarnedOf: with 32 bits, 100G and 400G become 58 and 41 of a hundred.
+func TestABandwidthThatFRRCannotCountIsWarnedOf(t *testing.T) {
+	for bandwidth, want := range map[string]string{
+		"34G": "", "34.359738G": "", "34.359739G": "line 4: states.up.linkBandwidth: 34359739K is more than FRR counted to", "100G": "100G is more than FRR",
+	} {
+		got := warningsOf(t, "asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\nstates: {up: {linkBandwidth: "+bandwidth+"}}\n")
+		if got != want && (want == "" || !strings.Contains(got, want)) {
+			t.Errorf("%s: %q, want %q", bandwidth, got, want)
+		}
+	}
+}

@@ -47,6 +47,8 @@ type session struct {
 	Families []family
 	// Missing are the families that the session does not carry.
 	Missing []bgp.Family
+	// Weighted: the routes carry a link bandwidth (RFC 10005).
+	Weighted bool
 	// Carried says what the speaker's routes carry.
 	Carried []string
 }
@@ -106,7 +108,7 @@ func (r router) session(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) (*s
 			s.Missing = append(s.Missing, f)
 		}
 	}
-	s.Carried = s.carried(c.States)
+	s.Weighted, s.Carried = c.States.Up.LinkBandwidth > 0, s.carried(c.States)
 	if err := s.find(c, p, speakers); err != nil {
 		return nil, err
 	}
