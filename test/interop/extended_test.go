@@ -91,3 +91,23 @@ func TestSitesShareTheLoadByTheirLinkBandwidth(t *testing.T) {
 		})
 	}
 }
+
+// TestBIRDSharesTheLoadByTheWeightOfItsFilters holds what router-config says for a router that does
+// not weigh by link bandwidth.
+func TestBIRDSharesTheLoadByTheWeightOfItsFilters(t *testing.T) {
+	n := newNetwork(t)
+	l, r := n.lan("lan"), n.node("r1")
+	l.join(r, routerID+"/24")
+	start := time.Now()
+	var neighbours []neighbour
+	for number := 1; number <= 2; number++ {
+		s := l.site(number, strings.Replace(config(number, hold3.keys, vip4), noDwell, "states: {up: {linkBandwidth: 10G}}", 1))
+		neighbours = append(neighbours, neighbour{address: s.v4, asn: s.asn})
+	}
+	text := birdConfig(neighbours...)
+	for _, weight := range []int{1, 3} {
+		text = strings.Replace(text, "import all;", fmt.Sprintf("import filter { weight = %d; accept; };", weight), 1)
+	}
+	startBIRD(r, text)
+	watch(r, prefix(vip4)).becomes(start, comeback, neighbours[0].address, neighbours[1].address+" weight 3")
+}
