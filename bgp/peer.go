@@ -87,6 +87,12 @@ func (p *Peer) Name() string {
 // link is that on which the router is, where the file names it; "" where it does not.
 func (p *Peer) link() string { return cmp.Or(p.Interface, p.Address.Zone()) }
 
+// SameNeighbour reports whether p and o have one neighbour by two names, so that only one of
+// them can have a session.
+func (p *Peer) SameNeighbour(o *Peer) bool {
+	return p.link() != "" && p.link() == o.link() && p.Interface != o.Interface
+}
+
 // Session is the family that the session itself runs over.
 func (p *Peer) Session() Family {
 	if p.Interface != "" {

@@ -1,0 +1,131 @@
+package turns
+
+import (
+	"time"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// wait is why a session has to wait, and for whom.
+type wait struct {
+	why   why
+	after []string
+	// family is that of last.
+	family bgp.Family
+	// until is when the wait ends at the latest; zero where it may not.
+	until time.Time
+}
+
+type why int
+
+const (
+	// turn: another session is being changed.
+	turn why = iota
+	// replacement: a new peer is not established yet.
+	replacement
+	// last: it is the last session that carries a family, while another one is expected.
+	last
+	// retry: a change did not come about.
+	retry
+)
+
+// carries reports whether the session is established and has had time to carry its routes.
+func (p *peer) carries(now time.Time) bool {
+	return p.has != nil && p.up && now.Sub(p.since) >= Settle
+}
+
+// waitsFor returns why the session cannot be drained yet; nil where it can.
+func (t *Turns) waitsFor(x *peer, now time.Time) *wait {
+	for _, p := range t.peers {
+		if p != x && p.holdsTurn(now) {
+			w := &wait{why: turn, after: []string{p.name}}
+			if p.until.IsZero() {
+				w.until = p.taken.Add(Bound)
+			}
+			return w
+		}
+	}
+	if w := t.last(x, now); w != nil {
+		return w
+	}
+	if x.wants == nil {
+		return t.replacements(x, now)
+	}
+	return nil
+}
+
+// holdsTurn reports whether others wait for the session: while it is drained, and then until it
+// carries its routes again or the bound is over.
+func (p *peer) holdsTurn(now time.Time) bool {
+	return !p.until.IsZero() || !p.taken.IsZero() && now.Before(p.taken.Add(Bound))
+}
+
+// replacements returns the new peers that one that leaves waits for.
+func (t *Turns) replacements(x *peer, now time.Time) *wait {
+	w := &wait{why: replacement}
+	for _, p := range t.peers {
+		if p != x && p.wants != nil && p.fresh && now.Before(p.hope.Add(Bound)) {
+			w.expect(p)
+		}
+	}
+	if w.after == nil {
+		return nil
+	}
+	return w
+}
+
+// expect has it wait for one more, until the bound of that one.
+func (w *wait) expect(p *peer) {
+	w.after = append(w.after, p.name)
+	if end := p.hope.Add(Bound); end.After(w.until) {
+		w.until = end
+	}
+}
+
+// last returns what the session waits for because it is the last one of a family that carries
+// routes; nil where it is not, or where no other is to be expected.
+func (t *Turns) last(x *peer, now time.Time) *wait {
+	for _, f := range x.has.Families {
+		if w := t.lastOf(f, x, now); w != nil {
+			return w
+		}
+	}
+	return nil
+}
+
+func (t *Turns) lastOf(f bgp.Family, x *peer, now time.Time) *wait {
+	hoped, all := &wait{why: last, family: f}, &wait{why: last, family: f}
+	forever := t.owed[f]
+	for _, p := range t.peers {
+		switch {
+		case p == x || p.has == nil || !p.has.Carries(f):
+			continue
+		case p.carries(now):
+			return nil
+		case p.wants == nil:
+			continue
+		case now.Before(p.hope.Add(Bound)):
+			hoped.expect(p)
+		}
+		forever = forever || !p.taken.IsZero()
+		all.after = append(all.after, p.name)
+	}
+	switch {
+	case forever && all.after != nil: // or nothing is to come
+		return all
+	case hoped.after != nil:
+		return hoped
+	}
+	return nil
+}
+
+// obstacle returns a session that has the neighbour of one that is to begin: a server has one
+// session with an address.
+func (t *Turns) obstacle(x *peer) *peer {
+	for _, p := range t.peers {
+		if p != x && p.has != nil && p.wants == nil && p.has.SameNeighbour(x.wants) {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package turns
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// Drained reports whether the router of a peer is asked to move its traffic.
+func (t *Turns) Drained(name string) bool {
+	p := t.named[name]
+	return p != nil && !p.until.IsZero()
+}
+
+// Status returns what is still to become of a session; nil for nothing.
+func (t *Turns) Status(name string, now time.Time) *bgp.PeerChange {
+	p := t.named[name]
+	switch {
+	case p == nil:
+		return nil
+	case p.has == nil:
+		return t.obstructed(p)
+	case !p.until.IsZero():
+		text := "drained, to be reset with the settings of the file"
+		if p.wants == nil {
+			text = "drained, to leave: the file no longer has it"
+		}
+		return &bgp.PeerChange{Phase: bgp.Drains, Leaving: p.wants == nil, Until: p.until, Text: text}
+	case p.pending() && p.up:
+		return t.waiting(p, now)
+	case !p.taken.IsZero():
+		return p.returning(now)
+	}
+	return nil
+}
+
+func (t *Turns) obstructed(p *peer) *bgp.PeerChange {
+	o := t.obstacle(p)
+	if o == nil {
+		return nil
+	}
+	text := fmt.Sprintf("begins after %s, which is the same neighbour and leaves", o.name)
+	return &bgp.PeerChange{Phase: bgp.Waits, After: []string{o.name}, Text: text}
+}
+
+// returning is after the reset.
+func (p *peer) returning(now time.Time) *bgp.PeerChange {
+	c := &bgp.PeerChange{Phase: bgp.Returns, Until: p.taken.Add(Bound)}
+	c.Text = "was reset with new settings and is not back; others wait for it"
+	if !now.Before(c.Until) {
+		c.Phase, c.Until = bgp.Overdue, time.Time{}
+		c.Text = "was reset with new settings and is not back; others no longer wait for it"
+	}
+	if p.up {
+		c.Text = "was reset with new settings, and is established: it has a moment to carry its routes"
+	}
+	return c
+}
+
+// waiting is before the dwell.
+func (t *Turns) waiting(p *peer, now time.Time) *bgp.PeerChange {
+	c := &bgp.PeerChange{Phase: bgp.Waits, Leaving: p.wants == nil}
+	does := map[bool]string{false: "changes", true: "leaves"}[c.Leaving]
+	w := t.waitsFor(p, now)
+	if w == nil {
+		w = &wait{why: retry, until: p.notBefore}
+	}
+	c.After, c.Until = w.after, w.until
+	names := list(w.after)
+	switch w.why {
+	case turn:
+		c.Text = fmt.Sprintf("%s after %s, whose session is being changed", does, names)
+	case replacement:
+		c.Text = fmt.Sprintf("%s when the new peers are established: %s", does, names)
+	case last:
+		c.Text = fmt.Sprintf("%s when another session is established: this is the last one with %s; expected: %s", does, w.family, names)
+	case retry:
+		c.Text = does + " when it is tried again; the log has why it was not done"
+	}
+	return c
+}
+
+// most is how many names a text has.
+const most = 3
+
+// list is for people: a site may have fifty peers.
+func list(names []string) string {
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
