@@ -108,7 +108,7 @@ func FuzzAnnotations(f *testing.F) {
 			m := Meta{Ref: Ref{Kind: "Service", Namespace: "ns", Name: "web"}, Annotations: Annotations{{Key: key, Value: value}}}
 			tmpl := &Template{Meta: m}
 			if len(ParseTemplate(tmpl)) == 0 { // what is accepted can be built
-				Build(storeOf(tmpl), Options{Zones: []string{"fn.example.org."}})
+				buildAll(storeOf(tmpl), Options{Zones: []string{"fn.example.org."}})
 			}
 		}
 		for _, key := range []string{keyAddress, keyCoordinates, keyDrain} {

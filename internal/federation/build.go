@@ -25,21 +25,24 @@ type Options struct {
 // maxClusters is what an order of clusters can number, with two bytes each.
 const maxClusters = 1 << 16
 
-// Build makes a State of what the store holds.
-func Build(s *Store, opts Options) *State {
-	m := &Memory{Options: opts}
-	s.mu.Lock()
-	s.showAll(m)
-	s.mu.Unlock()
+// Build makes a State of what the store holds, from the last one that b made of it and what
+// changed since.
+func (m *Memory) Build(s *Store, opts Options) *State {
+	m.Options = opts
+	m.read = s.Changes(m.read, m.take)
 	return m.build()
 }
 
-// Build makes a State of what the store holds, from the last one that m made and
-// what changed since.
-func (m *Memory) Build(s *Store, opts Options) *State {
-	m.Options = opts
-	s.tell(m)
-	return m.build()
+// take stages what changed.
+func (m *Memory) take(changes Changes) {
+	if changes.Everything {
+		m.forget()
+	}
+	for c := range changes.Objects {
+		m.stage(c.Was, c.Is)
+		m.faults.stage(c.Ref, c.Faults)
+	}
+	m.faults.stageFiles(changes.Files)
 }
 
 func (m *Memory) build() *State {

@@ -17,7 +17,7 @@ func world(opts Options, objects ...Object) *State {
 	if opts.Zones == nil {
 		opts.Zones = []string{"fn.example.org."}
 	}
-	return Build(s, opts)
+	return buildAll(s, opts)
 }
 
 func cluster(name, gateway string) *Cluster {
@@ -273,7 +273,7 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 	for _, object := range []Object{cluster("a", ""), web, first, failed} {
 		s.Put(object)
 	}
-	state := Build(s, Options{Zones: []string{"fn.example.org."}})
+	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if got := shape(state, only(t, state)); got != "a=198.51.100.7 outdated" {
 		t.Errorf("%s, want the last address, outdated", got)
 	}
@@ -285,7 +285,7 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 	recreated.UID = "another"
 	recreated.Observe("a", Observed{})
 	s.Put(recreated)
-	state = Build(s, Options{Zones: []string{"fn.example.org."}})
+	state = buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if got := shape(state, only(t, state)); got != "!a: not applied yet" {
 		t.Errorf("a binding made anew: %s, want nothing remembered", got)
 	}
@@ -441,7 +441,7 @@ func TestARefusedVersionLeavesTheGoodOne(t *testing.T) {
 	web := service("ns", "web")
 	s.Put(web)
 	s.Replace(Listing{Refused: map[Ref][]Fault{web.Ref: {{Reason: "typo"}}}})
-	state := Build(s, Options{Zones: []string{"fn.example.org."}})
+	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if state.Functions.Len() != 1 || len(state.Faults) != 1 {
 		t.Errorf("%d functions, %v; want the good version and the fault", state.Functions.Len(), state.Faults)
 	}
@@ -461,7 +461,7 @@ func TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts(t *testing.T) {
 	s.Put(cluster("a", "192.0.2.1"))
 	s.Put(failed)
 	s.Refuse(web.Ref, []Fault{{Reason: "typo"}})
-	state := Build(s, Options{Zones: []string{"fn.example.org."}})
+	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if got := shape(state, only(t, state)); got != "a=192.0.2.1 outdated" {
 		t.Errorf("%s, want the good version, applied once", got)
 	}
@@ -514,7 +514,7 @@ func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
 	s.Restore([]Object{cluster("gone", ""), cluster("stays", "")}, then)
 	names := func() string {
 		var all []string
-		for _, c := range Build(s, Options{}).Clusters {
+		for _, c := range buildAll(s, Options{}).Clusters {
 			all = append(all, c.Name)
 		}
 		return strings.Join(all, " ")
@@ -545,7 +545,7 @@ func TestAKindIsReplacedAlone(t *testing.T) {
 	l := Listing{Objects: []Object{service("ns", "web")}, Refused: map[Ref][]Fault{{Kind: "Service", Namespace: "ns", Name: "bad"}: fault}}
 	s.ReplaceKind("", "Service", "ns", l)
 	<-s.Changed()
-	state := Build(s, Options{Zones: []string{"fn.example.org."}})
+	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	var names []string
 	for _, f := range state.All() {
 		names = append(names, f.Namespace+"/"+f.Name)
@@ -570,7 +570,7 @@ func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
 	binding.Observe("a", Observed{Applied: true})
 	s.Restore([]Object{cluster("a", "192.0.2.1"), web, old, binding}, time.Now().Add(-time.Hour))
 	s.ReplaceKind("", "Service", "", Listing{Objects: []Object{service("ns", "web")}})
-	state := Build(s, Options{Zones: []string{"fn.example.org."}})
+	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if f := only(t, state); f.Name != "web" || len(f.Placements) != 1 {
 		t.Errorf("%s with %d placements, want web in the snapshot's cluster", f.Name, len(f.Placements))
 	}
@@ -590,3 +590,6 @@ func TestAConsumerIsNoPlacement(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// buildAll makes a State of all that the store holds.
+func buildAll(s *Store, opts Options) *State { return new(Memory).Build(s, opts) }

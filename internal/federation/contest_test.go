@@ -39,7 +39,7 @@ func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
 		{dated(service("other", fmt.Sprintf("f%04d", many-1), "address", "a=198.51.100.7", "ttl", "9"), 5), 1},
 	} {
 		s.Put(c.changed)
-		s.tell(m)
+		m.read = s.Changes(m.read, m.take)
 		m.touchDisputed()
 		if len(m.stale) > c.touched {
 			t.Errorf("%s touches %d, want no more than %d", MetaOf(c.changed).Ref, len(m.stale), c.touched)

@@ -104,7 +104,7 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 			default:
 				store.Put(service("bank", bank, "hostname", rapid.SampledFrom(names).Draw(t, "name")))
 			}
-			got, want := m.Build(store, opts), Build(store, opts)
+			got, want := m.Build(store, opts), buildAll(store, opts)
 			if !reflect.DeepEqual(got.Faults, want.Faults) {
 				t.Fatalf("faults %v, and anew %v", got.Faults, want.Faults)
 			}
@@ -121,7 +121,7 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 			}
 			seen[probed(got).Kind] = true
 			fresh := &Memory{Options: opts}
-			store.showAll(fresh)
+			store.Changes(0, fresh.take)
 			fresh.build()
 			if len(m.probers) != len(fresh.probers) {
 				t.Fatalf("memory holds probers of %d names, and one that is new of %d", len(m.probers), len(fresh.probers))

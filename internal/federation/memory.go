@@ -17,6 +17,7 @@ import (
 // are a matter of every function.
 type Memory struct {
 	Options
+	read     Cookie // up to which the Store was read
 	in       staged
 	clusters []*Cluster
 	entries  map[Ref]*entry
@@ -88,7 +89,7 @@ type lookup struct {
 	users    map[*entry]bool
 }
 
-// forget makes m as if it had never built; the indices start anew.
+// forget makes m as if it had never built; the indices begin at 0 again.
 func (m *Memory) forget() {
 	*m = Memory{
 		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](m.beats), vips: newVIPs(),

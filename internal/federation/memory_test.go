@@ -33,12 +33,12 @@ func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
 			for range rapid.SampledFrom([]int{0, 1, 1, 1, 2, 5}).Draw(t, "changes") {
 				w.change()
 			}
-			got, want := m.Build(w.store, opts), Build(w.store, opts)
+			got, want := m.Build(w.store, opts), buildAll(w.store, opts)
 			if !reflect.DeepEqual(seen(got), seen(want)) {
 				t.Fatalf("from memory\n%s\nanew\n%s", text(got), text(want))
 			}
 			fresh := &Memory{Options: opts}
-			w.store.showAll(fresh)
+			w.store.Changes(0, fresh.take)
 			fresh.build()
 			if mine, its := m.held(), fresh.held(); mine != its {
 				t.Fatalf("memory holds\n%s\nand one that is new\n%s", mine, its)

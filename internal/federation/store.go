@@ -37,10 +37,9 @@ type Store struct {
 	inherited map[Ref]Object  // what a predecessor last held
 	restored  map[Ref]bool    // what a snapshot held and the source has not told yet
 	synced    bool            // the source has told everything once
-	// reader is the Memory that has read everything but what changed since: that is
-	// here as it was before.
-	reader *Memory
-	before map[Ref]Object
+	now       Cookie          // of the last change
+	followed  Cookie          // the one since which changes are known; 0 for none
+	before    map[Ref]Object  // what changed since, as it was then
 
 	confirmed atomic.Int64 // Unix nanoseconds; 0 until the first
 }
@@ -49,6 +48,7 @@ type Store struct {
 func NewStore() *Store {
 	return &Store{
 		changed: make(chan struct{}, 1),
+		now:     1,
 		objects: map[Ref]Object{},
 		faults:  map[Ref][]Fault{},
 	}
@@ -77,7 +77,8 @@ func (s *Store) Put(o Object, faults ...Fault) {
 
 // stage puts o, or takes the object away where o is nil, and keeps its faults.
 func (s *Store) stage(ref Ref, o Object, faults []Fault) {
-	if s.reader != nil {
+	s.now++
+	if s.followed != 0 {
 		if _, changed := s.before[ref]; !changed {
 			s.before[ref] = s.objects[ref]
 		}
@@ -314,33 +315,4 @@ func (s *Store) Inherit(before *Store) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inherited = held
-}
-
-// tell has m stage what changed since m was last told, or everything if another was
-// told in between.
-func (s *Store) tell(m *Memory) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.reader != m {
-		s.before = nil
-		s.showAll(m)
-	}
-	for ref, before := range s.before {
-		m.stage(before, s.objects[ref])
-		m.faults.stage(ref, s.faults[ref])
-	}
-	m.faults.stageFiles(s.other)
-	s.reader, s.before = m, map[Ref]Object{}
-}
-
-// showAll has m forget what it knows, and stage everything.
-func (s *Store) showAll(m *Memory) {
-	m.forget()
-	for _, o := range s.objects {
-		m.stage(nil, o)
-	}
-	for ref, faults := range s.faults {
-		m.faults.stage(ref, faults)
-	}
-	m.faults.stageFiles(s.other)
 }
