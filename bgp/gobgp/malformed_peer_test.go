@@ -17,8 +17,9 @@ import (
 
 const (
 	attackerASN = 64500
-	// waitTime is for what must happen, on a machine that does much else.
-	waitTime = 30 * time.Second
+	// waitTime is for what must happen, on a machine that does much else; it is more than the
+	// longest pause between two attempts, 37.5 s.
+	waitTime = time.Minute
 	// quietTime is how long a peer is believed to wait when it says nothing.
 	quietTime = 300 * time.Millisecond
 )

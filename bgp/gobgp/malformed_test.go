@@ -37,7 +37,7 @@ func TestAMalformedPeerEndsNeitherTheProcessNorAnotherSession(t *testing.T) {
 		return
 	}
 	t.Parallel()
-	args := []string{"-test.run=^" + t.Name() + "$", "-test.v", "-test.timeout=5m", fmt.Sprintf("-test.short=%v", testing.Short())}
+	args := []string{"-test.run=^" + t.Name() + "$", "-test.v", "-test.timeout=8m", fmt.Sprintf("-test.short=%v", testing.Short())}
 	child := exec.CommandContext(t.Context(), os.Args[0], args...)
 	child.Env = append(os.Environ(), childEnv+"=1")
 	var stdout, stderr bytes.Buffer
