@@ -11,7 +11,7 @@ import (
 // endpoints resolves the placement's addresses: fixed ones, else the load
 // balancer's, else the cluster's gateway, if that is where the function is reached; a
 // horizon's own before the default's.
-func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]Endpoint, string) {
+func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]Endpoint, string) {
 	endpoints := map[string]Endpoint{}
 	var refused error
 	usable := func(e Endpoint, unfit func(netip.Addr) error) Endpoint {
@@ -69,13 +69,13 @@ func (b *builder) endpoints(t *Template, c *Cluster, seen Observed) (map[string]
 
 // announced reports whether all that the load balancer has are VIPs of the namespace:
 // there is one, and what is the cluster's alone is its gateway.
-func (b *builder) announced(namespace string, seen Observed) bool {
+func (b *pass) announced(namespace string, seen Observed) bool {
 	other := func(a netip.Addr) bool { return !b.isVIP(namespace, a) }
 	return !seen.LoadBalancer.IsZero() && !seen.LoadBalancer.any(other)
 }
 
 // pending says what is known of a load balancer without an address.
-func (b *builder) pending(seen Observed) string {
+func (b *pass) pending(seen Observed) string {
 	switch {
 	case seen.Unread != "":
 		return ": " + seen.Unread
@@ -94,7 +94,7 @@ func (b *builder) pending(seen Observed) string {
 
 // unfit returns why the namespace's functions are never answered with the address;
 // nil if they may be. A VIP takes addresses from functions of its own namespace alone.
-func (b *builder) unfit(namespace string, a netip.Addr) error {
+func (b *pass) unfit(namespace string, a netip.Addr) error {
 	if b.isVIP(namespace, a) {
 		return fmt.Errorf("address %s is a VIP, which every site would answer for", a)
 	}
@@ -113,7 +113,7 @@ func (t *Template) fixedIn(cluster string) bool {
 
 // answersAlone reports whether there are gateways, and all that they are may be
 // answered with.
-func (b *builder) answersAlone(namespace string, gateways map[string]Endpoint) bool {
+func (b *pass) answersAlone(namespace string, gateways map[string]Endpoint) bool {
 	unfit := func(a netip.Addr) bool { return b.unfit(namespace, a) != nil }
 	for _, e := range gateways {
 		if e.IsZero() || e.any(unfit) {
@@ -125,7 +125,7 @@ func (b *builder) answersAlone(namespace string, gateways map[string]Endpoint) b
 
 // resolve returns the addresses of a load balancer's names, so that clients get
 // addresses and not names: a CNAME would take the choice of family from them.
-func (b *builder) resolve(names []string) Endpoint {
+func (b *pass) resolve(names []string) Endpoint {
 	var all Endpoint
 	for _, name := range names {
 		if b.inZone(name) {

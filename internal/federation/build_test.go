@@ -592,4 +592,4 @@ func TestAConsumerIsNoPlacement(t *testing.T) {
 }
 
 // buildAll makes a State of all that the store holds.
-func buildAll(s *Store, opts Options) *State { return new(Memory).Build(s, opts) }
+func buildAll(s *Store, opts Options) *State { return new(Builder).Build(s, opts) }

@@ -24,7 +24,7 @@ type Claim struct {
 }
 
 // Claims are all that were declared. With none, names are free but for those of others
-// (see Memory.foreign), and so are addresses that are not special.
+// (see Builder.foreign), and so are addresses that are not special.
 type Claims []Claim
 
 func (c Claims) of(namespace string) (names []string, addresses []netip.Prefix) {

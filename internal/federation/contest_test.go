@@ -17,7 +17,7 @@ func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
 	want := func(i int, more ...string) *Template {
 		return dated(service("evil", fmt.Sprintf("f%04d", i), append(more, "hostname", strings.Join(names, ","), "vip", "198.51.100.7")...), 10)
 	}
-	s, m, opts := NewStore(), new(Memory), Options{Zones: []string{"fn.example.org."}}
+	s, m, opts := NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	s.Put(cluster("a", "192.0.2.1"))
 	for i := range many {
 		other := dated(service("other", fmt.Sprintf("f%04d", i), "address", "a=198.51.100.7"), 5)

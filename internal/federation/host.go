@@ -12,7 +12,7 @@ const probeLabel = "nearcast-probe."
 
 // probeOf returns what the function's placements are asked, with its host. A probe that
 // would ask for what is another's is a fault, and a TCP connection made in its place.
-func (b *builder) probeOf(f *Function) ProbeSpec {
+func (b *pass) probeOf(f *Function) ProbeSpec {
 	plain := ProbeSpec{Kind: ProbeTCP}
 	if f.Probe == nil {
 		return plain
@@ -33,7 +33,7 @@ func (b *builder) probeOf(f *Function) ProbeSpec {
 
 // hostOf returns the host that a probe sends: the annotated one if it is a name of the
 // function's own, or else its first.
-func (b *builder) hostOf(f *Function, annotated string) (string, error) {
+func (b *pass) hostOf(f *Function, annotated string) (string, error) {
 	if annotated == "" {
 		annotated = firstName(f.Hostnames)
 	}
@@ -57,7 +57,7 @@ func firstName(hostnames []string) string {
 // has reports whether the name is the function's that is being made: one that it has, or
 // that a wildcard of its own stands for, as RFC 4592 finds it: the closest name that
 // exists decides. It notes that the function depends on the names between.
-func (b *builder) has(f *Function, name string) bool {
+func (b *pass) has(f *Function, name string) bool {
 	if slices.Contains(f.Hostnames, name) {
 		return true
 	}
@@ -85,23 +85,23 @@ func (b *builder) has(f *Function, name string) bool {
 
 // touchProbers touches the entries whose probes ask for the hostname, or for one that it
 // may be closer to than their wildcard.
-func (m *Memory) touchProbers(hostname string) {
-	for _, e := range m.probers[strings.TrimPrefix(hostname, "*.")] {
-		m.touch(e)
+func (b *Builder) touchProbers(hostname string) {
+	for _, e := range b.probers[strings.TrimPrefix(hostname, "*.")] {
+		b.touch(e)
 	}
 }
 
 // useHosts notes which names the entry's probe depends on now.
-func (m *Memory) useHosts(e *entry, before, now []string) {
+func (b *Builder) useHosts(e *entry, before, now []string) {
 	for _, name := range before {
-		if m.probers[name] = without(m.probers[name], e); len(m.probers[name]) == 0 {
-			delete(m.probers, name)
+		if b.probers[name] = without(b.probers[name], e); len(b.probers[name]) == 0 {
+			delete(b.probers, name)
 		}
 	}
 	for _, name := range now {
-		if m.probers == nil {
-			m.probers = map[string][]*entry{}
+		if b.probers == nil {
+			b.probers = map[string][]*entry{}
 		}
-		m.probers[name] = append(m.probers[name], e)
+		b.probers[name] = append(b.probers[name], e)
 	}
 }

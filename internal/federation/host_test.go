@@ -89,7 +89,7 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 	names := []string{"a." + base, "b.a." + base, "c.b.a." + base, "*.a." + base, "*.b.a." + base, base}
 	seen := map[ProbeKind]bool{}
 	rapid.Check(t, func(t *rapid.T) {
-		store, m, opts := NewStore(), new(Memory), Options{Zones: []string{"fn.example.org."}}
+		store, m, opts := NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 		evil := service("evil", "evil", "hostname", "*."+base, "probe", "http://c.b.a."+base+"/")
 		for _, o := range []Object{cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a")} {
 			store.Put(o)
@@ -120,11 +120,11 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 				t.Fatalf("%s is probed, and anew %s", probed(got), probed(want))
 			}
 			seen[probed(got).Kind] = true
-			fresh := &Memory{Options: opts}
+			fresh := &Builder{Options: opts}
 			store.Changes(0, fresh.take)
 			fresh.build()
 			if len(m.probers) != len(fresh.probers) {
-				t.Fatalf("memory holds probers of %d names, and one that is new of %d", len(m.probers), len(fresh.probers))
+				t.Fatalf("the builder holds probers of %d names, and a new one of %d", len(m.probers), len(fresh.probers))
 			}
 		}
 	})

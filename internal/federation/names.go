@@ -10,19 +10,19 @@ import (
 // beats decides whose a hostname is. A default name beats one below the namespace's own
 // domain, and that any other, of which a default name of a zone above goes last; then the
 // older template has it (see older). Losers are reported.
-func (m *Memory) beats(name string, e, o *entry) bool {
-	if mine, theirs := m.title(name, e), m.title(name, o); mine != theirs {
+func (b *Builder) beats(name string, e, o *entry) bool {
+	if mine, theirs := b.title(name, e), b.title(name, o); mine != theirs {
 		return mine > theirs
 	}
 	return older(e, o)
 }
 
 // title is how good the entry's title to the name is.
-func (m *Memory) title(name string, e *entry) int {
+func (b *Builder) title(name string, e *entry) int {
 	switch {
-	case m.isDefault(name, e):
+	case b.isDefault(name, e):
 		return 2
-	case m.isOwn(strings.TrimPrefix(name, "*."), e.template.Namespace):
+	case b.isOwn(strings.TrimPrefix(name, "*."), e.template.Namespace):
 		return 1
 	case e.template.takesDefault():
 		return -1
@@ -46,45 +46,45 @@ func older(e, o *entry) bool {
 func (t *Template) takesDefault() bool { return len(t.Hostnames) == 0 }
 
 // declare has the template take part.
-func (m *Memory) declare(t *Template) {
-	e := m.entries[t.Ref]
+func (b *Builder) declare(t *Template) {
+	e := b.entries[t.Ref]
 	if e == nil {
 		e = &entry{index: -1}
-		m.entries[t.Ref] = e
+		b.entries[t.Ref] = e
 	}
-	m.touch(e)
+	b.touch(e)
 	e.template, e.gone = t, false
-	m.settleIn(t.Namespace)
+	b.settleIn(t.Namespace)
 	if l, ok := t.selectsBy(); ok {
-		m.selecting[l] = m.selecting[l].with(e)
+		b.selecting[l] = b.selecting[l].with(e)
 	}
-	if e.barred = m.trespasses(t); len(e.barred) > 0 {
+	if e.barred = b.trespasses(t); len(e.barred) > 0 {
 		return
 	}
-	m.declareVIPs(e)
-	m.ask(e)
+	b.declareVIPs(e)
+	b.ask(e)
 	for _, name := range e.asked {
-		m.hostnames.enter(name, e)
-		m.touchAskers(name, e)
-		m.watch(name, e)
+		b.hostnames.enter(name, e)
+		b.touchAskers(name, e)
+		b.watch(name, e)
 	}
 }
 
 // withdraw takes away what the entry's template takes part in.
-func (m *Memory) withdraw(e *entry) {
-	m.touch(e)
-	m.moveOut(e.template.Namespace)
+func (b *Builder) withdraw(e *entry) {
+	b.touch(e)
+	b.moveOut(e.template.Namespace)
 	if l, ok := e.template.selectsBy(); ok {
-		leave(m.selecting, l, e)
+		leave(b.selecting, l, e)
 	}
 	for _, name := range e.asked {
-		m.touchAskers(name, e)
-		m.hostnames.leave(name, e)
-		m.unwatch(name, e)
+		b.touchAskers(name, e)
+		b.hostnames.leave(name, e)
+		b.unwatch(name, e)
 	}
-	m.withdrawVIPs(e)
+	b.withdrawVIPs(e)
 	if e.needs != nil { // its date may be another next
-		m.occupy(e, e.needs.occupied, nil)
+		b.occupy(e, e.needs.occupied, nil)
 		e.needs.occupied = nil
 	}
 	e.gone, e.asked, e.barred = true, nil, nil
@@ -93,26 +93,26 @@ func (m *Memory) withdraw(e *entry) {
 // touchAskers touches all that ask for the hostname, or for one below it, unless e, which
 // comes or goes, changes nothing for them: another has had the hostname and goes before it.
 // Once for all that come and go is enough.
-func (m *Memory) touchAskers(hostname string, e *entry) {
-	holder := m.hostnames.holder[hostname]
-	if holder != e && holder.function != nil && slices.Contains(holder.function.Hostnames, hostname) || m.roused[hostname] {
+func (b *Builder) touchAskers(hostname string, e *entry) {
+	holder := b.hostnames.holder[hostname]
+	if holder != e && holder.function != nil && slices.Contains(holder.function.Hostnames, hostname) || b.roused[hostname] {
 		return
 	}
-	m.roused[hostname] = true
-	for e := range m.hostnames.all(hostname) {
-		m.touch(e)
+	b.roused[hostname] = true
+	for e := range b.hostnames.all(hostname) {
+		b.touch(e)
 	}
-	for e := range m.below[strings.TrimPrefix(hostname, "*.")].all() {
-		m.touch(e)
+	for e := range b.below[strings.TrimPrefix(hostname, "*.")].all() {
+		b.touch(e)
 	}
-	m.touchProbers(hostname)
+	b.touchProbers(hostname)
 }
 
 // ask finds the hostnames that the entry's template asks for and may have.
-func (m *Memory) ask(e *entry) {
+func (b *Builder) ask(e *entry) {
 	t := e.template
 	if t.takesDefault() {
-		for _, zone := range m.Zones {
+		for _, zone := range b.Zones {
 			if IsReverse(zone) {
 				continue
 			}
@@ -121,10 +121,10 @@ func (m *Memory) ask(e *entry) {
 				e.barred = append(e.barred, t.fault("", "default hostname: %v", err))
 				continue
 			}
-			if m.zoneOf(name) != zone {
-				err = m.Claims.allowName(t.Namespace, name)
+			if b.zoneOf(name) != zone {
+				err = b.Claims.allowName(t.Namespace, name)
 			}
-			if err := cmp.Or(err, m.unfitName(name)); err != nil {
+			if err := cmp.Or(err, b.unfitName(name)); err != nil {
 				e.barred = append(e.barred, t.fault("", "default hostname: %v", err))
 				continue
 			}
@@ -136,11 +136,11 @@ func (m *Memory) ask(e *entry) {
 		e.barred = append(e.barred, t.fault(keyHostname, "%s", why))
 	}
 	for _, name := range t.Hostnames {
-		if err := m.Claims.allowName(t.Namespace, name); err != nil {
+		if err := b.Claims.allowName(t.Namespace, name); err != nil {
 			e.barred = append(e.barred, t.fault(keyHostname, "%v", err))
 			continue
 		}
-		if err := m.unfitName(name); err != nil {
+		if err := b.unfitName(name); err != nil {
 			e.barred = append(e.barred, t.fault(keyHostname, "%v", err))
 			continue
 		}
@@ -149,7 +149,7 @@ func (m *Memory) ask(e *entry) {
 }
 
 // names returns the hostnames that the entry has of those that it asked for.
-func (b *builder) names(e *entry) []string {
+func (b *pass) names(e *entry) []string {
 	lost := func(name string) bool { return b.owner(name) != e }
 	if !slices.ContainsFunc(e.asked, lost) {
 		return e.asked
@@ -180,22 +180,22 @@ func defaultName(t *Template, zone string) (string, error) {
 }
 
 // unfitName returns why no function may have the name; nil if one may.
-func (m *Memory) unfitName(name string) error {
+func (b *Builder) unfitName(name string) error {
 	switch {
-	case slices.Contains(m.Zones, name):
+	case slices.Contains(b.Zones, name):
 		return fmt.Errorf("%s is the name of a zone, which the zone itself answers for; name the function below it", name)
-	case slices.Contains(m.Servers, name):
+	case slices.Contains(b.Servers, name):
 		return fmt.Errorf("%s is a name server of its zone, which is answered with the addresses of that; give the function another name", name)
-	case !m.inZone(name):
-		return fmt.Errorf("%s is not below any zone served here (%s)", name, strings.Join(m.Zones, " "))
+	case !b.inZone(name):
+		return fmt.Errorf("%s is not below any zone served here (%s)", name, strings.Join(b.Zones, " "))
 	}
 	return nil
 }
 
 // inZone reports whether the hostname is below one of the zones; an apex belongs
 // to the operator.
-func (m *Memory) inZone(hostname string) bool {
-	return !slices.Contains(m.Zones, hostname) && slices.ContainsFunc(m.Zones, func(zone string) bool {
+func (b *Builder) inZone(hostname string) bool {
+	return !slices.Contains(b.Zones, hostname) && slices.ContainsFunc(b.Zones, func(zone string) bool {
 		return !IsReverse(zone) && isAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
 	})
 }

@@ -9,7 +9,7 @@ import (
 
 // place fills in f's placements and refusals from the bindings of its template
 // and workload.
-func (b *builder) place(f *Function) {
+func (b *pass) place(f *Function) {
 	template := b.binding(f.Ref)
 	if template == nil {
 		f.Unplaced = noBinding(f.Ref)
@@ -57,7 +57,7 @@ func (b *Binding) placedAnywhere() bool {
 // handOver keeps the clusters that Karmada has just taken the function from, and
 // still reports as running it, until what is placed instead is healthy: Karmada
 // itself waits for that in an eviction only, and not where a policy changes.
-func (b *builder) handOver(f *Function, template *Binding, work *workload) {
+func (b *pass) handOver(f *Function, template *Binding, work *workload) {
 	for _, member := range template.Members {
 		cluster := member.Cluster()
 		isPlacement := func(p *Placement) bool { return b.state.Clusters[p.Cluster].Name == cluster }
@@ -114,7 +114,7 @@ func (b *Binding) places(cluster, handOver string) (placed bool, leaving string)
 
 // placement decides about one cluster: a placement, or the reason why there is
 // none. handOver is as of Binding.places.
-func (b *builder) placement(t *Template, template *Binding, work *workload, cluster, handOver string) (Placement, string) {
+func (b *pass) placement(t *Template, template *Binding, work *workload, cluster, handOver string) (Placement, string) {
 	index := b.state.ClusterIndex(cluster)
 	if index < 0 {
 		return Placement{}, "no Cluster of this name was read, or it was refused"

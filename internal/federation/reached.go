@@ -33,7 +33,7 @@ func (n PortNumbers) has(number uint16) bool {
 // atNodePort returns the endpoints with the port that the probe names, where that is a
 // claimed one of the nodes behind a gateway: members give it to a Service, and its template
 // has it not. Any other port that is none of the function's own is a health check's.
-func (b *builder) atNodePort(t *Template, all map[string]Endpoint) map[string]Endpoint {
+func (b *pass) atNodePort(t *Template, all map[string]Endpoint) map[string]Endpoint {
 	port := b.probe.Port
 	if !nodePorts.Has(port) {
 		return all

@@ -6,7 +6,7 @@ import (
 	"unique"
 )
 
-// likeness is the key of Memory.shared. Placements that have it in common may differ
+// likeness is the key of Builder.shared. Placements that have it in common may differ
 // in the rest.
 type likeness struct {
 	cluster        int
@@ -17,7 +17,7 @@ type likeness struct {
 	health         Health
 }
 
-// mostShared bounds what a Memory holds of placements that may be no function's any
+// mostShared bounds what a Builder holds of placements that may be no function's any
 // more: beyond it all are found anew, and what is in use stays in use.
 const mostShared = 1 << 14
 
@@ -49,15 +49,15 @@ func (l *lists) share(all []*Placement) []*Placement {
 
 // share returns a placement that is as p, and other functions' too where they have
 // such a one.
-func (m *Memory) share(p Placement) *Placement {
+func (b *Builder) share(p Placement) *Placement {
 	like := likeness{p.Cluster, p.Target, p.Runtime, p.Replicas, p.Cold, p.Outdated, p.Health}
-	if same := m.shared[like]; same != nil && reflect.DeepEqual(same, &p) {
+	if same := b.shared[like]; same != nil && reflect.DeepEqual(same, &p) {
 		return same
 	}
-	if len(m.shared) == mostShared {
-		clear(m.shared)
-		m.lists = lists{} // which are of them
+	if len(b.shared) == mostShared {
+		clear(b.shared)
+		b.lists = lists{} // which are of them
 	}
-	m.shared[like] = &p
+	b.shared[like] = &p
 	return &p
 }

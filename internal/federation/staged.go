@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// staged is what a Memory knows of a Store, sorted into kinds, but for templates.
+// staged is what a Builder knows of a Store, sorted into kinds, but for templates.
 type staged struct {
 	clusters  map[Ref]*Cluster
 	workloads map[string][]*Workload       // by namespace, sorted
@@ -26,78 +26,78 @@ func newStaged() staged {
 }
 
 // stage puts an object in the place of what it was; either may be nil.
-func (m *Memory) stage(was, is Object) {
+func (b *Builder) stage(was, is Object) {
 	if was == is {
 		return
 	}
 	if was != nil {
-		m.unstage(was)
+		b.unstage(was)
 	}
 	switch o := is.(type) {
 	case *Cluster:
-		m.in.clusters[o.Ref] = o
-		m.otherClusters = true
+		b.in.clusters[o.Ref] = o
+		b.otherClusters = true
 	case *Template:
-		m.declare(o)
+		b.declare(o)
 	case *Workload:
-		of := m.in.workloads[o.Namespace]
+		of := b.in.workloads[o.Namespace]
 		i, _ := slices.BinarySearchFunc(of, o.Ref, compareWorkload)
-		m.in.workloads[o.Namespace] = slices.Insert(of, i, o)
+		b.in.workloads[o.Namespace] = slices.Insert(of, i, o)
 		for k, v := range o.PodLabels {
-			m.in.label(label{o.Namespace, k, v}, o)
+			b.in.label(label{o.Namespace, k, v}, o)
 		}
-		m.otherWork = append(m.otherWork, o)
-		m.touchUsers(o.Ref)
+		b.otherWork = append(b.otherWork, o)
+		b.touchUsers(o.Ref)
 	case *Binding:
-		m.in.bindings.enter(o.Resource, o)
-		m.touchUsers(o.Resource)
+		b.in.bindings.enter(o.Resource, o)
+		b.touchUsers(o.Resource)
 		if bare, of := o.Resource.ofAnyGroup(); of {
-			m.in.bindings.enter(bare, o)
-			m.touchUsers(bare)
+			b.in.bindings.enter(bare, o)
+			b.touchUsers(bare)
 		}
 		if o.isOther() {
-			m.in.others.enter(o.Resource.named(), o)
+			b.in.others.enter(o.Resource.named(), o)
 		}
 	case *MultiClusterService:
-		m.in.exposed[o.service()] = o
-		m.touch(m.entries[o.service()])
+		b.in.exposed[o.service()] = o
+		b.touch(b.entries[o.service()])
 	}
 }
 
 // unstage takes the object away. A template is withdrawn for good only if none of
 // its Ref is declared again.
-func (m *Memory) unstage(was Object) {
+func (b *Builder) unstage(was Object) {
 	switch o := was.(type) {
 	case *Cluster:
-		delete(m.in.clusters, o.Ref)
-		m.otherClusters = true
+		delete(b.in.clusters, o.Ref)
+		b.otherClusters = true
 	case *Template:
-		m.withdraw(m.entries[o.Ref])
+		b.withdraw(b.entries[o.Ref])
 	case *Workload:
-		of := m.in.workloads[o.Namespace]
+		of := b.in.workloads[o.Namespace]
 		if i, found := slices.BinarySearchFunc(of, o.Ref, compareWorkload); found {
 			of = slices.Delete(of, i, i+1)
 		}
-		if m.in.workloads[o.Namespace] = of; len(of) == 0 {
-			delete(m.in.workloads, o.Namespace)
+		if b.in.workloads[o.Namespace] = of; len(of) == 0 {
+			delete(b.in.workloads, o.Namespace)
 		}
 		for k, v := range o.PodLabels {
-			m.in.unlabel(label{o.Namespace, k, v}, o)
+			b.in.unlabel(label{o.Namespace, k, v}, o)
 		}
-		m.touchUsers(o.Ref)
+		b.touchUsers(o.Ref)
 	case *Binding:
-		m.in.bindings.leave(o.Resource, o)
-		m.touchUsers(o.Resource)
+		b.in.bindings.leave(o.Resource, o)
+		b.touchUsers(o.Resource)
 		if bare, of := o.Resource.ofAnyGroup(); of {
-			m.in.bindings.leave(bare, o)
-			m.touchUsers(bare)
+			b.in.bindings.leave(bare, o)
+			b.touchUsers(bare)
 		}
 		if o.isOther() {
-			m.in.others.leave(o.Resource.named(), o)
+			b.in.others.leave(o.Resource.named(), o)
 		}
 	case *MultiClusterService:
-		delete(m.in.exposed, o.service())
-		m.touch(m.entries[o.service()])
+		delete(b.in.exposed, o.service())
+		b.touch(b.entries[o.service()])
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // target decides what proves the placement alive from this site: the address in
 // the default horizon, else in the first other by name.
-func (b *builder) target(t *Template, p *Placement) Target {
+func (b *pass) target(t *Template, p *Placement) Target {
 	horizon := ""
 	if _, ok := p.Endpoints[horizon]; !ok {
 		horizon = slices.Min(slices.Collect(maps.Keys(p.Endpoints)))
@@ -42,7 +42,7 @@ func (b *builder) target(t *Template, p *Placement) Target {
 
 // mayProbe reports whether the template's placement at the endpoint may be probed on the
 // port that the annotation names. Where it may not, that is the annotation's fault, once.
-func (b *builder) mayProbe(t *Template, key string, e Endpoint, port uint16) bool {
+func (b *pass) mayProbe(t *Template, key string, e Endpoint, port uint16) bool {
 	if t.hasPort(e, port) || b.Claims.allowPort(t.Namespace, netip.AddrPortFrom(e.First(), port)) {
 		return true
 	}

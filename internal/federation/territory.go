@@ -12,45 +12,45 @@ import (
 // line says otherwise.
 
 // isOwn reports whether the name is at or below the namespace's own domain in its zone.
-func (m *Memory) isOwn(name, namespace string) bool {
-	zone := m.zoneOf(name)
+func (b *Builder) isOwn(name, namespace string) bool {
+	zone := b.zoneOf(name)
 	return zone != "" && lastLabel(name, zone) == namespace
 }
 
 // isDefault reports whether the name is the entry's default one in its zone. One that is
 // made in a zone above that, as bank.fn.example.org. of Service fn/bank in example.org. where
 // fn.example.org. is served too, is as one that is annotated: it may be another's there.
-func (m *Memory) isDefault(name string, e *entry) bool {
-	return e.template.takesDefault() && m.isOwn(name, e.template.Namespace)
+func (b *Builder) isDefault(name string, e *entry) bool {
+	return e.template.takesDefault() && b.isOwn(name, e.template.Namespace)
 }
 
 // foreign returns why the name is not for the entry's namespace; nil if it may be.
-func (m *Memory) foreign(name string, e *entry) error {
-	if len(m.Claims) > 0 || m.isDefault(name, e) {
+func (b *Builder) foreign(name string, e *entry) error {
+	if len(b.Claims) > 0 || b.isDefault(name, e) {
 		return nil // a claim allowed it
 	}
 	base, wildcard := strings.CutPrefix(name, "*.")
-	above := m.above(base)
+	above := b.above(base)
 	if len(above) == 0 {
 		return fmt.Errorf("%s would be every name of the zone that nobody has; the operator's claim lines can allow it", name)
 	}
-	if own, err := m.ofANamespace(base, e.template.Namespace); own || err != nil {
+	if own, err := b.ofANamespace(base, e.template.Namespace); own || err != nil {
 		return err
 	}
-	return m.ofAnother(above, wildcard, e)
+	return b.ofAnother(above, wildcard, e)
 }
 
 // ofANamespace reports whether the name is the namespace's own by its form, or returns an
 // error if it is another's, or the zone's own. Where zones are nested, what it is in the
 // longest of them goes before.
-func (m *Memory) ofANamespace(name, namespace string) (own bool, err error) {
-	for zone := m.zoneOf(name); zone != ""; zone = m.zoneAbove(name, zone) {
+func (b *Builder) ofANamespace(name, namespace string) (own bool, err error) {
+	for zone := b.zoneOf(name); zone != ""; zone = b.zoneAbove(name, zone) {
 		first := lastLabel(name, zone)
 		domain := first + "." + strings.TrimPrefix(zone, ".")
 		switch {
 		case first == namespace:
 			return true, nil
-		case m.namespaces[first] > 0:
+		case b.namespaces[first] > 0:
 			return false, fmt.Errorf("%s is at or below %s, which is namespace %s's; the operator's claim lines can allow it", name, domain, first)
 		case strings.HasPrefix(first, "_"):
 			return false, fmt.Errorf("%s is at or below %s, which is the zone's own; the operator's claim lines can allow it", name, domain)
@@ -60,14 +60,14 @@ func (m *Memory) ofANamespace(name, namespace string) (own bool, err error) {
 }
 
 // zoneOf returns the longest zone at or below which the name is; "" for none.
-func (m *Memory) zoneOf(name string) string { return m.zoneBelow(name, len(name)+1) }
+func (b *Builder) zoneOf(name string) string { return b.zoneBelow(name, len(name)+1) }
 
 // zoneAbove returns the longest zone of the name that is shorter than the zone.
-func (m *Memory) zoneAbove(name, zone string) string { return m.zoneBelow(name, len(zone)) }
+func (b *Builder) zoneAbove(name, zone string) string { return b.zoneBelow(name, len(zone)) }
 
 // zoneBelow returns the longest zone of the name that is shorter than the length.
-func (m *Memory) zoneBelow(name string, length int) (zone string) {
-	for _, z := range m.Zones {
+func (b *Builder) zoneBelow(name string, length int) (zone string) {
+	for _, z := range b.Zones {
 		if !IsReverse(z) && isAtOrBelow(name, z) && len(z) < length && len(z) > len(zone) {
 			zone = z
 		}
@@ -78,15 +78,15 @@ func (m *Memory) zoneBelow(name string, length int) (zone string) {
 // ofAnother returns an error if a name that another namespace has is above the first of
 // these, or that where a wildcard stands below it: always where it says something of that
 // name, as _acme-challenge does (RFC 8552), or else if the other is older.
-func (m *Memory) ofAnother(names []string, wildcard bool, e *entry) error {
+func (b *Builder) ofAnother(names []string, wildcard bool, e *entry) error {
 	underscored := false
 	for i, name := range names {
 		owners := []*entry{nil, nil}
 		if i > 0 || wildcard {
-			owners[0] = m.owner(name)
+			owners[0] = b.owner(name)
 		}
 		if i > 0 {
-			owners[1] = m.owner("*." + name)
+			owners[1] = b.owner("*." + name)
 		}
 		for _, owner := range owners {
 			switch {
@@ -103,8 +103,8 @@ func (m *Memory) ofAnother(names []string, wildcard bool, e *entry) error {
 }
 
 // above returns the name and those above it, below the apex of its longest zone.
-func (m *Memory) above(name string) (names []string) {
-	zone := m.zoneOf(name)
+func (b *Builder) above(name string) (names []string) {
+	zone := b.zoneOf(name)
 	for zone != "" && len(name) > len(zone) {
 		names = append(names, name)
 		_, name, _ = strings.Cut(name, ".")
@@ -114,27 +114,27 @@ func (m *Memory) above(name string) (names []string) {
 
 // owner returns whose the name is: of those that ask for it, the first for whom it is
 // not foreign; nil if there is none.
-func (m *Memory) owner(name string) *entry {
-	holder := m.hostnames.holder[name]
-	if holder == nil || len(m.Claims) > 0 || m.isDefault(name, holder) {
+func (b *Builder) owner(name string) *entry {
+	holder := b.hostnames.holder[name]
+	if holder == nil || len(b.Claims) > 0 || b.isDefault(name, holder) {
 		return holder
 	}
-	owner, known := m.owners[name]
+	owner, known := b.owners[name]
 	if known {
 		return owner
 	}
 	refused := map[string]bool{} // of a namespace what is foreign to one is to those after it
-	for e := range m.hostnames.all(name) {
+	for e := range b.hostnames.all(name) {
 		if refused[e.template.Namespace] && !e.template.takesDefault() {
 			continue
 		}
-		if m.foreign(name, e) == nil {
+		if b.foreign(name, e) == nil {
 			owner = e
 			break
 		}
 		refused[e.template.Namespace] = true
 	}
-	m.owners[name] = owner
+	b.owners[name] = owner
 	return owner
 }
 
@@ -200,50 +200,50 @@ func (a askers) all() iter.Seq[*entry] {
 
 // watch notes that the entry's title to the name depends on whose the names above it are,
 // and on whether there are namespaces of these names.
-func (m *Memory) watch(name string, e *entry) {
-	for _, above := range m.watched(name, e) {
-		m.below[above] = m.below[above].with(e)
+func (b *Builder) watch(name string, e *entry) {
+	for _, above := range b.watched(name, e) {
+		b.below[above] = b.below[above].with(e)
 	}
 }
 
-func (m *Memory) unwatch(name string, e *entry) {
-	for _, above := range m.watched(name, e) {
-		leave(m.below, above, e)
+func (b *Builder) unwatch(name string, e *entry) {
+	for _, above := range b.watched(name, e) {
+		leave(b.below, above, e)
 	}
 }
 
-func (m *Memory) watched(name string, e *entry) []string {
-	if len(m.Claims) > 0 || m.isDefault(name, e) {
+func (b *Builder) watched(name string, e *entry) []string {
+	if len(b.Claims) > 0 || b.isDefault(name, e) {
 		return nil
 	}
 	name = strings.TrimPrefix(name, "*.")
-	all, zone := m.above(name), m.zoneOf(name)
-	for zone = m.zoneAbove(name, zone); zone != ""; zone = m.zoneAbove(name, zone) {
+	all, zone := b.above(name), b.zoneOf(name)
+	for zone = b.zoneAbove(name, zone); zone != ""; zone = b.zoneAbove(name, zone) {
 		all = append(all, lastLabel(name, zone)+"."+strings.TrimPrefix(zone, "."))
 	}
 	return all
 }
 
 // settleIn notes that the namespace has one template more.
-func (m *Memory) settleIn(namespace string) {
-	if m.namespaces[namespace]++; m.namespaces[namespace] == 1 {
-		m.touchDomain(namespace)
+func (b *Builder) settleIn(namespace string) {
+	if b.namespaces[namespace]++; b.namespaces[namespace] == 1 {
+		b.touchDomain(namespace)
 	}
 }
 
 // moveOut notes that the namespace has one template less.
-func (m *Memory) moveOut(namespace string) {
-	if m.namespaces[namespace]--; m.namespaces[namespace] == 0 {
-		delete(m.namespaces, namespace)
-		m.touchDomain(namespace)
+func (b *Builder) moveOut(namespace string) {
+	if b.namespaces[namespace]--; b.namespaces[namespace] == 0 {
+		delete(b.namespaces, namespace)
+		b.touchDomain(namespace)
 	}
 }
 
 // touchDomain touches the entries that ask for names at or below the namespace's domain.
-func (m *Memory) touchDomain(namespace string) {
-	for _, zone := range m.Zones {
-		for e := range m.below[namespace+"."+strings.TrimPrefix(zone, ".")].all() {
-			m.touch(e)
+func (b *Builder) touchDomain(namespace string) {
+	for _, zone := range b.Zones {
+		for e := range b.below[namespace+"."+strings.TrimPrefix(zone, ".")].all() {
+			b.touch(e)
 		}
 	}
 }

@@ -36,52 +36,52 @@ func newVIPs() vips {
 
 // declareVIPs has the entry's template take part with the VIPs that its claims allow; a
 // fault names each other.
-func (m *Memory) declareVIPs(e *entry) {
+func (b *Builder) declareVIPs(e *entry) {
 	t := e.template
 	for _, vip := range t.VIPs {
-		if err := m.Claims.allowAnnotated(t.Namespace, vip); err != nil {
+		if err := b.Claims.allowAnnotated(t.Namespace, vip); err != nil {
 			e.barred = append(e.barred, t.fault(keyVIP, "%v", err))
 			continue
 		}
 		e.vips = append(e.vips, vip)
-		if m.declared.enter(vip, e); m.declared.holder[vip] == e {
-			m.disputed[vip] = true
+		if b.declared.enter(vip, e); b.declared.holder[vip] == e {
+			b.disputed[vip] = true
 		}
 		own := ownVIP{vip, t.Namespace}
-		if m.vips.in[own]++; m.vips.in[own] == 1 {
-			m.otherVIPs[vip] = true
+		if b.vips.in[own]++; b.vips.in[own] == 1 {
+			b.otherVIPs[vip] = true
 		}
 	}
 }
 
 // withdrawVIPs takes the entry's VIPs away.
-func (m *Memory) withdrawVIPs(e *entry) {
+func (b *Builder) withdrawVIPs(e *entry) {
 	for _, vip := range e.vips {
-		if m.declared.holder[vip] == e {
-			m.disputed[vip] = true
+		if b.declared.holder[vip] == e {
+			b.disputed[vip] = true
 		}
-		m.declared.leave(vip, e)
+		b.declared.leave(vip, e)
 		own := ownVIP{vip, e.template.Namespace}
-		if m.vips.in[own]--; m.vips.in[own] == 0 {
-			delete(m.vips.in, own)
-			m.otherVIPs[vip] = true
+		if b.vips.in[own]--; b.vips.in[own] == 0 {
+			delete(b.vips.in, own)
+			b.otherVIPs[vip] = true
 		}
 	}
 	e.vips = nil
 }
 
 // touchDisputed touches all that declare the VIPs that may be another's.
-func (m *Memory) touchDisputed() {
-	for vip := range m.disputed {
-		for e := range m.declared.all(vip) {
-			m.touch(e)
+func (b *Builder) touchDisputed() {
+	for vip := range b.disputed {
+		for e := range b.declared.all(vip) {
+			b.touch(e)
 		}
 	}
-	clear(m.disputed)
+	clear(b.disputed)
 }
 
 // heldVIPs returns the VIPs that the entry has of those that it declares.
-func (b *builder) heldVIPs(e *entry) []netip.Addr {
+func (b *pass) heldVIPs(e *entry) []netip.Addr {
 	var held []netip.Addr
 	for _, vip := range e.vips {
 		if why := b.taken(vip, e); why != "" {
@@ -94,7 +94,7 @@ func (b *builder) heldVIPs(e *entry) []netip.Addr {
 }
 
 // taken says whose the VIP is, if it is not of the entry's namespace.
-func (b *builder) taken(vip netip.Addr, e *entry) string {
+func (b *pass) taken(vip netip.Addr, e *entry) string {
 	if cluster, is := b.gateways[vip]; is {
 		return "is the gateway of cluster " + cluster
 	}
@@ -110,12 +110,12 @@ func (b *builder) taken(vip netip.Addr, e *entry) string {
 
 // occupant is the first of another namespace that had the address before the VIP's holder;
 // nil if there is none.
-func (m *Memory) occupant(vip netip.Addr) *entry {
-	holder := m.declared.holder[vip]
+func (b *Builder) occupant(vip netip.Addr) *entry {
+	holder := b.declared.holder[vip]
 	if holder == nil {
 		return nil
 	}
-	for o := range m.occupants.all(vip) {
+	for o := range b.occupants.all(vip) {
 		if !older(o, holder) {
 			return nil
 		}
@@ -128,7 +128,7 @@ func (m *Memory) occupant(vip netip.Addr) *entry {
 
 // isVIP reports whether the address is a VIP that the namespace declares. A gateway is
 // none, whatever a tenant writes.
-func (b *builder) isVIP(namespace string, a netip.Addr) bool {
+func (b *pass) isVIP(namespace string, a netip.Addr) bool {
 	if b.vips.in[ownVIP{a, namespace}] == 0 {
 		return false
 	}
@@ -138,7 +138,7 @@ func (b *builder) isVIP(namespace string, a netip.Addr) bool {
 
 // note notes which VIPs of others are addresses of the function that is being made. One
 // that no claim gives to its namespace, as a load balancer's may be, keeps no other from it.
-func (b *builder) note(e Endpoint) {
+func (b *pass) note(e Endpoint) {
 	if e.Gateway {
 		return
 	}
@@ -152,35 +152,35 @@ func (b *builder) note(e Endpoint) {
 }
 
 // occupy notes which VIPs are addresses of the entry.
-func (m *Memory) occupy(e *entry, before, now []netip.Addr) {
+func (b *Builder) occupy(e *entry, before, now []netip.Addr) {
 	for _, vip := range before {
 		if slices.Contains(now, vip) {
 			continue
 		}
-		first := m.occupant(vip)
-		if m.occupants.leave(vip, e); m.occupant(vip) != first {
-			m.disputed[vip] = true
+		first := b.occupant(vip)
+		if b.occupants.leave(vip, e); b.occupant(vip) != first {
+			b.disputed[vip] = true
 		}
 	}
 	for _, vip := range now {
 		if slices.Contains(before, vip) {
 			continue
 		}
-		first := m.occupant(vip)
-		if m.occupants.enter(vip, e); m.occupant(vip) != first {
-			m.disputed[vip] = true
+		first := b.occupant(vip)
+		if b.occupants.enter(vip, e); b.occupant(vip) != first {
+			b.disputed[vip] = true
 		}
 	}
 }
 
 // settleGateways notes which addresses are the clusters' gateways.
-func (m *Memory) settleGateways() {
-	clear(m.gateways)
-	for _, c := range m.clusters {
+func (b *Builder) settleGateways() {
+	clear(b.gateways)
+	for _, c := range b.clusters {
 		for _, e := range c.Gateways {
 			for _, a := range slices.Concat(e.V4, e.V6) {
-				if _, before := m.gateways[a]; !before {
-					m.gateways[a] = c.Name
+				if _, before := b.gateways[a]; !before {
+					b.gateways[a] = c.Name
 				}
 			}
 		}

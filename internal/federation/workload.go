@@ -15,7 +15,7 @@ type workload struct {
 }
 
 // workload returns nil where the template has no workload to agree with.
-func (b *builder) workload(t *Template) *workload {
+func (b *pass) workload(t *Template) *workload {
 	if t.Workload.Kind != "" {
 		return b.bound(t.Workload)
 	}
@@ -43,7 +43,7 @@ func (b *builder) workload(t *Template) *workload {
 	return nil
 }
 
-func (b *builder) bound(refs ...Ref) *workload {
+func (b *pass) bound(refs ...Ref) *workload {
 	w := &workload{first: refs[0], runtimes: map[Ref]Runtime{}}
 	for _, ref := range refs {
 		binding := b.binding(ref)
@@ -56,7 +56,7 @@ func (b *builder) bound(refs ...Ref) *workload {
 	return w
 }
 
-func (b *builder) runtime(ref Ref) Runtime {
+func (b *pass) runtime(ref Ref) Runtime {
 	if ref.Kind == "SpinApp" {
 		return Runtime{Spin: true}
 	}

@@ -105,7 +105,7 @@ func (r *running) served(want string) {
 	var got string
 	for range 500 {
 		if !r.store.Confirmed().IsZero() {
-			s := new(federation.Memory).Build(r.store, federation.Options{Zones: []string{"fn.example.org."}})
+			s := new(federation.Builder).Build(r.store, federation.Options{Zones: []string{"fn.example.org."}})
 			var parts []string
 			for _, f := range s.All() {
 				var clusters []string

@@ -152,7 +152,7 @@ func served(t *testing.T, store *federation.Store, name string, within time.Dura
 	want := name + ".demo.fn.example.org."
 	var got string
 	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if got = hostnames(new(federation.Memory).Build(store, opts)); got == want {
+		if got = hostnames(new(federation.Builder).Build(store, opts)); got == want {
 			return
 		}
 	}

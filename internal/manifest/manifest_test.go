@@ -22,7 +22,7 @@ func built(t *testing.T, d *Dir, store *federation.Store) *federation.State {
 		t.Fatal(err)
 	}
 	store.Replace(listing)
-	return new(federation.Memory).Build(store, opts)
+	return new(federation.Builder).Build(store, opts)
 }
 
 // listed returns what a folder of one file would be read as.
@@ -254,7 +254,7 @@ func TestRunFollowsWhatEditorsDo(t *testing.T) {
 		t.Helper()
 		var got string
 		for range 500 {
-			if got = hostnames(new(federation.Memory).Build(store, opts)); got == want {
+			if got = hostnames(new(federation.Builder).Build(store, opts)); got == want {
 				return
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -329,7 +329,7 @@ func TestALinkedFolderIsFollowed(t *testing.T) {
 	for _, want := range []string{"hello.demo.fn.example.org.", "howdy.demo.fn.example.org."} {
 		var got string
 		for range 500 {
-			if got = hostnames(new(federation.Memory).Build(store, opts)); got == want {
+			if got = hostnames(new(federation.Builder).Build(store, opts)); got == want {
 				break
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -417,6 +417,6 @@ func FuzzParse(f *testing.F) {
 		listing := listed(parsed)
 		store := federation.NewStore()
 		store.Replace(listing)
-		new(federation.Memory).Build(store, opts) // what was read can be built
+		new(federation.Builder).Build(store, opts) // what was read can be built
 	})
 }

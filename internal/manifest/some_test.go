@@ -117,7 +117,7 @@ func TestLookingAtWhatChangedIsAsGoodAsLookingAtEverything(t *testing.T) {
 				t.Fatal(err)
 			}
 			one.Amend(c.listing, c.gone)
-			a, b := built(t, all, other), new(federation.Memory).Build(one, opts)
+			a, b := built(t, all, other), new(federation.Builder).Build(one, opts)
 			if !reflect.DeepEqual(sorted(a), sorted(b)) {
 				t.Fatalf("seed %d, step %d, %v, looked at alone: %v:\n%v\nand where all is looked at\n%v", seed, i, changed, whole, sorted(b), sorted(a))
 			}

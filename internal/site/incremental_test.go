@@ -195,7 +195,7 @@ func (w *randomWorld) publish() {
 
 func (w *randomWorld) compare() {
 	s, got := w.site, w.site.View()
-	state := complete(s.config, new(federation.Memory).Build(s.store, options(s.config, s.resolver.Get)), w.at)
+	state := complete(s.config, new(federation.Builder).Build(s.store, options(s.config, s.resolver.Get)), w.at)
 	want := newView(s.config, state, w.at.table, s.drains.all, nothing)
 	want.Standing = want.Stand(s.prober.Verdict, nil)
 	if !reflect.DeepEqual(got.State.Faults, want.State.Faults) || got.Standing.Candidates != want.Standing.Candidates {

@@ -27,7 +27,7 @@ func Once(config Config) (*View, error) {
 	store := federation.NewStore()
 	store.Replace(listing)
 	store.Confirm(time.Now())
-	view := firstView(config, build(config, store, at, nil, new(federation.Memory)), at.table)
+	view := firstView(config, build(config, store, at, nil, new(federation.Builder)), at.table)
 	view.Standing = view.Stand(steer.Unprobed, nil)
 	return view, nil
 }

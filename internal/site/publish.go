@@ -91,7 +91,7 @@ func (s *Site) rebuild(at locations) {
 	if before == nil {
 		before = nothing
 	}
-	state := build(s.config, s.store, at, s.resolver.Get, &s.memory)
+	state := build(s.config, s.store, at, s.resolver.Get, &s.builder)
 	s.resolver.Set(state.Lookups)
 	s.report(before.State.Faults, state.Faults)
 	come, gone := s.targets.follow(before.State.Functions, state.Functions)
@@ -138,9 +138,9 @@ func (s *Site) swap(v *View) {
 	close(*s.next.Swap(new(make(chan struct{}))))
 }
 
-// build makes a State, from what memory holds of the last one.
-func build(config Config, store *federation.Store, at locations, resolve func(string) (federation.Endpoint, bool), memory *federation.Memory) *federation.State {
-	return complete(config, memory.Build(store, options(config, resolve)), at)
+// build makes a State, from the last one that the builder made.
+func build(config Config, store *federation.Store, at locations, resolve func(string) (federation.Endpoint, bool), builder *federation.Builder) *federation.State {
+	return complete(config, builder.Build(store, options(config, resolve)), at)
 }
 
 func options(config Config, resolve func(string) (federation.Endpoint, bool)) federation.Options {

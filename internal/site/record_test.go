@@ -57,7 +57,7 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 		}
 		config := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Region: "r"}}
 		at := locations{table: locate.Empty}
-		v := firstView(config, build(config, store, at, nil, new(federation.Memory)), at.table)
+		v := firstView(config, build(config, store, at, nil, new(federation.Builder)), at.table)
 		var got []string
 		for _, e := range v.events(c.verdicts)[template.Identity()] {
 			got = append(got, fmt.Sprintf("%s: %s", e.Reason, e.Note))

@@ -49,9 +49,9 @@ type Site struct {
 	activity  *activities
 	files     *locate.Follower
 	locations chan locations
-	// memory is publish's.
-	memory federation.Memory
-	view   atomic.Pointer[View]
+	// builder is publish's.
+	builder federation.Builder
+	view    atomic.Pointer[View]
 	// first is closed when the first View is published, next when the next one is.
 	first chan struct{}
 	next  atomic.Pointer[chan struct{}]

@@ -81,7 +81,7 @@ var options = federation.Options{Zones: []string{"fn.example.org."}}
 // function is ns/web as the store has it, with the clusters.
 func function(t *testing.T, store *federation.Store) (*federation.State, *federation.Function) {
 	t.Helper()
-	state := new(federation.Memory).Build(store, options)
+	state := new(federation.Builder).Build(store, options)
 	for _, f := range state.All() {
 		return state, f
 	}

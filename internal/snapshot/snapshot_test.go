@@ -46,7 +46,7 @@ func contents(t *testing.T) Contents {
 func state(objects []federation.Object) *federation.State {
 	store := federation.NewStore()
 	store.Replace(federation.Listing{Objects: objects})
-	return new(federation.Memory).Build(store, federation.Options{Zones: []string{"fn.example.org."}})
+	return new(federation.Builder).Build(store, federation.Options{Zones: []string{"fn.example.org."}})
 }
 
 func TestWhatIsLoadedIsWhatWasSaved(t *testing.T) {

@@ -25,7 +25,7 @@ const apexName = "fn.example.org."
 // test changes and publishes.
 type world struct {
 	store  *federation.Store
-	memory federation.Memory
+	memory federation.Builder
 	table  *steer.Table
 	stand  *steer.Standing
 	down   map[netip.Addr]bool

@@ -14,16 +14,16 @@ import (
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// TestABuildFromMemoryIsABuildAnew changes a store at random, and builds each time
-// from memory and from nothing.
-func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
+// TestABuildFromTheLastIsOneFromNothing changes a store at random, and builds each time
+// from the last one and from nothing.
+func TestABuildFromTheLastIsOneFromNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		claims := Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, {Namespace: "other", Names: []string{"shared.fn.example.org."}}}
 		if rapid.Bool().Draw(t, "free") {
 			claims = nil
 		}
 		w := &randomWorld{T: t, store: NewStore(), resolved: Endpoint{V4: []netip.Addr{netip.MustParseAddr("198.51.100.1")}}}
-		m, opts := new(Memory), Options{
+		m, opts := new(Builder), Options{
 			Zones:   rapid.SampledFrom([][]string{{"fn.example.org."}, {"fn.example.org."}, {"fn.example.org.", "ns.fn.example.org."}, {"example.org.", "fn.example.org."}}).Draw(t, "zones"),
 			Claims:  claims,
 			Resolve: func(string) (Endpoint, bool) { return w.resolved, true },
@@ -35,13 +35,13 @@ func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
 			}
 			got, want := m.Build(w.store, opts), buildAll(w.store, opts)
 			if !reflect.DeepEqual(seen(got), seen(want)) {
-				t.Fatalf("from memory\n%s\nanew\n%s", text(got), text(want))
+				t.Fatalf("from the last one\n%s\nfrom nothing\n%s", text(got), text(want))
 			}
-			fresh := &Memory{Options: opts}
+			fresh := &Builder{Options: opts}
 			w.store.Changes(0, fresh.take)
 			fresh.build()
 			if mine, its := m.held(), fresh.held(); mine != its {
-				t.Fatalf("memory holds\n%s\nand one that is new\n%s", mine, its)
+				t.Fatalf("the builder holds\n%s\nand a new one\n%s", mine, its)
 			}
 			versions, anew = append(versions, got), append(anew, want)
 		}
@@ -53,34 +53,34 @@ func TestABuildFromMemoryIsABuildAnew(t *testing.T) {
 	})
 }
 
-// held is what the memory keeps to know what depends on what.
-func (m *Memory) held() string {
+// held is what the builder keeps to know what depends on what.
+func (b *Builder) held() string {
 	users := map[Ref][]string{}
-	for ref, all := range m.users {
+	for ref, all := range b.users {
 		for e := range all.all() {
 			users[ref] = append(users[ref], e.template.String())
 		}
 		slices.Sort(users[ref])
 	}
 	lookups := map[string]int{}
-	for name, l := range m.lookups {
+	for name, l := range b.lookups {
 		lookups[name] = len(l.users)
 	}
 	hostnames := map[string]string{}
-	for name, e := range m.hostnames.holder {
-		hostnames[name] = fmt.Sprint(e.template.Ref, len(m.hostnames.losers[name]))
+	for name, e := range b.hostnames.holder {
+		hostnames[name] = fmt.Sprint(e.template.Ref, len(b.hostnames.losers[name]))
 	}
 	occupants := map[netip.Addr]int{}
-	for vip := range m.occupants.holder {
-		occupants[vip] = 1 + len(m.occupants.losers[vip])
+	for vip := range b.occupants.holder {
+		occupants[vip] = 1 + len(b.occupants.losers[vip])
 	}
 	below := map[string]int{}
-	for name, all := range m.below {
+	for name, all := range b.below {
 		for range all.all() {
 			below[name]++
 		}
 	}
-	return fmt.Sprint(len(m.entries), users, lookups, hostnames, len(m.hostnames.losers), len(m.faults.in), m.vips.in, len(m.declared.holder), len(m.declared.losers), occupants, len(m.gateways), m.namespaces, below, len(m.in.bindings.holder), len(m.in.bindings.losers), len(m.in.exposed), len(m.in.workloads), len(m.in.labelled), len(m.selecting))
+	return fmt.Sprint(len(b.entries), users, lookups, hostnames, len(b.hostnames.losers), len(b.faults.in), b.vips.in, len(b.declared.holder), len(b.declared.losers), occupants, len(b.gateways), b.namespaces, below, len(b.in.bindings.holder), len(b.in.bindings.losers), len(b.in.exposed), len(b.in.workloads), len(b.in.labelled), len(b.selecting))
 }
 
 // randomWorld changes what is in a store.
@@ -226,7 +226,7 @@ func placements(f *Function) string {
 // TestANewWorkloadIsFoundByItsSelectors holds that the workload may come last, and
 // have any name.
 func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
-	s, m, opts := NewStore(), new(Memory), Options{Zones: []string{"fn.example.org."}}
+	s, m, opts := NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	web := service("ns", "web")
 	web.Selector = map[string]string{"app": "web"}
 	s.Put(cluster("a", "192.0.2.1"))
@@ -247,7 +247,7 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 
 // TestAWorkloadIsSoughtAmongThoseWithItsLabels counts what thousands of selectors look at.
 func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
-	s, m, opts := NewStore(), new(Memory), Options{Zones: []string{"fn.example.org."}}
+	s, m, opts := NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	s.Put(cluster("a", "192.0.2.1"))
 	work := func(i int, app string) *Workload {
 		return &Workload{Meta: Meta{Ref: deployment(fmt.Sprintf("w%03d", i))}, PodLabels: map[string]string{"app": app, "tier": "web"}}
@@ -274,7 +274,7 @@ func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
 // TestWhatDidNotChangeIsTheSameFunction holds that a change makes one function
 // anew, and not its neighbours.
 func TestWhatDidNotChangeIsTheSameFunction(t *testing.T) {
-	s, m := NewStore(), new(Memory)
+	s, m := NewStore(), new(Builder)
 	s.Put(cluster("a", "192.0.2.1"))
 	for _, name := range []string{"one", "two"} {
 		s.Put(service("ns", name))

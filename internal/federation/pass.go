@@ -25,37 +25,9 @@ type Options struct {
 // maxClusters is what an order of clusters can number, with two bytes each.
 const maxClusters = 1 << 16
 
-// Build makes a State of what the store holds, from the last one that b made of it and what
-// changed since.
-func (m *Memory) Build(s *Store, opts Options) *State {
-	m.Options = opts
-	m.read = s.Changes(m.read, m.take)
-	return m.build()
-}
-
-// take stages what changed.
-func (m *Memory) take(changes Changes) {
-	if changes.Everything {
-		m.forget()
-	}
-	for c := range changes.Objects {
-		m.stage(c.Was, c.Is)
-		m.faults.stage(c.Ref, c.Faults)
-	}
-	m.faults.stageFiles(changes.Files)
-}
-
-func (m *Memory) build() *State {
-	m.touchAll(m.settleClusters())
-	m.touchSelectors()
-	m.touchResolved()
-	m.settle(&builder{Memory: m})
-	return m.end()
-}
-
-// builder makes the functions of one build.
-type builder struct {
-	*Memory
+// pass makes the functions of one build.
+type pass struct {
+	*Builder
 	making *entry
 	needs  needs     // of what is being made
 	probe  ProbeSpec // what its placements are asked
@@ -75,10 +47,10 @@ func compareFaults(a, b Fault) int {
 }
 
 // trespasses returns a fault for each fixed address of t that it may not use.
-func (m *Memory) trespasses(t *Template) []Fault {
+func (b *Builder) trespasses(t *Template) []Fault {
 	var faults []Fault
 	check := func(key string, a netip.Addr) {
-		if err := m.Claims.allowAnnotated(t.Namespace, a); err != nil {
+		if err := b.Claims.allowAnnotated(t.Namespace, a); err != nil {
 			faults = append(faults, t.fault(key, "%v", err))
 		}
 	}
@@ -97,7 +69,7 @@ func (m *Memory) trespasses(t *Template) []Fault {
 }
 
 // renew makes the entry's function anew. One that is as it was stays the same.
-func (b *builder) renew(e *entry) {
+func (b *pass) renew(e *entry) {
 	b.making, b.needs, b.said = e, needs{}, said{}
 	before := e.faults
 	e.faults = slices.Clone(e.barred)
@@ -114,7 +86,7 @@ func (b *builder) renew(e *entry) {
 	}
 }
 
-func (b *builder) make(t *Template, hostnames []string) *Function {
+func (b *pass) make(t *Template, hostnames []string) *Function {
 	f := &Function{Template: t, Hostnames: hostnames, VIPs: b.heldVIPs(b.making)}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {
@@ -130,13 +102,13 @@ func (b *builder) make(t *Template, hostnames []string) *Function {
 }
 
 // fault adds a fault of what is being made.
-func (b *builder) fault(t *Template, key, format string, args ...any) {
+func (b *pass) fault(t *Template, key, format string, args ...any) {
 	b.faultOf(t, key, func() error { return fmt.Errorf(format, args...) })
 }
 
 // faultOf adds a fault of what is being made, or counts it where the annotation has as
 // many as are named: what nobody reads is not written.
-func (b *builder) faultOf(t *Template, key string, why func() error) {
+func (b *pass) faultOf(t *Template, key string, why func() error) {
 	if !b.said.enough(key) {
 		b.making.faults = append(b.making.faults, t.fault(key, "%v", why()))
 	}
@@ -144,13 +116,13 @@ func (b *builder) faultOf(t *Template, key string, why func() error) {
 
 // binding returns the resource's binding, or nil, and notes that the function that is
 // being made depends on it.
-func (b *builder) binding(ref Ref) *Binding {
+func (b *pass) binding(ref Ref) *Binding {
 	b.look(ref)
 	return b.in.bindings.holder[ref]
 }
 
 // look notes that the function that is being made depends on the workload.
-func (b *builder) look(ref Ref) {
+func (b *pass) look(ref Ref) {
 	if ref.Name != b.making.template.Name && !slices.Contains(b.needs.workloads, ref) {
 		b.needs.workloads = append(b.needs.workloads, ref)
 	}

@@ -9,13 +9,13 @@ import (
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// Memory is what one build leaves to the next: of a hundred thousand functions a
-// change touches one, and the others are as they were. It belongs to one goroutine,
-// one Store and one set of Options. The zero Memory remembers nothing.
+// Builder makes States of a Store, each from the one before: of a hundred thousand functions a
+// change touches one, and the others are as they were. It belongs to one goroutine and one Store.
+// The zero Builder has made none.
 //
 // What a build costs follows from what changed; only other clusters and other gateways
 // are a matter of every function.
-type Memory struct {
+type Builder struct {
 	Options
 	read     Cookie // up to which the Store was read
 	in       staged
@@ -29,7 +29,7 @@ type Memory struct {
 	namespaces map[string]int
 	// roused are the hostnames whose askers were touched since the last build.
 	roused map[string]bool
-	// below are the entries that ask for names at or below another's: see Memory.watch.
+	// below are the entries that ask for names at or below another's: see Builder.watch.
 	below map[string]askers
 	vips
 	// users are the entries by the workloads that they looked at, where these have
@@ -77,9 +77,9 @@ type entry struct {
 
 // needs are what an entry depends on, beside what has its template's name.
 type needs struct {
-	workloads []Ref        // that are in Memory.users
-	lookups   []string     // that are in Memory.lookups
-	hosts     []string     // that are in Memory.probers
+	workloads []Ref        // that are in Builder.users
+	lookups   []string     // that are in Builder.lookups
+	hosts     []string     // that are in Builder.probers
 	occupied  []netip.Addr // VIPs of others that are addresses of its own
 }
 
@@ -89,52 +89,80 @@ type lookup struct {
 	users    map[*entry]bool
 }
 
-// forget makes m as if it had never built; the indices begin at 0 again.
-func (m *Memory) forget() {
-	*m = Memory{
-		Options: m.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](m.beats), vips: newVIPs(),
+// forget makes b as if it had never built; the indices begin at 0 again.
+func (b *Builder) forget() {
+	*b = Builder{
+		Options: b.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](b.beats), vips: newVIPs(),
 		owners: map[string]*entry{}, roused: map[string]bool{}, namespaces: map[string]int{}, below: map[string]askers{},
 		users: map[Ref]askers{}, selecting: map[label]askers{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
 		shared: map[likeness]*Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
 	}
 }
 
+// Build makes a State of what the store holds, from the last one that b made of it and what
+// changed since.
+func (b *Builder) Build(s *Store, opts Options) *State {
+	b.Options = opts
+	b.read = s.Changes(b.read, b.take)
+	return b.build()
+}
+
+// take stages what changed.
+func (b *Builder) take(changes Changes) {
+	if changes.Everything {
+		b.forget()
+	}
+	for c := range changes.Objects {
+		b.stage(c.Was, c.Is)
+		b.faults.stage(c.Ref, c.Faults)
+	}
+	b.faults.stageFiles(changes.Files)
+}
+
+func (b *Builder) build() *State {
+	b.touchAll(b.settleClusters())
+	b.touchSelectors()
+	b.touchResolved()
+	b.settle(&pass{Builder: b})
+	return b.end()
+}
+
 // touch has the entry, which may be nil, made anew.
-func (m *Memory) touch(e *entry) {
+func (b *Builder) touch(e *entry) {
 	if e != nil && !e.stale {
 		e.stale = true
-		m.stale = append(m.stale, e)
+		b.stale = append(b.stale, e)
 	}
 }
 
 // touchUsers touches the entries that looked at the resource's binding, or at the
 // workload: templates of its own name look without being told to.
-func (m *Memory) touchUsers(resource Ref) {
-	m.touch(m.entries[resource])
-	m.touch(m.entries[Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}])
-	m.touch(m.entries[Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: resource.Namespace, Name: resource.Name}])
-	for e := range m.users[resource].all() {
-		m.touch(e)
+func (b *Builder) touchUsers(resource Ref) {
+	b.touch(b.entries[resource])
+	b.touch(b.entries[Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}])
+	b.touch(b.entries[Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: resource.Namespace, Name: resource.Name}])
+	for e := range b.users[resource].all() {
+		b.touch(e)
 	}
 }
 
 // touchAll touches every entry where moved says so, or else those that may answer with
 // a VIP that came or is gone; it then looks at all of them, which allocates nothing and
 // takes about a hundred milliseconds for a hundred thousand functions in eight clusters.
-func (m *Memory) touchAll(moved bool) {
-	if len(m.otherVIPs) == 0 && !moved {
+func (b *Builder) touchAll(moved bool) {
+	if len(b.otherVIPs) == 0 && !moved {
 		return
 	}
-	other := func(a netip.Addr) bool { return m.otherVIPs[a] }
-	for _, e := range m.entries {
-		if moved || m.mayAnswer(e, other) {
-			m.touch(e)
+	other := func(a netip.Addr) bool { return b.otherVIPs[a] }
+	for _, e := range b.entries {
+		if moved || b.mayAnswer(e, other) {
+			b.touch(e)
 		}
 	}
 }
 
 // mayAnswer reports whether one of the entry's own addresses, beside gateways, is such.
-func (m *Memory) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
+func (b *Builder) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
 	if e.gone {
 		return false
 	}
@@ -145,28 +173,28 @@ func (m *Memory) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
 			}
 		}
 	}
-	if b := m.in.bindings.holder[e.template.Ref]; b != nil {
-		for _, member := range b.Members {
+	if binding := b.in.bindings.holder[e.template.Ref]; binding != nil {
+		for _, member := range binding.Members {
 			if member.Observed().LoadBalancer.any(such) {
 				return true
 			}
 		}
 	}
-	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return m.lookups[name].endpoint.any(such) })
+	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return b.lookups[name].endpoint.any(such) })
 }
 
 // touchSelectors touches the entries whose selectors may match workloads that are new.
-func (m *Memory) touchSelectors() {
+func (b *Builder) touchSelectors() {
 	seen := map[label]bool{}
-	for _, w := range m.otherWork {
+	for _, w := range b.otherWork {
 		for k, v := range w.PodLabels {
 			l := label{w.Namespace, k, v}
 			if seen[l] {
 				continue
 			}
 			seen[l] = true
-			for e := range m.selecting[l].all() {
-				m.touch(e)
+			for e := range b.selecting[l].all() {
+				b.touch(e)
 			}
 		}
 	}
@@ -174,35 +202,35 @@ func (m *Memory) touchSelectors() {
 
 // touchResolved touches the entries for which a load balancer's name has other
 // addresses now.
-func (m *Memory) touchResolved() {
-	if m.Resolve == nil {
+func (b *Builder) touchResolved() {
+	if b.Resolve == nil {
 		return
 	}
-	for name, l := range m.lookups {
-		e, _ := m.Resolve(name)
+	for name, l := range b.lookups {
+		e, _ := b.Resolve(name)
 		if !e.equal(l.endpoint) {
 			l.endpoint = e
 			for user := range l.users {
-				m.touch(user)
+				b.touch(user)
 			}
 		}
 	}
 }
 
 // settleClusters reports whether placements may be others for the clusters' sake.
-func (m *Memory) settleClusters() (moved bool) {
-	if !m.otherClusters {
+func (b *Builder) settleClusters() (moved bool) {
+	if !b.otherClusters {
 		return false
 	}
-	all := m.in.sortedClusters()
-	m.state.Clusters = make([]Cluster, 0, len(all))
+	all := b.in.sortedClusters()
+	b.state.Clusters = make([]Cluster, 0, len(all))
 	for _, c := range all[:min(len(all), maxClusters)] {
-		m.state.Clusters = append(m.state.Clusters, *c)
+		b.state.Clusters = append(b.state.Clusters, *c)
 	}
-	m.faults.changed = m.faults.changed || len(all) > maxClusters || len(m.clusters) > maxClusters
-	moved = !slices.EqualFunc(m.clusters, all, samePlace)
-	if m.clusters = all; moved {
-		m.settleGateways()
+	b.faults.changed = b.faults.changed || len(all) > maxClusters || len(b.clusters) > maxClusters
+	moved = !slices.EqualFunc(b.clusters, all, samePlace)
+	if b.clusters = all; moved {
+		b.settleGateways()
 	}
 	return moved
 }
@@ -213,34 +241,34 @@ func samePlace(a, b *Cluster) bool {
 }
 
 // settle makes the stale entries anew, and gives what they were made of to the State.
-func (m *Memory) settle(b *builder) {
-	functions := m.state.Functions.Edit()
-	for m.touchDisputed(); len(m.stale) > 0; m.touchDisputed() { // one may have others' VIP for its address
-		stale := m.stale
-		m.stale = nil
-		slices.SortFunc(stale, func(a, b *entry) int { return a.template.compare(b.template.Ref) })
+func (b *Builder) settle(now *pass) {
+	functions := b.state.Functions.Edit()
+	for b.touchDisputed(); len(b.stale) > 0; b.touchDisputed() { // one may have others' VIP for its address
+		stale := b.stale
+		b.stale = nil
+		slices.SortFunc(stale, func(one, other *entry) int { return one.template.compare(other.template.Ref) })
 		for _, e := range stale {
 			e.stale = false
-			b.renew(e)
-			m.seat(e, functions)
+			now.renew(e)
+			b.seat(e, functions)
 			if e.gone {
-				delete(m.entries, e.template.Ref)
+				delete(b.entries, e.template.Ref)
 			}
 		}
 	}
-	m.state.Functions = functions.Vector()
+	b.state.Functions = functions.Vector()
 }
 
 // seat puts the entry's function where it was before, or else where there is room.
-func (m *Memory) seat(e *entry, functions *vector.Editor[*Function]) {
+func (b *Builder) seat(e *entry, functions *vector.Editor[*Function]) {
 	switch {
 	case e.function == nil && e.index < 0:
 		return
 	case e.function == nil:
-		m.free = append(m.free, e.index)
-	case e.index < 0 && len(m.free) > 0:
-		e.index = m.free[len(m.free)-1]
-		m.free = m.free[:len(m.free)-1]
+		b.free = append(b.free, e.index)
+	case e.index < 0 && len(b.free) > 0:
+		e.index = b.free[len(b.free)-1]
+		b.free = b.free[:len(b.free)-1]
 	case e.index < 0:
 		e.index = int32(functions.Len()) //nolint:gosec // a number of functions
 	}
@@ -253,43 +281,43 @@ func (m *Memory) seat(e *entry, functions *vector.Editor[*Function]) {
 }
 
 // refusals returns the faults, sorted.
-func (m *Memory) refusals() []Fault {
-	all := m.faults.list()
-	if len(m.clusters) > maxClusters {
-		all = append(all, m.clusters[maxClusters].fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
+func (b *Builder) refusals() []Fault {
+	all := b.faults.list()
+	if len(b.clusters) > maxClusters {
+		all = append(all, b.clusters[maxClusters].fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
 	}
 	return slices.Clip(all) // the site adds its own
 }
 
 // use notes what the entry needs now.
-func (m *Memory) use(e *entry, now needs) {
+func (b *Builder) use(e *entry, now needs) {
 	var before needs
 	if e.needs != nil {
 		before = *e.needs
 	}
 	if !slices.Equal(before.workloads, now.workloads) {
 		for _, ref := range before.workloads {
-			leave(m.users, ref, e)
+			leave(b.users, ref, e)
 		}
 		for _, ref := range now.workloads {
-			m.users[ref] = m.users[ref].with(e)
+			b.users[ref] = b.users[ref].with(e)
 		}
 	}
 	for _, name := range before.lookups {
-		delete(m.lookups[name].users, e)
+		delete(b.lookups[name].users, e)
 	}
 	for _, name := range now.lookups {
-		m.lookups[name].users[e] = true
+		b.lookups[name].users[e] = true
 	}
-	m.otherLookups = m.otherLookups || !slices.Equal(before.lookups, now.lookups)
+	b.otherLookups = b.otherLookups || !slices.Equal(before.lookups, now.lookups)
 	for _, name := range before.lookups {
-		if len(m.lookups[name].users) == 0 {
-			delete(m.lookups, name)
-			m.otherLookups = true
+		if len(b.lookups[name].users) == 0 {
+			delete(b.lookups, name)
+			b.otherLookups = true
 		}
 	}
-	m.useHosts(e, before.hosts, now.hosts)
-	m.occupy(e, before.occupied, now.occupied)
+	b.useHosts(e, before.hosts, now.hosts)
+	b.occupy(e, before.occupied, now.occupied)
 	if e.needs = nil; now.workloads != nil || now.lookups != nil || now.hosts != nil || now.occupied != nil {
 		e.needs = new(now) // only here, as it is seldom needed
 	}
@@ -300,45 +328,45 @@ func without[T comparable](all []T, one T) []T {
 }
 
 // addressesOf returns what the name of a load balancer is resolved to.
-func (m *Memory) addressesOf(name string) Endpoint {
-	l := m.lookups[name]
+func (b *Builder) addressesOf(name string) Endpoint {
+	l := b.lookups[name]
 	if l == nil {
 		l = &lookup{users: map[*entry]bool{}}
-		if m.Resolve != nil {
-			l.endpoint, _ = m.Resolve(name)
+		if b.Resolve != nil {
+			l.endpoint, _ = b.Resolve(name)
 		}
-		m.lookups[name], m.otherLookups = l, true
+		b.lookups[name], b.otherLookups = l, true
 	}
 	return l.endpoint
 }
 
 // needed returns the names of load balancers, sorted.
-func (m *Memory) needed() []Lookup {
+func (b *Builder) needed() []Lookup {
 	var all []Lookup
-	for name, l := range m.lookups {
+	for name, l := range b.lookups {
 		in := map[string]bool{}
 		for e := range l.users {
 			in[e.template.Namespace] = true
 		}
 		all = append(all, Lookup{name, slices.Sorted(maps.Keys(in))})
 	}
-	slices.SortFunc(all, func(a, b Lookup) int { return a.Compare(b.Name) })
+	slices.SortFunc(all, func(one, other Lookup) int { return one.Compare(other.Name) })
 	return all
 }
 
 // end sums up what was built.
-func (m *Memory) end() *State {
-	if m.faults.changed {
-		m.state.Faults = m.refusals()
+func (b *Builder) end() *State {
+	if b.faults.changed {
+		b.state.Faults = b.refusals()
 	}
-	if m.otherLookups {
-		m.state.Lookups = m.needed()
+	if b.otherLookups {
+		b.state.Lookups = b.needed()
 	}
-	m.otherWork = nil
-	clear(m.owners)
-	clear(m.roused)
-	m.otherClusters, m.faults.changed, m.otherLookups = false, false, false
-	clear(m.otherVIPs)
-	state := m.state
+	b.otherWork = nil
+	clear(b.owners)
+	clear(b.roused)
+	b.otherClusters, b.faults.changed, b.otherLookups = false, false, false
+	clear(b.otherVIPs)
+	state := b.state
 	return &state
 }
