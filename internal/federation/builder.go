@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -75,20 +74,6 @@ type entry struct {
 	needs  *needs // nil for none, as most have
 }
 
-// needs are what an entry depends on, beside what has its template's name.
-type needs struct {
-	workloads []Ref        // that are in Builder.users
-	lookups   []string     // that are in Builder.lookups
-	hosts     []string     // that are in Builder.probers
-	occupied  []netip.Addr // VIPs of others that are addresses of its own
-}
-
-// lookup is one name of load balancers.
-type lookup struct {
-	endpoint Endpoint
-	users    map[*entry]bool
-}
-
 // forget makes b as if it had never built; the indices begin at 0 again.
 func (b *Builder) forget() {
 	*b = Builder{
@@ -125,96 +110,6 @@ func (b *Builder) build() *State {
 	b.touchResolved()
 	b.settle(&pass{Builder: b})
 	return b.end()
-}
-
-// touch has the entry, which may be nil, made anew.
-func (b *Builder) touch(e *entry) {
-	if e != nil && !e.stale {
-		e.stale = true
-		b.stale = append(b.stale, e)
-	}
-}
-
-// touchUsers touches the entries that looked at the resource's binding, or at the
-// workload: templates of its own name look without being told to.
-func (b *Builder) touchUsers(resource Ref) {
-	b.touch(b.entries[resource])
-	b.touch(b.entries[Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}])
-	b.touch(b.entries[Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: resource.Namespace, Name: resource.Name}])
-	for e := range b.users[resource].all() {
-		b.touch(e)
-	}
-}
-
-// touchAll touches every entry where moved says so, or else those that may answer with
-// a VIP that came or is gone; it then looks at all of them, which allocates nothing and
-// takes about a hundred milliseconds for a hundred thousand functions in eight clusters.
-func (b *Builder) touchAll(moved bool) {
-	if len(b.otherVIPs) == 0 && !moved {
-		return
-	}
-	other := func(a netip.Addr) bool { return b.otherVIPs[a] }
-	for _, e := range b.entries {
-		if moved || b.mayAnswer(e, other) {
-			b.touch(e)
-		}
-	}
-}
-
-// mayAnswer reports whether one of the entry's own addresses, beside gateways, is such.
-func (b *Builder) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
-	if e.gone {
-		return false
-	}
-	for _, byCluster := range e.template.Fixed {
-		for _, fixed := range byCluster {
-			if fixed.any(such) {
-				return true
-			}
-		}
-	}
-	if binding := b.in.bindings.holder[e.template.Ref]; binding != nil {
-		for _, member := range binding.Members {
-			if member.Observed().LoadBalancer.any(such) {
-				return true
-			}
-		}
-	}
-	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return b.lookups[name].endpoint.any(such) })
-}
-
-// touchSelectors touches the entries whose selectors may match workloads that are new.
-func (b *Builder) touchSelectors() {
-	seen := map[label]bool{}
-	for _, w := range b.otherWork {
-		for k, v := range w.PodLabels {
-			l := label{w.Namespace, k, v}
-			if seen[l] {
-				continue
-			}
-			seen[l] = true
-			for e := range b.selecting[l].all() {
-				b.touch(e)
-			}
-		}
-	}
-}
-
-// touchResolved touches the entries for which a load balancer's name has other
-// addresses now.
-func (b *Builder) touchResolved() {
-	if b.Resolve == nil {
-		return
-	}
-	for name, l := range b.lookups {
-		e, _ := b.Resolve(name)
-		if !e.equal(l.endpoint) {
-			l.endpoint = e
-			for user := range l.users {
-				b.touch(user)
-			}
-		}
-	}
 }
 
 // settleClusters reports whether placements may be others for the clusters' sake.
@@ -287,71 +182,6 @@ func (b *Builder) refusals() []Fault {
 		all = append(all, b.clusters[maxClusters].fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
 	}
 	return slices.Clip(all) // the site adds its own
-}
-
-// use notes what the entry needs now.
-func (b *Builder) use(e *entry, now needs) {
-	var before needs
-	if e.needs != nil {
-		before = *e.needs
-	}
-	if !slices.Equal(before.workloads, now.workloads) {
-		for _, ref := range before.workloads {
-			leave(b.users, ref, e)
-		}
-		for _, ref := range now.workloads {
-			b.users[ref] = b.users[ref].with(e)
-		}
-	}
-	for _, name := range before.lookups {
-		delete(b.lookups[name].users, e)
-	}
-	for _, name := range now.lookups {
-		b.lookups[name].users[e] = true
-	}
-	b.otherLookups = b.otherLookups || !slices.Equal(before.lookups, now.lookups)
-	for _, name := range before.lookups {
-		if len(b.lookups[name].users) == 0 {
-			delete(b.lookups, name)
-			b.otherLookups = true
-		}
-	}
-	b.useHosts(e, before.hosts, now.hosts)
-	b.occupy(e, before.occupied, now.occupied)
-	if e.needs = nil; now.workloads != nil || now.lookups != nil || now.hosts != nil || now.occupied != nil {
-		e.needs = new(now) // only here, as it is seldom needed
-	}
-}
-
-func without[T comparable](all []T, one T) []T {
-	return slices.DeleteFunc(all, func(o T) bool { return o == one })
-}
-
-// addressesOf returns what the name of a load balancer is resolved to.
-func (b *Builder) addressesOf(name string) Endpoint {
-	l := b.lookups[name]
-	if l == nil {
-		l = &lookup{users: map[*entry]bool{}}
-		if b.Resolve != nil {
-			l.endpoint, _ = b.Resolve(name)
-		}
-		b.lookups[name], b.otherLookups = l, true
-	}
-	return l.endpoint
-}
-
-// needed returns the names of load balancers, sorted.
-func (b *Builder) needed() []Lookup {
-	var all []Lookup
-	for name, l := range b.lookups {
-		in := map[string]bool{}
-		for e := range l.users {
-			in[e.template.Namespace] = true
-		}
-		all = append(all, Lookup{name, slices.Sorted(maps.Keys(in))})
-	}
-	slices.SortFunc(all, func(one, other Lookup) int { return one.Compare(other.Name) })
-	return all
 }
 
 // end sums up what was built.

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 )
 
 const (
@@ -187,4 +188,17 @@ func joined(all []Fault, said said) []Fault {
 		one[at[key]].Reason += fmt.Sprintf("; and %d more", n)
 	}
 	return one
+}
+
+// compareFaults sorts by where they are, and then by what they say.
+func compareFaults(a, b Fault) int {
+	for _, c := range [...]int{
+		strings.Compare(a.File, b.File), a.Line - b.Line,
+		strings.Compare(a.Object, b.Object), strings.Compare(a.Key, b.Key),
+	} {
+		if c != 0 {
+			return c
+		}
+	}
+	return strings.Compare(a.Reason, b.Reason)
 }

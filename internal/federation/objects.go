@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/brief"
@@ -30,8 +31,8 @@ func (r Ref) String() string {
 
 func (r Ref) compare(o Ref) int {
 	for _, c := range [...]int{
-		compareStrings(r.Namespace, o.Namespace), compareStrings(r.Name, o.Name),
-		compareStrings(r.Kind, o.Kind), compareStrings(r.Group, o.Group),
+		strings.Compare(r.Namespace, o.Namespace), strings.Compare(r.Name, o.Name),
+		strings.Compare(r.Kind, o.Kind), strings.Compare(r.Group, o.Group),
 	} {
 		if c != 0 {
 			return c

@@ -34,18 +34,6 @@ type pass struct {
 	said   said      // of what is being made
 }
 
-func compareFaults(a, b Fault) int {
-	for _, c := range [...]int{
-		compareStrings(a.File, b.File), a.Line - b.Line,
-		compareStrings(a.Object, b.Object), compareStrings(a.Key, b.Key),
-	} {
-		if c != 0 {
-			return c
-		}
-	}
-	return compareStrings(a.Reason, b.Reason)
-}
-
 // trespasses returns a fault for each fixed address of t that it may not use.
 func (b *Builder) trespasses(t *Template) []Fault {
 	var faults []Fault

@@ -1,6 +1,9 @@
 package federation
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // What a new version of an object does not say, because Karmada forgets it or because it
 // cannot be read, is carried over from the one before.
@@ -19,7 +22,7 @@ func (c *Cluster) remember(before *Cluster, faults []Fault) *Cluster {
 	}
 	merged := *c
 	merged.Annotations = append(slices.Clone(c.Annotations), kept...)
-	slices.SortFunc(merged.Annotations, func(a, b Annotation) int { return compareStrings(a.Key, b.Key) })
+	slices.SortFunc(merged.Annotations, func(a, b Annotation) int { return strings.Compare(a.Key, b.Key) })
 	merged.Gateways = nil // are parsed again, with all others
 	ParseCluster(&merged)
 	return &merged

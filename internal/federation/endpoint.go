@@ -1,0 +1,74 @@
+package federation
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Endpoint is where one placement, or one cluster's gateway, is reached.
+type Endpoint struct {
+	V4, V6 []netip.Addr
+	// Port is 0 where none was declared.
+	Port uint16
+	// Gateway is set where the address is the cluster's and shared by functions.
+	Gateway bool
+	// VIP is set where the addresses are a function's VIPs, which no placement has.
+	VIP bool `json:"-"`
+}
+
+// IsZero reports whether the endpoint has no address at all.
+func (e Endpoint) IsZero() bool { return len(e.V4) == 0 && len(e.V6) == 0 }
+
+// First returns the address that probes use: the first IPv4, else the first IPv6.
+func (e Endpoint) First() netip.Addr {
+	if len(e.V4) > 0 {
+		return e.V4[0]
+	}
+	if len(e.V6) > 0 {
+		return e.V6[0]
+	}
+	return netip.Addr{}
+}
+
+// Add returns e with the address appended to its family, once.
+func (e Endpoint) Add(a netip.Addr) Endpoint {
+	family := &e.V6
+	if a = a.Unmap(); a.Is4() {
+		family = &e.V4
+	}
+	if !slices.Contains(*family, a) {
+		*family = append(slices.Clip(*family), a)
+	}
+	return e
+}
+
+// Bounded returns e with no more addresses of a family than a placement may have.
+func (e Endpoint) Bounded() Endpoint {
+	e.V4 = slices.Clip(e.V4[:min(len(e.V4), MaxAddresses)])
+	e.V6 = slices.Clip(e.V6[:min(len(e.V6), MaxAddresses)])
+	return e
+}
+
+// any reports whether one of the endpoint's addresses is such.
+func (e Endpoint) any(such func(netip.Addr) bool) bool {
+	return slices.ContainsFunc(e.V4, such) || slices.ContainsFunc(e.V6, such)
+}
+
+func (e Endpoint) equal(o Endpoint) bool {
+	return e.Port == o.Port && e.Gateway == o.Gateway && slices.Equal(e.V4, o.V4) && slices.Equal(e.V6, o.V6)
+}
+
+// Join returns e with the addresses of o after its own.
+func (e Endpoint) Join(o Endpoint) Endpoint {
+	for _, a := range slices.Concat(o.V4, o.V6) {
+		e = e.Add(a)
+	}
+	return e
+}
+
+// without returns e less the addresses for which drop is true.
+func (e Endpoint) without(drop func(netip.Addr) bool) Endpoint {
+	e.V4 = slices.DeleteFunc(slices.Clone(e.V4), drop)
+	e.V6 = slices.DeleteFunc(slices.Clone(e.V6), drop)
+	return e
+}
