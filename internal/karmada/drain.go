@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/slim"
@@ -34,14 +33,21 @@ func SetDrain(ctx context.Context, kubeconfig, cluster string, drain bool) (Drai
 	if err != nil {
 		return Drained{}, fmt.Errorf("kubeconfig: %w; name the Karmada API's with --kubeconfig", err)
 	}
-	client, err := versioned.NewForConfig(config)
+	if config.UserAgent == "" {
+		config.UserAgent = rest.DefaultKubernetesUserAgent()
+	}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return Drained{}, fmt.Errorf("kubeconfig: %w", err)
+	}
+	group, err := clientOf(*config, client, clusterv1alpha1.SchemeGroupVersion)
 	if err != nil {
 		return Drained{}, err
 	}
-	return setDrain(ctx, client, cluster, drain)
+	return setDrain(ctx, patchCluster(group), cluster, drain)
 }
 
-func setDrain(ctx context.Context, client versioned.Interface, cluster string, drain bool) (Drained, error) {
+func setDrain(ctx context.Context, merge func(ctx context.Context, name string, patch []byte) (*clusterv1alpha1.Cluster, error), cluster string, drain bool) (Drained, error) {
 	var value any // null takes the annotation away
 	if drain {
 		value = "true"
@@ -50,7 +56,7 @@ func setDrain(ctx context.Context, client versioned.Interface, cluster string, d
 	if err != nil {
 		return Drained{}, err
 	}
-	patched, err := client.ClusterV1alpha1().Clusters().Patch(ctx, cluster, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "nearcast"})
+	patched, err := merge(ctx, cluster, patch)
 	if err != nil {
 		return Drained{}, fmt.Errorf("cluster %s: %w", cluster, err)
 	}

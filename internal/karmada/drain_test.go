@@ -39,12 +39,12 @@ func TestADrainSaysWhetherItTookEffect(t *testing.T) {
 				return true, &clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: map[string]string{"nearcast.dev/drain": c.rewrite}}}, nil
 			})
 		}
-		after, err := setDrain(t.Context(), client, "a", c.drain)
+		after, err := setDrain(t.Context(), mergeInto(client), "a", c.drain)
 		if err != nil || after.Leaving != c.leaving || len(after.Faults) != c.faults {
 			t.Errorf("%s: %+v, %v; want %q and %d faults", name, after, err, c.leaving, c.faults)
 		}
 	}
-	if _, err := setDrain(t.Context(), karmadafake.NewClientset(), "a", true); err == nil || !strings.Contains(err.Error(), "cluster a: ") {
+	if _, err := setDrain(t.Context(), mergeInto(karmadafake.NewClientset()), "a", true); err == nil || !strings.Contains(err.Error(), "cluster a: ") {
 		t.Errorf("a cluster that is not there: %v", err)
 	}
 }

@@ -82,15 +82,15 @@ func (s *Source) Record(ctx context.Context, about federation.Identity, e federa
 	}
 	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 	defer cancel()
-	_, err := s.api.Kubernetes.EventsV1().Events(about.Namespace).Create(ctx, s.events.event(about, e, time.Now()), metav1.CreateOptions{})
-	switch {
+	switch err := s.api.CreateEvent(ctx, s.events.event(about, e, time.Now())); {
 	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return true, nil // told, or its namespace is gone or about to be
 	case apierrors.IsForbidden(err):
 		s.events.forbidden.begin(about.Namespace, time.Now())
 		return false, nil
+	default:
+		return false, fmt.Errorf("karmada: Event on %s: %w", about, err)
 	}
-	return false, fmt.Errorf("karmada: Event on %s: %w", about, err)
 }
 
 // maxName is the API's bound of an object's name, in bytes.

@@ -14,6 +14,8 @@ import (
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	karmadafake "github.com/karmada-io/karmada/pkg/generated/clientset/versioned/fake"
+
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -28,7 +30,7 @@ func TestEventsThatANamespaceForbidsPauseItsOwnAlone(t *testing.T) {
 			refused := apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "x", errors.New("exceeded quota"))
 			return slices.Contains(full, action.GetNamespace()), nil, refused
 		})
-		s := New(API{Kubernetes: kube})
+		s := New(fakeAPI(karmadafake.NewSimpleClientset(), kube, nil))
 		record := func(namespace string, want bool) {
 			t.Helper()
 			about := federation.Identity{Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: "web"}, UID: "1"}

@@ -1,5 +1,5 @@
 // Package karmada follows the Karmada API and stages what it reads in a
-// federation.Store. It alone imports Karmada's clientset.
+// federation.Store. It alone talks to that API.
 //
 // Run blocks until its context ends and leaves no goroutine behind. Readers only
 // strip and stage; nothing here waits for the Store's reader.
@@ -9,16 +9,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
-
-	"github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
 
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -26,54 +20,6 @@ import (
 // confirmInterval is how often the API is asked whether it is there. A watch
 // that a partition has cut says nothing for minutes, so silence proves nothing.
 const confirmInterval = 5 * time.Second
-
-// API is the access to one Karmada API server.
-type API struct {
-	Karmada    versioned.Interface
-	Kubernetes kubernetes.Interface
-	// Ready asks the server's /readyz.
-	Ready func(context.Context) error
-	// Follow keeps the credentials current until its context ends; it may be nil.
-	Follow func(ctx context.Context, onError func(error))
-}
-
-// Connect makes an API from a kubeconfig file. It does not speak to the server.
-func Connect(kubeconfig string) (API, error) {
-	c, err := openCredentials(kubeconfig)
-	if err != nil {
-		return API{}, err
-	}
-	// No limit of the client's: with fifty namespaces it would list for a minute. The
-	// server has its own (API Priority and Fairness), and readers back off.
-	api, err := connect(&rest.Config{Host: c.current.Load().server.String(), QPS: -1}, &http.Client{Transport: c})
-	api.Follow = c.follow
-	return api, err
-}
-
-func connect(config *rest.Config, client *http.Client) (API, error) {
-	k, err := versioned.NewForConfigAndClient(config, client)
-	if err != nil {
-		return API{}, fmt.Errorf("karmada: %w", err)
-	}
-	core, err := kubernetes.NewForConfigAndClient(config, client)
-	if err != nil {
-		return API{}, fmt.Errorf("karmada: %w", err)
-	}
-	return API{Karmada: k, Kubernetes: core, Ready: readyz(core.RESTClient())}, nil
-}
-
-func readyz(client rest.Interface) func(context.Context) error {
-	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, confirmInterval)
-		defer cancel()
-		var status int
-		err := client.Get().AbsPath("/readyz").Do(ctx).StatusCode(&status).Error()
-		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("/readyz answered %d", status)
-		}
-		return err
-	}
-}
 
 // Source follows one Karmada API.
 type Source struct {

@@ -83,7 +83,7 @@ func followFakes(t *testing.T, namespaces []string, karmada, kube []runtime.Obje
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- New(API{Karmada: r.karmada, Kubernetes: r.kube, Ready: ready}, namespaces...).Run(ctx, r.store, func(err error) { t.Log(err) })
+		done <- New(fakeAPI(r.karmada, r.kube, ready), namespaces...).Run(ctx, r.store, func(err error) { t.Log(err) })
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -291,7 +291,7 @@ func TestAKindThatCannotBeReadIsDoneWithout(t *testing.T) {
 			store := federation.NewStore()
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
-			err := New(API{Karmada: karmada, Kubernetes: kube, Ready: func(context.Context) error { return nil }}).Run(ctx, store, func(error) {})
+			err := New(fakeAPI(karmada, kube, func(context.Context) error { return nil })).Run(ctx, store, func(error) {})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,88 @@
+package karmada
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	karmadanetworkingv1alpha1 "github.com/karmada-io/karmada/pkg/apis/networking/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+)
+
+// Lists lists and watches the objects of a kind in a namespace; "" is all of them.
+type Lists func(namespace string) cache.ListerWatcher
+
+// API is the access to one Karmada API server: to the kinds that are read and to no
+// others, because the clientsets of Kubernetes and Karmada link every kind there is.
+type API struct {
+	Clusters, ResourceBindings, Services, Deployments, StatefulSets, DaemonSets, Ingresses, MultiClusterServices Lists
+	// CreateEvent writes the Event.
+	CreateEvent func(context.Context, *eventsv1.Event) error
+	// Ready asks the server's /readyz.
+	Ready func(context.Context) error
+	// Follow keeps the credentials current until its context ends; it may be nil.
+	Follow func(ctx context.Context, onError func(error))
+}
+
+// Connect makes an API from a kubeconfig file. It does not speak to the server.
+func Connect(kubeconfig string) (API, error) {
+	c, err := openCredentials(kubeconfig)
+	if err != nil {
+		return API{}, err
+	}
+	// No limit of the client's: with fifty namespaces it would list for a minute. The
+	// server has its own (API Priority and Fairness), and readers back off.
+	api, err := connect(&rest.Config{Host: c.current.Load().server.String(), QPS: -1}, &http.Client{Transport: c})
+	api.Follow = c.follow
+	return api, err
+}
+
+func connect(config *rest.Config, client *http.Client) (API, error) {
+	of := map[schema.GroupVersion]*rest.RESTClient{}
+	for _, gv := range []schema.GroupVersion{
+		corev1.SchemeGroupVersion, appsv1.SchemeGroupVersion, networkingv1.SchemeGroupVersion, eventsv1.SchemeGroupVersion,
+		clusterv1alpha1.SchemeGroupVersion, workv1alpha2.SchemeGroupVersion, karmadanetworkingv1alpha1.SchemeGroupVersion,
+	} {
+		var err error
+		if of[gv], err = clientOf(*config, client, gv); err != nil {
+			return API{}, err
+		}
+	}
+	core, apps := of[corev1.SchemeGroupVersion], of[appsv1.SchemeGroupVersion]
+	clusters, works := of[clusterv1alpha1.SchemeGroupVersion], of[workv1alpha2.SchemeGroupVersion]
+	networking, karmadaNetworking := of[networkingv1.SchemeGroupVersion], of[karmadanetworkingv1alpha1.SchemeGroupVersion]
+	return API{
+		Clusters:             lists[clusterv1alpha1.ClusterList](clusters, "clusters"),
+		ResourceBindings:     lists[workv1alpha2.ResourceBindingList](works, "resourcebindings"),
+		Services:             lists[corev1.ServiceList](core, "services"),
+		Deployments:          lists[appsv1.DeploymentList](apps, "deployments"),
+		StatefulSets:         lists[appsv1.StatefulSetList](apps, "statefulsets"),
+		DaemonSets:           lists[appsv1.DaemonSetList](apps, "daemonsets"),
+		Ingresses:            lists[networkingv1.IngressList](networking, "ingresses"),
+		MultiClusterServices: lists[karmadanetworkingv1alpha1.MultiClusterServiceList](karmadaNetworking, "multiclusterservices"),
+		CreateEvent:          createEvent(of[eventsv1.SchemeGroupVersion]),
+		Ready:                readyz(core),
+	}, nil
+}
+
+func readyz(client rest.Interface) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, confirmInterval)
+		defer cancel()
+		var status int
+		err := client.Get().AbsPath("/readyz").Do(ctx).StatusCode(&status).Error()
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("/readyz answered %d", status)
+		}
+		return err
+	}
+}
