@@ -1,98 +1,49 @@
-// Package boundaries holds the import rules of the layout: dependencies point
-// one way, and each library that is heavy or dangerous has one door.
+// Package boundaries holds the plan of the house: dependencies point one way, and each
+// library that is heavy or dangerous has one door.
 package boundaries
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-const module = "github.com/nearcast/nearcast/"
-
-// rule forbids packages under From to import packages under To.
-type rule struct {
-	from, to string
-	// but are the packages under from that may.
-	but []string
-	why string
+// pkg is what `go list` says of a package.
+type pkg struct {
+	ImportPath, Dir  string
+	GoFiles, Imports []string
 }
 
-var rules = []rule{
-	{from: "", to: "github.com/osrg/gobgp", but: []string{"bgp/gobgp"}, why: "one package knows GoBGP, so that it can be replaced and its traps are in one place"},
-	{from: "", to: "github.com/karmada-io/karmada/pkg/generated", why: "it links every kind of Karmada, of which few are read"},
-	{from: "internal", to: "k8s.io/client-go/kubernetes", why: "it links every kind of Kubernetes, of which few are read"},
-	{from: "", to: "k8s.io/client-go", but: []string{"internal/apiwatch", "internal/karmada", "lab/controlplane", "bgp/kube"}, why: "objects are stripped at the edge; nobody else talks to an API"},
-	{from: "", to: module + "lab/controlplane", but: []string{"lab", "cmd/nearcast-lab"}, why: "a control plane is run by the lab and by tests alone"},
-	{from: "", to: "github.com/karmada-io/karmada/pkg/util", why: "it brings controller-runtime and half of Karmada"},
-	{from: "plugin", to: module + "bgp", why: "the plugin and the speaker are two programs that must not need each other"},
-	{from: "bgp", to: module + "plugin", why: "the plugin and the speaker are two programs that must not need each other"},
-	{from: "bgp", to: module + "internal/site", why: "the speaker lives without Karmada's state"},
-	{from: "internal/federation", to: module, why: "the model is at the bottom, on sequences and texts that know nothing of it"},
-	{from: "internal/policy", to: module, why: "the syntax of policies knows nothing of what they mean"},
-	{from: "internal/steer", to: "github.com/miekg/dns", why: "steering knows no DNS"},
-	{from: "internal/steer", to: "net/http", why: "steering does no I/O"},
-	{from: "internal/steer", to: module, but: nil, why: "steering knows the model and the value types of health and locate alone"},
-	{from: "plugin/rpz/internal/policyzone", to: module, why: "rules know nothing but DNS"},
-	{from: "plugin/rpz/internal/secondary", to: module, why: "transfers know policy zones alone"},
-	{from: "plugin/rpz/internal/download", to: module, why: "lists know policy zones alone"},
-	{from: "plugin/rpz/internal/demand", to: module, why: "demands know nothing of what is done"},
-	{from: "plugin/rpz/internal/outbound", to: module, why: "connections know nothing of what they carry"},
-	{from: "plugin/rpz", to: module + "internal/site", why: "policy zones are of use without functions"},
-	{from: "plugin/rpz", to: module + "plugin/nearcast", why: "policy zones are of use without functions"},
-	{from: "plugin/nearcast", to: module + "plugin/rpz", why: "functions are of use without policy zones"},
-	{from: "plugin/ddr", to: module + "internal", why: "where a resolver is found has nothing to do with functions"},
-	{from: "plugin/ddr", to: module + "plugin/nearcast", why: "where a resolver is found has nothing to do with functions"},
-	{from: "plugin/ddr", to: module + "plugin/rpz", why: "no policy has a say in where a resolver is found"},
-	{from: "plugin/internal/certificate", to: module + "plugin/ddr", why: "certificates are followed in blocks that designate nothing, too"},
-	{from: "internal/dnr", to: module, why: "options know nothing but DNS"},
-	{from: "plugin/direct", to: module + "plugin/nearcast", why: "who answers promptly says so by an interface"},
-	{from: "plugin/direct", to: module + "internal", why: "sockets know nothing of functions"},
-	{from: "plugin/nearcast", to: module + "plugin/direct", why: "functions are of use without sockets of their own"},
-	{from: "internal", to: "github.com/coredns", but: []string{"internal/directives"}, why: "what is below the plugin does not know its server"},
-	{from: "plugin/rpz/internal", to: "github.com/coredns", why: "what is below the plugin does not know its server"},
-	{from: "internal", to: module + "plugin", why: "dependencies point one way"},
-	{from: "internal", to: module + "bgp", why: "dependencies point one way"},
-	{from: "internal", to: module + "lab", why: "dependencies point one way"},
-	{from: "plugin", to: module + "lab", why: "the lab runs the programs, which know nothing of it"},
-	{from: "bgp", to: module + "lab", why: "the lab runs the programs, which know nothing of it"},
-	{from: "", to: "github.com/tetratelabs/wazero", but: []string{"lab"}, why: "one package runs WebAssembly"},
-	{from: "lab/functions", to: module + "internal", why: "a function is a program of its own, as its author's would be"},
-	{from: "cmd/nearcast", to: module + "lab", why: "the lab is a program of its own, with a router and a runtime that the command needs not carry"},
-	{from: "", to: module + "cmd", why: "programs are not libraries"},
-	{from: "", to: module + "internal/fixture", but: []string{"test/bench"}, why: "fixtures are for tests and benchmarks"},
-}
-
-// allowed are imports that a rule with a wider To would forbid.
-var allowed = map[string][]string{
-	"internal/federation":            {module + "internal/brief", module + "internal/policy", module + "internal/vector"},
-	"plugin/rpz/internal/secondary":  {module + "plugin/rpz/internal/demand", module + "internal/folder", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/regular"},
-	"plugin/rpz/internal/download":   {module + "plugin/rpz/internal/demand", module + "internal/folder", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/regular"},
-	"plugin/rpz/internal/outbound":   {module + "internal/regular"},
-	"plugin/rpz/internal/policyzone": {module + "internal/regular"},
-	"internal/steer":                 {module + "internal/federation", module + "internal/health", module + "internal/locate", module + "internal/policy", module + "internal/vector"},
-}
-
-func TestImportsPointOneWay(t *testing.T) {
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
-	out, err := cmd.Output()
+// packages returns those of this module.
+func packages(t *testing.T) (all []pkg) {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports", module+"...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	packages := 0
-	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; packages++ {
-		var p struct {
-			ImportPath string
-			Imports    []string
-		}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
 		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatal(err)
 		}
+		all = append(all, p)
+	}
+	if len(all) < 50 {
+		t.Fatalf("only %d packages were found", len(all))
+	}
+	return all
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range packages(t) {
 		from := strings.TrimPrefix(p.ImportPath, module)
 		for _, imported := range p.Imports {
 			for _, r := range rules {
@@ -102,8 +53,59 @@ func TestImportsPointOneWay(t *testing.T) {
 			}
 		}
 	}
-	if packages < 15 {
-		t.Errorf("only %d packages were looked at", packages)
+}
+
+// TestRoomsImportLowerStoreysAlone holds the plan. With -v it prints what is in each room.
+func TestRoomsImportLowerStoreysAlone(t *testing.T) {
+	sizes := map[*room]*size{}
+	for _, p := range packages(t) {
+		from := strings.TrimPrefix(p.ImportPath, module)
+		here := placeOf(from)
+		if here.room == nil {
+			t.Errorf("%s is in no room of the plan", from)
+			continue
+		}
+		if sizes[here.room] == nil {
+			sizes[here.room] = &size{}
+		}
+		s := sizes[here.room]
+		s.packages, s.lines = s.packages+1, s.lines+lines(t, p)
+		for _, imported := range p.Imports {
+			to, ours := strings.CutPrefix(imported, module)
+			there := placeOf(to)
+			switch {
+			case !ours || there.room == here.room:
+			case here.mayImport(there):
+				s.down++
+			default:
+				s.up++
+				t.Errorf("%s imports %s: the room of %s is not below that of %s", from, to, there.room.name(), here.room.name())
+			}
+		}
+	}
+	t.Logf("the plan:\n%s", survey(sizes))
+}
+
+// lines counts those of the package without its tests.
+func lines(t *testing.T, p pkg) (n int) {
+	t.Helper()
+	for _, file := range p.GoFiles {
+		text, err := os.ReadFile(filepath.Join(p.Dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += bytes.Count(text, []byte("\n"))
+	}
+	return n
+}
+
+func TestTheMapIsThePlan(t *testing.T) {
+	text, err := os.ReadFile("../../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := picture(); !strings.Contains(string(text), want) {
+		t.Errorf("CONTRIBUTING.md does not have the plan:\n%s", want)
 	}
 }
 
@@ -111,18 +113,4 @@ func TestImportsPointOneWay(t *testing.T) {
 func under(path, folder string) bool {
 	folder = strings.TrimSuffix(folder, "/")
 	return folder == "" || path == folder || strings.HasPrefix(path, folder+"/")
-}
-
-func (r rule) permits(from, imported string) bool {
-	for _, but := range r.but {
-		if under(from, but) {
-			return true
-		}
-	}
-	for _, ok := range allowed[from] {
-		if imported == ok {
-			return true
-		}
-	}
-	return false
 }

@@ -1,0 +1,66 @@
+package boundaries
+
+const module = "github.com/nearcast/nearcast/"
+
+// rule forbids packages under from to import packages under to, beyond what the plan forbids.
+type rule struct {
+	from, to string
+	// but are the packages under from that may.
+	but []string
+	why string
+}
+
+var rules = []rule{
+	{from: "", to: "github.com/osrg/gobgp", but: []string{"bgp/gobgp"}, why: "one package knows GoBGP, so that it can be replaced and its traps are in one place"},
+	{from: "", to: "github.com/karmada-io/karmada/pkg/generated", why: "it links every kind of Karmada, of which few are read"},
+	{from: "internal", to: "k8s.io/client-go/kubernetes", why: "it links every kind of Kubernetes, of which few are read"},
+	{from: "", to: "k8s.io/client-go", but: []string{"internal/apiwatch", "internal/karmada", "lab/controlplane", "bgp/kube"}, why: "objects are stripped at the edge; nobody else talks to an API"},
+	{from: "", to: module + "lab/controlplane", but: []string{"lab", "cmd/nearcast-lab"}, why: "a control plane is run by the lab and by tests alone"},
+	{from: "", to: "github.com/karmada-io/karmada/pkg/util", why: "it brings controller-runtime and half of Karmada"},
+	{from: "bgp", to: module + "internal/site", why: "the speaker lives without Karmada's state"},
+	{from: "internal/federation", to: module, why: "the model is at the bottom, on sequences and texts that know nothing of it"},
+	{from: "internal/policy", to: module, why: "the syntax of policies knows nothing of what they mean"},
+	{from: "internal/steer", to: "github.com/miekg/dns", why: "steering knows no DNS"},
+	{from: "internal/steer", to: "net/http", why: "steering does no I/O"},
+	{from: "internal/steer", to: module, but: nil, why: "steering knows the model and the value types of health and locate alone"},
+	{from: "plugin/rpz/internal/policyzone", to: module, why: "rules know nothing but DNS"},
+	{from: "plugin/rpz/internal/secondary", to: module, why: "transfers know policy zones alone"},
+	{from: "plugin/rpz/internal/download", to: module, why: "lists know policy zones alone"},
+	{from: "plugin/rpz/internal/demand", to: module, why: "demands know nothing of what is done"},
+	{from: "plugin/rpz/internal/outbound", to: module, why: "connections know nothing of what they carry"},
+	{from: "plugin/rpz", to: module + "internal/site", why: "policy zones are of use without functions"},
+	{from: "plugin/ddr", to: module + "internal", why: "where a resolver is found has nothing to do with functions"},
+	{from: "internal/dnr", to: module, why: "options know nothing but DNS"},
+	{from: "plugin/direct", to: module + "internal", why: "sockets know nothing of functions"},
+	{from: "internal", to: "github.com/coredns", but: []string{"internal/directives"}, why: "what is below the plugin does not know its server"},
+	{from: "plugin/rpz/internal", to: "github.com/coredns", why: "what is below the plugin does not know its server"},
+	{from: "", to: "github.com/tetratelabs/wazero", but: []string{"lab"}, why: "one package runs WebAssembly"},
+	{from: "lab/functions", to: module + "internal", why: "a function is a program of its own, as its author's would be"},
+	{from: "cmd/nearcast", to: module + "lab", why: "the lab is a program of its own, with a router and a runtime that the command needs not carry"},
+	{from: "", to: module + "cmd", why: "programs are not libraries"},
+	{from: "", to: module + "internal/fixture", but: []string{"test/bench"}, why: "fixtures are for tests and benchmarks"},
+}
+
+// allowed are imports that a rule with a wider To would forbid.
+var allowed = map[string][]string{
+	"internal/federation":            {module + "internal/brief", module + "internal/policy", module + "internal/vector"},
+	"plugin/rpz/internal/secondary":  {module + "plugin/rpz/internal/demand", module + "internal/folder", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/regular"},
+	"plugin/rpz/internal/download":   {module + "plugin/rpz/internal/demand", module + "internal/folder", module + "plugin/rpz/internal/outbound", module + "plugin/rpz/internal/policyzone", module + "internal/regular"},
+	"plugin/rpz/internal/outbound":   {module + "internal/regular"},
+	"plugin/rpz/internal/policyzone": {module + "internal/regular"},
+	"internal/steer":                 {module + "internal/federation", module + "internal/health", module + "internal/locate", module + "internal/policy", module + "internal/vector"},
+}
+
+func (r rule) permits(from, imported string) bool {
+	for _, but := range r.but {
+		if under(from, but) {
+			return true
+		}
+	}
+	for _, ok := range allowed[from] {
+		if imported == ok {
+			return true
+		}
+	}
+	return false
+}
