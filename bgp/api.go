@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/hint"
+	"github.com/nearcast/nearcast/internal/admin/hint"
 )
 
 // maxHints bounds what one request may tell, in octets: the resolver tells 256 of each

@@ -12,7 +12,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/hint"
+	"github.com/nearcast/nearcast/internal/admin/hint"
 	"github.com/nearcast/nearcast/internal/seconds"
 )
 

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/admin/hint"
 	"github.com/nearcast/nearcast/internal/health"
-	"github.com/nearcast/nearcast/internal/hint"
 )
 
 // Controller turns what is declared, told and seen into the routes to announce.

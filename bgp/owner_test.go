@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/hint"
+	"github.com/nearcast/nearcast/internal/admin/hint"
 )
 
 // TestAnAddressThatPassesToAnotherOwnerIsDrainedAndBeginsAnew: who had it keeps its drain,

@@ -22,8 +22,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/admin/hint"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/hint"
 )
 
 var discard = slog.New(slog.NewTextHandler(io.Discard, nil))

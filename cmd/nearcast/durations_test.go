@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/hint"
+	"github.com/nearcast/nearcast/internal/admin/hint"
 	"github.com/nearcast/nearcast/internal/seconds"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/lab"

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/hint"
+	"github.com/nearcast/nearcast/internal/admin/hint"
 )
 
 const (
