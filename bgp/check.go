@@ -49,6 +49,10 @@ var ask = health.Ask(health.TLS{})
 
 // Run asks once, and returns why the answer is not right.
 func (c *Check) Run(ctx context.Context) error {
+	if c.TCP != nil {
+		_, err := ask(bounded{ctx, time.Now().Add(c.Timeout)}, federation.Target{Kind: federation.ProbeTCP, Addr: c.TCP.Address})
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	switch {
@@ -60,12 +64,19 @@ func (c *Check) Run(ctx context.Context) error {
 			_, err = ask(ctx, target)
 		}
 		return err
-	case c.TCP != nil:
-		_, err := ask(ctx, federation.Target{Kind: federation.ProbeTCP, Addr: c.TCP.Address})
-		return err
 	}
 	return c.Endpoints.run(ctx)
 }
+
+// bounded is a context with a deadline that no timer waits for: a TCP probe bounds itself, and of
+// thousands in a second each would set a timer up and take it back.
+type bounded struct {
+	context.Context
+	deadline time.Time
+}
+
+// Deadline implements context.Context.
+func (b bounded) Deadline() (time.Time, bool) { return b.deadline, true }
 
 // errTruncated is of an answer that does not say what it would be: a live server gives it
 // over UDP where it is long, or where answers are limited.
