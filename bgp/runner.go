@@ -11,6 +11,7 @@ import (
 // runner asks all checks at their intervals, each in a goroutine of its own.
 type runner struct {
 	ctx     context.Context
+	began   time.Time
 	results chan<- result
 	running map[string]*running
 	all     sync.WaitGroup
@@ -32,7 +33,7 @@ type running struct {
 
 // newRunner returns a runner whose checks end with ctx. They wait until their results are taken.
 func newRunner(ctx context.Context, results chan<- result) *runner {
-	return &runner{ctx: ctx, results: results, running: map[string]*running{}}
+	return &runner{ctx: ctx, began: time.Now(), results: results, running: map[string]*running{}}
 }
 
 // set declares all the checks; those that are asked already go on.
@@ -85,7 +86,7 @@ func (r *runner) watch(ctx context.Context, id string, one *running) {
 		if passed && alike < check.Rise || !passed && alike < check.Fall {
 			pause = check.FastInterval
 		}
-		next.Reset(jittered(pause) - time.Since(began))
+		next.Reset(time.Until(r.together(began.Add(jittered(pause)), pause)))
 		select {
 		case <-ctx.Done():
 			return
@@ -97,4 +98,14 @@ func (r *runner) watch(ctx context.Context, id string, one *running) {
 // jittered spreads checks of one interval, so that they do not ask all at once.
 func jittered(d time.Duration) time.Duration {
 	return d + time.Duration((rand.Float64()-0.5)*0.1*float64(d))
+}
+
+// moments is how many there are in a pause at which checks begin: thousands of them wake the
+// process so often, and not each for itself.
+const moments = 100
+
+// together returns the first of those moments that is not before at.
+func (r *runner) together(at time.Time, pause time.Duration) time.Time {
+	grain := max(pause/moments, 1)
+	return r.began.Add((at.Sub(r.began) + grain - 1).Truncate(grain))
 }
