@@ -81,10 +81,12 @@ func pause(ctx context.Context, d time.Duration) {
 // addresses are here.
 func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired {
 	moved := s.addresses.stale
-	s.bind(union(want.Bound, s.addresses.given), look, now)
+	// In the order of before: where nothing is to be added, neither asks the kernel for anything,
+	// and a withdrawal does not wait for it.
+	s.bind(union(s.addresses.given, want.Bound), look, now)
 	s.version.Desired = s.controller.Version().Desired
 	want = s.controller.Desired(now)
-	routes := announceable(want.Routes, s.discard(union(s.dropped(want), s.discards.given), moved, now))
+	routes := announceable(want.Routes, s.discard(union(s.discards.given, s.dropped(want)), moved, now))
 	err := s.Announcer.Set(routes)
 	s.announceFault = s.once(s.announceFault, "announcing failed; it is tried again", err)
 	if err != nil {
