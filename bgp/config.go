@@ -85,14 +85,8 @@ const (
 // Load reads and checks the file, and the files of passwords that it names. Every
 // fault is in the error, each with the file, the line and the key.
 func Load(path string) (*Config, error) {
-	c, found, err := load(path)
-	if err != nil {
-		return nil, err
-	}
-	if all := found.in(path); len(all) > 0 {
-		return nil, errors.Join(all...)
-	}
-	return c, nil
+	c, _, err := loadAndWarn(path)
+	return c, err
 }
 
 // load returns what could be read, nil for nothing, and all that is wrong.

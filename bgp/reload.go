@@ -55,17 +55,25 @@ func (s *speaker) followSignal(ctx context.Context) {
 	}
 }
 
-// reload reads the file, and puts it in force if all of it is good.
+// reload reads the file, unless it says what it said, and puts it in force if all of it is good.
 func (s *speaker) reload(ctx context.Context) {
-	config, err := Load(s.Path)
-	warnings := Warnings(s.Path) // here, for the loop waits for no disk
+	var files []string
+	var before texts
+	s.do(ctx, func() { files, before = s.Config.files(s.Path), s.texts })
+	is := textsOf(files) // here, as all that reads, for the loop waits for no disk
+	if is == before {
+		s.metrics.reloaded(true)
+		return
+	}
+	config, warnings, err := loadAndWarn(s.Path)
 	s.do(ctx, func() {
+		s.texts = texts{}
 		if err == nil {
 			err = s.take(config)
 		}
 		switch {
 		case err == nil:
-			s.fault = ""
+			s.fault, s.texts = "", is
 			s.warn(warnings)
 		case err.Error() != s.fault:
 			s.fault = err.Error()

@@ -59,6 +59,7 @@ type speaker struct {
 	refused    []Refusal                   // few of each namespace
 	granted    map[ServiceRef][]netip.Addr // what the cluster was told
 	fault      string
+	texts      texts // what the file in force was read from; zero where another was refused since
 	// refusedInAll counts those that refused leaves out as well.
 	refusedInAll int
 	warned       map[string]bool // what was said of the file as it is

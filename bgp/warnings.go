@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -19,6 +20,22 @@ func Warnings(path string) []error {
 	if err != nil || len(found.found) > 0 {
 		return nil
 	}
+	return c.warnings(path, found)
+}
+
+// loadAndWarn is Load and Warnings of one reading.
+func loadAndWarn(path string) (*Config, []error, error) {
+	c, found, err := load(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if all := found.in(path); len(all) > 0 {
+		return nil, nil, errors.Join(all...)
+	}
+	return c, c.warnings(path, found), nil
+}
+
+func (c *Config) warnings(path string, found *faults) []error {
 	c.warnOfSecrets(found.add)
 	c.warnOfPools(found.add)
 	c.warnOfLeaks(found.add)
