@@ -130,6 +130,34 @@ func TestOneNamespacesRefusalsHideNobodyElses(t *testing.T) {
 	}
 }
 
+// TestEndpointsThatTerminateAreAskedWhereNoneIsReady: a VIP that drains for them is served by
+// them until then, and a check without endpoints would end its dwell.
+func TestEndpointsThatTerminateAreAskedWhereNoneIsReady(t *testing.T) {
+	const a, b, c = "10.0.0.1:80 ", "10.0.0.2:80 ", "10.0.0.3:80 "
+	endpoint := func(addr string, ready, terminating, here bool) Endpoint {
+		return Endpoint{Addr: netip.MustParseAddrPort(strings.TrimSpace(addr)), Ready: ready, Terminating: terminating, Here: here}
+	}
+	for name, one := range map[string]struct {
+		local     bool
+		endpoints []Endpoint
+		want      string
+	}{
+		"one is ready":                    {false, []Endpoint{endpoint(a, false, true, true), endpoint(b, true, false, false)}, b},
+		"none is":                         {false, []Endpoint{endpoint(a, false, true, true), endpoint(b, false, true, false), endpoint(c, false, false, true)}, a + b},
+		"none is here":                    {true, []Endpoint{endpoint(a, false, true, true), endpoint(b, true, false, false)}, a},
+		"those here neither serve nor go": {true, []Endpoint{endpoint(a, false, false, true), endpoint(b, false, true, false)}, ""},
+	} {
+		s := serviceOf("x", 1, func(s *Service) { s.Local, s.Endpoints = one.local, one.endpoints })
+		got := ""
+		for _, addr := range s.checks()[0].Endpoints.Addrs {
+			got += addr.String() + " "
+		}
+		if got != one.want {
+			t.Errorf("%s: asked are %s, want %s", name, got, one.want)
+		}
+	}
+}
+
 func TestAServiceIsBackedWhereItsPolicySays(t *testing.T) {
 	endpoint := func(ready, terminating, here bool) Endpoint {
 		return Endpoint{Addr: netip.MustParseAddrPort("10.0.0.1:80"), Ready: ready, Terminating: terminating, Here: here}

@@ -1,0 +1,80 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// Backing is whether the Services of a VIP can be served here.
+type Backing struct {
+	State BackingState
+	// Reason is "" where State is Backed.
+	Reason string
+}
+
+// BackingState orders the states, the worst last.
+type BackingState uint8
+
+// The states of a Backing.
+const (
+	Backed BackingState = iota
+	// Ending: only endpoints that terminate are left.
+	Ending
+	Unbacked
+	// Untaken: the data path takes no packets to the address.
+	Untaken
+)
+
+// backing is whether the Service can be served here at the address.
+func (s *Service) backing(a netip.Addr) Backing {
+	if slices.Contains(s.Untaken, a) {
+		return Backing{Untaken, fmt.Sprintf("the cluster takes no packets to it: Service %s has it neither in status.loadBalancer, "+
+			"where loadBalancerClass nearcast.dev/anycast has it written, nor in spec.externalIPs", s.ServiceRef)}
+	}
+	where := ""
+	if s.Local {
+		where = " on this node"
+	}
+	state := Unbacked
+	for _, e := range s.Endpoints {
+		switch {
+		case s.Local && !e.Here:
+		case e.Ready:
+			return Backing{}
+		case e.Terminating:
+			state = Ending
+		}
+	}
+	if state == Ending {
+		return Backing{Ending, fmt.Sprintf("Service %s has only terminating endpoints%s", s.ServiceRef, where)}
+	}
+	return Backing{Unbacked, fmt.Sprintf("Service %s has no ready endpoint%s", s.ServiceRef, where)}
+}
+
+// checks are those of the Service's endpoints that may be sent traffic from here: those that
+// are ready, and where there are none those that terminate, which serve while the VIP drains.
+func (s *Service) checks() []Check {
+	if s.Probe.Kind == federation.ProbeNone {
+		return nil
+	}
+	e := &EndpointsCheck{Service: s.ServiceRef, Probe: s.Probe}
+	var terminating []netip.AddrPort
+	for _, endpoint := range s.Endpoints {
+		switch {
+		case s.Local && !endpoint.Here || endpoint.Addr.Port() == 0:
+		case endpoint.Ready:
+			e.Addrs = append(e.Addrs, endpoint.Addr)
+		case endpoint.Terminating:
+			terminating = append(terminating, endpoint.Addr)
+		}
+	}
+	if len(e.Addrs) == 0 {
+		e.Addrs = terminating
+	}
+	c := Check{Endpoints: e, Scope: Local}
+	c.complete()
+	return []Check{c}
+}
