@@ -37,6 +37,9 @@ const (
 	saveWait = 2 * time.Second
 )
 
+// replaceFile replaces a file whole, or not at all.
+var replaceFile = func(path string, data []byte) error { return renameio.WriteFile(path, data, 0o600) }
+
 // maxDrains bounds the file, in octets.
 const maxDrains = 16 << 20
 
@@ -52,7 +55,11 @@ func openDrains(dir string) (*drains, error) {
 	err := folder.Make(dir)
 	var failed error
 	d.all, failed = folder.ReadList(d.path, maxDrains, func(Drain) error { return nil })
-	d.lost = failed
+	if failed != nil {
+		d.lost = failed
+		d.change(slices.Concat([]Drain{}, d.all)) // a second restart must not find nothing at all
+		d.fault.Store(new(d.path + " was damaged, and is not written again yet"))
+	}
 	return d, errors.Join(err, failed)
 }
 
@@ -127,6 +134,9 @@ func (d *drains) save(ctx context.Context) {
 func (d *drains) keep(ctx context.Context, log *slog.Logger) {
 	again := time.NewTicker(saveAgain)
 	defer again.Stop()
+	if d.unsaved() != "" {
+		d.write(log)
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -153,7 +163,7 @@ func (d *drains) write(log *slog.Logger) {
 		err = folder.Make(filepath.Dir(d.path))
 	}
 	if err == nil {
-		err = renameio.WriteFile(d.path, append(raw, '\n'), 0o600)
+		err = replaceFile(d.path, append(raw, '\n'))
 	}
 	before := d.unsaved()
 	switch err {

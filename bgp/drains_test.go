@@ -96,6 +96,13 @@ func TestADamagedFileOfDrainsKeepsNobodyFromStarting(t *testing.T) {
 			if aside, err := os.ReadFile(path + ".damaged"); err != nil || string(aside) != c.text {
 				t.Errorf("set aside is %q, %v", aside, err)
 			}
+			if d.unsaved() == "" {
+				t.Error("what is good of it is not on disk, and said to be")
+			}
+			keptOnce(t, d)
+			if again, err := openDrains(dir); err != nil || len(again.all) != c.holds || d.unsaved() != "" {
+				t.Errorf("after a restart without a command: %v, %v, %s", again.all, err, d.unsaved())
+			}
 			if err := d.set(Drain{VIP: netip.MustParseAddr("192.0.2.9")}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
@@ -112,6 +119,13 @@ func TestADamagedFileOfDrainsKeepsNobodyFromStarting(t *testing.T) {
 	if d, err := openDrains(dir); d == nil || err == nil || !strings.Contains(err.Error(), "cannot be made") {
 		t.Errorf("a file in the place of the folder: %v", err)
 	}
+}
+
+// keptOnce has keep begin, which needs no command, and end.
+func keptOnce(t *testing.T, d *drains) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d.keep(ctx, discard)
 }
 
 func TestACommandWaitsSoLongForADiskThatHangs(t *testing.T) {
