@@ -77,8 +77,8 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // change makes true what the controller wants: it binds before it announces, and
-// unbinds after it withdrew. It returns what was wanted once it was known which
-// addresses are here.
+// unbinds after it withdrew. A route that cannot be withdrawn keeps its address, and no
+// other's. It returns what was wanted once it was known which addresses are here.
 func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired {
 	moved := s.addresses.stale
 	// In the order of before: where nothing is to be added, neither asks the kernel for anything,
@@ -87,16 +87,44 @@ func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired
 	s.version.Desired = s.controller.Version().Desired
 	want = s.controller.Desired(now)
 	routes := announceable(want.Routes, s.discard(union(s.discards.given, s.dropped(want)), moved, now))
-	err := s.Announcer.Set(routes)
+	announced, err := s.Announcer.Set(routes)
+	s.announced = announced
 	s.announceFault = s.once(s.announceFault, "announcing failed; it is tried again", err)
+	give, drop := want.Bound, s.dropped(want)
 	if err != nil {
-		s.failed(now) // a part of it may have been done
-		return want
+		s.failed(now)
+		stale := beyond(announced, routes)
+		give, drop = union(give, covered(s.addresses.given, stale)), union(drop, both(s.discards.given, stale))
 	}
-	s.announced = routes
-	s.bind(want.Bound, look, now)
-	s.discard(s.dropped(want), false, now)
+	s.bind(give, look, now)
+	s.discard(drop, false, now)
 	return want
+}
+
+// beyond are the prefixes that are announced and not wanted.
+func beyond(announced, wanted []Route) (all []netip.Prefix) {
+	want := make(map[netip.Prefix]bool, len(wanted))
+	for _, r := range wanted {
+		want[r.Prefix] = true
+	}
+	for _, r := range announced {
+		if !want[r.Prefix] {
+			all = append(all, r.Prefix)
+		}
+	}
+	return all
+}
+
+// covered are the addresses that are in one of the prefixes.
+func covered(addrs []netip.Addr, prefixes []netip.Prefix) []netip.Addr {
+	return slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool {
+		return !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+	})
+}
+
+// both are the prefixes of a that b has as well.
+func both(a, b []netip.Prefix) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(a), func(p netip.Prefix) bool { return !slices.Contains(b, p) })
 }
 
 // failed has the loop do it again.

@@ -130,7 +130,7 @@ func (m *machine) does(what func()) {
 func (m *machine) loses(a netip.Addr) { delete(m.there, a); delete(m.ours, a) }
 
 // Set implements Announcer.
-func (m *machine) Set(routes []Route) error {
+func (m *machine) Set(routes []Route) ([]Route, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := m.routes
@@ -142,7 +142,7 @@ func (m *machine) Set(routes []Route) error {
 		}
 		m.routes[a] = r.Attributes
 	}
-	return nil
+	return routes, nil
 }
 
 func (m *machine) SetPeers([]Peer, time.Duration) error { return nil }
@@ -180,7 +180,10 @@ var (
 
 // runOn runs a speaker on the machine, in a bubble, until play returns; nothing is left
 // then.
-func runOn(t *testing.T, m *machine, play func(s *speaker)) {
+func runOn(t *testing.T, m *machine, play func(s *speaker)) { runWith(t, m, m, play) }
+
+// runWith is runOn with another announcer.
+func runWith(t *testing.T, m *machine, announcer Announcer, play func(s *speaker)) {
 	config, err := Parse([]byte(`asn: 64512
 routerID: 192.0.2.11
 peers: [{address: 192.0.2.1, asn: 64500, families: [ipv4, ipv6], nextHop: "2001:db8::11"}]
@@ -200,7 +203,7 @@ states: {draining: {dwell: 1s, linger: 1s}}
 	ask = m.ask
 	defer func() { ask = before }()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := newSpeaker(Options{Config: config, Announcer: m, Binder: m, Log: discard})
+	s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: m, Log: discard})
 	ended := make(chan error)
 	go func() { ended <- s.run(ctx) }()
 	m.settles()

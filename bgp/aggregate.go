@@ -145,7 +145,7 @@ type AggregateStatus struct {
 	State State `json:"state"`
 	// Announced is what the sessions carry; it follows State, and may fail to.
 	Announced bool `json:"announced"`
-	// Attributes are what it is announced with; nil if it is not.
+	// Attributes are those that they carry; nil if they carry none.
 	Attributes *Attributes `json:"attributes,omitempty"`
 	Members    members     `json:"vips"`
 	// Need is how many of them have to be announced.
@@ -165,7 +165,7 @@ func (c *Controller) Aggregates(now time.Time) []AggregateStatus {
 			Reason: fmt.Sprintf("of its %d VIPs %d are up, %d degraded and %d draining; it needs %d", m.All, m.Up, m.Degraded, m.Draining, a.need(m)),
 		}
 		if as := a.as(m); as != "" {
-			st.State, st.Attributes = as, c.attributesOf(as)
+			st.State = as
 		}
 		all = append(all, st)
 	}

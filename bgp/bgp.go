@@ -23,9 +23,10 @@ type Announcer interface {
 	// their session is reset. One that fails does not hold up the others, and may be
 	// declared again.
 	SetPeers(peers []Peer, dwell time.Duration) error
-	// Set declares all the routes to announce; it finds out itself what changed.
-	// A failed Set may be called again with the same routes.
-	Set(routes []Route) error
+	// Set declares all the routes to announce; it finds out itself what changed, and returns
+	// what is announced then: these routes, or others where it failed. One that fails does not
+	// hold up the others, and a failed Set may be called again with the same routes.
+	Set(routes []Route) (announced []Route, err error)
 	// UpdatesSent counts the UPDATE messages that the sessions have sent. It may be
 	// called at any time.
 	UpdatesSent() uint64

@@ -132,15 +132,14 @@ func (ch *check) status() CheckStatus {
 // Status returns every VIP with its state and reason.
 func (c *Controller) Status(now time.Time) []VIPStatus {
 	all := []VIPStatus{}
-	aggregates := c.Aggregates(now)
 	for _, v := range c.vips {
 		st := VIPStatus{
 			addr: v.config.Address, Address: v.config.Address.String(), State: v.state, Reason: v.reason, Since: v.since,
-			Until: c.until(v, now), Attributes: c.attributesOf(c.announcedAs(v, now)), Bound: v.config.Bind != "" && !c.gone(v, now) && c.missing[v.config.Address] == "",
+			Until: c.until(v, now), Bound: v.config.Bind != "" && !c.gone(v, now) && c.missing[v.config.Address] == "",
 			Flaps: len(c.flaps.recent(v.flaps.local, now)), UpstreamFlaps: len(c.flaps.recent(v.flaps.upstream, now)), Checks: []CheckStatus{},
 		}
 		if i, is := c.suppressed(v); is {
-			st.Aggregate, st.Attributes = aggregates[i].Prefix, aggregates[i].Attributes
+			st.Aggregate = c.aggregates[i].Prefix.String()
 		}
 		for _, owner := range v.config.Owners {
 			st.Owners = append(st.Owners, owner.String())

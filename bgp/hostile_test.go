@@ -95,13 +95,13 @@ func (p *playground) Run(ctx context.Context, changed func(Declared)) {
 }
 
 // Set is called by the loop, which the controller belongs to.
-func (p *playground) Set(routes []Route) error {
+func (p *playground) Set(routes []Route) ([]Route, error) {
 	now := map[netip.Addr]string{}
 	for _, r := range routes {
 		if a := r.Prefix.Addr(); p.owner(a) != p.evil {
 			raw, err := json.Marshal(r.Attributes)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			now[a] = string(raw)
 		}
@@ -113,7 +113,7 @@ func (p *playground) Set(routes []Route) error {
 		}
 	}
 	p.routes = now
-	return nil
+	return routes, nil
 }
 
 func joined(a, b map[netip.Addr]string) map[netip.Addr]string {

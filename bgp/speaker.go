@@ -69,7 +69,7 @@ type speaker struct {
 	version       Version
 	withdrawn     []time.Time
 	applied       Desired
-	announced     []Route // what the announcer last took
+	announced     []Route // what the announcer has
 	announceFault string  // what was last said of it
 	addresses     addresses
 	discards      discards
@@ -110,10 +110,9 @@ func (s *speaker) run(ctx context.Context) error {
 	s.background.Go(func() { s.followAddresses(s.around) })
 	s.loop(ctx)
 	cancel()
-	// Before the checks have ended: one that hangs must not hold up the end.
 	err = s.Announcer.Close(closing)
-	s.runner.wait()
-	s.background.Wait()
+	s.release()
+	s.ended()
 	return err
 }
 

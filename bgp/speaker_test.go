@@ -54,7 +54,7 @@ func (f *fakeAnnouncer) SetPeers(peers []Peer, _ time.Duration) error {
 	return nil
 }
 
-func (f *fakeAnnouncer) Set(routes []Route) error {
+func (f *fakeAnnouncer) Set(routes []Route) ([]Route, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -70,11 +70,11 @@ func (f *fakeAnnouncer) Set(routes []Route) error {
 	if f.fail > 0 { // a part of it was done
 		f.fail--
 		f.routes = slices.Clone(routes[:len(routes)/2])
-		return errors.New("not now")
+		return f.routes, errors.New("not now")
 	}
 	f.routes = slices.Clone(routes)
 	f.history = append(f.history, f.text())
-	return nil
+	return routes, nil
 }
 
 // text is called with mu held.

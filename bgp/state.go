@@ -71,7 +71,7 @@ type VIPStatus struct {
 	Until time.Time `json:"until,omitzero"`
 	// Announced is what the sessions carry; it follows State, and may fail to.
 	Announced bool `json:"announced"`
-	// Attributes are what it is announced with; nil if it is not.
+	// Attributes are those that they carry; nil if it is not announced.
 	Attributes *Attributes `json:"attributes,omitempty"`
 	// Aggregate is the prefix that it is announced as a part of, with that one's Attributes; ""
 	// where it has a route of its own.

@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,20 +108,23 @@ func (s *speaker) publish(now time.Time) {
 		VIPs: s.controller.Status(now), Aggregates: s.controller.Aggregates(now), Drains: s.drains.now(now), Refused: s.refused, RefusedInAll: s.refusedInAll,
 		IgnoredHints: s.controller.IgnoredHints(now), Fault: s.fault,
 	}
-	announced := make(map[string]bool, len(s.announced))
+	announced := make(map[string]*Attributes, len(s.announced))
 	for _, r := range s.announced {
-		announced[r.Prefix.String()] = true
+		announced[r.Prefix.String()] = &r.Attributes
 	}
 	for i := range st.VIPs {
 		v := &st.VIPs[i]
-		v.Announced = announced[host(v.addr).String()] || announced[v.Aggregate]
+		v.Attributes = announced[cmp.Or(v.Aggregate, host(v.addr).String())]
+		v.Announced = v.Attributes != nil
 		v.Bound = v.Bound && s.addresses.known
 		if s.addresses.unseen[v.addr] && v.Announced {
 			v.Warning = warnUnseen
 		}
 	}
 	for i := range st.Aggregates {
-		st.Aggregates[i].Announced = announced[st.Aggregates[i].Prefix]
+		g := &st.Aggregates[i]
+		g.Attributes = announced[g.Prefix]
+		g.Announced = g.Attributes != nil
 	}
 	s.view.publish(st, now)
 }

@@ -22,7 +22,7 @@ type stuck struct {
 	entered, release chan struct{}
 }
 
-func (s *stuck) Set(routes []Route) error {
+func (s *stuck) Set(routes []Route) ([]Route, error) {
 	select {
 	case s.entered <- struct{}{}:
 		<-s.release

@@ -100,7 +100,7 @@ func TestTheRouterHoldsExactlyWhatIsSet(t *testing.T) {
 		{nil, ""},
 		{routes("198.51.100.53/32"), a},
 	} {
-		if err := speaker.Set(step.set); err != nil {
+		if _, err := speaker.Set(step.set); err != nil {
 			t.Fatal(err)
 		}
 		table(t, router, step.want)
@@ -117,7 +117,7 @@ func TestTheRouterHoldsExactlyWhatIsSet(t *testing.T) {
 func TestNothingThatAPeerSendsIsAccepted(t *testing.T) {
 	router, speaker := pair(t, "127.0.0.102")
 	defer speaker.Close(5 * time.Second)
-	if err := speaker.Set(routes("198.51.100.53/32")); err != nil {
+	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
 		t.Fatal(err)
 	}
 	table(t, router, "198.51.100.53/32 via 127.0.0.102 as 64511")
@@ -169,7 +169,7 @@ func TestASpeakerThatStartsFirstIsConnectedSoon(t *testing.T) {
 	port := freePort(t, routerAddr)
 	speaker := newSpeaker(t, speakerAddr, bgp.Peer{Address: routerAddr, Port: port, ASN: 64500})
 	defer speaker.Close(5 * time.Second)
-	if err := speaker.Set(routes("198.51.100.53/32")); err != nil {
+	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(5 * time.Second) // several attempts fail

@@ -26,7 +26,7 @@ func TestSpeakersThatEndLeaveNoGoroutine(t *testing.T) {
 		if err := s.SetPeers([]bgp.Peer{peer, absent}, 0); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Set(routes("198.51.100.53/32")); err != nil {
+		if _, err := s.Set(routes("198.51.100.53/32")); err != nil {
 			t.Fatal(err)
 		}
 		if i%20 == 0 {

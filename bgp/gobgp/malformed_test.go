@@ -161,7 +161,8 @@ func startSpeaker(t testing.TB, peers []*rawPeer) *Speaker {
 			HoldTime: time.Hour, Families: []bgp.Family{bgp.IPv4, bgp.IPv6},
 		})
 	}
-	if err := errors.Join(speaker.Set([]bgp.Route{{Prefix: announced}}), speaker.SetPeers(configs, 0)); err != nil {
+	_, err = speaker.Set([]bgp.Route{{Prefix: announced}})
+	if err = errors.Join(err, speaker.SetPeers(configs, 0)); err != nil {
 		t.Fatal(err)
 	}
 	return speaker

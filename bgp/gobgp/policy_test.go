@@ -123,7 +123,7 @@ func TestEachStateIsToldInItsWay(t *testing.T) {
 				attributes bgp.Attributes
 				want       string
 			}{{bgp.Attributes{}, c.up}, {degraded, c.worse}, {leaving, c.leave}, {bgp.Attributes{}, c.up}} {
-				if err := s.Set([]bgp.Route{{Prefix: vip, Attributes: step.attributes}}); err != nil {
+				if _, err := s.Set([]bgp.Route{{Prefix: vip, Attributes: step.attributes}}); err != nil {
 					t.Fatal(err)
 				}
 				holds(t, router, step.want)
@@ -183,7 +183,7 @@ func TestBothFamiliesGoOverOneSession(t *testing.T) {
 	peer.Families, peer.NextHop = []bgp.Family{bgp.IPv4, bgp.IPv6}, netip.MustParseAddr("2001:db8::11")
 	s := newSpeaker(t, peer.LocalAddress, peer)
 	defer s.Close(5 * time.Second)
-	if err := s.Set(append(routes("198.51.100.53/32"), routes("2001:db8:53::53/128")...)); err != nil {
+	if _, err := s.Set(append(routes("198.51.100.53/32"), routes("2001:db8:53::53/128")...)); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, router, "198.51.100.53/32 path=64511; 2001:db8:53::53/128 path=64511 via=2001:db8::11")
@@ -223,7 +223,7 @@ func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
 	if err := s.SetPeers([]bgp.Peer{peer, other}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Set(routes("198.51.100.53/32")); err != nil {
+	if _, err := s.Set(routes("198.51.100.53/32")); err != nil {
 		t.Fatal(err)
 	}
 	const up, drained = "198.51.100.53/32 path=64511", "198.51.100.53/32 path=64511 communities=[graceful-shutdown]"
@@ -279,11 +279,11 @@ func TestTheRouterHoldsTheLastOfManyChanges(t *testing.T) {
 				set = append(set, bgp.Route{Prefix: netip.MustParsePrefix(fmt.Sprintf("198.51.100.%d/32", j)), Attributes: []bgp.Attributes{{}, degraded, leaving}[(i*j)%3]})
 			}
 		}
-		if err := s.Set(set); err != nil {
+		if _, err := s.Set(set); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Set([]bgp.Route{{Prefix: vip, Attributes: degraded}}); err != nil {
+	if _, err := s.Set([]bgp.Route{{Prefix: vip, Attributes: degraded}}); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, router, "198.51.100.53/32 path=64511 64511 64511 64511 med=100 communities=[64511:7] large=[64511:1:2]")

@@ -45,7 +45,7 @@ func TestARouterThatSendsItsTableIsTold(t *testing.T) {
 			t.Fatalf("%+v, want 100 routes received", speaker.Peers()[0])
 		}
 	}
-	if err := speaker.Set([]bgp.Route{{Prefix: netip.MustParsePrefix("198.51.100.53/32")}}); err != nil {
+	if _, err := speaker.Set([]bgp.Route{{Prefix: netip.MustParsePrefix("198.51.100.53/32")}}); err != nil {
 		t.Fatal(err)
 	}
 	send(100, bgp.MostReceived+100)

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,7 +71,7 @@ func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Spe
 }
 
 // Set implements bgp.Announcer.
-func (s *Speaker) Set(routes []bgp.Route) error {
+func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 	want := make(map[netip.Prefix]bool, len(routes))
 	for _, route := range routes {
 		want[route.Prefix] = true
@@ -97,7 +99,10 @@ func (s *Speaker) Set(routes []bgp.Route) error {
 		}
 		s.announced[route.Prefix] = route
 	}
-	return errors.Join(errs...)
+	if len(errs) > 0 {
+		return slices.Collect(maps.Values(s.announced)), errors.Join(errs...)
+	}
+	return routes, nil
 }
 
 func (s *Speaker) announce(route bgp.Route) error {
@@ -128,7 +133,7 @@ func (s *Speaker) Close(deadline time.Duration) error {
 	done := make(chan error, 1)
 	go func() {
 		s.running.Wait()
-		err := s.Set(nil)
+		_, err := s.Set(nil)
 		time.Sleep(settleTime)
 		s.server.Stop()
 		done <- err

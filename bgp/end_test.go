@@ -1,0 +1,92 @@
+package bgp
+
+import (
+	"context"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// clinging is an Announcer that cannot withdraw the route to one address.
+type clinging struct {
+	*machine
+	to netip.Addr
+}
+
+func (c *clinging) Set(routes []Route) ([]Route, error) {
+	c.mu.Lock()
+	attributes, is := c.routes[c.to]
+	c.mu.Unlock()
+	if !is || slices.ContainsFunc(routes, func(r Route) bool { return r.Prefix == host(c.to) }) {
+		return c.machine.Set(routes)
+	}
+	announced, _ := c.machine.Set(append(slices.Clone(routes), Route{host(c.to), attributes}))
+	return announced, errOdd
+}
+
+// Close ends the sessions, and all routes with them.
+func (c *clinging) Close(time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.routes)
+	return nil
+}
+
+// TestARouteThatCannotBeWithdrawnKeepsItsOwnAddressAlone also holds that the status says of it
+// what the router has, and that the end leaves nothing behind.
+func TestARouteThatCannotBeWithdrawnKeepsItsOwnAddressAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		m.there[given] = true
+		runWith(t, m, &clinging{m, bound4}, func(s *speaker) {
+			s.do(t.Context(), func() { s.log(s.controller.SetDrains([]Drain{{}}, time.Now())) })
+			time.Sleep(5 * time.Second)
+			m.settles()
+			m.wants("drained", bound4.String())
+			if !m.ours[bound4] || m.ours[bound6] {
+				t.Errorf("bound are %v", m.ours)
+			}
+			for _, v := range s.Status().VIPs {
+				if want := v.Address == bound4.String(); v.State != Down || v.Announced != want || (v.Attributes != nil) != want {
+					t.Errorf("%+v", v)
+				}
+			}
+		})
+	})
+}
+
+// TestADiskThatHangsKeepsNobodyFromEnding has a drain be written to a disk that does not answer.
+func TestADiskThatHangsKeepsNobodyFromEnding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mended := make(chan struct{})
+		before := replaceFile
+		replaceFile = func(string, []byte) error { <-mended; return errOdd }
+		defer func() { replaceFile = before }()
+		config, err := Parse([]byte(good))
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.State, config.Admin, config.Metrics, config.Health = filepath.Join(t.TempDir(), "state"), "", "", ""
+		config.VIPs, config.Services.Enabled = nil, false
+		m := newMachine(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		s := newSpeaker(Options{Config: config, Announcer: m, Binder: m, Log: discard})
+		ended := make(chan error)
+		go func() { ended <- s.run(ctx) }()
+		synctest.Wait()
+		s.do(t.Context(), func() { err = s.drains.set(Drain{Reason: "kernel"}, time.Now()) })
+		if s.drains.save(t.Context()); err != nil || !strings.Contains(s.Status().DrainsUnsaved, "could not be written within 2s") {
+			t.Errorf("the control: %v, %q", err, s.Status().DrainsUnsaved)
+		}
+		told := time.Now()
+		cancel()
+		if err := <-ended; err != nil || time.Since(told) > closing {
+			t.Errorf("it ended after %s: %v", time.Since(told), err)
+		}
+		close(mended)
+	})
+}
