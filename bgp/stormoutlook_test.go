@@ -1,0 +1,292 @@
+package bgp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/hint"
+)
+
+// count is how often an address failed, as far as that is known.
+type count struct {
+	local, upstream []span
+	unknown         bool
+}
+
+// span is when a failure was, at the earliest and at the latest.
+type span struct{ from, to time.Time }
+
+// counting returns how many of the failures count at the least, and at the most.
+func counting(all []span, now time.Time) (least, most int) {
+	for _, s := range all {
+		if now.Before(s.from.Add(flapWindow)) {
+			least++
+		}
+		if now.Before(s.to.Add(flapWindow)) {
+			most++
+		}
+	}
+	return least, most
+}
+
+func contains(states []State, one State) bool { return slices.Contains(states, one) }
+
+// owner is whose the address is, the file's or a namespace's; "" where nobody wants it.
+func (n *station) owner(a netip.Addr) string {
+	if _, is := n.force.entries[a]; is {
+		return "the file"
+	}
+	if i := n.serviceOf(a); i >= 0 {
+		return refs[i].Namespace
+	}
+	return ""
+}
+
+// serviceOf is the oldest Service that wants the address; -1 for none.
+func (n *station) serviceOf(a netip.Addr) int {
+	return slices.IndexFunc([]int{0, 1, 2}, func(i int) bool { return n.services[i].is && slices.Contains(wantedBy[i], a) })
+}
+
+// Why an address is as it is, where that counts as a failure.
+const (
+	noEndpoints   = "no endpoint is ready"
+	localFails    = "a local check fails"
+	upstreamFails = "the upstream fails"
+)
+
+// outlook returns the states in which the address may be announced once all has settled, "" for
+// none, and why.
+func (n *station) outlook(a netip.Addr) (states []State, why string) {
+	now := time.Now()
+	switch n.owner(a) {
+	case "":
+		return []State{""}, "nobody wants it"
+	case "the file":
+		if n.force.entries[a].disabled {
+			return []State{""}, "disabled"
+		}
+	default:
+		switch s := n.services[n.serviceOf(a)]; {
+		case s.untaken:
+			return []State{""}, "no data path"
+		case s.endpoints == "none":
+			return []State{""}, noEndpoints
+		case s.endpoints != "ready":
+			return []State{""}, "endpoints are terminating"
+		}
+	}
+	if n.taint != "" {
+		return []State{""}, "the node is drained"
+	}
+	leaving, open := n.leaving(a, now)
+	local, sure := n.worst(a, Local)
+	switch {
+	case leaving:
+		return []State{""}, "drained or hinted"
+	case local == refuses:
+		return []State{""}, localFails
+	case n.lost(a) == surely:
+		return []State{""}, "it is not here"
+	}
+	states, why = n.working(a, now)
+	if open || !sure || n.lost(a) == perhaps {
+		states = append(states, "")
+	}
+	return states, why
+}
+
+// leaving reports whether a drain or a hint moves the address, and whether one did a moment ago.
+func (n *station) leaving(a netip.Addr, now time.Time) (is, open bool) {
+	for _, d := range n.told {
+		switch {
+		case !d.covers(a):
+		case !d.ended(now):
+			is = true
+		case now.Before(d.Until.Add(unsure)):
+			open = true
+		}
+	}
+	for _, h := range n.hints {
+		if h.VIP != a || !n.heeds(h) {
+			continue
+		}
+		is = is || now.Before(n.hintsEnd)
+		open = open || now.Before(n.hintsEnd.Add(unsure))
+	}
+	return is, open
+}
+
+// heeds reports whether the hint moves the VIP that it is for, which somebody wants.
+func (n *station) heeds(h hint.Hint) bool {
+	if e, is := n.force.entries[h.VIP]; is {
+		return e.hints
+	}
+	return h.Namespace == n.owner(h.VIP)
+}
+
+// worst is what the checks of the scope come to, and whether that is sure.
+func (n *station) worst(a netip.Addr, scope Scope) (kind answerKind, sure bool) {
+	var asked []netip.AddrPort
+	e, file := n.force.entries[a]
+	switch {
+	case scope == Upstream && e.upstream:
+		asked = append(asked, sharedUpstream)
+	case scope == Upstream:
+	case file:
+		asked = e.local
+	case n.services[n.serviceOf(a)].probed:
+		asked = append(asked, n.endpoint(n.serviceOf(a)))
+	}
+	kind, sure = passes, true
+	for _, at := range asked {
+		switch n.answer(at) {
+		case refuses, vanishes:
+			kind = refuses
+		case unsteady:
+			sure = false
+		}
+	}
+	return kind, sure || kind == refuses
+}
+
+// lost reports whether the machine lacks the address, which keeps it from being announced.
+func (n *station) lost(a netip.Addr) sight {
+	n.machine.mu.Lock()
+	there := n.there[a]
+	n.machine.mu.Unlock()
+	switch a {
+	case bound4, bound6:
+		switch {
+		case n.blinds:
+			return perhaps
+		case !there:
+			return surely
+		}
+	case given:
+		switch {
+		case n.blinds:
+			return perhaps
+		case !there:
+			return n.sight
+		}
+	}
+	return never
+}
+
+// working are the states of an address that works here.
+func (n *station) working(a netip.Addr, now time.Time) ([]State, string) {
+	kind, sure := n.worst(a, Upstream)
+	if kind == refuses {
+		return []State{Degraded}, upstreamFails
+	}
+	if !sure {
+		return []State{Up, Degraded}, "the upstream is unsteady"
+	}
+	c := n.counts[a]
+	if c == nil {
+		c = &count{}
+	}
+	if c.unknown {
+		return []State{Up, Degraded}, "it works, and has failed nobody knows how often"
+	}
+	least, most := counting(c.local, now)
+	leastUp, mostUp := counting(c.upstream, now)
+	switch least, most = max(least, leastUp), max(most, mostUp); {
+	case most <= n.force.budget:
+		return []State{Up}, "it works"
+	case least > n.force.budget && n.before[a].State != Up:
+		return []State{Degraded}, "it works, and has failed too often"
+	}
+	return []State{Up, Degraded}, "it works, and may have failed too often"
+}
+
+// recount counts what has failed since all had settled.
+func (n *station) recount() {
+	for _, a := range allVIPs {
+		owner := n.owner(a)
+		if owner != n.owners[a] || owner == "" {
+			delete(n.counts, a)
+		}
+		if owner == "" {
+			continue
+		}
+		_, localSure := n.worst(a, Local)
+		upstream, upstreamSure := n.worst(a, Upstream)
+		if !localSure || !upstreamSure || owner != n.owners[a] && !n.calm {
+			n.count(a).unknown = true
+		}
+		before, within := n.before[a].State, span{n.settled, time.Now()}
+		if owner != n.owners[a] || before != Up && before != Degraded {
+			continue
+		}
+		switch _, why := n.outlook(a); {
+		case why == noEndpoints || why == localFails:
+			n.count(a).local = append(n.count(a).local, within)
+			n.count(a).unknown = n.count(a).unknown || before == Up && upstream == refuses // it may have failed first
+		case before == Up && why == upstreamFails:
+			n.count(a).upstream = append(n.count(a).upstream, within)
+		}
+	}
+}
+
+func (n *station) count(a netip.Addr) *count {
+	if n.counts[a] == nil {
+		n.counts[a] = &count{}
+	}
+	return n.counts[a]
+}
+
+// loseCount is for events that come before all has settled.
+func (n *station) loseCount() {
+	for _, a := range allVIPs {
+		n.count(a).unknown = true
+	}
+	if n.sight == never {
+		n.sight = perhaps
+	}
+}
+
+// remember keeps how the site stands, now that it has settled.
+func (n *station) remember() {
+	n.before, n.owners, n.settled = map[netip.Addr]VIPStatus{}, map[netip.Addr]string{}, time.Now()
+	for _, v := range n.speaker.Status().VIPs {
+		n.before[netip.MustParseAddr(v.Address)] = v
+	}
+	for _, a := range allVIPs {
+		n.owners[a] = n.owner(a)
+	}
+	n.machine.mu.Lock()
+	defer n.machine.mu.Unlock()
+	switch _, looked := n.force.entries[given]; {
+	case !looked:
+		n.sight = never
+	case n.there[given] && !n.blind:
+		n.sight = surely
+	case n.there[given] && n.sight == never:
+		n.sight = perhaps
+	}
+	n.blinds, n.wasHere = n.blind, n.sight == surely
+}
+
+// keeps says which routes must not be withdrawn because of the event that comes: none, unless
+// all has settled.
+func (n *station) keeps(text string, until time.Time) {
+	kept := map[netip.Prefix]keep{}
+	for _, a := range allVIPs {
+		if kind, sure := n.worstOf(a); n.calm && text != "" && sure && kind == passes {
+			kept[host(a)] = keep{text, until}
+		}
+	}
+	n.machine.mu.Lock()
+	defer n.machine.mu.Unlock()
+	n.kept = kept
+}
+
+// worstOf is what the local checks of the address come to; it fails where nobody wants it.
+func (n *station) worstOf(a netip.Addr) (answerKind, bool) {
+	if n.owner(a) == "" {
+		return refuses, true
+	}
+	return n.worst(a, Local)
+}

@@ -1,0 +1,287 @@
+package bgp
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"testing/synctest"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/hint"
+)
+
+// step has something happen.
+func (w *storm) step() {
+	n := w.sites[w.n("site", len(w.sites)-1)]
+	for _, one := range w.sites {
+		one.keeps("", time.Time{})
+	}
+	switch w.n("event", 15) {
+	case 0, 1:
+		for _, one := range w.sites {
+			one.keeps("nothing but the shared upstream has changed", time.Now().Add(calmTime))
+		}
+		w.setAnswer(sharedUpstream, w.draw("upstream"))
+	case 2, 3:
+		w.setAnswer(backend(n.number, w.n("backend", 1)), w.draw("backend answers"))
+	case 4:
+		if w.coin("endpoint") {
+			w.setAnswer(n.endpoint(w.n("service", 2)), w.draw("endpoint answers"))
+		} else {
+			w.setAnswer(netip.AddrPortFrom(w.vip(), uint16(ownPort+n.number)), w.draw("own answers"))
+		}
+	case 5:
+		n.drains()
+	case 6:
+		n.undrains()
+	case 7:
+		n.undamps()
+	case 8:
+		n.hinted()
+	case 9, 10:
+		n.rewrites()
+	case 11:
+		n.moves()
+	case 12:
+		n.declaresOther()
+	case 13:
+		n.announcerFails()
+	case 14:
+		n.diskChanges()
+	case 15:
+		n.restarts()
+	}
+	synctest.Wait()
+}
+
+func (w *storm) draw(label string) answerKind {
+	return allAnswers[[]int{0, 0, 1, 1, 2, 3}[w.n(label, 5)]]
+}
+
+func (w *storm) vip() netip.Addr { return allVIPs[w.n("vip", len(allVIPs)-1)] }
+
+// aDrain is a VIP and what a command says of it; the zero Addr is all.
+func (n *station) aDrain() (netip.Addr, url.Values) {
+	if n.n("all", 3) == 0 {
+		return netip.Addr{}, url.Values{}
+	}
+	a := n.vip()
+	return a, url.Values{"vip": {a.String()}}
+}
+
+func (n *station) drains() {
+	_, query := n.aDrain()
+	query.Set("reason", "kernel")
+	if n.coin("until") {
+		query.Set("until", time.Now().Add([]time.Duration{-time.Second, 5 * time.Second, 30 * time.Second, 70 * time.Second}[n.n("until", 3)]).Format(time.RFC3339Nano))
+	}
+	n.dwells()
+	if st, ok := n.call(http.MethodPut, "/drains", query, nil); ok {
+		n.drained(st)
+	}
+}
+
+// dwells has routes stay for the dwell, whatever leaves.
+func (n *station) dwells() {
+	if n.toldAt.IsZero() {
+		n.keeps("it only leaves, which takes a dwell", time.Now().Add(n.force.dwell))
+	}
+}
+
+func (n *station) undrains() {
+	_, query := n.aDrain()
+	if st, ok := n.call(http.MethodDelete, "/drains", query, nil); ok {
+		n.drained(st)
+	}
+}
+
+// undamps forgets failures, which is sure to be all of them where everything had settled.
+func (n *station) undamps() {
+	a, query := n.aDrain()
+	if _, ok := n.call(http.MethodDelete, "/flaps", query, nil); !ok || !n.calm {
+		return
+	}
+	if !a.IsValid() {
+		n.counts = map[netip.Addr]*count{}
+	}
+	delete(n.counts, a)
+}
+
+func (n *station) hinted() {
+	hints := []hint.Hint{}
+	for range n.n("hints", 2) {
+		hints = append(hints, hint.Hint{VIP: n.vip(), Namespace: []string{"media", "iot"}[n.n("namespace", 1)], Reason: "evicted"})
+	}
+	n.dwells()
+	if _, ok := n.call(http.MethodPut, hint.Path, nil, hints); ok {
+		n.hints, n.hintsEnd = hints, time.Now().Add(hint.Last)
+	}
+}
+
+// rewrites changes the file, which may have a fault then, and has it read.
+func (n *station) rewrites() {
+	next := n.force.clone()
+	for range 1 + n.n("changes", 1) {
+		next.change(n.storm, n.number)
+	}
+	faults := []string{"", "", "", "vipps: []\n", "asn: 64513\n", "aggregates: 7\n"}
+	next.fault = faults[n.n("fault", len(faults)-1)]
+	n.sheet = next
+	n.write0(next)
+	n.rereads()
+	n.reloads[next.fault == ""]++
+	if !n.toldAt.IsZero() || next.fault != "" {
+		return
+	}
+	config, err := Load(n.path())
+	if err != nil {
+		n.Fatalf("%v\n%s", err, next.text(n))
+	}
+	n.force, n.config = next, config
+}
+
+// moves has somebody do something to the machine's addresses.
+func (n *station) moves() {
+	a := []netip.Addr{bound4, bound6, given}[n.n("address", 2)]
+	m := n.machine
+	switch n.n("move", 7) {
+	case 0, 1:
+		m.does(func() { m.loses(a) })
+	case 2:
+		m.does(func() { m.loses(bound4); m.loses(bound6); m.loses(given) })
+	case 3:
+		m.does(func() { m.broken[a] = true; m.loses(a) })
+	case 4:
+		m.does(func() { clear(m.broken); m.there[given] = true })
+	case 5:
+		m.does(func() { m.there[a] = true }) // another program gives it
+	case 6:
+		m.does(func() { m.goDeaf() })
+		if n.coin("hears") {
+			m.does(func() { m.deaf = false })
+		}
+	case 7:
+		m.does(func() { m.blind = !m.blind })
+		n.blinds = true
+	}
+}
+
+// declaresOther has the cluster declare something else.
+func (n *station) declaresOther() {
+	if n.n("taint", 4) == 0 {
+		n.taint = []string{"", "node n has the taint nearcast.dev/drain"}[n.n("tainted", 1)]
+		n.dwells()
+	} else {
+		i := n.n("which", 2)
+		before := n.services[i]
+		n.services[i] = drawService(n.storm)
+		if before.endpoints == "ready" && n.services[i].endpoints == "terminating" && !n.services[i].untaken {
+			n.dwells()
+		}
+	}
+	n.declares()
+}
+
+// announcerFails has routes or discards fail, for a while or for good.
+func (n *station) announcerFails() {
+	a := n.vip()
+	n.machine.mu.Lock()
+	defer n.machine.mu.Unlock()
+	switch n.n("failure", 4) {
+	case 0:
+		n.fails = 1 + n.n("fails", 2)
+	case 1:
+		n.stuck[host(a)] = true
+	case 2:
+		clear(n.stuck)
+	case 3:
+		n.loops = !n.loops
+	case 4:
+		n.slow = []time.Duration{0, 200 * time.Millisecond}[n.n("slow", 1)]
+	}
+}
+
+func (n *station) diskChanges() {
+	if n.n("damage", 4) == 0 {
+		n.damages()
+		return
+	}
+	n.setDisk(allDisks[n.n("disk", len(allDisks)-1)])
+}
+
+// restarts ends the speaker, by whatever signal, and starts another one. It does not start with
+// a file that has a fault.
+func (n *station) restarts() {
+	n.seen[restart] = true
+	if n.coin("crash") {
+		n.crashes()
+	} else {
+		n.ends(false)
+	}
+	n.sheet.fault = ""
+	n.starts()
+}
+
+// ends ends the speaker, with whatever comes meanwhile.
+func (n *station) ends(last bool) {
+	dwells := n.force.dwell + n.force.linger
+	n.signalled()
+	from := n.toldAt
+	n.troubled = false
+	n.trouble()
+	for range n.n("meanwhile", 3) {
+		time.Sleep([]time.Duration{0, 50 * time.Millisecond, time.Second, 4 * time.Second}[n.n("pause", 3)])
+		if ended(n.speaker) {
+			break
+		}
+		switch n.n("during the drain", 8) {
+		case 0:
+			n.rewrites()
+		case 1:
+			n.drains()
+		case 2:
+			n.undrains()
+		case 3:
+			n.hinted()
+		case 4:
+			n.setAnswer(backend(n.number, 0), n.draw("backend answers"))
+		case 5:
+			n.moves()
+		case 6:
+			n.declaresOther()
+		case 7:
+			n.announcerFails()
+		case 8:
+			n.diskChanges()
+		}
+		n.trouble()
+		if dwells > 0 && n.n("second signal", 5) == 0 {
+			close(n.hurry)
+			from, dwells = time.Now(), 0
+		}
+	}
+	n.awaited(n.latest(from, dwells))
+	if last {
+		return
+	}
+	if !slices.Contains([]diskState{takesAll, slowly}, n.disk.is) && n.coin("mended") {
+		n.mendDisk()
+	}
+}
+
+// trouble notes what the end may have to wait for.
+func (n *station) trouble() {
+	n.machine.mu.Lock()
+	defer n.machine.mu.Unlock()
+	n.troubled = n.troubled || len(n.stuck) > 0 || n.fails > 0 || n.blind || n.loops || n.disk.is == hangs
+}
+
+func ended(s *speaker) bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}

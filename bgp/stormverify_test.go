@@ -1,0 +1,290 @@
+package bgp
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// verify compares a site that has settled with what it must be.
+func (n *station) verify() {
+	st, table := n.glance()
+	shown := map[netip.Addr]VIPStatus{}
+	for _, v := range st.VIPs {
+		shown[netip.MustParseAddr(v.Address)] = v
+	}
+	for _, a := range allVIPs {
+		v, is := shown[a]
+		if (n.owner(a) != "") != is {
+			n.Errorf("site %d: %s is shown: %v, and wanted by %q", n.number, a, is, n.owner(a))
+			continue
+		}
+		if is {
+			n.verifyVIP(a, v, table)
+		}
+		n.verifyBound(a, v)
+	}
+	n.verifyRoutes(st, table)
+	n.verifyDiscarded(table)
+	n.verifyDrains(st)
+	n.verifyDeclared(st, shown)
+	n.verifyMetrics(st)
+	if (st.Fault != "") != (n.sheet.fault != "") {
+		n.Errorf("site %d: the file has the fault %q, and the status says %q", n.number, n.sheet.fault, st.Fault)
+	}
+}
+
+// glance returns the status and what the router has at the same time: a check that is unsteady
+// may change both at any moment.
+func (n *station) glance() (Status, map[netip.Prefix]Attributes) {
+	for {
+		before := n.routesNow()
+		st := n.speaker.Status()
+		if after := n.routesNow(); maps.EqualFunc(before, after, Attributes.equal) {
+			return st, after
+		}
+	}
+}
+
+// as is the state that a VIP is announced as.
+func as(v VIPStatus) State {
+	if v.State == Up || v.State == Degraded || v.State == Draining {
+		return v.State
+	}
+	return ""
+}
+
+// verifyVIP holds that the VIP is in a state that it may be in, and that the router has what
+// goes with it.
+func (n *station) verifyVIP(a netip.Addr, v VIPStatus, table map[netip.Prefix]Attributes) {
+	states, why := n.outlook(a)
+	if !contains(states, as(v)) {
+		n.Errorf("site %d: %s is announced as %q, want one of %q: %s\n%+v", n.number, a, as(v), states, why, v)
+		return
+	}
+	n.seen[cmp.Or(string(as(v)), "none")] = true
+	n.verifyCount(a, v)
+	attributes, is := table[host(a)]
+	want := n.attributesFor(as(v))
+	if !n.force.hosts(a) {
+		want = nil
+	}
+	if n.stuck[host(a)] {
+		return
+	}
+	if is != (want != nil) || is && !attributes.equal(*want) {
+		n.Errorf("site %d: %s is %s, and the router has %v with %+v, want %+v", n.number, a, v.State, is, attributes, want)
+	}
+}
+
+// attributesFor are what the file in force has for a state; nil for none.
+func (n *station) attributesFor(as State) *Attributes {
+	switch as {
+	case Up:
+		return &n.config.States.Up
+	case Degraded:
+		return &n.config.States.Degraded.Attributes
+	}
+	return nil
+}
+
+// verifyCount holds that as many failures count as there were.
+func (n *station) verifyCount(a netip.Addr, v VIPStatus) {
+	c := n.counts[a]
+	if c == nil {
+		c = &count{}
+	}
+	if v.State == Degraded && v.Reason.Code == Held {
+		n.seen[string(Held)] = true
+		if max(v.Flaps, v.UpstreamFlaps) <= n.force.budget {
+			n.Errorf("site %d: %s is held after %d and %d failures, of which %d are free", n.number, a, v.Flaps, v.UpstreamFlaps, n.force.budget)
+		}
+	}
+	if c.unknown {
+		return
+	}
+	for _, kind := range []struct {
+		what string
+		all  []span
+		got  int
+	}{{"local", c.local, v.Flaps}, {"upstream", c.upstream, v.UpstreamFlaps}} {
+		if least, most := counting(kind.all, time.Now()); kind.got < least || kind.got > most {
+			n.Errorf("site %d: of %s %d %s failures count, want %d to %d", n.number, a, kind.got, kind.what, least, most)
+		}
+	}
+}
+
+// verifyBound holds that the machine has the addresses that it must have, and no others from
+// the speaker.
+func (n *station) verifyBound(a netip.Addr, v VIPStatus) {
+	if a != bound4 && a != bound6 || n.blinds || len(n.stuck) > 0 {
+		return
+	}
+	e, is := n.force.entries[a]
+	leaving, open := false, false
+	if is {
+		leaving, open = n.leaving(a, time.Now())
+	}
+	want := is && !e.disabled && n.taint == "" && !leaving
+	n.machine.mu.Lock()
+	defer n.machine.mu.Unlock()
+	if n.there[a] && !want && n.ours[a] && !open || !n.there[a] && want && !n.broken[a] && !open {
+		n.Errorf("site %d: the machine has %s: %v, by the speaker: %v, want %v", n.number, a, n.there[a], n.ours[a], want)
+	}
+	if v.Bound && !n.there[a] {
+		n.Errorf("site %d: %s is shown as bound, and is not there", n.number, a)
+	}
+}
+
+// verifyRoutes holds that the status says of every route what the router has of it, and that
+// aggregates are announced as enough of their VIPs are.
+func (n *station) verifyRoutes(st Status, table map[netip.Prefix]Attributes) {
+	known := map[netip.Prefix]bool{}
+	same := func(what string, p netip.Prefix, announced bool, shown *Attributes) {
+		known[p] = true
+		has, is := table[p]
+		if is != announced || is != (shown != nil) || is && !has.equal(*shown) {
+			n.Errorf("site %d: %s is shown as announced: %v, with %+v, and the router has %v, with %+v", n.number, what, announced, shown, is, has)
+		}
+	}
+	for _, v := range st.VIPs {
+		p := host(netip.MustParseAddr(v.Address))
+		if v.Aggregate != "" {
+			p = netip.MustParsePrefix(v.Aggregate)
+		}
+		same(v.Address, p, v.Announced, v.Attributes)
+	}
+	for _, g := range st.Aggregates {
+		p := netip.MustParsePrefix(g.Prefix)
+		same(g.Prefix, p, g.Announced, g.Attributes)
+		if !n.stuck[p] {
+			n.verifyAggregate(p, g, st, table)
+		}
+	}
+	for p := range table {
+		if !known[p] && !n.stuck[p] {
+			n.Errorf("site %d: the router has %s, of which the status says nothing", n.number, p)
+		}
+	}
+}
+
+func (n *station) verifyAggregate(p netip.Prefix, g AggregateStatus, st Status, table map[netip.Prefix]Attributes) {
+	up, all, all2 := 0, 0, 0
+	for _, v := range st.VIPs {
+		if a := netip.MustParseAddr(v.Address); p.Contains(a) {
+			if !n.force.entries[a].disabled {
+				all++
+			}
+			switch as(v) {
+			case Up:
+				up++
+				fallthrough
+			case Degraded:
+				all2++
+			}
+		}
+	}
+	need := n.config.Aggregates[slices.IndexFunc(n.config.Aggregates, func(c Aggregate) bool { return c.Prefix == p })].Least
+	if need == 0 {
+		need = max(all, 1)
+	}
+	want := State("")
+	switch {
+	case up >= need:
+		want = Up
+	case all2 >= need:
+		want = Degraded
+	}
+	if n.loops && table[p].Prepend == 0 {
+		return // it may be announced from before, or not
+	}
+	attributes, is := table[p]
+	if wanted := n.attributesFor(want); is != (wanted != nil) || is && !attributes.equal(*wanted) {
+		n.Errorf("site %d: %s is announced: %v, with %+v; %d of its %d VIPs are up and %d announced, it needs %d", n.number, p, is, attributes, up, all, all2, need)
+	}
+}
+
+// verifyDrains holds that the drains are those that were told, and that they are said to be on
+// disk where they are.
+func (n *station) verifyDrains(st Status) {
+	now := time.Now()
+	if !sameDrains(st.Drains, n.told, now) {
+		n.Errorf("site %d: drains are %v, told were %v", n.number, st.Drains, n.told)
+	}
+	raw, _ := os.ReadFile(filepath.Join(n.state(), "bgp-drains.json")) // none is an empty one
+	var saved []Drain
+	failed := len(raw) > 0 && json.Unmarshal(raw, &saved) != nil
+	are := !failed && sameDrains(saved, st.Drains, now)
+	if st.DrainsUnsaved == "" && !are && !n.disk.damaged {
+		n.Errorf("site %d: the drains %v are said to be saved, and on disk are %s", n.number, st.Drains, raw)
+	}
+	if st.DrainsUnsaved != "" && n.disk.is == takesAll && len(raw) > 0 {
+		n.Errorf("site %d: the disk takes everything, and the status says %s", n.number, st.DrainsUnsaved)
+	}
+}
+
+// verifyDiscarded holds that this machine drops what nobody has of what is announced, and nothing
+// else.
+func (n *station) verifyDiscarded(table map[netip.Prefix]Attributes) {
+	n.machine.mu.Lock()
+	defer n.machine.mu.Unlock()
+	for p := range table {
+		if !p.IsSingleIP() && !slices.Contains(n.discarded, p) {
+			n.Errorf("site %d: %s is announced and not discarded", n.number, p)
+		}
+	}
+	for _, p := range n.discarded {
+		if _, is := table[p]; !is && !n.loops || p.IsSingleIP() && (p != host(given) || n.there[given] && !n.blind) {
+			n.Errorf("site %d: %s is discarded, announced are %v", n.number, p, table)
+		}
+	}
+}
+
+// verifyDeclared compares what the file, the cluster and the resolver said.
+func (n *station) verifyDeclared(st Status, shown map[netip.Addr]VIPStatus) {
+	var want, got []string
+	for i := range n.force.peers {
+		want = append(want, fmt.Sprintf("192.0.2.%d", 1+i))
+	}
+	for _, p := range st.Peers {
+		got = append(got, p.Address)
+	}
+	if !slices.Equal(got, want) {
+		n.Errorf("site %d: peers are %v, want %v", n.number, got, want)
+	}
+	refused := 0
+	for i, s := range n.services {
+		for _, a := range wantedBy[i] {
+			if s.is && (n.owner(a) != refs[i].Namespace || n.serviceOf(a) != i) {
+				refused++
+			}
+		}
+	}
+	ignored := 0
+	for _, h := range n.hints {
+		if _, is := shown[h.VIP]; is && time.Now().Before(n.hintsEnd) && !n.heeds(h) {
+			ignored++
+		}
+	}
+	if st.RefusedInAll != refused || len(st.IgnoredHints) != ignored {
+		n.Errorf("site %d: refused are %v, want %d; hints that are ignored %v, want %d", n.number, st.Refused, refused, st.IgnoredHints, ignored)
+	}
+	granted := map[ServiceRef][]netip.Addr{}
+	for _, a := range []netip.Addr{shared80, shared81} {
+		if i := n.serviceOf(a); i >= 0 && n.owner(a) != "the file" {
+			granted[refs[i]] = append(granted[refs[i]], a)
+		}
+	}
+	n.machine.mu.Lock()
+	defer n.machine.mu.Unlock()
+	if len(granted)+len(n.granted) > 0 && !reflect.DeepEqual(granted, n.granted) {
+		n.Errorf("site %d: Services were given %v, want %v", n.number, n.granted, granted)
+	}
+}
