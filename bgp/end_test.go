@@ -88,5 +88,6 @@ func TestADiskThatHangsKeepsNobodyFromEnding(t *testing.T) {
 			t.Errorf("it ended after %s: %v", time.Since(told), err)
 		}
 		close(mended)
+		synctest.Wait()
 	})
 }

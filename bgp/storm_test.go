@@ -86,11 +86,14 @@ func runStorm(t *testing.T, r *rapid.T) (seen map[string]bool) {
 	askBefore, writeBefore := ask, replaceFile
 	ask, replaceFile = w.ask, w.writeFile
 	defer func() { ask, replaceFile = askBefore, writeBefore }()
-	for i := range rapid.IntRange(1, 3).Draw(r, "sites") {
+	for i := range rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(r, "sites") {
 		w.sites = append(w.sites, newStation(t, w, i))
 	}
+	for _, n := range w.sites {
+		n.starts()
+	}
 	w.settle()
-	for range rapid.IntRange(2, 10).Draw(r, "steps") {
+	for range rapid.IntRange(3, 16).Draw(r, "steps") {
 		w.step()
 		w.pause()
 	}
@@ -99,6 +102,7 @@ func runStorm(t *testing.T, r *rapid.T) (seen map[string]bool) {
 		n.ends(true)
 		n.mendDisk() // what a disk holds up ends with the process
 	}
+	synctest.Wait()
 	return w.seen
 }
 

@@ -19,6 +19,9 @@ type life struct {
 	atClose map[netip.Prefix]Attributes
 }
 
+// slowest is what a Set takes at the most.
+const slowest = 200 * time.Millisecond
+
 // SetPeers implements Announcer.
 func (l *life) SetPeers(peers []Peer, _ time.Duration) error {
 	l.machine.mu.Lock()

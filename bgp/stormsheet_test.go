@@ -113,16 +113,20 @@ func (e entry) checks() string {
 // flapWindow ends in the middle of a step, in which whatever may have failed has failed by then.
 const flapWindow = 4*calmTime + 14*time.Second
 
-func firstSheet(w *storm) sheet {
+func firstSheet(w *storm, site int) sheet {
 	s := sheet{
 		entries: map[netip.Addr]entry{}, peers: 1 + w.n("peers", 1), inside: w.coin("inside"), hold: 1 + w.n("hold", 2), budget: []int{1, 2, 1000}[w.n("budget", 2)],
-		dwell: time.Duration(w.n("dwell", 2)) * 1500 * time.Millisecond, linger: time.Duration(w.n("linger", 2)) * time.Second,
 	}
+	s.dwell, s.linger = drawDwells(w)
 	for _, a := range ofFile[:4] {
-		s.entries[a] = drawEntry(w, a, len(w.sites))
+		s.entries[a] = drawEntry(w, a, site)
 	}
-	s.change(w, len(w.sites))
+	s.change(w, site)
 	return s
+}
+
+func drawDwells(w *storm) (dwell, linger time.Duration) {
+	return time.Duration(w.n("dwell", 2)) * 1500 * time.Millisecond, time.Duration(w.n("linger", 2)) * time.Second
 }
 
 func drawEntry(w *storm, a netip.Addr, site int) entry {
@@ -146,7 +150,7 @@ func backend(site, which int) netip.AddrPort {
 // change changes one or two things that the file says.
 func (s *sheet) change(w *storm, site int) {
 	a := ofFile[w.n("which", len(ofFile)-1)]
-	switch w.n("change", 7) {
+	switch w.n("change", 8) {
 	case 0:
 		delete(s.entries, a)
 	case 1:
@@ -157,6 +161,8 @@ func (s *sheet) change(w *storm, site int) {
 		s.budget = []int{1, 2, 1000}[w.n("budget", 2)]
 	case 4, 5:
 		s.aggregates[w.n("aggregate", 1)] = aggregated{is: w.n("is", 3) > 0, hosts: w.coin("hosts"), least: w.n("least", 3)}
+	case 6:
+		s.dwell, s.linger = drawDwells(w)
 	default:
 		s.entries[a] = drawEntry(w, a, site)
 	}

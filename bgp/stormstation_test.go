@@ -25,6 +25,7 @@ type station struct {
 	*storm
 	*machine
 	number int
+	root   string // of all its folders
 	dir    string
 	disk   disk
 
@@ -95,7 +96,8 @@ const (
 )
 
 func newStation(t *testing.T, w *storm, number int) *station {
-	n := &station{storm: w, machine: newMachine(w.T), number: number, dir: t.TempDir(), table: map[netip.Prefix]Attributes{}, stuck: map[netip.Prefix]bool{}}
+	n := &station{storm: w, machine: newMachine(w.T), number: number, root: t.TempDir(), table: map[netip.Prefix]Attributes{}, stuck: map[netip.Prefix]bool{}}
+	n.dir = n.root
 	n.there[given] = w.coin("given")
 	for _, a := range []netip.Addr{passed, shared80, shared81} { // by NAT, which nobody looks for
 		n.there[a] = true
@@ -103,8 +105,7 @@ func newStation(t *testing.T, w *storm, number int) *station {
 	n.disk.mended = make(chan struct{})
 	close(n.disk.mended)
 	n.services = drawServices(w)
-	n.sheet = firstSheet(w)
-	n.starts()
+	n.sheet = firstSheet(w, number)
 	return n
 }
 
@@ -146,7 +147,7 @@ func (n *station) path() string { return filepath.Join(n.dir, "speaker.yaml") }
 
 func (n *station) state() string { return filepath.Join(n.dir, "state") }
 
-func (n *station) owns(path string) bool { return strings.HasPrefix(path, n.dir+"/") }
+func (n *station) owns(path string) bool { return strings.HasPrefix(path, n.root+"/") }
 
 // write0 writes the file.
 func (n *station) write0(s sheet) {
@@ -241,7 +242,7 @@ func (n *station) latest(from time.Time, dwells time.Duration) time.Time {
 	if n.troubled {
 		most += 2 * closing
 	}
-	return from.Add(most + 2*n.slow + retry)
+	return from.Add(most + 2*slowest + retry)
 }
 
 // awaited waits for the end, which leaves nothing behind.

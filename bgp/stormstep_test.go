@@ -198,16 +198,21 @@ func (n *station) announcerFails() {
 	case 3:
 		n.loops = !n.loops
 	case 4:
-		n.slow = []time.Duration{0, 200 * time.Millisecond}[n.n("slow", 1)]
+		n.slow = []time.Duration{0, slowest}[n.n("slow", 1)]
 	}
 }
 
 func (n *station) diskChanges() {
 	if n.n("damage", 4) == 0 {
-		n.damages()
+		if n.damages(); n.toldAt.IsZero() && n.coin("restart then") {
+			n.restarts()
+		}
 		return
 	}
 	n.setDisk(allDisks[n.n("disk", len(allDisks)-1)])
+	if n.coin("drain then") {
+		n.drains()
+	}
 }
 
 // restarts ends the speaker, by whatever signal, and starts another one. It does not start with

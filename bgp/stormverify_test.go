@@ -241,7 +241,7 @@ func (n *station) verifyDiscarded(table map[netip.Prefix]Attributes) {
 		}
 	}
 	for _, p := range n.discarded {
-		if _, is := table[p]; !is && !n.loops || p.IsSingleIP() && (p != host(given) || n.there[given] && !n.blind) {
+		if _, is := table[p]; !is && !n.loops && !n.stuck[p] || p.IsSingleIP() && (p != host(given) || n.there[given] && !n.blind) {
 			n.Errorf("site %d: %s is discarded, announced are %v", n.number, p, table)
 		}
 	}
