@@ -1,0 +1,361 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// TestEveryEndIsAsPromised sends signals to the speaker at any moment, from its first to its last,
+// while its disk is full, read-only or damaged, addresses are taken from it, and drains and
+// reloads come. Whenever it has settled, the router has what works here and is not drained. It
+// ends with status 0 in time, without a route, an address or a socket; killed, it finds its drains
+// again where it had said that they are saved.
+func TestEveryEndIsAsPromised(t *testing.T) {
+	histories := "20"
+	if testing.Short() {
+		histories = "4"
+	}
+	if !elsewhere(t, histories) {
+		return
+	}
+	g := newGround(t)
+	rapid.Check(t, func(r *rapid.T) {
+		h := &history{T: r, ground: g, disabled: map[string]bool{}}
+		h.begins()
+		for range rapid.IntRange(1, 5).Draw(r, "steps") {
+			h.step()
+			if h.n("settles", 1) == 0 {
+				h.settles()
+			}
+		}
+		h.ends()
+	})
+}
+
+// history is what happens to the speakers on the ground.
+type history struct {
+	*rapid.T
+	*ground
+	p *process
+
+	disabled map[string]bool
+	fault    bool
+	told     []bgp.Drain
+	kept     [][]bgp.Drain // one of which is on disk
+	damaged  bool
+}
+
+const (
+	dwell  = 300 * time.Millisecond
+	linger = 200 * time.Millisecond
+)
+
+func (h *history) n(label string, most int) int { return rapid.IntRange(0, most).Draw(h.T, label) }
+
+func (h *history) must(err error) {
+	if err != nil {
+		h.Helper()
+		h.Fatal(err)
+	}
+}
+
+// rewrites writes the file as it is to be.
+func (h *history) rewrites() {
+	var b strings.Builder
+	fmt.Fprintf(&b, `asn: 64512
+routerID: 192.0.2.11
+peers: [{address: %s, asn: 64500, port: %d, localAddress: %s, holdTime: 3s, families: [ipv4, ipv6], nextHop: "2001:db8::11"}]
+states: {draining: {dwell: %s, linger: %s}}
+flaps: {budget: 1000}
+state: %q
+admin: %q
+vips:
+`, routerAt, h.port, speakerAt, dwell, linger, h.state(), h.socket())
+	for _, vip := range everyVIP {
+		fmt.Fprintf(&b, "- {address: %q, bind: lo, disabled: %v, checks: [{http: {url: %q}, rise: 1, fall: 1, interval: 50ms}]}\n", vip, h.disabled[vip], h.backend.URL)
+	}
+	if h.fault {
+		b.WriteString("vipps: []\n")
+	}
+	h.must(os.WriteFile(h.path("speaker.yaml"), []byte(b.String()), 0o600))
+}
+
+// begins has an empty disk and starts a speaker.
+func (h *history) begins() {
+	h.must(h.remount(false))
+	h.must(h.empty())
+	h.must(os.RemoveAll(h.drains()))
+	h.sick.Store(false)
+	h.starts()
+	h.settles()
+}
+
+// starts starts a speaker with the file as it is to be.
+func (h *history) starts() {
+	h.must(h.reroute())
+	h.rewrites()
+	p, err := h.run()
+	h.must(err)
+	h.p = p
+}
+
+// listens returns once the speaker answers, and holds that it knows its drains.
+func (h *history) listens() bgp.Status {
+	var st bgp.Status
+	h.must(eventually(slack, func() (err error) {
+		if h.p.hasEnded() {
+			return fmt.Errorf("it has ended: %v: %s", h.p.awaits(0), h.p.log)
+		}
+		st, err = h.call(http.MethodGet, "/status", nil)
+		return err
+	}))
+	return st
+}
+
+// restarted holds that drains of the run before hold, where they were said to be saved.
+func (h *history) restarted() {
+	st := h.listens()
+	if !h.damaged && len(h.kept) > 0 && !slices.ContainsFunc(h.kept, func(all []bgp.Drain) bool { return same(all, st.Drains) }) {
+		h.Errorf("after a restart drains are %v, and one of %v was saved", st.Drains, h.kept)
+	}
+	h.told, h.kept, h.damaged = st.Drains, [][]bgp.Drain{st.Drains}, false
+}
+
+func same(a, b []bgp.Drain) bool {
+	text := func(all []bgp.Drain) string { return fmt.Sprint(all) }
+	return text(a) == text(b)
+}
+
+// wants are the VIPs that the router is to have.
+func (h *history) wants() (all []string) {
+	for _, vip := range everyVIP[:2] {
+		drained := slices.ContainsFunc(h.told, func(d bgp.Drain) bool { return !d.VIP.IsValid() || d.VIP.String() == vip })
+		if !h.sick.Load() && !h.disabled[vip] && !drained {
+			all = append(all, vip)
+		}
+	}
+	return all
+}
+
+// settles waits until the router has what it is to have, and the status says so.
+func (h *history) settles() {
+	err := eventually(slack, func() error {
+		table, err := h.table()
+		if err != nil {
+			return err
+		}
+		st, err := h.call(http.MethodGet, "/status", nil)
+		if err != nil {
+			return err
+		}
+		var shown []string
+		for _, v := range st.VIPs {
+			if v.Announced && strings.Contains(v.Address, ".") {
+				shown = append(shown, v.Address)
+			}
+		}
+		if want := h.wants(); !slices.Equal(table, want) || !slices.Equal(shown, want) {
+			return fmt.Errorf("the router has %v, the status %v, want %v; %+v", table, shown, want, st)
+		}
+		if !same(st.Drains, h.told) {
+			return fmt.Errorf("drains are %v, told were %v", st.Drains, h.told)
+		}
+		return h.saved(st)
+	})
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// saved holds that drains which are said to be on disk are.
+func (h *history) saved(st bgp.Status) error {
+	if st.DrainsUnsaved != "" || h.damaged {
+		return nil
+	}
+	raw, err := os.ReadFile(h.drains())
+	var all []bgp.Drain
+	if err == nil {
+		err = json.Unmarshal(raw, &all)
+	}
+	if len(st.Drains) == 0 && errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil || !same(all, st.Drains) {
+		return fmt.Errorf("drains are %v, and on disk %q: %v", st.Drains, raw, err)
+	}
+	return nil
+}
+
+// step has something happen to a speaker that listens.
+func (h *history) step() {
+	switch h.n("event", 8) {
+	case 0, 1:
+		h.killed()
+	case 2:
+		h.ends()
+		h.starts()
+		h.restarted()
+	default:
+		h.happens()
+	}
+}
+
+// happens has something happen other than an end.
+func (h *history) happens() {
+	switch h.n("what", 7) {
+	case 0, 1:
+		h.drained(http.MethodPut)
+	case 2:
+		h.drained(http.MethodDelete)
+	case 3:
+		h.diskChanges()
+	case 4:
+		h.sick.Store(!h.sick.Load())
+	case 5:
+		h.must(h.flush())
+	case 6:
+		vip := everyVIP[h.n("vip", 2)]
+		h.disabled[vip] = !h.disabled[vip]
+		h.rewrites()
+	case 7:
+		h.must(h.p.cmd.Process.Signal(syscall.SIGHUP))
+	}
+}
+
+func (h *history) drained(method string) {
+	query := url.Values{"reason": {"kernel"}}
+	if h.n("all", 2) > 0 {
+		query.Set("vip", netip.MustParseAddr(everyVIP[h.n("vip", 2)]).String())
+	}
+	st, err := h.call(method, "/drains", query)
+	if err != nil {
+		return // of what is not drained, or while it ends
+	}
+	h.told = st.Drains
+	if h.kept = append(h.kept, st.Drains); st.DrainsUnsaved == "" {
+		h.kept, h.damaged = h.kept[len(h.kept)-1:], false
+	}
+}
+
+func (h *history) diskChanges() {
+	switch h.n("disk", 4) {
+	case 0:
+		_ = h.fill() // where it is read-only it is full enough
+	case 1:
+		h.must(h.remount(true))
+	case 2, 3:
+		h.must(h.remount(false))
+		h.must(h.empty())
+	case 4:
+		if raw, err := os.ReadFile(h.drains()); err == nil && len(raw) > 2 && os.WriteFile(h.drains(), raw[:len(raw)-2], 0o600) == nil {
+			h.damaged = true
+		}
+	}
+}
+
+// killed kills the speaker, whose routes go, and starts another one.
+func (h *history) killed() {
+	h.must(h.p.cmd.Process.Kill())
+	_ = h.p.awaits(slack) // of a signal
+	h.must(eventually(slack, h.noRoutes))
+	h.starts()
+	if h.n("at once", 2) == 0 {
+		time.Sleep(time.Duration(h.n("moment", 100)) * time.Millisecond)
+		h.ends()
+		h.starts()
+	}
+	h.restarted()
+}
+
+func (h *history) noRoutes() error {
+	table, err := h.table()
+	if err == nil && len(table) > 0 {
+		err = fmt.Errorf("the router has %v", table)
+	}
+	return err
+}
+
+// ends ends the speaker by SIGTERM or SIGINT, with whatever comes meanwhile.
+func (h *history) ends() {
+	signals := []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}
+	listened := false
+	if _, err := os.Stat(h.socket()); err == nil {
+		_, err = h.call(http.MethodGet, "/status", nil)
+		listened = err == nil
+	}
+	h.must(h.p.cmd.Process.Signal(signals[h.n("signal", 1)]))
+	hurried := false
+	for range h.n("meanwhile", 3) {
+		time.Sleep(time.Duration([]int{0, 20, 150, 400}[h.n("pause", 3)]) * time.Millisecond)
+		if h.p.hasEnded() {
+			break
+		}
+		if !hurried && h.n("second", 3) == 0 {
+			hurried = true
+			_ = h.p.cmd.Process.Signal(signals[h.n("signal", 1)]) // it may have ended
+			continue
+		}
+		h.happensWhileItEnds()
+	}
+	err := h.p.awaits(dwell + linger + slack)
+	if err != nil && !listened && early(err) {
+		return // and what the one before has left is the next one's
+	}
+	if err != nil {
+		h.Errorf("it ends with %v\n%s", err, h.p.log)
+	}
+	h.leavesNothing()
+}
+
+// happensWhileItEnds has something happen, whose signal may come too late.
+func (h *history) happensWhileItEnds() {
+	if h.n("file", 2) == 0 {
+		h.rewrites()
+		_ = h.p.cmd.Process.Signal(syscall.SIGHUP)
+		return
+	}
+	switch h.n("what", 3) {
+	case 0:
+		h.drained(http.MethodPut)
+	case 1:
+		h.drained(http.MethodDelete)
+	case 2:
+		h.diskChanges()
+	case 3:
+		h.must(h.flush())
+	}
+}
+
+// early reports whether a signal ended a process that had not begun to take them.
+func early(err error) bool { return strings.HasPrefix(err.Error(), "signal: ") }
+
+func (h *history) leavesNothing() {
+	bound, err := h.bound()
+	if err != nil || len(bound) > 0 {
+		h.Errorf("lo has %v at the end, %v\n%s", bound, err, h.p.log)
+	}
+	if _, err := os.Stat(h.socket()); !errors.Is(err, os.ErrNotExist) {
+		h.Errorf("the socket is there at the end: %v", err)
+	}
+	if err := eventually(time.Second, h.noRoutes); err != nil {
+		h.Errorf("at the end: %v", err)
+	}
+}
