@@ -146,6 +146,7 @@ func (m *machine) Set(routes []Route) ([]Route, error) {
 }
 
 func (m *machine) SetPeers([]Peer, time.Duration) error { return nil }
+func (m *machine) Freeze()                              {}
 func (m *machine) UpdatesSent() uint64                  { return 0 }
 func (m *machine) Peers() []PeerStatus                  { return nil }
 func (m *machine) Close(time.Duration) error            { return nil }

@@ -24,9 +24,9 @@ func (o *ordered) Discard(prefixes []netip.Prefix) map[netip.Prefix]error {
 	return o.machine.Discard(prefixes)
 }
 
-func (o *ordered) Set(routes []Route) error {
+func (o *ordered) Set(routes []Route) ([]Route, error) {
 	o.calls, o.announced = append(o.calls, "set"), len(routes)
-	return nil
+	return routes, nil
 }
 
 // TestAWithdrawalWaitsForNothing: the kernel lists thousands of addresses and routes in some tenths

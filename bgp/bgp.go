@@ -18,11 +18,14 @@ import (
 
 // Announcer makes routes known to the peers. It is used by one goroutine.
 type Announcer interface {
-	// SetPeers declares all the peers; sessions of those that did not change are not
-	// touched. The routers of those that did get the dwell to move their traffic before
-	// their session is reset. One that fails does not hold up the others, and may be
-	// declared again.
+	// SetPeers declares all the peers, in the order in which their sessions follow; the slice is
+	// not changed after. Sessions of those that did not change are not touched; of those that
+	// did, and of peers that are not declared any more, established ones follow in turn after
+	// it has returned (package turns): the router gets the dwell to move its traffic before
+	// the session is reset or ended. One that fails does not hold up the others.
 	SetPeers(peers []Peer, dwell time.Duration) error
+	// Freeze leaves the sessions as they are from now on: the speaker is about to end.
+	Freeze()
 	// Set declares all the routes to announce; it finds out itself what changed, and returns
 	// what is announced then: these routes, or others where it failed. One that fails does not
 	// hold up the others, and a failed Set may be called again with the same routes.
@@ -99,6 +102,9 @@ type PeerStatus struct {
 	Reason  SessionReason `json:"reason,omitempty"`
 	// Outage is set while the session is down.
 	Outage *Outage `json:"outage,omitempty"`
+	// Change is set while the session is not what the file says, or was reset for that and is
+	// not back.
+	Change *PeerChange `json:"change,omitempty"`
 }
 
 // Name is how the peer is told from others, as Peer.Name has it: its link, whose neighbour

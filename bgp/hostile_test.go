@@ -68,6 +68,7 @@ type playground struct {
 }
 
 func (p *playground) SetPeers([]Peer, time.Duration) error          { return nil }
+func (p *playground) Freeze()                                       {}
 func (p *playground) UpdatesSent() uint64                           { return 0 }
 func (p *playground) Peers() []PeerStatus                           { return nil }
 func (p *playground) Close(time.Duration) error                     { return nil }

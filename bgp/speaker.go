@@ -187,6 +187,7 @@ func (s *speaker) loop(ctx context.Context) {
 		case <-stop:
 			stop = nil // and go on until everything has left
 			s.Log.Info("draining everything; a second signal ends at once")
+			s.Announcer.Freeze()
 			hurry = s.Hurry
 			s.log(s.controller.Stop(time.Now()))
 		case <-hurry:

@@ -39,6 +39,7 @@ type fakeAnnouncer struct {
 	history []string // the routes as they changed
 	fail    int
 	closed  bool
+	frozen  bool
 	bound   []netip.Addr
 	binds   int
 	keeps   int // how often an address is not given up
@@ -52,6 +53,12 @@ func (f *fakeAnnouncer) SetPeers(peers []Peer, _ time.Duration) error {
 	defer f.mu.Unlock()
 	f.peers = slices.Clone(peers)
 	return nil
+}
+
+func (f *fakeAnnouncer) Freeze() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.frozen = true
 }
 
 func (f *fakeAnnouncer) Set(routes []Route) ([]Route, error) {

@@ -49,6 +49,9 @@ func (l *life) Peers() (all []PeerStatus) {
 	return all
 }
 
+// Freeze implements Announcer.
+func (l *life) Freeze() {}
+
 // Set implements Announcer as package gobgp does: one route that fails holds up no other.
 func (l *life) Set(routes []Route) ([]Route, error) {
 	l.machine.mu.Lock()

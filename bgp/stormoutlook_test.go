@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/hint"
+	"github.com/nearcast/nearcast/internal/admin/hint"
 )
 
 // count is how often an address failed, as far as that is known.

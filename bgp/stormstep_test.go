@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/hint"
+	"github.com/nearcast/nearcast/internal/admin/hint"
 )
 
 // step has something happen.

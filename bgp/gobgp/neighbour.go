@@ -39,7 +39,7 @@ func (s *Speaker) lookAtLinks() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.peers {
-		if p.config.Interface == "" {
+		if p.config.Interface == "" || !p.begun {
 			continue
 		}
 		if p.addr.IsValid() && s.isEstablished(p.addr) {
@@ -60,7 +60,7 @@ func (s *Speaker) lookAtLinks() {
 		if addr == p.addr && (p.added || p.trouble.parked()) {
 			continue
 		}
-		said, err := p.problem, s.remove(p)
+		said, err := p.problem, errors.Join(s.remove(p), s.unkey(p))
 		s.forget(p)
 		p.addr, p.extended = addr, false
 		p.trouble.retry = time.Time{}

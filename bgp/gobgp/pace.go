@@ -50,11 +50,13 @@ const steady = 30 * time.Second
 func (s *Speaker) pace(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	states := map[string]api.PeerState_SessionState{}
-	s.eachPeer("", func(p *api.Peer) { states[p.State.NeighborAddress] = p.State.SessionState })
+	states := s.sessionStates()
+	if err := s.follow(states, now); err != nil {
+		s.log.Error("peers", "error", err)
+	}
 	for _, p := range s.peers {
-		if p.addr.IsValid() && s.ctx.Err() == nil {
-			s.paceOne(p, states[p.addr.String()], now)
+		if p.begun && p.addr.IsValid() && s.ctx.Err() == nil {
+			s.paceOne(p, states.of(p), now)
 		}
 	}
 }
@@ -69,7 +71,7 @@ func (s *Speaker) paceOne(p *peer, state api.PeerState_SessionState, now time.Ti
 	}
 	failed, called := s.notesOf(p).take()
 	switch {
-	case !p.added && !p.trouble.parked() && p.next == nil:
+	case !p.added && !p.trouble.parked():
 		_ = s.add(p) // why it cannot be added is in its problem
 	case failed:
 		s.failed(p, now)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/osrg/gobgp/v4/api"
@@ -34,8 +33,10 @@ type peer struct {
 	addr netip.Addr
 	// extended is set while it takes IPv6 next hops of IPv4 routes (RFC 8950).
 	extended bool
-	// next are the settings that it gets when it has been drained; nil for none.
-	next *bgp.Peer
+	// begun is set once its session is to be, and leaving while its router is asked to move its
+	// traffic. phase is what was last logged of its turn.
+	begun, leaving bool
+	phase          bgp.ChangePhase
 	// added is set while GoBGP has it; problem is why it does not, "" if it does.
 	added   bool
 	problem string
@@ -49,62 +50,19 @@ type peer struct {
 func (s *Speaker) SetPeers(peers []bgp.Peer, dwell time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
-	for name, p := range s.peers {
-		if !slices.ContainsFunc(peers, func(o bgp.Peer) bool { return o.Name() == name }) {
-			errs = append(errs, s.remove(p))
-			s.forget(p)
-			delete(s.peers, name)
-		}
-	}
+	now := time.Now()
+	s.turns.Declare(peers, dwell)
 	for i := range peers {
 		config := &peers[i]
 		p := s.peers[config.Name()]
 		switch {
 		case p == nil:
-			p = &peer{config: *config, trouble: trouble{since: time.Now()}}
-			s.peers[config.Name()] = p
-			errs = append(errs, s.applyPolicy(), s.add(p))
-		case p.next != nil:
-			*p.next = *config
-		case !p.config.Equal(config):
-			s.change(p, config, dwell)
-		default:
+			s.peers[config.Name()] = &peer{config: *config, trouble: trouble{since: now}}
+		case p.config.Equal(config):
 			p.config = *config // where its settings come from may have changed
 		}
 	}
-	return errors.Join(append(errs, s.applyPolicy())...)
-}
-
-// change gives a peer other settings: its routers are asked to move their traffic,
-// and its session, and no other, is begun anew.
-func (s *Speaker) change(p *peer, config *bgp.Peer, dwell time.Duration) {
-	next := *config
-	p.next = &next
-	wait := time.Duration(0)
-	if p.addr.IsValid() && s.isEstablished(p.addr) {
-		wait = dwell
-		s.refresh(p)
-	}
-	s.running.Go(func() {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.peers[p.config.Name()] != p {
-			return // removed meanwhile
-		}
-		err := s.remove(p)
-		s.forget(p)
-		p.config, p.next, p.extended = *p.next, nil, false
-		p.trouble = trouble{since: time.Now()}
-		if err := errors.Join(err, s.applyPolicy(), s.add(p)); err != nil {
-			s.log.Error("a peer could not be changed", "peer", p.config.Name(), "error", err)
-		}
-	})
+	return errors.Join(s.follow(s.sessionStates(), now), s.applyPolicy())
 }
 
 // applyPolicy declares the policy as the peers are now.
@@ -154,23 +112,43 @@ func (s *Speaker) add(p *peer) error {
 	return nil
 }
 
-// remove ends the peer's session.
+// remove ends the peer's session; what listens for its router keeps its key.
 func (s *Speaker) remove(p *peer) error {
 	if !p.added { // GoBGP panics where the address is empty
 		return nil
 	}
-	if p.config.Password != "" {
-		// DeletePeer leaves the listener's key behind.
-		without := p.config
-		without.Password = ""
-		if _, err := s.server.UpdatePeer(s.ctx, &api.UpdatePeerRequest{Peer: apiPeer(&without, p.addr)}); err != nil {
-			return fmt.Errorf("peer %s: %w", p.config.Name(), err)
-		}
-	}
-	if err := s.server.DeletePeer(s.ctx, &api.DeletePeerRequest{Address: p.addr.String()}); err != nil {
+	if err := s.server.DeletePeer(s.ctx, &api.DeletePeerRequest{Address: p.addr.String()}); err != nil && s.has(p.addr) {
 		return fmt.Errorf("peer %s: %w", p.config.Name(), err)
 	}
 	p.added = false
+	return nil
+}
+
+// has reports whether GoBGP has a peer with the address.
+func (s *Speaker) has(addr netip.Addr) (yes bool) {
+	s.eachPeer(addr.String(), func(*api.Peer) { yes = true })
+	return yes
+}
+
+// unkey has what listens for the router of a peer that was removed forget its key: DeletePeer
+// leaves it there, and UpdatePeer takes it away.
+func (s *Speaker) unkey(p *peer) error {
+	if p.added || p.config.Password == "" || s.listens == 0 || !p.addr.IsValid() {
+		return nil
+	}
+	config := bgp.Peer{ASN: p.config.ASN, Device: p.config.Device, Password: p.config.Password, HoldTime: p.config.HoldTime, Passive: true}
+	keyed := apiPeer(&config, p.addr)
+	config.Password = ""
+	bare := apiPeer(&config, p.addr)
+	keyed.Conf.AdminDown, bare.Conf.AdminDown = true, true
+	err := s.server.AddPeer(s.ctx, &api.AddPeerRequest{Peer: keyed})
+	if err == nil {
+		_, err = s.server.UpdatePeer(s.ctx, &api.UpdatePeerRequest{Peer: bare})
+		err = errors.Join(err, s.server.DeletePeer(s.ctx, &api.DeletePeerRequest{Address: p.addr.String()}))
+	}
+	if err != nil {
+		return fmt.Errorf("peer %s: the key of its listening socket: %w", p.config.Name(), err)
+	}
 	return nil
 }
 

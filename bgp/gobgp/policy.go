@@ -154,7 +154,7 @@ func (p *peer) exceptions() []exception {
 			RouteAction: api.RouteAction_ROUTE_ACTION_REJECT,
 		}})
 	}
-	if p.next != nil {
+	if p.leaving {
 		all = append(all, exception{"leaving " + p.config.Name(), p.addr, "", &api.Actions{
 			Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{fmt.Sprintf("%d:%d", bgp.GracefulShutdown>>16, bgp.GracefulShutdown&0xffff)}},
 			LocalPref: &api.LocalPrefAction{Value: 0},

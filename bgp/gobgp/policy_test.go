@@ -143,12 +143,12 @@ func TestExtendedCommunitiesAreSentToBothKindsOfPeers(t *testing.T) {
 			a := bgp.Attributes{LinkBandwidth: 10_000_000_000, Communities: bgp.Communities{Extended: []bgp.ExtendedCommunity{
 				{0, 2, 0xfb, 0xf4, 0, 0, 0, 1}, {0x43, 0, 0, 0, 0, 0, 0, 1}, {0x02, 3, 0, 1, 0, 0, 0, 9},
 			}}}
-			if err := s.Set([]bgp.Route{{Prefix: vip, Attributes: a}}); err != nil {
+			if _, err := s.Set([]bgp.Route{{Prefix: vip, Attributes: a}}); err != nil {
 				t.Fatal(err)
 			}
 			holds(t, router, "198.51.100.53/32 "+path+" extended=0002fbf400000001 extended=4300000000000001 extended=0203000100000009 extended=4004fbff4e9502f9")
 			a.LinkBandwidth = 0
-			if err := s.Set([]bgp.Route{{Prefix: vip, Attributes: a}}); err != nil {
+			if _, err := s.Set([]bgp.Route{{Prefix: vip, Attributes: a}}); err != nil {
 				t.Fatal(err)
 			}
 			holds(t, router, "198.51.100.53/32 "+path+" extended=0002fbf400000001 extended=4300000000000001 extended=0203000100000009")

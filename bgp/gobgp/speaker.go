@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/osrg/gobgp/v4/api"
@@ -19,6 +20,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/server"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/turns"
 )
 
 // Speaker is a bgp.Announcer. It listens on no port unless it is asked to.
@@ -36,9 +38,11 @@ type Speaker struct {
 	running sync.WaitGroup
 
 	chronicle *chronicle
+	frozen    atomic.Bool // there are no more turns
 
 	mu       sync.Mutex
 	peers    map[string]*peer // by bgp.Peer.Name
+	turns    turns.Turns      // of the same
 	patience time.Duration
 }
 

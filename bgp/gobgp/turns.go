@@ -1,0 +1,141 @@
+package gobgp
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/osrg/gobgp/v4/api"
+
+	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/turns"
+)
+
+// Freeze implements bgp.Announcer.
+func (s *Speaker) Freeze() { s.frozen.Store(true) }
+
+// sessionStates are GoBGP's sessions by the address of the router.
+type sessionStates map[string]api.PeerState_SessionState
+
+func (s *Speaker) sessionStates() sessionStates {
+	states := sessionStates{}
+	s.eachPeer("", func(p *api.Peer) { states[p.State.NeighborAddress] = p.State.SessionState })
+	return states
+}
+
+func (all sessionStates) of(p *peer) api.PeerState_SessionState { return all[p.addr.String()] }
+
+// follow has the sessions follow the file whose turn it is. s.mu is held.
+func (s *Speaker) follow(states sessionStates, now time.Time) error {
+	if s.frozen.Load() || s.ctx.Err() != nil {
+		return nil
+	}
+	for name, p := range s.peers {
+		s.turns.Saw(name, p.addr.IsValid() && states.of(p) == api.PeerState_SESSION_STATE_ESTABLISHED, now)
+	}
+	var errs []error
+	for {
+		step, ok := s.turns.Next(now)
+		if !ok {
+			break
+		}
+		err := s.do(step, now)
+		s.turns.Did(step, err, now)
+		errs = append(errs, err)
+	}
+	for name, p := range s.peers {
+		if leaving := s.turns.Drained(name); leaving != p.leaving {
+			p.leaving = leaving
+			s.refresh(p)
+		}
+		s.tell(p, now)
+	}
+	return errors.Join(errs...)
+}
+
+// do does a step. It fails where the session is as it was, and where a new one cannot be had.
+func (s *Speaker) do(step turns.Step, now time.Time) error {
+	p := s.peers[step.Name]
+	switch step.Do {
+	case turns.Begin:
+		p.config, p.begun = *step.Peer, true
+		return errors.Join(s.applyPolicy(), s.add(p))
+	case turns.Change:
+		return s.change(p, step.Peer, now)
+	}
+	return s.end(p)
+}
+
+// change resets the peer's session, and begins one with other settings.
+func (s *Speaker) change(p *peer, config *bgp.Peer, now time.Time) error {
+	if err := s.cease(p); err != nil {
+		return err
+	}
+	s.forget(p)
+	p.config, p.extended, p.leaving = *config, false, false
+	p.trouble, p.waiting = trouble{since: now}, time.Time{}
+	if err := errors.Join(s.applyPolicy(), s.add(p)); err != nil {
+		s.log.Error("a peer could not be begun with its new settings; it is tried again", "peer", p.config.Name(), "error", err)
+	}
+	return nil
+}
+
+// cease ends the session of a peer whose settings change: its router reads that (Cease, Other
+// Configuration Change, RFC 4486), and what listens for it forgets the key. That is what
+// UpdatePeer does.
+func (s *Speaker) cease(p *peer) error {
+	if !p.added {
+		return s.unkey(p)
+	}
+	config := p.config
+	config.Password = ""
+	bare := apiPeer(&config, p.addr)
+	bare.Conf.Description = "to be replaced"
+	_, err := s.server.UpdatePeer(s.ctx, &api.UpdatePeerRequest{Peer: bare})
+	if removed := s.remove(p); removed != nil {
+		return errors.Join(err, removed)
+	}
+	if err == nil {
+		return nil
+	}
+	return s.unkey(p)
+}
+
+// end ends the session of a peer that the file no longer has (Cease, Peer De-configured).
+func (s *Speaker) end(p *peer) error {
+	if err := s.remove(p); err != nil {
+		return err
+	}
+	if err := s.unkey(p); err != nil {
+		s.log.Warn("a peer has left, and what listens for it may keep its key until a restart", "error", err)
+	}
+	s.forget(p)
+	delete(s.peers, p.config.Name())
+	return s.applyPolicy()
+}
+
+// tell logs the phases of a session that follows the file, each once.
+func (s *Speaker) tell(p *peer, now time.Time) {
+	change := s.turns.Status(p.config.Name(), now)
+	phase := bgp.ChangePhase("")
+	if change != nil {
+		phase = change.Phase
+	}
+	if phase == p.phase {
+		return
+	}
+	p.phase = phase
+	if change == nil {
+		s.log.Info("the session is as the file says", "peer", p.config.Name())
+		return
+	}
+	level, about := slog.LevelInfo, []any{"peer", p.config.Name(), "phase", phase, "detail", change.Text}
+	if phase == bgp.Overdue {
+		level = slog.LevelWarn
+	}
+	if !change.Until.IsZero() {
+		about = append(about, "until", change.Until.Format(time.RFC3339))
+	}
+	s.log.Log(context.Background(), level, "the session follows the file", about...)
+}
