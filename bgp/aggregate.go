@@ -19,6 +19,9 @@ type Aggregate struct {
 	// Discard has this machine drop what comes for addresses that nobody has here, which it
 	// would send back to the router; true if it is absent.
 	Discard *bool `yaml:"discard"`
+	// Peers and Attributes are those of its own route, as in VIP.
+	Peers      []string    `yaml:"peers"`
+	Attributes *Attributes `yaml:"attributes"`
 }
 
 // The shortest aggregates: more than any site has, so a typo.
@@ -62,8 +65,6 @@ func (c *Config) checkPrefix(p netip.Prefix, fault faultFunc) {
 		fault("prefix", "%s has bits set beyond its length", p)
 	case p.IsSingleIP() || p.Bits() < shortest:
 		fault("prefix", "%s is not from /%d to /%d", p, shortest, p.Addr().BitLen()-1)
-	case len(c.Peers) > 0 && !c.carries(FamilyOf(p.Addr())):
-		fault("prefix", "no peer carries the family of %s", p)
 	}
 	for i := range c.Peers {
 		if peer := &c.Peers[i]; p.Contains(peer.Address) || p.Contains(peer.LocalAddress) {
@@ -150,6 +151,10 @@ type AggregateStatus struct {
 	Members    members     `json:"vips"`
 	// Need is how many of them have to be announced.
 	Need int `json:"need"`
+	// Peers are those that its own route is for; absent, all of them.
+	Peers []string `json:"peers,omitzero"`
+	// OwnPreference is set where the local preference is the aggregate's own.
+	OwnPreference bool `json:"ownPreference,omitempty"`
 	// HostRoutes is set where its VIPs are announced by routes of their own as well.
 	HostRoutes bool   `json:"hostRoutes"`
 	Reason     string `json:"reason"`
@@ -161,7 +166,7 @@ func (c *Controller) Aggregates(now time.Time) []AggregateStatus {
 	for i, m := range c.membersOf(now) {
 		a := &c.aggregates[i]
 		st := AggregateStatus{
-			Prefix: a.Prefix.String(), State: Down, Members: m, Need: a.need(m), HostRoutes: a.hosts(),
+			Prefix: a.Prefix.String(), State: Down, Members: m, Need: a.need(m), HostRoutes: a.hosts(), Peers: c.audience.of(a.Peers), OwnPreference: a.Attributes.ownPreference(),
 			Reason: fmt.Sprintf("of its %d VIPs %d are up, %d degraded and %d draining; it needs %d", m.All, m.Up, m.Degraded, m.Draining, a.need(m)),
 		}
 		if as := a.as(m); as != "" {

@@ -55,7 +55,7 @@ func TestEveryFaultOfAnAggregateIsNamed(t *testing.T) {
 		}
 	}
 	_, err := Parse([]byte("asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\naggregates: [{prefix: \"2001:db8:53::/48\"}]\n"))
-	if err == nil || !strings.Contains(err.Error(), "no peer carries the family of 2001:db8:53::/48") {
+	if err == nil || !strings.Contains(err.Error(), "2001:db8:53::/48 goes to no peer: no peer carries ipv6") {
 		t.Errorf("%v", err)
 	}
 }

@@ -15,11 +15,24 @@ import (
 type Route struct {
 	Prefix netip.Prefix
 	Attributes
+	// OwnPreference says that no peer's local preference takes the place of the route's.
+	OwnPreference bool
+	// To are the peers that the route is for, by Peer.Name, sorted; nil for all. Of those, the
+	// ones get it whose Export takes it.
+	To []string
 }
 
-// Equal reports whether the routes say the same.
-func (r Route) Equal(o Route) bool {
-	return r.Prefix == o.Prefix && r.equal(o.Attributes)
+// Equal reports whether the routes say the same, to the same peers.
+func (r Route) Equal(o Route) bool { return r.SameTo(o) && r.SameAs(o) }
+
+// SameAs reports whether the routes say the same, whoever they are for.
+func (r Route) SameAs(o Route) bool {
+	return r.Prefix == o.Prefix && r.OwnPreference == o.OwnPreference && r.equal(o.Attributes)
+}
+
+// SameTo reports whether the routes are for the same peers.
+func (r Route) SameTo(o Route) bool {
+	return (r.To == nil) == (o.To == nil) && slices.Equal(r.To, o.To)
 }
 
 // Attributes are what routes of VIPs in one state carry.
@@ -40,6 +53,9 @@ func (a Attributes) equal(o Attributes) bool {
 	return a.Prepend == o.Prepend && same(a.MED, o.MED) && same(a.LocalPreference, o.LocalPreference) &&
 		a.LinkBandwidth == o.LinkBandwidth && a.Communities.equal(o.Communities)
 }
+
+// ownPreference reports whether a local preference is among what is added; a may be nil.
+func (a *Attributes) ownPreference() bool { return a != nil && a.LocalPreference != nil }
 
 func same(a, b *uint32) bool {
 	return a == b || a != nil && b != nil && *a == *b
@@ -138,6 +154,8 @@ func merged[T comparable](a, b []T) []T { return slices.Concat(a, left(b, a)) }
 func left[T comparable](a, less []T) []T {
 	return slices.DeleteFunc(slices.Clone(a), func(one T) bool { return slices.Contains(less, one) })
 }
+
+func (c Communities) has(standard uint32) bool { return slices.Contains(c.Standard, standard) }
 
 // IsZero reports whether there are none.
 func (c Communities) IsZero() bool { return c.size() == 0 }

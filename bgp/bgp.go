@@ -100,6 +100,11 @@ type PeerStatus struct {
 	// end; "" where nothing is known. Reason is that in a word, for metrics.
 	Problem string        `json:"problem,omitempty"`
 	Reason  SessionReason `json:"reason,omitempty"`
+	// Export is which routes the router is sent, and what is added to them there.
+	Export
+	// Leaving is set while every route carries GRACEFUL_SHUTDOWN there, because the session is
+	// about to be reset.
+	Leaving bool `json:"leaving,omitempty"`
 	// Outage is set while the session is down.
 	Outage *Outage `json:"outage,omitempty"`
 	// Change is set while the session is not what the file says, or was reset for that and is
@@ -115,6 +120,23 @@ func (p PeerStatus) Name() string {
 	}
 	return p.Address
 }
+
+// Sent returns what a route carries at the peer, as Export.Sent does, also while the peer leaves.
+func (p *PeerStatus) Sent(a Attributes, own, internal bool) Attributes {
+	a = p.Export.Sent(a, own, internal)
+	if !p.Leaving || a.Communities.has(GracefulShutdown) {
+		return a
+	}
+	a.Communities = a.Communities.and(Communities{Standard: []uint32{GracefulShutdown}})
+	if internal {
+		a.LocalPreference = new(LeavingPreference)
+	}
+	return a
+}
+
+// LeavingPreference is the local preference of all routes at an iBGP peer whose session is about to
+// be reset, but for those that drain, which have one as low.
+const LeavingPreference uint32 = 1
 
 // Status is the speaker at a glance.
 type Status struct {

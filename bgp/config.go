@@ -155,6 +155,8 @@ func (c *Config) check(fault faultFunc) {
 	c.checkVIPs(fault)
 	c.checkAggregates(fault)
 	c.checkServices(fault)
+	c.checkSending(fault)
+	c.checkRecipients(fault)
 	c.StartupHold, c.Flaps.Budget, c.Flaps.Window = orDefault(c.StartupHold, 1), orDefault(c.Flaps.Budget, defaultFlapBudget), orDefault(c.Flaps.Window, defaultFlapWindow)
 	if c.StartupHold < 0 || c.StartupHold > 1000 {
 		fault("startupHold", "%d is not from 1 to 1000", c.StartupHold)
@@ -199,9 +201,6 @@ func (c *Config) checkVIPs(fault faultFunc) {
 		v := &c.VIPs[i]
 		key := fmt.Sprintf("vips[%d]", i)
 		v.check(fault.under(key))
-		if v.Address.IsValid() && len(c.Peers) > 0 && !c.carries(FamilyOf(v.Address)) {
-			fault(key, "no peer carries the family of %s", v.Address)
-		}
 		if v.Address.IsValid() && seen[v.Address] {
 			fault(key, "%s is a peer's or listed twice", v.Address)
 		} else if at := slices.IndexFunc(places, func(p place) bool { return p.addr == v.Address }); v.Address.IsValid() && at >= 0 {

@@ -21,6 +21,7 @@ type Controller struct {
 	flaps       Flaps
 	startupHold int
 	aggregates  []Aggregate
+	audience    audience
 
 	declared  []VIP // as last declared
 	vips      []*vip
@@ -124,6 +125,7 @@ func NewController(config *Config) *Controller {
 func (c *Controller) Configure(config *Config) {
 	c.version.Desired++
 	c.states, c.flaps, c.startupHold, c.aggregates = config.States, config.Flaps, config.StartupHold, config.Aggregates
+	c.audience = audience{config.Peers, map[string][]string{}}
 }
 
 // Declare takes all the VIPs that there are. One that is not among them any more, or is

@@ -90,7 +90,7 @@ func (w *world) want(state State, announced string, bound bool) {
 	d := w.c.Desired(w.now)
 	got := ""
 	for name, a := range map[string]Attributes{"up": w.c.states.Up, "degraded": w.c.states.Degraded.Attributes, "draining": w.c.states.Draining.Attributes} {
-		if len(d.Routes) == 1 && d.Routes[0].Equal(Route{host(dnsVIP), a}) {
+		if len(d.Routes) == 1 && d.Routes[0].Equal(Route{Prefix: host(dnsVIP), Attributes: a}) {
 			got = name
 		}
 	}

@@ -23,7 +23,7 @@ func (c *Controller) Desired(now time.Time) Desired {
 	for _, v := range c.vips {
 		if _, is := c.suppressed(v); !is {
 			if as := c.announcedAs(v, now); as != "" {
-				d.Routes = append(d.Routes, Route{host(v.config.Address), *c.attributesOf(as)})
+				d.Routes = append(d.Routes, c.route(host(v.config.Address), as, v.config.Peers, v.config.Attributes))
 			}
 		}
 		if v.config.Bind != "" && !c.gone(v, now) {
@@ -36,7 +36,7 @@ func (c *Controller) Desired(now time.Time) Desired {
 		if as == "" {
 			continue
 		}
-		d.Routes = append(d.Routes, Route{a.Prefix, *c.attributesOf(as)})
+		d.Routes = append(d.Routes, c.route(a.Prefix, as, a.Peers, a.Attributes))
 		if a.discards() {
 			d.Discarded = append(d.Discarded, a.Prefix)
 		}
@@ -71,18 +71,10 @@ func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
 	return granted
 }
 
-// attributesOf returns what routes of a state carry; nil where there are none. They are the
-// caller's: a status is written out while the next configuration is taken.
-func (c *Controller) attributesOf(as State) *Attributes {
-	switch as {
-	case Up:
-		return new(c.states.Up)
-	case Degraded:
-		return new(c.states.Degraded.Attributes)
-	case Draining:
-		return new(c.states.Draining.Attributes)
-	}
-	return nil
+// route returns what is announced of a prefix as a state, to the peers of the names, with what is
+// added for it.
+func (c *Controller) route(prefix netip.Prefix, as State, names []string, more *Attributes) Route {
+	return Route{Prefix: prefix, Attributes: *c.states.of(as, more), OwnPreference: more.ownPreference(), To: c.audience.of(names)}
 }
 
 // announcedAs returns the state that the VIP is announced as; "" if it is not.
@@ -138,8 +130,10 @@ func (c *Controller) Status(now time.Time) []VIPStatus {
 			Until: c.until(v, now), Bound: v.config.Bind != "" && !c.gone(v, now) && c.missing[v.config.Address] == "",
 			Flaps: len(c.flaps.recent(v.flaps.local, now)), UpstreamFlaps: len(c.flaps.recent(v.flaps.upstream, now)), Checks: []CheckStatus{},
 		}
+		st.Peers, st.OwnPreference = c.audience.of(v.config.Peers), v.config.Attributes.ownPreference()
 		if i, is := c.suppressed(v); is {
-			st.Aggregate = c.aggregates[i].Prefix.String()
+			a := &c.aggregates[i]
+			st.Aggregate, st.Peers, st.OwnPreference = a.Prefix.String(), c.audience.of(a.Peers), a.Attributes.ownPreference()
 		}
 		for _, owner := range v.config.Owners {
 			st.Owners = append(st.Owners, owner.String())

@@ -24,7 +24,7 @@ func (c *clinging) Set(routes []Route) ([]Route, error) {
 	if !is || slices.ContainsFunc(routes, func(r Route) bool { return r.Prefix == host(c.to) }) {
 		return c.machine.Set(routes)
 	}
-	announced, _ := c.machine.Set(append(slices.Clone(routes), Route{host(c.to), attributes}))
+	announced, _ := c.machine.Set(append(slices.Clone(routes), Route{Prefix: host(c.to), Attributes: attributes}))
 	return announced, errOdd
 }
 

@@ -18,7 +18,8 @@ type Peer struct {
 	// Interface is a link with one neighbour, which is found by its link-local
 	// address (unnumbered).
 	Interface string `yaml:"interface"`
-	// Group is that of Config.Groups which gives what the peer's own keys lack; "" for none.
+	// Group is that of Config.Groups which gives what the peer's own keys lack, and by which peers
+	// are named together; "" for none.
 	Group string `yaml:"group"`
 	// ASN is the router's; the site's own makes the session iBGP.
 	ASN uint32 `yaml:"asn"`
@@ -57,6 +58,13 @@ type Peer struct {
 	BFD           bool          `yaml:"bfd"`
 	BFDInterval   time.Duration `yaml:"bfdInterval"`
 	BFDMultiplier int           `yaml:"bfdMultiplier"`
+	// VIPs are prefixes: routes that are in none of them are not sent to the peer. Absent, all
+	// are sent.
+	VIPs []netip.Prefix `yaml:"vips"`
+	// Attributes are added to those of every route; nil for none.
+	Attributes *Attributes `yaml:"attributes"`
+	// preferences are those of Export.
+	preferences []Preference
 }
 
 // Family is an address family.
@@ -104,11 +112,13 @@ func (p *Peer) Session() Family {
 // Carries reports whether routes of the family are announced to the peer.
 func (p *Peer) Carries(f Family) bool { return slices.Contains(p.Families, f) }
 
-// Equal reports whether a session with p would be one with o, from whatever file or group its
-// settings came.
+// Equal reports whether a session with p would be one with o, whatever is sent there, and from
+// whatever file or group its settings came.
 func (p *Peer) Equal(o *Peer) bool {
 	a, b := *p, *o
-	a.PasswordFile, b.PasswordFile, a.Group, b.Group = "", "", "", ""
+	for _, one := range []*Peer{&a, &b} {
+		one.PasswordFile, one.Group, one.VIPs, one.Attributes, one.preferences = "", "", nil, nil, nil
+	}
 	return reflect.DeepEqual(a, b)
 }
 

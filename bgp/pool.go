@@ -18,6 +18,9 @@ type Pool struct {
 	// ProbePorts are the TCP ports on which endpoints may be probed that are none of the
 	// Service's own; absent, none.
 	ProbePorts []federation.PortRange `yaml:"probePorts"`
+	// Peers and Attributes are those of the VIPs in the pool, as in VIP.
+	Peers      []string    `yaml:"peers"`
+	Attributes *Attributes `yaml:"attributes"`
 }
 
 func (p *Pool) check(fault faultFunc) {
@@ -60,6 +63,17 @@ func (p *Pool) isFor(namespace string) bool {
 // permits reports whether a Service of the namespace may announce the address.
 func (p *Pool) permits(namespace string, a netip.Addr) bool {
 	return p.isFor(namespace) && slices.ContainsFunc(p.CIDRs, func(cidr netip.Prefix) bool { return cidr.Contains(a) })
+}
+
+// poolOf returns the first pool from which a Service of the namespace may announce the address;
+// nil for none.
+func (c *Config) poolOf(namespace string, a netip.Addr) *Pool {
+	for i := range c.Pools {
+		if p := &c.Pools[i]; p.permits(namespace, a) {
+			return p
+		}
+	}
+	return nil
 }
 
 // permitsProbe reports whether endpoints of a Service of the namespace may be probed on a

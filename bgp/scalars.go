@@ -104,6 +104,9 @@ func (s *scalars) fault(node *yaml.Node, key, format string, args ...any) {
 func (s *scalars) scalar(node *yaml.Node, t reflect.Type, key string) {
 	fault := func(format string, args ...any) { s.fault(node, key, format, args...) }
 	if isNull(node) {
+		if selects := strings.HasSuffix(key, ".vips") || strings.HasSuffix(key, ".peers"); selects && t.Kind() == reflect.Slice {
+			fault("%s", emptyList)
+		}
 		return
 	}
 	switch {

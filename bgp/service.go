@@ -138,7 +138,9 @@ func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) 
 		}
 	}
 	for a, all := range owners {
-		vips = append(vips, vipOf(a, all))
+		v, pool := vipOf(a, all), config.poolOf(all[0].Namespace, a)
+		v.Peers, v.Attributes = pool.Peers, pool.Attributes
+		vips = append(vips, v)
 	}
 	slices.SortStableFunc(vips[len(config.VIPs):], func(a, b VIP) int { return a.Address.Compare(b.Address) })
 	return vips, refused
@@ -198,10 +200,10 @@ func (c *Config) reserved() map[netip.Addr]string {
 // refuses returns why the Service is not given the address, which is not reserved; "" if it is.
 func (c *Config) refuses(s *Service, a netip.Addr, owners []*Service) string {
 	switch {
-	case !slices.ContainsFunc(c.Pools, func(p Pool) bool { return p.permits(s.Namespace, a) }):
+	case c.poolOf(s.Namespace, a) == nil:
 		return "is in no pool of namespace " + s.Namespace
-	case !c.carries(FamilyOf(a)):
-		return "is of a family that no peer carries"
+	case len(c.sentTo(host(a), c.poolOf(s.Namespace, a).Peers)) == 0:
+		return "goes to no peer: " + c.whyNobody(host(a), c.poolOf(s.Namespace, a).Peers)
 	}
 	for _, o := range owners {
 		if o.Namespace != s.Namespace {

@@ -51,7 +51,7 @@ func TestAServiceIsGivenWhatAPoolPermits(t *testing.T) {
 		"outside the pool":         {poolOf("media"), []Service{serviceOf("a", 1, nil, "203.0.113.80", "198.51.100.80")}, "198.51.100.80=media/a", "media/a: 203.0.113.80: is in no pool"},
 		"the resolver's":           {poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.53")}, "", "is a VIP of the speaker's configuration"},
 		"a family nobody carries": {func() *Config { c := poolOf("media"); c.Peers[0].Families = []Family{IPv4}; return c }(),
-			[]Service{serviceOf("a", 1, nil, "2001:db8::80")}, "", "is of a family that no peer carries"},
+			[]Service{serviceOf("a", 1, nil, "2001:db8::80")}, "", "goes to no peer: no peer carries ipv6"},
 		"shared by two ports": {poolOf("media"), []Service{serviceOf("b", 2, func(s *Service) { s.Ports = []string{"tcp/443"} }, "198.51.100.80"), serviceOf("a", 1, nil, "198.51.100.80")},
 			"198.51.100.80=media/a,media/b", ""},
 		"claimed twice, the older one has it": {poolOf("media"), []Service{serviceOf("a", 2, nil, "198.51.100.80"), serviceOf("b", 1, nil, "198.51.100.80")},

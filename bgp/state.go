@@ -73,6 +73,12 @@ type VIPStatus struct {
 	Announced bool `json:"announced"`
 	// Attributes are those that they carry; nil if it is not announced.
 	Attributes *Attributes `json:"attributes,omitempty"`
+	// Peers are those that its route is for, by address or interface; absent, all of them. Those
+	// whose own vips lack it do not get it.
+	Peers []string `json:"peers,omitzero"`
+	// OwnPreference is set where the local preference is the VIP's own, which no peer's takes
+	// the place of.
+	OwnPreference bool `json:"ownPreference,omitempty"`
 	// Aggregate is the prefix that it is announced as a part of, with that one's Attributes; ""
 	// where it has a route of its own.
 	Aggregate string `json:"aggregate,omitempty"`

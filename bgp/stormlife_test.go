@@ -101,7 +101,7 @@ func (l *life) Set(routes []Route) ([]Route, error) {
 	l.fails = max(0, l.fails-1)
 	var announced []Route
 	for p, attributes := range l.table {
-		announced = append(announced, Route{p, attributes})
+		announced = append(announced, Route{Prefix: p, Attributes: attributes})
 	}
 	return announced, failed
 }

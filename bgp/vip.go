@@ -28,8 +28,13 @@ type VIP struct {
 	Disabled bool `yaml:"disabled"`
 	// Hints lets the resolver of the site say that the functions of the VIP are to leave,
 	// as it does of Services' VIPs.
-	Hints  bool    `yaml:"hints"`
-	Checks []Check `yaml:"checks"`
+	Hints bool `yaml:"hints"`
+	// Peers are the peers that its route is sent to, by address, interface or group; absent,
+	// all of them.
+	Peers []string `yaml:"peers"`
+	// Attributes are added to those of its state; nil for none.
+	Attributes *Attributes `yaml:"attributes"`
+	Checks     []Check     `yaml:"checks"`
 
 	// Owners are the Services that it belongs to; none where it is the file's.
 	Owners []ServiceRef `yaml:"-"`

@@ -1,0 +1,75 @@
+package bgp
+
+import "math"
+
+// with returns the attributes of a state together with those that a VIP, an aggregate, a pool or a
+// peer adds; more may be nil. up is the local preference of the state up.
+//
+// Whatever is added, the states keep their order: prepends and MEDs are summed, and the local
+// preference moves all states by the same distance.
+func (a Attributes) with(more *Attributes, up uint32) Attributes {
+	if more == nil {
+		return a
+	}
+	a.Prepend += more.Prepend
+	if more.MED != nil {
+		a.MED = new(or(a.MED, 0) + *more.MED)
+	}
+	if more.LocalPreference != nil {
+		a.LocalPreference = new(moved(or(a.LocalPreference, localPreference), up, *more.LocalPreference))
+	}
+	a.Communities = a.Communities.and(more.Communities)
+	return a
+}
+
+// moved returns a state's local preference where that of the state up is to instead of up. It is 1
+// at least, so that only what leaves has 0; 0 stays 0.
+func moved(p, up, to uint32) uint32 {
+	if p == 0 {
+		return 0
+	}
+	return uint32(max(1, int64(to)-int64(up)+int64(p)))
+}
+
+// preference is the local preference of the state up.
+func (s *States) preference() uint32 { return or(s.Up.LocalPreference, localPreference) }
+
+// of returns what routes of a state carry, together with what more adds, which may be nil; nil for
+// a state that is not announced. The result is the caller's.
+func (s *States) of(state State, more *Attributes) *Attributes {
+	var a Attributes
+	switch state {
+	case Up:
+		a = s.Up
+	case Degraded:
+		a = s.Degraded.Attributes
+	case Draining:
+		a = s.Draining.Attributes
+	default:
+		return nil
+	}
+	return new(a.with(more, s.preference()))
+}
+
+// check finds what a peer, a VIP, an aggregate or a pool cannot add to the states.
+func (a *Attributes) check(states *States, fault faultFunc) {
+	if a == nil {
+		return
+	}
+	if a.Prepend < 0 || a.Prepend > MaxPrepend {
+		fault("prepend", "%d is not from 0 to %d", a.Prepend, MaxPrepend)
+	}
+	switch {
+	case a.LocalPreference == nil:
+	case *a.LocalPreference == 0:
+		fault("localPreference", "0 is for what leaves; write the preference of the state up, from 1")
+	case states.preference() == 0:
+		fault("localPreference", "has no effect, because states.up has localPreference 0; give states.up one from 1")
+	}
+	if a.Communities.has(GracefulShutdown) {
+		fault("communities", "graceful-shutdown is for draining alone, and a draining route carries it anyway")
+	}
+	if worst := uint64(or(states.Draining.MED, 0)) + uint64(or(a.MED, 0)); worst > math.MaxUint32 {
+		fault("med", "%d and the %d of states.draining are more than %d", or(a.MED, 0), or(states.Draining.MED, 0), uint32(math.MaxUint32))
+	}
+}

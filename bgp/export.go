@@ -1,0 +1,83 @@
+package bgp
+
+import (
+	"cmp"
+	"net/netip"
+	"reflect"
+	"slices"
+)
+
+// Export is which routes a peer is sent, and what they carry there besides what their state and
+// their VIP give them. It is immutable.
+type Export struct {
+	// VIPs are the prefixes that a route has to be in; nil for any.
+	VIPs []netip.Prefix `json:"vips,omitempty"`
+	// Attributes are added to those of the route; nil for none. Their LocalPreference is that of
+	// the state up, and Preferences has what follows from it.
+	Attributes *Attributes `json:"attributes,omitempty"`
+	// Preferences are the local preferences that an iBGP peer is sent in the place of those of
+	// the states. In their order, none changes what another one has changed.
+	Preferences []Preference `json:"preferences,omitempty"`
+}
+
+// Preference is a local preference (RFC 4271, section 5.1.5) that takes the place of another one.
+// Neither is 0.
+type Preference struct {
+	From uint32 `json:"from"`
+	To   uint32 `json:"to"`
+}
+
+// Takes reports whether routes to the prefix are for the peer.
+func (e *Export) Takes(prefix netip.Prefix) bool {
+	return len(e.VIPs) == 0 || slices.ContainsFunc(e.VIPs, func(in netip.Prefix) bool { return inside(prefix, in) })
+}
+
+// Sent returns what a route carries at the peer: own says that its local preference is its VIP's
+// own, which no peer's takes the place of, and internal that the session is iBGP.
+func (e *Export) Sent(a Attributes, own, internal bool) Attributes {
+	if more := e.Attributes; more != nil {
+		summed := *more
+		summed.LocalPreference = nil
+		a = a.with(&summed, 0)
+	}
+	if !internal {
+		a.LocalPreference = nil
+		return a
+	}
+	a.Prepend = 0
+	is := or(a.LocalPreference, localPreference)
+	if i := slices.IndexFunc(e.Preferences, func(p Preference) bool { return p.From == is }); i >= 0 && !own {
+		a.LocalPreference = new(e.Preferences[i].To)
+	}
+	return a
+}
+
+// Equal reports whether a peer with e is sent what one with o is.
+func (e *Export) Equal(o *Export) bool { return reflect.DeepEqual(e, o) }
+
+// Export returns which routes the peer is sent, and with what.
+func (p *Peer) Export() Export { return Export{p.VIPs, p.Attributes, p.preferences} }
+
+// prefer sets what the peer is sent in the place of the states' local preferences.
+func (p *Peer) prefer(asn uint32, states *States) {
+	p.preferences = nil
+	if p.ASN != asn || p.Attributes == nil || p.Attributes.LocalPreference == nil {
+		return
+	}
+	up, to := states.preference(), *p.Attributes.LocalPreference
+	for _, state := range []State{Up, Degraded, Draining} {
+		from := or(states.of(state, nil).LocalPreference, localPreference)
+		if one := (Preference{from, moved(from, up, to)}); one.From != one.To && !slices.Contains(p.preferences, one) {
+			p.preferences = append(p.preferences, one)
+		}
+	}
+	slices.SortFunc(p.preferences, func(a, b Preference) int {
+		if to > up { // all of them rise, so the highest first
+			a, b = b, a
+		}
+		return cmp.Compare(a.From, b.From)
+	})
+}
+
+// inside reports whether all addresses of a are in b.
+func inside(a, b netip.Prefix) bool { return b.Bits() <= a.Bits() && b.Contains(a.Addr()) }

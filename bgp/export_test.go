@@ -1,0 +1,275 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// chosen is a site with two racks, a transit and a route reflector.
+const chosen = `asn: 64512
+routerID: 192.0.2.11
+peers:
+  - {address: 192.0.2.1, asn: 64500, group: tor, families: [ipv4, ipv6], nextHop: "2001:db8::11", attributes: {prepend: 1, med: 10, communities: ["64500:80"]}}
+  - {interface: eth1, asn: 64501, group: tor}
+  - {address: 203.0.113.1, asn: 64502, multihop: 3, vips: [198.51.100.0/24]}
+  - {address: "2001:db8::2", asn: 64512, group: rr, families: [ipv4, ipv6], attributes: {localPreference: 200}}
+vips:
+  - {address: 198.51.100.53, checks: [{tcp: {address: "127.0.0.1:53"}}]}
+  - {address: 198.51.100.80, peers: [tor, 203.0.113.1], attributes: {prepend: 2}, checks: [{tcp: {address: "127.0.0.1:53"}}]}
+  - {address: "2001:db8:53::53", peers: [eth1, rr], attributes: {localPreference: 300}, checks: [{tcp: {address: "127.0.0.1:53"}}]}
+pools:
+  - {cidrs: [203.0.113.64/26, "2001:db8:53:1::/64"], namespaces: [media], peers: [rr], attributes: {med: 5}}
+aggregates:
+  - {prefix: 198.51.100.0/24, peers: [203.0.113.1], attributes: {communities: [no-peer]}}
+`
+
+func TestWhoIsSentWhatIsCheckedByName(t *testing.T) {
+	if _, err := Parse([]byte(chosen)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{"peers: [tor, 203.0.113.1]", "peers: [tor, spine]", `line 10: vips[1].peers[1]: "spine" is not a peer or a group`},
+		{"peers: [tor, 203.0.113.1]", "peers: [tor, 203.0.113.9]", `line 10: vips[1].peers[1]: "203.0.113.9" is not a peer or a group`},
+		{"peers: [tor, 203.0.113.1]", "peers: [tor, Tor]", `line 10: vips[1].peers[1]: "Tor" is not`},
+		{"peers: [tor, 203.0.113.1]", "peers: [203.0.113.1, \"::ffff:203.0.113.1\"]", "line 10: vips[1].peers[1]: ::ffff:203.0.113.1 is listed twice"},
+		{"peers: [tor, 203.0.113.1]", "peers: []", "line 10: vips[1].peers: is empty, which would be for nobody; leave it out for all"},
+		{"peers: [tor, 203.0.113.1]", "peers: ", "line 10: vips[1].peers: is empty"},
+		{"peers: [tor, 203.0.113.1]", "peers: [\"\"]", `line 10: vips[1].peers[0]: "" is not a peer or a group`},
+		{"peers: [tor, 203.0.113.1]", "peers: tor", "line 10: cannot unmarshal"},
+		{"peers: [tor, 203.0.113.1]", "peer: [tor]", "line 10: field peer not found"},
+		{"peers: [eth1, rr]", "peers: [203.0.113.1]", "line 11: vips[2]: 2001:db8:53::53 goes to no peer: no peer of 203.0.113.1 carries ipv6"},
+		{"peers: [203.0.113.1], attributes: {communities", "peers: [wan], attributes: {communities", `line 15: aggregates[0].peers[0]: "wan" is not`},
+		{"vips: [198.51.100.0/24]", "vips: [198.51.100.0/25]", "line 15: aggregates[0]: 198.51.100.0/24 goes to no peer: no peer of 203.0.113.1 takes it: none that carries ipv4 has it in its vips"},
+		{"peers: [rr], attributes: {med: 5}", "peers: [203.0.113.1]", "line 13: pools[0].cidrs[0]: no Service could announce an address of 203.0.113.64/26: no peer of 203.0.113.1 takes it"},
+		{"peers: [rr], attributes: {med: 5}", "peers: [203.0.113.1]", "line 13: pools[0].cidrs[1]: no Service could announce an address of 2001:db8:53:1::/64: no peer of 203.0.113.1 carries ipv6"},
+		{"vips: [198.51.100.0/24]", "vips: [198.51.100.1/24]", "line 6: peers[2].vips[0]: 198.51.100.1/24 has bits set beyond its length"},
+		{"vips: [198.51.100.0/24]", "vips: [198.51.100.0]", `line 6: peers[2].vips[0]: "198.51.100.0" is not a prefix`},
+		{"vips: [198.51.100.0/24]", "vips: [198.51.100.0/24, 198.51.100.0/24]", "line 6: peers[2].vips[1]: 198.51.100.0/24 is listed twice"},
+		{"vips: [198.51.100.0/24]", "vips: [198.51.100.0/24, \"2001:db8:53::/48\"]", "line 6: peers[2].vips[1]: 2001:db8:53::/48 is ipv6, which the peer does not carry"},
+		{"vips: [198.51.100.0/24]", "vips: []", "line 6: peers[2].vips: is empty, which would be for nobody"},
+		{"vips: [198.51.100.0/24]", "vips: ", "line 6: peers[2].vips: is empty"},
+		{"vips: [198.51.100.0/24]", "vips: [\"::ffff:198.51.100.0/120\"]", "line 6: peers[2].vips[0]: ::ffff:198.51.100.0/120 has bits"},
+		{"{prepend: 1, med: 10", "{prepend: 5, med: 10", "line 4: peers[0].attributes.prepend: 5 and the 6 of states.draining are 11 prepends, more than 10"},
+		{"{prepend: 1, med: 10", "{prepend: 11, med: 10", "line 4: peers[0].attributes.prepend: 11 is not from 0 to 10"},
+		{"{prepend: 1, med: 10", "{prepend: -1, med: 10", "line 4: peers[0].attributes.prepend: -1 is not from 0 to 10"},
+		{"{prepend: 1, med: 10", "{prepend: 4, med: 10", "line 10: vips[1].attributes.prepend: 2, the 4 of the peer and the 6 of states.draining are 12 prepends at peer 192.0.2.1, more than 10"},
+		{"{prepend: 2}", "{prepend: 5}", "line 10: vips[1].attributes.prepend: 5, the 1 of the peer and the 6"},
+		{"{prepend: 1, med: 10", "{prepend: 1, med: 4294967200", "line 4: peers[0].attributes.med: 4294967200 and the 200 of states.draining are more than 4294967295"},
+		{"{localPreference: 200}", "{localPreference: 0}", "line 7: peers[3].attributes.localPreference: 0 is for what leaves"},
+		{"{localPreference: 300}", "{localPreference: 0}", "line 11: vips[2].attributes.localPreference: 0 is for what leaves"},
+		{"vips:\n", "states: {up: {localPreference: 0}, degraded: {localPreference: 0}}\nvips:\n", "line 7: peers[3].attributes.localPreference: has no effect, because states.up has localPreference 0"},
+		{"[\"64500:80\"]", "[graceful-shutdown]", "line 4: peers[0].attributes.communities: graceful-shutdown is for draining alone"},
+		{"[no-peer]", "[\"65535:0\"]", "line 15: aggregates[0].attributes.communities: graceful-shutdown is for draining alone"},
+		{"{med: 5}", "{med: 5, dwell: 1s}", "line 13: field dwell not found"},
+		{"{med: 5}", "{med: 5.5}", "line 13: pools[0].attributes.med: 5.5 is not a whole number"},
+		{"address: 203.0.113.1, asn: 64502, multihop: 3, vips: [198.51.100.0/24]", "address: \"fe80::1%eth2\", asn: 64502}\n  - {address: \"fe80::1%eth3\", asn: 64502, vips: [\"::/0\"]", "line 7: peers[3]: fe80::1%eth3 and fe80::1%eth2 of peers[2] have one link-local address on two links"},
+	} {
+		text := strings.Replace(chosen, c.old, c.new, 1)
+		if text == chosen {
+			t.Errorf("%s is not in the text: the case shows nothing", c.old)
+		}
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s:\n%v\nwant %s", c.new, err, c.want)
+		}
+	}
+}
+
+// sentOf renders what the file has each peer sent.
+func sentOf(c *Config) string {
+	var lines []string
+	for _, s := range c.Sendings() {
+		var peers []string
+		for _, p := range s.Peers {
+			peers = append(peers, p.Name())
+		}
+		a := s.Attributes
+		text := fmt.Sprintf("%s %s to %s:", s.State, strings.Join(s.Of, " "), strings.Join(peers, " "))
+		if a.Prepend > 0 {
+			text += fmt.Sprintf(" prepend %d", a.Prepend)
+		}
+		if a.MED != nil {
+			text += fmt.Sprintf(" med %d", *a.MED)
+		}
+		if a.LocalPreference != nil {
+			text += fmt.Sprintf(" preference %d", *a.LocalPreference)
+		}
+		lines = append(lines, strings.TrimSpace(strings.Join(append([]string{text}, a.Communities.Texts()...), " ")))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestSendingsAreWhatEachPeerIsSent(t *testing.T) {
+	c, err := Parse([]byte(chosen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `up 198.51.100.53 to 192.0.2.1: prepend 1 med 10 64500:80
+up 198.51.100.53 to eth1 203.0.113.1:
+up 198.51.100.53 to 2001:db8::2: preference 200
+up 198.51.100.80 to 192.0.2.1: prepend 3 med 10 64500:80
+up 198.51.100.80 to eth1 203.0.113.1: prepend 2
+up 2001:db8:53::53 to eth1:
+up 2001:db8:53::53 to 2001:db8::2: preference 300
+up 198.51.100.0/24 to 203.0.113.1: no-peer
+up 203.0.113.64/26 2001:db8:53:1::/64 to 2001:db8::2: med 5 preference 200
+degraded 198.51.100.53 to 192.0.2.1: prepend 4 med 110 64500:80
+degraded 198.51.100.53 to eth1 203.0.113.1: prepend 3 med 100
+degraded 198.51.100.53 to 2001:db8::2: med 100 preference 150
+degraded 198.51.100.80 to 192.0.2.1: prepend 6 med 110 64500:80
+degraded 198.51.100.80 to eth1 203.0.113.1: prepend 5 med 100
+degraded 2001:db8:53::53 to eth1: prepend 3 med 100
+degraded 2001:db8:53::53 to 2001:db8::2: med 100 preference 250
+degraded 198.51.100.0/24 to 203.0.113.1: prepend 3 med 100 no-peer
+degraded 203.0.113.64/26 2001:db8:53:1::/64 to 2001:db8::2: med 105 preference 150
+draining 198.51.100.53 to 192.0.2.1: prepend 7 med 210 graceful-shutdown 64500:80
+draining 198.51.100.53 to eth1 203.0.113.1: prepend 6 med 200 graceful-shutdown
+draining 198.51.100.53 to 2001:db8::2: med 200 preference 0 graceful-shutdown
+draining 198.51.100.80 to 192.0.2.1: prepend 9 med 210 graceful-shutdown 64500:80
+draining 198.51.100.80 to eth1 203.0.113.1: prepend 8 med 200 graceful-shutdown
+draining 2001:db8:53::53 to eth1: prepend 6 med 200 graceful-shutdown
+draining 2001:db8:53::53 to 2001:db8::2: med 200 preference 0 graceful-shutdown
+draining 198.51.100.0/24 to 203.0.113.1: prepend 6 med 200 graceful-shutdown no-peer
+draining 203.0.113.64/26 2001:db8:53:1::/64 to 2001:db8::2: med 205 preference 0 graceful-shutdown`
+	if got := sentOf(c); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestWhatIsSentIsNoPartOfASession: a change of it must not reset one.
+func TestWhatIsSentIsNoPartOfASession(t *testing.T) {
+	c, err := Parse([]byte(chosen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.Peers {
+		o := p
+		o.Group, o.VIPs, o.Attributes = "another", []netip.Prefix{netip.MustParsePrefix("198.51.100.0/25")}, &Attributes{Prepend: 3, LocalPreference: new(uint32(7))}
+		o.prefer(64512, &c.States)
+		if !p.Equal(&o) || !o.Equal(&p) {
+			t.Errorf("%s: its session would be reset", p.Name())
+		}
+		if a, b := p.Export(), o.Export(); a.Equal(&b) {
+			t.Errorf("%s: it would not be sent its routes again", p.Name())
+		}
+		if o.HoldTime += time.Second; p.Equal(&o) {
+			t.Error("another hold time changes nothing")
+		}
+	}
+}
+
+// genAttributes draws what somebody may write, in the order of states where worse than another one.
+func genAttributes(t *rapid.T, label string, prepend int) string {
+	var keys []string
+	if rapid.Bool().Draw(t, label+" prepend?") {
+		keys = append(keys, fmt.Sprintf("prepend: %d", rapid.IntRange(0, prepend).Draw(t, label+" prepend")))
+	}
+	if rapid.Bool().Draw(t, label+" med?") {
+		keys = append(keys, fmt.Sprintf("med: %d", rapid.Uint32Range(0, 1<<30).Draw(t, label+" med")))
+	}
+	if rapid.Bool().Draw(t, label+" preference?") {
+		keys = append(keys, fmt.Sprintf("localPreference: %d", rapid.OneOf(rapid.Uint32Range(1, 300), rapid.Uint32Min(1)).Draw(t, label+" preference")))
+	}
+	if rapid.Bool().Draw(t, label+" communities?") {
+		keys = append(keys, `communities: ["64512:1", "64512:2:3", no-export]`)
+	}
+	return "{" + strings.Join(keys, ", ") + "}"
+}
+
+// genStates draws states in their order.
+func genStates(t *rapid.T) string {
+	ordered := func(label string, most int) []int {
+		all := rapid.SliceOfN(rapid.IntRange(0, most), 3, 3).Draw(t, label)
+		slices.Sort(all)
+		return all
+	}
+	prepend, med, pref := ordered("prepends", 4), ordered("meds", 1000), ordered("preferences", 400)
+	text := "states:\n"
+	for i, name := range []string{"up", "degraded", "draining"} {
+		text += fmt.Sprintf("  %s: {prepend: %d, med: %d, localPreference: %d}\n", name, prepend[i], med[i], max(pref[2-i], map[bool]int{true: 1}[i == 0]))
+	}
+	return text
+}
+
+// TestTheStatesKeepTheirOrderWhateverIsAdded holds it for every route and peer: a site that leaves loses to a
+// degraded one, and that to one that is up.
+func TestTheStatesKeepTheirOrderWhateverIsAdded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := genStates(t) + "asn: 64512\nrouterID: 192.0.2.11\npeers:\n"
+		for i, asn := range []int{64500, 64512, 64512} {
+			text += fmt.Sprintf("- {address: 192.0.2.%d, asn: %d, attributes: %s}\n", i+1, asn, genAttributes(t, "peer", 3))
+		}
+		text += "vips:\n"
+		for i := range 3 {
+			text += fmt.Sprintf("- {address: 198.51.100.%d, attributes: %s, checks: [{tcp: {address: \"127.0.0.1:53\"}}]}\n", i, genAttributes(t, "vip", 3))
+		}
+		c, err := Parse([]byte(text))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		for i := range c.Peers {
+			p := &c.Peers[i]
+			e, internal := p.Export(), p.ASN == c.ASN
+			for j := range c.VIPs {
+				more := c.VIPs[j].Attributes
+				sent := map[State]Attributes{}
+				for _, s := range []State{Up, Degraded, Draining} {
+					a := e.Sent(*c.States.of(s, more), more.ownPreference(), internal)
+					sent[s] = a
+					if has := a.Communities.has(GracefulShutdown); has != (s == Draining) || a.Prepend > MaxPrepend || internal && a.Prepend != 0 {
+						t.Fatalf("%s: %+v\n%s", s, a, text)
+					}
+				}
+				for _, pair := range [][2]State{{Up, Degraded}, {Degraded, Draining}} {
+					better, worse := sent[pair[0]], sent[pair[1]]
+					if better.Prepend > worse.Prepend || or(better.MED, 0) > or(worse.MED, 0) ||
+						internal && or(better.LocalPreference, 100) < or(worse.LocalPreference, 100) {
+						t.Fatalf("%s would win over %s at %s: %+v, %+v\n%s", pair[1], pair[0], p.Name(), worse, better, text)
+					}
+				}
+				if lp := more; internal && lp.ownPreference() && *sent[Up].LocalPreference != *lp.LocalPreference {
+					t.Fatalf("the VIP's own preference is sent as %d\n%s", *sent[Up].LocalPreference, text)
+				}
+			}
+		}
+	})
+}
+
+// TestServicesHaveThePeersAndAttributesOfTheirPool holds it up to the routes.
+func TestServicesHaveThePeersAndAttributesOfTheirPool(t *testing.T) {
+	c, err := Parse([]byte(chosen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vips, refused := Assign(c, []Service{
+		serviceOf("dash", 1, nil, "203.0.113.65", "2001:db8:53:1::1", "198.51.100.9"),
+	})
+	if len(refused) != 1 || refused[0].Reason != "is in no pool of namespace media" {
+		t.Errorf("%v", refused)
+	}
+	got := 0
+	for _, v := range vips {
+		if len(v.Owners) > 0 {
+			got++
+			if !slices.Equal(v.Peers, []string{"rr"}) || *v.Attributes.MED != 5 {
+				t.Errorf("%+v", v)
+			}
+		}
+	}
+	if got != 2 {
+		t.Errorf("%d VIPs", got)
+	}
+	limited := strings.Replace(chosen, "group: rr,", `group: rr, vips: [203.0.113.64/27, "2001:db8:53::/48"],`, 1)
+	if c, err = Parse([]byte(limited)); err != nil {
+		t.Fatal(err)
+	}
+	_, refused = Assign(c, []Service{serviceOf("dash", 1, nil, "203.0.113.65", "203.0.113.120")})
+	if len(refused) != 1 || refused[0].Reason != "goes to no peer: no peer of rr takes it: none that carries ipv4 has it in its vips" {
+		t.Errorf("%v", refused)
+	}
+}

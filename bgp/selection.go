@@ -1,0 +1,143 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// named reports whether the names have the peer or its group; no names are those of all.
+func (p *Peer) named(names []string) bool {
+	return len(names) == 0 || slices.Contains(names, p.Name()) || p.Group != "" && slices.Contains(names, p.Group)
+}
+
+// gets reports whether the peer is sent a route to the prefix that is for the names.
+func (p *Peer) gets(prefix netip.Prefix, names []string) bool {
+	e := p.Export()
+	return p.Carries(FamilyOf(prefix.Addr())) && p.named(names) && e.Takes(prefix)
+}
+
+// sentTo returns the peers that are sent a route to the prefix that is for the names.
+func (c *Config) sentTo(prefix netip.Prefix, names []string) []*Peer {
+	var all []*Peer
+	for i := range c.Peers {
+		if p := &c.Peers[i]; p.gets(prefix, names) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// whyNobody says why no peer is sent a route to the prefix that is for the names.
+func (c *Config) whyNobody(prefix netip.Prefix, names []string) string {
+	family := FamilyOf(prefix.Addr())
+	of, all := "no peer", c.Peers
+	if len(names) > 0 {
+		of = "no peer of " + strings.Join(names, ", ")
+		all = slices.DeleteFunc(slices.Clone(c.Peers), func(p Peer) bool { return !p.named(names) })
+	}
+	if slices.ContainsFunc(all, func(p Peer) bool { return p.Carries(family) }) {
+		return fmt.Sprintf("%s takes it: none that carries %s has it in its vips", of, family)
+	}
+	return fmt.Sprintf("%s carries %s", of, family)
+}
+
+// audience is whom routes are for, as names of peers: addresses and interfaces.
+type audience struct {
+	peers []Peer
+	known map[string][]string // by the names in the file
+}
+
+// of returns the peers that names lists itself or by their group, sorted; nil for all. What it
+// returns is shared and immutable.
+func (a *audience) of(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	key := strings.Join(names, "\n")
+	if all, ok := a.known[key]; ok {
+		return all
+	}
+	all := []string{} // not nil, which is for everybody
+	for i := range a.peers {
+		if p := &a.peers[i]; p.named(names) {
+			all = append(all, p.Name())
+		}
+	}
+	slices.Sort(all)
+	a.known[key] = all
+	return all
+}
+
+// checkSending finds out who is sent what, and what is wrong with that.
+func (c *Config) checkSending(fault faultFunc) {
+	for i := range c.Peers {
+		p := &c.Peers[i]
+		under := fault.under(fmt.Sprintf("peers[%d]", i))
+		p.Attributes.check(&c.States, under.under("attributes"))
+		p.checkVIPs(under)
+		p.prefer(c.ASN, &c.States)
+	}
+	known := c.names()
+	for _, s := range c.sources() {
+		s.checkNames(known, fault.under(s.key))
+		s.attributes.check(&c.States, fault.under(s.key+".attributes"))
+	}
+	c.checkAlike(fault)
+	c.checkPrepends(fault)
+}
+
+// names are those that peers can be named by.
+func (c *Config) names() map[string]bool {
+	all := map[string]bool{}
+	for i := range c.Peers {
+		all[c.Peers[i].Name()], all[c.Peers[i].Group] = true, true
+	}
+	delete(all, "")
+	return all
+}
+
+func (p *Peer) checkVIPs(fault faultFunc) {
+	if p.VIPs != nil && len(p.VIPs) == 0 {
+		fault("vips", "%s", emptyList)
+	}
+	for i, prefix := range p.VIPs {
+		key := fmt.Sprintf("vips[%d]", i)
+		switch {
+		case prefix != prefix.Masked() || prefix.Addr().Is4In6():
+			fault(key, "%s has bits set beyond its length", prefix)
+		case !p.Carries(FamilyOf(prefix.Addr())):
+			fault(key, "%s is %s, which the peer does not carry; families lacks it", prefix, FamilyOf(prefix.Addr()))
+		case slices.Contains(p.VIPs[:i], prefix):
+			fault(key, "%s is listed twice", prefix)
+		}
+	}
+}
+
+// emptyList is what is wrong with a list of names or prefixes that has none: it would be for
+// nobody, and one that is absent is for all.
+const emptyList = "is empty, which would be for nobody; leave it out for all"
+
+// checkAlike finds peers with one link-local address on different links that are to be sent
+// different routes: an export policy sees no links.
+func (c *Config) checkAlike(fault faultFunc) {
+	for i := range c.Peers {
+		for j := range i {
+			p, o := &c.Peers[i], &c.Peers[j]
+			if p.Address.Zone() == "" || p.Address.WithZone("") != o.Address.WithZone("") {
+				continue
+			}
+			const why = "%s and %s of peers[%d] have one link-local address on two links, by which what they are sent cannot be told apart; give one of the routers another address"
+			pe, oe := p.Export(), o.Export()
+			if !pe.Equal(&oe) {
+				fault(fmt.Sprintf("peers[%d]", i), why, p.Name(), o.Name(), j)
+			}
+			for _, s := range c.sources() {
+				if p.named(s.names) != o.named(s.names) {
+					fault(s.key+".peers", why, p.Name(), o.Name(), j)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package bgp
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Sending is what some peers are sent of some routes in a state.
+type Sending struct {
+	State State
+	// Of are the VIPs, the aggregates, and the pools of Services' VIPs that are sent so.
+	Of []string
+	// All is set where these are all of the file.
+	All   bool
+	Peers []*Peer
+	// Internal is iBGP.
+	Internal   bool
+	Attributes Attributes
+}
+
+// Sendings are what each peer will be sent in each state that is announced. What is the same for
+// several routes, or for several peers, is one.
+func (c *Config) Sendings() []Sending {
+	var all []Sending
+	routes := c.alike()
+	for _, state := range []State{Up, Degraded, Draining} {
+		for _, r := range routes {
+			known := map[string]int{}
+			for _, p := range r.peers {
+				e, internal := p.Export(), p.ASN == c.ASN
+				sent := e.Sent(*c.States.of(state, r.attributes), r.attributes.ownPreference(), internal)
+				key := fmt.Sprintf("%t %s", internal, keyOf(sent))
+				i, is := known[key]
+				if !is {
+					i = len(all)
+					known[key] = i
+					all = append(all, Sending{State: state, Of: r.of, All: len(routes) == 1, Internal: internal, Attributes: sent})
+				}
+				all[i].Peers = append(all[i].Peers, p)
+			}
+		}
+	}
+	return all
+}
+
+// routesAlike are routes of the file with the same attributes, for the same peers.
+type routesAlike struct {
+	of         []string
+	attributes *Attributes
+	peers      []*Peer
+}
+
+// alike are those of all routes of the file; without any, those of all that it could have.
+func (c *Config) alike() []*routesAlike {
+	var all []*routesAlike
+	known := map[string]*routesAlike{}
+	for _, s := range c.sources() {
+		for _, prefix := range s.prefixes {
+			var peers []*Peer
+			var names []string
+			for i := range c.Peers {
+				if p := &c.Peers[i]; p.gets(prefix, s.names) || s.pool && p.mayGet(prefix, s.names) {
+					peers, names = append(peers, p), append(names, p.Name())
+				}
+			}
+			key := keyOf(s.attributes) + strings.Join(names, " ")
+			r := known[key]
+			if r == nil {
+				r = &routesAlike{attributes: s.attributes, peers: peers}
+				known[key] = r
+				all = append(all, r)
+			}
+			r.of = append(r.of, short(prefix))
+		}
+	}
+	if len(all) > 0 {
+		return all
+	}
+	every := &routesAlike{}
+	for i := range c.Peers {
+		every.peers = append(every.peers, &c.Peers[i])
+	}
+	return []*routesAlike{every}
+}
+
+// keyOf is the same for equal values.
+func keyOf(v any) string {
+	text, _ := json.Marshal(v) // attributes always marshal
+	return string(text)
+}
+
+// short is a prefix as people write it: a single address without its length.
+func short(prefix netip.Prefix) string {
+	if prefix.IsSingleIP() {
+		return prefix.Addr().String()
+	}
+	return prefix.String()
+}

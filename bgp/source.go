@@ -1,0 +1,140 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// source is something of the file that routes come from: a VIP, an aggregate or a pool.
+type source struct {
+	key      string
+	prefixes []netip.Prefix
+	// pool is set where addresses in the prefixes are meant.
+	pool       bool
+	names      []string // of peers, as in the file; those of the source itself
+	attributes *Attributes
+}
+
+// sources are those of the file that are valid, in its order.
+func (c *Config) sources() []source {
+	var all []source
+	for i := range c.VIPs {
+		if v := &c.VIPs[i]; v.Address.IsValid() {
+			all = append(all, source{fmt.Sprintf("vips[%d]", i), []netip.Prefix{host(v.Address)}, false, v.Peers, v.Attributes})
+		}
+	}
+	for i := range c.Aggregates {
+		if a := &c.Aggregates[i]; a.Prefix.IsValid() {
+			all = append(all, source{fmt.Sprintf("aggregates[%d]", i), []netip.Prefix{a.Prefix}, false, a.Peers, a.Attributes})
+		}
+	}
+	for i := range c.Pools {
+		p := &c.Pools[i]
+		all = append(all, source{fmt.Sprintf("pools[%d]", i), p.CIDRs, true, p.Peers, p.Attributes})
+	}
+	return all
+}
+
+// checkNames finds names that no peer has, and completes the others.
+func (s *source) checkNames(known map[string]bool, fault faultFunc) {
+	if s.names != nil && len(s.names) == 0 {
+		fault("peers", "%s", emptyList)
+	}
+	for i, name := range s.names {
+		key := fmt.Sprintf("peers[%d]", i)
+		if a, err := netip.ParseAddr(name); err == nil {
+			s.names[i] = a.Unmap().String()
+		}
+		if !known[s.names[i]] {
+			fault(key, "%q is not a peer or a group; write a peer's address or interface, or the group of peers", name)
+		}
+		if slices.Contains(s.names[:i], s.names[i]) {
+			fault(key, "%s is listed twice", name)
+		}
+	}
+}
+
+// checkRecipients finds VIPs, aggregates and pools that go to no peer.
+func (c *Config) checkRecipients(fault faultFunc) {
+	if len(c.Peers) == 0 {
+		return // which is a fault of its own
+	}
+	for _, s := range c.sources() {
+		for i, prefix := range s.prefixes {
+			switch {
+			case !prefix.IsValid() || c.reaches(prefix, &s):
+			case s.pool && len(s.names) > 0:
+				fault(fmt.Sprintf("%s.cidrs[%d]", s.key, i), "no Service could announce an address of %s: %s", prefix, c.whyNobody(prefix, s.names))
+			case !s.pool:
+				fault(s.key, "%s goes to no peer: %s", short(prefix), c.whyNobody(prefix, s.names))
+			}
+		}
+	}
+}
+
+// reaches reports whether any peer is sent a route to the prefix, or of a pool, to an address in it.
+func (c *Config) reaches(prefix netip.Prefix, s *source) bool {
+	if !s.pool {
+		return len(c.sentTo(prefix, s.names)) > 0
+	}
+	return slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.mayGet(prefix, s.names) })
+}
+
+// mayGet reports whether the peer is sent routes to any addresses in the prefix.
+func (p *Peer) mayGet(prefix netip.Prefix, names []string) bool {
+	return p.Carries(FamilyOf(prefix.Addr())) && p.named(names) &&
+		(len(p.VIPs) == 0 || slices.ContainsFunc(p.VIPs, prefix.Overlaps))
+}
+
+// checkPrepends finds paths that would be longer than routers accept: of what is added to a state
+// by a VIP, an aggregate or a pool, and by each peer that it goes to.
+func (c *Config) checkPrepends(fault faultFunc) {
+	most := c.States.Draining.Prepend // no state has more
+	tooMany := func(key, name string, counts ...int) {
+		fault(key+".attributes.prepend", "%s and the %d of states.draining are %d prepends%s, more than %d", counted(counts), most, most+sum(counts), name, MaxPrepend)
+	}
+	for i := range c.Peers {
+		p := &c.Peers[i]
+		if n := p.prepends(c.ASN); n > 0 && most+n > MaxPrepend {
+			tooMany(fmt.Sprintf("peers[%d]", i), "", n)
+		}
+	}
+	for _, s := range c.sources() {
+		if s.attributes == nil || s.attributes.Prepend <= 0 {
+			continue
+		}
+		for i := range c.Peers {
+			p := &c.Peers[i]
+			own, at := s.attributes.Prepend, p.prepends(c.ASN)
+			if p.ASN == c.ASN || most+own+at <= MaxPrepend || !slices.ContainsFunc(s.prefixes, func(prefix netip.Prefix) bool { return p.mayGet(prefix, s.names) }) {
+				continue
+			}
+			tooMany(s.key, " at peer "+p.Name(), own, at)
+			break
+		}
+	}
+}
+
+// prepends is how many the peer adds; iBGP has none.
+func (p *Peer) prepends(asn uint32) int {
+	if p.Attributes == nil || p.ASN == asn {
+		return 0
+	}
+	return p.Attributes.Prepend
+}
+
+func sum(counts []int) (n int) {
+	for _, one := range counts {
+		n += one
+	}
+	return n
+}
+
+// counted says of how many prepends, the peer's last, the VIP's are.
+func counted(counts []int) string {
+	if len(counts) < 2 || counts[1] == 0 {
+		return fmt.Sprint(counts[0])
+	}
+	return fmt.Sprintf("%d, the %d of the peer", counts[0], counts[1])
+}
