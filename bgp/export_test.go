@@ -27,6 +27,7 @@ pools:
   - {cidrs: [203.0.113.64/26, "2001:db8:53:1::/64"], namespaces: [media], peers: [rr], attributes: {med: 5}}
 aggregates:
   - {prefix: 198.51.100.0/24, peers: [203.0.113.1], attributes: {communities: [no-peer]}}
+groups: {tor: {holdTime: 9s}, rr: {holdTime: 9s}}
 `
 
 func TestWhoIsSentWhatIsCheckedByName(t *testing.T) {

@@ -163,12 +163,22 @@ func (w *storm) ask(ctx context.Context, target federation.Target) (health.Sampl
 	w.mu.Unlock()
 	switch {
 	case kind == vanishes:
-		<-ctx.Done()
-		return health.Sample{}, ctx.Err()
+		return health.Sample{}, late(ctx)
 	case kind == refuses, kind == unsteady && even:
 		return health.Sample{}, errRefused
 	}
 	return health.Sample{}, nil
+}
+
+// late waits for the end of a probe that nobody answers; what asks by TCP bounds itself.
+func late(ctx context.Context) error {
+	deadline, _ := ctx.Deadline()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Until(deadline)):
+		return context.DeadlineExceeded
+	}
 }
 
 // answer is what the backend answers. Who asks a VIP that the machine lacks is answered by

@@ -28,11 +28,11 @@ func pathOf(route bgp.Route, asn uint32) (*apiutil.Path, error) {
 	}
 	return &apiutil.Path{
 		Family: familyOf(route.Prefix), Nlri: nlri, Age: time.Now().Unix(),
-		Attrs: append([]gobgp.PathAttributeInterface{gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP), hop}, attributesOf(route.Attributes, asn)...),
+		Attrs: append([]gobgp.PathAttributeInterface{gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP), hop}, attributesOf(route, asn)...),
 	}, nil
 }
 
-func attributesOf(a bgp.Attributes, asn uint32) []gobgp.PathAttributeInterface {
+func attributesOf(a bgp.Route, asn uint32) []gobgp.PathAttributeInterface {
 	var all []gobgp.PathAttributeInterface
 	if a.MED != nil {
 		all = append(all, gobgp.NewPathAttributeMultiExitDisc(*a.MED))
@@ -50,10 +50,13 @@ func attributesOf(a bgp.Attributes, asn uint32) []gobgp.PathAttributeInterface {
 	if a.Prepend > 0 {
 		large = append(large, gobgp.NewLargeCommunity(bgp.ReservedASN, markPrepend, uint32(a.Prepend)))
 	}
+	if a.OwnPreference {
+		large = append(large, gobgp.NewLargeCommunity(bgp.ReservedASN, markOwnPreference, 1))
+	}
 	if len(large) > 0 {
 		all = append(all, gobgp.NewPathAttributeLargeCommunities(large))
 	}
-	if extended := extendedOf(a, asn); len(extended) > 0 {
+	if extended := extendedOf(a.Attributes, asn); len(extended) > 0 {
 		all = append(all, gobgp.NewPathAttributeExtendedCommunities(extended))
 	}
 	return all

@@ -55,39 +55,43 @@ func (s *Speaker) SetPeers(peers []bgp.Peer, dwell time.Duration) error {
 	for i := range peers {
 		config := &peers[i]
 		p := s.peers[config.Name()]
-		switch {
-		case p == nil:
-			s.peers[config.Name()] = &peer{config: *config, trouble: trouble{since: now}}
-		case p.config.Equal(config):
+		if p == nil {
+			s.peers[config.Name()] = &peer{config: *config, addr: config.Address, trouble: trouble{since: now}}
+			continue
+		}
+		if before, after := p.config.Export(), config.Export(); !before.Equal(&after) {
+			s.selection.concern(p)
+		}
+		if p.config.Equal(config) {
 			p.config = *config // where its settings come from may have changed
+		} else {
+			p.config.ExportAs(config) // which waits for no turn
 		}
 	}
-	return errors.Join(s.follow(s.sessionStates(), now), s.applyPolicy())
-}
-
-// applyPolicy declares the policy as the peers are now.
-func (s *Speaker) applyPolicy() error {
-	var all []exception
-	for _, p := range s.peers {
-		if p.addr.IsValid() {
-			all = append(all, p.exceptions()...)
-		}
-	}
-	if err := s.setPolicy(all); err != nil {
-		return fmt.Errorf("policy: %w", err)
-	}
-	return nil
+	return errors.Join(s.follow(s.sessionStates(), now), s.applyPolicy(), s.sendAgain())
 }
 
 // refresh has a peer told anew what it is told otherwise by now.
 func (s *Speaker) refresh(p *peer) {
 	err := s.applyPolicy()
 	if err == nil {
-		err = s.server.ResetPeer(s.ctx, &api.ResetPeerRequest{Address: p.addr.String(), Soft: true, Direction: api.ResetPeerRequest_DIRECTION_OUT})
+		err = s.softReset(p)
 	}
 	if err != nil {
 		s.log.Error("a peer could not be told anew", "peer", p.config.Name(), "error", err)
 	}
+}
+
+// softReset sends a peer its routes as the policy has them now, and withdraws those that are not
+// for it (a soft reset outbound).
+func (s *Speaker) softReset(p *peer) error {
+	if !p.added {
+		return nil
+	}
+	if err := s.server.ResetPeer(s.ctx, &api.ResetPeerRequest{Address: p.addr.String(), Soft: true, Direction: api.ResetPeerRequest_DIRECTION_OUT}); err != nil {
+		return fmt.Errorf("soft reset of peer %s: %w", p.config.Name(), err)
+	}
+	return nil
 }
 
 // add begins the peer's session, or leaves it to lookAtLinks.

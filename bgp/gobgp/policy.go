@@ -1,9 +1,11 @@
 package gobgp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/osrg/gobgp/v4/api"
 
@@ -13,10 +15,15 @@ import (
 // What a route carries differs between peers in ways that a path of GoBGP's
 // cannot: prepends are for eBGP alone (an iBGP peer would see a loop), a next hop
 // of the other family than the session's is per peer, and a peer whose session is
-// about to be reset is drained alone. The export policy makes these; the path
-// says with a large community, which never leaves, how often to prepend. The
-// community's first number is bgp.ReservedASN, which no other has.
-const markPrepend = 1
+// about to be reset is drained alone. Peers are sent some routes and not others, and more
+// than what the routes have. The export policy makes these; the path
+// says with large communities, which never leave, how often to prepend, and that its
+// local preference is its own. The communities' first number is bgp.ReservedASN, which no
+// other has.
+const (
+	markPrepend = iota + 1
+	markOwnPreference
+)
 
 // The policies' names; SetPolicies keeps their assignment by these.
 const (
@@ -28,12 +35,13 @@ const (
 // policy applies to our own paths as well: rejecting all would drop them, and
 // without an error.
 func (s *Speaker) protect(ctx context.Context) error {
-	for _, set := range s.definedSets(nil) {
+	export := s.export(nil)
+	for _, set := range export.sets {
 		if err := s.server.AddDefinedSet(ctx, &api.AddDefinedSetRequest{DefinedSet: set}); err != nil {
 			return err
 		}
 	}
-	for _, p := range s.policies(nil) {
+	for _, p := range export.policies() {
 		if err := s.server.AddPolicy(ctx, &api.AddPolicyRequest{Policy: p}); err != nil {
 			return err
 		}
@@ -52,52 +60,86 @@ func (s *Speaker) protect(ctx context.Context) error {
 	return nil
 }
 
-// exception is what a peer is told differently.
-type exception struct {
-	name string // of the statement
-	addr netip.Addr
-	// family is "" for both.
-	family  bgp.Family
-	actions *api.Actions
+// rules are statements with the sets that they name.
+type rules struct {
+	sets       []*api.DefinedSet
+	statements []*api.Statement
 }
 
-// setPolicy declares the whole policy with the exceptions.
-func (s *Speaker) setPolicy(all []exception) error {
-	return s.server.SetPolicies(s.ctx, &api.SetPoliciesRequest{DefinedSets: s.definedSets(all), Policies: s.policies(all)})
+func (r *rules) add(more rules) {
+	r.sets, r.statements = append(r.sets, more.sets...), append(r.statements, more.statements...)
 }
 
-func (s *Speaker) definedSets(all []exception) []*api.DefinedSet {
-	var sets []*api.DefinedSet
+// policies are those in which the rules are the export policy's.
+func (r *rules) policies() []*api.Policy {
+	return []*api.Policy{
+		{Name: importPolicy, Statements: []*api.Statement{acceptOwn(importPolicy)}},
+		{Name: exportPolicy, Statements: append(slices.Clone(r.statements), acceptOwn(exportPolicy))},
+	}
+}
+
+// applyPolicy declares the policy as the peers are now.
+func (s *Speaker) applyPolicy() error {
+	var known []*peer
+	for _, p := range s.peers {
+		if p.addr.IsValid() {
+			known = append(known, p)
+		}
+	}
+	slices.SortFunc(known, func(a, b *peer) int { return cmp.Compare(a.config.Name(), b.config.Name()) })
+	r := s.export(known)
+	if err := s.server.SetPolicies(s.ctx, &api.SetPoliciesRequest{DefinedSets: r.sets, Policies: r.policies()}); err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	return nil
+}
+
+// export are the rules for the peers, whose addresses are known.
+func (s *Speaker) export(peers []*peer) (r rules) {
+	r.add(s.selection.rules(peers))
+	r.add(ranges(peers))
 	for n := 1; n <= bgp.MaxPrepend; n++ {
-		sets = append(sets, &api.DefinedSet{
-			DefinedType: api.DefinedType_DEFINED_TYPE_LARGE_COMMUNITY, Name: prependName(n), List: []string{"^" + mark(n) + "$"},
-		})
+		r.add(s.prepend(n))
 	}
-	for _, e := range all {
-		sets = append(sets, &api.DefinedSet{
-			DefinedType: api.DefinedType_DEFINED_TYPE_NEIGHBOR, Name: e.name, List: []string{netip.PrefixFrom(e.addr.WithZone(""), e.addr.BitLen()).String()},
-		})
+	before, after := s.additions(peers)
+	r.sets = append(r.sets, largeSet(ownPreference, mark(markOwnPreference, 1)), communitySet(gracefulShutdown, bgp.GracefulShutdown))
+	r.add(before)
+	r.statements = append(r.statements, unmark)
+	r.add(after)
+	for _, p := range peers {
+		r.add(p.exceptions())
 	}
-	return sets
+	return r
 }
 
 func prependName(n int) string { return fmt.Sprintf("prepend %d", n) }
-func mark(n int) string        { return fmt.Sprintf("%d:%d:%d", bgp.ReservedASN, markPrepend, n) }
+func mark(kind, n int) string  { return fmt.Sprintf("%d:%d:%d", bgp.ReservedASN, kind, n) }
 
-func (s *Speaker) policies(all []exception) []*api.Policy {
-	var export []*api.Statement
-	for n := 1; n <= bgp.MaxPrepend; n++ {
-		export = append(export, s.prepend(n))
-	}
-	export = append(export, unmark)
-	for _, e := range all {
-		export = append(export, e.statement())
-	}
-	return []*api.Policy{
-		{Name: importPolicy, Statements: []*api.Statement{acceptOwn(importPolicy)}},
-		{Name: exportPolicy, Statements: append(export, acceptOwn(exportPolicy))},
-	}
+// The names of sets that several statements have.
+const (
+	ownPreference    = "own preference"
+	gracefulShutdown = "graceful-shutdown"
+)
+
+func largeSet(name, text string) *api.DefinedSet {
+	return &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_LARGE_COMMUNITY, Name: name, List: []string{"^" + text + "$"}}
 }
+
+// neighborSet has the peers at the addresses. Of a link-local address it has no link: GoBGP compares
+// without.
+func neighborSet(name string, addrs []netip.Addr) *api.DefinedSet {
+	set := &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_NEIGHBOR, Name: name}
+	for _, a := range addrs {
+		set.List = append(set.List, netip.PrefixFrom(a.WithZone(""), a.BitLen()).String())
+	}
+	return set
+}
+
+func anyOf(name string) *api.MatchSet {
+	return &api.MatchSet{Type: api.MatchSet_TYPE_ANY, Name: name}
+}
+
+var reject = &api.Actions{RouteAction: api.RouteAction_ROUTE_ACTION_REJECT}
 
 func acceptOwn(policy string) *api.Statement {
 	return &api.Statement{
@@ -109,15 +151,15 @@ func acceptOwn(policy string) *api.Statement {
 
 // prepend is for routes that are marked so. Towards eBGP their path has our number
 // by now, and towards iBGP it is empty.
-func (s *Speaker) prepend(n int) *api.Statement {
-	return &api.Statement{
+func (s *Speaker) prepend(n int) rules {
+	return rules{[]*api.DefinedSet{largeSet(prependName(n), mark(markPrepend, n))}, []*api.Statement{{
 		Name: prependName(n),
 		Conditions: &api.Conditions{
-			LargeCommunitySet: &api.MatchSet{Type: api.MatchSet_TYPE_ANY, Name: prependName(n)},
+			LargeCommunitySet: anyOf(prependName(n)),
 			AsPathLength:      &api.AsPathLength{Type: api.Comparison_COMPARISON_GE, Length: 1},
 		},
 		Actions: &api.Actions{AsPrepend: &api.AsPrependAction{Asn: s.asn, Repeat: uint32(n)}},
-	}
+	}}}
 }
 
 var unmark = &api.Statement{
@@ -127,38 +169,34 @@ var unmark = &api.Statement{
 	}},
 }
 
-func (e exception) statement() *api.Statement {
-	c := &api.Conditions{NeighborSet: &api.MatchSet{Type: api.MatchSet_TYPE_ANY, Name: e.name}}
-	if e.family != "" {
-		c.AfiSafiIn = []*api.Family{apiFamily(e.family)}
+// exceptions are the rules for a peer as it is now.
+func (p *peer) exceptions() (r rules) {
+	except := func(name string, c *api.Conditions, actions *api.Actions) {
+		name += " " + p.config.Name()
+		c.NeighborSet = anyOf(name)
+		r.sets = append(r.sets, neighborSet(name, []netip.Addr{p.addr}))
+		r.statements = append(r.statements, &api.Statement{Name: name, Conditions: c, Actions: actions})
 	}
-	return &api.Statement{Name: e.name, Conditions: c, Actions: e.actions}
-}
-
-// exceptions are those of a peer as it is now.
-func (p *peer) exceptions() []exception {
-	var all []exception
 	other := bgp.IPv4
 	if p.config.Session() == bgp.IPv4 {
 		other = bgp.IPv6
 	}
+	of := func(f bgp.Family) *api.Conditions { return &api.Conditions{AfiSafiIn: []*api.Family{apiFamily(f)}} }
 	switch {
 	case !p.config.Carries(other):
 	case p.config.NextHop.IsValid():
-		all = append(all, exception{"next hop of " + p.config.Name(), p.addr, other, &api.Actions{
-			Nexthop: &api.NexthopAction{Address: p.config.NextHop.String()},
-		}})
+		except("next hop of", of(other), &api.Actions{Nexthop: &api.NexthopAction{Address: p.config.NextHop.String()}})
 	case !p.extended:
 		// RFC 8950, section 4: only to whom has said that it understands.
-		all = append(all, exception{"no next hop for " + p.config.Name(), p.addr, other, &api.Actions{
-			RouteAction: api.RouteAction_ROUTE_ACTION_REJECT,
-		}})
+		except("no next hop for", of(other), reject)
 	}
 	if p.leaving {
-		all = append(all, exception{"leaving " + p.config.Name(), p.addr, "", &api.Actions{
-			Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{fmt.Sprintf("%d:%d", bgp.GracefulShutdown>>16, bgp.GracefulShutdown&0xffff)}},
-			LocalPref: &api.LocalPrefAction{Value: 0},
-		}})
+		// What drains has the community, and a local preference as low. GoBGP takes no 0.
+		lacks := &api.Conditions{CommunitySet: &api.MatchSet{Type: api.MatchSet_TYPE_INVERT, Name: gracefulShutdown}}
+		except("leaving", lacks, &api.Actions{
+			Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{standard(bgp.GracefulShutdown)}},
+			LocalPref: &api.LocalPrefAction{Value: bgp.LeavingPreference},
+		})
 	}
-	return all
+	return r
 }

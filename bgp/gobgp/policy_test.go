@@ -256,8 +256,8 @@ func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
 func TestIPv4OverIPv6IsForWhoHasSaidThatItUnderstands(t *testing.T) {
 	p := &peer{config: bgp.Peer{Address: netip.MustParseAddr("2001:db8::1"), Families: []bgp.Family{bgp.IPv4, bgp.IPv6}}, addr: netip.MustParseAddr("2001:db8::1")}
 	rejects := func() bool {
-		return slices.ContainsFunc(p.exceptions(), func(e exception) bool {
-			return e.family == bgp.IPv4 && e.actions.RouteAction == api.RouteAction_ROUTE_ACTION_REJECT
+		return slices.ContainsFunc(p.exceptions().statements, func(one *api.Statement) bool {
+			return equalFamily(one.Conditions.AfiSafiIn[0], bgp.IPv4) && one.Actions.RouteAction == api.RouteAction_ROUTE_ACTION_REJECT
 		})
 	}
 	if !rejects() {

@@ -40,10 +40,11 @@ type Speaker struct {
 	chronicle *chronicle
 	frozen    atomic.Bool // there are no more turns
 
-	mu       sync.Mutex
-	peers    map[string]*peer // by bgp.Peer.Name
-	turns    turns.Turns      // of the same
-	patience time.Duration
+	mu        sync.Mutex
+	peers     map[string]*peer // by bgp.Peer.Name
+	turns     turns.Turns      // of the same
+	selection selection
+	patience  time.Duration
 }
 
 // NewSpeaker starts without peers. Nothing that a peer sends is ever accepted.
@@ -51,6 +52,7 @@ func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Spe
 	s := &Speaker{
 		asn: config.ASN, routerID: config.RouterID, log: log, announced: map[netip.Prefix]bgp.Route{},
 		chronicle: newChronicle(), peers: map[string]*peer{}, patience: patience,
+		selection: newSelection(),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.server = server.NewBgpServer(server.LoggerOption(slog.New(scribe{bfdGuard{quiet(log).Handler(), log}, s.chronicle, nil}), nil))
@@ -93,8 +95,12 @@ func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 		}
 		delete(s.announced, prefix)
 	}
+	if err := s.choose(routes); err != nil {
+		return slices.Collect(maps.Values(s.announced)), errors.Join(append(errs, err)...) // who is to get them is not known
+	}
 	for _, route := range routes {
-		if before, known := s.announced[route.Prefix]; known && before.Equal(route) {
+		if before, known := s.announced[route.Prefix]; known && before.SameAs(route) {
+			s.announced[route.Prefix] = route
 			continue
 		}
 		if err := s.announce(route); err != nil {
@@ -103,8 +109,10 @@ func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 		}
 		s.announced[route.Prefix] = route
 	}
-	if len(errs) > 0 {
-		return slices.Collect(maps.Values(s.announced)), errors.Join(errs...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := errors.Join(append(errs, s.sendAgain())...); err != nil {
+		return slices.Collect(maps.Values(s.announced)), err
 	}
 	return routes, nil
 }

@@ -36,8 +36,11 @@ func (s *Speaker) Peers() []bgp.PeerStatus {
 
 // status is the peer's with its session, which may be nil.
 func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
-	st := bgp.PeerStatus{Interface: p.config.Interface, Group: p.config.Group, ASN: p.config.ASN, State: "idle"}
-	st.Change = s.turns.Status(p.config.Name(), time.Now())
+	st := bgp.PeerStatus{
+		Interface: p.config.Interface, Group: p.config.Group, ASN: p.config.ASN, State: "idle",
+		Export: p.config.Export(), Leaving: p.leaving,
+		Change: s.turns.Status(p.config.Name(), time.Now()),
+	}
 	if p.addr.IsValid() {
 		st.Address = p.addr.String()
 	}

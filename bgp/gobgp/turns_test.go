@@ -104,7 +104,7 @@ func TestThreeRoutersWithOtherSettingsFollowInTurn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: three turns take half a minute")
 	}
-	routers, seen, peers := someRouters(t, 3, "127.0.0.121")
+	routers, seen, peers := someRouters(t, 3, "127.0.0.141")
 	speaker, log := newSpeaker(t, peers[0].LocalAddress, peers[0]), &text{}
 	defer speaker.Close(5 * time.Second)
 	speaker.mu.Lock()
@@ -113,7 +113,7 @@ func TestThreeRoutersWithOtherSettingsFollowInTurn(t *testing.T) {
 	if err := speaker.SetPeers(peers, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := speaker.Set(routes("198.51.100.53/32")); err != nil {
+	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
 		t.Fatal(err)
 	}
 	const up = "198.51.100.53/32 path="
@@ -186,10 +186,10 @@ func eventually(t *testing.T, what string, is func() bool) {
 
 // TestAReplacedPeerLeavesWhenItsReplacementIsThere also holds that its router reads why (RFC 4486).
 func TestAReplacedPeerLeavesWhenItsReplacementIsThere(t *testing.T) {
-	routers, seen, peers := someRouters(t, 2, "127.0.0.122")
+	routers, seen, peers := someRouters(t, 2, "127.0.0.142")
 	speaker := newSpeaker(t, peers[0].LocalAddress, peers[0])
 	defer speaker.Close(5 * time.Second)
-	if err := speaker.Set(routes("198.51.100.53/32")); err != nil {
+	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
 		t.Fatal(err)
 	}
 	const up, drained = "198.51.100.53/32 path=64511", "198.51.100.53/32 path=64511 communities=[graceful-shutdown]"
@@ -222,7 +222,7 @@ func TestAReplacedPeerLeavesWhenItsReplacementIsThere(t *testing.T) {
 
 // TestWhatListensForgetsTheKeyOfAPeerThatLeaves: the kernel drops what is not signed, without a word.
 func TestWhatListensForgetsTheKeyOfAPeerThatLeaves(t *testing.T) {
-	here, router := netip.MustParseAddr("127.0.0.123"), netip.MustParseAddr("127.0.0.203")
+	here, router := netip.MustParseAddr("127.0.0.143"), netip.MustParseAddr("127.0.0.203")
 	port := freePort(t, here)
 	speaker, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: here, Listen: []netip.AddrPort{netip.AddrPortFrom(here, port)}}, quietLog)
 	if err != nil {
@@ -261,10 +261,10 @@ func TestWhatListensForgetsTheKeyOfAPeerThatLeaves(t *testing.T) {
 
 // TestAPeerThatGoBGPLacksIsChangedAllTheSame: what cannot be ended may be gone.
 func TestAPeerThatGoBGPLacksIsChangedAllTheSame(t *testing.T) {
-	routers, _, peers := someRouters(t, 1, "127.0.0.124")
+	routers, _, peers := someRouters(t, 1, "127.0.0.144")
 	speaker := newSpeaker(t, peers[0].LocalAddress, peers[0])
 	defer speaker.Close(5 * time.Second)
-	if err := speaker.Set(routes("198.51.100.53/32")); err != nil {
+	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, routers[0], "198.51.100.53/32 path=64511")
@@ -287,10 +287,10 @@ func TestAPeerThatGoBGPLacksIsChangedAllTheSame(t *testing.T) {
 
 // TestAFrozenSpeakerEndsNoTurn: it drains everything, and a reset would cut that short.
 func TestAFrozenSpeakerEndsNoTurn(t *testing.T) {
-	routers, seen, peers := someRouters(t, 1, "127.0.0.125")
+	routers, seen, peers := someRouters(t, 1, "127.0.0.145")
 	speaker := newSpeaker(t, peers[0].LocalAddress, peers[0])
 	defer speaker.Close(5 * time.Second)
-	if err := speaker.Set(routes("198.51.100.53/32")); err != nil {
+	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, routers[0], "198.51.100.53/32 path=64511")

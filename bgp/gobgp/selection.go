@@ -1,0 +1,243 @@
+package gobgp
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/osrg/gobgp/v4/api"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// audience is whom routes are for. The export policy rejects its prefixes towards all others, so that
+// a new peer gets none of them before it is said that it may.
+type audience struct {
+	name string   // in the policy
+	to   []string // by bgp.Peer.Name, sorted
+	// in are the families of which the policy has prefixes.
+	in map[bgp.Family]bool
+}
+
+func (a *audience) has(p *peer) bool {
+	if a == nil {
+		return true
+	}
+	_, has := slices.BinarySearch(a.to, p.config.Name())
+	return has
+}
+
+// selection is who gets which routes. Speaker.mu guards it.
+type selection struct {
+	audiences map[string]*audience // by the names of their peers
+	// of has the prefixes that are not for all peers, also some that are not announced now.
+	of    map[netip.Prefix]*audience
+	made  int  // audiences, for their names
+	stale bool // the policy may not have all of it
+	// concerned are peers that are to be sent their routes again.
+	concerned []*peer
+}
+
+func newSelection() selection {
+	return selection{audiences: map[string]*audience{}, of: map[netip.Prefix]*audience{}}
+}
+
+// concern has the peer sent its routes again.
+func (s *selection) concern(p *peer) {
+	if !slices.Contains(s.concerned, p) {
+		s.concerned = append(s.concerned, p)
+	}
+}
+
+// audience returns that of the names; nil for all peers.
+func (s *selection) audience(to []string) *audience {
+	if to == nil {
+		return nil
+	}
+	key := strings.Join(to, "\n")
+	a := s.audiences[key]
+	if a == nil {
+		s.made++
+		a = &audience{name: fmt.Sprintf("audience %d", s.made), to: to, in: map[bgp.Family]bool{}}
+		s.audiences[key] = a
+	}
+	return a
+}
+
+// take takes whom the routes are for. It returns the prefixes to add to audiences that the policy
+// has, or all = true where it has to be made again.
+func (s *selection) take(routes []bgp.Route, moved func(prefix netip.Prefix, was, is *audience)) (added map[*audience][]netip.Prefix, all bool) {
+	added, all = map[*audience][]netip.Prefix{}, s.stale
+	for i := range routes {
+		prefix, was := routes[i].Prefix, s.of[routes[i].Prefix]
+		if was == nil && routes[i].To == nil || was != nil && routes[i].To != nil && slices.Equal(was.to, routes[i].To) {
+			continue
+		}
+		is := s.audience(routes[i].To)
+		moved(prefix, was, is)
+		if s.of[prefix] = is; is == nil {
+			delete(s.of, prefix)
+		}
+		if was != nil || !is.in[bgp.FamilyOf(prefix.Addr())] {
+			all = true
+			continue
+		}
+		added[is] = append(added[is], prefix)
+	}
+	return added, all
+}
+
+// prune forgets prefixes that are not announced, and audiences without a prefix.
+func (s *selection) prune(announced map[netip.Prefix]bool) {
+	maps.DeleteFunc(s.of, func(prefix netip.Prefix, _ *audience) bool { return !announced[prefix] })
+	used := map[*audience]bool{}
+	for _, a := range s.of {
+		used[a] = true
+	}
+	maps.DeleteFunc(s.audiences, func(_ string, a *audience) bool { return !used[a] })
+}
+
+// choose has the export policy know whom the routes are for. A state that changes, and a route that
+// returns, change nothing here.
+func (s *Speaker) choose(routes []bgp.Route) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	added, all := s.selection.take(routes, func(prefix netip.Prefix, was, is *audience) {
+		if _, announced := s.announced[prefix]; !announced {
+			return // it is sent as its audience has it
+		}
+		for _, p := range s.peers {
+			e := p.config.Export()
+			if was.has(p) != is.has(p) && p.config.Carries(bgp.FamilyOf(prefix.Addr())) && e.Takes(prefix) {
+				s.selection.concern(p)
+			}
+		}
+	})
+	s.selection.stale = true
+	if all {
+		used := make(map[netip.Prefix]bool, len(routes))
+		for _, route := range routes {
+			used[route.Prefix] = true
+		}
+		for prefix := range s.announced { // what could not be withdrawn
+			used[prefix] = true
+		}
+		s.selection.prune(used)
+		err = s.applyPolicy()
+	} else {
+		err = s.addPrefixes(added)
+	}
+	s.selection.stale = err != nil
+	return err
+}
+
+// sendAgain sends the peers that are concerned their routes as the policy has them now, and
+// withdraws those that are not for them. Who could not be sent them is tried again. s.mu is held.
+func (s *Speaker) sendAgain() error {
+	var errs []error
+	s.selection.concerned = slices.DeleteFunc(s.selection.concerned, func(p *peer) bool {
+		err := s.softReset(p)
+		errs = append(errs, err)
+		return err == nil
+	})
+	return errors.Join(errs...)
+}
+
+// addPrefixes adds prefixes to audiences that the policy has.
+func (s *Speaker) addPrefixes(added map[*audience][]netip.Prefix) error {
+	for a, prefixes := range added {
+		for _, family := range []bgp.Family{bgp.IPv4, bgp.IPv6} {
+			set := prefixSet(a.name, family, prefixes, false)
+			if len(set.Prefixes) == 0 {
+				continue
+			}
+			if err := s.server.AddDefinedSet(s.ctx, &api.AddDefinedSetRequest{DefinedSet: set}); err != nil {
+				return fmt.Errorf("policy: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// rules are those of all audiences.
+func (s *selection) rules(peers []*peer) (r rules) {
+	prefixes := map[*audience][]netip.Prefix{}
+	for prefix, a := range s.of {
+		prefixes[a] = append(prefixes[a], prefix)
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.audiences)) {
+		a := s.audiences[key]
+		r.sets = append(r.sets, neighborSet(a.name, a.members(peers)))
+		clear(a.in)
+		for _, family := range []bgp.Family{bgp.IPv4, bgp.IPv6} {
+			set := prefixSet(a.name, family, prefixes[a], false)
+			if len(set.Prefixes) == 0 {
+				continue
+			}
+			a.in[family] = true
+			r.sets = append(r.sets, set)
+			r.statements = append(r.statements, &api.Statement{
+				Name: "all but " + set.Name,
+				Conditions: &api.Conditions{
+					PrefixSet:   &api.MatchSet{Type: api.MatchSet_TYPE_ANY, Name: set.Name},
+					NeighborSet: &api.MatchSet{Type: api.MatchSet_TYPE_INVERT, Name: a.name},
+				},
+				Actions: reject,
+			})
+		}
+	}
+	return r
+}
+
+// members are the addresses of its peers. One that a peer has which is none of them, on another
+// link, is left out: the policy sees no links.
+func (a *audience) members(peers []*peer) []netip.Addr {
+	var all, others []netip.Addr
+	for _, p := range peers {
+		if at := p.addr.WithZone(""); a.has(p) {
+			all = append(all, at)
+		} else {
+			others = append(others, at)
+		}
+	}
+	return slices.DeleteFunc(all, func(at netip.Addr) bool { return slices.Contains(others, at) })
+}
+
+// ranges are the rules of peers that are sent routes in some prefixes alone.
+func ranges(peers []*peer) (r rules) {
+	limited := slices.DeleteFunc(slices.Clone(peers), func(p *peer) bool { return len(p.config.VIPs) == 0 })
+	for i, class := range classes(limited, func(p *peer) any { return p.config.VIPs }) {
+		name := fmt.Sprintf("limited %d", i+1)
+		r.sets = append(r.sets, class.set(name))
+		for _, family := range []bgp.Family{bgp.IPv4, bgp.IPv6} {
+			c := &api.Conditions{NeighborSet: anyOf(name)}
+			if set := prefixSet(name, family, class.like.config.VIPs, true); len(set.Prefixes) > 0 {
+				r.sets = append(r.sets, set)
+				c.PrefixSet = &api.MatchSet{Type: api.MatchSet_TYPE_INVERT, Name: set.Name}
+			} else {
+				c.AfiSafiIn = []*api.Family{apiFamily(family)}
+			}
+			r.statements = append(r.statements, &api.Statement{Name: name + " " + string(family), Conditions: c, Actions: reject})
+		}
+	}
+	return r
+}
+
+// prefixSet has those of the prefixes that are of the family; longer, also what is in them.
+func prefixSet(name string, family bgp.Family, prefixes []netip.Prefix, longer bool) *api.DefinedSet {
+	set := &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_PREFIX, Name: name + " " + string(family)}
+	for _, prefix := range prefixes {
+		if bgp.FamilyOf(prefix.Addr()) != family {
+			continue
+		}
+		one := &api.Prefix{IpPrefix: prefix.String(), MaskLengthMin: uint32(prefix.Bits()), MaskLengthMax: uint32(prefix.Bits())}
+		if longer {
+			one.MaskLengthMax = uint32(prefix.Addr().BitLen())
+		}
+		set.Prefixes = append(set.Prefixes, one)
+	}
+	return set
+}

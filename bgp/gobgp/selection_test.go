@@ -1,0 +1,153 @@
+package gobgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// TestARouteGoesToItsPeersAlone changes whom routes are for, and what peers take: each router holds
+// its own, no session is reset, and a router for which nothing changes is sent nothing.
+func TestARouteGoesToItsPeersAlone(t *testing.T) {
+	h := newThree(t, "127.0.0.122")
+	h.keys[2] += `, families: [ipv4, ipv6], nextHop: "2001:db8::11"`
+	if err := h.routers[2].carry(t, bgp.IPv6, netip.MustParseAddr("127.0.0.122")); err != nil {
+		t.Fatal(err)
+	}
+	peers := h.declare()
+	first, second, third := peers[0].Name(), peers[1].Name(), peers[2].Name()
+	four, five, six, net := "198.51.100.4/32", "198.51.100.5/32", "2001:db8:53::6/128", "198.51.100.0/24"
+	keys := make([]string, 3)
+	for _, step := range []struct {
+		name string
+		to   map[string][]string // of the routes that are announced
+		more []string
+		want [3][]string
+	}{
+		{"all to all", map[string][]string{four: nil, five: nil, six: nil, net: nil}, nil, [3][]string{{net, four, five}, {net, four, five}, {net, four, five, six}}},
+		{"one to one", map[string][]string{four: {first}, five: nil, six: nil, net: nil}, nil, [3][]string{{net, four, five}, {net, five}, {net, five, six}}},
+		{"to another one", map[string][]string{four: {second}, five: nil, six: nil, net: nil}, nil, [3][]string{{net, five}, {net, four, five}, {net, five, six}}},
+		{"to nobody", map[string][]string{four: {}, five: nil, six: {}, net: nil}, nil, [3][]string{{net, five}, {net, five}, {net, five}}},
+		{"to two", map[string][]string{four: {first, third}, five: nil, six: {third}, net: {first}}, nil, [3][]string{{net, four, five}, {five}, {four, five, six}}},
+		{"withdrawn", map[string][]string{five: nil}, nil, [3][]string{{five}, {five}, {five}}},
+		{"again", map[string][]string{four: {first, third}, five: nil, six: {third}}, nil, [3][]string{{four, five}, {five}, {four, five, six}}},
+		{"a peer that takes one", map[string][]string{four: {first, third}, five: nil, six: {third}}, []string{"", "", "vips: [198.51.100.5/32]"}, [3][]string{{four, five}, {five}, {five}}},
+		{"a peer that takes all of a family", map[string][]string{four: {first, third}, five: nil, six: {third}}, []string{"", "", `vips: ["::/0"]`}, [3][]string{{four, five}, {five}, {six}}},
+		{"a prefix and what is in it", map[string][]string{four: nil, five: nil, six: nil, net: nil}, []string{"vips: [198.51.100.4/31]", "vips: [198.51.100.0/24]", ""}, [3][]string{{four, five}, {net, four, five}, {net, four, five, six}}},
+		{"all to all again", map[string][]string{four: nil, five: nil, six: nil, net: nil}, nil, [3][]string{{net, four, five}, {net, four, five}, {net, four, five, six}}},
+	} {
+		before, counts := make([]string, 3), make([]uint64, 3)
+		for j, router := range h.routers {
+			before[j], counts[j] = held(t, router), updatesTo(router)
+		}
+		h.declare(step.more...)
+		own := slices.Clone(keys) // what a peer was sent by
+		clear(keys)
+		copy(keys, step.more)
+		var routes []bgp.Route
+		for _, prefix := range []string{four, five, six, net} {
+			if to, announced := step.to[prefix]; announced {
+				slices.Sort(to)
+				routes = append(routes, bgp.Route{Prefix: netip.MustParsePrefix(prefix), To: to})
+			}
+		}
+		if _, err := h.speaker.Set(routes); err != nil {
+			t.Fatal(err)
+		}
+		for j, router := range h.routers {
+			path := " path=64511"
+			if j == 2 {
+				path = " path= pref=100"
+			}
+			var want []string
+			for _, prefix := range step.want[j] {
+				want = append(want, prefix+path)
+				if prefix == six {
+					want[len(want)-1] += " via=2001:db8::11"
+				}
+			}
+			text := strings.Join(want, "; ")
+			holds(t, router, text)
+			withdraws := step.name == "withdrawn" // which GoBGP sends to all
+			if text == before[j] && own[j] == keys[j] && !withdraws {
+				time.Sleep(stays)
+				if n := updatesTo(router); n != counts[j] {
+					t.Errorf("%s: router %d is sent %d UPDATEs, and nothing changes for it", step.name, j, n-counts[j])
+				}
+			}
+			if flops(router) != 0 {
+				t.Errorf("%s: the session of router %d was reset", step.name, j)
+			}
+		}
+	}
+}
+
+// TestANewPeerIsSentNothingOfOthers adds it while a route is for another one.
+func TestANewPeerIsSentNothingOfOthers(t *testing.T) {
+	h := newThree(t, "127.0.0.123")
+	all := h.declare()
+	if err := h.speaker.SetPeers(all[:1], 0); err != nil {
+		t.Fatal(err)
+	}
+	routes := []bgp.Route{{Prefix: vip, To: []string{all[0].Name()}}, {Prefix: netip.MustParsePrefix("198.51.100.54/32")}}
+	if _, err := h.speaker.Set(routes); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, h.routers[0], "198.51.100.53/32 path=64511; 198.51.100.54/32 path=64511")
+	holds(t, h.routers[1], "")
+	h.declare("", "vips: [198.51.100.0/26]", "")
+	holds(t, h.routers[1], "198.51.100.54/32 path=64511")
+	holds(t, h.routers[2], "198.51.100.54/32 path= pref=100")
+	for _, r := range h.routers[1:] {
+		if n := updatesTo(r); n != 2 { // the route, and the end of the table
+			t.Errorf("%d UPDATEs", n)
+		}
+	}
+}
+
+// TestAStateThatChangesLeavesThePolicyAlone: only whom routes are for makes the policy again.
+func TestAStateThatChangesLeavesThePolicyAlone(t *testing.T) {
+	sel := newSelection()
+	to := []string{"192.0.2.1"}
+	var routes []bgp.Route
+	for i := range 100 {
+		routes = append(routes, bgp.Route{Prefix: netip.MustParsePrefix(fmt.Sprintf("198.51.100.%d/32", i)), To: to})
+	}
+	worse := slices.Clone(routes)
+	worse[0].Attributes = degraded
+	for _, step := range []struct {
+		name   string
+		routes []bgp.Route
+		added  int
+		all    bool
+	}{
+		{"the first one", routes[:1], 0, true},
+		{"as it is", routes[:1], 0, false},
+		{"more of one audience", routes, 99, false},
+		{"fewer", routes[50:], 0, false},
+		{"none", nil, 0, false},
+		{"all again", routes, 0, false},
+		{"another state", worse, 0, false},
+		{"another audience", []bgp.Route{{Prefix: routes[0].Prefix, To: []string{"192.0.2.2"}}}, 0, true},
+		{"another family", []bgp.Route{{Prefix: netip.MustParsePrefix("2001:db8::53/128"), To: to}}, 0, true},
+		{"nobody", []bgp.Route{{Prefix: routes[1].Prefix, To: []string{}}}, 0, true},
+		{"everybody", []bgp.Route{{Prefix: routes[1].Prefix}}, 0, true},
+	} {
+		added, all := sel.take(step.routes, func(netip.Prefix, *audience, *audience) {})
+		n := 0
+		for _, prefixes := range added {
+			n += len(prefixes)
+		}
+		if n != step.added || all != step.all {
+			t.Errorf("%s: %d prefixes are added, and the policy is made again: %t", step.name, n, all)
+		}
+		if all {
+			sel.rules(nil)
+		}
+	}
+}
