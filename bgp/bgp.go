@@ -83,6 +83,8 @@ type PeerStatus struct {
 	Address string `json:"address"`
 	// Interface is set where the neighbour was found on a link.
 	Interface string `json:"interface,omitempty"`
+	// Gateway is set where the router is the next hop of the default route of this family.
+	Gateway Family `json:"gateway,omitempty"`
 	// Group is that of the file which gives what the peer's own keys lack; "" for none.
 	Group string `json:"group,omitempty"`
 	ASN   uint32 `json:"asn"`
@@ -112,11 +114,14 @@ type PeerStatus struct {
 	Change *PeerChange `json:"change,omitempty"`
 }
 
-// Name is how the peer is told from others, as Peer.Name has it: its link, whose neighbour
-// may not be found yet, or its address.
+// Name is how the peer is told from others, as Peer.Name has it: its link or default route, whose
+// router may not be found yet, or its address.
 func (p PeerStatus) Name() string {
-	if p.Interface != "" {
+	switch {
+	case p.Interface != "":
 		return p.Interface
+	case p.Gateway != "":
+		return gatewayName(p.Gateway, p.Address)
 	}
 	return p.Address
 }

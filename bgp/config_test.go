@@ -168,7 +168,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"multihop: 3", "multihop: 3, device: a-name-of-16-chr", `line 8: peers[3].device: "a-name-of-16-chr" is not the name of an interface`},
 		{"multihop: 3", "multihop: 3, device: a/b", `line 8: peers[3].device: "a/b" is not the name of an interface`},
 		{"interface: eth1", "interface: eth1, multihop: 2", "line 7: peers[2].interface: excludes multihop"},
-		{"{interface: eth1, asn: 64501}", "{asn: 64501}", "line 7: peers[2].address: an IP address is required, or an interface"},
+		{"{interface: eth1, asn: 64501}", "{asn: 64501}", "line 7: peers[2].address: an IP address is required, or interface or gateway"},
 		{"address: 203.0.113.1,", "address: 192.0.2.1,", "line 8: peers[3]: 192.0.2.1 is listed twice"},
 		{"address: 203.0.113.1,", "address: 198.51.100.53,", "line 10: vips[0]: 198.51.100.53 is a peer's or listed twice"},
 		{"address: 2001:db8:53::53", "address: 198.51.100.53", "line 15: vips[1]: 198.51.100.53 is a peer's or listed twice"},

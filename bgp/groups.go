@@ -15,7 +15,7 @@ import (
 var groupName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,62}$`)
 
 // ownKeys are those that a group cannot give: they say which router a peer is.
-var ownKeys = []string{"address", "interface", "group"}
+var ownKeys = []string{"address", "interface", "gateway", "group"}
 
 // inherit gives each peer what its group has and the peer itself lacks. The keys of the file
 // decide, not their values: a peer's own key counts with an empty value as well.

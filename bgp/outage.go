@@ -27,6 +27,8 @@ type SessionReason string
 const (
 	Waiting        SessionReason = "waiting"          // a passive peer's router has not connected
 	NoNeighbour    SessionReason = "no-neighbour"     // none was found on the link
+	NoGateway      SessionReason = "no-gateway"       // no default route leads to a router
+	NotAPeer       SessionReason = "not-a-peer"       // the default route leads to what cannot be one
 	OwnAddress     SessionReason = "own-address"      // the peer is this machine
 	Refused        SessionReason = "refused"          // nothing listens there
 	NoHost         SessionReason = "no-host"          // the router does not answer on its link

@@ -13,11 +13,14 @@ import (
 
 // Peer is one router to announce to.
 type Peer struct {
-	// Address is the router's; absent where Interface is set.
+	// Address is the router's; absent in a file where Interface or Gateway is set.
 	Address netip.Addr `yaml:"address"`
 	// Interface is a link with one neighbour, which is found by its link-local
 	// address (unnumbered).
 	Interface string `yaml:"interface"`
+	// Gateway is the family of the default route whose next hops are the routers; "" where the
+	// file has Address or Interface. An Announcer gets a peer for each, with its Address.
+	Gateway Family `yaml:"gateway"`
 	// Group is that of Config.Groups which gives what the peer's own keys lack, and by which peers
 	// are named together; "" for none.
 	Group string `yaml:"group"`
@@ -84,10 +87,16 @@ func FamilyOf(a netip.Addr) Family {
 	return IPv6
 }
 
-// Name is how the peer is told from others: its address, or its link.
+// Name is how the peer is told from others: its address, its link, or the default route that
+// leads to it.
 func (p *Peer) Name() string {
-	if p.Interface != "" {
+	switch {
+	case p.Interface != "":
 		return p.Interface
+	case p.Gateway != "" && !p.Address.IsValid():
+		return gatewayName(p.Gateway, "")
+	case p.Gateway != "":
+		return gatewayName(p.Gateway, p.Address.String())
 	}
 	return p.Address.String()
 }
@@ -103,8 +112,11 @@ func (p *Peer) SameNeighbour(o *Peer) bool {
 
 // Session is the family that the session itself runs over.
 func (p *Peer) Session() Family {
-	if p.Interface != "" {
+	switch {
+	case p.Interface != "":
 		return IPv6
+	case p.Gateway != "":
+		return p.Gateway
 	}
 	return FamilyOf(p.Address)
 }
@@ -138,9 +150,16 @@ func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 	switch {
 	case p.Interface != "" && p.Address.IsValid():
 		fault("interface", "stands beside address; a neighbour is found by one of them")
-	case p.Interface != "":
+	case p.Gateway != "" && (p.Interface != "" || p.Address.IsValid()):
+		fault("gateway", "stands beside address or interface; a router is found by one of them")
+	case p.Gateway != "" && p.Gateway != IPv4 && p.Gateway != IPv6:
+		fault("gateway", "%q is neither ipv4 nor ipv6, whose default route leads to the router", p.Gateway)
+		return // a session of no family
+	case p.Gateway != "" && p.Multihop != 0:
+		fault("multihop", "excludes gateway: the router of a default route is on the link")
+	case p.Interface != "" || p.Gateway != "":
 	case !p.Address.IsValid() || p.Address.IsUnspecified():
-		fault("address", "an IP address is required, or an interface")
+		fault("address", "an IP address is required, or interface or gateway")
 	}
 	if text := faultOfASN(p.ASN); text != "" {
 		fault("asn", "%s", text)
@@ -229,6 +248,8 @@ func (p *Peer) checkDevice(fault faultFunc) {
 		fault("device", "%q is not the name of an interface, which has at most %d characters, and no slash or space", p.Device, maxDevice)
 	case p.Interface != "":
 		fault("device", "excludes interface, on which the session is bound to its link anyhow")
+	case p.Gateway != "":
+		fault("device", "excludes gateway, which is that of the main table of routes")
 	case p.BFD:
 		fault("device", "excludes bfd, whose packets are not bound to it")
 	}

@@ -22,7 +22,7 @@ func TestTheManPageHasEveryKeyAndItsExampleIsGood(t *testing.T) {
 		t.Fatalf("%d examples", len(blocks))
 	}
 	for _, block := range blocks[1:] {
-		if _, err := Parse([]byte(block[1])); err != nil {
+		if _, err := ParseShared([]byte(block[1])); err != nil {
 			t.Errorf("%v\n%s", err, block[1])
 		}
 	}

@@ -20,6 +20,9 @@ func (s *speaker) follow() {
 	if s.Cluster != nil {
 		s.background.Go(func() { s.Cluster.Run(s.around, s.takeLocal) })
 	}
+	if s.Gateways != nil {
+		s.background.Go(func() { s.Gateways.Run(s.around, s.takeGateways) })
+	}
 }
 
 // takeLocal takes what the cluster declares.
@@ -94,10 +97,10 @@ func (s *speaker) take(config *Config) error {
 		return fmt.Errorf("%s: %w", s.Path, err)
 	}
 	// A peer that cannot be had now is tried again with whatever comes next.
-	if err := s.Announcer.SetPeers(config.Peers, config.States.Draining.Dwell); err != nil {
+	s.Config = config
+	if err := s.findPeers(config.States.Draining.Dwell); err != nil {
 		s.Log.Error("peers", "error", err)
 	}
-	s.Config = config
 	s.controller.Configure(config)
 	s.declare(time.Now())
 	s.Log.Info("the configuration has changed and is in force")

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/admin"
@@ -35,7 +36,9 @@ type Options struct {
 	Binder    Binder
 	// Cluster is nil where Services are not read.
 	Cluster Cluster
-	Log     *slog.Logger
+	// Gateways is nil where no default route is looked at.
+	Gateways GatewayFinder
+	Log      *slog.Logger
 }
 
 // speaker drives one Controller. Its loop alone touches what is below; everybody
@@ -47,7 +50,8 @@ type speaker struct {
 	heart   heartbeat
 	work    chan func()
 	results chan result
-	done    chan struct{} // closed when the loop has ended
+	done    chan struct{}                // closed when the loop has ended
+	lacking atomic.Pointer[[]PeerStatus] // of found, for the status
 	// around is what lives until the drain at the end is over.
 	around     context.Context
 	background sync.WaitGroup
@@ -59,7 +63,9 @@ type speaker struct {
 	refused    []Refusal                   // few of each namespace
 	granted    map[ServiceRef][]netip.Addr // what the cluster was told
 	fault      string
-	texts      texts // what the file in force was read from; zero where another was refused since
+	texts      texts              // what the file in force was read from; zero where another was refused since
+	gateways   map[Family]Gateway // as they were found last
+	found      found              // the sessions that follow
 	// refusedInAll counts those that refused leaves out as well.
 	refusedInAll int
 	warned       map[string]bool // what was said of the file as it is
@@ -88,6 +94,7 @@ func newSpeaker(o Options) *speaker {
 		controller: NewController(o.Config), addresses: addresses{stale: true},
 	}
 	s.metrics = newMetrics(s)
+	s.lacking.Store(new([]PeerStatus))
 	s.view.asked, s.view.timer = make(chan chan struct{}), time.NewTimer(0)
 	return s
 }
@@ -98,7 +105,7 @@ func (s *speaker) run(ctx context.Context) error {
 		return errors.Join(err, s.Announcer.Close(closing))
 	}
 	defer closers()
-	if err := s.Announcer.SetPeers(s.Config.Peers, 0); err != nil {
+	if err := s.findPeers(0); err != nil {
 		s.Log.Error("peers that cannot be had; the announcer tries them again", "error", err)
 	}
 	s.warn(Warnings(s.Path))
@@ -227,7 +234,9 @@ func (s *speaker) observeMore() {
 
 // declare joins what the file and the cluster want.
 func (s *speaker) declare(now time.Time) {
-	vips, refused := Assign(s.Config, s.local.Services)
+	config := *s.Config
+	config.Peers = slices.Concat(config.Peers, s.found.peers) // no Service gets the address of a router that was found
+	vips, refused := Assign(&config, s.local.Services)
 	refused = append(slices.Clone(s.local.Refused), refused...)
 	s.refusedInAll = len(refused)
 	refused = fewOfEach(refused)

@@ -93,7 +93,7 @@ func (s *speaker) Status() Status {
 // shown is the status that was made last.
 func (s *speaker) shown() Status {
 	st := *s.view.published.Load()
-	st.Peers = s.view.sessions.get(s.Announcer.Peers)
+	st.Peers = withLacking(s.view.sessions.get(s.Announcer.Peers), *s.lacking.Load())
 	st.DrainsUnsaved = s.drains.unsaved()
 	if s.drains.lost != nil {
 		st.DrainsLost = s.drains.lost.Error()

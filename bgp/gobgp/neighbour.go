@@ -32,21 +32,28 @@ func (s *Speaker) tend() {
 	}
 }
 
-// lookAtLinks begins the sessions of unnumbered peers when their neighbour shows
-// itself on the link, and again when it has another address, as a router that was
+// lookAtLinks shows this end to neighbours with link-local addresses, and begins the sessions of
+// unnumbered peers when their neighbour shows itself on the link, and again when it has another address, as a router that was
 // replaced does. GoBGP itself looks once.
 func (s *Speaker) lookAtLinks() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.peers {
-		if p.config.Interface == "" || !p.begun {
+		link := p.link()
+		if link == "" || !p.begun {
 			continue
 		}
 		if p.addr.IsValid() && s.isEstablished(p.addr) {
 			p.problem = ""
 			continue
 		}
-		shown := advertise(p.config.Interface)
+		shown := advertise(link)
+		if p.config.Interface == "" { // its address is known
+			if shown != nil && p.added {
+				p.problem = shown.Error()
+			}
+			continue
+		}
 		addr, err := neighbourOn(p.config.Interface)
 		switch {
 		case err != nil && !p.added && !p.trouble.parked():
@@ -68,6 +75,14 @@ func (s *Speaker) lookAtLinks() {
 			s.log.Error("the neighbour that was found is not a peer", "interface", p.config.Interface, "error", err)
 		}
 	}
+}
+
+// link is that of a neighbour which may wait for this end to show itself there; "" for any other.
+func (p *peer) link() string {
+	if p.config.Gateway != "" {
+		return p.config.Address.Zone()
+	}
+	return p.config.Interface
 }
 
 // neighbourOn returns the link-local address of the one neighbour on the link.

@@ -29,7 +29,7 @@ func (s *Speaker) Peers() []bgp.PeerStatus {
 		all = append(all, s.status(p, sessions[p.addr.String()]))
 	}
 	slices.SortFunc(all, func(a, b bgp.PeerStatus) int {
-		return cmp.Or(strings.Compare(a.Interface, b.Interface), strings.Compare(a.Address, b.Address))
+		return cmp.Or(strings.Compare(a.Interface, b.Interface), cmp.Compare(a.Gateway, b.Gateway), strings.Compare(a.Address, b.Address))
 	})
 	return all
 }
@@ -37,7 +37,7 @@ func (s *Speaker) Peers() []bgp.PeerStatus {
 // status is the peer's with its session, which may be nil.
 func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 	st := bgp.PeerStatus{
-		Interface: p.config.Interface, Group: p.config.Group, ASN: p.config.ASN, State: "idle",
+		Interface: p.config.Interface, Gateway: p.config.Gateway, Group: p.config.Group, ASN: p.config.ASN, State: "idle",
 		Export: p.config.Export(), Leaving: p.leaving,
 		Change: s.turns.Status(p.config.Name(), time.Now()),
 	}

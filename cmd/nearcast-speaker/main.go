@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/gateway"
 	"github.com/nearcast/nearcast/bgp/gobgp"
 	"github.com/nearcast/nearcast/bgp/kube"
 	"github.com/nearcast/nearcast/bgp/loopback"
@@ -114,7 +115,8 @@ func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) er
 		return err
 	}
 	return bgp.Run(signals.ctx, bgp.Options{
-		Path: file, Config: config, Reload: signals.reload, Hurry: signals.hurry, Announcer: announcer, Binder: loopback.New(owner, files), Cluster: cluster, Log: log,
+		Path: file, Config: config, Reload: signals.reload, Hurry: signals.hurry, Announcer: announcer, Binder: loopback.New(owner, files), Cluster: cluster,
+		Gateways: gateway.New(log), Log: log,
 	})
 }
 

@@ -166,9 +166,12 @@ func groupCell(grouped bool, group string) string {
 	return dash(group) + "\t"
 }
 
-// peerName is the router's address, and its link where that is not a part of it.
+// peerName is the router's address, and its link where that is not a part of it, or the default
+// route that leads to it.
 func peerName(p bgp.PeerStatus) string {
 	switch {
+	case p.Gateway != "":
+		return p.Name()
 	case p.Address == "":
 		return p.Interface
 	case p.Interface == "" || strings.HasSuffix(p.Address, "%"+p.Interface):

@@ -23,7 +23,7 @@ type routerText struct {
 }
 
 func bgpRouterConfigCommand() *cobra.Command {
-	var file, peer string
+	var file, peer, address string
 	var speakers []string
 	c := &cobra.Command{
 		Use:   "router-config " + strings.Join(routerconfig.Routers(), "|"),
@@ -37,13 +37,15 @@ variable need not be set here. The text then has a peer group, and takes the spe
 at --speakers: addresses, and networks from which they connect. Without --speakers, it
 takes those in the /24 or /64 of the router's own address.
 
+A router that the file has as gateway needs --address.
+
 You can apply the text again, also after a change. It sets nothing for the whole
 router; what the router may need besides is in its comments. FRR and BIRD have loaded
 what is printed for them. The texts for the others follow their makers' references.`,
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: routerconfig.Routers(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out, err := configureRouter(args[0], file, peer, speakers)
+			out, err := configureRouter(args[0], file, peer, address, speakers)
 			if err != nil {
 				return err
 			}
@@ -54,13 +56,14 @@ what is printed for them. The texts for the others follow their makers' referenc
 		},
 	}
 	c.Flags().StringVar(&file, "config", "/etc/nearcast/speaker.yaml", "the speaker's configuration `FILE`")
-	c.Flags().StringVar(&peer, "peer", "", "the router's `NAME` in the file: its address or interface; needed where there are several")
+	c.Flags().StringVar(&peer, "peer", "", "the router's `NAME` in the file: its address or interface, or gateway/ipv4; needed where there are several")
+	c.Flags().StringVar(&address, "address", "", "the router's own `ADDRESS`, where the file has gateway in its place; with %LINK if it is link-local")
 	c.Flags().StringSliceVar(&speakers, "speakers", nil, "the `ADDRESS` or NETWORK of speakers that share the file; several are separated by commas")
 	return c
 }
 
 // configureRouter does not read the files of keys, which need not be here.
-func configureRouter(router, file, peer string, speakers []string) (*routerText, error) {
+func configureRouter(router, file, peer, address string, speakers []string) (*routerText, error) {
 	where, err := networks(speakers)
 	if err != nil {
 		return nil, err
@@ -76,6 +79,15 @@ func configureRouter(router, file, peer string, speakers []string) (*routerText,
 	p, err := routerconfig.Peer(c, peer)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if address != "" {
+		at, err := netip.ParseAddr(address)
+		if err != nil {
+			return nil, fmt.Errorf("--address: %q is not an IP address", address)
+		}
+		if c, p, err = routerconfig.At(c, p, at); err != nil {
+			return nil, fmt.Errorf("%s: --address: %w", file, err)
+		}
 	}
 	var text bytes.Buffer
 	if err := routerconfig.Write(&text, router, c, p, where...); err != nil {

@@ -1,0 +1,115 @@
+// Package gateway finds the routers of this machine's default routes, for peers that a file which
+// many machines share cannot name.
+//
+// A Finder runs in one goroutine, and hands on immutable values.
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"time"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+const (
+	// settle is how long changes are collected before the routes are read: a default route with
+	// two next hops often comes in two steps.
+	settle = 250 * time.Millisecond
+	// keep is how long a router stays one after its default route has gone: a restart of the
+	// network manager or a renewed lease takes the route away for seconds, and a
+	// session that ended with it would take all VIPs away. A router that takes the place of another
+	// so gets its session before the other one's ends.
+	keep = 30 * time.Second
+	// again is how soon what failed is tried again.
+	again = 5 * time.Second
+)
+
+// routes are the default routes of this machine.
+type routes interface {
+	// list returns the routers of the default routes of the family, and where there are none,
+	// why.
+	list(family bgp.Family) (routers []bgp.Router, problem string, err error)
+	// watch calls changed, which does not block, at first and whenever the routes may have changed,
+	// until ctx ends or it cannot see that any more.
+	watch(ctx context.Context, changed func()) error
+}
+
+// Finder is a bgp.GatewayFinder.
+type Finder struct {
+	routes routes
+	log    *slog.Logger
+}
+
+// New returns a Finder for the network namespace of the process.
+func New(log *slog.Logger) *Finder { return &Finder{kernel{}, log} }
+
+// Run implements bgp.GatewayFinder.
+func (f *Finder) Run(ctx context.Context, changed func(map[bgp.Family]bgp.Gateway)) {
+	wake := make(chan struct{}, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.follow(ctx, func() {
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	f.look(ctx, wake, changed)
+	<-done
+}
+
+// follow watches the routes until ctx ends.
+func (f *Finder) follow(ctx context.Context, changed func()) {
+	for ctx.Err() == nil {
+		if err := f.routes.watch(ctx, changed); err != nil {
+			f.log.Warn("changes of the default routes are seen late: they are read every few seconds", "every", again, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(again):
+			changed()
+		}
+	}
+}
+
+// look reads the routes when they have changed, and when a router that has gone was kept long enough.
+func (f *Finder) look(ctx context.Context, wake <-chan struct{}, changed func(map[bgp.Family]bgp.Gateway)) {
+	memories := map[bgp.Family]*memory{bgp.IPv4: {}, bgp.IPv6: {}}
+	var last map[bgp.Family]bgp.Gateway
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+			next.Reset(settle)
+			select {
+			case <-ctx.Done():
+				return
+			case <-next.C:
+			}
+		case <-next.C:
+		}
+		found, wait := map[bgp.Family]bgp.Gateway{}, time.Hour
+		for family, m := range memories {
+			routers, problem, err := f.routes.list(family)
+			if err != nil { // nothing is known of what has changed
+				f.log.Warn("the default routes cannot be read; the routers stay as they are", "family", family, "error", err)
+				m.problem, wait = err.Error(), min(wait, again)
+			} else {
+				wait = min(wait, m.see(routers, problem, time.Now()))
+			}
+			found[family] = m.gateway()
+		}
+		if !reflect.DeepEqual(found, last) {
+			last = found
+			changed(found)
+		}
+		next.Reset(wait)
+	}
+}

@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// kernel reads and follows the table main by netlink.
+type kernel struct{}
+
+// patience is how often a list that changed while it was read is read again.
+const patience = 3
+
+// list implements routes.
+func (kernel) list(family bgp.Family) (routers []bgp.Router, problem string, err error) {
+	var all []netlink.Route
+	err = netlink.ErrDumpInterrupted
+	for again := 0; again < patience && errors.Is(err, netlink.ErrDumpInterrupted); again++ {
+		all, err = netlink.RouteListFiltered(number(family), &netlink.Route{Table: unix.RT_TABLE_MAIN, Type: unix.RTN_UNICAST},
+			netlink.RT_FILTER_TABLE|netlink.RT_FILTER_TYPE|netlink.RT_FILTER_DST)
+	}
+	// The kernel makes a table with its first route, and may lack a family.
+	if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EOPNOTSUPP) {
+		return nil, "", fmt.Errorf("the default routes of %s cannot be listed: %w", family, err)
+	}
+	routers, problem = routersOf(all, family)
+	return routers, problem, nil
+}
+
+func number(f bgp.Family) int {
+	if f == bgp.IPv4 {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+// routersOf returns the next hops of those routes with the least metric that name a router.
+func routersOf(all []netlink.Route, family bgp.Family) (routers []bgp.Router, problem string) {
+	problem = fmt.Sprintf("no default route of %s yet", family)
+	slices.SortStableFunc(all, func(a, b netlink.Route) int { return a.Priority - b.Priority })
+	for i, route := range all {
+		if len(routers) > 0 && route.Priority != all[i-1].Priority {
+			break
+		}
+		for _, hop := range hopsOf(route) {
+			addr, why := addrOf(hop, family)
+			switch {
+			case !addr.IsValid():
+				problem = why
+			case !slices.ContainsFunc(routers, func(r bgp.Router) bool { return r.Addr == addr }):
+				routers = append(routers, bgp.Router{Addr: addr, Problem: faultOf(addr)})
+			}
+		}
+	}
+	return routers, problem
+}
+
+// hopsOf are the next hops of a route: several where it is one with equal costs.
+func hopsOf(route netlink.Route) []*netlink.NexthopInfo {
+	if len(route.MultiPath) > 0 {
+		return route.MultiPath
+	}
+	return []*netlink.NexthopInfo{{LinkIndex: route.LinkIndex, Gw: route.Gw, Via: route.Via}}
+}
+
+// addrOf is the router's address, with its link where it is link-local. It is invalid where there is
+// none of the family, with why.
+func addrOf(hop *netlink.NexthopInfo, family bgp.Family) (addr netip.Addr, why string) {
+	link := linkName(hop.LinkIndex)
+	addr, named := netip.AddrFromSlice(hop.Gw)
+	switch addr = addr.Unmap(); {
+	case hop.Via != nil || named && bgp.FamilyOf(addr) != family:
+		return netip.Addr{}, fmt.Sprintf("the default route of %s by %s has a next hop of the other family: write gateway: ipv6, or interface: %[2]s", family, link)
+	case !named:
+		return netip.Addr{}, fmt.Sprintf("the default route of %s by %s names no router", family, link)
+	case addr.IsLinkLocalUnicast() && addr.Is6():
+		return addr.WithZone(link), ""
+	}
+	return addr, ""
+}
+
+func linkName(index int) string {
+	ifi, err := net.InterfaceByIndex(index)
+	if err != nil {
+		return fmt.Sprintf("link %d", index) // it has gone meanwhile, and so will the route
+	}
+	return ifi.Name
+}
+
+// faultOf is why no session can be had with the router of a route; "" where one can.
+func faultOf(addr netip.Addr) string {
+	if addr.IsLoopback() || addr.IsUnspecified() || addr.IsMulticast() {
+		return fmt.Sprintf("the default route leads to %s, which is not a router's address", addr)
+	}
+	own, _ := net.InterfaceAddrs() // without them it is not known, and the session says so
+	for _, a := range own {
+		if network, ok := a.(*net.IPNet); ok {
+			if ip, _ := netip.AddrFromSlice(network.IP); ip.Unmap() == addr.WithZone("") {
+				return fmt.Sprintf("the default route leads to %s, which is this machine's own address", addr)
+			}
+		}
+	}
+	return ""
+}
+
+// groups are what the kernel tells when routes change. It says nothing of the IPv4 routes that go
+// with a link, an address or a next hop.
+var groups = []uint{
+	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_NEXTHOP,
+}
+
+// Where a message says what it is, and a route's, the length of its prefix.
+const (
+	typeOffset   = 4
+	lengthOffset = unix.NLMSG_HDRLEN + 1
+)
+
+// notOtherRoutes drops routes but default ones: the table may have all the routes of the Internet,
+// and a session that flaps.
+var notOtherRoutes = []unix.SockFilter{
+	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: typeOffset},
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: asLoaded(unix.RTM_NEWROUTE), Jt: 1},
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: asLoaded(unix.RTM_DELROUTE), Jf: 2},
+	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: lengthOffset},
+	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: 0, Jf: 1},
+	{Code: unix.BPF_RET | unix.BPF_K, K: 0xffffffff},
+	{Code: unix.BPF_RET | unix.BPF_K, K: 0},
+}
+
+// asLoaded is what a filter, which loads in network order, sees of a number in the
+// machine's.
+func asLoaded(n uint16) uint32 {
+	var b [2]byte
+	binary.NativeEndian.PutUint16(b[:], n)
+	return uint32(binary.BigEndian.Uint16(b[:]))
+}
+
+// watch implements routes.
+func (kernel) watch(ctx context.Context, changed func()) error {
+	socket, err := nl.Subscribe(unix.NETLINK_ROUTE, groups...)
+	if err != nil {
+		return fmt.Errorf("routes cannot be watched: %w", err)
+	}
+	defer socket.Close()
+	defer context.AfterFunc(ctx, socket.Close)()
+	filter := unix.SockFprog{Len: uint16(len(notOtherRoutes)), Filter: &notOtherRoutes[0]}
+	if err := unix.SetsockoptSockFprog(socket.GetFd(), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter); err != nil {
+		return fmt.Errorf("routes cannot be watched: SO_ATTACH_FILTER: %w", err)
+	}
+	changed() // whatever was before
+	for {
+		_, _, err := socket.Receive()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && !errors.Is(err, syscall.ENOBUFS): // more came than the kernel keeps
+			return fmt.Errorf("routes are not watched any more: %w", err)
+		}
+		changed()
+	}
+}

@@ -1,0 +1,189 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// inNamespace gives the test a network of its own with two links, whose thread is not used again.
+func inNamespace(t *testing.T) netns.NsHandle {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: a network namespace needs root")
+	}
+	runtime.LockOSThread() // and never unlocked: the thread ends with the test
+	ns, err := netns.New()
+	if err != nil {
+		t.Skipf("SKIPPED: no network namespace can be made: %v", err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	for i, link := range []string{"eth0", "eth1"} {
+		ip(t, "link add "+link+" type veth peer name far"+link)
+		ip(t, "link set far"+link+" up")
+		ip(t, "link set "+link+" up")
+		ip(t, fmt.Sprintf("addr add 192.0.2.%d/26 dev %s", 64*i+10, link))
+		ip(t, fmt.Sprintf("-6 addr add 2001:db8:%d::10/64 dev %s nodad", i, link))
+	}
+	return ns
+}
+
+// ip runs iproute2's command, without which the test is skipped.
+func ip(t *testing.T, command string) {
+	t.Helper()
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
+		t.Fatalf("ip %s: %v: %s", command, err, out)
+	}
+}
+
+// listed is what the kernel says, in a line.
+func listed(t *testing.T, family bgp.Family) string {
+	t.Helper()
+	routers, problem, err := kernel{}.list(family)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, r := range routers {
+		all = append(all, r.Addr.String())
+		if r.Problem != "" {
+			all = append(all, "("+r.Problem+")")
+		}
+	}
+	if len(all) == 0 {
+		return problem
+	}
+	return strings.Join(all, " ")
+}
+
+// TestTheRoutersOfTheMainTableAreFound holds it for every way in which routes name them.
+func TestTheRoutersOfTheMainTableAreFound(t *testing.T) {
+	for name, c := range map[string]struct {
+		commands   []string
+		ipv4, ipv6 string
+	}{
+		"none": {nil, "no default route of ipv4 yet", "no default route of ipv6 yet"},
+		"one of each": {[]string{"route add default via 192.0.2.1", "-6 route add default via 2001:db8:0::1"},
+			"192.0.2.1", "2001:db8::1"},
+		"one route with two next hops": {[]string{"route add default nexthop via 192.0.2.1 nexthop via 192.0.2.65", "-6 route add default nexthop via 2001:db8:0::1 nexthop via 2001:db8:1::1"},
+			"192.0.2.1 192.0.2.65", "2001:db8::1 2001:db8:1::1"},
+		"a backup of a greater metric": {[]string{"route add default via 192.0.2.1 metric 100", "route add default via 192.0.2.65 metric 600"},
+			"192.0.2.1", "no default route of ipv6 yet"},
+		"link-local ones of two links": {[]string{"-6 route add default nexthop via fe80::1 dev eth0 nexthop via fe80::1 dev eth1"},
+			"no default route of ipv4 yet", "fe80::1%eth0 fe80::1%eth1"},
+		"two routes of equal metric": {[]string{"-6 route add default via fe80::1 dev eth0 metric 1024", "-6 route append default via fe80::2 dev eth0 metric 1024"},
+			"no default route of ipv4 yet", "fe80::1%eth0 fe80::2%eth0"},
+		"next hops of one router twice": {[]string{"route add default via 192.0.2.1 metric 5", "route add default via 192.0.2.1 metric 5 tos 0x10"},
+			"192.0.2.1", "no default route of ipv6 yet"},
+		"next hop objects": {[]string{"nexthop add id 1 via 192.0.2.1 dev eth0", "nexthop add id 2 via 192.0.2.65 dev eth1", "nexthop add id 3 group 1/2", "route add default nhid 3"},
+			"192.0.2.1 192.0.2.65", "no default route of ipv6 yet"},
+		"without a router": {[]string{"route add default dev eth1"},
+			"the default route of ipv4 by eth1 names no router", "no default route of ipv6 yet"},
+		"without a router, and one with": {[]string{"route add default dev eth1", "route add default via 192.0.2.1 metric 100"},
+			"192.0.2.1", "no default route of ipv6 yet"},
+		"by IPv6": {[]string{"-4 route add default via inet6 fe80::1 dev eth0"},
+			"the default route of ipv4 by eth0 has a next hop of the other family: write gateway: ipv6, or interface: eth0", "no default route of ipv6 yet"},
+		"of another table": {[]string{"route add default via 192.0.2.1 table 100", "route add unreachable default metric 4000", "route add 198.51.100.0/24 via 192.0.2.1"},
+			"no default route of ipv4 yet", "no default route of ipv6 yet"},
+		"this machine itself": {[]string{"route add default via 192.0.2.1", "addr add 192.0.2.1/32 dev lo"},
+			"192.0.2.1 (the default route leads to 192.0.2.1, which is this machine's own address)", "no default route of ipv6 yet"},
+		"on-link of IPv4's link-local": {[]string{"route add default via 169.254.1.1 dev eth0 onlink"},
+			"169.254.1.1", "no default route of ipv6 yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inNamespace(t)
+			for _, command := range c.commands {
+				ip(t, command)
+			}
+			if got := listed(t, bgp.IPv4); got != c.ipv4 {
+				t.Errorf("ipv4: %s, want %s", got, c.ipv4)
+			}
+			if got := listed(t, bgp.IPv6); got != c.ipv6 {
+				t.Errorf("ipv6: %s, want %s", got, c.ipv6)
+			}
+		})
+	}
+}
+
+// TestEveryChangeOfADefaultRouteIsSeen holds it also for those of which the kernel says
+// nothing by a route, and that other routes wake nobody.
+func TestEveryChangeOfADefaultRouteIsSeen(t *testing.T) {
+	ns := inNamespace(t)
+	changes := watch(t, ns)
+	sees := func(d time.Duration) bool {
+		select {
+		case <-changes:
+			return true
+		case <-time.After(d):
+			return false
+		}
+	}
+	calm := func() {
+		for sees(100 * time.Millisecond) {
+		}
+	}
+	time.Sleep(2 * time.Second) // IPv6 finds out that its addresses are alone
+	for _, command := range []string{
+		"route add default via 192.0.2.1", "route replace default via 192.0.2.65", "route del default", "-6 route add default via fe80::1 dev eth0",
+		"-6 route append default via fe80::2 dev eth1", "-6 route del default via fe80::1 dev eth0", "route add default via 192.0.2.1", "addr del 192.0.2.10/26 dev eth0",
+		"route add default via 192.0.2.65", "link set eth1 down", "nexthop add id 1 via 192.0.2.1 dev eth0 onlink",
+	} {
+		calm()
+		ip(t, command)
+		if !sees(time.Second) {
+			t.Errorf("ip %s is not seen", command)
+		}
+	}
+	calm()
+	for i := range 20 {
+		ip(t, fmt.Sprintf("route add 203.0.113.%d/32 dev eth0", i))
+		ip(t, fmt.Sprintf("-6 route add 2001:db8:5%d::/48 dev eth0", i))
+	}
+	if sees(200 * time.Millisecond) {
+		t.Error("routes that are no default ones wake somebody")
+	}
+}
+
+// watch returns when the watch has begun. It ends with the test.
+func watch(t *testing.T, ns netns.NsHandle) <-chan struct{} {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	changes, done := make(chan struct{}, 1), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if err := netns.Set(ns); err != nil {
+			done <- err
+			return
+		}
+		done <- kernel{}.watch(ctx, func() {
+			select {
+			case changes <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	select {
+	case <-changes:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the watch does not begin")
+	}
+	return changes
+}

@@ -1,0 +1,193 @@
+package bgp
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const racks = `asn: 64512
+routerID: 192.0.2.11
+groups:
+  tor: {asn: 64500, holdTime: 3s}
+peers:
+  - {gateway: ipv4, group: tor}
+  - {gateway: ipv6, asn: 64501, families: [ipv4, ipv6]}
+  - {address: 192.0.2.9, group: tor}
+  - {interface: eth7, group: tor}
+  - {address: 192.0.2.8, asn: 64509, localAddress: 192.0.2.12}
+vips:
+  - address: 198.51.100.53
+    checks: [{tcp: {address: "127.0.0.1:53"}}]
+aggregates:
+  - {prefix: 198.51.100.0/24}
+`
+
+// gatewaysOf are the routers of both families, by their addresses.
+func gatewaysOf(routers ...string) map[Family]Gateway {
+	all := map[Family]Gateway{IPv4: {Problem: "no default route of ipv4 yet"}, IPv6: {Problem: "no default route of ipv6 yet"}}
+	for _, text := range routers {
+		addr := netip.MustParseAddr(text)
+		g := all[FamilyOf(addr)]
+		g.Routers, g.Problem = append(g.Routers, Router{Addr: addr}), ""
+		all[FamilyOf(addr)] = g
+	}
+	return all
+}
+
+// TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe holds it for one and for several next
+// hops, and that one that cannot be a peer takes down nobody else and says why.
+func TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe(t *testing.T) {
+	c, err := Parse([]byte(racks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := gatewaysOf("192.0.2.1")
+	own[IPv4] = Gateway{Routers: []Router{{netip.MustParseAddr("192.0.2.1"), ""}, {netip.MustParseAddr("192.0.2.77"), "it is this machine's own address"}}}
+	for name, test := range map[string]struct {
+		gateways             map[Family]Gateway
+		peers, lacking, note string
+	}{
+		"before anything is known": {nil, "", "gateway/ipv4: the default route of ipv4 is looked for, gateway/ipv6: the default route of ipv6 is looked for", ""},
+		"none yet":                 {gatewaysOf(), "", "gateway/ipv4: no default route of ipv4 yet, gateway/ipv6: no default route of ipv6 yet", ""},
+		"one of each":              {gatewaysOf("192.0.2.1", "2001:db8::1"), "gateway/ipv4/192.0.2.1 gateway/ipv6/2001:db8::1", "", ""},
+		"two of each":              {gatewaysOf("192.0.2.1", "192.0.2.2", "fe80::1%eth0", "fe80::1%eth1"), "gateway/ipv4/192.0.2.1 gateway/ipv4/192.0.2.2 gateway/ipv6/fe80::1%eth0 gateway/ipv6/fe80::1%eth1", "", ""},
+		"a peer of the file":       {gatewaysOf("192.0.2.9", "192.0.2.1", "2001:db8::1"), "gateway/ipv4/192.0.2.1 gateway/ipv6/2001:db8::1", "", "gateway/ipv4/192.0.2.9: has its session as the peer 192.0.2.9 (peers[2])"},
+		"on an unnumbered link":    {gatewaysOf("192.0.2.1", "fe80::1%eth7", "fe80::1%eth0"), "gateway/ipv4/192.0.2.1 gateway/ipv6/fe80::1%eth0", "", "gateway/ipv6/fe80::1%eth7: has its session as the peer eth7 (peers[3])"},
+		"the router ID":            {gatewaysOf("192.0.2.11", "2001:db8::1"), "gateway/ipv6/2001:db8::1", "gateway/ipv4/192.0.2.11: the default route leads to 192.0.2.11, which is this speaker's router ID (routerID)", ""},
+		"a localAddress":           {gatewaysOf("192.0.2.12", "2001:db8::1"), "gateway/ipv6/2001:db8::1", "gateway/ipv4/192.0.2.12: the default route leads to 192.0.2.12, which is an address of this machine (peers[4].localAddress)", ""},
+		"a VIP":                    {gatewaysOf("198.51.100.53", "2001:db8::1"), "gateway/ipv6/2001:db8::1", "gateway/ipv4/198.51.100.53: the default route leads to 198.51.100.53, which is a VIP of this speaker (vips[0])", ""},
+		"in an aggregate":          {gatewaysOf("198.51.100.1", "2001:db8::1"), "gateway/ipv6/2001:db8::1", "gateway/ipv4/198.51.100.1: the default route leads to 198.51.100.1, which is in the aggregate 198.51.100.0/24 and would be drawn here (aggregates[0])", ""},
+		"one of two is its own":    {own, "gateway/ipv4/192.0.2.1", "gateway/ipv4/192.0.2.77: it is this machine's own address, gateway/ipv6: no default route of ipv6 yet", ""},
+	} {
+		f := c.find(test.gateways)
+		var peers, lacking []string
+		for i := range f.peers {
+			switch p := &f.peers[i]; {
+			case p.Gateway == "":
+			case p.Gateway == IPv4 && (p.ASN != 64500 || p.Group != "tor" || p.HoldTime != 3*time.Second) || p.Gateway == IPv6 && (p.ASN != 64501 || len(p.Families) != 2):
+				t.Errorf("%s: %+v lacks what the file has of it", name, p)
+			default:
+				peers = append(peers, p.Name())
+			}
+		}
+		for _, st := range f.lacking {
+			if lacking = append(lacking, st.Name()+": "+st.Problem); st.Reason == "" || st.ASN == 0 {
+				t.Errorf("%s: %+v", name, st)
+			}
+		}
+		if got := strings.Join(peers, " "); got != test.peers || len(f.peers) != len(peers)+3 {
+			t.Errorf("%s: the peers are %s of %d, want %s", name, got, len(f.peers), test.peers)
+		}
+		if got := strings.Join(lacking, ", "); got != test.lacking {
+			t.Errorf("%s: lacking are %s, want %s", name, got, test.lacking)
+		}
+		if got := strings.Join(f.notes, ", "); got != test.note {
+			t.Errorf("%s: the notes are %s, want %s", name, got, test.note)
+		}
+	}
+	if !c.carries(IPv6) {
+		t.Error("a router that is not found yet carries nothing")
+	}
+}
+
+func TestFaultsOfAPeerThatIsAGatewayAreNamed(t *testing.T) {
+	for _, c := range []struct{ old, new, want string }{
+		{"gateway: ipv4", "gateway: ipv5", `line 6: peers[0].gateway: "ipv5" is neither ipv4 nor ipv6`},
+		{"gateway: ipv4", "gateway: ipv4, address: 192.0.2.1", "line 6: peers[0].gateway: stands beside address or interface"},
+		{"gateway: ipv4", "gateway: ipv4, interface: eth0", "line 6: peers[0].gateway: stands beside address or interface"},
+		{"gateway: ipv4", "gateway: ipv4, multihop: 2", "line 6: peers[0].multihop: excludes gateway"},
+		{"gateway: ipv4", "gateway: ipv4, device: red", "line 6: peers[0].device: excludes gateway"},
+		{"gateway: ipv4", "gateway: ipv4, localAddress: \"2001:db8::11\"", "line 6: peers[0].localAddress: is of another family than the session"},
+		{"gateway: ipv4", "gateway: ipv4, families: [ipv6]", "line 6: peers[0].nextHop: an IPv6 address of this site is required"},
+		{"gateway: ipv4", "gateway: ipv4, passive: true", "line 6: peers[0].passive: needs the speaker to listen"},
+		{"gateway: ipv6", "gateway: ipv4", "line 7: peers[1]: gateway/ipv4 is listed twice"},
+		{"holdTime: 3s", "gateway: ipv4", "line 4: groups.tor.gateway: belongs to a single peer; set it in peers"},
+		{"gateway: ipv4, ", "", "line 6: peers[0].address: an IP address is required, or interface or gateway"},
+	} {
+		text := strings.Replace(racks, c.old, c.new, 1)
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s:\n%v\nwant %s", c.new, err, c.want)
+		}
+	}
+}
+
+// fakeGateways are default routes that the test sets.
+type fakeGateways chan map[Family]Gateway
+
+func (f fakeGateways) Run(ctx context.Context, changed func(map[Family]Gateway)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case found := <-f:
+			changed(found)
+		}
+	}
+}
+
+// TestTheSessionsFollowTheDefaultRoutes holds that the announcer has the routers that were found, that the
+// status names the others, and that no Service is given the address of a router.
+func TestTheSessionsFollowTheDefaultRoutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config, err := Parse([]byte(strings.Replace(racks, "aggregates:\n  - {prefix: 198.51.100.0/24}\n", "pools: [{cidrs: [192.0.2.128/25], namespaces: [media]}]\n", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		announcer, gateways := &fakeAnnouncer{t: t}, make(fakeGateways)
+		s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: announcer, Gateways: gateways, Log: discard})
+		s.local = Declared{Services: []Service{{ServiceRef: ServiceRef{"media", "thumbs"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.129")}, Ports: []string{"tcp/80"}}}}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.run(ctx) }()
+		want := func(peers, lacking string, refused int) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			announcer.mu.Lock()
+			var has, lacks []string
+			for i := range announcer.peers {
+				has = append(has, announcer.peers[i].Name())
+			}
+			announcer.mu.Unlock()
+			st := s.Status()
+			for _, p := range st.Peers {
+				lacks = append(lacks, p.Name())
+			}
+			if fmt.Sprint(has) != peers || fmt.Sprint(lacks) != lacking || st.RefusedInAll != refused {
+				t.Errorf("the announcer has %v, the status lacks %v, %d refused; want %s, %s, %d", has, lacks, st.RefusedInAll, peers, lacking, refused)
+			}
+		}
+		want("[192.0.2.9 eth7 192.0.2.8]", "[gateway/ipv4 gateway/ipv6]", 0)
+		gateways <- gatewaysOf("192.0.2.129")
+		want("[gateway/ipv4/192.0.2.129 192.0.2.9 eth7 192.0.2.8]", "[gateway/ipv6]", 1)
+		gateways <- gatewaysOf("192.0.2.1", "192.0.2.2", "198.51.100.53", "fe80::1%eth0")
+		want("[gateway/ipv4/192.0.2.1 gateway/ipv4/192.0.2.2 gateway/ipv6/fe80::1%eth0 192.0.2.9 eth7 192.0.2.8]", "[gateway/ipv4/198.51.100.53]", 0)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestASessionIsInTheStatusOnce holds it while one that ends is lacking already.
+func TestASessionIsInTheStatusOnce(t *testing.T) {
+	sessions := []PeerStatus{{Address: "192.0.2.9"}, {Gateway: IPv4, Address: "192.0.2.1", State: "established"}}
+	all := withLacking(sessions, []PeerStatus{{Gateway: IPv4, Address: "192.0.2.1"}, {Gateway: IPv6}})
+	names := slices.Collect(func(yield func(string) bool) {
+		for _, p := range all {
+			if !yield(cmp.Or(p.State, "-") + " " + p.Name()) {
+				return
+			}
+		}
+	})
+	if fmt.Sprint(names) != "[- 192.0.2.9 established gateway/ipv4/192.0.2.1 - gateway/ipv6]" {
+		t.Error(names)
+	}
+}
