@@ -123,8 +123,13 @@ func (c *Config) faultOfRouter(a netip.Addr) string {
 	return fmt.Sprintf("the default route leads to %s, which is in the aggregate %s and would be drawn here (aggregates[%d])", a, c.Aggregates[i].Prefix, i)
 }
 
-// findPeers declares the sessions of the file with the routers that default routes lead to.
+// findPeers declares the sessions of the file with the routers that default routes lead to, which are
+// followed from the first file on that has any.
 func (s *speaker) findPeers(dwell time.Duration) error {
+	if s.Gateways != nil && !s.follows && slices.ContainsFunc(s.Config.Peers, func(p Peer) bool { return p.Gateway != "" }) {
+		s.follows = true
+		s.background.Go(func() { s.Gateways.Run(s.around, s.takeGateways) })
+	}
 	f := s.Config.find(s.gateways)
 	said := s.found.said()
 	for name, text := range f.said() {

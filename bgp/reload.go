@@ -20,9 +20,6 @@ func (s *speaker) follow() {
 	if s.Cluster != nil {
 		s.background.Go(func() { s.Cluster.Run(s.around, s.takeLocal) })
 	}
-	if s.Gateways != nil {
-		s.background.Go(func() { s.Gateways.Run(s.around, s.takeGateways) })
-	}
 }
 
 // takeLocal takes what the cluster declares.

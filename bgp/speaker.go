@@ -66,6 +66,7 @@ type speaker struct {
 	texts      texts              // what the file in force was read from; zero where another was refused since
 	gateways   map[Family]Gateway // as they were found last
 	found      found              // the sessions that follow
+	follows    bool               // the default routes are followed
 	// refusedInAll counts those that refused leaves out as well.
 	refusedInAll int
 	warned       map[string]bool // what was said of the file as it is
@@ -105,12 +106,12 @@ func (s *speaker) run(ctx context.Context) error {
 		return errors.Join(err, s.Announcer.Close(closing))
 	}
 	defer closers()
+	var cancel context.CancelFunc
+	s.around, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.findPeers(0); err != nil {
 		s.Log.Error("peers that cannot be had; the announcer tries them again", "error", err)
 	}
 	s.warn(Warnings(s.Path))
-	var cancel context.CancelFunc
-	s.around, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.runner = newRunner(s.around, s.results)
 	s.follow()
 	s.background.Go(func() { s.drains.keep(s.around, s.Log) })
