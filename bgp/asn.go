@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -31,6 +32,19 @@ func parseASN(text string) (uint32, error) {
 		return 0, fmt.Errorf("%q is not an AS number in asdot, two numbers from 0 to 65535 (RFC 5396)", text)
 	}
 	return uint32(h)<<16 | uint32(l), nil
+}
+
+// ParseASN reads the number of an AS with which a session can be had, as asplain or as asdot
+// (RFC 5396).
+func ParseASN(text string) (uint32, error) {
+	n, err := parseASN(text)
+	if err != nil {
+		return 0, err
+	}
+	if text := faultOfASN(n); text != "" {
+		return 0, errors.New(text)
+	}
+	return n, nil
 }
 
 // faultOfASN is why no session can have the number at one of its ends; "" where one can.

@@ -87,7 +87,8 @@ type PeerStatus struct {
 	Gateway Family `json:"gateway,omitempty"`
 	// Group is that of the file which gives what the peer's own keys lack; "" for none.
 	Group string `json:"group,omitempty"`
-	ASN   uint32 `json:"asn"`
+	// ASN is the router's; 0 where the file leaves it open and no session has said it.
+	ASN uint32 `json:"asn"`
 	// State is BGP's name for it; "established" carries routes.
 	State string `json:"state"`
 	// Uptime is how long the session is established.

@@ -121,9 +121,10 @@ func parse(data []byte) (*Config, *faults) {
 		return nil, found // or each would be followed by what its value is not
 	}
 	var root yaml.Node
+	var external map[string]bool
 	if err := yaml.Unmarshal(data, &root); err == nil { // or the decoder says why not
 		found.lines = linesOf(&root)
-		data = checkScalars(data, &root, found)
+		data, external = checkScalars(data, &root, found)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
@@ -139,6 +140,10 @@ func parse(data []byte) (*Config, *faults) {
 	}
 	if c.inherit(&root, found); len(found.found) > 0 {
 		return nil, found
+	}
+	for i := range c.Peers {
+		at, _ := found.place(fmt.Sprintf("peers[%d].asn", i))
+		c.Peers[i].External = external[at]
 	}
 	c.check(found.add)
 	return c, found

@@ -179,3 +179,41 @@ func TestManyPeersOfOneGroupAreReadSoon(t *testing.T) {
 	}
 	t.Logf("%d peers and groups: %s", many, time.Since(start))
 }
+
+// TestAnASThatTheFileLeavesOpenIsExternal holds it for a peer's own key, for a group's, for one of them over the
+// other, and for merged and quoted ones.
+func TestAnASThatTheFileLeavesOpenIsExternal(t *testing.T) {
+	c, err := Parse([]byte(`asn: 64512
+routerID: 192.0.2.11
+groups:
+  tor: {asn: external}
+  far: {asn: 64500}
+peers:
+  - {address: 192.0.2.1, asn: external}
+  - {address: 192.0.2.2, asn: "external"}
+  - {address: 192.0.2.3, group: tor}
+  - {address: 192.0.2.4, group: tor, asn: 64501}
+  - {address: 192.0.2.5, group: far, asn: 'external'}
+  - &six {address: 192.0.2.6, asn: external}
+  - {<<: *six, address: 192.0.2.7}
+  - {<<: *six, address: 192.0.2.8, asn: 64502}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"any external AS", "any external AS", "any external AS", "AS 64501", "any external AS", "any external AS", "any external AS", "AS 64502"} {
+		if got := c.Peers[i].AS(); got != want {
+			t.Errorf("peers[%d]: %s, want %s", i, got, want)
+		}
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{"asn: 64512\n", "asn: external\n", "line 1: cannot unmarshal"},
+		{"asn: 65000.1", "asn: extern", `line 4: groups.tor.asn: "extern" is not an AS number: write 64512, 65000.1 as asdot, or external`},
+		{"asn: 65000.1", "asn: 0", "line 4: groups.tor.asn: is required; 0 is reserved (RFC 7607)"},
+		{"asn: 64501\n", "asn: external\n", "line 12: peers[3].multihop: needs the router's AS number as asn"},
+	} {
+		if _, err := Parse([]byte(strings.Replace(grouped, c.old, c.new, 1))); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", c.new, err, c.want)
+		}
+	}
+}

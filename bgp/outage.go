@@ -46,5 +46,6 @@ const (
 	NoFamily       SessionReason = "no-family"        // up, without a family of the file
 	NoNextHop      SessionReason = "no-next-hop"      // up, without RFC 8950
 	NoHoldTime     SessionReason = "no-hold-time"     // up, without keepalives
+	NotExternal    SessionReason = "not-external"     // up, with a router of the site's own AS
 	NotAdded       SessionReason = "not-added"        // GoBGP refuses the peer
 )

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,6 +25,8 @@ type Peer struct {
 	Group string `yaml:"group"`
 	// ASN is the router's; the site's own makes the session iBGP.
 	ASN uint32 `yaml:"asn"`
+	// External, "asn: external" in the file, is a router of any AS but the site's own; ASN is 0 then.
+	External bool `yaml:"-"`
 	// Port is the router's; 179 if it is 0.
 	Port uint16 `yaml:"port"`
 	// LocalAddress is what to connect from; the route decides if it is absent.
@@ -121,6 +122,14 @@ func (p *Peer) Session() Family {
 	return FamilyOf(p.Address)
 }
 
+// AS is the router's as messages have it: AS 64500, or any external AS.
+func (p *Peer) AS() string {
+	if p.External {
+		return "any external AS"
+	}
+	return fmt.Sprintf("AS %d", p.ASN)
+}
+
 // Carries reports whether routes of the family are announced to the peer.
 func (p *Peer) Carries(f Family) bool { return slices.Contains(p.Families, f) }
 
@@ -141,8 +150,6 @@ const (
 	// alarm on two busy cores, which 50 ms did.
 	defaultBFDInterval   = 300 * time.Millisecond
 	defaultBFDMultiplier = 3
-	// maxPassword is the kernel's (TCP_MD5SIG_MAXKEYLEN).
-	maxPassword = 80
 )
 
 func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
@@ -161,7 +168,7 @@ func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 	case !p.Address.IsValid() || p.Address.IsUnspecified():
 		fault("address", "an IP address is required, or interface or gateway")
 	}
-	if text := faultOfASN(p.ASN); text != "" {
+	if text := faultOfASN(p.ASN); text != "" && !p.External {
 		fault("asn", "%s", text)
 	}
 	p.checkAddresses(fault)
@@ -262,6 +269,9 @@ func (p *Peer) checkTransport(asn uint32, listen []netip.AddrPort, fault faultFu
 	if p.Multihop != 0 && p.ASN == asn {
 		fault("multihop", "is for eBGP; iBGP crosses hops without it")
 	}
+	if p.Multihop != 0 && p.External {
+		fault("multihop", "needs the router's AS number as asn")
+	}
 	if p.Multihop != 0 && p.GTSM {
 		fault("gtsm", "excludes multihop: it proves that the neighbour is on the link")
 	}
@@ -292,37 +302,3 @@ func (p *Peer) checkBFD(fault faultFunc) {
 		fault("bfdMultiplier", "%d is not from 2 to 50", p.BFDMultiplier)
 	}
 }
-
-// readPassword fills in Password.
-func (p *Peer) readPassword() error {
-	if p.PasswordFile == "" {
-		return nil
-	}
-	raw, err := os.ReadFile(p.PasswordFile)
-	if err != nil {
-		return err
-	}
-	key := strings.TrimRight(string(raw), "\r\n")
-	if key == "" || len(key) > maxPassword {
-		return fmt.Errorf("%s holds %d characters; a key has from 1 to %d", p.PasswordFile, len(key), maxPassword)
-	}
-	p.Password = Secret(key)
-	return nil
-}
-
-// Secret is never shown.
-type Secret string
-
-// String hides the secret.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "(secret)"
-}
-
-// GoString hides it from %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText hides it from JSON and YAML.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

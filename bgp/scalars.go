@@ -19,7 +19,12 @@ import (
 type scalars struct {
 	found *faults
 	asdot []rewrite
+	// external are the keys that are anyAS.
+	external map[string]bool
 }
+
+// anyAS is the asn of a peer whose AS is any but the site's own.
+const anyAS = "external"
 
 // rewrite is a value that stands at a line and column of the file, both from 1.
 type rewrite struct {
@@ -27,13 +32,14 @@ type rewrite struct {
 	old, new     string
 }
 
-// checkScalars adds the faults, and returns the file with its AS numbers as asplain.
-func checkScalars(data []byte, root *yaml.Node, found *faults) []byte {
-	s := &scalars{found: found}
+// checkScalars adds the faults, and returns the file with its AS numbers as asplain, and 0 for each of
+// the keys that are anyAS.
+func checkScalars(data []byte, root *yaml.Node, found *faults) (rewritten []byte, external map[string]bool) {
+	s := &scalars{found: found, external: map[string]bool{}}
 	if len(root.Content) > 0 {
 		s.walk(root.Content[0], reflect.TypeFor[Config](), "", 0)
 	}
-	return s.rewrite(data)
+	return s.rewrite(data), s.external
 }
 
 var (
@@ -116,7 +122,7 @@ func (s *scalars) scalar(node *yaml.Node, t reflect.Type, key string) {
 			fault("%q is not %s: %v", node.Value, whatIs(t), err)
 		}
 	case t == reflect.TypeFor[uint32]() && (key == "asn" || strings.HasSuffix(key, ".asn")):
-		s.asn(node, fault)
+		s.asn(node, key, fault)
 	case isNumber(t.Kind()) && t.PkgPath() == "" && node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0:
 		if tag := node.ShortTag(); tag == "!!float" || tag == "!!int" && !isDecimal(node.Value) {
 			fault("%s is not a whole number in decimal digits", node.Value)
@@ -142,8 +148,17 @@ func whatIs(t reflect.Type) string {
 }
 
 // asn checks an AS number, and remembers one that YAML would read otherwise.
-func (s *scalars) asn(node *yaml.Node, fault func(string, ...any)) {
-	if !strings.ContainsAny(node.Value, "0123456789") {
+func (s *scalars) asn(node *yaml.Node, key string, fault func(string, ...any)) {
+	ofPeer := key != "asn"
+	switch {
+	case ofPeer && node.Value == anyAS:
+		s.external[key] = true
+		s.rewriteAs(node, "0")
+		return
+	case ofPeer && !strings.ContainsAny(node.Value, "0123456789"):
+		fault("%q is not an AS number: write 64512, 65000.1 as asdot, or %s", node.Value, anyAS)
+		return
+	case !strings.ContainsAny(node.Value, "0123456789"):
 		return // YAML says that it is no number
 	}
 	n, err := parseASN(node.Value)
@@ -151,7 +166,11 @@ func (s *scalars) asn(node *yaml.Node, fault func(string, ...any)) {
 		fault("%v", err)
 		return
 	}
-	plain := strconv.FormatUint(uint64(n), 10)
+	s.rewriteAs(node, strconv.FormatUint(uint64(n), 10))
+}
+
+// rewriteAs has a value read as another one.
+func (s *scalars) rewriteAs(node *yaml.Node, plain string) {
 	old := node.Value
 	switch node.Style {
 	case yaml.SingleQuotedStyle:

@@ -37,6 +37,9 @@ type peer struct {
 	// traffic. phase is what was last logged of its turn.
 	begun, leaving bool
 	phase          bgp.ChangePhase
+	// asn is the router's where the file leaves it open, while it has a session and is of
+	// another AS than this speaker; else 0.
+	asn uint32
 	// added is set while GoBGP has it; problem is why it does not, "" if it does.
 	added   bool
 	problem string
@@ -104,6 +107,12 @@ func (s *Speaker) add(p *peer) error {
 		p.addr = p.config.Address
 	}
 	s.listenTo(p)
+	if p.asn != 0 { // that of the session before
+		p.asn = 0
+		if err := s.applyPolicy(); err != nil {
+			return err
+		}
+	}
 	config := p.config
 	config.Passive = config.Passive || p.trouble.parked()
 	err := s.server.AddPeer(s.ctx, &api.AddPeerRequest{Peer: apiPeer(&config, p.addr)})

@@ -190,6 +190,11 @@ func (p *peer) exceptions() (r rules) {
 		// RFC 8950, section 4: only to whom has said that it understands.
 		except("no next hop for", of(other), reject)
 	}
+	if p.config.External && p.asn == 0 { // only to whom is known to be external
+		all = append(all, exception{"not external " + p.config.Name(), p.addr, "", &api.Actions{
+			RouteAction: api.RouteAction_ROUTE_ACTION_REJECT,
+		}})
+	}
 	if p.leaving {
 		// What drains has the community, and a local preference as low. GoBGP takes no 0.
 		lacks := &api.Conditions{CommunitySet: &api.MatchSet{Type: api.MatchSet_TYPE_INVERT, Name: gracefulShutdown}}

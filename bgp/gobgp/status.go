@@ -53,6 +53,12 @@ func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 		s.explain(p, &st)
 		return st
 	}
+	if p.config.External {
+		if st.ASN = session.State.PeerAsn; st.ASN == s.asn {
+			st.Reason, st.Problem = bgp.NotExternal, fmt.Sprintf("the router is of AS %d, as this speaker is, and the file has asn: external; nothing is announced to it: set asn: %[1]d in the file for iBGP, or another AS at the router", s.asn)
+			return st
+		}
+	}
 	if at := session.GetTimers().GetState().GetUptime(); at != nil {
 		st.Uptime = seconds.Duration(time.Since(at.AsTime()).Round(time.Second))
 	}
@@ -121,6 +127,12 @@ func (s *Speaker) isEstablished(addr netip.Addr) (yes bool) {
 func (s *Speaker) extendedNextHop(addr netip.Addr) (yes bool) {
 	s.eachPeer(addr.String(), func(p *api.Peer) { yes = takesExtendedNextHop(p) })
 	return yes
+}
+
+// routerASN is the AS that the peer's OPEN has named; 0 for none.
+func (s *Speaker) routerASN(addr netip.Addr) (asn uint32) {
+	s.eachPeer(addr.String(), func(p *api.Peer) { asn = p.State.PeerAsn })
+	return asn
 }
 
 // eachPeer calls fn with the session that GoBGP has with the address; with every

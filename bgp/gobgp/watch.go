@@ -36,6 +36,10 @@ func (s *Speaker) watchPeers() error {
 // lost anew.
 func (s *Speaker) sessionChanged(addr netip.Addr, established bool, reason api.PeerState_DisconnectReason, at time.Time) {
 	extended := established && s.extendedNextHop(addr)
+	external := uint32(0)
+	if asn := s.routerASN(addr); established && asn != s.asn {
+		external = asn
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.peers {
@@ -48,8 +52,11 @@ func (s *Speaker) sessionChanged(addr netip.Addr, established bool, reason api.P
 		case !established:
 			s.notesOf(p).ended(gobgp.BGP_FSM_ESTABLISHED, reason, at)
 		}
-		if p.extended != extended {
-			p.extended = extended
+		if !p.config.External {
+			external = 0
+		}
+		if p.extended != extended || p.asn != external {
+			p.extended, p.asn = extended, external
 			s.refresh(p)
 		}
 	}

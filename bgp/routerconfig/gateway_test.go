@@ -1,6 +1,7 @@
 package routerconfig
 
 import (
+	"errors"
 	"io"
 	"net/netip"
 	"strings"
@@ -24,7 +25,7 @@ func TestARouterFoundByTheDefaultRouteHasTheTextOfOneAtItsAddress(t *testing.T) 
 				if err := Write(io.Discard, router, found, &found.Peers[0]); err == nil || !strings.Contains(err.Error(), "say with --address") {
 					t.Errorf("%s without an address: %v", router, err)
 				}
-				c, p, err := At(found, &found.Peers[0], netip.MustParseAddr(test.address))
+				c, p, err := Own{Address: netip.MustParseAddr(test.address)}.In(found, &found.Peers[0])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -51,19 +52,47 @@ func withPeer(t *testing.T, routerID, keys string) *bgp.Config {
 	return c
 }
 
-func TestAnAddressThatTheRouterCannotHaveThereIsRefused(t *testing.T) {
-	c := parse(t, "{gateway: ipv4, asn: 64500}, {address: 192.0.2.1, asn: 64500}, {gateway: ipv6, asn: 64500}", "")
+// TestARouterOfAnyASHasTheTextOfOneOfItsAS holds it beside a default route too.
+func TestARouterOfAnyASHasTheTextOfOneOfItsAS(t *testing.T) {
+	named, found := withPeer(t, "192.0.2.11", "address: 192.0.2.1"), withPeer(t, "192.0.2.11", "gateway: ipv4")
+	found.Peers[0].External, found.Peers[0].ASN = true, 0
+	for _, router := range Routers() {
+		c, p, err := Own{Address: netip.MustParseAddr("192.0.2.1")}.In(found, &found.Peers[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Write(io.Discard, router, c, p); err == nil || !strings.Contains(err.Error(), "say with --asn") {
+			t.Errorf("%s without an AS: %v", router, err)
+		}
+		c, p, err = Own{ASN: 64500}.In(c, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, got := &strings.Builder{}, &strings.Builder{}
+		if err := errors.Join(Write(want, router, named, &named.Peers[0]), Write(got, router, c, p)); err != nil || got.String() != want.String() {
+			t.Errorf("%s: %v\n%s\nwant\n%s", router, err, got, want)
+		}
+	}
+}
+
+func TestWhatTheFileHasItselfIsRefused(t *testing.T) {
+	c := parse(t, "{gateway: ipv4, asn: external}, {address: 192.0.2.1, asn: 64500}, {gateway: ipv6, asn: 64500}", "")
 	for _, test := range []struct {
-		peer          int
-		address, want string
+		peer    int
+		address string
+		asn     uint32
+		want    string
 	}{
-		{0, "2001:db8::1", "2001:db8::1 is not of ipv4"},
-		{1, "192.0.2.1", "the file names the router itself, 192.0.2.1"},
-		{2, "fe80::1", "append the router's name of the link, such as fe80::1%swp1"},
-		{2, "::ffff:192.0.2.1", "192.0.2.1 is not of ipv6"},
+		{0, "2001:db8::1", 0, "--address: 2001:db8::1 is not of ipv4"},
+		{0, "192.0.2.1", 64512, "--asn: 64512 is the speakers' own AS"},
+		{1, "192.0.2.1", 0, "--address: the file names the router itself, 192.0.2.1"},
+		{2, "fe80::1", 0, "--address: fe80::1 is link-local; append the router's name of the link, such as fe80::1%swp1"},
+		{2, "::ffff:192.0.2.1", 0, "--address: 192.0.2.1 is not of ipv6"},
+		{2, "2001:db8::1", 64500, "--asn: the file has the router's AS, 64500"},
 	} {
-		if _, _, err := At(c, &c.Peers[test.peer], netip.MustParseAddr(test.address)); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %v, want %s", test.address, err, test.want)
+		own := Own{Address: netip.MustParseAddr(test.address), ASN: test.asn}
+		if _, _, err := own.In(c, &c.Peers[test.peer]); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v: %v, want %s", own, err, test.want)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func Routers() []string {
 }
 
 // Write writes the router's end of the session with the peer, which is one of the
-// configuration's, or At's. Where speakers share the configuration, as ParseShared reads it,
+// configuration's, or that which Own.In returns. Where speakers share the configuration, as ParseShared reads it,
 // the text is for all of them: those at the given addresses and in the given
 // networks, or in the router's own network where none are given. It never writes a
 // key, only where that is.
@@ -56,8 +56,8 @@ func Write(w io.Writer, name string, c *bgp.Config, p *bgp.Peer, speakers ...net
 	if !ok {
 		return fmt.Errorf("router %q is not one of %s", name, strings.Join(Routers(), ", "))
 	}
-	if p.Gateway != "" {
-		return fmt.Errorf("%s for peer %s: the speakers find the router by their default route; say with --address which address it has there", name, p.Name())
+	if text := leftOpen(p); text != "" {
+		return fmt.Errorf("%s for peer %s: %s", name, p.Name(), text)
 	}
 	s, err := r.session(c, p, speakers)
 	if err != nil {
@@ -69,28 +69,6 @@ func Write(w io.Writer, name string, c *bgp.Config, p *bgp.Peer, speakers ...net
 	}
 	_, err = w.Write(text.Bytes())
 	return err
-}
-
-// At returns the configuration and the peer as they are for a router at the address, where the
-// speakers find it by their default route. A link-local address has the router's name of the link
-// as its zone: the session is unnumbered at the router.
-func At(c *bgp.Config, p *bgp.Peer, address netip.Addr) (*bgp.Config, *bgp.Peer, error) {
-	address = address.Unmap()
-	switch {
-	case p.Gateway == "":
-		return nil, nil, fmt.Errorf("the file names the router itself, %s", p.Name())
-	case bgp.FamilyOf(address) != p.Gateway:
-		return nil, nil, fmt.Errorf("%s is not of %s, the family of the default route that leads to the router", address, p.Gateway)
-	case address.Is6() && address.IsLinkLocalUnicast() && address.Zone() == "":
-		return nil, nil, fmt.Errorf("%s is link-local; append the router's name of the link, such as %[1]s%%swp1", address)
-	}
-	o := *c
-	o.Peers = slices.Clone(c.Peers)
-	at := &o.Peers[slices.IndexFunc(c.Peers, func(q bgp.Peer) bool { return q.Name() == p.Name() })]
-	if at.Gateway, at.Address = "", address; address.Zone() != "" {
-		at.Address, at.Interface = netip.Addr{}, address.Zone()
-	}
-	return &o, at, nil
 }
 
 // Peer returns the configuration's peer of that name, or its only one for "".

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -83,7 +84,7 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	grouped := slices.ContainsFunc(st.Peers, func(p bgp.PeerStatus) bool { return p.Group != "" })
 	fmt.Fprintf(t, "PEER\t%sAS\tSTATE\tUP\tFAMILIES\tBFD\tPROBLEM\n", groupCell(grouped, "GROUP"))
 	for _, p := range st.Peers {
-		fmt.Fprintf(t, "%s\t%s%d\t%s\t%s\t%s\t%s\t%s\n", peerName(p), groupCell(grouped, p.Group), p.ASN, p.State, length(time.Duration(p.Uptime)), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(problemText(p, now)))
+		fmt.Fprintf(t, "%s\t%s%s\t%s\t%s\t%s\t%s\t%s\n", peerName(p), groupCell(grouped, p.Group), asText(p.ASN), p.State, length(time.Duration(p.Uptime)), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(problemText(p, now)))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -178,6 +179,14 @@ func peerName(p bgp.PeerStatus) string {
 		return p.Address
 	}
 	return p.Address + "%" + p.Interface
+}
+
+// asText is an AS number; "-" is one that no session has said yet.
+func asText(n uint32) string {
+	if n == 0 {
+		return dash("")
+	}
+	return strconv.FormatUint(uint64(n), 10)
 }
 
 // length rounds to what people read; "-" is none.

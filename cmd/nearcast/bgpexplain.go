@@ -119,7 +119,7 @@ func (e *explainedVIP) tables(t *tabwriter.Writer, now time.Time) error {
 	grouped := slices.ContainsFunc(e.Sessions, func(s explainedSession) bool { return s.Group != "" })
 	fmt.Fprintf(t, "\nPEER\t%sAS\tSENT\n", groupCell(grouped, "GROUP"))
 	for _, s := range e.Sessions {
-		fmt.Fprintf(t, "%s\t%s%d\t%s\n", s.Peer, groupCell(grouped, s.Group), s.ASN, s)
+		fmt.Fprintf(t, "%s\t%s%s\t%s\n", s.Peer, groupCell(grouped, s.Group), asText(s.ASN), s)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -23,7 +23,7 @@ type routerText struct {
 }
 
 func bgpRouterConfigCommand() *cobra.Command {
-	var file, peer, address string
+	var file, peer, address, asn string
 	var speakers []string
 	c := &cobra.Command{
 		Use:   "router-config " + strings.Join(routerconfig.Routers(), "|"),
@@ -37,7 +37,7 @@ variable need not be set here. The text then has a peer group, and takes the spe
 at --speakers: addresses, and networks from which they connect. Without --speakers, it
 takes those in the /24 or /64 of the router's own address.
 
-A router that the file has as gateway needs --address.
+A router that the file has as gateway needs --address, and one of asn: external --asn.
 
 You can apply the text again, also after a change. It sets nothing for the whole
 router; what the router may need besides is in its comments. FRR and BIRD have loaded
@@ -45,7 +45,7 @@ what is printed for them. The texts for the others follow their makers' referenc
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: routerconfig.Routers(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out, err := configureRouter(args[0], file, peer, address, speakers)
+			out, err := configureRouter(args[0], file, peer, address, asn, speakers)
 			if err != nil {
 				return err
 			}
@@ -58,12 +58,13 @@ what is printed for them. The texts for the others follow their makers' referenc
 	c.Flags().StringVar(&file, "config", "/etc/nearcast/speaker.yaml", "the speaker's configuration `FILE`")
 	c.Flags().StringVar(&peer, "peer", "", "the router's `NAME` in the file: its address or interface, or gateway/ipv4; needed where there are several")
 	c.Flags().StringVar(&address, "address", "", "the router's own `ADDRESS`, where the file has gateway in its place; with %LINK if it is link-local")
+	c.Flags().StringVar(&asn, "asn", "", "the router's AS `NUMBER`, where the file has external in its place")
 	c.Flags().StringSliceVar(&speakers, "speakers", nil, "the `ADDRESS` or NETWORK of speakers that share the file; several are separated by commas")
 	return c
 }
 
 // configureRouter does not read the files of keys, which need not be here.
-func configureRouter(router, file, peer, address string, speakers []string) (*routerText, error) {
+func configureRouter(router, file, peer, address, asn string, speakers []string) (*routerText, error) {
 	where, err := networks(speakers)
 	if err != nil {
 		return nil, err
@@ -80,20 +81,33 @@ func configureRouter(router, file, peer, address string, speakers []string) (*ro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if address != "" {
-		at, err := netip.ParseAddr(address)
-		if err != nil {
-			return nil, fmt.Errorf("--address: %q is not an IP address", address)
-		}
-		if c, p, err = routerconfig.At(c, p, at); err != nil {
-			return nil, fmt.Errorf("%s: --address: %w", file, err)
-		}
+	own, err := ownOf(address, asn)
+	if err != nil {
+		return nil, err
+	}
+	if c, p, err = own.In(c, p); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	var text bytes.Buffer
 	if err := routerconfig.Write(&text, router, c, p, where...); err != nil {
 		return nil, err
 	}
 	return &routerText{Router: router, Peer: p.Name(), Text: text.String()}, nil
+}
+
+// ownOf reads the values of --address and --asn; "" is none.
+func ownOf(address, asn string) (own routerconfig.Own, err error) {
+	if address != "" {
+		if own.Address, err = netip.ParseAddr(address); err != nil {
+			return own, fmt.Errorf("--address: %q is not an IP address", address)
+		}
+	}
+	if asn != "" {
+		if own.ASN, err = bgp.ParseASN(asn); err != nil {
+			return own, fmt.Errorf("--asn: %w", err)
+		}
+	}
+	return own, nil
 }
 
 // networks reads the values of --speakers.

@@ -28,7 +28,7 @@ func sendings(path string, config *bgp.Config) (notes []finding) {
 			var peers []string
 			for i := range config.Peers {
 				if p := &config.Peers[i]; (p.ASN == config.ASN) == internal {
-					peers = append(peers, fmt.Sprintf("%s (AS %d)", p.Name(), p.ASN))
+					peers = append(peers, fmt.Sprintf("%s (%s)", p.Name(), p.AS()))
 				}
 			}
 			if len(peers) == 0 {

@@ -1,0 +1,67 @@
+package routerconfig
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// Own is what a file of many racks leaves open of a router.
+type Own struct {
+	// Address is the router's own, where speakers find it by their default route. A link-local one has the
+	// router's name of the link as its zone: the session is unnumbered at the router.
+	Address netip.Addr
+	// ASN is the router's, where any external AS will do.
+	ASN uint32
+}
+
+// leftOpen says what has to be said of the router besides the file; "" for nothing.
+func leftOpen(p *bgp.Peer) string {
+	switch {
+	case p.Gateway != "":
+		return "the speakers find the router by their default route; say with --address which address it has there"
+	case p.External:
+		return "the file has asn: external; say with --asn which AS the router is"
+	}
+	return ""
+}
+
+// In returns the configuration and the peer as they are for this router. What it says and the file
+// leaves not open is an error.
+func (r Own) In(c *bgp.Config, p *bgp.Peer) (*bgp.Config, *bgp.Peer, error) {
+	if err := r.check(c, p); err != nil {
+		return nil, nil, err
+	}
+	o := *c
+	o.Peers = slices.Clone(c.Peers)
+	q := &o.Peers[slices.IndexFunc(c.Peers, func(q bgp.Peer) bool { return q.Name() == p.Name() })]
+	if r.ASN != 0 {
+		q.External, q.ASN = false, r.ASN
+	}
+	switch {
+	case r.Address.Zone() != "":
+		q.Gateway, q.Interface = "", r.Address.Zone()
+	case r.Address.IsValid():
+		q.Gateway, q.Address = "", r.Address.Unmap()
+	}
+	return &o, q, nil
+}
+
+func (r Own) check(c *bgp.Config, p *bgp.Peer) error {
+	a := r.Address.Unmap()
+	switch {
+	case a.IsValid() && p.Gateway == "":
+		return fmt.Errorf("--address: the file names the router itself, %s", p.Name())
+	case a.IsValid() && bgp.FamilyOf(a) != p.Gateway:
+		return fmt.Errorf("--address: %s is not of %s, the family of the default route that leads to the router", a, p.Gateway)
+	case a.IsValid() && a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "":
+		return fmt.Errorf("--address: %s is link-local; append the router's name of the link, such as %[1]s%%swp1", a)
+	case r.ASN != 0 && !p.External:
+		return fmt.Errorf("--asn: the file has the router's AS, %d", p.ASN)
+	case r.ASN != 0 && r.ASN == c.ASN:
+		return fmt.Errorf("--asn: %d is the speakers' own AS, which asn: external excludes", r.ASN)
+	}
+	return nil
+}
