@@ -354,6 +354,8 @@ func TestASecretIsNeverShown(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
+	f.Add([]byte(grouped))
+	f.Add([]byte(racks))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		_, _ = Parse(data) // must not panic
 	})

@@ -176,6 +176,53 @@ func TestTheSessionsFollowTheDefaultRoutes(t *testing.T) {
 	})
 }
 
+// TestAFileThatGetsAGatewayHasItFollowed holds that the default routes are followed from then on, and
+// that a file without one leaves nothing of them.
+func TestAFileThatGetsAGatewayHasItFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		with, err := Parse([]byte(racks))
+		if err != nil {
+			t.Fatal(err)
+		}
+		without := *with
+		without.Peers = with.Peers[2:]
+		announcer, gateways := &fakeAnnouncer{t: t}, make(fakeGateways, 1)
+		gateways <- gatewaysOf("192.0.2.1")
+		s := newSpeaker(Options{Config: &without, Announcer: announcer, Binder: announcer, Gateways: gateways, Log: discard})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.run(ctx) }()
+		want := func(n int, lacking int, waits int) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			announcer.mu.Lock()
+			defer announcer.mu.Unlock()
+			if len(announcer.peers) != n || len(*s.lacking.Load()) != lacking || len(gateways) != waits {
+				t.Errorf("%d peers, %d lacking, %d routes not looked at, want %d, %d, %d", len(announcer.peers), len(*s.lacking.Load()), len(gateways), n, lacking, waits)
+			}
+		}
+		take := func(c *Config) {
+			s.do(ctx, func() {
+				if err := s.take(c); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		want(3, 0, 1)
+		take(with)
+		want(4, 1, 0) // the router of IPv4, and none of IPv6
+		take(&without)
+		want(3, 0, 0)
+		take(with)
+		want(4, 1, 0)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestASessionIsInTheStatusOnce holds it while one that ends is lacking already.
 func TestASessionIsInTheStatusOnce(t *testing.T) {
 	sessions := []PeerStatus{{Address: "192.0.2.9"}, {Gateway: IPv4, Address: "192.0.2.1", State: "established"}}

@@ -61,7 +61,7 @@ func (f *fake) become(routers string) {
 	changed()
 }
 
-// seen is what a Finder told last, and how often it told something.
+// seen is what a Finder reported last, and how often it reported something.
 type seen struct {
 	mu    sync.Mutex
 	text  string
@@ -84,7 +84,7 @@ func (s *seen) want(t *testing.T, text string, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.text != text || s.times != times {
-		t.Errorf("told %q as number %d, want %q as number %d", s.text, s.times, text, times)
+		t.Errorf("reported %q as number %d, want %q as number %d", s.text, s.times, text, times)
 	}
 }
 
@@ -133,8 +133,8 @@ func TestARouterStaysForAWhileAfterItsRouteHasGone(t *testing.T) {
 	})
 }
 
-// TestRoutersOfEqualRoutesComeTogether holds that what comes in steps is told once, and that routes
-// that never rest are told all the same.
+// TestRoutersOfEqualRoutesComeTogether holds that what comes in steps is reported once, and that routes
+// that keep changing are reported too.
 func TestRoutersOfEqualRoutesComeTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
@@ -193,8 +193,8 @@ func TestRoutesThatCannotBeWatchedAreReadFromTimeToTime(t *testing.T) {
 	})
 }
 
-// TestARouterIsToldIffItsRouteIsThereOrWasLately has routes come and go in any order.
-func TestARouterIsToldIffItsRouteIsThereOrWasLately(t *testing.T) {
+// TestARouterIsReportedWhileItsRouteIsThereAndShortlyAfter has routes come and go in any order.
+func TestARouterIsReportedWhileItsRouteIsThereAndShortlyAfter(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		steps := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
 			return step{
@@ -216,7 +216,7 @@ type step struct {
 	lasts   time.Duration
 }
 
-// play returns what was told wrong; "" for nothing.
+// play returns what was reported wrongly; "" for nothing.
 func play(t *testing.T, steps []step) string {
 	f := &fake{}
 	s := run(t, f)
@@ -236,8 +236,8 @@ func play(t *testing.T, steps []step) string {
 				read[a] = end.Add(settle - step.lasts)
 			}
 			lately := !read[a].IsZero() && end.Sub(read[a]) < keep
-			if told := strings.Contains(s.text, a); told != (is || lately) {
-				return fmt.Sprintf("step %d: told %q; %s is of a route: %v, was lately: %v", i, s.text, a, is, lately)
+			if reported := strings.Contains(s.text, a); reported != (is || lately) {
+				return fmt.Sprintf("step %d: reported %q; %s is of a route: %v, was lately: %v", i, s.text, a, is, lately)
 			}
 		}
 	}

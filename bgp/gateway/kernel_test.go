@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 
 	"github.com/nearcast/nearcast/bgp"
@@ -114,6 +116,16 @@ func TestTheRoutersOfTheMainTableAreFound(t *testing.T) {
 				t.Errorf("ipv6: %s, want %s", got, c.ipv6)
 			}
 		})
+	}
+}
+
+// TestANextHopThatIsNoRoutersIsNamed holds it for what no kernel takes today, and that the others stay.
+func TestANextHopThatIsNoRoutersIsNamed(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1", "224.0.0.1", "0.0.0.0"} {
+		routers, _ := routersOf([]netlink.Route{{Gw: net.ParseIP(addr)}, {Gw: net.ParseIP("192.0.2.1")}}, bgp.IPv4)
+		if len(routers) != 2 || !strings.Contains(routers[0].Problem, addr+", which is not a router's address") || routers[1].Problem != "" {
+			t.Errorf("%s: %+v", addr, routers)
+		}
 	}
 }
 
