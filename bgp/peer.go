@@ -108,7 +108,7 @@ func (p *Peer) link() string { return cmp.Or(p.Interface, p.Address.Zone()) }
 // SameNeighbour reports whether p and o have one neighbour by two names, so that only one of
 // them can have a session.
 func (p *Peer) SameNeighbour(o *Peer) bool {
-	return p.link() != "" && p.link() == o.link() && p.Interface != o.Interface
+	return p.Address.IsValid() && p.Address == o.Address || p.link() != "" && p.link() == o.link() && p.Interface != o.Interface
 }
 
 // Session is the family that the session itself runs over.
