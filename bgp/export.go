@@ -58,8 +58,8 @@ func (e *Export) Equal(o *Export) bool { return reflect.DeepEqual(e, o) }
 // Export returns which routes the peer is sent, and with what.
 func (p *Peer) Export() Export { return Export{p.VIPs, p.Attributes, p.preferences} }
 
-// ExportAs has the peer be sent what o is.
-func (p *Peer) ExportAs(o *Peer) {
+// SetExport has the peer be sent what o is.
+func (p *Peer) SetExport(o *Peer) {
 	p.VIPs, p.Attributes, p.preferences = o.VIPs, o.Attributes, o.preferences
 }
 

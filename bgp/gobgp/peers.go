@@ -59,16 +59,15 @@ func (s *Speaker) SetPeers(peers []bgp.Peer, dwell time.Duration) error {
 		config := &peers[i]
 		p := s.peers[config.Name()]
 		if p == nil {
-			s.peers[config.Name()] = &peer{config: *config, addr: config.Address, trouble: trouble{since: now}}
+			s.peers[config.Name()] = &peer{config: *config, trouble: trouble{since: now}}
 			continue
 		}
 		if before, after := p.config.Export(), config.Export(); !before.Equal(&after) {
 			s.selection.concern(p)
 		}
+		p.config.SetExport(config) // which waits for no turn
 		if p.config.Equal(config) {
 			p.config = *config // where its settings come from may have changed
-		} else {
-			p.config.ExportAs(config) // which waits for no turn
 		}
 	}
 	return errors.Join(s.follow(s.sessionStates(), now), s.applyPolicy(), s.sendAgain())

@@ -191,9 +191,7 @@ func (p *peer) exceptions() (r rules) {
 		except("no next hop for", of(other), reject)
 	}
 	if p.config.External && p.asn == 0 { // only to whom is known to be external
-		all = append(all, exception{"not external " + p.config.Name(), p.addr, "", &api.Actions{
-			RouteAction: api.RouteAction_ROUTE_ACTION_REJECT,
-		}})
+		except("not external", &api.Conditions{}, reject)
 	}
 	if p.leaving {
 		// What drains has the community, and a local preference as low. GoBGP takes no 0.

@@ -59,7 +59,8 @@ func (s *Speaker) do(step turns.Step, now time.Time) error {
 	p := s.peers[step.Name]
 	switch step.Do {
 	case turns.Begin:
-		p.config, p.begun = *step.Peer, true
+		// Where the policy knows its address, it is sent nothing that is for others.
+		p.config, p.addr, p.begun = *step.Peer, step.Peer.Address, true
 		return errors.Join(s.applyPolicy(), s.add(p))
 	case turns.Change:
 		return s.change(p, step.Peer, now)

@@ -89,10 +89,15 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	for _, p := range st.Peers {
+		if text := exportText(p, p.ASN == st.ASN); text != "" {
+			fmt.Fprintf(w, "%s %s\n", peerName(p), text)
+		}
+	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(t, "VIP\tSTATE\tANNOUNCED\tSINCE\tREASON")
 	for _, v := range st.VIPs {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s ago\t%s\n", v.Address, v.State, announcedTo(v, sessionsOf(st, v, now)), length(now.Sub(v.Since)), v.Reason.Text)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s ago\t%s\n", v.Address, v.State, announcedTo(v.Announced, sessionsOf(st, routeOf(v), now)), length(now.Sub(v.Since)), v.Reason.Text)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -107,7 +112,7 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 		fmt.Fprintln(t, "AGGREGATE\tSTATE\tANNOUNCED\tREASON")
 	}
 	for _, a := range st.Aggregates {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", a.Prefix, a.State, map[bool]string{true: "yes", false: "no"}[a.Announced], a.Reason)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", a.Prefix, a.State, announcedTo(a.Announced, sessionsOf(st, routeOfAggregate(a), now)), a.Reason)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -55,7 +55,7 @@ func explainVIP(st *bgp.Status, vip netip.Addr) (*explainedVIP, error) {
 	if i < 0 {
 		return nil, noVIP(st, vip)
 	}
-	e := &explainedVIP{VIPStatus: st.VIPs[i], Sessions: sessionsOf(st, st.VIPs[i], time.Now())}
+	e := &explainedVIP{VIPStatus: st.VIPs[i], Sessions: sessionsOf(st, routeOf(st.VIPs[i]), time.Now())}
 	for _, d := range st.Drains {
 		if !d.VIP.IsValid() || d.VIP == vip {
 			e.Drains = append(e.Drains, d)
@@ -82,7 +82,7 @@ func noVIP(st *bgp.Status, vip netip.Addr) error {
 func (e *explainedVIP) print(w io.Writer, now time.Time) error {
 	announced := "not announced"
 	if e.Announced {
-		announced = "announced " + announcedTo(e.VIPStatus, e.Sessions) + " peers"
+		announced = "announced " + announcedTo(true, e.Sessions) + " peers"
 	}
 	fmt.Fprintf(w, "%s is %s and %s: %s\n", e.Address, e.State, announced, e.Reason.Text)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,10 @@ type explainedSession struct {
 	Group string `json:"group,omitempty"`
 	ASN   uint32 `json:"asn"`
 	Sent  bool   `json:"sent"`
+	// Meant is set where the route is for the peer, whether or not it is sent.
+	Meant bool `json:"meant"`
+	// Attributes are what it carries there; absent where it is not sent.
+	Attributes *bgp.Attributes `json:"attributes,omitempty"`
 	// Text is what the route has there, or why it is not sent.
 	Text string `json:"text,omitempty"`
 }
@@ -31,52 +36,84 @@ func (s explainedSession) String() string {
 	return "yes, with " + s.Text
 }
 
-// sessionsOf says of every session whether it carries the VIP.
-func sessionsOf(st *bgp.Status, v bgp.VIPStatus, now time.Time) []explainedSession {
+// routed is a route of a speaker, with who it is for.
+type routed struct {
+	prefix     netip.Prefix
+	announced  bool
+	attributes *bgp.Attributes
+	own        bool // its local preference
+	peers      []string
+}
+
+// routeOf is the VIP's route, or that of the aggregate that is announced in its place.
+func routeOf(v bgp.VIPStatus) routed {
+	r := routed{announced: v.Announced, attributes: v.Attributes, own: v.OwnPreference, peers: v.Peers}
+	if addr, err := netip.ParseAddr(v.Address); err == nil {
+		r.prefix = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if v.Aggregate != "" {
+		r.prefix, _ = netip.ParsePrefix(v.Aggregate) // the speaker's own
+	}
+	return r
+}
+
+// sessionsOf says of every session whether it carries the route, and with what.
+func sessionsOf(st *bgp.Status, r routed, now time.Time) []explainedSession {
 	all := []explainedSession{}
 	for _, p := range st.Peers {
 		s := explainedSession{Peer: peerName(p), Group: p.Group, ASN: p.ASN}
-		if s.Text = notSent(p, v, now); s.Text == "" {
-			s.Sent, s.Text = true, attributesText(*v.Attributes, p.ASN == st.ASN)
+		s.Text, s.Meant = r.notSent(p, now)
+		if s.Text == "" {
+			internal := p.ASN == st.ASN
+			sent := p.Sent(*r.attributes, r.own, internal)
+			s.Sent, s.Attributes, s.Text = true, &sent, attributesText(sent, internal)
 		}
 		all = append(all, s)
 	}
 	return all
 }
 
-// notSent is why the session does not carry the VIP; "" if it does.
-func notSent(p bgp.PeerStatus, v bgp.VIPStatus, now time.Time) string {
-	family := bgp.IPv4
-	if strings.Contains(v.Address, ":") {
-		family = bgp.IPv6
-	}
-	text := ""
+// notSent is why the session does not carry the route, "" if it does, and whether it is for the
+// peer.
+func (r routed) notSent(p bgp.PeerStatus, now time.Time) (why string, meant bool) {
+	family := bgp.FamilyOf(r.prefix.Addr())
 	switch {
-	case !v.Announced || v.Attributes == nil:
-		return "it is not announced"
+	case r.peers != nil && !slices.Contains(r.peers, p.Name()):
+		return "its peers are others", false
+	case !p.Takes(r.prefix):
+		return "the vips of the peer lack it", false
+	case !r.announced || r.attributes == nil:
+		return "it is not announced", true
 	case p.State != "established":
-		text = "the session is " + p.State
+		why = "the session is " + p.State
 	case !slices.Contains(p.Families, string(family)):
-		text = "the session does not carry " + string(family)
+		why = "the session does not carry " + string(family)
 	}
-	if problem := problemText(p, now); text != "" && problem != "" {
-		text += ": " + problem
+	if problem := problemText(p, now); why != "" && problem != "" {
+		why += ": " + problem
 	}
-	return text
+	return why, true
 }
 
-// announcedTo says how many of the sessions carry the VIP.
-func announcedTo(v bgp.VIPStatus, all []explainedSession) string {
-	if !v.Announced {
+// announcedTo says how many of the sessions that a route is for carry it, and which those are where
+// it is not for all.
+func announcedTo(announced bool, all []explainedSession) string {
+	if !announced {
 		return "no"
 	}
-	n := 0
+	n, meant := 0, []string{}
 	for _, s := range all {
 		if s.Sent {
 			n++
 		}
+		if s.Meant {
+			meant = append(meant, s.Peer)
+		}
 	}
-	return fmt.Sprintf("to %d of %d", n, len(all))
+	if len(meant) == len(all) {
+		return fmt.Sprintf("to %d of %d", n, len(all))
+	}
+	return fmt.Sprintf("to %d of %d (%s)", n, len(meant), dash(few(meant)))
 }
 
 // attributesText is what a route has on a session; "" for nothing.
@@ -98,4 +135,32 @@ func attributesText(a bgp.Attributes, internal bool) string {
 		all = append(all, "link bandwidth "+a.LinkBandwidth.String())
 	}
 	return strings.Join(all, ", ")
+}
+
+// routeOfAggregate is the aggregate's own route.
+func routeOfAggregate(a bgp.AggregateStatus) routed {
+	prefix, _ := netip.ParsePrefix(a.Prefix) // the speaker's own
+	return routed{prefix, a.Announced, a.Attributes, a.OwnPreference, a.Peers}
+}
+
+// exportText is what routes have on a session besides what their states and VIPs give them, and
+// which it is sent; "" for nothing of its own.
+func exportText(p bgp.PeerStatus, internal bool) string {
+	var all []string
+	if len(p.VIPs) > 0 {
+		var in []string
+		for _, prefix := range p.VIPs {
+			in = append(in, prefix.String())
+		}
+		all = append(all, "is sent routes in "+strings.Join(in, ", ")+" alone")
+	}
+	if p.Attributes != nil {
+		if text := attributesText(*p.Attributes, internal); text != "" {
+			all = append(all, "is sent more than the states have: "+text)
+		}
+	}
+	if p.Leaving {
+		all = append(all, "is leaving: its routes carry graceful-shutdown until its session is reset")
+	}
+	return strings.Join(all, "; ")
 }

@@ -18,29 +18,41 @@ func checkSpeaker(path string, read tally) []finding {
 	return slices.Concat(ofErrors(severityWarning, path, bgp.Warnings(path)), sendings(path, config))
 }
 
-// sendings notes what routes carry in each state that is announced, by who is sent the same.
+// mostSendings bounds the notes of one file: thousands of VIPs may have attributes of their own.
+const mostSendings = 100
+
+// sendings notes what routes carry in each state that is announced, by what is sent alike.
 func sendings(path string, config *bgp.Config) (notes []finding) {
-	for _, state := range []struct {
-		name       bgp.State
-		attributes bgp.Attributes
-	}{{bgp.Up, config.States.Up}, {bgp.Degraded, config.States.Degraded.Attributes}, {bgp.Draining, config.States.Draining.Attributes}} {
-		for _, internal := range []bool{false, true} {
-			var peers []string
-			for i := range config.Peers {
-				if p := &config.Peers[i]; (p.ASN == config.ASN) == internal {
-					peers = append(peers, fmt.Sprintf("%s (%s)", p.Name(), p.AS()))
-				}
-			}
-			if len(peers) == 0 {
-				continue
-			}
-			with := attributesText(state.attributes, internal)
-			if with == "" {
-				with = "no attribute of its own"
-			}
-			reason := fmt.Sprintf("a VIP that is %s is sent to %s with %s", state.name, strings.Join(peers, ", "), with)
-			notes = append(notes, finding{Severity: severityNote, File: path, Key: "states." + string(state.name), Reason: reason, Text: path + ": " + reason})
+	note := func(key, reason string) {
+		notes = append(notes, finding{Severity: severityNote, File: path, Key: key, Reason: reason, Text: path + ": " + reason})
+	}
+	all := config.Sendings()
+	for _, s := range all[:min(len(all), mostSendings)] {
+		what := "a VIP"
+		if !s.All {
+			what = few(s.Of)
 		}
+		var peers []string
+		for _, p := range s.Peers {
+			peers = append(peers, fmt.Sprintf("%s (%s)", p.Name(), p.AS()))
+		}
+		with := attributesText(s.Attributes, s.Internal)
+		if with == "" {
+			with = "no attribute of its own"
+		}
+		note("states."+string(s.State), fmt.Sprintf("%s that is %s is sent to %s with %s", what, s.State, strings.Join(peers, ", "), with))
+	}
+	if more := len(all) - mostSendings; more > 0 {
+		note("states", fmt.Sprintf("what is sent differs in %d more ways; \"nearcast bgp explain VIP\" has that of one", more))
 	}
 	return notes
+}
+
+// few names the first ones, and says how many more there are.
+func few(all []string) string {
+	const most = 3
+	if len(all) <= most+1 {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
 }
