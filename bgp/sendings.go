@@ -98,3 +98,45 @@ func short(prefix netip.Prefix) string {
 	}
 	return prefix.String()
 }
+
+// Offered is a prefix to which a peer may be sent routes.
+type Offered struct {
+	netip.Prefix
+	// Pool is set where routes to single addresses in it are meant.
+	Pool bool
+}
+
+// Offered returns the prefixes to which the peer may be sent routes.
+func (c *Config) Offered(p *Peer) []Offered {
+	var all []Offered
+	for _, s := range c.sources() {
+		for _, prefix := range s.prefixes {
+			switch {
+			case !s.pool && p.gets(prefix, s.names):
+				all = append(all, Offered{prefix, false})
+			case s.pool && p.mayGet(prefix, s.names):
+				for _, part := range p.parts(prefix) {
+					all = append(all, Offered{part, !part.IsSingleIP()})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// parts are those of the prefix that the peer takes.
+func (p *Peer) parts(prefix netip.Prefix) []netip.Prefix {
+	if len(p.VIPs) == 0 {
+		return []netip.Prefix{prefix}
+	}
+	var all []netip.Prefix
+	for _, in := range p.VIPs {
+		switch {
+		case inside(prefix, in):
+			return []netip.Prefix{prefix}
+		case inside(in, prefix):
+			all = append(all, in)
+		}
+	}
+	return all
+}

@@ -13,7 +13,8 @@ import (
 // family is what the router may be told in one address family.
 type family struct {
 	Name bgp.Family
-	// Prefixes are the VIPs, then the pools: of these single addresses alone.
+	// Prefixes are those that the peer is sent: VIPs and aggregates, then pools, and of these
+	// single addresses alone.
 	Prefixes []prefix
 	// Sum tells the prefixes from others, for the names of lists.
 	Sum string
@@ -48,21 +49,9 @@ func (f family) Bits() int {
 
 func familyOf(c *bgp.Config, p *bgp.Peer, name bgp.Family) family {
 	f := family{Name: name, Extended: name == bgp.IPv4 && p.Session() == bgp.IPv6 && !p.NextHop.IsValid()}
-	for i := range c.VIPs {
-		if a := c.VIPs[i].Address; bgp.FamilyOf(a) == name {
-			f.add(prefix{Prefix: netip.PrefixFrom(a, a.BitLen())})
-		}
-	}
-	for _, a := range c.Aggregates {
-		if bgp.FamilyOf(a.Prefix.Addr()) == name {
-			f.add(prefix{Prefix: a.Prefix})
-		}
-	}
-	for _, pool := range c.Pools {
-		for _, cidr := range pool.CIDRs {
-			if bgp.FamilyOf(cidr.Addr()) == name {
-				f.add(prefix{cidr, !cidr.IsSingleIP()})
-			}
+	for _, o := range c.Offered(p) {
+		if bgp.FamilyOf(o.Addr()) == name {
+			f.add(prefix{o.Prefix, o.Pool})
 		}
 	}
 	f.Limit, f.Sum = f.limit(), f.sum()
@@ -111,9 +100,12 @@ const maxOfPool = 10_000
 func (f *family) limit() int {
 	n := 0
 	for _, p := range f.Prefixes {
-		if host := f.Bits() - p.Bits(); host < 13 {
+		switch host := f.Bits() - p.Bits(); {
+		case !p.Pool: // an aggregate is one route
+			n++
+		case host < 13:
 			n += 1 << host
-		} else {
+		default:
 			n += maxOfPool
 		}
 	}

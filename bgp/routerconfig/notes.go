@@ -2,6 +2,7 @@ package routerconfig
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nearcast/nearcast/bgp"
@@ -33,13 +34,48 @@ func (s *session) Notes() []string {
 	return all
 }
 
-// carried says in a line per state what the speaker's routes carry.
-func (s *session) carried(states bgp.States) []string {
-	return []string{
-		"up: " + s.attributes(states.Up),
-		"degraded: " + s.attributes(states.Degraded.Attributes),
-		"draining: " + s.attributes(states.Draining.Attributes),
+// mostCarried bounds the lines of what routes carry: thousands of VIPs may have attributes of their
+// own.
+const mostCarried = 12
+
+// carried says in a line per state what the speaker's routes carry at the peer, and in one for each
+// kind of routes where they differ. weighted says that any has a link bandwidth.
+func (s *session) carried(c *bgp.Config, p *bgp.Peer) (lines []string, weighted bool) {
+	type kind struct {
+		state bgp.State
+		text  string
 	}
+	var kinds []kind
+	of, count := map[kind][]string{}, map[bgp.State]int{}
+	for _, sent := range c.Sendings() {
+		if !slices.ContainsFunc(sent.Peers, func(o *bgp.Peer) bool { return o.Name() == p.Name() }) {
+			continue
+		}
+		weighted = weighted || sent.Attributes.LinkBandwidth > 0
+		k := kind{sent.State, s.attributes(sent.Attributes)}
+		if _, known := of[k]; !known {
+			kinds = append(kinds, k)
+			count[k.state]++
+		}
+		of[k] = append(of[k], sent.Of...)
+	}
+	for _, k := range kinds {
+		line := string(k.state)
+		if count[k.state] > 1 {
+			line += ", " + strings.Join(of[k][:min(2, len(of[k]))], ", ")
+			if more := len(of[k]) - 2; more > 0 {
+				line += fmt.Sprintf(" and %d more", more)
+			}
+		}
+		lines = append(lines, line+": "+k.text)
+	}
+	switch more := len(lines) - mostCarried; {
+	case len(lines) == 0:
+		lines = []string{"none of them is for this router"}
+	case more > 0:
+		lines = append(lines[:mostCarried], fmt.Sprintf("and %d more, which \"nearcast check\" has", more))
+	}
+	return lines, weighted
 }
 
 // attributes are those of a state in words. The path is prepended for eBGP, and the

@@ -108,7 +108,7 @@ func (r router) session(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) (*s
 			s.Missing = append(s.Missing, f)
 		}
 	}
-	s.Weighted, s.Carried = c.States.Up.LinkBandwidth > 0, s.carried(c.States)
+	s.Carried, s.Weighted = s.carried(c, p)
 	if err := s.find(c, p, speakers); err != nil {
 		return nil, err
 	}
