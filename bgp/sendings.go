@@ -61,7 +61,7 @@ func (c *Config) alike() []*routesAlike {
 			var peers []*Peer
 			var names []string
 			for i := range c.Peers {
-				if p := &c.Peers[i]; p.gets(prefix, s.names) || s.pool && p.mayGet(prefix, s.names) {
+				if p := &c.Peers[i]; s.goesTo(p, prefix) {
 					peers, names = append(peers, p), append(names, p.Name())
 				}
 			}
@@ -112,9 +112,10 @@ func (c *Config) Offered(p *Peer) []Offered {
 	for _, s := range c.sources() {
 		for _, prefix := range s.prefixes {
 			switch {
-			case !s.pool && p.gets(prefix, s.names):
+			case !s.goesTo(p, prefix):
+			case !s.pool:
 				all = append(all, Offered{prefix, false})
-			case s.pool && p.mayGet(prefix, s.names):
+			default:
 				for _, part := range p.parts(prefix) {
 					all = append(all, Offered{part, !part.IsSingleIP()})
 				}

@@ -75,10 +75,32 @@ func (c *Config) checkRecipients(fault faultFunc) {
 
 // reaches reports whether any peer is sent a route to the prefix, or of a pool, to an address in it.
 func (c *Config) reaches(prefix netip.Prefix, s *source) bool {
-	if !s.pool {
-		return len(c.sentTo(prefix, s.names)) > 0
+	for i := range c.Peers {
+		if s.goesTo(&c.Peers[i], prefix) {
+			return true
+		}
 	}
-	return slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.mayGet(prefix, s.names) })
+	return false
+}
+
+// goesTo reports whether the peer is sent a route to the prefix, or of a pool, to an address in it.
+func (s *source) goesTo(p *Peer, prefix netip.Prefix) bool {
+	if s.pool {
+		return p.mayGet(prefix, s.names)
+	}
+	return p.gets(prefix, s.names)
+}
+
+// recipients are the peers that are sent any route of the source.
+func (c *Config) recipients(s *source) []*Peer {
+	var all []*Peer
+	for i := range c.Peers {
+		p := &c.Peers[i]
+		if slices.ContainsFunc(s.prefixes, func(prefix netip.Prefix) bool { return s.goesTo(p, prefix) }) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // mayGet reports whether the peer is sent routes to any addresses in the prefix.

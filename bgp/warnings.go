@@ -13,8 +13,8 @@ import (
 
 // Warnings are what the file at path permits and its operator may not want: secrets
 // that other users can read, pools that namespaces share, groups without a peer, states in
-// which a route leaks, and bandwidths that some routers cannot count. Each names the file, the
-// line and the key. A file with a fault has none.
+// which a route leaks, bandwidths that some routers cannot count, and what is sent to nobody who
+// heeds it. Each names the file, the line and the key. A file with a fault has none.
 func Warnings(path string) []error {
 	c, found, err := load(path)
 	if err != nil || len(found.found) > 0 {
@@ -41,6 +41,7 @@ func (c *Config) warnings(path string, found *faults) []error {
 	c.warnOfLeaks(found.add)
 	c.warnOfGroups(found.add)
 	c.warnOfBandwidth(found.add)
+	c.warnOfSending(found.add)
 	return found.in(path)
 }
 

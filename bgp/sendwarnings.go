@@ -1,0 +1,117 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// warnOfSending finds what of who is sent what has no effect, or another one than meant.
+func (c *Config) warnOfSending(warn faultFunc) {
+	sources := c.sources()
+	for i := range c.Peers {
+		p := &c.Peers[i]
+		under := warn.under(fmt.Sprintf("peers[%d]", i))
+		c.warnOfAttributes(p.Attributes, []*Peer{p}, under.under("attributes"))
+		p.warnOfVIPs(sources, under)
+		p.warnOfNothing(sources, under)
+	}
+	for _, s := range sources {
+		if s.attributes != nil {
+			c.warnOfAttributes(s.attributes, c.recipients(&s), warn.under(s.key+".attributes"))
+		}
+	}
+	c.warnOfMembers(warn)
+	c.warnOfSharedPools(warn)
+}
+
+// warnOfAttributes finds what is added for peers that do not see it, and a local preference at which
+// two states are alike.
+func (c *Config) warnOfAttributes(a *Attributes, peers []*Peer, warn faultFunc) {
+	if a == nil || len(peers) == 0 { // nobody is a fault, or a Service's
+		return
+	}
+	internal := func(p *Peer) bool { return p.ASN == c.ASN }
+	if a.Prepend > 0 && !slices.ContainsFunc(peers, func(p *Peer) bool { return !internal(p) }) {
+		warn("prepend", "has no effect: it is for eBGP, and the sessions are iBGP; set localPreference")
+	}
+	if a.LocalPreference == nil {
+		return
+	}
+	if !slices.ContainsFunc(peers, internal) {
+		warn("localPreference", "has no effect: it is for iBGP, and the sessions are eBGP; set prepend or med")
+		return
+	}
+	up, degraded := c.States.of(Up, a), c.States.of(Degraded, a)
+	if or(c.States.Degraded.LocalPreference, localPreference) < c.States.preference() && *up.LocalPreference == *degraded.LocalPreference {
+		warn("localPreference", "%d leaves no room below it: a degraded site is sent with it too; write a greater one", *a.LocalPreference)
+	}
+}
+
+// warnOfVIPs finds prefixes of the peer's list in which there is nothing.
+func (p *Peer) warnOfVIPs(sources []source, warn faultFunc) {
+	for i, in := range p.VIPs {
+		if !slices.ContainsFunc(sources, func(s source) bool {
+			return slices.ContainsFunc(s.prefixes, func(o netip.Prefix) bool { return inside(o, in) || s.pool && o.Overlaps(in) })
+		}) {
+			warn(fmt.Sprintf("vips[%d]", i), "no VIP, aggregate or pool is in %s", in)
+		}
+	}
+}
+
+// warnOfNothing finds a peer that is sent no route for whom routes are for.
+func (p *Peer) warnOfNothing(sources []source, warn faultFunc) {
+	carried := false
+	for _, s := range sources {
+		for _, prefix := range s.prefixes {
+			if s.goesTo(p, prefix) {
+				return
+			}
+			carried = carried || p.Carries(FamilyOf(prefix.Addr()))
+		}
+	}
+	if carried {
+		warn("", "no route is sent to %s: each is for others, or not in its vips", p.Name())
+	}
+}
+
+// warnOfMembers finds VIPs that an aggregate without host routes is announced in the place of.
+func (c *Config) warnOfMembers(warn faultFunc) {
+	for i := range c.VIPs {
+		v := &c.VIPs[i]
+		at := slices.IndexFunc(c.Aggregates, func(a Aggregate) bool { return !a.hosts() && a.Prefix.Contains(v.Address) })
+		if at < 0 {
+			continue
+		}
+		var keys []string
+		if len(v.Peers) > 0 {
+			keys = append(keys, "peers")
+		}
+		if v.Attributes != nil {
+			keys = append(keys, "attributes")
+		}
+		if len(keys) > 0 {
+			warn(fmt.Sprintf("vips[%d]", i), "%s: without effect, because aggregates[%d], %s, is announced in the place of %s; set it there",
+				strings.Join(keys, " and "), at, c.Aggregates[at].Prefix, v.Address)
+		}
+	}
+}
+
+// warnOfSharedPools finds pools of one namespace with an address in both: the first one counts.
+func (c *Config) warnOfSharedPools(warn faultFunc) {
+	for i := range c.Pools {
+		for j := range i {
+			p, o := &c.Pools[i], &c.Pools[j]
+			alike := slices.Equal(p.Peers, o.Peers) && keyOf(p.Attributes) == keyOf(o.Attributes)
+			if alike || !slices.ContainsFunc(p.Namespaces, o.isFor) && !slices.ContainsFunc(o.Namespaces, p.isFor) {
+				continue
+			}
+			for _, cidr := range p.CIDRs {
+				if slices.ContainsFunc(o.CIDRs, cidr.Overlaps) {
+					warn(fmt.Sprintf("pools[%d]", i), "its peers and attributes do not count in %s, which pools[%d] gives to the same namespace first", cidr, j)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// aChosenStatus has routes that are not for all peers, and peers that are sent more.
+func aChosenStatus() bgp.Status {
+	number := func(n uint32) *uint32 { return &n }
+	up := []string{"ipv4"}
+	return bgp.Status{
+		ASN: 64512, RouterID: "192.0.2.11",
+		Peers: []bgp.PeerStatus{
+			{Address: "192.0.2.1", ASN: 64500, State: "established", Families: up, Export: bgp.Export{Attributes: &bgp.Attributes{Prepend: 2, MED: number(10)}}},
+			{Address: "192.0.2.2", ASN: 64512, State: "established", Families: up, Leaving: true, Export: bgp.Export{
+				Attributes: &bgp.Attributes{LocalPreference: number(200)}, Preferences: []bgp.Preference{{From: 100, To: 200}, {From: 50, To: 150}},
+			}},
+			{Address: "192.0.2.3", ASN: 64512, State: "established", Families: up, Export: bgp.Export{
+				Attributes: &bgp.Attributes{LocalPreference: number(200)}, Preferences: []bgp.Preference{{From: 100, To: 200}, {From: 50, To: 150}},
+			}},
+			{Interface: "eth1", Address: "fe80::1%eth1", ASN: 64501, State: "established", Families: up, Export: bgp.Export{
+				VIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/26")},
+			}},
+		},
+		VIPs: []bgp.VIPStatus{
+			{Address: "198.51.100.53", State: bgp.Up, Announced: true, Attributes: &bgp.Attributes{Prepend: 1}, Peers: []string{"192.0.2.1", "eth1"}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+			{Address: "198.51.100.80", State: bgp.Up, Announced: true, Attributes: &bgp.Attributes{}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+			{Address: "198.51.100.81", State: bgp.Up, Announced: true, Attributes: &bgp.Attributes{LocalPreference: number(50)}, OwnPreference: true, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+			{Address: "198.51.100.82", State: bgp.Down, Peers: []string{"192.0.2.9"}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+		},
+		Aggregates: []bgp.AggregateStatus{
+			{Prefix: "198.51.100.0/24", State: bgp.Up, Announced: true, Attributes: &bgp.Attributes{}, Peers: []string{"192.0.2.1"}},
+			{Prefix: "203.0.113.0/24", State: bgp.Down},
+		},
+	}
+}
+
+func TestBGPSaysWhoIsSentWhat(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"status"}, []string{
+			"192.0.2.1 is sent more than the states have: AS prepended 2 times, MED 10",
+			"192.0.2.2 is sent more than the states have: local preference 200; is leaving: its routes carry graceful-shutdown until its session is reset",
+			"fe80::1%eth1 is sent routes in 198.51.100.0/26 alone",
+			"198.51.100.53 up to 2 of 2 (192.0.2.1, fe80::1%eth1) 2d1h ago",
+			"198.51.100.80 up to 3 of 3 (192.0.2.1, 192.0.2.2, 192.0.2.3) 2d1h ago",
+			"198.51.100.82 down no 2d1h ago",
+			"198.51.100.0/24 up to 1 of 1 (192.0.2.1)",
+			"203.0.113.0/24 down no",
+		}},
+		{[]string{"explain", "198.51.100.53"}, []string{
+			"192.0.2.1 64500 yes, with AS prepended 3 times, MED 10",
+			"192.0.2.2 64512 no: its peers are others",
+			"fe80::1%eth1 64501 yes, with AS prepended 1 times",
+		}},
+		{[]string{"explain", "198.51.100.80"}, []string{
+			"192.0.2.1 64500 yes, with AS prepended 2 times, MED 10",
+			"192.0.2.2 64512 yes, with local preference 1, communities graceful-shutdown",
+			"192.0.2.3 64512 yes, with local preference 200",
+			"fe80::1%eth1 64501 no: the vips of the peer lack it",
+		}},
+		{[]string{"explain", "198.51.100.81"}, []string{
+			"192.0.2.3 64512 yes, with local preference 50",
+		}},
+		{[]string{"explain", "198.51.100.82"}, []string{
+			"192.0.2.1 64500 no: its peers are others",
+		}},
+	} {
+		text, _, err := ask(t, aChosenStatus(), test.args...)
+		if err != nil {
+			t.Error(err)
+		}
+		wantLines(t, text, test.want)
+	}
+	text, _, err := ask(t, aChosenStatus(), "explain", "198.51.100.80", "-o", "json")
+	var e explainedVIP
+	if err != nil || json.Unmarshal([]byte(text), &e) != nil || len(e.Sessions) != 4 {
+		t.Fatalf("%v: %s", err, text)
+	}
+	if s := e.Sessions[0]; !s.Sent || !s.Meant || s.Attributes.Prepend != 2 || *s.Attributes.MED != 10 {
+		t.Errorf("%+v", s)
+	}
+	if s := e.Sessions[3]; s.Sent || s.Meant || s.Attributes != nil {
+		t.Errorf("%+v", s)
+	}
+}
