@@ -1,12 +1,15 @@
 package bgp
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // with returns the attributes of a state together with those that a VIP, an aggregate, a pool or a
 // peer adds; more may be nil. up is the local preference of the state up.
 //
 // Whatever is added, the states keep their order: prepends and MEDs are summed, and the local
-// preference moves all states by the same distance.
+// preference moves all states by the same distance. The link bandwidth is States.of's.
 func (a Attributes) with(more *Attributes, up uint32) Attributes {
 	if more == nil {
 		return a
@@ -20,6 +23,16 @@ func (a Attributes) with(more *Attributes, up uint32) Attributes {
 	}
 	a.Communities = a.Communities.and(more.Communities)
 	return a
+}
+
+// weighed returns the link bandwidth of a state where that of the state up is to instead of up: as
+// much of it as the state has of up's, and 1K at least.
+func weighed(b, up, to Bandwidth) Bandwidth {
+	if up == 0 || b == up {
+		return to
+	}
+	part := float64(to) * float64(b) / float64(up)
+	return max(kilobit, Bandwidth(part/float64(kilobit))*kilobit)
 }
 
 // moved returns a state's local preference where that of the state up is to instead of up. It is 1
@@ -48,7 +61,12 @@ func (s *States) of(state State, more *Attributes) *Attributes {
 	default:
 		return nil
 	}
-	return new(a.with(more, s.preference()))
+	weight := a.LinkBandwidth
+	a = a.with(more, s.preference())
+	if more != nil && more.LinkBandwidth > 0 {
+		a.LinkBandwidth = weighed(weight, s.Up.LinkBandwidth, more.LinkBandwidth)
+	}
+	return &a
 }
 
 // check finds what a peer, a VIP, an aggregate or a pool cannot add to the states.
@@ -69,7 +87,29 @@ func (a *Attributes) check(states *States, fault faultFunc) {
 	if a.Communities.has(GracefulShutdown) {
 		fault("communities", "graceful-shutdown is for draining alone, and a draining route carries it anyway")
 	}
+	if n := a.Communities.size(); n > maxCommunities {
+		fault("communities", "%d octets are more than %d: an UPDATE has room for little else", n, maxCommunities)
+	}
 	if worst := uint64(or(states.Draining.MED, 0)) + uint64(or(a.MED, 0)); worst > math.MaxUint32 {
 		fault("med", "%d and the %d of states.draining are more than %d", or(a.MED, 0), or(states.Draining.MED, 0), uint32(math.MaxUint32))
+	}
+}
+
+// checkAtPeer finds what a VIP, an aggregate or a pool can add, and a peer cannot. have are the
+// communities that routes may have there anyway.
+func (a *Attributes) checkAtPeer(have Communities, fault faultFunc) {
+	if a == nil {
+		return
+	}
+	if a.LinkBandwidth > 0 {
+		fault("linkBandwidth", "is not for a peer; set it in states, or at a VIP, an aggregate or a pool")
+	}
+	for _, c := range a.Communities.Extended {
+		switch {
+		case !c.administered():
+			fault("communities", "%s is not for a peer, which takes rt and soo alone of the extended communities; set it in states, or at a VIP, an aggregate or a pool", c)
+		case slices.Contains(have.Extended, c):
+			fault("communities", "%s is one of a state's, a VIP's, an aggregate's or a pool's as well, and would be sent twice; remove it here", c)
+		}
 	}
 }

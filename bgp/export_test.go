@@ -27,7 +27,7 @@ pools:
   - {cidrs: [203.0.113.64/26, "2001:db8:53:1::/64"], namespaces: [media], peers: [rr], attributes: {med: 5}}
 aggregates:
   - {prefix: 198.51.100.0/24, peers: [203.0.113.1], attributes: {communities: [no-peer]}}
-groups: {tor: {holdTime: 9s}, rr: {holdTime: 9s}}
+groups: {tor: {}, rr: {}}
 `
 
 func TestWhoIsSentWhatIsCheckedByName(t *testing.T) {
@@ -67,6 +67,8 @@ func TestWhoIsSentWhatIsCheckedByName(t *testing.T) {
 		{"vips:\n", "states: {up: {localPreference: 0}, degraded: {localPreference: 0}}\nvips:\n", "line 7: peers[3].attributes.localPreference: has no effect, because states.up has localPreference 0"},
 		{"[\"64500:80\"]", "[graceful-shutdown]", "line 4: peers[0].attributes.communities: graceful-shutdown is for draining alone"},
 		{"[no-peer]", "[\"65535:0\"]", "line 15: aggregates[0].attributes.communities: graceful-shutdown is for draining alone"},
+		{"[\"64500:80\"]", "[\"color:7\"]", "line 4: peers[0].attributes.communities: color:7 is not for a peer, which takes rt and soo alone"},
+		{"{prepend: 1, med: 10", "{linkBandwidth: 10G, med: 10", "line 4: peers[0].attributes.linkBandwidth: is not for a peer; set it in states"},
 		{"{med: 5}", "{med: 5, dwell: 1s}", "line 13: field dwell not found"},
 		{"{med: 5}", "{med: 5.5}", "line 13: pools[0].attributes.med: 5.5 is not a whole number"},
 		{"address: 203.0.113.1, asn: 64502, multihop: 3, vips: [198.51.100.0/24]", "address: \"fe80::1%eth2\", asn: 64502}\n  - {address: \"fe80::1%eth3\", asn: 64502, vips: [\"::/0\"]", "line 7: peers[3]: fe80::1%eth3 and fe80::1%eth2 of peers[2] have one link-local address on two links"},

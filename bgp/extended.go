@@ -142,3 +142,8 @@ func (c ExtendedCommunity) named() string {
 	}
 	return ""
 }
+
+// administered reports whether it is a route target or a site of origin, with a form that has a name.
+func (c ExtendedCommunity) administered() bool {
+	return c[0] <= fourOctetAS && (c[1] == routeTarget || c[1] == siteOfOrigin)
+}

@@ -1,9 +1,6 @@
 package bgp
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // checkPeers finds what is wrong with each peer, and between them.
 func (c *Config) checkPeers(fault faultFunc) {
@@ -29,9 +26,4 @@ func (c *Config) checkPeers(fault faultFunc) {
 	if len(c.Peers) == 0 {
 		fault("peers", "at least one is required")
 	}
-}
-
-// carries reports whether any peer is told routes of the family.
-func (c *Config) carries(f Family) bool {
-	return slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Carries(f) })
 }

@@ -72,10 +72,12 @@ func (a *audience) of(names []string) []string {
 
 // checkSending finds out who is sent what, and what is wrong with that.
 func (c *Config) checkSending(fault faultFunc) {
+	have := c.carried()
 	for i := range c.Peers {
 		p := &c.Peers[i]
 		under := fault.under(fmt.Sprintf("peers[%d]", i))
 		p.Attributes.check(&c.States, under.under("attributes"))
+		p.Attributes.checkAtPeer(have, under.under("attributes"))
 		p.checkVIPs(under)
 		p.prefer(c.ASN, &c.States)
 	}
@@ -88,13 +90,26 @@ func (c *Config) checkSending(fault faultFunc) {
 	c.checkPrepends(fault)
 }
 
-// names are those that peers can be named by.
+// names are those that peers can be named by: their own, and groups.
 func (c *Config) names() map[string]bool {
 	all := map[string]bool{}
 	for i := range c.Peers {
-		all[c.Peers[i].Name()], all[c.Peers[i].Group] = true, true
+		all[c.Peers[i].Name()] = true
 	}
-	delete(all, "")
+	for name := range c.Groups {
+		all[name] = true
+	}
+	return all
+}
+
+// carried are the communities that a route may have without a peer's.
+func (c *Config) carried() Communities {
+	all := c.States.Up.Communities.and(c.States.Degraded.Communities).and(c.States.Draining.Communities)
+	for _, s := range c.sources() {
+		if s.attributes != nil {
+			all = all.and(s.attributes.Communities)
+		}
+	}
 	return all
 }
 

@@ -1,11 +1,14 @@
 package gobgp
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/osrg/gobgp/v4/api"
+	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp"
 )
@@ -114,7 +117,25 @@ func communities(name string, c bgp.Communities) (r rules) {
 			Actions:    &api.Actions{Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{text}}},
 		})
 	}
+	for _, e := range c.Extended { // which no route has without
+		r.statements = append(r.statements, &api.Statement{
+			Name:       name + " " + e.String(),
+			Conditions: &api.Conditions{NeighborSet: anyOf(name)},
+			Actions:    &api.Actions{ExtCommunity: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{extendedText(e)}}},
+		})
+	}
 	return r
+}
+
+// extendedText is a route target or a site of origin as GoBGP reads it, which has numbers of 32 bits in
+// asdot.
+func extendedText(c bgp.ExtendedCommunity) string {
+	text := c.String()
+	if c[0] != byte(gobgp.EC_TYPE_TRANSITIVE_FOUR_OCTET_AS_SPECIFIC) {
+		return text
+	}
+	name, _, _ := strings.Cut(text, ":")
+	return fmt.Sprintf("%s:%d.%d:%d", name, binary.BigEndian.Uint16(c[2:]), binary.BigEndian.Uint16(c[4:]), binary.BigEndian.Uint16(c[6:]))
 }
 
 // standard is a community as GoBGP reads it.

@@ -59,7 +59,7 @@ func newThree(t *testing.T, local string) *three {
 // declare has the speaker's file say more of the peers, and returns these.
 func (h *three) declare(more ...string) []bgp.Peer {
 	h.t.Helper()
-	text := "asn: 64511\nrouterID: 192.0.2.11\ngroups: {a: {gtsm: false}}\n" + h.states + "\npeers:\n"
+	text := "asn: 64511\nrouterID: 192.0.2.11\ngroups: {a: {}}\n" + h.states + "\npeers:\n"
 	for i, keys := range h.keys {
 		if i < len(more) && more[i] != "" {
 			keys += ", " + more[i]

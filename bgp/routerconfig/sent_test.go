@@ -20,6 +20,7 @@ vips:
 - {address: 203.0.113.53, peers: [tor], checks: [{tcp: {address: "127.0.0.1:53"}}]}
 aggregates: [{prefix: 198.51.100.0/24, peers: [203.0.113.1]}]
 pools: [{cidrs: [203.0.113.64/26], namespaces: [a]}, {cidrs: [203.0.113.128/27], namespaces: [b], peers: [tor]}]
+groups: {tor: {}}
 `
 
 // TestTheRouterMayBeSentWhatItIsSent holds the list, the limit and what the notes say, for every make.
