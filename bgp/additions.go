@@ -1,9 +1,6 @@
 package bgp
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // with returns the attributes of a state together with those that a VIP, an aggregate, a pool or a
 // peer adds; more may be nil. up is the local preference of the state up.
@@ -96,8 +93,8 @@ func (a *Attributes) check(states *States, fault faultFunc) {
 }
 
 // checkAtPeer finds what a VIP, an aggregate or a pool can add, and a peer cannot. have are the
-// communities that routes may have there anyway.
-func (a *Attributes) checkAtPeer(have Communities, fault faultFunc) {
+// extended communities that routes may have there anyway.
+func (a *Attributes) checkAtPeer(have map[ExtendedCommunity]bool, fault faultFunc) {
 	if a == nil {
 		return
 	}
@@ -108,7 +105,7 @@ func (a *Attributes) checkAtPeer(have Communities, fault faultFunc) {
 		switch {
 		case !c.administered():
 			fault("communities", "%s is not for a peer, which takes rt and soo alone of the extended communities; set it in states, or at a VIP, an aggregate or a pool", c)
-		case slices.Contains(have.Extended, c):
+		case have[c]:
 			fault("communities", "%s is one of a state's, a VIP's, an aggregate's or a pool's as well, and would be sent twice; remove it here", c)
 		}
 	}

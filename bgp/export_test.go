@@ -26,7 +26,7 @@ vips:
 pools:
   - {cidrs: [203.0.113.64/26, "2001:db8:53:1::/64"], namespaces: [media], peers: [rr], attributes: {med: 5}}
 aggregates:
-  - {prefix: 198.51.100.0/24, peers: [203.0.113.1], attributes: {communities: [no-peer]}}
+  - {prefix: 198.51.100.0/24, peers: [203.0.113.1], attributes: {communities: [no-peer, "rt:64500:1"]}}
 groups: {tor: {}, rr: {}}
 `
 
@@ -66,8 +66,9 @@ func TestWhoIsSentWhatIsCheckedByName(t *testing.T) {
 		{"{localPreference: 300}", "{localPreference: 0}", "line 11: vips[2].attributes.localPreference: 0 is for what leaves"},
 		{"vips:\n", "states: {up: {localPreference: 0}, degraded: {localPreference: 0}}\nvips:\n", "line 7: peers[3].attributes.localPreference: has no effect, because states.up has localPreference 0"},
 		{"[\"64500:80\"]", "[graceful-shutdown]", "line 4: peers[0].attributes.communities: graceful-shutdown is for draining alone"},
-		{"[no-peer]", "[\"65535:0\"]", "line 15: aggregates[0].attributes.communities: graceful-shutdown is for draining alone"},
+		{"[no-peer, ", "[\"65535:0\", ", "line 15: aggregates[0].attributes.communities: graceful-shutdown is for draining alone"},
 		{"[\"64500:80\"]", "[\"color:7\"]", "line 4: peers[0].attributes.communities: color:7 is not for a peer, which takes rt and soo alone"},
+		{"[\"64500:80\"]", "[\"rt:64500:1\"]", "line 4: peers[0].attributes.communities: rt:64500:1 is one of a state's"},
 		{"{prepend: 1, med: 10", "{linkBandwidth: 10G, med: 10", "line 4: peers[0].attributes.linkBandwidth: is not for a peer; set it in states"},
 		{"{med: 5}", "{med: 5, dwell: 1s}", "line 13: field dwell not found"},
 		{"{med: 5}", "{med: 5.5}", "line 13: pools[0].attributes.med: 5.5 is not a whole number"},
@@ -119,7 +120,7 @@ up 198.51.100.80 to 192.0.2.1: prepend 3 med 10 64500:80
 up 198.51.100.80 to eth1 203.0.113.1: prepend 2
 up 2001:db8:53::53 to eth1:
 up 2001:db8:53::53 to 2001:db8::2: preference 300
-up 198.51.100.0/24 to 203.0.113.1: no-peer
+up 198.51.100.0/24 to 203.0.113.1: no-peer rt:64500:1
 up 203.0.113.64/26 2001:db8:53:1::/64 to 2001:db8::2: med 5 preference 200
 degraded 198.51.100.53 to 192.0.2.1: prepend 4 med 110 64500:80
 degraded 198.51.100.53 to eth1 203.0.113.1: prepend 3 med 100
@@ -128,7 +129,7 @@ degraded 198.51.100.80 to 192.0.2.1: prepend 6 med 110 64500:80
 degraded 198.51.100.80 to eth1 203.0.113.1: prepend 5 med 100
 degraded 2001:db8:53::53 to eth1: prepend 3 med 100
 degraded 2001:db8:53::53 to 2001:db8::2: med 100 preference 250
-degraded 198.51.100.0/24 to 203.0.113.1: prepend 3 med 100 no-peer
+degraded 198.51.100.0/24 to 203.0.113.1: prepend 3 med 100 no-peer rt:64500:1
 degraded 203.0.113.64/26 2001:db8:53:1::/64 to 2001:db8::2: med 105 preference 150
 draining 198.51.100.53 to 192.0.2.1: prepend 7 med 210 graceful-shutdown 64500:80
 draining 198.51.100.53 to eth1 203.0.113.1: prepend 6 med 200 graceful-shutdown
@@ -137,7 +138,7 @@ draining 198.51.100.80 to 192.0.2.1: prepend 9 med 210 graceful-shutdown 64500:8
 draining 198.51.100.80 to eth1 203.0.113.1: prepend 8 med 200 graceful-shutdown
 draining 2001:db8:53::53 to eth1: prepend 6 med 200 graceful-shutdown
 draining 2001:db8:53::53 to 2001:db8::2: med 200 preference 0 graceful-shutdown
-draining 198.51.100.0/24 to 203.0.113.1: prepend 6 med 200 graceful-shutdown no-peer
+draining 198.51.100.0/24 to 203.0.113.1: prepend 6 med 200 graceful-shutdown no-peer rt:64500:1
 draining 203.0.113.64/26 2001:db8:53:1::/64 to 2001:db8::2: med 205 preference 0 graceful-shutdown`
 	if got := sentOf(c); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -102,12 +102,19 @@ func (c *Config) names() map[string]bool {
 	return all
 }
 
-// carried are the communities that a route may have without a peer's.
-func (c *Config) carried() Communities {
-	all := c.States.Up.Communities.and(c.States.Degraded.Communities).and(c.States.Draining.Communities)
+// carried are the extended communities that a route may have without a peer's.
+func (c *Config) carried() map[ExtendedCommunity]bool {
+	all := map[ExtendedCommunity]bool{}
+	have := []*Attributes{&c.States.Up, &c.States.Degraded.Attributes, &c.States.Draining.Attributes}
 	for _, s := range c.sources() {
-		if s.attributes != nil {
-			all = all.and(s.attributes.Communities)
+		have = append(have, s.attributes)
+	}
+	for _, a := range have {
+		if a == nil {
+			continue
+		}
+		for _, one := range a.Communities.Extended {
+			all[one] = true
 		}
 	}
 	return all

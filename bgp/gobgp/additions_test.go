@@ -97,6 +97,9 @@ func shown(r bgp.Route, sent bgp.Attributes, internal bool) string {
 	if c := (bgp.Communities{Standard: sent.Communities.Standard}); !c.IsZero() {
 		parts = append(parts, fmt.Sprintf("communities=%v", c.Texts()))
 	}
+	for _, c := range sent.Communities.Extended {
+		parts = append(parts, fmt.Sprintf("extended=%x", c[:]))
+	}
 	if c := (bgp.Communities{Large: sent.Communities.Large}); !c.IsZero() {
 		parts = append(parts, fmt.Sprintf("large=%v", c.Texts()))
 	}
@@ -126,6 +129,7 @@ func TestEachRouterHoldsWhatExportSays(t *testing.T) {
 		{"attributes: {prepend: 4, med: 7}", `attributes: {communities: ["64511:7", no-export, "64511:1:2", "64511:3:4"]}`, ""},
 		{"attributes: {prepend: 4, med: 7}", `attributes: {communities: ["64511:7", no-export, "64511:1:2", "64511:3:4"]}`, "attributes: {localPreference: 190, prepend: 2}"},
 		{"attributes: {prepend: 4, med: 7}", `attributes: {communities: ["64511:7", no-export, "64511:1:2", "64511:3:4"]}`, `attributes: {localPreference: 50, med: 1, communities: ["64511:8"]}`},
+		{"attributes: {prepend: 2, med: 1}", `attributes: {communities: ["rt:64500:7", "soo:4200000000:9", "rt:192.0.2.1:5"]}`, `attributes: {communities: ["soo:64500:7"]}`},
 		{"attributes: {prepend: 2, med: 1}", "attributes: {prepend: 2, med: 1}", "attributes: {localPreference: 1}"},
 		{"group: a, attributes: {prepend: 2, med: 1}", "attributes: {prepend: 2, med: 1}", "attributes: {localPreference: 1}"},
 		{"", "", ""},
