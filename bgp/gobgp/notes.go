@@ -100,9 +100,14 @@ func (n *notes) listen(keyed bool) {
 func (n *notes) hear(ears *outage.Ears, segment []byte, ttl int, now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !ears.Hear(segment, ttl, &n.attempt) {
+	of := &n.attempt
+	if n.known && !n.trying && now.Sub(n.since) < heard {
+		of = &n.before // this attempt has no connection yet
+	}
+	if !ears.Hear(segment, ttl, of) {
 		return
 	}
+	n.attempt.Called = of.Called
 	news := now.Sub(n.last) > newsAfter || errors.Is(n.attempt.Connect, syscall.ECONNREFUSED)
 	n.last = now
 	if news && n.keyed == (*n.attempt.Called == outage.MD5) {
