@@ -13,7 +13,7 @@ import (
 
 // Warnings are what the file at path permits and its operator may not want: secrets
 // that other users can read, pools that namespaces share, groups without a peer, states in
-// which a route leaks, bandwidths that some routers cannot count, and what is sent to nobody who
+// which a route leaks, keys and bandwidths that some routers do not take, and what is sent to nobody who
 // heeds it. Each names the file, the line and the key. A file with a fault has none.
 func Warnings(path string) []error {
 	c, found, err := load(path)
@@ -37,6 +37,7 @@ func loadAndWarn(path string) (*Config, []error, error) {
 
 func (c *Config) warnings(path string, found *faults) []error {
 	c.warnOfSecrets(found.add)
+	c.warnOfKeys(found.add)
 	c.warnOfPools(found.add)
 	c.warnOfLeaks(found.add)
 	c.warnOfGroups(found.add)
@@ -58,6 +59,18 @@ func warnOfSecret(key, file string, warn faultFunc) {
 	}
 	if text := secretfile.Warning(file); text != "" {
 		warn(key, "%s", text)
+	}
+}
+
+// warnOfKeys finds keys that a make of router cannot be configured with.
+func (c *Config) warnOfKeys(warn faultFunc) {
+	for i := range c.Peers {
+		p := &c.Peers[i]
+		for of, routers := range map[string]string{" \t": "spaces, which FRR, SONiC and VyOS do not take", "\"": "quotation marks, which BIRD does not take"} {
+			if strings.ContainsAny(string(p.Password), of) {
+				warn(fmt.Sprintf("peers[%d].passwordFile", i), "the key in %s has %s; choose one without, at both ends", p.PasswordFile, routers)
+			}
+		}
 	}
 }
 

@@ -119,3 +119,23 @@ func TestABandwidthThatFRRCannotCountIsWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+// TestAKeyThatARouterDoesNotTakeIsWarnedOfAndNotShown: FRR's command line ends it at a space.
+func TestAKeyThatARouterDoesNotTakeIsWarnedOfAndNotShown(t *testing.T) {
+	for key, want := range map[string]string{
+		"topsecret\n": "", "topsecret!#$'\n": "", "top secret": "has spaces, which FRR, SONiC and VyOS do not take", "topsecret ": "has spaces",
+		"top\tsecret": "has spaces", `topsecret"`: "has quotation marks, which BIRD does not take",
+	} {
+		path := filepath.Join(t.TempDir(), "bgp.key")
+		if err := os.WriteFile(path, []byte(key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := warningsOf(t, "asn: 64512\nrouterID: 192.0.2.11\npeers:\n- {address: 192.0.2.2, asn: 64500}\n- {address: 192.0.2.1, asn: 64500, passwordFile: "+path+"}\n")
+		if (got == "") != (want == "") || !strings.Contains(got, want) || want != "" && !strings.HasPrefix(got, "line 5: peers[1].passwordFile: the key in "+path) {
+			t.Errorf("%q: %q, want %q", key, got, want)
+		}
+		if strings.Contains(got, "secret") {
+			t.Errorf("the key is shown: %s", got)
+		}
+	}
+}

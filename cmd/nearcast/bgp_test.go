@@ -40,7 +40,9 @@ func aStatus() bgp.Status {
 			},
 			{
 				Address: "2001:db8:53::53", State: bgp.Up, Reason: bgp.Reason{Code: bgp.Passing, Text: "all checks pass"}, Since: ago,
-				Announced: true, Attributes: &bgp.Attributes{}, Owners: []string{"media/dash"},
+				Announced: true, Owners: []string{"media/dash"}, Attributes: &bgp.Attributes{
+					Communities: bgp.Communities{Extended: []bgp.ExtendedCommunity{{0, 2, 0xfb, 0xf4, 7: 100}}}, LinkBandwidth: 2_500_000_000,
+				},
 			},
 			{
 				Address: "198.51.100.54", State: bgp.Down, Reason: bgp.Reason{Code: bgp.CheckFailed, Text: "tcp 127.0.0.1:9: connection refused"}, Since: ago,
@@ -125,7 +127,7 @@ func TestBGPText(t *testing.T) {
 			"2001:db8:53::53 is up and announced to 1 of 4 peers: all checks pass",
 			"of Service media/dash",
 			"192.0.2.1 64500 no: the session does not carry ipv6",
-			"192.0.2.2 64512 yes",
+			"192.0.2.2 64512 yes, with communities rt:64500:100, link bandwidth 2500M",
 		}},
 		{[]string{"explain", "198.51.100.54"}, "GET /status", []string{
 			"198.51.100.54 is down and not announced: tcp 127.0.0.1:9: connection refused",

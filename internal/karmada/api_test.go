@@ -140,7 +140,7 @@ func TestEveryKindIsReadOverHTTP(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	state := new(federation.Memory).Build(store, federation.Options{Zones: []string{"fn.example.org."}})
+	state := new(federation.Builder).Build(store, federation.Options{Zones: []string{"fn.example.org."}})
 	functions := 0
 	for range state.All() {
 		functions++
