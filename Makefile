@@ -4,6 +4,7 @@ export NEARCAST_CACHE ?= $(CURDIR)/.cache
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
+ACTIONLINT_VERSION := v1.7.12
 GOLANGCI_LINT := $(NEARCAST_CACHE)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 # Stamping fails in a checkout that somebody else owns, as in many a CI.
 export GOFLAGS ?= -buildvcs=false
@@ -12,7 +13,7 @@ export GOFLAGS ?= -buildvcs=false
 export CGO_ENABLED ?= 0
 FUZZTIME ?= 60s
 
-.PHONY: help build run run-karmada controlplane test test-short test-full bench bench-quick evaluation lint tidy vuln image pin chart clean
+.PHONY: help build run run-karmada controlplane test test-short test-full fuzz bench bench-quick evaluation lint tidy vuln image pin chart docs clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -45,6 +46,9 @@ test-short: ## the packages below the plugin, in seconds
 test-full: ## everything, with minutes of fuzzing and repetition; writes test/REPORT.md
 	@FUZZTIME=$(FUZZTIME) test/run full
 
+fuzz: ## fuzz each target for FUZZTIME, a minute by default
+	@FUZZTIME=$(FUZZTIME) test/run fuzz
+
 bench: build ## Nearcast beside its peers, in 20 minutes; writes test/bench/RESULTS.md and its plots
 	go test -run '^$$' -bench . ./plugin/nearcast
 	go run ./test/bench
@@ -55,8 +59,9 @@ bench-quick: build ## a selection of that in two minutes, into the cache
 evaluation: build ## the paper's evaluation, in ten minutes; writes test/evaluation/REPORT.md and its plots
 	go run ./test/evaluation
 
-lint: $(GOLANGCI_LINT) tidy ## golangci-lint as .golangci.yml configures it, and every go.mod tidy
+lint: $(GOLANGCI_LINT) tidy ## golangci-lint as .golangci.yml configures it, every go.mod tidy, and the workflows
 	$(GOLANGCI_LINT) run ./...
+	go run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION) .github/workflows/*.yml
 
 $(GOLANGCI_LINT):
 	GOBIN=$(NEARCAST_CACHE)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
@@ -82,6 +87,9 @@ pin: ## make them, and write their digests into manifests/
 
 chart: ## package the Helm chart, made of manifests/nearcast, into bin/
 	@go -C image/chart run . $(CURDIR)/manifests/nearcast $(CURDIR)/internal/version/VERSION $(CURDIR)/bin
+
+docs: ## make the documentation's site from docs/ and the manuals, in dist/docs
+	go -C docs/site tool hugo --cleanDestinationDir --destination ../../dist/docs
 
 clean: ## remove what was built
 	rm -rf bin dist

@@ -115,10 +115,10 @@ func TestTheCommittedReportWasMeasured(t *testing.T) {
 	}
 }
 
-// TestTheREADMESaysWhatWasMeasured: its figures come from the report.
-func TestTheREADMESaysWhatWasMeasured(t *testing.T) {
+// TestTheDocumentationSaysWhatWasMeasured: its figures come from the report.
+func TestTheDocumentationSaysWhatWasMeasured(t *testing.T) {
 	var texts [2]string
-	for i, path := range []string{"REPORT.md", "../../README.md"} {
+	for i, path := range []string{"REPORT.md", "../../docs/evaluation.md"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -131,7 +131,7 @@ func TestTheREADMESaysWhatWasMeasured(t *testing.T) {
 	}
 	for _, figure := range found[1:] {
 		if !strings.Contains(texts[1], figure) {
-			t.Errorf("README.md has no %q, which REPORT.md has", figure)
+			t.Errorf("docs/evaluation.md has no %q, which REPORT.md has", figure)
 		}
 	}
 }
