@@ -62,12 +62,42 @@ func plain(instance *caddy.Instance) string {
 	return ""
 }
 
-func TestEveryExampleStarts(t *testing.T) {
+// start starts a Corefile on free ports, with dir in place of /etc/nearcast, asks it and
+// stops it.
+func start(t *testing.T, name, text, dir string) {
+	t.Helper()
+	text = strings.NewReplacer("/etc/nearcast", dir, "/run/nearcast", filepath.Join(dir, "run"), ":9153", "127.0.0.1:0", "192.0.2.53", "127.0.0.1:1", "    ready\n", "    ready 127.0.0.1:0\n").Replace(text)
+	text = keys.ReplaceAllStringFunc(text, onFreePorts)
+	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: name, Contents: []byte(text), ServerTypeName: "dns"})
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	// A server that never served cannot be stopped.
+	client := dns.Client{}
+	if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), plain(instance)); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+	if errs := instance.ShutdownCallbacks(); len(errs) > 0 {
+		t.Errorf("%s: %v", name, errs)
+	}
+	if err := instance.Stop(); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+}
+
+// quiet has CoreDNS print nothing, and gives it our order of plugins.
+func quiet(t *testing.T) {
+	t.Helper()
 	caddy.Quiet, dnsserver.Quiet = true, true
 	clog.Discard()
 	if err := directives.Install(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestEveryExampleStarts(t *testing.T) {
+	quiet(t)
 	examples, err := filepath.Glob("*.Corefile")
 	if err != nil || len(examples) < 5 {
 		t.Fatalf("%d examples, %v", len(examples), err)
@@ -78,23 +108,6 @@ func TestEveryExampleStarts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := strings.NewReplacer("/etc/nearcast", dir, "/run/nearcast", filepath.Join(dir, "run"), ":9153", "127.0.0.1:0", "192.0.2.53", "127.0.0.1:1", "    ready\n", "    ready 127.0.0.1:0\n").Replace(string(data))
-		text = keys.ReplaceAllStringFunc(text, onFreePorts)
-		instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: example, Contents: []byte(text), ServerTypeName: "dns"})
-		if err != nil {
-			t.Errorf("%s: %v", example, err)
-			continue
-		}
-		// A server that never served cannot be stopped.
-		client := dns.Client{}
-		if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), plain(instance)); err != nil {
-			t.Errorf("%s: %v", example, err)
-		}
-		if errs := instance.ShutdownCallbacks(); len(errs) > 0 {
-			t.Errorf("%s: %v", example, errs)
-		}
-		if err := instance.Stop(); err != nil {
-			t.Errorf("%s: %v", example, err)
-		}
+		start(t, example, string(data), dir)
 	}
 }
