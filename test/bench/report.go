@@ -105,6 +105,8 @@ func grouped(n int) string {
 
 // reading is how the tables are to be read.
 const reading = `
+The speaker has figures of its own, in [speaker/RESULTS.md](speaker/RESULTS.md).
+
 ## How to read it
 
 - **CPU µs/query** is user and system time of the server's processes over a turn at saturation, divided by the queries answered.
