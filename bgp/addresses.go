@@ -88,7 +88,10 @@ func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired
 	want = s.controller.Desired(now)
 	routes := announceable(want.Routes, s.discard(union(s.discards.given, s.dropped(want)), moved, now))
 	announced, err := s.Announcer.Set(routes)
-	s.announced = announced
+	if s.announced = announced; errors.Is(err, ErrMore) {
+		s.more = true // and first see what has to be withdrawn
+		return want
+	}
 	s.announceFault = s.once(s.announceFault, "announcing failed; it is tried again", err)
 	give, drop := want.Bound, s.dropped(want)
 	if err != nil {

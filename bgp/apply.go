@@ -38,7 +38,7 @@ func (s *speaker) apply(now time.Time) time.Duration {
 	}
 	s.version.Granted, s.version.Checks = version.Granted, version.Checks
 	switch next := s.controller.Next(now); {
-	case version.Desired != s.version.Desired: // for an address that was lost meanwhile
+	case version.Desired != s.version.Desired, s.more: // for an address that was lost meanwhile
 		return 0
 	case s.dirty && (next.IsZero() || s.retryAt.Before(next)):
 		return s.retryAt.Sub(now)
@@ -50,7 +50,7 @@ func (s *speaker) apply(now time.Time) time.Duration {
 }
 
 func (s *speaker) outdated(now time.Time) bool {
-	return s.dirty && !now.Before(s.retryAt) || s.addresses.stale || s.controller.Version().Desired != s.version.Desired
+	return s.more || s.dirty && !now.Before(s.retryAt) || s.addresses.stale || s.controller.Version().Desired != s.version.Desired
 }
 
 func (s *speaker) applyDesired(now time.Time) {
@@ -60,8 +60,8 @@ func (s *speaker) applyDesired(now time.Time) {
 	}
 	s.version.Desired = s.controller.Version().Desired
 	want, look := s.controller.Desired(now), s.controller.Elsewhere()
-	if s.dirty || s.addresses.stale || !want.equal(s.applied) || !slices.Equal(look, s.addresses.looked) {
-		s.dirty = false
+	if s.more || s.dirty || s.addresses.stale || !want.equal(s.applied) || !slices.Equal(look, s.addresses.looked) {
+		s.more, s.dirty = false, false
 		s.applied = s.change(want, look, now)
 	}
 	if s.withdrawn = nil; len(withdrawn) == 0 || s.dirty {

@@ -3,6 +3,8 @@ package bgp
 import (
 	"context"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -72,5 +74,69 @@ vips:
 		cancel()
 		s.background.Wait()
 		s.runner.wait()
+	}
+}
+
+// slow announces one route a turn.
+type slow struct {
+	*machine
+	routes []Route
+}
+
+func (l *slow) Set(routes []Route) ([]Route, error) {
+	l.routes = slices.DeleteFunc(l.routes, func(r Route) bool { return !slices.ContainsFunc(routes, r.Equal) })
+	for _, r := range routes {
+		if !slices.ContainsFunc(l.routes, r.Equal) {
+			l.routes = append(l.routes, r)
+			break
+		}
+	}
+	if len(l.routes) < len(routes) {
+		return l.routes, ErrMore
+	}
+	return l.routes, nil
+}
+
+// TestAWithdrawalDoesNotWaitForAnnouncements has a check fail while most routes are not announced
+// yet: its route goes with the next turn, and all others are announced in the end, without a wait.
+func TestAWithdrawalDoesNotWaitForAnnouncements(t *testing.T) {
+	const vips = 20
+	config, err := Parse([]byte(strings.ReplaceAll(manyVIPs(vips), "interval: 1h", "interval: 1h, rise: 1, fall: 1, timeout: 1s")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range config.VIPs {
+		config.VIPs[i].Checks[0].TCP.Address = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1+i))
+	}
+	l := &slow{machine: newMachine(t)}
+	s := newSpeaker(Options{Config: config, Announcer: l, Binder: l, Log: discard})
+	ctx, cancel := context.WithCancel(t.Context())
+	s.around, s.runner = ctx, newRunner(ctx, nil)
+	defer s.background.Wait()
+	defer cancel()
+	now := time.Now()
+	s.declare(now)
+	result := func(vip int, failure error) {
+		s.observe(result{id: config.VIPs[vip].Checks[0].id(), failure: failure, at: now})
+	}
+	for i := range vips {
+		result(i, nil)
+	}
+	for range 3 {
+		if wake := s.apply(now); wake != 0 {
+			t.Fatalf("with routes left to announce it waits for %s", wake)
+		}
+	}
+	result(0, errRefused)
+	s.apply(now)
+	lost := host(config.VIPs[0].Address)
+	if slices.ContainsFunc(l.routes, func(r Route) bool { return r.Prefix == lost }) || len(l.routes) >= vips-1 {
+		t.Errorf("of a check that failed the route is announced, or all others are already: %d", len(l.routes))
+	}
+	for range vips {
+		s.apply(now)
+	}
+	if len(l.routes) != vips-1 || s.apply(now) == 0 || len(s.announced) != vips-1 {
+		t.Errorf("in the end %d routes are announced, want %d", len(l.routes), vips-1)
 	}
 }

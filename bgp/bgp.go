@@ -9,6 +9,7 @@ package bgp
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -28,7 +29,9 @@ type Announcer interface {
 	Freeze()
 	// Set declares all the routes to announce; it finds out itself what changed, and returns
 	// what is announced then: these routes, or others where it failed. One that fails does not
-	// hold up the others, and a failed Set may be called again with the same routes.
+	// hold up the others, and a failed Set may be called again with the same routes. It withdraws
+	// first; where there is much to announce it returns ErrMore in between, and is to be called
+	// again at once.
 	Set(routes []Route) (announced []Route, err error)
 	// UpdatesSent counts the UPDATE messages that the sessions have sent. It may be
 	// called at any time.
@@ -38,6 +41,9 @@ type Announcer interface {
 	// Close withdraws everything and ends the sessions, within the deadline.
 	Close(deadline time.Duration) error
 }
+
+// ErrMore is of an Announcer that has withdrawn everything, and has routes left to announce.
+var ErrMore = errors.New("routes are left to announce")
 
 // Binder gives addresses to this machine, so that packets to them are taken, and sees
 // which it takes. It is used by one goroutine, but for Watch.

@@ -80,6 +80,7 @@ type speaker struct {
 	announceFault string  // what was last said of it
 	addresses     addresses
 	discards      discards
+	more          bool      // there are routes left to announce
 	dirty         bool      // something failed, or only a part of it was done
 	retryAt       time.Time // when it is done again
 }

@@ -2,6 +2,7 @@ package gobgp
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -48,6 +49,7 @@ func newSpeaker(t *testing.T, addr netip.Addr, peer bgp.Peer) *Speaker {
 	if err != nil {
 		t.Fatal(err)
 	}
+	speaker.announceFor = time.Minute // a busy machine may need it for a few routes
 	peer.LocalAddress, peer.HoldTime = addr, 3*time.Second
 	if len(peer.Families) == 0 {
 		peer.Families = []bgp.Family{bgp.IPv4}
@@ -112,6 +114,35 @@ func TestTheRouterHoldsExactlyWhatIsSet(t *testing.T) {
 		t.Error(err)
 	}
 	table(t, router, "")
+}
+
+// TestSetLetsOthersHaveATurn announces with turns that are over at once: each withdraws all that is
+// to be withdrawn, and the last one has announced the rest.
+func TestSetLetsOthersHaveATurn(t *testing.T) {
+	router, speaker := pair(t, "127.0.0.119")
+	defer speaker.Close(5 * time.Second)
+	if _, err := speaker.Set(routes("198.51.100.1/32", "198.51.100.2/32")); err != nil {
+		t.Fatal(err)
+	}
+	speaker.announceFor = 0
+	want := routes("198.51.100.3/32", "198.51.100.4/32", "198.51.100.5/32")
+	turns := 1
+	for ; ; turns++ {
+		_, err := speaker.Set(want)
+		if len(speaker.announced) > len(want) {
+			t.Fatalf("after turn %d %v are announced", turns, speaker.announced)
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, bgp.ErrMore) || turns > len(want) {
+			t.Fatalf("turn %d: %v", turns, err)
+		}
+	}
+	if turns < 2 {
+		t.Error("all was announced in one turn")
+	}
+	table(t, router, "198.51.100.3/32 via 127.0.0.119 as 64511, 198.51.100.4/32 via 127.0.0.119 as 64511, 198.51.100.5/32 via 127.0.0.119 as 64511")
 }
 
 func TestNothingThatAPeerSendsIsAccepted(t *testing.T) {

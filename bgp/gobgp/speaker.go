@@ -45,13 +45,19 @@ type Speaker struct {
 	turns     turns.Turns      // of the same
 	selection selection
 	patience  time.Duration
+
+	announceFor time.Duration
 }
+
+// announceFor is how long Set announces until it lets somebody see what has to be withdrawn: 5,000 routes
+// to 50 peers take some seconds.
+const announceFor = 100 * time.Millisecond
 
 // NewSpeaker starts without peers. Nothing that a peer sends is ever accepted.
 func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Speaker, error) {
 	s := &Speaker{
 		asn: config.ASN, routerID: config.RouterID, log: log, announced: map[netip.Prefix]bgp.Route{},
-		chronicle: newChronicle(), peers: map[string]*peer{}, patience: patience,
+		chronicle: newChronicle(), peers: map[string]*peer{}, patience: patience, announceFor: announceFor,
 		selection: newSelection(),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -96,26 +102,33 @@ func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 		delete(s.announced, prefix)
 	}
 	if err := s.choose(routes); err != nil {
-		return slices.Collect(maps.Values(s.announced)), errors.Join(append(errs, err)...) // who is to get them is not known
+		return s.held(), errors.Join(append(errs, err)...) // who is to get them is not known
 	}
+	began, some := time.Now(), false
 	for _, route := range routes {
 		if before, known := s.announced[route.Prefix]; known && before.SameAs(route) {
 			s.announced[route.Prefix] = route
 			continue
 		}
+		if some && len(errs) == 0 && time.Since(began) > s.announceFor {
+			return s.held(), bgp.ErrMore
+		}
 		if err := s.announce(route); err != nil {
 			errs = append(errs, fmt.Errorf("announce %s: %w", route.Prefix, err))
 			continue
 		}
-		s.announced[route.Prefix] = route
+		s.announced[route.Prefix], some = route, true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := errors.Join(append(errs, s.sendAgain())...); err != nil {
-		return slices.Collect(maps.Values(s.announced)), err
+		return s.held(), err
 	}
 	return routes, nil
 }
+
+// held is what is announced.
+func (s *Speaker) held() []bgp.Route { return slices.Collect(maps.Values(s.announced)) }
 
 func (s *Speaker) announce(route bgp.Route) error {
 	path, err := pathOf(route, s.asn)
