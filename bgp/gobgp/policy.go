@@ -98,7 +98,7 @@ func (s *Speaker) applyPolicy() error {
 func (s *Speaker) export(peers []*peer) (r rules) {
 	r.add(s.selection.rules(peers))
 	r.add(ranges(peers))
-	for n := 1; n <= bgp.MaxPrepend; n++ {
+	for _, n := range s.prepends {
 		r.add(s.prepend(n))
 	}
 	before, after := s.additions(peers)
@@ -106,10 +106,24 @@ func (s *Speaker) export(peers []*peer) (r rules) {
 	r.add(before)
 	r.statements = append(r.statements, unmark)
 	r.add(after)
-	for _, p := range peers {
-		r.add(p.exceptions())
-	}
+	r.add(exceptions(peers))
 	return r
+}
+
+// canPrepend has the policy prepend so often. It has statements for the numbers that routes have
+// had, and not for all that they may have: GoBGP evaluates every statement for each route and peer.
+func (s *Speaker) canPrepend(n int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n == 0 || slices.Contains(s.prepends, n) {
+		return nil
+	}
+	s.prepends = append(s.prepends, n)
+	err := s.applyPolicy()
+	if err != nil {
+		s.prepends = s.prepends[:len(s.prepends)-1]
+	}
+	return err
 }
 
 func prependName(n int) string { return fmt.Sprintf("prepend %d", n) }
@@ -169,26 +183,51 @@ var unmark = &api.Statement{
 	}},
 }
 
-// exceptions are the rules for a peer as it is now.
-func (p *peer) exceptions() (r rules) {
-	except := func(name string, c *api.Conditions, actions *api.Actions) {
-		name += " " + p.config.Name()
-		c.NeighborSet = anyOf(name)
-		r.sets = append(r.sets, neighborSet(name, []netip.Addr{p.addr}))
-		r.statements = append(r.statements, &api.Statement{Name: name, Conditions: c, Actions: actions})
+// exception is what peers are told differently, as they are now.
+type exception struct {
+	name    string // of the statement, and of the set of its peers
+	of      *api.Conditions
+	actions *api.Actions
+	addrs   []netip.Addr
+}
+
+// exceptions are the rules for peers as they are now. Those that are told the same share one.
+func exceptions(peers []*peer) (r rules) {
+	var all []*exception
+	for _, p := range peers {
+		for _, e := range p.exceptions() {
+			i := slices.IndexFunc(all, func(o *exception) bool { return o.name == e.name })
+			if i < 0 {
+				i, all = len(all), append(all, e)
+			}
+			all[i].addrs = append(all[i].addrs, p.addr)
+		}
+	}
+	for _, e := range all {
+		e.of.NeighborSet = anyOf(e.name)
+		r.sets = append(r.sets, neighborSet(e.name, e.addrs))
+		r.statements = append(r.statements, &api.Statement{Name: e.name, Conditions: e.of, Actions: e.actions})
+	}
+	return r
+}
+
+// exceptions are those of a peer.
+func (p *peer) exceptions() (all []*exception) {
+	except := func(name string, of *api.Conditions, actions *api.Actions) {
+		all = append(all, &exception{name: name, of: of, actions: actions})
 	}
 	other := bgp.IPv4
 	if p.config.Session() == bgp.IPv4 {
 		other = bgp.IPv6
 	}
-	of := func(f bgp.Family) *api.Conditions { return &api.Conditions{AfiSafiIn: []*api.Family{apiFamily(f)}} }
+	family := &api.Conditions{AfiSafiIn: []*api.Family{apiFamily(other)}}
 	switch {
 	case !p.config.Carries(other):
 	case p.config.NextHop.IsValid():
-		except("next hop of", of(other), &api.Actions{Nexthop: &api.NexthopAction{Address: p.config.NextHop.String()}})
+		except(fmt.Sprintf("next hop %s of %s", p.config.NextHop, other), family, &api.Actions{Nexthop: &api.NexthopAction{Address: p.config.NextHop.String()}})
 	case !p.extended:
 		// RFC 8950, section 4: only to whom has said that it understands.
-		except("no next hop for", of(other), reject)
+		except("no next hop of "+string(other), family, reject)
 	}
 	if p.config.External && p.asn == 0 { // only to whom is known to be external
 		except("not external", &api.Conditions{}, reject)
@@ -201,5 +240,5 @@ func (p *peer) exceptions() (r rules) {
 			LocalPref: &api.LocalPrefAction{Value: bgp.LeavingPreference},
 		})
 	}
-	return r
+	return all
 }

@@ -256,7 +256,7 @@ func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
 func TestIPv4OverIPv6IsForWhoHasSaidThatItUnderstands(t *testing.T) {
 	p := &peer{config: bgp.Peer{Address: netip.MustParseAddr("2001:db8::1"), Families: []bgp.Family{bgp.IPv4, bgp.IPv6}}, addr: netip.MustParseAddr("2001:db8::1")}
 	rejects := func() bool {
-		return slices.ContainsFunc(p.exceptions().statements, func(one *api.Statement) bool {
+		return slices.ContainsFunc(exceptions([]*peer{p}).statements, func(one *api.Statement) bool {
 			return equalFamily(one.Conditions.AfiSafiIn[0], bgp.IPv4) && one.Actions.RouteAction == api.RouteAction_ROUTE_ACTION_REJECT
 		})
 	}
@@ -287,4 +287,32 @@ func TestTheRouterHoldsTheLastOfManyChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds(t, router, "198.51.100.53/32 path=64511 64511 64511 64511 med=100 communities=[64511:7] large=[64511:1:2]")
+}
+
+// TestThePolicyDoesNotGrowWithThePeers counts its statements: GoBGP reads all of them for each route
+// and peer, so that one for each peer would cost the square of the peers.
+func TestThePolicyDoesNotGrowWithThePeers(t *testing.T) {
+	statements := func(peers int) int {
+		s := &Speaker{selection: newSelection()}
+		var all []*peer
+		addr := netip.MustParseAddr("192.0.2.0")
+		for i := range peers {
+			addr = addr.Next()
+			config := bgp.Peer{Address: addr, ASN: 64500, Families: []bgp.Family{bgp.IPv4, bgp.IPv6}}
+			p := &peer{config: config, addr: addr}
+			switch i % 4 { // what a peer may be told differently
+			case 1:
+				p.config.NextHop = netip.MustParseAddr("2001:db8::1")
+			case 2:
+				p.extended = true
+			case 3:
+				p.leaving = true
+			}
+			all = append(all, p)
+		}
+		return len(s.export(all).statements)
+	}
+	if few, many := statements(4), statements(200); few != many {
+		t.Errorf("with 4 peers %d statements, with 200 %d", few, many)
+	}
 }

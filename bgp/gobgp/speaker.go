@@ -44,6 +44,7 @@ type Speaker struct {
 	peers     map[string]*peer // by bgp.Peer.Name
 	turns     turns.Turns      // of the same
 	selection selection
+	prepends  []int // of the policy
 	patience  time.Duration
 
 	announceFor time.Duration
@@ -132,6 +133,9 @@ func (s *Speaker) held() []bgp.Route { return slices.Collect(maps.Values(s.annou
 
 func (s *Speaker) announce(route bgp.Route) error {
 	path, err := pathOf(route, s.asn)
+	if err == nil {
+		err = s.canPrepend(route.Attributes.Prepend)
+	}
 	if err == nil {
 		_, err = s.server.AddPath(apiutil.AddPathRequest{Paths: []*apiutil.Path{path}})
 	}
