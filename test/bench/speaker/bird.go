@@ -126,17 +126,17 @@ func (b *bird) have(prefix string) (int, error) {
 	return n, nil
 }
 
-// leaving returns how many routes have GRACEFUL_SHUTDOWN (RFC 8326), of all routers together.
-func (b *bird) leaving() (int, error) {
+// leaving reports whether all routes of all routers have GRACEFUL_SHUTDOWN (RFC 8326).
+func (b *bird) leaving() (bool, error) {
 	lines, err := b.ask("show route table master4 where (65535, 0) ~ bgp_community count")
 	if err != nil {
-		return 0, err
+		return false, err
 	}
 	var n, all int
 	if _, err := fmt.Sscanf(lines[0], "1007-%d of %d routes", &n, &all); err != nil {
-		return 0, fmt.Errorf("BIRD: %q: %w", lines, err)
+		return false, fmt.Errorf("BIRD: %q: %w", lines, err)
 	}
-	return n, nil
+	return n == all && n > 0, nil
 }
 
 func (b *bird) count() int { return b.routers }

@@ -18,7 +18,7 @@ type row struct {
 	memory       int64         // octets, at rest
 	decision     time.Duration // from a result until its path is deleted, the mean
 	first, last  []time.Duration
-	leaving      time.Duration // from SIGTERM until BIRD's routers see that every route leaves
+	leaving      time.Duration // from SIGTERM until every route of BIRD's leaves; 0 for never
 	ended        time.Duration // from SIGTERM
 	missed       string        // what did not happen in time; "" where all did
 }

@@ -31,7 +31,7 @@ func TestTheSpeakerTakesTheFile(t *testing.T) {
 }
 
 func TestEveryRowHasACellForEachHeading(t *testing.T) {
-	r := report{rest: time.Second, rows: []row{{speaker: "now", first: []time.Duration{1}, last: []time.Duration{1}}, {speaker: "before", missed: "a route: not within 2m0s"}}}
+	r := report{rest: time.Second, rows: []row{{speaker: "now", first: []time.Duration{1}, last: []time.Duration{1}}, {speaker: "before", missed: "a route: not within 1m0s"}}}
 	text := r.markdown()
 	want := strings.Count(strings.SplitN(heading, "\n", 2)[0], "|")
 	for line := range strings.Lines(text) {
@@ -39,7 +39,7 @@ func TestEveryRowHasACellForEachHeading(t *testing.T) {
 			t.Errorf("%d cells, want %d: %s", n-1, want-1, line)
 		}
 	}
-	if strings.Contains(text, "%!") || !strings.Contains(text, "**a route: not within 2m0s**") {
+	if strings.Contains(text, "%!") || !strings.Contains(text, "**a route: not within 1m0s**") {
 		t.Error(text)
 	}
 }
