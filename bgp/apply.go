@@ -55,7 +55,8 @@ func (s *speaker) outdated(now time.Time) bool {
 
 func (s *speaker) applyDesired(now time.Time) {
 	before, withdrawn := uint64(0), s.withdrawn
-	if len(withdrawn) > 0 {
+	sample := len(withdrawn) > 0 && s.sampling.CompareAndSwap(false, true)
+	if sample {
 		before = s.Announcer.UpdatesSent()
 	}
 	s.version.Desired = s.controller.Version().Desired
@@ -64,13 +65,19 @@ func (s *speaker) applyDesired(now time.Time) {
 		s.more, s.dirty = false, false
 		s.applied = s.change(want, look, now)
 	}
-	if s.withdrawn = nil; len(withdrawn) == 0 || s.dirty {
+	s.withdrawn = nil
+	if !s.dirty {
+		for _, at := range withdrawn {
+			s.metrics.withdrawals.WithLabelValues("deleted").Observe(time.Since(at).Seconds())
+		}
+	}
+	if !sample {
 		return
 	}
-	for _, at := range withdrawn {
-		s.metrics.withdrawals.WithLabelValues("deleted").Observe(time.Since(at).Seconds())
-	}
-	s.background.Go(func() { s.metrics.sent(s.around, withdrawn[0], before, s.Announcer.UpdatesSent) })
+	s.background.Go(func() {
+		defer s.sampling.Store(false)
+		s.metrics.sent(s.around, withdrawn[0], before, s.Announcer.UpdatesSent)
+	})
 }
 
 func (d Desired) equal(o Desired) bool {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -138,5 +139,50 @@ func TestAWithdrawalDoesNotWaitForAnnouncements(t *testing.T) {
 	}
 	if len(l.routes) != vips-1 || s.apply(now) == 0 || len(s.announced) != vips-1 {
 		t.Errorf("in the end %d routes are announced, want %d", len(l.routes), vips-1)
+	}
+}
+
+// inquiry counts how often it is asked for its counters.
+type inquiry struct {
+	*machine
+	asked atomic.Int64
+}
+
+func (c *inquiry) Set(routes []Route) ([]Route, error) { return routes, nil }
+
+func (c *inquiry) UpdatesSent() uint64 {
+	c.asked.Add(1)
+	return 0
+}
+
+// TestWithdrawalsAreWatchedOneAtATime: the counters of 50 sessions take as long as a withdrawal, and
+// a hundred that are watched at once would hold up the next.
+func TestWithdrawalsAreWatchedOneAtATime(t *testing.T) {
+	const vips = 100
+	config, err := Parse([]byte(strings.ReplaceAll(manyVIPs(vips), "interval: 1h", "interval: 1h, rise: 1, fall: 1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range config.VIPs {
+		config.VIPs[i].Checks[0].TCP.Address = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1+i))
+	}
+	c := &inquiry{machine: newMachine(t)}
+	s := newSpeaker(Options{Config: config, Announcer: c, Binder: c, Log: discard})
+	ctx, cancel := context.WithCancel(t.Context())
+	s.around, s.runner = ctx, newRunner(ctx, nil)
+	now := time.Now()
+	s.declare(now)
+	for i := range vips {
+		s.observe(result{id: config.VIPs[i].Checks[0].id(), at: now})
+	}
+	s.apply(now)
+	for i := range vips {
+		s.observe(result{id: config.VIPs[i].Checks[0].id(), failure: errRefused, at: now})
+		s.apply(now)
+	}
+	cancel()
+	s.background.Wait()
+	if n := c.asked.Load(); n == 0 || n > vips/2 {
+		t.Errorf("of %d withdrawals the sessions are asked %d times", vips, n)
 	}
 }

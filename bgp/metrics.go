@@ -86,10 +86,11 @@ func (m *metrics) forget(vip netip.Addr) {
 	m.transitions.DeletePartialMatch(prometheus.Labels{"vip": vip.String()})
 }
 
-// The most that is waited for an UPDATE to be sent, and how often it is looked.
+// The most that is waited for an UPDATE to be sent, and how soon it is looked first; then twice as
+// late each time, for to count them asks every session.
 const (
 	sentWait = time.Second
-	sentPoll = time.Millisecond
+	sentLook = time.Millisecond
 )
 
 // checked observes one check.
@@ -106,13 +107,9 @@ func (m *metrics) checked(failure error, took time.Duration) {
 func (m *metrics) sent(ctx context.Context, at time.Time, before uint64, count func() uint64) {
 	ctx, cancel := context.WithTimeout(ctx, sentWait)
 	defer cancel()
-	tick := time.NewTicker(sentPoll)
-	defer tick.Stop()
-	for count() <= before {
-		select {
-		case <-ctx.Done():
+	for look := sentLook; count() <= before; look *= 2 {
+		if pause(ctx, look); ctx.Err() != nil {
 			return
-		case <-tick.C:
 		}
 	}
 	m.withdrawals.WithLabelValues("sent").Observe(time.Since(at).Seconds())

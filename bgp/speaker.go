@@ -75,6 +75,7 @@ type speaker struct {
 	// have taken routes away since.
 	version       Version
 	withdrawn     []time.Time
+	sampling      atomic.Bool // whether it is watched how soon a withdrawal is sent
 	applied       Desired
 	announced     []Route // what the announcer has
 	announceFault string  // what was last said of it
