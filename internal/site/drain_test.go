@@ -67,6 +67,34 @@ func TestDrainsOutliveARestartAndEnd(t *testing.T) {
 	}
 }
 
+// TestWhatIsGoodOfADamagedFileOutlivesASecondRestart also holds that until it is written that is
+// said.
+func TestWhatIsGoodOfADamagedFileOutlivesASecondRestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "drains.json")
+	if err := os.WriteFile(path, []byte(`[{"kind": "region", "pattern": "eu"}, {"ki`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d, err := openDrains(path, silent{})
+		if err == nil || d.unkept() == "" {
+			t.Fatalf("damaged: %v, and said of it %q", err, d.unkept())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan bool)
+		go func() {
+			d.keep(ctx)
+			close(ended)
+		}()
+		time.Sleep(2 * retry)
+		again, err := openDrains(path, silent{})
+		if all, _ := again.now(time.Now()); err != nil || len(all) != 1 || d.unkept() != "" {
+			t.Errorf("after a second restart: %v, %v, and said of it %q", all, err, d.unkept())
+		}
+		cancel()
+		<-ended
+	})
+}
+
 // silent is a Logger that keeps nothing.
 type silent struct{}
 
