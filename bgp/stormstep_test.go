@@ -279,7 +279,7 @@ func (n *station) ends(last bool) {
 func (n *station) trouble() {
 	n.machine.mu.Lock()
 	defer n.machine.mu.Unlock()
-	n.troubled = n.troubled || len(n.stuck) > 0 || n.fails > 0 || n.blind || n.loops || n.disk.is == hangs
+	n.troubled = n.troubled || len(n.stuck) > 0 || n.fails > 0 || n.blind || n.loops || n.disk.is == hangs || n.disk.is == slowly
 }
 
 func ended(s *speaker) bool {
