@@ -88,7 +88,8 @@ func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired
 	want = s.controller.Desired(now)
 	routes := announceable(want.Routes, s.discard(union(s.discards.given, s.dropped(want)), moved, now))
 	announced, err := s.Announcer.Set(routes)
-	if s.announced = announced; errors.Is(err, ErrMore) {
+	s.announced, s.view.outdated = announced, true
+	if errors.Is(err, ErrMore) {
 		s.more = true // and first see what has to be withdrawn
 		return want
 	}

@@ -206,11 +206,13 @@ func (s *speaker) loop(ctx context.Context) {
 			s.log(s.controller.Hurry(time.Now()))
 		case work := <-s.work:
 			work()
+			s.view.outdated = true
 		case r := <-s.results:
 			s.observe(r)
 			s.observeMore()
 		case <-timer.C:
 		case <-pulse.C:
+			s.refresh(time.Now())
 		case made := <-s.view.asked:
 			s.view.take(made, time.Now())
 		case <-s.view.timer.C:
@@ -282,6 +284,7 @@ func (s *speaker) assign() {
 
 // log tells of what changed.
 func (s *speaker) log(changed []Transition) {
+	s.view.outdated = s.view.outdated || len(changed) > 0
 	for _, t := range changed {
 		s.metrics.transitions.WithLabelValues(t.VIP.String(), string(t.To)).Inc()
 		s.Log.Info("vip changed", "vip", t.VIP, "from", t.From, "to", t.To, "reason", t.Reason.Text)

@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -187,12 +188,14 @@ func (w *storm) answer(at netip.AddrPort) answerKind {
 	if site := int(at.Port()) - ownPort; site >= 0 && site < len(w.sites) && !w.sites[site].has(at.Addr()) {
 		return passes
 	}
+	return w.own(at)
+}
+
+// own is what the backend itself answers.
+func (w *storm) own(at netip.AddrPort) answerKind {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if kind := w.answers[at]; kind != "" {
-		return kind
-	}
-	return passes
+	return cmp.Or(w.answers[at], passes)
 }
 
 func (w *storm) setAnswer(at netip.AddrPort, kind answerKind) {

@@ -129,6 +129,9 @@ func (l *life) announces(r Route) {
 	case a == given && !l.there[a] && l.wasHere:
 		l.Errorf("site %d: %s is announced anew, and was here and is lost", l.number, a)
 	}
+	if l.barred[r.Prefix] && !before && (a != given || l.wasHere || l.there[a]) {
+		l.Errorf("site %d: %s is announced, and its backend fails here", l.number, a)
+	}
 	if l.stopping && !slices.Contains(r.Communities.Standard, GracefulShutdown) {
 		l.Errorf("site %d: %s is announced with %+v while the speaker stops", l.number, r.Prefix, r.Attributes)
 	}

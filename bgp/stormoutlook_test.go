@@ -127,19 +127,8 @@ func (n *station) heeds(h hint.Hint) bool {
 
 // worst is what the checks of the scope come to, and whether that is sure.
 func (n *station) worst(a netip.Addr, scope Scope) (kind answerKind, sure bool) {
-	var asked []netip.AddrPort
-	e, file := n.force.entries[a]
-	switch {
-	case scope == Upstream && e.upstream:
-		asked = append(asked, sharedUpstream)
-	case scope == Upstream:
-	case file:
-		asked = e.local
-	case n.services[n.serviceOf(a)].probed:
-		asked = append(asked, n.endpoint(n.serviceOf(a)))
-	}
 	kind, sure = passes, true
-	for _, at := range asked {
+	for _, at := range n.asks(a, scope) {
 		switch n.answer(at) {
 		case refuses, vanishes:
 			kind = refuses
@@ -148,6 +137,21 @@ func (n *station) worst(a netip.Addr, scope Scope) (kind answerKind, sure bool) 
 		}
 	}
 	return kind, sure || kind == refuses
+}
+
+// asks are what the checks of the scope ask.
+func (n *station) asks(a netip.Addr, scope Scope) []netip.AddrPort {
+	e, file := n.force.entries[a]
+	switch {
+	case scope == Upstream && e.upstream:
+		return []netip.AddrPort{sharedUpstream}
+	case scope == Upstream:
+	case file:
+		return e.local
+	case n.services[n.serviceOf(a)].probed:
+		return []netip.AddrPort{n.endpoint(n.serviceOf(a))}
+	}
+	return nil
 }
 
 // lost reports whether the machine lacks the address, which keeps it from being announced.
@@ -267,26 +271,4 @@ func (n *station) remember() {
 		n.sight = perhaps
 	}
 	n.blinds, n.wasHere = n.blind, n.sight == surely
-}
-
-// keeps says which routes must not be withdrawn because of the event that comes: none, unless
-// all has settled.
-func (n *station) keeps(text string, until time.Time) {
-	kept := map[netip.Prefix]keep{}
-	for _, a := range allVIPs {
-		if kind, sure := n.worstOf(a); n.calm && text != "" && sure && kind == passes {
-			kept[host(a)] = keep{text, until}
-		}
-	}
-	n.machine.mu.Lock()
-	defer n.machine.mu.Unlock()
-	n.kept = kept
-}
-
-// worstOf is what the local checks of the address come to; it fails where nobody wants it.
-func (n *station) worstOf(a netip.Addr) (answerKind, bool) {
-	if n.owner(a) == "" {
-		return refuses, true
-	}
-	return n.worst(a, Local)
 }

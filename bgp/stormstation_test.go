@@ -72,6 +72,7 @@ type station struct {
 	wasHere   bool                  // the address that others give was here
 	stopping  bool                  // the speaker was told to end
 	kept      map[netip.Prefix]keep // what must not be withdrawn
+	barred    map[netip.Prefix]bool // what must not be announced: its backend fails here
 }
 
 // end is how a speaker has ended, and when.

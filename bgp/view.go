@@ -10,7 +10,8 @@ import (
 const (
 	// viewEvery is how often the status is made at most, and only where somebody asks for it.
 	viewEvery = 100 * time.Millisecond
-	// viewWait is how long who asks waits for the loop; then the status before must do.
+	// viewWait is how long who asks waits for the loop; then the status before must do. It lacks
+	// what has changed since the loop is busy, and within beatEvery before.
 	viewWait = 2 * viewEvery
 )
 
@@ -22,9 +23,10 @@ type view struct {
 
 	// What follows is the loop's.
 
-	waiting []chan struct{}
-	timer   *time.Timer // when to publish for those who wait
-	last    time.Time
+	waiting  []chan struct{}
+	timer    *time.Timer // when to publish for those who wait
+	last     time.Time
+	outdated bool // something has changed since
 
 	sessions sessions
 }
@@ -58,7 +60,7 @@ func (v *view) take(made chan struct{}, now time.Time) {
 
 // publish makes the status what others see.
 func (v *view) publish(st *Status, now time.Time) {
-	v.last = now
+	v.last, v.outdated = now, false
 	v.published.Store(st)
 	for _, made := range v.waiting {
 		close(made)
@@ -99,6 +101,14 @@ func (s *speaker) shown() Status {
 		st.DrainsLost = s.drains.lost.Error()
 	}
 	return st
+}
+
+// refresh publishes what has changed, for those who ask while the loop is busy: nobody may have
+// asked since.
+func (s *speaker) refresh(now time.Time) {
+	if s.view.outdated {
+		s.publish(now)
+	}
 }
 
 // publish shows the speaker as it is.

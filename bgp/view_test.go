@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -76,6 +77,27 @@ func TestWhoReadsNeverWaitsForTheLoop(t *testing.T) {
 	if code, text := probe(s); code != http.StatusOK {
 		t.Errorf("health at the end: %d %s", code, text)
 	}
+}
+
+// TestWhileTheLoopIsBusyTheStatusIsThatOfASecondAgo: nobody may have asked for hours.
+func TestWhileTheLoopIsBusyTheStatusIsThatOfASecondAgo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		m.there[given] = true
+		runOn(t, m, func(s *speaker) {
+			m.does(func() { m.sick = true })
+			time.Sleep(time.Hour)
+			release := make(chan struct{})
+			go s.do(t.Context(), func() { <-release })
+			synctest.Wait()
+			for _, v := range s.Status().VIPs {
+				if v.State != Down || v.Announced {
+					t.Errorf("%+v", v)
+				}
+			}
+			close(release)
+		})
+	})
 }
 
 // probe asks as kubelet does.
