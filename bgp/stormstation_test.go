@@ -40,6 +40,8 @@ type station struct {
 	reloads map[bool]int
 	// troubled is set where something does not do what it is told while the speaker ends.
 	troubled bool
+	// clings is how many routes could not be withdrawn then, at the most.
+	clings int
 
 	// What was told: the file that is in force and the one on disk, the cluster's word, drains
 	// and hints.
@@ -254,7 +256,7 @@ func (n *station) awaited(latest time.Time) {
 	}
 	n.machine.mu.Lock()
 	defer n.machine.mu.Unlock()
-	if !n.life.closed || len(n.table) > 0 || len(n.life.atClose) > len(n.stuck) {
+	if !n.life.closed || len(n.table) > 0 || len(n.life.atClose) > n.clings {
 		n.Errorf("site %d: closed %v, routes at the end %v", n.number, n.life.closed, n.life.atClose)
 	}
 	if !n.blind && len(n.ours) > 0 || len(n.discarded) > 0 && !n.loops {

@@ -236,7 +236,7 @@ func (n *station) ends(last bool) {
 	dwells := n.force.dwell + n.force.linger
 	n.signalled()
 	from := n.toldAt
-	n.troubled = false
+	n.troubled, n.clings = false, 0
 	n.trouble()
 	for range n.n("meanwhile", 3) {
 		time.Sleep([]time.Duration{0, 50 * time.Millisecond, time.Second, 4 * time.Second}[n.n("pause", 3)])
@@ -282,6 +282,7 @@ func (n *station) ends(last bool) {
 func (n *station) trouble() {
 	n.machine.mu.Lock()
 	defer n.machine.mu.Unlock()
+	n.clings = max(n.clings, len(n.stuck))
 	n.troubled = n.troubled || len(n.stuck) > 0 || n.fails > 0 || n.blind || n.loops || n.disk.is == hangs || n.disk.is == slowly
 }
 
