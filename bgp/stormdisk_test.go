@@ -104,6 +104,9 @@ func (n *station) wantKept() {
 		n.Errorf("site %d: a damaged file of drains is read without a word: %v", n.number, st.Drains)
 	}
 	n.disk.kept, n.disk.damaged = [][]Drain{st.Drains}, false
+	if st.DrainsUnsaved != "" {
+		n.disk.kept = append(n.disk.kept, nil) // a damaged file was set aside
+	}
 	n.told = st.Drains
 }
 

@@ -124,6 +124,7 @@ func (l *life) announces(r Route) {
 	case before:
 	case !r.Prefix.IsSingleIP() && !slices.Contains(l.discarded, r.Prefix):
 		l.Errorf("site %d: %s is announced, and what nobody has goes round in circles", l.number, r.Prefix)
+	case time.Since(l.movedAt) < 2*retry: // the speaker may not have looked yet
 	case r.Prefix.IsSingleIP() && slices.Contains([]netip.Addr{bound4, bound6}, a) && !l.there[a]:
 		l.Errorf("site %d: %s is announced anew and is not there", l.number, a)
 	case a == given && !l.there[a] && l.wasHere:

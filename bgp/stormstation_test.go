@@ -71,6 +71,7 @@ type station struct {
 	stuck     map[netip.Prefix]bool // routes that cannot be changed
 	loops     bool                  // aggregates cannot be discarded
 	slow      time.Duration         // what a Set takes
+	movedAt   time.Time             // when addresses last changed
 	wasHere   bool                  // the address that others give was here
 	stopping  bool                  // the speaker was told to end
 	kept      map[netip.Prefix]keep // what must not be withdrawn

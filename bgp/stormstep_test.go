@@ -147,6 +147,7 @@ func (n *station) rewrites() {
 func (n *station) moves() {
 	a := []netip.Addr{bound4, bound6, given}[n.n("address", 2)]
 	m := n.machine
+	m.does(func() { n.movedAt = time.Now() })
 	switch n.n("move", 7) {
 	case 0, 1:
 		m.does(func() { m.loses(a) })

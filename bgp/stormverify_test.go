@@ -124,7 +124,7 @@ func (n *station) verifyCount(a netip.Addr, v VIPStatus) {
 // verifyBound holds that the machine has the addresses that it must have, and no others from
 // the speaker.
 func (n *station) verifyBound(a netip.Addr, v VIPStatus) {
-	if a != bound4 && a != bound6 || n.blinds || len(n.stuck) > 0 {
+	if a != bound4 && a != bound6 || n.blinds || n.stuck[host(a)] {
 		return
 	}
 	e, is := n.force.entries[a]
@@ -224,6 +224,9 @@ func (n *station) verifyDrains(st Status) {
 	are := !failed && sameDrains(saved, st.Drains, now)
 	if st.DrainsUnsaved == "" && !are && !n.disk.damaged {
 		n.Errorf("site %d: the drains %v are said to be saved, and on disk are %s", n.number, st.Drains, raw)
+	}
+	if st.DrainsUnsaved == "" && !n.disk.damaged {
+		n.disk.kept = [][]Drain{st.Drains}
 	}
 	if st.DrainsUnsaved != "" && n.disk.is == takesAll && len(raw) > 0 {
 		n.Errorf("site %d: the disk takes everything, and the status says %s", n.number, st.DrainsUnsaved)

@@ -195,6 +195,21 @@ func TestNothingThatAPeerSendsIsAccepted(t *testing.T) {
 	table(t, as, "198.51.100.53/32 via 0.0.0.0 as ")
 }
 
+// TestASpeakerStartsThoughItIsToldToEndMeanwhile: a SIGTERM at that moment is no failure.
+func TestASpeakerStartsThoughItIsToldToEndMeanwhile(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 10 { // whether GoBGP sees it in time is chance
+		speaker, err := NewSpeaker(ctx, &bgp.Config{ASN: 64511, RouterID: netip.MustParseAddr("127.0.0.117")}, quietLog)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := speaker.Close(5 * time.Second); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestASpeakerThatStartsFirstIsConnectedSoon(t *testing.T) {
 	routerAddr, speakerAddr := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr("127.0.0.103")
 	port := freePort(t, routerAddr)

@@ -54,7 +54,8 @@ type Speaker struct {
 // to 50 peers take some seconds.
 const announceFor = 100 * time.Millisecond
 
-// NewSpeaker starts without peers. Nothing that a peer sends is ever accepted.
+// NewSpeaker starts without peers. Nothing that a peer sends is ever accepted. It starts also
+// where ctx has ended: Close alone ends it.
 func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Speaker, error) {
 	s := &Speaker{
 		asn: config.ASN, routerID: config.RouterID, log: log, announced: map[netip.Prefix]bgp.Route{},
@@ -69,9 +70,9 @@ func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Spe
 		s.listens, global.ListenPort = at.Port(), int32(at.Port())
 		global.ListenAddresses = append(global.ListenAddresses, at.Addr().String())
 	}
-	err := s.server.StartBgp(ctx, &api.StartBgpRequest{Global: global})
+	err := s.server.StartBgp(s.ctx, &api.StartBgpRequest{Global: global})
 	if err == nil {
-		err = s.protect(ctx)
+		err = s.protect(s.ctx)
 	}
 	if err == nil {
 		err = s.watchPeers()

@@ -137,6 +137,9 @@ func (h *history) restarted() {
 		h.Errorf("after a restart drains are %v, and one of %v was saved", st.Drains, h.kept)
 	}
 	h.told, h.kept, h.damaged = st.Drains, [][]bgp.Drain{st.Drains}, false
+	if st.DrainsUnsaved != "" {
+		h.kept = append(h.kept, nil) // a damaged file was set aside
+	}
 }
 
 func same(a, b []bgp.Drain) bool {
@@ -144,23 +147,35 @@ func same(a, b []bgp.Drain) bool {
 	return text(a) == text(b)
 }
 
-// wants are the VIPs that the router is to have.
-func (h *history) wants() (all []string) {
-	for _, vip := range everyVIP[:2] {
+// stays are the VIPs that lo is to have, and the router the first two of, where they work.
+func (h *history) stays() (all []string) {
+	for _, vip := range everyVIP {
 		drained := slices.ContainsFunc(h.told, func(d bgp.Drain) bool { return !d.VIP.IsValid() || d.VIP.String() == vip })
-		if !h.sick.Load() && !h.disabled[vip] && !drained {
+		if !h.disabled[vip] && !drained {
 			all = append(all, vip)
 		}
 	}
 	return all
 }
 
-// settles waits until the router has what it is to have, and the status says so.
+// wants are the VIPs that the router is to have.
+func (h *history) wants() []string {
+	if h.sick.Load() {
+		return nil
+	}
+	return slices.DeleteFunc(h.stays(), func(vip string) bool { return strings.Contains(vip, ":") })
+}
+
+// settles waits until lo and the router have what they are to have, and the status says so.
 func (h *history) settles() {
 	err := eventually(slack, func() error {
 		table, err := h.table()
 		if err != nil {
 			return err
+		}
+		bound, err := h.bound()
+		if slices.Sort(bound); err != nil || !slices.Equal(bound, h.stays()) {
+			return fmt.Errorf("lo has %v, want %v; %w", bound, h.stays(), err)
 		}
 		st, err := h.call(http.MethodGet, "/status", nil)
 		if err != nil {
@@ -195,9 +210,10 @@ func (h *history) saved(st bgp.Status) error {
 	if err == nil {
 		err = json.Unmarshal(raw, &all)
 	}
-	if len(st.Drains) == 0 && errors.Is(err, os.ErrNotExist) {
-		return nil
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
 	}
+	h.kept = [][]bgp.Drain{st.Drains}
 	if err != nil || !same(all, st.Drains) {
 		return fmt.Errorf("drains are %v, and on disk %q: %v", st.Drains, raw, err)
 	}
