@@ -38,7 +38,7 @@ func TestEveryEndIsAsPromised(t *testing.T) {
 	}
 	g := newGround(t)
 	rapid.Check(t, func(r *rapid.T) {
-		h := &history{T: r, ground: g, disabled: map[string]bool{}}
+		h := &history{T: r, test: t, ground: g, disabled: map[string]bool{}}
 		h.begins()
 		for range rapid.IntRange(1, 5).Draw(r, "steps") {
 			h.step()
@@ -53,6 +53,7 @@ func TestEveryEndIsAsPromised(t *testing.T) {
 // history is what happens to the speakers on the ground.
 type history struct {
 	*rapid.T
+	test *testing.T
 	*ground
 	p *process
 
@@ -70,10 +71,17 @@ const (
 
 func (h *history) n(label string, most int) int { return rapid.IntRange(0, most).Draw(h.T, label) }
 
+// Errorf also says at once what is wrong: real time may not let it happen again, for which rapid
+// would say nothing.
+func (h *history) Errorf(format string, args ...any) {
+	h.test.Logf(format, args...)
+	h.T.Errorf(format, args...)
+}
+
 func (h *history) must(err error) {
 	if err != nil {
-		h.Helper()
-		h.Fatal(err)
+		h.Errorf("%v", err)
+		h.FailNow()
 	}
 }
 
@@ -195,9 +203,7 @@ func (h *history) settles() {
 		}
 		return h.saved(st)
 	})
-	if err != nil {
-		h.Fatal(err)
-	}
+	h.must(err)
 }
 
 // saved holds that drains which are said to be on disk are.
