@@ -47,10 +47,16 @@ func start(corefile string) (*caddy.Instance, error) {
 	return caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"})
 }
 
+// serving is held by the scenario whose server runs: to the plugins a second one in this
+// process is a reload.
+var serving sync.Mutex
+
 // serveCorefile runs a server of the Corefile, in which WORK is the scenario's folder and
 // LOOPBACK an address, until the scenario ends.
 func serveCorefile(ts *testscript.TestScript, _ bool, args []string) {
 	text := strings.NewReplacer("WORK", ts.Getenv("WORK"), "LOOPBACK", fixture.AnotherLoopback()).Replace(ts.ReadFile(args[0]))
+	serving.Lock()
+	ts.Defer(serving.Unlock)
 	instance, err := start(text)
 	ts.Check(err)
 	ts.Defer(func() { stop(instance) })
