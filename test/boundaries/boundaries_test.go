@@ -104,8 +104,8 @@ func TestTheMapIsThePlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := picture(); !strings.Contains(string(text), want) {
-		t.Errorf("CONTRIBUTING.md does not have the plan:\n%s", want)
+	if want := "```\n" + picture() + "```\n"; !strings.Contains(string(text), want) {
+		t.Errorf("CONTRIBUTING.md does not have the plan, and it alone between its fences; files belong into docs/map.md:\n%s", want)
 	}
 }
 
