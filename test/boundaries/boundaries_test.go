@@ -109,6 +109,24 @@ func TestTheMapIsThePlan(t *testing.T) {
 	}
 }
 
+// TestTheListOfFilesHasEveryPackage holds docs/map.md, which has suites by their names and
+// functions in one line.
+func TestTheListOfFilesHasEveryPackage(t *testing.T) {
+	text, err := os.ReadFile("../../docs/map.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range packages(t) {
+		path := strings.TrimPrefix(p.ImportPath, module)
+		if suite, ok := strings.CutPrefix(path, "test/"); ok {
+			path, _, _ = strings.Cut(suite, "/")
+		}
+		if !under(path, "lab/functions") && !strings.Contains(string(text), "- `"+path+"`: ") {
+			t.Errorf("docs/map.md has no line that begins with - `%s`: ", path)
+		}
+	}
+}
+
 // under reports whether the path is the folder or below it.
 func under(path, folder string) bool {
 	folder = strings.TrimSuffix(folder, "/")
