@@ -6,13 +6,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
-// labProgram runs the lab. It is a program of its own, because it links a BGP router, a
-// WebAssembly runtime and the clients of a Kubernetes API, which nobody else needs.
+// labProgram runs the lab. It is a program of its own, because it links a BGP router and a
+// WebAssembly runtime, which the command does not need.
 const labProgram = "nearcast-lab"
 
 func labCommand() *cobra.Command {
@@ -22,6 +25,7 @@ func labCommand() *cobra.Command {
 		Long: `Run the paper's federation of five clusters on this machine. It is a program of its own,
 nearcast-lab, which gets all arguments; it must be beside this program or in PATH.`,
 		DisableFlagParsing: true, // they are nearcast-lab's
+		ValidArgsFunction:  completeLab,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path, err := findLab()
 			if err != nil {
@@ -47,4 +51,24 @@ func findLab() (string, error) {
 	}
 	return "", fmt.Errorf("lab: %s is neither in %s nor in PATH; build it with `make build`, or in Nearcast's sources with `go build -o %s ./cmd/%s`",
 		labProgram, filepath.Dir(self), filepath.Dir(self), labProgram)
+}
+
+// completeLab asks the lab's program what may follow: a line for each, and at last how a
+// shell is to go on.
+func completeLab(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	path, err := findLab()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	out, err := exec.Command(path, slices.Concat([]string{cobra.ShellCompRequestCmd}, args, []string{begun})...).Output()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	last := len(lines) - 1
+	directive, err := strconv.Atoi(strings.TrimPrefix(lines[last], ":"))
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return lines[:last], cobra.ShellCompDirective(directive)
 }
