@@ -324,6 +324,11 @@ func TestTheEndIsAsPromisedWhateverComes(t *testing.T) {
 	before := time.Now()
 	s.cancel()
 	s.wait(t, "198.51.100.53 leaving")
+	s.mu.Lock()
+	if !s.frozen {
+		t.Error("a session may be reset during the drain")
+	}
+	s.mu.Unlock()
 	s.write(t, strings.Replace(s.text, "dwell: 200ms", "dwell: 10m", 1))
 	s.reload <- struct{}{}
 	for range 5 {

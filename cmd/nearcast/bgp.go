@@ -84,7 +84,7 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	grouped := slices.ContainsFunc(st.Peers, func(p bgp.PeerStatus) bool { return p.Group != "" })
 	fmt.Fprintf(t, "PEER\t%sAS\tSTATE\tUP\tFAMILIES\tBFD\tPROBLEM\n", groupCell(grouped, "GROUP"))
 	for _, p := range st.Peers {
-		fmt.Fprintf(t, "%s\t%s%s\t%s\t%s\t%s\t%s\t%s\n", peerName(p), groupCell(grouped, p.Group), asText(p.ASN), p.State, length(time.Duration(p.Uptime)), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(problemText(p, now)))
+		fmt.Fprintf(t, "%s\t%s%s\t%s\t%s\t%s\t%s\t%s\n", peerName(p), groupCell(grouped, p.Group), asText(p.ASN), p.State, length(time.Duration(p.Uptime)), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(peerText(p, now)))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -222,3 +222,44 @@ func TestTheGroupOfAPeerIsShown(t *testing.T) {
 		wantLines(t, text, test.want)
 	}
 }
+
+// TestSessionsThatFollowTheFileSayHow, in the status, and where the VIP is explained with what their
+// routers are sent.
+func TestSessionsThatFollowTheFileSayHow(t *testing.T) {
+	st := aStatus()
+	soon := time.Now().Add(49*time.Hour + 30*time.Minute)
+	st.VIPs = st.VIPs[1:2]
+	st.VIPs[0].Address, st.VIPs[0].Attributes = "198.51.100.53", &bgp.Attributes{}
+	st.Peers = st.Peers[:2]
+	st.Peers[1].Families = []string{"ipv4"}
+	st.Peers[0].Change = &bgp.PeerChange{Phase: bgp.Waits, After: []string{"192.0.2.2"}, Text: "changes after 192.0.2.2, whose session is being changed"}
+	st.Peers[1].Change = &bgp.PeerChange{Phase: bgp.Drains, Until: soon, Text: "drained, to be reset with the settings of the file"}
+	st.Peers[1].Leaving = true
+	lost := st.Peers[0]
+	lost.Address, lost.State, lost.Problem = "192.0.2.3", "idle", "connection refused"
+	lost.Change = &bgp.PeerChange{Phase: bgp.Overdue, Text: "was reset with new settings and is not back; others no longer wait for it"}
+	st.Peers = append(st.Peers, lost)
+	for command, want := range map[string][]string{
+		"status": {
+			"192.0.2.1 64500 established 1d2h ipv4 up changes after 192.0.2.2, whose session is being changed",
+			"192.0.2.2 64512 established 1m0s ipv4 - drained, to be reset with the settings of the file (at the latest in 2d1h)",
+			"connection refused; was reset with new settings and is not back; others no longer wait for it",
+		},
+		"explain 198.51.100.53": {
+			"192.0.2.1 64500 yes; the session: changes after 192.0.2.2, whose session is being changed",
+			"192.0.2.2 64512 yes, with local preference 1, communities graceful-shutdown; the session: drained, to be reset with the settings of the file (at the latest in 2d1h)",
+			"192.0.2.3 64500 no: the session is idle: connection refused; the session: was reset with new settings and is not back; others no longer wait for it",
+		},
+	} {
+		text, _, err := ask(t, st, strings.Fields(command)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = strings.Join(strings.Fields(text), " ")
+		for _, line := range want {
+			if !strings.Contains(text, line) {
+				t.Errorf("%s: no %q in\n%s", command, line, text)
+			}
+		}
+	}
+}

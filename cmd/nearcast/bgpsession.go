@@ -23,17 +23,23 @@ type explainedSession struct {
 	Attributes *bgp.Attributes `json:"attributes,omitempty"`
 	// Text is what the route has there, or why it is not sent.
 	Text string `json:"text,omitempty"`
+	// Change is what is still to become of the session because of the file; "" for nothing.
+	Change string `json:"change,omitempty"`
 }
 
 // String says whether the route is sent.
 func (s explainedSession) String() string {
-	switch {
-	case !s.Sent:
-		return "no: " + s.Text
-	case s.Text == "":
-		return "yes"
+	text := "no: " + s.Text
+	if s.Sent {
+		text = "yes"
+		if s.Text != "" {
+			text += ", with " + s.Text
+		}
 	}
-	return "yes, with " + s.Text
+	if s.Change != "" {
+		text += "; the session: " + s.Change
+	}
+	return text
 }
 
 // routed is a route of a speaker, with who it is for.
@@ -61,7 +67,7 @@ func routeOf(v bgp.VIPStatus) routed {
 func sessionsOf(st *bgp.Status, r routed, now time.Time) []explainedSession {
 	all := []explainedSession{}
 	for _, p := range st.Peers {
-		s := explainedSession{Peer: peerName(p), Group: p.Group, ASN: p.ASN}
+		s := explainedSession{Peer: peerName(p), Group: p.Group, ASN: p.ASN, Change: turnText(p, now)}
 		s.Text, s.Meant = r.notSent(p, now)
 		if s.Text == "" {
 			internal := p.ASN == st.ASN

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// turnText is what is still to become of a session because of the file; "" for nothing.
+func turnText(p bgp.PeerStatus, now time.Time) string {
+	switch c := p.Change; {
+	case c == nil:
+		return ""
+	case c.Until.IsZero():
+		return c.Text
+	case c.Until.After(now):
+		return fmt.Sprintf("%s (at the latest in %s)", c.Text, length(c.Until.Sub(now)))
+	default:
+		return c.Text + " (now)"
+	}
+}
+
+// peerText is why a session is down and what is to become of it; "" for nothing.
+func peerText(p bgp.PeerStatus, now time.Time) string {
+	all := []string{problemText(p, now), turnText(p, now)}
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), "; ")
+}
