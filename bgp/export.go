@@ -86,3 +86,11 @@ func (p *Peer) prefer(asn uint32, states *States) {
 
 // inside reports whether all addresses of a are in b.
 func inside(a, b netip.Prefix) bool { return b.Bits() <= a.Bits() && b.Contains(a.Addr()) }
+
+// Covers reports whether p is sent every route that o is, as far as their groups and VIPs say.
+func (p *Peer) Covers(o *Peer) bool {
+	within := func(prefix netip.Prefix) bool {
+		return slices.ContainsFunc(p.VIPs, func(in netip.Prefix) bool { return inside(prefix, in) })
+	}
+	return p.Group == o.Group && (len(p.VIPs) == 0 || len(o.VIPs) > 0 && !slices.ContainsFunc(o.VIPs, func(v netip.Prefix) bool { return !within(v) }))
+}

@@ -43,6 +43,8 @@ func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 	}
 	if p.addr.IsValid() {
 		st.Address = p.addr.String()
+	} else if p.config.Address.IsValid() { // it is not begun yet
+		st.Address = p.config.Address.String()
 	}
 	if session != nil {
 		// The API counts from one, the packets' own states from zero.

@@ -32,7 +32,7 @@ func (s *Speaker) follow(states sessionStates, now time.Time) error {
 		return nil
 	}
 	for name, p := range s.peers {
-		s.turns.Saw(name, p.addr.IsValid() && states.of(p) == api.PeerState_SESSION_STATE_ESTABLISHED, now)
+		s.turns.Saw(name, p.begun && states.of(p) == api.PeerState_SESSION_STATE_ESTABLISHED, now)
 	}
 	var errs []error
 	for {

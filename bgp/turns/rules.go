@@ -10,8 +10,10 @@ import (
 type wait struct {
 	why   why
 	after []string
-	// family is that of last.
+	// family is that of last, and alike set where other sessions carry it, but not all routes that
+	// this one is sent.
 	family bgp.Family
+	alike  bool
 	// until is when the wait ends at the latest; zero where it may not.
 	until time.Time
 }
@@ -82,23 +84,29 @@ func (w *wait) expect(p *peer) {
 	}
 }
 
-// last returns what the session waits for because it is the last one of a family that carries
-// routes; nil where it is not, or where no other is to be expected.
+// last returns what the session waits for because it is the last one that carries the routes of a
+// family, or those of them that it is sent; nil where it is not, or where no other is to be
+// expected.
 func (t *Turns) last(x *peer, now time.Time) *wait {
 	for _, f := range x.has.Families {
-		if w := t.lastOf(f, x, now); w != nil {
+		if w := t.lastOf(f, x, func(*bgp.Peer) bool { return true }, now); w != nil {
+			return w
+		}
+		if w := t.lastOf(f, x, func(p *bgp.Peer) bool { return p.Covers(x.has) }, now); w != nil {
+			w.alike = true
 			return w
 		}
 	}
 	return nil
 }
 
-func (t *Turns) lastOf(f bgp.Family, x *peer, now time.Time) *wait {
+// lastOf is last among the peers that count.
+func (t *Turns) lastOf(f bgp.Family, x *peer, counts func(*bgp.Peer) bool, now time.Time) *wait {
 	hoped, all := &wait{why: last, family: f}, &wait{why: last, family: f}
 	forever := t.owed[f]
 	for _, p := range t.peers {
 		switch {
-		case p == x || p.has == nil || !p.has.Carries(f):
+		case p == x || p.has == nil || !p.has.Carries(f) || !counts(p.has):
 			continue
 		case p.carries(now):
 			return nil

@@ -75,7 +75,11 @@ func (t *Turns) waiting(p *peer, now time.Time) *bgp.PeerChange {
 	case replacement:
 		c.Text = fmt.Sprintf("%s when the new peers are established: %s", does, names)
 	case last:
-		c.Text = fmt.Sprintf("%s when another session is established: this is the last one with %s; expected: %s", does, w.family, names)
+		with := string(w.family)
+		if w.alike {
+			with += " for the routes that it is sent"
+		}
+		c.Text = fmt.Sprintf("%s when another session is established: this is the last one with %s; expected: %s", does, with, names)
 	case retry:
 		c.Text = does + " when it is tried again; the log has why it was not done"
 	}

@@ -107,6 +107,12 @@ func (p *peer) want(wants *bgp.Peer) {
 		p.notBefore = time.Time{}
 	}
 	p.wants = wants
+	if p.has != nil && wants != nil { // what is sent to a router waits for no turn
+		has := *p.has
+		has.SetExport(wants)
+		has.Group = wants.Group
+		p.has = &has
+	}
 	if !p.pending() {
 		p.until = time.Time{}
 	}
@@ -200,6 +206,11 @@ func (t *Turns) ended(gone *peer, now time.Time) {
 	delete(t.named, gone.name)
 	if !gone.up && gone.taken.IsZero() {
 		return
+	}
+	for _, p := range t.peers {
+		if p.has == nil && p.wants.SameNeighbour(gone.has) {
+			p.taken = now // it is the same session by another name
+		}
 	}
 	if t.owed == nil {
 		t.owed = map[bgp.Family]bool{}

@@ -93,6 +93,29 @@ func TestTheLastSessionOfAFamilyStays(t *testing.T) {
 	w.wants("10 drain A", "20 reset A", "320 drain a", "330 reset a")
 }
 
+// TestTheLastSessionOfAGroupStays: VIPs are sent to groups, so that those of others do not carry them.
+func TestTheLastSessionOfAGroupStays(t *testing.T) {
+	w := started(t, "A/tor=1 B/tor=1 C/transit=1 D/transit=1 a/tor=1")
+	w.file("A/tor=2 B/tor=2 C/transit=1 D/transit=1 a/tor=1")
+	w.pass(time.Hour)
+	w.wants("10 drain A", "20 reset A")
+	if got, want := w.status("B"), "waiting: changes when another session is established: this is the last one with ipv4 for the routes that it is sent; expected: 192.0.2.65"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	// A group that the file gives it later counts at once.
+	w = started(t, "A=1 B=1 C=1 D=1")
+	w.file("A=2 B=2 C=1 D=1")
+	w.pass(time.Minute)
+	w.file("A/tor=2 B/tor=2 C=1 D=1")
+	w.pass(time.Hour)
+	w.wants("10 drain A", "20 reset A")
+	// Others of a group do not keep the last session of all.
+	w = started(t, "A/tor=1 B/transit=1")
+	w.file("A/tor=2 B/transit=2")
+	w.pass(time.Hour)
+	w.wants("10 drain A", "20 reset A")
+}
+
 func TestASessionThatGoesDownByItselfIsWaitedForAndChangesAtOnce(t *testing.T) {
 	w := started(t, "A=1 B=1")
 	w.file("A=2 B=2")
@@ -263,6 +286,15 @@ func TestANeighbourThatIsFoundAnotherWayBeginsAfterItHasLeft(t *testing.T) {
 	}
 	w.pass(time.Hour)
 	w.wants("10 drain eth0", "20 end eth0", "25 drain eth1", "35 end eth1")
+	// It holds the turn until it is back, as one that is reset.
+	w = started(t, "eth0=1 A=1 B=1")
+	w.router("fe80::1%eth0").key = "2"
+	w.file("fe80::1%eth0=1 A=2 B=1")
+	w.pass(time.Minute)
+	w.wants("10 drain eth0", "20 end eth0")
+	w = started(t, "eth0=1 eth1=1")
+	w.file("fe80::1%eth0=1 fe80::1%eth1=1")
+	w.pass(time.Hour)
 	if got := w.status("fe80::1%eth0") + w.status("fe80::1%eth1"); got != "" {
 		t.Errorf("%q", got)
 	}

@@ -59,12 +59,13 @@ func address(name string) netip.Addr {
 	return netip.MustParseAddr("192.0.2." + fmt.Sprint(name[0]))
 }
 
-// peersOf reads "A=1 B=2": the names of routers with the keys that the file has for them. An interface
-// stands for itself: "eth0=1", and "fe80::1%eth0=1" is its neighbour.
+// peersOf reads "A=1 B/tor=2": the names of routers, their groups, and the keys that the file has for them. An
+// interface stands for itself: "eth0=1", and "fe80::1%eth0=1" is its neighbour.
 func peersOf(file string) (peers []bgp.Peer) {
 	for _, word := range strings.Fields(file) {
 		name, key, _ := strings.Cut(word, "=")
-		p := bgp.Peer{ASN: 64500, Password: bgp.Secret(key)}
+		name, group, _ := strings.Cut(name, "/")
+		p := bgp.Peer{ASN: 64500, Password: bgp.Secret(key), Group: group}
 		switch {
 		case len(name) == 1:
 			p.Address = address(name)
