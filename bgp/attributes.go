@@ -17,7 +17,7 @@ type Route struct {
 	Attributes
 	// OwnPreference says that no peer's local preference takes the place of the route's.
 	OwnPreference bool
-	// To are the peers that the route is for, by Peer.Name, sorted; nil for all. Of those, the
+	// To are the peers that the route is for, by Peer.Entry, sorted; nil for all. Of those, the
 	// ones get it whose Export takes it.
 	To []string
 }

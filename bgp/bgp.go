@@ -150,6 +150,14 @@ func (p *PeerStatus) Sent(a Attributes, own, internal bool) Attributes {
 // be reset, but for those that drain, which have one as low.
 const LeavingPreference uint32 = 1
 
+// Entry is how a file names the peer in lists of peers, as Peer.Entry has it.
+func (p PeerStatus) Entry() string {
+	if p.Gateway != "" {
+		return gatewayName(p.Gateway, "")
+	}
+	return p.Name()
+}
+
 // Status is the speaker at a glance.
 type Status struct {
 	ASN      uint32       `json:"asn"`

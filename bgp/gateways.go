@@ -82,7 +82,7 @@ func (c *Config) find(gateways map[Family]Gateway) (f found) {
 }
 
 func (f *found) lack(p *Peer, reason SessionReason, problem string) {
-	st := PeerStatus{Gateway: p.Gateway, Group: p.Group, ASN: p.ASN, State: "idle", Reason: reason, Problem: problem}
+	st := PeerStatus{Gateway: p.Gateway, Group: p.Group, ASN: p.ASN, State: "idle", Reason: reason, Problem: problem, Export: p.Export()}
 	if p.Address.IsValid() {
 		st.Address = p.Address.String()
 	}

@@ -262,3 +262,22 @@ func TestARouterHasOneSessionWhateverItIsCalled(t *testing.T) {
 		}
 	}
 }
+
+// TestRoutesForAGatewayGoToAllOfItsRouters holds that lists of peers name a gateway, whatever routers it
+// leads to.
+func TestRoutesForAGatewayGoToAllOfItsRouters(t *testing.T) {
+	c, err := Parse([]byte(strings.Replace(racks, "  - address: 198.51.100.53\n", "  - address: 198.51.100.53\n    peers: [gateway/ipv4, 192.0.2.9]\n", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := NewController(c).audience.of(c.VIPs[0].Peers)
+	if fmt.Sprint(names) != "[192.0.2.9 gateway/ipv4]" {
+		t.Errorf("the route is for %v", names)
+	}
+	f := c.find(gatewaysOf("192.0.2.1", "192.0.2.2", "2001:db8::1"))
+	for i, want := range []bool{true, true, false, true, false, false} {
+		if p := &f.peers[i]; slices.Contains(names, p.Entry()) != want || p.named(names) != want {
+			t.Errorf("%s: want %v", p.Name(), want)
+		}
+	}
+}

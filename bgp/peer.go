@@ -102,6 +102,15 @@ func (p *Peer) Name() string {
 	return p.Address.String()
 }
 
+// Entry is how a file names the peer in lists of peers: its Name, or of a default route, that of all
+// routers to which it leads.
+func (p *Peer) Entry() string {
+	if p.Gateway != "" {
+		return gatewayName(p.Gateway, "")
+	}
+	return p.Name()
+}
+
 // link is that on which the router is, where the file names it; "" where it does not.
 func (p *Peer) link() string { return cmp.Or(p.Interface, p.Address.Zone()) }
 

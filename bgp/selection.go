@@ -9,7 +9,7 @@ import (
 
 // named reports whether the names have the peer or its group; no names are those of all.
 func (p *Peer) named(names []string) bool {
-	return len(names) == 0 || slices.Contains(names, p.Name()) || p.Group != "" && slices.Contains(names, p.Group)
+	return len(names) == 0 || slices.Contains(names, p.Entry()) || p.Group != "" && slices.Contains(names, p.Group)
 }
 
 // gets reports whether the peer is sent a route to the prefix that is for the names.
@@ -43,7 +43,7 @@ func (c *Config) whyNobody(prefix netip.Prefix, names []string) string {
 	return fmt.Sprintf("%s carries %s", of, family)
 }
 
-// audience is whom routes are for, as names of peers: addresses and interfaces.
+// audience is whom routes are for, by Peer.Entry.
 type audience struct {
 	peers []Peer
 	known map[string][]string // by the names in the file
@@ -62,7 +62,7 @@ func (a *audience) of(names []string) []string {
 	all := []string{} // not nil, which is for everybody
 	for i := range a.peers {
 		if p := &a.peers[i]; p.named(names) {
-			all = append(all, p.Name())
+			all = append(all, p.Entry())
 		}
 	}
 	slices.Sort(all)
@@ -94,7 +94,7 @@ func (c *Config) checkSending(fault faultFunc) {
 func (c *Config) names() map[string]bool {
 	all := map[string]bool{}
 	for i := range c.Peers {
-		all[c.Peers[i].Name()] = true
+		all[c.Peers[i].Entry()] = true
 	}
 	for name := range c.Groups {
 		all[name] = true

@@ -73,7 +73,7 @@ type VIPStatus struct {
 	Announced bool `json:"announced"`
 	// Attributes are those that they carry; nil if it is not announced.
 	Attributes *Attributes `json:"attributes,omitempty"`
-	// Peers are those that its route is for, by address or interface; absent, all of them. Those
+	// Peers are those that its route is for, by Peer.Entry; absent, all of them. Those
 	// whose own vips lack it do not get it.
 	Peers []string `json:"peers,omitzero"`
 	// OwnPreference is set where the local preference is the VIP's own, which no peer's takes

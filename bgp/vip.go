@@ -29,8 +29,8 @@ type VIP struct {
 	// Hints lets the resolver of the site say that the functions of the VIP are to leave,
 	// as it does of Services' VIPs.
 	Hints bool `yaml:"hints"`
-	// Peers are the peers that its route is sent to, by address, interface or group; absent,
-	// all of them.
+	// Peers are the peers that its route is sent to, by Peer.Entry or group; absent, all of
+	// them.
 	Peers []string `yaml:"peers"`
 	// Attributes are added to those of its state; nil for none.
 	Attributes *Attributes `yaml:"attributes"`

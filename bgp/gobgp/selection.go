@@ -17,7 +17,7 @@ import (
 // a new peer gets none of them before it is said that it may.
 type audience struct {
 	name string   // in the policy
-	to   []string // by bgp.Peer.Name, sorted
+	to   []string // by bgp.Peer.Entry, sorted
 	// in are the families of which the policy has prefixes.
 	in map[bgp.Family]bool
 }
@@ -26,7 +26,7 @@ func (a *audience) has(p *peer) bool {
 	if a == nil {
 		return true
 	}
-	_, has := slices.BinarySearch(a.to, p.config.Name())
+	_, has := slices.BinarySearch(a.to, p.config.Entry())
 	return has
 }
 

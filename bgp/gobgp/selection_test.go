@@ -151,3 +151,14 @@ func TestAStateThatChangesLeavesThePolicyAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestAGatewayIsAnAudienceWhateverItsRouters holds that its name in the file stands for all of them.
+func TestAGatewayIsAnAudienceWhateverItsRouters(t *testing.T) {
+	a := &audience{to: []string{"192.0.2.9", "gateway/ipv4"}}
+	for text, want := range map[string]bool{"192.0.2.1": true, "192.0.2.2": true, "2001:db8::1": false} {
+		addr := netip.MustParseAddr(text)
+		if p := (&peer{config: bgp.Peer{Gateway: bgp.FamilyOf(addr), Address: addr}}); a.has(p) != want {
+			t.Errorf("%s: want %v", p.config.Name(), want)
+		}
+	}
+}

@@ -91,3 +91,20 @@ func TestBGPSaysWhoIsSentWhat(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestARouteForAGatewayIsSentToItsRouters holds that the name in the file stands for each of them.
+func TestARouteForAGatewayIsSentToItsRouters(t *testing.T) {
+	st := aChosenStatus()
+	st.Peers[0].Gateway, st.Peers[2].Gateway = bgp.IPv4, bgp.IPv4
+	st.VIPs[0].Peers = []string{"gateway/ipv4"}
+	text, _, err := ask(t, st, "explain", "198.51.100.53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLines(t, text, []string{
+		"gateway/ipv4/192.0.2.1 64500 yes, with AS prepended 3 times, MED 10",
+		"192.0.2.2 64512 no: its peers are others",
+		"gateway/ipv4/192.0.2.3 64512 yes, with local preference 200",
+		"fe80::1%eth1 64501 no: its peers are others",
+	})
+}
