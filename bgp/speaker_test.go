@@ -46,6 +46,7 @@ type fakeAnnouncer struct {
 	loops   int // how often the first prefix is not discarded
 
 	discarded []netip.Prefix
+	last      []string // whom the last route was for
 }
 
 func (f *fakeAnnouncer) SetPeers(peers []Peer, _ time.Duration) error {
@@ -80,6 +81,9 @@ func (f *fakeAnnouncer) Set(routes []Route) ([]Route, error) {
 		return f.routes, errors.New("not now")
 	}
 	f.routes = slices.Clone(routes)
+	for _, r := range routes {
+		f.last = r.To
+	}
 	f.history = append(f.history, f.text())
 	return routes, nil
 }

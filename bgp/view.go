@@ -118,14 +118,15 @@ func (s *speaker) publish(now time.Time) {
 		VIPs: s.controller.Status(now), Aggregates: s.controller.Aggregates(now), Drains: s.drains.now(now), Refused: s.refused, RefusedInAll: s.refusedInAll,
 		IgnoredHints: s.controller.IgnoredHints(now), Fault: s.fault,
 	}
-	announced := make(map[string]*Attributes, len(s.announced))
+	announced := make(map[string]*Route, len(s.announced))
 	for _, r := range s.announced {
-		announced[r.Prefix.String()] = &r.Attributes
+		announced[r.Prefix.String()] = &r
 	}
 	for i := range st.VIPs {
 		v := &st.VIPs[i]
-		v.Attributes = announced[cmp.Or(v.Aggregate, host(v.addr).String())]
-		v.Announced = v.Attributes != nil
+		if r := announced[cmp.Or(v.Aggregate, host(v.addr).String())]; r != nil {
+			v.Announced, v.Attributes, v.Peers, v.OwnPreference = true, &r.Attributes, r.To, r.OwnPreference
+		}
 		v.Bound = v.Bound && s.addresses.known
 		if s.addresses.unseen[v.addr] && v.Announced {
 			v.Warning = warnUnseen
@@ -133,8 +134,9 @@ func (s *speaker) publish(now time.Time) {
 	}
 	for i := range st.Aggregates {
 		g := &st.Aggregates[i]
-		g.Attributes = announced[g.Prefix]
-		g.Announced = g.Attributes != nil
+		if r := announced[g.Prefix]; r != nil {
+			g.Announced, g.Attributes, g.Peers, g.OwnPreference = true, &r.Attributes, r.To, r.OwnPreference
+		}
 	}
 	s.view.publish(st, now)
 }

@@ -105,6 +105,10 @@ func (s *Speaker) add(p *peer) error {
 	if p.config.Interface == "" {
 		p.addr = p.config.Address
 	}
+	if o := s.double(p); o != nil {
+		p.problem = fmt.Sprintf("%s is also the address of the router on %s, which is sent other routes or attributes; by a link-local address alone they cannot be told apart: give one of the routers another one", p.addr.WithZone(""), o.addr.Zone())
+		return fmt.Errorf("peer %s: %s", p.config.Name(), p.problem)
+	}
 	s.listenTo(p)
 	if p.asn != 0 { // that of the session before
 		p.asn = 0
@@ -121,6 +125,21 @@ func (s *Speaker) add(p *peer) error {
 		return err
 	}
 	p.added, p.problem = true, ""
+	return nil
+}
+
+// double returns a peer at the same link-local address on another link that is sent something else;
+// nil for none. The export policy sees no links.
+func (s *Speaker) double(p *peer) *peer {
+	if p.addr.Zone() == "" {
+		return nil
+	}
+	is := p.config.Export()
+	for _, o := range s.peers {
+		if other := o.config.Export(); o != p && o.added && o.addr.WithZone("") == p.addr.WithZone("") && !is.Equal(&other) {
+			return o
+		}
+	}
 	return nil
 }
 

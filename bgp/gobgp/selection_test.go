@@ -162,3 +162,32 @@ func TestAGatewayIsAnAudienceWhateverItsRouters(t *testing.T) {
 		}
 	}
 }
+
+// TestRoutersWithOneLinkLocalAddressAreNotSentEachOthersRoutes: the policy sees addresses without
+// their links.
+func TestRoutersWithOneLinkLocalAddressAreNotSentEachOthersRoutes(t *testing.T) {
+	at := func(link string) *peer {
+		return &peer{config: bgp.Peer{Interface: link}, addr: netip.MustParseAddr("fe80::1%" + link)}
+	}
+	one, two, three := at("eth1"), at("eth2"), at("eth3")
+	three.addr = netip.MustParseAddr("fe80::3%eth3")
+	a := &audience{to: []string{"eth1", "eth3"}}
+	if got := fmt.Sprint(a.members([]*peer{one, three})); got != "[fe80::1 fe80::3]" {
+		t.Errorf("members %s", got)
+	}
+	if got := fmt.Sprint(a.members([]*peer{one, two, three})); got != "[fe80::3]" {
+		t.Errorf("members %s: eth2 would get what is for eth1", got)
+	}
+	s := &Speaker{peers: map[string]*peer{"eth1": one, "eth2": two, "eth3": three}}
+	one.added = true
+	if s.double(two) != nil || s.double(three) != nil {
+		t.Error("routers that are sent the same are told apart")
+	}
+	two.config.Attributes = &bgp.Attributes{Prepend: 1}
+	if err := s.add(two); err == nil || !strings.Contains(err.Error(), "peer eth2: fe80::1 is also the address of the router on eth1, which is sent other routes") || two.added {
+		t.Errorf("%v", err)
+	}
+	if three.config.Attributes = two.config.Attributes; s.double(three) != nil {
+		t.Error("another address is taken for the same")
+	}
+}
