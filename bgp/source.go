@@ -47,7 +47,7 @@ func (s *source) checkNames(known map[string]bool, fault faultFunc) {
 			s.names[i] = a.Unmap().String()
 		}
 		if !known[s.names[i]] {
-			fault(key, "%q is not a peer or a group; write a peer's address or interface, or the group of peers", name)
+			fault(key, "%q is not a peer or a group; write a peer's address or interface, gateway/ipv4 or gateway/ipv6, or the group of peers", name)
 		}
 		if slices.Contains(s.names[:i], s.names[i]) {
 			fault(key, "%s is listed twice", name)
