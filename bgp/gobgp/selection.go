@@ -146,6 +146,13 @@ func (s *Speaker) sendAgain() error {
 	return errors.Join(errs...)
 }
 
+// sendToConcerned sends the peers that are concerned their routes again.
+func (s *Speaker) sendToConcerned() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sendAgain()
+}
+
 // addPrefixes adds prefixes to audiences that the policy has.
 func (s *Speaker) addPrefixes(added map[*audience][]netip.Prefix) error {
 	for a, prefixes := range added {

@@ -106,13 +106,14 @@ func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 	if err := s.choose(routes); err != nil {
 		return s.held(), errors.Join(append(errs, err)...) // who is to get them is not known
 	}
+	errs = append(errs, s.sendToConcerned()) // before what is new: some routes may be for them no more
 	began, some := time.Now(), false
 	for _, route := range routes {
 		if before, known := s.announced[route.Prefix]; known && before.SameAs(route) {
 			s.announced[route.Prefix] = route
 			continue
 		}
-		if some && len(errs) == 0 && time.Since(began) > s.announceFor {
+		if some && errors.Join(errs...) == nil && time.Since(began) > s.announceFor {
 			return s.held(), bgp.ErrMore
 		}
 		if err := s.announce(route); err != nil {
@@ -121,9 +122,7 @@ func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 		}
 		s.announced[route.Prefix], some = route, true
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := errors.Join(append(errs, s.sendAgain())...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return s.held(), err
 	}
 	return routes, nil
