@@ -84,9 +84,6 @@ func (a *Attributes) check(states *States, fault faultFunc) {
 	if a.Communities.has(GracefulShutdown) {
 		fault("communities", "graceful-shutdown is for draining alone, and a draining route carries it anyway")
 	}
-	if n := a.Communities.size(); n > maxCommunities {
-		fault("communities", "%d octets are more than %d: an UPDATE has room for little else", n, maxCommunities)
-	}
 	if worst := uint64(or(states.Draining.MED, 0)) + uint64(or(a.MED, 0)); worst > math.MaxUint32 {
 		fault("med", "%d and the %d of states.draining are more than %d", or(a.MED, 0), or(states.Draining.MED, 0), uint32(math.MaxUint32))
 	}

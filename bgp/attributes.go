@@ -72,15 +72,6 @@ func (c Communities) equal(o Communities) bool {
 	return slices.Equal(c.Standard, o.Standard) && slices.Equal(c.Large, o.Large) && slices.Equal(c.Extended, o.Extended)
 }
 
-// size is how many octets they have in an UPDATE.
-func (c Communities) size() int {
-	return 4*len(c.Standard) + 12*len(c.Large) + 8*len(c.Extended)
-}
-
-// maxCommunities is half of an UPDATE (RFC 4271, section 4.3): the rest is for the path and the
-// prefixes.
-const maxCommunities = 2000
-
 // LargeCommunity is three numbers, the first an autonomous system's.
 type LargeCommunity [3]uint32
 

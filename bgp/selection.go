@@ -88,6 +88,7 @@ func (c *Config) checkSending(fault faultFunc) {
 	}
 	c.checkAlike(fault)
 	c.checkPrepends(fault)
+	c.checkRoom(fault)
 }
 
 // names are those that peers can be named by: their own, and groups.

@@ -94,8 +94,14 @@ func (c *Config) warnOfLeaks(warn faultFunc) {
 const mostCounted Bandwidth = bitsPerByte << 32
 
 func (c *Config) warnOfBandwidth(warn faultFunc) {
-	if up := c.States.Up.LinkBandwidth; up >= mostCounted {
-		warn("states.up.linkBandwidth", "%s is more than FRR counted to until July 2026 (34G), and the shares would be wrong there; write the bandwidths of all sites in proportion, such as 1G and 4G for 100G and 400G", up)
+	of := func(key string, a *Attributes) {
+		if a != nil && a.LinkBandwidth >= mostCounted {
+			warn(key+".linkBandwidth", "%s is more than FRR counted to until July 2026 (34G), and the shares would be wrong there; write the bandwidths of all sites in proportion, such as 1G and 4G for 100G and 400G", a.LinkBandwidth)
+		}
+	}
+	of("states.up", &c.States.Up)
+	for _, s := range c.sources() {
+		of(s.key+".attributes", s.attributes)
 	}
 }
 

@@ -118,6 +118,10 @@ func TestABandwidthThatFRRCannotCountIsWarnedOf(t *testing.T) {
 			t.Errorf("%s: %q, want %q", bandwidth, got, want)
 		}
 	}
+	got := warningsOf(t, "asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\naggregates:\n- {prefix: 198.51.100.0/24, attributes: {linkBandwidth: 400G}}\n- {prefix: 203.0.113.0/24, attributes: {linkBandwidth: 4G}}\n")
+	if want := "line 5: aggregates[0].attributes.linkBandwidth: 400G is more than FRR"; !strings.Contains(got, want) || strings.Contains(got, "aggregates[1]") {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 // TestAKeyThatARouterDoesNotTakeIsWarnedOfAndNotShown: FRR's command line ends it at a space.

@@ -1,0 +1,48 @@
+package bgp
+
+import "fmt"
+
+// maxCommunities is half of an UPDATE, in octets (RFC 4271, section 4.3): the rest is for the path
+// and the prefixes.
+const maxCommunities = 2000
+
+// size is how many octets the communities have in an UPDATE.
+func (c Communities) size() int {
+	return 4*len(c.Standard) + 12*len(c.Large) + 8*len(c.Extended)
+}
+
+// size is how many octets the communities have; 0 for nil.
+func (a *Attributes) size() int {
+	if a == nil {
+		return 0
+	}
+	return a.Communities.size()
+}
+
+// checkRoom finds communities that no UPDATE has room for: those of a state, together with what a
+// VIP, an aggregate or a pool adds, and each peer that it goes to.
+func (c *Config) checkRoom(fault faultFunc) {
+	const why = "%d octets of communities%s are more than %d: an UPDATE has room for little else"
+	most := max(c.States.Up.size(), c.States.Degraded.size(), c.States.Draining.size())
+	if most > maxCommunities {
+		return // which is a fault of its own
+	}
+	for i := range c.Peers {
+		if n := c.Peers[i].Attributes.size(); most+n > maxCommunities {
+			fault(fmt.Sprintf("peers[%d].attributes.communities", i), why, most+n, ", with those of states,", maxCommunities)
+		}
+	}
+	for _, s := range c.sources() {
+		own := s.attributes.size()
+		if own == 0 {
+			continue
+		}
+		for _, p := range c.recipients(&s) {
+			at := p.Attributes.size()
+			if most+own+at > maxCommunities && most+at <= maxCommunities {
+				fault(s.key+".attributes.communities", why, most+own+at, fmt.Sprintf(", with those of states and of peer %s,", p.Name()), maxCommunities)
+				break
+			}
+		}
+	}
+}
