@@ -85,6 +85,9 @@ func TestSitesShareTheLoadByTheirLinkBandwidth(t *testing.T) {
 				sites[1].speaker.rewrite(text(2, step.states))
 				shares(start, step.one, step.two)
 			}
+			start = time.Now() // at the VIPs themselves, in the place of the state's
+			sites[1].speaker.rewrite(strings.ReplaceAll(text(2, fmt.Sprintf(states, "30G")), "    checks:", "    attributes: {linkBandwidth: 2500M}\n    checks:"))
+			shares(start, " weight 80", " weight 20")
 			if after := established(r, router, sites[1].v4); !before.same(after) {
 				t.Errorf("the session was reset: %+v, then %+v", before, after)
 			}
