@@ -18,7 +18,7 @@ func here(text, dir string) string {
 	text = regexp.MustCompile(`(?m)^(\S+):53\d\d \{$`).ReplaceAllString(text, "$1 {")
 	text = regexp.MustCompile(`(?m)^    bind .*\n`).ReplaceAllString(text, "")
 	text = regexp.MustCompile(`\b(manifests|locations|file|admin) ([a-z])`).ReplaceAllString(text, "$1 "+dir+"/$2")
-	return strings.ReplaceAll(text, "/var/lib/nearcast", filepath.Join(dir, "state"))
+	return strings.NewReplacer("/var/lib/nearcast", filepath.Join(dir, "state"), "/etc/resolv.conf", "127.0.0.1:1").Replace(text)
 }
 
 // TestEveryCorefileOfTheDocumentationStarts reads those of the README and of docs/.

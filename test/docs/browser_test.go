@@ -39,8 +39,8 @@ func browser(t *testing.T) context.Context {
 		if err != nil {
 			t.Fatal(err)
 		}
-		env := append(shell.Command().Env, "LD_LIBRARY_PATH="+filepath.Dir(pulse)+":"+pulse)
-		options = append(options, chromedp.ExecPath(program), chromedp.Env(env...))
+		libraries := "LD_LIBRARY_PATH=" + filepath.Dir(pulse) + ":" + pulse
+		options = append(options, chromedp.ExecPath(program), chromedp.Env(shell.Command().Env...), chromedp.Env(libraries))
 	}
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
