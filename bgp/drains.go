@@ -158,12 +158,10 @@ func (d *drains) write(log *slog.Logger) {
 	if all == nil {
 		return // nothing has changed
 	}
-	raw, err := json.MarshalIndent(*all, "", "  ")
-	if err == nil {
-		err = folder.Make(filepath.Dir(d.path))
-	}
-	if err == nil {
-		err = replaceFile(d.path, append(raw, '\n'))
+	err := d.replace(*all)
+	for now := d.latest.Load(); err == nil && now != all; now = d.latest.Load() {
+		all = now // who changed them while the disk was slow may not have waited
+		err = d.replace(*all)
 	}
 	before := d.unsaved()
 	switch err {
@@ -179,4 +177,16 @@ func (d *drains) write(log *slog.Logger) {
 			log.Error("the drains hold in memory alone, and end with this process; writing is tried again", "error", text)
 		}
 	}
+}
+
+// replace writes these drains.
+func (d *drains) replace(all []Drain) error {
+	raw, err := json.MarshalIndent(all, "", "  ")
+	if err == nil {
+		err = folder.Make(filepath.Dir(d.path))
+	}
+	if err == nil {
+		err = replaceFile(d.path, append(raw, '\n'))
+	}
+	return err
 }

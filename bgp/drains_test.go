@@ -128,6 +128,47 @@ func keptOnce(t *testing.T, d *drains) {
 	d.keep(ctx, discard)
 }
 
+// TestWhatChangesWhileASlowDiskWritesIsWritten has an undrain come while its drain is being
+// written, and give up waiting.
+func TestWhatChangesWhileASlowDiskWritesIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := replaceFile
+		replaceFile = func(path string, data []byte) error {
+			time.Sleep(saveWait + time.Second)
+			return before(path, data)
+		}
+		defer func() { replaceFile = before }()
+		dir := t.TempDir()
+		d, err := openDrains(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			d.keep(ctx, discard)
+		}()
+		if err := d.set(Drain{Reason: "kernel"}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		go d.save(ctx)
+		time.Sleep(time.Second / 2)
+		if err := d.remove(netip.Addr{}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if d.save(ctx); d.unsaved() == "" {
+			t.Error("the control: it is said to be saved at once")
+		}
+		time.Sleep(10 * saveAgain)
+		if again, err := openDrains(dir); err != nil || len(again.all) > 0 || d.unsaved() != "" {
+			t.Errorf("after a restart: %v, %v, and said of it %q", again.all, err, d.unsaved())
+		}
+		cancel()
+		<-ended
+	})
+}
+
 func TestACommandWaitsSoLongForADiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, err := openDrains(t.TempDir())
