@@ -126,6 +126,7 @@ var (
 	peerUp     = prometheus.NewDesc("nearcast_bgp_session_up", "1 if the session is established.", []string{"peer"}, nil)
 	peerUptime = prometheus.NewDesc("nearcast_bgp_session_uptime_seconds", "How long the session is established.", []string{"peer"}, nil)
 	peerDown   = prometheus.NewDesc("nearcast_bgp_session_problem", "1 for why the session is down, or lacks a family.", []string{"peer", "reason"}, nil)
+	peerChange = prometheus.NewDesc("nearcast_bgp_session_change", "1 while the session is not what the file says, or was reset for that and is not back.", []string{"peer", "phase"}, nil)
 	received   = prometheus.NewDesc("nearcast_bgp_session_received_routes", "Routes that the router sends, all of which are refused.", []string{"peer"}, nil)
 	ignored    = prometheus.NewDesc("nearcast_bgp_hints_ignored", "Hints of the resolver for VIPs that they do not move: the configuration's, or another namespace's.", nil, nil)
 	unsaved    = prometheus.NewDesc("nearcast_bgp_drains_unsaved", "1 if the drains hold in memory alone, for their file cannot be written.", nil, nil)
@@ -134,7 +135,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c snapshot) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{vipState, vipReason, vipRoute, aggregate, peerUp, peerUptime, received, peerDown, refusals, ignored, unsaved} {
+	for _, d := range []*prometheus.Desc{vipState, vipReason, vipRoute, aggregate, peerUp, peerUptime, received, peerDown, peerChange, refusals, ignored, unsaved} {
 		ch <- d
 	}
 }
@@ -161,6 +162,9 @@ func (c snapshot) Collect(ch chan<- prometheus.Metric) {
 		gauge(received, float64(p.Received), p.Name())
 		if p.Reason != "" {
 			gauge(peerDown, 1, p.Name(), string(p.Reason))
+		}
+		if p.Change != nil {
+			gauge(peerChange, 1, p.Name(), string(p.Change.Phase))
 		}
 	}
 	gauge(refusals, float64(st.RefusedInAll))

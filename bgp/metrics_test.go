@@ -71,7 +71,8 @@ func TestOneSeriesThatCannotBeShownCostsNoOther(t *testing.T) {
 	}
 }
 
-// TestAMetricSaysWhyASessionIsDown also holds that a session that is well has no reason.
+// TestAMetricSaysWhyASessionIsDown also holds that a session that is well has no reason, and that one that
+// the file changes has its phase.
 func TestAMetricSaysWhyASessionIsDown(t *testing.T) {
 	config, err := Parse([]byte(good))
 	if err != nil {
@@ -79,7 +80,7 @@ func TestAMetricSaysWhyASessionIsDown(t *testing.T) {
 	}
 	s := newSpeaker(Options{Config: config, Announcer: neighbourless{peers: []PeerStatus{
 		{Address: "192.0.2.1", State: "established"},
-		{Address: "192.0.2.2", State: "idle", Reason: Refused, Problem: "connection refused"},
+		{Address: "192.0.2.2", State: "idle", Reason: Refused, Problem: "connection refused", Change: &PeerChange{Phase: Overdue}},
 		{Interface: "eth1", Address: "fe80::1%eth1", State: "established", Reason: NoFamily, Problem: "no ipv6"},
 	}}})
 	if s.drains, err = openDrains(""); err != nil {
@@ -90,20 +91,22 @@ func TestAMetricSaysWhyASessionIsDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
+	got := map[string][]string{}
 	for _, family := range families {
-		if family.GetName() != "nearcast_bgp_session_problem" {
-			continue
-		}
 		for _, m := range family.GetMetric() {
 			var labels []string
 			for _, l := range m.GetLabel() {
 				labels = append(labels, l.GetName()+"="+l.GetValue())
 			}
-			got = append(got, strings.Join(labels, ","))
+			got[family.GetName()] = append(got[family.GetName()], strings.Join(labels, ","))
 		}
 	}
-	if want := "peer=192.0.2.2,reason=refused peer=eth1,reason=no-family"; strings.Join(got, " ") != want {
-		t.Errorf("%v, want %s", got, want)
+	for name, want := range map[string]string{
+		"nearcast_bgp_session_problem": "peer=192.0.2.2,reason=refused peer=eth1,reason=no-family",
+		"nearcast_bgp_session_change":  "peer=192.0.2.2,phase=overdue",
+	} {
+		if strings.Join(got[name], " ") != want {
+			t.Errorf("%s: %v, want %s", name, got[name], want)
+		}
 	}
 }
