@@ -24,23 +24,37 @@ type Sending struct {
 // several routes, or for several peers, is one.
 func (c *Config) Sendings() []Sending {
 	var all []Sending
-	routes := c.alike()
+	routes, kinds := c.alike(), c.kinds()
 	for _, state := range []State{Up, Degraded, Draining} {
 		for _, r := range routes {
-			known := map[string]int{}
+			first, known := map[string]int{}, map[string]int{} // by kind of peer, and by what is sent
 			for _, p := range r.peers {
-				e, internal := p.Export(), p.ASN == c.ASN
-				sent := e.Sent(*c.States.of(state, r.attributes), r.attributes.ownPreference(), internal)
-				key := fmt.Sprintf("%t %s", internal, keyOf(sent))
-				i, is := known[key]
+				i, is := first[kinds[p]]
 				if !is {
-					i = len(all)
-					known[key] = i
-					all = append(all, Sending{State: state, Of: r.of, All: len(routes) == 1, Internal: internal, Attributes: sent})
+					e, internal := p.Export(), p.ASN == c.ASN
+					sent := e.Sent(*c.States.of(state, r.attributes), r.attributes.ownPreference(), internal)
+					key := fmt.Sprintf("%t %s", internal, keyOf(sent))
+					if i, is = known[key]; !is {
+						i = len(all)
+						all = append(all, Sending{State: state, Of: r.of, All: len(routes) == 1, Internal: internal, Attributes: sent})
+					}
+					first[kinds[p]], known[key] = i, i
 				}
 				all[i].Peers = append(all[i].Peers, p)
 			}
 		}
+	}
+	return all
+}
+
+// kinds are the same for peers to which the same is added.
+func (c *Config) kinds() map[*Peer]string {
+	all := make(map[*Peer]string, len(c.Peers))
+	for i := range c.Peers {
+		p := &c.Peers[i]
+		e := p.Export()
+		e.VIPs = nil
+		all[p] = fmt.Sprintf("%t %s", p.ASN == c.ASN, keyOf(e))
 	}
 	return all
 }
