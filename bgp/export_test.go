@@ -277,3 +277,32 @@ func TestServicesHaveThePeersAndAttributesOfTheirPool(t *testing.T) {
 		t.Errorf("%v", refused)
 	}
 }
+
+// TestListsOfPeersAreBounded counts those that differ, and not how often each is there.
+func TestListsOfPeersAreBounded(t *testing.T) {
+	text := func(lists int) string {
+		b := &strings.Builder{}
+		b.WriteString("asn: 64512\nrouterID: 192.0.2.254\npeers:\n")
+		for i := range 10 {
+			fmt.Fprintf(b, "- {address: 192.0.2.%d, asn: 64500}\n", i)
+		}
+		b.WriteString("vips:\n")
+		for i := range 300 {
+			var names []string
+			for j, n := 0, i%lists+1; n > 0; j, n = j+1, n/2 {
+				if n%2 == 1 {
+					names = append(names, fmt.Sprintf("192.0.2.%d", j))
+				}
+			}
+			fmt.Fprintf(b, "- {address: 198.51.%d.%d, peers: [%s], checks: [{tcp: {address: \"127.0.0.1:53\"}}]}\n", i/250, i%250, strings.Join(names, ", "))
+		}
+		return b.String()
+	}
+	if _, err := Parse([]byte(text(mostLists))); err != nil {
+		t.Error(err)
+	}
+	_, err := Parse([]byte(text(mostLists + 1)))
+	if want := "line 79: vips[64].peers: is the list of peers beyond 64 that differ; put peers into groups, and name these"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

@@ -87,6 +87,7 @@ func (c *Config) checkSending(fault faultFunc) {
 		s.attributes.check(&c.States, fault.under(s.key+".attributes"))
 	}
 	c.checkAlike(fault)
+	c.checkLists(fault)
 	c.checkPrepends(fault)
 	c.checkRoom(fault)
 }
@@ -161,6 +162,24 @@ func (c *Config) checkAlike(fault faultFunc) {
 					fault(s.key+".peers", why, p.Name(), o.Name(), j)
 				}
 			}
+		}
+	}
+}
+
+// mostLists bounds the lists of peers that differ: each is a rule, which is evaluated for every
+// route and peer.
+const mostLists = 64
+
+// checkLists finds more lists than there may be, whatever names they consist of.
+func (c *Config) checkLists(fault faultFunc) {
+	a, lists := audience{c.Peers, map[string][]string{}}, map[string]bool{}
+	for _, s := range c.sources() {
+		if len(s.names) == 0 {
+			continue
+		}
+		if lists[strings.Join(a.of(s.names), "\n")] = true; len(lists) > mostLists {
+			fault(s.key+".peers", "is the list of peers beyond %d that differ; put peers into groups, and name these", mostLists)
+			return
 		}
 	}
 }
