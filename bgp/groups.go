@@ -99,9 +99,14 @@ func fieldWith(v reflect.Value, key string) (reflect.Value, bool) {
 	return reflect.Value{}, false
 }
 
+// listOf names a few of the names, and how many others there are.
 func listOf(names []string) string {
-	if len(names) == 0 {
+	const few = 8
+	switch more := len(names) - few; {
+	case len(names) == 0:
 		return "none"
+	case more > 0:
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), more)
 	}
 	return strings.Join(names, ", ")
 }

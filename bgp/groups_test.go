@@ -178,6 +178,10 @@ func TestManyPeersOfOneGroupAreReadSoon(t *testing.T) {
 		t.Errorf("%.300v, want %s", err, want)
 	}
 	t.Logf("%d peers and groups: %s", many, time.Since(start))
+	_, err = Parse([]byte(strings.Replace(text.String(), "group: tor", "group: tro", 1)))
+	if want := `line 10006: peers[0].group: "tro" is not in groups, which has g0, g1, g10, g100, g1000, g1001, g1002, g1003 and 9993 more`; err == nil || err.Error() != want {
+		t.Errorf("%.300v, want %s", err, want)
+	}
 }
 
 // TestAnASThatTheFileLeavesOpenIsExternal holds it for a peer's own key, for a group's, for one of them over the
