@@ -24,7 +24,7 @@ func (s *session) Notes() []string {
 	switch {
 	case s.At != s.Link:
 		all = append(all, fmt.Sprintf("%s stands for the link that the speaker calls %s: put the router's name for it here.", s.At, s.Link))
-	case s.Link != "":
+	case s.Link != "" && !s.OwnLink:
 		all = append(all, s.Link+" is the speaker's name of the link: put the router's here.")
 	}
 	all = append(all, "What its routes carry:")

@@ -20,7 +20,7 @@ type Own struct {
 // leftOpen says what has to be said of the router besides the file; "" for nothing.
 func leftOpen(p *bgp.Peer) string {
 	switch {
-	case p.Gateway != "":
+	case p.Gateway != "" && p.Interface == "" && !p.Address.IsValid():
 		return "the speakers find the router by their default route; say with --address which address it has there"
 	case p.External:
 		return "the file has asn: external; say with --asn which AS the router is"
@@ -40,11 +40,11 @@ func (r Own) In(c *bgp.Config, p *bgp.Peer) (*bgp.Config, *bgp.Peer, error) {
 	if r.ASN != 0 {
 		q.External, q.ASN = false, r.ASN
 	}
-	switch {
+	switch { // Gateway stays: lists of peers name the router by it
 	case r.Address.Zone() != "":
-		q.Gateway, q.Interface = "", r.Address.Zone()
+		q.Interface = r.Address.Zone()
 	case r.Address.IsValid():
-		q.Gateway, q.Address = "", r.Address.Unmap()
+		q.Address = r.Address.Unmap()
 	}
 	return &o, q, nil
 }

@@ -30,6 +30,8 @@ type session struct {
 	Link string
 	// At is the router's name of that link, or one that stands for it.
 	At string
+	// OwnLink says that Link is the router's own name, too.
+	OwnLink bool
 	// Address is the router's own, without a zone, unless the session is unnumbered.
 	Address netip.Addr
 	// Port is where the router listens, and SpeakerPort where the speaker does; 0 for
@@ -87,12 +89,12 @@ const usualPort = 179
 func (r router) session(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) (*session, error) {
 	s := &session{
 		Speaker: c.RouterID, LocalAS: p.ASN, RemoteAS: c.ASN, Internal: p.ASN == c.ASN,
-		Link: linkOf(p), Address: p.Address.WithZone(""), Port: unusual(p.Port), Passive: len(c.Listen) == 0,
+		Link: linkOf(p), OwnLink: p.Gateway != "", Address: p.Address.WithZone(""), Port: unusual(p.Port), Passive: len(c.Listen) == 0,
 		// A third, as RFC 4271 suggests (section 10).
 		Hold: int(p.HoldTime / time.Second), Keepalive: int(p.HoldTime / time.Second / 3),
 		Multihop: p.Multihop, GTSM: p.GTSM, Password: keyOf(p.PasswordFile),
 	}
-	if s.At = s.Link; s.Link != "" && r.link != "" {
+	if s.At = s.Link; s.Link != "" && r.link != "" && !s.OwnLink {
 		s.At = r.link
 	}
 	if p.BFD {
