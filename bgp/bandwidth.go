@@ -2,7 +2,6 @@ package bgp
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -50,15 +49,17 @@ func (b *Bandwidth) UnmarshalText(text []byte) error {
 			return err
 		}
 	}
-	return errors.New("write bits per second with a unit, K, M, G or T, such as 10G or 2.5M")
+	return errNoBandwidth
 }
+
+var errNoBandwidth = errors.New("write bits per second as a decimal number and K, M, G or T, such as 10G or 2.5M")
 
 // inKilobits returns the decimal number of units, each of which has perUnit kilobits.
 func inKilobits(number string, perUnit uint64) (uint64, error) {
 	whole, fraction, dotted := strings.Cut(number, ".")
 	n, err := strconv.ParseUint(whole, 10, 32)
 	if err != nil || !isDecimal(whole) || dotted && strings.Trim(fraction, "0123456789") != "" || dotted && fraction == "" {
-		return 0, fmt.Errorf("%q is not a decimal number", number)
+		return 0, errNoBandwidth
 	}
 	n *= perUnit
 	for _, digit := range strings.TrimRight(fraction, "0") {

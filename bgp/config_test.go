@@ -204,7 +204,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"degraded: {", "up: {communities: [rt:1:1]}\n  degraded: {without: [\"rt:1:2\"], ", "line 22: states.degraded.without: states.up does not carry rt:1:2"},
 		{"degraded: {", "up: {communities: [" + strings.Repeat("rt:1:1, ", 251) + "]}\n  degraded: {", "line 21: states.up.communities: 2008 octets are more than 2000"},
 		{"degraded: {", "up: {communities: [" + strings.Repeat("\"1:1\", ", 501) + "]}\n  degraded: {", "line 21: states.up.communities: 2004 octets are more than 2000"},
-		{"degraded: {", "up: {linkBandwidth: 10}\n  degraded: {", `line 21: states.up.linkBandwidth: "10" is not a bandwidth, such as 10G: write bits per second with a unit`},
+		{"degraded: {", "up: {linkBandwidth: 10}\n  degraded: {", `line 21: states.up.linkBandwidth: "10" is not a bandwidth, such as 10G: write bits per second as a decimal number and K, M, G or T`},
 		{"degraded: {", "up: {linkBandwidth: -10G}\n  degraded: {", `line 21: states.up.linkBandwidth: "-10G" is not a bandwidth`},
 		{"degraded: {", "up: {linkBandwidth: [10G]}\n  degraded: {", "line 21: cannot unmarshal"},
 		{"degraded: {", "up: {linkBandwith: 10G}\n  degraded: {", "line 21: field linkBandwith not found"},
@@ -301,6 +301,19 @@ func TestAnASNumberIsReadAsItWasWritten(t *testing.T) {
 	_, err := Parse([]byte(strings.NewReplacer("asn: 64500, holdTime: 9s", "asn: 65000.1, holdTime: 1s", "asn: 64501", "asn: '1.1'").Replace(good)))
 	if err == nil || !strings.Contains(err.Error(), "line 5: peers[0].holdTime: 1s is not") {
 		t.Error(err)
+	}
+}
+
+// TestEveryFaultOfCommunitiesIsListedOnceBesideOthers: a value that YAML cannot read ends its decoding,
+// and hides none of them.
+func TestEveryFaultOfCommunitiesIsListedOnceBesideOthers(t *testing.T) {
+	text := strings.Replace(good, "degraded: {", "up: {linkBandwidth: 100 Gbit, communities: &all [rt:1, color:x]}\n  draining: {communities: *all}\n  degraded: {communities: [no-exprt], ", 1)
+	text = strings.Replace(text, `, communities: ["64512:7", "64512:1:2"]`, "", 1)
+	_, err := Parse([]byte(text))
+	for _, want := range []string{`line 21: states.up.linkBandwidth: "100 Gbit" is`, `line 21: communities: "rt:1": "" is not`, `line 21: communities: "color:x" is not`, `line 23: communities: "no-exprt" is not`} {
+		if err == nil || strings.Count(err.Error(), want) != 1 {
+			t.Errorf("%v\nhas not one %s", err, want)
+		}
 	}
 }
 

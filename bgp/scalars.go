@@ -3,6 +3,7 @@ package bgp
 import (
 	"cmp"
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -54,8 +55,12 @@ func (s *scalars) walk(node *yaml.Node, t reflect.Type, key string, depth int) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if depth > maxDepth || reflect.PointerTo(t).Implements(yamlReader) {
-		return // it reads itself
+	if depth > maxDepth {
+		return
+	}
+	if reflect.PointerTo(t).Implements(yamlReader) {
+		s.reads(node, t)
+		return
 	}
 	switch {
 	case node.Kind == yaml.ScalarNode:
@@ -79,6 +84,19 @@ func (s *scalars) walk(node *yaml.Node, t reflect.Type, key string, depth int) {
 				s.fault(child, fmt.Sprintf("%s[%d]", key, i), "is empty; remove it")
 			}
 			s.walk(child, t.Elem(), fmt.Sprintf("%s[%d]", key, i), depth+1)
+		}
+	}
+}
+
+// reads adds the faults of a value that reads itself. The decoder finds them too, unless another
+// value ends it.
+func (s *scalars) reads(node *yaml.Node, t reflect.Type) {
+	var typed *yaml.TypeError
+	if errors.As(reflect.New(t).Interface().(yaml.Unmarshaler).UnmarshalYAML(node), &typed) {
+		for _, text := range typed.Errors {
+			if f := (fault{line: lineIn(text), text: text}); !slices.Contains(s.found.found, f) { // of an alias
+				s.found.found = append(s.found.found, f)
+			}
 		}
 	}
 }
