@@ -121,8 +121,8 @@ func (n *station) starts() {
 		n.Fatal(err)
 	}
 	n.force, n.config = n.sheet, config
-	n.life = &life{station: n, declare: make(chan Declared)}
 	n.machine.mu.Lock()
+	n.life = &life{station: n, declare: make(chan Declared)}
 	n.stopping, n.wasHere = false, false
 	n.machine.mu.Unlock()
 	n.hurry, n.reload, n.ended = make(chan struct{}), make(chan struct{}, 1), make(chan end, 1)
