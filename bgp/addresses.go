@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -14,6 +15,7 @@ type addresses struct {
 	given, looked []netip.Addr // what was last bound, and looked for
 	stale         bool         // they may have changed
 	known         bool         // whether the kernel has said what is missing
+	listed        []netip.Addr // those of given of which it has
 	missing       map[netip.Addr]string
 	// seen are those of others that were here at some time, and unseen those that never were.
 	seen, unseen map[netip.Addr]bool
@@ -153,9 +155,9 @@ func (s *speaker) bind(give, look []netip.Addr, now time.Time) {
 	switch {
 	case bound.Missing != nil:
 		s.sortOut(bound.Missing, look)
-		a.missing, a.known = reasons(bound.Missing, give), true
-	case !a.known:
-		a.missing = unknown(give, err)
+		a.missing, a.known, a.listed = reasons(bound.Missing, give), true, give
+	default:
+		a.unlisted(give, err)
 	}
 	a.fault = s.once(a.fault, "binding failed; it is tried again", err)
 	s.log(s.controller.SetMissing(a.missing, now))
@@ -215,13 +217,23 @@ func reasons(missing map[netip.Addr]error, give []netip.Addr) map[netip.Addr]str
 	return all
 }
 
-// unknown has all of them missing.
-func unknown(addrs []netip.Addr, err error) map[netip.Addr]string {
-	all := make(map[netip.Addr]string, len(addrs))
-	for _, addr := range addrs {
-		all[addr] = fmt.Sprintf("it is not known whether this machine takes packets to it: %v", err)
+// unlisted has those that are given missing of which nothing is known. What is known of others
+// stays.
+func (a *addresses) unlisted(give []netip.Addr, err error) {
+	was := make(map[netip.Addr]bool, len(a.listed))
+	for _, addr := range a.listed {
+		was[addr] = true
 	}
-	return all
+	missing := make(map[netip.Addr]string, len(a.missing))
+	maps.Copy(missing, a.missing)
+	a.listed, a.missing = nil, missing
+	for _, addr := range give {
+		if was[addr] {
+			a.listed = append(a.listed, addr)
+			continue
+		}
+		missing[addr] = fmt.Sprintf("it is not known whether this machine takes packets to it: %v", err)
+	}
 }
 
 // countRestored counts the addresses that are given back, for somebody took them away

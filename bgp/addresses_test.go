@@ -294,6 +294,30 @@ func TestWhileNothingIsKnownOfTheAddressesNothingChanges(t *testing.T) {
 	})
 }
 
+// TestAnAddressThatIsGivenWhileNothingIsKnownIsNotAnnounced has addresses be unbound, and be wanted
+// again while the kernel cannot list them.
+func TestAnAddressThatIsGivenWhileNothingIsKnownIsNotAnnounced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		m.there[given] = true
+		runOn(t, m, func(s *speaker) {
+			drain := func(all ...Drain) {
+				s.do(t.Context(), func() { s.log(s.controller.SetDrains(all, time.Now())) })
+				time.Sleep(5 * time.Second)
+				m.settles()
+			}
+			drain(Drain{})
+			m.wants("drained", "")
+			m.does(func() { m.blind = true })
+			drain()
+			m.wants("while nothing is known", "198.51.100.54 198.51.100.55")
+			m.does(func() { m.blind = false })
+			m.settles()
+			m.wants("once it is known", everyAddress)
+		})
+	})
+}
+
 func TestAnAddressThatIsMissingHasItsReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t)
