@@ -3,7 +3,6 @@ package bgp
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -272,17 +271,23 @@ func (n *station) crashes() {
 	clear(n.table)
 	clear(n.routes)
 	n.machine.mu.Unlock()
-	before := n.dir
-	n.dir = filepath.Join(before, fmt.Sprint("after ", time.Now().UnixNano()))
-	if err := os.Mkdir(n.dir, 0o700); err != nil {
-		n.Fatal(err)
-	}
-	if err := os.CopyFS(n.state(), os.DirFS(filepath.Join(before, "state"))); err != nil && !os.IsNotExist(err) {
-		n.Fatal(err)
-	}
+	n.inherits()
 	n.signalled()
 	close(n.hurry)
 	if end := <-n.ended; end.err != nil {
 		n.Error(end.err)
+	}
+}
+
+// inherits has the next speaker find what is on disk now: the one before writes there no more,
+// although in a bubble it cannot be ended as a process is.
+func (n *station) inherits() {
+	before := n.state()
+	n.dir = filepath.Join(n.dir, "next")
+	if err := os.Mkdir(n.dir, 0o700); err != nil {
+		n.Fatal(err)
+	}
+	if err := os.CopyFS(n.state(), os.DirFS(before)); err != nil && !os.IsNotExist(err) {
+		n.Fatal(err)
 	}
 }

@@ -127,6 +127,9 @@ func (n *station) rewrites() {
 	for range 1 + n.n("changes", 1) {
 		next.change(n.storm, n.number)
 	}
+	if !n.toldAt.IsZero() {
+		next.dwell, next.linger = 4*time.Second, 4*time.Second // which must prolong no end
+	}
 	faults := []string{"", "", "", "vipps: []\n", "asn: 64513\n", "aggregates: 7\n"}
 	next.fault = faults[n.n("fault", len(faults)-1)]
 	n.sheet = next
@@ -227,6 +230,7 @@ func (n *station) restarts() {
 		n.crashes()
 	} else {
 		n.ends(false)
+		n.inherits()
 	}
 	n.sheet.fault = ""
 	n.starts()
