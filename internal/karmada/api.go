@@ -50,7 +50,7 @@ func connect(config *rest.Config, client *http.Client) (API, error) {
 	of := map[schema.GroupVersion]*rest.RESTClient{}
 	for _, gv := range []schema.GroupVersion{
 		corev1.SchemeGroupVersion, appsv1.SchemeGroupVersion, networkingv1.SchemeGroupVersion, eventsv1.SchemeGroupVersion,
-		clusterv1alpha1.SchemeGroupVersion, workv1alpha2.SchemeGroupVersion, karmadanetworkingv1alpha1.SchemeGroupVersion,
+		clusterVersion, workVersion, networkingVersion,
 	} {
 		var err error
 		if of[gv], err = clientOf(*config, client, gv); err != nil {
@@ -58,8 +58,8 @@ func connect(config *rest.Config, client *http.Client) (API, error) {
 		}
 	}
 	core, apps := of[corev1.SchemeGroupVersion], of[appsv1.SchemeGroupVersion]
-	clusters, works := of[clusterv1alpha1.SchemeGroupVersion], of[workv1alpha2.SchemeGroupVersion]
-	networking, karmadaNetworking := of[networkingv1.SchemeGroupVersion], of[karmadanetworkingv1alpha1.SchemeGroupVersion]
+	clusters, works := of[clusterVersion], of[workVersion]
+	networking, karmadaNetworking := of[networkingv1.SchemeGroupVersion], of[networkingVersion]
 	return API{
 		Clusters:             lists[clusterv1alpha1.ClusterList](clusters, "clusters"),
 		ResourceBindings:     lists[workv1alpha2.ResourceBindingList](works, "resourcebindings"),

@@ -26,12 +26,19 @@ var known = func() *runtime.Scheme {
 	metav1.AddToGroupVersion(s, schema.GroupVersion{Version: "v1"}) // for Status
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme, eventsv1.AddToScheme,
-		clusterv1alpha1.AddToScheme, workv1alpha2.AddToScheme, karmadanetworkingv1alpha1.AddToScheme,
+		clusterv1alpha1.Install, workv1alpha2.Install, karmadanetworkingv1alpha1.Install,
 	} {
 		utilruntime.Must(add(s))
 	}
 	return s
 }()
+
+// The versions of Karmada's groups that are read and written.
+var (
+	clusterVersion    = schema.GroupVersion(clusterv1alpha1.GroupVersion)
+	workVersion       = schema.GroupVersion(workv1alpha2.GroupVersion)
+	networkingVersion = schema.GroupVersion(karmadanetworkingv1alpha1.GroupVersion)
+)
 
 var (
 	codecs     = serializer.NewCodecFactory(known)
