@@ -85,12 +85,14 @@ func served(t *testing.T, dir string) string {
 	return server.URL
 }
 
-// tooWide names what makes a page wider than the screen.
+// tooWide names what makes a page wider than the screen. innerWidth would not do: where a
+// page is too wide, a phone zooms out and makes that wider too.
 const tooWide = `(() => {
-	if (document.documentElement.scrollWidth <= innerWidth) return [];
+	const page = document.documentElement, screen = page.clientWidth;
+	if (screen === 375 && page.scrollWidth <= screen) return [];
 	const inside = e => e && (getComputedStyle(e).overflowX !== "visible" || inside(e.parentElement));
-	return [document.documentElement.scrollWidth + " px", ...[...document.body.querySelectorAll("*")]
-		.filter(e => e.getBoundingClientRect().right > innerWidth && !inside(e.parentElement))
+	return [page.scrollWidth + " px of " + screen, ...[...document.body.querySelectorAll("*")]
+		.filter(e => e.getBoundingClientRect().right > screen && !inside(e.parentElement))
 		.map(e => e.tagName + ": " + e.textContent.slice(0, 60))];
 })()`
 
