@@ -19,11 +19,11 @@ import (
 
 // Announcer makes routes known to the peers. It is used by one goroutine.
 type Announcer interface {
-	// SetPeers declares all the peers, in the order in which their sessions follow; the slice is
-	// not changed after. Sessions of those that did not change are not touched; of those that
-	// did, and of peers that are not declared any more, established ones follow in turn after
-	// it has returned (package turns): the router gets the dwell to move its traffic before
-	// the session is reset or ended. One that fails does not hold up the others.
+	// SetPeers declares all the peers, in the order in which their sessions follow. Sessions of
+	// those that did not change are not touched; of those that did, and of peers that are not
+	// declared any more, established ones follow in turn after it has returned (package turns):
+	// the router gets the dwell to move its traffic before the session is reset or ended. One
+	// that fails does not hold up the others.
 	SetPeers(peers []Peer, dwell time.Duration) error
 	// Freeze leaves the sessions as they are from now on: the speaker is about to end.
 	Freeze()

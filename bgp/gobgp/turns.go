@@ -49,7 +49,7 @@ func (s *Speaker) follow(states sessionStates, now time.Time) error {
 			p.leaving = leaving
 			s.refresh(p)
 		}
-		s.tell(p, now)
+		s.logPhase(p, now)
 	}
 	return errors.Join(errs...)
 }
@@ -116,8 +116,8 @@ func (s *Speaker) end(p *peer) error {
 	return s.applyPolicy()
 }
 
-// tell logs the phases of a session that follows the file, each once.
-func (s *Speaker) tell(p *peer, now time.Time) {
+// logPhase logs the phases of a session that follows the file, each once.
+func (s *Speaker) logPhase(p *peer, now time.Time) {
 	change := s.turns.Status(p.config.Name(), now)
 	phase := bgp.ChangePhase("")
 	if change != nil {

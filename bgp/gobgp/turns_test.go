@@ -3,6 +3,7 @@ package gobgp
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 	"github.com/osrg/gobgp/v4/pkg/server"
+	"go.uber.org/goleak"
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/turns"
@@ -87,10 +89,25 @@ func someRouters(t *testing.T, n int, local string) (routers []*Router, seen []*
 		t.Cleanup(r.Close)
 		routers, seen = append(routers, r), append(seen, watchEnds(t, r))
 		peers = append(peers, bgp.Peer{
-			Address: at, Port: port, ASN: 64500 + uint32(i), LocalAddress: from, HoldTime: 3 * time.Second, Families: []bgp.Family{bgp.IPv4},
+			Address: at, Port: port, ASN: 64500 + uint32(i), LocalAddress: from, HoldTime: time.Minute, Families: []bgp.Family{bgp.IPv4},
 		})
 	}
 	return routers, seen, peers
+}
+
+// startWith is a speaker with the peers, whose hold times are long: a busy machine is to end no session.
+func startWith(t *testing.T, peers []bgp.Peer, log *slog.Logger) *Speaker {
+	t.Helper()
+	s, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: peers[0].LocalAddress}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(5 * time.Second) })
+	_, err = s.Set(routes("198.51.100.53/32"))
+	if err := errors.Join(err, s.SetPeers(peers, 0)); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // The NOTIFICATIONs of RFC 4486.
@@ -105,17 +122,8 @@ func TestThreeRoutersWithOtherSettingsFollowInTurn(t *testing.T) {
 		t.Skip("SKIPPED: three turns take half a minute")
 	}
 	routers, seen, peers := someRouters(t, 3, "127.0.0.141")
-	speaker, log := newSpeaker(t, peers[0].LocalAddress, peers[0]), &text{}
-	defer speaker.Close(5 * time.Second)
-	speaker.mu.Lock()
-	speaker.log = log.log()
-	speaker.mu.Unlock()
-	if err := speaker.SetPeers(peers, 0); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
-		t.Fatal(err)
-	}
+	log := &text{}
+	speaker := startWith(t, peers, log.log())
 	const up = "198.51.100.53/32 path="
 	for _, r := range routers {
 		holds(t, r, up+"64511")
@@ -187,11 +195,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 // TestAReplacedPeerLeavesWhenItsReplacementIsThere also holds that its router reads why (RFC 4486).
 func TestAReplacedPeerLeavesWhenItsReplacementIsThere(t *testing.T) {
 	routers, seen, peers := someRouters(t, 2, "127.0.0.142")
-	speaker := newSpeaker(t, peers[0].LocalAddress, peers[0])
-	defer speaker.Close(5 * time.Second)
-	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
-		t.Fatal(err)
-	}
+	speaker := startWith(t, peers[:1], quietLog)
 	const up, drained = "198.51.100.53/32 path=64511", "198.51.100.53/32 path=64511 communities=[graceful-shutdown]"
 	holds(t, routers[0], up)
 	if err := speaker.SetPeers(peers[1:], 2*time.Second); err != nil {
@@ -220,8 +224,10 @@ func TestAReplacedPeerLeavesWhenItsReplacementIsThere(t *testing.T) {
 	}
 }
 
-// TestWhatListensForgetsTheKeyOfAPeerThatLeaves: the kernel drops what is not signed, without a word.
+// TestWhatListensForgetsTheKeyOfAPeerThatLeaves: the kernel drops what is not signed, without a word. Nothing is
+// left behind by that.
 func TestWhatListensForgetsTheKeyOfAPeerThatLeaves(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	here, router := netip.MustParseAddr("127.0.0.143"), netip.MustParseAddr("127.0.0.203")
 	port := freePort(t, here)
 	speaker, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: here, Listen: []netip.AddrPort{netip.AddrPortFrom(here, port)}}, quietLog)
@@ -262,11 +268,7 @@ func TestWhatListensForgetsTheKeyOfAPeerThatLeaves(t *testing.T) {
 // TestAPeerThatGoBGPLacksIsChangedAllTheSame: what cannot be ended may be gone.
 func TestAPeerThatGoBGPLacksIsChangedAllTheSame(t *testing.T) {
 	routers, _, peers := someRouters(t, 1, "127.0.0.144")
-	speaker := newSpeaker(t, peers[0].LocalAddress, peers[0])
-	defer speaker.Close(5 * time.Second)
-	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
-		t.Fatal(err)
-	}
+	speaker := startWith(t, peers[:1], quietLog)
 	holds(t, routers[0], "198.51.100.53/32 path=64511")
 	speaker.mu.Lock()
 	err := speaker.server.DeletePeer(context.Background(), &api.DeletePeerRequest{Address: peers[0].Address.String()})
@@ -288,11 +290,7 @@ func TestAPeerThatGoBGPLacksIsChangedAllTheSame(t *testing.T) {
 // TestAFrozenSpeakerEndsNoTurn: it drains everything, and a reset would cut that short.
 func TestAFrozenSpeakerEndsNoTurn(t *testing.T) {
 	routers, seen, peers := someRouters(t, 1, "127.0.0.145")
-	speaker := newSpeaker(t, peers[0].LocalAddress, peers[0])
-	defer speaker.Close(5 * time.Second)
-	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {
-		t.Fatal(err)
-	}
+	speaker := startWith(t, peers[:1], quietLog)
 	holds(t, routers[0], "198.51.100.53/32 path=64511")
 	peers[0].HoldTime = 9 * time.Second
 	if err := speaker.SetPeers(peers, time.Second); err != nil {

@@ -1,8 +1,8 @@
 // Package turns decides when the sessions of peers follow the file: one after the other, so
 // that the file never takes all of them down at once.
 //
-// Turns is pure: it is told of sessions, and says what to do next. Its caller does that, and
-// serialises the calls.
+// Turns is pure: it takes the states of sessions, and returns what to do next. Its caller does
+// that, and serialises the calls.
 package turns
 
 import (
@@ -75,19 +75,17 @@ type peer struct {
 	notBefore time.Time
 }
 
-// Declare takes the peers of a file, each with a Name of its own, in its order. They are not
-// changed after.
+// Declare takes the peers of a file, each with a Name of its own, in its order.
 func (t *Turns) Declare(file []bgp.Peer, dwell time.Duration) {
 	known := t.named
 	t.named = make(map[string]*peer, len(file))
 	var stay, leave []*peer
-	for i := range file {
-		wants := &file[i]
+	for _, wants := range file {
 		p := known[wants.Name()]
 		if p == nil {
 			p = &peer{name: wants.Name()}
 		}
-		p.want(wants)
+		p.want(&wants)
 		t.named[p.name] = p
 		stay = append(stay, p)
 	}
