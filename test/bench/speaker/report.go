@@ -62,7 +62,8 @@ const reading = `
   the most. The next check comes within a second, and a second one, which has to fail too, a quarter of a second later.
 - **to decide** is from the result of a check until the path is deleted, the mean of those, by the speaker's metrics.
 - **at rest** is over %s while nothing happens but checks and KEEPALIVEs; memory is the proportional set size.
-- From SIGTERM a dwell of %s and a linger of %s are promised. **to GRACEFUL_SHUTDOWN** is until every route of every BIRD has it.
+- From SIGTERM a dwell of %s and a linger of %s are promised. **to GRACEFUL_SHUTDOWN** is until every route of every BIRD has it; 0 where
+  that never was so.
 - A case in which something took longer than %s ends there, and says what.
 
 ## Machine
