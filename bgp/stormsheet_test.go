@@ -131,7 +131,7 @@ func drawDwells(w *storm) (dwell, linger time.Duration) {
 
 func drawEntry(w *storm, a netip.Addr, site int) entry {
 	e := entry{disabled: w.n("disabled", 7) == 0, hints: w.coin("hints"), upstream: w.coin("upstream"), rise: 1 + w.n("rise", 2), fall: 1 + w.n("fall", 1)}
-	if which := w.n("checks", 3); which != 1 {
+	if which := w.n("checks", 2); which != 1 {
 		e.local = append(e.local, backend(site, 0))
 	} else {
 		e.local = append(e.local, netip.AddrPortFrom(a, uint16(ownPort+site)))

@@ -158,6 +158,9 @@ func (n *station) moves() {
 		m.does(func() { m.loses(bound4); m.loses(bound6); m.loses(given) })
 	case 3:
 		m.does(func() { m.broken[a] = true; m.loses(a) })
+		if n.coin("served no more") {
+			n.setAnswer(netip.AddrPortFrom(a, uint16(ownPort+n.number)), refuses)
+		}
 	case 4:
 		m.does(func() { clear(m.broken); m.there[given] = true })
 	case 5:
