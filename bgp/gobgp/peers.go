@@ -36,7 +36,9 @@ type peer struct {
 	// begun is set once its session is to be, and leaving while its router is asked to move its
 	// traffic. phase is what was last logged of its turn.
 	begun, leaving bool
-	phase          bgp.ChangePhase
+	// left is set while the file does not have it: its turn to end has not come.
+	left  bool
+	phase bgp.ChangePhase
 	// asn is the router's where the file leaves it open, while it has a session and is of
 	// another AS than this speaker; else 0.
 	asn uint32
@@ -70,6 +72,7 @@ func (s *Speaker) SetPeers(peers []bgp.Peer, dwell time.Duration) error {
 			p.config = *config // where its settings come from may have changed
 		}
 	}
+	s.leave(peers)
 	return errors.Join(s.follow(s.sessionStates(), now), s.applyPolicy(), s.sendAgain())
 }
 

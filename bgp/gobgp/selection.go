@@ -18,6 +18,7 @@ import (
 type audience struct {
 	name string   // in the policy
 	to   []string // by bgp.Peer.Entry, sorted
+	kept []string // by bgp.Peer.Name, sorted; of Speaker.kept
 	// in are the families of which the policy has prefixes.
 	in map[bgp.Family]bool
 }
@@ -27,7 +28,7 @@ func (a *audience) has(p *peer) bool {
 		return true
 	}
 	_, has := slices.BinarySearch(a.to, p.config.Entry())
-	return has
+	return has || p.left && slices.Contains(a.kept, p.config.Name())
 }
 
 // selection is who gets which routes. Speaker.mu guards it.
@@ -52,31 +53,31 @@ func (s *selection) concern(p *peer) {
 	}
 }
 
-// audience returns that of the names; nil for all peers.
-func (s *selection) audience(to []string) *audience {
+// audience returns that of the names, and of the peers that are kept; nil for all peers.
+func (s *selection) audience(to, kept []string) *audience {
 	if to == nil {
 		return nil
 	}
-	key := strings.Join(to, "\n")
+	key := strings.Join(to, "\n") + "\n\n" + strings.Join(kept, "\n")
 	a := s.audiences[key]
 	if a == nil {
 		s.made++
-		a = &audience{name: fmt.Sprintf("audience %d", s.made), to: to, in: map[bgp.Family]bool{}}
+		a = &audience{name: fmt.Sprintf("audience %d", s.made), to: to, kept: kept, in: map[bgp.Family]bool{}}
 		s.audiences[key] = a
 	}
 	return a
 }
 
-// take takes whom the routes are for. It returns the prefixes to add to audiences that the policy
-// has, or all = true where it has to be made again.
-func (s *selection) take(routes []bgp.Route, moved func(prefix netip.Prefix, was, is *audience)) (added map[*audience][]netip.Prefix, all bool) {
+// take takes whom the routes are for, and whom else they are kept for. It returns the prefixes to add to
+// audiences that the policy has, or all = true where it has to be made again.
+func (s *selection) take(routes []bgp.Route, kept func(was *audience, route *bgp.Route) []string, moved func(prefix netip.Prefix, was, is *audience)) (added map[*audience][]netip.Prefix, all bool) {
 	added, all = map[*audience][]netip.Prefix{}, s.stale
 	for i := range routes {
 		prefix, was := routes[i].Prefix, s.of[routes[i].Prefix]
 		if was == nil && routes[i].To == nil || was != nil && routes[i].To != nil && slices.Equal(was.to, routes[i].To) {
 			continue
 		}
-		is := s.audience(routes[i].To)
+		is := s.audience(routes[i].To, kept(was, &routes[i]))
 		moved(prefix, was, is)
 		if s.of[prefix] = is; is == nil {
 			delete(s.of, prefix)
@@ -105,7 +106,7 @@ func (s *selection) prune(announced map[netip.Prefix]bool) {
 func (s *Speaker) choose(routes []bgp.Route) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	added, all := s.selection.take(routes, func(prefix netip.Prefix, was, is *audience) {
+	added, all := s.selection.take(routes, s.kept, func(prefix netip.Prefix, was, is *audience) {
 		if _, announced := s.announced[prefix]; !announced {
 			return // it is sent as its audience has it
 		}

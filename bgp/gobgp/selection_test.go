@@ -138,7 +138,7 @@ func TestAStateThatChangesLeavesThePolicyAlone(t *testing.T) {
 		{"nobody", []bgp.Route{{Prefix: routes[1].Prefix, To: []string{}}}, 0, true},
 		{"everybody", []bgp.Route{{Prefix: routes[1].Prefix}}, 0, true},
 	} {
-		added, all := sel.take(step.routes, func(netip.Prefix, *audience, *audience) {})
+		added, all := sel.take(step.routes, func(*audience, *bgp.Route) []string { return nil }, func(netip.Prefix, *audience, *audience) {})
 		n := 0
 		for _, prefixes := range added {
 			n += len(prefixes)

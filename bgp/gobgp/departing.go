@@ -1,0 +1,51 @@
+package gobgp
+
+import (
+	"slices"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// A peer that the file no longer has is sent what it was sent until it is drained and ends, also where a
+// VIP names its replacement by now: that one may not be there yet.
+
+// leave takes which peers the file has. One that is back is sent what the file says.
+func (s *Speaker) leave(file []bgp.Peer) {
+	in := make(map[string]bool, len(file))
+	for i := range file {
+		in[file[i].Name()] = true
+	}
+	for name, p := range s.peers {
+		if p.left && in[name] {
+			s.selection.concern(p)
+		}
+		p.left = !in[name]
+	}
+	s.selection.drop(in)
+}
+
+// kept are the peers that the file no longer has and that were sent the route by its audience before,
+// by bgp.Peer.Name, sorted.
+func (s *Speaker) kept(was *audience, route *bgp.Route) []string {
+	if _, announced := s.announced[route.Prefix]; !announced {
+		return nil
+	}
+	var all []string
+	for name, p := range s.peers {
+		if p.left && was.has(p) {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// drop keeps nothing for the peers, by bgp.Peer.Name.
+func (s *selection) drop(names map[string]bool) {
+	for prefix, a := range s.of {
+		kept := slices.DeleteFunc(slices.Clone(a.kept), func(name string) bool { return names[name] })
+		if len(kept) != len(a.kept) {
+			s.of[prefix] = s.audience(a.to, kept)
+		}
+	}
+}

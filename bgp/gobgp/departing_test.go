@@ -1,0 +1,49 @@
+package gobgp
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/bgp"
+)
+
+// TestAPeerThatLeavesKeepsItsRoutesUntilItIsDrained replaces a router in the list of a VIP: while the new
+// router is not there, the old one has the only path.
+func TestAPeerThatLeavesKeepsItsRoutesUntilItIsDrained(t *testing.T) {
+	routers, seen, peers := someRouters(t, 2, "127.0.0.171")
+	speaker := startWith(t, peers[:1], quietLog)
+	to := func(p bgp.Peer) []bgp.Route { return []bgp.Route{{Prefix: vip, To: []string{p.Name()}}} }
+	set := func(file []bgp.Peer, of bgp.Peer) {
+		t.Helper()
+		if err := speaker.SetPeers(file, 2*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := speaker.Set(to(of)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const up, drained = "198.51.100.53/32 path=64511", "198.51.100.53/32 path=64511 communities=[graceful-shutdown]"
+	set(peers[:1], peers[0])
+	holds(t, routers[0], up)
+	away := peers[1]
+	away.Port = 1 // where nothing listens
+	set([]bgp.Peer{away}, away)
+	time.Sleep(stays)
+	if got := held(t, routers[0]); got != up {
+		t.Errorf("the old one holds %q before the new one is there", got)
+	}
+	set([]bgp.Peer{away, peers[0]}, away) // back in the file, but the VIP names the other one
+	holds(t, routers[0], "")
+	set([]bgp.Peer{away, peers[0]}, peers[0])
+	holds(t, routers[0], up)
+	set(peers[1:], peers[1])
+	holds(t, routers[0], drained)
+	if got := held(t, routers[1]); got != up {
+		t.Errorf("the new one holds %q when the old one is drained", got)
+	}
+	holds(t, routers[0], "")
+	eventually(t, "it has left", func() bool { return len(speaker.Peers()) == 1 })
+	if old, new := seen[0].seen(), seen[1].seen(); len(old) != 1 || old[0] != deconfigured || len(new) != 0 {
+		t.Errorf("the old one sees %q, and the new one %q", old, new)
+	}
+}
