@@ -55,12 +55,17 @@ func (s *source) checkNames(known map[string]bool, fault faultFunc) {
 	}
 }
 
-// checkRecipients finds VIPs, aggregates and pools that go to no peer.
+// checkRecipients finds VIPs, aggregates and pools that go to no peer. A name that no peer has, and
+// a peer of no family, are faults of their own.
 func (c *Config) checkRecipients(fault faultFunc) {
-	if len(c.Peers) == 0 {
-		return // which is a fault of its own
+	if len(c.Peers) == 0 || slices.ContainsFunc(c.Peers, func(p Peer) bool { return len(p.Families) == 0 }) {
+		return
 	}
+	known := c.names()
 	for _, s := range c.sources() {
+		if slices.ContainsFunc(s.names, func(name string) bool { return !known[name] }) {
+			continue
+		}
 		for i, prefix := range s.prefixes {
 			switch {
 			case !prefix.IsValid() || c.reaches(prefix, &s):
