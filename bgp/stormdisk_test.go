@@ -19,7 +19,6 @@ type disk struct {
 	kept [][]Drain
 	// damaged is set where the file was made unreadable since.
 	damaged bool
-	writes  int
 }
 
 type diskState string

@@ -66,9 +66,11 @@ func warnOfSecret(key, file string, warn faultFunc) {
 func (c *Config) warnOfKeys(warn faultFunc) {
 	for i := range c.Peers {
 		p := &c.Peers[i]
-		for of, routers := range map[string]string{" \t": "spaces, which FRR, SONiC and VyOS do not take", "\"": "quotation marks, which BIRD does not take"} {
-			if strings.ContainsAny(string(p.Password), of) {
-				warn(fmt.Sprintf("peers[%d].passwordFile", i), "the key in %s has %s; choose one without, at both ends", p.PasswordFile, routers)
+		for _, not := range []struct{ chars, said string }{
+			{" \t", "spaces, which FRR, SONiC and VyOS do not take"}, {"\"", "quotation marks, which BIRD does not take"},
+		} {
+			if strings.ContainsAny(string(p.Password), not.chars) {
+				warn(fmt.Sprintf("peers[%d].passwordFile", i), "the key in %s has %s; choose one without, at both ends", p.PasswordFile, not.said)
 			}
 		}
 	}

@@ -134,7 +134,7 @@ func (s *Speaker) held() []bgp.Route { return slices.Collect(maps.Values(s.annou
 func (s *Speaker) announce(route bgp.Route) error {
 	path, err := pathOf(route, s.asn)
 	if err == nil {
-		err = s.canPrepend(route.Attributes.Prepend)
+		err = s.canPrepend(route.Prepend)
 	}
 	if err == nil {
 		_, err = s.server.AddPath(apiutil.AddPathRequest{Paths: []*apiutil.Path{path}})

@@ -15,6 +15,9 @@ import (
 // Freeze implements bgp.Announcer.
 func (s *Speaker) Freeze() { s.frozen.Store(true) }
 
+// ended reports whether the speaker is closed, or about to be.
+func (s *Speaker) ended() bool { return s.ctx.Err() != nil }
+
 // sessionStates are GoBGP's sessions by the address of the router.
 type sessionStates map[string]api.PeerState_SessionState
 
@@ -28,7 +31,7 @@ func (all sessionStates) of(p *peer) api.PeerState_SessionState { return all[p.a
 
 // follow has the sessions follow the file whose turn it is. s.mu is held.
 func (s *Speaker) follow(states sessionStates, now time.Time) error {
-	if s.frozen.Load() || s.ctx.Err() != nil {
+	if s.frozen.Load() || s.ended() {
 		return nil
 	}
 	for name, p := range s.peers {

@@ -20,7 +20,7 @@ var routerLink = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:-]{0,62}$`)
 
 // find says where the speaker is, or where the speakers are that share the file.
 func (s *session) find(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) error {
-	if s.Link != "" && !linkName.MatchString(s.Link) && !(s.OwnLink && routerLink.MatchString(s.Link)) {
+	if s.Link != "" && !linkName.MatchString(s.Link) && (!s.OwnLink || !routerLink.MatchString(s.Link)) {
 		return fmt.Errorf("%q is not the name of a link", s.Link)
 	}
 	var err error

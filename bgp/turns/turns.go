@@ -96,7 +96,7 @@ func (t *Turns) Declare(file []bgp.Peer, dwell time.Duration) {
 			leave = append(leave, p)
 		}
 	}
-	t.peers, t.dwell = append(leave, stay...), dwell
+	t.peers, t.dwell = slices.Concat(leave, stay), dwell
 }
 
 // want takes the settings of the file; nil where it has none.

@@ -130,7 +130,7 @@ func (h *history) listens() bgp.Status {
 	var st bgp.Status
 	h.must(eventually(slack, func() (err error) {
 		if h.p.hasEnded() {
-			return fmt.Errorf("it has ended: %v: %s", h.p.awaits(0), h.p.log)
+			return fmt.Errorf("it has ended: %w: %s", h.p.awaits(0), h.p.log)
 		}
 		st, err = h.call(http.MethodGet, "/status", nil)
 		return err
@@ -221,7 +221,7 @@ func (h *history) saved(st bgp.Status) error {
 	}
 	h.kept = [][]bgp.Drain{st.Drains}
 	if err != nil || !same(all, st.Drains) {
-		return fmt.Errorf("drains are %v, and on disk %q: %v", st.Drains, raw, err)
+		return fmt.Errorf("drains are %v, and on disk %q: %w", st.Drains, raw, err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -31,10 +32,10 @@ func connect(ctx context.Context, addr netip.AddrPort, deadline time.Time) error
 	}
 	// Even where it ends before it is established; an error would be of a socket that is none.
 	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	if err = attempt(fd, to); err == unix.EINPROGRESS {
+	if err = attempt(fd, to); errors.Is(err, unix.EINPROGRESS) {
 		err = attempt(fd, to)
 	}
-	if err == unix.EALREADY {
+	if errors.Is(err, unix.EALREADY) {
 		return await(ctx, fd, addr, to, deadline)
 	}
 	if err == nil && connectedToItself(fd, addr) {
@@ -76,7 +77,7 @@ func await(ctx context.Context, fd int, addr netip.AddrPort, to unix.Sockaddr, d
 		if answer == nil && connectedToItself(int(fd), addr) {
 			answer = unix.ECONNREFUSED
 		}
-		return answer != unix.EALREADY
+		return !errors.Is(answer, unix.EALREADY)
 	})
 	switch {
 	case ctx.Err() != nil:

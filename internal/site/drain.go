@@ -45,7 +45,7 @@ func openDrains(path string, log Logger) (*drains, error) {
 	}
 	var err error
 	if d.all, err = folder.ReadList(d.path, maxDrains, steer.Drain.Check); err != nil {
-		d.disk.Tried(err) // what is good of it is written again, or a second restart would find nothing
+		_, _ = d.disk.Tried(err) // what is good of it is written again, or a second restart would find nothing
 		d.unsaved <- struct{}{}
 		return d, fmt.Errorf("drains %w", err)
 	}

@@ -116,7 +116,7 @@ func (w *world) within(f func() error) (err error) {
 		runtime.UnlockOSThread()
 		return err
 	}
-	defer home.Close()
+	defer func() { _ = home.Close() }()
 	if err := netns.Set(w.handle); err != nil {
 		runtime.UnlockOSThread()
 		return err
