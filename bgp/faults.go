@@ -161,14 +161,22 @@ func (f *faults) decoding(err error) {
 	case errors.Is(err, io.EOF):
 		f.found = append(f.found, fault{text: "is empty"})
 	case typed != nil:
+		before := f.found // of single values
 		for _, text := range typed.Errors {
-			if line := lineIn(text); line == 0 || !slices.ContainsFunc(f.found, func(o fault) bool { return o.line == line }) {
-				f.found = append(f.found, fault{line: line, text: text})
+			one := fault{line: lineIn(text), text: text}
+			if !slices.Contains(f.found, one) && !slices.ContainsFunc(before, func(o fault) bool { return o.isOf(one) }) {
+				f.found = append(f.found, one)
 			}
 		}
 	default:
 		f.found = append(f.found, fault{text: err.Error()})
 	}
+}
+
+// isOf reports whether the fault is of the value that YAML could not read, whose first characters it quotes.
+func (f fault) isOf(read fault) bool {
+	quoted := strings.Split(read.text, "`")
+	return len(quoted) == 3 && quoted[1] != "" && f.line == read.line && strings.Contains(f.text, strings.TrimSuffix(quoted[1], "..."))
 }
 
 // lineIn is that of one of YAML's own texts; 0 for none.
