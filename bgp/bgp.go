@@ -119,6 +119,9 @@ type PeerStatus struct {
 	// Change is set while the session is not what the file says, or was reset for that and is
 	// not back.
 	Change *PeerChange `json:"change,omitempty"`
+	// Kept are the prefixes of routes for others that a peer which the file no longer has is sent
+	// until it ends, because it was sent them before.
+	Kept []string `json:"kept,omitempty"`
 }
 
 // Name is how the peer is told from others, as Peer.Name has it: its link or default route, whose

@@ -40,6 +40,21 @@ func (s *Speaker) kept(was *audience, route *bgp.Route) []string {
 	return all
 }
 
+// keptFor are the prefixes that are kept for the peer, sorted.
+func (s *selection) keptFor(p *peer) []string {
+	if !p.left {
+		return nil
+	}
+	var all []string
+	for prefix, a := range s.of {
+		if slices.Contains(a.kept, p.config.Name()) && !slices.Contains(a.to, p.config.Entry()) {
+			all = append(all, prefix.String())
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // drop keeps nothing for the peers, by bgp.Peer.Name.
 func (s *selection) drop(names map[string]bool) {
 	for prefix, a := range s.of {

@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -31,6 +32,9 @@ func TestAPeerThatLeavesKeepsItsRoutesUntilItIsDrained(t *testing.T) {
 	time.Sleep(stays)
 	if got := held(t, routers[0]); got != up {
 		t.Errorf("the old one holds %q before the new one is there", got)
+	}
+	if got := fmt.Sprint(speaker.Peers()[0].Kept, speaker.Peers()[1].Kept); got != "[198.51.100.53/32] []" {
+		t.Errorf("the status says %s", got)
 	}
 	set([]bgp.Peer{away, peers[0]}, away) // back in the file, but the VIP names the other one
 	holds(t, routers[0], "")

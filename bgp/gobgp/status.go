@@ -40,6 +40,7 @@ func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 		Interface: p.config.Interface, Gateway: p.config.Gateway, Group: p.config.Group, ASN: p.config.ASN, State: "idle",
 		Export: p.config.Export(), Leaving: p.leaving,
 		Change: s.turns.Status(p.config.Name(), time.Now()),
+		Kept:   s.selection.keptFor(p),
 	}
 	if p.addr.IsValid() {
 		st.Address = p.addr.String()

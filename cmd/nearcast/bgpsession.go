@@ -84,7 +84,7 @@ func sessionsOf(st *bgp.Status, r routed, now time.Time) []explainedSession {
 func (r routed) notSent(p bgp.PeerStatus, now time.Time) (why string, meant bool) {
 	family := bgp.FamilyOf(r.prefix.Addr())
 	switch {
-	case r.peers != nil && !slices.Contains(r.peers, p.Entry()):
+	case r.peers != nil && !slices.Contains(r.peers, p.Entry()) && !slices.Contains(p.Kept, r.prefix.String()):
 		return "its peers are others", false
 	case !p.Takes(r.prefix):
 		return "the vips of the peer lack it", false
