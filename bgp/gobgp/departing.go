@@ -9,7 +9,8 @@ import (
 // A peer that the file no longer has is sent what it was sent until it is drained and ends, also where a
 // VIP names its replacement by now: that one may not be there yet.
 
-// leave takes which peers the file has. One that is back is sent what the file says.
+// leave takes which peers the file has. One that is back is sent what the file says, and one that was
+// never begun is forgotten.
 func (s *Speaker) leave(file []bgp.Peer) {
 	in := make(map[string]bool, len(file))
 	for i := range file {
@@ -20,6 +21,9 @@ func (s *Speaker) leave(file []bgp.Peer) {
 			s.selection.concern(p)
 		}
 		p.left = !in[name]
+		if p.left && !p.begun { // it waited for the session that its router has by another name
+			delete(s.peers, name)
+		}
 	}
 	s.selection.drop(in)
 }

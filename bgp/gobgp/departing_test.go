@@ -51,3 +51,24 @@ func TestAPeerThatLeavesKeepsItsRoutesUntilItIsDrained(t *testing.T) {
 		t.Errorf("the old one sees %q, and the new one %q", old, new)
 	}
 }
+
+// TestAPeerThatWasNeverBegunIsForgotten: it waited for the session that its router has by another name, and the
+// file has that one again.
+func TestAPeerThatWasNeverBegunIsForgotten(t *testing.T) {
+	routers, seen, peers := someRouters(t, 1, "127.0.0.172")
+	speaker := startWith(t, peers, quietLog)
+	holds(t, routers[0], "198.51.100.53/32 path=64511")
+	renamed := peers[0]
+	renamed.Gateway = bgp.IPv4
+	for _, file := range [][]bgp.Peer{{renamed}, peers} {
+		if err := speaker.SetPeers(file, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := speaker.Peers(); len(got) != 1 || got[0].Name() != peers[0].Name() {
+		t.Errorf("the status has %+v", got)
+	}
+	if got := seen[0].seen(); len(got) != 0 {
+		t.Errorf("the session was reset: %q", got)
+	}
+}
