@@ -5,8 +5,8 @@ import "math"
 // with returns the attributes of a state together with those that a VIP, an aggregate, a pool or a
 // peer adds; more may be nil. up is the local preference of the state up.
 //
-// Whatever is added, the states keep their order: prepends and MEDs are summed, and the local
-// preference moves all states by the same distance. The link bandwidth is States.of's.
+// The additions keep the order of the states: prepends and MEDs are summed, and the local
+// preference shifts all states by the same distance. The link bandwidth comes from States.of.
 func (a Attributes) with(more *Attributes, up uint32) Attributes {
 	if more == nil {
 		return a
@@ -22,8 +22,8 @@ func (a Attributes) with(more *Attributes, up uint32) Attributes {
 	return a
 }
 
-// weighed returns the link bandwidth of a state where that of the state up is to instead of up: as
-// much of it as the state has of up's, and 1K at least.
+// weighed scales the link bandwidth b of a state when the bandwidth of the state up changes from up
+// to to. It keeps the proportion and returns at least 1K.
 func weighed(b, up, to Bandwidth) Bandwidth {
 	if up == 0 || b == up {
 		return to
@@ -32,8 +32,8 @@ func weighed(b, up, to Bandwidth) Bandwidth {
 	return max(kilobit, Bandwidth(part/float64(kilobit))*kilobit)
 }
 
-// moved returns a state's local preference where that of the state up is to instead of up. It is 1
-// at least, so that only what leaves has 0; 0 stays 0.
+// moved shifts a state's local preference when that of the state up changes from up to to. It
+// returns at least 1, so that only a leaving route has 0; 0 stays 0.
 func moved(p, up, to uint32) uint32 {
 	if p == 0 {
 		return 0
@@ -44,8 +44,8 @@ func moved(p, up, to uint32) uint32 {
 // preference is the local preference of the state up.
 func (s *States) preference() uint32 { return or(s.Up.LocalPreference, localPreference) }
 
-// of returns what routes of a state carry, together with what more adds, which may be nil; nil for
-// a state that is not announced. The result is the caller's.
+// of returns the attributes of routes in a state, combined with more, which may be nil. It returns
+// nil for a state that is not announced. The caller owns the result.
 func (s *States) of(state State, more *Attributes) *Attributes {
 	var a Attributes
 	switch state {
@@ -66,7 +66,7 @@ func (s *States) of(state State, more *Attributes) *Attributes {
 	return &a
 }
 
-// check finds what a peer, a VIP, an aggregate or a pool cannot add to the states.
+// check reports what a peer, a VIP, an aggregate or a pool must not add to the states.
 func (a *Attributes) check(states *States, fault faultFunc) {
 	if a == nil {
 		return
@@ -89,8 +89,8 @@ func (a *Attributes) check(states *States, fault faultFunc) {
 	}
 }
 
-// checkAtPeer finds what a VIP, an aggregate or a pool can add, and a peer cannot. have are the
-// extended communities that routes may have there anyway.
+// checkAtPeer reports what a VIP, an aggregate or a pool may add but a peer may not. have holds the
+// extended communities that routes may already carry.
 func (a *Attributes) checkAtPeer(have map[ExtendedCommunity]bool, fault faultFunc) {
 	if a == nil {
 		return

@@ -10,30 +10,32 @@ import (
 	"time"
 )
 
-// addresses is what the loop knows of the addresses of this machine.
+// addresses is the loop's view of the addresses of this machine.
 type addresses struct {
-	given, looked []netip.Addr // what was last bound, and looked for
+	given, looked []netip.Addr // last bound, and last looked for
 	stale         bool         // they may have changed
-	known         bool         // whether the kernel has said what is missing
-	listed        []netip.Addr // those of given of which it has
+	known         bool         // whether the kernel has reported what is missing
+	listed        []netip.Addr // those of given that the kernel listed
 	missing       map[netip.Addr]string
-	// seen are those of others that were here at some time, and unseen those that never were.
+	// seen holds addresses given by others that were present at some time, unseen those that never
+	// were.
 	seen, unseen map[netip.Addr]bool
-	fault        string // what was last said of them
-	// restored counts the addresses that were taken away and given back since it was said.
+	fault        string // last logged fault
+	// restored counts the addresses that were removed and given back since the last log entry.
 	restored int
 	saidAt   time.Time
 }
 
 const (
-	// watchPause is how long a look at the addresses waits for what else changes: who removes
-	// all does it one by one, and who does it again and again gets no more of the loop.
+	// watchPause is how long the loop waits after a change before it looks at the addresses.
+	// Whoever removes all addresses removes them one by one, and repeated changes must not occupy
+	// the loop.
 	watchPause = 50 * time.Millisecond
-	// restoredEvery is how often the log has that addresses were given back.
+	// restoredEvery is the minimum time between log entries about restored addresses.
 	restoredEvery = time.Minute
 )
 
-// followAddresses has the loop look at the addresses whenever they may have changed.
+// followAddresses makes the loop look at the addresses whenever they may have changed.
 func (s *speaker) followAddresses(ctx context.Context) {
 	moved := make(chan struct{}, 1)
 	s.background.Go(func() { s.watchAddresses(ctx, moved) })
@@ -48,8 +50,8 @@ func (s *speaker) followAddresses(ctx context.Context) {
 	}
 }
 
-// watchAddresses puts something into moved whenever the addresses may have changed, and
-// every second while that cannot be seen.
+// watchAddresses signals moved whenever the addresses may have changed, and every second while it
+// cannot watch them.
 func (s *speaker) watchAddresses(ctx context.Context, moved chan<- struct{}) {
 	said := ""
 	for ctx.Err() == nil {
@@ -63,7 +65,7 @@ func (s *speaker) watchAddresses(ctx context.Context, moved chan<- struct{}) {
 	}
 }
 
-// kick puts something into ch unless there is something.
+// kick puts a value into ch unless it already holds one.
 func kick(ch chan<- struct{}) {
 	select {
 	case ch <- struct{}{}:
@@ -78,13 +80,13 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// change makes true what the controller wants: it binds before it announces, and
-// unbinds after it withdrew. A route that cannot be withdrawn keeps its address, and no
-// other's. It returns what was wanted once it was known which addresses are here.
+// change applies what the controller wants: it binds before it announces, and unbinds after it has
+// withdrawn. If a route cannot be withdrawn, its address stays bound, and no other. It returns what
+// the controller wanted once it was known which addresses are present.
 func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired {
 	moved := s.addresses.stale
-	// In the order of before: where nothing is to be added, neither asks the kernel for anything,
-	// and a withdrawal does not wait for it.
+	// Keep the previous order: if nothing is to be added, neither call asks the kernel, and a
+	// withdrawal does not wait for it.
 	s.bind(union(s.addresses.given, want.Bound), look, now)
 	s.version.Desired = s.controller.Version().Desired
 	want = s.controller.Desired(now)
@@ -92,7 +94,7 @@ func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired
 	announced, err := s.Announcer.Set(routes)
 	s.announced, s.view.outdated = announced, true
 	if errors.Is(err, ErrMore) {
-		s.more = true // and first see what has to be withdrawn
+		s.more = true // first check what must be withdrawn
 		return want
 	}
 	s.announceFault = s.once(s.announceFault, "announcing failed; it is tried again", err)
@@ -107,7 +109,7 @@ func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired
 	return want
 }
 
-// beyond are the prefixes that are announced and not wanted.
+// beyond returns the prefixes that are announced but not wanted.
 func beyond(announced, wanted []Route) (all []netip.Prefix) {
 	want := make(map[netip.Prefix]bool, len(wanted))
 	for _, r := range wanted {
@@ -121,33 +123,33 @@ func beyond(announced, wanted []Route) (all []netip.Prefix) {
 	return all
 }
 
-// covered are the addresses that are in one of the prefixes.
+// covered returns the addresses that are in one of the prefixes.
 func covered(addrs []netip.Addr, prefixes []netip.Prefix) []netip.Addr {
 	return slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool {
 		return !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 	})
 }
 
-// both are the prefixes of a that b has as well.
+// both returns the prefixes that are in both a and b.
 func both(a, b []netip.Prefix) []netip.Prefix {
 	return slices.DeleteFunc(slices.Clone(a), func(p netip.Prefix) bool { return !slices.Contains(b, p) })
 }
 
-// failed has the loop do it again.
+// failed schedules a retry.
 func (s *speaker) failed(now time.Time) { s.dirty, s.retryAt = true, now.Add(retry) }
 
-// bind gives this machine the addresses, takes all others away that it gave, looks for
-// those that others give it, and tells the controller which it lacks.
+// bind gives this machine the addresses, removes all others that it gave earlier, looks for those
+// that others give, and tells the controller which ones are missing.
 func (s *speaker) bind(give, look []netip.Addr, now time.Time) {
 	a := &s.addresses
 	if !a.stale && a.fault == "" && slices.Equal(give, a.given) && slices.Equal(look, a.looked) {
-		return // the watch would have said so
+		return // the watch would have reported a change
 	}
 	a.stale = false
 	bound, err := s.Binder.Bind(give, look)
 	s.countRestored(bound.Given, now)
 	a.given, a.looked = give, look
-	for _, addr := range give { // what others give is watched, and no use trying
+	for _, addr := range give { // those that others give are watched; retrying does not help
 		if why := bound.Missing[addr]; why != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", addr, why))
 		}
@@ -166,9 +168,9 @@ func (s *speaker) bind(give, look []netip.Addr, now time.Time) {
 	}
 }
 
-// sortOut takes out of missing the addresses that others give and that were never here since
-// the start: NAT or eBPF may take their packets, which the kernel's tables do not show.
-// They are announced, with a warning; one that was here and is lost is not.
+// sortOut removes from missing the addresses that others give and that have not been present since
+// the start: NAT or eBPF may take their packets, which the kernel's tables do not show. They are
+// announced with a warning. An address that was present and is lost is not announced.
 func (s *speaker) sortOut(missing map[netip.Addr]error, look []netip.Addr) {
 	a := &s.addresses
 	seen, unseen := make(map[netip.Addr]bool, len(look)), map[netip.Addr]bool{}
@@ -187,12 +189,12 @@ func (s *speaker) sortOut(missing map[netip.Addr]error, look []netip.Addr) {
 	a.seen, a.unseen = seen, unseen
 }
 
-// warnUnseen is what is said of a VIP that was never here.
+// warnUnseen is the warning for a VIP that was never present.
 const warnUnseen = "this machine has never had the address: packets to it arrive only where NAT, IPVS or eBPF takes them (say so with forwarded: true); " +
 	"else set bind: lo, or give the machine the address. What nothing takes is dropped here, or it would go back to the router"
 
-// dropped are the prefixes of which this machine is to drop what nobody has: those of
-// aggregates, and VIPs that are announced and were never here.
+// dropped returns the prefixes for which this machine drops packets to addresses that nobody has:
+// those of aggregates, and VIPs that are announced but were never present.
 func (s *speaker) dropped(want Desired) []netip.Prefix {
 	all := slices.Clone(want.Discarded)
 	for _, r := range want.Routes {
@@ -203,7 +205,7 @@ func (s *speaker) dropped(want Desired) []netip.Prefix {
 	return all
 }
 
-// reasons are those that the controller gives.
+// reasons returns the reasons that the controller shows.
 func reasons(missing map[netip.Addr]error, give []netip.Addr) map[netip.Addr]string {
 	all := make(map[netip.Addr]string, len(missing))
 	for addr, why := range missing {
@@ -217,8 +219,8 @@ func reasons(missing map[netip.Addr]error, give []netip.Addr) map[netip.Addr]str
 	return all
 }
 
-// unlisted has those that are given missing of which nothing is known. What is known of others
-// stays.
+// unlisted records addresses to give as missing if nothing is known of them. What is known of
+// others stays.
 func (a *addresses) unlisted(give []netip.Addr, err error) {
 	was := make(map[netip.Addr]bool, len(a.listed))
 	for _, addr := range a.listed {
@@ -236,8 +238,8 @@ func (a *addresses) unlisted(give []netip.Addr, err error) {
 	}
 }
 
-// countRestored counts the addresses that are given back, for somebody took them away
-// while they were wanted, and says so now and then.
+// countRestored counts and occasionally logs addresses that were restored because somebody removed
+// them while they were wanted.
 func (s *speaker) countRestored(given []netip.Addr, now time.Time) {
 	a := &s.addresses
 	var back []netip.Addr
@@ -256,8 +258,8 @@ func (s *speaker) countRestored(given []netip.Addr, now time.Time) {
 	}
 }
 
-// once logs an error that was not the last one said, and its end; it returns what was
-// said.
+// once logs an error that differs from the last one logged, and when the error ends. It returns
+// what was logged.
 func (s *speaker) once(said, what string, err error) string {
 	text := ""
 	if err != nil {
@@ -287,7 +289,7 @@ func union[T comparable](a, b []T) []T {
 	return all
 }
 
-// bound reports whether the address was given to this machine, and is there.
+// bound reports whether the address was given to this machine and is present.
 func (a *addresses) bound(addr netip.Addr) bool {
 	return slices.Contains(a.given, addr) && a.known && a.missing[addr] == ""
 }

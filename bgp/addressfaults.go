@@ -5,13 +5,13 @@ import (
 	"net/netip"
 )
 
-// The ranges in which no host has its address (RFC 6890).
+// Ranges in which no host has its address (RFC 6890).
 var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
-	future      = netip.MustParsePrefix("240.0.0.0/4") // with 255.255.255.255
+	future      = netip.MustParsePrefix("240.0.0.0/4") // includes 255.255.255.255
 )
 
-// faultOfAddress is why no router and no machine has the address; "" where one may.
+// faultOfAddress returns why no router or machine can have the address; "" if one can.
 func faultOfAddress(a netip.Addr) string {
 	switch {
 	case a.IsUnspecified():
@@ -28,7 +28,7 @@ func faultOfAddress(a netip.Addr) string {
 	return ""
 }
 
-// faultOfTarget is why a check cannot ask at the address; "" where it can.
+// faultOfTarget returns why a check cannot use the address; "" if it can.
 func faultOfTarget(at netip.AddrPort) string {
 	if !at.IsValid() || at.Port() == 0 {
 		return "address:port is required"
@@ -45,15 +45,15 @@ func (c *Config) checkRouterID(fault faultFunc) {
 	}
 }
 
-// place is an address of this site or of a router, and where the file says so.
+// place is an address of this site or of a router, and where the file names it.
 type place struct {
 	addr netip.Addr
 	key  string
 	what string
-	own  bool // it is this machine's
+	own  bool // it belongs to this machine
 }
 
-// places are all addresses that the file knows as machines' own, each once.
+// places returns all addresses that the file assigns to machines, without duplicates.
 func (c *Config) places() []place {
 	all := []place{{c.RouterID, "routerID", "this speaker's router ID", true}}
 	for i, at := range c.Listen {
@@ -74,7 +74,7 @@ func (c *Config) places() []place {
 	return valid
 }
 
-// checkOwn finds peers that are this machine itself.
+// checkOwn reports peers that are this machine itself.
 func (c *Config) checkOwn(fault faultFunc) {
 	own := map[netip.Addr]place{}
 	for _, here := range c.places() {
@@ -89,13 +89,14 @@ func (c *Config) checkOwn(fault faultFunc) {
 	}
 }
 
-// The shortest prefixes that a site's pool may have: of what is shorter a typo has made everything.
+// The shortest prefixes allowed for a pool. Anything shorter is a typo that covers nearly
+// everything.
 const (
 	shortest4 = 8
 	shortest6 = 16
 )
 
-// checkPools finds pools from which a tenant could take a machine's own address.
+// checkPools reports pools from which a tenant could take the address of a machine.
 func (c *Config) checkPools(fault faultFunc) {
 	for i := range c.Pools {
 		c.Pools[i].check(fault.under(fmt.Sprintf("pools[%d]", i)))
@@ -110,7 +111,7 @@ func (c *Config) checkPools(fault faultFunc) {
 	}
 }
 
-// faultOfRange is why Services may not have the range; "" where they may.
+// faultOfRange returns why Services must not have the range; "" if they may.
 func faultOfRange(cidr netip.Prefix) string {
 	least := shortest4
 	if cidr.Addr().Is6() {

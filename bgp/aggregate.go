@@ -7,24 +7,26 @@ import (
 	"time"
 )
 
-// Aggregate is a prefix that is announced while enough of the VIPs in it are. Routers far
-// away take no route to one address: /24 and /48 are the longest that the internet carries.
+// Aggregate is a prefix that is announced while enough of the VIPs in it are. Distant routers
+// accept no route to a single address: /24 and /48 are the longest prefixes that the internet
+// carries.
 type Aggregate struct {
 	Prefix netip.Prefix `yaml:"prefix"`
-	// Least is how many of its VIPs have to be announced. Absent, it is 1 with host routes,
-	// and all of them without, for then the prefix draws the packets to those that are not.
+	// Least is how many of its VIPs must be announced. It defaults to 1 with host routes. Without
+	// host routes it defaults to all, because the prefix then also attracts packets to VIPs that
+	// are not announced.
 	Least int `yaml:"least"`
-	// HostRoutes has its VIPs announced by routes of their own as well; true if it is absent.
+	// HostRoutes announces its VIPs with routes of their own as well; the default is true.
 	HostRoutes *bool `yaml:"hostRoutes"`
-	// Discard has this machine drop what comes for addresses that nobody has here, which it
-	// would send back to the router; true if it is absent.
+	// Discard makes this machine drop packets to addresses that nobody has here, which it would
+	// otherwise send back to the router; the default is true.
 	Discard *bool `yaml:"discard"`
-	// Peers and Attributes are those of its own route, as in VIP.
+	// Peers and Attributes apply to its own route, as in VIP.
 	Peers      []string    `yaml:"peers"`
 	Attributes *Attributes `yaml:"attributes"`
 }
 
-// The shortest aggregates: more than any site has, so a typo.
+// The shortest aggregates allowed. Anything shorter is larger than any site, so it is a typo.
 const (
 	shortestIPv4 = 8
 	shortestIPv6 = 16
@@ -73,16 +75,16 @@ func (c *Config) checkPrefix(p netip.Prefix, fault faultFunc) {
 	}
 }
 
-// members counts the VIPs of an aggregate by the state that they are announced as.
+// members counts the VIPs of an aggregate by the state in which they are announced.
 type members struct {
 	Up       int `json:"up"`
 	Degraded int `json:"degraded"`
 	Draining int `json:"draining"`
-	// All are those that are declared and not disabled.
+	// All counts the VIPs that are declared and not disabled.
 	All int `json:"all"`
 }
 
-// membersOf counts the VIPs of every aggregate.
+// membersOf counts the VIPs of each aggregate.
 func (c *Controller) membersOf(now time.Time) []members {
 	all := make([]members, len(c.aggregates))
 	for _, v := range c.vips {
@@ -105,19 +107,19 @@ func (c *Controller) membersOf(now time.Time) []members {
 	return all
 }
 
-// aggregateOf returns the index of the aggregate that has the address; -1 for none.
+// aggregateOf returns the index of the aggregate that contains the address; -1 for none.
 func (c *Controller) aggregateOf(a netip.Addr) int {
 	return slices.IndexFunc(c.aggregates, func(g Aggregate) bool { return g.Prefix.Contains(a) })
 }
 
-// suppressed reports whether the VIP is announced as a part of its aggregate alone, and
-// returns the index of that.
+// suppressed reports whether the VIP is announced only as part of its aggregate, and returns the
+// index of that aggregate.
 func (c *Controller) suppressed(v *vip) (aggregate int, is bool) {
 	i := c.aggregateOf(v.config.Address)
 	return i, i >= 0 && !c.aggregates[i].hosts()
 }
 
-// need is how many VIPs have to be announced.
+// need returns how many VIPs must be announced.
 func (a *Aggregate) need(m members) int {
 	if a.Least == 0 {
 		return max(1, m.All)
@@ -125,8 +127,8 @@ func (a *Aggregate) need(m members) int {
 	return a.Least
 }
 
-// as returns the state that the aggregate is announced as, "" if it is not: the best one that
-// enough of its VIPs are in, or in a better one.
+// as returns the state in which the aggregate is announced, or "" if it is not: the best state that
+// enough of its VIPs have reached or exceeded.
 func (a *Aggregate) as(m members) State {
 	switch need := a.need(m); {
 	case m.Up >= need:
@@ -139,23 +141,23 @@ func (a *Aggregate) as(m members) State {
 	return ""
 }
 
-// AggregateStatus is one aggregate at a glance.
+// AggregateStatus is the status of one aggregate.
 type AggregateStatus struct {
 	Prefix string `json:"prefix"`
 	// State is up, degraded, draining or down.
 	State State `json:"state"`
-	// Announced is what the sessions carry; it follows State, and may fail to.
+	// Announced reports what the sessions carry. It follows State, but announcing may fail.
 	Announced bool `json:"announced"`
-	// Attributes are those that they carry; nil if they carry none.
+	// Attributes are those that the sessions carry; nil for none.
 	Attributes *Attributes `json:"attributes,omitempty"`
 	Members    members     `json:"vips"`
-	// Need is how many of them have to be announced.
+	// Need is how many VIPs must be announced.
 	Need int `json:"need"`
-	// Peers are those that its own route is for; absent, all of them.
+	// Peers are the recipients of its own route; absent means all.
 	Peers []string `json:"peers,omitzero"`
-	// OwnPreference is set where the local preference is the aggregate's own.
+	// OwnPreference is set if the local preference is the aggregate's own.
 	OwnPreference bool `json:"ownPreference,omitempty"`
-	// HostRoutes is set where its VIPs are announced by routes of their own as well.
+	// HostRoutes is set if its VIPs also have routes of their own.
 	HostRoutes bool   `json:"hostRoutes"`
 	Reason     string `json:"reason"`
 }

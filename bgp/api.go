@@ -14,11 +14,11 @@ import (
 	"github.com/nearcast/nearcast/internal/admin/hint"
 )
 
-// maxHints bounds what one request may tell, in octets: the resolver tells 256 of each
+// maxHints limits the body of one request, in octets: the resolver sends 256 hints for each
 // namespace.
 const maxHints = 16 << 20
 
-// handler answers the command and the resolver on the admin socket.
+// handler serves the command and the resolver on the admin socket.
 func (s *speaker) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -48,8 +48,8 @@ func (s *speaker) handler() http.Handler {
 	return mux
 }
 
-// reply has the loop do something unless the request is bad, does what follows beside
-// the loop, and answers with the status after it.
+// reply runs do in the loop unless the request is bad, runs what follows outside the loop, and
+// answers with the resulting status.
 func (s *speaker) reply(w http.ResponseWriter, r *http.Request, bad error, do func() error, then func(context.Context)) {
 	err := bad
 	if err == nil && !s.do(r.Context(), func() {
@@ -67,10 +67,10 @@ func (s *speaker) reply(w http.ResponseWriter, r *http.Request, bad error, do fu
 		return
 	}
 	then(r.Context())
-	admin.Reply(w, s.shown(), http.StatusOK, nil) // which follows from what was done
+	admin.Reply(w, s.shown(), http.StatusOK, nil) // includes the effect of do
 }
 
-// drain changes the drains. A VIP that is named must be there.
+// drain changes the drains. A named VIP must exist.
 func (s *speaker) drain(change func(now time.Time) error, vip netip.Addr) error {
 	if vip.IsValid() && s.controller.vip(vip) == nil {
 		return fmt.Errorf("%s is no VIP of this speaker", vip)
@@ -96,7 +96,7 @@ func parseDrain(r *http.Request) (d Drain, err error) {
 	return d, nil
 }
 
-// parseVIP returns the VIP that the request is about; the zero Addr for all.
+// parseVIP returns the VIP that the request names; the zero Addr means all.
 func parseVIP(r *http.Request) (netip.Addr, error) {
 	text := r.FormValue("vip")
 	if text == "" {
@@ -109,7 +109,7 @@ func parseVIP(r *http.Request) (netip.Addr, error) {
 	return vip.Unmap(), nil
 }
 
-// hints takes all the hints of the resolver.
+// hints replaces all hints of the resolver.
 func (s *speaker) hints(w http.ResponseWriter, r *http.Request) {
 	var hints []hint.Hint
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxHints)).Decode(&hints)

@@ -14,14 +14,15 @@ func (s *speaker) observe(r result) {
 	}
 }
 
-// withdraws reports whether a route goes for a check that failed.
+// withdraws reports whether a route is withdrawn because a check failed.
 func withdraws(t Transition) bool {
 	return t.To == Down && t.Reason.Code == CheckFailed && (t.From == Up || t.From == Degraded || t.From == Draining)
 }
 
-// apply makes true what the controller wants, and returns when to come back.
+// apply makes the machine and the sessions match what the controller wants, and returns when to
+// call it again.
 func (s *speaker) apply(now time.Time) time.Duration {
-	s.log(s.controller.Advance(now)) // what woke the loop may not be the time that has come
+	s.log(s.controller.Advance(now)) // the loop may have woken for another reason than the time
 	if s.outdated(now) {
 		s.applyDesired(now)
 	}
@@ -33,7 +34,7 @@ func (s *speaker) apply(now time.Time) time.Duration {
 		s.metrics.forget(vip)
 	}
 	if version.Checks != s.version.Checks {
-		// Only now: what is sent to an address that is not bound yet, another site answers.
+		// Start checks only now: another site would answer for an address that is not bound yet.
 		s.runner.set(s.controller.Checks(now))
 	}
 	s.version.Granted, s.version.Checks = version.Granted, version.Checks

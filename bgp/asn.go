@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// The numbers that are no autonomous system.
+// Reserved AS numbers.
 const (
-	asTrans  = 23456 // RFC 6793: what 16 bits stand for that hold no number of 32
-	last16   = 65535 // RFC 7300, as is the last of 32
-	reserved = 65552 // to lastReserved: IANA assigns none of them
-	// lastReserved is the last before those of 32 bits that are assigned.
+	asTrans  = 23456 // RFC 6793: placeholder for a 32-bit number in a 16-bit field
+	last16   = 65535 // RFC 7300, as is the last 32-bit number
+	reserved = 65552 // to lastReserved: reserved by IANA
+	// lastReserved precedes the first 32-bit number that IANA assigns.
 	lastReserved = 131071
 )
 
@@ -34,8 +34,7 @@ func parseASN(text string) (uint32, error) {
 	return uint32(h)<<16 | uint32(l), nil
 }
 
-// ParseASN reads the number of an AS with which a session can be had, as asplain or as asdot
-// (RFC 5396).
+// ParseASN reads an AS number that can be used for a session, as asplain or asdot (RFC 5396).
 func ParseASN(text string) (uint32, error) {
 	n, err := parseASN(text)
 	if err != nil {
@@ -47,7 +46,7 @@ func ParseASN(text string) (uint32, error) {
 	return n, nil
 }
 
-// faultOfASN is why no session can have the number at one of its ends; "" where one can.
+// faultOfASN returns why neither end of a session can have the number; "" if it can be used.
 func faultOfASN(n uint32) string {
 	switch {
 	case n == 0:
@@ -62,8 +61,8 @@ func faultOfASN(n uint32) string {
 	return ""
 }
 
-// isDecimal reports whether the text is a number as people write it, without a zero before it: YAML
-// takes 010 for 8.
+// isDecimal reports whether the text is a decimal number without a leading zero: YAML reads 010 as
+// 8.
 func isDecimal(text string) bool {
 	text = strings.TrimPrefix(text, "-")
 	if text == "" || len(text) > 1 && text[0] == '0' {

@@ -15,37 +15,37 @@ import (
 type Route struct {
 	Prefix netip.Prefix
 	Attributes
-	// OwnPreference says that no peer's local preference takes the place of the route's.
+	// OwnPreference keeps a peer's local preference from replacing that of the route.
 	OwnPreference bool
-	// To are the peers that the route is for, by Peer.Entry, sorted; nil for all. Of those, the
-	// ones get it whose Export takes it.
+	// To lists the peers that the route is for, by Peer.Entry, sorted; nil for all. Of these, only
+	// peers whose Export takes the prefix receive it.
 	To []string
 }
 
-// Equal reports whether the routes say the same, to the same peers.
+// Equal reports whether the routes have the same content and the same recipients.
 func (r Route) Equal(o Route) bool { return r.SameTo(o) && r.SameAs(o) }
 
-// SameAs reports whether the routes say the same, whoever they are for.
+// SameAs reports whether the routes have the same content, regardless of recipients.
 func (r Route) SameAs(o Route) bool {
 	return r.Prefix == o.Prefix && r.OwnPreference == o.OwnPreference && r.equal(o.Attributes)
 }
 
-// SameTo reports whether the routes are for the same peers.
+// SameTo reports whether the routes have the same recipients.
 func (r Route) SameTo(o Route) bool {
 	return (r.To == nil) == (o.To == nil) && slices.Equal(r.To, o.To)
 }
 
-// Attributes are what routes of VIPs in one state carry.
+// Attributes are those of a VIP's route in one state.
 type Attributes struct {
-	// Prepend is how often the site's number stands in the path beyond once, 0 to
-	// 10; eBGP alone sees it.
+	// Prepend is how often the site's AS number is added to the path, 0 to 10. Only eBGP peers see
+	// it.
 	Prepend int `yaml:"prepend" json:"prepend,omitempty"`
 	// MED is sent to all peers; nil for none.
 	MED *uint32 `yaml:"med" json:"med,omitempty"`
-	// LocalPreference is sent to iBGP peers; nil for their own default.
+	// LocalPreference is sent to iBGP peers; nil leaves it to their default.
 	LocalPreference *uint32     `yaml:"localPreference" json:"localPreference,omitempty"`
 	Communities     Communities `yaml:"communities" json:"communities,omitzero"`
-	// LinkBandwidth has routers share the load in proportion (RFC 10005); 0 for none.
+	// LinkBandwidth makes routers share the load in proportion (RFC 10005); 0 for none.
 	LinkBandwidth Bandwidth `yaml:"linkBandwidth" json:"linkBandwidth,omitzero"`
 }
 
@@ -54,14 +54,14 @@ func (a Attributes) equal(o Attributes) bool {
 		a.LinkBandwidth == o.LinkBandwidth && a.Communities.equal(o.Communities)
 }
 
-// ownPreference reports whether a local preference is among what is added; a may be nil.
+// ownPreference reports whether the attributes set a local preference; a may be nil.
 func (a *Attributes) ownPreference() bool { return a != nil && a.LocalPreference != nil }
 
 func same(a, b *uint32) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// Communities are standard (RFC 1997), large (RFC 8092) and extended (RFC 4360) ones.
+// Communities are standard (RFC 1997), large (RFC 8092) and extended (RFC 4360) communities.
 type Communities struct {
 	Standard []uint32
 	Large    []LargeCommunity
@@ -72,13 +72,13 @@ func (c Communities) equal(o Communities) bool {
 	return slices.Equal(c.Standard, o.Standard) && slices.Equal(c.Large, o.Large) && slices.Equal(c.Extended, o.Extended)
 }
 
-// LargeCommunity is three numbers, the first an autonomous system's.
+// LargeCommunity is three numbers, the first of which is an AS number.
 type LargeCommunity [3]uint32
 
 // GracefulShutdown is the community of RFC 8326.
 const GracefulShutdown uint32 = 65535 << 16
 
-// wellKnown are the communities that have a name.
+// wellKnown maps names to well-known communities.
 var wellKnown = map[string]uint32{
 	"graceful-shutdown": GracefulShutdown,
 	"no-export":         65535<<16 | 0xff01,
@@ -86,8 +86,8 @@ var wellKnown = map[string]uint32{
 	"no-peer":           65535<<16 | 0xff04,
 }
 
-// UnmarshalYAML reads a list of NAME, N:N, N:N:N and the forms of extended communities. Every
-// fault is in the error.
+// UnmarshalYAML reads a list of NAME, N:N, N:N:N and the forms of extended communities. The error
+// lists every fault.
 func (c *Communities) UnmarshalYAML(node *yaml.Node) error {
 	var texts []string
 	if err := node.Decode(&texts); err != nil {
@@ -109,7 +109,7 @@ func (c *Communities) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// Texts are the communities as UnmarshalYAML reads them.
+// Texts returns the communities in the form that UnmarshalYAML reads.
 func (c Communities) Texts() []string {
 	var texts []string
 	for _, n := range c.Standard {
@@ -130,12 +130,12 @@ func (c Communities) Texts() []string {
 	return texts
 }
 
-// and returns these communities with those of more that they lack.
+// and returns these communities plus those of more that are not among them.
 func (c Communities) and(more Communities) Communities {
 	return Communities{merged(c.Standard, more.Standard), merged(c.Large, more.Large), merged(c.Extended, more.Extended)}
 }
 
-// without returns these communities but for those of less.
+// without returns these communities except those in less.
 func (c Communities) without(less Communities) Communities {
 	return Communities{left(c.Standard, less.Standard), left(c.Large, less.Large), left(c.Extended, less.Extended)}
 }
@@ -151,10 +151,10 @@ func (c Communities) has(standard uint32) bool { return slices.Contains(c.Standa
 // IsZero reports whether there are none.
 func (c Communities) IsZero() bool { return c.size() == 0 }
 
-// MarshalJSON writes what UnmarshalYAML reads.
+// MarshalJSON writes the form that UnmarshalYAML reads.
 func (c Communities) MarshalJSON() ([]byte, error) { return json.Marshal(c.Texts()) }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads the output of MarshalJSON.
 func (c *Communities) UnmarshalJSON(data []byte) error {
 	var texts []string
 	if err := json.Unmarshal(data, &texts); err != nil {
@@ -202,6 +202,6 @@ func (c *Communities) add(text string) error {
 	return nil
 }
 
-// ReservedASN is no autonomous system (RFC 7300). An Announcer may mark routes with
-// it, for no route of the configuration carries it.
+// ReservedASN is reserved (RFC 7300). An Announcer may mark routes with it, because no route of the
+// configuration carries it.
 const ReservedASN uint32 = 4294967295

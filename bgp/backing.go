@@ -8,27 +8,27 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// Backing is whether the Services of a VIP can be served here.
+// Backing reports whether the Services of a VIP can be served here.
 type Backing struct {
 	State BackingState
-	// Reason is "" where State is Backed.
+	// Reason is "" if State is Backed.
 	Reason string
 }
 
-// BackingState orders the states, the worst last.
+// BackingState orders the states from best to worst.
 type BackingState uint8
 
 // The states of a Backing.
 const (
 	Backed BackingState = iota
-	// Ending: only endpoints that terminate are left.
+	// Ending: only terminating endpoints are left.
 	Ending
 	Unbacked
-	// Untaken: the data path takes no packets to the address.
+	// Untaken: the data path does not take packets to the address.
 	Untaken
 )
 
-// backing is whether the Service can be served here at the address.
+// backing reports whether the Service can be served here at the address.
 func (s *Service) backing(a netip.Addr) Backing {
 	if slices.Contains(s.Untaken, a) {
 		return Backing{Untaken, fmt.Sprintf("the cluster takes no packets to it: Service %s has it neither in status.loadBalancer, "+
@@ -54,8 +54,8 @@ func (s *Service) backing(a netip.Addr) Backing {
 	return Backing{Unbacked, fmt.Sprintf("Service %s has no ready endpoint%s", s.ServiceRef, where)}
 }
 
-// checks are those of the Service's endpoints that may be sent traffic from here: those that
-// are ready, and where there are none those that terminate, which serve while the VIP drains.
+// checks returns the checks of the endpoints to which this node may send traffic: the ready ones
+// or, if there are none, the terminating ones, which serve while the VIP drains.
 func (s *Service) checks() []Check {
 	if s.Probe.Kind == federation.ProbeNone {
 		return nil

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// Bandwidth is in bits per second, from 1K to 1000T in whole kilobits; 0 for none. As text it is a
-// number with K, M, G or T, powers of 1000: 2500M, 2.5G.
+// Bandwidth is in bits per second, from 1K to 1000T in whole kilobits; 0 for none. Its text form is
+// a number with K, M, G or T (powers of 1000), such as 2500M or 2.5G.
 type Bandwidth uint64
 
 const (
 	kilobit Bandwidth = 1000
-	// maxBandwidth is more than a site has, so a typo.
+	// maxBandwidth exceeds what any site has; a larger value is a typo.
 	maxBandwidth = 1_000_000_000_000_000
 	bitsPerByte  = 8
 )
 
-// units are from the largest.
+// units are sorted from the largest.
 var units = []struct {
 	letter string
 	bits   Bandwidth
@@ -26,7 +26,7 @@ var units = []struct {
 // BytesPerSecond is the value of the link bandwidth extended community (RFC 10005).
 func (b Bandwidth) BytesPerSecond() float32 { return float32(float64(b) / bitsPerByte) }
 
-// String returns the bandwidth in the largest unit of which it is a whole number; "none" for 0.
+// String returns the bandwidth in the largest unit that gives a whole number; "none" for 0.
 func (b Bandwidth) String() string {
 	for _, unit := range units {
 		if b >= unit.bits && b%unit.bits == 0 {
@@ -36,7 +36,7 @@ func (b Bandwidth) String() string {
 	return "none"
 }
 
-// MarshalText returns what UnmarshalText reads.
+// MarshalText returns the form that UnmarshalText reads.
 func (b Bandwidth) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
 // UnmarshalText reads a number with its unit.
@@ -54,7 +54,7 @@ func (b *Bandwidth) UnmarshalText(text []byte) error {
 
 var errNoBandwidth = errors.New("write bits per second as a decimal number and K, M, G or T, such as 10G or 2.5M")
 
-// inKilobits returns the decimal number of units, each of which has perUnit kilobits.
+// inKilobits converts a decimal number of units to kilobits; one unit has perUnit kilobits.
 func inKilobits(number string, perUnit uint64) (uint64, error) {
 	whole, fraction, dotted := strings.Cut(number, ".")
 	n, err := strconv.ParseUint(whole, 10, 32)
