@@ -17,7 +17,7 @@ import (
 	"github.com/nearcast/nearcast/internal/health"
 )
 
-// Name says in a word or two what is checked.
+// Name describes in a word or two what is checked.
 func (c *Check) Name() string {
 	switch {
 	case c.DNS != nil:
@@ -30,13 +30,13 @@ func (c *Check) Name() string {
 	return fmt.Sprintf("%s at the endpoints of Service %s", c.Endpoints.Probe.Kind, c.Endpoints.Service)
 }
 
-// addr is what is asked; invalid where that is endpoints.
+// addr returns the address that is probed; invalid for endpoints.
 func (c *Check) addr() netip.Addr {
 	switch {
 	case c.DNS != nil:
 		return c.DNS.Server.Addr()
 	case c.HTTP != nil:
-		target, _ := c.HTTP.target() // the zero one where it is faulty
+		target, _ := c.HTTP.target() // the zero Addr if the URL is faulty
 		return target.Addr.Addr()
 	case c.TCP != nil:
 		return c.TCP.Address.Addr()
@@ -44,10 +44,10 @@ func (c *Check) addr() netip.Addr {
 	return netip.Addr{}
 }
 
-// ask probes as health does, with no certificates of its own.
+// ask probes as package health does, without client certificates.
 var ask = health.Ask(health.TLS{})
 
-// Run asks once, and returns why the answer is not right.
+// Run probes once, and returns why the answer is wrong.
 func (c *Check) Run(ctx context.Context) error {
 	if c.TCP != nil {
 		_, err := ask(bounded{ctx, time.Now().Add(c.Timeout)}, federation.Target{Kind: federation.ProbeTCP, Addr: c.TCP.Address})
@@ -68,8 +68,8 @@ func (c *Check) Run(ctx context.Context) error {
 	return c.Endpoints.run(ctx)
 }
 
-// bounded is a context with a deadline that no timer waits for: a TCP probe bounds itself, and of
-// thousands in a second each would set a timer up and take it back.
+// bounded is a context with a deadline but no timer: a TCP probe enforces its own deadline, and
+// thousands per second would each start and stop a timer.
 type bounded struct {
 	context.Context
 	deadline time.Time
@@ -78,12 +78,12 @@ type bounded struct {
 // Deadline implements context.Context.
 func (b bounded) Deadline() (time.Time, bool) { return b.deadline, true }
 
-// errTruncated is of an answer that does not say what it would be: a live server gives it
-// over UDP where it is long, or where answers are limited.
+// errTruncated means that the answer was truncated. A live server truncates over UDP if the answer
+// is long or rate-limited.
 var errTruncated = errors.New("the answer is truncated")
 
-// run asks over UDP and over TCP. A truncated answer over UDP has a resolver ask over TCP
-// (RFC 7766, section 5), which is asked anyway and decides.
+// run queries over UDP and over TCP. A truncated UDP answer makes a resolver retry over TCP (RFC
+// 7766, section 5); run queries TCP anyway, and that answer decides.
 func (d *DNSCheck) run(ctx context.Context) error {
 	for _, network := range [...]string{"udp", "tcp"} {
 		err := d.ask(ctx, network)
@@ -118,7 +118,7 @@ func (d *DNSCheck) ask(ctx context.Context, network string) error {
 	return d.compare(reply.Answer)
 }
 
-// compare wants the records of the type to be those that are expected.
+// compare checks that the answer has the expected records of the type.
 func (d *DNSCheck) compare(answer []dns.RR) error {
 	var got []string
 	for _, rr := range answer {
@@ -148,12 +148,12 @@ func (d *DNSCheck) compare(answer []dns.RR) error {
 	return nil
 }
 
-// dataOf returns the record's data in zone-file form.
+// dataOf returns the record's data in zone-file format.
 func dataOf(rr dns.RR) string {
 	return strings.TrimPrefix(rr.String(), rr.Header().String())
 }
 
-// endpointsAtOnce bounds the probes of a Service that are under way.
+// endpointsAtOnce limits the concurrent probes of a Service.
 const endpointsAtOnce = 16
 
 // run probes endpoints until one passes.
@@ -179,7 +179,7 @@ func (e *EndpointsCheck) run(ctx context.Context) error {
 	case len(e.Addrs) == 0:
 		return errors.New("no endpoint is ready")
 	default:
-		return err // the first
+		return err // the first error
 	}
 }
 

@@ -19,29 +19,29 @@ import (
 
 // Config is the speaker's configuration file.
 type Config struct {
-	// ASN is this site's autonomous system, RouterID its IPv4 identifier.
+	// ASN is this site's AS number, RouterID its BGP Identifier.
 	ASN      uint32     `yaml:"asn"`
 	RouterID netip.Addr `yaml:"routerID"`
-	// Listen is where routers connect to; absent, no port is opened. All addresses
-	// have the same port.
+	// Listen is where routers connect to; if absent, no port is opened. All addresses have the same
+	// port.
 	Listen []netip.AddrPort `yaml:"listen"`
 	Peers  []Peer           `yaml:"peers"`
-	// Groups are what several peers have in common, by name: Parse gives each peer what its
-	// group has and the peer lacks.
+	// Groups hold settings that several peers share, by name: Parse gives each peer the keys of its
+	// group that the peer does not set.
 	Groups map[string]Peer `yaml:"groups"`
 	VIPs   []VIP           `yaml:"vips"`
-	// Services are those of the local cluster, and Pools what they may announce.
+	// Services configures the local cluster's Services, and Pools what they may announce.
 	Services Services `yaml:"services"`
 	Pools    []Pool   `yaml:"pools"`
 	// Aggregates are prefixes that are announced while enough of the VIPs in them are.
 	Aggregates []Aggregate `yaml:"aggregates"`
 	States     States      `yaml:"states"`
-	// StartupHold is how many passes in a row each check needs before a VIP is
-	// announced for the first time; Rise where that is more.
+	// StartupHold is how many passes in a row each check needs before a VIP is announced for the
+	// first time, or Rise if that is more.
 	StartupHold int   `yaml:"startupHold"`
 	Flaps       Flaps `yaml:"flaps"`
-	// State is the folder that keeps drains over a restart, made at start where it is
-	// missing; "" for none.
+	// State is the directory that keeps drains over a restart. It is created at start if missing;
+	// "" for none.
 	State string `yaml:"state"`
 	// Admin is the Unix socket for the command; "" for none.
 	Admin string `yaml:"admin"`
@@ -51,28 +51,27 @@ type Config struct {
 	Health string `yaml:"health"`
 }
 
-// Services says whether the local cluster's Services are read.
+// Services configures whether the local cluster's Services are read.
 type Services struct {
 	Enabled bool `yaml:"enabled"`
-	// Kubeconfig is a file; "" for the pod's own account.
+	// Kubeconfig is a file; "" selects the pod's own account.
 	Kubeconfig string `yaml:"kubeconfig"`
-	// Node is this machine's name in the cluster; the variable NODE_NAME if it is
-	// absent.
+	// Node is this machine's name in the cluster; the default is the variable NODE_NAME.
 	Node string `yaml:"node"`
-	// DrainTaints are keys of taints of the node that drain every VIP here;
-	// nearcast.dev/drain if they are absent.
+	// DrainTaints are keys of node taints that drain every VIP here; the default is
+	// nearcast.dev/drain.
 	DrainTaints []string `yaml:"drainTaints"`
-	// DrainLabels are keys of labels of the node that do so; none if they are absent.
+	// DrainLabels are keys of node labels that do the same; the default is none.
 	DrainLabels []string `yaml:"drainLabels"`
 }
 
-// Flaps bounds how often a VIP comes back as one that is up: after more than Budget failures
-// within Window it is announced as degraded until the oldest are past. It never delays a
-// withdrawal, nor an announcement. Failures of local and of upstream checks are counted apart.
+// Flaps limits how often a VIP may return as up: after more than Budget failures within Window it
+// is announced as degraded until the oldest have expired. It never delays a withdrawal or an
+// announcement. Failures of local and of upstream checks are counted separately.
 type Flaps struct {
-	// Budget is 5 if it is absent.
+	// Budget defaults to 5.
 	Budget int `yaml:"budget"`
-	// Window is 10 minutes if it is absent.
+	// Window defaults to 10 minutes.
 	Window time.Duration `yaml:"window"`
 }
 
@@ -82,14 +81,14 @@ const (
 	defaultDrainTaint = "nearcast.dev/drain"
 )
 
-// Load reads and checks the file, and the files of passwords that it names. Every
-// fault is in the error, each with the file, the line and the key.
+// Load reads and checks the file and the password files that it names. The error lists every fault,
+// each with the file, the line and the key.
 func Load(path string) (*Config, error) {
 	c, _, err := loadAndWarn(path)
 	return c, err
 }
 
-// load returns what could be read, nil for nothing, and all that is wrong.
+// load returns what could be read, nil for nothing, and all faults.
 func load(path string) (*Config, *faults, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -106,23 +105,23 @@ func load(path string) (*Config, *faults, error) {
 	return c, found, nil
 }
 
-// Parse checks the text of a configuration file; an unknown key is a fault, and so
-// is a ${NAME} that the environment lacks.
+// Parse checks the text of a configuration file. An unknown key is a fault, and so is a ${NAME}
+// that the environment does not set.
 func Parse(data []byte) (*Config, error) {
 	c, found := parse(data)
 	return c, found.err()
 }
 
-// parse returns what could be read, nil for nothing, and all that is wrong.
+// parse returns what could be read, nil for nothing, and all faults.
 func parse(data []byte) (*Config, *faults) {
 	found := &faults{}
 	c := &Config{States: defaultStates()}
 	if data = expand(data, found); len(found.found) > 0 {
-		return nil, found // or each would be followed by what its value is not
+		return nil, found // otherwise each would cause a second fault for its value
 	}
 	var root yaml.Node
 	var external map[string]bool
-	if err := yaml.Unmarshal(data, &root); err == nil { // or the decoder says why not
+	if err := yaml.Unmarshal(data, &root); err == nil { // otherwise the decoder reports why
 		found.lines = linesOf(&root)
 		data, external = checkScalars(data, &root, found)
 	}
@@ -231,7 +230,7 @@ func (c *Config) checkServices(fault faultFunc) {
 	}
 }
 
-// Bound are the addresses that this machine is to have.
+// Bound returns the addresses that this machine is to have.
 func (c *Config) Bound() []netip.Addr {
 	var all []netip.Addr
 	for _, v := range c.VIPs {
@@ -242,8 +241,8 @@ func (c *Config) Bound() []netip.Addr {
 	return all
 }
 
-// Folders are those of the file at path and of all that it names, for whoever
-// watches them.
+// Folders returns the directories of the file at path and of all files that it names, for callers
+// that watch them.
 func (c *Config) Folders(path string) []string {
 	folders := []string{filepath.Dir(path)}
 	for i := range c.Peers {
@@ -254,7 +253,7 @@ func (c *Config) Folders(path string) []string {
 	return folders
 }
 
-// fixed are the settings that a running speaker cannot change.
+// fixed reports a change to a setting that a running speaker cannot change.
 func (c *Config) fixed(o *Config) error {
 	for _, setting := range []struct {
 		key  string

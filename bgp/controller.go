@@ -10,12 +10,12 @@ import (
 	"github.com/nearcast/nearcast/internal/health"
 )
 
-// Controller turns what is declared, told and seen into the routes to announce.
-// It is pure: no clock, no network, no goroutine. Everything that it is told says
-// when, and the times never go back. It is not safe for concurrent use.
+// Controller turns declarations, commands and observations into the routes to announce. It is pure:
+// no clock, no network, no goroutine. Each input carries its time, and the times never go back. It
+// is not safe for concurrent use.
 //
-// What concerns all VIPs, such as a declaration or a drain, judges all of them. The result of
-// a check, and time, judge those that they concern.
+// Input that concerns all VIPs, such as a declaration or a drain, makes it judge all of them. A
+// check result or the passing of time makes it judge only the affected VIPs.
 type Controller struct {
 	states      States
 	flaps       Flaps
@@ -27,7 +27,7 @@ type Controller struct {
 	vips      []*vip
 	byAddress map[netip.Addr]*vip
 	checks    map[string]*check       // by Check.id
-	asking    map[netip.Addr][]*check // by the address that they ask
+	asking    map[netip.Addr][]*check // by the address that they probe
 
 	drains      []Drain
 	hints       map[netip.Addr][]hint.Hint
@@ -37,37 +37,37 @@ type Controller struct {
 	stopping    bool
 	hurried     bool
 
-	due       dueQueue  // VIPs, by when time alone changes them
-	dueAll    time.Time // when time alone changes what concerns all of them; zero for never
-	leftSome  bool      // a VIP that is declared no more has left
+	due       dueQueue  // VIPs, by when the passing of time changes them
+	dueAll    time.Time // when the passing of time changes something for all VIPs; zero for never
+	leftSome  bool      // a VIP that is no longer declared has left
 	forgotten []netip.Addr
 	version   Version
 }
 
-// Version says what of a Controller's conclusions may have changed since another one: a field
-// is greater then.
+// Version tells which of a Controller's results may have changed since an earlier Version: those
+// whose field is greater.
 type Version struct {
-	// Desired is that of Desired, Checks that of Checks, and Granted that of Granted.
+	// Each field is the version of the result of that name.
 	Desired, Checks, Granted uint64
 }
 
-// Version returns that of now.
+// Version returns the current version.
 func (c *Controller) Version() Version { return c.version }
 
-// vip is a VIP with what became of it.
+// vip is a VIP with its current state.
 type vip struct {
 	config  VIP
 	checks  []*check
-	removed bool // is declared no more
+	removed bool // is no longer declared
 
 	state  State
 	reason Reason
 	since  time.Time
-	// left is when it began to leave, zero if it does not; dwells, whether it was
-	// announced then.
+	// left is when it began to leave, zero if it is not leaving; dwells, whether it was announced
+	// then.
 	left   time.Time
 	dwells bool
-	// backed is since when its Services are; zero where they are not, or it has none.
+	// backed is since when its Services can be served; zero if they cannot, or if it has none.
 	backed time.Time
 	// wasUp is set from the first announcement on.
 	wasUp bool
@@ -77,16 +77,16 @@ type vip struct {
 	due   due
 }
 
-// wants is what Desired has of a VIP.
+// wants is what Desired says about a VIP.
 type wants struct {
-	// as is the state that it is announced as; "" if it is not.
+	// as is the state in which it is announced; "" if it is not.
 	as State
-	// gone is set where it is neither announced nor served.
+	// gone is set if it is neither announced nor served.
 	gone bool
 }
 
-// heeds reports whether a hint for the VIP moves it: it is one for functions of the
-// namespace whose Services have it, or the file says that it is functions'.
+// heeds reports whether a hint for the VIP moves it: either the hint is for functions in the
+// namespace whose Services have the VIP, or the file allows hints for it.
 func (v *vip) heeds(h hint.Hint) bool {
 	if owner := v.config.namespace(); owner != "" {
 		return h.Namespace == owner
@@ -102,35 +102,35 @@ type check struct {
 	streak  health.Streak
 	failure string // of the last result; "" if it passed
 	last    time.Time
-	inARow  int // results that were alike
+	inARow  int // consecutive equal results
 }
 
-// forget makes the check one that was never asked. From Down even the first
-// announcement needs its passes in a row.
+// forget resets the check to one that was never run. From Down, even the first announcement needs
+// its passes in a row.
 func (ch *check) forget() {
 	*ch = check{config: ch.config, of: ch.of, asks: ch.asks, streak: health.Streak{State: health.Down}}
 }
 
-// known reports whether the check has results, or is taken to pass.
+// known reports whether the check has results, or is assumed to pass.
 func (ch *check) known() bool { return !ch.last.IsZero() || ch.streak.State != health.Down }
 
-// NewController returns a Controller of no VIPs.
+// NewController returns a Controller without VIPs.
 func NewController(config *Config) *Controller {
 	c := &Controller{checks: map[string]*check{}, byAddress: map[netip.Addr]*vip{}}
 	c.Configure(config)
 	return c
 }
 
-// Configure takes what is said of all VIPs; Declare then judges them by it.
+// Configure sets what applies to all VIPs; Declare then judges them by it.
 func (c *Controller) Configure(config *Config) {
 	c.version.Desired++
 	c.states, c.flaps, c.startupHold, c.aggregates = config.States, config.Flaps, config.StartupHold, config.Aggregates
 	c.audience = audience{config.Peers, map[string][]string{}}
 }
 
-// Declare takes all the VIPs that there are. One that is not among them any more, or is
-// another owner's, is drained, and then forgotten: an owner neither ends the drain of the
-// one before, nor takes over its state and its failures.
+// Declare takes all current VIPs. A VIP that is missing, or now has another owner, is drained and
+// then forgotten: a new owner neither ends the drain of the previous one, nor takes over its state
+// and failures.
 func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 	before := c.checks
 	c.declared, c.checks, c.asking = vips, make(map[string]*check, len(c.checks)), map[netip.Addr][]*check{}
@@ -161,7 +161,7 @@ func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 	return c.settleAll(now)
 }
 
-// configure takes what is declared of the VIP.
+// configure applies the declaration to the VIP.
 func (v *vip) configure(config VIP, now time.Time) {
 	switch {
 	case len(config.Owners) == 0 || config.Backing.State != Backed:
@@ -172,7 +172,7 @@ func (v *vip) configure(config VIP, now time.Time) {
 	v.config, v.removed = config, false
 }
 
-// join gives the VIP its checks, with the results that they have.
+// join gives the VIP its checks, with their existing results.
 func (c *Controller) join(v *vip, before map[string]*check) {
 	v.checks = nil
 	for _, config := range v.config.Checks {
@@ -184,7 +184,7 @@ func (c *Controller) join(v *vip, before map[string]*check) {
 				ch = &check{asks: config.addr()}
 				ch.forget()
 				if v.state == Up || v.state == Degraded {
-					// A reload must not withdraw what works: this check has to fail for that.
+					// A reload must not withdraw a working VIP: this check must fail first.
 					ch.streak.State = health.Up
 				}
 			}
@@ -202,7 +202,7 @@ func (c *Controller) join(v *vip, before map[string]*check) {
 
 func (c *Controller) vip(a netip.Addr) *vip { return c.byAddress[a] }
 
-// Checks are all that are to be asked now, by id.
+// Checks returns all checks to run now, by id.
 func (c *Controller) Checks(now time.Time) map[string]Check {
 	all := make(map[string]Check, len(c.checks))
 	for id, ch := range c.checks {
@@ -213,19 +213,19 @@ func (c *Controller) Checks(now time.Time) map[string]Check {
 	return all
 }
 
-// answeredElsewhere reports whether the check asks a VIP that this machine gave
-// up, or lost: another site would answer.
+// answeredElsewhere reports whether the check probes a VIP that this machine gave up or lost:
+// another site would answer.
 func (c *Controller) answeredElsewhere(ch *check, now time.Time) bool {
 	v := c.byAddress[ch.asks]
 	return v != nil && (v.config.Bind != "" && c.gone(v, now) || c.missing[v.config.Address] != "")
 }
 
-// Observe counts one result of a check. A nil failure is a pass.
+// Observe records one result of a check. A nil failure is a pass.
 func (c *Controller) Observe(id string, failure error, now time.Time) []Transition {
 	changed := c.Advance(now)
 	ch := c.checks[id]
 	if ch == nil || c.answeredElsewhere(ch, now) {
-		return changed // of a check that is asked no more
+		return changed // of a check that no longer runs
 	}
 	text := ""
 	if failure != nil {
@@ -240,14 +240,14 @@ func (c *Controller) Observe(id string, failure error, now time.Time) []Transiti
 	return append(changed, c.settle(ch.of, now)...)
 }
 
-// SetDrains takes all the drains that were told.
+// SetDrains replaces all commanded drains.
 func (c *Controller) SetDrains(drains []Drain, now time.Time) []Transition {
 	c.drains = drains
 	return c.settleAll(now)
 }
 
-// SetHints takes all the hints, which hold until they are sent again. Some change nothing;
-// see IgnoredHints.
+// SetHints replaces all hints; they hold until the given time. Some change nothing; see
+// IgnoredHints.
 func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []Transition {
 	c.hints, c.hintsEnd = map[netip.Addr][]hint.Hint{}, until
 	for _, h := range hints {
@@ -256,7 +256,7 @@ func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []Transit
 	return c.settleAll(now)
 }
 
-// SetNodeDrained takes why the node is to be left; "" for no reason.
+// SetNodeDrained sets why the node is to be drained; "" for no reason.
 func (c *Controller) SetNodeDrained(why string, now time.Time) []Transition {
 	if c.nodeDrained == why {
 		return nil
@@ -265,7 +265,7 @@ func (c *Controller) SetNodeDrained(why string, now time.Time) []Transition {
 	return c.settleAll(now)
 }
 
-// SetMissing takes all the VIPs that this machine takes no packets to, each with why.
+// SetMissing sets all VIPs to which this machine takes no packets, each with the reason.
 func (c *Controller) SetMissing(missing map[netip.Addr]string, now time.Time) []Transition {
 	if maps.Equal(c.missing, missing) {
 		return nil
@@ -275,7 +275,7 @@ func (c *Controller) SetMissing(missing map[netip.Addr]string, now time.Time) []
 	return c.settleAll(now)
 }
 
-// Stop drains everything, for good.
+// Stop drains everything permanently.
 func (c *Controller) Stop(now time.Time) []Transition {
 	c.stopping = true
 	return c.settleAll(now)
@@ -287,13 +287,13 @@ func (c *Controller) Hurry(now time.Time) []Transition {
 	return c.settleAll(now)
 }
 
-// Gone reports whether nothing is announced and no address need be kept.
+// Gone reports whether nothing is announced and no address needs to stay.
 func (c *Controller) Gone(now time.Time) bool {
 	return !slices.ContainsFunc(c.vips, func(v *vip) bool { return !c.gone(v, now) })
 }
 
-// Forgotten returns the VIPs that have been forgotten since it was last asked. Some of
-// them may be back.
+// Forgotten returns the VIPs that were forgotten since the last call. Some may have been declared
+// again.
 func (c *Controller) Forgotten() []netip.Addr {
 	all := c.forgotten
 	c.forgotten = nil

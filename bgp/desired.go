@@ -8,16 +8,17 @@ import (
 	"github.com/nearcast/nearcast/internal/health"
 )
 
-// Desired is what follows from the states of all VIPs.
+// Desired is the result of the states of all VIPs.
 type Desired struct {
 	Routes []Route
-	// Discarded are the aggregates of which this machine drops what nobody has here.
+	// Discarded are the aggregates for which this machine drops packets to addresses that nobody
+	// has.
 	Discarded []netip.Prefix
 	// Bound are the addresses that this machine must have.
 	Bound []netip.Addr
 }
 
-// Desired returns what is to be announced and bound now.
+// Desired returns what to announce and bind now.
 func (c *Controller) Desired(now time.Time) Desired {
 	var d Desired
 	for _, v := range c.vips {
@@ -44,8 +45,8 @@ func (c *Controller) Desired(now time.Time) Desired {
 	return d
 }
 
-// Elsewhere are the VIPs that somebody else gives to this machine, and that are to be
-// looked for. Those of Services are their data path's.
+// Elsewhere returns the VIPs that somebody else gives to this machine, to be looked for. VIPs of
+// Services are up to their data path.
 func (c *Controller) Elsewhere() []netip.Addr {
 	var all []netip.Addr
 	for _, v := range c.vips {
@@ -56,8 +57,8 @@ func (c *Controller) Elsewhere() []netip.Addr {
 	return all
 }
 
-// Granted are the addresses that each Service has: those that it was given, and
-// those that it gave up, for as long as they are announced or served.
+// Granted returns the addresses of each Service: those that it was given, and those that it gave up
+// but that are still announced or served.
 func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
 	granted := map[ServiceRef][]netip.Addr{}
 	for _, v := range c.vips {
@@ -71,13 +72,13 @@ func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
 	return granted
 }
 
-// route returns what is announced of a prefix as a state, to the peers of the names, with what is
-// added for it.
+// route returns the announcement of a prefix in a state, for the named peers, with additional
+// attributes.
 func (c *Controller) route(prefix netip.Prefix, as State, names []string, more *Attributes) Route {
 	return Route{Prefix: prefix, Attributes: *c.states.of(as, more), OwnPreference: more.ownPreference(), To: c.audience.of(names)}
 }
 
-// announcedAs returns the state that the VIP is announced as; "" if it is not.
+// announcedAs returns the state in which the VIP is announced; "" if it is not.
 func (c *Controller) announcedAs(v *vip, now time.Time) State {
 	if v.state == Up || v.state == Degraded || v.state == Draining && c.announcesLeaving(v, now) {
 		return v.state
@@ -85,12 +86,12 @@ func (c *Controller) announcedAs(v *vip, now time.Time) State {
 	return ""
 }
 
-// Next returns when time alone changes something; zero for never.
+// Next returns when the passing of time changes something; zero for never.
 func (c *Controller) Next(now time.Time) time.Time {
 	return earlier(earlier(time.Time{}, c.due.next(), now), c.dueAll, now)
 }
 
-// until returns when time alone changes the VIP; zero for never.
+// until returns when the passing of time changes the VIP; zero for never.
 func (c *Controller) until(v *vip, now time.Time) time.Time {
 	switch {
 	case v.reason.Code == Held:

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// discards are the aggregates of which this machine drops what nobody has here.
+// discards are the aggregates for which this machine drops packets to addresses that nobody has.
 type discards struct {
-	known bool // whether those of an earlier run are removed
+	known bool // whether those of an earlier run were removed
 	given []netip.Prefix
-	fault string // what was last said of them
+	fault string // last logged fault
 }
 
-// discard has this machine drop what nobody has of the prefixes, and returns those of which it
-// cannot. Where nothing changed, and all is well, it asks nobody.
+// discard makes this machine drop packets to unassigned addresses in the prefixes, and returns the
+// prefixes for which it cannot. If nothing changed and all is well, it does not ask the kernel.
 func (s *speaker) discard(prefixes []netip.Prefix, look bool, now time.Time) map[netip.Prefix]error {
 	d := &s.discards
 	if d.known && d.fault == "" && !look && slices.Equal(prefixes, d.given) || len(prefixes)+len(d.given) == 0 && d.known {
@@ -38,8 +38,8 @@ func (s *speaker) discard(prefixes []netip.Prefix, look bool, now time.Time) map
 	return failed
 }
 
-// announceable are the routes but for aggregates that would be a loop. A VIP that was never
-// here is announced all the same: NAT or eBPF may take its packets.
+// announceable returns the routes except aggregates that would cause a loop. A VIP that was never
+// present is still announced: NAT or eBPF may take its packets.
 func announceable(routes []Route, failed map[netip.Prefix]error) []Route {
 	if len(failed) == 0 {
 		return routes

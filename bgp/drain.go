@@ -8,23 +8,22 @@ import (
 	"github.com/nearcast/nearcast/internal/admin/hint"
 )
 
-// Drain moves traffic away from a VIP of this site, or from all, until it is
-// undrained or ends.
+// Drain moves traffic away from one VIP of this site, or from all, until it is removed or expires.
 type Drain struct {
-	// VIP is invalid for all.
+	// VIP is the zero Addr for all.
 	VIP    netip.Addr `json:"vip,omitzero"`
 	Reason string     `json:"reason,omitempty"`
-	// Until is zero for no end.
+	// Until is when it expires; zero for never.
 	Until time.Time `json:"until,omitzero"`
 }
 
-// ended reports whether the drain is over.
+// ended reports whether the drain has expired.
 func (d Drain) ended(now time.Time) bool { return !d.Until.IsZero() && !now.Before(d.Until) }
 
-// covers reports whether the drain is of the VIP.
+// covers reports whether the drain applies to the VIP.
 func (d Drain) covers(vip netip.Addr) bool { return !d.VIP.IsValid() || d.VIP == vip }
 
-// String says what is drained, and why.
+// String describes what is drained, and why.
 func (d Drain) String() string {
 	what := "every VIP"
 	if d.VIP.IsValid() {
@@ -40,10 +39,10 @@ func (d Drain) String() string {
 	return text
 }
 
-// leaving is why a VIP has to leave; the zero value for no reason.
+// leaving is why a VIP has to leave; the zero value means it does not.
 type leaving struct {
 	Reason
-	// ends in Disabled rather than Down.
+	// disabled ends in Disabled rather than Down.
 	disabled bool
 }
 
@@ -75,7 +74,7 @@ func (c *Controller) leaving(v *vip, now time.Time) leaving {
 	return leaving{}
 }
 
-// hintsFor are the hints for the VIP that hold.
+// hintsFor returns the current hints for the VIP.
 func (c *Controller) hintsFor(v *vip, now time.Time) []hint.Hint {
 	if !now.Before(c.hintsEnd) {
 		return nil
@@ -83,8 +82,8 @@ func (c *Controller) hintsFor(v *vip, now time.Time) []hint.Hint {
 	return c.hints[v.config.Address]
 }
 
-// IgnoredHints are those for VIPs of this site that they do not move: what a namespace
-// declares moves its own functions, and nothing else.
+// IgnoredHints returns the hints for VIPs of this site that do not move them: a namespace can only
+// move its own functions.
 func (c *Controller) IgnoredHints(now time.Time) []hint.Hint {
 	var all []hint.Hint
 	for _, v := range c.vips {
@@ -97,7 +96,7 @@ func (c *Controller) IgnoredHints(now time.Time) []hint.Hint {
 	return all
 }
 
-// drain leads a VIP that leaves through announcing, serving and nothing.
+// drain returns the phase of a leaving VIP: announced, then only served, then gone.
 func (c *Controller) drain(v *vip, why leaving, now time.Time) (State, Reason) {
 	switch {
 	case c.gone(v, now):
@@ -108,7 +107,7 @@ func (c *Controller) drain(v *vip, why leaving, now time.Time) (State, Reason) {
 	return Draining, Reason{why.Code, why.Text + "; withdrawn, and served until packets under way have arrived"}
 }
 
-// announcesLeaving reports whether a VIP that leaves is announced still.
+// announcesLeaving reports whether a leaving VIP is still announced.
 func (c *Controller) announcesLeaving(v *vip, now time.Time) bool {
 	return v.dwells && now.Before(v.left.Add(c.states.Draining.Dwell))
 }

@@ -17,35 +17,35 @@ import (
 	"github.com/nearcast/nearcast/internal/folder"
 )
 
-// drains are those that were commanded here. They hold in memory at once, and outlive a
-// restart where there is a folder for them, and room on its disk. The loop alone changes
-// them; keep alone writes them, for a disk may be slow, full or gone.
+// drains are those that were commanded here. They take effect in memory at once, and survive a
+// restart if a directory is configured and its disk has room. Only the loop changes them. Only keep
+// writes them, because a disk may be slow, full or gone.
 type drains struct {
-	path string // "" to keep them in memory alone
+	path string // "" keeps them only in memory
 	all  []Drain
-	lost error // what of the file of an earlier run could not be read
+	lost error // what could not be read from the file of an earlier run
 
-	latest atomic.Pointer[[]Drain] // what is to be on disk
-	wanted chan chan struct{}      // whose closing says that keep has tried
+	latest atomic.Pointer[[]Drain] // what should be on disk
+	wanted chan chan struct{}      // keep closes the received channel after it has tried
 	fault  atomic.Pointer[string]  // why latest is not on disk; nil if it is
 }
 
 const (
-	// saveAgain is how soon what could not be written is tried again.
+	// saveAgain is the pause before a failed write is retried.
 	saveAgain = 5 * time.Second
-	// saveWait is how long a command waits for a disk that does not answer.
+	// saveWait is how long a command waits for a disk that does not respond.
 	saveWait = 2 * time.Second
 )
 
-// replaceFile replaces a file whole, or not at all.
+// replaceFile replaces a file atomically.
 var replaceFile = func(path string, data []byte) error { return renameio.WriteFile(path, data, 0o600) }
 
-// maxDrains bounds the file, in octets.
+// maxDrains limits the size of the file, in octets.
 const maxDrains = 16 << 20
 
-// openDrains reads what an earlier run was told, and makes the folder for the next where
-// it is missing. The error is to be logged: a site is announced without the folder, and with
-// what can be read.
+// openDrains reads the drains of an earlier run, and creates the directory for the next run if it
+// is missing. The caller logs the error and continues: a site is announced even without the
+// directory, and with the drains that can be read.
 func openDrains(dir string) (*drains, error) {
 	d := &drains{wanted: make(chan chan struct{})}
 	if dir == "" {
@@ -57,18 +57,18 @@ func openDrains(dir string) (*drains, error) {
 	d.all, failed = folder.ReadList(d.path, maxDrains, func(Drain) error { return nil })
 	if failed != nil {
 		d.lost = failed
-		d.change(slices.Concat([]Drain{}, d.all)) // a second restart must not find nothing at all
+		d.change(slices.Concat([]Drain{}, d.all)) // a second restart must still find them
 		d.fault.Store(new(d.path + " was damaged, and is not written again yet"))
 	}
 	return d, errors.Join(err, failed)
 }
 
-// now returns those that have not ended.
+// now returns the drains that have not expired.
 func (d *drains) now(at time.Time) []Drain {
 	return slices.DeleteFunc(slices.Clone(d.all), func(one Drain) bool { return one.ended(at) })
 }
 
-// set adds the drain, in the place of one of the same.
+// set adds the drain and replaces an earlier one of the same VIP.
 func (d *drains) set(drain Drain, now time.Time) error {
 	if drain.ended(now) {
 		return fmt.Errorf("until: %s is past", drain.Until.Format(time.RFC3339))
@@ -77,7 +77,7 @@ func (d *drains) set(drain Drain, now time.Time) error {
 	return nil
 }
 
-// remove ends the drain of the VIP, or that of all where it is invalid.
+// remove ends the drain of the VIP, or the drain of all VIPs if vip is invalid.
 func (d *drains) remove(vip netip.Addr, now time.Time) error {
 	rest := d.without(vip, now)
 	if len(rest) == len(d.now(now)) {
@@ -100,7 +100,7 @@ func (d *drains) change(all []Drain) {
 	d.latest.Store(&all)
 }
 
-// unsaved is why the drains are not on disk as they are; "" if they are.
+// unsaved says why the current drains are not on disk; "" if they are.
 func (d *drains) unsaved() string {
 	if fault := d.fault.Load(); fault != nil {
 		return *fault
@@ -108,8 +108,8 @@ func (d *drains) unsaved() string {
 	return ""
 }
 
-// save has keep write the drains, and returns when it has tried, or for unsaved to say
-// that it does not end.
+// save makes keep write the drains, and returns when it has tried, or after a wait so that unsaved
+// can report that the write hangs.
 func (d *drains) save(ctx context.Context) {
 	if d.path == "" {
 		return
@@ -130,7 +130,7 @@ func (d *drains) save(ctx context.Context) {
 	d.fault.CompareAndSwap(nil, &text)
 }
 
-// keep writes the drains when save asks for it, and until it succeeds again and again.
+// keep writes the drains when save asks for it, and retries until it succeeds.
 func (d *drains) keep(ctx context.Context, log *slog.Logger) {
 	again := time.NewTicker(saveAgain)
 	defer again.Stop()
@@ -152,7 +152,7 @@ func (d *drains) keep(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// write writes the latest drains, and logs where that begins to fail or to work.
+// write writes the latest drains, and logs when writing starts to fail or works again.
 func (d *drains) write(log *slog.Logger) {
 	all := d.latest.Load()
 	if all == nil {
@@ -160,7 +160,7 @@ func (d *drains) write(log *slog.Logger) {
 	}
 	err := d.replace(*all)
 	for now := d.latest.Load(); err == nil && now != all; now = d.latest.Load() {
-		all = now // who changed them while the disk was slow may not have waited
+		all = now // whoever changed them while the disk was slow may not have waited
 		err = d.replace(*all)
 	}
 	before := d.unsaved()
@@ -179,7 +179,7 @@ func (d *drains) write(log *slog.Logger) {
 	}
 }
 
-// replace writes these drains.
+// replace writes the given drains.
 func (d *drains) replace(all []Drain) error {
 	raw, err := json.MarshalIndent(all, "", "  ")
 	if err == nil {

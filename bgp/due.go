@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// due is when time alone changes a VIP, and its place in the queue.
+// due is when the passing of time changes a VIP, and its place in the queue.
 type due struct {
 	at   time.Time
-	slot int // counted from 1; 0 where it is not in the queue
+	slot int // counted from 1; 0 if it is not in the queue
 }
 
-// dueQueue has the VIPs that time alone changes, the earliest first. Its zero value is empty.
+// dueQueue holds the VIPs that the passing of time changes, earliest first. Its zero value is
+// empty.
 type dueQueue struct{ heap dueHeap }
 
-// set says when time alone changes the VIP; zero for never.
+// set sets when the passing of time changes the VIP; zero for never.
 func (q *dueQueue) set(v *vip, at time.Time) {
 	switch {
 	case v.due.slot > 0 && at.IsZero():
@@ -36,7 +37,7 @@ func (q *dueQueue) next() time.Time {
 	return q.heap[0].due.at
 }
 
-// upTo takes out the VIPs whose time has come.
+// upTo removes and returns the VIPs whose time has come.
 func (q *dueQueue) upTo(now time.Time) []*vip {
 	var all []*vip
 	for len(q.heap) > 0 && !now.Before(q.heap[0].due.at) {

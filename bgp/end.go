@@ -2,7 +2,7 @@ package bgp
 
 import "time"
 
-// release takes away from this machine what it still has, once nothing is announced.
+// release removes what this machine still has, once nothing is announced.
 func (s *speaker) release() {
 	now := time.Now()
 	if len(s.addresses.given) > 0 {
@@ -11,8 +11,8 @@ func (s *speaker) release() {
 	s.discard(nil, false, now)
 }
 
-// ended returns when checks and all else beside the loop have ended, or does not wait any longer
-// for a disk that does not answer: it must not keep the process from ending.
+// ended waits for the checks and all other goroutines. It stops waiting for a disk that does not
+// respond, which must not keep the process alive.
 func (s *speaker) ended() {
 	all := make(chan struct{})
 	go func() {

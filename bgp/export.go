@@ -7,33 +7,32 @@ import (
 	"slices"
 )
 
-// Export is which routes a peer is sent, and what they carry there besides what their state and
-// their VIP give them. It is immutable.
+// Export is which routes a peer is sent, and what they carry in addition to the attributes of their
+// state and VIP. It is immutable.
 type Export struct {
-	// VIPs are the prefixes that a route has to be in; nil for any.
+	// VIPs are the prefixes that must contain a route; nil for any.
 	VIPs []netip.Prefix `json:"vips,omitempty"`
 	// Attributes are added to those of the route; nil for none. Their LocalPreference is that of
-	// the state up, and Preferences has what follows from it.
+	// the state up; Preferences holds the resulting values of all states.
 	Attributes *Attributes `json:"attributes,omitempty"`
-	// Preferences are the local preferences that an iBGP peer is sent in the place of those of
-	// the states. In their order, none changes what another one has changed.
+	// Preferences replace the local preferences of the states for an iBGP peer. In their order,
+	// none changes the result of another.
 	Preferences []Preference `json:"preferences,omitempty"`
 }
 
-// Preference is a local preference (RFC 4271, section 5.1.5) that takes the place of another one.
-// Neither is 0.
+// Preference replaces one local preference (RFC 4271, section 5.1.5) with another. Neither is 0.
 type Preference struct {
 	From uint32 `json:"from"`
 	To   uint32 `json:"to"`
 }
 
-// Takes reports whether routes to the prefix are for the peer.
+// Takes reports whether the peer is sent routes to the prefix.
 func (e *Export) Takes(prefix netip.Prefix) bool {
 	return len(e.VIPs) == 0 || slices.ContainsFunc(e.VIPs, func(in netip.Prefix) bool { return inside(prefix, in) })
 }
 
-// Sent returns what a route carries at the peer: own says that its local preference is its VIP's
-// own, which no peer's takes the place of, and internal that the session is iBGP.
+// Sent returns what a route carries at the peer. own says that the local preference is the VIP's
+// own, which no peer overrides; internal says that the session is iBGP.
 func (e *Export) Sent(a Attributes, own, internal bool) Attributes {
 	if more := e.Attributes; more != nil {
 		summed := *more
@@ -52,18 +51,18 @@ func (e *Export) Sent(a Attributes, own, internal bool) Attributes {
 	return a
 }
 
-// Equal reports whether a peer with e is sent what one with o is.
+// Equal reports whether e and o send a peer the same.
 func (e *Export) Equal(o *Export) bool { return reflect.DeepEqual(e, o) }
 
-// Export returns which routes the peer is sent, and with what.
+// Export returns which routes the peer is sent, and with which additions.
 func (p *Peer) Export() Export { return Export{p.VIPs, p.Attributes, p.preferences} }
 
-// SetExport has the peer be sent what o is.
+// SetExport gives the peer the export settings of o.
 func (p *Peer) SetExport(o *Peer) {
 	p.VIPs, p.Attributes, p.preferences = o.VIPs, o.Attributes, o.preferences
 }
 
-// prefer sets what the peer is sent in the place of the states' local preferences.
+// prefer sets the local preferences that replace those of the states for the peer.
 func (p *Peer) prefer(asn uint32, states *States) {
 	p.preferences = nil
 	if p.ASN != asn || p.Attributes == nil || p.Attributes.LocalPreference == nil {
@@ -77,17 +76,17 @@ func (p *Peer) prefer(asn uint32, states *States) {
 		}
 	}
 	slices.SortFunc(p.preferences, func(a, b Preference) int {
-		if to > up { // all of them rise, so the highest first
+		if to > up { // all values rise, so start with the highest
 			a, b = b, a
 		}
 		return cmp.Compare(a.From, b.From)
 	})
 }
 
-// inside reports whether all addresses of a are in b.
+// inside reports whether b contains all addresses of a.
 func inside(a, b netip.Prefix) bool { return b.Bits() <= a.Bits() && b.Contains(a.Addr()) }
 
-// Covers reports whether p is sent every route that o is, as far as their groups and VIPs say.
+// Covers reports whether p is sent every route that o is, judged by their groups and VIPs.
 func (p *Peer) Covers(o *Peer) bool {
 	within := func(prefix netip.Prefix) bool {
 		return slices.ContainsFunc(p.VIPs, func(in netip.Prefix) bool { return inside(prefix, in) })

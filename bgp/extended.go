@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// ExtendedCommunity is the eight octets of one (RFC 4360) as they are sent: a type, a sub-type
-// and a value.
+// ExtendedCommunity is an extended community (RFC 4360) as the eight octets sent: type, sub-type
+// and value.
 type ExtendedCommunity [8]byte
 
-// The types and sub-types that have a text of their own.
+// Types and sub-types that have a text form of their own.
 const (
 	twoOctetAS  = 0x00 // RFC 4360, section 3.1
 	ipv4Address = 0x01 // RFC 4360, section 3.2
@@ -25,24 +25,24 @@ const (
 	linkBandwidth = 0x04 // RFC 10005
 	color         = 0x0b // RFC 9012, section 4.3
 
-	// nonTransitive is the bit of a type that goes no further than the peer's AS (RFC 7153).
+	// nonTransitive is the bit of a type that does not propagate beyond the peer's AS (RFC 7153).
 	nonTransitive = 0x40
 )
 
-// administered are sub-types by the names that they have in text. String writes the first of each.
+// administered maps the names used in text to sub-types. String writes the first name of each.
 var administered = []struct {
 	name    string
 	subType byte
 }{{"rt", routeTarget}, {"soo", siteOfOrigin}, {"target", routeTarget}, {"origin", siteOfOrigin}, {"ro", siteOfOrigin}}
 
-// foreign are the types of communities for routes that the speaker does not announce.
+// foreign are the types of communities for routes that the speaker never announces.
 var foreign = map[byte]string{
 	0x06: "EVPN (RFC 7432)", 0x08: "flow specifications (draft-ietf-idr-flowspec-redirect-ip)", 0x0c: "MUP (draft-ietf-bess-mup-safi)",
 	0x80: "flow specifications (RFC 8955)", 0x81: "flow specifications (RFC 7674)", 0x82: "flow specifications (RFC 7674)",
 }
 
-// isExtended reports whether the text is one of an extended community: it begins with a name and a
-// colon, or with 0x.
+// isExtended reports whether the text is an extended community: it begins with a name and a colon,
+// or with 0x.
 func isExtended(text string) bool {
 	name, _, found := strings.Cut(text, ":")
 	return strings.HasPrefix(text, "0x") || found && name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-") == ""
@@ -72,7 +72,8 @@ func parseExtended(text string) (ExtendedCommunity, error) {
 	return ExtendedCommunity{}, fmt.Errorf("%q: %s is not rt, soo or color; write any other extended community as 0x and 16 hexadecimal digits", text, name)
 }
 
-// parseAdministered reads who administers the number, an AS or an IPv4 address, and the number.
+// parseAdministered reads the administrator, an AS number or an IPv4 address, and the assigned
+// number.
 func parseAdministered(text, value string, subType byte) (ExtendedCommunity, error) {
 	who, number, _ := strings.Cut(value, ":")
 	var c []byte
@@ -96,7 +97,7 @@ func parseAdministered(text, value string, subType byte) (ExtendedCommunity, err
 	return ExtendedCommunity(binary.BigEndian.AppendUint16(c, uint16(n))), nil
 }
 
-// parseOctets reads the community itself, and refuses those that mean nothing here.
+// parseOctets reads the raw octets, and rejects communities that have no meaning here.
 func parseOctets(text, digits string) (ExtendedCommunity, error) {
 	octets, err := hex.DecodeString(digits)
 	if err != nil || len(octets) != len(ExtendedCommunity{}) {
@@ -111,7 +112,7 @@ func parseOctets(text, digits string) (ExtendedCommunity, error) {
 	return ExtendedCommunity(octets), nil
 }
 
-// String returns the form with a name where there is one, else the octets.
+// String returns the named form if there is one, otherwise the octets.
 func (c ExtendedCommunity) String() string {
 	if text := c.named(); text != "" {
 		if same, err := parseExtended(text); err == nil && same == c {
@@ -121,8 +122,7 @@ func (c ExtendedCommunity) String() string {
 	return "0x" + hex.EncodeToString(c[:])
 }
 
-// named returns the form with a name that the type has; "" for none. It may have no room for all
-// that the octets say.
+// named returns the named form of the type; "" for none. That form may not express every octet.
 func (c ExtendedCommunity) named() string {
 	if c[0] == opaque && c[1] == color {
 		return fmt.Sprintf("color:%d", binary.BigEndian.Uint32(c[4:]))
@@ -143,7 +143,7 @@ func (c ExtendedCommunity) named() string {
 	return ""
 }
 
-// administered reports whether it is a route target or a site of origin, with a form that has a name.
+// administered reports whether it is a route target or a site of origin that has a named form.
 func (c ExtendedCommunity) administered() bool {
 	return c[0] <= fourOctetAS && (c[1] == routeTarget || c[1] == siteOfOrigin)
 }

@@ -10,10 +10,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// faultFunc takes what is wrong with a key, which is relative to what is checked.
+// faultFunc reports a fault of a key, which is relative to what is checked.
 type faultFunc func(key, format string, args ...any)
 
-// under returns a faultFunc for what is below the key.
+// under returns a faultFunc for keys below the given key.
 func (f faultFunc) under(above string) faultFunc {
 	return func(key, format string, args ...any) {
 		if key != "" {
@@ -23,11 +23,11 @@ func (f faultFunc) under(above string) faultFunc {
 	}
 }
 
-// faults collects all that is wrong with a file, with the lines.
+// faults collects all faults of a file, with their lines.
 type faults struct {
 	lines map[string]int // by key, such as peers[0].holdTime
-	// groups are the keys that peers have from their group, such as groups.tor.holdTime, by
-	// the peer's.
+	// groups maps a peer's key to the key of its group that supplied it, such as
+	// groups.tor.holdTime.
 	groups map[string]string
 	found  []fault
 }
@@ -35,7 +35,7 @@ type faults struct {
 type fault struct {
 	line int
 	text string
-	// of is whose value it is, where a group gives the value to several; "" for the key's.
+	// of names whose value it is if a group gives it to several; "" for the key's own.
 	of   string
 	more int // how many others
 }
@@ -54,7 +54,7 @@ func (f *faults) add(key, format string, args ...any) {
 	f.found = append(f.found, fault{line: line, text: text, of: of})
 }
 
-// inherit notes that the peer has the key from the group.
+// inherit records that the peer has the key from the group.
 func (f *faults) inherit(peer int, key, group string) {
 	if f.groups == nil {
 		f.groups = map[string]string{}
@@ -62,8 +62,7 @@ func (f *faults) inherit(peer int, key, group string) {
 	f.groups[fmt.Sprintf("peers[%d].%s", peer, key)] = "groups." + group + "." + key
 }
 
-// place returns the key under which the value of a key stands in the file, and the peer where
-// that is a group's.
+// place returns the key that holds the value in the file, and the peer if that key is its group's.
 func (f *faults) place(key string) (at, of string) {
 	peer, rest, _ := strings.Cut(key, ".")
 	end := len(rest)
@@ -76,7 +75,7 @@ func (f *faults) place(key string) (at, of string) {
 	return key, ""
 }
 
-// line returns that of the key, or of what it would be in.
+// line returns the line of the key, or of the mapping that would contain it.
 func (f *faults) line(key string) int {
 	for key != "" {
 		if line := f.lines[key]; line > 0 {
@@ -87,24 +86,24 @@ func (f *faults) line(key string) int {
 	return 0
 }
 
-// err returns all faults, in the order of the file.
+// err returns all faults, in file order.
 func (f *faults) err() error { return errors.Join(f.all("")...) }
 
-// in returns all faults of the file at path, in its order.
+// in returns all faults, in file order and with the path.
 func (f *faults) in(path string) []error { return f.all(path + ": ") }
 
 func (f *faults) all(before string) []error {
 	slices.SortStableFunc(f.found, func(a, b fault) int { return a.line - b.line })
 	var all []error
 	for _, one := range f.found {
-		for text := range strings.SplitSeq(one.whole(), "\n") { // YAML's own may have more
+		for text := range strings.SplitSeq(one.whole(), "\n") { // one of YAML's own may have several lines
 			all = append(all, errors.New(before+strings.TrimSpace(text)))
 		}
 	}
 	return all
 }
 
-// whole is the text with the peers that have the value.
+// whole returns the text together with the peers that have the value.
 func (f fault) whole() string {
 	switch {
 	case f.of == "":
@@ -122,7 +121,7 @@ func linesOf(node *yaml.Node) map[string]int {
 	return lines
 }
 
-// maxDepth is deeper than a configuration is; aliases may form a loop.
+// maxDepth exceeds the depth of any configuration; aliases may form a loop.
 const maxDepth = 20
 
 func walk(node *yaml.Node, key string, lines map[string]int, depth int) {
@@ -151,17 +150,17 @@ func walk(node *yaml.Node, key string, lines map[string]int, depth int) {
 	}
 }
 
-// decoding adds what YAML itself found.
+// decoding adds the faults that YAML itself found.
 func (f *faults) decoding(err error) {
 	var typed *yaml.TypeError
 	if !errors.As(err, &typed) && len(f.found) > 0 {
-		return // it is of a value that has its fault already, with its line
+		return // the value already has its fault, with its line
 	}
 	switch {
 	case errors.Is(err, io.EOF):
 		f.found = append(f.found, fault{text: "is empty"})
 	case typed != nil:
-		before := f.found // of single values
+		before := f.found // faults of single values
 		for _, text := range typed.Errors {
 			one := fault{line: lineIn(text), text: text}
 			if !slices.Contains(f.found, one) && !slices.ContainsFunc(before, func(o fault) bool { return o.isOf(one) }) {
@@ -173,14 +172,15 @@ func (f *faults) decoding(err error) {
 	}
 }
 
-// isOf reports whether the fault is of the value that YAML could not read, whose first characters it quotes.
+// isOf reports whether the fault is about the value that YAML could not read, whose first
+// characters it quotes.
 func (f fault) isOf(read fault) bool {
 	quoted := strings.Split(read.text, "`")
 	return len(quoted) == 3 && quoted[1] != "" && f.line == read.line && strings.Contains(f.text, strings.TrimSuffix(quoted[1], "..."))
 }
 
-// lineIn is that of one of YAML's own texts; 0 for none.
+// lineIn returns the line in one of YAML's own messages; 0 for none.
 func lineIn(text string) (line int) {
-	_, _ = fmt.Sscanf(text, "line %d:", &line) // it is 0 then
+	_, _ = fmt.Sscanf(text, "line %d:", &line) // on error it stays 0
 	return line
 }

@@ -7,14 +7,13 @@ import (
 	"time"
 )
 
-// flapping has the failures of a VIP that count against its budgets. Those of upstream
-// checks are counted apart: what is not this site's own fault must not keep it from
-// recovering from what is.
+// flapping holds the failures of a VIP that count against its budgets. Failures of upstream checks
+// are counted separately: a fault outside this site must not delay the recovery from one inside it.
 type flapping struct {
 	local, upstream []time.Time
 }
 
-// note counts a change of state that a failing check has made.
+// note records a state change that a failing check has caused.
 func (f *flapping) note(from, to State, now time.Time) {
 	switch {
 	case to == Down && (from == Up || from == Degraded):
@@ -24,7 +23,7 @@ func (f *flapping) note(from, to State, now time.Time) {
 	}
 }
 
-// recent are those of the failures that count still.
+// recent returns the failures that still count.
 func (f Flaps) recent(failures []time.Time, now time.Time) []time.Time {
 	first := slices.IndexFunc(failures, func(at time.Time) bool { return now.Before(at.Add(f.Window)) })
 	if first < 0 {
@@ -33,7 +32,7 @@ func (f Flaps) recent(failures []time.Time, now time.Time) []time.Time {
 	return failures[first:]
 }
 
-// until returns when the failures are within the budget again; zero if they are.
+// until returns when the failures are within the budget again; zero if they already are.
 func (f Flaps) until(failures []time.Time, now time.Time) time.Time {
 	recent := f.recent(failures, now)
 	if len(recent) <= f.Budget {
@@ -42,14 +41,14 @@ func (f Flaps) until(failures []time.Time, now time.Time) time.Time {
 	return recent[len(recent)-f.Budget-1].Add(f.Window)
 }
 
-// forget drops the failures that count no more.
+// forget drops the failures that no longer count.
 func (f Flaps) forget(of *flapping, now time.Time) {
 	of.local, of.upstream = slices.Clone(f.recent(of.local, now)), slices.Clone(f.recent(of.upstream, now))
 }
 
-// held returns until when a VIP whose checks all pass is announced as degraded, and why:
-// it failed too often. Zero if it is not. It is never withdrawn for that: the other sites
-// may have failed as often, and be held as well.
+// held returns until when a VIP whose checks all pass is announced as degraded because it failed
+// too often, and the reason; zero if it is not. It is never withdrawn for that: the other sites may
+// have failed as often and be held too.
 func (c *Controller) held(v *vip, now time.Time) (until time.Time, why string) {
 	if v.state == Up {
 		return time.Time{}, ""
@@ -67,8 +66,8 @@ func (c *Controller) held(v *vip, now time.Time) (until time.Time, why string) {
 	return until, why
 }
 
-// Undamp forgets the failures of the VIP at the address, or of all where it is invalid, so that
-// none is held for them. The error names a VIP that there is not.
+// Undamp forgets the failures of the VIP at the address, or of all VIPs if it is invalid, so that
+// none is held. The error names a VIP that does not exist.
 func (c *Controller) Undamp(at netip.Addr, now time.Time) ([]Transition, error) {
 	changed := c.Advance(now)
 	of := slices.Clone(c.vips)

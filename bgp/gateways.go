@@ -11,29 +11,28 @@ import (
 
 // GatewayFinder finds the routers of this machine's default routes, for peers with a Gateway.
 type GatewayFinder interface {
-	// Run calls changed with the routers of both families, now and whenever they change, until
-	// ctx ends.
+	// Run calls changed with the routers of both families, at the start and after each change,
+	// until ctx ends.
 	Run(ctx context.Context, changed func(map[Family]Gateway))
 }
 
-// Gateway is what the default routes of a family lead to. It is immutable.
+// Gateway holds the next hops of a family's default routes. It is immutable.
 type Gateway struct {
-	// Routers are those of the routes with the least metric, by address.
+	// Routers are the next hops of the routes with the lowest metric, by address.
 	Routers []Router
-	// Problem is why there are none; "" where there are.
+	// Problem is why there are none; "" if there are.
 	Problem string
 }
 
 // Router is the next hop of a default route.
 type Router struct {
-	// Addr has a zone where it is link-local.
+	// Addr has a zone if it is link-local.
 	Addr netip.Addr
-	// Problem is why it cannot be a peer; "" where it can.
+	// Problem is why it cannot be a peer; "" if it can.
 	Problem string
 }
 
-// gatewayName is how a peer with a Gateway is told from others: by its router too, once that
-// is found.
+// gatewayName identifies a peer with a Gateway, and includes its router once that is found.
 func gatewayName(family Family, router string) string {
 	if router == "" {
 		return "gateway/" + string(family)
@@ -41,16 +40,16 @@ func gatewayName(family Family, router string) string {
 	return "gateway/" + string(family) + "/" + router
 }
 
-// found are the sessions of a file with the routers of default routes.
+// found holds the sessions of a file with the routers of default routes.
 type found struct {
 	peers []Peer
-	// lacking are the sessions that there cannot be, each with its problem.
+	// lacking are the sessions that are not possible, each with its problem.
 	lacking []PeerStatus
-	// notes say what was left out because the router has its session as another peer.
+	// notes list what was left out because the router already has a session as another peer.
 	notes []string
 }
 
-// find puts the routers of default routes in the place of each peer that has a Gateway.
+// find replaces each peer that has a Gateway with the routers of the default routes.
 func (c *Config) find(gateways map[Family]Gateway) (f found) {
 	taken, others := c.taken(), c.others()
 	for _, p := range c.Peers {
@@ -89,7 +88,7 @@ func (f *found) lack(p *Peer, reason SessionReason, problem string) {
 	f.lacking = append(f.lacking, st)
 }
 
-// taken are the addresses that no router of a default route may have, with why.
+// taken returns the addresses that no router of a default route may have, with the reason.
 func (c *Config) taken() map[netip.Addr]string {
 	all := map[netip.Addr]string{}
 	for _, place := range c.places() {
@@ -103,7 +102,7 @@ func (c *Config) taken() map[netip.Addr]string {
 	return all
 }
 
-// others are the peers that the file names itself, by address and by link.
+// others returns the peers that the file names directly, by address and by link.
 func (c *Config) others() map[string]string {
 	all := map[string]string{}
 	for i := range c.Peers {
@@ -114,7 +113,8 @@ func (c *Config) others() map[string]string {
 	return all
 }
 
-// faultOfRouter is why the file has no session with a router at the address; "" where it can.
+// faultOfRouter returns why the file cannot have a session with a router at the address; "" if it
+// can.
 func (c *Config) faultOfRouter(a netip.Addr) string {
 	i := slices.IndexFunc(c.Aggregates, func(g Aggregate) bool { return g.Prefix.Contains(a) })
 	if i < 0 {
@@ -123,8 +123,8 @@ func (c *Config) faultOfRouter(a netip.Addr) string {
 	return fmt.Sprintf("the default route leads to %s, which is in the aggregate %s and would be drawn here (aggregates[%d])", a, c.Aggregates[i].Prefix, i)
 }
 
-// findPeers declares the sessions of the file with the routers that default routes lead to, which are
-// followed from the first file on that has any.
+// findPeers declares the sessions with the routers of default routes. It follows these routes from
+// the first file on that uses them.
 func (s *speaker) findPeers(dwell time.Duration) error {
 	if s.Gateways != nil && !s.follows && slices.ContainsFunc(s.Config.Peers, func(p Peer) bool { return p.Gateway != "" }) {
 		s.follows = true
@@ -148,7 +148,7 @@ func (s *speaker) findPeers(dwell time.Duration) error {
 	return s.Announcer.SetPeers(f.peers, dwell)
 }
 
-// said is what the log has of the sessions that there are not, by peer.
+// said returns the log text for each session that is not possible, by peer.
 func (f *found) said() map[string]string {
 	all := map[string]string{}
 	for _, st := range f.lacking {
@@ -160,8 +160,8 @@ func (f *found) said() map[string]string {
 	return all
 }
 
-// withLacking returns the sessions and those that there cannot be, each name once: a session may end
-// later than its router is found to be none.
+// withLacking merges the sessions with those that are not possible, each name once: a session may
+// end after its router was found to be unusable.
 func withLacking(sessions, lacking []PeerStatus) []PeerStatus {
 	all := slices.Clone(sessions)
 	for _, st := range lacking {
@@ -172,7 +172,7 @@ func withLacking(sessions, lacking []PeerStatus) []PeerStatus {
 	return all
 }
 
-// takeGateways takes the routers that default routes lead to now.
+// takeGateways takes the current routers of the default routes.
 func (s *speaker) takeGateways(gateways map[Family]Gateway) {
 	s.do(s.around, func() {
 		s.gateways = gateways
