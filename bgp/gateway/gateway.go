@@ -1,7 +1,7 @@
-// Package gateway finds the routers of this machine's default routes, for peers that a file which
-// many machines share cannot name.
+// Package gateway finds the routers of this machine's default routes, for peers that a file shared
+// by many machines cannot name.
 //
-// A Finder runs in one goroutine, and hands on immutable values.
+// A Finder runs in one goroutine and passes on immutable values.
 package gateway
 
 import (
@@ -14,25 +14,24 @@ import (
 )
 
 const (
-	// settle is how long changes are collected before the routes are read: a default route with
-	// two next hops often comes in two steps.
+	// settle is how long changes are collected before the routes are read: a default route with two
+	// next hops often arrives in two steps.
 	settle = 250 * time.Millisecond
-	// keep is how long a router stays one after its default route has gone: a restart of the
-	// network manager or a renewed lease takes the route away for seconds, and a
-	// session that ended with it would take all VIPs away. A router that takes the place of another
-	// so gets its session before the other one's ends.
+	// keep is how long a router stays known after its default route has gone. A restart of the
+	// network manager or a renewed lease removes the route for seconds, and ending the session
+	// would withdraw all VIPs. It also lets a replacement router get its session before that of the
+	// old router ends.
 	keep = 30 * time.Second
-	// again is how soon what failed is tried again.
+	// again is the pause before a failed step is retried.
 	again = 5 * time.Second
 )
 
 // routes are the default routes of this machine.
 type routes interface {
-	// list returns the routers of the default routes of the family, and where there are none,
-	// why.
+	// list returns the routers of the family's default routes and, if there are none, the reason.
 	list(family bgp.Family) (routers []bgp.Router, problem string, err error)
-	// watch calls changed, which does not block, at first and whenever the routes may have changed,
-	// until ctx ends or it cannot see that any more.
+	// watch calls changed at the start and whenever the routes may have changed, until ctx ends or
+	// it can no longer watch them. changed must not block.
 	watch(ctx context.Context, changed func()) error
 }
 
@@ -76,7 +75,8 @@ func (f *Finder) follow(ctx context.Context, changed func()) {
 	}
 }
 
-// look reads the routes when they have changed, and when a router that has gone was kept long enough.
+// look reads the routes when they have changed, and when a router that has gone was kept long
+// enough.
 func (f *Finder) look(ctx context.Context, wake <-chan struct{}, changed func(map[bgp.Family]bgp.Gateway)) {
 	memories := map[bgp.Family]*memory{bgp.IPv4: {}, bgp.IPv6: {}}
 	var last map[bgp.Family]bgp.Gateway
@@ -98,7 +98,7 @@ func (f *Finder) look(ctx context.Context, wake <-chan struct{}, changed func(ma
 		found, wait := map[bgp.Family]bgp.Gateway{}, time.Hour
 		for family, m := range memories {
 			routers, problem, err := f.routes.list(family)
-			if err != nil { // nothing is known of what has changed
+			if err != nil { // what changed is unknown
 				f.log.Warn("the default routes cannot be read; the routers stay as they are", "family", family, "error", err)
 				m.problem, wait = err.Error(), min(wait, again)
 			} else {

@@ -17,10 +17,10 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// kernel reads and follows the table main by netlink.
+// kernel reads and watches the main routing table by netlink.
 type kernel struct{}
 
-// patience is how often a list that changed while it was read is read again.
+// patience is how often a list that changed during reading is read again.
 const patience = 3
 
 // list implements routes.
@@ -31,7 +31,7 @@ func (kernel) list(family bgp.Family) (routers []bgp.Router, problem string, err
 		all, err = netlink.RouteListFiltered(number(family), &netlink.Route{Table: unix.RT_TABLE_MAIN, Type: unix.RTN_UNICAST},
 			netlink.RT_FILTER_TABLE|netlink.RT_FILTER_TYPE|netlink.RT_FILTER_DST)
 	}
-	// The kernel makes a table with its first route, and may lack a family.
+	// The kernel creates a table with its first route, and may lack a family.
 	if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EOPNOTSUPP) {
 		return nil, "", fmt.Errorf("the default routes of %s cannot be listed: %w", family, err)
 	}
@@ -46,7 +46,8 @@ func number(f bgp.Family) int {
 	return unix.AF_INET6
 }
 
-// routersOf returns the next hops of those routes with the least metric that name a router.
+// routersOf returns the next hops of the routes with the lowest metric, as far as they name a
+// router.
 func routersOf(all []netlink.Route, family bgp.Family) (routers []bgp.Router, problem string) {
 	problem = fmt.Sprintf("no default route of %s yet", family)
 	slices.SortStableFunc(all, func(a, b netlink.Route) int { return a.Priority - b.Priority })
@@ -67,7 +68,7 @@ func routersOf(all []netlink.Route, family bgp.Family) (routers []bgp.Router, pr
 	return routers, problem
 }
 
-// hopsOf are the next hops of a route: several where it is one with equal costs.
+// hopsOf returns the next hops of a route: several for an equal-cost multipath route.
 func hopsOf(route netlink.Route) []*netlink.NexthopInfo {
 	if len(route.MultiPath) > 0 {
 		return route.MultiPath
@@ -75,8 +76,8 @@ func hopsOf(route netlink.Route) []*netlink.NexthopInfo {
 	return []*netlink.NexthopInfo{{LinkIndex: route.LinkIndex, Gw: route.Gw, Via: route.Via}}
 }
 
-// addrOf is the router's address, with its link where it is link-local. It is invalid where there is
-// none of the family, with why.
+// addrOf returns the router's address, with its link if it is link-local. If there is none of the
+// family, the address is invalid and why says so.
 func addrOf(hop *netlink.NexthopInfo, family bgp.Family) (addr netip.Addr, why string) {
 	link := linkName(hop.LinkIndex)
 	addr, named := netip.AddrFromSlice(hop.Gw)
@@ -94,17 +95,17 @@ func addrOf(hop *netlink.NexthopInfo, family bgp.Family) (addr netip.Addr, why s
 func linkName(index int) string {
 	ifi, err := net.InterfaceByIndex(index)
 	if err != nil {
-		return fmt.Sprintf("link %d", index) // it has gone meanwhile, and so will the route
+		return fmt.Sprintf("link %d", index) // the link has gone, and the route will follow
 	}
 	return ifi.Name
 }
 
-// faultOf is why no session can be had with the router of a route; "" where one can.
+// faultOf returns why no session with the router of a route is possible; "" if one is.
 func faultOf(addr netip.Addr) string {
 	if addr.IsLoopback() || addr.IsUnspecified() || addr.IsMulticast() {
 		return fmt.Sprintf("the default route leads to %s, which is not a router's address", addr)
 	}
-	own, _ := net.InterfaceAddrs() // without them it is not known, and the session says so
+	own, _ := net.InterfaceAddrs() // if unknown, the session reports it
 	for _, a := range own {
 		if network, ok := a.(*net.IPNet); ok {
 			if ip, _ := netip.AddrFromSlice(network.IP); ip.Unmap() == addr.WithZone("") {
@@ -115,20 +116,20 @@ func faultOf(addr netip.Addr) string {
 	return ""
 }
 
-// groups are what the kernel tells when routes change. It says nothing of the IPv4 routes that go
-// with a link, an address or a next hop.
+// groups are the kernel's notifications about route changes. It sends none for IPv4 routes that
+// disappear with a link, an address or a next hop.
 var groups = []uint{
 	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_NEXTHOP,
 }
 
-// Where a message says what it is, and a route's, the length of its prefix.
+// Offsets of the message type and, in a route message, of the prefix length.
 const (
 	typeOffset   = 4
 	lengthOffset = unix.NLMSG_HDRLEN + 1
 )
 
-// notOtherRoutes drops routes but default ones: the table may have all the routes of the Internet,
-// and a session that flaps.
+// notOtherRoutes drops all but default routes: the table may hold a full internet table and a
+// flapping session.
 var notOtherRoutes = []unix.SockFilter{
 	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: typeOffset},
 	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: asLoaded(unix.RTM_NEWROUTE), Jt: 1},
@@ -139,8 +140,7 @@ var notOtherRoutes = []unix.SockFilter{
 	{Code: unix.BPF_RET | unix.BPF_K, K: 0},
 }
 
-// asLoaded is what a filter, which loads in network order, sees of a number in the
-// machine's.
+// asLoaded converts a number in host order to what a filter sees, which loads in network order.
 func asLoaded(n uint16) uint32 {
 	var b [2]byte
 	binary.NativeEndian.PutUint16(b[:], n)
@@ -159,7 +159,7 @@ func (kernel) watch(ctx context.Context, changed func()) error {
 	if err := unix.SetsockoptSockFprog(socket.GetFd(), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter); err != nil {
 		return fmt.Errorf("routes cannot be watched: SO_ATTACH_FILTER: %w", err)
 	}
-	changed() // whatever was before
+	changed() // for changes before the start
 	for {
 		_, _, err := socket.Receive()
 		switch {

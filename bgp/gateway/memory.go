@@ -8,7 +8,7 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// memory has the routers of a family's default routes, and for a while those that were.
+// memory holds the routers of a family's default routes, and former ones for a while.
 type memory struct {
 	routers []remembered // by address
 	problem string       // why there are none
@@ -16,10 +16,10 @@ type memory struct {
 
 type remembered struct {
 	bgp.Router
-	gone time.Time // since when no default route names it; zero while one does
+	gone time.Time // when its last default route went away; zero while it has one
 }
 
-// see takes note of the routers that there are now, and returns when to look again.
+// see records the current routers, and returns when to look again.
 func (m *memory) see(routers []bgp.Router, problem string, now time.Time) time.Duration {
 	m.problem = problem
 	next := time.Hour
@@ -45,7 +45,7 @@ func (m *memory) see(routers []bgp.Router, problem string, now time.Time) time.D
 	return next
 }
 
-// gateway is what others see of it.
+// gateway returns what others see.
 func (m *memory) gateway() bgp.Gateway {
 	g := bgp.Gateway{}
 	for _, r := range m.routers {

@@ -13,14 +13,14 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// class are peers that the policy treats alike, so that they share its statements: GoBGP evaluates
-// all of them for every route and peer.
+// class is a set of peers that the policy treats alike, so that they share statements: GoBGP
+// evaluates all statements for every route and peer.
 type class struct {
-	like  *peer // one of them
+	like  *peer // a member
 	addrs []netip.Addr
 }
 
-// classes are those of the peers, by what key says of them.
+// classes groups the peers by the result of key.
 func classes(peers []*peer, key func(*peer) any) []*class {
 	var all []*class
 	known := map[string]*class{}
@@ -39,8 +39,8 @@ func classes(peers []*peer, key func(*peer) any) []*class {
 
 func (c *class) set(name string) *api.DefinedSet { return neighborSet(name, c.addrs) }
 
-// additions are the rules by which peers are sent more than what their routes' states and VIPs
-// say. Those of before run while routes are marked, and those of after when they are not.
+// additions returns the rules that add to the attributes of a route's state and VIP for some peers.
+// The before rules run while routes are still marked, the after rules when they no longer are.
 func (s *Speaker) additions(peers []*peer) (before, after rules) {
 	var some []*peer
 	for _, p := range peers {
@@ -79,8 +79,8 @@ func (s *Speaker) additions(peers []*peer) (before, after rules) {
 	return before, after
 }
 
-// preferences are the rules that change local preferences, in this order, but for those that are
-// VIPs' own.
+// preferences returns the rules that change local preferences, in this order, except those that are
+// a VIP's own.
 func preferences(name string, all []bgp.Preference) (r rules) {
 	for _, p := range all {
 		r.statements = append(r.statements, &api.Statement{
@@ -96,7 +96,7 @@ func preferences(name string, all []bgp.Preference) (r rules) {
 	return r
 }
 
-// communities are the rules that add each to the routes that lack it.
+// communities returns the rules that add each community to routes without it.
 func communities(name string, c bgp.Communities) (r rules) {
 	for _, text := range (bgp.Communities{Large: c.Large}).Texts() {
 		set := name + " lacks " + text
@@ -117,7 +117,7 @@ func communities(name string, c bgp.Communities) (r rules) {
 			Actions:    &api.Actions{Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{text}}},
 		})
 	}
-	for _, e := range c.Extended { // which no route has without
+	for _, e := range c.Extended { // no other route has these
 		r.statements = append(r.statements, &api.Statement{
 			Name:       name + " " + e.String(),
 			Conditions: &api.Conditions{NeighborSet: anyOf(name)},
@@ -127,8 +127,8 @@ func communities(name string, c bgp.Communities) (r rules) {
 	return r
 }
 
-// extendedText is a route target or a site of origin as GoBGP reads it, which has numbers of 32 bits in
-// asdot.
+// extendedText returns a route target or site of origin in the form that GoBGP reads, with 32-bit
+// numbers as asdot.
 func extendedText(c bgp.ExtendedCommunity) string {
 	text := c.String()
 	if c[0] != byte(gobgp.EC_TYPE_TRANSITIVE_FOUR_OCTET_AS_SPECIFIC) {
@@ -138,7 +138,7 @@ func extendedText(c bgp.ExtendedCommunity) string {
 	return fmt.Sprintf("%s:%d.%d:%d", name, binary.BigEndian.Uint16(c[2:]), binary.BigEndian.Uint16(c[4:]), binary.BigEndian.Uint16(c[6:]))
 }
 
-// standard is a community as GoBGP reads it.
+// standard returns a community in the form that GoBGP reads.
 func standard(n uint32) string { return fmt.Sprintf("%d:%d", n>>16, n&0xffff) }
 
 func communitySet(name string, n uint32) *api.DefinedSet {

@@ -7,23 +7,23 @@ import (
 	"syscall"
 )
 
-// routerAdvertisement is ICMPv6's type (RFC 4861, section 4.2), and advertised how
-// long the message is: all of it is zero, the lifetime with which nobody takes this
-// machine for a gateway too.
+// routerAdvertisement is the ICMPv6 type (RFC 4861, section 4.2), and advertised the length of the
+// message. The message is all zero, including the lifetime, so nobody uses this machine as a
+// default router.
 const (
 	routerAdvertisement = 134
 	advertised          = 16
 )
 
-// advertise shows the neighbour on a link that this end is there. An unnumbered
-// session of FRR waits for that, also where the other end connects.
+// advertise shows the neighbour on a link that this end is present. An unnumbered FRR session waits
+// for that, even if the other end connects.
 func advertise(link string) error {
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var set error
 		if err := raw.Control(func(fd uintptr) {
-			// As GTSM's: nobody takes an advertisement that was forwarded.
+			// As with GTSM: receivers ignore an advertisement that was forwarded.
 			set = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IPV6, syscall.IPV6_MULTICAST_HOPS, gtsmTTL)
-			if set == nil { // or this machine would be a neighbour of its own
+			if set == nil { // otherwise this machine would become its own neighbour
 				set = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IPV6, syscall.IPV6_MULTICAST_LOOP, 0)
 			}
 		}); err != nil {

@@ -5,13 +5,13 @@ import (
 	"log/slog"
 )
 
-// bfdStarted is what GoBGP logs when it has opened its BFD socket, before it reads
-// from it. TestBFDPacketsFromAfarChangeNothing fails where a version says otherwise.
+// bfdStarted is what GoBGP logs after it has opened its BFD socket and before it reads from it.
+// TestBFDPacketsFromAfarChangeNothing fails if a version logs something else.
 const bfdStarted = "BFD server is started"
 
-// bfdGuard has BFD's socket refuse packets that a router has forwarded. GoBGP checks
-// no TTL (RFC 5881, section 5, demands 255), so that any host could reset sessions,
-// and neither shows its socket nor takes one of ours; it only tells its log.
+// bfdGuard makes the BFD socket refuse packets that a router has forwarded. GoBGP does not check
+// the TTL (RFC 5881, section 5, requires 255), so any host could reset sessions. It neither exposes
+// its socket nor accepts one of ours; only its log tells when the socket exists.
 type bfdGuard struct {
 	slog.Handler
 	log *slog.Logger

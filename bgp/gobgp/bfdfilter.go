@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where the kernel lets a filter see the network header, and what protocol it is of
-// (SKF_NET_OFF, SKF_AD_OFF + SKF_AD_PROTOCOL in linux/filter.h).
+// Offsets at which the kernel shows a filter the network header and its protocol (SKF_NET_OFF,
+// SKF_AD_OFF + SKF_AD_PROTOCOL in linux/filter.h).
 const (
 	networkHeader = 0xfff00000
 	protocol      = 0xfffff000
@@ -20,8 +20,8 @@ const (
 	hopLimitOffset = 7 // RFC 8200, section 3
 )
 
-// fromNeighbours passes packets with a TTL or hop limit of 255: no router has
-// forwarded them. IP_MINTTL would say it in a word, but Linux heeds it for TCP alone.
+// fromNeighbours passes packets with a TTL or hop limit of 255, which no router has forwarded.
+// IP_MINTTL would be simpler, but Linux applies it only to TCP.
 var fromNeighbours = []unix.SockFilter{
 	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: protocol},
 	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.ETH_P_IPV6, Jt: 2},
@@ -33,8 +33,8 @@ var fromNeighbours = []unix.SockFilter{
 	{Code: unix.BPF_RET | unix.BPF_K, K: 0},
 }
 
-// takeNeighboursOnly sets the filter on this process's BFD sockets, which it finds
-// by their port among its descriptors.
+// takeNeighboursOnly sets the filter on this process's BFD sockets, which it finds by port among
+// its descriptors.
 func takeNeighboursOnly() error {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -59,7 +59,7 @@ func takeNeighboursOnly() error {
 	return nil
 }
 
-// isBFD reports whether the descriptor is a UDP socket with BFD's port.
+// isBFD reports whether the descriptor is a UDP socket on the BFD port.
 func isBFD(fd int) bool {
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil || kind != unix.SOCK_DGRAM {
@@ -78,11 +78,11 @@ func isBFD(fd int) bool {
 	return false
 }
 
-// maxQueued is more than a socket's queue holds: a neighbour that sends without a
-// pause must not keep empty busy.
+// maxQueued exceeds what a socket can queue: a neighbour that sends without pause must not keep
+// empty busy.
 const maxQueued = 1 << 12
 
-// empty drops what came before the filter was there.
+// empty drops packets that arrived before the filter was set.
 func empty(fd int) {
 	var packet [1]byte
 	for range maxQueued {

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// chronicle has the notes of all addresses.
+// chronicle holds the notes of all addresses.
 type chronicle struct {
 	wake chan struct{}
 	mu   sync.Mutex
@@ -17,7 +17,7 @@ func newChronicle() *chronicle {
 	return &chronicle{wake: make(chan struct{}, 1), all: map[string]*notes{}}
 }
 
-// of returns the notes of an address, as GoBGP writes it.
+// of returns the notes of an address, in GoBGP's notation.
 func (c *chronicle) of(addr string) *notes {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -34,11 +34,11 @@ func (c *chronicle) forget(addr string) {
 	delete(c.all, addr)
 }
 
-// scribe has notes taken of what GoBGP logs of a peer.
+// scribe passes what GoBGP logs about a peer to its notes.
 type scribe struct {
 	slog.Handler
 	chronicle *chronicle
-	notes     *notes // nil for what is about none
+	notes     *notes // nil for records about no peer
 }
 
 // Enabled implements slog.Handler.
@@ -57,7 +57,7 @@ func (h scribe) Handle(ctx context.Context, record slog.Record) error {
 	return h.Handler.Handle(ctx, record)
 }
 
-// WithAttrs implements slog.Handler. GoBGP names a peer by its Key.
+// WithAttrs implements slog.Handler. GoBGP identifies a peer by its Key.
 func (h scribe) WithAttrs(attrs []slog.Attr) slog.Handler {
 	of := h.notes
 	for _, a := range attrs {

@@ -6,11 +6,11 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// A peer that the file no longer has is sent what it was sent until it is drained and ends, also where a
-// VIP names its replacement by now: that one may not be there yet.
+// A peer that was removed from the file receives its routes until it is drained and ends, even if a
+// VIP already names its replacement, which may not be there yet.
 
-// leave takes which peers the file has. One that is back is sent what the file says, and one that was
-// never begun is forgotten.
+// leave records which peers the file has. A peer that is back is sent what the file says; one whose
+// session never began is forgotten.
 func (s *Speaker) leave(file []bgp.Peer) {
 	in := make(map[string]bool, len(file))
 	for i := range file {
@@ -21,15 +21,15 @@ func (s *Speaker) leave(file []bgp.Peer) {
 			s.selection.concern(p)
 		}
 		p.left = !in[name]
-		if p.left && !p.begun { // it waited for the session that its router has by another name
+		if p.left && !p.begun { // it waited while its router had a session by another name
 			delete(s.peers, name)
 		}
 	}
 	s.selection.drop(in)
 }
 
-// kept are the peers that the file no longer has and that were sent the route by its audience before,
-// by bgp.Peer.Name, sorted.
+// kept returns the peers that were removed from the file and that received the route as part of its
+// previous audience, by bgp.Peer.Name, sorted.
 func (s *Speaker) kept(was *audience, route *bgp.Route) []string {
 	if _, announced := s.announced[route.Prefix]; !announced {
 		return nil
@@ -44,7 +44,7 @@ func (s *Speaker) kept(was *audience, route *bgp.Route) []string {
 	return all
 }
 
-// keptFor are the prefixes that are kept for the peer, sorted.
+// keptFor returns the prefixes that are kept for the peer, sorted.
 func (s *selection) keptFor(p *peer) []string {
 	if !p.left {
 		return nil
@@ -59,7 +59,7 @@ func (s *selection) keptFor(p *peer) []string {
 	return all
 }
 
-// drop keeps nothing for the peers, by bgp.Peer.Name.
+// drop stops keeping routes for the peers, by bgp.Peer.Name.
 func (s *selection) drop(names map[string]bool) {
 	for prefix, a := range s.of {
 		kept := slices.DeleteFunc(slices.Clone(a.kept), func(name string) bool { return names[name] })

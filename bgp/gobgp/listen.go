@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// listenable are the addresses that this machine has: of one that it lacks, as of a family
-// that is disabled, GoBGP would not start at all. Where it has none, all are returned, and
-// the start fails by name.
+// listenable returns the addresses that this machine has. GoBGP would not start at all if one were
+// missing, such as an address of a disabled family. If the machine has none of them, all are
+// returned, and the start fails with their names.
 func listenable(listen []netip.AddrPort, log *slog.Logger) []netip.AddrPort {
 	var lacks []netip.AddrPort
 	there := slices.DeleteFunc(slices.Clone(listen), func(at netip.AddrPort) bool {

@@ -10,11 +10,11 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// findInterval is how often the neighbours of unnumbered peers are looked for, and
+// findInterval is how often the speaker looks for the neighbours of unnumbered peers and for
 // sessions that do not begin.
 const findInterval = time.Second
 
-// tend does what GoBGP does once or too late, again and again.
+// tend repeats what GoBGP does only once or too late.
 func (s *Speaker) tend() {
 	tick := time.NewTicker(findInterval)
 	defer tick.Stop()
@@ -32,9 +32,9 @@ func (s *Speaker) tend() {
 	}
 }
 
-// lookAtLinks shows this end to neighbours with link-local addresses, and begins the sessions of
-// unnumbered peers when their neighbour shows itself on the link, and again when it has another address, as a router that was
-// replaced does. GoBGP itself looks once.
+// lookAtLinks announces this end to neighbours with link-local addresses. It begins the session of
+// an unnumbered peer when its neighbour appears on the link, and again when the neighbour has
+// another address, as after a router is replaced. GoBGP itself looks only once.
 func (s *Speaker) lookAtLinks() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +48,7 @@ func (s *Speaker) lookAtLinks() {
 			continue
 		}
 		shown := advertise(link)
-		if p.config.Interface == "" { // its address is known
+		if p.config.Interface == "" { // its address is configured
 			if shown != nil && p.added {
 				p.problem = shown.Error()
 			}
@@ -77,7 +77,8 @@ func (s *Speaker) lookAtLinks() {
 	}
 }
 
-// link is that of a neighbour which may wait for this end to show itself there; "" for any other.
+// link returns the link of a neighbour that may wait for this end to announce itself there; "" for
+// any other.
 func (p *peer) link() string {
 	if p.config.Gateway != "" {
 		return p.config.Address.Zone()
@@ -109,7 +110,7 @@ func neighbourOn(link string) (netip.Addr, error) {
 	if len(found) > 1 {
 		probe(all)
 	}
-	if len(routers) == 1 { // among hosts and switches
+	if len(routers) == 1 { // ignore hosts and switches
 		found = routers
 	}
 	switch len(found) {
@@ -121,13 +122,13 @@ func neighbourOn(link string) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("%s has the neighbours %v; an unnumbered session needs a link with one", link, found)
 }
 
-// probe has the kernel ask the neighbours whether they are there. Of one that was
-// replaced it would find out by itself within a minute.
+// probe makes the kernel ask the neighbours whether they are still present. Without it, the kernel
+// would need up to a minute to notice that one was replaced.
 func probe(all []netlink.Neigh) {
 	for _, n := range all {
 		if n.IP.IsLinkLocalUnicast() && n.State&(netlink.NUD_PROBE|netlink.NUD_FAILED) == 0 {
 			n.State = netlink.NUD_PROBE
-			_ = netlink.NeighSet(&n) // without the right to do so it takes longer
+			_ = netlink.NeighSet(&n) // without the permission it takes longer
 		}
 	}
 }

@@ -17,27 +17,27 @@ import (
 	"github.com/nearcast/nearcast/internal/brief"
 )
 
-// notes are what is seen of the sessions with one address: by GoBGP's log, which alone
-// says what became of a connection, by its events, and by what is overheard.
+// notes records what is known about the sessions with one address: from GoBGP's log, which is the
+// only source for the fate of a connection, from its events, and from overheard packets.
 type notes struct {
-	wake chan<- struct{} // has something when there is something to do
-	// watching is set while the session is down: only then is GoBGP's log read to the end.
+	wake chan<- struct{} // signalled when there is something to do
+	// watching is set while the session is down: GoBGP's log is read in full only then.
 	watching atomic.Bool
 
 	mu      sync.Mutex
-	attempt outage.Attempt // the one that goes on
-	before  outage.Attempt // the one before, where known is set
+	attempt outage.Attempt // the current attempt
+	before  outage.Attempt // the previous attempt, if known is set
 	known   bool
-	trying  bool      // a connection of the attempt was begun
-	failed  bool      // the attempt has, and it was not seen to yet
-	over    bool      // the attempt has
+	trying  bool      // a connection was begun in this attempt
+	failed  bool      // the attempt failed, and that was not handled yet
+	over    bool      // the attempt is over
 	keyed   bool      // this end signs its packets
-	called  bool      // the router tries to connect, and that was not seen to yet
-	last    time.Time // when it did so
-	since   time.Time // when the attempt was begun
+	called  bool      // the router tries to connect, and that was not handled yet
+	last    time.Time // when it last did so
+	since   time.Time // when the attempt began
 }
 
-// begin begins an attempt; established is set where it is a session.
+// begin begins an attempt; established is set if it already is a session.
 func (n *notes) begin(established bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -53,7 +53,7 @@ func (n *notes) begin(established bool) {
 	n.watching.Store(!established)
 }
 
-// seen returns what was seen of the last attempt that failed, and whether one has.
+// seen returns what was seen of the last failed attempt, and whether there was one.
 func (n *notes) seen() (last outage.Attempt, known bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -63,8 +63,8 @@ func (n *notes) seen() (last outage.Attempt, known bool) {
 	return n.before, n.known
 }
 
-// take reports, once, whether the attempt has failed and whether the router tries to connect
-// after it was quiet.
+// take reports, once, whether the attempt has failed and whether the router tries to connect again
+// after a pause.
 func (n *notes) take() (failed, called bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -73,7 +73,7 @@ func (n *notes) take() (failed, called bool) {
 	return failed, called
 }
 
-// ends notes what ends the attempt, and wakes who is to begin another.
+// ends records what ends the attempt, and wakes the goroutine that begins the next one.
 func (n *notes) ends(change func(*outage.Attempt)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -83,11 +83,11 @@ func (n *notes) ends(change func(*outage.Attempt)) {
 	n.rouse()
 }
 
-// newsAfter is how long a router that tries to connect has not, where that is news: its
-// configuration has changed, or it is back.
+// newsAfter is the pause after which a connection attempt of the router is news: its configuration
+// has changed, or it is back.
 const newsAfter = 30 * time.Second
 
-// listen has what GoBGP logs read; keyed is set where this end signs its packets.
+// listen starts reading what GoBGP logs; keyed is set if this end signs its packets.
 func (n *notes) listen(keyed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -95,8 +95,8 @@ func (n *notes) listen(keyed bool) {
 	n.watching.Store(true)
 }
 
-// hear takes a segment. A router that tries to connect and signs as this end does is worth an attempt:
-// one that did not before, or was not there.
+// hear takes a segment. A router that tries to connect and signs as this end does justifies an
+// attempt if it did not before, or was not present.
 func (n *notes) hear(ears *outage.Ears, segment []byte, ttl int, now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -123,7 +123,7 @@ func (n *notes) rouse() {
 	}
 }
 
-// ended takes an event: a session, or one that was about to begin, is over.
+// ended handles an event: a session, or one that was about to begin, has ended.
 func (n *notes) ended(was gobgp.FSMState, reason api.PeerState_DisconnectReason, at time.Time) {
 	if n.isLate(was, at) {
 		return
@@ -133,28 +133,29 @@ func (n *notes) ended(was gobgp.FSMState, reason api.PeerState_DisconnectReason,
 		case api.PeerState_DISCONNECT_REASON_READ_FAILED, api.PeerState_DISCONNECT_REASON_WRITE_FAILED:
 			a.Closed = true
 		case api.PeerState_DISCONNECT_REASON_INVALID_MSG:
-			// Instead of its first KEEPALIVE there was a NOTIFICATION, and GoBGP drops it.
+			// A NOTIFICATION arrived instead of the first KEEPALIVE, and GoBGP drops it.
 			a.Unread = was == gobgp.BGP_FSM_OPENCONFIRM
 		}
 	})
 }
 
-// established reports whether the attempt is a session.
+// established reports whether the attempt became a session.
 func (n *notes) established() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.attempt.Established && !n.over
 }
 
-// isLate reports whether an event is of an attempt before: on a busy machine it is told of late.
+// isLate reports whether an event belongs to an earlier attempt: on a busy machine, events arrive
+// late.
 func (n *notes) isLate(was gobgp.FSMState, at time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return was == gobgp.BGP_FSM_ESTABLISHED != n.attempt.Established || at.Before(n.since)
 }
 
-// What GoBGP logs of connections. TestGoBGPTellsWhatBecomesOfConnections fails where a
-// version says otherwise.
+// What GoBGP logs about connections. TestGoBGPTellsWhatBecomesOfConnections fails if a version logs
+// something else.
 const (
 	logTrying   = "try to connect"
 	logRefused  = "failed to connect"
@@ -164,7 +165,7 @@ const (
 	logUp       = "Peer Up"
 )
 
-// read takes what GoBGP logs of the peer.
+// read handles what GoBGP logs about the peer.
 func (n *notes) read(record slog.Record) {
 	switch record.Message {
 	case logUp:
@@ -179,7 +180,8 @@ func (n *notes) read(record slog.Record) {
 		sent := notificationOf(record)
 		n.ends(func(a *outage.Attempt) {
 			a.Sent = sent
-			// GoBGP answers so to a NOTIFICATION in the place of an OPEN, and drops it.
+			// GoBGP sends this in response to a NOTIFICATION in place of an OPEN, and drops the
+			// NOTIFICATION.
 			a.Unread = sent.Code == gobgp.BGP_ERROR_FSM_ERROR
 		})
 	case logReceived:
@@ -188,8 +190,8 @@ func (n *notes) read(record slog.Record) {
 	}
 }
 
-// tryAgain takes note that GoBGP connects. Where it did before and nothing was said of that,
-// the connection was closed before it could write.
+// tryAgain records that GoBGP connects. If it did so before and logged no outcome, the connection
+// was closed before it could write.
 func (n *notes) tryAgain() {
 	n.mu.Lock()
 	again := n.trying
@@ -212,8 +214,8 @@ func attributeOf(record slog.Record, key string) (value slog.Value) {
 
 func textOf(record slog.Record, key string) string { return attributeOf(record, key).String() }
 
-// notificationOf returns the NOTIFICATION of a record. GoBGP has taken the operator's words
-// out of its data.
+// notificationOf returns the NOTIFICATION in a record. GoBGP has removed the operator's message
+// from its data.
 func notificationOf(record slog.Record) *outage.Notification {
 	number := func(key string) uint8 {
 		value := attributeOf(record, key)
@@ -231,7 +233,7 @@ func notificationOf(record slog.Record) *outage.Notification {
 	return n
 }
 
-// causes are those of connections that do not come about; GoBGP has them as text.
+// causes are the errors of failed connections; GoBGP has them only as text.
 var causes = []error{
 	syscall.ECONNREFUSED, syscall.EADDRNOTAVAIL, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EPERM, syscall.EACCES,
 	syscall.ETIMEDOUT, syscall.ECONNRESET, os.ErrDeadlineExceeded,

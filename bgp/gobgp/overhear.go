@@ -12,15 +12,15 @@ import (
 	"github.com/nearcast/nearcast/bgp/outage"
 )
 
-// overhear tells the notes what a router sends while its session is down. GoBGP drops the
-// NOTIFICATION with which a router refuses an OPEN; and that a router signs its packets, or
-// tries to connect, no TCP socket tells. It needs CAP_NET_RAW.
+// overhear passes to the notes what a router sends while its session is down. GoBGP drops the
+// NOTIFICATION with which a router refuses an OPEN, and no TCP socket shows that a router signs its
+// packets or tries to connect. It needs CAP_NET_RAW.
 func overhear(ctx context.Context, local, addr netip.Addr, ears *outage.Ears, n *notes) (stop func(), err error) {
 	fd, err := rawSocket(local, addr)
 	if err != nil {
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), "router") // polls, for the socket does not block
+	file := os.NewFile(uintptr(fd), "router") // pollable, because the socket does not block
 	unhook := context.AfterFunc(ctx, func() { file.Close() })
 	go func() {
 		packet := make([]byte, packetSize)
@@ -37,12 +37,11 @@ func overhear(ctx context.Context, local, addr netip.Addr, ears *outage.Ears, n 
 	return func() { unhook(); file.Close() }, nil
 }
 
-// packetSize is more than an OPEN and a NOTIFICATION have, in octets; the rest of a packet is
-// not read.
+// packetSize, in octets, exceeds an OPEN and a NOTIFICATION; the rest of a packet is not read.
 const packetSize = 1 << 13
 
-// rawSocket hears the TCP segments from an address to this machine's own with which it would
-// be reached; local is that where it is valid.
+// rawSocket receives the TCP segments from addr to the address by which this machine would reach
+// it, or to local if that is valid.
 func rawSocket(local, addr netip.Addr) (fd int, err error) {
 	family := unix.AF_INET
 	if addr.Is6() {
@@ -75,8 +74,8 @@ func sockaddr(a netip.Addr) unix.Sockaddr {
 	return to
 }
 
-// segmentOf returns the TCP segment and the TTL of a packet from the address. Of IPv6 the
-// kernel gives the segment alone.
+// segmentOf returns the TCP segment and the TTL of a packet from the address. For IPv6, the kernel
+// delivers only the segment.
 func segmentOf(packet []byte, addr netip.Addr) (segment []byte, ttl int) {
 	if addr.Is6() {
 		return packet, 0

@@ -13,28 +13,28 @@ import (
 	"github.com/nearcast/nearcast/bgp/outage"
 )
 
-// GoBGP connects every two seconds for as long as a router refuses. Here each attempt is
-// begun by adding the peer; after one that failed it waits, away from GoBGP or, where
-// routers connect to this speaker, as a passive peer.
+// GoBGP connects every two seconds for as long as a router refuses. The speaker begins each attempt
+// by adding the peer. After a failed attempt, the peer waits outside GoBGP or, if routers connect
+// to this speaker, as a passive peer.
 
 // trouble is how a peer's session fails. s.mu guards it.
 type trouble struct {
-	// since is when the session went down, or was declared; zero while it is up.
+	// since is when the session went down or was declared; zero while it is up.
 	since time.Time
-	// up is when it came up last; zero for never.
+	// up is when it last came up; zero for never.
 	up time.Time
-	// attempts counts those that failed since, and failures those in a row, also where a
-	// session came between them that did not last.
+	// attempts counts failed attempts since then. failures counts consecutive failures, even if a
+	// short-lived session came between them.
 	attempts, failures int
-	// retry is when to connect again; zero while that is under way.
+	// retry is when to connect again; zero while an attempt is in progress.
 	retry time.Time
-	// subject is the session as it was at the last failure, at when that was, and told the last verdict with a
-	// word of the router.
+	// subject is the session at the last failure, at its time, and told the last verdict that
+	// included a message of the router.
 	subject   outage.Subject
 	at        time.Time
 	told      outage.Verdict
 	reminders outage.Reminders
-	// stop ends what is overheard; nil where nothing is. deaf is why it cannot be.
+	// stop ends overhearing; nil if nothing is overheard. deaf is why it is not possible.
 	stop func()
 	deaf error
 }
@@ -42,11 +42,10 @@ type trouble struct {
 // parked reports whether the peer waits for the next attempt.
 func (t *trouble) parked() bool { return !t.retry.IsZero() }
 
-// steady is how long a session must have been up for its end to be the first failure.
+// steady is how long a session must last for its end to count as the first failure.
 const steady = 30 * time.Second
 
-// pace begins the attempts whose time has come, and ends those that have failed or take too
-// long.
+// pace begins the attempts that are due, and ends those that have failed or take too long.
 func (s *Speaker) pace(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,12 +66,12 @@ func (s *Speaker) paceOne(p *peer, state api.PeerState_SessionState, now time.Ti
 		return
 	}
 	if p.trouble.since.IsZero() {
-		p.trouble.since = now // its loss was of an address that it has no more
+		p.trouble.since = now // it was lost at an address that it no longer has
 	}
 	failed, called := s.notesOf(p).take()
 	switch {
 	case !p.added && !p.trouble.parked():
-		_ = s.add(p) // why it cannot be added is in its problem
+		_ = s.add(p) // its problem says why it cannot be added
 	case failed:
 		s.failed(p, now)
 	case p.trouble.parked() && !talks(state) && (called || !now.Before(p.trouble.retry)):
@@ -88,7 +87,7 @@ func (s *Speaker) paceOne(p *peer, state api.PeerState_SessionState, now time.Ti
 	}
 }
 
-// failed has the peer wait for its next attempt.
+// failed makes the peer wait for its next attempt.
 func (s *Speaker) failed(p *peer, now time.Time) {
 	t := &p.trouble
 	seen, _ := s.notesOf(p).seen()
@@ -122,13 +121,13 @@ func (s *Speaker) failed(p *peer, now time.Time) {
 	}
 }
 
-// firstDial is how long GoBGP waits before it connects for the first time, at the most.
+// firstDial is the longest that GoBGP waits before it connects for the first time.
 const firstDial = 2 * time.Second
 
-// try begins an attempt now. A session that is lost is replaced by a new one: GoBGP's own
-// would wait for five seconds first; where BFD found the loss later than BGP did, its
-// notification would wait for the next session and end that, for ever (osrg/gobgp#3561,
-// mended in 4.9.0); and one that was lost with messages queued may be mute.
+// try begins an attempt now. A lost session is replaced by a new one. GoBGP would first wait for
+// five seconds. If BFD noticed the loss after BGP did, its notification would wait for the next
+// session and end that one, in an endless loop (osrg/gobgp#3561, fixed in 4.9.0). And a session
+// lost with messages queued may stay mute.
 func (s *Speaker) try(p *peer) {
 	p.trouble.retry, p.waiting = time.Time{}, time.Time{}
 	err := s.remove(p)
@@ -138,9 +137,9 @@ func (s *Speaker) try(p *peer) {
 	}
 }
 
-// begins reports whether the session is about to begin. That of a peer that is waited for is
-// not before its router has connected; of a connection of our own GoBGP tells nothing before
-// the router's first word.
+// begins reports whether the session is about to begin. For a passive peer that is only after its
+// router has connected. For a connection of our own, GoBGP reports nothing before the router's
+// first message.
 func (p *peer) begins(state api.PeerState_SessionState) bool {
 	if state == api.PeerState_SESSION_STATE_ESTABLISHED || !p.added {
 		return false
@@ -169,10 +168,10 @@ func (s *Speaker) listenTo(p *peer) {
 	p.trouble.stop, p.trouble.deaf = overhear(s.ctx, p.config.LocalAddress, p.addr, ears, notes)
 }
 
-// bgpPort is where routers connect to unless they are told of another.
+// bgpPort is where routers connect unless configured otherwise.
 const bgpPort = 179
 
-// deafen ends what is overheard.
+// deafen stops overhearing.
 func (t *trouble) deafen() {
 	if t.stop != nil {
 		t.stop()
@@ -180,7 +179,7 @@ func (t *trouble) deafen() {
 	t.stop = nil
 }
 
-// forget drops what was seen of the peer.
+// forget drops what was recorded about the peer.
 func (s *Speaker) forget(p *peer) {
 	p.trouble.deafen()
 	if p.addr.IsValid() {
@@ -188,7 +187,7 @@ func (s *Speaker) forget(p *peer) {
 	}
 }
 
-// subjectOf is the session as this machine is now.
+// subjectOf describes the session as this machine is configured now.
 func (s *Speaker) subjectOf(p *peer) outage.Subject {
 	subject := outage.Subject{
 		Peer: &p.config, Addr: p.addr, ASN: s.asn, RouterID: s.routerID, Local: p.config.LocalAddress,
@@ -202,8 +201,8 @@ func (s *Speaker) subjectOf(p *peer) outage.Subject {
 	return subject
 }
 
-// localFor is the address from which this machine reaches another; invalid where it does not.
-// No packet is sent.
+// localFor returns the address from which this machine reaches addr; invalid if it has no route. It
+// sends no packet.
 func localFor(addr netip.Addr) netip.Addr {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, bgpPort)))
 	if err != nil {
@@ -213,7 +212,7 @@ func localFor(addr netip.Addr) netip.Addr {
 	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 }
 
-// onLink reports whether no router is on the way to the address.
+// onLink reports whether the address is reachable without a router.
 func onLink(addr netip.Addr) bool {
 	if addr.IsLinkLocalUnicast() {
 		return true
@@ -222,13 +221,13 @@ func onLink(addr netip.Addr) bool {
 	return err == nil && len(routes) > 0 && routes[0].Gw == nil && routes[0].Via == nil
 }
 
-// own reports whether the address is this machine's. All of 127.0.0.0/8 is, and speakers of
-// one machine have addresses of their own there.
+// own reports whether the address belongs to this machine. It reports false for loopback addresses:
+// all of 127.0.0.0/8 is local, but speakers on one machine have separate addresses there.
 func own(addr netip.Addr) bool {
 	if addr.IsLoopback() {
 		return false
 	}
-	all, _ := net.InterfaceAddrs() // without them it is not known
+	all, _ := net.InterfaceAddrs() // if unknown, it is not its own
 	for _, a := range all {
 		if network, ok := a.(*net.IPNet); ok {
 			if ip, _ := netip.AddrFromSlice(network.IP); ip.Unmap() == addr.WithZone("") {
@@ -239,10 +238,10 @@ func own(addr netip.Addr) bool {
 	return false
 }
 
-// heard is how long what was overheard of an attempt may take to be read.
+// heard is how long overheard packets of an attempt may take to be read.
 const heard = 300 * time.Millisecond
 
-// report logs the sessions that are down: at once, and then ever more seldom.
+// report logs the sessions that are down: at once, and then at growing intervals.
 func (s *Speaker) report(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// pathOf returns the route as GoBGP has it. An unspecified next hop becomes the
-// session's local address. asn is this site's own.
+// pathOf returns the route as a GoBGP path. An unspecified next hop becomes the session's local
+// address. asn is this site's own.
 func pathOf(route bgp.Route, asn uint32) (*apiutil.Path, error) {
 	nlri, err := gobgp.NewIPAddrPrefix(route.Prefix)
 	if err != nil {
@@ -62,15 +62,15 @@ func attributesOf(a bgp.Route, asn uint32) []gobgp.PathAttributeInterface {
 	return all
 }
 
-// extendedOf returns the extended communities octet by octet: GoBGP's own types lack some of
-// what they say, such as the flags of a color.
+// extendedOf returns the extended communities octet by octet: GoBGP's own types cannot express
+// everything, such as the flags of a color.
 func extendedOf(a bgp.Attributes, asn uint32) []gobgp.ExtendedCommunityInterface {
 	var all []gobgp.ExtendedCommunityInterface
 	for _, c := range a.Communities.Extended {
 		all = append(all, &gobgp.UnknownExtended{Type: gobgp.ExtendedCommunityAttrType(c[0]), Value: c[1:]})
 	}
 	if a.LinkBandwidth > 0 {
-		as := uint16(gobgp.AS_TRANS) // RFC 10005: it has room for 16 bits
+		as := uint16(gobgp.AS_TRANS) // RFC 10005: the field has 16 bits
 		if asn <= math.MaxUint16 {
 			as = uint16(asn)
 		}

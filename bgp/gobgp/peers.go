@@ -12,42 +12,42 @@ import (
 )
 
 const (
-	// connectRetry is when GoBGP would connect again by itself, in seconds, which pace is
-	// ahead of, and a second more than a connection may take. The kernel needs three to say
-	// that a router does not answer on its link.
+	// connectRetry is when GoBGP would reconnect by itself, in seconds. pace acts earlier. The
+	// value is a second longer than a connection may take: the kernel needs three to report that a
+	// router does not answer on its link.
 	connectRetry = 5
-	// idleAfterReset likewise: the default holds a peer for 30 s.
+	// idleAfterReset is short for the same reason: the default holds a peer for 30 s.
 	idleAfterReset = 1
-	// gtsmTTL is that of a packet that no router has forwarded (RFC 5082).
+	// gtsmTTL is the TTL of a packet that no router has forwarded (RFC 5082).
 	gtsmTTL = 255
-	// patience is how long a session may take to begin, from the first attempt. GoBGP
-	// would give a router that took its connection four minutes for the first word,
-	// and take no other meanwhile.
+	// patience is how long a session may take to begin, from the start of the attempt. GoBGP would
+	// wait four minutes for the first message of a router that accepted its connection, and would
+	// not accept another connection meanwhile.
 	patience = 15 * time.Second
 )
 
-// peer is one that is declared. s.mu guards it.
+// peer is a declared peer. s.mu guards it.
 type peer struct {
 	config bgp.Peer
-	// addr is where it is; invalid while it has not been found on its link.
+	// addr is its address; invalid until it has been found on its link.
 	addr netip.Addr
-	// extended is set while it takes IPv6 next hops of IPv4 routes (RFC 8950).
+	// extended is set while it accepts IPv6 next hops for IPv4 routes (RFC 8950).
 	extended bool
-	// begun is set once its session is to be, and leaving while its router is asked to move its
-	// traffic. phase is what was last logged of its turn.
+	// begun is set once its session should exist, and leaving while its router is asked to move its
+	// traffic. phase is the last logged phase of its turn.
 	begun, leaving bool
-	// left is set while the file does not have it: its turn to end has not come.
+	// left is set while the file does not contain it: its turn to end has not come.
 	left  bool
 	phase bgp.ChangePhase
-	// asn is the router's where the file leaves it open, while it has a session and is of
-	// another AS than this speaker; else 0.
+	// asn is the router's AS number if the file leaves it open and an external session has reported
+	// it; otherwise 0.
 	asn uint32
-	// added is set while GoBGP has it; problem is why it does not, "" if it does.
+	// added is set while GoBGP has the peer; problem is why it does not, "" if it does.
 	added   bool
 	problem string
-	// waiting is since when its session has been about to begin; zero where it is not.
+	// waiting is since when its session has been about to begin; zero if it is not.
 	waiting time.Time
-	// trouble is how its session fails.
+	// trouble records how its session fails.
 	trouble trouble
 }
 
@@ -67,16 +67,16 @@ func (s *Speaker) SetPeers(peers []bgp.Peer, dwell time.Duration) error {
 		if before, after := p.config.Export(), config.Export(); !before.Equal(&after) {
 			s.selection.concern(p)
 		}
-		p.config.SetExport(config) // which waits for no turn
+		p.config.SetExport(config) // takes effect without a turn
 		if p.config.Equal(config) {
-			p.config = *config // where its settings come from may have changed
+			p.config = *config // the file or group that its settings come from may have changed
 		}
 	}
 	s.leave(peers)
 	return errors.Join(s.follow(s.sessionStates(), now), s.applyPolicy(), s.sendAgain())
 }
 
-// refresh has a peer told anew what it is told otherwise by now.
+// refresh applies the current policy and resends the peer its routes.
 func (s *Speaker) refresh(p *peer) {
 	err := s.applyPolicy()
 	if err == nil {
@@ -87,7 +87,7 @@ func (s *Speaker) refresh(p *peer) {
 	}
 }
 
-// softReset sends a peer its routes as the policy has them now, and withdraws those that are not
+// softReset resends a peer its routes under the current policy, and withdraws those that are not
 // for it (a soft reset outbound).
 func (s *Speaker) softReset(p *peer) error {
 	if !p.added {
@@ -99,7 +99,7 @@ func (s *Speaker) softReset(p *peer) error {
 	return nil
 }
 
-// add begins the peer's session, or leaves it to lookAtLinks.
+// add begins the peer's session, or leaves that to lookAtLinks.
 func (s *Speaker) add(p *peer) error {
 	if p.config.Interface != "" && !p.addr.IsValid() {
 		p.problem = "no neighbour was found on " + p.config.Interface + " yet"
@@ -113,7 +113,7 @@ func (s *Speaker) add(p *peer) error {
 		return fmt.Errorf("peer %s: %s", p.config.Name(), p.problem)
 	}
 	s.listenTo(p)
-	if p.asn != 0 { // that of the session before
+	if p.asn != 0 { // from the previous session
 		p.asn = 0
 		if err := s.applyPolicy(); err != nil {
 			return err
@@ -131,8 +131,8 @@ func (s *Speaker) add(p *peer) error {
 	return nil
 }
 
-// double returns a peer at the same link-local address on another link that is sent something else;
-// nil for none. The export policy sees no links.
+// double returns a peer with the same link-local address on another link that is sent something
+// else; nil for none. The export policy cannot distinguish links.
 func (s *Speaker) double(p *peer) *peer {
 	if p.addr.Zone() == "" {
 		return nil
@@ -146,9 +146,9 @@ func (s *Speaker) double(p *peer) *peer {
 	return nil
 }
 
-// remove ends the peer's session; what listens for its router keeps its key.
+// remove ends the peer's session; the listener keeps the key of its router.
 func (s *Speaker) remove(p *peer) error {
-	if !p.added { // GoBGP panics where the address is empty
+	if !p.added { // GoBGP panics if the address is empty
 		return nil
 	}
 	if err := s.server.DeletePeer(s.ctx, &api.DeletePeerRequest{Address: p.addr.String()}); err != nil && s.has(p.addr) {
@@ -164,8 +164,8 @@ func (s *Speaker) has(addr netip.Addr) (yes bool) {
 	return yes
 }
 
-// unkey has what listens for the router of a peer that was removed forget its key: DeletePeer
-// leaves it there, and UpdatePeer takes it away.
+// unkey removes the key of a removed peer's router from the listener: DeletePeer leaves it there,
+// and UpdatePeer removes it.
 func (s *Speaker) unkey(p *peer) error {
 	if p.added || p.config.Password == "" || s.listens == 0 || !p.addr.IsValid() {
 		return nil
@@ -186,8 +186,8 @@ func (s *Speaker) unkey(p *peer) error {
 	return nil
 }
 
-// apiPeer is the peer as GoBGP has it. Graceful restart is off: it would have a
-// dead speaker's routes live on.
+// apiPeer converts the peer to GoBGP's form. Graceful restart is off: it would keep the routes of a
+// dead speaker.
 func apiPeer(p *bgp.Peer, addr netip.Addr) *api.Peer {
 	hold := uint64(p.HoldTime / time.Second)
 	peer := &api.Peer{
@@ -223,7 +223,7 @@ func apiPeer(p *bgp.Peer, addr netip.Addr) *api.Peer {
 }
 
 // networkControl is the traffic class of routing protocols, CS6 (RFC 4594, section 3.1): networks
-// carry it when they drop other traffic. Routers mark their own packets so.
+// still carry it when they drop other traffic. Routers mark their own packets the same way.
 const networkControl = 0xc0
 
 func apiFamily(f bgp.Family) *api.Family {
