@@ -11,16 +11,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// groupName is what a group may be called: nothing that an address looks like.
+// groupName matches valid group names, none of which looks like an address.
 var groupName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,62}$`)
 
-// ownKeys are those that a group cannot give: they say which router a peer is.
+// ownKeys are keys that a group cannot set, because they identify the peer's router.
 var ownKeys = []string{"address", "interface", "gateway", "group"}
 
-// inherit gives each peer what its group has and the peer itself lacks. The keys of the file
-// decide, not their values: a peer's own key counts with an empty value as well.
+// inherit gives each peer the keys of its group that the peer does not set. What counts is whether
+// the file has the key: a peer's own key takes precedence even with an empty value.
 func (c *Config) inherit(root *yaml.Node, found *faults) {
-	keys := map[string][]string{} // of each group
+	keys := map[string][]string{} // by group
 	eachPair(valueOf(root, "groups"), func(name, group *yaml.Node) {
 		keys[name.Value] = keysOfNode(group)
 		checkGroup(name.Value, keys[name.Value], found.add)
@@ -60,7 +60,7 @@ func checkGroup(name string, keys []string, fault faultFunc) {
 	}
 }
 
-// checkGroups finds groups that are called as a peer is: lists name peers and groups alike.
+// checkGroups reports groups with the name of a peer: lists can name both.
 func (c *Config) checkGroups(fault faultFunc) {
 	for i := range c.Peers {
 		name := c.Peers[i].Name()
@@ -70,7 +70,7 @@ func (c *Config) checkGroups(fault faultFunc) {
 	}
 }
 
-// warnOfGroups finds groups without a peer.
+// warnOfGroups reports groups without a peer.
 func (c *Config) warnOfGroups(warn faultFunc) {
 	used := map[string]bool{}
 	for i := range c.Peers {
@@ -83,7 +83,7 @@ func (c *Config) warnOfGroups(warn faultFunc) {
 	}
 }
 
-// fieldWith returns the field of the struct that has the key.
+// fieldWith returns the struct's field for the key.
 func fieldWith(v reflect.Value, key string) (reflect.Value, bool) {
 	for i := range v.NumField() {
 		name, option, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
@@ -99,7 +99,7 @@ func fieldWith(v reflect.Value, key string) (reflect.Value, bool) {
 	return reflect.Value{}, false
 }
 
-// listOf names a few of the names, and how many others there are.
+// listOf names the first few names, and how many others there are.
 func listOf(names []string) string {
 	const few = 8
 	switch more := len(names) - few; {

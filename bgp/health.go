@@ -9,19 +9,19 @@ import (
 )
 
 const (
-	// beatEvery is how often the loop shows that it comes round where nothing else happens.
+	// beatEvery is how often an idle loop updates its heartbeat.
 	beatEvery = time.Second
-	// beatMost is how long it may take: a change of thousands of VIPs takes some seconds.
+	// beatMost is the longest allowed pause: a change of thousands of VIPs takes several seconds.
 	beatMost = 15 * time.Second
 )
 
-// heartbeat is when the loop last came round.
+// heartbeat is when the loop last ran.
 type heartbeat struct{ nanoseconds atomic.Int64 }
 
 func (h *heartbeat) beat(now time.Time) { h.nanoseconds.Store(now.UnixNano()) }
 
-// healthy answers whether the loop comes round: it decides what is announced, and a speaker in
-// which it hangs goes on announcing what does not work. It waits for nobody.
+// healthy answers whether the loop still runs. The loop decides what is announced; if it hangs, the
+// speaker keeps announcing what no longer works. healthy does not wait.
 func (s *speaker) healthy(w http.ResponseWriter, _ *http.Request) {
 	select {
 	case <-s.done: // only the sessions are left to end
@@ -36,8 +36,8 @@ func (s *speaker) healthy(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// serveHealth answers liveness probes at the address, on a listener that metrics do not share;
-// "" for nowhere.
+// serveHealth answers liveness probes at the address, on a listener separate from metrics; "" for
+// none.
 func (s *speaker) serveHealth(address string) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil

@@ -7,8 +7,8 @@ import (
 	"github.com/nearcast/nearcast/internal/health"
 )
 
-// judge says where the VIP stands: what fails here decides first, for a site that
-// cannot serve must not draw traffic, not even while it drains.
+// judge returns the state of the VIP. A local failure decides first: a site that cannot serve must
+// not attract traffic, not even while it drains.
 func (c *Controller) judge(v *vip, why leaving, now time.Time) (State, Reason) {
 	failed := v.failing(Local)
 	switch v.config.Backing.State {
@@ -46,17 +46,17 @@ func (c *Controller) judge(v *vip, why leaving, now time.Time) (State, Reason) {
 	return state, reason
 }
 
-// wasAnnounced reports whether the VIP is in a state in which it may be announced: it
-// need not wait to be so again.
+// wasAnnounced reports whether the VIP is in a state in which it may be announced, so that it need
+// not wait again.
 func (v *vip) wasAnnounced() bool {
 	return v.state == Up || v.state == Degraded || v.state == Draining
 }
 
-// dataPathTime is what the cluster's data path is given to take packets to a Service that
-// has become ready: kube-proxy, in all its modes, writes its rules at most once a second.
+// dataPathTime is how long the cluster's data path may take to accept packets to a Service that has
+// become ready: kube-proxy writes its rules at most once a second in all its modes.
 const dataPathTime = 2 * time.Second
 
-// dataPathReady is when a Service's data path knows of it; zero for VIPs of the file.
+// dataPathReady returns when a Service's data path is ready; zero for VIPs of the file.
 func (v *vip) dataPathReady() time.Time {
 	if v.backed.IsZero() {
 		return time.Time{}
@@ -64,8 +64,8 @@ func (v *vip) dataPathReady() time.Time {
 	return v.backed.Add(dataPathTime)
 }
 
-// failing returns what fails among the checks of the scope. A local one that
-// passes again is rising; an upstream one fails until it has risen.
+// failing returns the first failure among the checks of the scope. A local check that passes again
+// is rising; an upstream one counts as failing until it has risen.
 func (v *vip) failing(scope Scope) Reason {
 	for _, ch := range v.checks {
 		switch {
@@ -79,8 +79,7 @@ func (v *vip) failing(scope Scope) Reason {
 	return Reason{}
 }
 
-// waiting returns which check has not been asked yet, or has not passed often
-// enough.
+// waiting returns the check that has no result yet, or has not passed often enough.
 func (v *vip) waiting(startupHold int) Reason {
 	for _, ch := range v.checks {
 		if ch.last.IsZero() && (ch.streak.State != health.Up || !v.wasUp) {
@@ -94,13 +93,13 @@ func (v *vip) waiting(startupHold int) Reason {
 		case ch.config.Scope == Local && !v.wasUp && (ch.failure != "" || ch.inARow < need):
 			return Reason{Passing, ch.progress(need)}
 		case ch.config.Scope == Upstream && !v.wasUp && ch.failure == "" && ch.streak.State != health.Up:
-			return Reason{Passing, ch.progress(ch.config.Rise)} // soon known, so not degraded for a moment
+			return Reason{Passing, ch.progress(ch.config.Rise)} // known soon, so do not degrade briefly
 		}
 	}
 	return Reason{}
 }
 
-// progress says how far a check is from what it needs.
+// progress describes how many results a check still needs.
 func (ch *check) progress(need int) string {
 	passes := ch.inARow
 	if ch.failure != "" {

@@ -12,28 +12,26 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// What a route carries differs between peers in ways that a path of GoBGP's
-// cannot: prepends are for eBGP alone (an iBGP peer would see a loop), a next hop
-// of the other family than the session's is per peer, and a peer whose session is
-// about to be reset is drained alone. Peers are sent some routes and not others, and more
-// than what the routes have. The export policy makes these; the path
-// says with large communities, which never leave, how often to prepend, and that its
-// local preference is its own. The communities' first number is bgp.ReservedASN, which no
-// other has.
+// Routes differ between peers in ways that a GoBGP path cannot express: only eBGP peers get
+// prepends (an iBGP peer would see a loop), a next hop of the other family than the session's is
+// per peer, and a peer whose session is about to be reset is drained individually. Peers also
+// receive different sets of routes, and additional attributes. The export policy implements this.
+// The path says how often to prepend, and that its local preference is its own, in large
+// communities that never leave the speaker. Their first number is bgp.ReservedASN, which no other
+// community has.
 const (
 	markPrepend = iota + 1
 	markOwnPreference
 )
 
-// The policies' names; SetPolicies keeps their assignment by these.
+// The policies' names; SetPolicies keeps the assignment of policies by name.
 const (
 	importPolicy = "import"
 	exportPolicy = "export"
 )
 
-// protect lets our own routes in and out, and nobody else's. GoBGP's import
-// policy applies to our own paths as well: rejecting all would drop them, and
-// without an error.
+// protect accepts and exports only our own routes. GoBGP applies its import policy to our own paths
+// as well: rejecting everything would drop them without an error.
 func (s *Speaker) protect(ctx context.Context) error {
 	export := s.export(nil)
 	for _, set := range export.sets {
@@ -60,7 +58,7 @@ func (s *Speaker) protect(ctx context.Context) error {
 	return nil
 }
 
-// rules are statements with the sets that they name.
+// rules are policy statements and the sets that they refer to.
 type rules struct {
 	sets       []*api.DefinedSet
 	statements []*api.Statement
@@ -70,7 +68,7 @@ func (r *rules) add(more rules) {
 	r.sets, r.statements = append(r.sets, more.sets...), append(r.statements, more.statements...)
 }
 
-// policies are those in which the rules are the export policy's.
+// policies returns the policies, with the rules as the export policy.
 func (r *rules) policies() []*api.Policy {
 	return []*api.Policy{
 		{Name: importPolicy, Statements: []*api.Statement{acceptOwn(importPolicy)}},
@@ -78,7 +76,7 @@ func (r *rules) policies() []*api.Policy {
 	}
 }
 
-// applyPolicy declares the policy as the peers are now.
+// applyPolicy declares the policy for the current peers.
 func (s *Speaker) applyPolicy() error {
 	var known []*peer
 	for _, p := range s.peers {
@@ -94,7 +92,7 @@ func (s *Speaker) applyPolicy() error {
 	return nil
 }
 
-// export are the rules for the peers, whose addresses are known.
+// export returns the rules for the peers with known addresses.
 func (s *Speaker) export(peers []*peer) (r rules) {
 	r.add(s.selection.rules(peers))
 	r.add(ranges(peers))
@@ -110,8 +108,8 @@ func (s *Speaker) export(peers []*peer) (r rules) {
 	return r
 }
 
-// canPrepend has the policy prepend so often. It has statements for the numbers that routes have
-// had, and not for all that they may have: GoBGP evaluates every statement for each route and peer.
+// canPrepend makes the policy support n prepends. It has statements only for the numbers that
+// routes have used, because GoBGP evaluates every statement for each route and peer.
 func (s *Speaker) canPrepend(n int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +127,7 @@ func (s *Speaker) canPrepend(n int) error {
 func prependName(n int) string { return fmt.Sprintf("prepend %d", n) }
 func mark(kind, n int) string  { return fmt.Sprintf("%d:%d:%d", bgp.ReservedASN, kind, n) }
 
-// The names of sets that several statements have.
+// Names of sets that several statements use.
 const (
 	ownPreference    = "own preference"
 	gracefulShutdown = "graceful-shutdown"
@@ -139,8 +137,8 @@ func largeSet(name, text string) *api.DefinedSet {
 	return &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_LARGE_COMMUNITY, Name: name, List: []string{"^" + text + "$"}}
 }
 
-// neighborSet has the peers at the addresses. Of a link-local address it has no link: GoBGP compares
-// without.
+// neighborSet matches the peers at the addresses. It drops the link of a link-local address,
+// because GoBGP compares addresses without it.
 func neighborSet(name string, addrs []netip.Addr) *api.DefinedSet {
 	set := &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_NEIGHBOR, Name: name}
 	for _, a := range addrs {
@@ -155,9 +153,9 @@ func anyOf(name string) *api.MatchSet {
 
 var reject = &api.Actions{RouteAction: api.RouteAction_ROUTE_ACTION_REJECT}
 
-// counted is acceptOwn, and prepends nothing: GoBGP 4.8 counts the length of an AS_PATH before it
-// prepends to it. It would fill an UPDATE with more routes than it has room for, and drop it.
-// TestARouterThatComesBackGetsEveryRoute fails without.
+// counted is acceptOwn with zero prepends: GoBGP 4.8 measures an AS_PATH before it prepends to it.
+// Otherwise it would put more routes into an UPDATE than fit, and drop the message.
+// TestARouterThatComesBackGetsEveryRoute fails without this.
 func counted(accept *api.Statement) *api.Statement {
 	accept.Actions.AsPrepend = &api.AsPrependAction{Asn: bgp.ReservedASN, Repeat: 0}
 	return accept
@@ -171,8 +169,8 @@ func acceptOwn(policy string) *api.Statement {
 	}
 }
 
-// prepend is for routes that are marked so. Towards eBGP their path has our number
-// by now, and towards iBGP it is empty.
+// prepend applies to routes that are marked with n. To eBGP peers their path already has our AS
+// number; to iBGP peers it is empty.
 func (s *Speaker) prepend(n int) rules {
 	return rules{[]*api.DefinedSet{largeSet(prependName(n), mark(markPrepend, n))}, []*api.Statement{{
 		Name: prependName(n),
@@ -191,7 +189,7 @@ var unmark = &api.Statement{
 	}},
 }
 
-// exception is what peers are told differently, as they are now.
+// exception is what some peers are sent differently in their current state.
 type exception struct {
 	name    string // of the statement, and of the set of its peers
 	of      *api.Conditions
@@ -199,7 +197,8 @@ type exception struct {
 	addrs   []netip.Addr
 }
 
-// exceptions are the rules for peers as they are now. Those that are told the same share one.
+// exceptions returns the rules for peers in their current state. Peers that are sent the same share
+// one.
 func exceptions(peers []*peer) (r rules) {
 	var all []*exception
 	for _, p := range peers {
@@ -219,7 +218,7 @@ func exceptions(peers []*peer) (r rules) {
 	return r
 }
 
-// exceptions are those of a peer.
+// exceptions returns the exceptions for the peer.
 func (p *peer) exceptions() (all []*exception) {
 	except := func(name string, of *api.Conditions, actions *api.Actions) {
 		all = append(all, &exception{name: name, of: of, actions: actions})
@@ -234,14 +233,15 @@ func (p *peer) exceptions() (all []*exception) {
 	case p.config.NextHop.IsValid():
 		except(fmt.Sprintf("next hop %s of %s", p.config.NextHop, other), family, &api.Actions{Nexthop: &api.NexthopAction{Address: p.config.NextHop.String()}})
 	case !p.extended:
-		// RFC 8950, section 4: only to whom has said that it understands.
+		// RFC 8950, section 4: only to peers that have advertised the capability.
 		except("no next hop of "+string(other), family, reject)
 	}
-	if p.config.External && p.asn == 0 { // only to whom is known to be external
+	if p.config.External && p.asn == 0 { // only to peers known to be external
 		except("not external", &api.Conditions{}, reject)
 	}
 	if p.leaving {
-		// What drains has the community, and a local preference as low. GoBGP takes no 0.
+		// A draining route already has the community, and a local preference that is as low. GoBGP
+		// does not accept 0.
 		lacks := &api.Conditions{CommunitySet: &api.MatchSet{Type: api.MatchSet_TYPE_INVERT, Name: gracefulShutdown}}
 		except("leaving", lacks, &api.Actions{
 			Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{standard(bgp.GracefulShutdown)}},

@@ -16,9 +16,8 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// Router is a peer for speakers: it waits for them to connect, keeps what they
-// announce and announces nothing. The lab and the tests use it; it forwards no
-// packet.
+// Router is a peer for speakers: it waits for them to connect, stores what they announce and
+// announces nothing. The lab and the tests use it; it forwards no packets.
 type Router struct {
 	server *server.BgpServer
 }
@@ -31,10 +30,10 @@ type Route struct {
 	ASPath  string
 }
 
-// NewRouter listens on an address and port for the given peers, by address and ASN.
+// NewRouter listens on an address and port for the given peers, keyed by address with their ASN.
 func NewRouter(ctx context.Context, asn uint32, listen netip.AddrPort, peers map[netip.Addr]uint32, log *slog.Logger) (*Router, error) {
 	r := &Router{server: server.NewBgpServer(server.LoggerOption(quiet(log), nil))}
-	go r.server.Serve() // ends with StopBgp
+	go r.server.Serve() // returns after StopBgp
 	err := r.server.StartBgp(ctx, &api.StartBgpRequest{Global: &api.Global{
 		Asn: asn, RouterId: listen.Addr().String(), ListenPort: int32(listen.Port()),
 		ListenAddresses: []string{listen.Addr().String()}, UseMultiplePaths: true,
@@ -65,7 +64,7 @@ func NewRouter(ctx context.Context, asn uint32, listen netip.AddrPort, peers map
 	return r, nil
 }
 
-// Table returns every path that was announced, sorted by prefix and peer.
+// Table returns all announced paths, sorted by prefix and peer.
 func (r *Router) Table() ([]Route, error) {
 	var routes []Route
 	for _, family := range []gobgp.Family{gobgp.RF_IPv4_UC, gobgp.RF_IPv6_UC} {
@@ -101,12 +100,12 @@ func routeOf(prefix gobgp.NLRI, p *apiutil.Path) Route {
 	return r
 }
 
-// Close ends the sessions. GoBGP's own stop is not bounded.
+// Close ends the sessions. GoBGP's own stop has no time limit.
 func (r *Router) Close() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = r.server.StopBgp(context.Background(), &api.StopBgpRequest{}) // an error says that it has stopped
+		_ = r.server.StopBgp(context.Background(), &api.StopBgpRequest{}) // an error means that it has already stopped
 	}()
 	select {
 	case <-done:

@@ -13,13 +13,13 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// audience is whom routes are for. The export policy rejects its prefixes towards all others, so that
-// a new peer gets none of them before it is said that it may.
+// audience is the set of peers that some routes are for. The export policy rejects its prefixes for
+// all others, so a new peer receives none of them until the policy allows it.
 type audience struct {
 	name string   // in the policy
 	to   []string // by bgp.Peer.Entry, sorted
 	kept []string // by bgp.Peer.Name, sorted; of Speaker.kept
-	// in are the families of which the policy has prefixes.
+	// in holds the families for which the policy has prefixes.
 	in map[bgp.Family]bool
 }
 
@@ -31,14 +31,14 @@ func (a *audience) has(p *peer) bool {
 	return has || p.left && slices.Contains(a.kept, p.config.Name())
 }
 
-// selection is who gets which routes. Speaker.mu guards it.
+// selection records which peers get which routes. Speaker.mu guards it.
 type selection struct {
 	audiences map[string]*audience // by the names of their peers
-	// of has the prefixes that are not for all peers, also some that are not announced now.
+	// of maps the prefixes that are not for all peers, including some that are not announced now.
 	of    map[netip.Prefix]*audience
-	made  int  // audiences, for their names
-	stale bool // the policy may not have all of it
-	// concerned are peers that are to be sent their routes again.
+	made  int  // number of audiences created, for their names
+	stale bool // the policy may be out of date
+	// concerned are peers whose routes must be resent.
 	concerned []*peer
 }
 
@@ -46,14 +46,14 @@ func newSelection() selection {
 	return selection{audiences: map[string]*audience{}, of: map[netip.Prefix]*audience{}}
 }
 
-// concern has the peer sent its routes again.
+// concern marks the peer to be sent its routes again.
 func (s *selection) concern(p *peer) {
 	if !slices.Contains(s.concerned, p) {
 		s.concerned = append(s.concerned, p)
 	}
 }
 
-// audience returns that of the names, and of the peers that are kept; nil for all peers.
+// audience returns the audience of the names and of the peers that are kept; nil for all peers.
 func (s *selection) audience(to, kept []string) *audience {
 	if to == nil {
 		return nil
@@ -68,8 +68,8 @@ func (s *selection) audience(to, kept []string) *audience {
 	return a
 }
 
-// take takes whom the routes are for, and whom else they are kept for. It returns the prefixes to add to
-// audiences that the policy has, or all = true where it has to be made again.
+// take records which peers the routes are for, and for which others they are kept. It returns the
+// prefixes to add to audiences in the policy, or all = true if the policy must be rebuilt.
 func (s *selection) take(routes []bgp.Route, kept func(was *audience, route *bgp.Route) []string, moved func(prefix netip.Prefix, was, is *audience)) (added map[*audience][]netip.Prefix, all bool) {
 	added, all = map[*audience][]netip.Prefix{}, s.stale
 	for i := range routes {
@@ -91,7 +91,7 @@ func (s *selection) take(routes []bgp.Route, kept func(was *audience, route *bgp
 	return added, all
 }
 
-// prune forgets prefixes that are not announced, and audiences without a prefix.
+// prune forgets prefixes that are not announced, and audiences without prefixes.
 func (s *selection) prune(announced map[netip.Prefix]bool) {
 	maps.DeleteFunc(s.of, func(prefix netip.Prefix, _ *audience) bool { return !announced[prefix] })
 	used := map[*audience]bool{}
@@ -101,14 +101,14 @@ func (s *selection) prune(announced map[netip.Prefix]bool) {
 	maps.DeleteFunc(s.audiences, func(_ string, a *audience) bool { return !used[a] })
 }
 
-// choose has the export policy know whom the routes are for. A state that changes, and a route that
-// returns, change nothing here.
+// choose updates the export policy to the audiences of the routes. A route that changes state or
+// returns causes no update.
 func (s *Speaker) choose(routes []bgp.Route) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	added, all := s.selection.take(routes, s.kept, func(prefix netip.Prefix, was, is *audience) {
 		if _, announced := s.announced[prefix]; !announced {
-			return // it is sent as its audience has it
+			return // it is sent as its audience requires
 		}
 		for _, p := range s.peers {
 			e := p.config.Export()
@@ -123,7 +123,7 @@ func (s *Speaker) choose(routes []bgp.Route) (err error) {
 		for _, route := range routes {
 			used[route.Prefix] = true
 		}
-		for prefix := range s.announced { // what could not be withdrawn
+		for prefix := range s.announced { // could not be withdrawn
 			used[prefix] = true
 		}
 		s.selection.prune(used)
@@ -135,8 +135,8 @@ func (s *Speaker) choose(routes []bgp.Route) (err error) {
 	return err
 }
 
-// sendAgain sends the peers that are concerned their routes as the policy has them now, and
-// withdraws those that are not for them. Who could not be sent them is tried again. s.mu is held.
+// sendAgain resends the concerned peers their routes under the current policy, and withdraws those
+// that are not for them. Peers that fail are retried. s.mu is held.
 func (s *Speaker) sendAgain() error {
 	var errs []error
 	s.selection.concerned = slices.DeleteFunc(s.selection.concerned, func(p *peer) bool {
@@ -147,14 +147,14 @@ func (s *Speaker) sendAgain() error {
 	return errors.Join(errs...)
 }
 
-// sendToConcerned sends the peers that are concerned their routes again.
+// sendToConcerned resends the concerned peers their routes.
 func (s *Speaker) sendToConcerned() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sendAgain()
 }
 
-// addPrefixes adds prefixes to audiences that the policy has.
+// addPrefixes adds prefixes to audiences that are already in the policy.
 func (s *Speaker) addPrefixes(added map[*audience][]netip.Prefix) error {
 	for a, prefixes := range added {
 		for _, family := range []bgp.Family{bgp.IPv4, bgp.IPv6} {
@@ -170,7 +170,7 @@ func (s *Speaker) addPrefixes(added map[*audience][]netip.Prefix) error {
 	return nil
 }
 
-// rules are those of all audiences.
+// rules returns the rules of all audiences.
 func (s *selection) rules(peers []*peer) (r rules) {
 	prefixes := map[*audience][]netip.Prefix{}
 	for prefix, a := range s.of {
@@ -200,8 +200,8 @@ func (s *selection) rules(peers []*peer) (r rules) {
 	return r
 }
 
-// members are the addresses of its peers. One that a peer has which is none of them, on another
-// link, is left out: the policy sees no links.
+// members returns the addresses of the audience's peers. It omits an address that a peer outside
+// the audience has on another link, because the policy cannot distinguish links.
 func (a *audience) members(peers []*peer) []netip.Addr {
 	var all, others []netip.Addr
 	for _, p := range peers {
@@ -214,7 +214,7 @@ func (a *audience) members(peers []*peer) []netip.Addr {
 	return slices.DeleteFunc(all, func(at netip.Addr) bool { return slices.Contains(others, at) })
 }
 
-// ranges are the rules of peers that are sent routes in some prefixes alone.
+// ranges returns the rules for peers that are sent only routes in some prefixes.
 func ranges(peers []*peer) (r rules) {
 	limited := slices.DeleteFunc(slices.Clone(peers), func(p *peer) bool { return len(p.config.VIPs) == 0 })
 	for i, class := range classes(limited, func(p *peer) any { return p.config.VIPs }) {
@@ -234,7 +234,7 @@ func ranges(peers []*peer) (r rules) {
 	return r
 }
 
-// prefixSet has those of the prefixes that are of the family; longer, also what is in them.
+// prefixSet returns the prefixes of the family; with longer, also more specific ones.
 func prefixSet(name string, family bgp.Family, prefixes []netip.Prefix, longer bool) *api.DefinedSet {
 	set := &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_PREFIX, Name: name + " " + string(family)}
 	for _, prefix := range prefixes {

@@ -1,5 +1,4 @@
-// Package gobgp announces routes with an embedded GoBGP. It alone imports
-// osrg/gobgp.
+// Package gobgp announces routes with an embedded GoBGP. Only this package imports osrg/gobgp.
 package gobgp
 
 import (
@@ -23,7 +22,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/turns"
 )
 
-// Speaker is a bgp.Announcer. It listens on no port unless it is asked to.
+// Speaker is a bgp.Announcer. It listens on a port only if configured to.
 type Speaker struct {
 	server   *server.BgpServer
 	asn      uint32
@@ -31,14 +30,14 @@ type Speaker struct {
 	listens  uint16 // the port that routers connect to; 0 for none
 	log      *slog.Logger
 
-	announced map[netip.Prefix]bgp.Route // Set alone uses it
+	announced map[netip.Prefix]bgp.Route // only Set uses it
 
-	ctx     context.Context // of what goes on beside the calls
+	ctx     context.Context // for the goroutines beside the calls
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
 	chronicle *chronicle
-	frozen    atomic.Bool // there are no more turns
+	frozen    atomic.Bool // no more turns
 
 	mu        sync.Mutex
 	peers     map[string]*peer // by bgp.Peer.Name
@@ -50,12 +49,12 @@ type Speaker struct {
 	announceFor time.Duration
 }
 
-// announceFor is how long Set announces until it lets somebody see what has to be withdrawn: 5,000 routes
-// to 50 peers take some seconds.
+// announceFor is how long Set announces before it returns to let the caller check for withdrawals:
+// 5,000 routes to 50 peers take several seconds.
 const announceFor = 100 * time.Millisecond
 
-// NewSpeaker starts without peers. Nothing that a peer sends is ever accepted. It starts also
-// where ctx has ended: Close alone ends it.
+// NewSpeaker starts without peers. It never accepts a route from a peer. It also starts if ctx has
+// ended: only Close ends it.
 func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Speaker, error) {
 	s := &Speaker{
 		asn: config.ASN, routerID: config.RouterID, log: log, announced: map[netip.Prefix]bgp.Route{},
@@ -64,7 +63,7 @@ func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Spe
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.server = server.NewBgpServer(server.LoggerOption(slog.New(scribe{bfdGuard{quiet(log).Handler(), log}, s.chronicle, nil}), nil))
-	go s.server.Serve() // ends with StopBgp
+	go s.server.Serve() // returns after StopBgp
 	global := &api.Global{Asn: config.ASN, RouterId: config.RouterID.String(), ListenPort: -1}
 	for _, at := range listenable(config.Listen, log) {
 		s.listens, global.ListenPort = at.Port(), int32(at.Port())
@@ -90,8 +89,8 @@ func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 	for _, route := range routes {
 		want[route.Prefix] = true
 	}
-	// Withdraw first: a site that cannot serve any more is the urgent case. One
-	// route that fails does not hold up the others.
+	// Withdraw first: a site that can no longer serve is the urgent case. A route that fails does
+	// not delay the others.
 	var errs []error
 	for prefix := range s.announced {
 		if want[prefix] {
@@ -104,9 +103,9 @@ func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 		delete(s.announced, prefix)
 	}
 	if err := s.choose(routes); err != nil {
-		return s.held(), errors.Join(append(errs, err)...) // who is to get them is not known
+		return s.held(), errors.Join(append(errs, err)...) // their recipients are unknown
 	}
-	errs = append(errs, s.sendToConcerned()) // before what is new: some routes may be for them no more
+	errs = append(errs, s.sendToConcerned()) // before new routes: some may no longer be for them
 	began, some := time.Now(), false
 	for _, route := range routes {
 		if before, known := s.announced[route.Prefix]; known && before.SameAs(route) {
@@ -128,7 +127,7 @@ func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 	return routes, nil
 }
 
-// held is what is announced.
+// held returns what is announced.
 func (s *Speaker) held() []bgp.Route { return slices.Collect(maps.Values(s.announced)) }
 
 func (s *Speaker) announce(route bgp.Route) error {
@@ -142,7 +141,7 @@ func (s *Speaker) announce(route bgp.Route) error {
 	return err
 }
 
-// withdraw names the path: GoBGP deletes every path if it is told of none.
+// withdraw names the path: without one, GoBGP deletes every path.
 func (s *Speaker) withdraw(prefix netip.Prefix) error {
 	nlri, err := gobgp.NewIPAddrPrefix(prefix)
 	if err != nil {
@@ -153,10 +152,10 @@ func (s *Speaker) withdraw(prefix netip.Prefix) error {
 	}}})
 }
 
-// settleTime is what the withdrawals get to leave before the sessions are ended.
+// settleTime is how long withdrawals may take to be sent before the sessions end.
 const settleTime = 100 * time.Millisecond
 
-// Close implements bgp.Announcer. GoBGP's own stop is not bounded.
+// Close implements bgp.Announcer. GoBGP's own stop has no time limit.
 func (s *Speaker) Close(deadline time.Duration) error {
 	s.cancel()
 	done := make(chan error, 1)

@@ -34,7 +34,7 @@ func (s *Speaker) Peers() []bgp.PeerStatus {
 	return all
 }
 
-// status is the peer's with its session, which may be nil.
+// status returns the peer's status with its session, which may be nil.
 func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 	st := bgp.PeerStatus{
 		Interface: p.config.Interface, Gateway: p.config.Gateway, Group: p.config.Group, ASN: p.config.ASN, State: "idle",
@@ -44,11 +44,11 @@ func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 	}
 	if p.addr.IsValid() {
 		st.Address = p.addr.String()
-	} else if p.config.Address.IsValid() { // it is not begun yet
+	} else if p.config.Address.IsValid() { // it has not begun
 		st.Address = p.config.Address.String()
 	}
 	if session != nil {
-		// The API counts from one, the packets' own states from zero.
+		// The API counts states from one, package bgp from zero.
 		st.State = stateName(gobgp.FSMState(session.State.SessionState - 1))
 		st.BFD = bfdState(session)
 	}
@@ -88,7 +88,7 @@ func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 func (s *Speaker) explain(p *peer, st *bgp.PeerStatus) {
 	t := &p.trouble
 	if t.since.IsZero() {
-		return // it is up, or its loss is not known yet
+		return // it is up, or its loss was not noticed yet
 	}
 	st.Outage = &bgp.Outage{Since: t.since, Attempts: t.attempts}
 	if t.parked() {
@@ -125,23 +125,21 @@ func (s *Speaker) isEstablished(addr netip.Addr) (yes bool) {
 	return yes
 }
 
-// extendedNextHop reports whether the peer's session takes IPv6 next hops of IPv4
-// routes.
+// extendedNextHop reports whether the peer's session accepts IPv6 next hops for IPv4 routes.
 func (s *Speaker) extendedNextHop(addr netip.Addr) (yes bool) {
 	s.eachPeer(addr.String(), func(p *api.Peer) { yes = takesExtendedNextHop(p) })
 	return yes
 }
 
-// routerASN is the AS that the peer's OPEN has named; 0 for none.
+// routerASN returns the AS number in the peer's OPEN; 0 for none.
 func (s *Speaker) routerASN(addr netip.Addr) (asn uint32) {
 	s.eachPeer(addr.String(), func(p *api.Peer) { asn = p.State.PeerAsn })
 	return asn
 }
 
-// eachPeer calls fn with the session that GoBGP has with the address; with every
-// one for "".
+// eachPeer calls fn with GoBGP's session with the address; "" selects all sessions.
 func (s *Speaker) eachPeer(addr string, fn func(*api.Peer)) {
-	// The only error is of a server that has stopped, and has no peers.
+	// It fails only if the server has stopped and has no peers.
 	_ = s.server.ListPeer(context.Background(), &api.ListPeerRequest{Address: addr}, func(p *api.Peer) {
 		if p.State != nil {
 			fn(p)
@@ -160,8 +158,8 @@ func bfdState(p *api.Peer) string {
 	return strings.ToLower(strings.TrimPrefix(p.State.BfdState.SessionState.String(), "BFD_SESSION_STATE_"))
 }
 
-// speaks reports whether the peer has said that it speaks the family. One that
-// names none speaks IPv4 (RFC 4760).
+// speaks reports whether the peer has advertised the family. A peer that advertises none speaks
+// IPv4 (RFC 4760).
 func speaks(p *api.Peer, f bgp.Family) bool {
 	named := false
 	for _, c := range p.State.RemoteCap {
@@ -175,7 +173,7 @@ func speaks(p *api.Peer, f bgp.Family) bool {
 	return !named && f == bgp.IPv4
 }
 
-// takesExtendedNextHop reports whether the peer has offered RFC 8950 for IPv4.
+// takesExtendedNextHop reports whether the peer has advertised RFC 8950 for IPv4.
 func takesExtendedNextHop(p *api.Peer) bool {
 	for _, c := range p.State.RemoteCap {
 		for _, t := range c.GetExtendedNexthop().GetTuples() {
@@ -197,7 +195,7 @@ func stateName(s gobgp.FSMState) string {
 	return strings.ToLower(strings.TrimPrefix(s.String(), "BGP_FSM_"))
 }
 
-// quiet passes on what GoBGP warns of; its information is about every message.
+// quiet passes on GoBGP's warnings; its info level logs every message.
 func quiet(log *slog.Logger) *slog.Logger {
 	return slog.New(levelHandler{log.Handler()})
 }

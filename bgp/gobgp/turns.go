@@ -15,10 +15,10 @@ import (
 // Freeze implements bgp.Announcer.
 func (s *Speaker) Freeze() { s.frozen.Store(true) }
 
-// ended reports whether the speaker is closed, or about to be.
+// ended reports whether the speaker is closed or closing.
 func (s *Speaker) ended() bool { return s.ctx.Err() != nil }
 
-// sessionStates are GoBGP's sessions by the address of the router.
+// sessionStates are GoBGP's session states by the router's address.
 type sessionStates map[string]api.PeerState_SessionState
 
 func (s *Speaker) sessionStates() sessionStates {
@@ -29,7 +29,7 @@ func (s *Speaker) sessionStates() sessionStates {
 
 func (all sessionStates) of(p *peer) api.PeerState_SessionState { return all[p.addr.String()] }
 
-// follow has the sessions follow the file whose turn it is. s.mu is held.
+// follow makes the sessions whose turn it is follow the file. s.mu is held.
 func (s *Speaker) follow(states sessionStates, now time.Time) error {
 	if s.frozen.Load() || s.ended() {
 		return nil
@@ -57,12 +57,12 @@ func (s *Speaker) follow(states sessionStates, now time.Time) error {
 	return errors.Join(errs...)
 }
 
-// do does a step. It fails where the session is as it was, and where a new one cannot be had.
+// do carries out a step. It fails if the session is unchanged, or if a new one is not possible.
 func (s *Speaker) do(step turns.Step, now time.Time) error {
 	p := s.peers[step.Name]
 	switch step.Do {
 	case turns.Begin:
-		// Where the policy knows its address, it is sent nothing that is for others.
+		// Once the policy knows its address, the peer is sent nothing meant for others.
 		p.config, p.addr, p.begun = *step.Peer, step.Peer.Address, true
 		return errors.Join(s.applyPolicy(), s.add(p))
 	case turns.Change:
@@ -71,7 +71,7 @@ func (s *Speaker) do(step turns.Step, now time.Time) error {
 	return s.end(p)
 }
 
-// change resets the peer's session, and begins one with other settings.
+// change resets the peer's session, and begins one with new settings.
 func (s *Speaker) change(p *peer, config *bgp.Peer, now time.Time) error {
 	if err := s.cease(p); err != nil {
 		return err
@@ -85,9 +85,8 @@ func (s *Speaker) change(p *peer, config *bgp.Peer, now time.Time) error {
 	return nil
 }
 
-// cease ends the session of a peer whose settings change: its router reads that (Cease, Other
-// Configuration Change, RFC 4486), and what listens for it forgets the key. That is what
-// UpdatePeer does.
+// cease ends the session of a peer whose settings change. Its router receives Cease/Other
+// Configuration Change (RFC 4486), and the listener forgets the key, as with UpdatePeer.
 func (s *Speaker) cease(p *peer) error {
 	if !p.added {
 		return s.unkey(p)
@@ -106,7 +105,7 @@ func (s *Speaker) cease(p *peer) error {
 	return s.unkey(p)
 }
 
-// end ends the session of a peer that the file no longer has (Cease, Peer De-configured).
+// end ends the session of a peer that was removed from the file (Cease/Peer De-configured).
 func (s *Speaker) end(p *peer) error {
 	if err := s.remove(p); err != nil {
 		return err
@@ -119,7 +118,7 @@ func (s *Speaker) end(p *peer) error {
 	return s.applyPolicy()
 }
 
-// logPhase logs the phases of a session that follows the file, each once.
+// logPhase logs each phase of a session that follows the file once.
 func (s *Speaker) logPhase(p *peer, now time.Time) {
 	change := s.turns.Status(p.config.Name(), now)
 	phase := bgp.ChangePhase("")

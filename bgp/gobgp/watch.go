@@ -10,7 +10,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/server"
 )
 
-// watchPeers logs sessions that come and go, and looks at what a new one can do.
+// watchPeers logs sessions that come up or go down, and records the capabilities of a new one.
 func (s *Speaker) watchPeers() error {
 	last := map[netip.Addr]gobgp.FSMState{}
 	return s.server.WatchEvent(s.ctx, server.WatchEventMessageCallbacks{
@@ -32,8 +32,7 @@ func (s *Speaker) watchPeers() error {
 	}, server.WatchPeer())
 }
 
-// sessionChanged takes note of what a new session can do, and begins one that is
-// lost anew.
+// sessionChanged records the capabilities of a new session, and restarts one that is lost.
 func (s *Speaker) sessionChanged(addr netip.Addr, established bool, reason api.PeerState_DisconnectReason, at time.Time) {
 	extended := established && s.extendedNextHop(addr)
 	external := uint32(0)
@@ -62,7 +61,7 @@ func (s *Speaker) sessionChanged(addr netip.Addr, established bool, reason api.P
 	}
 }
 
-// begun takes note of a new session.
+// begun records a new session.
 func (s *Speaker) begun(p *peer, now time.Time) {
 	p.trouble.deafen()
 	p.trouble.since, p.trouble.up, p.trouble.retry = time.Time{}, now, time.Time{}
