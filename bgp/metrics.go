@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics are one speaker's, in a registry of their own.
+// metrics are those of one speaker, in their own registry.
 type metrics struct {
 	registry    *prometheus.Registry
 	transitions *prometheus.CounterVec
@@ -49,7 +49,7 @@ func newMetrics(s *speaker) *metrics {
 	return m
 }
 
-// serve answers Prometheus at the address; "" for nowhere.
+// serve answers Prometheus at the address; "" for none.
 func (m *metrics) serve(address string) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
@@ -62,14 +62,14 @@ func (m *metrics) serve(address string) (stop func(), err error) {
 	return serve(server, listener), nil
 }
 
-// handler answers with what can be shown: one series that cannot costs no other.
+// handler serves all metrics that can be collected: one failing series does not affect others.
 func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", &inTurn{handler: promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})})
 	return mux
 }
 
-// scrape bounds one request for metrics.
+// scrape limits the duration of one request for metrics.
 const scrape = 10 * time.Second
 
 func (m *metrics) reloaded(good bool) {
@@ -80,20 +80,20 @@ func (m *metrics) reloaded(good bool) {
 	m.reloads.WithLabelValues(result).Inc()
 }
 
-// forget drops what is counted for a VIP: tenants make up addresses, and all of them
-// would be kept for ever.
+// forget drops a VIP's metrics: tenants can make up addresses, whose metrics would otherwise be
+// kept forever.
 func (m *metrics) forget(vip netip.Addr) {
 	m.transitions.DeletePartialMatch(prometheus.Labels{"vip": vip.String()})
 }
 
-// The most that is waited for an UPDATE to be sent, and how soon it is looked first; then twice as
-// late each time, for to count them asks every session.
+// The longest wait for an UPDATE to be sent, and the first polling interval, which then doubles,
+// because counting UPDATEs queries every session.
 const (
 	sentWait = time.Second
 	sentLook = time.Millisecond
 )
 
-// checked observes one check.
+// checked records one check.
 func (m *metrics) checked(failure error, took time.Duration) {
 	result := "passed"
 	if failure != nil {
@@ -102,8 +102,8 @@ func (m *metrics) checked(failure error, took time.Duration) {
 	m.checks.WithLabelValues(result).Observe(took.Seconds())
 }
 
-// sent observes how long it took from the result at the time until more UPDATEs
-// have been sent than before. It waits for that.
+// sent measures the time from the check result until more UPDATEs have been sent than before, and
+// waits for that.
 func (m *metrics) sent(ctx context.Context, at time.Time, before uint64, count func() uint64) {
 	ctx, cancel := context.WithTimeout(ctx, sentWait)
 	defer cancel()
@@ -115,7 +115,7 @@ func (m *metrics) sent(ctx context.Context, at time.Time, before uint64, count f
 	m.withdrawals.WithLabelValues("sent").Observe(time.Since(at).Seconds())
 }
 
-// snapshot collects the status.
+// snapshot collects the status as metrics.
 type snapshot struct{ s *speaker }
 
 var (

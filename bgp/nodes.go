@@ -2,10 +2,11 @@ package bgp
 
 import "go.yaml.in/yaml/v3"
 
-// mergeKey is YAML's: the keys of the mappings in its value count as keys beside it.
+// mergeKey is YAML's merge key: the keys of the mappings in its value count as keys of its own
+// mapping.
 const mergeKey = "<<"
 
-// resolve returns the node that an alias stands for, and what a document holds; nil for none.
+// resolve returns the target of an alias, and the content of a document; nil for none.
 func resolve(node *yaml.Node) *yaml.Node {
 	for range maxDepth {
 		switch {
@@ -22,8 +23,8 @@ func resolve(node *yaml.Node) *yaml.Node {
 	return nil
 }
 
-// eachPair calls fn with every key and value of a mapping: its own ones, and then those that it
-// merges in and lacks.
+// eachPair calls fn with every key and value of a mapping: first its own, then merged ones that it
+// lacks.
 func eachPair(node *yaml.Node, fn func(key, value *yaml.Node)) {
 	seen := map[string]bool{}
 	pairsOf(node, 0, func(key, value *yaml.Node) {
@@ -58,7 +59,7 @@ func pairsOf(node *yaml.Node, depth int, fn func(key, value *yaml.Node)) {
 	}
 }
 
-// valueOf returns the value of a mapping's key; nil for none.
+// valueOf returns the value of a key in a mapping; nil for none.
 func valueOf(node *yaml.Node, key string) (found *yaml.Node) {
 	eachPair(node, func(k, value *yaml.Node) {
 		if k.Value == key {
@@ -68,13 +69,13 @@ func valueOf(node *yaml.Node, key string) (found *yaml.Node) {
 	return found
 }
 
-// keysOfNode are the keys of a mapping, with those that it merges in.
+// keysOfNode returns the keys of a mapping, including merged ones.
 func keysOfNode(node *yaml.Node) (all []string) {
 	eachPair(node, func(key, _ *yaml.Node) { all = append(all, key.Value) })
 	return all
 }
 
-// elementsOf are those of a sequence.
+// elementsOf returns the elements of a sequence.
 func elementsOf(node *yaml.Node) []*yaml.Node {
 	if node = resolve(node); node == nil || node.Kind != yaml.SequenceNode {
 		return nil

@@ -1,10 +1,10 @@
-// Package kube is the speaker's view of the local Kubernetes cluster: which
-// Services want addresses announced, where they are served, and whether this node
-// is to be left. It alone, below bgp, imports client-go.
+// Package kube is the speaker's view of the local Kubernetes cluster: which Services want addresses
+// announced, where they are served, and whether this node is to be drained. It is the only package
+// below bgp that imports client-go.
 //
-// Run blocks until its context ends and leaves no goroutine behind. What the API
-// told stays while the API is away. Everything is declared by one goroutine, and
-// written to the API by another, which never holds up the first.
+// Run blocks until its context ends and leaves no goroutine behind. The last known state stays
+// while the API is unavailable. One goroutine makes all declarations; another writes to the API and
+// never blocks the first.
 package kube
 
 import (
@@ -31,8 +31,7 @@ import (
 	"github.com/nearcast/nearcast/internal/apiwatch"
 )
 
-// coalesce is the least time between two declarations: a rollout changes many
-// endpoints at once.
+// coalesce is the minimum time between two declarations: a rollout changes many endpoints at once.
 const coalesce = 50 * time.Millisecond
 
 // Cluster implements bgp.Cluster. Run is called once.
@@ -44,12 +43,12 @@ type Cluster struct {
 	services *mirror[*corev1.Service]
 	slices   *mirror[*discoveryv1.EndpointSlice]
 	nodes    *mirror[*corev1.Node]
-	// changed has something when a mirror does.
+	// changed is signalled when a mirror changes.
 	changed chan struct{}
 
-	// What follows belongs to the goroutine that declares.
+	// Only the goroutine that declares uses the following fields.
 
-	// requests are the Services as they were last read.
+	// requests are the Services as last read.
 	requests map[bgp.ServiceRef]request
 	// nodeless is set while the node is known not to exist.
 	nodeless bool
@@ -57,23 +56,23 @@ type Cluster struct {
 
 var _ bgp.Cluster = (*Cluster)(nil)
 
-// New returns the cluster of the kubeconfig, or that of the pod's own account. It
-// does not speak to the API.
+// New returns the cluster of the kubeconfig, or of the pod's own account. It does not contact the
+// API.
 func New(config bgp.Services, log *slog.Logger) (*Cluster, error) {
 	access, err := accessOf(config.Kubeconfig)
 	if err != nil {
 		return nil, err
 	}
 	access.UserAgent = fieldManager
-	// No limit of the client's: the server has its own (API Priority and Fairness),
-	// and everything here backs off.
+	// No client-side rate limit: the server has its own (API Priority and Fairness), and all
+	// requests here back off.
 	access.QPS = -1
 	reads, err := kubernetes.NewForConfig(access)
 	if err != nil {
 		return nil, fmt.Errorf("kube: %w", err)
 	}
 	bounded := rest.CopyConfig(access)
-	bounded.Timeout = writeTimeout // which no watch would survive
+	bounded.Timeout = writeTimeout // no watch would survive it
 	writes, err := kubernetes.NewForConfig(bounded)
 	if err != nil {
 		return nil, fmt.Errorf("kube: %w", err)
@@ -109,9 +108,9 @@ func newCluster(reads, writes kubernetes.Interface, config bgp.Services, log *sl
 	return c
 }
 
-// Assign implements bgp.Cluster. What it is given must follow from the last
-// declaration by the time that Run's changed returns; until a first one has, nothing
-// is written, or an empty start would take every Service its addresses.
+// Assign implements bgp.Cluster. granted must follow from the last declaration by the time Run's
+// changed returns. Nothing is written before the first declaration, because an empty start would
+// remove the addresses of every Service.
 func (c *Cluster) Assign(granted map[bgp.ServiceRef][]netip.Addr) { c.writer.assign(granted) }
 
 // Run implements bgp.Cluster.
@@ -128,8 +127,8 @@ func (c *Cluster) Run(ctx context.Context, changed func(bgp.Declared)) {
 	c.declare(ctx, changed)
 }
 
-// declare calls changed whenever there is something new, until ctx ends; for the
-// first time when everything was told.
+// declare calls changed after every change until ctx ends, for the first time once everything has
+// been listed.
 func (c *Cluster) declare(ctx context.Context, changed func(bgp.Declared)) {
 	var last *bgp.Declared
 	for {
@@ -155,8 +154,8 @@ func (c *Cluster) declare(ctx context.Context, changed func(bgp.Declared)) {
 	}
 }
 
-// read returns what the mirrors declare, and the Services that it was read of. What has
-// not changed is not read again, or one namespace's thousands would delay all others.
+// read returns what the mirrors declare, and the Services from which it was read. It does not
+// reread unchanged Services, or the thousands of one namespace would delay all others.
 func (c *Cluster) read() (declared bgp.Declared, seen []request) {
 	services := c.services.all()
 	left := beyond(services)
@@ -184,7 +183,7 @@ func (c *Cluster) read() (declared bgp.Declared, seen []request) {
 	return declared, seen
 }
 
-// slicesOf groups the slices of the Services, but for those that are left out.
+// slicesOf groups the slices by Service, except for Services that are left out.
 func (c *Cluster) slicesOf(services map[types.NamespacedName]*corev1.Service, left map[types.NamespacedName]bool) map[types.NamespacedName][]*discoveryv1.EndpointSlice {
 	grouped := map[types.NamespacedName][]*discoveryv1.EndpointSlice{}
 	for _, s := range c.slices.all() {

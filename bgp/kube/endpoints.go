@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// stripSlice keeps the slices of Services.
+// stripSlice keeps the slices that belong to Services.
 func stripSlice(s *discoveryv1.EndpointSlice) bool {
 	service := s.Labels[discoveryv1.LabelServiceName]
 	s.ObjectMeta = metav1.ObjectMeta{
@@ -25,18 +25,17 @@ func stripSlice(s *discoveryv1.EndpointSlice) bool {
 	return service != ""
 }
 
-// probePort is the port that endpoints are probed at.
+// probePort is the port on which endpoints are probed.
 type probePort struct {
-	// number is as annotated; 0 where nothing is probed.
+	// number is the annotated port; 0 if nothing is probed.
 	number uint16
-	// ofService is set where the Service has that port: the slices then have its
-	// target, by name.
+	// ofService is set if the Service has that port: the slices then have its target port, by name.
 	ofService bool
 	name      string
 }
 
-// probeOf is what is asked of each endpoint: what nearcast.dev/probe says, or a
-// connection to the first TCP port; and why that is not asked, or "".
+// probeOf returns how each endpoint is probed: as nearcast.dev/probe says, or by a connection to
+// the first TCP port. unasked says why the annotated probe is not used, or is "".
 func probeOf(s *corev1.Service, t *federation.Template) (_ federation.Target, _ probePort, unasked string) {
 	spec := federation.ProbeSpec{Kind: federation.ProbeTCP}
 	if t.Probe != nil {
@@ -72,8 +71,8 @@ func firstTCP(s *corev1.Service) uint16 {
 	return 0
 }
 
-// portOf finds out whose port the number is: the Service's, or else the
-// endpoints', which may have one for probes that the Service has not.
+// portOf finds out whose port the number is: the Service's, or the endpoints', which may have a
+// separate port for probes.
 func portOf(s *corev1.Service, number uint16) probePort {
 	for _, p := range s.Spec.Ports {
 		if protocolOf(p.Protocol) == corev1.ProtocolTCP && p.Port == int32(number) {
@@ -83,7 +82,7 @@ func portOf(s *corev1.Service, number uint16) probePort {
 	return probePort{number: number}
 }
 
-// foreign is the port where neither the Service nor its slices have it; 0 where one does.
+// foreign returns the port if neither the Service nor its slices have it; 0 if one does.
 func (p probePort) foreign(all []*discoveryv1.EndpointSlice) uint16 {
 	has := func(s *discoveryv1.EndpointSlice) bool {
 		return slices.ContainsFunc(s.Ports, func(port discoveryv1.EndpointPort) bool {
@@ -96,7 +95,7 @@ func (p probePort) foreign(all []*discoveryv1.EndpointSlice) uint16 {
 	return p.number
 }
 
-// in returns the port at the endpoints of the slice; 0 where they have none.
+// in returns the port of the slice's endpoints; 0 if they have none.
 func (p probePort) in(s *discoveryv1.EndpointSlice) uint16 {
 	if !p.ofService {
 		return p.number
@@ -109,8 +108,8 @@ func (p probePort) in(s *discoveryv1.EndpointSlice) uint16 {
 	return 0
 }
 
-// endpointsOf joins the slices, of either family. One that is in two of them, as
-// happens while they are filled anew, is there once, and ready if it is in any.
+// endpointsOf merges the slices, of both families. An endpoint in two slices, as happens while
+// slices are refilled, appears once, and is ready if either says so.
 func endpointsOf(all []*discoveryv1.EndpointSlice, port, own probePort, node string) []bgp.Endpoint {
 	joined := map[netip.AddrPort]bgp.Endpoint{}
 	for _, s := range all {
@@ -136,10 +135,10 @@ func endpointsOf(all []*discoveryv1.EndpointSlice, port, own probePort, node str
 	return sorted
 }
 
-// endpointOf reads an endpoint, of which the first address counts, as for
-// kube-proxy; false where that is a name, or nothing that a tenant's Service may lead
-// to: the speaker asks from the node, whose cloud tells it more than a pod. The API
-// server takes no loopback addresses.
+// endpointOf reads an endpoint by its first address, as kube-proxy does. It returns false if that
+// is a name, or an address to which a tenant's Service must not lead: the speaker probes from the
+// node, to which a cloud's metadata service reveals more than to a pod. The API server rejects
+// loopback addresses.
 func endpointOf(e *discoveryv1.Endpoint, port uint16, node string) (bgp.Endpoint, bool) {
 	if len(e.Addresses) == 0 {
 		return bgp.Endpoint{}, false
@@ -154,7 +153,7 @@ func endpointOf(e *discoveryv1.Endpoint, port uint16, node string) (bgp.Endpoint
 	terminating := value(e.Conditions.Terminating)
 	return bgp.Endpoint{
 		Addr: netip.AddrPortFrom(addr.Unmap(), port),
-		// What is not told is true.
+		// Absent conditions count as true.
 		Ready:       !terminating && (e.Conditions.Ready == nil || *e.Conditions.Ready),
 		Terminating: terminating && (e.Conditions.Serving == nil || *e.Conditions.Serving),
 		Here:        e.NodeName != nil && *e.NodeName == node,

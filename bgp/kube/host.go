@@ -10,9 +10,9 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// hostOf returns the host that a probe sends: the annotated one if it is a name of the
-// Service's own, or else the first name that is annotated and no wildcard. A speaker asks
-// from the node, and what is behind an endpoint may answer for more names than one.
+// hostOf returns the host that a probe sends: the annotated one if it is one of the Service's
+// names, otherwise the first annotated name that is not a wildcard. The speaker probes from the
+// node, and an endpoint may answer for other names too.
 func hostOf(s *corev1.Service, t *federation.Template, annotated string) (string, error) {
 	if annotated == "" {
 		return firstName(t), nil
@@ -25,8 +25,8 @@ func hostOf(s *corev1.Service, t *federation.Template, annotated string) (string
 	return strings.TrimSuffix(name, "."), nil
 }
 
-// isOwn reports whether the name is annotated, or below a wildcard that is. The default
-// name is in a zone that the speaker does not know.
+// isOwn reports whether the name is annotated, or below an annotated wildcard. The default name is
+// in a zone that the speaker does not know.
 func isOwn(s *corev1.Service, t *federation.Template, name string) bool {
 	if len(t.Hostnames) == 0 {
 		return strings.HasPrefix(name, s.Name+"."+s.Namespace+".")
@@ -37,7 +37,7 @@ func isOwn(s *corev1.Service, t *federation.Template, name string) bool {
 	})
 }
 
-// firstName is the first name that is annotated and no wildcard; "" for none.
+// firstName returns the first annotated name that is not a wildcard; "" for none.
 func firstName(t *federation.Template) string {
 	for _, name := range t.Hostnames {
 		if name[0] != '*' {

@@ -14,19 +14,18 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// leaseName names the Lease, in the namespace of the pod.
+// leaseName is the name of the Lease, in the namespace of the pod.
 const leaseName = fieldManager
 
-// The Lease is asked for seldom: a status is written once in a Service's life, and
-// a hundred nodes ask.
+// The Lease is requested rarely: a status is written once in a Service's life, and a hundred nodes
+// compete for the Lease.
 const (
 	leaseDuration = 30 * time.Second
 	renewDeadline = 20 * time.Second
 	retryPeriod   = 5 * time.Second
 )
 
-// campaign holds the Lease, or tries to, until ctx ends. Nothing but writing
-// depends on it.
+// campaign holds the Lease, or tries to get it, until ctx ends. Only writing depends on it.
 func (w *writer) campaign(ctx context.Context) {
 	config := leaderelection.LeaderElectionConfig{
 		Name: leaseName,
@@ -42,7 +41,7 @@ func (w *writer) campaign(ctx context.Context) {
 			OnStoppedLeading: func() {}, // the context of leading has ended
 		},
 	}
-	// Of itself it logs every attempt, to klog.
+	// By default it logs every attempt to klog.
 	ctx = logr.NewContext(ctx, logr.Discard())
 	for ctx.Err() == nil {
 		elector, err := leaderelection.NewLeaderElector(config)
@@ -54,7 +53,7 @@ func (w *writer) campaign(ctx context.Context) {
 	}
 }
 
-// lock is the Lease, with what is wrong with it logged once.
+// lock is the Lease; it logs each problem once.
 type lock struct {
 	resourcelock.Interface
 	log *slog.Logger
@@ -66,7 +65,7 @@ type lock struct {
 // Get implements resourcelock.Interface.
 func (l *lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, err := l.Interface.Get(ctx)
-	if !apierrors.IsNotFound(err) { // or it is about to be created
+	if !apierrors.IsNotFound(err) { // otherwise it is about to be created
 		_ = l.report("get", err)
 	}
 	return record, raw, err
@@ -82,7 +81,7 @@ func (l *lock) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) 
 	return l.report("update", l.Interface.Update(ctx, r))
 }
 
-// report logs a failure but that another was quicker, or that we end.
+// report logs a failure, unless another node was faster or the speaker is stopping.
 func (l *lock) report(verb string, err error) error {
 	text := ""
 	if err != nil && !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !errors.Is(err, context.Canceled) {

@@ -14,14 +14,14 @@ import (
 	"github.com/nearcast/nearcast/internal/apiwatch"
 )
 
-// mirror holds the objects of one kind as the API last told them, stripped; also
-// while the API is away. It is the store of a Reflector.
+// mirror holds the objects of one kind as last reported by the API, stripped, also while the API is
+// unavailable. It is the store of a Reflector.
 type mirror[T metav1.Object] struct {
 	kind   string
 	object runtime.Object
 	from   cache.ListerWatcher
-	// strip drops from an object what is never read, and reports whether it is of any
-	// use. It may be applied twice.
+	// strip drops unused fields from an object, and reports whether the object is needed at all. It
+	// may be applied twice.
 	strip   func(T) bool
 	changed chan<- struct{}
 	log     *slog.Logger
@@ -29,7 +29,7 @@ type mirror[T metav1.Object] struct {
 	mu      sync.Mutex
 	objects map[types.NamespacedName]T
 	listed  bool
-	// fault is what was last logged; "" once the API told again.
+	// fault is the last logged failure; "" once the API responds again.
 	fault string
 }
 
@@ -37,7 +37,7 @@ func newMirror[T metav1.Object](kind string, object runtime.Object, from cache.L
 	return &mirror[T]{kind: kind, object: object, from: from, strip: strip, changed: c.changed, log: c.log, objects: map[types.NamespacedName]T{}}
 }
 
-// run follows the kind until ctx ends.
+// run watches the kind until ctx ends.
 func (m *mirror[T]) run(ctx context.Context) { apiwatch.Follow(ctx, m.object, m.from, m, m.report) }
 
 // report logs a failure, once.
@@ -50,21 +50,21 @@ func (m *mirror[T]) report(err error) {
 	}
 }
 
-// told reports whether the API has told of every object once.
+// told reports whether the API has listed every object once.
 func (m *mirror[T]) told() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.listed
 }
 
-// all returns the objects, which are not to be changed.
+// all returns the objects, which the caller must not modify.
 func (m *mirror[T]) all() map[types.NamespacedName]T {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return maps.Clone(m.objects)
 }
 
-// change does so under the lock, and tells of it.
+// change runs do under the lock, and signals the change.
 func (m *mirror[T]) change(do func()) {
 	m.mu.Lock()
 	do()
@@ -103,7 +103,7 @@ func (m *mirror[T]) Delete(obj any) error {
 	return nil
 }
 
-// Replace implements cache.ReflectorStore: what is not in the list is gone.
+// Replace implements cache.ReflectorStore: objects not in the list are removed.
 func (m *mirror[T]) Replace(list []any, _ string) error {
 	m.change(func() {
 		m.objects, m.listed, m.fault = make(map[types.NamespacedName]T, len(list)), true, ""
@@ -114,11 +114,10 @@ func (m *mirror[T]) Replace(list []any, _ string) error {
 	return nil
 }
 
-// Resync implements cache.ReflectorStore; nothing here needs one.
+// Resync implements cache.ReflectorStore; it is not needed here.
 func (m *mirror[T]) Resync() error { return nil }
 
-// Transformer implements cache.TransformingStore: what is never read is dropped
-// as it arrives.
+// Transformer implements cache.TransformingStore: it drops unused fields as objects arrive.
 func (m *mirror[T]) Transformer() cache.TransformFunc {
 	return func(obj any) (any, error) {
 		if o, ok := obj.(T); ok {
@@ -132,7 +131,7 @@ func nameOf(o metav1.Object) types.NamespacedName {
 	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
-// kick has a channel of one place hold something.
+// kick fills a channel with capacity one without blocking.
 func kick(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -43,8 +43,8 @@ func stripNode(n *corev1.Node) bool {
 	return true
 }
 
-// drained is why the node is to be left; "" for no reason, also where it does not
-// exist, which is said once.
+// drained returns why the node is to be drained; "" for no reason, also if it does not exist, which
+// is logged once.
 func (c *Cluster) drained() string {
 	node := c.nodes.all()[types.NamespacedName{Name: c.config.Node}]
 	if node == nil {
@@ -61,7 +61,7 @@ func (c *Cluster) drained() string {
 		}
 	}
 	for _, key := range c.config.DrainLabels {
-		if _, is := node.Labels[key]; is { // whatever its value, as Kubernetes has it
+		if _, is := node.Labels[key]; is { // with any value, as in Kubernetes
 			return fmt.Sprintf("node %s has the label %s", node.Name, key)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// class is spec.loadBalancerClass of the Services whose load balancer this is.
+	// class is the spec.loadBalancerClass of Services that this load balancer serves.
 	class = "nearcast.dev/anycast"
 	// vipAnnotation names the addresses; see federation.ParseTemplate.
 	vipAnnotation = "nearcast.dev/vip"
@@ -40,9 +40,9 @@ func stripService(s *corev1.Service) bool {
 	return counts(s)
 }
 
-// isRead reports whether the speaker reads the annotation. Those that resolvers read are
-// theirs to refuse: what is wrong with a name costs no address. One that nobody knows
-// may be a typo of an annotation of the speaker's.
+// isRead reports whether the speaker reads the annotation. Annotations for resolvers are validated
+// there: a faulty name must not cost an address. An unknown annotation may be a typo of one of the
+// speaker's.
 func isRead(key string) bool {
 	switch key {
 	case vipAnnotation, "nearcast.dev/probe", "nearcast.dev/expect", "nearcast.dev/hostname": // a probe may ask for a hostname
@@ -51,7 +51,7 @@ func isRead(key string) bool {
 	return federation.IsAnnotation(key) && !federation.IsKnownAnnotation(key)
 }
 
-// ours reports whether the Service's load balancer is this one.
+// ours reports whether this is the Service's load balancer.
 func ours(s *corev1.Service) bool {
 	return s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Spec.LoadBalancerClass != nil && *s.Spec.LoadBalancerClass == class
 }
@@ -62,24 +62,24 @@ func counts(s *corev1.Service) bool {
 	return ours(s) || vip && s.Labels[federation.FunctionLabel] == "true"
 }
 
-// request is a Service as it was last told, with what it asks for.
+// request is a Service as last reported, with what it asks for.
 type request struct {
 	service *corev1.Service
-	// template is what its annotations say, or said when they could last be read; nil
-	// if they never could, or say nothing.
+	// template holds its annotations, or the last version that could be read; nil if none could, or
+	// if there are none.
 	template *federation.Template
 	// refused is why it, or its newest version, is refused; "" if it is not.
 	refused string
-	// unread is set where nothing is known of what it asks for.
+	// unread is set if nothing is known of what it asks for.
 	unread bool
-	// declared is what it declares, with the endpoints of the slices.
+	// declared is the resulting declaration, with the endpoints of the slices.
 	declared bgp.Service
 	slices   []*discoveryv1.EndpointSlice
-	// unasked is why its probe is not what is asked; "" if it is.
+	// unasked is why its annotated probe is not used; "" if it is.
 	unasked string
 }
 
-// follow returns the Service as it is now, read again as far as it has changed.
+// follow returns the Service as it is now, and rereads only what has changed.
 func (r request) follow(s *corev1.Service, all []*discoveryv1.EndpointSlice, node string) request {
 	if r.service == s && slices.Equal(r.slices, all) {
 		return r
@@ -93,8 +93,8 @@ func (r request) follow(s *corev1.Service, all []*discoveryv1.EndpointSlice, nod
 	return r
 }
 
-// newRequest reads the Service. A version that cannot be read is refused, and
-// leaves the last good one of the same Service.
+// newRequest reads the Service. A version that cannot be read is refused, and the last good version
+// of the same Service stays in force.
 func newRequest(s *corev1.Service, last *federation.Template) request {
 	r := request{service: s}
 	if s.DeletionTimestamp != nil {
@@ -116,8 +116,8 @@ func newRequest(s *corev1.Service, last *federation.Template) request {
 	return r
 }
 
-// parse reads the annotations, of which those of a load balancer's Service count
-// without the label too.
+// parse reads the annotations. Those of a Service with this load balancer also count without the
+// label.
 func parse(s *corev1.Service) (*federation.Template, []federation.Fault) {
 	labelled := *s
 	labelled.Labels = map[string]string{federation.FunctionLabel: "true"}
@@ -141,8 +141,8 @@ func (r *request) ref() bgp.ServiceRef {
 // declares reports whether the Service wants addresses that are known.
 func (r *request) declares() bool { return r.template != nil }
 
-// declaration is the Service with its endpoints. Ports and endpoints are those of
-// now, also where the annotations are of a version before.
+// declaration returns the Service with its endpoints. Ports and endpoints are current, even if the
+// annotations are from an earlier version.
 func (r *request) declaration(all []*discoveryv1.EndpointSlice, node string) bgp.Service {
 	s := r.service
 	probe, port, unasked := probeOf(s, r.template)
@@ -167,7 +167,7 @@ func portsOf(s *corev1.Service) []string {
 	return all
 }
 
-// protocolOf is TCP where none is told, which the API's default is.
+// protocolOf returns p, or TCP, the API's default, if it is empty.
 func protocolOf(p corev1.Protocol) corev1.Protocol {
 	if p == "" {
 		return corev1.ProtocolTCP

@@ -10,14 +10,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// maxServices is how many Services of one namespace are read, its oldest: bgp gives so
-// many addresses to one, and what thousands ask for in vain would delay the changes of
+// maxServices is how many Services of one namespace are read, oldest first: bgp gives as many
+// addresses to a namespace, and futile requests by thousands of Services would delay the changes of
 // other namespaces.
 const maxServices = 256
 
 var tooMany = fmt.Sprintf("is not read: its namespace has %d older Services that want addresses, and no more are read of one", maxServices)
 
-// beyond are the Services that are too many for their namespaces.
+// beyond returns the Services that exceed the limit of their namespaces.
 func beyond(services map[types.NamespacedName]*corev1.Service) map[types.NamespacedName]bool {
 	of := map[string][]*corev1.Service{}
 	for name, s := range services {
@@ -36,7 +36,7 @@ func beyond(services map[types.NamespacedName]*corev1.Service) map[types.Namespa
 	return left
 }
 
-// byAge has the oldest first, as bgp has: one whose age is not known is the youngest.
+// byAge orders the oldest first, as bgp does; an unknown age counts as youngest.
 func byAge(a, b *corev1.Service) int {
 	at, bt := a.CreationTimestamp, b.CreationTimestamp
 	switch {

@@ -19,40 +19,40 @@ import (
 )
 
 const (
-	// fieldManager is the name under which the API remembers what was written here.
+	// fieldManager identifies this writer to the API.
 	fieldManager = "nearcast-speaker"
-	// writeTimeout bounds one request: an API that answers nothing must not hold up
-	// the end of the speaker.
+	// writeTimeout limits one request: an API that does not respond must not delay the end of the
+	// speaker.
 	writeTimeout = 5 * time.Second
-	// What could not be written is tried again, after twice as long each time.
+	// A failed write is retried after a pause that doubles each time.
 	leastRetry, mostRetry = 250 * time.Millisecond, 30 * time.Second
 )
 
-// writer writes the addresses that Services were given to their status, while it
-// holds the Lease. Health plays no part: it is about who owns which address.
+// writer writes the addresses that Services were given to their status while it holds the Lease.
+// Health does not matter: the status says who owns which address.
 type writer struct {
 	api             kubernetes.Interface
 	namespace, node string
 	log             *slog.Logger
 	changed         chan struct{}
-	// failed are the Services that could not be written; run's alone.
+	// failed are the Services that could not be written; only run uses it.
 	failed map[bgp.ServiceRef]failure
 
 	mu      sync.Mutex
 	granted map[bgp.ServiceRef][]netip.Addr
-	// seen are the Services that granted follows from; nil before there are any.
+	// seen are the Services that granted was derived from; nil before the first.
 	seen []request
-	// leading ends when the Lease is lost; nil where it never was held.
+	// leading ends when the Lease is lost; nil if it was never held.
 	leading context.Context
 }
 
-// failure is of a Service that could not be written.
+// failure describes a Service that could not be written.
 type failure struct {
 	pause time.Duration
-	until time.Time // it is not tried again before
+	until time.Time // no retry before this time
 }
 
-// next is the failure of the attempt after f: its pause is twice as long, from now on.
+// next returns the failure of the attempt after f: its pause is twice as long and starts now.
 func (f failure) next() failure {
 	pause := min(max(leastRetry, 2*f.pause), mostRetry)
 	return failure{pause, time.Now().Add(pause)}
@@ -66,7 +66,7 @@ func (w *writer) assign(granted map[bgp.ServiceRef][]netip.Addr) {
 	w.change(func() { w.granted = granted })
 }
 
-// settle takes the Services that were declared, once they are judged.
+// settle stores the declared Services once they are judged.
 func (w *writer) settle(seen []request) { w.change(func() { w.seen = seen }) }
 
 func (w *writer) change(do func()) {
@@ -76,8 +76,7 @@ func (w *writer) change(do func()) {
 	kick(w.changed)
 }
 
-// run writes what is not right whenever something changed, and again what failed,
-// until ctx ends.
+// run corrects statuses after each change, and retries failed ones, until ctx ends.
 func (w *writer) run(ctx context.Context) {
 	for {
 		select {
@@ -90,7 +89,7 @@ func (w *writer) run(ctx context.Context) {
 	}
 }
 
-// again tells when the first of what failed is due; nil if nothing did.
+// again returns a channel that fires when the first failed write is due; nil if none failed.
 func (w *writer) again() <-chan time.Time {
 	var first time.Time
 	for _, f := range w.failed {
@@ -104,7 +103,7 @@ func (w *writer) again() <-chan time.Time {
 	return time.After(time.Until(first))
 }
 
-// write makes every status right, but those that failed a short while ago.
+// write corrects every status, except those that failed recently.
 func (w *writer) write() {
 	w.mu.Lock()
 	ctx, seen, granted := w.leading, w.seen, w.granted
@@ -113,7 +112,7 @@ func (w *writer) write() {
 	w.failed = map[bgp.ServiceRef]failure{}
 	for i := range seen {
 		if ctx == nil || ctx.Err() != nil {
-			return // it is the holder's to do
+			return // only the holder writes
 		}
 		service, ref := seen[i].service, seen[i].ref()
 		want, judged := seen[i].ingress(granted)
@@ -130,22 +129,21 @@ func (w *writer) write() {
 			continue
 		}
 		w.failed[ref] = last.next()
-		if !apierrors.IsConflict(err) { // what changed is about to be told
+		if !apierrors.IsConflict(err) { // on a conflict, the watch will report the change
 			w.log.Warn("writing a Service's addresses failed; it is tried again", "service", ref, "error", err)
 		}
 	}
 }
 
-// ingress is what the Service's status should have; false where that is not to be
-// touched.
+// ingress returns what the Service's status should have; false if it must not be changed.
 func (r *request) ingress(granted map[bgp.ServiceRef][]netip.Addr) ([]corev1.LoadBalancerIngress, bool) {
 	switch {
 	case !ours(r.service):
-		return nil, false // if it was, the API took the addresses away with the type
+		return nil, false // if it was one, the API removed the addresses with the type
 	case r.service.DeletionTimestamp != nil:
-		return nil, false // kube-proxy needs them until it has gone
+		return nil, false // kube-proxy needs them until the Service has gone
 	case r.unread:
-		return nil, false // it gave nothing up
+		return nil, false // it has given up none
 	}
 	var all []corev1.LoadBalancerIngress
 	mode := corev1.LoadBalancerIPModeVIP
@@ -159,7 +157,7 @@ func equal(a, b []corev1.LoadBalancerIngress) bool {
 	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
 }
 
-// patch replaces the addresses in the status of that version of the Service.
+// patch replaces the addresses in the status, but only for that version of the Service.
 func (w *writer) patch(ctx context.Context, s *corev1.Service, ingress []corev1.LoadBalancerIngress) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()

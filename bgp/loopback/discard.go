@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Discard implements bgp.Binder with routes of the type blackhole in the main table. They are
-// marked as addresses are: with the protocol number, and with the owner as their metric. A
-// route to one address, and all of the table local, go before them.
+// Discard implements bgp.Binder with blackhole routes in the main table. Like addresses, they are
+// marked with the protocol number, and with the owner as their metric. Routes to single addresses
+// and the local table take precedence.
 func (b *Binder) Discard(prefixes []netip.Prefix) map[netip.Prefix]error {
 	failed := map[netip.Prefix]error{}
 	held, err := b.discarded()
@@ -33,13 +33,14 @@ func (b *Binder) Discard(prefixes []netip.Prefix) map[netip.Prefix]error {
 		}
 	}
 	for p := range held {
-		// One that stays drops what nobody has, and is removed with the next change.
+		// A remaining route drops packets to unassigned addresses, and is removed with the next
+		// change.
 		_ = netlink.RouteDel(b.blackhole(p))
 	}
 	return failed
 }
 
-// discarded are the prefixes of this owner's routes.
+// discarded returns the prefixes of this owner's routes.
 func (b *Binder) discarded() (map[netip.Prefix]bool, error) {
 	mine := &netlink.Route{Protocol: protocol, Type: unix.RTN_BLACKHOLE, Table: unix.RT_TABLE_MAIN}
 	all, err := netlink.RouteListFiltered(netlink.FAMILY_ALL, mine, netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TYPE|netlink.RT_FILTER_TABLE)

@@ -15,13 +15,13 @@ import (
 	"github.com/nearcast/nearcast/internal/folder"
 )
 
-// Files is a folder that says which configuration file each speaker has, in a note for
-// each; "" for none. A note stays where its speaker was killed, as its addresses do.
+// Files is a directory with a note for each speaker that says which configuration file it has; ""
+// for none. If a speaker is killed, its note stays, as its addresses do.
 type Files string
 
 func (f Files) note(o Owner) string { return filepath.Join(string(f), ".speaker-"+o.number()) }
 
-// Note writes down that the owner has the file. It makes the folder where it is missing.
+// Note records the owner's file. It creates the directory if missing.
 func (f Files) Note(o Owner, file string) error {
 	if f == "" {
 		return nil
@@ -39,15 +39,15 @@ func (f Files) Note(o Owner, file string) error {
 	return nil
 }
 
-// Forget removes the owner's note, for it leaves no address.
+// Forget removes the note of an owner that leaves no addresses behind.
 func (f Files) Forget(o Owner) {
 	if f != "" {
-		_ = os.Remove(f.note(o)) // it is in nobody's way
+		_ = os.Remove(f.note(o)) // a remaining note does no harm
 	}
 }
 
-// nobodys reports whether the address is that of a speaker which does not run and whose
-// file is gone, or has it no more. Where that is not known it is somebody's.
+// nobodys reports whether the address belongs to a speaker that does not run and whose file is gone
+// or no longer has it. If that is unknown, it reports false.
 func (f Files) nobodys(a netip.Addr, m mark) bool {
 	if f == "" || !m.ours() || m.owner.Runs() {
 		return false

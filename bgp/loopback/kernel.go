@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	// protocol is ours: iproute2's rt_addrprotos, which has 0 to 3, leaves the rest to
+	// protocol marks our addresses: iproute2's rt_addrprotos uses 0 to 3 and leaves the rest to
 	// administrators.
 	protocol = 0x4e
-	ifaProto = 11 // linux/if_addr.h; not in package unix
+	ifaProto = 11 // linux/if_addr.h; missing in package unix
 )
 
-// mark is what an address of lo says of where it comes from.
+// mark is what an address on lo reveals about its origin.
 type mark struct {
 	protocol byte
-	owner    Owner // 0 where it names none
+	owner    Owner // 0 if unmarked
 }
 
-// ours reports whether a speaker gave the address, as far as the kernel keeps that.
+// ours reports whether a speaker gave the address, as far as the kernel records it.
 func (m mark) ours() bool { return m.protocol == protocol }
 
-// addresses returns those of the device.
+// addresses returns the addresses on lo.
 func addresses() (map[netip.Addr]mark, error) {
 	lo, err := net.InterfaceByName(device)
 	if err != nil {
@@ -90,24 +90,24 @@ func change(kind, flags int, a netip.Addr, owner Owner) error {
 		request.AddData(nl.NewRtAttr(unix.IFA_RT_PRIORITY, nl.Uint32Attr(uint32(owner))))
 	}
 	if a.Is6() {
-		// Without duplicate address detection it can be used at once; on a shared address
-		// that would find the other sites' anyhow.
+		// Without duplicate address detection it is usable at once. For a shared address, detection
+		// would only find the other sites.
 		request.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(unix.IFA_F_NODAD)))
 	}
 	_, err = request.Execute(unix.NETLINK_ROUTE, 0)
 	return err
 }
 
-// patience is how often a list that changed while it was read is read again.
+// patience is how often a list that changed during reading is read again.
 const patience = 3
 
-// prefixes are those of local routes.
+// prefixes are the destinations of local routes.
 type prefixes struct {
 	hosts map[netip.Addr]bool
 	wide  []netip.Prefix
 }
 
-// has reports whether packets to the address are taken.
+// has reports whether the machine takes packets to the address.
 func (p *prefixes) has(a netip.Addr) bool {
 	if p.hosts[a] {
 		return true
@@ -120,17 +120,18 @@ func (p *prefixes) has(a netip.Addr) bool {
 	return false
 }
 
-// localRoutes are those of the table local: of every address that the machine takes packets
-// to, and of prefixes that are local as a whole. They decide, and not the addresses: a
-// route may be gone without its address, and stays while lo is down, as packets do.
+// localRoutes returns the routes of the local table: one for every address to which the machine
+// takes packets, and for prefixes that are local as a whole. They decide, not the addresses: a
+// route may be missing although its address is present, and both routes and packets still work
+// while lo is down.
 func localRoutes() (*prefixes, error) {
 	p := &prefixes{hosts: map[netip.Addr]bool{}}
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 		err := p.dump(family)
 		for again := 0; again < patience && errors.Is(err, nl.ErrDumpInterrupted); again++ {
-			err = p.dump(family) // routes changed meanwhile, and one may be missing
+			err = p.dump(family) // routes changed during reading, so one may be missing
 		}
-		// The kernel makes a table with its first route, and may lack a family.
+		// The kernel creates a table with its first route, and may lack a family.
 		if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EOPNOTSUPP) {
 			return nil, fmt.Errorf("the table local cannot be listed: %w", err)
 		}
@@ -138,15 +139,15 @@ func localRoutes() (*prefixes, error) {
 	return p, nil
 }
 
-// dump adds the routes of a family. The kernel is asked for the one table: others may
-// have all the routes of the Internet.
+// dump adds the routes of a family. It requests only one table: others may hold a full internet
+// table.
 func (p *prefixes) dump(family int) error {
 	socket, err := nl.Subscribe(unix.NETLINK_ROUTE)
 	if err != nil {
 		return err
 	}
 	defer socket.Close()
-	// An older kernel sends every table.
+	// An older kernel sends all tables.
 	_ = unix.SetsockoptInt(socket.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
 	if err := socket.SetReceiveTimeout(&nl.SocketTimeoutTv); err != nil {
 		return err

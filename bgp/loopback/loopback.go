@@ -1,13 +1,13 @@
-// Package loopback gives VIPs to this machine on lo, so that it takes packets to
-// them and programs can listen there, and says which addresses the machine takes.
+// Package loopback gives VIPs to this machine on lo, so that it takes packets to them and programs
+// can listen on them, and reports which addresses the machine takes.
 //
-// Addresses are marked with a protocol number of their own (IFA_PROTO, Linux 5.18
-// and later; `ip addr` shows "proto 0x4e") and with their owner in the metric of
-// their route, so that those which an earlier run left are found, and those of
-// another speaker are not touched. Older kernels keep no protocol number: there,
-// what others left is not told from what others gave, and stays.
+// Addresses are marked with a protocol number of their own (IFA_PROTO, Linux 5.18 and later; `ip
+// addr` shows "proto 0x4e") and with their owner in the metric of their route. Thus a speaker finds
+// those that an earlier run left, and does not touch those of another speaker. Older kernels keep
+// no protocol number: there, addresses left by other speakers look like addresses that others gave,
+// and stay.
 //
-// What is said is the kernel's word of that moment: nothing is remembered.
+// All results come from the kernel at that moment: nothing is cached.
 package loopback
 
 import (
@@ -25,8 +25,8 @@ import (
 
 const device = "lo"
 
-// ErrNoFamily is why an address cannot be given where the machine has none of its
-// family, such as IPv6 that a sysctl has disabled.
+// ErrNoFamily means that an address cannot be given because its family is not available, such as
+// IPv6 disabled by a sysctl.
 var ErrNoFamily = errors.New("IPv6 is disabled on lo (sysctl net.ipv6.conf.lo.disable_ipv6)")
 
 var (
@@ -34,22 +34,21 @@ var (
 	errElsewhere = errors.New("neither an address of this machine nor a local route")
 )
 
-// Binder is a bgp.Binder for one speaker, its owner. It is used by one goroutine, but for
-// Watch.
+// Binder is a bgp.Binder for one speaker, its owner. Only one goroutine uses it, except for Watch.
 type Binder struct {
 	owner   Owner
 	files   Files
-	cleaned bool // what nobody's file has any more was removed
-	// repaired is when addresses were last given anew for their routes.
+	cleaned bool // addresses that are in nobody's file were removed
+	// repaired is when addresses were last given again because of missing routes.
 	repaired time.Time
 }
 
-// New returns the Binder of the owner. files say what became of others that left addresses;
-// of those that they do not have, addresses stay.
+// New returns the Binder of the owner. files tells whether other speakers that left addresses still
+// need them; addresses of speakers that are not in files stay.
 func New(owner Owner, files Files) *Binder { return &Binder{owner: owner, files: files} }
 
-// Give gives this machine the addresses, takes none away, and returns which could not
-// be given. It needs CAP_NET_ADMIN where something changes.
+// Give gives this machine the addresses, removes none, and returns which ones failed. It needs
+// CAP_NET_ADMIN to change anything.
 func (b *Binder) Give(addrs []netip.Addr) (failed map[netip.Addr]error, err error) {
 	held, err := addresses()
 	if err != nil {
@@ -59,7 +58,7 @@ func (b *Binder) Give(addrs []netip.Addr) (failed map[netip.Addr]error, err erro
 	return failed, nil
 }
 
-// Bind implements bgp.Binder. It needs CAP_NET_ADMIN where something changes.
+// Bind implements bgp.Binder. It needs CAP_NET_ADMIN to change anything.
 func (b *Binder) Bind(give, look []netip.Addr) (bgp.Bound, error) {
 	held, err := addresses()
 	if err != nil {
@@ -95,7 +94,7 @@ func (b *Binder) Bind(give, look []netip.Addr) (bgp.Bound, error) {
 	return bgp.Bound{Missing: missing, Given: given}, unbound
 }
 
-// give adds what lo lacks, and makes its own what a speaker left that has ended.
+// give adds the addresses that lo lacks, and takes over those left by a speaker that has ended.
 func (b *Binder) give(addrs []netip.Addr, held map[netip.Addr]mark) (failed map[netip.Addr]error, given []netip.Addr) {
 	failed = map[netip.Addr]error{}
 	for _, a := range addrs {
@@ -118,7 +117,7 @@ func (b *Binder) give(addrs []netip.Addr, held map[netip.Addr]mark) (failed map[
 	return failed, given
 }
 
-// why says what an error of the kernel's means for the address.
+// why explains what a kernel error means for the address.
 func why(a netip.Addr, err error) error {
 	switch {
 	case a.Is6() && (errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EOPNOTSUPP)):
@@ -129,8 +128,8 @@ func why(a netip.Addr, err error) error {
 	return err
 }
 
-// takeAway removes the owner's addresses that are not wanted any more and, at first,
-// those that no speaker's file has.
+// takeAway removes the owner's addresses that are no longer wanted and, the first time, those that
+// are in no speaker's file.
 func (b *Binder) takeAway(wanted []netip.Addr, held map[netip.Addr]mark) error {
 	keep := make(map[netip.Addr]bool, len(wanted))
 	for _, a := range wanted {
@@ -149,22 +148,22 @@ func (b *Binder) takeAway(wanted []netip.Addr, held map[netip.Addr]mark) error {
 	return errors.Join(errs...)
 }
 
-// owns reports whether the address is this owner's to remove. A version of the speaker
-// that named no owner was alone.
+// owns reports whether this owner may remove the address. Speaker versions that named no owner were
+// alone on a machine.
 func (b *Binder) owns(m mark) bool { return m.owner == b.owner || m.ours() && m.owner == 0 }
 
 const (
-	// routeTime bounds how long the route of a new address is waited for: the kernel adds
-	// that of an IPv6 address a moment later. The watch tells of one that takes longer.
+	// routeTime limits the wait for the route of a new address: the kernel adds that of an IPv6
+	// address a moment later. The watch reports a route that takes longer.
 	routeTime = 200 * time.Millisecond
 	routePoll = time.Millisecond
-	// repairEvery keeps an address whose route does not come from being given again and again:
-	// the kernel may be late.
+	// repairEvery keeps an address from being given again and again while its route does not
+	// appear: the kernel may be late.
 	repairEvery = time.Second
 )
 
-// routesOf returns the local routes when those of the new addresses are among them, or do not
-// come.
+// routesOf returns the local routes once they include those of the new addresses, or when these do
+// not appear in time.
 func routesOf(given []netip.Addr) (local *prefixes, err error) {
 	for end := time.Now().Add(routeTime); ; time.Sleep(routePoll) {
 		local, err = localRoutes()
@@ -175,8 +174,8 @@ func routesOf(given []netip.Addr) (local *prefixes, err error) {
 	}
 }
 
-// repair gives addresses anew that lo has without a local route, for somebody removed that
-// alone, and returns them.
+// repair gives addresses again that lo has without a local route, because somebody removed only the
+// route, and returns them.
 func (b *Binder) repair(give []netip.Addr, held map[netip.Addr]mark, local *prefixes) (given []netip.Addr) {
 	if time.Since(b.repaired) < repairEvery {
 		return nil
@@ -185,7 +184,7 @@ func (b *Binder) repair(give []netip.Addr, held map[netip.Addr]mark, local *pref
 		if m, there := held[a]; local.has(a) || !there || !b.owns(m) {
 			continue
 		}
-		// What fails is found missing.
+		// An address that fails is reported as missing later.
 		_ = change(unix.RTM_DELADDR, 0, a, 0)
 		_ = change(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, a, b.owner)
 		b.repaired = time.Now()

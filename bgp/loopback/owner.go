@@ -15,12 +15,12 @@ import (
 	"github.com/nearcast/nearcast/internal/unixpeer"
 )
 
-// Owner is the speaker that addresses are bound for: the same after a restart, another
-// for another configuration file. Never 0.
+// Owner identifies the speaker for which addresses are bound: it is the same after a restart, and
+// differs for another configuration file. Never 0.
 type Owner uint32
 
-// OwnerOf returns the owner that the speaker of a configuration file is. Pods have files
-// of one name; their router IDs differ.
+// OwnerOf returns the owner for a speaker's configuration file. Pods have files of the same name;
+// their router IDs differ.
 func OwnerOf(file string, asn uint32, routerID netip.Addr) Owner {
 	if absolute, err := filepath.Abs(file); err == nil {
 		file = absolute
@@ -30,12 +30,12 @@ func OwnerOf(file string, asn uint32, routerID netip.Addr) Owner {
 	return Owner(max(h.Sum32(), 1))
 }
 
-// socket is the abstract Unix socket that the owner's speaker listens on while it runs.
-// The kernel keeps one of a name for all programs of the network namespace, as it does
-// with addresses, and removes it with the process, however that ends.
+// socket is the abstract Unix socket on which the owner's speaker listens while it runs. The kernel
+// allows each name once per network namespace, which is also the scope of addresses, and removes it
+// when the process ends for any reason.
 func (o Owner) socket() string { return "@nearcast-speaker/" + o.number() }
 
-// answerTime bounds how long a local socket is waited for.
+// answerTime limits the wait for a local socket.
 const answerTime = time.Second
 
 // Runs reports whether a speaker of the owner runs on this machine.
@@ -51,12 +51,12 @@ func (o Owner) Runs() bool {
 // number names the owner in files and sockets.
 func (o Owner) number() string { return fmt.Sprintf("%08x", uint32(o)) }
 
-// ErrTaken is why a speaker must not start: another one has its configuration.
+// ErrTaken means that a speaker must not start, because another one has its configuration.
 var ErrTaken = errors.New("another speaker")
 
-// Claim makes this process the owner's speaker until release is called, which is never
-// nil. Another one of the same configuration, by whatever name of its file, is ErrTaken;
-// with any other error it is not known whether there is one.
+// Claim makes this process the owner's speaker until it calls release, which is never nil. It
+// returns ErrTaken if another speaker has the same configuration, by whatever file name. After any
+// other error, it is unknown whether there is one.
 func (o Owner) Claim(file string) (release func(), err error) {
 	names := []string{o.socket()}
 	var stat unix.Stat_t
@@ -83,8 +83,7 @@ func (o Owner) Claim(file string) (release func(), err error) {
 	return release, nil
 }
 
-// answer takes connections until the listener is closed: their being taken is all there
-// is to say.
+// answer accepts connections until the listener is closed: accepting is the whole protocol.
 func answer(l net.Listener) {
 	for {
 		conn, err := l.Accept()
@@ -95,7 +94,7 @@ func answer(l net.Listener) {
 	}
 }
 
-// process names the process that listens at the socket; "" where it cannot be seen.
+// process names the process that listens on the socket; "" if it cannot be determined.
 func process(socket string) string {
 	conn, err := net.DialTimeout("unix", socket, answerTime)
 	if err != nil {

@@ -11,18 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// groups are what the kernel tells when addresses come and go: their own, those of
-// links, which go down with their addresses' routes, and those of routes.
+// groups are the kernel notifications that show when addresses come and go: address events, link
+// events, because a link that goes down loses its addresses' routes, and route events.
 var groups = []uint{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE}
 
-// Where a message says what it is, and a route's, of which table.
+// Offsets of the message type and, in a route message, of the table.
 const (
 	typeOffset  = 4
 	tableOffset = unix.NLMSG_HDRLEN + 4
 )
 
-// notOtherTables drops routes but those of the table local: another may have all the
-// routes of the Internet, and a session that flaps.
+// notOtherTables drops all routes except those of the local table: another table may hold a full
+// internet table and a flapping session.
 var notOtherTables = []unix.SockFilter{
 	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: typeOffset},
 	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: asLoaded(unix.RTM_NEWROUTE), Jt: 1},
@@ -33,8 +33,7 @@ var notOtherTables = []unix.SockFilter{
 	{Code: unix.BPF_RET | unix.BPF_K, K: 0},
 }
 
-// asLoaded is what a filter, which loads in network order, sees of a number in the
-// machine's.
+// asLoaded converts a number in host order to what a filter sees, which loads in network order.
 func asLoaded(n uint16) uint32 {
 	var b [2]byte
 	binary.NativeEndian.PutUint16(b[:], n)
@@ -53,7 +52,7 @@ func (b *Binder) Watch(ctx context.Context, changed func()) error {
 	if err := unix.SetsockoptSockFprog(socket.GetFd(), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter); err != nil {
 		return fmt.Errorf("the addresses of this machine cannot be watched: SO_ATTACH_FILTER: %w", err)
 	}
-	changed() // whatever was before
+	changed() // for changes before the start
 	for {
 		_, _, err := socket.Receive()
 		switch {
