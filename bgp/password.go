@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// maxPassword is the kernel's (TCP_MD5SIG_MAXKEYLEN).
+// maxPassword is the kernel's limit (TCP_MD5SIG_MAXKEYLEN).
 const maxPassword = 80
 
-// readPassword fills in Password.
+// readPassword reads PasswordFile into Password.
 func (p *Peer) readPassword() error {
 	if p.PasswordFile == "" {
 		return nil
@@ -26,7 +26,7 @@ func (p *Peer) readPassword() error {
 	return nil
 }
 
-// Secret is never shown.
+// Secret is a string that is never shown.
 type Secret string
 
 // String hides the secret.

@@ -10,60 +10,58 @@ import (
 	"time"
 )
 
-// Peer is one router to announce to.
+// Peer is a router to which routes are announced.
 type Peer struct {
-	// Address is the router's; absent in a file where Interface or Gateway is set.
+	// Address is the router's; absent in a file that sets Interface or Gateway.
 	Address netip.Addr `yaml:"address"`
-	// Interface is a link with one neighbour, which is found by its link-local
-	// address (unnumbered).
+	// Interface is a link with one neighbour, which is found by its link-local address
+	// (unnumbered).
 	Interface string `yaml:"interface"`
-	// Gateway is the family of the default route whose next hops are the routers; "" where the
-	// file has Address or Interface. An Announcer gets a peer for each, with its Address.
+	// Gateway is the family of the default route whose next hops are the routers; "" if the file
+	// sets Address or Interface. An Announcer gets one peer for each router, with its Address.
 	Gateway Family `yaml:"gateway"`
-	// Group is that of Config.Groups which gives what the peer's own keys lack, and by which peers
-	// are named together; "" for none.
+	// Group names the entry in Config.Groups that supplies the keys this peer does not set, and by
+	// which its peers can be listed together; "" for none.
 	Group string `yaml:"group"`
-	// ASN is the router's; the site's own makes the session iBGP.
+	// ASN is the router's AS number; the site's own makes the session iBGP.
 	ASN uint32 `yaml:"asn"`
-	// External, "asn: external" in the file, is a router of any AS but the site's own; ASN is 0 then.
+	// External ("asn: external" in the file) accepts a router of any AS except the site's own; ASN
+	// is then 0.
 	External bool `yaml:"-"`
-	// Port is the router's; 179 if it is 0.
+	// Port is the router's port; 0 means 179.
 	Port uint16 `yaml:"port"`
-	// LocalAddress is what to connect from; the route decides if it is absent.
+	// LocalAddress is the address to connect from; if absent, the route decides.
 	LocalAddress netip.Addr `yaml:"localAddress"`
-	// Device is a VRF or another interface that the session is bound to (SO_BINDTODEVICE), 15
-	// characters at most; "" for the route's.
+	// Device is a VRF or another interface to which the session is bound (SO_BINDTODEVICE), at most
+	// 15 characters; "" follows the route.
 	Device string `yaml:"device"`
-	// HoldTime is 3 s to 65535 s, 9 s if it is absent.
+	// HoldTime is 3 s to 65535 s; the default is 9 s.
 	HoldTime time.Duration `yaml:"holdTime"`
-	// Families are ipv4 and ipv6; absent, that of the address, and both where
-	// Interface is set.
+	// Families are ipv4 and ipv6; the default is the family of the address, or both if Interface is
+	// set.
 	Families []Family `yaml:"families"`
-	// NextHop is what routes of the other family than the session's are sent to. IPv6
-	// over an IPv4 session needs it; IPv4 over IPv6 has the session's own address
-	// (RFC 8950) without it.
+	// NextHop is the next hop of routes whose family differs from the session's. IPv6 over an IPv4
+	// session requires it; IPv4 over IPv6 uses the session's own address (RFC 8950) without it.
 	NextHop netip.Addr `yaml:"nextHop"`
-	// PasswordFile holds the key of TCP MD5 (RFC 2385), followed when it changes.
+	// PasswordFile holds the TCP MD5 key (RFC 2385); changes to the file take effect.
 	PasswordFile string `yaml:"passwordFile"`
-	// Password is what PasswordFile held.
+	// Password is the content of PasswordFile.
 	Password Secret `yaml:"-"`
-	// GTSM accepts the neighbour's packets only with a TTL that shows that it is on
-	// the link (RFC 5082); the router must be told as well.
+	// GTSM accepts only packets whose TTL shows that the neighbour is on the link (RFC 5082). It
+	// must be configured at the router as well.
 	GTSM bool `yaml:"gtsm"`
-	// Multihop is the TTL towards a router that is not on the link, 2 to 255; 0 for
-	// one that is.
+	// Multihop is the TTL towards a router that is not on the link, 2 to 255; 0 for a router that
+	// is.
 	Multihop int `yaml:"multihop"`
-	// Passive waits for the router to connect; the speaker must listen.
+	// Passive waits for the router to connect; it requires Listen.
 	Passive bool `yaml:"passive"`
-	// BFD notices within a second that the router hangs (RFC 5880, single hop). It is
-	// off by default: a machine under load withdraws without need where it is tuned
-	// too fast. BFDInterval lies between two packets, 50 ms to 10 s; BFDMultiplier is
-	// how many may be missed, 2 to 50.
+	// BFD detects within a second that the router hangs (RFC 5880, single hop). It is off by
+	// default: if the timers are too short, a machine under load withdraws needlessly. BFDInterval
+	// is the time between packets, 50 ms to 10 s; BFDMultiplier is how many may be missed, 2 to 50.
 	BFD           bool          `yaml:"bfd"`
 	BFDInterval   time.Duration `yaml:"bfdInterval"`
 	BFDMultiplier int           `yaml:"bfdMultiplier"`
-	// VIPs are prefixes: routes that are in none of them are not sent to the peer. Absent, all
-	// are sent.
+	// VIPs are prefixes: the peer is sent only routes within them. If absent, it is sent all.
 	VIPs []netip.Prefix `yaml:"vips"`
 	// Attributes are added to those of every route; nil for none.
 	Attributes *Attributes `yaml:"attributes"`
@@ -74,7 +72,7 @@ type Peer struct {
 // Family is an address family.
 type Family string
 
-// The families that the speaker announces.
+// Families that the speaker announces.
 const (
 	IPv4 Family = "ipv4"
 	IPv6 Family = "ipv6"
@@ -88,8 +86,7 @@ func FamilyOf(a netip.Addr) Family {
 	return IPv6
 }
 
-// Name is how the peer is told from others: its address, its link, or the default route that
-// leads to it.
+// Name identifies the peer: by its address, its link, or the default route that leads to it.
 func (p *Peer) Name() string {
 	switch {
 	case p.Interface != "":
@@ -102,8 +99,8 @@ func (p *Peer) Name() string {
 	return p.Address.String()
 }
 
-// Entry is how a file names the peer in lists of peers: its Name, or of a default route, that of all
-// routers to which it leads.
+// Entry is how a file names the peer in lists of peers: by its Name or, for a default route, by the
+// name of all routers to which it leads.
 func (p *Peer) Entry() string {
 	if p.Gateway != "" {
 		return gatewayName(p.Gateway, "")
@@ -111,16 +108,16 @@ func (p *Peer) Entry() string {
 	return p.Name()
 }
 
-// link is that on which the router is, where the file names it; "" where it does not.
+// link returns the router's link if the file names it; otherwise "".
 func (p *Peer) link() string { return cmp.Or(p.Interface, p.Address.Zone()) }
 
-// SameNeighbour reports whether p and o have one neighbour by two names, so that only one of
+// SameNeighbour reports whether p and o are the same neighbour under two names, so that only one of
 // them can have a session.
 func (p *Peer) SameNeighbour(o *Peer) bool {
 	return p.Address.IsValid() && p.Address == o.Address || p.link() != "" && p.link() == o.link() && p.Interface != o.Interface
 }
 
-// Session is the family that the session itself runs over.
+// Session returns the family over which the session itself runs.
 func (p *Peer) Session() Family {
 	switch {
 	case p.Interface != "":
@@ -131,7 +128,7 @@ func (p *Peer) Session() Family {
 	return FamilyOf(p.Address)
 }
 
-// AS is the router's as messages have it: AS 64500, or any external AS.
+// AS describes the router's AS in messages: AS 64500, or any external AS.
 func (p *Peer) AS() string {
 	if p.External {
 		return "any external AS"
@@ -142,8 +139,8 @@ func (p *Peer) AS() string {
 // Carries reports whether routes of the family are announced to the peer.
 func (p *Peer) Carries(f Family) bool { return slices.Contains(p.Families, f) }
 
-// Equal reports whether a session with p would be one with o, whatever is sent there, and from
-// whatever file or group its settings came.
+// Equal reports whether p and o need the same session, regardless of the routes sent and of the
+// file or group that the settings come from.
 func (p *Peer) Equal(o *Peer) bool {
 	a, b := *p, *o
 	for _, one := range []*Peer{&a, &b} {
@@ -155,8 +152,8 @@ func (p *Peer) Equal(o *Peer) bool {
 const (
 	defaultHoldTime = 9 * time.Second
 	defaultPort     = 179
-	// The defaults of BFD move the router's table within 0.8 s, and raise no false
-	// alarm on two busy cores, which 50 ms did.
+	// The BFD defaults move the router's traffic within 0.8 s, and caused no false alarm on two
+	// busy cores; 50 ms did.
 	defaultBFDInterval   = 300 * time.Millisecond
 	defaultBFDMultiplier = 3
 )
@@ -170,7 +167,7 @@ func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 		fault("gateway", "stands beside address or interface; a router is found by one of them")
 	case p.Gateway != "" && p.Gateway != IPv4 && p.Gateway != IPv6:
 		fault("gateway", "%q is neither ipv4 nor ipv6, whose default route leads to the router", p.Gateway)
-		return // a session of no family
+		return // a session without a family
 	case p.Gateway != "" && p.Multihop != 0:
 		fault("multihop", "excludes gateway: the router of a default route is on the link")
 	case p.Interface != "" || p.Gateway != "":
@@ -184,7 +181,7 @@ func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 	if p.HoldTime == 0 {
 		p.HoldTime = defaultHoldTime
 	}
-	// RFC 4271, section 4.2: zero or at least three seconds; zero would never notice.
+	// RFC 4271, section 4.2: zero or at least three seconds; zero would never detect a failure.
 	if p.HoldTime < 3*time.Second || p.HoldTime > 65535*time.Second || p.HoldTime%time.Second != 0 {
 		fault("holdTime", "%s is not whole seconds from 3s to 65535s", p.HoldTime)
 	}
@@ -197,13 +194,13 @@ func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 	p.checkBFD(fault)
 }
 
-// checkAddresses finds addresses that no router, or not this machine, can have.
+// checkAddresses reports addresses that no router, or not this machine, can have.
 func (p *Peer) checkAddresses(fault faultFunc) {
 	if p.Address.IsValid() && !p.Address.IsUnspecified() {
 		if text := faultOfAddress(p.Address); text != "" {
 			fault("address", "%s", text)
 		}
-		// On one machine routers have addresses of 127.0.0.0/8 of their own, but never the first.
+		// On one machine, routers have separate addresses in 127.0.0.0/8, but never the first.
 		if first := p.Address == netip.IPv6Loopback() || p.Address == loopback4; first && !p.LocalAddress.IsValid() {
 			fault("address", "%s is this machine itself; write the router's address, or for a router on this machine localAddress as well", p.Address)
 		}
@@ -254,7 +251,7 @@ func (p *Peer) checkFamilies(fault faultFunc) {
 	}
 }
 
-// maxDevice is the kernel's longest name of an interface (IFNAMSIZ, with its NUL).
+// maxDevice is the maximum length of an interface name (IFNAMSIZ, including its NUL).
 const maxDevice = 15
 
 func (p *Peer) checkDevice(fault faultFunc) {

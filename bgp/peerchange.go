@@ -2,31 +2,30 @@ package bgp
 
 import "time"
 
-// ChangePhase is how far a session is on its way to what the file says.
+// ChangePhase is how far a session has followed a change of the file.
 type ChangePhase string
 
-// The phases of a session that the file changes or no longer has.
+// Phases of a session that the file changes or has removed.
 const (
-	// Waits: the session is as it was, until its turn comes.
+	// Waits: the session is unchanged until its turn comes.
 	Waits ChangePhase = "waiting"
 	// Drains: the router has the dwell to move its traffic.
 	Drains ChangePhase = "draining"
 	// Returns: the session was reset and is not established again.
 	Returns ChangePhase = "returning"
-	// Overdue: it is not, and the others no longer wait for it.
+	// Overdue: it is still not established, and the other sessions no longer wait for it.
 	Overdue ChangePhase = "overdue"
 )
 
-// PeerChange is what is still to become of a session because of the file.
+// PeerChange is the pending change of a session because of the file.
 type PeerChange struct {
 	Phase ChangePhase `json:"phase"`
-	// Leaving is set where the file no longer has the peer.
+	// Leaving is set if the peer was removed from the file.
 	Leaving bool `json:"leaving,omitempty"`
-	// After are the peers that it waits for, by their Name.
+	// After lists the peers that it waits for, by their Name.
 	After []string `json:"after,omitempty"`
-	// Until is when the phase ends at the latest; zero where only a session that is established
-	// ends it.
+	// Until is when the phase ends at the latest; zero if only an established session ends it.
 	Until time.Time `json:"until,omitzero"`
-	// Text says all this to people, but for Until.
+	// Text describes all of this except Until in words.
 	Text string `json:"text"`
 }

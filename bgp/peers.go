@@ -2,7 +2,7 @@ package bgp
 
 import "fmt"
 
-// checkPeers finds what is wrong with each peer, and between them.
+// checkPeers reports the faults of each peer and conflicts between peers.
 func (c *Config) checkPeers(fault faultFunc) {
 	seen, links := map[string]bool{}, map[string][]int{}
 	for i := range c.Peers {

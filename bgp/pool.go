@@ -10,15 +10,15 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// Pool says which addresses Services of some namespaces may announce.
+// Pool says which addresses the Services of some namespaces may announce.
 type Pool struct {
 	CIDRs []netip.Prefix `yaml:"cidrs"`
-	// Namespaces are those that may; "*" is all.
+	// Namespaces are those that may use it; "*" means all.
 	Namespaces []string `yaml:"namespaces"`
-	// ProbePorts are the TCP ports on which endpoints may be probed that are none of the
-	// Service's own; absent, none.
+	// ProbePorts are TCP ports on which endpoints may be probed although they are not the Service's
+	// own; the default is none.
 	ProbePorts []federation.PortRange `yaml:"probePorts"`
-	// Peers and Attributes are those of the VIPs in the pool, as in VIP.
+	// Peers and Attributes apply to the VIPs in the pool, as in VIP.
 	Peers      []string    `yaml:"peers"`
 	Attributes *Attributes `yaml:"attributes"`
 }
@@ -55,18 +55,18 @@ func (p *Pool) check(fault faultFunc) {
 	}
 }
 
-// isFor reports whether the pool is the namespace's.
+// isFor reports whether the namespace may use the pool.
 func (p *Pool) isFor(namespace string) bool {
 	return slices.Contains(p.Namespaces, "*") || slices.Contains(p.Namespaces, namespace)
 }
 
-// permits reports whether a Service of the namespace may announce the address.
+// permits reports whether a Service in the namespace may announce the address.
 func (p *Pool) permits(namespace string, a netip.Addr) bool {
 	return p.isFor(namespace) && slices.ContainsFunc(p.CIDRs, func(cidr netip.Prefix) bool { return cidr.Contains(a) })
 }
 
-// poolOf returns the first pool from which a Service of the namespace may announce the address;
-// nil for none.
+// poolOf returns the first pool from which a Service in the namespace may announce the address; nil
+// for none.
 func (c *Config) poolOf(namespace string, a netip.Addr) *Pool {
 	for i := range c.Pools {
 		if p := &c.Pools[i]; p.permits(namespace, a) {
@@ -76,8 +76,8 @@ func (c *Config) poolOf(namespace string, a netip.Addr) *Pool {
 	return nil
 }
 
-// permitsProbe reports whether endpoints of a Service of the namespace may be probed on a
-// port that is none of the Service's own.
+// permitsProbe reports whether a Service's endpoints in the namespace may be probed on a port that
+// is not the Service's own.
 func (p *Pool) permitsProbe(namespace string, port uint16) bool {
 	return p.isFor(namespace) && slices.ContainsFunc(p.ProbePorts, func(r federation.PortRange) bool { return r.Has(port) })
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/nearcast/nearcast/internal/filewatch"
 )
 
-// follow hands the loop what the file and the cluster declare.
+// follow passes to the loop what the file and the cluster declare.
 func (s *speaker) follow() {
 	if s.Path != "" {
 		s.background.Go(func() { s.followFile(s.around) })
@@ -22,7 +22,7 @@ func (s *speaker) follow() {
 	}
 }
 
-// takeLocal takes what the cluster declares.
+// takeLocal applies what the cluster declares.
 func (s *speaker) takeLocal(local Declared) {
 	s.do(s.around, func() {
 		s.local = local
@@ -30,8 +30,7 @@ func (s *speaker) takeLocal(local Declared) {
 	})
 }
 
-// followFile reads the configuration anew whenever it, or a file that it names,
-// changes.
+// followFile rereads the configuration whenever it, or a file that it names, changes.
 func (s *speaker) followFile(ctx context.Context) {
 	folders := s.Config.Folders(s.Path)
 	list := func() ([]string, error) {
@@ -55,12 +54,12 @@ func (s *speaker) followSignal(ctx context.Context) {
 	}
 }
 
-// reload reads the file, unless it says what it said, and puts it in force if all of it is good.
+// reload reads the file if its content has changed, and puts it in force if it has no fault.
 func (s *speaker) reload(ctx context.Context) {
 	var files []string
 	var before texts
 	s.do(ctx, func() { files, before = s.Config.files(s.Path), s.texts })
-	is := textsOf(files) // here, as all that reads, for the loop waits for no disk
+	is := textsOf(files) // read here, because the loop must not wait for a disk
 	if is == before {
 		s.metrics.reloaded(true)
 		return
@@ -83,8 +82,8 @@ func (s *speaker) reload(ctx context.Context) {
 	})
 }
 
-// take puts a configuration in force; one that says the same changes nothing, and the end of the
-// speaker is that of the one before.
+// take puts a configuration in force. An equal one changes nothing, and a speaker that is ending
+// keeps the previous one.
 func (s *speaker) take(config *Config) error {
 	before := s.Config
 	if s.controller.stopping || reflect.DeepEqual(before, config) {
@@ -93,7 +92,7 @@ func (s *speaker) take(config *Config) error {
 	if err := before.fixed(config); err != nil {
 		return fmt.Errorf("%s: %w", s.Path, err)
 	}
-	// A peer that cannot be had now is tried again with whatever comes next.
+	// A peer that is not possible now is retried with the next change.
 	s.Config = config
 	if err := s.findPeers(config.States.Draining.Dwell); err != nil {
 		s.Log.Error("peers", "error", err)

@@ -6,12 +6,12 @@ import "fmt"
 // and the prefixes.
 const maxCommunities = 2000
 
-// size is how many octets the communities have in an UPDATE.
+// size returns how many octets the communities take in an UPDATE.
 func (c Communities) size() int {
 	return 4*len(c.Standard) + 12*len(c.Large) + 8*len(c.Extended)
 }
 
-// size is how many octets the communities have; 0 for nil.
+// size returns how many octets the communities take; 0 for nil.
 func (a *Attributes) size() int {
 	if a == nil {
 		return 0
@@ -19,13 +19,13 @@ func (a *Attributes) size() int {
 	return a.Communities.size()
 }
 
-// checkRoom finds communities that no UPDATE has room for: those of a state, together with what a
-// VIP, an aggregate or a pool adds, and each peer that it goes to.
+// checkRoom reports communities that do not fit in an UPDATE: those of a state plus those added by
+// a VIP, an aggregate or a pool, and by each peer that it goes to.
 func (c *Config) checkRoom(fault faultFunc) {
 	const why = "%d octets of communities%s are more than %d: an UPDATE has room for little else"
 	most := max(c.States.Up.size(), c.States.Degraded.size(), c.States.Draining.size())
 	if most > maxCommunities {
-		return // which is a fault of its own
+		return // this is a fault of its own
 	}
 	for i := range c.Peers {
 		if n := c.Peers[i].Attributes.size(); most+n > maxCommunities {

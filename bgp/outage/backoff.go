@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// Pace is how soon attempts follow each other.
+// Pace selects how quickly attempts follow each other.
 type Pace int
 
-// The paces of attempts.
+// Paces of attempts.
 const (
-	// Patient is for a router that said no.
+	// Patient is for a router that refused.
 	Patient Pace = iota
-	// Away is for one that was not there: an attempt costs it nothing, and it is to be found soon
-	// when it is back.
+	// Away is for a router that was not present: an attempt costs it nothing, and it should be
+	// found soon after it returns.
 	Away
-	// Slow is for one that does not answer, which each attempt waits for.
+	// Slow is for a router that does not answer, so that each attempt runs into a timeout.
 	Slow
 )
 
-// How long lies between two attempts: it doubles from least to most, or to mostAway.
+// The pause between two attempts doubles from least to most, or to mostAway.
 const (
 	least    = 2 * time.Second
 	slow     = 8 * time.Second
 	mostAway = 5 * time.Second
 	most     = 30 * time.Second
-	// jitter is the share by which a wait is longer or shorter, so that the speakers of many
-	// sites do not come back at once.
+	// jitter is the share by which a pause varies, so that the speakers of many sites do not return
+	// at once.
 	jitter = 0.25
 )
 
-// Wait is how long to wait after so many failures in a row, 1 for the first.
+// Wait returns how long to wait after consecutive failures; 1 is the first.
 func Wait(failures int, pace Pace) time.Duration {
 	first, last := least, most
 	switch pace {
@@ -43,22 +43,22 @@ func Wait(failures int, pace Pace) time.Duration {
 	return wait + time.Duration((rand.Float64()*2-1)*jitter*float64(wait))
 }
 
-// Reminders say when an outage that goes on is to be logged: at once, and then ever more
-// seldom. The zero value is ready; it is not safe for concurrent use.
+// Reminders say when to log a continuing outage: at once, and then at growing intervals. The zero
+// value is ready; it is not safe for concurrent use.
 type Reminders struct {
 	said map[string]bool
 	next time.Time
 	wait time.Duration
 }
 
-// The first reminder comes after a minute, and they end up an hour apart.
+// The first reminder follows after a minute; the interval grows to an hour.
 const (
 	firstReminder = time.Minute
 	lastReminder  = time.Hour
 )
 
-// Due reports whether the outage is to be logged now for the reason: each reason is once, and
-// the outage again by backoff.
+// Due reports whether to log the outage now for the reason: each reason once, and the outage again
+// with backoff.
 func (r *Reminders) Due(reason string, now time.Time) bool {
 	fresh := !r.said[reason]
 	if !fresh && now.Before(r.next) {

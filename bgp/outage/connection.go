@@ -10,10 +10,10 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// gtsmTTL is that of a packet that no router has forwarded (RFC 5082).
+// gtsmTTL is the TTL of a packet that no router has forwarded (RFC 5082).
 const gtsmTTL = 255
 
-// unconnected says why no connection came about.
+// unconnected explains why no connection was established.
 func (s Subject) unconnected(a Attempt) (bgp.SessionReason, string) {
 	at := fmt.Sprintf("%s port %d", s.Addr, s.port())
 	err := a.Connect
@@ -40,7 +40,7 @@ func (s Subject) unconnected(a Attempt) (bgp.SessionReason, string) {
 	return bgp.Unconnected, fmt.Sprintf("no connection to %s: %s", at, cause(err))
 }
 
-// hops is the advice for eBGP across routers, which packets of TTL 1 do not pass.
+// hops gives advice for eBGP across routers, which drop packets with a TTL of 1.
 func (s Subject) hops() string {
 	if s.OnLink || s.Peer.Multihop > 0 || s.Peer.ASN == s.ASN {
 		return ""
@@ -53,8 +53,8 @@ func timedOut(err error) bool {
 	return errors.Is(err, syscall.ETIMEDOUT) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// timedOut says why nothing came back, by what the router's own packets show: a wrong key
-// is told to nobody, and both ends drop in silence.
+// timedOut explains why nothing came back, as far as the router's own packets show it: neither end
+// reports a wrong key, and both drop silently.
 func (s Subject) timedOut(a Attempt, at string) (bgp.SessionReason, string) {
 	keyed := s.Peer.PasswordFile != ""
 	signed := a.Answered
@@ -79,7 +79,7 @@ func (s Subject) timedOut(a Attempt, at string) (bgp.SessionReason, string) {
 	return bgp.TimedOut, silence + ": a packet filter drops TCP, or the router wants a key (a password for " + s.local() + "), without which it drops in silence; set passwordFile of the peer, or admit TCP" + s.hops()
 }
 
-// cause is the last of a chain of errors: addresses and ports stand in the text already.
+// cause returns the innermost error of a chain: addresses and ports are already in the text.
 func cause(err error) string {
 	for {
 		inner := errors.Unwrap(err)

@@ -15,7 +15,7 @@ type Notification struct {
 	Data          []byte
 }
 
-// The codes of NOTIFICATIONs that are looked at.
+// Codes of NOTIFICATIONs that are evaluated.
 const (
 	headerError = 1
 	openError   = 2
@@ -43,8 +43,8 @@ const (
 	bfdDown       = 10
 )
 
-// names are those of IANA's "BGP Error (Notification) Codes" and its subcodes, which
-// begin with 1; subcode 0 has none unless it is listed.
+// names are from IANA's "BGP Error (Notification) Codes" and their subcodes, which begin with 1;
+// subcode 0 has no name unless listed.
 var names = map[uint8]struct {
 	name string
 	subs map[uint8]string
@@ -72,14 +72,14 @@ var names = map[uint8]struct {
 	sendExpired: {"Send Hold Timer Expired", nil},
 }
 
-// name is the registry's, "" for a code that is not in it; sub is "" likewise.
+// name returns the registered names of code and subcode; each is "" if unregistered.
 func (n *Notification) name() (name, sub string) {
 	code := names[n.Code]
 	return code.name, code.subs[n.Subcode]
 }
 
-// String names the message as the registry does, with its numbers and what the sender
-// wrote to the operator: `Cease/Administrative Shutdown (6/2) "maintenance"`.
+// String returns the registered name of the message, its numbers and the sender's message to the
+// operator: `Cease/Administrative Shutdown (6/2) "maintenance"`.
 func (n *Notification) String() string {
 	name, sub := n.name()
 	if name == "" {
@@ -90,7 +90,7 @@ func (n *Notification) String() string {
 	}
 	text := fmt.Sprintf("%s (%d/%d)", name, n.Code, n.Subcode)
 	if message := n.Message(); message != "" {
-		text += ` "` + message + `"` // escaped already
+		text += ` "` + message + `"` // already escaped
 	}
 	if inner := n.Inner(); inner != nil {
 		text += " for " + inner.String()
@@ -98,8 +98,8 @@ func (n *Notification) String() string {
 	return text
 }
 
-// Message is what the sender of a Cease wrote to the operator of this end (RFC 9003), fit to
-// be shown; "" where there is none.
+// Message returns the message in a Cease to the operator of this end (RFC 9003), safe to display;
+// "" if there is none.
 func (n *Notification) Message() string {
 	if n.Code != cease || n.Subcode != shutdown && n.Subcode != reset || len(n.Data) < 2 {
 		return ""
@@ -111,8 +111,7 @@ func (n *Notification) Message() string {
 	return brief.Text(string(n.Data[1 : 1+length]))
 }
 
-// Inner is the message that a Hard Reset stands for (RFC 8538, section 3.1); nil where it
-// names none.
+// Inner returns the message inside a Hard Reset (RFC 8538, section 3.1); nil if there is none.
 func (n *Notification) Inner() *Notification {
 	if n.Code != cease || n.Subcode != hardReset || len(n.Data) < 2 || n.Data[0] == cease && n.Data[1] == hardReset {
 		return nil
@@ -120,8 +119,8 @@ func (n *Notification) Inner() *Notification {
 	return &Notification{Code: n.Data[0], Subcode: n.Data[1], Data: n.Data[2:]}
 }
 
-// reasonOf is a NOTIFICATION as a metric's label, such as received-bad-peer-as. What is not
-// in the registry is one label: whoever sends it may make up 65536.
+// reasonOf returns a NOTIFICATION as a metric label, such as received-bad-peer-as. All unregistered
+// codes share one label: otherwise the sender could create 65536.
 func reasonOf(way string, n *Notification) bgp.SessionReason {
 	name, sub := n.name()
 	if name == "" {

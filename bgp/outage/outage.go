@@ -1,6 +1,6 @@
-// Package outage says why a BGP session does not begin, or ended: from what was seen of
-// it, it makes a reason and a text that says what to change and at which end. It is pure,
-// and its values are immutable but for those with methods that change them.
+// Package outage explains why a BGP session does not begin or has ended. From what was observed it
+// derives a reason and a text that says what to change and at which end. It is pure, and its values
+// are immutable except for those with methods that change them.
 package outage
 
 import (
@@ -13,51 +13,51 @@ import (
 
 // Subject is the session that is down.
 type Subject struct {
-	// Peer is what the file says of the router, and Addr where it is.
+	// Peer is the router's configuration, and Addr its address.
 	Peer *bgp.Peer
 	Addr netip.Addr
-	// ASN and RouterID are this speaker's, and Local the address that the router knows it
-	// by; invalid where this machine has no route.
+	// ASN and RouterID are this speaker's. Local is the address by which the router knows it;
+	// invalid if this machine has no route.
 	ASN      uint32
 	RouterID netip.Addr
 	Local    netip.Addr
-	// Routed is set where this machine has a route, OnLink where no other router is on the
-	// way, and Own where the address is this machine's.
+	// Routed is set if this machine has a route, OnLink if no router is on the path, and Own if the
+	// address belongs to this machine.
 	Routed, OnLink, Own bool
 }
 
 // Signature is how a TCP segment is authenticated.
 type Signature string
 
-// The signatures of TCP segments.
+// Signatures of TCP segments.
 const (
 	Unsigned Signature = ""
 	MD5      Signature = "TCP MD5 (RFC 2385)"
 	AO       Signature = "TCP-AO (RFC 5925)"
 )
 
-// Attempt is what was seen of one attempt to begin a session, or of the end of one.
+// Attempt is what was observed of one attempt to begin a session, or of the end of one.
 type Attempt struct {
-	// Established is set where the session was up when this was seen.
+	// Established is set if the session was up at that time.
 	Established bool
-	// Connect is why no TCP connection came about; nil where one did or none was tried.
+	// Connect is why no TCP connection was established; nil if one was, or none was tried.
 	Connect error
-	// Closed is set where the router ended the connection without a word, and Reset where it
-	// did so by a RST.
+	// Closed is set if the router closed the connection without a NOTIFICATION, and Reset if it did
+	// so by a RST.
 	Closed, Reset bool
-	// Silent is set where the router took the connection and then sent nothing in time.
+	// Silent is set if the router accepted the connection and then sent nothing in time.
 	Silent bool
-	// Open is the router's OPEN; nil where none was seen.
+	// Open is the router's OPEN; nil if none was seen.
 	Open *Open
-	// Received and Sent are the NOTIFICATIONs; nil where there was none.
+	// Received and Sent are the NOTIFICATIONs; nil if there was none.
 	Received, Sent *Notification
-	// Unread is set where a NOTIFICATION came whose content could not be read.
+	// Unread is set if a NOTIFICATION arrived whose content could not be read.
 	Unread bool
-	// Answered is the signature of the router's answers to our connection, and nil where
-	// none was seen; TTL is that of the last one, 0 where it is not known.
+	// Answered is the signature of the router's answers to our connection, nil if none was seen;
+	// TTL is that of the last answer, 0 if unknown.
 	Answered *Signature
 	TTL      int
-	// Called is the signature of the router's own attempts to connect, nil for none.
+	// Called is the signature of the router's own connection attempts; nil for none.
 	Called *Signature
 }
 
@@ -66,13 +66,13 @@ type Verdict struct {
 	Reason bgp.SessionReason
 	// Text says what happened, and what to change at which end.
 	Text string
-	// Received, Sent and Connection are what there was; "" for nothing.
+	// Received, Sent and Connection describe what was observed; "" for nothing.
 	Received, Sent, Connection string
 	// Pace is how soon the next attempt may come.
 	Pace Pace
 }
 
-// Explain says why the attempt failed.
+// Explain returns why the attempt failed.
 func Explain(s Subject, a Attempt) Verdict {
 	v := Verdict{}
 	if a.Received != nil {
@@ -112,9 +112,8 @@ func Explain(s Subject, a Attempt) Verdict {
 	return v
 }
 
-// Since adds to a verdict what the router had told before in the same outage: after a
-// NOTIFICATION many routers only close connections, and the first word is the one that
-// says why.
+// Since adds to a verdict what the router reported earlier in the same outage: after a NOTIFICATION
+// many routers only close connections, and the first message is the one that explains why.
 func Since(v Verdict, told Verdict) Verdict {
 	if told.Received == "" || v.Received != "" || v.Reason == "" || v.Reason == bgp.OwnAddress {
 		return v
@@ -142,7 +141,7 @@ func connection(a Attempt) string {
 	return ""
 }
 
-// local is the address that the router knows this speaker by.
+// local returns the address by which the router knows this speaker.
 func (s Subject) local() string {
 	if s.Local.IsValid() {
 		return s.Local.WithZone("").String()
@@ -150,10 +149,10 @@ func (s Subject) local() string {
 	return "this speaker"
 }
 
-// port is the router's.
+// port returns the router's port.
 func (s Subject) port() uint16 { return cmp.Or(s.Peer.Port, 179) }
 
-// neighbor is how a router is told of this speaker.
+// neighbor returns how a router's configuration names this speaker.
 func (s Subject) neighbor() string {
 	return fmt.Sprintf("%s with AS %d (FRR: neighbor %[1]s remote-as %[2]d; BIRD: neighbor %[1]s as %[2]d)", s.local(), s.ASN)
 }
@@ -166,8 +165,8 @@ func (s Subject) rejected() string {
 	return text + "; where it knows another address of this machine, set localAddress in the file"
 }
 
-// silent says why nothing comes on a connection, or nothing after the OPEN. What GTSM drops is
-// overheard all the same.
+// silent explains why nothing is received on a connection, or nothing after the OPEN. Packets that
+// GTSM drops are still overheard.
 func (s Subject) silent(a Attempt) (bgp.SessionReason, string) {
 	text := "the router takes the connection and sends no OPEN"
 	if a.Open != nil {
@@ -184,13 +183,13 @@ func (s Subject) silent(a Attempt) (bgp.SessionReason, string) {
 	return bgp.Silent, text + ": its BGP hangs, or packets are lost on the way; see its log"
 }
 
-// What to do where GTSM is on at one end alone.
+// Advice if GTSM is on at only one end.
 const (
 	gtsmThere = "switch GTSM on at the router too (FRR: ttl-security hops 1; BIRD: ttl security on), or take gtsm out of the file"
 	gtsmHere  = "; where that repeats, the router may want TTL 255 (GTSM) and drop what comes with 1; set gtsm: true in the file, or take ttl-security away at the router"
 )
 
-// wantsGTSM reports whether the router may want GTSM, for which this end sends too low a TTL.
+// wantsGTSM reports whether the router may require GTSM, for which this end sends too low a TTL.
 func (s Subject) wantsGTSM() bool {
 	return !s.Peer.GTSM && s.Peer.Multihop == 0 && s.Peer.ASN != s.ASN
 }

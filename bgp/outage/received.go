@@ -8,7 +8,7 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// received says what a NOTIFICATION of the router asks for.
+// received explains what to do about a NOTIFICATION from the router.
 func (s Subject) received(a Attempt) string {
 	n := a.Received
 	text := fmt.Sprintf("the router sent NOTIFICATION %s", n)
@@ -69,11 +69,11 @@ func (s Subject) openAdvice(n *Notification, open *Open) string {
 	return ""
 }
 
-// capabilityMultiprotocol is the capability whose lack is refused in practice (RFC 4760).
+// capabilityMultiprotocol is the capability whose absence routers refuse in practice (RFC 4760).
 const capabilityMultiprotocol = 1
 
-// capabilityAdvice reads which capability the router misses: its data begin with the
-// capability's code, length and value (RFC 5492, section 5).
+// capabilityAdvice reads which capability the router requires: the data begin with its code, length
+// and value (RFC 5492, section 5).
 func (s Subject) capabilityAdvice(n *Notification) string {
 	ours := familyNames(s.Peer.Families)
 	if len(n.Data) >= 6 && n.Data[0] == capabilityMultiprotocol {
@@ -98,7 +98,7 @@ func familyNames(families []bgp.Family) (text string) {
 	return text
 }
 
-// familyName reads AFI, a reserved octet and SAFI; "" for what is not unicast.
+// familyName reads AFI, a reserved octet and SAFI; "" for other SAFIs than unicast.
 func familyName(data []byte) string {
 	if data[3] != 1 {
 		return ""

@@ -2,15 +2,15 @@ package outage
 
 import "encoding/binary"
 
-// Ears take the TCP segments that a router sends to this machine, and tell an attempt of
-// what is in them. They are not safe for concurrent use.
+// Ears evaluate the TCP segments that a router sends to this machine, and record the result in an
+// attempt. They are not safe for concurrent use.
 type Ears struct {
-	// Port is the router's, and Listening the one that it connects to.
+	// Port is the router's, and Listening the local port to which it connects.
 	Port, Listening uint16
 	streams         map[[2]uint16]*stream
 }
 
-// maxStreams bounds how many connections are followed: each attempt has one.
+// maxStreams limits how many connections are followed: each attempt has one.
 const maxStreams = 16
 
 // The flags of a segment (RFC 9293, section 3.1) and the kinds of its options.
@@ -22,8 +22,8 @@ const (
 	segmentLength = 20 // without options
 )
 
-// Hear takes a segment, beginning with its TCP header, that came with the TTL; 0 where it is not
-// known. It reports whether the router is trying to connect.
+// Hear takes a segment that begins with its TCP header, and the TTL with which it arrived, 0 if
+// unknown. It reports whether the router is trying to connect.
 func (e *Ears) Hear(segment []byte, ttl int, a *Attempt) (calls bool) {
 	if len(segment) < segmentLength {
 		return false
@@ -62,7 +62,7 @@ func (e *Ears) stream(from, to uint16) *stream {
 	return e.streams[key]
 }
 
-// signature is by which option a segment is authenticated.
+// signature returns the option that authenticates a segment.
 func signature(options []byte) Signature {
 	for len(options) > 0 && options[0] != optionEnd {
 		size := 1

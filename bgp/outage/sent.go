@@ -6,7 +6,7 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// sent says why this speaker ended a session.
+// sent explains why this speaker ended a session.
 func (s Subject) sent(a Attempt) string {
 	n := a.Sent
 	text := fmt.Sprintf("this speaker sent NOTIFICATION %s", n)

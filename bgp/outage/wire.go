@@ -6,20 +6,20 @@ import (
 	"net/netip"
 )
 
-// Open is what is looked at of an OPEN message (RFC 4271, section 4.2).
+// Open is the evaluated part of an OPEN message (RFC 4271, section 4.2).
 type Open struct {
 	ASN      uint32
 	HoldTime uint16 // seconds
 	RouterID netip.Addr
 }
 
-// The messages that are looked at, and their sizes in octets.
+// Messages that are evaluated, and their sizes in octets.
 const (
 	openMessage         = 1
 	notificationMessage = 3
 	headerLength        = 19
 	openLength          = 10 // without optional parameters
-	// longest is what an OPEN or a NOTIFICATION has (RFC 4271, section 4).
+	// longest is the maximum size of an OPEN or a NOTIFICATION (RFC 4271, section 4).
 	longest = 4096
 
 	capabilities      = 2  // the optional parameter of RFC 5492
@@ -29,16 +29,16 @@ const (
 
 var marker = bytes.Repeat([]byte{0xff}, 16)
 
-// stream puts together what one end of a connection sends, as far as the messages go with
-// which a session begins or ends.
+// stream reassembles what one end of a connection sends, as far as the messages that begin or end a
+// session.
 type stream struct {
-	next    uint32 // the sequence number that is to come; valid where begun is set
+	next    uint32 // the next sequence number; valid if begun is set
 	begun   bool
-	lost    bool // something is missing, or is no BGP
+	lost    bool // something is missing, or is not BGP
 	pending []byte
 }
 
-// add takes a segment's payload, and tells the attempt of the messages that are whole by it.
+// add takes a segment's payload, and passes complete messages to the attempt.
 func (s *stream) add(sequence uint32, payload []byte, a *Attempt) {
 	if !s.begun {
 		s.begun, s.next = true, sequence
@@ -47,7 +47,7 @@ func (s *stream) add(sequence uint32, payload []byte, a *Attempt) {
 	case ahead > 0:
 		s.lost = true // something is missing
 	case int(-ahead) >= len(payload):
-		return // it came before
+		return // already seen
 	default:
 		payload = payload[-ahead:]
 	}
@@ -70,7 +70,7 @@ func (s *stream) add(sequence uint32, payload []byte, a *Attempt) {
 	}
 }
 
-// read tells the attempt of a message.
+// read records a message in the attempt.
 func read(kind byte, body []byte, a *Attempt) {
 	switch kind {
 	case openMessage:
@@ -84,7 +84,7 @@ func read(kind byte, body []byte, a *Attempt) {
 	}
 }
 
-// ParseNotification reads a NOTIFICATION's body; nil for what is none.
+// ParseNotification reads a NOTIFICATION's body; nil if it is invalid.
 func ParseNotification(body []byte) *Notification {
 	if len(body) < 2 {
 		return nil
@@ -96,7 +96,7 @@ func parseOpen(body []byte) *Open {
 	if len(body) < openLength {
 		return nil
 	}
-	id, _ := netip.AddrFromSlice(body[5:9]) // four octets always are one
+	id, _ := netip.AddrFromSlice(body[5:9]) // four octets are always an address
 	open := &Open{ASN: uint32(binary.BigEndian.Uint16(body[1:])), HoldTime: binary.BigEndian.Uint16(body[3:]), RouterID: id}
 	parameters := body[openLength:]
 	eachTLV(parameters[:min(int(body[9]), len(parameters))], func(kind byte, value []byte) {
@@ -112,7 +112,7 @@ func parseOpen(body []byte) *Open {
 	return open
 }
 
-// eachTLV calls fn with each type and value, until what is left is none.
+// eachTLV calls fn with each type and value, until the rest is not a complete TLV.
 func eachTLV(all []byte, fn func(kind byte, value []byte)) {
 	for len(all) >= 2 && len(all) >= 2+int(all[1]) {
 		end := 2 + int(all[1])
