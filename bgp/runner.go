@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// runner asks all checks at their intervals, each in a goroutine of its own.
+// runner runs all checks at their intervals, each in its own goroutine.
 type runner struct {
 	ctx     context.Context
 	began   time.Time
@@ -17,7 +17,7 @@ type runner struct {
 	all     sync.WaitGroup
 }
 
-// result is one check's.
+// result is the result of one check.
 type result struct {
 	id      string
 	failure error
@@ -26,17 +26,18 @@ type result struct {
 }
 
 type running struct {
-	// check is replaced where its endpoints change.
+	// check is replaced when its endpoints change.
 	check  atomic.Pointer[Check]
 	cancel context.CancelFunc
 }
 
-// newRunner returns a runner whose checks end with ctx. They wait until their results are taken.
+// newRunner returns a runner whose checks end with ctx. They block until their results are
+// received.
 func newRunner(ctx context.Context, results chan<- result) *runner {
 	return &runner{ctx: ctx, began: time.Now(), results: results, running: map[string]*running{}}
 }
 
-// set declares all the checks; those that are asked already go on.
+// set declares all checks; those that already run continue.
 func (r *runner) set(checks map[string]Check) {
 	for id, one := range r.running {
 		if _, wanted := checks[id]; !wanted {
@@ -57,11 +58,11 @@ func (r *runner) set(checks map[string]Check) {
 	}
 }
 
-// wait returns when the checks have ended, after ctx has.
+// wait returns when all checks have ended, which they do after ctx ends.
 func (r *runner) wait() { r.all.Wait() }
 
-// watch runs one check until ctx ends: at its interval while results agree, and
-// faster from one that differs until enough have followed.
+// watch runs one check until ctx ends: at its interval while results agree, and faster after a
+// different result until enough have followed.
 func (r *runner) watch(ctx context.Context, id string, one *running) {
 	passed, alike := false, 0
 	next := time.NewTimer(time.Hour)
@@ -71,7 +72,7 @@ func (r *runner) watch(ctx context.Context, id string, one *running) {
 		began := time.Now()
 		err := check.Run(ctx)
 		if ctx.Err() != nil {
-			return // the failure is ours
+			return // the failure is caused by the shutdown
 		}
 		if alike++; alike == 1 || passed != (err == nil) {
 			passed, alike = err == nil, 1
@@ -95,16 +96,16 @@ func (r *runner) watch(ctx context.Context, id string, one *running) {
 	}
 }
 
-// jittered spreads checks of one interval, so that they do not ask all at once.
+// jittered spreads checks with the same interval over time.
 func jittered(d time.Duration) time.Duration {
 	return d + time.Duration((rand.Float64()-0.5)*0.1*float64(d))
 }
 
-// moments is how many there are in a pause at which checks begin: thousands of them wake the
-// process so often, and not each for itself.
+// moments is the number of start times per interval: thousands of checks wake the process only that
+// often, instead of once each.
 const moments = 100
 
-// together returns the first of those moments that is not before at.
+// together returns the first start time that is not before at.
 func (r *runner) together(at time.Time, pause time.Duration) time.Time {
 	grain := max(pause/moments, 1)
 	return r.began.Add((at.Sub(r.began) + grain - 1).Truncate(grain))

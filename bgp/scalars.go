@@ -13,28 +13,28 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// scalars finds what is wrong with single values of a file, before YAML decodes them: it drops what
-// follows a point (port: 17.9), takes a zero before a number for octal, and says neither line nor key of an
-// address that is none. It also has AS numbers in asdot written as asplain, which it would
-// take for fractions.
+// scalars checks single values of a file before YAML decodes them: YAML drops what follows a
+// decimal point (port: 17.9), reads a number with a leading zero as octal, and reports neither line
+// nor key of an invalid address. It also rewrites AS numbers from asdot to asplain, which YAML
+// would read as fractions.
 type scalars struct {
 	found *faults
 	asdot []rewrite
-	// external are the keys that are anyAS.
+	// external holds the keys with the value anyAS.
 	external map[string]bool
 }
 
-// anyAS is the asn of a peer whose AS is any but the site's own.
+// anyAS is the asn of a peer in any AS except the site's own.
 const anyAS = "external"
 
-// rewrite is a value that stands at a line and column of the file, both from 1.
+// rewrite is a value at a line and column of the file, both counted from 1.
 type rewrite struct {
 	line, column int
 	old, new     string
 }
 
-// checkScalars adds the faults, and returns the file with its AS numbers as asplain, and 0 for each of
-// the keys that are anyAS.
+// checkScalars adds the faults, and returns the file with AS numbers as asplain and 0 for each key
+// with the value anyAS.
 func checkScalars(data []byte, root *yaml.Node, found *faults) (rewritten []byte, external map[string]bool) {
 	s := &scalars{found: found, external: map[string]bool{}}
 	if len(root.Content) > 0 {
@@ -80,7 +80,7 @@ func (s *scalars) walk(node *yaml.Node, t reflect.Type, key string, depth int) {
 		})
 	case node.Kind == yaml.SequenceNode && t.Kind() == reflect.Slice:
 		for i, child := range node.Content {
-			if isNull(resolve(child)) { // YAML would leave it out, and count the others otherwise
+			if isNull(resolve(child)) { // YAML would drop it and renumber the others
 				s.fault(child, fmt.Sprintf("%s[%d]", key, i), "is empty; remove it")
 			}
 			s.walk(child, t.Elem(), fmt.Sprintf("%s[%d]", key, i), depth+1)
@@ -88,20 +88,20 @@ func (s *scalars) walk(node *yaml.Node, t reflect.Type, key string, depth int) {
 	}
 }
 
-// reads adds the faults of a value that reads itself. The decoder finds them too, unless another
-// value ends it.
+// reads adds the faults of a value that decodes itself. The decoder finds them too, unless another
+// value stops it first.
 func (s *scalars) reads(node *yaml.Node, t reflect.Type) {
 	var typed *yaml.TypeError
 	if errors.As(reflect.New(t).Interface().(yaml.Unmarshaler).UnmarshalYAML(node), &typed) {
 		for _, text := range typed.Errors {
-			if f := (fault{line: lineIn(text), text: text}); !slices.Contains(s.found.found, f) { // of an alias
+			if f := (fault{line: lineIn(text), text: text}); !slices.Contains(s.found.found, f) { // reported through an alias already
 				s.found.found = append(s.found.found, f)
 			}
 		}
 	}
 }
 
-// fieldOf returns the type of the field that has the key.
+// fieldOf returns the type of the field for the key.
 func fieldOf(t reflect.Type, key string) (reflect.Type, bool) {
 	for i := range t.NumField() {
 		field := t.Field(i)
@@ -118,7 +118,7 @@ func fieldOf(t reflect.Type, key string) (reflect.Type, bool) {
 	return nil, false
 }
 
-// isNull reports whether a node is YAML's null.
+// isNull reports whether a node is null in YAML.
 func isNull(node *yaml.Node) bool { return node != nil && node.ShortTag() == "!!null" }
 
 func (s *scalars) fault(node *yaml.Node, key, format string, args ...any) {
@@ -150,7 +150,7 @@ func (s *scalars) scalar(node *yaml.Node, t reflect.Type, key string) {
 
 func isNumber(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uint64 }
 
-// whatIs says what a value of the type is.
+// whatIs describes what a value of the type must be.
 func whatIs(t reflect.Type) string {
 	switch t.Name() {
 	case "Addr":
@@ -165,7 +165,7 @@ func whatIs(t reflect.Type) string {
 	return "a " + t.Name()
 }
 
-// asn checks an AS number, and remembers one that YAML would read otherwise.
+// asn checks an AS number, and records one that YAML would misread.
 func (s *scalars) asn(node *yaml.Node, key string, fault func(string, ...any)) {
 	ofPeer := key != "asn"
 	switch {
@@ -177,7 +177,7 @@ func (s *scalars) asn(node *yaml.Node, key string, fault func(string, ...any)) {
 		fault("%q is not an AS number: write 64512, 65000.1 as asdot, or %s", node.Value, anyAS)
 		return
 	case !strings.ContainsAny(node.Value, "0123456789"):
-		return // YAML says that it is no number
+		return // YAML reports that it is not a number
 	}
 	n, err := parseASN(node.Value)
 	if err != nil {
@@ -187,7 +187,7 @@ func (s *scalars) asn(node *yaml.Node, key string, fault func(string, ...any)) {
 	s.rewriteAs(node, strconv.FormatUint(uint64(n), 10))
 }
 
-// rewriteAs has a value read as another one.
+// rewriteAs replaces a value before decoding.
 func (s *scalars) rewriteAs(node *yaml.Node, plain string) {
 	old := node.Value
 	switch node.Style {
@@ -201,20 +201,21 @@ func (s *scalars) rewriteAs(node *yaml.Node, plain string) {
 	}
 }
 
-// rewrite returns the file with AS numbers as asplain. One that does not stand where YAML says is a
-// fault: YAML would read another number.
+// rewrite returns the file with AS numbers as asplain. It reports a fault if one is not where YAML
+// says, because YAML would read another number.
 func (s *scalars) rewrite(data []byte) []byte {
 	if len(s.asdot) == 0 {
 		return data
 	}
 	lines := strings.SplitAfter(string(data), "\n")
-	// From the end to the beginning, so that columns stay true; one to which several aliases lead is
+	// From the end to the beginning, so that columns stay valid; a value behind several aliases
+	// appears once.
 	// there once.
 	slices.SortFunc(s.asdot, func(a, b rewrite) int { return cmp.Or(b.line-a.line, b.column-a.column) })
 	for _, r := range slices.Compact(s.asdot) {
 		line := []rune(lines[min(r.line, len(lines))-1])
 		at := min(r.column-1, len(line))
-		before, after, found := strings.Cut(string(line[at:]), r.old) // an anchor stands before it
+		before, after, found := strings.Cut(string(line[at:]), r.old) // an anchor precedes it
 		if !found {
 			s.found.found = append(s.found.found, fault{line: r.line, text: fmt.Sprintf("line %d: write %s as %s", r.line, r.old, r.new)})
 			continue

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// named reports whether the names have the peer or its group; no names are those of all.
+// named reports whether the names include the peer or its group; no names include every peer.
 func (p *Peer) named(names []string) bool {
 	return len(names) == 0 || slices.Contains(names, p.Entry()) || p.Group != "" && slices.Contains(names, p.Group)
 }
@@ -29,7 +29,7 @@ func (c *Config) sentTo(prefix netip.Prefix, names []string) []*Peer {
 	return all
 }
 
-// whyNobody says why no peer is sent a route to the prefix that is for the names.
+// whyNobody explains why no peer is sent a route to the prefix that is for the names.
 func (c *Config) whyNobody(prefix netip.Prefix, names []string) string {
 	family := FamilyOf(prefix.Addr())
 	of, all := "no peer", c.Peers
@@ -43,14 +43,14 @@ func (c *Config) whyNobody(prefix netip.Prefix, names []string) string {
 	return fmt.Sprintf("%s carries %s", of, family)
 }
 
-// audience is whom routes are for, by Peer.Entry.
+// audience maps names in the file to peers, by Peer.Entry.
 type audience struct {
 	peers []Peer
 	known map[string][]string // by the names in the file
 }
 
-// of returns the peers that names lists itself or by their group, sorted; nil for all. What it
-// returns is shared and immutable.
+// of returns the peers that names lists directly or by group, sorted; nil for all. The result is
+// shared and immutable.
 func (a *audience) of(names []string) []string {
 	if len(names) == 0 {
 		return nil
@@ -59,7 +59,7 @@ func (a *audience) of(names []string) []string {
 	if all, ok := a.known[key]; ok {
 		return all
 	}
-	all := []string{} // not nil, which is for everybody
+	all := []string{} // not nil, which would mean all peers
 	for i := range a.peers {
 		if p := &a.peers[i]; p.named(names) {
 			all = append(all, p.Entry())
@@ -70,7 +70,7 @@ func (a *audience) of(names []string) []string {
 	return all
 }
 
-// checkSending finds out who is sent what, and what is wrong with that.
+// checkSending determines what each peer is sent, and reports the faults.
 func (c *Config) checkSending(fault faultFunc) {
 	have := c.carried()
 	for i := range c.Peers {
@@ -92,7 +92,7 @@ func (c *Config) checkSending(fault faultFunc) {
 	c.checkRoom(fault)
 }
 
-// names are those that peers can be named by: their own, and groups.
+// names returns the names by which lists can refer to peers: their own, and groups.
 func (c *Config) names() map[string]bool {
 	all := map[string]bool{}
 	for i := range c.Peers {
@@ -104,7 +104,7 @@ func (c *Config) names() map[string]bool {
 	return all
 }
 
-// carried are the extended communities that a route may have without a peer's.
+// carried returns the extended communities that a route may have without those that a peer adds.
 func (c *Config) carried() map[ExtendedCommunity]bool {
 	all := map[ExtendedCommunity]bool{}
 	have := []*Attributes{&c.States.Up, &c.States.Degraded.Attributes, &c.States.Draining.Attributes}
@@ -139,12 +139,12 @@ func (p *Peer) checkVIPs(fault faultFunc) {
 	}
 }
 
-// emptyList is what is wrong with a list of names or prefixes that has none: it would be for
-// nobody, and one that is absent is for all.
+// emptyList is the fault of a list of names or prefixes that is empty: it would select none,
+// whereas an absent list selects all.
 const emptyList = "is empty, which would be for nobody; leave it out for all"
 
-// checkAlike finds peers with one link-local address on different links that are to be sent
-// different routes: an export policy sees no links.
+// checkAlike reports peers with the same link-local address on different links that are to be sent
+// different routes: an export policy cannot distinguish links.
 func (c *Config) checkAlike(fault faultFunc) {
 	for i := range c.Peers {
 		for j := range i {
@@ -166,11 +166,11 @@ func (c *Config) checkAlike(fault faultFunc) {
 	}
 }
 
-// mostLists bounds the lists of peers that differ: each is a rule, which is evaluated for every
-// route and peer.
+// mostLists limits the number of different peer lists: each becomes a rule that is evaluated for
+// every route and peer.
 const mostLists = 64
 
-// checkLists finds more lists than there may be, whatever names they consist of.
+// checkLists reports more different lists than are allowed, regardless of their names.
 func (c *Config) checkLists(fault faultFunc) {
 	a, lists := audience{c.Peers, map[string][]string{}}, map[string]bool{}
 	for _, s := range c.sources() {

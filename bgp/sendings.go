@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// Sending is what some peers are sent of some routes in a state.
+// Sending is what some peers are sent for some routes in one state.
 type Sending struct {
 	State State
-	// Of are the VIPs, the aggregates, and the pools of Services' VIPs that are sent so.
+	// Of names the VIPs, the aggregates, and the pools of Services' VIPs that are sent this way.
 	Of []string
-	// All is set where these are all of the file.
+	// All is set if these are all in the file.
 	All   bool
 	Peers []*Peer
-	// Internal is iBGP.
+	// Internal: the peers are iBGP.
 	Internal   bool
 	Attributes Attributes
 }
 
-// Sendings are what each peer will be sent in each state that is announced. What is the same for
-// several routes, or for several peers, is one.
+// Sendings returns what each peer is sent in each announced state. Routes and peers with the same
+// result share one Sending.
 func (c *Config) Sendings() []Sending {
 	var all []Sending
 	routes, kinds := c.alike(), c.kinds()
@@ -47,7 +47,7 @@ func (c *Config) Sendings() []Sending {
 	return all
 }
 
-// kinds are the same for peers to which the same is added.
+// kinds maps each peer to a key that is equal for peers with equal additions.
 func (c *Config) kinds() map[*Peer]string {
 	all := make(map[*Peer]string, len(c.Peers))
 	for i := range c.Peers {
@@ -59,14 +59,14 @@ func (c *Config) kinds() map[*Peer]string {
 	return all
 }
 
-// routesAlike are routes of the file with the same attributes, for the same peers.
+// routesAlike are routes of the file with the same attributes and the same recipients.
 type routesAlike struct {
 	of         []string
 	attributes *Attributes
 	peers      []*Peer
 }
 
-// alike are those of all routes of the file; without any, those of all that it could have.
+// alike groups all routes of the file or, if it has none, all that it could have.
 func (c *Config) alike() []*routesAlike {
 	var all []*routesAlike
 	known := map[string]*routesAlike{}
@@ -99,13 +99,13 @@ func (c *Config) alike() []*routesAlike {
 	return []*routesAlike{every}
 }
 
-// keyOf is the same for equal values.
+// keyOf returns the same string for equal values.
 func keyOf(v any) string {
 	text, _ := json.Marshal(v) // attributes always marshal
 	return string(text)
 }
 
-// short is a prefix as people write it: a single address without its length.
+// short formats a prefix; a single address is written without its length.
 func short(prefix netip.Prefix) string {
 	if prefix.IsSingleIP() {
 		return prefix.Addr().String()
@@ -113,14 +113,14 @@ func short(prefix netip.Prefix) string {
 	return prefix.String()
 }
 
-// Offered is a prefix to which a peer may be sent routes.
+// Offered is a prefix for which a peer may be sent routes.
 type Offered struct {
 	netip.Prefix
-	// Pool is set where routes to single addresses in it are meant.
+	// Pool is set if routes to single addresses inside it are meant.
 	Pool bool
 }
 
-// Offered returns the prefixes to which the peer may be sent routes.
+// Offered returns the prefixes for which the peer may be sent routes.
 func (c *Config) Offered(p *Peer) []Offered {
 	var all []Offered
 	for _, s := range c.sources() {
@@ -139,7 +139,7 @@ func (c *Config) Offered(p *Peer) []Offered {
 	return all
 }
 
-// parts are those of the prefix that the peer takes.
+// parts returns the parts of the prefix that the peer accepts.
 func (p *Peer) parts(prefix netip.Prefix) []netip.Prefix {
 	if len(p.VIPs) == 0 {
 		return []netip.Prefix{prefix}

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// warnOfSending finds what of who is sent what has no effect, or another one than meant.
+// warnOfSending reports settings for what peers are sent that have no effect, or probably not the
+// intended one.
 func (c *Config) warnOfSending(warn faultFunc) {
 	sources := c.sources()
 	for i := range c.Peers {
@@ -26,10 +27,10 @@ func (c *Config) warnOfSending(warn faultFunc) {
 	c.warnOfSharedPools(warn)
 }
 
-// warnOfAttributes finds what is added for peers that do not see it, and a local preference at which
-// two states are alike.
+// warnOfAttributes reports additions for peers that do not see them, and a local preference at
+// which two states become equal.
 func (c *Config) warnOfAttributes(a *Attributes, peers []*Peer, warn faultFunc) {
-	if a == nil || len(peers) == 0 { // nobody is a fault, or a Service's
+	if a == nil || len(peers) == 0 { // no peers is a fault, or a Service's matter
 		return
 	}
 	internal := func(p *Peer) bool { return p.ASN == c.ASN }
@@ -49,7 +50,7 @@ func (c *Config) warnOfAttributes(a *Attributes, peers []*Peer, warn faultFunc) 
 	}
 }
 
-// warnOfVIPs finds prefixes of the peer's list in which there is nothing.
+// warnOfVIPs reports prefixes in the peer's list that contain nothing.
 func (p *Peer) warnOfVIPs(sources []source, warn faultFunc) {
 	for i, in := range p.VIPs {
 		if !slices.ContainsFunc(sources, func(s source) bool {
@@ -60,7 +61,7 @@ func (p *Peer) warnOfVIPs(sources []source, warn faultFunc) {
 	}
 }
 
-// warnOfNothing finds a peer that is sent no route for whom routes are for.
+// warnOfNothing reports a peer that is sent no route although routes name it.
 func (p *Peer) warnOfNothing(sources []source, warn faultFunc) {
 	carried := false
 	for _, s := range sources {
@@ -76,7 +77,7 @@ func (p *Peer) warnOfNothing(sources []source, warn faultFunc) {
 	}
 }
 
-// warnOfMembers finds VIPs that an aggregate without host routes is announced in the place of.
+// warnOfMembers reports VIPs that are replaced by an aggregate without host routes.
 func (c *Config) warnOfMembers(warn faultFunc) {
 	for i := range c.VIPs {
 		v := &c.VIPs[i]
@@ -98,7 +99,7 @@ func (c *Config) warnOfMembers(warn faultFunc) {
 	}
 }
 
-// warnOfSharedPools finds pools of one namespace with an address in both: the first one counts.
+// warnOfSharedPools reports addresses in two pools of one namespace: the first pool counts.
 func (c *Config) warnOfSharedPools(warn faultFunc) {
 	for i := range c.Pools {
 		for j := range i {

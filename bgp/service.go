@@ -15,8 +15,7 @@ import (
 // Declared is what the local cluster declares. It is immutable.
 type Declared struct {
 	Services []Service
-	// Drained is why every VIP here is to leave, such as a taint of the node; "" for
-	// no reason.
+	// Drained is why every VIP here is to leave, such as a node taint; "" for no reason.
 	Drained string
 	// Refused are Services that could not be read.
 	Refused []Refusal
@@ -36,36 +35,37 @@ type Service struct {
 	ServiceRef
 	Created   time.Time
 	Addresses []netip.Addr
-	// Untaken are those of Addresses that no data path of the cluster takes packets to: they
-	// are neither in the Service's status nor among its external addresses.
+	// Untaken are the Addresses to which no data path of the cluster takes packets: they are
+	// neither in the Service's status nor among its external addresses.
 	Untaken []netip.Addr
 	// Local is externalTrafficPolicy Local: only endpoints on this node count.
 	Local bool
-	// Ports are what it listens on, such as tcp/443: two Services of one address have
-	// none in common.
+	// Ports are the ports it listens on, such as tcp/443: two Services with one address must not
+	// share any.
 	Ports     []string
 	Endpoints []Endpoint
-	// Probe asks an endpoint; its Addr is that of each. The kind none asks nothing.
+	// Probe describes the probe of an endpoint, whose address replaces Addr. The kind none probes
+	// nothing.
 	Probe federation.Target
-	// ForeignPort is the port that Probe asks where it is none of the Service's own, and a
-	// pool has to permit it; 0 where it is.
+	// ForeignPort is the port that Probe uses if it is not the Service's own and requires a pool's
+	// permission; otherwise 0.
 	ForeignPort uint16
 }
 
-// Endpoint is one of a Service's.
+// Endpoint is an endpoint of a Service.
 type Endpoint struct {
-	// Addr is what is probed; its port may be 0 where nothing is.
+	// Addr is what is probed; its port may be 0 if nothing is.
 	Addr netip.AddrPort
-	// Own is a port of the Service's own, for a connection in the place of a probe of a
-	// ForeignPort that no pool permits; 0 where there is none.
+	// Own is one of the Service's own ports, for a connection that replaces a probe of a
+	// ForeignPort that no pool permits; 0 if there is none.
 	Own uint16
-	// Ready takes new connections. Terminating still serves those it has.
+	// Ready accepts new connections. Terminating still serves existing ones.
 	Ready, Terminating bool
-	// Here is set on this node.
+	// Here is set if it is on this node.
 	Here bool
 }
 
-// Refusal is what a Service asked for and was not given.
+// Refusal is what a Service requested but was refused.
 type Refusal struct {
 	Service ServiceRef `json:"service"`
 	Address string     `json:"address,omitempty"`
@@ -80,11 +80,11 @@ func (r Refusal) String() string {
 	return fmt.Sprintf("Service %s: %s: %s", r.Service, r.Address, r.Reason)
 }
 
-// maxRefusals is how many refusals of one namespace are logged and shown: a tenant that
-// asks for thousands must not hide those of others.
+// maxRefusals is how many refusals per namespace are logged and shown: a tenant that requests
+// thousands must not hide those of others.
 const maxRefusals = 16
 
-// fewOfEach returns the first refusals of each namespace, and how many more it has.
+// fewOfEach returns the first refusals of each namespace, and how many more there are.
 func fewOfEach(refused []Refusal) []Refusal {
 	var few []Refusal
 	count := map[string]int{}
@@ -101,16 +101,16 @@ func fewOfEach(refused []Refusal) []Refusal {
 	return few
 }
 
-// maxAddresses is how many addresses the Services of one namespace are given; one that
-// several share counts for each. A router ends a session that brings more routes than it
-// takes, and would take every VIP of the site away, and the checks of thousands of
-// Services would delay those of others.
+// maxAddresses is how many addresses the Services of one namespace are given; an address that
+// several Services share counts once for each. A router ends a session that brings more routes than
+// it accepts, which would withdraw every VIP of the site, and the checks of thousands of Services
+// would delay those of others.
 const maxAddresses = 256
 
-// Assign joins the VIPs of the file with those that Services are given. An
-// address is given to a Service where a pool permits it, the file does not have it,
-// no older Service of another namespace has it, and the older Services of its own
-// agree. Who is refused changes nothing for the others.
+// Assign combines the VIPs of the file with those that Services are given. A Service is given an
+// address if a pool permits it, the file does not have it, no older Service in another namespace
+// has it, and the older Services in its own namespace agree. A refusal does not affect other
+// Services.
 func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) {
 	vips = slices.Clone(config.VIPs)
 	owners := map[netip.Addr][]*Service{}
@@ -146,8 +146,8 @@ func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) 
 	return vips, refused
 }
 
-// probed returns the Service with a probe that it may have, and why that is not its own: a
-// speaker asks from the node, where more listens than Services.
+// probed returns the Service with a permitted probe, and why that is not its own: a speaker probes
+// from the node, where more than Services may listen.
 func (c *Config) probed(s *Service) (*Service, string) {
 	if s.ForeignPort == 0 || slices.ContainsFunc(c.Pools, func(p Pool) bool { return p.permitsProbe(s.Namespace, s.ForeignPort) }) {
 		return s, ""
@@ -165,7 +165,7 @@ func (c *Config) probed(s *Service) (*Service, string) {
 		"a TCP connection to the Service's first port is made in its place", s.ForeignPort, s.Namespace)
 }
 
-// byAge returns the oldest first; one whose age is not known is the youngest.
+// byAge returns the Services, oldest first; an unknown age counts as youngest.
 func byAge(services []Service) []*Service {
 	var all []*Service
 	for i := range services {
@@ -183,7 +183,7 @@ func byAge(services []Service) []*Service {
 	return all
 }
 
-// reserved are the addresses that no Service is given, with why.
+// reserved returns the addresses that no Service is given, with the reason.
 func (c *Config) reserved() map[netip.Addr]string {
 	all := map[netip.Addr]string{}
 	for i := range c.Peers {
@@ -197,7 +197,8 @@ func (c *Config) reserved() map[netip.Addr]string {
 	return all
 }
 
-// refuses returns why the Service is not given the address, which is not reserved; "" if it is.
+// refuses returns why the Service is not given the address, which is not reserved; "" if it is
+// given.
 func (c *Config) refuses(s *Service, a netip.Addr, owners []*Service) string {
 	switch {
 	case c.poolOf(s.Namespace, a) == nil:
@@ -221,8 +222,8 @@ func (c *Config) refuses(s *Service, a netip.Addr, owners []*Service) string {
 	return ""
 }
 
-// vipOf is the VIP that the Services share, which are of one namespace. All of them must be served here, or
-// the traffic of one would be drawn to where nothing takes it.
+// vipOf returns the VIP that the Services share, all from one namespace. All of them must be served
+// here; otherwise the VIP would attract traffic for one of them that nothing here takes.
 func vipOf(a netip.Addr, owners []*Service) VIP {
 	v := VIP{Address: a}
 	for _, s := range owners {

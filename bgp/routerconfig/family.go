@@ -10,15 +10,15 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// family is what the router may be told in one address family.
+// family is the router's configuration for one address family.
 type family struct {
 	Name bgp.Family
-	// Prefixes are those that the peer is sent: VIPs and aggregates, then pools, and of these
-	// single addresses alone.
+	// Prefixes are those that the peer is sent: first VIPs and aggregates, then pools, of which
+	// only single addresses are sent.
 	Prefixes []prefix
-	// Sum tells the prefixes from others, for the names of lists.
+	// Sum identifies the prefixes in the names of lists.
 	Sum string
-	// Limit is how many routes are too many.
+	// Limit is the maximum number of routes.
 	Limit int
 	// Extended: IPv4 routes have an IPv6 next hop (RFC 8950).
 	Extended bool
@@ -27,7 +27,7 @@ type family struct {
 // prefix is a VIP or a pool.
 type prefix struct {
 	netip.Prefix
-	// Pool: addresses inside it are meant.
+	// Pool: addresses inside the prefix are meant.
 	Pool bool
 }
 
@@ -39,7 +39,7 @@ func (f family) Version() int {
 	return 6
 }
 
-// Bits is the length of an address.
+// Bits is the length of an address in bits.
 func (f family) Bits() int {
 	if f.Name == bgp.IPv4 {
 		return 32
@@ -58,7 +58,7 @@ func familyOf(c *bgp.Config, p *bgp.Peer, name bgp.Family) family {
 	return f
 }
 
-// sum is of what the list permits, whatever the order in the file.
+// sum identifies what the list permits, regardless of the order in the file.
 func (f *family) sum() string {
 	lines := make([]string, len(f.Prefixes))
 	for i, p := range f.Prefixes {
@@ -69,7 +69,7 @@ func (f *family) sum() string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// All is every address of the family.
+// All is the prefix that contains every address of the family.
 func (f family) All() netip.Prefix {
 	if f.Name == bgp.IPv4 {
 		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
@@ -77,7 +77,7 @@ func (f family) All() netip.Prefix {
 	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 }
 
-// IP is the word for the family in commands that are older than IPv6.
+// IP is the family's keyword in commands that are older than IPv6.
 func (f family) IP() string {
 	if f.Name == bgp.IPv4 {
 		return "ip"
@@ -85,18 +85,18 @@ func (f family) IP() string {
 	return "ipv6"
 }
 
-// add adds the prefix, once: pools of several namespaces may be of the same.
+// add adds the prefix unless it is present: pools of several namespaces may have the same.
 func (f *family) add(p prefix) {
 	if !slices.Contains(f.Prefixes, p) {
 		f.Prefixes = append(f.Prefixes, p)
 	}
 }
 
-// maxOfPool is how many addresses of a pool are thought to be in use at most.
+// maxOfPool is how many addresses of a pool are assumed to be in use at most.
 const maxOfPool = 10_000
 
-// limit leaves room for VIPs that are added before the router hears of them: a
-// session that is torn down takes all of the site's VIPs away.
+// limit leaves room for VIPs that are added before the router's configuration is updated: a session
+// that the router tears down takes all of the site's VIPs with it.
 func (f *family) limit() int {
 	n := 0
 	for _, p := range f.Prefixes {
@@ -112,7 +112,7 @@ func (f *family) limit() int {
 	return 2*n + 10
 }
 
-// Six is what VyOS appends to the names of what is for IPv6.
+// Six is what VyOS appends to the names of IPv6 objects.
 func (f family) Six() string {
 	if f.Name == bgp.IPv4 {
 		return ""
@@ -120,8 +120,8 @@ func (f family) Six() string {
 	return "6"
 }
 
-// Last is the index of the last prefix.
+// Last returns the index of the last prefix.
 func (f family) Last() int { return len(f.Prefixes) - 1 }
 
-// seq numbers the entries of a list from 10 in tens.
+// seq returns the sequence number of list entry i: 10, 20, and so on.
 func seq(i int) int { return 10 * (i + 1) }

@@ -8,7 +8,7 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// Notes are what whoever gives the router the text must know of the speaker, in lines.
+// Notes returns lines with what the person who configures the router must know about the speaker.
 func (s *session) Notes() []string {
 	var all []string
 	switch {
@@ -34,12 +34,12 @@ func (s *session) Notes() []string {
 	return all
 }
 
-// mostCarried bounds the lines of what routes carry: thousands of VIPs may have attributes of their
-// own.
+// mostCarried limits the lines about what routes carry: thousands of VIPs may have attributes of
+// their own.
 const mostCarried = 12
 
-// carried says in a line per state what the speaker's routes carry at the peer, and in one for each
-// kind of routes where they differ. weighted says that any has a link bandwidth.
+// carried describes what the speaker's routes carry at the peer, in a line per state, or one for
+// each kind of route if they differ. weighted reports whether any has a link bandwidth.
 func (s *session) carried(c *bgp.Config, p *bgp.Peer) (lines []string, weighted bool) {
 	type kind struct {
 		state bgp.State
@@ -78,8 +78,8 @@ func (s *session) carried(c *bgp.Config, p *bgp.Peer) (lines []string, weighted 
 	return lines, weighted
 }
 
-// attributes are those of a state in words. The path is prepended for eBGP, and the
-// local preference sent to iBGP.
+// attributes describes the attributes of a state. eBGP peers get the prepends, iBGP peers the local
+// preference.
 func (s *session) attributes(a bgp.Attributes) string {
 	var all []string
 	if a.Prepend > 0 && !s.Internal {

@@ -8,16 +8,16 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// Own is what a file of many racks leaves open of a router.
+// Own is what a file shared by many racks leaves open about a router.
 type Own struct {
-	// Address is the router's own, where speakers find it by their default route. A link-local one has the
-	// router's name of the link as its zone: the session is unnumbered at the router.
+	// Address is the router's own, if speakers find it by their default route. A link-local address
+	// has the router's name of the link as its zone: the session is then unnumbered at the router.
 	Address netip.Addr
-	// ASN is the router's, where any external AS will do.
+	// ASN is the router's AS number, if the file accepts any external AS.
 	ASN uint32
 }
 
-// leftOpen says what has to be said of the router besides the file; "" for nothing.
+// leftOpen says what must be specified about the router in addition to the file; "" for nothing.
 func leftOpen(p *bgp.Peer) string {
 	switch {
 	case p.Gateway != "" && p.Interface == "" && !p.Address.IsValid():
@@ -28,8 +28,8 @@ func leftOpen(p *bgp.Peer) string {
 	return ""
 }
 
-// In returns the configuration and the peer as they are for this router. What it says and the file
-// leaves not open is an error.
+// In returns the configuration and the peer for this router. A value that the file does not leave
+// open is an error.
 func (r Own) In(c *bgp.Config, p *bgp.Peer) (*bgp.Config, *bgp.Peer, error) {
 	if err := r.check(c, p); err != nil {
 		return nil, nil, err
@@ -40,7 +40,7 @@ func (r Own) In(c *bgp.Config, p *bgp.Peer) (*bgp.Config, *bgp.Peer, error) {
 	if r.ASN != 0 {
 		q.External, q.ASN = false, r.ASN
 	}
-	switch { // Gateway stays: lists of peers name the router by it
+	switch { // Gateway stays: lists of peers use it as the name
 	case r.Address.Zone() != "":
 		q.Interface = r.Address.Zone()
 	case r.Address.IsValid():

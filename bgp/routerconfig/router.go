@@ -9,32 +9,31 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// router is what a make of router can do.
+// router describes the capabilities of a make of router.
 type router struct {
-	// listensAnywhere and connectsAnywhere: it can be told to use other ports than BGP's.
+	// listensAnywhere and connectsAnywhere: it can use other ports than BGP's.
 	listensAnywhere, connectsAnywhere bool
-	// unnumbered: it can have a neighbour that it knows by the link alone.
+	// unnumbered: it can have a neighbour that is identified only by the link.
 	unnumbered bool
 	// linkLocal: it can have a neighbour with a link-local address.
 	linkLocal bool
-	// link is such as it names its links; "" for such as Linux does.
+	// link is an example of its link names; "" for names as in Linux.
 	link string
-	// keylessRanges: it takes no key of TCP MD5 for a network of neighbours.
+	// keylessRanges: it supports no TCP MD5 key for a network of neighbours.
 	keylessRanges bool
-	// bfdAgain: for a neighbour of a network it begins BFD anew with each session, which
-	// the speaker (GoBGP 4.8) takes for a loss as often.
+	// bfdAgain: for a neighbour in a network it restarts BFD with each session, which the speaker
+	// (GoBGP 4.8) takes for a loss each time.
 	bfdAgain bool
-	// minMultiplier and maxMultiplier are of BFD; 0 for all that the speaker takes.
+	// minMultiplier and maxMultiplier limit BFD; 0 for all values that the speaker accepts.
 	minMultiplier, maxMultiplier int
-	// gtsmOutside: it has GTSM for eBGP alone.
+	// gtsmOutside: it supports GTSM only for eBGP.
 	gtsmOutside bool
-	// gtsmAsMultihop: a TTL of 255 makes its BFD multihop, which the speaker does not
-	// speak.
+	// gtsmAsMultihop: a TTL of 255 makes its BFD multihop, which the speaker does not support.
 	gtsmAsMultihop bool
 }
 
-// check refuses what the router cannot do, and has it wait for the speaker where
-// it could not connect to it.
+// check rejects what the router cannot do, and makes the router wait for the speaker if it could
+// not connect to it.
 func (r router) check(s *session, p *bgp.Peer) error {
 	unreachable := s.SpeakerPort != 0 && (!r.connectsAnywhere || s.Interface != "")
 	switch {
@@ -70,7 +69,7 @@ func (r router) checkBFD(b *detection) error {
 	return nil
 }
 
-// able returns the names of the routers that can.
+// able returns the names of the routers that satisfy can.
 func able(can func(router) bool) string {
 	var names []string
 	for _, name := range Routers() {

@@ -1,12 +1,11 @@
-// Package routerconfig writes what a router needs for its sessions with speakers,
-// from the speakers' own configuration: the other end of one of its peers. Only
-// what is written for FRR and BIRD was ever loaded, by its tests; the others follow
-// their makers' references and models, which each text names.
+// Package routerconfig writes a router's configuration for its sessions with speakers: the other
+// end of a peer in the speakers' own configuration. Only the output for FRR and BIRD is tested by
+// loading it; the others follow the makers' references and models, which each text names.
 //
-// Each text can be loaded again, also after a change, without a reset and without a
-// moment at which routes are missing, and says nothing about the rest of the router.
-// Where a router changes a list line by line, the list is named by its content, so
-// that a changed one is another, complete before it is used.
+// Each text can be loaded again, also after a change, without a reset and without a moment at which
+// routes are missing. It does not touch the rest of the router. If a router changes a list line by
+// line, the list is named by its content, so that a changed list is a new one, complete before it
+// is used.
 package routerconfig
 
 import (
@@ -25,7 +24,7 @@ import (
 //go:embed files/*.tmpl
 var files embed.FS
 
-// routers are what can be written for, by the names that Write takes.
+// routers are the supported routers, by the names that Write accepts.
 var routers = map[string]router{
 	"frr":     {bfdAgain: true, listensAnywhere: true, connectsAnywhere: true, unnumbered: true, linkLocal: true},
 	"bird":    {listensAnywhere: true, connectsAnywhere: true, unnumbered: true, linkLocal: true},
@@ -41,16 +40,15 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"symbol": symbol, "seq": seq, "configDB": configDB,
 }).ParseFS(files, "files/*.tmpl"))
 
-// Routers returns the names that Write takes.
+// Routers returns the names that Write accepts.
 func Routers() []string {
 	return []string{"frr", "bird", "junos", "ios-xr", "eos", "srlinux", "sonic", "vyos"}
 }
 
-// Write writes the router's end of the session with the peer, which is one of the
-// configuration's, or that which Own.In returns. Where speakers share the configuration, as ParseShared reads it,
-// the text is for all of them: those at the given addresses and in the given
-// networks, or in the router's own network where none are given. It never writes a
-// key, only where that is.
+// Write writes the router's end of the session with the peer, which is one of the configuration's
+// or returned by Own.In. If speakers share the configuration, as ParseShared reads it, the text
+// covers all of them: those at the given addresses and in the given networks or, if none are given,
+// in the router's own network. It never writes a key, only where to find it.
 func Write(w io.Writer, name string, c *bgp.Config, p *bgp.Peer, speakers ...netip.Prefix) error {
 	r, ok := routers[name]
 	if !ok {
@@ -71,7 +69,7 @@ func Write(w io.Writer, name string, c *bgp.Config, p *bgp.Peer, speakers ...net
 	return err
 }
 
-// Peer returns the configuration's peer of that name, or its only one for "".
+// Peer returns the configuration's peer with that name, or its only peer for "".
 func Peer(c *bgp.Config, name string) (*bgp.Peer, error) {
 	var names []string
 	for i := range c.Peers {

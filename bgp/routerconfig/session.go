@@ -7,35 +7,33 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// session is a session with a speaker, or one with each of several that share a
-// file, as the router sees it.
+// session is a session with a speaker, or with each of several that share a file, as the router
+// sees it.
 type session struct {
-	// Name distinguishes the session and its policies from others of the router.
+	// Name distinguishes the session and its policies from others on the router.
 	Name string
-	// Speaker is the speaker's router ID, invalid where the file is shared.
+	// Speaker is the speaker's router ID; invalid if the file is shared.
 	Speaker           netip.Addr
 	LocalAS, RemoteAS uint32
-	// Internal is iBGP.
+	// Internal: the session is iBGP.
 	Internal bool
-	// Neighbours are the speakers' addresses, without zones, and Ranges the networks in
-	// which others are.
+	// Neighbours are the speakers' addresses, without zones, and Ranges the networks that contain
+	// others.
 	Neighbours []netip.Addr
 	Ranges     []netip.Prefix
-	// Guessed is set where Neighbours or Ranges are no more than likely.
+	// Guessed is set if Neighbours or Ranges are only likely.
 	Guessed bool
 	// Interface is set for an unnumbered session.
 	Interface string
-	// Link is the speaker's name of the link, where the addresses are link-local or
-	// there are none.
+	// Link is the speaker's name of the link, if the addresses are link-local or there are none.
 	Link string
-	// At is the router's name of that link, or one that stands for it.
+	// At is the router's name of that link, or a placeholder.
 	At string
-	// OwnLink says that Link is the router's own name, too.
+	// OwnLink says that Link is also the router's own name.
 	OwnLink bool
-	// Address is the router's own, without a zone, unless the session is unnumbered.
+	// Address is the router's own, without a zone; unset if the session is unnumbered.
 	Address netip.Addr
-	// Port is where the router listens, and SpeakerPort where the speaker does; 0 for
-	// the usual one.
+	// Port is where the router listens, and SpeakerPort where the speaker does; 0 for the default.
 	Port, SpeakerPort uint16
 	// Passive: the router waits for the speaker.
 	Passive bool
@@ -43,7 +41,7 @@ type session struct {
 	Hold, Keepalive int
 	Multihop        int
 	GTSM            bool
-	// Password says where the key is.
+	// Password says where to find the key.
 	Password string
 	BFD      *detection
 	Families []family
@@ -51,20 +49,20 @@ type session struct {
 	Missing []bgp.Family
 	// Weighted: the routes carry a link bandwidth (RFC 10005).
 	Weighted bool
-	// Carried says what the speaker's routes carry.
+	// Carried describes what the speaker's routes carry.
 	Carried []string
 }
 
-// detection is BFD's; Interval is in milliseconds.
+// detection is the BFD configuration; Interval is in milliseconds.
 type detection struct{ Interval, Multiplier int }
 
-// OnLink says that the speaker is on a link of the router, also where the router
-// would not think so by itself, with iBGP.
+// OnLink reports whether the speaker is on a link of the router, even if the router would not
+// assume so, as with iBGP.
 func (s *session) OnLink() bool {
 	return s.GTSM || s.BFD != nil || s.Link != "" || !s.Internal && s.Multihop == 0
 }
 
-// Extended says that IPv4 routes have an IPv6 next hop (RFC 8950).
+// Extended reports whether IPv4 routes have an IPv6 next hop (RFC 8950).
 func (s *session) Extended() bool {
 	for _, f := range s.Families {
 		if f.Extended {
@@ -74,7 +72,7 @@ func (s *session) Extended() bool {
 	return false
 }
 
-// Limit is how many routes are too many, of all families.
+// Limit is the maximum number of routes over all families.
 func (s *session) Limit() int {
 	n := 0
 	for _, f := range s.Families {
@@ -83,7 +81,7 @@ func (s *session) Limit() int {
 	return n
 }
 
-// usualPort is BGP's.
+// usualPort is the BGP port.
 const usualPort = 179
 
 func (r router) session(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) (*session, error) {
@@ -117,8 +115,7 @@ func (r router) session(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) (*s
 	return s, r.check(s, p)
 }
 
-// linkOf returns the speaker's name of the link to the router, "" where an address
-// says enough.
+// linkOf returns the speaker's name of the link to the router; "" if an address is sufficient.
 func linkOf(p *bgp.Peer) string {
 	switch {
 	case p.Interface != "":

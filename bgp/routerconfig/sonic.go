@@ -9,7 +9,7 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// row is one of SONiC's configuration database: values are strings, or lists of them.
+// row is a row of SONiC's configuration database: values are strings or lists of strings.
 type row map[string]any
 
 // database is SONiC's configuration database, by table and key.
@@ -28,7 +28,7 @@ const (
 	yes           = "true"
 )
 
-// configDB returns the rows of the session as SONiC's "config load" reads them.
+// configDB returns the rows of the session in the form that SONiC's "config load" reads.
 func configDB(s *session) (string, error) {
 	d := database{}
 	d.set("COMMUNITY_SET", sonicShutdown, row{"set_type": "STANDARD", "match_action": "ANY", "action": "permit", "community_member": []string{"65535:0"}})
@@ -54,7 +54,7 @@ func configDB(s *session) (string, error) {
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false) // where the key is stands in angle brackets
+	encoder.SetEscapeHTML(false) // the placeholder of the key has angle brackets
 	err := encoder.Encode(d)
 	return strings.TrimSpace(text.String()), err
 }
@@ -81,7 +81,7 @@ func (s *session) addPolicy(d database, f family) {
 	d.set("ROUTE_MAP", policy+"|20", row{"route_operation": "permit", match: set})
 }
 
-// addFamilies adds what the neighbour or the group has per family.
+// addFamilies adds the neighbour's or the group's settings per family.
 func (s *session) addFamilies(d database, table, name string) {
 	for _, f := range s.Families {
 		d.set(table, fmt.Sprintf("default|%s|%s_unicast", name, f.Name), row{
@@ -94,7 +94,7 @@ func (s *session) addFamilies(d database, table, name string) {
 	}
 }
 
-// peerRow is of the neighbour or the group.
+// peerRow returns the row of the neighbour or the group.
 func (s *session) peerRow() row {
 	r := row{
 		"asn": strconv.FormatUint(uint64(s.RemoteAS), 10), "name": s.Who(),

@@ -11,14 +11,14 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// linkName is what Linux takes for the name of a link, but for characters that
-// mean something to a router.
+// linkName matches the link names that Linux accepts, except those with characters special to a
+// router.
 var linkName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$`)
 
-// routerLink is what routers take, such as ge-0/0/0.0.
+// routerLink matches the link names of routers, such as ge-0/0/0.0.
 var routerLink = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:-]{0,62}$`)
 
-// find says where the speaker is, or where the speakers are that share the file.
+// find determines where the speaker is, or the speakers that share the file.
 func (s *session) find(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) error {
 	if s.Link != "" && !linkName.MatchString(s.Link) && (!s.OwnLink || !routerLink.MatchString(s.Link)) {
 		return fmt.Errorf("%q is not the name of a link", s.Link)
@@ -52,7 +52,7 @@ func (s *session) find(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) erro
 	return nil
 }
 
-// share takes those speakers that can have the session.
+// share selects the speakers that can have the session.
 func (s *session) share(p *bgp.Peer, speakers []netip.Prefix) error {
 	for _, prefix := range speakers {
 		switch {
@@ -72,7 +72,7 @@ func (s *session) share(p *bgp.Peer, speakers []netip.Prefix) error {
 	return nil
 }
 
-// guess takes the speakers to be in the router's own network.
+// guess assumes that the speakers are in the router's own network.
 func (s *session) guess(p *bgp.Peer) error {
 	if p.Multihop != 0 || p.Passive {
 		return errors.New("each speaker has an address of its own; say which with --speakers")
@@ -85,7 +85,7 @@ func (s *session) guess(p *bgp.Peer) error {
 	return nil
 }
 
-// unique tells the session from others of the router.
+// unique returns a name that distinguishes the session from others on the router.
 func (s *session) unique(c *bgp.Config, p *bgp.Peer) string {
 	switch {
 	case s.Interface != "" && c.RouterID.IsValid():
@@ -100,7 +100,7 @@ func (s *session) unique(c *bgp.Config, p *bgp.Peer) string {
 		name = s.Neighbours[0].String()
 	}
 	if s.Link != "" {
-		name += "-" + s.Link // the same address may be on another link
+		name += "-" + s.Link // another link may have the same address
 	}
 	alike := func(o bgp.Peer) bool {
 		return o.Address != p.Address && o.Interface == "" && o.Session() == p.Session() && o.LocalAddress == p.LocalAddress
@@ -111,11 +111,10 @@ func (s *session) unique(c *bgp.Config, p *bgp.Peer) string {
 	return name
 }
 
-// Many says that one text is for several speakers.
+// Many reports whether the text is for several speakers.
 func (s *session) Many() bool { return len(s.Ranges) > 0 || len(s.Neighbours) > 1 }
 
-// Target is what settings are of: the group of several speakers, the neighbour or the
-// link.
+// Target is what settings apply to: the group of several speakers, the neighbour or the link.
 func (s *session) Target() string {
 	switch {
 	case s.Many():
@@ -126,7 +125,7 @@ func (s *session) Target() string {
 	return s.Neighbours[0].String()
 }
 
-// Targets are the neighbours and the networks in which others are.
+// Targets returns the neighbours, and the networks that contain others.
 func (s *session) Targets() []string {
 	var all []string
 	for _, a := range s.Neighbours {
@@ -138,7 +137,7 @@ func (s *session) Targets() []string {
 	return all
 }
 
-// Who is the speaker, for descriptions.
+// Who names the speaker in descriptions.
 func (s *session) Who() string {
 	switch {
 	case s.Speaker.IsValid() && !s.Many():
@@ -151,16 +150,15 @@ func (s *session) Who() string {
 
 var notSymbol = regexp.MustCompile(`[^A-Za-z0-9]`)
 
-// symbol returns the name as BIRD takes it.
+// symbol returns the name in a form that BIRD accepts.
 func symbol(name string) string { return strings.ToLower(notSymbol.ReplaceAllString(name, "_")) }
 
-// maxKey is the longest key that the kernel takes; what stands in its place must
-// load as well.
+// maxKey is the longest key that the kernel accepts; its placeholder must load as well.
 const maxKey = 80
 
 var notPlain = regexp.MustCompile(`[^A-Za-z0-9._/-]`)
 
-// keyOf returns what stands in the place of the key in the file; "" for no file.
+// keyOf returns the placeholder for the key in the file; "" for no file.
 func keyOf(file string) string {
 	if file == "" {
 		return ""
