@@ -210,7 +210,6 @@ func (s *scalars) rewrite(data []byte) []byte {
 	lines := strings.SplitAfter(string(data), "\n")
 	// From the end to the beginning, so that columns stay valid; a value behind several aliases
 	// appears once.
-	// there once.
 	slices.SortFunc(s.asdot, func(a, b rewrite) int { return cmp.Or(b.line-a.line, b.column-a.column) })
 	for _, r := range slices.Compact(s.asdot) {
 		line := []rune(lines[min(r.line, len(lines))-1])

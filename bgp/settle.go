@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Advance lets time pass, and returns what changed.
+// Advance moves time forward, and returns what changed.
 func (c *Controller) Advance(now time.Time) []Transition {
 	if !c.dueAll.IsZero() && !now.Before(c.dueAll) {
 		return c.settleAll(now)
@@ -27,7 +27,7 @@ func (c *Controller) settleAll(now time.Time) []Transition {
 	return append(changed, c.settle(affected, now)...)
 }
 
-// nextForAll returns when a drain or the hints end; zero for never.
+// nextForAll returns when a drain or the hints expire; zero for never.
 func (c *Controller) nextForAll(now time.Time) (next time.Time) {
 	for _, d := range c.drains {
 		next = earlier(next, d.Until, now)
@@ -35,7 +35,7 @@ func (c *Controller) nextForAll(now time.Time) (next time.Time) {
 	return earlier(next, c.hintsEnd, now)
 }
 
-// earlier returns the earlier one of a and b of those that are after now; zero for none.
+// earlier returns the earlier of a and b that is after now; zero for none.
 func earlier(a, b, now time.Time) time.Time {
 	if !b.After(now) || !a.IsZero() && a.Before(b) {
 		return a
@@ -43,7 +43,7 @@ func earlier(a, b, now time.Time) time.Time {
 	return b
 }
 
-// settle judges the VIPs, and those that change with them, and returns what changed.
+// settle judges the VIPs, and those that depend on them, and returns what changed.
 func (c *Controller) settle(vips []*vip, now time.Time) []Transition {
 	var changed []Transition
 	for len(vips) > 0 {
@@ -56,13 +56,13 @@ func (c *Controller) settle(vips []*vip, now time.Time) []Transition {
 		vips = affected
 	}
 	if c.forgets(now) {
-		changed = append(changed, c.Declare(c.declared, now)...) // whose next owner it may have
+		changed = append(changed, c.Declare(c.declared, now)...) // it may have a next owner
 	}
 	return changed
 }
 
-// judgeAndNote judges the VIP, notes what Desired and Next then say of it, and reports whether
-// its state changed. A VIP that has left changes others, whose checks ask its address.
+// judgeAndNote judges the VIP, stores the result for Desired and Next, and reports whether its
+// state changed. A VIP that has left affects others whose checks probe its address.
 func (c *Controller) judgeAndNote(v *vip, now time.Time, affected *[]*vip) (Transition, bool) {
 	t, changed := c.judgeAgain(v, now)
 	is := wants{as: c.announcedAs(v, now), gone: c.gone(v, now)}
@@ -99,7 +99,7 @@ func (c *Controller) judgeAgain(v *vip, now time.Time) (Transition, bool) {
 	state, reason := c.judge(v, why, now)
 	failed := reason.Code == CheckFailed || reason.Code == NoEndpoints
 	if (failed || reason.Code == NotHere || reason.Code == NoDataPath) && state == Down {
-		v.dwells = false // what was withdrawn while it left does not come back
+		v.dwells = false // what was withdrawn while leaving does not return
 	}
 	if failed {
 		c.flaps.forget(&v.flaps, now)
@@ -115,8 +115,8 @@ func (c *Controller) judgeAgain(v *vip, now time.Time) (Transition, bool) {
 	return Transition{v.config.Address, before, state, reason}, true
 }
 
-// forgets forgets the VIPs that are declared no more and have left, and reports whether
-// there were any.
+// forgets removes the VIPs that are no longer declared and have left, and reports whether there
+// were any.
 func (c *Controller) forgets(now time.Time) bool {
 	if !c.leftSome {
 		return false

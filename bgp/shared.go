@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// ParseShared checks the text of a configuration file as Parse does, on a machine
-// that is none of the speakers that share it. A ${NAME} that the environment lacks
-// is permitted in what each speaker has of its own: routerID, listen, state, admin,
-// metrics, services.node, services.kubeconfig, and localAddress and nextHop of
-// peers. A RouterID or LocalAddress that depends on one is left invalid; the others
-// hold a value that is no speaker's. Anywhere else it is a fault, as for Parse.
+// ParseShared checks the text of a configuration file as Parse does, on a machine that is not one
+// of the speakers that share it. It permits a ${NAME} that the environment does not set in each
+// speaker's own settings: routerID, listen, state, admin, metrics, services.node,
+// services.kubeconfig, and localAddress and nextHop of peers. A RouterID or LocalAddress that
+// depends on one stays invalid; the other settings hold a value that no speaker has. Anywhere else
+// it is a fault, as in Parse.
 func ParseShared(data []byte) (*Config, error) {
 	names := unsetVariables(data)
 	if len(names) == 0 || len(names) > maxUnset {
 		return Parse(data)
 	}
-	var nearest error // the one that says least, because the values fit best
+	var nearest error // the shortest error, because its values fit best
 	for kinds := range 1 << len(names) {
 		c, err := Parse(fill(data, names, kinds, 0))
 		switch {
@@ -41,15 +41,15 @@ func ParseShared(data []byte) (*Config, error) {
 	return nil, nearest
 }
 
-// maxUnset bounds how many ways there are to fill a file.
+// maxUnset limits the number of ways to fill a file.
 const maxUnset = 6
 
-// standIns begin the addresses that take the place of variables that are not set, of IPv4 and of
-// IPv6. They are for benchmarks (RFC 2544, RFC 5180), and no speaker has them.
+// standIns are the prefixes of addresses that replace unset variables, for IPv4 and IPv6. They are
+// reserved for benchmarks (RFC 2544, RFC 5180), so no speaker has them.
 var standIns = [2]string{"198.18.", "2001:2::"}
 
-// standIn is the address for a variable: another one for each, and of two, so that what
-// depends on a variable differs.
+// standIn returns an address for a variable: a different one for each variable, and for each of two
+// fillings, so that whatever depends on a variable differs between these.
 func standIn(family, variable, which int) string {
 	if family == 0 {
 		return fmt.Sprintf("%s%d.%d", standIns[family], which, variable+1)
@@ -61,7 +61,8 @@ func mentionsStandIn(text string) bool {
 	return slices.ContainsFunc(standIns[:], func(begins string) bool { return strings.Contains(text, begins) })
 }
 
-// unsetVariables are those of the text that the environment lacks, each once.
+// unsetVariables returns the variables in the text that the environment does not set, without
+// duplicates.
 func unsetVariables(data []byte) []string {
 	var names []string
 	for _, match := range variable.FindAllSubmatch(data, -1) {
@@ -73,8 +74,8 @@ func unsetVariables(data []byte) []string {
 	return names
 }
 
-// fill puts addresses in the place of the variables: of IPv6 for those whose bit is
-// set in kinds.
+// fill replaces the variables with addresses: IPv6 addresses for variables whose bit in kinds is
+// set.
 func fill(data []byte, names []string, kinds, which int) []byte {
 	text := string(data)
 	for i, name := range names {
@@ -83,11 +84,11 @@ func fill(data []byte, names []string, kinds, which int) []byte {
 	return []byte(text)
 }
 
-// common returns a copy without what each speaker has of its own.
+// common returns a copy without the settings of each speaker's own.
 func (c *Config) common() Config {
 	o := *c
 	o.RouterID, o.Listen, o.State, o.Admin, o.Metrics, o.Health = netip.Addr{}, nil, "", "", "", ""
-	o.Groups = nil // the peers have what is in them
+	o.Groups = nil // the peers already have their settings
 	o.Services.Node, o.Services.Kubeconfig = "", ""
 	o.Peers = slices.Clone(c.Peers)
 	for i := range o.Peers {
@@ -96,7 +97,7 @@ func (c *Config) common() Config {
 	return o
 }
 
-// forget takes away the addresses of the speaker that differ from o's.
+// forget clears the speaker's addresses that differ from o's.
 func (c *Config) forget(o *Config) {
 	if c.RouterID != o.RouterID {
 		c.RouterID = netip.Addr{}

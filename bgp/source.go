@@ -6,17 +6,17 @@ import (
 	"slices"
 )
 
-// source is something of the file that routes come from: a VIP, an aggregate or a pool.
+// source is something in the file that produces routes: a VIP, an aggregate or a pool.
 type source struct {
 	key      string
 	prefixes []netip.Prefix
-	// pool is set where addresses in the prefixes are meant.
+	// pool is set if addresses in the prefixes are meant.
 	pool       bool
-	names      []string // of peers, as in the file; those of the source itself
+	names      []string // of peers, as in the source's part of the file
 	attributes *Attributes
 }
 
-// sources are those of the file that are valid, in its order.
+// sources returns the valid sources of the file, in its order.
 func (c *Config) sources() []source {
 	var all []source
 	for i := range c.VIPs {
@@ -36,7 +36,7 @@ func (c *Config) sources() []source {
 	return all
 }
 
-// checkNames finds names that no peer has, and completes the others.
+// checkNames reports names that no peer has, and normalises addresses.
 func (s *source) checkNames(known map[string]bool, fault faultFunc) {
 	if s.names != nil && len(s.names) == 0 {
 		fault("peers", "%s", emptyList)
@@ -55,8 +55,8 @@ func (s *source) checkNames(known map[string]bool, fault faultFunc) {
 	}
 }
 
-// checkRecipients finds VIPs, aggregates and pools that go to no peer. A name that no peer has, and
-// a peer of no family, are faults of their own.
+// checkRecipients reports VIPs, aggregates and pools that go to no peer. Unknown names and peers
+// without a family are separate faults.
 func (c *Config) checkRecipients(fault faultFunc) {
 	if len(c.Peers) == 0 || slices.ContainsFunc(c.Peers, func(p Peer) bool { return len(p.Families) == 0 }) {
 		return
@@ -78,7 +78,8 @@ func (c *Config) checkRecipients(fault faultFunc) {
 	}
 }
 
-// reaches reports whether any peer is sent a route to the prefix, or of a pool, to an address in it.
+// reaches reports whether any peer is sent a route to the prefix or, for a pool, to an address in
+// it.
 func (c *Config) reaches(prefix netip.Prefix, s *source) bool {
 	for i := range c.Peers {
 		if s.goesTo(&c.Peers[i], prefix) {
@@ -88,7 +89,8 @@ func (c *Config) reaches(prefix netip.Prefix, s *source) bool {
 	return false
 }
 
-// goesTo reports whether the peer is sent a route to the prefix, or of a pool, to an address in it.
+// goesTo reports whether the peer is sent a route to the prefix or, for a pool, to an address in
+// it.
 func (s *source) goesTo(p *Peer, prefix netip.Prefix) bool {
 	if s.pool {
 		return p.mayGet(prefix, s.names)
@@ -96,7 +98,7 @@ func (s *source) goesTo(p *Peer, prefix netip.Prefix) bool {
 	return p.gets(prefix, s.names)
 }
 
-// recipients are the peers that are sent any route of the source.
+// recipients returns the peers that are sent any route of the source.
 func (c *Config) recipients(s *source) []*Peer {
 	var all []*Peer
 	for i := range c.Peers {
@@ -108,14 +110,14 @@ func (c *Config) recipients(s *source) []*Peer {
 	return all
 }
 
-// mayGet reports whether the peer is sent routes to any addresses in the prefix.
+// mayGet reports whether the peer is sent routes to any address in the prefix.
 func (p *Peer) mayGet(prefix netip.Prefix, names []string) bool {
 	return p.Carries(FamilyOf(prefix.Addr())) && p.named(names) &&
 		(len(p.VIPs) == 0 || slices.ContainsFunc(p.VIPs, prefix.Overlaps))
 }
 
-// checkPrepends finds paths that would be longer than routers accept: of what is added to a state
-// by a VIP, an aggregate or a pool, and by each peer that it goes to.
+// checkPrepends reports paths longer than routers accept: those of a state plus what a VIP, an
+// aggregate or a pool adds, and each peer that it goes to.
 func (c *Config) checkPrepends(fault faultFunc) {
 	most := c.States.Draining.Prepend // no state has more
 	tooMany := func(key, name string, counts ...int) {
@@ -143,7 +145,7 @@ func (c *Config) checkPrepends(fault faultFunc) {
 	}
 }
 
-// prepends is how many the peer adds; iBGP has none.
+// prepends returns how many prepends the peer adds; iBGP has none.
 func (p *Peer) prepends(asn uint32) int {
 	if p.Attributes == nil || p.ASN == asn {
 		return 0

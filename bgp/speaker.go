@@ -15,34 +15,35 @@ import (
 )
 
 const (
-	// retry is how soon what failed is done again.
+	// retry is the pause before a failed step is repeated.
 	retry = time.Second
-	// closing bounds the end of the sessions: a peer that does not read must not keep
-	// the process from ending. It also bounds how long a withdrawal, or an address that
-	// this machine does not give up, is tried again then.
+	// closing limits the end of the sessions: a peer that does not read must not keep the process
+	// alive. It also limits how long the speaker retries a withdrawal, or the removal of an
+	// address, at that time.
 	closing = 5 * time.Second
 )
 
-// Options are what a speaker is made of.
+// Options configure a speaker.
 type Options struct {
-	// Path is the configuration file, which is followed; "" to keep Config.
+	// Path is the configuration file, which is watched; "" keeps Config.
 	Path   string
 	Config *Config
-	// Reload has Path read anew; it may be nil.
+	// Reload triggers a reread of Path; it may be nil.
 	Reload <-chan struct{}
-	// Hurry, once closed, ends the drain after the end of Run's context at once; it may be nil.
+	// Hurry, when closed, immediately ends the drain that follows the end of Run's context; it may
+	// be nil.
 	Hurry     <-chan struct{}
 	Announcer Announcer
 	Binder    Binder
-	// Cluster is nil where Services are not read.
+	// Cluster is nil if Services are not read.
 	Cluster Cluster
-	// Gateways is nil where no default route is looked at.
+	// Gateways is nil if default routes are not used.
 	Gateways GatewayFinder
 	Log      *slog.Logger
 }
 
-// speaker drives one Controller. Its loop alone touches what is below; everybody
-// else hands it work through do.
+// speaker drives one Controller. Only its loop uses the fields below; all others submit work
+// through do.
 type speaker struct {
 	Options
 	metrics *metrics
@@ -52,7 +53,7 @@ type speaker struct {
 	results chan result
 	done    chan struct{}                // closed when the loop has ended
 	lacking atomic.Pointer[[]PeerStatus] // of found, for the status
-	// around is what lives until the drain at the end is over.
+	// around is the context that lasts until the final drain is over.
 	around     context.Context
 	background sync.WaitGroup
 
@@ -60,35 +61,35 @@ type speaker struct {
 	runner     *runner
 	drains     *drains
 	local      Declared
-	refused    []Refusal                   // few of each namespace
-	granted    map[ServiceRef][]netip.Addr // what the cluster was told
+	refused    []Refusal                   // a few of each namespace
+	granted    map[ServiceRef][]netip.Addr // last passed to the cluster
 	fault      string
-	texts      texts              // what the file in force was read from; zero where another was refused since
-	gateways   map[Family]Gateway // as they were found last
-	found      found              // the sessions that follow
-	follows    bool               // the default routes are followed
-	// refusedInAll counts those that refused leaves out as well.
+	texts      texts              // content of the file in force; zero if another was refused since
+	gateways   map[Family]Gateway // as last found
+	found      found              // the resulting sessions
+	follows    bool               // the default routes are watched
+	// refusedInAll also counts refusals that refused omits.
 	refusedInAll int
-	warned       map[string]bool // what was said of the file as it is
+	warned       map[string]bool // warnings about the current file
 
-	// version is what of the controller is applied, and withdrawn is when checks failed that
-	// have taken routes away since.
+	// version is the applied version of the controller's results, and withdrawn when the checks
+	// failed that have caused withdrawals since.
 	version       Version
 	withdrawn     []time.Time
-	sampling      atomic.Bool // whether it is watched how soon a withdrawal is sent
+	sampling      atomic.Bool // whether the time until a withdrawal is sent is being measured
 	applied       Desired
-	announced     []Route // what the announcer has
-	announceFault string  // what was last said of it
+	announced     []Route // as the announcer last reported
+	announceFault string  // last logged fault
 	addresses     addresses
 	discards      discards
-	more          bool      // there are routes left to announce
-	dirty         bool      // something failed, or only a part of it was done
-	retryAt       time.Time // when it is done again
+	more          bool      // routes are left to announce
+	dirty         bool      // something failed or was only partly done
+	retryAt       time.Time // when to repeat it
 }
 
-// Run announces what the configuration, the cluster and the checks say until ctx
-// ends, then drains everything, ends the sessions and returns. What comes meanwhile, but for
-// Hurry, neither prolongs nor ends the drain.
+// Run announces what the configuration, the cluster and the checks say until ctx ends. It then
+// drains everything, ends the sessions and returns. Further input, except Hurry, neither prolongs
+// nor shortens the drain.
 func Run(ctx context.Context, o Options) error { return newSpeaker(o).run(ctx) }
 
 func newSpeaker(o Options) *speaker {
@@ -126,7 +127,7 @@ func (s *speaker) run(ctx context.Context) error {
 	return err
 }
 
-// open opens the sockets and the state folder.
+// open opens the sockets and the state directory.
 func (s *speaker) open() (closers func(), err error) {
 	if s.drains, err = openDrains(s.Config.State); err != nil {
 		s.Log.Error("drains", "error", err)
@@ -157,7 +158,7 @@ func (s *speaker) open() (closers func(), err error) {
 	return func() { socket.Close(); stop() }, nil
 }
 
-// do has the loop do work, and reports whether it did: it may have ended, or ctx.
+// do runs work in the loop, and reports whether it ran: the loop or ctx may have ended.
 func (s *speaker) do(ctx context.Context, work func()) bool {
 	finished := make(chan struct{})
 	select {
@@ -170,8 +171,7 @@ func (s *speaker) do(ctx context.Context, work func()) bool {
 	return false
 }
 
-// loop applies what follows from everything that it is told, until ctx ends and
-// the drain after it is over.
+// loop applies the results of all its inputs, until ctx ends and the final drain is over.
 func (s *speaker) loop(ctx context.Context) {
 	defer close(s.done)
 	stop, hurry := ctx.Done(), (<-chan struct{})(nil)
@@ -195,7 +195,7 @@ func (s *speaker) loop(ctx context.Context) {
 		timer.Reset(wake)
 		select {
 		case <-stop:
-			stop = nil // and go on until everything has left
+			stop = nil // continue until everything has left
 			s.Log.Info("draining everything; a second signal ends at once")
 			s.Announcer.Freeze()
 			hurry = s.Hurry
@@ -221,11 +221,11 @@ func (s *speaker) loop(ctx context.Context) {
 	}
 }
 
-// atOnce bounds the results that are taken before what follows from them is applied.
+// atOnce limits how many results are read before they are applied.
 const atOnce = 256
 
-// observeMore takes the results that wait: of thousands that come at once, what follows is
-// applied together.
+// observeMore reads the waiting results, so that the consequences of thousands are applied
+// together.
 func (s *speaker) observeMore() {
 	for range atOnce {
 		select {
@@ -237,10 +237,10 @@ func (s *speaker) observeMore() {
 	}
 }
 
-// declare joins what the file and the cluster want.
+// declare combines what the file and the cluster want.
 func (s *speaker) declare(now time.Time) {
 	config := *s.Config
-	config.Peers = slices.Concat(config.Peers, s.found.peers) // no Service gets the address of a router that was found
+	config.Peers = slices.Concat(config.Peers, s.found.peers) // no Service gets the address of a discovered router
 	vips, refused := Assign(&config, s.local.Services)
 	refused = append(slices.Clone(s.local.Refused), refused...)
 	s.refusedInAll = len(refused)
@@ -260,7 +260,7 @@ func (s *speaker) declare(now time.Time) {
 	s.assign()
 }
 
-// warn logs what the file permits and its operator may not want, once.
+// warn logs once what the file permits but its operator may not want.
 func (s *speaker) warn(warnings []error) {
 	before := s.warned
 	s.warned = map[string]bool{}
@@ -273,7 +273,7 @@ func (s *speaker) warn(warnings []error) {
 	}
 }
 
-// assign has the Services told which addresses they have.
+// assign tells the cluster which addresses the Services have.
 func (s *speaker) assign() {
 	granted := s.controller.Granted()
 	if s.Cluster != nil && !reflect.DeepEqual(granted, s.granted) {
@@ -282,7 +282,7 @@ func (s *speaker) assign() {
 	}
 }
 
-// log tells of what changed.
+// log logs what changed.
 func (s *speaker) log(changed []Transition) {
 	s.view.outdated = s.view.outdated || len(changed) > 0
 	for _, t := range changed {

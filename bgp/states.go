@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// States are the attributes of the states in which a VIP is announced.
+// States holds the attributes of each state in which a VIP is announced.
 type States struct {
 	Up       Attributes `yaml:"up"`
 	Degraded Lesser     `yaml:"degraded"`
 	Draining Leave      `yaml:"draining"`
 }
 
-// Lesser are the attributes of a state that is less preferred than up. It carries the
-// communities of up as well: what keeps a route inside a network keeps it there in every state.
-// Without a LinkBandwidth it has that of the next better state.
+// Lesser holds the attributes of a state that is less preferred than up. It includes the
+// communities of up: what keeps a route inside a network must do so in every state. Without a
+// LinkBandwidth it has that of the next better state.
 type Lesser struct {
 	Attributes `yaml:",inline"`
-	// Without are communities of up that are not carried.
+	// Without lists communities of up that are not carried.
 	Without Communities `yaml:"without"`
 }
 
@@ -34,19 +34,19 @@ func (l *Lesser) inherit(up Attributes, key string, fault faultFunc) {
 	l.Communities = up.Communities.without(l.Without).and(l.Communities)
 }
 
-// Leave is how a VIP is drained. It always carries GRACEFUL_SHUTDOWN.
+// Leave configures how a VIP is drained. It always carries GRACEFUL_SHUTDOWN.
 type Leave struct {
 	Lesser `yaml:",inline"`
-	// Dwell is how long routers get to move their traffic before the route is
-	// withdrawn, 0 to 10 minutes.
+	// Dwell is how long routers have to move their traffic before the route is withdrawn, 0 to 10
+	// minutes.
 	Dwell time.Duration `yaml:"dwell"`
-	// Linger is how long the address then goes on being served, for packets that are
-	// under way, 0 to 10 minutes.
+	// Linger is how long the address is still served after that, for packets in flight, 0 to 10
+	// minutes.
 	Linger time.Duration `yaml:"linger"`
 }
 
-// defaultStates: a draining site loses to a degraded one, and that to one that is
-// up, also with peers that do not know GRACEFUL_SHUTDOWN.
+// defaultStates makes a draining site lose to a degraded one, and that to one that is up, also at
+// peers that do not support GRACEFUL_SHUTDOWN.
 func defaultStates() States {
 	number := func(n uint32) *uint32 { return &n }
 	return States{
@@ -59,15 +59,14 @@ func defaultStates() States {
 }
 
 const (
-	// MaxPrepend is more than routers need, and less than what some refuse.
+	// MaxPrepend is more than routers need, and fewer than some reject.
 	MaxPrepend = 10
 	maxDwell   = 10 * time.Minute
-	// localPreference is what iBGP peers take a route without one for.
+	// localPreference is what iBGP peers assume for a route without one.
 	localPreference = 100
 )
 
-// check completes the states, and finds those that would draw traffic to the
-// wrong site.
+// check completes the states, and reports those that would attract traffic to the wrong site.
 func (s *States) check(fault faultFunc) {
 	for _, state := range []struct {
 		key string

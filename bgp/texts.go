@@ -8,11 +8,11 @@ import (
 	"github.com/nearcast/nearcast/internal/secretfile"
 )
 
-// texts tells what a configuration was read from from what it would be read from now. A file of
-// thousands of VIPs takes some tenths of a second to read, and is looked at every half a minute.
+// texts is a hash that shows whether the files of a configuration have changed. Reading a file with
+// thousands of VIPs takes some tenths of a second, and the files are checked every half minute.
 type texts [sha256.Size]byte
 
-// textsOf is of what the files hold, and of who may read them, which Warnings are about.
+// textsOf hashes the content of the files and their permissions, which Warnings depend on.
 func textsOf(files []string) (t texts) {
 	h := sha256.New()
 	for _, name := range files {
@@ -24,7 +24,7 @@ func textsOf(files []string) (t texts) {
 	return t
 }
 
-// files are the one at path and all that it names.
+// files returns the file at path and all files that it names.
 func (c *Config) files(path string) []string {
 	files := []string{path}
 	for i := range c.Peers {

@@ -9,8 +9,8 @@ import (
 
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
-// expand puts the variables of the environment in place of ${NAME}, so that nodes
-// with addresses of their own can share a file. One that is not set is a fault.
+// expand replaces ${NAME} with environment variables, so that nodes with different addresses can
+// share a file. An unset variable is a fault.
 func expand(data []byte, found *faults) []byte {
 	lines := strings.SplitAfter(string(data), "\n")
 	for i, line := range lines {

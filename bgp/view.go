@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	// viewEvery is how often the status is made at most, and only where somebody asks for it.
+	// viewEvery is the minimum time between two status updates, which are made only on request.
 	viewEvery = 100 * time.Millisecond
-	// viewWait is how long who asks waits for the loop; then the status before must do. It lacks
-	// what has changed since the loop is busy, and within beatEvery before.
+	// viewWait is how long a request waits for the loop before it uses the previous status. That
+	// lacks changes since the loop has been busy, and up to beatEvery before.
 	viewWait = 2 * viewEvery
 )
 
-// view is the speaker as others see it. The loop makes it for those who ask, and waits for
-// nobody who reads.
+// view is the speaker's status for others. The loop updates it on request, and never waits for a
+// reader.
 type view struct {
 	published atomic.Pointer[Status] // immutable; without what shown adds
-	asked     chan chan struct{}     // each is closed when the status is new
+	asked     chan chan struct{}     // each is closed when the status is updated
 
-	// What follows is the loop's.
+	// Only the loop uses the following fields.
 
 	waiting  []chan struct{}
-	timer    *time.Timer // when to publish for those who wait
+	timer    *time.Timer // when to publish for waiting requests
 	last     time.Time
-	outdated bool // something has changed since
+	outdated bool // something has changed since the last status
 
 	sessions sessions
 }
 
-// ask returns when the status is that of now, or after viewWait.
+// ask returns when the status is current, or after viewWait.
 func (v *view) ask(ended <-chan struct{}) {
 	enough := time.NewTimer(viewWait)
 	defer enough.Stop()
@@ -50,7 +50,7 @@ func (v *view) ask(ended <-chan struct{}) {
 	}
 }
 
-// take has the loop publish, at once or soon, for somebody who waits.
+// take makes the loop publish, at once or soon, for a waiting request.
 func (v *view) take(made chan struct{}, now time.Time) {
 	v.waiting = append(v.waiting, made)
 	if len(v.waiting) == 1 {
@@ -58,7 +58,7 @@ func (v *view) take(made chan struct{}, now time.Time) {
 	}
 }
 
-// publish makes the status what others see.
+// publish makes the status visible to others.
 func (v *view) publish(st *Status, now time.Time) {
 	v.last, v.outdated = now, false
 	v.published.Store(st)
@@ -68,8 +68,8 @@ func (v *view) publish(st *Status, now time.Time) {
 	v.waiting = nil
 }
 
-// sessions are the announcer's, asked for at most once in viewEvery: it answers where
-// it also withdraws.
+// sessions are the announcer's, requested at most once per viewEvery, because they are read where
+// routes are also withdrawn.
 type sessions struct {
 	mu   sync.Mutex
 	last []PeerStatus
@@ -85,14 +85,14 @@ func (s *sessions) get(ask func() []PeerStatus) []PeerStatus {
 	return s.last
 }
 
-// Status returns the speaker as it is, or where its loop is busy, as it was. It may be called at
-// any time, and the loop never waits for it.
+// Status returns the current status, or the previous one if the loop is busy. It may be called at
+// any time, and never blocks the loop.
 func (s *speaker) Status() Status {
 	s.view.ask(s.done)
 	return s.shown()
 }
 
-// shown is the status that was made last.
+// shown returns the last published status.
 func (s *speaker) shown() Status {
 	st := *s.view.published.Load()
 	st.Peers = withLacking(s.view.sessions.get(s.Announcer.Peers), *s.lacking.Load())
@@ -103,15 +103,15 @@ func (s *speaker) shown() Status {
 	return st
 }
 
-// refresh publishes what has changed, for those who ask while the loop is busy: nobody may have
-// asked since.
+// refresh publishes the changes, for requests while the loop is busy: there may have been no
+// request since.
 func (s *speaker) refresh(now time.Time) {
 	if s.view.outdated {
 		s.publish(now)
 	}
 }
 
-// publish shows the speaker as it is.
+// publish publishes the current status.
 func (s *speaker) publish(now time.Time) {
 	st := &Status{
 		ASN: s.Config.ASN, RouterID: s.Config.RouterID.String(),

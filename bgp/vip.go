@@ -15,34 +15,33 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// VIP is a shared address with what must hold for it to be announced.
+// VIP is a shared address and the conditions for announcing it.
 type VIP struct {
 	Address netip.Addr `yaml:"address"`
-	// Bind is "lo" where the address is to be given to this machine; "" where somebody
-	// else gives it, or it is a Service's.
+	// Bind is "lo" if the speaker is to give the address to this machine; "" if something else
+	// gives it, or if it belongs to a Service.
 	Bind string `yaml:"bind"`
-	// Forwarded says that packets to the address are taken although it is not this machine's:
-	// by NAT, IPVS or eBPF. Nobody looks whether that is so.
+	// Forwarded says that NAT, IPVS or eBPF takes packets to the address, although this machine
+	// does not have it. The speaker does not check this.
 	Forwarded bool `yaml:"forwarded"`
-	// Disabled takes it away, as a drain does.
+	// Disabled withdraws it as a drain does.
 	Disabled bool `yaml:"disabled"`
-	// Hints lets the resolver of the site say that the functions of the VIP are to leave,
-	// as it does of Services' VIPs.
+	// Hints lets the site's resolver move the functions of the VIP away, as it does for VIPs of
+	// Services.
 	Hints bool `yaml:"hints"`
-	// Peers are the peers that its route is sent to, by Peer.Entry or group; absent, all of
-	// them.
+	// Peers are the peers that receive its route, by Peer.Entry or group; absent means all.
 	Peers []string `yaml:"peers"`
 	// Attributes are added to those of its state; nil for none.
 	Attributes *Attributes `yaml:"attributes"`
 	Checks     []Check     `yaml:"checks"`
 
-	// Owners are the Services that it belongs to; none where it is the file's.
+	// Owners are the Services that it belongs to; none if it comes from the file.
 	Owners []ServiceRef `yaml:"-"`
-	// Backing is whether the Services have endpoints here.
+	// Backing says whether the Services have endpoints here.
 	Backing Backing `yaml:"-"`
 }
 
-// namespace is that of the Services that it belongs to; "" where it is the file's.
+// namespace returns the namespace of the VIP's Services; "" if it comes from the file.
 func (v *VIP) namespace() string {
 	if len(v.Owners) == 0 {
 		return ""
@@ -50,59 +49,58 @@ func (v *VIP) namespace() string {
 	return v.Owners[0].Namespace
 }
 
-// Scope is what a check is about.
+// Scope is what a check covers.
 type Scope string
 
-// The scopes of checks.
+// Scopes of checks.
 const (
-	// Local checks ask whether what is behind the VIP works here: a failure withdraws.
+	// Local checks test whether the service behind the VIP works here: a failure withdraws the
+	// route.
 	Local Scope = "local"
-	// Upstream checks ask whether this site reaches what it depends on: a failure
-	// degrades, so that where all sites fail none goes dark.
+	// Upstream checks test whether this site reaches its dependencies: a failure only degrades the
+	// VIP, so that it stays announced even if the checks fail at all sites.
 	Upstream Scope = "upstream"
 )
 
-// Check is one question whose right answer proves that what is behind the VIP
-// works here. Exactly one of DNS, HTTP, TCP and Endpoints is set. Equal checks
-// are asked once, however many VIPs have them.
+// Check is a probe whose success proves that the service behind the VIP works here. Exactly one of
+// DNS, HTTP, TCP and Endpoints is set. Equal checks run once, however many VIPs have them.
 type Check struct {
 	DNS  *DNSCheck  `yaml:"dns"`
 	HTTP *HTTPCheck `yaml:"http"`
 	TCP  *TCPCheck  `yaml:"tcp"`
-	// Endpoints is a Service's check.
+	// Endpoints is the check of a Service.
 	Endpoints *EndpointsCheck `yaml:"-"`
-	// Scope is Local if it is absent.
+	// Scope defaults to Local.
 	Scope Scope `yaml:"scope"`
-	// Rise and Fall are how many results in a row change the state; 3 and 2.
+	// Rise and Fall are how many consecutive results change the state; the defaults are 3 and 2.
 	Rise int `yaml:"rise"`
 	Fall int `yaml:"fall"`
-	// Interval lies between two checks, 1 s; Timeout bounds one, 1 s.
+	// Interval is the time between two checks, Timeout the limit of one; both default to 1 s.
 	Interval time.Duration `yaml:"interval"`
 	Timeout  time.Duration `yaml:"timeout"`
-	// FastInterval takes the place of Interval while results contradict the state; a
-	// quarter of it.
+	// FastInterval replaces Interval while results contradict the state; the default is a quarter
+	// of it.
 	FastInterval time.Duration `yaml:"fastInterval"`
 }
 
-// DNSCheck asks a name server over UDP and over TCP; each answer must hold a
-// record of the type.
+// DNSCheck queries a name server over UDP and over TCP; each answer must hold a record of the type.
 type DNSCheck struct {
 	Server netip.AddrPort `yaml:"server"`
 	Name   string         `yaml:"name"`
-	// Type is SOA if it is absent.
+	// Type defaults to SOA.
 	Type string `yaml:"type"`
-	// Answer is the data that the records must have, in zone-file form and in any
-	// order; absent, any will do.
+	// Answer is the data that the records must have, in zone-file format and in any order; if
+	// absent, any data will do.
 	Answer []string `yaml:"answer"`
-	// Recursive asks for recursion, and does not want an authoritative answer; true
-	// where Scope is Upstream.
+	// Recursive requests recursion and accepts an answer that is not authoritative; it is
+	// true if Scope is Upstream.
 	Recursive bool `yaml:"recursive"`
 }
 
 // HTTPCheck expects a status from 200 to 399.
 type HTTPCheck struct {
 	URL string `yaml:"url"`
-	// Host is sent in the place of the URL's.
+	// Host replaces the host of the URL.
 	Host string `yaml:"host"`
 }
 
@@ -114,27 +112,27 @@ type TCPCheck struct {
 // EndpointsCheck probes endpoints of a Service; one that passes is enough.
 type EndpointsCheck struct {
 	Service ServiceRef
-	Probe   federation.Target // but for its Addr
-	Addrs   []netip.AddrPort  `json:"-"` // they come and go, and the check goes on
+	Probe   federation.Target // except its Addr
+	Addrs   []netip.AddrPort  `json:"-"` // they change while the check continues
 }
 
-// The defaults of a check see a dead service within two seconds, and want three
-// to believe in a living one.
+// The defaults of a check detect a dead service within two seconds, and require three passes before
+// a service counts as working.
 const (
 	defaultRise     = 3
 	defaultFall     = 2
 	defaultInterval = time.Second
 	defaultTimeout  = time.Second
 	fastFraction    = 4
-	// maxTimeout bounds how long a check may keep the speaker from ending.
+	// maxTimeout limits how long a check can delay the end of the speaker.
 	maxTimeout = 10 * time.Second
-	// leastInterval keeps a typo from asking without a pause.
+	// leastInterval prevents a typo from probing without a pause.
 	leastInterval = 10 * time.Millisecond
-	// maxInARow bounds how many results in a row are waited for.
+	// maxInARow limits the number of consecutive results required.
 	maxInARow = 1000
 )
 
-// id is the same for equal checks.
+// id returns the same string for equal checks.
 func (c *Check) id() string {
 	text, _ := json.Marshal(c) // values of these types always marshal
 	return string(text)
@@ -211,7 +209,7 @@ func (c *Check) checkTiming(fault faultFunc) {
 	}
 }
 
-// complete sets what is absent.
+// complete sets the defaults.
 func (c *Check) complete() {
 	c.Rise, c.Fall = orDefault(c.Rise, defaultRise), orDefault(c.Fall, defaultFall)
 	c.Interval, c.Timeout = orDefault(c.Interval, defaultInterval), orDefault(c.Timeout, defaultTimeout)
@@ -238,7 +236,7 @@ func (d *DNSCheck) check(fault faultFunc) {
 	}
 }
 
-// record returns the record with the data.
+// record parses a record with the given data.
 func (d *DNSCheck) record(data string) (dns.RR, error) {
 	rr, err := dns.NewRR(". 0 IN " + d.Type + " " + data)
 	if err == nil && rr == nil {
@@ -247,7 +245,7 @@ func (d *DNSCheck) record(data string) (dns.RR, error) {
 	return rr, err
 }
 
-// target returns what the URL leads to; checks do not depend on name resolution.
+// target parses the URL; checks do not depend on name resolution.
 func (h *HTTPCheck) target() (federation.Target, error) {
 	u, err := url.Parse(h.URL)
 	if err != nil {

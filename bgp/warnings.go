@@ -11,10 +11,10 @@ import (
 	"github.com/nearcast/nearcast/internal/secretfile"
 )
 
-// Warnings are what the file at path permits and its operator may not want: secrets
-// that other users can read, pools that namespaces share, groups without a peer, states in
-// which a route leaks, keys and bandwidths that some routers do not take, and what is sent to nobody who
-// heeds it. Each names the file, the line and the key. A file with a fault has none.
+// Warnings returns what the file at path permits but its operator may not want: secrets that other
+// users can read, pools that namespaces share, groups without a peer, states in which a route
+// leaks, keys and bandwidths that some routers do not accept, and attributes for peers that ignore
+// them. Each warning names the file, the line and the key. A file with a fault has none.
 func Warnings(path string) []error {
 	c, found, err := load(path)
 	if err != nil || len(found.found) > 0 {
@@ -23,7 +23,7 @@ func Warnings(path string) []error {
 	return c.warnings(path, found)
 }
 
-// loadAndWarn is Load and Warnings of one reading.
+// loadAndWarn is Load and Warnings in one pass.
 func loadAndWarn(path string) (*Config, []error, error) {
 	c, found, err := load(path)
 	if err != nil {
@@ -62,7 +62,7 @@ func warnOfSecret(key, file string, warn faultFunc) {
 	}
 }
 
-// warnOfKeys finds keys that a make of router cannot be configured with.
+// warnOfKeys reports passwords that some makes of router cannot be configured with.
 func (c *Config) warnOfKeys(warn faultFunc) {
 	for i := range c.Peers {
 		p := &c.Peers[i]
@@ -76,7 +76,7 @@ func (c *Config) warnOfKeys(warn faultFunc) {
 	}
 }
 
-// warnOfLeaks finds states in which a route leaves where it is kept inside while it is up.
+// warnOfLeaks reports states in which a route may leave a network where it stays inside while up.
 func (c *Config) warnOfLeaks(warn faultFunc) {
 	inside := []uint32{wellKnown["no-export"], wellKnown["no-advertise"], wellKnown["no-peer"]}
 	for _, state := range []struct {
@@ -91,8 +91,8 @@ func (c *Config) warnOfLeaks(warn faultFunc) {
 	}
 }
 
-// mostCounted is what FRR counts to in 32 bits of bytes per second, before its pull request 22681
-// of July 2026; of more it takes the remainder.
+// mostCounted is the limit of FRR's 32-bit counter of bytes per second, before its pull request
+// 22681 of July 2026; a larger value wraps around.
 const mostCounted Bandwidth = bitsPerByte << 32
 
 func (c *Config) warnOfBandwidth(warn faultFunc) {
@@ -124,7 +124,7 @@ func (c *Config) warnOfPools(warn faultFunc) {
 
 const poolEach = "the older Service takes an address from another namespace's that wants it too: give each namespace a range of its own"
 
-// sharers names the namespaces where they are more than one; "" where they are not.
+// sharers names the namespaces if there are several; otherwise "".
 func sharers(namespaces []string) string {
 	if slices.Contains(namespaces, "*") {
 		return "all namespaces"

@@ -6,15 +6,15 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// wait is why a session has to wait, and for whom.
+// wait is why a session has to wait, and for which others.
 type wait struct {
 	why   why
 	after []string
-	// family is that of last, and alike set where other sessions carry it, but not all routes that
-	// this one is sent.
+	// family belongs to last. alike is set if other sessions carry the family, but not all routes
+	// that this one is sent.
 	family bgp.Family
 	alike  bool
-	// until is when the wait ends at the latest; zero where it may not.
+	// until is when the wait ends at the latest; zero if it has no limit.
 	until time.Time
 }
 
@@ -27,7 +27,7 @@ const (
 	replacement
 	// last: it is the last session that carries a family, while another one is expected.
 	last
-	// retry: a change did not come about.
+	// retry: a change failed.
 	retry
 )
 
@@ -36,7 +36,7 @@ func (p *peer) carries(now time.Time) bool {
 	return p.has != nil && p.up && now.Sub(p.since) >= Settle
 }
 
-// waitsFor returns why the session cannot be drained yet; nil where it can.
+// waitsFor returns why the session cannot be drained yet; nil if it can.
 func (t *Turns) waitsFor(x *peer, now time.Time) *wait {
 	for _, p := range t.peers {
 		if p != x && p.holdsTurn(now) {
@@ -57,12 +57,12 @@ func (t *Turns) waitsFor(x *peer, now time.Time) *wait {
 }
 
 // holdsTurn reports whether others wait for the session: while it is drained, and then until it
-// carries its routes again or the bound is over.
+// carries its routes again or Bound has passed.
 func (p *peer) holdsTurn(now time.Time) bool {
 	return !p.until.IsZero() || !p.taken.IsZero() && now.Before(p.taken.Add(Bound))
 }
 
-// replacements returns the new peers that one that leaves waits for.
+// replacements returns the new peers that a leaving peer waits for.
 func (t *Turns) replacements(x *peer, now time.Time) *wait {
 	w := &wait{why: replacement}
 	for _, p := range t.peers {
@@ -76,7 +76,7 @@ func (t *Turns) replacements(x *peer, now time.Time) *wait {
 	return w
 }
 
-// expect has it wait for one more, until the bound of that one.
+// expect makes it wait for one more peer, until the bound of that peer.
 func (w *wait) expect(p *peer) {
 	w.after = append(w.after, p.name)
 	if end := p.hope.Add(Bound); end.After(w.until) {
@@ -85,7 +85,7 @@ func (w *wait) expect(p *peer) {
 }
 
 // last returns what the session waits for because it is the last one that carries the routes of a
-// family, or those of them that it is sent; nil where it is not, or where no other is to be
+// family, or those that it is sent. It returns nil if it is not the last, or if no other is
 // expected.
 func (t *Turns) last(x *peer, now time.Time) *wait {
 	for _, f := range x.has.Families {
@@ -100,7 +100,7 @@ func (t *Turns) last(x *peer, now time.Time) *wait {
 	return nil
 }
 
-// lastOf is last among the peers that count.
+// lastOf is last for the peers that count.
 func (t *Turns) lastOf(f bgp.Family, x *peer, counts func(*bgp.Peer) bool, now time.Time) *wait {
 	hoped, all := &wait{why: last, family: f}, &wait{why: last, family: f}
 	forever := t.owed[f]
@@ -127,8 +127,8 @@ func (t *Turns) lastOf(f bgp.Family, x *peer, counts func(*bgp.Peer) bool, now t
 	return nil
 }
 
-// obstacle returns a session that has the neighbour of one that is to begin: a server has one
-// session with an address.
+// obstacle returns a session with the same neighbour as one that is to begin: a server has only one
+// session per address.
 func (t *Turns) obstacle(x *peer) *peer {
 	for _, p := range t.peers {
 		if p != x && p.has != nil && p.wants == nil && p.has.SameNeighbour(x.wants) {

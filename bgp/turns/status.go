@@ -8,13 +8,13 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// Drained reports whether the router of a peer is asked to move its traffic.
+// Drained reports whether the peer's router is asked to move its traffic.
 func (t *Turns) Drained(name string) bool {
 	p := t.named[name]
 	return p != nil && !p.until.IsZero()
 }
 
-// Status returns what is still to become of a session; nil for nothing.
+// Status returns the pending change of a session; nil for none.
 func (t *Turns) Status(name string, now time.Time) *bgp.PeerChange {
 	p := t.named[name]
 	switch {
@@ -45,7 +45,7 @@ func (t *Turns) obstructed(p *peer) *bgp.PeerChange {
 	return &bgp.PeerChange{Phase: bgp.Waits, After: []string{o.name}, Text: text}
 }
 
-// returning is after the reset.
+// returning describes a session after its reset.
 func (p *peer) returning(now time.Time) *bgp.PeerChange {
 	c := &bgp.PeerChange{Phase: bgp.Returns, Until: p.taken.Add(Bound)}
 	c.Text = "was reset with new settings and is not back; others wait for it"
@@ -59,7 +59,7 @@ func (p *peer) returning(now time.Time) *bgp.PeerChange {
 	return c
 }
 
-// waiting is before the dwell.
+// waiting describes a session before its dwell.
 func (t *Turns) waiting(p *peer, now time.Time) *bgp.PeerChange {
 	c := &bgp.PeerChange{Phase: bgp.Waits, Leaving: p.wants == nil}
 	does := map[bool]string{false: "changes", true: "leaves"}[c.Leaving]
@@ -86,10 +86,10 @@ func (t *Turns) waiting(p *peer, now time.Time) *bgp.PeerChange {
 	return c
 }
 
-// most is how many names a text has.
+// most is the maximum number of names in a text.
 const most = 3
 
-// list is for people: a site may have fifty peers.
+// list formats names for people: a site may have fifty peers.
 func list(names []string) string {
 	if len(names) <= most {
 		return strings.Join(names, ", ")

@@ -1,8 +1,8 @@
-// Package turns decides when the sessions of peers follow the file: one after the other, so
-// that the file never takes all of them down at once.
+// Package turns decides when the sessions of peers follow the file: one after another, so that the
+// file never takes all of them down at once.
 //
-// Turns is pure: it takes the states of sessions, and returns what to do next. Its caller does
-// that, and serialises the calls.
+// Turns is pure: it takes the states of sessions, and returns what to do next. The caller does it,
+// and serialises the calls.
 package turns
 
 import (
@@ -13,31 +13,31 @@ import (
 )
 
 const (
-	// Bound is how long others wait for a session that was reset or begun. GoBGP and routers
-	// need up to half a minute for an attempt; an engineer who changes the router's end by
-	// hand needs the rest.
+	// Bound is how long others wait for a session that was reset or begun. GoBGP and routers need
+	// up to half a minute for an attempt; the rest is for an engineer who changes the router's end
+	// by hand.
 	Bound = 5 * time.Minute
-	// Settle is how long an established session has to carry its routes before it counts.
-	// GoBGP queues all of them at once, and FRR and BIRD use them within 0.1 s.
+	// Settle is how long an established session has to carry its routes before it counts. GoBGP
+	// queues all of them at once, and FRR and BIRD use them within 0.1 s.
 	Settle = 3 * time.Second
-	// again is how long a change that did not come about waits: others are not to wait for it.
+	// again is the pause after a failed change, during which other sessions need not wait.
 	again = time.Minute
 )
 
-// Do is what is done to a session.
+// Do is an action on a session.
 type Do int
 
-// What is done to sessions.
+// Actions on sessions.
 const (
 	// Begin adds a peer.
 	Begin Do = iota
-	// Change resets the session, and has it begin with other settings.
+	// Change resets the session and begins it with other settings.
 	Change
-	// End ends it: the file no longer has the peer.
+	// End ends the session: the file no longer has the peer.
 	End
 )
 
-// Step is one thing to do.
+// Step is one action to carry out.
 type Step struct {
 	Do   Do
 	Name string
@@ -45,37 +45,37 @@ type Step struct {
 	Peer *bgp.Peer
 }
 
-// Turns has the peers of the file and those that have left it. The zero value has none.
+// Turns holds the peers of the file and those that were removed from it. The zero value has none.
 type Turns struct {
-	peers []*peer // those that leave, and then the file's in its order
+	peers []*peer // those that leave, then those of the file in its order
 	named map[string]*peer
 	dwell time.Duration
-	// owed are the families of which a session was ended for the file while no session of the
-	// file carried them, until one does.
+	// owed are the families of a session that was ended because of the file while no session of the
+	// file carried them; a family is removed once one does.
 	owed map[bgp.Family]bool
 }
 
 // peer is one session.
 type peer struct {
 	name string
-	// has are the settings of the session, nil before it is begun, and wants those of the file,
-	// nil where it has no such peer.
+	// has are the settings of the session, nil before it is begun; wants are those of the file, nil
+	// if it has no such peer.
 	has, wants *bgp.Peer
 	up         bool
-	// since is when it came up or went down, and hope when it carried routes last, or was begun
-	// or changed.
+	// since is when it came up or went down; hope, when it last carried routes, or was begun or
+	// changed.
 	since, hope time.Time
 	// fresh is set until it has carried routes for the first time.
 	fresh bool
-	// taken is when it was reset while it was up; zero once it carries routes again.
+	// taken is when it was reset while up; zero once it carries routes again.
 	taken time.Time
-	// until is the end of its dwell; zero where it is not drained.
+	// until is the end of its dwell; zero if it is not drained.
 	until time.Time
-	// notBefore is when it is tried again after a change that did not come about.
+	// notBefore is when it is retried after a failed change.
 	notBefore time.Time
 }
 
-// Declare takes the peers of a file, each with a Name of its own, in its order.
+// Declare takes the peers of a file in its order, each with a unique Name.
 func (t *Turns) Declare(file []bgp.Peer, dwell time.Duration) {
 	known := t.named
 	t.named = make(map[string]*peer, len(file))
@@ -99,13 +99,13 @@ func (t *Turns) Declare(file []bgp.Peer, dwell time.Duration) {
 	t.peers, t.dwell = slices.Concat(leave, stay), dwell
 }
 
-// want takes the settings of the file; nil where it has none.
+// want takes the settings of the file; nil if it has none.
 func (p *peer) want(wants *bgp.Peer) {
 	if p.wants == nil || wants == nil || !p.wants.Equal(wants) {
 		p.notBefore = time.Time{}
 	}
 	p.wants = wants
-	if p.has != nil && wants != nil { // what is sent to a router waits for no turn
+	if p.has != nil && wants != nil { // export settings need no turn
 		has := *p.has
 		has.SetExport(wants)
 		has.Group = wants.Group
@@ -116,17 +116,17 @@ func (p *peer) want(wants *bgp.Peer) {
 	}
 }
 
-// pending reports whether the session is not what the file says.
+// pending reports whether the session differs from the file.
 func (p *peer) pending() bool { return p.has == nil || p.wants == nil || !p.has.Equal(p.wants) }
 
-// Saw takes whether the session of a peer is established.
+// Saw records whether the session of a peer is established.
 func (t *Turns) Saw(name string, up bool, now time.Time) {
 	if p := t.named[name]; p != nil && p.up != up {
 		p.up, p.since = up, now
 	}
 }
 
-// Next returns what is to be done now, if anything is. Did must follow.
+// Next returns the next action, if any is due now. Did must follow.
 func (t *Turns) Next(now time.Time) (Step, bool) {
 	t.look(now)
 	for _, due := range []func(*peer, time.Time) bool{t.begins, t.down, t.due} {
@@ -149,20 +149,20 @@ func (p *peer) step() Step {
 	return Step{Change, p.name, p.wants}
 }
 
-// begins reports whether a new peer may begin; it comes first, for those that leave wait for it.
+// begins reports whether a new peer may begin. This comes first, because leaving peers wait for it.
 func (t *Turns) begins(p *peer, _ time.Time) bool { return p.has == nil && t.obstacle(p) == nil }
 
-// down reports whether a session that is down is to be changed or ended; the others may have
-// hope of it then.
+// down reports whether a session that is down can be changed or ended, which may bring it back for
+// the others.
 func (t *Turns) down(p *peer, now time.Time) bool { return p.may(now) && !p.up }
 
-// may reports whether there is something to do to a session.
+// may reports whether the session has an action pending.
 func (p *peer) may(now time.Time) bool {
 	return p.has != nil && p.pending() && !now.Before(p.notBefore)
 }
 
-// due reports whether an established session is to be changed or ended now. It begins the dwell,
-// and ends it without a change where the session has become the last one meanwhile.
+// due reports whether an established session is to be changed or ended now. It starts the dwell,
+// and ends it without a change if the session has become the last one meanwhile.
 func (t *Turns) due(p *peer, now time.Time) bool {
 	switch {
 	case !p.may(now):
@@ -179,8 +179,8 @@ func (t *Turns) due(p *peer, now time.Time) bool {
 	return true
 }
 
-// Did takes what became of a step. One of a Change or an End that failed leaves the session as
-// it was; a Begin that failed is its caller's to repeat.
+// Did records the result of a step. A failed Change or End leaves the session as it was; a failed
+// Begin is repeated by the caller.
 func (t *Turns) Did(step Step, err error, now time.Time) {
 	p := t.named[step.Name]
 	switch {
@@ -207,19 +207,19 @@ func (t *Turns) ended(gone *peer, now time.Time) {
 	}
 	for _, p := range t.peers {
 		if p.has == nil && p.wants.SameNeighbour(gone.has) {
-			p.taken = now // it is the same session by another name
+			p.taken = now // the same session under another name
 		}
 	}
 	if t.owed == nil {
 		t.owed = map[bgp.Family]bool{}
 	}
 	for _, f := range gone.has.Families {
-		t.owed[f] = true // look knows better where one of the file's carries it
+		t.owed[f] = true // look removes it if a session of the file carries it
 	}
 	t.look(now)
 }
 
-// look takes note of the sessions that carry routes.
+// look records the sessions that carry routes.
 func (t *Turns) look(now time.Time) {
 	for _, p := range t.peers {
 		if !p.carries(now) {
