@@ -1,4 +1,4 @@
 package main
 
-// direct reads its sockets as only Linux can.
+// direct uses socket features that only Linux has.
 import _ "github.com/nearcast/nearcast/plugin/direct"

@@ -1,6 +1,6 @@
-// Command coredns is CoreDNS with every plugin of its own, nearcast, rpz, rrl, ddr, direct
-// and tcp, in the order that steering and policy need. With the build tag minimal, as in the
-// image that is deployed, it has of CoreDNS's own plugins those of internal/directives/minimal alone.
+// Command coredns is CoreDNS with all of its own plugins plus nearcast, rpz, rrl, ddr, direct and
+// tcp, in the order that steering and policy require. With the build tag minimal, as in the
+// deployed image, it includes only those CoreDNS plugins that are in internal/directives/minimal.
 package main
 
 import (

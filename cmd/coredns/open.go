@@ -12,8 +12,9 @@ import (
 
 func init() { caddy.RegisterEventHook("nearcast", warnOpen) }
 
-// warnOpen logs, as a configuration begins to serve, what in it answers everybody and
-// is not said to be meant to. It goes on: cluster resolvers of CoreDNS's own are made so.
+// warnOpen logs, when a configuration takes effect, which parts of it answer everybody without a
+// declaration that they should. It only warns: cluster resolvers based on CoreDNS are built that
+// way.
 func warnOpen(event caddy.EventName, info any) error {
 	instance, ok := info.(*caddy.Instance)
 	if event != caddy.InstanceStartupEvent || !ok {

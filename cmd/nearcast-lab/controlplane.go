@@ -14,7 +14,7 @@ import (
 	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
-// modules is the folder, in Nearcast's sources, of the modules that pin a control plane's
+// modules is the directory, in Nearcast's sources, of the modules that pin a control plane's
 // programs.
 const modules = "lab/controlplane"
 

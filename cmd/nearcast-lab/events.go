@@ -8,14 +8,14 @@ import (
 	"github.com/nearcast/nearcast/lab"
 )
 
-// events are what changed between two looks at the lab, a line each: first what broke or came
-// back, then what follows from it. What follows from a resolver that is down is not repeated for
-// each of its answers.
+// events returns the changes between two states of the lab, one line each: first what failed or
+// recovered, then the consequences. The consequences of a failed resolver are not repeated for each
+// of its answers.
 func events(before, now lab.Status) []string {
 	return slices.Concat(partEvents(before, now), answerEvents(before, now), routeEvents(before, now))
 }
 
-// partEvents say which parts of which site went down or came up.
+// partEvents reports which parts of which site went down or came up.
 func partEvents(before, now lab.Status) []string {
 	var lines []string
 	for i, site := range now.Sites {
@@ -35,7 +35,7 @@ func partEvents(before, now lab.Status) []string {
 	return lines
 }
 
-// verb is that of the parts: functions are many.
+// verb returns the verb form for the parts: functions are plural.
 func verb(parts []string) string {
 	if len(parts) == 1 && parts[0] != "functions" {
 		return "is"
@@ -45,8 +45,8 @@ func verb(parts []string) string {
 
 func parts(s lab.SiteStatus) [3]string { return [3]string{s.DNS, s.Functions, s.Speaker} }
 
-// answerEvents say whom resolvers name now, those that changed alike in one line. An answer that is drawn
-// by weight differs from the one before while nothing has changed: of it the clusters count.
+// answerEvents reports what resolvers answer now, with equal changes in one line. An answer drawn
+// by weight varies even if nothing has changed; for these, only the clusters count.
 func answerEvents(before, now lab.Status) []string {
 	var lines []string
 	for _, f := range now.Functions {
@@ -62,9 +62,9 @@ func answerEvents(before, now lab.Status) []string {
 	return lines
 }
 
-// movedAnswers leaves out resolvers that do not answer, which partEvents say, or did not.
+// movedAnswers omits resolvers that do not answer now, which partEvents reports, or did not before.
 func movedAnswers(function string, before, now lab.Status) []string {
-	moved := map[string][]string{} // sites, by what they answered and answer
+	moved := map[string][]string{} // sites, by their old and new answer
 	var order []string
 	for i, site := range now.Sites {
 		was, is := before.Sites[i].Answers[function], site.Answers[function]
@@ -84,7 +84,7 @@ func movedAnswers(function string, before, now lab.Status) []string {
 	return lines
 }
 
-// routeEvents say whose routes the router lost or got.
+// routeEvents reports whose routes the router lost or received.
 func routeEvents(before, now lab.Status) []string {
 	var lines []string
 	for _, site := range now.Sites {
@@ -99,7 +99,7 @@ func routeEvents(before, now lab.Status) []string {
 	return lines
 }
 
-// prefixes are those that the router has from the site.
+// prefixes returns the prefixes that the router has from the site.
 func prefixes(routes []lab.RouteStatus, site string) []string {
 	var all []string
 	for _, r := range routes {
@@ -110,12 +110,12 @@ func prefixes(routes []lab.RouteStatus, site string) []string {
 	return all
 }
 
-// missing are those of a that b lacks.
+// missing returns the elements of a that b lacks.
 func missing(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(one string) bool { return slices.Contains(b, one) })
 }
 
-// list joins words as a sentence does.
+// list joins words as in a sentence.
 func list(words []string) string {
 	switch n := len(words); n {
 	case 0:
@@ -127,7 +127,8 @@ func list(words []string) string {
 	}
 }
 
-// doubtful reports whether a resolver that runs did not answer in time, as happens once on a busy machine.
+// doubtful reports whether a running resolver did not answer in time, which can happen once on a
+// busy machine.
 func doubtful(st lab.Status) bool {
 	return slices.ContainsFunc(st.Sites, func(s lab.SiteStatus) bool {
 		for _, answer := range s.Answers {

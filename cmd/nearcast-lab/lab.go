@@ -15,8 +15,8 @@ import (
 	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
-// labDir is the default folder: beside the person who started the lab, so that
-// the manifests are found.
+// labDir is the default directory. It is in the working directory of whoever starts the lab, so
+// that the manifests are easy to find.
 const labDir = "nearcast-lab"
 
 func labCommand() *cobra.Command {
@@ -48,7 +48,7 @@ plane, whose members are the clusters that run functions.`,
 	return c
 }
 
-// besideMe is where the build puts the programs that belong to this one.
+// besideMe is the directory in which the build puts the programs that belong to this one.
 func besideMe() string {
 	self, err := os.Executable()
 	if err != nil {
@@ -117,7 +117,7 @@ func runLab(ctx context.Context, o lab.Options) (err error) {
 	return labLines(ctx, l, o.Dir)
 }
 
-// command is the path of nearcast, beside this program, from the working folder.
+// command returns the path of nearcast, next to this program, relative to the working directory.
 func command() string {
 	path := filepath.Join(besideMe(), "nearcast")
 	if cwd, err := os.Getwd(); err == nil {
@@ -128,7 +128,7 @@ func command() string {
 	return path
 }
 
-// labHelp are the commands to try.
+// labHelp returns the commands to try.
 func labHelp(dir, kubectl string) string {
 	nearcast := command()
 	hello, flag := "hello.demo."+lab.Zone, ""

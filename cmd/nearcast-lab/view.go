@@ -14,11 +14,11 @@ import (
 	"github.com/nearcast/nearcast/lab"
 )
 
-// refresh is how often the screen and the lines look at the lab.
+// refresh is how often the screen and the lines are updated.
 const refresh = 500 * time.Millisecond
 
-// labScreen shows the live table until q, Ctrl-C or ctx ends it. The keys 1 to 5
-// break a site, or mend it.
+// labScreen shows the live table until q, Ctrl-C or the end of ctx. The keys 1 to 5 break or repair
+// a site.
 func labScreen(ctx context.Context, l *lab.Lab, dir string) error {
 	fmt.Println(labHelp(dir, l.Kubectl()))
 	program := tea.NewProgram(&screen{ctx: ctx, lab: l}, tea.WithContext(ctx), tea.WithoutSignalHandler())
@@ -34,11 +34,11 @@ type screen struct {
 	lab    *lab.Lab
 	status lab.Status
 	note   string
-	// happened are the last events, with their times.
+	// happened holds the latest events, with their times.
 	happened []string
 }
 
-// mostEvents is how many events the screen shows: a failure with what follows from it.
+// mostEvents is how many events the screen shows: a failure with its consequences.
 const mostEvents = 6
 
 type statusMsg lab.Status
@@ -68,7 +68,7 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return s, nil
 }
 
-// take shows the status, and what has changed since the one before.
+// take shows the status, and the changes since the previous one.
 func (s *screen) take(now lab.Status) {
 	if len(s.status.Sites) > 0 {
 		for _, line := range events(s.status, now) {
@@ -79,7 +79,7 @@ func (s *screen) take(now lab.Status) {
 	s.status = now
 }
 
-// toggle breaks a site that is whole, and mends any other.
+// toggle breaks a site that works, and repairs any other.
 func (s *screen) toggle(cluster string) tea.Cmd {
 	action, done := s.lab.Heal, cluster+" is mended"
 	i := slices.IndexFunc(s.status.Sites, func(st lab.SiteStatus) bool { return st.Name == cluster })
@@ -105,7 +105,7 @@ var (
 	cell   = lipgloss.NewStyle().Padding(0, 1)
 )
 
-// labTable shows per site what it runs and whom it answers with, and the router's table.
+// labTable shows what each site runs and answers, and the router's table.
 func labTable(st lab.Status) string {
 	sites := table.New().Border(lipgloss.RoundedBorder()).StyleFunc(func(row, _ int) lipgloss.Style {
 		if row == table.HeaderRow {
@@ -139,7 +139,8 @@ func labTable(st lab.Status) string {
 	return sites.String() + "\nthe router's table:\n" + routes.String()
 }
 
-// answered is whom the site's resolver names; of answers that are drawn by weight, all that may be.
+// answered returns what the site's resolver answers; for answers drawn by weight, all possible
+// ones.
 func answered(st lab.Status, s lab.SiteStatus, function string) string {
 	i := slices.IndexFunc(st.Functions, func(f lab.FunctionStatus) bool { return f.Name == function })
 	if i >= 0 && st.Functions[i].Drawn && len(st.Functions[i].Up) > 0 && s.DNS == "up" {
@@ -165,11 +166,11 @@ func announced(s lab.SiteStatus) string {
 	return strings.Join(vips, " ")
 }
 
-// patience is how long labLines waits for a lab that is whole before it shows
-// one that is not.
+// patience is how long labLines waits for all parts of the lab to work before it shows the lab
+// anyway.
 const patience = 15 * time.Second
 
-// labLines prints the commands to try, the table, and then what happens, a line each, until ctx ends.
+// labLines prints the commands to try, the table, and then each event on a line, until ctx ends.
 func labLines(ctx context.Context, l *lab.Lab, dir string) error {
 	fmt.Println(labHelp(dir, l.Kubectl()))
 	fmt.Println()
@@ -184,7 +185,7 @@ func labLines(ctx context.Context, l *lab.Lab, dir string) error {
 		}
 		now := l.Status(ctx)
 		if ctx.Err() != nil {
-			return nil // what was asked meanwhile was not answered
+			return nil // queries since then were not answered
 		}
 		if doubted = !doubted && doubtful(now); doubted {
 			continue
@@ -200,7 +201,7 @@ func labLines(ctx context.Context, l *lab.Lab, dir string) error {
 	}
 }
 
-// settled reports whether nothing changes and every resolver answers.
+// settled reports whether nothing has changed and every resolver answers.
 func settled(now, before lab.Status) bool {
 	for _, s := range now.Sites {
 		for _, answer := range s.Answers {

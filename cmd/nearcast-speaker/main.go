@@ -1,5 +1,5 @@
-// Command nearcast-speaker announces a site's shared addresses by BGP for as
-// long as the site can serve them.
+// Command nearcast-speaker announces a site's shared addresses over BGP as long as the site can
+// serve them.
 package main
 
 import (
@@ -57,8 +57,8 @@ func ownerOf(file string, config *bgp.Config) loopback.Owner {
 	return loopback.OwnerOf(file, config.ASN, config.RouterID)
 }
 
-// filesBeside is where the speakers with admin sockets in one folder know of each other;
-// "" without a socket.
+// filesBeside returns the directory through which speakers with admin sockets in the same directory
+// know of each other; "" without a socket.
 func filesBeside(socket string) loopback.Files {
 	if socket == "" {
 		return ""
@@ -66,8 +66,8 @@ func filesBeside(socket string) loopback.Files {
 	return loopback.Files(filepath.Dir(socket))
 }
 
-// giveAddresses gives this machine the addresses with bind: lo. One of a family that it
-// lacks is named and costs nothing else; it fails where it can give none of the others.
+// giveAddresses gives this machine the addresses with bind: lo. It warns about addresses of a
+// family that the machine lacks, and fails if it cannot give any of the others.
 func giveAddresses(file string, config *bgp.Config, warnings io.Writer) error {
 	addrs := config.Bound()
 	failed, err := loopback.New(ownerOf(file, config), "").Give(addrs)
@@ -120,7 +120,7 @@ func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) er
 	})
 }
 
-// clusterOf returns the local cluster; nil where it is not read.
+// clusterOf returns the local cluster; nil if Services are not read.
 func clusterOf(services bgp.Services, log *slog.Logger) (bgp.Cluster, error) {
 	if !services.Enabled {
 		return nil, nil

@@ -8,17 +8,17 @@ import (
 	"syscall"
 )
 
-// handled are the signals that nobody else takes, so that each is taken once.
+// handled are the signals that signals handles, so that each is handled once.
 var handled = []os.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT}
 
-// signals are what the process was sent, from its start to its end: one that comes while the
-// speaker drains must neither end it nor be lost.
+// signals delivers the signals that the process receives from start to end: one that arrives while
+// the speaker drains must neither end it nor be lost.
 type signals struct {
-	// ctx ends with the first SIGTERM or SIGINT, and hurry is closed by the second. A third
-	// one ends the process.
+	// ctx ends with the first SIGTERM or SIGINT, and the second closes hurry. A third one ends the
+	// process.
 	ctx   context.Context
 	hurry chan struct{}
-	// reload has something after a SIGHUP.
+	// reload receives a value after each SIGHUP.
 	reload chan struct{}
 
 	arrived chan os.Signal
@@ -26,10 +26,10 @@ type signals struct {
 	done    sync.WaitGroup
 }
 
-// listen takes the signals of the process until close.
+// listen handles the signals of the process until close.
 func listen(ctx context.Context) *signals {
 	s := &signals{hurry: make(chan struct{}), reload: make(chan struct{}, 1), arrived: make(chan os.Signal, 4), ended: make(chan struct{})}
-	// A reader of the log that goes away must not take the announcements with it.
+	// A log reader that exits must not end the announcements.
 	signal.Ignore(syscall.SIGPIPE)
 	signal.Notify(s.arrived, handled...)
 	var stop context.CancelFunc
@@ -69,7 +69,7 @@ func (s *signals) take(one os.Signal, stop context.CancelFunc) {
 	}
 }
 
-// close stops taking signals.
+// close stops handling signals.
 func (s *signals) close() {
 	signal.Stop(s.arrived)
 	close(s.ended)

@@ -51,10 +51,10 @@ func speakerFlag(c *cobra.Command, socket *string) {
 	c.Flags().StringVar(socket, "admin", "/run/nearcast/bgp.sock", "the admin `SOCKET` of the speaker")
 }
 
-// callSpeaker has the speaker do something, and returns its status after it.
+// callSpeaker sends a request to the speaker, and returns the resulting status.
 func callSpeaker(cmd *cobra.Command, socket, method, path string, query url.Values) (*bgp.Status, error) {
 	if _, err := program.WantsJSON(cmd); err != nil {
-		return nil, err // before anything is done
+		return nil, err // nothing was done yet
 	}
 	st := &bgp.Status{}
 	if err := admin.Call(cmd.Context(), socket, method, path, query, st); err != nil {
@@ -66,7 +66,7 @@ func callSpeaker(cmd *cobra.Command, socket, method, path string, query url.Valu
 	return st, nil
 }
 
-// answer prints v as JSON, or the text.
+// answer prints v as JSON, or as text.
 func answer(cmd *cobra.Command, v any, text func(io.Writer) error) error {
 	asJSON, err := program.WantsJSON(cmd)
 	switch {
@@ -141,8 +141,7 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	return nil
 }
 
-// problemText is why the session is down, since when, and when it is tried again; "" for
-// nothing.
+// problemText says why the session is down, since when, and when it is retried; "" if it is up.
 func problemText(p bgp.PeerStatus, now time.Time) string {
 	if p.Outage == nil || p.Problem == "" {
 		return p.Problem
@@ -164,7 +163,7 @@ func problemText(p bgp.PeerStatus, now time.Time) string {
 	return text + ")"
 }
 
-// groupCell is what a table has of a peer's group; "" where no peer has one.
+// groupCell returns the table cell for a peer's group; "" if no peer has one.
 func groupCell(grouped bool, group string) string {
 	if !grouped {
 		return ""
@@ -172,8 +171,8 @@ func groupCell(grouped bool, group string) string {
 	return dash(group) + "\t"
 }
 
-// peerName is the router's address, and its link where that is not a part of it, or the default
-// route that leads to it.
+// peerName returns the router's address, and its link if that is not part of the address, or the
+// default route that leads to it.
 func peerName(p bgp.PeerStatus) string {
 	switch {
 	case p.Gateway != "":
@@ -186,7 +185,7 @@ func peerName(p bgp.PeerStatus) string {
 	return p.Address + "%" + p.Interface
 }
 
-// asText is an AS number; "-" is one that no session has said yet.
+// asText formats an AS number; "-" means that no session has reported it yet.
 func asText(n uint32) string {
 	if n == 0 {
 		return dash("")
@@ -194,7 +193,7 @@ func asText(n uint32) string {
 	return strconv.FormatUint(uint64(n), 10)
 }
 
-// length rounds to what people read; "-" is none.
+// length rounds a duration for people; "-" means none.
 func length(d time.Duration) string {
 	switch {
 	case d <= 0:

@@ -39,8 +39,8 @@ func bgpUndrainCommand() *cobra.Command {
 begun by its own command, and ends by its own.`, printSpeakerDrains)
 }
 
-// command has the speaker change what it holds against the VIP, or against all, and prints its
-// status after it.
+// command makes the speaker change the drains or counted failures of the VIP, or of all VIPs, and
+// prints the resulting status.
 func (f *bgpDrainFlags) command(method, path, use, short, long string, show func(io.Writer, *bgp.Status, time.Time) error) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.MaximumNArgs(1),
@@ -63,7 +63,7 @@ func (f *bgpDrainFlags) command(method, path, use, short, long string, show func
 func (f *bgpDrainFlags) query(cmd *cobra.Command, args []string, now time.Time) (url.Values, error) {
 	query := url.Values{}
 	if len(args) > 0 && args[0] == "" {
-		// An unset variable of a script must not drain everything.
+		// An unset variable in a script must not drain everything.
 		return nil, errors.New("VIP is empty; leave it out for every VIP")
 	}
 	if len(args) > 0 {
@@ -81,7 +81,7 @@ func (f *bgpDrainFlags) query(cmd *cobra.Command, args []string, now time.Time) 
 	return query, nil
 }
 
-// printSpeakerDrains prints the drains, and how far they are.
+// printSpeakerDrains prints the drains and their progress.
 func printSpeakerDrains(w io.Writer, st *bgp.Status, now time.Time) error {
 	if len(st.Drains) == 0 {
 		fmt.Fprintln(w, "nothing is drained at this speaker")
@@ -108,7 +108,7 @@ func printSpeakerDrains(w io.Writer, st *bgp.Status, now time.Time) error {
 	return nil
 }
 
-// unsavedText says what a restart of the speaker would forget.
+// unsavedText says what a restart of the speaker would lose.
 func unsavedText(st *bgp.Status) string {
 	return "warning: this holds in memory alone, until the speaker ends: " + st.DrainsUnsaved + "; it is written as soon as that succeeds"
 }

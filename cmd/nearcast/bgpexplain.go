@@ -16,11 +16,11 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// explainedVIP is everything that there is to say about one VIP.
+// explainedVIP is everything known about one VIP.
 type explainedVIP struct {
 	bgp.VIPStatus
 	Sessions []explainedSession `json:"sessions"`
-	// Drains are those that cover the VIP.
+	// Drains are those that apply to the VIP.
 	Drains []bgp.Drain `json:"drains,omitempty"`
 }
 
@@ -64,7 +64,7 @@ func explainVIP(st *bgp.Status, vip netip.Addr) (*explainedVIP, error) {
 	return e, nil
 }
 
-// noVIP says what there is instead, and whether a Service was refused the address.
+// noVIP says which VIPs exist instead, and whether a Service was refused the address.
 func noVIP(st *bgp.Status, vip netip.Addr) error {
 	var all []string
 	for _, v := range st.VIPs {
@@ -114,7 +114,7 @@ func (e *explainedVIP) print(w io.Writer, now time.Time) error {
 	return e.tables(t, now)
 }
 
-// tables has the sessions and the checks.
+// tables prints the sessions and the checks.
 func (e *explainedVIP) tables(t *tabwriter.Writer, now time.Time) error {
 	grouped := slices.ContainsFunc(e.Sessions, func(s explainedSession) bool { return s.Group != "" })
 	fmt.Fprintf(t, "\nPEER\t%sAS\tSENT\n", groupCell(grouped, "GROUP"))

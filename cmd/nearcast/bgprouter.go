@@ -15,7 +15,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/routerconfig"
 )
 
-// routerText is what a router needs for one peer.
+// routerText is a router's configuration for one peer.
 type routerText struct {
 	Router string `json:"router"`
 	Peer   string `json:"peer"`
@@ -63,7 +63,7 @@ what is printed for them. The texts for the others follow their makers' referenc
 	return c
 }
 
-// configureRouter does not read the files of keys, which need not be here.
+// configureRouter does not read the password files, which need not exist here.
 func configureRouter(router, file, peer, address, asn string, speakers []string) (*routerText, error) {
 	where, err := networks(speakers)
 	if err != nil {
@@ -95,7 +95,7 @@ func configureRouter(router, file, peer, address, asn string, speakers []string)
 	return &routerText{Router: router, Peer: p.Name(), Text: text.String()}, nil
 }
 
-// ownOf reads the values of --address and --asn; "" is none.
+// ownOf parses the values of --address and --asn; "" means none.
 func ownOf(address, asn string) (own routerconfig.Own, err error) {
 	if address != "" {
 		if own.Address, err = netip.ParseAddr(address); err != nil {
@@ -110,7 +110,7 @@ func ownOf(address, asn string) (own routerconfig.Own, err error) {
 	return own, nil
 }
 
-// networks reads the values of --speakers.
+// networks parses the values of --speakers.
 func networks(texts []string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	for _, text := range texts {

@@ -10,20 +10,20 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// explainedSession is whether a session carries the VIP.
+// explainedSession says whether a session carries the VIP.
 type explainedSession struct {
 	Peer string `json:"peer"`
 	// Group is the peer's in the file; "" for none.
 	Group string `json:"group,omitempty"`
 	ASN   uint32 `json:"asn"`
 	Sent  bool   `json:"sent"`
-	// Meant is set where the route is for the peer, whether or not it is sent.
+	// Meant is set if the route is for the peer, whether or not it is sent.
 	Meant bool `json:"meant"`
-	// Attributes are what it carries there; absent where it is not sent.
+	// Attributes are those of the route on this session; absent if it is not sent.
 	Attributes *bgp.Attributes `json:"attributes,omitempty"`
-	// Text is what the route has there, or why it is not sent.
+	// Text describes the route's attributes there, or why it is not sent.
 	Text string `json:"text,omitempty"`
-	// Change is what is still to become of the session because of the file; "" for nothing.
+	// Change is the pending change of the session because of the file; "" for none.
 	Change string `json:"change,omitempty"`
 }
 
@@ -42,7 +42,7 @@ func (s explainedSession) String() string {
 	return text
 }
 
-// routed is a route of a speaker, with who it is for.
+// routed is a speaker's route with its recipients.
 type routed struct {
 	prefix     netip.Prefix
 	announced  bool
@@ -51,19 +51,19 @@ type routed struct {
 	peers      []string
 }
 
-// routeOf is the VIP's route, or that of the aggregate that is announced in its place.
+// routeOf returns the VIP's route, or that of the aggregate that is announced in its place.
 func routeOf(v bgp.VIPStatus) routed {
 	r := routed{announced: v.Announced, attributes: v.Attributes, own: v.OwnPreference, peers: v.Peers}
 	if addr, err := netip.ParseAddr(v.Address); err == nil {
 		r.prefix = netip.PrefixFrom(addr, addr.BitLen())
 	}
 	if v.Aggregate != "" {
-		r.prefix, _ = netip.ParsePrefix(v.Aggregate) // the speaker's own
+		r.prefix, _ = netip.ParsePrefix(v.Aggregate) // from the speaker, so it is valid
 	}
 	return r
 }
 
-// sessionsOf says of every session whether it carries the route, and with what.
+// sessionsOf reports for every session whether it carries the route, and with which attributes.
 func sessionsOf(st *bgp.Status, r routed, now time.Time) []explainedSession {
 	all := []explainedSession{}
 	for _, p := range st.Peers {
@@ -79,8 +79,8 @@ func sessionsOf(st *bgp.Status, r routed, now time.Time) []explainedSession {
 	return all
 }
 
-// notSent is why the session does not carry the route, "" if it does, and whether it is for the
-// peer.
+// notSent returns why the session does not carry the route, "" if it does, and whether the route is
+// for the peer.
 func (r routed) notSent(p bgp.PeerStatus, now time.Time) (why string, meant bool) {
 	family := bgp.FamilyOf(r.prefix.Addr())
 	switch {
@@ -101,8 +101,8 @@ func (r routed) notSent(p bgp.PeerStatus, now time.Time) (why string, meant bool
 	return why, true
 }
 
-// announcedTo says how many of the sessions that a route is for carry it, and which those are where
-// it is not for all.
+// announcedTo says how many of the sessions that a route is for carry it, and names these sessions
+// if it is not for all.
 func announcedTo(announced bool, all []explainedSession) string {
 	if !announced {
 		return "no"
@@ -122,7 +122,7 @@ func announcedTo(announced bool, all []explainedSession) string {
 	return fmt.Sprintf("to %d of %d (%s)", n, len(meant), dash(few(meant)))
 }
 
-// attributesText is what a route has on a session; "" for nothing.
+// attributesText formats a route's attributes on a session; "" for none.
 func attributesText(a bgp.Attributes, internal bool) string {
 	var all []string
 	if a.Prepend > 0 && !internal {
@@ -143,14 +143,14 @@ func attributesText(a bgp.Attributes, internal bool) string {
 	return strings.Join(all, ", ")
 }
 
-// routeOfAggregate is the aggregate's own route.
+// routeOfAggregate returns the aggregate's own route.
 func routeOfAggregate(a bgp.AggregateStatus) routed {
-	prefix, _ := netip.ParsePrefix(a.Prefix) // the speaker's own
+	prefix, _ := netip.ParsePrefix(a.Prefix) // from the speaker, so it is valid
 	return routed{prefix, a.Announced, a.Attributes, a.OwnPreference, a.Peers}
 }
 
-// exportText is what routes have on a session besides what their states and VIPs give them, and
-// which it is sent; "" for nothing of its own.
+// exportText says which routes a session receives, and what they carry in addition to the
+// attributes of their states and VIPs; "" for the default.
 func exportText(p bgp.PeerStatus, internal bool) string {
 	var all []string
 	if len(p.VIPs) > 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// turnText is what is still to become of a session because of the file; "" for nothing.
+// turnText describes the pending change of a session because of the file; "" for none.
 func turnText(p bgp.PeerStatus, now time.Time) string {
 	switch c := p.Change; {
 	case c == nil:
@@ -23,7 +23,7 @@ func turnText(p bgp.PeerStatus, now time.Time) string {
 	}
 }
 
-// peerText is why a session is down and what is to become of it; "" for nothing.
+// peerText says why a session is down and what change is pending; "" for nothing.
 func peerText(p bgp.PeerStatus, now time.Time) string {
 	all := []string{problemText(p, now), turnText(p, now)}
 	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), "; ")

@@ -50,11 +50,11 @@ nothing that Nearcast reads is a fault; a warning is not.`,
 	}
 }
 
-// report is what check has to say.
+// report is the result of check.
 type report struct {
 	findings []finding
-	said     map[finding]bool // with whole names of files, and no Text
-	named    map[string]bool  // what was asked for, or is judged, by whole names
+	said     map[finding]bool // with full file names, and no Text
+	named    map[string]bool  // arguments, and files with other findings, by full name
 	read     tally
 }
 
@@ -62,8 +62,8 @@ func newReport() *report {
 	return &report{findings: []finding{}, said: map[finding]bool{}, named: map[string]bool{}, read: tally{}}
 }
 
-// add adds what was found in a file. What a Corefile's and a file of its own say alike is
-// said once.
+// add adds the findings in a file. A finding that a Corefile and a file of its own share is
+// reported once.
 func (r *report) add(findings []finding, read tally) {
 	for _, f := range findings {
 		key := f
@@ -76,8 +76,8 @@ func (r *report) add(findings []finding, read tally) {
 	r.read.add(read)
 }
 
-// dropPassedOver drops the warning of a file that one folder passed over where another
-// argument read it.
+// dropPassedOver drops the warning about a file that was skipped in a directory if another argument
+// read it.
 func (r *report) dropPassedOver() {
 	passed := func(f finding) bool { return strings.HasSuffix(f.Reason, notReadHere) }
 	for _, f := range r.findings {

@@ -14,12 +14,12 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz"
 )
 
-// maxCheckSize bounds a file that is checked, in bytes: the largest policy zones have
-// some hundred megabytes.
+// maxCheckSize limits the size of a checked file, in bytes: the largest policy zones have several
+// hundred megabytes.
 const maxCheckSize = 1 << 30
 
-// checkPath returns what is to be said of a file or folder, and what was read in it.
-// A file of which nothing else is to be said held something.
+// checkPath returns the findings in a file or directory, and what was read in it. If there is
+// neither, it returns a fault.
 func checkPath(path string) ([]finding, tally) {
 	read := tally{}
 	findings := readPath(path, read)
@@ -78,7 +78,7 @@ func checkCorefile(path string, read tally) []finding {
 		countLocations(config.Locations, read)
 		findings = append(findings, checkClaims(path, config)...)
 		if config.Source.Manifests == "" {
-			continue // Karmada's objects are not ours to read here
+			continue // Karmada's objects are not checked here
 		}
 		view, err := site.Once(config)
 		if err != nil {
@@ -86,12 +86,12 @@ func checkCorefile(path string, read tally) []finding {
 			continue
 		}
 		findings = append(findings, ofFaults(path, view.State.Faults)...)
-		findings = append(findings, checkManifests(config.Source.Manifests, read)...) // those that are the same are said once
+		findings = append(findings, checkManifests(config.Source.Manifests, read)...) // equal findings are reported once
 	}
 	return findings
 }
 
-// checkClaims says what the tenants of a configuration share.
+// checkClaims reports what the tenants of a configuration share.
 func checkClaims(path string, config site.Config) (findings []finding) {
 	for _, text := range config.Claims.Shared() {
 		findings = append(findings, finding{Severity: severityWarning, File: path, Reason: text, Text: path + ": " + text})
@@ -138,7 +138,7 @@ func countRules(z rpz.ZoneFile, path string, read tally) {
 	read.set(path, unitRule, z.Rules)
 }
 
-// checkLocations does not ask for databases: which there are is the Corefile's.
+// checkLocations does not require databases: which ones exist depends on the Corefile.
 func checkLocations(path string, read tally) []finding {
 	entries, faults, err := parseLocations(path)
 	if err != nil {
@@ -157,7 +157,7 @@ func parseLocations(path string) ([]locate.Entry, []federation.Fault, error) {
 	return locate.Parse(path, f)
 }
 
-// countLocations counts what can be read; who loads the files says what cannot.
+// countLocations counts what can be read; whoever loads the files reports what cannot.
 func countLocations(files locate.Files, read tally) {
 	if entries, _, err := parseLocations(files.Locations); err == nil {
 		read.set(files.Locations, unitLocation, len(entries))
@@ -175,7 +175,7 @@ func checkDatabase(path string, read tally) []finding {
 	return ofFaults(path, faults)
 }
 
-// unjoin returns the errors that errors.Join put together.
+// unjoin returns the errors that errors.Join has combined.
 func unjoin(err error) []error {
 	var failed *fs.PathError
 	if joined, ok := err.(interface{ Unwrap() []error }); ok && !errors.As(err, &failed) {

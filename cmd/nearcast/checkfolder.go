@@ -9,20 +9,20 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// notReadHere ends the reason of a file that was passed over.
+// notReadHere ends the message about a file that was skipped.
 const notReadHere = ", and is not read in a folder of manifests: name it"
 
-// checkFolder checks a folder of manifests, and names what it holds beside them.
+// checkFolder checks a directory of manifests, and names the other files in it.
 func checkFolder(path string, read tally) []finding {
 	return append(checkManifests(path, read), passedOver(path)...)
 }
 
-// passedOver returns a warning for each file of a folder that has a kind which is read
-// elsewhere, and not there. It follows no link.
+// passedOver returns a warning for each file in a directory whose kind is read elsewhere, but not
+// there. It does not follow links.
 func passedOver(path string) (warnings []finding) {
 	root, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil // who reads the manifests says so
+		return nil // whoever reads the manifests reports it
 	}
 	_ = filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
 		hidden := strings.HasPrefix(entry.Name(), ".") && file != root
@@ -43,7 +43,7 @@ func passedOver(path string) (warnings []finding) {
 	return warnings
 }
 
-// names are what people call kinds of files.
+// names describe the kinds of files to people.
 var names = map[fileKind]string{
 	kindCorefile:   "a Corefile",
 	kindPolicyZone: "a policy zone",
@@ -52,7 +52,7 @@ var names = map[fileKind]string{
 	kindDatabase:   "a GeoIP database",
 }
 
-// kindOfFile returns what a file is, as far as it can be read.
+// kindOfFile returns the kind of a file, as far as it can be read.
 func kindOfFile(path string) fileKind {
 	content, err := regular.Read(path, maxCheckSize)
 	if err != nil {

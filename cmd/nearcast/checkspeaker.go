@@ -18,10 +18,10 @@ func checkSpeaker(path string, read tally) []finding {
 	return slices.Concat(ofErrors(severityWarning, path, bgp.Warnings(path)), sendings(path, config))
 }
 
-// mostSendings bounds the notes of one file: thousands of VIPs may have attributes of their own.
+// mostSendings limits the notes about one file: thousands of VIPs may have attributes of their own.
 const mostSendings = 100
 
-// sendings notes what routes carry in each state that is announced, by what is sent alike.
+// sendings notes what routes carry in each announced state, grouped by equal content.
 func sendings(path string, config *bgp.Config) (notes []finding) {
 	note := func(key, reason string) {
 		notes = append(notes, finding{Severity: severityNote, File: path, Key: key, Reason: reason, Text: path + ": " + reason})
@@ -48,7 +48,7 @@ func sendings(path string, config *bgp.Config) (notes []finding) {
 	return notes
 }
 
-// few names the first ones, and says how many more there are.
+// few names the first few, and says how many more there are.
 func few(all []string) string {
 	const most = 3
 	if len(all) <= most+1 {

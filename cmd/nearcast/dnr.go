@@ -13,7 +13,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/ddr"
 )
 
-// serverText is what a server of addresses needs.
+// serverText is the configuration for a DHCP or router advertisement server.
 type serverText struct {
 	Server string `json:"server"`
 	Text   string `json:"text"`
@@ -60,7 +60,7 @@ by asking for _dns.NAME.`,
 	return c
 }
 
-// resolversOf returns what a Corefile designates.
+// resolversOf returns the resolvers that a Corefile designates.
 func resolversOf(corefile string) (all []dnr.Resolver, _ error) {
 	designations, err := ddr.Designations(corefile)
 	if err != nil {

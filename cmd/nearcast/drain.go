@@ -18,7 +18,7 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// drainFlags say what is drained, and where that is told.
+// drainFlags say what is drained, and where to send the request.
 type drainFlags struct {
 	kubeconfig       string
 	site             bool
@@ -86,8 +86,8 @@ func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
 	return nil
 }
 
-// warnUnkept says where the instance could not write the drain. One of a version
-// that does not know the question refuses such a drain.
+// warnUnkept warns if the instance could not save the drain. Instances too old to support this
+// query refuse such a drain.
 func (f *drainFlags) warnUnkept(cmd *cobra.Command) {
 	var unkept string
 	if err := admin.Call(cmd.Context(), f.socket, http.MethodGet, "/drains/unkept", nil, &unkept); err == nil && unkept != "" {
@@ -95,17 +95,17 @@ func (f *drainFlags) warnUnkept(cmd *cobra.Command) {
 	}
 }
 
-// drained is whether a cluster is drained at all sites.
+// drained says whether a cluster is drained at all sites.
 type drained struct {
 	Cluster string `json:"cluster"`
 	Drained bool   `json:"drained"`
-	// Leaving is why traffic is moved away, which has more reasons than a drain.
+	// Leaving is why traffic is moved away; drains are one of several reasons.
 	Leaving string `json:"leaving,omitempty"`
-	// Warnings are the Cluster's annotations that no site can read.
+	// Warnings are about annotations of the Cluster that no site can read.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// everywhere tells all sites.
+// everywhere drains or undrains the cluster at all sites.
 func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) error {
 	asJSON, err := program.WantsJSON(cmd)
 	if err != nil {
@@ -143,7 +143,7 @@ func (d drained) print(w io.Writer) {
 	}
 }
 
-// call tells one site.
+// call sends the request to one site.
 func (f *drainFlags) call(cmd *cobra.Command, method, pattern string) (drains []site.Drained, err error) {
 	kind := steer.DrainCluster
 	switch {

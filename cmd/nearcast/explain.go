@@ -62,8 +62,7 @@ Karmada's word decides, and policy zones are not applied.`,
 	return c
 }
 
-// explainAnywhere asks the instance at the socket, or reads the Corefile's files where
-// that is "".
+// explainAnywhere asks the instance at the socket, or reads the Corefile's files if socket is "".
 func explainAnywhere(cmd *cobra.Command, socket, corefile, name string, from netip.Addr) (*explained, error) {
 	if socket != "" {
 		return explainLive(cmd, socket, name, from.String())

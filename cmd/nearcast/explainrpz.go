@@ -19,18 +19,18 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz"
 )
 
-// explained is what a server would answer: by its functions, by its policy zones, or by
-// both. A server that has only one of them has only that one's fields.
+// explained is what a server would answer: based on its functions, its policy zones, or both. Only
+// the fields of what the server has are set.
 type explained struct {
 	Name string `json:"name"`
 	From string `json:"from"`
 	*site.Explanation
-	// RPZ is what policy makes of the queries for A and AAAA.
+	// RPZ is what policy does with A and AAAA queries.
 	RPZ []rpz.Explanation `json:"rpz,omitempty"`
 }
 
-// explainLive asks the instance at a socket. A name that no function has is explained
-// by the policy zones alone, where there are any.
+// explainLive asks the instance at a socket. For a name that no function has, it explains only the
+// policy zones, if there are any.
 func explainLive(cmd *cobra.Command, socket, name, from string) (*explained, error) {
 	e := &explained{Name: dns.CanonicalName(name), From: from}
 	query := url.Values{"name": {name}, "from": {from}}
@@ -55,14 +55,14 @@ func explainLive(cmd *cobra.Command, socket, name, from string) (*explained, err
 	return nil, noFunction
 }
 
-// isAbsent reports whether a server has nothing to say of a name: no such function, or
-// no plugin that would know. A server of a version before knows no policy.
+// isAbsent reports whether a server knows nothing about a name: it has no such function, or no
+// plugin for it. Servers of earlier versions have no policy.
 func isAbsent(err error) bool {
 	status, ok := errors.AsType[*admin.StatusError](err)
 	return ok && (status.Code == http.StatusNotFound || status.Code == http.StatusNotImplemented)
 }
 
-// print prints the explanation, and with wire the replies.
+// print prints the explanation and, with wire, the replies.
 func (e *explained) print(w io.Writer, wire bool) error {
 	if e.Explanation != nil {
 		if err := printExplanation(w, e.Explanation); err != nil {
@@ -85,7 +85,7 @@ func (e *explained) print(w io.Writer, wire bool) error {
 	return nil
 }
 
-// alikeTypes groups explanations that differ in type and reply alone.
+// alikeTypes groups explanations that differ only in type and reply.
 func alikeTypes(all []rpz.Explanation) (groups [][]rpz.Explanation) {
 	for _, e := range all {
 		if last := len(groups) - 1; last >= 0 && decidesAlike(groups[last][0], e) {
@@ -102,7 +102,7 @@ func decidesAlike(a, b rpz.Explanation) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// printPolicy prints what policy makes of queries that are decided alike.
+// printPolicy prints what policy does with queries that are decided alike.
 func (e *explained) printPolicy(w io.Writer, alike []rpz.Explanation, wire bool) error {
 	var types []string
 	for _, one := range alike {
@@ -136,7 +136,7 @@ func (e *explained) printPolicy(w io.Writer, alike []rpz.Explanation, wire bool)
 	return nil
 }
 
-// actionText is what the rule does, with its data.
+// actionText describes the rule's action, with its data.
 func actionText(z rpz.Consulted) string {
 	text := z.Action
 	for _, record := range z.Data {
@@ -146,7 +146,7 @@ func actionText(z rpz.Consulted) string {
 	return strings.TrimSuffix(text, ",")
 }
 
-// why is the reason, and the name that the rule met where that is another.
+// why returns the reason, and the matched name if it differs from the query's.
 func why(z rpz.Consulted, asked string) string {
 	text := z.Reason
 	if z.Name != "" && !strings.EqualFold(strings.TrimSuffix(z.Name, "."), strings.TrimSuffix(asked, ".")) {

@@ -11,7 +11,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/check"
 )
 
-// fileKind is what a file is read as.
+// fileKind is how a file is read.
 type fileKind uint8
 
 const (
@@ -24,11 +24,11 @@ const (
 	kindDatabase
 )
 
-// headSize is how much of a file is looked at.
+// headSize is how much of a file is examined.
 const headSize = 64 << 10
 
-// kindOf returns what a file is by its content, and where that does not tell by its name.
-// The reason says why it is nothing that can be read.
+// kindOf determines the kind of a file from its content or, if that is unclear, from its name.
+// reason says why it cannot be read as any kind.
 func kindOf(path string, content []byte) (kind fileKind, reason string) {
 	head := manifest.Text(content[:min(len(content), headSize)])
 	if isDatabase(content) {
@@ -61,8 +61,7 @@ func kindOf(path string, content []byte) (kind fileKind, reason string) {
 	return kind, reason
 }
 
-// contents are what files of a kind have that no other kind's have. They go from the
-// surest to the least sure.
+// contents are patterns that only one kind of file has, from the most to the least certain.
 var contents = []struct {
 	kind fileKind
 	like func(head []byte) bool
@@ -78,30 +77,30 @@ var contents = []struct {
 }
 
 var (
-	// object is a key at the top of every object of Kubernetes.
+	// object is a top-level key of every Kubernetes object.
 	object = regexp.MustCompile(`(?m)^(?:- )?\{?\s*["']?(?:apiVersion|kind)["']?\s*:`)
-	// speaker is one of the keys of which a speaker's configuration has some.
+	// speaker is a key of which a speaker's configuration has several.
 	speaker     = regexp.MustCompile(`(?m)^\{?["']?(?:asn|routerID|peers|vips|pools)["']?\s*:`)
 	speakerJSON = regexp.MustCompile(`(?m)^\s*\{?\s*"(?:asn|routerID|peers|vips|pools)"\s*:`)
-	// record is a directive of a zone file, or a record that policy zones have.
+	// record is a directive of a zone file, or a record found in policy zones.
 	record = regexp.MustCompile(`(?mi)^(?:\$(?:TTL|ORIGIN|INCLUDE|GENERATE)\s|[^;#\s]*\s+(?:(?:\d+[smhdw]?)+\s+|IN\s+)*(?:SOA|CNAME)\s)`)
-	// location is who a line of a location table is about.
+	// location is the subject of a line in a location table.
 	location = regexp.MustCompile(`(?mi)^\s*(?:resolver\s+)?(?:AS\d+|[0-9a-f]*[.:][0-9a-f.:]*(?:/\d+)?)\s*,`)
 )
 
-// inJSON reports whether the text begins as JSON's objects do, and arrays of them.
+// inJSON reports whether the text begins like a JSON object or an array of objects.
 func inJSON(head []byte) bool {
 	text := bytes.TrimLeft(head, " \t\r\n[")
 	rest, begins := bytes.CutPrefix(text, []byte("{"))
 	return begins && bytes.HasPrefix(bytes.TrimSpace(rest), []byte(`"`))
 }
 
-// isDatabase looks for what stands before the metadata at the end of an MMDB.
+// isDatabase looks for the marker before the metadata at the end of an MMDB.
 func isDatabase(content []byte) bool {
 	return bytes.Contains(content[max(0, len(content)-128<<10):], []byte("\xab\xcd\xefMaxMind.com"))
 }
 
-// isCorefile reports whether a block is opened, and a plugin named in it, or misspelt.
+// isCorefile reports whether the text opens a block and names a plugin in it, possibly misspelt.
 func isCorefile(head []byte) bool {
 	opened := false
 	for line := range bytes.Lines(head) {

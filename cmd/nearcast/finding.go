@@ -13,7 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// finding is one thing that check has to say.
+// finding is one result of check.
 type finding struct {
 	Severity string `json:"severity"` // fault, warning or note
 	File     string `json:"file"`
@@ -21,17 +21,17 @@ type finding struct {
 	Object   string `json:"object,omitempty"`
 	Key      string `json:"key,omitempty"`
 	Reason   string `json:"reason"`
-	Text     string `json:"text"` // all of it, on one line
+	Text     string `json:"text"` // everything on one line
 }
 
 const (
 	severityFault   = "fault"
 	severityWarning = "warning"
-	// severityNote is of what is as it is meant to be, and worth to know.
+	// severityNote is for something correct that is useful to know.
 	severityNote = "note"
 )
 
-// ofFault returns what a fault says of the file at path, or of one that it names.
+// ofFault converts a fault of the file at path, or of a file that it names.
 func ofFault(path string, f federation.Fault) finding {
 	if f.File == "" {
 		f.File = path
@@ -48,14 +48,14 @@ func ofReason(path, reason string) finding {
 	return ofFault(path, federation.Fault{Reason: reason})
 }
 
-// located are errors that begin with their place: "FILE:LINE: ", or as CoreDNS writes it
-// "FILE:LINE - ", or as the speaker does "FILE: line LINE: ".
+// located matches errors that begin with their place: "FILE:LINE: ", CoreDNS's "FILE:LINE - ", or
+// the speaker's "FILE: line LINE: ".
 var located = regexp.MustCompile(`(?s)^(.+?):(?: line )?(\d+)(?:: | - )(.+)$`)
 
-// whollyOf are errors that begin with the name of a file: "FILE: ".
+// whollyOf matches errors that begin with a file name: "FILE: ".
 var whollyOf = regexp.MustCompile(`(?s)^(.+?): (.+)$`)
 
-// ofError returns what an error says of the file at path, or of one that it names.
+// ofError converts an error about the file at path, or about a file that it names.
 func ofError(severity, path string, err error) finding {
 	var f federation.Fault
 	var failed *fs.PathError
@@ -67,7 +67,7 @@ func ofError(severity, path string, err error) finding {
 	}
 	text := err.Error()
 	if at := located.FindStringSubmatch(text); at != nil && isThere(at[1]) {
-		line, _ := strconv.Atoi(at[2]) // it is digits
+		line, _ := strconv.Atoi(at[2]) // always digits
 		return finding{Severity: severity, File: at[1], Line: line, Reason: at[3], Text: text}
 	}
 	if at := whollyOf.FindStringSubmatch(text); at != nil && isThere(at[1]) {
@@ -98,8 +98,8 @@ func ofFaults(path string, faults []federation.Fault) []finding {
 	return all
 }
 
-// arrange puts what was found about the file at path, and those that it names, in order:
-// the file's own, then by file and line.
+// arrange sorts the findings about the file at path and the files that it names: the file's own
+// first, then by file and line.
 func arrange(path string, findings []finding) {
 	slices.SortStableFunc(findings, func(a, b finding) int {
 		if own := a.File == path; own != (b.File == path) {

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// labProgram runs the lab. It is a program of its own, because it links a BGP router and a
+// labProgram runs the lab. It is a separate program, because it links a BGP router and a
 // WebAssembly runtime, which the command does not need.
 const labProgram = "nearcast-lab"
 
@@ -24,7 +24,7 @@ func labCommand() *cobra.Command {
 		Short: "Run the paper's federation of five clusters on this machine",
 		Long: `Run the paper's federation of five clusters on this machine. It is a program of its own,
 nearcast-lab, which gets all arguments; it must be beside this program or in PATH.`,
-		DisableFlagParsing: true, // they are nearcast-lab's
+		DisableFlagParsing: true, // they belong to nearcast-lab
 		ValidArgsFunction:  completeLab,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path, err := findLab()
@@ -36,7 +36,7 @@ nearcast-lab, which gets all arguments; it must be beside this program or in PAT
 	}
 }
 
-// findLab returns the path of the lab's program: beside this one, or else in PATH.
+// findLab returns the path of the lab's program: next to this one, otherwise in PATH.
 func findLab() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -53,8 +53,8 @@ func findLab() (string, error) {
 		labProgram, filepath.Dir(self), filepath.Dir(self), labProgram)
 }
 
-// completeLab asks the lab's program what may follow: a line for each, and at last how a
-// shell is to go on.
+// completeLab asks the lab's program for completions: one per line, and finally how the shell
+// should continue.
 func completeLab(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	path, err := findLab()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command nearcast is the command for people: it explains answers, checks
-// configurations and operates what runs.
+// Command nearcast is the command-line tool for operators: it explains answers, checks
+// configurations and operates running instances.
 package main
 
 import (

@@ -68,8 +68,8 @@ func rpzEnableCommand() *cobra.Command {
 		})
 }
 
-// zoneCommand is one that takes the name of a policy zone, which it completes. Where none
-// is given it runs with "".
+// zoneCommand returns a command that takes the name of a policy zone and completes it. Without an
+// argument it runs with "".
 func zoneCommand(socket *string, use, short, long string, run func(*cobra.Command, string) error) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1),
@@ -98,10 +98,10 @@ func adminFlag(c *cobra.Command, socket *string) {
 	c.Flags().StringVar(socket, "admin", "/run/nearcast/admin.sock", "the admin `SOCKET` of the instance")
 }
 
-// callRPZ has the plugin rpz do something.
+// callRPZ sends a request to the rpz plugin.
 func callRPZ(cmd *cobra.Command, socket, method, path string, query url.Values, out any) error {
 	if _, err := program.WantsJSON(cmd); err != nil {
-		return err // before anything is done
+		return err // nothing was done yet
 	}
 	err := admin.Call(cmd.Context(), socket, method, rpz.AdminPath+path, query, out)
 	if lacks(err) {
@@ -110,7 +110,7 @@ func callRPZ(cmd *cobra.Command, socket, method, path string, query url.Values, 
 	return err
 }
 
-// lacks reports whether nothing at the socket answers the path.
+// lacks reports whether nothing at the socket serves the path.
 func lacks(err error) bool {
 	status, ok := errors.AsType[*admin.StatusError](err)
 	return ok && status.Code == http.StatusNotImplemented
@@ -135,8 +135,7 @@ func switchZone(cmd *cobra.Command, socket, method string, query url.Values) err
 	})
 }
 
-// printRefreshed prints what came of a refresh, a line for each place that the zone
-// comes from.
+// printRefreshed prints the result of a refresh, one line for each source of the zone.
 func printRefreshed(w io.Writer, all []rpz.Refreshed) error {
 	for _, r := range all {
 		if !r.Done {
@@ -155,7 +154,7 @@ func printRefreshed(w io.Writer, all []rpz.Refreshed) error {
 	return nil
 }
 
-// failedRefresh is the error of those that failed.
+// failedRefresh returns the errors of the refreshes that failed.
 func failedRefresh(all []rpz.Refreshed) error {
 	var errs []error
 	for _, r := range all {

@@ -56,7 +56,7 @@ func printZones(w io.Writer, st rpz.Status, now time.Time) error {
 	return nil
 }
 
-// printZone prints what has no room in the table.
+// printZone prints what does not fit in the table.
 func printZone(w io.Writer, z rpz.ZoneStatus, now time.Time) {
 	if z.Disabled != nil {
 		fmt.Fprintf(w, "\n%s\n", z.Disabled)
@@ -72,7 +72,7 @@ func printZone(w io.Writer, z rpz.ZoneStatus, now time.Time) {
 	}
 }
 
-// since says how long ago something was.
+// since says how long ago something happened.
 func since(at, now time.Time) string {
 	if at.IsZero() {
 		return "-"
@@ -80,7 +80,7 @@ func since(at, now time.Time) string {
 	return length(max(now.Sub(at), time.Millisecond)) + " ago"
 }
 
-// lastText says what came of the last try, and when.
+// lastText says how and when the last attempt ended.
 func lastText(z rpz.ZoneStatus, now time.Time) string {
 	if z.Tried.IsZero() {
 		return "-"
@@ -88,7 +88,7 @@ func lastText(z rpz.ZoneStatus, now time.Time) string {
 	return z.Result + " " + since(z.Tried, now)
 }
 
-// nextText says when the zone is tried again.
+// nextText says when the zone is retried.
 func nextText(z rpz.ZoneStatus, now time.Time) string {
 	switch {
 	case !z.Next.IsZero():
@@ -113,7 +113,7 @@ func rulesText(rules map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// zoneNames are the names of the zones, each once.
+// zoneNames returns the names of the zones, without duplicates.
 func zoneNames(st rpz.Status) (names []string) {
 	for _, z := range st.Zones {
 		names = append(names, z.Zone)

@@ -8,7 +8,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// units are what check reads, in the order in which it says so.
+// units are what check reads, in the order of its output.
 var units = []string{
 	unitBlock, unitCluster, unitFunction, unitBinding, unitWorkload, unitService, unitLocation, unitDatabase, unitZone, unitRule, unitPeer, unitVIP,
 }
@@ -28,7 +28,7 @@ const (
 	unitVIP      = "VIP"
 )
 
-// tally is what was read of each unit, by file: one that is read twice counts once.
+// tally counts what was read of each unit, by file: a file that is read twice counts once.
 type tally map[string]map[string]int
 
 func (t tally) set(file, unit string, n int) {
@@ -42,8 +42,8 @@ func (t tally) set(file, unit string, n int) {
 	t[file][unit] = n
 }
 
-// whole returns the name of a file from the root and without links on the way, so that
-// each has one.
+// whole returns the absolute name of a file with all links resolved, so that each file has one
+// name.
 func whole(file string) string {
 	if actual, err := filepath.EvalSymlinks(file); err == nil {
 		file = actual
@@ -54,7 +54,7 @@ func whole(file string) string {
 	return file
 }
 
-// objects counts those of manifests.
+// objects counts the objects in manifests.
 func (t tally) objects(all []federation.Object) {
 	type place struct{ file, unit string }
 	counts := map[place]int{}
@@ -103,7 +103,7 @@ func (t tally) String() string {
 	return strings.Join(parts, ", ") + " in " + count(len(t), "file")
 }
 
-// count returns a number and what it is of, in the plural but for one.
+// count returns a number and its unit, in the plural unless the number is one.
 func count(n int, unit string) string {
 	if n == 1 {
 		return "1 " + unit
