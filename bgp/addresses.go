@@ -85,8 +85,8 @@ func pause(ctx context.Context, d time.Duration) {
 // the controller wanted once it was known which addresses are present.
 func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired {
 	moved := s.addresses.stale
-	// Keep the previous order: if nothing is to be added, neither call asks the kernel, and a
-	// withdrawal does not wait for it.
+	// Keep the previous order, so that neither call asks the kernel if nothing is to be added, and
+	// a withdrawal does not wait for it.
 	s.bind(union(s.addresses.given, want.Bound), look, now)
 	s.version.Desired = s.controller.Version().Desired
 	want = s.controller.Desired(now)

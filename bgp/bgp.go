@@ -168,10 +168,10 @@ type Status struct {
 	VIPs     []VIPStatus  `json:"vips"`
 	// Aggregates are prefixes that are announced for several VIPs.
 	Aggregates []AggregateStatus `json:"aggregates,omitempty"`
-	// Drains are those that were commanded here. They survive a restart if there is a state folder.
+	// Drains are those that were commanded here. They survive a restart if there is a state directory.
 	Drains []Drain `json:"drains,omitempty"`
 	// DrainsUnsaved says why the current drains are not on disk: they are in force, but a restart
-	// would lose what has changed. "" if they are saved or no folder is configured.
+	// would lose what has changed. "" if they are saved or no directory is configured.
 	DrainsUnsaved string `json:"drainsUnsaved,omitempty"`
 	// DrainsLost says which drains of an earlier run could not be read at start; "" for none.
 	DrainsLost string `json:"drainsLost,omitempty"`

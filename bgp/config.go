@@ -19,7 +19,7 @@ import (
 
 // Config is the speaker's configuration file.
 type Config struct {
-	// ASN is this site's AS number, RouterID its BGP Identifier.
+	// ASN is this site's AS number, RouterID its BGP Identifier, an IPv4 address.
 	ASN      uint32     `yaml:"asn"`
 	RouterID netip.Addr `yaml:"routerID"`
 	// Listen is where routers connect to; if absent, no port is opened. All addresses have the same

@@ -160,7 +160,7 @@ func sum(counts []int) (n int) {
 	return n
 }
 
-// counted says of how many prepends, the peer's last, the VIP's are.
+// counted formats the prepends of a source and, if there are any, those of the peer.
 func counted(counts []int) string {
 	if len(counts) < 2 || counts[1] == 0 {
 		return fmt.Sprint(counts[0])

@@ -16,7 +16,7 @@ import (
 // class is a set of peers that the policy treats alike, so that they share statements: GoBGP
 // evaluates all statements for every route and peer.
 type class struct {
-	like  *peer // a member
+	like  *peer // any member
 	addrs []netip.Addr
 }
 

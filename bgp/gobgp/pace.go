@@ -28,8 +28,8 @@ type trouble struct {
 	attempts, failures int
 	// retry is when to connect again; zero while an attempt is in progress.
 	retry time.Time
-	// subject is the session at the last failure, at its time, and told the last verdict that
-	// included a message of the router.
+	// subject is the session at the last failure, which happened at at; told is the last verdict
+	// that included a message of the router.
 	subject   outage.Subject
 	at        time.Time
 	told      outage.Verdict

@@ -16,11 +16,11 @@ const (
 	// value is a second longer than a connection may take: the kernel needs three to report that a
 	// router does not answer on its link.
 	connectRetry = 5
-	// idleAfterReset is short for the same reason: the default holds a peer for 30 s.
+	// idleAfterReset is also in seconds: the default holds a peer for 30 s.
 	idleAfterReset = 1
 	// gtsmTTL is the TTL of a packet that no router has forwarded (RFC 5082).
 	gtsmTTL = 255
-	// patience is how long a session may take to begin, from the start of the attempt. GoBGP would
+	// patience is how long a session may take to begin, from the first attempt. GoBGP would
 	// wait four minutes for the first message of a router that accepted its connection, and would
 	// not accept another connection meanwhile.
 	patience = 15 * time.Second

@@ -48,7 +48,7 @@ func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 		st.Address = p.config.Address.String()
 	}
 	if session != nil {
-		// The API counts states from one, package bgp from zero.
+		// The API counts states from one, GoBGP's packet code from zero.
 		st.State = stateName(gobgp.FSMState(session.State.SessionState - 1))
 		st.BFD = bfdState(session)
 	}

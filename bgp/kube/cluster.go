@@ -109,7 +109,7 @@ func newCluster(reads, writes kubernetes.Interface, config bgp.Services, log *sl
 }
 
 // Assign implements bgp.Cluster. granted must follow from the last declaration by the time Run's
-// changed returns. Nothing is written before the first declaration, because an empty start would
+// changed returns. Nothing is written until it has returned once, because an empty start would
 // remove the addresses of every Service.
 func (c *Cluster) Assign(granted map[bgp.ServiceRef][]netip.Addr) { c.writer.assign(granted) }
 
