@@ -1,9 +1,9 @@
 // Package loopback gives VIPs to this machine on lo, so that it takes packets to them and programs
 // can listen on them, and reports which addresses the machine takes.
 //
-// Addresses are marked with a protocol number of their own (IFA_PROTO, Linux 5.18 and later; `ip
-// addr` shows "proto 0x4e") and with their owner in the metric of their route. Thus a speaker finds
-// those that an earlier run left, and does not touch those of another speaker. Older kernels keep
+// Addresses are marked with a protocol number of their own (IFA_PROTO, Linux 5.18 and later;
+// `ip addr` shows "proto 0x4e") and with their owner in the metric of their route. Thus a speaker
+// finds those that an earlier run left, and does not touch those of another speaker. Older kernels keep
 // no protocol number: there, addresses left by other speakers look like addresses that others gave,
 // and stay.
 //

@@ -69,7 +69,8 @@ func (s Subject) openAdvice(n *Notification, open *Open) string {
 	return ""
 }
 
-// capabilityMultiprotocol is the capability whose absence routers refuse in practice (RFC 4760).
+// capabilityMultiprotocol is the capability whose absence makes routers refuse a session in practice
+// (RFC 4760).
 const capabilityMultiprotocol = 1
 
 // capabilityAdvice reads which capability the router requires: the data begin with its code, length

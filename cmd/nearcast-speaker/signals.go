@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// handled are the signals that signals handles, so that each is handled once.
+// handled are the signals that nothing else receives, so that each is handled once.
 var handled = []os.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT}
 
 // signals delivers the signals that the process receives from start to end: one that arrives while

@@ -141,7 +141,8 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	return nil
 }
 
-// problemText says why the session is down, since when, and when it is retried; "" if it is up.
+// problemText says why the session is down, since when, and when it is retried; "" if there is
+// nothing to report.
 func problemText(p bgp.PeerStatus, now time.Time) string {
 	if p.Outage == nil || p.Problem == "" {
 		return p.Problem
