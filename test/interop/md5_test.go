@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/turns"
 	"github.com/nearcast/nearcast/internal/admin"
 	"github.com/nearcast/nearcast/internal/fixture"
 )
@@ -70,6 +71,7 @@ func TestARotatedKeyResetsItsSessionAloneAndOnce(t *testing.T) {
 			p.wantSession()
 			before := established(r2, other, p.site.v4)
 			atOther.becomes(time.Now(), slack, p.site.v4)
+			time.Sleep(turns.Settle + time.Second) // or the first session waits for the other one
 			start := time.Now()
 			fixture.Write(t, file, otherKey+"\n")
 			eventually(t, "the router is asked to move its traffic", slack, func() error {
