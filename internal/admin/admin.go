@@ -1,9 +1,9 @@
-// Package admin is the Unix socket on which a running instance answers the
-// nearcast command: HTTP, for the socket's owner alone.
+// Package admin serves the Unix socket on which a running instance answers the nearcast
+// command. It speaks HTTP, and only to the socket's owner.
 //
-// Who listens at one path shares its socket: the newest that is open answers, but for
-// the paths that a Part answers at every socket of the process. All functions may be
-// called by any goroutine.
+// Several Servers in one process may listen at one path and share its socket: the newest
+// open one answers, except for paths that a Part answers at every socket of the process.
+// All functions may be called from any goroutine.
 package admin
 
 import (
@@ -19,12 +19,12 @@ import (
 	"time"
 )
 
-// timeout bounds one request, either side.
+// timeout bounds one request, on both sides.
 const timeout = 10 * time.Second
 
-// StatusError is an answer other than success.
+// StatusError is an answer with a status other than success.
 type StatusError struct {
-	// Code is the HTTP status; http.StatusNotImplemented where nothing in the process
+	// Code is the HTTP status; http.StatusNotImplemented if nothing in the process
 	// answers the path.
 	Code int
 	Text string
@@ -40,7 +40,7 @@ func Reply(w http.ResponseWriter, v any, status int, err error) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the client has gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(v) // the client has gone
 }
 
 // Call asks the instance at the socket for a path with its query and decodes

@@ -14,11 +14,11 @@ import (
 	"github.com/nearcast/nearcast/internal/folder"
 )
 
-// MaxPath is the longest path of a socket: the address is an array of 108 bytes,
-// and a new socket has a longer name until it takes its place.
+// MaxPath is the maximum length of a socket's path: the kernel's address is an array of
+// 108 bytes, and a new socket has a longer temporary name until it is renamed into place.
 const MaxPath = 96
 
-// process has the sockets of this process by path, and the parts by prefix, the newest
+// process holds the sockets of this process by path, and the parts by prefix, newest
 // last.
 var process = struct {
 	sync.Mutex
@@ -26,7 +26,7 @@ var process = struct {
 	parts   map[string][]*Part
 }{sockets: map[string]*socket{}, parts: map[string][]*Part{}}
 
-// socket is one that this process listens at.
+// socket is a socket on which this process listens.
 type socket struct {
 	path     string
 	listener *listener
@@ -39,11 +39,12 @@ type Server struct {
 	handler http.Handler
 }
 
-// Listen serves handler on a socket at path, mode 0600; nil serves the parts alone. In
-// this process the newest Server with a handler answers, and when it closes the one
-// before it does again. A socket that is there already is replaced in one step where it is
-// nobody's any more, or that of the process which this one succeeds. That of another process
-// that runs is an error, and so is what is no socket. Its folder is made where it is missing.
+// Listen serves handler on a socket at path with mode 0600; if handler is nil, only parts
+// answer. Within this process the newest Server with a handler answers; when it closes, the
+// previous one takes over again. Listen replaces an existing socket in one step if nobody
+// listens on it any more, or if it belongs to the process that this one succeeds. A socket of
+// another running process is an error, and so is a file that is not a socket. Listen creates
+// the directory if it is missing.
 func Listen(path string, handler http.Handler) (*Server, error) {
 	process.Lock()
 	defer process.Unlock()
@@ -67,8 +68,8 @@ func Listen(path string, handler http.Handler) (*Server, error) {
 	return u, nil
 }
 
-// Close ends the use. The last one removes the socket, unless another process took it
-// over.
+// Close ends this use of the socket. The last Close removes the socket, unless another
+// process has taken it over.
 func (u *Server) Close() {
 	process.Lock()
 	defer process.Unlock()
@@ -88,13 +89,13 @@ func (u *Server) Close() {
 	s.listener.close()
 }
 
-// Part answers the requests below a prefix at every socket of the process.
+// Part answers requests below a prefix at every socket of the process.
 type Part struct {
 	prefix  string
 	handler http.Handler
 }
 
-// Offer has handler answer the requests below the prefix, such as /rpz/. The newest
+// Offer makes handler answer the requests below the prefix, for example /rpz/. The newest
 // Part of a prefix answers.
 func Offer(prefix string, handler http.Handler) *Part {
 	process.Lock()
@@ -104,7 +105,7 @@ func Offer(prefix string, handler http.Handler) *Part {
 	return p
 }
 
-// Close ends the offer; the Part before it answers again.
+// Close ends the offer. The previous Part of the prefix answers again.
 func (p *Part) Close() {
 	process.Lock()
 	defer process.Unlock()
@@ -121,7 +122,7 @@ func (s *socket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(w, r)
 }
 
-// handlerOf returns who answers the path; nil where nobody does.
+// handlerOf returns the handler of the path, or nil if there is none.
 func (s *socket) handlerOf(path string) http.Handler {
 	process.Lock()
 	defer process.Unlock()
@@ -138,7 +139,7 @@ func (s *socket) handlerOf(path string) http.Handler {
 	return nil
 }
 
-// listener is the socket's end in the file system.
+// listener is the listening end of the socket in the file system.
 type listener struct {
 	*net.UnixListener
 	http http.Server
@@ -162,7 +163,7 @@ func listen(path string, handler http.Handler) (*listener, error) {
 	return l, nil
 }
 
-// isReached reports whether who connects to the path reaches this listener.
+// isReached reports whether a connection to the path reaches this listener.
 func (l *listener) isReached(path string) bool {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err != nil {

@@ -15,10 +15,9 @@ import (
 	"github.com/nearcast/nearcast/internal/unixpeer"
 )
 
-// take listens on a new socket that takes the place of what is at the path, if that may
-// be replaced.
+// take listens on a new socket and replaces what is at the path, if that is allowed.
 func take(path string) (*net.UnixListener, error) {
-	// Of two that start at once the second sees the first.
+	// If two processes start at once, the second sees the first.
 	unlock, err := lock(filepath.Dir(path))
 	if err != nil {
 		return nil, err
@@ -44,11 +43,11 @@ func take(path string) (*net.UnixListener, error) {
 	return listener, nil
 }
 
-// lockWait bounds how long others may hold a folder, who are about to start as well.
+// lockWait bounds how long another process that is also starting may hold the directory.
 const lockWait = time.Second
 
-// lock holds the folder for this process alone until unlock is called. The kernel
-// gives it back with the process.
+// lock locks the directory for this process until unlock is called. The kernel releases
+// the lock when the process ends.
 func lock(folder string) (unlock func(), err error) {
 	f, err := os.Open(folder)
 	if err != nil {
@@ -66,7 +65,7 @@ func lock(folder string) (unlock func(), err error) {
 	}
 }
 
-// replaceable returns why what is at the path must not be replaced; nil if it may.
+// replaceable returns an error if what is at the path must not be replaced.
 func replaceable(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -79,14 +78,14 @@ func replaceable(path string) error {
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
-		return nil // whoever listened has ended
+		return nil // the listener has ended
 	}
 	owner := ""
 	if err == nil {
 		defer conn.Close()
 		switch pid := unixpeer.PID(conn); {
 		case pid == 0:
-		case pid == os.Getpid() || pid == os.Getppid(): // whom this process succeeds, in a reload or an upgrade
+		case pid == os.Getpid() || pid == os.Getppid(): // this process succeeds it, in a reload or an upgrade
 			return nil
 		default:
 			owner = fmt.Sprintf(" (process %d)", pid)

@@ -1,6 +1,6 @@
-// Package hint is what the resolver tells the speaker of its site: which shared
-// addresses are to leave it, since Karmada moves their function away. The local
-// cluster's API would show that only when the endpoints go.
+// Package hint carries hints from the resolver to the speaker of its site: which shared
+// addresses should leave the site because Karmada moves their function away. The local
+// cluster's API would show that only when the endpoints disappear.
 package hint
 
 import (
@@ -14,24 +14,23 @@ import (
 // Path is where a speaker takes hints on its admin socket.
 const Path = "/hints"
 
-// Last is how long hints hold without being told again: a resolver that died must
-// not keep an address away.
+// Last is how long hints hold without a refresh: if the resolver dies, it must not keep
+// an address away.
 const Last = 30 * time.Second
 
-// Hint is the word that a VIP is to leave this site.
+// Hint asks the speaker to withdraw a VIP from this site.
 type Hint struct {
 	VIP netip.Addr `json:"vip"`
-	// Namespace is that of the functions whose VIP it is for the resolver. For the speaker
-	// it may be another's, which the hint then does not move.
+	// Namespace is the namespace of the functions that the resolver has at the VIP. If the
+	// speaker has the VIP in another namespace, it ignores the hint.
 	Namespace string `json:"namespace"`
 	Reason    string `json:"reason"`
 }
 
-// Tell gives all the hints to the speaker at the socket, in the place of those that
-// it was told before.
+// Tell sends all hints to the speaker at the socket. They replace those sent before.
 func Tell(ctx context.Context, socket string, all []Hint) error {
 	if all == nil {
-		all = []Hint{} // JSON's null would be nothing said
+		all = []Hint{} // null in JSON would mean that nothing was sent
 	}
 	return admin.Put(ctx, socket, Path, all)
 }
