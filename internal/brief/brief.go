@@ -1,5 +1,6 @@
-// Package brief makes text that tenants, members and strangers wrote fit to be kept and
-// shown: in a reason, an Event, a log or on a terminal. It keeps no state.
+// Package brief shortens and escapes text written by tenants, members and strangers, so
+// that it is safe to store and to show in a reason, an Event, a log or a terminal. It
+// keeps no state.
 package brief
 
 import (
@@ -11,19 +12,19 @@ import (
 	"unicode/utf8"
 )
 
-// Most is how many octets Text returns at the most. An Event's note has room for a few
-// of them, and a hundred thousand functions for one each.
+// Most is the maximum number of octets that Text returns. An Event's note has room for a
+// few such texts, and a hundred thousand functions can hold one each.
 const Most = 200
 
-// gap stands for what Text left out.
+// gap replaces the text that Text leaves out.
 const gap = "…"
 
-// tail is how many octets Text keeps of the end, where errors have their cause.
+// tail is how many octets Text keeps of the end, where errors state their cause.
 const tail = 64
 
-// Text returns s escaped as by [Escape] and in at most [Most] octets: what is longer
-// loses its middle. It shares no memory with s, and its cost does not grow with s. What
-// Text returned it returns as it is.
+// Text returns s escaped as by [Escape] and cut to at most [Most] octets; it cuts longer
+// text in the middle. The result shares no memory with s, and the cost does not grow with
+// the length of s. Text returns its own output unchanged.
 func Text(s string) string {
 	if len(s) <= Most {
 		if escaped := Escape(s); len(escaped) <= Most {
@@ -34,7 +35,8 @@ func Text(s string) string {
 	return first(s, Most-len(gap)-len(end)) + gap + end
 }
 
-// first returns as much of the beginning of s as has so many octets when it is escaped.
+// first returns the longest beginning of s that has at most this many octets when
+// escaped.
 func first(s string, most int) string {
 	var b strings.Builder
 	for len(s) > 0 {
@@ -49,7 +51,7 @@ func first(s string, most int) string {
 	return b.String()
 }
 
-// last is as first, of the end of s.
+// last is like first, for the end of s.
 func last(s string, most int) string {
 	text := ""
 	for len(s) > 0 {
@@ -64,10 +66,10 @@ func last(s string, most int) string {
 	return text
 }
 
-// Escape returns s with everything escaped that a terminal would execute, or that would
-// make the text look like another: control characters, line ends, what turns the
-// direction of writing or has no width, and octets that are not UTF-8. Backslashes stay
-// as they are, so that what is quoted already is not quoted again.
+// Escape escapes everything in s that a terminal would execute or that could disguise the
+// text: control characters, line ends, characters that change the writing direction or
+// have no width, and octets that are not valid UTF-8. It keeps backslashes, so that
+// quoted text is not quoted twice.
 func Escape(s string) string {
 	if isPlain(s) {
 		return s
@@ -75,7 +77,7 @@ func Escape(s string) string {
 	return first(s, len(s)*longest)
 }
 
-// longest is the most octets that one octet becomes: \u001b.
+// longest is the most octets that one escaped octet takes: \u001b.
 const longest = 6
 
 func isPlain(s string) bool {
@@ -89,7 +91,8 @@ func isPlain(s string) bool {
 	return true
 }
 
-// isShown reports whether the rune, which took so many octets, is shown as itself.
+// isShown reports whether the rune, which was decoded from size octets, is shown
+// unescaped.
 func isShown(r rune, size int) bool {
 	if r == utf8.RuneError && size == 1 {
 		return false
@@ -97,7 +100,7 @@ func isShown(r rune, size int) bool {
 	return unicode.IsPrint(r) && !unicode.Is(blank, r)
 }
 
-// blank are letters and signs that show nothing, and so pass for printable.
+// blank lists letters and signs that show nothing but count as printable.
 var blank = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x034f, Hi: 0x034f, Stride: 1}, // combining grapheme joiner
 	{Lo: 0x115f, Hi: 0x1160, Stride: 1}, // Hangul fillers
@@ -111,8 +114,8 @@ var blank = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0xe0100, Hi: 0xe01ef, Stride: 1}, // variation selectors
 }}
 
-// escape returns the rune, which is all of s, as JSON writes it in a string, so that JSON
-// may be escaped too. JSON cannot have what is not a rune.
+// escape returns the rune, which is all of s, as a JSON string writes it, so that JSON
+// may be escaped too. Invalid UTF-8 cannot occur in JSON.
 func escape(s string, r rune) string {
 	switch {
 	case isShown(r, len(s)):
@@ -137,8 +140,8 @@ func hex(n uint64, digits int) string {
 	return strings.Repeat("0", digits-len(text)) + text
 }
 
-// Writer writes to w what it is given, line by line, with each line escaped as by
-// [Escape]; tabs stay. JSON means what it did. Who writes to it writes whole runes.
+// Writer returns a writer that escapes each line as [Escape] does, keeping tabs, and
+// writes it to w. Escaped JSON keeps its meaning. Callers must write whole runes.
 func Writer(w io.Writer) io.Writer { return writer{w} }
 
 type writer struct{ to io.Writer }
