@@ -1,5 +1,5 @@
-// Package directives puts Nearcast's plugins in their place in CoreDNS's order,
-// which is fixed when a binary is built and not by the Corefile.
+// Package directives inserts Nearcast's plugins into CoreDNS's plugin order, which is
+// fixed when a binary is built and not by the Corefile.
 package directives
 
 import (
@@ -21,7 +21,7 @@ import (
 //   - cache knows no client, so that in front of nearcast it would give one
 //     client the cluster of another: it stands behind.
 //
-// It must be called before a server is started, and may be called again.
+// Call it before a server starts. It may be called again.
 func Install() error {
 	order, err := Order()
 	if err != nil {
@@ -30,9 +30,9 @@ func Install() error {
 	return dnsserver.SetDirectives(order)
 }
 
-// Order returns CoreDNS's order with ours in it. The programs of the minimal image know
-// no other directives than Minimal, so that CoreDNS and `nearcast check` name a line that
-// has one of the others.
+// Order returns CoreDNS's order including Nearcast's plugins. The programs of the minimal
+// image know only the directives in Minimal, so CoreDNS and `nearcast check` report a
+// line that uses another one.
 func Order() ([]string, error) {
 	order, err := whole()
 	if OnlyMinimal {
@@ -61,7 +61,7 @@ func whole() ([]string, error) {
 	return order, nil
 }
 
-// insert returns the order with ours moved to right after another plugin.
+// insert returns the order with ours moved directly behind the plugin after.
 func insert(order []string, after string, ours []string) ([]string, error) {
 	order = slices.DeleteFunc(slices.Clone(order), func(d string) bool { return slices.Contains(ours, d) })
 	at := slices.Index(order, after)

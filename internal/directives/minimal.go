@@ -1,7 +1,7 @@
 package directives
 
-// Minimal are the directives of the plugins that internal/directives/minimal links: ours, and those
-// of CoreDNS that Nearcast's uses need, in alphabetical order.
+// Minimal lists the directives of the plugins that internal/directives/minimal links: Nearcast's,
+// and those of CoreDNS that it needs, in alphabetical order.
 var Minimal = []string{
 	"acl", "any", "bind", "bufsize", "cache", "cancel", "ddr", "debug", "direct", "dns64", "dnstap", "errors", "file", "forward",
 	"geoip", "header",

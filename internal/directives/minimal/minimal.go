@@ -1,8 +1,8 @@
-// Package minimal links the plugins of CoreDNS that Nearcast's uses need, for the image
-// that is deployed: what is not in a program needs no update and cannot be attacked. It
-// leaves out what reads clouds, Kubernetes, etcd or Nomad, dnssec (which brings a cloud's
-// client; nearcast has its sign), template, trace, and whatever runs a command.
-// internal/directives has their directives, in the package's order.
+// Package minimal links the plugins of CoreDNS that Nearcast needs, for the deployed
+// image: a plugin that is not linked needs no update and cannot be attacked. It leaves
+// out plugins that read clouds, Kubernetes, etcd or Nomad, dnssec (which links a cloud's
+// client; use nearcast's sign), template, trace, and plugins that run commands.
+// internal/directives lists their directives, in the same order.
 package minimal
 
 import (
