@@ -1,6 +1,6 @@
-// Package dnr writes the options by which networks tell their clients of encrypted
-// resolvers (DNR, RFC 9463), on the wire and for the servers that send them. All of it
-// is pure.
+// Package dnr encodes the options with which networks announce encrypted resolvers to
+// their clients (DNR, RFC 9463), on the wire and as configuration for the servers that
+// send them. All functions are pure.
 package dnr
 
 import (
@@ -23,9 +23,10 @@ const (
 
 // Resolver is an encrypted resolver.
 type Resolver struct {
-	// Priority is 1 to 65535; the lowest is tried first.
+	// Priority is 1 to 65535; clients try the lowest first.
 	Priority uint16
-	// Name is the authentication domain name, fully qualified: the certificate has it.
+	// Name is the authentication domain name, fully qualified. The certificate must
+	// contain it.
 	Name string
 	// Addrs are the resolver's addresses, of both families.
 	Addrs []netip.Addr
@@ -33,8 +34,8 @@ type Resolver struct {
 	Params []dns.SVCBKeyValue
 }
 
-// DHCPv4 returns the data of DHCPv4's option: all resolvers, one after another. Data of
-// more than 255 octets is split by who sends it (RFC 3396).
+// DHCPv4 returns the data of the DHCPv4 option, which holds all resolvers one after
+// another. The sender splits data of more than 255 octets (RFC 3396).
 func DHCPv4(all []Resolver) (data []byte, err error) {
 	for _, r := range inFamily(all, netip.Addr.Is4) {
 		name, err := wireName(r.Name)
@@ -64,7 +65,7 @@ func DHCPv4(all []Resolver) (data []byte, err error) {
 	return data, nil
 }
 
-// DHCPv6 returns the data of DHCPv6's options, one for each resolver.
+// DHCPv6 returns the data of the DHCPv6 options, one option for each resolver.
 func DHCPv6(all []Resolver) (options [][]byte, err error) {
 	for _, r := range inFamily(all, netip.Addr.Is6) {
 		data := binary.BigEndian.AppendUint16(nil, r.Priority)
@@ -76,8 +77,9 @@ func DHCPv6(all []Resolver) (options [][]byte, err error) {
 	return options, nil
 }
 
-// Advertisements returns options of router advertisements, whole with type and length,
-// one for each resolver. Clients may use them for the lifetime, in seconds on the wire.
+// Advertisements returns complete router advertisement options, with type and length, one
+// for each resolver. Clients may use them for the lifetime, which is in seconds on the
+// wire.
 func Advertisements(all []Resolver, lifetime time.Duration) (options [][]byte, err error) {
 	for _, r := range inFamily(all, netip.Addr.Is6) {
 		data := binary.BigEndian.AppendUint16([]byte{CodeAdvertisement, 0}, r.Priority)
@@ -97,9 +99,9 @@ func Advertisements(all []Resolver, lifetime time.Duration) (options [][]byte, e
 	return options, nil
 }
 
-// appendBody appends name, addresses and parameters as both options for IPv6 have them;
-// one without addresses has the name alone. In advertisements the parameters are sized,
-// for what follows is padding.
+// appendBody appends name, addresses and parameters in the format that both IPv6 options
+// share. A resolver without addresses has only the name. In advertisements the parameters
+// carry a length, because padding follows.
 func (r Resolver) appendBody(data []byte, sized bool) ([]byte, error) {
 	name, err := wireName(r.Name)
 	if err != nil {
@@ -121,8 +123,9 @@ func (r Resolver) appendBody(data []byte, sized bool) ([]byte, error) {
 	return append(data, params...), nil
 }
 
-// inFamily returns the resolvers with their addresses of one family. One that has none
-// there is sent by its name alone, once: its client asks for _dns.NAME.
+// inFamily returns the resolvers with their addresses of one family. A resolver without
+// an address of that family is sent once, with only its name: the client queries
+// _dns.NAME.
 func inFamily(all []Resolver, is func(netip.Addr) bool) (some []Resolver) {
 	named := map[string]bool{}
 	for _, r := range all {
@@ -141,7 +144,7 @@ func inFamily(all []Resolver, is func(netip.Addr) bool) (some []Resolver) {
 	return some
 }
 
-// appendSized appends text with its length before it, in two octets.
+// appendSized appends text with its length in front, in two octets.
 func appendSized(data, text []byte) ([]byte, error) {
 	if len(text) > math.MaxUint16 {
 		return nil, errors.New("more than 65535 octets")
@@ -149,7 +152,7 @@ func appendSized(data, text []byte) ([]byte, error) {
 	return append(binary.BigEndian.AppendUint16(data, uint16(len(text))), text...), nil
 }
 
-// wireName is a name as RFC 1035 has it, not compressed.
+// wireName encodes a name as in RFC 1035, without compression.
 func wireName(name string) ([]byte, error) {
 	buffer := make([]byte, 256)
 	n, err := dns.PackDomainName(dns.Fqdn(name), buffer, 0, nil, false)
@@ -166,8 +169,8 @@ func wireAddrs(addrs []netip.Addr) (data []byte) {
 	return data
 }
 
-// wireParams are parameters as an SVCB record has them (RFC 9460, section 2.2), sorted
-// by their keys.
+// wireParams encodes parameters as in an SVCB record (RFC 9460, section 2.2), sorted by
+// key.
 func wireParams(params []dns.SVCBKeyValue) ([]byte, error) {
 	rr := &dns.SVCB{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSVCB, Class: dns.ClassINET}, Priority: 1, Target: ".", Value: params}
 	buffer := make([]byte, dns.MaxMsgSize)

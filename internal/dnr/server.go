@@ -13,24 +13,24 @@ import (
 	"time"
 )
 
-// Settings are what servers need beside the resolvers.
+// Settings are what servers need in addition to the resolvers.
 type Settings struct {
-	// Lifetime is how long clients may use what an advertisement says, of whole seconds.
+	// Lifetime is how long clients may use an advertisement, in whole seconds.
 	Lifetime time.Duration
-	// Interface is that on which routers advertise.
+	// Interface is the interface on which routers advertise.
 	Interface string
 }
 
-// servers write the options for the programs that send them.
+// servers maps each known program to the function that writes the options for it.
 var servers = map[string]func([]Resolver, Settings) (string, error){
 	"dnsmasq": dnsmasq, "kea-dhcp4": keaDHCPv4, "kea-dhcp6": keaDHCPv6, "radvd": radvd, "hex": inHex,
 }
 
-// Servers returns what Configure knows, sorted.
+// Servers returns the names that Configure accepts, sorted.
 func Servers() []string { return slices.Sorted(maps.Keys(servers)) }
 
-// Configure returns the part of a server's configuration that has the resolvers, of which
-// there is at least one.
+// Configure returns the part of a server's configuration that announces the resolvers, of
+// which there must be at least one.
 func Configure(server string, all []Resolver, s Settings) (string, error) {
 	write, ok := servers[server]
 	if !ok {
@@ -39,7 +39,8 @@ func Configure(server string, all []Resolver, s Settings) (string, error) {
 	return write(all, s)
 }
 
-// maxDnsmasq is what dnsmasq sends of one option of DHCPv4, in octets: it does not split.
+// maxDnsmasq is the most that dnsmasq sends of one DHCPv4 option, in octets: it does not
+// split options.
 const maxDnsmasq = 255
 
 func dnsmasq(all []Resolver, _ Settings) (string, error) {
@@ -58,8 +59,8 @@ func dnsmasq(all []Resolver, _ Settings) (string, error) {
 		"dhcp-option=%d,%s\ndhcp-option=option6:%d,%s\n", CodeDHCPv4, octets(v4), CodeDHCPv6, octets(v6)), nil
 }
 
-// firstDHCPv6 returns the option of the resolver that clients are to try first: of
-// several with one code, dnsmasq 2.90 and Kea 2.2 send the last alone.
+// firstDHCPv6 returns the option of the resolver that clients should try first: dnsmasq
+// 2.90 and Kea 2.2 send only the last of several options with one code.
 func firstDHCPv6(all []Resolver) ([]byte, error) {
 	first := slices.MinFunc(all, func(a, b Resolver) int { return cmp.Compare(a.Priority, b.Priority) })
 	options, err := DHCPv6([]Resolver{first})
@@ -78,7 +79,7 @@ func octets(data []byte) string {
 	return strings.Join(parts, ":")
 }
 
-// keaOption is an option of Kea's in the form that all its versions know.
+// keaOption is a Kea option in the form that all versions accept.
 type keaOption struct {
 	Space     string `json:"space"`
 	Code      int    `json:"code"`
@@ -110,8 +111,8 @@ func kea(daemon string, option keaOption) (string, error) {
 	return text.String(), err
 }
 
-// radvd has radvd send clients to DHCPv6 for the option: no release of it can advertise
-// one of RFC 9463 itself.
+// radvd makes radvd direct clients to DHCPv6 for the option: no release of radvd can
+// advertise an option of RFC 9463 itself.
 func radvd(all []Resolver, s Settings) (string, error) {
 	options, err := Advertisements(all, s.Lifetime)
 	if err != nil {
@@ -131,7 +132,7 @@ func radvd(all []Resolver, s Settings) (string, error) {
 	return text.String(), nil
 }
 
-// addressesOf returns the resolvers' IPv6 addresses, each once.
+// addressesOf returns the resolvers' IPv6 addresses without duplicates.
 func addressesOf(all []Resolver) (addrs []string) {
 	for _, r := range inFamily(all, netip.Addr.Is6) {
 		for _, a := range r.Addrs {
@@ -143,7 +144,8 @@ func addressesOf(all []Resolver) (addrs []string) {
 	return addrs
 }
 
-// inHex is for every other server: the options' data, and advertisements' whole options.
+// inHex writes the options' data and complete advertisement options in hexadecimal, for
+// every other server.
 func inHex(all []Resolver, s Settings) (string, error) {
 	v4, err := DHCPv4(all)
 	if err != nil {
