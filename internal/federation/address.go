@@ -8,9 +8,9 @@ import (
 	"github.com/nearcast/nearcast/internal/brief"
 )
 
-// endpoints resolves the placement's addresses: fixed ones, else the load
-// balancer's, else the cluster's gateway, if that is where the function is reached; a
-// horizon's own before the default's.
+// endpoints resolves the placement's addresses: fixed ones first, then the load
+// balancer's, then the cluster's gateway if the function is reached there. A horizon's
+// own addresses come before those of the default horizon.
 func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]Endpoint, string) {
 	endpoints := map[string]Endpoint{}
 	var refused error
@@ -41,7 +41,7 @@ func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]End
 	balancer = usable(balancer, func(a netip.Addr) error { return b.Claims.allowBalanced(t.Namespace, a) })
 	if announced || t.byGateway(c.Name, seen) {
 		if !t.fixedIn(c.Name) && b.answersAlone(t.Namespace, gateways) {
-			return gateways, "" // shared by all that are reached through them
+			return gateways, "" // shared by all functions reached through the gateway
 		}
 		set("", t.Fixed[""][c.Name], gateways[""])
 		if announced && len(endpoints) == 0 {
@@ -50,7 +50,7 @@ func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]End
 	} else {
 		set("", t.Fixed[""][c.Name], balancer)
 		if len(endpoints) == 0 {
-			gateways = nil // of a horizon: they do not lead there either
+			gateways = nil // the gateway's horizons do not lead there either
 		}
 	}
 	for horizon := range allHorizons(t, c) {
@@ -67,14 +67,15 @@ func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]End
 	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
 }
 
-// announced reports whether all that the load balancer has are VIPs of the namespace:
-// there is one, and what is the cluster's alone is its gateway.
+// announced reports whether every address of the load balancer is a VIP of the namespace
+// and there is at least one. Such a placement has no address of its own in the cluster;
+// it is reached at the gateway.
 func (b *pass) announced(namespace string, seen Observed) bool {
 	other := func(a netip.Addr) bool { return !b.isVIP(namespace, a) }
 	return !seen.LoadBalancer.IsZero() && !seen.LoadBalancer.any(other)
 }
 
-// pending says what is known of a load balancer without an address.
+// pending describes a load balancer that has no address yet.
 func (b *pass) pending(seen Observed) string {
 	switch {
 	case seen.Unread != "":
@@ -92,8 +93,8 @@ func (b *pass) pending(seen Observed) string {
 	return name + " does not resolve"
 }
 
-// unfit returns why the namespace's functions are never answered with the address;
-// nil if they may be. A VIP takes addresses from functions of its own namespace alone.
+// unfit returns an error if the namespace's functions must never be answered with the
+// address. A VIP only takes addresses away from functions of its own namespace.
 func (b *pass) unfit(namespace string, a netip.Addr) error {
 	if b.isVIP(namespace, a) {
 		return fmt.Errorf("address %s is a VIP, which every site would answer for", a)
@@ -101,7 +102,7 @@ func (b *pass) unfit(namespace string, a netip.Addr) error {
 	return b.Claims.allowSpecial(namespace, a)
 }
 
-// fixedIn reports whether the template's annotations have an address in the cluster.
+// fixedIn reports whether the template's annotations set an address in the cluster.
 func (t *Template) fixedIn(cluster string) bool {
 	for _, byCluster := range t.Fixed {
 		if _, here := byCluster[cluster]; here {
@@ -111,8 +112,8 @@ func (t *Template) fixedIn(cluster string) bool {
 	return false
 }
 
-// answersAlone reports whether there are gateways, and all that they are may be
-// answered with.
+// answersAlone reports whether there are gateways and every one of their addresses may be
+// used in answers.
 func (b *pass) answersAlone(namespace string, gateways map[string]Endpoint) bool {
 	unfit := func(a netip.Addr) bool { return b.unfit(namespace, a) != nil }
 	for _, e := range gateways {
@@ -123,13 +124,13 @@ func (b *pass) answersAlone(namespace string, gateways map[string]Endpoint) bool
 	return len(gateways) > 0
 }
 
-// resolve returns the addresses of a load balancer's names, so that clients get
-// addresses and not names: a CNAME would take the choice of family from them.
+// resolve returns the addresses of a load balancer's names, so that clients get addresses
+// instead of names: a CNAME would take the choice of address family away from them.
 func (b *pass) resolve(names []string) Endpoint {
 	var all Endpoint
 	for _, name := range names {
 		if b.inZone(name) {
-			continue // the name of a function would lead back here
+			continue // a function's name would lead back here
 		}
 		if !slices.Contains(b.needs.lookups, name) {
 			b.needs.lookups = append(b.needs.lookups, name)

@@ -10,10 +10,10 @@ import (
 	"weak"
 )
 
-// Most bindings say of their clusters what others say of theirs, and most templates have
-// annotations that others have too: what comes of it is kept once.
+// Most bindings say the same of their clusters as other bindings do, and most templates
+// have annotations that others have too. What is derived from them is stored once.
 
-// commonplace is all that an Observed says that is not one resource's alone.
+// commonplace is the part of an Observed that many resources share.
 type commonplace struct {
 	applied, was bool
 	idle         bool
@@ -25,7 +25,8 @@ type commonplace struct {
 // mostReplicas bounds how many commonplaces there are.
 const mostReplicas = 32
 
-// commonplace returns what o says, and false if that is more or out of the ordinary.
+// commonplace returns what o says; it returns false if o holds more than that or unusual
+// values.
 func (o *Observed) commonplace() (commonplace, bool) {
 	c := commonplace{applied: o.Applied, was: o.WasApplied, idle: o.Idle, health: o.Health}
 	if o.Capacity != nil {
@@ -38,7 +39,7 @@ func (o *Observed) commonplace() (commonplace, bool) {
 
 var observed sync.Map // the *Observed of each commonplace
 
-// shared returns an Observed that nobody changes, and that others may have too.
+// shared returns an Observed that must not be changed and that other objects may share.
 func (o Observed) shared() *Observed {
 	c, common := o.commonplace()
 	if !common {
@@ -51,16 +52,16 @@ func (o Observed) shared() *Observed {
 	return same.(*Observed)
 }
 
-// alikes are objects by a hash of what they have in common with others. One that is gone
-// is forgotten in time.
+// alikes holds objects by a hash of what they have in common. It eventually drops objects
+// that are gone.
 type alikes[T any] struct {
 	mu     sync.Mutex
 	byHash map[uint64]weak.Pointer[T]
-	enough int // how many there may be before those that are gone are looked for
+	enough int // the count at which dead entries are looked for
 }
 
-// like returns one whose hash is the same and that is alike, or else notes that o is such
-// a one.
+// like returns an object with the same hash for which alike returns true. If there is
+// none, it adds o.
 func (a *alikes[T]) like(hash uint64, o *T, alike func(*T) bool) *T {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -85,7 +86,7 @@ var (
 
 var seed = maphash.MakeSeed()
 
-// hashOf is the same for all that are equal, in this process.
+// hashOf returns the same hash for equal slices, within this process.
 func hashOf[T comparable](all []T) uint64 {
 	var hash maphash.Hash
 	hash.SetSeed(seed)
@@ -95,8 +96,8 @@ func hashOf[T comparable](all []T) uint64 {
 	return hash.Sum64()
 }
 
-// share gives the binding the list of members that another has who says the same of the
-// same clusters. Nothing may be placed or observed after it.
+// share makes the binding use the member list of another binding that says the same of
+// the same clusters. Do not call Place or Observe afterwards.
 func (b *Binding) share() {
 	for _, m := range b.Members {
 		if m.seen == nil {
@@ -112,12 +113,14 @@ func (b *Binding) share() {
 	}
 }
 
-// declares are the labels of whatever declares a function, for all of them.
+// declares holds the labels of every object that declares a function; all of them share
+// it.
 var declares = map[string]string{FunctionLabel: "true"}
 
-// Share gives the object what others have too: names, labels, annotations, what a binding
-// says. It is called once, by the object's only owner, when it has all that it will ever
-// have and no fault: others may be given what it has from then on.
+// Share replaces what the object has in common with others by shared values: names,
+// labels, annotations, what a binding says. The object's only owner calls it once, when
+// the object is complete and has no fault; from then on other objects may share its
+// values.
 func Share(o Object) {
 	m := o.meta()
 	m.Ref = m.common()
@@ -136,11 +139,11 @@ func Share(o Object) {
 
 func (r Ref) common() Ref { return Ref{common(r.Group), common(r.Kind), common(r.Namespace), r.Name} }
 
-// common returns the string as all have it who came since the collector last ran, which
-// is many where there are many.
+// common returns the copy of the string that is shared by all who got it since the
+// garbage collector last ran; for common strings, these are many.
 func common(s string) string { return unique.Make(s).Value() }
 
-// within returns s as a part of whole where it begins with it, as Karmada's names of
+// within returns s as a substring of whole if whole begins with s, as Karmada's names of
 // bindings begin with the resource's.
 func within(whole, s string) string {
 	if strings.HasPrefix(whole, s) {
@@ -149,11 +152,11 @@ func within(whole, s string) string {
 	return s
 }
 
-// share gives the template the annotations of another, and what they were parsed to, if
-// they are the same.
+// share makes the template use the annotations, and their parsed form, of another
+// template if they are equal.
 func (t *Template) share() {
 	if len(t.Hostnames) > 0 {
-		return // which are its own
+		return // its annotations are its own
 	}
 	hash := hashOf(t.Annotations) ^ maphash.String(seed, t.Namespace)
 	alike := func(o *Template) bool {

@@ -2,8 +2,8 @@ package federation
 
 import "slices"
 
-// Amend stages what a listing has that is another than before, and deletes what is gone;
-// all else stays as it is. The listing's Faults take the place of those before.
+// Amend stages the objects of a listing that changed, and deletes those that are gone; it
+// leaves everything else as it is. The listing's Faults replace the previous ones.
 func (s *Store) Amend(l Listing, gone []Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -19,8 +19,8 @@ func (s *Store) Amend(l Listing, gone []Ref) {
 	}
 }
 
-// take stages what the listing holds and refuses, and reports whether that changed
-// anything.
+// take stages the objects that the listing holds and refuses, and reports whether that
+// changed anything.
 func (s *Store) take(l Listing) (changed bool) {
 	for ref, faults := range l.Refused {
 		changed = changed || !slices.Equal(s.faults[ref], faults)

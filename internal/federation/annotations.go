@@ -11,13 +11,13 @@ import (
 	"github.com/nearcast/nearcast/internal/policy"
 )
 
-// AnnotationPrefix is that of all keys that Nearcast reads.
+// AnnotationPrefix begins every key that Nearcast reads.
 const AnnotationPrefix = "nearcast.dev/"
 
 // DrainAnnotation on a Cluster moves traffic away from it, at every site.
 const DrainAnnotation = annotationPrefix + "drain"
 
-// The annotations that Nearcast reads. Anything else under the prefix is a typo
+// The annotations that Nearcast reads. Any other key under the prefix is taken for a typo
 // and refused by name.
 const (
 	annotationPrefix = AnnotationPrefix
@@ -40,54 +40,54 @@ const (
 	keyExpect      = annotationPrefix + "expect"
 )
 
-// maxTTL is what RFC 2181, section 8 allows.
+// maxTTL is the maximum of RFC 2181, section 8.
 const maxTTL = 1<<31 - 1
 
 // maxCost keeps sums and comparisons of costs exact.
 const maxCost = 1e9
 
-// maxValue bounds an annotation's text: what a tenant writes costs every site the
-// time to read it, and Kubernetes itself allows 256 KiB.
+// maxValue bounds an annotation's text: every site spends time on reading what a tenant
+// writes, and Kubernetes itself allows 256 KiB.
 const maxValue = 8 << 10
 
-// Annotation is one of an object's.
+// Annotation is one annotation of an object.
 type Annotation struct {
 	Key, Value string
-	// Below is how many lines below the object's first its file has it; 0 if it came
-	// over an API.
+	// Below is the number of lines from the object's first line to the annotation in its
+	// file; 0 if the object came over an API.
 	Below int `json:",omitempty"`
 }
 
 // Annotations are sorted by key. An object has few of them, and there may be a hundred
-// thousand objects: in a map each would take five times as much.
+// thousand objects: maps would take five times as much memory.
 type Annotations []Annotation
 
 // IsAnnotation reports whether the key belongs to Nearcast.
 func IsAnnotation(key string) bool { return strings.HasPrefix(key, annotationPrefix) }
 
-// IsLikeAnnotation reports whether the key belongs to Nearcast, or would but for its case.
+// IsLikeAnnotation reports whether the key belongs to Nearcast if its case is ignored.
 func IsLikeAnnotation(key string) bool {
 	n := len(annotationPrefix)
 	return len(key) > n && strings.EqualFold(key[:n], annotationPrefix)
 }
 
-// IsMisplaced reports whether a key that stands where Nearcast does not look was meant for
-// it: the label of functions, or an annotation that it knows, in any case. Others are
-// labels by which Nearcast's own manifests select.
+// IsMisplaced reports whether a key in a place that Nearcast does not read was meant for
+// it: the label of functions, or a known annotation, in any case. Other keys are labels by
+// which Nearcast's own manifests select.
 func IsMisplaced(key string) bool {
 	key = strings.ToLower(key)
 	return key == FunctionLabel || IsAnnotation(key) && IsKnownAnnotation(key)
 }
 
-// IsKnownAnnotation reports whether an annotation of a function or of a Cluster has the key.
+// IsKnownAnnotation reports whether the key is an annotation of a function or of a Cluster.
 func IsKnownAnnotation(key string) bool {
 	_, _, function := findParser(key, templateParsers)
 	_, _, cluster := findParser(key, clusterParsers)
 	return function == nil || cluster == nil
 }
 
-// OwnAnnotations returns those of all that belong to Nearcast, with their Below, which may
-// be nil; nil for none.
+// OwnAnnotations returns the annotations that belong to Nearcast, with their Below from
+// below, which may be nil. It returns nil if there are none.
 func OwnAnnotations(all map[string]string, below map[string]int) Annotations {
 	var own Annotations
 	for _, key := range slices.Sorted(maps.Keys(all)) {
@@ -98,7 +98,7 @@ func OwnAnnotations(all map[string]string, below map[string]int) Annotations {
 	return slices.Clip(own)
 }
 
-// find returns the annotation of the key; the zero Annotation where there is none.
+// find returns the annotation with the key, or the zero Annotation.
 func (a Annotations) find(key string) Annotation {
 	i, found := slices.BinarySearchFunc(a, key, func(a Annotation, key string) int { return strings.Compare(a.Key, key) })
 	if !found {
@@ -107,16 +107,16 @@ func (a Annotations) find(key string) Annotation {
 	return a[i]
 }
 
-// annotationParser sets one domain value from an annotation's text. The suffix
-// is what follows the key's name after a dot: a horizon, for addresses.
+// annotationParser sets one domain value from an annotation's text. The suffix is what
+// follows the key after a dot; for addresses it is a horizon.
 type annotationParser[T any] struct {
 	key    string
 	dotted bool // accepts a ".suffix"
 	set    func(t *T, suffix, value string) error
 }
 
-// parseAnnotations applies the parsers to every annotation of m, and returns the
-// faults of those that are bad.
+// parseAnnotations applies the parsers to every annotation of m and returns the faults of
+// the bad ones.
 func parseAnnotations[T any](m *Meta, t *T, parsers []annotationParser[T]) []Fault {
 	var faults []Fault
 	more := 0
@@ -162,7 +162,7 @@ func findParser[T any](key string, parsers []annotationParser[T]) (annotationPar
 		return annotationParser[T]{}, "", fmt.Errorf("unknown annotation; did you mean %s?", near)
 	}
 	for i, key := range known {
-		known[i] = strings.TrimPrefix(key, annotationPrefix) // or a reason has no room for all
+		known[i] = strings.TrimPrefix(key, annotationPrefix) // without the prefix, so that all keys fit into a reason
 	}
 	return annotationParser[T]{}, "", fmt.Errorf("unknown annotation; known are %s", strings.Join(known, ", "))
 }
@@ -242,7 +242,7 @@ var templateParsers = []annotationParser[Template]{
 	}},
 }
 
-// ParseTemplate fills in what t's annotations say.
+// ParseTemplate parses t's annotations into its fields.
 func ParseTemplate(t *Template) []Fault {
 	t.Annotated = &Annotated{}
 	return parseAnnotations(&t.Meta, t, templateParsers)
@@ -285,7 +285,7 @@ var clusterParsers = []annotationParser[Cluster]{
 	}},
 }
 
-// ParseCluster fills in what c's annotations say. It drops those that have a fault:
+// ParseCluster parses c's annotations into its fields. It drops annotations with a fault;
 // the others count.
 func ParseCluster(c *Cluster) []Fault {
 	faults := parseAnnotations(&c.Meta, c, clusterParsers)

@@ -9,32 +9,32 @@ import (
 	"github.com/nearcast/nearcast/internal/brief"
 )
 
-// Binding is a Karmada ResourceBinding: what is placed where, and how it fares.
+// Binding is a Karmada ResourceBinding: what runs in which cluster, and in what state.
 type Binding struct {
 	Meta
-	// Resource is what the binding places. Bindings are indexed by it, never by
-	// their own name, which leaves out the group.
+	// Resource is what the binding places. Bindings are indexed by it and never by their
+	// own name, which omits the group.
 	Resource Ref
-	// Members are the clusters that Karmada names, sorted by name. There is one for
-	// each function in each cluster, so that they are small; see Share.
+	// Members are the clusters that Karmada names, sorted by name. There is one for each
+	// function in each cluster, so they are kept small; see Share.
 	Members   []Member
 	Evictions []Eviction
-	// Unscheduled is the scheduler's reason for finding no cluster, or not enough of
-	// them; "" where it found what it looked for.
+	// Unscheduled is the scheduler's reason for finding no cluster or too few; "" if it
+	// found enough.
 	Unscheduled string
 }
 
 // Member is what a binding says of one cluster.
 type Member struct {
 	cluster unique.Handle[string]
-	// Placed is set where the cluster runs the resource now, with so many replicas.
+	// Placed is set if the cluster currently runs the resource, with this many replicas.
 	Placed   bool
 	Replicas int32
-	// seen is nil where Karmada does not tell. It may be others' too.
+	// seen is nil if Karmada reports nothing. Other Members may share it.
 	seen *Observed
 }
 
-// Cluster is the cluster's name; "" of the zero Member.
+// Cluster returns the cluster's name; "" for the zero Member.
 func (m Member) Cluster() string {
 	if m.cluster == (unique.Handle[string]{}) {
 		return ""
@@ -42,7 +42,7 @@ func (m Member) Cluster() string {
 	return m.cluster.Value()
 }
 
-// Observed is what Karmada last saw there; zero where it does not tell.
+// Observed returns what Karmada last saw in the cluster; zero if it reports nothing.
 func (m Member) Observed() Observed {
 	if m.seen == nil {
 		return Observed{}
@@ -53,33 +53,33 @@ func (m Member) Observed() Observed {
 // Eviction is one of a binding's graceful eviction tasks.
 type Eviction struct {
 	Cluster string
-	// Purged is set where the task's purge mode keeps nothing running.
+	// Purged is set if the task's purge mode keeps nothing running.
 	Purged bool
 }
 
 // Observed is what Karmada last saw of a resource in one cluster.
 type Observed struct {
 	Applied bool `json:",omitempty"`
-	// WasApplied is kept by the Store: set where Applied was seen and is not any more,
-	// for as long as the cluster stays in the binding.
+	// WasApplied is maintained by the Store: it is set if Applied was seen earlier but no
+	// longer is, for as long as the cluster stays in the binding.
 	WasApplied bool   `json:",omitempty"`
 	Health     Health `json:",omitempty"`
 	Message    string `json:",omitempty"`
 	// LoadBalancer is the address in the resource's own status.
 	LoadBalancer Endpoint `json:",omitzero"`
-	// LoadBalancerNames are canonical, and there only where the load balancer
-	// reports no address.
+	// LoadBalancerNames are canonical. They are only set if the load balancer reports no
+	// address.
 	LoadBalancerNames []string `json:",omitempty"`
-	// Capacity is nil where the resource's status does not tell.
+	// Capacity is nil if the resource's status does not report it.
 	Capacity *Capacity `json:",omitempty"`
-	// Idle is set where the resource has no replica because none is wanted, or may have
-	// none at any time, as a Knative Service without a least scale.
+	// Idle is set if the resource has no replica because none is wanted, or may have none
+	// at any time, like a Knative Service without a minimum scale.
 	Idle bool `json:",omitempty"`
-	// Unread says what of the status could not be read; "" for nothing.
+	// Unread says which part of the status could not be read; "" if all could be.
 	Unread string `json:",omitempty"`
 }
 
-// everApplied reports whether the work was applied once.
+// everApplied reports whether the work was ever applied.
 func (o Observed) everApplied() bool { return o.Applied || o.WasApplied }
 
 // unapplied says why the work was never applied.
@@ -95,12 +95,12 @@ func (o Observed) Balanced() bool {
 	return !o.LoadBalancer.IsZero() || len(o.LoadBalancerNames) > 0
 }
 
-// search is where the cluster is among the members, or belongs.
+// search returns the index of the cluster among the members, or where it belongs.
 func (b *Binding) search(cluster string) (int, bool) {
 	return slices.BinarySearchFunc(b.Members, cluster, func(m Member, name string) int { return strings.Compare(m.Cluster(), name) })
 }
 
-// In is what the binding says of the cluster; zero where it does not name it.
+// In returns what the binding says of the cluster; zero if it does not name the cluster.
 func (b *Binding) In(cluster string) Member {
 	if i, found := b.search(cluster); found {
 		return b.Members[i]
@@ -108,8 +108,8 @@ func (b *Binding) In(cluster string) Member {
 	return Member{}
 }
 
-// named is the cluster's member, which is added if need be. Who writes it must be
-// the binding's only owner.
+// named returns the cluster's member and adds it if needed. The caller must be the
+// binding's only owner to write to it.
 func (b *Binding) named(cluster string) *Member {
 	i, found := b.search(cluster)
 	if !found {
@@ -118,20 +118,20 @@ func (b *Binding) named(cluster string) *Member {
 	return &b.Members[i]
 }
 
-// Place has the cluster run the resource, while the binding is made.
+// Place records, while the binding is built, that the cluster runs the resource.
 func (b *Binding) Place(cluster string, replicas int32) {
 	m := b.named(cluster)
 	m.Placed, m.Replicas = true, replicas
 }
 
-// Observe has Karmada see o in the cluster, while the binding is made. What members wrote
-// in it is made fit to be kept.
+// Observe records, while the binding is built, what Karmada saw in the cluster. It
+// shortens and escapes text that members wrote.
 func (b *Binding) Observe(cluster string, o Observed) {
 	o.Message, o.Unread = brief.Text(o.Message), brief.Text(o.Unread)
 	b.named(cluster).seen = o.shared()
 }
 
-// written is a Binding as snapshots have it.
+// written is the form of a Binding in snapshots.
 type written struct {
 	Meta
 	Resource    Ref

@@ -8,41 +8,42 @@ import (
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// Builder makes States of a Store, each from the one before: of a hundred thousand functions a
-// change touches one, and the others are as they were. It belongs to one goroutine and one Store.
-// The zero Builder has made none.
+// Builder makes States of a Store, each from the previous one: a change touches one of a hundred
+// thousand functions, and the others stay as they are. A Builder belongs to one goroutine and one
+// Store. The zero Builder has built nothing yet.
 //
-// What a build costs follows from what changed; only other clusters and other gateways
-// are a matter of every function.
+// The cost of a build follows from what changed; only changes of clusters and gateways
+// touch every function.
 type Builder struct {
 	Options
-	read     Cookie // up to which the Store was read
+	read     Cookie // how far the Store has been read
 	in       staged
 	clusters []*Cluster
 	entries  map[Ref]*entry
-	// hostnames are the entries' that ask for them.
+	// hostnames decides which of the entries that ask for a hostname gets it.
 	hostnames contest[string, *entry]
-	// owners are whose the hostnames are that this build has asked about.
+	// owners caches the owners of the hostnames that this build has looked up.
 	owners map[string]*entry
-	// namespaces are how many templates each has.
+	// namespaces counts the templates of each namespace.
 	namespaces map[string]int
-	// roused are the hostnames whose askers were touched since the last build.
+	// roused are the hostnames for which an asking entry was touched since the last
+	// build.
 	roused map[string]bool
-	// below are the entries that ask for names at or below another's: see Builder.watch.
+	// below holds the entries that ask for names at or below a name: see Builder.watch.
 	below map[string]askers
 	vips
-	// users are the entries by the workloads that they looked at, where these have
-	// another name than the template: see touchUsers.
+	// users holds entries by the workloads that they looked at, if these have another
+	// name than the template: see touchUsers.
 	users map[Ref]askers
-	// selecting are the entries by one of the labels that they select workloads by.
+	// selecting holds entries by one of the labels by which they select workloads.
 	selecting map[label]askers
-	// probers are the entries by the names on which the host of their probe depends.
+	// probers holds entries by the names on which their probe's host depends.
 	probers map[string][]*entry
 	faults  faults
-	// lookups are what the names of load balancers were resolved to.
+	// lookups are the resolved addresses of load balancers' names.
 	lookups map[string]*lookup
 
-	// shared are placements that functions have in common.
+	// shared are placements that several functions use.
 	shared map[likeness]*Placement
 	lists  lists
 
@@ -50,31 +51,32 @@ type Builder struct {
 	stale         []*entry
 	otherWork     []*Workload
 	otherClusters bool
-	otherVIPs     map[netip.Addr]bool // that came or are gone
+	otherVIPs     map[netip.Addr]bool // added or removed
 	otherLookups  bool
 
 	state State
-	free  []int32 // indices of State.Functions without a function
+	free  []int32 // unused indices of State.Functions
 }
 
-// entry is one template with everything that was made of it.
+// entry is one template and everything derived from it.
 type entry struct {
 	template *Template
 	function *Function
 	index    int32 // of the function; -1 without one
 	stale    bool
-	gone     bool // the template is no more
-	// asked are the hostnames that it may have if no other has them.
+	gone     bool // the template was deleted
+	// asked are the hostnames that the entry may have unless another entry has them.
 	asked []string
-	// vips are the annotated ones that its claims allow.
+	// vips are the annotated VIPs that its claims allow.
 	vips []netip.Addr
-	// barred are the faults for which it may not have others, or is no function.
+	// barred are the faults because of which it may not have other hostnames or VIPs, or
+	// is no function.
 	barred []Fault
 	faults []Fault
-	needs  *needs // nil for none, as most have
+	needs  *needs // nil if it needs nothing, as most do
 }
 
-// forget makes b as if it had never built; the indices begin at 0 again.
+// forget resets b as if it had never built; indices start at 0 again.
 func (b *Builder) forget() {
 	*b = Builder{
 		Options: b.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](b.beats), vips: newVIPs(),
@@ -84,8 +86,8 @@ func (b *Builder) forget() {
 	}
 }
 
-// Build makes a State of what the store holds, from the last one that b made of it and what
-// changed since.
+// Build makes a State of what the store holds, from the last State that b made of it and
+// the changes since.
 func (b *Builder) Build(s *Store, opts Options) *State {
 	b.Options = opts
 	b.read = s.Changes(b.read, b.take)
@@ -112,7 +114,7 @@ func (b *Builder) build() *State {
 	return b.end()
 }
 
-// settleClusters reports whether placements may be others for the clusters' sake.
+// settleClusters reports whether placements may have changed because of the clusters.
 func (b *Builder) settleClusters() (moved bool) {
 	if !b.otherClusters {
 		return false
@@ -130,15 +132,15 @@ func (b *Builder) settleClusters() (moved bool) {
 	return moved
 }
 
-// samePlace reports whether placements in the two are the same.
+// samePlace reports whether the two clusters lead to the same placements.
 func samePlace(a, b *Cluster) bool {
 	return a == b || a.Name == b.Name && reflect.DeepEqual(a.Gateways, b.Gateways)
 }
 
-// settle makes the stale entries anew, and gives what they were made of to the State.
+// settle makes the functions of the stale entries again and puts them into the State.
 func (b *Builder) settle(now *pass) {
 	functions := b.state.Functions.Edit()
-	for b.touchDisputed(); len(b.stale) > 0; b.touchDisputed() { // one may have others' VIP for its address
+	for b.touchDisputed(); len(b.stale) > 0; b.touchDisputed() { // an entry's address may be a VIP of others
 		stale := b.stale
 		b.stale = nil
 		slices.SortFunc(stale, func(one, other *entry) int { return one.template.compare(other.template.Ref) })
@@ -154,7 +156,7 @@ func (b *Builder) settle(now *pass) {
 	b.state.Functions = functions.Vector()
 }
 
-// seat puts the entry's function where it was before, or else where there is room.
+// seat puts the entry's function at its previous index, or at a free one.
 func (b *Builder) seat(e *entry, functions *vector.Editor[*Function]) {
 	switch {
 	case e.function == nil && e.index < 0:
@@ -181,10 +183,10 @@ func (b *Builder) refusals() []Fault {
 	if len(b.clusters) > maxClusters {
 		all = append(all, b.clusters[maxClusters].fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
 	}
-	return slices.Clip(all) // the site adds its own
+	return slices.Clip(all) // the site appends its own
 }
 
-// end sums up what was built.
+// end assembles the State.
 func (b *Builder) end() *State {
 	if b.faults.changed {
 		b.state.Faults = b.refusals()

@@ -2,32 +2,34 @@ package federation
 
 import "iter"
 
-// Cookie is a moment up to which somebody has read a Store. The zero Cookie is before everything.
+// Cookie marks how far a reader has read a Store. The zero Cookie is before everything.
 type Cookie uint64
 
-// Change is what became of one object.
+// Change describes how one object changed.
 type Change struct {
 	Ref
-	// Was is the object as it was at the cookie, Is as it is; nil where there is none.
+	// Was is the object at the time of the cookie, Is the object now; nil if it did not
+	// or does not exist.
 	Was, Is Object
-	// Faults are those of the object now.
+	// Faults are the object's current faults.
 	Faults []Fault
 }
 
-// Changes are what changed in a Store since a cookie.
+// Changes are the changes in a Store since a cookie.
 type Changes struct {
-	// Everything is set where Objects are all that there are, each without Was: the Store does
-	// not know what changed since the cookie.
+	// Everything is set if Objects holds every object, each without Was: the Store does not
+	// know what changed since the cookie.
 	Everything bool
 	Objects    iter.Seq[Change]
-	// Files are the faults of files that hold no readable object, all of them.
+	// Files are all faults of files that hold no readable object.
 	Files []Fault
 }
 
-// Changes calls read with what changed since the cookie, and returns that of now. The Store waits
-// while read goes on, which must not keep or use it. Of cookies it follows one, the one that it gave last
-// for a cookie other than zero, or first: with it, what changed is known, and with any other everything is
-// read. So a reader at zero takes nothing from one that follows.
+// Changes calls read with the changes since the cookie and returns the current cookie. The Store is locked
+// while read runs, so read must not use the Store or keep its argument. The Store tracks changes for only
+// one cookie: the one it last returned to a caller that passed a cookie other than zero, or the first one.
+// With any other cookie the caller gets everything. A reader that passes zero therefore does not disturb
+// one that follows.
 func (s *Store) Changes(since Cookie, read func(Changes)) Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,7 +58,7 @@ func (s *Store) everything(yield func(Change) bool) {
 	}
 }
 
-// since yields what changed since the cookie that is followed.
+// since yields the changes since the tracked cookie.
 func (s *Store) since(yield func(Change) bool) {
 	for ref, was := range s.before {
 		if !yield(Change{ref, was, s.objects[ref], s.faults[ref]}) {

@@ -10,21 +10,22 @@ import (
 // AnyNamespace in a Claim stands for every namespace.
 const AnyNamespace = "*"
 
-// Claim is what the operator allows one namespace.
+// Claim is what the operator allows a namespace.
 type Claim struct {
 	// Namespace may be AnyNamespace.
 	Namespace string
-	// Names are canonical; each allows itself and everything below it.
+	// Names are canonical; each allows itself and every name below it.
 	Names []string
 	// Addresses are those that the namespace's functions may be answered with and probed
-	// at, beside the gateways of clusters, which are the operator's.
+	// at, in addition to the clusters' gateways, which belong to the operator.
 	Addresses []netip.Prefix
-	// Ports are those that its probes may go to beside the functions' own; see allowPort.
+	// Ports are the ports that its probes may use in addition to the functions' own; see
+	// allowPort.
 	Ports []PortRange
 }
 
-// Claims are all that were declared. With none, names are free but for those of others
-// (see Builder.foreign), and so are addresses that are not special.
+// Claims are all declared claims. Without any, a namespace may use every name that does
+// not belong to another (see Builder.foreign), and every address that is not special.
 type Claims []Claim
 
 func (c Claims) of(namespace string) (names []string, addresses []netip.Prefix) {
@@ -50,8 +51,7 @@ func (c Claims) allowName(namespace, hostname string) error {
 	return fmt.Errorf("%s is not claimed for namespace %s; the operator's claim lines name what is", hostname, namespace)
 }
 
-// allowAnnotated returns an error unless the namespace's annotations may answer
-// with the address.
+// allowAnnotated returns an error unless the namespace's annotations may set the address.
 func (c Claims) allowAnnotated(namespace string, a netip.Addr) error {
 	if len(c) > 0 && !c.claimed(namespace, a) {
 		return unclaimed(namespace, a)
@@ -59,10 +59,11 @@ func (c Claims) allowAnnotated(namespace string, a netip.Addr) error {
 	return c.allowSpecial(namespace, a)
 }
 
-// allowBalanced returns an error unless the namespace may have the address of a load
-// balancer, which is the tenant's choice as much as an annotation where a controller
-// lets it choose address or name. Where its claims list no addresses, those of private
-// networks are refused: on them are the operator's own machines, and other tenants'.
+// allowBalanced returns an error unless the namespace may use the address of a load
+// balancer. If a controller lets the tenant choose the address or name, it is the
+// tenant's choice as much as an annotation. If its claims list no addresses, addresses of
+// private networks are refused: the operator's own machines and those of other tenants
+// are there.
 func (c Claims) allowBalanced(namespace string, a netip.Addr) error {
 	_, addresses := c.of(namespace)
 	switch {
@@ -79,7 +80,7 @@ func unclaimed(namespace string, a netip.Addr) error {
 }
 
 // allowSpecial returns an error if the address is special, unless a claim lists a prefix
-// within its range: one of the whole Internet does not mean them.
+// within the special range: a claim of the whole Internet does not include it.
 func (c Claims) allowSpecial(namespace string, a netip.Addr) error {
 	within, kind, is := special(a)
 	if !is {

@@ -5,16 +5,16 @@ type Readiness uint8
 
 // The values of a Karmada Cluster's condition Ready. Snapshots have them as numbers.
 const (
-	// ReadyUnset is of a Cluster without the condition, as one written by hand.
+	// ReadyUnset is for a Cluster without the condition, for example one written by hand.
 	ReadyUnset Readiness = iota
 	ReadyTrue
-	// ReadyFalse is of a cluster whose API server Karmada cannot reach.
+	// ReadyFalse is for a cluster whose API server Karmada cannot reach.
 	ReadyFalse
-	// ReadyUnknown is of a cluster whose pull agent has not reported in time.
+	// ReadyUnknown is for a cluster whose pull agent has not reported in time.
 	ReadyUnknown
 )
 
-// Health is Karmada's word on an applied resource (aggregatedStatus[].health).
+// Health is Karmada's judgement of an applied resource (aggregatedStatus[].health).
 type Health uint8
 
 // The values of Karmada's ResourceHealth.
@@ -35,23 +35,23 @@ type Coordinates struct {
 	Lon float64 // -180 to 180
 }
 
-// Cluster is a Karmada member.
+// Cluster is a Karmada member cluster.
 type Cluster struct {
 	Meta
 	Region string
 	Zones  []string
-	// Coordinates is nil where the cluster declares none.
+	// Coordinates is nil if the cluster declares none.
 	Coordinates *Coordinates
-	// Gateways are the addresses under which the cluster answers for functions
-	// that have none of their own, by horizon; "" is the default horizon.
+	// Gateways are the addresses at which the cluster serves functions without addresses
+	// of their own, by horizon; "" is the default horizon.
 	Gateways map[string]Endpoint
 	Ready    Readiness
-	// Cost is a relative price; nil where none is declared, which counts as 1.
+	// Cost is a relative price; nil if none is declared, which counts as 1.
 	Cost *float64
-	// Used is the share of what the cluster can run that is taken, 0 to 1 and in
-	// twentieths; 0 where Karmada does not tell.
+	// Used is the share of the cluster's capacity that is taken, 0 to 1 in steps of a
+	// twentieth; 0 if Karmada does not report it.
 	Used float64
-	// Leaving says why traffic is moved away from the whole cluster; "" if it is not.
+	// Leaving says why traffic moves away from the whole cluster; "" if it does not.
 	Leaving string
 }
 

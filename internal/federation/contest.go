@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// contest is who has what several may want: a hostname, or a resource that more
-// than one binding names. beats is an order of all that want a key, and stays the same while
+// contest decides who gets what several may want: a hostname, or a resource that more than
+// one binding names. beats orders all that want a key, and that order must not change while
 // they do.
 type contest[K, V comparable] struct {
 	beats  func(key K, a, b V) bool
 	holder map[K]V
-	losers map[K][]V // in their order
+	losers map[K][]V // in order
 }
 
 func newContest[K, V comparable](beats func(key K, a, b V) bool) contest[K, V] {
@@ -48,7 +48,7 @@ func (c *contest[K, V]) leave(key K, v V) {
 	}
 }
 
-// search is where v is among the key's losers, or belongs.
+// search returns the index of v among the key's losers, or where it belongs.
 func (c *contest[K, V]) search(key K, v V) int {
 	i, _ := slices.BinarySearchFunc(c.losers[key], v, func(o, v V) int {
 		switch {
@@ -62,7 +62,7 @@ func (c *contest[K, V]) search(key K, v V) int {
 	return i
 }
 
-// all yields who wants the key, in their order.
+// all yields everyone who wants the key, in order.
 func (c *contest[K, V]) all(key K) iter.Seq[V] {
 	return func(yield func(V) bool) {
 		if first, taken := c.holder[key]; !taken || !yield(first) {

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Endpoint is where one placement, or one cluster's gateway, is reached.
+// Endpoint is where a placement, or a cluster's gateway, is reached.
 type Endpoint struct {
 	V4, V6 []netip.Addr
-	// Port is 0 where none was declared.
+	// Port is 0 if none was declared.
 	Port uint16
-	// Gateway is set where the address is the cluster's and shared by functions.
+	// Gateway is set if the address is the cluster's and shared by functions.
 	Gateway bool
-	// VIP is set where the addresses are a function's VIPs, which no placement has.
+	// VIP is set if the addresses are a function's VIPs; a placement has none.
 	VIP bool `json:"-"`
 }
 
@@ -30,7 +30,7 @@ func (e Endpoint) First() netip.Addr {
 	return netip.Addr{}
 }
 
-// Add returns e with the address appended to its family, once.
+// Add returns e with the address added to its family, without duplicates.
 func (e Endpoint) Add(a netip.Addr) Endpoint {
 	family := &e.V6
 	if a = a.Unmap(); a.Is4() {
@@ -42,14 +42,14 @@ func (e Endpoint) Add(a netip.Addr) Endpoint {
 	return e
 }
 
-// Bounded returns e with no more addresses of a family than a placement may have.
+// Bounded returns e with each family cut to the addresses that a placement may have.
 func (e Endpoint) Bounded() Endpoint {
 	e.V4 = slices.Clip(e.V4[:min(len(e.V4), MaxAddresses)])
 	e.V6 = slices.Clip(e.V6[:min(len(e.V6), MaxAddresses)])
 	return e
 }
 
-// any reports whether one of the endpoint's addresses is such.
+// any reports whether any address of the endpoint satisfies such.
 func (e Endpoint) any(such func(netip.Addr) bool) bool {
 	return slices.ContainsFunc(e.V4, such) || slices.ContainsFunc(e.V6, such)
 }
@@ -58,7 +58,7 @@ func (e Endpoint) equal(o Endpoint) bool {
 	return e.Port == o.Port && e.Gateway == o.Gateway && slices.Equal(e.V4, o.V4) && slices.Equal(e.V6, o.V6)
 }
 
-// Join returns e with the addresses of o after its own.
+// Join returns e followed by the addresses of o.
 func (e Endpoint) Join(o Endpoint) Endpoint {
 	for _, a := range slices.Concat(o.V4, o.V6) {
 		e = e.Add(a)
@@ -66,7 +66,7 @@ func (e Endpoint) Join(o Endpoint) Endpoint {
 	return e
 }
 
-// without returns e less the addresses for which drop is true.
+// without returns e without the addresses for which drop is true.
 func (e Endpoint) without(drop func(netip.Addr) bool) Endpoint {
 	e.V4 = slices.DeleteFunc(slices.Clone(e.V4), drop)
 	e.V6 = slices.DeleteFunc(slices.Clone(e.V6), drop)

@@ -1,25 +1,25 @@
 package federation
 
-// Event is what those who declared a function should know of it. Equal ones of
-// several sites are one.
+// Event is what the owner of a function should know about it. Equal Events from several
+// sites count as one.
 type Event struct {
-	// Reason is one of those below.
+	// Reason is one of the constants below.
 	Reason  string
 	Note    string
 	Warning bool
 }
 
-// The reasons of Events, in Kubernetes' spelling.
+// The reasons of Events, in the spelling of Kubernetes.
 const (
-	// ReasonRefused is of a bad annotation, a name or an address that is not the
-	// namespace's, or a name that another function has.
+	// ReasonRefused reports a bad annotation, a name or an address that does not belong
+	// to the namespace, or a name that another function has.
 	ReasonRefused = "Refused"
-	// ReasonIgnored is of an object that carries a key of Nearcast's and is not read.
+	// ReasonIgnored reports an object that has a key of Nearcast's but is not read.
 	ReasonIgnored = "Ignored"
-	// ReasonNoCluster is of a function that exists and has no candidate.
+	// ReasonNoCluster reports a function that exists but has no candidate.
 	ReasonNoCluster = "NoEligibleCluster"
-	// ReasonFailover is of a candidate that is not up any more.
+	// ReasonFailover reports a candidate that is no longer up.
 	ReasonFailover = "Failover"
-	// ReasonRecovered ends either of the two before.
+	// ReasonRecovered reports that one of the previous two has ended.
 	ReasonRecovered = "Recovered"
 )

@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// Expect is what a probe's answer must be, beyond being one. The zero value
-// expects a status from 200 to 399.
+// Expect is what a probe requires of an answer. The zero value requires a status from 200
+// to 399.
 type Expect struct {
-	// From and To bound the status, both included; 0 for the default.
+	// From and To are the lowest and highest accepted status; 0 for the default.
 	From, To uint16
-	// Header must be there, and contain Value.
+	// Header must be present and contain Value.
 	Header, Value string
-	// Body must be in the first 64 KiB of the body.
+	// Body must occur in the first 64 KiB of the body.
 	Body string
 }
 
-// IsZero reports whether nothing is expected beyond the default.
+// IsZero reports whether only the default is required.
 func (e Expect) IsZero() bool { return e == Expect{} }
 
-// Status reports whether the status is one that is expected.
+// Status reports whether the status is an expected one.
 func (e Expect) Status(status int) bool {
 	if e.From == 0 {
 		return status >= 200 && status <= 399
@@ -29,7 +29,7 @@ func (e Expect) Status(status int) bool {
 	return status >= int(e.From) && status <= int(e.To)
 }
 
-// String returns the expectation as it is written.
+// String returns the expectation in the syntax of the annotation.
 func (e Expect) String() string {
 	var parts []string
 	if e.From != 0 {
@@ -44,8 +44,8 @@ func (e Expect) String() string {
 	return strings.Join(parts, " ")
 }
 
-// parseExpect parses "[status=N[-N]] [header=NAME:VALUE] [body=TEXT]"; the body's
-// text goes to the end and may have spaces.
+// parseExpect parses "[status=N[-N]] [header=NAME:VALUE] [body=TEXT]"; the body's text
+// extends to the end and may contain spaces.
 func parseExpect(v string) (Expect, error) {
 	var e Expect
 	for v = strings.TrimSpace(v); v != ""; v = strings.TrimSpace(v) {

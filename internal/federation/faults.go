@@ -9,30 +9,29 @@ import (
 )
 
 const (
-	// maxFaults bounds what is kept, logged and reported of one namespace's faults, which its
-	// tenant makes; a last one counts the rest.
+	// maxFaults bounds the faults that are kept, logged and reported for one namespace,
+	// because its tenant controls them; a last fault counts the rest.
 	maxFaults = 64
-	// MostOfObject bounds what is kept of the faults of one kind of one object, which may
+	// MostOfObject bounds the faults of one kind that are kept for one object, which may
 	// have 256 KiB of annotations.
 	MostOfObject = 64
-	// maxReasons bounds what one annotation's fault names.
+	// maxReasons bounds the reasons that one annotation's fault lists.
 	maxReasons = 3
 )
 
-// faults are all that were found, by namespace: what is wrong in one costs the others
-// nothing.
+// faults holds all faults by namespace: faults in one namespace cost the others nothing.
 type faults struct {
 	in map[string]*faultsOf
-	// files are of files that hold no readable object.
+	// files are faults of files that hold no readable object.
 	files []Fault
-	// changed is set where what is listed is not what was found.
+	// changed is set if the list is out of date.
 	changed bool
 }
 
-// faultsOf are one namespace's; those of clusters are of the namespace "".
+// faultsOf holds one namespace's faults; those of clusters are in the namespace "".
 type faultsOf struct {
-	staged map[Ref][]Fault // of objects as their source found them
-	made   map[*entry]bool // that have faults
+	staged map[Ref][]Fault // of objects, found by their source
+	made   map[*entry]bool // entries with faults
 	listed []Fault
 	stale  bool
 }
@@ -46,7 +45,7 @@ func (f *faults) of(namespace string) *faultsOf {
 	return of
 }
 
-// stage notes the faults of an object.
+// stage records the faults of an object.
 func (f *faults) stage(ref Ref, all []Fault) {
 	if len(all) == 0 && f.in[ref.Namespace] == nil {
 		return
@@ -61,14 +60,14 @@ func (f *faults) stage(ref Ref, all []Fault) {
 	}
 }
 
-// stageFiles notes the faults of files.
+// stageFiles records the faults of files.
 func (f *faults) stageFiles(all []Fault) {
 	if !slices.Equal(f.files, all) {
 		f.files, f.changed = all, true
 	}
 }
 
-// note notes that the entry has other faults than before.
+// note records that the entry's faults changed.
 func (f *faults) note(e *entry) {
 	of := f.of(e.template.Namespace)
 	of.stale, f.changed = true, true
@@ -77,7 +76,7 @@ func (f *faults) note(e *entry) {
 	}
 }
 
-// list returns the faults, sorted, of each namespace no more than maxFaults.
+// list returns the faults, sorted, at most maxFaults of each namespace.
 func (f *faults) list() []Fault {
 	all := first(slices.Values(f.files), "files")
 	for namespace, of := range f.in {
@@ -119,7 +118,8 @@ func (of *faultsOf) each(yield func(Fault) bool) {
 	}
 }
 
-// first returns the first maxFaults of all, sorted, and one that counts the others.
+// first returns the first maxFaults faults in sorted order, and one more that counts the
+// others.
 func first(faults iter.Seq[Fault], of string) []Fault {
 	var all []Fault
 	left, bad := 0, false
@@ -140,12 +140,12 @@ func first(faults iter.Seq[Fault], of string) []Fault {
 	return all
 }
 
-// said counts the faults of annotations, by key, beyond those that are named.
+// said counts, by key, the faults of annotations that are not named.
 type said struct {
 	named, more map[string]int
 }
 
-// enough reports whether no more faults of the key are named, and counts one.
+// enough reports whether no further fault of the key is to be named; it then counts one.
 func (s *said) enough(key string) bool {
 	if key == "" {
 		return false
@@ -161,8 +161,8 @@ func (s *said) enough(key string) bool {
 	return false
 }
 
-// joined returns the faults with one for each annotation, which names maxReasons and counts
-// the others.
+// joined merges the faults of each annotation into one, which names maxReasons reasons and
+// counts the others.
 func joined(all []Fault, said said) []Fault {
 	if len(all) < 2 {
 		return all
@@ -190,7 +190,7 @@ func joined(all []Fault, said said) []Fault {
 	return one
 }
 
-// compareFaults sorts by where they are, and then by what they say.
+// compareFaults sorts by position and then by text.
 func compareFaults(a, b Fault) int {
 	for _, c := range [...]int{
 		strings.Compare(a.File, b.File), a.Line - b.Line,

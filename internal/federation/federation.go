@@ -15,21 +15,21 @@ import (
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// State is one consistent picture of the federation.
+// State is a consistent picture of the federation.
 type State struct {
 	// Clusters are sorted by name; a Placement refers to them by index.
 	Clusters []Cluster
-	// Functions have an index for as long as they exist; nil where there is none.
-	// Those of a first build are sorted by namespace, name and kind.
+	// Functions keep their index for as long as they exist; an unused index holds nil. In
+	// a first build they are sorted by namespace, name and kind.
 	Functions vector.Vector[*Function]
-	// Faults are the inputs that were refused, each alone, with its reason, and
-	// warnings of those that are not read.
+	// Faults are the refused inputs with their reasons, each refused alone, and warnings
+	// about inputs that are not read.
 	Faults []Fault
 	// Lookups are the names of load balancers whose addresses are needed, sorted.
 	Lookups []Lookup
 }
 
-// All returns the functions that there are, with their indices.
+// All returns the existing functions with their indices.
 func (s *State) All() iter.Seq2[int, *Function] {
 	return func(yield func(int, *Function) bool) {
 		for i, f := range s.Functions.All() {
@@ -40,7 +40,7 @@ func (s *State) All() iter.Seq2[int, *Function] {
 	}
 }
 
-// Count returns how many functions there are.
+// Count returns the number of functions.
 func (s *State) Count() (n int) {
 	for range s.All() {
 		n++
@@ -48,7 +48,7 @@ func (s *State) Count() (n int) {
 	return n
 }
 
-// Refused returns how many inputs were refused.
+// Refused returns the number of refused inputs.
 func (s *State) Refused() (n int) {
 	for _, f := range s.Faults {
 		if f.refuses() {
@@ -58,7 +58,7 @@ func (s *State) Refused() (n int) {
 	return n
 }
 
-// Sorted returns the indices of the functions by namespace, name and kind.
+// Sorted returns the functions' indices, sorted by namespace, name and kind.
 func (s *State) Sorted() []int {
 	var all []int
 	for i := range s.All() {
@@ -79,13 +79,13 @@ func (s *State) ClusterIndex(name string) int {
 	return i
 }
 
-// Lookup is a name of load balancers.
+// Lookup is the name of a load balancer.
 type Lookup struct {
 	// Name is canonical.
 	Name string
-	// Namespaces are those of the functions that it is needed for, sorted.
+	// Namespaces are the namespaces of the functions that need it, sorted.
 	Namespaces []string
 }
 
-// Compare compares the Lookup's name with another.
+// Compare compares the Lookup's name with the given one.
 func (l Lookup) Compare(name string) int { return strings.Compare(l.Name, name) }

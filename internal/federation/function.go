@@ -11,27 +11,28 @@ type Weight struct {
 	Value   uint32
 }
 
-// Function is a routed hostname, or several that share one template.
+// Function is a routed hostname, or several hostnames that share one template.
 type Function struct {
-	// Template is what declares it. Policy is nil where it leaves the choice to the
-	// zone, TTL is 0 where it sets no bound.
+	// Template declares the function. Policy is nil if it leaves the choice to the zone;
+	// TTL is 0 if it sets no bound.
 	*Template
-	// Hostnames are those that it has, of the annotated ones or the default; canonical:
-	// lower case, fully qualified; "*." leads a wildcard.
+	// Hostnames are the annotated names that the function got, or its default name;
+	// canonical: lower case, fully qualified; "*." begins a wildcard.
 	Hostnames []string
-	// VIPs are those that it has, of the annotated ones.
+	// VIPs are the annotated VIPs that the function got.
 	VIPs []netip.Addr
-	// Placements are sorted by cluster index. Functions that stand alike in a cluster
-	// share one, so that there are few, and those asked for are in the processor's cache.
+	// Placements are sorted by cluster index. Functions with the same standing in a
+	// cluster share one, so there are few, and those in use stay in the processor's
+	// cache.
 	Placements Placements
-	// Refused are the clusters that Karmada names for the function and that are
-	// no candidates, with the reason; sorted by cluster.
+	// Refused are the clusters that Karmada names for the function but that are not
+	// candidates, with the reason; sorted by cluster.
 	Refused []Refusal
-	// Unplaced says why Karmada names no cluster for the function; "" where it names some.
+	// Unplaced says why Karmada names no cluster for the function; "" if it names any.
 	Unplaced string
 }
 
-// Anycast is where the function's VIPs are.
+// Anycast returns the endpoint of the function's VIPs.
 func (f *Function) Anycast() Endpoint {
 	e := Endpoint{VIP: true}
 	for _, vip := range f.VIPs {
@@ -40,10 +41,10 @@ func (f *Function) Anycast() Endpoint {
 	return e
 }
 
-// Placements are a function's, by cluster.
+// Placements are the placements of a function, sorted by cluster.
 type Placements []*Placement
 
-// In returns the one in the cluster, or nil. It does not allocate.
+// In returns the placement in the cluster, or nil. It does not allocate.
 func (all Placements) In(cluster int) *Placement {
 	i, found := slices.BinarySearchFunc(all, cluster, func(p *Placement, cluster int) int { return p.Cluster - cluster })
 	if !found {
@@ -52,9 +53,9 @@ func (all Placements) In(cluster int) *Placement {
 	return all[i]
 }
 
-// Leaving returns whether Karmada names the cluster for the function, and why it
-// is moved away from there; "" if it is not. A function whose only address is a VIP
-// is no candidate anywhere, and leaves all the same.
+// Leaving returns whether Karmada names the cluster for the function, and why traffic
+// moves away from there; "" if it does not. A function whose only address is a VIP has no
+// candidate, but can still be leaving.
 func (f *Function) Leaving(cluster int, name string) (placed bool, why string) {
 	if p := f.Placements.In(cluster); p != nil {
 		return true, p.Leaving

@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// probeLabel is the name below a wildcard that a probe sends where the function has no
-// other name.
+// probeLabel is the name below a wildcard that a probe sends if the function has no other
+// name.
 const probeLabel = "nearcast-probe."
 
-// probeOf returns what the function's placements are asked, with its host. A probe that
-// would ask for what is another's is a fault, and a TCP connection made in its place.
+// probeOf returns the probe of the function's placements, with its host. If the probe
+// would ask for something that belongs to another function, that is a fault, and the
+// probe is a TCP connection instead.
 func (b *pass) probeOf(f *Function) ProbeSpec {
 	plain := ProbeSpec{Kind: ProbeTCP}
 	if f.Probe == nil {
@@ -32,7 +33,7 @@ func (b *pass) probeOf(f *Function) ProbeSpec {
 }
 
 // hostOf returns the host that a probe sends: the annotated one if it is a name of the
-// function's own, or else its first.
+// function, else the function's first name.
 func (b *pass) hostOf(f *Function, annotated string) (string, error) {
 	if annotated == "" {
 		annotated = firstName(f.Hostnames)
@@ -44,7 +45,8 @@ func (b *pass) hostOf(f *Function, annotated string) (string, error) {
 	return strings.TrimSuffix(name, "."), nil
 }
 
-// firstName is the first hostname that is not a wildcard, or else a name below the first.
+// firstName returns the first hostname that is not a wildcard, else a name below the
+// first.
 func firstName(hostnames []string) string {
 	for _, name := range hostnames {
 		if name[0] != '*' {
@@ -54,9 +56,9 @@ func firstName(hostnames []string) string {
 	return probeLabel + strings.TrimPrefix(hostnames[0], "*.")
 }
 
-// has reports whether the name is the function's that is being made: one that it has, or
-// that a wildcard of its own stands for, as RFC 4592 finds it: the closest name that
-// exists decides. It notes that the function depends on the names between.
+// has reports whether the name belongs to the function being built: it is one of its
+// names, or one that its wildcard covers by RFC 4592, where the closest existing name
+// decides. It records that the function depends on the names in between.
 func (b *pass) has(f *Function, name string) bool {
 	if slices.Contains(f.Hostnames, name) {
 		return true
@@ -83,15 +85,15 @@ func (b *pass) has(f *Function, name string) bool {
 	return false
 }
 
-// touchProbers touches the entries whose probes ask for the hostname, or for one that it
-// may be closer to than their wildcard.
+// touchProbers touches the entries whose probes ask for the hostname, or for a name to
+// which the hostname may be closer than their wildcard.
 func (b *Builder) touchProbers(hostname string) {
 	for _, e := range b.probers[strings.TrimPrefix(hostname, "*.")] {
 		b.touch(e)
 	}
 }
 
-// useHosts notes which names the entry's probe depends on now.
+// useHosts records the names on which the entry's probe now depends.
 func (b *Builder) useHosts(e *entry, before, now []string) {
 	for _, name := range before {
 		if b.probers[name] = without(b.probers[name], e); len(b.probers[name]) == 0 {

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// kind is a kind of workload that Nearcast knows by name.
+// kind is a kind of workload that Nearcast knows.
 type kind struct {
 	name, group string
-	// replicated is set where Karmada counts the replicas of its bindings, so that a
-	// count of zero says that none is wanted.
+	// replicated is set if Karmada counts the replicas of its bindings, so that a count
+	// of zero means that none is wanted.
 	replicated bool
-	// named is set where a workload of the template's name is taken for what is
-	// behind it before those of other kinds are.
+	// named is set if a workload of this kind with the template's name is assumed to run
+	// behind it before workloads of other kinds are considered.
 	named bool
-	// counted is set where its status has counts, so that those that are absent are zero.
+	// counted is set if its status has counts, so that absent counts are zero.
 	counted bool
 }
 
-// kinds are in the order in which a workload of the template's name is looked for. Of two
-// of one name the first is meant where no group is named.
+// kinds are in the order in which a workload with the template's name is looked up. If
+// two kinds have one name, the first applies unless a group is given.
 var kinds = []kind{
 	{"Deployment", "apps", true, true, true},
 	{"StatefulSet", "apps", true, true, true},
@@ -40,7 +40,7 @@ const (
 	argoGroup    = "argoproj.io"
 )
 
-// kindOf returns the known kind of the name.
+// kindOf returns the known kind with the name.
 func kindOf(name string) (kind, bool) {
 	for _, k := range kinds {
 		if k.name == name {
@@ -50,7 +50,7 @@ func kindOf(name string) (kind, bool) {
 	return kind{}, false
 }
 
-// kind returns the known kind that the reference is of.
+// kind returns the known kind of the reference.
 func (r Ref) kind() (kind, bool) {
 	for _, k := range kinds {
 		if k.name == r.Kind && k.group == r.Group {
@@ -66,15 +66,15 @@ func (r Ref) replicated() bool {
 	return k.replicated
 }
 
-// IsCounted reports whether a status of the resource has counts of replicas, so that those
-// that are absent are zero.
+// IsCounted reports whether a status of the resource has replica counts, so that absent
+// counts are zero.
 func (r Ref) IsCounted() bool {
 	k, _ := r.kind()
 	return k.counted
 }
 
-// IsRead reports whether the resource is of a kind that Nearcast knows: one that declares
-// functions, or a workload's.
+// IsRead reports whether Nearcast reads objects of this kind: kinds that declare
+// functions, and known workloads.
 func (r Ref) IsRead() bool {
 	_, known := r.kind()
 	return known || r.Declares()
@@ -83,7 +83,8 @@ func (r Ref) IsRead() bool {
 // IsKnative reports whether the reference is of a Knative Service.
 func (r Ref) IsKnative() bool { return r.Group == knativeGroup && r.Kind == "Service" }
 
-// anyGroup is the group of a workload that is annotated by a kind alone that is not known.
+// anyGroup is the group of a workload whose annotation gives only a kind that is not
+// known.
 const anyGroup = "*"
 
 // Declares reports whether the reference is of a kind that declares functions.
@@ -110,7 +111,7 @@ func parseWorkload(v, namespace string) (Ref, error) {
 	return Ref{Group: group, Kind: kindName, Namespace: namespace, Name: name}, nil
 }
 
-// nearestKind returns the known kind that may be meant by a name that is none, or "".
+// nearestKind returns the known kind that an unknown name probably means, or "".
 func nearestKind(name string) string {
 	all := make([]string, len(kinds))
 	for i, k := range kinds {
@@ -119,16 +120,17 @@ func nearestKind(name string) string {
 	return nearestWord(name, all)
 }
 
-// ofAnyGroup returns the reference by which a workload is looked for whose annotation
-// names no group, and false for kinds whose group is known.
+// ofAnyGroup returns the reference by which to look up a workload whose annotation names
+// no group; it returns false for kinds whose group is known.
 func (r Ref) ofAnyGroup() (Ref, bool) {
 	_, known := kindOf(r.Kind)
 	r.Group = anyGroup
 	return r, !known
 }
 
-// isOther reports whether what is bound is a workload of a kind that is not looked for
-// by itself: one that is known, or that has replicas. Those of a Job run to completion.
+// isOther reports whether the bound resource is a workload of a kind that is not looked
+// up on its own: a known kind, or one with replicas. The replicas of a Job run to
+// completion.
 func (b *Binding) isOther() bool {
 	if k, known := b.Resource.kind(); known {
 		return !k.named

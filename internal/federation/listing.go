@@ -2,15 +2,15 @@ package federation
 
 import "slices"
 
-// Listing is everything that a source holds at one moment.
+// Listing is everything that a source holds at one time.
 type Listing struct {
 	Objects []Object
-	// Partly are the faults of those Objects that are good in part.
+	// Partly are the faults of Objects that are only good in part.
 	Partly map[Ref][]Fault
-	// Refused are objects that are there but bad, or, where they have only warnings,
-	// not read.
+	// Refused are objects that exist but are bad or, if they only have warnings, not
+	// read.
 	Refused map[Ref][]Fault
-	// Faults are of no object: a file that cannot be read, say.
+	// Faults belong to no object, for example those of a file that cannot be read.
 	Faults []Fault
 }
 
@@ -19,8 +19,8 @@ func NewListing() Listing {
 	return Listing{Partly: map[Ref][]Fault{}, Refused: map[Ref][]Fault{}}
 }
 
-// Add adds what an object of the Ref was read as: o, which is nil where it is refused
-// or says nothing, and its faults.
+// Add adds the object with the Ref: o, which is nil if the object is refused or says
+// nothing, and its faults.
 func (l *Listing) Add(ref Ref, o Object, faults []Fault) {
 	if o != nil {
 		l.Objects = append(l.Objects, o)

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// beats decides whose a hostname is. A default name beats one below the namespace's own
-// domain, and that any other, of which a default name of a zone above goes last; then the
-// older template has it (see older). Losers are reported.
+// beats decides who gets a hostname. A default name beats a name below the namespace's
+// own domain, which beats any other name; a default name of a zone further up comes last.
+// Among equals the older template wins (see older). Losers are reported.
 func (b *Builder) beats(name string, e, o *entry) bool {
 	if mine, theirs := b.title(name, e), b.title(name, o); mine != theirs {
 		return mine > theirs
@@ -17,7 +17,7 @@ func (b *Builder) beats(name string, e, o *entry) bool {
 	return older(e, o)
 }
 
-// title is how good the entry's title to the name is.
+// title ranks the entry's claim to the name.
 func (b *Builder) title(name string, e *entry) int {
 	switch {
 	case b.isDefault(name, e):
@@ -30,8 +30,8 @@ func (b *Builder) title(name string, e *entry) int {
 	return 0
 }
 
-// older reports whether e has been declared before o: by its template's date, of which
-// none is the latest, and then by namespace and name.
+// older reports whether e was declared before o: by its template's creation date, where a
+// missing date is the latest, then by namespace and name.
 func older(e, o *entry) bool {
 	mine, theirs := e.template, o.template
 	switch {
@@ -45,7 +45,7 @@ func older(e, o *entry) bool {
 
 func (t *Template) takesDefault() bool { return len(t.Hostnames) == 0 }
 
-// declare has the template take part.
+// declare adds the template to the build.
 func (b *Builder) declare(t *Template) {
 	e := b.entries[t.Ref]
 	if e == nil {
@@ -70,7 +70,7 @@ func (b *Builder) declare(t *Template) {
 	}
 }
 
-// withdraw takes away what the entry's template takes part in.
+// withdraw removes the entry's template from everything it takes part in.
 func (b *Builder) withdraw(e *entry) {
 	b.touch(e)
 	b.moveOut(e.template.Namespace)
@@ -83,16 +83,16 @@ func (b *Builder) withdraw(e *entry) {
 		b.unwatch(name, e)
 	}
 	b.withdrawVIPs(e)
-	if e.needs != nil { // its date may be another next
+	if e.needs != nil { // the next version may have another date
 		b.occupy(e, e.needs.occupied, nil)
 		e.needs.occupied = nil
 	}
 	e.gone, e.asked, e.barred = true, nil, nil
 }
 
-// touchAskers touches all that ask for the hostname, or for one below it, unless e, which
-// comes or goes, changes nothing for them: another has had the hostname and goes before it.
-// Once for all that come and go is enough.
+// touchAskers touches every entry that asks for the hostname or for a name below it, unless
+// adding or removing e changes nothing for them, because another entry has the hostname and
+// takes precedence. Once for all additions and removals is enough.
 func (b *Builder) touchAskers(hostname string, e *entry) {
 	holder := b.hostnames.holder[hostname]
 	if holder != e && holder.function != nil && slices.Contains(holder.function.Hostnames, hostname) || b.roused[hostname] {
@@ -108,7 +108,7 @@ func (b *Builder) touchAskers(hostname string, e *entry) {
 	b.touchProbers(hostname)
 }
 
-// ask finds the hostnames that the entry's template asks for and may have.
+// ask determines the hostnames that the entry's template asks for and may have.
 func (b *Builder) ask(e *entry) {
 	t := e.template
 	if t.takesDefault() {
@@ -148,7 +148,7 @@ func (b *Builder) ask(e *entry) {
 	}
 }
 
-// names returns the hostnames that the entry has of those that it asked for.
+// names returns the hostnames that the entry got of those that it asked for.
 func (b *pass) names(e *entry) []string {
 	lost := func(name string) bool { return b.owner(name) != e }
 	if !slices.ContainsFunc(e.asked, lost) {
@@ -174,12 +174,12 @@ func (b *pass) names(e *entry) []string {
 	return names
 }
 
-// defaultName is the name of a template that asks for none.
+// defaultName returns the name of a template that asks for none.
 func defaultName(t *Template, zone string) (string, error) {
 	return ParseHostname(t.Name + "." + t.Namespace + "." + strings.TrimPrefix(zone, "."))
 }
 
-// unfitName returns why no function may have the name; nil if one may.
+// unfitName returns an error if no function may have the name.
 func (b *Builder) unfitName(name string) error {
 	switch {
 	case slices.Contains(b.Zones, name):
@@ -192,16 +192,15 @@ func (b *Builder) unfitName(name string) error {
 	return nil
 }
 
-// inZone reports whether the hostname is below one of the zones; an apex belongs
-// to the operator.
+// inZone reports whether the hostname is below one of the zones; an apex belongs to the
+// operator.
 func (b *Builder) inZone(hostname string) bool {
 	return !slices.Contains(b.Zones, hostname) && slices.ContainsFunc(b.Zones, func(zone string) bool {
 		return !IsReverse(zone) && isAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
 	})
 }
 
-// IsReverse reports whether the zone is one of addresses, where functions have no
-// names.
+// IsReverse reports whether the zone is a reverse zone, where functions have no names.
 func IsReverse(zone string) bool {
 	return isAtOrBelow(zone, "in-addr.arpa.") || isAtOrBelow(zone, "ip6.arpa.")
 }

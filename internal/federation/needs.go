@@ -6,21 +6,21 @@ import (
 	"slices"
 )
 
-// needs are what an entry depends on, beside what has its template's name.
+// needs is what an entry depends on, in addition to objects with its template's name.
 type needs struct {
-	workloads []Ref        // that are in Builder.users
-	lookups   []string     // that are in Builder.lookups
-	hosts     []string     // that are in Builder.probers
-	occupied  []netip.Addr // VIPs of others that are addresses of its own
+	workloads []Ref        // keys of Builder.users
+	lookups   []string     // keys of Builder.lookups
+	hosts     []string     // keys of Builder.probers
+	occupied  []netip.Addr // addresses of its own that are VIPs of others
 }
 
-// lookup is one name of load balancers.
+// lookup is the name of a load balancer.
 type lookup struct {
 	endpoint Endpoint
 	users    map[*entry]bool
 }
 
-// use notes what the entry needs now.
+// use records what the entry now needs.
 func (b *Builder) use(e *entry, now needs) {
 	var before needs
 	if e.needs != nil {
@@ -50,7 +50,7 @@ func (b *Builder) use(e *entry, now needs) {
 	b.useHosts(e, before.hosts, now.hosts)
 	b.occupy(e, before.occupied, now.occupied)
 	if e.needs = nil; now.workloads != nil || now.lookups != nil || now.hosts != nil || now.occupied != nil {
-		e.needs = new(now) // only here, as it is seldom needed
+		e.needs = new(now) // only here, because few entries need anything
 	}
 }
 
@@ -58,7 +58,7 @@ func without[T comparable](all []T, one T) []T {
 	return slices.DeleteFunc(all, func(o T) bool { return o == one })
 }
 
-// addressesOf returns what the name of a load balancer is resolved to.
+// addressesOf returns the addresses that the name of a load balancer resolved to.
 func (b *Builder) addressesOf(name string) Endpoint {
 	l := b.lookups[name]
 	if l == nil {
@@ -71,7 +71,7 @@ func (b *Builder) addressesOf(name string) Endpoint {
 	return l.endpoint
 }
 
-// needed returns the names of load balancers, sorted.
+// needed returns the load balancers' names that are needed, sorted.
 func (b *Builder) needed() []Lookup {
 	var all []Lookup
 	for name, l := range b.lookups {

@@ -14,14 +14,14 @@ import (
 // FunctionLabel marks the Services and Ingresses that declare a function.
 const FunctionLabel = "nearcast.dev/function"
 
-// Ref names one object. It carries no version: an object read through two
-// versions of its group is one object.
+// Ref names one object. It has no version: an object read through two versions of its API
+// group is one object.
 type Ref struct {
 	Group, Kind, Namespace, Name string `json:",omitempty"`
 }
 
-// String returns kind, namespace and name, as messages show it. In a file they may be
-// anything.
+// String returns kind, namespace and name, as messages show them. In a file they may
+// contain anything.
 func (r Ref) String() string {
 	if r.Namespace == "" {
 		return brief.Escape(r.Kind + " " + r.Name)
@@ -41,7 +41,7 @@ func (r Ref) compare(o Ref) int {
 	return 0
 }
 
-// Origin is where an object was read.
+// Origin says where an object was read.
 type Origin struct {
 	// File is "" for an object that came over an API.
 	File string
@@ -49,48 +49,49 @@ type Origin struct {
 	Line int
 }
 
-// Identity names one object for as long as it lives.
+// Identity identifies one object for its lifetime.
 type Identity struct {
 	Ref
 	UID string
 }
 
-// Identity returns the object's.
+// Identity returns the identity of the object.
 func (m *Meta) Identity() Identity { return Identity{m.Ref, m.UID} }
 
-// Meta is what every object carries.
+// Meta is common to all objects.
 type Meta struct {
 	Ref
 	UID     string    `json:",omitempty"`
 	Created time.Time `json:",omitzero"`
-	// Labels has FunctionLabel alone, and may be other objects' too; nil for none.
+	// Labels contains only FunctionLabel and may be shared with other objects; nil if
+	// there is none.
 	Labels map[string]string `json:",omitempty"`
-	// Annotations are those of nearcast.dev alone, and may be other objects' too; nil
-	// for none.
+	// Annotations contains only those of nearcast.dev and may be shared with other
+	// objects; nil if there are none.
 	Annotations Annotations `json:",omitempty"`
 	Origin      Origin      `json:",omitzero"`
 }
 
-// Fault is one input that was refused, and why.
+// Fault says which input was refused, and why.
 type Fault struct {
-	// Warning is set where nothing was refused: the input is good, and does not do what
-	// its author may expect.
+	// Warning is set if nothing was refused: the input is valid, but may not do what its
+	// author expects.
 	Warning bool
 	File    string
 	Line    int
 	Object  string
-	// Namespace is the object's, of a State's faults.
+	// Namespace is the object's namespace. It is set in the faults of a State.
 	Namespace string
-	// Template is the object's that is to be given an Event: what declares the function
-	// that the fault is of, or what is not read.
+	// Template identifies the object that gets an Event: the one that declares the
+	// function with the fault, or the one that is not read.
 	Template Identity
 	Key      string
-	// Reason is made by package brief where it may have what others wrote in it.
+	// Reason is shortened and escaped by package brief if it may contain text of others.
 	Reason string
 }
 
-// Error returns "file:line: object: key: reason", leaving out what is not known. Whoever
-// wrote the file chose all of them, so that they are escaped.
+// Error returns "file:line: object: key: reason", without the parts that are not known.
+// The author of the file controls all of them, so they are escaped.
 func (f Fault) Error() string {
 	s := f.Reason
 	if f.Key != "" {
@@ -108,7 +109,7 @@ func (f Fault) Error() string {
 	return brief.Escape(s)
 }
 
-// Severity returns what the log calls the fault: refused, or ignored for a Warning.
+// Severity returns the fault's name in the log: refused, or ignored for a Warning.
 func (f Fault) Severity() string {
 	if f.Warning {
 		return "ignored"
@@ -123,7 +124,8 @@ func (m *Meta) Ignored(key, why string) Fault {
 	return f
 }
 
-// fault returns a Fault of the object m at the annotation key ("" for the object itself).
+// fault returns a Fault of the object m at the annotation key ("" means the object
+// itself).
 func (m *Meta) fault(key, format string, args ...any) Fault {
 	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.find(key).Below, Object: m.String(), Key: key, Reason: brief.Text(fmt.Sprintf(format, args...))}
 	if m.Labels[FunctionLabel] == "true" {
@@ -136,29 +138,29 @@ func (m *Meta) fault(key, format string, args ...any) Fault {
 // nearcast.dev/function.
 type Template struct {
 	Meta
-	// Selector is the Service's; empty for an Ingress.
+	// Selector is the Service's selector; empty for an Ingress.
 	Selector map[string]string `json:",omitempty"`
 	// TCPPort is the first TCP port of the Service (443 for an Ingress); 0 if it has none.
 	TCPPort uint16 `json:",omitempty"`
-	// Numbers are those of the Service's ports over TCP, of its first MostServicePorts. It
-	// may be other templates' too.
+	// Numbers are the port numbers of the Service's first MostServicePorts TCP ports.
+	// Other templates may share it.
 	Numbers []PortNumbers `json:",omitempty"`
-	// Ports are the Service's, or those annotated.
+	// Ports are the ports of the Service, or the annotated ones.
 	Ports []Port `json:",omitempty"`
 	// Balanced is set for an Ingress and for a Service of type LoadBalancer, which are
-	// reached at an address of their own and not at a cluster's gateway.
+	// reached at their own address and not at a cluster's gateway.
 	Balanced bool `json:",omitempty"`
 	// Announced is set for a Service of the speaker's load balancer class: its only
-	// address is a VIP, and what a cluster alone has is its gateway.
+	// address is a VIP, and in a single cluster it is reached at the gateway.
 	Announced bool `json:",omitempty"`
-	// Annotated is set by ParseTemplate. It may be other templates' too.
+	// Annotated is set by ParseTemplate. Other templates may share it.
 	*Annotated `json:"-"`
 }
 
-// MostServicePorts bounds how many of a Service's ports a Template has numbers of.
+// MostServicePorts bounds the Service's ports whose numbers a Template holds.
 const MostServicePorts = 32
 
-// Annotated is what a template's annotations say.
+// Annotated holds the parsed annotations of a template.
 type Annotated struct {
 	ALPN  []string
 	Texts []string
@@ -167,29 +169,29 @@ type Annotated struct {
 
 	// Hostnames are the annotated names, canonical; empty means the default name.
 	Hostnames []string
-	// Unfit says of each other of them why it is no hostname.
+	// Unfit holds, for each annotated name that is not a valid hostname, the reason.
 	Unfit []string
 	// Workload is the annotated workload; its Kind is "" where the annotation is absent.
 	Workload Ref
 	Policy   *policy.Rule
 	Weights  []Weight
-	// Probe is nil where the template leaves it to the default.
+	// Probe is nil if the template uses the default.
 	Probe  *ProbeSpec
 	Expect Expect
 	TTL    time.Duration
 	VIPs   []netip.Addr
 	// Fixed are the annotated addresses by horizon, then by cluster.
 	Fixed map[string]map[string]Endpoint
-	// ByGateway are the clusters whose gateway is the annotated address; AnyCluster
-	// stands for all.
+	// ByGateway lists the clusters for which the annotation sets the cluster's gateway as
+	// address; AnyCluster stands for all clusters.
 	ByGateway []string
 }
 
 // AnyCluster stands for every cluster in Annotated.ByGateway.
 const AnyCluster = "*"
 
-// byGateway reports whether the function is reached at the cluster's gateway: by its
-// annotation, or because it has no load balancer there.
+// byGateway reports whether the function is reached at the cluster's gateway: because its
+// annotation says so, or because it has no load balancer there.
 func (t *Template) byGateway(cluster string, seen Observed) bool {
 	if slices.Contains(t.ByGateway, cluster) || slices.Contains(t.ByGateway, AnyCluster) {
 		return true
@@ -200,25 +202,25 @@ func (t *Template) byGateway(cluster string, seen Observed) bool {
 // ProbeSpec is a parsed nearcast.dev/probe.
 type ProbeSpec struct {
 	Kind ProbeKind
-	// Port is 0 where the endpoint's or the scheme's applies.
+	// Port is 0 to use the endpoint's port or that of the scheme.
 	Port uint16
-	// Host is "" where the function's first hostname applies.
+	// Host is "" to use the function's first hostname.
 	Host string
 	Path string
 }
 
-// Workload is a Deployment, StatefulSet or DaemonSet, kept for what a Service's selector matches.
+// Workload is a Deployment, StatefulSet or DaemonSet, which a Service's selector may match.
 type Workload struct {
 	Meta
 	PodLabels map[string]string
-	// RuntimeClass is the pods'; "" for the default.
+	// RuntimeClass is that of the pods; "" for the default.
 	RuntimeClass string
 }
 
-// MultiClusterService is Karmada's: it exposes the Service of its name from some
-// of the clusters that have it.
+// MultiClusterService is Karmada's object: it exposes the Service with its name from some
+// of the clusters that run it.
 type MultiClusterService struct {
 	Meta
-	// Providers are the clusters that have backends; none means all.
+	// Providers are the clusters that have backends; empty means all.
 	Providers []string
 }

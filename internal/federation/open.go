@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Open says what is open to whom beyond what claims give one namespace alone: a sentence
-// for each.
+// Open says what every namespace may take, beyond what claims give to a single one: one
+// sentence for each.
 func (c Claims) Open(zones []string) []string {
 	served := strings.Join(zones, " ")
 	if len(c) == 0 {
@@ -24,8 +24,8 @@ func (c Claims) Open(zones []string) []string {
 	return open
 }
 
-// Shared names what the claims give to two namespaces each: who of them has it depends on
-// whose function is older.
+// Shared lists what the claims give to two namespaces: the owner of the older function
+// gets it.
 func (c Claims) Shared() []string {
 	var shared []string
 	for i, a := range c {
@@ -59,8 +59,8 @@ func sharedNames(a, b []string) (shared []string) {
 	return shared
 }
 
-// Overlap returns the prefixes of either that are within one of the other: the ranges that
-// are in both.
+// Overlap returns the ranges that are in both lists: the prefixes of either that are
+// within a prefix of the other.
 func Overlap(a, b []netip.Prefix) (both []netip.Prefix) {
 	for _, mine := range a {
 		for _, theirs := range b {

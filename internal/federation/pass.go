@@ -7,34 +7,35 @@ import (
 	"slices"
 )
 
-// Options are what the operator decides about building a State.
+// Options are the operator's choices for building a State.
 type Options struct {
 	// Zones are canonical. A function without a hostname annotation is named
 	// <name>.<namespace> in each of them.
 	Zones []string
-	// Servers are the names of the zones' name servers, canonical: no function has one.
+	// Servers are the names of the zones' name servers, canonical. No function gets one
+	// of them.
 	Servers []string
 	Claims  Claims
-	// Tenants are the namespaces whose private functions somebody sees.
+	// Tenants are the namespaces whose private functions somebody can see.
 	Tenants []string
-	// Resolve returns the addresses of a load balancer's name, as last seen; false
-	// where there are none. It may be nil.
+	// Resolve returns the addresses of a load balancer's name as last seen, and false if
+	// there are none. It may be nil.
 	Resolve func(name string) (Endpoint, bool)
 }
 
-// maxClusters is what an order of clusters can number, with two bytes each.
+// maxClusters is the number of clusters that an order with two bytes each can hold.
 const maxClusters = 1 << 16
 
-// pass makes the functions of one build.
+// pass builds the functions of one build.
 type pass struct {
 	*Builder
 	making *entry
-	needs  needs     // of what is being made
-	probe  ProbeSpec // what its placements are asked
-	said   said      // of what is being made
+	needs  needs     // of the function being built
+	probe  ProbeSpec // the probe of its placements
+	said   said      // of the function being built
 }
 
-// trespasses returns a fault for each fixed address of t that it may not use.
+// trespasses returns a fault for each fixed address of t that t may not use.
 func (b *Builder) trespasses(t *Template) []Fault {
 	var faults []Fault
 	check := func(key string, a netip.Addr) {
@@ -56,7 +57,7 @@ func (b *Builder) trespasses(t *Template) []Fault {
 	return faults
 }
 
-// renew makes the entry's function anew. One that is as it was stays the same.
+// renew rebuilds the entry's function. A function that did not change keeps its value.
 func (b *pass) renew(e *entry) {
 	b.making, b.needs, b.said = e, needs{}, said{}
 	before := e.faults
@@ -89,27 +90,27 @@ func (b *pass) make(t *Template, hostnames []string) *Function {
 	return f
 }
 
-// fault adds a fault of what is being made.
+// fault adds a fault of the function being built.
 func (b *pass) fault(t *Template, key, format string, args ...any) {
 	b.faultOf(t, key, func() error { return fmt.Errorf(format, args...) })
 }
 
-// faultOf adds a fault of what is being made, or counts it where the annotation has as
-// many as are named: what nobody reads is not written.
+// faultOf adds a fault of the function being built. If the annotation already has as many
+// faults as are named, it only counts the fault and does not format it.
 func (b *pass) faultOf(t *Template, key string, why func() error) {
 	if !b.said.enough(key) {
 		b.making.faults = append(b.making.faults, t.fault(key, "%v", why()))
 	}
 }
 
-// binding returns the resource's binding, or nil, and notes that the function that is
-// being made depends on it.
+// binding returns the resource's binding, or nil, and records that the function being
+// built depends on it.
 func (b *pass) binding(ref Ref) *Binding {
 	b.look(ref)
 	return b.in.bindings.holder[ref]
 }
 
-// look notes that the function that is being made depends on the workload.
+// look records that the function being built depends on the workload.
 func (b *pass) look(ref Ref) {
 	if ref.Name != b.making.template.Name && !slices.Contains(b.needs.workloads, ref) {
 		b.needs.workloads = append(b.needs.workloads, ref)

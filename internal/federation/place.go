@@ -7,8 +7,7 @@ import (
 	"github.com/nearcast/nearcast/internal/brief"
 )
 
-// place fills in f's placements and refusals from the bindings of its template
-// and workload.
+// place sets f's placements and refusals from the bindings of its template and workload.
 func (b *pass) place(f *Function) {
 	template := b.binding(f.Ref)
 	if template == nil {
@@ -37,7 +36,7 @@ func (b *pass) place(f *Function) {
 	f.Placements = b.lists.share(f.Placements)
 }
 
-// noBinding is why a resource without a binding is placed nowhere.
+// noBinding says why a resource without a binding runs nowhere.
 func noBinding(of Ref) string {
 	return brief.Text("no ResourceBinding of " + of.String() + ": nothing propagates it")
 }
@@ -54,9 +53,9 @@ func (b *Binding) placedAnywhere() bool {
 	return slices.ContainsFunc(b.Members, func(m Member) bool { return m.Placed })
 }
 
-// handOver keeps the clusters that Karmada has just taken the function from, and
-// still reports as running it, until what is placed instead is healthy: Karmada
-// itself waits for that in an eviction only, and not where a policy changes.
+// handOver keeps the clusters from which Karmada has just removed the function but that
+// it still reports as running it, until the new placements are healthy. Karmada itself
+// waits for that only during an eviction, and not when a policy changes.
 func (b *pass) handOver(f *Function, template *Binding, work *workload) {
 	for _, member := range template.Members {
 		cluster := member.Cluster()
@@ -74,8 +73,8 @@ func (b *pass) handOver(f *Function, template *Binding, work *workload) {
 	slices.SortFunc(f.Placements, func(a, b *Placement) int { return a.Cluster - b.Cluster })
 }
 
-// clusters returns the clusters that the binding names, sorted: placed, or being
-// evicted by a task that lets the work run on.
+// clusters returns the clusters that the binding names, sorted: clusters where the
+// resource is placed, or from which a task evicts it while the work still runs.
 func (b *Binding) clusters() []string {
 	var names []string
 	for _, m := range b.Members {
@@ -92,9 +91,9 @@ func (b *Binding) clusters() []string {
 	return slices.Compact(names)
 }
 
-// places reports whether the binding's resource runs in the cluster, and why it
-// is leaving if it is; with handOver, which says why, also where it is not placed
-// any more and runs still.
+// places reports whether the binding's resource runs in the cluster, and why it is
+// leaving if it is. If handOver is not empty, it is the reason to leave, and a resource
+// that is no longer placed but still runs counts too.
 func (b *Binding) places(cluster, handOver string) (placed bool, leaving string) {
 	here := b.In(cluster)
 	if here.Placed {
@@ -104,7 +103,7 @@ func (b *Binding) places(cluster, handOver string) (placed bool, leaving string)
 		return here.Observed().Applied, handOver
 	}
 	for _, e := range b.Evictions {
-		// The work is gone once Karmada no longer reports it.
+		// Once Karmada no longer reports the work, it is gone.
 		if e.Cluster == cluster && !e.Purged && here.Observed().everApplied() {
 			return true, "evicted by Karmada"
 		}
@@ -112,8 +111,8 @@ func (b *Binding) places(cluster, handOver string) (placed bool, leaving string)
 	return false, ""
 }
 
-// placement decides about one cluster: a placement, or the reason why there is
-// none. handOver is as of Binding.places.
+// placement decides about one cluster: it returns a placement, or the reason why there is
+// none. handOver is as in Binding.places.
 func (b *pass) placement(t *Template, template *Binding, work *workload, cluster, handOver string) (Placement, string) {
 	index := b.state.ClusterIndex(cluster)
 	if index < 0 {
@@ -132,7 +131,7 @@ func (b *pass) placement(t *Template, template *Binding, work *workload, cluster
 	}
 	p := Placement{Cluster: index, Health: seen.Health, Outdated: !seen.Applied, Leaving: leaving}
 	if t.Balanced && p.Health == Unhealthy {
-		p.Health = HealthUnknown // it says that the load balancer has no address yet, and no more
+		p.Health = HealthUnknown // only says that the load balancer has no address yet
 	}
 	if work != nil {
 		r, refusal := work.in(cluster, handOver)

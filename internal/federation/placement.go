@@ -5,39 +5,40 @@ import (
 	"unique"
 )
 
-// Placement is one function in one cluster, found fit to be a candidate.
+// Placement is one function in one cluster that may be a candidate.
 type Placement struct {
 	// Cluster indexes State.Clusters.
 	Cluster int
-	// Endpoints are by horizon; "" is the default. A horizon that is not listed
-	// uses the default, and has no candidate here where that is absent too.
+	// Endpoints are by horizon; "" is the default. A horizon that is not listed uses the
+	// default endpoint; without one, the placement is no candidate in that horizon.
 	Endpoints map[string]Endpoint
-	// Target is what proves the placement alive; its Kind is ProbeNone if nothing does.
-	// It is large, and mostly a gateway's: all placements that have it share it.
+	// Target is what is probed to see whether the placement is alive; its Kind is
+	// ProbeNone if nothing is. Targets are large and mostly gateways, so all placements
+	// with the same target share it.
 	Target unique.Handle[Target]
-	// Capacity is nil where Karmada does not tell.
+	// Capacity is nil if Karmada does not report it.
 	Capacity *Capacity
 	Runtime  Runtime
-	// Replicas is Karmada's count for this cluster.
+	// Replicas is Karmada's replica count for this cluster.
 	Replicas int32
-	// Cold is set where the workload has no replica, or may have none at any time: it
-	// starts on the first call, and no probe may be that.
+	// Cold is set if the workload has no replica, or may have none at any time: the first
+	// call starts it, and a probe must not be that call.
 	Cold bool
-	// ProbesGateway is set where Target is the cluster's gateway, shared by functions.
+	// ProbesGateway is set if Target is the cluster's gateway, which functions share.
 	ProbesGateway bool
-	// Outdated is set where the last update failed to apply: what runs is an older version.
+	// Outdated is set if the last update could not be applied: an older version runs.
 	Outdated bool
-	// Health is Karmada's word on the workload, or on the template where there is none.
-	// It is about the newest version: see Serving.
+	// Health is Karmada's judgement of the workload, or of the template if there is no
+	// workload. It describes the newest version: see Serving.
 	Health Health
-	// Leaving says why this placement is moved away from; "" if it is not.
+	// Leaving says why traffic moves away from this placement; "" if it does not.
 	Leaving string
 }
 
-// Serving reports whether the placement serves as far as Karmada knows. Counts of
-// replicas, where there are any, say more than its word: during a rollout it calls a
-// workload Unhealthy that serves, and one of a kind that it cannot interpret Healthy
-// that does not.
+// Serving reports whether the placement serves as far as Karmada knows. Replica counts,
+// if there are any, take precedence over its health: during a rollout Karmada calls a
+// workload Unhealthy that serves, and it calls one of a kind that it cannot interpret
+// Healthy even if it does not serve.
 func (p *Placement) Serving() bool {
 	switch {
 	case p.Health == HealthUnknown:
@@ -48,7 +49,8 @@ func (p *Placement) Serving() bool {
 	return p.Health == Healthy
 }
 
-// Silent says how Karmada knows that the placement serves nobody; "" where it does not.
+// Silent says how Karmada knows that the placement serves nobody; "" if it does not know
+// that.
 func (p *Placement) Silent() string {
 	switch {
 	case p.Capacity != nil && !p.Cold:
@@ -67,8 +69,8 @@ func (p *Placement) Silent() string {
 	return ""
 }
 
-// Endpoint returns the placement's addresses for the horizon, falling back to
-// the default one.
+// Endpoint returns the placement's addresses for the horizon, or else those for the
+// default horizon.
 func (p *Placement) Endpoint(horizon string) Endpoint {
 	if e, ok := p.Endpoints[horizon]; ok {
 		return e
@@ -76,10 +78,10 @@ func (p *Placement) Endpoint(horizon string) Endpoint {
 	return p.Endpoints[""]
 }
 
-// Refusal is a cluster that is no candidate for a function.
+// Refusal is a cluster that is not a candidate for a function.
 type Refusal struct {
 	Cluster string
 	Reason  string
-	// Leaving says why it would be moved away from if it were one; "" if not.
+	// Leaving says why traffic would move away from it if it were a candidate; "" if not.
 	Leaving string
 }

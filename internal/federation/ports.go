@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// PortRange are the ports of TCP from First to Last, both included.
+// PortRange is the range of TCP ports from First to Last, inclusive.
 type PortRange struct{ First, Last uint16 }
 
 // ParsePortRange parses "N" or "N-N", with ports from 1 to 65535.
@@ -32,13 +32,13 @@ func (r *PortRange) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Has reports whether the port is one of the range.
+// Has reports whether the port is in the range.
 func (r PortRange) Has(port uint16) bool { return port >= r.First && port <= r.Last }
 
-// allowPort reports whether the namespace's claims let a probe go to a port that is not
-// the function's own. A claim of addresses without ports is one of all their ports: they
-// are the namespace's. Without any claim line none is allowed: behind a
-// gateway's address there are more than functions.
+// allowPort reports whether the namespace's claims allow a probe to use a port that is
+// not the function's own. A claim of addresses without ports allows all ports of these
+// addresses, since they belong to the namespace. Without any claim line no such port is
+// allowed: a gateway's address serves more than functions.
 func (c Claims) allowPort(namespace string, to netip.AddrPort) bool {
 	return slices.ContainsFunc(c, func(claim Claim) bool {
 		return (claim.Namespace == namespace || claim.Namespace == AnyNamespace) && claim.allowsPort(to)
@@ -56,8 +56,8 @@ func (c Claim) allowsPort(to netip.AddrPort) bool {
 	return slices.ContainsFunc(c.Ports, func(r PortRange) bool { return r.Has(to.Port()) })
 }
 
-// hasPort reports whether the port is the template's own at the endpoint: it is on its
-// Service, or the gateway's, which is there for all functions.
+// hasPort reports whether the port at the endpoint is the template's own: it is a port of
+// its Service, or the gateway's, which serves all functions.
 func (t *Template) hasPort(e Endpoint, port uint16) bool {
 	web := port == httpPort || port == httpsPort
 	switch {

@@ -2,7 +2,7 @@ package federation
 
 import "net/netip"
 
-// ProbeKind is how a target is asked.
+// ProbeKind says how a target is probed.
 type ProbeKind string
 
 // The probe kinds of nearcast.dev/probe.
@@ -14,8 +14,8 @@ const (
 	ProbeGRPC  ProbeKind = "grpc"
 )
 
-// Target is one thing probed: everything that is sent and where. Two placements
-// with equal targets share one probe.
+// Target is one thing to probe: everything that is sent, and where to. Placements with
+// equal targets share one probe.
 type Target struct {
 	Kind ProbeKind
 	Addr netip.AddrPort

@@ -5,34 +5,36 @@ import (
 	"net/netip"
 )
 
-// A Service names its ports once for all clusters. Where a placement is reached at another
-// number, its address says so, or its probe does.
+// A Service has the same port numbers in all clusters. If a placement is reached at
+// another number, its address or its probe says so.
 
-// The ports of the web, at which a gateway that declares no port takes HTTP and HTTPS.
+// The web ports, at which a gateway without a declared port accepts HTTP and HTTPS.
 const (
 	httpPort  = 80
 	httpsPort = 443
 )
 
-// nodePorts are those that Kubernetes gives Services on nodes, unless told otherwise.
+// nodePorts are the ports that Kubernetes assigns to Services on nodes by default.
 var nodePorts = PortRange{30000, 32767}
 
-// PortNumbers are the numbers by which one TCP port of a Service is reached.
+// PortNumbers are the numbers at which one TCP port of a Service is reached.
 type PortNumbers struct {
 	Port uint16
-	// Target is its pods', to which gateways go, and Node its nodes'; 0 where it has none.
+	// Target is the port of the pods, which gateways use, and Node that of the nodes; 0 if
+	// there is none.
 	Target uint16 `json:",omitempty"`
 	Node   uint16 `json:",omitempty"`
 }
 
-// has reports whether the number, which is not 0, is one of them.
+// has reports whether the number, which must not be 0, is one of them.
 func (n PortNumbers) has(number uint16) bool {
 	return number == n.Port || number == n.Target || number == n.Node
 }
 
-// atNodePort returns the endpoints with the port that the probe names, where that is a
-// claimed one of the nodes behind a gateway: members give it to a Service, and its template
-// has it not. Any other port that is none of the function's own is a health check's.
+// atNodePort returns the endpoints with the port that the probe names, if it is a claimed
+// port of the nodes behind a gateway: member clusters assign it to a Service, and the
+// template does not contain it. Any other port that does not belong to the function is the
+// port of a health check.
 func (b *pass) atNodePort(t *Template, all map[string]Endpoint) map[string]Endpoint {
 	port := b.probe.Port
 	if !nodePorts.Has(port) {
@@ -50,11 +52,11 @@ func (b *pass) atNodePort(t *Template, all map[string]Endpoint) map[string]Endpo
 }
 
 // PortAt returns the port at which clients reach the function's port p at the endpoint: the
-// probe's, where that is one of p's numbers; else the endpoint's, where it stands for p;
-// else the gateway's for p; else p's own. It is never 0.
+// probe's port if it is one of p's numbers; else the endpoint's port if it stands for p;
+// else the gateway's port for p; else p's own number. It is never 0.
 func (t *Template) PortAt(e Endpoint, p Port) uint16 {
 	if e.VIP {
-		return p.Number // every site has it there
+		return p.Number // every site has it at this number
 	}
 	if probed := t.probed(); probed != 0 && p.Protocol == "tcp" {
 		if number, known := t.portOf(e, probed); known && number == p.Number {
@@ -74,8 +76,9 @@ func (t *Template) PortAt(e Endpoint, p Port) uint16 {
 	return p.Number
 }
 
-// HTTPSAt returns the port at which clients reach the function by HTTPS at the endpoint:
-// that of its port https, or of one without a name, or else of its first over TCP.
+// HTTPSAt returns the port at which clients reach the function over HTTPS at the
+// endpoint: that of its port https, else of one without a name, else of its first TCP
+// port.
 func (t *Template) HTTPSAt(e Endpoint) uint16 {
 	for _, name := range [...]string{"https", ""} {
 		if p, ok := t.tcpPort(name); ok {
@@ -88,12 +91,12 @@ func (t *Template) HTTPSAt(e Endpoint) uint16 {
 		return port
 	}
 	if http, ok := t.tcpPort("http"); e.Gateway || port == 0 || port == httpPort || ok && http.Number == port {
-		return httpsPort // nobody takes HTTPS where HTTP is spoken
+		return httpsPort // an HTTP port does not accept HTTPS
 	}
 	return port
 }
 
-// probed is the port of the annotated probe; 0 for none.
+// probed returns the port of the annotated probe; 0 if there is none.
 func (t *Template) probed() uint16 {
 	if t.Probe == nil {
 		return 0
@@ -101,8 +104,8 @@ func (t *Template) probed() uint16 {
 	return t.Probe.Port
 }
 
-// portOf returns which of the function's ports, by its own number, has the number at the
-// endpoint; false for none. One whose own it is goes first.
+// portOf returns which of the function's ports, by its own number, has the given number
+// at the endpoint; false if there is none. A port whose own number matches comes first.
 func (t *Template) portOf(e Endpoint, number uint16) (uint16, bool) {
 	for _, p := range t.Ports {
 		if p.Number == number {
@@ -122,8 +125,8 @@ func (t *Template) portOf(e Endpoint, number uint16) (uint16, bool) {
 	return 0, false
 }
 
-// webPort returns the port at which a gateway, or an Ingress, takes what is called by the
-// port p; 0 where that is not known, and where the annotation port says it.
+// webPort returns the port at which a gateway or an Ingress accepts calls to the port p;
+// 0 if that is not known or if the annotation port sets it.
 func (t *Template) webPort(e Endpoint, p Port) uint16 {
 	switch {
 	case !e.Gateway && t.Kind != "Ingress", p.Protocol != "tcp", t.Annotations.find(keyPort).Key != "":
@@ -135,8 +138,8 @@ func (t *Template) webPort(e Endpoint, p Port) uint16 {
 	return 0
 }
 
-// mainPort is the number of the port that the port of an address stands for: https, unless
-// the probe says that HTTP is spoken there; else one without a name, or the first.
+// mainPort returns the number of the port that an address's port stands for: https, unless
+// the probe shows that the address speaks HTTP; else a port without a name, or the first.
 func (t *Template) mainPort() uint16 {
 	names := [...]string{"https", ""}
 	if t.Probe != nil && t.Probe.Kind == ProbeHTTP {
@@ -158,7 +161,7 @@ func (t *Template) mainPort() uint16 {
 	return t.TCPPort
 }
 
-// tcpPort returns the port over TCP of the name.
+// tcpPort returns the TCP port with the name.
 func (t *Template) tcpPort(name string) (Port, bool) {
 	for _, p := range t.Ports {
 		if p.Name == name && p.Protocol == "tcp" {

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// What a new version of an object does not say, because Karmada forgets it or because it
-// cannot be read, is carried over from the one before.
+// Values that a new version of an object lacks, because Karmada drops them or because
+// they cannot be read, are carried over from the previous version.
 
-// remember has the cluster keep, of each annotation that is refused now, the value of
-// before, if that was good.
+// remember keeps, for each annotation that is now refused, the cluster's previous value
+// if that was good.
 func (c *Cluster) remember(before *Cluster, faults []Fault) *Cluster {
 	if before == nil || before.UID != c.UID {
 		return c
@@ -23,16 +23,15 @@ func (c *Cluster) remember(before *Cluster, faults []Fault) *Cluster {
 	merged := *c
 	merged.Annotations = append(slices.Clone(c.Annotations), kept...)
 	slices.SortFunc(merged.Annotations, func(a, b Annotation) int { return strings.Compare(a.Key, b.Key) })
-	merged.Gateways = nil // are parsed again, with all others
+	merged.Gateways = nil // all annotations are parsed again
 	ParseCluster(&merged)
 	return &merged
 }
 
-// remember carries over from before what Karmada forgets when an update fails
-// to apply, or a member's API cannot be reached: that the resource was applied
-// once, and its address; and what cannot be read now. It is kept for as long as
-// Karmada names the cluster. Most bindings have nothing to carry over, and stay what
-// they are.
+// remember carries over what Karmada drops when an update cannot be applied or a member's
+// API cannot be reached: that the resource was applied once, and its address. It also
+// carries over what cannot be read now. It keeps these values for as long as Karmada
+// names the cluster. Most bindings need nothing and stay unchanged.
 func (b *Binding) remember(before *Binding) *Binding {
 	if before == nil || before.UID != b.UID {
 		return b
@@ -58,8 +57,8 @@ func (b *Binding) remember(before *Binding) *Binding {
 	return merged
 }
 
-// complete reports whether what is seen in the cluster, or that nothing is where nothing is
-// placed, says all by itself.
+// complete reports whether the member needs nothing from its previous version: Karmada sees
+// everything in the cluster, or nothing is placed there and nothing is seen.
 func (m Member) complete(was Member) bool {
 	if m.seen == nil {
 		return !m.Placed
@@ -84,8 +83,8 @@ func (o Observed) remember(before Observed) Observed {
 	if !before.Idle || o.Capacity != nil && !o.Capacity.none() {
 		return o
 	}
-	// What had no replica, and shows none, still has none: a probe would start it. Karmada
-	// calls it Unhealthy until an update is seen, in all clusters at once.
+	// A workload that had no replica, and shows none, still has none; a probe would start
+	// it. Karmada calls it Unhealthy until it sees an update, in all clusters at once.
 	if o.Idle = true; o.Health == Unhealthy && o.Capacity != nil {
 		o.Health = before.Health
 	}

@@ -2,7 +2,7 @@ package federation
 
 import "strings"
 
-// Runtime is what a placement's workload runs in.
+// Runtime describes what runs a placement's workload.
 type Runtime struct {
 	// Class is the pods' runtimeClassName; "" for the node's default.
 	Class string
@@ -16,12 +16,11 @@ const (
 	RuntimeContainer = "container"
 )
 
-// wasmWords are in the names of the RuntimeClasses that containerd's WebAssembly
-// shims are installed with.
+// wasmWords occur in the names of the RuntimeClasses of containerd's WebAssembly shims.
 var wasmWords = []string{"wasm", "spin", "slight", "lunatic"}
 
-// Kind returns RuntimeWasm or RuntimeContainer; a virtual machine such as Kata's
-// counts as a container.
+// Kind returns RuntimeWasm or RuntimeContainer; a virtual machine such as Kata's counts
+// as a container.
 func (r Runtime) Kind() string {
 	for _, word := range wasmWords {
 		if r.Spin || strings.Contains(r.Class, word) {
@@ -31,33 +30,33 @@ func (r Runtime) Kind() string {
 	return RuntimeContainer
 }
 
-// Capacity is how much of a workload can serve.
+// Capacity says how much of a workload can serve.
 type Capacity struct {
-	// Desired and Ready count replicas in one cluster. Those that a rollout adds beside
-	// the others for its time are not desired.
+	// Desired and Ready count the replicas in one cluster. Extra replicas that exist only
+	// during a rollout are not counted as desired.
 	Desired, Ready int32
-	// Added is how many of those desired have been added since all were ready, and have
-	// no clients yet.
+	// Added is how many of the desired replicas were added since all were ready; they
+	// have no clients yet.
 	Added int32 `json:",omitempty"`
 }
 
-// Borne is how many replicas the work is spread over: those of them that are not ready
-// are lost, and the others do their work.
+// Borne is the number of replicas over which the work is spread: if some of them are not
+// ready, the others do their work.
 func (c Capacity) Borne() int32 { return c.Desired - c.Added }
 
-// since returns c with what it says of itself only by what was before.
+// since returns c with Added, which only a comparison with the previous Capacity shows.
 func (c Capacity) since(before Capacity) Capacity {
 	c.Added = max(0, c.Desired-max(before.Borne(), c.Ready))
 	return c
 }
 
-// plus is the capacity of two workloads together.
+// plus adds up the capacity of two workloads.
 func (c Capacity) plus(o Capacity) Capacity {
 	return Capacity{Desired: c.Desired + o.Desired, Ready: c.Ready + o.Ready, Added: c.Added + o.Added}
 }
 
-// scarce reports whether not all that are desired are ready.
+// scarce reports whether fewer replicas are ready than desired.
 func (c *Capacity) scarce() bool { return c != nil && c.Ready < c.Desired }
 
-// none reports whether there is no replica, and none is desired.
+// none reports whether no replica exists and none is desired.
 func (c *Capacity) none() bool { return c != nil && c.Desired == 0 && c.Ready == 0 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Port is one port that a function is called on.
+// Port is a port at which a function is called.
 type Port struct {
 	// Name is the service name of RFC 6335 without its underscore; "" if it has none.
 	Name string
@@ -16,7 +16,7 @@ type Port struct {
 	Number   uint16
 }
 
-// maxPorts bounds what one template adds to the names.
+// maxPorts bounds the names that one template's ports add.
 const maxPorts = 32
 
 // parsePorts parses "[name=]port[/protocol],…".
@@ -52,8 +52,8 @@ func parsePorts(v string) ([]Port, error) {
 	return ports, nil
 }
 
-// isServiceName checks the syntax of RFC 6335, section 5.1, less its demand for a
-// letter: Kubernetes has the same.
+// isServiceName checks the syntax of RFC 6335, section 5.1, except that it needs no
+// letter: Kubernetes allows the same.
 func isServiceName(s string) bool {
 	if s == "" || len(s) > 15 || s[0] == '-' || s[len(s)-1] == '-' {
 		return false
@@ -61,7 +61,7 @@ func isServiceName(s string) bool {
 	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-// maxALPN bounds what one template adds to each of its answers.
+// maxALPN bounds the protocols that one template adds to each answer.
 const maxALPN = 16
 
 // parseALPN parses protocol identifiers, comma-separated (RFC 9460, section 7.1).
@@ -85,7 +85,7 @@ func parseALPN(v string) ([]string, error) {
 // maxTexts bounds a function's TXT records.
 const maxTexts = 16
 
-// parseTexts takes each line as one record.
+// parseTexts parses each line as one record.
 func parseTexts(v string) ([]string, error) {
 	var texts []string
 	for line := range strings.SplitSeq(v, "\n") {

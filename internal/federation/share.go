@@ -6,8 +6,8 @@ import (
 	"unique"
 )
 
-// likeness is the key of Builder.shared. Placements that have it in common may differ
-// in the rest.
+// likeness is the key of Builder.shared. Placements with the same likeness may still
+// differ.
 type likeness struct {
 	cluster        int
 	target         unique.Handle[Target]
@@ -17,21 +17,20 @@ type likeness struct {
 	health         Health
 }
 
-// mostShared bounds what a Builder holds of placements that may be no function's any
-// more: beyond it all are found anew, and what is in use stays in use.
+// mostShared bounds the placements that a Builder holds, some of which no function may
+// use any more: beyond it the Builder starts over, and placements in use stay in use.
 const mostShared = 1 << 14
 
-// mostListed bounds likewise what it holds of their lists, in placements.
+// mostListed bounds the lists that it holds, in placements.
 const mostListed = 1 << 18
 
-// lists are lists of shared placements, by a hash of them.
+// lists holds lists of shared placements by their hash.
 type lists struct {
 	byHash map[uint64][]*Placement
 	total  int
 }
 
-// share returns a list that is as all, and other functions' too where they have such a
-// one.
+// share returns a list equal to all, which other functions with such a list share.
 func (l *lists) share(all []*Placement) []*Placement {
 	sum := hashOf(all)
 	if same := l.byHash[sum]; slices.Equal(same, all) {
@@ -47,8 +46,8 @@ func (l *lists) share(all []*Placement) []*Placement {
 	return all
 }
 
-// share returns a placement that is as p, and other functions' too where they have
-// such a one.
+// share returns a placement equal to p, which other functions with such a placement
+// share.
 func (b *Builder) share(p Placement) *Placement {
 	like := likeness{p.Cluster, p.Target, p.Runtime, p.Replicas, p.Cold, p.Outdated, p.Health}
 	if same := b.shared[like]; same != nil && reflect.DeepEqual(same, &p) {
@@ -56,7 +55,7 @@ func (b *Builder) share(p Placement) *Placement {
 	}
 	if len(b.shared) == mostShared {
 		clear(b.shared)
-		b.lists = lists{} // which are of them
+		b.lists = lists{} // they hold these placements
 	}
 	b.shared[like] = &p
 	return &p

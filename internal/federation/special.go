@@ -2,9 +2,9 @@ package federation
 
 import "net/netip"
 
-// specialRanges are never answered nor probed unless a claim lists what is needed of
-// them: from there one would reach the client itself, the link, or a cloud's metadata
-// service. RFC 6890 has the registries.
+// specialRanges are never used in answers or probes unless a claim lists the part that is
+// needed: through them one could reach the client itself, the link, or a cloud's metadata
+// service. RFC 6890 defines the registries.
 var specialRanges = []struct {
 	netip.Prefix
 	kind string
@@ -18,9 +18,9 @@ var specialRanges = []struct {
 	{netip.MustParsePrefix("::1/128"), "loopback"},
 	{netip.MustParsePrefix("fe80::/10"), "link-local"},
 	{netip.MustParsePrefix("ff00::/8"), "multicast"},
-	// A local translation prefix (RFC 8215) leads wherever its operator let it.
+	// A local translation prefix (RFC 8215) leads wherever its operator allows.
 	{netip.MustParsePrefix("64:ff9b:1::/48"), "local NAT64"},
-	// What clouds offer to their own machines outside of 169.254.0.0/16.
+	// Addresses outside 169.254.0.0/16 that clouds offer to their own machines.
 	{netip.MustParsePrefix("fd00:ec2::/32"), "cloud metadata"},          // Amazon
 	{netip.MustParsePrefix("fd20:ce::/64"), "cloud metadata"},           // Google
 	{netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), "cloud metadata"}, // Oracle
@@ -30,11 +30,11 @@ var specialRanges = []struct {
 	{netip.MustParsePrefix("168.63.129.16/32"), "cloud metadata"},       // Azure
 }
 
-// special returns the range of the address and what that is for; false if the address
-// is an ordinary one. The range of an IPv6 address that holds a special IPv4 one is that
-// of its form.
+// special returns the special range of the address and its purpose, and false for an
+// ordinary address. For an IPv6 address that embeds a special IPv4 address, the range is
+// that of the embedding form.
 func special(a netip.Addr) (within netip.Prefix, kind string, is bool) {
-	a = a.Unmap().WithZone("") // which no prefix contains
+	a = a.Unmap().WithZone("") // no prefix contains a zone
 	for _, r := range specialRanges {
 		if r.Contains(a) {
 			return r.Prefix, r.kind, true
@@ -49,15 +49,15 @@ func special(a netip.Addr) (within netip.Prefix, kind string, is bool) {
 	return netip.Prefix{}, "", false
 }
 
-// Special returns what the address is for where it is one that is probed for nobody who
-// has no claim to it; false for an ordinary one.
+// Special returns the purpose of the address if it is one that is never probed without a
+// claim; false for an ordinary address.
 func Special(a netip.Addr) (kind string, is bool) {
 	_, kind, is = special(a)
 	return kind, is
 }
 
-// private reports whether the address is of a network of its own: RFC 1918, RFC 4193,
-// RFC 6598, or the former site-local ones; or holds one.
+// private reports whether the address is, or embeds, one of a private network: RFC 1918,
+// RFC 4193, RFC 6598, or the deprecated site-local ones.
 func private(a netip.Addr) bool {
 	a = a.Unmap()
 	if a.IsPrivate() || sharedSpace.Contains(a) || siteLocal.Contains(a) {
@@ -83,8 +83,8 @@ var (
 	teredo     = netip.MustParsePrefix("2001::/32")       // RFC 4380
 )
 
-// embedded returns the IPv4 addresses that packets to the address may be sent to, and
-// the prefix of all addresses of the form; none for most.
+// embedded returns the IPv4 addresses to which packets for the address may be sent, and
+// the prefix of all addresses of this form; most addresses embed none.
 func embedded(a netip.Addr) (form netip.Prefix, holds []netip.Addr) {
 	if !a.Is6() {
 		return netip.Prefix{}, nil

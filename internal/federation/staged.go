@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// staged is what a Builder knows of a Store, sorted into kinds, but for templates.
+// staged holds the contents of a Store as a Builder knows them, by kind, except
+// templates.
 type staged struct {
 	clusters  map[Ref]*Cluster
 	workloads map[string][]*Workload       // by namespace, sorted
@@ -25,7 +26,7 @@ func newStaged() staged {
 	}
 }
 
-// stage puts an object in the place of what it was; either may be nil.
+// stage replaces an object by its new version; either may be nil.
 func (b *Builder) stage(was, is Object) {
 	if was == is {
 		return
@@ -64,8 +65,8 @@ func (b *Builder) stage(was, is Object) {
 	}
 }
 
-// unstage takes the object away. A template is withdrawn for good only if none of
-// its Ref is declared again.
+// unstage removes the object. A template is withdrawn for good only if no object with its
+// Ref is declared again.
 func (b *Builder) unstage(was Object) {
 	switch o := was.(type) {
 	case *Cluster:
@@ -101,7 +102,7 @@ func (b *Builder) unstage(was Object) {
 	}
 }
 
-// label is one of the pods' of a namespace's workload.
+// label is a label of the pods of a workload, with its namespace.
 type label struct{ namespace, key, value string }
 
 func (s *staged) label(l label, w *Workload) {
@@ -119,10 +120,10 @@ func (s *staged) unlabel(l label, w *Workload) {
 	}
 }
 
-// maxSelected bounds how many workloads are looked at for one template.
+// maxSelected bounds the workloads that are considered for one template.
 const maxSelected = 32
 
-// selected returns the first workloads that the template's selector selects, sorted.
+// selected returns the first workloads that the template's selector matches, sorted.
 func (s *staged) selected(t *Template) (refs []Ref) {
 	if len(t.Selector) == 0 {
 		return nil
@@ -145,8 +146,8 @@ func (s *staged) selected(t *Template) (refs []Ref) {
 	return refs
 }
 
-// selectsBy is the label by which the template is found for a workload; false where it has
-// no selector.
+// selectsBy returns the label by which the template is found from a workload; false if it
+// has no selector.
 func (t *Template) selectsBy() (label, bool) {
 	if t.Workload.Kind != "" || len(t.Selector) == 0 {
 		return label{}, false
@@ -155,17 +156,17 @@ func (t *Template) selectsBy() (label, bool) {
 	return label{t.Namespace, key, t.Selector[key]}, true
 }
 
-// service is what the object exposes.
+// service returns the Service that the object exposes.
 func (m *MultiClusterService) service() Ref {
 	return Ref{Kind: "Service", Namespace: m.Namespace, Name: m.Name}
 }
 
-// named is the key of staged.others.
+// named returns the key of staged.others.
 func (r Ref) named() Ref { return Ref{Namespace: r.Namespace, Name: r.Name} }
 
 func compareWorkload(w *Workload, ref Ref) int { return w.compare(ref) }
 
-// sortedClusters returns the clusters by name.
+// sortedClusters returns the clusters sorted by name.
 func (s *staged) sortedClusters() []*Cluster {
 	all := make([]*Cluster, 0, len(s.clusters))
 	for _, c := range s.clusters {

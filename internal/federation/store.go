@@ -22,11 +22,11 @@ func (b *Binding) meta() *Meta  { return &b.Meta }
 
 func (m *MultiClusterService) meta() *Meta { return &m.Meta }
 
-// MetaOf returns what every object carries.
+// MetaOf returns the Meta of the object.
 func MetaOf(o Object) *Meta { return o.meta() }
 
-// Store stages what the sources read until it is built into a State. It is safe
-// for concurrent use. An object must not be changed once it was put.
+// Store stages what the sources read until it is built into a State. It is safe for
+// concurrent use. Do not change an object after putting it.
 type Store struct {
 	changed chan struct{}
 
@@ -34,12 +34,12 @@ type Store struct {
 	objects   map[Ref]Object
 	faults    map[Ref][]Fault // of objects
 	other     []Fault         // of files that hold no readable object
-	inherited map[Ref]Object  // what a predecessor last held
-	restored  map[Ref]bool    // what a snapshot held and the source has not told yet
-	synced    bool            // the source has told everything once
+	inherited map[Ref]Object  // last held by a predecessor
+	restored  map[Ref]bool    // from a snapshot, not yet seen from the source
+	synced    bool            // the source has listed everything once
 	now       Cookie          // of the last change
-	followed  Cookie          // the one since which changes are known; 0 for none
-	before    map[Ref]Object  // what changed since, as it was then
+	followed  Cookie          // changes are tracked since this one; 0 for none
+	before    map[Ref]Object  // earlier versions of what changed since
 
 	confirmed atomic.Int64 // Unix nanoseconds; 0 until the first
 }
@@ -54,8 +54,8 @@ func NewStore() *Store {
 	}
 }
 
-// Changed delivers a value after every change; changes that were not yet
-// received are merged into one.
+// Changed delivers a value after every change; it merges changes that were not yet
+// received into one.
 func (s *Store) Changed() <-chan struct{} { return s.changed }
 
 func (s *Store) notify() {
@@ -65,8 +65,8 @@ func (s *Store) notify() {
 	}
 }
 
-// Put stages o in the place of what its Ref named before. The faults are of parts of
-// it: the rest of the object counts.
+// Put stages o, replacing the previous object of its Ref. The faults concern parts of it:
+// the rest of the object counts.
 func (s *Store) Put(o Object, faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +75,7 @@ func (s *Store) Put(o Object, faults ...Fault) {
 	}
 }
 
-// stage puts o, or takes the object away where o is nil, and keeps its faults.
+// stage puts o, or removes the object if o is nil, and stores its faults.
 func (s *Store) stage(ref Ref, o Object, faults []Fault) {
 	s.now++
 	if s.followed != 0 {
@@ -95,8 +95,8 @@ func (s *Store) stage(ref Ref, o Object, faults []Fault) {
 	}
 }
 
-// put reports whether it changed anything. Most of Karmada's updates do not: a
-// heartbeat touches nothing that an object keeps.
+// put reports whether it changed anything. Most of Karmada's updates do not: a heartbeat
+// touches nothing that an object stores.
 func (s *Store) put(o Object, faults []Fault) bool {
 	ref := o.meta().Ref
 	delete(s.restored, ref)
@@ -116,8 +116,8 @@ func (s *Store) put(o Object, faults []Fault) bool {
 	return true
 }
 
-// Restore stages what a snapshot held, as of the time at which it was confirmed.
-// What the source does not tell of until it is in agreement is then removed.
+// Restore stages the contents of a snapshot, as confirmed at the given time. Objects that
+// the source does not list before its first confirmation are then removed.
 func (s *Store) Restore(objects []Object, confirmed time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,17 +131,17 @@ func (s *Store) Restore(objects []Object, confirmed time.Time) {
 	s.notify()
 }
 
-// Held returns every object staged; false until the source has told all of its
-// own, and they are not only a snapshot's.
+// Held returns every staged object; it returns false until the source has listed all of
+// its own, so that they are not only a snapshot's.
 func (s *Store) Held() ([]Object, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.objects)), s.synced
 }
 
-// Refuse reports that the object's newest version is bad. A good version that
-// was put before stays; but an object that only has warnings, and is none of
-// those that are read any more, is removed.
+// Refuse reports that the object's newest version is bad. The last good version stays;
+// but an object that has only warnings and is no longer of a kind that is read is
+// removed.
 func (s *Store) Refuse(ref Ref, faults []Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,7 +187,8 @@ func (s *Store) remove(ref Ref) bool {
 	return held || faulty
 }
 
-// Replace stages the whole listing: what it neither holds nor refuses is deleted.
+// Replace stages the whole listing and deletes every object that the listing neither
+// holds nor refuses.
 func (s *Store) Replace(l Listing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,9 +199,9 @@ func (s *Store) Replace(l Listing) {
 	}
 }
 
-// ReplaceKind stages all objects that there are of a kind, in a namespace or, with
-// "", in all: what the listing neither holds nor refuses is deleted, and with it
-// what only a snapshot held. The listing has no Faults of its own.
+// ReplaceKind stages all objects of a kind, in a namespace or, with "", in all. It
+// deletes objects that the listing neither holds nor refuses, including those that only a
+// snapshot held. The listing has no Faults of its own.
 func (s *Store) ReplaceKind(group, kind, namespace string, l Listing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +213,7 @@ func (s *Store) ReplaceKind(group, kind, namespace string, l Listing) {
 	}
 }
 
-// replace stages the listing in the place of everything that it is of, and
+// replace stages the listing in place of every object for which listed returns true, and
 // reports whether that changed anything.
 func (s *Store) replace(l Listing, listed func(Ref) bool) (changed bool) {
 	keep := make(map[Ref]bool, len(l.Objects)+len(l.Refused))
@@ -238,8 +239,8 @@ func (s *Store) replace(l Listing, listed func(Ref) bool) (changed bool) {
 	return changed
 }
 
-// Confirm records that the source was in agreement with its origin at t; the
-// first call makes the Store synced.
+// Confirm records that the source agreed with its origin at t; the first call makes the
+// Store synced.
 func (s *Store) Confirm(t time.Time) {
 	s.confirmed.Store(t.UnixNano())
 	s.mu.Lock()
@@ -248,12 +249,12 @@ func (s *Store) Confirm(t time.Time) {
 		return
 	}
 	s.synced = true
-	s.inherited = nil // everything was staged once: what mattered of it was taken over
+	s.inherited = nil // everything has been staged once and has taken over what it needs
 	s.notify()
 }
 
-// Confirmed returns when the source last agreed with its origin; the zero time
-// if it never did. It takes no lock.
+// Confirmed returns when the source last agreed with its origin, or the zero time if it
+// never did. It takes no lock.
 func (s *Store) Confirmed() time.Time {
 	if n := s.confirmed.Load(); n != 0 {
 		return time.Unix(0, n)
@@ -261,8 +262,8 @@ func (s *Store) Confirmed() time.Time {
 	return time.Time{}
 }
 
-// Inherit lets s know what before last held: what was applied once, and the last
-// good version of what is refused. Nothing of it is staged by that alone.
+// Inherit tells s what before last held: whether a resource was applied once, and the
+// last good version of a refused object. It stages nothing by itself.
 func (s *Store) Inherit(before *Store) {
 	before.mu.Lock()
 	held := maps.Clone(before.objects)

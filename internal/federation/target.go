@@ -8,8 +8,8 @@ import (
 	"github.com/nearcast/nearcast/internal/brief"
 )
 
-// target decides what proves the placement alive from this site: the address in
-// the default horizon, else in the first other by name.
+// target decides what to probe from this site to see whether the placement is alive: the
+// address in the default horizon, else in the first other horizon by name.
 func (b *pass) target(t *Template, p *Placement) Target {
 	horizon := ""
 	if _, ok := p.Endpoints[horizon]; !ok {
@@ -41,7 +41,7 @@ func (b *pass) target(t *Template, p *Placement) Target {
 }
 
 // mayProbe reports whether the template's placement at the endpoint may be probed on the
-// port that the annotation names. Where it may not, that is the annotation's fault, once.
+// port that the annotation names. If not, it adds one fault of the annotation.
 func (b *pass) mayProbe(t *Template, key string, e Endpoint, port uint16) bool {
 	if t.hasPort(e, port) || b.Claims.allowPort(t.Namespace, netip.AddrPortFrom(e.First(), port)) {
 		return true
@@ -53,7 +53,7 @@ func (b *pass) mayProbe(t *Template, key string, e Endpoint, port uint16) bool {
 	return false
 }
 
-// ownKey is the annotation of the function's own addresses in the horizon.
+// ownKey returns the annotation for the function's own addresses in the horizon.
 func ownKey(horizon string) string {
 	if horizon == "" {
 		return keyAddress
@@ -61,13 +61,13 @@ func ownKey(horizon string) string {
 	return keyAddress + "." + horizon
 }
 
-// withholds reports whether the annotated probe is not sent to the placement: one without a
-// replica must not be woken by being asked, and reaching it is enough.
+// withholds reports whether the annotated probe is not sent to the placement: a probe must
+// not wake a placement without replicas, and reaching its address is enough.
 func (t *Template) withholds(p *Placement) bool {
 	return (p.Cold || p.Capacity.none()) && t.Probe != nil && t.Probe.Kind != ProbeNone && t.Probe.Kind != ProbeTCP
 }
 
-// Withheld says why the annotated probe is not sent to the placement; "" if it is.
+// Withheld says why the annotated probe is not sent to the placement; "" if it is sent.
 func (t *Template) Withheld(p *Placement) string {
 	if !t.withholds(p) {
 		return ""
@@ -75,9 +75,8 @@ func (t *Template) Withheld(p *Placement) string {
 	return brief.Text("the probe " + t.Annotations.find(keyProbe).Value + " is not sent: it would start a function that has no replica")
 }
 
-// port returns what to probe: the annotated port, the endpoint's own, the
-// gateway's, where functions are called over HTTPS, or the Service's first TCP port; 0 if
-// there is none.
+// port returns the port to probe: the annotated port, the endpoint's own, the gateway's
+// HTTPS port, or the Service's first TCP port; 0 if there is none.
 func (s ProbeSpec) port(e Endpoint, service uint16) uint16 {
 	switch {
 	case s.Port != 0:

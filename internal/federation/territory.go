@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Without claims, hostnames are free but for what belongs to others: all at and below
-// <namespace>.<zone> of another namespace, what is below the name of an older function of
-// another, and what is the zone's own, to which a wildcard at its apex would lead. A claim
-// line says otherwise.
+// Without claims, a namespace may use every hostname that does not belong to others. To
+// others belong: all names at and below <namespace>.<zone> of another namespace, names
+// below the name of another namespace's older function, and names of the zone itself,
+// which a wildcard at its apex would take. A claim line overrides this.
 
 // isOwn reports whether the name is at or below the namespace's own domain in its zone.
 func (b *Builder) isOwn(name, namespace string) bool {
@@ -17,17 +17,18 @@ func (b *Builder) isOwn(name, namespace string) bool {
 	return zone != "" && lastLabel(name, zone) == namespace
 }
 
-// isDefault reports whether the name is the entry's default one in its zone. One that is
-// made in a zone above that, as bank.fn.example.org. of Service fn/bank in example.org. where
-// fn.example.org. is served too, is as one that is annotated: it may be another's there.
+// isDefault reports whether the name is the entry's default name in its zone. A default name
+// from a zone further up counts as an annotated name, because it may belong to another
+// function: bank.fn.example.org. is the default of Service fn/bank in example.org., but if
+// fn.example.org. is also served, it may be another's there.
 func (b *Builder) isDefault(name string, e *entry) bool {
 	return e.template.takesDefault() && b.isOwn(name, e.template.Namespace)
 }
 
-// foreign returns why the name is not for the entry's namespace; nil if it may be.
+// foreign returns an error if the entry's namespace may not use the name.
 func (b *Builder) foreign(name string, e *entry) error {
 	if len(b.Claims) > 0 || b.isDefault(name, e) {
-		return nil // a claim allowed it
+		return nil // a claim allows it
 	}
 	base, wildcard := strings.CutPrefix(name, "*.")
 	above := b.above(base)
@@ -40,9 +41,9 @@ func (b *Builder) foreign(name string, e *entry) error {
 	return b.ofAnother(above, wildcard, e)
 }
 
-// ofANamespace reports whether the name is the namespace's own by its form, or returns an
-// error if it is another's, or the zone's own. Where zones are nested, what it is in the
-// longest of them goes before.
+// ofANamespace reports whether the name is at or below the namespace's own domain; it
+// returns an error if it is another namespace's or the zone's own. If zones are nested,
+// the longest one decides.
 func (b *Builder) ofANamespace(name, namespace string) (own bool, err error) {
 	for zone := b.zoneOf(name); zone != ""; zone = b.zoneAbove(name, zone) {
 		first := lastLabel(name, zone)
@@ -59,7 +60,7 @@ func (b *Builder) ofANamespace(name, namespace string) (own bool, err error) {
 	return false, nil
 }
 
-// zoneOf returns the longest zone at or below which the name is; "" for none.
+// zoneOf returns the longest zone that contains the name; "" if there is none.
 func (b *Builder) zoneOf(name string) string { return b.zoneBelow(name, len(name)+1) }
 
 // zoneAbove returns the longest zone of the name that is shorter than the zone.
@@ -75,9 +76,10 @@ func (b *Builder) zoneBelow(name string, length int) (zone string) {
 	return zone
 }
 
-// ofAnother returns an error if a name that another namespace has is above the first of
-// these, or that where a wildcard stands below it: always where it says something of that
-// name, as _acme-challenge does (RFC 8552), or else if the other is older.
+// ofAnother returns an error if another namespace has a name above the first of these
+// names or, for a wildcard, the first name itself. If the requested name says something
+// about that name, as _acme-challenge does (RFC 8552), this always applies; otherwise
+// only if the other entry is older.
 func (b *Builder) ofAnother(names []string, wildcard bool, e *entry) error {
 	underscored := false
 	for i, name := range names {
@@ -102,7 +104,7 @@ func (b *Builder) ofAnother(names []string, wildcard bool, e *entry) error {
 	return nil
 }
 
-// above returns the name and those above it, below the apex of its longest zone.
+// above returns the name and the names above it, without the apex of its longest zone.
 func (b *Builder) above(name string) (names []string) {
 	zone := b.zoneOf(name)
 	for zone != "" && len(name) > len(zone) {
@@ -112,8 +114,8 @@ func (b *Builder) above(name string) (names []string) {
 	return names
 }
 
-// owner returns whose the name is: of those that ask for it, the first for whom it is
-// not foreign; nil if there is none.
+// owner returns the entry that owns the name: the first of those that ask for it and to
+// which it is not foreign; nil if there is none.
 func (b *Builder) owner(name string) *entry {
 	holder := b.hostnames.holder[name]
 	if holder == nil || len(b.Claims) > 0 || b.isDefault(name, holder) {
@@ -123,7 +125,7 @@ func (b *Builder) owner(name string) *entry {
 	if known {
 		return owner
 	}
-	refused := map[string]bool{} // of a namespace what is foreign to one is to those after it
+	refused := map[string]bool{} // a name foreign to one entry is foreign to later ones of its namespace
 	for e := range b.hostnames.all(name) {
 		if refused[e.template.Namespace] && !e.template.takesDefault() {
 			continue
@@ -138,17 +140,17 @@ func (b *Builder) owner(name string) *entry {
 	return owner
 }
 
-// lastLabel returns the name's label next to the zone, at which or below which it is.
+// lastLabel returns the name's label directly below the zone.
 func lastLabel(name, zone string) string {
 	rest := strings.TrimSuffix(strings.TrimSuffix(name, zone), ".")
 	return rest[strings.LastIndexByte(rest, '.')+1:]
 }
 
-// askers are entries: mostly one, for which a map would be large, as there are as many as
-// names have labels.
+// askers is a set of entries. It mostly has one member, for which a map would be large,
+// and there are as many sets as names have labels.
 type askers struct {
 	one  *entry
-	more *map[*entry]bool // nil where there is one
+	more *map[*entry]bool // nil for one member
 }
 
 func (a askers) with(e *entry) askers {
@@ -176,7 +178,7 @@ func (a askers) without(e *entry) askers {
 	return a
 }
 
-// leave takes the entry from those of the key.
+// leave removes the entry from the set of the key.
 func leave[K comparable](all map[K]askers, key K, e *entry) {
 	if left := all[key].without(e); left != (askers{}) {
 		all[key] = left
@@ -198,8 +200,8 @@ func (a askers) all() iter.Seq[*entry] {
 	}
 }
 
-// watch notes that the entry's title to the name depends on whose the names above it are,
-// and on whether there are namespaces of these names.
+// watch records that the entry's claim to the name depends on who owns the names above
+// it, and on whether there are namespaces with these names.
 func (b *Builder) watch(name string, e *entry) {
 	for _, above := range b.watched(name, e) {
 		b.below[above] = b.below[above].with(e)
@@ -224,14 +226,14 @@ func (b *Builder) watched(name string, e *entry) []string {
 	return all
 }
 
-// settleIn notes that the namespace has one template more.
+// settleIn counts one more template in the namespace.
 func (b *Builder) settleIn(namespace string) {
 	if b.namespaces[namespace]++; b.namespaces[namespace] == 1 {
 		b.touchDomain(namespace)
 	}
 }
 
-// moveOut notes that the namespace has one template less.
+// moveOut counts one template fewer in the namespace.
 func (b *Builder) moveOut(namespace string) {
 	if b.namespaces[namespace]--; b.namespaces[namespace] == 0 {
 		delete(b.namespaces, namespace)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// touch has the entry, which may be nil, made anew.
+// touch marks the entry, which may be nil, to be rebuilt.
 func (b *Builder) touch(e *entry) {
 	if e != nil && !e.stale {
 		e.stale = true
@@ -14,7 +14,7 @@ func (b *Builder) touch(e *entry) {
 }
 
 // touchUsers touches the entries that looked at the resource's binding, or at the
-// workload: templates of its own name look without being told to.
+// workload. Templates with its name always look at it without being recorded.
 func (b *Builder) touchUsers(resource Ref) {
 	b.touch(b.entries[resource])
 	b.touch(b.entries[Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}])
@@ -24,9 +24,10 @@ func (b *Builder) touchUsers(resource Ref) {
 	}
 }
 
-// touchAll touches every entry where moved says so, or else those that may answer with
-// a VIP that came or is gone; it then looks at all of them, which allocates nothing and
-// takes about a hundred milliseconds for a hundred thousand functions in eight clusters.
+// touchAll touches every entry if moved is set; otherwise only those that may answer with
+// a VIP that was added or removed. For that it checks all entries, which allocates
+// nothing and takes about a hundred milliseconds for a hundred thousand functions in
+// eight clusters.
 func (b *Builder) touchAll(moved bool) {
 	if len(b.otherVIPs) == 0 && !moved {
 		return
@@ -39,7 +40,8 @@ func (b *Builder) touchAll(moved bool) {
 	}
 }
 
-// mayAnswer reports whether one of the entry's own addresses, beside gateways, is such.
+// mayAnswer reports whether any address of the entry's own, not of a gateway, satisfies
+// such.
 func (b *Builder) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
 	if e.gone {
 		return false
@@ -61,7 +63,7 @@ func (b *Builder) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
 	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return b.lookups[name].endpoint.any(such) })
 }
 
-// touchSelectors touches the entries whose selectors may match workloads that are new.
+// touchSelectors touches the entries whose selectors may match new workloads.
 func (b *Builder) touchSelectors() {
 	seen := map[label]bool{}
 	for _, w := range b.otherWork {
@@ -78,8 +80,8 @@ func (b *Builder) touchSelectors() {
 	}
 }
 
-// touchResolved touches the entries for which a load balancer's name has other
-// addresses now.
+// touchResolved touches the entries for which the addresses of a load balancer's name
+// changed.
 func (b *Builder) touchResolved() {
 	if b.Resolve == nil {
 		return

@@ -14,10 +14,10 @@ import (
 	"github.com/nearcast/nearcast/internal/brief"
 )
 
-// The values of annotations, each parsed to what the model holds.
+// The parsers of the annotations' values.
 
-// maxHostnames bounds what one template adds to the table, and maxLabels what it does with
-// the names above them, which exist for their sake.
+// maxHostnames bounds the hostnames that one template adds to the table, and maxLabels the
+// names above them, which exist only because of them.
 const (
 	maxHostnames = 64
 	maxLabels    = 1024
@@ -35,8 +35,8 @@ func ParseCoordinates(s string) (*Coordinates, error) {
 	return &Coordinates{Lat: lat, Lon: lon}, nil
 }
 
-// hostnamePattern is RFC 1123 labels, underscores allowed as DNS-SD uses them,
-// with an optional leading wildcard.
+// hostnamePattern matches RFC 1123 labels, with underscores as DNS-SD uses them and an
+// optional leading wildcard.
 var hostnamePattern = regexp.MustCompile(`^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+$`)
 
 // ParseHostname returns the canonical form of a hostname: lower case, fully
@@ -47,9 +47,9 @@ func ParseHostname(s string) (string, error) {
 		name += "."
 	}
 	switch notASCII := strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }); {
-	case notASCII >= 0: // one that only looks like an ASCII letter must not become it
+	case notASCII >= 0: // a letter that only looks like ASCII must not become ASCII
 		return "", fmt.Errorf("%+q is not a hostname: write other letters than those of ASCII as an A-label (xn--…)", s)
-	case len(name) > 254: // which with the final dot are 255 octets on the wire
+	case len(name) > 254: // 255 octets on the wire, with the final dot
 		return "", fmt.Errorf("%q is not a hostname: it is longer than the 255 octets of a name", s)
 	case !hostnamePattern.MatchString(name):
 		return "", fmt.Errorf("%q is not a hostname", s)
@@ -57,8 +57,8 @@ func ParseHostname(s string) (string, error) {
 	return strings.ToLower(name), nil
 }
 
-// parseHostnames parses names, comma-separated. One that is none is unfit, with the reason,
-// beside others; alone it is an error.
+// parseHostnames parses comma-separated names. It returns the reason why a name is no
+// hostname in unfit if there are other names; if it is the only one, it returns an error.
 func parseHostnames(v string) (names []string, unfit []string, err error) {
 	labels := 0
 	for field := range strings.SplitSeq(v, ",") {
@@ -84,7 +84,7 @@ func parseHostnames(v string) (names []string, unfit []string, err error) {
 	return names, unfit, nil
 }
 
-// maxWeights bounds how many clusters one template weighs.
+// maxWeights bounds the clusters to which one template gives weights.
 const maxWeights = 256
 
 func parseWeights(v string) ([]Weight, error) {
@@ -112,7 +112,7 @@ func parseProbe(v string) (*ProbeSpec, error) {
 	}
 	u, err := url.Parse(v)
 	if failed := new(url.Error); errors.As(err, &failed) {
-		return nil, fmt.Errorf("%q is not a probe: %w", v, failed.Err) // it has v too
+		return nil, fmt.Errorf("%q is not a probe: %w", v, failed.Err) // failed contains v too
 	}
 	p := &ProbeSpec{Kind: ProbeKind(u.Scheme), Host: u.Hostname()}
 	if text := u.Port(); text != "" {
@@ -142,7 +142,7 @@ func parseProbe(v string) (*ProbeSpec, error) {
 	return p, nil
 }
 
-// maxVIPs bounds how many VIPs one template declares.
+// maxVIPs bounds the VIPs that one template declares.
 const maxVIPs = 16
 
 func parseAddrs(v string) ([]netip.Addr, error) {
@@ -162,8 +162,8 @@ func parseAddrs(v string) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// parseEndpoint parses addresses, comma-separated, each "addr" or "addr:port";
-// ports must agree.
+// parseEndpoint parses comma-separated addresses, each "addr" or "addr:port"; the ports
+// must agree.
 func parseEndpoint(v string) (Endpoint, error) {
 	var e Endpoint
 	for field := range strings.SplitSeq(v, ",") {
@@ -192,15 +192,15 @@ func parseAddrPort(s string) (netip.Addr, uint16, error) {
 	return ap.Addr(), ap.Port(), nil
 }
 
-// MaxAddresses bounds the addresses of one placement: each answer has them all.
+// MaxAddresses bounds the addresses of one placement: each answer contains all of them.
 const MaxAddresses = 16
 
-// gatewayWord stands for a cluster's gateway in the place of an address.
+// gatewayWord replaces an address to mean the cluster's gateway.
 const gatewayWord = "gateway"
 
-// parseFixed parses "cluster=addr,…"; a cluster may be named once per address. The
-// word gateway stands for the address of the cluster's gateway, or alone for that of
-// every cluster; those clusters are returned as byGateway.
+// parseFixed parses "cluster=addr,…"; a cluster may be repeated, once per address. The
+// word gateway means the address of the cluster's gateway or, on its own, the gateway of
+// every cluster; these clusters are returned in byGateway.
 func parseFixed(v string) (fixed map[string]Endpoint, byGateway []string, err error) {
 	fixed = map[string]Endpoint{}
 	for field := range strings.SplitSeq(v, ",") {

@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// vips are who wants which VIP, and what else is at their addresses. A VIP belongs to
-// one namespace: whoever declared it first brings it there. Others can neither join it nor
-// take it away.
+// vips records who wants which VIP, and which entries have a VIP as an address. A VIP
+// belongs to the namespace that declared it first. Others can neither use it nor take it
+// away.
 type vips struct {
 	declared contest[netip.Addr, *entry]
-	// in are how many templates of a namespace declare each.
+	// in counts the templates of a namespace that declare a VIP.
 	in map[ownVIP]int
-	// occupants are the entries of which a VIP of another namespace is an address.
+	// occupants are the entries that have a VIP of another namespace as an address.
 	occupants contest[netip.Addr, *entry]
 	// disputed are the VIPs that may be another's now.
 	disputed map[netip.Addr]bool
-	// gateways are the clusters' by address.
+	// gateways maps an address to the cluster whose gateway has it.
 	gateways map[netip.Addr]string
 }
 
@@ -34,8 +34,8 @@ func newVIPs() vips {
 	}
 }
 
-// declareVIPs has the entry's template take part with the VIPs that its claims allow; a
-// fault names each other.
+// declareVIPs adds the entry's template to the VIPs that its claims allow, and adds a
+// fault for each other VIP.
 func (b *Builder) declareVIPs(e *entry) {
 	t := e.template
 	for _, vip := range t.VIPs {
@@ -70,7 +70,7 @@ func (b *Builder) withdrawVIPs(e *entry) {
 	e.vips = nil
 }
 
-// touchDisputed touches all that declare the VIPs that may be another's.
+// touchDisputed touches every entry that declares a VIP whose owner may have changed.
 func (b *Builder) touchDisputed() {
 	for vip := range b.disputed {
 		for e := range b.declared.all(vip) {
@@ -80,7 +80,7 @@ func (b *Builder) touchDisputed() {
 	clear(b.disputed)
 }
 
-// heldVIPs returns the VIPs that the entry has of those that it declares.
+// heldVIPs returns the VIPs that the entry got of those that it declares.
 func (b *pass) heldVIPs(e *entry) []netip.Addr {
 	var held []netip.Addr
 	for _, vip := range e.vips {
@@ -93,7 +93,7 @@ func (b *pass) heldVIPs(e *entry) []netip.Addr {
 	return held
 }
 
-// taken says whose the VIP is, if it is not of the entry's namespace.
+// taken says who owns the VIP if it is not the entry's namespace.
 func (b *pass) taken(vip netip.Addr, e *entry) string {
 	if cluster, is := b.gateways[vip]; is {
 		return "is the gateway of cluster " + cluster
@@ -108,8 +108,8 @@ func (b *pass) taken(vip netip.Addr, e *entry) string {
 	return ""
 }
 
-// occupant is the first of another namespace that had the address before the VIP's holder;
-// nil if there is none.
+// occupant returns the first entry of another namespace that had the address before the
+// VIP's holder; nil if there is none.
 func (b *Builder) occupant(vip netip.Addr) *entry {
 	holder := b.declared.holder[vip]
 	if holder == nil {
@@ -126,8 +126,8 @@ func (b *Builder) occupant(vip netip.Addr) *entry {
 	return nil
 }
 
-// isVIP reports whether the address is a VIP that the namespace declares. A gateway is
-// none, whatever a tenant writes.
+// isVIP reports whether the address is a VIP that the namespace declares. A gateway's
+// address is never a VIP, whatever a tenant writes.
 func (b *pass) isVIP(namespace string, a netip.Addr) bool {
 	if b.vips.in[ownVIP{a, namespace}] == 0 {
 		return false
@@ -136,8 +136,9 @@ func (b *pass) isVIP(namespace string, a netip.Addr) bool {
 	return !gateway
 }
 
-// note notes which VIPs of others are addresses of the function that is being made. One
-// that no claim gives to its namespace, as a load balancer's may be, keeps no other from it.
+// note records which VIPs of others are addresses of the function being built. An address
+// that no claim gives to its namespace, such as a load balancer's, does not keep others from
+// the VIP.
 func (b *pass) note(e Endpoint) {
 	if e.Gateway {
 		return
@@ -151,7 +152,7 @@ func (b *pass) note(e Endpoint) {
 	}
 }
 
-// occupy notes which VIPs are addresses of the entry.
+// occupy records which VIPs are addresses of the entry.
 func (b *Builder) occupy(e *entry, before, now []netip.Addr) {
 	for _, vip := range before {
 		if slices.Contains(now, vip) {
@@ -173,7 +174,7 @@ func (b *Builder) occupy(e *entry, before, now []netip.Addr) {
 	}
 }
 
-// settleGateways notes which addresses are the clusters' gateways.
+// settleGateways records the addresses of the clusters' gateways.
 func (b *Builder) settleGateways() {
 	clear(b.gateways)
 	for _, c := range b.clusters {

@@ -6,23 +6,23 @@ import (
 	"github.com/nearcast/nearcast/internal/brief"
 )
 
-// workload are the bindings of what runs behind a template. Several match where
-// a Service selects more than one Deployment: one that is placed is enough.
+// workload holds the bindings of what runs behind a template. There are several if a
+// Service selects more than one Deployment: then one that is placed is enough.
 type workload struct {
-	first    Ref // which messages name
+	first    Ref // named in messages
 	bindings []*Binding
 	runtimes map[Ref]Runtime
 }
 
-// workload returns nil where the template has no workload to agree with.
+// workload returns nil if the template does not depend on a workload.
 func (b *pass) workload(t *Template) *workload {
 	if t.Workload.Kind != "" {
 		return b.bound(t.Workload)
 	}
 	selected := b.in.selected(t)
 	for _, ref := range slices.Clone(selected) {
-		// A Rollout may have the Deployment's pods for its own (workloadRef), and the
-		// Deployment then none.
+		// A Rollout may run the Deployment's pods (workloadRef); the Deployment then has
+		// none.
 		rollout := Ref{Group: argoGroup, Kind: "Rollout", Namespace: ref.Namespace, Name: ref.Name}
 		if b.binding(rollout) != nil {
 			selected = append(selected, rollout)
@@ -69,8 +69,8 @@ func (b *pass) runtime(ref Ref) Runtime {
 	return Runtime{Class: of[i].RuntimeClass}
 }
 
-// selects reports whether the template's selector, and no annotation, says that the
-// workload is behind it.
+// selects reports whether the workload is behind the template because its selector says
+// so, without an annotation.
 func (t *Template) selects(w *Workload) bool {
 	return t.Workload.Kind == "" && len(t.Selector) > 0 && contains(w.PodLabels, t.Selector)
 }
@@ -84,22 +84,22 @@ func contains(labels, selector map[string]string) bool {
 	return true
 }
 
-// label is the reference as nearcast.dev/workload has it.
+// label returns the reference in the syntax of nearcast.dev/workload.
 func (r Ref) label() string { return r.Kind + "/" + r.Name }
 
-// running is a workload in one cluster.
+// running describes a workload in one cluster.
 type running struct {
 	replicas int32
 	capacity *Capacity
 	runtime  Runtime
 	health   Health
 	leaving  string
-	// warm is set where some of it has a replica, or always will.
+	// warm is set if any part of it has a replica, or always will.
 	warm bool
 }
 
-// in sums up the workload in one cluster, or says why it does not run there. One that
-// was never applied does not: Karmada places it, and the cluster may lack its kind.
+// in sums up the workload in one cluster, or says why it does not run there. Work that
+// was never applied does not run: Karmada places it, but the cluster may lack its kind.
 func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 	runs := false
 	for _, b := range w.bindings {
@@ -119,7 +119,7 @@ func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 		}
 		r.add(member, b.Resource, leaving)
 		if w.runtimes[b.Resource].Kind() == RuntimeWasm {
-			r.runtime = w.runtimes[b.Resource] // the one that starts sooner takes the call
+			r.runtime = w.runtimes[b.Resource] // the one that starts first takes the call
 		}
 	}
 	switch {
@@ -131,7 +131,7 @@ func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 	return r, brief.Text("its workload " + w.first.label() + " is not placed here" + w.unplaced())
 }
 
-// add adds what one of the bindings runs.
+// add adds what runs because of one of the bindings.
 func (r *running) add(member Member, resource Ref, leaving string) {
 	seen := member.Observed()
 	r.replicas += member.Replicas
@@ -147,12 +147,12 @@ func (r *running) add(member Member, resource Ref, leaving string) {
 	if seen.Health == Healthy {
 		r.health = Healthy
 	}
-	// One that leaves has no replicas any more as far as Karmada counts them.
+	// Karmada no longer counts replicas in a cluster that is being left.
 	zero := member.Placed && member.Replicas == 0 && resource.replicated() && (seen.Capacity == nil || seen.Capacity.Ready == 0)
 	r.warm = r.warm || !zero && !seen.Idle
 }
 
-// unplaced says why nothing of the workload is placed anywhere; "" if some is.
+// unplaced says why no part of the workload is placed anywhere; "" if any is.
 func (w *workload) unplaced() string {
 	if len(w.bindings) == 0 {
 		return ": " + noBinding(w.first)
