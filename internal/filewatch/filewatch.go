@@ -1,8 +1,8 @@
-// Package filewatch tells when files change, in a way that outlives what editors
-// and ConfigMaps do: a write, a rename over the old file, a swapped symbolic link.
+// Package filewatch reports when files change, and handles what editors and ConfigMaps
+// do: a write, a rename over the old file, a swapped symbolic link.
 //
-// All watches of a process share one instance of the kernel's, of which a user
-// has few (128 by default). Every function may be called by any goroutine.
+// All watches of a process share one inotify instance, of which a user has few (128 by
+// default). Every function may be called from any goroutine.
 package filewatch
 
 import (
@@ -13,40 +13,41 @@ import (
 )
 
 const (
-	// settle is how long the folders must be quiet before a change is reported:
-	// an editor's rename-and-replace, or a ConfigMap's, is several events.
+	// settle is how long the directories must be quiet before a change is reported: a
+	// rename-and-replace by an editor or a ConfigMap causes several events.
 	settle = 50 * time.Millisecond
-	// settleMost bounds the wait in a folder that is never quiet.
+	// settleMost bounds the wait in a directory that is never quiet.
 	settleMost = time.Second
-	// reread bounds how long a change stays unseen on a file system that
-	// reports none (NFS, some overlays).
+	// reread bounds how long a change goes unnoticed on a file system that reports none
+	// (NFS, some overlays).
 	reread = 30 * time.Second
-	// lookAgain is how soon a list is asked for that there was none of: a folder was
-	// removed, and may be made again.
+	// lookAgain is the delay before asking for a list again after there was none: a
+	// removed directory may be created again.
 	lookAgain = time.Second
 )
 
-// Folders calls changed once at the start and after every change in the folders
-// until ctx ends. Folders rather than files are watched, or a file replaced by
-// a rename would be lost; for a file in the list its folder is. Links on the way to
-// a folder are watched too, as they may come to lead elsewhere. The list is asked for
-// again after each change, as sub-folders come and go.
+// Folders calls changed once at the start and after every change in the directories,
+// until ctx ends. It watches directories rather than files, because it would lose a file
+// that is replaced by a rename; for a file in the list it watches the file's directory.
+// It also watches symbolic links on the way to a directory, because their targets may
+// change. After each change it asks for the list again, because subdirectories come and
+// go.
 //
-// A path that cannot be watched goes to onError once, and changed is called every 30
-// seconds all the same. Folders returns an error only if there is no list at the
-// start; later failures go to onError, and the watch goes on.
+// If a path cannot be watched, onError gets it once, and changed is still called every 30
+// seconds. Folders returns an error only if there is no list at the start; later failures
+// go to onError, and the watch continues.
 func Folders(ctx context.Context, list func() ([]string, error), changed func(), onError func(error)) error {
 	return Paths(ctx, list, func([]string) bool { return false }, changed, onError)
 }
 
-// Paths is Folders for those to whom it matters what changed. It calls some with the
-// paths, which have no link in the name of their folder, where no others changed; some
-// returns false where they are not all that must be looked at. Then, and every 30 seconds,
-// the list is asked for again and changed is called.
+// Paths is like Folders, but for callers that need to know what changed. If it knows all
+// changed paths, it calls some with them; these paths have no symbolic link in the name of
+// their directory. If some returns false, more must be looked at. Then, and every 30
+// seconds, Paths asks for the list again and calls changed.
 func Paths(ctx context.Context, list func() ([]string, error), some func([]string) bool, changed func(), onError func(error)) error {
 	s := subscribe()
 	defer s.end()
-	// Watch first and read after, so that no change falls between the two.
+	// Watch first and read afterwards, so that no change is missed in between.
 	if err := s.follow(list, onError); err != nil {
 		return err
 	}
@@ -66,10 +67,10 @@ func Paths(ctx context.Context, list func() ([]string, error), some func([]strin
 	return nil
 }
 
-// mostNamed bounds the paths that are named at once as ones that cannot be watched.
+// mostNamed bounds how many unwatchable paths are named at once.
 const mostNamed = 20
 
-// follow watches every folder of the list, and no other any more.
+// follow watches every directory of the list, and stops watching all others.
 func (s *subscription) follow(list func() ([]string, error), onError func(error)) error {
 	paths, err := list()
 	if err != nil {
@@ -100,7 +101,7 @@ func (s *subscription) follow(list func() ([]string, error), onError func(error)
 	return nil
 }
 
-// wait returns true when something changed, or after the pause; false when ctx ended.
+// wait returns true after a change or after the pause; it returns false when ctx ends.
 func (s *subscription) wait(ctx context.Context, pause time.Duration, onError func(error)) bool {
 	quiet := time.NewTimer(pause)
 	defer quiet.Stop()

@@ -10,46 +10,48 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// hub is the process's one watcher, which is there while somebody watches.
+// hub is the process's one watcher. It exists while anyone watches.
 var hub struct {
 	sync.Mutex
 	watcher *fsnotify.Watcher
-	// folders are the subscriptions of each watched folder.
+	// folders maps each watched directory to its subscriptions.
 	folders map[string]map[*subscription]bool
 	all     map[*subscription]bool
 }
 
-// subscription is somebody who watches folders.
+// subscription is one caller that watches directories.
 type subscription struct {
-	// events and errors have room for one: whoever is told once looks at everything.
+	// events and errors have room for one value: a subscriber that is woken looks at
+	// everything.
 	events chan struct{}
 	errors chan error
-	// blind are the paths of which it was said that they cannot be watched.
+	// blind are the paths that were already reported as unwatchable.
 	blind map[string]bool
-	// paths are those that changed since they were last taken, and uncounted is set where
+	// paths are the paths that changed since they were last taken; uncounted is set if
 	// there may be others. The hub guards both.
 	paths     map[string]bool
 	uncounted bool
 }
 
-// mostPaths bounds the paths that are kept: where more change, one looks at everything.
+// mostPaths bounds the paths that are stored: if more change, the subscriber looks at
+// everything.
 const mostPaths = 1024
 
-// note keeps the path. The hub is locked.
+// note adds the path. The hub must be locked.
 func (s *subscription) note(path string) {
 	if s.paths[path] = true; len(s.paths) > mostPaths {
 		s.overflow()
 	}
 }
 
-// overflow notes that anything may have changed. The hub is locked.
+// overflow records that anything may have changed. The hub must be locked.
 func (s *subscription) overflow() {
 	s.uncounted = true
 	clear(s.paths)
 }
 
-// take returns the paths that changed since it was last called, sorted, and whether they
-// are all that did.
+// take returns the paths that changed since the last call, sorted, and whether these are
+// all.
 func (s *subscription) take() (paths []string, all bool) {
 	hub.Lock()
 	defer hub.Unlock()
@@ -69,7 +71,7 @@ func subscribe() *subscription {
 	return s
 }
 
-// start makes the watcher, of which a user has few. The hub is locked.
+// start creates the watcher, of which a user has few. The hub must be locked.
 func start() error {
 	if hub.watcher != nil {
 		return nil
@@ -83,8 +85,9 @@ func start() error {
 	return nil
 }
 
-// watch adds a folder, whose name has no link in it: two names of one folder would be
-// one to the kernel. A folder that was replaced by another is watched in its place.
+// watch adds a directory, whose name must not contain a symbolic link: the kernel treats
+// two names of one directory as one. If a directory was replaced by another, watch
+// watches the new one.
 func (s *subscription) watch(folder string) error {
 	hub.Lock()
 	defer hub.Unlock()
@@ -101,7 +104,7 @@ func (s *subscription) watch(folder string) error {
 	return nil
 }
 
-// keep gives all folders up but those listed.
+// keep stops watching all directories that are not listed.
 func (s *subscription) keep(listed map[string]bool) {
 	hub.Lock()
 	defer hub.Unlock()
@@ -112,19 +115,19 @@ func (s *subscription) keep(listed map[string]bool) {
 	}
 }
 
-// end gives the subscription up; with the last one the watcher goes.
+// end removes the subscription; the last one closes the watcher.
 func (s *subscription) end() {
 	s.keep(nil)
 	hub.Lock()
 	defer hub.Unlock()
 	delete(hub.all, s)
 	if len(hub.all) == 0 && hub.watcher != nil {
-		_ = hub.watcher.Close() // nobody is left to be told
+		_ = hub.watcher.Close() // nobody is left to report to
 		hub.watcher = nil
 	}
 }
 
-// forget gives a folder up. The hub is locked.
+// forget stops watching a directory. The hub must be locked.
 func (s *subscription) forget(folder string) {
 	watching := hub.folders[folder]
 	if !watching[s] {
@@ -136,7 +139,7 @@ func (s *subscription) forget(folder string) {
 	}
 }
 
-// deliver tells subscriptions what happens until the watcher is closed.
+// deliver passes events to subscriptions until the watcher is closed.
 func deliver(watcher *fsnotify.Watcher) {
 	for {
 		select {
@@ -145,7 +148,8 @@ func deliver(watcher *fsnotify.Watcher) {
 				return
 			}
 			if event.Op != fsnotify.Chmod {
-				// What happens to a folder itself has its name; else it is in the folder.
+				// An event of the directory itself carries its name; other events are in
+				// the directory.
 				tell(event.Name, event.Name)
 				tell(filepath.Dir(event.Name), event.Name)
 			}
@@ -158,7 +162,7 @@ func deliver(watcher *fsnotify.Watcher) {
 	}
 }
 
-// wake has the subscriber look.
+// wake makes the subscriber look.
 func (s *subscription) wake() {
 	select {
 	case s.events <- struct{}{}:
@@ -181,7 +185,7 @@ func tellAll(err error) {
 	for s := range hub.all {
 		s.overflow()
 		if errors.Is(err, fsnotify.ErrEventOverflow) {
-			s.wake() // it is the kernel's way to say that much changes, and no failure
+			s.wake() // so the kernel reports many changes; this is no failure
 			continue
 		}
 		select {

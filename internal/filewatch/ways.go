@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// maxLinks is how many links the kernel follows on one way.
+// maxLinks is how many symbolic links the kernel follows in one path.
 const maxLinks = 40
 
-// ways returns the folders in which it may change what a path leads to: those that hold
-// a link on the way, and at the end the folder itself or that of the file. None of them
-// has a link in its own name. A folder with a link that may not be watched is left out.
+// ways returns the directories in which a change can alter what a path leads to: those
+// that contain a symbolic link on the way, and finally the directory itself or that of
+// the file. Their names contain no symbolic links. Directories with a link that may not
+// be watched are left out.
 func ways(path string) ([]string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -57,7 +58,7 @@ func ways(path string) ([]string, error) {
 	return append(folders, at), nil
 }
 
-// Check returns why a path could not be watched, or nil.
+// Check returns an error if a path cannot be watched.
 func Check(path string) error {
 	folders, err := ways(path)
 	for _, folder := range folders {
@@ -70,7 +71,7 @@ func Check(path string) error {
 	return err
 }
 
-// mayWatch reports whether the folder may be read, which a watch needs.
+// mayWatch reports whether the directory is readable, which a watch requires.
 func mayWatch(folder string) bool {
 	f, err := os.Open(folder)
 	if err != nil {
