@@ -8,16 +8,17 @@ import (
 	"sync"
 )
 
-// Disk says once that something cannot be kept, and once that it is again, however often
-// that is tried. Its zero value says nothing of a first success. It may be used by any
-// goroutine.
+// Disk reports once that something cannot be stored, and once that it can be again,
+// however often that is tried. The zero value does not report a first success. It may be
+// used from any goroutine.
 type Disk struct {
 	mu      sync.Mutex
 	failing error
 }
 
-// Tried notes what a try came to. It returns what is to be logged of that: an error where
-// one now fails that did not before, or recovered where it no longer does.
+// Tried records the result of an attempt and returns what to log: an error unless the
+// previous attempt failed for the same reason, or recovered if it succeeded after a
+// failure.
 func (d *Disk) Tried(err error) (failed error, recovered bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -32,15 +33,15 @@ func (d *Disk) Tried(err error) (failed error, recovered bool) {
 	return nil, false
 }
 
-// Failing returns what the last try failed with, nil if it did not.
+// Failing returns the error of the last attempt; nil if it succeeded.
 func (d *Disk) Failing() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.failing
 }
 
-// reason returns the system's own word, without the name of the file, which may be of one
-// try alone.
+// reason returns the system's own error without the file name, which may belong to one
+// attempt only.
 func reason(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err

@@ -12,13 +12,13 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// damaged is added to the name of a file that is set aside.
+// damaged is appended to the name of a file that is set aside.
 const damaged = ".damaged"
 
-// ReadList reads a JSON array of at most so many octets; a file that does not exist is an
-// empty one. The elements that check accepts are returned also where others, or the file's
-// end, are damaged. The file is then renamed to PATH.damaged, in the place of an earlier one,
-// for somebody to see what it had, and the error says what is wrong with it.
+// ReadList reads a JSON array of at most this many octets; a missing file is an empty array.
+// It returns the elements that check accepts even if others, or the file's end, are damaged.
+// It then renames the file to PATH.damaged, replacing an earlier one, so that somebody can
+// inspect it, and the error says what is wrong.
 func ReadList[T any](path string, most int64, check func(T) error) ([]T, error) {
 	raw, err := regular.Read(path, most)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,13 +38,13 @@ func ReadList[T any](path string, most int64, check func(T) error) ([]T, error) 
 	return all, fmt.Errorf("%s: %w; %s", path, err, what)
 }
 
-// decodeList returns the good elements, and what is wrong with the others and the rest.
+// decodeList returns the good elements, and an error about the others and the rest.
 func decodeList[T any](raw []byte, check func(T) error) (all []T, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if first, failed := decoder.Token(); failed != nil || first != json.Delim('[') && first != nil {
 		return nil, errors.New("is not a JSON array")
 	} else if first == nil {
-		return nil, nil // null, which an empty list once was
+		return nil, nil // null: earlier versions wrote an empty list this way
 	}
 	for n := 1; decoder.More(); n++ {
 		var text json.RawMessage
