@@ -18,8 +18,8 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// kinds are the probes by what nearcast.dev/probe calls them. To add one, write
-// its method, name it here, and let federation's parseProbe accept it.
+// kinds maps the names of probes in nearcast.dev/probe to their methods. To add one,
+// write its method, name it here, and make federation's parseProbe accept it.
 var kinds = map[federation.ProbeKind]func(*asker, context.Context, federation.Target) (Sample, error){
 	federation.ProbeTCP:   (*asker).tcp,
 	federation.ProbeHTTP:  (*asker).http,
@@ -27,16 +27,16 @@ var kinds = map[federation.ProbeKind]func(*asker, context.Context, federation.Ta
 	federation.ProbeGRPC:  (*asker).grpc,
 }
 
-// asker is the Probe of every kind.
+// asker runs the probes of all kinds.
 type asker struct {
 	dialer net.Dialer
 	files  TLS
 }
 
-// Ask returns the Probe of every kind, which presents and verifies certificates
-// as files say.
+// Ask returns the Probe of every kind, which presents and verifies certificates as the
+// files say.
 func Ask(files TLS) Probe {
-	// A probe ends before any keep-alive would be sent.
+	// A probe ends before it would send a keep-alive.
 	return (&asker{dialer: net.Dialer{KeepAlive: -1}, files: files}).ask
 }
 
@@ -61,9 +61,9 @@ func (a *asker) tcp(ctx context.Context, target federation.Target) (Sample, erro
 	return Sample{RTT: time.Since(start)}, nil
 }
 
-// dial does not use net.Dialer.DialTCP, which binds a local address even where
-// none is wanted: each of this machine's ports would then be good for one
-// connection, and not for one to each target.
+// dial does not use net.Dialer.DialTCP, which binds a local address even if none is
+// wanted: each local port could then be used for only one connection, and not for one to
+// each target.
 func (a *asker) dial(ctx context.Context, target federation.Target) (net.Conn, Sample, error) {
 	start := time.Now()
 	conn, err := a.dialer.DialContext(ctx, "tcp", target.Addr.String())
@@ -73,16 +73,16 @@ func (a *asker) dial(ctx context.Context, target federation.Target) (net.Conn, S
 	return conn, Sample{RTT: time.Since(start)}, nil
 }
 
-// The most, in bytes, that a probe reads: of an answer's status and headers, of the body
-// that is searched, and of everything, handshakes too. Thousands of probes may be under
-// way, and whoever answers decides how long the answer is.
+// The limits, in bytes, of what a probe reads: of an answer's status and headers, of the
+// body that is searched, and of everything, including handshakes. Thousands of probes may
+// be in flight, and the server decides how long its answer is.
 const (
 	maxHead = 16 << 10
 	maxBody = 64 << 10
 	maxRead = 128 << 10
 )
 
-// bounded is a connection of which so many bytes may yet be read.
+// bounded is a connection from which a limited number of bytes may be read.
 type bounded struct {
 	net.Conn
 	left int
@@ -97,11 +97,12 @@ func (c *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// http passes on a status from 200 to 399, as a kubelet's probe does, or on what
-// the target expects. It opens a connection for each probe, for a kept one would
-// not notice that nobody new gets in, and uses no http.Transport: a transport's
-// dial outlives the request it was made for, by minutes where packets vanish. A redirect
-// is an answer, and not followed: it leads where the target's owner may not.
+// http passes on a status from 200 to 399, as a kubelet's probe does, or on what the
+// target expects. It opens a connection for each probe, because a connection kept open
+// would not show that new clients are shut out, and uses no http.Transport: a transport's
+// dial outlives its request, by minutes if packets are dropped. It does not follow a
+// redirect, which counts as an answer: it may lead where the target's owner has no
+// access.
 func (a *asker) http(ctx context.Context, target federation.Target) (Sample, error) {
 	conn, sample, err := a.dial(ctx, target)
 	if err != nil {
@@ -122,7 +123,7 @@ func (a *asker) http(ctx context.Context, target federation.Target) (Sample, err
 	return sample, err
 }
 
-// get asks over conn and returns the final answer.
+// get sends the request over conn and returns the final answer.
 func (a *asker) get(ctx context.Context, conn net.Conn, target federation.Target) (*http.Response, error) {
 	req, err := http.NewRequest(http.MethodGet, string(target.Kind)+"://"+target.Addr.String()+target.Path, nil)
 	if err != nil {
@@ -136,7 +137,7 @@ func (a *asker) get(ctx context.Context, conn net.Conn, target federation.Target
 	if target.Kind == federation.ProbeHTTPS {
 		config, err := a.files.config(target)
 		if err != nil {
-			return nil, failure{err.Error(), err} // of the operator's files
+			return nil, failure{err.Error(), err} // about the operator's files
 		}
 		secure := tls.Client(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
@@ -150,7 +151,7 @@ func (a *asker) get(ctx context.Context, conn net.Conn, target federation.Target
 	return readAnswer(conn, req)
 }
 
-// readAnswer reads the final answer to the request, but for its body.
+// readAnswer reads the final answer to the request, without its body.
 func readAnswer(conn net.Conn, req *http.Request) (*http.Response, error) {
 	limit := &io.LimitedReader{R: conn, N: maxHead}
 	answer := bufio.NewReader(limit)
@@ -162,15 +163,15 @@ func readAnswer(conn net.Conn, req *http.Request) (*http.Response, error) {
 		case err != nil:
 			return nil, noAnswer(err)
 		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
-			limit.N = maxRead // which the connection counts
+			limit.N = maxRead // the connection counts from here on
 			return resp, nil
 		}
-		// 1xx precede the answer (RFC 9110, 15.2); 101 would end HTTP and was not asked for.
+		// 1xx precede the answer (RFC 9110, 15.2); 101 would end HTTP and was not requested.
 	}
 }
 
-// meets returns an error unless the answer is what is expected. Of the answer it tells
-// no more than the status: of the rest, what was expected.
+// meets returns an error unless the answer is as expected. The error contains only the
+// status of the answer; for the rest it names what was expected.
 func meets(resp *http.Response, want federation.Expect) error {
 	if !want.Status(resp.StatusCode) {
 		return failure{fmt.Sprintf("HTTP status %d", resp.StatusCode), nil}
@@ -191,8 +192,8 @@ func meets(resp *http.Response, want federation.Expect) error {
 	return failure{fmt.Sprintf("the first 64 KiB of the body have no %q", want.Body), nil}
 }
 
-// contains reports whether what is read has the text in it. It keeps no more of it than
-// is looked at.
+// contains reports whether the text occurs in what is read. It stores only the part that
+// it is searching.
 func contains(r io.Reader, text []byte) (bool, error) {
 	window := make([]byte, 0, len(text)+4<<10)
 	for {
@@ -207,23 +208,23 @@ func contains(r io.Reader, text []byte) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if len(window) >= len(text) { // the end may be the text's beginning
+		if len(window) >= len(text) { // its end may be the beginning of the text
 			window = window[:copy(window, window[len(window)-len(text)+1:])]
 		}
 	}
 }
 
-// TLS names the files, in PEM, of probes over TLS. They are read anew for each
-// handshake, so that a certificate that is renewed is used.
+// TLS names the PEM files for probes over TLS. They are read for each handshake, so that
+// a renewed certificate takes effect.
 type TLS struct {
-	// Cert and Key are presented; "" for none.
+	// Cert and Key are presented to the server; "" for none.
 	Cert, Key string
-	// CA verifies the server; with "" nothing does, as with a kubelet: a probe asks
-	// whether the placement lives, not who it is.
+	// CA verifies the server. If it is "", nothing is verified, as with a kubelet: a
+	// probe asks whether the placement is alive, not who it is.
 	CA string
 }
 
-// maxCASize bounds the file of an authority, in octets; a system's whole bundle has 200 kB.
+// maxCASize bounds an authority's file, in octets; a system's whole bundle has 200 kB.
 const maxCASize = 16 << 20
 
 func (f TLS) config(target federation.Target) (*tls.Config, error) {
