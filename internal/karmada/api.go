@@ -18,28 +18,29 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 )
 
-// Lists lists and watches the objects of a kind in a namespace; "" is all of them.
+// Lists returns a ListerWatcher for the objects of a kind in a namespace; "" means all
+// namespaces.
 type Lists func(namespace string) cache.ListerWatcher
 
-// API is the access to one Karmada API server: to the kinds that are read and to no
-// others, because the clientsets of Kubernetes and Karmada link every kind there is.
+// API gives access to one Karmada API server, and only to the kinds that Nearcast uses:
+// the clientsets of Kubernetes and Karmada link every kind there is.
 type API struct {
 	Clusters, ResourceBindings, Services, Deployments, StatefulSets, DaemonSets, Ingresses, MultiClusterServices Lists
-	// CreateEvent writes the Event.
+	// CreateEvent creates the Event.
 	CreateEvent func(context.Context, *eventsv1.Event) error
-	// Ready asks the server's /readyz.
+	// Ready queries the server's /readyz.
 	Ready func(context.Context) error
 	// Follow keeps the credentials current until its context ends; it may be nil.
 	Follow func(ctx context.Context, onError func(error))
 }
 
-// Connect makes an API from a kubeconfig file. It does not speak to the server.
+// Connect makes an API from a kubeconfig file. It does not contact the server.
 func Connect(kubeconfig string) (API, error) {
 	c, err := openCredentials(kubeconfig)
 	if err != nil {
 		return API{}, err
 	}
-	// No limit of the client's: with fifty namespaces it would list for a minute. The
+	// No client-side limit: with fifty namespaces, listing would take a minute. The
 	// server has its own (API Priority and Fairness), and readers back off.
 	api, err := connect(&rest.Config{Host: c.current.Load().server.String(), QPS: -1}, &http.Client{Transport: c})
 	api.Follow = c.follow

@@ -22,30 +22,30 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// credentials follow a kubeconfig and the files that it names: what is rotated
-// there is used from the next request on, without a new list of everything. The
-// last that could be read goes on being used.
+// credentials follow a kubeconfig and the files that it names: rotated credentials take
+// effect with the next request, without listing everything again. If the files cannot be
+// read, the last good credentials stay in use.
 type credentials struct {
 	kubeconfig string
 	current    atomic.Pointer[access]
 
 	mu sync.Mutex // serialises refresh
-	// refused is when the API last refused the current ones.
+	// refused is when the API last refused the current credentials.
 	refused time.Time
 }
 
-// access is one reading of the files.
+// access is the result of reading the files once.
 type access struct {
 	server    *url.URL
 	transport http.RoundTripper
 	// content is a hash of everything that was read.
 	content [sha256.Size]byte
-	// folders are those of the files.
+	// folders are the directories of the files.
 	folders []string
 }
 
-// refusedPause bounds how often files are read because the API refuses what was
-// in them.
+// refusedPause bounds how often the files are read again because the API refuses their
+// credentials.
 const refusedPause = time.Second
 
 func openCredentials(kubeconfig string) (*credentials, error) {
@@ -53,7 +53,7 @@ func openCredentials(kubeconfig string) (*credentials, error) {
 	return c, c.refresh()
 }
 
-// refresh reads the files, and takes what they hold if it is anything new.
+// refresh reads the files and adopts what they contain if it is new.
 func (c *credentials) refresh() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,8 +75,8 @@ func (c *credentials) refresh() error {
 // maxSecretSize bounds a kubeconfig and each file that it names, in octets.
 const maxSecretSize = 16 << 20
 
-// mayRead returns an error where one of the files is none that may be read: client-go would
-// wait for the writer of a pipe.
+// mayRead returns an error if one of the files is not a regular file: client-go would wait
+// for the writer of a pipe.
 func mayRead(files ...string) error {
 	for _, file := range files {
 		if file == "" {
@@ -123,7 +123,7 @@ func readAccess(kubeconfig string) (*access, error) {
 	if err := rest.LoadTLSFiles(config); err != nil {
 		return nil, err
 	}
-	config.CAFile, config.CertFile, config.KeyFile = "", "", "" // they are loaded, and followed here
+	config.CAFile, config.CertFile, config.KeyFile = "", "", "" // loaded and followed here
 	if a.server, _, err = rest.DefaultServerUrlFor(config); err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func readAccess(kubeconfig string) (*access, error) {
 	return a, err
 }
 
-// RoundTrip sends the request to the server and with the credentials of now.
+// RoundTrip sends the request to the current server with the current credentials.
 func (c *credentials) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := c.current.Load()
 	if r.URL.Host != a.server.Host || r.URL.Scheme != a.server.Scheme {
@@ -150,8 +150,8 @@ func (c *credentials) RoundTrip(r *http.Request) (*http.Response, error) {
 	return reply, err
 }
 
-// reread looks for newer credentials when the API refuses those in use, or cannot
-// be reached with them: a file system may not tell of changes.
+// reread looks for newer credentials if the API refuses the current ones, or cannot be
+// reached with them: a file system may not report changes.
 func (c *credentials) reread() {
 	c.mu.Lock()
 	soon := time.Since(c.refused) < refusedPause
@@ -160,11 +160,11 @@ func (c *credentials) reread() {
 	}
 	c.mu.Unlock()
 	if !soon {
-		_ = c.refresh() // follow reports what is wrong with the files
+		_ = c.refresh() // follow reports problems with the files
 	}
 }
 
-// follow refreshes whenever a file changes, until ctx ends.
+// follow calls refresh whenever a file changes, until ctx ends.
 func (c *credentials) follow(ctx context.Context, onError func(error)) {
 	list := func() ([]string, error) { return c.current.Load().folders, nil }
 	refresh := func() {

@@ -14,18 +14,18 @@ import (
 	"github.com/nearcast/nearcast/internal/slim"
 )
 
-// Drained is what a Cluster says of itself after SetDrain.
+// Drained is the state of a Cluster after SetDrain.
 type Drained struct {
-	// Leaving says why traffic is moved away from it; "" if it is not.
+	// Leaving says why traffic moves away from it; "" if it does not.
 	Leaving string
 	// Faults are the annotations that no site can read.
 	Faults []federation.Fault
 }
 
-// SetDrain annotates a Cluster so that every site moves traffic away from it, or
-// no longer does, with the credentials of the one who asks: a kubeconfig file, or where
-// that is "" what kubectl would take. It returns what the API has afterwards, which a
-// webhook may have changed.
+// SetDrain annotates a Cluster so that every site moves traffic away from it, or no
+// longer does. It uses the caller's credentials: a kubeconfig file or, if that is "",
+// what kubectl would use. It returns the resulting state in the API, which a webhook may
+// have changed.
 func SetDrain(ctx context.Context, kubeconfig, cluster string, drain bool) (Drained, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
@@ -48,7 +48,7 @@ func SetDrain(ctx context.Context, kubeconfig, cluster string, drain bool) (Drai
 }
 
 func setDrain(ctx context.Context, merge func(ctx context.Context, name string, patch []byte) (*clusterv1alpha1.Cluster, error), cluster string, drain bool) (Drained, error) {
-	var value any // null takes the annotation away
+	var value any // null removes the annotation
 	if drain {
 		value = "true"
 	}

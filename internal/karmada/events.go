@@ -20,16 +20,16 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// events bounds what is written to the API, the only thing that is.
+// events limits what is written to the API; nothing else is written there.
 type events struct {
 	rate *rate.Limiter
-	// forbidden has the namespaces in which the API refused one a short while ago.
+	// forbidden holds the namespaces in which the API recently refused an Event.
 	forbidden *pauses
 	instance  string
 }
 
-// pauses are when to write again, by namespace: a quota of one, which its tenant may set,
-// refuses the Events there, and nowhere else. It is safe for concurrent use.
+// pauses holds, by namespace, when to write again: a namespace's quota, which its tenant
+// may set, refuses Events only in that namespace. It is safe for concurrent use.
 type pauses struct {
 	mu    sync.Mutex
 	until map[string]time.Time
@@ -43,7 +43,7 @@ func (p *pauses) has(namespace string, now time.Time) bool {
 	return now.Before(p.until[namespace])
 }
 
-// begin begins one, and forgets those that are over.
+// begin starts a pause and drops those that are over.
 func (p *pauses) begin(namespace string, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -52,16 +52,16 @@ func (p *pauses) begin(namespace string, now time.Time) {
 }
 
 const (
-	// A burst tells of what a cluster's end brings; the rest of it is told later.
+	// A burst covers what the failure of a cluster causes; the rest follows later.
 	eventsPerSecond, eventsBurst = 1, 30
-	// forbiddenPause is how long nothing is written to a namespace after it was not allowed
-	// there: it is the operator who opts in, by manifests/karmada/events.
+	// forbiddenPause is how long nothing is written to a namespace after the API forbade
+	// it: the operator opts in with manifests/karmada/events.
 	forbiddenPause = time.Minute
-	// eventOnce is how long what happens again is not told again.
+	// eventOnce is how long a repeated Event is not written again.
 	eventOnce = 10 * time.Minute
-	// eventTimeout bounds one request; the next one is as good.
+	// eventTimeout bounds one request; the next one serves as well.
 	eventTimeout = 3 * time.Second
-	// maxNote is the API's bound, in bytes.
+	// maxNote is the API's limit, in bytes.
 	maxNote = 1024
 )
 
@@ -73,9 +73,9 @@ func newEvents() events {
 	return events{rate: rate.NewLimiter(eventsPerSecond, eventsBurst), forbidden: newPauses(), instance: host}
 }
 
-// Record writes the Event, unless it was written of late: it is named by its
-// content, so that fifty sites that see the same write it once. It returns false
-// where it could not be told, which may be tried again.
+// Record writes the Event unless it was written recently: its name is derived from its
+// content, so that fifty sites that see the same write it once. It returns false if the
+// Event could not be written; the caller may try again.
 func (s *Source) Record(ctx context.Context, about federation.Identity, e federation.Event) (bool, error) {
 	if s.events.forbidden.has(about.Namespace, time.Now()) || !s.events.rate.Allow() {
 		return false, nil
@@ -84,7 +84,7 @@ func (s *Source) Record(ctx context.Context, about federation.Identity, e federa
 	defer cancel()
 	switch err := s.api.CreateEvent(ctx, s.events.event(about, e, time.Now())); {
 	case err == nil, apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return true, nil // told, or its namespace is gone or about to be
+		return true, nil // written, or the namespace is gone or about to be
 	case apierrors.IsForbidden(err):
 		s.events.forbidden.begin(about.Namespace, time.Now())
 		return false, nil
@@ -93,11 +93,11 @@ func (s *Source) Record(ctx context.Context, about federation.Identity, e federa
 	}
 }
 
-// maxName is the API's bound of an object's name, in bytes.
+// maxName is the API's limit for an object's name, in bytes.
 const maxName = 253
 
-// eventName is that of an Event on the object; where both would be too long the object's
-// is cut.
+// eventName returns the name of an Event about the object; if it would be too long, the
+// object's name is cut.
 func eventName(object string, content uint64) string {
 	sum := fmt.Sprintf(".%016x", content)
 	return strings.TrimRight(object[:min(len(object), maxName-len(sum))], ".-") + sum

@@ -1,8 +1,8 @@
-// Package karmada follows the Karmada API and stages what it reads in a
-// federation.Store. It alone talks to that API.
+// Package karmada follows the Karmada API and stages what it reads in a federation.Store.
+// No other package talks to that API.
 //
-// Run blocks until its context ends and leaves no goroutine behind. Readers only
-// strip and stage; nothing here waits for the Store's reader.
+// Run blocks until its context ends and leaves no goroutine behind. Readers only strip
+// and stage; nothing in this package waits for the Store's reader.
 package karmada
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// confirmInterval is how often the API is asked whether it is there. A watch
-// that a partition has cut says nothing for minutes, so silence proves nothing.
+// confirmInterval is how often to check that the API is reachable. A watch that is cut
+// off by a partition stays silent for minutes, so silence proves nothing.
 const confirmInterval = 5 * time.Second
 
 // Source follows one Karmada API.
@@ -28,7 +28,7 @@ type Source struct {
 	events     events
 }
 
-// New returns a Source of the given namespaces; none means all.
+// New returns a Source for the given namespaces; none means all.
 func New(api API, namespaces ...string) *Source {
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
@@ -36,8 +36,8 @@ func New(api API, namespaces ...string) *Source {
 	return &Source{api: api, namespaces: namespaces, events: newEvents()}
 }
 
-// Run stages the federation in store and follows it until ctx ends. Failures
-// are reported to onError and tried again; the store keeps what it held.
+// Run stages the federation in store and follows it until ctx ends. It reports failures
+// to onError and tries again; meanwhile the store keeps its contents.
 func (s *Source) Run(ctx context.Context, store *federation.Store, onError func(error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -57,20 +57,20 @@ func (s *Source) Run(ctx context.Context, store *federation.Store, onError func(
 }
 
 const (
-	// toldPoll is how often it is looked whether everything was told.
+	// toldPoll is how often to check whether everything has been listed.
 	toldPoll = 20 * time.Millisecond
-	// patience is how long optional kinds that cannot be read are waited for when all
-	// others were, and those had failed too: an API server that has just started
+	// patience is how long to wait for optional kinds that cannot be read once all others
+	// have been read, if those had failed too: an API server that has just started
 	// forbids everything for a while.
 	patience = 3 * time.Second
 )
 
-// told waits until the API has told of every kind whole; of optional ones, unless
-// it does not. It returns false if ctx ended first.
+// told waits until the API has listed every kind completely; it gives up on optional
+// kinds that it does not list. It returns false if ctx ended first.
 func told(ctx context.Context, kinds []*reader) bool {
 	tick := time.NewTicker(toldPoll)
 	defer tick.Stop()
-	var waiting time.Time // since when only optional kinds are waited for
+	var waiting time.Time // since only optional kinds are missing
 	for {
 		needed := slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional && !k.told.Load() })
 		young := slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional && k.failed.Load() })
@@ -89,8 +89,8 @@ func told(ctx context.Context, kinds []*reader) bool {
 	}
 }
 
-// confirm tells the store, while the API answers and refuses nothing that is
-// needed, that what it holds is current.
+// confirm tells the store that its contents are current, as long as the API answers and
+// refuses nothing that is needed.
 func (s *Source) confirm(ctx context.Context, store *federation.Store, kinds []*reader, onError func(error)) {
 	store.Confirm(time.Now())
 	tick := time.NewTicker(confirmInterval)
@@ -104,7 +104,7 @@ func (s *Source) confirm(ctx context.Context, store *federation.Store, kinds []*
 		switch err := s.api.Ready(ctx); {
 		case err == nil && !slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional && k.behind.Load() }):
 			store.Confirm(time.Now())
-		case err == nil: // the reader says why
+		case err == nil: // the reader reports the reason
 		case !errors.Is(err, context.Canceled):
 			onError(fmt.Errorf("karmada: %s", strings.TrimSpace(err.Error())))
 		}

@@ -13,9 +13,9 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// kinds are those that are read, in the namespaces of the source. What declares
-// functions and where they are is needed; the others are done without where the
-// API does not serve them, or not to us.
+// kinds returns readers for the kinds that are read, in the namespaces of the source.
+// Kinds that declare functions or say where they run are required; the others are
+// optional, in case the API does not serve them or forbids them.
 func (s *Source) kinds(store *federation.Store, onError func(error)) []*reader {
 	var all []*reader
 	add := func(group, kind, namespace string, optional bool, object runtime.Object, from Lists) {

@@ -18,8 +18,8 @@ import (
 	"github.com/nearcast/nearcast/internal/apiwatch"
 )
 
-// objects asks the API for the objects of one resource as a generated client does.
-// client-go's gentype would do so too, and link what its fakes need of OpenAPI.
+// objects accesses the objects of one resource as a generated client does. client-go's
+// gentype would do so too, but its fakes link OpenAPI code.
 type objects[L runtime.Object] struct {
 	client          rest.Interface
 	name, namespace string
@@ -46,12 +46,12 @@ func (r objects[L]) get(o metav1.ListOptions) *rest.Request {
 	return request
 }
 
-// preferred has the request ask for protobuf where the API's own kinds have it.
+// preferred makes the request ask for protobuf if the API's own kinds support it.
 func preferred(client rest.Interface, request *rest.Request) *rest.Request {
 	return request.UseProtobufAsDefaultIfPreferred(!strings.HasSuffix(client.APIVersion().Group, ".karmada.io"))
 }
 
-// lists returns how the resource is listed and watched.
+// lists returns how to list and watch the resource.
 func lists[L any, PL interface {
 	*L
 	runtime.Object

@@ -20,7 +20,7 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 )
 
-// known has the types of the kinds that are read and written.
+// known holds the types of the kinds that are read and written.
 var known = func() *runtime.Scheme {
 	s := runtime.NewScheme()
 	metav1.AddToGroupVersion(s, schema.GroupVersion{Version: "v1"}) // for Status
@@ -33,7 +33,7 @@ var known = func() *runtime.Scheme {
 	return s
 }()
 
-// The versions of Karmada's groups that are read and written.
+// The versions of Karmada's API groups that are read and written.
 var (
 	clusterVersion    = schema.GroupVersion(clusterv1alpha1.GroupVersion)
 	workVersion       = schema.GroupVersion(workv1alpha2.GroupVersion)
@@ -45,7 +45,7 @@ var (
 	parameters = runtime.NewParameterCodec(known)
 )
 
-// clientOf returns the client of a group's version, as generated clientsets make it.
+// clientOf returns the client of a group version, built as generated clientsets build it.
 func clientOf(config rest.Config, client *http.Client, gv schema.GroupVersion) (*rest.RESTClient, error) {
 	config.GroupVersion, config.APIPath = &gv, "/apis"
 	if gv.Group == "" {

@@ -11,9 +11,9 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 )
 
-// strip removes what is large and never read before an object is cached. It
-// keeps the type, may be applied twice, and never fails: one error here would
-// keep the whole informer from syncing.
+// strip removes large fields that are never read before an object is cached. It keeps the
+// type, may be applied twice, and never fails: a single error here would keep the whole
+// informer from syncing.
 func strip(obj any) (any, error) {
 	if m, ok := obj.(metav1.Object); ok {
 		m.SetManagedFields(nil)
