@@ -2,14 +2,14 @@ package locate
 
 import "net/netip"
 
-// embedding is a kind of IPv6 address that stands for an IPv4 address.
+// embedding is a kind of IPv6 address that embeds an IPv4 address.
 type embedding struct {
 	prefix netip.Prefix
-	// at is the bit at which the IPv4 address begins; it has no bit of another
-	// meaning in front of it but the prefix's, unless mixed is set.
+	// at is the bit at which the IPv4 address starts; unless mixed is set, only the
+	// prefix precedes it.
 	at    int
 	mixed bool
-	// inverted is set where the address's bits are (Teredo's obfuscation).
+	// inverted is set if the address's bits are inverted (Teredo's obfuscation).
 	inverted bool
 }
 
@@ -20,16 +20,15 @@ var embeddings = []embedding{
 	{prefix: netip.MustParsePrefix("2001::/32"), at: 96, mixed: true, inverted: true}, // Teredo, RFC 4380
 }
 
-// Canonical returns the IPv4 prefix that an IPv6 prefix stands for, if it is an
-// IPv4-mapped, NAT64 (well-known prefix), 6to4 or Teredo one and long enough, and
-// how many bits of the IPv6 prefix come before it. Any other prefix is returned
-// as it is, with 0.
+// Canonical returns the IPv4 prefix embedded in an IPv6 prefix if that is IPv4-mapped,
+// NAT64 (well-known prefix), 6to4 or Teredo and long enough, and the number of bits of
+// the IPv6 prefix before it. It returns any other prefix unchanged, with 0.
 func Canonical(p netip.Prefix) (canonical netip.Prefix, before int) {
 	if p.Addr().Is4() {
 		return p, 0
 	}
 	raw := p.Addr().As16()
-	plain := netip.AddrFrom16(raw) // without the special case that netip makes of IPv4-mapped prefixes
+	plain := netip.AddrFrom16(raw) // without netip's special treatment of IPv4-mapped prefixes
 	for _, e := range embeddings {
 		length := p.Bits() - e.at
 		if length < 0 || e.mixed && length == 0 || !e.contains(plain) {
@@ -54,7 +53,7 @@ func (e embedding) contains(a netip.Addr) bool {
 	return string(raw[:n]) == string(prefix[:n])
 }
 
-// embedded returns the embedding that holds the whole prefix, or nil.
+// embedded returns the embedding that contains the whole prefix, or nil.
 func embedded(p netip.Prefix) *embedding {
 	for i := range embeddings {
 		if e := &embeddings[i]; p.Addr().Is6() && p.Bits() >= e.prefix.Bits() && e.contains(p.Addr()) {

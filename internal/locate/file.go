@@ -14,23 +14,22 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// MaxSize bounds a table or database, in octets: the largest databases that are sold have
-// some hundred MiB.
+// MaxSize bounds a table or database, in octets: the largest commercial databases have a
+// few hundred MiB.
 const MaxSize = 1 << 30
 
-// maxFaults bounds the lines of a table that are named.
+// maxFaults bounds the bad lines of a table that are reported.
 const maxFaults = 100
 
-// mark is the byte order mark with which some editors begin a file.
+// mark is the byte order mark that some editors write at the start of a file.
 const mark = "\ufeff"
 
 // maxLine bounds a line of a table, in octets.
 const maxLine = 4096
 
-// Parse reads lines of WHO,region[,zone[,lat,lon]] where WHO is a prefix, the
-// number of an autonomous system (AS64500) or "resolver" and a prefix; empty
-// lines and those that start with # are skipped. A bad line is refused alone, as
-// a fault.
+// Parse reads lines of WHO,region[,zone[,lat,lon]] where WHO is a prefix, the number of
+// an autonomous system (AS64500) or "resolver" and a prefix; it skips empty lines and
+// lines that start with #. It reports each bad line as a fault and reads the others.
 func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 	var entries []Entry
 	var faults []federation.Fault
@@ -74,8 +73,8 @@ func Parse(file string, r io.Reader) ([]Entry, []federation.Fault, error) {
 
 var errLong = fmt.Errorf("the line has more than %d octets", maxLine)
 
-// nextLine returns a line without the spaces around it. Of one that is too long it reads
-// the whole, and returns errLong.
+// nextLine returns a line without surrounding spaces. If the line is too long, it reads
+// the whole line and returns errLong.
 func nextLine(r *bufio.Reader) (string, error) {
 	raw, more, err := r.ReadLine()
 	if err != nil {
@@ -112,8 +111,8 @@ func parseLine(text string) (e Entry, who string, err error) {
 	return e, who, err
 }
 
-// harmless is what lines of a table look like. Another file, to which a link may lead, is
-// not repeated in messages.
+// harmless matches text that looks like a line of a table. Messages do not repeat the
+// text of another file, to which a link may lead.
 var harmless = regexp.MustCompile(`^[0-9A-Za-z.:/, _-]{0,64}$`)
 
 func shown(text string) string {
@@ -155,15 +154,15 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// Files are what a Table is made of; each may be empty.
+// Files are the inputs of a Table; each may be empty.
 type Files struct {
-	// Locations is a table as Parse reads it.
+	// Locations is a table in the format of Parse.
 	Locations string
-	// GeoIP are MMDBs: of autonomous systems, of cities or countries, or both in one.
+	// GeoIP are MMDBs of autonomous systems, of cities or countries, or of both.
 	GeoIP []string
 }
 
-// IsZero reports whether there is no file at all.
+// IsZero reports whether no file is given.
 func (f Files) IsZero() bool { return f.Locations == "" && len(f.GeoIP) == 0 }
 
 func (f Files) all() []string {

@@ -15,8 +15,8 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// Follower makes Tables of files. What a file had when it was last good stays in use
-// while it cannot be used. Its methods may be called from any goroutine.
+// Follower makes Tables from files. If a file becomes unusable, its last good content
+// stays in use. Its methods may be called from any goroutine.
 type Follower struct {
 	files Files
 
@@ -25,7 +25,7 @@ type Follower struct {
 	databases map[string]*kept[*Database]
 }
 
-// NewFollower returns a Follower of the files, none of which is read yet.
+// NewFollower returns a Follower of the files, which are not read yet.
 func NewFollower(files Files) *Follower {
 	f := &Follower{files: files, tables: map[string]*kept[[]Entry]{}, databases: map[string]*kept[*Database]{}}
 	if files.Locations != "" {
@@ -37,7 +37,7 @@ func NewFollower(files Files) *Follower {
 	return f
 }
 
-// Inherit takes over what before has of files that both follow.
+// Inherit takes over what before holds of the files that both follow.
 func (f *Follower) Inherit(before *Follower) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -55,21 +55,21 @@ func inherit[T any](mine, before map[string]*kept[T]) {
 	}
 }
 
-// kept is what is known of a file.
+// kept is the known state of a file.
 type kept[T any] struct {
-	// good is the last content that could be used, if there was one.
+	// good is the last usable content, if there was any.
 	good    T
 	hasGood bool
-	// faults are what is wrong with the file as it is now.
+	// faults are the problems of the file as it is now.
 	faults []federation.Fault
-	// seen is the file whose content that is; it is not there where the file could not be
-	// read, which is tried again.
+	// seen identifies the file with that content; there is unset if the file could not be
+	// read, so that it is tried again.
 	seen  regular.Identity
 	there bool
 }
 
-// refresh reads the file if it is another than before, and reports whether there is
-// something else to be said of it.
+// refresh reads the file if it changed, and reports whether its content or its faults
+// changed.
 func (k *kept[T]) refresh(path string, read func(path string) (T, []federation.Fault, error)) (changed bool) {
 	seen, there := regular.Identify(path)
 	if there && k.there && seen == k.seen {
@@ -90,7 +90,7 @@ func (k *kept[T]) refresh(path string, read func(path string) (T, []federation.F
 	return !slices.Equal(before, k.faults)
 }
 
-// unusable is the fault of a file of which nothing can be used.
+// unusable returns the fault of a file that cannot be used at all.
 func unusable(path string, err error) federation.Fault {
 	var unread *fs.PathError
 	switch {
@@ -107,8 +107,8 @@ var (
 	errNoLine = errors.New("has no good line")
 )
 
-// readTable reads a table of locations. One without a good line is not what it was, or
-// is being written.
+// readTable reads a table of locations. A table without a good line is damaged or still
+// being written.
 func readTable(path string) ([]Entry, []federation.Fault, error) {
 	file, err := regular.Open(path, MaxSize)
 	if err != nil {
@@ -127,14 +127,15 @@ func readTable(path string) ([]Entry, []federation.Fault, error) {
 	return nil, nil, nil
 }
 
-// Load returns a Table of what is good in the files, and what is not.
+// Load returns a Table of the good parts of the files, and their faults.
 func (f Files) Load() (*Table, []federation.Fault) {
 	follower := NewFollower(f)
 	follower.refresh()
 	return follower.table()
 }
 
-// refresh reads the files that changed, and reports whether a Table of them would be another.
+// refresh reads the files that changed, and reports whether the Table may change because of
+// them.
 func (f *Follower) refresh() (changed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -147,7 +148,7 @@ func (f *Follower) refresh() (changed bool) {
 	return changed
 }
 
-// table makes a Table of what is kept.
+// table makes a Table of what is stored.
 func (f *Follower) table() (*Table, []federation.Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -170,7 +171,7 @@ func (f *Follower) table() (*Table, []federation.Fault) {
 	return t, append(faults, f.unfit(entries, good)...)
 }
 
-// unfit says which files go without others that they need.
+// unfit reports files that have no effect without other files.
 func (f *Follower) unfit(entries []Entry, databases map[string]*Database) (faults []federation.Fault) {
 	numbered, both := false, false
 	for _, db := range databases {
@@ -195,7 +196,8 @@ func (f *Follower) unfit(entries []Entry, databases map[string]*Database) (fault
 	return faults
 }
 
-// Watch calls use with a Table of the files now and after each change, until ctx ends.
+// Watch calls use with a Table of the files at the start and after each change, until ctx
+// ends.
 func (f *Follower) Watch(ctx context.Context, use func(*Table, []federation.Fault), onError func(error)) error {
 	var folders []string
 	for _, path := range f.files.all() {

@@ -11,31 +11,31 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// Database is what an MMDB knows of places and autonomous systems. It is immutable.
+// Database holds what an MMDB says about places and autonomous systems. It is immutable.
 type Database struct {
 	kind   string
 	reader *maxminddb.Reader
-	// records are by offset; those that place nobody are not in it.
+	// records are by offset; records without a place or system are left out.
 	records map[uintptr]entry
-	// places are those of records; the first is none.
+	// places are the places of records; the first one is empty.
 	places   []Location
 	numbered bool
 }
 
-// entry is what a record says: an index into places, and the number of a system; 0 where
-// it says nothing.
+// entry is the content of a record: an index into places, and the number of an autonomous
+// system; 0 if it has none.
 type entry struct {
 	place, number uint32
 }
 
-// lookup returns what the database has of the address, and the length of the network
-// around it of which that holds.
+// lookup returns the database's entry for the address, and the length of the surrounding
+// network for which the entry holds.
 func (d *Database) lookup(a netip.Addr) (entry, uint8) {
 	if !d.covers(a) {
 		return entry{}, 0
 	}
 	r := d.reader.Lookup(a)
-	bits := r.Prefix().Bits() // also of a record that is damaged
+	bits := r.Prefix().Bits() // also for a damaged record
 	if a.Is4() && r.Prefix().Addr().Is6() {
 		bits = max(0, bits-96)
 	}
@@ -45,14 +45,14 @@ func (d *Database) lookup(a netip.Addr) (entry, uint8) {
 	return d.records[r.Offset()], uint8(bits)
 }
 
-// covers reports whether the database is of the address's family.
+// covers reports whether the database has the address's family.
 func (d *Database) covers(a netip.Addr) bool { return a.Is4() || d.reader.Metadata.IPVersion == 6 }
 
-// located reports whether some record has a place.
+// located reports whether any record has a place.
 func (d *Database) located() bool { return len(d.places) > 1 }
 
-// readDatabase reads the whole file: a mapped one would fault if it were overwritten in
-// place. It returns an error where nothing of it can be used.
+// readDatabase reads the whole file: a mapped file would fault if it were overwritten in
+// place. It returns an error if nothing in it can be used.
 func readDatabase(path string) (*Database, []federation.Fault, error) {
 	raw, err := regular.Read(path, MaxSize)
 	if err != nil {
@@ -65,7 +65,7 @@ func readDatabase(path string) (*Database, []federation.Fault, error) {
 	return db, faults, err
 }
 
-// CheckDatabase returns what is to be said of the MMDB at the path, and whether it is used.
+// CheckDatabase returns the faults of the MMDB at the path, and whether it is used.
 func CheckDatabase(path string) (faults []federation.Fault, used bool) {
 	_, faults, err := readDatabase(path)
 	if err != nil {
@@ -102,9 +102,9 @@ type indexer struct {
 	db   *Database
 	ids  map[locationKey]uint32
 	seen map[uint]bool
-	// data is what a pointer to the begin of the data is.
+	// data is the value of a pointer to the start of the data.
 	data uint
-	// faulty are the records that are not as they should be, of which the first is named.
+	// faulty counts the malformed records, of which the first is named.
 	faulty int
 	first  string
 }
@@ -151,7 +151,7 @@ func (x *indexer) place(r *record) uint32 {
 	return id
 }
 
-// verdict returns an error where the database is of no use.
+// verdict returns an error if the database is useless.
 func (x *indexer) verdict() error {
 	switch {
 	case len(x.db.records) > 0:

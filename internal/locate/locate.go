@@ -15,17 +15,17 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// ID numbers the locations of one Table.
+// ID identifies a location within one Table.
 type ID uint32
 
 const (
 	// Nowhere is the ID of an address that no prefix covers.
 	Nowhere ID = iota
-	// Private is the ID of a private address that no prefix covers: it means
-	// something only to the network that it is from.
+	// Private is the ID of a private address that no prefix covers: it has a meaning only
+	// within its own network.
 	Private
-	// Embedded is the ID of a prefix of addresses that stand for IPv4 addresses and
-	// is too short to say for which.
+	// Embedded is the ID of a prefix of addresses that embed IPv4 addresses if it is too
+	// short to say which.
 	Embedded
 )
 
@@ -41,7 +41,7 @@ var private = []netip.Prefix{
 type Location struct {
 	Region string
 	Zone   string
-	// Coordinates is nil where the table gives none.
+	// Coordinates is nil if the table gives none.
 	Coordinates *federation.Coordinates
 }
 
@@ -53,13 +53,13 @@ func (l Location) String() string {
 	return l.Region + "/" + l.Zone
 }
 
-// Entry puts clients in a location: those of a prefix, or of an autonomous system.
+// Entry assigns clients to a location: those of a prefix, or of an autonomous system.
 type Entry struct {
 	Prefix netip.Prefix
 	// ASN is 0 for an entry of a prefix.
 	ASN uint32
-	// Resolver is set where the prefix is of resolvers: it is their clients that
-	// are in the location, and only a query's source is looked up in it.
+	// Resolver is set if the prefix is one of resolvers: their clients are in the
+	// location, and only a query's source address is looked up in it.
 	Resolver bool
 	Location Location
 }
@@ -70,14 +70,14 @@ type Table struct {
 	ids       map[locationKey]ID
 	leaves    bart.Table[leaf]
 	resolvers bart.Table[ID]
-	// named is how many locations there are without those of databases alone.
+	// named is the number of locations, not counting those that only databases have.
 	named int
-	// databases answer where the entries do not: first by the systems that entries name,
-	// then by place.
+	// databases answer if the entries do not: first by the autonomous systems that
+	// entries name, then by place.
 	databases []placed
 	systems   map[uint32]ID
-	// unread is set where there are entries that could never be read: what is found then
-	// holds for one address alone.
+	// unread is set if there are entries that have never been readable: results then hold
+	// for one address only.
 	unread bool
 }
 
@@ -87,23 +87,23 @@ type placed struct {
 	ids []ID
 }
 
-// leaf is one cell of the partition of the address space that the entries make:
-// all its addresses are in one location, and no shorter prefix has that property.
+// leaf is one cell of the partition of the address space by the entries: all its
+// addresses are in one location, and no shorter prefix has that property.
 type leaf struct {
 	id   ID
 	bits uint8
 }
 
-// Empty is the table that covers nothing.
+// Empty is the table without entries.
 var Empty = New(nil)
 
-// Unread is the table of which it is not known yet what it covers: what is answered by it
-// holds for the client alone.
+// Unread is the table whose contents are not known yet: an answer based on it holds only
+// for the client itself.
 var Unread = &Table{locations: Empty.locations, named: Empty.named, unread: true}
 
-// New makes a Table of entries, and of databases for what those do not cover, of
-// which the first that places an address counts. Of two entries with one prefix the
-// later counts.
+// New makes a Table of entries, and of databases for addresses that the entries do not
+// cover. The first database that places an address counts. If two entries have the same
+// prefix, the later one counts.
 func New(entries []Entry, databases ...*Database) *Table {
 	t := &Table{locations: []Location{Nowhere: {}, Private: {}, Embedded: {}}, ids: map[locationKey]ID{}, systems: map[uint32]ID{}}
 	cells := map[netip.Prefix]ID{}
@@ -159,10 +159,10 @@ func (t *Table) id(l Location) ID {
 	return id
 }
 
-// covered reports whether an entry holds the whole prefix.
+// covered reports whether an entry contains the whole prefix.
 func covered(p netip.Prefix, cells map[netip.Prefix]ID) bool {
 	for bits := range p.Bits() + 1 {
-		shorter, _ := p.Addr().Prefix(bits) // bits are in range
+		shorter, _ := p.Addr().Prefix(bits) // bits is in range
 		if _, ok := cells[shorter]; ok {
 			return true
 		}
@@ -199,9 +199,9 @@ func (t *Table) partition(root netip.Prefix, cells []cell) {
 	}
 }
 
-// split divides p until every piece lies in one location. It returns that
-// location where all of p does; such a piece is left to the caller to insert,
-// so that equal neighbours become one.
+// split divides p until every piece lies in one location. If all of p is in one location,
+// it returns that location and leaves it to the caller to insert the piece, so that equal
+// neighbours become one.
 func (t *Table) split(p netip.Prefix, cells []cell, inherited ID) (id ID, uniform bool) {
 	if len(cells) > 0 && cells[0].prefix == p {
 		inherited, cells = cells[0].id, cells[1:]
@@ -238,15 +238,16 @@ func (t *Table) insert(p netip.Prefix, id ID) {
 	t.leaves.Insert(p, leaf{id: id, bits: uint8(p.Bits())})
 }
 
-// Lookup returns where the address is, and the length of the shortest prefix
-// around it whose addresses are all there. For an address that no entry covers
-// that prefix is the gap's, or the part of it that a database tells of.
+// Lookup returns the location of the address, and the length of the shortest prefix
+// around it whose addresses are all in that location. For an address that no entry
+// covers, the prefix is the gap between entries, or the part of it for which a database
+// has an entry.
 func (t *Table) Lookup(a netip.Addr) (ID, uint8) {
 	id, bits, _ := t.find(a)
 	return id, bits
 }
 
-// Why says what put the address where Lookup finds it.
+// Why says which entry or database decided the result of Lookup for the address.
 func (t *Table) Why(a netip.Addr) string {
 	id, bits, by := t.find(a)
 	switch id {
@@ -255,11 +256,11 @@ func (t *Table) Why(a netip.Addr) string {
 	case Private:
 		return "a private address, which no location covers"
 	}
-	p, _ := a.Prefix(int(bits)) // bits are in range
+	p, _ := a.Prefix(int(bits)) // bits is in range
 	return by + ", for all of " + p.String()
 }
 
-// find is Lookup, and says by what the address was found.
+// find is Lookup that also says what located the address.
 func (t *Table) find(a netip.Addr) (id ID, bits uint8, by string) {
 	if id, bits, by = t.search(a); t.unread {
 		bits = uint8(a.BitLen())
@@ -292,16 +293,16 @@ func (t *Table) search(a netip.Addr) (id ID, bits uint8, by string) {
 	return Nowhere, bits, ""
 }
 
-// Resolver returns where the clients of the resolver at the address are, if an
-// entry says so.
+// Resolver returns the location of the clients of the resolver at the address, if an
+// entry gives it.
 func (t *Table) Resolver(a netip.Addr) (ID, bool) { return t.resolvers.Lookup(a) }
 
-// Location returns the location with the ID; the zero Location for
-// those that are named above.
+// Location returns the location with the ID; the zero Location for the special IDs above.
 func (t *Table) Location(id ID) Location { return t.locations[id] }
 
-// Named returns the locations that entries name: a database knows of every country.
+// Named returns the locations that entries name, without those that only databases have:
+// a database has every country.
 func (t *Table) Named() []Location { return t.locations[Embedded+1 : t.named] }
 
-// Len returns how many IDs the table has, those that are named above included.
+// Len returns the number of IDs in the table, including the special IDs above.
 func (t *Table) Len() int { return len(t.locations) }

@@ -11,22 +11,22 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// record is what is read of a record of an MMDB, whoever made it: MaxMind's City, Country,
-// Enterprise, ASN and ISP have maps in it, others' have all in one.
+// record holds the fields read from an MMDB record of any vendor: MaxMind's City, Country,
+// Enterprise, ASN and ISP nest them in maps, others have them all at the top level.
 type record struct {
 	country, flatCountry, subdivision string
 	lat, lon                          *float64
 	number                            uint32
-	// wrong says what has a value that cannot be used; "" where nothing has.
+	// wrong names the field whose value cannot be used; "" if there is none.
 	wrong string
 }
 
-// mostFields bounds the fields of a map that are looked at, of which a damaged one may
-// seem to have millions.
+// mostFields bounds the fields that are read of a map: a damaged map may seem to have
+// millions.
 const mostFields = 1024
 
-// UnmarshalMaxMindDBCursor reads the record. It returns an error only where it cannot be
-// read on.
+// UnmarshalMaxMindDBCursor reads the record. It returns an error only if it cannot
+// continue reading.
 func (r *record) UnmarshalMaxMindDBCursor(c mmdbdata.Cursor) (mmdbdata.Cursor, error) {
 	return r.fields(c, "", func(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) (mmdbdata.Cursor, error) {
 		inner := r.field
@@ -45,10 +45,10 @@ func (r *record) UnmarshalMaxMindDBCursor(c mmdbdata.Cursor) (mmdbdata.Cursor, e
 	})
 }
 
-// fieldReader reads the value of the field at a path, and returns what comes after it.
+// fieldReader reads the value of the field at a path, and returns the position after it.
 type fieldReader func(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) (mmdbdata.Cursor, error)
 
-// fields calls read with each field of a map, whose path begins with the prefix.
+// fields calls read with each field of a map; the field's path starts with the prefix.
 func (r *record) fields(c mmdbdata.Cursor, prefix string, read fieldReader) (mmdbdata.Cursor, error) {
 	m, err := c.Map()
 	if err != nil {
@@ -70,7 +70,7 @@ func (r *record) fields(c mmdbdata.Cursor, prefix string, read fieldReader) (mmd
 	return m.End()
 }
 
-// firstOf reads the first of a list of maps: the largest subdivision.
+// firstOf reads the first element of a list of maps: the largest subdivision.
 func (r *record) firstOf(path string, c mmdbdata.Cursor, kind mmdbdata.Kind, read fieldReader) (mmdbdata.Cursor, error) {
 	if kind != mmdbdata.KindSlice {
 		return r.misfit(path, c, "not a list")
@@ -92,14 +92,14 @@ func (r *record) firstOf(path string, c mmdbdata.Cursor, kind mmdbdata.Kind, rea
 	return c.Skip()
 }
 
-// field reads the fields that have one value.
+// field reads a field that has a single value.
 func (r *record) field(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) (mmdbdata.Cursor, error) {
 	switch path {
 	case "country.iso_code":
 		return r.code(path, value, kind, &r.country)
 	case "country_code":
 		return r.code(path, value, kind, &r.flatCountry)
-	case "country": // a code, or beside one a name
+	case "country": // a code, or a name beside one
 		if kind != mmdbdata.KindString {
 			return r.misfit(path, value, "neither a map nor a string")
 		}
@@ -120,7 +120,7 @@ func (r *record) field(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) (
 	return value.Skip()
 }
 
-// misfit notes that the value at the path is not what it should be, and skips it.
+// misfit records that the value at the path is malformed, and skips it.
 func (r *record) misfit(path string, value mmdbdata.Cursor, is string) (mmdbdata.Cursor, error) {
 	if r.wrong == "" {
 		r.wrong = path + " is " + is
@@ -128,8 +128,8 @@ func (r *record) misfit(path string, value mmdbdata.Cursor, is string) (mmdbdata
 	return value.Skip()
 }
 
-// code reads the code of a country or subdivision, in lower case. Those that stand for an
-// unknown one are none.
+// code reads the code of a country or subdivision, in lower case. It ignores codes that
+// mean an unknown one.
 func (r *record) code(path string, value mmdbdata.Cursor, kind mmdbdata.Kind, to *string) (mmdbdata.Cursor, error) {
 	if kind != mmdbdata.KindString {
 		return r.misfit(path, value, "not a string")
@@ -150,12 +150,12 @@ func (r *record) code(path string, value mmdbdata.Cursor, kind mmdbdata.Kind, to
 	return next, nil
 }
 
-// isCountry reports whether the text has the form of ISO 3166-1's alpha-2 codes.
+// isCountry reports whether the text has the form of an ISO 3166-1 alpha-2 code.
 func isCountry(text string) bool {
 	return len(text) == 2 && strings.Trim(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz") == "" && text != "ZZ" && text != "XX"
 }
 
-// isSubdivision reports whether the text has the form of what ISO 3166-2's codes have
+// isSubdivision reports whether the text has the form of the part of an ISO 3166-2 code
 // after the country.
 func isSubdivision(text string) bool {
 	return len(text) <= 3 && strings.Trim(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz0123456789") == ""
@@ -171,14 +171,14 @@ func (r *record) degrees(path string, value mmdbdata.Cursor, kind mmdbdata.Kind,
 	switch {
 	case err != nil:
 		return next, err
-	case !(n >= -most && n <= most): // NaN is not
+	case !(n >= -most && n <= most): // false for NaN
 		return r.misfit(path, value, fmt.Sprintf("not a number from -%g to %g", most, most))
 	}
 	*to = &n
 	return next, nil
 }
 
-// number reads a number of any kind, or one that is written out; NaN for anything else.
+// number reads a number of any type, or one written as text; NaN for anything else.
 func number(value mmdbdata.Cursor, kind mmdbdata.Kind) (float64, mmdbdata.Cursor, error) {
 	switch kind {
 	case mmdbdata.KindFloat64, mmdbdata.KindFloat32:
@@ -200,7 +200,7 @@ func number(value mmdbdata.Cursor, kind mmdbdata.Kind) (float64, mmdbdata.Cursor
 	return math.NaN(), next, err
 }
 
-// system reads the number of an autonomous system, which may be written "AS64500".
+// system reads the number of an autonomous system, which may be written as "AS64500".
 func (r *record) system(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) (mmdbdata.Cursor, error) {
 	if kind != mmdbdata.KindString {
 		n, next, err := number(value, kind)
@@ -225,12 +225,13 @@ func (r *record) system(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) 
 	return next, nil
 }
 
-// grid is what coordinates are rounded to, in degrees: 55 km at the most, which
-// light runs and returns in half a millisecond. It bounds the number of locations.
+// grid is the step to which coordinates are rounded, in degrees: at most 55 km, which
+// light travels both ways in half a millisecond. It bounds the number of locations.
 const grid = 0.5
 
-// location makes a region of the country's code and a zone of that and the first
-// subdivision's, in lower case: "de", "de-he". It is false where the record has no place.
+// location makes a region of the country's code, and a zone of that and the first
+// subdivision's code, in lower case: "de", "de-he". It returns false if the record has no
+// place.
 func (r *record) location() (Location, bool) {
 	l := Location{Region: r.country}
 	if l.Region == "" {
@@ -239,7 +240,7 @@ func (r *record) location() (Location, bool) {
 	if l.Region != "" && r.subdivision != "" {
 		l.Zone = l.Region + "-" + r.subdivision
 	}
-	// Databases write 0,0, which is in the Atlantic, for what they do not know.
+	// Databases write 0,0, which is in the Atlantic, for an unknown place.
 	if r.lat != nil && r.lon != nil && (*r.lat != 0 || *r.lon != 0) {
 		l.Coordinates = &federation.Coordinates{Lat: math.Round(*r.lat/grid) * grid, Lon: math.Round(*r.lon/grid) * grid}
 	}

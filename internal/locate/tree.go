@@ -9,13 +9,14 @@ import (
 	"github.com/oschwald/maxminddb-golang/v2"
 )
 
-// tree is the search tree of an MMDB. The library looks addresses up in one, and lists
-// its networks, which of a damaged one may be more than can ever be listed.
+// tree is the search tree of an MMDB. The library can look addresses up in it and list
+// its networks, but a damaged tree may have more networks than can ever be listed.
 type tree struct {
 	raw []byte
-	// nodes is how many there are, each of two records of so many bits.
+	// nodes is the number of nodes, each of which has two records of bits bits.
 	nodes, bits uint
-	// root is how many bits of an IPv6 address come before those that the tree tells apart.
+	// root is the number of bits of an IPv6 address before those that the tree
+	// distinguishes.
 	root int
 }
 
@@ -42,13 +43,13 @@ func treeOf(raw []byte, m maxminddb.Metadata) (tree, error) {
 	return t, nil
 }
 
-// children returns the records of a node: what is there for a bit of 0, and of 1.
+// children returns the two records of a node: those for a 0 bit and for a 1 bit.
 func (t tree) children(node uint) (zero, one uint) {
 	raw := t.raw[node*t.bits/4:]
 	switch t.bits {
 	case 24:
 		return uint(binary.BigEndian.Uint32(raw) >> 8), uint(binary.BigEndian.Uint32(raw[2:]) & 0xffffff)
-	case 28: // the high bits of both are in the octet between them
+	case 28: // the octet in between holds the high bits of both
 		middle := uint(raw[3])
 		return middle>>4<<24 | uint(binary.BigEndian.Uint32(raw)>>8), middle&0xf<<24 | uint(binary.BigEndian.Uint32(raw[3:])&0xffffff)
 	}
@@ -61,8 +62,8 @@ var (
 )
 
 // walk calls found with every data pointer of the tree and a network that leads to it. It
-// visits each node once, so that it ends whatever the tree looks like, and returns an error
-// where a look-up might not.
+// visits each node once, so that it ends for any tree, and returns an error if a look-up
+// might not end.
 func (t tree) walk(found func(pointer uint, network netip.Prefix)) error {
 	w := walker{tree: t, heights: make([]uint8, t.nodes), found: found}
 	_, err := w.visit(0, t.root)
@@ -71,8 +72,8 @@ func (t tree) walk(found func(pointer uint, network netip.Prefix)) error {
 
 type walker struct {
 	tree
-	// heights are by node: the most bits that are told apart from there on, 0 of a node
-	// that was not visited, entered of one that is being visited.
+	// heights holds, by node, the most bits that the tree distinguishes below it; 0 for a
+	// node not visited yet, entered for one being visited.
 	heights []uint8
 	address [16]byte
 	found   func(pointer uint, network netip.Prefix)
@@ -80,7 +81,7 @@ type walker struct {
 
 const entered = 255
 
-// visit goes through what is below a node, to which so many bits of the address lead.
+// visit walks the subtree of a node that depth bits of the address lead to.
 func (w *walker) visit(node uint, depth int) (height uint8, err error) {
 	switch known := w.heights[node]; {
 	case known == entered:
@@ -117,7 +118,7 @@ func (w *walker) follow(record uint, depth int) (height uint8, err error) {
 	return 0, nil
 }
 
-// network returns the network of the address's first bits, IPv4's as such.
+// network returns the network of the first bits of the address; IPv4 networks as IPv4.
 func (w *walker) network(bits int) netip.Prefix {
 	a := netip.AddrFrom16(w.address)
 	if bits >= 96 && string(w.address[:12]) == string(make([]byte, 12)) {
