@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// options are the words after a policy's name. Each method takes one option out
-// and keeps the first error.
+// options holds the words after a policy's name. Each method removes one option and
+// stores the first error.
 type options struct {
 	left  []string
 	known []string
@@ -26,7 +26,7 @@ func (o *options) flag(name string) bool {
 	return true
 }
 
-// values takes "name V…" with count values; nil where it is not there.
+// values takes "name V…" with count values; nil if it is absent.
 func (o *options) values(name, usage string, count int) []string {
 	o.known = append(o.known, name+" "+usage)
 	i := slices.Index(o.left, name)
@@ -81,7 +81,7 @@ func (o *options) number(name string, otherwise, most float64) float64 {
 	return n
 }
 
-// share takes "name N%"; 0 where it is not there.
+// share takes "name N%"; 0 if it is absent.
 func (o *options) share(name string) float64 {
 	v := o.values(name, "N%", 1)
 	if v == nil {

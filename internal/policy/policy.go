@@ -1,6 +1,6 @@
-// Package policy is how a function's candidates are ordered, as an operator or a tenant
-// writes it: nearcast.dev/policy, and the Corefile's key policy. What a policy means is
-// package steer's.
+// Package policy parses how a function's candidates are ordered, as an operator or a
+// tenant writes it: in nearcast.dev/policy and in the Corefile's key policy. Package
+// steer implements the policies.
 package policy
 
 import (
@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// Rule is a policy with its options. It is immutable, and equal to itself alone.
+// Rule is a policy with its options. It is immutable, and only equal to itself.
 type Rule struct {
-	// Options are those of the named policy: one of the types below.
+	// Options are the options of the named policy: one of the types below.
 	Options any
-	// Threshold is the least share, from 0 to 1, of a region's placements that must be up for the
-	// region to be used before others; 0 for any.
+	// Threshold is the minimum share, from 0 to 1, of a region's placements that must be up for
+	// the region to be used before others; 0 for no minimum.
 	Threshold float64
 
 	text string
@@ -25,49 +25,49 @@ type Rule struct {
 // String returns the rule as it was written, with single spaces.
 func (r *Rule) String() string { return r.text }
 
-// Nearest takes the cluster that is nearest to the client.
+// Nearest picks the cluster nearest to the client.
 type Nearest struct{}
 
 // Anycast answers with the function's VIPs.
 type Anycast struct{}
 
-// Failover takes the cluster with the lowest weight.
+// Failover picks the cluster with the lowest weight.
 type Failover struct{}
 
 // Spread answers with every candidate.
 type Spread struct{}
 
-// Weighted draws a cluster by its weight.
+// Weighted picks a cluster at random by weight.
 type Weighted struct {
-	// Sticky draws once for each client prefix.
+	// Sticky picks once for each client prefix.
 	Sticky bool
 }
 
-// Cheapest takes the least cost within a budget of latency.
+// Cheapest picks the cheapest cluster within a latency budget.
 type Cheapest struct {
-	// Budget is from 0s to 1h.
+	// Budget is between 0s and 1h.
 	Budget time.Duration
 }
 
-// defaultBudget is a round trip that a person does not notice: a twentieth of the
-// second after which a user's flow of thought breaks, within which a call makes
-// a handful of round trips.
+// defaultBudget is a round trip that a person does not notice: a twentieth of the second
+// after which a user's flow of thought is interrupted, in which a call makes a handful of
+// round trips.
 const defaultBudget = 50 * time.Millisecond
 
-// Fastest takes the least expected completion time of a call.
+// Fastest picks the cluster with the least expected completion time of a call.
 type Fastest struct {
-	// Trips are the round trips of one call, from 0 to 100.
+	// Trips is the number of round trips of one call, from 0 to 100.
 	Trips float64
-	// Cold and Processing are what a cold start and a call take, from 0s to 1h, by runtime; of those
-	// that were written.
+	// Cold and Processing are the durations of a cold start and of a call, from 0s to 1h, by
+	// runtime; they contain only what was written.
 	Cold, Processing map[string]time.Duration
 }
 
-// defaultTrips are the round trips of one call over HTTPS: TCP, TLS 1.3, and the
+// defaultTrips is the number of round trips of one call over HTTPS: TCP, TLS 1.3, and the
 // request.
 const defaultTrips = 3
 
-// policies are all there are, with what takes the options of each.
+// policies maps the name of each policy to the parser of its options.
 var policies = map[string]func(o *options) any{
 	"nearest":  func(*options) any { return Nearest{} },
 	"anycast":  func(*options) any { return Anycast{} },
@@ -80,13 +80,13 @@ var policies = map[string]func(o *options) any{
 	},
 }
 
-// Default is for functions that name none, where the operator names none.
+// Default applies if neither the function nor the operator names a policy.
 var Default = &Rule{Options: Nearest{}, text: "nearest"}
 
 // Names returns the names of all policies, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(policies)) }
 
-// Parse parses "NAME [OPTION…]". The error names the word that is wrong, and what is known.
+// Parse parses "NAME [OPTION…]". The error names the wrong word and lists the known ones.
 func Parse(text string) (*Rule, error) {
 	words := strings.Fields(text)
 	if len(words) == 0 {
