@@ -8,12 +8,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// AddOutput gives the command and those below it the flag -o.
+// AddOutput adds the flag -o to the command and its subcommands.
 func AddOutput(c *cobra.Command) {
 	c.PersistentFlags().StringP("output", "o", "text", "output `FORMAT`: text or json")
 }
 
-// WantsJSON reads the flag -o. The error names a value that is neither text nor json.
+// WantsJSON reads the flag -o. It returns an error that names a value other than text and
+// json.
 func WantsJSON(c *cobra.Command) (bool, error) {
 	switch format, err := c.Flags().GetString("output"); {
 	case err != nil:
@@ -27,7 +28,7 @@ func WantsJSON(c *cobra.Command) (bool, error) {
 	}
 }
 
-// PrintJSON writes the value, indented.
+// PrintJSON writes the value as indented JSON.
 func PrintJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")

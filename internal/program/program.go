@@ -1,4 +1,4 @@
-// Package program runs a command the way all of Nearcast's programs do.
+// Package program runs a command in the way common to all of Nearcast's programs.
 package program
 
 import (
@@ -15,19 +15,19 @@ import (
 	"github.com/nearcast/nearcast/internal/version"
 )
 
-// Run executes the command, gives it the flag --version, and returns the process's exit
-// status. What it prints holds words of tenants and members, of which a terminal is given
-// no control characters. Its context ends with SIGINT, SIGTERM or SIGHUP, but for those
-// that the command handles itself; a second signal ends the process at once.
+// Run executes the command with a flag --version, and returns the process's exit status.
+// Output contains text from tenants and members, so Run escapes control characters before
+// they reach a terminal. The context ends with SIGINT, SIGTERM or SIGHUP, except for
+// signals that the command handles itself; a second signal ends the process at once.
 func Run(c *cobra.Command, handled ...os.Signal) int {
 	ctx := context.Background()
 	var signals []os.Signal
 	for _, one := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		if !slices.Contains(handled, one) && (one != syscall.SIGHUP || !signal.Ignored(one)) { // as nohup has it
+		if !slices.Contains(handled, one) && (one != syscall.SIGHUP || !signal.Ignored(one)) { // nohup ignores SIGHUP
 			signals = append(signals, one)
 		}
 	}
-	if len(signals) > 0 { // none would be all
+	if len(signals) > 0 { // without arguments it would catch all signals
 		var stop context.CancelFunc
 		ctx, stop = signal.NotifyContext(ctx, signals...)
 		defer stop()
