@@ -4,5 +4,5 @@ package regular
 
 import "io/fs"
 
-// add adds nothing here: size and time of modification have to do.
+// add adds nothing on this platform: size and modification time must do.
 func (*Identity) add(fs.FileInfo) {}

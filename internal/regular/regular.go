@@ -1,7 +1,7 @@
-// Package regular reads files that others may have put where a program looks: what is
-// not a regular file is refused before it is opened, an open file is looked at again in
-// case it was replaced in between, and no more of it is read than a bound. Its functions
-// wait for no other process: not for the writer of a pipe, nor for more of a kernel's log.
+// Package regular reads files that others may have placed where a program looks. It
+// refuses anything but regular files before opening them, checks the open file again in
+// case it was replaced in between, and reads no more than a limit. Its functions never
+// wait for another process: not for the writer of a pipe, nor for more of a kernel log.
 package regular
 
 import (
@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// ErrNot is wrapped by the errors that refuse what is not a regular file.
+// ErrNot is wrapped by errors that refuse anything but a regular file.
 var ErrNot = errors.New("is not a regular file; save its content in one")
 
-// ErrLarge is wrapped by the errors that refuse a file which has more than its bound.
+// ErrLarge is wrapped by errors that refuse a file larger than its limit.
 var ErrLarge = errors.New("is too large")
 
-// patience bounds one read. A disk's file never waits; some of the kernel's, such as
-// /proc/kmsg, say that they are regular and wait for more.
+// patience bounds one read. A file on disk never waits; some kernel files, such as
+// /proc/kmsg, claim to be regular but wait for more data.
 const patience = time.Second
 
 // File is an open regular file.
@@ -32,8 +32,8 @@ type File struct {
 	read int64
 }
 
-// Open opens the file at the path, or that a link there leads to, of which at most so
-// many octets can be read. An error is an *fs.PathError.
+// Open opens the file at the path, following links, and allows to read at most this many
+// octets. Its errors are *fs.PathErrors.
 func Open(path string, most int64) (*File, error) {
 	info, err := os.Stat(path)
 	if err == nil {
@@ -42,7 +42,7 @@ func Open(path string, most int64) (*File, error) {
 	if err != nil {
 		return nil, failed(path, err)
 	}
-	// Without O_NONBLOCK a pipe that has taken the file's place would wait for its writer.
+	// Without O_NONBLOCK, a pipe that replaced the file would wait for its writer.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -92,10 +92,10 @@ func failed(path string, err error) error {
 	return &fs.PathError{Op: "open", Path: path, Err: err}
 }
 
-// Read reads on. What has more than the bound, whatever its size was said to be, is an
-// error.
+// Read implements io.Reader. It returns an error if the file has more than the limit,
+// whatever its reported size.
 func (f *File) Read(p []byte) (int, error) {
-	_ = f.file.SetReadDeadline(time.Now().Add(patience)) // a disk's file has none, and needs none
+	_ = f.file.SetReadDeadline(time.Now().Add(patience)) // files on disk need no deadline and have none
 	n, err := f.file.Read(p)
 	if f.read += int64(n); f.read > f.most {
 		return 0, failed(f.file.Name(), tooLarge(f.read, f.most))
@@ -106,7 +106,7 @@ func (f *File) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek is as os.File's. What is read twice counts once.
+// Seek is like os.File's. Octets that are read twice count once.
 func (f *File) Seek(offset int64, whence int) (int64, error) {
 	at, err := f.file.Seek(offset, whence)
 	if err == nil {
@@ -115,29 +115,29 @@ func (f *File) Seek(offset int64, whence int) (int64, error) {
 	return at, err
 }
 
-// Size returns how many octets the file had when it was opened.
+// Size returns the size of the file when it was opened, in octets.
 func (f *File) Size() int64 { return f.info.Size() }
 
-// Identity returns what the file was when it was opened.
+// Identity returns the file's Identity when it was opened.
 func (f *File) Identity() Identity { return identityOf(f.info) }
 
 // Close closes the file.
 func (f *File) Close() error { return f.file.Close() }
 
-// Read reads the whole file at the path, of at most so many octets.
+// Read reads the whole file at the path, which may have at most this many octets.
 func Read(path string, most int64) ([]byte, error) {
 	content, _, err := ReadIdentified(path, most)
 	return content, err
 }
 
-// ReadIdentified is Read, and returns what the file was when it was opened.
+// ReadIdentified is like Read, and also returns the file's Identity when it was opened.
 func ReadIdentified(path string, most int64) ([]byte, Identity, error) {
 	f, err := Open(path, most)
 	if err != nil {
 		return nil, Identity{}, err
 	}
 	defer f.Close()
-	content := make([]byte, 0, f.Size()+1) // with room for the end to be seen
+	content := make([]byte, 0, f.Size()+1) // one more octet, to detect the end
 	for {
 		n, err := f.Read(content[len(content):cap(content)])
 		content = content[:len(content)+n]
