@@ -1,6 +1,6 @@
-// Package resolve keeps the addresses of load balancers that have only a name. It
-// asks in the background, as often as the answers' TTLs say; a query waits for
-// nothing. What was once seen is kept while the name cannot be resolved.
+// Package resolve maintains the addresses of load balancers that have only a name. It
+// queries them in the background, as often as the TTLs require; queries from clients
+// never wait for it. It keeps the last known addresses while the name cannot be resolved.
 package resolve
 
 import (
@@ -18,11 +18,11 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// Lookup asks for the addresses of a canonical name, and how long they hold. With an error
-// come those of one family, where the other alone could not be had.
+// Lookup resolves the addresses of a canonical name, and how long they are valid. If only
+// one address family could be resolved, it returns that with an error.
 type Lookup func(ctx context.Context, name string) (federation.Endpoint, time.Duration, error)
 
-// The bounds of how often a name is asked for, and when again after a failure.
+// The bounds of the interval between look-ups of a name, and the delay after a failure.
 const (
 	least   = 5 * time.Second
 	most    = 5 * time.Minute
@@ -39,7 +39,7 @@ type Resolver struct {
 
 	mu    sync.Mutex
 	names map[string]*entry
-	// known is what a predecessor last saw, until names are declared.
+	// known holds what a predecessor last saw, until names are declared.
 	known map[string]federation.Endpoint
 	// since is when names were first declared.
 	since time.Time
@@ -47,16 +47,16 @@ type Resolver struct {
 }
 
 type entry struct {
-	// namespaces are those of the functions that need the name.
+	// namespaces are the namespaces of the functions that need the name.
 	namespaces []string
 	due        time.Time
 	asking     bool
 	asked      bool
-	silent     bool // when it was last asked for
+	silent     bool // at the last look-up
 	endpoint   federation.Endpoint
 }
 
-// New returns a Resolver that asks with lookup, usually [System].
+// New returns a Resolver that uses lookup, usually [System].
 func New(lookup Lookup, onError func(error)) *Resolver {
 	return &Resolver{
 		lookup: lookup, onError: onError, names: map[string]*entry{}, under: newUnder(),
@@ -64,15 +64,15 @@ func New(lookup Lookup, onError func(error)) *Resolver {
 	}
 }
 
-// Know gives the addresses that a predecessor, or a snapshot, last saw. Names that are
-// declared next have them until they are resolved again.
+// Know provides the addresses that a predecessor or a snapshot last saw. The names
+// declared next use them until they are resolved.
 func (r *Resolver) Know(found map[string]federation.Endpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.known = found
 }
 
-// Found returns the addresses last seen of every name that has some.
+// Found returns the addresses last seen for every name that has some.
 func (r *Resolver) Found() map[string]federation.Endpoint {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -85,8 +85,8 @@ func (r *Resolver) Found() map[string]federation.Endpoint {
 	return all
 }
 
-// Settled reports whether every name was asked for once, or there was time to: a
-// resolver that is away does not keep a server from being ready.
+// Settled reports whether every name has been looked up once, or there was time for it:
+// an unavailable resolver must not keep a server from becoming ready.
 func (r *Resolver) Settled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,11 +101,11 @@ func (r *Resolver) Settled() bool {
 	return true
 }
 
-// Changed delivers a value after addresses changed.
+// Changed delivers a value after addresses have changed.
 func (r *Resolver) Changed() <-chan struct{} { return r.changed }
 
-// Set declares all the names, sorted. One that stays keeps its addresses. It walks
-// all of them, and allocates for the new alone.
+// Set declares all names, sorted. A name that remains keeps its addresses. It walks all
+// names, and allocates only for new ones.
 func (r *Resolver) Set(lookups []federation.Lookup) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,7 +127,7 @@ func (r *Resolver) Set(lookups []federation.Lookup) {
 	r.known = nil
 }
 
-// Get returns the addresses last seen of the name; false if there are none.
+// Get returns the addresses last seen for the name; false if there are none.
 func (r *Resolver) Get(name string) (federation.Endpoint, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,7 +138,7 @@ func (r *Resolver) Get(name string) (federation.Endpoint, bool) {
 	return endpoint, !endpoint.IsZero()
 }
 
-// Run asks until ctx ends.
+// Run looks names up until ctx ends.
 func (r *Resolver) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -159,7 +159,7 @@ func (r *Resolver) Run(ctx context.Context) {
 	}
 }
 
-// ask asks once, and makes room for another.
+// ask does one look-up and makes room for another.
 func (r *Resolver) ask(ctx context.Context, b begun) {
 	asking, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -184,16 +184,16 @@ func (r *Resolver) ask(ctx context.Context, b begun) {
 		e.due = time.Now().Add(retry)
 		found = orElse(found, e.endpoint)
 	}
-	slices.SortFunc(found.V4, netip.Addr.Compare) // servers rotate them
+	slices.SortFunc(found.V4, netip.Addr.Compare) // servers rotate the addresses
 	slices.SortFunc(found.V6, netip.Addr.Compare)
-	found = found.Bounded() // the same of them each time
+	found = found.Bounded() // always the same ones
 	if !reflect.DeepEqual(e.endpoint, found) {
 		e.endpoint = found
 		signal(r.changed)
 	}
 }
 
-// orElse returns found with the families of before that it lacks.
+// orElse returns found with its missing families taken from before.
 func orElse(found, before federation.Endpoint) federation.Endpoint {
 	if len(found.V4) == 0 {
 		found.V4 = slices.Clone(before.V4)
@@ -211,8 +211,8 @@ func signal(c chan struct{}) {
 	}
 }
 
-// System asks the servers of the file, in the form of /etc/resolv.conf. The file
-// is read anew each time.
+// System queries the servers listed in the file, which has the format of
+// /etc/resolv.conf. It reads the file each time.
 func System(file string) Lookup {
 	return func(ctx context.Context, name string) (federation.Endpoint, time.Duration, error) {
 		config, err := dns.ClientConfigFromFile(file)
@@ -233,8 +233,8 @@ func System(file string) Lookup {
 	}
 }
 
-// askBoth asks the server for both families. Where one of them fails it returns the other
-// with the error.
+// askBoth queries the server for both families. If one of them fails, it returns the
+// other with the error.
 func askBoth(ctx context.Context, name, server string) (federation.Endpoint, time.Duration, error) {
 	var found federation.Endpoint
 	ttl := most

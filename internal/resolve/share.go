@@ -6,30 +6,31 @@ import (
 	"time"
 )
 
-// Tenants choose the names of their load balancers, and so their servers. Each namespace
-// has a share of the look-ups, and names whose servers were silent have one of their own,
-// so that none of them keeps another's name from being asked for in time.
+// Tenants choose the names of their load balancers, and thus the servers. Each namespace
+// has a share of the look-ups, and names whose servers did not answer have a separate
+// share, so that no names can delay the look-ups of others.
 const (
-	// atOnce is how many names are asked for at a time.
+	// atOnce bounds the look-ups in flight.
 	atOnce = 32
-	// perNamespace is how many of them may be of one namespace.
+	// perNamespace bounds those of one namespace.
 	perNamespace = 8
-	// silentAtOnce is how many of them may be names that were last not answered in time.
+	// silentAtOnce bounds those of names that were not answered in time at the last
+	// look-up.
 	silentAtOnce = 16
 )
 
-// under is what is under way.
+// under records the look-ups in flight.
 type under struct {
 	all, silent int
 	of          map[string]int // by namespace
-	// served are when each namespace last had its turn, in turns.
+	// served records when each namespace last had its turn, counted in turns.
 	served map[string]int
 	turns  int
 }
 
 func newUnder() under { return under{of: map[string]int{}, served: map[string]int{}} }
 
-// admits reports whether there is room for the entry in the namespace's share.
+// admits reports whether the namespace's share has room for the entry.
 func (u *under) admits(e *entry, namespace string) bool {
 	return u.all < atOnce && u.of[namespace] < perNamespace && (!e.silent || u.silent < silentAtOnce)
 }
@@ -54,19 +55,19 @@ func (u *under) end(silent bool, namespace string) {
 	}
 }
 
-// begun is one look-up.
+// begun is a look-up in flight.
 type begun struct {
 	name, namespace string
 	silent          bool
 }
 
-// due begins what is due and has room, one of each namespace in turn, and returns it with
-// how long nothing else will be due.
+// due starts the due look-ups for which there is room, one of each namespace in turn, and
+// returns them, with the time until the next one is due.
 func (r *Resolver) due(now time.Time) (begin []begun, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.under.all == atOnce {
-		return nil, most // until one ends
+		return nil, most // until a look-up ends
 	}
 	late, wait := r.late(now)
 	namespaces := slices.Collect(maps.Keys(late))
@@ -83,7 +84,8 @@ func (r *Resolver) due(now time.Time) (begin []begun, wait time.Duration) {
 	return begin, wait
 }
 
-// late returns the names that are due, by namespace, and how long no other will be.
+// late returns the names that are due, by namespace, and the time until the next one is
+// due.
 func (r *Resolver) late(now time.Time) (late map[string][]string, wait time.Duration) {
 	late, wait = map[string][]string{}, most
 	for name, e := range r.names {
@@ -101,7 +103,8 @@ func (r *Resolver) late(now time.Time) (late map[string][]string, wait time.Dura
 	return late, wait
 }
 
-// begin begins the first of the namespace's late names for which there is room.
+// begin starts the first look-up among the namespace's late names for which there is
+// room.
 func (r *Resolver) begin(late map[string][]string, namespace string) (begun, bool) {
 	for len(late[namespace]) > 0 {
 		name := late[namespace][0]
