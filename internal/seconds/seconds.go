@@ -1,5 +1,5 @@
-// Package seconds has lengths of time as JSON has them here: a number of seconds, which
-// every language reads and every monitoring system expects.
+// Package seconds represents durations in JSON as a number of seconds, which every
+// language can read and every monitoring system expects.
 package seconds
 
 import (
@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// Duration is a time.Duration whose JSON is a number of seconds, with a fraction where
-// there is one. The name of its field ends in Seconds.
+// Duration is a time.Duration that JSON represents as a number of seconds, with a
+// fraction if needed. The name of a field of this type ends in Seconds.
 type Duration time.Duration
 
-// MarshalJSON implements json.Marshaler. It writes digits, as a float64 of them may have
-// more: 2.704 s would be 2.7039999999999997.
+// MarshalJSON implements json.Marshaler. It writes decimal digits, because a float64 may
+// have more of them: 2.704 s would become 2.7039999999999997.
 func (d Duration) MarshalJSON() ([]byte, error) {
 	sign, nanoseconds := "", uint64(d)
 	if d < 0 {
@@ -25,8 +25,8 @@ func (d Duration) MarshalJSON() ([]byte, error) {
 	return []byte(strings.TrimSuffix(strings.TrimRight(text, "0"), ".")), nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler. What is longer than a time.Duration can be
-// is the longest.
+// UnmarshalJSON implements json.Unmarshaler. It replaces a value that is too long for a
+// time.Duration by the longest.
 func (d *Duration) UnmarshalJSON(data []byte) error {
 	var n float64
 	if err := json.Unmarshal(data, &n); err != nil {
