@@ -4,5 +4,5 @@ package secretfile
 
 import "io/fs"
 
-// ownGroup is true: the bits of a mode say nothing of groups here.
+// ownGroup returns true: on this platform the mode bits say nothing about groups.
 func ownGroup(fs.FileInfo) bool { return true }

@@ -9,12 +9,12 @@ import (
 	"syscall"
 )
 
-// ownGroup reports whether this process is in the group of the file.
+// ownGroup reports whether this process is in the file's group.
 func ownGroup(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return true
 	}
-	all, _ := os.Getgroups() // without them its own is left
+	all, _ := os.Getgroups() // on error, only its own remains
 	return slices.Contains(append(all, os.Getegid()), int(stat.Gid))
 }

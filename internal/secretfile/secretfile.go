@@ -1,4 +1,4 @@
-// Package secretfile warns of files with secrets that other users can read.
+// Package secretfile warns about files with secrets that other users can read.
 package secretfile
 
 import (
@@ -7,12 +7,12 @@ import (
 	"os"
 )
 
-// Warning returns who else can read or replace the secret in the file at path, and
-// what to do; "" if nobody can. A file that cannot be looked at is for whoever reads
-// it to name. The group counts where this process is not in it: a secret that root
-// shares with the group of the program is where it belongs.
+// Warning says who else can read or replace the secret in the file at path, and what to
+// do; "" if nobody can. It ignores a file that it cannot stat: the code that reads it
+// reports that. The group matters only if this process is not in it: a secret that root
+// shares with the program's group is as it should be.
 func Warning(path string) string {
-	info, err := os.Stat(path) // of what a link leads to
+	info, err := os.Stat(path) // follows links
 	if err != nil {
 		return ""
 	}
@@ -33,7 +33,7 @@ func Warning(path string) string {
 	return fmt.Sprintf("%s holds a secret, and mode %04o lets %s %s it; run chmod 600 %s (in Kubernetes set defaultMode: 0400 on the volume)", path, mode, who, can, path)
 }
 
-// The bits of a mode that open a file, for whom and to what.
+// The mode bits that give access to a file, for whom and for what.
 const (
 	others fs.FileMode = 0o006
 	group  fs.FileMode = 0o060
