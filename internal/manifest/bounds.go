@@ -12,22 +12,23 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// What a file may have. The YAML library makes some hundred octets of every value, and
+// The limits of a file. The YAML library uses some hundred octets for every value, and
 // compares each key of a mapping with every other.
 const (
 	// maxDocuments bounds the documents of one file.
 	maxDocuments = 1 << 20
-	// maxValues bounds the values of one document, as their marks count them: a List of
-	// 30,000 functions has half as many.
+	// maxValues bounds the values of one document, as marks counts them: a List of 30,000
+	// functions has half as many.
 	maxValues = 4 << 20
-	// maxObjectValues bounds those of one object: the API server's own limit is 3 MiB.
+	// maxObjectValues bounds the values of one object: the API server's own limit is 3
+	// MiB.
 	maxObjectValues = 1 << 18
 	// maxKeys bounds the keys of one mapping of an object.
 	maxKeys = 1 << 12
 )
 
-// unfit returns the fault of a file that is not read at all: one that is not text, or has
-// more than its bounds.
+// unfit returns the fault of a file that is not read at all because it is not text or
+// exceeds the limits.
 func unfit(path string, data []byte) *federation.Fault {
 	fault := func(at int, reason string) *federation.Fault {
 		return &federation.Fault{File: path, Line: 1 + bytes.Count(data[:at], []byte("\n")), Reason: reason}
@@ -55,13 +56,14 @@ func unfit(path string, data []byte) *federation.Fault {
 	return nil
 }
 
-// begins reports whether a document begins with the line. A key may begin as its mark does.
+// begins reports whether a document begins with the line. A key may start with the same
+// characters as the marker.
 func begins(line []byte) bool {
 	rest, marked := bytes.CutPrefix(line, []byte("---"))
 	return marked && (len(rest) == 0 || bytes.ContainsAny(rest[:1], " \t\r\n"))
 }
 
-// notUTF8 returns where the text stops to be UTF-8, -1 for nowhere.
+// notUTF8 returns the position of the first invalid UTF-8, or -1 if there is none.
 func notUTF8(data []byte) int {
 	if utf8.Valid(data) {
 		return -1
@@ -75,7 +77,8 @@ func notUTF8(data []byte) int {
 	}
 }
 
-// marks returns at least how many values a line adds, and about twice as many for most.
+// marks returns a lower bound of the values that a line adds; for most lines it is about
+// twice their number.
 func marks(line []byte) int {
 	n := 1
 	for _, b := range line {
@@ -87,7 +90,7 @@ func marks(line []byte) int {
 	return n
 }
 
-// bound returns an error for an object that has more than its bounds, or a key twice.
+// bound returns an error for an object that exceeds the limits or has a key twice.
 func bound(object *yaml.Node) error {
 	left := maxObjectValues
 	if !count(object, &left) {
@@ -96,8 +99,8 @@ func bound(object *yaml.Node) error {
 	return boundMappings(object)
 }
 
-// count takes the values of a node from those that are left, and reports whether that many
-// were.
+// count subtracts the values of a node from those left, and reports whether enough were
+// left.
 func count(node *yaml.Node, left *int) bool {
 	if *left--; *left < 0 {
 		return false
@@ -110,8 +113,8 @@ func count(node *yaml.Node, left *int) bool {
 	return true
 }
 
-// boundMappings returns an error for a mapping that has more keys than it may, or one
-// twice. It follows no alias.
+// boundMappings returns an error for a mapping that has too many keys, or one twice. It
+// does not follow aliases.
 func boundMappings(node *yaml.Node) error {
 	if node.Kind == yaml.MappingNode {
 		if err := boundKeys(node); err != nil {
@@ -144,8 +147,8 @@ func boundKeys(mapping *yaml.Node) error {
 	return nil
 }
 
-// fieldName is what fields of objects and annotations of Nearcast look like; a message has
-// nothing else of a file, which may be a link to one with a secret in it.
+// fieldName matches names of object fields and of Nearcast's annotations. A message
+// repeats nothing else of a file, which may be a link to one with a secret in it.
 var fieldName = regexp.MustCompile(`^([a-z][A-Za-z]{0,30}|nearcast\.dev/[a-z.-]{1,60})$`)
 
 func called(key string) string {
@@ -155,10 +158,10 @@ func called(key string) string {
 	return "a key"
 }
 
-// quoted is what the libraries repeat of a file.
+// quoted matches the parts of a file that the libraries repeat in messages.
 var quoted = regexp.MustCompile("(?s)`[^`]*`|\"(?:[^\"\\\\]|\\\\.)*\"|anchor '.*?'")
 
-// discreet returns a library's message without what it repeats of a file.
+// discreet returns a library's message without the parts that it repeats of a file.
 func discreet(text string) string {
 	if strings.HasPrefix(text, "parsing time ") {
 		return "a time is expected, such as 2026-01-10T08:00:00Z"

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// packed are formats in which files are compressed or archived: by the ends of their
-// names, and by what stands at an offset of their content.
+// packed lists formats of compressed files and archives: the suffixes of their names, and
+// the bytes at an offset of their content.
 var packed = []struct {
 	name       string
 	extensions []string
@@ -22,8 +22,8 @@ var packed = []struct {
 	{"tar", []string{".tar"}, "ustar", 257},
 }
 
-// Compressed returns the format in which a file is compressed or archived, and false
-// where it is neither. The content may be the file's beginning, or nil for none.
+// Compressed returns the compression or archive format of a file, and false if it has
+// none. The content may be only the beginning of the file, or nil if it is not known.
 func Compressed(path string, content []byte) (format string, yes bool) {
 	extension := strings.ToLower(filepath.Ext(path))
 	for _, p := range packed {
@@ -41,7 +41,7 @@ func Compressed(path string, content []byte) (format string, yes bool) {
 	return "", false
 }
 
-// Decompress is what to do with a file that is compressed.
+// Decompress says what to do with a compressed file.
 func Decompress(format string) string {
 	if format == "tar" || format == "zip" {
 		return "is an archive (" + format + "); unpack it"

@@ -12,37 +12,38 @@ import (
 // object is 3 MiB, and a List holds thousands.
 const maxFileSize = 256 << 20
 
-// entry is a file of the folder.
+// entry is a file of the directory.
 type entry struct {
-	// identity is what it was when it was read, and at when that was.
+	// identity is the file's Identity when it was read, at the time at.
 	identity regular.Identity
 	at       time.Time
 	sum      [sha256.Size]byte // of its bytes
 
-	// held is what it held when it could last be read; nil if it never could be.
+	// held is what the file contained when it was last readable; nil if it never was.
 	held *file
-	// fault is why it cannot be read now.
+	// fault says why the file cannot be read now.
 	fault *federation.Fault
-	// kept is set for a file of a folder that cannot be read now.
+	// kept is set for a file in a directory that cannot be read now.
 	kept bool
 }
 
-// same reports whether nothing changed of what the file is to others.
+// same reports whether the two entries are the same to the rest of the package.
 func (e entry) same(o entry) bool {
 	return e.held == o.held && e.kept == o.kept && (e.fault == o.fault || e.fault != nil && o.fault != nil && *e.fault == *o.fault)
 }
 
-// grain is how coarse the times of a file system may be. A file that changed so shortly
-// before it was read may have changed once more since, and look the same.
+// grain is how coarse a file system's times may be. A file that changed within this time
+// before it was read may have changed again since and look the same.
 const grain = 2 * time.Second
 
-// is reports whether the file is surely the one that was read.
+// is reports whether the file is certainly the one that was read.
 func (e entry) is(now regular.Identity) bool {
 	return e.identity == now && e.at.UnixNano()-now.Modified() > int64(grain)
 }
 
-// read reads a file that may have changed, and does not parse again what did not. With
-// the fault of one that cannot be read comes what it held when it could be.
+// read reads a file that may have changed; it does not parse the same content again. For
+// an unreadable file it returns the fault and what the file contained when it was last
+// readable.
 func read(path string, before entry) entry {
 	before.kept = false
 	if before.held == nil {
@@ -71,8 +72,8 @@ func read(path string, before entry) entry {
 	return e
 }
 
-// keep returns f with the documents of before that f lacks: one of f's could not
-// be told what it is, and may have been any of them.
+// keep returns f with the documents of before that f lacks: one document of f could not
+// be identified, and may be any of them.
 func (f file) keep(before file) file {
 	has := make(map[federation.Ref]bool, len(f.documents))
 	for _, d := range f.documents {

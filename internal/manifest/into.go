@@ -18,11 +18,11 @@ import (
 	"github.com/nearcast/nearcast/internal/slim"
 )
 
-// into decodes the node by way of JSON, as kubectl does. Fields of a newer API
-// are ignored: a file printed by a newer cluster must go on working. It returns what of
-// it is left out alone: annotations that are not text, and of Clusters and bindings, of
-// which other things depend on the rest, what of the status cannot be read. An API server
-// would take none of it. The last argument is where the annotations are: see below.
+// into decodes the node through JSON, as kubectl does. It ignores fields of a newer API,
+// so that a file printed by a newer cluster still works. It leaves out, and returns as
+// faults, annotations that are not strings and, for Clusters and bindings, on which other
+// things depend, the unreadable parts of the status. An API server would accept none of
+// these. The last argument gives the lines of the annotations: see below.
 func into(node *yaml.Node, typed runtime.Object, d *flaws, lines map[string]int) ([]federation.Fault, error) {
 	var plain any
 	if err := node.Decode(&plain); err != nil {
@@ -58,7 +58,7 @@ func fromPlain(plain any, into any) error {
 	return nil
 }
 
-// leaveOutTexts takes away the annotations, or labels, that are not text, as YAML reads
+// leaveOutTexts removes annotations or labels that are not strings, because YAML parses
 // numbers and true without quotes, and returns the faults of those that are Nearcast's.
 func leaveOutTexts(plain any, of string, d *flaws, lines map[string]int) (bad []federation.Fault) {
 	texts, _ := field(field(plain, "metadata"), of).(map[string]any)
@@ -76,7 +76,7 @@ func leaveOutTexts(plain any, of string, d *flaws, lines map[string]int) (bad []
 	return bad
 }
 
-// shown returns a value that is short, and what it is else.
+// shown returns a short value, or else a description of it.
 func shown(value any) string {
 	switch value := value.(type) {
 	case map[string]any:
@@ -88,8 +88,8 @@ func shown(value any) string {
 	}
 }
 
-// leaveOutItems makes of each item of a binding's aggregatedStatus that is none one of
-// its cluster that says nothing more, so that the others and the spec count.
+// leaveOutItems replaces each malformed item of a binding's aggregatedStatus by one that
+// only names its cluster, so that the other items and the spec count.
 func leaveOutItems(plain any, d *flaws) (bad []federation.Fault) {
 	items, _ := field(field(plain, "status"), "aggregatedStatus").([]any)
 	for i, item := range items {
@@ -104,15 +104,15 @@ func leaveOutItems(plain any, d *flaws) (bad []federation.Fault) {
 	return bad
 }
 
-// leaveOutStatus takes away the fields of the status with which the object cannot be read,
-// if it can be without any.
+// leaveOutStatus removes the status fields that make the object unreadable, if it is
+// readable without them.
 func leaveOutStatus(plain any, typed runtime.Object, d *flaws) (bad []federation.Fault) {
 	object, _ := plain.(map[string]any)
 	all, isObject := object["status"].(map[string]any)
 	if object["status"] == nil || fromPlain(without(object, "status"), typed.DeepCopyObject()) != nil {
-		return nil // it is something else
+		return nil // the problem is elsewhere
 	}
-	try := func(status any) error { // alone, as there may be many
+	try := func(status any) error { // each field alone, as there may be many
 		return fromPlain(map[string]any{"status": status}, typed.DeepCopyObject())
 	}
 	if !isObject {

@@ -11,24 +11,24 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxDepth bounds how deep JSON is nested, as the YAML library bounds YAML.
+// maxDepth bounds the nesting of JSON, as the YAML library bounds that of YAML.
 const maxDepth = 10000
 
-// mayBeJSON reports whether the text begins as an object or an array of JSON does;
-// YAML's own may look alike.
+// mayBeJSON reports whether the text begins like a JSON object or array; YAML may begin
+// like that too.
 func mayBeJSON(data []byte) bool {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	return len(data) > 0 && (data[0] == '{' || data[0] == '[')
 }
 
-// jsonReader reads values of JSON, one after the other with or without lines between
-// them, as the nodes that YAML has. YAML's parser would not do: it takes one
-// value per document, and no surrogates.
+// jsonReader reads consecutive JSON values, with or without line breaks between them, as
+// YAML nodes. YAML's parser does not suffice: it reads one value per document, and no
+// surrogates.
 type jsonReader struct {
 	data    []byte
 	decoder *json.Decoder
-	line    int // of what was read last
-	at      int // how much of data that is
+	line    int // of the last token
+	at      int // bytes of data consumed
 	depth   int
 }
 
@@ -46,7 +46,7 @@ func (r *jsonReader) next() (*yaml.Node, error) {
 	}
 	n, err := r.node(token)
 	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF // a value has begun
+		err = io.ErrUnexpectedEOF // a value was started
 	}
 	return n, err
 }
@@ -62,14 +62,14 @@ func (r *jsonReader) advance(to int) {
 	r.at = to
 }
 
-// failedAt returns the line of what follows what was read last.
+// failedAt returns the line of the text after the last token.
 func (r *jsonReader) failedAt() int {
 	rest := r.data[r.at:]
 	r.advance(r.at + len(rest) - len(bytes.TrimLeft(rest, " \t\r\n,:")))
 	return r.line
 }
 
-// node returns the node that begins with the token.
+// node returns the node that starts with the token.
 func (r *jsonReader) node(token json.Token) (*yaml.Node, error) {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Line: r.line}
 	switch t := token.(type) {
@@ -91,7 +91,8 @@ func (r *jsonReader) node(token json.Token) (*yaml.Node, error) {
 	return n, nil
 }
 
-// children reads an array's values, or an object's keys and values, and its end.
+// children reads an array's values, or an object's keys and values, and the closing
+// token.
 func (r *jsonReader) children(n *yaml.Node) error {
 	if r.depth++; r.depth > maxDepth {
 		return fmt.Errorf("nested more than %d deep", maxDepth)
@@ -112,7 +113,7 @@ func (r *jsonReader) children(n *yaml.Node) error {
 	return err
 }
 
-// parseJSON reads a file of JSON values. It returns the line of an error.
+// parseJSON reads a file of JSON values. If it fails, it returns the line of the error.
 func parseJSON(path string, data []byte) (file, int, error) {
 	var f file
 	r := newJSONReader(data)

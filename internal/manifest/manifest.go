@@ -1,10 +1,10 @@
-// Package manifest reads a folder of Karmada and Kubernetes objects, as
-// `kubectl get -o yaml` prints them, into a federation.Store, and follows its
-// changes. It is the source that needs no Kubernetes.
+// Package manifest reads a directory of Karmada and Kubernetes objects, as `kubectl get
+// -o yaml` prints them, into a federation.Store, and follows changes. This source works
+// without a Kubernetes API.
 //
-// A file that can no longer be read keeps what it held when it last could, and so do
-// the files of a folder that can no longer be; an object with a fault keeps its last
-// good version. Each is reported by file, line and key. What a change costs follows from
+// A file that becomes unreadable keeps its last readable content, and so do the files of
+// a directory that becomes unreadable; an object with a fault keeps its last good
+// version. Each is reported with file, line and key. The cost of a change depends only on
 // the files that changed. The package starts no goroutine of its own: Run blocks.
 package manifest
 
@@ -17,25 +17,25 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// Dir is a folder of manifests, or a single file.
+// Dir is a directory of manifests, or a single file.
 type Dir struct {
 	path string
 
 	mu sync.Mutex
-	// there is what was found when all was last looked at.
+	// there is what the last complete scan found.
 	there *found
-	// files are what was read, by path.
+	// files holds what was read, by path.
 	files  map[string]entry
 	merged merged
 }
 
-// New returns the folder or file at path, which need not exist yet.
+// New returns a Dir for the directory or file at path, which need not exist yet.
 func New(path string) *Dir {
 	return &Dir{path: path, files: map[string]entry{}}
 }
 
-// Inherit lets d know what before has read, for files that d cannot read and for those
-// that are as they were.
+// Inherit tells d what before has read, for files that d cannot read and for unchanged
+// ones.
 func (d *Dir) Inherit(before *Dir) {
 	before.mu.Lock()
 	files := maps.Clone(before.files)
@@ -45,8 +45,8 @@ func (d *Dir) Inherit(before *Dir) {
 	d.files, d.merged = files, merged{}
 }
 
-// Load reads the folder and its sub-folders once. Only a path that cannot be
-// listed is an error; everything else is a fault in the listing.
+// Load reads the directory and its subdirectories once. It returns an error only if the
+// path cannot be listed; every other problem is a fault in the listing.
 func (d *Dir) Load() (federation.Listing, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -56,7 +56,7 @@ func (d *Dir) Load() (federation.Listing, error) {
 	return d.listing(), nil
 }
 
-// listing is everything that is there.
+// listing returns everything that exists now.
 func (d *Dir) listing() federation.Listing {
 	listing := federation.NewListing()
 	for _, path := range slices.SortedFunc(maps.Keys(d.files), d.order) {
@@ -70,15 +70,14 @@ func (d *Dir) listing() federation.Listing {
 	return listing
 }
 
-// Files returns how many files there were when the folder was last looked at.
+// Files returns the number of files found by the last complete scan.
 func (d *Dir) Files() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.files)
 }
 
-// lookAll looks for files, reads those that are not as they were, and returns what came
-// of it.
+// lookAll searches for files, reads the changed ones, and returns the resulting changes.
 func (d *Dir) lookAll() (change, error) {
 	there, err := find(d.path)
 	if err != nil {
@@ -105,13 +104,13 @@ func (d *Dir) lookAll() (change, error) {
 	return d.merge(difference(before, files)), nil
 }
 
-// below returns the files that were read below a folder.
+// below returns the files that were read below a directory.
 func (d *Dir) below(folder string) []string {
 	outside := func(path string) bool { return !strings.HasPrefix(path, folder+"/") }
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(d.files)), outside)
 }
 
-// difference returns what the files were before that are now another.
+// difference returns the previous entries of the files that have changed.
 func difference(before, now map[string]entry) map[string]entry {
 	changed := map[string]entry{}
 	for path, e := range now {

@@ -10,33 +10,33 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// merged is how the files' objects make one listing. An object that an earlier file
-// holds too is refused: which of the two was meant is not for us to guess.
+// merged combines the objects of all files into one listing. It refuses an object that an
+// earlier file also contains: we cannot guess which one was meant.
 type merged struct {
-	// holders are where each object stands; the first is the one that counts.
+	// holders records where each object occurs; the first place counts.
 	holders map[federation.Ref]holders
-	// faults are of files, and of what they hold that counts for nothing.
+	// faults are those of files, and of documents in them that do not count.
 	faults map[string][]federation.Fault
-	// general are of what is no file that is read.
+	// general are faults that belong to no file that is read.
 	general []federation.Fault
 }
 
-// place is where an object stands: a file, and a number among its documents.
+// place is where an object occurs: a file, and the index among its documents.
 type place struct {
 	path     string
 	document int
 }
 
-// holders are places in the order of their files; most objects have one.
+// holders are places in file order; most objects have one.
 type holders struct {
 	first place
 	more  []place
 }
 
-// has reports whether the object counts that stands at the place.
+// has reports whether the object at the place is the one that counts.
 func (m *merged) has(ref federation.Ref, at place) bool { return m.holders[ref].first == at }
 
-// all returns the faults that are of no object.
+// all returns the faults that belong to no object.
 func (m *merged) all() []federation.Fault {
 	all := slices.Clone(m.general)
 	for _, path := range slices.Sorted(maps.Keys(m.faults)) {
@@ -45,21 +45,22 @@ func (m *merged) all() []federation.Fault {
 	return all
 }
 
-// change is what came of files that changed: the objects that are other, and those that
-// are gone.
+// change is the result of changed files: the objects that changed, and those that are
+// gone.
 type change struct {
 	listing federation.Listing
 	gone    []federation.Ref
 }
 
-// add adds the object that counts; one that says nothing is as if it were not there.
+// add adds the object that counts; a document that says nothing is treated as absent.
 func (c *change) add(ref federation.Ref, counts document) {
 	if c.listing.Add(ref, counts.object, counts.faults()); counts.object == nil && len(counts.faults()) == 0 {
 		c.gone = append(c.gone, ref)
 	}
 }
 
-// document returns what is at the first of the places; the zero document for none.
+// document returns the document at the first of the places; the zero document if there is
+// none.
 func (d *Dir) document(places []place) document {
 	if len(places) == 0 {
 		return document{}
@@ -67,7 +68,7 @@ func (d *Dir) document(places []place) document {
 	return d.files[places[0].path].held.documents[places[0].document]
 }
 
-// merge takes over files that changed, of which was is what they were before.
+// merge adopts files that changed; was holds their previous entries.
 func (d *Dir) merge(was map[string]entry) change {
 	if d.merged.holders == nil {
 		d.merged.holders, d.merged.faults = map[federation.Ref]holders{}, map[string][]federation.Fault{}
@@ -96,8 +97,8 @@ func (d *Dir) merge(was map[string]entry) change {
 	return c
 }
 
-// move takes a file's objects of before away, and adds those that it has now; all of them
-// go into refs.
+// move removes a file's previous objects and adds its current ones; it adds all of them
+// to refs.
 func (d *Dir) move(path string, before *file, refs map[federation.Ref]bool) {
 	for ref := range before.refs() {
 		d.merged.remove(ref, path)
@@ -109,8 +110,8 @@ func (d *Dir) move(path string, before *file, refs map[federation.Ref]bool) {
 	}
 }
 
-// refs returns the objects that a file holds, each once, with the document that is the
-// first of it.
+// refs returns the objects that a file contains, each with the index of its first
+// document.
 func (f *file) refs() map[federation.Ref]int {
 	if f == nil {
 		return nil
@@ -154,7 +155,7 @@ func (m *merged) set(ref federation.Ref, places []place) {
 	m.holders[ref] = holders{places[0], places[1:len(places):len(places)]}
 }
 
-// places returns all of them, in a slice of the caller's own.
+// places returns all of them, in a new slice.
 func (h holders) places() []place {
 	if h.first == (place{}) {
 		return nil
@@ -162,8 +163,8 @@ func (h holders) places() []place {
 	return append([]place{h.first}, h.more...)
 }
 
-// order is that in which files are read: by the names of their folders and their own, and
-// those last that cannot be read now.
+// order is the order in which files count: by the names of their directories and files,
+// with files that cannot be read now last.
 func (d *Dir) order(a, b string) int {
 	if one, other := d.files[a].kept, d.files[b].kept; one != other {
 		if other {
@@ -174,10 +175,10 @@ func (d *Dir) order(a, b string) int {
 	return cmp.Or(slices.Compare(strings.Split(a, "/"), strings.Split(b, "/")), cmp.Compare(a, b))
 }
 
-// mostFaults bounds what is said of one file beside what is said of its objects.
+// mostFaults bounds the faults reported for one file, apart from those of its objects.
 const mostFaults = 20
 
-// judge finds what is to be said of a file.
+// judge determines the faults of a file.
 func (d *Dir) judge(path string) {
 	e, there := d.files[path]
 	if !there {
@@ -198,8 +199,8 @@ func (d *Dir) judge(path string) {
 	}
 }
 
-// bounded returns so many of a file's faults as may be said, and how many there are more,
-// beside those that are refused and were not kept.
+// bounded returns at most mostFaults of a file's faults, and the number of further ones,
+// including refused ones that were not stored.
 func bounded(path string, faults []federation.Fault, refused int) []federation.Fault {
 	most := min(len(faults), mostFaults)
 	said, rest := faults[:most:most], faults[most:]
@@ -210,7 +211,7 @@ func bounded(path string, faults []federation.Fault, refused int) []federation.F
 	return append(said, federation.Fault{Warning: !refuses, File: path, Reason: fmt.Sprintf("and %d more of this file", len(rest)+refused)})
 }
 
-// besides returns what is to be said of a document that counts for nothing.
+// besides returns the faults of a document that does not count.
 func (d *Dir) besides(document document, at place, kept bool) []federation.Fault {
 	if document.unread() {
 		return document.faults()

@@ -10,15 +10,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// plain makes of a document one of mappings, sequences and scalars alone: aliases become
-// what they stand for, and keys text, as kubectl makes them. An alias that holds itself,
-// or aliases that stand for very much more than the document holds, are an error.
+// plain reduces a document to mappings, sequences and scalars: it replaces aliases by
+// what they stand for, and makes keys strings, as kubectl does. It returns an error if an
+// alias contains itself, or if aliases stand for far more than the document contains.
 func plain(root *yaml.Node) error {
 	if aliased(root) {
 		if err := boundMappings(root); err != nil {
 			return err
 		}
-		// The library's own judgement of what is too much.
+		// The library itself decides what is too much.
 		var all any
 		if err := root.Decode(&all); err != nil {
 			return errors.New(message(err))
@@ -37,8 +37,8 @@ func aliased(node *yaml.Node) bool {
 	return false
 }
 
-// simplify does not follow aliases: what they stand for comes before them, and is
-// simple by then.
+// simplify does not follow aliases: their targets come earlier, and are already
+// simplified.
 func simplify(node *yaml.Node) {
 	for i, child := range node.Content {
 		if child.Kind == yaml.AliasNode {
@@ -57,12 +57,12 @@ func simplify(node *yaml.Node) {
 		case isKey:
 			child.Value, child.Tag = keyText(child), "!!str"
 		case tag == "!!timestamp":
-			child.Tag = "!!str" // as kubectl reads it
+			child.Tag = "!!str" // as kubectl does
 		}
 	}
 }
 
-// keyText returns the text of a key, in which kubectl writes a number its own way.
+// keyText returns the text of a key; kubectl formats numbers in its own way.
 func keyText(key *yaml.Node) string {
 	var value any
 	if err := key.Decode(&value); err != nil {
@@ -77,8 +77,8 @@ func keyText(key *yaml.Node) string {
 	return key.Value
 }
 
-// child returns the value of a key of a mapping, or nil. The mapping's own keys go
-// before those that it merges, and of these the first.
+// child returns the value of a key of a mapping, or nil. The mapping's own keys take
+// precedence over merged ones, and among these the first.
 func child(node *yaml.Node, key string) *yaml.Node {
 	if node == nil || node.Kind != yaml.MappingNode {
 		return nil
@@ -96,7 +96,7 @@ func child(node *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// merges returns the mappings that a mapping takes keys from ("<<").
+// merges returns the mappings that a mapping merges ("<<").
 func merges(node *yaml.Node) []*yaml.Node {
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if node.Content[i].Tag != "!!merge" {
@@ -110,7 +110,7 @@ func merges(node *yaml.Node) []*yaml.Node {
 	return nil
 }
 
-// scalar returns the text of a key of a mapping, or "".
+// scalar returns the text at a key of a mapping, or "".
 func scalar(node *yaml.Node, key string) string {
 	c := child(node, key)
 	if c == nil || c.Kind != yaml.ScalarNode || isNull(c) {
@@ -119,7 +119,7 @@ func scalar(node *yaml.Node, key string) string {
 	return c.Value
 }
 
-// texts returns the scalars of a mapping, those that it merges too; nil for none.
+// texts returns the scalars of a mapping, including merged ones; nil if there are none.
 func texts(node *yaml.Node) map[string]string {
 	if node == nil || node.Kind != yaml.MappingNode {
 		return nil
@@ -134,7 +134,7 @@ func texts(node *yaml.Node) map[string]string {
 	return all
 }
 
-// below returns how many lines below the first the keys of a mapping are.
+// below returns, for each key of a mapping, the number of lines from the first line.
 func below(first int, node *yaml.Node) map[string]int {
 	lines := map[string]int{}
 	if node == nil || node.Kind != yaml.MappingNode {
@@ -153,13 +153,13 @@ func below(first int, node *yaml.Node) map[string]int {
 	return lines
 }
 
-// isNull reports whether there is no node, or null.
+// isNull reports whether the node is missing or null.
 func isNull(node *yaml.Node) bool {
 	return node == nil || node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null"
 }
 
-// templated reports whether there is a template's action that looks like YAML: a mapping
-// as the key of a mapping, or in quotes.
+// templated reports whether the node contains a template action that parses as YAML: a
+// mapping as the key of a mapping, or a quoted {{ … }}.
 func templated(node *yaml.Node) bool {
 	if node == nil {
 		return false

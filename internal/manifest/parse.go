@@ -22,35 +22,35 @@ import (
 	"github.com/nearcast/nearcast/internal/slim"
 )
 
-// scheme knows the kinds that are read.
+// scheme contains the kinds that are read.
 var scheme = func() *runtime.Scheme {
 	s := runtime.NewScheme()
 	if err := slim.AddToScheme(s); err != nil {
-		panic(err) // a programming error: two types under one kind
+		panic(err) // a programming error: two types for one kind
 	}
 	return s
 }()
 
-// file is what one file holds. It does not change.
+// file is the content of one file. It is immutable.
 type file struct {
 	documents []document
-	faults    []federation.Fault // of documents that name no object, the first of them
-	more      int                // how many faults there are beside these
+	faults    []federation.Fault // the first faults of documents that name no object
+	more      int                // number of further faults
 }
 
-// document is one object. A function has two of them, so that they are small.
+// document is one object. A function has two of them, so they are kept small.
 type document struct {
 	object federation.Object
-	flaws  *flaws // nil for a good object
+	flaws  *flaws // nil for a valid object
 }
 
-// flaws are of an object that is refused, whole or in part, or that says nothing to
-// Nearcast.
+// flaws belong to an object that is refused, in whole or in part, or that means nothing
+// to Nearcast.
 type flaws struct {
 	ref    federation.Ref
 	origin federation.Origin
 	faults []federation.Fault
-	// ofOther is set for a kind that is not read, of which nothing else is known.
+	// ofOther is set for a kind that is not read; nothing else is known about it.
 	ofOther bool
 }
 
@@ -61,7 +61,7 @@ func (d document) ref() federation.Ref {
 	return federation.MetaOf(d.object).Ref
 }
 
-// unread reports whether the document is of a kind that is not read.
+// unread reports whether the document's kind is not read.
 func (d document) unread() bool { return d.flaws != nil && d.flaws.ofOther }
 
 func (d document) origin() federation.Origin {
@@ -78,8 +78,8 @@ func (d document) faults() []federation.Fault {
 	return d.flaws.faults
 }
 
-// parse reads one file: YAML documents or JSON values, each an object or a List. The
-// fault is returned where the file is neither.
+// parse reads one file of YAML documents or JSON values, each an object or a List. It
+// returns a fault if the file is neither.
 func parse(path string, data []byte) (file, *federation.Fault) {
 	if format, yes := Compressed("", data); yes {
 		return file{}, &federation.Fault{File: path, Reason: Decompress(format)}
@@ -103,7 +103,8 @@ func parse(path string, data []byte) (file, *federation.Fault) {
 	return f, fault
 }
 
-// Text returns what a byte order mark begins as UTF-8, without it, and all else as it is.
+// Text converts text that begins with a byte order mark to UTF-8 without the mark, and
+// returns any other text unchanged.
 func Text(data []byte) []byte {
 	text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), data)
 	if err != nil {
@@ -135,11 +136,10 @@ func parseYAML(path string, data []byte) (file, *federation.Fault) {
 	}
 }
 
-// typeMeta says what an object is.
+// typeMeta is the type of an object.
 type typeMeta struct{ apiVersion, kind string }
 
-// typeOf returns what an object says that it is; where it says nothing, what the list
-// does that it is in.
+// typeOf returns the type that an object states, or else the one that its list implies.
 func typeOf(node *yaml.Node, listed typeMeta) typeMeta {
 	t := typeMeta{scalar(node, "apiVersion"), scalar(node, "kind")}
 	if t == (typeMeta{}) {
@@ -148,7 +148,7 @@ func typeOf(node *yaml.Node, listed typeMeta) typeMeta {
 	return t
 }
 
-// items returns what an object of a list's type is of, if it says nothing itself.
+// items returns the type of the items of a list that state none.
 func (t typeMeta) items() typeMeta {
 	if t.kind == "List" {
 		return typeMeta{}
@@ -156,7 +156,7 @@ func (t typeMeta) items() typeMeta {
 	return typeMeta{t.apiVersion, strings.TrimSuffix(t.kind, "List")}
 }
 
-// add reads one node: an object, or a list of them.
+// add adds one node: an object, or a list of objects.
 func (f *file) add(path string, node *yaml.Node, listed typeMeta) {
 	if isNull(node) {
 		return // an empty document
@@ -186,7 +186,8 @@ func (f *file) add(path string, node *yaml.Node, listed typeMeta) {
 	}
 }
 
-// refuse adds the fault of something that names no object. Two octets may be one.
+// refuse adds the fault of a document that names no object. Such a document may be two
+// octets long, so the number of faults is limited.
 func (f *file) refuse(path string, line int, err error) {
 	if len(f.faults) == mostFaults {
 		f.more++
@@ -195,7 +196,7 @@ func (f *file) refuse(path string, line int, err error) {
 	f.faults = append(f.faults, federation.Fault{File: path, Line: line, Reason: brief.Text(err.Error())})
 }
 
-// decode returns the zero document for a kind that is not read, and carries no key of
+// decode returns the zero document for a kind that is not read and has no key of
 // Nearcast's.
 func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	if t.apiVersion == "" || t.kind == "" {
@@ -231,7 +232,7 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	}
 	if isForeign(typed, node) {
 		if err != nil {
-			return document{}, nil //nolint:nilerr // it is not for us to judge
+			return document{}, nil //nolint:nilerr // not our kind to judge
 		}
 		bad = nil
 	}
@@ -241,7 +242,7 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 	}
 	object, faults := slim.Object(typed, d.origin, lines)
 	if _, whole := object.(*federation.Template); whole && len(bad) > 0 {
-		object = nil // a function is refused whole, as slim has it
+		object = nil // slim refuses a function whole, too
 	}
 	if d.faults = slices.Concat(bad, faults, d.misplaced(node)); object == nil || len(d.faults) > 0 {
 		return document{object, &d}, nil
@@ -250,7 +251,7 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 }
 
 // isForeign reports whether the object is the binding of a kind that Nearcast does not
-// know, and so not for it to judge.
+// know and therefore does not judge.
 func isForeign(typed runtime.Object, node *yaml.Node) bool {
 	if _, binding := typed.(*workv1alpha2.ResourceBinding); !binding {
 		return false
@@ -264,7 +265,7 @@ func (d *flaws) fault(key, reason string) federation.Fault {
 	return federation.Fault{File: d.origin.File, Line: d.origin.Line, Object: d.ref.String(), Key: key, Reason: brief.Text(reason)}
 }
 
-// unread warns of the keys of Nearcast's on an object of a kind that is not read.
+// unread warns about keys of Nearcast's on an object of a kind that is not read.
 func unread(d flaws, node *yaml.Node) document {
 	metadata := child(node, "metadata")
 	annotations := child(metadata, "annotations")
@@ -276,7 +277,7 @@ func unread(d flaws, node *yaml.Node) document {
 	return document{flaws: &d}
 }
 
-// noObject says what is wrong with a node that has no apiVersion or no kind.
+// noObject explains a node that lacks apiVersion or kind.
 func noObject(path string, node *yaml.Node) error {
 	switch {
 	case templated(node):
@@ -289,7 +290,7 @@ func noObject(path string, node *yaml.Node) error {
 	return errors.New("is not a Kubernetes object: apiVersion and kind are required")
 }
 
-// unnamed says what is wrong with an object that has no name, or one that is none yet.
+// unnamed explains an object that has no name, or whose name is a template.
 func unnamed(kind string, node *yaml.Node) error {
 	if templated(node) {
 		return errors.New(isTemplate)
@@ -297,9 +298,10 @@ func unnamed(kind string, node *yaml.Node) error {
 	return fmt.Errorf("%s: metadata.name is required", kind)
 }
 
-// unknownKind lets kinds of other groups pass: a folder may hold more than is
-// read. A kind of ours in a version that is not known is an error, and so is one
-// that a version of ours does not have: a misspelt one would be lost in silence.
+// unknownKind accepts kinds of other API groups: a directory may contain more than is
+// read. It returns an error for a kind of ours with an unknown version, and for a kind
+// that a version of ours does not have: otherwise a misspelt kind would be ignored in
+// silence.
 func unknownKind(gvk schema.GroupVersionKind) error {
 	for known := range scheme.AllKnownTypes() {
 		if known.Group == gvk.Group && known.Kind == gvk.Kind && isRead(known) {

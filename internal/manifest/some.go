@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// lookAt looks at those paths alone, which have no link in the name of their folder. It
-// returns false where they are not all that there is to look at: where links or folders
-// came or went, and what they lead to with them.
+// lookAt looks only at the given paths, whose directory names contain no symbolic links.
+// It returns false if more must be looked at: if links or directories came or went, and
+// with them what they lead to.
 func (d *Dir) lookAt(actual []string) (change, bool) {
 	if d.there == nil {
 		return change{}, false
@@ -43,8 +43,8 @@ func (d *Dir) lookAt(actual []string) (change, bool) {
 	return d.merge(was), true
 }
 
-// alone reports whether what is at a place now, or no longer is, concerns one file at the
-// most, and returns the path of that, or "".
+// alone reports whether a change at a place concerns at most one file, and returns the
+// path of that file, or "".
 func (d *Dir) alone(actual string) (path string, alone bool) {
 	folder, known := d.there.folders[filepath.Dir(actual)]
 	if _, isFolder := d.there.folders[actual]; !known || isFolder {
@@ -56,7 +56,7 @@ func (d *Dir) alone(actual string) (path string, alone bool) {
 	switch {
 	case err == nil && !info.Mode().IsRegular(), err != nil && !errors.Is(err, fs.ErrNotExist):
 		return "", false
-	case d.there.linked && (err != nil || !held): // a link may lead to what comes or goes
+	case d.there.linked && (err != nil || !held): // a link may lead to a file that came or went
 		return "", false
 	case strings.HasPrefix(filepath.Base(actual), "."), !concerns(path):
 		return "", true

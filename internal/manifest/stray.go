@@ -9,12 +9,13 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// misplaces are where people put what looks like labels and annotations of the object, and
-// is not.
+// misplaces lists where people put mappings that look like labels and annotations of the
+// object but are not.
 var misplaces = [][]string{{}, {"metadata"}, {"spec"}, {"spec", "metadata"}, {"spec", "template", "metadata"}}
 
-// misplaced returns a warning for each key of Nearcast's in a mapping that is meant for
-// the object's labels or annotations: the pods', one without metadata or in another case.
+// misplaced returns a warning for each key of Nearcast's in a mapping that is meant as
+// the object's labels or annotations: in the pod template, outside of metadata or in
+// another case.
 func (d *flaws) misplaced(node *yaml.Node) (faults []federation.Fault) {
 	for _, path := range misplaces {
 		of := node
@@ -48,8 +49,8 @@ func (d *flaws) keysIn(where string, node *yaml.Node) (faults []federation.Fault
 	return faults
 }
 
-// isKeys reports whether a mapping at the path is meant to have labels or annotations, and
-// is not where they are read.
+// isKeys reports whether a mapping at the path is meant for labels or annotations but is
+// in a place where they are not read.
 func isKeys(path string) bool {
 	if path == "metadata.labels" || path == "metadata.annotations" {
 		return false

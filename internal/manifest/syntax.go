@@ -15,8 +15,8 @@ import (
 
 const isTemplate = "looks like a Helm template ({{ ... }}): render it with `helm template` first"
 
-// aboutTab is what the YAML library says where a line begins with a tab, often of the line
-// before it.
+// aboutTab matches what the YAML library says if a line begins with a tab; it often names
+// the line before.
 var aboutTab = regexp.MustCompile(`tab character|cannot start any token`)
 
 // notYAML returns the fault of a file that the YAML library cannot read.
@@ -30,7 +30,7 @@ func notYAML(path string, data []byte, err error) *federation.Fault {
 	return f
 }
 
-// tabbed returns the first line that is indented with a tab, 0 for none.
+// tabbed returns the first line that is indented with a tab; 0 if there is none.
 func tabbed(data []byte) int {
 	number := 0
 	for line := range bytes.Lines(data) {
@@ -43,8 +43,8 @@ func tabbed(data []byte) int {
 	return 0
 }
 
-// syntaxLine finds the line in the YAML library's message, which carries it in
-// no other way, and leaves it out where it is the first.
+// syntaxLine returns the line in the YAML library's message. There is no other way to get
+// it, and the message omits it for the first line.
 func syntaxLine(err error) int {
 	line := 1
 	if _, scan := fmt.Sscanf(strings.TrimPrefix(err.Error(), "yaml: "), "line %d:", &line); scan != nil {
@@ -53,8 +53,8 @@ func syntaxLine(err error) int {
 	return line
 }
 
-// message is the YAML library's on one line, without the line that it begins with, and
-// without what it repeats of the file.
+// message returns the YAML library's message on one line, without the leading line number
+// and without the parts that it repeats of the file.
 func message(err error) string { return discreet(raw(err)) }
 
 func raw(err error) string {

@@ -13,51 +13,51 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// extensions are the files of a folder that are read, in any case; editors' back-ups
-// and hidden files are not.
+// extensions are those of the files that are read in a directory, in any case; editors'
+// backups and hidden files are not read.
 var extensions = []string{".yaml", ".yml", ".json", ".ndjson", ".jsonl"}
 
-// kustomizations are the names under which kustomize looks for its own file.
+// kustomizations are the names of kustomize's own file.
 var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
-// found is what there is to read below a folder.
+// found is the result of searching a directory.
 type found struct {
 	files []string
-	// watched are the folders in which files may appear, and the links that may lead
-	// elsewhere.
+	// watched are the directories in which files may appear, and the links whose target
+	// may change.
 	watched []string
 	faults  []federation.Fault
 	lost    []lost
-	// root is where the folder is, without links on the way.
+	// root is the path of the directory without symbolic links.
 	root string
-	// folders are the paths of the folders, by where they are, and linked is set where a
-	// link was found: one file may then change with another.
+	// folders are the paths of the directories, by their real location; linked is set if
+	// a symbolic link was found: a change of one file may then affect another.
 	folders map[string]string
 	linked  bool
-	// visited are the files and folders that were found, without links on the way: each
-	// is read once, however many links lead to it, and a link to a folder above ends
-	// there.
+	// visited holds the files and directories found, by their path without symbolic
+	// links: each is read once, however many links lead to it, and a link to a parent
+	// directory ends there.
 	visited map[string]bool
-	// outside is how many more folders are looked into behind a link that leads out of the
-	// folder; nil where none was followed.
+	// outside is how many more directories may be searched behind a link that leads out of
+	// the directory; nil outside of such a link.
 	outside *int
 }
 
-// maxOutside bounds the folders behind a link that leads out of the folder: it may lead to
-// a whole disk, or to /proc.
+// maxOutside bounds the directories searched behind a link that leads out of the
+// directory: it may lead to a whole disk, or to /proc.
 const maxOutside = 10000
 
-// lost is a folder that cannot be read now, or a link that leads nowhere.
+// lost is a directory that cannot be read now, or a link that leads nowhere.
 type lost struct {
 	path, reason string
-	// perhaps is set for a link by whose name it leads to nothing that is read, which is
-	// a fault only if there was something.
+	// perhaps is set for a link whose name suggests that it leads to nothing that is
+	// read; it is a fault only if something was read there before.
 	perhaps bool
 }
 
-// find looks for files in the folder and its sub-folders, but hidden ones. Links are
-// followed, as kubelet and git-sync lay out folders with them. A path that is a file is
-// found whatever its name.
+// find searches the directory and its subdirectories, except hidden ones, for files. It
+// follows symbolic links, because kubelet and git-sync build directories with them. If
+// the path is a file, find returns it whatever its name.
 func find(path string) (*found, error) {
 	f := &found{visited: map[string]bool{}, folders: map[string]string{}, watched: []string{path}}
 	actual, err := filepath.Abs(path)
@@ -82,7 +82,7 @@ func find(path string) (*found, error) {
 	return f, nil
 }
 
-// folder looks into the folder at path; actual is where it is.
+// folder searches the directory at path; actual is its real location.
 func (f *found) folder(path, actual string) error {
 	f.visited[actual] = true
 	if f.outside != nil {
@@ -107,7 +107,7 @@ func (f *found) folder(path, actual string) error {
 	return nil
 }
 
-// entry looks at what a folder has under a name.
+// entry handles one directory entry.
 func (f *found) entry(path, actual string, entry fs.DirEntry) {
 	isFolder, isLink := entry.IsDir(), entry.Type()&fs.ModeSymlink != 0
 	if isLink {
@@ -134,11 +134,11 @@ func (f *found) entry(path, actual string, entry fs.DirEntry) {
 		f.file(path)
 	default:
 		err := f.within(path, actual)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // or it was just removed
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // unless it was just removed
 			f.lost = append(f.lost, lost{path: path, reason: unreadable(path, err)})
 		}
 		if err != nil {
-			return // it could not be watched either
+			return // it cannot be watched either
 		}
 	}
 	if isFolder || isLink {
@@ -146,8 +146,8 @@ func (f *found) entry(path, actual string, entry fs.DirEntry) {
 	}
 }
 
-// within looks into a folder below another, and bounds what it looks into where a link led
-// out.
+// within searches a directory below another, and limits the search behind a link that
+// leads out.
 func (f *found) within(path, actual string) error {
 	if f.outside == nil && actual != f.root && !holds(f.root, actual) {
 		left := maxOutside
@@ -157,12 +157,14 @@ func (f *found) within(path, actual string) error {
 	return f.folder(path, actual)
 }
 
-// holds reports whether a folder is above another; both have no links on the way.
+// holds reports whether a directory is above another; both paths must be free of symbolic
+// links.
 func holds(folder, other string) bool {
 	return folder != other && strings.HasPrefix(other, strings.TrimSuffix(folder, "/")+"/")
 }
 
-// astray is of a link that leads nowhere. One with a manifest's name is a file's.
+// astray handles a link that leads nowhere. If it has a manifest's name, it is treated as
+// a file.
 func (f *found) astray(path string, err error) {
 	if named(path) {
 		f.files = append(f.files, path)
@@ -171,7 +173,7 @@ func (f *found) astray(path string, err error) {
 	f.lost = append(f.lost, lost{path, unreadable(path, err), filepath.Ext(path) != ""})
 }
 
-// unreadable says why a path cannot be read, without naming it again.
+// unreadable says why a path cannot be read, without repeating the path.
 func unreadable(path string, err error) string {
 	target, notLink := os.Readlink(path)
 	var failed *fs.PathError
@@ -186,7 +188,7 @@ func unreadable(path string, err error) string {
 	return err.Error()
 }
 
-// file adds a file that is read, and refuses one that should not be there.
+// file adds a file to be read, and refuses one that does not belong there.
 func (f *found) file(path string) {
 	format, compressed := Compressed(path, nil)
 	switch {
@@ -207,13 +209,13 @@ func (f *found) warn(path, reason string) {
 	f.faults = append(f.faults, federation.Fault{Warning: true, File: path, Reason: reason})
 }
 
-// concerns reports whether something is to be said of a file of a folder.
+// concerns reports whether a file in a directory is read or reported.
 func concerns(path string) bool {
 	_, compressed := Compressed(path, nil)
 	return named(path) || compressed || slices.Contains(kustomizations, filepath.Base(path))
 }
 
-// named reports whether a file of a folder has the name of one that is read.
+// named reports whether a file in a directory has the name of one that is read.
 func named(path string) bool {
 	return slices.Contains(extensions, strings.ToLower(filepath.Ext(path)))
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/nearcast/nearcast/internal/filewatch"
 )
 
-// Run stages the folder in store and follows its changes until ctx ends. It
-// returns an error if the folder cannot be watched at the start; later failures
-// go to onError, and the store keeps what it held.
+// Run stages the directory in store and follows its changes until ctx ends. It returns an
+// error if the directory cannot be watched at the start; later failures go to onError,
+// and the store keeps its contents.
 func (d *Dir) Run(ctx context.Context, store *federation.Store, onError func(error)) error {
 	staged := false
 	some := func(paths []string) bool {
@@ -48,7 +48,7 @@ func (c change) stage(store *federation.Store) {
 	store.Confirm(time.Now())
 }
 
-// watched returns what may change what there is to read.
+// watched returns the paths whose changes may affect which files there are.
 func (d *Dir) watched() ([]string, error) {
 	there, err := find(d.path)
 	if err != nil {
@@ -57,11 +57,11 @@ func (d *Dir) watched() ([]string, error) {
 	return there.watched, nil
 }
 
-// Unwatched returns a warning for each path whose changes are seen late.
+// Unwatched returns a warning for each path whose changes are noticed late.
 func (d *Dir) Unwatched() (warnings []federation.Fault) {
 	paths, err := d.watched()
 	if err != nil {
-		return nil // Load says so
+		return nil // Load reports this
 	}
 	for _, path := range paths {
 		if err := filewatch.Check(path); err != nil {
