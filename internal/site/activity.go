@@ -8,15 +8,15 @@ import (
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// activity tells functions that somebody asks for from idle ones, whose
-// placements are probed less often. Only the publisher uses it but for asked.
+// activity distinguishes functions that receive queries from idle ones, whose placements
+// are probed less often. Only the publisher uses it, except for asked.
 type activity struct {
-	asked atomic.Bool // since the last look
-	last  time.Time   // when it was last found asked
+	asked atomic.Bool // since the last call of look
+	last  time.Time   // when look last found it asked
 	idle  atomic.Bool
 }
 
-// activities are by function; they outlive the tables.
+// activities are indexed by function; they outlive the tables.
 type activities struct {
 	after time.Duration // without a query, until a function is idle; 0 for never
 	woken chan struct{}
@@ -26,9 +26,8 @@ func newActivities(after time.Duration) *activities {
 	return &activities{after: after, woken: make(chan struct{}, 1)}
 }
 
-// follow brings the activities to what the functions are after, where they were
-// before; they are empty where no function is ever idle. Those of functions that are
-// gone are forgotten.
+// follow updates the activities from the functions before to the functions after, and
+// drops those of deleted functions. They stay empty if functions never become idle.
 func (a *activities) follow(of vector.Vector[*activity], before, after functions, now time.Time) vector.Vector[*activity] {
 	if a.after == 0 {
 		return of
@@ -45,8 +44,8 @@ func (a *activities) follow(of vector.Vector[*activity], before, after functions
 	return e.Vector()
 }
 
-// look finds who is idle now, and returns the targets that only idle functions
-// have.
+// look determines which functions are idle now, and returns the targets that only idle
+// functions use.
 func (a *activities) look(v *View, now time.Time) map[federation.Target]bool {
 	idle := map[federation.Target]bool{}
 	for i, f := range v.State.All() {
@@ -64,14 +63,14 @@ func (a *activities) look(v *View, now time.Time) map[federation.Target]bool {
 	return idle
 }
 
-// Asked notes that somebody asked for the function, and reports whether it was
-// idle: what is known of it is then old.
+// Asked records a query for the function, and reports whether the function was idle: what
+// is known about it is then old.
 func (v *View) Asked(function int) (wasIdle bool) {
 	if v.activity.Len() == 0 {
 		return false
 	}
 	one := v.activity.At(function)
-	if !one.asked.Load() { // a store for each query would be shared by all cores
+	if !one.asked.Load() { // a store for each query would bounce the cache line between cores
 		one.asked.Store(true)
 	}
 	if !one.idle.Load() {

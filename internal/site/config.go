@@ -11,8 +11,8 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// Config is what one running state is made of. Server blocks whose Source is
-// the same share one state, and so must agree on the rest.
+// Config describes one running state. Server blocks with the same Source share one state,
+// so they must agree on the rest.
 type Config struct {
 	Source Source
 	// Zones are canonical.
@@ -24,11 +24,11 @@ type Config struct {
 	Horizons  []Horizon
 	Claims    federation.Claims
 	Tenants   []Tenant
-	// Policy is for functions that name none; nil for nearest.
+	// Policy is for functions that name none; nil means nearest.
 	Policy *policy.Rule
-	// Independent lets each address family have a cluster of its own.
+	// Independent lets each address family use a cluster of its own.
 	Independent bool
-	// Load is the zero Load for the default.
+	// Load is the zero Load to use the default.
 	Load     steer.Load
 	Probe    health.Config
 	Admin    string // socket; "" for none
@@ -38,14 +38,14 @@ type Config struct {
 
 // Source says where the federation's objects come from.
 type Source struct {
-	// Manifests is a folder; "" where Karmada is the source.
+	// Manifests is a directory; "" if Karmada is the source.
 	Manifests string
-	// Kubeconfig and Namespaces are Karmada's; no namespace means all.
+	// Kubeconfig and Namespaces are for Karmada; no namespace means all.
 	Kubeconfig string
 	Namespaces []string
 }
 
-// Key is the same for two sources that read the same objects.
+// Key returns the same text for two sources that read the same objects.
 func (s Source) Key() string {
 	if s.Manifests != "" {
 		return "manifests " + s.Manifests
@@ -53,8 +53,8 @@ func (s Source) Key() string {
 	return strings.Join(append([]string{"karmada", s.Kubeconfig}, s.Namespaces...), " ")
 }
 
-// DefaultTTL are the least and the most seconds that an answer may be kept. A
-// change is seen within the most; the least is for answers that will not last.
+// DefaultTTL holds the minimum and maximum TTL of an answer, in seconds. Clients see a
+// change within the maximum; the minimum is for answers that will not last.
 const (
 	DefaultTTLLeast = 5 * time.Second
 	DefaultTTLMost  = 30 * time.Second

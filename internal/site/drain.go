@@ -14,20 +14,20 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// drains are what this site alone was told to move traffic away from. They
-// outlive a restart where there is a folder for snapshots.
+// drains holds what this site alone drains. They outlive a restart if there is a
+// directory for snapshots.
 type drains struct {
-	path    string // "" to keep them in memory alone
+	path    string // "" to hold them only in memory
 	changed chan struct{}
 	log     Logger
-	// unsaved has a value where what is in force is not what the file has.
+	// unsaved has a value if the drains in force differ from those in the file.
 	unsaved chan struct{}
 	disk    folder.Disk
 	// replace is folder.Replace.
 	replace func(path string, write func(io.Writer) error) error
 
-	// writing is held by who writes the file, for as long as its disk takes; mu is not, for
-	// the publisher needs it.
+	// writing is held while the file is written, however long the disk takes; mu is not,
+	// because the publisher needs it.
 	writing sync.Mutex
 	mu      sync.Mutex
 	all     []steer.Drain
@@ -36,8 +36,8 @@ type drains struct {
 // maxDrains bounds the file, in octets.
 const maxDrains = 16 << 20
 
-// openDrains reads what an earlier run was told; with no path there is none. The error is what
-// of the file could not be read; the rest is in force.
+// openDrains reads the drains of an earlier run; without a path there are none. If a part of
+// the file cannot be read, it returns an error, and the rest is in force.
 func openDrains(path string, log Logger) (*drains, error) {
 	d := &drains{path: path, log: log, changed: make(chan struct{}, 1), unsaved: make(chan struct{}, 1), replace: folder.Replace}
 	if path == "" {
@@ -45,15 +45,15 @@ func openDrains(path string, log Logger) (*drains, error) {
 	}
 	var err error
 	if d.all, err = folder.ReadList(d.path, maxDrains, steer.Drain.Check); err != nil {
-		_, _ = d.disk.Tried(err) // what is good of it is written again, or a second restart would find nothing
+		_, _ = d.disk.Tried(err) // the good part is written again, or a second restart would find nothing
 		d.unsaved <- struct{}{}
 		return d, fmt.Errorf("drains %w", err)
 	}
 	return d, nil
 }
 
-// now returns the drains in force, and when the next of them ends; the zero time
-// for never.
+// now returns the drains in force, and when the next one ends; the zero time if none
+// does.
 func (d *drains) now(at time.Time) (all []steer.Drain, next time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -72,8 +72,8 @@ func (d *drains) now(at time.Time) (all []steer.Drain, next time.Time) {
 // Drained is a drain in force.
 type Drained struct {
 	steer.Drain
-	// Matches is how many clusters, or functions, there are that it moves traffic away
-	// from: none where its pattern has a typo.
+	// Matches is the number of clusters or functions that it drains: zero if its pattern
+	// has a typo.
 	Matches int `json:"matches"`
 }
 
@@ -90,7 +90,7 @@ func (s *Site) drained() []Drained {
 	return all
 }
 
-// set adds the drain, in the place of one for the same.
+// set adds the drain, and replaces one with the same kind and pattern.
 func (d *drains) set(drain steer.Drain) error {
 	if err := drain.Check(); err != nil {
 		return err
@@ -101,10 +101,10 @@ func (d *drains) set(drain steer.Drain) error {
 	return d.change(drain, true)
 }
 
-// remove ends the drain of the kind and pattern.
+// remove ends the drain with the kind and pattern.
 func (d *drains) remove(drain steer.Drain) error { return d.change(drain, false) }
 
-// change puts the change in force, and then writes it.
+// change puts the change into force, and then writes the file.
 func (d *drains) change(drain steer.Drain, add bool) error {
 	if err := d.enforce(drain, add); err != nil {
 		return err
@@ -132,15 +132,16 @@ func (d *drains) enforce(drain steer.Drain, add bool) error {
 	return nil
 }
 
-// latest are the drains that the file is to have. The slice is never changed.
+// latest returns the drains to be written. The slice is never modified.
 func (d *drains) latest() []steer.Drain {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.all
 }
 
-// save writes what is in force. A disk that takes nothing refuses no drain: it is in force
-// all the same, and written as soon as the disk allows. Who writes last writes the latest.
+// save writes the drains in force. A disk error does not refuse a drain: it is in force
+// all the same, and is written as soon as the disk allows. The last writer writes the
+// latest drains.
 func (d *drains) save() {
 	if d.path == "" {
 		return
@@ -168,11 +169,11 @@ func (d *drains) save() {
 	}
 }
 
-// inMemory is said where the disk does not take what is in force.
+// inMemory is the message if the drains in force cannot be written to disk.
 const inMemory = "what is drained at this site is held in memory alone, and a restart would go back to what was before"
 
-// unkept returns why the drains in force would not outlive a restart, "" if they would, or
-// if they are not kept at all.
+// unkept says why the drains in force would not outlive a restart; "" if they would, or if
+// they are not written to disk at all.
 func (d *drains) unkept() string {
 	if err := d.disk.Failing(); err != nil {
 		return fmt.Sprintf("%s, until the file can be written: %v", inMemory, err)
@@ -180,7 +181,7 @@ func (d *drains) unkept() string {
 	return ""
 }
 
-// keep tries to write what could not be, until ctx ends, and once more then.
+// keep retries failed writes until ctx ends, and once more then.
 func (d *drains) keep(ctx context.Context) {
 	for {
 		select {
@@ -203,8 +204,8 @@ func (d *drains) retry() {
 	}
 }
 
-// drainsOf returns the drains of a Site: those of its predecessor where they are
-// kept in the same place.
+// drainsOf returns the drains of a Site: its predecessor's if both use the same
+// directory.
 func drainsOf(config Config, log Logger, before *Site) (*drains, error) {
 	if before != nil && before.config.Snapshot == config.Snapshot {
 		return before.drains, nil

@@ -14,37 +14,37 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// Explanation is what would be answered, and why.
+// Explanation says what the answer would be, and why.
 type Explanation struct {
 	Name string `json:"name"`
-	// Function is "" where the name is no function's.
+	// Function is "" if the name is not a function's.
 	Function string `json:"function"`
 	Site     string `json:"site"`
 	From     string `json:"from"`
-	// Location is "nowhere" where no prefix covers the client.
+	// Location is "nowhere" if no prefix covers the client.
 	Location string `json:"location"`
 	// Located is the rule that found the location.
 	Located string `json:"located"`
 	Horizon string `json:"horizon,omitempty"`
 	Policy  string `json:"policy"`
-	// Outcome is what the answer is made of.
+	// Outcome describes the answer.
 	Outcome string   `json:"outcome"`
 	Answers []string `json:"answers,omitempty"`
-	// Records are what is answered for a name that is not a function's own: that of a
-	// zone, of a name server, of a service or of an address.
+	// Records are the answers for a name that is not a function's own: a name of a zone,
+	// a name server, a service or an address.
 	Records []string `json:"records,omitempty"`
-	// Reason is why there is no candidate at all.
+	// Reason says why there is no candidate.
 	Reason string `json:"reason,omitempty"`
 	// Lasts says what bounds the answer's TTL.
 	Lasts string `json:"lasts"`
-	// Replies are what a server would send, for A and AAAA.
+	// Replies are the replies that a server would send for A and AAAA.
 	Replies    []Reply           `json:"replies,omitempty"`
 	Candidates []steer.Candidate `json:"candidates"`
 }
 
-// Explain answers the name for a client at from, and gives the reasons. Verdicts
-// are those of the probes; nil where nothing is probed. With render, which may be
-// nil, it shows the replies; without it only names of functions are known.
+// Explain answers the name for a client at from, with the reasons. verdicts are those of
+// the probes, or nil if nothing is probed. With render, which may be nil, it shows the
+// replies; without it only functions' names are known.
 func (v *View) Explain(name string, from netip.Addr, verdicts steer.Verdicts, render Renderer) (*Explanation, error) {
 	fqdn, err := federation.ParseHostname(name)
 	if err != nil {
@@ -88,7 +88,7 @@ func noRecords(fqdn string) error {
 	return fmt.Errorf("%s has no records, and names exist below it (NODATA)", fqdn)
 }
 
-// explainFunction has e say how the function is steered.
+// explainFunction adds to e how the function is steered.
 func (v *View) explainFunction(e *Explanation, function int, client Client, verdicts steer.Verdicts) {
 	f := v.State.Functions.At(function)
 	q := steer.Question{
@@ -104,7 +104,7 @@ func (v *View) explainFunction(e *Explanation, function int, client Client, verd
 	}
 }
 
-// located says what found the client.
+// located says which rule located the client.
 func (v *View) located(from netip.Addr) string {
 	canonical, before := canonicalAddr(from.Unmap())
 	why := v.Locations.Why(canonical)
@@ -114,7 +114,7 @@ func (v *View) located(from netip.Addr) string {
 	return why
 }
 
-// lasts says what bounds the TTL of an answer of the choice.
+// lasts says what bounds the TTL of the answer.
 func lasts(c steer.Choice) string {
 	switch {
 	case c.Cluster < 0 && !c.Anycast:
@@ -131,7 +131,7 @@ func lasts(c steer.Choice) string {
 	return "the most: nothing is probed"
 }
 
-// outcome says in words what Pick answers.
+// outcome describes in words what Pick answers.
 func (v *View) outcome(q steer.Question, candidates []steer.Candidate) (string, []string) {
 	choice := v.Pick(v.Standing, q)
 	switch {
@@ -165,46 +165,47 @@ func nowhere(f *federation.Function) string {
 	}
 }
 
-// ClusterStatus is one cluster at a glance.
+// ClusterStatus summarizes one cluster.
 type ClusterStatus struct {
 	Name    string `json:"name"`
 	Region  string `json:"region"`
 	Leaving string `json:"leaving,omitempty"`
 }
 
-// FunctionStatus is one function at a glance: its candidates as this site's own
-// clients would get them.
+// FunctionStatus summarizes one function, with the candidates as clients at this site
+// would get them.
 type FunctionStatus struct {
 	Hostnames []string `json:"hostnames"`
 	Function  string   `json:"function"`
 	VIPs      []string `json:"vips,omitempty"`
 	Outcome   string   `json:"outcome"`
-	// Reason is why there is no candidate at all.
+	// Reason says why there is no candidate.
 	Reason     string            `json:"reason,omitempty"`
 	Candidates []steer.Candidate `json:"candidates"`
 }
 
-// Status is a Site at a glance.
+// Status summarizes a Site.
 type Status struct {
 	Site   string `json:"site"`
 	Source string `json:"source"`
 	// Age is how long ago the source last agreed with its origin.
 	Age seconds.Duration `json:"ageSeconds"`
-	// Settled is set once every placement was probed, or had the time to be.
+	// Settled is set once every placement has been probed or has had the time to be.
 	Settled bool `json:"settled"`
-	// Targets are probed, and InFlight of them just now.
+	// Targets is the number of probed targets; InFlight is how many of them are being
+	// probed now.
 	Targets  int `json:"targets"`
 	InFlight int `json:"inFlight"`
-	// Drains are what this site alone was told to move traffic away from.
+	// Drains are the drains at this site alone.
 	Drains []steer.Drain `json:"drains,omitempty"`
-	// DrainsUnkept is why they would not outlive a restart, though there is a folder for
-	// snapshots.
+	// DrainsUnkept says why they would not outlive a restart although there is a
+	// directory for snapshots.
 	DrainsUnkept string `json:"drainsUnkept,omitempty"`
 
 	Clusters  []ClusterStatus  `json:"clusters"`
 	Functions []FunctionStatus `json:"functions"`
 	Faults    []string         `json:"faults,omitempty"`
-	// Warnings are of what carries a key of Nearcast's and is not read.
+	// Warnings concern objects that have a key of Nearcast's but are not read.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -212,7 +213,7 @@ func (s *Site) status(v *View) Status {
 	st := Status{
 		Site: v.Site.String(), Source: s.config.Source.Key(),
 		Age: seconds.Duration(time.Since(s.Confirmed()).Round(time.Millisecond)), Settled: s.Settled(),
-		Clusters: []ClusterStatus{}, Functions: []FunctionStatus{}, // none is an empty list in JSON
+		Clusters: []ClusterStatus{}, Functions: []FunctionStatus{}, // [] in JSON if empty
 	}
 	st.Targets, st.InFlight = s.prober.Count()
 	st.Drains, st.DrainsUnkept = v.Drains, s.drains.unkept()
@@ -281,8 +282,8 @@ func (s *Site) handler() http.Handler {
 	return mux
 }
 
-// serveDrains lists what is drained at this site (GET), adds to it (PUT) and takes
-// away from it (DELETE); each answers with what is then in force.
+// serveDrains lists the drains at this site (GET), adds one (PUT) or removes one
+// (DELETE); it always answers with the drains then in force.
 func (s *Site) serveDrains(w http.ResponseWriter, r *http.Request) {
 	drain := steer.Drain{Kind: steer.DrainKind(r.FormValue("kind")), Pattern: r.FormValue("pattern"), Reason: r.FormValue("reason")}
 	var err error
@@ -302,6 +303,6 @@ func (s *Site) serveDrains(w http.ResponseWriter, r *http.Request) {
 	admin.Reply(w, s.drained(), http.StatusBadRequest, err)
 }
 
-// Turn numbers the seconds: a client that asks for A and AAAA together asks within
-// one, and both must be of one cluster.
+// Turn numbers the seconds: a client that queries A and AAAA together does so within a
+// second, and both answers must come from one cluster.
 func Turn(now time.Time) uint64 { return uint64(now.Unix()) }

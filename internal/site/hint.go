@@ -11,35 +11,37 @@ import (
 )
 
 const (
-	// hintInterval is how soon after a new View the speaker is told of it.
+	// hintInterval is how soon after a new View the speaker gets it.
 	hintInterval = time.Second
-	// hintAgain is how often hints that hold are told again, well before they end.
+	// hintAgain is how often current hints are sent again, well before they expire.
 	hintAgain = hint.Last / 3
-	// hintAfter is how long a function that has left is hinted still: its endpoints go
-	// a little later than its placement, and its VIP must not come back in between.
+	// hintAfter is how long hints continue after a function has left: its endpoints
+	// disappear a little later than its placement, and its VIP must not come back in
+	// between.
 	hintAfter = 2 * time.Minute
-	// mostHints bounds those of one namespace, which is given no more addresses by the
-	// speaker: it takes all hints or none, and many would take others theirs.
+	// mostHints bounds the hints of one namespace; the speaker gives no namespace more
+	// addresses. It takes all hints or none, so too many of one namespace would cost
+	// others theirs.
 	mostHints = 256
 )
 
-// hinter finds which VIPs are to leave the site. It is pure.
+// hinter determines which VIPs should leave the site. It is pure.
 type hinter struct {
 	home string // cluster
-	// left are when functions that were leaving were last seen placed here, by VIP.
+	// left holds, by VIP, when functions that were leaving were last seen placed here.
 	left map[netip.Addr]time.Time
 }
 
-// stance is how the functions of one VIP stand at the site.
+// stance says how the functions of one VIP stand at the site.
 type stance struct {
 	namespace string
-	stays     bool   // one of them does not leave
-	why       string // one leaves
-	gone      string // one that is not placed here
+	stays     bool   // a function that is not leaving is here
+	why       string // why a function is leaving
+	gone      string // a function that is not placed here
 }
 
-// hints returns what the view says, by VIP: one is to leave when every function that has
-// it here is leaving, or has left.
+// hints returns the hints of the view, sorted by VIP: a VIP should leave when every
+// function that has it here is leaving or has left.
 func (h *hinter) hints(v *View, now time.Time) []hint.Hint {
 	home := v.State.ClusterIndex(h.home)
 	if home < 0 {
@@ -98,7 +100,7 @@ func (h *hinter) stances(v *View, home int, now time.Time) map[netip.Addr]*stanc
 	return all
 }
 
-// hint tells the speaker of the site which VIPs are to leave it, until ctx ends.
+// hint sends the speaker of the site the VIPs that should leave it, until ctx ends.
 func (s *Site) hint(ctx context.Context) {
 	warn := s.warner()
 	h := &hinter{home: s.config.Where.Cluster, left: map[netip.Addr]time.Time{}}
@@ -124,7 +126,7 @@ func (s *Site) hint(ctx context.Context) {
 			if ctx.Err() == nil {
 				warn(err)
 			}
-			continue // and told again
+			continue // and send them again
 		}
 		told, at = hints, now
 	}

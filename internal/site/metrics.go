@@ -9,7 +9,7 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// The names follow CoreDNS's: these are the metrics of the nearcast plugin.
+// The names follow CoreDNS's convention: these are the metrics of the nearcast plugin.
 const prefix = "coredns_nearcast_"
 
 var publishDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
@@ -18,8 +18,8 @@ var publishDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
 	Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
 }, []string{"source"})
 
-// collector reads the running Sites when it is scraped: what a Site that has
-// stopped left behind is never reported.
+// collector reads the running Sites when it is scraped, so that nothing is reported of a
+// Site that has stopped.
 type collector struct{}
 
 var (

@@ -12,45 +12,44 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// Names is the tree of the functions' names: what exists, what exists only as
-// somebody's ancestor, and what a wildcard stands for (RFC 4592). It is
-// immutable.
+// Names is the tree of the functions' names: which names exist, which exist only as
+// ancestors of others, and which a wildcard covers (RFC 4592). It is immutable.
 type Names struct {
 	zones []string // the apexes
 	show  func(*federation.Function) bool
 	nodes shards[node]
-	// pointers are the functions whose VIP has the name as its reverse, in their order.
+	// pointers are the functions whose VIP has this reverse name, in order.
 	pointers shards[[]int32]
 }
 
-// node is one existing name; none stands for no function.
+// node is one existing name; the value none means no function.
 type node struct {
 	function int32
 	// wildcard is the function of *.name.
 	wildcard int32
-	// holds are why the name exists: what it stands for itself, and the names that
-	// exist right below it.
+	// holds counts the reasons why the name exists: its own uses, and the existing names
+	// directly below it.
 	holds int32
 }
 
 const none = -1
 
-// Existence is what is known of a name.
+// Existence says whether and how a name exists.
 type Existence uint8
 
 // The outcomes of Lookup.
 const (
 	// Absent names do not exist.
 	Absent Existence = iota
-	// Exact names are a function's.
+	// Exact names belong to a function.
 	Exact
-	// Synthesised names are covered by a function's wildcard.
+	// Synthesised names match a function's wildcard.
 	Synthesised
-	// Ancestor names have no function, and something exists below them.
+	// Ancestor names have no function, but names below them exist.
 	Ancestor
 )
 
-// newNames returns the tree of no function; it is for those that show accepts, and
+// newNames returns the tree without functions. It is for functions that show accepts;
 // zones are the apexes.
 func newNames(zones []string, show func(*federation.Function) bool) *Names {
 	e := shardsEditor[node]{shards: newShards[node]()}
@@ -62,7 +61,8 @@ func newNames(zones []string, show func(*federation.Function) bool) *Names {
 
 func public(f *federation.Function) bool { return !f.Private }
 
-// follow returns the tree with what the functions are after, where they were before.
+// follow returns the tree after updating it from the functions before to the functions
+// after.
 func (n *Names) follow(before, after functions) *Names {
 	e := &namesEditor{shardsEditor[node]{shards: n.nodes}, shardsEditor[[]int32]{shards: n.pointers}, n.zones}
 	for i, was := range n.differing(before, after) {
@@ -77,7 +77,7 @@ func (n *Names) follow(before, after functions) *Names {
 	return &Names{n.zones, n.show, e.shards, e.pointers.shards}
 }
 
-// differing returns the functions whose names are others; nil for one that is not
+// differing returns the functions whose names differ; nil for a function that is not
 // shown.
 func (n *Names) differing(before, after functions) iter.Seq2[int, changed] {
 	shown := func(f *federation.Function) *federation.Function {
@@ -99,7 +99,7 @@ func (n *Names) differing(before, after functions) iter.Seq2[int, changed] {
 	}
 }
 
-// namesEditor makes a changed tree.
+// namesEditor makes a modified tree.
 type namesEditor struct {
 	shardsEditor[node]
 	pointers shardsEditor[[]int32]
@@ -126,7 +126,7 @@ func (e *namesEditor) name(f *federation.Function, function int32) {
 	}
 }
 
-// forget takes away the function's names; f may be nil.
+// forget removes the function's names; f may be nil.
 func (e *namesEditor) forget(f *federation.Function, function int32) {
 	if f == nil {
 		return
@@ -155,7 +155,7 @@ func (e *namesEditor) reverse(vips []netip.Addr) (names []string) {
 	for _, vip := range vips {
 		name, err := dns.ReverseAddr(vip.String())
 		if err == nil && slices.ContainsFunc(e.zones, func(zone string) bool { return federation.IsReverse(zone) && dns.IsSubDomain(zone, name) }) {
-			names = append(names, name) // an address always has one
+			names = append(names, name) // an address always has a reverse name
 		}
 	}
 	return names
@@ -167,8 +167,8 @@ func (e *namesEditor) change(name string, how func(*node)) {
 	e.put(name, n)
 }
 
-// hold gives the name one more reason to exist; its ancestors, up to a zone's apex,
-// exist while it does.
+// hold gives the name one more reason to exist. While the name exists, so do its
+// ancestors up to a zone's apex.
 func (e *namesEditor) hold(name string) {
 	for name != "" {
 		n, exists := e.at(name)
@@ -184,7 +184,7 @@ func (e *namesEditor) hold(name string) {
 	}
 }
 
-// release takes one of the reasons away that hold gave.
+// release removes one of the reasons that hold added.
 func (e *namesEditor) release(name string) {
 	for name != "" {
 		n, _ := e.at(name)
@@ -197,9 +197,9 @@ func (e *namesEditor) release(name string) {
 	}
 }
 
-// Lookup finds the function that the name, lower case and fully qualified, is
-// answered by for a client that also sees own, which may be nil. A name that the
-// client does not see is as if absent. It does not allocate.
+// Lookup finds the function that answers for the name, lower case and fully qualified,
+// for a client that also sees own, which may be nil. A name that the client does not see
+// is treated as absent. Lookup does not allocate.
 func (n *Names) Lookup(name []byte, own *Names) (function int, e Existence) {
 	if here, ok := n.node(name, own); ok {
 		if here.function == none {
@@ -212,7 +212,7 @@ func (n *Names) Lookup(name []byte, own *Names) (function int, e Existence) {
 		if !ok || len(parent) == 0 {
 			return none, Absent
 		}
-		// The closest encloser alone decides: a wildcard above it does not reach past it.
+		// Only the closest encloser decides: a wildcard above it does not apply.
 		if encloser, ok := n.node(parent, own); ok {
 			if encloser.wildcard == none {
 				return none, Absent
@@ -235,7 +235,7 @@ func (n *Names) node(name []byte, own *Names) (node, bool) {
 	case !ok:
 		return mine, true
 	}
-	// A hostname is one function's, so at most one of the two is set.
+	// A hostname belongs to one function, so at most one of the two is set.
 	return node{function: max(here.function, mine.function), wildcard: max(here.wildcard, mine.wildcard)}, true
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// Once builds the View that the configuration's files make, and starts nothing:
-// no placement has a probe verdict, so Karmada's word decides.
+// Once builds the View that the configuration's files produce, and starts nothing:
+// placements have no probe verdicts, so Karmada's health decides.
 func Once(config Config) (*View, error) {
 	if config.Source.Manifests == "" {
 		return nil, errors.New("the source is Karmada; ask a running instance over its admin socket")

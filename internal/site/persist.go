@@ -9,22 +9,23 @@ import (
 	"github.com/nearcast/nearcast/internal/snapshot"
 )
 
-// How often the state is written: soon after it changed, and now and then so that
-// the verdicts and the age in the file are not old; but never so often that it is most
-// of what the site does.
+// How often the state is written: soon after a change, and regularly so that the verdicts
+// and the age in the file stay recent; but never so often that writing is most of the
+// site's work.
 const (
 	saveChanged = 5 * time.Second
 	saveAnyway  = time.Minute
-	// saveShare is how much longer than a save is the time to the next, up to mostPause:
-	// one of a hundred thousand functions takes seconds, and shall not take a core.
+	// saveShare is the ratio of the pause between saves to the duration of a save; the
+	// pause is at most mostPause. A save of a hundred thousand functions takes seconds,
+	// and must not occupy a core.
 	saveShare = 20
 	mostPause = 5 * time.Minute
 )
 
 func (s *Site) snapshotPath() string { return snapshot.Path(s.config.Snapshot, s.config.Source.Key()) }
 
-// restore stages the last snapshot. One that cannot be used is reported, and the
-// site starts as if there were none.
+// restore stages the last snapshot. It reports an unusable snapshot, and the site starts
+// as if there were none.
 func (s *Site) restore() {
 	c, err := snapshot.Load(s.snapshotPath(), s.config.Source.Key())
 	switch {
@@ -53,7 +54,7 @@ func (s *Site) persist(ctx context.Context) {
 		view := s.View()
 		objects, synced := s.store.Held()
 		if view == nil || !synced {
-			return // what is on disk is as good
+			return // the snapshot on disk is as good
 		}
 		contents := snapshot.Contents{Saved: time.Now(), Confirmed: s.Confirmed(), Objects: objects, Verdicts: s.prober.Verdicts(), Lookups: s.resolver.Found()}
 		err := snapshot.Save(s.snapshotPath(), s.config.Source.Key(), contents)

@@ -8,17 +8,17 @@ import (
 	"github.com/nearcast/nearcast/internal/snapshot"
 )
 
-// pool holds the running Sites: per source the newest, and until they are
-// released the ones before it.
+// pool holds the running Sites by source: the newest one, and earlier ones until they are
+// released.
 var pool = struct {
 	sync.Mutex
 	newest map[string]*Site
 	uses   map[*Site]int
 }{newest: map[string]*Site{}, uses: map[*Site]int{}}
 
-// Acquire returns a running Site of the configuration: the one that is running
-// already, or a new one that inherits from the last Site of the same source.
-// Every Acquire needs one Release.
+// Acquire returns a running Site for the configuration: the one that already runs, or a
+// new one that inherits from the last Site of the same source. Every Acquire needs one
+// Release.
 func Acquire(config Config, log Logger) (*Site, error) {
 	pool.Lock()
 	defer pool.Unlock()
@@ -57,8 +57,8 @@ func Release(s *Site) {
 	}
 }
 
-// runningOf returns a Site of the source that still runs, or nil: the one that a
-// configuration was to replace which did not start. The pool is locked.
+// runningOf returns a Site of the source that still runs, or nil: the Site that a failed
+// configuration was to replace. The pool must be locked.
 func runningOf(key string) *Site {
 	for s := range pool.uses {
 		if s.config.Source.Key() == key {
@@ -79,8 +79,8 @@ func running() []*Site {
 	return all
 }
 
-// Knows reports whether a Site of the configuration begins with a state that is known from
-// before: one that runs has it, or there is a snapshot.
+// Knows reports whether a Site of the configuration would start with a known state: from a
+// running Site or from a snapshot.
 func Knows(config Config) bool {
 	key := config.Source.Key()
 	pool.Lock()
@@ -96,8 +96,8 @@ func Knows(config Config) bool {
 	return err == nil
 }
 
-// Running returns how many Sites run, those that wait for their last Release
-// included.
+// Running returns the number of running Sites, including those waiting for their last
+// Release.
 func Running() int {
 	pool.Lock()
 	defer pool.Unlock()

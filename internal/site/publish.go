@@ -12,13 +12,13 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// publish builds a View whenever something changed, until ctx ends. It alone
+// publish builds a View whenever something has changed, until ctx ends. Only publish
 // writes s.view.
 func (s *Site) publish(ctx context.Context) {
 	at := locations{table: locate.Empty}
 	if !s.config.Locations.IsZero() {
-		// Without the table the first answers would be for clients that are nowhere, and if
-		// they must be, each for its client alone.
+		// Without the table, the first answers would treat clients as located nowhere; if
+		// that cannot be avoided, each answer is for its client only.
 		select {
 		case at = <-s.locations:
 		case <-time.After(retry):
@@ -27,7 +27,7 @@ func (s *Site) publish(ctx context.Context) {
 			return
 		}
 	}
-	// Round-trip times move without any verdict's doing so.
+	// Round-trip times change without a change of verdicts.
 	rerank := time.NewTicker(s.config.Probe.Interval)
 	defer rerank.Stop()
 	var look <-chan time.Time // never
@@ -65,7 +65,7 @@ func (s *Site) publish(ctx context.Context) {
 			measure = true
 		}
 		if s.store.Confirmed().IsZero() {
-			continue // half a federation is none
+			continue // an incomplete federation is useless
 		}
 		began, before := time.Now(), s.view.Load()
 		if rebuild || before == nil {
@@ -84,8 +84,7 @@ func (s *Site) publish(ctx context.Context) {
 	}
 }
 
-// rebuild publishes what is staged. What it costs follows from what changed since it
-// last did.
+// rebuild publishes what is staged. Its cost depends on the changes since the last call.
 func (s *Site) rebuild(at locations) {
 	before := s.view.Load()
 	if before == nil {
@@ -96,7 +95,7 @@ func (s *Site) rebuild(at locations) {
 	s.report(before.State.Faults, state.Faults)
 	come, gone := s.targets.follow(before.State.Functions, state.Functions)
 	s.prober.Change(come, gone, s.seed)
-	s.seed = nil // from now on a new target is new
+	s.seed = nil // from now on new targets start without a verdict
 	drained, _ := s.drains.now(time.Now())
 	view := newView(s.config, state, at.table, drained, before)
 	if before.Standing == nil {
@@ -108,15 +107,15 @@ func (s *Site) rebuild(at locations) {
 	s.swap(view)
 }
 
-// findIdle tells the prober what nobody needs.
+// findIdle tells the prober which targets nobody needs.
 func (s *Site) findIdle() {
 	if v := s.view.Load(); v != nil && s.activity.after > 0 {
 		s.prober.SetIdle(s.activity.look(v, time.Now()))
 	}
 }
 
-// restand judges the same table again where verdicts have changed; with measure, it
-// ranks by the round-trip times that there are now.
+// restand updates the standing of the same table after verdicts have changed; with
+// measure, it also ranks by the current round-trip times.
 func (s *Site) restand(measure bool) {
 	before := s.view.Load()
 	standing := before.Restand(s.prober.Verdict, before.Standing, s.targets.users(s.prober.Moved()))
@@ -138,7 +137,7 @@ func (s *Site) swap(v *View) {
 	close(*s.next.Swap(new(make(chan struct{}))))
 }
 
-// build makes a State, from the last one that the builder made.
+// build makes a State from the last one that the builder made.
 func build(config Config, store *federation.Store, at locations, resolve func(string) (federation.Endpoint, bool), builder *federation.Builder) *federation.State {
 	return complete(config, builder.Build(store, options(config, resolve)), at)
 }
@@ -151,7 +150,7 @@ func options(config Config, resolve func(string) (federation.Endpoint, bool)) fe
 	return o
 }
 
-// complete adds the faults that only the configuration shows.
+// complete adds the faults that depend on the configuration.
 func complete(config Config, state *federation.State, at locations) *federation.State {
 	state.Faults = append(state.Faults, at.faults...)
 	if home := config.Where.Cluster; home != "" && state.ClusterIndex(home) < 0 {
@@ -160,7 +159,7 @@ func complete(config Config, state *federation.State, at locations) *federation.
 	return state
 }
 
-// firstView compiles a state that is the first.
+// firstView compiles a first state.
 func firstView(config Config, state *federation.State, at *locate.Table) *View {
 	return newView(config, state, at, nil, nothing)
 }
@@ -168,8 +167,8 @@ func firstView(config Config, state *federation.State, at *locate.Table) *View {
 // nothing is the View before the first.
 var nothing = &View{Table: &steer.Table{State: &federation.State{}}}
 
-// newView compiles the state, from what the view before, which may hold nothing, has
-// in common with it.
+// newView compiles the state; it reuses what the state has in common with that of the
+// previous view, which may be empty.
 func newView(config Config, state *federation.State, at *locate.Table, drained []steer.Drain, before *View) *View {
 	names := make([]string, len(config.Horizons))
 	for i, h := range config.Horizons {
@@ -194,7 +193,7 @@ func newView(config Config, state *federation.State, at *locate.Table, drained [
 // faultLog guards the reported faults, which a successor inherits.
 var faultLog sync.Mutex
 
-// report logs the faults that were not there before.
+// report logs the faults that are new.
 func (s *Site) report(before, faults []federation.Fault) {
 	if slices.Equal(before, faults) {
 		return

@@ -8,15 +8,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// What one namespace, or one source of errors, may have logged at once, and then how
-// often: who writes objects must not fill the disk, nor hide what is said of others.
+// How many lines about one namespace, or one source of errors, may be logged at once, and
+// how often after that: a tenant's objects must not fill the disk or hide messages about
+// others.
 const (
 	linesAtOnce = 64
 	linesEvery  = 10 * time.Second
 )
 
-// quiet bounds log lines by whom they are about. The zero quiet has said nothing. It is
-// not safe for concurrent use.
+// quiet limits log lines by their subject. The zero quiet has logged nothing. It is not
+// safe for concurrent use.
 type quiet struct {
 	spoken map[string]*spoken
 }
@@ -26,7 +27,8 @@ type spoken struct {
 	withheld int
 }
 
-// allow reports whether a line may be logged, and how many were not since the last.
+// allow reports whether a line may be logged, and how many were withheld since the last
+// one.
 func (q *quiet) allow(about string, now time.Time) (ok bool, withheld int) {
 	if q.spoken == nil {
 		q.spoken = map[string]*spoken{}
@@ -47,7 +49,7 @@ func (q *quiet) allow(about string, now time.Time) (ok bool, withheld int) {
 	return true, withheld
 }
 
-// andMore says in a line how many were not logged before it.
+// andMore returns text that says how many lines were withheld before this one.
 func andMore(withheld int) string {
 	if withheld == 0 {
 		return ""

@@ -11,18 +11,18 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// recorder is a source whose objects can be given Events.
+// recorder is a source whose objects can get Events.
 type recorder interface {
-	// Record tells those who declared the object, and whether it could. It may not
-	// be allowed to, or too much may have been told of late.
+	// Record writes the Event on the object and reports whether it could. It may lack
+	// permission, or too many Events may have been written recently.
 	Record(ctx context.Context, about federation.Identity, e federation.Event) (bool, error)
 }
 
-// recordInterval is how often it is looked for what is worth an Event: what comes
-// and goes in between is for metrics.
+// recordInterval is how often to look for Events: what comes and goes in between is left
+// to metrics.
 const recordInterval = 5 * time.Second
 
-// record tells of faults and of failovers until ctx ends.
+// record writes Events about faults and failovers until ctx ends.
 func (s *Site) record(ctx context.Context, to recorder) {
 	tick := time.NewTicker(recordInterval)
 	defer tick.Stop()
@@ -48,7 +48,7 @@ func (s *Site) record(ctx context.Context, to recorder) {
 		now := v.events(s.prober.Verdict)
 		for _, about := range inTurn(now, turn) {
 			now[about] = slices.DeleteFunc(now[about], func(e federation.Event) bool {
-				return !slices.Contains(told[about], e) && !tell(about, e) // tried again
+				return !slices.Contains(told[about], e) && !tell(about, e) // to be tried again
 			})
 		}
 		for _, about := range inTurn(told, turn) {
@@ -60,9 +60,9 @@ func (s *Site) record(ctx context.Context, to recorder) {
 	}
 }
 
-// inTurn orders what Events are about so that one of each namespace comes before a second
-// of any: what may be told is bounded, and one tenant's is not to be all of it. Each turn
-// begins with another namespace.
+// inTurn orders the subjects of Events so that one of each namespace precedes a second of
+// any: Events are rate-limited, and one tenant must not use up the limit. Each turn
+// starts with another namespace.
 func inTurn(events map[federation.Identity][]federation.Event, turn int) []federation.Identity {
 	in := map[string][]federation.Identity{}
 	for about := range events {
@@ -80,7 +80,7 @@ func inTurn(events map[federation.Identity][]federation.Event, turn int) []feder
 	return all
 }
 
-// recovered reports whether a function that had failed over has no more to tell.
+// recovered reports whether a function had failed over and no longer has.
 func recovered(before, now []federation.Event) bool {
 	failed := func(e federation.Event) bool {
 		return e.Reason == federation.ReasonFailover || e.Reason == federation.ReasonNoCluster
@@ -97,14 +97,14 @@ func (v *View) has(about federation.Identity) bool {
 	return false
 }
 
-// events are all that is worth telling of this moment, by what it is about.
+// events returns everything that currently deserves an Event, by subject.
 func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federation.Event {
 	all := map[federation.Identity][]federation.Event{}
 	add := func(about federation.Identity, reason, note string) {
 		all[about] = append(all[about], federation.Event{Reason: reason, Note: note, Warning: true})
 	}
 	for _, f := range v.State.Faults {
-		if f.Template.UID != "" && f.Template.Namespace != "" { // a Cluster has nowhere to have Events
+		if f.Template.UID != "" && f.Template.Namespace != "" { // a Cluster has no namespace for Events
 			note := f.Reason
 			if f.Key != "" {
 				note = f.Key + ": " + note
@@ -118,7 +118,7 @@ func (v *View) events(verdicts steer.Verdicts) map[federation.Identity][]federat
 	}
 	for i, f := range v.State.All() {
 		if f.UID == "" {
-			continue // a file's
+			continue // from a file
 		}
 		if len(f.Placements) == 0 {
 			add(f.Identity(), federation.ReasonNoCluster, "no cluster can be answered: "+refusals(f))

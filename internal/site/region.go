@@ -9,8 +9,8 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// Regions returns the regions of the federation's clusters and of the lines of the
-// locations, sorted.
+// Regions returns the regions of the federation's clusters and of the lines of locations,
+// sorted.
 func (v *View) Regions() []string {
 	all := map[string]bool{}
 	for i := range v.State.Clusters {
@@ -23,8 +23,8 @@ func (v *View) Regions() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// From returns how the federation is seen from a region, or from a zone of it if
-// that is not empty; false where neither a cluster nor a location is there.
+// From returns the federation as seen from a region, or from a zone of it if zone is not
+// empty; false if neither a cluster nor a location is there.
 func (v *View) From(region, zone string) (*steer.Vantage, bool) {
 	l, known := v.location(region, zone)
 	if !known {
@@ -33,9 +33,9 @@ func (v *View) From(region, zone string) (*steer.Vantage, bool) {
 	return v.Table.From(l), true
 }
 
-// location returns the region, or the zone, as a location. Where clusters tell the
-// coordinates those count, as they do for clients of a location without any; else
-// those of a line that is there.
+// location returns the region, or the zone, as a location. If clusters give coordinates,
+// these count, as they do for clients of a location without coordinates; else those of a
+// line of locations.
 func (v *View) location(region, zone string) (l locate.Location, known bool) {
 	l = locate.Location{Region: region, Zone: zone}
 	located := false

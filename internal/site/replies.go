@@ -22,7 +22,8 @@ type Reply struct {
 	Wire string `json:"wire"`
 }
 
-// replies renders the answers to a client at from; exists is false where the name does not.
+// replies renders the answers to a client at from; exists is false if the name does not
+// exist.
 func replies(name string, from netip.Addr, render Renderer) (all []Reply, exists bool, err error) {
 	for _, qtype := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
 		reply, err := render(new(dns.Msg).SetQuestion(name, qtype), from)
@@ -39,7 +40,7 @@ func replies(name string, from netip.Addr, render Renderer) (all []Reply, exists
 	return all, exists, nil
 }
 
-// kinds are the types that names have which are no function's, and what has them.
+// kinds are the record types of names that are not a function's, and what such names are.
 var kinds = []struct {
 	qtype uint16
 	what  string
@@ -54,8 +55,8 @@ var kinds = []struct {
 	{dns.TypeAAAA, "a name server of the zone"},
 }
 
-// explainOther has e say what is answered for a name that is not a function's own, by asking
-// for what such names have.
+// explainOther adds to e the answer for a name that is not a function's own, by querying the
+// types that such names have.
 func (v *View) explainOther(e *Explanation, from netip.Addr, client Client, verdicts steer.Verdicts, render Renderer) error {
 	for _, kind := range kinds {
 		reply, err := render(new(dns.Msg).SetQuestion(e.Name, kind.qtype), from)
@@ -85,7 +86,8 @@ func (v *View) explainOther(e *Explanation, from netip.Addr, client Client, verd
 	return nil
 }
 
-// serviceOf returns the function whose service the name is, _service._protocol.host.
+// serviceOf returns the function for whose service the name stands:
+// _service._protocol.host.
 func (v *View) serviceOf(name string, client Client) (int, bool) {
 	host := []byte(name)
 	for range 2 {

@@ -2,12 +2,12 @@ package site
 
 import "hash/maphash"
 
-// shards is an immutable map by name, in parts: a changed one copies the parts that it
-// changes and shares the others. Parts are hash tables of their own and not Go maps,
-// so that a name is hashed once.
+// shards is an immutable map by name, divided into parts: a modified copy copies the
+// parts that it changes and shares the others. Parts are hash tables of our own and not
+// Go maps, so that a name is hashed once.
 type shards[V any] []*part[V]
 
-// shardCount keeps both the list of parts and a part of a hundred thousand names at a
+// shardCount keeps both the list of parts, and a part of a hundred thousand names, at a
 // few KB.
 const (
 	shardBits  = 10
@@ -16,21 +16,21 @@ const (
 
 var seed = maphash.MakeSeed()
 
-// part is a table in which a name is in the first free slot from its hash on.
+// part is a hash table in which a name is in the first free slot at or after its hash.
 type part[V any] struct {
-	slots []slot[V] // a power of two of them, at most half of them taken
+	slots []slot[V] // a power of two; at most half are taken
 	taken int
 }
 
 type slot[V any] struct {
-	name string // "" for a free one
+	name string // "" if free
 	hash uint32
 	v    V
 }
 
 func newShards[V any]() shards[V] { return make(shards[V], shardCount) }
 
-// get returns what is under the name. It does not allocate.
+// get returns the value of the name. It does not allocate.
 func (s shards[V]) get(name []byte) (v V, ok bool) {
 	h := maphash.Bytes(seed, name)
 	p := s[h%shardCount]
@@ -49,7 +49,7 @@ func (s shards[V]) get(name []byte) (v V, ok bool) {
 	}
 }
 
-// find returns the slot of the name, or the free one in which it would be.
+// find returns the slot of the name, or the free slot where it would be.
 func (p *part[V]) find(name string, hash uint32) *slot[V] {
 	last := uint32(len(p.slots) - 1) //nolint:gosec // a part is small
 	for i := hash & last; ; i = (i + 1) & last {
@@ -59,7 +59,7 @@ func (p *part[V]) find(name string, hash uint32) *slot[V] {
 	}
 }
 
-// resized returns a part with so many slots, and all that p has but for one name.
+// resized returns a part with this many slots and everything in p except one name.
 func (p *part[V]) resized(slots int, but string) *part[V] {
 	n := &part[V]{slots: make([]slot[V], slots)}
 	for _, s := range p.slots {
@@ -71,16 +71,16 @@ func (p *part[V]) resized(slots int, but string) *part[V] {
 	return n
 }
 
-// leastSlots are those of a part's first table.
+// leastSlots is the size of a part's first table.
 const leastSlots = 4
 
-// shardsEditor makes changed shards.
+// shardsEditor makes modified shards.
 type shardsEditor[V any] struct {
 	shards[V]
-	owned []bool // by part; nil while nothing has changed
+	owned []bool // by part; nil if nothing has changed yet
 }
 
-// own returns the part of the name, to be changed, and the name's hash in it.
+// own returns the part of the name, ready to be modified, and the name's hash in it.
 func (e *shardsEditor[V]) own(name string) (**part[V], uint32) {
 	if e.owned == nil {
 		e.owned = make([]bool, shardCount)

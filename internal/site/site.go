@@ -1,9 +1,9 @@
-// Package site puts the pieces together: a source fills a store, the store is
-// built into a state, the state compiled into a table, probes judge it, and the
-// whole is published as a View that queries read with one atomic load.
+// Package site combines the other packages: a source fills a store, the store is built
+// into a state, the state is compiled into a table, probes judge it, and the whole is
+// published as a View that queries read with one atomic load.
 //
-// One goroutine per Site builds and publishes. Acquire shares one running Site
-// between server blocks, and between a configuration and its successor.
+// One goroutine per Site builds and publishes. Acquire shares one running Site among
+// server blocks, and between a configuration and its successor.
 package site
 
 import (
@@ -27,11 +27,11 @@ import (
 	"github.com/nearcast/nearcast/internal/resolve"
 )
 
-// coalesce is the least time between two publishes: Karmada's events come in
-// bursts, and a table serves all of a burst as well as each part.
+// coalesce is the minimum time between two publishes: Karmada's events come in bursts,
+// and one table for a whole burst is as good as one for each part.
 const coalesce = 50 * time.Millisecond
 
-// Logger is where a Site reports what an operator should know.
+// Logger receives what an operator should know about a Site.
 type Logger interface {
 	Infof(format string, args ...any)
 	Warningf(format string, args ...any)
@@ -49,20 +49,21 @@ type Site struct {
 	activity  *activities
 	files     *locate.Follower
 	locations chan locations
-	// builder is publish's.
+	// builder is used only by publish.
 	builder federation.Builder
 	view    atomic.Pointer[View]
-	// first is closed when the first View is published, next when the next one is.
+	// first is closed when the first View is published; next is closed when the next one
+	// is.
 	first chan struct{}
 	next  atomic.Pointer[chan struct{}]
 
-	// seed is what a predecessor's probes knew.
+	// seed holds the verdicts of a predecessor's probes.
 	seed map[federation.Target]health.Verdict
-	// reported are the faults that were logged, so that each is logged once.
+	// reported holds the faults already logged, so that each is logged once.
 	reported map[string]bool
 	lines    quiet
 
-	// inherits is set where a predecessor had a state.
+	// inherits is set if a predecessor had a state.
 	inherits bool
 	source   runner
 
@@ -79,7 +80,7 @@ type locations struct {
 	faults []federation.Fault
 }
 
-// resolvConf names the servers that load balancers' names are asked of.
+// resolvConf names the servers that resolve load balancers' names.
 const resolvConf = "/etc/resolv.conf"
 
 // runner follows a source into a store until ctx ends.
@@ -98,8 +99,8 @@ func (s Source) runner() (runner, error) {
 	return karmada.New(api, s.Namespaces...), nil
 }
 
-// start runs a Site. From before, which may be nil, it inherits what was last
-// known, so that a changed configuration does not begin blind.
+// start runs a Site. From before, which may be nil, it inherits the last known state, so
+// that a changed configuration does not start without one.
 func start(config Config, log Logger, before *Site) (*Site, error) {
 	source, err := config.Source.runner()
 	if err != nil {
@@ -119,7 +120,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 		s.inherits = before.View() != nil
 		s.files.Inherit(before.files)
 		if mine, ok := source.(*manifest.Dir); ok {
-			mine.Inherit(before.source.(*manifest.Dir)) // one source has one kind
+			mine.Inherit(before.source.(*manifest.Dir)) // one source has one type
 		}
 	}
 	if s.drains, err = drainsOf(config, log, before); err != nil {
@@ -160,7 +161,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 	return s, nil
 }
 
-// close stops everything that the Site started, and waits for it.
+// close stops everything that the Site started, and waits for it to end.
 func (s *Site) close() {
 	s.stop()
 	if s.admin != nil {
@@ -169,36 +170,36 @@ func (s *Site) close() {
 	s.running.Wait()
 }
 
-// Inherits reports whether a predecessor had a state, which would be lost if this
-// Site went into service without one.
+// Inherits reports whether a predecessor had a state, which would be lost if this Site
+// went into service without one.
 func (s *Site) Inherits() bool { return s.inherits }
 
-// Renderer makes the reply to a query from an address, as the server would.
+// Renderer returns the reply that the server would send to a query from an address.
 type Renderer func(query *dns.Msg, from netip.Addr) (*dns.Msg, error)
 
-// SetRenderer has explanations show the replies that r makes.
+// SetRenderer makes explanations show the replies of r.
 func (s *Site) SetRenderer(r Renderer) { s.renderer.Store(&r) }
 
-// View returns what is published; nil until the first state is known.
+// View returns the published View; nil until the first state is known.
 func (s *Site) View() *View { return s.view.Load() }
 
-// Published returns a channel that is closed when another View is published. Take
-// it before the View, or the change in between is missed.
+// Published returns a channel that is closed when another View is published. Call it
+// before View, or a change in between is missed.
 func (s *Site) Published() <-chan struct{} { return *s.next.Load() }
 
-// Config returns what the Site was started with.
+// Config returns the configuration with which the Site was started.
 func (s *Site) Config() Config { return s.config }
 
 // Confirmed returns when the source last agreed with its origin.
 func (s *Site) Confirmed() time.Time { return s.store.Confirmed() }
 
-// Settled reports whether a state is published, every target was probed, and the names
-// of load balancers were asked for.
+// Settled reports whether a state is published, every target has been probed, and the
+// names of load balancers have been looked up.
 func (s *Site) Settled() bool {
 	return s.View() != nil && s.prober.Settled() && s.resolver.Settled()
 }
 
-// WaitFirst waits until the first View is published, or for d.
+// WaitFirst waits until the first View is published, at most for d.
 func (s *Site) WaitFirst(d time.Duration) error {
 	select {
 	case <-s.first:
@@ -208,7 +209,7 @@ func (s *Site) WaitFirst(d time.Duration) error {
 	}
 }
 
-// retry is how long after a failed start a source is tried again.
+// retry is the delay before a source that failed to start is tried again.
 const retry = 5 * time.Second
 
 func (s *Site) follow(ctx context.Context) {
@@ -216,7 +217,7 @@ func (s *Site) follow(ctx context.Context) {
 	again(ctx, func() error { return s.source.Run(ctx, s.store, warn) }, warn)
 }
 
-// again calls run until ctx ends, with a pause between two calls.
+// again calls run repeatedly until ctx ends, with a pause between calls.
 func again(ctx context.Context, run func() error, warn func(error)) {
 	for {
 		if err := run(); err != nil {
@@ -230,11 +231,11 @@ func again(ctx context.Context, run func() error, warn func(error)) {
 	}
 }
 
-// repeat is how soon a warning that goes on is given again.
+// repeat is how often a persistent warning is repeated.
 const repeat = time.Minute
 
-// warner returns a function that logs an error, but the same one only once in a
-// while: a source that is away fails several times a second.
+// warner returns a function that logs errors, but the same error only once in a while: a
+// source that is unavailable fails several times a second.
 func (s *Site) warner() func(error) {
 	var mu sync.Mutex
 	last, lines := map[string]time.Time{}, quiet{}

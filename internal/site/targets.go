@@ -9,7 +9,7 @@ import (
 	"github.com/nearcast/nearcast/internal/health"
 )
 
-// targets are what is probed, with the placements that each proves alive. Only the
+// targets maps each probed target to the placements that it represents. Only the
 // publisher uses it.
 type targets map[federation.Target][]use
 
@@ -19,8 +19,8 @@ type use struct {
 	cluster  uint16
 }
 
-// follow brings the targets to what the functions are after, where they were before,
-// and returns those that came and those that are gone.
+// follow updates the targets from the functions before to the functions after, and
+// returns the targets that were added and removed.
 func (t targets) follow(before, after functions) (come, gone []federation.Target) {
 	left := map[use]bool{}
 	wasThere := map[federation.Target]bool{}
@@ -66,8 +66,8 @@ func useOf(function int, p *federation.Placement) use {
 	return use{int32(function), uint16(p.Cluster)} //nolint:gosec // indices
 }
 
-// placements are those that left, and with true those that came: all whose target or
-// cluster is another. Both are sorted by cluster.
+// placements yields the placements that were removed and, with true, those that were
+// added, including all whose target or cluster changed. Both are sorted by cluster.
 func (c changed) placements() iter.Seq2[*federation.Placement, bool] {
 	of := func(f *federation.Function) []*federation.Placement {
 		if f == nil {
@@ -99,7 +99,7 @@ func (c changed) placements() iter.Seq2[*federation.Placement, bool] {
 	}
 }
 
-// users returns the functions that have one of the targets.
+// users returns the functions that use any of the targets.
 func (t targets) users(of []federation.Target) []int {
 	var all []int
 	for _, target := range of {
@@ -110,7 +110,7 @@ func (t targets) users(of []federation.Target) []int {
 	return all
 }
 
-// measure returns the least round-trip time to any placement, by cluster.
+// measure returns, by cluster, the least round-trip time to any placement.
 func (t targets) measure(verdicts func(federation.Target) health.Verdict, clusters int) []time.Duration {
 	rtts := make([]time.Duration, clusters)
 	for target, users := range t {

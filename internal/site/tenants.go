@@ -17,20 +17,20 @@ type Tenant struct {
 	Prefixes  []netip.Prefix
 }
 
-// tenants maps a source address to the private names that it sees: those of every
-// tenant one of whose prefixes holds it. It is immutable.
+// tenants maps a source address to the private names that it sees: those of every tenant
+// with a prefix that contains it. It is immutable.
 type tenants struct {
 	*bart.Table[*Names]
 	groups []group
 }
 
-// group are the prefixes whose clients see the same.
+// group is a set of prefixes whose clients see the same names.
 type group struct {
 	prefixes []netip.Prefix
 	names    *Names
 }
 
-// newTenants returns the tenants of no function.
+// newTenants returns the tenants without functions.
 func newTenants(all []Tenant, zones []string) *tenants {
 	namespaces := new(bart.Table[[]string])
 	for _, t := range all {
@@ -61,7 +61,7 @@ func newTenants(all []Tenant, zones []string) *tenants {
 	return t
 }
 
-// index makes the table of the groups.
+// index builds the lookup table of the groups.
 func (t *tenants) index() {
 	t.Table = new(bart.Table[*Names])
 	for _, g := range t.groups {
@@ -71,7 +71,8 @@ func (t *tenants) index() {
 	}
 }
 
-// follow returns the tenants with what the functions are after, where they were before.
+// follow returns the tenants after updating them from the functions before to the
+// functions after.
 func (t *tenants) follow(before, after functions) *tenants {
 	next, other := &tenants{groups: slices.Clone(t.groups)}, false
 	for i := range next.groups {

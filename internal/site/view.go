@@ -11,7 +11,7 @@ import (
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// View is everything that a query needs, as of one moment. It is immutable.
+// View is everything that a query needs, at one moment. It is immutable.
 type View struct {
 	*steer.Table
 	Standing *steer.Standing
@@ -21,33 +21,32 @@ type View struct {
 	servers  []string
 	horizons *bart.Table[int]
 	tenants  *tenants
-	// activity is by function; empty where none is ever idle.
+	// activity is by function; empty if functions never become idle.
 	activity vector.Vector[*activity]
 	woken    chan<- struct{}
 }
 
-// Client is who asks, as steering sees it.
+// Client is the client of a query, as steering sees it.
 type Client struct {
-	// Addr is the address that the client is known by.
+	// Addr is the address by which the client is known.
 	Addr     netip.Addr
 	Location locate.ID
-	// Scope is the length of the prefix around the client's subnet for which the
-	// answer holds.
+	// Scope is the length of the prefix around the client's subnet for which the answer
+	// is valid.
 	Scope uint8
-	// Embedding is how many bits of the subnet come before the IPv4 address that it
-	// stands for; 0 where it stands for itself.
+	// Embedding is the number of bits of the subnet before the IPv4 address that it
+	// embeds; 0 if it embeds none.
 	Embedding int
-	// Subnet is set where Addr is a client's subnet and not the source.
+	// Subnet is set if Addr is from a client subnet and not the source address.
 	Subnet bool
-	// Own are the private names that the client sees; nil if there are none.
+	// Own holds the private names that the client sees; nil if there are none.
 	Own *Names
-	// Horizon is 0 for the default one, else 1 + its index in Options.Horizons.
+	// Horizon is 0 for the default horizon, else 1 + its index in Options.Horizons.
 	Horizon int
 }
 
-// Locate finds where a client is that asks from source, on behalf of subnet if
-// that is valid. Access and the horizon follow the source alone: a
-// subnet is only claimed.
+// Locate locates a client that queries from source, on behalf of subnet if that is valid.
+// Access and the horizon depend only on the source: a subnet is only a claim.
 func (v *View) Locate(source netip.Addr, subnet netip.Prefix) Client {
 	source = source.Unmap().WithZone("")
 	c := Client{Addr: source}
@@ -56,7 +55,7 @@ func (v *View) Locate(source netip.Addr, subnet netip.Prefix) Client {
 	switch {
 	case !subnet.IsValid(), subnet.Bits() == 0:
 		// A SOURCE PREFIX-LENGTH of 0 keeps the client's own address private (RFC 7871,
-		// section 7.1.2); where its resolver is says no more of it than the query does.
+		// section 7.1.2); its resolver's location reveals no more than the query does.
 		c.Location = v.locateSource(source)
 	default:
 		canonical, before := locate.Canonical(subnet)
@@ -65,15 +64,15 @@ func (v *View) Locate(source netip.Addr, subnet netip.Prefix) Client {
 		c.Addr, c.Subnet, c.Embedding = canonical.Addr(), true, before
 		c.Scope = bits + uint8(before)
 		if c.Location == locate.Private {
-			// Somebody else's private network: only who sent it is known.
+			// A private network of somebody else: only the sender is known.
 			c.Location = v.locateSource(source)
 		}
 	}
 	return c
 }
 
-// locateSource finds where the clients are on whose behalf the source may ask:
-// its own, if it is a known resolver.
+// locateSource locates the clients for which the source may query: the clients of the
+// resolver if it is a known one, else the source itself.
 func (v *View) locateSource(source netip.Addr) locate.ID {
 	canonical, _ := canonicalAddr(source)
 	if id, known := v.Locations.Resolver(canonical); known {
@@ -83,13 +82,13 @@ func (v *View) locateSource(source netip.Addr) locate.ID {
 	return id
 }
 
-// canonicalAddr is locate.Canonical of one address.
+// canonicalAddr is locate.Canonical for a single address.
 func canonicalAddr(a netip.Addr) (canonical netip.Addr, before int) {
 	p, before := locate.Canonical(netip.PrefixFrom(a, a.BitLen()))
 	return p.Addr(), before
 }
 
-// Horizon is a class of clients that reach a cluster by addresses of its own.
+// Horizon is a class of clients that reach clusters at addresses of their own.
 type Horizon struct {
 	Name     string
 	Prefixes []netip.Prefix
