@@ -19,9 +19,9 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// binding reads where a resource is placed and how it fares. A status item that
-// cannot be read spoils itself alone. Only those of kinds that may matter are looked
-// at: others may mean anything by their statuses.
+// binding reads where a resource is placed and in what state. A status item that cannot
+// be read affects only itself. It reads only statuses of kinds that may matter: those of
+// other kinds may mean anything.
 func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federation.Object, []federation.Fault) {
 	r := obj.Spec.Resource
 	gv, err := schema.ParseGroupVersion(r.APIVersion)
@@ -52,7 +52,7 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 	for i := range obj.Status.AggregatedStatus {
 		item := &obj.Status.AggregatedStatus[i]
 		if item.ClusterName == "" {
-			continue // says nothing of anybody
+			continue // says nothing about any cluster
 		}
 		seen, unread := observed(b.Resource, item, b.In(item.ClusterName).Replicas)
 		for _, reason := range unread {
@@ -68,8 +68,8 @@ func bindingFault(m *federation.Meta, key, reason string) federation.Fault {
 	return federation.Fault{File: m.Origin.File, Line: m.Origin.Line, Object: m.String(), Key: key, Reason: brief.Text(reason)}
 }
 
-// unscheduled returns why the scheduler is not content, in its own words made fit to be
-// kept; "" if it is.
+// unscheduled returns the scheduler's complaint, shortened and escaped; "" if it has
+// none.
 func unscheduled(conditions []metav1.Condition, s *workv1alpha2.Suspension) string {
 	scheduled := meta.FindStatusCondition(conditions, workv1alpha2.Scheduled)
 	switch {
@@ -83,8 +83,8 @@ func unscheduled(conditions []metav1.Condition, s *workv1alpha2.Suspension) stri
 	return brief.Text(scheduled.Reason + ": " + scheduled.Message)
 }
 
-// suspended notes why nothing was applied yet where dispatching is suspended, which
-// Karmada itself does not say.
+// suspended records why nothing has been applied yet if dispatching is suspended; Karmada
+// itself does not say so.
 func suspended(b *federation.Binding, s *workv1alpha2.Suspension) {
 	if s == nil {
 		return
@@ -99,14 +99,14 @@ func suspended(b *federation.Binding, s *workv1alpha2.Suspension) {
 	}
 }
 
-// purged reports whether the mode removes the work at once. The deprecated
-// spelling is still what older policies carry.
+// purged reports whether the mode removes the work at once. Older policies still use the
+// deprecated spelling.
 func purged(mode policyv1alpha1.PurgeMode) bool {
 	return mode == policyv1alpha1.PurgeModeDirectly || mode == "Immediately"
 }
 
-// observed reads what Karmada last saw in one cluster, and returns what of it cannot be
-// read.
+// observed reads what Karmada last saw in one cluster, and returns the parts that cannot
+// be read.
 func observed(of federation.Ref, item *workv1alpha2.AggregatedStatusItem, replicas int32) (federation.Observed, []string) {
 	o := federation.Observed{Applied: item.Applied, Message: item.AppliedMessage}
 	switch item.Health {
@@ -125,12 +125,12 @@ func observed(of federation.Ref, item *workv1alpha2.AggregatedStatusItem, replic
 	return o, unread
 }
 
-// notReadable is a fault of a field of a status.
+// notReadable formats a fault of a status field.
 func notReadable(field string, err error) string {
 	return fmt.Sprintf("%s is not readable: %s", field, Mistyped(err))
 }
 
-// Mistyped returns what an error of encoding/json says, in the words of who wrote the value.
+// Mistyped formats an error of encoding/json in the terms of the value's author.
 func Mistyped(err error) string {
 	var mistyped *json.UnmarshalTypeError
 	if !errors.As(err, &mistyped) {

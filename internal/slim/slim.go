@@ -1,6 +1,6 @@
-// Package slim strips Kubernetes and Karmada API objects to the slim values of
-// package federation. Both sources use it, so a file and an informer mean the
-// same. It is pure: it imports the API types, and no client.
+// Package slim reduces Kubernetes and Karmada API objects to the slim values of package
+// federation. Both sources use it, so an object means the same from a file and from an
+// informer. It is pure: it imports the API types, but no client.
 package slim
 
 import (
@@ -35,8 +35,8 @@ func AddToScheme(s *runtime.Scheme) error {
 	return nil
 }
 
-// Ref returns the reference of an API object of a kind that Object accepts, and
-// false for any other.
+// Ref returns the reference of an API object of a kind that Object accepts, and false for
+// any other object.
 func Ref(obj any) (federation.Ref, bool) {
 	m, ok := obj.(metav1.Object)
 	if !ok {
@@ -66,11 +66,11 @@ func Ref(obj any) (federation.Ref, bool) {
 	return ref, true
 }
 
-// Object returns the slim value of an API object. It is nil, without a fault,
-// where the object says nothing to Nearcast: a Service that declares no
-// function, or a kind that is not read. Without an object, faults say why it is
-// refused or, if they are warnings, why it is not read; with one, which parts of it
-// are refused. The last argument is where the file has its annotations: see
+// Object returns the slim value of an API object. It returns nil without a fault if the
+// object means nothing to Nearcast: a Service that declares no function, or a kind that
+// is not read. If it returns nil with faults, they say why the object is refused or, if
+// they are warnings, why it is not read; if it returns an object, they say which parts of
+// it are refused. The last argument gives the lines of the annotations in the file: see
 // federation.Annotation.
 func Object(obj any, origin federation.Origin, below map[string]int) (federation.Object, []federation.Fault) {
 	object, faults := objectOf(obj, origin, below)
@@ -121,7 +121,7 @@ func metaOf(m metav1.Object, ref federation.Ref, origin federation.Origin, below
 	}
 }
 
-// labels are those that Nearcast reads; nil for none.
+// labels returns the labels that Nearcast reads; nil if there are none.
 func labels(all map[string]string) map[string]string {
 	value, ok := all[federation.FunctionLabel]
 	if !ok {
@@ -150,7 +150,7 @@ func workload(meta federation.Meta, pods *corev1.PodTemplateSpec) *federation.Wo
 	return w
 }
 
-// ports are those with a name, which Kubernetes' own DNS has SRV records for.
+// ports returns the named ports, for which Kubernetes' own DNS has SRV records.
 func ports(all []corev1.ServicePort) []federation.Port {
 	var named []federation.Port
 	for _, p := range all {
@@ -174,12 +174,13 @@ func firstTCP(ports []corev1.ServicePort) uint16 {
 	return 0
 }
 
-// isTCP takes no protocol for TCP: the API's default, absent from a hand-written file.
+// isTCP also accepts a missing protocol: TCP is the API's default, which a hand-written
+// file may omit.
 func isTCP(p corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol == corev1.ProtocolTCP }
 
 func isPort(n int32) bool { return n > 0 && n < 1<<16 }
 
-// numbers are those by which the Service's ports over TCP may be reached.
+// numbers returns the numbers by which the Service's TCP ports may be reached.
 func numbers(ports []corev1.ServicePort) []federation.PortNumbers {
 	number := func(n int32) uint16 {
 		if !isPort(n) {
@@ -223,8 +224,8 @@ func cluster(obj *clusterv1alpha1.Cluster, meta federation.Meta) *federation.Clu
 	return c
 }
 
-// multiClusterService reads the providers as Karmada 1.18 does, which takes none for
-// all and leaves the deprecated serviceProvisionClusters alone.
+// multiClusterService reads the providers as Karmada 1.18 does: an empty list means all
+// clusters, and the deprecated serviceProvisionClusters is ignored.
 func multiClusterService(obj *karmadanetworkingv1alpha1.MultiClusterService, meta federation.Meta) *federation.MultiClusterService {
 	m := &federation.MultiClusterService{Meta: meta}
 	for _, p := range obj.Spec.ProviderClusters {
@@ -233,8 +234,8 @@ func multiClusterService(obj *karmadanetworkingv1alpha1.MultiClusterService, met
 	return m
 }
 
-// used returns the largest share of a resource that is taken or about to be, in
-// twentieths: less is not worth a new table.
+// used returns the largest share of any resource that is taken or about to be, in steps
+// of a twentieth: smaller changes do not justify a new table.
 func used(summary *clusterv1alpha1.ResourceSummary) float64 {
 	if summary == nil {
 		return 0

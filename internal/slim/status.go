@@ -10,13 +10,13 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// What the status of a resource in one cluster says depends on its kind, and on what
-// interprets the kind for Karmada: testdata/health.yaml has what it calls healthy. Counts
-// of zero are left out of most statuses.
+// The meaning of a resource's status in one cluster depends on its kind, and on what
+// interprets the kind for Karmada: testdata/health.yaml records what Karmada calls
+// healthy. Most statuses omit counts of zero.
 
-// readStatus reads what the kind says in its status, each field by itself, and returns
-// those that cannot be read. Karmada has so many replicas for the cluster. It does not
-// judge the statuses of kinds that it does not know.
+// readStatus reads the status fields of the kind, each on its own, and returns those that
+// cannot be read. replicas is Karmada's count for the cluster. It ignores the statuses of
+// unknown kinds.
 func readStatus(of federation.Ref, raw []byte, replicas int32, o *federation.Observed) (unread []string) {
 	if len(raw) == 0 {
 		return nil
@@ -49,10 +49,10 @@ func (f fields) read(of federation.Ref, replicas int32, o *federation.Observed) 
 	return f.replicas(of, replicas, o)
 }
 
-// fields are a status, of which each field is decoded when it is asked for.
+// fields is a status whose fields are decoded on demand.
 type fields map[string]json.RawMessage
 
-// get decodes the field into v, which stays as it is where there is none.
+// get decodes the field into v; if there is no such field, v is unchanged.
 func (f fields) get(name string, v any) error {
 	raw, ok := f[name]
 	if !ok {
@@ -61,13 +61,13 @@ func (f fields) get(name string, v any) error {
 	return json.Unmarshal(raw, v)
 }
 
-// has reports whether there is such a field, which may not be readable.
+// has reports whether the field exists, even if it is unreadable.
 func (f fields) has(name string) bool {
 	_, ok := f[name]
 	return ok
 }
 
-// count reads a number of replicas; false where there is none, or none that can be read.
+// count reads a replica count; false if it is missing or unreadable.
 func (f fields) count(name string, unread *[]string) (n int32, ok bool) {
 	err := f.get(name, &n)
 	if err != nil {
@@ -77,9 +77,9 @@ func (f fields) count(name string, unread *[]string) (n int32, ok bool) {
 	return max(n, 0), f.has(name)
 }
 
-// replicas reads the counts of a Deployment and of all kinds that have their like:
-// replicas, updatedReplicas and readyReplicas. Karmada wants so many of them; an autoscaler
-// of the member may want others.
+// replicas reads the counts of a Deployment and of all kinds with the same fields:
+// replicas, updatedReplicas and readyReplicas. Karmada wants karmadas of them; an
+// autoscaler in the member cluster may want another number.
 func (f fields) replicas(of federation.Ref, karmadas int32, o *federation.Observed) (unread []string) {
 	all, hasAll := f.count("replicas", &unread)
 	ready, hasReady := f.count("readyReplicas", &unread)
@@ -89,29 +89,29 @@ func (f fields) replicas(of federation.Ref, karmadas int32, o *federation.Observ
 	}
 	rolling := hasUpdated || !f.has("updatedReplicas") && of.IsCounted()
 	desired := all
-	if rolling && updated < all && of.Kind != "StatefulSet" { // which has no surge
+	if rolling && updated < all && of.Kind != "StatefulSet" { // a StatefulSet has no surge
 		desired = wanted(all, ready, updated, karmadas)
 	}
 	if all == 0 {
-		desired, _ = f.count("unavailableReplicas", &unread) // wanted, and none was made
+		desired, _ = f.count("unavailableReplicas", &unread) // wanted, but none was created
 	}
 	o.Capacity = &federation.Capacity{Desired: max(ready, desired), Ready: ready}
 	o.Idle = o.Capacity.Desired == 0 && len(unread) == 0 && o.Health != federation.Unhealthy
 	return unread
 }
 
-// wanted is how many of all replicas are to be ready during a rollout. Those of the new
-// version that are not ready may be its surge, and are then no loss: beyond what Karmada
-// wants, where that is not more than there are.
+// wanted returns how many of all replicas should be ready during a rollout. Replicas of
+// the new version that are not ready may be its surge, and are then no loss: those beyond
+// Karmada's count, if that is not more than exist.
 func wanted(all, ready, updated, karmadas int32) int32 {
 	if karmadas > all {
-		karmadas = 0 // an autoscaler of the member wants less
+		karmadas = 0 // an autoscaler of the member wants fewer
 	}
 	return max(ready, all-updated, karmadas)
 }
 
-// daemonSet reads the counts of nodes. A DaemonSet for which the cluster has no node
-// does not start with a call.
+// daemonSet reads the counts of nodes. If the cluster has no node for a DaemonSet, a call
+// does not start it.
 func (f fields) daemonSet(o *federation.Observed) (unread []string) {
 	all, _ := f.count("desiredNumberScheduled", &unread)
 	ready, hasReady := f.count("numberReady", &unread)
@@ -125,7 +125,7 @@ type condition struct{ Type, Status string }
 
 func (f fields) condition(kind string) string {
 	var all []condition
-	_ = f.get("conditions", &all) // what cannot be read says nothing
+	_ = f.get("conditions", &all) // unreadable conditions are ignored
 	for _, c := range all {
 		if c.Type == kind {
 			return c.Status
@@ -146,11 +146,11 @@ func (f fields) pod(o *federation.Observed) {
 }
 
 // knative reads a Knative Service, which has no counts: that it always has a replica is
-// what manifests/karmada/interpreters brings back as minScale. Ready is of the newest
-// revision: while that is not ready, the one before serves.
+// reported as minScale by manifests/karmada/interpreters. Ready is for the newest
+// revision: while that is not ready, the previous one serves.
 func (f fields) knative(o *federation.Observed) {
 	var ready, created string
-	_ = f.get("latestReadyRevisionName", &ready) // what cannot be read says nothing
+	_ = f.get("latestReadyRevisionName", &ready) // unreadable names are ignored
 	_ = f.get("latestCreatedRevisionName", &created)
 	rollout := f.condition("Ready") == "Unknown" || created != "" && created != ready
 	if o.Health == federation.Unhealthy && ready != "" && rollout && f.condition("RoutesReady") != "False" {
@@ -159,7 +159,7 @@ func (f fields) knative(o *federation.Observed) {
 	o.Idle = f.minScale() < 1
 }
 
-// minScale is the least number of replicas, 0 by default. Annotations are strings.
+// minScale returns the minimum number of replicas, 0 by default. Annotations are strings.
 func (f fields) minScale() int {
 	var n int
 	if f.get("minScale", &n) == nil {
@@ -167,11 +167,11 @@ func (f fields) minScale() int {
 	}
 	var text string
 	_ = f.get("minScale", &text)
-	n, _ = strconv.Atoi(text) // 0 for what is none
+	n, _ = strconv.Atoi(text) // 0 if it is not a number
 	return n
 }
 
-// balancer reads the addresses or names of a load balancer, each entry by itself.
+// balancer reads the addresses or names of a load balancer, each entry on its own.
 func (f fields) balancer(o *federation.Observed) (unread []string) {
 	var balancer struct{ Ingress []json.RawMessage }
 	if err := f.get("loadBalancer", &balancer); err != nil {

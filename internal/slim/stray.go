@@ -14,36 +14,36 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// Silence is the worst answer: whatever carries a key of Nearcast's and is not read for
-// it is named, in a warning.
+// Silence is the worst answer: an object that has a key of Nearcast's but is not read for
+// it gets a warning that names the key.
 
-// carrier is what an object is for which keys are looked at.
+// carrier says what an object is, when its keys are checked.
 type carrier uint8
 
 const (
-	// onFunction: annotations were parsed, and the label is right.
+	// onFunction: annotations have been parsed, and the label is correct.
 	onFunction carrier = iota
-	// onCluster: annotations were parsed, and no label counts.
+	// onCluster: annotations have been parsed, and labels have no effect.
 	onCluster
 	// undeclared is a Service or Ingress that declares no function.
 	undeclared
-	// onOther is of a kind that declares nothing.
+	// onOther is an object of a kind that declares nothing.
 	onOther
 )
 
-// selected are labels of Nearcast's own manifests, by which policies select; see
+// selected lists labels of Nearcast's own manifests, which policies select by; see
 // manifests/network/policies and manifests/federation/placement.
 var selected = []string{"announced", "functions", "gateway", "isolation", "spin", "spread", "tenant"}
 
-// inheriting are kinds that Kubernetes itself gives the labels of a Service.
+// inheriting lists kinds to which Kubernetes itself copies the labels of a Service.
 var inheriting = []string{"Endpoints", "EndpointSlice"}
 
-// announcedByClass is the load balancer class of the speaker. A Service of it needs no
-// label: it is announced in the cluster that it is in.
+// announcedByClass is the load balancer class of the speaker. A Service with this class
+// needs no label: the cluster that it is in announces it.
 const announcedByClass = "nearcast.dev/anycast"
 
 // Strays returns a warning for each label and annotation of Nearcast's on an object of a
-// kind that it does not read. The last argument is as of Object.
+// kind that Nearcast does not read. The last argument is as in Object.
 func Strays(ref federation.Ref, labels, annotations map[string]string, origin federation.Origin, below map[string]int) []federation.Fault {
 	obj := &metav1.ObjectMeta{Name: ref.Name, Namespace: ref.Namespace, Labels: labels, Annotations: annotations}
 	meta := metaOf(obj, ref, origin, below)
@@ -54,10 +54,10 @@ func Strays(ref federation.Ref, labels, annotations map[string]string, origin fe
 func strays(obj metav1.Object, m *federation.Meta, what carrier) []federation.Fault {
 	labels, annotations := obj.GetLabels(), obj.GetAnnotations()
 	if len(labels) == 0 && len(annotations) == 0 || slices.Contains(inheriting, m.Kind) {
-		return nil // as most are
+		return nil // as most objects have none
 	}
 	if what == undeclared && announced(obj) {
-		annotations = nil // which the speaker reads
+		annotations = nil // the speaker reads them
 	}
 	strays := few{of: m}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
@@ -77,7 +77,7 @@ func strays(obj metav1.Object, m *federation.Meta, what carrier) []federation.Fa
 	return strays.all()
 }
 
-// few are the first warnings of an object, and how many more there are.
+// few holds the first warnings of an object, and the number of further ones.
 type few struct {
 	of     *federation.Meta
 	faults []federation.Fault
@@ -122,7 +122,7 @@ func strayAnnotation(key string, what carrier, m *federation.Meta) string {
 	parsed := what == onFunction || what == onCluster
 	switch {
 	case strings.HasPrefix(key, federation.AnnotationPrefix) && parsed:
-		return "" // or it has a fault
+		return "" // or it already has a fault
 	case strings.EqualFold(key, federation.FunctionLabel) && what != onCluster:
 		return "is not read as an annotation: it is a label"
 	case parsed, !strings.HasPrefix(key, federation.AnnotationPrefix):
@@ -133,7 +133,7 @@ func strayAnnotation(key string, what carrier, m *federation.Meta) string {
 	return "is not read on kind " + kind(m) + ": annotate the function's Service or Ingress instead"
 }
 
-// kind names the object's kind, with its group where a kind that is read has the same name.
+// kind returns the object's kind, with its group if a kind that is read has the same name.
 func kind(m *federation.Meta) string {
 	if m.Kind == "Service" || m.Kind == "Ingress" {
 		return m.Kind + "." + m.Group
@@ -141,8 +141,8 @@ func kind(m *federation.Meta) string {
 	return m.Kind
 }
 
-// strayHosts returns a warning for each host of an Ingress's rules that is none of its
-// function's hostnames: the annotation alone declares them.
+// strayHosts returns a warning for each host in an Ingress's rules that is not one of its
+// function's hostnames: only the annotation declares those.
 func strayHosts(obj *networkingv1.Ingress, o federation.Object) []federation.Fault {
 	t, declared := o.(*federation.Template)
 	if !declared {
@@ -158,7 +158,7 @@ func strayHosts(obj *networkingv1.Ingress, o federation.Object) []federation.Fau
 	return strays.all()
 }
 
-// announced reports whether the object is a Service for the speaker alone.
+// announced reports whether the object is a Service for the speaker only.
 func announced(obj metav1.Object) bool {
 	s, ok := obj.(*corev1.Service)
 	return ok && s.Spec.LoadBalancerClass != nil && *s.Spec.LoadBalancerClass == announcedByClass
