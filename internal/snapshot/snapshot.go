@@ -1,10 +1,10 @@
-// Package snapshot keeps the last good state of a source on disk, so that a site
-// that starts while Karmada is away answers at once what it answered last.
+// Package snapshot stores the last good state of a source on disk, so that a site that
+// starts while Karmada is unavailable gives its last answers at once.
 //
-// A file is a line that says what it is, one JSON value a line for each thing that it
-// holds, and a line with the checksum of all before. It is written beside the old one
-// and renamed over it, and read whole or not at all. Neither needs it in memory: of a
-// hundred thousand functions it has a hundred megabytes.
+// A file has a header line, one line of JSON for each item, and a line with the checksum
+// of everything before it. It is written to a temporary file and renamed over the old
+// one, and is read completely or not at all. Neither needs the whole file in memory: with
+// a hundred thousand functions it has a hundred megabytes.
 package snapshot
 
 import (
@@ -27,37 +27,36 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// Contents are what a source held, and what the probes said of it.
+// Contents are what a source held, and the verdicts of the probes.
 type Contents struct {
-	// Saved is when the file was written, Confirmed when the source last agreed
-	// with its origin.
+	// Saved is when the file was written; Confirmed is when the source last agreed with
+	// its origin.
 	Saved, Confirmed time.Time
 	Objects          []federation.Object
 	Verdicts         map[federation.Target]health.Verdict
-	// Lookups are the addresses last seen of load balancers' names.
+	// Lookups are the addresses last seen for load balancers' names.
 	Lookups map[string]federation.Endpoint
-	// Refused are the objects of the file, or parts of them, that this version does not
-	// take, each alone. Save does not look at it.
+	// Refused are the faults of objects in the file, or of parts of them, that this
+	// version does not accept. Save ignores it.
 	Refused []federation.Fault
 }
 
-// magic begins every file; the number behind it is the format of what follows.
+// magic starts every file; the number after it is the format of the rest.
 const magic = "nearcast-snapshot "
 
-// The format that is written, and the oldest that is read: that of the release before,
-// so that a server that is upgraded while its source is away goes on.
+// The format that is written, and the oldest that is read: that of the previous release,
+// so that a server keeps its state if it is upgraded while its source is unavailable.
 const (
 	format       = 3
 	oldestFormat = 2
 )
 
-// Path returns the file in dir of the source with the key.
+// Path returns the path in dir of the snapshot of the source with the key.
 func Path(dir, key string) string {
 	return file(dir, "state", key)
 }
 
-// DrainsPath returns the file in dir for what a site of the source was told to
-// drain.
+// DrainsPath returns the path in dir of the drains of a site with the source.
 func DrainsPath(dir, key string) string { return file(dir, "drains", key) }
 
 func file(dir, what, key string) string {
@@ -65,7 +64,7 @@ func file(dir, what, key string) string {
 	return filepath.Join(dir, fmt.Sprintf("%s-%x.json", what, sum[:8]))
 }
 
-// item is one line: one of its fields is set. JSON knows no interfaces.
+// item is one line: exactly one of its fields is set, because JSON has no interfaces.
 type item struct {
 	Times    *times                          `json:",omitempty"`
 	Cluster  *federation.Cluster             `json:",omitempty"`
@@ -89,8 +88,8 @@ type verdict struct {
 	Verdict health.Verdict
 }
 
-// Save writes the contents of the source with the key to the path, for its owner
-// alone to read.
+// Save writes the contents of the source with the key to the path, readable only by its
+// owner.
 func Save(path, key string, c Contents) error {
 	if err := folder.Replace(path, func(w io.Writer) error { return write(w, key, c) }); err != nil {
 		return fmt.Errorf("snapshot %s: %w", path, err)
@@ -149,11 +148,11 @@ const (
 	checksumSize = len("sha256 \n") + 2*sha256.Size
 )
 
-// ErrNone is what Load returns where no snapshot was written yet.
+// ErrNone is returned by Load if no snapshot has been written yet.
 var ErrNone = errors.New("no snapshot")
 
-// Load reads what Save wrote for the source with the key. A file that is torn,
-// of another version or of another source is an error that names it.
+// Load reads what Save wrote for the source with the key. If the file is torn, has
+// another version or belongs to another source, the error says so.
 func Load(path, key string) (Contents, error) {
 	f, err := regular.Open(path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -170,7 +169,7 @@ func Load(path, key string) (Contents, error) {
 	return c, nil
 }
 
-// read reads all twice: nothing is believed before the checksum is.
+// read reads the file twice: it trusts nothing before the checksum is verified.
 func read(f io.ReadSeeker, key string) (Contents, error) {
 	written, source, err := begin(bufio.NewReader(io.LimitReader(f, mostHead)))
 	if err != nil {
@@ -200,10 +199,10 @@ func read(f io.ReadSeeker, key string) (Contents, error) {
 // maxSize bounds a file, in octets: one of a million functions has a gigabyte.
 const maxSize = 16 << 30
 
-// mostHead bounds what is looked at of a file that may be none of ours.
+// mostHead bounds how much is read of a file that may not be a snapshot.
 const mostHead = 1 << 16
 
-// begin reads the first line, and returns the format and which source it names, in
+// begin reads the first line, and returns the format and the source that it names, in
 // quotes.
 func begin(r *bufio.Reader) (written int, source string, err error) {
 	head, err := r.ReadString('\n')
@@ -224,7 +223,7 @@ func begin(r *bufio.Reader) (written int, source string, err error) {
 	return written, source, nil
 }
 
-// check reads so many bytes from the start, and the checksum behind them.
+// check reads size bytes from the start, and the checksum after them.
 func check(f io.ReadSeeker, size int64) error {
 	damaged := errors.New("is damaged: its checksum is another")
 	if size < 0 {
@@ -267,8 +266,8 @@ func readItems(items *json.Decoder, written int) (Contents, error) {
 	return c, nil
 }
 
-// take adds the item. Annotations are parsed again: they, and not what was made of
-// them, are what the file holds. An object that this version refuses is left out alone.
+// take adds the item. It parses annotations again, because the file holds them and not
+// their parsed form. It leaves out an object that this version refuses, and nothing else.
 func (c *Contents) take(i item) {
 	switch {
 	case i.Times != nil:
@@ -290,7 +289,7 @@ func (c *Contents) take(i item) {
 		c.Objects = append(c.Objects, i.Exposure)
 	case i.Verdict != nil:
 		v := i.Verdict.Verdict
-		v.Stale, v.Reason = true, brief.Text(v.Reason) // an older version kept it whole
+		v.Stale, v.Reason = true, brief.Text(v.Reason) // an older version stored it in full
 		c.Verdicts[i.Verdict.Target] = v
 	case i.Lookup != nil:
 		c.Lookups[i.Lookup.Name] = i.Lookup.Endpoint

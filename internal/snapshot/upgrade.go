@@ -6,7 +6,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// upgrade2 adds to what format 2 had what it does not say.
+// upgrade2 adds what format 2 does not contain.
 func (c *Contents) upgrade2() {
 	balanced := map[federation.Ref]bool{}
 	for _, o := range c.Objects {
@@ -22,8 +22,8 @@ func (c *Contents) upgrade2() {
 	}
 }
 
-// isBalanced reports whether what is bound has a load balancer: one that reports an
-// address, or whose lack of one Karmada calls Unhealthy.
+// isBalanced reports whether the bound resource has a load balancer: one that reports an
+// address, or whose missing address makes Karmada call it Unhealthy.
 func isBalanced(b *federation.Binding) bool {
 	return b.Resource.Declares() && slices.ContainsFunc(b.Members, func(m federation.Member) bool {
 		o := m.Observed()
@@ -31,8 +31,8 @@ func isBalanced(b *federation.Binding) bool {
 	})
 }
 
-// idle notes which workloads have no replica: their counts were absent, and those of
-// Knative Services always are. None may be woken.
+// idle records which workloads have no replica: their counts are missing, as are those of
+// Knative Services always. Probes must not wake any of them.
 func idle(b *federation.Binding) {
 	if !b.Resource.IsCounted() && !b.Resource.IsKnative() {
 		return
@@ -45,8 +45,8 @@ func idle(b *federation.Binding) {
 	}
 }
 
-// portsOf gives a Service that an older version kept, which has no numbers of its ports,
-// those that it was probed on: it cannot be seen whether they are its own, and it goes on.
+// portsOf gives a Service from an older version, which has no port numbers, the ports on
+// which it was probed: it cannot be seen whether they are its own, so probing continues.
 func portsOf(t *federation.Template) {
 	if t.Kind != "Service" || t.TCPPort == 0 || len(t.Numbers) > 0 {
 		return
