@@ -2,8 +2,8 @@ package steer
 
 import "fmt"
 
-// cheapest takes the least cost among the clusters within a budget of latency;
-// where none is, the nearest.
+// cheapest picks the cluster with the least cost within a latency budget; if none is
+// within it, the nearest.
 type cheapest struct {
 	budget float32 // milliseconds
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// Drain moves traffic away from what matches, at this site alone: what is drained
-// is leaving, and so still answers where nothing else is up.
+// Drain moves traffic away from what matches, at this site only: what is drained is
+// leaving, and therefore still answers if nothing else is up.
 type Drain struct {
-	// Kind is what the pattern matches: DrainCluster, DrainRegion or DrainFunction.
+	// Kind says what the pattern matches: DrainCluster, DrainRegion or DrainFunction.
 	Kind DrainKind `json:"kind"`
 	// Pattern is a glob of path.Match. Functions are matched as namespace/name.
 	Pattern string `json:"pattern"`
-	// Until is when the drain ends; the zero time for never.
+	// Until is when the drain ends; the zero time if it never does.
 	Until  time.Time `json:"until,omitzero"`
 	Reason string    `json:"reason,omitempty"`
 }
 
-// DrainKind is what a Drain applies to.
+// DrainKind is the kind of thing that a Drain applies to.
 type DrainKind string
 
 // The kinds of Drain.
@@ -31,7 +31,7 @@ const (
 	DrainFunction DrainKind = "function"
 )
 
-// Check returns an error unless the drain can be applied.
+// Check returns an error if the drain cannot be applied.
 func (d Drain) Check() error {
 	switch d.Kind {
 	case DrainCluster, DrainRegion, DrainFunction:
@@ -47,7 +47,7 @@ func (d Drain) Check() error {
 // Ended reports whether the drain is over at the given time.
 func (d Drain) Ended(at time.Time) bool { return !d.Until.IsZero() && !at.Before(d.Until) }
 
-// Same reports whether o drains the same.
+// Same reports whether o has the same kind and pattern.
 func (d Drain) Same(o Drain) bool { return d.Kind == o.Kind && d.Pattern == o.Pattern }
 
 // String returns the drain as messages show it.
@@ -62,7 +62,7 @@ func (d Drain) String() string {
 	return s
 }
 
-// Matches returns how many clusters of the state, or functions, the drain is of.
+// Matches returns how many clusters or functions of the state the drain matches.
 func (d Drain) Matches(s *federation.State) (n int) {
 	for i := range s.Clusters {
 		c := &s.Clusters[i]
@@ -89,8 +89,7 @@ func (d Drain) matches(kind DrainKind, name string) bool {
 	return ok && err == nil
 }
 
-// drainOf returns why the function, or all of the cluster, is drained here; "" if
-// it is not.
+// drainOf says why the function, or the whole cluster, is drained here; "" if it is not.
 func (t *Table) drainOf(kind DrainKind, name string) string {
 	for _, d := range t.Drains {
 		if d.matches(kind, name) {
@@ -102,7 +101,7 @@ func (t *Table) drainOf(kind DrainKind, name string) string {
 
 func (t *Table) functionDrain(function int) string {
 	if !slices.ContainsFunc(t.Drains, func(d Drain) bool { return d.Kind == DrainFunction }) {
-		return "" // as at most times, and it is asked for every placement
+		return "" // the common case, and this is called for every placement
 	}
 	f := t.State.Functions.At(function)
 	return t.drainOf(DrainFunction, f.Namespace+"/"+f.Name)

@@ -7,29 +7,30 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// Candidate is one cluster's standing for one question.
+// Candidate is the standing of one cluster for one question.
 type Candidate struct {
 	Cluster string `json:"cluster"`
-	// Tier is "refused" where the cluster is no candidate.
+	// Tier is "refused" if the cluster is not a candidate.
 	Tier string `json:"tier"`
-	// Reason is why it is in its tier, or why it was refused.
+	// Reason says why it is in its tier, or why it was refused.
 	Reason string `json:"reason"`
-	// Term is what put it in its place within the tier.
+	// Term is what determined its position within the tier.
 	Term string `json:"term,omitempty"`
-	// Load is what is known of it, and what share of the clients leaves for it.
+	// Load says what is known of its load, and which share of the clients leaves because
+	// of it.
 	Load string `json:"load,omitempty"`
 	// Target is what is probed.
 	Target    string   `json:"probe,omitempty"`
 	Addresses []string `json:"addresses,omitempty"`
 }
 
-// Explain returns every cluster that Karmada names for the function: the
-// candidates in the order in which they would answer, then the refused.
+// Explain returns every cluster that Karmada names for the function: first the candidates
+// in the order in which they would answer, then the refused clusters.
 func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate {
 	f := t.State.Functions.At(q.Function)
 	c := t.functions.Ptr(q.Function)
 	in := t.input(s, c, q)
-	all := []Candidate{} // none is an empty list in JSON
+	all := []Candidate{} // [] in JSON if empty
 	var ranked []int
 	for _, tier := range Tiers {
 		for _, cluster := range t.RankTier(nil, s, q, tier) {
@@ -51,7 +52,7 @@ func (t *Table) Explain(s *Standing, q Question, verdicts Verdicts) []Candidate 
 	return all
 }
 
-// Fallen returns the function's placements that are not up, with the reason.
+// Fallen returns the function's placements that are not up, with the reasons.
 func (t *Table) Fallen(function int, verdicts Verdicts) []Candidate {
 	var all []Candidate
 	for _, p := range t.State.Functions.At(function).Placements {

@@ -6,8 +6,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// failover takes the cluster with the lowest weight; those without one come
-// after, in the order of the client's location.
+// failover picks the cluster with the lowest weight; clusters without a weight come last,
+// in the order of the client's location.
 type failover struct{}
 
 func (failover) modifier(t *Table, f *federation.Function) *Modifier {

@@ -9,14 +9,14 @@ import (
 	"github.com/nearcast/nearcast/internal/policy"
 )
 
-// fastest takes the least expected completion time of a call: round trips, the
-// runtime's cold start where no replica is ready, and processing.
+// fastest picks the cluster with the least expected completion time of a call: round
+// trips, the runtime's cold start if no replica is ready, and processing.
 type fastest struct {
 	trips            float32
 	cold, processing map[string]time.Duration
 }
 
-// newFastest adds what is known of the two kinds of runtimes: WebAssembly starts in
+// newFastest fills in defaults for the two kinds of runtimes: WebAssembly starts in
 // milliseconds, containers in seconds.
 func newFastest(o policy.Fastest) fastest {
 	p := fastest{
@@ -41,7 +41,7 @@ func (p fastest) modifier(t *Table, f *federation.Function) *Modifier {
 	return m
 }
 
-// durationOf returns what was declared for the runtime's own name, else for its kind.
+// durationOf returns the duration declared for the runtime's own name, else for its kind.
 func durationOf(durations map[string]time.Duration, r federation.Runtime) time.Duration {
 	if d, ok := durations[r.Class]; ok && r.Class != "" {
 		return d

@@ -24,8 +24,7 @@ func (t *Table) isLocal(q *Question) bool {
 	return t.local[q.Location]
 }
 
-// latency returns estimates of the round-trip time to each cluster, in
-// milliseconds.
+// latency returns the estimated round-trip time to each cluster, in milliseconds.
 func (in *Input) latency() []float32 {
 	if in.table.isLocal(&in.question) {
 		return in.standing.latency
@@ -36,8 +35,8 @@ func (in *Input) latency() []float32 {
 	return in.table.latencies[in.question.Location]
 }
 
-// StickyPrefix returns how many bits of an address tell apart clients that
-// sticky policies and shed load tell apart: what one site or home is given.
+// StickyPrefix returns the length of the address prefix by which sticky policies and load
+// shedding distinguish clients: the size that one site or home is given.
 func StickyPrefix(a netip.Addr) int {
 	if a.Is4() {
 		return 24
@@ -45,7 +44,8 @@ func StickyPrefix(a netip.Addr) int {
 	return 56
 }
 
-// client is a number for the client's prefix and the function, spread evenly.
+// client returns a number derived from the client's prefix and the function, evenly
+// distributed.
 func (in *Input) client() uint64 {
 	a := in.question.Client
 	if !a.IsValid() {
@@ -58,15 +58,16 @@ func (in *Input) client() uint64 {
 	return in.hash(raw[:keep/8])
 }
 
-// draw is a number for the client, the function and the turn, spread evenly over
-// clients and functions, and more evenly than that over turns.
+// draw returns a number derived from the client, the function and the turn: evenly
+// distributed over clients and functions, and more evenly than random over turns.
 func (in *Input) draw() uint64 {
 	raw := in.question.Client.As16()
 	const golden = 0x9e3779b97f4a7c15 // 2^64 / φ
 	return in.hash(raw[:]) + in.question.Turn*golden
 }
 
-// step is the client's share of load to shed: see ranks.spare.
+// step returns which eighth of the clients this one belongs to when load is shed: see
+// ranks.spare.
 func (in *Input) step() int {
 	return int(mix(in.client()+1) >> (64 - stepBits))
 }
@@ -90,7 +91,7 @@ func mix(x uint64) uint64 {
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// nearness says how far the cluster is from the client.
+// nearness describes how far the cluster is from the client.
 func (in *Input) nearness(cluster int) string {
 	t := in.table
 	if !t.local[in.question.Location] {

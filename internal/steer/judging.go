@@ -9,14 +9,14 @@ import (
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// judging brings a Standing's functions to what the verdicts say.
+// judging updates a Standing's functions to the verdicts.
 type judging struct {
 	*Table
 	verdicts  Verdicts
 	standing  *Standing
 	functions *vector.Editor[*stood]
-	rtts      []time.Duration // the least measured of what is judged, by cluster
-	all       judgement       // of the last function, whose room the next one has
+	rtts      []time.Duration // the least measured for the judged functions, by cluster
+	all       judgement       // of the last function; its memory is reused
 	key       []byte
 }
 
@@ -24,7 +24,7 @@ func (t *Table) judging(verdicts Verdicts, s *Standing) *judging {
 	return &judging{Table: t, verdicts: verdicts, standing: s, functions: s.functions.Edit(), rtts: make([]time.Duration, len(t.State.Clusters))}
 }
 
-// judge judges the function, of which there may be none any more.
+// judge judges the function, which may no longer exist.
 func (j *judging) judge(function int) {
 	was := j.functions.Get(function)
 	var is *stood
@@ -43,7 +43,7 @@ func (j *judging) judge(function int) {
 	}
 }
 
-// count adds to n by how much the function's candidates count.
+// count adds by to n for each of the function's candidates.
 func (s *stood) count(n *[tiers]int, by int) {
 	if s == nil {
 		return
@@ -53,13 +53,13 @@ func (s *stood) count(n *[tiers]int, by int) {
 	}
 }
 
-// judged is what is known of one placement.
+// judged is the judgement of one placement.
 type judged struct {
 	cluster int
 	tier    Tier
 	shed    uint8
 	flags   uint8
-	classes uint64 // the ranks in which it is a candidate
+	classes uint64 // the classes in which it is a candidate
 }
 
 const (
@@ -69,8 +69,8 @@ const (
 
 type judgement []judged
 
-// judgement judges the function's placements. The least round-trip time to any
-// placement is its cluster's.
+// judgement judges the function's placements, and records for each cluster the least
+// round-trip time to any placement.
 func (t *Table) judgement(all judgement, function int, verdicts Verdicts, rtts []time.Duration) judgement {
 	for _, p := range t.State.Functions.At(function).Placements {
 		c := &t.State.Clusters[p.Cluster]
@@ -92,7 +92,7 @@ func (t *Table) judgement(all judgement, function int, verdicts Verdicts, rtts [
 	return all
 }
 
-// verdict judges the placement, and moves what is drained at this site to Leaving.
+// verdict judges the placement; if it is up but drained at this site, it is Leaving.
 func (t *Table) verdict(function int, p *federation.Placement, probe health.Verdict) Verdict {
 	v := Judge(p, &t.State.Clusters[p.Cluster], probe)
 	if v.Tier != Up {
@@ -108,7 +108,7 @@ func (t *Table) verdict(function int, p *federation.Placement, probe health.Verd
 	return v
 }
 
-// thin moves those that are up in a region of which too few are to the tier Thin.
+// thin moves placements that are up to the tier Thin if too few in their region are up.
 func (t *Table) thin(all judgement, threshold float64) {
 	if threshold == 0 {
 		return
@@ -128,7 +128,7 @@ func (t *Table) thin(all judgement, threshold float64) {
 	}
 }
 
-// classes returns the set of classes of clients that can reach the placement.
+// classes returns the set of client classes that can reach the placement.
 func (t *Table) classes(p *federation.Placement) uint64 {
 	var set uint64
 	for h := range 1 + len(t.Horizons) {
@@ -149,7 +149,7 @@ func (t *Table) classes(p *federation.Placement) uint64 {
 	return set
 }
 
-// MaxHorizons is how many Options.Horizons a set of classes has room for.
+// MaxHorizons is the number of Options.Horizons for which a set of classes has room.
 const MaxHorizons = 64/int(families) - 1
 
 func (all judgement) key(key []byte) []byte {
@@ -161,7 +161,7 @@ func (all judgement) key(key []byte) []byte {
 	return key
 }
 
-// interned returns the standing that a judgement makes, whose key it is.
+// interned returns the standing for a judgement with the key.
 func (t *Table) interned(all judgement, key []byte) *stood {
 	if same := t.standings[string(key)]; same != nil {
 		return same
@@ -174,7 +174,7 @@ func (t *Table) interned(all judgement, key []byte) *stood {
 	return s
 }
 
-// stand makes the masks of a judgement.
+// stand builds the masks of a judgement.
 func (t *Table) stand(all judgement, key string) *stood {
 	n := len(t.State.Clusters)
 	classes := 1 + len(t.Horizons)

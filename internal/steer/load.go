@@ -8,25 +8,24 @@ import (
 	"github.com/nearcast/nearcast/internal/health"
 )
 
-// Load says where a placement begins to give up clients, and where it has given
-// up all that can go elsewhere: shares of what it can bear, 0 to 1. It sheds them
-// in proportion between the two.
+// Load says where a placement starts to shed clients, and where it has shed all that can
+// go elsewhere: shares of its capacity, 0 to 1. Between the two it sheds in proportion.
 type Load struct{ From, To float64 }
 
-// DefaultLoad begins where queues do: at four fifths of a server's capacity a
+// DefaultLoad starts where queues build up: at four fifths of a server's capacity a
 // request waits four times as long as it is served (M/M/1).
 var DefaultLoad = Load{From: 0.8, To: 1}
 
-// Shedding is in steps, each an eighth of the clients: fine enough to be smooth,
-// and coarse enough that noise moves nobody.
+// Load is shed in steps of an eighth of the clients: fine enough to be smooth, and coarse
+// enough that noise moves nobody.
 const (
 	stepBits = 3
 	steps    = 1 << stepBits
 )
 
-// step returns how many eighths of the clients leave at the load. One that is reported
-// falls as they leave, until it is between the two shares. One that is inferred from
-// replicas does not: what they can bear stays, and the rest leaves.
+// step returns how many eighths of the clients leave at the load. A reported load falls
+// as clients leave, until it is between the two shares. A load inferred from replicas
+// does not: as many clients stay as the replicas can serve, and the rest leaves.
 func (l Load) step(load float64, known loadSource) int {
 	switch {
 	case load <= l.From:
@@ -39,11 +38,11 @@ func (l Load) step(load float64, known loadSource) int {
 	return min(steps, int(math.Ceil(steps*(load-l.From)/(l.To-l.From))))
 }
 
-// usual is the load that a placement is taken to have while all its replicas are
-// ready and it does not tell: what autoscalers commonly aim at.
+// usual is the assumed load of a placement that reports none while all its replicas are
+// ready: the usual target of autoscalers.
 const usual = 0.6
 
-// loadSource is how a load is known.
+// loadSource says how a load is known.
 type loadSource uint8
 
 const (
@@ -53,10 +52,9 @@ const (
 	roomLeft
 )
 
-// loadOf returns the placement's load and how it is known; 0 where it is not.
-// What the function itself reports comes first; then replicas that are not
-// ready, whose work the others do; and where it has yet to start, the room that
-// its cluster has left.
+// loadOf returns the placement's load and its source; 0 if it is not known. The load that
+// the function itself reports comes first; then replicas that are not ready, whose work
+// the others do; and, if it has not started yet, how full its cluster is.
 func loadOf(p *federation.Placement, c *federation.Cluster, probe health.Verdict) (float64, loadSource) {
 	switch {
 	case probe.Load > 0:
@@ -69,7 +67,7 @@ func loadOf(p *federation.Placement, c *federation.Cluster, probe health.Verdict
 	return 0, unknownLoad
 }
 
-// describe says how the placement's load is known; "" where it is not.
+// describe says how the placement's load is known; "" if it is not.
 func (s loadSource) describe(load float64, p *federation.Placement) string {
 	switch s {
 	case reported:
@@ -82,9 +80,8 @@ func (s loadSource) describe(load float64, p *federation.Placement) string {
 	return ""
 }
 
-// relieve makes the masks of those in up that still take a client, for each
-// eighth of the clients; nil where nothing is shed. Where everything is, the
-// least loaded stay.
+// relieve returns, for each eighth of the clients, the mask of those in up that still
+// accept them; nil if nothing is shed. If all shed, the least loaded ones stay.
 func relieve(up Mask, shed []uint8) *[steps]Mask {
 	least, most := uint8(steps), uint8(0)
 	for c := up.next(0); c >= 0; c = up.next(c + 1) {

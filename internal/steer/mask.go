@@ -2,7 +2,7 @@ package steer
 
 import "math/bits"
 
-// Mask is a set of clusters by index.
+// Mask is a set of cluster indices.
 type Mask []uint64
 
 func newMask(clusters int) Mask { return make(Mask, (clusters+63)/64) }
@@ -27,7 +27,7 @@ func (m Mask) count() (n int) {
 	return n
 }
 
-// next returns the first member from i on, or -1.
+// next returns the first member at or after i, or -1.
 func (m Mask) next(i int) int {
 	for w := i / 64; w < len(m); w++ {
 		word := m[w]
@@ -41,8 +41,8 @@ func (m Mask) next(i int) int {
 	return -1
 }
 
-// first returns the first member in the order. The mask is not empty, and the
-// order holds every cluster.
+// first returns the member that comes first in the order. The mask must not be empty, and
+// the order must contain every cluster.
 func (m Mask) first(order Order) int {
 	for _, c := range order {
 		if m.has(int(c)) {

@@ -1,6 +1,6 @@
 package steer
 
-// nearest takes the first cluster in the order of the client's location.
+// nearest picks the first cluster in the order of the client's location.
 type nearest struct{}
 
 func (nearest) Pick(mask Mask, in Input) int { return mask.first(in.Order) }

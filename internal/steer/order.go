@@ -11,10 +11,10 @@ import (
 	"github.com/nearcast/nearcast/internal/locate"
 )
 
-// Order is every cluster once, the nearest first.
+// Order contains every cluster once, nearest first.
 type Order []uint16
 
-// place is where a client or a cluster is.
+// place is the position of a client or a cluster.
 type place struct {
 	region      string
 	zones       []string
@@ -28,7 +28,7 @@ func (a place) equal(b place) bool {
 		(a.coordinates == b.coordinates || a.coordinates != nil && b.coordinates != nil && *a.coordinates == *b.coordinates)
 }
 
-// nearness classes, the nearest first.
+// The classes of nearness, nearest first.
 const (
 	sameZone = iota
 	sameRegion
@@ -38,7 +38,7 @@ const (
 // distance is how far a cluster is from a place, without any measurement.
 type distance struct {
 	class int
-	km    float64 // +Inf where either has no coordinates
+	km    float64 // +Inf if either has no coordinates
 }
 
 func (a place) to(c *federation.Cluster) distance {
@@ -67,7 +67,7 @@ func (d distance) String() string {
 	return s
 }
 
-// earthRadius is the mean one (IUGG R1), in kilometres.
+// earthRadius is the mean radius (IUGG R1), in kilometres.
 const earthRadius = 6371.0088
 
 // greatCircle returns the distance in kilometres, by the haversine formula.
@@ -81,8 +81,8 @@ func greatCircle(a, b federation.Coordinates) float64 {
 
 func radians(degrees float64) float64 { return degrees * math.Pi / 180 }
 
-// centre returns the middle of the region's clusters on the globe; nil where
-// none has coordinates.
+// centre returns the centre of the region's clusters on the globe; nil if none has
+// coordinates.
 func centre(clusters []federation.Cluster, region string) *federation.Coordinates {
 	var x, y, z float64
 	for i := range clusters {
@@ -104,8 +104,8 @@ func centre(clusters []federation.Cluster, region string) *federation.Coordinate
 	}
 }
 
-// placeOf returns where a location's clients are. One without coordinates takes
-// those of its region's clusters.
+// placeOf returns the position of a location's clients. A location without coordinates
+// uses the centre of its region's clusters.
 func (t *Table) placeOf(l locate.Location) place {
 	p := place{region: l.Region, coordinates: l.Coordinates}
 	if l.Zone != "" {
@@ -117,8 +117,8 @@ func (t *Table) placeOf(l locate.Location) place {
 	return p
 }
 
-// orderFrom is the order for clients at the place: same zone, same region, then
-// by distance; equals by name, so that every site agrees.
+// orderFrom returns the order for clients at the place: same zone first, then same
+// region, then by distance; ties are broken by name, so that every site agrees.
 func (t *Table) orderFrom(p place) Order {
 	distances := t.distances(p)
 	order := t.allClusters()
@@ -134,7 +134,7 @@ func (t *Table) distances(p place) []distance {
 	return all
 }
 
-// allClusters returns the clusters in the order of their names.
+// allClusters returns the clusters in order of their names.
 func (t *Table) allClusters() Order {
 	order := make(Order, len(t.State.Clusters))
 	for i := range order {
@@ -143,8 +143,8 @@ func (t *Table) allClusters() Order {
 	return order
 }
 
-// siteOrder is the order for clients at this site: its own cluster, then by
-// round-trip time, measured or else guessed from the distance.
+// siteOrder returns the order for clients at this site: its own cluster first, then by
+// round-trip time, measured or else estimated from the distance.
 func (t *Table) siteOrder(rtts []time.Duration) Order {
 	distances := t.distances(t.here)
 	order := t.allClusters()
@@ -158,7 +158,7 @@ func (t *Table) siteOrder(rtts []time.Duration) Order {
 	return order
 }
 
-// own is 1 for the site's own cluster, else 0.
+// own returns 1 for the site's own cluster, else 0.
 func (t *Table) own(cluster int) int {
 	if cluster == t.home {
 		return 1
@@ -166,12 +166,12 @@ func (t *Table) own(cluster int) int {
 	return 0
 }
 
-// kmPerMillisecond turns a distance into a round-trip time: light in fibre runs
-// 200 km in a millisecond, and has to come back.
+// kmPerMillisecond converts a distance to a round-trip time: light in fibre travels 200
+// km in a millisecond, there and back.
 const kmPerMillisecond = 100
 
-// The estimates, in milliseconds, where nothing was measured and a place has no
-// coordinates: a metropolis, a country and the globe, each half across.
+// The estimates, in milliseconds, if nothing was measured and a place has no coordinates:
+// half of a metropolis, of a country and of the globe.
 var unplaced = [...]float64{sameZone: 1, sameRegion: 10, elsewhere: 100}
 
 // milliseconds estimates the round-trip time over the distance.
@@ -190,7 +190,7 @@ func (t *Table) latenciesFrom(p place) []float32 {
 	return all
 }
 
-// siteLatencies are measured where they can be.
+// siteLatencies returns the latencies from this site, measured if possible.
 func (t *Table) siteLatencies(rtts []time.Duration) []float32 {
 	all := t.latenciesFrom(t.here)
 	for i, rtt := range rtts {
@@ -203,8 +203,8 @@ func (t *Table) siteLatencies(rtts []time.Duration) []float32 {
 	return all
 }
 
-// rank puts round-trip times in steps of about a fifth, so that noise does not
-// reorder clusters that are equally far. Everything under a millisecond is near.
+// rank maps round-trip times to steps of about a fifth, so that noise does not reorder
+// clusters at the same distance. Everything below a millisecond is one step.
 func rank(measured time.Duration, d distance) float64 {
 	ms := milliseconds(measured)
 	if measured == 0 {
@@ -216,8 +216,8 @@ func rank(measured time.Duration, d distance) float64 {
 	return 1 + math.Floor(math.Log(ms)/math.Log(1.2))
 }
 
-// settle returns the round-trip time to rank by: a new measurement counts only
-// once it is a fifth, and at least half a millisecond, off the one in use.
+// settle returns the round-trip time to rank by: a new measurement replaces the one in
+// use only if it differs by a fifth, and at least half a millisecond.
 func settle(used, measured time.Duration) time.Duration {
 	if used > 0 && measured > 0 {
 		if off := (measured - used).Abs(); off < used/5 || off < time.Millisecond/2 {

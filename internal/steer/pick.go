@@ -8,7 +8,7 @@ import (
 	"github.com/nearcast/nearcast/internal/locate"
 )
 
-// Family is an address family that a question is limited to.
+// Family is the address family to which a question is limited.
 type Family uint8
 
 // The families of a Question.
@@ -19,39 +19,39 @@ const (
 	families
 )
 
-// Question is one client's wish for one function.
+// Question asks for a cluster for one client and one function.
 type Question struct {
 	// Function indexes State.Functions.
 	Function int
 	Location locate.ID
-	// From, if not nil, is where the client is in the place of Location.
+	// From, if not nil, says where the client is, instead of Location.
 	From *Vantage
-	// Horizon is 0 for the default one, else 1 + its index in Options.Horizons.
+	// Horizon is 0 for the default horizon, else 1 + its index in Options.Horizons.
 	Horizon int
-	// Family counts where families are independent, and is else ignored.
+	// Family is only used if families are independent.
 	Family Family
-	// Client is the address that the client is known by.
+	// Client is the address by which the client is known.
 	Client netip.Addr
-	// Turn numbers the draws of a client. Questions that must agree, such as those
-	// for A and AAAA, have one turn.
+	// Turn numbers the draws of a client. Questions that must agree, such as those for A
+	// and AAAA, use the same turn.
 	Turn uint64
 }
 
-// Choice is what to answer.
+// Choice is the answer to a Question.
 type Choice struct {
-	// Cluster indexes State.Clusters; -1 where there is no candidate.
+	// Cluster indexes State.Clusters; -1 if there is no candidate.
 	Cluster int
 	Tier    Tier
-	// Anycast is set where the function's VIPs are the answer.
+	// Anycast is set if the answer is the function's VIPs.
 	Anycast bool
-	// All is set where every candidate of the tier is the answer.
+	// All is set if the answer is every candidate of the tier.
 	All bool
-	// Steered is set where the answer depends on who asks, and Grain says how finely.
+	// Steered is set if the answer depends on the client; Grain says how finely.
 	Steered bool
 	Grain   Grain
-	// Probed is set where probes can end the answer, Shaky where the next one may.
+	// Probed is set if probes can end the answer, Shaky if the next one may.
 	Probed, Shaky bool
-	// TTL is the most that the function wants; 0 where it leaves it open.
+	// TTL is the maximum that the function wants; 0 if it sets none.
 	TTL time.Duration
 }
 

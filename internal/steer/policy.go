@@ -8,44 +8,44 @@ import (
 	"github.com/nearcast/nearcast/internal/policy"
 )
 
-// Policy orders the candidates of one tier. To add one, write its syntax in package policy, a
-// type in a file of its own, like cheapest.go, and a case of meaningOf.
+// Policy orders the candidates of one tier. To add a policy, write its syntax in package
+// policy, a type in a file of its own, like cheapest.go, and a case of meaningOf.
 //
-// Pick is on the path of every query: it must not allocate, lock or block.
+// Pick runs for every query: it must not allocate, lock or block.
 type Policy interface {
-	// Pick returns the member of mask, which is not empty, to answer with.
-	// Removing it and picking again gives the second choice, and so on.
+	// Pick returns the member of mask, which is not empty, to answer with. Removing it
+	// and picking again gives the second choice, and so on.
 	Pick(mask Mask, in Input) int
-	// Term says in a few words what put the cluster where it stands.
+	// Term says in a few words why the cluster has its position.
 	Term(cluster int, in Input) string
 }
 
-// modifying policies decide by something of the function's own.
+// modifying policies depend on settings of the function.
 type modifying interface {
 	modifier(t *Table, f *federation.Function) *Modifier
 }
 
-// grained policies tell clients of one location apart.
+// grained policies distinguish clients of one location.
 type grained interface{ grain() Grain }
 
-// Grain is how finely an answer tells clients apart.
+// Grain says how finely an answer distinguishes clients.
 type Grain uint8
 
-// The grains, the coarsest first.
+// The grains, coarsest first.
 const (
-	// ByLocation answers depend on where the client is.
+	// ByLocation answers depend on the client's location.
 	ByLocation Grain = iota
 	// ByPrefix answers depend on the client's prefix; see StickyPrefix.
 	ByPrefix
-	// ByDraw answers depend on the client and on when it asks.
+	// ByDraw answers depend on the client and the time of the query.
 	ByDraw
 )
 
-// Input is what a Policy decides by.
+// Input is what a Policy bases its decision on.
 type Input struct {
-	// Order is the order of clusters where the client is.
+	// Order is the order of clusters at the client's position.
 	Order Order
-	// Modifier is the function's own; nil where its policy has none.
+	// Modifier is the function's own; nil if its policy has none.
 	Modifier *Modifier
 
 	question Question
@@ -54,24 +54,25 @@ type Input struct {
 	standing *Standing
 }
 
-// Modifier is what a function's own settings mean to its policy, by cluster.
-// Functions whose settings are alike share one.
+// Modifier holds what a function's own settings mean to its policy, by cluster. Functions
+// with the same settings share one.
 type Modifier struct {
-	// Weights are by cluster index.
+	// Weights are indexed by cluster.
 	Weights []uint32
-	// Order is the clusters that were given a weight, lowest first.
+	// Order lists the clusters that were given a weight, lowest first.
 	Order Order
-	// Delay is what a call takes in each cluster beside the network, in milliseconds.
+	// Delay is the duration of a call in each cluster apart from the network, in
+	// milliseconds.
 	Delay []float32
-	// Cold is set where Delay includes a cold start.
+	// Cold is set for clusters whose Delay includes a cold start.
 	Cold Mask
 }
 
-// rule is what a policy.Rule means.
+// rule is the compiled form of a policy.Rule.
 type rule struct {
 	Policy
 	threshold float64
-	// anycast answers with the function's VIPs.
+	// anycast is set if the answer is the function's VIPs.
 	anycast bool
 }
 
@@ -96,11 +97,11 @@ func meaningOf(options any) Policy {
 	case policy.Fastest:
 		return newFastest(o)
 	}
-	// Anycast too, for a function without a VIP.
+	// Also anycast, for a function without a VIP.
 	return nearest{}
 }
 
-// key is equal for equal modifiers.
+// key returns the same text for equal modifiers.
 func (m *Modifier) key() string {
 	key := make([]byte, 0, 4+6*len(m.Weights)+2*len(m.Order)+4*len(m.Delay)+8*len(m.Cold))
 	for _, n := range [...]int{len(m.Weights), len(m.Order), len(m.Delay), len(m.Cold)} {

@@ -1,7 +1,7 @@
 package steer
 
-// spread answers with every candidate of the tier, rotated: the first one is the
-// client's draw.
+// spread answers with every candidate of the tier, rotated: the client's draw decides
+// which comes first.
 type spread struct{}
 
 func (spread) grain() Grain { return ByDraw }

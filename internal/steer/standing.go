@@ -9,12 +9,12 @@ import (
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// Standing is where every placement of one Table stands at one moment.
+// Standing is the judgement of every placement of one Table at one moment.
 type Standing struct {
-	// functions are by function, nil where there is none; equal ones are shared.
+	// functions are indexed by function, nil if there is none; equal ones are shared.
 	functions vector.Vector[*stood]
-	// rtts are by cluster, 0 where nothing was measured; order and latency, the
-	// estimates in milliseconds, are what they make.
+	// rtts are by cluster, 0 if nothing was measured; order and latency, the estimates in
+	// milliseconds, are derived from them.
 	rtts    []time.Duration
 	order   Order
 	latency []float32
@@ -23,32 +23,32 @@ type Standing struct {
 	Candidates [tiers]int
 }
 
-// stood is one function's standing.
+// stood is the standing of one function.
 type stood struct {
 	key string
-	// ranks are by class: see Table.class.
+	// ranks are indexed by class: see Table.class.
 	ranks []ranks
-	// probed placements have a verdict of probes; shaky ones' may change at the
-	// next probe.
+	// probed placements have a probe verdict; the verdicts of shaky ones may change at
+	// the next probe.
 	probed, shaky Mask
 }
 
-// ranks are a function's candidates for one class of clients.
+// ranks are the candidates of a function for one class of clients.
 type ranks struct {
 	tiers [tiers]Mask
-	// spare replaces the tier Up for each eighth of the clients where load is
-	// shed; nil where none is.
+	// spare replaces the tier Up for each eighth of the clients if load is shed; nil if
+	// none is.
 	spare *[steps]Mask
 }
 
-// Verdicts returns what the probes say of a target.
+// Verdicts returns the probes' verdict on a target.
 type Verdicts func(federation.Target) health.Verdict
 
-// Unprobed are the Verdicts where nothing is probed.
+// Unprobed implements Verdicts if nothing is probed.
 func Unprobed(federation.Target) health.Verdict { return health.Verdict{} }
 
-// Stand judges every placement of t. From before, which may be nil, it takes the
-// round-trip times in use, so that noise does not reorder clusters.
+// Stand judges every placement of t. It keeps the round-trip times of before, which may
+// be nil, so that noise does not reorder clusters.
 func (t *Table) Stand(verdicts Verdicts, before *Standing) *Standing {
 	s := &Standing{table: t}
 	j := t.judging(verdicts, s)
@@ -61,10 +61,10 @@ func (t *Table) Stand(verdicts Verdicts, before *Standing) *Standing {
 	return s
 }
 
-// Restand is before, brought to t and to now: it judges the functions that t has
-// otherwise than before's Table, and those given, whose verdicts have changed. Where
-// nothing stands otherwise it is before itself. Round-trip times stay as they are,
-// but for clusters of which none was known: see Measure.
+// Restand updates before to t and to the current verdicts: it judges the functions that
+// differ from before's Table, and the given ones, whose verdicts have changed. If nothing
+// changes, it returns before itself. It keeps round-trip times, and only adds those of
+// clusters that had none: see Measure.
 func (t *Table) Restand(verdicts Verdicts, before *Standing, functions []int) *Standing {
 	old := before.table
 	if t.memo != old.memo || t.Policy != old.Policy || t.Load != old.Load || !slices.Equal(t.Drains, old.Drains) {
@@ -77,7 +77,7 @@ func (t *Table) Restand(verdicts Verdicts, before *Standing, functions []int) *S
 		j.judge(i)
 	}
 	if moved := t.moved(old); !moved.empty() {
-		// All placements are looked at: some ten milliseconds for a hundred thousand functions.
+		// This checks all placements: some ten milliseconds for a hundred thousand functions.
 		for i, f := range t.State.All() {
 			if slices.ContainsFunc(f.Placements, func(p *federation.Placement) bool { return moved.has(p.Cluster) }) {
 				j.judge(i)
@@ -104,8 +104,8 @@ func (s *Standing) same(before *Standing) bool {
 	return slices.Equal(s.rtts, before.rtts)
 }
 
-// Measure is s with other round-trip times, by cluster; s itself where none is so
-// far off the one in use that it counts. It keeps the times.
+// Measure returns s with new round-trip times, by cluster; it returns s itself if none
+// differs enough from the one in use. It takes ownership of measured.
 func (s *Standing) Measure(measured []time.Duration) *Standing {
 	after := *s
 	after.settle(measured, s)
@@ -117,8 +117,8 @@ func (s *Standing) Measure(measured []time.Duration) *Standing {
 	return &after
 }
 
-// learn takes the round-trip times of clusters of which none was known, and reports
-// whether there are any.
+// learn adds the round-trip times of clusters that had none, and reports whether there
+// were any.
 func (s *Standing) learn(measured []time.Duration) bool {
 	known := s.rtts
 	s.rtts = slices.Clone(s.rtts)
@@ -130,7 +130,7 @@ func (s *Standing) learn(measured []time.Duration) bool {
 	return !slices.Equal(s.rtts, known)
 }
 
-// settle puts into measured the round-trip times to rank by.
+// settle replaces each value in measured by the round-trip time to rank by.
 func (s *Standing) settle(measured []time.Duration, before *Standing) {
 	if before == nil {
 		return
@@ -145,8 +145,8 @@ func (s *Standing) rank() {
 	s.order, s.latency = s.table.siteOrder(s.rtts), s.table.siteLatencies(s.rtts)
 }
 
-// moved are the clusters whose placements may stand otherwise than in before, for
-// what Karmada or the operator says of the clusters.
+// moved returns the clusters whose placements may stand differently than in before
+// because of what Karmada or the operator says about the cluster.
 func (t *Table) moved(before *Table) Mask {
 	moved := newMask(len(t.State.Clusters))
 	for i := range t.State.Clusters {
@@ -165,7 +165,7 @@ func (t *Table) horizon(i int) string {
 	return t.Horizons[i-1]
 }
 
-// rtt returns the round-trip time in use for the cluster, 0 if there is none.
+// rtt returns the round-trip time in use for the cluster; 0 if there is none.
 func (s *Standing) rtt(cluster string) time.Duration {
 	if i := s.table.State.ClusterIndex(cluster); i >= 0 {
 		return s.rtts[i]

@@ -1,9 +1,9 @@
-// Package steer decides which cluster a client is sent to: model, verdicts and
-// location in, ordered candidates with their reasons out. It is pure: it does
+// Package steer decides to which cluster a client is sent: from the model, verdicts and
+// the client's location it computes ordered candidates with reasons. It is pure: it does
 // no I/O and knows no DNS.
 //
-// Ranking is compiled: one order of clusters per location, and per function a
-// mask of clusters per tier. An answer is the first set bit in the order.
+// Ranking is compiled: one order of clusters per location, and per function a mask of
+// clusters per tier. The answer is the first cluster in the order that is in the mask.
 // Tables and Standings are immutable and may be read from any goroutine.
 package steer
 
@@ -14,14 +14,14 @@ import (
 	"github.com/nearcast/nearcast/internal/health"
 )
 
-// Tier ranks candidates before any policy does: a later tier is used only where
-// every earlier one is empty.
+// Tier ranks candidates before any policy does: a tier is used only if every earlier one
+// is empty.
 type Tier uint8
 
 // The tiers, best first.
 const (
 	Up Tier = iota
-	// Thin candidates are up in a region of which too few are.
+	// Thin candidates are up, but in a region in which too few are.
 	Thin
 	Leaving
 	Unknown
@@ -29,20 +29,21 @@ const (
 	tiers
 )
 
-// String returns the tier as verdicts are shown.
+// String returns the tier as it is shown in verdicts.
 func (t Tier) String() string { return [...]string{"up", "thin", "leaving", "unknown", "down"}[t] }
 
-// Tiers are all tiers, best first.
+// Tiers lists all tiers, best first.
 var Tiers = [tiers]Tier{Up, Thin, Leaving, Unknown, Down}
 
-// Verdict is a candidate's tier with its reason.
+// Verdict is the tier of a candidate with the reason.
 type Verdict struct {
 	Tier   Tier
 	Reason string
 }
 
-// Judge ranks a placement: probes decide whether it is up or down; where they
-// have no verdict Karmada does; a placement that is up but about to go is leaving.
+// Judge assigns a placement to a tier: probes decide whether it is up or down; without a
+// probe verdict Karmada decides; a placement that is up but about to be removed is
+// leaving.
 func Judge(p *federation.Placement, c *federation.Cluster, probe health.Verdict) Verdict {
 	v := judgeAlive(p, c, probe)
 	if v.Tier != Up {
@@ -65,8 +66,8 @@ func judgeAlive(p *federation.Placement, c *federation.Cluster, probe health.Ver
 	case health.Down:
 		return Verdict{Down, "probe fails: " + reasonOf(probe)}
 	case health.Up:
-		// Connecting to a gateway that functions share proves that it can be
-		// reached, not that this function answers.
+		// A successful connection to a gateway that functions share only proves that the
+		// gateway is reachable, not that this function answers.
 		if why := p.Silent(); why != "" && p.ProbesGateway && p.Target.Value().Kind == federation.ProbeTCP {
 			return Verdict{Down, why + ", and the probe reaches a shared gateway only"}
 		}
@@ -87,7 +88,7 @@ func judgeAlive(p *federation.Placement, c *federation.Cluster, probe health.Ver
 	return Verdict{Unknown, "no probe verdict, " + word(p)}
 }
 
-// word is what Karmada says of a placement that is not silent.
+// word describes Karmada's health of a placement that is not silent.
 func word(p *federation.Placement) string {
 	if p.Health == federation.Unhealthy {
 		return fmt.Sprintf("Karmada says Unhealthy, with %d ready of %d replicas", p.Capacity.Ready, p.Capacity.Desired)
@@ -102,9 +103,9 @@ func reasonOf(probe health.Verdict) string {
 	return probe.Reason
 }
 
-// Site is where this instance runs.
+// Site describes where this instance runs.
 type Site struct {
-	// Cluster is the site's Karmada cluster; "" for a resolver that is on none.
+	// Cluster is the site's Karmada cluster; "" for a resolver outside of any cluster.
 	Cluster string
 	// Region, Zones and Coordinates are for a site without a cluster.
 	Region      string
@@ -112,7 +113,7 @@ type Site struct {
 	Coordinates *federation.Coordinates
 }
 
-// String returns the cluster, or the region for a site on none.
+// String returns the cluster, or the region if the site has no cluster.
 func (s Site) String() string {
 	if s.Cluster != "" {
 		return s.Cluster

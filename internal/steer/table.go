@@ -11,22 +11,22 @@ import (
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// Options are what the operator decides about steering.
+// Options are the operator's choices for steering.
 type Options struct {
 	Site Site
-	// Policy is for functions that name none.
+	// Policy applies to functions that name none.
 	Policy *policy.Rule
-	// Horizons are all but the default one.
+	// Horizons are all horizons except the default one.
 	Horizons []string
-	// Independent lets each address family be answered from a cluster of its own.
+	// Independent allows each address family to be answered from a different cluster.
 	Independent bool
 	Load        Load
 	Drains      []Drain
-	// Locations is the table whose IDs queries carry.
+	// Locations is the table to which the location IDs in queries refer.
 	Locations *locate.Table
 }
 
-// Table is a State compiled for answering.
+// Table is a State compiled for answering queries.
 type Table struct {
 	State *federation.State
 	Options
@@ -34,47 +34,47 @@ type Table struct {
 	home int   // the site's own cluster, or -1
 	here place // where the site is
 	*geography
-	// rule is the meaning of Options.Policy.
+	// rule is the compiled form of Options.Policy.
 	rule  *rule
 	costs []float64
-	// seeds are a hash of each cluster's name.
+	// seeds are hashes of the clusters' names.
 	seeds     []uint64
 	functions vector.Vector[compiled]
-	// drained says by cluster why it is drained at this site.
+	// drained says, by cluster, why it is drained at this site.
 	drained []string
 	*memo
 }
 
-// memo interns what functions have in common. It is handed on from Table to Table,
-// and used only where the next is made.
+// memo stores values that functions have in common. It is passed on from Table to Table,
+// and is used only while the next Table is made.
 type memo struct {
 	modifiers map[string]*Modifier
 	standings map[string]*stood
 }
 
-// mostInterned bounds what a memo holds of the past: beyond it all is found anew,
-// and what is in use stays in use.
+// mostInterned bounds the values that a memo holds: beyond it the memo starts over, and
+// values in use stay in use.
 const mostInterned = 1 << 14
 
 func newMemo() *memo {
 	return &memo{modifiers: map[string]*Modifier{}, standings: map[string]*stood{}}
 }
 
-// geography is what follows from where clusters and locations are. Most changes
-// of a State leave it as it is.
+// geography is derived from where clusters and locations are. Most changes of a State do
+// not affect it.
 type geography struct {
 	orders []Order
 	// latencies are estimates in milliseconds, by location and cluster.
 	latencies [][]float32
-	// local are the locations whose clients are at this site; they use the
-	// Standing's order and latencies, which know what was measured.
+	// local marks the locations whose clients are at this site; they use the Standing's
+	// order and latencies, which include measurements.
 	local []bool
 }
 
-// compiled is what a query needs of one function, in one line of the processor's cache:
-// where there are many functions, every other line is one that the cache does not have.
-// The allocator has eight bytes before a page of them, so that the last eight are on the
-// next line: the capacity of placements, which nobody reads.
+// compiled is what a query needs of one function, in one cache line: with many functions,
+// every additional line is a cache miss. The allocator puts eight bytes before a page of
+// them, so that the last eight bytes are on the next line: those are the capacity of
+// placements, which nobody reads.
 type compiled struct {
 	rule     *rule
 	modifier *Modifier
@@ -83,13 +83,13 @@ type compiled struct {
 	grain    Grain
 	anycast  bool
 	all      bool
-	// v4 and v6 say whether any placement has an address of the family.
+	// v4 and v6 report whether any placement has an address of the family.
 	v4, v6     bool
 	placements federation.Placements
 }
 
-// Compile makes the Table of a state. From before, which may be nil, it takes
-// what did not change. Tables that follow from one another are made by one goroutine.
+// Compile makes the Table of a state. It reuses what did not change since before, which
+// may be nil. Tables that are derived from one another must be made by one goroutine.
 func Compile(state *federation.State, opts Options, before *Table) *Table {
 	t := &Table{State: state, Options: opts, home: state.ClusterIndex(opts.Site.Cluster), rule: newRule(opts.Policy)}
 	t.here = place{opts.Site.Region, opts.Site.Zones, opts.Site.Coordinates}
@@ -115,7 +115,7 @@ func Compile(state *federation.State, opts Options, before *Table) *Table {
 	return t
 }
 
-// compileFrom compiles the functions that are not as they were before.
+// compileFrom compiles the functions that differ from those of before.
 func (t *Table) compileFrom(before *Table) {
 	t.memo = newMemo()
 	var old vector.Vector[*federation.Function]
@@ -136,7 +136,8 @@ func (t *Table) compileFrom(before *Table) {
 	t.functions = functions.Vector()
 }
 
-// sameClusters reports whether masks, modifiers and classes mean the same in both.
+// sameClusters reports whether masks, modifiers and classes have the same meaning in
+// both.
 func (t *Table) sameClusters(before *Table) bool {
 	return t.Independent == before.Independent && slices.Equal(t.Horizons, before.Horizons) &&
 		slices.EqualFunc(t.State.Clusters, before.State.Clusters, func(a, b federation.Cluster) bool { return a.Name == b.Name })
@@ -159,7 +160,7 @@ func (t *Table) survey() *geography {
 	return g
 }
 
-// sameGeography reports whether all that survey reads is as it was.
+// sameGeography reports whether nothing that survey reads has changed.
 func (t *Table) sameGeography(before *Table) bool {
 	return t.home == before.home && t.here.equal(before.here) &&
 		slices.EqualFunc(t.State.Clusters, before.State.Clusters, func(a, b federation.Cluster) bool {
@@ -167,8 +168,8 @@ func (t *Table) sameGeography(before *Table) bool {
 		})
 }
 
-// isHere reports whether a location's clients are at this site: in its zone, or
-// in its region where the location names no zone.
+// isHere reports whether a location's clients are at this site: in its zone, or in its
+// region if the location names no zone.
 func (t *Table) isHere(l locate.Location) bool {
 	if l.Region == "" || l.Region != t.here.region {
 		return false
@@ -207,8 +208,8 @@ func (m *memo) intern(one *Modifier) *Modifier {
 	return one
 }
 
-// seedOf is the same in every process: two servers of one site must send one
-// client to one cluster.
+// seedOf returns the same value in every process: two servers of one site must send a
+// client to the same cluster.
 func seedOf(name string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(name))
@@ -223,7 +224,8 @@ func (t *Table) RuleOf(f *federation.Function) *policy.Rule {
 	return t.Policy
 }
 
-// ruleOf returns the meaning of RuleOf; functions without a policy of their own share one.
+// ruleOf returns the compiled form of RuleOf; functions without a policy of their own
+// share one.
 func (t *Table) ruleOf(f *federation.Function) *rule {
 	if f.Policy == nil {
 		return t.rule
@@ -231,13 +233,13 @@ func (t *Table) ruleOf(f *federation.Function) *rule {
 	return newRule(f.Policy)
 }
 
-// Placements returns the function's.
+// Placements returns the placements of the function.
 func (t *Table) Placements(function int) federation.Placements {
 	return t.functions.Ptr(function).placements
 }
 
-// HasFamily reports whether any placement of the function has an IPv6 address,
-// or an IPv4 address.
+// HasFamily reports whether any placement of the function has an IPv6 address (if v6 is
+// set) or an IPv4 address.
 func (t *Table) HasFamily(function int, v6 bool) bool {
 	c := t.functions.Ptr(function)
 	if v6 {

@@ -6,15 +6,15 @@ import (
 	"github.com/nearcast/nearcast/internal/locate"
 )
 
-// Vantage is where clients are that no location of the table need stand for: those
-// of a whole region, whose routes are exported.
+// Vantage is a position of clients for which the table need not have a location: those of
+// a whole region, whose routes are exported.
 type Vantage struct {
 	order   Order
 	latency []float32
 	local   bool
 }
 
-// From returns the Vantage of the location, which the table need not have.
+// From returns the Vantage of the location, which need not be in the table.
 func (t *Table) From(l locate.Location) *Vantage {
 	if t.isHere(l) {
 		return &Vantage{local: true}
@@ -23,8 +23,8 @@ func (t *Table) From(l locate.Location) *Vantage {
 	return &Vantage{order: t.orderFrom(from), latency: t.latenciesFrom(from)}
 }
 
-// amongst policies send clients of one location to several members of the mask,
-// which is not empty.
+// amongst policies send clients of one location to several members of the mask, which
+// must not be empty.
 type amongst interface {
 	amongst(mask Mask, in Input) Mask
 }
@@ -35,7 +35,7 @@ func (sticky) amongst(mask Mask, in Input) Mask { return weighty(mask, in) }
 
 func (spread) amongst(mask Mask, _ Input) Mask { return mask }
 
-// weighty returns the members that have a weight; the nearest where none has.
+// weighty returns the members that have a weight, or the nearest if none has.
 func weighty(mask Mask, in Input) Mask {
 	some := make(Mask, len(mask))
 	for c := mask.next(0); c >= 0; c = mask.next(c + 1) {
@@ -49,10 +49,10 @@ func weighty(mask Mask, in Input) Mask {
 	return some
 }
 
-// Reach appends to dst every cluster that some client of the question's location
-// is sent to now, whatever its address and whenever it asks, in the clusters' own
-// order: what a fixed answer for all of them must hold. It returns the tier they
-// are in; anycast means the function's VIPs.
+// Reach appends to dst, in cluster order, every cluster to which any client of the
+// question's location is sent now, whatever its address and the time of its query: what a
+// fixed answer for all of them must contain. It returns their tier; anycast means the
+// function's VIPs.
 func (t *Table) Reach(dst []int, s *Standing, q Question) (clusters []int, tier Tier, anycast bool) {
 	c := t.functions.Ptr(q.Function)
 	if c.anycast {
@@ -75,7 +75,7 @@ func (t *Table) reach(dst []int, c *compiled, r *ranks, tier Tier, in Input) []i
 	all := make(Mask, len(mask))
 	switch {
 	case tier == Down:
-		all = mask // one of them may live
+		all = mask // one of them may be alive
 	case tier == Up && r.spare != nil:
 		for _, spare := range r.spare {
 			c.add(all, spare, in)
@@ -89,7 +89,7 @@ func (t *Table) reach(dst []int, c *compiled, r *ranks, tier Tier, in Input) []i
 	return dst
 }
 
-// add adds to all the members of mask that clients are sent to.
+// add adds to all the members of mask to which clients are sent.
 func (c *compiled) add(all, mask Mask, in Input) {
 	if p, ok := c.rule.Policy.(amongst); ok {
 		mask = p.amongst(mask, in)
@@ -101,24 +101,24 @@ func (c *compiled) add(all, mask Mask, in Input) {
 	all.set(c.rule.Pick(mask, in))
 }
 
-// SameRanking reports whether, of two Tables that followed from one another, both send
-// clients to the same clusters for a function that is in both and stands alike.
+// SameRanking reports whether two Tables that are derived from one another send clients
+// to the same clusters, for a function that is in both and has the same standing.
 func (t *Table) SameRanking(o *Table) bool {
 	return t == o || t.memo == o.memo && t.geography == o.geography && t.home == o.home &&
 		t.Policy == o.Policy && t.Load == o.Load && slices.Equal(t.costs, o.costs)
 }
 
-// Same reports whether the function's placements stand in both alike. It is in both
-// Tables, which rank alike.
+// Same reports whether the function's placements have the same standing in both. The
+// function must be in both Tables, which must rank alike.
 func (s *Standing) Same(o *Standing, function int) bool {
 	a, b := s.functions.At(function), o.functions.At(function)
 	return a == b || a.key == b.key
 }
 
-// SameSite reports whether clients at the site are as far from everything in both.
+// SameSite reports whether clients at the site are equally far from everything in both.
 func (s *Standing) SameSite(o *Standing) bool {
 	return slices.Equal(s.order, o.order) && slices.Equal(s.latency, o.latency)
 }
 
-// Local reports whether it is where the site is.
+// Local reports whether the Vantage is at the site.
 func (v *Vantage) Local() bool { return v.local }

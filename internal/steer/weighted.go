@@ -10,13 +10,13 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// weight is one cluster's annotated weight.
+// weight is the annotated weight of one cluster.
 type weight struct {
 	cluster int
 	value   uint32
 }
 
-// weights returns the function's weights of clusters that exist, lowest first.
+// weights returns the function's weights of existing clusters, lowest first.
 func (t *Table) weights(f *federation.Function) []weight {
 	var all []weight
 	for _, w := range f.Weights {
@@ -28,9 +28,9 @@ func (t *Table) weights(f *federation.Function) []weight {
 	return all
 }
 
-// shares returns the weights by cluster. Without any, replicas are the weights; a
-// placement that has none counts as one replica, or a cold function would never
-// be called.
+// shares returns the weights by cluster. Without annotated weights it uses replicas; a
+// placement without replicas counts as one replica, or a cold function would never be
+// called.
 func (t *Table) shares(f *federation.Function) *Modifier {
 	m := &Modifier{Weights: make([]uint32, len(t.State.Clusters))}
 	if len(f.Weights) == 0 {
@@ -44,9 +44,9 @@ func (t *Table) shares(f *federation.Function) *Modifier {
 	return m
 }
 
-// weighted shares answers out in proportion to the weights, smoothly: a client's
-// draws are a golden-ratio sequence, which comes closer to the weights than
-// chance does (Weyl, 1916).
+// weighted distributes answers smoothly in proportion to the weights: a client's draws
+// are a golden-ratio sequence, which is closer to the weights than random draws are
+// (Weyl, 1916).
 type weighted struct{}
 
 func (weighted) grain() Grain { return ByDraw }
@@ -78,8 +78,8 @@ func (weighted) Term(cluster int, in Input) string {
 	return fmt.Sprintf("weight %d", in.Modifier.Weights[cluster])
 }
 
-// sticky keeps a client's prefix on one cluster: weighted rendezvous hashing, so
-// that a cluster that goes or comes moves only its own clients (Thaler and
+// sticky keeps a client's prefix on one cluster: it uses weighted rendezvous hashing, so
+// that adding or removing a cluster moves only that cluster's own clients (Thaler and
 // Ravishankar, 1998; the logarithm is Schindelhauer and Schomaker's, 2005).
 type sticky struct{}
 
