@@ -1,4 +1,4 @@
-// Package unixpeer says who is at the other end of a Unix socket.
+// Package unixpeer identifies the process at the other end of a Unix socket.
 package unixpeer
 
 import (
@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PID returns the process at the other end of a connection: that which listens, where this
-// process has connected. It is 0 where it cannot be seen from here, as one in a container
-// cannot from another, or conn is no Unix socket.
+// PID returns the ID of the process at the other end of a connection: the listener, if
+// this process has connected. It returns 0 if the process is not visible from here, for
+// example in another container, or if conn is not a Unix socket.
 func PID(conn net.Conn) (pid int) {
 	c, ok := conn.(*net.UnixConn)
 	if !ok {
@@ -19,7 +19,7 @@ func PID(conn net.Conn) (pid int) {
 	if err != nil {
 		return 0
 	}
-	_ = raw.Control(func(fd uintptr) { // an error leaves 0
+	_ = raw.Control(func(fd uintptr) { // on error pid stays 0
 		if peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
 			pid = int(peer.Pid)
 		}
