@@ -1,14 +1,14 @@
-// Package vector is an immutable sequence whose changed copies share what did not
-// change. Reading costs two steps through memory and no allocation; a change costs
-// one page, and the list of pages.
+// Package vector implements an immutable sequence whose modified copies share what did
+// not change. Reading takes two memory accesses and no allocation; a change copies one
+// page, and the list of pages.
 //
-// A Vector may be read from any goroutine, an Editor belongs to one.
+// A Vector may be read from any goroutine; an Editor belongs to one.
 package vector
 
 import "iter"
 
-// A page is so long that the list of pages of a hundred thousand items and a page
-// of pointers are both a few KB.
+// The page length is chosen so that the list of pages for a hundred thousand items, and a
+// page of pointers, are both a few KB.
 const (
 	shift  = 7
 	length = 1 << shift
@@ -31,13 +31,13 @@ func Of[T any](items ...T) Vector[T] {
 	return e.Vector()
 }
 
-// Len returns how many items there are.
+// Len returns the number of items.
 func (v Vector[T]) Len() int { return v.len }
 
-// At returns item i, which is there.
+// At returns item i, which must exist.
 func (v Vector[T]) At(i int) T { return v.pages[i>>shift][i&(length-1)] }
 
-// Get returns item i, or the zero value where there is none.
+// Get returns item i, or the zero value if it does not exist.
 func (v Vector[T]) Get(i int) (item T) {
 	if i < v.len {
 		item = v.At(i)
@@ -45,7 +45,7 @@ func (v Vector[T]) Get(i int) (item T) {
 	return item
 }
 
-// Ptr returns where item i is, which is there and must not be changed.
+// Ptr returns a pointer to item i, which must exist and must not be modified.
 func (v Vector[T]) Ptr(i int) *T { return &v.pages[i>>shift][i&(length-1)] }
 
 // All returns the items with their indices.
@@ -59,8 +59,8 @@ func (v Vector[T]) All() iter.Seq2[int, T] {
 	}
 }
 
-// Changed returns the indices at which the two differ; an item that is not there
-// is as the zero value. Pages that the two share cost one comparison each.
+// Changed returns the indices at which the two differ; a missing item counts as the zero
+// value. Pages that the two share cost one comparison each.
 func Changed[T comparable](a, b Vector[T]) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		var none page[T]
@@ -84,16 +84,16 @@ func Changed[T comparable](a, b Vector[T]) iter.Seq[int] {
 	}
 }
 
-// Editor makes a changed copy.
+// Editor makes a modified copy.
 type Editor[T any] struct {
 	v     Vector[T]
-	owned []bool // by page; nil while nothing has changed
+	owned []bool // by page; nil if nothing has changed yet
 }
 
-// Edit returns an Editor that begins with v.
+// Edit returns an Editor that starts with v.
 func (v Vector[T]) Edit() *Editor[T] { return &Editor[T]{v: v} }
 
-// Set puts an item at i. Items between the length and i are the zero value.
+// Set sets item i. Items between the current length and i become the zero value.
 func (e *Editor[T]) Set(i int, item T) {
 	if e.owned == nil {
 		e.owned = make([]bool, len(e.v.pages), len(e.v.pages)+1)
@@ -111,11 +111,11 @@ func (e *Editor[T]) Set(i int, item T) {
 	e.v.len = max(e.v.len, i+1)
 }
 
-// Get returns item i as it is now, or the zero value where there is none.
+// Get returns the current item i, or the zero value if it does not exist.
 func (e *Editor[T]) Get(i int) T { return e.v.Get(i) }
 
-// Len returns how many items there are now.
+// Len returns the current number of items.
 func (e *Editor[T]) Len() int { return e.v.len }
 
-// Vector returns what was made. What it returned must not be edited further.
+// Vector returns the result. Do not edit it further.
 func (e *Editor[T]) Vector() Vector[T] { return e.v }
