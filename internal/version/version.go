@@ -1,5 +1,5 @@
-// Package version says which Nearcast this is. The file VERSION is the only place to
-// raise it: the programs, their images and the Helm chart take it from there, and
+// Package version contains the version of Nearcast. To raise it, change only the file
+// VERSION: the programs, their images and the Helm chart take it from there, and
 // manifests, which people apply as they are, are compared with it.
 package version
 
@@ -11,5 +11,5 @@ import (
 //go:embed VERSION
 var file string
 
-// Nearcast is the version, as semantic versioning has it.
+// Nearcast is the version, in semantic versioning.
 var Nearcast = strings.TrimSpace(file)
