@@ -1,5 +1,4 @@
-// Package check reads a Corefile with the parsers of all of Nearcast's plugins, and starts
-// nothing.
+// Package check reads a Corefile with the parsers of all of Nearcast's plugins. It starts nothing.
 package check
 
 import (
@@ -16,16 +15,16 @@ import (
 	"github.com/nearcast/nearcast/plugin/tcp"
 )
 
-// Report is what a Corefile holds, and what is to be said of it.
+// Report is what a Corefile holds, and the problems found in it.
 type Report struct {
-	// Blocks is the number of its server blocks; 0 where it cannot be parsed.
+	// Blocks is the number of its server blocks; 0 if it cannot be parsed.
 	Blocks int
 	// Sites are the configurations of the nearcast blocks that can be parsed.
 	Sites []site.Config
 	// PolicyZones are the names of the policy zones that are files, by file.
 	PolicyZones map[string]string
-	// Faults would keep the server from starting, or from doing what the Corefile says;
-	// Warnings are of what would start, and may not do what is meant.
+	// Faults would keep the server from starting, or from doing what the Corefile says. Warnings are about what
+	// would start, but may not do what is meant.
 	Faults, Warnings []error
 }
 
@@ -46,6 +45,6 @@ func Corefile(path string) Report {
 	}
 }
 
-// Open returns a warning for each of a Corefile's blocks that answers everybody for all
-// names, and is not said to be meant to.
+// Open returns a warning for each block of a Corefile that answers every client for all names, unless the Corefile
+// says that this is intended.
 func Open(path string, all []caddyfile.ServerBlock) []error { return blocks.Open(path, all) }

@@ -2,5 +2,5 @@
 
 package check
 
-// checkDirect leaves direct lines alone: the plugin is for Linux.
+// checkDirect leaves direct lines alone: the plugin runs on Linux only.
 func checkDirect(string) (faults, warnings []error) { return nil, nil }

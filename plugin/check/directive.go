@@ -17,7 +17,7 @@ import (
 var known = func() []string {
 	order, err := directives.Order()
 	if err != nil {
-		panic(err) // a programming error: CoreDNS lacks a plugin that ours stand behind
+		panic(err) // a programming error: CoreDNS lacks a plugin that ours are placed after
 	}
 	return order
 }()
@@ -29,7 +29,7 @@ func unknownDirectives(path string, blocks []caddyfile.ServerBlock) (faults []er
 			if slices.Contains(known, name) {
 				continue
 			}
-			at := block.Tokens[name][0] // with a file if that is imported
+			at := block.Tokens[name][0] // with a file if it is imported
 			reason := "no plugin of this CoreDNS has this name"
 			if slices.Contains(dnsserver.Directives, name) {
 				reason = "the minimal image lacks this plugin; the image whose tag ends in -full has it"
@@ -42,10 +42,10 @@ func unknownDirectives(path string, blocks []caddyfile.ServerBlock) (faults []er
 	return faults
 }
 
-// maxTypo is how many letters may be wrong, less than half of the word.
+// maxTypo is the most letters that may be wrong. They must be less than half of the word.
 const maxTypo = 2
 
-// NearestDirective returns the directive that a word is, or may be a misspelling of; else "".
+// NearestDirective returns the directive that a word is or may be a misspelling of, or "" if there is none.
 func NearestDirective(word string) string {
 	best, distance := "", min(maxTypo, (len(word)-1)/2)+1
 	for _, name := range known {
