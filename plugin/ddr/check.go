@@ -15,13 +15,13 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/certificate"
 )
 
-// Check reads the ddr lines of a Corefile with the server's own parser, compares them
-// with what the Corefile serves, and starts nothing. It returns what would keep the
-// server from starting or lead clients nowhere, and what only some clients would miss.
+// Check reads the ddr lines of a Corefile with the server's own parser, and compares them with what the Corefile
+// serves. It starts nothing. It returns the errors that would keep the server from starting or lead clients
+// nowhere, and warnings about what only some clients would miss.
 func Check(path string) (faults, warnings []error) {
 	read, err := blocks.Read(path)
 	if err != nil {
-		return nil, nil // who checks the Corefile as a whole says so
+		return nil, nil // the check of the whole Corefile reports this
 	}
 	r := &report{path: path, all: read, now: time.Now(), said: map[string]bool{}}
 	for _, block := range read {
@@ -36,7 +36,7 @@ func Check(path string) (faults, warnings []error) {
 	return r.faults, r.warnings
 }
 
-// Designations returns those of all ddr lines of a Corefile, each once.
+// Designations returns the designations of all ddr lines of a Corefile, without duplicates.
 func Designations(path string) (all []Designation, _ error) {
 	read, err := blocks.Read(path)
 	if err != nil {
@@ -61,7 +61,7 @@ func Designations(path string) (all []Designation, _ error) {
 	return all, nil
 }
 
-// stanzaOf parses the ddr line of a block; nil without one.
+// stanzaOf parses the ddr line of a block, or returns nil if it has none.
 func stanzaOf(path string, block caddyfile.ServerBlock) (*stanza, error) {
 	tokens := block.Tokens["ddr"]
 	if len(tokens) == 0 {
@@ -70,13 +70,13 @@ func stanzaOf(path string, block caddyfile.ServerBlock) (*stanza, error) {
 	return parse(&caddy.Controller{Dispenser: caddyfile.NewDispenserTokens(path, tokens), ServerBlockKeys: block.Keys})
 }
 
-// report is what is found in one Corefile.
+// report collects the findings for one Corefile.
 type report struct {
 	path             string
 	all              []caddyfile.ServerBlock
 	now              time.Time
 	faults, warnings []error
-	said             map[string]bool // lines that are imported are judged in each block, and said once
+	said             map[string]bool // lines that are imported are judged in each block, and reported once
 }
 
 func (r *report) fault(d *Designation, format string, args ...any) {
@@ -94,7 +94,7 @@ func (r *report) say(to *[]error, d *Designation, format string, args ...any) {
 	}
 }
 
-// judge compares the designations of a block that are for this Corefile's servers.
+// judge checks those designations of a block that are for this Corefile's servers.
 func (r *report) judge(block caddyfile.ServerBlock, s *stanza) {
 	for i := range s.designations {
 		d := &s.designations[i]
@@ -114,8 +114,8 @@ func (r *report) judge(block caddyfile.ServerBlock, s *stanza) {
 	}
 }
 
-// askedAt returns the addresses that clients ask without encryption, as far as the
-// Corefile has them: those of bind or direct, or else the designation's hints.
+// askedAt returns the addresses that clients query without encryption, as far as the Corefile has them: those of
+// bind or direct, or else the designation's hints.
 func askedAt(block caddyfile.ServerBlock, d *Designation) (addrs []netip.Addr) {
 	if !isPlain(block) {
 		return nil
@@ -137,13 +137,13 @@ func askedAt(block caddyfile.ServerBlock, d *Designation) (addrs []netip.Addr) {
 	return d.Hints
 }
 
-// isPlain reports whether the block is asked without encryption.
+// isPlain reports whether the block serves unencrypted DNS.
 func isPlain(block caddyfile.ServerBlock) bool { return len(blocks.Served(block.Keys)) > 0 }
 
-// carriers are the keys' prefixes of CoreDNS by protocol.
+// carriers are CoreDNS's key prefixes by protocol.
 var carriers = map[string]string{"dot": transport.TLS, "doq": transport.QUIC, "h2": transport.HTTPS, "h3": transport.HTTPS3}
 
-// judgeProtocol finds the block that serves a protocol, and compares its certificate.
+// judgeProtocol finds the block that serves a protocoland checks its certificate.
 func (r *report) judgeProtocol(d *Designation, protocol string, asked []netip.Addr) {
 	carrier, port := carriers[protocol], strconv.Itoa(int(d.PortOf(protocol)))
 	var serving []caddyfile.ServerBlock
@@ -161,7 +161,7 @@ func (r *report) judgeProtocol(d *Designation, protocol string, asked []netip.Ad
 	}
 }
 
-// judgeHints finds hints at which the block does not listen.
+// judgeHints finds hints on which the block does not listen.
 func (r *report) judgeHints(d *Designation, protocol string, block caddyfile.ServerBlock) {
 	bound, everywhere := blocks.Bound(block)
 	if everywhere || len(bound) < len(blocks.Hosts(block)) {
@@ -174,14 +174,14 @@ func (r *report) judgeHints(d *Designation, protocol string, block caddyfile.Ser
 	}
 }
 
-// judgeCertificate compares a block's certificate with the addresses that clients ask.
+// judgeCertificate compares a block's certificate with the addresses that clients query.
 func (r *report) judgeCertificate(d *Designation, protocol string, block caddyfile.ServerBlock, asked []netip.Addr) {
 	of, named := certificate.FilesOf(block, rootOf(block))
 	if !named {
 		if len(block.Tokens["tls"]) == 0 {
 			r.fault(d, "%s: its server block has no tls, so it serves without a certificate", protocol)
 		}
-		return // ACME's is not here
+		return // an ACME certificate is not on disk
 	}
 	leaf, err := certificate.Read(of, r.now)
 	if err != nil {
@@ -204,10 +204,10 @@ func (r *report) judgeCertificate(d *Designation, protocol string, block caddyfi
 	}
 }
 
-// private reports whether RFC 9462, section 4.3, lets clients do without the address.
+// private reports whether RFC 9462, section 4.3, lets clients accept a certificate without the address.
 func private(a netip.Addr) bool { return a.IsPrivate() || a.IsLinkLocalUnicast() }
 
-// rootOf returns what the block's root says; "" without one.
+// rootOf returns the directory of the block's root directive, or "" if it has none.
 func rootOf(block caddyfile.ServerBlock) string {
 	root := caddyfile.NewDispenserTokens("", block.Tokens["root"])
 	if root.Next() && root.NextArg() {

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// special is the name of RFC 9462, section 6.4, which is never asked of others.
+	// special is the name of RFC 9462, section 6.4, which is never queried at other servers.
 	special = "resolver.arpa."
-	// label is before a resolver's name in questions for its designations (RFC 9461).
+	// label precedes a resolver's name in queries for its designations (RFC 9461).
 	label = "_dns."
 )
 
@@ -26,10 +26,9 @@ type DDR struct {
 	answers
 }
 
-// answers is what a block answers; it is immutable.
+// answers is what a block answers. It is immutable.
 type answers struct {
-	// designated are the records without an owner, with the addresses beside them, by
-	// the name that is asked.
+	// designated are the records without an owner, with the addresses that go with them, by query name.
 	designated map[string]designated
 	soa        *dns.SOA
 	ns         *dns.NS
@@ -41,7 +40,7 @@ type designated struct {
 }
 
 func answersOf(all []Designation, ttl uint32) answers {
-	// As RFC 6303, section 3, has it, but kept no longer than a designation would be.
+	// As in RFC 6303, section 3, but cached no longer than a designation would be.
 	a := answers{
 		designated: map[string]designated{},
 		soa: &dns.SOA{
@@ -60,7 +59,7 @@ func answersOf(all []Designation, ttl uint32) answers {
 	return a
 }
 
-// add has a designation among the answers for a name.
+// add adds a designation to the answers for a name.
 func (a answers) add(name string, d *Designation, ttl uint32) {
 	there := a.designated[name]
 	there.records = append(there.records, d.record(ttl))
@@ -89,17 +88,17 @@ func (d *DDR) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (i
 	return dns.RcodeSuccess, nil
 }
 
-// fit makes a reply over plain UDP no longer than what passes every network.
+// fit limits a reply over plain UDP to the size that passes every network.
 func fit(ctx context.Context, w dns.ResponseWriter, r, reply *dns.Msg) {
 	if !udp.Plain(ctx, w) {
 		return
 	}
 	state := request.Request{W: w, Req: r}
-	state.SizeAndDo(reply) // later an OPT would come on top
+	state.SizeAndDo(reply) // CoreDNS would add an OPT later
 	udp.Fit(reply, min(udp.Size(r), udp.MaxSize))
 }
 
-// answer returns the reply, and how it is counted; nil for questions of others.
+// answer returns the reply and the label under which it is counted, or nil for names that are not ours.
 func (d *DDR) answer(r *dns.Msg) (reply *dns.Msg, answer string) {
 	q := r.Question[0]
 	if r.Opcode != dns.OpcodeQuery || q.Qclass != dns.ClassINET {
@@ -112,7 +111,7 @@ func (d *DDR) answer(r *dns.Msg) (reply *dns.Msg, answer string) {
 	}
 	reply = new(dns.Msg).SetReply(r)
 	reply.Authoritative = true
-	reply.RecursionAvailable = true // as of the resolver that was asked
+	reply.RecursionAvailable = true // as for the resolver that was asked
 	switch {
 	case known:
 		there.fill(reply)
@@ -129,8 +128,8 @@ func (d *DDR) answer(r *dns.Msg) (reply *dns.Msg, answer string) {
 	return reply, "designation"
 }
 
-// belowSpecial reports whether the name is resolver.arpa or below it. Most are not, and
-// are told by their end.
+// belowSpecial reports whether the name is resolver.arpa or below it. Most names are not, which their last label
+// shows.
 func belowSpecial(name string) bool {
 	above := len(name) - len(special)
 	return above >= 0 && strings.EqualFold(name[above:], special) && dns.IsSubDomain(special, name)
@@ -145,11 +144,10 @@ func (d *DDR) designatedFor(q dns.Question) (there designated, known bool) {
 	return there, known
 }
 
-// fill puts copies into the reply, as plugins in front may change them; the owner is
-// written as it was asked.
+// fill puts copies into the reply, because plugins in front may change them. The owner is spelled as in the query.
 func (there designated) fill(reply *dns.Msg) {
 	for _, rr := range there.records {
-		own := *rr // values are shared, and nobody changes these
+		own := *rr // values are shared: no plugin changes them
 		own.Hdr.Name = reply.Question[0].Name
 		reply.Answer = append(reply.Answer, &own)
 	}

@@ -13,29 +13,29 @@ import (
 // Designation is one encrypted resolver that clients may use in place of this one.
 type Designation struct {
 	At arguments.Position
-	// Priority is 1 to 65535; the lowest is tried first.
+	// Priority is 1 to 65535; clients try the lowest first.
 	Priority uint16
 	// Target is fully qualified, in lower case.
 	Target string
-	// Protocols are of protocols, each once.
+	// Protocols are keys of protocols, without duplicates.
 	Protocols []string
-	// Port is 0 where each protocol has its own.
+	// Port is 0 if each protocol uses its default.
 	Port uint16
-	// Path is the URI template of DNS over HTTPS (RFC 9461, section 5); empty without it.
+	// Path is the URI template of DNS over HTTPS (RFC 9461, section 5); empty if DoH is not served.
 	Path string
 	// Hints are addresses of the target.
 	Hints []netip.Addr
-	// Elsewhere is set for another server than that of the Corefile.
+	// Elsewhere is set if the designation is for a server outside the Corefile.
 	Elsewhere bool
 }
 
-// protocols are the default ports by the protocols' names for ALPN (RFC 7858, 9250, 8484).
+// protocols maps ALPN protocol names to default ports (RFC 7858, 9250, 8484).
 var protocols = map[string]uint16{"dot": 853, "doq": 853, "h2": 443, "h3": 443}
 
 // overHTTPS reports whether the protocol needs a path.
 func overHTTPS(protocol string) bool { return protocol == "h2" || protocol == "h3" }
 
-// PortOf returns where a protocol of the designation is served.
+// PortOf returns the port at which the designation serves a protocol.
 func (d *Designation) PortOf(protocol string) uint16 {
 	if d.Port != 0 {
 		return d.Port
@@ -43,8 +43,8 @@ func (d *Designation) PortOf(protocol string) uint16 {
 	return protocols[protocol]
 }
 
-// Params returns what RFC 9461 says of the designation, without hints: RFC 9463,
-// section 3.1.5, has addresses apart.
+// Params returns the designation's SvcParams as in RFC 9461, without hints: RFC 9463, section 3.1.5, carries
+// addresses separately.
 func (d *Designation) Params() []dns.SVCBKeyValue {
 	params := []dns.SVCBKeyValue{&dns.SVCBAlpn{Alpn: d.Protocols}}
 	if slices.ContainsFunc(d.Protocols, func(p string) bool { return d.PortOf(p) != protocols[p] }) {

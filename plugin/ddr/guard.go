@@ -10,13 +10,12 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
-// guarded marks a configuration whose blocks have their guards.
+// guarded marks a configuration whose blocks have been guarded.
 type guarded struct{}
 
-// Guard has every server block answer for resolver.arpa that would ask others: one
-// without a ddr line says NODATA. It is for the setup of plugins behind ddr in the
-// order, before they add their own handler; only the first call for a configuration
-// does something.
+// Guard makes every server block that would forward queries for resolver.arpa answer them itself: one without a ddr
+// line says NODATA. Call it from the setup of plugins behind ddr in the order, before they add their own handler.
+// Only the first call for a configuration has an effect.
 func Guard(c *caddy.Controller) error {
 	if c.Get(guarded{}) != nil {
 		return nil
@@ -35,8 +34,8 @@ func Guard(c *caddy.Controller) error {
 	return nil
 }
 
-// asksOthers reports whether questions about resolver.arpa reach a block of these keys
-// among those for other names. One for resolver.arpa alone is the operator's own answer.
+// asksOthers reports whether a block with these keys that resolves other names would get queries for resolver.arpa.
+// A block for resolver.arpa alone is the operator's own answer.
 func asksOthers(keys []string) bool {
 	for _, key := range keys {
 		for _, zone := range plugin.Host(key).NormalizeExact() {

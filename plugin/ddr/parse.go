@@ -17,25 +17,23 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/arguments"
 )
 
-// stanza is one ddr line with its block, parsed and checked.
+// stanza is one ddr directive with its block, parsed and checked.
 type stanza struct {
 	at           arguments.Position
 	designations []Designation
 	ttl          uint32 // seconds
 }
 
-// maxTTL is a day, in seconds: a client that keeps a designation longer keeps it beyond
-// most changes.
+// maxTTL is a day, in seconds: a client that keeps a designation longer would miss most changes.
 const maxTTL = 86400
 
 // servedPath is the only path at which CoreDNS answers DNS over HTTPS.
 const servedPath = "/dns-query{?dns}"
 
-// defaults is a stanza that designates nothing. Its TTL is short enough that clients
-// find a designation soon after it was made.
+// defaults is a stanza that designates nothing. Its TTL is short so that clients find a new designation soon.
 func defaults() *stanza { return &stanza{ttl: 300} }
 
-// parse reads the line; what is not right is an error with its line.
+// parse reads the directive. An error names the line.
 func parse(c *caddy.Controller) (*stanza, error) {
 	s := defaults()
 	lines, ttlLine := 0, 0
@@ -81,7 +79,7 @@ func (s *stanza) parseKey(c *caddy.Controller, ttlLine *int) error {
 	return nil
 }
 
-// rank gives the designations without a priority that of their line.
+// rank gives each designation without a priority its position as priority.
 func (s *stanza) rank() {
 	for i := range s.designations {
 		if s.designations[i].Priority == 0 {
@@ -90,7 +88,7 @@ func (s *stanza) rank() {
 	}
 }
 
-// keys take their arguments, and say what is wrong with them; parse adds the line.
+// keys parse their arguments and return what is wrong with them; parse adds the line.
 var keys = map[string]func(s *stanza, at arguments.Position, args []string) error{
 	"designate": (*stanza).parseDesignate,
 	"ttl":       (*stanza).parseTTL,
@@ -109,7 +107,7 @@ func (s *stanza) parseTTL(_ arguments.Position, args []string) error {
 	return nil
 }
 
-// maxDesignations bounds an answer to a question that anybody may ask with a forged source.
+// maxDesignations bounds the size of an answer to a query that anybody may send with a forged source.
 const maxDesignations = 8
 
 func (s *stanza) parseDesignate(at arguments.Position, args []string) error {
@@ -146,7 +144,7 @@ func (d *Designation) parseTarget(text string) error {
 	return nil
 }
 
-// options take what follows them, and return how many words that were.
+// options parse the words that follow them and return how many they used.
 var options = map[string]func(*Designation, []string) (int, error){
 	"port":      (*Designation).parsePort,
 	"priority":  (*Designation).parsePriority,
@@ -155,7 +153,7 @@ var options = map[string]func(*Designation, []string) (int, error){
 	"elsewhere": func(d *Designation, _ []string) (int, error) { d.Elsewhere = true; return 0, nil },
 }
 
-// parseOption reads a protocol, or an option with what follows it.
+// parseOption reads a protocol, or an option with its arguments.
 func (d *Designation) parseOption(args []string) (taken int, err error) {
 	word := args[0]
 	if _, ok := protocols[word]; ok {
@@ -180,7 +178,7 @@ func (d *Designation) parsePort(args []string) (int, error) { return number(&d.P
 
 func (d *Designation) parsePriority(args []string) (int, error) { return number(&d.Priority, args) }
 
-// number reads one from 1 to 65535.
+// number reads a number from 1 to 65535.
 func number(to *uint16, args []string) (int, error) {
 	if len(args) == 0 {
 		return 0, errors.New("takes a number from 1 to 65535")
@@ -233,7 +231,7 @@ func (d *Designation) parseHints(args []string) (int, error) {
 	return len(args), nil
 }
 
-// complete says what is missing, or does not go together.
+// complete reports what is missing or contradictory.
 func (d *Designation) complete() error {
 	switch https := slices.ContainsFunc(d.Protocols, overHTTPS); {
 	case len(d.Protocols) == 0:
