@@ -15,13 +15,11 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/domain"
 )
 
-// Prompt is what a handler implements that knows for which names it answers
-// without waiting for anybody. Where it answers in a scratch.Scratch, it has also
-// to be that nothing between it and the server keeps the query.
+// Prompt is implemented by a handler that knows for which names it answers without waiting. If it answers in a
+// scratch.Scratch, it must also make sure that nothing between it and the server keeps the query.
 type Prompt interface {
-	// Prompt reports whether a query for the name, fully qualified and in lower case,
-	// would be answered without waiting. It must not wait itself, allocate, or keep the
-	// name; any goroutine may call it.
+	// Prompt reports whether a query for the name, which is fully qualified and in lower case, would be answered
+	// without waiting. It must not wait itself, allocate, or keep the name; any goroutine may call it.
 	Prompt(name []byte) bool
 }
 
@@ -32,14 +30,14 @@ type block struct {
 	// index and keys are the block's place and keys in the Corefile.
 	index int
 	keys  []string
-	// named are the addresses to answer on where the server listens on all.
+	// named are the addresses to answer on if the server listens on all.
 	named []netip.Addr
 
-	// answers is the handler that is prompt; nil until the block was judged.
+	// answers is the handler that implements Prompt; nil until the block was judged.
 	answers Prompt
-	// keeps is set where a plugin before it keeps something of a query.
+	// keeps is set if a plugin before that handler keeps something of a query.
 	keeps bool
-	// others are names at and below which other blocks answer.
+	// others are names that other blocks answer for, with everything below them.
 	others []string
 }
 
@@ -53,16 +51,15 @@ func (b *block) prompt(name []byte) bool {
 	return b.answers.Prompt(name)
 }
 
-// passing are the plugins that hand a query on, or answer it, without waiting for
-// anybody, as of CoreDNS 1.15, and whether they keep something of a query once it is
-// answered: dnstap writes later who asked.
+// passing are the plugins, as of CoreDNS 1.15, that pass a query on or answer it without waiting. The value says
+// whether they keep something of a query once it is answered: dnstap writes the client later.
 var passing = map[string]bool{
 	"acl": false, "any": false, "bufsize": false, "cancel": false, "chaos": false, "ddr": false, "dnssec": false, "dnstap": true, "errors": false,
 	"geoip": false, "header": false, "local": false, "loadbalance": false, "log": false, "metadata": false, "minimal": false,
 	"nsid": false, "prometheus": false, "rrl": false, "tsig": false,
 }
 
-// judge finds what answers promptly in the block, or says why it cannot be served directly.
+// judge finds the handler that answers promptly in the block, or says why the block cannot be served directly.
 func (b *block) judge(all []caddyfile.ServerBlock) (refusal string) {
 	if refusal := b.front(); refusal != "" {
 		return refusal
@@ -70,8 +67,8 @@ func (b *block) judge(all []caddyfile.ServerBlock) (refusal string) {
 	return b.beside(all)
 }
 
-// beside says why the block cannot be served directly for what else is served at its
-// port; else it notes what others answer for.
+// beside says why other blocks at the same port keep the block from being served directly. If none does, it notes
+// the names that they answer for.
 func (b *block) beside(all []caddyfile.ServerBlock) (refusal string) {
 	mine := blocks.Served(b.keys)
 	if len(mine) == 0 {
@@ -99,14 +96,14 @@ func (b *block) beside(all []caddyfile.ServerBlock) (refusal string) {
 			}
 		}
 	}
-	// Blocks for what is above this one's zones answer for none of its names.
+	// Blocks for zones above this one's answer for none of its names.
 	b.others = slices.DeleteFunc(b.others, func(zone string) bool {
 		return !slices.ContainsFunc(mine, func(z blocks.Zone) bool { return domain.Under([]byte(zone), z.Name) })
 	})
 	return ""
 }
 
-// front finds the handler that is prompt behind others that do not wait.
+// front finds the prompt handler behind plugins that do not wait.
 func (b *block) front() (refusal string) {
 	for _, h := range b.config.Handlers() {
 		if p, ok := h.(Prompt); ok {
@@ -128,8 +125,8 @@ func comesFirst(name string) string {
 
 const nobodyIsPrompt = "no plugin here knows that it answers without waiting, as nearcast does"
 
-// intruder returns a plugin of the block that changes how a port is read or
-// written for all blocks there, which a socket beside it would miss; "" for none.
+// intruder returns a plugin of the block that changes how a port is read or written for all blocks there, and that
+// a second socket would bypass; "" for none.
 func intruder(b caddyfile.ServerBlock) string {
 	for _, name := range []string{"dynupdate", "proxyproto", "shed"} {
 		if len(b.Tokens[name]) > 0 {
@@ -143,13 +140,13 @@ func atPortOf(mine []blocks.Zone, z blocks.Zone) bool {
 	return slices.ContainsFunc(mine, func(m blocks.Zone) bool { return m.Port == z.Port })
 }
 
-// address is one to answer on, with the server of CoreDNS's that it is beside.
+// address is an address to answer on, with the CoreDNS server that listens there.
 type address struct {
 	at     netip.AddrPort
 	server string // as dnsserver.Server.Addr
 }
 
-// addresses returns where the block is to be answered for.
+// addresses returns the addresses on which the block is answered.
 func (b *block) addresses() ([]address, error) {
 	var all []address
 	for _, z := range blocks.Served(b.keys) {

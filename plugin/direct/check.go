@@ -11,13 +11,12 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
-// Check reads the direct lines of a Corefile with the server's own parser, and
-// starts nothing. It returns what would keep the server from starting, and why a line
-// would be off.
+// Check reads the direct lines of a Corefile with the server's own parser. It starts nothing. It returns what would
+// keep the server from starting, and why a line would have no effect.
 func Check(path string) (faults, warnings []error) {
 	all, err := blocks.Read(path)
 	if err != nil {
-		return nil, nil // who checks the Corefile as a whole says so
+		return nil, nil // the check of the whole Corefile reports this
 	}
 	for i, block := range all {
 		tokens := block.Tokens["direct"]
@@ -44,11 +43,11 @@ func Check(path string) (faults, warnings []error) {
 	return faults, warnings
 }
 
-// waits are the plugins that are before nearcast in this repository's order and
-// that may wait for others. What a build of one's own adds only starting tells.
+// waits are the plugins that come before nearcast in this repository's order and may wait for other servers. For
+// plugins that your own build adds, only starting it shows whether they wait.
 var waits = []string{"trace", "dns64", "siit", "rewrite", "autopath", "rpz"}
 
-// frontOf is front of a block that is not started.
+// frontOf is front for a block that has not been started.
 func frontOf(block caddyfile.ServerBlock) (refusal string) {
 	for _, name := range waits {
 		if len(block.Tokens[name]) > 0 {
@@ -61,7 +60,7 @@ func frontOf(block caddyfile.ServerBlock) (refusal string) {
 	return ""
 }
 
-// misaddressed finds addresses that do not go with the block's bind.
+// misaddressed finds addresses that conflict with the block's bind.
 func (b *block) misaddressed(block caddyfile.ServerBlock) (faults []error) {
 	listens, everywhere := blocks.Bound(block)
 	if everywhere {

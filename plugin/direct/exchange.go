@@ -11,12 +11,12 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/scratch"
 )
 
-// exchange is a query and what is needed to answer it. Its reader uses it for the next
-// one where nobody can have kept anything of it.
+// exchange is a query and what is needed to answer it. Its reader reuses it for the next query if nothing can have
+// kept a part of it.
 type exchange struct {
 	active *active
-	ctx    context.Context //nolint:containedctx // that of every query of the exchange
-	// answer is what the handler that is prompt makes its answers in.
+	ctx    context.Context //nolint:containedctx // for every query of the exchange
+	// answer is the scratch room in which the prompt handler builds its answers.
 	answer *scratch.Scratch
 	writer writer
 
@@ -36,11 +36,11 @@ func newExchange(a *active, s *socket) *exchange {
 	return e
 }
 
-// reusable reports whether the exchange may have another query.
+// reusable reports whether the exchange can serve another query.
 func (e *exchange) reusable() bool { return e.answer.Reusable() && !e.active.keeps }
 
-// unpack reads a query that is plain and whose name has n octets as text, to what
-// dns.Msg.Unpack makes of it; false where that fails.
+// unpack reads a plain query whose name has n octets as text. The result is that of dns.Msg.Unpack; false if that
+// fails.
 func (e *exchange) unpack(query []byte, n int) bool {
 	e.query = dns.Msg{}
 	if e.unpackInPlace(query, headerSize+n+1) {
@@ -50,8 +50,8 @@ func (e *exchange) unpack(query []byte, n int) bool {
 	return e.query.Unpack(query) == nil
 }
 
-// unpackInPlace reads what most queries are, with nothing or an OPT after the question,
-// and in that no more than the client's subnet and a cookie. The rest of the question begins at.
+// unpackInPlace reads the most common queries: nothing or an OPT after the question, and in the OPT at most a
+// client subnet and a cookie. The rest of the question begins at.
 func (e *exchange) unpackInPlace(query []byte, at int) bool {
 	m := &e.query
 	name, off, err := dns.UnpackDomainName(query, headerSize)
@@ -97,7 +97,7 @@ func (e *exchange) unpackOPT(rr []byte) bool {
 // maxCookie is how many octets a COOKIE option has at most (RFC 7873, section 4).
 const maxCookie = 40
 
-// unpackOptions reads each of those that are known here at most once.
+// unpackOptions reads the options known here, each at most once.
 func (e *exchange) unpackOptions(rest []byte) bool {
 	subnet, cookie := false, false
 	for len(rest) > 0 {

@@ -13,15 +13,14 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
-// handover gives queries to a server of the kind that CoreDNS runs on each of its
-// sockets, which reads, checks, serves and refuses them as CoreDNS does. Its
-// net.PacketConn is where they come out.
+// handover passes queries to a server like the one that CoreDNS runs on each of its sockets. That server reads,
+// checks, serves and refuses them as CoreDNS does. It reads them from the handover's net.PacketConn.
 type handover struct {
 	socket *socket
 	server *dns.Server
 
 	queue chan datagram
-	// mu keeps what is put from coming after the last that is served.
+	// mu keeps put from adding a query after the last one that is served.
 	mu     sync.RWMutex
 	closed bool
 
@@ -37,12 +36,12 @@ type datagram struct {
 	from net.UDPAddr
 }
 
-// waiting is how many queries may be on their way from the reader to the server,
-// which does nothing with each but start a goroutine.
+// waiting is how many queries may be queued between the reader and the server, which only starts a goroutine for
+// each.
 const waiting = 64
 
-// newHandover serves what is put as s does.
-func newHandover(on *socket, s *dnsserver.Server, ctx context.Context) *handover { //nolint:revive // the context is what queries get
+// newHandover starts a server that handles each query as s does.
+func newHandover(on *socket, s *dnsserver.Server, ctx context.Context) *handover { //nolint:revive // becomes the context of the queries
 	h := &handover{socket: on, queue: make(chan datagram, waiting), started: make(chan struct{}), ended: make(chan struct{})}
 	// As in dnsserver.Server.ServePacket.
 	h.server = &dns.Server{
@@ -54,14 +53,14 @@ func newHandover(on *socket, s *dnsserver.Server, ctx context.Context) *handover
 	return h
 }
 
-// serve serves what is put until stop.
+// serve serves queries until stop.
 func (h *handover) serve() {
 	if err := h.server.ActivateAndServe(); err != nil {
 		log.Errorf("%s: %v", h.socket.local, err)
 	}
 }
 
-// stop ends serve once what was put is served, or the time is over.
+// stop ends serve once all queries are served or the time is over.
 func (h *handover) stop(within time.Duration) {
 	h.mu.Lock()
 	h.closed = true
@@ -71,15 +70,15 @@ func (h *handover) stop(within time.Duration) {
 	select {
 	case <-h.started: // with multisocket the next server takes over at once
 	case <-ctx.Done():
-		return // it has failed, and said so
+		return // it failed and has logged it
 	}
 	for len(h.queue) > 0 && ctx.Err() == nil {
 		time.Sleep(time.Millisecond)
 	}
-	_ = h.server.ShutdownContext(ctx) // what takes longer is cut off, as in CoreDNS
+	_ = h.server.ShutdownContext(ctx) // longer queries are cut off, as in CoreDNS
 }
 
-// put gives one query to the server; false if that has ended.
+// put gives one query to the server; false if the server has ended.
 func (h *handover) put(d datagram) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -109,8 +108,8 @@ func (h *handover) WriteTo(p []byte, to net.Addr) (int, error) {
 	return len(p), h.socket.send(p, addr.AddrPort())
 }
 
-// SetReadDeadline implements net.PacketConn. The server sets one that has passed
-// in order to end, and else only such as bound its look at whether it shall.
+// SetReadDeadline implements net.PacketConn. To end, the server sets a deadline in the past; the other deadlines
+// only bound how long it waits before it checks for the end.
 func (h *handover) SetReadDeadline(t time.Time) error {
 	if t.Before(time.Now()) {
 		h.end.Do(func() { close(h.ended) })

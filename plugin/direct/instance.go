@@ -20,8 +20,8 @@ type instance struct {
 	blocks []*block
 
 	mu sync.Mutex
-	// opened and answered are by the server that they are beside: the listeners, and the
-	// blocks that are answered directly. They are known before a server serves.
+	// opened and answered hold the listeners, and the blocks that are answered directly, by the CoreDNS server at
+	// the same address. They are known before a server serves.
 	opened   map[string][]*place
 	answered map[string][]*block
 }
@@ -43,8 +43,8 @@ func instanceOf(c *caddy.Controller) *instance {
 	})
 }
 
-// start judges the blocks and opens what those need that can be served. One that
-// cannot is told of, and CoreDNS serves it as ever.
+// start judges the blocks and opens the sockets of those that can be served directly. It logs why a block cannot;
+// CoreDNS then serves that block as usual.
 func (i *instance) start() error {
 	instances.Sweep()
 	all, err := i.corefile()
@@ -99,7 +99,7 @@ func (i *instance) open(b *block) error {
 	return nil
 }
 
-// serve has the listeners that are beside the server answer as it does.
+// serve makes the listeners at the server's addresses answer as it does.
 func (i *instance) serve(s *dnsserver.Server) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

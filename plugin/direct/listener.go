@@ -13,23 +13,23 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
-// listener answers on one address, with a socket and a reader for each processor.
-// It outlives the configuration that opened it where the next one wants it too: a
-// socket that is closed takes with it what the kernel has put into it.
+// listener answers on one address, with a socket and a reader for each processor. If the next configuration wants
+// it too, it outlives the one that opened it, because closing a socket loses the datagrams that the kernel has
+// queued in it.
 type listener struct {
 	addr    netip.AddrPort
 	readers []*reader
-	// places are those of whom has it open, the newest last; guarded by listeners.mu.
+	// places are the configurations that have it open, the newest last; guarded by listeners.mu.
 	places []*place
 
 	active  atomic.Pointer[active]
 	reading sync.WaitGroup
 }
 
-// place is a listener that one configuration has open.
+// place is one configuration's hold on a listener.
 type place struct {
 	*listener
-	// serves is closed once the listener answers as that configuration says.
+	// serves is closed once the listener answers as that configuration does.
 	serves chan struct{}
 	once   sync.Once
 }
@@ -37,25 +37,25 @@ type place struct {
 // active is what a listener serves from: a server of the running configuration.
 type active struct {
 	server *dnsserver.Server
-	// ctx is what that of every query is made of.
-	ctx context.Context //nolint:containedctx // it is the server's, and holds nothing of a query
-	// blocks are those of the server that are answered directly.
+	// ctx is the parent of every query's context.
+	ctx context.Context //nolint:containedctx // it belongs to the server and holds nothing of a query
+	// blocks are the server's blocks that are answered directly.
 	blocks []*block
-	// keeps is set where plugins may keep something of a query that is answered.
+	// keeps is set if plugins may keep something of an answered query.
 	keeps bool
 	// handovers are by reader.
 	handovers []*handover
 	counters  counters
 }
 
-// listeners are those of this process, by address.
+// listeners are the listeners of this process, by address.
 var listeners = struct {
 	mu  sync.Mutex
 	all map[netip.AddrPort]*listener
 }{all: map[netip.AddrPort]*listener{}}
 
-// acquire opens the address, or joins those that have it open already. Nothing is
-// read before serve is called.
+// acquire opens the address, or joins the configurations that already have it open. Nothing is read before serve is
+// called.
 func acquire(addr netip.AddrPort) (*place, error) {
 	listeners.mu.Lock()
 	defer listeners.mu.Unlock()
@@ -85,8 +85,8 @@ func open(addr netip.AddrPort) (*listener, error) {
 	return l, nil
 }
 
-// release gives the listener up; the last that does closes it. It waits until a
-// successor serves: after a reload nobody is answered as before it.
+// release gives up one hold; the last one closes the listener. It first waits until a successor serves, so that
+// after a reload no client is answered from the old configuration.
 func (p *place) release() {
 	next, last := p.leave()
 	switch {
@@ -100,7 +100,7 @@ func (p *place) release() {
 	}
 }
 
-// leave returns a place that is newer, if there is one, and whether none is left.
+// leave returns a newer place, if there is one, and whether none is left.
 func (p *place) leave() (next *place, last bool) {
 	listeners.mu.Lock()
 	defer listeners.mu.Unlock()
@@ -117,8 +117,8 @@ func (p *place) leave() (next *place, last bool) {
 	return nil, false
 }
 
-// close ends the readers, which first answer what is in their sockets, and waits
-// for what was handed over.
+// close ends the readers, which first answer what is queued in their sockets, and waits for queries that were
+// handed over.
 func (l *listener) close() {
 	for _, r := range l.readers {
 		r.socket.wake()
@@ -142,7 +142,7 @@ func (a *active) prompt(name []byte) bool {
 	return false
 }
 
-// serve has the listener answer as the server does, and its blocks in place, from here on.
+// serve makes the listener answer as the server does from here on, with the server's blocks answered in place.
 func (p *place) serve(s *dnsserver.Server, answered []*block) {
 	l := p.listener
 	// As in dnsserver.Server.ServePacket.
@@ -164,10 +164,10 @@ func (p *place) serve(s *dnsserver.Server, answered []*block) {
 	p.once.Do(func() { close(p.serves) }) // with multisocket there are several servers
 }
 
-// grace is how long replies that are under way may take, as in CoreDNS.
+// grace is how long pending replies may take, as in CoreDNS.
 const grace = 5 * time.Second
 
-// retire ends the handovers once what they were given is answered, or the grace is over.
+// retire ends the handovers once their queries are answered, or grace is over.
 func (a *active) retire() {
 	var all sync.WaitGroup
 	for _, h := range a.handovers {

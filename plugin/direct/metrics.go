@@ -18,7 +18,7 @@ func countersOf(server string) counters {
 	return counters{queries.WithLabelValues(server, "in_place"), queries.WithLabelValues(server, "handed_over")}
 }
 
-// add counts what one batch held.
+// add counts the queries of one batch.
 func (c counters) add(inPlace, handedOver int) {
 	c.inPlace.Add(float64(inPlace))
 	c.handedOver.Add(float64(handedOver))

@@ -8,12 +8,11 @@ import (
 
 const headerSize = 12
 
-// maxName is the most octets that a name's text has where it needs no escapes.
+// maxName is the largest size in octets of a name's text that needs no escapes.
 const maxName = 255
 
-// plain reads what is asked for, if the query is one of the everyday kind: one
-// question of class IN, and nothing with it but an OPT. It returns the name in
-// lower case, in buf. What it refuses CoreDNS reads itself, and answers as it does.
+// plain reads the question of an ordinary query: one question of class IN, with nothing else but an OPT. It returns
+// the name in lower case, in buf. CoreDNS itself reads and answers the queries that it refuses.
 func plain(query []byte, buf *[maxName]byte) (name []byte, ok bool) {
 	if len(query) < headerSize {
 		return nil, false
@@ -37,14 +36,14 @@ func plain(query []byte, buf *[maxName]byte) (name []byte, ok bool) {
 	switch binary.BigEndian.Uint16(rest) {
 	case dns.TypeAXFR, dns.TypeIXFR: // may be long
 		return nil, false
-	case dns.TypeDS: // is asked of the zone above, which may be another's
+	case dns.TypeDS: // belongs to the parent zone, which another plugin may serve
 		return nil, false
 	}
 	return name, true
 }
 
-// text reads the name at the start of a question into buf, lower case, and
-// returns what follows it; nil where it is compressed, needs escapes or is no name.
+// text reads the name at the start of a question into buf, lower case, and returns what follows it; nil if it is
+// compressed, needs escapes or is invalid.
 func text(question []byte, buf *[maxName]byte) (name, rest []byte) {
 	n := 0
 	for at := 0; at < len(question); {
@@ -52,7 +51,7 @@ func text(question []byte, buf *[maxName]byte) (name, rest []byte) {
 		at++
 		if length == 0 {
 			if n == 0 {
-				return nil, nil // the root: no function's
+				return nil, nil // the root is not a function
 			}
 			return buf[:n], question[at:]
 		}

@@ -8,34 +8,32 @@ import (
 )
 
 const (
-	// batchSize is how many datagrams are taken at once: enough that a call into the
-	// kernel costs each of them little, and few enough that the first reply is not
-	// kept waiting for the last.
+	// batchSize is how many datagrams are read at once: enough to spread the cost of a system call, but few enough
+	// that the first reply does not wait long for the last.
 	batchSize = 32
-	// querySize is what is read of a datagram. What is longer is cut off.
+	// querySize is how much of a datagram is read. The rest is cut off.
 	querySize = wire.Size
-	// replySize is more than what resolvers ask for (1,232 octets, as DNS flag day
-	// 2020 has it); larger replies are sent one by one.
+	// replySize is more than resolvers ask for (1,232 octets since DNS flag day 2020); larger replies are sent one
+	// by one.
 	replySize = 4096
-	// pause is how long a reader rests whose kernel is out of memory: long enough that
-	// the log is not flooded.
+	// pause is how long a reader waits when the kernel is out of memory, so that it does not flood the log.
 	pause = time.Second
 )
 
-// reader reads one socket and answers what can be answered without waiting.
+// reader reads one socket and answers the queries that need no waiting.
 type reader struct {
 	listener *listener
 	index    int
 	socket   *socket
 	batch    *batch
 	name     [maxName]byte
-	// exchange serves the next query; nil where that needs another.
+	// exchange serves the next query; nil if a new one is needed.
 	exchange *exchange
 }
 
 // run serves batch after batch until the socket is woken.
 func (r *reader) run() {
-	// The thread sleeps in the kernel, and is nobody else's meanwhile.
+	// The thread sleeps in the kernel, and runs nothing else meanwhile.
 	runtime.LockOSThread()
 	for {
 		switch n, err := r.socket.receive(r.batch); {
@@ -54,7 +52,7 @@ func (r *reader) run() {
 func (r *reader) serve(n int) {
 	a := r.listener.active.Load()
 	if r.exchange != nil && r.exchange.active != a {
-		r.exchange = nil // with it the configuration before this one ends
+		r.exchange = nil // this ends the configuration before this one
 	}
 	inPlace := 0
 	for i := range n {
@@ -68,9 +66,8 @@ func (r *reader) serve(n int) {
 	a.counters.add(inPlace, n-inPlace)
 }
 
-// inPlace serves the query on the reader's own stack, which has grown once and for
-// all to what a chain of plugins needs. False where that could wait, or where the
-// query is not an everyday one; nothing was done then.
+// inPlace serves the query on the reader's own stack, which has already grown to the size that a chain of plugins
+// needs. It returns false, without having done anything, if the query is not an ordinary one or could make it wait.
 func (r *reader) inPlace(a *active, i int) bool {
 	query := wire.Readable(r.batch.query(i))
 	name, ok := plain(query, &r.name)
@@ -96,8 +93,7 @@ func (r *reader) inPlace(a *active, i int) bool {
 	return true
 }
 
-// handOver gives the query to a server of CoreDNS's kind. One that has ended
-// meanwhile has a successor.
+// handOver passes the query to a server like CoreDNS's. If that has ended meanwhile, there is a successor.
 func (r *reader) handOver(a *active, i int) {
 	ip := new([16]byte)
 	d := datagram{append([]byte(nil), r.batch.query(i)...), r.batch.sender(i, ip)}

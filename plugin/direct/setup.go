@@ -1,14 +1,10 @@
-// Package direct is a CoreDNS plugin that answers plain queries over UDP where it
-// reads them.
+// Package direct is a CoreDNS plugin that answers plain queries over UDP on the goroutine that reads them.
 //
-// CoreDNS starts a goroutine for each datagram, whose stack grows again each time
-// as the query goes down the chain of plugins, and makes a system call for each
-// reply. direct opens sockets of its own beside CoreDNS's on the same address,
-// reads and writes them in batches, and runs the same server's chain on the
-// reader's own goroutine. It does so only with what is answered without waiting;
-// everything else goes through a server of the kind that CoreDNS runs. Either way
-// it is the server's own ServeDNS that answers, so that answers, metrics and
-// access rules are the same.
+// For each datagram, CoreDNS starts a goroutine, whose stack must grow again as the query goes down the chain of
+// plugins, and for each reply it makes a system call. direct opens its own sockets beside CoreDNS's on the same
+// address, reads and writes them in batches, and runs the same server's chain on the reader's own goroutine. It
+// does so only for queries that are answered without waiting; all others go through a server like the one that
+// CoreDNS runs. Either way the server's own ServeDNS answers, so answers, metrics and access rules are the same.
 package direct
 
 import (
@@ -31,7 +27,7 @@ func setup(c *caddy.Controller) error {
 	i := instanceOf(c)
 	b.config = dnsserver.GetConfig(c)
 	i.blocks = append(i.blocks, b)
-	// CoreDNS calls this with each server as it begins to serve UDP; it decorates nothing.
+	// CoreDNS calls this with each server that begins to serve UDP. It decorates nothing.
 	b.config.UDPDecorateWriterFunc = func(s *dnsserver.Server) dns.DecorateWriter {
 		i.serve(s)
 		return nil

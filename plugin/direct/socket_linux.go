@@ -11,21 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socket is a UDP socket that its reader waits for in the kernel: a thread that
-// sleeps there and takes what has come all at once costs less than the runtime's
-// poller, which wakes a goroutine for each datagram.
+// socket is a UDP socket whose reader blocks in the kernel. A thread that sleeps there and reads all datagrams at
+// once costs less than the runtime's poller, which wakes a goroutine for each datagram.
 type socket struct {
 	fd    int
 	local *net.UDPAddr
 
-	// mu keeps a late reply from going to whoever has the number after close.
+	// mu keeps a late reply from going to a file that reuses the descriptor after close.
 	mu     sync.RWMutex
 	closed bool
 }
 
-// listen opens a socket beside those that share the address already. The kernel
-// gives it what arrives on the processor (Linux 6.2; before that, its share of
-// everything), so that CoreDNS's own socket is left with nothing.
+// listen opens another socket on an address that others share. The kernel delivers to it what arrives on the
+// processor (Linux 6.2; before that, a share of everything), so CoreDNS's own socket receives nothing.
 func listen(addr netip.AddrPort, processor int) (*socket, error) {
 	family := unix.AF_INET
 	if addr.Addr().Is6() {
@@ -71,11 +69,11 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	if a.Addr().Is4() {
 		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
 	}
-	zone, _ := strconv.ParseUint(a.Addr().Zone(), 10, 32) // numbers are the only zones given out
+	zone, _ := strconv.ParseUint(a.Addr().Zone(), 10, 32) // only numeric zones are given out
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16(), ZoneId: uint32(zone)}
 }
 
-// send sends one datagram. Any goroutine may call it, also after close.
+// send sends one datagram. Any goroutine may call it, even after close.
 func (s *socket) send(data []byte, to netip.AddrPort) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -85,13 +83,13 @@ func (s *socket) send(data []byte, to netip.AddrPort) error {
 	return os.NewSyscallError("sendto", unix.Sendto(s.fd, data, 0, sockaddr(to)))
 }
 
-// wake has receive return 0, once what was received is taken.
+// wake makes receive return 0 once all received datagrams have been read.
 func (s *socket) wake() {
-	// It says that the socket is not connected, and wakes its readers all the same.
+	// The call fails because the socket is not connected, but still wakes its readers.
 	_ = unix.Shutdown(s.fd, unix.SHUT_RD)
 }
 
-// close is for when nobody receives or flushes any more.
+// close may be called only when no goroutine receives or flushes any more.
 func (s *socket) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +97,7 @@ func (s *socket) close() {
 	_ = unix.Close(s.fd)
 }
 
-// batch is what is read, and answered, at once.
+// batch holds the datagrams that are read, and answered, together.
 type batch struct {
 	in, out [batchSize]message
 	from    [batchSize]unix.RawSockaddrInet6 // of either family
@@ -131,8 +129,8 @@ func newBatch() *batch {
 	return b
 }
 
-// receive waits for a datagram and takes those that came with it; it returns how
-// many, 0 once the socket was woken for good.
+// receive waits for a datagram and reads all that are there. It returns their number, or 0 once the socket was
+// woken for good.
 func (s *socket) receive(b *batch) (int, error) {
 	for i := range b.in {
 		b.in[i].header.Namelen = unix.SizeofSockaddrInet6
@@ -145,7 +143,7 @@ func (s *socket) receive(b *batch) (int, error) {
 		case errno != 0:
 			return 0, os.NewSyscallError("recvmmsg", errno)
 		case n > 0 && b.in[0].header.Namelen == 0:
-			return 0, nil // nobody sent it: the end
+			return 0, nil // no sender: the socket was woken to end
 		}
 		return int(n), nil
 	}
@@ -170,7 +168,7 @@ func (b *batch) sender(i int, ip *[16]byte) net.UDPAddr {
 	return addr
 }
 
-// port turns round what the kernel gives in network order.
+// port converts the kernel's network byte order.
 func port(p uint16) int {
 	raw := (*[2]byte)(unsafe.Pointer(&p))
 	return int(raw[0])<<8 | int(raw[1])
@@ -179,7 +177,7 @@ func port(p uint16) int {
 // room is where the reply to a query may be written.
 func (b *batch) room(i int) []byte { return b.replies[i][:] }
 
-// answer has the first n octets of the query's room sent to who asked.
+// answer queues the first n octets of the query's room as the reply to its sender.
 func (b *batch) answer(i, n int) {
 	out := &b.out[b.answered].header
 	b.answered++
@@ -188,14 +186,14 @@ func (b *batch) answer(i, n int) {
 	out.Name, out.Namelen = b.in[i].header.Name, b.in[i].header.Namelen
 }
 
-// flush sends the answers. One that cannot be sent is lost, as datagrams are.
+// flush sends the answers. One that cannot be sent is lost, as any datagram may be.
 func (s *socket) flush(b *batch) {
 	for at := 0; at < b.answered; {
 		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&b.out[at])), uintptr(b.answered-at), 0, 0, 0)
 		switch {
 		case errno == unix.EINTR:
 		case errno != 0:
-			at++ // the first of them is what the error is about
+			at++ // the error is about the first of them
 		default:
 			at += int(n)
 		}

@@ -8,21 +8,20 @@ import (
 	"github.com/miekg/dns"
 )
 
-// writer takes the reply to one query that is served where it was read. As long
-// as that lasts the reply goes into the batch; one that comes later, from a
-// goroutine that a plugin has left behind, is sent at once.
+// writer takes the reply to one query that is served by its reader. Until the query is served, the reply goes into
+// the batch; a later one, from a goroutine that a plugin left behind, is sent at once.
 type writer struct {
 	socket *socket
 	from   net.UDPAddr
 	ip     [16]byte
 
 	mu sync.Mutex
-	// room is where the reply goes; nil once it was collected.
+	// room is the buffer for the reply; nil once the reply was collected.
 	room []byte
 	n    int
 }
 
-// begin takes the batch's query, whose reply goes into its room.
+// begin starts the batch's query, whose reply goes into its room.
 func (w *writer) begin(b *batch, i int) {
 	w.from = b.sender(i, &w.ip)
 	w.room, w.n = b.room(i), 0
@@ -52,7 +51,7 @@ func (w *writer) Write(data []byte) (int, error) {
 	return len(data), w.write(data)
 }
 
-// free returns the room that no reply is in yet.
+// free returns the room if it holds no reply yet.
 func (w *writer) free() []byte {
 	if w.n > 0 {
 		return nil
@@ -60,7 +59,7 @@ func (w *writer) free() []byte {
 	return w.room
 }
 
-// write keeps the data in the room, where it may be already, or sends it.
+// write keeps the data in the room, where it may already be, or sends it.
 func (w *writer) write(data []byte) error {
 	if free := w.free(); len(data) > 0 && len(data) <= len(free) {
 		w.n = copy(free, data)
@@ -69,8 +68,7 @@ func (w *writer) write(data []byte) error {
 	return w.socket.send(data, w.from.AddrPort())
 }
 
-// collect returns the length of the reply that is in the room, 0 for none, and
-// takes the room away.
+// collect returns the length of the reply in the room, or 0 if there is none, and takes the room away.
 func (w *writer) collect() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,7 +76,7 @@ func (w *writer) collect() int {
 	return w.n
 }
 
-// Close implements dns.ResponseWriter. The socket is everybody's and stays open.
+// Close implements dns.ResponseWriter. The socket is shared and stays open.
 func (w *writer) Close() error { return nil }
 
 // TsigStatus implements dns.ResponseWriter. Signed queries are handed over.
