@@ -1,5 +1,5 @@
-// Package arguments reads what stands behind the keys of a plugin's Corefile
-// block. An error says what is wrong with it; who calls knows the key and the line.
+// Package arguments parses the arguments of keys in a plugin's Corefile block. An error says what is wrong with
+// them; the caller adds the key and the line.
 package arguments
 
 import (
@@ -24,7 +24,7 @@ type Position struct {
 // String returns file:line.
 func (p Position) String() string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
 
-// Here is where the controller is.
+// Here returns the controller's position.
 func Here(c *caddy.Controller) Position { return Position{c.File(), c.Line()} }
 
 // One takes a single argument.
@@ -35,7 +35,7 @@ func One(args []string, what string) (string, error) {
 	return args[0], nil
 }
 
-// Prefixes takes prefixes, and addresses, which are prefixes of their whole length.
+// Prefixes takes prefixes and single addresses; an address is a prefix of full length.
 func Prefixes(args []string) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
 	for _, arg := range args {
@@ -50,7 +50,7 @@ func Prefixes(args []string) ([]netip.Prefix, error) {
 		if p != p.Masked() {
 			return nil, fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
 		}
-		if before := p.Bits() - 96; p.Addr().Is4In6() && before >= 0 { // which no address of IPv4 would match
+		if before := p.Bits() - 96; p.Addr().Is4In6() && before >= 0 { // no IPv4 address would match it
 			return nil, fmt.Errorf("%s stands for IPv4 addresses; write it as IPv4, %s", p, netip.PrefixFrom(p.Addr().Unmap(), before))
 		}
 		prefixes = append(prefixes, p)
@@ -58,11 +58,10 @@ func Prefixes(args []string) ([]netip.Prefix, error) {
 	return prefixes, nil
 }
 
-// Servers takes addresses of name servers, with a port where that is not 53.
+// Servers takes addresses of name servers, with a port unless it is 53.
 func Servers(args []string) ([]netip.AddrPort, error) { return ServersAt(53, args) }
 
-// ServersAt takes addresses of servers, with a port where that is not the one that is
-// usual.
+// ServersAt takes addresses of servers, with a port unless it is the given default.
 func ServersAt(usual uint16, args []string) ([]netip.AddrPort, error) {
 	var servers []netip.AddrPort
 	for _, arg := range args {
@@ -78,7 +77,7 @@ func ServersAt(usual uint16, args []string) ([]netip.AddrPort, error) {
 	return servers, nil
 }
 
-// algorithms are those that the server can sign with; MD5 and SHA-1 sign no more.
+// algorithms are the TSIG algorithms that the server can sign with. MD5 and SHA-1 are no longer among them.
 var algorithms = []string{dns.HmacSHA224, dns.HmacSHA256, dns.HmacSHA384, dns.HmacSHA512}
 
 // Key takes NAME [ALGORITHM] of a TSIG key and returns both canonical;
@@ -100,8 +99,8 @@ func Key(args []string) (name, algorithm string, err error) {
 	return dns.CanonicalName(args[0]), algorithm, nil
 }
 
-// Existing returns the path made absolute: two spellings of one file are one
-// source. A file that is not there is a typo.
+// Existing returns the path made absolute, so that two spellings of one file are one source. A missing file is
+// taken for a typo.
 func Existing(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -111,8 +110,8 @@ func Existing(path string) (string, error) {
 	return abs, err
 }
 
-// FolderToMake takes one folder. Where it is missing it is made at start, and not
-// before: a Corefile that is only checked changes nothing.
+// FolderToMake takes one directory. If it is missing, the server makes it at start, not earlier: checking a
+// Corefile changes nothing.
 func FolderToMake(args []string) (string, error) {
 	dir, err := One(args, "a folder")
 	if err != nil {
@@ -125,7 +124,7 @@ func FolderToMake(args []string) (string, error) {
 	return abs, canBeMade(abs)
 }
 
-// canBeMade returns an error where a folder is to be made below what is none.
+// canBeMade returns an error if the directory would be made below something that is not a directory.
 func canBeMade(folder string) error {
 	for at := folder; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
@@ -138,7 +137,7 @@ func canBeMade(folder string) error {
 	}
 }
 
-// Socket returns the path of a socket made absolute. Who listens on it makes its folder.
+// Socket returns the path of a socket made absolute. The program that listens on it makes its directory.
 func Socket(args []string) (string, error) {
 	path, err := One(args, "a path")
 	if err != nil {

@@ -6,11 +6,10 @@ import (
 	"github.com/coredns/caddy"
 )
 
-// Settings reads the block behind the arguments of a directive, or of a key that has one. It
-// calls set for each key, at which the controller then is; set takes what belongs to the key.
-// It reports whether there is a block. A brace that stands elsewhere is an error with its
-// line: caddy's NextBlock takes what is in one that nobody expects for the block's own, and
-// what is behind it for another directive.
+// Settings reads the block after the arguments of a directive, or of a key that has a block. It calls set for each
+// key, with the controller at that key; set takes the key's arguments. It reports whether there is a block. A brace
+// anywhere else is an error with its line, because caddy's NextBlock would take the contents of an unexpected brace
+// for the block's own, and what follows it for another directive.
 func Settings(c *caddy.Controller, set func() error) (opened bool, err error) {
 	if !c.NextArg() {
 		return false, nil
@@ -30,7 +29,7 @@ func Settings(c *caddy.Controller, set func() error) (opened bool, err error) {
 	return true, nil
 }
 
-// Rest takes the arguments that are left on the line.
+// Rest takes the remaining arguments of the line.
 func Rest(c *caddy.Controller) ([]string, error) {
 	args := c.RemainingArgs()
 	for _, arg := range args {
@@ -41,8 +40,7 @@ func Rest(c *caddy.Controller) ([]string, error) {
 	return args, nil
 }
 
-// Begins returns an error where a block's brace stands where the next directive of the name
-// would begin.
+// Begins returns an error if a block's brace stands where the next directive of that name would begin.
 func Begins(c *caddy.Controller, name string) error {
 	if c.Val() == "{" {
 		return c.Errf("unexpected {: it belongs on the line of %s, behind its arguments", name)

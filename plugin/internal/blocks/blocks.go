@@ -1,5 +1,4 @@
-// Package blocks says what the server blocks of a Corefile serve, from their tokens
-// alone: nothing is started for it.
+// Package blocks finds out what the server blocks of a Corefile serve, from their tokens alone. It starts nothing.
 package blocks
 
 import (
@@ -12,16 +11,16 @@ import (
 	"github.com/coredns/coredns/plugin/pkg/transport"
 )
 
-// Zone is one that is served at a port.
+// Zone is a zone that is served at a port.
 type Zone struct {
 	Name string // fully qualified, in lower case
 	Port string
 }
 
-// Served returns what the keys of a server block say is served over plain DNS.
+// Served returns the zones that the keys of a server block serve over plain DNS.
 func Served(keys []string) []Zone { return ServedOver(transport.DNS, keys) }
 
-// ServedOver returns what the keys say is served over one of CoreDNS's transports.
+// ServedOver returns the zones that the keys serve over one of CoreDNS's transports.
 func ServedOver(carrier string, keys []string) []Zone {
 	var all []Zone
 	for _, key := range keys {
@@ -40,9 +39,8 @@ func ServedOver(carrier string, keys []string) []Zone {
 	return all
 }
 
-// Bound returns the addresses that the block's bind names, and whether it listens on
-// all: without a bind, or with one to the unspecified address. The addresses of
-// interfaces are not among them.
+// Bound returns the addresses that the block's bind names, and whether it listens on all, which it does without a
+// bind or if it binds the unspecified address. Addresses of named interfaces are not included.
 func Bound(block caddyfile.ServerBlock) (addrs []netip.Addr, everywhere bool) {
 	hosts := Hosts(block)
 	everywhere = len(hosts) == 0
@@ -57,8 +55,7 @@ func Bound(block caddyfile.ServerBlock) (addrs []netip.Addr, everywhere bool) {
 	return addrs, everywhere
 }
 
-// Hosts returns what the block's bind names, addresses and interfaces; nothing without
-// a bind.
+// Hosts returns the addresses and interfaces that the block's bind names; nothing if it has none.
 func Hosts(block caddyfile.ServerBlock) (hosts []string) {
 	bind := caddyfile.NewDispenserTokens("", block.Tokens["bind"])
 	for bind.Next() {
@@ -70,8 +67,7 @@ func Hosts(block caddyfile.ServerBlock) (hosts []string) {
 	return hosts
 }
 
-// Read reads the server blocks of a Corefile. An error has the file, and the line
-// where there is one.
+// Read reads the server blocks of a Corefile. An error names the file, and the line if there is one.
 func Read(path string) ([]caddyfile.ServerBlock, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
-// Block is a server block with what CoreDNS has made of it so far.
+// Block is a server block with the parts that CoreDNS has set up so far.
 type Block struct {
 	caddyfile.ServerBlock
 	Config *dnsserver.Config
 }
 
-// Configured returns all server blocks of the configuration whose set-up the controller
-// is for; none where the configuration is only checked.
+// Configured returns all server blocks of the configuration that the controller sets up; none if the configuration
+// is only checked.
 func Configured(c *caddy.Controller) ([]Block, error) {
 	input := inputOf(c)
 	if input == nil {
@@ -27,7 +27,7 @@ func Configured(c *caddy.Controller) ([]Block, error) {
 	}
 	var all []Block
 	for i, block := range read {
-		// CoreDNS finds a block's configuration by its place, which is the controller's.
+		// CoreDNS finds a block's configuration by its place, which is that of the controller.
 		there := *c
 		there.ServerBlockIndex, there.ServerBlockKeyIndex = i, 0
 		all = append(all, Block{block, dnsserver.GetConfig(&there)})
@@ -35,7 +35,7 @@ func Configured(c *caddy.Controller) ([]Block, error) {
 	return all, nil
 }
 
-// mark is the place in a configuration of what tells it from others.
+// mark is the storage key that tells a configuration from others.
 type mark struct{}
 
 // inputOf returns the Corefile of the controller, which is that of the running or

@@ -10,12 +10,12 @@ import (
 	"github.com/coredns/coredns/plugin"
 )
 
-// forwarding are the plugins that ask others for what is asked here.
+// forwarding are the plugins that send queries to other servers.
 var forwarding = []string{"forward", "grpc"}
 
-// Open returns what answers everybody for all names, and is not said to be meant to: the
-// forward lines of blocks for the root that strangers reach and no acl bounds. Where a
-// view chooses the clients, its expression is taken to do so.
+// Open returns what answers every client for all names without being marked as intended: the forward lines of
+// blocks for the root that strangers can reach and that no acl bounds. A view is taken to choose the clients by its
+// expression.
 func Open(path string, all []caddyfile.ServerBlock) (warnings []error) {
 	for _, block := range all {
 		for _, name := range forwarding {
@@ -23,7 +23,7 @@ func Open(path string, all []caddyfile.ServerBlock) (warnings []error) {
 			if !forwardsAll(tokens) || !slices.ContainsFunc(block.Keys, isRoot) || !reached(block) || len(block.Tokens["view"]) > 0 || settled(block.Tokens["acl"]) {
 				continue
 			}
-			at := tokens[0] // with a file if that is imported
+			at := tokens[0] // with a file if it is imported
 			warnings = append(warnings, fmt.Errorf("%s:%d: %s answers everybody for all names: allow your clients' networks alone, as in "+
 				"`acl { allow net 10.0.0.0/8; block }`, with a line for each, or say that it is meant with `acl { allow net * }`", cmp.Or(at.File, path), at.Line, name))
 		}
@@ -50,8 +50,8 @@ func forwardsAll(tokens []caddyfile.Token) bool {
 // shared is the address space of carriers' own networks (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// reached reports whether strangers may reach the block: not at addresses of this
-// machine or of a private network alone.
+// reached reports whether strangers can reach the block, that is, whether it listens on more than addresses of this
+// machine or of a private network.
 func reached(block caddyfile.ServerBlock) bool {
 	hosts := Hosts(block)
 	return len(hosts) == 0 || slices.ContainsFunc(hosts, func(host string) bool {
@@ -63,11 +63,11 @@ func reached(block caddyfile.ServerBlock) bool {
 	})
 }
 
-// everybody are the prefixes that a rule of acl's has to name for all of a family.
+// everybody are the prefixes that an acl rule must name to cover a whole family.
 var everybody = []string{"0.0.0.0/0", "::/0"}
 
-// settled reports whether the lines of acl say for each family what becomes of those
-// that they do not name, be it that they are let in.
+// settled reports whether the acl lines decide, for each family, about all clients, including those that they do
+// not name. Letting them in counts as a decision.
 func settled(acl []caddyfile.Token) bool {
 	said := map[string]bool{}
 	lines := caddyfile.NewDispenserTokens("", acl)
@@ -82,8 +82,8 @@ func settled(acl []caddyfile.Token) bool {
 	return said[everybody[0]] && said[everybody[1]]
 }
 
-// settles returns for whom of everybody a rule decides, whatever the type of the query:
-// its arguments are [type QTYPE...] [net SOURCE...].
+// settles returns the families for which a rule decides about all clients, whatever the type of the query. Its
+// arguments are [type QTYPE...] [net SOURCE...].
 func settles(rule []string) (whom []string) {
 	of := map[string][]string{"type": {"*"}, "net": {"*"}}
 	part := ""

@@ -25,11 +25,11 @@ func (p place) String() string {
 	return s
 }
 
-// Overlaps returns why CoreDNS refuses keys: they are none, or are served twice. Blocks
-// that a view filters may share theirs.
+// Overlaps returns why CoreDNS would refuse the keys: they are invalid or served twice. Blocks that a view filters
+// may share theirs.
 func Overlaps(all []caddyfile.ServerBlock) (faults []error) {
 	taken := map[place]bool{}
-	hosts := map[place][]string{} // by place without a host
+	hosts := map[place][]string{} // by place, without the host
 	for _, block := range all {
 		for _, key := range block.Keys {
 			places, err := placesOf(block, key)
@@ -76,7 +76,7 @@ func placesOf(block caddyfile.ServerBlock, key string) (all []place, err error) 
 	return all, nil
 }
 
-// PortOf returns the port at which CoreDNS serves a transport where none is given.
+// PortOf returns the port at which CoreDNS serves a transport by default.
 func PortOf(carrier string) string {
 	switch carrier {
 	case transport.TLS:

@@ -11,9 +11,8 @@ import (
 	"github.com/nearcast/nearcast/internal/secretfile"
 )
 
-// Secrets returns a warning for each file that other users can read, of those with a
-// secret which a block names: those of cookies, private keys of sign, dnssec, tls, of probes and of
-// forward, the secrets of tsig, and the kubeconfig.
+// Secrets returns a warning for each secret file named by a block that other users can read: cookie secrets,
+// private keys of sign, dnssec, tls, probes and forward, the secrets of tsig, and the kubeconfig.
 func Secrets(block caddyfile.ServerBlock) (warnings []error) {
 	var seen []string
 	for _, file := range secretFiles(block) {
@@ -28,7 +27,7 @@ func Secrets(block caddyfile.ServerBlock) (warnings []error) {
 	return warnings
 }
 
-// UnlessOf returns the blocks that have a plugin, and none of the others.
+// UnlessOf returns the blocks that have a plugin but none of the others.
 func UnlessOf(all []caddyfile.ServerBlock, has string, others ...string) (these []caddyfile.ServerBlock) {
 	for _, block := range all {
 		other := slices.ContainsFunc(others, func(o string) bool { return len(block.Tokens[o]) > 0 })
@@ -39,13 +38,13 @@ func UnlessOf(all []caddyfile.ServerBlock, has string, others ...string) (these 
 	return these
 }
 
-// secretFiles are the files with a secret that a block names.
+// secretFiles returns the secret files that a block names.
 func secretFiles(block caddyfile.ServerBlock) (files []string) {
 	root := ""
 	if lines := linesOf(block, "root"); len(lines) > 0 && len(lines[0]) == 2 {
 		root = lines[0][1]
 	}
-	below := func(file string) string { // as CoreDNS finds it
+	below := func(file string) string { // as CoreDNS resolves it
 		if root != "" && !filepath.IsAbs(file) {
 			return filepath.Join(root, file)
 		}
@@ -79,7 +78,7 @@ func secretFiles(block caddyfile.ServerBlock) (files []string) {
 	return files
 }
 
-// ofNearcast are the files with a secret that a line of the plugin nearcast names.
+// ofNearcast returns the secret files that a line of the plugin nearcast names.
 func ofNearcast(line []string) (files []string) {
 	switch key, args := line[0], line[1:]; key {
 	case "sign":
@@ -102,13 +101,12 @@ func ofNearcast(line []string) (files []string) {
 	return files
 }
 
-// private returns the file of the private key of a pair that dnssec-keygen made.
+// private returns the private key file of a pair made by dnssec-keygen.
 func private(base string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(base, ".key"), ".private") + ".private"
 }
 
-// linesOf returns the lines of a plugin in a block, its own and those between its braces,
-// as words.
+// linesOf returns the lines of a plugin in a block as words: the directive itself and the lines between its braces.
 func linesOf(block caddyfile.ServerBlock, plugin string) (lines [][]string) {
 	line := 0
 	for _, token := range block.Tokens[plugin] {

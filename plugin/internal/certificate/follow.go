@@ -1,6 +1,5 @@
-// Package certificate has the certificates of CoreDNS's plugin tls follow their
-// files. A handshake takes one atomic load; one goroutine for each configuration
-// reads changed files.
+// Package certificate reloads the certificates of CoreDNS's plugin tls when their files change. A handshake takes
+// one atomic load; one goroutine for each configuration reads changed files.
 package certificate
 
 import (
@@ -20,10 +19,10 @@ import (
 
 var log = clog.NewWithPlugin("certificate")
 
-// The plugin tls is set up after Nearcast's, so what it loaded is replaced once it was.
+// The plugin tls is set up after Nearcast's plugins, so its certificate is replaced once it has been loaded.
 func init() { caddy.RegisterParsingCallback("dns", "tls", replace) }
 
-// instance is what one configuration follows.
+// instance holds the certificates that one configuration follows.
 type instance struct {
 	context    caddy.Context
 	controller *caddy.Controller
@@ -37,8 +36,8 @@ type Files struct{ Cert, Key string }
 
 var instances lifetime.Instances[*instance]
 
-// Follow has the certificates of all server blocks of a configuration follow their
-// files. It is for the setup of plugins, each of which may call it.
+// Follow makes the certificates of all server blocks of a configuration follow their files. Plugins call it from
+// their setup; each may.
 func Follow(c *caddy.Controller) {
 	instances.Of(c, func() *instance {
 		i := &instance{context: c.Context(), controller: c, pairs: map[Files]*pair{}}
@@ -62,13 +61,13 @@ func replace(of caddy.Context) error {
 	return nil
 }
 
-// replace has the blocks ask for their certificate at each handshake. ACME's do already.
+// replace makes the blocks look up their certificate at each handshake. ACME certificates do already.
 func (i *instance) replace() error {
 	all, err := blocks.Configured(i.controller)
 	if err != nil {
 		return err
 	}
-	// Blocks at one port must have one certificate, which may go by several names.
+	// Blocks at one port must have one certificate, which different file names may refer to.
 	identities := map[string]*dnsserver.TLSConfigIdentity{}
 	for _, b := range all {
 		of, named := FilesOf(b.ServerBlock, b.Config.Root)
@@ -87,12 +86,12 @@ func (i *instance) replace() error {
 		config.Certificates, config.GetCertificate = nil, i.pairs[of].get
 		b.Config.SetTLSConfigIdentity(identities[content])
 	}
-	i.controller = nil // of use during the set-up alone
+	i.controller = nil // used only during set-up
 	return nil
 }
 
-// FilesOf returns the certificate and the key that the block's tls names, and whether it
-// names any. Relative ones are in the block's root, if it has one.
+// FilesOf returns the certificate and the key that the block's tls names, and whether it names any. Relative paths
+// are relative to the block's root, if it has one.
 func FilesOf(block caddyfile.ServerBlock, root string) (Files, bool) {
 	tls := caddyfile.NewDispenserTokens("", block.Tokens["tls"])
 	tls.Next()
@@ -122,7 +121,7 @@ func (i *instance) start() {
 	})
 }
 
-// list returns what is watched.
+// list returns the watched files.
 func (i *instance) list() (paths []string, _ error) {
 	for of := range i.pairs {
 		paths = append(paths, of.Cert, of.Key)

@@ -13,8 +13,8 @@ import (
 type pair struct {
 	Files
 	current atomic.Pointer[tls.Certificate]
-	// said is what was last said to be wrong with the files, which is said once. It is
-	// the watching goroutine's.
+	// said is the last logged fault of the files, so that each is logged once. It belongs to the watching
+	// goroutine.
 	said string
 }
 
@@ -24,7 +24,7 @@ func newPair(of Files, loaded *tls.Certificate) *pair {
 	return p
 }
 
-// get is what a handshake asks.
+// get returns the certificate for a handshake.
 func (p *pair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return p.current.Load(), nil }
 
 func (p *pair) use(cert *tls.Certificate) {
@@ -32,7 +32,7 @@ func (p *pair) use(cert *tls.Certificate) {
 	notAfter.WithLabelValues(p.Cert).Set(float64(cert.Leaf.NotAfter.Unix()))
 }
 
-// reload uses the certificate of the files if it is another and good.
+// reload uses the certificate in the files if it differs and is valid.
 func (p *pair) reload() {
 	cert, err := load(p.Files, time.Now())
 	switch {
@@ -56,7 +56,7 @@ func (p *pair) refuse(err error) {
 	log.Errorf("%v; the certificate before, valid until %s, stays in use", err, p.current.Load().Leaf.NotAfter.Format(time.DateTime))
 }
 
-// Read returns the certificate of the files if it can be used now.
+// Read returns the certificate of the files if it is usable now.
 func Read(of Files, now time.Time) (*x509.Certificate, error) {
 	cert, err := load(of, now)
 	if err != nil {
@@ -65,7 +65,7 @@ func Read(of Files, now time.Time) (*x509.Certificate, error) {
 	return cert.Leaf, nil
 }
 
-// load reads a certificate that can be used now. An error has the files' names.
+// load reads a certificate that is usable now. An error names the files.
 func load(of Files, now time.Time) (*tls.Certificate, error) {
 	cert, err := tls.LoadX509KeyPair(of.Cert, of.Key)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package client says who asks: which address sent a query, and for which subnet.
+// Package client identifies the client: the address that sent a query, and the subnet that it asks for.
 package client
 
 import (
@@ -8,8 +8,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Source returns the address, without a zone, of whoever is at the other end; the
-// zero Addr if that is not known.
+// Source returns the peer's address, without a zone; the zero Addr if it is not known.
 func Source(a net.Addr) netip.Addr {
 	var ap netip.AddrPort
 	switch a := a.(type) {
@@ -19,7 +18,7 @@ func Source(a net.Addr) netip.Addr {
 		ap = a.AddrPort()
 	case nil:
 	default:
-		ap, _ = netip.ParseAddrPort(a.String()) // of transports with addresses of their own
+		ap, _ = netip.ParseAddrPort(a.String()) // for transports with their own address types
 	}
 	return ap.Addr().Unmap().WithZone("")
 }

@@ -3,18 +3,18 @@ package client
 import "net/netip"
 
 const (
-	// v4Network is what one customer of a network is taken to command at most: bounds
-	// by address would not hold them.
+	// v4Network is what one customer of a network may hold at most: a limit per address would not bound such a
+	// customer.
 	v4Network = 24
 	// v6Network is what most access networks delegate to one customer, or more.
 	v6Network = 56
 )
 
-// Network returns the network that bounds on strangers count for an address: its /24,
-// or its /56 for IPv6; the zero Prefix for the zero Addr.
+// Network returns the network by which limits on strangers count an address: its /24, or its /56 for IPv6; the zero
+// Prefix for the zero Addr.
 func Network(a netip.Addr) netip.Prefix { return NetworkOf(a, v4Network, v6Network) }
 
-// NetworkOf returns the prefix of the address that has the length of its family.
+// NetworkOf returns the prefix of the address with the length given for its family.
 func NetworkOf(a netip.Addr, v4, v6 int) netip.Prefix {
 	a = a.Unmap()
 	length := v6

@@ -5,12 +5,11 @@ import (
 	"net"
 )
 
-// Written returns what of an error in writing a reply is the server's own: nil where
-// whoever asked cannot be reached, or has closed the connection or lost it. Who sends
-// queries could fill a log with that.
+// Written returns the part of a reply's write error that is the server's own. It returns nil if the client cannot
+// be reached, or closed or lost the connection: clients could fill the log with such errors.
 func Written(err error) error {
 	if err == nil {
-		return nil // without the allocation that errors.As makes
+		return nil // avoids the allocation of errors.As
 	}
 	var failed *net.OpError
 	if errors.As(err, &failed) {

@@ -1,6 +1,5 @@
-// Package cookie makes and checks DNS cookies (RFC 7873) in the form that servers of
-// all makers share (RFC 9018): servers of one address that have one secret accept
-// each other's. A Jar may be used by any goroutine, and takes no lock.
+// Package cookie makes and checks DNS cookies (RFC 7873) in the interoperable form (RFC 9018): servers that share
+// an address and a secret accept each other's. A Jar is safe for concurrent use and takes no lock.
 package cookie
 
 import (
@@ -15,59 +14,56 @@ import (
 
 const (
 	clientSize = 8
-	// Size is that of a COOKIE option of version 1: the client's cookie, and the
-	// server's 16 octets (RFC 9018, section 4).
+	// Size is the size of a COOKIE option of version 1: the client cookie, and the server cookie's 16 octets (RFC
+	// 9018, section 4).
 	Size = clientSize + 16
-	// leastServer and mostServer are the octets that any server's cookie has
-	// (RFC 7873, section 4).
+	// leastServer and mostServer bound the size of any server cookie, in octets (RFC 7873, section 4).
 	leastServer, mostServer = 8, 32
 	version                 = 1
 	hashSize                = 8
 )
 
-// In seconds, as RFC 9018, section 4.3 has them.
+// In seconds, from RFC 9018, section 4.3.
 const (
 	past       = 60 * 60
 	future     = 5 * 60
 	renewAfter = 30 * 60
 )
 
-// Standing is what the COOKIE option of a query is worth.
+// Standing is the verdict on the COOKIE option of a query.
 type Standing uint8
 
 // The standings.
 const (
 	// Absent: the query has no COOKIE option.
 	Absent Standing = iota
-	// Malformed: the option has a length that no cookie has; the answer is FORMERR.
+	// Malformed: the option has an invalid length; the answer is FORMERR.
 	Malformed
-	// ClientOnly: the client has no cookie of a server's yet.
+	// ClientOnly: the client has no server cookie yet.
 	ClientOnly
-	// Invalid: the server's cookie is too old, of another client, or of a secret that is
-	// not known here.
+	// Invalid: the server cookie is too old, of another client, or made with an unknown secret.
 	Invalid
 	// Valid: the client has received an answer at its address within the last hour.
 	Valid
 )
 
-// Secret is what the servers of one address share.
+// Secret is shared by the servers of one address.
 type Secret [16]byte
 
-// Secrets are those of a server, at least one: the first makes cookies, and all are
-// accepted.
+// Secrets are those of a server, at least one: the first makes cookies, and all verify them.
 type Secrets []Secret
 
-// Query is what a query says with its COOKIE option.
+// Query is the content of a query's COOKIE option.
 type Query struct {
 	Standing Standing
-	// octets are those of the option, as far as a cookie of ours has them.
+	// octets are those of the option, up to the size of our cookies.
 	octets [Size]byte
-	// fresh is set where the server's cookie need not be renewed.
+	// fresh is set if the server cookie need not be renewed.
 	fresh bool
 }
 
-// Judge reads the COOKIE option of a query, which may be nil, from a client's address.
-// The time is in seconds since 1970.
+// Judge reads the COOKIE option of a query, which may be nil, sent from a client's address. The time is in seconds
+// since 1970.
 func (s Secrets) Judge(option *dns.EDNS0_COOKIE, from netip.Addr, now uint32) (q Query) {
 	if option == nil {
 		return q
@@ -94,8 +90,7 @@ func (s Secrets) Judge(option *dns.EDNS0_COOKIE, from netip.Addr, now uint32) (q
 	return q
 }
 
-// Of returns the query's first COOKIE option, which alone counts (RFC 7873,
-// section 5.2), or nil.
+// Of returns the query's first COOKIE option or nil. Only the first counts (RFC 7873, section 5.2).
 func Of(query *dns.Msg) *dns.EDNS0_COOKIE {
 	opt := query.IsEdns0()
 	if opt == nil {
@@ -109,7 +104,7 @@ func Of(query *dns.Msg) *dns.EDNS0_COOKIE {
 	return nil
 }
 
-// check finds whether one of the secrets made the server's cookie.
+// check finds out whether one of the secrets made the server cookie.
 func (s Secrets) check(q *Query, from netip.Addr, now uint32) {
 	server := q.octets[clientSize:]
 	age := int32(now - binary.BigEndian.Uint32(server[4:])) //nolint:gosec // serial arithmetic (RFC 1982)
@@ -140,8 +135,7 @@ func (s Secrets) Reply(q *Query, from netip.Addr, now uint32) [Size]byte {
 	return octets
 }
 
-// hash is that of everything before it in the option, and of the client's address
-// (RFC 9018, section 4.4).
+// hash covers everything before it in the option, and the client's address (RFC 9018, section 4.4).
 func (s *Secret) hash(octets *[Size]byte, from netip.Addr) (hash [hashSize]byte) {
 	var input [Size - hashSize + 16]byte
 	n := copy(input[:], octets[:Size-hashSize])

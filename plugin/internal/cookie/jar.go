@@ -17,25 +17,25 @@ import (
 
 // Jar holds the secrets of a server. They may change while it serves.
 type Jar struct {
-	path    string // "" where the secret is the process's own
+	path    string // "" if the secret is the process's own
 	secrets atomic.Pointer[Secrets]
 }
 
-// Keeper is what a handler implements that answers with cookies.
+// Keeper is implemented by handlers that answer with cookies.
 type Keeper interface {
-	// Cookies returns its jar; nil where it does without.
+	// Cookies returns its jar, or nil if it uses none.
 	Cookies() *Jar
 }
 
-// own is a secret that nobody else has. It is the process's, so that a reload does not
-// make every cookie invalid.
+// own is a secret that no other server has. It belongs to the process, so that a reload does not invalidate every
+// cookie.
 var own = sync.OnceValue(func() Secrets {
 	var s Secret
 	_, _ = rand.Read(s[:]) // never fails
 	return Secrets{s}
 })
 
-// New returns a jar whose secret no other server has.
+// New returns a jar with a secret that no other server has.
 func New() *Jar {
 	j := &Jar{}
 	secrets := own()
@@ -54,11 +54,11 @@ func Open(path string) (*Jar, error) {
 	return j, nil
 }
 
-// Secrets returns those of now.
+// Secrets returns the current secrets.
 func (j *Jar) Secrets() Secrets { return *j.secrets.Load() }
 
-// Watch follows the jar's file until ctx ends; it does nothing for a jar without one. A
-// file that is not good goes to onError once, and the last good secrets stay.
+// Watch follows the jar's file until ctx ends; it does nothing for a jar without one. It reports an invalid file to
+// onError once, and keeps the last valid secrets.
 func (j *Jar) Watch(ctx context.Context, onError func(error)) {
 	if j.path == "" {
 		return
@@ -91,10 +91,10 @@ func (j *Jar) reload() error {
 }
 
 const (
-	// maxSecrets is more than a rotation needs, which has two or three: each costs a hash
-	// for every cookie that is not valid.
+	// maxSecrets is more than a rotation needs, which is two or three: each costs a hash for every cookie that is
+	// not valid.
 	maxSecrets = 4
-	// maxFile is more than the secrets and what is said of them take, in octets.
+	// maxFile is more than the secrets and comments on them take, in octets.
 	maxFile = 64 << 10
 )
 
@@ -107,8 +107,8 @@ func read(path string) (Secrets, error) {
 	return parse(path, string(data))
 }
 
-// parse reads secrets, one a line, of 32 hexadecimal digits; a # begins a comment. An
-// error never has the line's content in it.
+// parse reads secrets, one per line, of 32 hexadecimal digits; a # begins a comment. An error never contains the
+// content of the line.
 func parse(path, text string) (all Secrets, err error) {
 	for i, line := range strings.Split(text, "\n") {
 		line, _, _ = strings.Cut(line, "#")

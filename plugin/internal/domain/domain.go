@@ -1,4 +1,4 @@
-// Package domain compares names on the path of a query, without allocating.
+// Package domain compares names on the query path without allocating.
 package domain
 
 // Under reports whether the name is the zone's own or below it. Both are fully

@@ -1,16 +1,14 @@
-// Package imputed says for which name an answer is counted. Names below a wildcard, and
-// those that do not exist, can be made up without end; what limits answers by their
-// name has to count them as one.
+// Package imputed says under which name an answer is counted. Clients can make up any number of names below a
+// wildcard, or that do not exist; limits by name must count all of these as one.
 package imputed
 
 import "context"
 
-// Note is what a handler that answers leaves for one that limits.
+// Note is what an answering handler leaves for a limiting one.
 type Note struct {
-	// Name is the one that exists and is counted, canonical; "" for that asked for.
+	// Name is the existing name to count, canonical; "" for the query name.
 	Name string
-	// Absent is set where the name asked for does not exist, whatever the rcode is
-	// (RFC 9824 has NOERROR).
+	// Absent is set if the query name does not exist, whatever the rcode is (RFC 9824 uses NOERROR).
 	Absent bool
 }
 
@@ -30,28 +28,27 @@ func (c *Context) Value(k any) any {
 	return c.Context.Value(k)
 }
 
-// own stands in a context in place of a Note.
+// own takes the place of a Note in a context.
 type own struct{}
 
-// Own returns the context of a query that the server asks itself. Its answer goes to
-// nobody as it is: it is not counted, and says nothing of the client's.
+// Own returns the context of a query that the server itself makes. Its answer does not go to a client as it is: it
+// is not counted, and says nothing about the client's answer.
 func Own(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, own{}) }
 
 // IsOwn reports whether the context is one of Own.
 func IsOwn(ctx context.Context) bool { return ctx.Value(key{}) == own{} }
 
-// Within reports whether the query belongs to one that is counted, or that Own says is
-// not to be.
+// Within reports whether the query belongs to one that is counted, or that Own exempts.
 func Within(ctx context.Context) bool { return ctx.Value(key{}) != nil }
 
-// Absent notes that the name asked for does not exist in the zone.
+// Absent notes that the query name does not exist in the zone.
 func Absent(ctx context.Context, zone string) {
 	if c, _ := ctx.Value(key{}).(*Context); c != nil {
 		c.Note = Note{Name: zone, Absent: true}
 	}
 }
 
-// To notes that a name which exists, such as a wildcard, made the answer.
+// To notes that an existing name, such as a wildcard, made the answer.
 func To(ctx context.Context, name string) {
 	if c, _ := ctx.Value(key{}).(*Context); c != nil {
 		c.Note.Name = name

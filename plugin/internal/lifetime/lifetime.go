@@ -1,9 +1,8 @@
 // Package lifetime ties what a plugin runs to the configuration that started it.
 //
-// CoreDNS tells a configuration when it starts and when it ends, but not when it
-// started in vain: if another plugin then fails, nobody calls its OnShutdown, and
-// what it runs would run for ever. The configuration that was to be replaced is
-// told instead, and cleans up.
+// CoreDNS tells a configuration when it starts and when it ends, but not when its start fails: if another plugin
+// fails, nobody calls its OnShutdown, and what it runs would run forever. CoreDNS tells the configuration that was
+// to be replaced instead, and that one cleans up.
 package lifetime
 
 import (
@@ -19,13 +18,13 @@ type Instance interface {
 	Stop()
 }
 
-// Instances are those of one plugin. Its methods may be called by any goroutine.
+// Instances are those of one plugin. Its methods are safe for concurrent use.
 type Instances[I Instance] struct {
 	mu      sync.Mutex
 	started map[I]bool
 }
 
-// key is the place of a plugin's instance in a configuration.
+// key is the storage key of a plugin's instance in a configuration.
 type key[I Instance] struct{}
 
 // Of returns the configuration's instance, which the first block makes. It ends
@@ -49,7 +48,7 @@ func (s *Instances[I]) In(c *caddy.Instance) (i I, ok bool) {
 	return i, ok
 }
 
-// Start notes that the instance runs something from here on.
+// Start notes that the instance runs something from now on.
 func (s *Instances[I]) Start(i I) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,8 +66,8 @@ func (s *Instances[I]) Stop(i I) {
 	i.Stop()
 }
 
-// Sweep stops the instances whose configuration is not running, and returns those
-// that are left. Call it before a configuration starts anything, too.
+// Sweep stops the instances whose configuration is not running, and returns the others. Call it also before a
+// configuration starts anything.
 func (s *Instances[I]) Sweep() (alive []I) {
 	lives := map[I]bool{}
 	for _, c := range caddy.Instances() {

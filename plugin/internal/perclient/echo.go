@@ -12,8 +12,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// first stands in front of all plugins of a server block that is not straight. Queries without a client-subnet
-// option pass it.
+// first stands in front of all plugins of a server block that is not straight. It passes on queries without a
+// client-subnet option.
 type first struct{ next plugin.Handler }
 
 func inFront(next plugin.Handler) plugin.Handler { return &first{next} }
@@ -34,8 +34,8 @@ func (f *first) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) 
 	return served(f.next, e, e, r)
 }
 
-// served is plugin.NextOrFailure for the first of a block's handlers, without what that
-// allocates. A block without plugins refuses, as CoreDNS has it.
+// served is plugin.NextOrFailure for the first of a block's handlers, without its allocations. A block without
+// plugins refuses, as in CoreDNS.
 func served(next plugin.Handler, ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) { //nolint:revive // as plugin.NextOrFailure
 	if next == nil {
 		return dns.RcodeRefused, nil
@@ -43,14 +43,14 @@ func served(next plugin.Handler, ctx context.Context, w dns.ResponseWriter, r *d
 	return next.ServeDNS(ctx, w, r)
 }
 
-// echo is the writer and the context of a client's query: one allocation.
+// echo is the writer and the context of a client's query, in one allocation.
 type echo struct {
 	dns.ResponseWriter
 	context.Context //nolint:containedctx // it is one
 	query           *dns.Msg
 	// asked is the query's option as the client sent it.
 	asked dns.EDNS0_SUBNET
-	// scope is the longest noted, and one; 0 while there is none.
+	// scope is the longest scope noted, plus one; 0 while there is none.
 	scope atomic.Int32
 }
 
@@ -83,15 +83,14 @@ func (e *echo) WriteMsg(m *dns.Msg) error {
 	return e.ResponseWriter.WriteMsg(m)
 }
 
-// rewritten reports whether a plugin has put another subnet in the place of the client's,
-// as rewrite does.
+// rewritten reports whether a plugin, such as rewrite, has replaced the client's subnet with another one.
 func (e *echo) rewritten() bool {
 	now := client.Subnet(e.query)
 	return now == nil || now.Family != e.asked.Family || now.SourceNetmask != e.asked.SourceNetmask || !now.Address.Equal(e.asked.Address)
 }
 
-// restore has the option of the reply, if it has one, be the client's again. Nothing in the
-// reply depends on that.
+// restore puts the client's own option back into the reply, if the reply has one. Nothing else in the reply depends
+// on it.
 func (e *echo) restore(m *dns.Msg) {
 	if subnet := client.Subnet(m); subnet != nil {
 		*subnet = e.asked
@@ -99,7 +98,7 @@ func (e *echo) restore(m *dns.Msg) {
 	}
 }
 
-// complete gives the reply the option, or the one that it has the longer scope.
+// complete adds the option to the reply, or gives the one that it has the longer scope.
 func (e *echo) complete(m *dns.Msg, scope uint8) {
 	if subnet := client.Subnet(m); subnet != nil {
 		subnet.SourceScope = max(subnet.SourceScope, scope)
@@ -112,15 +111,14 @@ func (e *echo) complete(m *dns.Msg, scope uint8) {
 		opt = &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}} // CoreDNS fills in the rest
 		at := len(m.Extra)
 		if m.IsTsig() != nil {
-			at-- // which stays the last (RFC 8945, section 5.1)
+			at-- // which must stay the last (RFC 8945, section 5.1)
 		}
 		m.Extra = slices.Insert(slices.Clip(m.Extra), at, dns.RR(opt))
 	}
 	opt.Option = append(slices.Clip(opt.Option), &subnet)
 }
 
-// ConnectionState implements dns.ConnectionStater for the plugins behind, as far as the
-// connection does.
+// ConnectionState implements dns.ConnectionStater for the plugins behind, if the connection does.
 func (e *echo) ConnectionState() *tls.ConnectionState {
 	if c, ok := e.ResponseWriter.(dns.ConnectionStater); ok {
 		return c.ConnectionState()
@@ -128,8 +126,7 @@ func (e *echo) ConnectionState() *tls.ConnectionState {
 	return nil
 }
 
-// listener hears of the scope of an answer that a plugin asks for inside the server, and
-// that another server gave.
+// listener notes the scope of an answer that a plugin asks for inside the server and that another server gave.
 type listener struct {
 	dns.ResponseWriter
 	ctx context.Context //nolint:containedctx // a query lives as long as its context

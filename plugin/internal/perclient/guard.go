@@ -10,22 +10,20 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
-// Straight are the plugins that neither resolve a name inside the server nor ask another
-// one: where a server block has no others, nearcast's own reply reaches the client, with
-// its option.
+// Straight are the plugins that neither resolve a name inside the server nor query another server. If a server
+// block has no other plugins, nearcast's own reply reaches the client, with its option.
 var Straight = []string{
 	"acl", "bind", "bufsize", "cache", "cancel", "ddr", "debug", "direct", "errors", "health", "https", "https3", "log", "loop", "multisocket",
 	"nearcast", "nsid", "on", "pprof", "prometheus", "quic", "ready", "reload", "root", "rrl", "tcp", "timeouts", "tls", "view",
 }
 
-// guarded marks a configuration whose blocks have their guards.
+// guarded marks a configuration whose blocks have been guarded.
 type guarded struct{}
 
-// Guard puts the handlers of this package into every server block of the configuration: a
-// plugin of any may lead to a handler of another. It is for the setup of a plugin that
-// stands before cache in the order, with no handler between in some block at least, after
-// it has added its own handler, and is called for each block that has one: only the last
-// that stands before a cache wraps it.
+// Guard puts the handlers of this package into every server block of the configuration, because a plugin of any
+// block may lead to a handler of another. Call it from the setup of a plugin that comes before cache in the order,
+// with no handler between them in some block at least, after that plugin has added its own handler, and for each
+// block that has one. Only the last such plugin before a cache wraps the cache.
 func Guard(c *caddy.Controller) error {
 	all, err := blocks.Configured(c)
 	if err != nil {
@@ -63,9 +61,8 @@ func straight(b blocks.Block) bool {
 	return true
 }
 
-// misplaced names a cache that could not be wrapped: the order of a build of one's own has
-// it elsewhere. Without nearcast it is only what policy does for some clients that such a
-// cache gives to others.
+// misplaced names a cache that could not be wrapped because your own build orders it elsewhere. Without nearcast,
+// such a cache can only give other clients what policy does for some.
 func misplaced(all []blocks.Block) error {
 	if !slices.ContainsFunc(all, func(b blocks.Block) bool { return len(b.Tokens["nearcast"]) > 0 }) {
 		return nil

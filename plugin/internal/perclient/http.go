@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// Private is the handler of a server over HTTPS (RFC 8484) that tells shared caches which
-// answers depend on who asks: of these none may keep one (RFC 9111, section 5.2.2.7). The
-// URL of a query, by which caches know answers, says nothing of who asks.
+// Private is the handler of a server over HTTPS (RFC 8484) that tells shared caches which answers depend on the
+// client. They must not store these (RFC 9111, section 5.2.2.7): the URL of a query, which is a cache's key, does
+// not say who the client is.
 func Private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := &private{ResponseWriter: w}

@@ -9,8 +9,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
-// chosen stands in front of each server block where some have a view or an acl: who asks
-// decides which block answers for the zones, and whether it does.
+// chosen stands in front of each server block if some blocks have a view or an acl: there the client decides which
+// block answers for the zones, and whether it does.
 type chosen struct {
 	next  plugin.Handler
 	zones plugin.Zones
@@ -27,7 +27,7 @@ func (c *chosen) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg)
 	return served(c.next, ctx, w, r)
 }
 
-// choosing returns the zones of the blocks that are for some clients alone.
+// choosing returns the zones of the blocks that serve only some clients.
 func choosing(all []blocks.Block) (zones plugin.Zones) {
 	for _, b := range all {
 		if len(b.Tokens["view"])+len(b.Tokens["acl"]) == 0 {

@@ -1,6 +1,5 @@
-// Package scratch lends handlers room that outlives a query. What is made anew for
-// each query is what Go's collector has to do on a busy server, and the queries that
-// come while it works are the slowest.
+// Package scratch lends handlers memory that outlives a query. On a busy server, memory allocated for each query
+// keeps Go's garbage collector busy, and the queries that arrive while it runs are the slowest.
 package scratch
 
 import (
@@ -9,30 +8,29 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Scratch is the room of a reader that serves one query after the other.
+// Scratch is the memory of a reader that serves one query after the other.
 type Scratch struct {
-	// query is the one that the room is for. Others come with its context where a
-	// plugin asks something of its own, maybe in a goroutine of its own.
+	// query is the query that the memory is for. Other queries have its context if a plugin makes queries of its
+	// own, possibly in another goroutine.
 	query *dns.Msg
 	room  any
-	// beside is room for who stands before the handler that answers.
+	// beside is memory for a handler before the one that answers.
 	beside any
-	// out is how many takers have not returned what they took.
+	// out is how many takers have not returned their memory.
 	out int
-	// used is set once the query had one.
+	// used is set once the query has taken a T.
 	used bool
 }
 
 type key struct{}
 
-// Lend returns the room for what is read into query, and a context that has it.
+// Lend returns memory for reading a query into, and a context that has the Scratch.
 func Lend(ctx context.Context, query *dns.Msg) (*Scratch, context.Context) {
 	s := &Scratch{query: query}
 	return s, context.WithValue(ctx, key{}, s)
 }
 
-// Take returns an empty T to answer the query in: the one that is lent, or a new one
-// where none is, or somebody has it.
+// Take returns an empty T to answer the query in: the lent one, or a new one if none is lent or it is in use.
 func Take[T any](ctx context.Context, query *dns.Msg) *T {
 	s := of(ctx, query)
 	if s == nil {
@@ -54,9 +52,8 @@ func Take[T any](ctx context.Context, query *dns.Msg) *T {
 	return t
 }
 
-// Beside returns an empty T for a handler that stands before the one that answers, and
-// is part of the query's writer or context: it is kept for as long as these are. Only
-// one handler of a chain may have a T.
+// Beside returns an empty T for a handler that comes before the answering one and is part of the query's writer or
+// context, and lives as long as they do. Only one handler of a chain may have a T.
 func Beside[T any](ctx context.Context, query *dns.Msg) *T {
 	s := of(ctx, query)
 	if s == nil {
@@ -73,8 +70,8 @@ func Beside[T any](ctx context.Context, query *dns.Msg) *T {
 	return t
 }
 
-// Return says that the reply is written, and that who took keeps nothing of the
-// query, of its writer, or of what was taken. What is not returned is not lent again.
+// Return says that the reply is written, and that the taker keeps nothing of the query, its writer or the T. A T
+// that is not returned is not lent again.
 func Return(ctx context.Context, query *dns.Msg) {
 	if s := of(ctx, query); s != nil {
 		s.out--
@@ -89,8 +86,8 @@ func of(ctx context.Context, query *dns.Msg) *Scratch {
 	return s
 }
 
-// Reusable reports whether the query was answered in the room, and everything that was
-// taken is returned: then the room, the query and its writer may serve the next one.
+// Reusable reports whether the query was answered in lent memory and everything taken was returned. If so, the
+// memory, the query and its writer may serve the next one.
 func (s *Scratch) Reusable() bool {
 	reusable := s.used && s.out == 0
 	s.used = false

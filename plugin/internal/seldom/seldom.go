@@ -1,6 +1,6 @@
-// Package seldom logs what strangers cause at most so often, so that who sends packets
-// does not own the log. Its memory is fixed, and so is the number of lines in a time,
-// however many networks the packets come from, or pretend to.
+// Package seldom limits how often events that strangers cause are logged, so that senders of packets cannot flood
+// the log. Its memory is fixed, and so is the number of lines in a given time, however many networks the packets
+// come from or pretend to come from.
 package seldom
 
 import (
@@ -16,32 +16,31 @@ const (
 	// every is how often one network's events of one kind are logged: often enough to
 	// see that they go on.
 	every = time.Minute
-	// most are told apart in that time, which bounds the lines to about one a second.
+	// most is how many causes are told apart in that time, which bounds the log to about one line a second.
 	most = 64
 )
 
-// Log writes lines by means of a function such as Warningf of CoreDNS's loggers. Any
-// goroutine may call its methods.
+// Log writes lines with a function such as Warningf of CoreDNS's loggers. Its methods are safe for concurrent use.
 type Log struct {
 	write func(format string, args ...any)
 
 	mu sync.Mutex
 	of map[cause]*account
-	// rest is of all that come while there are most.
+	// rest counts all events that come while there are most causes.
 	rest account
 }
 
-// cause is what events are alike in.
+// cause is what similar events have in common.
 type cause struct {
 	network netip.Prefix
 	kind    string
 }
 
-// account is of events that are alike.
+// account counts similar events.
 type account struct {
-	// next is when one is logged again.
+	// next is when an event is logged again.
 	next time.Time
-	// more counts those that were not.
+	// more counts the events that were not logged.
 	more int
 }
 
@@ -50,9 +49,8 @@ func New(write func(format string, args ...any)) *Log {
 	return &Log{write: write, of: map[cause]*account{}}
 }
 
-// Printf logs an event of the kind that somebody at the address caused, unless one of
-// the kind and network was logged within the last minute. The next line that is logged
-// says how many were not.
+// Printf logs an event of the kind caused from the address, unless one of that kind and network was logged within
+// the last minute. The next line says how many were not logged.
 func (l *Log) Printf(from netip.Addr, kind, format string, args ...any) {
 	more, due := l.due(cause{client.Network(from), kind}, time.Now())
 	if !due {
@@ -65,7 +63,7 @@ func (l *Log) Printf(from netip.Addr, kind, format string, args ...any) {
 	l.write("%s", text)
 }
 
-// due reports whether the event is logged, and how many were not before it.
+// due reports whether the event is logged, and how many before it were not.
 func (l *Log) due(c cause, now time.Time) (more int, due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,7 +77,7 @@ func (l *Log) due(c cause, now time.Time) (more int, due bool) {
 	return more, true
 }
 
-// account returns that of the cause.
+// account returns the account of the cause.
 func (l *Log) account(c cause, now time.Time) *account {
 	if a := l.of[c]; a != nil {
 		return a
@@ -95,8 +93,7 @@ func (l *Log) account(c cause, now time.Time) *account {
 	return a
 }
 
-// forget makes room of accounts that are a minute old. What they did not log counts as
-// the rest's.
+// forget removes accounts that are a minute old. The events that they did not log are added to rest.
 func (l *Log) forget(now time.Time) {
 	for c, a := range l.of {
 		if !now.Before(a.next) {

@@ -1,5 +1,5 @@
-// Package signature remembers by which algorithm a query was signed: the plugin tsig
-// tells those behind it the key alone, and takes the signature off.
+// Package signature remembers which algorithm signed a query: the plugin tsig tells the plugins behind it only the
+// key, and removes the signature.
 package signature
 
 import (
@@ -11,15 +11,15 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Remember is for the setup of a plugin that calls By: it puts what remembers before all
-// plugins of the block.
+// Remember is for the setup of a plugin that calls By: it puts a remembering handler before all plugins of the
+// block.
 func Remember(config *dnsserver.Config) {
 	first := func(next plugin.Handler) plugin.Handler { return remembering{next} }
 	config.Plugin = append([]plugin.Plugin{first}, config.Plugin...)
 }
 
-// By returns the key, canonical, that a query was rightly signed with, and the
-// algorithm; "" where it was not signed, or nobody remembers the algorithm.
+// By returns the key, canonical, whose valid signature a query had, and the algorithm; "" if it was not signed, or
+// the algorithm was not remembered.
 func By(ctx context.Context) (key, algorithm string) {
 	key, _ = tsig.ValidatedKeyName(ctx)
 	algorithm, _ = ctx.Value(remembered{}).(string)

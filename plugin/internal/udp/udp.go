@@ -1,5 +1,4 @@
-// Package udp is about answers over plain UDP, which go to whatever address a query
-// says that it is from.
+// Package udp is about answers over plain UDP, which go to whatever source address a query has, forged or not.
 package udp
 
 import (
@@ -14,18 +13,16 @@ import (
 	"github.com/miekg/dns"
 )
 
-// MaxSize is how many octets an answer has that no network is known to fragment (DNS
-// flag day 2020).
+// MaxSize is the largest answer, in octets, that no network is known to fragment (DNS flag day 2020).
 const MaxSize = 1232
 
-// Plain reports whether a query came over plain UDP. QUIC is UDP too, and its clients
-// have shown that they are where they say.
+// Plain reports whether a query came over plain UDP. QUIC is UDP too, but its clients have proved their addresses.
 func Plain(ctx context.Context, w dns.ResponseWriter) bool {
 	switch w.RemoteAddr().(type) {
 	case *net.UDPAddr:
 	case *net.TCPAddr:
 		return false
-	default: // an address that a proxy has named
+	default: // an address from a proxy
 		if (&request.Request{W: w}).Proto() != "udp" {
 			return false
 		}
@@ -34,13 +31,13 @@ func Plain(ctx context.Context, w dns.ResponseWriter) bool {
 	return !ok || strings.HasPrefix(s.Addr, transport.DNS+"://")
 }
 
-// CarriesQUIC reports whether a server block's key is of a server over QUIC.
+// CarriesQUIC reports whether a server block's key is for DNS over QUIC.
 func CarriesQUIC(key string) bool {
 	carrier, _ := parse.Transport(key)
 	return carrier == transport.QUIC || carrier == transport.HTTPS3
 }
 
-// Size returns how many octets the client has room for.
+// Size returns how many octets the client accepts.
 func Size(query *dns.Msg) int {
 	if opt := query.IsEdns0(); opt != nil {
 		return max(int(opt.UDPSize()), dns.MinMsgSize)
@@ -48,8 +45,8 @@ func Size(query *dns.Msg) int {
 	return dns.MinMsgSize
 }
 
-// Fit makes a reply no longer than size: by compression, then without additional
-// records, which nobody has asked for (RFC 2181, section 9), and then by emptying it.
+// Fit limits a reply to size: first by compression, then without additional records, which were not asked for (RFC
+// 2181, section 9), and then by emptying it.
 func Fit(reply *dns.Msg, size int) {
 	if reply.Len() <= size {
 		return
@@ -63,22 +60,22 @@ func Fit(reply *dns.Msg, size int) {
 	}
 }
 
-// Emptied returns the reply without its records, truncated: the client asks again
-// over TCP. The reply itself stays as it is.
+// Emptied returns the reply without its records, truncated: the client asks again over TCP. The reply itself is not
+// changed.
 func Emptied(reply *dns.Msg) *dns.Msg {
 	m := *reply
 	empty(&m)
 	return &m
 }
 
-// empty leaves the question and the OPT alone. A part of an answer is of no use to a
-// client that asks again for the whole.
+// empty leaves only the question and the OPT. Part of an answer is useless to a client that asks again for the
+// whole.
 func empty(reply *dns.Msg) {
 	reply.Truncated = true
 	reply.Answer, reply.Ns, reply.Extra = nil, nil, onlyOPT(reply.Extra)
 }
 
-// onlyOPT returns the OPT of additional records, if they have one.
+// onlyOPT returns the OPT among additional records, if there is one.
 func onlyOPT(extra []dns.RR) []dns.RR {
 	for i, rr := range extra {
 		if rr.Header().Rrtype == dns.TypeOPT {

@@ -2,11 +2,10 @@ package wire
 
 import "github.com/miekg/dns"
 
-// Accept returns a dns.MsgAcceptFunc for servers that answer an opcode that they do not
-// implement themselves: what a dns.Server rejects has no OPT, which the answer to a message
-// with one must have (RFC 6891, section 6.1.1). What is accepted has one question and no
-// more records than a query may have. The server's own function, nil for the default,
-// judges the rest.
+// Accept returns a dns.MsgAcceptFunc for servers that themselves answer an opcode that they do not implement: a
+// reply to what a dns.Server rejects has no OPT, but the answer to a message with one must have it (RFC 6891,
+// section 6.1.1). It accepts messages with one question and no more records than a query may have. The server's own
+// function, nil for the default, judges the rest.
 func Accept(own dns.MsgAcceptFunc) dns.MsgAcceptFunc {
 	if own == nil {
 		own = dns.DefaultMsgAcceptFunc

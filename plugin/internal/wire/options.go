@@ -7,26 +7,26 @@ import (
 	"github.com/miekg/dns"
 )
 
-// header is what an option has before its data: its code, and the data's length.
+// header is what precedes an option's data: its code, and the data's length.
 const header = 4
 
-// fate is what becomes of an option.
+// fate is what happens to an option.
 type fate int
 
 const (
 	kept fate = iota
-	// dropped is one that nobody here heeds and that dns.Msg.Unpack cannot read.
+	// dropped is an option that no code here reads and that dns.Msg.Unpack cannot parse.
 	dropped
-	// marked is a malformed client-subnet option, which only who believes it refuses.
+	// marked is a malformed client-subnet option. Only a handler that believes the option refuses it.
 	marked
 )
 
-// mark is the data of a client-subnet option that dns.Msg.Unpack can read and that is
-// malformed: a query's scope is 0 (RFC 7871, section 6).
+// mark is the data of a malformed client-subnet option that dns.Msg.Unpack can read: a query's scope must be 0 (RFC
+// 7871, section 6).
 var mark = []byte{0, 0, 0, 0xFF}
 
-// readable returns the query with what is readable of its OPT. The question ends at
-// question, the last record at end.
+// readable returns the query with the readable part of its OPT. The question ends at question, the last record at
+// end.
 func (o record) readable(query []byte, question, end int) []byte {
 	change := false
 	for at := o.start; at < o.end; {
@@ -43,7 +43,7 @@ func (o record) readable(query []byte, question, end int) []byte {
 	return o.changed(query[:end])
 }
 
-// option returns the first option of the data, with nil for its data where it is cut off.
+// option returns the first option of the data; its data is nil if it is cut off.
 func option(rest []byte) (code uint16, data []byte) {
 	if len(rest) < header {
 		return 0, nil
@@ -57,7 +57,7 @@ func option(rest []byte) (code uint16, data []byte) {
 
 // changed returns a copy of the query without the options that are dropped.
 func (o record) changed(query []byte) []byte {
-	room := len(query) + (o.end-o.start)/header*len(mark) // more than marks can add
+	room := len(query) + (o.end-o.start)/header*len(mark) // more than all marks can add
 	changed := append(make([]byte, 0, room), query[:o.start]...)
 	for at := o.start; at < o.end; {
 		code, data := option(query[at:o.end])
@@ -76,7 +76,7 @@ func (o record) changed(query []byte) []byte {
 	return append(changed, query[o.end:]...)
 }
 
-// fateOf judges an option as the unpacking of miekg/dns 1.1.73 would fail at it.
+// fateOf decides about an option as the unpacking of miekg/dns 1.1.73 would fail at it.
 func fateOf(code uint16, data []byte) fate {
 	unreadable := false
 	switch code {
@@ -104,9 +104,8 @@ func fateOf(code uint16, data []byte) fate {
 	return kept
 }
 
-// subnetFits reports whether a client-subnet option has the octets that its source
-// prefix length wants, and no fewer and no more (RFC 7871, section 6). A family of 0 is
-// dig's, with a length of 0.
+// subnetFits reports whether a client-subnet option has exactly the octets that its source prefix length requires
+// (RFC 7871, section 6). dig sends a family of 0, with a length of 0.
 func subnetFits(data []byte) bool {
 	const fixed = 4
 	if len(data) < fixed {

@@ -7,8 +7,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Size is how long a query over UDP may be, in octets, as in BIND: one with a cookie, a
-// client's subnet and padding (RFC 8467) is longer than the 512 that a dns.Server reads.
+// Size is the largest query over UDP, in octets, as in BIND: one with a cookie, a client subnet and padding (RFC
+// 8467) is longer than the 512 that a dns.Server reads.
 const Size = 4096
 
 // Decorate is a dns.DecorateReader: the server reads what Readable returns.

@@ -1,11 +1,9 @@
-// Package wire reads queries before miekg/dns unpacks them, where that is stricter than
-// the RFCs, or more lenient.
+// Package wire reads queries before miekg/dns unpacks them, because that is in places stricter, and in others more
+// lenient, than the RFCs.
 //
-// miekg/dns unpacks the options of an OPT by their codes, and a query with an option that
-// it cannot unpack is malformed to it, though nobody here would have looked at the option:
-// one that a server does not understand is to be ignored (RFC 6891, section 6.1.2). On the
-// other side it takes for well-formed what ends before its last record, and what has
-// two OPTs.
+// miekg/dns unpacks the options of an OPT by their codes. It takes a query for malformed if it cannot unpack an
+// option, even one that no code here reads, but a server must ignore options that it does not understand (RFC 6891,
+// section 6.1.2). On the other hand it accepts a message that ends before its last record, and one with two OPTs.
 package wire
 
 import (
@@ -16,19 +14,18 @@ import (
 
 const (
 	headerSize = 12
-	// fixed is what a record has between its name and its data, and a question has.
+	// fixed is the part of a record between its name and its data, and of a question after its name.
 	fixedRecord, fixedQuestion = 10, 4
-	// junk is no name: its first two bits are reserved (RFC 1035, section 4.1.4).
+	// junk is an invalid name: its first two bits are reserved (RFC 1035, section 4.1.4).
 	junk = 0x80
 )
 
-// Readable returns the query as dns.Msg.Unpack reads it in the RFCs' sense: without
-// the options that are to be ignored and that it cannot read, and unreadable where the
-// query is malformed. It returns the query itself where nothing is to be changed, which
-// it never writes to, and otherwise a copy.
+// Readable returns a query that dns.Msg.Unpack reads as the RFCs require: without the options that it cannot read
+// and that are to be ignored, and unreadable if the query is malformed. If nothing must change, it returns the
+// query itself, which it never writes to; otherwise a copy.
 //
-// What is not a query of one question is left to the server's dns.MsgAcceptFunc, and the
-// question to dns.Msg.Unpack.
+// Messages that are not a query with one question are left to the server's dns.MsgAcceptFunc, and the question to
+// dns.Msg.Unpack.
 func Readable(query []byte) []byte {
 	if len(query) < headerSize {
 		return query
@@ -56,11 +53,10 @@ func Readable(query []byte) []byte {
 // record is where the data of an OPT begins and ends; the zero value is no record.
 type record struct{ start, end int }
 
-// records walks through what follows the question. It returns the OPT and where the last
-// record ends, or false where the query is malformed: it ends within a record, or has an
-// OPT that is not the only one, not the root's or not in the additional section (RFC 6891,
-// sections 6.1.1 and 6.1.2). The OPT of a query that TSIG signs is not returned: what is
-// signed is not to be changed.
+// records walks through what follows the question. It returns the OPT and where the last record ends, or false
+// where the query is malformed: it ends within a record, or has an OPT that is not the only one, not the root's or
+// not in the additional section (RFC 6891, sections 6.1.1 and 6.1.2). The OPT of a query signed with TSIG is not
+// returned: signed data must not be changed.
 func records(query []byte, at int) (opt record, end int, ok bool) {
 	answers := int(binary.BigEndian.Uint16(query[6:])) + int(binary.BigEndian.Uint16(query[8:]))
 	all := answers + int(binary.BigEndian.Uint16(query[10:]))
@@ -92,9 +88,8 @@ func records(query []byte, at int) (opt record, end int, ok bool) {
 	return opt, at, true
 }
 
-// afterName returns where a name ends that begins at, negative where it does not end, and
-// whether it ends with a pointer: the first name of a message has nothing before it to
-// point to (RFC 1035, section 4.1.4).
+// afterName returns the end of a name that begins at, negative if it does not end, and whether it ends with a
+// pointer: the first name of a message has nothing before it to point to (RFC 1035, section 4.1.4).
 func afterName(query []byte, at int) (end int, compressed bool) {
 	for at < len(query) {
 		length := int(query[at])
@@ -111,8 +106,8 @@ func afterName(query []byte, at int) (end int, compressed bool) {
 	return -1, false
 }
 
-// unreadable returns what a dns.Server answers FORMERR with the header and the question
-// of the query, which ends at: an additional record that is none.
+// unreadable returns a message that a dns.Server answers with FORMERR: the header and the question of the query,
+// which ends at, and an invalid additional record.
 func unreadable(query []byte, at int) []byte {
 	cut := append(make([]byte, 0, at+1), query[:at]...)
 	copy(cut[6:headerSize], []byte{0, 0, 0, 0, 0, 1})
