@@ -9,21 +9,21 @@ import (
 	"github.com/nearcast/nearcast/internal/folder"
 )
 
-// Book is the history of one scope's zones, the policy one and the plain one: they
-// have one content and so one serial. Sets share it, and the newest of them writes.
+// Book is the history of one scope's zones, the policy zone and the plain one: they have the same content and so
+// the same serial. Sets share it, and the newest of them writes.
 type Book struct {
 	key  bookKey
 	log  Logger
 	now  atomic.Pointer[history]
-	file *file // nil where none is kept
+	file *file // nil if none is kept
 
 	mu sync.Mutex
 	// writers are the Sets that hold the Book; the last one writes.
 	writers []*Set
-	// floor is below every serial to come.
+	// floor is less than every future serial.
 	floor uint32
 	disk  folder.Disk
-	// again is when the disk is tried again; nil where it took all.
+	// again is when to try the disk again; nil if everything is written.
 	again *time.Timer
 }
 
@@ -37,8 +37,8 @@ func (b *Book) writes(by *Set) bool {
 	return len(b.writers) > 0 && b.writers[len(b.writers)-1] == by
 }
 
-// replace makes the content the nodes, which are sorted. It returns what is
-// published then, and whether that is new; nil if another Set writes.
+// replace replaces the content with the nodes, which are sorted. It returns what is then published and whether it
+// is new, or nil if another Set writes.
 func (b *Book) replace(by *Set, head *head, nodes []*Node) (*history, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -52,15 +52,15 @@ func (b *Book) replace(by *Set, head *head, nodes []*Node) (*history, bool) {
 	if changes := difference(before.nodes, nodes); len(changes) > 0 {
 		return b.step(before, changes), true
 	}
-	// What was read from disk is held twice else, as each region's nodes are its own.
+	// This replaces the nodes read from disk, which would otherwise be held in memory twice, because each region
+	// has its own.
 	same := *before
 	same.nodes = nodes
 	b.now.Store(&same)
 	return &same, false
 }
 
-// amend makes changes to the content as of base. It returns nil where that is not
-// what is published, or another Set writes.
+// amend makes changes to the content of base. It returns nil if base is no longer published, or another Set writes.
 func (b *Book) amend(by *Set, base *history, changes []Change) *history {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -70,7 +70,7 @@ func (b *Book) amend(by *Set, base *history, changes []Change) *history {
 	return b.step(base, changes)
 }
 
-// step persists, and then publishes: a secondary must never have what we can lose.
+// step persists a change before it publishes it: a secondary must never have what we can lose.
 func (b *Book) step(before *history, changes []Change) *history {
 	h := before.next(after(before.serial, sinceEpoch(time.Now().Unix())), changes)
 	if b.file != nil {
@@ -80,7 +80,7 @@ func (b *Book) step(before *history, changes []Change) *history {
 	return h
 }
 
-// begin publishes a content that no difference leads to.
+// begin publishes a content that no difference leads to, such as the first.
 func (b *Book) begin(head *head, nodes []*Node) *history {
 	serial := b.floor
 	if before := b.now.Load(); before != nil {
@@ -94,11 +94,11 @@ func (b *Book) begin(head *head, nodes []*Node) *history {
 	return h
 }
 
-// keepAgain is how soon what a disk did not take is tried again.
+// keepAgain is how soon a failed write is tried again.
 const keepAgain = 5 * time.Second
 
-// kept notes whether the history is on disk. What is not is tried again until it is, also
-// where nothing changes. The Book is locked, or not yet shared.
+// kept notes whether the history is on disk. If not, it is tried again until it is, even if nothing changes. The
+// Book must be locked, or not yet shared.
 func (b *Book) kept(err error) {
 	switch failed, recovered := b.disk.Tried(err); {
 	case failed != nil:
@@ -123,12 +123,12 @@ func (b *Book) keep() {
 
 // bookKey tells Books apart.
 type bookKey struct {
-	dir    string // "" where none is kept
+	dir    string // "" if none is kept
 	source string
 	policy string // the policy zone's name
 }
 
-// pool holds the Books that are in use.
+// pool holds the Books in use.
 var pool = struct {
 	sync.Mutex
 	books map[bookKey]*Book
@@ -150,8 +150,7 @@ func acquire(key bookKey, head *head, by *Set, log Logger) *Book {
 	return b
 }
 
-// open reads what is kept, or else takes over from a Book that is kept elsewhere.
-// The pool is locked.
+// open reads the file, or takes over from a Book that is kept elsewhere. The pool must be locked.
 func (b *Book) open(head *head) {
 	if b.key.dir != "" {
 		b.file = newFile(b.key.dir, b.key.source, b.key.policy)
@@ -181,7 +180,7 @@ func (b *Book) open(head *head) {
 	}
 }
 
-// release gives up one acquire. The Set that wrote before writes again.
+// release gives up one acquire. The Set that wrote before then writes again.
 func (b *Book) release(by *Set) {
 	pool.Lock()
 	defer pool.Unlock()

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// Change is what became of one name: Before is nil where it is new, After where it
-// is gone.
+// Change is the change of one name: Before is nil if it is new, After if it is gone.
 type Change struct{ Before, After *Node }
 
 func (c Change) owner() string {
@@ -26,8 +25,8 @@ func (c Change) same() bool {
 	return c.Before.body == c.After.body
 }
 
-// join makes one change of each name's, in the order in which they came, and sorts
-// them. Those that come to nothing are left out.
+// join merges the changes of each name, in the order in which they came, and sorts them. It omits changes that
+// cancel out.
 func join(changes []Change) []Change {
 	slices.SortStableFunc(changes, func(a, b Change) int { return strings.Compare(a.owner(), b.owner()) })
 	joined := changes[:0]
@@ -42,8 +41,8 @@ func join(changes []Change) []Change {
 	return slices.DeleteFunc(joined, Change.same)
 }
 
-// swaps makes changes of names that were given up and of names that are there now.
-// A name may be in both: one function gave it to another.
+// swaps makes changes from the nodes that were given up and those that exist now. A name may be in both, if one
+// function gave it to another.
 func swaps(before, after []*Node) []Change {
 	was, is := slices.SortedFunc(slices.Values(before), compareNodes), slices.SortedFunc(slices.Values(after), compareNodes)
 	return difference(was, is)
@@ -90,7 +89,7 @@ func apply(nodes []*Node, changes []Change) []*Node {
 	return append(all, nodes...)
 }
 
-// replace is apply where no name comes or goes: most changes are such.
+// replace is apply for changes in which no name comes or goes, as in most.
 func replace(nodes []*Node, changes []Change) ([]*Node, bool) {
 	all := slices.Clone(nodes)
 	for _, c := range changes {

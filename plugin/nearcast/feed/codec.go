@@ -36,7 +36,7 @@ func encodeStep(s step) []byte {
 	return raw
 }
 
-// decoder reads a payload; after the first fault it reads nothing.
+// decoder reads a payload, up to the first fault.
 type decoder struct {
 	raw   []byte
 	fault error
@@ -92,8 +92,7 @@ func decodeContent(payload []byte, h *history) (head string, err error) {
 	return head, d.fault
 }
 
-// decodeStep adds a step to the history, which follows on the last or, if there is
-// one, on the content.
+// decodeStep adds a step to the history. It follows the last one or, if there is one, the content.
 func decodeStep(payload []byte, h *history, content bool) error {
 	if len(payload) == 0 || payload[0] != frameStep {
 		return errors.New("a frame of a kind that is not known")

@@ -14,33 +14,32 @@ import (
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
-// TTL says how long what a feed holds of a function may be kept. It must not
-// depend on the moment, or each failed probe would be a change of the feed.
+// TTL says how long resolvers may cache a function's records in a feed. It must not depend on the moment, because
+// otherwise each failed probe would change the feed.
 type TTL interface {
-	// Steered is for what probes can end, Fixed for what nothing ends.
+	// Steered is for answers that probes can end, Fixed for those that nothing ends.
 	Steered(f *federation.Function) uint32
 	Fixed() uint32
 }
 
-// reach is where the clients of a place are sent for a function, and is the same
-// pointer wherever it is the same.
+// reach is where the clients of a place are sent for a function. Equal reaches are the same pointer.
 type reach struct {
 	anycast bool
-	// clusters are by family: all where families are linked.
+	// clusters are by family; linked families have one.
 	clusters [3][]int
 }
 
-// reaches interns. It belongs to one goroutine.
+// reaches interns reaches. It belongs to one goroutine.
 type reaches struct {
 	known map[string]*reach
 	key   []byte
 	dst   []int
 }
 
-// mostReaches bounds what is interned; beyond it all is found anew, once.
+// mostReaches bounds the interned reaches; beyond it, all are computed once again.
 const mostReaches = 1 << 16
 
-// families are those of a question: where they are linked one answers for all.
+// families are the families of a question. Linked families have one answer.
 func families(v *site.View) []steer.Family {
 	if v.Independent {
 		return everyFamily[:]
@@ -79,10 +78,10 @@ func (r *reaches) reachOf(v *site.View, function int, from *steer.Vantage) *reac
 	return found
 }
 
-// anycastKey is no count of clusters.
+// anycastKey is not a possible count of clusters.
 const anycastKey = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
 
-// endpoints returns where the reach leads.
+// endpoints returns the endpoints of the reach.
 func (r *reach) endpoints(v *site.View, function int) []federation.Endpoint {
 	if r.anycast {
 		return []federation.Endpoint{v.State.Functions.At(function).Anycast()}
@@ -109,13 +108,12 @@ func (r *reach) endpoints(v *site.View, function int) []federation.Endpoint {
 
 // rules makes a function's nodes in the apex's zone.
 type rules struct {
-	apexes []Apex // of the server block; a name belongs to the longest
+	apexes []Apex // of the server block: a name belongs to the longest one
 	ttl    TTL
 	log    Logger
 }
 
-// owns reports whether the hostname belongs to the zone of the apex, and is not
-// one of those that the zone itself answers for.
+// owns reports whether the hostname belongs to the apex's zone and is not one that the zone itself answers for.
 func (r *rules) owns(apex *Apex, hostname string) bool {
 	name := strings.TrimPrefix(hostname, "*.")
 	if !below(name, apex.Zone) || below(name, Policies(apex.Zone)) || name == Policies(apex.Zone) ||
@@ -127,12 +125,12 @@ func (r *rules) owns(apex *Apex, hostname string) bool {
 	})
 }
 
-// below reports whether the canonical name is below the other.
+// below reports whether one canonical name is below the other.
 func below(name, above string) bool {
 	return above == "." || strings.HasSuffix(name, above) && len(name) > len(above) && name[len(name)-len(above)-1] == '.'
 }
 
-// nodesOf returns the nodes of a function that is reached at the endpoints; taken are names that other functions have.
+// nodesOf returns the nodes of a function with the given endpoints. Taken are names that other functions have.
 func (r *rules) nodesOf(apex *Apex, f *federation.Function, at []federation.Endpoint, taken map[string]bool) []*Node {
 	var all []*Node
 	add := func(owner string, rrs []dns.RR) {
@@ -152,7 +150,7 @@ func (r *rules) nodesOf(apex *Apex, f *federation.Function, at []federation.Endp
 		}
 		add(hostname, r.host(f, at))
 		if hostname[0] == '*' {
-			continue // no name has a wildcard in its middle
+			continue // a wildcard cannot be in the middle of a name
 		}
 		for owner, rrs := range r.services(hostname, f, at) {
 			if !taken[owner] {
@@ -167,7 +165,7 @@ func (r *rules) header(rrtype uint16, ttl uint32) dns.RR_Header {
 	return dns.RR_Header{Name: ".", Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
 }
 
-// host are the records of one of the function's own names.
+// host returns the records of one of the function's own names.
 func (r *rules) host(f *federation.Function, at []federation.Endpoint) []dns.RR {
 	ttl := r.ttl.Steered(f)
 	all := records.Texts(r.header(dns.TypeTXT, r.ttl.Fixed()), f)
@@ -184,8 +182,8 @@ func (r *rules) host(f *federation.Function, at []federation.Endpoint) []dns.RR 
 	return all
 }
 
-// services are the records below the function's name: SRV for each named port, and
-// HTTPS for each port where it says what it speaks.
+// services returns the records below the function's name: SRV for each named port, and HTTPS for each port with a
+// known protocol.
 func (r *rules) services(hostname string, f *federation.Function, at []federation.Endpoint) map[string][]dns.RR {
 	all := map[string][]dns.RR{}
 	ttl := r.ttl.Steered(f)

@@ -1,11 +1,11 @@
-// Package feed exports routes as zones for resolvers that are not ours: for each
-// region, and tenant, a Response Policy Zone, and the plain zone as that region's
-// clients would be answered. Secondaries take them by AXFR and IXFR.
+// Package feed exports routes as zones for third-party resolvers. For each region and tenant there is a Response
+// Policy Zone, and the plain zone as that region's clients would be answered. Secondaries transfer them by AXFR and
+// IXFR.
 //
-// A Set is the feeds of one server block. One goroutine per Set makes zones of the
-// published View; what it publishes is immutable, and a transfer reads it with one
-// atomic load. A Book is one zone's history: it outlives the Set that writes it, so
-// that a reload continues its serials, and a restart does where there is a folder.
+// A Set is the feeds of one server block. One goroutine per Set makes zones from the published View. What it
+// publishes is immutable, and a transfer reads it with one atomic load. A Book is the history of one zone. It
+// outlives the Set that writes it, so its serials continue after a reload, and after a restart if there is a
+// directory.
 package feed
 
 import (
@@ -19,23 +19,22 @@ import (
 // All stands for every region that the federation has.
 const All = "all"
 
-// Scope is for whom a zone is.
+// Scope says for whom a zone is.
 type Scope struct {
 	Region string
-	// Zone is of the region; "" for all of it.
+	// Zone is a zone of the region; "" for the whole region.
 	Zone string
-	// Tenant is the namespace whose private functions are seen; "" for none.
+	// Tenant is the namespace whose private functions are included; "" for none.
 	Tenant string
 }
 
-// policyLabel is below the zone, and above the names of its policy zones.
+// policyLabel is the label between the zone and the names of its policy zones.
 const policyLabel = "_rpz."
 
-// Policies returns the name below which the zone's policy zones are.
+// Policies returns the name below which the zone's policy zones are placed.
 func Policies(zone string) string { return policyLabel + strings.TrimPrefix(zone, ".") }
 
-// PolicyZone returns the name of the scope's policy zone; false where the parts are
-// not labels.
+// PolicyZone returns the name of the scope's policy zone; false if its parts are not labels.
 func (s Scope) PolicyZone(zone string) (string, bool) {
 	name := ""
 	for _, label := range []string{s.Zone, s.Region, s.Tenant} {
@@ -51,28 +50,28 @@ func (s Scope) PolicyZone(zone string) (string, bool) {
 	return name, ok && s.Region != ""
 }
 
-// Line is one declaration of who may have which feeds.
+// Line is one declaration of which clients may have which feeds.
 type Line struct {
 	// Scope's Region may be All.
 	Scope
-	// To are the sources that may ask, and Key the TSIG key that they must have
-	// signed with, by Algorithm. Where both are set both must hold; one of them is.
+	// To are the sources that may ask, and Key is the TSIG key that they must sign with, using Algorithm. At least
+	// one is set. If both are, a client must satisfy both.
 	To             []netip.Prefix
 	Key, Algorithm string // canonical
-	// Notify are who is told of a change.
+	// Notify are the servers that get a NOTIFY for each change.
 	Notify []netip.AddrPort
-	// At is where the line is, for people.
+	// At is the position of the line, for messages.
 	At string
 }
 
-// Identity is who asks.
+// Identity identifies a client.
 type Identity struct {
 	Source netip.Addr
-	// Key is the TSIG key that was validated, and Algorithm by what; "" if none was.
+	// Key is the TSIG key that was validated, and Algorithm its algorithm; "" if none was.
 	Key, Algorithm string
 }
 
-// admits reports whether the line lets who asks have its feeds.
+// admits reports whether the client may have the line's feeds.
 func (l *Line) admits(who Identity) bool {
 	if l.Key != "" && (l.Key != who.Key || l.Algorithm != who.Algorithm) {
 		return false
@@ -88,23 +87,21 @@ func (l *Line) covers(s Scope) bool {
 	return l.Scope == s
 }
 
-// Apex is what a zone has at its own name, and around it.
+// Apex is the data of a zone at and around its own name.
 type Apex struct {
 	// Zone is canonical.
 	Zone string
-	// SOA is the zone's; its serial and timers do not count.
+	// SOA is the zone's SOA; its serial and timers are not used.
 	SOA dns.SOA
-	// Servers are the NS records of the plain zone, and Glue the addresses of those
-	// that are in it.
+	// Servers are the NS records of the plain zone, and Glue the addresses of those inside it.
 	Servers []string
 	Glue    []dns.RR
-	// Signed zones are not transferred as plain ones: without their signatures they
-	// would be bogus.
+	// Signed zones are not transferred as plain ones: without signatures they would be bogus.
 	Signed bool
 }
 
-// The SOA timers of feeds. A secondary that missed a NOTIFY finds out within
-// refresh; one that has lost us goes on for a week.
+// These are the SOA timers of feeds. A secondary that missed a NOTIFY finds out within refresh. One that cannot
+// reach us keeps serving for a week.
 const (
 	refresh = 60
 	retry   = 15

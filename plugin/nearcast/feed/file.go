@@ -18,20 +18,19 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// file keeps a Book on disk: a line that says what it is, and frames. A frame is
-// the length of its payload and its checksum, then the payload: a step, or the
-// content. Steps before the content led to it; those after it are since. Changes
-// are appended, and a file that has grown to twice the content is written anew
-// beside and renamed.
+// file keeps a Book on disk: a header line, and frames. A frame is the length of its payload and its checksum, then
+// the payload: a step, or the content. Steps before the content led to it; those after it follow it. Changes are
+// appended. A file that has grown to twice the size of the content is replaced: a new one is written beside it and
+// renamed.
 type file struct {
 	path, title string
 	handle      *os.File // nil until something is written
 	size, base  int64
-	// floor is the last serial that could be read.
+	// floor is the last readable serial.
 	floor uint32
 }
 
-// journalMagic begins every file; the number is the version of what follows.
+// journalMagic begins every file; the number is the version of the format.
 const journalMagic = "nearcast-feed 1"
 
 func newFile(dir, source, policy string) *file {
@@ -50,7 +49,7 @@ const (
 
 const frameHeader = 8
 
-// maxSize bounds a file that is read, in octets; one holds three times its zone.
+// maxSize bounds the files that are read, in octets; a file is up to three times as large as its zone.
 const maxSize = 4 << 30
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -64,7 +63,7 @@ func frame(dst, payload []byte) []byte {
 // append writes the history's last step, and waits for the disk.
 func (f *file) append(h *history) error {
 	if f.handle == nil || f.size > 2*f.base+leastHistory || len(h.steps) == 0 {
-		return f.rewrite(h) // no step is left of one that is more than may be kept
+		return f.rewrite(h) // a step that is too large is not kept
 	}
 	raw := frame(nil, encodeStep(h.steps[len(h.steps)-1]))
 	_, err := f.handle.WriteAt(raw, f.size)
@@ -72,7 +71,7 @@ func (f *file) append(h *history) error {
 		err = f.handle.Sync()
 	}
 	if err != nil {
-		f.close() // what is half written is overwritten by the next rewrite
+		f.close() // the next rewrite overwrites a partial write
 		return err
 	}
 	f.size += int64(len(raw))
@@ -106,10 +105,9 @@ func (f *file) close() {
 	}
 }
 
-// load reads the file, and gives the text of the head that it was written with;
-// nothing where there is no file. The end of one that was being written to is
-// cut off; one that is damaged is an error that names it. With a history an error says
-// that the file can be read, and not written.
+// load reads the file and returns the text of the head that it was written with, or nothing if there is no file. If
+// the file ends within a write, its end is cut off; a damaged file is an error that names it. An error with a
+// history means that the file can be read but not written.
 func (f *file) load() (h *history, head string, err error) {
 	raw, err := regular.Read(f.path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,13 +129,13 @@ func (f *file) load() (h *history, head string, err error) {
 		err = f.handle.Truncate(int64(whole))
 	}
 	if err != nil {
-		f.close() // it is written whole when something changes
+		f.close() // the next change rewrites it
 	}
 	return h, head, err
 }
 
-// parseFile returns what the file holds, and how much of it is whole. With an error
-// the history is only as far as it could be read, or nil.
+// parseFile returns the content of the file, and how much of it is complete. With an error, the history is only as
+// much as could be read, or nil.
 func parseFile(raw []byte, title string) (h *history, head string, whole int, err error) {
 	if !bytes.HasPrefix(raw, []byte(title)) {
 		line, _, _ := bytes.Cut(raw, []byte{'\n'})
@@ -153,7 +151,7 @@ func parseFile(raw []byte, title string) (h *history, head string, whole int, er
 			return h, head, whole, fmt.Errorf("is damaged at octet %d: the checksum is another", whole)
 		}
 		if !ok {
-			break // being written when we were stopped: nobody was given it
+			break // the process stopped during this write: no secondary has it
 		}
 		isContent := len(payload) > 0 && payload[0] == frameContent
 		switch {
@@ -181,8 +179,8 @@ func parseFile(raw []byte, title string) (h *history, head string, whole int, er
 	return h.trim(), head, whole, nil
 }
 
-// nextFrame returns the first frame's payload; not ok where it is not whole, as the
-// last one may be: it ends early, or is the zeros of a file that was not yet filled.
+// nextFrame returns the first frame's payload. It is not ok if the frame is incomplete, as the last one may be: it
+// ends early, or is the zeros of a file that was not yet filled.
 func nextFrame(raw []byte) (payload []byte, ok, damaged bool) {
 	if len(raw) < frameHeader {
 		return nil, false, false

@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
-// form is what a content is made into.
+// form is the form in which a content is served.
 type form uint8
 
 const (
@@ -20,11 +20,11 @@ const (
 	plain
 )
 
-// head is what surrounds a content: it changes with the configuration alone.
+// head is what surrounds a content. Only the configuration changes it.
 type head struct {
 	apex   Apex
 	policy string // the policy zone's name
-	ttl    uint32 // of what has no record to take it from
+	ttl    uint32 // for records without one of their own to take it from
 }
 
 // String tells two heads apart.
@@ -56,7 +56,7 @@ func (h *head) soa(f form, serial uint32) *dns.SOA {
 	return &soa
 }
 
-// servers are the NS records. Nobody is ever referred to a policy zone's.
+// servers are the NS records. Resolvers never follow those of a policy zone.
 func (h *head) servers(f form) []dns.RR {
 	names := h.apex.Servers
 	if f == policy {
@@ -69,7 +69,7 @@ func (h *head) servers(f form) []dns.RR {
 	return all
 }
 
-// around is everything but the content.
+// around is everything except the content.
 func (h *head) around(f form, serial uint32) []dns.RR {
 	all := append([]dns.RR{h.soa(f, serial)}, h.servers(f)...)
 	if f == plain {
@@ -78,8 +78,7 @@ func (h *head) around(f form, serial uint32) []dns.RR {
 	return all
 }
 
-// owner returns the name of the content's node in the form; false where it would be
-// too long.
+// owner returns the name of the content's node in the form; false if it would be too long.
 func (h *head) owner(f form, name string) (string, bool) {
 	if f == plain {
 		return name, true
@@ -88,7 +87,7 @@ func (h *head) owner(f form, name string) (string, bool) {
 	return name, len(name) <= maxName
 }
 
-// maxName is the longest text of a name without escapes: 255 octets on the wire.
+// maxName is the longest text of a name without escapes: it takes 255 octets on the wire.
 const maxName = 254
 
 // of returns the node's records in the form.
@@ -105,15 +104,15 @@ func (h *head) of(f form, n *Node) []dns.RR {
 	}
 	var all []dns.RR
 	for _, r := range split(n.body) {
-		if rr, err := unpack(owner, r); err == nil { // what was packed here can be unpacked
+		if rr, err := unpack(owner, r); err == nil { // what this process packed can be unpacked
 			all = append(all, rr)
 		}
 	}
 	return all
 }
 
-// nothing is what stands for a name that exists and has no records: the policy
-// NODATA; or, in a plain zone, what every name has for the type ANY.
+// nothing stands for a name that exists and has no records: the policy NODATA or, in a plain zone, what every name
+// has for the type ANY.
 func (h *head) nothing(f form, owner string) dns.RR {
 	if f == policy {
 		return &dns.CNAME{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeCNAME, Class: dns.ClassINET, Ttl: h.apex.SOA.Minttl}, Target: "*."}
@@ -121,7 +120,7 @@ func (h *head) nothing(f form, owner string) dns.RR {
 	return records.HINFO(dns.RR_Header{Name: owner, Rrtype: dns.TypeHINFO, Class: dns.ClassINET, Ttl: h.apex.SOA.Minttl})
 }
 
-// whole is an AXFR of the history.
+// whole is the history as an AXFR.
 func (h *history) whole(f form) iter.Seq[dns.RR] {
 	return func(yield func(dns.RR) bool) {
 		for _, rr := range h.head.around(f, h.serial) {
@@ -140,8 +139,7 @@ func (h *history) whole(f form) iter.Seq[dns.RR] {
 	}
 }
 
-// changed is an IXFR of the changes since the serial, as one difference (RFC 1995,
-// section 5).
+// changed is an IXFR of the changes since the serial, condensed into one difference (RFC 1995, section 5).
 func (h *history) changed(f form, serial uint32, changes []Change) iter.Seq[dns.RR] {
 	return func(yield func(dns.RR) bool) {
 		now := h.head.soa(f, h.serial)
@@ -171,7 +169,7 @@ func (h *history) changed(f form, serial uint32, changes []Change) iter.Seq[dns.
 	}
 }
 
-// parts returns the records that a change takes away, and those that it brings.
+// parts returns the records that a change removes, and those that it adds.
 func (h *head) parts(f form, c Change) (gone, come []dns.RR) {
 	was, is := h.of(f, c.Before), h.of(f, c.After)
 	return without(was, is), without(is, was)

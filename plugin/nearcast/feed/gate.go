@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	// mostTransfers run at once, as BIND's transfers-out has it.
+	// mostTransfers is how many transfers run at once, as in BIND's transfers-out.
 	mostTransfers = 10
-	// mostOfNetwork of these are one network's, so that no two of its clients that take
-	// nothing keep all others waiting.
+	// mostOfNetwork is how many of these one network may have, so that two of its clients that read nothing cannot
+	// keep all others waiting.
 	mostOfNetwork = mostTransfers / 2
-	// mostWaiting may wait or run in all, and half of them of one network: enough for the
-	// resolvers of a carrier that all come upon a NOTIFY.
+	// mostWaiting is how many may wait or run in all, half of them from one network. This suffices for all
+	// resolvers of a carrier that react to the same NOTIFY.
 	mostWaiting = 100
-	// patience is how long one waits. Resolvers give up at little more.
+	// patience is how long a transfer waits. Resolvers give up soon after.
 	patience = 10 * time.Second
 )
 
-// gate lets so many transfers through at once.
+// gate limits the number of concurrent transfers.
 type gate struct {
 	slots chan struct{}
 
@@ -28,21 +28,21 @@ type gate struct {
 	of    map[netip.Prefix]*quota
 }
 
-// quota is what one network has of a gate.
+// quota is one network's share of a gate.
 type quota struct {
 	slots chan struct{}
 	users int
 }
 
-// transferring is where all transfers of the process go through.
+// transferring is the gate for all transfers of the process.
 var transferring = newGate()
 
 func newGate() *gate {
 	return &gate{slots: make(chan struct{}, mostTransfers), of: map[netip.Prefix]*quota{}}
 }
 
-// enter waits for its turn; false where that does not come in time, or too many wait
-// already. Who entered calls leave.
+// enter waits for its turn. It returns false if the turn does not come in time, or too many wait already. A caller
+// that entered calls leave.
 func (g *gate) enter(network netip.Prefix) (leave func(), entered bool) {
 	s := g.join(network)
 	if s == nil {
@@ -70,7 +70,7 @@ func (g *gate) enter(network netip.Prefix) (leave func(), entered bool) {
 	}, true
 }
 
-// join returns the network's quota; nil where too many have joined.
+// join returns the network's quota, or nil if too many have joined.
 func (g *gate) join(network netip.Prefix) *quota {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -4,8 +4,7 @@ import (
 	"slices"
 )
 
-// history is one zone's content, and how it came to be. It is immutable: each
-// change makes another.
+// history is the content of one zone and the steps that led to it. It is immutable: each change makes a new one.
 type history struct {
 	serial uint32
 	nodes  []*Node // sorted
@@ -13,7 +12,7 @@ type history struct {
 	head   *head
 	// steps lead to nodes, the last one to serial. They are bounded; see trim.
 	steps []step
-	// stepsSize is of the steps.
+	// stepsSize is the size of the steps.
 	stepsSize int
 }
 
@@ -24,19 +23,18 @@ type step struct {
 	size     int
 }
 
-// The steps that are kept are at most as large as the zone: a difference that is
-// larger than that is not worth having. A small zone may have this much, and no
-// zone more than so many.
+// The steps that are kept are at most as large as the zone, because a larger difference is worse than a full
+// transfer. A small zone may have this much, and no zone more than so many.
 const (
 	leastHistory = 64 << 10
 	mostSteps    = 4096
 )
 
-// sinceEpoch is the serial of a moment.
+// sinceEpoch is the serial for a moment.
 func sinceEpoch(unix int64) uint32 { return uint32(unix) } //nolint:gosec // serials wrap (RFC 1982)
 
-// after returns the serial that follows: the time, unless that is not after it.
-// A history that was lost thus never goes back.
+// after returns the next serial: the time, unless that is not later. This way the serials never go back, even if
+// the history was lost.
 func after(serial, now uint32) uint32 {
 	if later(now, serial) {
 		return now
@@ -45,7 +43,7 @@ func after(serial, now uint32) uint32 {
 }
 
 // later compares serials as RFC 1982 does.
-func later(a, b uint32) bool { return int32(a-b) > 0 } //nolint:gosec // as the RFC wants it
+func later(a, b uint32) bool { return int32(a-b) > 0 } //nolint:gosec // as the RFC defines it
 
 // next is the history after the changes, which are sorted and not empty.
 func (h *history) next(serial uint32, changes []Change) *history {
@@ -57,11 +55,11 @@ func (h *history) next(serial uint32, changes []Change) *history {
 	}
 	return (&history{
 		serial: serial, head: h.head, nodes: apply(h.nodes, changes), size: size,
-		steps: append(h.steps, s), stepsSize: h.stepsSize + s.size, // readers look at no more than is theirs
+		steps: append(h.steps, s), stepsSize: h.stepsSize + s.size, // readers look only at their own length
 	}).trim()
 }
 
-// trim forgets the oldest steps until the rest is within bounds.
+// trim drops the oldest steps until the rest is within bounds.
 func (h *history) trim() *history {
 	for len(h.steps) > 0 && (h.stepsSize > max(h.size, leastHistory) || len(h.steps) > mostSteps) {
 		h.stepsSize -= h.steps[0].size
@@ -70,8 +68,8 @@ func (h *history) trim() *history {
 	return h
 }
 
-// since returns all that changed after the serial, as one difference; false where
-// the history does not go back to it.
+// since returns all that changed after the serial, as one difference; false if the history does not go back that
+// far.
 func (h *history) since(serial uint32) ([]Change, bool) {
 	at := slices.IndexFunc(h.steps, func(s step) bool { return s.from == serial })
 	if at < 0 {

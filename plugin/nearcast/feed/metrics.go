@@ -19,7 +19,7 @@ var (
 	descNames  = prometheus.NewDesc(plugin.Namespace+"_nearcast_feed_names", "Names in a feed.", []string{"zone"}, nil)
 )
 
-// collector reads the Books when it is scraped.
+// collector reads the Books on each scrape.
 type collector struct{}
 
 func init() { prometheus.MustRegister(collector{}) }

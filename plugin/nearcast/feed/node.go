@@ -13,14 +13,14 @@ import (
 type Node struct {
 	// Owner is the name that clients ask for, canonical.
 	Owner string
-	// body is the records without their owner, sorted: type, TTL, length and data
-	// of each as on the wire. It is empty for a name that exists and has none.
+	// body is the records without their owner, sorted: type, TTL, length and data of each as on the wire. It is
+	// empty for a name that exists without records.
 	body string
 }
 
 const recordHeader = 2 + 4 + 2
 
-// newNode packs the records, whose owner does not count.
+// newNode packs the records and ignores their owner.
 func newNode(owner string, records []dns.RR) (*Node, error) {
 	packed := make([]string, 0, len(records))
 	for _, rr := range records {
@@ -38,7 +38,7 @@ func newNode(owner string, records []dns.RR) (*Node, error) {
 	return &Node{Owner: owner, body: strings.Join(slices.Compact(packed), "")}, nil
 }
 
-// size is what a node takes in memory and on disk, about.
+// size is roughly what a node takes in memory and on disk.
 func (n *Node) size() int {
 	if n == nil {
 		return 0
@@ -52,7 +52,7 @@ func split(body string) []string {
 	for len(body) >= recordHeader {
 		end := recordHeader + int(binary.BigEndian.Uint16([]byte(body[6:8])))
 		if end > len(body) {
-			break // a damaged file's: Book.load has refused it
+			break // from a damaged file, which Book.load has refused
 		}
 		all = append(all, body[:end])
 		body = body[end:]
@@ -60,7 +60,7 @@ func split(body string) []string {
 	return all
 }
 
-// wellFormed reports whether the body is whole records of types that are known.
+// wellFormed reports whether the body is complete records of known types.
 func wellFormed(body string) bool {
 	length := 0
 	for _, r := range split(body) {
@@ -72,7 +72,7 @@ func wellFormed(body string) bool {
 	return length == len(body)
 }
 
-// unpack makes the record of the owner.
+// unpack makes the record for the owner.
 func unpack(owner, record string) (dns.RR, error) {
 	raw := []byte(record)
 	h := dns.RR_Header{

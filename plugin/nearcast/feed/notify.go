@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// notify tells who the lines name that the zone changed.
+// notify sends a NOTIFY for the zone to the servers that the lines name.
 func (s *Set) notify(z *zone) {
 	for i := range s.config.Lines {
 		l := &s.config.Lines[i]
@@ -25,7 +25,7 @@ func (s *Set) notify(z *zone) {
 	}
 }
 
-// message is one NOTIFY: to whom, and of which zone.
+// message is one NOTIFY: its target and its zone.
 type message struct {
 	to             netip.AddrPort
 	zone           string
@@ -36,16 +36,16 @@ type message struct {
 	form form
 }
 
-// notifier sends messages. Each zone and target has a goroutine of its own while it
-// is not acknowledged, so that one that is away keeps no other waiting.
+// notifier sends messages. Each zone and target has its own goroutine until it acknowledges, so that an unreachable
+// one does not delay the others.
 type notifier struct {
-	ctx     context.Context //nolint:containedctx // of all that it starts
+	ctx     context.Context //nolint:containedctx // of all goroutines that it starts
 	running *sync.WaitGroup
 	// exchange sends a message and waits for the reply.
 	exchange func(msg *dns.Msg, to string) (*dns.Msg, error)
 
 	mu sync.Mutex
-	// sending are the messages under way: true where there is more to tell.
+	// sending are the messages in progress; true if there is a further change to announce.
 	sending map[message]bool
 }
 
@@ -58,15 +58,14 @@ func newNotifier(ctx context.Context, running *sync.WaitGroup, secrets map[strin
 }
 
 const (
-	// tries is how often a change is told, and answerTime how long each waits for an
-	// acknowledgement. The pause between two doubles (RFC 1996, section 3.6, leaves
-	// both open): all of it is half a minute, and then the zone's refresh must do.
+	// tries is how often a change is announced, and answerTime how long each try waits for an acknowledgement. The
+	// pause between two tries doubles (RFC 1996, section 3.6, leaves both open). After half a minute in all, the
+	// secondary must rely on the zone's refresh.
 	tries      = 5
 	answerTime = time.Second
 )
 
-// tell sends the message until it is acknowledged. While it is under way, a further
-// change is told by the next one.
+// tell sends the message until it is acknowledged. A change during that time is announced by the next message.
 func (n *notifier) tell(m message) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -111,11 +110,11 @@ const (
 	unanswered   = "unanswered"
 )
 
-// try sends the message once, with the serial of now.
+// try sends the message once, with the current serial.
 func (n *notifier) try(m message) string {
 	h := m.book.now.Load()
 	if h == nil {
-		return acknowledged // there is nothing to tell any more
+		return acknowledged // there is nothing left to announce
 	}
 	msg := new(dns.Msg).SetNotify(m.zone)
 	msg.Answer = []dns.RR{m.head.soa(m.form, h.serial)}
@@ -134,7 +133,7 @@ func (n *notifier) try(m message) string {
 	return result
 }
 
-// exchange is over UDP, and ends with ctx.
+// exchange sends over UDP, and ends with ctx.
 func exchange(ctx context.Context, client *dns.Client, msg *dns.Msg, to string) (*dns.Msg, error) {
 	conn, err := client.DialContext(ctx, to)
 	if err != nil {

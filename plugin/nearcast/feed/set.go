@@ -14,30 +14,30 @@ import (
 	"github.com/nearcast/nearcast/internal/site"
 )
 
-// Source is what a Set makes its zones of.
+// Source is what a Set makes its zones from.
 type Source interface {
 	// View returns what is published; nil until there is something.
 	View() *site.View
 	// Published returns a channel that is closed at the next View.
 	Published() <-chan struct{}
-	// Settled reports whether every target was probed.
+	// Settled reports whether every target has been probed.
 	Settled() bool
 }
 
-// Config is what a Set is made of.
+// Config configures a Set.
 type Config struct {
 	Lines  []Line
 	Apexes []Apex
 	TTL    TTL
-	// Dir is where Books are kept; "" for nowhere.
+	// Dir is where Books are kept; "" to keep none.
 	Dir string
-	// Source is the key of what the feeds are made of.
+	// Source is the key of the feeds' source.
 	Source string
-	// Secrets are those of the Lines' keys, in base64.
+	// Secrets are the secrets of the Lines' keys, in base64.
 	Secrets map[string]string
-	// Settle is how long a zone that was kept waits for the first probes.
+	// Settle is how long a zone read from disk waits for the first probes.
 	Settle time.Duration
-	// Awake is how often functions are said to be asked for; 0 for never.
+	// Awake is how often functions are marked as in use; 0 for never.
 	Awake time.Duration
 	Log   Logger
 }
@@ -57,11 +57,10 @@ type Set struct {
 	running sync.WaitGroup
 }
 
-// Start has a Set write and serve its zones until Close. Those that are kept are
-// served at once.
+// Start returns a Set that writes and serves its zones until Close. It serves zones read from disk at once.
 func Start(config Config, source Source) *Set { return start(config, source, nil) }
 
-// start is Start with NOTIFYs sent by tell; nil for over the network.
+// start is Start with NOTIFYs sent by tell; nil to send them over the network.
 func start(config Config, source Source, tell func(*dns.Msg, string) (*dns.Msg, error)) *Set {
 	s := &Set{
 		config: config, source: source, pokes: make(chan struct{}, 1), warned: map[string]bool{},
@@ -79,7 +78,7 @@ func start(config Config, source Source, tell func(*dns.Msg, string) (*dns.Msg, 
 	return s
 }
 
-// Close ends the Set, and waits for it.
+// Close ends the Set and waits until it has ended.
 func (s *Set) Close() {
 	s.stop()
 	s.running.Wait()
@@ -89,7 +88,7 @@ func (s *Set) Close() {
 	s.zones.Store(&map[string]*zone{})
 }
 
-// poke has the Set write again.
+// poke makes the Set write again.
 func (s *Set) poke() {
 	select {
 	case s.pokes <- struct{}{}:
@@ -98,14 +97,14 @@ func (s *Set) poke() {
 }
 
 const (
-	// coalesce is the least time between two changes of serial: verdicts come in
-	// bursts, and each change is a NOTIFY and a transfer for every secondary.
+	// coalesce is the least time between two changes of serial: verdicts come in bursts, and each change means a
+	// NOTIFY and a transfer for every secondary.
 	coalesce = 200 * time.Millisecond
-	// share is the part of a processor that a Set takes: after a write it rests for
-	// so many times as long, but no longer than mostRest, or a failover would wait.
+	// share limits the part of a processor that a Set takes: after a write it rests for so many times as long, but
+	// for at most mostRest, so that a failover does not wait.
 	share    = 4
 	mostRest = time.Second
-	// settling is how often it is looked whether the probes are through.
+	// settling is how often to check whether the first probes are complete.
 	settling = 50 * time.Millisecond
 )
 
@@ -141,8 +140,8 @@ func (s *Set) run(ctx context.Context) {
 	}
 }
 
-// settle waits for the first View, and then for the first probes where zones are kept
-// that hold what earlier ones found. It returns false where ctx has ended.
+// settle waits for the first View and then, if zones were read from disk, for the first probes, because such zones
+// hold earlier verdicts. It returns false if ctx has ended.
 func (s *Set) settle(ctx context.Context) bool {
 	for next := s.source.Published(); s.source.View() == nil; next = s.source.Published() {
 		select {
@@ -174,7 +173,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// write brings all zones to the View.
+// write updates all zones to the View.
 func (s *Set) write(v *site.View) {
 	s.open(v)
 	var ready []*zone
@@ -194,7 +193,7 @@ func (s *Set) write(v *site.View) {
 	}
 }
 
-// wake keeps the functions from being idle: their feeds' clients are not seen here.
+// wake keeps the functions from becoming idle, because the clients of their feeds are not seen here.
 func (s *Set) wake() {
 	if v := s.source.View(); v != nil && s.config.Awake > 0 {
 		for i := range v.State.All() {
@@ -203,7 +202,7 @@ func (s *Set) wake() {
 	}
 }
 
-// open makes the zones that the lines and the View ask for.
+// open makes the zones that the lines and the View call for.
 func (s *Set) open(v *site.View) {
 	before := *s.zones.Load()
 	now := map[string]*zone{}
@@ -238,15 +237,15 @@ func (s *Set) openZone(apex *Apex, scope Scope, name string) *zone {
 	h := &head{apex: *apex, policy: name, ttl: s.config.TTL.Fixed()}
 	z := &zone{Scope: scope, head: h, book: acquire(bookKey{s.config.Dir, s.config.Source, name}, h, s, s.config.Log)}
 	if h := z.book.now.Load(); h != nil && time.Since(time.Unix(int64(h.serial), 0)) < recent {
-		s.notify(z) // it may have been stopped before it could tell
+		s.notify(z) // the process may have stopped before it sent the NOTIFY
 	}
 	return z
 }
 
-// recent is how long after a change that is found at the start it is told again.
+// recent is how long after a change a start announces it again.
 const recent = 2 * time.Minute
 
-// scopes are those of the lines, and of the View's regions where a line is for all.
+// scopes are those of the lines, and the View's regions if a line is for all.
 func (s *Set) scopes(v *site.View) []Scope {
 	var all []Scope
 	for _, l := range s.config.Lines {

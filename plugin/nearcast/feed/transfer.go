@@ -9,14 +9,13 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// Zone is one zone of a Set, as one client may have it.
+// Zone is one zone of a Set, as one client may see it.
 type Zone struct {
 	z    *zone
 	form form
 }
 
-// Policy returns the policy zone of the name for who asks; false where there is none
-// or they may not have it.
+// Policy returns the policy zone of that name for the client; false if there is none or the client may not have it.
 func (s *Set) Policy(name string, who Identity) (Zone, bool) {
 	z := (*s.zones.Load())[name]
 	if z == nil {
@@ -30,8 +29,8 @@ func (s *Set) Policy(name string, who Identity) (Zone, bool) {
 	return Zone{}, false
 }
 
-// Plain returns the zone as seen from the region of the first line that is for one
-// region and for who asks; false where there is none, or the zone is signed.
+// Plain returns the zone as seen from the region of the first line that is for one region and admits the client;
+// false if there is none, or the zone is signed.
 func (s *Set) Plain(name string, who Identity) (Zone, bool) {
 	for i := range s.config.Lines {
 		l := &s.config.Lines[i]
@@ -47,12 +46,10 @@ func (s *Set) Plain(name string, who Identity) (Zone, bool) {
 	return Zone{}, false
 }
 
-// mostMessage is how large the messages of a transfer get, before compression, whose
-// pointers reach no further.
+// mostMessage is the size limit for messages of a transfer, before compression, whose pointers reach no further.
 const mostMessage = 16 << 10
 
-// Serve answers SOA, NS, AXFR and IXFR, and denies all other types. The names in the
-// reply are as they were asked for.
+// Serve answers SOA, NS, AXFR and IXFR, and denies all other types. Names in the reply are spelled as in the query.
 func (z Zone) Serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	rcode, err := z.serve(w, r)
 	return rcode, client.Written(err)
@@ -61,7 +58,7 @@ func (z Zone) Serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 func (z Zone) serve(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	h := z.z.book.now.Load()
 	if h == nil {
-		return dns.RcodeServerFailure, nil // there is nothing yet
+		return dns.RcodeServerFailure, nil // no content yet
 	}
 	switch r.Question[0].Qtype {
 	case dns.TypeAXFR:
@@ -90,9 +87,8 @@ func (z Zone) axfr(w dns.ResponseWriter, r *dns.Msg, h *history) (int, error) {
 	return z.stream(w, r, "axfr", h.whole(z.form))
 }
 
-// ixfr answers with what changed, if that is known and less than the whole; over UDP
-// only what fits, else the SOA alone, and the client comes back over TCP (RFC 1995,
-// section 2).
+// ixfr answers with the changes, if they are known and smaller than the zone. Over UDP it answers only with what
+// fits, or with the SOA alone, and the client retries over TCP (RFC 1995, section 2).
 func (z Zone) ixfr(w dns.ResponseWriter, r *dns.Msg, h *history) (int, error) {
 	var serial uint32
 	if len(r.Ns) == 1 {
@@ -133,10 +129,10 @@ func streams(w dns.ResponseWriter) bool {
 	return (&request.Request{W: w}).Proto() == "tcp"
 }
 
-// signature is room for the TSIG and OPT records of a reply over UDP.
+// signature is the space reserved for the TSIG and OPT records of a reply over UDP.
 const signature = 300
 
-// fitting returns the records if one message over UDP has room for them.
+// fitting returns the records if they fit into one UDP message.
 func (z Zone) fitting(r *dns.Msg, rrs iter.Seq[dns.RR]) ([]dns.RR, bool) {
 	room := dns.MinMsgSize
 	if opt := r.IsEdns0(); opt != nil {
@@ -148,15 +144,14 @@ func (z Zone) fitting(r *dns.Msg, rrs iter.Seq[dns.RR]) ([]dns.RR, bool) {
 	for rr := range rrs {
 		m.Answer = append(m.Answer, rr)
 		if size += dns.Len(rr); size > mostMessage {
-			return nil, false // before the whole of it is made
+			return nil, false // before all of it is built
 		}
 	}
 	return m.Answer, m.Len()+signature <= room
 }
 
-// stream sends the records in as many messages as it takes, when it is its turn, or
-// refuses. The tsig plugin signs each; after the first with the timers alone (RFC 8945,
-// section 5.3.1).
+// stream waits for its turn and sends the records in as many messages as needed, or refuses. The tsig plugin signs
+// each; after the first with the timers alone (RFC 8945, section 5.3.1).
 func (z Zone) stream(w dns.ResponseWriter, r *dns.Msg, kind string, rrs iter.Seq[dns.RR]) (int, error) {
 	leave, entered := transferring.enter(client.Network(client.Source(w.RemoteAddr())))
 	if !entered {
@@ -177,7 +172,7 @@ func (z Zone) stream(w dns.ResponseWriter, r *dns.Msg, kind string, rrs iter.Seq
 		length := dns.Len(rr)
 		if size+length > mostMessage && len(batch) > 0 {
 			if err := flush(); err != nil {
-				return dns.RcodeSuccess, err // what was sent is sent
+				return dns.RcodeSuccess, err // the messages sent cannot be taken back
 			}
 		}
 		batch, size = append(batch, rr), size+length

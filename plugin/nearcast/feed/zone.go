@@ -11,21 +11,21 @@ import (
 	"github.com/nearcast/nearcast/internal/vector"
 )
 
-// zone is one scope of one apex, with what its writer knows of it.
+// zone is one scope of one apex, with the state of its writer.
 type zone struct {
 	Scope
 	head *head
 	book *Book
 
 	from *steer.Vantage // as of the View
-	// base is the history that the entries made; nil where they made none.
+	// base is the history that the entries made; nil if they made none.
 	base    *history
-	entries []*entry // by the View's functions; nil for those that it does not have
-	// gone and come are the nodes of the functions that changed.
+	entries []*entry // by the View's functions; nil for those that are not in the zone
+	// gone and come are the nodes of changed functions, before and after.
 	gone, come []*Node
 }
 
-// entry is what one function is in a zone. Regions that see it alike share one.
+// entry is one function in a zone. Regions that see it alike share one.
 type entry struct {
 	reach *reach
 	nodes []*Node
@@ -51,7 +51,7 @@ func (z *zone) content() []*Node {
 	return all
 }
 
-// publish brings the Book to the entries, and reports whether that changed it.
+// publish updates the Book to the entries, and reports whether that changed it.
 func (z *zone) publish(set *Set) bool {
 	gone, come := z.gone, z.come
 	z.gone, z.come = nil, nil
@@ -70,19 +70,19 @@ func (z *zone) publish(set *Set) bool {
 	return changed
 }
 
-// writer makes zones of Views. It belongs to one goroutine.
+// writer makes zones from Views. It belongs to one goroutine.
 type writer struct {
 	rules
 	reaches
 	last *site.View
-	// taken are, by tenant, the names of functions that look like a service's.
+	// taken are, by tenant, the names of functions that look like the name of a service.
 	taken map[string]map[string]bool
 }
 
-// write brings the zones to the View, and returns those that changed.
+// write updates the zones to the View, and returns those that changed.
 func (w *writer) write(set *Set, v *site.View, zones []*zone) []*zone {
 	if w.take(v, zones) {
-		w.last = nil // what a function has may depend on another
+		w.last = nil // a function's names may depend on another function
 	}
 	if w.last == nil {
 		for _, z := range zones {
@@ -94,8 +94,8 @@ func (w *writer) write(set *Set, v *site.View, zones []*zone) []*zone {
 	return publish(set, zones)
 }
 
-// publish publishes all at once, so that the disk is waited for once, and returns
-// the zones that changed.
+// publish publishes all zones together, so that it waits for the disk only once, and returns the zones that
+// changed.
 func publish(set *Set, zones []*zone) []*zone {
 	changed := make([]bool, len(zones))
 	var all sync.WaitGroup
@@ -112,8 +112,8 @@ func publish(set *Set, zones []*zone) []*zone {
 	return which
 }
 
-// follow brings the zones' entries to the View. It looks at all functions, and makes
-// anew what is another function, or may be reached elsewhere.
+// follow updates the zones' entries to the View. It looks at all functions, and remakes the entries of those that
+// changed or may be reached elsewhere.
 func (w *writer) follow(v *site.View, zones []*zone) {
 	var before vector.Vector[*federation.Function]
 	sameRanking, sameSite := false, false
@@ -147,7 +147,7 @@ func (w *writer) follow(v *site.View, zones []*zone) {
 	}
 }
 
-// enter makes the entry of a function that the zone did not have; nil for none.
+// enter makes the entry of a function that is new to the zone; nil if it has none.
 func (w *writer) enter(all *[]made, v *site.View, function int, f *federation.Function, z *zone) *entry {
 	if f == nil || !z.shows(f, &w.rules) {
 		return nil
@@ -166,13 +166,13 @@ func (w *writer) change(all *[]made, v *site.View, function int, z *zone, old *e
 	return e
 }
 
-// made is an entry, and for whom.
+// made is an entry and what it was made for.
 type made struct {
 	apex, taken string
 	*entry
 }
 
-// make makes an entry, or finds among all that another region sees it alike.
+// make makes an entry, or returns an existing one of another region that sees the function alike.
 func (w *writer) make(all *[]made, v *site.View, function int, z *zone, r *reach) *entry {
 	m := made{apex: z.head.apex.Zone}
 	if len(w.taken[z.Tenant]) > 0 {
@@ -188,8 +188,7 @@ func (w *writer) make(all *[]made, v *site.View, function int, z *zone, r *reach
 	return m.entry
 }
 
-// take finds the names that functions took from services, and reports whether they
-// are others than before.
+// take finds the names that functions took from services, and reports whether they changed.
 func (w *writer) take(v *site.View, zones []*zone) bool {
 	before := w.taken
 	w.taken = map[string]map[string]bool{}
