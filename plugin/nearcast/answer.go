@@ -16,10 +16,9 @@ import (
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
-// answer is one reply under construction. It is one allocation, or none where room is
-// lent, for the common case of one IPv4 address: what the reply points to is in it.
-// What others need is not: every query pays for it, and the collector for each of its
-// bytes.
+// answer is one reply under construction. For the common case of one IPv4 address it takes one allocation, or none
+// if memory is lent, because it contains what the reply points to. It does not contain what other answers need:
+// every query would pay for it, and the garbage collector for each byte.
 type answer struct {
 	ctx    context.Context //nolint:containedctx // an answer lives as long as its query
 	n      *Nearcast
@@ -42,7 +41,7 @@ type answer struct {
 	a      dns.A
 	addr   [4]byte
 
-	// steered is set where the reply depends on who asks, and so has a scope.
+	// steered is set if the reply depends on the client, and so has a scope.
 	steered bool
 }
 
@@ -58,7 +57,7 @@ func newAnswer(ctx context.Context, n *Nearcast, z *Zone, r *dns.Msg) *answer {
 
 func (a *answer) qtype() uint16 { return a.query.Question[0].Qtype }
 
-// name is the name asked for, in the client's own case (0x20).
+// name is the query name, in the client's own case (0x20).
 func (a *answer) name() string { return a.query.Question[0].Name }
 
 // zoneName is the zone's name in the client's own case.
@@ -66,8 +65,8 @@ func (a *answer) zoneName() string {
 	return a.name()[len(a.name())-len(a.zone.Name):]
 }
 
-// send finishes the reply and writes it. The returned code tells CoreDNS that a
-// reply was written, whatever its own code is: else it would write another.
+// send finishes the reply and writes it. The returned code tells CoreDNS that a reply was written, whatever the
+// reply's own code is; otherwise CoreDNS would write another.
 func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 	a.zone.counters[o].Inc()
 	if metadata.ValueFuncs(a.ctx) != nil {
@@ -75,11 +74,11 @@ func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 	}
 	a.msg.Rcode = rcode
 	if rcode == dns.RcodeFormatError {
-		a.msg.Authoritative = false // for what was not understood nobody is
+		a.msg.Authoritative = false // not for a query that was not understood
 	}
 	if a.zone.signer != nil {
 		if err := a.secure(); err != nil {
-			return dns.RcodeServerFailure, err // nothing is written yet: CoreDNS answers
+			return dns.RcodeServerFailure, err // nothing was written: CoreDNS answers
 		}
 	}
 	a.addOPT(w)
@@ -91,14 +90,13 @@ func (a *answer) send(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 	return dns.RcodeSuccess, nil
 }
 
-// addOPT answers the query's OPT with one of its own: CoreDNS keeps its options
-// and fills in the rest.
+// addOPT answers the query's OPT with one for the reply. CoreDNS keeps its options and fills in the rest.
 func (a *answer) addOPT(w dns.ResponseWriter) {
 	if a.query.IsEdns0() == nil {
 		return
 	}
 	a.opt.Hdr.Name, a.opt.Hdr.Rrtype = ".", dns.TypeOPT
-	if a.opt.Option == nil { // else there is a cookie
+	if a.opt.Option == nil { // otherwise there is a cookie
 		a.opt.Option = a.option[:0]
 	}
 	if asked := a.n.settings.ecs.option(w, a.query); asked != nil && a.msg.Rcode != dns.RcodeFormatError {
@@ -119,7 +117,7 @@ func (a *answer) addOPT(w dns.ResponseWriter) {
 	a.msg.Extra = append(a.msg.Extra, &a.opt)
 }
 
-// scope is in the terms of the family that was asked with.
+// The scope is counted in the family of the query's option.
 func (a *answer) scope(asked *dns.EDNS0_SUBNET) uint8 {
 	if !a.client.Subnet {
 		return 0
@@ -134,15 +132,14 @@ func (a *answer) scope(asked *dns.EDNS0_SUBNET) uint8 {
 	return scope
 }
 
-// notReady answers every name while no state is known: a server that has
-// nothing must not look healthy.
+// notReady answers every name while no state is known: a server without a state must not look healthy.
 func (a *answer) notReady(w dns.ResponseWriter) (int, error) {
 	a.msg.Authoritative = false
 	a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNotReady, ExtraText: "no state of the federation yet"}
 	return a.send(w, outcomeNotReady, dns.RcodeServerFailure)
 }
 
-// negative answers with the zone's SOA alone (RFC 2308).
+// negative answers with only the zone's SOA (RFC 2308).
 func (a *answer) negative(w dns.ResponseWriter, o outcome, rcode int) (int, error) {
 	a.addSOA()
 	return a.send(w, o, rcode)
@@ -155,7 +152,7 @@ func (a *answer) addSOA() {
 	a.msg.Ns = a.rr[:]
 }
 
-// function fills in the answer for a function's name and says what it is.
+// function fills in the answer for a function's name and returns the outcome.
 func (a *answer) function(q steer.Question) outcome {
 	a.owner = owner{kind: ownerFunction, function: q.Function}
 	a.choose(q)
@@ -176,14 +173,14 @@ func (a *answer) function(q steer.Question) outcome {
 	return a.noData()
 }
 
-// choose steers, and notes what every record of the answer depends on.
+// choose steers the client, and notes what every record of the answer depends on.
 func (a *answer) choose(q steer.Question) {
 	if a.n.settings.stale > 0 && time.Since(a.n.site.Confirmed()) > a.n.settings.stale {
 		a.ede = &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeStaleAnswer, ExtraText: "the federation's state is old"}
 	}
 	a.choice = a.view.Pick(a.view.Standing, q)
 	if a.view.Asked(q.Function) {
-		a.choice.Shaky = true // what is known of it is old
+		a.choice.Shaky = true // the state is old
 	}
 	a.steered = a.choice.Steered
 	if a.choice.Tier == steer.Down && a.choice.Cluster >= 0 {
@@ -191,8 +188,8 @@ func (a *answer) choose(q steer.Question) {
 	}
 }
 
-// addressesOf answers A and AAAA. It needs no more of a function that is no anycast's than
-// what steering has compiled.
+// addressesOf answers A and AAAA. For a function without an anycast address it needs only what steering has
+// compiled.
 func (a *answer) addressesOf(q steer.Question) outcome {
 	ttl := seconds(a.ttl())
 	switch {
@@ -235,7 +232,7 @@ func (a *answer) ttl() time.Duration { return a.n.settings.ttls.of(a.choice) }
 
 func seconds(d time.Duration) uint32 { return uint32(d / time.Second) }
 
-// addAddresses adds those of the family that was asked for.
+// addAddresses adds the addresses of the family that the query asks for.
 func (a *answer) addAddresses(addrs []netip.Addr, ttl uint32) {
 	for _, addr := range addrs {
 		if addr.Is4() != (a.qtype() == dns.TypeA) {
@@ -250,7 +247,7 @@ func (a *answer) addAddresses(addrs []netip.Addr, ttl uint32) {
 	}
 }
 
-// only makes the answer's only record, without an allocation where it is an A.
+// only makes the answer's only record, without an allocation if it is an A record.
 func (a *answer) only(addr netip.Addr, ttl uint32) dns.RR {
 	if addr.Is4() {
 		a.addr = addr.As4()
@@ -269,7 +266,7 @@ func (a *answer) header(rrtype uint16, ttl uint32) dns.RR_Header {
 	return dns.RR_Header{Name: a.name(), Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
 }
 
-// describe leaves what was decided for log and dnstap.
+// describe records the decision for log and dnstap.
 func (a *answer) describe(o outcome) {
 	var cluster, location string
 	if a.choice.Cluster >= 0 {

@@ -6,7 +6,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
-// apex answers for the zone's own name; every site answers the same.
+// apex answers for the zone's own name; all sites give the same answer.
 func (a *answer) apex(w dns.ResponseWriter) (int, error) {
 	a.owner.kind = ownerApex
 	ttl := seconds(a.n.settings.ttls.most)

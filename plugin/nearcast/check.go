@@ -10,9 +10,9 @@ import (
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
-// Check reads the nearcast blocks of a Corefile with the server's own parser,
-// and starts nothing. It returns the running states that they would make, what
-// would keep the server from starting, and what would make it answer wrongly.
+// Check reads the nearcast blocks of a Corefile with the server's own parser. It starts nothing. It returns the
+// running states that they would make, what would keep the server from starting, and what would make it give wrong
+// answers.
 func Check(path string) (configs []site.Config, faults, warnings []error) {
 	sources, faults, warnings := sourcesOf(path)
 	for _, o := range sources {
@@ -21,7 +21,7 @@ func Check(path string) (configs []site.Config, faults, warnings []error) {
 	return configs, faults, warnings
 }
 
-// sourcesOf reads the blocks, joined by their sources.
+// sourcesOf reads the blocks, grouped by their sources.
 func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error) {
 	read, err := blocks.Read(path)
 	if err != nil {
@@ -70,8 +70,8 @@ func sourcesOf(path string) (sources []*sourceOfBlocks, faults, warnings []error
 	return sources, faults, warnings
 }
 
-// keyless finds feeds whose keys the block's tsig does not have. Where that reads
-// others from a file, only starting tells.
+// keyless finds feeds whose keys are missing in the block's tsig. If tsig reads keys from a file, only starting the
+// server shows it.
 func keyless(path string, block caddyfile.ServerBlock, feeds []feed.Line) (faults []error) {
 	have := map[string]bool{"": true}
 	tsig := caddyfile.NewDispenserTokens(path, block.Tokens["tsig"])

@@ -14,10 +14,10 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/udp"
 )
 
-// cookies say how the COOKIE option (RFC 7873) is answered.
+// cookies is how the COOKIE option (RFC 7873) is answered.
 type cookies struct {
-	jar *cookie.Jar // nil where it is not
-	// require has BADCOOKIE for clients that know cookies and do not have ours yet.
+	jar *cookie.Jar // nil if it is not answered
+	// require sends BADCOOKIE to clients that support cookies and do not have ours yet.
 	require bool
 }
 
@@ -46,7 +46,7 @@ func (s *stanza) parseCookies(args []string) (err error) {
 // Cookies implements cookie.Keeper.
 func (n *Nearcast) Cookies() *cookie.Jar { return n.settings.cookies.jar }
 
-// watchCookies follows the secrets of the blocks until the instance ends.
+// watchCookies follows the blocks' secret files until the instance ends.
 func (i *instance) watchCookies() {
 	ctx, cancel := context.WithCancel(context.Background())
 	i.endWatches = cancel
@@ -61,8 +61,7 @@ func (i *instance) watchCookies() {
 	}
 }
 
-// bite reads the query's COOKIE option. Where it returns an outcome, that and the rcode
-// are the answer.
+// bite reads the query's COOKIE option. If it returns an outcome, the query is answered with that and the rcode.
 func (a *answer) bite(w dns.ResponseWriter) (refusal outcome, rcode int) {
 	jar, option := a.n.settings.cookies.jar, cookie.Of(a.query)
 	if jar == nil || option == nil {

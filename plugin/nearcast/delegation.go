@@ -15,20 +15,19 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/domain"
 )
 
-// delegation is a zone inside another one that the same Corefile serves. Its DS records
-// are the upper zone's (RFC 4035, section 3.1.4.1): without them, or a signed word that
-// there are none, a validator takes what the lower zone answers for forged.
+// delegation is a zone inside another one that the same Corefile serves. Its DS records belong to the parent zone
+// (RFC 4035, section 3.1.4.1): without them, or signed proof that there are none, a validator takes the child's
+// answers for forged.
 type delegation struct {
 	// name is canonical.
 	name string
-	// signers are those of the zone in each block that serves it; none where one of these
-	// does not sign, or they have no algorithm in common: the zone is then unsigned for
-	// everybody.
+	// signers are those of the zone in each block that serves it. There are none if one of these blocks does not
+	// sign, or if they have no algorithm in common: the zone is then unsigned for all clients.
 	signers []*signer
 }
 
-// delegate has the zones of all nearcast blocks delegate the zones inside them, and the
-// blocks know each other. Elsewhere are the zones that other plugins answer for.
+// delegate makes the zones of all nearcast blocks delegate the zones inside them, and tells each block about the
+// others. Elsewhere are the zones that other plugins answer for.
 func delegate(all []*Nearcast, elsewhere []string) {
 	signers := map[string][]*signer{}
 	for _, name := range elsewhere {
@@ -53,7 +52,7 @@ func delegate(all []*Nearcast, elsewhere []string) {
 	}
 }
 
-// upper returns the longest of the names that is above the name; "" if none is.
+// upper returns the longest of the names that is above the name, or "" if none is.
 func upper(name string, names []string) (above string) {
 	for _, other := range names {
 		if len(other) < len(name) && len(other) > len(above) && domain.Under([]byte(name), other) {
@@ -63,7 +62,7 @@ func upper(name string, names []string) (above string) {
 	return above
 }
 
-// complete returns the signers if none is missing, and all have an algorithm in common.
+// complete returns the signers if none is missing and all have an algorithm in common.
 func complete(all []*signer) []*signer {
 	if slices.Contains(all, nil) || len(common(all)) == 0 {
 		return nil
@@ -71,8 +70,8 @@ func complete(all []*signer) []*signer {
 	return all
 }
 
-// common returns the algorithms by which all of the signers sign. Those of DS records are
-// to be among them: a zone is signed by each of those (RFC 4035, section 2.2).
+// common returns the algorithms with which every signer signs. DS records may use only these, because each
+// algorithm among them must sign the zone (RFC 4035, section 2.2).
 func common(all []*signer) (algorithms []uint8) {
 	for _, k := range all[0].keys {
 		if !slices.ContainsFunc(all, func(s *signer) bool { return !s.has(k.public.Algorithm) }) {
@@ -86,8 +85,7 @@ func (s *signer) has(algorithm uint8) bool {
 	return slices.ContainsFunc(s.keys, func(k signingKey) bool { return k.public.Algorithm == algorithm })
 }
 
-// servedElsewhere returns the zones of the blocks that another plugin than nearcast
-// answers for.
+// servedElsewhere returns the zones of the blocks that a plugin other than nearcast answers for.
 func servedElsewhere(all []caddyfile.ServerBlock) (names []string) {
 	for _, block := range all {
 		ours := caddyfile.NewDispenserTokens("", block.Tokens["nearcast"])
@@ -120,8 +118,7 @@ func (s *stanza) unsigned(n *Nearcast) (warnings []error) {
 	return warnings
 }
 
-// meets reports whether the blocks share an address to listen on. Where nothing is
-// served, all do.
+// meets reports whether the blocks share a listening address. If nothing is served, all do.
 func (n *Nearcast) meets(m *Nearcast) bool {
 	if n.server == nil || m.server == nil {
 		return true
@@ -130,9 +127,8 @@ func (n *Nearcast) meets(m *Nearcast) bool {
 		slices.ContainsFunc(n.server.ListenHosts, func(host string) bool { return slices.Contains(m.server.ListenHosts, host) })
 }
 
-// above returns who answers for the DS records of the name, and in which zone: the
-// longest that is above it. CoreDNS gives such queries to the shortest zone that it has
-// a block for, or to the name's own.
+// above returns the block that answers for the DS records of the name, and the zone: the longest one above the
+// name. CoreDNS gives such queries to the shortest zone that has a block, or to the name's own.
 func (n *Nearcast) above(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, name []byte) (who *Nearcast, above *Zone) {
 	who, above = n, n.zoneAbove(name)
 	for _, m := range n.neighbours {
@@ -154,7 +150,7 @@ func (n *Nearcast) zoneAbove(name []byte) (above *Zone) {
 	return above
 }
 
-// chosen reports whether the views of the block let the query in.
+// chosen reports whether the block's views admit the query.
 func (n *Nearcast) chosen(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) bool {
 	return n.server == nil || !slices.ContainsFunc(n.server.FilterFuncs, func(pass dnsserver.FilterFunc) bool {
 		return !pass(ctx, &request.Request{Req: r, W: w})
@@ -171,8 +167,8 @@ func (z *Zone) delegation(name []byte) *delegation {
 	return nil
 }
 
-// own parts the additional records that the zone's keys sign from those of others: of
-// servers that are elsewhere, or below a delegation.
+// own separates the additional records that the zone's keys sign from the others: those of servers elsewhere, or
+// below a delegation.
 func (z *Zone) own(additional []dns.RR) (own, others []dns.RR) {
 	for _, rr := range additional {
 		if z.owns(rr.Header().Name) {

@@ -9,8 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// nsec denies every type at the name but those given, and every name between it
-// and the one that follows.
+// nsec denies every type at the name except the given ones, and every name between it and its successor.
 func (s *signer) nsec(name string, ttl uint32, types []uint16) *dns.NSEC {
 	types = append(slices.Clone(types), dns.TypeRRSIG, dns.TypeNSEC)
 	slices.Sort(types)
@@ -20,9 +19,9 @@ func (s *signer) nsec(name string, ttl uint32, types []uint16) *dns.NSEC {
 	}
 }
 
-// secure signs the answer for a client that wants it, and gives a negative one its
-// proof. Without the client's consent (the flag CO) a name that does not exist is
-// NOERROR, as resolvers that do not know compact denial need it (RFC 9824, section 5).
+// secure signs the answer if the client wants it, and adds the proof to a negative one. Unless the client sets the
+// flag CO, a name that does not exist is NOERROR, which resolvers without compact denial require (RFC 9824, section
+// 5).
 func (a *answer) secure() error {
 	opt := a.query.IsEdns0()
 	wants := opt != nil && opt.Do()
@@ -51,8 +50,8 @@ func (a *answer) secure() error {
 	return nil
 }
 
-// proof answers with what every name of a signed zone has, those that do not exist too:
-// its NSEC, or the signature of that, which is all that RRSIG gets (RFC 8482, section 7).
+// proof answers with the records that every name of a signed zone has, even one that does not exist: its NSEC, or
+// the NSEC's signature, which is the whole answer to RRSIG (RFC 8482, section 7).
 func (a *answer) proof(wants bool) error {
 	nsec := []dns.RR{a.nsec()}
 	all, err := a.sign(nsec)
@@ -68,7 +67,7 @@ func (a *answer) proof(wants bool) error {
 	return nil
 }
 
-// sign adds their signatures to the records.
+// sign adds the records' signatures.
 func (a *answer) sign(section []dns.RR) ([]dns.RR, error) {
 	signed, err := a.zone.signer.sign(section, time.Now())
 	if err != nil {
@@ -77,15 +76,14 @@ func (a *answer) sign(section []dns.RR) ([]dns.RR, error) {
 	return signed, nil
 }
 
-// nsec is that of the name asked for. What the client asks for and does not get is not
-// in it: another client, who is steered elsewhere, may.
+// nsec denies types at the query name. It omits the query type if this client gets none, because a client that is
+// steered elsewhere may.
 func (a *answer) nsec() *dns.NSEC {
 	types := slices.DeleteFunc(a.types(), func(t uint16) bool { return t == a.qtype() })
 	return a.zone.signer.nsec(a.name(), a.zone.soa.Minttl, types)
 }
 
-// types are those that exist at the name asked for, whoever asks; NXNAME where the
-// name itself does not.
+// types are those that exist at the query name for any client; NXNAME if the name itself does not exist.
 func (a *answer) types() []uint16 {
 	if a.msg.Rcode == dns.RcodeNameError {
 		return []uint16{dns.TypeNXNAME}
@@ -130,7 +128,7 @@ func (a *answer) types() []uint16 {
 	return types
 }
 
-// owner is what the name asked for is.
+// owner is the kind of the query name.
 type owner struct {
 	kind       ownerKind
 	function   int
@@ -142,7 +140,7 @@ type owner struct {
 type ownerKind uint8
 
 const (
-	// ownerNone has no record of its own: names below it have, or nothing has.
+	// ownerNone has no record of its own: either names below it have, or none has.
 	ownerNone ownerKind = iota
 	ownerApex
 	ownerServer

@@ -10,17 +10,17 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// ecs says whose client-subnet option (RFC 7871) is believed.
+// ecs says whose client-subnet option (RFC 7871) is trusted.
 type ecs struct {
 	off bool
-	// from, if not empty, are the only sources that are believed.
+	// from, if not empty, are the only trusted sources.
 	from []netip.Prefix
 }
 
-// errMalformed is a client-subnet option that RFC 7871 wants refused.
+// errMalformed is a client-subnet option that RFC 7871 requires to refuse.
 var errMalformed = errors.New("malformed client-subnet option")
 
-// who finds who asks: the source of the query, or the subnet it asks for.
+// who finds the client: the source of the query, or the subnet in its option.
 func (e *ecs) who(v *site.View, w dns.ResponseWriter, r *dns.Msg) (site.Client, error) {
 	var subnet netip.Prefix
 	if option := e.option(w, r); option != nil {
@@ -33,9 +33,8 @@ func (e *ecs) who(v *site.View, w dns.ResponseWriter, r *dns.Msg) (site.Client, 
 	return v.Locate(client.Source(w.RemoteAddr()), subnet), nil
 }
 
-// option returns the query's client-subnet option where its source is believed; nil
-// else. An option that is not believed is one that the server does not implement: it is
-// neither judged nor answered (RFC 6891, section 6.1.2).
+// option returns the query's client-subnet option if its source is trusted, and nil otherwise. An untrusted option
+// counts as one that the server does not implement: it is neither checked nor answered (RFC 6891, section 6.1.2).
 func (e *ecs) option(w dns.ResponseWriter, r *dns.Msg) *dns.EDNS0_SUBNET {
 	option := client.Subnet(r)
 	if option == nil || !e.believes(client.Source(w.RemoteAddr())) {
@@ -56,14 +55,14 @@ func (e *ecs) believes(source netip.Addr) bool {
 	return len(e.from) == 0
 }
 
-// prefixOf checks what RFC 7871, section 6 demands of a query: a scope of zero,
-// and no bits set beyond the source length.
+// prefixOf checks what RFC 7871, section 6, requires of a query: a scope of zero, and no bits set beyond the source
+// length.
 func prefixOf(o *dns.EDNS0_SUBNET) (netip.Prefix, error) {
 	addr, ok := netip.AddrFromSlice(o.Address)
 	if !ok || o.SourceScope != 0 {
 		return netip.Prefix{}, errMalformed
 	}
-	if o.Family != 2 { // 0 comes with a length of 0 only
+	if o.Family != 2 { // family 0 has length 0 only
 		addr = addr.Unmap()
 	}
 	p := netip.PrefixFrom(addr, int(o.SourceNetmask))
@@ -73,8 +72,7 @@ func prefixOf(o *dns.EDNS0_SUBNET) (netip.Prefix, error) {
 	return p, nil
 }
 
-// zeroBeyond reports whether a has no bit set beyond its first ones. netip has
-// no masks for IPv4-mapped addresses.
+// zeroBeyond reports whether a has no bit set beyond the first ones. netip has no masks for IPv4-mapped addresses.
 func zeroBeyond(a netip.Addr, bits int) bool {
 	raw := a.AsSlice()
 	for i, b := range raw {

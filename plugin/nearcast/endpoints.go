@@ -7,12 +7,11 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// several reports whether the answer is more than the chosen cluster: all of the
-// tier where the policy wants it, or where all are down. One of those may live,
-// and the probes may be what is broken.
+// several reports whether the answer has more than the chosen cluster: the whole tier if the policy wants it, or
+// all clusters if all are down. One of those may be alive, and the probes may be what is broken.
 func (a *answer) several() bool { return a.choice.All || a.choice.Tier == steer.Down }
 
-// endpoints returns where the answer leads, best first.
+// endpoints returns the endpoints of the answer, best first.
 func (a *answer) endpoints(q steer.Question) []federation.Endpoint {
 	switch {
 	case a.choice.Anycast:
@@ -38,7 +37,7 @@ func joined(all []federation.Endpoint) federation.Endpoint {
 	return e
 }
 
-// addEndpoint adds the addresses of the family that was asked for.
+// addEndpoint adds the addresses of the family that the query asks for.
 func (a *answer) addEndpoint(e federation.Endpoint, ttl uint32) {
 	if a.qtype() == dns.TypeA {
 		a.addAddresses(e.V4, ttl)

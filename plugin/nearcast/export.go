@@ -20,8 +20,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
-// serveFeed answers what is asked of the block's feeds: everything at and below
-// their names, and the SOA and transfers of a zone where one is for who asks.
+// serveFeed answers queries to the block's feeds: all names at and below theirs, and the SOA and transfers of a
+// zone if one of its feeds is for this client.
 func (n *Nearcast) serveFeed(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, z *Zone, name []byte) (answered bool, rcode int, err error) {
 	qtype := r.Question[0].Qtype
 	transfer := qtype == dns.TypeAXFR || qtype == dns.TypeIXFR
@@ -49,14 +49,14 @@ func (n *Nearcast) serveFeed(ctx context.Context, w dns.ResponseWriter, r *dns.M
 	return false, 0, nil
 }
 
-// streams reports whether the server's transport can carry a transfer: over HTTP,
-// QUIC and gRPC CoreDNS answers with one message.
+// streams reports whether the server's transport can carry a transfer: over HTTP, QUIC and gRPC, CoreDNS sends a
+// single message.
 func streams(ctx context.Context) bool {
 	s, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server)
 	return !ok || strings.HasPrefix(s.Addr, transport.DNS+"://") || strings.HasPrefix(s.Addr, transport.TLS+"://")
 }
 
-// export starts the block's feeds; nil where it has none.
+// export starts the block's feeds, and returns nil if it has none.
 func (n *Nearcast) export(config site.Config, source feed.Source) *feed.Set {
 	if len(n.settings.feeds) == 0 {
 		return nil
@@ -94,7 +94,7 @@ func (z *Zone) exported(ttl uint32, signed bool) feed.Apex {
 	return apex
 }
 
-// feedTTL are the TTLs of what feeds hold: those of answers in ordinary times.
+// feedTTL are the TTLs of the records in feeds: those of answers in normal operation.
 type feedTTL struct{ ttls *ttls }
 
 func (t feedTTL) Steered(f *federation.Function) uint32 {
@@ -103,8 +103,7 @@ func (t feedTTL) Steered(f *federation.Function) uint32 {
 
 func (t feedTTL) Fixed() uint32 { return seconds(t.ttls.most) }
 
-// checkFeeds finds a zone whose feeds are in another block too: a feed has one
-// content.
+// checkFeeds finds a zone that has feeds in two blocks: a feed has one content.
 func (o *sourceOfBlocks) checkFeeds(n *Nearcast) error {
 	if len(n.settings.feeds) == 0 {
 		return nil
@@ -127,7 +126,7 @@ func noSecret(l feed.Line) error {
 	return fmt.Errorf("%s: feed: key %s has no secret; put `tsig { secret %s … }` into this server block", l.At, l.Key, l.Key)
 }
 
-// checkSecrets finds a key that the blocks' tsig does not have.
+// checkSecrets finds a key that the blocks' tsig lacks.
 func (o *sourceOfBlocks) checkSecrets() error {
 	for _, n := range o.blocks {
 		for _, l := range n.settings.feeds {

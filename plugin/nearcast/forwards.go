@@ -13,14 +13,14 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
-// forwarded is a line that has other servers answer.
+// forwarded is a line that forwards to other servers.
 type forwarded struct {
 	from    string
 	to      []string
-	carrier string // of upstreams that name none
+	carrier string // for upstreams that name none
 }
 
-// forwards returns a block's lines of forward and grpc.
+// forwards returns a block's forward and grpc lines.
 func forwards(block caddyfile.ServerBlock) (all []forwarded) {
 	for _, line := range []struct{ name, carrier string }{{"forward", transport.DNS}, {"grpc", transport.GRPC}} {
 		lines := caddyfile.NewDispenserTokens("", block.Tokens[line.name])
@@ -37,7 +37,7 @@ func forwards(block caddyfile.ServerBlock) (all []forwarded) {
 	return all
 }
 
-// leadsTo returns the upstream that is the block; "" for none.
+// leadsTo returns the upstream that is the block itself, or "" if none is.
 func (f forwarded) leadsTo(block caddyfile.ServerBlock) string {
 	at := slices.IndexFunc(f.to, func(to string) bool { return leadsTo(f.carrier, to, block) })
 	if at < 0 {
@@ -46,8 +46,8 @@ func (f forwarded) leadsTo(block caddyfile.ServerBlock) string {
 	return f.to[at]
 }
 
-// leadsTo reports whether the upstream is the block. One that is this machine's by an
-// interface's name is not known to be.
+// leadsTo reports whether the upstream is the block. It does not recognise an address of this machine that the
+// block binds by an interface's name.
 func leadsTo(carrier, to string, block caddyfile.ServerBlock) bool {
 	rest := to
 	if strings.Contains(to, "://") {
@@ -68,12 +68,11 @@ func leadsTo(carrier, to string, block caddyfile.ServerBlock) bool {
 	return slices.ContainsFunc(blocks.ServedOver(carrier, block.Keys), func(z blocks.Zone) bool { return z.Port == port })
 }
 
-// aliasing are the plugins behind cache that have the server answer for what an alias of
-// theirs leads to.
+// aliasing are the plugins behind cache that resolve the targets of their own aliases inside the server.
 var aliasing = []string{"template", "dynupdate", "route53", "azure", "clouddns", "k8s_external", "kubernetes", "file", "auto", "secondary", "etcd"}
 
-// mixesAliases returns which plugin of block i, which caches, may answer with what another
-// block of the same server forwards to where nearcast answers, and that; "" for none.
+// mixesAliases returns the plugin through which block i, which caches, may answer with what another block of the
+// same server forwards to a place where nearcast answers, and that place; "" if there is none.
 func mixesAliases(all []caddyfile.ServerBlock, i int, ours []steered) (alias, to string) {
 	at := slices.IndexFunc(aliasing, func(name string) bool { return len(all[i].Tokens[name]) > 0 })
 	if len(all[i].Tokens["cache"]) == 0 || at < 0 {
@@ -99,8 +98,8 @@ func mixesAliases(all []caddyfile.ServerBlock, i int, ours []steered) (alias, to
 	return "", ""
 }
 
-// sameServer reports whether one of CoreDNS's servers has both blocks: only within it do
-// plugins find the zones of others.
+// sameServer reports whether one CoreDNS server has both blocks: plugins find the zones of other blocks only within
+// it.
 func sameServer(a, b caddyfile.ServerBlock) bool {
 	hosts, others := blocks.Hosts(a), blocks.Hosts(b)
 	if len(hosts)+len(others) > 0 && !slices.ContainsFunc(hosts, func(host string) bool { return slices.Contains(others, host) }) {

@@ -21,15 +21,15 @@ type steered struct {
 	signed []string
 }
 
-// unsigning are plugins in front of nearcast that answer for names of all zones, without
-// signatures, and what.
+// unsigning are plugins in front of nearcast that answer names of any zone without signatures, with the names that
+// they answer.
 var unsigning = []struct{ name, what string }{
 	{"any", "queries for ANY, which nearcast answers itself (RFC 8482)"},
 	{"dns64", "queries for AAAA"}, {"local", "names that begin with localhost"}, {"siit", "queries for A"},
 }
 
-// hazards are what would have clients answered wrongly: in the blocks where nearcast
-// answers, or in others of the Corefile.
+// hazards are what would make clients get wrong answers, in the blocks where nearcast answers or in others of the
+// Corefile.
 func hazards(path string, all []caddyfile.ServerBlock, ours []steered) (warnings []error) {
 	for _, s := range ours {
 		if tokens := all[s.index].Tokens["loadbalance"]; len(tokens) > 0 {
@@ -55,15 +55,15 @@ func hazards(path string, all []caddyfile.ServerBlock, ours []steered) (warnings
 	return warnings
 }
 
-// start is where a plugin's tokens begin, in the Corefile or in what it imports.
+// start is where a plugin's tokens begin, in the Corefile or a file that it imports.
 func start(path string, tokens []caddyfile.Token) arguments.Position {
 	c := &caddy.Controller{Dispenser: caddyfile.NewDispenserTokens(path, tokens)}
 	c.Next()
 	return arguments.Here(c)
 }
 
-// mixes returns where nearcast answers whose answers block i forwards to and caches;
-// "" for none.
+// mixes returns the place to which block i forwards, where nearcast answers, if it caches those answers; "" if
+// there is none.
 func mixes(all []caddyfile.ServerBlock, i int, ours []steered) string {
 	for _, f := range forwards(all[i]) {
 		for _, s := range ours {
@@ -78,8 +78,7 @@ func mixes(all []caddyfile.ServerBlock, i int, ours []steered) string {
 	return ""
 }
 
-// caches reports whether the block caches answers in the zone that come from what it
-// forwards.
+// caches reports whether the block caches answers in the zone that it gets by forwarding.
 func caches(block caddyfile.ServerBlock, forwarded, zone string) bool {
 	cache := caddyfile.NewDispenserTokens("", block.Tokens["cache"])
 	cached := false
@@ -100,8 +99,7 @@ func caches(block caddyfile.ServerBlock, forwarded, zone string) bool {
 	return cached
 }
 
-// zonesOf returns the zones among the arguments of a plugin, or keys of a block; a
-// number is a TTL.
+// zonesOf returns the zones among a plugin's arguments or a block's keys; a number is a TTL.
 func zonesOf(args []string) (zones []string) {
 	for _, arg := range args {
 		if strings.Trim(arg, "0123456789") != "" {
@@ -111,7 +109,7 @@ func zonesOf(args []string) (zones []string) {
 	return zones
 }
 
-// meets reports whether names of the zone are in one of the others.
+// meets reports whether the zone overlaps one of the others.
 func meets(others []string, zone string) bool {
 	return slices.ContainsFunc(others, func(o string) bool { return domain.Under([]byte(zone), o) || domain.Under([]byte(o), zone) })
 }

@@ -26,9 +26,9 @@ import (
 type instance struct {
 	sources []*sourceOfBlocks
 	feeds   []*feed.Set
-	sites   []*site.Site // guarded by ready.mu: CoreDNS asks before all are acquired
+	sites   []*site.Site // guarded by ready.mu: CoreDNS asks for readiness before all are acquired
 	ready   readiness
-	// watches are those of the cookies' secrets.
+	// watches are the watches of the cookie secrets.
 	watches    sync.WaitGroup
 	endWatches context.CancelFunc
 }
@@ -50,13 +50,13 @@ func instanceOf(c *caddy.Controller) *instance {
 		c.OnStartup(func() error { return i.know(c) })
 		c.OnStartup(i.start)
 		c.OnStartup(func() error { warnOfSecrets(c.File()); return nil })
-		// A configuration that did not come to run may have shared this one's sites.
+		// A configuration that failed to start may have shared this one's sites.
 		c.OnRestartFailed(func() error { i.show(); return nil })
 		return i
 	})
 }
 
-// know has the blocks know the zones inside their own.
+// know tells the blocks about the zones inside their own.
 func (i *instance) know(c *caddy.Controller) error {
 	configured, err := blocks.Configured(c)
 	if err != nil {
@@ -70,7 +70,7 @@ func (i *instance) know(c *caddy.Controller) error {
 	return nil
 }
 
-// blocks are those of all sources.
+// blocks returns the blocks of all sources.
 func (i *instance) blocks() (all []*Nearcast) {
 	for _, o := range i.sources {
 		all = append(all, o.blocks...)
@@ -78,10 +78,9 @@ func (i *instance) blocks() (all []*Nearcast) {
 	return all
 }
 
-// warnOfSecrets names the files with secrets that other users can read. A Corefile that
-// is not a file is not looked into.
+// warnOfSecrets names secret files that other users can read. It skips a Corefile that is not a file.
 func warnOfSecrets(path string) {
-	all, _ := blocks.Read(path) // what is wrong with it was said
+	all, _ := blocks.Read(path) // its faults were reported
 	for _, block := range blocks.UnlessOf(all, "nearcast") {
 		for _, warning := range blocks.Secrets(block) {
 			log.Warningf("%v", warning)
@@ -89,8 +88,8 @@ func warnOfSecrets(path string) {
 	}
 }
 
-// sharedSettings are those of the running state. Blocks that share a source may
-// leave them to each other; where two set one, they must agree.
+// sharedSettings are the settings of the running state. Of blocks that share a source, each may omit a setting that
+// another has; if two set the same one, they must agree.
 var sharedSettings = []struct {
 	key   string
 	field func(*site.Config) any
@@ -151,8 +150,8 @@ func (i *instance) add(n *Nearcast, s *stanza) error {
 	return nil
 }
 
-// firstState is how long start-up waits for a state. After that it goes on, and
-// every name is SERVFAIL until there is one.
+// firstState is how long start-up waits for a state. After that it goes on, and every name is SERVFAIL until there
+// is a state.
 const firstState = 5 * time.Second
 
 func (i *instance) start() error {
@@ -198,7 +197,7 @@ func (i *instance) start() error {
 	return nil
 }
 
-// export starts the feeds of all blocks, once nothing can fail any more.
+// export starts the feeds of all blocks, once nothing else can fail.
 func (i *instance) export() {
 	for at, o := range i.sources {
 		for _, n := range o.blocks {
@@ -209,7 +208,7 @@ func (i *instance) export() {
 	}
 }
 
-// show has explanations of the instance's sites show what its blocks answer.
+// show makes explanations of the instance's sites include the answers of its blocks.
 func (i *instance) show() {
 	i.ready.mu.Lock()
 	defer i.ready.mu.Unlock()
@@ -218,7 +217,7 @@ func (i *instance) show() {
 	}
 }
 
-// complete fills in what no block set, and finds what one should have set.
+// complete fills in the settings that no block has, and reports required ones that are missing.
 func (o *sourceOfBlocks) complete() error {
 	if o.config.Where.Cluster == "" && o.config.Where.Region == "" {
 		return fmt.Errorf("%s: neither cluster nor at is set; one of them says where this server is", o.first)
@@ -229,8 +228,8 @@ func (o *sourceOfBlocks) complete() error {
 	return o.isThere()
 }
 
-// isThere returns an error where the folder of manifests is missing, which mostly is a slip
-// of the pen, unless its state is known from before: then it is waited for.
+// isThere returns an error if the directory of manifests is missing, which is usually a typo. If its state is known
+// from before, the site waits for it instead.
 func (o *sourceOfBlocks) isThere() error {
 	if o.config.Source.Manifests == "" || site.Knows(o.config) {
 		return nil
@@ -241,7 +240,7 @@ func (o *sourceOfBlocks) isThere() error {
 	return nil
 }
 
-// makeFolder makes the folder of the snapshot where it is missing.
+// makeFolder makes the snapshot's directory if it is missing.
 func (o *sourceOfBlocks) makeFolder() error {
 	if o.config.Snapshot == "" {
 		return nil
@@ -252,7 +251,7 @@ func (o *sourceOfBlocks) makeFolder() error {
 	return nil
 }
 
-// serve has the blocks answer from s.
+// serve makes the blocks answer from s.
 func (o *sourceOfBlocks) serve(s state) {
 	for _, n := range o.blocks {
 		n.site = s

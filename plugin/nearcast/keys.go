@@ -60,7 +60,7 @@ func (s *stanza) parseKarmada(args []string) (err error) {
 	return nil
 }
 
-// parseManifests takes a folder that may come later: see sourceOfBlocks.isThere.
+// parseManifests takes a directory that may appear later: see sourceOfBlocks.isThere.
 func (s *stanza) parseManifests(args []string) (err error) {
 	s.shared.Source.Manifests, err = arguments.FolderToMake(args)
 	return err
@@ -147,7 +147,7 @@ func (s *stanza) parseClaim(args []string) error {
 	return err
 }
 
-// parsePorts takes the ports off the end of a claim, and returns what is before them.
+// parsePorts takes the ports off the end of a claim, and returns the words before them.
 func parsePorts(args []string) (before []string, ports []federation.PortRange, err error) {
 	i := slices.Index(args, "ports")
 	if i < 0 {
@@ -180,7 +180,7 @@ func (s *stanza) parseFamily(args []string) error {
 	return err
 }
 
-// parseLoad takes FROM TO, each as a share of what a placement can bear.
+// parseLoad takes FROM TO, each as a share of a placement's capacity.
 func (s *stanza) parseLoad(args []string) error {
 	if len(args) != 2 {
 		return errors.New("takes FROM% TO%")
@@ -262,7 +262,7 @@ func parseCount(arg string) (int, error) {
 	return n, nil
 }
 
-// maxTTL keeps an answer from outliving every change that steering is for.
+// maxTTL keeps an answer from outliving every change that steering reacts to.
 const maxTTL = 86400
 
 func (s *stanza) parseTTL(args []string) error {
@@ -304,7 +304,7 @@ func (s *stanza) parseNS(args []string) error {
 	return nil
 }
 
-// zoneAbove returns a zone of the block that a name is in, or "".
+// zoneAbove returns the zone of the block that contains a name, or "".
 func (s *stanza) zoneAbove(name string) string {
 	i := slices.IndexFunc(s.zones, func(zone string) bool { return dns.IsSubDomain(zone, name) })
 	if i < 0 {
@@ -345,7 +345,7 @@ func (s *stanza) parseSnapshot(args []string) (err error) {
 	return err
 }
 
-// parseSign reads key pairs as dnssec-keygen writes them.
+// parseSign reads key pairs as written by dnssec-keygen.
 func (s *stanza) parseSign(args []string) error {
 	if len(args) == 0 {
 		return errors.New("takes key files, such as Kfn.example.org.+013+00001")
@@ -374,7 +374,7 @@ func (s *stanza) parseAdmin(args []string) (err error) {
 	return err
 }
 
-// socket takes the path of a socket, which has a limit of its own.
+// socket takes the path of a socket, whose length the system limits.
 func socket(args []string) (string, error) {
 	path, err := arguments.Socket(args)
 	if err == nil && len(path) > admin.MaxPath {

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// outcome is what became of a query.
+// outcome is the result of a query.
 type outcome uint8
 
 const (
@@ -21,7 +21,7 @@ const (
 	// outcomeApex: the zone's own records.
 	outcomeApex
 	outcomeMalformed
-	// outcomeBadCookie: a client that is to ask again with the cookie that it was given.
+	// outcomeBadCookie: the client must retry with the cookie that it was given.
 	outcomeBadCookie
 	outcomeNotReady
 	outcomes

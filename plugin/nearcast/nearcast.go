@@ -30,20 +30,20 @@ type Nearcast struct {
 	Fall  fall.F
 
 	settings settings
-	// turn numbers answers where each is drawn anew.
+	// turn numbers the answers for which a cluster is drawn anew each time.
 	turn    atomic.Uint64
 	site    state
-	exports *feed.Set // nil where the block has none
+	exports *feed.Set // nil if the block has none
 	// neighbours are the other blocks of the Corefile at the same addresses.
 	neighbours []*Nearcast
-	// server is the block's configuration; nil where none is served.
+	// server is the block's configuration; nil if none is served.
 	server   *dnsserver.Config
 	instance *instance
-	// sized is set where bufsize says how long answers over UDP may be.
+	// sized is set if bufsize limits answers over UDP.
 	sized bool
 }
 
-// state is what a block answers from: a site's, which runs.
+// state is what a block answers from: that of a running site.
 type state interface {
 	// View returns what is published; nil until there is something.
 	View() *site.View
@@ -51,7 +51,7 @@ type state interface {
 	Confirmed() time.Time
 }
 
-// settings are those of a server block alone; the rest is in site.Config.
+// settings are those of one server block only; the rest is in site.Config.
 type settings struct {
 	ecs  ecs
 	ttls ttls
@@ -81,12 +81,12 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if z == nil {
 		return n.pass(ctx, w, r)
 	}
-	if r.Question[0].Qclass != dns.ClassINET { // CoreDNS lets it in for chaos and forward
+	if r.Question[0].Qclass != dns.ClassINET { // CoreDNS accepts it for chaos and forward
 		return n.ofAnotherClass(ctx, w, r)
 	}
-	// For whom a name exists depends on the client, too.
+	// Whether a name exists depends on the client, too.
 	perclient.Mark(ctx)
-	if r.Opcode != dns.OpcodeQuery { // CoreDNS lets NOTIFY in
+	if r.Opcode != dns.OpcodeQuery { // CoreDNS accepts NOTIFY
 		if n.anothers(z, name, r) {
 			return n.pass(ctx, w, r)
 		}
@@ -156,13 +156,13 @@ func (n *Nearcast) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	return a.send(w, a.function(a.question(function)), dns.RcodeSuccess)
 }
 
-// isNobodys reports whether the name has no records: it does not exist, or only for the sake
-// of others, and is not that of a VIP.
+// isNobodys reports whether the name has no records: it does not exist, or exists only because of others, and is
+// not the name of a VIP.
 func (a *answer) isNobodys(name []byte, e site.Existence) bool {
 	return e == site.Absent || e == site.Ancestor && len(a.view.Names.Pointers(name, a.client.Own)) == 0
 }
 
-// pass has the next plugin answer.
+// pass passes the query to the next plugin.
 func (n *Nearcast) pass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if c, explaining := w.(*capture); explaining {
 		c.passed = true
@@ -171,7 +171,7 @@ func (n *Nearcast) pass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (
 	return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)
 }
 
-// question is what steering is asked for a function.
+// question is the question put to steering for a function.
 func (a *answer) question(function int) steer.Question {
 	q := steer.Question{Function: function, Location: a.client.Location, Horizon: a.client.Horizon, Client: a.client.Addr}
 	if !a.view.Independent {
@@ -191,9 +191,8 @@ func (a *answer) question(function int) steer.Question {
 // maxName is the most octets that a name's text can have without escapes.
 const maxName = 255
 
-// canonical writes the lower-case name into buf. Names of functions have no
-// escapes: a label that has one becomes a lone backslash, which no name has, so
-// that neither its length nor a dot in it can mislead.
+// canonical writes the lower-case name into buf. Names of functions have no escapes: a label that has one becomes a
+// single backslash, which no function's name contains, so that neither its length nor a dot in it can mislead.
 func canonical(buf *[maxName]byte, name string) []byte {
 	if len(name) > len(buf) || strings.IndexByte(name, '\\') >= 0 {
 		return withoutEscapes(name)

@@ -7,25 +7,24 @@ import (
 	"strings"
 )
 
-// ownServer is where below a zone its name server is that no ns line names. CoreDNS's
-// plugin kubernetes has the same.
+// ownServer is where, below a zone without an ns line, its name server is. CoreDNS's plugin kubernetes uses the
+// same name.
 const ownServer = "ns.dns."
 
-// defaultServers are those of a zone without an ns line: this server. Its name is the
-// same at every site, its addresses are the site's own.
+// defaultServers are those of a zone without an ns line: this server. Its name is the same at every site; its
+// addresses are the site's own.
 func defaultServers(zone string, addrs []netip.Addr) []Server {
 	return []Server{{Name: ownServer + strings.TrimPrefix(zone, "."), Addrs: addrs}}
 }
 
-// ownAddrs returns the addresses at which others reach a server that binds to the hosts.
+// ownAddrs returns the addresses at which others can reach a server that binds to the hosts.
 func ownAddrs(hosts []string) []netip.Addr { return reachable(listensOn(hosts), machineAddrs()) }
 
-// everywhere is what a server listens on that binds to nothing.
+// everywhere is where a server without bind listens.
 var everywhere = netip.IPv6Unspecified()
 
-// reachable returns the addresses at which others reach a server that listens on
-// these: machine's stand for the unspecified one. Loopback addresses count only where
-// there is no other, as for a server under test.
+// reachable returns the addresses at which others can reach a server that listens on these; machine's replace the
+// unspecified one. Loopback addresses count only if there is no other, as for a server under test.
 func reachable(listens, machine []netip.Addr) []netip.Addr {
 	var addrs, loopback []netip.Addr
 	for _, a := range listens {
@@ -47,9 +46,8 @@ func reachable(listens, machine []netip.Addr) []netip.Addr {
 	return slices.Compact(addrs)
 }
 
-// machineAddrs returns the addresses of this machine's interfaces that others may reach.
-// Those of interfaces that are down are left out: kube-proxy keeps the addresses of all
-// Services on one.
+// machineAddrs returns the addresses of this machine's interfaces that others can reach. It omits interfaces that
+// are down: kube-proxy keeps the addresses of all Services on one.
 func machineAddrs() (all []netip.Addr) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -76,10 +74,9 @@ func addrsOf(i *net.Interface) (all []netip.Addr) {
 	return all
 }
 
-// listensOn returns the addresses that the hosts of bind are, which are addresses or
-// names of interfaces.
+// listensOn returns the addresses of bind's hosts, which are addresses or names of interfaces.
 func listensOn(hosts []string) (addrs []netip.Addr) {
-	if len(hosts) == 0 || hosts[0] == "" { // as CoreDNS has it without a bind
+	if len(hosts) == 0 || hosts[0] == "" { // as CoreDNS does without bind
 		return []netip.Addr{everywhere}
 	}
 	for _, host := range hosts {

@@ -23,20 +23,20 @@ import (
 // stanza is one nearcast block, parsed and checked.
 type stanza struct {
 	settings
-	at, here   arguments.Position // of the block, and of the key that is parsed
+	at, here   arguments.Position // of the block, and of the current key
 	zones      []string
 	servers    []Server
 	hostmaster string
 	keys       []signingKey
 	fall       fall.F
-	// shared belongs to the running state; lines are where its settings, by key, are.
+	// shared belongs to the running state; lines are the positions of its settings, by key.
 	shared site.Config
 	lines  map[string]arguments.Position
-	// warnings are of what is no fault, and cannot be meant.
+	// warnings are about settings that are valid but cannot be intended.
 	warnings []error
 }
 
-// parse reads the block; a block that is not right is an error with its line.
+// parse reads the block. An error names the line.
 func parse(c *caddy.Controller) (*stanza, error) {
 	s := &stanza{
 		settings: settings{ttls: ttls{least: site.DefaultTTLLeast, most: site.DefaultTTLMost}, cookies: cookies{jar: cookie.New()}},
@@ -86,8 +86,8 @@ func (s *stanza) parseZones(c *caddy.Controller) error {
 	return nil
 }
 
-// keys are the directives of the block. Each takes its arguments, and says what
-// is wrong with them; parseKey adds the line.
+// keys are the directives of the block. Each parses its arguments and returns what is wrong with them; parseKey
+// adds the line.
 var keys = map[string]func(*stanza, []string) error{
 	"cluster":     (*stanza).parseCluster,
 	"at":          (*stanza).parseAt,
@@ -116,10 +116,10 @@ var keys = map[string]func(*stanza, []string) error{
 	"fallthrough": (*stanza).parseFallthrough,
 }
 
-// repeatable keys add up; any other may be given once.
+// repeatable keys add up; any other may appear once.
 var repeatable = []string{"horizon", "tenant", "claim", "ns", "feed"}
 
-// aliases are keys that set the same thing, which is then set twice.
+// aliases are keys that set the same thing; using both sets it twice.
 var aliases = map[string]string{"at": "cluster", "karmada": "source", "manifests": "source"}
 
 func (s *stanza) parseKey(c *caddy.Controller) error {
@@ -147,7 +147,7 @@ func (s *stanza) parseKey(c *caddy.Controller) error {
 	return nil
 }
 
-// check finds what no single line shows.
+// check finds faults that no single line shows.
 func (s *stanza) check() error {
 	if _, ok := s.lines["source"]; !ok {
 		return fmt.Errorf("%s: no source: one of karmada and manifests is required", s.at)
@@ -176,7 +176,7 @@ func (s *stanza) check() error {
 	return s.checkFeeds()
 }
 
-// checkDefaults finds zones below which a name of ours would be too long.
+// checkDefaults finds zones below which a default name would be too long.
 func (s *stanza) checkDefaults() error {
 	for _, zone := range s.zones {
 		for _, o := range [][2]string{{"ns", defaultServers(zone, nil)[0].Name}, {"hostmaster", defaultHostmaster(zone)}} {
@@ -190,7 +190,7 @@ func (s *stanza) checkDefaults() error {
 	return nil
 }
 
-// checkFeeds finds feeds that have no name, or whose names are one.
+// checkFeeds finds feeds that cannot have a name, or that have the same one.
 func (s *stanza) checkFeeds() error {
 	names := map[string]feed.Scope{}
 	for _, l := range s.feeds {
@@ -211,8 +211,7 @@ func (s *stanza) checkFeeds() error {
 	return nil
 }
 
-// zoneList makes the zones with what they answer at their apexes. Own are the addresses
-// of this server.
+// zoneList makes the zones with the data of their apexes. Own are the addresses of this server.
 func (s *stanza) zoneList(own []netip.Addr) []Zone {
 	var zones []Zone
 	for _, name := range s.zones {
@@ -231,7 +230,7 @@ func (s *stanza) zoneList(own []netip.Addr) []Zone {
 	return zones
 }
 
-// serversOf are the name servers of the zone; own are the addresses of this server.
+// serversOf returns the name servers of the zone; own are the addresses of this server.
 func (s *stanza) serversOf(zone string, own []netip.Addr) []Server {
 	if len(s.servers) == 0 {
 		return defaultServers(zone, own)
@@ -239,7 +238,7 @@ func (s *stanza) serversOf(zone string, own []netip.Addr) []Server {
 	return s.servers
 }
 
-// serverNames are the names of the name servers of all zones, sorted.
+// serverNames returns the names of the name servers of all zones, sorted.
 func (s *stanza) serverNames() []string {
 	var names []string
 	for _, zone := range s.zones {

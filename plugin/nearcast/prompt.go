@@ -18,10 +18,9 @@ func (n *Nearcast) Prompt(name []byte) bool {
 	}
 	view := n.site.View()
 	if view == nil {
-		return true // every name is SERVFAIL
+		return true // every answer is SERVFAIL
 	}
-	// What a wildcard covers may be another's after all: below a tenant's own name, or a
-	// name server's.
+	// A name covered by a wildcard may still be another's: below a tenant's own name, or a name server's.
 	_, existence := view.Names.Lookup(name, nil)
 	return existence == site.Exact
 }

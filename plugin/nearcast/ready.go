@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// readiness waits for the first round of probes, but not for ever: a target
-// that never answers must not keep the site from serving.
+// readiness waits for the first round of probes, but not forever: a target that never answers must not keep the
+// site from serving.
 type readiness struct {
 	mu    sync.Mutex
 	since time.Time // of the first state
 	done  bool
 }
 
-// Ready implements ready.Readiness: a state is known, and the first round of
-// probes is over. It stays true: a later loss is fail-open's to handle, and
-// health of functions must not take a name server out.
+// Ready implements ready.Readiness: a state is known, and the first round of probes is over. It stays true:
+// fail-open handles a later loss, and the health of functions must not take a name server out of service.
 func (i *instance) Ready() bool {
 	i.ready.mu.Lock()
 	defer i.ready.mu.Unlock()
@@ -49,6 +48,5 @@ func (i *instance) roundTime() time.Duration {
 	return most
 }
 
-// Ready implements ready.Readiness. CoreDNS keeps one plugin of a name, so each
-// answers for all of them.
+// Ready implements ready.Readiness. CoreDNS keeps one plugin of each name, so each answers for all of them.
 func (n *Nearcast) Ready() bool { return n.instance.Ready() }

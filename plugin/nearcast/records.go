@@ -13,7 +13,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/nearcast/records"
 )
 
-// textsOf answers TXT, which does not depend on who asks.
+// textsOf answers TXT, which does not depend on the client.
 func (a *answer) textsOf(f *federation.Function) outcome {
 	if len(f.Texts) == 0 {
 		return a.noData()
@@ -23,8 +23,8 @@ func (a *answer) textsOf(f *federation.Function) outcome {
 	return outcomeAnswered
 }
 
-// bindingOf answers HTTPS and SVCB (RFC 9460). Only a function that says what it
-// speaks has them: an HTTPS record turns a browser's http into https.
+// bindingOf answers HTTPS and SVCB (RFC 9460). Only a function that states its protocol has them, because an HTTPS
+// record makes browsers replace http with https.
 func (a *answer) bindingOf(q steer.Question, f *federation.Function) outcome {
 	if len(f.ALPN) == 0 {
 		return a.noData()
@@ -32,8 +32,7 @@ func (a *answer) bindingOf(q steer.Question, f *federation.Function) outcome {
 	return a.addBindings(q, f, ".", nil)
 }
 
-// addBindings answers with the function's bindings, of its port p or, where that is nil, of
-// its own name.
+// addBindings answers with the function's bindings of its port p or, if p is nil, of its own name.
 func (a *answer) addBindings(q steer.Question, f *federation.Function, target string, p *federation.Port) outcome {
 	a.msg.Answer = records.Bindings(a.header(a.qtype(), seconds(a.ttl())), f, a.endpoints(q), target, p)
 	if len(a.msg.Answer) == 0 {
@@ -42,19 +41,19 @@ func (a *answer) addBindings(q steer.Question, f *federation.Function, target st
 	return a.answered()
 }
 
-// service is what a name of the form _service._protocol.host is.
+// service is the meaning of a name of the form _service._protocol.host.
 type service struct {
 	function int
 	// host is the function's name in the client's own case.
 	host string
-	// port is nil where the name has no records and names below it have.
+	// port is nil if the name has no records but names below it have.
 	port *federation.Port
-	// https is set where the name is _port._https.host (RFC 9460, section 2.3).
+	// https is set if the name is _port._https.host (RFC 9460, section 2.3).
 	https bool
 }
 
-// serviceOf returns the service of a name that begins with an underscore; false
-// where there is no function of that name, or none with such a port.
+// serviceOf returns the service of a name that begins with an underscore; false if there is no such function, or it
+// has no such port.
 func (a *answer) serviceOf(name []byte) (service, bool) {
 	first, rest, _ := bytes.Cut(name[1:], []byte{'.'})
 	if function, ok := a.functionAt(rest); ok {
@@ -93,7 +92,7 @@ func (a *answer) functionAt(name []byte) (int, bool) {
 	return function, existence == site.Exact || existence == site.Synthesised && name[0] != '_'
 }
 
-// hasPorts reports whether names exist below _label of the function.
+// hasPorts reports whether there are names below _label of the function.
 func (a *answer) hasPorts(function int, label string) bool {
 	f := a.view.State.Functions.At(function)
 	if label == "https" && len(f.ALPN) > 0 && len(f.Ports) > 0 {
@@ -124,8 +123,8 @@ func (a *answer) service(w dns.ResponseWriter, s service) (int, error) {
 	return a.send(w, a.noData(), dns.RcodeSuccess)
 }
 
-// addSRV answers with the function itself as the target, and its addresses as
-// additional data: both come from the cluster that A and AAAA come from.
+// addSRV answers with the function itself as the target, and its addresses as additional data. These come from the
+// same cluster as the answers to A and AAAA.
 func (a *answer) addSRV(q steer.Question, f *federation.Function, s service) outcome {
 	all, ttl := a.endpoints(q), seconds(a.ttl())
 	a.msg.Answer = records.Services(a.header(dns.TypeSRV, ttl), f, all, s.host, *s.port)
@@ -143,8 +142,8 @@ func (a *answer) addSRV(q steer.Question, f *federation.Function, s service) out
 // functions may have.
 const maxPointers = 16
 
-// ancestor answers for a name that has no function of its own: the reverse name
-// of a VIP, or one below which others are.
+// ancestor answers for a name without a function of its own: the reverse name of a VIP, or a name with others below
+// it.
 func (a *answer) ancestor(w dns.ResponseWriter, name []byte) (int, error) {
 	pointers := a.view.Names.Pointers(name, a.client.Own)
 	if len(pointers) > 0 {

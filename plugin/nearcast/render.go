@@ -13,8 +13,8 @@ import (
 	"github.com/nearcast/nearcast/internal/site"
 )
 
-// render answers a query from an address as the first of the blocks does that has the
-// longest zone of the name. It passes no other plugin, and is counted like any query.
+// render answers a query from an address like the first block that has the longest zone of the name. The query
+// passes no other plugin, and is counted like any other.
 func render(blocks []*Nearcast) site.Renderer {
 	return func(query *dns.Msg, from netip.Addr) (*dns.Msg, error) {
 		var buf [maxName]byte
@@ -37,8 +37,7 @@ func render(blocks []*Nearcast) site.Renderer {
 	}
 }
 
-// responsible returns the first of the blocks that has the longest zone of the name, or
-// nil.
+// responsible returns the first block that has the longest zone of the name, or nil.
 func responsible(blocks []*Nearcast, name []byte) (who *Nearcast) {
 	var longest *Zone
 	for _, n := range blocks {
@@ -49,9 +48,9 @@ func responsible(blocks []*Nearcast, name []byte) (who *Nearcast) {
 	return who
 }
 
-// capture keeps a reply instead of sending it, and what is passed on from the next plugin.
+// capture keeps a reply instead of sending it, and what the next plugin passes on.
 type capture struct {
-	dns.ResponseWriter // nobody calls what is not below
+	dns.ResponseWriter // only the methods below are called
 	from               net.Addr
 	reply              *dns.Msg
 	passed             bool
@@ -60,14 +59,14 @@ type capture struct {
 func (c *capture) RemoteAddr() net.Addr          { return c.from }
 func (c *capture) WriteMsg(reply *dns.Msg) error { c.reply = reply; return nil }
 
-// frozen is a state that does not change: of files, read once.
+// frozen is a state that does not change: it is read from files once.
 type frozen struct{ view *site.View }
 
 func (f frozen) View() *site.View     { return f.view }
 func (f frozen) Confirmed() time.Time { return time.Now() }
 
-// Explain says what the blocks of a Corefile would answer for the name to a
-// client at from, from their files alone.
+// Explain returns what the blocks of a Corefile would answer for the name to a client at from, from the Corefile's
+// files alone.
 func Explain(corefile, name string, from netip.Addr) (*site.Explanation, error) {
 	sources, faults, _ := sourcesOf(corefile)
 	if len(faults) > 0 {

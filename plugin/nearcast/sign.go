@@ -11,10 +11,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// signer signs a zone's answers on line. Denials are compact (RFC 9824): each
-// name has an NSEC of its own that tells truly which types exist there. The stock
-// dnssec plugin denies types that it does not know of, such as HTTPS, and a
-// resolver that uses NSEC aggressively (RFC 8198) then never asks for them.
+// signer signs a zone's answers online. Denials are compact (RFC 9824): each name has its own NSEC, which lists
+// exactly the types that exist there. CoreDNS's dnssec plugin denies types that it does not know, such as HTTPS,
+// and a resolver that uses NSEC aggressively (RFC 8198) then never queries them.
 type signer struct {
 	zone string
 	// keys sign the DNSKEY records, zoneKeys everything else; one key may do both. Each
@@ -25,19 +24,17 @@ type signer struct {
 	signatures *cache.Cache[[]dns.RR]
 }
 
-// maxSignatures bounds the memory: about 300 bytes for each.
+// maxSignatures bounds the memory: each takes about 300 bytes.
 const maxSignatures = 20000
 
-// Signatures are valid for all clocks that are a little wrong, and are made anew
-// each day, long before they end.
+// Signatures are valid even for clocks that are slightly wrong, and are renewed each day, long before they expire.
 const (
 	signatureSkew   = 3 * time.Hour
 	signaturePeriod = 24 * time.Hour
 	signatureLife   = 8 * 24 * time.Hour
 )
 
-// newSigner returns the signer of the zone with those keys that are the zone's;
-// nil if none is.
+// newSigner returns the signer of the zone with those of the keys that belong to it; nil if none does.
 func newSigner(zone string, keys []signingKey, ttl uint32) *signer {
 	s := &signer{zone: zone, seed: maphash.MakeSeed()}
 	var entry, rest []signingKey // with and without SEP
@@ -73,7 +70,7 @@ func (s *signer) dnskeys() []dns.RR {
 	return all
 }
 
-// sign adds the signatures of every record set of the section to it.
+// sign appends the signatures of every record set of the section to the section.
 func (s *signer) sign(section []dns.RR, now time.Time) ([]dns.RR, error) {
 	var signed []dns.RR
 	for len(section) > 0 {
@@ -100,7 +97,7 @@ func (s *signer) sign(section []dns.RR, now time.Time) ([]dns.RR, error) {
 	return signed, nil
 }
 
-// signatureOf signs the set, or finds that it was signed today.
+// signatureOf signs the set, or returns today's cached signature.
 func (s *signer) signatureOf(set []dns.RR, now time.Time) ([]dns.RR, error) {
 	inception := now.Truncate(signaturePeriod).Add(-signatureSkew)
 	key, err := s.contentKey(set, inception)
@@ -131,8 +128,8 @@ func (s *signer) signatureOf(set []dns.RR, now time.Time) ([]dns.RR, error) {
 	return spelt(all, set[0].Header().Name), nil
 }
 
-// unstarred returns the set with its name written so that miekg/dns does not sign a name
-// that merely begins with an asterisk, such as *a.example, as a wildcard's.
+// unstarred returns the set with its name spelled so that miekg/dns does not sign a name that merely begins with an
+// asterisk, such as *a.example, as a wildcard's.
 func unstarred(set []dns.RR) []dns.RR {
 	name := set[0].Header().Name
 	if !strings.HasPrefix(name, "*") || strings.HasPrefix(name, "*.") {
@@ -146,8 +143,8 @@ func unstarred(set []dns.RR) []dns.RR {
 	return all
 }
 
-// spelt returns copies of the signatures, which plugins in front may change, with the
-// owner's name in the client's own case (0x20), which they do not cover.
+// spelt returns copies of the signatures, which plugins in front may change. Their owner has the client's own case
+// (0x20), which signatures do not cover.
 func spelt(signatures []dns.RR, name string) []dns.RR {
 	all := make([]dns.RR, len(signatures))
 	for i, rr := range signatures {
@@ -158,8 +155,8 @@ func spelt(signatures []dns.RR, name string) []dns.RR {
 	return all
 }
 
-// contentKey is a hash, seeded in secret, of the set's wire form and the day: a
-// client must not be able to make two contents collide.
+// contentKey is a hash, seeded in secret, of the set's wire form and the day: clients must not be able to make two
+// contents collide.
 func (s *signer) contentKey(set []dns.RR, inception time.Time) (uint64, error) {
 	var h maphash.Hash
 	h.SetSeed(s.seed)

@@ -8,8 +8,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/udp"
 )
 
-// bound has the client take no more over plain UDP than what passes every network, as
-// bufsize does. Where that is in the block, its size counts.
+// bound limits the reply over plain UDP to the size that passes every network, as bufsize does. If the block has
+// bufsize, that size counts.
 func (n *Nearcast) bound(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) {
 	if opt := r.IsEdns0(); opt != nil && opt.UDPSize() > udp.MaxSize && !n.sized && udp.Plain(ctx, w) {
 		opt.SetUDPSize(udp.MaxSize)
@@ -23,11 +23,11 @@ func (a *answer) fit(w dns.ResponseWriter) {
 	}
 }
 
-// shortName is the length of a name that a reply may have twice, with an address and all
-// options that there are, in 512 octets.
+// shortName is the longest name that a reply can contain twice, with an address and all possible options, within
+// 512 octets.
 const shortName = 128
 
-// short reports whether the reply is of the common kind that fits, without measuring it.
+// short reports whether the reply is of the common kind that fits without being measured.
 func (a *answer) short() bool {
 	if len(a.msg.Answer) != 1 || len(a.msg.Ns) > 0 || len(a.msg.Extra) > 1 || len(a.name()) > shortName {
 		return false

@@ -6,30 +6,29 @@ import (
 	"github.com/miekg/dns"
 )
 
-// The octets that a name and a label may have (RFC 1035, section 2.3.4). A name's are
-// those on the wire, with the root's.
+// The octets that a name and a label may have (RFC 1035, section 2.3.4). A name is counted as on the wire, with the
+// root label.
 const (
 	maxWire  = 255
 	maxLabel = 63
 )
 
-// leastLabel is the least that there is: no name is between one and this label below it.
+// leastLabel is the smallest label: no name lies between a name and this label below it.
 const leastLabel = `\000.`
 
-// successor returns the name that follows in the zone in canonical order (RFC 4471,
-// section 3.1.2): below the name while there is room for another label. After the last
-// one comes the zone's own.
+// successor returns the next name of the zone in canonical order (RFC 4471, section 3.1.2): below the name while
+// there is room for another label. After the last name comes the zone's own.
 func successor(name, zone string) string {
 	if name == "." {
 		return leastLabel
 	}
 	name = strings.ToLower(name)
-	if len(name)+1+2 <= maxWire { // its octets are no more than its characters and one
+	if len(name)+1+2 <= maxWire { // it has at most one octet more than characters
 		return leastLabel + name
 	}
 	wire, err := packed(name)
 	if err != nil {
-		return zone // of a name that nobody could ask for
+		return zone // for a name that no query can have
 	}
 	if len(wire)+2 <= maxWire {
 		return leastLabel + name
@@ -57,8 +56,8 @@ func packed(name string) ([]byte, error) {
 	return wire[:n], err
 }
 
-// sibling returns the first name in canonical order that comes after the name and all
-// that are below it, with the same parent; nil if there is none.
+// sibling returns the first name in canonical order that follows the name and all names below it and has the same
+// parent; nil if there is none.
 func sibling(wire []byte) []byte {
 	label, parent := wire[1:1+wire[0]], wire[1+wire[0]:]
 	if len(label) < maxLabel && len(wire) < maxWire {
@@ -72,7 +71,7 @@ func sibling(wire []byte) []byte {
 	}
 	label = append([]byte(nil), label...)
 	last := &label[len(label)-1]
-	if *last++; *last == 'A' { // capitals are in their places as small letters
+	if *last++; *last == 'A' { // capitals sort as small letters
 		*last = 'Z' + 1
 	}
 	return named(label, parent)

@@ -7,18 +7,17 @@ import (
 	"github.com/nearcast/nearcast/internal/steer"
 )
 
-// ttls are the few TTLs that answers have: signatures are cached by content, and
-// every other value would be another content.
+// ttls are the few TTLs that answers have. Signatures are cached by content, and every other TTL would be another
+// content.
 type ttls struct {
-	// least is for answers that will not last, most for those that nothing is
-	// known to end.
+	// least is for answers that will not last, most for those that nothing known ends.
 	least, most time.Duration
 	// probed is for answers that probes can end.
 	probed time.Duration
 }
 
-// bound sets probed: as long as probes take to turn an answer down, in steps that
-// double the least. It is what gdnsd does with its thresholds.
+// bound sets probed to the time that probes take to change an answer, in steps that double the least, as gdnsd does
+// with its thresholds.
 func (t *ttls) bound(probe health.Config) {
 	change := time.Duration(probe.Fall) * probe.Interval
 	t.probed = t.least
@@ -30,7 +29,7 @@ func (t *ttls) bound(probe health.Config) {
 	}
 }
 
-// of returns the TTL of an answer of the choice.
+// of returns the TTL for an answer with this choice.
 func (t *ttls) of(c steer.Choice) time.Duration {
 	ttl := t.most
 	switch {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// unnamed warns of zones whose name servers no ns line names. The server then
-// announces itself at the addresses; sites that differ in that contradict each other.
+// unnamed warns of zones without an ns line. The server then announces itself at the addresses; sites whose
+// addresses differ contradict each other.
 func (s *stanza) unnamed(addrs []netip.Addr) (warnings []error) {
 	if len(s.servers) > 0 {
 		return nil
@@ -27,7 +27,7 @@ func (s *stanza) unnamed(addrs []netip.Addr) (warnings []error) {
 	return warnings
 }
 
-// logged are the warnings that the log has too: of name servers that nobody reaches.
+// logged are the warnings that are logged too: those about name servers that nobody can reach.
 func (s *stanza) logged(own []netip.Addr) []error {
 	if len(own) > 0 {
 		return s.warnings
@@ -39,7 +39,7 @@ func (s *stanza) logged(own []netip.Addr) []error {
 func (s *stanza) unaddressed(all []*Nearcast) (warnings []error) {
 	for _, server := range s.servers {
 		if len(server.Addrs) > 0 || s.zoneAbove(server.Name) != "" {
-			continue // that was told where it was read
+			continue // the reader has reported it
 		}
 		name := []byte(server.Name)
 		other := responsible(all, name)

@@ -7,8 +7,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// anothers reports whether a message that is not a query may be for a plugin behind
-// this one: a secondary zone of the same name, or below a function's, gets its NOTIFY.
+// anothers reports whether a message that is not a query may be for a plugin behind this one: a secondary zone of
+// the same name, or below a function's name, gets its NOTIFY.
 func (n *Nearcast) anothers(z *Zone, name []byte, r *dns.Msg) bool {
 	if n.Next == nil || !n.Fall.Through(r.Question[0].Name) {
 		return false
@@ -31,8 +31,8 @@ func severalOPTs(r *dns.Msg) bool {
 	return n > 1
 }
 
-// ofAnotherClass refuses a query for a name of ours in a class other than IN, of which
-// the server has no zone, or passes it to the next plugin as it does the name.
+// ofAnotherClass refuses a query for a name of ours in a class other than IN, for which the server has no zone, or
+// passes it to the next plugin as it would the name.
 func (n *Nearcast) ofAnotherClass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if n.Next != nil && n.Fall.Through(r.Question[0].Name) {
 		return plugin.NextOrFailure(n.Name(), n.Next, ctx, w, r)

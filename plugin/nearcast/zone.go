@@ -18,7 +18,7 @@ type Zone struct {
 	Servers []Server
 	soa     dns.SOA
 	signer  *signer // nil for an unsigned zone
-	// feeds is the name below which the zone's policy zones are; "" if it has none.
+	// feeds is the name below which the zone's policy zones are placed; "" if it has none.
 	feeds string
 	// delegations are the zones inside this one.
 	delegations []delegation
@@ -33,8 +33,7 @@ type Server struct {
 	Addrs []netip.Addr
 }
 
-// soaSerial never changes: transfers are not served from here, and every site
-// must show the same SOA.
+// soaSerial never changes: this zone is not transferred, and every site must show the same SOA.
 const soaSerial = 1
 
 // The SOA timers are those that RIPE-203 recommends for small and stable zones.
@@ -69,17 +68,16 @@ func (n *Nearcast) zoneOf(name []byte) *Zone {
 	return best
 }
 
-// aroundServers corrects the existence of a name for the names of the zone's servers
-// and of the zones inside it, which exist without being functions: their ancestors
-// exist, and a wildcard above one that exists reaches neither it nor what is below it
-// (RFC 4592).
+// aroundServers corrects whether a name exists for the names of the zone's servers and of the zones inside it,
+// which exist without being functions: their ancestors exist, and a wildcard above an existing name matches neither
+// it nor names below it (RFC 4592).
 func (a *answer) aroundServers(name []byte, e site.Existence) site.Existence {
 	for i := range a.zone.Servers {
 		e = a.around(a.zone.Servers[i].Name, name, e)
 	}
 	for i := range a.zone.delegations {
-		// A client that another block was to answer for what is inside the lower zone is
-		// answered as if that were not.
+		// A query for a name inside the lower zone, which another block should have got, is answered as if that
+		// zone did not exist.
 		if lower := a.zone.delegations[i].name; !domain.Under(name, lower) {
 			e = a.around(lower, name, e)
 		}
@@ -87,7 +85,7 @@ func (a *answer) aroundServers(name []byte, e site.Existence) site.Existence {
 	return e
 }
 
-// around corrects the existence of a name for one that exists.
+// around corrects whether a name exists, given a name that exists.
 func (a *answer) around(existing string, name []byte, e site.Existence) site.Existence {
 	common := inCommon(name, existing)
 	switch {
@@ -106,8 +104,7 @@ func (a *answer) exists(name []byte) bool {
 	return e == site.Exact || e == site.Ancestor
 }
 
-// inCommon returns the longest name that is at or above both; it is empty where only
-// the root is.
+// inCommon returns the longest name at or above both; it is empty if that is the root.
 func inCommon(name []byte, other string) []byte {
 	n, o, from := len(name), len(other), len(name)
 	for n > 0 && o > 0 && name[n-1] == other[o-1] {
@@ -129,7 +126,7 @@ func (z *Zone) server(name []byte) *Server {
 	return nil
 }
 
-// apexAddrs are the addresses of the zone's own name, where that is one of its servers.
+// apexAddrs returns the addresses of the zone's own name, if that is one of its servers.
 func (z *Zone) apexAddrs() []netip.Addr {
 	if s := z.server([]byte(z.Name)); s != nil {
 		return s.Addrs

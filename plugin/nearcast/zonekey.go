@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// signingKey is a zone's key and its private part.
+// signingKey is a zone's public key and its private part.
 type signingKey struct {
 	public  *dns.DNSKEY
 	private crypto.Signer
@@ -22,8 +22,8 @@ type signingKey struct {
 // maxKeySize bounds the files of a key, in octets; the largest have a few thousand.
 const maxKeySize = 1 << 16
 
-// readKey reads base.key and base.private, as dnssec-keygen writes them; base may
-// end in either. It returns an error for a pair whose signatures no validator accepts.
+// readKey reads base.key and base.private, as dnssec-keygen writes them; base may end in either suffix. It returns
+// an error for a pair whose signatures no validator accepts.
 func readKey(base string) (signingKey, error) {
 	base = strings.TrimSuffix(strings.TrimSuffix(base, ".key"), ".private")
 	public, err := readPublic(base + ".key")
@@ -87,7 +87,7 @@ func readPrivate(path string, public *dns.DNSKEY) (crypto.Signer, error) {
 // try signs the key with itself, and verifies that as a validator does.
 func (k signingKey) try() (err error) {
 	defer func() {
-		if recover() != nil { // what lacks numbers is read all the same
+		if recover() != nil { // a key that lacks numbers is read without an error
 			err = errors.New("the file is damaged")
 		}
 	}()
@@ -99,8 +99,8 @@ func (k signingKey) try() (err error) {
 	return sig.Verify(k.public, set)
 }
 
-// completed adds to the keys those of the others whose algorithm none of them has: every
-// algorithm among a zone's keys signs every set of its records (RFC 4035, section 2.2).
+// completed adds those of the others whose algorithm is missing among the keys, because every algorithm among a
+// zone's keys signs every record set (RFC 4035, section 2.2).
 func completed(keys, others []signingKey) []signingKey {
 	all := slices.Clone(keys)
 	for _, k := range others {

@@ -1,5 +1,5 @@
-// Package records makes DNS records from the model. It is pure: what to answer,
-// and for how long, its callers decide.
+// Package records makes DNS records from the model. It is pure: its callers decide what to answer, and for how
+// long.
 package records
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// Address is the A or AAAA record of the address.
+// Address returns the A or AAAA record of the address.
 func Address(name string, addr netip.Addr, ttl uint32) dns.RR {
 	if addr.Is4() {
 		return &dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: ttl}, A: addr.AsSlice()}
@@ -21,10 +21,10 @@ func Address(name string, addr netip.Addr, ttl uint32) dns.RR {
 	return &dns.AAAA{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeAAAA, Class: dns.ClassINET, Ttl: ttl}, AAAA: addr.AsSlice()}
 }
 
-// HINFO is what stands for all types of a name (RFC 8482, section 4.2).
+// HINFO returns the record that stands for all types of a name (RFC 8482, section 4.2).
 func HINFO(h dns.RR_Header) dns.RR { return &dns.HINFO{Hdr: h, Cpu: "RFC8482"} }
 
-// Texts are the function's TXT records with the header.
+// Texts returns the function's TXT records with the header.
 func Texts(h dns.RR_Header, f *federation.Function) []dns.RR {
 	var all []dns.RR
 	for _, text := range f.Texts {
@@ -49,16 +49,16 @@ func escape(raw []byte) string {
 	return b.String()
 }
 
-// Bindings are the HTTPS or SVCB records (RFC 9460), as the header's type says, of a
-// function that is reached at the endpoints: one for each port. They are of its port p where
-// the name is that port's (section 2.3), and of HTTPS's where p is nil.
+// Bindings returns the HTTPS or SVCB records (RFC 9460), according to the header's type, of a function with the
+// given endpoints: one for each port. They are for its port p if the name is that port's (section 2.3), and for the
+// HTTPS port if p is nil.
 func Bindings(h dns.RR_Header, f *federation.Function, all []federation.Endpoint, target string, p *federation.Port) []dns.RR {
 	portAt, byDefault := f.HTTPSAt, uint16(defaultHTTPS)
 	if p != nil {
 		portAt = func(e federation.Endpoint) uint16 { return f.PortAt(e, *p) }
 	}
 	if p != nil && p.Number != defaultHTTPS {
-		byDefault = 0 // which is p's, and said all the same
+		byDefault = 0 // p's name implies this port, but it is stated all the same
 	}
 	var rrs []dns.RR
 	for _, r := range byPort(all, portAt) {
@@ -84,8 +84,8 @@ func Bindings(h dns.RR_Header, f *federation.Function, all []federation.Endpoint
 // defaultHTTPS is the port of a binding that names none.
 const defaultHTTPS = 443
 
-// Services are the SRV records (RFC 2782) of the port p of a function that is reached at the
-// endpoints: one for each number by which it is reached.
+// Services returns the SRV records (RFC 2782) of the port p of a function with the given endpoints: one for each
+// port number.
 func Services(h dns.RR_Header, f *federation.Function, all []federation.Endpoint, target string, p federation.Port) []dns.RR {
 	var rrs []dns.RR
 	for _, r := range byPort(all, func(e federation.Endpoint) uint16 { return f.PortAt(e, p) }) {
@@ -94,13 +94,13 @@ func Services(h dns.RR_Header, f *federation.Function, all []federation.Endpoint
 	return rrs
 }
 
-// reached are the addresses that a function is reached at by one port.
+// reached is the set of addresses at which a function is reached by one port.
 type reached struct {
 	port uint16
 	federation.Endpoint
 }
 
-// byPort joins the endpoints that have one port, in the order of the first of each.
+// byPort joins the endpoints that share a port, in the order in which each port first appears.
 func byPort(all []federation.Endpoint, portAt func(federation.Endpoint) uint16) []reached {
 	var ports []reached
 	for _, e := range all {
