@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// reach gives up where nothing comes for a while.
+// reach gives up if nothing arrives for a while.
 type reach struct {
 	io.Reader
 	timer *time.Timer
@@ -17,7 +17,7 @@ type reach struct {
 
 var errIdle = fail(Timeout, "nothing came for %s", idleTime)
 
-// within reads from a body whose request ends when give is called.
+// within returns a reader of a body. It calls give to end the request.
 func within(r io.Reader, give context.CancelCauseFunc) *reach {
 	return &reach{r, time.AfterFunc(idleTime, func() { give(errIdle) })}
 }
@@ -28,11 +28,11 @@ func (r *reach) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// delimited reports whether the end of a body can be told from a connection that broke
-// off: by a length or by chunks (RFC 9112, section 6.3).
+// delimited reports whether a body's end can be told from a broken connection: by a length or by chunks (RFC 9112,
+// section 6.3).
 func delimited(a *http.Response) bool { return a.ContentLength >= 0 || len(a.TransferEncoding) > 0 }
 
-// decoded returns the body without its content coding, which is that asked for or none.
+// decoded returns the body without its content coding, which must be the requested one or none.
 func decoded(a *http.Response, body io.Reader) (io.Reader, error) {
 	switch c := a.Header.Get("Content-Encoding"); strings.ToLower(c) { // RFC 9110, section 8.4.1
 	case "", "identity":
@@ -48,8 +48,7 @@ func decoded(a *http.Response, body io.Reader) (io.Reader, error) {
 	}
 }
 
-// bounded is a list as it is read, of no more octets than are allowed. It keeps what it
-// failed with, as parsers do not.
+// bounded limits the octets of a list as it is read. It keeps its error, because parsers do not.
 type bounded struct {
 	from io.Reader
 	left int   // octets

@@ -9,12 +9,11 @@ import (
 	"strings"
 )
 
-// sumOf finds the digest of the file at the path of a URL in a text of sha256sum's form, of
-// which `sha256sum --tag`, `openssl dgst` and a digest alone are others. Of files with one
-// name in several folders it is that whose folders are most alike. A text with one digest is
-// of the one file.
+// sumOf finds the digest of the file at the path of a URL in a text in the format of sha256sum. `sha256sum --tag`,
+// `openssl dgst` and a single digest are other forms that it reads. Of files with the same name in different
+// directories, it takes the one whose directories match best. In a text with one digest, that is the file's.
 func sumOf(text, file string) (string, error) {
-	var sums []string // of the files that are most alike
+	var sums []string // of the files that match best
 	all, best := map[string]bool{}, 0
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		name, sum := sumLine(strings.TrimRight(line, "\r\n"))
@@ -45,7 +44,7 @@ func sumOf(text, file string) (string, error) {
 	return sums[0], nil
 }
 
-// alike counts the names that two paths have in common at their ends.
+// alike counts the trailing names that two paths have in common.
 func alike(a, b string) (n int) {
 	x, y := strings.Split(path.Clean("/"+a), "/"), strings.Split(path.Clean("/"+b), "/")
 	for n < len(x)-1 && n < len(y)-1 && x[len(x)-1-n] == y[len(y)-1-n] {
@@ -54,23 +53,23 @@ func alike(a, b string) (n int) {
 	return n
 }
 
-// tagged is a line of `sha256sum --tag`, or of openssl.
+// tagged matches a line of `sha256sum --tag` or of openssl.
 var tagged = regexp.MustCompile(`^SHA(?:2-)?256 ?\((.*)\) ?= ?(\S+)$`)
 
-// sumLine returns the name and the digest of a line; "" where it has none.
+// sumLine returns the name and the digest of a line; "" if it has none.
 func sumLine(line string) (name, sum string) {
 	if t := tagged.FindStringSubmatch(line); t != nil {
 		return t[1], digest(t[2])
 	}
-	line = strings.TrimPrefix(strings.TrimSpace(line), `\`) // before a name that is escaped
+	line = strings.TrimPrefix(strings.TrimSpace(line), `\`) // before an escaped name
 	at := strings.IndexAny(line, " \t")
 	if at < 0 {
 		return "", digest(line)
 	}
-	return strings.TrimPrefix(strings.TrimSpace(line[at:]), "*"), digest(line[:at]) // * is of a file read as binary
+	return strings.TrimPrefix(strings.TrimSpace(line[at:]), "*"), digest(line[:at]) // * marks a file read as binary
 }
 
-// digest returns the digest as it is compared, "" for what is none.
+// digest returns the digest in the form that is compared, or "" if it is not one.
 func digest(text string) string {
 	if sum, err := hex.DecodeString(text); err != nil || len(sum) != sha256.Size {
 		return ""

@@ -17,25 +17,25 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// mark is by what a list is recognised.
+// mark identifies a version of a list.
 type mark struct {
-	// ETag and Modified are those of the answer, "" where it had none.
+	// ETag and Modified are those of the answer, "" if it had none.
 	ETag     string `json:"etag,omitempty"`
 	Modified string `json:"modified,omitempty"`
 	// Sum is the SHA-256 digest of the list, in hex.
 	Sum string `json:"sha256"`
 }
 
-// A copy is a line that says what it is, and the list as it was received. The line is a
-// comment of a fixed size, because what it says is known when the list was received.
+// A copy is a header line, and the list as it was received. The line is a comment of a fixed size, because its
+// content is known only once the list was received.
 const (
 	magic    = "; nearcast-list 1 "
 	headSize = 4096
 )
 
-// head returns the first line, with as much of the mark as has room.
+// head returns the first line, with as much of the mark as it has room for.
 func (m mark) head() ([]byte, error) {
-	if len(m.ETag)+len(m.Modified) > headSize/8 { // JSON makes six octets of one at most
+	if len(m.ETag)+len(m.Modified) > headSize/8 { // JSON turns one octet into at most six
 		m.ETag, m.Modified = "", ""
 	}
 	text, err := json.Marshal(m)
@@ -61,8 +61,8 @@ func parseHead(line []byte) (m mark, err error) {
 	return m, nil
 }
 
-// spool writes a list beside the copy while it is received. What goes wrong with the
-// disk spoils the copy and not the list. The nil spool keeps nothing.
+// spool writes a list beside the copy while it is received. A disk error spoils the copy, not the list. The nil
+// spool keeps nothing.
 type spool struct {
 	path string
 	file *os.File
@@ -70,8 +70,7 @@ type spool struct {
 	err  error
 }
 
-// newSpool has one name for what is written beside, so that processes which are killed
-// leave one such file at most.
+// newSpool always uses the same name for the temporary file, so that killed processes leave at most one.
 func newSpool(path string) *spool {
 	if path == "" {
 		return nil
@@ -86,8 +85,8 @@ func newSpool(path string) *spool {
 	return s
 }
 
-// uncopied reports whether the copy on disk is to be written whatever is held: the last
-// try failed, or somebody removed it.
+// uncopied reports whether to write the copy even if the list is unchanged: the last try failed, or the copy was
+// removed.
 func (l *List) uncopied() bool {
 	if l.config.File == "" {
 		return false
@@ -112,7 +111,7 @@ func (s *spool) drop() {
 	}
 }
 
-// keep makes what was written the copy; false where nothing is kept.
+// keep makes the written file the copy; false if nothing is kept.
 func (s *spool) keep(m mark) (kept bool, err error) {
 	if s == nil {
 		return false, nil
@@ -146,7 +145,7 @@ func (s *spool) finish(m mark) error {
 	return s.file.Close()
 }
 
-// readCopy reads the copy, and nothing less. The zone is nil where there is none.
+// readCopy reads the copy, and requires all of it. The zone is nil if there is none.
 func (l *List) readCopy() (*policyzone.Zone, mark, error) {
 	path := l.config.File
 	if path == "" {

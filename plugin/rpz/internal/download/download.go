@@ -1,12 +1,10 @@
-// Package download keeps a policy zone up to date from a list that is published by
-// HTTPS: asked for again at an interval, with ETag and If-Modified-Since, and with the
-// last good copy on disk.
+// Package download keeps a policy zone up to date from a list that is published over HTTPS. It requests the list at
+// an interval, with ETag and If-Modified-Since, and keeps the last good copy on disk.
 //
-// What is published is a whole list that was received to its end, verified where a
-// checksum is published, and parsed as a file is; whatever a server sends, the list
-// published last stays, without an end to its life, as that of a file. Run is called
-// once, and calls publish and report from its goroutine alone, one at a time. Progress
-// may be called by any goroutine, at any time, and never blocks; so may Refresh, which waits.
+// A published list was received completely, verified if a checksum is published, and parsed like a file. Whatever a
+// server sends, the last published list stays; like that of a file, it never expires. Call Run once. It calls
+// publish and report only from its own goroutine, one at a time. Progress and Refresh are safe for concurrent use
+// at any time. Progress never blocks; Refresh waits.
 package download
 
 import (
@@ -24,35 +22,35 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// Config is what a List follows, and how.
+// Config says which list a List follows, and how.
 type Config struct {
 	// Zone is the name of the policy zone.
 	Zone string
-	// URL is where the list is, and Checksum where a file of sha256sum's form with its
-	// digest is, "" for nowhere. Both are as ParseURL takes them.
+	// URL is the address of the list, and Checksum that of a file with its digest in sha256sum's format; "" for
+	// none. Both are as ParseURL takes them.
 	URL, Checksum string
 	// Refresh is the time between two requests, from LeastRefresh to MostRefresh.
 	Refresh time.Duration
-	// Trust says which certificates are believed, and Sources what is connected from.
+	// Trust says which certificates are trusted, and Sources which addresses to connect from.
 	Trust   outbound.Trust
 	Sources outbound.Sources
-	// File is the last good copy, of this List alone. Empty: nothing is kept.
+	// File is the last good copy. No other List may use it. If it is empty, no copy is kept.
 	File string
-	// MaxRecords bounds how many records a list may have, those that cannot be used
-	// included, and MaxBytes its size in octets, uncompressed. Zero: DefaultMaxRecords, DefaultMaxBytes.
+	// MaxRecords bounds the records of a list, including unusable ones, and MaxBytes its uncompressed size in
+	// octets. Zero means DefaultMaxRecords and DefaultMaxBytes.
 	MaxRecords, MaxBytes int
 }
 
 const (
-	// DefaultRefresh is how often public lists change, as most say of themselves.
+	// DefaultRefresh is how often public lists change, according to most of them.
 	DefaultRefresh = time.Hour
-	// LeastRefresh spares who publishes lists.
+	// LeastRefresh protects the publishers of lists.
 	LeastRefresh = time.Minute
 	// MostRefresh is a week.
 	MostRefresh = 7 * 24 * time.Hour
-	// DefaultMaxRecords is several times the largest list that is published.
+	// DefaultMaxRecords is several times the largest published list.
 	DefaultMaxRecords = 5_000_000
-	// DefaultMaxBytes leaves 50 octets to each of its records.
+	// DefaultMaxBytes leaves 50 octets for each of its records.
 	DefaultMaxBytes = 256 << 20
 )
 
@@ -61,7 +59,7 @@ func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return nil, errors.New("the URL cannot be parsed; write https://HOST/PATH") // its error repeats what may be a secret
+		return nil, errors.New("the URL cannot be parsed; write https://HOST/PATH") // its error repeats the URL and any secret in it
 	case u.Scheme != "https":
 		return nil, fmt.Errorf("the scheme %q cannot be used; lists come by https alone", u.Scheme)
 	case u.Hostname() == "":
@@ -74,14 +72,14 @@ func ParseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// validPort reports whether a connection can be made to a port; "" is that of https.
+// validPort reports whether a connection can be made to a port; "" is the default of https.
 func validPort(text string) bool {
 	port, err := strconv.ParseUint(text, 10, 16)
 	return text == "" || err == nil && port > 0
 }
 
-// Shown is the address of a list, as ParseURL takes it, as it may be shown: without user,
-// password and query. It is "" for what is none.
+// Shown returns the address of a list, as ParseURL takes it, in a form that may be shown: without user, password
+// and query. It is "" for an invalid one.
 func Shown(text string) string {
 	u, err := ParseURL(text)
 	if err != nil {
@@ -90,43 +88,42 @@ func Shown(text string) string {
 	return shown(u)
 }
 
-// shown is a URL as it is logged: user, password and query may be secrets.
+// shown is a URL in the form that is logged: user, password and query may be secrets.
 func shown(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// Event is what came of one request, or of the copy on disk. It is for counting and,
-// where Err is set, for the log.
+// Event is the result of one request, or of an operation on the copy on disk. It is counted and, if Err is set,
+// logged.
 type Event struct {
 	Zone   string
 	Result Result
-	// Err says what went wrong, where, and what to do; nil where nothing did, and of a
-	// copy where that was said.
+	// Err says what went wrong, where, and what to do. It is nil if nothing went wrong, or if a fault of the copy
+	// was already reported.
 	Err error
-	// Recovered says that the copy on disk is kept again, after it could not be.
+	// Recovered says that the copy on disk can be written again after a failure.
 	Recovered bool
 }
 
 // List follows one list. Make it with New.
 type List struct {
 	config        Config
-	url, checksum *url.URL // checksum is nil where none is published
+	url, checksum *url.URL // checksum is nil if none is published
 	publish       func(*policyzone.Zone)
 	report        func(Event)
-	// transport is nil, but for tests.
+	// transport is nil except in tests.
 	transport http.RoundTripper
 	progress  atomic.Pointer[Progress]
 	demands   demand.Queue[tried]
 
-	// What follows belongs to Run.
+	// The following fields belong to Run.
 	held     *policyzone.Zone
 	mark     mark
 	failures int
 	disk     folder.Disk
 }
 
-// New checks the configuration. publish is given each list, and report receives
-// everything that went well or wrong.
+// New checks the configuration. publish is given each list, and report receives every success and failure.
 func New(c Config, publish func(*policyzone.Zone), report func(Event)) (*List, error) {
 	l := &List{publish: publish, report: report, demands: demand.NewQueue[tried]()}
 	l.progress.Store(&Progress{})
@@ -163,7 +160,7 @@ func (l *List) explain(err error) error {
 	return fmt.Errorf("zone %s: url %s: %s: %w; %s%s", l.config.Zone, shown(l.url), r, err, advice[r], stays)
 }
 
-// load takes up what was kept by an earlier process.
+// load publishes the copy of an earlier process.
 func (l *List) load() {
 	zone, mark, err := l.readCopy()
 	switch {
@@ -182,7 +179,7 @@ func (l *List) tell(e Event) {
 	l.report(e)
 }
 
-// tellCopy reports what became of the copy on disk.
+// tellCopy reports the result of an operation on the copy on disk.
 func (l *List) tellCopy(err error) {
 	result := CopyWritten
 	failed, recovered := l.disk.Tried(err)

@@ -17,16 +17,16 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// fetched is a list that was received whole, in the spool too; without a zone, what is
-// held is what is published, and is in the spool if it is to be kept again.
+// fetched is a list that was received completely, also into the spool. Without a zone, the list held is current,
+// and it is in the spool if it must be saved again.
 type fetched struct {
 	zone  *policyzone.Zone
 	mark  mark
 	spool *spool
 }
 
-// fetch asks for the list: first for its checksum, where one is published, which says
-// whether there is anything new.
+// fetch requests the list. If a checksum is published, it requests that first, which shows whether there is
+// anything new.
 func (l *List) fetch(ctx context.Context) (fetched, error) {
 	ctx, cancel := context.WithTimeout(ctx, totalTime)
 	defer cancel()
@@ -37,7 +37,7 @@ func (l *List) fetch(ctx context.Context) (fetched, error) {
 	defer client.CloseIdleConnections()
 	known := l.mark
 	if l.uncopied() {
-		known = mark{} // to have it for the disk
+		known = mark{} // to write it to disk
 	}
 	if l.checksum == nil {
 		return l.fetchList(ctx, client, "", known)
@@ -49,10 +49,10 @@ func (l *List) fetch(ctx context.Context) (fetched, error) {
 	case l.held != nil && sum == known.Sum:
 		return fetched{}, nil
 	}
-	return l.fetchList(ctx, client, sum, mark{}) // which is another one than is held
+	return l.fetchList(ctx, client, sum, mark{}) // which differs from the one held
 }
 
-// client returns what asks: HTTP/1.1 over connections of this request alone.
+// client returns an HTTP client: HTTP/1.1 over connections for this request only.
 func (l *List) client() (*http.Client, error) {
 	if l.transport != nil {
 		return &http.Client{Transport: l.transport, CheckRedirect: redirect}, nil
@@ -72,10 +72,10 @@ func (l *List) client() (*http.Client, error) {
 	}}, nil
 }
 
-// mostRedirects is more than those who publish lists need.
+// mostRedirects is more than the publishers of lists need.
 const mostRedirects = 5
 
-// redirect says where a request may be led on to.
+// redirect decides where a request may be redirected to.
 func redirect(next *http.Request, via []*http.Request) error {
 	switch {
 	case next.URL.Scheme != "https":
@@ -87,7 +87,7 @@ func redirect(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// ask sends a request. Who has the answer calls done.
+// ask sends a request. A caller that gets an answer calls done.
 func (l *List) ask(ctx context.Context, client *http.Client, to *url.URL, known mark) (a *http.Response, body io.Reader, done func(), err error) {
 	ctx, give := context.WithCancelCause(ctx)
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), http.NoBody)
@@ -114,7 +114,7 @@ func (l *List) ask(ctx context.Context, client *http.Client, to *url.URL, known 
 	return a, &breaking{ctx, idle, l.config.MaxBytes}, done, nil
 }
 
-// failed gives the class of an error of a request.
+// failed classifies the error of a request.
 func failed(ctx context.Context, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // without the URL, which may have a secret
@@ -132,9 +132,9 @@ func failed(ctx context.Context, err error) error {
 	return fail(Unreachable, "%w", err)
 }
 
-// breaking gives errors of a body their class, and bounds what is sent.
+// breaking classifies the errors of a body, and bounds what the server may send.
 type breaking struct {
-	ctx context.Context //nolint:containedctx // of the request whose body it is
+	ctx context.Context //nolint:containedctx // of the body's request
 	io.Reader
 	left int // octets
 }
@@ -155,8 +155,7 @@ func (b *breaking) Read(p []byte) (int, error) {
 	return n, fail(Broken, "it broke off: %w", err)
 }
 
-// fetchList asks for the list, unless it is known, and requires the digest, if there
-// is one.
+// fetchList requests the list, unless it is unchanged, and requires the digest, if there is one.
 func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, known mark) (fetched, error) {
 	if l.held == nil {
 		known = mark{}
@@ -168,7 +167,7 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 	defer done()
 	switch {
 	case a.StatusCode == http.StatusNotModified && known.ETag != "" && otherTag(a.Header.Get("ETag"), known.ETag):
-		return l.fetchList(ctx, client, sum, mark{}) // it was, whatever the server says
+		return l.fetchList(ctx, client, sum, mark{}) // it was modified, whatever the server says
 	case a.StatusCode == http.StatusNotModified && (known.ETag != "" || known.Modified != ""):
 		return fetched{}, nil
 	case a.StatusCode != http.StatusOK:
@@ -186,7 +185,7 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 		return fetched{}, err
 	}
 	if l.held != nil && got.mark.Sum == l.mark.Sum {
-		l.mark = got.mark // by which it may be known the next time
+		l.mark = got.mark // which may identify it the next time
 		if l.uncopied() {
 			return fetched{mark: got.mark, spool: got.spool}, nil
 		}
@@ -196,8 +195,8 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 	return got, nil
 }
 
-// otherTag reports whether an answer's ETag is that of another list (RFC 9110, section
-// 8.8.3.2). Servers that compress add to that which they have, or not.
+// otherTag reports whether an answer's ETag is that of another list (RFC 9110, section 8.8.3.2). Servers that
+// compress may add a suffix to theirs.
 func otherTag(now, known string) bool {
 	bare := strings.NewReplacer("W/", "", "-gzip", "", ";gzip", "")
 	return now != "" && bare.Replace(now) != bare.Replace(known)
@@ -223,16 +222,16 @@ func (l *List) receive(got *fetched, from io.Reader, sum string) error {
 	return nil
 }
 
-// parse reads a list to its end as a file is read.
+// parse reads a list to its end, like a file.
 func (l *List) parse(list *bounded, name string) (*policyzone.Zone, error) {
 	z, _, err := policyzone.ReadList(list, l.config.Zone, name, l.config.MaxRecords)
 	if err == nil {
 		err = list.complete()
 	}
 	switch _, known := errors.AsType[*fault](list.err); {
-	case known: // which is why it could not be parsed, or would not be noticed
+	case known: // the cause of the parser's error, or an error that it did not notice
 		return nil, list.err
-	case list.err != nil && list.err != io.EOF: //nolint:errorlint // what gzip wraps is not the end
+	case list.err != nil && list.err != io.EOF: //nolint:errorlint // an EOF wrapped by gzip is not the end
 		return nil, fail(Broken, "it broke off: %w", list.err)
 	case errors.Is(err, policyzone.ErrTooMany):
 		return nil, fail(TooLarge, "%w", err)
@@ -242,7 +241,7 @@ func (l *List) parse(list *bounded, name string) (*policyzone.Zone, error) {
 	return z, nil
 }
 
-// statusOf is what an answer without a list failed with.
+// statusOf returns the failure of an answer without a list.
 func statusOf(a *http.Response) error {
 	err := fail(Status, "the server answers %d %s", a.StatusCode, http.StatusText(a.StatusCode))
 	if after := retryAfter(a.Header); after > 0 {
@@ -251,10 +250,10 @@ func statusOf(a *http.Response) error {
 	return err
 }
 
-// maxSums bounds a file of checksums: those of ten thousand files.
+// maxSums bounds a file of checksums: it has room for ten thousand files.
 const maxSums = 1 << 20
 
-// fetchSum asks for the digest of the list.
+// fetchSum requests the digest of the list.
 func (l *List) fetchSum(ctx context.Context, client *http.Client) (string, error) {
 	a, body, done, err := l.ask(ctx, client, l.checksum, mark{}) //nolint:bodyclose // done does
 	if err != nil {

@@ -5,41 +5,40 @@ import (
 	"fmt"
 )
 
-// Result is what came of a request, as it is counted.
+// Result is the result of a request, as it is counted.
 type Result string
 
-// The results of asking for a list. From Unreachable on they are failures, and leave
-// everything as it was.
+// The results of requesting a list. From Unreachable on they are failures, and change nothing.
 const (
-	// Loaded: a new list came.
+	// Loaded: a new list was received.
 	Loaded Result = "loaded"
-	// Current: what is held is what is published.
+	// Current: the list held is the published one.
 	Current Result = "current"
-	// Unreachable: no connection came about.
+	// Unreachable: the connection failed.
 	Unreachable Result = "unreachable"
-	// BadCertificate: the server's certificate is not to be believed.
+	// BadCertificate: the server's certificate is not trusted.
 	BadCertificate Result = "bad-certificate"
-	// Redirect: to where no list is taken from, or too often.
+	// Redirect: to a place that is not allowed, or too often.
 	Redirect Result = "redirect"
 	// Status: the server answered with a status other than 200 and 304.
 	Status Result = "status"
-	// Timeout: an answer, its next octets or its end did not come in time.
+	// Timeout: an answer, its next octets or its end did not arrive in time.
 	Timeout Result = "timeout"
-	// Broken: it is not known that the list came to its end.
+	// Broken: it is unknown whether the list is complete.
 	Broken Result = "broken"
 	// TooLarge: more octets or records than are allowed.
 	TooLarge Result = "too-large"
-	// Checksum: there is no checksum of the list, or another.
+	// Checksum: there is no checksum of the list, or it does not match.
 	Checksum Result = "checksum"
-	// Refused: what came is not a policy zone.
+	// Refused: the list is not a policy zone.
 	Refused Result = "refused"
 )
 
 // The results that concern the copy on disk.
 const (
-	// CopyLoaded: the copy was taken up at the start.
+	// CopyLoaded: the copy was loaded at start.
 	CopyLoaded Result = "copy-loaded"
-	// CopyWritten: a list was kept.
+	// CopyWritten: a list was saved.
 	CopyWritten Result = "copy-written"
 	// CopyDamaged: the copy could not be read.
 	CopyDamaged Result = "copy-damaged"
@@ -74,7 +73,7 @@ func fail(r Result, format string, args ...any) error {
 	return &fault{r, fmt.Errorf(format, args...)}
 }
 
-// resultOf returns the class of a failure; what has none came of a list that is not good.
+// resultOf returns the class of a failure; one without a class came from an invalid list.
 func resultOf(err error) Result {
 	if f, ok := errors.AsType[*fault](err); ok {
 		return f.result

@@ -5,29 +5,28 @@ import (
 	"time"
 )
 
-// Progress is how far a List is.
+// Progress is the state of a List.
 type Progress struct {
-	// Tried is when the last request ended, zero before the first one has, and Result
-	// what came of it; Err is what it failed with, nil after a success.
+	// Tried is when the last request ended, zero before the first one has, and Result its result; Err is its error,
+	// nil after a success.
 	Tried  time.Time
 	Result Result
 	Err    error
-	// Next is when the next request begins; zero while one is under way.
+	// Next is when the next request begins; zero while one is in progress.
 	Next time.Time
 }
 
-// tried is what came of a request.
+// tried is the result of a request.
 type tried struct {
 	result Result
 	err    error
 }
 
-// Progress returns how far the list is.
+// Progress returns the state of the list.
 func (l *List) Progress() Progress { return *l.progress.Load() }
 
-// Refresh asks for the list now, after a request that is under way, and returns what
-// came of it: Loaded or Current, or a failure with its error. The error is that of ctx
-// where it ends before; the request then goes on.
+// Refresh requests the list now, after a request that is in progress, and returns the result: Loaded or Current, or
+// a failure with its error. The error is that of ctx if it ends first; the request then goes on.
 func (l *List) Refresh(ctx context.Context) (Result, error) {
 	t, err := l.demands.Make(ctx)
 	if err != nil {
@@ -39,7 +38,7 @@ func (l *List) Refresh(ctx context.Context) (Result, error) {
 // Run publishes the copy on disk and then follows the list until ctx ends.
 func (l *List) Run(ctx context.Context) {
 	l.load()
-	var reply chan<- tried // who waits for what comes of the request, or nil
+	var reply chan<- tried // the demand that waits for the result, or nil
 	for ctx.Err() == nil {
 		last, wait := l.refresh(ctx)
 		p := Progress{Tried: time.Now(), Result: last.result, Err: last.err, Next: time.Now().Add(wait)}
@@ -54,7 +53,7 @@ func (l *List) Run(ctx context.Context) {
 	}
 }
 
-// pause waits until the next request is due, or is demanded by who is returned.
+// pause waits until the next request is due or demanded, and returns the demand.
 func (l *List) pause(ctx context.Context, wait time.Duration) chan<- tried {
 	due := time.NewTimer(wait)
 	defer due.Stop()
@@ -67,8 +66,7 @@ func (l *List) pause(ctx context.Context, wait time.Duration) chan<- tried {
 	return nil
 }
 
-// refresh asks for the list and returns what came of it, and how long to wait until the
-// next time.
+// refresh requests the list and returns the result, and how long to wait until the next time.
 func (l *List) refresh(ctx context.Context) (tried, time.Duration) {
 	got, err := l.fetch(ctx)
 	switch {

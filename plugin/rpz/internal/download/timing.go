@@ -8,27 +8,27 @@ import (
 	"time"
 )
 
-// The bounds of one request.
+// The limits of one request.
 const (
-	// dialTime is for a connection, and again for its TLS.
+	// dialTime is for connecting, and again for the TLS handshake.
 	dialTime = 10 * time.Second
 	// headTime is for the head of an answer, and idleTime for its next octets.
 	headTime, idleTime = 30 * time.Second, 30 * time.Second
-	// totalTime is for one list with its checksum, in which the largest passes at 2 Mbit/s.
+	// totalTime is for one list with its checksum. In that time the largest list passes at 2 Mbit/s.
 	totalTime = 20 * time.Minute
 )
 
 const (
-	// firstRetry and mostFirstRetry are for a list that was never received: names that
-	// are to be blocked are answered meanwhile, or none are. Each failure doubles the wait.
+	// firstRetry and mostFirstRetry are for a list that was never received: meanwhile names that should be blocked
+	// are answered, or none are. Each failure doubles the wait.
 	firstRetry, mostFirstRetry = 5 * time.Second, 5 * time.Minute
-	// retry is the first wait where there is a list; doubled, up to the interval.
+	// retry is the first wait if there is a list; it doubles, up to the interval.
 	retry = time.Minute
-	// mostRetryAfter bounds what a server that is busy may ask for.
+	// mostRetryAfter bounds how long a busy server may ask to wait.
 	mostRetryAfter = 24 * time.Hour
 )
 
-// wait is how long until the next request, after one that failed with err.
+// wait returns how long to wait until the next request, after one that failed with err.
 func (l *List) wait(err error) time.Duration {
 	if err == nil {
 		return jittered(l.config.Refresh)
@@ -44,16 +44,16 @@ func (l *List) wait(err error) time.Duration {
 	return d
 }
 
-// backoff is the wait after so many failures.
+// backoff returns the wait after that many failures.
 func backoff(first, most time.Duration, failures int) time.Duration {
 	return min(first<<min(failures-1, 20), most)
 }
 
-// jittered is between three quarters and the whole of the wait, so that the servers of
-// a fleet do not all ask at once.
+// jittered returns between three quarters and the whole of the wait, so that the servers of a fleet do not all send
+// requests at once.
 func jittered(d time.Duration) time.Duration { return d - rand.N(d/4+1) }
 
-// busy is a failure with the time after which the server wants to be asked again.
+// busy is a failure with the time after which the server accepts requests again.
 type busy struct {
 	error
 	after time.Duration
@@ -61,8 +61,7 @@ type busy struct {
 
 func (b *busy) Unwrap() error { return b.error }
 
-// retryAfter returns what a Retry-After of an answer says (RFC 9110, section 10.2.3); 0
-// where there is none.
+// retryAfter returns the Retry-After of an answer (RFC 9110, section 10.2.3); 0 if there is none.
 func retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if at, err := http.ParseTime(text); err == nil {
