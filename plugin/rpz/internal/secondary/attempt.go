@@ -11,26 +11,26 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// outcome is what one round of the primaries brought.
+// outcome is the result of one round of the primaries.
 type outcome struct {
-	// zone is a new generation, and differences what leads to it from the one held;
-	// nil where it came whole.
+	// zone is a new generation, and differences are the records that lead to it from the one held; nil if it came
+	// as a whole.
 	zone        *policyzone.Zone
 	differences []dns.RR
-	// current: a primary has what is held.
+	// current: a primary has the generation held.
 	current bool
 	events  []Event
-	// err joins the failures, if nothing went well.
+	// err joins the failures, if all primaries failed.
 	err error
 }
 
-// tried is what came of an attempt in one word, and its error where it failed.
+// tried is the result of an attempt, and its error if it failed.
 type tried struct {
 	result Result
 	err    error
 }
 
-// tried returns what came of the round.
+// tried returns the result of the round.
 func (o *outcome) tried() tried {
 	t := tried{err: o.err}
 	if len(o.events) > 0 {
@@ -39,8 +39,8 @@ func (o *outcome) tried() tried {
 	return t
 }
 
-// attempt asks one primary after the other until one has a newer generation, or
-// the same. Where what is held has expired, any generation will do. It changes nothing.
+// attempt tries one primary after the other until one has a newer generation, or the same. If the generation held
+// has expired, any will do. It changes nothing.
 func (s *Secondary) attempt(ctx context.Context, held *policyzone.Zone, expired bool, primaries []netip.AddrPort) outcome {
 	var o outcome
 	var errs []error
@@ -58,14 +58,14 @@ func (s *Secondary) attempt(ctx context.Context, held *policyzone.Zone, expired 
 	return o
 }
 
-// try is what is done with one primary.
+// try is the work with one primary.
 type try struct {
 	s       *Secondary
 	primary netip.AddrPort
 	held    *policyzone.Zone
 	expired bool
 	o       *outcome
-	// unanswered is set where a transfer failed before its first record.
+	// unanswered is set if a transfer failed before its first record.
 	unanswered bool
 }
 
@@ -83,7 +83,7 @@ func (t *try) run(ctx context.Context) bool {
 		t.o.current = true
 		t.note(Current, 0)
 		return true
-	case !newer(serial, t.held.Serial()) && t.expired: // and so is nothing to go back from, as for BIND
+	case !newer(serial, t.held.Serial()) && t.expired: // so an older serial is no step back, as for BIND
 		t.held = nil
 		return t.transfer(ctx, dns.TypeAXFR) == nil
 	case !newer(serial, t.held.Serial()):
@@ -97,9 +97,8 @@ func (t *try) run(ctx context.Context) bool {
 	return err == nil
 }
 
-// wholeMayHelp says of a failure of IXFR whether AXFR could do better: where the
-// primary does not know IXFR, which it may also say with REFUSED or by hanging up, or
-// sends differences that are wrong.
+// wholeMayHelp reports whether AXFR could succeed where IXFR failed: the primary does not know IXFR, which it may
+// also show with REFUSED or by closing the connection, or it sends wrong differences.
 func (t *try) wholeMayHelp(err error) bool {
 	switch resultOf(err) {
 	case Refused, Unfit, Garbage:
@@ -110,7 +109,7 @@ func (t *try) wholeMayHelp(err error) bool {
 	return false
 }
 
-// transfer asks for the zone, or for what changed in it.
+// transfer requests the zone, or its changes.
 func (t *try) transfer(ctx context.Context, qtype uint16) error {
 	in := &stream{zone: t.s.config.Zone, limit: t.s.config.MaxRecords, held: t.held, incremental: qtype == dns.TypeIXFR}
 	err := t.receive(ctx, qtype, in)
@@ -139,7 +138,7 @@ func (t *try) receive(ctx context.Context, qtype uint16, in *stream) error {
 	defer cancel()
 	m := t.s.request(qtype)
 	if in.incremental {
-		m.Ns = []dns.RR{t.held.SOA()} // is packed, and not changed
+		m.Ns = []dns.RR{t.held.SOA()} // is packed but not changed
 	}
 	a, err := t.s.ask(ctx, "tcp", t.primary.String(), m)
 	if err != nil {
@@ -159,8 +158,8 @@ func (t *try) receive(ctx context.Context, qtype uint16, in *stream) error {
 	return a.chain.end()
 }
 
-// consume gives the records of a message to the stream. Over TLS one that has none is
-// padding (RFC 9103, section 7.9.1).
+// consume passes the records of a message to the stream. Over TLS, a message without records is padding (RFC 9103,
+// section 7.9.1).
 func consume(m *message, in *stream, padded bool) error {
 	if len(m.answer) == 0 && !padded {
 		return fail(Garbage, "a message has no records")
@@ -173,7 +172,7 @@ func consume(m *message, in *stream, padded bool) error {
 	return nil
 }
 
-// after says how far a transfer had come.
+// after says how far a transfer got.
 func after(records, octets int, err error) error {
 	if records == 0 {
 		return err

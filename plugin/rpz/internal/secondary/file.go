@@ -17,21 +17,19 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// A file is a copy and then entries. The copy is a line that says what it is, the
-// records of a generation, an empty record and a checksum of all that. An entry
-// is its length, its checksum, its kind, a time, and records: those of one
-// answer to IXFR, or none, where a primary only agreed.
+// A file is a copy and then entries. The copy is a header line, the records of a generation, an empty record and a
+// checksum of all that. An entry is its length, its checksum, its kind, a time, and records: those of one answer to
+// IXFR, or none if a primary only confirmed the generation.
 //
-// The copy is written beside and renamed, and is whole or damaged. Entries are
-// appended: a torn one, and what follows it, is cut off.
+// The copy is written to another file and renamed, so it is complete or damaged. Entries are appended: an
+// incomplete one, and what follows it, is cut off.
 //
 // Records are in wire format, each behind its length as a varint.
 
 // magic begins every file; the number is the version of the format.
 const magic = "nearcast-zone 1"
 
-// entryHead is the length and the checksum before an entry, and entryLeast the
-// kind and the time that begin it.
+// entryHead is the length and the checksum before an entry, and entryLeast the kind and the time at its start.
 const (
 	entryHead  = 8
 	entryLeast = 9
@@ -42,11 +40,10 @@ const (
 	kindDifferences = 'D'
 )
 
-// castagnoli has hardware's help.
+// castagnoli is the CRC that processors compute in hardware.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// packer packs records without changing them, as PackRR would: they are shared
-// with those who read the zone.
+// packer packs records like PackRR but without changing them, because readers of the zone share them.
 type packer struct {
 	message dns.Msg
 	buffer  []byte
@@ -94,7 +91,7 @@ func writeCopy(to io.Writer, zone *policyzone.Zone, confirmed time.Time) (int64,
 	return size + 1 + sha256.Size, err
 }
 
-// reader reads a file and counts.
+// reader reads a file and counts octets.
 type reader struct {
 	in     *bufio.Reader
 	sum    hash.Hash
@@ -108,7 +105,7 @@ func newReader(in io.Reader) *reader {
 	return &reader{in: bufio.NewReaderSize(in, 1<<20), sum: sha256.New()}
 }
 
-// bytes returns the next n octets until the next call.
+// bytes returns the next n octets, valid until the next call.
 func (r *reader) bytes(n int) ([]byte, error) {
 	if cap(r.buffer) < n {
 		r.buffer = make([]byte, n)
@@ -121,7 +118,7 @@ func (r *reader) bytes(n int) ([]byte, error) {
 	return b, nil
 }
 
-// maxWire is a record's owner, fixed fields and data at their largest.
+// maxWire is the largest record: owner, fixed fields and data.
 const maxWire = 255 + 10 + 1<<16
 
 // record returns the next record of the copy, or nil at its end.
@@ -174,7 +171,7 @@ func (r *reader) head(zone string) (confirmed time.Time, err error) {
 	return time.Unix(unix, 0), nil
 }
 
-// readCopy reads the copy, and nothing less.
+// readCopy reads the copy, and requires all of it.
 func (r *reader) readCopy(zone string, limit int) (*policyzone.Zone, time.Time, error) {
 	confirmed, err := r.head(zone)
 	if err != nil {
@@ -204,14 +201,14 @@ func (r *reader) readCopy(zone string, limit int) (*policyzone.Zone, time.Time, 
 	return loaded, confirmed, err
 }
 
-// entry is what was appended.
+// entry is an appended entry.
 type entry struct {
 	kind    byte
 	time    time.Time
 	records []dns.RR
 }
 
-// encode returns the entry as it is appended.
+// encode returns the entry in the form that is appended.
 func (e entry) encode() ([]byte, error) {
 	b := make([]byte, entryHead, 64)
 	b = append(b, e.kind)
@@ -231,8 +228,8 @@ func (e entry) encode() ([]byte, error) {
 	return b, nil
 }
 
-// readEntry reads the next entry, of a file that has so many octets left. The
-// error is io.EOF where the file ends as it should.
+// readEntry reads the next entry of a file that has left more octets. The error is io.EOF if the file ends
+// properly.
 func (r *reader) readEntry(left int64) (entry, error) {
 	head, err := r.bytes(entryHead)
 	if err != nil {

@@ -9,14 +9,14 @@ import (
 
 const headerSize = 12
 
-// message is an answer as it was read.
+// message is an answer as received.
 type message struct {
 	raw      []byte
 	id       uint16
 	bits     uint16
 	question []dns.Question
 	answer   []dns.RR
-	// tsig is the signature, at the offset tsigAt of raw; nil where there is none.
+	// tsig is the signature, at the offset tsigAt of raw; nil if there is none.
 	tsig   *dns.TSIG
 	tsigAt int
 }
@@ -28,9 +28,8 @@ const (
 	maskRcode           = 15
 )
 
-// parse reads a message to its last octet. Unlike Msg.Unpack it refuses one that
-// has fewer records than its header says, or more octets: in a transfer either
-// means lost records.
+// parse reads a message to its last octet. Unlike Msg.Unpack, it refuses a message with fewer records than its
+// header says, or with excess octets: in a transfer, either means lost records.
 func parse(raw []byte) (*message, error) {
 	if len(raw) < headerSize {
 		return nil, fmt.Errorf("a message has %d octets, less than a header", len(raw))

@@ -10,11 +10,11 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// queries is how often the serial is asked for over UDP before TCP is tried.
+// queries is how often to query the serial over UDP before trying TCP.
 const queries = 2
 
-// serialOf asks a primary for the serial of the zone: over UDP, and over TCP
-// where the answer is truncated or does not come; over TLS alone where transfers are.
+// serialOf asks a primary for the zone's serial: over UDP, and over TCP if the answer is truncated or missing; only
+// over TLS if transfers use it.
 func (s *Secondary) serialOf(ctx context.Context, primary string) (uint32, error) {
 	if s.config.Trust != nil {
 		return s.query(ctx, "tcp", primary)
@@ -38,8 +38,8 @@ func (s *Secondary) serialOf(ctx context.Context, primary string) (uint32, error
 
 var errTruncated = fail(Garbage, "the answer is truncated")
 
-// query asks once. Over UDP, where anybody may send anything, what is wrong is
-// passed over, and named only if nothing better comes in time (RFC 8945, section 5.3).
+// query sends one query. Over UDP, where anybody may send anything, it skips invalid answers, and reports one only
+// if nothing better arrives in time (RFC 8945, section 5.3).
 func (s *Secondary) query(ctx context.Context, network, primary string) (uint32, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeouts.Query)
 	defer cancel()
@@ -60,7 +60,7 @@ func (s *Secondary) query(ctx context.Context, network, primary string) (uint32,
 		if final(err) || !a.packets {
 			return 0, err
 		}
-		// The context ends the reading; the clock, a flood.
+		// The context ends the read; the clock ends a flood.
 		if lost := resultOf(err); lost == Timeout || lost == Unreachable || lost == Broken || time.Since(start) > s.config.Timeouts.Query {
 			if wrong != nil {
 				return 0, wrong
@@ -71,12 +71,12 @@ func (s *Secondary) query(ctx context.Context, network, primary string) (uint32,
 	}
 }
 
-// final says that no better answer is to be waited for: the primary's own words.
+// final says that no better answer will come: this one is from the primary itself.
 func final(err error) bool {
 	return errors.Is(err, errTruncated) || resultOf(err) == Refused
 }
 
-// answered returns the SOA of an answer to its query.
+// answered returns the SOA of an answer to the query.
 func (s *Secondary) answered(m *message) (*dns.SOA, error) {
 	if m.bits&bitTC != 0 {
 		return nil, errTruncated

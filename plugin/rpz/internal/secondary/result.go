@@ -5,47 +5,45 @@ import (
 	"fmt"
 )
 
-// Result is what came of a request, as it is counted.
+// Result is the result of a request, as it is counted.
 type Result string
 
-// The results of asking a primary. From Refused on they are failures, and leave
-// everything as it was.
+// The results of a request to a primary. From Refused on they are failures, and change nothing.
 const (
-	// AXFR and IXFR: a new generation came whole, or as differences.
+	// AXFR and IXFR: a new generation was received, as a whole or as differences.
 	AXFR Result = "axfr"
 	IXFR Result = "ixfr"
-	// Current: the primary has what is held.
+	// Current: the primary has the generation held.
 	Current Result = "current"
-	// Refused: the primary answered, with an error.
+	// Refused: the primary answered with an error.
 	Refused Result = "refused"
-	// Unreachable: no connection came about.
+	// Unreachable: the connection failed.
 	Unreachable Result = "unreachable"
 	// Broken: the connection ended before the transfer did.
 	Broken Result = "broken"
 	// Timeout: an answer, a message or the whole transfer took too long.
 	Timeout Result = "timeout"
-	// Garbage: what came is no DNS message, no answer to what was asked, or no
-	// transfer.
+	// Garbage: the answer is not a DNS message, does not match the request, or is not a transfer.
 	Garbage Result = "garbage"
-	// Older: the primary's serial is older than what is held (RFC 1982).
+	// Older: the primary's serial is older than the one held (RFC 1982).
 	Older Result = "older"
 	// TooLarge: more records or octets than are allowed.
 	TooLarge Result = "too-large"
-	// BadKey: a signature is missing, wrong or out of its time, at either end.
+	// BadKey: a signature is missing, wrong or outside its time, at either end.
 	BadKey Result = "bad-key"
-	// BadCertificate: the primary's certificate is not to be believed.
+	// BadCertificate: the primary's certificate is not trusted.
 	BadCertificate Result = "bad-certificate"
 	// WrongZone: the transfer is of another zone.
 	WrongZone Result = "wrong-zone"
-	// Unfit: the differences do not fit to what is held; the whole zone is asked for.
+	// Unfit: the differences do not match the generation held; the whole zone is requested.
 	Unfit Result = "unfit"
 )
 
-// The results that concern the copy on disk, and time.
+// The results that concern the copy on disk, and expiry.
 const (
-	// CopyLoaded: the copy was taken up at the start.
+	// CopyLoaded: the copy was loaded at start.
 	CopyLoaded Result = "copy-loaded"
-	// CopyWritten and CopyExtended: a generation was kept, whole or as differences.
+	// CopyWritten and CopyExtended: a generation was saved, as a whole or as differences.
 	CopyWritten  Result = "copy-written"
 	CopyExtended Result = "copy-extended"
 	// CopyDamaged: the copy, or its end, could not be read.
@@ -85,7 +83,7 @@ func fail(r Result, format string, args ...any) error {
 	return &fault{r, fmt.Errorf(format, args...)}
 }
 
-// resultOf returns the class of a failure; what has none is taken for garbage.
+// resultOf returns the class of a failure; one without a class counts as Garbage.
 func resultOf(err error) Result {
 	if f, ok := errors.AsType[*fault](err); ok {
 		return f.result

@@ -7,25 +7,24 @@ import (
 	"time"
 )
 
-// notification is a NOTIFY that was let through.
+// notification is an accepted NOTIFY.
 type notification struct {
 	from      netip.Addr
 	serial    uint32
 	hasSerial bool
 }
 
-// Accepts says whether a NOTIFY from the address is one from a primary. Ports are
-// not compared: NOTIFY comes from any.
+// Accepts reports whether a NOTIFY from the address comes from a primary. It ignores the port: a NOTIFY may come
+// from any.
 func (s *Secondary) Accepts(from netip.Addr) bool {
 	return slices.ContainsFunc(s.config.Primaries, func(p netip.AddrPort) bool { return sameHost(p.Addr(), from) })
 }
 
 func sameHost(a, b netip.Addr) bool { return a.Unmap().WithZone("") == b.Unmap().WithZone("") }
 
-// Notify asks for a refresh now, from that primary first. The serial is that of
-// the SOA in the NOTIFY, if it has one: what is not newer is passed over, as is
-// a NOTIFY that Accepts would not have. Notifications that come faster than one a
-// second, or during a refresh, are answered by one refresh after it.
+// Notify requests a refresh now, from that primary first. The serial is that of the SOA in the NOTIFY, if it has
+// one. Notify ignores a serial that is not newer, and a NOTIFY that Accepts would refuse. Notifications that come
+// faster than one a second, or during a refresh, cause one refresh after it.
 func (s *Secondary) Notify(from netip.Addr, serial uint32, hasSerial bool) {
 	n := notification{from, serial, hasSerial}
 	if !s.Accepts(from) || !n.news(s.Status()) {
@@ -37,14 +36,14 @@ func (s *Secondary) Notify(from netip.Addr, serial uint32, hasSerial bool) {
 	}
 }
 
-// news says whether the notification is of something that is not held.
+// news reports whether the notification is about a generation that is not held.
 func (n notification) news(st Status) bool {
 	return !n.hasSerial || !st.Held || st.Expired || newer(n.serial, st.Serial)
 }
 
-// Refresh asks the primaries now, after an attempt that is under way, and returns what
-// came of it: AXFR, IXFR or Current, or the failure of the last primary with the errors of
-// all. The error is that of ctx where it ends before; the attempt then goes on.
+// Refresh asks the primaries now, after an attempt that is in progress, and returns the result: AXFR, IXFR or
+// Current, or the failure of the last primary with the errors of all. The error is that of ctx if it ends first;
+// the attempt then goes on.
 func (s *Secondary) Refresh(ctx context.Context) (Result, error) {
 	t, err := s.demands.Make(ctx)
 	if err != nil {
@@ -53,11 +52,10 @@ func (s *Secondary) Refresh(ctx context.Context) (Result, error) {
 	return t.result, t.err
 }
 
-// run refreshes when it is time, and withdraws what has expired, also while a
-// refresh is under way.
+// run refreshes when it is time, and withdraws an expired zone, even during a refresh.
 func (s *Secondary) run(ctx context.Context) {
 	var (
-		done      chan outcome // of the refresh that is under way
+		done      chan outcome // of the refresh in progress
 		last      time.Time    // when the last one began
 		demanded  []chan<- tried
 		primaries = s.config.Primaries
@@ -119,7 +117,7 @@ func (s *Secondary) run(ctx context.Context) {
 	}
 }
 
-// plan makes Status say when the next attempt begins; zero for one that is under way.
+// plan makes Status show when the next attempt begins; zero for one in progress.
 func (s *Secondary) plan(next time.Time) {
 	s.next = next
 	s.stand()
@@ -132,7 +130,7 @@ func (s *Secondary) begin(ctx context.Context, primaries []netip.AddrPort) chan 
 	return done
 }
 
-// from returns the primaries in the order to be tried when that one has news.
+// from returns the primaries in the order to try if that one has news.
 func (s *Secondary) from(addr netip.Addr) []netip.AddrPort {
 	order := slices.Clone(s.config.Primaries)
 	slices.SortStableFunc(order, func(a, b netip.AddrPort) int {
@@ -147,7 +145,7 @@ func (s *Secondary) from(addr netip.Addr) []netip.AddrPort {
 	return order
 }
 
-// wait is how long until the next refresh.
+// wait returns the time until the next refresh.
 func (s *Secondary) wait() time.Duration {
 	switch {
 	case s.held == nil:
@@ -161,7 +159,7 @@ func (s *Secondary) wait() time.Duration {
 // never is for a timer that has nothing to wait for.
 const never = 1 << 62
 
-// untilExpiry is how long until what is published must be withdrawn.
+// untilExpiry returns how long until the published generation must be withdrawn.
 func (s *Secondary) untilExpiry() time.Duration {
 	if s.held == nil || s.expired {
 		return never

@@ -1,12 +1,11 @@
-// Package secondary keeps a policy zone up to date from a primary: AXFR (RFC 5936)
-// and IXFR (RFC 1995) signed with TSIG (RFC 8945), started by NOTIFY (RFC 1996) and
-// by the timers of the zone's SOA, with the last good copy on disk.
+// Package secondary keeps a policy zone up to date from a primary: with AXFR (RFC 5936) and IXFR (RFC 1995), signed
+// with TSIG (RFC 8945) and started by NOTIFY (RFC 1996) or the timers of the zone's SOA. It keeps the last good
+// copy on disk.
 //
-// What is published is a whole generation that was received, verified and kept to
-// its end, or nil once the zone has expired; whatever a primary does wrong, the
-// generation published last stays. Run is called once, and calls publish and
-// report from its goroutine alone, one at a time. Accepts, Notify and Status may
-// be called by any goroutine, at any time, and never block; so may Refresh, which waits.
+// It publishes a generation that was completely received, verified and saved, or nil once the zone has expired.
+// Whatever a primary does wrong, the last published generation stays. Call Run once. It calls publish and report
+// only from its own goroutine, one at a time. Accepts, Notify, Status and Refresh are safe for concurrent use at
+// any time. Only Refresh blocks: it waits.
 package secondary
 
 import (
@@ -26,87 +25,85 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// Config is what a Secondary follows, and how.
+// Config says which zone a Secondary follows, and how.
 type Config struct {
 	// Zone is the name of the policy zone.
 	Zone string
 	// Primaries are tried in this order, the one that sent a NOTIFY first.
 	Primaries []netip.AddrPort
-	// Key signs what is asked; answers must then be signed with it. Nil: nothing is
-	// signed, and a signed answer is refused.
+	// Key signs requests; answers must then be signed with it. If it is nil, nothing is signed, and a signed answer
+	// is refused.
 	Key *Key
-	// Trust has all that is asked, the serial too, go over TLS (RFC 9103), to primaries
-	// with such a certificate. Nil: plain DNS.
+	// Trust makes all requests, even for the serial, use TLS (RFC 9103), to primaries with such a certificate. If
+	// it is nil, plain DNS is used.
 	Trust *outbound.Trust
-	// Sources are the addresses that primaries are asked from.
+	// Sources are the local addresses for requests to primaries.
 	Sources outbound.Sources
-	// File is the last good copy, of this Secondary alone. Its folder is made
-	// where it is missing. Empty: nothing is kept.
+	// File is the last good copy. No other Secondary may use it. Its directory is made if it is missing. If it is
+	// empty, no copy is kept.
 	File string
-	// MaxRecords bounds a generation, and MaxBytes what one transfer may send, in
-	// octets. Zero: DefaultMaxRecords, DefaultMaxBytes.
+	// MaxRecords bounds a generation, and MaxBytes the octets of one transfer. Zero means DefaultMaxRecords and
+	// DefaultMaxBytes.
 	MaxRecords, MaxBytes int
 	// Timeouts that are zero have their defaults.
 	Timeouts Timeouts
 }
 
-// Timeouts bound the steps of asking one primary.
+// Timeouts bound the steps of a request to one primary.
 type Timeouts struct {
-	// Query is for one answer over UDP, which is asked for twice; default 3 s.
+	// Query is for one answer over UDP, which is queried twice; default 3 s.
 	Query time.Duration
-	// Dial is for a TCP connection, with its TLS; default 10 s.
+	// Dial is for a TCP connection, with its TLS handshake; default 10 s.
 	Dial time.Duration
 	// Idle is for one whole message of a transfer; default 30 s.
 	Idle time.Duration
-	// Total is for one transfer; default 30 min, in which a gigabyte passes at
-	// 5 Mbit/s.
+	// Total is for one transfer; default 30 min, enough for a gigabyte at 5 Mbit/s.
 	Total time.Duration
 }
 
 const (
-	// DefaultMaxRecords is several times the largest policy zones that are sold,
-	// and about a gigabyte of memory.
+	// DefaultMaxRecords is several times the largest policy zones that are sold, and takes about a gigabyte of
+	// memory.
 	DefaultMaxRecords = 5_000_000
 	// DefaultMaxBytes is what such a zone takes uncompressed.
 	DefaultMaxBytes = 1 << 30
 )
 
-// Event is what came of one request to a primary, of the copy on disk, or of
-// time. It is for counting and, where Err is set, for the log.
+// Event is the result of one request to a primary, an operation on the copy on disk, or an expiry. It is counted
+// and, if Err is set, logged.
 type Event struct {
 	Zone string
-	// Primary is the zero value where none is concerned.
+	// Primary is the zero value if no primary is concerned.
 	Primary netip.AddrPort
 	Result  Result
-	// Serial is that of the generation held afterwards, if any is.
+	// Serial is that of the generation then held, if any.
 	Serial uint32
-	// Skipped are records that were left out as outside the zone.
+	// Skipped counts records that were left out because they are outside the zone.
 	Skipped int
-	// Err says what went wrong, where, and what to do; nil where nothing did, and of a
-	// copy where that was said.
+	// Err says what went wrong, where, and what to do. It is nil if nothing went wrong, or if a fault of the copy
+	// was already reported.
 	Err error
-	// Recovered says that the copy on disk is kept again, after it could not be.
+	// Recovered says that the copy on disk can be written again after a failure.
 	Recovered bool
 }
 
-// Status is how a Secondary stands.
+// Status is the state of a Secondary.
 type Status struct {
-	// Held says that there is a generation, with Serial and Records (the SOA not
-	// counted). It may have expired.
+	// Held says that there is a generation, with Serial and Records (without the SOA). It may have expired.
 	Held    bool
 	Serial  uint32
 	Records int
-	// Confirmed is when a primary last agreed with the generation, and Expires
-	// when it is withdrawn if none does so again.
+	// Confirmed is when a primary last confirmed the generation, and Expires when it is withdrawn unless one does
+	// so again.
 	Confirmed, Expires time.Time
 	// Expired says that the generation was withdrawn.
 	Expired bool
-	// Tried is when the last attempt ended, zero before the first one has, and Result
-	// what came of it; Err is what it failed with, nil after a success.
+	// Tried is when the last attempt ended, zero before the first one has, and Result its result; Err is its error,
+	// nil after a success.
 	Tried  time.Time
 	Result Result
 	Err    error
-	// Next is when the next attempt begins; zero while one is under way.
+	// Next is when the next attempt begins; zero while one is in progress.
 	Next time.Time
 }
 
@@ -115,14 +112,14 @@ type Secondary struct {
 	config  Config
 	publish func(*policyzone.Zone)
 	report  func(Event)
-	// dial is that of Sources, but for tests.
+	// dial is that of Sources, except in tests.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// notified has room for one: further ones are answered by the same refresh.
 	notified chan notification
 	status   atomic.Pointer[Status]
 	demands  demand.Queue[tried]
 
-	// What follows belongs to Run.
+	// The following fields belong to Run.
 	held      *policyzone.Zone
 	confirmed time.Time
 	expired   bool
@@ -134,8 +131,8 @@ type Secondary struct {
 	disk      folder.Disk
 }
 
-// New checks the configuration. publish is given each generation, or nil when
-// the zone has expired; report receives everything that went well or wrong.
+// New checks the configuration. publish is given each generation, or nil when the zone has expired; report receives
+// every success and failure.
 func New(c Config, publish func(*policyzone.Zone), report func(Event)) (*Secondary, error) {
 	if _, ok := dns.IsDomainName(c.Zone); !ok || c.Zone == "" {
 		return nil, fmt.Errorf("secondary: %q is no name of a zone", c.Zone)
@@ -179,7 +176,7 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// Status returns how the zone stands.
+// Status returns the state of the zone.
 func (s *Secondary) Status() Status { return *s.status.Load() }
 
 // Run publishes the copy on disk and then follows the primaries until ctx ends.
@@ -188,8 +185,8 @@ func (s *Secondary) Run(ctx context.Context) {
 	s.run(ctx)
 }
 
-// load takes up what was kept by an earlier process. An expired copy is not
-// published, but differences may still be asked for from it.
+// load reads the copy of an earlier process. It does not publish an expired copy, but differences may still be
+// requested from it.
 func (s *Secondary) load() {
 	zone, confirmed, err := s.copy.load()
 	if err != nil {
@@ -227,8 +224,7 @@ func (s *Secondary) expire() {
 	s.tell(Event{Result: Expired, Err: s.expiry()})
 }
 
-// confirm notes that a primary agrees with what is held, and publishes it if
-// that was not so any more.
+// confirm notes that a primary has the generation held, and publishes it if it had been withdrawn.
 func (s *Secondary) confirm(now time.Time, changed bool) {
 	s.confirmed = now
 	if changed || s.expired {
@@ -237,13 +233,13 @@ func (s *Secondary) confirm(now time.Time, changed bool) {
 	}
 }
 
-// give publishes, after what Status says.
+// give publishes the generation, after it has updated Status.
 func (s *Secondary) give(zone *policyzone.Zone) {
 	s.stand()
 	s.publish(zone)
 }
 
-// stand makes Status say what is so now.
+// stand updates Status.
 func (s *Secondary) stand() {
 	st := Status{Expired: s.expired, Tried: s.ended, Result: s.last.result, Err: s.last.err, Next: s.next}
 	if s.held != nil {
@@ -262,8 +258,7 @@ func (s *Secondary) tell(e Event) {
 	s.report(e)
 }
 
-// finish takes over what an attempt brought: first onto the disk, then to
-// those who ask.
+// finish takes over the result of an attempt: first onto the disk, then to publish it.
 func (s *Secondary) finish(o outcome) {
 	now := time.Now()
 	s.last, s.ended = o.tried(), now
@@ -293,7 +288,7 @@ func (s *Secondary) tellAll(events []Event) {
 	}
 }
 
-// tellCopy reports what became of the copy on disk; empty: nothing.
+// tellCopy reports the result of an operation on the copy on disk; empty for none.
 func (s *Secondary) tellCopy(r Result, err error) {
 	if r == "" {
 		return

@@ -28,7 +28,7 @@ type session struct {
 
 	reader *bufio.Reader
 	buffer []byte
-	// octets is how many have come, and most how many may.
+	// octets is how many octets were received, and most how many may be.
 	octets, most int
 	idle         time.Duration
 }
@@ -50,7 +50,7 @@ func (s *Secondary) ask(ctx context.Context, network, primary string, m *dns.Msg
 		conn: conn, ctx: ctx, packets: network == "udp", id: m.Id, question: question, chain: chain, first: true,
 		buffer: make([]byte, dns.MaxMsgSize), most: s.config.MaxBytes, idle: s.config.Timeouts.Idle,
 	}
-	// A deadline could be overwritten by the next read: closing cannot.
+	// The next read could overwrite a deadline, but not a close.
 	a.stop = context.AfterFunc(ctx, func() { conn.Close() })
 	a.reader = bufio.NewReaderSize(conn, dns.MaxMsgSize)
 	if !a.packets {
@@ -72,14 +72,14 @@ func (a *session) close() {
 	a.conn.Close()
 }
 
-// failed gives the class of an error of the connection.
+// failed classifies an error of the connection.
 func (a *session) failed(err error) error {
 	switch {
 	case errors.Is(a.ctx.Err(), context.DeadlineExceeded):
 		return fail(Timeout, "it was not over within the time allowed")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fail(Timeout, "nothing whole came for %s", a.idle)
-	case errors.Is(err, syscall.ECONNREFUSED): // of UDP, where it comes with a read
+	case errors.Is(err, syscall.ECONNREFUSED): // from UDP, which reports it on a read
 		return fail(Unreachable, "%w", err)
 	}
 	return fail(Broken, "it broke off: %w", err)
@@ -128,7 +128,7 @@ func (a *session) read() ([]byte, error) {
 	return raw, nil
 }
 
-// check says whether the message belongs to the answer.
+// check reports whether the message belongs to the answer.
 func (a *session) check(m *message) error {
 	switch {
 	case m.id != a.id:
@@ -138,8 +138,7 @@ func (a *session) check(m *message) error {
 	case m.bits&maskOpcode != 0:
 		return fail(Garbage, "a message has an opcode other than QUERY")
 	}
-	// A primary that does not know the key cannot sign, and what it says is a
-	// better reason than that.
+	// A primary that does not know the key cannot sign. Its error is a better reason than the missing signature.
 	verified := a.chain.verify(m)
 	if code := m.rcode(); code != dns.RcodeSuccess && (verified == nil || m.tsig == nil) {
 		return &refusal{code, fail(Refused, "it is answered %s", dns.RcodeToString[code])}
@@ -153,7 +152,7 @@ func (a *session) check(m *message) error {
 	return a.checkQuestion(m)
 }
 
-// refusal keeps the code of an answer.
+// refusal returns an error with the code of the answer.
 type refusal struct {
 	rcode int
 	error
@@ -161,8 +160,7 @@ type refusal struct {
 
 func (r *refusal) Unwrap() error { return r.error }
 
-// checkQuestion requires the question in the first message alone (RFC 5936,
-// section 2.2.1).
+// checkQuestion requires the question only in the first message (RFC 5936, section 2.2.1).
 func (a *session) checkQuestion(m *message) error {
 	switch {
 	case len(m.question) == 0 && !a.first:

@@ -19,31 +19,29 @@ type store struct {
 	path, zone string
 	limit      int
 
-	// at is the generation that the file leads to; nil where it has none, or is
-	// not known to.
+	// at is the generation that the file leads to; nil if it has none, or it is unknown.
 	at *policyzone.Zone
-	// file is the file that was read or written.
+	// file is the file that was last read or written.
 	file regular.Identity
-	// size is where the next entry goes, copySize where the entries begin, and
-	// confirmation where the last one is if it is but a confirmation, else 0.
+	// size is where the next entry goes, and copySize where the entries begin. confirmation is where the last entry
+	// is if that is only a confirmation, and 0 otherwise.
 	size, copySize, confirmation int64
 	// failed is when the file could not be written.
 	failed time.Time
 }
 
 const (
-	// compactLeast is how much entries may take before they are made a copy of
-	// again: for less a zone need not be written.
+	// compactLeast is the size of entries below which they are not merged into the copy: so little is not worth
+	// writing the zone.
 	compactLeast = 1 << 20
-	// patience is how long a disk that failed is left alone, if a primary only
-	// confirms what is held.
+	// patience is how long to leave a failed disk alone if a primary only confirms the generation held.
 	patience = time.Minute
-	// maxSize bounds a file that is read, in octets: a copy and half as much of entries.
+	// maxSize bounds the file to read, in octets: a copy, and entries of half its size.
 	maxSize = 16 << 30
 )
 
-// load reads the file. The zone is nil where there is none; with a zone an error
-// says that the end of the file was cut off, without one that it was set aside.
+// load reads the file. The zone is nil if there is none. An error with a zone means that the end of the file was
+// cut off; one without a zone, that the file was set aside.
 func (s *store) load() (*policyzone.Zone, time.Time, error) {
 	if s.path == "" {
 		return nil, time.Time{}, nil
@@ -95,7 +93,7 @@ func (s *store) read(f *regular.File) (zone *policyzone.Zone, confirmed time.Tim
 	return zone, confirmed, nil
 }
 
-// advance notes that the entry is the last one, and where it ends.
+// advance notes that the entry is the last one, and its end.
 func (s *store) advance(e entry, to *policyzone.Zone, end int64) {
 	s.confirmation = 0
 	if e.kind == kindConfirmed {
@@ -104,8 +102,8 @@ func (s *store) advance(e entry, to *policyzone.Zone, end int64) {
 	s.at, s.size = to, end
 }
 
-// save keeps a generation: as differences from the one before, where the file
-// has that and there are any, else whole.
+// save saves a generation: as differences from the one before if the file has that one and there are differences,
+// otherwise as a whole.
 func (s *store) save(before, zone *policyzone.Zone, differences []dns.RR, now time.Time) (Result, error) {
 	if s.path == "" {
 		return "", nil
@@ -118,8 +116,8 @@ func (s *store) save(before, zone *policyzone.Zone, differences []dns.RR, now ti
 	return s.write(zone, now)
 }
 
-// confirm keeps the time at which a primary agreed. It is not worth a wait for
-// the disk: what is lost is a little of the time until expiry.
+// confirm saves the time at which a primary confirmed the generation. It does not wait for the disk: a loss costs
+// only a little of the time until expiry.
 func (s *store) confirm(held *policyzone.Zone, now time.Time) (Result, error) {
 	if s.path == "" {
 		return "", nil
@@ -139,7 +137,7 @@ func (s *store) confirm(held *policyzone.Zone, now time.Time) (Result, error) {
 	return s.write(held, now)
 }
 
-// compact makes a copy of a file of which a third is entries.
+// compact turns a file into a copy if a third of it is entries.
 func (s *store) compact(held *policyzone.Zone, confirmed time.Time) (Result, error) {
 	if entries := s.size - s.copySize; s.at == nil || s.at != held || entries < compactLeast || entries < s.copySize/2 {
 		return "", nil
@@ -147,8 +145,8 @@ func (s *store) compact(held *policyzone.Zone, confirmed time.Time) (Result, err
 	return s.write(held, confirmed)
 }
 
-// append writes an entry at the offset. After an error the file leads to what it
-// did before: what was written of the entry is a torn end.
+// append writes an entry at the offset. After an error, the file leads to the same generation as before: the
+// partial entry is an incomplete end.
 func (s *store) append(e entry, to *policyzone.Zone, at int64) error {
 	raw, err := e.encode()
 	if err != nil {
@@ -169,8 +167,7 @@ func (s *store) writeAt(raw []byte, at int64, sync bool) error {
 		return err
 	}
 	defer f.Close()
-	// A torn end was left by a crash; any other size is of somebody else's doing, and so
-	// is another file.
+	// A crash leaves an incomplete end. Any other size, or another file, is somebody else's doing.
 	info, err := f.Stat()
 	if id, there := regular.Identify(s.path); err != nil || !there || !id.SameFile(s.file) || info.Size() < s.size {
 		return errors.Join(err, errors.New("the file is not what it was"))
@@ -187,8 +184,7 @@ func (s *store) writeAt(raw []byte, at int64, sync bool) error {
 	return nil
 }
 
-// write replaces the file. What is written beside it has one name, so that
-// processes which are killed leave one such file at most.
+// write replaces the file. The temporary file always has the same name, so that killed processes leave at most one.
 func (s *store) write(zone *policyzone.Zone, confirmed time.Time) (Result, error) {
 	beside := s.path + ".new"
 	size, err := s.writeBeside(beside, zone, confirmed)
@@ -223,7 +219,7 @@ func (s *store) writeBeside(path string, zone *policyzone.Zone, confirmed time.T
 	return size, f.Sync()
 }
 
-// syncFolder makes a rename last through a loss of power.
+// syncFolder makes a rename survive a loss of power.
 func syncFolder(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

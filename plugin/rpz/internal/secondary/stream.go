@@ -6,19 +6,18 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// stream turns the records of an answer to AXFR or IXFR into a generation. It is
-// given them in their order; nothing that it has is of use before ended.
+// stream turns the records of an answer to AXFR or IXFR into a generation. It receives them in order. Do not use
+// its results before ended.
 type stream struct {
 	zone  string
 	limit int
-	// held is the generation that must be older; nil: none is held.
+	// held is the generation that must be older; nil if none is held.
 	held *policyzone.Zone
-	// incremental says that differences were asked for.
+	// incremental says that differences were requested.
 	incremental bool
 
 	phase phase
-	// target is the SOA of the new generation, and serial what the differences
-	// have led to so far.
+	// target is the SOA of the new generation, and serial the serial that the differences have led to so far.
 	target *dns.SOA
 	serial uint32
 	editor *policyzone.Editor
@@ -33,17 +32,17 @@ type phase int
 
 const (
 	opening  phase = iota // the SOA of the new generation
-	second                // what tells differences from a whole zone (RFC 1995, section 4)
+	second                // the record that tells differences from a whole zone (RFC 1995, section 4)
 	whole                 // a record of the zone, or the SOA again
 	removing              // a record to be removed, or the SOA that the additions lead to
 	adding                // a record to be added, the SOA of the next differences, or of the new generation
 	ended                 // nothing
-	current               // anything: the primary has nothing newer, and no more is read
+	current               // anything: the primary has nothing newer, and the rest is not read
 )
 
 func (s *stream) done() bool { return s.phase == ended || s.phase == current }
 
-// generation returns the new generation of an answer that has ended.
+// generation returns the new generation, once the answer has ended.
 func (s *stream) generation() (*policyzone.Zone, error) {
 	zone, err := s.editor.Zone()
 	if err != nil {
@@ -52,7 +51,7 @@ func (s *stream) generation() (*policyzone.Zone, error) {
 	return zone, nil
 }
 
-// take is given the next record.
+// take takes the next record.
 func (s *stream) take(rr dns.RR) error {
 	if s.phase == current {
 		return nil
@@ -76,7 +75,7 @@ func (s *stream) take(rr dns.RR) error {
 	return s.record(rr)
 }
 
-// check refuses what cannot be in any transfer of the zone.
+// check refuses records that cannot be in any transfer of the zone.
 func (s *stream) check(rr dns.RR) error {
 	h := rr.Header()
 	soa := h.Rrtype == dns.TypeSOA
@@ -95,8 +94,7 @@ func (s *stream) check(rr dns.RR) error {
 	return nil
 }
 
-// mayBeEmpty are the types whose data may have no octets: those that say so, and
-// those that are not known.
+// mayBeEmpty are the types whose data may be empty: those that allow it, and unknown types.
 func mayBeEmpty(t uint16) bool {
 	_, known := dns.TypeToRR[t]
 	return t == dns.TypeAPL || t == dns.TypeNULL || !known
@@ -136,8 +134,7 @@ func (s *stream) openWhole() error {
 	return nil
 }
 
-// tell looks at the second record, a SOA or nil: the SOA of what we hold begins
-// differences.
+// tell checks the second record, a SOA or nil: the SOA of the generation held begins differences.
 func (s *stream) tell(soa *dns.SOA) error {
 	switch {
 	case soa == nil:
@@ -155,7 +152,7 @@ func (s *stream) tell(soa *dns.SOA) error {
 	return fail(Unfit, "the differences are from the serial %d, and ours is %d", soa.Serial, s.held.Serial())
 }
 
-// boundary takes a SOA after the first records.
+// boundary takes a SOA that follows the first records.
 func (s *stream) boundary(soa *dns.SOA) error {
 	switch s.phase {
 	case whole:
@@ -188,7 +185,7 @@ func (s *stream) boundary(soa *dns.SOA) error {
 	return nil
 }
 
-// record adds or removes one that is no SOA.
+// record adds or removes a record other than the SOA.
 func (s *stream) record(rr dns.RR) error {
 	if !dns.IsSubDomain(s.zone, rr.Header().Name) {
 		s.skipped++

@@ -12,7 +12,7 @@ import (
 // alpn is what both ends must agree on (RFC 9103, section 7.1).
 const alpn = "dot"
 
-// connect opens what a request is sent over: TLS, if a Trust is configured.
+// connect opens the connection for a request, with TLS if a Trust is configured.
 func (s *Secondary) connect(ctx context.Context, network, primary string) (net.Conn, error) {
 	conn, err := s.dial(ctx, network, primary)
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Secondary) connect(ctx context.Context, network, primary string) (net.C
 	return secured, err
 }
 
-// secure shakes hands with the primary.
+// secure does the TLS handshake with the primary.
 func secure(ctx context.Context, conn net.Conn, trust outbound.Trust, primary string) (net.Conn, error) {
 	server, err := netip.ParseAddrPort(primary)
 	if err != nil {

@@ -17,14 +17,14 @@ import (
 
 // Key is a TSIG key.
 type Key struct {
-	// Name is the key's, and Algorithm one of hmac-sha1, hmac-sha224, hmac-sha256,
-	// hmac-sha384 and hmac-sha512.
+	// Name is the name of the key, and Algorithm one of hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384 and
+	// hmac-sha512.
 	Name, Algorithm string
 	// Secret is in base64.
 	Secret string
 }
 
-// hashes are the algorithms of RFC 8945 but MD5, which is not for use.
+// hashes are the algorithms of RFC 8945 except MD5, which must not be used.
 var hashes = map[string]func() hash.Hash{
 	dns.HmacSHA1: sha1.New, dns.HmacSHA224: sha256.New224, dns.HmacSHA256: sha256.New, dns.HmacSHA384: sha512.New384, dns.HmacSHA512: sha512.New,
 }
@@ -39,17 +39,15 @@ func (k *Key) secret() ([]byte, error) {
 	}
 	secret, err := base64.StdEncoding.DecodeString(k.Secret)
 	if err != nil || len(secret) == 0 {
-		return nil, fmt.Errorf("the secret of the key %s is not base64", k.Name) // and must not be shown
+		return nil, fmt.Errorf("the secret of the key %s is not base64", k.Name) // it must not be shown
 	}
 	return secret, nil
 }
 
-// fudge is the difference of clocks that is allowed, in seconds: what RFC 8945,
-// section 10, recommends.
+// fudge is the allowed clock difference, in seconds, as recommended by RFC 8945, section 10.
 const fudge = 300
 
-// sign packs a request and returns what verifies its answer. Without a key it
-// signs nothing.
+// sign packs a request and returns the chain that verifies its answer. Without a key it signs nothing.
 func (k *Key) sign(m *dns.Msg) ([]byte, *chain, error) {
 	if k == nil {
 		raw, err := m.Pack()
@@ -73,16 +71,15 @@ func (k *Key) sign(m *dns.Msg) ([]byte, *chain, error) {
 	return raw, c, nil
 }
 
-// maxUnsigned is how many messages in a row may be unsigned (RFC 8945, section
-// 5.3.1). The first and the last may not.
+// maxUnsigned is how many messages in a row may be unsigned (RFC 8945, section 5.3.1). The first and the last must
+// be signed.
 const maxUnsigned = 99
 
-// chain verifies the messages of one answer: each signature also covers the
-// signature before it and the unsigned messages between the two. The nil chain
-// is for an answer that has no signatures.
+// chain verifies the messages of one answer: each signature also covers the signature before it and the unsigned
+// messages between the two. The nil chain is for an answer without signatures.
 //
-// The dns package verifies only answers of which each message is signed, which a
-// primary need not send, and does not require the last one to be.
+// The dns package verifies only answers in which each message is signed, which primaries need not do, and does not
+// require the last one to be signed.
 type chain struct {
 	key      *Key
 	secret   []byte
@@ -99,7 +96,7 @@ func (c *chain) begin(last []byte) {
 	c.unsigned = 0
 }
 
-// verify checks the next message, or takes it in for the signature to come.
+// verify checks the next message, or adds it to the next signature.
 func (c *chain) verify(m *message) error {
 	switch {
 	case c == nil && m.tsig == nil:
@@ -142,9 +139,8 @@ func (c *chain) verifySigned(m *message) error {
 	return nil
 }
 
-// digest takes in a signed message as RFC 8945, section 4.3.3, has it: the
-// message before the signature was added, then the signature's variables, of
-// which there are but the timers after the first.
+// digest adds a signed message as in RFC 8945, section 4.3.3: the message without the signature, then the
+// signature's variables, of which only the timers follow after the first signature.
 func (c *chain) digest(m *message) {
 	t := m.tsig
 	head := [headerSize]byte(m.raw)
@@ -164,11 +160,11 @@ func (c *chain) digest(m *message) {
 	v = append(appendName(v, t.Algorithm), timers...)
 	v = binary.BigEndian.AppendUint16(v, t.Error)
 	v = binary.BigEndian.AppendUint16(v, t.OtherLen)
-	other, _ := hex.DecodeString(t.OtherData) // it was made of octets
+	other, _ := hex.DecodeString(t.OtherData) // the message was made from octets
 	c.mac.Write(append(v, other...))
 }
 
-// appendName appends a name of a message that was read: it packs.
+// appendName appends a name from a received message, so it packs.
 func appendName(b []byte, name string) []byte {
 	wire := make([]byte, 255)
 	n, err := dns.PackDomainName(dns.CanonicalName(name), wire, 0, nil, false)
@@ -178,7 +174,7 @@ func appendName(b []byte, name string) []byte {
 	return append(b, wire[:n]...)
 }
 
-// end reports an answer that ends unsigned.
+// end returns an error if the answer ends unsigned.
 func (c *chain) end() error {
 	if c != nil && c.unsigned > 0 {
 		return fail(BadKey, "the last %d messages are not signed", c.unsigned)
