@@ -10,25 +10,24 @@ import (
 	"github.com/miekg/dns"
 )
 
-// ErrAbsent is returned for the removal of a record that is not there.
+// ErrAbsent is returned when a record to remove does not exist.
 var ErrAbsent = errors.New("there is no such record")
 
 // ErrNoSOA is returned for a zone without a SOA record at its apex.
 var ErrNoSOA = errors.New("the zone has no SOA record")
 
-// MaxAtOwner is how many records one owner may have: more than any use of local
-// data, and few enough that adding one by one stays quick.
+// MaxAtOwner is how many records one owner may have: more than any use of local data needs, and few enough that
+// adding them one by one stays quick.
 const MaxAtOwner = 1000
 
-// Editor makes a generation of a zone, from nothing or from another one, which
-// stays as it is.
+// Editor makes a generation of a zone, from nothing or from another one, which it does not change.
 type Editor struct {
 	zone Zone
 	// fresh is set while nothing is shared with another generation.
 	fresh bool
-	// elsewhere says of which zone a SOA outside this one is.
+	// elsewhere is the zone of a SOA outside this one.
 	elsewhere string
-	// mine are the parts that are copied already.
+	// mine are the parts that have already been copied.
 	mine struct{ inert, faults bool }
 }
 
@@ -37,7 +36,7 @@ func Begin(origin string) *Editor {
 	return &Editor{zone: Zone{name: Canonical(origin), inert: map[string][]dns.RR{}, faults: map[string]remark{}}, fresh: true}
 }
 
-// Edit starts from what the zone has.
+// Edit starts from the content of the zone.
 func (z *Zone) Edit() *Editor {
 	e := &Editor{zone: *z}
 	for t, tree := range z.names {
@@ -48,7 +47,7 @@ func (z *Zone) Edit() *Editor {
 	return e
 }
 
-// Len returns how many records the zone has by now, beside the SOA.
+// Len returns how many records the zone has so far, without the SOA.
 func (e *Editor) Len() int { return e.zone.records }
 
 // Zone ends the editing. It returns ErrNoSOA for a zone that has none.
@@ -64,12 +63,11 @@ func (e *Editor) Zone() (*Zone, error) {
 	return &e.zone, nil
 }
 
-// Add adds a record; one that is there already takes the new TTL. A SOA at the
-// apex takes the place of the last one. The error says that the record is of
-// another class, outside the zone, or one more than MaxAtOwner.
+// Add adds a record; if it exists, it gets the new TTL. A SOA at the apex replaces the last one. The error says
+// that the record is of another class, outside the zone, or one more than MaxAtOwner.
 func (e *Editor) Add(rr dns.RR) error { return e.add(rr, Canonical(rr.Header().Name)) }
 
-// add is Add of a record whose canonical owner name is known.
+// add is Add for a record whose canonical owner name is known.
 func (e *Editor) add(rr dns.RR, owner string) error {
 	relative, err := e.place(rr, owner)
 	if err != nil {
@@ -102,7 +100,7 @@ func (e *Editor) add(rr dns.RR, owner string) error {
 	return nil
 }
 
-// with returns the records and rr, which takes the place of one that is the same.
+// with returns the records and rr, which replaces an equal one.
 func with(records []dns.RR, rr dns.RR) []dns.RR {
 	if i := slices.IndexFunc(records, func(o dns.RR) bool { return dns.IsDuplicate(o, rr) }); i >= 0 {
 		records = slices.Clone(records)
@@ -112,7 +110,7 @@ func with(records []dns.RR, rr dns.RR) []dns.RR {
 	return append(slices.Clip(records), rr)
 }
 
-// without returns the records but rr; ErrAbsent if it is not among them.
+// without returns the records except rr, or ErrAbsent if it is not among them.
 func without(records []dns.RR, rr dns.RR) ([]dns.RR, error) {
 	kept := slices.DeleteFunc(slices.Clone(records), func(o dns.RR) bool { return dns.IsDuplicate(o, rr) })
 	if len(kept) == len(records) {
@@ -125,7 +123,7 @@ func tooMany(owner string) error {
 	return fmt.Errorf("%s has more than %d records", owner, MaxAtOwner)
 }
 
-// Remove takes a record away, whatever its TTL; ErrAbsent if it is not there.
+// Remove removes a record, whatever its TTL; ErrAbsent if it does not exist.
 func (e *Editor) Remove(rr dns.RR) error {
 	owner := Canonical(rr.Header().Name)
 	relative, err := e.place(rr, owner)
@@ -164,10 +162,10 @@ func (e *Editor) place(rr dns.RR, owner string) (relative string, err error) {
 	return relativeTo(owner, e.zone.name)
 }
 
-// errApex marks the records of the apex, which are no rules and no faults.
+// errApex marks the records of the apex, which are neither rules nor faults.
 var errApex = errors.New("the apex triggers on nothing")
 
-// target is parseOwner, for which the apex is no name.
+// target is parseOwner, except that the apex has no name.
 func (e *Editor) target(relative string) (target, error) {
 	if relative == "" {
 		return target{}, errApex
@@ -193,7 +191,7 @@ func (e *Editor) rule(t target) rule {
 	return n.exact
 }
 
-// setRule makes the target's rule, which was before, of its records.
+// setRule makes the target's rule from its records; before is its last one.
 func (e *Editor) setRule(owner string, t target, before rule, records []dns.RR) {
 	r, fault := newRule(t, e.zone.name, records)
 	e.setFault(owner, fault)

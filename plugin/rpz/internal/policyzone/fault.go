@@ -9,19 +9,18 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Fault is a rule that cannot be used or, with Doubtful, one that is used and may not
-// do what is meant.
+// Fault is a rule that cannot be used or, with Doubtful, a usable rule that may not do what is meant.
 type Fault struct {
 	Owner, Reason string
 	Doubtful      bool
-	// Line is where the file has it; 0 where that is not known.
+	// Line is its line in the file; 0 if that is not known.
 	Line int
 }
 
 // In returns the fault as an error that names its file and line.
 func (f Fault) In(file string) error { return fmt.Errorf("%s:%d: %s", file, f.Line, f) }
 
-// String returns the fault in a sentence.
+// String returns the fault as a sentence.
 func (f Fault) String() string {
 	if f.Doubtful {
 		return fmt.Sprintf("the rule %s is used, but %s", f.Owner, f.Reason)
@@ -32,7 +31,7 @@ func (f Fault) String() string {
 // Faults returns the rules that cannot be used, by owner.
 func (z *Zone) Faults() []Fault { return z.remarks(false) }
 
-// Doubts returns the rules that are used and may not do what is meant, by owner.
+// Doubts returns the usable rules that may not do what is meant, by owner.
 func (z *Zone) Doubts() []Fault { return z.remarks(true) }
 
 func (z *Zone) remarks(doubtful bool) (all []Fault) {
@@ -51,7 +50,7 @@ type remark struct {
 	line     int
 }
 
-// doubt is the error of a rule that is used all the same.
+// doubt is the error of a rule that is used nevertheless.
 type doubt string
 
 func (d doubt) Error() string { return string(d) }
@@ -61,15 +60,15 @@ func remarkOf(fault error) remark {
 	return remark{reason: fault.Error(), doubtful: doubtful}
 }
 
-// doubtOf returns a doubt where local data is a CNAME to a name in the policy zone,
-// which nobody can look up: as a rule the dot at its end was left out.
+// doubtOf returns a doubt if local data is a CNAME to a name in the policy zone, which nobody can look up: usually
+// the final dot was forgotten.
 func doubtOf(to, zone string) error {
-	if zone == "." || !strings.HasSuffix(to, zone) { // most are outside, and an error takes its time
+	if zone == "." || !strings.HasSuffix(to, zone) { // most are outside, and making an error is slow
 		return nil
 	}
 	relative, err := relativeTo(to, zone)
 	if err != nil {
-		return nil //nolint:nilerr // it is of another zone, and so no doubt
+		return nil //nolint:nilerr // it belongs to another zone, so there is no doubt
 	}
 	label, _, _ := strings.Cut(relative, ".")
 	_, action := targets[label+"."]

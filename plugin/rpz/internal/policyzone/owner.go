@@ -13,8 +13,8 @@ import (
 // target is what an owner name triggers on.
 type target struct {
 	trigger Trigger
-	// name is canonical; with wild it is what stands behind the asterisk. Both are
-	// for QName and NSDName, prefix for the others.
+	// name is canonical; with wild it is what follows the asterisk. Both are for QName and NSDName, prefix for the
+	// others.
 	name   string
 	wild   bool
 	prefix netip.Prefix
@@ -51,8 +51,7 @@ func (t target) ownerName() string {
 	return "*." + t.name
 }
 
-// parseOwner decodes an owner name relative to the apex, canonical and without
-// the dot at its end.
+// parseOwner decodes an owner name relative to the apex, canonical and without the final dot.
 func parseOwner(relative string) (target, error) {
 	for t := range triggers {
 		if suffixes[t] == "" {
@@ -84,8 +83,8 @@ func nameTarget(t Trigger, relative string) target {
 	return target{trigger: t, name: relative + "."}
 }
 
-// Canonical returns the name in lower case, fully qualified, and escaped as
-// names from messages are: two spellings of a name become one.
+// Canonical returns the name in lower case, fully qualified, and escaped like names from messages, so that all
+// spellings of a name become one.
 func Canonical(name string) string {
 	for i := range len(name) {
 		if spelt[name[i]] {
@@ -96,8 +95,8 @@ func Canonical(name string) string {
 	return strings.ToLower(dns.Fqdn(name))
 }
 
-// spelt are the octets that a name which came over the wire never has, or only with a
-// backslash before them. In a file they may stand by themselves.
+// spelt are the octets that a name from the wire never has, or only after a backslash. In a file they may stand
+// alone.
 var spelt = func() (is [256]bool) {
 	for b := range is {
 		is[b] = b <= ' ' || b > '~' || strings.IndexByte(`\'@;()"`, byte(b)) >= 0
@@ -105,8 +104,7 @@ var spelt = func() (is [256]bool) {
 	return is
 }()
 
-// respell spells the name as one that came over the wire. What cannot go over it
-// stays as it is, and matches nothing.
+// respell spells the name like one from the wire. A name that cannot be sent stays as it is, and matches nothing.
 func respell(name string) string {
 	var wire [256]byte
 	n, err := dns.PackDomainName(dns.Fqdn(name), wire[:], 0, nil, false)
@@ -136,7 +134,7 @@ func relativeTo(owner, zone string) (string, error) {
 
 var errOutside = errors.New("is not in the zone")
 
-// escaped reports whether what comes after the text is escaped by its end.
+// escaped reports whether the end of the text escapes the character that follows.
 func escaped(text string) bool {
 	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
 }

@@ -1,10 +1,8 @@
-// Package policyzone is a Response Policy Zone as rules: what its owner names
-// trigger on, what their data does, and which rule of a zone a name or an
-// address meets (draft-vixie-dnsop-dns-rpz-00).
+// Package policyzone represents a Response Policy Zone as rules: what its owner names trigger on, what their data
+// does, and which rule of a zone matches a name or an address (draft-vixie-dnsop-dns-rpz-00).
 //
-// A Zone is one generation and immutable; any number of goroutines may read it.
-// An Editor makes the next one, shares with the last what stays, and belongs to
-// one goroutine.
+// A Zone is one immutable generation, safe for concurrent use. An Editor makes the next one, sharing what does not
+// change, and belongs to one goroutine.
 package policyzone
 
 import (
@@ -29,7 +27,7 @@ const (
 	triggers
 )
 
-// String returns the trigger as logs and metrics have it.
+// String returns the trigger as in logs and metrics.
 func (t Trigger) String() string {
 	return [...]string{"client-ip", "qname", "ip", "nsdname", "nsip"}[t]
 }
@@ -46,9 +44,9 @@ type Zone struct {
 	rules    [triggers]int
 	// inert are the records whose owner triggers on nothing, by owner.
 	inert map[string][]dns.RR
-	// faults are why an owner's data is no rule, or may be another than is meant.
+	// faults are why an owner's data is not a rule, or may not be the one that is meant.
 	faults map[string]remark
-	// torn is set where the file ended within a line.
+	// torn is set if the file ended within a line.
 	torn bool
 }
 
@@ -61,24 +59,22 @@ func (z *Zone) SOA() *dns.SOA { return z.soa }
 // Serial returns the SOA's serial.
 func (z *Zone) Serial() uint32 { return z.soa.Serial }
 
-// Len returns how many records the zone has beside the SOA.
+// Len returns how many records the zone has, without the SOA.
 func (z *Zone) Len() int { return z.records }
 
 // Rules returns how many owners trigger with t.
 func (z *Zone) Rules(t Trigger) int { return z.rules[t] }
 
-// Families reports for which families of addresses there are rules of trigger t,
-// ClientIP, IP or NSIP.
+// Families reports for which address families there are rules of trigger t, which is ClientIP, IP or NSIP.
 func (z *Zone) Families(t Trigger) (v4, v6 bool) {
 	table := z.prefixes[t]
 	return table != nil && table.Size4() > 0, table != nil && table.Size6() > 0
 }
 
-// Torn reports whether the file that the zone was read from ended within a line, as
-// one does that is still being written.
+// Torn reports whether the zone's file ended within a line, as a file that is still being written does.
 func (z *Zone) Torn() bool { return z.torn }
 
-// Records yields the SOA and then every other record, in no order.
+// Records yields the SOA and then every other record, in any order.
 func (z *Zone) Records() iter.Seq[dns.RR] {
 	return func(yield func(dns.RR) bool) {
 		if !yield(z.soa) {
@@ -101,7 +97,7 @@ func (z *Zone) Records() iter.Seq[dns.RR] {
 	}
 }
 
-// all yields what the zone triggers on, and the rule.
+// all yields each target and its rule.
 func (z *Zone) all() iter.Seq2[target, rule] {
 	return func(yield func(target, rule) bool) {
 		for t := range triggers {
@@ -126,9 +122,8 @@ func (z *Zone) all() iter.Seq2[target, rule] {
 	}
 }
 
-// ByName returns the rule of trigger t, QName or NSDName, that the name meets: its
-// own, else that of the wildcard at the closest name above it that exists in the
-// zone (RFC 4592). The name is Canonical.
+// ByName returns the rule of trigger t, QName or NSDName, that matches the name: its own, or else that of the
+// wildcard at the closest ancestor that exists in the zone (RFC 4592). The name must be Canonical.
 func (z *Zone) ByName(t Trigger, name string) (Match, bool) {
 	tree := z.names[t]
 	if tree == nil {
@@ -139,7 +134,7 @@ func (z *Zone) ByName(t Trigger, name string) (Match, bool) {
 		return Match{}, false
 	}
 	if r.action == Local && r.isCNAME(name) {
-		r.action = Passthru // the old spelling of it
+		r.action = Passthru // its old spelling
 	}
 	return Match{target: target{trigger: t, name: found, wild: wild}, rule: r}, true
 }
@@ -148,7 +143,7 @@ func (z *Zone) ByName(t Trigger, name string) (Match, bool) {
 // prefix that holds the address.
 func (z *Zone) ByAddress(t Trigger, a netip.Addr) (Match, bool) {
 	table := z.prefixes[t]
-	if table == nil || !table.Contains(a) { // which is less work than what follows
+	if table == nil || !table.Contains(a) { // which is faster than what follows
 		return Match{}, false
 	}
 	whole := netip.PrefixFrom(a, a.BitLen())
@@ -167,20 +162,20 @@ func (z *Zone) ByAddress(t Trigger, a netip.Addr) (Match, bool) {
 	return Match{}, false
 }
 
-// Match is the rule that a query meets.
+// Match is a rule that matches a query.
 type Match struct {
 	target
 	rule
 }
 
-// Trigger returns what was met.
+// Trigger returns what matched.
 func (m Match) Trigger() Trigger { return m.trigger }
 
 // Owner returns the rule's owner name in the zone.
 func (m Match) Owner(z *Zone) string { return m.owner(z.name) }
 
-// Beats reports whether m goes before o, of the same zone and trigger, which looks
-// at addresses: the longer prefix, then the smaller address.
+// Beats reports whether m takes precedence over o, of the same zone and address trigger: the longer prefix does,
+// then the smaller address.
 func (m Match) Beats(o Match) bool {
 	mine, theirs := mappedBits(m.prefix), mappedBits(o.prefix)
 	if mine != theirs {

@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// encodePrefix spells a prefix as owner names do: its length, and the address in
-// reverse, as four decimal numbers or up to eight hexadecimal ones, of which the
-// longest run of zeros, and of equally long ones the last, is zz.
+// encodePrefix spells a prefix as in owner names: its length, and the reversed address as four decimal numbers or
+// up to eight hexadecimal ones. The longest run of zeros, or the last of equally long ones, becomes zz.
 func encodePrefix(p netip.Prefix) string {
 	if p.Addr().Is4() {
 		b := p.Addr().As4()
@@ -39,8 +38,7 @@ func reversedWords(a netip.Addr) (words [8]uint16) {
 	return words
 }
 
-// longestZeros returns the run that zz stands for: two words or more, as BIND has
-// it; -1 if there is none.
+// longestZeros returns the run that zz stands for: two words or more, as in BIND; -1 if there is none.
 func longestZeros(words [8]uint16) (first, length int) {
 	first, length = -1, 1
 	for i := 0; i < len(words); i++ {
@@ -56,8 +54,8 @@ func longestZeros(words [8]uint16) (first, length int) {
 	return first, length
 }
 
-// decodePrefix reads what encodePrefix writes, and refuses any other spelling: a
-// prefix that can be spelt in two ways could have two rules.
+// decodePrefix reads what encodePrefix writes, and refuses any other spelling: a prefix with two spellings could
+// have two rules.
 func decodePrefix(text string) (netip.Prefix, error) {
 	labels := strings.Split(text, ".")
 	bits, err := strconv.Atoi(labels[0])

@@ -16,10 +16,10 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// maxSize bounds a file, in octets: the largest zones have some hundred MiB.
+// maxSize bounds a file, in octets: the largest zones take a few hundred MiB.
 const maxSize = 1 << 30
 
-// ReadFile is Read of a file.
+// ReadFile is Read for a file.
 func ReadFile(path, origin string) (*Zone, []Fault, error) {
 	f, err := regular.Open(path, maxSize)
 	if err != nil {
@@ -29,8 +29,8 @@ func ReadFile(path, origin string) (*Zone, []Fault, error) {
 	return Read(f, origin, path)
 }
 
-// Origin returns the name of the zone that a file has: the owner of its SOA. Where
-// the file says it nowhere, as it need not, that is "rpz.".
+// Origin returns the name of a file's zone: the owner of its SOA. If the file does not state it, which is allowed,
+// that is "rpz.".
 func Origin(path string) (string, error) {
 	f, err := regular.Open(path, maxSize)
 	if err != nil {
@@ -51,27 +51,26 @@ func Origin(path string) (string, error) {
 	return "", fmt.Errorf("%s: %w", path, ErrNoSOA)
 }
 
-// defaultTTL is for records before any TTL is given. BIND takes the SOA's
-// minimum; a rule's TTL is bounded by max-policy-ttl either way.
+// defaultTTL is for records before any TTL is given. BIND uses the SOA's minimum; in both cases max-policy-ttl
+// bounds a rule's TTL.
 const defaultTTL = 3600
 
 // maxTTL is the longest TTL, in seconds; a longer one counts as 0 (RFC 2181, section 8).
 const maxTTL = 1<<31 - 1
 
-// Read reads a zone in the text form of RFC 1035, section 5. It returns the rules
-// that cannot be used or are in doubt, with their lines; a record outside the zone is
-// one of them, and so is one whose owner is too long. A fault of syntax is an error that
-// names the file and the line: as for BIND, half a zone is not used.
+// Read reads a zone in the text form of RFC 1035, section 5. It returns the unusable and the doubtful rules, with
+// their lines; these include records outside the zone and records whose owner is too long. A syntax error is an
+// error that names the file and the line: like BIND, it does not use half a zone.
 func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
 	in := unmarked(r)
 	return read(in, newPlainText(in, false), origin, file, math.MaxInt)
 }
 
-// ErrTooMany is wrapped where a list has more records than are allowed.
+// ErrTooMany is wrapped if a list has more records than are allowed.
 var ErrTooMany = errors.New("the list has more records than are allowed")
 
-// ReadList is Read of a list that others publish: it may have so many records, those
-// outside the zone included, and no $GENERATE, which makes many of one line.
+// ReadList is Read for a list that others publish. It bounds the number of records, including those outside the
+// zone, and refuses $GENERATE, which makes many records from one line.
 func ReadList(r io.Reader, origin, file string, most int) (*Zone, []Fault, error) {
 	in := unmarked(r)
 	return read(in, newPlainText(in, true), origin, file, most)
@@ -101,23 +100,23 @@ func read(in *bufio.Reader, text *plainText, origin, file string, most int) (*Zo
 		return nil, nil, fmt.Errorf("%s: %w%s", file, err, reading.elsewhere)
 	}
 	z.torn = text.torn()
-	for owner, r := range z.faults { // nobody else has the zone yet
+	for owner, r := range z.faults { // no other goroutine has the zone yet
 		r.line = reading.at[owner]
 		z.faults[owner] = r
 	}
 	return z, append(z.Faults(), z.Doubts()...), nil
 }
 
-// reading is an editor that is given what a parser reads.
+// reading is an editor that gets its records from a parser.
 type reading struct {
 	*Editor
 	prover
 	text *plainText
-	// at is on which line the faults are, by owner.
+	// at is the line of each fault, by owner.
 	at map[string]int
 }
 
-// add adds a record, or notes why that is skipped. An error is a fault of syntax.
+// add adds a record, or notes why it is skipped. An error is a syntax error.
 func (r *reading) add(rr dns.RR) error {
 	h := rr.Header()
 	owner := Canonical(h.Name)
@@ -149,8 +148,8 @@ func (r *reading) add(rr dns.RR) error {
 	return nil
 }
 
-// empty reports whether the record's line ends after its type, which the parser lets
-// pass: the target of a CNAME would be read as the root, and block a name.
+// empty reports whether the record's line ends after its type. The parser accepts that, reads the target of a CNAME
+// as the root, and would so block a name.
 func empty(rr dns.RR) bool {
 	switch rr := rr.(type) {
 	case *dns.CNAME:
@@ -167,7 +166,7 @@ func empty(rr dns.RR) bool {
 	return dns.IsDuplicate(rr, zero)
 }
 
-// skip notes a record that is outside the zone.
+// skip notes a record outside the zone.
 func (e *Editor) skip(rr dns.RR, err error) {
 	if rr.Header().Rrtype == dns.TypeSOA {
 		e.elsewhere = fmt.Sprintf("; the file's is that of the zone %s, which is the name to configure", rr.Header().Name)
@@ -175,9 +174,9 @@ func (e *Editor) skip(rr dns.RR, err error) {
 	e.setFault(Canonical(rr.Header().Name), fmt.Errorf("%w: a name that ends in a dot is whole; without the dot it is below the zone", err))
 }
 
-// foreign says what a file is that begins as no zone does.
+// foreign says what a file is if it does not begin like a zone.
 func foreign(text *bufio.Reader) error {
-	head, _ := text.Peek(1 << 10) // as much as there is
+	head, _ := text.Peek(1 << 10) // as many as there are
 	for magic, kind := range map[string]string{"\x1f\x8b": "gzip", "BZh": "bzip2", "\xfd7zXZ": "xz", "\x28\xb5\x2f\xfd": "zstd", "PK\x03\x04": "zip"} {
 		if bytes.HasPrefix(head, []byte(magic)) {
 			return fmt.Errorf("is compressed by %s: save it uncompressed", kind)
@@ -194,7 +193,7 @@ func foreign(text *bufio.Reader) error {
 	return nil
 }
 
-// unmarked buffers what is read, without the byte order mark that some editors write.
+// unmarked buffers the input, without the byte order mark that some editors write.
 func unmarked(r io.Reader) *bufio.Reader {
 	const mark = "\ufeff"
 	b := bufio.NewReaderSize(r, 1<<16)
@@ -204,11 +203,10 @@ func unmarked(r io.Reader) *bufio.Reader {
 	return b
 }
 
-// syntax is what the parser says, with the line and the column of the text that it was
-// given at the end.
+// syntax matches the parser's message, which ends with the text that it was given, its line and its column.
 var syntax = regexp.MustCompile(`(?s)^dns: (.*) at line: \d+:\d+$`)
 
-// located returns the error of a text with the file and the line before it, as others have.
+// located returns a text's error with the file and the line in front, like other errors.
 func located(file string, line int, err error) error {
 	if _, parsed := errors.AsType[*dns.ParseError](err); !parsed {
 		return fmt.Errorf("%s:%d: %w", file, line, err)
@@ -220,8 +218,8 @@ func located(file string, line int, err error) error {
 	return fmt.Errorf("%s:%d: %s", file, line, discreet(says))
 }
 
-// quoted is what the parser repeats of a file, and harmless is how a token of a zone looks.
-// Another file, to which a link may lead, is not repeated in messages.
+// quoted matches what the parser repeats from a file, and harmless what a token of a zone looks like. The content
+// of another file, to which a link may lead, must not appear in messages.
 var (
 	quoted   = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"`)
 	harmless = regexp.MustCompile(`^"[0-9A-Za-z.:/*@_-]{0,64}"$`)

@@ -15,7 +15,7 @@ type Action uint8
 const (
 	// none: there is no rule.
 	none Action = iota
-	// unusable: there are records, and they make no rule.
+	// unusable: there are records, but they are not a valid rule.
 	unusable
 	NXDomain
 	NoData
@@ -26,33 +26,32 @@ const (
 	Local
 )
 
-// String returns the action as logs and metrics have it.
+// String returns the action as in logs and metrics.
 func (a Action) String() string {
 	return [...]string{"none", "unusable", "nxdomain", "nodata", "passthru", "drop", "tcp-only", "local-data"}[a]
 }
 
-// targets are the names that stand for an action, where a CNAME leads to one.
+// targets are the names that stand for an action if a CNAME points to them.
 var targets = map[string]Action{
 	".": NXDomain, "*.": NoData, "rpz-passthru.": Passthru, "rpz-drop.": Drop, "rpz-tcp-only.": TCPOnly,
 }
 
-// targetOf is targets the other way round.
+// targetOf is the inverse of targets.
 var targetOf = map[Action]string{
 	NXDomain: ".", NoData: "*.", Passthru: "rpz-passthru.", Drop: "rpz-drop.", TCPOnly: "rpz-tcp-only.",
 }
 
-// rule is all the data of one owner. The many rules that are nothing but an
-// action take no memory beside it.
+// rule is all data of one owner. Most rules are only an action, and need no further memory.
 type rule struct {
 	ttl    uint32
 	action Action
-	// data is nil where the action's CNAME is the owner's only record.
+	// data is nil if the action's CNAME is the owner's only record.
 	data *data
 }
 
 // data are the records of one owner, immutable.
 type data struct {
-	// all are the records as the zone has them; local those that are local data.
+	// all are the records as the zone has them; local are those that are local data.
 	all, local []dns.RR
 }
 
@@ -65,7 +64,7 @@ func (r rule) Action() Action { return r.action }
 // TTL returns the TTL of the rule's first record, in seconds.
 func (r rule) TTL() uint32 { return r.ttl }
 
-// Local returns the local data: shared, not to be changed.
+// Local returns the local data, which is shared and must not be changed.
 func (r rule) Local() []dns.RR {
 	if r.data == nil {
 		return nil
@@ -79,7 +78,7 @@ func (r rule) isCNAME(name string) bool {
 	return ok && len(cname.Target) == len(name) && Canonical(cname.Target) == name
 }
 
-// records returns the records as the zone has them.
+// records returns the records as they are in the zone.
 func (r rule) records(owner string) []dns.RR {
 	if r.data != nil {
 		return r.data.all
@@ -88,8 +87,8 @@ func (r rule) records(owner string) []dns.RR {
 	return []dns.RR{&dns.CNAME{Hdr: header, Target: targetOf[r.action]}}
 }
 
-// newRule makes the rule of a target's records in the zone. An error says why they are
-// none; one that is a doubt says why a rule that is used may not be what is meant.
+// newRule makes a rule from a target's records in the zone. An error says why they are not a rule; if it is a
+// doubt, the rule is used but may not be what is meant.
 func newRule(t target, zone string, records []dns.RR) (rule, error) {
 	if len(records) == 0 {
 		return rule{}, nil
@@ -125,19 +124,18 @@ func actionOf(t target, to string) (Action, error) {
 		return unusable, errors.New("its CNAME leads to a name that is reserved for actions, and is none: " + to)
 	}
 	if to == t.ownerName() && !strings.HasPrefix(to, "*.") {
-		return Passthru, nil // the old spelling of it
+		return Passthru, nil // its old spelling
 	}
 	return Local, nil
 }
 
-// reserved reports whether the name is at or below a top-level name that begins
-// with rpz-.
+// reserved reports whether the name is at or below a top-level domain that begins with rpz-.
 func reserved(name string) bool {
 	labels := dns.SplitDomainName(name)
 	return len(labels) > 0 && strings.HasPrefix(labels[len(labels)-1], "rpz-")
 }
 
-// usableData are the records that may be local data.
+// usableData returns the records that may be local data.
 func usableData(records []dns.RR) ([]dns.RR, error) {
 	local := records
 	if slices.ContainsFunc(records, func(rr dns.RR) bool { return neverData(rr.Header().Rrtype) }) {
@@ -153,7 +151,7 @@ func usableData(records []dns.RR) ([]dns.RR, error) {
 	return local, nil
 }
 
-// neverData reports whether records of the type are never a rule's.
+// neverData reports whether records of the type are never part of a rule.
 func neverData(rrtype uint16) bool {
 	switch rrtype {
 	case dns.TypeSOA, dns.TypeNS, dns.TypeDNAME, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM,

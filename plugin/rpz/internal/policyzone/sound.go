@@ -7,17 +7,17 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxName is how long a name may be, in octets of a message (RFC 1035, section 2.3.4).
+// maxName is the longest name, in octets on the wire (RFC 1035, section 2.3.4).
 const maxName = 255
 
 var errTooLong = fmt.Errorf("is longer than %d octets, together with the zone's name: give the zone a shorter one", maxName)
 
-// tooLong reports whether a name has more octets than it may. One that is not too long in
-// a file is not so in a message.
+// tooLong reports whether a name is longer than allowed. A name that is short enough in a file is short enough in a
+// message.
 func tooLong(name string) bool { return len(name) >= maxName && wireLength(name) > maxName }
 
-// wireLength is how long the name is in a message. The parser does not look at that of
-// names to which it adds the zone's.
+// wireLength is the length of the name in a message. The parser does not check it for names to which it appends the
+// zone's.
 func wireLength(name string) int {
 	if name == "." {
 		return 1
@@ -36,11 +36,11 @@ func wireLength(name string) int {
 
 func digit(b byte) bool { return '0' <= b && b <= '9' }
 
-// prover finds records that the parser lets pass and that no message can have: a name that
-// is too long, hexadecimal digits or base64 that are none, a type that no zone has.
+// prover finds records that the parser accepts but no message can have: a name that is too long, invalid
+// hexadecimal digits or base64, a type that cannot be in a zone.
 type prover struct{ buffer []byte }
 
-// prove says why a record whose owner is sound is not itself.
+// prove says why a record with a valid owner is not valid itself.
 func (p *prover) prove(rr dns.RR) error {
 	switch rr := rr.(type) {
 	case *dns.A, *dns.AAAA:
@@ -67,5 +67,5 @@ func (p *prover) prove(rr dns.RR) error {
 	return nil
 }
 
-// Meta reports whether the type is of messages, not of zones (RFC 6895, section 3.1).
+// Meta reports whether the type is for messages, not for zones (RFC 6895, section 3.1).
 func Meta(t uint16) bool { return t == dns.TypeNone || t == dns.TypeOPT || t >= 128 && t <= 255 }

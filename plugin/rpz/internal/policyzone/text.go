@@ -7,33 +7,32 @@ import (
 	"io"
 )
 
-// plainText is the text of a zone (RFC 1035, section 5.1), with what the parser does not read
-// as BIND does put in a form that it does. Comments are left out. A record in parentheses
-// becomes one line: the parser would join the words at the ends of its lines. A line that
-// ends within a quotation, which would swallow the lines up to the next quotation mark, is
-// refused, and so is a NUL, of which a crash fills the end of a file. A carriage return
-// ends a line, and a last line without an end gets one.
+// plainText is the text of a zone (RFC 1035, section 5.1), rewritten where the parser and BIND differ. Comments are
+// left out. A record in parentheses becomes one line, because the parser would join the words at the ends of its
+// lines. A line that ends within a quotation is refused, because it would swallow the lines up to the next
+// quotation mark. So is a NUL: a crash can fill the end of a file with NULs. A carriage return ends a line, and a
+// last line without an end gets one.
 //
-// The parser reads octet by octet, and has read the end of its line when it returns a
-// record: line is then that of the record.
+// The parser reads octet by octet. When it returns a record, it has read the end of its line, so line is the
+// record's line.
 type plainText struct {
 	in *bufio.Reader
-	// line is that of the octet that was read last, and last the octet; 0 before the first.
+	// line is the line of the last octet read, and last that octet; 0 before the first.
 	line int
 	last byte
-	// given is what the parser was given last.
+	// given is the last octet given to the parser.
 	given byte
-	// escaped is set after a backslash, quoted in a quotation. digits are how many of an
-	// escape's three came, and code what they are by then.
+	// escaped is set after a backslash, quoted within a quotation. digits is how many of an escape's three digits
+	// were read, and code their value so far.
 	escaped, quoted bool
 	digits, code    int
-	// depth counts the parentheses that are open, the first of them on the line opened.
+	// depth counts the open parentheses; the first one is on the line opened.
 	depth, opened int
-	// generates is how much of $GENERATE the line of a list that is published begins with;
-	// -1 where it is none. There the directive is refused.
+	// generates is how many octets of $GENERATE the line of a published list begins with; -1 if it does not. A
+	// published list must not use the directive.
 	generates int
 	published bool
-	// fault is what the text was refused for. The parser may report what came of it.
+	// fault is why the text was refused. The parser may report only a consequence.
 	fault error
 }
 
@@ -46,7 +45,7 @@ func newPlainText(r *bufio.Reader, published bool) *plainText {
 // Read is not called for a ByteReader.
 func (t *plainText) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// ordinary are the octets of which almost all of a list consists, and that mean nothing.
+// ordinary are the octets that almost all of a list consists of, and that have no special meaning.
 var ordinary = func() (is [256]bool) {
 	for b := range is {
 		is[b] = b == '-' || b == '.' || b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
@@ -108,15 +107,15 @@ func (t *plainText) translate(b byte) (byte, bool) {
 	case b == '(' || b == ')':
 		return t.parenthesis(b)
 	case t.depth > 0 && t.given == '\n' && (b == ' ' || b == '\t'):
-		return 0, false // the owner may stand behind the parenthesis
+		return 0, false // the owner may follow the parenthesis
 	}
 	return b, true
 }
 
 var errEscape = errors.New("a backslash stands before a number that is not one of three digits, from 000 to 255")
 
-// escape takes what follows a backslash: three digits, or anything else (RFC 1035, section
-// 5.1). The parser takes other digits for what was not meant.
+// escape takes what follows a backslash: three digits, or any other character (RFC 1035, section 5.1). The parser
+// misreads other digits.
 func (t *plainText) escape(b byte) bool {
 	t.escaped = false
 	if t.digits == 0 && !digit(b) {
@@ -133,13 +132,13 @@ func (t *plainText) escape(b byte) bool {
 	return true
 }
 
-// comment passes over a comment, which ends before the end of its line.
+// comment skips a comment, which ends before the end of its line.
 func (t *plainText) comment() (byte, bool) {
 	for {
 		b, err := t.next()
 		switch {
 		case err != nil:
-			return 0, false // as will be the next octet
+			return 0, false // as the next octet will be
 		case b == '\n':
 			return t.lineEnd()
 		}
@@ -168,7 +167,7 @@ func (t *plainText) parenthesis(b byte) (byte, bool) {
 	return ' ', t.given != '\n'
 }
 
-// give notes what the parser is given.
+// give notes an octet that the parser is given.
 func (t *plainText) give(b byte) byte {
 	const directive = "$GENERATE"
 	switch {
@@ -192,10 +191,10 @@ func upper(b byte) byte {
 	return b
 }
 
-// end ends the last line before the end of the text, unless that is not to be expected.
+// end ends the last line at the end of the text, except after an unexpected end.
 func (t *plainText) end(err error) (byte, error) {
 	switch {
-	case err != io.EOF: //nolint:errorlint // what wraps it is another end
+	case err != io.EOF: //nolint:errorlint // a wrapped EOF is not the end
 		t.fault = err
 	case t.digits > 0:
 		t.fault = errEscape

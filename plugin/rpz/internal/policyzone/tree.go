@@ -10,7 +10,7 @@ import (
 // that it touches and shares the others.
 type tree struct {
 	shards []map[string]node
-	// owned are the shards that the editor at work has copied; nil once published.
+	// owned are the shards that the current editor has copied; nil once published.
 	owned []bool
 }
 
@@ -23,8 +23,8 @@ type node struct {
 
 func (n node) exists() bool { return n.exact.set() || n.wild.set() || n.below > 0 }
 
-// shardCount keeps a shard of a million names so small that copying it takes
-// less than reading the change from the network.
+// shardCount keeps a shard of a million names so small that copying it takes less time than reading the change from
+// the network.
 const shardCount = 4096
 
 var seed = maphash.MakeSeed()
@@ -63,7 +63,7 @@ func (t *tree) put(name string, n node) {
 	}
 }
 
-// set gives the name, or its wildcard, a rule; the rule none takes it away.
+// set gives the name, or its wildcard, a rule; the rule none removes it.
 func (t *tree) set(name string, wild bool, r rule) {
 	n, before := t.get(name)
 	if wild {
@@ -77,7 +77,7 @@ func (t *tree) set(name string, wild bool, r rule) {
 	}
 }
 
-// count tells the names above that the name came to exist, or ceased to.
+// count updates the ancestors when the name begins to exist or ceases to.
 func (t *tree) count(name string, exists bool) {
 	for name != "." {
 		name = parent(name)
@@ -94,7 +94,7 @@ func (t *tree) count(name string, exists bool) {
 	}
 }
 
-// find returns the rule that the name meets, which may be none, and where it is.
+// find returns the rule that matches the name, which may be none, and its position.
 func (t *tree) find(name string) (r rule, at string, wild bool) {
 	if n, ok := t.get(name); ok {
 		return n.exact, name, false
@@ -120,12 +120,12 @@ func (t *tree) all() iter.Seq2[string, node] {
 	}
 }
 
-// parent cuts the first label off a name that has one.
+// parent removes the first label of a name that has one.
 func parent(name string) string {
 	for i := 0; i < len(name); i++ {
 		switch name[i] {
 		case '\\':
-			i++ // the digits of an escape are no dots
+			i++ // the digits of an escape are not dots
 		case '.':
 			if i+1 == len(name) {
 				return "."
