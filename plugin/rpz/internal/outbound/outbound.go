@@ -1,7 +1,7 @@
-// Package outbound makes the connections over which policy zones are fetched: from
-// which of this machine's addresses, and which certificates are believed.
+// Package outbound makes the connections over which policy zones are fetched. It chooses the local addresses and
+// decides which certificates are trusted.
 //
-// Its values are immutable and comparable, and may be used by any goroutine.
+// Its values are immutable, comparable and safe for concurrent use.
 package outbound
 
 import (
@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Sources are the addresses that connections come from; the zero value leaves that
-// to the system. Where only one family is set, servers of the other are not reached.
+// Sources are the addresses that connections come from; the zero value leaves the choice to the system. If only one
+// family is set, servers of the other cannot be reached.
 type Sources struct{ V4, V6 netip.Addr }
 
 // NewSources takes at most one address of each family.
@@ -62,8 +62,8 @@ func (s Sources) Dial(ctx context.Context, network, address string) (net.Conn, e
 	})
 }
 
-// inTurn connects from the IPv6 address, and then from the IPv4 one: where IPv6 leads
-// nowhere, that takes half of the time that there is.
+// inTurn connects from the IPv6 address, and then from the IPv4 address. If IPv6 fails, it takes half of the
+// available time.
 func (s Sources) inTurn(ctx context.Context, dial func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
 	switch {
 	case !s.V6.IsValid():
@@ -87,7 +87,7 @@ func (s Sources) inTurn(ctx context.Context, dial func(context.Context, netip.Ad
 	return conn, nil
 }
 
-// dialFrom tries the addresses of the family of from alone, as net.Dialer does.
+// dialFrom tries only addresses of the family of from, as net.Dialer does.
 func dialFrom(ctx context.Context, from netip.Addr, network, address string) (net.Conn, error) {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 	if network == "udp" {

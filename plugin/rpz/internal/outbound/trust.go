@@ -13,16 +13,16 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// Trust says which certificates are believed. The zero value is the system's
-// authorities, and the name or the address of the server that is connected to.
+// Trust says which certificates are trusted. The zero value trusts the system's authorities, for the name or the
+// address of the server.
 type Trust struct {
-	// Name is what the certificate must be for, in place of the server's.
+	// Name is what the certificate must be for, instead of the server's name.
 	Name string
-	// CA is a file of certificates in PEM that take the place of the system's
-	// authorities. It is read for each connection, so that it may change.
+	// CA is a file of certificates in PEM that replace the system's authorities. It is read for each connection, so
+	// it may change.
 	CA string
-	// Pins are as ParsePins returns them: the certificate's key must be one of them.
-	// With pins alone nothing else is asked of the certificate (RFC 7858, section 4.2).
+	// Pins are as ParsePins returns them: the certificate's key must be one of them. With pins alone, nothing else
+	// is required of the certificate (RFC 7858, section 4.2).
 	Pins string
 }
 
@@ -37,7 +37,7 @@ func ParsePins(pins []string) (string, error) {
 	return strings.Join(pins, " "), nil
 }
 
-// Config returns the configuration of TLS for a server, a name or an address.
+// Config returns the TLS configuration for a server, a name or an address.
 func (t Trust) Config(server string) (*tls.Config, error) {
 	c := &tls.Config{ServerName: server, MinVersion: tls.VersionTLS12}
 	if t.Name != "" {
@@ -51,13 +51,13 @@ func (t Trust) Config(server string) (*tls.Config, error) {
 		c.RootCAs = roots
 	}
 	if t.Pins != "" {
-		c.InsecureSkipVerify = t.Name == "" && t.CA == "" // the pin is what is verified
+		c.InsecureSkipVerify = t.Name == "" && t.CA == "" // the pin is verified instead
 		c.VerifyConnection = t.verifyPin
 	}
 	return c, nil
 }
 
-// Check reads the file of the authorities.
+// Check reads the file of authorities.
 func (t Trust) Check() error {
 	if t.CA == "" {
 		return nil
@@ -66,7 +66,7 @@ func (t Trust) Check() error {
 	return err
 }
 
-// maxRoots bounds the file of authorities: some times what systems have.
+// maxRoots bounds the file of authorities to several times what systems have.
 const maxRoots = 4 << 20
 
 func readRoots(file string) (*x509.CertPool, error) {
@@ -81,10 +81,10 @@ func readRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// ErrPin is wrapped where a server has another key than those that are pinned.
+// ErrPin is wrapped if a server's key is not a pinned one.
 var ErrPin = errors.New("the server's key is not one of those that are pinned")
 
-// verifyPin looks at the key that the server has proven to have: the first certificate's.
+// verifyPin checks the key that the server has proved to have: the first certificate's.
 func (t Trust) verifyPin(state tls.ConnectionState) error {
 	sum := sha256.Sum256(state.PeerCertificates[0].RawSubjectPublicKeyInfo)
 	pin := base64.StdEncoding.EncodeToString(sum[:])
