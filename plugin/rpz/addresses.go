@@ -10,16 +10,16 @@ import (
 	"github.com/miekg/dns"
 )
 
-// families is how many families of addresses there are.
+// families is the number of address families.
 const families = 2
 
-// family is what is looked up for addresses of one family; its value is its place.
+// family is what is looked up for addresses of one family; its value is its index.
 var family = [families]uint16{dns.TypeA, dns.TypeAAAA}
 
-// wanted says for addresses of which families there are rules.
+// wanted says for which address families there are rules.
 type wanted [families]bool
 
-// beginAddresses starts to look up the addresses of the path's servers that are not known.
+// beginAddresses starts to look up the unknown addresses of the path's servers.
 func (d *delegations) beginAddresses(b func() *budget, p *path, want wanted) {
 	p.addressed = true
 	cuts := slices.Clone(p.cuts)
@@ -40,7 +40,7 @@ func (d *delegations) beginAddresses(b func() *budget, p *path, want wanted) {
 	}()
 }
 
-// gather puts the addresses of all zones together.
+// gather joins the addresses of all zones.
 func gather(cuts []cut) (all []netip.Addr, why lack) {
 	for _, c := range cuts {
 		for _, found := range c.addresses {
@@ -53,7 +53,7 @@ func gather(cuts []cut) (all []netip.Addr, why lack) {
 	return all, why
 }
 
-// waitAddresses waits until the addresses of the servers are known, or cannot be.
+// waitAddresses waits until the servers' addresses are known or the look-ups have failed.
 func (p *path) waitAddresses() {
 	if p.addressing != nil {
 		a := <-p.addressing
@@ -61,14 +61,14 @@ func (p *path) waitAddresses() {
 	}
 }
 
-// host is a name server whose addresses of a family are to be looked up.
+// host is a name server whose addresses of one family must be looked up.
 type host struct {
 	name   string
 	family int
 }
 
-// hosts returns those that are not known, in the order of the cuts, and takes what has
-// expired out of the cuts.
+// hosts returns the hosts whose addresses are unknown, in the order of the cuts, and drops expired addresses from
+// the cuts.
 func hosts(cuts []cut, want wanted) (missing []host) {
 	seen := map[host]bool{}
 	for i := range cuts {
@@ -92,9 +92,8 @@ func hosts(cuts []cut, want wanted) (missing []host) {
 	return missing
 }
 
-// resolve looks up the hosts, completes the cuts with them, and keeps what was found. Where
-// the budget does not suffice, the zones that come first are complete, and the next query
-// goes on from there.
+// resolve looks up the hosts, adds their addresses to the cuts, and caches what it found. If the budget does not
+// suffice, the first zones are complete, and the next query continues from there.
 func (d *delegations) resolve(ctx context.Context, b *budget, cuts []cut, missing []host, want wanted) (why lack) {
 	domain := registrable(cuts[len(cuts)-1].zone)
 	outcomes, spent := map[host]outcome{}, false
@@ -128,8 +127,8 @@ func (d *delegations) resolve(ctx context.Context, b *budget, cuts []cut, missin
 	return why
 }
 
-// addressesOf returns the addresses of a zone's servers of one family. They are not to be
-// believed where what is missing was not looked up.
+// addressesOf returns the addresses of one family of a zone's servers. They must not be used if missing ones were
+// not looked up.
 func addressesOf(names found[string], outcomes map[host]outcome, f int) (all found[netip.Addr]) {
 	all.until = names.until
 	keep := true

@@ -20,7 +20,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// AdminPath is below which the plugin answers at the admin sockets of its process.
+// AdminPath is the path below which the plugin answers at the admin sockets of its process.
 const AdminPath = "/rpz/"
 
 func (s *settings) parseAdmin(args []string) (err error) {
@@ -31,7 +31,7 @@ func (s *settings) parseAdmin(args []string) (err error) {
 	return err
 }
 
-// know keeps the server blocks of the configuration, in which queries are explained.
+// know stores the server blocks of the configuration, in which queries are explained.
 func (i *instance) know(c *caddy.Controller) error {
 	all, err := blocks.Configured(c)
 	if err != nil {
@@ -43,7 +43,7 @@ func (i *instance) know(c *caddy.Controller) error {
 	return nil
 }
 
-// listen answers at the socket, "" for none, and at those of other plugins.
+// listen answers at the socket, if it is not "", and at those of other plugins.
 func (i *instance) listen(socket string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -60,7 +60,7 @@ func (i *instance) listen(socket string) error {
 	return err
 }
 
-// deafen ends what listen began.
+// deafen undoes listen.
 func (i *instance) deafen() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -84,8 +84,8 @@ func (i *instance) routes() http.Handler {
 	return mux
 }
 
-// sources returns those of the configuration, each once, in the order of the Corefile;
-// of a zone alone, or all where that is "".
+// sources returns the sources of the configuration without duplicates, in the order of the Corefile; only those of
+// the zone unless it is "".
 func (i *instance) sources(zone string) (all []*source) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -97,7 +97,7 @@ func (i *instance) sources(zone string) (all []*source) {
 	return all
 }
 
-// serveStatus answers with how a zone stands, or all where none is named.
+// serveStatus answers with the status of a zone, or of all if none is named.
 func (i *instance) serveStatus(w http.ResponseWriter, r *http.Request) {
 	zone := ""
 	if r.FormValue("zone") != "" {
@@ -124,7 +124,7 @@ func zoneOf(r *http.Request) (string, error) {
 	return policyzone.Canonical(name), nil
 }
 
-// unknown says that no block has the zone, and which there are.
+// unknown says that no block has the zone, and which zones there are.
 func (i *instance) unknown(zone string) error {
 	var names []string
 	for _, s := range i.sources("") {
@@ -136,8 +136,7 @@ func (i *instance) unknown(zone string) error {
 	return fmt.Errorf("this server has no policy zone %s; it has %s", zone, strings.Join(names, ", "))
 }
 
-// answerTime is how long a refresh, or an explanation, is waited for: less than a request
-// may take.
+// answerTime is how long to wait for a refresh or an explanation: less than a request may take.
 const answerTime = 8 * time.Second
 
 func (i *instance) serveRefresh(w http.ResponseWriter, r *http.Request) {
@@ -156,8 +155,8 @@ func (i *instance) serveRefresh(w http.ResponseWriter, r *http.Request) {
 	admin.Reply(w, refresh(ctx, all), http.StatusOK, nil)
 }
 
-// serveSwitch disables a zone (PUT) or enables it (DELETE), and answers with what is
-// then so. A zone that no block has any more can still be enabled.
+// serveSwitch disables a zone (PUT) or enables it (DELETE), and answers with the result. It can also enable a zone
+// that no block has any more.
 func (i *instance) serveSwitch(w http.ResponseWriter, r *http.Request) {
 	zone, err := zoneOf(r)
 	if err != nil {
@@ -185,9 +184,9 @@ func (i *instance) serveSwitch(w http.ResponseWriter, r *http.Request) {
 	admin.Reply(w, Switched{Disabled: disabled.list(), Unkept: disabled.unkept()}, http.StatusBadRequest, err)
 }
 
-// rebuildAll has every block of the process that has a zone of the name consult it, or
-// no longer. A block that starts meanwhile has added itself to its sources before it
-// makes its first set, and so sees the switch in one way or the other.
+// rebuildAll makes every block of the process that has a zone of that name consult it, or stop consulting it. A
+// block that starts meanwhile has added itself to its sources before it makes its first set, and so sees the switch
+// either way.
 func rebuildAll(zone string) {
 	pool.Lock()
 	var all []*source

@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/imputed"
 )
 
-// answerer is the server that the client asked.
+// answerer is the server that received the client's query.
 type answerer interface {
 	ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg)
 }
@@ -22,8 +22,8 @@ func serverOf(ctx context.Context) (answerer, bool) {
 	return s, ok
 }
 
-// ask has the server answer a query of policy's own, on behalf of the client: the
-// client's subnet goes with it, and DNSSEC does not, as the result cannot verify.
+// ask makes the server answer one of policy's own queries on behalf of the client. It has the client's subnet, but
+// not DNSSEC, because the result cannot verify.
 func ask(ctx context.Context, w dns.ResponseWriter, query *dns.Msg, name string, qtype uint16) (*dns.Msg, error) {
 	s, ok := serverOf(ctx)
 	if !ok {
@@ -37,7 +37,7 @@ func ask(ctx context.Context, w dns.ResponseWriter, query *dns.Msg, name string,
 	}
 	answer := &collector{ResponseWriter: w, from: w.RemoteAddr()}
 	ctx = imputed.Own(ctx)
-	s.ServeDNS(ctx, answer, own.Copy()) // which takes options out of it
+	s.ServeDNS(ctx, answer, own.Copy()) // which removes options from it
 	if udp, ok := answer.from.(*net.UDPAddr); ok && answer.msg != nil && answer.msg.Truncated {
 		answer.from = &net.TCPAddr{IP: udp.IP, Port: udp.Port, Zone: udp.Zone}
 		s.ServeDNS(ctx, answer, own)
@@ -48,7 +48,7 @@ func ask(ctx context.Context, w dns.ResponseWriter, query *dns.Msg, name string,
 	return answer.msg, nil
 }
 
-// collector takes a reply to a client at an address.
+// collector receives a reply to a client at an address.
 type collector struct {
 	dns.ResponseWriter
 	from net.Addr
@@ -57,7 +57,7 @@ type collector struct {
 
 func (c *collector) RemoteAddr() net.Addr { return c.from }
 
-// WriteMsg implements dns.ResponseWriter. The reply may be a cache's: it is copied.
+// WriteMsg implements dns.ResponseWriter. It copies the reply, which may belong to a cache.
 func (c *collector) WriteMsg(m *dns.Msg) error {
 	c.msg = m.Copy()
 	return nil
@@ -68,8 +68,8 @@ func (c *collector) Write(raw []byte) (int, error) {
 	return len(raw), c.msg.Unpack(raw)
 }
 
-// detached is the client's end of a look-up that may outlast the client's query,
-// whose own ResponseWriter is not to be used after it.
+// detached is the client's end of a look-up that may outlast the client's query, whose own ResponseWriter must not
+// be used afterwards.
 type detached struct {
 	local, remote netip.AddrPort
 }
@@ -87,12 +87,12 @@ func addrPort(a net.Addr) netip.AddrPort {
 	case nil:
 		return netip.AddrPort{}
 	}
-	ap, _ := netip.ParseAddrPort(a.String()) // of transports with addresses of their own
+	ap, _ := netip.ParseAddrPort(a.String()) // for transports with their own address types
 	return ap
 }
 
-// over returns where to write the reply to a look-up that came over the network,
-// udp or tcp: which one the client uses does not matter.
+// over returns a writer for the reply to a look-up made over the network, udp or tcp, whichever of them the client
+// uses.
 func (d detached) over(network string) *collector {
 	w := &unattended{local: net.UDPAddrFromAddrPort(d.local), remote: net.UDPAddrFromAddrPort(d.remote)}
 	if network == "tcp" {
@@ -101,7 +101,7 @@ func (d detached) over(network string) *collector {
 	return &collector{ResponseWriter: w, from: w.remote}
 }
 
-// unattended is a ResponseWriter with nobody at its other end.
+// unattended is a ResponseWriter without a client.
 type unattended struct{ local, remote net.Addr }
 
 func (u *unattended) LocalAddr() net.Addr         { return u.local }

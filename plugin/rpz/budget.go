@@ -12,43 +12,41 @@ import (
 )
 
 const (
-	// lookupsPerQuery is how many queries one query of a client may cause: enough
-	// for two zones with as many name servers as the root has, in both families
-	// (BIND's max-recursion-queries is 50 for each name).
+	// lookupsPerQuery is how many queries one client query may cause: enough for two zones with as many name
+	// servers as the root has, in both families (BIND's max-recursion-queries is 50 for each name).
 	lookupsPerQuery = 64
-	// lookupTime bounds what all of them together may add to the query.
+	// lookupTime bounds what they may add to the query in all.
 	lookupTime = 2 * time.Second
-	// patience is how long servers must have been waited for before they are
-	// remembered as failing. What a query that is out of time did not wait for may
-	// well be answered to the next one.
+	// patience is how long a query must have waited for servers before they are remembered as failing. Servers for
+	// which a query had no time left may well answer the next one.
 	patience = time.Second
-	// lookupSize is the EDNS buffer of look-ups, in octets: what passes unfragmented.
+	// lookupSize is the EDNS buffer size of look-ups, in octets, which passes unfragmented.
 	lookupSize = 1232
 )
 
-// lack is why something could not be found out; "" where it could.
+// lack is why something could not be found out; "" if it was.
 type lack string
 
 const (
 	// unanswered: there was no answer, or a failure (RFC 9520).
 	unanswered lack = "unanswered"
-	// refused: the server has no answer for this client, as an acl before rpz has it. What
-	// others may ask is not known by that, and it is not remembered.
+	// refused: the server refuses to answer this client, as an acl before rpz does. It may answer other clients, so
+	// this is not remembered.
 	refused lack = "refused"
-	// overQuery: the query's look-ups are used up.
+	// overQuery: the query has used up its look-ups.
 	overQuery lack = "query"
-	// overClient: the look-ups of the client's prefix are.
+	// overClient: the client's prefix has used up its look-ups.
 	overClient lack = "client"
-	// overServer: those of all clients together are.
+	// overServer: all clients together have used up the look-ups.
 	overServer lack = "server"
-	// overTime: the query's time is.
+	// overTime: the query's time is used up.
 	overTime lack = "time"
 )
 
-// budget is what one query of a client may spend on look-ups, over all names of
-// its chain. It outlives the query, and so keeps nothing of it.
+// budget is what one client query may spend on look-ups, over all names of its chain. It outlives the query, and so
+// keeps nothing of it.
 type budget struct {
-	ctx    context.Context //nolint:containedctx // the look-ups', without the query's end
+	ctx    context.Context //nolint:containedctx // for the look-ups; it does not end with the query
 	until  time.Time
 	left   atomic.Int32
 	shares *shares
@@ -66,18 +64,17 @@ func newBudget(q *query, s *shares) *budget {
 	return b
 }
 
-// take takes one look-up out of the budget.
+// take takes one look-up from the budget.
 func (b *budget) take() bool { return b.left.Add(-1) >= 0 }
 
-// outcome is what became of a look-up.
+// outcome is the result of a look-up.
 type outcome struct {
 	msg *dns.Msg
 	lack
 }
 
-// ask looks up records on behalf of a registrable domain; who calls has taken the look-up
-// out of the budget. It returns in time; the look-up keeps its slot until the server
-// has given it up.
+// ask looks up records on behalf of a registrable domain; the caller has taken the look-up from the budget. It
+// returns in time, but the look-up keeps its slot until the server gives up.
 func (b *budget) ask(ctx context.Context, domain, name string, qtype uint16) outcome {
 	release, lack := b.shares.acquire(ctx, b.prefix, domain)
 	if lack != "" {
@@ -101,8 +98,8 @@ func (b *budget) ask(ctx context.Context, domain, name string, qtype uint16) out
 	return o
 }
 
-// exchange has the server answer. The result serves other clients too: nothing of
-// this one's query but its address goes with it.
+// exchange makes the server answer. The result serves other clients too, so it uses nothing of this client's query
+// except the address.
 func (b *budget) exchange(ctx context.Context, name string, qtype uint16) outcome {
 	s, ok := serverOf(ctx)
 	if !ok {

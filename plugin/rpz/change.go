@@ -9,32 +9,30 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// A list is often downloaded over the old one, and while that lasts, or after it broke
-// off, half of its rules are gone. So a file that is written in its place is used once
-// it has been quiet for a moment, and one that looks like a half, for longer.
+// A list is often downloaded over the old one. During the download, or after it breaks off, half of its rules are
+// missing. So a file that is written in place is used once it has been quiet for a moment, and a file that looks
+// incomplete after a longer time.
 const (
-	// settled is how long a file that is written in its place must be quiet: what
-	// writes without a stop pauses for less.
+	// settled is how long a file written in place must be quiet: a continuous writer pauses for less.
 	settled = time.Second
-	// stalled is how long one that looks like a half must be quiet: more than a
-	// connection that stalls and goes on. For as long, at most, a file that never is
-	// quiet is waited for.
+	// stalled is how long a file that looks incomplete must be quiet: longer than a connection stalls before it
+	// goes on. It is also the longest wait for a file that is never quiet.
 	stalled = 30 * time.Second
-	// mostLost is how many records fewer than before are not looked at: edits by hand.
+	// mostLost is how many lost records are ignored, as edits by hand.
 	mostLost = 10
 )
 
-// change is what is known of a file since it became another than the one in use.
+// change is what is known about a file since it changed from the one in use.
 type change struct {
-	// first is when that was, and since when it is seen as it is.
+	// first is when the file changed, and since when it has been in its current state.
 	seen         regular.Identity
 	first, since time.Time
-	// said is what was said of it.
+	// said is what was logged about it.
 	said string
 }
 
-// saw notes how the file is. It is so since it was written, which may be long ago where
-// changes are not heard of.
+// saw notes the state of the file. It is in that state since it was written, which may be long ago if changes are
+// not notified.
 func (c *change) saw(id regular.Identity, now time.Time) {
 	if c.first.IsZero() {
 		c.first = now
@@ -48,8 +46,8 @@ func (c *change) saw(id regular.Identity, now time.Time) {
 	}
 }
 
-// settles returns how long the file must still be quiet to be read, and lies how long
-// to be used if it looks like a half.
+// settles returns how long the file must still be quiet before it is read, and lies how long before it is used if
+// it looks incomplete.
 func (c *change) settles(now time.Time) time.Duration {
 	if c.lasts(now) {
 		return 0
@@ -59,14 +57,14 @@ func (c *change) settles(now time.Time) time.Duration {
 
 func (c *change) lies(now time.Time) time.Duration { return c.since.Add(stalled).Sub(now) }
 
-// lasts reports whether the file has changed for so long that it may always do.
+// lasts reports whether the file has kept changing for so long that it may never stop.
 func (c *change) lasts(now time.Time) bool { return now.Sub(c.first) >= stalled }
 
-// writing is said of a file that is not quiet.
+// writing is the message about a file that is not quiet.
 const writing = "is being written"
 
-// say reports whether the reason is to be logged: another than before, and not of a
-// file that is written as quickly as most are.
+// say reports whether to log the reason: it differs from the last one, and is not about a file that is written as
+// quickly as most are.
 func (c *change) say(why string, now time.Time) bool {
 	if why == c.said || why == writing && now.Sub(c.first) < 3*settled {
 		return false
@@ -75,14 +73,14 @@ func (c *change) say(why string, now time.Time) bool {
 	return true
 }
 
-// doubts are why a file may be half of one.
+// doubts are the signs that a file may be incomplete.
 type doubts struct {
 	have, had int // records
 	shrunk    bool
 	torn      bool
 }
 
-// compare holds what was read against what is in use; nil is nothing.
+// compare compares what was read with what is in use; nil if nothing is.
 func compare(used, read *policyzone.Zone) (d doubts) {
 	d.torn = used != nil && read.Torn()
 	if used == nil {
@@ -94,8 +92,8 @@ func compare(used, read *policyzone.Zone) (d doubts) {
 	return d
 }
 
-// matter reports whether the file is to wait. One that was renamed to its name is
-// whole, unless it was only written where there was none.
+// matter reports whether the file must wait. A file that was renamed into place is complete; one that was only
+// written where there was none may not be.
 func (d doubts) matter(inPlace bool, id regular.Identity) bool {
 	return d.torn && (inPlace || d.shrunk) || d.shrunk && (inPlace || id.Written())
 }

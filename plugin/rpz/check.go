@@ -7,11 +7,9 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 )
 
-// Check reads the rpz blocks of a Corefile with the server's own parser, and the
-// zones that are files, and starts nothing. It returns as faults what would keep the
-// server from starting or a zone from being used, and the rules that cannot be used;
-// as doubts, the settings that have no effect, and the rules that are used and may not
-// do what is meant.
+// Check reads the rpz blocks of a Corefile with the server's own parser, and the zones that are files. It starts
+// nothing. Faults are what would keep the server from starting or a zone from being used, and unusable rules.
+// Doubts are settings without effect, and usable rules that may not do what is meant.
 func Check(path string) (faults, doubts []error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -20,7 +18,7 @@ func Check(path string) (faults, doubts []error) {
 	defer f.Close()
 	blocks, err := caddyfile.Parse(path, f, nil)
 	if err != nil {
-		return nil, nil // who checks the Corefile as a whole says so
+		return nil, nil // the check of the whole Corefile reports this
 	}
 	for _, block := range blocks {
 		tokens := block.Tokens["rpz"]
@@ -41,7 +39,7 @@ func Check(path string) (faults, doubts []error) {
 	return faults, doubts
 }
 
-// checkFile reads a zone that is a file.
+// checkFile reads a zone file.
 func checkFile(z *zone) (faults, doubts []error) {
 	if z.origin.file == "" {
 		return nil, nil

@@ -8,8 +8,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// contradictions are settings that have no effect beside others, each with its line. The
-// block is used as it is.
+// contradictions are settings that others make ineffective, each with its line. The block is used as it is.
 func (s *stanza) contradictions() (all []error) {
 	if line, set := s.written["min-ns-dots"]; set && !s.delegation {
 		all = append(all, s.unused(line, "min-ns-dots: has no effect without `delegation on`"))
@@ -32,7 +31,7 @@ func (s *stanza) unused(line int, text string) error {
 	return fmt.Errorf("%s: %s", arguments.Position{File: s.at.File, Line: line}, text)
 }
 
-// contradiction says why a key of the zone has no effect; "" where it has one.
+// contradiction says why a key of the zone has no effect, or returns "" if it has one.
 func (z *zone) contradiction(key string, block *settings) string {
 	switch o := &z.override; {
 	case key == "log" && !z.quiet && block.log == 0:
@@ -45,7 +44,7 @@ func (z *zone) contradiction(key string, block *settings) string {
 	return ""
 }
 
-// pointless are the overrides under which a setting of a zone's answers has no effect.
+// pointless are the overrides that make a setting of a zone's answers ineffective.
 var pointless = map[string][]policyzone.Action{
 	"max-policy-ttl": {policyzone.NXDomain, policyzone.NoData, policyzone.Passthru, policyzone.Drop, policyzone.TCPOnly},
 	"add-soa":        {policyzone.Passthru, policyzone.Drop, policyzone.TCPOnly},

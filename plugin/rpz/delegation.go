@@ -13,12 +13,11 @@ import (
 )
 
 const (
-	// mostZones is how many names above a name, and itself, are asked for name
-	// servers at a time (MAX_MINIMISE_COUNT of RFC 9156). Of a longer name the zone
-	// that it is in is found first.
+	// mostZones is how many names, from the name itself up, are queried for name servers at a time
+	// (MAX_MINIMISE_COUNT of RFC 9156). For a longer name, the zone that it is in is found first.
 	mostZones = 10
-	// mostServers is how many name servers of a zone are looked at, and mostAddresses
-	// how many addresses of one family: more than zones that are meant well have.
+	// mostServers is how many name servers of a zone are considered, and mostAddresses how many addresses of one
+	// family: more than legitimate zones have.
 	mostServers   = 32
 	mostAddresses = 128
 )
@@ -27,9 +26,9 @@ const (
 type delegations struct {
 	known  *known
 	shares *shares
-	// served is the zone of the server block. What is above it is not this server's to answer.
+	// served is the zone of the server block. This server does not answer for what is above it.
 	served string
-	// minDots is how many dots a zone's name must have to be looked at, without the one at its end.
+	// minDots is how many dots a zone's name must have to be considered, without the final one.
 	minDots int
 }
 
@@ -43,25 +42,23 @@ type cut struct {
 	servers
 }
 
-// path is the way to a name. One query uses it.
+// path is the way to a name. It belongs to one query.
 type path struct {
-	// cuts are those of the name and of the names above it that are a zone's apex, the
-	// shortest first.
+	// cuts are those of the name and its ancestors that are the apex of a zone, the shortest first.
 	cuts []cut
 	// lack is why not all zones' servers are known.
 	lack lack
-	// naming is under way, or nil.
+	// naming is in progress, or nil.
 	naming chan naming
 
-	// addressed is set where the servers' addresses are looked at, lackOfAddresses why
-	// not all are known.
+	// addressed is set if the servers' addresses are considered, and lackOfAddresses says why not all are known.
 	addressed       bool
 	addresses       []netip.Addr
 	lackOfAddresses lack
-	addressing      chan addressing // under way, or nil
+	addressing      chan addressing // in progress, or nil
 }
 
-// naming and addressing are what look-ups find.
+// naming and addressing hold the results of look-ups.
 type (
 	naming struct {
 		cuts []cut
@@ -95,7 +92,7 @@ func (d *delegations) begin(b func() *budget, name string) *path {
 	return p
 }
 
-// zones returns the name and its ancestors with enough labels, the shortest first.
+// zones returns the name and those of its ancestors that have enough labels, the shortest first.
 func (d *delegations) zones(name string) (zones []string) {
 	least := d.minDots + 1 // labels
 	if dns.IsSubDomain(d.served, name) {
@@ -108,8 +105,8 @@ func (d *delegations) zones(name string) (zones []string) {
 	return zones
 }
 
-// read divides zones into those that are known and those that must be looked up. Below one
-// that does not answer nothing is: it would not either.
+// read divides zones into those that are known and those that must be looked up. It looks up none below a zone that
+// does not answer, which would not answer either.
 func (d *delegations) read(zones []string) (cuts []cut, missing []string, why lack) {
 	all := d.known.get(zones)
 	for i := len(zones) - 1; i >= 0; i-- {
@@ -133,9 +130,8 @@ func (d *delegations) read(zones []string) (cuts []cut, missing []string, why la
 	return cuts, missing, why
 }
 
-// below returns the place that follows, among names of which each is below the one
-// before, the zone that the name at i said it is in. It does not pass over what
-// somebody registered: that zone's server might say so.
+// below returns the index after the zone that the name at i said it is in, among names of which each is below the
+// one before. It does not skip a registered domain: that zone's server might say so.
 func below(zones []string, i int, above string) int {
 	for i > 0 && zones[i-1] != above && len(zones[i-1]) > max(len(above), len(registrable(zones[i-1]))) {
 		i--
@@ -143,7 +139,7 @@ func below(zones []string, i int, above string) int {
 	return i
 }
 
-// findZones looks up which of the names are zones; each is below the one before.
+// findZones looks up which of the names are zones. Each name is below the one before.
 func (d *delegations) findZones(ctx context.Context, b *budget, names []string) (cuts []cut, why lack) {
 	for range mostZones {
 		if len(names) <= mostZones {
@@ -180,7 +176,7 @@ func (d *delegations) findZones(ctx context.Context, b *budget, names []string) 
 	return cuts, why
 }
 
-// worse prefers what tells more than that it took too long.
+// worse prefers a reason that says more than that time ran out.
 func worse(a, b lack) lack {
 	if a == "" || a == overTime && b != "" {
 		return b
@@ -188,7 +184,7 @@ func worse(a, b lack) lack {
 	return a
 }
 
-// findNames looks up a zone's name servers, and keeps what is found.
+// findNames looks up a zone's name servers, and caches what it finds.
 func (d *delegations) findNames(ctx context.Context, b *budget, zone string) (servers, lack) {
 	if !b.take() {
 		return servers{}, overQuery
@@ -235,8 +231,7 @@ func namesOf(m *dns.Msg, zone string) (f found[string]) {
 	return f
 }
 
-// own returns the name's own records of the type, and for how long that is to be
-// believed.
+// own returns the name's own records of the type, and how long they are valid.
 func own(m *dns.Msg, name string, qtype uint16) (records []dns.RR, ttl time.Duration) {
 	ttl = keptMost
 	for _, rr := range m.Answer {
@@ -262,7 +257,7 @@ func soaOwner(m *dns.Msg, name string) string {
 	return ""
 }
 
-// waitNames waits until the names of the servers are known, or cannot be.
+// waitNames waits until the servers' names are known or the look-ups have failed.
 func (p *path) waitNames() {
 	if p.naming != nil {
 		n := <-p.naming
@@ -270,8 +265,7 @@ func (p *path) waitNames() {
 	}
 }
 
-// names returns the names of the servers. The last in DNSSEC's order, whose rule wins, is
-// the first.
+// names returns the names of the servers. The last in DNSSEC's order, whose rule wins, comes first.
 func (p *path) names() (names []string) {
 	for _, c := range p.cuts {
 		names = append(names, c.names.values...)

@@ -6,7 +6,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/download"
 )
 
-// downloader returns what follows a list by HTTPS.
+// downloader returns what follows a list over HTTPS.
 func (s *source) downloader() (func(context.Context), error) {
 	o := &s.origin
 	var err error
@@ -20,7 +20,7 @@ func (s *source) downloader() (func(context.Context), error) {
 	return s.list.Run, nil
 }
 
-// reportDownload logs what a request failed with: requests are minutes apart.
+// reportDownload logs why a request failed: requests are minutes apart.
 func reportDownload(e download.Event) {
 	switch {
 	case e.Recovered:

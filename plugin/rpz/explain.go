@@ -16,20 +16,19 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// Explanation is what policy makes of one query of a client, and why.
+// Explanation is what policy does with one client query, and why.
 type Explanation struct {
-	// Server is where the query was asked, as CoreDNS names its servers: the first of
-	// the addresses at which the same server blocks answer.
+	// Server is where the query was sent, as CoreDNS names its servers: the first of the addresses at which the
+	// same server blocks answer.
 	Server string `json:"server"`
 	Type   string `json:"type"`
-	// Outcome is what the client is answered, in words; Rcode the reply's code, absent
-	// where nothing is answered.
+	// Outcome is the client's answer in words, and Rcode the reply's code, absent if there is no reply.
 	Outcome string `json:"outcome"`
 	Rcode   string `json:"rcode,omitempty"`
-	// Zones are the policy zones of the block that answers, in its order, and each rule of
-	// theirs that matched up to the one that decided.
+	// Zones are the policy zones of the answering block, in its order, with each of their rules that matched, up to
+	// the deciding one.
 	Zones []Consulted `json:"zones"`
-	// Text is the reply as dig prints it, and Wire as it is sent, in hexadecimal.
+	// Text is the reply as dig prints it, and Wire the reply as sent, in hexadecimal.
 	Text string `json:"text,omitempty"`
 	Wire string `json:"wire,omitempty"`
 }
@@ -38,45 +37,43 @@ type Explanation struct {
 const (
 	// VerdictApplied: its rule decides.
 	VerdictApplied = "applied"
-	// VerdictShadow and VerdictDisabled: a rule matches and changes nothing; disabled by
-	// the Corefile or by command, in which case there may be no rule that does.
+	// VerdictShadow and VerdictDisabled: a rule matches but changes nothing. VerdictDisabled: the zone is disabled
+	// by the Corefile or by command; in the latter case there may be no matching rule.
 	VerdictShadow   = "shadow"
 	VerdictDisabled = "disabled"
 	// VerdictNoMatch: no rule matches.
 	VerdictNoMatch = "no match"
-	// VerdictNotReached: what comes before it decides.
+	// VerdictNotReached: something before it decides.
 	VerdictNotReached = "not reached"
-	// VerdictNotForClient: its clients do not have the address.
+	// VerdictNotForClient: the zone's clients do not include the address.
 	VerdictNotForClient = "not for this client"
-	// VerdictNotLoaded: there never was a generation. VerdictExpired: there is none any more.
+	// VerdictNotLoaded: there never was a generation. VerdictExpired: there no longer is one.
 	VerdictNotLoaded = "not loaded"
 	VerdictExpired   = "expired"
 )
 
-// Consulted is a policy zone and what became of it for one query.
+// Consulted is a policy zone and its verdict on one query.
 type Consulted struct {
 	// Zone is its name, and From where it comes from.
 	Zone    string `json:"zone"`
 	From    string `json:"from"`
 	Verdict string `json:"verdict"`
-	// Trigger, Rule and Action are of the rule that matched: what it looks at, its owner
-	// name, and what it does here; absent where none did. Name is the name that it met: the
-	// one asked for, or one that an alias led to.
+	// Trigger, Rule and Action describe the matching rule: what it looks at, its owner name, and what it does here;
+	// absent if none matched. Name is the name that it matched: the query name, or one that an alias led to.
 	Trigger string `json:"trigger,omitempty"`
 	Rule    string `json:"rule,omitempty"`
 	Action  string `json:"action,omitempty"`
 	Name    string `json:"name,omitempty"`
-	// Data are the rule's records where it has local data.
+	// Data are the rule's records if it has local data.
 	Data []string `json:"data,omitempty"`
-	// Serial is that of the generation in use, and Since when it was put into use.
+	// Serial is the serial of the generation in use, and Since when it was put into use.
 	Serial uint32    `json:"serial,omitempty"`
 	Since  time.Time `json:"since,omitzero"`
-	// Reason is why it is as it is, where that is not all said above.
+	// Reason explains the verdict, if the other fields do not.
 	Reason string `json:"reason,omitempty"`
 }
 
-// explain asks for the name's addresses as a client at from, at each place that answers
-// in a way of its own.
+// explain queries the name's addresses as a client at from, at each place that answers differently.
 func (i *instance) explain(ctx context.Context, name string, from netip.Addr) ([]Explanation, error) {
 	i.mu.Lock()
 	places := placesOf(i.blocks)
@@ -100,12 +97,12 @@ func (i *instance) explain(ctx context.Context, name string, from netip.Addr) ([
 	select {
 	case <-done:
 		return all, errors.Join(failures...)
-	case <-ctx.Done(): // what the plugins wait for ends by their own bounds
+	case <-ctx.Done(): // the plugins bound their own waits
 		return nil, fmt.Errorf("the server's plugins did not answer %s in time: %w", name, ctx.Err())
 	}
 }
 
-// explain asks the server one query over UDP.
+// explain sends the server one query over UDP.
 func (p *place) explain(ctx context.Context, s *dnsserver.Server, m *dns.Msg, from netip.Addr) (Explanation, error) {
 	t := &trace{}
 	m.SetEdns0(lookupSize, false)
@@ -125,13 +122,12 @@ func (p *place) explain(ctx context.Context, s *dnsserver.Server, m *dns.Msg, fr
 	return e, nil
 }
 
-// clientPort is an ephemeral one, which no plugin takes for that of a server.
+// clientPort is an ephemeral port, which no plugin takes for a server's.
 const clientPort = 49152
 
 func rcodeText(m *dns.Msg) string { return dns.RcodeToString[m.Rcode] }
 
-// outcome says in words what the client is answered; the reply is nil where that is
-// nothing.
+// outcome describes the client's answer in words; the reply is nil if there is none.
 func (t *trace) outcome(reply *dns.Msg) string {
 	answered := "nothing is answered"
 	if reply != nil {
@@ -155,7 +151,7 @@ func (t *trace) outcome(reply *dns.Msg) string {
 	return answered + ": a rule of " + decided.policy.name + " decides"
 }
 
-// consulted returns what became of each zone.
+// consulted returns the verdict on each zone.
 func (t *trace) consulted(from netip.Addr) []Consulted {
 	all := []Consulted{} // none is an empty list in JSON
 	if t.handler == nil {
@@ -177,7 +173,7 @@ func (t *trace) consulted(from netip.Addr) []Consulted {
 	return all
 }
 
-// place returns the place of the hit's zone.
+// place returns the index of the hit's zone.
 func (t *trace) place(h *traced) int {
 	for at, z := range t.handler.zones {
 		if h.policy.zone == z {
@@ -196,7 +192,7 @@ func consultedOf(z *zone) Consulted {
 	return c
 }
 
-// consulted describes a rule that matched.
+// consulted describes a matching rule.
 func (h *traced) consulted() Consulted {
 	c := consultedOf(h.policy.zone)
 	c.Serial = h.policy.rules.Serial()
@@ -242,8 +238,7 @@ func offReason(z *zone) string {
 	return d.String()
 }
 
-// passedOver describes a zone of which no rule matched; after says that an earlier zone
-// decided.
+// passedOver describes a zone without a matching rule; after says that an earlier zone decided.
 func (t *trace) passedOver(z *zone, from netip.Addr, after bool) Consulted {
 	c := consultedOf(z)
 	rules, loaded := z.source.generation()

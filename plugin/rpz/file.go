@@ -16,8 +16,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/secondary"
 )
 
-// file is a zone that is read from a file. begin is called first; then its methods
-// belong to the goroutine of watch.
+// file is a zone that is read from a file. Call begin first; then its methods belong to the goroutine of watch.
 type file struct {
 	*source
 	path string
@@ -27,8 +26,7 @@ type file struct {
 	missing bool
 	change  change
 
-	// kept is the last good copy, and unkept says that it is not yet of the generation
-	// in use.
+	// kept is the last good copy, and unkept says that the copy is older than the generation in use.
 	kept   *secondary.Copy
 	unkept bool
 	disk   folder.Disk
@@ -46,9 +44,9 @@ func newFile(s *source) *file {
 	return f
 }
 
-// begin reads the file. One that cannot be used, or may be half of the last good copy, is
-// replaced by that, and without a copy by nothing; it is an error where a configuration
-// already runs, which then goes on.
+// begin reads the file. If it cannot be used, or may be incomplete compared with the last good copy, that copy
+// takes its place. Without a copy nothing does; if a configuration is already running, this is an error, and that
+// configuration goes on.
 func (f *file) begin(runs bool) error {
 	var there bool
 	f.judged, there = regular.Identify(f.path)
@@ -71,15 +69,14 @@ func (f *file) begin(runs bool) error {
 	return nil
 }
 
-// start uses what was read at start. A file that was written while nobody looked, and
-// looks like half of the last good copy, is replaced by that; one that is just being
-// written, and has no copy, is waited for where nothing answers yet. Either is then judged
-// as a file that has changed.
+// start uses what was read at start. A file that was written while the process was down, and looks incomplete
+// compared with the last good copy, is replaced by that copy. A file that is being written, and has no copy, is
+// waited for if nothing answers yet. Either is then judged like a changed file.
 func (f *file) start(z *policyzone.Zone, now time.Time, runs bool) {
 	var c change
 	c.saw(f.judged, now)
 	if c.lies(now) <= 0 && !z.Torn() {
-		f.take(z) // and the copy need not be read
+		f.take(z) // so the copy need not be read
 		return
 	}
 	copied, at := f.copied()
@@ -96,7 +93,7 @@ func (f *file) start(z *policyzone.Zone, now time.Time, runs bool) {
 	f.judged = f.judged.Unread()
 }
 
-// copied returns the last good copy, nil where there is none, and of when it is.
+// copied returns the last good copy and its time; nil if there is none.
 func (f *file) copied() (*policyzone.Zone, time.Time) {
 	if f.kept == nil {
 		return nil, time.Time{}
@@ -108,7 +105,7 @@ func (f *file) copied() (*policyzone.Zone, time.Time) {
 	return z, at
 }
 
-// read reads the file, and counts one that is refused.
+// read reads the file, and counts a refused one.
 func (f *file) read() (*policyzone.Zone, error) {
 	z, _, err := policyzone.ReadFile(f.path, f.origin.zone)
 	if err != nil {
@@ -117,7 +114,7 @@ func (f *file) read() (*policyzone.Zone, error) {
 	return z, err
 }
 
-// take puts what was read into use.
+// take puts a zone that was read into use.
 func (f *file) take(z *policyzone.Zone) {
 	loads.WithLabelValues(f.origin.zone, "loaded").Inc()
 	f.unkept = f.kept != nil
@@ -125,13 +122,13 @@ func (f *file) take(z *policyzone.Zone) {
 	f.publish(z)
 }
 
-// warn says why what is in use stays.
+// warn logs why the zone in use stays.
 func (f *file) warn(err error) {
 	log.Warningf("zone %s: %v; the last good generation stays", f.origin.zone, err)
 }
 
-// watch reads the file again when it changes, until ctx ends. A file that is not
-// good is named, and what was read before it stays.
+// watch reads the file again when it changes, until ctx ends. It logs an invalid file by name, and keeps the zone
+// that was read before.
 func (f *file) watch(ctx context.Context) {
 	changed := make(chan struct{}, 1)
 	var watching sync.WaitGroup
@@ -141,7 +138,7 @@ func (f *file) watch(ctx context.Context) {
 		notify := func() {
 			select {
 			case changed <- struct{}{}:
-			default: // it is not looked at yet
+			default: // it has not been checked yet
 			}
 		}
 		warn := func(err error) { log.Warningf("zone %s: %v", f.origin.zone, err) }
@@ -166,15 +163,15 @@ func (f *file) watch(ctx context.Context) {
 }
 
 const (
-	// never is how long to wait for a file that does not change.
+	// never is the wait for a file that does not change.
 	never = time.Duration(1<<63 - 1)
-	// unseen is how long a change goes unseen at most where the system tells of none: on
-	// NFS, behind a link to another folder, in a folder that was made or mounted later.
+	// unseen bounds how long a change goes unnoticed if the system does not report it: on NFS, behind a link to
+	// another directory, in a directory that was made or mounted later.
 	unseen = time.Second
 )
 
-// look uses the file if it is another than the one that was judged last, and whole. It
-// returns when to look again if nothing is heard until then.
+// look uses the file if it differs from the one judged last and is complete. It returns when to look again if no
+// change is reported before.
 func (f *file) look(now time.Time) time.Duration {
 	id, there := regular.Identify(f.path)
 	gone := f.missing
@@ -212,12 +209,12 @@ func (f *file) look(now time.Time) time.Duration {
 	return never
 }
 
-// half is why a file is refused that has both marks of a half.
+// half is why a file with both signs of being incomplete is refused.
 func (f *file) half(d doubts) error {
 	return fmt.Errorf("%s: %s: end its last line if it is whole", f.path, d)
 }
 
-// refuse names a file that is not used; it is looked at again once it changes.
+// refuse logs a file that is not used, by name. It is read again once it changes.
 func (f *file) refuse(id regular.Identity, err error) time.Duration {
 	f.judged, f.change = id, change{}
 	f.note(fileRefused, err, 0)
@@ -225,7 +222,7 @@ func (f *file) refuse(id regular.Identity, err error) time.Duration {
 	return never
 }
 
-// wait says why the file is not used yet, once of a change.
+// wait logs why the file is not used yet, once per change.
 func (f *file) wait(pause time.Duration, why string, now time.Time) time.Duration {
 	f.note(fileWaiting, fmt.Errorf("%s %s", f.path, why), pause)
 	if f.change.say(why, now) {
@@ -235,7 +232,7 @@ func (f *file) wait(pause time.Duration, why string, now time.Time) time.Duratio
 	return pause
 }
 
-// keep keeps the generation in use for the next start. A disk that fails is tried again.
+// keep saves the generation in use for the next start. It retries after a disk failure.
 func (f *file) keep() {
 	z := f.zone.Load()
 	if !f.unkept || z == nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
-// Files returns the files that the rpz blocks of a Corefile have zones in, with the names
-// of the zones. A block with a fault has none: Check says so.
+// Files returns the zone files of a Corefile's rpz blocks, with the names of the zones. A block with a fault has
+// none: Check reports it.
 func Files(path string) map[string]string {
 	all, err := blocks.Read(path)
 	if err != nil {

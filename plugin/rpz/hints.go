@@ -9,10 +9,10 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// bindsServices reports whether answers to the type say where clients connect to (RFC 9460).
+// bindsServices reports whether answers of the type say where clients connect (RFC 9460).
 func bindsServices(qtype uint16) bool { return qtype == dns.TypeHTTPS || qtype == dns.TypeSVCB }
 
-// bindingOf returns an HTTPS or SVCB record's data; nil for other records.
+// bindingOf returns the data of an HTTPS or SVCB record, and nil for other records.
 func bindingOf(rr dns.RR) *dns.SVCB {
 	switch rr := rr.(type) {
 	case *dns.SVCB:
@@ -23,7 +23,7 @@ func bindingOf(rr dns.RR) *dns.SVCB {
 	return nil
 }
 
-// targetOf returns the canonical name that the record binds, its own where it says ".".
+// targetOf returns the canonical target name of the record, which is its own name if it says ".".
 func targetOf(b *dns.SVCB) string {
 	if b.Target == "." {
 		return policyzone.Canonical(b.Hdr.Name)
@@ -47,9 +47,9 @@ func (st *stage) addHints(b *dns.SVCB) {
 	}
 }
 
-// addTargets adds what the additional section has for the targets of the stage's HTTPS and
-// SVCB records (RFC 9460, section 4.2), at the end of further records and CNAMEs too. Other
-// addresses there, of name servers for example, are not what the client connects to.
+// addTargets adds what the additional section has for the targets of the stage's HTTPS and SVCB records (RFC 9460,
+// section 4.2), even after further records and CNAMEs. Clients do not connect to the other addresses there, such as
+// those of name servers.
 func (st *stage) addTargets(reply *dns.Msg) {
 	if !slices.ContainsFunc(reply.Extra, func(rr dns.RR) bool { return rr.Header().Rrtype != dns.TypeOPT }) {
 		return

@@ -13,15 +13,14 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/lifetime"
 )
 
-// pool holds the sources that run.
+// pool holds the running sources.
 var pool = struct {
 	sync.Mutex
 	uses map[*source]int
 }{uses: map[*source]int{}}
 
-// acquire returns a running source of the origin. Every acquire needs a release. The
-// sources that the configuration holds already are nobody's predecessors: two blocks may
-// have zones of one name. See startSource for runs.
+// acquire returns a running source of the origin. Every acquire needs a release. The sources that the configuration
+// already holds do not count as predecessors: two blocks may have zones of the same name. See startSource for runs.
 func acquire(o origin, runs bool, holds []held) (*source, error) {
 	pool.Lock()
 	defer pool.Unlock()
@@ -70,10 +69,10 @@ func release(s *source) {
 // sources when the configuration starts and releases them when it ends.
 type instance struct {
 	mu      sync.Mutex
-	held    []held          // guarded by mu, but for who starts and stops
-	blocks  []blocks.Block  // all of the configuration, in its order
-	part    *admin.Part     // nil before the first block started
-	sockets []*admin.Server // of the blocks with admin
+	held    []held          // guarded by mu, except in start and stop
+	blocks  []blocks.Block  // the configuration's server blocks, in its order
+	part    *admin.Part     // nil before the first block has started
+	sockets []*admin.Server // those of the blocks with admin
 }
 
 // held is a source that a handler uses.
@@ -84,10 +83,10 @@ type held struct {
 
 var instances lifetime.Instances[*instance]
 
-// warnOfSecrets names the files with secrets that other users can read, but for blocks of
-// which the plugin nearcast does. A Corefile that is not a file is not looked into.
+// warnOfSecrets names secret files that other users can read, except in blocks that the plugin nearcast covers. It
+// skips a Corefile that is not a file.
 func warnOfSecrets(path string) {
-	all, _ := blocks.Read(path) // what is wrong with it was said
+	all, _ := blocks.Read(path) // its faults were reported
 	for _, block := range blocks.UnlessOf(all, "rpz", "nearcast") {
 		for _, warning := range blocks.Secrets(block) {
 			log.Warningf("%v", warning)
@@ -95,7 +94,7 @@ func warnOfSecrets(path string) {
 	}
 }
 
-// startWith has the handler begin with the configuration.
+// startWith makes the handler begin with the configuration.
 func startWith(c *caddy.Controller, h *RPZ) {
 	i := instances.Of(c, func() *instance {
 		i := &instance{}
@@ -121,7 +120,7 @@ func (i *instance) start(h *RPZ) error {
 		}
 	}
 	disabled.enter(i, h.settings.state)
-	runs := len(caddy.Instances()) > 1 // beside this one: it is a reload, and the old one still answers
+	runs := len(caddy.Instances()) > 1 // another configuration: this is a reload, and the old one still answers
 	for _, z := range h.zones {
 		if err := i.clash(z.origin); err != nil {
 			return err
@@ -136,7 +135,7 @@ func (i *instance) start(h *RPZ) error {
 		i.mu.Unlock()
 	}
 	for _, z := range h.zones {
-		z.source.add(h) // from here on it is rebuilt, and all of its zones have a source
+		z.source.add(h) // from here on it is rebuilt: all of its zones have a source
 	}
 	h.rebuild()
 	return i.listen(h.settings.admin)

@@ -25,13 +25,13 @@ func parseSwitch(to *bool, args []string, on, off string) error {
 	return nil
 }
 
-// wait is what a query does until the name servers are known that a rule looks at.
+// wait is what a query does until the name servers that a rule needs are known.
 type wait uint8
 
 const (
-	// waitServfail waits, and fails where they cannot be found out.
+	// waitServfail waits, and fails if they cannot be found.
 	waitServfail wait = iota
-	// waitYes waits, and skips the rule where they cannot: BIND's yes.
+	// waitYes waits, and skips the rule if they cannot be found: BIND's yes.
 	waitYes
 	// waitNo skips the rule until the next query: BIND's no.
 	waitNo
@@ -49,7 +49,7 @@ func parseWait(to *wait, args []string) error {
 	return errors.New("takes servfail, yes or no")
 }
 
-// maxMaxTTL is a day: what policy says would outlive every change of it.
+// maxMaxTTL is a day: longer answers would outlive every change of policy.
 const maxMaxTTL = 24 * time.Hour
 
 func parseMaxTTL(to *time.Duration, args []string) error {
@@ -69,13 +69,13 @@ func (z *zone) parseMaxTTL(args []string) error {
 	return parseMaxTTL(z.own.maxTTL, args)
 }
 
-// parseOwnSwitch is parseSwitch for what the block may set too.
+// parseOwnSwitch is parseSwitch for a setting that the block may have too.
 func parseOwnSwitch(to **bool, args []string) error {
 	*to = new(bool)
 	return parseSwitch(*to, args, "yes", "no")
 }
 
-// mostDots is how many dots the longest name has, without the one at its end.
+// mostDots is how many dots the longest name has, without the final one.
 const mostDots = 126
 
 func (s *settings) parseMinDots(args []string) error {
@@ -108,7 +108,7 @@ func (s *settings) parseState(args []string) (err error) {
 	return err
 }
 
-// parseFile takes a path at which nothing need be yet: a list may be downloaded later.
+// parseFile takes a path. The file need not exist yet: a list may be downloaded later.
 func (z *zone) parseFile(args []string) (err error) {
 	path, err := arguments.One(args, "a path")
 	if err == nil {
@@ -146,16 +146,16 @@ func (z *zone) parseLimit(args []string) error {
 	return nil
 }
 
-// policies are the overrides that are an action.
+// policies are the overrides that are actions.
 var policies = map[string]policyzone.Action{
 	"passthru": policyzone.Passthru, "drop": policyzone.Drop, "tcp-only": policyzone.TCPOnly,
 	"nxdomain": policyzone.NXDomain, "nodata": policyzone.NoData,
 }
 
-// keepLocalData ends a policy that spares local data.
+// keepLocalData ends a policy that exempts local data.
 const keepLocalData = "keep-local-data"
 
-// parsePolicy takes a policy, or cname NAME; and keep-local-data.
+// parsePolicy takes a policy, or cname NAME, and keep-local-data.
 func (z *zone) parsePolicy(args []string) (err error) {
 	keep := len(args) > 1 && args[len(args)-1] == keepLocalData
 	if keep {
@@ -193,7 +193,7 @@ func parseOverride(args []string) (override, error) {
 	return override{}, nil
 }
 
-// errors8914 are the Extended DNS Errors that tell of policy.
+// errors8914 are the Extended DNS Errors that report policy.
 var errors8914 = map[string]uint16{
 	"blocked": dns.ExtendedErrorCodeBlocked, "censored": dns.ExtendedErrorCodeCensored,
 	"filtered": dns.ExtendedErrorCodeFiltered, "forged": dns.ExtendedErrorCodeForgedAnswer,
@@ -223,7 +223,7 @@ func (z *zone) parseClients(args []string) error {
 	return err
 }
 
-// parseLog says whether hits are logged; how many, the block says.
+// parseLog takes whether hits are logged; the block says how many.
 func (z *zone) parseLog(args []string) error {
 	logged := true
 	err := parseSwitch(&logged, args, "yes", "no")

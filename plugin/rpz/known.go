@@ -9,30 +9,29 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// What is known of the name servers of zones. Whoever has a domain can make up
-// names below it without end, so each registrable domain has room for a few zones of
-// its own; and domains that were asked for once give way before those that were
-// asked for again.
+// What is known about the name servers of zones. The holder of a domain can make up any number of names below it,
+// so each registrable domain has room for only a few zones; and domains that were queried once give way before
+// those that were queried again.
 const (
 	domainsKept = 10_000
-	zonesKept   = 32 // of a domain; names that are not a zone count too
+	zonesKept   = 32 // per domain; names that are not zones count too
 )
 
 const (
-	// absentTime is how long it is remembered that a name has no name servers.
+	// absentTime is how long to remember that a name has no name servers.
 	absentTime = time.Minute
-	// failedTime is how long it is remembered that there was no answer (RFC 9520).
+	// failedTime is how long to remember that there was no answer (RFC 9520).
 	failedTime = 5 * time.Second
-	// keptMost bounds the TTLs that are believed.
+	// keptMost bounds the TTLs that are used.
 	keptMost = time.Hour
 )
 
-// found is what a look-up found, for as long as that is to be believed.
+// found is the result of a look-up, for as long as it is valid.
 type found[T any] struct {
 	values []T
-	// failed is set where not everything could be found out.
+	// failed is set if not everything could be found.
 	failed bool
-	until  time.Time // zero where it was not looked for
+	until  time.Time // zero if it was not looked up
 }
 
 func (f found[T]) known() bool { return time.Now().Before(f.until) }
@@ -40,30 +39,30 @@ func (f found[T]) known() bool { return time.Now().Before(f.until) }
 // servers are the name servers of one zone, or that a name is not a zone.
 type servers struct {
 	names found[string] // canonical
-	// above is the zone that the name is in, where the answer said so.
+	// above is the zone that the name is in, if the answer said so.
 	above     string
 	addresses [families]found[netip.Addr]
 }
 
-// known keeps the servers of zones.
+// known caches the servers of zones.
 type known struct {
 	domains *lru.TwoQueueCache[string, *lru.Cache[string, servers]]
 }
 
 func newKnown() *known {
-	domains, _ := lru.New2Q[string, *lru.Cache[string, servers]](domainsKept) // the size is more than zero
+	domains, _ := lru.New2Q[string, *lru.Cache[string, servers]](domainsKept) // cannot fail: the size is more than zero
 	return &known{domains}
 }
 
-// get returns what is known of the zones, the zero value for those of which nothing
-// is. Zones of one domain count as one time that it was asked for.
+// get returns what is known about the zones, with the zero value for unknown ones. Zones of one domain count as one
+// query to it.
 func (k *known) get(zones []string) []servers {
 	all := make([]servers, len(zones))
 	var of *lru.Cache[string, servers]
 	before := ""
 	for i, zone := range zones {
 		if domain := registrable(zone); domain != before {
-			of, _ = k.domains.Get(domain) // nil if it is not there
+			of, _ = k.domains.Get(domain) // nil if it is not cached
 			before = domain
 		}
 		if of != nil {
@@ -73,20 +72,19 @@ func (k *known) get(zones []string) []servers {
 	return all
 }
 
-// put keeps the servers of a zone.
+// put caches the servers of a zone.
 func (k *known) put(zone string, s servers) {
 	domain := registrable(zone)
 	of, ok := k.domains.Peek(domain)
 	if !ok {
-		of, _ = lru.New[string, servers](zonesKept) // the size is more than zero
+		of, _ = lru.New[string, servers](zonesKept) // cannot fail: the size is more than zero
 		k.domains.Add(domain, of)
 	}
 	of.Add(zone, s)
 }
 
-// registrable returns the name's ancestor that somebody registered: a label below
-// what ICANN's part of the Public Suffix List has. What companies let their customers
-// have names below is a domain of its own like others.
+// registrable returns the name's registered ancestor: one label below an entry in ICANN's part of the Public Suffix
+// List. A domain below which a company lets its customers have names counts as one domain, like any other.
 func registrable(name string) string {
 	rest := strings.TrimSuffix(name, ".")
 	suffix, icann := publicsuffix.PublicSuffix(rest)

@@ -45,10 +45,10 @@ var (
 	}, []string{"result"})
 )
 
-// cachedLookups counts look-ups that were not necessary.
+// cachedLookups counts look-ups answered from the cache.
 var cachedLookups = lookups.WithLabelValues("cached")
 
-// undecidedTotal counts by why it could not be found out whether a rule matches.
+// undecidedTotal counts, by reason, how often it could not be decided whether a rule matches.
 var undecidedTotal = promauto.NewCounterVec(prometheus.CounterOpts{
 	Namespace: plugin.Namespace, Subsystem: subsystem, Name: "undecided_total",
 	Help: "Times that nsdname or nsip rules could not be applied because name servers could not be looked up, by reason.",
@@ -63,8 +63,7 @@ var undecided = func() map[lack]prometheus.Counter {
 	return counters
 }()
 
-// The places of hits that changed nothing among the counters; no rule that
-// matches has these actions.
+// The indexes of hits that changed nothing, among the counters. No matching rule has these actions.
 const (
 	countedShadow   policyzone.Action = 0
 	countedDisabled policyzone.Action = 1
@@ -86,7 +85,7 @@ func countersOf(zone string) (c counters) {
 	return c
 }
 
-// measure shows what a zone has; nil is a zone whose rules are withdrawn.
+// measure shows what a zone has; nil if its rules are withdrawn.
 func measure(zone string, z *policyzone.Zone) {
 	if z == nil {
 		forget(zone)

@@ -12,10 +12,10 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/signature"
 )
 
-// strangers logs what anybody can send, from any address.
+// strangers logs events that anybody can cause, from any address.
 var strangers = seldom.New(log.Warningf)
 
-// notified returns the transferred zone that a NOTIFY (RFC 1996) is about, or nil.
+// notified returns the transferred zone that a NOTIFY (RFC 1996) is for, or nil.
 func (h *RPZ) notified(r *dns.Msg) *zone {
 	if len(r.Question) != 1 {
 		return nil
@@ -28,9 +28,8 @@ func (h *RPZ) notified(r *dns.Msg) *zone {
 	return nil
 }
 
-// notify takes a NOTIFY from a primary. One without a signature is good enough to
-// ask a primary whether there is something new; one with a wrong one, or of another
-// algorithm than the key's, is not.
+// notify takes a NOTIFY from a primary. One without a signature suffices to ask a primary whether there is
+// something new. One with a wrong signature, or with another algorithm than the key's, does not.
 func (z *zone) notify(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	from := client.Source(w.RemoteAddr())
 	m := new(dns.Msg).SetReply(r)
@@ -54,13 +53,13 @@ func (z *zone) notify(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (in
 	return dns.RcodeSuccess, nil
 }
 
-// weak reports whether a NOTIFY is signed with the zone's key by another algorithm.
+// weak reports whether a NOTIFY is signed with the zone's key but another algorithm.
 func (z *zone) weak(ctx context.Context) bool {
 	key, algorithm := signature.By(ctx)
 	return key != "" && key == z.origin.key && algorithm != z.origin.algorithm
 }
 
-// serialOf returns the serial that a NOTIFY says the zone has by now.
+// serialOf returns the zone's serial according to a NOTIFY.
 func serialOf(r *dns.Msg) (uint32, bool) {
 	for _, rr := range r.Answer {
 		if soa, ok := rr.(*dns.SOA); ok {
@@ -70,14 +69,14 @@ func serialOf(r *dns.Msg) (uint32, bool) {
 	return 0, false
 }
 
-// sign signs the reply to a query that was rightly signed: the plugin tsig, which
-// does so elsewhere, comes after this one.
+// sign signs the reply to a query with a valid signature. Elsewhere the plugin tsig does so, but it comes after
+// this one.
 func sign(m *dns.Msg, w dns.ResponseWriter, r *dns.Msg) {
 	tsig := r.IsTsig()
 	if tsig == nil || w.TsigStatus() != nil {
 		return
 	}
 	state := request.Request{Req: r, W: w}
-	state.SizeAndDo(m) // later an OPT would come to stand behind the signature
+	state.SizeAndDo(m) // an OPT added later would follow the signature
 	m.SetTsig(tsig.Hdr.Name, tsig.Algorithm, 300, time.Now().Unix())
 }

@@ -19,7 +19,7 @@ type stanza struct {
 	settings
 	zones []*zone
 	at    arguments.Position
-	// lines are where the zones are, by name.
+	// lines are the positions of the zones, by name.
 	lines map[string]arguments.Position
 	// written are the lines of the block's keys.
 	written map[string]int
@@ -34,7 +34,7 @@ func defaults() settings {
 	}
 }
 
-// parse reads the block; a block that is not right is an error with its line.
+// parse reads the block. An error names the line.
 func parse(c *caddy.Controller) (*stanza, error) {
 	s := &stanza{settings: defaults(), lines: map[string]arguments.Position{}, written: map[string]int{}}
 	blocks := 0
@@ -72,8 +72,8 @@ func parse(c *caddy.Controller) (*stanza, error) {
 	return s, nil
 }
 
-// keys are the settings of the block. Each takes its arguments, and says what is
-// wrong with them; parseKey adds the line.
+// keys are the settings of the block. Each parses its arguments and returns what is wrong with them; parseKey adds
+// the line.
 var keys = map[string]func(*settings, []string) error{
 	"recursive-only":       func(s *settings, args []string) error { return parseSwitch(&s.recursiveOnly, args, "yes", "no") },
 	"break-dnssec":         func(s *settings, args []string) error { return parseSwitch(&s.breakDNSSEC, args, "yes", "no") },
@@ -111,7 +111,7 @@ var zoneKeys = map[string]func(*zone, []string) error{
 	"max-policy-ttl": (*zone).parseMaxTTL,
 }
 
-// aliases are keys of a zone that set the same thing, which is then set twice.
+// aliases are keys of a zone that set the same thing; using both sets it twice.
 var aliases = map[string]string{"file": "origin", "primary": "origin", "url": "origin"}
 
 func (s *stanza) parseKey(c *caddy.Controller) error {

@@ -15,8 +15,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
-// place is an address at which the configuration answers, and the server blocks that do
-// so there, by their order in the Corefile.
+// place is an address at which the configuration answers, and the server blocks that answer there, in the order of
+// the Corefile.
 type place struct {
 	address string // as dnsserver.Server.Addr
 	host    netip.AddrPort
@@ -24,11 +24,11 @@ type place struct {
 	configs []*dnsserver.Config
 }
 
-// carriers are those that a Corefile can name, plain DNS first.
+// carriers are the transports that a Corefile can name, plain DNS first.
 var carriers = []string{transport.DNS, transport.TLS, transport.QUIC, transport.HTTPS, transport.HTTPS3, transport.GRPC}
 
-// placesOf returns where queries can be answered in different ways: of addresses with the
-// same server blocks, the first.
+// placesOf returns the places that may answer differently. Of addresses with the same server blocks, it returns the
+// first.
 func placesOf(all []blocks.Block) (places []*place) {
 	for _, carrier := range carriers {
 		for at, block := range all {
@@ -66,21 +66,20 @@ func placeAt(places *[]*place, carrier, host, port string) *place {
 	return p
 }
 
-// alike returns a configuration of the zone that answers as the block does, with the
-// plugins that run.
+// alike returns a configuration of the zone that answers like the block, with the running plugins.
 func alike(c *dnsserver.Config, zone blocks.Zone) *dnsserver.Config {
 	own := &dnsserver.Config{
 		Zone: zone.Name, Port: zone.Port, ListenHosts: c.ListenHosts, Transport: c.Transport,
 		Debug: c.Debug, Stacktrace: c.Stacktrace, FilterFuncs: c.FilterFuncs, ViewName: c.ViewName,
 	}
 	if handlers := c.Handlers(); len(handlers) > 0 {
-		first := handlers[0] // in the order of the chain, which it leads on to
+		first := handlers[0] // the first of the chain passes on to the rest
 		own.AddPlugin(func(plugin.Handler) plugin.Handler { return first })
 	}
 	return own
 }
 
-// server returns what answers at the place as the server that listens there.
+// server returns a server that answers at the place like the one that listens there.
 func (p *place) server() (*dnsserver.Server, error) {
 	debug := clog.D.Value() // which a new server sets
 	s, err := dnsserver.NewServer(p.address, p.configs)

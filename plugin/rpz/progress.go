@@ -10,21 +10,19 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/download"
 )
 
-// progress is how far a source is with keeping its zone up to date.
+// progress is a source's state in keeping its zone up to date.
 type progress struct {
-	// tried is when the last try ended, zero before the first one has, and result what
-	// came of it; err is what it failed with.
+	// tried is when the last try ended, zero before the first one has, and result its result; err is its error.
 	tried  time.Time
 	result string
 	err    error
-	// next is when the next one begins; zero while one is under way, and for a file that
-	// is looked at when it changes.
+	// next is when the next one begins; zero while one is in progress, and for a file that is read when it changes.
 	next time.Time
 	// expires is when a transferred zone is withdrawn, zero for others.
 	expires time.Time
 }
 
-// progress returns how far the source is.
+// progress returns the state of the source.
 func (s *source) progress() progress {
 	switch {
 	case s.file != nil:
@@ -37,10 +35,10 @@ func (s *source) progress() progress {
 	return progress{tried: st.Tried, result: string(st.Result), err: st.Err, next: st.Next, expires: st.Expires}
 }
 
-// underWay is the result of a refresh that was not over within its time.
+// underWay is the result of a refresh that did not end in time.
 const underWay = "under way"
 
-// refresh reads the file, transfers or downloads now, and returns what came of it.
+// refresh reads the file, transfers or downloads now, and returns the result.
 func (s *source) refresh(ctx context.Context) (result string, err error) {
 	switch {
 	case s.file != nil:
@@ -62,7 +60,7 @@ func (s *source) refresh(ctx context.Context) (result string, err error) {
 	return result, err
 }
 
-// String says where the zone comes from, without what may be a secret.
+// String says where the zone comes from, without possible secrets.
 func (o *origin) String() string {
 	switch {
 	case o.file != "":

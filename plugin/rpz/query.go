@@ -13,10 +13,9 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// query is one query on its way. It stands between the plugins that answer and
-// the client: what they write is held until they have returned, and then passes
-// through policy. So their frames and policy's are never on the stack together,
-// which would have to grow for them.
+// query is one query in progress. It stands between the answering plugins and the client: it holds what they write
+// until they have returned, and then applies policy. So their frames and policy's are never on the stack together,
+// and the stack need not grow for both.
 type query struct {
 	dns.ResponseWriter
 	ctx     context.Context //nolint:containedctx // a query lives as long as its context
@@ -25,19 +24,19 @@ type query struct {
 	msg     *dns.Msg
 	client  netip.Addr
 
-	// passed is set where a passthru rule has ended the search.
+	// passed is set if a passthru rule has ended the search.
 	passed bool
-	// truth is what the plugins behind answered; nil until they have.
+	// truth is the answer of the plugins behind; nil until they have answered.
 	truth *dns.Msg
 	err   error
 
 	stage stage
-	// early are the hits that changed nothing before the true answer was known: unless
-	// that is settled then, they are met again.
+	// early are hits, from before the true answer was known, that changed nothing. Unless the query was settled
+	// then, the search finds them again.
 	early []*hit
 	// budget is what its look-ups may still cost; nil before the first.
 	budget *budget
-	// trace is set where the query is explained: nothing of it is counted or logged.
+	// trace is set if the query is explained: it is neither counted nor logged.
 	trace *trace
 	// room is for the addresses of most answers.
 	room [4]netip.Addr
@@ -45,7 +44,7 @@ type query struct {
 
 func (q *query) init() { q.client = client.Source(q.RemoteAddr()) }
 
-// udp reports whether the client can be told to come back over TCP.
+// udp reports whether the client can be told to retry over TCP.
 func (q *query) udp() bool {
 	_, ok := q.RemoteAddr().(*net.UDPAddr)
 	return ok
@@ -57,7 +56,7 @@ func (q *query) dnssec() bool {
 	return opt != nil && opt.Do() && !q.handler.settings.breakDNSSEC
 }
 
-// settled answers at once where a rule needs no true answer to be known.
+// settled answers at once if a rule decides without the true answer.
 func (q *query) settled() bool {
 	if q.handler.settings.waitRecurse || q.dnssec() {
 		return false
@@ -80,10 +79,10 @@ func (q *query) settled() bool {
 	return true
 }
 
-// errTwice is for a plugin that answers one query twice: the client gets one.
+// errTwice is for a plugin that answers one query twice: the client gets one answer.
 var errTwice = errors.New("plugin/rpz: a second reply to a query is held back")
 
-// WriteMsg implements dns.ResponseWriter. The reply is the query's from here on.
+// WriteMsg implements dns.ResponseWriter. From here on the reply belongs to the query.
 func (q *query) WriteMsg(m *dns.Msg) error {
 	if q.truth != nil {
 		return errTwice
@@ -97,12 +96,11 @@ func (q *query) finish(rcode int, err error) (int, error) {
 	if q.truth == nil {
 		return rcode, err
 	}
-	// A reply is sent, or is dropped, whatever the code is: CoreDNS must not send
-	// another.
+	// A reply is sent or dropped, whatever the code is, and CoreDNS must not send another.
 	return dns.RcodeSuccess, errors.Join(err, client.Written(q.answer()))
 }
 
-// answer sends what policy makes of the true reply.
+// answer sends the result of applying policy to the true reply.
 func (q *query) answer() error {
 	m := q.truth
 	if q.passed || m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
@@ -113,7 +111,7 @@ func (q *query) answer() error {
 	*st = stage{name: q.msg.Question[0].Name, qtype: q.msg.Question[0].Qtype, addresses: q.room[:0]}
 	st.look(m)
 	for more := true; more; more = st.next(m) {
-		st.first = skipped // what is signed is left alone, the client's address with it
+		st.first = skipped // signed data is left alone, also by rules on the client's address
 		if dnssec && st.signed(m) {
 			continue
 		}
@@ -131,12 +129,11 @@ func (q *query) answer() error {
 	return q.ResponseWriter.WriteMsg(m)
 }
 
-// mostStages bounds the chains of aliases that are looked at: several times what
-// resolvers follow. Each name of a chain is looked for in all of the reply.
+// mostStages bounds the length of alias chains to several times what resolvers follow. Each name of a chain is
+// searched for in the whole reply.
 const mostStages = 64
 
-// tooLong answers in the place of a chain that is longer: what cannot be looked at
-// must not pass.
+// tooLong answers instead of a chain that is longer: what cannot be checked must not pass.
 func (q *query) tooLong() error {
 	q.trace.failed("a chain of too many aliases")
 	m := new(dns.Msg).SetRcode(q.msg, dns.RcodeServerFailure)
@@ -144,8 +141,7 @@ func (q *query) tooLong() error {
 	return q.ResponseWriter.WriteMsg(m)
 }
 
-// ConnectionState implements dns.ConnectionStater for the plugins behind, as far
-// as the connection does.
+// ConnectionState implements dns.ConnectionStater for the plugins behind, if the connection does.
 func (q *query) ConnectionState() *tls.ConnectionState {
 	if c, ok := q.ResponseWriter.(dns.ConnectionStater); ok {
 		return c.ConnectionState()

@@ -2,7 +2,7 @@ package rpz
 
 import "github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 
-// rebuild publishes the set of the zones' generations.
+// rebuild publishes the set of the zones' current generations.
 func (h *RPZ) rebuild() {
 	h.building.Lock()
 	defer h.building.Unlock()
@@ -18,8 +18,7 @@ func (h *RPZ) rebuild() {
 	h.nameSkipped(s)
 }
 
-// nameSkipped says which zones have rules that need delegation where that is off,
-// once per count.
+// nameSkipped logs which zones have rules that need delegation while it is off, once per count.
 func (h *RPZ) nameSkipped(s *set) {
 	for i := range s.policies {
 		p := &s.policies[i]

@@ -17,16 +17,16 @@ import (
 )
 
 const (
-	// recordName is the file of the disabled zones in a folder for state.
+	// recordName is the file name of the disabled zones in a state directory.
 	recordName = "rpz-disabled.json"
-	// mostRecord bounds it, in octets.
+	// mostRecord bounds the file, in octets.
 	mostRecord = 1 << 20
-	// writeAgain is how soon a file that could not be written is tried again.
+	// writeAgain is how soon a failed write is tried again.
 	writeAgain = 5 * time.Second
 )
 
-// record keeps the disabled zones in a file. A disk that takes nothing refuses nothing:
-// the file is written as soon as it can be.
+// record keeps the disabled zones in a file. A failing disk does not make a switch fail: the file is written as
+// soon as possible.
 type record struct {
 	path   string
 	latest func() []Disabled
@@ -35,9 +35,9 @@ type record struct {
 	// replace is folder.Replace.
 	replace func(path string, write func(io.Writer) error) error
 
-	// writing is held by who writes the file, for as long as its disk takes.
+	// writing is held while the file is written, for as long as the disk takes.
 	writing sync.Mutex
-	again   *time.Timer // guarded by writing; nil while the disk takes what it is given
+	again   *time.Timer // guarded by writing; nil while the disk works
 	closed  bool        // guarded by writing
 }
 
@@ -45,7 +45,7 @@ func newRecord(path string, latest func() []Disabled) *record {
 	return &record{path: path, latest: latest, users: map[*instance]bool{}, replace: folder.Replace}
 }
 
-// read returns what is kept; nothing where there is no file.
+// read returns the file's content; nothing if there is no file.
 func (r *record) read() (all []Disabled, err error) {
 	raw, err := regular.Read(r.path, mostRecord)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,7 +66,7 @@ func (r *record) read() (all []Disabled, err error) {
 	return all, nil
 }
 
-// save writes what holds now. Who writes last writes the latest.
+// save writes the current state. The last writer writes the latest state.
 func (r *record) save() {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -91,14 +91,14 @@ func (r *record) save() {
 	}
 }
 
-// retry writes what could not be written.
+// retry repeats a failed write.
 func (r *record) retry() {
 	if r.disk.Failing() != nil {
 		r.save()
 	}
 }
 
-// close ends the tries, with a last one.
+// close ends the retries, after a last one.
 func (r *record) close() {
 	r.writing.Lock()
 	r.closed = true

@@ -7,7 +7,7 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// What came of looking at a file, as Status has it.
+// The results of reading a file, as in Status.
 const (
 	fileLoaded  = "loaded"
 	fileCurrent = "current"
@@ -15,8 +15,8 @@ const (
 	fileWaiting = "waiting"
 )
 
-// note keeps what came of looking at the file; pause is how long until it is looked at
-// again if it does not change, 0 for never.
+// note keeps the result of reading the file; pause is how long until it is read again if it does not change, 0 for
+// never.
 func (f *file) note(result string, err error, pause time.Duration) {
 	p := &progress{tried: time.Now(), result: result, err: err}
 	if pause > 0 {
@@ -25,8 +25,8 @@ func (f *file) note(result string, err error, pause time.Duration) {
 	f.progress.Store(p)
 }
 
-// reload reads the file at once and uses it if it is good. Who demands that has written
-// it to its end: it is neither waited for, nor is it taken for a half because it is short.
+// reload reads the file at once and uses it if it is valid. Whoever demands this has finished writing it, so reload
+// neither waits for the file nor takes a short one for incomplete.
 func (f *file) reload(now time.Time) progress {
 	id, there := regular.Identify(f.path)
 	f.missing = !there

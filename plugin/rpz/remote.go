@@ -16,18 +16,18 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 )
 
-// remote is what an origin has that is not a file, beside its primaries.
+// remote is the part of an origin that is not a file, except its primaries.
 type remote struct {
-	// url is where the list is, and checksum where its digest is; "" for none.
+	// url is the address of the list, and checksum that of its digest; "" for none.
 	url, checksum string
 	refresh       time.Duration
-	// encrypted has transfers go over TLS; trust is for these and for lists.
+	// encrypted makes transfers use TLS; trust is for these and for lists.
 	encrypted bool
 	trust     outbound.Trust
 	sources   outbound.Sources
 }
 
-// The ports of primaries that are written without one.
+// The default ports of primaries.
 const (
 	portDNS = 53
 	portDoT = 853 // RFC 9103, section 7.1
@@ -44,7 +44,7 @@ func (z *zone) resolvePrimaries(port uint16) error {
 }
 
 func (z *zone) parseURL(args []string) (err error) {
-	z.origin.refresh = cmp.Or(z.origin.refresh, download.DefaultRefresh) // in whatever order they are
+	z.origin.refresh = cmp.Or(z.origin.refresh, download.DefaultRefresh) // in whatever order they are written
 	z.origin.url, err = oneURL(args)
 	return err
 }
@@ -136,8 +136,7 @@ func (z *zone) parseSource(args []string) error {
 	return err
 }
 
-// settle checks what the zone's settings are together, and finishes what one says of
-// another.
+// settle checks that the zone's settings fit together, and completes those that depend on others.
 func (z *zone) settle() error {
 	o := &z.origin
 	for _, key := range []string{"limit", "tls", "source"} {
@@ -163,8 +162,8 @@ func (z *zone) settle() error {
 	return o.checkSources()
 }
 
-// checkSources finds a server that cannot be reached from the source addresses. Of the host
-// of a url that is known where it is an address.
+// checkSources finds a server that cannot be reached from the source addresses. The host of a url can be checked
+// only if it is an address.
 func (o *origin) checkSources() error {
 	for _, primary := range strings.Fields(o.primaries) {
 		if at := netip.MustParseAddrPort(primary); !o.sources.Reaches(at.Addr()) {
@@ -174,7 +173,7 @@ func (o *origin) checkSources() error {
 	for key, text := range map[string]string{"url": o.url, "checksum": o.checksum} {
 		u, err := url.Parse(text)
 		if err != nil {
-			return err // it was parsed before
+			return err // it has been parsed before
 		}
 		if at, err := netip.ParseAddr(u.Hostname()); err == nil && !o.sources.Reaches(at) {
 			return fmt.Errorf("source: the host %s of the %s is of the other family; add an address of its family", at, key)

@@ -11,12 +11,12 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// truthful reports whether the hit leaves the true answer.
+// truthful reports whether the hit keeps the true answer.
 func (q *query) truthful(h *hit) bool {
 	return h.action == policyzone.Passthru || h.action == policyzone.TCPOnly && !q.udp()
 }
 
-// apply writes what the hit at a stage makes of the true reply.
+// apply writes the true reply as the hit at a stage changes it.
 func (q *query) apply(h *hit, truth *dns.Msg, st *stage) error {
 	q.note(h)
 	switch {
@@ -33,13 +33,13 @@ func (q *query) apply(h *hit, truth *dns.Msg, st *stage) error {
 	return q.ResponseWriter.WriteMsg(r.reply)
 }
 
-// rewriting makes a reply; the true one, which a cache may hold, stays as it is.
+// rewriting makes a reply. It does not change the true one, which a cache may hold.
 type rewriting struct {
 	*query
 	*hit
 	*stage
 	reply *dns.Msg
-	// subnet is the client's, as a function's answer echoes it.
+	// subnet is the client's subnet as echoed by a function's answer.
 	subnet *dns.EDNS0_SUBNET
 }
 
@@ -59,7 +59,7 @@ func (r *rewriting) fill(truth *dns.Msg) {
 	}
 }
 
-// local answers with local data, as all the data of the name.
+// local answers with local data, as the complete data of the name.
 func (r *rewriting) local() {
 	if r.policy.override.kind == overrideCNAME && !r.policy.override.spares(r.match) {
 		r.redirect(r.policy.override.target, r.overrideTTL())
@@ -90,8 +90,7 @@ func (r *rewriting) alias(cname *dns.CNAME) {
 	}
 }
 
-// redirect answers with a CNAME and with what it leads to, to which no policy
-// applies.
+// redirect answers with a CNAME and its target's answer, to which no policy applies.
 func (r *rewriting) redirect(target string, ttl uint32) {
 	if garden, ok := strings.CutPrefix(target, "*."); ok {
 		target = strings.TrimSuffix(r.name, ".") + "." + garden
@@ -120,22 +119,22 @@ func (r *rewriting) redirect(target string, ttl uint32) {
 	r.subnet = client.Subnet(answer)
 }
 
-// aliased reports whether the record is a CNAME of a name that has one already:
-// where a rule leads back into the chain that led to it.
+// aliased reports whether the record is a CNAME of a name that already has one, which happens if a rule leads back
+// into its own chain.
 func (r *rewriting) aliased(rr dns.RR) bool {
 	return rr.Header().Rrtype == dns.TypeCNAME && slices.ContainsFunc(r.reply.Answer, func(o dns.RR) bool {
 		return o.Header().Rrtype == dns.TypeCNAME && equal(o.Header().Name, rr.Header().Name)
 	})
 }
 
-// fits reports whether the name is no longer than names may be.
+// fits reports whether the name is within the length limit.
 func fits(name string) bool {
 	var wire [256]byte
 	n, err := dns.PackDomainName(name, wire[:], 0, nil, false)
 	return err == nil && n <= 255
 }
 
-// own returns a copy of a rule's record at the name that is answered.
+// own returns a copy of a rule's record with the answered name as owner.
 func (r *rewriting) own(rr dns.RR, ttl uint32) dns.RR {
 	rr = dns.Copy(rr)
 	rr.Header().Name, rr.Header().Ttl = r.name, ttl
@@ -146,10 +145,10 @@ func (r *rewriting) ttl(rule uint32) uint32 {
 	return min(rule, uint32(r.policy.maxTTL/time.Second))
 }
 
-// defaultTTL is BIND's for what no record of the rule gives a TTL, in seconds.
+// defaultTTL is BIND's default, in seconds, if no record of the rule gives a TTL.
 const defaultTTL = 5
 
-// overrideTTL is the rule's, where it has what was asked for.
+// overrideTTL is the rule's TTL, if the rule has what was queried.
 func (r *rewriting) overrideTTL() uint32 {
 	qtype := r.msg.Question[0].Qtype
 	for _, rr := range r.match.Local() {
@@ -185,8 +184,7 @@ func addEDE(m, query *dns.Msg, code uint16, text string) {
 	addOptions(m, query, &dns.EDNS0_EDE{InfoCode: code, ExtraText: text})
 }
 
-// addOptions gives the reply an OPT of its own, if the query has one: CoreDNS
-// keeps its options and fills in the rest.
+// addOptions adds an OPT for the reply if the query has one. CoreDNS keeps its options and fills in the rest.
 func addOptions(m, query *dns.Msg, options ...dns.EDNS0) {
 	if len(options) == 0 || query.IsEdns0() == nil {
 		return

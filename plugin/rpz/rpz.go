@@ -1,5 +1,5 @@
-// Package rpz is the CoreDNS plugin that applies Response Policy Zones to what
-// the server answers (draft-vixie-dnsop-dns-rpz-00).
+// Package rpz is the CoreDNS plugin that applies Response Policy Zones to the server's answers
+// (draft-vixie-dnsop-dns-rpz-00).
 //
 // ServeDNS reads one published set of policies and starts nothing. Zones are kept
 // up to date by sources, which setup acquires at start-up and releases at
@@ -27,20 +27,20 @@ type RPZ struct {
 
 	settings settings
 	zones    []*zone
-	building sync.Mutex // held while a set is made
+	building sync.Mutex // held while a set is being made
 	set      atomic.Pointer[set]
 	logging  *rate.Limiter
-	paths    *delegations // nil where they are not looked up
+	paths    *delegations // nil if they are not looked up
 }
 
 // settings are those of the block.
 type settings struct {
-	treatment          // of zones that have none of their own
+	treatment          // for zones that have none of their own
 	breakDNSSEC        bool
 	servfailUntilReady bool
 	waitRecurse        bool
 	delegation         bool
-	minDots            int  // in names whose name servers are looked at
+	minDots            int  // in names whose name servers are checked
 	serverNames        wait // for nsdname
 	serverAddresses    wait // for nsip
 	log                int
@@ -51,8 +51,8 @@ type settings struct {
 // Name implements plugin.Handler.
 func (h *RPZ) Name() string { return "rpz" }
 
-// Ready implements ready.Readiness. It stays true: a zone that expires later is
-// no reason to take the name server out.
+// Ready implements ready.Readiness. It stays true: a zone that expires later is no reason to take the name server
+// out of service.
 func (h *RPZ) Ready() bool {
 	s := h.set.Load()
 	return s != nil && s.ready
@@ -90,8 +90,8 @@ func (h *RPZ) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (i
 	return q.finish(rcode, err)
 }
 
-// next is plugin.NextOrFailure without its frame: CoreDNS serves a packet on a
-// fresh stack, and what makes that grow once more costs as much as a plugin.
+// next is plugin.NextOrFailure without its stack frame. CoreDNS serves each packet on a new stack, and growing it
+// once more costs as much as a plugin.
 func (h *RPZ) next(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if h.Next == nil || opentracing.SpanFromContext(ctx) != nil {
 		return plugin.NextOrFailure(h.Name(), h.Next, ctx, w, r)
@@ -101,7 +101,7 @@ func (h *RPZ) next(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, 
 
 // applies reports whether policy could change the reply.
 func (h *RPZ) applies(ctx context.Context, r *dns.Msg) bool {
-	// A cache answers NOTIFY as it does a query.
+	// A cache answers NOTIFY as if it were a query.
 	if r.Opcode != dns.OpcodeQuery && r.Opcode != dns.OpcodeNotify || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
 		return false
 	}
@@ -109,10 +109,10 @@ func (h *RPZ) applies(ctx context.Context, r *dns.Msg) bool {
 	case dns.TypeAXFR, dns.TypeIXFR:
 		return false
 	}
-	return !imputed.IsOwn(ctx) // no policy applies to what it looks up itself
+	return !imputed.IsOwn(ctx) // no policy applies to its own look-ups
 }
 
-// consulted returns the set that the query is held against; nil before there is one.
+// consulted returns the set that applies to the query; nil before there is one.
 func (h *RPZ) consulted(r *dns.Msg) *set {
 	s := h.set.Load()
 	if s == nil || r.RecursionDesired {
@@ -121,8 +121,8 @@ func (h *RPZ) consulted(r *dns.Msg) *set {
 	return s.iterative
 }
 
-// notReady answers every query until all zones were loaded: what they block must
-// not be answered meanwhile.
+// notReady answers every query until all zones have loaded, so that names that they block are not answered
+// meanwhile.
 func notReady(w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	m := new(dns.Msg).SetRcode(r, dns.RcodeServerFailure)
 	addEDE(m, r, dns.ExtendedErrorCodeNotReady, "a policy zone is not loaded yet")

@@ -7,16 +7,15 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// hit is the rule that wins, and what it does here.
+// hit is the winning rule, and what it does here.
 type hit struct {
 	policy *policy
 	match  policyzone.Match
 	action policyzone.Action
 }
 
-// search returns the rule that wins at a stage, or nil; also where that cannot be
-// found out, which the stage then says. Zones go before triggers, and a zone that
-// changes nothing is noted and passed over.
+// search returns the winning rule at a stage, or nil. It also returns nil if that cannot be decided, which the
+// stage then says. Zones take precedence over triggers; search notes a zone that changes nothing and goes on.
 func (q *query) search(policies []policy, st *stage) *hit {
 	canonical := policyzone.Canonical(st.name)
 	for i := range policies {
@@ -82,7 +81,7 @@ func best(p *policy, trigger policyzone.Trigger, addresses []netip.Addr) (found 
 	return found, ok
 }
 
-// effect is what a match of the zone does.
+// effect is what a match in the zone does.
 func (z *zone) effect(m policyzone.Match) policyzone.Action {
 	switch {
 	case z.override.spares(m):
@@ -94,5 +93,5 @@ func (z *zone) effect(m policyzone.Match) policyzone.Action {
 	return m.Action()
 }
 
-// equal compares two names as messages have them.
+// equal compares two names as they are in messages.
 func equal(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }

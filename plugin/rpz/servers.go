@@ -34,7 +34,7 @@ func (q *query) serverAddresses(st *stage, name string) []netip.Addr {
 	return p.addresses
 }
 
-// path returns the way to the stage's name; nil where none is looked up.
+// path returns the way to the stage's name; nil if none is looked up.
 func (q *query) path(st *stage, name string, mode wait) *path {
 	if q.handler.paths == nil || st.answerless {
 		return nil
@@ -51,7 +51,7 @@ func (q *query) path(st *stage, name string, mode wait) *path {
 	return st.path
 }
 
-// budgeted returns the query's budget of look-ups, which begins with the first.
+// budgeted returns the query's budget for look-ups, which starts with the first.
 func (q *query) budgeted() *budget {
 	if q.budget == nil {
 		q.budget = newBudget(q, q.handler.paths.shares)
@@ -59,8 +59,7 @@ func (q *query) budgeted() *budget {
 	return q.budget
 }
 
-// undecided returns why it could not be found out whether a rule of the zone matches, where
-// that must not be passed over.
+// undecided returns why it could not be decided whether a rule of the zone matches, if that must not be ignored.
 func (q *query) undecided(p *policy, st *stage) lack {
 	if st.path == nil || p.inert() {
 		return ""
@@ -71,8 +70,7 @@ func (q *query) undecided(p *policy, st *stage) lack {
 	return q.unwaived(p, policyzone.NSIP, q.handler.settings.serverAddresses, worse(st.path.lack, st.path.lackOfAddresses))
 }
 
-// unwaived counts what is lacking for the rules of a trigger, and returns it where it must
-// not be passed over.
+// unwaived counts what is missing for the rules of a trigger, and returns it if it must not be ignored.
 func (q *query) unwaived(p *policy, trigger policyzone.Trigger, mode wait, why lack) lack {
 	if why == "" || mode == waitNo || p.rules.Rules(trigger) == 0 {
 		return ""
@@ -86,7 +84,7 @@ func (q *query) unwaived(p *policy, trigger policyzone.Trigger, mode wait, why l
 	return ""
 }
 
-// failClosed answers in the place of what a rule may block.
+// failClosed answers instead of a name that a rule may block.
 func (q *query) failClosed(why lack) error {
 	q.trace.failed("policy could not be applied: " + why.text())
 	code := dns.ExtendedErrorCodeNoReachableAuthority
@@ -99,7 +97,7 @@ func (q *query) failClosed(why lack) error {
 	return q.ResponseWriter.WriteMsg(m)
 }
 
-// text says it to the client.
+// text is the explanation for the client.
 func (l lack) text() string {
 	switch l {
 	case overQuery:

@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// zone is one policy zone as the block has it.
+// zone is one policy zone with its settings in the block.
 type zone struct {
 	name     string // canonical
 	origin   origin
@@ -21,7 +21,7 @@ type zone struct {
 	clients *bart.Lite // nil for all
 	shadow  bool
 	quiet   bool // its hits are not logged
-	// addresses are the primaries as they are written.
+	// addresses are the primaries as written.
 	addresses []string
 	own       ownTreatment
 	// written are the lines of its keys.
@@ -29,25 +29,25 @@ type zone struct {
 
 	source   *source
 	counters counters
-	// skipped are the nsdname and nsip rules that were last named as skipped.
+	// skipped are the nsdname and nsip rules that were last logged as skipped.
 	skipped [2]int
 }
 
-// override is what a zone's rules do, whatever they say.
+// override is what a zone's rules do instead of their own actions.
 type override struct {
 	kind   overrideKind
-	action policyzone.Action // where kind is overrideAction
-	target string            // where kind is overrideCNAME; canonical
-	// keepLocal spares rules that have local data.
+	action policyzone.Action // if kind is overrideAction
+	target string            // if kind is overrideCNAME; canonical
+	// keepLocal exempts rules with local data.
 	keepLocal bool
 }
 
-// spares reports whether the override leaves what the match does.
+// spares reports whether the override exempts the match.
 func (o *override) spares(m policyzone.Match) bool {
 	return o.kind == overrideNone || o.keepLocal && m.Action() == policyzone.Local
 }
 
-// String returns the override as the Corefile has it.
+// String returns the override as in the Corefile.
 func (o override) String() string {
 	switch o.kind {
 	case overrideAction:
@@ -69,26 +69,25 @@ const (
 	overrideDisabled
 )
 
-// consults reports whether the zone is for the client.
+// consults reports whether the zone applies to the client.
 func (z *zone) consults(client netip.Addr) bool {
 	return z.clients == nil || z.clients.Contains(client)
 }
 
-// inert reports whether a match of the zone changes nothing.
+// inert reports whether a match in the zone changes nothing.
 func (z *zone) inert() bool { return z.shadow || z.override.kind == overrideDisabled }
 
-// set is what a query is held against: the zones with their generations of one
-// moment. It is immutable.
+// set is what is applied to a query: the zones with their generations at one moment. It is immutable.
 type set struct {
 	policies []policy
-	// ready is set where each zone was loaded once.
+	// ready is set if each zone has loaded once.
 	ready bool
-	// early is how many of the policies a query meets before its answer is known:
-	// up to the first that looks at answers, that one included.
+	// early is the number of policies that are checked before the answer is known: up to and including the first
+	// that looks at answers.
 	early int
-	// perClient is set where one client may meet a rule that another does not.
+	// perClient is set if a rule may match for one client but not for another.
 	perClient bool
-	// serverFamilies are those of the addresses of name servers that rules look at.
+	// serverFamilies are the address families of name servers that rules look at.
 	serverFamilies wanted
 	// iterative is the set for queries without RD: the zones that are not recursive-only.
 	iterative *set
@@ -98,23 +97,22 @@ type set struct {
 type policy struct {
 	*zone
 	rules *policyzone.Zone
-	// off is set where the zone is disabled by command; such policies are in sets that
-	// explain.
+	// off is set if the zone is disabled by command; such policies are only in sets that explain.
 	off bool
 }
 
-// inert reports whether a match of the policy changes nothing.
+// inert reports whether a match in the policy changes nothing.
 func (p *policy) inert() bool { return p.off || p.zone.inert() }
 
-// newSet puts the generations together; a zone that has none is not consulted, and nor
-// is one that is disabled, unless the set explains.
+// newSet puts the generations together. It omits zones without one and, unless the set explains, zones that are
+// disabled.
 func newSet(zones []*zone, settings *settings, explains bool) *set {
 	s := setOf(zones, settings, explains)
 	s.iterative = setOf(slices.DeleteFunc(slices.Clone(zones), func(z *zone) bool { return z.recursiveOnly }), settings, explains)
 	return s
 }
 
-// setOf is newSet for queries that do or do not want recursion.
+// setOf is newSet for queries with or without recursion.
 func setOf(zones []*zone, settings *settings, explains bool) *set {
 	s := &set{ready: true}
 	late := false
@@ -138,6 +136,6 @@ func setOf(zones []*zone, settings *settings, explains bool) *set {
 	return s
 }
 
-// counters are hits_total, resolved once: by trigger and action, or what stands
-// for the action where nothing was changed.
+// counters are hits_total, resolved once: by trigger and action, or by what replaces the action if nothing was
+// changed.
 type counters [policyzone.NSIP + 1][policyzone.Local + 1]prometheus.Counter

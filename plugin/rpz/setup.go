@@ -37,7 +37,7 @@ func setup(c *caddy.Controller) error {
 		signature.Remember(config)
 	}
 	h := s.handler(config.Zone)
-	// The plugin tsig reads its keys after this one is set up.
+	// The plugin tsig reads its keys after this plugin is set up.
 	c.OnStartup(func() error {
 		for _, z := range h.zones {
 			if err := z.origin.secure(config.TsigSecret); err != nil {
@@ -46,7 +46,7 @@ func setup(c *caddy.Controller) error {
 		}
 		return nil
 	})
-	// After that, as callbacks are called in the order in which they are given.
+	// This runs after that, because callbacks are called in the order in which they are registered.
 	startWith(c, h)
 	config.AddPlugin(func(next plugin.Handler) plugin.Handler {
 		h.Next = next
@@ -58,8 +58,7 @@ func setup(c *caddy.Controller) error {
 	return nil
 }
 
-// handler makes the handler of the block for the zone that it serves. Its policy zones
-// have no sources yet.
+// handler makes the block's handler for the zone that it serves. Its policy zones have no sources yet.
 func (s *stanza) handler(served string) *RPZ {
 	h := &RPZ{settings: s.settings, zones: s.zones, logging: rate.NewLimiter(rate.Limit(s.log), s.log)}
 	for _, z := range h.zones {

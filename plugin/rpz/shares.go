@@ -8,24 +8,22 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Look-ups wait for servers that an attacker may have chosen, so that who has
-// many of them waiting gets no more. What comes from one prefix can fill its share,
-// and the names of one domain a part of that.
+// Look-ups wait for servers that an attacker may have chosen, so a client with many waiting look-ups gets no more.
+// One prefix can use up only its share, and the names of one domain only a part of that.
 const (
-	// lookupsAtOnce bounds the look-ups under way: each takes a socket.
+	// lookupsAtOnce bounds the look-ups in progress: each takes a socket.
 	lookupsAtOnce = 1024
 	// clientAtOnce bounds those of one client prefix,
 	clientAtOnce = 64
 	// domainAtOnce those of one client prefix below one registrable domain.
 	domainAtOnce = 16
-	// clientWaiting bounds how many of one client prefix are under way or wait to
-	// be, allWaiting how many in all: each is a goroutine.
+	// clientWaiting bounds how many of one client prefix are in progress or waiting, and allWaiting how many are in
+	// all: each is a goroutine.
 	clientWaiting = 512
 	allWaiting    = 16_384
 )
 
-// Clients are told apart as BIND's rate limiting does: by what one of them may
-// well have to itself.
+// Clients are told apart as in BIND's rate limiting: by the prefix that one of them may well have to itself.
 const (
 	prefixLength4 = 24
 	prefixLength6 = 56
@@ -36,11 +34,11 @@ func prefixOf(client netip.Addr) netip.Prefix {
 	if client.Is4() {
 		bits = prefixLength4
 	}
-	p, _ := client.Prefix(bits) // the zero Prefix for who has no address
+	p, _ := client.Prefix(bits) // the zero Prefix for a client without an address
 	return p
 }
 
-// shares divides the look-ups at one time among clients.
+// shares divides the concurrent look-ups among clients.
 type shares struct {
 	all *semaphore.Weighted
 
@@ -49,7 +47,7 @@ type shares struct {
 	of      map[share]*slots // those in use
 }
 
-// share is a client prefix, with a domain or for all of them.
+// share is a client prefix, with one domain or for all.
 type share struct {
 	prefix netip.Prefix
 	domain string // "" for all
@@ -64,7 +62,7 @@ func newShares() *shares {
 	return &shares{all: semaphore.NewWeighted(lookupsAtOnce), of: map[share]*slots{}}
 }
 
-// acquire waits for a slot, and returns what gives it back; or why there is none.
+// acquire waits for a slot, and returns a function that gives it back, or why there is none.
 func (s *shares) acquire(ctx context.Context, prefix netip.Prefix, domain string) (release func(), why lack) {
 	client, own := share{prefix: prefix}, share{prefix, domain}
 	if why := s.enter(client, own); why != "" {
@@ -84,7 +82,7 @@ func (s *shares) acquire(ctx context.Context, prefix netip.Prefix, domain string
 	return func() { s.leave(client, own, queue) }, ""
 }
 
-// enter counts one who waits.
+// enter counts a waiting look-up.
 func (s *shares) enter(client, own share) lack {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,7 +111,7 @@ func (s *shares) slots(key share) *semaphore.Weighted {
 	return s.of[key].Weighted
 }
 
-// leave gives back what was acquired, and forgets shares that nobody uses.
+// leave gives back a slot, and forgets unused shares.
 func (s *shares) leave(client, own share, acquired []*semaphore.Weighted) {
 	for _, slots := range acquired {
 		slots.Release(1)

@@ -20,11 +20,11 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/secondary"
 )
 
-// origin says where a zone comes from. Equal ones share a source.
+// origin says where a zone comes from. Equal origins share a source.
 type origin struct {
 	zone string
 	file string
-	// primaries are separated by spaces; "" for a file and a url.
+	// primaries are separated by spaces; "" for a file or a url.
 	primaries string
 	remote
 	key, algorithm, secret string
@@ -32,7 +32,7 @@ type origin struct {
 	limit                  int // of records; 0 for the default
 }
 
-// secure takes the key's secret from those of the plugin tsig.
+// secure takes the key's secret from the plugin tsig.
 func (o *origin) secure(secrets map[string]string) error {
 	if o.key == "" {
 		return nil
@@ -45,8 +45,8 @@ func (o *origin) secure(secrets map[string]string) error {
 	return nil
 }
 
-// copy is the file for the last good copy. Where the zone is transferred from
-// elsewhere it is another file: for a while the two may be written at once.
+// copy returns the file for the last good copy. If the zone is transferred from elsewhere, it is another file,
+// because for a while both may be written at once.
 func (o *origin) copy() string {
 	if o.state == "" {
 		return ""
@@ -68,26 +68,26 @@ func (o *origin) copy() string {
 	return filepath.Join(o.state, fmt.Sprintf("%s-%08x.%s", name, h.Sum32(), kind))
 }
 
-// mostOfName is how much of a zone's name is in that of its copy, in octets: a file's has
-// 255, and what is written beside it has a longer one.
+// mostOfName is how much of a zone's name is in the name of its copy, in octets: a file name has at most 255, and
+// the temporary file has a longer one.
 const mostOfName = 200
 
 // source keeps one zone up to date, for all handlers that use it.
 type source struct {
 	origin origin
 	zone   atomic.Pointer[policyzone.Zone]
-	// since is when that was put into use, in Unix nanoseconds.
+	// since is when the generation was put into use, in Unix nanoseconds.
 	since atomic.Int64
-	// loaded is set with the first generation, and stays.
+	// loaded is set with the first generation, and stays set.
 	loaded atomic.Bool
-	// One of these three is set: what keeps the zone up to date.
+	// Exactly one of these three is set. It keeps the zone up to date.
 	secondary *secondary.Secondary
 	list      *download.List
 	file      *file
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
-	ended   chan struct{} // closed when nothing runs any more
+	ended   chan struct{} // closed when all goroutines have ended
 
 	mu    sync.Mutex
 	users map[*RPZ]bool
@@ -95,12 +95,11 @@ type source struct {
 	named map[string]bool
 }
 
-// generation returns the zone's, which may be nil, and whether there was ever one.
+// generation returns the zone's generation, which may be nil, and whether there ever was one.
 func (s *source) generation() (*policyzone.Zone, bool) { return s.zone.Load(), s.loaded.Load() }
 
-// startSource begins to follow an origin. What a predecessor from elsewhere has
-// is used until there is something newer. Where a configuration already runs, a file
-// that cannot be used is an error.
+// startSource begins to follow an origin. It uses the zone of a predecessor with another origin until there is
+// something newer. If a configuration is already running, a file that cannot be used is an error.
 func startSource(o origin, before *source, runs bool) (*source, error) {
 	s := &source{origin: o, users: map[*RPZ]bool{}, named: map[string]bool{}, ended: make(chan struct{})}
 	if before != nil {
@@ -116,7 +115,7 @@ func startSource(o origin, before *source, runs bool) (*source, error) {
 	s.stop = cancel
 	s.running.Go(func() {
 		if before != nil && before.origin.copy() == o.copy() && o.copy() != "" {
-			select { // one at a time writes the copy
+			select { // only one at a time may write the copy
 			case <-before.ended:
 			case <-ctx.Done():
 			}
@@ -126,7 +125,7 @@ func startSource(o origin, before *source, runs bool) (*source, error) {
 	return s, nil
 }
 
-// runner returns what follows the origin.
+// runner returns the function that follows the origin.
 func (s *source) runner(runs bool) (func(context.Context), error) {
 	if s.origin.file != "" {
 		s.file = newFile(s)
@@ -156,11 +155,11 @@ func (s *source) runner(runs bool) (func(context.Context), error) {
 	return s.secondary.Run, nil
 }
 
-// failures logs what came of asking a primary. A NOTIFY that only seems to be a
-// primary's has it asked, too, as often as once a second.
+// failures logs failed requests to primaries. A forged NOTIFY can also cause such a request, as often as once a
+// second.
 var failures = seldom.New(log.Warningf)
 
-// report logs what a transfer failed with.
+// report logs why a transfer failed.
 func (s *source) report(e secondary.Event) {
 	switch {
 	case e.Recovered:
@@ -187,7 +186,7 @@ func (s *source) publish(z *policyzone.Zone) {
 	s.rebuild()
 }
 
-// rebuild has all handlers that use the zone make their sets anew.
+// rebuild makes all handlers that use the zone rebuild their sets.
 func (s *source) rebuild() {
 	s.mu.Lock()
 	users := slices.Collect(maps.Keys(s.users))
@@ -197,10 +196,10 @@ func (s *source) rebuild() {
 	}
 }
 
-// mostNamed bounds the lines about one generation.
+// mostNamed bounds the log lines about one generation.
 const mostNamed = 50
 
-// nameFaults logs each rule that cannot be used, or is in doubt, once.
+// nameFaults logs each rule that is unusable or doubtful, once.
 func (s *source) nameFaults(z *policyzone.Zone) {
 	if z == nil {
 		return

@@ -7,33 +7,33 @@ import (
 	"github.com/miekg/dns"
 )
 
-// stage is one name of a chain of CNAMEs, and what a reply has for it.
+// stage is one name of a chain of CNAMEs, with the reply's data for it.
 type stage struct {
 	name  string
 	qtype uint16
-	// before are the names that led here.
+	// before are the names that led to it.
 	before []string
-	// first is set for the stage at which the client's address counts.
+	// first is set for the stage at which the client's address is checked.
 	first bool
-	// answerless is set before the true answer is known.
+	// answerless is set until the true answer is known.
 	answerless bool
-	// last is set where the chain ends; addresses are then those of the answer.
+	// last is set if the chain ends here; addresses are then those of the answer.
 	last      bool
 	addresses []netip.Addr
-	// inside is the zone that a negative answer says the name is in; "" for others.
+	// inside is the zone that a negative answer says the name is in; "" for other answers.
 	inside string
 	// path is the way to the name, once a rule looks at its servers.
 	path *path
-	// undecided is why it could not be found out whether a rule matches.
+	// undecided is why it could not be decided whether a rule matches.
 	undecided lack
 }
 
-// chained reports whether answers to the type follow CNAMEs.
+// chained reports whether answers of the type follow CNAMEs.
 func chained(qtype uint16) bool {
 	return qtype != dns.TypeANY && qtype != dns.TypeCNAME && qtype != dns.TypeDNAME
 }
 
-// look finds what the reply has for the stage's name.
+// look finds the reply's data for the stage's name.
 func (st *stage) look(reply *dns.Msg) {
 	st.addresses = st.addresses[:0]
 	st.last = !chained(st.qtype) || st.target(reply) == ""
@@ -51,12 +51,12 @@ func (st *stage) look(reply *dns.Msg) {
 	}
 }
 
-// addressed reports whether answers to the type have addresses that rules look at.
+// addressed reports whether answers of the type have addresses that rules look at.
 func addressed(qtype uint16) bool {
 	return qtype == dns.TypeA || qtype == dns.TypeAAAA || qtype == dns.TypeANY || bindsServices(qtype)
 }
 
-// addOf adds the addresses that the record has.
+// addOf adds the addresses in the record.
 func (st *stage) addOf(rr dns.RR) {
 	switch rr := rr.(type) {
 	case *dns.A:
@@ -70,8 +70,8 @@ func (st *stage) addOf(rr dns.RR) {
 	}
 }
 
-// negative returns the zone of a negative answer. For DS that is the zone above
-// (RFC 4035, 3.1.4.1), and says nothing of the name.
+// negative returns the zone of a negative answer. For DS that is the parent zone (RFC 4035, 3.1.4.1), and says
+// nothing about the name.
 func (st *stage) negative(reply *dns.Msg) string {
 	if st.qtype == dns.TypeDS || slices.ContainsFunc(reply.Answer, func(rr dns.RR) bool { return equal(rr.Header().Name, st.name) }) {
 		return ""
@@ -85,7 +85,7 @@ func (st *stage) add(ip []byte) {
 	}
 }
 
-// target returns where the chain goes on; "" where it ends.
+// target returns the next name of the chain, or "" at its end.
 func (st *stage) target(reply *dns.Msg) string {
 	for _, rr := range reply.Answer {
 		if cname, ok := rr.(*dns.CNAME); ok && equal(cname.Hdr.Name, st.name) {
@@ -95,8 +95,7 @@ func (st *stage) target(reply *dns.Msg) string {
 	return ""
 }
 
-// next goes on along the chain; false at its end. A chain that turns in a circle
-// ends with the records.
+// next moves on along the chain; false at its end. A circular chain ends when its records are used up.
 func (st *stage) next(reply *dns.Msg) bool {
 	if st.last || len(st.before) >= len(reply.Answer) {
 		return false
@@ -106,7 +105,7 @@ func (st *stage) next(reply *dns.Msg) bool {
 	return true
 }
 
-// signed reports whether what the reply has for the stage is signed.
+// signed reports whether the reply's data for the stage is signed.
 func (st *stage) signed(reply *dns.Msg) bool {
 	found := false
 	for _, rr := range reply.Answer {

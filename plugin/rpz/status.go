@@ -8,12 +8,12 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// Status is the policy zones of a configuration at a glance.
+// Status is a summary of a configuration's policy zones.
 type Status struct {
 	Zones []ZoneStatus `json:"zones"`
-	// Stray are zones that are disabled and that no block has.
+	// Stray are disabled zones that no block has.
 	Stray []Disabled `json:"stray,omitempty"`
-	// Unkept is why what is disabled would not outlive a restart; absent where nothing is.
+	// Unkept is why the disabled zones would not survive a restart; absent if they would.
 	Unkept string `json:"unkept,omitempty"`
 }
 
@@ -25,38 +25,37 @@ const (
 	StateDisabled  = "disabled"
 )
 
-// ZoneStatus is a policy zone at a glance.
+// ZoneStatus is a summary of a policy zone.
 type ZoneStatus struct {
 	// Zone is its name, and From where it comes from.
 	Zone string `json:"zone"`
 	From string `json:"from"`
 	// State is one of the states above.
 	State string `json:"state"`
-	// Serial is that of the generation in use, and Since when it was put into use; both
-	// are absent where there is none.
+	// Serial is the serial of the generation in use, and Since when it was put into use; both are absent if there
+	// is none.
 	Serial uint32    `json:"serial,omitempty"`
 	Since  time.Time `json:"since,omitzero"`
-	// Rules are those that can be used, by trigger; Unusable and Doubtful are how many
-	// cannot, and how many may not do what is meant.
+	// Rules are the usable rules, by trigger. Unusable and Doubtful count those that cannot be used, and those that
+	// may not do what is meant.
 	Rules    map[string]int `json:"rules"`
 	Unusable int            `json:"unusable"`
 	Doubtful int            `json:"doubtful"`
-	// Tried is when the last read, transfer or download ended, Result what came of it,
-	// and Error what it failed with.
+	// Tried is when the last read, transfer or download ended, Result its result, and Error its error.
 	Tried  time.Time `json:"tried,omitzero"`
 	Result string    `json:"result,omitempty"`
 	Error  string    `json:"error,omitempty"`
-	// Next is when the next one begins; absent for a file, which is read when it changes,
-	// and where one is under way.
+	// Next is when the next one begins; absent for a file, which is read when it changes, and while one is in
+	// progress.
 	Next time.Time `json:"next,omitzero"`
 	// Expires is when the rules of a transferred zone are withdrawn unless a primary
 	// confirms it.
 	Expires time.Time `json:"expires,omitzero"`
-	// Disabled is by which command it is.
+	// Disabled is the command that disabled it.
 	Disabled *Disabled `json:"disabled,omitempty"`
 }
 
-// status returns how a zone stands, or all where it is "".
+// status returns the status of a zone, or of all zones if it is "".
 func (i *instance) status(zone string) Status {
 	st := Status{Zones: []ZoneStatus{}} // none is an empty list in JSON
 	for _, s := range i.sources(zone) {
@@ -74,7 +73,7 @@ func (i *instance) status(zone string) Status {
 	return st
 }
 
-// status returns how the source's zone stands.
+// status returns the status of the source's zone.
 func (s *source) status() ZoneStatus {
 	p := s.progress()
 	st := ZoneStatus{
@@ -108,16 +107,15 @@ func (s *source) status() ZoneStatus {
 // usedSince returns when the generation was put into use.
 func (s *source) usedSince() time.Time { return time.Unix(0, s.since.Load()).UTC() }
 
-// Refreshed is what came of having a zone read, transferred or downloaded.
+// Refreshed is the result of reading, transferring or downloading a zone on demand.
 type Refreshed struct {
-	// Done is false where that is still under way.
+	// Done is false if that is still in progress.
 	Done bool `json:"done"`
-	// ZoneStatus is how the zone then stands. Result and Error are those of this refresh.
+	// ZoneStatus is the status of the zone afterwards. Result and Error are those of this refresh.
 	ZoneStatus
 }
 
-// refresh refreshes the sources, all at once, and returns what came of each by the end of
-// ctx.
+// refresh refreshes the sources concurrently, and returns the result of each by the end of ctx.
 func refresh(ctx context.Context, all []*source) []Refreshed {
 	results := make([]Refreshed, len(all))
 	var wg sync.WaitGroup
@@ -135,9 +133,9 @@ func refresh(ctx context.Context, all []*source) []Refreshed {
 	return results
 }
 
-// Switched is what is disabled once a zone was disabled or enabled.
+// Switched is what is disabled after a zone was disabled or enabled.
 type Switched struct {
 	Disabled []Disabled `json:"disabled"`
-	// Unkept is why that would not outlive a restart; absent where it would.
+	// Unkept is why this would not survive a restart; absent if it would.
 	Unkept string `json:"unkept,omitempty"`
 }

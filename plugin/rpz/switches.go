@@ -12,12 +12,12 @@ import (
 	"github.com/nearcast/nearcast/internal/regular"
 )
 
-// Disabled is a policy zone that was disabled by command: no block consults it.
+// Disabled is a policy zone disabled by command: no block consults it.
 type Disabled struct {
 	// Zone is its name, canonical.
 	Zone  string    `json:"zone"`
 	Since time.Time `json:"since"`
-	// Reason is what the command gave.
+	// Reason is the reason given with the command.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -30,14 +30,14 @@ func (d Disabled) String() string {
 	return text
 }
 
-// switches are the zones that are disabled, by name: in all blocks of the process, and
-// over reloads, wherever the zone comes from by then. They are kept in each folder for
-// state that a configuration has. Methods may be called by any goroutine.
+// switches are the disabled zones, by name. They apply in all blocks of the process, and across reloads, wherever
+// the zone then comes from. They are saved in each state directory of a configuration. Its methods are safe for
+// concurrent use.
 type switches struct {
 	mu    sync.Mutex
 	off   map[string]Disabled // by zone
 	users map[*instance]bool
-	// records are the files that they are kept in, by path.
+	// records are the files in which they are saved, by path.
 	records map[string]*record
 }
 
@@ -47,9 +47,8 @@ func newSwitches() *switches {
 	return &switches{off: map[string]Disabled{}, users: map[*instance]bool{}, records: map[string]*record{}}
 }
 
-// enter has a configuration use the switches, and keeps them in its folder for state; ""
-// is none. The first configuration of a process takes over what was kept; at a reload
-// what holds in memory is the truth.
+// enter makes a configuration use the switches, and saves them in its state directory; "" is none. The first
+// configuration of a process loads what was saved. At a reload, the state in memory counts.
 func (s *switches) enter(i *instance, state string) {
 	s.mu.Lock()
 	delete(s.users, i)
@@ -78,8 +77,8 @@ func (s *switches) enter(i *instance, state string) {
 	}
 }
 
-// takeOver reads what an earlier process kept. A file that cannot be read disables
-// nothing, and is named.
+// takeOver loads the state of an earlier process. A file that cannot be read disables nothing, and is logged by
+// name.
 func (s *switches) takeOver(r *record) {
 	all, err := r.read()
 	if err != nil {
@@ -90,7 +89,7 @@ func (s *switches) takeOver(r *record) {
 	}
 }
 
-// leave ends what enter began. The last configuration leaves nothing behind in memory.
+// leave undoes enter. The last configuration leaves nothing in memory.
 func (s *switches) leave(i *instance) {
 	s.mu.Lock()
 	delete(s.users, i)
@@ -120,7 +119,7 @@ func (s *switches) get(zone string) (Disabled, bool) {
 	return d, off
 }
 
-// list returns the zones that are disabled, by name.
+// list returns the disabled zones, by name.
 func (s *switches) list() []Disabled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,8 +127,7 @@ func (s *switches) list() []Disabled {
 	return append([]Disabled{}, all...) // none is an empty list in JSON
 }
 
-// set disables the zone. One that is disabled already stays so since then, for the new
-// reason.
+// set disables the zone. If it is already disabled, it keeps its time and gets the new reason.
 func (s *switches) set(d Disabled) {
 	s.mu.Lock()
 	if before, off := s.off[d.Zone]; off {
@@ -140,7 +138,7 @@ func (s *switches) set(d Disabled) {
 	s.save()
 }
 
-// reset enables the zone; false where it was.
+// reset enables the zone; false if it already was.
 func (s *switches) reset(zone string) bool {
 	s.mu.Lock()
 	_, off := s.off[zone]
@@ -156,14 +154,14 @@ func (s *switches) all() []*record {
 	return slices.Collect(maps.Values(s.records))
 }
 
-// save writes what holds.
+// save writes the current state.
 func (s *switches) save() {
 	for _, r := range s.all() {
 		r.save()
 	}
 }
 
-// unkept returns why what holds would not outlive a restart; "" where it would.
+// unkept returns why the current state would not survive a restart; "" if it would.
 func (s *switches) unkept() string {
 	all := s.all()
 	if len(all) == 0 {

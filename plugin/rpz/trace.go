@@ -7,14 +7,13 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// explaining is how many queries are under way that are explained, so that others look
-// for no trace.
+// explaining counts the explained queries in progress, so that without any, queries need not look for a trace.
 var explaining atomic.Int64
 
-// trace is what policy did to a query that is explained. It belongs to that query.
+// trace is what policy did with an explained query. It belongs to that query.
 type trace struct {
-	// handler is the one that the query reached, nil before, and set what it was held
-	// against; nil where no generation was ready.
+	// handler is the one that the query reached, nil before, and set the set applied to it; nil if no generation
+	// was ready.
 	handler *RPZ
 	set     *set
 	// hits are the rules that matched, in the order of the search: the last one decided,
@@ -24,7 +23,7 @@ type trace struct {
 	failure string
 }
 
-// traced is a rule that matched, at a name of the chain.
+// traced is a rule that matched, with the name of the chain that it matched.
 type traced struct {
 	hit
 	name string
@@ -32,8 +31,8 @@ type traced struct {
 
 type traceKey struct{}
 
-// traced returns the set that a query is held against, and its trace where it is
-// explained: the set then has the zones that are disabled, too.
+// traced returns the set for a query, and its trace if the query is explained: the set then also has the disabled
+// zones.
 func (h *RPZ) traced(ctx context.Context, s *set) (*set, *trace) {
 	t, _ := ctx.Value(traceKey{}).(*trace)
 	if t == nil || s == nil {
@@ -43,12 +42,12 @@ func (h *RPZ) traced(ctx context.Context, s *set) (*set, *trace) {
 	return t.set, t
 }
 
-// note keeps a hit at the name.
+// note records a hit at the name.
 func (t *trace) note(h *hit, name string) {
 	t.hits = append(t.hits, traced{*h, policyzone.Canonical(name)})
 }
 
-// failed keeps why policy could not be applied. The nil trace keeps nothing.
+// failed records why policy could not be applied. The nil trace records nothing.
 func (t *trace) failed(why string) {
 	if t != nil {
 		t.failure = why

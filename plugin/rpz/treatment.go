@@ -2,24 +2,24 @@ package rpz
 
 import "time"
 
-// treatment is how the matches of a zone are treated. The block sets it for all its
-// zones; what a zone sets for itself wins.
+// treatment is how matches in a zone are treated. The block sets it for all its zones; a zone's own settings
+// override it.
 type treatment struct {
-	// recursiveOnly has queries without RD pass the zone by.
+	// recursiveOnly makes queries without RD skip the zone.
 	recursiveOnly bool
-	// addSOA adds the zone's SOA to the answers that it changed.
+	// addSOA adds the zone's SOA to the answers that the zone changed.
 	addSOA bool
 	// maxTTL bounds the TTLs of its local data; whole seconds.
 	maxTTL time.Duration
 }
 
-// ownTreatment is what a zone sets for itself; nil where the block's setting holds.
+// ownTreatment holds a zone's own settings; nil where the block's setting applies.
 type ownTreatment struct {
 	recursiveOnly, addSOA *bool
 	maxTTL                *time.Duration
 }
 
-// over returns the block's treatment with what the zone sets for itself.
+// over returns the block's treatment, overridden by the zone's own settings.
 func (o *ownTreatment) over(block treatment) treatment {
 	return treatment{
 		recursiveOnly: either(o.recursiveOnly, block.recursiveOnly),

@@ -2,12 +2,12 @@ package rpz
 
 import "github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 
-// ZoneFile is what the file of a policy zone holds.
+// ZoneFile is the content of a policy zone's file.
 type ZoneFile struct {
-	// Rules is the number of rules that are used.
+	// Rules is the number of usable rules.
 	Rules int
-	// Faults name the rules that cannot be used, and Doubts those that are used and may
-	// not do what is meant, each with its file and line, in the file's order.
+	// Faults name the unusable rules, and Doubts the usable ones that may not do what is meant, each with its file
+	// and line, in the file's order.
 	Faults, Doubts []error
 }
 
@@ -32,6 +32,6 @@ func ReadZone(path, zone string) (ZoneFile, error) {
 	return f, nil
 }
 
-// ZoneName returns the name of the policy zone in the file: the owner of its SOA. Where
-// the file says it nowhere, as it need not, that is "rpz.".
+// ZoneName returns the name of the policy zone in the file: the owner of its SOA. If the file does not state it,
+// which is allowed, that is "rpz.".
 func ZoneName(path string) (string, error) { return policyzone.Origin(path) }
