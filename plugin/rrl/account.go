@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/imputed"
 )
 
-// kind is what an answer is, of which each has a rate.
+// kind is the kind of an answer; each kind has its own rate.
 type kind uint8
 
 const (
@@ -23,14 +23,14 @@ const (
 // String returns the label of limited_total.
 func (k kind) String() string { return [...]string{"responses", "nxdomains", "errors"}[k] }
 
-// said is what an answer says: two that say the same are one.
+// said identifies an answer: two answers with the same value count as one.
 type said struct {
 	kind  kind
 	name  string
-	qtype uint16 // 0 for what does not depend on it
+	qtype uint16 // 0 if the answer does not depend on it
 }
 
-// saidBy returns what the reply says.
+// saidBy returns the identity of the reply.
 func saidBy(reply *dns.Msg, question *dns.Question, note *imputed.Note) said {
 	switch {
 	case note.Absent:
@@ -49,13 +49,12 @@ func saidBy(reply *dns.Msg, question *dns.Question, note *imputed.Note) said {
 	}
 	s.qtype = 0
 	if len(reply.Ns) > 0 && reply.Ns[0].Header().Rrtype == dns.TypeNS {
-		s.name = reply.Ns[0].Header().Name // a referral, which all names below have
+		s.name = reply.Ns[0].Header().Name // a referral, which is the same for all names below
 	}
 	return s
 }
 
-// zoneOf returns the zone whose SOA proves that a name does not exist; the root where
-// none does.
+// zoneOf returns the zone whose SOA proves that a name does not exist, or the root if there is no SOA.
 func zoneOf(reply *dns.Msg) string {
 	for _, rr := range reply.Ns {
 		if rr.Header().Rrtype == dns.TypeSOA {
@@ -65,15 +64,15 @@ func zoneOf(reply *dns.Msg) string {
 	return "."
 }
 
-// maxName is how many octets of a name's end tell accounts apart: of nearly all names all.
+// maxName is how many octets at a name's end distinguish accounts, which covers nearly all names whole.
 const maxName = 128 - 16 - 3
 
-// alike makes both cases of each letter one, in eight octets at once. That some other
-// signs become one too does not matter: hostnames do not have them.
+// alike makes both cases of each letter the same, in eight octets at once. It also merges some other characters,
+// which hostnames do not contain.
 const alike = 0x2020202020202020
 
-// hash is that of the account for what is said to a network. Its seed is secret: nobody
-// can make up names whose accounts are in one line of the table.
+// hash returns the hash of the account for an answer to a network. Its seed is secret: nobody can choose names
+// whose accounts fall into one line of the table.
 func (s *said) hash(seed maphash.Seed, network netip.Addr) uint64 {
 	var buf [16 + 3 + maxName]byte
 	addr := network.As16()

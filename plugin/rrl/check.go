@@ -12,7 +12,7 @@ import (
 func Check(path string) (faults []error) {
 	all, err := blocks.Read(path)
 	if err != nil {
-		return nil // who checks the Corefile as a whole says so
+		return nil // the check of the whole Corefile reports this
 	}
 	for _, block := range all {
 		tokens := block.Tokens["rrl"]

@@ -13,11 +13,10 @@ var limited = promauto.NewCounterVec(prometheus.CounterOpts{
 	Help:      "Answers beyond a limit, by its kind and what became of them.",
 }, []string{"kind", "action"})
 
-// counters are resolved once: looking one up by its labels costs more than to limit.
+// counters are resolved once: looking one up by its labels costs more than limiting an answer.
 type counters [kinds][slip + 1]prometheus.Counter
 
-// countersOf returns the counters by kind and verdict; with reportOnly every verdict
-// comes to the same.
+// countersOf returns the counters by kind and verdict. With reportOnly, all verdicts have the same effect.
 func countersOf(reportOnly bool) (c counters) {
 	for k := range kinds {
 		for v, action := range map[verdict]string{drop: "dropped", slip: "slipped"} {

@@ -16,7 +16,7 @@ import (
 
 // settings are those of one block.
 type settings struct {
-	// perSecond is how many answers a second an account has, by kind; 0 for no limit.
+	// perSecond is how many answers per second an account may get, by kind; 0 for no limit.
 	perSecond [kinds]int
 	// window is in seconds.
 	window int
@@ -24,20 +24,20 @@ type settings struct {
 	// bits4 and bits6 are the lengths of a network's prefix.
 	bits4, bits6 int
 	exempt       []netip.Prefix
-	// size is how many accounts there are at least.
+	// size is the least number of accounts.
 	size       int
 	reportOnly bool
 }
 
-// unset is the rate of a kind that has no key of its own.
+// unset is the rate of a kind without its own key.
 const unset = -1
 
 func defaults() *settings {
 	return &settings{perSecond: [kinds]int{50, unset, unset}, window: 15, slip: 2, bits4: 24, bits6: 56, size: 100_000}
 }
 
-// keys are the directives of the block. Each takes its arguments, and says what is
-// wrong with them; parse adds the line.
+// keys are the directives of the block. Each parses its arguments and returns what is wrong with them; parse adds
+// the line.
 var keys = map[string]func(*settings, []string) error{
 	"responses-per-second": func(s *settings, args []string) error { return number(&s.perSecond[responses], args, 0, 10_000) },
 	"nxdomains-per-second": func(s *settings, args []string) error { return number(&s.perSecond[nxdomains], args, 0, 10_000) },
@@ -51,10 +51,10 @@ var keys = map[string]func(*settings, []string) error{
 	"report-only":          (*settings).parseReportOnly,
 }
 
-// repeatable keys add up; any other may be given once.
+// repeatable keys add up; any other may appear once.
 var repeatable = []string{"exempt"}
 
-// parse reads the block; a block that is not right is an error with its line.
+// parse reads the block. An error names the line.
 func parse(c *caddy.Controller) (*settings, error) {
 	s := defaults()
 	lines := map[string]int{}
@@ -83,7 +83,7 @@ func parse(c *caddy.Controller) (*settings, error) {
 	return s, nil
 }
 
-// parseKey reads a key; lines are where keys are.
+// parseKey reads a key; lines are the positions of the keys.
 func (s *settings) parseKey(c *caddy.Controller, lines map[string]int) error {
 	key := c.Val()
 	set, known := keys[key]

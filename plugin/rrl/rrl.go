@@ -24,12 +24,12 @@ type rrl struct {
 
 	exempt       []netip.Prefix
 	bits4, bits6 int
-	// limits are nil for kinds that have none.
+	// limits are nil for kinds without one.
 	limits     [kinds]*limit
 	reportOnly bool
-	// quic is set where UDP may carry more than plain DNS.
+	// quic is set if UDP may carry more than plain DNS.
 	quic bool
-	// cookies are those of the block's nearcast; nil where it has none.
+	// cookies are those of the block's nearcast; nil if it has none.
 	cookies *cookie.Jar
 
 	seed     maphash.Seed
@@ -60,7 +60,7 @@ func (r *rrl) ServeDNS(ctx context.Context, w dns.ResponseWriter, m *dns.Msg) (i
 		return plugin.NextOrFailure(r.Name(), r.next, ctx, w, m)
 	}
 	if imputed.Within(ctx) {
-		// One that the server asks itself on behalf of a client: what that is sent is limited.
+		// This is a query that the server makes on behalf of a client: what the client is sent is limited.
 		return plugin.NextOrFailure(r.Name(), r.next, imputed.Own(ctx), w, m)
 	}
 	from := client.Source(w.RemoteAddr())
@@ -69,8 +69,8 @@ func (r *rrl) ServeDNS(ctx context.Context, w dns.ResponseWriter, m *dns.Msg) (i
 	}
 	e := scratch.Beside[exchange](ctx, m)
 	e.ResponseWriter, e.rrl, e.query, e.from, e.ctx.Context = w, r, m, from, ctx
-	// Not by plugin.NextOrFailure, whose writer would note for the plugins before this one
-	// who wrote, and be hidden from them by this one's.
+	// This does not use plugin.NextOrFailure, whose writer would record for the plugins in front which plugin wrote
+	// the reply, and which this plugin's writer would hide from them.
 	rcode, err := r.next.ServeDNS(&e.ctx, e, m)
 	if plugin.ClientWrite(rcode) {
 		return rcode, err
@@ -78,7 +78,7 @@ func (r *rrl) ServeDNS(ctx context.Context, w dns.ResponseWriter, m *dns.Msg) (i
 	return e.refuse(rcode, err)
 }
 
-// forgeable reports whether nobody has shown that the query is from where it says.
+// forgeable reports whether the query's source address is unproven.
 func (r *rrl) forgeable(ctx context.Context, w dns.ResponseWriter) bool {
 	if _, ok := w.RemoteAddr().(*net.UDPAddr); ok && !r.quic {
 		return true
@@ -86,7 +86,7 @@ func (r *rrl) forgeable(ctx context.Context, w dns.ResponseWriter) bool {
 	return udp.Plain(ctx, w)
 }
 
-// trusts reports whether the query is not limited.
+// trusts reports whether the query is exempt from limits.
 func (r *rrl) trusts(from netip.Addr, m *dns.Msg) bool {
 	for _, p := range r.exempt {
 		if p.Contains(from) {
@@ -104,7 +104,7 @@ func (r *rrl) trusts(from netip.Addr, m *dns.Msg) bool {
 	return r.cookies.Secrets().Judge(option, from, now).Standing == cookie.Valid
 }
 
-// judge debits the network for a reply.
+// judge charges a reply to the network.
 func (r *rrl) judge(from netip.Addr, s said) verdict {
 	l := r.limits[s.kind]
 	if l == nil {
@@ -116,7 +116,7 @@ func (r *rrl) judge(from netip.Addr, s said) verdict {
 	}
 	network, err := from.Prefix(bits)
 	if err != nil {
-		return within // nobody knows who asks
+		return within // the client is unknown
 	}
 	v := r.accounts.debit(s.hash(r.seed, network.Addr()), l)
 	if v == within {
@@ -129,8 +129,7 @@ func (r *rrl) judge(from netip.Addr, s said) verdict {
 	return v
 }
 
-// exchange is one query that may be limited: it is the writer and the context of the
-// plugins that answer.
+// exchange is one query that may be limited. It is the writer and the context for the plugins that answer.
 type exchange struct {
 	dns.ResponseWriter
 	ctx   imputed.Context
@@ -159,7 +158,7 @@ func (e *exchange) Write(data []byte) (int, error) {
 	return len(data), e.WriteMsg(reply)
 }
 
-// refuse judges an error that CoreDNS would write: where it may, it is returned.
+// refuse judges an error that CoreDNS would write, and returns it if it may be sent.
 func (e *exchange) refuse(rcode int, err error) (int, error) {
 	switch e.rrl.judge(e.from, said{kind: failures}) {
 	case within:

@@ -1,8 +1,8 @@
-// Package rrl is a CoreDNS plugin that limits how often one answer is sent to one
-// network over UDP, whose queries may be forged.
+// Package rrl is a CoreDNS plugin that limits how often one answer is sent to one network over UDP, where queries
+// may be forged.
 //
-// A handler wraps the writer of each query that may be limited, and judges the reply
-// that is written. Nothing runs beside queries, and nothing grows.
+// A handler wraps the writer of each query that may be limited, and judges the reply when it is written. It runs no
+// goroutines and has fixed memory.
 package rrl
 
 import (

@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// table holds accounts, and never grows. Its methods may be called by any goroutine,
-// and take no lock.
+// table holds accounts, and never grows. Its methods are safe for concurrent use and take no lock.
 type table struct {
-	// lines are as long as what processors keep together: one query touches one of them.
+	// lines have the size of a processor's cache line: one query touches one of them.
 	lines [][perLine]atomic.Uint64
 	mask  uint64
-	// began is when the table was made; times are since then.
+	// began is when the table was made; times are relative to it.
 	began time.Time
 }
 
@@ -24,10 +23,9 @@ func newTable(accounts int) *table {
 	return &table{lines: make([][perLine]atomic.Uint64, n), mask: uint64(n - 1), began: time.Now()}
 }
 
-// An account is one word: a tag that tells the accounts of a line apart, how many
-// answers were limited since the last that slipped, and the time at which the account
-// owes nothing any more. That time is what a leaky bucket comes to: each answer puts it
-// off, by a second divided by the rate.
+// An account is one word: a tag that distinguishes the accounts of a line, the number of answers limited since the
+// last one that slipped, and the time at which the account is paid off. That time implements a leaky bucket: each
+// answer moves it later, by a second divided by the rate.
 const (
 	timeBits  = 40
 	countBits = 4
@@ -37,30 +35,30 @@ const (
 	countMask = 1<<countBits - 1
 )
 
-// unit is that of an account's times. They begin again after 127 days, and a debt that
-// is more than there can be is an old account's.
+// unit is the unit of an account's times. They wrap around after 127 days, and a debt larger than the possible
+// maximum marks an old account.
 const unit = 10 * time.Microsecond
 
 const perSecond = int64(time.Second / unit)
 
-// late is for how long a query can be held up once it has read the clock: others may have
-// put the account's time off meanwhile.
+// late is how long a query may be delayed after it has read the clock: others may have moved the account's time
+// meanwhile.
 const late = 60 * perSecond
 
-// limit is what accounts of one kind have.
+// limit is the limit for accounts of one kind.
 type limit struct {
-	// each is how long an account pays for one answer, and most what it can owe, in units.
+	// each is how long an account takes to pay for one answer, and most is what it can owe, in units.
 	each, most int64
 	slip       uint64
 }
 
-// limitOf returns the limit of so many answers a second, which is not 0. A debt of more
-// than a second's answers is too much, and one of window seconds more than these the most.
+// limitOf returns the limit for a rate of answers per second, which is not 0. A debt over one second's answers is
+// too much, and the largest debt is that and window seconds' answers.
 func limitOf(rate, window, slip int) limit {
 	return limit{each: perSecond / int64(rate), most: int64(window+1) * perSecond, slip: uint64(slip)} //nolint:gosec // is 0 to 10
 }
 
-// verdict is what is to become of an answer.
+// verdict is what happens to an answer.
 type verdict uint8
 
 const (
@@ -69,7 +67,7 @@ const (
 	slip
 )
 
-// debit has the account of a hash owe one answer more, and says whether that is too much.
+// debit adds one answer to the debt of a hash's account, and reports whether that is too much.
 func (t *table) debit(hash uint64, l *limit) verdict {
 	line := &t.lines[hash&t.mask]
 	tag := hash >> (64 - tagBits)
@@ -93,8 +91,7 @@ func (t *table) debit(hash uint64, l *limit) verdict {
 	}
 }
 
-// find returns the account of the tag, or that which is to make room for it: the one
-// that owes the least, and is not mine.
+// find returns the account with the tag, or the account to replace: the one that owes the least and is not mine.
 func find(line *[perLine]atomic.Uint64, tag uint64, now, most int64) (slot int, word uint64, mine bool) {
 	for i := range line {
 		if w := line[i].Load(); w>>(timeBits+countBits) == tag && w != 0 {
@@ -111,7 +108,7 @@ func find(line *[perLine]atomic.Uint64, tag uint64, now, most int64) (slot int, 
 	return slot, word, false
 }
 
-// debtOf returns for how long the account still pays.
+// debtOf returns how long the account takes to pay its debt.
 func debtOf(word uint64, now, most int64) int64 {
 	const half = 1 << (timeBits - 1)
 	d := (int64(word&timeMask)-now+half)&timeMask - half
