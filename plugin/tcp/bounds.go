@@ -2,27 +2,27 @@ package tcp
 
 import "syscall"
 
-// bounds are how many connections there may be. What is zero has its default.
+// bounds are the limits on the number of connections. Zero means the default.
 type bounds struct {
-	// all are those of the process, and network those of one network.
+	// all is the limit for the process, and network that for one network.
 	all, network int
 	// v4 and v6 are the lengths of a network's prefix.
 	v4, v6 int
 }
 
 const (
-	// mostByDefault needs some 25 MB, or 200 MB where all use TLS: what a container for
-	// a resolver has to spare.
+	// mostByDefault takes about 25 MB, or 200 MB if all connections use TLS: what a container for a resolver can
+	// spare.
 	mostByDefault = 4096
-	// share is what one network may have of all.
+	// share is the part of all that one network may have.
 	share = 4
-	// queriesByDefault bounds what one connection is good for: a resolver that forwards
-	// over it notices nothing, and one that should come again elsewhere does.
+	// queriesByDefault bounds how many queries one connection may carry: a resolver that forwards over it notices
+	// nothing, and one that should move to another server does so.
 	queriesByDefault = 10_000
 )
 
-// complete sets what is not set: files are how many the process may open, of which
-// probes, upstreams, the admin socket and what is written keep half.
+// complete sets the unset bounds. files is how many the process may open; half of them remain for probes,
+// upstreams, the admin socket and writing.
 func (b bounds) complete(files int) bounds {
 	if b.all == 0 {
 		b.all = max(min(files/2, mostByDefault), 1)
@@ -36,8 +36,8 @@ func (b bounds) complete(files int) bounds {
 	return b
 }
 
-// fitting is how many connections there may be whatever the bounds say, so that a third
-// of the files is left for the rest. The limit may be lowered while the server runs.
+// fitting is how many connections there may be, whatever the bounds say, so that a third of the files remains for
+// other uses. The limit on files may be lowered while the server runs.
 func fitting(files int) int { return max(files-files/3, 1) }
 
 // openFiles is how many files the process may open.

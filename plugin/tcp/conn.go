@@ -10,33 +10,32 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 
-// takeWithin is how long a client may need to take one message, of at most 64 kB: what
-// is slower only holds a place.
+// takeWithin is how long a client may need to read one message, of at most 64 kB: a slower client only blocks a
+// slot.
 const takeWithin = time.Minute
 
-// began is what times of connections count from.
+// began is the time from which times of connections are counted.
 var began = time.Now()
 
-// conn is a connection of a client's.
+// conn is a client's connection.
 type conn struct {
 	net.Conn
 	server  *server
 	network netip.Prefix
-	// at is the place in the table, which guards it; negative for none.
+	// at is its place in the table, guarded by the table; negative for none.
 	at int
 	// answered is when something was last written, or the connection was accepted, in
 	// nanoseconds since began.
 	answered atomic.Int64
 	end      sync.Once
 
-	// leaving is set once the server wants to read no more.
+	// leaving is set once the server reads no more queries.
 	leaving atomic.Bool
 	// asking is set from the first octet of a query to the end of its answer.
 	asking atomic.Bool
-	// until is when the client is taken to have nothing more to ask; it belongs to who
-	// reads.
+	// until is when the client is assumed to have no further query; it belongs to the reader.
 	until time.Time
-	// resumed is set until the connection's first reading after a reload.
+	// resumed is set until the connection's first read after a reload.
 	resumed bool
 }
 
@@ -73,7 +72,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// SetReadDeadline implements net.Conn. A server that stops sets one that is over.
+// SetReadDeadline implements net.Conn. A server that stops sets a deadline in the past.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	switch {
 	case t.Before(time.Now()):
@@ -81,7 +80,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	case c.resumed:
 		c.resumed = false
 		if t.Before(c.until) {
-			t = c.until // the server takes it for one that has just been opened
+			t = c.until // the server takes the connection for a new one
 		}
 	default:
 		c.until = t
@@ -89,8 +88,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// Close implements net.Conn. One on which nothing is under way goes to the server that
-// comes after one that stops.
+// Close implements net.Conn. When the server stops, it passes an idle connection to its successor.
 func (c *conn) Close() error {
 	var err error
 	c.end.Do(func() {
@@ -103,10 +101,10 @@ func (c *conn) Close() error {
 	return err
 }
 
-// cut closes a connection that has to give way.
-func (c *conn) cut() { c.end.Do(func() { _ = c.Conn.Close() }) } // who reads it sees that it is closed
+// cut closes a connection to make room.
+func (c *conn) cut() { c.end.Do(func() { _ = c.Conn.Close() }) } // the reader sees that it is closed
 
-// resume returns the connection as the next server has it.
+// resume returns the connection in the state that the next server expects.
 func (c *conn) resume(s *server) *conn {
 	next := &conn{Conn: c.Conn, server: s, network: c.network, at: -1, until: c.until, resumed: true}
 	next.answered.Store(c.answered.Load())

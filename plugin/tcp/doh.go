@@ -19,13 +19,13 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
-// front stands before one of CoreDNS's servers over HTTPS or HTTP/3. It refuses requests
-// that are not DNS (RFC 8484, section 4), and has queries read as wire.Readable has them.
+// front stands before one of CoreDNS's servers over HTTPS or HTTP/3. It refuses requests that are not DNS (RFC
+// 8484, section 4), and applies wire.Readable to queries.
 type front struct {
 	http.Handler
-	// valid says whether the path is one of DNS.
+	// valid reports whether the path is a DNS path.
 	valid func(*http.Request) bool
-	// responses count what CoreDNS does, by server and status.
+	// responses counts like CoreDNS, by server and status.
 	responses *prometheus.CounterVec
 	server    string
 }
@@ -88,7 +88,7 @@ func (f *front) refuse(w http.ResponseWriter, status int) {
 	f.responses.WithLabelValues(f.server, strconv.Itoa(status)).Inc()
 }
 
-// take reads the query of a POST. It returns the status with which it is refused, or 200.
+// take reads the query of a POST. It returns 200, or the status with which to refuse it.
 func (f *front) take(w http.ResponseWriter, r *http.Request) int {
 	switch {
 	case !isMessage(r.Header["Content-Type"]):
@@ -112,9 +112,8 @@ func (f *front) take(w http.ResponseWriter, r *http.Request) int {
 	return http.StatusOK
 }
 
-// isMessage reports whether the fields of Content-Type are one, of a DNS message: type and
-// subtype in any case, and parameters, of which there are none that mean anything (RFC
-// 9110, sections 5.3 and 8.3.1; RFC 8484, section 6).
+// isMessage reports whether the Content-Type fields are one field for a DNS message: type and subtype in any case,
+// and any parameters, none of which has a meaning (RFC 9110, sections 5.3 and 8.3.1; RFC 8484, section 6).
 func isMessage(fields []string) bool {
 	if len(fields) != 1 {
 		return false
@@ -123,8 +122,7 @@ func isMessage(fields []string) bool {
 	return equalASCII(strings.Trim(mediaType, " \t"), doh.MimeType)
 }
 
-// isCoded reports whether the content is coded: with identity it is not (RFC 9110, section
-// 8.4.1).
+// isCoded reports whether the content has a coding; identity is none (RFC 9110, section 8.4.1).
 func isCoded(fields []string) bool {
 	for _, field := range fields {
 		for coding := range strings.SplitSeq(field, ",") {
@@ -136,8 +134,8 @@ func isCoded(fields []string) bool {
 	return false
 }
 
-// equalASCII reports whether s is the text but for the case of ASCII letters: strings.EqualFold
-// takes others for them.
+// equalASCII reports whether s equals the text, ignoring the case of ASCII letters. strings.EqualFold would also
+// match other characters.
 func equalASCII(s, text string) bool {
 	if len(s) != len(text) {
 		return false
@@ -157,8 +155,8 @@ func lowerASCII(c byte) byte {
 	return c
 }
 
-// readableURL changes the one query of a GET; CoreDNS refuses another number, and what
-// is not base64.
+// readableURL changes the query of a GET if there is exactly one; CoreDNS refuses any other number, and invalid
+// base64.
 func readableURL(r *http.Request) {
 	values := r.URL.Query()
 	if len(values["dns"]) != 1 || len(values["dns"][0]) > base64.RawURLEncoding.EncodedLen(dns.MaxMsgSize) {

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// heritage is what a server takes over from the one that it replaces at a reload.
+// heritage is what a server takes over from its predecessor at a reload.
 type heritage struct {
 	// serves is closed once the server accepts connections.
 	serves chan struct{}
 
 	mu sync.Mutex
-	// accepting is the socket that is interrupted for what is left; nil where the server
-	// takes nothing over, or has stopped.
+	// accepting is the socket to interrupt when a connection is passed on; nil if the server takes nothing over, or
+	// has stopped.
 	accepting *net.TCPListener
 	left      []*conn
 }
 
-// heirs are the servers that have taken the place of another, by address.
+// heirs are the servers that have replaced another one, by address.
 var heirs = registry{of: map[string]*server{}}
 
 type registry struct {
@@ -38,7 +38,7 @@ func (r *registry) get(addr string) *server {
 	return r.of[addr]
 }
 
-// forget takes the server out, if it is in.
+// forget removes the server, if it is there.
 func (r *registry) forget(s *server) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -47,11 +47,10 @@ func (r *registry) forget(s *server) {
 	}
 }
 
-// beginsWithin is how long a server that was made may need until it serves. One of a
-// configuration that failed never does.
+// beginsWithin is how long a new server may need until it serves. A server of a failed configuration never does.
 const beginsWithin = time.Second
 
-// bequeath leaves a connection to the server that takes this one's place, if there is one.
+// bequeath passes a connection to the server's successor, if there is one.
 func (s *server) bequeath(c *conn) bool {
 	heir := heirs.get(s.Address())
 	if _, tcp := c.Conn.(*net.TCPConn); !tcp || !s.plain || heir == nil || heir == s || !heir.plain {
@@ -65,7 +64,7 @@ func (s *server) bequeath(c *conn) bool {
 	}
 }
 
-// open has what is left accepted beside what comes by the socket.
+// open accepts connections that are passed on, beside those from the socket.
 func (s *server) open(l net.Listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +72,7 @@ func (s *server) open(l net.Listener) {
 	close(s.serves)
 }
 
-// past interrupts who waits.
+// past interrupts a waiting Accept.
 var past = time.Unix(1, 0)
 
 // inherit takes a connection over.
@@ -87,14 +86,13 @@ func (s *server) inherit(c *conn) bool {
 	return true
 }
 
-// next returns a connection that was left; nil where there is none, and the socket may
-// be waited for.
+// next returns a connection that was passed on, or nil if there is none and the socket may be waited for.
 func (s *server) next() *conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.left) == 0 {
 		if s.accepting != nil {
-			_ = s.accepting.SetDeadline(time.Time{}) // a socket that is closed says so when it is waited for
+			_ = s.accepting.SetDeadline(time.Time{}) // waiting for a closed socket returns an error
 		}
 		return nil
 	}
@@ -103,7 +101,7 @@ func (s *server) next() *conn {
 	return c
 }
 
-// stop closes what nobody accepts any more.
+// stop closes connections that nobody accepts any more.
 func (s *server) stop() {
 	heirs.forget(s)
 	s.mu.Lock()

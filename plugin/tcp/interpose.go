@@ -9,10 +9,10 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
-// interpose has the servers of a configuration made through us. Neither CoreDNS nor
-// caddy has a place for that: caddy asks the context of its instance for them, plugins
-// ask the context for what only CoreDNS's own type has, and both is one field. So it is
-// changed after the last directive, and changed back before anybody looks again.
+// interpose makes a configuration's servers through this package. Neither CoreDNS nor caddy has a hook for that:
+// caddy asks the context of its instance for them, plugins ask the context for what only CoreDNS's own type has,
+// and both are the same field. So the field is changed after the last directive, and changed back before anything
+// reads it again.
 func interpose(ctx caddy.Context) error {
 	for _, i := range caddy.Instances() {
 		place, err := field[caddy.Context](i, "context")
@@ -27,7 +27,7 @@ func interpose(ctx caddy.Context) error {
 	return fmt.Errorf("tcp: the configuration is of no instance of the server")
 }
 
-// field returns a field, exported or not, of what owner points to.
+// field returns a field, exported or not, of the struct that owner points to.
 func field[T any](owner any, name string) (*T, error) {
 	f := reflect.ValueOf(owner).Elem().FieldByName(name)
 	if !f.IsValid() || f.Type() != reflect.TypeFor[T]() {
@@ -77,8 +77,8 @@ func (m *maker) MakeServers() ([]caddy.Server, error) {
 	return servers, nil
 }
 
-// loosen takes away bounds of CoreDNS's own that turn new clients away, where the
-// Corefile does not set them, and bounds queries, which CoreDNS does not.
+// loosen removes CoreDNS's own bounds that reject new clients, unless the Corefile sets them. It also bounds
+// queries, which CoreDNS does not.
 func loosen(c *dnsserver.Config) {
 	unset := func(bound **int, n int) {
 		if *bound == nil {
@@ -90,7 +90,7 @@ func loosen(c *dnsserver.Config) {
 	unset(&c.MaxGRPCConnections, 0)
 }
 
-// bounds returns those of the configuration.
+// bounds returns the bounds of the configuration.
 func (m *maker) bounds() bounds {
 	files := openFiles()
 	m.instance.StorageMu.RLock()

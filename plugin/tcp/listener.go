@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// listener accepts within the bounds.
+// listener accepts connections within the bounds.
 type listener struct {
 	net.Listener
 	server *server
@@ -44,7 +44,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// exhausted reports whether the process or the machine can open no more.
+// exhausted reports whether the process or the machine cannot open more files.
 func exhausted(err error) bool {
 	for _, none := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, none) {
@@ -54,11 +54,11 @@ func exhausted(err error) bool {
 	return false
 }
 
-// rest is how long accepting rests where nothing can be opened: what waits in the
-// kernel waits, and no processor is spent on asking for it.
+// rest is how long to pause accepting when no file can be opened: clients wait in the kernel, and retries cost no
+// processor time.
 const rest = 100 * time.Millisecond
 
-// relieve makes room, and waits a moment for it.
+// relieve makes room, and waits briefly for it.
 func (l *listener) relieve(err error) {
 	rarely.Printf(netip.Addr{}, "files", "%s: %v; the connection idle longest is closed; allow the process more files, or tcp fewer connections", l.server.Address(), err)
 	connections.cut()

@@ -17,7 +17,7 @@ var (
 	}, []string{"bound"})
 )
 
-// bound is why a connection is closed for another.
+// bound is the bound for which a connection is closed.
 type bound string
 
 const (

@@ -13,13 +13,13 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/blocks"
 )
 
-// line is one tcp line.
+// line is one tcp directive.
 type line struct {
 	at arguments.Position
 	bounds
 }
 
-// keys take the arguments of what stands in the braces.
+// keys parse the arguments of the keys in braces.
 var keys = map[string]func(*bounds, []string) error{
 	"connections": func(b *bounds, args []string) (err error) {
 		if len(args) != 1 {
@@ -43,7 +43,7 @@ var keys = map[string]func(*bounds, []string) error{
 	},
 }
 
-// mostConnections is more than one process serves.
+// mostConnections is more than one process can serve.
 const mostConnections = 1_000_000
 
 func number(arg string, least, most int) (int, error) {
@@ -54,7 +54,7 @@ func number(arg string, least, most int) (int, error) {
 	return n, nil
 }
 
-// parseLine reads tcp { ... }; what it does not set is as by default.
+// parseLine reads tcp { ... }; unset keys have their defaults.
 func parseLine(c *caddy.Controller) (line, error) {
 	l := line{}
 	for c.Next() {
@@ -107,12 +107,12 @@ func (l *line) parseKey(c *caddy.Controller, seen map[string]bool) error {
 	return nil
 }
 
-// Check reads the tcp lines of a Corefile with the server's own parser, and starts
-// nothing. It returns what would keep the server from starting.
+// Check reads the tcp lines of a Corefile with the server's own parser. It starts nothing. It returns what would
+// keep the server from starting.
 func Check(path string) (faults []error) {
 	all, err := blocks.Read(path)
 	if err != nil {
-		return nil // who checks the Corefile as a whole says so
+		return nil // the check of the whole Corefile reports this
 	}
 	var first *line
 	for _, block := range all {

@@ -10,8 +10,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/perclient"
 )
 
-// private has a server over HTTPS give no shared cache what depends on who asks. CoreDNS
-// allows all caches to keep every answer for as long as its TTL.
+// private makes a server over HTTPS tell shared caches not to store answers that depend on the client. CoreDNS lets
+// all caches keep every answer for its TTL.
 func private(of caddy.GracefulServer) error {
 	switch of := of.(type) {
 	case *dnsserver.ServerHTTPS:

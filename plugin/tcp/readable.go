@@ -17,24 +17,23 @@ import (
 	"github.com/nearcast/nearcast/plugin/internal/wire"
 )
 
-// The servers that CoreDNS makes read queries as wire.Readable has them. CoreDNS makes
-// each dns.Server as it begins to serve, with no place for a dns.DecorateReader: it is
-// put there before the server reads.
+// The servers that CoreDNS makes read queries through wire.Readable. CoreDNS makes each dns.Server only when it
+// begins to serve, with no hook for a dns.DecorateReader, so it is inserted before the server reads.
 
-// dnsServers are the servers over TCP and UDP of one of CoreDNS's, and the lock that
-// guards them; nil for a server of another protocol.
+// dnsServers are the TCP and UDP servers within a CoreDNS server, and the lock that guards them; nil for a server
+// of another protocol.
 type dnsServers struct {
 	mu  *sync.Mutex
 	all *[2]*dns.Server
 }
 
-// The places of dnsServers.all, as CoreDNS has them.
+// The indexes of dnsServers.all, as in CoreDNS.
 const (
 	overTCP = iota
 	overUDP
 )
 
-// dnsServersOf finds the servers of miekg/dns in one of CoreDNS's.
+// dnsServersOf finds the miekg/dns servers in a CoreDNS server.
 func dnsServersOf(of caddy.GracefulServer) (*dnsServers, error) {
 	var s *dnsserver.Server
 	switch of := of.(type) {
@@ -53,8 +52,7 @@ func dnsServersOf(of caddy.GracefulServer) (*dnsServers, error) {
 	return &dnsServers{mu, all}, err
 }
 
-// readable is a listener whose server has its reader decorated before the first
-// connection is there to be read.
+// readable is a listener that decorates its server's reader before the first connection can be read.
 type readable struct {
 	net.Listener
 	servers *dnsServers
@@ -72,9 +70,8 @@ func (l *readable) Accept() (net.Conn, error) {
 	return l.Listener.Accept()
 }
 
-// ServePacket implements caddy.UDPServer. A server over UDP asks for its reader before
-// it does anything else: CoreDNS's is made for a socket with nothing to read, and one
-// that is like it but for its reader serves.
+// ServePacket implements caddy.UDPServer. A UDP server asks for its reader before anything else. So CoreDNS's
+// server is started on a socket with nothing to read, and then an equal server with another reader serves.
 func (s *server) ServePacket(p net.PacketConn) error {
 	if s.servers == nil || !s.plain {
 		return s.GracefulServer.ServePacket(p)
@@ -98,7 +95,7 @@ func (s *server) ServePacket(p net.PacketConn) error {
 	return serves.ActivateAndServe()
 }
 
-// nothing is a net.PacketConn without anything to read.
+// nothing is a net.PacketConn with nothing to read.
 type nothing struct {
 	local   net.Addr
 	stopped atomic.Bool
@@ -121,8 +118,7 @@ func (n *nothing) LocalAddr() net.Addr { return n.local }
 // SetDeadline implements net.PacketConn.
 func (*nothing) SetDeadline(time.Time) error { return nil }
 
-// SetReadDeadline implements net.PacketConn. A server that is stopped sets one that
-// has passed.
+// SetReadDeadline implements net.PacketConn. A server that is being stopped sets a deadline in the past.
 func (n *nothing) SetReadDeadline(t time.Time) error {
 	if t.Before(time.Now()) {
 		n.stopped.Store(true)
@@ -133,7 +129,7 @@ func (n *nothing) SetReadDeadline(t time.Time) error {
 // SetWriteDeadline implements net.PacketConn.
 func (*nothing) SetWriteDeadline(time.Time) error { return nil }
 
-// gRPC's servers are made of a description that all share.
+// gRPC's servers are made from a description that all of them share.
 func init() {
 	for i := range pb.DnsService_ServiceDesc.Methods {
 		m := &pb.DnsService_ServiceDesc.Methods[i]

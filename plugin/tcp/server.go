@@ -7,17 +7,16 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
-// server is one of CoreDNS's, with its connections bounded.
+// server is a CoreDNS server whose connections are bounded.
 type server struct {
 	caddy.GracefulServer
 	bounds bounds
-	// dns says that it reads and writes DNS over TCP or TLS itself, and waits for ever
-	// for what it writes to be taken.
+	// dns is set if the server reads and writes DNS over TCP or TLS itself, and waits forever for clients to read
+	// what it writes.
 	dns bool
-	// plain says that nothing of a connection is anywhere but in the kernel, so that
-	// another server can go on with it.
+	// plain is set if all state of a connection is in the kernel, so that another server can continue with it.
 	plain bool
-	// servers are those of miekg/dns, where it reads DNS itself.
+	// servers are those of miekg/dns, if the server reads DNS itself.
 	servers *dnsServers
 	heritage
 }
@@ -33,8 +32,7 @@ func newServer(of caddy.GracefulServer, b bounds) *server {
 	return s
 }
 
-// WrapListener implements caddy.GracefulServer: it is called where the server takes
-// the place of one that is to stop.
+// WrapListener implements caddy.GracefulServer. It is called if the server replaces one that is about to stop.
 func (s *server) WrapListener(l net.Listener) net.Listener {
 	heirs.set(s.Address(), s)
 	return s.GracefulServer.WrapListener(l)
@@ -44,7 +42,7 @@ func (s *server) WrapListener(l net.Listener) net.Listener {
 func (s *server) Serve(l net.Listener) error {
 	connections.limit(s.bounds)
 	if l == nil {
-		return s.GracefulServer.Serve(nil) // it is over UDP alone
+		return s.GracefulServer.Serve(nil) // it serves UDP only
 	}
 	var bounded net.Listener = newListener(l, s)
 	if s.servers != nil {

@@ -2,8 +2,8 @@
 // network, for all servers of a process, and hands connections over to the next
 // configuration.
 //
-// A table has every connection; its lock is taken when one is opened or closed, and not
-// for a query, which leaves its time with its connection alone.
+// A table has every connection. Its lock is taken when one is opened or closed, but not for a query, which only
+// stores its time in its connection.
 package tcp
 
 import (
@@ -20,17 +20,17 @@ var (
 	rarely = seldom.New(log.Warningf)
 )
 
-// connections are those of the process, and share its files.
+// connections are those of the process, and share its limit on files.
 var connections = newTable()
 
 func init() {
 	plugin.Register("tcp", setup)
-	// After the last directive nobody asks for the context before servers are made.
+	// After the last directive, nothing asks for the context before servers are made.
 	last := dnsserver.Directives[len(dnsserver.Directives)-1]
 	caddy.RegisterParsingCallback("dns", last, interpose)
 }
 
-// key is the place of the line in a configuration.
+// key is the storage key of the directive in a configuration.
 type key struct{}
 
 func setup(c *caddy.Controller) error {

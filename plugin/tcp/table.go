@@ -7,26 +7,26 @@ import (
 	"sync"
 )
 
-// table has the connections that are open. Any goroutine may call its methods.
+// table has the open connections. Its methods are safe for concurrent use.
 type table struct {
 	mu     sync.Mutex
 	bounds bounds
 	open   []*conn
-	of     map[netip.Prefix]int // how many are whose
+	of     map[netip.Prefix]int // number of connections by network
 }
 
 func newTable() *table {
 	return &table{bounds: bounds{}.complete(openFiles()), of: map[netip.Prefix]int{}}
 }
 
-// limit sets the bounds. What exceeds them goes as others come.
+// limit sets the bounds. Excess connections are closed as new ones arrive.
 func (t *table) limit(b bounds) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.bounds = b
 }
 
-// admit takes the connection in, and closes those idle longest that it displaces.
+// admit adds the connection, and closes the longest idle ones that it displaces.
 func (t *table) admit(c *conn) {
 	most := fitting(openFiles())
 	t.mu.Lock()
@@ -50,7 +50,7 @@ func (t *table) admit(c *conn) {
 	}
 }
 
-// cut closes the connection idle longest.
+// cut closes the longest idle connection.
 func (t *table) cut() {
 	t.mu.Lock()
 	c := t.displace(anyone, byFiles)
@@ -62,8 +62,8 @@ func (t *table) cut() {
 
 func anyone(*conn) bool { return true }
 
-// displace takes out the one among some that has gone longest without an answer; nil
-// where there is none. Going over all costs less than to accept a connection does.
+// displace removes, from some connections, the one that has gone longest without an answer; nil if there is none.
+// Checking all of them costs less than accepting a connection.
 func (t *table) displace(among func(*conn) bool, why bound) *conn {
 	var idlest *conn
 	since := int64(math.MaxInt64)
@@ -79,14 +79,14 @@ func (t *table) displace(among func(*conn) bool, why bound) *conn {
 	return idlest
 }
 
-// leave takes out a connection that ends.
+// leave removes a connection that ends.
 func (t *table) leave(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.remove(c)
 }
 
-// remove takes c out, if it is in.
+// remove removes c, if it is there.
 func (t *table) remove(c *conn) {
 	if c.at < 0 {
 		return
