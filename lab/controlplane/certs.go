@@ -15,15 +15,14 @@ import (
 	"time"
 )
 
-// authority is the one CA of a control plane and its members. It keeps its files
-// in a folder.
+// authority is the one CA of a control plane and its members. It keeps its files in a directory.
 type authority struct {
 	dir  string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// life is longer than any control plane is run here.
+// life is longer than any control plane runs here.
 const life = 30 * 24 * time.Hour
 
 func newAuthority(dir string) (*authority, error) {
@@ -45,7 +44,7 @@ func (a *authority) keyOf(name string) string {
 	return filepath.Join(a.dir, name+".key")
 }
 
-// client issues a certificate that proves a user and its group.
+// client issues a certificate for a user and its group.
 func (a *authority) client(name, user, group string) error {
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: user},

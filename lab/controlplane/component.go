@@ -16,11 +16,11 @@ import (
 type component struct {
 	process.Process
 	name string
-	// ready is answered with 200 once it is.
+	// ready is the URL that answers 200 once the component is ready.
 	ready string
 }
 
-// readyPoll is how often a component that starts is asked.
+// readyPoll is how often a starting component is polled.
 const readyPoll = 50 * time.Millisecond
 
 // start runs the component and waits until it is ready.

@@ -24,14 +24,14 @@ func (p *Plane) apiserver(name string, extra ...string) *component {
 	return p.component(name, "kube-apiserver", p.url(name)+"/readyz", append([]string{
 		"--etcd-servers=http://" + p.addr(Etcd), "--etcd-prefix=/" + name,
 		"--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(p.ports[name]),
-		"--advertise-address=192.0.2.1", // it must not be loopback, and nobody uses it
+		"--advertise-address=192.0.2.1", // it must not be loopback; it is not used
 		"--authorization-mode=RBAC", "--client-ca-file=" + p.CA(),
 		"--tls-cert-file=" + p.ca.crt("server"), "--tls-private-key-file=" + p.ca.keyOf("server"),
 		// Nothing here waits for a node to become ready, or mounts a token.
 		"--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount,TaintNodesByCondition",
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + p.ca.crt("sa"), "--service-account-signing-key-file=" + p.ca.keyOf("sa"),
-		// K3s' range, which has the addresses that manifests name.
+		// The range of K3s, which has the addresses that manifests name.
 		"--service-cluster-ip-range=10.43.0.0/16", "--watch-cache=true",
 	}, extra...)...)
 }
@@ -44,8 +44,8 @@ func (p *Plane) kubernetes(name, program, kubeconfig string, extra ...string) *c
 	}, extra...)...)
 }
 
-// startKarmada starts the control plane, in the order that Karmada's own
-// installation has: its API, what is served there, and who acts on it.
+// startKarmada starts the control plane in the order of Karmada's own installation: its API, the servers behind it,
+// and the controllers that use it.
 func (p *Plane) startKarmada(ctx context.Context) error {
 	begin := time.Now()
 	if err := p.ca.kubeconfig(p.Kubeconfig(""), p.url(APIServer), p.ca.admin()); err != nil {

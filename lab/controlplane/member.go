@@ -14,7 +14,7 @@ import (
 // Member is a cluster of the federation.
 type Member struct {
 	Name string
-	// Region, Zone and Provider are "" where they are not told.
+	// Region, Zone and Provider are "" if unset.
 	Region, Zone, Provider string
 	Annotations            map[string]string
 }
@@ -44,7 +44,7 @@ func (p *Plane) startMember(ctx context.Context, m *Member) error {
 	return err
 }
 
-// node is all that a member runs pods on; kwok says that they run.
+// node is the only node of a member; kwok reports its pods as running.
 const node = `apiVersion: v1
 kind: Node
 metadata: {name: node, labels: {kubernetes.io/os: linux, kubernetes.io/arch: amd64, kubernetes.io/hostname: node}}
@@ -95,10 +95,10 @@ func (p *Plane) Join(ctx context.Context, name string) error {
 		return err
 	}
 	text := fmt.Sprintf(joining, m.Name, base64.StdEncoding.EncodeToString(ca), p.token, p.url(m.Name+"/apiserver"), m.Region, m.Zone, m.Provider, annotations)
-	// The API of clusters is served by a server that may have just started.
+	// The server of the Cluster API may have just started.
 	return wait.PollUntilContextCancel(ctx, 10*readyPoll, true, func(ctx context.Context) (bool, error) {
-		// Under a name of its own, as karmadactl has: who applies annotations later must
-		// not take away what this wrote.
+		// Under its own field manager, as in karmadactl: a later apply of annotations must not remove what this
+		// wrote.
 		_, err := p.Kubectl(ctx, "", text, "apply", "--server-side", "--field-manager=controlplane", "-f", "-")
 		return err == nil, ctx.Err()
 	})
@@ -125,9 +125,8 @@ spec:
   provider: %[7]q
 `
 
-// Pull has a member's own agent register it and pull from Karmada, where Join has
-// Karmada push. The agent is the component NAME/agent; deleting the member's Cluster,
-// and then killing the agent, ends that.
+// Pull makes a member's own agent register it and pull from Karmada, whereas with Join Karmada pushes. The agent is
+// the component NAME/agent. To end that, delete the member's Cluster and then kill the agent.
 func (p *Plane) Pull(ctx context.Context, name string) error {
 	m, err := p.member(name)
 	if err != nil {
@@ -136,7 +135,7 @@ func (p *Plane) Pull(ctx context.Context, name string) error {
 	health := p.addr(name + "/agent")
 	args := []string{"--karmada-kubeconfig=" + p.Kubeconfig(""), "--kubeconfig=" + p.Kubeconfig(name),
 		"--cluster-name=" + name, "--cluster-region=" + m.Region, "--cluster-zones=" + m.Zone, "--cluster-provider=" + m.Provider,
-		"--report-secrets=None", // nobody reaches in with them
+		"--report-secrets=None", // nobody uses them to reach the member
 		"--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=" + health}
 	if p.o.Hasty {
 		args = append(args, "--cluster-status-update-frequency=1s", "--cluster-failure-threshold=2s", "--cluster-success-threshold=1s", "--cluster-lease-duration=4s")
@@ -162,7 +161,7 @@ func (p *Plane) WaitReady(ctx context.Context, member string, ready bool) error 
 	return nil
 }
 
-// ThreeMembers are clusters of the paper's federation.
+// ThreeMembers are three clusters of the paper's federation.
 var ThreeMembers = []Member{
 	{Name: "de-wide", Region: "de", Zone: "fra", Provider: "wide", Annotations: map[string]string{"nearcast.dev/coordinates": "50.11,8.68"}},
 	{Name: "hpc-kube", Region: "mk", Zone: "skopje", Provider: "tight", Annotations: map[string]string{"nearcast.dev/coordinates": "42.00,21.43"}},

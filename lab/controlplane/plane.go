@@ -23,17 +23,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Options are how a control plane is started.
+// Options configure a control plane.
 type Options struct {
 	Programs Programs
-	// Dir is the folder for all its files. It must not exist,
-	// but as what another control plane left, and is removed by Close.
+	// Dir is the directory for all its files. It must not exist, unless another control plane left it, and is
+	// removed by Close.
 	Dir     string
 	Members []Member
-	// Hasty has Karmada notice within seconds what it takes half a minute for by
-	// default: that a member is gone or back, and that an eviction is over.
+	// Hasty makes Karmada notice within seconds what takes half a minute by default: that a member is gone or back,
+	// and that an eviction is over.
 	Hasty bool
-	// Log is told what is done; nil for nobody.
+	// Log receives progress messages; nil for none.
 	Log io.Writer
 }
 
@@ -63,8 +63,8 @@ const (
 	KubeControllerManager = "kube-controller-manager"
 )
 
-// Start starts a control plane and joins the members to it. On an error nothing
-// is left running, but the folder stays for its logs.
+// Start starts a control plane and joins the members to it. On an error nothing is left running, but the directory
+// stays for its logs.
 func Start(ctx context.Context, o Options) (*Plane, error) {
 	if err := o.Programs.Check(); err != nil {
 		return nil, err
@@ -108,8 +108,8 @@ func (p *Plane) start(ctx context.Context) error {
 	return p.join(ctx)
 }
 
-// claim makes the folder. One whose control plane has ended, and that was not
-// removed, is: its lock is there, and nobody holds it.
+// claim makes the directory. It removes one that an ended control plane left: its lock file exists, but nothing
+// holds the lock.
 func (p *Plane) claim() (err error) {
 	if _, err := os.Stat(p.path("lock")); err == nil {
 		if p.lock, err = lock(p.path("lock")); err != nil {
@@ -140,7 +140,7 @@ func lock(path string) (*os.File, error) {
 	return f, nil
 }
 
-// secrets makes what the components prove themselves with.
+// secrets makes the credentials of the components.
 func (p *Plane) secrets() (err error) {
 	if p.ca, err = newAuthority(p.path("pki")); err != nil {
 		return err
@@ -171,12 +171,12 @@ func (p *Plane) secrets() (err error) {
 	roots.AddCert(p.ca.cert)
 	p.client = &http.Client{Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}},
-		DisableKeepAlives: true, // what restarts is asked anew
+		DisableKeepAlives: true, // a restarted component is polled again
 	}}
 	return nil
 }
 
-// reserve finds a port for everything that listens. It is kept over restarts.
+// reserve finds a port for everything that listens. It stays the same across restarts.
 func (p *Plane) reserve() error {
 	names := []string{Etcd, "etcd-peer", APIServer, AggregatedAPIServer, Webhook, KubeControllerManager, "controller-manager-health", "scheduler-health"}
 	for _, m := range p.o.Members {
@@ -189,7 +189,7 @@ func (p *Plane) reserve() error {
 		if err != nil {
 			return err
 		}
-		defer listener.Close() // only when all have one, or two would have the same
+		defer listener.Close() // only when all have one; otherwise two could get the same
 		p.ports[name] = listener.Addr().(*net.TCPAddr).Port
 	}
 	return nil
@@ -202,8 +202,7 @@ func (p *Plane) path(parts ...string) string {
 func (p *Plane) addr(name string) string { return fmt.Sprintf("127.0.0.1:%d", p.ports[name]) }
 func (p *Plane) url(name string) string  { return "https://" + p.addr(name) }
 
-// Kubeconfig returns the file with which everything is allowed: on the Karmada
-// API, or on a member's.
+// Kubeconfig returns the kubeconfig with all permissions on the Karmada API, or on a member's.
 func (p *Plane) Kubeconfig(member string) string {
 	if member == "" {
 		return p.path("karmada.kubeconfig")
@@ -211,10 +210,10 @@ func (p *Plane) Kubeconfig(member string) string {
 	return p.path(member + ".kubeconfig")
 }
 
-// CA returns the file of the authority that all servers are proved by.
+// CA returns the file of the authority that signs all server certificates.
 func (p *Plane) CA() string { return p.ca.crt("ca") }
 
-// Programs returns those that it runs.
+// Programs returns the programs that it runs.
 func (p *Plane) Programs() Programs { return p.o.Programs }
 
 // Webhooks returns the file that registers Karmada's webhooks.
@@ -239,7 +238,7 @@ func (p *Plane) run(ctx context.Context, c *component) error {
 	return c.start(ctx, p.client)
 }
 
-// runAll starts components at once, and waits until all are ready.
+// runAll starts components concurrently, and waits until all are ready.
 func (p *Plane) runAll(ctx context.Context, all ...*component) error {
 	var starting errgroup.Group
 	for _, c := range all {
@@ -258,8 +257,7 @@ func (p *Plane) named(name string) (*component, error) {
 	return c, nil
 }
 
-// Signal sends a signal to a component: SIGSTOP makes a black hole of it, which
-// SIGCONT ends.
+// Signal sends a signal to a component: SIGSTOP makes it unresponsive until SIGCONT.
 func (p *Plane) Signal(name string, signal syscall.Signal) error {
 	c, err := p.named(name)
 	if err == nil {
@@ -268,7 +266,7 @@ func (p *Plane) Signal(name string, signal syscall.Signal) error {
 	return err
 }
 
-// Kill ends a component as a crash does.
+// Kill ends a component like a crash.
 func (p *Plane) Kill(name string) error {
 	c, err := p.named(name)
 	if err == nil {
@@ -292,10 +290,10 @@ func (p *Plane) Kubectl(ctx context.Context, member, input string, args ...strin
 	return p.KubectlAs(ctx, p.Kubeconfig(member), input, args...)
 }
 
-// KubectlAs is Kubectl with a kubeconfig of the caller's.
+// KubectlAs is Kubectl with the caller's kubeconfig.
 func (p *Plane) KubectlAs(ctx context.Context, kubeconfig, input string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, p.o.Programs.Kubectl(), append([]string{"--kubeconfig", kubeconfig}, args...)...)
-	cmd.Env = append(os.Environ(), "HOME="+p.o.Dir) // for its cache of what is served
+	cmd.Env = append(os.Environ(), "HOME="+p.o.Dir) // for its discovery cache
 	cmd.Stdin = strings.NewReader(input)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
@@ -305,7 +303,7 @@ func (p *Plane) KubectlAs(ctx context.Context, kubeconfig, input string, args ..
 	return out.String(), nil
 }
 
-// Close stops everything and removes the folder.
+// Close stops everything and removes the directory.
 func (p *Plane) Close() error {
 	p.stopAll()
 	p.lock.Close()
@@ -317,13 +315,13 @@ func (p *Plane) stopAll() {
 	defer p.mu.Unlock()
 	var stopping sync.WaitGroup
 	for _, c := range p.order {
-		// Nothing of it is kept, so nothing need be ended in order.
+		// Nothing of it is kept, so the order does not matter.
 		stopping.Go(func() { c.Stop(syscall.SIGKILL) })
 	}
 	stopping.Wait()
 }
 
-// told says what is done and how long it took.
+// told logs what is done and how long it took.
 func (p *Plane) told(what string, since time.Time) {
 	fmt.Fprintf(p.o.Log, "controlplane: %s after %.1f s\n", what, time.Since(since).Seconds())
 }

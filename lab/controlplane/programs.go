@@ -17,12 +17,11 @@ import (
 	"strings"
 )
 
-// Programs is a folder with the programs of a control plane and the files of
-// Karmada that are applied to it.
+// Programs is a directory with the programs of a control plane and the Karmada files that are applied to it.
 type Programs string
 
-// DefaultPrograms is where Build is told to put them: below NEARCAST_CACHE, or
-// else .cache in the working folder.
+// DefaultPrograms is the default directory for Build: below NEARCAST_CACHE, or else .cache in the working
+// directory.
 func DefaultPrograms() Programs {
 	cache := os.Getenv("NEARCAST_CACHE")
 	if cache == "" {
@@ -31,14 +30,14 @@ func DefaultPrograms() Programs {
 	return Programs(filepath.Join(cache, "controlplane"))
 }
 
-// Kubectl is the path of the kubectl that was built with the rest.
+// Kubectl is the path of the kubectl that was built with the other programs.
 func (p Programs) Kubectl() string { return p.bin("kubectl") }
 
 func (p Programs) bin(name string) string  { return filepath.Join(string(p), "bin", name) }
 func (p Programs) file(name string) string { return filepath.Join(string(p), name) }
 
-// modules are those that pin the programs, in folders below that of Build, with
-// the files of theirs that a control plane needs.
+// modules are the modules that pin the programs, in directories below that of Build, with those of their files that
+// a control plane needs.
 var modules = [...]struct {
 	folder, path string
 	files        map[string]string // by the name under which they are kept
@@ -54,8 +53,8 @@ var modules = [...]struct {
 	}},
 }
 
-// Build builds the programs that the modules in the folder pin, unless that was
-// done; it takes ten minutes the first time. What it does is told to out.
+// Build builds the programs that the modules in the directory pin, unless that is already done; the first time
+// takes ten minutes. It writes its progress to out.
 func Build(ctx context.Context, folder string, into Programs, out io.Writer) error {
 	want, err := pins(folder)
 	if err != nil {
@@ -90,7 +89,7 @@ func Build(ctx context.Context, folder string, into Programs, out io.Writer) err
 	return os.WriteFile(into.file("pins"), []byte(want), 0o644)
 }
 
-// pins is what decides what Build builds.
+// pins is everything that determines what Build builds.
 func pins(folder string) (string, error) {
 	all := fmt.Append(nil, modules)
 	for _, module := range modules {
@@ -107,7 +106,7 @@ func pins(folder string) (string, error) {
 
 func goIn(ctx context.Context, module string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{args[0], "-C", module}, args[1:]...)...)
-	// The module is no part of a workspace, and has no vendor folder.
+	// The module is not part of a workspace, and has no vendor directory.
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false")
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -116,7 +115,7 @@ func goIn(ctx context.Context, module string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// Check returns an error that says what to do where the programs are not there.
+// Check returns an error that says what to do if the programs are missing.
 func (p Programs) Check() error {
 	if _, err := os.Stat(p.file("pins")); err != nil {
 		return fmt.Errorf("no control plane in %s: `make run-karmada` builds it", p)
@@ -124,7 +123,7 @@ func (p Programs) Check() error {
 	return nil
 }
 
-// copyTree copies a file or a folder, with replacements in what it copies.
+// copyTree copies a file or a directory, with replacements in the content.
 func copyTree(from, to string, replace *strings.Replacer) error {
 	return filepath.WalkDir(from, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
