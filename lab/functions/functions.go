@@ -12,18 +12,18 @@ import (
 	"runtime"
 )
 
-// Manifests are the functions' for Spin: NAME/spin.toml.
+// Manifests are the functions' Spin manifests: NAME/spin.toml.
 //
 //go:embed */spin.toml
 var Manifests embed.FS
 
-// Names are the functions, each a folder beside this file.
+// Names are the functions, each a directory beside this file.
 var Names = []string{"hello", "nbody", "usermanager"}
 
 const module = "github.com/nearcast/nearcast/lab/functions/"
 
-// Build compiles every function into the folder, which is made: NAME for the
-// architecture (GOARCH; "" is this machine's), and NAME.wasm.
+// Build compiles every function into the directory, which it makes: NAME for the architecture (GOARCH; "" for this
+// machine's), and NAME.wasm.
 func Build(ctx context.Context, dir, architecture string) error {
 	if architecture == "" {
 		architecture = runtime.GOARCH
@@ -34,7 +34,7 @@ func Build(ctx context.Context, dir, architecture string) error {
 	for _, name := range Names {
 		native := compile(ctx, name, filepath.Join(dir, name))
 		native.Env = append(native.Environ(), "CGO_ENABLED=0", "GOARCH="+architecture)
-		// A library, not a command: its exports are called, and main is not.
+		// This is a library, not a command: Spin calls its exports, not main.
 		wasm := compile(ctx, name, filepath.Join(dir, name+".wasm"), "-buildmode=c-shared")
 		wasm.Env = append(wasm.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 		for _, cmd := range []*exec.Cmd{native, wasm} {

@@ -1,5 +1,4 @@
-// Command build compiles the functions into bin/functions, or the folder that is
-// named.
+// Command build compiles the functions into bin/functions, or the given directory.
 package main
 
 import (

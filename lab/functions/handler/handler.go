@@ -1,8 +1,7 @@
 // Package handler is what the functions share: one handler each, served over HTTP
 // by a native program and called through Spin's interface by a WebAssembly module.
 //
-// It imports no net/http where it is compiled to WebAssembly, whose modules stay
-// small and start fast.
+// When compiled to WebAssembly it does not import net/http, so modules stay small and start fast.
 package handler
 
 import "net/url"
@@ -16,10 +15,10 @@ type Request struct {
 	Body []byte
 }
 
-// Reply is what the function answers.
+// Reply is a function's answer.
 type Reply struct {
 	Status int
-	// ContentType is plain text where it is "".
+	// ContentType "" means plain text.
 	ContentType string
 	Body        []byte
 }
@@ -27,11 +26,11 @@ type Reply struct {
 // Handler answers a call.
 type Handler func(Request) Reply
 
-// handle is the function's own.
+// handle is the function's handler.
 var handle Handler
 
-// Register names the function's handler. It is called from init, because a
-// WebAssembly module that serves calls never gets to main.
+// Register sets the function's handler. Call it from init, because a WebAssembly module that serves calls never
+// runs main.
 func Register(h Handler) { handle = h }
 
 // Text is a reply of plain text.

@@ -17,11 +17,11 @@ import (
 	"time"
 )
 
-// largest is the longest body that is read, of a request and of a fetched reply.
+// largest is the size limit for a body, of a request and of a fetched reply.
 const largest = 1 << 20
 
-// Main serves the registered handler over HTTP until SIGTERM, and says on standard
-// output where, as soon as it does.
+// Main serves the registered handler over HTTP until SIGTERM. It prints its address on standard output as soon as
+// it serves.
 func Main() {
 	log.SetFlags(0)
 	listen := flag.String("listen", ":8080", "the `ADDRESS` to serve HTTP at")
@@ -50,7 +50,7 @@ func serve(ctx context.Context, listener net.Listener) error {
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return <-ended // when the calls that were under way have their replies
+	return <-ended // once pending calls have their replies
 }
 
 func mux() http.Handler {
@@ -69,13 +69,13 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	reply := handle(Request{Method: r.Method, URI: r.URL.RequestURI(), Host: r.Host, Body: body})
 	w.Header().Set("Content-Type", reply.contentType())
 	w.WriteHeader(reply.Status)
-	_, _ = w.Write(reply.Body) // who asked may be gone
+	_, _ = w.Write(reply.Body) // the client may be gone
 }
 
-// outbound keeps its connections, as a process that stays can.
+// outbound keeps connections open, because this process stays.
 var outbound = &http.Client{Timeout: 10 * time.Second}
 
-// Fetch asks another service over HTTP.
+// Fetch requests a URL of another service.
 func Fetch(method, url string, body []byte) (int, []byte, error) {
 	request, err := http.NewRequest(method, url, bytes.NewReader(body))
 	if err != nil {

@@ -5,10 +5,9 @@ package handler
 // Main is never called: the module is a library, whose exports Spin calls.
 func Main() {}
 
-// inbound is Spin's interface for functions: its host puts the request into memory
-// that it took with canonical_abi_realloc, and reads the reply from where the
-// result points. Methods are numbered as in methods; lists are an address and a
-// length; an optional value has a flag before it.
+// inbound is Spin's interface for functions: the host puts the request into memory that it got from
+// canonical_abi_realloc, and reads the reply at the address returned. Methods are numbered as in methods. A list is
+// an address and a length. An optional value follows a flag.
 //
 //go:wasmexport handle-http-request
 func inbound(method, uri, uriLen, headers, headersLen, _, _, hasBody, body, bodyLen uint32) uint32 {

@@ -13,7 +13,7 @@ import (
 //go:wasmimport wasi-outbound-http request
 func outboundRequest(method, uri, uriLen, headers, headersLen, params, paramsLen, hasBody, body, bodyLen, ret uint32)
 
-// Fetch asks another service over HTTP.
+// Fetch requests a URL of another service.
 func Fetch(method, url string, body []byte) (int, []byte, error) {
 	number := slices.Index(methods, method)
 	if number < 0 {

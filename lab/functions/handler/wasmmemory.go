@@ -7,11 +7,11 @@ import (
 	"unsafe"
 )
 
-// blocks are what the host was given and what it gave, by address. They live as
-// long as the module's instance, which is one call; the collector never moves them.
+// blocks are the memory given to the host and received from it, by address. They live as long as the module's
+// instance, which serves one call; the garbage collector never moves them.
 var blocks = map[uint32][]byte{}
 
-// realloc is how the host takes memory, to put strings and lists into it.
+// realloc gives the host memory for strings and lists.
 //
 //go:wasmexport canonical_abi_realloc
 func realloc(old, oldSize, _, size uint32) uint32 {
@@ -29,7 +29,7 @@ type block struct {
 	bytes   []byte
 }
 
-// area makes a block, aligned for whatever the host may put there.
+// area makes a block, aligned for anything that the host may store.
 func area(size uint32) block {
 	words := make([]uint64, size/8+1)
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(words)*8)
@@ -38,16 +38,16 @@ func area(size uint32) block {
 	return block{address, bytes}
 }
 
-// view is a block that is there already.
+// view is a block that already exists.
 func view(address, size uint32) block { return block{address, memory(address, size)} }
 
-// memory returns what the host put at the address; nothing where it put nothing.
+// memory returns what the host stored at the address, which may be nothing.
 func memory(address, size uint32) []byte {
 	known := blocks[address]
 	return known[:min(int(size), len(known))]
 }
 
-// give copies data to where the host may read it.
+// give copies data to memory that the host can read.
 func give(data []byte) uint32 {
 	b := area(uint32(len(data)))
 	copy(b.bytes, data)

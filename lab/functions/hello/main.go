@@ -1,4 +1,4 @@
-// Command hello is the smallest function: it says where it ran.
+// Command hello is the smallest function: it reports where it ran.
 package main
 
 import (

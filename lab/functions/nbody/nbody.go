@@ -2,8 +2,8 @@ package main
 
 import "math"
 
-// The bodies, the units (astronomical units, years, solar masses) and the step are
-// those of the Computer Language Benchmarks Game, whose energies are known.
+// The bodies, the units (astronomical units, years, solar masses) and the step are those of the Computer Language
+// Benchmarks Game, with known energies.
 const (
 	solarMass   = 4 * math.Pi * math.Pi
 	daysPerYear = 365.24

@@ -1,5 +1,5 @@
-// Command usermanager is the paper's typical function: it takes a user over HTTP,
-// computes, and keeps the result in a service outside the federation.
+// Command usermanager is the paper's typical function: it takes a user over HTTP, computes, and stores the result
+// in a service outside the federation.
 package main
 
 import (

@@ -12,11 +12,10 @@ import (
 	"github.com/nearcast/nearcast/lab/functions/handler"
 )
 
-// rounds of PBKDF2 make the function compute for about a millisecond. Who keeps real
-// passwords takes hundreds of thousands.
+// rounds of PBKDF2 make the function compute for about a millisecond. Real passwords need hundreds of thousands.
 const rounds = 1000
 
-// identifier is what user() derives: nothing else gets into the store's paths.
+// identifier matches what user() derives: nothing else may appear in the store's paths.
 var identifier = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 // manager answers POST /users and GET /users/ID.
@@ -33,7 +32,7 @@ type registration struct {
 	Password string `json:"password"`
 }
 
-// user is what is kept.
+// user is what is stored.
 type user struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
@@ -93,8 +92,8 @@ func (m manager) show(id string) handler.Reply {
 	return shown(200, u)
 }
 
-// user derives what is kept. The ID follows from the email, so that any cluster
-// gives the same one and a repeated call changes nothing.
+// user derives what is stored. The ID follows from the email, so every cluster derives the same one and a repeated
+// call changes nothing.
 func (in registration) user() (user, error) {
 	id := sha256.Sum256([]byte(strings.ToLower(in.Email)))
 	key, err := pbkdf2.Key(sha256.New, in.Password, id[:], rounds, sha256.Size)
