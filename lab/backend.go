@@ -24,11 +24,11 @@ type backend struct {
 	server *http.Server
 }
 
-// largest is how many bytes a body may have, of a call or of what answers one.
+// largest is the size limit in bytes for a body, of a call or of a reply.
 const largest = 1 << 20
 
-// ServeHTTP runs the function that the request is for. How long its instance took
-// to start and to answer is in the header Server-Timing, in milliseconds.
+// ServeHTTP runs the function that the request is for. The header Server-Timing has the times that its instance
+// took to start and to answer, in milliseconds.
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/healthz" { // the gateway's own, as a probe must not start instances
 		fmt.Fprintln(w, b.cluster, "is ready")
@@ -41,7 +41,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	out, err := b.runtime(r.Host).call(r.Context(), call{method: r.Method, uri: r.URL.RequestURI(), host: r.Host, body: body})
 	if out.end != nil {
-		defer out.end() // when the client has the reply
+		defer out.end() // once the client has the reply
 	}
 	if err != nil {
 		http.Error(w, fmt.Sprintf("%s at %s: %v", r.Host, b.cluster, err), http.StatusBadGateway)
@@ -52,7 +52,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server-Timing", fmt.Sprintf("cold;dur=%.3f, processing;dur=%.3f", milliseconds(out.cold), milliseconds(out.processing)))
 	w.Header().Set("Nearcast-Cluster", b.cluster)
 	w.WriteHeader(out.status)
-	_, _ = w.Write(out.body) // who asked may be gone
+	_, _ = w.Write(out.body) // the client may be gone
 	_ = http.NewResponseController(w).Flush()
 }
 
@@ -66,7 +66,7 @@ func (b *backend) runtime(host string) runtime {
 	return b.runtimes[b.fallback]
 }
 
-// start listens, unless it does already.
+// start listens, unless it already does.
 func (b *backend) start() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,15 +89,14 @@ func (b *backend) start() error {
 	return nil
 }
 
-// stop closes the listener and every connection and ends every instance, as a
-// machine that dies does.
+// stop closes the listener and every connection and ends every instance, like a machine that dies.
 func (b *backend) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.end()
 }
 
-// end is called with mu held.
+// end requires mu to be held.
 func (b *backend) end() {
 	if b.server != nil {
 		b.server.Close()

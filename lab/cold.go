@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// once has a connection for each call, as the process has one call.
+// once uses a connection for each call, because each process serves one call.
 var once = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
-// cold runs a function as a program that is started for each call, as a container
-// that was scaled to zero, but without what a container adds.
+// cold runs a function as a program that is started for each call, like a container scaled to zero, but without the
+// container's overhead.
 type cold struct{ program }
 
 func (cold) start() error { return nil }

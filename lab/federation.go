@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// The lab's fixed places. Loopback's 127.0.0.0/8 needs no setting up on Linux.
+// The lab's fixed addresses and ports. Loopback's 127.0.0.0/8 needs no setup on Linux.
 const (
 	Zone       = "fn.example.org"
 	routerASN  = 64500
@@ -34,7 +34,7 @@ var Functions = []string{"hello", "thumbnail", "archive"}
 // Hostname returns the function's name in the DNS.
 func Hostname(function string) string { return function + ".demo." + Zone + "." }
 
-// Site is one cluster of the paper's table 2 with what it runs here.
+// Site is one cluster of the paper's table 2, with what it runs here.
 type Site struct {
 	Name string
 	// DNSPort is where its CoreDNS answers, on 127.0.0.1.
@@ -42,7 +42,7 @@ type Site struct {
 	// ASN and SpeakerAddr are its speaker's.
 	ASN         uint32
 	SpeakerAddr netip.Addr
-	// Gateway is where its functions are served; invalid where it runs none.
+	// Gateway is where its functions are served; invalid if it runs none.
 	Gateway netip.AddrPort
 }
 
@@ -76,7 +76,7 @@ func siteNamed(name string) int {
 	return -1
 }
 
-// paths are where a lab keeps its files.
+// paths are the files of a lab.
 type paths struct{ dir string }
 
 func (p paths) manifests() string              { return filepath.Join(p.dir, "manifests") }

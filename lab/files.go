@@ -15,11 +15,11 @@ import (
 //go:embed files
 var files embed.FS
 
-// claim makes sure that the folder may be made, and removed at the end. What a
-// lab left that was killed is removed: its socket is there, and nobody answers.
+// claim makes sure that the directory may be made, and removed at the end. It removes one that a killed lab left:
+// its socket exists, but nothing answers.
 func (p paths) claim() error {
 	if _, err := os.Stat(p.dir); err != nil {
-		return nil //nolint:nilerr // it is not there, or making it will say why not
+		return nil //nolint:nilerr // it does not exist, or making it returns the error
 	}
 	if _, err := os.Stat(p.control()); err == nil {
 		if conn, err := net.Dial("unix", p.control()); err == nil {
@@ -31,14 +31,14 @@ func (p paths) claim() error {
 	return fmt.Errorf("lab: %s is there already; remove it, or name another folder with --dir", p.dir)
 }
 
-// write lays out the lab's folder.
+// write writes the lab's directory.
 func (p paths) write(karmada bool) error {
 	if err := os.MkdirAll(p.manifests(), 0o755); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
 	names, from := append([]string{"clusters"}, Functions...), ""
 	if karmada {
-		names, from = Functions, "karmada" // who has the members' Clusters itself
+		names, from = Functions, "karmada" // which has the members' Clusters itself
 	}
 	for _, name := range names {
 		if err := p.copy(path.Join(from, name+".yaml"), filepath.Join(p.manifests(), name+".yaml")); err != nil {

@@ -30,8 +30,8 @@ func karmadaMembers() []controlplane.Member {
 	return members
 }
 
-// startKarmada starts a real control plane with the sites as its members, and
-// declares the functions there as people do.
+// startKarmada starts a real control plane with the sites as its members, and declares the functions there as users
+// do.
 func (l *Lab) startKarmada(ctx context.Context, programs controlplane.Programs, log io.Writer) (err error) {
 	l.plane, err = controlplane.Start(ctx, controlplane.Options{
 		Programs: programs, Dir: l.paths.plane(), Members: karmadaMembers(), Hasty: true, Log: log,

@@ -21,19 +21,19 @@ import (
 	"github.com/nearcast/nearcast/lab/process"
 )
 
-// Parts are what Fail and Heal act on; "" is all of them.
+// The parts that Fail and Heal act on; "" is all of them.
 var Parts = []string{"functions", "dns", "speaker"}
 
-// Options are how a lab is started.
+// Options configure a lab.
 type Options struct {
-	// Dir is the lab's folder; it is removed at the end.
+	// Dir is the lab's directory; it is removed at the end.
 	Dir string
-	// Bin holds coredns, nearcast-speaker and the functions.
+	// Bin has coredns, nearcast-speaker and the functions.
 	Bin string
-	// Workloads are run beside those of the lab's own functions.
+	// Workloads run in addition to those of the lab's own functions.
 	Workloads []Workload
-	// Karmada holds the programs of a real control plane, which is then the source;
-	// "" for files. Log is told how it starts.
+	// Karmada holds the programs of a real control plane, which is then the source; "" for files. Log receives
+	// messages about its start.
 	Karmada controlplane.Programs
 	Log     io.Writer
 }
@@ -41,7 +41,7 @@ type Options struct {
 // Lab is a running federation.
 type Lab struct {
 	paths   paths
-	plane   *controlplane.Plane // nil where files are the source
+	plane   *controlplane.Plane // nil if files are the source
 	router  *gobgp.Router
 	engine  *engine
 	control *admin.Server
@@ -56,8 +56,7 @@ type member struct {
 	backend      backend
 }
 
-// Start lays out the folder and starts every site. On an error nothing is left
-// running.
+// Start writes the directory and starts every site. On an error nothing is left running.
 func Start(ctx context.Context, o Options) (*Lab, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -114,7 +113,7 @@ func (l *Lab) start(ctx context.Context, o Options) (err error) {
 	return err
 }
 
-// member is a site's programs, none of them running.
+// member returns a site's programs, none of them running.
 func (l *Lab) member(s Site, o Options) (*member, error) {
 	m := &member{
 		Site:    s,
@@ -130,7 +129,7 @@ func (l *Lab) member(s Site, o Options) (*member, error) {
 	return m, err
 }
 
-// free reports the first of the lab's addresses that somebody else uses.
+// free returns an error for the first of the lab's addresses that is already in use.
 func free() error {
 	addrs := []string{netip.AddrPortFrom(routerAddr, routerPort).String()}
 	for _, s := range Sites {
@@ -156,7 +155,7 @@ func free() error {
 	return nil
 }
 
-// Close stops everything and removes the folder.
+// Close stops everything and removes the directory.
 func (l *Lab) Close() error {
 	l.changed.Lock()
 	defer l.changed.Unlock()
@@ -172,7 +171,7 @@ func (l *Lab) Close() error {
 		l.router.Close()
 	}
 	if l.plane != nil {
-		stopping.Go(func() { _ = l.plane.Close() }) // its folder is in the lab's, and goes with it
+		stopping.Go(func() { _ = l.plane.Close() }) // its directory is inside the lab's, and is removed with it
 	}
 	stopping.Wait()
 	if l.engine != nil {
@@ -184,12 +183,12 @@ func (l *Lab) Close() error {
 	return nil
 }
 
-// Fail breaks a part of a cluster, as a crash does; "" is all of it.
+// Fail breaks a part of a cluster, like a crash; "" is all of it.
 func (l *Lab) Fail(cluster, part string) error {
 	return l.change(cluster, part, func(m *member) error { m.fail(part, syscall.SIGKILL); return nil })
 }
 
-// Heal mends a part of a cluster; "" is all of it.
+// Heal repairs a part of a cluster; "" is all of it.
 func (l *Lab) Heal(cluster, part string) error {
 	return l.change(cluster, part, func(m *member) error { return m.heal(part) })
 }
@@ -215,7 +214,7 @@ func (l *Lab) change(cluster, part string, do func(*member) error) error {
 }
 
 func (m *member) fail(part string, signal syscall.Signal) {
-	// The speaker first: told to end, it withdraws before what it announces is gone.
+	// The speaker first: when told to end, it withdraws its routes before the service behind them is gone.
 	if part == "" || part == "speaker" {
 		m.speaker.Stop(signal)
 	}
@@ -241,8 +240,7 @@ func (m *member) heal(part string) error {
 	return errors.Join(errs...)
 }
 
-// Kubectl returns the command line that reaches the Karmada API; "" where files
-// are the source.
+// Kubectl returns the command line for the Karmada API; "" if files are the source.
 func (l *Lab) Kubectl() string {
 	if l.plane == nil {
 		return ""
@@ -250,5 +248,5 @@ func (l *Lab) Kubectl() string {
 	return l.plane.Programs().Kubectl() + " --kubeconfig " + l.plane.Kubeconfig("")
 }
 
-// Manifests returns the folder of the federation's objects.
+// Manifests returns the directory of the federation's objects.
 func (l *Lab) Manifests() string { return l.paths.manifests() }

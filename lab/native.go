@@ -17,7 +17,7 @@ import (
 type program struct {
 	path string
 	env  []string
-	// log is the file that its errors are added to.
+	// log is the file to which its errors are appended.
 	log string
 }
 
@@ -27,16 +27,16 @@ type instance struct {
 	addr string
 }
 
-// begin starts a process and waits until it says where it listens.
+// begin starts a process and waits until it prints its address.
 func (p program) begin() (*instance, error) {
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() // the child has its own
+	defer log.Close() // the child has its own copy
 	cmd := exec.Command(p.path, "-listen", "127.0.0.1:0")
 	cmd.Env, cmd.Stderr = p.env, log
-	// A group of its own, and no life without this process, as process.Process has it.
+	// The process has its own group, and ends with this one, as in process.Process.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -56,7 +56,7 @@ func (p program) begin() (*instance, error) {
 
 // end kills the process and waits for it.
 func (i *instance) end() {
-	_ = i.cmd.Process.Kill() // an error says that it has ended
+	_ = i.cmd.Process.Kill() // an error means that it has ended
 	_ = i.cmd.Wait()         // as does this
 }
 

@@ -11,21 +11,20 @@ type call struct {
 	body              []byte
 }
 
-// outcome is what became of a call.
+// outcome is the result of a call.
 type outcome struct {
 	status      int
 	contentType string
 	body        []byte
-	// cold is the time until an instance was ready, processing that from there to
-	// the reply.
+	// cold is the time until an instance was ready, and processing the time from there to the reply.
 	cold, processing time.Duration
-	// end takes the instance away; nil where it stays.
+	// end ends the instance; nil if it stays.
 	end func()
 }
 
 // runtime runs one function in one cluster. It is safe for concurrent use.
 type runtime interface {
-	// start prepares what stays between calls.
+	// start prepares what is kept between calls.
 	start() error
 	// call answers one request. An error is the runtime's, not the function's.
 	call(context.Context, call) (outcome, error)

@@ -17,22 +17,21 @@ import (
 	"github.com/nearcast/nearcast/internal/admin"
 )
 
-// Status is the federation at one moment, as seen from outside: by questions to
-// every resolver, and from the router's table.
+// Status is the federation at one moment, as seen from outside: from queries to every resolver, and from the
+// router's table.
 type Status struct {
 	Sites  []SiteStatus  `json:"sites"`
 	Routes []RouteStatus `json:"routes"`
-	// Functions are as the first resolver that runs has them; none where no one does.
+	// Functions are as reported by the first running resolver; none if no resolver runs.
 	Functions []FunctionStatus `json:"functions"`
 }
 
 // FunctionStatus is one function.
 type FunctionStatus struct {
 	Name string `json:"name"`
-	// Drawn is set where each answer is drawn by weight, and differs from the one before while
-	// nothing has changed.
+	// Drawn is set if each answer is drawn by weight, so that answers differ although nothing has changed.
 	Drawn bool `json:"drawn"`
-	// Up are the clusters that can serve it, sorted.
+	// Up are the clusters that can serve the function, sorted.
 	Up []string `json:"up"`
 }
 
@@ -59,10 +58,10 @@ type RouteStatus struct {
 	From []string `json:"from"`
 }
 
-// askTimeout bounds one question of the status; a dead resolver refuses at once.
+// askTimeout bounds one query for the status; a dead resolver refuses at once.
 const askTimeout = 500 * time.Millisecond
 
-// Status asks everybody, all at once.
+// Status queries all resolvers and the router, concurrently.
 func (l *Lab) Status(ctx context.Context) Status {
 	st := Status{Sites: make([]SiteStatus, len(l.members))}
 	var asking sync.WaitGroup
@@ -79,7 +78,7 @@ func (l *Lab) Status(ctx context.Context) Status {
 	return st
 }
 
-// functionStatus is the function as the resolver of the site has it.
+// functionStatus is the function as reported by the site's resolver.
 func (l *Lab) functionStatus(ctx context.Context, at, name string) FunctionStatus {
 	f := FunctionStatus{Name: name}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
@@ -90,7 +89,7 @@ func (l *Lab) functionStatus(ctx context.Context, at, name string) FunctionStatu
 	}
 	query := url.Values{"name": {Hostname(name)}, "from": {"127.0.0.1"}}
 	if admin.Call(ctx, l.paths.admin(at, "dns"), http.MethodGet, "/explain", query, &e) != nil {
-		return f // it has not begun to answer
+		return f // it has not started to answer
 	}
 	f.Drawn = strings.HasPrefix(e.Policy, "weighted")
 	for _, c := range e.Candidates {
@@ -188,7 +187,7 @@ func speakerAt(addr string) string {
 	return addr
 }
 
-// handler answers `nearcast lab fail` and its like.
+// handler serves `nearcast lab fail` and similar commands.
 func (l *Lab) handler() http.Handler {
 	mux := http.NewServeMux()
 	act := func(do func(cluster, part string) error) http.HandlerFunc {
@@ -205,7 +204,7 @@ func (l *Lab) handler() http.Handler {
 	return mux
 }
 
-// Control asks the lab that runs in dir to do something: fail or heal.
+// Control makes the lab that runs in dir do something: fail or heal.
 func Control(ctx context.Context, dir, action, cluster, part string) error {
 	query := url.Values{"cluster": {cluster}, "part": {part}}
 	return admin.Call(ctx, paths{dir}.control(), http.MethodPost, "/"+action, query, nil)

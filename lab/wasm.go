@@ -56,7 +56,7 @@ func (e *engine) compile(path string) (wazero.CompiledModule, error) {
 
 func (e *engine) close() error { return e.wazero.Close(context.Background()) }
 
-// wasm runs a function as Spin does: each call has an instance of its own.
+// wasm runs a function like Spin: each call has its own instance.
 type wasm struct {
 	engine *engine
 	module wazero.CompiledModule
@@ -75,11 +75,11 @@ func (w *wasm) call(ctx context.Context, c call) (outcome, error) {
 	ready := time.Now()
 	out, err := handle(ctx, instance, c)
 	out.cold, out.processing = ready.Sub(begin), time.Since(ready)
-	out.end = func() { _ = instance.Close(context.Background()) } // it is memory alone
+	out.end = func() { _ = instance.Close(context.Background()) } // it uses only memory
 	return out, err
 }
 
-// config is what an instance may use: no files, no arguments, its settings alone.
+// config is what an instance may use: no files, no arguments, only its settings.
 func (w *wasm) config() wazero.ModuleConfig {
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").
 		WithSysWalltime().WithSysNanotime().WithRandSource(rand.Reader).WithStderr(os.Stderr)
@@ -90,8 +90,7 @@ func (w *wasm) config() wazero.ModuleConfig {
 	return config
 }
 
-// handle calls the function by Spin's interface for modules, which
-// lab/functions/handler has the other side of.
+// handle calls the function through Spin's interface for modules; lab/functions/handler implements the other side.
 func handle(ctx context.Context, instance api.Module, c call) (outcome, error) {
 	g := guest{ctx, instance, nil}
 	uri, host, hasBody, body := g.give([]byte(c.uri)), g.pair("host", c.host), uint64(0), uint32(0)

@@ -14,8 +14,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
-// guest is an instance's memory and exports. Its first error stays, so that a
-// sequence of steps is checked once.
+// guest is an instance's memory and exports. It keeps its first error, so that a sequence of steps is checked once.
 type guest struct {
 	ctx    context.Context
 	module api.Module
@@ -40,7 +39,7 @@ func (g *guest) call(name string, args ...uint64) uint64 {
 	return results[0]
 }
 
-// give copies data into memory that the guest makes.
+// give copies data into memory that the guest allocates.
 func (g *guest) give(data []byte) uint32 {
 	at := uint32(g.call("canonical_abi_realloc", 0, 0, 8, uint64(len(data))))
 	if g.err == nil && !g.module.Memory().Write(at, data) {
@@ -59,7 +58,7 @@ func (g *guest) pair(name, value string) uint32 {
 	return g.give(list)
 }
 
-// read copies from the guest's memory. After an error it is as long, and zero.
+// read copies from the guest's memory. After an error, the result has the same length and is all zeros.
 func (g *guest) read(at, size uint32) []byte {
 	if g.err == nil {
 		if data, ok := g.module.Memory().Read(at, size); ok {
@@ -78,15 +77,14 @@ var methods = []string{"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS
 
 func methodNumber(method string) uint64 { return uint64(max(slices.Index(methods, method), 0)) }
 
-// outbound has a connection for each request, because an instance has only one call
-// to make them in.
+// outbound uses a connection for each request, because an instance serves only one call.
 var outbound = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// Of Spin's errors: the request failed.
+// The one of Spin's errors for a failed request.
 const requestError = 3
 
-// outboundRequest is wasi-outbound-http's request: the guest asks another service,
-// and finds the reply at ret.
+// outboundRequest implements wasi-outbound-http's request: the guest sends a request to another service, and finds
+// the reply at ret.
 func outboundRequest(ctx context.Context, module api.Module, method, uri, uriLen, _, _, _, _, hasBody, body, bodyLen, ret uint32) {
 	g := &guest{ctx, module, nil}
 	var sent []byte

@@ -2,7 +2,7 @@ package lab
 
 import "fmt"
 
-// Runtimes are how a cluster runs a function.
+// Runtimes are the ways in which a cluster runs a function.
 var Runtimes = []string{"wasm", "cold", "warm"}
 
 // Workload is a function as a cluster runs it.
@@ -14,12 +14,11 @@ type Workload struct {
 	// Runtime is wasm (a fresh WebAssembly instance for each call), cold (a process
 	// for each call) or warm (a process that stays).
 	Runtime string
-	// Env returns more settings for a cluster's instances, as NAME=VALUE; nil for none.
+	// Env returns additional settings for a cluster's instances, as NAME=VALUE; nil for none.
 	Env func(cluster string) []string
 }
 
-// workloads are those of the lab's manifests. Whatever else somebody declares is
-// served as the first is.
+// workloads are those of the lab's manifests. Any other function is served like the first.
 var workloads = []Workload{
 	{Name: "hello", Module: "hello", Runtime: "wasm"},
 	{Name: "thumbnail", Module: "hello", Runtime: "cold"},

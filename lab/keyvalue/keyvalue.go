@@ -1,5 +1,5 @@
-// Package keyvalue is the smallest service that keeps what functions must not: PUT,
-// GET and DELETE of values by their path, in memory.
+// Package keyvalue is a minimal service for data that functions must not keep: PUT, GET and DELETE of values by
+// their path, in memory.
 package keyvalue
 
 import (
@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// largest is the longest value.
+// largest is the size limit of a value.
 const largest = 1 << 20
 
 // Store is safe for concurrent use.
@@ -41,7 +41,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.NotFound(w, r)
 			return
 		}
-		_, _ = w.Write(value) // who asked may be gone
+		_, _ = w.Write(value) // the client may be gone
 	case http.MethodDelete:
 		s.mu.Lock()
 		delete(s.values, r.URL.Path)

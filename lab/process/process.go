@@ -1,5 +1,5 @@
-// Package process runs a program beside this one, with its output in a file, and
-// never longer than this one.
+// Package process runs a program as a child of this process, with its output in a file. The program never outlives
+// this process.
 package process
 
 import (
@@ -11,12 +11,11 @@ import (
 	"time"
 )
 
-// Process is a program that may be started and stopped again and again. It is
-// safe for concurrent use.
+// Process is a program that may be started and stopped repeatedly. It is safe for concurrent use.
 type Process struct {
 	Program string
 	Args    []string
-	// Log is the file that its output is added to.
+	// Log is the file to which its output is appended.
 	Log string
 
 	mu   sync.Mutex
@@ -35,11 +34,11 @@ func (p *Process) Start() error {
 	if err != nil {
 		return err
 	}
-	defer out.Close() // the child has its own
+	defer out.Close() // the child has its own copy
 	cmd := exec.Command(p.Program, p.Args...)
 	cmd.Stdout, cmd.Stderr = out, out
-	// A group of its own, so that Ctrl-C reaches its parent alone; and no life
-	// without that, however it ends.
+	// The program has its own group, so that Ctrl-C reaches only its parent; and it ends with its parent, however
+	// that ends.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", p.Program, err)
@@ -53,7 +52,7 @@ func (p *Process) Start() error {
 	return nil
 }
 
-// alive is called with mu held.
+// alive requires mu to be held.
 func (p *Process) alive() bool {
 	if p.cmd == nil {
 		return false
@@ -73,7 +72,7 @@ func (p *Process) Running() bool {
 	return p.alive()
 }
 
-// PID returns the running program's process, or 0.
+// PID returns the process ID of the running program, or 0.
 func (p *Process) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,7 +87,7 @@ func (p *Process) Signal(signal syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.alive() {
-		_ = p.cmd.Process.Signal(signal) // an error says that it has ended
+		_ = p.cmd.Process.Signal(signal) // an error means that it has ended
 	}
 }
 
@@ -102,7 +101,7 @@ func (p *Process) Stop(signal syscall.Signal) {
 	if !p.alive() {
 		return
 	}
-	_ = p.cmd.Process.Signal(signal) // an error says that it has ended
+	_ = p.cmd.Process.Signal(signal) // an error means that it has ended
 	select {
 	case <-p.gone:
 	case <-time.After(grace):
