@@ -16,10 +16,10 @@ import (
 	"github.com/nearcast/nearcast/internal/version"
 )
 
-// parts is what an image is made of.
+// parts is what an image is made from.
 type parts struct {
 	recipe
-	dir          string // has what is compiled
+	dir          string // has the compiled files
 	architecture string
 	revision     string
 	created      time.Time
@@ -34,8 +34,8 @@ type made struct {
 	modules      []cdx.Component // the same, for the provenance
 }
 
-// assemble makes an image of what was compiled: one layer of the system's files
-// with the bill of materials, and one for each program.
+// assemble makes an image from compiled files: one layer of the system's files with the bill of materials, and one
+// layer for each program.
 func assemble(p parts) (made, error) {
 	modules, err := modules(p)
 	if err != nil {
@@ -62,7 +62,7 @@ func assemble(p parts) (made, error) {
 	return made{recipe: p.recipe, architecture: p.architecture, image: image, materials: materials, modules: modules}, nil
 }
 
-// materialsAt is where scanners look for what an image says of itself.
+// materialsAt is where scanners look for an image's bill of materials.
 const materialsAt = "var/lib/db/sbom/nearcast.cdx.json"
 
 func (p parts) layers(materials []byte) ([]v1.Layer, error) {

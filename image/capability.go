@@ -6,15 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// VFS_CAP_REVISION_2 and VFS_CAP_FLAGS_EFFECTIVE of linux/capability.h; the flag has
-// the kernel raise the capabilities when the file is executed.
+// VFS_CAP_REVISION_2 and VFS_CAP_FLAGS_EFFECTIVE of linux/capability.h; with the flag, the kernel raises the
+// capabilities when the file is executed.
 const (
 	revision2 = 0x02000000
 	effective = 1
 )
 
-// mayBindService lets the resolver use port 53 as any user. A container that is
-// not given NET_BIND_SERVICE cannot execute such a file: "operation not permitted".
+// mayBindService lets the resolver use port 53 as any user. A container without NET_BIND_SERVICE cannot execute
+// such a file: "operation not permitted".
 func mayBindService() []byte {
 	return fileCapability(unix.CAP_NET_BIND_SERVICE)
 }

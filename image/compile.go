@@ -10,29 +10,29 @@ import (
 	"github.com/nearcast/nearcast/lab/functions"
 )
 
-// Folders of what was compiled.
+// The directories of compiled files.
 const (
 	minimal = "minimal"
 	full    = "full"
 )
 
-// programs are the folders of Nearcast's programs, and the tags that they are built with.
+// programs are the directories of Nearcast's programs, and their build tags.
 var programs = map[string]string{minimal: "minimal", full: ""}
 
-// commands are Nearcast's programs in images: not the lab, which no image runs.
+// commands are Nearcast's programs in images: not the lab, which is in no image.
 var commands = []string{
 	"github.com/nearcast/nearcast/cmd/coredns", "github.com/nearcast/nearcast/cmd/nearcast", "github.com/nearcast/nearcast/cmd/nearcast-speaker",
 }
 
-// compile builds Nearcast's programs and the functions for an architecture into a
-// new folder, so that no path of this machine is in them.
+// compile builds Nearcast's programs and the functions for an architecture into a new directory, so that they
+// contain no path of this machine.
 func compile(ctx context.Context, architecture string) (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "nearcast-image-"); err != nil {
 		return "", err
 	}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(dir) //nolint:errcheck // what went wrong is said
+			os.RemoveAll(dir) //nolint:errcheck // the error has been reported
 		}
 	}()
 	for folder, tags := range programs {
@@ -44,7 +44,7 @@ func compile(ctx context.Context, architecture string) (dir string, err error) {
 	return dir, functions.Build(ctx, dir, architecture)
 }
 
-// build is the command that makes programs of the same bytes wherever it is run.
+// build returns the command that builds programs reproducibly, wherever it runs.
 func build(ctx context.Context, architecture, tags, into string, packages ...string) *exec.Cmd {
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags=" + tags, "-o", into}
 	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...)

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// nonroot is the user of the image; distroless images call 65532 so too.
+// nonroot is the user of the image; distroless images use the same name for 65532.
 const nonroot = 65532
 
-// entry is a file or, where its name ends in a slash, a folder of a layer.
+// entry is a file of a layer or, if its name ends in a slash, a directory.
 type entry struct {
 	name       string
 	mode       int64
@@ -24,8 +24,8 @@ type entry struct {
 	capability []byte // the extended attribute security.capability, see capabilities(7)
 }
 
-// system is what programs expect of a machine: users, the roots that Mozilla
-// trusts without a condition, and folders to write into.
+// system is what programs expect of a machine: users, the roots that Mozilla trusts unconditionally, and
+// directories to write to.
 func system() []entry {
 	return []entry{
 		{name: "etc/", mode: 0o755},
@@ -47,19 +47,18 @@ func system() []entry {
 	}
 }
 
-// roots leaves out the authorities that Mozilla trusts up to a date alone: a file
-// cannot say that.
+// roots omits the authorities that Mozilla trusts only up to a date, because a file of roots cannot express that.
 func roots() []byte {
 	var out bytes.Buffer
 	for root := range bundle.Roots() {
 		if root.Constraint == nil {
-			_ = pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}) // a Buffer takes all
+			_ = pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}) // a Buffer never fails
 		}
 	}
 	return out.Bytes()
 }
 
-// layer packs entries, all of one time, so that they make the same bytes again.
+// layer packs entries, all with the same time, so that the result is reproducible.
 func layer(entries []entry, at time.Time) (v1.Layer, error) {
 	var packed bytes.Buffer
 	w := tar.NewWriter(&packed)
@@ -75,7 +74,7 @@ func layer(entries []entry, at time.Time) (v1.Layer, error) {
 		return nil, err
 	}
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed.Bytes())), nil }
-	// Its digest, the archive and the layout each want it compressed: once will do.
+	// The digest, the archive and the layout all need it compressed; this compresses it once.
 	return tarball.LayerFromOpener(open, tarball.WithCompressedCaching)
 }
 

@@ -1,9 +1,9 @@
-// Command image makes the container images, for several architectures and without a
-// container engine: CoreDNS with Nearcast's plugins, the speaker and the command; and the
-// functions. The same sources and the same Go make the same bytes.
+// Command image makes the container images, for several architectures and without a container engine: CoreDNS with
+// Nearcast's plugins, the speaker and the command; and the functions. The same sources and the same Go version give
+// the same bytes.
 //
-// It writes an OCI image layout with all architectures and its provenance, and for each
-// of them an archive that docker, podman, ctr and K3s import, and a bill of materials.
+// It writes an OCI image layout with all architectures and its provenance. For each architecture it writes an
+// archive that docker, podman, ctr and K3s import, and a bill of materials.
 package main
 
 import (
@@ -47,8 +47,7 @@ func command() *cobra.Command {
 	return c
 }
 
-// sourceDate reads SOURCE_DATE_EPOCH (reproducible-builds.org), in seconds; the
-// epoch itself where it is not set.
+// sourceDate reads SOURCE_DATE_EPOCH (reproducible-builds.org), in seconds; the epoch itself if it is not set.
 func sourceDate(text string) (time.Time, error) {
 	if text == "" {
 		return time.Unix(0, 0).UTC(), nil
@@ -60,7 +59,7 @@ func sourceDate(text string) (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), nil
 }
 
-// order is what was asked for.
+// order is what the command line asks for.
 type order struct {
 	dir, registry, tag, revision string
 	key, builder, pin            string
@@ -108,7 +107,7 @@ func (o order) make(ctx context.Context, architecture string, shelf *shelf) erro
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(compiled) //nolint:errcheck // it is below the folder for temporary files
+	defer os.RemoveAll(compiled) //nolint:errcheck // it is below the directory for temporary files
 	of, err := functionImages()
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// modules are what the linker put into the programs, as these say themselves.
+// modules are what the linker put into the programs, according to the programs themselves.
 func modules(p parts) ([]cdx.Component, error) {
 	modules := map[string]cdx.Component{}
 	for _, part := range p.programs {

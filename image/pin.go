@@ -12,12 +12,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// named is an image in a manifest or in a value of the chart, with the digest that it
-// had.
+// named is an image in a manifest or in a value of the chart, with its previous digest.
 var named = regexp.MustCompile(`(\bimage: )([a-z0-9./-]+:[A-Za-z0-9._-]+)(@sha256:[0-9a-f]{64})?`)
 
-// pin writes the digests into the manifests below a folder, and says in which. That a
-// node runs what the digest says is then the node's to check, whoever moves the tag.
+// pin writes the digests into the manifests below a directory, and reports in which. A node then verifies that it
+// runs the image with the digest, even if somebody moves the tag.
 func pin(folder string, digests map[string]v1.Hash, out io.Writer) error {
 	pinned := 0
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
@@ -45,7 +44,7 @@ func pin(folder string, digests map[string]v1.Hash, out io.Writer) error {
 	return nil
 }
 
-// withDigests returns a manifest with digests, and of how many images.
+// withDigests returns a manifest with digests, and the number of images.
 func withDigests(text []byte, digests map[string]v1.Hash) (after []byte, count int) {
 	after = named.ReplaceAllFunc(text, func(found []byte) []byte {
 		parts := named.FindSubmatch(found)

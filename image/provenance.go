@@ -18,24 +18,24 @@ import (
 
 const (
 	sources = "https://github.com/nearcast/nearcast"
-	// buildType says how to read the parameters: `make image` at the commit, with this Go.
+	// buildType defines how to read the parameters: `make image` at the commit, with this Go version.
 	buildType = sources + "/tree/main/image"
-	// byHand is the builder where nobody else is named: whoever ran the command.
+	// byHand is the default builder: whoever ran the command.
 	byHand = sources + "/tree/main/image#by-hand"
 	// predicate is SLSA's provenance, version 1.
 	predicate = "https://slsa.dev/provenance/v1"
 )
 
-// origin is what the command knows of its sources and of itself.
+// origin is what the command knows about its sources and itself.
 type origin struct{ revision, builder string }
 
 var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-// isCommit reports whether the revision is a commit, without changes of its own.
+// isCommit reports whether the revision is a commit without local changes.
 func isCommit(revision string) bool { return commit.MatchString(revision) }
 
-// attest writes the provenance of each image: an in-toto statement, or where there is a
-// key an envelope with it. No time is in it, so that who builds again gets the same.
+// attest writes the provenance of each image: an in-toto statement, or an envelope with it if there is a key. It
+// contains no time, so that another build gives the same bytes.
 func (s *shelf) attest(ctx context.Context, from origin, sign sign) error {
 	for file, images := range s.images {
 		statement, err := s.statement(file, images, from)
@@ -52,8 +52,7 @@ func (s *shelf) attest(ctx context.Context, from origin, sign sign) error {
 	return nil
 }
 
-// statement says of an image, and of what it is for each architecture, of what it was
-// made.
+// statement states what an image, and its image for each architecture, is made from.
 func (s *shelf) statement(file string, images []made, from origin) ([]byte, error) {
 	subjects, err := s.subjects(file, images)
 	if err != nil {
@@ -101,7 +100,7 @@ func (s *shelf) subjects(file string, images []made) ([]*intoto.ResourceDescript
 	return subjects, nil
 }
 
-// dependencies are the commit and the modules, Go's library with its version among them.
+// dependencies are the commit and the modules, including Go's library with its version.
 func dependencies(images []made, revision string) []*intoto.ResourceDescriptor {
 	source := &intoto.ResourceDescriptor{Uri: "git+" + sources}
 	if isCommit(revision) {
@@ -121,7 +120,7 @@ func dependencies(images []made, revision string) []*intoto.ResourceDescriptor {
 	return all
 }
 
-// dependency has for a digest what go.sum has: dirHash is its h1, in hexadecimal.
+// dependency uses the digest in go.sum: dirHash is its h1, in hexadecimal.
 func dependency(module cdx.Component) *intoto.ResourceDescriptor {
 	d := &intoto.ResourceDescriptor{Uri: module.PackageURL}
 	if module.Hashes != nil {
@@ -139,7 +138,7 @@ func asStruct(provenance *slsa.Provenance) (*structpb.Struct, error) {
 	return of, protojson.Unmarshal(text, of)
 }
 
-// stable is JSON of the same bytes each time, which protojson's own is not.
+// stable is JSON with the same bytes each time, which protojson does not guarantee.
 func stable(statement *intoto.Statement) ([]byte, error) {
 	text, err := protojson.Marshal(statement)
 	if err != nil {

@@ -9,22 +9,22 @@ import (
 // recipe is one of our images, for whatever architecture.
 type recipe struct {
 	name               string // of the image, and of its files
-	variant            string // what its tag and its files end in, where there are several
+	variant            string // suffix of its tag and its files, if there are several
 	title, description string
 	files              []entry // of the first layer
 	programs           []part  // the largest, and the rarest to change, last
 	start              v1.Config
 }
 
-// part is a compiled file, which is a layer of its own.
+// part is a compiled file, which gets its own layer.
 type part struct {
 	entry
-	from string // below the folder of what was compiled
-	// materials is the file that says which modules are in it, if it cannot itself.
+	from string // below the directory of compiled files
+	// materials is the file that lists its modules, if the part itself cannot.
 	materials string
 }
 
-// file is what the image's files are called, before the architecture.
+// file is the base name of the image's files, before the architecture.
 func (r recipe) file() string { return r.name + r.variant }
 
 // nearcast is what is deployed in every cluster: CoreDNS with the plugins that its uses
@@ -38,7 +38,7 @@ func nearcastFull() recipe {
 	return resolver("-full", full, "CoreDNS with all of its plugins, nearcast, rpz, ddr and direct; the speaker; the command")
 }
 
-// resolver is an image of the programs in a folder of what was compiled.
+// resolver returns an image of the programs in a directory of compiled files.
 func resolver(variant, folder, description string) recipe {
 	at := func(name string, capability []byte) part {
 		return part{entry: entry{name: "usr/local/bin/" + name, mode: 0o755, capability: capability}, from: folder + "/" + name}

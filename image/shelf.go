@@ -17,15 +17,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// shelf is the folder that images are put into.
+// shelf is the directory for images.
 type shelf struct {
 	dir, registry, tag string
 	indexes            map[string]v1.ImageIndex // by the images' files
-	images             map[string][]made        // the same, an architecture each
+	images             map[string][]made        // the same, one for each architecture
 	out                io.Writer
 }
 
-// newShelf makes the folder anew. Images are called REGISTRY/NAME:TAG.
+// newShelf makes the directory anew. Images are called REGISTRY/NAME:TAG.
 func newShelf(dir, registry, tag string, out io.Writer) (*shelf, error) {
 	if _, err := name.NewTag(registry + "/nearcast:" + tag); err != nil {
 		return nil, fmt.Errorf("image's name: %w", err)
@@ -62,8 +62,7 @@ func (s *shelf) add(m made) error {
 // called is the image's name, with its tag.
 func (s *shelf) called(r recipe) string { return s.registry + "/" + r.name + ":" + s.tag + r.variant }
 
-// close writes one layout per image, which has all architectures, and says what
-// there is.
+// close writes one layout per image, with all architectures, and prints what there is.
 func (s *shelf) close() error {
 	for _, file := range slices.Sorted(maps.Keys(s.indexes)) {
 		recipe := s.images[file][0].recipe
@@ -93,7 +92,7 @@ func (s *shelf) digests() (map[string]v1.Hash, error) {
 	return all, nil
 }
 
-// layoutAt makes the folder of a layout from nothing.
+// layoutAt makes the directory of a layout from scratch.
 func layoutAt(dir, tag string, index v1.ImageIndex) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
@@ -102,6 +101,6 @@ func layoutAt(dir, tag string, index v1.ImageIndex) error {
 	if err != nil {
 		return err
 	}
-	// What skopeo and others take for the tag of a layout's image.
+	// The annotation that skopeo and others take for the tag of a layout's image.
 	return path.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": tag}))
 }

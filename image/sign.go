@@ -11,11 +11,10 @@ import (
 	"github.com/secure-systems-lab/go-securesystemslib/signerverifier"
 )
 
-// sign returns a statement as it is written.
+// sign returns a statement in the form in which it is written.
 type sign func(ctx context.Context, statement []byte) ([]byte, error)
 
-// signer puts statements into signed envelopes (DSSE), or without a key leaves them as
-// they are.
+// signer puts statements into signed envelopes (DSSE) or, without a key, leaves them as they are.
 func signer(keyFile string) (sign, error) {
 	if keyFile == "" {
 		return func(_ context.Context, statement []byte) ([]byte, error) { return statement, nil }, nil

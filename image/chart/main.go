@@ -1,6 +1,5 @@
-// Command chart makes the Helm chart of manifests/nearcast: its templates are the
-// objects that kustomize builds there, with values in place of what differs between
-// clusters. There is no second source of them.
+// Command chart makes the Helm chart from manifests/nearcast: its templates are the objects that kustomize builds
+// there, with values for what differs between clusters. They have no second source.
 package main
 
 import (
@@ -27,8 +26,8 @@ func main() {
 	fmt.Println(path)
 }
 
-// pack writes the chart of the folder manifests/nearcast, of the version in a file, as
-// an archive into a folder, and returns its path.
+// pack writes the chart of the directory manifests/nearcast, with the version in a file, as an archive into a
+// directory, and returns its path.
 func pack(manifests, versionFile, into string) (string, error) {
 	version, err := os.ReadFile(versionFile)
 	if err != nil {
@@ -52,8 +51,7 @@ func pack(manifests, versionFile, into string) (string, error) {
 	return chartutil.Save(chart, into)
 }
 
-// write makes the chart in a folder: what is in manifests/nearcast/chart, the version,
-// and the templates.
+// write makes the chart in a directory: the content of manifests/nearcast/chart, the version, and the templates.
 func write(manifests, version, dir string) error {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(manifests, "chart"))); err != nil {
 		return err
@@ -95,7 +93,7 @@ func imageIn(path string) (string, error) {
 	return values.Image, nil
 }
 
-// stamp adds the version of the chart, which is that of what it deploys.
+// stamp adds the version of the chart, which is that of the software it deploys.
 func stamp(path, version string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {

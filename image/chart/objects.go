@@ -10,8 +10,7 @@ import (
 // object is a Kubernetes object as YAML decodes it.
 type object = map[string]any
 
-// build returns the objects of a kustomization. Namespaces are the business of who
-// installs a chart.
+// build returns the objects of a kustomization. It omits Namespaces, which whoever installs a chart chooses.
 func build(folder string) ([]object, error) {
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {

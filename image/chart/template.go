@@ -9,8 +9,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// part is one template file of the chart: a folder of manifests/nearcast, and when
-// it is in the release.
+// part is one template file of the chart: a directory of manifests/nearcast, and the condition under which it is in
+// the release.
 type part struct{ folder, when string }
 
 var parts = []part{
@@ -19,8 +19,7 @@ var parts = []part{
 	{"monitoring", `.Values.monitoring`},
 }
 
-// values are what stands in place of what is particular in the manifests, whose image is
-// that of the chart's own values.
+// values replace what is specific in the manifests. The image is that of the chart's own values.
 func values(image string) *strings.Replacer {
 	return strings.NewReplacer(
 		"namespace: nearcast-system", "namespace: {{ .Release.Namespace }}",
@@ -34,8 +33,8 @@ func values(image string) *strings.Replacer {
 	)
 }
 
-// overrides are what may replace a file of the ConfigMap, by its name: a condition,
-// and what is there instead. FILE is the template that has the file.
+// overrides are what may replace a file of the ConfigMap, by its name: a condition, and the replacement. FILE is
+// the template that has the file.
 var overrides = map[string]struct{ when, instead string }{
 	"Corefile":      {".Values.corefile", "tpl .Values.corefile ."},
 	"locations.csv": {".Values.locations", ".Values.locations"},
@@ -58,7 +57,7 @@ func (p part) template(objects []object, values *strings.Replacer) (string, erro
 	return text.String(), nil
 }
 
-// named is the name of the template that has a file of the ConfigMap.
+// named returns the name of the template that has a file of the ConfigMap.
 func (p part) named(file string) string { return "nearcast." + p.folder + "." + file }
 
 // define writes the templates of a ConfigMap's files.
@@ -69,7 +68,7 @@ func (p part) define(text *strings.Builder, o object, values *strings.Replacer) 
 	}
 }
 
-// split returns an object, and the files in it that values may replace.
+// split returns an object, and those of its files that values may replace.
 func split(o object) (rest object, files map[string]string) {
 	data, there := o["data"].(object)
 	if !there {
@@ -114,7 +113,7 @@ func marshal(text *strings.Builder, o object, values *strings.Replacer) error {
 	return err
 }
 
-// file writes what chooses between a file and the value that may replace it.
+// file writes the choice between a file and the value that may replace it.
 func (p part) file(text *strings.Builder, name string) {
 	o := overrides[name]
 	instead := strings.ReplaceAll(o.instead, "FILE", fmt.Sprintf("%q", p.named(name)))
