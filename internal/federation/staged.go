@@ -18,7 +18,8 @@ type staged struct {
 }
 
 func newStaged() staged {
-	// Two bindings of one resource are a mistake; which one counts must not change.
+	// Two bindings of one resource are a mistake, but the choice between them must be
+	// stable.
 	first := func(_ Ref, a, b *Binding) bool { return a.compare(b.Ref) < 0 }
 	return staged{
 		clusters: map[Ref]*Cluster{}, workloads: map[string][]*Workload{}, exposed: map[Ref]*MultiClusterService{}, labelled: map[label][]*Workload{},

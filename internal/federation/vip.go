@@ -14,7 +14,7 @@ type vips struct {
 	in map[ownVIP]int
 	// occupants are the entries that have a VIP of another namespace as an address.
 	occupants contest[netip.Addr, *entry]
-	// disputed are the VIPs that may be another's now.
+	// disputed are the VIPs whose owner may have changed.
 	disputed map[netip.Addr]bool
 	// gateways maps an address to the cluster whose gateway has it.
 	gateways map[netip.Addr]string
