@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// connect returns nil if somebody accepts a TCP connection at addr before the deadline, zero for none,
-// and resets the connection.
+// connect returns nil if a server accepts a TCP connection at addr before the deadline (zero for
+// none), and resets the connection.
 func connect(ctx context.Context, addr netip.AddrPort, deadline time.Time) error {
 	dialer := net.Dialer{Deadline: deadline, KeepAlive: -1}
 	conn, err := dialer.DialContext(ctx, "tcp", addr.String())

@@ -13,12 +13,12 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// maxGRPC is the most, in bytes, of an answer's message, which has two when it is right,
-// and of what is read at once.
+// maxGRPC bounds, in bytes, an answer's message, which has two bytes if it is correct,
+// and what is read at once.
 const maxGRPC = 4 << 10
 
-// grpc passes where the health service (grpc.health.v1) says SERVING of the
-// target's service, without TLS, as a kubelet's gRPC probe does.
+// grpc passes if the health service (grpc.health.v1) reports SERVING for the target's
+// service, without TLS, as a kubelet's gRPC probe does.
 func (a *asker) grpc(ctx context.Context, target federation.Target) (Sample, error) {
 	conn, sample, err := a.dial(ctx, target)
 	if err != nil {
@@ -36,7 +36,7 @@ func (a *asker) grpc(ctx context.Context, target federation.Target) (Sample, err
 			select {
 			case conn := <-ready:
 				return conn, nil
-			default: // a probe is one connection
+			default: // a probe uses one connection
 				return nil, net.ErrClosed
 			}
 		}),
@@ -55,7 +55,7 @@ func (a *asker) grpc(ctx context.Context, target federation.Target) (Sample, err
 	case ctx.Err() != nil:
 		return sample, ctx.Err()
 	case err != nil:
-		return sample, failure{"gRPC status " + status.Code(err).String(), nil} // and no message
+		return sample, failure{"gRPC status " + status.Code(err).String(), nil} // without the server's message
 	case answer.GetStatus() != healthpb.HealthCheckResponse_SERVING:
 		return sample, failure{"gRPC health is " + answer.GetStatus().String(), nil}
 	}

@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// loadHeader is how a server reports its load in a response: Open Request Cost
-// Aggregation, which Envoy and gRPC read too.
+// loadHeader is the response header in which a server reports its load: Open Request Cost
+// Aggregation, which Envoy and gRPC also read.
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/load_balancing_policies
 const loadHeader = "Endpoint-Load-Metrics"
 
-// maxLoad keeps a nonsensical report from outweighing all others for long.
+// maxLoad keeps an absurd report from outweighing all others for long.
 const maxLoad = 10
 
-// loadMetrics are the utilizations of an ORCA report: of what the application
-// says limits it, else of the processor. 1 is as much as it can bear.
+// loadMetrics are the utilizations in an ORCA report: what the application names as its
+// limit, else the CPU. 1 is full capacity.
 type loadMetrics struct {
 	Application float64 `json:"application_utilization"`
 	CPU         float64 `json:"cpu_utilization"`
 }
 
-// reportedLoad returns the load that a response reports, 0 for none.
+// reportedLoad returns the load that a response reports; 0 for none.
 func reportedLoad(h http.Header) float64 {
 	format, text, _ := strings.Cut(h.Get(loadHeader), " ")
 	var m loadMetrics
@@ -48,7 +48,7 @@ func reportedLoad(h http.Header) float64 {
 	if m.Application > 0 {
 		load = m.Application
 	}
-	if !(load > 0) { // NaN too
+	if !(load > 0) { // also catches NaN
 		return 0
 	}
 	return min(load, maxLoad)

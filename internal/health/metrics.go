@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// probes is what probing costs the federation.
+// probes counts what probing costs the federation.
 var probes = promauto.NewCounterVec(prometheus.CounterOpts{
 	Name: "coredns_nearcast_probes_total",
 	Help: "Probes sent, by kind and result.",

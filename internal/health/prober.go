@@ -9,17 +9,17 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// jitter is the share of the interval by which probes are spread, either way,
-// so that what started together does not stay together.
+// jitter is the share of the interval by which probes are spread in either direction, so
+// that probes that started together drift apart.
 const jitter = 0.1
 
-// The share of a new sample in the moving average: TCP's own (RFC 6298, alpha)
-// for a slower one, and more for a faster one. Load on either end only ever
-// adds to a round trip, so the faster sample is nearer the truth.
+// The weight of a new sample in the moving average: that of TCP (RFC 6298, alpha) for a
+// slower sample, and more for a faster one. Load at either end only adds to a round trip,
+// so the faster sample is closer to the truth.
 const (
 	slowerWeight = 1.0 / 8
 	fasterWeight = 1.0 / 2
-	// loadWeight follows a load within a few probes, and not each of its spikes.
+	// loadWeight follows the load within a few probes, but not every spike.
 	loadWeight = 1.0 / 4
 )
 
@@ -27,37 +27,37 @@ const (
 type Prober struct {
 	config Config
 	probe  Probe
-	// changed is signalled after verdicts changed.
+	// changed is signalled after verdicts have changed.
 	changed chan struct{}
-	// wake is signalled when the schedule changed.
+	// wake is signalled when the schedule has changed.
 	wake chan struct{}
 
 	mu       sync.Mutex
 	tasks    map[federation.Target]*task
 	schedule schedule
-	pending  int // targets that were never probed
+	pending  int // targets not yet probed
 	moved    []*task
 }
 
-// task is one target's schedule and standing.
+// task is a target's schedule and state.
 type task struct {
 	target federation.Target
 	at     time.Time
-	index  int // in the schedule; -1 while the probe is under way
-	// slow is set where a probe took long, until quickAfter have not. It changes only while
-	// the task is not in the schedule.
+	index  int // in the schedule; -1 during the probe
+	// slow is set if a probe took long, until quickAfter probes in a row have not. It
+	// changes only while the task is not in the schedule.
 	slow    bool
-	quick   int // probes in a row that did not
+	quick   int // quick probes in a row
 	streak  Streak
 	damping damping
 	verdict Verdict
 	probed  bool
 	idle    bool
 	removed bool
-	moved   bool // it is in Prober.moved
+	moved   bool // it is listed in Prober.moved
 }
 
-// New returns a Prober that asks with probe, usually that of [Ask].
+// New returns a Prober that uses probe, usually that of [Ask].
 func New(config Config, probe Probe) *Prober {
 	return &Prober{
 		config: config, probe: probe,
@@ -67,13 +67,13 @@ func New(config Config, probe Probe) *Prober {
 	}
 }
 
-// Changed delivers a value after verdicts changed; changes not yet received are
-// merged into one.
+// Changed delivers a value after verdicts have changed; it merges changes that were not
+// yet received into one.
 func (p *Prober) Changed() <-chan struct{} { return p.changed }
 
-// Change adds targets and takes others away; a target is there once. One that comes
-// is probed at once, or within the interval where very many come, and starts from its
-// verdict in seed if it has one.
+// Change adds and removes targets; a target exists once. A new target is probed at once,
+// or within the interval if very many are added, and starts from its verdict in seed if
+// it has one.
 func (p *Prober) Change(come, gone []federation.Target, seed map[federation.Target]Verdict) {
 	if len(come) == 0 && len(gone) == 0 {
 		return
@@ -105,8 +105,8 @@ func (p *Prober) add(target federation.Target, seed Verdict, now time.Time) {
 	p.schedule.push(t)
 }
 
-// Moved returns the targets whose verdicts, but for round-trip times, are others than
-// when it was last called.
+// Moved returns the targets whose verdicts, except round-trip times, have changed since
+// the last call.
 func (p *Prober) Moved() []federation.Target {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,11 +119,11 @@ func (p *Prober) Moved() []federation.Target {
 	return all
 }
 
-// idleFactor is by how much less a target is probed that nobody needs.
+// idleFactor is how much less often a target is probed that nobody needs.
 const idleFactor = 6
 
-// SetIdle declares which targets nobody needs now. One that is needed again is
-// probed at once.
+// SetIdle sets the targets that nobody needs now. A target that is needed again is probed
+// at once.
 func (p *Prober) SetIdle(idle map[federation.Target]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,7 +145,7 @@ func (p *Prober) remove(t *task) {
 	}
 }
 
-// Verdict returns the target's verdict; the zero Verdict for one that is not probed.
+// Verdict returns the target's verdict; the zero Verdict if it is not probed.
 func (p *Prober) Verdict(target federation.Target) Verdict {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -166,14 +166,14 @@ func (p *Prober) Verdicts() map[federation.Target]Verdict {
 	return all
 }
 
-// Settled reports whether every target was probed at least once.
+// Settled reports whether every target has been probed at least once.
 func (p *Prober) Settled() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pending == 0
 }
 
-// Run probes until ctx ends, and returns when no probe is under way any more.
+// Run probes until ctx ends, and returns when no probe is in flight.
 func (p *Prober) Run(ctx context.Context) {
 	var probes sync.WaitGroup
 	defer probes.Wait()
@@ -195,7 +195,8 @@ func (p *Prober) Run(ctx context.Context) {
 			return
 		}
 		probes.Go(func() {
-			// Whoever is done begins what is due: with much to do, that is often.
+			// A goroutine that is done starts the next due probe: under load, that is
+			// often.
 			for ; t != nil && ctx.Err() == nil; t, _ = p.next() {
 				p.ask(ctx, t)
 			}
@@ -220,7 +221,7 @@ func (p *Prober) ask(ctx context.Context, t *task) {
 	}
 	probes.WithLabelValues(string(t.target.Kind), result(err)).Inc()
 	if ctx.Err() != nil {
-		return // stopped: the failure is ours
+		return // stopped: the failure is our own
 	}
 	long := time.Since(began) >= p.config.Timeout/slowFraction
 	p.mu.Lock()
@@ -235,15 +236,16 @@ func (p *Prober) ask(ctx context.Context, t *task) {
 	}
 }
 
-// A probe takes long from a quarter of its time on: one that ends just in time takes as
-// much of the slots as one that does not. If one quick probe were enough to be quick, a
-// target that answers late by turns would take the slots of the others each other time.
+// A probe counts as long from a quarter of the timeout: one that ends just in time takes
+// as much of the slots as one that times out. If a single quick probe made a target quick
+// again, a target that alternates between late and quick answers would take the slots of
+// the others every other time.
 const (
 	slowFraction = 4
 	quickAfter   = 8
 )
 
-// took takes whether the last probe took long.
+// took records whether the last probe took long.
 func (t *task) took(long bool) {
 	if t.quick++; long {
 		t.slow, t.quick = true, 0
@@ -252,8 +254,8 @@ func (t *task) took(long bool) {
 	}
 }
 
-// again takes what a probe learnt, schedules the next one, and reports whether
-// that is now the first of its queue.
+// again records the result of a probe, schedules the next one, and reports whether that
+// is now the first of its queue.
 func (p *Prober) again(t *task, sample Sample, err error) bool {
 	if !unable(err) {
 		p.record(t, sample, err)
@@ -306,15 +308,15 @@ func (p *Prober) record(t *task, sample Sample, err error) {
 	}
 }
 
-// Count returns how many targets are probed, and how many probes are under way.
+// Count returns how many targets are probed, and how many probes are in flight.
 func (p *Prober) Count() (targets, underWay int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.tasks), p.schedule.open
 }
 
-// Lag returns by how much the probe that waits the longest is late: where this
-// machine, or [Config.InFlight], is not enough for the interval, that grows.
+// Lag returns how late the longest-waiting probe is: it grows if this machine, or
+// [Config.InFlight], is not enough for the interval.
 func (p *Prober) Lag() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

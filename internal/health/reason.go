@@ -12,9 +12,9 @@ import (
 	"github.com/nearcast/nearcast/internal/brief"
 )
 
-// failure is why a probe failed, in words of our own. The cause may have words of the
-// answer in it, and whoever is told the reason need not be who may read the answer:
-// it says what kind of failure it was, and is never shown.
+// failure is the reason why a probe failed, in our own words. The cause may contain words
+// of the answer, and those who see the reason need not be allowed to read the answer: the
+// cause only tells what kind of failure it was, and is never shown.
 type failure struct {
 	text  string
 	cause error
@@ -24,8 +24,8 @@ func (f failure) Error() string { return f.text }
 
 func (f failure) Unwrap() error { return f.cause }
 
-// told is what is told of a probe's error: that time was up, the system's own error, or
-// the text of a failure. The address is in the target.
+// told returns the reason to show for a probe's error: a timeout, the system's own error,
+// or the text of a failure. It leaves out the address, which the target has.
 func told(err error) error {
 	var errno syscall.Errno
 	var failed failure
@@ -40,8 +40,8 @@ func told(err error) error {
 	return errors.New("the connection failed")
 }
 
-// handshakeFailed tells whose fault it was, and not what the server's alert or
-// certificate says.
+// handshakeFailed says which side failed, without the text of the server's alert or
+// certificate.
 func handshakeFailed(err error) error {
 	var unverified *tls.CertificateVerificationError
 	if errors.As(err, &unverified) {
@@ -50,7 +50,7 @@ func handshakeFailed(err error) error {
 	return failure{"TLS: the handshake failed", err}
 }
 
-// noAnswer tells an answer that is none from a connection that ended before it.
+// noAnswer distinguishes an invalid answer from a connection that ended before an answer.
 func noAnswer(err error) error {
 	var failed failure
 	var network net.Error

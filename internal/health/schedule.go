@@ -7,28 +7,26 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// schedule says which probe begins next, and when. Targets whose probes take long wait
-// apart, and have half of the slots at the most: however many of them packets vanish for,
-// or answer just in time, the probes of the others do not wait for theirs.
+// schedule decides which probe starts next, and when. Targets whose probes take long wait
+// in a separate queue and use at most half of the slots: however many of them drop
+// packets or answer just in time, the probes of other targets do not wait for them.
 type schedule struct {
 	quick, slow queue
-	// slots bounds the probes under way.
+	// slots bounds the probes in flight.
 	slots          int
 	open, openSlow int
 	pace           *rate.Limiter
 }
 
-// Probes begin at a bounded pace, so that neither a start, nor many new targets,
-// nor a process that stood still for a while makes a burst that then comes back
-// at every interval.
+// Probes start at a bounded rate, so that neither a start, nor many new targets, nor a
+// process that stood still for a while causes a burst that recurs at every interval.
 const (
-	// headroom is how much faster than needed for all targets that pace is: a first
-	// round, or catching up, takes four fifths of the interval.
+	// headroom is how much faster that rate is than all targets need: a first round, or
+	// catching up, takes four fifths of the interval.
 	headroom = 1.25
-	// leastPace, a second, is what few targets can do with, all of which are probed
-	// at once.
+	// leastPace, per second, is enough for few targets, all of which are probed at once.
 	leastPace = 1000
-	// paceGrain is for how long a scheduler that overslept may make up.
+	// paceGrain is the time that a scheduler that overslept may make up.
 	paceGrain = 5 * time.Millisecond
 )
 
@@ -36,18 +34,18 @@ func newSchedule(slots int) schedule {
 	return schedule{slots: slots, pace: rate.NewLimiter(leastPace, grain(leastPace))}
 }
 
-// setPace is for so many targets.
+// setPace sets the rate for this many targets.
 func (s *schedule) setPace(targets int, interval time.Duration) {
 	pace := max(leastPace, headroom*float64(targets)/interval.Seconds())
 	s.pace.SetLimit(rate.Limit(pace))
 	s.pace.SetBurst(grain(pace))
 }
 
-// grain returns how many probes begin within paceGrain.
+// grain returns how many probes start within paceGrain.
 func grain(pace float64) int { return int(pace * paceGrain.Seconds()) }
 
-// next takes the task whose probe is to begin, or returns how long nothing is to
-// be done unless something changes.
+// next takes the task whose probe is to start, or returns how long there is nothing to do
+// unless something changes.
 func (s *schedule) next(now time.Time) (*task, time.Duration) {
 	q := s.earliest()
 	if q == nil {
@@ -67,7 +65,7 @@ func (s *schedule) next(now time.Time) (*task, time.Duration) {
 	return t, 0
 }
 
-// earliest returns the queue whose first task is the next for which a slot is free.
+// earliest returns the queue whose first task is due next and for which a slot is free.
 func (s *schedule) earliest() *queue {
 	if s.open == s.slots {
 		return nil
@@ -82,8 +80,8 @@ func (s *schedule) earliest() *queue {
 	return q
 }
 
-// done gives back the slot of a task's probe, and reports whether that matters to
-// who waits for next.
+// done returns the slot of a task's probe, and reports whether a goroutine waiting for
+// next must be woken.
 func (s *schedule) done(t *task) bool {
 	full := s.open == s.slots
 	s.open--
@@ -94,20 +92,20 @@ func (s *schedule) done(t *task) bool {
 	return full
 }
 
-// push has a task wait for its time, and reports whether that matters to who waits
-// for next.
+// push makes a task wait for its time, and reports whether a goroutine waiting for next
+// must be woken.
 func (s *schedule) push(t *task) bool {
 	heap.Push(s.queue(t), t)
 	return t.index == 0
 }
 
-// hurry has a task that waits be probed at once.
+// hurry makes a waiting task due at once.
 func (s *schedule) hurry(t *task, now time.Time) {
 	t.at = now
 	heap.Fix(s.queue(t), t.index)
 }
 
-// remove takes out a task, which may not be waiting.
+// remove removes a task, which may not be waiting.
 func (s *schedule) remove(t *task) {
 	if t.index >= 0 {
 		heap.Remove(s.queue(t), t.index)
@@ -121,7 +119,7 @@ func (s *schedule) queue(t *task) *queue {
 	return &s.quick
 }
 
-// lag returns by how much the probe that waits the longest is late.
+// lag returns how late the longest-waiting probe is.
 func (s *schedule) lag(now time.Time) (lag time.Duration) {
 	for _, q := range [...]queue{s.quick, s.slow} {
 		if len(q) > 0 {
