@@ -37,9 +37,9 @@ type Failover struct{}
 // Spread answers with every candidate.
 type Spread struct{}
 
-// Weighted picks a cluster at random by weight.
+// Weighted draws a cluster in proportion to its weight.
 type Weighted struct {
-	// Sticky picks once for each client prefix.
+	// Sticky draws once for each client prefix.
 	Sticky bool
 }
 
