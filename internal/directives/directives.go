@@ -11,15 +11,15 @@ import (
 
 // Install changes CoreDNS's order to "… timeouts tcp … bind direct … dnstap rrl … acl ddr rpz dnssec nearcast cache header …":
 //
-//   - tcp is about connections, as timeouts is;
-//   - direct is about sockets, as bind is;
-//   - rrl limits what every plugin behind it answers, and those before it see what was sent;
-//   - ddr answers what must not leave the server, whatever policy says;
-//   - rpz applies policy to what leaves the server, so that the cache behind it
-//     keeps the truth;
-//   - dnssec signs only what comes after it, so it stands before nearcast;
-//   - cache knows no client, so that in front of nearcast it would give one
-//     client the cluster of another: it stands behind.
+//   - tcp configures connections, like timeouts;
+//   - direct configures sockets, like bind;
+//   - rrl limits the answers of every plugin behind it, and plugins before it see what was sent;
+//   - ddr answers queries that must not leave the server, whatever the policy zones say;
+//   - rpz applies policy to answers on their way out, so that the cache behind it
+//     stores them unmodified;
+//   - dnssec signs only the answers of plugins after it, so it comes before nearcast;
+//   - cache does not distinguish clients: before nearcast, it would give one client
+//     the cluster of another, so it comes after.
 //
 // Call it before a server starts. It may be called again.
 func Install() error {
