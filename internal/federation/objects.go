@@ -171,7 +171,7 @@ type Annotated struct {
 	Hostnames []string
 	// Unfit holds, for each annotated name that is not a valid hostname, the reason.
 	Unfit []string
-	// Workload is the annotated workload; its Kind is "" where the annotation is absent.
+	// Workload is the annotated workload; its Kind is "" if the annotation is absent.
 	Workload Ref
 	Policy   *policy.Rule
 	Weights  []Weight

@@ -6,7 +6,7 @@ import "strings"
 type Runtime struct {
 	// Class is the pods' runtimeClassName; "" for the node's default.
 	Class string
-	// Spin is set where the workload is a SpinApp, whose RuntimeClass its executor chooses.
+	// Spin is set if the workload is a SpinApp, whose RuntimeClass its executor chooses.
 	Spin bool
 }
 
