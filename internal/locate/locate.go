@@ -1,6 +1,7 @@
-// Package locate finds where a client is: the longest prefix of the operator's
-// table that covers its address, and how much of the address that took, which
-// is the scope of an answer that depends on it (RFC 7871, section 7.2.1).
+// Package locate finds where a client is: it looks up the longest prefix of the operator's
+// table that covers the client's address. It also returns how many bits of the address
+// decided that, which is the scope of an answer that depends on the location (RFC 7871,
+// section 7.2.1).
 //
 // A Table is immutable and may be read from any goroutine.
 package locate
