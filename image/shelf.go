@@ -25,7 +25,7 @@ type shelf struct {
 	out                io.Writer
 }
 
-// newShelf makes the directory anew. Images are called REGISTRY/NAME:TAG.
+// newShelf makes the directory if it is missing. Images are called REGISTRY/NAME:TAG.
 func newShelf(dir, registry, tag string, out io.Writer) (*shelf, error) {
 	if _, err := name.NewTag(registry + "/nearcast:" + tag); err != nil {
 		return nil, fmt.Errorf("image's name: %w", err)

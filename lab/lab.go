@@ -21,7 +21,7 @@ import (
 	"github.com/nearcast/nearcast/lab/process"
 )
 
-// The parts that Fail and Heal act on; "" is all of them.
+// Parts are the arguments of Fail and Heal; "" is all of them.
 var Parts = []string{"functions", "dns", "speaker"}
 
 // Options configure a lab.

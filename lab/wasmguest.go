@@ -80,7 +80,7 @@ func methodNumber(method string) uint64 { return uint64(max(slices.Index(methods
 // outbound uses a connection for each request, because an instance serves only one call.
 var outbound = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// The one of Spin's errors for a failed request.
+// Spin's error for a failed request.
 const requestError = 3
 
 // outboundRequest implements wasi-outbound-http's request: the guest sends a request to another service, and finds

@@ -1,4 +1,5 @@
-// Package direct is a CoreDNS plugin that answers plain queries over UDP on the goroutine that reads them.
+// Package direct is a CoreDNS plugin that answers plain queries over UDP where it reads them, without a goroutine
+// for each.
 //
 // For each datagram, CoreDNS starts a goroutine, whose stack must grow again as the query goes down the chain of
 // plugins, and for each reply it makes a system call. direct opens its own sockets beside CoreDNS's on the same

@@ -152,7 +152,7 @@ func (s *socket) receive(b *batch) (int, error) {
 // query returns what was received.
 func (b *batch) query(i int) []byte { return b.queries[i][:b.in[i].length] }
 
-// sender returns who sent it; the slice of its address is ip.
+// sender returns the sender's address; the slice of its address is ip.
 func (b *batch) sender(i int, ip *[16]byte) net.UDPAddr {
 	from := &b.from[i]
 	if from.Family == unix.AF_INET {

@@ -117,7 +117,7 @@ func (a *answer) addOPT(w dns.ResponseWriter) {
 	a.msg.Extra = append(a.msg.Extra, &a.opt)
 }
 
-// The scope is counted in the family of the query's option.
+// scope is counted in the family of the query's option.
 func (a *answer) scope(asked *dns.EDNS0_SUBNET) uint8 {
 	if !a.client.Subnet {
 		return 0

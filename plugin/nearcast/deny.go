@@ -76,8 +76,8 @@ func (a *answer) sign(section []dns.RR) ([]dns.RR, error) {
 	return signed, nil
 }
 
-// nsec denies types at the query name. It omits the query type if this client gets none, because a client that is
-// steered elsewhere may.
+// nsec denies types at the query name. It leaves out the query type even if other clients, who are steered
+// elsewhere, may get it.
 func (a *answer) nsec() *dns.NSEC {
 	types := slices.DeleteFunc(a.types(), func(t uint16) bool { return t == a.qtype() })
 	return a.zone.signer.nsec(a.name(), a.zone.soa.Minttl, types)

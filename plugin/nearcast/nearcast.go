@@ -30,7 +30,7 @@ type Nearcast struct {
 	Fall  fall.F
 
 	settings settings
-	// turn numbers the answers for which a cluster is drawn anew each time.
+	// turn numbers the answers for which a cluster is drawn each time.
 	turn    atomic.Uint64
 	site    state
 	exports *feed.Set // nil if the block has none

@@ -55,7 +55,7 @@ func newKnown() *known {
 }
 
 // get returns what is known about the zones, with the zero value for unknown ones. Zones of one domain count as one
-// query to it.
+// use of it.
 func (k *known) get(zones []string) []servers {
 	all := make([]servers, len(zones))
 	var of *lru.Cache[string, servers]

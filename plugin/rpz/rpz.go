@@ -44,7 +44,7 @@ type settings struct {
 	serverNames        wait // for nsdname
 	serverAddresses    wait // for nsip
 	log                int
-	state              string // folder; "" for none
+	state              string // directory; "" for none
 	admin              string // socket; "" for none
 }
 

@@ -76,7 +76,7 @@ func (o record) changed(query []byte) []byte {
 	return append(changed, query[o.end:]...)
 }
 
-// fateOf decides about an option as the unpacking of miekg/dns 1.1.73 would fail at it.
+// fateOf decides what happens to an option, by the conditions under which miekg/dns 1.1.73 fails to unpack it.
 func fateOf(code uint16, data []byte) fate {
 	unreadable := false
 	switch code {

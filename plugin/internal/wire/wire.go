@@ -53,10 +53,10 @@ func Readable(query []byte) []byte {
 // record is where the data of an OPT begins and ends; the zero value is no record.
 type record struct{ start, end int }
 
-// records walks through what follows the question. It returns the OPT and where the last record ends, or false
-// where the query is malformed: it ends within a record, or has an OPT that is not the only one, not the root's or
-// not in the additional section (RFC 6891, sections 6.1.1 and 6.1.2). The OPT of a query signed with TSIG is not
-// returned: signed data must not be changed.
+// records walks through what follows the question. It returns the OPT and where the last record ends, or false if
+// the query is malformed: it ends within a record, or has an OPT that is not the only one, not the root's or not in
+// the additional section (RFC 6891, sections 6.1.1 and 6.1.2). The OPT of a query signed with TSIG is not returned:
+// signed data must not be changed.
 func records(query []byte, at int) (opt record, end int, ok bool) {
 	answers := int(binary.BigEndian.Uint16(query[6:])) + int(binary.BigEndian.Uint16(query[8:]))
 	all := answers + int(binary.BigEndian.Uint16(query[10:]))

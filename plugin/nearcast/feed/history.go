@@ -24,7 +24,7 @@ type step struct {
 }
 
 // The steps that are kept are at most as large as the zone, because a larger difference is worse than a full
-// transfer. A small zone may have this much, and no zone more than so many.
+// transfer. A small zone may have leastHistory of them, and no zone more than mostSteps.
 const (
 	leastHistory = 64 << 10
 	mostSteps    = 4096
