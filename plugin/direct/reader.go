@@ -52,7 +52,7 @@ func (r *reader) run() {
 func (r *reader) serve(n int) {
 	a := r.listener.active.Load()
 	if r.exchange != nil && r.exchange.active != a {
-		r.exchange = nil // this ends the configuration before this one
+		r.exchange = nil // this frees the configuration before this one
 	}
 	inPlace := 0
 	for i := range n {

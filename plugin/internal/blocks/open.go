@@ -82,8 +82,8 @@ func settled(acl []caddyfile.Token) bool {
 	return said[everybody[0]] && said[everybody[1]]
 }
 
-// settles returns the families for which a rule decides about all clients, whatever the type of the query. Its
-// arguments are [type QTYPE...] [net SOURCE...].
+// settles returns the sources about which a rule decides, whatever the type of the query. Its arguments are [type
+// QTYPE...] [net SOURCE...].
 func settles(rule []string) (whom []string) {
 	of := map[string][]string{"type": {"*"}, "net": {"*"}}
 	part := ""

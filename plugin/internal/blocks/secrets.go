@@ -11,8 +11,8 @@ import (
 	"github.com/nearcast/nearcast/internal/secretfile"
 )
 
-// Secrets returns a warning for each secret file named by a block that other users can read: cookie secrets,
-// private keys of sign, dnssec, tls, probes and forward, the secrets of tsig, and the kubeconfig.
+// Secrets returns a warning for each secret file that other users can read, of those that a block names: cookie
+// secrets, private keys of sign, dnssec, tls, probes and forward, the secrets of tsig, and the kubeconfig.
 func Secrets(block caddyfile.ServerBlock) (warnings []error) {
 	var seen []string
 	for _, file := range secretFiles(block) {

@@ -24,7 +24,7 @@ const (
 type head struct {
 	apex   Apex
 	policy string // the policy zone's name
-	ttl    uint32 // for records without one of their own to take it from
+	ttl    uint32 // if there is no record to take it from
 }
 
 // String tells two heads apart.
