@@ -132,7 +132,7 @@ func (l *library) addDefinitions(path, source string) error {
 // modules that the control plane of the tests is built of, and the definitions of
 // others that ../crds names.
 func (l *library) fill() error {
-	const plane = "../../controlplane/karmada"
+	const plane = "../../../lab/controlplane/karmada"
 	kubernetes, err := moduleOf(plane, "k8s.io/kubernetes")
 	if err != nil {
 		return err
