@@ -47,8 +47,8 @@ func TestAPeerThatLeavesKeepsItsRoutesUntilItIsDrained(t *testing.T) {
 	}
 	holds(t, routers[0], "")
 	eventually(t, "it has left", func() bool { return len(speaker.Peers()) == 1 })
-	if old, new := seen[0].seen(), seen[1].seen(); len(old) != 1 || old[0] != deconfigured || len(new) != 0 {
-		t.Errorf("the old one sees %q, and the new one %q", old, new)
+	if before, after := seen[0].seen(), seen[1].seen(); len(before) != 1 || before[0] != deconfigured || len(after) != 0 {
+		t.Errorf("the old one sees %q, and the new one %q", before, after)
 	}
 }
 
