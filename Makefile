@@ -89,7 +89,7 @@ pin: ## make them, and write their digests into manifests/
 	$(IMAGE) $(IMAGEFLAGS) --pin manifests
 
 chart: ## package the Helm chart, made of manifests/nearcast, into bin/
-	@go -C image/chart run . $(CURDIR)/manifests/nearcast $(CURDIR)/internal/version/VERSION $(CURDIR)/bin
+	@go -C image/chart run . $(CURDIR)/manifests/nearcast $(CURDIR)/internal/base/version/VERSION $(CURDIR)/bin
 
 docs: ## make the documentation's site from docs/ and the manuals, in dist/docs
 	go -C docs/site tool hugo --cleanDestinationDir --destination ../../dist/docs

@@ -16,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
 // machine is a Binder and an Announcer: a machine whose addresses others take away, and

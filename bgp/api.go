@@ -10,8 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/admin/hint"
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
 // maxHints limits the body of one request, in octets: the resolver sends 256 hints for each

@@ -12,8 +12,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/admin/hint"
-	"github.com/nearcast/nearcast/internal/seconds"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
+	"github.com/nearcast/nearcast/internal/base/seconds"
 )
 
 // Announcer advertises routes to the peers. Only one goroutine uses it.

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
 // Name describes in a word or two what is checked.

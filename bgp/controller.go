@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/admin/hint"
-	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
+	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
 // Controller turns declarations, commands and observations into the routes to announce. It is pure:

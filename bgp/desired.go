@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
 // Desired is the result of the states of all VIPs.

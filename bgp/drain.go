@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/admin/hint"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
 // Drain moves traffic away from one VIP of this site, or from all, until it is removed or expires.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/base/folder"
 )
 
 // drains are those that were commanded here. They take effect in memory at once, and survive a

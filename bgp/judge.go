@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
 // judge returns the state of the VIP. A local failure decides first: a site that cannot serve must

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/admin/hint"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
 // TestAnAddressThatPassesToAnotherOwnerIsDrainedAndBeginsAnew: who had it keeps its drain,

@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/filewatch"
+	"github.com/nearcast/nearcast/internal/base/filewatch"
 )
 
 // follow passes to the loop what the file and the cluster declare.

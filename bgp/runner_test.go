@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
 // TestThousandsOfChecksWakeTheProcessTogether counts the moments of an interval at which checks

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/base/admin"
 )
 
 const (

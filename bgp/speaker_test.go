@@ -21,8 +21,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/admin/hint"
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 

@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
 // TestWhateverHappensASpeakerKeepsItsPromises has checks, drains, hints, reloads, Services,

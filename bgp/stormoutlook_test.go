@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/admin/hint"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
 // count is how often an address failed, as far as that is known.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/nearcast/nearcast/internal/secretfile"
+	"github.com/nearcast/nearcast/internal/base/secretfile"
 )
 
 // texts is a hash that shows whether the files of a configuration have changed. Reading a file with

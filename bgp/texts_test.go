@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 func manyVIPs(n int) string {

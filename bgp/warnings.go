@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nearcast/nearcast/internal/base/secretfile"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/secretfile"
 )
 
 // Warnings returns what the file at path permits but its operator may not want: secrets that other

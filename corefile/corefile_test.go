@@ -13,8 +13,8 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/directives"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	_ "github.com/nearcast/nearcast/plugin/ddr"
 	_ "github.com/nearcast/nearcast/plugin/direct"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"

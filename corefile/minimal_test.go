@@ -2,4 +2,4 @@
 
 package corefile
 
-import _ "github.com/nearcast/nearcast/internal/directives/minimal"
+import _ "github.com/nearcast/nearcast/internal/base/directives/minimal"

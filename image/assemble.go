@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/nearcast/nearcast/internal/version"
+	"github.com/nearcast/nearcast/internal/base/version"
 )
 
 // parts is what an image is made from.

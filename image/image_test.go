@@ -16,7 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 
-	"github.com/nearcast/nearcast/internal/version"
+	"github.com/nearcast/nearcast/internal/base/version"
 )
 
 var at = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)

@@ -17,8 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nearcast/nearcast/internal/program"
-	"github.com/nearcast/nearcast/internal/version"
+	"github.com/nearcast/nearcast/internal/base/program"
+	"github.com/nearcast/nearcast/internal/base/version"
 )
 
 func main() { os.Exit(program.Run(command())) }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // clouds are the modules with which plugins read what is none of Nearcast's business.

@@ -10,8 +10,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/version"
+	"github.com/nearcast/nearcast/internal/base/version"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 var some = v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("0f", 32)}

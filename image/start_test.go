@@ -17,8 +17,8 @@ import (
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/test/peers"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
 // An archive is unpacked by GNU tar and its entry point started as containerd

@@ -16,7 +16,7 @@ import (
 	"syscall"
 
 	"github.com/nearcast/nearcast/bgp/gobgp"
-	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/lab/controlplane"
 	"github.com/nearcast/nearcast/lab/process"
 )

@@ -14,7 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/base/admin"
 )
 
 // Status is the federation at one moment, as seen from outside: from queries to every resolver, and from the

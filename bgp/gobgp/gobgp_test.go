@@ -17,7 +17,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 var quietLog = slog.New(slog.NewTextHandler(io.Discard, nil))

@@ -14,7 +14,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp/outage"
-	"github.com/nearcast/nearcast/internal/brief"
+	"github.com/nearcast/nearcast/internal/base/brief"
 )
 
 // notes records what is known about the sessions with one address: from GoBGP's log, which is the

@@ -15,7 +15,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/outage"
-	"github.com/nearcast/nearcast/internal/seconds"
+	"github.com/nearcast/nearcast/internal/base/seconds"
 )
 
 // Peers implements bgp.Announcer.

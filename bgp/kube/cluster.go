@@ -28,7 +28,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/apiwatch"
+	"github.com/nearcast/nearcast/internal/base/apiwatch"
 )
 
 // coalesce is the minimum time between two declarations: a rollout changes many endpoints at once.

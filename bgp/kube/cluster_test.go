@@ -28,7 +28,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 var serviceKind = schema.GroupVersionResource{Version: "v1", Resource: "services"}

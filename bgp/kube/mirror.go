@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/nearcast/nearcast/internal/apiwatch"
+	"github.com/nearcast/nearcast/internal/base/apiwatch"
 )
 
 // mirror holds the objects of one kind as last reported by the API, stripped, also while the API is

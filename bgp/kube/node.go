@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/nearcast/nearcast/internal/apiwatch"
+	"github.com/nearcast/nearcast/internal/base/apiwatch"
 )
 
 // oneNode lists and watches a single node.

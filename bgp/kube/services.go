@@ -12,7 +12,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/slim"
+	"github.com/nearcast/nearcast/internal/source/slim"
 )
 
 const (

@@ -13,7 +13,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/policy"
+	"github.com/nearcast/nearcast/internal/federation/policy"
 )
 
 // vip is what Services here ask for.

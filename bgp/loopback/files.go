@@ -12,7 +12,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/base/folder"
 )
 
 // Files is a directory with a note for each speaker that says which configuration file it has; ""

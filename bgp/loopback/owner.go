@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/nearcast/nearcast/internal/unixpeer"
+	"github.com/nearcast/nearcast/internal/base/unixpeer"
 )
 
 // Owner identifies the speaker for which addresses are bound: it is the same after a restart, and

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/brief"
+	"github.com/nearcast/nearcast/internal/base/brief"
 )
 
 // Notification is a NOTIFICATION message (RFC 4271, section 4.5).

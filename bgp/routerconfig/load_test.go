@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/test/peers"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
 // TestFRRLoadsWhatIsPrinted has FRR's own parser read what is written, twice in one

@@ -1,6 +1,6 @@
 // Command coredns is CoreDNS with all of its own plugins plus nearcast, rpz, rrl, ddr, direct and
 // tcp, in the order that steering and policy require. With the build tag minimal, as in the
-// deployed image, it includes only those CoreDNS plugins that are in internal/directives/minimal.
+// deployed image, it includes only those CoreDNS plugins that are in internal/base/directives/minimal.
 package main
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/coremain"
 
-	"github.com/nearcast/nearcast/internal/directives"
-	"github.com/nearcast/nearcast/internal/version"
+	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/base/version"
 	_ "github.com/nearcast/nearcast/plugin/ddr"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rpz"

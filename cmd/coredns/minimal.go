@@ -2,4 +2,4 @@
 
 package main
 
-import _ "github.com/nearcast/nearcast/internal/directives/minimal"
+import _ "github.com/nearcast/nearcast/internal/base/directives/minimal"

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/nearcast/nearcast/internal/program"
+	"github.com/nearcast/nearcast/internal/base/program"
 	"github.com/nearcast/nearcast/lab"
 	"github.com/nearcast/nearcast/lab/controlplane"
 )

@@ -5,7 +5,7 @@ package main
 import (
 	"os"
 
-	"github.com/nearcast/nearcast/internal/program"
+	"github.com/nearcast/nearcast/internal/base/program"
 )
 
 func main() {

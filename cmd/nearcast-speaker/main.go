@@ -17,7 +17,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/gobgp"
 	"github.com/nearcast/nearcast/bgp/kube"
 	"github.com/nearcast/nearcast/bgp/loopback"
-	"github.com/nearcast/nearcast/internal/program"
+	"github.com/nearcast/nearcast/internal/base/program"
 )
 
 func main() { os.Exit(program.Run(command(), handled...)) }

@@ -25,7 +25,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/gobgp"
-	"github.com/nearcast/nearcast/internal/admin"
+	"github.com/nearcast/nearcast/internal/base/admin"
 )
 
 // ground is a machine with a router, a backend and a small disk, on which speakers run one after

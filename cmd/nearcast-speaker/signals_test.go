@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nearcast/nearcast/internal/program"
+	"github.com/nearcast/nearcast/internal/base/program"
 )
 
 // TestSignalsDuringTheDrainNeitherEndItNorAreLost sends real signals to this process, which any

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/admin/hint"
-	"github.com/nearcast/nearcast/internal/seconds"
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
+	"github.com/nearcast/nearcast/internal/base/seconds"
 )
 
 // aStatus has a VIP in each of the states that people ask about.

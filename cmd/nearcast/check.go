@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nearcast/nearcast/internal/program"
+	"github.com/nearcast/nearcast/internal/base/program"
 )
 
 func checkCommand() *cobra.Command {

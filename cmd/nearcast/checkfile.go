@@ -5,11 +5,11 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/nearcast/nearcast/internal/base/regular"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/locate"
-	"github.com/nearcast/nearcast/internal/manifest"
-	"github.com/nearcast/nearcast/internal/regular"
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/source/manifest"
+	"github.com/nearcast/nearcast/internal/steering/locate"
 	"github.com/nearcast/nearcast/plugin/check"
 	"github.com/nearcast/nearcast/plugin/rpz"
 )

@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/nearcast/nearcast/internal/base/regular"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/regular"
 )
 
 // notReadHere ends the message about a file that was skipped.

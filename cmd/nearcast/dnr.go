@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nearcast/nearcast/internal/dnr"
+	"github.com/nearcast/nearcast/internal/base/dnr"
 	"github.com/nearcast/nearcast/plugin/ddr"
 )
 

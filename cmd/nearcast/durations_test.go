@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/admin/hint"
-	"github.com/nearcast/nearcast/internal/seconds"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
+	"github.com/nearcast/nearcast/internal/base/seconds"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/lab"
 	"github.com/nearcast/nearcast/plugin/rpz"

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/nearcast/nearcast/internal/manifest"
+	"github.com/nearcast/nearcast/internal/source/manifest"
 	"github.com/nearcast/nearcast/plugin/check"
 )
 

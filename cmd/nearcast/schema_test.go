@@ -11,8 +11,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/spf13/cobra"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/program"
+	"github.com/nearcast/nearcast/internal/base/program"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/plugin/nearcast"
 )
 

@@ -15,8 +15,8 @@ import (
 	"github.com/miekg/dns"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/nearcast/nearcast/internal/directives"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 func TestMain(m *testing.M) {

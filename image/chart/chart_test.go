@@ -18,7 +18,7 @@ import (
 
 const (
 	manifests   = "../../manifests/nearcast"
-	versionFile = "../../internal/version/VERSION"
+	versionFile = "../../internal/base/version/VERSION"
 )
 
 // namespaces are those of the variants' manifests.

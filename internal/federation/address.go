@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/nearcast/nearcast/internal/brief"
+	"github.com/nearcast/nearcast/internal/base/brief"
 )
 
 // endpoints resolves the placement's addresses: fixed ones first, then the load

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/policy"
+	"github.com/nearcast/nearcast/internal/federation/policy"
 )
 
 // AnnotationPrefix begins every key that Nearcast reads.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unique"
 
-	"github.com/nearcast/nearcast/internal/brief"
+	"github.com/nearcast/nearcast/internal/base/brief"
 )
 
 // Binding is a Karmada ResourceBinding: what runs in which cluster, and in what state.

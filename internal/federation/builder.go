@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/nearcast/nearcast/internal/vector"
+	"github.com/nearcast/nearcast/internal/base/vector"
 )
 
 // Builder makes States of a Store, each from the previous one: a change touches one of a hundred

@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/nearcast/nearcast/internal/vector"
+	"github.com/nearcast/nearcast/internal/base/vector"
 )
 
 // TestABuildFromTheLastIsOneFromNothing changes a store at random, and builds each time

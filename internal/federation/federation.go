@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nearcast/nearcast/internal/vector"
+	"github.com/nearcast/nearcast/internal/base/vector"
 )
 
 // State is a consistent picture of the federation.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/brief"
-	"github.com/nearcast/nearcast/internal/policy"
+	"github.com/nearcast/nearcast/internal/base/brief"
+	"github.com/nearcast/nearcast/internal/federation/policy"
 )
 
 // FunctionLabel marks the Services and Ingresses that declare a function.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"unique"
 
-	"github.com/nearcast/nearcast/internal/brief"
+	"github.com/nearcast/nearcast/internal/base/brief"
 )
 
 // place sets f's placements and refusals from the bindings of its template and workload.

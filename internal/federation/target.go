@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/nearcast/nearcast/internal/brief"
+	"github.com/nearcast/nearcast/internal/base/brief"
 )
 
 // target decides what to probe from this site to see whether the placement is alive: the

@@ -3,7 +3,7 @@ package federation
 import (
 	"slices"
 
-	"github.com/nearcast/nearcast/internal/brief"
+	"github.com/nearcast/nearcast/internal/base/brief"
 )
 
 // workload holds the bindings of what runs behind a template. There are several if a

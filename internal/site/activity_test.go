@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // TestAFunctionNobodyAsksForIsIdle shares a gateway between a function that is

@@ -3,8 +3,8 @@ package site
 import (
 	"iter"
 
+	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/vector"
 )
 
 // functions are those of a State, by index.

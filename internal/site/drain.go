@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/internal/snapshot"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/base/folder"
+	"github.com/nearcast/nearcast/internal/source/snapshot"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // drains holds what this site alone drains. They outlive a restart if there is a

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/base/folder"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // TestADiskThatHangsHoldsNobodyButItsWriters: drains are in force, are read and change while

@@ -12,8 +12,8 @@ import (
 	"github.com/maxmind/mmdbwriter"
 	"github.com/maxmind/mmdbwriter/mmdbtype"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/locate"
+	"github.com/nearcast/nearcast/internal/steering/locate"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // countries is a database with the country of 198.51.100.0/24, and a code for

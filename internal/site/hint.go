@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/admin/hint"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
 const (

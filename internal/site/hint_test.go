@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/admin/hint"
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/locate"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/locate"
+	"github.com/nearcast/nearcast/internal/steering/steer"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // viewOf is a view of one function with a VIP and no other address.

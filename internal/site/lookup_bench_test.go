@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/locate"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/locate"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // BenchmarkLookup is what a query does with the view: find the name, and pick.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/internal/snapshot"
+	"github.com/nearcast/nearcast/internal/base/folder"
+	"github.com/nearcast/nearcast/internal/source/snapshot"
 )
 
 // How often the state is written: soon after a change, and regularly so that the verdicts

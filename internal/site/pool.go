@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"sync"
 
-	"github.com/nearcast/nearcast/internal/snapshot"
+	"github.com/nearcast/nearcast/internal/source/snapshot"
 )
 
 // pool holds the running Sites by source: the newest one, and earlier ones until they are

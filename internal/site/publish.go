@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/locate"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/locate"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // publish builds a View whenever something has changed, until ctx ends. Only publish

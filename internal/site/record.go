@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // recorder is a source whose objects can get Events.

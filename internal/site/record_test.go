@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/health"
-	"github.com/nearcast/nearcast/internal/locate"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/health"
+	"github.com/nearcast/nearcast/internal/steering/locate"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // TestWhatIsWorthAnEvent holds what is told of a function in each of its states,

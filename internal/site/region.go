@@ -5,8 +5,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/nearcast/nearcast/internal/locate"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/locate"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // Regions returns the regions of the federation's clusters and of the lines of locations,

@@ -17,14 +17,14 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/brief"
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/base/brief"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/health"
-	"github.com/nearcast/nearcast/internal/karmada"
-	"github.com/nearcast/nearcast/internal/locate"
-	"github.com/nearcast/nearcast/internal/manifest"
-	"github.com/nearcast/nearcast/internal/resolve"
+	"github.com/nearcast/nearcast/internal/source/karmada"
+	"github.com/nearcast/nearcast/internal/source/manifest"
+	"github.com/nearcast/nearcast/internal/source/resolve"
+	"github.com/nearcast/nearcast/internal/steering/health"
+	"github.com/nearcast/nearcast/internal/steering/locate"
 )
 
 // coalesce is the minimum time between two publishes: Karmada's events come in bursts,

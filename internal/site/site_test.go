@@ -12,12 +12,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/health"
-	"github.com/nearcast/nearcast/internal/locate"
-	"github.com/nearcast/nearcast/internal/steer"
-	"github.com/nearcast/nearcast/internal/vector"
+	"github.com/nearcast/nearcast/internal/steering/health"
+	"github.com/nearcast/nearcast/internal/steering/locate"
+	"github.com/nearcast/nearcast/internal/steering/steer"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // testLog keeps what a site says.

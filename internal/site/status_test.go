@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // TestAStatusOfNothingHasEmptyLists is of a folder without a manifest, and of a function that

@@ -5,10 +5,10 @@ import (
 
 	"github.com/gaissmai/bart"
 
+	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/locate"
-	"github.com/nearcast/nearcast/internal/steer"
-	"github.com/nearcast/nearcast/internal/vector"
+	"github.com/nearcast/nearcast/internal/steering/locate"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // View is everything that a query needs, at one moment. It is immutable.

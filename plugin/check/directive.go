@@ -10,7 +10,7 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/core/dnsserver"
 
-	"github.com/nearcast/nearcast/internal/directives"
+	"github.com/nearcast/nearcast/internal/base/directives"
 )
 
 // known are the directives of a Corefile.

@@ -17,7 +17,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 const direct = "fn.example.org:PORT {\nbind LOOPBACK\ndirect\n" + nearcastBlock + "}\n"

@@ -10,7 +10,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 const nearcastBlock = "nearcast {\ncluster mk-core\nmanifests DIR/federation\n}\n"

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // TestAReplyThatIsNotInTheBatchIsSentAtOnce holds it for one that is longer than

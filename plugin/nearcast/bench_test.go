@@ -12,11 +12,11 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/health"
-	"github.com/nearcast/nearcast/internal/locate"
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/health"
+	"github.com/nearcast/nearcast/internal/steering/locate"
+	"github.com/nearcast/nearcast/internal/steering/steer"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // sink takes replies as a connection would, and keeps none.

@@ -9,7 +9,7 @@ import (
 
 	_ "github.com/coredns/coredns/plugin/file"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // nestedBlock is a server block of a zone, with what its nearcast says beside the source.

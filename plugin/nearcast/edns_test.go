@@ -7,7 +7,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/chaos"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/plugin/internal/client"
 )
 

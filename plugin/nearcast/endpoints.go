@@ -4,7 +4,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // several reports whether the answer has more than the chosen cluster: the whole tier if the policy wants it, or

@@ -7,7 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // summarize names the types of a reply: rcode, answer, authority.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 	"github.com/nearcast/nearcast/plugin/internal/client"
 	"github.com/nearcast/nearcast/plugin/internal/domain"
 	"github.com/nearcast/nearcast/plugin/internal/signature"

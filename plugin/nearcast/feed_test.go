@@ -14,7 +14,7 @@ import (
 
 	_ "github.com/coredns/coredns/plugin/tsig"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/plugin"
 
-	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/base/folder"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/plugin/internal/arguments"
 	"github.com/nearcast/nearcast/plugin/internal/blocks"

@@ -17,7 +17,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 	"github.com/nearcast/nearcast/plugin/internal/imputed"
 	"github.com/nearcast/nearcast/plugin/internal/perclient"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"

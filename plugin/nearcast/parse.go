@@ -13,8 +13,8 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/health"
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/steering/health"
 	"github.com/nearcast/nearcast/plugin/internal/arguments"
 	"github.com/nearcast/nearcast/plugin/internal/cookie"
 	"github.com/nearcast/nearcast/plugin/nearcast/feed"

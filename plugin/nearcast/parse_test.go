@@ -9,7 +9,7 @@ import (
 
 	"github.com/coredns/caddy"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 func TestBadBlocksNameTheirLine(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/snapshot"
+	"github.com/nearcast/nearcast/internal/source/snapshot"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // TestARestartDuringAPartitionServesTheLastState stops the server and the control

@@ -10,11 +10,11 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/steer"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 	"github.com/nearcast/nearcast/plugin/internal/client"
-	"github.com/nearcast/nearcast/test/peers"
 )
 
 // policyFunctions has a function for every policy, named by it.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/health"
+	"github.com/nearcast/nearcast/internal/steering/health"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // TestEveryRecordTypeComesFromTheChosenCluster asks for all types of a function

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // TestExplainSaysWhatEveryNameIsAnswered asks a running server, for a name that it passes on,

@@ -28,10 +28,10 @@ import (
 	_ "github.com/coredns/coredns/plugin/view"
 	_ "github.com/coredns/coredns/plugin/whoami"
 
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/directives"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/base/directives"
 	"github.com/nearcast/nearcast/internal/site"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 func TestMain(m *testing.M) {

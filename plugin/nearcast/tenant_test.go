@@ -8,7 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // askFrom asks from a source address of its own, on loopback.

@@ -3,8 +3,8 @@ package nearcast
 import (
 	"time"
 
-	"github.com/nearcast/nearcast/internal/health"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/health"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // ttls are the few TTLs that answers have. Signatures are cached by content, and every other TTL would be another

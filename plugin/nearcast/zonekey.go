@@ -9,7 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/internal/base/regular"
 )
 
 // signingKey is a zone's public key and its private part.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/internal/base/regular"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 func TestSettingsThatHaveNoEffectAreNamedWithTheirLine(t *testing.T) {

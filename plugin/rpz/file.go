@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/filewatch"
-	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/internal/base/filewatch"
+	"github.com/nearcast/nearcast/internal/base/folder"
+	"github.com/nearcast/nearcast/internal/base/regular"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/demand"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/secondary"

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/internal/base/regular"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // again is the file as the next process has it, after its content was changed.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/coredns/caddy"
 
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/base/folder"
 	"github.com/nearcast/nearcast/plugin/internal/blocks"
 	"github.com/nearcast/nearcast/plugin/internal/lifetime"
 )

@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/base/folder"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // TestADiskThatTakesNothingRefusesNothing has a disk that is full, is slow to be mended,

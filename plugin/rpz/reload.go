@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/internal/base/regular"
 )
 
 // The results of reading a file, as in Status.

@@ -21,7 +21,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 )
 

@@ -31,8 +31,8 @@ import (
 	_ "github.com/coredns/coredns/plugin/view"
 	_ "github.com/coredns/coredns/plugin/whoami"
 
-	"github.com/nearcast/nearcast/internal/directives"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/rrl"
 )

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/internal/base/regular"
 )
 
 // Disabled is a policy zone disabled by command: no block consults it.

@@ -11,8 +11,8 @@ import (
 	_ "github.com/coredns/coredns/core/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
-	"github.com/nearcast/nearcast/internal/directives"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 )
 

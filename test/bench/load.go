@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/test/peers"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
 const (

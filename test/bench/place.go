@@ -11,7 +11,7 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/nearcast/nearcast/test/peers"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
 // configs has a folder per kind of server, each file a template over a place.

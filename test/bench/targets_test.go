@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/test/peers"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
 func plans() map[string]plan { return map[string]plan{"full": full(), "quick": quick()} }

@@ -46,16 +46,19 @@ var storeys = [][]room{
 		{[]string{"internal/site"}, "puts the below together and publishes one immutable View; explain and status"},
 	},
 	{
-		{[]string{"internal/karmada", "internal/manifest", "internal/slim", "internal/snapshot", "internal/resolve"}, "sources: the Karmada API, files, the last state on disk, names of load balancers"},
+		{[]string{"internal/source"}, "where the model comes from: the Karmada API, files, the last state on disk, names of load balancers"},
 	},
 	{
-		{[]string{"internal/steer", "internal/health", "internal/locate"}, "steering: ordered candidates with reasons, probes, where clients are"},
+		{[]string{"internal/steering"}, "ordered candidates with reasons, probes, where clients are"},
 	},
 	{
-		{[]string{"internal/federation", "internal/policy"}, "the model: clusters, functions and placements; annotations, claims and policies"},
+		{[]string{"internal/federation"}, "the model: clusters, functions and placements; policy/ is the syntax of policies"},
 	},
 	{
-		{[]string{"internal"}, "tools that know nothing of functions: sockets, files, terminals, versions, CoreDNS's order of plugins"},
+		{[]string{"internal/testkit"}, "what tests share: federations, peers, ports"},
+	},
+	{
+		{[]string{"internal/base"}, "tools that know nothing of functions: sockets, files, terminals, versions, CoreDNS's order of plugins"},
 		{[]string{"lab/functions"}, "the paper's functions: programs that know nothing of Nearcast"},
 		{[]string{"manifests"}, "what is deployed, as files"},
 		{[]string{"corefile"}, "an example of a Corefile for each use"},
@@ -97,7 +100,7 @@ func (r *room) name() string {
 func (p place) mayImport(to place) bool { return p.room == to.room || p.storey < to.storey }
 
 // column is how wide names are in the picture, in characters; a longer one has a line.
-const column = 16
+const column = 19
 
 // picture draws the plan: each room with its purpose, and an arrow between storeys.
 func picture() string {

@@ -16,9 +16,9 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/directives"
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/internal/version"
+	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/base/version"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 const (

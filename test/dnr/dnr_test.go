@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/test/peers"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
 // bin holds the programs, built once.

@@ -15,10 +15,10 @@ import (
 	_ "github.com/coredns/coredns/plugin/file"
 	_ "github.com/coredns/coredns/plugin/view"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 	_ "github.com/nearcast/nearcast/plugin/direct"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
-	"github.com/nearcast/nearcast/test/peers"
 )
 
 const origin = "fn.example.org."

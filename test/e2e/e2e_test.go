@@ -18,10 +18,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 	"github.com/nearcast/nearcast/lab"
 	"github.com/nearcast/nearcast/lab/functions"
-	"github.com/nearcast/nearcast/test/peers"
 )
 
 // bin holds the programs, built once.

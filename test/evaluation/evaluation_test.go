@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/lab"
 	"github.com/nearcast/nearcast/lab/functions"
 )

@@ -9,8 +9,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
-	"github.com/nearcast/nearcast/test/peers"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
 const clientCookie = "0123456789abcdef"

@@ -14,7 +14,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // hierarchy is the upstream of a resolver. Each name is a zone with 13 name servers of its

@@ -12,7 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // TestAFullDiskTakesNothingFromAnybody fills the disk of snapshot, drains and journal:

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // changes returns how long each of several changes of the victim takes to be answered.

@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // ground is where a server and everybody who asks it are: any address of its family may

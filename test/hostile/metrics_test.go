@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // TestScrapesDelayNoWithdrawal: the service behind many VIPs ends, alone and while

@@ -15,8 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/brief"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/brief"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // executedText is what a terminal executes, what a log takes for a line of its own, and

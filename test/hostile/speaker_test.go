@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // speaker is a running nearcast-speaker with an admin socket.

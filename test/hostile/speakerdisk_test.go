@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // TestADiskThatTakesNothingRefusesNoDrain fills the disk of a speaker's state, and makes

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/lab/process"
 )
 

@@ -11,9 +11,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 	"github.com/nearcast/nearcast/lab/process"
-	"github.com/nearcast/nearcast/test/peers"
 )
 
 // frr is FRR's daemons in a node.

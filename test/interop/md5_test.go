@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/turns"
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 const (

@@ -11,8 +11,8 @@ import (
 
 	"github.com/vishvananda/netns"
 
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 	"github.com/nearcast/nearcast/lab/process"
-	"github.com/nearcast/nearcast/test/peers"
 )
 
 // node is a machine of the network: a namespace that forwards packets.

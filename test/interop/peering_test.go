@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
-	"github.com/nearcast/nearcast/internal/admin"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/admin"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // never is how long a session that may not come is waited for: one that may is

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 // nodeVariable stands in a configuration that speakers share for the address of each.

@@ -4,7 +4,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/nearcast/nearcast/test/peers"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
 // vty gives commands to one of FRR's daemons on its Unix socket, and returns what the last one

@@ -19,7 +19,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
-	"github.com/nearcast/nearcast/internal/directives"
+	"github.com/nearcast/nearcast/internal/base/directives"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/table.txt")

@@ -15,11 +15,11 @@ import (
 	// The plugins of our servers' Corefile.
 	_ "github.com/coredns/coredns/plugin/bind"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 	_ "github.com/nearcast/nearcast/plugin/direct"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 	_ "github.com/nearcast/nearcast/plugin/tcp"
-	"github.com/nearcast/nearcast/test/peers"
 )
 
 // zone is what the peers serve; our servers have the same of a function.

@@ -15,9 +15,9 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 	"github.com/nearcast/nearcast/plugin/rpz"
-	"github.com/nearcast/nearcast/test/peers"
 )
 
 // list is a policy zone as it is published, or as it arrives.

@@ -19,9 +19,9 @@ import (
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/forward"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 	_ "github.com/nearcast/nearcast/plugin/rpz"
-	"github.com/nearcast/nearcast/test/peers"
 )
 
 var loopback = netip.MustParseAddr("127.0.0.1")

@@ -24,8 +24,8 @@ var update = flag.Bool("update", false, "write what Karmada says")
 
 const (
 	root     = "../../../"
-	cases    = root + "internal/slim/testdata/health.yaml"
-	golden   = root + "internal/slim/testdata/karmada.json"
+	cases    = root + "internal/source/slim/testdata/health.yaml"
+	golden   = root + "internal/source/slim/testdata/karmada.json"
 	shipped  = root + "manifests/karmada/interpreters/"
 	template = "resourcetemplate.karmada.io/generation"
 )
@@ -112,7 +112,7 @@ func (i interpreters) interpret(obj *unstructured.Unstructured) (healthy bool, s
 	return healthy, status, err
 }
 
-// TestKarmadaSaysWhatNearcastIsTestedAgainst holds internal/slim/testdata/karmada.json.
+// TestKarmadaSaysWhatNearcastIsTestedAgainst holds internal/source/slim/testdata/karmada.json.
 func TestKarmadaSaysWhatNearcastIsTestedAgainst(t *testing.T) {
 	var all []struct {
 		Name   string

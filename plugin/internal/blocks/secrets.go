@@ -8,7 +8,7 @@ import (
 
 	"github.com/coredns/caddy/caddyfile"
 
-	"github.com/nearcast/nearcast/internal/secretfile"
+	"github.com/nearcast/nearcast/internal/base/secretfile"
 )
 
 // Secrets returns a warning for each secret file that other users can read, of those that a block names: cookie

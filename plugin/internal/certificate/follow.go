@@ -12,7 +12,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
-	"github.com/nearcast/nearcast/internal/filewatch"
+	"github.com/nearcast/nearcast/internal/base/filewatch"
 	"github.com/nearcast/nearcast/plugin/internal/blocks"
 	"github.com/nearcast/nearcast/plugin/internal/lifetime"
 )

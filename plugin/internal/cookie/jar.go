@@ -11,8 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/nearcast/nearcast/internal/filewatch"
-	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/internal/base/filewatch"
+	"github.com/nearcast/nearcast/internal/base/regular"
 )
 
 // Jar holds the secrets of a server. They may change while it serves.

@@ -46,8 +46,8 @@ import (
 	_ "github.com/coredns/coredns/plugin/transfer"
 	_ "github.com/coredns/coredns/plugin/view"
 
-	"github.com/nearcast/nearcast/internal/directives"
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/base/directives"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
 	"github.com/nearcast/nearcast/plugin/internal/client"
 	"github.com/nearcast/nearcast/plugin/internal/perclient"
 	_ "github.com/nearcast/nearcast/plugin/nearcast"

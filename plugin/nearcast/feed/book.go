@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/base/folder"
 )
 
 // Book is the history of one scope's zones, the policy zone and the plain one: they have the same content and so

@@ -14,8 +14,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nearcast/nearcast/internal/folder"
-	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/internal/base/folder"
+	"github.com/nearcast/nearcast/internal/base/regular"
 )
 
 // file keeps a Book on disk: a header line, and frames. A frame is the length of its payload and its checksum, then

@@ -12,11 +12,11 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
-	"github.com/nearcast/nearcast/internal/health"
-	"github.com/nearcast/nearcast/internal/locate"
-	steering "github.com/nearcast/nearcast/internal/policy"
+	steering "github.com/nearcast/nearcast/internal/federation/policy"
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/internal/steer"
+	"github.com/nearcast/nearcast/internal/steering/health"
+	"github.com/nearcast/nearcast/internal/steering/locate"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 const apexName = "fn.example.org."

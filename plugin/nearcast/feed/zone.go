@@ -5,10 +5,10 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/site"
-	"github.com/nearcast/nearcast/internal/steer"
-	"github.com/nearcast/nearcast/internal/vector"
+	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // zone is one scope of one apex, with the state of its writer.

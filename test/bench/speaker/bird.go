@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/test/peers"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
 // bird is one BIRD that is several routers: it has a protocol with an address of its own for each.

@@ -13,7 +13,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/internal/base/regular"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 

@@ -16,7 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/base/folder"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/demand"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"

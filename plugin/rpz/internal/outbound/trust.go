@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nearcast/nearcast/internal/regular"
+	"github.com/nearcast/nearcast/internal/base/regular"
 )
 
 // Trust says which certificates are trusted. The zero value trusts the system's authorities, for the name or the

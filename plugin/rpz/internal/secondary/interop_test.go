@@ -18,9 +18,9 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
-	"github.com/nearcast/nearcast/test/peers"
 )
 
 // other is a primary of somebody else's making, with a zone that is a file.

@@ -19,7 +19,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/folder"
+	"github.com/nearcast/nearcast/internal/base/folder"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/demand"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"

@@ -23,10 +23,10 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/peers"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
-	"github.com/nearcast/nearcast/test/peers"
 )
 
 // identity is a certificate that signs itself, and how it is believed.

@@ -1,0 +1,75 @@
+package folder
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/nearcast/nearcast/internal/base/regular"
+)
+
+// damaged is appended to the name of a file that is set aside.
+const damaged = ".damaged"
+
+// ReadList reads a JSON array of at most this many octets; a missing file is an empty array.
+// It returns the elements that check accepts even if others, or the file's end, are damaged.
+// It then renames the file to PATH.damaged, replacing an earlier one, so that somebody can
+// inspect it, and the error says what is wrong.
+func ReadList[T any](path string, most int64, check func(T) error) ([]T, error) {
+	raw, err := regular.Read(path, most)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var all []T
+	if err == nil {
+		all, err = decodeList(raw, check)
+	}
+	if err == nil {
+		return all, nil
+	}
+	what := fmt.Sprintf("it is set aside as %s%s, and %d good entries are in force", path, damaged, len(all))
+	if failed := os.Rename(path, path+damaged); failed != nil {
+		what = fmt.Sprintf("it cannot be set aside (%v) and is replaced at the next change; %d good entries are in force", reason(failed), len(all))
+	}
+	return all, fmt.Errorf("%s: %w; %s", path, err, what)
+}
+
+// decodeList returns the good elements, and an error about the others and the rest.
+func decodeList[T any](raw []byte, check func(T) error) (all []T, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if first, failed := decoder.Token(); failed != nil || first != json.Delim('[') && first != nil {
+		return nil, errors.New("is not a JSON array")
+	} else if first == nil {
+		return nil, nil // null: earlier versions wrote an empty list this way
+	}
+	for n := 1; decoder.More(); n++ {
+		var text json.RawMessage
+		if failed := decoder.Decode(&text); failed != nil {
+			return all, errors.Join(err, fmt.Errorf("entry %d: %w", n, failed))
+		}
+		var one T
+		failed := json.Unmarshal(text, &one)
+		if string(text) == "null" {
+			failed = errors.New("is null")
+		}
+		if failed == nil {
+			failed = check(one)
+		}
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("entry %d: %w", n, failed))
+			continue
+		}
+		all = append(all, one)
+	}
+	if _, failed := decoder.Token(); failed != nil {
+		return all, errors.Join(err, errors.New("ends within the array"))
+	}
+	if _, failed := decoder.Token(); !errors.Is(failed, io.EOF) {
+		return all, errors.Join(err, errors.New("has more after the array"))
+	}
+	return all, err
+}

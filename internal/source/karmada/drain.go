@@ -1,0 +1,69 @@
+package karmada
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/source/slim"
+)
+
+// Drained is the state of a Cluster after SetDrain.
+type Drained struct {
+	// Leaving says why traffic moves away from it; "" if it does not.
+	Leaving string
+	// Faults are the annotations that no site can read.
+	Faults []federation.Fault
+}
+
+// SetDrain annotates a Cluster so that every site moves traffic away from it, or no
+// longer does. It uses the caller's credentials: a kubeconfig file or, if that is "",
+// what kubectl would use. It returns the resulting state in the API, which a webhook may
+// have changed.
+func SetDrain(ctx context.Context, kubeconfig, cluster string, drain bool) (Drained, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = kubeconfig
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if err != nil {
+		return Drained{}, fmt.Errorf("kubeconfig: %w; name the Karmada API's with --kubeconfig", err)
+	}
+	if config.UserAgent == "" {
+		config.UserAgent = rest.DefaultKubernetesUserAgent()
+	}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return Drained{}, fmt.Errorf("kubeconfig: %w", err)
+	}
+	group, err := clientOf(*config, client, clusterVersion)
+	if err != nil {
+		return Drained{}, err
+	}
+	return setDrain(ctx, patchCluster(group), cluster, drain)
+}
+
+func setDrain(ctx context.Context, merge func(ctx context.Context, name string, patch []byte) (*clusterv1alpha1.Cluster, error), cluster string, drain bool) (Drained, error) {
+	var value any // null removes the annotation
+	if drain {
+		value = "true"
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{federation.DrainAnnotation: value}}})
+	if err != nil {
+		return Drained{}, err
+	}
+	patched, err := merge(ctx, cluster, patch)
+	if err != nil {
+		return Drained{}, fmt.Errorf("cluster %s: %w", cluster, err)
+	}
+	object, faults := slim.Object(patched, federation.Origin{}, nil)
+	var after Drained
+	if c, ok := object.(*federation.Cluster); ok {
+		after = Drained{c.Leaving, faults}
+	}
+	return after, nil
+}

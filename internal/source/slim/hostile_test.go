@@ -1,0 +1,78 @@
+package slim_test
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+
+	"github.com/nearcast/nearcast/internal/base/brief"
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/source/slim"
+)
+
+// executed is what a terminal would execute, a log take for a line of its own, and memory
+// have no room for.
+var executed = "\x1b]0;owned\a\nnl: fake line \u202e" + strings.Repeat("A", 1<<16) + "\u009b31m the end"
+
+func isFit(text string) bool {
+	return len(text) <= brief.Most && brief.Escape(text) == text
+}
+
+// TestWhatMembersWriteIsCutAndEscaped holds it for each text of a binding that is kept.
+func TestWhatMembersWriteIsCutAndEscaped(t *testing.T) {
+	refused := workv1alpha2.AggregatedStatusItem{ClusterName: "a", AppliedMessage: executed}
+	unread := seen("b", "Healthy", `{"loadBalancer": {"ingress": [{"ip": "`+strings.Repeat("9", 1<<16)+`"}]}}`)
+	b := placed("v1", "Service", both, refused, unread)
+	b.Status.Conditions = []metav1.Condition{{Type: workv1alpha2.Scheduled, Status: metav1.ConditionFalse, Reason: "NoClusterFit", Message: executed}}
+	object, faults := slim.Object(b, federation.Origin{}, nil)
+	binding := object.(*federation.Binding)
+	texts := map[string]string{
+		"the applied message": binding.In("a").Observed().Message,
+		"what is not read":    binding.In("b").Observed().Unread,
+		"the scheduler's":     binding.Unscheduled,
+	}
+	for _, f := range faults {
+		texts["a fault"] = f.Reason
+	}
+	if len(texts) != 4 {
+		t.Errorf("%d texts are kept, want all four", len(texts))
+	}
+	for name, text := range texts {
+		if text == "" || !isFit(text) {
+			t.Errorf("%s: %d octets: %.300q", name, len(text), text)
+		}
+	}
+	if m := texts["the applied message"]; !strings.HasPrefix(m, `\u001b]0;owned`) || !strings.HasSuffix(m, " the end") {
+		t.Errorf("of the message %q is left", m)
+	}
+}
+
+// TestAReasonMadeOfAMessageIsFitToo: the words around it count.
+func TestAReasonMadeOfAMessageIsFitToo(t *testing.T) {
+	refused := workv1alpha2.AggregatedStatusItem{ClusterName: "a", AppliedMessage: executed}
+	store := world(t, nil, placed("apps/v1", "Deployment", both, refused, seen("b", "Healthy", "")))
+	_, f := function(t, store)
+	if len(f.Refused) != 1 || !isFit(f.Refused[0].Reason) || !strings.HasPrefix(f.Refused[0].Reason, "its workload Deployment/web is not applied yet: ") {
+		t.Errorf("%+.400v", f.Refused)
+	}
+}
+
+// TestABindingPlacesNothingOfAnotherNamespace has one that comes before the resource's own
+// by name: who may edit a namespace may have bindings there, by Karmada's own roles.
+func TestABindingPlacesNothingOfAnotherNamespace(t *testing.T) {
+	store := world(t, nil)
+	_, before := function(t, store)
+	theirs := placed("v1", "Service", nil)
+	theirs.Namespace = "evil"
+	put(t, store, theirs)
+	state, f := function(t, store)
+	if len(before.Placements) == 0 || len(f.Placements) != len(before.Placements) {
+		t.Errorf("%d placements, and were %d: %s", len(f.Placements), len(before.Placements), f.Unplaced)
+	}
+	if len(state.Faults) != 1 || state.Faults[0].Namespace != "evil" || !strings.Contains(state.Faults[0].Reason, `is of namespace "ns"`) {
+		t.Errorf("faults %v, want the binding refused", state.Faults)
+	}
+}

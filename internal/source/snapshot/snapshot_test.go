@@ -1,0 +1,207 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nearcast/nearcast/internal/base/brief"
+	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/source/manifest"
+	"github.com/nearcast/nearcast/internal/steering/health"
+	_ "github.com/nearcast/nearcast/internal/steering/steer" // defines the policies
+	"github.com/nearcast/nearcast/internal/testkit/fixture"
+)
+
+// contents are of a federation with everything that an annotation can say.
+func contents(t *testing.T) Contents {
+	t.Helper()
+	text := fixture.ThreeWith(fixture.Function{Name: "hello", Clusters: fixture.ThreeNames, Annotations: map[string]string{
+		"nearcast.dev/policy": "weighted sticky", "nearcast.dev/weights": "de-wide=2,us-azure=1", "nearcast.dev/vip": "198.51.100.7",
+		"nearcast.dev/address.vpn": "de-wide=10.0.0.1:8443", "nearcast.dev/probe": "https://:8443/x", "nearcast.dev/expect": "status=200 body=a b",
+		"nearcast.dev/port": "https=8443", "nearcast.dev/alpn": "h2", "nearcast.dev/ttl": "9", "nearcast.dev/access": "private",
+	}}, fixture.Function{Name: "other", Clusters: fixture.ThreeNames})
+	listing, err := manifest.New(fixture.Dir(t, map[string]string{"all.yaml": text})).Load()
+	if err != nil || len(listing.All()) > 0 {
+		t.Fatal(err, listing.All())
+	}
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	return Contents{
+		Saved: now, Confirmed: now.Add(-time.Minute), Objects: listing.Objects,
+		Verdicts: map[federation.Target]health.Verdict{
+			{Kind: federation.ProbeTCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:80")}: {State: health.Down, Reason: "refused", RTT: time.Second, Since: now},
+		},
+	}
+}
+
+func state(objects []federation.Object) *federation.State {
+	store := federation.NewStore()
+	store.Replace(federation.Listing{Objects: objects})
+	return new(federation.Builder).Build(store, federation.Options{Zones: []string{"fn.example.org."}})
+}
+
+func TestWhatIsLoadedIsWhatWasSaved(t *testing.T) {
+	path, saved := Path(t.TempDir(), "karmada x"), contents(t)
+	if _, err := Load(path, "karmada x"); !errors.Is(err, ErrNone) {
+		t.Errorf("before it was saved: %v", err)
+	}
+	if err := Save(path, "karmada x", saved); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(path, "karmada x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := state(loaded.Objects), state(saved.Objects); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+	for target, v := range saved.Verdicts {
+		v.Stale = true
+		if loaded.Verdicts[target] != v {
+			t.Errorf("verdict %+v, want %+v", loaded.Verdicts[target], v)
+		}
+	}
+	if !loaded.Confirmed.Equal(saved.Confirmed) || !loaded.Saved.Equal(saved.Saved) {
+		t.Error("the times are others")
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	path := Path(dir, "karmada x")
+	old, young := filepath.Join(dir, "."+filepath.Base(path)+"123"), filepath.Join(dir, "."+filepath.Base(path)+"456")
+	for _, torn := range []string{old, young} {
+		if err := os.WriteFile(torn, []byte(magic), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := time.Now().Add(-2 * time.Hour)
+	if err := errors.Join(os.Chtimes(old, before, before), Save(path, "karmada x", contents(t))); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, ".*"))
+	if err != nil || !slices.Equal(left, []string{young}) {
+		t.Errorf("left are %v (%v), want %s alone", left, err, young)
+	}
+}
+
+// TestADamagedFileIsNeverHalfLoaded cuts the file at every length and turns every
+// byte over, and gives it to another source.
+func TestADamagedFileIsNeverHalfLoaded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := Save(path, "karmada x", contents(t)); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range raw {
+		if _, err := read(bytes.NewReader(raw[:n]), "karmada x"); err == nil {
+			t.Fatalf("taken when cut at %d", n)
+		}
+		damaged := append([]byte(nil), raw...)
+		damaged[n] ^= 1
+		if _, err := read(bytes.NewReader(damaged), "karmada x"); err == nil {
+			t.Fatalf("taken with byte %d turned", n)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                        "does not begin with",
+		"nearcast-snapshot x x\n": "it is not a snapshot",
+		"nearcast-snapshot 1 x\n": "has format 1, of an older version; this one reads formats 2 to 3",
+		"nearcast-snapshot 4 x\n": "has format 4, of a newer version; this one reads formats 2 to 3",
+		string(raw[:len(raw)-9]):  "is damaged",
+		string(raw):               `is of the source "karmada x", and not of "karmada y"`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(path, "karmada y"); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// TestFormatTwoSaysWhatItDoesNotHave reads a file of it that has pending load balancers and
+// workloads at zero.
+func TestFormatTwoSaysWhatItDoesNotHave(t *testing.T) {
+	items := `{"Template":{"Kind":"Service","Namespace":"ns","Name":"pending"}}
+{"Template":{"Kind":"Service","Namespace":"ns","Name":"plain"}}
+{"Template":{"Group":"networking.k8s.io","Kind":"Ingress","Namespace":"ns","Name":"in"}}
+{"Binding":{"Name":"1","Resource":{"Kind":"Service","Namespace":"ns","Name":"pending"},"Members":[{"Cluster":"a","Placed":true,"Seen":{"Applied":true,"Health":2}}]}}
+{"Binding":{"Name":"2","Resource":{"Kind":"Service","Namespace":"ns","Name":"plain"},"Members":[{"Cluster":"a","Placed":true,"Seen":{"Applied":true,"Health":1}}]}}
+{"Binding":{"Name":"3","Resource":{"Group":"apps","Kind":"StatefulSet","Namespace":"ns","Name":"zero"},"Members":[{"Cluster":"a","Placed":true,"Replicas":2,"Seen":{"Applied":true,"Health":1}}]}}
+{"Binding":{"Name":"4","Resource":{"Group":"apps","Kind":"Deployment","Namespace":"ns","Name":"some"},"Members":[{"Cluster":"a","Placed":true,"Replicas":2,"Seen":{"Applied":true,"Health":1,"Capacity":{"Desired":2,"Ready":2}}}]}}
+{"Binding":{"Name":"5","Resource":{"Group":"serving.knative.dev","Kind":"Service","Namespace":"ns","Name":"kn"},"Members":[{"Cluster":"a","Placed":true,"Seen":{"Applied":true,"Health":1}}]}}
+{"Cluster":{"Kind":"Cluster","Name":"a","Annotations":[{"Key":"nearcast.dev/cots","Value":"1"}]}}
+`
+	text := append([]byte("nearcast-snapshot 2 \"k\"\n"), items...)
+	c, err := read(bytes.NewReader(fmt.Appendf(text, checksum, sha256.Sum256(text))), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, o := range c.Objects {
+		switch o := o.(type) {
+		case *federation.Template:
+			got[o.Name] = o.Balanced
+		case *federation.Binding:
+			got[o.Resource.Kind+" "+o.Resource.Name] = o.In("a").Observed().Idle
+		}
+	}
+	for name, want := range map[string]bool{"pending": true, "plain": false, "in": true, "StatefulSet zero": true, "Deployment some": false, "Service kn": true} {
+		if got[name] != want {
+			t.Errorf("%s: %t, want %t", name, got[name], want)
+		}
+	}
+	if len(c.Refused) != 1 || len(c.Objects) != 9 {
+		t.Errorf("%d objects, refused %v; want the one annotation refused alone", len(c.Objects), c.Refused)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"Cluster":{"Name":"a","Annotations":[{"Key":"nearcast.dev/cost","Value":"1"}]}}{"Template":null}{"Template":{}}{"Verdict":{}}{"Binding":{"Members":[{"Cluster":"a","Seen":{}}]}}`))
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		// The checksum would hide the rest from the fuzzer.
+		text := append(fmt.Appendf(nil, "%s%d \"k\"\n", magic, format), data...)
+		c, err := read(bytes.NewReader(fmt.Appendf(text, checksum, sha256.Sum256(text))), "k")
+		if err != nil {
+			return
+		}
+		state(c.Objects) // what was read can be built
+	})
+}
+
+// TestReasonsOfAnOlderVersionAreCut: it kept the answers of probes whole.
+func TestReasonsOfAnOlderVersionAreCut(t *testing.T) {
+	path, saved := Path(t.TempDir(), "karmada x"), contents(t)
+	for target, v := range saved.Verdicts {
+		v.Reason = "header X is \x1b[31m" + strings.Repeat("A", 1<<16)
+		saved.Verdicts[target] = v
+	}
+	if err := Save(path, "karmada x", saved); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(path, "karmada x")
+	if err != nil || len(loaded.Verdicts) == 0 {
+		t.Fatal(err)
+	}
+	for _, v := range loaded.Verdicts {
+		if len(v.Reason) > brief.Most || brief.Escape(v.Reason) != v.Reason {
+			t.Errorf("%d octets: %.300q", len(v.Reason), v.Reason)
+		}
+	}
+}
