@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -40,6 +41,10 @@ func TestWhateverHappensASpeakerKeepsItsPromises(t *testing.T) {
 		}
 	}
 }
+
+// A history is drawn inside a bubble, and a bubble ends the process when rapid gives up an attempt
+// to shrink one by a panic, before the failure is printed.
+func init() { _ = flag.Set("rapid.shrinktime", "0s") }
 
 // storm has events happen to sites.
 type storm struct {

@@ -49,8 +49,13 @@ func (l *life) Peers() (all []PeerStatus) {
 	return all
 }
 
-// Freeze implements Announcer.
-func (l *life) Freeze() {}
+// Freeze implements Announcer. The speaker calls it when it sees the signal; what it had begun to
+// announce before is not of its end.
+func (l *life) Freeze() {
+	l.machine.mu.Lock()
+	defer l.machine.mu.Unlock()
+	l.stopping = !l.dead
+}
 
 // Set implements Announcer as package gobgp does: one route that fails holds up no other.
 func (l *life) Set(routes []Route) ([]Route, error) {
@@ -124,7 +129,7 @@ func (l *life) announces(r Route) {
 	case before:
 	case !r.Prefix.IsSingleIP() && !slices.Contains(l.discarded, r.Prefix):
 		l.Errorf("site %d: %s is announced, and what nobody has goes round in circles", l.number, r.Prefix)
-	case time.Since(l.movedAt) < 2*retry: // the speaker may not have looked yet
+	case l.blind || time.Since(l.movedAt) < 2*retry: // the speaker cannot look, or may not have yet
 	case r.Prefix.IsSingleIP() && slices.Contains([]netip.Addr{bound4, bound6}, a) && !l.there[a]:
 		l.Errorf("site %d: %s is announced anew and is not there", l.number, a)
 	case a == given && !l.there[a] && l.wasHere:

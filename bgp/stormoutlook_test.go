@@ -117,6 +117,19 @@ func (n *station) leaving(a netip.Addr, now time.Time) (is, open bool) {
 	return is, open
 }
 
+// returned reports whether a drain or a hint of the address may have ended since all had settled.
+func (n *station) returned(a netip.Addr) bool {
+	since := n.settled.Add(-unsure)
+	for _, d := range n.told {
+		if d.covers(a) && d.ended(time.Now()) && d.Until.After(since) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.hints, func(h hint.Hint) bool {
+		return h.VIP == a && n.heeds(h) && n.hintsEnd.After(since) && !n.hintsEnd.After(time.Now())
+	})
+}
+
 // heeds reports whether the hint moves the VIP that it is for, which somebody wants.
 func (n *station) heeds(h hint.Hint) bool {
 	if e, is := n.force.entries[h.VIP]; is {
@@ -219,6 +232,9 @@ func (n *station) recount() {
 		upstream, upstreamSure := n.worst(a, Upstream)
 		if !localSure || !upstreamSure || owner != n.owners[a] && !n.calm {
 			n.count(a).unknown = true
+		}
+		if n.returned(a) {
+			n.count(a).unknown = true // it may have failed after it came back
 		}
 		before, within := n.before[a].State, span{n.settled, time.Now()}
 		if owner != n.owners[a] || before != Up && before != Degraded {

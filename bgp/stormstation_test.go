@@ -72,7 +72,7 @@ type station struct {
 	slow      time.Duration         // what a Set takes
 	movedAt   time.Time             // when addresses last changed
 	wasHere   bool                  // the address that others give was here
-	stopping  bool                  // the speaker was told to end
+	stopping  bool                  // the speaker has seen that it is to end
 	kept      map[netip.Prefix]keep // what must not be withdrawn
 	barred    map[netip.Prefix]bool // what must not be announced: its backend fails here
 }
@@ -233,9 +233,6 @@ func (n *station) rereads() {
 // signalled tells the speaker to end.
 func (n *station) signalled() {
 	n.toldAt = time.Now()
-	n.machine.mu.Lock()
-	n.stopping = true
-	n.machine.mu.Unlock()
 	n.cancel()
 }
 
