@@ -43,11 +43,12 @@ func (i *instance) know(c *caddy.Controller) error {
 	return nil
 }
 
-// listen answers at the socket, if it is not "", and at those of other plugins.
+// listen opens the socket of a block that has started, if it is not "". The last block to start has the
+// configuration answer there and at the sockets of other plugins: until then, the one before knows more zones.
 func (i *instance) listen(socket string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.part == nil {
+	if i.starting--; i.starting == 0 {
 		i.part = admin.Offer(AdminPath, i.routes())
 	}
 	if socket == "" {
@@ -63,15 +64,15 @@ func (i *instance) listen(socket string) error {
 // deafen undoes listen.
 func (i *instance) deafen() {
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.part != nil {
-		i.part.Close()
-		i.part = nil
+	part, sockets := i.part, i.sockets
+	i.part, i.sockets = nil, nil
+	i.mu.Unlock() // requests that are being answered need it
+	if part != nil {
+		part.Close()
 	}
-	for _, s := range i.sockets {
+	for _, s := range sockets {
 		s.Close()
 	}
-	i.sockets = nil
 }
 
 func (i *instance) routes() http.Handler {

@@ -68,11 +68,12 @@ func release(s *source) {
 // instance is what all rpz blocks of one configuration share. It acquires the
 // sources when the configuration starts and releases them when it ends.
 type instance struct {
-	mu      sync.Mutex
-	held    []held          // guarded by mu, except in start and stop
-	blocks  []blocks.Block  // the configuration's server blocks, in its order
-	part    *admin.Part     // nil before the first block has started
-	sockets []*admin.Server // those of the blocks with admin
+	mu       sync.Mutex
+	held     []held          // guarded by mu, except in start and stop
+	blocks   []blocks.Block  // the configuration's server blocks, in its order
+	starting int             // blocks that have not started
+	part     *admin.Part     // nil before all blocks have started
+	sockets  []*admin.Server // those of the blocks with admin
 }
 
 // held is a source that a handler uses.
@@ -102,6 +103,7 @@ func startWith(c *caddy.Controller, h *RPZ) {
 		c.OnStartup(func() error { return i.know(c) })
 		return i
 	})
+	i.starting++
 	c.OnStartup(func() error {
 		instances.Sweep()
 		instances.Start(i)

@@ -35,8 +35,27 @@ type socket struct {
 
 // Server is one use of a socket.
 type Server struct {
-	socket  *socket
+	socket *socket
+	answers
+}
+
+// answers are the requests that one handler answers.
+type answers struct {
 	handler http.Handler
+	running sync.WaitGroup // added to while process is locked and the handler may still get requests
+}
+
+// finish waits until every request is answered. It gives up when none of them can be answered any more.
+func (a *answers) finish() {
+	done := make(chan struct{})
+	go func() {
+		a.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(timeout):
+	}
 }
 
 // Listen serves handler on a socket at path with mode 0600; if handler is nil, only parts
@@ -63,14 +82,15 @@ func Listen(path string, handler http.Handler) (*Server, error) {
 		s.listener = fresh
 		process.sockets[path] = s
 	}
-	u := &Server{s, handler}
+	u := &Server{socket: s, answers: answers{handler: handler}}
 	s.uses = append(s.uses, u)
 	return u, nil
 }
 
-// Close ends this use of the socket. The last Close removes the socket, unless another
-// process has taken it over.
+// Close ends this use of the socket, and returns when its handler has answered the requests that
+// it has. The last Close removes the socket, unless another process has taken it over.
 func (u *Server) Close() {
+	defer u.finish()
 	process.Lock()
 	defer process.Unlock()
 	s := u.socket
@@ -91,8 +111,8 @@ func (u *Server) Close() {
 
 // Part answers requests below a prefix at every socket of the process.
 type Part struct {
-	prefix  string
-	handler http.Handler
+	prefix string
+	answers
 }
 
 // Offer makes handler answer the requests below the prefix, for example /rpz/. The newest
@@ -100,13 +120,15 @@ type Part struct {
 func Offer(prefix string, handler http.Handler) *Part {
 	process.Lock()
 	defer process.Unlock()
-	p := &Part{prefix, handler}
+	p := &Part{prefix: prefix, answers: answers{handler: handler}}
 	process.parts[prefix] = append(process.parts[prefix], p)
 	return p
 }
 
-// Close ends the offer. The previous Part of the prefix answers again.
+// Close ends the offer, and returns when the handler has answered the requests that it has. The
+// previous Part of the prefix answers again.
 func (p *Part) Close() {
+	defer p.finish()
 	process.Lock()
 	defer process.Unlock()
 	process.parts[p.prefix] = slices.DeleteFunc(process.parts[p.prefix], func(o *Part) bool { return o == p })
@@ -114,29 +136,36 @@ func (p *Part) Close() {
 
 // ServeHTTP implements http.Handler.
 func (s *socket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := s.handlerOf(r.URL.Path)
-	if h == nil {
+	a := s.answersOf(r.URL.Path)
+	if a == nil {
 		Reply(w, nil, http.StatusNotImplemented, fmt.Errorf("%s: nothing in this server's configuration answers that", r.URL.Path))
 		return
 	}
-	h.ServeHTTP(w, r)
+	defer a.running.Done()
+	a.handler.ServeHTTP(w, r)
 }
 
-// handlerOf returns the handler of the path, or nil if there is none.
-func (s *socket) handlerOf(path string) http.Handler {
+// answersOf returns what answers requests for the path, and counts one more; nil if nothing does.
+func (s *socket) answersOf(path string) *answers {
 	process.Lock()
 	defer process.Unlock()
 	for prefix, parts := range process.parts {
 		if len(parts) > 0 && strings.HasPrefix(path, prefix) {
-			return parts[len(parts)-1].handler
+			return parts[len(parts)-1].begin()
 		}
 	}
 	for _, u := range slices.Backward(s.uses) {
 		if u.handler != nil {
-			return u.handler
+			return u.begin()
 		}
 	}
 	return nil
+}
+
+// begin counts one more request. The caller holds process.
+func (a *answers) begin() *answers {
+	a.running.Add(1)
+	return a
 }
 
 // listener is the listening end of the socket in the file system.

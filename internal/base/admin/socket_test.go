@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // says is a handler that answers with the text.
@@ -116,5 +118,46 @@ func TestASocketThatCannotBeMadeIsAnError(t *testing.T) {
 	}
 	if _, err := Listen(filepath.Join(path, "admin.sock"), nil); err == nil {
 		t.Error("it listens")
+	}
+}
+
+// TestARequestIsAnsweredBeforeItsHandlerEnds holds that a configuration that is replaced still
+// answers, from all that it has, whoever had asked it.
+func TestARequestIsAnsweredBeforeItsHandlerEnds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	slow := func(asked, proceed chan struct{}, ended *atomic.Bool) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			close(asked)
+			<-proceed
+			if ended.Load() {
+				Reply(w, "too late", http.StatusOK, nil)
+				return
+			}
+			Reply(w, "in time", http.StatusOK, nil)
+		})
+	}
+	for name, begin := range map[string]func(http.Handler) (end func()){
+		"a use of the socket": func(h http.Handler) func() { return listenAt(t, path, h).Close },
+		"a part":              func(h http.Handler) func() { listenAt(t, path, nil); return Offer("/part/", h).Close },
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked, proceed, ended := make(chan struct{}), make(chan struct{}), new(atomic.Bool)
+			end := begin(slow(asked, proceed, ended))
+			listenAt(t, path, nil) // the successor keeps the socket
+			answer, closed := make(chan string), make(chan struct{})
+			go func() { answer <- ask(t, path, "/part/") }()
+			<-asked
+			go func() { end(); ended.Store(true); close(closed) }()
+			select {
+			case <-closed:
+				t.Error("Close returned before the request was answered")
+			case <-time.After(50 * time.Millisecond):
+			}
+			close(proceed)
+			if got := <-answer; got != "in time" {
+				t.Errorf("got %q, want the answer of a handler that still runs", got)
+			}
+			<-closed
+		})
 	}
 }
