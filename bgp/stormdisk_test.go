@@ -19,6 +19,8 @@ type disk struct {
 	kept [][]Drain
 	// damaged is set where the file was made unreadable since.
 	damaged bool
+	// rewritten is set where it may have been written again after that.
+	rewritten bool
 }
 
 type diskState string
@@ -77,7 +79,7 @@ func (n *station) damages() {
 	if err := os.WriteFile(path, raw[:len(raw)-2], 0o600); err != nil {
 		n.Fatal(err)
 	}
-	n.disk.damaged = true
+	n.disk.damaged, n.disk.rewritten = true, false
 }
 
 // drained takes what the speaker says of its drains after they changed, and whether it says
@@ -99,7 +101,7 @@ func (n *station) wantKept() {
 	if !holds && !n.disk.damaged {
 		n.Errorf("site %d: after a restart drains are %v, and one of %v was saved", n.number, st.Drains, n.disk.kept)
 	}
-	if n.disk.damaged && st.DrainsLost == "" {
+	if n.disk.damaged && !n.disk.rewritten && st.DrainsLost == "" {
 		n.Errorf("site %d: a damaged file of drains is read without a word: %v", n.number, st.Drains)
 	}
 	n.disk.kept, n.disk.damaged = [][]Drain{st.Drains}, false

@@ -79,6 +79,7 @@ func (n *station) drains() {
 		query.Set("until", time.Now().Add([]time.Duration{-time.Second, 5 * time.Second, 30 * time.Second, 70 * time.Second}[n.n("until", 3)]).Format(time.RFC3339Nano))
 	}
 	n.dwells()
+	n.disk.rewritten = true
 	if st, ok := n.call(http.MethodPut, "/drains", query, nil); ok {
 		n.drained(st)
 	}
@@ -93,6 +94,7 @@ func (n *station) dwells() {
 
 func (n *station) undrains() {
 	_, query := n.aDrain()
+	n.disk.rewritten = true
 	if st, ok := n.call(http.MethodDelete, "/drains", query, nil); ok {
 		n.drained(st)
 	}
