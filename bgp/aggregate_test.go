@@ -23,7 +23,7 @@ func TestAnAggregateIsAnnouncedAsTheBestThatEnoughOfItsVIPsAre(t *testing.T) {
 		{0, members{Up: 2, All: 3}, ""}, {0, members{Up: 3, All: 3}, Up}, {0, members{Up: 1, Degraded: 2, All: 3}, Degraded},
 		{0, members{Up: 2, Draining: 1, All: 3}, Draining}, {5, members{Up: 3, All: 3}, ""},
 	} {
-		if got := (&Aggregate{Least: c.least}).as(c.m); got != c.want {
+		if got := announcedIn(&Aggregate{Least: c.least}, c.m); got != c.want {
 			t.Errorf("least %d of %+v: %q, want %q", c.least, c.m, got, c.want)
 		}
 	}

@@ -72,7 +72,7 @@ func (s *speaker) reply(w http.ResponseWriter, r *http.Request, bad error, do fu
 
 // drain changes the drains. A named VIP must exist.
 func (s *speaker) drain(change func(now time.Time) error, vip netip.Addr) error {
-	if vip.IsValid() && s.controller.vip(vip) == nil {
+	if vip.IsValid() && !s.controller.Has(vip) {
 		return fmt.Errorf("%s is no VIP of this speaker", vip)
 	}
 	now := time.Now()

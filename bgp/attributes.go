@@ -205,3 +205,20 @@ func (c *Communities) add(text string) error {
 // ReservedASN is reserved (RFC 7300). An Announcer may mark routes with it, because no route of the
 // configuration carries it.
 const ReservedASN uint32 = 4294967295
+
+// host returns the prefix of a single address: a /32 or a /128.
+func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+func or(n *uint32, fallback uint32) uint32 {
+	if n == nil {
+		return fallback
+	}
+	return *n
+}
+
+const (
+	// MaxPrepend is more than routers need, and fewer than some reject.
+	MaxPrepend = 10
+	// localPreference is what iBGP peers assume for a route without one.
+	localPreference = 100
+)

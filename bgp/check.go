@@ -17,33 +17,6 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
-// Name describes in a word or two what is checked.
-func (c *Check) Name() string {
-	switch {
-	case c.DNS != nil:
-		return fmt.Sprintf("dns %s %s at %s", c.DNS.Name, c.DNS.Type, c.DNS.Server)
-	case c.HTTP != nil:
-		return c.HTTP.URL
-	case c.TCP != nil:
-		return "tcp " + c.TCP.Address.String()
-	}
-	return fmt.Sprintf("%s at the endpoints of Service %s", c.Endpoints.Probe.Kind, c.Endpoints.Service)
-}
-
-// addr returns the address that is probed; invalid for endpoints.
-func (c *Check) addr() netip.Addr {
-	switch {
-	case c.DNS != nil:
-		return c.DNS.Server.Addr()
-	case c.HTTP != nil:
-		target, _ := c.HTTP.target() // the zero Addr if the URL is faulty
-		return target.Addr.Addr()
-	case c.TCP != nil:
-		return c.TCP.Address.Addr()
-	}
-	return netip.Addr{}
-}
-
 // ask probes as package health does, without client certificates.
 var ask = health.Ask(health.TLS{})
 

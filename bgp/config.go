@@ -273,3 +273,10 @@ func (c *Config) fixed(o *Config) error {
 	}
 	return nil
 }
+
+func orDefault[T int | time.Duration](v, fallback T) T {
+	if v == 0 {
+		return fallback
+	}
+	return v
+}

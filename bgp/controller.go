@@ -18,7 +18,7 @@ import (
 // check result or the passing of time makes it judge only the affected VIPs.
 type Controller struct {
 	states      States
-	flaps       Flaps
+	flaps       damping
 	startupHold int
 	aggregates  []Aggregate
 	audience    audience
@@ -124,7 +124,7 @@ func NewController(config *Config) *Controller {
 // Configure sets what applies to all VIPs; Declare then judges them by it.
 func (c *Controller) Configure(config *Config) {
 	c.version.Desired++
-	c.states, c.flaps, c.startupHold, c.aggregates = config.States, config.Flaps, config.StartupHold, config.Aggregates
+	c.states, c.flaps, c.startupHold, c.aggregates = config.States, damping{config.Flaps}, config.StartupHold, config.Aggregates
 	c.audience = audience{config.Peers, map[string][]string{}}
 }
 
@@ -200,7 +200,11 @@ func (c *Controller) join(v *vip, before map[string]*check) {
 	}
 }
 
-func (c *Controller) vip(a netip.Addr) *vip { return c.byAddress[a] }
+// Has reports whether the address is a VIP, also one that is leaving.
+func (c *Controller) Has(a netip.Addr) bool { return c.byAddress[a] != nil }
+
+// Stopping reports whether Stop was called.
+func (c *Controller) Stopping() bool { return c.stopping }
 
 // Checks returns all checks to run now, by id.
 func (c *Controller) Checks(now time.Time) map[string]Check {

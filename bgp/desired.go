@@ -33,7 +33,7 @@ func (c *Controller) Desired(now time.Time) Desired {
 	}
 	for i, m := range c.membersOf(now) {
 		a := &c.aggregates[i]
-		as := a.as(m)
+		as := announcedIn(a, m)
 		if as == "" {
 			continue
 		}

@@ -1,43 +1,10 @@
 package bgp
 
 import (
-	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
-
-// Drain moves traffic away from one VIP of this site, or from all, until it is removed or expires.
-type Drain struct {
-	// VIP is the zero Addr for all.
-	VIP    netip.Addr `json:"vip,omitzero"`
-	Reason string     `json:"reason,omitempty"`
-	// Until is when it expires; zero for never.
-	Until time.Time `json:"until,omitzero"`
-}
-
-// ended reports whether the drain has expired.
-func (d Drain) ended(now time.Time) bool { return !d.Until.IsZero() && !now.Before(d.Until) }
-
-// covers reports whether the drain applies to the VIP.
-func (d Drain) covers(vip netip.Addr) bool { return !d.VIP.IsValid() || d.VIP == vip }
-
-// String describes what is drained, and why.
-func (d Drain) String() string {
-	what := "every VIP"
-	if d.VIP.IsValid() {
-		what = d.VIP.String()
-	}
-	text := what + " is drained"
-	if d.Reason != "" {
-		text += ": " + d.Reason
-	}
-	if !d.Until.IsZero() {
-		text += fmt.Sprintf(" (until %s)", d.Until.Format(time.RFC3339))
-	}
-	return text
-}
 
 // leaving is why a VIP has to leave; the zero value means it does not.
 type leaving struct {

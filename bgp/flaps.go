@@ -23,8 +23,11 @@ func (f *flapping) note(from, to State, now time.Time) {
 	}
 }
 
+// damping applies Flaps.
+type damping struct{ Flaps }
+
 // recent returns the failures that still count.
-func (f Flaps) recent(failures []time.Time, now time.Time) []time.Time {
+func (f damping) recent(failures []time.Time, now time.Time) []time.Time {
 	first := slices.IndexFunc(failures, func(at time.Time) bool { return now.Before(at.Add(f.Window)) })
 	if first < 0 {
 		return nil
@@ -33,7 +36,7 @@ func (f Flaps) recent(failures []time.Time, now time.Time) []time.Time {
 }
 
 // until returns when the failures are within the budget again; zero if they already are.
-func (f Flaps) until(failures []time.Time, now time.Time) time.Time {
+func (f damping) until(failures []time.Time, now time.Time) time.Time {
 	recent := f.recent(failures, now)
 	if len(recent) <= f.Budget {
 		return time.Time{}
@@ -42,7 +45,7 @@ func (f Flaps) until(failures []time.Time, now time.Time) time.Time {
 }
 
 // forget drops the failures that no longer count.
-func (f Flaps) forget(of *flapping, now time.Time) {
+func (f damping) forget(of *flapping, now time.Time) {
 	of.local, of.upstream = slices.Clone(f.recent(of.local, now)), slices.Clone(f.recent(of.upstream, now))
 }
 

@@ -50,7 +50,7 @@ type found struct {
 }
 
 // find replaces each peer that has a Gateway with the routers of the default routes.
-func (c *Config) find(gateways map[Family]Gateway) (f found) {
+func find(c *Config, gateways map[Family]Gateway) (f found) {
 	taken, others := c.taken(), c.others()
 	for _, p := range c.Peers {
 		if p.Gateway == "" {
@@ -88,41 +88,6 @@ func (f *found) lack(p *Peer, reason SessionReason, problem string) {
 	f.lacking = append(f.lacking, st)
 }
 
-// taken returns the addresses that no router of a default route may have, with the reason.
-func (c *Config) taken() map[netip.Addr]string {
-	all := map[netip.Addr]string{}
-	for _, place := range c.places() {
-		if place.own {
-			all[place.addr] = fmt.Sprintf("the default route leads to %s, which is %s (%s)", place.addr, place.what, place.key)
-		}
-	}
-	for i := range c.VIPs {
-		all[c.VIPs[i].Address] = fmt.Sprintf("the default route leads to %s, which is a VIP of this speaker (vips[%d])", c.VIPs[i].Address, i)
-	}
-	return all
-}
-
-// others returns the peers that the file names directly, by address and by link.
-func (c *Config) others() map[string]string {
-	all := map[string]string{}
-	for i := range c.Peers {
-		if p := &c.Peers[i]; p.Gateway == "" {
-			all[p.Name()] = fmt.Sprintf("the peer %s (peers[%d])", p.Name(), i)
-		}
-	}
-	return all
-}
-
-// faultOfRouter returns why the file cannot have a session with a router at the address; "" if it
-// can.
-func (c *Config) faultOfRouter(a netip.Addr) string {
-	i := slices.IndexFunc(c.Aggregates, func(g Aggregate) bool { return g.Prefix.Contains(a) })
-	if i < 0 {
-		return ""
-	}
-	return fmt.Sprintf("the default route leads to %s, which is in the aggregate %s and would be drawn here (aggregates[%d])", a, c.Aggregates[i].Prefix, i)
-}
-
 // findPeers declares the sessions with the routers of default routes. It follows these routes from
 // the first file on that uses them.
 func (s *speaker) findPeers(dwell time.Duration) error {
@@ -130,7 +95,7 @@ func (s *speaker) findPeers(dwell time.Duration) error {
 		s.follows = true
 		s.background.Go(func() { s.Gateways.Run(s.around, s.takeGateways) })
 	}
-	f := s.Config.find(s.gateways)
+	f := find(s.Config, s.gateways)
 	said := s.found.said()
 	for name, text := range f.said() {
 		if said[name] != text {

@@ -66,7 +66,7 @@ func TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe(t *testing.T) {
 		"in an aggregate":          {gatewaysOf("198.51.100.1", "2001:db8::1"), "gateway/ipv6/2001:db8::1", "gateway/ipv4/198.51.100.1: the default route leads to 198.51.100.1, which is in the aggregate 198.51.100.0/24 and would be drawn here (aggregates[0])", ""},
 		"one of two is its own":    {own, "gateway/ipv4/192.0.2.1", "gateway/ipv4/192.0.2.77: it is this machine's own address, gateway/ipv6: no default route of ipv6 yet", ""},
 	} {
-		f := c.find(test.gateways)
+		f := find(c, test.gateways)
 		var peers, lacking []string
 		for i := range f.peers {
 			switch p := &f.peers[i]; {
@@ -274,7 +274,7 @@ func TestRoutesForAGatewayGoToAllOfItsRouters(t *testing.T) {
 	if fmt.Sprint(names) != "[192.0.2.9 gateway/ipv4]" {
 		t.Errorf("the route is for %v", names)
 	}
-	f := c.find(gatewaysOf("192.0.2.1", "192.0.2.2", "2001:db8::1"))
+	f := find(c, gatewaysOf("192.0.2.1", "192.0.2.2", "2001:db8::1"))
 	for i, want := range []bool{true, true, false, true, false, false} {
 		if p := &f.peers[i]; slices.Contains(names, p.Entry()) != want || p.named(names) != want {
 			t.Errorf("%s: want %v", p.Name(), want)

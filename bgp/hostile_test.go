@@ -76,7 +76,7 @@ func (p *playground) Bind(give, look []netip.Addr) (Bound, error)   { return her
 func (p *playground) Discard([]netip.Prefix) map[netip.Prefix]error { return nil }
 func (p *playground) Watch(ctx context.Context, _ func()) error     { <-ctx.Done(); return nil }
 func (p *playground) Assign(granted map[ServiceRef][]netip.Addr)    {}
-func (p *playground) owner(a netip.Addr) string                     { return p.controller.vip(a).config.namespace() }
+func (p *playground) owner(a netip.Addr) string                     { return p.controller.byAddress[a].config.namespace() }
 func (p *playground) answer(to netip.AddrPort) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

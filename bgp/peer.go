@@ -69,23 +69,6 @@ type Peer struct {
 	preferences []Preference
 }
 
-// Family is an address family.
-type Family string
-
-// Families that the speaker announces.
-const (
-	IPv4 Family = "ipv4"
-	IPv6 Family = "ipv6"
-)
-
-// FamilyOf returns the family of an address.
-func FamilyOf(a netip.Addr) Family {
-	if a.Is4() {
-		return IPv4
-	}
-	return IPv6
-}
-
 // Name identifies the peer: by its address, its link, or the default route that leads to it.
 func (p *Peer) Name() string {
 	switch {

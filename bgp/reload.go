@@ -86,7 +86,7 @@ func (s *speaker) reload(ctx context.Context) {
 // keeps the previous one.
 func (s *speaker) take(config *Config) error {
 	before := s.Config
-	if s.controller.stopping || reflect.DeepEqual(before, config) {
+	if s.controller.Stopping() || reflect.DeepEqual(before, config) {
 		return nil
 	}
 	if err := before.fixed(config); err != nil {

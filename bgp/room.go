@@ -2,23 +2,6 @@ package bgp
 
 import "fmt"
 
-// maxCommunities is half of an UPDATE, in octets (RFC 4271, section 4.3): the rest is for the path
-// and the prefixes.
-const maxCommunities = 2000
-
-// size returns how many octets the communities take in an UPDATE.
-func (c Communities) size() int {
-	return 4*len(c.Standard) + 12*len(c.Large) + 8*len(c.Extended)
-}
-
-// size returns how many octets the communities take; 0 for nil.
-func (a *Attributes) size() int {
-	if a == nil {
-		return 0
-	}
-	return a.Communities.size()
-}
-
 // checkRoom reports communities that do not fit in an UPDATE: those of a state plus those added by
 // a VIP, an aggregate or a pool, and by each peer that it goes to.
 func (c *Config) checkRoom(fault faultFunc) {

@@ -43,48 +43,21 @@ func (c *Config) whyNobody(prefix netip.Prefix, names []string) string {
 	return fmt.Sprintf("%s carries %s", of, family)
 }
 
-// audience maps names in the file to peers, by Peer.Entry.
-type audience struct {
-	peers []Peer
-	known map[string][]string // by the names in the file
-}
-
-// of returns the peers that names lists directly or by group, sorted; nil for all. The result is
-// shared and immutable.
-func (a *audience) of(names []string) []string {
-	if len(names) == 0 {
-		return nil
-	}
-	key := strings.Join(names, "\n")
-	if all, ok := a.known[key]; ok {
-		return all
-	}
-	all := []string{} // not nil, which would mean all peers
-	for i := range a.peers {
-		if p := &a.peers[i]; p.named(names) {
-			all = append(all, p.Entry())
-		}
-	}
-	slices.Sort(all)
-	a.known[key] = all
-	return all
-}
-
 // checkSending determines what each peer is sent, and reports the faults.
 func (c *Config) checkSending(fault faultFunc) {
 	have := c.carried()
 	for i := range c.Peers {
 		p := &c.Peers[i]
 		under := fault.under(fmt.Sprintf("peers[%d]", i))
-		p.Attributes.check(&c.States, under.under("attributes"))
-		p.Attributes.checkAtPeer(have, under.under("attributes"))
+		checkAdded(p.Attributes, &c.States, under.under("attributes"))
+		checkAddedByPeer(p.Attributes, have, under.under("attributes"))
 		p.checkVIPs(under)
 		p.prefer(c.ASN, &c.States)
 	}
 	known := c.names()
 	for _, s := range c.sources() {
 		s.checkNames(known, fault.under(s.key))
-		s.attributes.check(&c.States, fault.under(s.key+".attributes"))
+		checkAdded(s.attributes, &c.States, fault.under(s.key+".attributes"))
 	}
 	c.checkAlike(fault)
 	c.checkLists(fault)

@@ -21,15 +21,6 @@ type Declared struct {
 	Refused []Refusal
 }
 
-// ServiceRef names a Service.
-type ServiceRef struct {
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-}
-
-// String returns namespace/name.
-func (r ServiceRef) String() string { return r.Namespace + "/" + r.Name }
-
 // Service is a Service of the local cluster that wants addresses announced.
 type Service struct {
 	ServiceRef
@@ -115,16 +106,16 @@ func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) 
 	vips = slices.Clone(config.VIPs)
 	owners := map[netip.Addr][]*Service{}
 	given := map[string]int{} // addresses of each Service, by namespace
-	reserved := config.reserved()
+	reserved := reservedAddresses(config)
 	for _, s := range byAge(services) {
-		s, reason := config.probed(s)
+		s, reason := probed(config, s)
 		if reason != "" {
 			refused = append(refused, Refusal{Service: s.ServiceRef, Reason: reason})
 		}
 		for _, a := range s.Addresses {
 			reason := reserved[a]
 			if reason == "" {
-				reason = config.refuses(s, a, owners[a])
+				reason = refusal(config, s, a, owners[a])
 			}
 			if reason == "" && given[s.Namespace] == maxAddresses {
 				reason = fmt.Sprintf("namespace %s has %d addresses of older Services, and no more are announced for one", s.Namespace, maxAddresses)
@@ -148,7 +139,7 @@ func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) 
 
 // probed returns the Service with a permitted probe, and why that is not its own: a speaker probes
 // from the node, where more than Services may listen.
-func (c *Config) probed(s *Service) (*Service, string) {
+func probed(c *Config, s *Service) (*Service, string) {
 	if s.ForeignPort == 0 || slices.ContainsFunc(c.Pools, func(p Pool) bool { return p.permitsProbe(s.Namespace, s.ForeignPort) }) {
 		return s, ""
 	}
@@ -183,8 +174,8 @@ func byAge(services []Service) []*Service {
 	return all
 }
 
-// reserved returns the addresses that no Service is given, with the reason.
-func (c *Config) reserved() map[netip.Addr]string {
+// reservedAddresses returns those that no Service is given, with the reason.
+func reservedAddresses(c *Config) map[netip.Addr]string {
 	all := map[netip.Addr]string{}
 	for i := range c.Peers {
 		for _, a := range []netip.Addr{c.Peers[i].Address, c.Peers[i].LocalAddress, c.Peers[i].NextHop} {
@@ -197,9 +188,9 @@ func (c *Config) reserved() map[netip.Addr]string {
 	return all
 }
 
-// refuses returns why the Service is not given the address, which is not reserved; "" if it is
+// refusal returns why the Service is not given the address, which is not reserved; "" if it is
 // given.
-func (c *Config) refuses(s *Service, a netip.Addr, owners []*Service) string {
+func refusal(c *Config, s *Service, a netip.Addr, owners []*Service) string {
 	switch {
 	case c.poolOf(s.Namespace, a) == nil:
 		return "is in no pool of namespace " + s.Namespace

@@ -2,7 +2,6 @@ package bgp
 
 import (
 	"net/netip"
-	"time"
 )
 
 // State is the state of a VIP.
@@ -60,53 +59,6 @@ type Reason struct {
 	Text string `json:"text"`
 }
 
-// VIPStatus is the status of one VIP.
-type VIPStatus struct {
-	addr    netip.Addr
-	Address string    `json:"address"`
-	State   State     `json:"state"`
-	Reason  Reason    `json:"reason"`
-	Since   time.Time `json:"since"`
-	// Until is when the passing of time changes the state; zero for never.
-	Until time.Time `json:"until,omitzero"`
-	// Announced reports what the sessions carry. It follows State, but announcing may fail.
-	Announced bool `json:"announced"`
-	// Attributes are those that the sessions carry; nil if it is not announced.
-	Attributes *Attributes `json:"attributes,omitempty"`
-	// Peers are the peers that its route is for, by Peer.Entry; absent means all. Peers whose own
-	// vips do not contain it do not receive it.
-	Peers []string `json:"peers,omitzero"`
-	// OwnPreference is set if the local preference is the VIP's own, which no peer overrides.
-	OwnPreference bool `json:"ownPreference,omitempty"`
-	// Aggregate is the prefix that announces it, with the Attributes of that aggregate; "" if it
-	// has a route of its own.
-	Aggregate string `json:"aggregate,omitempty"`
-	// Warning is a caveat about a VIP that is announced; "" for none.
-	Warning string `json:"warning,omitempty"`
-	// Bound is set if the address is given to this machine.
-	Bound bool `json:"bound,omitempty"`
-	// Owners are the Services that it belongs to.
-	Owners []string      `json:"owners,omitempty"`
-	Checks []CheckStatus `json:"checks"`
-	// Flaps and UpstreamFlaps are the failures of local and upstream checks that count against
-	// their budgets now.
-	Flaps         int `json:"flaps,omitempty"`
-	UpstreamFlaps int `json:"upstreamFlaps,omitempty"`
-}
-
-// CheckStatus is the status of one check of a VIP.
-type CheckStatus struct {
-	Name  string `json:"name"`
-	Scope Scope  `json:"scope"`
-	// State is passing, failing, rising or unchecked.
-	State string `json:"state"`
-	// Failure is the failure of the last result; "" if it passed.
-	Failure string    `json:"failure,omitempty"`
-	Last    time.Time `json:"last,omitzero"`
-	// InARow counts the last consecutive equal results.
-	InARow int `json:"inARow"`
-}
-
 // Transition is a change of a VIP's state.
 type Transition struct {
 	VIP      netip.Addr
@@ -114,5 +66,15 @@ type Transition struct {
 	Reason   Reason
 }
 
-// host returns the prefix of a single address: a /32 or a /128.
-func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+// Scope is what a check covers.
+type Scope string
+
+// Scopes of checks.
+const (
+	// Local checks test whether the service behind the VIP works here: a failure withdraws the
+	// route.
+	Local Scope = "local"
+	// Upstream checks test whether this site reaches its dependencies: a failure only degrades the
+	// VIP, so that it stays announced even if the checks fail at all sites.
+	Upstream Scope = "upstream"
+)

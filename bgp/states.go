@@ -58,13 +58,7 @@ func defaultStates() States {
 	}
 }
 
-const (
-	// MaxPrepend is more than routers need, and fewer than some reject.
-	MaxPrepend = 10
-	maxDwell   = 10 * time.Minute
-	// localPreference is what iBGP peers assume for a route without one.
-	localPreference = 100
-)
+const maxDwell = 10 * time.Minute
 
 // check completes the states, and reports those that would attract traffic to the wrong site.
 func (s *States) check(fault faultFunc) {
@@ -106,9 +100,27 @@ func (s *States) check(fault faultFunc) {
 	inOrder("degraded", "draining", s.Degraded.Attributes, s.Draining.Attributes)
 }
 
-func or(n *uint32, fallback uint32) uint32 {
-	if n == nil {
-		return fallback
+// preference is the local preference of the state up.
+func (s *States) preference() uint32 { return or(s.Up.LocalPreference, localPreference) }
+
+// of returns the attributes of routes in a state, combined with more, which may be nil. It returns
+// nil for a state that is not announced. The caller owns the result.
+func (s *States) of(state State, more *Attributes) *Attributes {
+	var a Attributes
+	switch state {
+	case Up:
+		a = s.Up
+	case Degraded:
+		a = s.Degraded.Attributes
+	case Draining:
+		a = s.Draining.Attributes
+	default:
+		return nil
 	}
-	return *n
+	weight := a.LinkBandwidth
+	a = a.with(more, s.preference())
+	if more != nil && more.LinkBandwidth > 0 {
+		a.LinkBandwidth = weighed(weight, s.Up.LinkBandwidth, more.LinkBandwidth)
+	}
+	return &a
 }

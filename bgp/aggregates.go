@@ -1,0 +1,82 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// membersOf counts the VIPs of each aggregate.
+func (c *Controller) membersOf(now time.Time) []members {
+	all := make([]members, len(c.aggregates))
+	for _, v := range c.vips {
+		i := c.aggregateOf(v.config.Address)
+		if i < 0 {
+			continue
+		}
+		if !v.removed && !v.config.Disabled {
+			all[i].All++
+		}
+		switch c.announcedAs(v, now) {
+		case Up:
+			all[i].Up++
+		case Degraded:
+			all[i].Degraded++
+		case Draining:
+			all[i].Draining++
+		}
+	}
+	return all
+}
+
+// aggregateOf returns the index of the aggregate that contains the address; -1 for none.
+func (c *Controller) aggregateOf(a netip.Addr) int {
+	return slices.IndexFunc(c.aggregates, func(g Aggregate) bool { return g.Prefix.Contains(a) })
+}
+
+// suppressed reports whether the VIP is announced only as part of its aggregate, and returns the
+// index of that aggregate.
+func (c *Controller) suppressed(v *vip) (aggregate int, is bool) {
+	i := c.aggregateOf(v.config.Address)
+	return i, i >= 0 && !c.aggregates[i].hosts()
+}
+
+// need returns how many VIPs must be announced.
+func need(a *Aggregate, m members) int {
+	if a.Least == 0 {
+		return max(1, m.All)
+	}
+	return a.Least
+}
+
+// announcedIn returns the state in which the aggregate is announced, or "" if it is not: the best state that
+// enough of its VIPs have reached or exceeded.
+func announcedIn(a *Aggregate, m members) State {
+	switch least := need(a, m); {
+	case m.Up >= least:
+		return Up
+	case m.Up+m.Degraded >= least:
+		return Degraded
+	case m.Up+m.Degraded+m.Draining >= least:
+		return Draining
+	}
+	return ""
+}
+
+// Aggregates returns every aggregate with its state and reason.
+func (c *Controller) Aggregates(now time.Time) []AggregateStatus {
+	var all []AggregateStatus
+	for i, m := range c.membersOf(now) {
+		a := &c.aggregates[i]
+		st := AggregateStatus{
+			Prefix: a.Prefix.String(), State: Down, Members: m, Need: need(a, m), HostRoutes: a.hosts(), Peers: c.audience.of(a.Peers), OwnPreference: a.Attributes.ownPreference(),
+			Reason: fmt.Sprintf("of its %d VIPs %d are up, %d degraded and %d draining; it needs %d", m.All, m.Up, m.Degraded, m.Draining, need(a, m)),
+		}
+		if as := announcedIn(a, m); as != "" {
+			st.State = as
+		}
+		all = append(all, st)
+	}
+	return all
+}

@@ -1,0 +1,22 @@
+package bgp
+
+import (
+	"net/netip"
+)
+
+// Family is an address family.
+type Family string
+
+// FamilyOf returns the family of an address.
+func FamilyOf(a netip.Addr) Family {
+	if a.Is4() {
+		return IPv4
+	}
+	return IPv6
+}
+
+// Families that the speaker announces.
+const (
+	IPv4 Family = "ipv4"
+	IPv6 Family = "ipv6"
+)

@@ -1,0 +1,60 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
+
+// backing reports whether the Service can be served here at the address.
+func (s *Service) backing(a netip.Addr) Backing {
+	if slices.Contains(s.Untaken, a) {
+		return Backing{Untaken, fmt.Sprintf("the cluster takes no packets to it: Service %s has it neither in status.loadBalancer, "+
+			"where loadBalancerClass nearcast.dev/anycast has it written, nor in spec.externalIPs", s.ServiceRef)}
+	}
+	where := ""
+	if s.Local {
+		where = " on this node"
+	}
+	state := Unbacked
+	for _, e := range s.Endpoints {
+		switch {
+		case s.Local && !e.Here:
+		case e.Ready:
+			return Backing{}
+		case e.Terminating:
+			state = Ending
+		}
+	}
+	if state == Ending {
+		return Backing{Ending, fmt.Sprintf("Service %s has only terminating endpoints%s", s.ServiceRef, where)}
+	}
+	return Backing{Unbacked, fmt.Sprintf("Service %s has no ready endpoint%s", s.ServiceRef, where)}
+}
+
+// checks returns the checks of the endpoints to which this node may send traffic: the ready ones
+// or, if there are none, the terminating ones, which serve while the VIP drains.
+func (s *Service) checks() []Check {
+	if s.Probe.Kind == federation.ProbeNone {
+		return nil
+	}
+	e := &EndpointsCheck{Service: s.ServiceRef, Probe: s.Probe}
+	var terminating []netip.AddrPort
+	for _, endpoint := range s.Endpoints {
+		switch {
+		case s.Local && !endpoint.Here || endpoint.Addr.Port() == 0:
+		case endpoint.Ready:
+			e.Addrs = append(e.Addrs, endpoint.Addr)
+		case endpoint.Terminating:
+			terminating = append(terminating, endpoint.Addr)
+		}
+	}
+	if len(e.Addrs) == 0 {
+		e.Addrs = terminating
+	}
+	c := Check{Endpoints: e, Scope: Local}
+	c.complete()
+	return []Check{c}
+}
