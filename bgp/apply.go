@@ -80,7 +80,3 @@ func (s *speaker) applyDesired(now time.Time) {
 		s.metrics.sent(s.around, withdrawn[0], before, s.Announcer.UpdatesSent)
 	})
 }
-
-func (d Desired) equal(o Desired) bool {
-	return slices.EqualFunc(d.Routes, o.Routes, Route.Equal) && slices.Equal(d.Bound, o.Bound) && slices.Equal(d.Discarded, o.Discarded)
-}

@@ -75,15 +75,22 @@ func (c Communities) equal(o Communities) bool {
 // LargeCommunity is three numbers, the first of which is an AS number.
 type LargeCommunity [3]uint32
 
-// GracefulShutdown is the community of RFC 8326.
-const GracefulShutdown uint32 = 65535 << 16
+// Well-known communities.
+const (
+	// GracefulShutdown is the community of RFC 8326.
+	GracefulShutdown uint32 = 65535 << 16
+	// NoExport and NoAdvertise are those of RFC 1997, NoPeer is that of RFC 3765.
+	NoExport    uint32 = 65535<<16 | 0xff01
+	NoAdvertise uint32 = 65535<<16 | 0xff02
+	NoPeer      uint32 = 65535<<16 | 0xff04
+)
 
 // wellKnown maps names to well-known communities.
 var wellKnown = map[string]uint32{
 	"graceful-shutdown": GracefulShutdown,
-	"no-export":         65535<<16 | 0xff01,
-	"no-advertise":      65535<<16 | 0xff02,
-	"no-peer":           65535<<16 | 0xff04,
+	"no-export":         NoExport,
+	"no-advertise":      NoAdvertise,
+	"no-peer":           NoPeer,
 }
 
 // UnmarshalYAML reads a list of NAME, N:N, N:N:N and the forms of extended communities. The error

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -17,11 +16,8 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
-// ask probes as package health does, without client certificates.
-var ask = health.Ask(health.TLS{})
-
-// Run probes once, and returns why the answer is wrong.
-func (c *Check) Run(ctx context.Context) error {
+// runCheck checks once, and returns why the answer is wrong. ask sends all probes except DNS queries.
+func runCheck(ctx context.Context, c *Check, ask health.Probe) error {
 	if c.TCP != nil {
 		_, err := ask(bounded{ctx, time.Now().Add(c.Timeout)}, federation.Target{Kind: federation.ProbeTCP, Addr: c.TCP.Address})
 		return err
@@ -30,7 +26,7 @@ func (c *Check) Run(ctx context.Context) error {
 	defer cancel()
 	switch {
 	case c.DNS != nil:
-		return c.DNS.run(ctx)
+		return queryBoth(ctx, c.DNS)
 	case c.HTTP != nil:
 		target, err := c.HTTP.target()
 		if err == nil {
@@ -38,7 +34,7 @@ func (c *Check) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	return c.Endpoints.run(ctx)
+	return probeEndpoints(ctx, c.Endpoints, ask)
 }
 
 // bounded is a context with a deadline but no timer: a TCP probe enforces its own deadline, and
@@ -55,11 +51,11 @@ func (b bounded) Deadline() (time.Time, bool) { return b.deadline, true }
 // is long or rate-limited.
 var errTruncated = errors.New("the answer is truncated")
 
-// run queries over UDP and over TCP. A truncated UDP answer makes a resolver retry over TCP (RFC
-// 7766, section 5); run queries TCP anyway, and that answer decides.
-func (d *DNSCheck) run(ctx context.Context) error {
+// queryBoth queries over UDP and over TCP. A truncated UDP answer makes a resolver retry over TCP
+// (RFC 7766, section 5); TCP is queried anyway, and that answer decides.
+func queryBoth(ctx context.Context, d *DNSCheck) error {
 	for _, network := range [...]string{"udp", "tcp"} {
-		err := d.ask(ctx, network)
+		err := query(ctx, d, network)
 		if network == "udp" && errors.Is(err, errTruncated) {
 			continue
 		}
@@ -70,14 +66,14 @@ func (d *DNSCheck) run(ctx context.Context) error {
 	return nil
 }
 
-func (d *DNSCheck) ask(ctx context.Context, network string) error {
-	query := new(dns.Msg).SetQuestion(dns.Fqdn(d.Name), dns.StringToType[d.Type])
-	query.RecursionDesired = d.Recursive
+func query(ctx context.Context, d *DNSCheck, network string) error {
+	q := new(dns.Msg).SetQuestion(dns.Fqdn(d.Name), dns.StringToType[d.Type])
+	q.RecursionDesired = d.Recursive
 	client := dns.Client{Net: network}
 	if deadline, ok := ctx.Deadline(); ok {
 		client.Timeout = time.Until(deadline)
 	}
-	reply, _, err := client.ExchangeContext(ctx, query, d.Server.String())
+	reply, _, err := client.ExchangeContext(ctx, q, d.Server.String())
 	switch {
 	case err != nil:
 		return err
@@ -88,11 +84,11 @@ func (d *DNSCheck) ask(ctx context.Context, network string) error {
 	case !reply.Authoritative && !d.Recursive:
 		return errors.New("the answer is not authoritative")
 	}
-	return d.compare(reply.Answer)
+	return compare(reply.Answer, d)
 }
 
 // compare checks that the answer has the expected records of the type.
-func (d *DNSCheck) compare(answer []dns.RR) error {
+func compare(answer []dns.RR, d *DNSCheck) error {
 	var got []string
 	for _, rr := range answer {
 		if rr.Header().Rrtype == dns.StringToType[d.Type] {
@@ -129,8 +125,8 @@ func dataOf(rr dns.RR) string {
 // endpointsAtOnce limits the concurrent probes of a Service.
 const endpointsAtOnce = 16
 
-// run probes endpoints until one passes.
-func (e *EndpointsCheck) run(ctx context.Context) error {
+// probeEndpoints probes endpoints until one passes.
+func probeEndpoints(ctx context.Context, e *EndpointsCheck, ask health.Probe) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var group errgroup.Group
@@ -138,8 +134,12 @@ func (e *EndpointsCheck) run(ctx context.Context) error {
 	var passed atomic.Bool
 	for _, addr := range e.Addrs {
 		group.Go(func() error {
-			err := e.probe(ctx, addr)
-			if err == nil {
+			target := e.Probe
+			target.Addr = addr
+			_, err := ask(ctx, target)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", addr, err)
+			} else {
 				passed.Store(true)
 				cancel()
 			}
@@ -154,13 +154,4 @@ func (e *EndpointsCheck) run(ctx context.Context) error {
 	default:
 		return err // the first error
 	}
-}
-
-func (e *EndpointsCheck) probe(ctx context.Context, addr netip.AddrPort) error {
-	target := e.Probe
-	target.Addr = addr
-	if _, err := ask(ctx, target); err != nil {
-		return fmt.Errorf("%s: %w", addr, err)
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package bgp
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -88,13 +87,13 @@ func TestADNSCheckWantsTheRightAnswerOverUDPAndTCP(t *testing.T) {
 		if check.Type == "" {
 			check.Type = "SOA"
 		}
-		err := (&Check{DNS: &check, Timeout: 5 * time.Second}).Run(t.Context())
+		err := runCheck(t.Context(), &Check{DNS: &check, Timeout: 5 * time.Second}, ask)
 		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 	udpOnly := &DNSCheck{Server: dnsServer(t, answering(t, nil, soa), "udp only"), Name: "fn.example.org", Type: "SOA"}
-	if err := (&Check{DNS: udpOnly, Timeout: 5 * time.Second}).Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "over tcp: ") {
+	if err := runCheck(t.Context(), &Check{DNS: udpOnly, Timeout: 5 * time.Second}, ask); err == nil || !strings.HasPrefix(err.Error(), "over tcp: ") {
 		t.Errorf("no TCP: %v", err)
 	}
 }
@@ -113,31 +112,8 @@ func TestOneEndpointThatPassesIsEnough(t *testing.T) {
 		pass  bool
 	}{"one": {[]netip.AddrPort{alive}, true}, "the last of many": {append(many, alive), true}, "none alive": {many, false}, "none": {nil, false}} {
 		check := Check{Endpoints: &EndpointsCheck{Probe: federation.Target{Kind: federation.ProbeHTTP, Path: "/"}, Addrs: c.addrs}, Timeout: 5 * time.Second}
-		if err := check.Run(t.Context()); (err == nil) != c.pass {
+		if err := runCheck(t.Context(), &check, ask); (err == nil) != c.pass {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-// TestAResultThatDiffersIsFollowedFaster: a failure, and then each result until
-// enough have agreed, comes after the fast interval.
-func TestAResultThatDiffersIsFollowedFaster(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	results := make(chan result)
-	r := newRunner(ctx, results)
-	dead := Check{TCP: &TCPCheck{Address: netip.MustParseAddrPort("127.0.0.1:1")}, Rise: 1, Fall: 4, Timeout: time.Second, Interval: time.Hour, FastInterval: 20 * time.Millisecond}
-	r.set(map[string]Check{"dead": dead})
-	for range dead.Fall {
-		if one := <-results; one.id != "dead" || one.failure == nil {
-			t.Errorf("%+v", one)
-		}
-	}
-	select {
-	case <-results:
-		t.Error("once enough have agreed, the pace is the usual one")
-	case <-time.After(200 * time.Millisecond):
-	}
-	r.set(nil) // and one that waits for an hour ends at once
-	cancel()
-	r.wait()
 }

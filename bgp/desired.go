@@ -146,3 +146,7 @@ func (c *Controller) Status(now time.Time) []VIPStatus {
 	}
 	return all
 }
+
+func (d Desired) equal(o Desired) bool {
+	return slices.EqualFunc(d.Routes, o.Routes, Route.Equal) && slices.Equal(d.Bound, o.Bound) && slices.Equal(d.Discarded, o.Discarded)
+}

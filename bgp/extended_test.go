@@ -3,9 +3,7 @@ package bgp
 import (
 	"encoding/hex"
 	"encoding/json"
-	"os"
 	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -137,37 +135,6 @@ func TestARouteThatDiffersInOneAttributeIsAnother(t *testing.T) {
 	}
 	if !(Route{Attributes: base()}).Equal(Route{Attributes: base()}) {
 		t.Error("two of the same attributes are not equal")
-	}
-}
-
-// TestWhatThePageShowsOfCommunitiesIsGood loads the forms of the table and the example of link
-// bandwidth.
-func TestWhatThePageShowsOfCommunitiesIsGood(t *testing.T) {
-	page, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	example := regexp.MustCompile("(?ms)^~~~\n(states:\n.*?)^~~~$").FindSubmatch(page)
-	if example == nil {
-		t.Fatal("the page shows none")
-	}
-	before, _, _ := strings.Cut(good, "states:")
-	c, err := Parse([]byte(before + string(example[1])))
-	if err != nil || c.States.Up.LinkBandwidth != 10_000_000_000 || c.States.Degraded.LinkBandwidth != 2_500_000_000 || c.States.Draining.LinkBandwidth != 2_500_000_000 {
-		t.Errorf("%v: %+v", err, c)
-	}
-	_, section, _ := strings.Cut(string(page), "### Communities")
-	section, _, _ = strings.Cut(section, "### Link bandwidth")
-	forms := regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(section, -1)
-	if len(forms) < 9 {
-		t.Errorf("the page lists %d forms", len(forms))
-	}
-	for _, form := range forms {
-		for _, text := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(form[1], -1) {
-			if err := new(Communities).add(text[1]); err != nil {
-				t.Error(err)
-			}
-		}
 	}
 }
 

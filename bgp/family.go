@@ -20,3 +20,11 @@ const (
 	IPv4 Family = "ipv4"
 	IPv6 Family = "ipv6"
 )
+
+// gatewayName identifies a peer with a Gateway, and includes its router once that is found.
+func gatewayName(family Family, router string) string {
+	if router == "" {
+		return "gateway/" + string(family)
+	}
+	return "gateway/" + string(family) + "/" + router
+}

@@ -32,14 +32,6 @@ type Router struct {
 	Problem string
 }
 
-// gatewayName identifies a peer with a Gateway, and includes its router once that is found.
-func gatewayName(family Family, router string) string {
-	if router == "" {
-		return "gateway/" + string(family)
-	}
-	return "gateway/" + string(family) + "/" + router
-}
-
 // found holds the sessions of a file with the routers of default routes.
 type found struct {
 	peers []Peer

@@ -97,27 +97,6 @@ func TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe(t *testing.T) {
 	}
 }
 
-func TestFaultsOfAPeerThatIsAGatewayAreNamed(t *testing.T) {
-	for _, c := range []struct{ old, new, want string }{
-		{"gateway: ipv4", "gateway: ipv5", `line 6: peers[0].gateway: "ipv5" is neither ipv4 nor ipv6`},
-		{"gateway: ipv4", "gateway: ipv4, address: 192.0.2.1", "line 6: peers[0].gateway: stands beside address or interface"},
-		{"gateway: ipv4", "gateway: ipv4, interface: eth0", "line 6: peers[0].gateway: stands beside address or interface"},
-		{"gateway: ipv4", "gateway: ipv4, multihop: 2", "line 6: peers[0].multihop: excludes gateway"},
-		{"gateway: ipv4", "gateway: ipv4, device: red", "line 6: peers[0].device: excludes gateway"},
-		{"gateway: ipv4", "gateway: ipv4, localAddress: \"2001:db8::11\"", "line 6: peers[0].localAddress: is of another family than the session"},
-		{"gateway: ipv4", "gateway: ipv4, families: [ipv6]", "line 6: peers[0].nextHop: an IPv6 address of this site is required"},
-		{"gateway: ipv4", "gateway: ipv4, passive: true", "line 6: peers[0].passive: needs the speaker to listen"},
-		{"gateway: ipv6", "gateway: ipv4", "line 7: peers[1]: gateway/ipv4 is listed twice"},
-		{"holdTime: 3s", "gateway: ipv4", "line 4: groups.tor.gateway: belongs to a single peer; set it in peers"},
-		{"gateway: ipv4, ", "", "line 6: peers[0].address: an IP address is required, or interface or gateway"},
-	} {
-		text := strings.Replace(racks, c.old, c.new, 1)
-		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s:\n%v\nwant %s", c.new, err, c.want)
-		}
-	}
-}
-
 // fakeGateways are default routes that the test sets.
 type fakeGateways chan map[Family]Gateway
 
@@ -236,30 +215,6 @@ func TestASessionIsInTheStatusOnce(t *testing.T) {
 	})
 	if fmt.Sprint(names) != "[- 192.0.2.9 established gateway/ipv4/192.0.2.1 - gateway/ipv6]" {
 		t.Error(names)
-	}
-}
-
-// TestARouterHasOneSessionWhateverItIsCalled holds that two ways to one router are known as such.
-func TestARouterHasOneSessionWhateverItIsCalled(t *testing.T) {
-	at := func(text string, family Family) *Peer {
-		return &Peer{Address: netip.MustParseAddr(text), Gateway: family}
-	}
-	for _, test := range []struct {
-		a, b *Peer
-		want bool
-	}{
-		{at("192.0.2.1", ""), at("192.0.2.1", IPv4), true},
-		{at("192.0.2.1", IPv4), at("192.0.2.2", IPv4), false},
-		{at("fe80::1%eth0", IPv6), at("fe80::1%eth0", ""), true},
-		{at("fe80::1%eth0", IPv6), at("fe80::1%eth1", IPv6), false},
-		{at("fe80::1%eth0", IPv6), at("fe80::2%eth0", IPv6), false},
-		{at("fe80::1%eth0", IPv6), &Peer{Interface: "eth0"}, true},
-		{at("fe80::1%eth0", IPv6), &Peer{Interface: "eth1"}, false},
-		{&Peer{Gateway: IPv4}, &Peer{Gateway: IPv6}, false},
-	} {
-		if test.a.SameNeighbour(test.b) != test.want || test.b.SameNeighbour(test.a) != test.want {
-			t.Errorf("%s and %s: want %v", test.a.Name(), test.b.Name(), test.want)
-		}
 	}
 }
 

@@ -6,7 +6,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/steering/health"
 )
+
+// ask probes as package health does, without client certificates.
+var ask = health.Ask(health.TLS{})
 
 // runner runs all checks at their intervals, each in its own goroutine.
 type runner struct {
@@ -26,8 +31,8 @@ type result struct {
 }
 
 type running struct {
-	// check is replaced when its endpoints change.
-	check  atomic.Pointer[Check]
+	// config is replaced when the endpoints change.
+	config atomic.Pointer[Check]
 	cancel context.CancelFunc
 }
 
@@ -45,14 +50,14 @@ func (r *runner) set(checks map[string]Check) {
 			delete(r.running, id)
 		}
 	}
-	for id, check := range checks {
+	for id, config := range checks {
 		if one := r.running[id]; one != nil {
-			one.check.Store(&check)
+			one.config.Store(&config)
 			continue
 		}
 		ctx, cancel := context.WithCancel(r.ctx)
 		one := &running{cancel: cancel}
-		one.check.Store(&check)
+		one.config.Store(&config)
 		r.running[id] = one
 		r.all.Go(func() { r.watch(ctx, id, one) })
 	}
@@ -68,9 +73,9 @@ func (r *runner) watch(ctx context.Context, id string, one *running) {
 	next := time.NewTimer(time.Hour)
 	defer next.Stop()
 	for {
-		check := one.check.Load()
+		config := one.config.Load()
 		began := time.Now()
-		err := check.Run(ctx)
+		err := runCheck(ctx, config, ask)
 		if ctx.Err() != nil {
 			return // the failure is caused by the shutdown
 		}
@@ -83,9 +88,9 @@ func (r *runner) watch(ctx context.Context, id string, one *running) {
 		case <-ctx.Done():
 			return
 		}
-		pause := check.Interval
-		if passed && alike < check.Rise || !passed && alike < check.Fall {
-			pause = check.FastInterval
+		pause := config.Interval
+		if passed && alike < config.Rise || !passed && alike < config.Fall {
+			pause = config.FastInterval
 		}
 		next.Reset(time.Until(r.together(began.Add(jittered(pause)), pause)))
 		select {

@@ -67,3 +67,26 @@ func TestThousandsOfChecksWakeTheProcessTogether(t *testing.T) {
 		}
 	})
 }
+
+// TestAResultThatDiffersIsFollowedFaster: a failure, and then each result until
+// enough have agreed, comes after the fast interval.
+func TestAResultThatDiffersIsFollowedFaster(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	results := make(chan result)
+	r := newRunner(ctx, results)
+	dead := Check{TCP: &TCPCheck{Address: netip.MustParseAddrPort("127.0.0.1:1")}, Rise: 1, Fall: 4, Timeout: time.Second, Interval: time.Hour, FastInterval: 20 * time.Millisecond}
+	r.set(map[string]Check{"dead": dead})
+	for range dead.Fall {
+		if one := <-results; one.id != "dead" || one.failure == nil {
+			t.Errorf("%+v", one)
+		}
+	}
+	select {
+	case <-results:
+		t.Error("once enough have agreed, the pace is the usual one")
+	case <-time.After(200 * time.Millisecond):
+	}
+	r.set(nil) // and one that waits for an hour ends at once
+	cancel()
+	r.wait()
+}

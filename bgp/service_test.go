@@ -3,6 +3,7 @@ package bgp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -223,5 +224,39 @@ func TestAServiceKeepsItsCheckWhenItsEndpointsChange(t *testing.T) {
 	}
 	if local := serviceOf("a", 1, func(s *Service) { s.Local = true; s.Endpoints = after.Endpoints }); len(local.checks()[0].Endpoints.Addrs) != 1 {
 		t.Error("an endpoint elsewhere is probed under externalTrafficPolicy Local")
+	}
+}
+
+// TestServicesHaveThePeersAndAttributesOfTheirPool holds it up to the routes.
+func TestServicesHaveThePeersAndAttributesOfTheirPool(t *testing.T) {
+	c, err := Parse([]byte(chosen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vips, refused := Assign(c, []Service{
+		serviceOf("dash", 1, nil, "203.0.113.65", "2001:db8:53:1::1", "198.51.100.9"),
+	})
+	if len(refused) != 1 || refused[0].Reason != "is in no pool of namespace media" {
+		t.Errorf("%v", refused)
+	}
+	got := 0
+	for _, v := range vips {
+		if len(v.Owners) > 0 {
+			got++
+			if !slices.Equal(v.Peers, []string{"rr"}) || *v.Attributes.MED != 5 {
+				t.Errorf("%+v", v)
+			}
+		}
+	}
+	if got != 2 {
+		t.Errorf("%d VIPs", got)
+	}
+	limited := strings.Replace(chosen, "group: rr,", `group: rr, vips: [203.0.113.64/27, "2001:db8:53::/48"],`, 1)
+	if c, err = Parse([]byte(limited)); err != nil {
+		t.Fatal(err)
+	}
+	_, refused = Assign(c, []Service{serviceOf("dash", 1, nil, "203.0.113.65", "203.0.113.120")})
+	if len(refused) != 1 || refused[0].Reason != "goes to no peer: no peer of rr takes it: none that carries ipv4 has it in its vips" {
+		t.Errorf("%v", refused)
 	}
 }

@@ -37,13 +37,13 @@ func TestATruncatedAnswerIsOneOfALiveServer(t *testing.T) {
 		"over TCP too":                 {over(func(m *dns.Msg) { m.Truncated = true }), "over tcp: the answer is truncated"},
 	} {
 		check := &DNSCheck{Server: dnsServer(t, answering(t, c.change, soa)), Name: "fn.example.org", Type: "SOA"}
-		err := (&Check{DNS: check, Timeout: 5 * time.Second}).Run(t.Context())
+		err := runCheck(t.Context(), &Check{DNS: check, Timeout: 5 * time.Second}, ask)
 		if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 	alone := &DNSCheck{Server: dnsServer(t, answering(t, slip, soa), "udp only"), Name: "fn.example.org", Type: "SOA"}
-	if err := (&Check{DNS: alone, Timeout: 5 * time.Second}).Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "over tcp: ") {
+	if err := runCheck(t.Context(), &Check{DNS: alone, Timeout: 5 * time.Second}, ask); err == nil || !strings.HasPrefix(err.Error(), "over tcp: ") {
 		t.Errorf("without TCP: %v", err)
 	}
 }
@@ -56,7 +56,7 @@ func TestTheTimeoutBoundsBothProtocols(t *testing.T) {
 		time.Sleep(timeout * 3 / 4)
 	}
 	check := Check{DNS: &DNSCheck{Server: dnsServer(t, answering(t, slow)), Name: "fn.example.org", Type: "SOA"}, Timeout: timeout}
-	if err := check.Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "over tcp: ") {
+	if err := runCheck(t.Context(), &check, ask); err == nil || !strings.HasPrefix(err.Error(), "over tcp: ") {
 		t.Error(err)
 	}
 }

@@ -78,7 +78,7 @@ func (c *Config) warnOfKeys(warn faultFunc) {
 
 // warnOfLeaks reports states in which a route may leave a network where it stays inside while up.
 func (c *Config) warnOfLeaks(warn faultFunc) {
-	inside := []uint32{wellKnown["no-export"], wellKnown["no-advertise"], wellKnown["no-peer"]}
+	inside := []uint32{NoExport, NoAdvertise, NoPeer}
 	for _, state := range []struct {
 		key string
 		a   *Attributes
@@ -93,7 +93,7 @@ func (c *Config) warnOfLeaks(warn faultFunc) {
 
 // mostCounted is the limit of FRR's 32-bit counter of bytes per second, before its pull request
 // 22681 of July 2026; a larger value wraps around.
-const mostCounted Bandwidth = bitsPerByte << 32
+const mostCounted Bandwidth = 8 << 32
 
 func (c *Config) warnOfBandwidth(warn faultFunc) {
 	of := func(key string, a *Attributes) {

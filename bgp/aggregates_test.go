@@ -1,0 +1,94 @@
+package bgp
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+func TestAnAggregateIsAnnouncedAsTheBestThatEnoughOfItsVIPsAre(t *testing.T) {
+	for _, c := range []struct {
+		least int
+		m     members
+		want  State
+	}{
+		{1, members{}, ""}, {0, members{}, ""}, {0, members{All: 2}, ""},
+		{1, members{Up: 1, All: 3}, Up}, {2, members{Up: 1, All: 3}, ""}, {2, members{Up: 1, Degraded: 1, All: 3}, Degraded},
+		{2, members{Up: 2, Degraded: 1, All: 3}, Up}, {1, members{Degraded: 1, Draining: 2, All: 3}, Degraded},
+		{2, members{Degraded: 1, Draining: 2, All: 3}, Draining}, {1, members{Draining: 1, All: 1}, Draining},
+		{0, members{Up: 2, All: 3}, ""}, {0, members{Up: 3, All: 3}, Up}, {0, members{Up: 1, Degraded: 2, All: 3}, Degraded},
+		{0, members{Up: 2, Draining: 1, All: 3}, Draining}, {5, members{Up: 3, All: 3}, ""},
+	} {
+		if got := announcedIn(&Aggregate{Least: c.least}, c.m); got != c.want {
+			t.Errorf("least %d of %+v: %q, want %q", c.least, c.m, got, c.want)
+		}
+	}
+}
+
+// TestAnAggregateNeverDrawsWhatIsNotServed holds over random histories, of VIPs with checks in
+// common and of two aggregates, that one is announced only with as many VIPs as it needs, and
+// with GRACEFUL_SHUTDOWN where so many are not without; and that a VIP without a host route
+// has none.
+func TestAnAggregateNeverDrawsWhatIsNotServed(t *testing.T) {
+	for seed := range uint64(100) {
+		w := newUnrest(seed, 3)
+		for range 300 {
+			w.event()
+			w.aggregatesHold(t)
+		}
+	}
+}
+
+// someAggregates are none, or two of the VIPs of an unrest.
+func someAggregates(random *rand.Rand) []Aggregate {
+	if random.IntN(3) == 0 {
+		return nil
+	}
+	var all []Aggregate
+	for _, text := range []string{"198.51.100.0/30", "198.51.100.4/30"} {
+		hosts, discard := random.IntN(2) == 0, random.IntN(4) > 0
+		all = append(all, Aggregate{Prefix: netip.MustParsePrefix(text), Least: random.IntN(3), HostRoutes: &hosts, Discard: &discard})
+	}
+	return all
+}
+
+func (w *unrest) aggregatesHold(t *testing.T) {
+	t.Helper()
+	d := w.c.Desired(w.now)
+	for _, a := range w.c.aggregates {
+		served, staying, all := 0, 0, 0
+		for _, v := range w.c.vips {
+			if !a.Prefix.Contains(v.config.Address) {
+				continue
+			}
+			if !v.removed && !v.config.Disabled {
+				all++
+			}
+			if as := w.c.announcedAs(v, w.now); as != "" {
+				served++
+				if as != Draining {
+					staying++
+				}
+			}
+			own := slices.ContainsFunc(d.Routes, func(r Route) bool { return r.Prefix == host(v.config.Address) })
+			if own && !a.hosts() {
+				t.Fatalf("%s has a route of its own beside %s", v.config.Address, a.Prefix)
+			}
+		}
+		need := a.Least
+		if need == 0 {
+			need = max(all, 1)
+		}
+		i := slices.IndexFunc(d.Routes, func(r Route) bool { return r.Prefix == a.Prefix })
+		if (i >= 0) != (served >= need) {
+			t.Fatalf("%s is announced: %v; %d of %d VIPs are, and it needs %d", a.Prefix, i >= 0, served, all, need)
+		}
+		if i >= 0 && slices.Contains(d.Routes[i].Communities.Standard, GracefulShutdown) != (staying < need) {
+			t.Fatalf("%s carries %v; %d of its VIPs stay, and it needs %d", a.Prefix, d.Routes[i].Communities.Texts(), staying, need)
+		}
+		if (i >= 0 && a.discards()) != slices.Contains(d.Discarded, a.Prefix) {
+			t.Fatalf("%s is discarded: %v", a.Prefix, d.Discarded)
+		}
+	}
+}
