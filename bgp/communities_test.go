@@ -3,6 +3,7 @@ package bgp
 import (
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -31,7 +32,7 @@ func TestWhatThePageShowsOfCommunitiesIsGood(t *testing.T) {
 	}
 	for _, form := range forms {
 		for _, text := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(form[1], -1) {
-			if err := new(Communities).add(text[1]); err != nil {
+			if err := new(Communities).UnmarshalJSON([]byte("[" + strconv.Quote(text[1]) + "]")); err != nil {
 				t.Error(err)
 			}
 		}
