@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // addresses is the loop's view of the addresses of this machine.
@@ -110,7 +112,7 @@ func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired
 }
 
 // beyond returns the prefixes that are announced but not wanted.
-func beyond(announced, wanted []Route) (all []netip.Prefix) {
+func beyond(announced, wanted []route.Route) (all []netip.Prefix) {
 	want := make(map[netip.Prefix]bool, len(wanted))
 	for _, r := range wanted {
 		want[r.Prefix] = true

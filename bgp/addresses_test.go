@@ -15,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
@@ -33,7 +34,7 @@ type machine struct {
 	moved  func()
 	deafen chan struct{} // is closed when they cannot any more
 
-	routes map[netip.Addr]Attributes
+	routes map[netip.Addr]route.Attributes
 	sick   bool // checks fail
 	// without is an address that may be announced though it is not there.
 	without netip.Addr
@@ -41,7 +42,7 @@ type machine struct {
 }
 
 func newMachine(t rapid.TB) *machine {
-	return &machine{t: t, there: map[netip.Addr]bool{}, ours: map[netip.Addr]bool{}, broken: map[netip.Addr]bool{}, routes: map[netip.Addr]Attributes{}, moved: func() {}, deafen: make(chan struct{})}
+	return &machine{t: t, there: map[netip.Addr]bool{}, ours: map[netip.Addr]bool{}, broken: map[netip.Addr]bool{}, routes: map[netip.Addr]route.Attributes{}, moved: func() {}, deafen: make(chan struct{})}
 }
 
 var errOdd = errors.New("an odd machine")
@@ -130,11 +131,11 @@ func (m *machine) does(what func()) {
 func (m *machine) loses(a netip.Addr) { delete(m.there, a); delete(m.ours, a) }
 
 // Set implements Announcer.
-func (m *machine) Set(routes []Route) ([]Route, error) {
+func (m *machine) Set(routes []route.Route) ([]route.Route, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := m.routes
-	m.routes = map[netip.Addr]Attributes{}
+	m.routes = map[netip.Addr]route.Attributes{}
 	for _, r := range routes {
 		a := r.Prefix.Addr()
 		if _, announced := before[a]; !announced && !m.there[a] && a != passed && a != m.without {
@@ -349,14 +350,14 @@ func TestAnAddressThatWasNeverHereIsAnnouncedWithAWarning(t *testing.T) {
 		m.without = given
 		runOn(t, m, func(s *speaker) {
 			m.wants("never here", everyAddress)
-			route := netip.PrefixFrom(given, 32)
+			r := netip.PrefixFrom(given, 32)
 			warned := func(want bool) {
 				for _, v := range s.Status().VIPs {
 					if (v.Warning != "") != (want && v.Address == given.String()) {
 						t.Errorf("%s: warning %q", v.Address, v.Warning)
 					}
 				}
-				if slices.Contains(m.dropped, route) != want {
+				if slices.Contains(m.dropped, r) != want {
 					t.Errorf("dropped is %v", m.dropped)
 				}
 			}

@@ -3,6 +3,8 @@ package bgp
 import (
 	"fmt"
 	"net/netip"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // Aggregate is a prefix that is announced while enough of the VIPs in it are. Distant routers
@@ -20,8 +22,8 @@ type Aggregate struct {
 	// otherwise send back to the router; the default is true.
 	Discard *bool `yaml:"discard"`
 	// Peers and Attributes apply to its own route, as in VIP.
-	Peers      []string    `yaml:"peers"`
-	Attributes *Attributes `yaml:"attributes"`
+	Peers      []string          `yaml:"peers"`
+	Attributes *route.Attributes `yaml:"attributes"`
 }
 
 // The shortest aggregates allowed. Anything shorter is larger than any site, so it is a typo.

@@ -70,7 +70,7 @@ func (c *Controller) Aggregates(now time.Time) []AggregateStatus {
 	for i, m := range c.membersOf(now) {
 		a := &c.aggregates[i]
 		st := AggregateStatus{
-			Prefix: a.Prefix.String(), State: Down, Members: m, Need: need(a, m), HostRoutes: a.hosts(), Peers: c.audience.of(a.Peers), OwnPreference: a.Attributes.ownPreference(),
+			Prefix: a.Prefix.String(), State: Down, Members: m, Need: need(a, m), HostRoutes: a.hosts(), Peers: c.audience.of(a.Peers), OwnPreference: a.Attributes.SetsPreference(),
 			Reason: fmt.Sprintf("of its %d VIPs %d are up, %d degraded and %d draining; it needs %d", m.All, m.Up, m.Degraded, m.Draining, need(a, m)),
 		}
 		if as := announcedIn(a, m); as != "" {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 func TestAnAggregateIsAnnouncedAsTheBestThatEnoughOfItsVIPsAre(t *testing.T) {
@@ -71,7 +73,7 @@ func (w *unrest) aggregatesHold(t *testing.T) {
 					staying++
 				}
 			}
-			own := slices.ContainsFunc(d.Routes, func(r Route) bool { return r.Prefix == host(v.config.Address) })
+			own := slices.ContainsFunc(d.Routes, func(r route.Route) bool { return r.Prefix == route.Host(v.config.Address) })
 			if own && !a.hosts() {
 				t.Fatalf("%s has a route of its own beside %s", v.config.Address, a.Prefix)
 			}
@@ -80,11 +82,11 @@ func (w *unrest) aggregatesHold(t *testing.T) {
 		if need == 0 {
 			need = max(all, 1)
 		}
-		i := slices.IndexFunc(d.Routes, func(r Route) bool { return r.Prefix == a.Prefix })
+		i := slices.IndexFunc(d.Routes, func(r route.Route) bool { return r.Prefix == a.Prefix })
 		if (i >= 0) != (served >= need) {
 			t.Fatalf("%s is announced: %v; %d of %d VIPs are, and it needs %d", a.Prefix, i >= 0, served, all, need)
 		}
-		if i >= 0 && slices.Contains(d.Routes[i].Communities.Standard, GracefulShutdown) != (staying < need) {
+		if i >= 0 && slices.Contains(d.Routes[i].Communities.Standard, route.GracefulShutdown) != (staying < need) {
 			t.Fatalf("%s carries %v; %d of its VIPs stay, and it needs %d", a.Prefix, d.Routes[i].Communities.Texts(), staying, need)
 		}
 		if (i >= 0 && a.discards()) != slices.Contains(d.Discarded, a.Prefix) {

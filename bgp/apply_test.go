@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // ordered notes what a machine is asked for, one after the other.
@@ -27,7 +29,7 @@ func (o *ordered) Discard(prefixes []netip.Prefix) map[netip.Prefix]error {
 	return o.machine.Discard(prefixes)
 }
 
-func (o *ordered) Set(routes []Route) ([]Route, error) {
+func (o *ordered) Set(routes []route.Route) ([]route.Route, error) {
 	o.calls, o.announced = append(o.calls, "set"), len(routes)
 	return routes, nil
 }
@@ -81,11 +83,11 @@ vips:
 // slow announces one route a turn.
 type slow struct {
 	*machine
-	routes []Route
+	routes []route.Route
 }
 
-func (l *slow) Set(routes []Route) ([]Route, error) {
-	l.routes = slices.DeleteFunc(l.routes, func(r Route) bool { return !slices.ContainsFunc(routes, r.Equal) })
+func (l *slow) Set(routes []route.Route) ([]route.Route, error) {
+	l.routes = slices.DeleteFunc(l.routes, func(r route.Route) bool { return !slices.ContainsFunc(routes, r.Equal) })
 	for _, r := range routes {
 		if !slices.ContainsFunc(l.routes, r.Equal) {
 			l.routes = append(l.routes, r)
@@ -130,8 +132,8 @@ func TestAWithdrawalDoesNotWaitForAnnouncements(t *testing.T) {
 	}
 	result(0, errRefused)
 	s.apply(now)
-	lost := host(config.VIPs[0].Address)
-	if slices.ContainsFunc(l.routes, func(r Route) bool { return r.Prefix == lost }) || len(l.routes) >= vips-1 {
+	lost := route.Host(config.VIPs[0].Address)
+	if slices.ContainsFunc(l.routes, func(r route.Route) bool { return r.Prefix == lost }) || len(l.routes) >= vips-1 {
 		t.Errorf("of a check that failed the route is announced, or all others are already: %d", len(l.routes))
 	}
 	for range vips {
@@ -148,7 +150,7 @@ type inquiry struct {
 	asked atomic.Int64
 }
 
-func (c *inquiry) Set(routes []Route) ([]Route, error) { return routes, nil }
+func (c *inquiry) Set(routes []route.Route) ([]route.Route, error) { return routes, nil }
 
 func (c *inquiry) UpdatesSent() uint64 {
 	c.asked.Add(1)

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"net/netip"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // Announcer advertises routes to the peers. Only one goroutine uses it.
@@ -27,7 +29,7 @@ type Announcer interface {
 	// others, and a failed Set may be called again with the same routes. It withdraws first. If
 	// there is much to announce, it returns ErrMore from time to time and must be called again at
 	// once.
-	Set(routes []Route) (announced []Route, err error)
+	Set(routes []route.Route) (announced []route.Route, err error)
 	// UpdatesSent counts the UPDATE messages that the sessions have sent. It may be called at any
 	// time.
 	UpdatesSent() uint64

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestWhatThePageShowsOfCommunitiesIsGood loads the forms of the table and the example of link
@@ -32,7 +34,7 @@ func TestWhatThePageShowsOfCommunitiesIsGood(t *testing.T) {
 	}
 	for _, form := range forms {
 		for _, text := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(form[1], -1) {
-			if err := new(Communities).UnmarshalJSON([]byte("[" + strconv.Quote(text[1]) + "]")); err != nil {
+			if err := new(route.Communities).UnmarshalJSON([]byte("[" + strconv.Quote(text[1]) + "]")); err != nil {
 				t.Error(err)
 			}
 		}

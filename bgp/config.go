@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/admin"
 )
 
@@ -149,7 +150,7 @@ func parse(data []byte) (*Config, *faults) {
 }
 
 func (c *Config) check(fault faultFunc) {
-	if text := faultOfASN(c.ASN); text != "" {
+	if text := route.FaultOfASN(c.ASN); text != "" {
 		fault("asn", "%s", text)
 	}
 	c.checkRouterID(fault)

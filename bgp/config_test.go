@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 const good = `asn: 64512
@@ -77,7 +79,7 @@ func TestAGoodConfigurationIsCompleted(t *testing.T) {
 	if p.Port != 179 || p.BFDInterval != 300*time.Millisecond || p.BFDMultiplier != 3 {
 		t.Errorf("%+v", p)
 	}
-	if u := c.Peers[2]; !u.Carries(IPv4) || !u.Carries(IPv6) || u.Name() != "eth1" || u.HoldTime != 9*time.Second {
+	if u := c.Peers[2]; !u.Carries(route.IPv4) || !u.Carries(route.IPv6) || u.Name() != "eth1" || u.HoldTime != 9*time.Second {
 		t.Errorf("%+v", u)
 	}
 	d := c.States.Draining
@@ -133,7 +135,7 @@ func TestAWorseStateKeepsTheExtendedCommunitiesAndTheShareOfTheBetterOne(t *test
 			continue
 		}
 		for _, state := range []struct {
-			a    Attributes
+			a    route.Attributes
 			want string
 		}{{config.States.Degraded.Attributes, c.degraded}, {config.States.Draining.Attributes, c.draining}} {
 			if got := fmt.Sprint(state.a.Communities.Texts(), " ", state.a.LinkBandwidth); got != state.want {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
@@ -89,8 +90,8 @@ func (w *world) want(state State, announced string, bound bool) {
 	}
 	d := w.c.Desired(w.now)
 	got := ""
-	for name, a := range map[string]Attributes{"up": w.c.states.Up, "degraded": w.c.states.Degraded.Attributes, "draining": w.c.states.Draining.Attributes} {
-		if len(d.Routes) == 1 && d.Routes[0].Equal(Route{Prefix: host(dnsVIP), Attributes: a}) {
+	for name, a := range map[string]route.Attributes{"up": w.c.states.Up, "degraded": w.c.states.Degraded.Attributes, "draining": w.c.states.Draining.Attributes} {
+		if len(d.Routes) == 1 && d.Routes[0].Equal(route.Route{Prefix: route.Host(dnsVIP), Attributes: a}) {
 			got = name
 		}
 	}
@@ -614,7 +615,7 @@ func (w *world) holds(broken bool) {
 		w.Fatalf("held and not announced: %+v", st)
 	}
 	for _, r := range d.Routes {
-		if leaving := slices.Contains(r.Communities.Standard, GracefulShutdown); leaving != (st.State == Draining) {
+		if leaving := slices.Contains(r.Communities.Standard, route.GracefulShutdown); leaving != (st.State == Draining) {
 			w.Fatalf("GRACEFUL_SHUTDOWN %v in state %s", leaving, st.State)
 		}
 		if !slices.Contains(d.Bound, r.Prefix.Addr()) {

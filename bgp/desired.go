@@ -5,12 +5,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
 // Desired is the result of the states of all VIPs.
 type Desired struct {
-	Routes []Route
+	Routes []route.Route
 	// Discarded are the aggregates for which this machine drops packets to addresses that nobody
 	// has.
 	Discarded []netip.Prefix
@@ -24,7 +25,7 @@ func (c *Controller) Desired(now time.Time) Desired {
 	for _, v := range c.vips {
 		if _, is := c.suppressed(v); !is {
 			if as := c.announcedAs(v, now); as != "" {
-				d.Routes = append(d.Routes, c.route(host(v.config.Address), as, v.config.Peers, v.config.Attributes))
+				d.Routes = append(d.Routes, c.route(route.Host(v.config.Address), as, v.config.Peers, v.config.Attributes))
 			}
 		}
 		if v.config.Bind != "" && !c.gone(v, now) {
@@ -74,8 +75,8 @@ func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
 
 // route returns the announcement of a prefix in a state, for the named peers, with additional
 // attributes.
-func (c *Controller) route(prefix netip.Prefix, as State, names []string, more *Attributes) Route {
-	return Route{Prefix: prefix, Attributes: *c.states.of(as, more), OwnPreference: more.ownPreference(), To: c.audience.of(names)}
+func (c *Controller) route(prefix netip.Prefix, as State, names []string, more *route.Attributes) route.Route {
+	return route.Route{Prefix: prefix, Attributes: *c.states.of(as, more), OwnPreference: more.SetsPreference(), To: c.audience.of(names)}
 }
 
 // announcedAs returns the state in which the VIP is announced; "" if it is not.
@@ -131,10 +132,10 @@ func (c *Controller) Status(now time.Time) []VIPStatus {
 			Until: c.until(v, now), Bound: v.config.Bind != "" && !c.gone(v, now) && c.missing[v.config.Address] == "",
 			Flaps: len(c.flaps.recent(v.flaps.local, now)), UpstreamFlaps: len(c.flaps.recent(v.flaps.upstream, now)), Checks: []CheckStatus{},
 		}
-		st.Peers, st.OwnPreference = c.audience.of(v.config.Peers), v.config.Attributes.ownPreference()
+		st.Peers, st.OwnPreference = c.audience.of(v.config.Peers), v.config.Attributes.SetsPreference()
 		if i, is := c.suppressed(v); is {
 			a := &c.aggregates[i]
-			st.Aggregate, st.Peers, st.OwnPreference = a.Prefix.String(), c.audience.of(a.Peers), a.Attributes.ownPreference()
+			st.Aggregate, st.Peers, st.OwnPreference = a.Prefix.String(), c.audience.of(a.Peers), a.Attributes.SetsPreference()
 		}
 		for _, owner := range v.config.Owners {
 			st.Owners = append(st.Owners, owner.String())
@@ -148,5 +149,5 @@ func (c *Controller) Status(now time.Time) []VIPStatus {
 }
 
 func (d Desired) equal(o Desired) bool {
-	return slices.EqualFunc(d.Routes, o.Routes, Route.Equal) && slices.Equal(d.Bound, o.Bound) && slices.Equal(d.Discarded, o.Discarded)
+	return slices.EqualFunc(d.Routes, o.Routes, route.Route.Equal) && slices.Equal(d.Bound, o.Bound) && slices.Equal(d.Discarded, o.Discarded)
 }

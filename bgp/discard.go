@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // discards are the aggregates for which this machine drops packets to addresses that nobody has.
@@ -40,9 +42,9 @@ func (s *speaker) discard(prefixes []netip.Prefix, look bool, now time.Time) map
 
 // announceable returns the routes except aggregates that would cause a loop. A VIP that was never
 // present is still announced: NAT or eBPF may take its packets.
-func announceable(routes []Route, failed map[netip.Prefix]error) []Route {
+func announceable(routes []route.Route, failed map[netip.Prefix]error) []route.Route {
 	if len(failed) == 0 {
 		return routes
 	}
-	return slices.DeleteFunc(slices.Clone(routes), func(r Route) bool { return failed[r.Prefix] != nil && !r.Prefix.IsSingleIP() })
+	return slices.DeleteFunc(slices.Clone(routes), func(r route.Route) bool { return failed[r.Prefix] != nil && !r.Prefix.IsSingleIP() })
 }

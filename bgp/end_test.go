@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // clinging is an Announcer that cannot withdraw the route to one address.
@@ -17,14 +19,14 @@ type clinging struct {
 	to netip.Addr
 }
 
-func (c *clinging) Set(routes []Route) ([]Route, error) {
+func (c *clinging) Set(routes []route.Route) ([]route.Route, error) {
 	c.mu.Lock()
 	attributes, is := c.routes[c.to]
 	c.mu.Unlock()
-	if !is || slices.ContainsFunc(routes, func(r Route) bool { return r.Prefix == host(c.to) }) {
+	if !is || slices.ContainsFunc(routes, func(r route.Route) bool { return r.Prefix == route.Host(c.to) }) {
 		return c.machine.Set(routes)
 	}
-	announced, _ := c.machine.Set(append(slices.Clone(routes), Route{Prefix: host(c.to), Attributes: attributes}))
+	announced, _ := c.machine.Set(append(slices.Clone(routes), route.Route{Prefix: route.Host(c.to), Attributes: attributes}))
 	return announced, errOdd
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // chosen is a site with two racks, a transit and a route reflector.
@@ -153,7 +155,7 @@ func TestWhatIsSentIsNoPartOfASession(t *testing.T) {
 	}
 	for _, p := range c.Peers {
 		o := p
-		o.Group, o.VIPs, o.Attributes = "another", []netip.Prefix{netip.MustParsePrefix("198.51.100.0/25")}, &Attributes{Prepend: 3, LocalPreference: new(uint32(7))}
+		o.Group, o.VIPs, o.Attributes = "another", []netip.Prefix{netip.MustParsePrefix("198.51.100.0/25")}, &route.Attributes{Prepend: 3, LocalPreference: new(uint32(7))}
 		o.prefer(64512, &c.States)
 		if !p.Equal(&o) || !o.Equal(&p) {
 			t.Errorf("%s: its session would be reset", p.Name())
@@ -221,22 +223,22 @@ func TestTheStatesKeepTheirOrderWhateverIsAdded(t *testing.T) {
 			e, internal := p.Export(), p.ASN == c.ASN
 			for j := range c.VIPs {
 				more := c.VIPs[j].Attributes
-				sent := map[State]Attributes{}
+				sent := map[State]route.Attributes{}
 				for _, s := range []State{Up, Degraded, Draining} {
-					a := e.Sent(*c.States.of(s, more), more.ownPreference(), internal)
+					a := e.Sent(*c.States.of(s, more), more.SetsPreference(), internal)
 					sent[s] = a
-					if has := a.Communities.has(GracefulShutdown); has != (s == Draining) || a.Prepend > MaxPrepend || internal && a.Prepend != 0 {
+					if has := a.Communities.Has(route.GracefulShutdown); has != (s == Draining) || a.Prepend > route.MaxPrepend || internal && a.Prepend != 0 {
 						t.Fatalf("%s: %+v\n%s", s, a, text)
 					}
 				}
 				for _, pair := range [][2]State{{Up, Degraded}, {Degraded, Draining}} {
 					better, worse := sent[pair[0]], sent[pair[1]]
-					if better.Prepend > worse.Prepend || or(better.MED, 0) > or(worse.MED, 0) ||
-						internal && or(better.LocalPreference, 100) < or(worse.LocalPreference, 100) {
+					if better.Prepend > worse.Prepend || route.ValueOr(better.MED, 0) > route.ValueOr(worse.MED, 0) ||
+						internal && route.ValueOr(better.LocalPreference, 100) < route.ValueOr(worse.LocalPreference, 100) {
 						t.Fatalf("%s would win over %s at %s: %+v, %+v\n%s", pair[1], pair[0], p.Name(), worse, better, text)
 					}
 				}
-				if lp := more; internal && lp.ownPreference() && *sent[Up].LocalPreference != *lp.LocalPreference {
+				if lp := more; internal && lp.SetsPreference() && *sent[Up].LocalPreference != *lp.LocalPreference {
 					t.Fatalf("the VIP's own preference is sent as %d\n%s", *sent[Up].LocalPreference, text)
 				}
 			}

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 func TestFaultsOfAPeerThatIsAGatewayAreNamed(t *testing.T) {
@@ -29,21 +31,21 @@ func TestFaultsOfAPeerThatIsAGatewayAreNamed(t *testing.T) {
 
 // TestARouterHasOneSessionWhateverItIsCalled holds that two ways to one router are known as such.
 func TestARouterHasOneSessionWhateverItIsCalled(t *testing.T) {
-	at := func(text string, family Family) *Peer {
+	at := func(text string, family route.Family) *Peer {
 		return &Peer{Address: netip.MustParseAddr(text), Gateway: family}
 	}
 	for _, test := range []struct {
 		a, b *Peer
 		want bool
 	}{
-		{at("192.0.2.1", ""), at("192.0.2.1", IPv4), true},
-		{at("192.0.2.1", IPv4), at("192.0.2.2", IPv4), false},
-		{at("fe80::1%eth0", IPv6), at("fe80::1%eth0", ""), true},
-		{at("fe80::1%eth0", IPv6), at("fe80::1%eth1", IPv6), false},
-		{at("fe80::1%eth0", IPv6), at("fe80::2%eth0", IPv6), false},
-		{at("fe80::1%eth0", IPv6), &Peer{Interface: "eth0"}, true},
-		{at("fe80::1%eth0", IPv6), &Peer{Interface: "eth1"}, false},
-		{&Peer{Gateway: IPv4}, &Peer{Gateway: IPv6}, false},
+		{at("192.0.2.1", ""), at("192.0.2.1", route.IPv4), true},
+		{at("192.0.2.1", route.IPv4), at("192.0.2.2", route.IPv4), false},
+		{at("fe80::1%eth0", route.IPv6), at("fe80::1%eth0", ""), true},
+		{at("fe80::1%eth0", route.IPv6), at("fe80::1%eth1", route.IPv6), false},
+		{at("fe80::1%eth0", route.IPv6), at("fe80::2%eth0", route.IPv6), false},
+		{at("fe80::1%eth0", route.IPv6), &Peer{Interface: "eth0"}, true},
+		{at("fe80::1%eth0", route.IPv6), &Peer{Interface: "eth1"}, false},
+		{&Peer{Gateway: route.IPv4}, &Peer{Gateway: route.IPv6}, false},
 	} {
 		if test.a.SameNeighbour(test.b) != test.want || test.b.SameNeighbour(test.a) != test.want {
 			t.Errorf("%s and %s: want %v", test.a.Name(), test.b.Name(), test.want)

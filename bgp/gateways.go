@@ -7,13 +7,15 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // GatewayFinder finds the routers of this machine's default routes, for peers with a Gateway.
 type GatewayFinder interface {
 	// Run calls changed with the routers of both families, at the start and after each change,
 	// until ctx ends.
-	Run(ctx context.Context, changed func(map[Family]Gateway))
+	Run(ctx context.Context, changed func(map[route.Family]Gateway))
 }
 
 // Gateway holds the next hops of a family's default routes. It is immutable.
@@ -42,7 +44,7 @@ type found struct {
 }
 
 // find replaces each peer that has a Gateway with the routers of the default routes.
-func find(c *Config, gateways map[Family]Gateway) (f found) {
+func find(c *Config, gateways map[route.Family]Gateway) (f found) {
 	taken, others := c.taken(), c.others()
 	for _, p := range c.Peers {
 		if p.Gateway == "" {
@@ -130,7 +132,7 @@ func withLacking(sessions, lacking []PeerStatus) []PeerStatus {
 }
 
 // takeGateways takes the current routers of the default routes.
-func (s *speaker) takeGateways(gateways map[Family]Gateway) {
+func (s *speaker) takeGateways(gateways map[route.Family]Gateway) {
 	s.do(s.around, func() {
 		s.gateways = gateways
 		if err := s.findPeers(s.Config.States.Draining.Dwell); err != nil {

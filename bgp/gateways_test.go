@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 const racks = `asn: 64512
@@ -30,13 +32,13 @@ aggregates:
 `
 
 // gatewaysOf are the routers of both families, by their addresses.
-func gatewaysOf(routers ...string) map[Family]Gateway {
-	all := map[Family]Gateway{IPv4: {Problem: "no default route of ipv4 yet"}, IPv6: {Problem: "no default route of ipv6 yet"}}
+func gatewaysOf(routers ...string) map[route.Family]Gateway {
+	all := map[route.Family]Gateway{route.IPv4: {Problem: "no default route of ipv4 yet"}, route.IPv6: {Problem: "no default route of ipv6 yet"}}
 	for _, text := range routers {
 		addr := netip.MustParseAddr(text)
-		g := all[FamilyOf(addr)]
+		g := all[route.FamilyOf(addr)]
 		g.Routers, g.Problem = append(g.Routers, Router{Addr: addr}), ""
-		all[FamilyOf(addr)] = g
+		all[route.FamilyOf(addr)] = g
 	}
 	return all
 }
@@ -49,9 +51,9 @@ func TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	own := gatewaysOf("192.0.2.1")
-	own[IPv4] = Gateway{Routers: []Router{{netip.MustParseAddr("192.0.2.1"), ""}, {netip.MustParseAddr("192.0.2.77"), "it is this machine's own address"}}}
+	own[route.IPv4] = Gateway{Routers: []Router{{netip.MustParseAddr("192.0.2.1"), ""}, {netip.MustParseAddr("192.0.2.77"), "it is this machine's own address"}}}
 	for name, test := range map[string]struct {
-		gateways             map[Family]Gateway
+		gateways             map[route.Family]Gateway
 		peers, lacking, note string
 	}{
 		"before anything is known": {nil, "", "gateway/ipv4: the default route of ipv4 is looked for, gateway/ipv6: the default route of ipv6 is looked for", ""},
@@ -71,7 +73,7 @@ func TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe(t *testing.T) {
 		for i := range f.peers {
 			switch p := &f.peers[i]; {
 			case p.Gateway == "":
-			case p.Gateway == IPv4 && (p.ASN != 64500 || p.Group != "tor" || p.HoldTime != 3*time.Second) || p.Gateway == IPv6 && (p.ASN != 64501 || len(p.Families) != 2):
+			case p.Gateway == route.IPv4 && (p.ASN != 64500 || p.Group != "tor" || p.HoldTime != 3*time.Second) || p.Gateway == route.IPv6 && (p.ASN != 64501 || len(p.Families) != 2):
 				t.Errorf("%s: %+v lacks what the file has of it", name, p)
 			default:
 				peers = append(peers, p.Name())
@@ -92,15 +94,15 @@ func TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe(t *testing.T) {
 			t.Errorf("%s: the notes are %s, want %s", name, got, test.note)
 		}
 	}
-	if !slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Carries(IPv6) }) {
+	if !slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Carries(route.IPv6) }) {
 		t.Error("a router that is not found yet carries nothing")
 	}
 }
 
 // fakeGateways are default routes that the test sets.
-type fakeGateways chan map[Family]Gateway
+type fakeGateways chan map[route.Family]Gateway
 
-func (f fakeGateways) Run(ctx context.Context, changed func(map[Family]Gateway)) {
+func (f fakeGateways) Run(ctx context.Context, changed func(map[route.Family]Gateway)) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -204,8 +206,8 @@ func TestAFileThatGetsAGatewayHasItFollowed(t *testing.T) {
 
 // TestASessionIsInTheStatusOnce holds it while one that ends is lacking already.
 func TestASessionIsInTheStatusOnce(t *testing.T) {
-	sessions := []PeerStatus{{Address: "192.0.2.9"}, {Gateway: IPv4, Address: "192.0.2.1", State: "established"}}
-	all := withLacking(sessions, []PeerStatus{{Gateway: IPv4, Address: "192.0.2.1"}, {Gateway: IPv6}})
+	sessions := []PeerStatus{{Address: "192.0.2.9"}, {Gateway: route.IPv4, Address: "192.0.2.1", State: "established"}}
+	all := withLacking(sessions, []PeerStatus{{Gateway: route.IPv4, Address: "192.0.2.1"}, {Gateway: route.IPv6}})
 	names := slices.Collect(func(yield func(string) bool) {
 		for _, p := range all {
 			if !yield(cmp.Or(p.State, "-") + " " + p.Name()) {

@@ -18,6 +18,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/health"
@@ -96,7 +97,7 @@ func (p *playground) Run(ctx context.Context, changed func(Declared)) {
 }
 
 // Set is called by the loop, which the controller belongs to.
-func (p *playground) Set(routes []Route) ([]Route, error) {
+func (p *playground) Set(routes []route.Route) ([]route.Route, error) {
 	now := map[netip.Addr]string{}
 	for _, r := range routes {
 		if a := r.Prefix.Addr(); p.owner(a) != p.evil {
@@ -253,7 +254,7 @@ func (h history) config(evil string) *Config {
 	check.complete()
 	c := &Config{
 		ASN: 64512, RouterID: netip.MustParseAddr("192.0.2.11"),
-		Peers:  []Peer{{Address: netip.MustParseAddr("192.0.2.1"), Families: []Family{IPv4}}},
+		Peers:  []Peer{{Address: netip.MustParseAddr("192.0.2.1"), Families: []route.Family{route.IPv4}}},
 		VIPs:   []VIP{{Address: fileVIP, Bind: "lo", Checks: []Check{check}}},
 		States: defaultStates(), StartupHold: 1, Flaps: Flaps{Budget: 3, Window: testWindow},
 	}

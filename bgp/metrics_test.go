@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // neighbourless is an announcer with peers that have not been found.
@@ -27,8 +29,8 @@ func TestEveryPeerHasASeriesWhateverIsKnownOfIt(t *testing.T) {
 		"two links, one of them found":         {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1"}},
 		"two links with one neighbour":         {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1", Address: "fe80::1%eth1"}},
 		"a link and its neighbour's address":   {{Interface: "eth0", Address: "fe80::1%eth0"}, {Address: "fe80::1%eth0"}},
-		"two routers of one default route":     {{Gateway: IPv4, Address: "192.0.2.1"}, {Gateway: IPv4, Address: "192.0.2.2"}, {Address: "192.0.2.3"}},
-		"routers of two, not found yet":        {{Gateway: IPv4}, {Gateway: IPv6}, {Interface: "eth0"}},
+		"two routers of one default route":     {{Gateway: route.IPv4, Address: "192.0.2.1"}, {Gateway: route.IPv4, Address: "192.0.2.2"}, {Address: "192.0.2.3"}},
+		"routers of two, not found yet":        {{Gateway: route.IPv4}, {Gateway: route.IPv6}, {Interface: "eth0"}},
 		"links alone, and none of them exists": {{Interface: "a"}, {Interface: "b"}, {Interface: "c"}},
 	} {
 		s := newSpeaker(Options{Config: &Config{}, Announcer: neighbourless{&fakeAnnouncer{t: t}, peers}, Log: discard})

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // Peer is a router to which routes are announced.
@@ -19,7 +21,7 @@ type Peer struct {
 	Interface string `yaml:"interface"`
 	// Gateway is the family of the default route whose next hops are the routers; "" if the file
 	// sets Address or Interface. An Announcer gets one peer for each router, with its Address.
-	Gateway Family `yaml:"gateway"`
+	Gateway route.Family `yaml:"gateway"`
 	// Group names the entry in Config.Groups that supplies the keys this peer does not set, and by
 	// which its peers can be listed together; "" for none.
 	Group string `yaml:"group"`
@@ -39,7 +41,7 @@ type Peer struct {
 	HoldTime time.Duration `yaml:"holdTime"`
 	// Families are ipv4 and ipv6; the default is the family of the address, or both if Interface is
 	// set.
-	Families []Family `yaml:"families"`
+	Families []route.Family `yaml:"families"`
 	// NextHop is the next hop of routes whose family differs from the session's. IPv6 over an IPv4
 	// session requires it; IPv4 over IPv6 uses the session's own address (RFC 8950) without it.
 	NextHop netip.Addr `yaml:"nextHop"`
@@ -64,9 +66,9 @@ type Peer struct {
 	// VIPs are prefixes: the peer is sent only routes within them. If absent, it is sent all.
 	VIPs []netip.Prefix `yaml:"vips"`
 	// Attributes are added to those of every route; nil for none.
-	Attributes *Attributes `yaml:"attributes"`
+	Attributes *route.Attributes `yaml:"attributes"`
 	// preferences are those of Export.
-	preferences []Preference
+	preferences []route.Preference
 }
 
 // Name identifies the peer: by its address, its link, or the default route that leads to it.
@@ -75,9 +77,9 @@ func (p *Peer) Name() string {
 	case p.Interface != "":
 		return p.Interface
 	case p.Gateway != "" && !p.Address.IsValid():
-		return gatewayName(p.Gateway, "")
+		return route.GatewayName(p.Gateway, "")
 	case p.Gateway != "":
-		return gatewayName(p.Gateway, p.Address.String())
+		return route.GatewayName(p.Gateway, p.Address.String())
 	}
 	return p.Address.String()
 }
@@ -86,7 +88,7 @@ func (p *Peer) Name() string {
 // name of all routers to which it leads.
 func (p *Peer) Entry() string {
 	if p.Gateway != "" {
-		return gatewayName(p.Gateway, "")
+		return route.GatewayName(p.Gateway, "")
 	}
 	return p.Name()
 }
@@ -101,14 +103,14 @@ func (p *Peer) SameNeighbour(o *Peer) bool {
 }
 
 // Session returns the family over which the session itself runs.
-func (p *Peer) Session() Family {
+func (p *Peer) Session() route.Family {
 	switch {
 	case p.Interface != "":
-		return IPv6
+		return route.IPv6
 	case p.Gateway != "":
 		return p.Gateway
 	}
-	return FamilyOf(p.Address)
+	return route.FamilyOf(p.Address)
 }
 
 // AS describes the router's AS in messages: AS 64500, or any external AS.
@@ -120,7 +122,7 @@ func (p *Peer) AS() string {
 }
 
 // Carries reports whether routes of the family are announced to the peer.
-func (p *Peer) Carries(f Family) bool { return slices.Contains(p.Families, f) }
+func (p *Peer) Carries(f route.Family) bool { return slices.Contains(p.Families, f) }
 
 // Equal reports whether p and o need the same session, regardless of the routes sent and of the
 // file or group that the settings come from.
@@ -148,7 +150,7 @@ func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 		fault("interface", "stands beside address; a neighbour is found by one of them")
 	case p.Gateway != "" && (p.Interface != "" || p.Address.IsValid()):
 		fault("gateway", "stands beside address or interface; a router is found by one of them")
-	case p.Gateway != "" && p.Gateway != IPv4 && p.Gateway != IPv6:
+	case p.Gateway != "" && p.Gateway != route.IPv4 && p.Gateway != route.IPv6:
 		fault("gateway", "%q is neither ipv4 nor ipv6, whose default route leads to the router", p.Gateway)
 		return // a session without a family
 	case p.Gateway != "" && p.Multihop != 0:
@@ -157,7 +159,7 @@ func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 	case !p.Address.IsValid() || p.Address.IsUnspecified():
 		fault("address", "an IP address is required, or interface or gateway")
 	}
-	if text := faultOfASN(p.ASN); text != "" && !p.External {
+	if text := route.FaultOfASN(p.ASN); text != "" && !p.External {
 		fault("asn", "%s", text)
 	}
 	p.checkAddresses(fault)
@@ -199,7 +201,7 @@ func (p *Peer) checkAddresses(fault faultFunc) {
 	if p.NextHop.IsLoopback() || p.NextHop.IsLinkLocalUnicast() {
 		fault("nextHop", "%s cannot be reached by the router's neighbours; write a global address of this site", p.NextHop)
 	}
-	if p.LocalAddress.IsValid() && FamilyOf(p.LocalAddress) != p.Session() {
+	if p.LocalAddress.IsValid() && route.FamilyOf(p.LocalAddress) != p.Session() {
 		fault("localAddress", "is of another family than the session")
 	}
 	if p.Interface == "lo" || strings.Contains(p.Interface, "/") {
@@ -211,13 +213,13 @@ var loopback4 = netip.MustParseAddr("127.0.0.1")
 
 func (p *Peer) checkFamilies(fault faultFunc) {
 	if len(p.Families) == 0 {
-		p.Families = []Family{p.Session()}
+		p.Families = []route.Family{p.Session()}
 		if p.Interface != "" {
-			p.Families = []Family{IPv4, IPv6}
+			p.Families = []route.Family{route.IPv4, route.IPv6}
 		}
 	}
 	for i, f := range p.Families {
-		if f != IPv4 && f != IPv6 {
+		if f != route.IPv4 && f != route.IPv6 {
 			fault("families", "%q is neither ipv4 nor ipv6", f)
 		}
 		if slices.Contains(p.Families[:i], f) {
@@ -225,11 +227,11 @@ func (p *Peer) checkFamilies(fault faultFunc) {
 		}
 	}
 	switch {
-	case p.NextHop.IsValid() && FamilyOf(p.NextHop) == p.Session():
+	case p.NextHop.IsValid() && route.FamilyOf(p.NextHop) == p.Session():
 		fault("nextHop", "is of the session's own family; set localAddress instead")
-	case p.NextHop.IsValid() && !p.Carries(FamilyOf(p.NextHop)):
-		fault("nextHop", "is for %s routes, and families lacks %[1]s", FamilyOf(p.NextHop))
-	case !p.NextHop.IsValid() && p.Session() == IPv4 && p.Carries(IPv6):
+	case p.NextHop.IsValid() && !p.Carries(route.FamilyOf(p.NextHop)):
+		fault("nextHop", "is for %s routes, and families lacks %[1]s", route.FamilyOf(p.NextHop))
+	case !p.NextHop.IsValid() && p.Session() == route.IPv4 && p.Carries(route.IPv6):
 		fault("nextHop", "an IPv6 address of this site is required for ipv6 over an IPv4 session")
 	}
 }
@@ -267,7 +269,7 @@ func (p *Peer) checkTransport(asn uint32, listen []netip.AddrPort, fault faultFu
 	if p.Interface != "" && (p.Multihop != 0 || p.LocalAddress.IsValid() || p.Passive) {
 		fault("interface", "excludes multihop, localAddress and passive: the neighbour is on the link and is looked for")
 	}
-	if p.Passive && !slices.ContainsFunc(listen, func(at netip.AddrPort) bool { return FamilyOf(at.Addr().Unmap()) == p.Session() }) {
+	if p.Passive && !slices.ContainsFunc(listen, func(at netip.AddrPort) bool { return route.FamilyOf(at.Addr().Unmap()) == p.Session() }) {
 		fault("passive", "needs the speaker to listen; set listen to an address of the session's family, %s", p.Session())
 	}
 }

@@ -4,10 +4,14 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // Export returns which routes the peer is sent, and with which additions.
-func (p *Peer) Export() Export { return Export{p.VIPs, p.Attributes, p.preferences} }
+func (p *Peer) Export() route.Export {
+	return route.Export{VIPs: p.VIPs, Attributes: p.Attributes, Preferences: p.preferences}
+}
 
 // SetExport gives the peer the export settings of o.
 func (p *Peer) SetExport(o *Peer) {
@@ -22,12 +26,12 @@ func (p *Peer) prefer(asn uint32, states *States) {
 	}
 	up, to := states.preference(), *p.Attributes.LocalPreference
 	for _, state := range []State{Up, Degraded, Draining} {
-		from := or(states.of(state, nil).LocalPreference, localPreference)
-		if one := (Preference{from, moved(from, up, to)}); one.From != one.To && !slices.Contains(p.preferences, one) {
+		from := route.ValueOr(states.of(state, nil).LocalPreference, route.DefaultPreference)
+		if one := (route.Preference{From: from, To: route.ShiftPreference(from, up, to)}); one.From != one.To && !slices.Contains(p.preferences, one) {
 			p.preferences = append(p.preferences, one)
 		}
 	}
-	slices.SortFunc(p.preferences, func(a, b Preference) int {
+	slices.SortFunc(p.preferences, func(a, b route.Preference) int {
 		if to > up { // all values rise, so start with the highest
 			a, b = b, a
 		}
@@ -38,7 +42,7 @@ func (p *Peer) prefer(asn uint32, states *States) {
 // Covers reports whether p is sent every route that o is, judged by their groups and VIPs.
 func (p *Peer) Covers(o *Peer) bool {
 	within := func(prefix netip.Prefix) bool {
-		return slices.ContainsFunc(p.VIPs, func(in netip.Prefix) bool { return inside(prefix, in) })
+		return slices.ContainsFunc(p.VIPs, func(in netip.Prefix) bool { return route.Inside(prefix, in) })
 	}
 	return p.Group == o.Group && (len(p.VIPs) == 0 || len(o.VIPs) > 0 && !slices.ContainsFunc(o.VIPs, func(v netip.Prefix) bool { return !within(v) }))
 }

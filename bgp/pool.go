@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -19,8 +20,8 @@ type Pool struct {
 	// own; the default is none.
 	ProbePorts []federation.PortRange `yaml:"probePorts"`
 	// Peers and Attributes apply to the VIPs in the pool, as in VIP.
-	Peers      []string    `yaml:"peers"`
-	Attributes *Attributes `yaml:"attributes"`
+	Peers      []string          `yaml:"peers"`
+	Attributes *route.Attributes `yaml:"attributes"`
 }
 
 func (p *Pool) check(fault faultFunc) {

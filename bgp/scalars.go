@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // scalars checks single values of a file before YAML decodes them: YAML drops what follows a
@@ -142,7 +144,7 @@ func (s *scalars) scalar(node *yaml.Node, t reflect.Type, key string) {
 	case t == reflect.TypeFor[uint32]() && (key == "asn" || strings.HasSuffix(key, ".asn")):
 		s.asn(node, key, fault)
 	case isNumber(t.Kind()) && t.PkgPath() == "" && node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0:
-		if tag := node.ShortTag(); tag == "!!float" || tag == "!!int" && !isDecimal(node.Value) {
+		if tag := node.ShortTag(); tag == "!!float" || tag == "!!int" && !route.IsDecimal(node.Value) {
 			fault("%s is not a whole number in decimal digits", node.Value)
 		}
 	}
@@ -179,7 +181,7 @@ func (s *scalars) asn(node *yaml.Node, key string, fault func(string, ...any)) {
 	case !strings.ContainsAny(node.Value, "0123456789"):
 		return // YAML reports that it is not a number
 	}
-	n, err := parseASN(node.Value)
+	n, err := route.ParseASN(node.Value)
 	if err != nil {
 		fault("%v", err)
 		return

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // named reports whether the names include the peer or its group; no names include every peer.
@@ -15,7 +17,7 @@ func (p *Peer) named(names []string) bool {
 // gets reports whether the peer is sent a route to the prefix that is for the names.
 func (p *Peer) gets(prefix netip.Prefix, names []string) bool {
 	e := p.Export()
-	return p.Carries(FamilyOf(prefix.Addr())) && p.named(names) && e.Takes(prefix)
+	return p.Carries(route.FamilyOf(prefix.Addr())) && p.named(names) && e.Takes(prefix)
 }
 
 // sentTo returns the peers that are sent a route to the prefix that is for the names.
@@ -31,7 +33,7 @@ func (c *Config) sentTo(prefix netip.Prefix, names []string) []*Peer {
 
 // whyNobody explains why no peer is sent a route to the prefix that is for the names.
 func (c *Config) whyNobody(prefix netip.Prefix, names []string) string {
-	family := FamilyOf(prefix.Addr())
+	family := route.FamilyOf(prefix.Addr())
 	of, all := "no peer", c.Peers
 	if len(names) > 0 {
 		of = "no peer of " + strings.Join(names, ", ")
@@ -78,9 +80,9 @@ func (c *Config) names() map[string]bool {
 }
 
 // carried returns the extended communities that a route may have without those that a peer adds.
-func (c *Config) carried() map[ExtendedCommunity]bool {
-	all := map[ExtendedCommunity]bool{}
-	have := []*Attributes{&c.States.Up, &c.States.Degraded.Attributes, &c.States.Draining.Attributes}
+func (c *Config) carried() map[route.ExtendedCommunity]bool {
+	all := map[route.ExtendedCommunity]bool{}
+	have := []*route.Attributes{&c.States.Up, &c.States.Degraded.Attributes, &c.States.Draining.Attributes}
 	for _, s := range c.sources() {
 		have = append(have, s.attributes)
 	}
@@ -104,8 +106,8 @@ func (p *Peer) checkVIPs(fault faultFunc) {
 		switch {
 		case prefix != prefix.Masked() || prefix.Addr().Is4In6():
 			fault(key, "%s has bits set beyond its length", prefix)
-		case !p.Carries(FamilyOf(prefix.Addr())):
-			fault(key, "%s is %s, which the peer does not carry; families lacks it", prefix, FamilyOf(prefix.Addr()))
+		case !p.Carries(route.FamilyOf(prefix.Addr())):
+			fault(key, "%s is %s, which the peer does not carry; families lacks it", prefix, route.FamilyOf(prefix.Addr()))
 		case slices.Contains(p.VIPs[:i], prefix):
 			fault(key, "%s is listed twice", prefix)
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // Sending is what some peers are sent for some routes in one state.
@@ -17,7 +19,7 @@ type Sending struct {
 	Peers []*Peer
 	// Internal: the peers are iBGP.
 	Internal   bool
-	Attributes Attributes
+	Attributes route.Attributes
 }
 
 // Sendings returns what each peer is sent in each announced state. Routes and peers with the same
@@ -32,7 +34,7 @@ func (c *Config) Sendings() []Sending {
 				i, is := first[kinds[p]]
 				if !is {
 					e, internal := p.Export(), p.ASN == c.ASN
-					sent := e.Sent(*c.States.of(state, r.attributes), r.attributes.ownPreference(), internal)
+					sent := e.Sent(*c.States.of(state, r.attributes), r.attributes.SetsPreference(), internal)
 					key := fmt.Sprintf("%t %s", internal, keyOf(sent))
 					if i, is = known[key]; !is {
 						i = len(all)
@@ -62,7 +64,7 @@ func (c *Config) kinds() map[*Peer]string {
 // routesAlike are routes of the file with the same attributes and the same recipients.
 type routesAlike struct {
 	of         []string
-	attributes *Attributes
+	attributes *route.Attributes
 	peers      []*Peer
 }
 
@@ -147,9 +149,9 @@ func (p *Peer) parts(prefix netip.Prefix) []netip.Prefix {
 	var all []netip.Prefix
 	for _, in := range p.VIPs {
 		switch {
-		case inside(prefix, in):
+		case route.Inside(prefix, in):
 			return []netip.Prefix{prefix}
-		case inside(in, prefix):
+		case route.Inside(in, prefix):
 			all = append(all, in)
 		}
 	}

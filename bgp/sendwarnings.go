@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // warnOfSending reports settings for what peers are sent that have no effect, or probably not the
@@ -29,7 +31,7 @@ func (c *Config) warnOfSending(warn faultFunc) {
 
 // warnOfAttributes reports additions for peers that do not see them, and a local preference at
 // which two states become equal.
-func (c *Config) warnOfAttributes(a *Attributes, peers []*Peer, warn faultFunc) {
+func (c *Config) warnOfAttributes(a *route.Attributes, peers []*Peer, warn faultFunc) {
 	if a == nil || len(peers) == 0 { // no peers is a fault, or a Service's matter
 		return
 	}
@@ -45,7 +47,7 @@ func (c *Config) warnOfAttributes(a *Attributes, peers []*Peer, warn faultFunc) 
 		return
 	}
 	up, degraded := c.States.of(Up, a), c.States.of(Degraded, a)
-	if or(c.States.Degraded.LocalPreference, localPreference) < c.States.preference() && *up.LocalPreference == *degraded.LocalPreference {
+	if route.ValueOr(c.States.Degraded.LocalPreference, route.DefaultPreference) < c.States.preference() && *up.LocalPreference == *degraded.LocalPreference {
 		warn("localPreference", "%d leaves no room below it: a degraded site is sent with it too; write a greater one", *a.LocalPreference)
 	}
 }
@@ -54,7 +56,7 @@ func (c *Config) warnOfAttributes(a *Attributes, peers []*Peer, warn faultFunc) 
 func (p *Peer) warnOfVIPs(sources []source, warn faultFunc) {
 	for i, in := range p.VIPs {
 		if !slices.ContainsFunc(sources, func(s source) bool {
-			return slices.ContainsFunc(s.prefixes, func(o netip.Prefix) bool { return inside(o, in) || s.pool && o.Overlaps(in) })
+			return slices.ContainsFunc(s.prefixes, func(o netip.Prefix) bool { return route.Inside(o, in) || s.pool && o.Overlaps(in) })
 		}) {
 			warn(fmt.Sprintf("vips[%d]", i), "no VIP, aggregate or pool is in %s", in)
 		}
@@ -69,7 +71,7 @@ func (p *Peer) warnOfNothing(sources []source, warn faultFunc) {
 			if s.goesTo(p, prefix) {
 				return
 			}
-			carried = carried || p.Carries(FamilyOf(prefix.Addr()))
+			carried = carried || p.Carries(route.FamilyOf(prefix.Addr()))
 		}
 	}
 	if carried {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestWhoIsSentWhatFollowsTheFile changes it at a running speaker: the routes and the status say the
@@ -61,7 +63,7 @@ func TestWhoIsSentWhatFollowsTheFile(t *testing.T) {
 	}
 }
 
-func routeText(prefix string, to []string, a Attributes, own bool) string {
+func routeText(prefix string, to []string, a route.Attributes, own bool) string {
 	who := "all"
 	if to != nil {
 		who = fmt.Sprint(to)

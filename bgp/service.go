@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -194,8 +195,8 @@ func refusal(c *Config, s *Service, a netip.Addr, owners []*Service) string {
 	switch {
 	case c.poolOf(s.Namespace, a) == nil:
 		return "is in no pool of namespace " + s.Namespace
-	case len(c.sentTo(host(a), c.poolOf(s.Namespace, a).Peers)) == 0:
-		return "goes to no peer: " + c.whyNobody(host(a), c.poolOf(s.Namespace, a).Peers)
+	case len(c.sentTo(route.Host(a), c.poolOf(s.Namespace, a).Peers)) == 0:
+		return "goes to no peer: " + c.whyNobody(route.Host(a), c.poolOf(s.Namespace, a).Peers)
 	}
 	for _, o := range owners {
 		if o.Namespace != s.Namespace {

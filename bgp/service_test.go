@@ -8,13 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // poolOf is a configuration with a DNS VIP and one pool for the namespaces.
 func poolOf(namespaces ...string) *Config {
 	return &Config{
-		Peers: []Peer{{Families: []Family{IPv4, IPv6}}},
+		Peers: []Peer{{Families: []route.Family{route.IPv4, route.IPv6}}},
 		VIPs:  []VIP{{Address: dnsVIP}},
 		Pools: []Pool{{CIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/64")}, Namespaces: namespaces}},
 	}
@@ -51,7 +52,7 @@ func TestAServiceIsGivenWhatAPoolPermits(t *testing.T) {
 		"another namespace's pool": {poolOf("iot"), []Service{serviceOf("a", 1, nil, "198.51.100.80")}, "", "media/a: 198.51.100.80: is in no pool of namespace media"},
 		"outside the pool":         {poolOf("media"), []Service{serviceOf("a", 1, nil, "203.0.113.80", "198.51.100.80")}, "198.51.100.80=media/a", "media/a: 203.0.113.80: is in no pool"},
 		"the resolver's":           {poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.53")}, "", "is a VIP of the speaker's configuration"},
-		"a family nobody carries": {func() *Config { c := poolOf("media"); c.Peers[0].Families = []Family{IPv4}; return c }(),
+		"a family nobody carries": {func() *Config { c := poolOf("media"); c.Peers[0].Families = []route.Family{route.IPv4}; return c }(),
 			[]Service{serviceOf("a", 1, nil, "2001:db8::80")}, "", "goes to no peer: no peer carries ipv6"},
 		"shared by two ports": {poolOf("media"), []Service{serviceOf("b", 2, func(s *Service) { s.Ports = []string{"tcp/443"} }, "198.51.100.80"), serviceOf("a", 1, nil, "198.51.100.80")},
 			"198.51.100.80=media/a,media/b", ""},

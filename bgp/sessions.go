@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/seconds"
 )
 
@@ -15,7 +16,7 @@ type PeerStatus struct {
 	// Interface is set if the neighbour was found on a link.
 	Interface string `json:"interface,omitempty"`
 	// Gateway is set if the router is the next hop of the default route of this family.
-	Gateway Family `json:"gateway,omitempty"`
+	Gateway route.Family `json:"gateway,omitempty"`
 	// Group is the group in the file that supplies the keys the peer does not set; "" for none.
 	Group string `json:"group,omitempty"`
 	// ASN is the router's; 0 if the file leaves it open and no session has reported it.
@@ -35,7 +36,7 @@ type PeerStatus struct {
 	Problem string        `json:"problem,omitempty"`
 	Reason  SessionReason `json:"reason,omitempty"`
 	// Export is which routes the router receives, and what is added to them.
-	Export
+	route.Export
 	// Leaving is set while every route to the peer carries GRACEFUL_SHUTDOWN, because the session
 	// is about to be reset.
 	Leaving bool `json:"leaving,omitempty"`
@@ -55,19 +56,19 @@ func (p PeerStatus) Name() string {
 	case p.Interface != "":
 		return p.Interface
 	case p.Gateway != "":
-		return gatewayName(p.Gateway, p.Address)
+		return route.GatewayName(p.Gateway, p.Address)
 	}
 	return p.Address
 }
 
 // Sent returns what a route carries at the peer, as Export.Sent does, also while the peer is
 // leaving.
-func (p *PeerStatus) Sent(a Attributes, own, internal bool) Attributes {
+func (p *PeerStatus) Sent(a route.Attributes, own, internal bool) route.Attributes {
 	a = p.Export.Sent(a, own, internal)
-	if !p.Leaving || a.Communities.has(GracefulShutdown) {
+	if !p.Leaving || a.Communities.Has(route.GracefulShutdown) {
 		return a
 	}
-	a.Communities = a.Communities.and(Communities{Standard: []uint32{GracefulShutdown}})
+	a.Communities = a.Communities.And(route.Communities{Standard: []uint32{route.GracefulShutdown}})
 	if internal {
 		a.LocalPreference = new(LeavingPreference)
 	}
@@ -81,7 +82,7 @@ const LeavingPreference uint32 = 1
 // Entry is how a file names the peer in lists of peers, as Peer.Entry does.
 func (p PeerStatus) Entry() string {
 	if p.Gateway != "" {
-		return gatewayName(p.Gateway, "")
+		return route.GatewayName(p.Gateway, "")
 	}
 	return p.Name()
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // source is something in the file that produces routes: a VIP, an aggregate or a pool.
@@ -13,7 +15,7 @@ type source struct {
 	// pool is set if addresses in the prefixes are meant.
 	pool       bool
 	names      []string // of peers, as in the source's part of the file
-	attributes *Attributes
+	attributes *route.Attributes
 }
 
 // sources returns the valid sources of the file, in its order.
@@ -21,7 +23,7 @@ func (c *Config) sources() []source {
 	var all []source
 	for i := range c.VIPs {
 		if v := &c.VIPs[i]; v.Address.IsValid() {
-			all = append(all, source{fmt.Sprintf("vips[%d]", i), []netip.Prefix{host(v.Address)}, false, v.Peers, v.Attributes})
+			all = append(all, source{fmt.Sprintf("vips[%d]", i), []netip.Prefix{route.Host(v.Address)}, false, v.Peers, v.Attributes})
 		}
 	}
 	for i := range c.Aggregates {
@@ -112,7 +114,7 @@ func (c *Config) recipients(s *source) []*Peer {
 
 // mayGet reports whether the peer is sent routes to any address in the prefix.
 func (p *Peer) mayGet(prefix netip.Prefix, names []string) bool {
-	return p.Carries(FamilyOf(prefix.Addr())) && p.named(names) &&
+	return p.Carries(route.FamilyOf(prefix.Addr())) && p.named(names) &&
 		(len(p.VIPs) == 0 || slices.ContainsFunc(p.VIPs, prefix.Overlaps))
 }
 
@@ -121,11 +123,11 @@ func (p *Peer) mayGet(prefix netip.Prefix, names []string) bool {
 func (c *Config) checkPrepends(fault faultFunc) {
 	most := c.States.Draining.Prepend // no state has more
 	tooMany := func(key, name string, counts ...int) {
-		fault(key+".attributes.prepend", "%s and the %d of states.draining are %d prepends%s, more than %d", counted(counts), most, most+sum(counts), name, MaxPrepend)
+		fault(key+".attributes.prepend", "%s and the %d of states.draining are %d prepends%s, more than %d", counted(counts), most, most+sum(counts), name, route.MaxPrepend)
 	}
 	for i := range c.Peers {
 		p := &c.Peers[i]
-		if n := p.prepends(c.ASN); n > 0 && most+n > MaxPrepend {
+		if n := p.prepends(c.ASN); n > 0 && most+n > route.MaxPrepend {
 			tooMany(fmt.Sprintf("peers[%d]", i), "", n)
 		}
 	}
@@ -136,7 +138,7 @@ func (c *Config) checkPrepends(fault faultFunc) {
 		for i := range c.Peers {
 			p := &c.Peers[i]
 			own, at := s.attributes.Prepend, p.prepends(c.ASN)
-			if p.ASN == c.ASN || most+own+at <= MaxPrepend || !slices.ContainsFunc(s.prefixes, func(prefix netip.Prefix) bool { return p.mayGet(prefix, s.names) }) {
+			if p.ASN == c.ASN || most+own+at <= route.MaxPrepend || !slices.ContainsFunc(s.prefixes, func(prefix netip.Prefix) bool { return p.mayGet(prefix, s.names) }) {
 				continue
 			}
 			tooMany(s.key, " at peer "+p.Name(), own, at)

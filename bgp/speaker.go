@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/admin"
 )
 
@@ -64,10 +65,10 @@ type speaker struct {
 	refused    []Refusal                   // a few of each namespace
 	granted    map[ServiceRef][]netip.Addr // last passed to the cluster
 	fault      string
-	texts      texts              // content of the file in force; zero if another was refused since
-	gateways   map[Family]Gateway // as last found
-	found      found              // the resulting sessions
-	follows    bool               // the default routes are watched
+	texts      texts                    // content of the file in force; zero if another was refused since
+	gateways   map[route.Family]Gateway // as last found
+	found      found                    // the resulting sessions
+	follows    bool                     // the default routes are watched
 	// refusedInAll also counts refusals that refused omits.
 	refusedInAll int
 	warned       map[string]bool // warnings about the current file
@@ -78,8 +79,8 @@ type speaker struct {
 	withdrawn     []time.Time
 	sampling      atomic.Bool // whether the time until a withdrawal is sent is being measured
 	applied       Desired
-	announced     []Route // as the announcer last reported
-	announceFault string  // last logged fault
+	announced     []route.Route // as the announcer last reported
+	announceFault string        // last logged fault
 	addresses     addresses
 	discards      discards
 	more          bool      // routes are left to announce

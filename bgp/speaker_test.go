@@ -21,6 +21,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -35,7 +36,7 @@ type fakeAnnouncer struct {
 	mu sync.Mutex
 
 	peers   []Peer
-	routes  []Route
+	routes  []route.Route
 	history []string // the routes as they changed
 	fail    int
 	closed  bool
@@ -62,7 +63,7 @@ func (f *fakeAnnouncer) Freeze() {
 	f.frozen = true
 }
 
-func (f *fakeAnnouncer) Set(routes []Route) ([]Route, error) {
+func (f *fakeAnnouncer) Set(routes []route.Route) ([]route.Route, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -96,7 +97,7 @@ func (f *fakeAnnouncer) text() string {
 		if r.Prefix.IsSingleIP() {
 			part = r.Prefix.Addr().String()
 		}
-		if slices.Contains(r.Communities.Standard, GracefulShutdown) {
+		if slices.Contains(r.Communities.Standard, route.GracefulShutdown) {
 			part += " leaving"
 		}
 		parts = append(parts, part)

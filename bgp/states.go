@@ -5,33 +5,35 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // States holds the attributes of each state in which a VIP is announced.
 type States struct {
-	Up       Attributes `yaml:"up"`
-	Degraded Lesser     `yaml:"degraded"`
-	Draining Leave      `yaml:"draining"`
+	Up       route.Attributes `yaml:"up"`
+	Degraded Lesser           `yaml:"degraded"`
+	Draining Leave            `yaml:"draining"`
 }
 
 // Lesser holds the attributes of a state that is less preferred than up. It includes the
 // communities of up: what keeps a route inside a network must do so in every state. Without a
 // LinkBandwidth it has that of the next better state.
 type Lesser struct {
-	Attributes `yaml:",inline"`
+	route.Attributes `yaml:",inline"`
 	// Without lists communities of up that are not carried.
-	Without Communities `yaml:"without"`
+	Without route.Communities `yaml:"without"`
 }
 
 // inherit adds the communities of up.
-func (l *Lesser) inherit(up Attributes, key string, fault faultFunc) {
-	if unknown := l.Without.without(up.Communities); !unknown.IsZero() {
+func (l *Lesser) inherit(up route.Attributes, key string, fault faultFunc) {
+	if unknown := l.Without.Without(up.Communities); !unknown.IsZero() {
 		fault(key+".without", "states.up does not carry %s", strings.Join(unknown.Texts(), ", "))
 	}
-	if both := l.Without.without(l.Without.without(l.Communities)); !both.IsZero() {
+	if both := l.Without.Without(l.Without.Without(l.Communities)); !both.IsZero() {
 		fault(key+".without", "%s is one of %s.communities as well", strings.Join(both.Texts(), ", "), key)
 	}
-	l.Communities = up.Communities.without(l.Without).and(l.Communities)
+	l.Communities = up.Communities.Without(l.Without).And(l.Communities)
 }
 
 // Leave configures how a VIP is drained. It always carries GRACEFUL_SHUTDOWN.
@@ -50,9 +52,9 @@ type Leave struct {
 func defaultStates() States {
 	number := func(n uint32) *uint32 { return &n }
 	return States{
-		Degraded: Lesser{Attributes: Attributes{Prepend: 3, MED: number(100), LocalPreference: number(50)}},
+		Degraded: Lesser{Attributes: route.Attributes{Prepend: 3, MED: number(100), LocalPreference: number(50)}},
 		Draining: Leave{
-			Lesser: Lesser{Attributes: Attributes{Prepend: 6, MED: number(200), LocalPreference: number(0)}},
+			Lesser: Lesser{Attributes: route.Attributes{Prepend: 6, MED: number(200), LocalPreference: number(0)}},
 			Dwell:  10 * time.Second, Linger: 5 * time.Second,
 		},
 	}
@@ -64,15 +66,15 @@ const maxDwell = 10 * time.Minute
 func (s *States) check(fault faultFunc) {
 	for _, state := range []struct {
 		key string
-		a   *Attributes
+		a   *route.Attributes
 	}{{"states.up", &s.Up}, {"states.degraded", &s.Degraded.Attributes}, {"states.draining", &s.Draining.Attributes}} {
-		if state.a.Prepend < 0 || state.a.Prepend > MaxPrepend {
-			fault(state.key+".prepend", "%d is not from 0 to %d", state.a.Prepend, MaxPrepend)
+		if state.a.Prepend < 0 || state.a.Prepend > route.MaxPrepend {
+			fault(state.key+".prepend", "%d is not from 0 to %d", state.a.Prepend, route.MaxPrepend)
 		}
-		if n := state.a.Communities.size(); n > maxCommunities {
-			fault(state.key+".communities", "%d octets are more than %d: an UPDATE has room for little else", n, maxCommunities)
+		if n := state.a.Communities.Size(); n > route.MaxCommunities {
+			fault(state.key+".communities", "%d octets are more than %d: an UPDATE has room for little else", n, route.MaxCommunities)
 		}
-		if state.key != "states.draining" && slices.Contains(state.a.Communities.Standard, GracefulShutdown) {
+		if state.key != "states.draining" && slices.Contains(state.a.Communities.Standard, route.GracefulShutdown) {
 			fault(state.key+".communities", "graceful-shutdown is for draining alone, or a degraded site would lose to one that leaves")
 		}
 	}
@@ -80,16 +82,16 @@ func (s *States) check(fault faultFunc) {
 	s.Draining.inherit(s.Up, "states.draining", fault)
 	s.Degraded.LinkBandwidth = cmp.Or(s.Degraded.LinkBandwidth, s.Up.LinkBandwidth)
 	s.Draining.LinkBandwidth = cmp.Or(s.Draining.LinkBandwidth, s.Degraded.LinkBandwidth)
-	if !slices.Contains(s.Draining.Communities.Standard, GracefulShutdown) {
-		s.Draining.Communities.Standard = append(s.Draining.Communities.Standard, GracefulShutdown)
+	if !slices.Contains(s.Draining.Communities.Standard, route.GracefulShutdown) {
+		s.Draining.Communities.Standard = append(s.Draining.Communities.Standard, route.GracefulShutdown)
 	}
 	for key, d := range map[string]time.Duration{"states.draining.dwell": s.Draining.Dwell, "states.draining.linger": s.Draining.Linger} {
 		if d < 0 || d > maxDwell {
 			fault(key, "%s is not from 0s to %s", d, maxDwell)
 		}
 	}
-	inOrder := func(better, worse string, a, b Attributes) {
-		if a.Prepend > b.Prepend || or(a.MED, 0) > or(b.MED, 0) || or(a.LocalPreference, localPreference) < or(b.LocalPreference, localPreference) {
+	inOrder := func(better, worse string, a, b route.Attributes) {
+		if a.Prepend > b.Prepend || route.ValueOr(a.MED, 0) > route.ValueOr(b.MED, 0) || route.ValueOr(a.LocalPreference, route.DefaultPreference) < route.ValueOr(b.LocalPreference, route.DefaultPreference) {
 			fault("states."+worse, "would win over %s; give it at least as many prepends, as high a med and as low a localPreference", better)
 		}
 		if a.LinkBandwidth < b.LinkBandwidth {
@@ -101,12 +103,14 @@ func (s *States) check(fault faultFunc) {
 }
 
 // preference is the local preference of the state up.
-func (s *States) preference() uint32 { return or(s.Up.LocalPreference, localPreference) }
+func (s *States) preference() uint32 {
+	return route.ValueOr(s.Up.LocalPreference, route.DefaultPreference)
+}
 
 // of returns the attributes of routes in a state, combined with more, which may be nil. It returns
 // nil for a state that is not announced. The caller owns the result.
-func (s *States) of(state State, more *Attributes) *Attributes {
-	var a Attributes
+func (s *States) of(state State, more *route.Attributes) *route.Attributes {
+	var a route.Attributes
 	switch state {
 	case Up:
 		a = s.Up
@@ -118,9 +122,9 @@ func (s *States) of(state State, more *Attributes) *Attributes {
 		return nil
 	}
 	weight := a.LinkBandwidth
-	a = a.with(more, s.preference())
+	a = a.With(more, s.preference())
 	if more != nil && more.LinkBandwidth > 0 {
-		a.LinkBandwidth = weighed(weight, s.Up.LinkBandwidth, more.LinkBandwidth)
+		a.LinkBandwidth = route.ScaleBandwidth(weight, s.Up.LinkBandwidth, more.LinkBandwidth)
 	}
 	return &a
 }

@@ -3,6 +3,8 @@ package bgp
 import (
 	"net/netip"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // VIPStatus is the status of one VIP.
@@ -17,7 +19,7 @@ type VIPStatus struct {
 	// Announced reports what the sessions carry. It follows State, but announcing may fail.
 	Announced bool `json:"announced"`
 	// Attributes are those that the sessions carry; nil if it is not announced.
-	Attributes *Attributes `json:"attributes,omitempty"`
+	Attributes *route.Attributes `json:"attributes,omitempty"`
 	// Peers are the peers that its route is for, by Peer.Entry; absent means all. Peers whose own
 	// vips do not contain it do not receive it.
 	Peers []string `json:"peers,omitzero"`
@@ -69,8 +71,8 @@ type AggregateStatus struct {
 	// Announced reports what the sessions carry. It follows State, but announcing may fail.
 	Announced bool `json:"announced"`
 	// Attributes are those that the sessions carry; nil for none.
-	Attributes *Attributes `json:"attributes,omitempty"`
-	Members    members     `json:"vips"`
+	Attributes *route.Attributes `json:"attributes,omitempty"`
+	Members    members           `json:"vips"`
 	// Need is how many VIPs must be announced.
 	Need int `json:"need"`
 	// Peers are the recipients of its own route; absent means all.

@@ -14,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
@@ -157,7 +158,7 @@ func (w *storm) verifyAll() {
 		works, announced := false, false
 		for _, n := range w.sites {
 			states, _ := n.outlook(a)
-			works = works || len(states) > 0 && !contains(states, "") && !n.stuck[host(a)] && n.force.hosts(a)
+			works = works || len(states) > 0 && !contains(states, "") && !n.stuck[route.Host(a)] && n.force.hosts(a)
 			announced = announced || n.carries(a)
 		}
 		if works && !announced {

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // keeps says which routes must not be withdrawn because of the event that comes: none, unless
@@ -12,7 +14,7 @@ func (n *station) keeps(text string, until time.Time) {
 	kept := map[netip.Prefix]keep{}
 	for _, a := range allVIPs {
 		if kind, sure := n.worstOf(a); n.calm && text != "" && sure && kind == passes {
-			kept[host(a)] = keep{text, until}
+			kept[route.Host(a)] = keep{text, until}
 		}
 	}
 	n.machine.mu.Lock()
@@ -26,7 +28,7 @@ func (n *station) bars(on bool) {
 	barred := map[netip.Prefix]bool{}
 	for _, a := range allVIPs {
 		if on && n.owner(a) != "" && slices.ContainsFunc(n.asks(a, Local), func(at netip.AddrPort) bool { return n.own(at) == refuses || n.own(at) == vanishes }) {
-			barred[host(a)] = true
+			barred[route.Host(a)] = true
 		}
 	}
 	n.machine.mu.Lock()

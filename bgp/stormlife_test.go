@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // life is the Announcer, the Binder and the Cluster of one speaker of a station. It keeps what
@@ -16,7 +18,7 @@ type life struct {
 	declare chan Declared
 	dead    bool // it was killed
 	closed  bool
-	atClose map[netip.Prefix]Attributes
+	atClose map[netip.Prefix]route.Attributes
 }
 
 // slowest is what a Set takes at the most.
@@ -58,7 +60,7 @@ func (l *life) Freeze() {
 }
 
 // Set implements Announcer as package gobgp does: one route that fails holds up no other.
-func (l *life) Set(routes []Route) ([]Route, error) {
+func (l *life) Set(routes []route.Route) ([]route.Route, error) {
 	l.machine.mu.Lock()
 	slow := l.slow
 	l.machine.mu.Unlock()
@@ -94,7 +96,7 @@ func (l *life) Set(routes []Route) ([]Route, error) {
 		}
 	}
 	for _, r := range routes {
-		if before, is := l.table[r.Prefix]; is && before.equal(r.Attributes) {
+		if before, is := l.table[r.Prefix]; is && before.Equal(r.Attributes) {
 			continue
 		}
 		if fails(r.Prefix) {
@@ -104,9 +106,9 @@ func (l *life) Set(routes []Route) ([]Route, error) {
 		l.announces(r)
 	}
 	l.fails = max(0, l.fails-1)
-	var announced []Route
+	var announced []route.Route
 	for p, attributes := range l.table {
-		announced = append(announced, Route{Prefix: p, Attributes: attributes})
+		announced = append(announced, route.Route{Prefix: p, Attributes: attributes})
 	}
 	return announced, failed
 }
@@ -122,7 +124,7 @@ func (l *life) withdraws(p netip.Prefix) {
 }
 
 // announces is called with mu held.
-func (l *life) announces(r Route) {
+func (l *life) announces(r route.Route) {
 	_, before := l.table[r.Prefix]
 	a := r.Prefix.Addr()
 	switch {
@@ -138,7 +140,7 @@ func (l *life) announces(r Route) {
 	if l.barred[r.Prefix] && !before && (a != given || l.wasHere || l.there[a]) {
 		l.Errorf("site %d: %s is announced, and its backend fails here", l.number, a)
 	}
-	if l.stopping && !slices.Contains(r.Communities.Standard, GracefulShutdown) {
+	if l.stopping && !slices.Contains(r.Communities.Standard, route.GracefulShutdown) {
 		l.Errorf("site %d: %s is announced with %+v while the speaker stops", l.number, r.Prefix, r.Attributes)
 	}
 	l.updates++

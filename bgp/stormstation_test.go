@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
@@ -61,7 +62,7 @@ type station struct {
 	blinds  bool                     // the addresses could not be listed at some time since then
 
 	// The router, which machine.mu guards.
-	table     map[netip.Prefix]Attributes
+	table     map[netip.Prefix]route.Attributes
 	peers     []Peer
 	updates   uint64
 	discarded []netip.Prefix
@@ -99,7 +100,7 @@ const (
 )
 
 func newStation(t *testing.T, w *storm, number int) *station {
-	n := &station{storm: w, machine: newMachine(w.T), number: number, root: t.TempDir(), table: map[netip.Prefix]Attributes{}, stuck: map[netip.Prefix]bool{}}
+	n := &station{storm: w, machine: newMachine(w.T), number: number, root: t.TempDir(), table: map[netip.Prefix]route.Attributes{}, stuck: map[netip.Prefix]bool{}}
 	n.dir = n.root
 	n.there[given] = w.coin("given")
 	for _, a := range []netip.Addr{passed, shared80, shared81} { // by NAT, which nobody looks for
@@ -179,7 +180,7 @@ func (n *station) carries(a netip.Addr) bool {
 }
 
 // routes are the router's.
-func (n *station) routesNow() map[netip.Prefix]Attributes {
+func (n *station) routesNow() map[netip.Prefix]route.Attributes {
 	n.machine.mu.Lock()
 	defer n.machine.mu.Unlock()
 	return maps.Clone(n.table)

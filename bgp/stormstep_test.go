@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
@@ -203,7 +204,7 @@ func (n *station) announcerFails() {
 	case 0:
 		n.fails = 1 + n.n("fails", 2)
 	case 1:
-		n.stuck[host(a)] = true
+		n.stuck[route.Host(a)] = true
 	case 2:
 		clear(n.stuck)
 	case 3:

@@ -11,6 +11,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // verify compares a site that has settled with what it must be.
@@ -43,11 +45,11 @@ func (n *station) verify() {
 
 // glance returns the status and what the router has at the same time: a check that is unsteady
 // may change both at any moment.
-func (n *station) glance() (Status, map[netip.Prefix]Attributes) {
+func (n *station) glance() (Status, map[netip.Prefix]route.Attributes) {
 	for {
 		before := n.routesNow()
 		st := n.speaker.Status()
-		if after := n.routesNow(); maps.EqualFunc(before, after, Attributes.equal) {
+		if after := n.routesNow(); maps.EqualFunc(before, after, route.Attributes.Equal) {
 			return st, after
 		}
 	}
@@ -63,7 +65,7 @@ func as(v VIPStatus) State {
 
 // verifyVIP holds that the VIP is in a state that it may be in, and that the router has what
 // goes with it.
-func (n *station) verifyVIP(a netip.Addr, v VIPStatus, table map[netip.Prefix]Attributes) {
+func (n *station) verifyVIP(a netip.Addr, v VIPStatus, table map[netip.Prefix]route.Attributes) {
 	states, why := n.outlook(a)
 	if !contains(states, as(v)) {
 		n.Errorf("site %d: %s is announced as %q, want one of %q: %s\n%+v", n.number, a, as(v), states, why, v)
@@ -71,21 +73,21 @@ func (n *station) verifyVIP(a netip.Addr, v VIPStatus, table map[netip.Prefix]At
 	}
 	n.seen[cmp.Or(string(as(v)), "none")] = true
 	n.verifyCount(a, v)
-	attributes, is := table[host(a)]
+	attributes, is := table[route.Host(a)]
 	want := n.attributesFor(as(v))
 	if !n.force.hosts(a) {
 		want = nil
 	}
-	if n.stuck[host(a)] {
+	if n.stuck[route.Host(a)] {
 		return
 	}
-	if is != (want != nil) || is && !attributes.equal(*want) {
+	if is != (want != nil) || is && !attributes.Equal(*want) {
 		n.Errorf("site %d: %s is %s, and the router has %v with %+v, want %+v", n.number, a, v.State, is, attributes, want)
 	}
 }
 
 // attributesFor are what the file in force has for a state; nil for none.
-func (n *station) attributesFor(as State) *Attributes {
+func (n *station) attributesFor(as State) *route.Attributes {
 	switch as {
 	case Up:
 		return &n.config.States.Up
@@ -124,7 +126,7 @@ func (n *station) verifyCount(a netip.Addr, v VIPStatus) {
 // verifyBound holds that the machine has the addresses that it must have, and no others from
 // the speaker.
 func (n *station) verifyBound(a netip.Addr, v VIPStatus) {
-	if a != bound4 && a != bound6 || n.blinds || n.stuck[host(a)] {
+	if a != bound4 && a != bound6 || n.blinds || n.stuck[route.Host(a)] {
 		return
 	}
 	e, is := n.force.entries[a]
@@ -145,17 +147,17 @@ func (n *station) verifyBound(a netip.Addr, v VIPStatus) {
 
 // verifyRoutes holds that the status says of every route what the router has of it, and that
 // aggregates are announced as enough of their VIPs are.
-func (n *station) verifyRoutes(st Status, table map[netip.Prefix]Attributes) {
+func (n *station) verifyRoutes(st Status, table map[netip.Prefix]route.Attributes) {
 	known := map[netip.Prefix]bool{}
-	same := func(what string, p netip.Prefix, announced bool, shown *Attributes) {
+	same := func(what string, p netip.Prefix, announced bool, shown *route.Attributes) {
 		known[p] = true
 		has, is := table[p]
-		if is != announced || is != (shown != nil) || is && !has.equal(*shown) {
+		if is != announced || is != (shown != nil) || is && !has.Equal(*shown) {
 			n.Errorf("site %d: %s is shown as announced: %v, with %+v, and the router has %v, with %+v", n.number, what, announced, shown, is, has)
 		}
 	}
 	for _, v := range st.VIPs {
-		p := host(netip.MustParseAddr(v.Address))
+		p := route.Host(netip.MustParseAddr(v.Address))
 		if v.Aggregate != "" {
 			p = netip.MustParsePrefix(v.Aggregate)
 		}
@@ -175,7 +177,7 @@ func (n *station) verifyRoutes(st Status, table map[netip.Prefix]Attributes) {
 	}
 }
 
-func (n *station) verifyAggregate(p netip.Prefix, g AggregateStatus, st Status, table map[netip.Prefix]Attributes) {
+func (n *station) verifyAggregate(p netip.Prefix, g AggregateStatus, st Status, table map[netip.Prefix]route.Attributes) {
 	up, all, all2 := 0, 0, 0
 	for _, v := range st.VIPs {
 		if a := netip.MustParseAddr(v.Address); p.Contains(a) {
@@ -206,7 +208,7 @@ func (n *station) verifyAggregate(p netip.Prefix, g AggregateStatus, st Status, 
 		return // it may be announced from before, or not
 	}
 	attributes, is := table[p]
-	if wanted := n.attributesFor(want); is != (wanted != nil) || is && !attributes.equal(*wanted) {
+	if wanted := n.attributesFor(want); is != (wanted != nil) || is && !attributes.Equal(*wanted) {
 		n.Errorf("site %d: %s is announced: %v, with %+v; %d of its %d VIPs are up and %d announced, it needs %d", n.number, p, is, attributes, up, all, all2, need)
 	}
 }
@@ -235,7 +237,7 @@ func (n *station) verifyDrains(st Status) {
 
 // verifyDiscarded holds that this machine drops what nobody has of what is announced, and nothing
 // else.
-func (n *station) verifyDiscarded(table map[netip.Prefix]Attributes) {
+func (n *station) verifyDiscarded(table map[netip.Prefix]route.Attributes) {
 	n.machine.mu.Lock()
 	defer n.machine.mu.Unlock()
 	for p := range table {
@@ -244,7 +246,7 @@ func (n *station) verifyDiscarded(table map[netip.Prefix]Attributes) {
 		}
 	}
 	for _, p := range n.discarded {
-		if _, is := table[p]; !is && !n.loops && !n.stuck[p] || p.IsSingleIP() && (p != host(given) || n.there[given] && !n.blind) {
+		if _, is := table[p]; !is && !n.loops && !n.stuck[p] || p.IsSingleIP() && (p != route.Host(given) || n.there[given] && !n.blind) {
 			n.Errorf("site %d: %s is discarded, announced are %v", n.number, p, table)
 		}
 	}

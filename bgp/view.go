@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 const (
@@ -118,13 +120,13 @@ func (s *speaker) publish(now time.Time) {
 		VIPs: s.controller.Status(now), Aggregates: s.controller.Aggregates(now), Drains: s.drains.now(now), Refused: s.refused, RefusedInAll: s.refusedInAll,
 		IgnoredHints: s.controller.IgnoredHints(now), Fault: s.fault,
 	}
-	announced := make(map[string]*Route, len(s.announced))
+	announced := make(map[string]*route.Route, len(s.announced))
 	for _, r := range s.announced {
 		announced[r.Prefix.String()] = &r
 	}
 	for i := range st.VIPs {
 		v := &st.VIPs[i]
-		if r := announced[cmp.Or(v.Aggregate, host(v.addr).String())]; r != nil {
+		if r := announced[cmp.Or(v.Aggregate, route.Host(v.addr).String())]; r != nil {
 			v.Announced, v.Attributes, v.Peers, v.OwnPreference = true, &r.Attributes, r.To, r.OwnPreference
 		}
 		v.Bound = v.Bound && s.addresses.known

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -23,7 +24,7 @@ type stuck struct {
 	entered, release chan struct{}
 }
 
-func (s *stuck) Set(routes []Route) ([]Route, error) {
+func (s *stuck) Set(routes []route.Route) ([]route.Route, error) {
 	select {
 	case s.entered <- struct{}{}:
 		<-s.release

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // VIP is a shared address and the conditions for announcing it.
@@ -23,8 +25,8 @@ type VIP struct {
 	// Peers are the peers that receive its route, by Peer.Entry or group; absent means all.
 	Peers []string `yaml:"peers"`
 	// Attributes are added to those of its state; nil for none.
-	Attributes *Attributes `yaml:"attributes"`
-	Checks     []Check     `yaml:"checks"`
+	Attributes *route.Attributes `yaml:"attributes"`
+	Checks     []Check           `yaml:"checks"`
 
 	// Owners are the Services that it belongs to; none if it comes from the file.
 	Owners []ServiceRef `yaml:"-"`

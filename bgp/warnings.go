@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/secretfile"
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -78,14 +79,14 @@ func (c *Config) warnOfKeys(warn faultFunc) {
 
 // warnOfLeaks reports states in which a route may leave a network where it stays inside while up.
 func (c *Config) warnOfLeaks(warn faultFunc) {
-	inside := []uint32{NoExport, NoAdvertise, NoPeer}
+	inside := []uint32{route.NoExport, route.NoAdvertise, route.NoPeer}
 	for _, state := range []struct {
 		key string
-		a   *Attributes
+		a   *route.Attributes
 	}{{"states.degraded", &c.States.Degraded.Attributes}, {"states.draining", &c.States.Draining.Attributes}} {
 		for _, n := range inside {
 			if slices.Contains(c.States.Up.Communities.Standard, n) && !slices.Contains(state.a.Communities.Standard, n) {
-				warn(state.key, "lacks %s, which states.up has: in this state the route leaves where it is kept inside; take it out of without where that is not meant", Communities{Standard: []uint32{n}}.Texts()[0])
+				warn(state.key, "lacks %s, which states.up has: in this state the route leaves where it is kept inside; take it out of without where that is not meant", route.Communities{Standard: []uint32{n}}.Texts()[0])
 			}
 		}
 	}
@@ -93,10 +94,10 @@ func (c *Config) warnOfLeaks(warn faultFunc) {
 
 // mostCounted is the limit of FRR's 32-bit counter of bytes per second, before its pull request
 // 22681 of July 2026; a larger value wraps around.
-const mostCounted Bandwidth = 8 << 32
+const mostCounted route.Bandwidth = 8 << 32
 
 func (c *Config) warnOfBandwidth(warn faultFunc) {
-	of := func(key string, a *Attributes) {
+	of := func(key string, a *route.Attributes) {
 		if a != nil && a.LinkBandwidth >= mostCounted {
 			warn(key+".linkBandwidth", "%s is more than FRR counted to until July 2026 (34G), and the shares would be wrong there; write the bandwidths of all sites in proportion, such as 1G and 4G for 100G and 400G", a.LinkBandwidth)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 // routes are the default routes of this machine.
 type routes interface {
 	// list returns the routers of the family's default routes and, if there are none, the reason.
-	list(family bgp.Family) (routers []bgp.Router, problem string, err error)
+	list(family route.Family) (routers []bgp.Router, problem string, err error)
 	// watch calls changed at the start and whenever the routes may have changed, until ctx ends or
 	// it can no longer watch them. changed must not block.
 	watch(ctx context.Context, changed func()) error
@@ -45,7 +46,7 @@ type Finder struct {
 func New(log *slog.Logger) *Finder { return &Finder{kernel{}, log} }
 
 // Run implements bgp.GatewayFinder.
-func (f *Finder) Run(ctx context.Context, changed func(map[bgp.Family]bgp.Gateway)) {
+func (f *Finder) Run(ctx context.Context, changed func(map[route.Family]bgp.Gateway)) {
 	wake := make(chan struct{}, 1)
 	done := make(chan struct{})
 	go func() {
@@ -77,9 +78,9 @@ func (f *Finder) follow(ctx context.Context, changed func()) {
 
 // look reads the routes when they have changed, and when a router that has gone was kept long
 // enough.
-func (f *Finder) look(ctx context.Context, wake <-chan struct{}, changed func(map[bgp.Family]bgp.Gateway)) {
-	memories := map[bgp.Family]*memory{bgp.IPv4: {}, bgp.IPv6: {}}
-	var last map[bgp.Family]bgp.Gateway
+func (f *Finder) look(ctx context.Context, wake <-chan struct{}, changed func(map[route.Family]bgp.Gateway)) {
+	memories := map[route.Family]*memory{route.IPv4: {}, route.IPv6: {}}
+	var last map[route.Family]bgp.Gateway
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
@@ -95,7 +96,7 @@ func (f *Finder) look(ctx context.Context, wake <-chan struct{}, changed func(ma
 			}
 		case <-next.C:
 		}
-		found, wait := map[bgp.Family]bgp.Gateway{}, time.Hour
+		found, wait := map[route.Family]bgp.Gateway{}, time.Hour
 		for family, m := range memories {
 			routers, problem, err := f.routes.list(family)
 			if err != nil { // what changed is unknown

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -30,10 +31,10 @@ type fake struct {
 	changed func()
 }
 
-func (f *fake) list(family bgp.Family) ([]bgp.Router, string, error) {
+func (f *fake) list(family route.Family) ([]bgp.Router, string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if family == bgp.IPv6 {
+	if family == route.IPv6 {
 		return nil, "no default route of ipv6 yet", nil
 	}
 	f.lists++
@@ -68,14 +69,14 @@ type seen struct {
 	times int
 }
 
-func (s *seen) take(found map[bgp.Family]bgp.Gateway) {
+func (s *seen) take(found map[route.Family]bgp.Gateway) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.text, s.times = "", s.times+1
-	for _, r := range found[bgp.IPv4].Routers {
+	for _, r := range found[route.IPv4].Routers {
 		s.text += r.Addr.String() + " "
 	}
-	s.text = strings.TrimSpace(s.text + found[bgp.IPv4].Problem)
+	s.text = strings.TrimSpace(s.text + found[route.IPv4].Problem)
 }
 
 func (s *seen) want(t *testing.T, text string, times int) {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // kernel reads and watches the main routing table by netlink.
@@ -24,7 +25,7 @@ type kernel struct{}
 const patience = 3
 
 // list implements routes.
-func (kernel) list(family bgp.Family) (routers []bgp.Router, problem string, err error) {
+func (kernel) list(family route.Family) (routers []bgp.Router, problem string, err error) {
 	var all []netlink.Route
 	err = netlink.ErrDumpInterrupted
 	for again := 0; again < patience && errors.Is(err, netlink.ErrDumpInterrupted); again++ {
@@ -39,8 +40,8 @@ func (kernel) list(family bgp.Family) (routers []bgp.Router, problem string, err
 	return routers, problem, nil
 }
 
-func number(f bgp.Family) int {
-	if f == bgp.IPv4 {
+func number(f route.Family) int {
+	if f == route.IPv4 {
 		return unix.AF_INET
 	}
 	return unix.AF_INET6
@@ -48,14 +49,14 @@ func number(f bgp.Family) int {
 
 // routersOf returns the next hops of the routes with the lowest metric, as far as they name a
 // router.
-func routersOf(all []netlink.Route, family bgp.Family) (routers []bgp.Router, problem string) {
+func routersOf(all []netlink.Route, family route.Family) (routers []bgp.Router, problem string) {
 	problem = fmt.Sprintf("no default route of %s yet", family)
 	slices.SortStableFunc(all, func(a, b netlink.Route) int { return a.Priority - b.Priority })
-	for i, route := range all {
-		if len(routers) > 0 && route.Priority != all[i-1].Priority {
+	for i, r := range all {
+		if len(routers) > 0 && r.Priority != all[i-1].Priority {
 			break
 		}
-		for _, hop := range hopsOf(route) {
+		for _, hop := range hopsOf(r) {
 			addr, why := addrOf(hop, family)
 			switch {
 			case !addr.IsValid():
@@ -69,20 +70,20 @@ func routersOf(all []netlink.Route, family bgp.Family) (routers []bgp.Router, pr
 }
 
 // hopsOf returns the next hops of a route: several for an equal-cost multipath route.
-func hopsOf(route netlink.Route) []*netlink.NexthopInfo {
-	if len(route.MultiPath) > 0 {
-		return route.MultiPath
+func hopsOf(r netlink.Route) []*netlink.NexthopInfo {
+	if len(r.MultiPath) > 0 {
+		return r.MultiPath
 	}
-	return []*netlink.NexthopInfo{{LinkIndex: route.LinkIndex, Gw: route.Gw, Via: route.Via}}
+	return []*netlink.NexthopInfo{{LinkIndex: r.LinkIndex, Gw: r.Gw, Via: r.Via}}
 }
 
 // addrOf returns the router's address, with its link if it is link-local. If there is none of the
 // family, the address is invalid and why says so.
-func addrOf(hop *netlink.NexthopInfo, family bgp.Family) (addr netip.Addr, why string) {
+func addrOf(hop *netlink.NexthopInfo, family route.Family) (addr netip.Addr, why string) {
 	link := linkName(hop.LinkIndex)
 	addr, named := netip.AddrFromSlice(hop.Gw)
 	switch addr = addr.Unmap(); {
-	case hop.Via != nil || named && bgp.FamilyOf(addr) != family:
+	case hop.Via != nil || named && route.FamilyOf(addr) != family:
 		return netip.Addr{}, fmt.Sprintf("the default route of %s by %s has a next hop of the other family: write gateway: ipv6, or interface: %[2]s", family, link)
 	case !named:
 		return netip.Addr{}, fmt.Sprintf("the default route of %s by %s names no router", family, link)

@@ -14,7 +14,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // inNamespace gives the test a network of its own with two links, whose thread is not used again.
@@ -51,7 +51,7 @@ func ip(t *testing.T, command string) {
 }
 
 // listed is what the kernel says, in a line.
-func listed(t *testing.T, family bgp.Family) string {
+func listed(t *testing.T, family route.Family) string {
 	t.Helper()
 	routers, problem, err := kernel{}.list(family)
 	if err != nil {
@@ -109,10 +109,10 @@ func TestTheRoutersOfTheMainTableAreFound(t *testing.T) {
 			for _, command := range c.commands {
 				ip(t, command)
 			}
-			if got := listed(t, bgp.IPv4); got != c.ipv4 {
+			if got := listed(t, route.IPv4); got != c.ipv4 {
 				t.Errorf("ipv4: %s, want %s", got, c.ipv4)
 			}
-			if got := listed(t, bgp.IPv6); got != c.ipv6 {
+			if got := listed(t, route.IPv6); got != c.ipv6 {
 				t.Errorf("ipv6: %s, want %s", got, c.ipv6)
 			}
 		})
@@ -122,7 +122,7 @@ func TestTheRoutersOfTheMainTableAreFound(t *testing.T) {
 // TestANextHopThatIsNoRoutersIsNamed holds it for what no kernel takes today, and that the others stay.
 func TestANextHopThatIsNoRoutersIsNamed(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1", "224.0.0.1", "0.0.0.0"} {
-		routers, _ := routersOf([]netlink.Route{{Gw: net.ParseIP(addr)}, {Gw: net.ParseIP("192.0.2.1")}}, bgp.IPv4)
+		routers, _ := routersOf([]netlink.Route{{Gw: net.ParseIP(addr)}, {Gw: net.ParseIP("192.0.2.1")}}, route.IPv4)
 		if len(routers) != 2 || !strings.Contains(routers[0].Problem, addr+", which is not a router's address") || routers[1].Problem != "" {
 			t.Errorf("%s: %+v", addr, routers)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/osrg/gobgp/v4/api"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // class is a set of peers that the policy treats alike, so that they share statements: GoBGP
@@ -52,7 +52,7 @@ func (s *Speaker) additions(peers []*peer) (before, after rules) {
 		e := p.config.Export()
 		e.VIPs = nil
 		return struct {
-			bgp.Export
+			route.Export
 			Internal bool
 		}{e, p.config.ASN == s.asn}
 	}
@@ -81,7 +81,7 @@ func (s *Speaker) additions(peers []*peer) (before, after rules) {
 
 // preferences returns the rules that change local preferences, in this order, except those that are
 // a VIP's own.
-func preferences(name string, all []bgp.Preference) (r rules) {
+func preferences(name string, all []route.Preference) (r rules) {
 	for _, p := range all {
 		r.statements = append(r.statements, &api.Statement{
 			Name: fmt.Sprintf("%s preference %d", name, p.From),
@@ -97,8 +97,8 @@ func preferences(name string, all []bgp.Preference) (r rules) {
 }
 
 // communities returns the rules that add each community to routes without it.
-func communities(name string, c bgp.Communities) (r rules) {
-	for _, text := range (bgp.Communities{Large: c.Large}).Texts() {
+func communities(name string, c route.Communities) (r rules) {
+	for _, text := range (route.Communities{Large: c.Large}).Texts() {
 		set := name + " lacks " + text
 		r.sets = append(r.sets, &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_LARGE_COMMUNITY, Name: set, List: []string{"^" + text + "$"}})
 		r.statements = append(r.statements, &api.Statement{
@@ -129,7 +129,7 @@ func communities(name string, c bgp.Communities) (r rules) {
 
 // extendedText returns a route target or site of origin in the form that GoBGP reads, with 32-bit
 // numbers as asdot.
-func extendedText(c bgp.ExtendedCommunity) string {
+func extendedText(c route.ExtendedCommunity) string {
 	text := c.String()
 	if c[0] != byte(gobgp.EC_TYPE_TRANSITIVE_FOUR_OCTET_AS_SPECIFIC) {
 		return text

@@ -11,6 +11,7 @@ import (
 	"github.com/osrg/gobgp/v4/api"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // updatesTo is how many UPDATEs the router was sent.
@@ -51,7 +52,7 @@ func newThree(t *testing.T, local string) *three {
 		h.routers = append(h.routers, router)
 		h.keys[i] = fmt.Sprintf("address: %s, port: %d, asn: %d, localAddress: %s", at, port, asn, local)
 	}
-	h.speaker = newSpeaker(t, from, bgp.Peer{Address: netip.MustParseAddr("127.0.0.98"), ASN: 64500, Families: []bgp.Family{bgp.IPv4}, HoldTime: 3 * time.Second})
+	h.speaker = newSpeaker(t, from, bgp.Peer{Address: netip.MustParseAddr("127.0.0.98"), ASN: 64500, Families: []route.Family{route.IPv4}, HoldTime: 3 * time.Second})
 	t.Cleanup(func() { _ = h.speaker.Close(5 * time.Second) })
 	return h
 }
@@ -77,7 +78,7 @@ func (h *three) declare(more ...string) []bgp.Peer {
 }
 
 // shown is the route as held shows it where it was sent so.
-func shown(r bgp.Route, sent bgp.Attributes, internal bool) string {
+func shown(r route.Route, sent route.Attributes, internal bool) string {
 	parts := []string{r.Prefix.String()}
 	if internal {
 		parts = append(parts, "path=")
@@ -94,13 +95,13 @@ func shown(r bgp.Route, sent bgp.Attributes, internal bool) string {
 		}
 		parts = append(parts, fmt.Sprintf("pref=%d", pref))
 	}
-	if c := (bgp.Communities{Standard: sent.Communities.Standard}); !c.IsZero() {
+	if c := (route.Communities{Standard: sent.Communities.Standard}); !c.IsZero() {
 		parts = append(parts, fmt.Sprintf("communities=%v", c.Texts()))
 	}
 	for _, c := range sent.Communities.Extended {
 		parts = append(parts, fmt.Sprintf("extended=%x", c[:]))
 	}
-	if c := (bgp.Communities{Large: sent.Communities.Large}); !c.IsZero() {
+	if c := (route.Communities{Large: sent.Communities.Large}); !c.IsZero() {
 		parts = append(parts, fmt.Sprintf("large=%v", c.Texts()))
 	}
 	return strings.Join(parts, " ")
@@ -112,15 +113,15 @@ func shown(r bgp.Route, sent bgp.Attributes, internal bool) string {
 func TestEachRouterHoldsWhatExportSays(t *testing.T) {
 	h := newThree(t, "127.0.0.120")
 	h.states = "states: {up: {localPreference: 120}}"
-	up := bgp.Attributes{LocalPreference: number(120)}
-	routes := []bgp.Route{
+	up := route.Attributes{LocalPreference: number(120)}
+	routes := []route.Route{
 		{Prefix: netip.MustParsePrefix("198.51.100.1/32"), Attributes: up},
 		{Prefix: netip.MustParsePrefix("198.51.100.2/32"), Attributes: degraded},
-		{Prefix: netip.MustParsePrefix("198.51.100.3/32"), Attributes: bgp.Attributes{
-			Prepend: 6, MED: number(200), LocalPreference: number(0), Communities: bgp.Communities{Standard: []uint32{bgp.GracefulShutdown}},
+		{Prefix: netip.MustParsePrefix("198.51.100.3/32"), Attributes: route.Attributes{
+			Prepend: 6, MED: number(200), LocalPreference: number(0), Communities: route.Communities{Standard: []uint32{route.GracefulShutdown}},
 		}},
-		{Prefix: netip.MustParsePrefix("198.51.100.4/32"), Attributes: bgp.Attributes{LocalPreference: number(50)}, OwnPreference: true},
-		{Prefix: netip.MustParsePrefix("198.51.100.0/24"), Attributes: bgp.Attributes{Prepend: 1, LocalPreference: number(120)}, OwnPreference: true},
+		{Prefix: netip.MustParsePrefix("198.51.100.4/32"), Attributes: route.Attributes{LocalPreference: number(50)}, OwnPreference: true},
+		{Prefix: netip.MustParsePrefix("198.51.100.0/24"), Attributes: route.Attributes{Prepend: 1, LocalPreference: number(120)}, OwnPreference: true},
 	}
 	before := make([]string, 3)
 	for i, more := range [][]string{
@@ -169,7 +170,7 @@ func TestALeavingIBGPPeerPrefersEverybodyElse(t *testing.T) {
 	router, peer := routerOf(t, 64511, "127.0.0.121")
 	s := newSpeaker(t, peer.LocalAddress, peer)
 	defer s.Close(5 * time.Second)
-	if _, err := s.Set([]bgp.Route{{Prefix: vip}, {Prefix: netip.MustParsePrefix("198.51.100.54/32"), Attributes: leaving}}); err != nil {
+	if _, err := s.Set([]route.Route{{Prefix: vip}, {Prefix: netip.MustParsePrefix("198.51.100.54/32"), Attributes: leaving}}); err != nil {
 		t.Fatal(err)
 	}
 	const drained = "198.51.100.54/32 path= pref=0 communities=[graceful-shutdown]"

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // A peer that was removed from the file receives its routes until it is drained and ends, even if a
@@ -30,8 +31,8 @@ func (s *Speaker) leave(file []bgp.Peer) {
 
 // kept returns the peers that were removed from the file and that received the route as part of its
 // previous audience, by bgp.Peer.Name, sorted.
-func (s *Speaker) kept(was *audience, route *bgp.Route) []string {
-	if _, announced := s.announced[route.Prefix]; !announced {
+func (s *Speaker) kept(was *audience, r *route.Route) []string {
+	if _, announced := s.announced[r.Prefix]; !announced {
 		return nil
 	}
 	var all []string

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestAPeerThatLeavesKeepsItsRoutesUntilItIsDrained replaces a router in the list of a VIP: while the new
@@ -13,7 +14,7 @@ import (
 func TestAPeerThatLeavesKeepsItsRoutesUntilItIsDrained(t *testing.T) {
 	routers, seen, peers := someRouters(t, 2, "127.0.0.171")
 	speaker := startWith(t, peers[:1], quietLog)
-	to := func(p bgp.Peer) []bgp.Route { return []bgp.Route{{Prefix: vip, To: []string{p.Name()}}} }
+	to := func(p bgp.Peer) []route.Route { return []route.Route{{Prefix: vip, To: []string{p.Name()}}} }
 	set := func(file []bgp.Peer, of bgp.Peer) {
 		t.Helper()
 		if err := speaker.SetPeers(file, 2*time.Second); err != nil {
@@ -59,7 +60,7 @@ func TestAPeerThatWasNeverBegunIsForgotten(t *testing.T) {
 	speaker := startWith(t, peers, quietLog)
 	holds(t, routers[0], "198.51.100.53/32 path=64511")
 	renamed := peers[0]
-	renamed.Gateway = bgp.IPv4
+	renamed.Gateway = route.IPv4
 	for _, file := range [][]bgp.Peer{{renamed}, peers} {
 		if err := speaker.SetPeers(file, time.Hour); err != nil {
 			t.Fatal(err)

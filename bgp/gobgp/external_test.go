@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestARouterOfAnyOtherASIsExternal holds that what is announced to it is what another AS is sent, that its
@@ -23,7 +24,7 @@ func TestARouterOfAnyOtherASIsExternal(t *testing.T) {
 	speaker := newSpeaker(t, here, bgp.Peer{Address: at, Port: port, External: true})
 	defer speaker.Close(5 * time.Second)
 	preference := uint32(7)
-	if _, err := speaker.Set([]bgp.Route{{Prefix: netip.MustParsePrefix("198.51.100.53/32"), Attributes: bgp.Attributes{Prepend: 1, LocalPreference: &preference}}}); err != nil {
+	if _, err := speaker.Set([]route.Route{{Prefix: netip.MustParsePrefix("198.51.100.53/32"), Attributes: route.Attributes{Prepend: 1, LocalPreference: &preference}}}); err != nil {
 		t.Fatal(err)
 	}
 	wantPeer := func(what string, is func(bgp.PeerStatus) bool) {

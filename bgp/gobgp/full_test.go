@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestARouterThatComesBackGetsEveryRoute has more routes of one kind than an UPDATE holds before the
@@ -17,13 +18,13 @@ func TestARouterThatComesBackGetsEveryRoute(t *testing.T) {
 	for name, c := range map[string]struct {
 		asn        uint32
 		local      string
-		attributes bgp.Attributes
+		attributes route.Attributes
 	}{
-		"up":                  {64500, "127.0.0.130", bgp.Attributes{}},
+		"up":                  {64500, "127.0.0.130", route.Attributes{}},
 		"degraded":            {64500, "127.0.0.131", degraded},
 		"leaving":             {64500, "127.0.0.132", leaving},
 		"leaving, iBGP":       {64511, "127.0.0.133", leaving},
-		"leaving, with a MED": {64500, "127.0.0.134", bgp.Attributes{Prepend: 6, MED: number(200)}},
+		"leaving, with a MED": {64500, "127.0.0.134", route.Attributes{Prepend: 6, MED: number(200)}},
 	} {
 		if testing.Short() && name != "leaving" && name != "leaving, iBGP" {
 			continue
@@ -32,9 +33,9 @@ func TestARouterThatComesBackGetsEveryRoute(t *testing.T) {
 			router, peer := routerOf(t, c.asn, c.local)
 			s := newSpeaker(t, peer.LocalAddress, bgp.Peer{Address: netip.MustParseAddr("127.0.0.99"), Port: 1, ASN: 64500})
 			defer s.Close(5 * time.Second)
-			var all []bgp.Route
+			var all []route.Route
 			for i := range many {
-				all = append(all, bgp.Route{Prefix: netip.MustParsePrefix(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1)), Attributes: c.attributes})
+				all = append(all, route.Route{Prefix: netip.MustParsePrefix(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1)), Attributes: c.attributes})
 			}
 			if _, err := s.Set(all); err != nil {
 				t.Fatal(err)

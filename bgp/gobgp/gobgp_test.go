@@ -17,6 +17,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -52,7 +53,7 @@ func newSpeaker(t *testing.T, addr netip.Addr, peer bgp.Peer) *Speaker {
 	speaker.announceFor = time.Minute // a busy machine may need it for a few routes
 	peer.LocalAddress, peer.HoldTime = addr, 3*time.Second
 	if len(peer.Families) == 0 {
-		peer.Families = []bgp.Family{bgp.IPv4}
+		peer.Families = []route.Family{route.IPv4}
 	}
 	if err := speaker.SetPeers([]bgp.Peer{peer}, 0); err != nil {
 		t.Fatal(err)
@@ -70,8 +71,8 @@ func table(t *testing.T, r *Router, want string) {
 			t.Fatal(err)
 		}
 		var parts []string
-		for _, route := range routes {
-			parts = append(parts, route.Prefix+" via "+route.NextHop+" as "+route.ASPath)
+		for _, r := range routes {
+			parts = append(parts, r.Prefix+" via "+r.NextHop+" as "+r.ASPath)
 		}
 		if got = strings.Join(parts, ", "); got == want {
 			return
@@ -81,10 +82,10 @@ func table(t *testing.T, r *Router, want string) {
 	t.Fatalf("table %q, want %q", got, want)
 }
 
-func routes(texts ...string) []bgp.Route {
-	var all []bgp.Route
+func routes(texts ...string) []route.Route {
+	var all []route.Route
 	for _, text := range texts {
-		all = append(all, bgp.Route{Prefix: netip.MustParsePrefix(text)})
+		all = append(all, route.Route{Prefix: netip.MustParsePrefix(text)})
 	}
 	return all
 }
@@ -93,7 +94,7 @@ func TestTheRouterHoldsExactlyWhatIsSet(t *testing.T) {
 	router, speaker := pair(t, "127.0.0.101")
 	const a, b = "198.51.100.53/32 via 127.0.0.101 as 64511", "198.51.100.80/32 via 127.0.0.101 as 64511"
 	for _, step := range []struct {
-		set  []bgp.Route
+		set  []route.Route
 		want string
 	}{
 		{routes("198.51.100.53/32"), a},
@@ -269,8 +270,8 @@ func TestASessionIsBoundToItsDevice(t *testing.T) {
 	speaker := newSpeaker(t, local, bgp.Peer{Address: routerAddr, Port: port, ASN: 64500, Device: "lo"})
 	t.Cleanup(func() { _ = speaker.Close(time.Second) })
 	peers := []bgp.Peer{
-		{Address: routerAddr, Port: port, ASN: 64500, Device: "lo", LocalAddress: local, HoldTime: 3 * time.Second, Families: []bgp.Family{bgp.IPv4}},
-		{Address: netip.MustParseAddr("127.0.0.101"), Port: port, ASN: 64500, Device: "none0", HoldTime: 3 * time.Second, Families: []bgp.Family{bgp.IPv4}},
+		{Address: routerAddr, Port: port, ASN: 64500, Device: "lo", LocalAddress: local, HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}},
+		{Address: netip.MustParseAddr("127.0.0.101"), Port: port, ASN: 64500, Device: "none0", HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}},
 	}
 	_ = speaker.SetPeers(peers, 0) // what is wrong with one may be known at once
 	state := func(address string) (st bgp.PeerStatus) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestAPeerThatCannotBeHadCostsNoOther: links that do not exist, and one that has no
@@ -16,12 +17,12 @@ func TestAPeerThatCannotBeHadCostsNoOther(t *testing.T) {
 	_, speaker := pair(t, "127.0.0.91")
 	defer speaker.Close(5 * time.Second)
 	good := speaker.peers["127.0.0.100"].config
-	both := []bgp.Family{bgp.IPv4, bgp.IPv6}
+	both := []route.Family{route.IPv4, route.IPv6}
 	bad := []bgp.Peer{
 		{Interface: "nowhere0", ASN: 64500, Families: both, HoldTime: 3 * time.Second},
 		{Interface: "nowhere1", ASN: 64500, Families: both, HoldTime: 3 * time.Second},
 		{Interface: "lo", ASN: 64500, Families: both, HoldTime: 3 * time.Second},
-		{Address: netip.MustParseAddr("fe80::1%nowhere0"), ASN: 64500, Families: []bgp.Family{bgp.IPv6}, HoldTime: 3 * time.Second},
+		{Address: netip.MustParseAddr("fe80::1%nowhere0"), ASN: 64500, Families: []route.Family{route.IPv6}, HoldTime: 3 * time.Second},
 	}
 	// An error tells of them; what there is stays.
 	if err := speaker.SetPeers(append(bad, good), 0); err != nil {

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestSpeakersThatEndLeaveNoGoroutine holds it with sessions that are up, with
@@ -20,7 +21,7 @@ func TestSpeakersThatEndLeaveNoGoroutine(t *testing.T) {
 	router, peer := routerOf(t, 64500, "127.0.0.115")
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.Cleanup(func(int) { router.Close() }))
 	peer.BFD, peer.BFDInterval, peer.BFDMultiplier = true, 300*time.Millisecond, 3
-	absent := bgp.Peer{Address: netip.MustParseAddr("127.0.0.98"), Port: 1, ASN: 64501, HoldTime: 3 * time.Second, Families: []bgp.Family{bgp.IPv4}}
+	absent := bgp.Peer{Address: netip.MustParseAddr("127.0.0.98"), Port: 1, ASN: 64501, HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}}
 	for i := range cycles {
 		s := newSpeaker(t, peer.LocalAddress, peer)
 		if err := s.SetPeers([]bgp.Peer{peer, absent}, 0); err != nil {

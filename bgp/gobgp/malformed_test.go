@@ -20,6 +20,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // attackers is how many peers send what is malformed, by the kind of their
@@ -158,10 +159,10 @@ func startSpeaker(t testing.TB, peers []*rawPeer) *Speaker {
 	for _, p := range peers {
 		configs = append(configs, bgp.Peer{
 			Address: p.addr.Addr(), Port: p.addr.Port(), ASN: attackerASN, LocalAddress: netip.MustParseAddr("127.8.0.1"),
-			HoldTime: time.Hour, Families: []bgp.Family{bgp.IPv4, bgp.IPv6},
+			HoldTime: time.Hour, Families: []route.Family{route.IPv4, route.IPv6},
 		})
 	}
-	_, err = speaker.Set([]bgp.Route{{Prefix: announced}})
+	_, err = speaker.Set([]route.Route{{Prefix: announced}})
 	if err = errors.Join(err, speaker.SetPeers(configs, 0)); err != nil {
 		t.Fatal(err)
 	}

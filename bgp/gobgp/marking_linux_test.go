@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestPacketsOfSessionsAreMarkedAsNetworkControl looks at the packets on lo, from the SYN on.
@@ -37,7 +38,7 @@ func TestPacketsOfSessionsAreMarkedAsNetworkControl(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = speaker.Close(time.Second) })
-		peer := bgp.Peer{Address: router, Port: port, ASN: 64500, LocalAddress: local, HoldTime: 9 * time.Second, Families: []bgp.Family{bgp.IPv4}}
+		peer := bgp.Peer{Address: router, Port: port, ASN: 64500, LocalAddress: local, HoldTime: 9 * time.Second, Families: []route.Family{route.IPv4}}
 		if err := speaker.SetPeers([]bgp.Peer{peer}, 0); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // refuser is a router that does one thing with each connection, on loopback.
@@ -120,7 +121,7 @@ func TestARefusalIsOverheardOverIPv6(t *testing.T) {
 	}
 	defer s.Close(5 * time.Second)
 	peer := r.peer()
-	peer.HoldTime, peer.Families = 3*time.Second, []bgp.Family{bgp.IPv6}
+	peer.HoldTime, peer.Families = 3*time.Second, []route.Family{route.IPv6}
 	if err := s.SetPeers([]bgp.Peer{peer}, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func TestARouterThatRefusesIsAskedEverMoreSeldom(t *testing.T) {
 	if pauses[2] < pauses[0]+2*time.Second { // 8 s and 2 s, a quarter more or less
 		t.Errorf("attempts are %v apart, want them to grow", pauses)
 	}
-	peer.LocalAddress, peer.HoldTime, peer.Families = netip.MustParseAddr("127.0.0.1"), 30*time.Second, []bgp.Family{bgp.IPv4}
+	peer.LocalAddress, peer.HoldTime, peer.Families = netip.MustParseAddr("127.0.0.1"), 30*time.Second, []route.Family{route.IPv4}
 	if err := s.SetPeers([]bgp.Peer{peer}, 0); err != nil {
 		t.Fatal(err)
 	}

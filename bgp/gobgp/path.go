@@ -8,18 +8,18 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // pathOf returns the route as a GoBGP path. An unspecified next hop becomes the session's local
 // address. asn is this site's own.
-func pathOf(route bgp.Route, asn uint32) (*apiutil.Path, error) {
-	nlri, err := gobgp.NewIPAddrPrefix(route.Prefix)
+func pathOf(r route.Route, asn uint32) (*apiutil.Path, error) {
+	nlri, err := gobgp.NewIPAddrPrefix(r.Prefix)
 	if err != nil {
 		return nil, err
 	}
 	unspecified := netip.IPv4Unspecified()
-	if route.Prefix.Addr().Is6() {
+	if r.Prefix.Addr().Is6() {
 		unspecified = netip.IPv6Unspecified()
 	}
 	hop, err := gobgp.NewPathAttributeNextHop(unspecified)
@@ -27,12 +27,12 @@ func pathOf(route bgp.Route, asn uint32) (*apiutil.Path, error) {
 		return nil, err
 	}
 	return &apiutil.Path{
-		Family: familyOf(route.Prefix), Nlri: nlri, Age: time.Now().Unix(),
-		Attrs: append([]gobgp.PathAttributeInterface{gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP), hop}, attributesOf(route, asn)...),
+		Family: familyOf(r.Prefix), Nlri: nlri, Age: time.Now().Unix(),
+		Attrs: append([]gobgp.PathAttributeInterface{gobgp.NewPathAttributeOrigin(gobgp.BGP_ORIGIN_ATTR_TYPE_IGP), hop}, attributesOf(r, asn)...),
 	}, nil
 }
 
-func attributesOf(a bgp.Route, asn uint32) []gobgp.PathAttributeInterface {
+func attributesOf(a route.Route, asn uint32) []gobgp.PathAttributeInterface {
 	var all []gobgp.PathAttributeInterface
 	if a.MED != nil {
 		all = append(all, gobgp.NewPathAttributeMultiExitDisc(*a.MED))
@@ -48,10 +48,10 @@ func attributesOf(a bgp.Route, asn uint32) []gobgp.PathAttributeInterface {
 		large = append(large, gobgp.NewLargeCommunity(l[0], l[1], l[2]))
 	}
 	if a.Prepend > 0 {
-		large = append(large, gobgp.NewLargeCommunity(bgp.ReservedASN, markPrepend, uint32(a.Prepend)))
+		large = append(large, gobgp.NewLargeCommunity(route.ReservedASN, markPrepend, uint32(a.Prepend)))
 	}
 	if a.OwnPreference {
-		large = append(large, gobgp.NewLargeCommunity(bgp.ReservedASN, markOwnPreference, 1))
+		large = append(large, gobgp.NewLargeCommunity(route.ReservedASN, markOwnPreference, 1))
 	}
 	if len(large) > 0 {
 		all = append(all, gobgp.NewPathAttributeLargeCommunities(large))
@@ -64,7 +64,7 @@ func attributesOf(a bgp.Route, asn uint32) []gobgp.PathAttributeInterface {
 
 // extendedOf returns the extended communities octet by octet: GoBGP's own types cannot express
 // everything, such as the flags of a color.
-func extendedOf(a bgp.Attributes, asn uint32) []gobgp.ExtendedCommunityInterface {
+func extendedOf(a route.Attributes, asn uint32) []gobgp.ExtendedCommunityInterface {
 	var all []gobgp.ExtendedCommunityInterface
 	for _, c := range a.Communities.Extended {
 		all = append(all, &gobgp.UnknownExtended{Type: gobgp.ExtendedCommunityAttrType(c[0]), Value: c[1:]})

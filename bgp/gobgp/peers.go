@@ -9,6 +9,7 @@ import (
 	"github.com/osrg/gobgp/v4/api"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 const (
@@ -226,9 +227,9 @@ func apiPeer(p *bgp.Peer, addr netip.Addr) *api.Peer {
 // still carry it when they drop other traffic. Routers mark their own packets the same way.
 const networkControl = 0xc0
 
-func apiFamily(f bgp.Family) *api.Family {
+func apiFamily(f route.Family) *api.Family {
 	afi := api.Family_AFI_IP
-	if f == bgp.IPv6 {
+	if f == route.IPv6 {
 		afi = api.Family_AFI_IP6
 	}
 	return &api.Family{Afi: afi, Safi: api.Family_SAFI_UNICAST}

@@ -10,6 +10,7 @@ import (
 	"github.com/osrg/gobgp/v4/api"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // Routes differ between peers in ways that a GoBGP path cannot express: only eBGP peers get
@@ -100,7 +101,7 @@ func (s *Speaker) export(peers []*peer) (r rules) {
 		r.add(s.prepend(n))
 	}
 	before, after := s.additions(peers)
-	r.sets = append(r.sets, largeSet(ownPreference, mark(markOwnPreference, 1)), communitySet(gracefulShutdown, bgp.GracefulShutdown))
+	r.sets = append(r.sets, largeSet(ownPreference, mark(markOwnPreference, 1)), communitySet(gracefulShutdown, route.GracefulShutdown))
 	r.add(before)
 	r.statements = append(r.statements, unmark)
 	r.add(after)
@@ -125,7 +126,7 @@ func (s *Speaker) canPrepend(n int) error {
 }
 
 func prependName(n int) string { return fmt.Sprintf("prepend %d", n) }
-func mark(kind, n int) string  { return fmt.Sprintf("%d:%d:%d", bgp.ReservedASN, kind, n) }
+func mark(kind, n int) string  { return fmt.Sprintf("%d:%d:%d", route.ReservedASN, kind, n) }
 
 // Names of sets that several statements use.
 const (
@@ -157,7 +158,7 @@ var reject = &api.Actions{RouteAction: api.RouteAction_ROUTE_ACTION_REJECT}
 // Otherwise it would put more routes into an UPDATE than fit, and drop the message.
 // TestARouterThatComesBackGetsEveryRoute fails without this.
 func counted(accept *api.Statement) *api.Statement {
-	accept.Actions.AsPrepend = &api.AsPrependAction{Asn: bgp.ReservedASN, Repeat: 0}
+	accept.Actions.AsPrepend = &api.AsPrependAction{Asn: route.ReservedASN, Repeat: 0}
 	return accept
 }
 
@@ -185,7 +186,7 @@ func (s *Speaker) prepend(n int) rules {
 var unmark = &api.Statement{
 	Name: "unmark",
 	Actions: &api.Actions{LargeCommunity: &api.CommunityAction{
-		Type: api.CommunityAction_TYPE_REMOVE, Communities: []string{fmt.Sprintf("^%d:", bgp.ReservedASN)},
+		Type: api.CommunityAction_TYPE_REMOVE, Communities: []string{fmt.Sprintf("^%d:", route.ReservedASN)},
 	}},
 }
 
@@ -223,9 +224,9 @@ func (p *peer) exceptions() (all []*exception) {
 	except := func(name string, of *api.Conditions, actions *api.Actions) {
 		all = append(all, &exception{name: name, of: of, actions: actions})
 	}
-	other := bgp.IPv4
-	if p.config.Session() == bgp.IPv4 {
-		other = bgp.IPv6
+	other := route.IPv4
+	if p.config.Session() == route.IPv4 {
+		other = route.IPv6
 	}
 	family := &api.Conditions{AfiSafiIn: []*api.Family{apiFamily(other)}}
 	switch {
@@ -244,7 +245,7 @@ func (p *peer) exceptions() (all []*exception) {
 		// does not accept 0.
 		lacks := &api.Conditions{CommunitySet: &api.MatchSet{Type: api.MatchSet_TYPE_INVERT, Name: gracefulShutdown}}
 		except("leaving", lacks, &api.Actions{
-			Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{standard(bgp.GracefulShutdown)}},
+			Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{standard(route.GracefulShutdown)}},
 			LocalPref: &api.LocalPrefAction{Value: bgp.LeavingPreference},
 		})
 	}

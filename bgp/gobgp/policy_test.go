@@ -13,6 +13,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // held are the attributes of what the router holds, but for origin and next hop.
@@ -32,7 +33,7 @@ func held(t *testing.T, r *Router) string {
 					case *gobgp.PathAttributeLocalPref:
 						parts = append(parts, fmt.Sprintf("pref=%d", a.Value))
 					case *gobgp.PathAttributeCommunities:
-						parts = append(parts, fmt.Sprintf("communities=%v", bgp.Communities{Standard: a.Value}.Texts()))
+						parts = append(parts, fmt.Sprintf("communities=%v", route.Communities{Standard: a.Value}.Texts()))
 					case *gobgp.PathAttributeLargeCommunities:
 						parts = append(parts, fmt.Sprintf("large=%v", a.Values))
 					case *gobgp.PathAttributeExtendedCommunities:
@@ -75,15 +76,15 @@ func number(n uint32) *uint32 { return &n }
 
 var (
 	vip      = netip.MustParsePrefix("198.51.100.53/32")
-	degraded = bgp.Attributes{Prepend: 3, MED: number(100), LocalPreference: number(50), Communities: bgp.Communities{
-		Standard: []uint32{64511<<16 | 7}, Large: []bgp.LargeCommunity{{64511, 1, 2}},
+	degraded = route.Attributes{Prepend: 3, MED: number(100), LocalPreference: number(50), Communities: route.Communities{
+		Standard: []uint32{64511<<16 | 7}, Large: []route.LargeCommunity{{64511, 1, 2}},
 	}}
-	leaving = bgp.Attributes{Prepend: 10, LocalPreference: number(0), Communities: bgp.Communities{Standard: []uint32{bgp.GracefulShutdown}}}
+	leaving = route.Attributes{Prepend: 10, LocalPreference: number(0), Communities: route.Communities{Standard: []uint32{route.GracefulShutdown}}}
 )
 
 // routerOf is a router of an autonomous system to which a speaker of 64511
 // connects from an address of its own.
-func routerOf(t *testing.T, asn uint32, local string, families ...bgp.Family) (*Router, bgp.Peer) {
+func routerOf(t *testing.T, asn uint32, local string, families ...route.Family) (*Router, bgp.Peer) {
 	t.Helper()
 	routerAddr, speakerAddr := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr(local)
 	port := freePort(t, routerAddr)
@@ -94,7 +95,7 @@ func routerOf(t *testing.T, asn uint32, local string, families ...bgp.Family) (*
 	t.Cleanup(router.Close)
 	return router, bgp.Peer{
 		Address: routerAddr, Port: port, ASN: asn, LocalAddress: speakerAddr, HoldTime: 3 * time.Second,
-		Families: append([]bgp.Family{bgp.IPv4}, families...),
+		Families: append([]route.Family{route.IPv4}, families...),
 	}
 }
 
@@ -120,10 +121,10 @@ func TestEachStateIsToldInItsWay(t *testing.T) {
 			s := newSpeaker(t, peer.LocalAddress, peer)
 			defer s.Close(5 * time.Second)
 			for _, step := range []struct {
-				attributes bgp.Attributes
+				attributes route.Attributes
 				want       string
-			}{{bgp.Attributes{}, c.up}, {degraded, c.worse}, {leaving, c.leave}, {bgp.Attributes{}, c.up}} {
-				if _, err := s.Set([]bgp.Route{{Prefix: vip, Attributes: step.attributes}}); err != nil {
+			}{{route.Attributes{}, c.up}, {degraded, c.worse}, {leaving, c.leave}, {route.Attributes{}, c.up}} {
+				if _, err := s.Set([]route.Route{{Prefix: vip, Attributes: step.attributes}}); err != nil {
 					t.Fatal(err)
 				}
 				holds(t, router, step.want)
@@ -140,15 +141,15 @@ func TestExtendedCommunitiesAreSentToBothKindsOfPeers(t *testing.T) {
 			router, peer := routerOf(t, asn, fmt.Sprintf("127.0.0.%d", 115+asn%2))
 			s := newSpeaker(t, peer.LocalAddress, peer)
 			defer s.Close(5 * time.Second)
-			a := bgp.Attributes{LinkBandwidth: 10_000_000_000, Communities: bgp.Communities{Extended: []bgp.ExtendedCommunity{
+			a := route.Attributes{LinkBandwidth: 10_000_000_000, Communities: route.Communities{Extended: []route.ExtendedCommunity{
 				{0, 2, 0xfb, 0xf4, 0, 0, 0, 1}, {0x43, 0, 0, 0, 0, 0, 0, 1}, {0x02, 3, 0, 1, 0, 0, 0, 9},
 			}}}
-			if _, err := s.Set([]bgp.Route{{Prefix: vip, Attributes: a}}); err != nil {
+			if _, err := s.Set([]route.Route{{Prefix: vip, Attributes: a}}); err != nil {
 				t.Fatal(err)
 			}
 			holds(t, router, "198.51.100.53/32 "+path+" extended=0002fbf400000001 extended=4300000000000001 extended=0203000100000009 extended=4004fbff4e9502f9")
 			a.LinkBandwidth = 0
-			if _, err := s.Set([]bgp.Route{{Prefix: vip, Attributes: a}}); err != nil {
+			if _, err := s.Set([]route.Route{{Prefix: vip, Attributes: a}}); err != nil {
 				t.Fatal(err)
 			}
 			holds(t, router, "198.51.100.53/32 "+path+" extended=0002fbf400000001 extended=4300000000000001 extended=0203000100000009")
@@ -159,10 +160,10 @@ func TestExtendedCommunitiesAreSentToBothKindsOfPeers(t *testing.T) {
 // TestAnASOf32BitsIsASTransInTheLinkBandwidth, and a color keeps its flags, which GoBGP's own type
 // would drop.
 func TestAnASOf32BitsIsASTransInTheLinkBandwidth(t *testing.T) {
-	colored := bgp.Communities{Extended: []bgp.ExtendedCommunity{{3, 0x0b, 0xc0, 0, 0, 0, 0, 1}}}
+	colored := route.Communities{Extended: []route.ExtendedCommunity{{3, 0x0b, 0xc0, 0, 0, 0, 0, 1}}}
 	for asn, want := range map[uint32]string{64511: "fbff", 65535: "ffff", 65536: "5ba0", 4200000000: "5ba0"} {
 		var got []string
-		for _, c := range extendedOf(bgp.Attributes{LinkBandwidth: 1000, Communities: colored}, asn) {
+		for _, c := range extendedOf(route.Attributes{LinkBandwidth: 1000, Communities: colored}, asn) {
 			octets, err := c.Serialize()
 			if err != nil {
 				t.Fatal(err)
@@ -177,10 +178,10 @@ func TestAnASOf32BitsIsASTransInTheLinkBandwidth(t *testing.T) {
 
 func TestBothFamiliesGoOverOneSession(t *testing.T) {
 	router, peer := routerOf(t, 64500, "127.0.0.112")
-	if err := router.carry(t, bgp.IPv6, peer.LocalAddress); err != nil {
+	if err := router.carry(t, route.IPv6, peer.LocalAddress); err != nil {
 		t.Fatal(err)
 	}
-	peer.Families, peer.NextHop = []bgp.Family{bgp.IPv4, bgp.IPv6}, netip.MustParseAddr("2001:db8::11")
+	peer.Families, peer.NextHop = []route.Family{route.IPv4, route.IPv6}, netip.MustParseAddr("2001:db8::11")
 	s := newSpeaker(t, peer.LocalAddress, peer)
 	defer s.Close(5 * time.Second)
 	if _, err := s.Set(append(routes("198.51.100.53/32"), routes("2001:db8:53::53/128")...)); err != nil {
@@ -193,12 +194,12 @@ func TestBothFamiliesGoOverOneSession(t *testing.T) {
 }
 
 // carry has the router speak a further family to a peer.
-func (r *Router) carry(t *testing.T, f bgp.Family, peer netip.Addr) error {
+func (r *Router) carry(t *testing.T, f route.Family, peer netip.Addr) error {
 	_, err := r.server.UpdatePeer(t.Context(), &api.UpdatePeerRequest{Peer: &api.Peer{
 		Conf:      &api.PeerConf{NeighborAddress: peer.String(), PeerAsn: 64511},
 		Transport: &api.Transport{PassiveMode: true},
 		AfiSafis: []*api.AfiSafi{
-			{Config: &api.AfiSafiConfig{Family: apiFamily(bgp.IPv4), Enabled: true}},
+			{Config: &api.AfiSafiConfig{Family: apiFamily(route.IPv4), Enabled: true}},
 			{Config: &api.AfiSafiConfig{Family: apiFamily(f), Enabled: true}},
 		},
 	}})
@@ -254,10 +255,10 @@ func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
 
 // TestIPv4OverIPv6IsForWhoHasSaidThatItUnderstands is RFC 8950, section 4.
 func TestIPv4OverIPv6IsForWhoHasSaidThatItUnderstands(t *testing.T) {
-	p := &peer{config: bgp.Peer{Address: netip.MustParseAddr("2001:db8::1"), Families: []bgp.Family{bgp.IPv4, bgp.IPv6}}, addr: netip.MustParseAddr("2001:db8::1")}
+	p := &peer{config: bgp.Peer{Address: netip.MustParseAddr("2001:db8::1"), Families: []route.Family{route.IPv4, route.IPv6}}, addr: netip.MustParseAddr("2001:db8::1")}
 	rejects := func() bool {
 		return slices.ContainsFunc(exceptions([]*peer{p}).statements, func(one *api.Statement) bool {
-			return equalFamily(one.Conditions.AfiSafiIn[0], bgp.IPv4) && one.Actions.RouteAction == api.RouteAction_ROUTE_ACTION_REJECT
+			return equalFamily(one.Conditions.AfiSafiIn[0], route.IPv4) && one.Actions.RouteAction == api.RouteAction_ROUTE_ACTION_REJECT
 		})
 	}
 	if !rejects() {
@@ -273,17 +274,17 @@ func TestTheRouterHoldsTheLastOfManyChanges(t *testing.T) {
 	s := newSpeaker(t, peer.LocalAddress, peer)
 	defer s.Close(5 * time.Second)
 	for i := range 300 {
-		var set []bgp.Route
+		var set []route.Route
 		for j := range 10 {
 			if (i+j)%3 != 0 {
-				set = append(set, bgp.Route{Prefix: netip.MustParsePrefix(fmt.Sprintf("198.51.100.%d/32", j)), Attributes: []bgp.Attributes{{}, degraded, leaving}[(i*j)%3]})
+				set = append(set, route.Route{Prefix: netip.MustParsePrefix(fmt.Sprintf("198.51.100.%d/32", j)), Attributes: []route.Attributes{{}, degraded, leaving}[(i*j)%3]})
 			}
 		}
 		if _, err := s.Set(set); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Set([]bgp.Route{{Prefix: vip, Attributes: degraded}}); err != nil {
+	if _, err := s.Set([]route.Route{{Prefix: vip, Attributes: degraded}}); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, router, "198.51.100.53/32 path=64511 64511 64511 64511 med=100 communities=[64511:7] large=[64511:1:2]")
@@ -298,7 +299,7 @@ func TestThePolicyDoesNotGrowWithThePeers(t *testing.T) {
 		addr := netip.MustParseAddr("192.0.2.0")
 		for i := range peers {
 			addr = addr.Next()
-			config := bgp.Peer{Address: addr, ASN: 64500, Families: []bgp.Family{bgp.IPv4, bgp.IPv6}}
+			config := bgp.Peer{Address: addr, ASN: 64500, Families: []route.Family{route.IPv4, route.IPv6}}
 			p := &peer{config: config, addr: addr}
 			switch i % 4 { // what a peer may be told differently
 			case 1:

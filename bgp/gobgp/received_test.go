@@ -10,6 +10,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestARouterThatSendsItsTableIsTold has routes come, which are counted and refused, and then more
@@ -29,7 +30,7 @@ func TestARouterThatSendsItsTableIsTold(t *testing.T) {
 	send := func(from, to uint32) {
 		var paths []*apiutil.Path
 		for i := from; i < to; i++ {
-			path, err := pathOf(bgp.Route{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 10<<24+i<<4))), 28)}, 64500)
+			path, err := pathOf(route.Route{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 10<<24+i<<4))), 28)}, 64500)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,7 +46,7 @@ func TestARouterThatSendsItsTableIsTold(t *testing.T) {
 			t.Fatalf("%+v, want 100 routes received", speaker.Peers()[0])
 		}
 	}
-	if _, err := speaker.Set([]bgp.Route{{Prefix: netip.MustParsePrefix("198.51.100.53/32")}}); err != nil {
+	if _, err := speaker.Set([]route.Route{{Prefix: netip.MustParsePrefix("198.51.100.53/32")}}); err != nil {
 		t.Fatal(err)
 	}
 	send(100, bgp.MostReceived+100)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestARouterThatIsFoundAnotherWayKeepsOneSession holds that a file which names a router by its address, and
@@ -19,9 +20,9 @@ func TestARouterThatIsFoundAnotherWayKeepsOneSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer router.Close()
-	named := bgp.Peer{Address: at, Port: port, ASN: 64500, LocalAddress: here, HoldTime: 30 * time.Second, Families: []bgp.Family{bgp.IPv4}}
+	named := bgp.Peer{Address: at, Port: port, ASN: 64500, LocalAddress: here, HoldTime: 30 * time.Second, Families: []route.Family{route.IPv4}}
 	found := named
-	found.Gateway = bgp.IPv4
+	found.Gateway = route.IPv4
 	speaker := newSpeaker(t, here, named)
 	defer speaker.Close(5 * time.Second)
 	if _, err := speaker.Set(routes("198.51.100.53/32")); err != nil {

@@ -13,7 +13,7 @@ import (
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 	"github.com/osrg/gobgp/v4/pkg/server"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // Router is a peer for speakers: it waits for them to connect, stores what they announce and
@@ -54,7 +54,7 @@ func NewRouter(ctx context.Context, asn uint32, listen netip.AddrPort, peers map
 			Conf:      &api.PeerConf{NeighborAddress: peer.String(), PeerAsn: peerASN},
 			Transport: &api.Transport{PassiveMode: true},
 			Timers:    &api.Timers{Config: &api.TimersConfig{IdleHoldTimeAfterReset: idleAfterReset}},
-			AfiSafis:  []*api.AfiSafi{{Config: &api.AfiSafiConfig{Family: apiFamily(bgp.FamilyOf(peer)), Enabled: true}}},
+			AfiSafis:  []*api.AfiSafi{{Config: &api.AfiSafiConfig{Family: apiFamily(route.FamilyOf(peer)), Enabled: true}}},
 		}})
 	}
 	if err != nil {

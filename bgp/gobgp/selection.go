@@ -10,7 +10,7 @@ import (
 
 	"github.com/osrg/gobgp/v4/api"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // audience is the set of peers that some routes are for. The export policy rejects its prefixes for
@@ -20,7 +20,7 @@ type audience struct {
 	to   []string // by bgp.Peer.Entry, sorted
 	kept []string // by bgp.Peer.Name, sorted; of Speaker.kept
 	// in holds the families for which the policy has prefixes.
-	in map[bgp.Family]bool
+	in map[route.Family]bool
 }
 
 func (a *audience) has(p *peer) bool {
@@ -62,7 +62,7 @@ func (s *selection) audience(to, kept []string) *audience {
 	a := s.audiences[key]
 	if a == nil {
 		s.made++
-		a = &audience{name: fmt.Sprintf("audience %d", s.made), to: to, kept: kept, in: map[bgp.Family]bool{}}
+		a = &audience{name: fmt.Sprintf("audience %d", s.made), to: to, kept: kept, in: map[route.Family]bool{}}
 		s.audiences[key] = a
 	}
 	return a
@@ -70,7 +70,7 @@ func (s *selection) audience(to, kept []string) *audience {
 
 // take records which peers the routes are for, and for which others they are kept. It returns the
 // prefixes to add to audiences in the policy, or all = true if the policy must be rebuilt.
-func (s *selection) take(routes []bgp.Route, kept func(was *audience, route *bgp.Route) []string, moved func(prefix netip.Prefix, was, is *audience)) (added map[*audience][]netip.Prefix, all bool) {
+func (s *selection) take(routes []route.Route, kept func(was *audience, r *route.Route) []string, moved func(prefix netip.Prefix, was, is *audience)) (added map[*audience][]netip.Prefix, all bool) {
 	added, all = map[*audience][]netip.Prefix{}, s.stale
 	for i := range routes {
 		prefix, was := routes[i].Prefix, s.of[routes[i].Prefix]
@@ -82,7 +82,7 @@ func (s *selection) take(routes []bgp.Route, kept func(was *audience, route *bgp
 		if s.of[prefix] = is; is == nil {
 			delete(s.of, prefix)
 		}
-		if was != nil || !is.in[bgp.FamilyOf(prefix.Addr())] {
+		if was != nil || !is.in[route.FamilyOf(prefix.Addr())] {
 			all = true
 			continue
 		}
@@ -103,7 +103,7 @@ func (s *selection) prune(announced map[netip.Prefix]bool) {
 
 // choose updates the export policy to the audiences of the routes. A route that changes state or
 // returns causes no update.
-func (s *Speaker) choose(routes []bgp.Route) (err error) {
+func (s *Speaker) choose(routes []route.Route) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	added, all := s.selection.take(routes, s.kept, func(prefix netip.Prefix, was, is *audience) {
@@ -112,7 +112,7 @@ func (s *Speaker) choose(routes []bgp.Route) (err error) {
 		}
 		for _, p := range s.peers {
 			e := p.config.Export()
-			if was.has(p) != is.has(p) && p.config.Carries(bgp.FamilyOf(prefix.Addr())) && e.Takes(prefix) {
+			if was.has(p) != is.has(p) && p.config.Carries(route.FamilyOf(prefix.Addr())) && e.Takes(prefix) {
 				s.selection.concern(p)
 			}
 		}
@@ -120,8 +120,8 @@ func (s *Speaker) choose(routes []bgp.Route) (err error) {
 	s.selection.stale = true
 	if all {
 		used := make(map[netip.Prefix]bool, len(routes))
-		for _, route := range routes {
-			used[route.Prefix] = true
+		for _, r := range routes {
+			used[r.Prefix] = true
 		}
 		for prefix := range s.announced { // could not be withdrawn
 			used[prefix] = true
@@ -157,7 +157,7 @@ func (s *Speaker) sendToConcerned() error {
 // addPrefixes adds prefixes to audiences that are already in the policy.
 func (s *Speaker) addPrefixes(added map[*audience][]netip.Prefix) error {
 	for a, prefixes := range added {
-		for _, family := range []bgp.Family{bgp.IPv4, bgp.IPv6} {
+		for _, family := range []route.Family{route.IPv4, route.IPv6} {
 			set := prefixSet(a.name, family, prefixes, false)
 			if len(set.Prefixes) == 0 {
 				continue
@@ -180,7 +180,7 @@ func (s *selection) rules(peers []*peer) (r rules) {
 		a := s.audiences[key]
 		r.sets = append(r.sets, neighborSet(a.name, a.members(peers)))
 		clear(a.in)
-		for _, family := range []bgp.Family{bgp.IPv4, bgp.IPv6} {
+		for _, family := range []route.Family{route.IPv4, route.IPv6} {
 			set := prefixSet(a.name, family, prefixes[a], false)
 			if len(set.Prefixes) == 0 {
 				continue
@@ -220,7 +220,7 @@ func ranges(peers []*peer) (r rules) {
 	for i, class := range classes(limited, func(p *peer) any { return p.config.VIPs }) {
 		name := fmt.Sprintf("limited %d", i+1)
 		r.sets = append(r.sets, class.set(name))
-		for _, family := range []bgp.Family{bgp.IPv4, bgp.IPv6} {
+		for _, family := range []route.Family{route.IPv4, route.IPv6} {
 			c := &api.Conditions{NeighborSet: anyOf(name)}
 			if set := prefixSet(name, family, class.like.config.VIPs, true); len(set.Prefixes) > 0 {
 				r.sets = append(r.sets, set)
@@ -235,10 +235,10 @@ func ranges(peers []*peer) (r rules) {
 }
 
 // prefixSet returns the prefixes of the family; with longer, also more specific ones.
-func prefixSet(name string, family bgp.Family, prefixes []netip.Prefix, longer bool) *api.DefinedSet {
+func prefixSet(name string, family route.Family, prefixes []netip.Prefix, longer bool) *api.DefinedSet {
 	set := &api.DefinedSet{DefinedType: api.DefinedType_DEFINED_TYPE_PREFIX, Name: name + " " + string(family)}
 	for _, prefix := range prefixes {
-		if bgp.FamilyOf(prefix.Addr()) != family {
+		if route.FamilyOf(prefix.Addr()) != family {
 			continue
 		}
 		one := &api.Prefix{IpPrefix: prefix.String(), MaskLengthMin: uint32(prefix.Bits()), MaskLengthMax: uint32(prefix.Bits())}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // TestARouteGoesToItsPeersAlone changes whom routes are for, and what peers take: each router holds
@@ -16,7 +17,7 @@ import (
 func TestARouteGoesToItsPeersAlone(t *testing.T) {
 	h := newThree(t, "127.0.0.122")
 	h.keys[2] += `, families: [ipv4, ipv6], nextHop: "2001:db8::11"`
-	if err := h.routers[2].carry(t, bgp.IPv6, netip.MustParseAddr("127.0.0.122")); err != nil {
+	if err := h.routers[2].carry(t, route.IPv6, netip.MustParseAddr("127.0.0.122")); err != nil {
 		t.Fatal(err)
 	}
 	peers := h.declare()
@@ -49,11 +50,11 @@ func TestARouteGoesToItsPeersAlone(t *testing.T) {
 		own := slices.Clone(keys) // what a peer was sent by
 		clear(keys)
 		copy(keys, step.more)
-		var routes []bgp.Route
+		var routes []route.Route
 		for _, prefix := range []string{four, five, six, net} {
 			if to, announced := step.to[prefix]; announced {
 				slices.Sort(to)
-				routes = append(routes, bgp.Route{Prefix: netip.MustParsePrefix(prefix), To: to})
+				routes = append(routes, route.Route{Prefix: netip.MustParsePrefix(prefix), To: to})
 			}
 		}
 		if _, err := h.speaker.Set(routes); err != nil {
@@ -94,7 +95,7 @@ func TestANewPeerIsSentNothingOfOthers(t *testing.T) {
 	if err := h.speaker.SetPeers(all[:1], 0); err != nil {
 		t.Fatal(err)
 	}
-	routes := []bgp.Route{{Prefix: vip, To: []string{all[0].Name()}}, {Prefix: netip.MustParsePrefix("198.51.100.54/32")}}
+	routes := []route.Route{{Prefix: vip, To: []string{all[0].Name()}}, {Prefix: netip.MustParsePrefix("198.51.100.54/32")}}
 	if _, err := h.speaker.Set(routes); err != nil {
 		t.Fatal(err)
 	}
@@ -114,15 +115,15 @@ func TestANewPeerIsSentNothingOfOthers(t *testing.T) {
 func TestAStateThatChangesLeavesThePolicyAlone(t *testing.T) {
 	sel := newSelection()
 	to := []string{"192.0.2.1"}
-	var routes []bgp.Route
+	var routes []route.Route
 	for i := range 100 {
-		routes = append(routes, bgp.Route{Prefix: netip.MustParsePrefix(fmt.Sprintf("198.51.100.%d/32", i)), To: to})
+		routes = append(routes, route.Route{Prefix: netip.MustParsePrefix(fmt.Sprintf("198.51.100.%d/32", i)), To: to})
 	}
 	worse := slices.Clone(routes)
 	worse[0].Attributes = degraded
 	for _, step := range []struct {
 		name   string
-		routes []bgp.Route
+		routes []route.Route
 		added  int
 		all    bool
 	}{
@@ -133,12 +134,12 @@ func TestAStateThatChangesLeavesThePolicyAlone(t *testing.T) {
 		{"none", nil, 0, false},
 		{"all again", routes, 0, false},
 		{"another state", worse, 0, false},
-		{"another audience", []bgp.Route{{Prefix: routes[0].Prefix, To: []string{"192.0.2.2"}}}, 0, true},
-		{"another family", []bgp.Route{{Prefix: netip.MustParsePrefix("2001:db8::53/128"), To: to}}, 0, true},
-		{"nobody", []bgp.Route{{Prefix: routes[1].Prefix, To: []string{}}}, 0, true},
-		{"everybody", []bgp.Route{{Prefix: routes[1].Prefix}}, 0, true},
+		{"another audience", []route.Route{{Prefix: routes[0].Prefix, To: []string{"192.0.2.2"}}}, 0, true},
+		{"another family", []route.Route{{Prefix: netip.MustParsePrefix("2001:db8::53/128"), To: to}}, 0, true},
+		{"nobody", []route.Route{{Prefix: routes[1].Prefix, To: []string{}}}, 0, true},
+		{"everybody", []route.Route{{Prefix: routes[1].Prefix}}, 0, true},
 	} {
-		added, all := sel.take(step.routes, func(*audience, *bgp.Route) []string { return nil }, func(netip.Prefix, *audience, *audience) {})
+		added, all := sel.take(step.routes, func(*audience, *route.Route) []string { return nil }, func(netip.Prefix, *audience, *audience) {})
 		n := 0
 		for _, prefixes := range added {
 			n += len(prefixes)
@@ -157,7 +158,7 @@ func TestAGatewayIsAnAudienceWhateverItsRouters(t *testing.T) {
 	a := &audience{to: []string{"192.0.2.9", "gateway/ipv4"}}
 	for text, want := range map[string]bool{"192.0.2.1": true, "192.0.2.2": true, "2001:db8::1": false} {
 		addr := netip.MustParseAddr(text)
-		if p := (&peer{config: bgp.Peer{Gateway: bgp.FamilyOf(addr), Address: addr}}); a.has(p) != want {
+		if p := (&peer{config: bgp.Peer{Gateway: route.FamilyOf(addr), Address: addr}}); a.has(p) != want {
 			t.Errorf("%s: want %v", p.config.Name(), want)
 		}
 	}
@@ -183,7 +184,7 @@ func TestRoutersWithOneLinkLocalAddressAreNotSentEachOthersRoutes(t *testing.T) 
 	if s.double(two) != nil || s.double(three) != nil {
 		t.Error("routers that are sent the same are told apart")
 	}
-	two.config.Attributes = &bgp.Attributes{Prepend: 1}
+	two.config.Attributes = &route.Attributes{Prepend: 1}
 	if err := s.add(two); err == nil || !strings.Contains(err.Error(), "peer eth2: fe80::1 is also the address of the router on eth1, which is sent other routes") || two.added {
 		t.Errorf("%v", err)
 	}

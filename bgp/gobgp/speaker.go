@@ -19,6 +19,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/server"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/turns"
 )
 
@@ -30,7 +31,7 @@ type Speaker struct {
 	listens  uint16 // the port that routers connect to; 0 for none
 	log      *slog.Logger
 
-	announced map[netip.Prefix]bgp.Route // only Set uses it
+	announced map[netip.Prefix]route.Route // only Set uses it
 
 	ctx     context.Context // for the goroutines beside the calls
 	cancel  context.CancelFunc
@@ -57,7 +58,7 @@ const announceFor = 100 * time.Millisecond
 // ended: only Close ends it.
 func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Speaker, error) {
 	s := &Speaker{
-		asn: config.ASN, routerID: config.RouterID, log: log, announced: map[netip.Prefix]bgp.Route{},
+		asn: config.ASN, routerID: config.RouterID, log: log, announced: map[netip.Prefix]route.Route{},
 		chronicle: newChronicle(), peers: map[string]*peer{}, patience: patience, announceFor: announceFor,
 		selection: newSelection(),
 	}
@@ -84,10 +85,10 @@ func NewSpeaker(ctx context.Context, config *bgp.Config, log *slog.Logger) (*Spe
 }
 
 // Set implements bgp.Announcer.
-func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
+func (s *Speaker) Set(routes []route.Route) ([]route.Route, error) {
 	want := make(map[netip.Prefix]bool, len(routes))
-	for _, route := range routes {
-		want[route.Prefix] = true
+	for _, r := range routes {
+		want[r.Prefix] = true
 	}
 	// Withdraw first: a site that can no longer serve is the urgent case. A route that fails does
 	// not delay the others.
@@ -107,19 +108,19 @@ func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 	}
 	errs = append(errs, s.sendToConcerned()) // before new routes: some may no longer be for them
 	began, some := time.Now(), false
-	for _, route := range routes {
-		if before, known := s.announced[route.Prefix]; known && before.SameAs(route) {
-			s.announced[route.Prefix] = route
+	for _, r := range routes {
+		if before, known := s.announced[r.Prefix]; known && before.SameAs(r) {
+			s.announced[r.Prefix] = r
 			continue
 		}
 		if some && errors.Join(errs...) == nil && time.Since(began) > s.announceFor {
 			return s.held(), bgp.ErrMore
 		}
-		if err := s.announce(route); err != nil {
-			errs = append(errs, fmt.Errorf("announce %s: %w", route.Prefix, err))
+		if err := s.announce(r); err != nil {
+			errs = append(errs, fmt.Errorf("announce %s: %w", r.Prefix, err))
 			continue
 		}
-		s.announced[route.Prefix], some = route, true
+		s.announced[r.Prefix], some = r, true
 	}
 	if err := errors.Join(errs...); err != nil {
 		return s.held(), err
@@ -128,12 +129,12 @@ func (s *Speaker) Set(routes []bgp.Route) ([]bgp.Route, error) {
 }
 
 // held returns what is announced.
-func (s *Speaker) held() []bgp.Route { return slices.Collect(maps.Values(s.announced)) }
+func (s *Speaker) held() []route.Route { return slices.Collect(maps.Values(s.announced)) }
 
-func (s *Speaker) announce(route bgp.Route) error {
-	path, err := pathOf(route, s.asn)
+func (s *Speaker) announce(r route.Route) error {
+	path, err := pathOf(r, s.asn)
 	if err == nil {
-		err = s.canPrepend(route.Prepend)
+		err = s.canPrepend(r.Prepend)
 	}
 	if err == nil {
 		_, err = s.server.AddPath(apiutil.AddPathRequest{Paths: []*apiutil.Path{path}})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/outage"
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/seconds"
 )
 
@@ -72,7 +73,7 @@ func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 		switch {
 		case !speaks(session, f):
 			st.Reason, st.Problem = bgp.NoFamily, fmt.Sprintf("the router does not speak %s: activate the neighbor for %[1]s unicast there, or take it out of families in the file", f)
-		case f == bgp.IPv4 && p.config.Session() == bgp.IPv6 && !p.config.NextHop.IsValid() && !p.extended:
+		case f == route.IPv4 && p.config.Session() == route.IPv6 && !p.config.NextHop.IsValid() && !p.extended:
 			st.Reason, st.Problem = bgp.NoNextHop, "the router takes no IPv6 next hop of IPv4 routes (RFC 8950); they are not announced to it: switch that on there (FRR: capability extended-nexthop; BIRD: extended next hop on), or set nextHop in the file"
 		default:
 			st.Families = append(st.Families, string(f))
@@ -160,7 +161,7 @@ func bfdState(p *api.Peer) string {
 
 // speaks reports whether the peer has advertised the family. A peer that advertises none speaks
 // IPv4 (RFC 4760).
-func speaks(p *api.Peer, f bgp.Family) bool {
+func speaks(p *api.Peer, f route.Family) bool {
 	named := false
 	for _, c := range p.State.RemoteCap {
 		if mp := c.GetMultiProtocol(); mp != nil {
@@ -170,14 +171,14 @@ func speaks(p *api.Peer, f bgp.Family) bool {
 			}
 		}
 	}
-	return !named && f == bgp.IPv4
+	return !named && f == route.IPv4
 }
 
 // takesExtendedNextHop reports whether the peer has advertised RFC 8950 for IPv4.
 func takesExtendedNextHop(p *api.Peer) bool {
 	for _, c := range p.State.RemoteCap {
 		for _, t := range c.GetExtendedNexthop().GetTuples() {
-			if equalFamily(t.NlriFamily, bgp.IPv4) && t.GetNexthopFamily().GetAfi() == api.Family_AFI_IP6 {
+			if equalFamily(t.NlriFamily, route.IPv4) && t.GetNexthopFamily().GetAfi() == api.Family_AFI_IP6 {
 				return true
 			}
 		}
@@ -185,7 +186,7 @@ func takesExtendedNextHop(p *api.Peer) bool {
 	return false
 }
 
-func equalFamily(a *api.Family, f bgp.Family) bool {
+func equalFamily(a *api.Family, f route.Family) bool {
 	b := apiFamily(f)
 	return a.GetAfi() == b.Afi && a.GetSafi() == b.Safi
 }

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/turns"
 )
 
@@ -89,7 +90,7 @@ func someRouters(t *testing.T, n int, local string) (routers []*Router, seen []*
 		t.Cleanup(r.Close)
 		routers, seen = append(routers, r), append(seen, watchEnds(t, r))
 		peers = append(peers, bgp.Peer{
-			Address: at, Port: port, ASN: 64500 + uint32(i), LocalAddress: from, HoldTime: time.Minute, Families: []bgp.Family{bgp.IPv4},
+			Address: at, Port: port, ASN: 64500 + uint32(i), LocalAddress: from, HoldTime: time.Minute, Families: []route.Family{route.IPv4},
 		})
 	}
 	return routers, seen, peers
@@ -244,7 +245,7 @@ func TestWhatListensForgetsTheKeyOfAPeerThatLeaves(t *testing.T) {
 		conn.Close()
 		return true
 	}
-	peer := bgp.Peer{Address: router, Port: 1, ASN: 64500, Passive: true, LocalAddress: here, HoldTime: 3 * time.Second, Families: []bgp.Family{bgp.IPv4}}
+	peer := bgp.Peer{Address: router, Port: 1, ASN: 64500, Passive: true, LocalAddress: here, HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}}
 	bare, keyed := peer, peer
 	keyed.Password = "key"
 	absent := peer

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // received explains what to do about a NOTIFICATION from the router.
@@ -80,7 +80,7 @@ func (s Subject) capabilityAdvice(n *Notification) string {
 	if len(n.Data) >= 6 && n.Data[0] == capabilityMultiprotocol {
 		family := familyName(n.Data[2:6])
 		switch {
-		case slices.Contains(s.Peer.Families, bgp.Family(family)): // FRR names what it was offered
+		case slices.Contains(s.Peer.Families, route.Family(family)): // FRR names what it was offered
 			return fmt.Sprintf("it does not speak %s with this neighbor; activate it there (FRR: address-family %[1]s unicast, neighbor %s activate; BIRD: a channel %[1]s), or take it out of families in the file", family, s.local())
 		case family != "":
 			return fmt.Sprintf("it wants %s, and the file has families: [%s]; add it there, or activate the neighbor for %[2]s at the router instead", family, ours)
@@ -89,7 +89,7 @@ func (s Subject) capabilityAdvice(n *Notification) string {
 	return fmt.Sprintf("it speaks none of families: [%s]; activate the neighbor for one at the router (FRR: address-family … unicast, neighbor %s activate; BIRD: a channel), or set families in the file", ours, s.local())
 }
 
-func familyNames(families []bgp.Family) (text string) {
+func familyNames(families []route.Family) (text string) {
 	for i, f := range families {
 		if i > 0 {
 			text += ", "
@@ -106,9 +106,9 @@ func familyName(data []byte) string {
 	}
 	switch binary.BigEndian.Uint16(data) {
 	case 1:
-		return string(bgp.IPv4)
+		return string(route.IPv4)
 	case 2:
-		return string(bgp.IPv6)
+		return string(route.IPv6)
 	}
 	return ""
 }

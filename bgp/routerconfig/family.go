@@ -8,11 +8,12 @@ import (
 	"slices"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // family is the router's configuration for one address family.
 type family struct {
-	Name bgp.Family
+	Name route.Family
 	// Prefixes are those that the peer is sent: first VIPs and aggregates, then pools, of which
 	// only single addresses are sent.
 	Prefixes []prefix
@@ -33,7 +34,7 @@ type prefix struct {
 
 // Version is 4 or 6.
 func (f family) Version() int {
-	if f.Name == bgp.IPv4 {
+	if f.Name == route.IPv4 {
 		return 4
 	}
 	return 6
@@ -41,16 +42,16 @@ func (f family) Version() int {
 
 // Bits is the length of an address in bits.
 func (f family) Bits() int {
-	if f.Name == bgp.IPv4 {
+	if f.Name == route.IPv4 {
 		return 32
 	}
 	return 128
 }
 
-func familyOf(c *bgp.Config, p *bgp.Peer, name bgp.Family) family {
-	f := family{Name: name, Extended: name == bgp.IPv4 && p.Session() == bgp.IPv6 && !p.NextHop.IsValid()}
+func familyOf(c *bgp.Config, p *bgp.Peer, name route.Family) family {
+	f := family{Name: name, Extended: name == route.IPv4 && p.Session() == route.IPv6 && !p.NextHop.IsValid()}
 	for _, o := range c.Offered(p) {
-		if bgp.FamilyOf(o.Addr()) == name {
+		if route.FamilyOf(o.Addr()) == name {
 			f.add(prefix{o.Prefix, o.Pool})
 		}
 	}
@@ -71,7 +72,7 @@ func (f *family) sum() string {
 
 // All is the prefix that contains every address of the family.
 func (f family) All() netip.Prefix {
-	if f.Name == bgp.IPv4 {
+	if f.Name == route.IPv4 {
 		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	}
 	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
@@ -79,7 +80,7 @@ func (f family) All() netip.Prefix {
 
 // IP is the family's keyword in commands that are older than IPv6.
 func (f family) IP() string {
-	if f.Name == bgp.IPv4 {
+	if f.Name == route.IPv4 {
 		return "ip"
 	}
 	return "ipv6"
@@ -114,7 +115,7 @@ func (f *family) limit() int {
 
 // Six is what VyOS appends to the names of IPv6 objects.
 func (f family) Six() string {
-	if f.Name == bgp.IPv4 {
+	if f.Name == route.IPv4 {
 		return ""
 	}
 	return "6"

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // Notes returns lines with what the person who configures the router must know about the speaker.
@@ -80,7 +81,7 @@ func (s *session) carried(c *bgp.Config, p *bgp.Peer) (lines []string, weighted 
 
 // attributes describes the attributes of a state. eBGP peers get the prepends, iBGP peers the local
 // preference.
-func (s *session) attributes(a bgp.Attributes) string {
+func (s *session) attributes(a route.Attributes) string {
 	var all []string
 	if a.Prepend > 0 && !s.Internal {
 		all = append(all, fmt.Sprintf("an AS path that is longer by %d", a.Prepend))

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // Own is what a file shared by many racks leaves open about a router.
@@ -54,7 +55,7 @@ func (r Own) check(c *bgp.Config, p *bgp.Peer) error {
 	switch {
 	case a.IsValid() && p.Gateway == "":
 		return fmt.Errorf("--address: the file names the router itself, %s", p.Name())
-	case a.IsValid() && bgp.FamilyOf(a) != p.Gateway:
+	case a.IsValid() && route.FamilyOf(a) != p.Gateway:
 		return fmt.Errorf("--address: %s is not of %s, the family of the default route that leads to the router", a, p.Gateway)
 	case a.IsValid() && a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "":
 		return fmt.Errorf("--address: %s is link-local; append the router's name of the link, such as %[1]s%%swp1", a)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -122,7 +123,7 @@ func TestGolden(t *testing.T) {
 
 func TestEveryVIPAndPoolOfTheFamiliesMayBeAnnounced(t *testing.T) {
 	each(t, func(t *testing.T, _ string, c *bgp.Config, p *bgp.Peer, text string) {
-		want := func(prefix string, family bgp.Family) {
+		want := func(prefix string, family route.Family) {
 			if strings.Contains(text, prefix) != p.Carries(family) {
 				t.Errorf("%s is missing, or there without its family:\n%s", prefix, text)
 			}
@@ -132,11 +133,11 @@ func TestEveryVIPAndPoolOfTheFamiliesMayBeAnnounced(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want(prefix.String(), bgp.FamilyOf(v.Address))
+			want(prefix.String(), route.FamilyOf(v.Address))
 		}
 		for _, pool := range c.Pools {
 			for _, cidr := range pool.CIDRs {
-				want(cidr.String(), bgp.FamilyOf(cidr.Addr()))
+				want(cidr.String(), route.FamilyOf(cidr.Addr()))
 			}
 		}
 	})

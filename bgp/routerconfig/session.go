@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // session is a session with a speaker, or with each of several that share a file, as the router
@@ -46,7 +47,7 @@ type session struct {
 	BFD      *detection
 	Families []family
 	// Missing are the families that the session does not carry.
-	Missing []bgp.Family
+	Missing []route.Family
 	// Weighted: the routes carry a link bandwidth (RFC 10005).
 	Weighted bool
 	// Carried describes what the speaker's routes carry.
@@ -101,7 +102,7 @@ func (r router) session(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) (*s
 	if len(c.Listen) > 0 {
 		s.SpeakerPort = unusual(c.Listen[0].Port())
 	}
-	for _, f := range []bgp.Family{bgp.IPv4, bgp.IPv6} {
+	for _, f := range []route.Family{route.IPv4, route.IPv6} {
 		if p.Carries(f) {
 			s.Families = append(s.Families, familyOf(c, p, f))
 		} else {

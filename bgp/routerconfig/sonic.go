@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // row is a row of SONiC's configuration database: values are strings or lists of strings.
@@ -65,7 +65,7 @@ func (s *session) policyName(f family) string { return fmt.Sprintf("%s-IPV%d", s
 func (s *session) addPolicy(d database, f family) {
 	set, policy := s.policyName(f)+"-"+f.Sum, s.policyName(f)
 	mode, match := "IPv4", "match_prefix_set"
-	if f.Name == bgp.IPv6 {
+	if f.Name == route.IPv6 {
 		mode, match = "IPv6", "match_ipv6_prefix_set"
 	}
 	d.set("PREFIX_SET", set, row{"mode": mode})

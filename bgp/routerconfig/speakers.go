@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // linkName matches the link names that Linux accepts, except those with characters special to a
@@ -37,7 +38,7 @@ func (s *session) find(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) erro
 		err = errors.New("the file does not say from which link-local address the speaker connects; set the peer's localAddress, or interface instead of address")
 	case !c.RouterID.IsValid():
 		err = s.guess(p)
-	case p.Session() == bgp.IPv4:
+	case p.Session() == route.IPv4:
 		s.Neighbours, s.Guessed = []netip.Addr{c.RouterID}, true
 	default:
 		err = errors.New("the file does not say from which address the speaker connects; set the peer's localAddress")
@@ -56,7 +57,7 @@ func (s *session) find(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) erro
 func (s *session) share(p *bgp.Peer, speakers []netip.Prefix) error {
 	for _, prefix := range speakers {
 		switch {
-		case bgp.FamilyOf(prefix.Addr()) != p.Session() || prefix.Addr().IsLinkLocalUnicast() != p.Address.IsLinkLocalUnicast():
+		case route.FamilyOf(prefix.Addr()) != p.Session() || prefix.Addr().IsLinkLocalUnicast() != p.Address.IsLinkLocalUnicast():
 		case prefix.IsSingleIP():
 			s.Neighbours = append(s.Neighbours, prefix.Addr())
 		default:
@@ -78,7 +79,7 @@ func (s *session) guess(p *bgp.Peer) error {
 		return errors.New("each speaker has an address of its own; say which with --speakers")
 	}
 	bits := 64
-	if p.Session() == bgp.IPv4 {
+	if p.Session() == route.IPv4 {
 		bits = 24
 	}
 	s.Ranges, s.Guessed = []netip.Prefix{netip.PrefixFrom(p.Address.WithZone(""), bits).Masked()}, true

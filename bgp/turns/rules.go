@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // wait is why a session has to wait, and for which others.
@@ -12,7 +13,7 @@ type wait struct {
 	after []string
 	// family belongs to last. alike is set if other sessions carry the family, but not all routes
 	// that this one is sent.
-	family bgp.Family
+	family route.Family
 	alike  bool
 	// until is when the wait ends at the latest; zero if it has no limit.
 	until time.Time
@@ -101,7 +102,7 @@ func (t *Turns) last(x *peer, now time.Time) *wait {
 }
 
 // lastOf is last for the peers that count.
-func (t *Turns) lastOf(f bgp.Family, x *peer, counts func(*bgp.Peer) bool, now time.Time) *wait {
+func (t *Turns) lastOf(f route.Family, x *peer, counts func(*bgp.Peer) bool, now time.Time) *wait {
 	hoped, all := &wait{why: last, family: f}, &wait{why: last, family: f}
 	forever := t.owed[f]
 	for _, p := range t.peers {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 const (
@@ -52,7 +53,7 @@ type Turns struct {
 	dwell time.Duration
 	// owed are the families of a session that was ended because of the file while no session of the
 	// file carried them; a family is removed once one does.
-	owed map[bgp.Family]bool
+	owed map[route.Family]bool
 }
 
 // peer is one session.
@@ -211,7 +212,7 @@ func (t *Turns) ended(gone *peer, now time.Time) {
 		}
 	}
 	if t.owed == nil {
-		t.owed = map[bgp.Family]bool{}
+		t.owed = map[route.Family]bool{}
 	}
 	for _, f := range gone.has.Families {
 		t.owed[f] = true // look removes it if a session of the file carries it

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // world has routers at the other ends of sessions. A session comes up when both ends have the
@@ -74,7 +75,7 @@ func peersOf(file string) (peers []bgp.Peer) {
 		default:
 			p.Interface = name
 		}
-		p.Families = []bgp.Family{p.Session()}
+		p.Families = []route.Family{p.Session()}
 		peers = append(peers, p)
 	}
 	return peers

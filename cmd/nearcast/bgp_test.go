@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/base/seconds"
@@ -35,13 +36,13 @@ func aStatus() bgp.Status {
 			{
 				Address: "198.51.100.53", State: bgp.Draining, Reason: bgp.Reason{Code: bgp.Told, Text: "every VIP is drained: upgrade"},
 				Since: ago, Until: ahead, Announced: true, Bound: true, Flaps: 2,
-				Attributes: &bgp.Attributes{Prepend: 6, MED: number(200), LocalPreference: number(0), Communities: bgp.Communities{Standard: []uint32{bgp.GracefulShutdown}}},
+				Attributes: &route.Attributes{Prepend: 6, MED: number(200), LocalPreference: number(0), Communities: route.Communities{Standard: []uint32{route.GracefulShutdown}}},
 				Checks:     []bgp.CheckStatus{{Name: "tcp 127.0.0.1:53", Scope: bgp.Local, State: "passing", Last: ago, InARow: 7}},
 			},
 			{
 				Address: "2001:db8:53::53", State: bgp.Up, Reason: bgp.Reason{Code: bgp.Passing, Text: "all checks pass"}, Since: ago,
-				Announced: true, Owners: []string{"media/dash"}, Attributes: &bgp.Attributes{
-					Communities: bgp.Communities{Extended: []bgp.ExtendedCommunity{{0, 2, 0xfb, 0xf4, 7: 100}}}, LinkBandwidth: 2_500_000_000,
+				Announced: true, Owners: []string{"media/dash"}, Attributes: &route.Attributes{
+					Communities: route.Communities{Extended: []route.ExtendedCommunity{{0, 2, 0xfb, 0xf4, 7: 100}}}, LinkBandwidth: 2_500_000_000,
 				},
 			},
 			{
@@ -229,7 +230,7 @@ func TestSessionsThatFollowTheFileSayHow(t *testing.T) {
 	st := aStatus()
 	soon := time.Now().Add(49*time.Hour + 30*time.Minute)
 	st.VIPs = st.VIPs[1:2]
-	st.VIPs[0].Address, st.VIPs[0].Attributes = "198.51.100.53", &bgp.Attributes{}
+	st.VIPs[0].Address, st.VIPs[0].Attributes = "198.51.100.53", &route.Attributes{}
 	st.Peers = st.Peers[:2]
 	st.Peers[1].Families = []string{"ipv4"}
 	st.Peers[0].Change = &bgp.PeerChange{Phase: bgp.Waits, After: []string{"192.0.2.2"}, Text: "changes after 192.0.2.2, whose session is being changed"}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/bgp/routerconfig"
 )
 
@@ -103,7 +104,7 @@ func ownOf(address, asn string) (own routerconfig.Own, err error) {
 		}
 	}
 	if asn != "" {
-		if own.ASN, err = bgp.ParseASN(asn); err != nil {
+		if own.ASN, err = route.ParsePeerASN(asn); err != nil {
 			return own, fmt.Errorf("--asn: %w", err)
 		}
 	}

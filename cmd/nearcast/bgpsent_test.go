@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // aChosenStatus has routes that are not for all peers, and peers that are sent more.
@@ -16,25 +17,25 @@ func aChosenStatus() bgp.Status {
 	return bgp.Status{
 		ASN: 64512, RouterID: "192.0.2.11",
 		Peers: []bgp.PeerStatus{
-			{Address: "192.0.2.1", ASN: 64500, State: "established", Families: up, Export: bgp.Export{Attributes: &bgp.Attributes{Prepend: 2, MED: number(10)}}},
-			{Address: "192.0.2.2", ASN: 64512, State: "established", Families: up, Leaving: true, Export: bgp.Export{
-				Attributes: &bgp.Attributes{LocalPreference: number(200)}, Preferences: []bgp.Preference{{From: 100, To: 200}, {From: 50, To: 150}},
+			{Address: "192.0.2.1", ASN: 64500, State: "established", Families: up, Export: route.Export{Attributes: &route.Attributes{Prepend: 2, MED: number(10)}}},
+			{Address: "192.0.2.2", ASN: 64512, State: "established", Families: up, Leaving: true, Export: route.Export{
+				Attributes: &route.Attributes{LocalPreference: number(200)}, Preferences: []route.Preference{{From: 100, To: 200}, {From: 50, To: 150}},
 			}},
-			{Address: "192.0.2.3", ASN: 64512, State: "established", Families: up, Export: bgp.Export{
-				Attributes: &bgp.Attributes{LocalPreference: number(200)}, Preferences: []bgp.Preference{{From: 100, To: 200}, {From: 50, To: 150}},
+			{Address: "192.0.2.3", ASN: 64512, State: "established", Families: up, Export: route.Export{
+				Attributes: &route.Attributes{LocalPreference: number(200)}, Preferences: []route.Preference{{From: 100, To: 200}, {From: 50, To: 150}},
 			}},
-			{Interface: "eth1", Address: "fe80::1%eth1", ASN: 64501, State: "established", Families: up, Export: bgp.Export{
+			{Interface: "eth1", Address: "fe80::1%eth1", ASN: 64501, State: "established", Families: up, Export: route.Export{
 				VIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/26")},
 			}},
 		},
 		VIPs: []bgp.VIPStatus{
-			{Address: "198.51.100.53", State: bgp.Up, Announced: true, Attributes: &bgp.Attributes{Prepend: 1}, Peers: []string{"192.0.2.1", "eth1"}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
-			{Address: "198.51.100.80", State: bgp.Up, Announced: true, Attributes: &bgp.Attributes{}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
-			{Address: "198.51.100.81", State: bgp.Up, Announced: true, Attributes: &bgp.Attributes{LocalPreference: number(50)}, OwnPreference: true, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+			{Address: "198.51.100.53", State: bgp.Up, Announced: true, Attributes: &route.Attributes{Prepend: 1}, Peers: []string{"192.0.2.1", "eth1"}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+			{Address: "198.51.100.80", State: bgp.Up, Announced: true, Attributes: &route.Attributes{}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+			{Address: "198.51.100.81", State: bgp.Up, Announced: true, Attributes: &route.Attributes{LocalPreference: number(50)}, OwnPreference: true, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
 			{Address: "198.51.100.82", State: bgp.Down, Peers: []string{"192.0.2.9"}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
 		},
 		Aggregates: []bgp.AggregateStatus{
-			{Prefix: "198.51.100.0/24", State: bgp.Up, Announced: true, Attributes: &bgp.Attributes{}, Peers: []string{"192.0.2.1"}},
+			{Prefix: "198.51.100.0/24", State: bgp.Up, Announced: true, Attributes: &route.Attributes{}, Peers: []string{"192.0.2.1"}},
 			{Prefix: "203.0.113.0/24", State: bgp.Down},
 		},
 	}
@@ -95,7 +96,7 @@ func TestBGPSaysWhoIsSentWhat(t *testing.T) {
 // TestARouteForAGatewayIsSentToItsRouters holds that the name in the file stands for each of them.
 func TestARouteForAGatewayIsSentToItsRouters(t *testing.T) {
 	st := aChosenStatus()
-	st.Peers[0].Gateway, st.Peers[2].Gateway = bgp.IPv4, bgp.IPv4
+	st.Peers[0].Gateway, st.Peers[2].Gateway = route.IPv4, route.IPv4
 	st.VIPs[0].Peers = []string{"gateway/ipv4"}
 	text, _, err := ask(t, st, "explain", "198.51.100.53")
 	if err != nil {

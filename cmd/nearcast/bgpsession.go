@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // explainedSession says whether a session carries the VIP.
@@ -20,7 +21,7 @@ type explainedSession struct {
 	// Meant is set if the route is for the peer, whether or not it is sent.
 	Meant bool `json:"meant"`
 	// Attributes are those of the route on this session; absent if it is not sent.
-	Attributes *bgp.Attributes `json:"attributes,omitempty"`
+	Attributes *route.Attributes `json:"attributes,omitempty"`
 	// Text describes the route's attributes there, or why it is not sent.
 	Text string `json:"text,omitempty"`
 	// Change is the pending change of the session because of the file; "" for none.
@@ -46,7 +47,7 @@ func (s explainedSession) String() string {
 type routed struct {
 	prefix     netip.Prefix
 	announced  bool
-	attributes *bgp.Attributes
+	attributes *route.Attributes
 	own        bool // its local preference
 	peers      []string
 }
@@ -82,7 +83,7 @@ func sessionsOf(st *bgp.Status, r routed, now time.Time) []explainedSession {
 // notSent returns why the session does not carry the route, "" if it does, and whether the route is
 // for the peer.
 func (r routed) notSent(p bgp.PeerStatus, now time.Time) (why string, meant bool) {
-	family := bgp.FamilyOf(r.prefix.Addr())
+	family := route.FamilyOf(r.prefix.Addr())
 	switch {
 	case r.peers != nil && !slices.Contains(r.peers, p.Entry()) && !slices.Contains(p.Kept, r.prefix.String()):
 		return "its peers are others", false
@@ -123,7 +124,7 @@ func announcedTo(announced bool, all []explainedSession) string {
 }
 
 // attributesText formats a route's attributes on a session; "" for none.
-func attributesText(a bgp.Attributes, internal bool) string {
+func attributesText(a route.Attributes, internal bool) string {
 	var all []string
 	if a.Prepend > 0 && !internal {
 		all = append(all, fmt.Sprintf("AS prepended %d times", a.Prepend))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -53,7 +54,7 @@ func of(namespace string, vips []bgp.VIP) (all []bgp.VIP) {
 // victim's own namespace, where they share, unback and take ports.
 func TestAServiceOfAnotherNamespaceChangesNothingOfAVIP(t *testing.T) {
 	config := &bgp.Config{
-		Peers: []bgp.Peer{{Address: netip.MustParseAddr("192.0.2.1"), Families: []bgp.Family{bgp.IPv4}}},
+		Peers: []bgp.Peer{{Address: netip.MustParseAddr("192.0.2.1"), Families: []route.Family{route.IPv4}}},
 		VIPs:  []bgp.VIP{{Address: netip.MustParseAddr("198.51.100.64")}},
 		Pools: []bgp.Pool{{CIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.64/26")}, Namespaces: []string{"*"}}},
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/route"
 )
 
 // receiver is a router that is told a part of what the speaker announces.
@@ -144,8 +145,8 @@ func (r *receiver) compare(st *bgp.Status, peer string, aggregate string) (n int
 		return 0, errors.New("the speaker does not have the peer")
 	}
 	p, internal := &st.Peers[i], st.Peers[i].ASN == st.ASN
-	check := func(prefix netip.Prefix, announced bool, names []string, a *bgp.Attributes, own bool) error {
-		want := announced && (names == nil || slices.Contains(names, peer)) && p.Takes(prefix) && slices.Contains(p.Families, string(bgp.FamilyOf(prefix.Addr())))
+	check := func(prefix netip.Prefix, announced bool, names []string, a *route.Attributes, own bool) error {
+		want := announced && (names == nil || slices.Contains(names, peer)) && p.Takes(prefix) && slices.Contains(p.Families, string(route.FamilyOf(prefix.Addr())))
 		best, err := r.router.best(prefix.String())
 		switch {
 		case errors.Is(err, errNoPath) && !want:
@@ -188,7 +189,7 @@ func (p path) text(internal bool) string {
 }
 
 // textOf has what was sent, as text has it.
-func textOf(a bgp.Attributes, asn int, internal bool) string {
+func textOf(a route.Attributes, asn int, internal bool) string {
 	p := path{localPref: 100}
 	if !internal {
 		p.asPath = strings.TrimSpace(strings.Repeat(fmt.Sprint(asn, " "), 1+a.Prepend))
@@ -202,6 +203,6 @@ func textOf(a bgp.Attributes, asn int, internal bool) string {
 	for _, n := range a.Communities.Standard {
 		p.communities = append(p.communities, fmt.Sprintf("%d:%d", n>>16, n&0xffff))
 	}
-	p.largeCommunities = bgp.Communities{Large: a.Communities.Large}.Texts()
+	p.largeCommunities = route.Communities{Large: a.Communities.Large}.Texts()
 	return p.text(internal)
 }

@@ -1,4 +1,4 @@
-package bgp
+package route
 
 import (
 	"errors"
@@ -17,37 +17,37 @@ const (
 )
 
 // parseASN reads an AS number as asplain or as asdot (RFC 5396): 4259840001 is 65000.1.
-func parseASN(text string) (uint32, error) {
+func ParseASN(text string) (uint32, error) {
 	high, low, dotted := strings.Cut(text, ".")
 	if !dotted {
 		n, err := strconv.ParseUint(text, 10, 32)
-		if err != nil || !isDecimal(text) {
+		if err != nil || !IsDecimal(text) {
 			return 0, fmt.Errorf("%q is not an AS number: write 64512, or 65000.1 as asdot", text)
 		}
 		return uint32(n), nil
 	}
 	h, err := strconv.ParseUint(high, 10, 16)
 	l, err2 := strconv.ParseUint(low, 10, 16)
-	if err != nil || err2 != nil || !isDecimal(high) || !isDecimal(low) {
+	if err != nil || err2 != nil || !IsDecimal(high) || !IsDecimal(low) {
 		return 0, fmt.Errorf("%q is not an AS number in asdot, two numbers from 0 to 65535 (RFC 5396)", text)
 	}
 	return uint32(h)<<16 | uint32(l), nil
 }
 
 // ParseASN reads an AS number that can be used for a session, as asplain or asdot (RFC 5396).
-func ParseASN(text string) (uint32, error) {
-	n, err := parseASN(text)
+func ParsePeerASN(text string) (uint32, error) {
+	n, err := ParseASN(text)
 	if err != nil {
 		return 0, err
 	}
-	if text := faultOfASN(n); text != "" {
+	if text := FaultOfASN(n); text != "" {
 		return 0, errors.New(text)
 	}
 	return n, nil
 }
 
 // faultOfASN returns why neither end of a session can have the number; "" if it can be used.
-func faultOfASN(n uint32) string {
+func FaultOfASN(n uint32) string {
 	switch {
 	case n == 0:
 		return "is required; 0 is reserved (RFC 7607)"
@@ -63,7 +63,7 @@ func faultOfASN(n uint32) string {
 
 // isDecimal reports whether the text is a decimal number without a leading zero: YAML reads 010 as
 // 8.
-func isDecimal(text string) bool {
+func IsDecimal(text string) bool {
 	text = strings.TrimPrefix(text, "-")
 	if text == "" || len(text) > 1 && text[0] == '0' {
 		return false

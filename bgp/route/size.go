@@ -1,18 +1,18 @@
-package bgp
+package route
 
 // maxCommunities is half of an UPDATE, in octets (RFC 4271, section 4.3): the rest is for the path
 // and the prefixes.
-const maxCommunities = 2000
+const MaxCommunities = 2000
 
 // size returns how many octets the communities take in an UPDATE.
-func (c Communities) size() int {
+func (c Communities) Size() int {
 	return 4*len(c.Standard) + 12*len(c.Large) + 8*len(c.Extended)
 }
 
 // size returns how many octets the communities take; 0 for nil.
-func (a *Attributes) size() int {
+func (a *Attributes) Size() int {
 	if a == nil {
 		return 0
 	}
-	return a.Communities.size()
+	return a.Communities.Size()
 }

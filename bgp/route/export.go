@@ -1,4 +1,4 @@
-package bgp
+package route
 
 import (
 	"net/netip"
@@ -27,7 +27,7 @@ type Preference struct {
 
 // Takes reports whether the peer is sent routes to the prefix.
 func (e *Export) Takes(prefix netip.Prefix) bool {
-	return len(e.VIPs) == 0 || slices.ContainsFunc(e.VIPs, func(in netip.Prefix) bool { return inside(prefix, in) })
+	return len(e.VIPs) == 0 || slices.ContainsFunc(e.VIPs, func(in netip.Prefix) bool { return Inside(prefix, in) })
 }
 
 // Sent returns what a route carries at the peer. own says that the local preference is the VIP's
@@ -36,14 +36,14 @@ func (e *Export) Sent(a Attributes, own, internal bool) Attributes {
 	if more := e.Attributes; more != nil {
 		summed := *more
 		summed.LocalPreference = nil
-		a = a.with(&summed, 0)
+		a = a.With(&summed, 0)
 	}
 	if !internal {
 		a.LocalPreference = nil
 		return a
 	}
 	a.Prepend = 0
-	is := or(a.LocalPreference, localPreference)
+	is := ValueOr(a.LocalPreference, DefaultPreference)
 	if i := slices.IndexFunc(e.Preferences, func(p Preference) bool { return p.From == is }); i >= 0 && !own {
 		a.LocalPreference = new(e.Preferences[i].To)
 	}
@@ -54,4 +54,4 @@ func (e *Export) Sent(a Attributes, own, internal bool) Attributes {
 func (e *Export) Equal(o *Export) bool { return reflect.DeepEqual(e, o) }
 
 // inside reports whether b contains all addresses of a.
-func inside(a, b netip.Prefix) bool { return b.Bits() <= a.Bits() && b.Contains(a.Addr()) }
+func Inside(a, b netip.Prefix) bool { return b.Bits() <= a.Bits() && b.Contains(a.Addr()) }

@@ -1,4 +1,4 @@
-package bgp
+package route
 
 import (
 	"encoding/binary"
@@ -80,7 +80,7 @@ func parseAdministered(text, value string, subType byte) (ExtendedCommunity, err
 	bits := 16
 	if addr, err := netip.ParseAddr(who); err == nil && addr.Is4() {
 		c = append([]byte{ipv4Address, subType}, addr.AsSlice()...)
-	} else if as, err := parseASN(who); err != nil {
+	} else if as, err := ParseASN(who); err != nil {
 		return ExtendedCommunity{}, fmt.Errorf("%q: %q is neither an AS number nor an IPv4 address", text, who)
 	} else if as <= last16 {
 		c, bits = binary.BigEndian.AppendUint16([]byte{twoOctetAS, subType}, uint16(as)), 32
@@ -144,6 +144,6 @@ func (c ExtendedCommunity) named() string {
 }
 
 // administered reports whether it is a route target or a site of origin that has a named form.
-func (c ExtendedCommunity) administered() bool {
+func (c ExtendedCommunity) Administered() bool {
 	return c[0] <= fourOctetAS && (c[1] == routeTarget || c[1] == siteOfOrigin)
 }

@@ -1,4 +1,4 @@
-package bgp
+package route
 
 import (
 	"errors"
@@ -58,7 +58,7 @@ var errNoBandwidth = errors.New("write bits per second as a decimal number and K
 func inKilobits(number string, perUnit uint64) (uint64, error) {
 	whole, fraction, dotted := strings.Cut(number, ".")
 	n, err := strconv.ParseUint(whole, 10, 32)
-	if err != nil || !isDecimal(whole) || dotted && strings.Trim(fraction, "0123456789") != "" || dotted && fraction == "" {
+	if err != nil || !IsDecimal(whole) || dotted && strings.Trim(fraction, "0123456789") != "" || dotted && fraction == "" {
 		return 0, errNoBandwidth
 	}
 	n *= perUnit

@@ -1,4 +1,6 @@
-package bgp
+// Package route has what the speaker announces: routes with their attributes, and what a peer is
+// sent of them. It is pure, and knows no session and no file.
+package route
 
 import (
 	"encoding/json"
@@ -27,7 +29,7 @@ func (r Route) Equal(o Route) bool { return r.SameTo(o) && r.SameAs(o) }
 
 // SameAs reports whether the routes have the same content, regardless of recipients.
 func (r Route) SameAs(o Route) bool {
-	return r.Prefix == o.Prefix && r.OwnPreference == o.OwnPreference && r.equal(o.Attributes)
+	return r.Prefix == o.Prefix && r.OwnPreference == o.OwnPreference && r.Attributes.Equal(o.Attributes)
 }
 
 // SameTo reports whether the routes have the same recipients.
@@ -49,13 +51,13 @@ type Attributes struct {
 	LinkBandwidth Bandwidth `yaml:"linkBandwidth" json:"linkBandwidth,omitzero"`
 }
 
-func (a Attributes) equal(o Attributes) bool {
+func (a Attributes) Equal(o Attributes) bool {
 	return a.Prepend == o.Prepend && same(a.MED, o.MED) && same(a.LocalPreference, o.LocalPreference) &&
 		a.LinkBandwidth == o.LinkBandwidth && a.Communities.equal(o.Communities)
 }
 
 // ownPreference reports whether the attributes set a local preference; a may be nil.
-func (a *Attributes) ownPreference() bool { return a != nil && a.LocalPreference != nil }
+func (a *Attributes) SetsPreference() bool { return a != nil && a.LocalPreference != nil }
 
 func same(a, b *uint32) bool {
 	return a == b || a != nil && b != nil && *a == *b
@@ -138,12 +140,12 @@ func (c Communities) Texts() []string {
 }
 
 // and returns these communities plus those of more that are not among them.
-func (c Communities) and(more Communities) Communities {
+func (c Communities) And(more Communities) Communities {
 	return Communities{merged(c.Standard, more.Standard), merged(c.Large, more.Large), merged(c.Extended, more.Extended)}
 }
 
 // without returns these communities except those in less.
-func (c Communities) without(less Communities) Communities {
+func (c Communities) Without(less Communities) Communities {
 	return Communities{left(c.Standard, less.Standard), left(c.Large, less.Large), left(c.Extended, less.Extended)}
 }
 
@@ -153,10 +155,10 @@ func left[T comparable](a, less []T) []T {
 	return slices.DeleteFunc(slices.Clone(a), func(one T) bool { return slices.Contains(less, one) })
 }
 
-func (c Communities) has(standard uint32) bool { return slices.Contains(c.Standard, standard) }
+func (c Communities) Has(standard uint32) bool { return slices.Contains(c.Standard, standard) }
 
 // IsZero reports whether there are none.
-func (c Communities) IsZero() bool { return c.size() == 0 }
+func (c Communities) IsZero() bool { return c.Size() == 0 }
 
 // MarshalJSON writes the form that UnmarshalYAML reads.
 func (c Communities) MarshalJSON() ([]byte, error) { return json.Marshal(c.Texts()) }
@@ -214,9 +216,9 @@ func (c *Communities) add(text string) error {
 const ReservedASN uint32 = 4294967295
 
 // host returns the prefix of a single address: a /32 or a /128.
-func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+func Host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
-func or(n *uint32, fallback uint32) uint32 {
+func ValueOr(n *uint32, fallback uint32) uint32 {
 	if n == nil {
 		return fallback
 	}
@@ -227,5 +229,5 @@ const (
 	// MaxPrepend is more than routers need, and fewer than some reject.
 	MaxPrepend = 10
 	// localPreference is what iBGP peers assume for a route without one.
-	localPreference = 100
+	DefaultPreference = 100
 )

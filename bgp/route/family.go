@@ -1,8 +1,6 @@
-package bgp
+package route
 
-import (
-	"net/netip"
-)
+import "net/netip"
 
 // Family is an address family.
 type Family string
@@ -22,7 +20,7 @@ const (
 )
 
 // gatewayName identifies a peer with a Gateway, and includes its router once that is found.
-func gatewayName(family Family, router string) string {
+func GatewayName(family Family, router string) string {
 	if router == "" {
 		return "gateway/" + string(family)
 	}
