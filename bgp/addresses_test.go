@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
@@ -280,7 +281,7 @@ func TestWhileNothingIsKnownOfTheAddressesNothingChanges(t *testing.T) {
 		runOn(t, m, func(s *speaker) {
 			m.wants("at first", "198.51.100.54 198.51.100.55")
 			for _, v := range s.Status().VIPs {
-				if v.Bound || v.Announced != (v.Reason.Code == Passing) || !v.Announced && !strings.Contains(v.Reason.Text, errOdd.Error()) {
+				if v.Bound || v.Announced != (v.Reason.Code == vip.Passing) || !v.Announced && !strings.Contains(v.Reason.Text, errOdd.Error()) {
 					t.Errorf("%+v", v)
 				}
 			}
@@ -302,12 +303,12 @@ func TestAnAddressThatIsGivenWhileNothingIsKnownIsNotAnnounced(t *testing.T) {
 		m := newMachine(t)
 		m.there[given] = true
 		runOn(t, m, func(s *speaker) {
-			drain := func(all ...Drain) {
+			drain := func(all ...vip.Drain) {
 				s.do(t.Context(), func() { s.log(s.controller.SetDrains(all, time.Now())) })
 				time.Sleep(5 * time.Second)
 				m.settles()
 			}
-			drain(Drain{})
+			drain(vip.Drain{})
 			m.wants("drained", "")
 			m.does(func() { m.blind = true })
 			drain()
@@ -414,9 +415,9 @@ func TestAnAnnouncedAddressIsAlwaysThere(t *testing.T) {
 					case 9:
 						drained = !drained
 						s.do(t.Context(), func() {
-							var all []Drain
+							var all []vip.Drain
 							if drained {
-								all = []Drain{{}}
+								all = []vip.Drain{{}}
 							}
 							s.log(s.controller.SetDrains(all, time.Now()))
 						})

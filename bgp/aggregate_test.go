@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // TestAnAggregateThatWouldBeALoopIsNotAnnounced has the blackhole route fail at first; the VIP
@@ -17,7 +19,7 @@ func TestAnAggregateThatWouldBeALoopIsNotAnnounced(t *testing.T) {
 	s.write(t, s.text+"aggregates: [{prefix: 198.51.100.0/24}]\n")
 	s.waitThrough(t, "198.51.100.53", "198.51.100.53, 198.51.100.0/24")
 	st, err := s.call("GET", "/status", nil)
-	if err != nil || len(st.Aggregates) != 1 || !st.Aggregates[0].Announced || st.Aggregates[0].State != Up {
+	if err != nil || len(st.Aggregates) != 1 || !st.Aggregates[0].Announced || st.Aggregates[0].State != vip.Up {
 		t.Errorf("%+v, %v", st.Aggregates, err)
 	}
 	s.write(t, s.text+"aggregates: [{prefix: 198.51.100.0/24, hostRoutes: false}]\n")

@@ -5,11 +5,13 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // membersOf counts the VIPs of each aggregate.
-func (c *Controller) membersOf(now time.Time) []members {
-	all := make([]members, len(c.aggregates))
+func (c *Controller) membersOf(now time.Time) []vip.Members {
+	all := make([]vip.Members, len(c.aggregates))
 	for _, v := range c.vips {
 		i := c.aggregateOf(v.config.Address)
 		if i < 0 {
@@ -19,11 +21,11 @@ func (c *Controller) membersOf(now time.Time) []members {
 			all[i].All++
 		}
 		switch c.announcedAs(v, now) {
-		case Up:
+		case vip.Up:
 			all[i].Up++
-		case Degraded:
+		case vip.Degraded:
 			all[i].Degraded++
-		case Draining:
+		case vip.Draining:
 			all[i].Draining++
 		}
 	}
@@ -37,13 +39,13 @@ func (c *Controller) aggregateOf(a netip.Addr) int {
 
 // suppressed reports whether the VIP is announced only as part of its aggregate, and returns the
 // index of that aggregate.
-func (c *Controller) suppressed(v *vip) (aggregate int, is bool) {
+func (c *Controller) suppressed(v *judged) (aggregate int, is bool) {
 	i := c.aggregateOf(v.config.Address)
 	return i, i >= 0 && !c.aggregates[i].hosts()
 }
 
 // need returns how many VIPs must be announced.
-func need(a *Aggregate, m members) int {
+func need(a *Aggregate, m vip.Members) int {
 	if a.Least == 0 {
 		return max(1, m.All)
 	}
@@ -52,25 +54,25 @@ func need(a *Aggregate, m members) int {
 
 // announcedIn returns the state in which the aggregate is announced, or "" if it is not: the best state that
 // enough of its VIPs have reached or exceeded.
-func announcedIn(a *Aggregate, m members) State {
+func announcedIn(a *Aggregate, m vip.Members) vip.State {
 	switch least := need(a, m); {
 	case m.Up >= least:
-		return Up
+		return vip.Up
 	case m.Up+m.Degraded >= least:
-		return Degraded
+		return vip.Degraded
 	case m.Up+m.Degraded+m.Draining >= least:
-		return Draining
+		return vip.Draining
 	}
 	return ""
 }
 
 // Aggregates returns every aggregate with its state and reason.
-func (c *Controller) Aggregates(now time.Time) []AggregateStatus {
-	var all []AggregateStatus
+func (c *Controller) Aggregates(now time.Time) []vip.AggregateStatus {
+	var all []vip.AggregateStatus
 	for i, m := range c.membersOf(now) {
 		a := &c.aggregates[i]
-		st := AggregateStatus{
-			Prefix: a.Prefix.String(), State: Down, Members: m, Need: need(a, m), HostRoutes: a.hosts(), Peers: c.audience.of(a.Peers), OwnPreference: a.Attributes.SetsPreference(),
+		st := vip.AggregateStatus{
+			Prefix: a.Prefix.String(), State: vip.Down, Members: m, Need: need(a, m), HostRoutes: a.hosts(), Peers: c.audience.of(a.Peers), OwnPreference: a.Attributes.SetsPreference(),
 			Reason: fmt.Sprintf("of its %d VIPs %d are up, %d degraded and %d draining; it needs %d", m.All, m.Up, m.Degraded, m.Draining, need(a, m)),
 		}
 		if as := announcedIn(a, m); as != "" {

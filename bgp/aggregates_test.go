@@ -7,20 +7,21 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 func TestAnAggregateIsAnnouncedAsTheBestThatEnoughOfItsVIPsAre(t *testing.T) {
 	for _, c := range []struct {
 		least int
-		m     members
-		want  State
+		m     vip.Members
+		want  vip.State
 	}{
-		{1, members{}, ""}, {0, members{}, ""}, {0, members{All: 2}, ""},
-		{1, members{Up: 1, All: 3}, Up}, {2, members{Up: 1, All: 3}, ""}, {2, members{Up: 1, Degraded: 1, All: 3}, Degraded},
-		{2, members{Up: 2, Degraded: 1, All: 3}, Up}, {1, members{Degraded: 1, Draining: 2, All: 3}, Degraded},
-		{2, members{Degraded: 1, Draining: 2, All: 3}, Draining}, {1, members{Draining: 1, All: 1}, Draining},
-		{0, members{Up: 2, All: 3}, ""}, {0, members{Up: 3, All: 3}, Up}, {0, members{Up: 1, Degraded: 2, All: 3}, Degraded},
-		{0, members{Up: 2, Draining: 1, All: 3}, Draining}, {5, members{Up: 3, All: 3}, ""},
+		{1, vip.Members{}, ""}, {0, vip.Members{}, ""}, {0, vip.Members{All: 2}, ""},
+		{1, vip.Members{Up: 1, All: 3}, vip.Up}, {2, vip.Members{Up: 1, All: 3}, ""}, {2, vip.Members{Up: 1, Degraded: 1, All: 3}, vip.Degraded},
+		{2, vip.Members{Up: 2, Degraded: 1, All: 3}, vip.Up}, {1, vip.Members{Degraded: 1, Draining: 2, All: 3}, vip.Degraded},
+		{2, vip.Members{Degraded: 1, Draining: 2, All: 3}, vip.Draining}, {1, vip.Members{Draining: 1, All: 1}, vip.Draining},
+		{0, vip.Members{Up: 2, All: 3}, ""}, {0, vip.Members{Up: 3, All: 3}, vip.Up}, {0, vip.Members{Up: 1, Degraded: 2, All: 3}, vip.Degraded},
+		{0, vip.Members{Up: 2, Draining: 1, All: 3}, vip.Draining}, {5, vip.Members{Up: 3, All: 3}, ""},
 	} {
 		if got := announcedIn(&Aggregate{Least: c.least}, c.m); got != c.want {
 			t.Errorf("least %d of %+v: %q, want %q", c.least, c.m, got, c.want)
@@ -69,7 +70,7 @@ func (w *unrest) aggregatesHold(t *testing.T) {
 			}
 			if as := w.c.announcedAs(v, w.now); as != "" {
 				served++
-				if as != Draining {
+				if as != vip.Draining {
 					staying++
 				}
 			}

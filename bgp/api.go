@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
@@ -37,9 +38,9 @@ func (s *speaker) handler() http.Handler {
 		}, s.drains.save)
 	})
 	mux.HandleFunc("DELETE /flaps", func(w http.ResponseWriter, r *http.Request) {
-		vip, err := parseVIP(r)
+		addr, err := parseVIP(r)
 		s.reply(w, r, err, func() error {
-			changed, err := s.controller.Undamp(vip, time.Now())
+			changed, err := s.controller.Undamp(addr, time.Now())
 			s.log(changed)
 			return err
 		}, func(context.Context) {})
@@ -71,9 +72,9 @@ func (s *speaker) reply(w http.ResponseWriter, r *http.Request, bad error, do fu
 }
 
 // drain changes the drains. A named VIP must exist.
-func (s *speaker) drain(change func(now time.Time) error, vip netip.Addr) error {
-	if vip.IsValid() && !s.controller.Has(vip) {
-		return fmt.Errorf("%s is no VIP of this speaker", vip)
+func (s *speaker) drain(change func(now time.Time) error, addr netip.Addr) error {
+	if addr.IsValid() && !s.controller.Has(addr) {
+		return fmt.Errorf("%s is no VIP of this speaker", addr)
 	}
 	now := time.Now()
 	if err := change(now); err != nil {
@@ -83,7 +84,7 @@ func (s *speaker) drain(change func(now time.Time) error, vip netip.Addr) error 
 	return nil
 }
 
-func parseDrain(r *http.Request) (d Drain, err error) {
+func parseDrain(r *http.Request) (d vip.Drain, err error) {
 	d.Reason = r.FormValue("reason")
 	if d.VIP, err = parseVIP(r); err != nil {
 		return d, err
@@ -102,11 +103,11 @@ func parseVIP(r *http.Request) (netip.Addr, error) {
 	if text == "" {
 		return netip.Addr{}, nil
 	}
-	vip, err := netip.ParseAddr(text)
+	addr, err := netip.ParseAddr(text)
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("vip: %q is not an IP address", text)
 	}
-	return vip.Unmap(), nil
+	return addr.Unmap(), nil
 }
 
 // hints replaces all hints of the resolver.

@@ -3,6 +3,8 @@ package bgp
 import (
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 func (s *speaker) observe(r result) {
@@ -15,8 +17,8 @@ func (s *speaker) observe(r result) {
 }
 
 // withdraws reports whether a route is withdrawn because a check failed.
-func withdraws(t Transition) bool {
-	return t.To == Down && t.Reason.Code == CheckFailed && (t.From == Up || t.From == Degraded || t.From == Draining)
+func withdraws(t vip.Transition) bool {
+	return t.To == vip.Down && t.Reason.Code == vip.CheckFailed && (t.From == vip.Up || t.From == vip.Degraded || t.From == vip.Draining)
 }
 
 // apply makes the machine and the sessions match what the controller wants, and returns when to
@@ -30,8 +32,8 @@ func (s *speaker) apply(now time.Time) time.Duration {
 	if version.Granted != s.version.Granted {
 		s.assign()
 	}
-	for _, vip := range s.controller.Forgotten() {
-		s.metrics.forget(vip)
+	for _, addr := range s.controller.Forgotten() {
+		s.metrics.forget(addr)
 	}
 	if version.Checks != s.version.Checks {
 		// Start checks only now: another site would answer for an address that is not bound yet.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // Announcer advertises routes to the peers. Only one goroutine uses it.
@@ -74,5 +75,5 @@ type Cluster interface {
 	// ctx ends.
 	Run(ctx context.Context, changed func(Declared))
 	// Assign writes the VIPs that each Service was given to its status.
-	Assign(granted map[ServiceRef][]netip.Addr)
+	Assign(granted map[vip.ServiceRef][]netip.Addr)
 }

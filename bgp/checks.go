@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -23,7 +24,7 @@ type Check struct {
 	// Endpoints is the check of a Service.
 	Endpoints *EndpointsCheck `yaml:"-"`
 	// Scope defaults to Local.
-	Scope Scope `yaml:"scope"`
+	Scope vip.Scope `yaml:"scope"`
 	// Rise and Fall are how many consecutive results change the state; the defaults are 3 and 2.
 	Rise int `yaml:"rise"`
 	Fall int `yaml:"fall"`
@@ -63,7 +64,7 @@ type TCPCheck struct {
 
 // EndpointsCheck probes endpoints of a Service; one that passes is enough.
 type EndpointsCheck struct {
-	Service ServiceRef
+	Service vip.ServiceRef
 	Probe   federation.Target // except its Addr
 	Addrs   []netip.AddrPort  `json:"-"` // they change while the check continues
 }
@@ -76,15 +77,15 @@ func (c *Check) id() string {
 
 func (c *Check) check(fault faultFunc) {
 	if c.Scope == "" {
-		c.Scope = Local
+		c.Scope = vip.Local
 	}
-	if c.Scope != Local && c.Scope != Upstream {
+	if c.Scope != vip.Local && c.Scope != vip.Upstream {
 		fault("scope", "%q is neither local nor upstream", c.Scope)
 	}
 	kinds := 0
 	if c.DNS != nil {
 		kinds++
-		c.DNS.Recursive = c.DNS.Recursive || c.Scope == Upstream
+		c.DNS.Recursive = c.DNS.Recursive || c.Scope == vip.Upstream
 		c.DNS.check(fault.under("dns"))
 	}
 	if c.HTTP != nil {

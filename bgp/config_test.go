@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 const good = `asn: 64512
@@ -69,7 +70,7 @@ func TestAGoodConfigurationIsCompleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	dns := c.VIPs[0].Checks[0]
-	if dns.DNS.Type != "SOA" || dns.Scope != Local || dns.Timeout != time.Second || dns.FastInterval != 250*time.Millisecond || dns.DNS.Recursive {
+	if dns.DNS.Type != "SOA" || dns.Scope != vip.Local || dns.Timeout != time.Second || dns.FastInterval != 250*time.Millisecond || dns.DNS.Recursive {
 		t.Errorf("%+v", dns)
 	}
 	if upstream := c.VIPs[0].Checks[1]; !upstream.DNS.Recursive || upstream.Rise != defaultRise {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
@@ -24,12 +25,12 @@ type Controller struct {
 	audience    audience
 
 	declared  []VIP // as last declared
-	vips      []*vip
-	byAddress map[netip.Addr]*vip
+	vips      []*judged
+	byAddress map[netip.Addr]*judged
 	checks    map[string]*check       // by Check.id
 	asking    map[netip.Addr][]*check // by the address that they probe
 
-	drains      []Drain
+	drains      []vip.Drain
 	hints       map[netip.Addr][]hint.Hint
 	hintsEnd    time.Time
 	missing     map[netip.Addr]string // why this machine takes no packets to it
@@ -54,14 +55,14 @@ type Version struct {
 // Version returns the current version.
 func (c *Controller) Version() Version { return c.version }
 
-// vip is a VIP with its current state.
-type vip struct {
+// judged is a VIP with its current state.
+type judged struct {
 	config  VIP
 	checks  []*check
 	removed bool // is no longer declared
 
-	state  State
-	reason Reason
+	state  vip.State
+	reason vip.Reason
 	since  time.Time
 	// left is when it began to leave, zero if it is not leaving; dwells, whether it was announced
 	// then.
@@ -80,14 +81,14 @@ type vip struct {
 // wants is what Desired says about a VIP.
 type wants struct {
 	// as is the state in which it is announced; "" if it is not.
-	as State
+	as vip.State
 	// gone is set if it is neither announced nor served.
 	gone bool
 }
 
 // heeds reports whether a hint for the VIP moves it: either the hint is for functions in the
 // namespace whose Services have the VIP, or the file allows hints for it.
-func (v *vip) heeds(h hint.Hint) bool {
+func (v *judged) heeds(h hint.Hint) bool {
 	if owner := v.config.namespace(); owner != "" {
 		return h.Namespace == owner
 	}
@@ -97,7 +98,7 @@ func (v *vip) heeds(h hint.Hint) bool {
 // check is a check with its results.
 type check struct {
 	config  Check
-	of      []*vip
+	of      []*judged
 	asks    netip.Addr // invalid for endpoints
 	streak  health.Streak
 	failure string // of the last result; "" if it passed
@@ -116,7 +117,7 @@ func (ch *check) known() bool { return !ch.last.IsZero() || ch.streak.State != h
 
 // NewController returns a Controller without VIPs.
 func NewController(config *Config) *Controller {
-	c := &Controller{checks: map[string]*check{}, byAddress: map[netip.Addr]*vip{}}
+	c := &Controller{checks: map[string]*check{}, byAddress: map[netip.Addr]*judged{}}
 	c.Configure(config)
 	return c
 }
@@ -131,7 +132,7 @@ func (c *Controller) Configure(config *Config) {
 // Declare takes all current VIPs. A VIP that is missing, or now has another owner, is drained and
 // then forgotten: a new owner neither ends the drain of the previous one, nor takes over its state
 // and failures.
-func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
+func (c *Controller) Declare(vips []VIP, now time.Time) []vip.Transition {
 	before := c.checks
 	c.declared, c.checks, c.asking = vips, make(map[string]*check, len(c.checks)), map[netip.Addr][]*check{}
 	kept := make(map[netip.Addr]bool, len(vips))
@@ -142,7 +143,7 @@ func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 		}
 		kept[config.Address] = true
 		if v == nil {
-			v = &vip{state: Init, reason: Reason{Unchecked, "no check has a result yet"}, since: now}
+			v = &judged{state: vip.Init, reason: vip.Reason{Code: vip.Unchecked, Text: "no check has a result yet"}, since: now}
 			c.vips = append(c.vips, v)
 			c.byAddress[config.Address] = v
 		}
@@ -162,9 +163,9 @@ func (c *Controller) Declare(vips []VIP, now time.Time) []Transition {
 }
 
 // configure applies the declaration to the VIP.
-func (v *vip) configure(config VIP, now time.Time) {
+func (v *judged) configure(config VIP, now time.Time) {
 	switch {
-	case len(config.Owners) == 0 || config.Backing.State != Backed:
+	case len(config.Owners) == 0 || config.Backing.State != vip.Backed:
 		v.backed = time.Time{}
 	case v.backed.IsZero():
 		v.backed = now
@@ -173,7 +174,7 @@ func (v *vip) configure(config VIP, now time.Time) {
 }
 
 // join gives the VIP its checks, with their existing results.
-func (c *Controller) join(v *vip, before map[string]*check) {
+func (c *Controller) join(v *judged, before map[string]*check) {
 	v.checks = nil
 	for _, config := range v.config.Checks {
 		id := config.id()
@@ -183,7 +184,7 @@ func (c *Controller) join(v *vip, before map[string]*check) {
 			if ch == nil {
 				ch = &check{asks: config.addr()}
 				ch.forget()
-				if v.state == Up || v.state == Degraded {
+				if v.state == vip.Up || v.state == vip.Degraded {
 					// A reload must not withdraw a working VIP: this check must fail first.
 					ch.streak.State = health.Up
 				}
@@ -225,7 +226,7 @@ func (c *Controller) answeredElsewhere(ch *check, now time.Time) bool {
 }
 
 // Observe records one result of a check. A nil failure is a pass.
-func (c *Controller) Observe(id string, failure error, now time.Time) []Transition {
+func (c *Controller) Observe(id string, failure error, now time.Time) []vip.Transition {
 	changed := c.Advance(now)
 	ch := c.checks[id]
 	if ch == nil || c.answeredElsewhere(ch, now) {
@@ -245,14 +246,14 @@ func (c *Controller) Observe(id string, failure error, now time.Time) []Transiti
 }
 
 // SetDrains replaces all commanded drains.
-func (c *Controller) SetDrains(drains []Drain, now time.Time) []Transition {
+func (c *Controller) SetDrains(drains []vip.Drain, now time.Time) []vip.Transition {
 	c.drains = drains
 	return c.settleAll(now)
 }
 
 // SetHints replaces all hints; they hold until the given time. Some change nothing; see
 // IgnoredHints.
-func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []Transition {
+func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []vip.Transition {
 	c.hints, c.hintsEnd = map[netip.Addr][]hint.Hint{}, until
 	for _, h := range hints {
 		c.hints[h.VIP] = append(c.hints[h.VIP], h)
@@ -261,7 +262,7 @@ func (c *Controller) SetHints(hints []hint.Hint, until, now time.Time) []Transit
 }
 
 // SetNodeDrained sets why the node is to be drained; "" for no reason.
-func (c *Controller) SetNodeDrained(why string, now time.Time) []Transition {
+func (c *Controller) SetNodeDrained(why string, now time.Time) []vip.Transition {
 	if c.nodeDrained == why {
 		return nil
 	}
@@ -270,7 +271,7 @@ func (c *Controller) SetNodeDrained(why string, now time.Time) []Transition {
 }
 
 // SetMissing sets all VIPs to which this machine takes no packets, each with the reason.
-func (c *Controller) SetMissing(missing map[netip.Addr]string, now time.Time) []Transition {
+func (c *Controller) SetMissing(missing map[netip.Addr]string, now time.Time) []vip.Transition {
 	if maps.Equal(c.missing, missing) {
 		return nil
 	}
@@ -280,20 +281,20 @@ func (c *Controller) SetMissing(missing map[netip.Addr]string, now time.Time) []
 }
 
 // Stop drains everything permanently.
-func (c *Controller) Stop(now time.Time) []Transition {
+func (c *Controller) Stop(now time.Time) []vip.Transition {
 	c.stopping = true
 	return c.settleAll(now)
 }
 
 // Hurry ends the drain of Stop now, without dwell and linger.
-func (c *Controller) Hurry(now time.Time) []Transition {
+func (c *Controller) Hurry(now time.Time) []vip.Transition {
 	c.hurried = true
 	return c.settleAll(now)
 }
 
 // Gone reports whether nothing is announced and no address needs to stay.
 func (c *Controller) Gone(now time.Time) bool {
-	return !slices.ContainsFunc(c.vips, func(v *vip) bool { return !c.gone(v, now) })
+	return !slices.ContainsFunc(c.vips, func(v *judged) bool { return !c.gone(v, now) })
 }
 
 // Forgotten returns the VIPs that were forgotten since the last call. Some may have been declared

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
@@ -41,8 +42,8 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 }
 
 var theVIP = VIP{Address: dnsVIP, Bind: "lo", Checks: []Check{
-	{TCP: &TCPCheck{}, Scope: Local, Rise: 3, Fall: 2},
-	{HTTP: &HTTPCheck{}, Scope: Upstream, Rise: 2, Fall: 2},
+	{TCP: &TCPCheck{}, Scope: vip.Local, Rise: 3, Fall: 2},
+	{HTTP: &HTTPCheck{}, Scope: vip.Upstream, Rise: 2, Fall: 2},
 }}
 
 func (w *world) declare(vips ...VIP) { w.c.Declare(vips, w.now) }
@@ -63,7 +64,7 @@ func (w *world) up() {
 	w.Helper()
 	w.upstream(nil, nil)
 	w.local(nil, nil, nil)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 // passes lets time pass, waking when the Controller asks to be woken.
@@ -82,7 +83,7 @@ func (w *world) passes(d time.Duration) {
 
 // want compares the VIP's state, which of States it is announced as, and whether
 // it is bound.
-func (w *world) want(state State, announced string, bound bool) {
+func (w *world) want(state vip.State, announced string, bound bool) {
 	w.Helper()
 	st := w.c.Status(w.now)
 	if len(st) != 1 || st[0].State != state || st[0].Reason.Text == "" || st[0].Reason.Code == "" {
@@ -106,12 +107,12 @@ func (w *world) want(state State, announced string, bound bool) {
 func TestAVIPIsAnnouncedOnlyAfterItsPassesInARow(t *testing.T) {
 	w := newWorld(t, nil)
 	w.upstream(nil, nil)
-	var states []State
+	var states []vip.State
 	for _, result := range []error{nil, nil, errRefused, nil, nil, nil, errRefused, nil, errRefused, errRefused, nil} {
 		w.local(result)
 		states = append(states, w.c.vips[0].state)
 	}
-	want := []State{Rising, Rising, Down, Rising, Rising, Up, Up, Up, Up, Down, Rising}
+	want := []vip.State{vip.Rising, vip.Rising, vip.Down, vip.Rising, vip.Rising, vip.Up, vip.Up, vip.Up, vip.Up, vip.Down, vip.Rising}
 	if !slices.Equal(states, want) {
 		t.Errorf("%v\nwant %v", states, want)
 	}
@@ -119,42 +120,42 @@ func TestAVIPIsAnnouncedOnlyAfterItsPassesInARow(t *testing.T) {
 
 func TestAVIPWaitsForEveryCheckToHaveAResult(t *testing.T) {
 	w := newWorld(t, nil)
-	w.want(Init, "", true)
+	w.want(vip.Init, "", true)
 	w.local(nil, nil, nil)
-	w.want(Init, "", true)
+	w.want(vip.Init, "", true)
 	w.upstream(nil)
-	w.want(Rising, "", true)
+	w.want(vip.Rising, "", true)
 	w.upstream(nil)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 func TestAnUpstreamFailureDegradesAndNeverWithdraws(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
 	w.upstream(errRefused)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 	for range 100 {
 		w.upstream(errRefused)
-		w.want(Degraded, "degraded", true)
+		w.want(vip.Degraded, "degraded", true)
 	}
 	w.upstream(nil)
-	w.want(Degraded, "degraded", true)
+	w.want(vip.Degraded, "degraded", true)
 	w.upstream(nil)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 func TestASiteThatStartsWithoutItsUpstreamIsAnnouncedDegraded(t *testing.T) {
 	w := newWorld(t, nil)
 	w.upstream(errRefused)
 	w.local(nil, nil, nil)
-	w.want(Degraded, "degraded", true)
+	w.want(vip.Degraded, "degraded", true)
 }
 
 func TestALocalFailureWithdrawsInEveryState(t *testing.T) {
 	for name, before := range map[string]func(*world){
 		"up":       func(*world) {},
 		"degraded": func(w *world) { w.upstream(errRefused, errRefused) },
-		"draining": func(w *world) { w.c.SetDrains([]Drain{{}}, w.now) },
+		"draining": func(w *world) { w.c.SetDrains([]vip.Drain{{}}, w.now) },
 		"stopping": func(w *world) { w.c.Stop(w.now) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,31 +176,31 @@ func TestALocalFailureWithdrawsInEveryState(t *testing.T) {
 
 func TestADrainAnnouncesThenWithdrawsThenUnbinds(t *testing.T) {
 	for name, drain := range map[string]func(w *world){
-		"told":     func(w *world) { w.c.SetDrains([]Drain{{VIP: dnsVIP, Reason: "kernel"}}, w.now) },
-		"all":      func(w *world) { w.c.SetDrains([]Drain{{}}, w.now) },
+		"told":     func(w *world) { w.c.SetDrains([]vip.Drain{{VIP: dnsVIP, Reason: "kernel"}}, w.now) },
+		"all":      func(w *world) { w.c.SetDrains([]vip.Drain{{}}, w.now) },
 		"node":     func(w *world) { w.c.SetNodeDrained("node n has the taint nearcast.dev/drain", w.now) },
 		"stopping": func(w *world) { w.c.Stop(w.now) },
 		"hint": func(w *world) {
 			w.ofService()
 			w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Namespace: "media", Reason: "evicted"}}, w.now.Add(time.Hour), w.now)
 		},
-		"terminating": func(w *world) { w.withBacking(Backing{Ending, "endpoints terminate"}) },
+		"terminating": func(w *world) { w.withBacking(vip.Backing{State: vip.Ending, Reason: "endpoints terminate"}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil)
 			w.up()
 			drain(w)
-			w.want(Draining, "draining", true)
+			w.want(vip.Draining, "draining", true)
 			w.passes(10*time.Second - 1)
-			w.want(Draining, "draining", true)
+			w.want(vip.Draining, "draining", true)
 			w.passes(1)
-			w.want(Draining, "", true)
+			w.want(vip.Draining, "", true)
 			w.passes(5*time.Second - 1)
-			w.want(Draining, "", true)
+			w.want(vip.Draining, "", true)
 			w.passes(1)
-			w.want(Down, "", false)
+			w.want(vip.Down, "", false)
 			w.passes(time.Minute)
-			w.want(Down, "", false)
+			w.want(vip.Down, "", false)
 			if !w.c.Gone(w.now) {
 				t.Error("not gone")
 			}
@@ -210,11 +211,11 @@ func TestADrainAnnouncesThenWithdrawsThenUnbinds(t *testing.T) {
 // ofService makes the VIP a Service's.
 func (w *world) ofService() {
 	v := theVIP
-	v.Owners = []ServiceRef{{"media", "thumbnail"}}
+	v.Owners = []vip.ServiceRef{{Namespace: "media", Name: "thumbnail"}}
 	w.declare(v)
 }
 
-func (w *world) withBacking(b Backing) {
+func (w *world) withBacking(b vip.Backing) {
 	v := theVIP
 	v.Backing = b
 	w.declare(v)
@@ -227,9 +228,9 @@ func TestADrainOfAVIPLeavesTheOthers(t *testing.T) {
 	w.declare(theVIP, other)
 	w.upstream(nil, nil)
 	w.local(nil, nil, nil)
-	w.c.SetDrains([]Drain{{VIP: otherVIP}}, w.now)
+	w.c.SetDrains([]vip.Drain{{VIP: otherVIP}}, w.now)
 	st := w.c.Status(w.now)
-	if st[0].State != Up || st[1].State != Draining {
+	if st[0].State != vip.Up || st[1].State != vip.Draining {
 		t.Errorf("%+v", st)
 	}
 }
@@ -237,15 +238,15 @@ func TestADrainOfAVIPLeavesTheOthers(t *testing.T) {
 func TestADrainThatEndsBringsTheVIPBackAtOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
-	w.c.SetDrains([]Drain{{Until: w.now.Add(time.Minute)}}, w.now)
+	w.c.SetDrains([]vip.Drain{{Until: w.now.Add(time.Minute)}}, w.now)
 	w.passes(time.Minute - 1)
-	w.want(Down, "", false)
+	w.want(vip.Down, "", false)
 	w.passes(1)
-	w.want(Up, "up", true)
-	w.c.SetDrains([]Drain{{}}, w.now)
+	w.want(vip.Up, "up", true)
+	w.c.SetDrains([]vip.Drain{{}}, w.now)
 	w.passes(3 * time.Second)
 	w.c.SetDrains(nil, w.now) // while it is announced still
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 func TestHintsThatAreNotToldAgainAreForgotten(t *testing.T) {
@@ -254,9 +255,9 @@ func TestHintsThatAreNotToldAgainAreForgotten(t *testing.T) {
 	w.up()
 	w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Namespace: "media", Reason: "evicted"}}, w.now.Add(30*time.Second), w.now)
 	w.passes(20 * time.Second)
-	w.want(Down, "", false)
+	w.want(vip.Down, "", false)
 	w.passes(10 * time.Second)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 func TestAHintMovesNoVIPOfTheFile(t *testing.T) {
@@ -264,12 +265,12 @@ func TestAHintMovesNoVIPOfTheFile(t *testing.T) {
 	w.up()
 	hints := []hint.Hint{{VIP: dnsVIP, Reason: "evicted"}, {VIP: otherVIP, Reason: "is of another site"}}
 	w.c.SetHints(hints, w.now.Add(30*time.Second), w.now)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 	if got := w.c.IgnoredHints(w.now); len(got) != 1 || got[0] != hints[0] {
 		t.Errorf("ignored %v, want %v", got, hints[:1])
 	}
 	w.passes(30 * time.Second)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 	if got := w.c.IgnoredHints(w.now); len(got) > 0 {
 		t.Errorf("ignored still: %v", got)
 	}
@@ -283,7 +284,7 @@ func TestAHintMovesAVIPOfTheFileThatTakesHints(t *testing.T) {
 	w.up()
 	w.c.SetHints([]hint.Hint{{VIP: dnsVIP, Namespace: "media", Reason: "evicted"}}, w.now.Add(30*time.Second), w.now)
 	w.passes(20 * time.Second)
-	w.want(Down, "", false)
+	w.want(vip.Down, "", false)
 	if got := w.c.IgnoredHints(w.now); len(got) > 0 {
 		t.Errorf("ignored: %v", got)
 	}
@@ -292,7 +293,7 @@ func TestAHintMovesAVIPOfTheFileThatTakesHints(t *testing.T) {
 func TestADrainOfAVIPThatIsNotAnnouncedTakesNoTime(t *testing.T) {
 	w := newWorld(t, nil)
 	w.c.Stop(w.now)
-	w.want(Down, "", false)
+	w.want(vip.Down, "", false)
 	if !w.c.Gone(w.now) {
 		t.Error("the speaker would wait for nothing")
 	}
@@ -304,20 +305,20 @@ func TestADisabledVIPDrainsFirst(t *testing.T) {
 	v := theVIP
 	v.Disabled = true
 	w.declare(v)
-	w.want(Draining, "draining", true)
+	w.want(vip.Draining, "draining", true)
 	w.passes(time.Minute)
-	w.want(Disabled, "", false)
+	w.want(vip.Disabled, "", false)
 	w.declare(theVIP)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 func TestAVIPThatIsDeclaredNoMoreDrainsAndIsForgotten(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
 	w.declare()
-	w.want(Draining, "draining", true)
+	w.want(vip.Draining, "draining", true)
 	w.passes(10 * time.Second)
-	w.want(Draining, "", true)
+	w.want(vip.Draining, "", true)
 	w.passes(5 * time.Second)
 	if st := w.c.Status(w.now); len(st) != 0 || len(w.c.Desired(w.now).Bound) != 0 {
 		t.Errorf("%+v is left", st)
@@ -333,14 +334,14 @@ func TestAReloadKeepsWhatIsKnownOfTheSameChecks(t *testing.T) {
 	w.up()
 	for range 100 {
 		w.declare(theVIP)
-		w.want(Up, "up", true)
+		w.want(vip.Up, "up", true)
 	}
 }
 
 func TestACheckThatIsAddedWithdrawsOnlyIfItFails(t *testing.T) {
-	for scope, worse := range map[Scope]func(*world){
-		Local:    func(w *world) { w.want(Down, "", true) },
-		Upstream: func(w *world) { w.want(Degraded, "degraded", true) },
+	for scope, worse := range map[vip.Scope]func(*world){
+		vip.Local:    func(w *world) { w.want(vip.Down, "", true) },
+		vip.Upstream: func(w *world) { w.want(vip.Degraded, "degraded", true) },
 	} {
 		t.Run(string(scope), func(t *testing.T) {
 			w := newWorld(t, nil)
@@ -349,13 +350,13 @@ func TestACheckThatIsAddedWithdrawsOnlyIfItFails(t *testing.T) {
 			added := Check{DNS: &DNSCheck{Name: "x"}, Scope: scope, Rise: 2, Fall: 2}
 			changed.Checks = append(slices.Clone(theVIP.Checks), added)
 			w.declare(changed)
-			w.want(Up, "up", true)
+			w.want(vip.Up, "up", true)
 			w.c.Observe(added.id(), errRefused, w.now)
-			w.want(Up, "up", true)
+			w.want(vip.Up, "up", true)
 			w.c.Observe(added.id(), errRefused, w.now)
 			worse(w)
 			w.declare(theVIP)
-			w.want(Up, "up", true)
+			w.want(vip.Up, "up", true)
 		})
 	}
 }
@@ -363,11 +364,11 @@ func TestACheckThatIsAddedWithdrawsOnlyIfItFails(t *testing.T) {
 func TestACheckOfAVIPThatIsUpProvesNothingForANewOne(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
-	added := Check{DNS: &DNSCheck{Name: "x"}, Scope: Local, Rise: 2, Fall: 2}
+	added := Check{DNS: &DNSCheck{Name: "x"}, Scope: vip.Local, Rise: 2, Fall: 2}
 	changed := theVIP
 	changed.Checks = append(slices.Clone(theVIP.Checks), added)
 	w.declare(changed, VIP{Address: otherVIP, Checks: []Check{added}})
-	if st := w.c.Status(w.now); st[0].State != Up || st[1].State != Init {
+	if st := w.c.Status(w.now); st[0].State != vip.Up || st[1].State != vip.Init {
 		t.Errorf("%+v", st)
 	}
 }
@@ -379,9 +380,9 @@ func TestADrainWithoutDwellsIsNoFlap(t *testing.T) {
 	w.up()
 	for range 5 {
 		w.c.SetNodeDrained("a taint", w.now)
-		w.want(Down, "", false)
+		w.want(vip.Down, "", false)
 		w.c.SetNodeDrained("", w.now)
-		w.want(Up, "up", true)
+		w.want(vip.Up, "up", true)
 	}
 }
 
@@ -389,51 +390,51 @@ func TestADrainWithoutDwellsIsNoFlap(t *testing.T) {
 // come back for that.
 func TestAnAddressThatIsGivenUpIsNotAskedHere(t *testing.T) {
 	w := newWorld(t, nil)
-	v := VIP{Address: dnsVIP, Bind: "lo", Checks: []Check{{TCP: &TCPCheck{Address: netip.AddrPortFrom(dnsVIP, 53)}, Scope: Local, Rise: 1, Fall: 1}}}
+	v := VIP{Address: dnsVIP, Bind: "lo", Checks: []Check{{TCP: &TCPCheck{Address: netip.AddrPortFrom(dnsVIP, 53)}, Scope: vip.Local, Rise: 1, Fall: 1}}}
 	w.declare(v)
 	id := v.Checks[0].id()
 	w.c.Observe(id, nil, w.now)
-	w.want(Up, "up", true)
-	w.c.SetDrains([]Drain{{}}, w.now)
+	w.want(vip.Up, "up", true)
+	w.c.SetDrains([]vip.Drain{{}}, w.now)
 	w.passes(14 * time.Second)
 	if len(w.c.Checks(w.now)) != 1 {
 		t.Error("it is not asked while it is served")
 	}
 	w.passes(time.Second)
-	w.want(Down, "", false)
+	w.want(vip.Down, "", false)
 	if len(w.c.Checks(w.now)) != 0 {
 		t.Error("another site is asked")
 	}
 	w.c.Observe(id, nil, w.now)
 	w.c.SetDrains(nil, w.now)
-	w.want(Init, "", true)
+	w.want(vip.Init, "", true)
 	w.c.Observe(id, nil, w.now)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 func TestAServiceWithoutEndpointsIsWithdrawnAtOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
-	w.withBacking(Backing{Unbacked, "no ready endpoint"})
-	w.want(Down, "", true)
-	w.withBacking(Backing{})
-	w.want(Up, "up", true)
+	w.withBacking(vip.Backing{State: vip.Unbacked, Reason: "no ready endpoint"})
+	w.want(vip.Down, "", true)
+	w.withBacking(vip.Backing{})
+	w.want(vip.Up, "up", true)
 }
 
 func TestTheStartupHoldIsForTheFirstAnnouncementAlone(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.StartupHold = 10 })
 	w.upstream(nil, nil)
 	w.local(nil, nil, nil, nil, nil, nil, nil, nil, nil)
-	w.want(Rising, "", true)
+	w.want(vip.Rising, "", true)
 	w.local(errRefused)
 	w.local(nil, nil, nil, nil, nil, nil, nil, nil, nil)
-	w.want(Rising, "", true)
+	w.want(vip.Rising, "", true)
 	w.local(nil)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 	w.local(errRefused, errRefused)
-	w.want(Down, "", true)
+	w.want(vip.Down, "", true)
 	w.local(nil, nil, nil)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 func TestBeyondTheFlapBudgetAVIPIsAnnouncedAsDegraded(t *testing.T) {
@@ -442,36 +443,36 @@ func TestBeyondTheFlapBudgetAVIPIsAnnouncedAsDegraded(t *testing.T) {
 	first := w.now.Add(2 * time.Second)
 	for range 2 {
 		w.local(errRefused, errRefused)
-		w.want(Down, "", true)
+		w.want(vip.Down, "", true)
 		w.local(nil, nil, nil)
-		w.want(Up, "up", true)
+		w.want(vip.Up, "up", true)
 	}
 	w.local(errRefused, errRefused)
-	w.want(Down, "", true)
+	w.want(vip.Down, "", true)
 	w.local(nil, nil, nil, nil)
-	w.want(Degraded, "degraded", true)
+	w.want(vip.Degraded, "degraded", true)
 	w.passes(first.Add(time.Minute).Sub(w.now) - 1)
-	w.want(Degraded, "degraded", true)
+	w.want(vip.Degraded, "degraded", true)
 	w.passes(1)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 func TestUndampEndsTheHoldOfTheVIPThatIsNamed(t *testing.T) {
 	for _, c := range []struct {
 		vip netip.Addr
-		now State
-	}{{dnsVIP, Up}, {netip.Addr{}, Up}, {otherVIP, Degraded}} {
+		now vip.State
+	}{{dnsVIP, vip.Up}, {netip.Addr{}, vip.Up}, {otherVIP, vip.Degraded}} {
 		w := newWorld(t, func(c *Config) { c.Flaps = Flaps{Budget: 1, Window: time.Minute} })
 		w.up()
 		for range 2 {
 			w.local(errRefused, errRefused, nil, nil, nil)
 			w.upstream(errRefused, errRefused, nil, nil)
 		}
-		w.want(Degraded, "degraded", true)
+		w.want(vip.Degraded, "degraded", true)
 		if _, err := w.c.Undamp(c.vip, w.now); (err != nil) != (c.vip == otherVIP) {
 			t.Errorf("%v: %v", c.vip, err)
 		}
-		w.want(c.now, map[State]string{Up: "up", Degraded: "degraded"}[c.now], true)
+		w.want(c.now, map[vip.State]string{vip.Up: "up", vip.Degraded: "degraded"}[c.now], true)
 	}
 }
 
@@ -491,7 +492,7 @@ func TestNoFailuresOfUpstreamKeepASiteThatWorksDark(t *testing.T) {
 		}
 		for i, w := range sites {
 			w.local(errRefused, errRefused)
-			w.want(Down, "", true)
+			w.want(vip.Down, "", true)
 			if other := sites[1-i].c.Desired(w.now); len(other.Routes) != 1 {
 				t.Fatalf("after %d outages no site announces while site %d restarts", outages, i)
 			}
@@ -499,7 +500,7 @@ func TestNoFailuresOfUpstreamKeepASiteThatWorksDark(t *testing.T) {
 			if len(w.c.Desired(w.now).Routes) != 1 {
 				t.Fatalf("after %d outages site %d works and is not announced: %+v", outages, i, w.c.Status(w.now))
 			}
-			if st := w.c.Status(w.now)[0]; (st.State == Up) != (outages <= w.c.flaps.Budget) {
+			if st := w.c.Status(w.now)[0]; (st.State == vip.Up) != (outages <= w.c.flaps.Budget) {
 				t.Fatalf("after %d outages and one failure of its own site %d is %s: %s", outages, i, st.State, st.Reason.Text)
 			}
 		}
@@ -512,10 +513,10 @@ func TestAReloadWithASmallerBudgetDegradesNoVIPThatIsUp(t *testing.T) {
 	w.up()
 	w.local(errRefused, errRefused, nil, nil, nil)
 	w.local(errRefused, errRefused, nil, nil, nil)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 	w.c.Configure(&Config{States: w.c.states, Flaps: Flaps{Budget: 1, Window: time.Hour}, StartupHold: 1})
 	w.passes(time.Second)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 func TestAnUpstreamThatFlapsStaysDegradedForAWhile(t *testing.T) {
@@ -523,23 +524,23 @@ func TestAnUpstreamThatFlapsStaysDegradedForAWhile(t *testing.T) {
 	w.up()
 	for range 2 {
 		w.upstream(errRefused, errRefused)
-		w.want(Degraded, "degraded", true)
+		w.want(vip.Degraded, "degraded", true)
 		w.upstream(nil, nil)
 	}
-	w.want(Degraded, "degraded", true)
+	w.want(vip.Degraded, "degraded", true)
 	w.passes(time.Minute)
-	w.want(Up, "up", true)
+	w.want(vip.Up, "up", true)
 }
 
 func TestDrainsDoNotCountAsFlaps(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Flaps = Flaps{Budget: 1, Window: time.Hour} })
 	w.up()
 	for range 5 {
-		w.c.SetDrains([]Drain{{}}, w.now)
+		w.c.SetDrains([]vip.Drain{{}}, w.now)
 		w.passes(time.Minute)
-		w.want(Down, "", false)
+		w.want(vip.Down, "", false)
 		w.c.SetDrains(nil, w.now)
-		w.want(Up, "up", true)
+		w.want(vip.Up, "up", true)
 	}
 }
 
@@ -547,9 +548,9 @@ func TestDrainsDoNotCountAsFlaps(t *testing.T) {
 // the Service's status.
 func TestAServiceKeepsItsAddressWhileThatIsServed(t *testing.T) {
 	w := newWorld(t, nil)
-	owner := ServiceRef{"media", "web"}
+	owner := vip.ServiceRef{Namespace: "media", Name: "web"}
 	v := theVIP
-	v.Owners = []ServiceRef{owner}
+	v.Owners = []vip.ServiceRef{owner}
 	w.declare(v)
 	w.up()
 	if got := w.c.Granted(); !slices.Equal(got[owner], []netip.Addr{dnsVIP}) {
@@ -578,11 +579,11 @@ func TestWhateverHappens(t *testing.T) {
 			for range 400 {
 				switch random.IntN(12) {
 				case 0:
-					w.c.SetDrains([]Drain{{Until: w.now.Add(time.Duration(random.IntN(60)) * time.Second)}}, w.now)
+					w.c.SetDrains([]vip.Drain{{Until: w.now.Add(time.Duration(random.IntN(60)) * time.Second)}}, w.now)
 				case 1:
 					w.c.SetDrains(nil, w.now)
 				case 2:
-					w.withBacking(Backing{State: BackingState(random.IntN(3)), Reason: "random"})
+					w.withBacking(vip.Backing{State: vip.BackingState(random.IntN(3)), Reason: "random"})
 				case 3:
 					w.passes(time.Duration(random.IntN(30)) * time.Second)
 				case 4, 5:
@@ -611,11 +612,11 @@ func (w *world) holds(broken bool) {
 	if broken && len(d.Routes) > 0 {
 		w.Fatalf("announced while the local check fails: %+v", st)
 	}
-	if st.Reason.Code == Held && (st.State != Degraded || len(d.Routes) != 1) {
+	if st.Reason.Code == vip.Held && (st.State != vip.Degraded || len(d.Routes) != 1) {
 		w.Fatalf("held and not announced: %+v", st)
 	}
 	for _, r := range d.Routes {
-		if leaving := slices.Contains(r.Communities.Standard, route.GracefulShutdown); leaving != (st.State == Draining) {
+		if leaving := slices.Contains(r.Communities.Standard, route.GracefulShutdown); leaving != (st.State == vip.Draining) {
 			w.Fatalf("GRACEFUL_SHUTDOWN %v in state %s", leaving, st.State)
 		}
 		if !slices.Contains(d.Bound, r.Prefix.Addr()) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
@@ -60,8 +61,8 @@ func (c *Controller) Elsewhere() []netip.Addr {
 
 // Granted returns the addresses of each Service: those that it was given, and those that it gave up
 // but that are still announced or served.
-func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
-	granted := map[ServiceRef][]netip.Addr{}
+func (c *Controller) Granted() map[vip.ServiceRef][]netip.Addr {
+	granted := map[vip.ServiceRef][]netip.Addr{}
 	for _, v := range c.vips {
 		for _, owner := range v.config.Owners {
 			granted[owner] = append(granted[owner], v.config.Address)
@@ -75,13 +76,13 @@ func (c *Controller) Granted() map[ServiceRef][]netip.Addr {
 
 // route returns the announcement of a prefix in a state, for the named peers, with additional
 // attributes.
-func (c *Controller) route(prefix netip.Prefix, as State, names []string, more *route.Attributes) route.Route {
+func (c *Controller) route(prefix netip.Prefix, as vip.State, names []string, more *route.Attributes) route.Route {
 	return route.Route{Prefix: prefix, Attributes: *c.states.of(as, more), OwnPreference: more.SetsPreference(), To: c.audience.of(names)}
 }
 
 // announcedAs returns the state in which the VIP is announced; "" if it is not.
-func (c *Controller) announcedAs(v *vip, now time.Time) State {
-	if v.state == Up || v.state == Degraded || v.state == Draining && c.announcesLeaving(v, now) {
+func (c *Controller) announcedAs(v *judged, now time.Time) vip.State {
+	if v.state == vip.Up || v.state == vip.Degraded || v.state == vip.Draining && c.announcesLeaving(v, now) {
 		return v.state
 	}
 	return ""
@@ -93,14 +94,14 @@ func (c *Controller) Next(now time.Time) time.Time {
 }
 
 // until returns when the passing of time changes the VIP; zero for never.
-func (c *Controller) until(v *vip, now time.Time) time.Time {
+func (c *Controller) until(v *judged, now time.Time) time.Time {
 	switch {
-	case v.reason.Code == Held:
+	case v.reason.Code == vip.Held:
 		until, _ := c.held(v, now)
 		return until
-	case v.reason.Code == NoDataPath && v.state == Rising:
+	case v.reason.Code == vip.NoDataPath && v.state == vip.Rising:
 		return v.dataPathReady()
-	case v.state == Draining && c.announcesLeaving(v, now):
+	case v.state == vip.Draining && c.announcesLeaving(v, now):
 		return v.left.Add(c.states.Draining.Dwell)
 	case !v.left.IsZero() && !c.gone(v, now):
 		return v.left.Add(c.states.Draining.Dwell + c.states.Draining.Linger)
@@ -108,8 +109,8 @@ func (c *Controller) until(v *vip, now time.Time) time.Time {
 	return time.Time{}
 }
 
-func (ch *check) status() CheckStatus {
-	st := CheckStatus{Name: ch.config.Name(), Scope: ch.config.Scope, Failure: ch.failure, Last: ch.last, InARow: ch.inARow}
+func (ch *check) status() vip.CheckStatus {
+	st := vip.CheckStatus{Name: ch.config.Name(), Scope: ch.config.Scope, Failure: ch.failure, Last: ch.last, InARow: ch.inARow}
 	switch {
 	case ch.last.IsZero():
 		st.State = "unchecked"
@@ -124,13 +125,13 @@ func (ch *check) status() CheckStatus {
 }
 
 // Status returns every VIP with its state and reason.
-func (c *Controller) Status(now time.Time) []VIPStatus {
-	all := []VIPStatus{}
+func (c *Controller) Status(now time.Time) []vip.Status {
+	all := []vip.Status{}
 	for _, v := range c.vips {
-		st := VIPStatus{
-			addr: v.config.Address, Address: v.config.Address.String(), State: v.state, Reason: v.reason, Since: v.since,
+		st := vip.Status{
+			Addr: v.config.Address, Address: v.config.Address.String(), State: v.state, Reason: v.reason, Since: v.since,
 			Until: c.until(v, now), Bound: v.config.Bind != "" && !c.gone(v, now) && c.missing[v.config.Address] == "",
-			Flaps: len(c.flaps.recent(v.flaps.local, now)), UpstreamFlaps: len(c.flaps.recent(v.flaps.upstream, now)), Checks: []CheckStatus{},
+			Flaps: len(c.flaps.recent(v.flaps.local, now)), UpstreamFlaps: len(c.flaps.recent(v.flaps.upstream, now)), Checks: []vip.CheckStatus{},
 		}
 		st.Peers, st.OwnPreference = c.audience.of(v.config.Peers), v.config.Attributes.SetsPreference()
 		if i, is := c.suppressed(v); is {

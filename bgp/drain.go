@@ -3,46 +3,47 @@ package bgp
 import (
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
 // leaving is why a VIP has to leave; the zero value means it does not.
 type leaving struct {
-	Reason
+	vip.Reason
 	// disabled ends in Disabled rather than Down.
 	disabled bool
 }
 
 // leaving returns the first reason for the VIP to leave.
-func (c *Controller) leaving(v *vip, now time.Time) leaving {
+func (c *Controller) leaving(v *judged, now time.Time) leaving {
 	switch {
 	case c.stopping:
-		return leaving{Reason: Reason{Stopping, "the speaker stops"}}
+		return leaving{Reason: vip.Reason{Code: vip.Stopping, Text: "the speaker stops"}}
 	case v.removed:
-		return leaving{Reason: Reason{Removed, "is declared no more"}}
+		return leaving{Reason: vip.Reason{Code: vip.Removed, Text: "is declared no more"}}
 	case v.config.Disabled:
-		return leaving{Reason{SetDisabled, "the configuration disables it"}, true}
+		return leaving{vip.Reason{Code: vip.SetDisabled, Text: "the configuration disables it"}, true}
 	case c.nodeDrained != "":
-		return leaving{Reason: Reason{OnDrainedNode, c.nodeDrained}}
+		return leaving{Reason: vip.Reason{Code: vip.OnDrainedNode, Text: c.nodeDrained}}
 	}
 	for _, d := range c.drains {
-		if d.covers(v.config.Address) && !d.ended(now) {
-			return leaving{Reason: Reason{Told, d.String()}}
+		if d.Covers(v.config.Address) && !d.Ended(now) {
+			return leaving{Reason: vip.Reason{Code: vip.Told, Text: d.String()}}
 		}
 	}
 	for _, h := range c.hintsFor(v, now) {
 		if v.heeds(h) {
-			return leaving{Reason: Reason{Hinted, "the resolver says: " + h.Reason}}
+			return leaving{Reason: vip.Reason{Code: vip.Hinted, Text: "the resolver says: " + h.Reason}}
 		}
 	}
-	if v.config.Backing.State == Ending {
-		return leaving{Reason: Reason{Ended, v.config.Backing.Reason}}
+	if v.config.Backing.State == vip.Ending {
+		return leaving{Reason: vip.Reason{Code: vip.Ended, Text: v.config.Backing.Reason}}
 	}
 	return leaving{}
 }
 
 // hintsFor returns the current hints for the VIP.
-func (c *Controller) hintsFor(v *vip, now time.Time) []hint.Hint {
+func (c *Controller) hintsFor(v *judged, now time.Time) []hint.Hint {
 	if !now.Before(c.hintsEnd) {
 		return nil
 	}
@@ -64,23 +65,23 @@ func (c *Controller) IgnoredHints(now time.Time) []hint.Hint {
 }
 
 // drain returns the phase of a leaving VIP: announced, then only served, then gone.
-func (c *Controller) drain(v *vip, why leaving, now time.Time) (State, Reason) {
+func (c *Controller) drain(v *judged, why leaving, now time.Time) (vip.State, vip.Reason) {
 	switch {
 	case c.gone(v, now):
-		return Down, why.Reason
+		return vip.Down, why.Reason
 	case c.announcesLeaving(v, now):
-		return Draining, why.Reason
+		return vip.Draining, why.Reason
 	}
-	return Draining, Reason{why.Code, why.Text + "; withdrawn, and served until packets under way have arrived"}
+	return vip.Draining, vip.Reason{Code: why.Code, Text: why.Text + "; withdrawn, and served until packets under way have arrived"}
 }
 
 // announcesLeaving reports whether a leaving VIP is still announced.
-func (c *Controller) announcesLeaving(v *vip, now time.Time) bool {
+func (c *Controller) announcesLeaving(v *judged, now time.Time) bool {
 	return v.dwells && now.Before(v.left.Add(c.states.Draining.Dwell))
 }
 
 // gone reports whether a VIP has left: neither announced nor served.
-func (c *Controller) gone(v *vip, now time.Time) bool {
+func (c *Controller) gone(v *judged, now time.Time) bool {
 	if v.left.IsZero() {
 		return false
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/folder"
 )
 
@@ -22,12 +23,12 @@ import (
 // writes them, because a disk may be slow, full or gone.
 type drains struct {
 	path string // "" keeps them only in memory
-	all  []Drain
+	all  []vip.Drain
 	lost error // what could not be read from the file of an earlier run
 
-	latest atomic.Pointer[[]Drain] // what should be on disk
-	wanted chan chan struct{}      // keep closes the received channel after it has tried
-	fault  atomic.Pointer[string]  // why latest is not on disk; nil if it is
+	latest atomic.Pointer[[]vip.Drain] // what should be on disk
+	wanted chan chan struct{}          // keep closes the received channel after it has tried
+	fault  atomic.Pointer[string]      // why latest is not on disk; nil if it is
 }
 
 const (
@@ -54,23 +55,23 @@ func openDrains(dir string) (*drains, error) {
 	d.path = filepath.Join(dir, "bgp-drains.json")
 	err := folder.Make(dir)
 	var failed error
-	d.all, failed = folder.ReadList(d.path, maxDrains, func(Drain) error { return nil })
+	d.all, failed = folder.ReadList(d.path, maxDrains, func(vip.Drain) error { return nil })
 	if failed != nil {
 		d.lost = failed
-		d.change(slices.Concat([]Drain{}, d.all)) // a second restart must still find them
+		d.change(slices.Concat([]vip.Drain{}, d.all)) // a second restart must still find them
 		d.fault.Store(new(d.path + " was damaged, and is not written again yet"))
 	}
 	return d, errors.Join(err, failed)
 }
 
 // now returns the drains that have not expired.
-func (d *drains) now(at time.Time) []Drain {
-	return slices.DeleteFunc(slices.Clone(d.all), func(one Drain) bool { return one.ended(at) })
+func (d *drains) now(at time.Time) []vip.Drain {
+	return slices.DeleteFunc(slices.Clone(d.all), func(one vip.Drain) bool { return one.Ended(at) })
 }
 
 // set adds the drain and replaces an earlier one of the same VIP.
-func (d *drains) set(drain Drain, now time.Time) error {
-	if drain.ended(now) {
+func (d *drains) set(drain vip.Drain, now time.Time) error {
+	if drain.Ended(now) {
 		return fmt.Errorf("until: %s is past", drain.Until.Format(time.RFC3339))
 	}
 	d.change(append(d.without(drain.VIP, now), drain))
@@ -78,12 +79,12 @@ func (d *drains) set(drain Drain, now time.Time) error {
 }
 
 // remove ends the drain of the VIP, or the drain of all VIPs if vip is invalid.
-func (d *drains) remove(vip netip.Addr, now time.Time) error {
-	rest := d.without(vip, now)
+func (d *drains) remove(addr netip.Addr, now time.Time) error {
+	rest := d.without(addr, now)
 	if len(rest) == len(d.now(now)) {
 		what := "everything"
-		if vip.IsValid() {
-			what = vip.String()
+		if addr.IsValid() {
+			what = addr.String()
 		}
 		return fmt.Errorf("%s is not drained here", what)
 	}
@@ -91,11 +92,11 @@ func (d *drains) remove(vip netip.Addr, now time.Time) error {
 	return nil
 }
 
-func (d *drains) without(vip netip.Addr, now time.Time) []Drain {
-	return slices.DeleteFunc(d.now(now), func(one Drain) bool { return one.VIP == vip })
+func (d *drains) without(addr netip.Addr, now time.Time) []vip.Drain {
+	return slices.DeleteFunc(d.now(now), func(one vip.Drain) bool { return one.VIP == addr })
 }
 
-func (d *drains) change(all []Drain) {
+func (d *drains) change(all []vip.Drain) {
 	d.all = all
 	d.latest.Store(&all)
 }
@@ -180,7 +181,7 @@ func (d *drains) write(log *slog.Logger) {
 }
 
 // replace writes the given drains.
-func (d *drains) replace(all []Drain) error {
+func (d *drains) replace(all []vip.Drain) error {
 	raw, err := json.MarshalIndent(all, "", "  ")
 	if err == nil {
 		err = folder.Make(filepath.Dir(d.path))

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -40,7 +41,7 @@ func TestADrainHoldsWhateverTheDiskDoes(t *testing.T) {
 			d.keep(ctx, slog.New(slog.NewTextHandler(log, nil)))
 		}()
 		for _, reason := range []string{"first", "second"} {
-			if err := d.set(Drain{Reason: reason}, time.Now()); err != nil {
+			if err := d.set(vip.Drain{Reason: reason}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			d.save(ctx)
@@ -103,7 +104,7 @@ func TestADamagedFileOfDrainsKeepsNobodyFromStarting(t *testing.T) {
 			if again, err := openDrains(dir); err != nil || len(again.all) != c.holds || d.unsaved() != "" {
 				t.Errorf("after a restart without a command: %v, %v, %s", again.all, err, d.unsaved())
 			}
-			if err := d.set(Drain{VIP: netip.MustParseAddr("192.0.2.9")}, time.Now()); err != nil {
+			if err := d.set(vip.Drain{VIP: netip.MustParseAddr("192.0.2.9")}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			d.write(discard)
@@ -149,7 +150,7 @@ func TestWhatChangesWhileASlowDiskWritesIsWritten(t *testing.T) {
 			defer close(ended)
 			d.keep(ctx, discard)
 		}()
-		if err := d.set(Drain{Reason: "kernel"}, time.Now()); err != nil {
+		if err := d.set(vip.Drain{Reason: "kernel"}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		go d.save(ctx)

@@ -16,7 +16,7 @@ type due struct {
 type dueQueue struct{ heap dueHeap }
 
 // set sets when the passing of time changes the VIP; zero for never.
-func (q *dueQueue) set(v *vip, at time.Time) {
+func (q *dueQueue) set(v *judged, at time.Time) {
 	switch {
 	case v.due.slot > 0 && at.IsZero():
 		heap.Remove(&q.heap, v.due.slot-1)
@@ -38,16 +38,16 @@ func (q *dueQueue) next() time.Time {
 }
 
 // upTo removes and returns the VIPs whose time has come.
-func (q *dueQueue) upTo(now time.Time) []*vip {
-	var all []*vip
+func (q *dueQueue) upTo(now time.Time) []*judged {
+	var all []*judged
 	for len(q.heap) > 0 && !now.Before(q.heap[0].due.at) {
-		all = append(all, heap.Pop(&q.heap).(*vip))
+		all = append(all, heap.Pop(&q.heap).(*judged))
 	}
 	return all
 }
 
 // dueHeap implements heap.Interface.
-type dueHeap []*vip
+type dueHeap []*judged
 
 func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].due.at.Before(h[j].due.at) }
@@ -57,7 +57,7 @@ func (h dueHeap) Swap(i, j int) {
 }
 
 func (h *dueHeap) Push(x any) {
-	v := x.(*vip)
+	v := x.(*judged)
 	*h = append(*h, v)
 	v.due.slot = len(*h)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // clinging is an Announcer that cannot withdraw the route to one address.
@@ -45,7 +46,7 @@ func TestARouteThatCannotBeWithdrawnKeepsItsOwnAddressAlone(t *testing.T) {
 		m := newMachine(t)
 		m.there[given] = true
 		runWith(t, m, &clinging{m, bound4}, func(s *speaker) {
-			s.do(t.Context(), func() { s.log(s.controller.SetDrains([]Drain{{}}, time.Now())) })
+			s.do(t.Context(), func() { s.log(s.controller.SetDrains([]vip.Drain{{}}, time.Now())) })
 			time.Sleep(5 * time.Second)
 			m.settles()
 			m.wants("drained", bound4.String())
@@ -53,7 +54,7 @@ func TestARouteThatCannotBeWithdrawnKeepsItsOwnAddressAlone(t *testing.T) {
 				t.Errorf("bound are %v", m.ours)
 			}
 			for _, v := range s.Status().VIPs {
-				if want := v.Address == bound4.String(); v.State != Down || v.Announced != want || (v.Attributes != nil) != want {
+				if want := v.Address == bound4.String(); v.State != vip.Down || v.Announced != want || (v.Attributes != nil) != want {
 					t.Errorf("%+v", v)
 				}
 			}
@@ -80,7 +81,7 @@ func TestADiskThatHangsKeepsNobodyFromEnding(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- s.run(ctx) }()
 		synctest.Wait()
-		s.do(t.Context(), func() { err = s.drains.set(Drain{Reason: "kernel"}, time.Now()) })
+		s.do(t.Context(), func() { err = s.drains.set(vip.Drain{Reason: "kernel"}, time.Now()) })
 		if s.drains.save(t.Context()); err != nil || !strings.Contains(s.Status().DrainsUnsaved, "could not be written within 2s") {
 			t.Errorf("the control: %v, %q", err, s.Status().DrainsUnsaved)
 		}

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // chosen is a site with two racks, a transit and a route reflector.
@@ -223,23 +224,23 @@ func TestTheStatesKeepTheirOrderWhateverIsAdded(t *testing.T) {
 			e, internal := p.Export(), p.ASN == c.ASN
 			for j := range c.VIPs {
 				more := c.VIPs[j].Attributes
-				sent := map[State]route.Attributes{}
-				for _, s := range []State{Up, Degraded, Draining} {
+				sent := map[vip.State]route.Attributes{}
+				for _, s := range []vip.State{vip.Up, vip.Degraded, vip.Draining} {
 					a := e.Sent(*c.States.of(s, more), more.SetsPreference(), internal)
 					sent[s] = a
-					if has := a.Communities.Has(route.GracefulShutdown); has != (s == Draining) || a.Prepend > route.MaxPrepend || internal && a.Prepend != 0 {
+					if has := a.Communities.Has(route.GracefulShutdown); has != (s == vip.Draining) || a.Prepend > route.MaxPrepend || internal && a.Prepend != 0 {
 						t.Fatalf("%s: %+v\n%s", s, a, text)
 					}
 				}
-				for _, pair := range [][2]State{{Up, Degraded}, {Degraded, Draining}} {
+				for _, pair := range [][2]vip.State{{vip.Up, vip.Degraded}, {vip.Degraded, vip.Draining}} {
 					better, worse := sent[pair[0]], sent[pair[1]]
 					if better.Prepend > worse.Prepend || route.ValueOr(better.MED, 0) > route.ValueOr(worse.MED, 0) ||
 						internal && route.ValueOr(better.LocalPreference, 100) < route.ValueOr(worse.LocalPreference, 100) {
 						t.Fatalf("%s would win over %s at %s: %+v, %+v\n%s", pair[1], pair[0], p.Name(), worse, better, text)
 					}
 				}
-				if lp := more; internal && lp.SetsPreference() && *sent[Up].LocalPreference != *lp.LocalPreference {
-					t.Fatalf("the VIP's own preference is sent as %d\n%s", *sent[Up].LocalPreference, text)
+				if lp := more; internal && lp.SetsPreference() && *sent[vip.Up].LocalPreference != *lp.LocalPreference {
+					t.Fatalf("the VIP's own preference is sent as %d\n%s", *sent[vip.Up].LocalPreference, text)
 				}
 			}
 		}

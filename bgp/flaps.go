@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // flapping holds the failures of a VIP that count against its budgets. Failures of upstream checks
@@ -14,11 +16,11 @@ type flapping struct {
 }
 
 // note records a state change that a failing check has caused.
-func (f *flapping) note(from, to State, now time.Time) {
+func (f *flapping) note(from, to vip.State, now time.Time) {
 	switch {
-	case to == Down && (from == Up || from == Degraded):
+	case to == vip.Down && (from == vip.Up || from == vip.Degraded):
 		f.local = append(f.local, now)
-	case to == Degraded && from == Up:
+	case to == vip.Degraded && from == vip.Up:
 		f.upstream = append(f.upstream, now)
 	}
 }
@@ -52,8 +54,8 @@ func (f damping) forget(of *flapping, now time.Time) {
 // held returns until when a VIP whose checks all pass is announced as degraded because it failed
 // too often, and the reason; zero if it is not. It is never withdrawn for that: the other sites may
 // have failed as often and be held too.
-func (c *Controller) held(v *vip, now time.Time) (until time.Time, why string) {
-	if v.state == Up {
+func (c *Controller) held(v *judged, now time.Time) (until time.Time, why string) {
+	if v.state == vip.Up {
 		return time.Time{}, ""
 	}
 	for _, kind := range []struct {
@@ -71,7 +73,7 @@ func (c *Controller) held(v *vip, now time.Time) (until time.Time, why string) {
 
 // Undamp forgets the failures of the VIP at the address, or of all VIPs if it is invalid, so that
 // none is held. The error names a VIP that does not exist.
-func (c *Controller) Undamp(at netip.Addr, now time.Time) ([]Transition, error) {
+func (c *Controller) Undamp(at netip.Addr, now time.Time) ([]vip.Transition, error) {
 	changed := c.Advance(now)
 	of := slices.Clone(c.vips)
 	if at.IsValid() {
@@ -79,7 +81,7 @@ func (c *Controller) Undamp(at netip.Addr, now time.Time) ([]Transition, error) 
 		if v == nil {
 			return changed, fmt.Errorf("%s is no VIP of this speaker", at)
 		}
-		of = []*vip{v}
+		of = []*judged{v}
 	}
 	for _, v := range of {
 		v.flaps = flapping{}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 const racks = `asn: 64512
@@ -123,7 +124,7 @@ func TestTheSessionsFollowTheDefaultRoutes(t *testing.T) {
 		}
 		announcer, gateways := &fakeAnnouncer{t: t}, make(fakeGateways)
 		s := newSpeaker(Options{Config: config, Announcer: announcer, Binder: announcer, Gateways: gateways, Log: discard})
-		s.local = Declared{Services: []Service{{ServiceRef: ServiceRef{"media", "thumbs"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.129")}, Ports: []string{"tcp/80"}}}}
+		s.local = Declared{Services: []Service{{ServiceRef: vip.ServiceRef{Namespace: "media", Name: "thumbs"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.129")}, Ports: []string{"tcp/80"}}}}
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- s.run(ctx) }()

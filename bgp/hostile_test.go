@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/health"
@@ -31,7 +32,7 @@ const victim = "bank"
 type step struct {
 	namespace string // who does it; "" is the operator
 	put       []Service
-	gone      []ServiceRef
+	gone      []vip.ServiceRef
 	answers   map[netip.AddrPort]string // what endpoints answer from now on
 	hints     []hint.Hint               // the resolver's, of what the namespace declares
 	hinted    bool                      // hints counts
@@ -68,16 +69,16 @@ type playground struct {
 	declare chan Declared
 }
 
-func (p *playground) SetPeers([]Peer, time.Duration) error          { return nil }
-func (p *playground) Freeze()                                       {}
-func (p *playground) UpdatesSent() uint64                           { return 0 }
-func (p *playground) Peers() []PeerStatus                           { return nil }
-func (p *playground) Close(time.Duration) error                     { return nil }
-func (p *playground) Bind(give, look []netip.Addr) (Bound, error)   { return here, nil }
-func (p *playground) Discard([]netip.Prefix) map[netip.Prefix]error { return nil }
-func (p *playground) Watch(ctx context.Context, _ func()) error     { <-ctx.Done(); return nil }
-func (p *playground) Assign(granted map[ServiceRef][]netip.Addr)    {}
-func (p *playground) owner(a netip.Addr) string                     { return p.controller.byAddress[a].config.namespace() }
+func (p *playground) SetPeers([]Peer, time.Duration) error           { return nil }
+func (p *playground) Freeze()                                        {}
+func (p *playground) UpdatesSent() uint64                            { return 0 }
+func (p *playground) Peers() []PeerStatus                            { return nil }
+func (p *playground) Close(time.Duration) error                      { return nil }
+func (p *playground) Bind(give, look []netip.Addr) (Bound, error)    { return here, nil }
+func (p *playground) Discard([]netip.Prefix) map[netip.Prefix]error  { return nil }
+func (p *playground) Watch(ctx context.Context, _ func()) error      { <-ctx.Done(); return nil }
+func (p *playground) Assign(granted map[vip.ServiceRef][]netip.Addr) {}
+func (p *playground) owner(a netip.Addr) string                      { return p.controller.byAddress[a].config.namespace() }
 func (p *playground) answer(to netip.AddrPort) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -203,13 +204,13 @@ func (p *playground) hint(t *testing.T, all []hint.Hint) {
 
 // declarations are what the cluster and the resolver say.
 type declarations struct {
-	services map[ServiceRef]Service
+	services map[vip.ServiceRef]Service
 	hints    map[string][]hint.Hint
 	drained  string
 }
 
 func newDeclarations() *declarations {
-	return &declarations{services: map[ServiceRef]Service{}, hints: map[string][]hint.Hint{}}
+	return &declarations{services: map[vip.ServiceRef]Service{}, hints: map[string][]hint.Hint{}}
 }
 
 func (w *declarations) take(s step) {
@@ -229,7 +230,7 @@ func (w *declarations) take(s step) {
 
 func (w *declarations) declared() Declared {
 	d := Declared{Drained: w.drained}
-	for _, ref := range slices.SortedFunc(maps.Keys(w.services), func(a, b ServiceRef) int { return strings.Compare(a.String(), b.String()) }) {
+	for _, ref := range slices.SortedFunc(maps.Keys(w.services), func(a, b vip.ServiceRef) int { return strings.Compare(a.String(), b.String()) }) {
 		d.Services = append(d.Services, w.services[ref])
 	}
 	return d
@@ -250,7 +251,7 @@ var (
 
 // config has a VIP of the file's own, one that takes hints, and pools for both namespaces.
 func (h history) config(evil string) *Config {
-	check := Check{TCP: &TCPCheck{Address: fileAsks}, Scope: Local}
+	check := Check{TCP: &TCPCheck{Address: fileAsks}, Scope: vip.Local}
 	check.complete()
 	c := &Config{
 		ASN: 64512, RouterID: netip.MustParseAddr("192.0.2.11"),
@@ -275,7 +276,7 @@ type drawing struct {
 	*rapid.T
 	history
 	evil    string
-	created map[ServiceRef]time.Time
+	created map[vip.ServiceRef]time.Time
 	clock   int64
 }
 
@@ -298,7 +299,7 @@ func (d *drawing) endpoint(namespace string) netip.AddrPort {
 }
 
 func (d *drawing) service(namespace string) Service {
-	ref := ServiceRef{namespace, fmt.Sprintf("s%d", d.n("name", 2))}
+	ref := vip.ServiceRef{Namespace: namespace, Name: fmt.Sprintf("s%d", d.n("name", 2))}
 	s := Service{
 		ServiceRef: ref, Created: d.age(ref), Local: d.n("local", 3) == 0,
 		Probe: federation.Target{Kind: rapid.SampledFrom([]federation.ProbeKind{federation.ProbeNone, federation.ProbeTCP, federation.ProbeHTTP}).Draw(d.T, "probe")},
@@ -319,7 +320,7 @@ func (d *drawing) service(namespace string) Service {
 
 // age is when the Service was created. Where both share a range, the older Services are the
 // victim's; else one that comes back is a new one.
-func (d *drawing) age(ref ServiceRef) time.Time {
+func (d *drawing) age(ref vip.ServiceRef) time.Time {
 	if at, is := d.created[ref]; is {
 		return at
 	}
@@ -341,7 +342,7 @@ func (d *drawing) step(namespace string) step {
 	s := step{namespace: namespace}
 	switch d.n("what", 6) {
 	case 0:
-		ref := ServiceRef{namespace, fmt.Sprintf("s%d", d.n("name", 2))}
+		ref := vip.ServiceRef{Namespace: namespace, Name: fmt.Sprintf("s%d", d.n("name", 2))}
 		if s.gone = append(s.gone, ref); !d.shared || namespace == d.evil {
 			delete(d.created, ref)
 		}
@@ -373,7 +374,7 @@ func (d *drawing) operator() step {
 }
 
 func drawHistory(t *rapid.T) (history, string) {
-	d := &drawing{T: t, evil: rapid.SampledFrom([]string{"aaa", "zzz"}).Draw(t, "evil"), created: map[ServiceRef]time.Time{}}
+	d := &drawing{T: t, evil: rapid.SampledFrom([]string{"aaa", "zzz"}).Draw(t, "evil"), created: map[vip.ServiceRef]time.Time{}}
 	d.shared = rapid.Bool().Draw(t, "shared")
 	for range rapid.IntRange(3, 14).Draw(t, "steps") {
 		var s step
@@ -397,13 +398,13 @@ func (h history) differ(alone, beside []seen) string {
 		if !maps.Equal(a.routes, b.routes) {
 			return fmt.Sprintf("after step %d of %s: routes %v\nalone: %v", i, h.steps[i].namespace, b.routes, a.routes)
 		}
-		for vip, became := range b.changes {
-			if !within(became, a.changes[vip]) {
+		for addr, became := range b.changes {
+			if !within(became, a.changes[addr]) {
 				return fmt.Sprintf("in step %d of %s: routes became %q\nalone: %q", i, h.steps[i].namespace, b.changes, a.changes)
 			}
 		}
-		for vip, took := range b.last {
-			most := 2 * a.last[vip]
+		for addr, took := range b.last {
+			most := 2 * a.last[addr]
 			if h.steps[i].answers != nil { // it is chance when within its interval a check asks next
 				most += defaultInterval + defaultInterval/10
 			}
@@ -411,7 +412,7 @@ func (h history) differ(alone, beside []seen) string {
 				most += testDwell + testLinger
 			}
 			if took > most {
-				return fmt.Sprintf("in step %d of %s: %s changed after %s, alone after %s", i, h.steps[i].namespace, vip, took, a.last[vip])
+				return fmt.Sprintf("in step %d of %s: %s changed after %s, alone after %s", i, h.steps[i].namespace, addr, took, a.last[addr])
 			}
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // metrics are those of one speaker, in their own registry.
@@ -82,8 +84,8 @@ func (m *metrics) reloaded(good bool) {
 
 // forget drops a VIP's metrics: tenants can make up addresses, whose metrics would otherwise be
 // kept forever.
-func (m *metrics) forget(vip netip.Addr) {
-	m.transitions.DeletePartialMatch(prometheus.Labels{"vip": vip.String()})
+func (m *metrics) forget(addr netip.Addr) {
+	m.transitions.DeletePartialMatch(prometheus.Labels{"vip": addr.String()})
 }
 
 // The longest wait for an UPDATE to be sent, and the first polling interval, which then doubles,
@@ -147,7 +149,7 @@ func (c snapshot) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	for _, v := range st.VIPs {
-		for _, state := range allStates {
+		for _, state := range vip.States {
 			gauge(vipState, truth(v.State == state), v.Address, string(state))
 		}
 		gauge(vipReason, 1, v.Address, string(v.Reason.Code))

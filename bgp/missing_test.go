@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // lost says that the VIP is not here, and found that it is.
@@ -18,20 +20,20 @@ func TestAnAddressThatIsNotHereIsNotAskedHere(t *testing.T) {
 	for name, bind := range map[string]string{"bound": "lo", "another program's": ""} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil)
-			v := VIP{Address: dnsVIP, Bind: bind, Checks: []Check{{TCP: &TCPCheck{Address: netip.AddrPortFrom(dnsVIP, 53)}, Scope: Local, Rise: 1, Fall: 1}}}
+			v := VIP{Address: dnsVIP, Bind: bind, Checks: []Check{{TCP: &TCPCheck{Address: netip.AddrPortFrom(dnsVIP, 53)}, Scope: vip.Local, Rise: 1, Fall: 1}}}
 			w.declare(v)
 			id := v.Checks[0].id()
 			w.c.Observe(id, nil, w.now)
 			w.lost()
-			w.want(Down, "", bind != "")
+			w.want(vip.Down, "", bind != "")
 			if len(w.c.Checks(w.now)) != 0 {
 				t.Error("another site is asked")
 			}
 			w.c.Observe(id, nil, w.now)
 			w.found()
-			w.want(Init, "", bind != "")
+			w.want(vip.Init, "", bind != "")
 			w.c.Observe(id, nil, w.now)
-			w.want(Up, "up", bind != "")
+			w.want(vip.Up, "up", bind != "")
 		})
 	}
 }
@@ -40,7 +42,7 @@ func TestAnAddressThatIsNotHereIsWithdrawnInEveryStateAndNoFailure(t *testing.T)
 	for name, before := range map[string]func(*world){
 		"up":       func(*world) {},
 		"degraded": func(w *world) { w.upstream(errRefused, errRefused) },
-		"draining": func(w *world) { w.c.SetDrains([]Drain{{}}, w.now) },
+		"draining": func(w *world) { w.c.SetDrains([]vip.Drain{{}}, w.now) },
 		"stopping": func(w *world) { w.c.Stop(w.now) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,11 +64,11 @@ func TestAnAddressThatIsNotHereIsWithdrawnInEveryStateAndNoFailure(t *testing.T)
 func TestAnAddressThatIsGivenUpIsNotMissed(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
-	w.c.SetDrains([]Drain{{Reason: "kernel"}}, w.now)
+	w.c.SetDrains([]vip.Drain{{Reason: "kernel"}}, w.now)
 	w.passes(time.Minute)
 	w.lost()
-	w.want(Down, "", false)
-	if reason := w.c.Status(w.now)[0].Reason; reason.Code != Told {
+	w.want(vip.Down, "", false)
+	if reason := w.c.Status(w.now)[0].Reason; reason.Code != vip.Told {
 		t.Errorf("the reason is %+v", reason)
 	}
 }
@@ -75,37 +77,37 @@ func TestAnAddressThatIsGivenUpIsNotMissed(t *testing.T) {
 // nobody's, and packets to it go back to the router.
 func TestAServicesDataPathIsGivenItsTime(t *testing.T) {
 	w := newWorld(t, nil)
-	backing := func(b Backing) {
+	backing := func(b vip.Backing) {
 		v := theVIP
-		v.Owners, v.Bind, v.Backing = []ServiceRef{{"media", "thumbnail"}}, "", b
+		v.Owners, v.Bind, v.Backing = []vip.ServiceRef{{Namespace: "media", Name: "thumbnail"}}, "", b
 		w.declare(v)
 	}
-	backing(Backing{Untaken, "the status lacks it"})
+	backing(vip.Backing{State: vip.Untaken, Reason: "the status lacks it"})
 	w.passes(10 * time.Second) // the VIP of the file before it has left
-	backing(Backing{Untaken, "the status lacks it"})
+	backing(vip.Backing{State: vip.Untaken, Reason: "the status lacks it"})
 	w.upstream(nil, nil)
 	w.local(nil, nil, nil)
 	for range 2 {
-		w.want(Down, "", false)
-		if reason := w.c.Status(w.now)[0].Reason; reason != (Reason{NoDataPath, "the status lacks it"}) {
+		w.want(vip.Down, "", false)
+		if reason := w.c.Status(w.now)[0].Reason; reason != (vip.Reason{Code: vip.NoDataPath, Text: "the status lacks it"}) {
 			t.Errorf("%+v", reason)
 		}
-		backing(Backing{})
-		w.want(Rising, "", false)
+		backing(vip.Backing{})
+		w.want(vip.Rising, "", false)
 		w.passes(time.Second)
-		backing(Backing{}) // declared again, for something else
+		backing(vip.Backing{}) // declared again, for something else
 		w.passes(time.Second - 1)
-		w.want(Rising, "", false)
+		w.want(vip.Rising, "", false)
 		w.passes(1)
-		w.want(Up, "up", false)
-		backing(Backing{Unbacked, "no ready endpoint"})
-		w.want(Down, "", false)
-		backing(Backing{})
+		w.want(vip.Up, "up", false)
+		backing(vip.Backing{State: vip.Unbacked, Reason: "no ready endpoint"})
+		w.want(vip.Down, "", false)
+		backing(vip.Backing{})
 		w.passes(2*time.Second - 1)
-		w.want(Rising, "", false)
+		w.want(vip.Rising, "", false)
 		w.passes(1)
-		w.want(Up, "up", false)
-		backing(Backing{Untaken, "the status lacks it"})
+		w.want(vip.Up, "up", false)
+		backing(vip.Backing{State: vip.Untaken, Reason: "the status lacks it"})
 	}
 	if flaps := w.c.Status(w.now)[0].Flaps; flaps != 2 {
 		t.Errorf("%d failures, want those of the endpoints", flaps)

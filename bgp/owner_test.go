@@ -5,21 +5,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
 // TestAnAddressThatPassesToAnotherOwnerIsDrainedAndBeginsAnew: who had it keeps its drain,
 // and who gets it has neither its state nor the failures that would hold it back.
 func TestAnAddressThatPassesToAnotherOwnerIsDrainedAndBeginsAnew(t *testing.T) {
-	of := func(owner ServiceRef) VIP {
-		check := Check{TCP: &TCPCheck{Address: netip.AddrPortFrom(otherVIP, uint16(len(owner.Name)))}, Scope: Local, Rise: 3, Fall: 2}
+	of := func(owner vip.ServiceRef) VIP {
+		check := Check{TCP: &TCPCheck{Address: netip.AddrPortFrom(otherVIP, uint16(len(owner.Name)))}, Scope: vip.Local, Rise: 3, Fall: 2}
 		v := VIP{Address: dnsVIP, Bind: "lo", Checks: []Check{check}}
-		if owner != (ServiceRef{}) {
-			v.Owners = []ServiceRef{owner}
+		if owner != (vip.ServiceRef{}) {
+			v.Owners = []vip.ServiceRef{owner}
 		}
 		return v
 	}
-	bank, evil, file := of(ServiceRef{"bank", "ledger"}), of(ServiceRef{"evil", "x"}), of(ServiceRef{})
+	bank, evil, file := of(vip.ServiceRef{Namespace: "bank", Name: "ledger"}), of(vip.ServiceRef{Namespace: "evil", Name: "x"}), of(vip.ServiceRef{})
 	for name, c := range map[string]struct{ before, after VIP }{
 		"to another namespace": {evil, bank}, "to the file": {evil, file}, "to a Service": {file, evil},
 	} {
@@ -34,17 +35,17 @@ func TestAnAddressThatPassesToAnotherOwnerIsDrainedAndBeginsAnew(t *testing.T) {
 			w.declare()
 			w.declare(c.before)
 			results(c.before, nil, nil, nil, errRefused, errRefused, nil, nil, nil)
-			w.want(Up, "up", true)
+			w.want(vip.Up, "up", true)
 			w.declare(c.after)
-			w.want(Draining, "draining", true)
+			w.want(vip.Draining, "draining", true)
 			w.passes(10 * time.Second)
-			w.want(Draining, "", true)
+			w.want(vip.Draining, "", true)
 			w.passes(5 * time.Second)
-			w.want(Init, "", true)
+			w.want(vip.Init, "", true)
 			results(c.after, nil, nil)
-			w.want(Rising, "", true)
+			w.want(vip.Rising, "", true)
 			results(c.after, nil, errRefused, errRefused, nil, nil, nil) // its first failure, and not the second
-			w.want(Up, "up", true)
+			w.want(vip.Up, "up", true)
 		})
 	}
 }
@@ -66,11 +67,11 @@ func TestAHintMovesTheVIPsOfItsOwnNamespace(t *testing.T) {
 			t.Errorf("%q: ignored %v", c.namespace, ignored)
 		}
 		if c.moves {
-			w.want(Draining, "draining", true)
+			w.want(vip.Draining, "draining", true)
 			continue
 		}
-		w.want(Up, "up", true)
+		w.want(vip.Up, "up", true)
 		w.c.SetHints([]hint.Hint{one, own}, w.now.Add(time.Minute), w.now) // and hides no other
-		w.want(Draining, "draining", true)
+		w.want(vip.Draining, "draining", true)
 	}
 }

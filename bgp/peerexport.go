@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // Export returns which routes the peer is sent, and with which additions.
@@ -25,7 +26,7 @@ func (p *Peer) prefer(asn uint32, states *States) {
 		return
 	}
 	up, to := states.preference(), *p.Attributes.LocalPreference
-	for _, state := range []State{Up, Degraded, Draining} {
+	for _, state := range []vip.State{vip.Up, vip.Degraded, vip.Draining} {
 		from := route.ValueOr(states.of(state, nil).LocalPreference, route.DefaultPreference)
 		if one := (route.Preference{From: from, To: route.ShiftPreference(from, up, to)}); one.From != one.To && !slices.Contains(p.preferences, one) {
 			p.preferences = append(p.preferences, one)

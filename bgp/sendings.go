@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // Sending is what some peers are sent for some routes in one state.
 type Sending struct {
-	State State
+	State vip.State
 	// Of names the VIPs, the aggregates, and the pools of Services' VIPs that are sent this way.
 	Of []string
 	// All is set if these are all in the file.
@@ -27,7 +28,7 @@ type Sending struct {
 func (c *Config) Sendings() []Sending {
 	var all []Sending
 	routes, kinds := c.alike(), c.kinds()
-	for _, state := range []State{Up, Degraded, Draining} {
+	for _, state := range []vip.State{vip.Up, vip.Degraded, vip.Draining} {
 		for _, r := range routes {
 			first, known := map[string]int{}, map[string]int{} // by kind of peer, and by what is sent
 			for _, p := range r.peers {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // warnOfSending reports settings for what peers are sent that have no effect, or probably not the
@@ -46,7 +47,7 @@ func (c *Config) warnOfAttributes(a *route.Attributes, peers []*Peer, warn fault
 		warn("localPreference", "has no effect: it is for iBGP, and the sessions are eBGP; set prepend or med")
 		return
 	}
-	up, degraded := c.States.of(Up, a), c.States.of(Degraded, a)
+	up, degraded := c.States.of(vip.Up, a), c.States.of(vip.Degraded, a)
 	if route.ValueOr(c.States.Degraded.LocalPreference, route.DefaultPreference) < c.States.preference() && *up.LocalPreference == *degraded.LocalPreference {
 		warn("localPreference", "%d leaves no room below it: a degraded site is sent with it too; write a greater one", *a.LocalPreference)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -24,7 +25,7 @@ type Declared struct {
 
 // Service is a Service of the local cluster that wants addresses announced.
 type Service struct {
-	ServiceRef
+	vip.ServiceRef
 	Created   time.Time
 	Addresses []netip.Addr
 	// Untaken are the Addresses to which no data path of the cluster takes packets: they are
@@ -59,9 +60,9 @@ type Endpoint struct {
 
 // Refusal is what a Service requested but was refused.
 type Refusal struct {
-	Service ServiceRef `json:"service"`
-	Address string     `json:"address,omitempty"`
-	Reason  string     `json:"reason"`
+	Service vip.ServiceRef `json:"service"`
+	Address string         `json:"address,omitempty"`
+	Reason  string         `json:"reason"`
 }
 
 // String names the Service and the reason.
@@ -87,7 +88,7 @@ func fewOfEach(refused []Refusal) []Refusal {
 	}
 	for _, namespace := range slices.Sorted(maps.Keys(count)) {
 		if more := count[namespace] - maxRefusals; more > 0 {
-			few = append(few, Refusal{Service: ServiceRef{namespace, "*"}, Reason: fmt.Sprintf("and %d more of this namespace", more)})
+			few = append(few, Refusal{Service: vip.ServiceRef{Namespace: namespace, Name: "*"}, Reason: fmt.Sprintf("and %d more of this namespace", more)})
 		}
 	}
 	return few

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -24,7 +25,7 @@ func poolOf(namespaces ...string) *Config {
 // serviceOf is a Service of namespace media with one ready endpoint on this node.
 func serviceOf(name string, age int, change func(*Service), addresses ...string) Service {
 	s := Service{
-		ServiceRef: ServiceRef{"media", name}, Created: time.Unix(int64(age), 0), Ports: []string{"tcp/80"},
+		ServiceRef: vip.ServiceRef{Namespace: "media", Name: name}, Created: time.Unix(int64(age), 0), Ports: []string{"tcp/80"},
 		Endpoints: []Endpoint{{Addr: netip.MustParseAddrPort("10.0.0.1:8080"), Ready: true, Here: true}},
 		Probe:     federation.Target{Kind: federation.ProbeTCP},
 	}
@@ -123,9 +124,9 @@ func TestANamespaceIsGivenSoManyAddressesAndTheYoungestAreRefused(t *testing.T) 
 func TestOneNamespacesRefusalsHideNobodyElses(t *testing.T) {
 	var refused []Refusal
 	for i := range 1000 {
-		refused = append(refused, Refusal{Service: ServiceRef{"evil", fmt.Sprintf("s%d", i)}, Reason: "x"})
+		refused = append(refused, Refusal{Service: vip.ServiceRef{Namespace: "evil", Name: fmt.Sprintf("s%d", i)}, Reason: "x"})
 	}
-	refused = append(refused, Refusal{Service: ServiceRef{"media", "a"}, Reason: "y"})
+	refused = append(refused, Refusal{Service: vip.ServiceRef{Namespace: "media", Name: "a"}, Reason: "y"})
 	few := fewOfEach(refused)
 	if len(few) != maxRefusals+2 || few[maxRefusals].Service.Namespace != "media" || few[maxRefusals+1].String() != "Service evil/*: and 984 more of this namespace" {
 		t.Errorf("%v", few)
@@ -167,16 +168,16 @@ func TestAServiceIsBackedWhereItsPolicySays(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		endpoints []Endpoint
-		cluster   BackingState
-		local     BackingState
+		cluster   vip.BackingState
+		local     vip.BackingState
 	}{
-		{"none", nil, Unbacked, Unbacked},
-		{"ready here", []Endpoint{endpoint(true, false, true)}, Backed, Backed},
-		{"ready elsewhere", []Endpoint{endpoint(true, false, false)}, Backed, Unbacked},
-		{"not ready", []Endpoint{endpoint(false, false, true)}, Unbacked, Unbacked},
-		{"terminating here", []Endpoint{endpoint(false, true, true)}, Ending, Ending},
-		{"terminating elsewhere", []Endpoint{endpoint(false, true, false)}, Ending, Unbacked},
-		{"terminating here, ready elsewhere", []Endpoint{endpoint(false, true, true), endpoint(true, false, false)}, Backed, Ending},
+		{"none", nil, vip.Unbacked, vip.Unbacked},
+		{"ready here", []Endpoint{endpoint(true, false, true)}, vip.Backed, vip.Backed},
+		{"ready elsewhere", []Endpoint{endpoint(true, false, false)}, vip.Backed, vip.Unbacked},
+		{"not ready", []Endpoint{endpoint(false, false, true)}, vip.Unbacked, vip.Unbacked},
+		{"terminating here", []Endpoint{endpoint(false, true, true)}, vip.Ending, vip.Ending},
+		{"terminating elsewhere", []Endpoint{endpoint(false, true, false)}, vip.Ending, vip.Unbacked},
+		{"terminating here, ready elsewhere", []Endpoint{endpoint(false, true, true), endpoint(true, false, false)}, vip.Backed, vip.Ending},
 	} {
 		for _, local := range []bool{false, true} {
 			want := c.cluster
@@ -184,7 +185,7 @@ func TestAServiceIsBackedWhereItsPolicySays(t *testing.T) {
 				want = c.local
 			}
 			s := serviceOf("a", 1, func(s *Service) { s.Endpoints, s.Local = c.endpoints, local })
-			if got := s.backing(netip.Addr{}); got.State != want || (got.Reason == "") != (want == Backed) {
+			if got := s.backing(netip.Addr{}); got.State != want || (got.Reason == "") != (want == vip.Backed) {
 				t.Errorf("%s, local %v: %+v, want %d", c.name, local, got, want)
 			}
 		}
@@ -195,10 +196,10 @@ func TestAServiceIsBackedWhereItsPolicySays(t *testing.T) {
 func TestAServiceIsBackedWhereTheDataPathTakesItsAddress(t *testing.T) {
 	s := serviceOf("a", 1, func(s *Service) { s.Untaken = []netip.Addr{netip.MustParseAddr("198.51.100.81")} }, "198.51.100.80", "198.51.100.81")
 	vips, _ := Assign(poolOf("media"), []Service{s})
-	if got := vips[1].Backing; got.State != Backed {
+	if got := vips[1].Backing; got.State != vip.Backed {
 		t.Errorf("%s: %+v", vips[1].Address, got)
 	}
-	if got := vips[2].Backing; got.State != Untaken || !strings.Contains(got.Reason, "media/a has it neither in status.loadBalancer") {
+	if got := vips[2].Backing; got.State != vip.Untaken || !strings.Contains(got.Reason, "media/a has it neither in status.loadBalancer") {
 		t.Errorf("%s: %+v", vips[2].Address, got)
 	}
 }
@@ -208,7 +209,7 @@ func TestAServiceIsBackedWhereTheDataPathTakesItsAddress(t *testing.T) {
 func TestASharedVIPNeedsAllItsServices(t *testing.T) {
 	empty := func(s *Service) { s.Ports, s.Endpoints = []string{"tcp/443"}, nil }
 	vips, _ := Assign(poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 2, empty, "198.51.100.80")})
-	if v := vips[1]; v.Backing.State != Unbacked || !strings.Contains(v.Backing.Reason, "media/b") || len(v.Checks) != 2 {
+	if v := vips[1]; v.Backing.State != vip.Unbacked || !strings.Contains(v.Backing.Reason, "media/b") || len(v.Checks) != 2 {
 		t.Errorf("%+v", v)
 	}
 }

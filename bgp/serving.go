@@ -5,33 +5,34 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // backing reports whether the Service can be served here at the address.
-func (s *Service) backing(a netip.Addr) Backing {
+func (s *Service) backing(a netip.Addr) vip.Backing {
 	if slices.Contains(s.Untaken, a) {
-		return Backing{Untaken, fmt.Sprintf("the cluster takes no packets to it: Service %s has it neither in status.loadBalancer, "+
+		return vip.Backing{State: vip.Untaken, Reason: fmt.Sprintf("the cluster takes no packets to it: Service %s has it neither in status.loadBalancer, "+
 			"where loadBalancerClass nearcast.dev/anycast has it written, nor in spec.externalIPs", s.ServiceRef)}
 	}
 	where := ""
 	if s.Local {
 		where = " on this node"
 	}
-	state := Unbacked
+	state := vip.Unbacked
 	for _, e := range s.Endpoints {
 		switch {
 		case s.Local && !e.Here:
 		case e.Ready:
-			return Backing{}
+			return vip.Backing{}
 		case e.Terminating:
-			state = Ending
+			state = vip.Ending
 		}
 	}
-	if state == Ending {
-		return Backing{Ending, fmt.Sprintf("Service %s has only terminating endpoints%s", s.ServiceRef, where)}
+	if state == vip.Ending {
+		return vip.Backing{State: vip.Ending, Reason: fmt.Sprintf("Service %s has only terminating endpoints%s", s.ServiceRef, where)}
 	}
-	return Backing{Unbacked, fmt.Sprintf("Service %s has no ready endpoint%s", s.ServiceRef, where)}
+	return vip.Backing{State: vip.Unbacked, Reason: fmt.Sprintf("Service %s has no ready endpoint%s", s.ServiceRef, where)}
 }
 
 // checks returns the checks of the endpoints to which this node may send traffic: the ready ones
@@ -54,7 +55,7 @@ func (s *Service) checks() []Check {
 	if len(e.Addrs) == 0 {
 		e.Addrs = terminating
 	}
-	c := Check{Endpoints: e, Scope: Local}
+	c := Check{Endpoints: e, Scope: vip.Local}
 	c.complete()
 	return []Check{c}
 }

@@ -3,10 +3,12 @@ package bgp
 import (
 	"slices"
 	"time"
+
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // Advance moves time forward, and returns what changed.
-func (c *Controller) Advance(now time.Time) []Transition {
+func (c *Controller) Advance(now time.Time) []vip.Transition {
 	if !c.dueAll.IsZero() && !now.Before(c.dueAll) {
 		return c.settleAll(now)
 	}
@@ -14,10 +16,10 @@ func (c *Controller) Advance(now time.Time) []Transition {
 }
 
 // settleAll judges every VIP.
-func (c *Controller) settleAll(now time.Time) []Transition {
+func (c *Controller) settleAll(now time.Time) []vip.Transition {
 	c.dueAll = c.nextForAll(now)
 	changed := c.settle(slices.Clone(c.vips), now)
-	var affected []*vip
+	var affected []*judged
 	for _, ch := range c.checks {
 		if ch.known() && c.answeredElsewhere(ch, now) { // of a VIP that had left before the check was declared
 			ch.forget()
@@ -44,10 +46,10 @@ func earlier(a, b, now time.Time) time.Time {
 }
 
 // settle judges the VIPs, and those that depend on them, and returns what changed.
-func (c *Controller) settle(vips []*vip, now time.Time) []Transition {
-	var changed []Transition
+func (c *Controller) settle(vips []*judged, now time.Time) []vip.Transition {
+	var changed []vip.Transition
 	for len(vips) > 0 {
-		var affected []*vip
+		var affected []*judged
 		for _, v := range vips {
 			if t, is := c.judgeAndNote(v, now, &affected); is {
 				changed = append(changed, t)
@@ -63,7 +65,7 @@ func (c *Controller) settle(vips []*vip, now time.Time) []Transition {
 
 // judgeAndNote judges the VIP, stores the result for Desired and Next, and reports whether its
 // state changed. A VIP that has left affects others whose checks probe its address.
-func (c *Controller) judgeAndNote(v *vip, now time.Time, affected *[]*vip) (Transition, bool) {
+func (c *Controller) judgeAndNote(v *judged, now time.Time, affected *[]*judged) (vip.Transition, bool) {
 	t, changed := c.judgeAgain(v, now)
 	is := wants{as: c.announcedAs(v, now), gone: c.gone(v, now)}
 	if is != v.wants {
@@ -85,34 +87,34 @@ func (c *Controller) judgeAndNote(v *vip, now time.Time, affected *[]*vip) (Tran
 }
 
 // judgeAgain judges the VIP and reports whether its state changed.
-func (c *Controller) judgeAgain(v *vip, now time.Time) (Transition, bool) {
+func (c *Controller) judgeAgain(v *judged, now time.Time) (vip.Transition, bool) {
 	why := c.leaving(v, now)
 	switch {
 	case why == leaving{}:
 		v.left = time.Time{}
 	case v.left.IsZero():
-		v.left, v.dwells = now, v.state == Up || v.state == Degraded
+		v.left, v.dwells = now, v.state == vip.Up || v.state == vip.Degraded
 	}
 	if c.stopping && c.hurried {
 		v.dwells = false
 	}
 	state, reason := c.judge(v, why, now)
-	failed := reason.Code == CheckFailed || reason.Code == NoEndpoints
-	if (failed || reason.Code == NotHere || reason.Code == NoDataPath) && state == Down {
+	failed := reason.Code == vip.CheckFailed || reason.Code == vip.NoEndpoints
+	if (failed || reason.Code == vip.NotHere || reason.Code == vip.NoDataPath) && state == vip.Down {
 		v.dwells = false // what was withdrawn while leaving does not return
 	}
 	if failed {
 		c.flaps.forget(&v.flaps, now)
 		v.flaps.note(v.state, state, now)
 	}
-	v.wasUp = v.wasUp || state == Up || state == Degraded
+	v.wasUp = v.wasUp || state == vip.Up || state == vip.Degraded
 	before := v.state
 	v.reason = reason
 	if state == before {
-		return Transition{}, false
+		return vip.Transition{}, false
 	}
 	v.state, v.since = state, now
-	return Transition{v.config.Address, before, state, reason}, true
+	return vip.Transition{VIP: v.config.Address, From: before, To: state, Reason: reason}, true
 }
 
 // forgets removes the VIPs that are no longer declared and have left, and reports whether there
@@ -123,7 +125,7 @@ func (c *Controller) forgets(now time.Time) bool {
 	}
 	c.leftSome = false
 	before := len(c.forgotten)
-	c.vips = slices.DeleteFunc(c.vips, func(v *vip) bool {
+	c.vips = slices.DeleteFunc(c.vips, func(v *judged) bool {
 		forget := v.removed && c.gone(v, now)
 		if forget {
 			c.forgotten = append(c.forgotten, v.config.Address)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
@@ -79,12 +80,12 @@ func (w *unrest) world() []VIP {
 			v.Bind = "lo"
 		}
 		if w.IntN(3) == 0 {
-			v.Owners = []ServiceRef{{[]string{"media", "iot"}[w.IntN(2)], "x"}}
-			v.Backing = Backing{BackingState(w.IntN(3)), "random"}
+			v.Owners = []vip.ServiceRef{{Namespace: []string{"media", "iot"}[w.IntN(2)], Name: "x"}}
+			v.Backing = vip.Backing{State: vip.BackingState(w.IntN(3)), Reason: "random"}
 		}
-		v.Checks = []Check{{TCP: &TCPCheck{netip.AddrPortFrom(w.address(), 53)}, Scope: Local, Rise: 2, Fall: 2}}
+		v.Checks = []Check{{TCP: &TCPCheck{netip.AddrPortFrom(w.address(), 53)}, Scope: vip.Local, Rise: 2, Fall: 2}}
 		if w.IntN(2) == 0 {
-			v.Checks = append(v.Checks, Check{TCP: &TCPCheck{netip.AddrPortFrom(w.address(), 80)}, Scope: Upstream, Rise: 1, Fall: 1})
+			v.Checks = append(v.Checks, Check{TCP: &TCPCheck{netip.AddrPortFrom(w.address(), 80)}, Scope: vip.Upstream, Rise: 1, Fall: 1})
 		}
 		all = append(all, v)
 	}
@@ -97,7 +98,7 @@ func (w *unrest) event() string {
 		w.c.Declare(w.world(), w.now)
 		return "a declaration"
 	case 1:
-		w.c.SetDrains([]Drain{{VIP: w.address(), Until: w.now.Add(time.Duration(w.IntN(60)) * time.Second)}, {VIP: w.address()}}, w.now)
+		w.c.SetDrains([]vip.Drain{{VIP: w.address(), Until: w.now.Add(time.Duration(w.IntN(60)) * time.Second)}, {VIP: w.address()}}, w.now)
 		return "drains"
 	case 2:
 		w.c.SetDrains(nil, w.now)

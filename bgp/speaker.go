@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin"
 )
 
@@ -62,8 +63,8 @@ type speaker struct {
 	runner     *runner
 	drains     *drains
 	local      Declared
-	refused    []Refusal                   // a few of each namespace
-	granted    map[ServiceRef][]netip.Addr // last passed to the cluster
+	refused    []Refusal                       // a few of each namespace
+	granted    map[vip.ServiceRef][]netip.Addr // last passed to the cluster
 	fault      string
 	texts      texts                    // content of the file in force; zero if another was refused since
 	gateways   map[route.Family]Gateway // as last found
@@ -284,7 +285,7 @@ func (s *speaker) assign() {
 }
 
 // log logs what changed.
-func (s *speaker) log(changed []Transition) {
+func (s *speaker) log(changed []vip.Transition) {
 	s.view.outdated = s.view.outdated || len(changed) > 0
 	for _, t := range changed {
 		s.metrics.transitions.WithLabelValues(t.VIP.String(), string(t.To)).Inc()

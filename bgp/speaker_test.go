@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -377,14 +378,14 @@ func TestADrainIsToldOverTheSocketAndOutlivesARestart(t *testing.T) {
 		t.Errorf("a VIP that is not there: %v", err)
 	}
 	st, err := s.call(http.MethodPut, "/drains", url.Values{"vip": {"198.51.100.53"}, "reason": {"kernel"}})
-	if err != nil || st.VIPs[0].State != Draining || st.VIPs[0].Reason.Text != "198.51.100.53 is drained: kernel" {
+	if err != nil || st.VIPs[0].State != vip.Draining || st.VIPs[0].Reason.Text != "198.51.100.53 is drained: kernel" {
 		t.Errorf("%+v %v", st, err)
 	}
 	s.waitThrough(t, "198.51.100.53 leaving", "")
 	s.stop(t)
 	s.start(t)
 	for range 200 {
-		if st, err = s.call(http.MethodGet, "/status", nil); err == nil && st.VIPs[0].State == Down && st.VIPs[0].Reason.Code == Told {
+		if st, err = s.call(http.MethodGet, "/status", nil); err == nil && st.VIPs[0].State == vip.Down && st.VIPs[0].Reason.Code == vip.Told {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -409,7 +410,7 @@ func (d declaring) Run(ctx context.Context, changed func(Declared)) {
 	<-ctx.Done()
 }
 
-func (declaring) Assign(map[ServiceRef][]netip.Addr) {}
+func (declaring) Assign(map[vip.ServiceRef][]netip.Addr) {}
 
 func TestHintsOfTheResolverDrainVIPsOfServicesAlone(t *testing.T) {
 	s := runSite(t, 0)

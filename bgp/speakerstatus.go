@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
@@ -9,11 +10,11 @@ type Status struct {
 	ASN      uint32       `json:"asn"`
 	RouterID string       `json:"routerID"`
 	Peers    []PeerStatus `json:"peers"`
-	VIPs     []VIPStatus  `json:"vips"`
+	VIPs     []vip.Status `json:"vips"`
 	// Aggregates are prefixes that are announced for several VIPs.
-	Aggregates []AggregateStatus `json:"aggregates,omitempty"`
+	Aggregates []vip.AggregateStatus `json:"aggregates,omitempty"`
 	// Drains are those that were commanded here. They survive a restart if there is a state directory.
-	Drains []Drain `json:"drains,omitempty"`
+	Drains []vip.Drain `json:"drains,omitempty"`
 	// DrainsUnsaved says why the current drains are not on disk: they are in force, but a restart
 	// would lose what has changed. "" if they are saved or no directory is configured.
 	DrainsUnsaved string `json:"drainsUnsaved,omitempty"`

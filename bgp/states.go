@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // States holds the attributes of each state in which a VIP is announced.
@@ -109,14 +110,14 @@ func (s *States) preference() uint32 {
 
 // of returns the attributes of routes in a state, combined with more, which may be nil. It returns
 // nil for a state that is not announced. The caller owns the result.
-func (s *States) of(state State, more *route.Attributes) *route.Attributes {
+func (s *States) of(state vip.State, more *route.Attributes) *route.Attributes {
 	var a route.Attributes
 	switch state {
-	case Up:
+	case vip.Up:
 		a = s.Up
-	case Degraded:
+	case vip.Degraded:
 		a = s.Degraded.Attributes
-	case Draining:
+	case vip.Draining:
 		a = s.Draining.Attributes
 	default:
 		return nil

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
@@ -36,7 +37,7 @@ func TestWhateverHappensASpeakerKeepsItsPromises(t *testing.T) {
 		histories++
 	})
 	t.Logf("of %d histories so many have each: %v", histories, with)
-	for _, what := range []string{"none", string(Up), string(Degraded), string(Held), restart} {
+	for _, what := range []string{"none", string(vip.Up), string(vip.Degraded), string(vip.Held), restart} {
 		if histories >= 100 && with[what] == 0 {
 			t.Errorf("no history has %s: the events do not do what they are for", what)
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // disk is what the drains of a site are written to.
@@ -16,7 +18,7 @@ type disk struct {
 	is     diskState
 	mended chan struct{}
 	// kept are the drains of which one is on disk: those that were said to be saved, and later ones.
-	kept [][]Drain
+	kept [][]vip.Drain
 	// damaged is set where the file was made unreadable since.
 	damaged bool
 	// rewritten is set where it may have been written again after that.
@@ -97,14 +99,14 @@ func (n *station) drained(st Status) {
 func (n *station) wantKept() {
 	st := n.speaker.Status()
 	now := time.Now()
-	holds := slices.ContainsFunc(n.disk.kept, func(all []Drain) bool { return sameDrains(all, st.Drains, now) }) || len(n.disk.kept) == 0 && len(st.Drains) == 0
+	holds := slices.ContainsFunc(n.disk.kept, func(all []vip.Drain) bool { return sameDrains(all, st.Drains, now) }) || len(n.disk.kept) == 0 && len(st.Drains) == 0
 	if !holds && !n.disk.damaged {
 		n.Errorf("site %d: after a restart drains are %v, and one of %v was saved", n.number, st.Drains, n.disk.kept)
 	}
 	if n.disk.damaged && !n.disk.rewritten && st.DrainsLost == "" {
 		n.Errorf("site %d: a damaged file of drains is read without a word: %v", n.number, st.Drains)
 	}
-	n.disk.kept, n.disk.damaged = [][]Drain{st.Drains}, false
+	n.disk.kept, n.disk.damaged = [][]vip.Drain{st.Drains}, false
 	if st.DrainsUnsaved != "" {
 		n.disk.kept = append(n.disk.kept, nil) // a damaged file was set aside
 	}
@@ -112,11 +114,11 @@ func (n *station) wantKept() {
 }
 
 // sameDrains compares those that have not ended.
-func sameDrains(a, b []Drain, now time.Time) bool {
-	left := func(all []Drain) (some []Drain) {
+func sameDrains(a, b []vip.Drain, now time.Time) bool {
+	left := func(all []vip.Drain) (some []vip.Drain) {
 		for _, d := range all {
-			if !d.ended(now) {
-				some = append(some, Drain{d.VIP, d.Reason, d.Until.UTC()})
+			if !d.Ended(now) {
+				some = append(some, vip.Drain{VIP: d.VIP, Reason: d.Reason, Until: d.Until.UTC()})
 			}
 		}
 		return some

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // keeps says which routes must not be withdrawn because of the event that comes: none, unless
@@ -27,7 +28,7 @@ func (n *station) keeps(text string, until time.Time) {
 func (n *station) bars(on bool) {
 	barred := map[netip.Prefix]bool{}
 	for _, a := range allVIPs {
-		if on && n.owner(a) != "" && slices.ContainsFunc(n.asks(a, Local), func(at netip.AddrPort) bool { return n.own(at) == refuses || n.own(at) == vanishes }) {
+		if on && n.owner(a) != "" && slices.ContainsFunc(n.asks(a, vip.Local), func(at netip.AddrPort) bool { return n.own(at) == refuses || n.own(at) == vanishes }) {
 			barred[route.Host(a)] = true
 		}
 	}
@@ -41,5 +42,5 @@ func (n *station) worstOf(a netip.Addr) (answerKind, bool) {
 	if n.owner(a) == "" {
 		return refuses, true
 	}
-	return n.worst(a, Local)
+	return n.worst(a, vip.Local)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // life is the Announcer, the Binder and the Cluster of one speaker of a station. It keeps what
@@ -220,7 +221,7 @@ func (l *life) Run(ctx context.Context, changed func(Declared)) {
 }
 
 // Assign implements Cluster.
-func (l *life) Assign(granted map[ServiceRef][]netip.Addr) {
+func (l *life) Assign(granted map[vip.ServiceRef][]netip.Addr) {
 	l.machine.mu.Lock()
 	defer l.machine.mu.Unlock()
 	if !l.dead {

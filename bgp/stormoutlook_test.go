@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
@@ -30,7 +31,7 @@ func counting(all []span, now time.Time) (least, most int) {
 	return least, most
 }
 
-func contains(states []State, one State) bool { return slices.Contains(states, one) }
+func contains(states []vip.State, one vip.State) bool { return slices.Contains(states, one) }
 
 // owner is whose the address is, the file's or a namespace's; "" where nobody wants it.
 func (n *station) owner(a netip.Addr) string {
@@ -57,37 +58,37 @@ const (
 
 // outlook returns the states in which the address may be announced once all has settled, "" for
 // none, and why.
-func (n *station) outlook(a netip.Addr) (states []State, why string) {
+func (n *station) outlook(a netip.Addr) (states []vip.State, why string) {
 	now := time.Now()
 	switch n.owner(a) {
 	case "":
-		return []State{""}, "nobody wants it"
+		return []vip.State{""}, "nobody wants it"
 	case "the file":
 		if n.force.entries[a].disabled {
-			return []State{""}, "disabled"
+			return []vip.State{""}, "disabled"
 		}
 	default:
 		switch s := n.services[n.serviceOf(a)]; {
 		case s.untaken:
-			return []State{""}, "no data path"
+			return []vip.State{""}, "no data path"
 		case s.endpoints == "none":
-			return []State{""}, noEndpoints
+			return []vip.State{""}, noEndpoints
 		case s.endpoints != "ready":
-			return []State{""}, "endpoints are terminating"
+			return []vip.State{""}, "endpoints are terminating"
 		}
 	}
 	if n.taint != "" {
-		return []State{""}, "the node is drained"
+		return []vip.State{""}, "the node is drained"
 	}
 	leaving, open := n.leaving(a, now)
-	local, sure := n.worst(a, Local)
+	local, sure := n.worst(a, vip.Local)
 	switch {
 	case leaving:
-		return []State{""}, "drained or hinted"
+		return []vip.State{""}, "drained or hinted"
 	case local == refuses:
-		return []State{""}, localFails
+		return []vip.State{""}, localFails
 	case n.lost(a) == surely:
-		return []State{""}, "it is not here"
+		return []vip.State{""}, "it is not here"
 	}
 	states, why = n.working(a, now)
 	if open || !sure || n.lost(a) == perhaps {
@@ -100,8 +101,8 @@ func (n *station) outlook(a netip.Addr) (states []State, why string) {
 func (n *station) leaving(a netip.Addr, now time.Time) (is, open bool) {
 	for _, d := range n.told {
 		switch {
-		case !d.covers(a):
-		case !d.ended(now):
+		case !d.Covers(a):
+		case !d.Ended(now):
 			is = true
 		case now.Before(d.Until.Add(unsure)):
 			open = true
@@ -139,7 +140,7 @@ func (n *station) heeds(h hint.Hint) bool {
 }
 
 // worst is what the checks of the scope come to, and whether that is sure.
-func (n *station) worst(a netip.Addr, scope Scope) (kind answerKind, sure bool) {
+func (n *station) worst(a netip.Addr, scope vip.Scope) (kind answerKind, sure bool) {
 	kind, sure = passes, true
 	for _, at := range n.asks(a, scope) {
 		switch n.answer(at) {
@@ -153,12 +154,12 @@ func (n *station) worst(a netip.Addr, scope Scope) (kind answerKind, sure bool) 
 }
 
 // asks are what the checks of the scope ask.
-func (n *station) asks(a netip.Addr, scope Scope) []netip.AddrPort {
+func (n *station) asks(a netip.Addr, scope vip.Scope) []netip.AddrPort {
 	e, file := n.force.entries[a]
 	switch {
-	case scope == Upstream && e.upstream:
+	case scope == vip.Upstream && e.upstream:
 		return []netip.AddrPort{sharedUpstream}
-	case scope == Upstream:
+	case scope == vip.Upstream:
 	case file:
 		return e.local
 	case n.services[n.serviceOf(a)].probed:
@@ -192,30 +193,30 @@ func (n *station) lost(a netip.Addr) sight {
 }
 
 // working are the states of an address that works here.
-func (n *station) working(a netip.Addr, now time.Time) ([]State, string) {
-	kind, sure := n.worst(a, Upstream)
+func (n *station) working(a netip.Addr, now time.Time) ([]vip.State, string) {
+	kind, sure := n.worst(a, vip.Upstream)
 	if kind == refuses {
-		return []State{Degraded}, upstreamFails
+		return []vip.State{vip.Degraded}, upstreamFails
 	}
 	if !sure {
-		return []State{Up, Degraded}, "the upstream is unsteady"
+		return []vip.State{vip.Up, vip.Degraded}, "the upstream is unsteady"
 	}
 	c := n.counts[a]
 	if c == nil {
 		c = &count{}
 	}
 	if c.unknown {
-		return []State{Up, Degraded}, "it works, and has failed nobody knows how often"
+		return []vip.State{vip.Up, vip.Degraded}, "it works, and has failed nobody knows how often"
 	}
 	least, most := counting(c.local, now)
 	leastUp, mostUp := counting(c.upstream, now)
 	switch least, most = max(least, leastUp), max(most, mostUp); {
 	case most <= n.force.budget:
-		return []State{Up}, "it works"
-	case least > n.force.budget && n.before[a].State != Up:
-		return []State{Degraded}, "it works, and has failed too often"
+		return []vip.State{vip.Up}, "it works"
+	case least > n.force.budget && n.before[a].State != vip.Up:
+		return []vip.State{vip.Degraded}, "it works, and has failed too often"
 	}
-	return []State{Up, Degraded}, "it works, and may have failed too often"
+	return []vip.State{vip.Up, vip.Degraded}, "it works, and may have failed too often"
 }
 
 // recount counts what has failed since all had settled.
@@ -228,8 +229,8 @@ func (n *station) recount() {
 		if owner == "" {
 			continue
 		}
-		_, localSure := n.worst(a, Local)
-		upstream, upstreamSure := n.worst(a, Upstream)
+		_, localSure := n.worst(a, vip.Local)
+		upstream, upstreamSure := n.worst(a, vip.Upstream)
 		if !localSure || !upstreamSure || owner != n.owners[a] && !n.calm {
 			n.count(a).unknown = true
 		}
@@ -237,14 +238,14 @@ func (n *station) recount() {
 			n.count(a).unknown = true // it may have failed after it came back
 		}
 		before, within := n.before[a].State, span{n.settled, time.Now()}
-		if owner != n.owners[a] || before != Up && before != Degraded {
+		if owner != n.owners[a] || before != vip.Up && before != vip.Degraded {
 			continue
 		}
 		switch _, why := n.outlook(a); {
 		case why == noEndpoints || why == localFails:
 			n.count(a).local = append(n.count(a).local, within)
-			n.count(a).unknown = n.count(a).unknown || before == Up && upstream == refuses // it may have failed first
-		case before == Up && why == upstreamFails:
+			n.count(a).unknown = n.count(a).unknown || before == vip.Up && upstream == refuses // it may have failed first
+		case before == vip.Up && why == upstreamFails:
 			n.count(a).upstream = append(n.count(a).upstream, within)
 		}
 	}
@@ -269,7 +270,7 @@ func (n *station) loseCount() {
 
 // remember keeps how the site stands, now that it has settled.
 func (n *station) remember() {
-	n.before, n.owners, n.settled = map[netip.Addr]VIPStatus{}, map[netip.Addr]string{}, time.Now()
+	n.before, n.owners, n.settled = map[netip.Addr]vip.Status{}, map[netip.Addr]string{}, time.Now()
 	for _, v := range n.speaker.Status().VIPs {
 		n.before[netip.MustParseAddr(v.Address)] = v
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -176,7 +177,7 @@ type service struct {
 
 // Who wants what, the oldest first.
 var (
-	refs     = [3]ServiceRef{{"media", "a"}, {"iot", "b"}, {"media", "c"}}
+	refs     = [3]vip.ServiceRef{{Namespace: "media", Name: "a"}, {Namespace: "iot", Name: "b"}, {Namespace: "media", Name: "c"}}
 	wantedBy = [3][]netip.Addr{{shared80}, {shared80, shared81}, {shared81}}
 )
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
@@ -49,24 +50,24 @@ type station struct {
 	config       *Config // of force
 	services     [3]service
 	taint        string
-	told         []Drain
+	told         []vip.Drain
 	hints        []hint.Hint
 	hintsEnd     time.Time
 
 	// What follows from the history, where it is known.
 	counts  map[netip.Addr]*count
-	settled time.Time                // when it last had settled
-	before  map[netip.Addr]VIPStatus // then
-	owners  map[netip.Addr]string    // then
-	sight   sight                    // whether the address that others give was ever here
-	blinds  bool                     // the addresses could not be listed at some time since then
+	settled time.Time                 // when it last had settled
+	before  map[netip.Addr]vip.Status // then
+	owners  map[netip.Addr]string     // then
+	sight   sight                     // whether the address that others give was ever here
+	blinds  bool                      // the addresses could not be listed at some time since then
 
 	// The router, which machine.mu guards.
 	table     map[netip.Prefix]route.Attributes
 	peers     []Peer
 	updates   uint64
 	discarded []netip.Prefix
-	granted   map[ServiceRef][]netip.Addr
+	granted   map[vip.ServiceRef][]netip.Addr
 	fails     int                   // how often a part of Set is not done
 	stuck     map[netip.Prefix]bool // routes that cannot be changed
 	loops     bool                  // aggregates cannot be discarded
@@ -127,7 +128,7 @@ func (n *station) starts() {
 	n.machine.mu.Unlock()
 	n.hurry, n.reload, n.ended = make(chan struct{}), make(chan struct{}, 1), make(chan end, 1)
 	n.reloads = map[bool]int{}
-	n.counts, n.before, n.owners, n.sight, n.toldAt, n.blinds = map[netip.Addr]*count{}, map[netip.Addr]VIPStatus{}, map[netip.Addr]string{}, never, time.Time{}, n.blind
+	n.counts, n.before, n.owners, n.sight, n.toldAt, n.blinds = map[netip.Addr]*count{}, map[netip.Addr]vip.Status{}, map[netip.Addr]string{}, never, time.Time{}, n.blind
 	if !n.calm {
 		n.loseCount()
 	}

@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // verify compares a site that has settled with what it must be.
 func (n *station) verify() {
 	st, table := n.glance()
-	shown := map[netip.Addr]VIPStatus{}
+	shown := map[netip.Addr]vip.Status{}
 	for _, v := range st.VIPs {
 		shown[netip.MustParseAddr(v.Address)] = v
 	}
@@ -56,8 +57,8 @@ func (n *station) glance() (Status, map[netip.Prefix]route.Attributes) {
 }
 
 // as is the state that a VIP is announced as.
-func as(v VIPStatus) State {
-	if v.State == Up || v.State == Degraded || v.State == Draining {
+func as(v vip.Status) vip.State {
+	if v.State == vip.Up || v.State == vip.Degraded || v.State == vip.Draining {
 		return v.State
 	}
 	return ""
@@ -65,7 +66,7 @@ func as(v VIPStatus) State {
 
 // verifyVIP holds that the VIP is in a state that it may be in, and that the router has what
 // goes with it.
-func (n *station) verifyVIP(a netip.Addr, v VIPStatus, table map[netip.Prefix]route.Attributes) {
+func (n *station) verifyVIP(a netip.Addr, v vip.Status, table map[netip.Prefix]route.Attributes) {
 	states, why := n.outlook(a)
 	if !contains(states, as(v)) {
 		n.Errorf("site %d: %s is announced as %q, want one of %q: %s\n%+v", n.number, a, as(v), states, why, v)
@@ -87,24 +88,24 @@ func (n *station) verifyVIP(a netip.Addr, v VIPStatus, table map[netip.Prefix]ro
 }
 
 // attributesFor are what the file in force has for a state; nil for none.
-func (n *station) attributesFor(as State) *route.Attributes {
+func (n *station) attributesFor(as vip.State) *route.Attributes {
 	switch as {
-	case Up:
+	case vip.Up:
 		return &n.config.States.Up
-	case Degraded:
+	case vip.Degraded:
 		return &n.config.States.Degraded.Attributes
 	}
 	return nil
 }
 
 // verifyCount holds that as many failures count as there were.
-func (n *station) verifyCount(a netip.Addr, v VIPStatus) {
+func (n *station) verifyCount(a netip.Addr, v vip.Status) {
 	c := n.counts[a]
 	if c == nil {
 		c = &count{}
 	}
-	if v.State == Degraded && v.Reason.Code == Held {
-		n.seen[string(Held)] = true
+	if v.State == vip.Degraded && v.Reason.Code == vip.Held {
+		n.seen[string(vip.Held)] = true
 		if max(v.Flaps, v.UpstreamFlaps) <= n.force.budget {
 			n.Errorf("site %d: %s is held after %d and %d failures, of which %d are free", n.number, a, v.Flaps, v.UpstreamFlaps, n.force.budget)
 		}
@@ -125,7 +126,7 @@ func (n *station) verifyCount(a netip.Addr, v VIPStatus) {
 
 // verifyBound holds that the machine has the addresses that it must have, and no others from
 // the speaker.
-func (n *station) verifyBound(a netip.Addr, v VIPStatus) {
+func (n *station) verifyBound(a netip.Addr, v vip.Status) {
 	if a != bound4 && a != bound6 || n.blinds || n.stuck[route.Host(a)] {
 		return
 	}
@@ -177,7 +178,7 @@ func (n *station) verifyRoutes(st Status, table map[netip.Prefix]route.Attribute
 	}
 }
 
-func (n *station) verifyAggregate(p netip.Prefix, g AggregateStatus, st Status, table map[netip.Prefix]route.Attributes) {
+func (n *station) verifyAggregate(p netip.Prefix, g vip.AggregateStatus, st Status, table map[netip.Prefix]route.Attributes) {
 	up, all, all2 := 0, 0, 0
 	for _, v := range st.VIPs {
 		if a := netip.MustParseAddr(v.Address); p.Contains(a) {
@@ -185,10 +186,10 @@ func (n *station) verifyAggregate(p netip.Prefix, g AggregateStatus, st Status, 
 				all++
 			}
 			switch as(v) {
-			case Up:
+			case vip.Up:
 				up++
 				fallthrough
-			case Degraded:
+			case vip.Degraded:
 				all2++
 			}
 		}
@@ -197,12 +198,12 @@ func (n *station) verifyAggregate(p netip.Prefix, g AggregateStatus, st Status, 
 	if need == 0 {
 		need = max(all, 1)
 	}
-	want := State("")
+	want := vip.State("")
 	switch {
 	case up >= need:
-		want = Up
+		want = vip.Up
 	case all2 >= need:
-		want = Degraded
+		want = vip.Degraded
 	}
 	if n.loops && table[p].Prepend == 0 {
 		return // it may be announced from before, or not
@@ -221,14 +222,14 @@ func (n *station) verifyDrains(st Status) {
 		n.Errorf("site %d: drains are %v, told were %v", n.number, st.Drains, n.told)
 	}
 	raw, _ := os.ReadFile(filepath.Join(n.state(), "bgp-drains.json")) // none is an empty one
-	var saved []Drain
+	var saved []vip.Drain
 	failed := len(raw) > 0 && json.Unmarshal(raw, &saved) != nil
 	are := !failed && sameDrains(saved, st.Drains, now)
 	if st.DrainsUnsaved == "" && !are && !n.disk.damaged {
 		n.Errorf("site %d: the drains %v are said to be saved, and on disk are %s", n.number, st.Drains, raw)
 	}
 	if st.DrainsUnsaved == "" && !n.disk.damaged {
-		n.disk.kept = [][]Drain{st.Drains}
+		n.disk.kept = [][]vip.Drain{st.Drains}
 	}
 	if st.DrainsUnsaved != "" && n.disk.is == takesAll && len(raw) > 0 {
 		n.Errorf("site %d: the disk takes everything, and the status says %s", n.number, st.DrainsUnsaved)
@@ -253,7 +254,7 @@ func (n *station) verifyDiscarded(table map[netip.Prefix]route.Attributes) {
 }
 
 // verifyDeclared compares what the file, the cluster and the resolver said.
-func (n *station) verifyDeclared(st Status, shown map[netip.Addr]VIPStatus) {
+func (n *station) verifyDeclared(st Status, shown map[netip.Addr]vip.Status) {
 	var want, got []string
 	for i := range n.force.peers {
 		want = append(want, fmt.Sprintf("192.0.2.%d", 1+i))
@@ -281,7 +282,7 @@ func (n *station) verifyDeclared(st Status, shown map[netip.Addr]VIPStatus) {
 	if st.RefusedInAll != refused || len(st.IgnoredHints) != ignored {
 		n.Errorf("site %d: refused are %v, want %d; hints that are ignored %v, want %d", n.number, st.Refused, refused, st.IgnoredHints, ignored)
 	}
-	granted := map[ServiceRef][]netip.Addr{}
+	granted := map[vip.ServiceRef][]netip.Addr{}
 	for _, a := range []netip.Addr{shared80, shared81} {
 		if i := n.serviceOf(a); i >= 0 && n.owner(a) != "the file" {
 			granted[refs[i]] = append(granted[refs[i]], a)

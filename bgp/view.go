@@ -126,11 +126,11 @@ func (s *speaker) publish(now time.Time) {
 	}
 	for i := range st.VIPs {
 		v := &st.VIPs[i]
-		if r := announced[cmp.Or(v.Aggregate, route.Host(v.addr).String())]; r != nil {
+		if r := announced[cmp.Or(v.Aggregate, route.Host(v.Addr).String())]; r != nil {
 			v.Announced, v.Attributes, v.Peers, v.OwnPreference = true, &r.Attributes, r.To, r.OwnPreference
 		}
 		v.Bound = v.Bound && s.addresses.known
-		if s.addresses.unseen[v.addr] && v.Announced {
+		if s.addresses.unseen[v.Addr] && v.Announced {
 			v.Warning = warnUnseen
 		}
 	}

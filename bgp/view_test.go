@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -92,7 +93,7 @@ func TestWhileTheLoopIsBusyTheStatusIsThatOfASecondAgo(t *testing.T) {
 			go s.do(t.Context(), func() { <-release })
 			synctest.Wait()
 			for _, v := range s.Status().VIPs {
-				if v.State != Down || v.Announced {
+				if v.State != vip.Down || v.Announced {
 					t.Errorf("%+v", v)
 				}
 			}
@@ -140,7 +141,7 @@ func TestMetricsForgetAVIPWithItsServices(t *testing.T) {
 	if err != nil || len(families) != 1 {
 		t.Fatalf("%v, %v", families, err)
 	}
-	if n := len(families[0].Metric); n == 0 || n > len(allStates) {
+	if n := len(families[0].Metric); n == 0 || n > len(vip.States) {
 		t.Errorf("%d series for the one VIP that is left", n)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // VIP is a shared address and the conditions for announcing it.
@@ -29,9 +30,9 @@ type VIP struct {
 	Checks     []Check           `yaml:"checks"`
 
 	// Owners are the Services that it belongs to; none if it comes from the file.
-	Owners []ServiceRef `yaml:"-"`
+	Owners []vip.ServiceRef `yaml:"-"`
 	// Backing says whether the Services have endpoints here.
-	Backing Backing `yaml:"-"`
+	Backing vip.Backing `yaml:"-"`
 }
 
 // namespace returns the namespace of the VIP's Services; "" if it comes from the file.
@@ -55,7 +56,7 @@ func (v *VIP) check(fault faultFunc) {
 	if v.Bind != "" && v.Forwarded {
 		fault("forwarded", "excludes bind: an address that this machine has is not forwarded")
 	}
-	if !slices.ContainsFunc(v.Checks, func(c Check) bool { return c.Scope != Upstream }) {
+	if !slices.ContainsFunc(v.Checks, func(c Check) bool { return c.Scope != vip.Upstream }) {
 		fault("checks", "a local one is required, or the address would be announced from a site that cannot serve it")
 	}
 	for i := range v.Checks {

@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin"
 )
 
@@ -48,7 +49,7 @@ type SiteStatus struct {
 	// Answers are by function: the cluster that this site's resolver names.
 	Answers map[string]string `json:"answers"`
 	// VIPs are the shared addresses with their states.
-	VIPs []bgp.VIPStatus `json:"vips"`
+	VIPs []vip.Status `json:"vips"`
 }
 
 // RouteStatus is one shared address in the router's table.
@@ -165,8 +166,8 @@ func (l *Lab) Routes() []RouteStatus {
 		return nil // the router is closing
 	}
 	var routes []RouteStatus
-	for _, vip := range []netip.Addr{DNSVIP, FunctionVIP} {
-		prefix := netip.PrefixFrom(vip, vip.BitLen()).String()
+	for _, addr := range []netip.Addr{DNSVIP, FunctionVIP} {
+		prefix := netip.PrefixFrom(addr, addr.BitLen()).String()
 		r := RouteStatus{Prefix: prefix}
 		for _, route := range table {
 			if route.Prefix == prefix {

@@ -28,6 +28,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/apiwatch"
 )
 
@@ -49,7 +50,7 @@ type Cluster struct {
 	// Only the goroutine that declares uses the following fields.
 
 	// requests are the Services as last read.
-	requests map[bgp.ServiceRef]request
+	requests map[vip.ServiceRef]request
 	// nodeless is set while the node is known not to exist.
 	nodeless bool
 }
@@ -111,7 +112,7 @@ func newCluster(reads, writes kubernetes.Interface, config bgp.Services, log *sl
 // Assign implements bgp.Cluster. granted must follow from the last declaration by the time Run's
 // changed returns. Nothing is written until it has returned once, because an empty start would
 // remove the addresses of every Service.
-func (c *Cluster) Assign(granted map[bgp.ServiceRef][]netip.Addr) { c.writer.assign(granted) }
+func (c *Cluster) Assign(granted map[vip.ServiceRef][]netip.Addr) { c.writer.assign(granted) }
 
 // Run implements bgp.Cluster.
 func (c *Cluster) Run(ctx context.Context, changed func(bgp.Declared)) {
@@ -160,9 +161,9 @@ func (c *Cluster) read() (declared bgp.Declared, seen []request) {
 	services := c.services.all()
 	left := beyond(services)
 	slicesOf := c.slicesOf(services, left)
-	requests := map[bgp.ServiceRef]request{}
+	requests := map[vip.ServiceRef]request{}
 	for _, name := range sortedNames(services) {
-		ref := bgp.ServiceRef(name)
+		ref := vip.ServiceRef(name)
 		r := request{service: services[name], refused: tooMany}
 		if !left[name] {
 			r = c.requests[ref].follow(services[name], slicesOf[name], c.config.Node)

@@ -28,6 +28,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -241,7 +242,7 @@ func follow(t testing.TB, a *fakeAPI, node string, denied ...string) *follower {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	// As a speaker that starts does.
-	f.Assign(map[bgp.ServiceRef][]netip.Addr{})
+	f.Assign(map[vip.ServiceRef][]netip.Addr{})
 	go func() {
 		defer close(done)
 		f.Run(ctx, f.take)
@@ -258,7 +259,7 @@ func (f *follower) take(d bgp.Declared) {
 }
 
 func (f *follower) grant(d bgp.Declared) {
-	granted := map[bgp.ServiceRef][]netip.Addr{}
+	granted := map[vip.ServiceRef][]netip.Addr{}
 	for _, s := range d.Services {
 		for _, addr := range s.Addresses {
 			if !f.denied[addr.String()] {
@@ -419,7 +420,7 @@ func TestATaintOrALabelDrains(t *testing.T) {
 // first: a Service without its endpoints would be withdrawn.
 func TestNothingIsDeclaredBeforeEverythingIsTold(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		a := newFake(t, node("node"), balanced("a", has(vip)), sliceOf("a", "a-1", 8080, "192.0.2.1 ready"))
+		a := newFake(t, node("node"), balanced("a", has(vip4)), sliceOf("a", "a-1", 8080, "192.0.2.1 ready"))
 		var forbidden atomic.Bool
 		forbidden.Store(true)
 		a.PrependReactor("list", "endpointslices", func(clienttesting.Action) (bool, runtime.Object, error) {
@@ -519,7 +520,7 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 		a := newFake(t, node("node"), balanced("a"))
 		a.away.Store(away)
 		f := follow(t, a, "node")
-		for begin := time.Now(); !away && a.status("a") != vip; time.Sleep(5 * time.Millisecond) {
+		for begin := time.Now(); !away && a.status("a") != vip4; time.Sleep(5 * time.Millisecond) {
 			if time.Since(begin) > 10*time.Second {
 				t.Fatal("its address was not written")
 			}

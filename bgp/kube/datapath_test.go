@@ -16,10 +16,10 @@ func TestWhatADataPathTakes(t *testing.T) {
 	}
 	proxied := func(s *corev1.Service) {
 		mode := corev1.LoadBalancerIPModeProxy
-		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: vip, IPMode: &mode}}
+		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: vip4, IPMode: &mode}}
 	}
 	modeless := func(s *corev1.Service) {
-		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: vip}, {Hostname: "lb.example.org"}}
+		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: vip4}, {Hostname: "lb.example.org"}}
 	}
 	const vip6 = "2001:db8::80"
 	for name, c := range map[string]struct {
@@ -27,19 +27,19 @@ func TestWhatADataPathTakes(t *testing.T) {
 		want   string
 	}{
 		"nothing":                             {nil, "[198.51.100.80 2001:db8::80]"},
-		"both in the status":                  {[]func(*corev1.Service){has(vip, vip6)}, "[]"},
-		"one in the status":                   {[]func(*corev1.Service){has(vip)}, "[2001:db8::80]"},
+		"both in the status":                  {[]func(*corev1.Service){has(vip4, vip6)}, "[]"},
+		"one in the status":                   {[]func(*corev1.Service){has(vip4)}, "[2001:db8::80]"},
 		"one without a mode, and a name":      {[]func(*corev1.Service){modeless}, "[2001:db8::80]"},
 		"one that is a proxy's":               {[]func(*corev1.Service){proxied}, "[198.51.100.80 2001:db8::80]"},
 		"another":                             {[]func(*corev1.Service){has("198.51.100.81")}, "[198.51.100.80 2001:db8::80]"},
 		"a ClusterIP and nothing else":        {[]func(*corev1.Service){clusterIP}, "[]"},
-		"both external, of a ClusterIP":       {[]func(*corev1.Service){clusterIP, external("2001:0db8::0080", vip)}, "[]"},
-		"one external, one in the status":     {[]func(*corev1.Service){has(vip), external(vip6)}, "[]"},
-		"of another class, and in its status": {[]func(*corev1.Service){ofClass("example.org/lb"), has(vip, vip6)}, "[]"},
+		"both external, of a ClusterIP":       {[]func(*corev1.Service){clusterIP, external("2001:0db8::0080", vip4)}, "[]"},
+		"one external, one in the status":     {[]func(*corev1.Service){has(vip4), external(vip6)}, "[]"},
+		"of another class, and in its status": {[]func(*corev1.Service){ofClass("example.org/lb"), has(vip4, vip6)}, "[]"},
 	} {
 		s := balanced("a", c.change...)
 		stripService(s)
-		if got := fmt.Sprint(untaken(s, []netip.Addr{netip.MustParseAddr(vip), netip.MustParseAddr(vip6)})); got != c.want {
+		if got := fmt.Sprint(untaken(s, []netip.Addr{netip.MustParseAddr(vip4), netip.MustParseAddr(vip6)})); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}

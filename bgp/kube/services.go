@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/source/slim"
 )
@@ -58,8 +59,8 @@ func ours(s *corev1.Service) bool {
 
 // counts reports whether the Service wants addresses announced.
 func counts(s *corev1.Service) bool {
-	_, vip := s.Annotations[vipAnnotation]
-	return ours(s) || vip && s.Labels[federation.FunctionLabel] == "true"
+	_, addr := s.Annotations[vipAnnotation]
+	return ours(s) || addr && s.Labels[federation.FunctionLabel] == "true"
 }
 
 // request is a Service as last reported, with what it asks for.
@@ -134,8 +135,8 @@ func reasonOf(faults []federation.Fault) string {
 	return strings.Join(all, "; ")
 }
 
-func (r *request) ref() bgp.ServiceRef {
-	return bgp.ServiceRef{Namespace: r.service.Namespace, Name: r.service.Name}
+func (r *request) ref() vip.ServiceRef {
+	return vip.ServiceRef{Namespace: r.service.Namespace, Name: r.service.Name}
 }
 
 // declares reports whether the Service wants addresses that are known.

@@ -12,12 +12,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/policy"
 )
 
-// vip is what Services here ask for.
-const vip = "198.51.100.80"
+// vip4 is what Services here ask for.
+const vip4 = "198.51.100.80"
 
 // balanced is a Service of our class with one port, changed by each of change.
 func balanced(name string, change ...func(*corev1.Service)) *corev1.Service {
@@ -25,7 +26,7 @@ func balanced(name string, change ...func(*corev1.Service)) *corev1.Service {
 	s := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "media", Name: name, UID: types.UID("uid-" + name), ResourceVersion: "1",
-			Annotations: map[string]string{"nearcast.dev/vip": vip},
+			Annotations: map[string]string{"nearcast.dev/vip": vip4},
 		},
 		Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &ofUs,
@@ -68,10 +69,10 @@ func TestWhichServicesAskForWhat(t *testing.T) {
 		service *corev1.Service
 		want    string
 	}{
-		"of the class":                                {balanced("a"), vip},
-		"of both families":                            {balanced("a", annotated("nearcast.dev/vip", "198.51.100.80, 2001:db8::80")), vip + " 2001:db8::80"},
-		"a function with an address":                  {balanced("a", labelled, clusterIP), vip},
-		"a function of a cloud's balancer":            {balanced("a", labelled, classless), vip},
+		"of the class":                                {balanced("a"), vip4},
+		"of both families":                            {balanced("a", annotated("nearcast.dev/vip", "198.51.100.80, 2001:db8::80")), vip4 + " 2001:db8::80"},
+		"a function with an address":                  {balanced("a", labelled, clusterIP), vip4},
+		"a function of a cloud's balancer":            {balanced("a", labelled, classless), vip4},
 		"an address alone":                            {balanced("a", clusterIP), ""},
 		"labelled false":                              {balanced("a", clusterIP, func(s *corev1.Service) { s.Labels = map[string]string{federation.FunctionLabel: "false"} }), ""},
 		"a function without an address":               {balanced("a", labelled, clusterIP, annotated("nearcast.dev/vip", "")), ""},
@@ -147,7 +148,7 @@ func TestABadVersionLeavesTheGoodOne(t *testing.T) {
 }
 
 func TestAServiceIsDeclaredWhole(t *testing.T) {
-	s := balanced("a", labelled, has(vip), annotated("nearcast.dev/probe", "http://:80/healthz"), annotated("nearcast.dev/expect", "status=200"), func(s *corev1.Service) {
+	s := balanced("a", labelled, has(vip4), annotated("nearcast.dev/probe", "http://:80/healthz"), annotated("nearcast.dev/expect", "status=200"), func(s *corev1.Service) {
 		s.CreationTimestamp = metav1.Unix(1000, 0)
 		s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
 		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: "quic", Port: 443, Protocol: corev1.ProtocolUDP})
@@ -156,8 +157,8 @@ func TestAServiceIsDeclaredWhole(t *testing.T) {
 	r := newRequest(s, nil)
 	got := r.declaration(nil, "node")
 	want := bgp.Service{
-		ServiceRef: bgp.ServiceRef{Namespace: "media", Name: "a"}, Created: time.Unix(1000, 0).UTC(),
-		Addresses: []netip.Addr{netip.MustParseAddr(vip)}, Local: true, Ports: []string{"tcp/80", "udp/443"},
+		ServiceRef: vip.ServiceRef{Namespace: "media", Name: "a"}, Created: time.Unix(1000, 0).UTC(),
+		Addresses: []netip.Addr{netip.MustParseAddr(vip4)}, Local: true, Ports: []string{"tcp/80", "udp/443"},
 		Probe: federation.Target{Kind: federation.ProbeHTTP, Path: "/healthz", Expect: federation.Expect{From: 200, To: 200}},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -61,7 +61,7 @@ func declaredOf(namespace string, d bgp.Declared) (of bgp.Declared) {
 // any text in the keys that are read, deletions and re-creations.
 func TestWhatANamespaceWritesChangesNothingThatOthersDeclare(t *testing.T) {
 	keys := []string{"vip", "probe", "hostname", "expect", "policy", "weights", "ttl", "address", "access", "workload", "unknown"}
-	texts := []string{"", vip, vip + ",2001:db8::1", "http://bank.example.org:9/x", "tcp://:70000", "none", "*.bank.example.org", "a=1,b=x", "\x1b[2J", strings.Repeat("9", 5000)}
+	texts := []string{"", vip4, vip4 + ",2001:db8::1", "http://bank.example.org:9/x", "tcp://:70000", "none", "*.bank.example.org", "a=1,b=x", "\x1b[2J", strings.Repeat("9", 5000)}
 	rapid.Check(t, func(r *rapid.T) {
 		alone, beside := mirrored(t), mirrored(t)
 		n := func(most int) int { return rapid.IntRange(0, most).Draw(r, "n") }

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 const (
@@ -36,10 +36,10 @@ type writer struct {
 	log             *slog.Logger
 	changed         chan struct{}
 	// failed are the Services that could not be written; only run uses it.
-	failed map[bgp.ServiceRef]failure
+	failed map[vip.ServiceRef]failure
 
 	mu      sync.Mutex
-	granted map[bgp.ServiceRef][]netip.Addr
+	granted map[vip.ServiceRef][]netip.Addr
 	// seen are the Services that granted was derived from; nil before the first.
 	seen []request
 	// leading ends when the Lease is lost; nil if it was never held.
@@ -62,7 +62,7 @@ func newWriter(api kubernetes.Interface, namespace, node string, log *slog.Logge
 	return &writer{api: api, namespace: namespace, node: node, log: log, changed: make(chan struct{}, 1)}
 }
 
-func (w *writer) assign(granted map[bgp.ServiceRef][]netip.Addr) {
+func (w *writer) assign(granted map[vip.ServiceRef][]netip.Addr) {
 	w.change(func() { w.granted = granted })
 }
 
@@ -109,7 +109,7 @@ func (w *writer) write() {
 	ctx, seen, granted := w.leading, w.seen, w.granted
 	w.mu.Unlock()
 	before := w.failed
-	w.failed = map[bgp.ServiceRef]failure{}
+	w.failed = map[vip.ServiceRef]failure{}
 	for i := range seen {
 		if ctx == nil || ctx.Err() != nil {
 			return // only the holder writes
@@ -136,7 +136,7 @@ func (w *writer) write() {
 }
 
 // ingress returns what the Service's status should have; false if it must not be changed.
-func (r *request) ingress(granted map[bgp.ServiceRef][]netip.Addr) ([]corev1.LoadBalancerIngress, bool) {
+func (r *request) ingress(granted map[vip.ServiceRef][]netip.Addr) ([]corev1.LoadBalancerIngress, bool) {
 	switch {
 	case !ours(r.service):
 		return nil, false // if it was one, the API removed the addresses with the type

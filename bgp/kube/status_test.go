@@ -41,18 +41,18 @@ func TestAStatusSaysWhoOwnsWhichAddress(t *testing.T) {
 		want    string
 		writes  int
 	}{
-		"it is given its address":                  {balanced("a"), "", vip, 1},
-		"both families, as annotated":              {balanced("a", annotated("nearcast.dev/vip", "2001:db8::80,"+vip)), "", "2001:db8::80 " + vip, 1},
-		"right already":                            {balanced("a", has(vip)), "", vip, 0},
-		"what others wrote is replaced":            {balanced("a", has(other)), "", vip, 1},
-		"a name too":                               {balanced("a", hostname), "", vip, 1},
-		"another address than before":              {balanced("a", has(other)), "", vip, 1},
-		"refused for a conflict":                   {balanced("a", has(vip)), vip, "", 1},
-		"one of two refused":                       {balanced("a", annotated("nearcast.dev/vip", "2001:db8::80,"+vip), has("2001:db8::80", vip)), vip, "2001:db8::80", 1},
-		"the annotation is gone":                   {balanced("a", annotated("nearcast.dev/vip", ""), has(vip)), "", "", 1},
-		"refused, and never given any":             {balanced("a"), vip, "", 0},
-		"one that cannot be read gives nothing up": {balanced("a", annotated("nearcast.dev/policy", "nearst"), has(vip)), "", vip, 0},
-		"nor does one that is being deleted":       {balanced("a", deleted, has(vip)), "", vip, 0},
+		"it is given its address":                  {balanced("a"), "", vip4, 1},
+		"both families, as annotated":              {balanced("a", annotated("nearcast.dev/vip", "2001:db8::80,"+vip4)), "", "2001:db8::80 " + vip4, 1},
+		"right already":                            {balanced("a", has(vip4)), "", vip4, 0},
+		"what others wrote is replaced":            {balanced("a", has(other)), "", vip4, 1},
+		"a name too":                               {balanced("a", hostname), "", vip4, 1},
+		"another address than before":              {balanced("a", has(other)), "", vip4, 1},
+		"refused for a conflict":                   {balanced("a", has(vip4)), vip4, "", 1},
+		"one of two refused":                       {balanced("a", annotated("nearcast.dev/vip", "2001:db8::80,"+vip4), has("2001:db8::80", vip4)), vip4, "2001:db8::80", 1},
+		"the annotation is gone":                   {balanced("a", annotated("nearcast.dev/vip", ""), has(vip4)), "", "", 1},
+		"refused, and never given any":             {balanced("a"), vip4, "", 0},
+		"one that cannot be read gives nothing up": {balanced("a", annotated("nearcast.dev/policy", "nearst"), has(vip4)), "", vip4, 0},
+		"nor does one that is being deleted":       {balanced("a", deleted, has(vip4)), "", vip4, 0},
 		"nor is it given any":                      {balanced("a", deleted), "", "", 0},
 		"of another class":                         {balanced("a", ofClass("example.org/other"), has(other)), "", other, 0},
 		"of another class, a function":             {balanced("a", ofClass("example.org/other"), labelled, has(other)), "", other, 0},
@@ -88,10 +88,10 @@ func TestAStatusFollowsWhatTheServiceAsksFor(t *testing.T) {
 			do         func()
 			writes     int
 		}{
-			{"at first", vip, func() {}, 1},
-			{"no endpoint", vip, func() { a.hasSlice(sliceOf("a", "a-1", 8080)) }, 0},
-			{"one again", vip, func() { a.hasSlice(sliceOf("a", "a-1", 8080, "192.0.2.1 ready")) }, 0},
-			{"the node is drained", vip, func() {
+			{"at first", vip4, func() {}, 1},
+			{"no endpoint", vip4, func() { a.hasSlice(sliceOf("a", "a-1", 8080)) }, 0},
+			{"one again", vip4, func() { a.hasSlice(sliceOf("a", "a-1", 8080, "192.0.2.1 ready")) }, 0},
+			{"the node is drained", vip4, func() {
 				if _, err := a.CoreV1().Nodes().Update(t.Context(), node("node", "nearcast.dev/drain"), metav1.UpdateOptions{}); err != nil {
 					t.Fatal(err)
 				}
@@ -107,11 +107,11 @@ func TestAStatusFollowsWhatTheServiceAsksFor(t *testing.T) {
 				}
 			}, 1},
 			{"the configuration takes it away", "", func() { f.deny("198.51.100.81") }, 1},
-			{"back to the first", vip, func() { a.has(balanced("a")) }, 1},
+			{"back to the first", vip4, func() { a.has(balanced("a")) }, 1},
 			{"a ClusterIP", "", func() { a.has(balanced("a", clusterIP)) }, 0}, // the API itself takes it away
-			{"of the class again", vip, func() { a.has(balanced("a")) }, 1},
+			{"of the class again", vip4, func() { a.has(balanced("a")) }, 1},
 			{"gone", `services "a" not found`, func() { a.deletes("a") }, 0},
-			{"created anew", vip, func() { a.has(balanced("a", func(s *corev1.Service) { s.UID = "2" })) }, 1},
+			{"created anew", vip4, func() { a.has(balanced("a", func(s *corev1.Service) { s.UID = "2" })) }, 1},
 		} {
 			before := len(a.writes())
 			if step.name == "at first" {
@@ -133,7 +133,7 @@ func TestOnlyTheHolderOfTheLeaseWrites(t *testing.T) {
 		a := newFake(t, node("one"), node("two"), balanced("a"))
 		one := follow(t, a, "one")
 		soon()
-		two := follow(t, a, "two", vip)
+		two := follow(t, a, "two", vip4)
 		defer two.end()
 		holds := func(step, holder, status string, writes int) {
 			t.Helper()
@@ -147,7 +147,7 @@ func TestOnlyTheHolderOfTheLeaseWrites(t *testing.T) {
 			}
 		}
 		time.Sleep(10 * time.Minute)
-		holds("the first", "one", vip, 1)
+		holds("the first", "one", vip4, 1)
 		one.end()
 		time.Sleep(15 * time.Second) // it was given back; every 5 to 11 s it is asked for
 		holds("the second", "two", "", 2)
@@ -171,13 +171,13 @@ func TestLosingTheLeaseStopsNothingButWriting(t *testing.T) {
 		a.has(balanced("b"))
 		soon()
 		f.says("it declares", "a:; b:")
-		if got := a.writes(); !slices.Equal(got, []string{"a=" + vip}) {
+		if got := a.writes(); !slices.Equal(got, []string{"a=" + vip4}) {
 			t.Fatalf("%q was written without the Lease", got)
 		}
 		away.Store(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if got := a.status("b"); got != vip {
+		if got := a.status("b"); got != vip4 {
 			t.Errorf("%q, want its address: the Lease is there again", got)
 		}
 	})
@@ -242,7 +242,7 @@ func TestWhatCannotBeWrittenIsTriedAgain(t *testing.T) {
 		a.mu.Unlock()
 		time.Sleep(mostRetry)
 		synctest.Wait()
-		if got := a.status("a"); got != vip {
+		if got := a.status("a"); got != vip4 {
 			t.Errorf("%q, want its address", got)
 		}
 	})
@@ -264,13 +264,13 @@ func TestAServiceThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		a.has(balanced("b"))
 		soon()
-		if got := a.status("b"); got != vip {
+		if got := a.status("b"); got != vip4 {
 			t.Errorf("b has %q a second after it was made, want its address", got)
 		}
 		refused.Store(false)
 		time.Sleep(mostRetry)
 		synctest.Wait()
-		if got := a.status("a"); got != vip {
+		if got := a.status("a"); got != vip4 {
 			t.Errorf("a has %q, want its address", got)
 		}
 	})
@@ -280,7 +280,7 @@ func TestAServiceThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 // has judged what is there: it begins with no Service at all.
 func TestAStartTakesNobodysAddress(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		a := newFake(t, node("node"), balanced("a", has(vip)), balanced("b", has(vip)))
+		a := newFake(t, node("node"), balanced("a", has(vip4)), balanced("b", has(vip4)))
 		f := follow(t, a, "node")
 		defer f.end()
 		time.Sleep(time.Minute)

@@ -1,6 +1,6 @@
 package route
 
-// with returns the attributes of a state together with those that a VIP, an aggregate, a pool or a
+// With returns the attributes of a state together with those that a VIP, an aggregate, a pool or a
 // peer adds; more may be nil. up is the local preference of the state up.
 //
 // The additions keep the order of the states: prepends and MEDs are summed, and the local
@@ -20,7 +20,7 @@ func (a Attributes) With(more *Attributes, up uint32) Attributes {
 	return a
 }
 
-// weighed scales the link bandwidth b of a state when the bandwidth of the state up changes from up
+// ScaleBandwidth scales the link bandwidth b of a state when the bandwidth of the state up changes from up
 // to to. It keeps the proportion and returns at least 1K.
 func ScaleBandwidth(b, up, to Bandwidth) Bandwidth {
 	if up == 0 || b == up {
@@ -30,7 +30,7 @@ func ScaleBandwidth(b, up, to Bandwidth) Bandwidth {
 	return max(kilobit, Bandwidth(part/float64(kilobit))*kilobit)
 }
 
-// moved shifts a state's local preference when that of the state up changes from up to to. It
+// ShiftPreference shifts a state's local preference when that of the state up changes from up to to. It
 // returns at least 1, so that only a leaving route has 0; 0 stays 0.
 func ShiftPreference(p, up, to uint32) uint32 {
 	if p == 0 {

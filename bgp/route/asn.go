@@ -16,7 +16,7 @@ const (
 	lastReserved = 131071
 )
 
-// parseASN reads an AS number as asplain or as asdot (RFC 5396): 4259840001 is 65000.1.
+// ParseASN reads an AS number as asplain or as asdot (RFC 5396): 4259840001 is 65000.1.
 func ParseASN(text string) (uint32, error) {
 	high, low, dotted := strings.Cut(text, ".")
 	if !dotted {
@@ -34,7 +34,7 @@ func ParseASN(text string) (uint32, error) {
 	return uint32(h)<<16 | uint32(l), nil
 }
 
-// ParseASN reads an AS number that can be used for a session, as asplain or asdot (RFC 5396).
+// ParsePeerASN reads an AS number that can be used for a session, as asplain or asdot (RFC 5396).
 func ParsePeerASN(text string) (uint32, error) {
 	n, err := ParseASN(text)
 	if err != nil {
@@ -46,7 +46,7 @@ func ParsePeerASN(text string) (uint32, error) {
 	return n, nil
 }
 
-// faultOfASN returns why neither end of a session can have the number; "" if it can be used.
+// FaultOfASN returns why neither end of a session can have the number; "" if it can be used.
 func FaultOfASN(n uint32) string {
 	switch {
 	case n == 0:
@@ -61,7 +61,7 @@ func FaultOfASN(n uint32) string {
 	return ""
 }
 
-// isDecimal reports whether the text is a decimal number without a leading zero: YAML reads 010 as
+// IsDecimal reports whether the text is a decimal number without a leading zero: YAML reads 010 as
 // 8.
 func IsDecimal(text string) bool {
 	text = strings.TrimPrefix(text, "-")

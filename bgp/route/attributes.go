@@ -56,7 +56,7 @@ func (a Attributes) Equal(o Attributes) bool {
 		a.LinkBandwidth == o.LinkBandwidth && a.Communities.equal(o.Communities)
 }
 
-// ownPreference reports whether the attributes set a local preference; a may be nil.
+// SetsPreference reports whether the attributes set a local preference; a may be nil.
 func (a *Attributes) SetsPreference() bool { return a != nil && a.LocalPreference != nil }
 
 func same(a, b *uint32) bool {
@@ -139,12 +139,12 @@ func (c Communities) Texts() []string {
 	return texts
 }
 
-// and returns these communities plus those of more that are not among them.
+// And returns these communities plus those of more that are not among them.
 func (c Communities) And(more Communities) Communities {
 	return Communities{merged(c.Standard, more.Standard), merged(c.Large, more.Large), merged(c.Extended, more.Extended)}
 }
 
-// without returns these communities except those in less.
+// Without returns these communities except those in less.
 func (c Communities) Without(less Communities) Communities {
 	return Communities{left(c.Standard, less.Standard), left(c.Large, less.Large), left(c.Extended, less.Extended)}
 }
@@ -215,7 +215,7 @@ func (c *Communities) add(text string) error {
 // configuration carries it.
 const ReservedASN uint32 = 4294967295
 
-// host returns the prefix of a single address: a /32 or a /128.
+// Host returns the prefix of a single address: a /32 or a /128.
 func Host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
 func ValueOr(n *uint32, fallback uint32) uint32 {

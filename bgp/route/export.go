@@ -53,5 +53,5 @@ func (e *Export) Sent(a Attributes, own, internal bool) Attributes {
 // Equal reports whether e and o send a peer the same.
 func (e *Export) Equal(o *Export) bool { return reflect.DeepEqual(e, o) }
 
-// inside reports whether b contains all addresses of a.
+// Inside reports whether b contains all addresses of a.
 func Inside(a, b netip.Prefix) bool { return b.Bits() <= a.Bits() && b.Contains(a.Addr()) }

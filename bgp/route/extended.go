@@ -143,7 +143,7 @@ func (c ExtendedCommunity) named() string {
 	return ""
 }
 
-// administered reports whether it is a route target or a site of origin that has a named form.
+// Administered reports whether it is a route target or a site of origin that has a named form.
 func (c ExtendedCommunity) Administered() bool {
 	return c[0] <= fourOctetAS && (c[1] == routeTarget || c[1] == siteOfOrigin)
 }

@@ -19,7 +19,7 @@ const (
 	IPv6 Family = "ipv6"
 )
 
-// gatewayName identifies a peer with a Gateway, and includes its router once that is found.
+// GatewayName identifies a peer with a Gateway, and includes its router once that is found.
 func GatewayName(family Family, router string) string {
 	if router == "" {
 		return "gateway/" + string(family)

@@ -1,15 +1,15 @@
 package route
 
-// maxCommunities is half of an UPDATE, in octets (RFC 4271, section 4.3): the rest is for the path
+// MaxCommunities is half of an UPDATE, in octets (RFC 4271, section 4.3): the rest is for the path
 // and the prefixes.
 const MaxCommunities = 2000
 
-// size returns how many octets the communities take in an UPDATE.
+// Size returns how many octets the communities take in an UPDATE.
 func (c Communities) Size() int {
 	return 4*len(c.Standard) + 12*len(c.Large) + 8*len(c.Extended)
 }
 
-// size returns how many octets the communities take; 0 for nil.
+// Size returns how many octets the communities take; 0 for nil.
 func (a *Attributes) Size() int {
 	if a == nil {
 		return 0

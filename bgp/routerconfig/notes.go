@@ -7,6 +7,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // Notes returns lines with what the person who configures the router must know about the speaker.
@@ -43,11 +44,11 @@ const mostCarried = 12
 // each kind of route if they differ. weighted reports whether any has a link bandwidth.
 func (s *session) carried(c *bgp.Config, p *bgp.Peer) (lines []string, weighted bool) {
 	type kind struct {
-		state bgp.State
+		state vip.State
 		text  string
 	}
 	var kinds []kind
-	of, count := map[kind][]string{}, map[bgp.State]int{}
+	of, count := map[kind][]string{}, map[vip.State]int{}
 	for _, sent := range c.Sendings() {
 		if !slices.ContainsFunc(sent.Peers, func(o *bgp.Peer) bool { return o.Name() == p.Name() }) {
 			continue

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -59,8 +60,8 @@ type history struct {
 
 	disabled map[string]bool
 	fault    bool
-	told     []bgp.Drain
-	kept     [][]bgp.Drain // one of which is on disk
+	told     []vip.Drain
+	kept     [][]vip.Drain // one of which is on disk
 	damaged  bool
 }
 
@@ -97,8 +98,8 @@ state: %q
 admin: %q
 vips:
 `, routerAt, h.port, speakerAt, dwell, linger, h.state(), h.socket())
-	for _, vip := range everyVIP {
-		fmt.Fprintf(&b, "- {address: %q, bind: lo, disabled: %v, checks: [{http: {url: %q}, rise: 1, fall: 1, interval: 50ms}]}\n", vip, h.disabled[vip], h.backend.URL)
+	for _, addr := range everyVIP {
+		fmt.Fprintf(&b, "- {address: %q, bind: lo, disabled: %v, checks: [{http: {url: %q}, rise: 1, fall: 1, interval: 50ms}]}\n", addr, h.disabled[addr], h.backend.URL)
 	}
 	if h.fault {
 		b.WriteString("vipps: []\n")
@@ -141,26 +142,26 @@ func (h *history) listens() bgp.Status {
 // restarted holds that drains of the run before hold, where they were said to be saved.
 func (h *history) restarted() {
 	st := h.listens()
-	if !h.damaged && len(h.kept) > 0 && !slices.ContainsFunc(h.kept, func(all []bgp.Drain) bool { return same(all, st.Drains) }) {
+	if !h.damaged && len(h.kept) > 0 && !slices.ContainsFunc(h.kept, func(all []vip.Drain) bool { return same(all, st.Drains) }) {
 		h.Errorf("after a restart drains are %v, and one of %v was saved", st.Drains, h.kept)
 	}
-	h.told, h.kept, h.damaged = st.Drains, [][]bgp.Drain{st.Drains}, false
+	h.told, h.kept, h.damaged = st.Drains, [][]vip.Drain{st.Drains}, false
 	if st.DrainsUnsaved != "" {
 		h.kept = append(h.kept, nil) // a damaged file was set aside
 	}
 }
 
-func same(a, b []bgp.Drain) bool {
-	text := func(all []bgp.Drain) string { return fmt.Sprint(all) }
+func same(a, b []vip.Drain) bool {
+	text := func(all []vip.Drain) string { return fmt.Sprint(all) }
 	return text(a) == text(b)
 }
 
 // stays are the VIPs that lo is to have, and the router the first two of, where they work.
 func (h *history) stays() (all []string) {
-	for _, vip := range everyVIP {
-		drained := slices.ContainsFunc(h.told, func(d bgp.Drain) bool { return !d.VIP.IsValid() || d.VIP.String() == vip })
-		if !h.disabled[vip] && !drained {
-			all = append(all, vip)
+	for _, addr := range everyVIP {
+		drained := slices.ContainsFunc(h.told, func(d vip.Drain) bool { return !d.VIP.IsValid() || d.VIP.String() == addr })
+		if !h.disabled[addr] && !drained {
+			all = append(all, addr)
 		}
 	}
 	return all
@@ -171,7 +172,7 @@ func (h *history) wants() []string {
 	if h.sick.Load() {
 		return nil
 	}
-	return slices.DeleteFunc(h.stays(), func(vip string) bool { return strings.Contains(vip, ":") })
+	return slices.DeleteFunc(h.stays(), func(addr string) bool { return strings.Contains(addr, ":") })
 }
 
 // settles waits until lo and the router have what they are to have, and the status says so.
@@ -212,14 +213,14 @@ func (h *history) saved(st bgp.Status) error {
 		return nil
 	}
 	raw, err := os.ReadFile(h.drains())
-	var all []bgp.Drain
+	var all []vip.Drain
 	if err == nil {
 		err = json.Unmarshal(raw, &all)
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}
-	h.kept = [][]bgp.Drain{st.Drains}
+	h.kept = [][]vip.Drain{st.Drains}
 	if err != nil || !same(all, st.Drains) {
 		return fmt.Errorf("drains are %v, and on disk %q: %w", st.Drains, raw, err)
 	}
@@ -254,8 +255,8 @@ func (h *history) happens() {
 	case 5:
 		h.must(h.flush())
 	case 6:
-		vip := everyVIP[h.n("vip", 2)]
-		h.disabled[vip] = !h.disabled[vip]
+		addr := everyVIP[h.n("vip", 2)]
+		h.disabled[addr] = !h.disabled[addr]
 		h.rewrites()
 	case 7:
 		h.must(h.p.cmd.Process.Signal(syscall.SIGHUP))

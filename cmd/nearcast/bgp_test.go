@@ -11,6 +11,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/base/seconds"
@@ -32,26 +33,26 @@ func aStatus() bgp.Status {
 				Outage: &bgp.Outage{Since: ago, Attempts: 7, NextTry: ahead},
 			},
 		},
-		VIPs: []bgp.VIPStatus{
+		VIPs: []vip.Status{
 			{
-				Address: "198.51.100.53", State: bgp.Draining, Reason: bgp.Reason{Code: bgp.Told, Text: "every VIP is drained: upgrade"},
+				Address: "198.51.100.53", State: vip.Draining, Reason: vip.Reason{Code: vip.Told, Text: "every VIP is drained: upgrade"},
 				Since: ago, Until: ahead, Announced: true, Bound: true, Flaps: 2,
 				Attributes: &route.Attributes{Prepend: 6, MED: number(200), LocalPreference: number(0), Communities: route.Communities{Standard: []uint32{route.GracefulShutdown}}},
-				Checks:     []bgp.CheckStatus{{Name: "tcp 127.0.0.1:53", Scope: bgp.Local, State: "passing", Last: ago, InARow: 7}},
+				Checks:     []vip.CheckStatus{{Name: "tcp 127.0.0.1:53", Scope: vip.Local, State: "passing", Last: ago, InARow: 7}},
 			},
 			{
-				Address: "2001:db8:53::53", State: bgp.Up, Reason: bgp.Reason{Code: bgp.Passing, Text: "all checks pass"}, Since: ago,
+				Address: "2001:db8:53::53", State: vip.Up, Reason: vip.Reason{Code: vip.Passing, Text: "all checks pass"}, Since: ago,
 				Announced: true, Owners: []string{"media/dash"}, Attributes: &route.Attributes{
 					Communities: route.Communities{Extended: []route.ExtendedCommunity{{0, 2, 0xfb, 0xf4, 7: 100}}}, LinkBandwidth: 2_500_000_000,
 				},
 			},
 			{
-				Address: "198.51.100.54", State: bgp.Down, Reason: bgp.Reason{Code: bgp.CheckFailed, Text: "tcp 127.0.0.1:9: connection refused"}, Since: ago,
-				Checks: []bgp.CheckStatus{{Name: "tcp 127.0.0.1:9", Scope: bgp.Local, State: "failing", Failure: "connection refused", Last: ago, InARow: 3}},
+				Address: "198.51.100.54", State: vip.Down, Reason: vip.Reason{Code: vip.CheckFailed, Text: "tcp 127.0.0.1:9: connection refused"}, Since: ago,
+				Checks: []vip.CheckStatus{{Name: "tcp 127.0.0.1:9", Scope: vip.Local, State: "failing", Failure: "connection refused", Last: ago, InARow: 3}},
 			},
 		},
-		Drains:        []bgp.Drain{{Reason: "upgrade"}, {VIP: netip.MustParseAddr("198.51.100.54"), Reason: "disk"}},
-		Refused:       []bgp.Refusal{{Service: bgp.ServiceRef{Namespace: "iot", Name: "hub"}, Address: "198.51.100.9", Reason: "is in no pool"}},
+		Drains:        []vip.Drain{{Reason: "upgrade"}, {VIP: netip.MustParseAddr("198.51.100.54"), Reason: "disk"}},
+		Refused:       []bgp.Refusal{{Service: vip.ServiceRef{Namespace: "iot", Name: "hub"}, Address: "198.51.100.9", Reason: "is in no pool"}},
 		DrainsUnsaved: "/var/lib/nearcast/bgp-drains.json cannot be written: no space left on device",
 		IgnoredHints:  []hint.Hint{{VIP: netip.MustParseAddr("198.51.100.53"), Namespace: "media", Reason: "media/x is evicted from here"}},
 		Fault:         "speaker.yaml: line 3: asn: is required",
@@ -173,9 +174,9 @@ func TestBGPJSON(t *testing.T) {
 		text, _, err := ask(t, aStatus(), append(args, "-o", "json")...)
 		var out struct {
 			Peers []bgp.PeerStatus // of a status
-			State bgp.State        // of an explanation
+			State vip.State        // of an explanation
 		}
-		if err != nil || json.Unmarshal([]byte(text), &out) != nil || len(out.Peers) == 0 && out.State != bgp.Draining {
+		if err != nil || json.Unmarshal([]byte(text), &out) != nil || len(out.Peers) == 0 && out.State != vip.Draining {
 			t.Errorf("%v: %v\n%s", args, err, text)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // bgpDrainFlags say for how long and why a speaker is drained.
@@ -90,7 +91,7 @@ func printSpeakerDrains(w io.Writer, st *bgp.Status, now time.Time) error {
 		fmt.Fprintln(w, d)
 	}
 	for _, v := range st.VIPs {
-		if v.State != bgp.Draining {
+		if v.State != vip.Draining {
 			continue
 		}
 		still := "withdrawn, and served"

@@ -14,14 +14,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // explainedVIP is everything known about one VIP.
 type explainedVIP struct {
-	bgp.VIPStatus
+	vip.Status
 	Sessions []explainedSession `json:"sessions"`
 	// Drains are those that apply to the VIP.
-	Drains []bgp.Drain `json:"drains,omitempty"`
+	Drains []vip.Drain `json:"drains,omitempty"`
 }
 
 func bgpExplainCommand() *cobra.Command {
@@ -31,7 +32,7 @@ func bgpExplainCommand() *cobra.Command {
 		Short: "Say why a VIP is announced or not, with what, and to whom",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			vip, err := netip.ParseAddr(args[0])
+			addr, err := netip.ParseAddr(args[0])
 			if err != nil {
 				return fmt.Errorf("%q is not an IP address", args[0])
 			}
@@ -39,7 +40,7 @@ func bgpExplainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := explainVIP(st, vip.Unmap())
+			e, err := explainVIP(st, addr.Unmap())
 			if err != nil {
 				return err
 			}
@@ -50,14 +51,14 @@ func bgpExplainCommand() *cobra.Command {
 	return c
 }
 
-func explainVIP(st *bgp.Status, vip netip.Addr) (*explainedVIP, error) {
-	i := slices.IndexFunc(st.VIPs, func(v bgp.VIPStatus) bool { return v.Address == vip.String() })
+func explainVIP(st *bgp.Status, addr netip.Addr) (*explainedVIP, error) {
+	i := slices.IndexFunc(st.VIPs, func(v vip.Status) bool { return v.Address == addr.String() })
 	if i < 0 {
-		return nil, noVIP(st, vip)
+		return nil, noVIP(st, addr)
 	}
-	e := &explainedVIP{VIPStatus: st.VIPs[i], Sessions: sessionsOf(st, routeOf(st.VIPs[i]), time.Now())}
+	e := &explainedVIP{Status: st.VIPs[i], Sessions: sessionsOf(st, routeOf(st.VIPs[i]), time.Now())}
 	for _, d := range st.Drains {
-		if !d.VIP.IsValid() || d.VIP == vip {
+		if !d.VIP.IsValid() || d.VIP == addr {
 			e.Drains = append(e.Drains, d)
 		}
 	}
@@ -65,14 +66,14 @@ func explainVIP(st *bgp.Status, vip netip.Addr) (*explainedVIP, error) {
 }
 
 // noVIP says which VIPs exist instead, and whether a Service was refused the address.
-func noVIP(st *bgp.Status, vip netip.Addr) error {
+func noVIP(st *bgp.Status, addr netip.Addr) error {
 	var all []string
 	for _, v := range st.VIPs {
 		all = append(all, v.Address)
 	}
-	text := fmt.Sprintf("%s is no VIP of this speaker, which has %s", vip, dash(strings.Join(all, ", ")))
+	text := fmt.Sprintf("%s is no VIP of this speaker, which has %s", addr, dash(strings.Join(all, ", ")))
 	for _, r := range st.Refused {
-		if r.Address == vip.String() {
+		if r.Address == addr.String() {
 			text += "; refused: " + r.String()
 		}
 	}

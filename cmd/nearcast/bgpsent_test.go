@@ -8,6 +8,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // aChosenStatus has routes that are not for all peers, and peers that are sent more.
@@ -28,15 +29,15 @@ func aChosenStatus() bgp.Status {
 				VIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/26")},
 			}},
 		},
-		VIPs: []bgp.VIPStatus{
-			{Address: "198.51.100.53", State: bgp.Up, Announced: true, Attributes: &route.Attributes{Prepend: 1}, Peers: []string{"192.0.2.1", "eth1"}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
-			{Address: "198.51.100.80", State: bgp.Up, Announced: true, Attributes: &route.Attributes{}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
-			{Address: "198.51.100.81", State: bgp.Up, Announced: true, Attributes: &route.Attributes{LocalPreference: number(50)}, OwnPreference: true, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
-			{Address: "198.51.100.82", State: bgp.Down, Peers: []string{"192.0.2.9"}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+		VIPs: []vip.Status{
+			{Address: "198.51.100.53", State: vip.Up, Announced: true, Attributes: &route.Attributes{Prepend: 1}, Peers: []string{"192.0.2.1", "eth1"}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+			{Address: "198.51.100.80", State: vip.Up, Announced: true, Attributes: &route.Attributes{}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+			{Address: "198.51.100.81", State: vip.Up, Announced: true, Attributes: &route.Attributes{LocalPreference: number(50)}, OwnPreference: true, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
+			{Address: "198.51.100.82", State: vip.Down, Peers: []string{"192.0.2.9"}, Since: time.Now().Add(-49*time.Hour - 30*time.Minute)},
 		},
-		Aggregates: []bgp.AggregateStatus{
-			{Prefix: "198.51.100.0/24", State: bgp.Up, Announced: true, Attributes: &route.Attributes{}, Peers: []string{"192.0.2.1"}},
-			{Prefix: "203.0.113.0/24", State: bgp.Down},
+		Aggregates: []vip.AggregateStatus{
+			{Prefix: "198.51.100.0/24", State: vip.Up, Announced: true, Attributes: &route.Attributes{}, Peers: []string{"192.0.2.1"}},
+			{Prefix: "203.0.113.0/24", State: vip.Down},
 		},
 	}
 }

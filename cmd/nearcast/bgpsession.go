@@ -9,6 +9,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // explainedSession says whether a session carries the VIP.
@@ -53,7 +54,7 @@ type routed struct {
 }
 
 // routeOf returns the VIP's route, or that of the aggregate that is announced in its place.
-func routeOf(v bgp.VIPStatus) routed {
+func routeOf(v vip.Status) routed {
 	r := routed{announced: v.Announced, attributes: v.Attributes, own: v.OwnPreference, peers: v.Peers}
 	if addr, err := netip.ParseAddr(v.Address); err == nil {
 		r.prefix = netip.PrefixFrom(addr, addr.BitLen())
@@ -145,7 +146,7 @@ func attributesText(a route.Attributes, internal bool) string {
 }
 
 // routeOfAggregate returns the aggregate's own route.
-func routeOfAggregate(a bgp.AggregateStatus) routed {
+func routeOfAggregate(a vip.AggregateStatus) routed {
 	prefix, _ := netip.ParsePrefix(a.Prefix) // from the speaker, so it is valid
 	return routed{prefix, a.Announced, a.Attributes, a.OwnPreference, a.Peers}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
@@ -21,7 +22,7 @@ const evil = "evil"
 // any state that Kubernetes accepts.
 func anyService(r *rand.Rand, namespace, name string, created time.Time) bgp.Service {
 	s := bgp.Service{
-		ServiceRef: bgp.ServiceRef{Namespace: namespace, Name: name}, Created: created, Local: r.IntN(2) == 0,
+		ServiceRef: vip.ServiceRef{Namespace: namespace, Name: name}, Created: created, Local: r.IntN(2) == 0,
 		Probe: federation.Target{Kind: []federation.ProbeKind{federation.ProbeNone, federation.ProbeTCP}[r.IntN(2)]},
 	}
 	for range r.IntN(4) {

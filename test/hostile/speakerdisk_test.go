@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -52,7 +52,7 @@ func TestADiskThatTakesNothingRefusesNoDrain(t *testing.T) {
 			if len(st.Drains) != 1 || st.Drains[0].Reason != "the last" || !strings.Contains(st.DrainsUnsaved, disk.says) {
 				t.Errorf("drains %v, unsaved %q", st.Drains, st.DrainsUnsaved)
 			}
-			if got := st.VIPs[0].Reason; got.Code != bgp.Told {
+			if got := st.VIPs[0].Reason; got.Code != vip.Told {
 				t.Errorf("the VIP does not leave for the drain, but: %+v", got)
 			}
 			if !strings.Contains(d.log.String(), "hold in memory alone") {
@@ -96,7 +96,7 @@ states: {draining: {dwell: 100ms, linger: 100ms}}
 state: %s
 metrics: %s`, d.metrics, d.state, d.metrics)) // it is there for itself
 	eventually(t, "the VIP is up", func() error {
-		if st := d.status(t); st.VIPs[0].State != bgp.Up {
+		if st := d.status(t); st.VIPs[0].State != vip.Up {
 			return errors.New(string(st.VIPs[0].State))
 		}
 		return nil

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // A site that is slow to trust its name server: ten passes at the start, and two
@@ -61,7 +61,7 @@ func TestAFlappingSiteIsAnnouncedAsDegraded(t *testing.T) {
 					p.site.backend.sick.Store(false)
 					note(fmt.Sprintf("%d: mended, announced", failure), p.vip.becomes(start, prompt, p.site.v4))
 				}
-				state := func(want bgp.State, code bgp.Code) func() error {
+				state := func(want vip.State, code vip.Code) func() error {
 					return func() error {
 						st, err := p.site.speaker.glance()
 						if err == nil && (st.VIPs[0].State != want || st.VIPs[0].Reason.Code != code) {
@@ -70,8 +70,8 @@ func TestAFlappingSiteIsAnnouncedAsDegraded(t *testing.T) {
 						return err
 					}
 				}
-				eventually(t, "the VIP is held as degraded", prompt, state(bgp.Degraded, bgp.Held))
-				eventually(t, "the VIP is up", flapWindow+slack, state(bgp.Up, bgp.Passing))
+				eventually(t, "the VIP is held as degraded", prompt, state(vip.Degraded, vip.Held))
+				eventually(t, "the VIP is up", flapWindow+slack, state(vip.Up, vip.Passing))
 				if over := time.Since(first); over < flapWindow {
 					t.Errorf("up %s after the first failure, within the window of %s", over, flapWindow)
 				}

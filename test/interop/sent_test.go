@@ -11,6 +11,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // receiver is a router that is told a part of what the speaker announces.
@@ -54,8 +55,8 @@ func TestEachRouterHoldsWhatIsSaidToBeSent(t *testing.T) {
 					fmt.Fprintf(text, "  - {address: %s, asn: %d, families: [ipv4, ipv6], nextHop: %q, %s%s}\n", r.address(i), r.asn, one.v6, hold9.keys, more[i])
 				}
 				text.WriteString("vips:\n")
-				for i, vip := range []string{vip4, vip6} {
-					fmt.Fprintf(text, "  - address: %q\n    checks: [{dns: {server: %q, name: %s}, rise: 2, fall: 2, interval: 200ms}]\n%s", vip, netip.AddrPortFrom(netip.MustParseAddr(vip), 53), zone, strings.Split(vips, "|")[i])
+				for i, addr := range []string{vip4, vip6} {
+					fmt.Fprintf(text, "  - address: %q\n    checks: [{dns: {server: %q, name: %s}, rise: 2, fall: 2, interval: 200ms}]\n%s", addr, netip.AddrPortFrom(netip.MustParseAddr(addr), 53), zone, strings.Split(vips, "|")[i])
 				}
 				fmt.Fprintf(text, "aggregates: [{prefix: %s%s}]\n", net4, aggregate)
 				return text.String()
@@ -113,10 +114,10 @@ func TestEachRouterHoldsWhatIsSaidToBeSent(t *testing.T) {
 				s.speaker.rewrite(file(change.more, change.vips, change.aggregate))
 				holdsWhatIsSaid(change.name, change.count...)
 				s.tell(http.MethodPut)
-				eventually(t, "draining", slack, func() error { return s.is(bgp.Draining) })
+				eventually(t, "draining", slack, func() error { return s.is(vip.Draining) })
 				holdsWhatIsSaid(change.name+", draining", change.count...)
 				s.tell(http.MethodDelete)
-				eventually(t, "up", slack, func() error { return s.is(bgp.Up) })
+				eventually(t, "up", slack, func() error { return s.is(vip.Up) })
 				holdsWhatIsSaid(change.name+", up again", change.count...)
 			}
 		})
@@ -124,7 +125,7 @@ func TestEachRouterHoldsWhatIsSaidToBeSent(t *testing.T) {
 }
 
 // is returns an error unless all VIPs are in the state.
-func (s *site) is(state bgp.State) error {
+func (s *site) is(state vip.State) error {
 	st, err := s.speaker.glance()
 	if err != nil {
 		return err

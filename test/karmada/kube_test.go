@@ -21,6 +21,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/kube"
+	"github.com/nearcast/nearcast/bgp/vip"
 )
 
 // localVIP is what the Service asks for.
@@ -153,7 +154,7 @@ func (l *local) text() string {
 				terminating++
 			}
 		}
-		text = fmt.Sprintf("%s by %d ready and %d terminating", map[bgp.BackingState]string{bgp.Backed: "backed", bgp.Ending: "ending", bgp.Unbacked: "unbacked", bgp.Untaken: "untaken"}[v.Backing.State], ready, terminating)
+		text = fmt.Sprintf("%s by %d ready and %d terminating", map[vip.BackingState]string{vip.Backed: "backed", vip.Ending: "ending", vip.Unbacked: "unbacked", vip.Untaken: "untaken"}[v.Backing.State], ready, terminating)
 	}
 	return strings.TrimSpace(text + " " + last.Drained)
 }

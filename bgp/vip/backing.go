@@ -1,4 +1,4 @@
-package bgp
+package vip
 
 // Backing reports whether the Services of a VIP can be served here.
 type Backing struct {

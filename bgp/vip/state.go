@@ -1,8 +1,8 @@
-package bgp
+// Package vip has the states of VIPs with their reasons, as the speaker decides and shows them, and
+// what is said of VIPs by others: drains, and whether Services back them. It is pure.
+package vip
 
-import (
-	"net/netip"
-)
+import "net/netip"
 
 // State is the state of a VIP.
 type State string
@@ -27,8 +27,8 @@ const (
 	Disabled State = "disabled"
 )
 
-// allStates are the states in the metric.
-var allStates = []State{Init, Rising, Up, Degraded, Draining, Down, Disabled}
+// States are the states in the metric.
+var States = []State{Init, Rising, Up, Degraded, Draining, Down, Disabled}
 
 // Code is a reason as a single word, for metrics.
 type Code string

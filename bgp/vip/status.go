@@ -1,4 +1,4 @@
-package bgp
+package vip
 
 import (
 	"net/netip"
@@ -7,13 +7,13 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// VIPStatus is the status of one VIP.
-type VIPStatus struct {
-	addr    netip.Addr
-	Address string    `json:"address"`
-	State   State     `json:"state"`
-	Reason  Reason    `json:"reason"`
-	Since   time.Time `json:"since"`
+// Status is the status of one VIP.
+type Status struct {
+	Addr    netip.Addr `json:"-"`
+	Address string     `json:"address"`
+	State   State      `json:"state"`
+	Reason  Reason     `json:"reason"`
+	Since   time.Time  `json:"since"`
 	// Until is when the passing of time changes the state; zero for never.
 	Until time.Time `json:"until,omitzero"`
 	// Announced reports what the sessions carry. It follows State, but announcing may fail.
@@ -54,8 +54,8 @@ type CheckStatus struct {
 	InARow int `json:"inARow"`
 }
 
-// members counts the VIPs of an aggregate by the state in which they are announced.
-type members struct {
+// Members counts the VIPs of an aggregate by the state in which they are announced.
+type Members struct {
 	Up       int `json:"up"`
 	Degraded int `json:"degraded"`
 	Draining int `json:"draining"`
@@ -72,7 +72,7 @@ type AggregateStatus struct {
 	Announced bool `json:"announced"`
 	// Attributes are those that the sessions carry; nil for none.
 	Attributes *route.Attributes `json:"attributes,omitempty"`
-	Members    members           `json:"vips"`
+	Members    Members           `json:"vips"`
 	// Need is how many VIPs must be announced.
 	Need int `json:"need"`
 	// Peers are the recipients of its own route; absent means all.

@@ -1,4 +1,4 @@
-package bgp
+package vip
 
 import (
 	"fmt"
@@ -15,11 +15,11 @@ type Drain struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
-// ended reports whether the drain has expired.
-func (d Drain) ended(now time.Time) bool { return !d.Until.IsZero() && !now.Before(d.Until) }
+// Ended reports whether the drain has expired.
+func (d Drain) Ended(now time.Time) bool { return !d.Until.IsZero() && !now.Before(d.Until) }
 
-// covers reports whether the drain applies to the VIP.
-func (d Drain) covers(vip netip.Addr) bool { return !d.VIP.IsValid() || d.VIP == vip }
+// Covers reports whether the drain applies to the VIP.
+func (d Drain) Covers(a netip.Addr) bool { return !d.VIP.IsValid() || d.VIP == a }
 
 // String describes what is drained, and why.
 func (d Drain) String() string {
