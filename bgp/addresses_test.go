@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/health"
@@ -150,7 +151,7 @@ func (m *machine) Set(routes []route.Route) ([]route.Route, error) {
 func (m *machine) SetPeers([]Peer, time.Duration) error { return nil }
 func (m *machine) Freeze()                              {}
 func (m *machine) UpdatesSent() uint64                  { return 0 }
-func (m *machine) Peers() []PeerStatus                  { return nil }
+func (m *machine) Peers() []session.Status              { return nil }
 func (m *machine) Close(time.Duration) error            { return nil }
 
 // ask answers the checks.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
@@ -35,7 +36,7 @@ type Announcer interface {
 	// time.
 	UpdatesSent() uint64
 	// Peers returns the current sessions. It may be called at any time.
-	Peers() []PeerStatus
+	Peers() []session.Status
 	// Close withdraws everything and ends the sessions, within the deadline.
 	Close(deadline time.Duration) error
 }

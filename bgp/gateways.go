@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // GatewayFinder finds the routers of this machine's default routes, for peers with a Gateway.
@@ -38,7 +39,7 @@ type Router struct {
 type found struct {
 	peers []Peer
 	// lacking are the sessions that are not possible, each with its problem.
-	lacking []PeerStatus
+	lacking []session.Status
 	// notes list what was left out because the router already has a session as another peer.
 	notes []string
 }
@@ -56,14 +57,14 @@ func find(c *Config, gateways map[route.Family]Gateway) (f found) {
 			gateway.Problem = fmt.Sprintf("the default route of %s is looked for", p.Gateway)
 		}
 		if len(gateway.Routers) == 0 {
-			f.lack(&p, NoGateway, gateway.Problem)
+			f.lack(&p, session.NoGateway, gateway.Problem)
 		}
 		for _, r := range gateway.Routers {
 			p.Address = r.Addr
 			problem := cmp.Or(r.Problem, taken[r.Addr], c.faultOfRouter(r.Addr))
 			switch other := cmp.Or(others[r.Addr.String()], others[r.Addr.Zone()]); {
 			case problem != "":
-				f.lack(&p, NotAPeer, problem)
+				f.lack(&p, session.NotAPeer, problem)
 			case other != "":
 				f.notes = append(f.notes, fmt.Sprintf("%s: has its session as %s", p.Name(), other))
 			default:
@@ -74,8 +75,8 @@ func find(c *Config, gateways map[route.Family]Gateway) (f found) {
 	return f
 }
 
-func (f *found) lack(p *Peer, reason SessionReason, problem string) {
-	st := PeerStatus{Gateway: p.Gateway, Group: p.Group, ASN: p.ASN, State: "idle", Reason: reason, Problem: problem, Export: p.Export()}
+func (f *found) lack(p *Peer, reason session.Reason, problem string) {
+	st := session.Status{Gateway: p.Gateway, Group: p.Group, ASN: p.ASN, State: "idle", Reason: reason, Problem: problem, Export: p.Export()}
 	if p.Address.IsValid() {
 		st.Address = p.Address.String()
 	}
@@ -121,10 +122,10 @@ func (f *found) said() map[string]string {
 
 // withLacking merges the sessions with those that are not possible, each name once: a session may
 // end after its router was found to be unusable.
-func withLacking(sessions, lacking []PeerStatus) []PeerStatus {
+func withLacking(sessions, lacking []session.Status) []session.Status {
 	all := slices.Clone(sessions)
 	for _, st := range lacking {
-		if !slices.ContainsFunc(sessions, func(o PeerStatus) bool { return o.Name() == st.Name() }) {
+		if !slices.ContainsFunc(sessions, func(o session.Status) bool { return o.Name() == st.Name() }) {
 			all = append(all, st)
 		}
 	}

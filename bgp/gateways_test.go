@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
@@ -207,8 +208,8 @@ func TestAFileThatGetsAGatewayHasItFollowed(t *testing.T) {
 
 // TestASessionIsInTheStatusOnce holds it while one that ends is lacking already.
 func TestASessionIsInTheStatusOnce(t *testing.T) {
-	sessions := []PeerStatus{{Address: "192.0.2.9"}, {Gateway: route.IPv4, Address: "192.0.2.1", State: "established"}}
-	all := withLacking(sessions, []PeerStatus{{Gateway: route.IPv4, Address: "192.0.2.1"}, {Gateway: route.IPv6}})
+	sessions := []session.Status{{Address: "192.0.2.9"}, {Gateway: route.IPv4, Address: "192.0.2.1", State: "established"}}
+	all := withLacking(sessions, []session.Status{{Gateway: route.IPv4, Address: "192.0.2.1"}, {Gateway: route.IPv6}})
 	names := slices.Collect(func(yield func(string) bool) {
 		for _, p := range all {
 			if !yield(cmp.Or(p.State, "-") + " " + p.Name()) {

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/federation"
@@ -72,7 +73,7 @@ type playground struct {
 func (p *playground) SetPeers([]Peer, time.Duration) error           { return nil }
 func (p *playground) Freeze()                                        {}
 func (p *playground) UpdatesSent() uint64                            { return 0 }
-func (p *playground) Peers() []PeerStatus                            { return nil }
+func (p *playground) Peers() []session.Status                        { return nil }
 func (p *playground) Close(time.Duration) error                      { return nil }
 func (p *playground) Bind(give, look []netip.Addr) (Bound, error)    { return here, nil }
 func (p *playground) Discard([]netip.Prefix) map[netip.Prefix]error  { return nil }

@@ -11,20 +11,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // neighbourless is an announcer with peers that have not been found.
 type neighbourless struct {
 	*fakeAnnouncer
-	peers []PeerStatus
+	peers []session.Status
 }
 
-func (n neighbourless) Peers() []PeerStatus { return n.peers }
+func (n neighbourless) Peers() []session.Status { return n.peers }
 
 // TestEveryPeerHasASeriesWhateverIsKnownOfIt: two of one name are an error, and Prometheus
 // would be told nothing at all.
 func TestEveryPeerHasASeriesWhateverIsKnownOfIt(t *testing.T) {
-	for name, peers := range map[string][]PeerStatus{
+	for name, peers := range map[string][]session.Status{
 		"two links without a neighbour":        {{Interface: "eth0"}, {Interface: "eth1"}, {Address: "192.0.2.1"}},
 		"two links, one of them found":         {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1"}},
 		"two links with one neighbour":         {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1", Address: "fe80::1%eth1"}},
@@ -80,10 +81,10 @@ func TestAMetricSaysWhyASessionIsDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSpeaker(Options{Config: config, Announcer: neighbourless{peers: []PeerStatus{
+	s := newSpeaker(Options{Config: config, Announcer: neighbourless{peers: []session.Status{
 		{Address: "192.0.2.1", State: "established"},
-		{Address: "192.0.2.2", State: "idle", Reason: Refused, Problem: "connection refused", Change: &PeerChange{Phase: Overdue}},
-		{Interface: "eth1", Address: "fe80::1%eth1", State: "established", Reason: NoFamily, Problem: "no ipv6"},
+		{Address: "192.0.2.2", State: "idle", Reason: session.Refused, Problem: "connection refused", Change: &session.Change{Phase: session.Overdue}},
+		{Interface: "eth1", Address: "fe80::1%eth1", State: "established", Reason: session.NoFamily, Problem: "no ipv6"},
 	}}})
 	if s.drains, err = openDrains(""); err != nil {
 		t.Fatal(err)

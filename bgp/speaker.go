@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin"
 )
@@ -53,8 +54,8 @@ type speaker struct {
 	heart   heartbeat
 	work    chan func()
 	results chan result
-	done    chan struct{}                // closed when the loop has ended
-	lacking atomic.Pointer[[]PeerStatus] // of found, for the status
+	done    chan struct{}                    // closed when the loop has ended
+	lacking atomic.Pointer[[]session.Status] // of found, for the status
 	// around is the context that lasts until the final drain is over.
 	around     context.Context
 	background sync.WaitGroup
@@ -100,7 +101,7 @@ func newSpeaker(o Options) *speaker {
 		controller: NewController(o.Config), addresses: addresses{stale: true},
 	}
 	s.metrics = newMetrics(s)
-	s.lacking.Store(new([]PeerStatus))
+	s.lacking.Store(new([]session.Status))
 	s.view.asked, s.view.timer = make(chan chan struct{}), time.NewTimer(0)
 	return s
 }

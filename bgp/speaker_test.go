@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
@@ -112,8 +113,8 @@ func (f *fakeAnnouncer) announced() string {
 	return f.text()
 }
 
-func (f *fakeAnnouncer) UpdatesSent() uint64 { return 0 }
-func (f *fakeAnnouncer) Peers() []PeerStatus { return nil }
+func (f *fakeAnnouncer) UpdatesSent() uint64     { return 0 }
+func (f *fakeAnnouncer) Peers() []session.Status { return nil }
 
 func (f *fakeAnnouncer) Close(time.Duration) error {
 	f.mu.Lock()

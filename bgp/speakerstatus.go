@@ -1,16 +1,17 @@
 package bgp
 
 import (
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
 // Status is the status of the speaker.
 type Status struct {
-	ASN      uint32       `json:"asn"`
-	RouterID string       `json:"routerID"`
-	Peers    []PeerStatus `json:"peers"`
-	VIPs     []vip.Status `json:"vips"`
+	ASN      uint32           `json:"asn"`
+	RouterID string           `json:"routerID"`
+	Peers    []session.Status `json:"peers"`
+	VIPs     []vip.Status     `json:"vips"`
 	// Aggregates are prefixes that are announced for several VIPs.
 	Aggregates []vip.AggregateStatus `json:"aggregates,omitempty"`
 	// Drains are those that were commanded here. They survive a restart if there is a state directory.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
@@ -43,11 +44,11 @@ func (l *life) UpdatesSent() uint64 {
 }
 
 // Peers implements Announcer.
-func (l *life) Peers() (all []PeerStatus) {
+func (l *life) Peers() (all []session.Status) {
 	l.machine.mu.Lock()
 	defer l.machine.mu.Unlock()
 	for _, p := range l.peers {
-		all = append(all, PeerStatus{Address: p.Address.String(), ASN: p.ASN, State: "established"})
+		all = append(all, session.Status{Address: p.Address.String(), ASN: p.ASN, State: "established"})
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 const (
@@ -74,11 +75,11 @@ func (v *view) publish(st *Status, now time.Time) {
 // routes are also withdrawn.
 type sessions struct {
 	mu   sync.Mutex
-	last []PeerStatus
+	last []session.Status
 	at   time.Time
 }
 
-func (s *sessions) get(ask func() []PeerStatus) []PeerStatus {
+func (s *sessions) get(ask func() []session.Status) []session.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.at.IsZero() || time.Since(s.at) >= viewEvery {

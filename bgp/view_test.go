@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
 )
@@ -113,7 +114,7 @@ func TestTheSessionsAreAskedForOnceForAllWhoRead(t *testing.T) {
 	var s sessions
 	asked := 0
 	for range 1000 {
-		s.get(func() []PeerStatus { asked++; return nil })
+		s.get(func() []session.Status { asked++; return nil })
 	}
 	if asked > 10 { // a thousand took less than a second
 		t.Errorf("asked %d times", asked)

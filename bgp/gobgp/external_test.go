@@ -7,6 +7,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // TestARouterOfAnyOtherASIsExternal holds that what is announced to it is what another AS is sent, that its
@@ -27,9 +28,9 @@ func TestARouterOfAnyOtherASIsExternal(t *testing.T) {
 	if _, err := speaker.Set([]route.Route{{Prefix: netip.MustParsePrefix("198.51.100.53/32"), Attributes: route.Attributes{Prepend: 1, LocalPreference: &preference}}}); err != nil {
 		t.Fatal(err)
 	}
-	wantPeer := func(what string, is func(bgp.PeerStatus) bool) {
+	wantPeer := func(what string, is func(session.Status) bool) {
 		t.Helper()
-		var last bgp.PeerStatus
+		var last session.Status
 		for range 1000 {
 			if last = speaker.Peers()[0]; is(last) {
 				return
@@ -40,14 +41,14 @@ func TestARouterOfAnyOtherASIsExternal(t *testing.T) {
 	}
 	for _, asn := range []uint32{64500, 4259840001} {
 		r := router(asn)
-		wantPeer("the AS of the router", func(p bgp.PeerStatus) bool { return p.State == "established" && p.ASN == asn && p.Problem == "" })
+		wantPeer("the AS of the router", func(p session.Status) bool { return p.State == "established" && p.ASN == asn && p.Problem == "" })
 		table(t, r, "198.51.100.53/32 via 127.0.0.93 as 64511 64511")
 		r.Close()
-		wantPeer("no router", func(p bgp.PeerStatus) bool { return p.State != "established" && p.ASN == 0 })
+		wantPeer("no router", func(p session.Status) bool { return p.State != "established" && p.ASN == 0 })
 	}
 	own := router(64511)
-	wantPeer("the speaker's own AS", func(p bgp.PeerStatus) bool {
-		return p.State == "established" && p.ASN == 64511 && p.Reason == bgp.NotExternal && len(p.Families) == 0
+	wantPeer("the speaker's own AS", func(p session.Status) bool {
+		return p.State == "established" && p.ASN == 64511 && p.Reason == session.NotExternal && len(p.Families) == 0
 	})
 	for range 20 {
 		if routes, err := own.Table(); err != nil || len(routes) > 0 {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -274,7 +275,7 @@ func TestASessionIsBoundToItsDevice(t *testing.T) {
 		{Address: netip.MustParseAddr("127.0.0.101"), Port: port, ASN: 64500, Device: "none0", HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}},
 	}
 	_ = speaker.SetPeers(peers, 0) // what is wrong with one may be known at once
-	state := func(address string) (st bgp.PeerStatus) {
+	state := func(address string) (st session.Status) {
 		for _, p := range speaker.Peers() {
 			if p.Address == address {
 				st = p

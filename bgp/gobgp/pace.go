@@ -9,8 +9,8 @@ import (
 	"github.com/osrg/gobgp/v4/api"
 	"github.com/vishvananda/netlink"
 
-	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/outage"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // GoBGP connects every two seconds for as long as a router refuses. The speaker begins each attempt
@@ -250,9 +250,9 @@ func (s *Speaker) report(now time.Time) {
 		if now.Sub(t.at) < heard {
 			continue
 		}
-		st := bgp.PeerStatus{}
+		st := session.Status{}
 		s.explain(p, &st)
-		if st.Problem != "" && st.Reason != bgp.Waiting && t.reminders.Due(string(st.Reason), now) {
+		if st.Problem != "" && st.Reason != session.Waiting && t.reminders.Due(string(st.Reason), now) {
 			s.log.Warn("a session is down", "peer", p.config.Name(), "reason", st.Reason, "problem", st.Problem,
 				"since", t.since.Format(time.RFC3339), "attempts", t.attempts)
 		}

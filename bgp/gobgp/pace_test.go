@@ -13,6 +13,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // refuser is a router that does one thing with each connection, on loopback.
@@ -85,10 +86,10 @@ func TestGoBGPTellsWhatBecomesOfConnections(t *testing.T) {
 	shutdown := gobgp.NewBGPNotificationMessage(6, 2, append([]byte{7}, "CHG1234"...))
 	for name, c := range map[string]struct {
 		serve  func(net.Conn) error
-		reason bgp.SessionReason
+		reason session.Reason
 		word   string
 	}{
-		"closes":                  {func(net.Conn) error { return nil }, bgp.Rejected, "no neighbor 127.0.0.1"},
+		"closes":                  {func(net.Conn) error { return nil }, session.Rejected, "no neighbor 127.0.0.1"},
 		"NOTIFICATION, no OPEN":   {say(shutdown), "received-administrative-shutdown", `"CHG1234"`},
 		"OPEN, then NOTIFICATION": {say(openOf(t, 64500, "10.0.0.1"), gobgp.NewBGPNotificationMessage(2, 6, nil)), "received-unacceptable-hold-time", "holdTime"},
 		"another AS":              {say(openOf(t, 64999, "10.0.0.1")), "sent-bad-peer-as", "AS 64999"},
@@ -107,7 +108,7 @@ func TestGoBGPTellsWhatBecomesOfConnections(t *testing.T) {
 		addr := netip.MustParseAddr("127.0.0.98")
 		s := newSpeaker(t, netip.MustParseAddr("127.0.0.1"), bgp.Peer{Address: addr, Port: freePort(t, addr), ASN: 64500})
 		defer s.Close(5 * time.Second)
-		wantProblem(t, s, bgp.Refused, "nothing listens at 127.0.0.98")
+		wantProblem(t, s, session.Refused, "nothing listens at 127.0.0.98")
 	})
 }
 
@@ -129,9 +130,9 @@ func TestARefusalIsOverheardOverIPv6(t *testing.T) {
 }
 
 // wantProblem waits until the status of the one peer says so.
-func wantProblem(t *testing.T, s *Speaker, reason bgp.SessionReason, word string) {
+func wantProblem(t *testing.T, s *Speaker, reason session.Reason, word string) {
 	t.Helper()
-	var p bgp.PeerStatus
+	var p session.Status
 	for range 1000 {
 		p = s.Peers()[0]
 		if p.Reason == reason && strings.Contains(p.Problem, word) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 const (
@@ -39,7 +40,7 @@ type peer struct {
 	begun, leaving bool
 	// left is set while the file does not contain it: its turn to end has not come.
 	left  bool
-	phase bgp.ChangePhase
+	phase session.Phase
 	// asn is the router's AS number if the file leaves it open and an external session has reported
 	// it; otherwise 0.
 	asn uint32
@@ -202,7 +203,7 @@ func apiPeer(p *bgp.Peer, addr netip.Addr) *api.Peer {
 	for _, f := range p.Families {
 		peer.AfiSafis = append(peer.AfiSafis, &api.AfiSafi{
 			Config:       &api.AfiSafiConfig{Family: apiFamily(f), Enabled: true},
-			PrefixLimits: &api.PrefixLimit{Family: apiFamily(f), MaxPrefixes: bgp.MostReceived},
+			PrefixLimits: &api.PrefixLimit{Family: apiFamily(f), MaxPrefixes: session.MostReceived},
 		})
 	}
 	if p.LocalAddress.IsValid() {

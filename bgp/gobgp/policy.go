@@ -9,8 +9,8 @@ import (
 
 	"github.com/osrg/gobgp/v4/api"
 
-	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // Routes differ between peers in ways that a GoBGP path cannot express: only eBGP peers get
@@ -246,7 +246,7 @@ func (p *peer) exceptions() (all []*exception) {
 		lacks := &api.Conditions{CommunitySet: &api.MatchSet{Type: api.MatchSet_TYPE_INVERT, Name: gracefulShutdown}}
 		except("leaving", lacks, &api.Actions{
 			Community: &api.CommunityAction{Type: api.CommunityAction_TYPE_ADD, Communities: []string{standard(route.GracefulShutdown)}},
-			LocalPref: &api.LocalPrefAction{Value: bgp.LeavingPreference},
+			LocalPref: &api.LocalPrefAction{Value: session.LeavingPreference},
 		})
 	}
 	return all

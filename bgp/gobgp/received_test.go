@@ -9,8 +9,8 @@ import (
 	"github.com/osrg/gobgp/v4/api"
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 
-	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // TestARouterThatSendsItsTableIsTold has routes come, which are counted and refused, and then more
@@ -49,6 +49,6 @@ func TestARouterThatSendsItsTableIsTold(t *testing.T) {
 	if _, err := speaker.Set([]route.Route{{Prefix: netip.MustParsePrefix("198.51.100.53/32")}}); err != nil {
 		t.Fatal(err)
 	}
-	send(100, bgp.MostReceived+100)
+	send(100, session.MostReceived+100)
 	wantProblem(t, speaker, "sent-maximum-number-of-prefixes-reached", "have it send none")
 }

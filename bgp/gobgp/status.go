@@ -13,31 +13,31 @@ import (
 	"github.com/osrg/gobgp/v4/api"
 	gobgp "github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
-	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/outage"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/internal/base/seconds"
 )
 
 // Peers implements bgp.Announcer.
-func (s *Speaker) Peers() []bgp.PeerStatus {
+func (s *Speaker) Peers() []session.Status {
 	sessions := map[string]*api.Peer{}
 	s.eachPeer("", func(p *api.Peer) { sessions[p.State.NeighborAddress] = p })
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []bgp.PeerStatus
+	var all []session.Status
 	for _, p := range s.peers {
 		all = append(all, s.status(p, sessions[p.addr.String()]))
 	}
-	slices.SortFunc(all, func(a, b bgp.PeerStatus) int {
+	slices.SortFunc(all, func(a, b session.Status) int {
 		return cmp.Or(strings.Compare(a.Interface, b.Interface), cmp.Compare(a.Gateway, b.Gateway), strings.Compare(a.Address, b.Address))
 	})
 	return all
 }
 
-// status returns the peer's status with its session, which may be nil.
-func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
-	st := bgp.PeerStatus{
+// status returns the peer's status with the session as GoBGP sees it, which may be nil.
+func (s *Speaker) status(p *peer, seen *api.Peer) session.Status {
+	st := session.Status{
 		Interface: p.config.Interface, Gateway: p.config.Gateway, Group: p.config.Group, ASN: p.config.ASN, State: "idle",
 		Export: p.config.Export(), Leaving: p.leaving,
 		Change: s.turns.Status(p.config.Name(), time.Now()),
@@ -48,57 +48,57 @@ func (s *Speaker) status(p *peer, session *api.Peer) bgp.PeerStatus {
 	} else if p.config.Address.IsValid() { // it has not begun
 		st.Address = p.config.Address.String()
 	}
-	if session != nil {
+	if seen != nil {
 		// The API counts states from one, GoBGP's packet code from zero.
-		st.State = stateName(gobgp.FSMState(session.State.SessionState - 1))
-		st.BFD = bfdState(session)
+		st.State = stateName(gobgp.FSMState(seen.State.SessionState - 1))
+		st.BFD = bfdState(seen)
 	}
-	if session == nil || !isEstablished(session) {
+	if seen == nil || !isEstablished(seen) {
 		s.explain(p, &st)
 		return st
 	}
 	if p.config.External {
-		if st.ASN = session.State.PeerAsn; st.ASN == s.asn {
-			st.Reason, st.Problem = bgp.NotExternal, fmt.Sprintf("the router is of AS %d, as this speaker is, and the file has asn: external; nothing is announced to it: set asn: %[1]d in the file for iBGP, or another AS at the router", s.asn)
+		if st.ASN = seen.State.PeerAsn; st.ASN == s.asn {
+			st.Reason, st.Problem = session.NotExternal, fmt.Sprintf("the router is of AS %d, as this speaker is, and the file has asn: external; nothing is announced to it: set asn: %[1]d in the file for iBGP, or another AS at the router", s.asn)
 			return st
 		}
 	}
-	if at := session.GetTimers().GetState().GetUptime(); at != nil {
+	if at := seen.GetTimers().GetState().GetUptime(); at != nil {
 		st.Uptime = seconds.Duration(time.Since(at.AsTime()).Round(time.Second))
 	}
-	for _, a := range session.AfiSafis {
+	for _, a := range seen.AfiSafis {
 		st.Received += a.GetState().GetReceived()
 	}
 	for _, f := range p.config.Families {
 		switch {
-		case !speaks(session, f):
-			st.Reason, st.Problem = bgp.NoFamily, fmt.Sprintf("the router does not speak %s: activate the neighbor for %[1]s unicast there, or take it out of families in the file", f)
+		case !speaks(seen, f):
+			st.Reason, st.Problem = session.NoFamily, fmt.Sprintf("the router does not speak %s: activate the neighbor for %[1]s unicast there, or take it out of families in the file", f)
 		case f == route.IPv4 && p.config.Session() == route.IPv6 && !p.config.NextHop.IsValid() && !p.extended:
-			st.Reason, st.Problem = bgp.NoNextHop, "the router takes no IPv6 next hop of IPv4 routes (RFC 8950); they are not announced to it: switch that on there (FRR: capability extended-nexthop; BIRD: extended next hop on), or set nextHop in the file"
+			st.Reason, st.Problem = session.NoNextHop, "the router takes no IPv6 next hop of IPv4 routes (RFC 8950); they are not announced to it: switch that on there (FRR: capability extended-nexthop; BIRD: extended next hop on), or set nextHop in the file"
 		default:
 			st.Families = append(st.Families, string(f))
 		}
 	}
-	if st.Problem == "" && session.GetTimers().GetState().GetNegotiatedHoldTime() == 0 {
-		st.Reason, st.Problem = bgp.NoHoldTime, "the router offers a hold time of 0: neither end sends KEEPALIVEs, and one that hangs is never noticed; set timers of at least 3 s at the router (FRR: timers 3 9; BIRD: hold time 9)"
+	if st.Problem == "" && seen.GetTimers().GetState().GetNegotiatedHoldTime() == 0 {
+		st.Reason, st.Problem = session.NoHoldTime, "the router offers a hold time of 0: neither end sends KEEPALIVEs, and one that hangs is never noticed; set timers of at least 3 s at the router (FRR: timers 3 9; BIRD: hold time 9)"
 	}
 	return st
 }
 
 // explain says why the session is down. s.mu is held.
-func (s *Speaker) explain(p *peer, st *bgp.PeerStatus) {
+func (s *Speaker) explain(p *peer, st *session.Status) {
 	t := &p.trouble
 	if t.since.IsZero() {
 		return // it is up, or its loss was not noticed yet
 	}
-	st.Outage = &bgp.Outage{Since: t.since, Attempts: t.attempts}
+	st.Outage = &session.Outage{Since: t.since, Attempts: t.attempts}
 	if t.parked() {
 		st.Outage.NextTry = t.retry.Add(firstDial)
 	}
 	if p.problem != "" {
-		st.Problem, st.Reason = p.problem, bgp.NotAdded
+		st.Problem, st.Reason = p.problem, session.NotAdded
 		if !p.added && p.config.Interface != "" {
-			st.Reason = bgp.NoNeighbour
+			st.Reason = session.NoNeighbour
 		}
 	}
 	if !p.addr.IsValid() {
@@ -111,7 +111,7 @@ func (s *Speaker) explain(p *peer, st *bgp.PeerStatus) {
 		st.Problem, st.Reason = strings.TrimPrefix(st.Problem+"; "+v.Text, "; "), v.Reason
 		st.Outage.Received, st.Outage.Sent, st.Outage.Connection = v.Received, v.Sent, v.Connection
 	case p.config.Passive:
-		st.Reason, st.Problem = bgp.Waiting, fmt.Sprintf("the router has not connected to this speaker, which waits for it (passive); have it connect to port %d here, with this speaker's address as its neighbor", s.listens)
+		st.Reason, st.Problem = session.Waiting, fmt.Sprintf("the router has not connected to this speaker, which waits for it (passive); have it connect to port %d here, with this speaker's address as its neighbor", s.listens)
 	}
 }
 

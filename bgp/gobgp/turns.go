@@ -9,6 +9,7 @@ import (
 	"github.com/osrg/gobgp/v4/api"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/turns"
 )
 
@@ -121,7 +122,7 @@ func (s *Speaker) end(p *peer) error {
 // logPhase logs each phase of a session that follows the file once.
 func (s *Speaker) logPhase(p *peer, now time.Time) {
 	change := s.turns.Status(p.config.Name(), now)
-	phase := bgp.ChangePhase("")
+	phase := session.Phase("")
 	if change != nil {
 		phase = change.Phase
 	}
@@ -134,7 +135,7 @@ func (s *Speaker) logPhase(p *peer, now time.Time) {
 		return
 	}
 	level, about := slog.LevelInfo, []any{"peer", p.config.Name(), "phase", phase, "detail", change.Text}
-	if phase == bgp.Overdue {
+	if phase == session.Overdue {
 		level = slog.LevelWarn
 	}
 	if !change.Until.IsZero() {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/turns"
 )
 
@@ -205,13 +206,13 @@ func TestAReplacedPeerLeavesWhenItsReplacementIsThere(t *testing.T) {
 	if got := held(t, routers[0]); got != up {
 		t.Errorf("the old one holds %q before the new one is there", got)
 	}
-	var change *bgp.PeerChange
+	var change *session.Change
 	for _, p := range speaker.Peers() {
 		if p.Address == peers[0].Address.String() {
 			change = p.Change
 		}
 	}
-	if change == nil || change.Phase != bgp.Waits || !change.Leaving || fmt.Sprint(change.After) != "[127.0.0.201]" {
+	if change == nil || change.Phase != session.Waits || !change.Leaving || fmt.Sprint(change.After) != "[127.0.0.201]" {
 		t.Errorf("the status says %+v", change)
 	}
 	holds(t, routers[0], drained)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/internal/base/brief"
 )
 
@@ -121,7 +121,7 @@ func (n *Notification) Inner() *Notification {
 
 // reasonOf returns a NOTIFICATION as a metric label, such as received-bad-peer-as. All unregistered
 // codes share one label: otherwise the sender could create 65536.
-func reasonOf(way string, n *Notification) bgp.SessionReason {
+func reasonOf(way string, n *Notification) session.Reason {
 	name, sub := n.name()
 	if name == "" {
 		name = "unknown"
@@ -129,5 +129,5 @@ func reasonOf(way string, n *Notification) bgp.SessionReason {
 	if sub != "" {
 		name = sub
 	}
-	return bgp.SessionReason(way + "-" + strings.ToLower(strings.NewReplacer(" ", "-", "_", "-").Replace(name)))
+	return session.Reason(way + "-" + strings.ToLower(strings.NewReplacer(" ", "-", "_", "-").Replace(name)))
 }

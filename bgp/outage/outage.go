@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // Subject is the session that is down.
@@ -63,7 +64,7 @@ type Attempt struct {
 
 // Verdict is why the session is down.
 type Verdict struct {
-	Reason bgp.SessionReason
+	Reason session.Reason
 	// Text says what happened, and what to change at which end.
 	Text string
 	// Received, Sent and Connection describe what was observed; "" for nothing.
@@ -84,11 +85,11 @@ func Explain(s Subject, a Attempt) Verdict {
 	v.Connection = connection(a)
 	switch {
 	case s.Own:
-		v.Reason, v.Text = bgp.OwnAddress, fmt.Sprintf("%s is an address of this machine; set address of the peer to the router's in the file", s.Addr)
+		v.Reason, v.Text = session.OwnAddress, fmt.Sprintf("%s is an address of this machine; set address of the peer to the router's in the file", s.Addr)
 	case a.Received != nil:
 		v.Reason, v.Text = reasonOf("received", a.Received), s.received(a)
 	case a.Unread:
-		v.Reason, v.Text = bgp.Unread, "the router sent a NOTIFICATION that the speaker may not read; see the router's log, or give the speaker CAP_NET_RAW"
+		v.Reason, v.Text = session.Unread, "the router sent a NOTIFICATION that the speaker may not read; see the router's log, or give the speaker CAP_NET_RAW"
 	case a.Sent != nil:
 		v.Reason, v.Text = reasonOf("sent", a.Sent), s.sent(a)
 	case a.Connect != nil:
@@ -100,14 +101,14 @@ func Explain(s Subject, a Attempt) Verdict {
 	case a.Silent:
 		v.Reason, v.Text = s.silent(a)
 	case a.Closed && a.Established:
-		v.Reason, v.Text = bgp.Closed, "the router ended the connection without a NOTIFICATION; see its log: its BGP was killed or restarted"
+		v.Reason, v.Text = session.Closed, "the router ended the connection without a NOTIFICATION; see its log: its BGP was killed or restarted"
 		v.Pace = Away
 	case a.Closed && a.Open == nil:
-		v.Reason, v.Text = bgp.Rejected, s.rejected()
+		v.Reason, v.Text = session.Rejected, s.rejected()
 	case a.Closed:
-		v.Reason, v.Text = bgp.Closed, "the router ended the connection after its OPEN without a NOTIFICATION; see its log"
+		v.Reason, v.Text = session.Closed, "the router ended the connection after its OPEN without a NOTIFICATION; see its log"
 	default:
-		v.Reason, v.Text = bgp.Closed, "the session ended; see the router's log"
+		v.Reason, v.Text = session.Closed, "the session ended; see the router's log"
 	}
 	return v
 }
@@ -115,11 +116,11 @@ func Explain(s Subject, a Attempt) Verdict {
 // Since adds to a verdict what the router reported earlier in the same outage: after a NOTIFICATION
 // many routers only close connections, and the first message is the one that explains why.
 func Since(v Verdict, told Verdict) Verdict {
-	if told.Received == "" || v.Received != "" || v.Reason == "" || v.Reason == bgp.OwnAddress {
+	if told.Received == "" || v.Received != "" || v.Reason == "" || v.Reason == session.OwnAddress {
 		return v
 	}
 	v.Received = told.Received
-	if v.Reason == bgp.Rejected || v.Reason == bgp.Closed {
+	if v.Reason == session.Rejected || v.Reason == session.Closed {
 		v.Reason, v.Text = told.Reason, told.Text+"; since then it closes each connection"
 		return v
 	}
@@ -167,20 +168,20 @@ func (s Subject) rejected() string {
 
 // silent explains why nothing is received on a connection, or nothing after the OPEN. Packets that
 // GTSM drops are still overheard.
-func (s Subject) silent(a Attempt) (bgp.SessionReason, string) {
+func (s Subject) silent(a Attempt) (session.Reason, string) {
 	text := "the router takes the connection and sends no OPEN"
 	if a.Open != nil {
 		text = "the router sent its OPEN and then no KEEPALIVE"
 	}
 	switch {
 	case s.Peer.GTSM && a.TTL != 0 && a.TTL < gtsmTTL:
-		return bgp.TTL, fmt.Sprintf("the router's packets come with TTL %d, and gtsm drops all but 255; %s", a.TTL, gtsmThere)
+		return session.TTL, fmt.Sprintf("the router's packets come with TTL %d, and gtsm drops all but 255; %s", a.TTL, gtsmThere)
 	case s.Peer.GTSM:
-		return bgp.Silent, text + ": its packets may come with a TTL below 255, which gtsm drops; " + gtsmThere
+		return session.Silent, text + ": its packets may come with a TTL below 255, which gtsm drops; " + gtsmThere
 	case s.wantsGTSM():
-		return bgp.Silent, text + gtsmHere
+		return session.Silent, text + gtsmHere
 	}
-	return bgp.Silent, text + ": its BGP hangs, or packets are lost on the way; see its log"
+	return session.Silent, text + ": its BGP hangs, or packets are lost on the way; see its log"
 }
 
 // Advice if GTSM is on at only one end.

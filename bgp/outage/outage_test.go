@@ -13,6 +13,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 func subject(change func(*Subject)) Subject {
@@ -41,7 +42,7 @@ func TestEachWayToRefuseSaysWhatToChangeAndWhere(t *testing.T) {
 		name    string
 		change  func(*Subject)
 		attempt Attempt
-		reason  bgp.SessionReason
+		reason  session.Reason
 		words   []string
 	}{
 		{"AS at the router", nil, told(2, 2), "received-bad-peer-as", []string{"OPEN Message Error/Bad Peer AS (2/2)", "64512", "at the router", "192.0.2.11"}},
@@ -62,30 +63,30 @@ func TestEachWayToRefuseSaysWhatToChangeAndWhere(t *testing.T) {
 		{"our hold timer", nil, Attempt{Established: true, Sent: &Notification{Code: 4}}, "sent-hold-timer-expired", []string{"nothing came from the router for 9s"}},
 		{"its hold timer", nil, told(4, 0), "received-hold-timer-expired", []string{"Hold Timer Expired (4/0)", "heard nothing from this speaker"}},
 		{"nobody's number", nil, told(99, 7), "received-unknown", []string{"Unknown (99/7)"}},
-		{"unread", nil, Attempt{Unread: true}, bgp.Unread, []string{"CAP_NET_RAW"}},
-		{"refused", nil, Attempt{Connect: syscall.ECONNREFUSED}, bgp.Refused, []string{"nothing listens at 192.0.2.1 port 179", "at the router"}},
-		{"link", nil, Attempt{Connect: syscall.EHOSTUNREACH}, bgp.NoHost, []string{"does not answer on its link", "VLAN"}},
-		{"beyond", func(s *Subject) { s.OnLink = false }, Attempt{Connect: syscall.EHOSTUNREACH}, bgp.NoHost, []string{"multihop"}},
-		{"route", nil, Attempt{Connect: syscall.ENETUNREACH}, bgp.NoRoute, []string{"no route to 192.0.2.1"}},
-		{"local address", func(s *Subject) { s.Peer.LocalAddress = netip.MustParseAddr("192.0.2.77") }, Attempt{Connect: syscall.EADDRNOTAVAIL}, bgp.NoLocalAddress, []string{"localAddress 192.0.2.77"}},
-		{"filter", nil, Attempt{Connect: syscall.EPERM}, bgp.Filtered, []string{"this machine's packet filter"}},
-		{"silence", nil, Attempt{Connect: timedOut}, bgp.TimedOut, []string{"packet filter", "passwordFile"}},
-		{"silence with a key", keyed, Attempt{Connect: timedOut}, bgp.TimedOut, []string{"passwordFile may differ"}},
-		{"key at the router", nil, Attempt{Connect: timedOut, Called: signed(MD5)}, bgp.WrongKey, []string{"the file has none", "set passwordFile"}},
-		{"key in the file", keyed, Attempt{Connect: timedOut, Called: signed(Unsigned)}, bgp.WrongKey, []string{"the router has no password for 192.0.2.11"}},
-		{"two keys", keyed, Attempt{Connect: timedOut, Answered: signed(MD5)}, bgp.WrongKey, []string{"differ", "same key at both ends"}},
-		{"TCP-AO", nil, Attempt{Connect: timedOut, Called: signed(AO)}, bgp.WrongKey, []string{"TCP-AO (RFC 5925)"}},
-		{"GTSM here", func(s *Subject) { s.Peer.GTSM = true }, Attempt{Connect: timedOut, Answered: signed(Unsigned), TTL: 1}, bgp.TTL, []string{"TTL 1", "at the router too"}},
-		{"GTSM here, overheard", func(s *Subject) { s.Peer.GTSM = true }, Attempt{Silent: true, Open: &Open{}, TTL: 64}, bgp.TTL, []string{"TTL 64", "at the router too"}},
-		{"silence after the OPEN", func(s *Subject) { s.Peer.Multihop = 3 }, Attempt{Silent: true, Open: &Open{}}, bgp.Silent, []string{"no KEEPALIVE"}},
-		{"no route on the way", func(s *Subject) { s.Routed, s.OnLink = true, false }, Attempt{Connect: syscall.ENETUNREACH}, bgp.NoHost, []string{"a router on the way", "multihop"}},
-		{"GTSM here, connected", func(s *Subject) { s.Peer.GTSM = true }, Attempt{Silent: true}, bgp.Silent, []string{"gtsm", "at the router too"}},
-		{"GTSM there", nil, Attempt{Silent: true}, bgp.Silent, []string{"gtsm: true in the file"}},
-		{"no neighbor", nil, Attempt{Closed: true}, bgp.Rejected, []string{"no neighbor 192.0.2.11", "remote-as 64512"}},
-		{"closed later", nil, Attempt{Closed: true, Open: &Open{}}, bgp.Closed, []string{"after its OPEN"}},
-		{"killed", nil, Attempt{Closed: true, Established: true}, bgp.Closed, []string{"killed or restarted"}},
-		{"ourselves", func(s *Subject) { s.Own = true }, Attempt{Connect: syscall.ECONNREFUSED}, bgp.OwnAddress, []string{"address of this machine"}},
-		{"another", nil, Attempt{Connect: errors.New("no such device")}, bgp.Unconnected, []string{"no such device"}},
+		{"unread", nil, Attempt{Unread: true}, session.Unread, []string{"CAP_NET_RAW"}},
+		{"refused", nil, Attempt{Connect: syscall.ECONNREFUSED}, session.Refused, []string{"nothing listens at 192.0.2.1 port 179", "at the router"}},
+		{"link", nil, Attempt{Connect: syscall.EHOSTUNREACH}, session.NoHost, []string{"does not answer on its link", "VLAN"}},
+		{"beyond", func(s *Subject) { s.OnLink = false }, Attempt{Connect: syscall.EHOSTUNREACH}, session.NoHost, []string{"multihop"}},
+		{"route", nil, Attempt{Connect: syscall.ENETUNREACH}, session.NoRoute, []string{"no route to 192.0.2.1"}},
+		{"local address", func(s *Subject) { s.Peer.LocalAddress = netip.MustParseAddr("192.0.2.77") }, Attempt{Connect: syscall.EADDRNOTAVAIL}, session.NoLocalAddress, []string{"localAddress 192.0.2.77"}},
+		{"filter", nil, Attempt{Connect: syscall.EPERM}, session.Filtered, []string{"this machine's packet filter"}},
+		{"silence", nil, Attempt{Connect: timedOut}, session.TimedOut, []string{"packet filter", "passwordFile"}},
+		{"silence with a key", keyed, Attempt{Connect: timedOut}, session.TimedOut, []string{"passwordFile may differ"}},
+		{"key at the router", nil, Attempt{Connect: timedOut, Called: signed(MD5)}, session.WrongKey, []string{"the file has none", "set passwordFile"}},
+		{"key in the file", keyed, Attempt{Connect: timedOut, Called: signed(Unsigned)}, session.WrongKey, []string{"the router has no password for 192.0.2.11"}},
+		{"two keys", keyed, Attempt{Connect: timedOut, Answered: signed(MD5)}, session.WrongKey, []string{"differ", "same key at both ends"}},
+		{"TCP-AO", nil, Attempt{Connect: timedOut, Called: signed(AO)}, session.WrongKey, []string{"TCP-AO (RFC 5925)"}},
+		{"GTSM here", func(s *Subject) { s.Peer.GTSM = true }, Attempt{Connect: timedOut, Answered: signed(Unsigned), TTL: 1}, session.TTL, []string{"TTL 1", "at the router too"}},
+		{"GTSM here, overheard", func(s *Subject) { s.Peer.GTSM = true }, Attempt{Silent: true, Open: &Open{}, TTL: 64}, session.TTL, []string{"TTL 64", "at the router too"}},
+		{"silence after the OPEN", func(s *Subject) { s.Peer.Multihop = 3 }, Attempt{Silent: true, Open: &Open{}}, session.Silent, []string{"no KEEPALIVE"}},
+		{"no route on the way", func(s *Subject) { s.Routed, s.OnLink = true, false }, Attempt{Connect: syscall.ENETUNREACH}, session.NoHost, []string{"a router on the way", "multihop"}},
+		{"GTSM here, connected", func(s *Subject) { s.Peer.GTSM = true }, Attempt{Silent: true}, session.Silent, []string{"gtsm", "at the router too"}},
+		{"GTSM there", nil, Attempt{Silent: true}, session.Silent, []string{"gtsm: true in the file"}},
+		{"no neighbor", nil, Attempt{Closed: true}, session.Rejected, []string{"no neighbor 192.0.2.11", "remote-as 64512"}},
+		{"closed later", nil, Attempt{Closed: true, Open: &Open{}}, session.Closed, []string{"after its OPEN"}},
+		{"killed", nil, Attempt{Closed: true, Established: true}, session.Closed, []string{"killed or restarted"}},
+		{"ourselves", func(s *Subject) { s.Own = true }, Attempt{Connect: syscall.ECONNREFUSED}, session.OwnAddress, []string{"address of this machine"}},
+		{"another", nil, Attempt{Connect: errors.New("no such device")}, session.Unconnected, []string{"no such device"}},
 	} {
 		v := Explain(subject(test.change), test.attempt)
 		if v.Reason != test.reason {
@@ -113,7 +114,7 @@ func TestTheRoutersFirstWordOutlastsItsSilence(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	v = Since(Explain(s, Attempt{Connect: syscall.ECONNREFUSED}), first)
-	if v.Reason != bgp.Refused || !strings.Contains(v.Text, "before, the router sent NOTIFICATION Cease/Maximum") {
+	if v.Reason != session.Refused || !strings.Contains(v.Text, "before, the router sent NOTIFICATION Cease/Maximum") {
 		t.Errorf("%+v", v)
 	}
 }

@@ -3,7 +3,7 @@ package outage
 import (
 	"fmt"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // sent explains why this speaker ended a session.
@@ -28,7 +28,7 @@ func (s Subject) sent(a Attempt) string {
 	case n.Code == cease && n.Subcode == bfdDown:
 		return text + ": no BFD packets come from the router; admit UDP 3784 at both ends, switch bfd on there, or take it off here"
 	case n.Code == cease && n.Subcode == maxPrefixes:
-		return text + fmt.Sprintf(": the router sends more than %d routes of a family; have it send none, for the speaker takes none (FRR: neighbor %s route-map DENY out; BIRD: export none)", bgp.MostReceived, s.Peer.LocalAddress)
+		return text + fmt.Sprintf(": the router sends more than %d routes of a family; have it send none, for the speaker takes none (FRR: neighbor %s route-map DENY out; BIRD: export none)", session.MostReceived, s.Peer.LocalAddress)
 	case n.Code == fsmError:
 		return text + ": the router sent a message that has no place there; see its log"
 	case n.Code == cease:

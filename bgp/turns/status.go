@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // Drained reports whether the peer's router is asked to move its traffic.
@@ -15,7 +15,7 @@ func (t *Turns) Drained(name string) bool {
 }
 
 // Status returns the pending change of a session; nil for none.
-func (t *Turns) Status(name string, now time.Time) *bgp.PeerChange {
+func (t *Turns) Status(name string, now time.Time) *session.Change {
 	p := t.named[name]
 	switch {
 	case p == nil:
@@ -27,7 +27,7 @@ func (t *Turns) Status(name string, now time.Time) *bgp.PeerChange {
 		if p.wants == nil {
 			text = "drained, to leave: the file no longer has it"
 		}
-		return &bgp.PeerChange{Phase: bgp.Drains, Leaving: p.wants == nil, Until: p.until, Text: text}
+		return &session.Change{Phase: session.Drains, Leaving: p.wants == nil, Until: p.until, Text: text}
 	case p.pending() && p.up:
 		return t.waiting(p, now)
 	case !p.taken.IsZero():
@@ -36,21 +36,21 @@ func (t *Turns) Status(name string, now time.Time) *bgp.PeerChange {
 	return nil
 }
 
-func (t *Turns) obstructed(p *peer) *bgp.PeerChange {
+func (t *Turns) obstructed(p *peer) *session.Change {
 	o := t.obstacle(p)
 	if o == nil {
 		return nil
 	}
 	text := fmt.Sprintf("begins after %s, which is the same neighbour and leaves", o.name)
-	return &bgp.PeerChange{Phase: bgp.Waits, After: []string{o.name}, Text: text}
+	return &session.Change{Phase: session.Waits, After: []string{o.name}, Text: text}
 }
 
 // returning describes a session after its reset.
-func (p *peer) returning(now time.Time) *bgp.PeerChange {
-	c := &bgp.PeerChange{Phase: bgp.Returns, Until: p.taken.Add(Bound)}
+func (p *peer) returning(now time.Time) *session.Change {
+	c := &session.Change{Phase: session.Returns, Until: p.taken.Add(Bound)}
 	c.Text = "was reset with new settings and is not back; others wait for it"
 	if !now.Before(c.Until) {
-		c.Phase, c.Until = bgp.Overdue, time.Time{}
+		c.Phase, c.Until = session.Overdue, time.Time{}
 		c.Text = "was reset with new settings and is not back; others no longer wait for it"
 	}
 	if p.up {
@@ -60,8 +60,8 @@ func (p *peer) returning(now time.Time) *bgp.PeerChange {
 }
 
 // waiting describes a session before its dwell.
-func (t *Turns) waiting(p *peer, now time.Time) *bgp.PeerChange {
-	c := &bgp.PeerChange{Phase: bgp.Waits, Leaving: p.wants == nil}
+func (t *Turns) waiting(p *peer, now time.Time) *session.Change {
+	c := &session.Change{Phase: session.Waits, Leaving: p.wants == nil}
 	does := map[bool]string{false: "changes", true: "leaves"}[c.Leaving]
 	w := t.waitsFor(p, now)
 	if w == nil {

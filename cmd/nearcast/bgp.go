@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/program"
 )
@@ -81,7 +82,7 @@ func answer(cmd *cobra.Command, v any, text func(io.Writer) error) error {
 func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 	fmt.Fprintf(w, "AS %d, router ID %s\n\n", st.ASN, st.RouterID)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	grouped := slices.ContainsFunc(st.Peers, func(p bgp.PeerStatus) bool { return p.Group != "" })
+	grouped := slices.ContainsFunc(st.Peers, func(p session.Status) bool { return p.Group != "" })
 	fmt.Fprintf(t, "PEER\t%sAS\tSTATE\tUP\tFAMILIES\tBFD\tPROBLEM\n", groupCell(grouped, "GROUP"))
 	for _, p := range st.Peers {
 		fmt.Fprintf(t, "%s\t%s%s\t%s\t%s\t%s\t%s\t%s\n", peerName(p), groupCell(grouped, p.Group), asText(p.ASN), p.State, length(time.Duration(p.Uptime)), dash(strings.Join(p.Families, ",")), dash(p.BFD), dash(peerText(p, now)))
@@ -143,7 +144,7 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 
 // problemText says why the session is down, since when, and when it is retried; "" if there is
 // nothing to report.
-func problemText(p bgp.PeerStatus, now time.Time) string {
+func problemText(p session.Status, now time.Time) string {
 	if p.Outage == nil || p.Problem == "" {
 		return p.Problem
 	}
@@ -174,7 +175,7 @@ func groupCell(grouped bool, group string) string {
 
 // peerName returns the router's address, and its link if that is not part of the address, or the
 // default route that leads to it.
-func peerName(p bgp.PeerStatus) string {
+func peerName(p session.Status) string {
 	switch {
 	case p.Gateway != "":
 		return p.Name()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
@@ -24,13 +25,13 @@ func aStatus() bgp.Status {
 	ago, ahead := time.Now().Add(-49*time.Hour-30*time.Minute), time.Now().Add(49*time.Hour+30*time.Minute)
 	return bgp.Status{
 		ASN: 64512, RouterID: "192.0.2.11",
-		Peers: []bgp.PeerStatus{
+		Peers: []session.Status{
 			{Address: "192.0.2.1", ASN: 64500, State: "established", Uptime: seconds.Duration(26 * time.Hour), Families: []string{"ipv4"}, BFD: "up"},
 			{Address: "192.0.2.2", ASN: 64512, State: "established", Uptime: seconds.Duration(time.Minute), Families: []string{"ipv4", "ipv6"}},
 			{Interface: "eth0", ASN: 64501, State: "idle", Problem: "no neighbour was found on eth0 yet"},
 			{
-				Address: "192.0.2.3", ASN: 64503, State: "idle", Problem: "connection refused: nothing listens there", Reason: bgp.Refused,
-				Outage: &bgp.Outage{Since: ago, Attempts: 7, NextTry: ahead},
+				Address: "192.0.2.3", ASN: 64503, State: "idle", Problem: "connection refused: nothing listens there", Reason: session.Refused,
+				Outage: &session.Outage{Since: ago, Attempts: 7, NextTry: ahead},
 			},
 		},
 		VIPs: []vip.Status{
@@ -173,7 +174,7 @@ func TestBGPJSON(t *testing.T) {
 	for _, args := range [][]string{{"status"}, {"drain"}, {"undrain"}, {"explain", "198.51.100.53"}} {
 		text, _, err := ask(t, aStatus(), append(args, "-o", "json")...)
 		var out struct {
-			Peers []bgp.PeerStatus // of a status
+			Peers []session.Status // of a status
 			State vip.State        // of an explanation
 		}
 		if err != nil || json.Unmarshal([]byte(text), &out) != nil || len(out.Peers) == 0 && out.State != vip.Draining {
@@ -234,12 +235,12 @@ func TestSessionsThatFollowTheFileSayHow(t *testing.T) {
 	st.VIPs[0].Address, st.VIPs[0].Attributes = "198.51.100.53", &route.Attributes{}
 	st.Peers = st.Peers[:2]
 	st.Peers[1].Families = []string{"ipv4"}
-	st.Peers[0].Change = &bgp.PeerChange{Phase: bgp.Waits, After: []string{"192.0.2.2"}, Text: "changes after 192.0.2.2, whose session is being changed"}
-	st.Peers[1].Change = &bgp.PeerChange{Phase: bgp.Drains, Until: soon, Text: "drained, to be reset with the settings of the file"}
+	st.Peers[0].Change = &session.Change{Phase: session.Waits, After: []string{"192.0.2.2"}, Text: "changes after 192.0.2.2, whose session is being changed"}
+	st.Peers[1].Change = &session.Change{Phase: session.Drains, Until: soon, Text: "drained, to be reset with the settings of the file"}
 	st.Peers[1].Leaving = true
 	lost := st.Peers[0]
 	lost.Address, lost.State, lost.Problem = "192.0.2.3", "idle", "connection refused"
-	lost.Change = &bgp.PeerChange{Phase: bgp.Overdue, Text: "was reset with new settings and is not back; others no longer wait for it"}
+	lost.Change = &session.Change{Phase: session.Overdue, Text: "was reset with new settings and is not back; others no longer wait for it"}
 	st.Peers = append(st.Peers, lost)
 	for command, want := range map[string][]string{
 		"status": {

@@ -5,14 +5,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // TestAPeerThatLeavesIsShownWithWhatItIsStillSent: its route is for others by now.
 func TestAPeerThatLeavesIsShownWithWhatItIsStillSent(t *testing.T) {
 	r := routed{prefix: netip.MustParsePrefix("198.51.100.53/32"), announced: true, attributes: &route.Attributes{}, peers: []string{"192.0.2.9"}}
-	p := bgp.PeerStatus{Address: "192.0.2.1", State: "established", Families: []string{"ipv4"}}
+	p := session.Status{Address: "192.0.2.1", State: "established", Families: []string{"ipv4"}}
 	if why, meant := r.notSent(p, time.Now()); why != "its peers are others" || meant {
 		t.Errorf("%q %t", why, meant)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
@@ -17,7 +18,7 @@ func aChosenStatus() bgp.Status {
 	up := []string{"ipv4"}
 	return bgp.Status{
 		ASN: 64512, RouterID: "192.0.2.11",
-		Peers: []bgp.PeerStatus{
+		Peers: []session.Status{
 			{Address: "192.0.2.1", ASN: 64500, State: "established", Families: up, Export: route.Export{Attributes: &route.Attributes{Prepend: 2, MED: number(10)}}},
 			{Address: "192.0.2.2", ASN: 64512, State: "established", Families: up, Leaving: true, Export: route.Export{
 				Attributes: &route.Attributes{LocalPreference: number(200)}, Preferences: []route.Preference{{From: 100, To: 200}, {From: 50, To: 150}},

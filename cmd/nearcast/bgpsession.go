@@ -9,6 +9,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
@@ -83,7 +84,7 @@ func sessionsOf(st *bgp.Status, r routed, now time.Time) []explainedSession {
 
 // notSent returns why the session does not carry the route, "" if it does, and whether the route is
 // for the peer.
-func (r routed) notSent(p bgp.PeerStatus, now time.Time) (why string, meant bool) {
+func (r routed) notSent(p session.Status, now time.Time) (why string, meant bool) {
 	family := route.FamilyOf(r.prefix.Addr())
 	switch {
 	case r.peers != nil && !slices.Contains(r.peers, p.Entry()) && !slices.Contains(p.Kept, r.prefix.String()):
@@ -153,7 +154,7 @@ func routeOfAggregate(a vip.AggregateStatus) routed {
 
 // exportText says which routes a session receives, and what they carry in addition to the
 // attributes of their states and VIPs; "" for the default.
-func exportText(p bgp.PeerStatus, internal bool) string {
+func exportText(p session.Status, internal bool) string {
 	var all []string
 	if len(p.VIPs) > 0 {
 		var in []string

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // turnText describes the pending change of a session because of the file; "" for none.
-func turnText(p bgp.PeerStatus, now time.Time) string {
+func turnText(p session.Status, now time.Time) string {
 	switch c := p.Change; {
 	case c == nil:
 		return ""
@@ -24,7 +24,7 @@ func turnText(p bgp.PeerStatus, now time.Time) string {
 }
 
 // peerText says why a session is down and what change is pending; "" for nothing.
-func peerText(p bgp.PeerStatus, now time.Time) string {
+func peerText(p session.Status, now time.Time) string {
 	all := []string{problemText(p, now), turnText(p, now)}
 	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), "; ")
 }

@@ -79,10 +79,10 @@ var birdProtocol = regexp.MustCompile(`(?m)^\S+ +BGP +\S+ +\S+ +(\d+) .*\n(?: .*
 
 var birdHold = regexp.MustCompile(`Hold timer: +[\d.]+/(\d+)`)
 
-func (b *bird) session(neighbour string) (session, error) {
+func (b *bird) session(neighbour string) (routerSession, error) {
 	text, err := b.ask("show protocols all")
 	if err != nil {
-		return session{}, err
+		return routerSession{}, err
 	}
 	for _, block := range birdProtocol.FindAllStringSubmatch(text, -1) {
 		if address, _, _ := strings.Cut(birdField(block[0], "Neighbor address"), "%"); address != neighbour {
@@ -90,26 +90,26 @@ func (b *bird) session(neighbour string) (session, error) {
 		}
 		since, err := strconv.ParseInt(block[1], 10, 64)
 		if err != nil {
-			return session{}, err
+			return routerSession{}, err
 		}
 		bfd, err := b.ask("show bfd sessions")
 		if err != nil {
-			return session{}, err
+			return routerSession{}, err
 		}
-		s := session{
+		s := routerSession{
 			established: birdField(block[0], "BGP state") == "Established", since: time.Unix(since, 0),
 			bfd: regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(neighbour) + ` +\S+ +Up `).MatchString(bfd),
 		}
 		if hold := birdHold.FindStringSubmatch(block[0]); hold != nil {
 			seconds, err := strconv.Atoi(hold[1])
 			if err != nil {
-				return session{}, err
+				return routerSession{}, err
 			}
 			s.hold = time.Duration(seconds) * time.Second
 		}
 		return s, nil
 	}
-	return session{}, fmt.Errorf("BIRD knows no neighbour %s:\n%s", neighbour, text)
+	return routerSession{}, fmt.Errorf("BIRD knows no neighbour %s:\n%s", neighbour, text)
 }
 
 // birdField returns the value of a line "name: value", or "".

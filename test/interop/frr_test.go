@@ -107,7 +107,7 @@ func (f *frr) wantKnownLines(config string) {
 	}
 }
 
-func (f *frr) session(neighbour string) (session, error) {
+func (f *frr) session(neighbour string) (routerSession, error) {
 	var all map[string]struct {
 		State string `json:"bgpState"`
 		Epoch int64  `json:"bgpTimerUpEstablishedEpoch"`
@@ -117,13 +117,13 @@ func (f *frr) session(neighbour string) (session, error) {
 		} `json:"peerBfdInfo"`
 	}
 	if err := f.json(&all, "show bgp neighbors "+neighbour+" json"); err != nil {
-		return session{}, err
+		return routerSession{}, err
 	}
 	n, ok := all[neighbour]
 	if !ok {
-		return session{}, fmt.Errorf("FRR knows no neighbour %s", neighbour)
+		return routerSession{}, fmt.Errorf("FRR knows no neighbour %s", neighbour)
 	}
-	return session{
+	return routerSession{
 		established: n.State == "Established", bfd: n.BFD.Status == "Up",
 		since: time.Unix(n.Epoch, 0), hold: time.Duration(n.Hold) * time.Millisecond,
 	}, nil

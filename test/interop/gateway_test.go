@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // rackFile is the file of every machine in every rack. Its hold time is long: what ends
@@ -46,7 +46,7 @@ func TestOneFileServesTheMachinesOfAllRacks(t *testing.T) {
 				site := l.site(number, rackFile)
 				site.node.defaultVia(address)
 				r.vip.becomes(start, comeback, s.v4)
-				wantPeer(t, site, "gateway/ipv4/"+address, func(p bgp.PeerStatus) bool {
+				wantPeer(t, site, "gateway/ipv4/"+address, func(p session.Status) bool {
 					return p.State == "established" && p.Group == "tor" && p.ASN == uint32(asn)
 				})
 			}
@@ -65,8 +65,8 @@ func TestTheSessionsFollowTheDefaultRoute(t *testing.T) {
 			first, second := newTOR(b, l, "r1", "192.0.2.1", routerASN, one()), newTOR(b, l, "r2", "192.0.2.2", routerASN+1, one())
 			site := l.site(1, rackFile)
 			site.node.defaultVia()
-			wantPeer(t, site, "gateway/ipv4", func(p bgp.PeerStatus) bool {
-				return p.Problem == "no default route of ipv4 yet" && p.Reason == bgp.NoGateway
+			wantPeer(t, site, "gateway/ipv4", func(p session.Status) bool {
+				return p.Problem == "no default route of ipv4 yet" && p.Reason == session.NoGateway
 			})
 			start := time.Now()
 			site.node.defaultVia("192.0.2.1")
@@ -76,7 +76,7 @@ func TestTheSessionsFollowTheDefaultRoute(t *testing.T) {
 			site.node.defaultVia("192.0.2.1", "192.0.2.2")
 			second.vip.becomes(start, comeback, s.v4)
 			for _, hop := range []string{"192.0.2.1", "192.0.2.2"} {
-				wantPeer(t, site, "gateway/ipv4/"+hop, func(p bgp.PeerStatus) bool { return p.State == "established" })
+				wantPeer(t, site, "gateway/ipv4/"+hop, func(p session.Status) bool { return p.State == "established" })
 			}
 			start = time.Now()
 			site.node.defaultVia("192.0.2.2")
@@ -115,7 +115,7 @@ func TestARouterIsFoundByItsAdvertisements(t *testing.T) {
 			start := time.Now()
 			b.start(r, b.config(neighbour{link: "eth0", asn: site.asn, families: []string{"ipv4", "ipv6"}, extended: true}))
 			watch(r, prefix(vip4)).becomes(start, comeback, site.node.linkLocal("eth0"))
-			wantPeer(t, site, "gateway/ipv6/"+r.linkLocal("eth0")+"%eth0", func(p bgp.PeerStatus) bool { return p.State == "established" && len(p.Families) == 2 })
+			wantPeer(t, site, "gateway/ipv6/"+r.linkLocal("eth0")+"%eth0", func(p session.Status) bool { return p.State == "established" && len(p.Families) == 2 })
 		})
 	}
 }
@@ -135,7 +135,7 @@ func (n *node) defaultVia(routers ...string) {
 }
 
 // wantPeer waits for a peer of the name about which this is true.
-func wantPeer(t *testing.T, s *site, name string, is func(bgp.PeerStatus) bool) {
+func wantPeer(t *testing.T, s *site, name string, is func(session.Status) bool) {
 	t.Helper()
 	eventually(t, "the peer "+name, comeback, func() error {
 		st, err := s.speaker.glance()

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 )
 
 // refusal is a way in which a router or a file keeps a session from coming about.
@@ -19,7 +19,7 @@ type refusal struct {
 	file func(text string) string
 	// router changes the router's configuration, by brand.
 	router map[string]func(text string) string
-	reason map[string]bgp.SessionReason // nil where it depends on who notices first
+	reason map[string]session.Reason // nil where it depends on who notices first
 	words  []string
 }
 
@@ -31,8 +31,8 @@ func ofBoth(f func(string) string) map[string]func(string) string {
 	return map[string]func(string) string{"FRR": f, "BIRD": f}
 }
 
-func same(reason bgp.SessionReason) map[string]bgp.SessionReason {
-	return map[string]bgp.SessionReason{"FRR": reason, "BIRD": reason}
+func same(reason session.Reason) map[string]session.Reason {
+	return map[string]session.Reason{"FRR": reason, "BIRD": reason}
 }
 
 // after adds a line to FRR's neighbour.
@@ -58,39 +58,39 @@ var refusals = []refusal{
 	{
 		name:   "no neighbor",
 		router: ofBoth(replacing("192.0.2.11", "192.0.2.99")),
-		reason: same(bgp.Rejected), words: []string{"192.0.2.11", "AS 64511"},
+		reason: same(session.Rejected), words: []string{"192.0.2.11", "AS 64511"},
 	},
 	{
 		name: "a key at the router alone", router: map[string]func(string) string{"FRR": after("password s3cret"), "BIRD": replacing(" direct;", " direct;\n password \"s3cret\";")},
-		reason: same(bgp.WrongKey), words: []string{"TCP MD5", "set passwordFile"},
+		reason: same(session.WrongKey), words: []string{"TCP MD5", "set passwordFile"},
 	},
 	{
 		name: "a key in the file alone", keys: ", passwordFile: KEY",
-		reason: same(bgp.WrongKey), words: []string{"no password for 192.0.2.11", "at the router"},
+		reason: same(session.WrongKey), words: []string{"no password for 192.0.2.11", "at the router"},
 	},
 	{
 		name: "two keys", keys: ", passwordFile: KEY", router: map[string]func(string) string{"FRR": after("password s3cret"), "BIRD": replacing(" direct;", " direct;\n password \"s3cret\";")},
-		reason: same(bgp.WrongKey), words: []string{"differ", "same key at both ends"},
+		reason: same(session.WrongKey), words: []string{"differ", "same key at both ends"},
 	},
 	{
 		name: "another port", keys: ", port: 1790",
-		reason: same(bgp.Refused), words: []string{"nothing listens at 192.0.2.1 port 1790"},
+		reason: same(session.Refused), words: []string{"nothing listens at 192.0.2.1 port 1790"},
 	},
 	{
 		name: "a localAddress that this machine lacks", keys: ", localAddress: 192.0.2.77",
-		reason: same(bgp.NoLocalAddress), words: []string{"192.0.2.77", "in the file"},
+		reason: same(session.NoLocalAddress), words: []string{"192.0.2.77", "in the file"},
 	},
 	{
 		name: "an address that nobody has", file: replacing(`"192.0.2.1"`, `"192.0.2.66"`),
-		reason: same(bgp.NoHost), words: []string{"192.0.2.66", "does not answer on its link"},
+		reason: same(session.NoHost), words: []string{"192.0.2.66", "does not answer on its link"},
 	},
 	{
 		name: "an address to which there is no route", file: replacing(`"192.0.2.1"`, `"203.0.113.66"`),
-		reason: same(bgp.NoHost), words: []string{"203.0.113.66", "a router on the way"},
+		reason: same(session.NoHost), words: []string{"203.0.113.66", "a router on the way"},
 	},
 	{
 		name: "GTSM in the file alone", keys: ", gtsm: true",
-		reason: same(bgp.TTL), words: []string{"TTL ", "ttl-security", "at the router too"},
+		reason: same(session.TTL), words: []string{"TTL ", "ttl-security", "at the router too"},
 	},
 	{
 		name: "GTSM at the router alone", router: map[string]func(string) string{"FRR": after("ttl-security hops 1"), "BIRD": replacing(" direct;", " direct;\n ttl security on;")},
@@ -191,7 +191,7 @@ func TestWhatARouterSaidIsRememberedWhileItIsSilent(t *testing.T) {
 	p := newPeering(t, brands[0], one(), config(1, hold9.keys, vip4))
 	p.wantSession()
 	p.configure("router bgp 64500\n neighbor 192.0.2.11 shutdown message maintenance CHG1234\n")
-	var st bgp.PeerStatus
+	var st session.Status
 	eventually(t, "the status has the operator's word", slack, func() (err error) {
 		if st, err = p.site.speaker.peer(routerID); err == nil && (!strings.Contains(st.Problem, `"maintenance CHG1234"`) || !strings.Contains(st.Problem, "since then it closes")) {
 			err = fmt.Errorf("%s: %q", st.Reason, st.Problem)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
@@ -52,7 +53,7 @@ func one(changes ...func(*neighbour)) neighbour {
 }
 
 // wantSession waits for the session, and for the route to the VIP that it brings.
-func (p *peering) wantSession() session {
+func (p *peering) wantSession() routerSession {
 	p.node.t.Helper()
 	start := time.Now()
 	s := established(p.node, p.router, p.site.v4)
@@ -102,14 +103,14 @@ func (s *speaker) rewrite(config string) {
 }
 
 // peer returns what the speaker says of one peer, by its address or its link.
-func (s *speaker) peer(name string) (bgp.PeerStatus, error) {
+func (s *speaker) peer(name string) (session.Status, error) {
 	st, err := s.glance()
 	if err != nil {
-		return bgp.PeerStatus{}, err
+		return session.Status{}, err
 	}
-	i := slices.IndexFunc(st.Peers, func(p bgp.PeerStatus) bool { return p.Address == name || p.Interface == name })
+	i := slices.IndexFunc(st.Peers, func(p session.Status) bool { return p.Address == name || p.Interface == name })
 	if i < 0 {
-		return bgp.PeerStatus{}, errors.New("the speaker has no peer " + name)
+		return session.Status{}, errors.New("the speaker has no peer " + name)
 	}
 	return st.Peers[i], nil
 }

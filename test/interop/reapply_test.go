@@ -76,7 +76,7 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 					time.Sleep(prompt) // FRR's sessions are reset once, as the man page says
 					watched.becomes(time.Now(), comeback, hops...)
 				}
-				var before []session
+				var before []routerSession
 				for _, hop := range hops {
 					before = append(before, established(r, router, hop))
 				}

@@ -47,7 +47,7 @@ func TestAHundredReloadsResetNoSession(t *testing.T) {
 		node   *node
 		router router
 		vip    *routes
-		before session
+		before routerSession
 	}
 	var routers []*known
 	for i, b := range append(slices.Clone(brands), brands[0]) {

@@ -15,7 +15,7 @@ type router interface {
 	configure(text string)
 	// ask returns what the router prints for a command.
 	ask(command string) (string, error)
-	session(neighbour string) (session, error)
+	session(neighbour string) (routerSession, error)
 	// best returns the path that the router prefers, or errNoPath; paths returns all.
 	best(prefix string) (path, error)
 	paths(prefix string) ([]path, error)
@@ -23,8 +23,8 @@ type router interface {
 
 var errNoPath = errors.New("no path")
 
-// session is a BGP session as the router sees it.
-type session struct {
+// routerSession is a BGP session as the router sees it.
+type routerSession struct {
 	established bool
 	bfd         bool          // and is up
 	since       time.Time     // of the present state
@@ -33,7 +33,7 @@ type session struct {
 
 // same reports whether it is still one session: FRR's time is a second off at
 // times, and no session is back that soon.
-func (s session) same(o session) bool {
+func (s routerSession) same(o routerSession) bool {
 	return s.established && o.established && s.since.Sub(o.since).Abs() <= time.Second
 }
 
@@ -96,9 +96,9 @@ var brands = []brand{
 }
 
 // established fails the test unless the router has a session soon.
-func established(n *node, r router, neighbour string) session {
+func established(n *node, r router, neighbour string) routerSession {
 	n.t.Helper()
-	var s session
+	var s routerSession
 	eventually(n.t, n.name+" has a session with "+neighbour, 3*slack, func() (err error) {
 		if s, err = r.session(neighbour); err == nil && !s.established {
 			err = fmt.Errorf("%+v", s)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
@@ -19,7 +20,7 @@ type receiver struct {
 	node   *node
 	router router
 	asn    int
-	before session
+	before routerSession
 }
 
 // address is the router's in the speaker's file.
@@ -141,7 +142,7 @@ func (s *site) is(state vip.State) error {
 // compare compares the router's table with the speaker's status, and returns how many routes it
 // holds.
 func (r *receiver) compare(st *bgp.Status, peer string, aggregate string) (n int, err error) {
-	i := slices.IndexFunc(st.Peers, func(p bgp.PeerStatus) bool { return p.Address == peer })
+	i := slices.IndexFunc(st.Peers, func(p session.Status) bool { return p.Address == peer })
 	if i < 0 {
 		return 0, errors.New("the speaker does not have the peer")
 	}

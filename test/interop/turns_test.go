@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/session"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -97,9 +97,9 @@ func TestOneKeyForThreeRoutersNeverTakesTheRouteFromTwo(t *testing.T) {
 			fixture.Write(t, file, otherKey+"\n")
 			for i, r := range routers {
 				r.marked(s)
-				s.inPhase(r, bgp.Returns)
+				s.inPhase(r, session.Returns)
 				for _, later := range routers[i+1:] {
-					s.inPhase(later, bgp.Waits)
+					s.inPhase(later, session.Waits)
 				}
 				r.vip.becomes(start, slack)
 				replace(r.router, b, withKey(otherKey))
@@ -128,11 +128,11 @@ func TestOneKeyForThreeRoutersNeverTakesTheRouteFromTwo(t *testing.T) {
 }
 
 // inPhase waits until the speaker says so of a router.
-func (s *site) inPhase(r *beside, phase bgp.ChangePhase) {
+func (s *site) inPhase(r *beside, phase session.Phase) {
 	r.node.t.Helper()
 	eventually(r.node.t, fmt.Sprintf("%s is %q", r.node.name, phase), 2*slack, func() error {
 		p, err := s.speaker.peer(r.address)
-		is := bgp.ChangePhase("")
+		is := session.Phase("")
 		if err == nil && p.Change != nil {
 			is = p.Change.Phase
 		}

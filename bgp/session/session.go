@@ -1,4 +1,6 @@
-package bgp
+// Package session says how the sessions with routers are: whether they are up, why one is down, and
+// what of the file each still has to follow. It is pure.
+package session
 
 import (
 	"github.com/nearcast/nearcast/bgp/route"
@@ -10,8 +12,8 @@ import (
 // and take down every session.
 const MostReceived = 50_000
 
-// PeerStatus is the status of one session.
-type PeerStatus struct {
+// Status is the status of one session.
+type Status struct {
 	Address string `json:"address"`
 	// Interface is set if the neighbour was found on a link.
 	Interface string `json:"interface,omitempty"`
@@ -33,8 +35,8 @@ type PeerStatus struct {
 	BFD string `json:"bfd,omitempty"`
 	// Problem says why the session is down or lacks a family, and what to change at which end; ""
 	// if unknown. Reason is the same as a single word, for metrics.
-	Problem string        `json:"problem,omitempty"`
-	Reason  SessionReason `json:"reason,omitempty"`
+	Problem string `json:"problem,omitempty"`
+	Reason  Reason `json:"reason,omitempty"`
 	// Export is which routes the router receives, and what is added to them.
 	route.Export
 	// Leaving is set while every route to the peer carries GRACEFUL_SHUTDOWN, because the session
@@ -43,7 +45,7 @@ type PeerStatus struct {
 	// Outage is set while the session is down.
 	Outage *Outage `json:"outage,omitempty"`
 	// Change is set while the session differs from the file, or was reset for that and is not back.
-	Change *PeerChange `json:"change,omitempty"`
+	Change *Change `json:"change,omitempty"`
 	// Kept are the prefixes of routes for other peers that a peer removed from the file still
 	// receives until it ends, because it received them before.
 	Kept []string `json:"kept,omitempty"`
@@ -51,7 +53,7 @@ type PeerStatus struct {
 
 // Name identifies the peer, as Peer.Name does: by its link or default route, whose router may not
 // have been found yet, or by its address.
-func (p PeerStatus) Name() string {
+func (p Status) Name() string {
 	switch {
 	case p.Interface != "":
 		return p.Interface
@@ -63,7 +65,7 @@ func (p PeerStatus) Name() string {
 
 // Sent returns what a route carries at the peer, as Export.Sent does, also while the peer is
 // leaving.
-func (p *PeerStatus) Sent(a route.Attributes, own, internal bool) route.Attributes {
+func (p *Status) Sent(a route.Attributes, own, internal bool) route.Attributes {
 	a = p.Export.Sent(a, own, internal)
 	if !p.Leaving || a.Communities.Has(route.GracefulShutdown) {
 		return a
@@ -80,7 +82,7 @@ func (p *PeerStatus) Sent(a route.Attributes, own, internal bool) route.Attribut
 const LeavingPreference uint32 = 1
 
 // Entry is how a file names the peer in lists of peers, as Peer.Entry does.
-func (p PeerStatus) Entry() string {
+func (p Status) Entry() string {
 	if p.Gateway != "" {
 		return route.GatewayName(p.Gateway, "")
 	}

@@ -1,25 +1,25 @@
-package bgp
+package session
 
 import "time"
 
-// ChangePhase is how far a session has followed a change of the file.
-type ChangePhase string
+// Phase is how far a session has followed a change of the file.
+type Phase string
 
 // Phases of a session that the file changes or has removed.
 const (
 	// Waits: the session is unchanged until its turn comes.
-	Waits ChangePhase = "waiting"
+	Waits Phase = "waiting"
 	// Drains: the router has the dwell to move its traffic.
-	Drains ChangePhase = "draining"
+	Drains Phase = "draining"
 	// Returns: the session was reset and is not established again.
-	Returns ChangePhase = "returning"
+	Returns Phase = "returning"
 	// Overdue: it is still not established, and the other sessions no longer wait for it.
-	Overdue ChangePhase = "overdue"
+	Overdue Phase = "overdue"
 )
 
-// PeerChange is the pending change of a session because of the file.
-type PeerChange struct {
-	Phase ChangePhase `json:"phase"`
+// Change is the pending change of a session because of the file.
+type Change struct {
+	Phase Phase `json:"phase"`
 	// Leaving is set if the peer was removed from the file.
 	Leaving bool `json:"leaving,omitempty"`
 	// After lists the peers that it waits for, by their Name.
