@@ -11,6 +11,11 @@ type audience struct {
 	known map[string][]string // by the names in the file
 }
 
+// newAudience returns the audience of the peers.
+func newAudience(peers []Peer) *audience {
+	return &audience{peers: peers, known: map[string][]string{}}
+}
+
 // of returns the peers that names lists directly or by group, sorted; nil for all. The result is
 // shared and immutable.
 func (a *audience) of(names []string) []string {

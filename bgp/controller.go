@@ -22,7 +22,7 @@ type Controller struct {
 	flaps       damping
 	startupHold int
 	aggregates  []Aggregate
-	audience    audience
+	audience    *audience
 
 	declared  []VIP // as last declared
 	vips      []*judged
@@ -126,7 +126,7 @@ func NewController(config *Config) *Controller {
 func (c *Controller) Configure(config *Config) {
 	c.version.Desired++
 	c.states, c.flaps, c.startupHold, c.aggregates = config.States, damping{config.Flaps}, config.StartupHold, config.Aggregates
-	c.audience = audience{config.Peers, map[string][]string{}}
+	c.audience = newAudience(config.Peers)
 }
 
 // Declare takes all current VIPs. A VIP that is missing, or now has another owner, is drained and

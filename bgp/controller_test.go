@@ -28,14 +28,22 @@ type world struct {
 	now time.Time
 }
 
+// plainConfig is a file without VIPs.
+func plainConfig() *Config {
+	config, err := Parse([]byte("asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]"))
+	if err != nil {
+		panic(err)
+	}
+	return config
+}
+
 // newWorld declares one VIP with a local check that rises after 3 and falls after
 // 2, and an upstream one, after 2 and 2. It drains for 10 s and 5 s.
 func newWorld(t *testing.T, change func(*Config)) *world {
-	config := &Config{States: defaultStates(), Flaps: Flaps{Budget: 5, Window: 10 * time.Minute}, StartupHold: 1}
+	config := plainConfig()
 	if change != nil {
 		change(config)
 	}
-	config.States.check(func(key, format string, args ...any) { t.Fatalf(key+": "+format, args...) })
 	w := &world{t, NewController(config), time.Unix(1e9, 0)}
 	w.declare(theVIP)
 	return w

@@ -69,18 +69,15 @@ func TestADiskThatHangsKeepsNobodyFromEnding(t *testing.T) {
 		before := replaceFile
 		replaceFile = func(string, []byte) error { <-mended; return errOdd }
 		defer func() { replaceFile = before }()
-		config, err := Parse([]byte(good))
-		if err != nil {
-			t.Fatal(err)
-		}
-		config.State, config.Admin, config.Metrics, config.Health = filepath.Join(t.TempDir(), "state"), "", "", ""
-		config.VIPs, config.Services.Enabled = nil, false
+		config := plainConfig()
+		config.State = filepath.Join(t.TempDir(), "state")
 		m := newMachine(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		s := newSpeaker(Options{Config: config, Announcer: m, Binder: m, Log: discard})
 		ended := make(chan error)
 		go func() { ended <- s.run(ctx) }()
 		synctest.Wait()
+		var err error
 		s.do(t.Context(), func() { err = s.drains.set(vip.Drain{Reason: "kernel"}, time.Now()) })
 		if s.drains.save(t.Context()); err != nil || !strings.Contains(s.Status().DrainsUnsaved, "could not be written within 2s") {
 			t.Errorf("the control: %v, %q", err, s.Status().DrainsUnsaved)

@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	_ "embed" // for the configuration
 	"fmt"
 	"net/netip"
 	"slices"
@@ -15,23 +16,9 @@ import (
 )
 
 // chosen is a site with two racks, a transit and a route reflector.
-const chosen = `asn: 64512
-routerID: 192.0.2.11
-peers:
-  - {address: 192.0.2.1, asn: 64500, group: tor, families: [ipv4, ipv6], nextHop: "2001:db8::11", attributes: {prepend: 1, med: 10, communities: ["64500:80"]}}
-  - {interface: eth1, asn: 64501, group: tor}
-  - {address: 203.0.113.1, asn: 64502, multihop: 3, vips: [198.51.100.0/24]}
-  - {address: "2001:db8::2", asn: 64512, group: rr, families: [ipv4, ipv6], attributes: {localPreference: 200}}
-vips:
-  - {address: 198.51.100.53, checks: [{tcp: {address: "127.0.0.1:53"}}]}
-  - {address: 198.51.100.80, peers: [tor, 203.0.113.1], attributes: {prepend: 2}, checks: [{tcp: {address: "127.0.0.1:53"}}]}
-  - {address: "2001:db8:53::53", peers: [eth1, rr], attributes: {localPreference: 300}, checks: [{tcp: {address: "127.0.0.1:53"}}]}
-pools:
-  - {cidrs: [203.0.113.64/26, "2001:db8:53:1::/64"], namespaces: [media], peers: [rr], attributes: {med: 5}}
-aggregates:
-  - {prefix: 198.51.100.0/24, peers: [203.0.113.1], attributes: {communities: [no-peer, "rt:64500:1"]}}
-groups: {tor: {}, rr: {}}
-`
+//
+//go:embed testdata/chosen.yaml
+var chosen string
 
 func TestWhoIsSentWhatIsCheckedByName(t *testing.T) {
 	if _, err := Parse([]byte(chosen)); err != nil {

@@ -3,6 +3,7 @@ package bgp
 import (
 	"cmp"
 	"context"
+	_ "embed" // for the configuration
 	"fmt"
 	"net/netip"
 	"slices"
@@ -16,22 +17,8 @@ import (
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
-const racks = `asn: 64512
-routerID: 192.0.2.11
-groups:
-  tor: {asn: 64500, holdTime: 3s}
-peers:
-  - {gateway: ipv4, group: tor}
-  - {gateway: ipv6, asn: 64501, families: [ipv4, ipv6]}
-  - {address: 192.0.2.9, group: tor}
-  - {interface: eth7, group: tor}
-  - {address: 192.0.2.8, asn: 64509, localAddress: 192.0.2.12}
-vips:
-  - address: 198.51.100.53
-    checks: [{tcp: {address: "127.0.0.1:53"}}]
-aggregates:
-  - {prefix: 198.51.100.0/24}
-`
+//go:embed testdata/racks.yaml
+var racks string
 
 // gatewaysOf are the routers of both families, by their addresses.
 func gatewaysOf(routers ...string) map[route.Family]Gateway {
@@ -229,7 +216,7 @@ func TestRoutesForAGatewayGoToAllOfItsRouters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := NewController(c).audience.of(c.VIPs[0].Peers)
+	names := newAudience(c.Peers).of(c.VIPs[0].Peers)
 	if fmt.Sprint(names) != "[192.0.2.9 gateway/ipv4]" {
 		t.Errorf("the route is for %v", names)
 	}

@@ -49,6 +49,8 @@ type history struct {
 
 const (
 	// A history drains fast, so that each step can settle.
+	// checkInterval is the default.
+	checkInterval         = time.Second
 	testDwell, testLinger = 2 * time.Second, time.Second
 	settles               = 12 * time.Second
 	// testWindow ends in the middle of a step, whenever in one a failure was.
@@ -252,16 +254,16 @@ var (
 
 // config has a VIP of the file's own, one that takes hints, and pools for both namespaces.
 func (h history) config(evil string) *Config {
-	check := Check{TCP: &TCPCheck{Address: fileAsks}, Scope: vip.Local}
-	check.complete()
-	c := &Config{
-		ASN: 64512, RouterID: netip.MustParseAddr("192.0.2.11"),
-		Peers:  []Peer{{Address: netip.MustParseAddr("192.0.2.1"), Families: []route.Family{route.IPv4}}},
-		VIPs:   []VIP{{Address: fileVIP, Bind: "lo", Checks: []Check{check}}},
-		States: defaultStates(), StartupHold: 1, Flaps: Flaps{Budget: 3, Window: testWindow},
+	c, err := Parse(fmt.Appendf(nil, `asn: 64512
+routerID: 192.0.2.11
+peers: [{address: 192.0.2.1, asn: 64512, families: [ipv4]}]
+vips: [{address: %s, bind: lo, checks: [{tcp: {address: "%s"}}]}]
+flaps: {budget: 3, window: %s}
+states: {draining: {dwell: %s, linger: %s}}
+`, fileVIP, fileAsks, testWindow, testDwell, testLinger))
+	if err != nil {
+		panic(err)
 	}
-	c.States.Draining.Dwell, c.States.Draining.Linger = testDwell, testLinger
-	c.States.check(func(key, format string, args ...any) { panic(key + ": " + fmt.Sprintf(format, args...)) })
 	pools := map[string]string{victim: "198.51.100.64/29", evil: "198.51.100.72/29"}
 	if h.shared {
 		pools = map[string]string{"*": "198.51.100.64/28"}
@@ -407,7 +409,7 @@ func (h history) differ(alone, beside []seen) string {
 		for addr, took := range b.last {
 			most := 2 * a.last[addr]
 			if h.steps[i].answers != nil { // it is chance when within its interval a check asks next
-				most += defaultInterval + defaultInterval/10
+				most += checkInterval + checkInterval/10
 			}
 			if h.shared { // the attacker's, which had it, is drained first
 				most += testDwell + testLinger

@@ -77,15 +77,12 @@ func TestOneSeriesThatCannotBeShownCostsNoOther(t *testing.T) {
 // TestAMetricSaysWhyASessionIsDown also holds that a session that is well has no reason, and that one that
 // the file changes has its phase.
 func TestAMetricSaysWhyASessionIsDown(t *testing.T) {
-	config, err := Parse([]byte(good))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newSpeaker(Options{Config: config, Announcer: neighbourless{peers: []session.Status{
+	s := newSpeaker(Options{Config: plainConfig(), Announcer: neighbourless{peers: []session.Status{
 		{Address: "192.0.2.1", State: "established"},
 		{Address: "192.0.2.2", State: "idle", Reason: session.Refused, Problem: "connection refused", Change: &session.Change{Phase: session.Overdue}},
 		{Interface: "eth1", Address: "fe80::1%eth1", State: "established", Reason: session.NoFamily, Problem: "no ipv6"},
 	}}})
+	var err error
 	if s.drains, err = openDrains(""); err != nil {
 		t.Fatal(err)
 	}

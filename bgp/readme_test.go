@@ -32,7 +32,7 @@ func TestTheManPageHasEveryKeyAndItsExampleIsGood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(c.States.Degraded, defaultStates().Degraded) {
+	if !reflect.DeepEqual(c.States.Degraded, plainConfig().States.Degraded) {
 		t.Errorf("the page's defaults are not the defaults: %+v", c.States)
 	}
 	for _, key := range keysOf(reflect.TypeFor[Config]()) {

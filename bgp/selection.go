@@ -147,7 +147,7 @@ const mostLists = 64
 
 // checkLists reports more different lists than are allowed, regardless of their names.
 func (c *Config) checkLists(fault faultFunc) {
-	a, lists := audience{c.Peers, map[string][]string{}}, map[string]bool{}
+	a, lists := newAudience(c.Peers), map[string]bool{}
 	for _, s := range c.sources() {
 		if len(s.names) == 0 {
 			continue

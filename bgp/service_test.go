@@ -3,6 +3,7 @@ package bgp
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -231,7 +232,11 @@ func TestAServiceKeepsItsCheckWhenItsEndpointsChange(t *testing.T) {
 
 // TestServicesHaveThePeersAndAttributesOfTheirPool holds it up to the routes.
 func TestServicesHaveThePeersAndAttributesOfTheirPool(t *testing.T) {
-	c, err := Parse([]byte(chosen))
+	chosen, err := os.ReadFile("testdata/chosen.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Parse(chosen)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +258,7 @@ func TestServicesHaveThePeersAndAttributesOfTheirPool(t *testing.T) {
 	if got != 2 {
 		t.Errorf("%d VIPs", got)
 	}
-	limited := strings.Replace(chosen, "group: rr,", `group: rr, vips: [203.0.113.64/27, "2001:db8:53::/48"],`, 1)
+	limited := strings.Replace(string(chosen), "group: rr,", `group: rr, vips: [203.0.113.64/27, "2001:db8:53::/48"],`, 1)
 	if c, err = Parse([]byte(limited)); err != nil {
 		t.Fatal(err)
 	}

@@ -57,8 +57,8 @@ type unrest struct {
 func newUnrest(seed, of uint64) *unrest {
 	random := rand.New(rand.NewPCG(seed, of))
 	w := &unrest{Rand: random, now: time.Unix(1e9, 0)}
-	config := &Config{States: defaultStates(), Flaps: Flaps{Budget: 1, Window: time.Minute}, StartupHold: 1 + random.IntN(3), Aggregates: someAggregates(random)}
-	config.States.check(func(string, string, ...any) {})
+	config := plainConfig()
+	config.Flaps, config.StartupHold, config.Aggregates = Flaps{Budget: 1, Window: time.Minute}, 1+random.IntN(3), someAggregates(random)
 	w.c = NewController(config)
 	w.c.Declare(w.world(), w.now)
 	return w
