@@ -15,7 +15,7 @@ func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]End
 	endpoints := map[string]Endpoint{}
 	var refused error
 	usable := func(e Endpoint, unfit func(netip.Addr) error) Endpoint {
-		return e.without(func(a netip.Addr) bool {
+		return e.Without(func(a netip.Addr) bool {
 			err := unfit(a)
 			if err != nil {
 				refused = err
@@ -38,9 +38,9 @@ func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]End
 		balancer = b.resolve(seen.LoadBalancerNames)
 	}
 	gateways, announced := c.Gateways, b.announced(t.Namespace, seen)
-	balancer = usable(balancer, func(a netip.Addr) error { return b.Claims.allowBalanced(t.Namespace, a) })
-	if announced || t.byGateway(c.Name, seen) {
-		if !t.fixedIn(c.Name) && b.answersAlone(t.Namespace, gateways) {
+	balancer = usable(balancer, func(a netip.Addr) error { return b.Claims.AllowBalanced(t.Namespace, a) })
+	if announced || byGateway(t, c.Name, seen) {
+		if !fixedIn(t, c.Name) && b.answersAlone(t.Namespace, gateways) {
 			return gateways, "" // shared by all functions reached through the gateway
 		}
 		set("", t.Fixed[""][c.Name], gateways[""])
@@ -61,7 +61,7 @@ func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]End
 		return endpoints, ""
 	case refused != nil:
 		return nil, refused.Error()
-	case !t.byGateway(c.Name, seen):
+	case !byGateway(t, c.Name, seen):
 		return nil, brief.Text("the load balancer has no address yet" + b.pending(seen))
 	}
 	return nil, "no address: neither a fixed one, nor a load balancer's, nor the cluster's"
@@ -72,7 +72,7 @@ func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]End
 // it is reached at the gateway.
 func (b *pass) announced(namespace string, seen Observed) bool {
 	other := func(a netip.Addr) bool { return !b.isVIP(namespace, a) }
-	return !seen.LoadBalancer.IsZero() && !seen.LoadBalancer.any(other)
+	return !seen.LoadBalancer.IsZero() && !seen.LoadBalancer.Any(other)
 }
 
 // pending describes a load balancer that has no address yet.
@@ -99,11 +99,11 @@ func (b *pass) unfit(namespace string, a netip.Addr) error {
 	if b.isVIP(namespace, a) {
 		return fmt.Errorf("address %s is a VIP, which every site would answer for", a)
 	}
-	return b.Claims.allowSpecial(namespace, a)
+	return b.Claims.AllowSpecial(namespace, a)
 }
 
 // fixedIn reports whether the template's annotations set an address in the cluster.
-func (t *Template) fixedIn(cluster string) bool {
+func fixedIn(t *Template, cluster string) bool {
 	for _, byCluster := range t.Fixed {
 		if _, here := byCluster[cluster]; here {
 			return true
@@ -117,7 +117,7 @@ func (t *Template) fixedIn(cluster string) bool {
 func (b *pass) answersAlone(namespace string, gateways map[string]Endpoint) bool {
 	unfit := func(a netip.Addr) bool { return b.unfit(namespace, a) != nil }
 	for _, e := range gateways {
-		if e.IsZero() || e.any(unfit) {
+		if e.IsZero() || e.Any(unfit) {
 			return false
 		}
 	}
@@ -155,4 +155,13 @@ func allHorizons(t *Template, c *Cluster) map[string]bool {
 		}
 	}
 	return horizons
+}
+
+// byGateway reports whether the function is reached at the cluster's gateway: because its
+// annotation says so, or because it has no load balancer there.
+func byGateway(t *Template, cluster string, seen Observed) bool {
+	if slices.Contains(t.ByGateway, cluster) || slices.Contains(t.ByGateway, AnyCluster) {
+		return true
+	}
+	return (!t.Balanced || t.Announced) && !seen.Balanced()
 }

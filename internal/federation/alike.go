@@ -1,13 +1,12 @@
 package federation
 
 import (
-	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
-	"unique"
-	"weak"
+
+	"github.com/nearcast/nearcast/internal/base/intern"
 )
 
 // Most bindings say the same of their clusters as other bindings do, and most templates
@@ -33,7 +32,7 @@ func (o *Observed) commonplace() (commonplace, bool) {
 		c.counted, c.capacity = true, *o.Capacity
 	}
 	ordinary := func(n int32) bool { return n >= 0 && n <= mostReplicas }
-	return c, o.Message == "" && o.Unread == "" && o.LoadBalancer.equal(Endpoint{}) && o.LoadBalancerNames == nil &&
+	return c, o.Message == "" && o.Unread == "" && o.LoadBalancer.Equal(Endpoint{}) && o.LoadBalancerNames == nil &&
 		o.Health <= Unhealthy && ordinary(c.capacity.Desired) && ordinary(c.capacity.Ready) && ordinary(c.capacity.Added)
 }
 
@@ -52,49 +51,10 @@ func (o Observed) shared() *Observed {
 	return same.(*Observed)
 }
 
-// alikes holds objects by a hash of what they have in common. It eventually drops objects
-// that are gone.
-type alikes[T any] struct {
-	mu     sync.Mutex
-	byHash map[uint64]weak.Pointer[T]
-	enough int // the count at which dead entries are looked for
-}
-
-// like returns an object with the same hash for which alike returns true. If there is
-// none, it adds o.
-func (a *alikes[T]) like(hash uint64, o *T, alike func(*T) bool) *T {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if other := a.byHash[hash].Value(); other != nil && alike(other) {
-		return other
-	}
-	if len(a.byHash) >= a.enough {
-		maps.DeleteFunc(a.byHash, func(_ uint64, o weak.Pointer[T]) bool { return o.Value() == nil })
-		a.enough = max(1<<10, 2*len(a.byHash))
-	}
-	if a.byHash == nil {
-		a.byHash = map[uint64]weak.Pointer[T]{}
-	}
-	a.byHash[hash] = weak.Make(o)
-	return nil
-}
-
 var (
-	alikeBindings  alikes[Binding]
-	alikeTemplates alikes[Template]
+	alikeBindings  intern.Set[Binding]
+	alikeTemplates intern.Set[Template]
 )
-
-var seed = maphash.MakeSeed()
-
-// hashOf returns the same hash for equal slices, within this process.
-func hashOf[T comparable](all []T) uint64 {
-	var hash maphash.Hash
-	hash.SetSeed(seed)
-	for _, one := range all {
-		maphash.WriteComparable(&hash, one)
-	}
-	return hash.Sum64()
-}
 
 // share makes the binding use the member list of another binding that says the same of
 // the same clusters. Do not call Place or Observe afterwards.
@@ -108,7 +68,7 @@ func (b *Binding) share() {
 		}
 	}
 	alike := func(o *Binding) bool { return slices.Equal(o.Members, b.Members) }
-	if o := alikeBindings.like(hashOf(b.Members), b, alike); o != nil {
+	if o := alikeBindings.Like(intern.Hash(b.Members), b, alike); o != nil {
 		b.Members = o.Members
 	}
 }
@@ -137,11 +97,9 @@ func Share(o Object) {
 	}
 }
 
-func (r Ref) common() Ref { return Ref{common(r.Group), common(r.Kind), common(r.Namespace), r.Name} }
-
-// common returns the copy of the string that is shared by all who got it since the
-// garbage collector last ran; for common strings, these are many.
-func common(s string) string { return unique.Make(s).Value() }
+func (r Ref) common() Ref {
+	return Ref{intern.String(r.Group), intern.String(r.Kind), intern.String(r.Namespace), r.Name}
+}
 
 // within returns s as a substring of whole if whole begins with s, as Karmada's names of
 // bindings begin with the resource's.
@@ -158,11 +116,11 @@ func (t *Template) share() {
 	if len(t.Hostnames) > 0 {
 		return // its annotations are its own
 	}
-	hash := hashOf(t.Annotations) ^ maphash.String(seed, t.Namespace)
+	hash := intern.Hash(t.Annotations) ^ intern.Hash([]string{t.Namespace})
 	alike := func(o *Template) bool {
 		return o.Namespace == t.Namespace && slices.Equal(o.Annotations, t.Annotations)
 	}
-	if o := alikeTemplates.like(hash, t, alike); o != nil {
+	if o := alikeTemplates.Like(hash, t, alike); o != nil {
 		t.Annotations, t.Annotated = o.Annotations, o.Annotated
 		if slices.Equal(o.Numbers, t.Numbers) {
 			t.Numbers = o.Numbers

@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"runtime"
 	"slices"
 	"testing"
 )
@@ -19,22 +18,6 @@ func TestTemplatesWithTheSameAnnotationsShareThem(t *testing.T) {
 		if third.Annotated == one.Annotated {
 			t.Errorf("%s: it is shared all the same", name)
 		}
-	}
-}
-
-// TestWhatIsSharedIsForgotten holds it for what nobody has any more.
-func TestWhatIsSharedIsForgotten(t *testing.T) {
-	var a alikes[Binding]
-	kept := &Binding{}
-	a.like(0, kept, nil)
-	for i := range 10_000 {
-		a.like(uint64(i)+1, &Binding{}, nil)
-		if i%1000 == 0 {
-			runtime.GC()
-		}
-	}
-	if len(a.byHash) > 5000 || a.like(0, new(Binding), func(*Binding) bool { return true }) != kept {
-		t.Errorf("%d are held, of which one lives", len(a.byHash))
 	}
 }
 

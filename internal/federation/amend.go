@@ -27,7 +27,7 @@ func (s *Store) take(l Listing) (changed bool) {
 		s.refuse(ref, faults)
 	}
 	for _, o := range l.Objects {
-		changed = s.put(o, l.Partly[o.meta().Ref]) || changed
+		changed = s.put(o, l.Partly[MetaOf(o).Ref]) || changed
 	}
 	return changed
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nearcast/nearcast/internal/base/intern"
 	"github.com/nearcast/nearcast/internal/federation/policy"
 )
 
@@ -50,18 +51,6 @@ const maxCost = 1e9
 // writes, and Kubernetes itself allows 256 KiB.
 const maxValue = 8 << 10
 
-// Annotation is one annotation of an object.
-type Annotation struct {
-	Key, Value string
-	// Below is the number of lines from the object's first line to the annotation in its
-	// file; 0 if the object came over an API.
-	Below int `json:",omitempty"`
-}
-
-// Annotations are sorted by key. An object has few of them, and there may be a hundred
-// thousand objects: maps would take five times as much memory.
-type Annotations []Annotation
-
 // IsAnnotation reports whether the key belongs to Nearcast.
 func IsAnnotation(key string) bool { return strings.HasPrefix(key, annotationPrefix) }
 
@@ -92,19 +81,10 @@ func OwnAnnotations(all map[string]string, below map[string]int) Annotations {
 	var own Annotations
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if IsAnnotation(key) {
-			own = append(own, Annotation{common(key), all[key], below[key]})
+			own = append(own, Annotation{intern.String(key), all[key], below[key]})
 		}
 	}
 	return slices.Clip(own)
-}
-
-// find returns the annotation with the key, or the zero Annotation.
-func (a Annotations) find(key string) Annotation {
-	i, found := slices.BinarySearchFunc(a, key, func(a Annotation, key string) int { return strings.Compare(a.Key, key) })
-	if !found {
-		return Annotation{}
-	}
-	return a[i]
 }
 
 // annotationParser sets one domain value from an annotation's text. The suffix is what
@@ -138,11 +118,11 @@ func parseAnnotations[T any](m *Meta, t *T, parsers []annotationParser[T]) []Fau
 		case len(faults) == MostOfObject:
 			more++
 		default:
-			faults = append(faults, m.fault(a.Key, "%v", err))
+			faults = append(faults, m.Fault(a.Key, "%v", err))
 		}
 	}
 	if more > 0 {
-		faults = append(faults, m.fault("", "has %d more bad annotations than the %d that are listed", more, MostOfObject))
+		faults = append(faults, m.Fault("", "has %d more bad annotations than the %d that are listed", more, MostOfObject))
 	}
 	return faults
 }
@@ -244,7 +224,7 @@ var templateParsers = []annotationParser[Template]{
 
 // ParseTemplate parses t's annotations into its fields.
 func ParseTemplate(t *Template) []Fault {
-	t.Annotated = &Annotated{}
+	t.Annotated = &Annotated{OwnPorts: t.Annotations.Find(keyPort).Key != ""}
 	return parseAnnotations(&t.Meta, t, templateParsers)
 }
 

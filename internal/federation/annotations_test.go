@@ -80,7 +80,7 @@ func TestAWorkloadsKindMayBeAny(t *testing.T) {
 		"Deployment/x": {Group: "apps", Kind: "Deployment"}, "Service/x": {Group: knativeGroup, Kind: "Service"}, "CloneSet/x": {Group: "apps.kruise.io", Kind: "CloneSet"},
 		"StatefulSet.apps.kruise.io/x": {Group: "apps.kruise.io", Kind: "StatefulSet"}, "Fleet.example.org/x": {Group: "example.org", Kind: "Fleet"},
 		// Names that share too little with one that is known to be a slip of the fingers.
-		"Model/x": {Group: anyGroup, Kind: "Model"}, "Proxy/x": {Group: anyGroup, Kind: "Proxy"}, "Foo/x": {Group: anyGroup, Kind: "Foo"},
+		"Model/x": {Group: AnyGroup, Kind: "Model"}, "Proxy/x": {Group: AnyGroup, Kind: "Proxy"}, "Foo/x": {Group: AnyGroup, Kind: "Foo"},
 	} {
 		want.Namespace, want.Name = "ns", "x"
 		if got, err := parseWorkload(v, "ns"); err != nil || got != want {
@@ -134,9 +134,9 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 	want := Template{
 		Meta: tmpl.Meta, Ports: []Port{{"https", "tcp", 8443}, {"dns", "udp", 53}, {"", "tcp", 9000}},
 		Annotated: &Annotated{
-			Private: true, ALPN: []string{"h2", "http/1.1"}, Texts: []string{"v=1 a", "b"},
+			OwnPorts: true, Private: true, ALPN: []string{"h2", "http/1.1"}, Texts: []string{"v=1 a", "b"},
 			Expect: Expect{From: 200, To: 204, Header: "X-Ready", Value: "yes", Body: "all is well"},
-			Probe:  &ProbeSpec{Kind: ProbeGRPC, Port: 9000, Path: "/pkg.Service"},
+			Probe:  &ProbeSpec{Text: "grpc://:9000/pkg.Service", Kind: ProbeGRPC, Port: 9000, Path: "/pkg.Service"},
 		},
 	}
 	if !reflect.DeepEqual(*tmpl, want) {

@@ -50,6 +50,9 @@ func (m Member) Observed() Observed {
 	return *m.seen
 }
 
+// IsSeen reports whether Karmada reports anything of the cluster.
+func (m Member) IsSeen() bool { return m.seen != nil }
+
 // Eviction is one of a binding's graceful eviction tasks.
 type Eviction struct {
 	Cluster string
@@ -79,11 +82,11 @@ type Observed struct {
 	Unread string `json:",omitempty"`
 }
 
-// everApplied reports whether the work was ever applied.
-func (o Observed) everApplied() bool { return o.Applied || o.WasApplied }
+// EverApplied reports whether the work was ever applied.
+func (o Observed) EverApplied() bool { return o.Applied || o.WasApplied }
 
-// unapplied says why the work was never applied.
-func (o Observed) unapplied() string {
+// Unapplied says why the work was never applied.
+func (o Observed) Unapplied() string {
 	if o.Message == "" {
 		return "not applied yet"
 	}

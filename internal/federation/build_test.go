@@ -61,10 +61,14 @@ func bound(resource Ref, clusters ...string) *Binding {
 	return b
 }
 
-// leave has the cluster run the binding's resource no more, as far as that is wanted.
-func (b *Binding) leave(cluster string) {
-	m := b.named(cluster)
-	m.Placed, m.Replicas = false, 0
+// unplace has the cluster, which the binding names, run its resource no more, as far as
+// that is wanted.
+func unplace(b *Binding, cluster string) {
+	for i, m := range b.Members {
+		if m.Cluster() == cluster {
+			b.Members[i].Placed, b.Members[i].Replicas = false, 0
+		}
+	}
 }
 
 func deployment(name string) Ref {
@@ -151,30 +155,30 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 		// A dead cluster stays applied and Healthy in the aggregated status (trap 1).
 		"seen but not placed": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			binding.leave("b")
+			unplace(binding, "b")
 			return binding
 		}()}, "a=192.0.2.1"},
 		// What is placed instead is not healthy yet, and the first still runs.
 		"moved, and not there yet": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			binding.leave("a")
+			unplace(binding, "a")
 			binding.Observe("b", Observed{})
 			return binding
 		}()}, "a=192.0.2.1 leaving; !b: not applied yet"},
 		"moved, and there": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			binding.leave("a")
+			unplace(binding, "a")
 			return binding
 		}()}, "b=192.0.2.2"},
 		"its workload moved, and is not healthy there yet": {[]Object{web, bound(web.Ref, "a", "b"), func() *Binding {
 			binding := bound(deployment("web"), "a", "b")
-			binding.leave("a")
+			unplace(binding, "a")
 			binding.Observe("b", Observed{})
 			return binding
 		}()}, "a=192.0.2.1 leaving; !b: its workload Deployment/web is not applied yet"},
 		"placed nowhere any more": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a")
-			binding.leave("a")
+			unplace(binding, "a")
 			return binding
 		}()}, ""},
 		"not applied": {[]Object{web, func() *Binding {
@@ -184,7 +188,7 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 		}()}, "a=192.0.2.1; !b: not applied yet: no such kind"},
 		"evicting": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			binding.leave("b")
+			unplace(binding, "b")
 			binding.Evictions = []Eviction{{Cluster: "b"}}
 			return binding
 		}()}, "a=192.0.2.1; b=192.0.2.2 leaving"},
@@ -195,7 +199,7 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 		}()}, "a=192.0.2.1; !b: evicted by Karmada, and its work is gone"},
 		"purged at once": {[]Object{web, func() *Binding {
 			binding := bound(web.Ref, "a", "b")
-			binding.leave("b")
+			unplace(binding, "b")
 			binding.Evictions = []Eviction{{Cluster: "b", Purged: true}}
 			return binding
 		}()}, "a=192.0.2.1"},

@@ -143,7 +143,7 @@ func (b *Builder) settle(now *pass) {
 	for b.touchDisputed(); len(b.stale) > 0; b.touchDisputed() { // an entry's address may be a VIP of others
 		stale := b.stale
 		b.stale = nil
-		slices.SortFunc(stale, func(one, other *entry) int { return one.template.compare(other.template.Ref) })
+		slices.SortFunc(stale, func(one, other *entry) int { return one.template.Compare(other.template.Ref) })
 		for _, e := range stale {
 			e.stale = false
 			now.renew(e)
@@ -181,7 +181,7 @@ func (b *Builder) seat(e *entry, functions *vector.Editor[*Function]) {
 func (b *Builder) refusals() []Fault {
 	all := b.faults.list()
 	if len(b.clusters) > maxClusters {
-		all = append(all, b.clusters[maxClusters].fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
+		all = append(all, b.clusters[maxClusters].Fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
 	}
 	return slices.Clip(all) // the site appends its own
 }

@@ -139,7 +139,7 @@ func (w *randomWorld) change() {
 		s.Put(b)
 	case 11:
 		b := bound(work, clusters[w.some("from", 3):]...)
-		b.leave("c")
+		unplace(b, "c")
 		s.Put(b)
 	case 12: // a second binding of one resource, or one that moves to another
 		b := bound(work, "a")
@@ -202,7 +202,7 @@ func (w *randomWorld) change() {
 // seen is a State but for the indices of its functions.
 func seen(s *State) *State {
 	functions := slices.Collect(maps.Values(maps.Collect(s.All())))
-	slices.SortFunc(functions, func(a, b *Function) int { return a.compare(b.Ref) })
+	slices.SortFunc(functions, func(a, b *Function) int { return a.Compare(b.Ref) })
 	return &State{Clusters: s.Clusters, Faults: s.Faults, Lookups: s.Lookups, Functions: vector.Of(functions...)}
 }
 

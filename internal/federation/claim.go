@@ -20,7 +20,7 @@ type Claim struct {
 	// at, in addition to the clusters' gateways, which belong to the operator.
 	Addresses []netip.Prefix
 	// Ports are the ports that its probes may use in addition to the functions' own; see
-	// allowPort.
+	// AllowsPort.
 	Ports []PortRange
 }
 
@@ -38,33 +38,33 @@ func (c Claims) of(namespace string) (names []string, addresses []netip.Prefix) 
 	return names, addresses
 }
 
-// allowName returns an error unless the namespace may take the hostname.
-func (c Claims) allowName(namespace, hostname string) error {
+// AllowName returns an error unless the namespace may take the hostname.
+func (c Claims) AllowName(namespace, hostname string) error {
 	if len(c) == 0 {
 		return nil
 	}
 	names, _ := c.of(namespace)
 	name := strings.TrimPrefix(hostname, "*.")
-	if slices.ContainsFunc(names, func(n string) bool { return isAtOrBelow(name, n) }) {
+	if slices.ContainsFunc(names, func(n string) bool { return IsAtOrBelow(name, n) }) {
 		return nil
 	}
 	return fmt.Errorf("%s is not claimed for namespace %s; the operator's claim lines name what is", hostname, namespace)
 }
 
-// allowAnnotated returns an error unless the namespace's annotations may set the address.
-func (c Claims) allowAnnotated(namespace string, a netip.Addr) error {
+// AllowAnnotated returns an error unless the namespace's annotations may set the address.
+func (c Claims) AllowAnnotated(namespace string, a netip.Addr) error {
 	if len(c) > 0 && !c.claimed(namespace, a) {
 		return unclaimed(namespace, a)
 	}
-	return c.allowSpecial(namespace, a)
+	return c.AllowSpecial(namespace, a)
 }
 
-// allowBalanced returns an error unless the namespace may use the address of a load
+// AllowBalanced returns an error unless the namespace may use the address of a load
 // balancer. If a controller lets the tenant choose the address or name, it is the
 // tenant's choice as much as an annotation. If its claims list no addresses, addresses of
 // private networks are refused: the operator's own machines and those of other tenants
 // are there.
-func (c Claims) allowBalanced(namespace string, a netip.Addr) error {
+func (c Claims) AllowBalanced(namespace string, a netip.Addr) error {
 	_, addresses := c.of(namespace)
 	switch {
 	case len(addresses) > 0 && !c.claimed(namespace, a):
@@ -72,16 +72,16 @@ func (c Claims) allowBalanced(namespace string, a netip.Addr) error {
 	case len(c) > 0 && len(addresses) == 0 && private(a):
 		return fmt.Errorf("load balancer address %s is private; it is answered only where a claim line lists it for namespace %s", a, namespace)
 	}
-	return c.allowSpecial(namespace, a)
+	return c.AllowSpecial(namespace, a)
 }
 
 func unclaimed(namespace string, a netip.Addr) error {
 	return fmt.Errorf("address %s is not claimed for namespace %s; the operator's claim lines name what is", a, namespace)
 }
 
-// allowSpecial returns an error if the address is special, unless a claim lists a prefix
+// AllowSpecial returns an error if the address is special, unless a claim lists a prefix
 // within the special range: a claim of the whole Internet does not include it.
-func (c Claims) allowSpecial(namespace string, a netip.Addr) error {
+func (c Claims) AllowSpecial(namespace string, a netip.Addr) error {
 	within, kind, is := special(a)
 	if !is {
 		return nil
@@ -99,12 +99,4 @@ func (c Claims) allowSpecial(namespace string, a netip.Addr) error {
 func (c Claims) claimed(namespace string, a netip.Addr) bool {
 	_, addresses := c.of(namespace)
 	return slices.ContainsFunc(addresses, func(p netip.Prefix) bool { return p.Contains(a) })
-}
-
-// isAtOrBelow reports whether the canonical name is at or below the domain.
-func isAtOrBelow(name, domain string) bool {
-	if domain == "." || name == domain {
-		return true
-	}
-	return strings.HasSuffix(name, domain) && name[len(name)-len(domain)-1] == '.'
 }

@@ -1,5 +1,11 @@
 package federation
 
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
 // Readiness is Karmada's view of a cluster's API server, not of its data plane.
 type Readiness uint8
 
@@ -61,4 +67,16 @@ func (c *Cluster) Price() float64 {
 		return 1
 	}
 	return *c.Cost
+}
+
+// ParseCoordinates parses "lat,lon" in degrees.
+func ParseCoordinates(s string) (*Coordinates, error) {
+	latText, lonText, ok := strings.Cut(s, ",")
+	lat, err1 := strconv.ParseFloat(strings.TrimSpace(latText), 64)
+	lon, err2 := strconv.ParseFloat(strings.TrimSpace(lonText), 64)
+	// The comparisons are written so that NaN fails them.
+	if !ok || err1 != nil || err2 != nil || !(lat >= -90 && lat <= 90) || !(lon >= -180 && lon <= 180) {
+		return nil, fmt.Errorf("%q is not lat,lon in degrees (-90 to 90, -180 to 180)", s)
+	}
+	return &Coordinates{Lat: lat, Lon: lon}, nil
 }

@@ -49,12 +49,12 @@ func (e Endpoint) Bounded() Endpoint {
 	return e
 }
 
-// any reports whether any address of the endpoint satisfies such.
-func (e Endpoint) any(such func(netip.Addr) bool) bool {
+// Any reports whether any address of the endpoint satisfies such.
+func (e Endpoint) Any(such func(netip.Addr) bool) bool {
 	return slices.ContainsFunc(e.V4, such) || slices.ContainsFunc(e.V6, such)
 }
 
-func (e Endpoint) equal(o Endpoint) bool {
+func (e Endpoint) Equal(o Endpoint) bool {
 	return e.Port == o.Port && e.Gateway == o.Gateway && slices.Equal(e.V4, o.V4) && slices.Equal(e.V6, o.V6)
 }
 
@@ -66,9 +66,12 @@ func (e Endpoint) Join(o Endpoint) Endpoint {
 	return e
 }
 
-// without returns e without the addresses for which drop is true.
-func (e Endpoint) without(drop func(netip.Addr) bool) Endpoint {
+// Without returns e without the addresses for which drop is true.
+func (e Endpoint) Without(drop func(netip.Addr) bool) Endpoint {
 	e.V4 = slices.DeleteFunc(slices.Clone(e.V4), drop)
 	e.V6 = slices.DeleteFunc(slices.Clone(e.V6), drop)
 	return e
 }
+
+// MaxAddresses bounds the addresses of one placement: each answer contains all of them.
+const MaxAddresses = 16

@@ -5,16 +5,12 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 )
 
 const (
 	// maxFaults bounds the faults that are kept, logged and reported for one namespace,
 	// because its tenant controls them; a last fault counts the rest.
 	maxFaults = 64
-	// MostOfObject bounds the faults of one kind that are kept for one object, which may
-	// have 256 KiB of annotations.
-	MostOfObject = 64
 	// maxReasons bounds the reasons that one annotation's fault lists.
 	maxReasons = 3
 )
@@ -96,7 +92,7 @@ func (f *faults) list() []Fault {
 		}
 		all = append(all, of.listed...)
 	}
-	slices.SortFunc(all, compareFaults)
+	slices.SortFunc(all, Fault.Compare)
 	return all
 }
 
@@ -124,14 +120,14 @@ func first(faults iter.Seq[Fault], of string) []Fault {
 	var all []Fault
 	left, bad := 0, false
 	for one := range faults {
-		if len(all) == maxFaults && compareFaults(one, all[maxFaults-1]) >= 0 {
-			left, bad = left+1, bad || one.refuses()
+		if len(all) == maxFaults && one.Compare(all[maxFaults-1]) >= 0 {
+			left, bad = left+1, bad || one.Refuses()
 			continue
 		}
-		i, _ := slices.BinarySearchFunc(all, one, compareFaults)
+		i, _ := slices.BinarySearchFunc(all, one, Fault.Compare)
 		if all = slices.Insert(all, i, one); len(all) > maxFaults {
 			last := all[maxFaults]
-			all, left, bad = all[:maxFaults], left+1, bad || last.refuses()
+			all, left, bad = all[:maxFaults], left+1, bad || last.Refuses()
 		}
 	}
 	if left > 0 {
@@ -188,17 +184,4 @@ func joined(all []Fault, said said) []Fault {
 		one[at[key]].Reason += fmt.Sprintf("; and %d more", n)
 	}
 	return one
-}
-
-// compareFaults sorts by position and then by text.
-func compareFaults(a, b Fault) int {
-	for _, c := range [...]int{
-		strings.Compare(a.File, b.File), a.Line - b.Line,
-		strings.Compare(a.Object, b.Object), strings.Compare(a.Key, b.Key),
-	} {
-		if c != 0 {
-			return c
-		}
-	}
-	return strings.Compare(a.Reason, b.Reason)
 }

@@ -51,7 +51,7 @@ func (s *State) Count() (n int) {
 // Refused returns the number of refused inputs.
 func (s *State) Refused() (n int) {
 	for _, f := range s.Faults {
-		if f.refuses() {
+		if f.Refuses() {
 			n++
 		}
 	}
@@ -64,7 +64,7 @@ func (s *State) Sorted() []int {
 	for i := range s.All() {
 		all = append(all, i)
 	}
-	slices.SortFunc(all, func(a, b int) int { return s.Functions.At(a).compare(s.Functions.At(b).Ref) })
+	slices.SortFunc(all, func(a, b int) int { return s.Functions.At(a).Compare(s.Functions.At(b).Ref) })
 	return all
 }
 

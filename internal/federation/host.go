@@ -65,7 +65,7 @@ func (b *pass) has(f *Function, name string) bool {
 	}
 	covers := func(wildcard string) bool {
 		base, is := strings.CutPrefix(wildcard, "*.")
-		return is && name != base && isAtOrBelow(name, base)
+		return is && name != base && IsAtOrBelow(name, base)
 	}
 	if !slices.ContainsFunc(f.Hostnames, covers) {
 		return false

@@ -1,9 +1,8 @@
 package federation
 
 import (
-	"fmt"
+	"iter"
 	"slices"
-	"strings"
 )
 
 // kind is a kind of workload that Nearcast knows.
@@ -40,14 +39,25 @@ const (
 	argoGroup    = "argoproj.io"
 )
 
-// kindOf returns the known kind with the name.
-func kindOf(name string) (kind, bool) {
+// KindNames returns the names of the known kinds of workloads; kinds of two groups may
+// have one name.
+func KindNames() []string {
+	all := make([]string, len(kinds))
+	for i, k := range kinds {
+		all[i] = k.name
+	}
+	return all
+}
+
+// GroupOf returns the API group of the first known kind of workloads with the name; false
+// if there is none.
+func GroupOf(kind string) (group string, known bool) {
 	for _, k := range kinds {
-		if k.name == name {
-			return k, true
+		if k.name == kind {
+			return k.group, true
 		}
 	}
-	return kind{}, false
+	return "", false
 }
 
 // kind returns the known kind of the reference.
@@ -60,8 +70,8 @@ func (r Ref) kind() (kind, bool) {
 	return kind{}, false
 }
 
-// replicated reports whether Karmada counts the replicas of the resource.
-func (r Ref) replicated() bool {
+// Replicated reports whether Karmada counts the replicas of the resource.
+func (r Ref) Replicated() bool {
 	k, _ := r.kind()
 	return k.replicated
 }
@@ -83,55 +93,44 @@ func (r Ref) IsRead() bool {
 // IsKnative reports whether the reference is of a Knative Service.
 func (r Ref) IsKnative() bool { return r.Group == knativeGroup && r.Kind == "Service" }
 
-// anyGroup is the group of a workload whose annotation gives only a kind that is not
+// AnyGroup is the group of a workload whose annotation gives only a kind that is not
 // known.
-const anyGroup = "*"
+const AnyGroup = "*"
 
 // Declares reports whether the reference is of a kind that declares functions.
 func (r Ref) Declares() bool {
 	return r.Group == "" && r.Kind == "Service" || r.Group == "networking.k8s.io" && r.Kind == "Ingress"
 }
 
-// parseWorkload parses "Kind/name" or "Kind.group/name".
-func parseWorkload(v, namespace string) (Ref, error) {
-	resource, name, ok := strings.Cut(v, "/")
-	kindName, group, grouped := strings.Cut(resource, ".")
-	if !ok || kindName == "" || name == "" || strings.Contains(name, "/") || grouped && group == "" {
-		return Ref{}, fmt.Errorf("%q is not Kind/name or Kind.group/name, such as Deployment/web or Rollout.argoproj.io/web", v)
-	}
-	if !grouped {
-		k, known := kindOf(kindName)
-		if group = k.group; !known {
-			group = anyGroup
-			if near := nearestKind(kindName); near != "" {
-				return Ref{}, fmt.Errorf("%q: kind %s is not known; did you mean %s? Otherwise write %s.group/%s", v, kindName, near, kindName, name)
+// Rollout returns the Argo Rollout with the name of the workload.
+func (r Ref) Rollout() Ref {
+	return Ref{Group: argoGroup, Kind: "Rollout", Namespace: r.Namespace, Name: r.Name}
+}
+
+// WorkloadsNamed yields the workloads that are assumed to run behind a template with the
+// name, in the order in which they are looked up.
+func WorkloadsNamed(namespace, name string) iter.Seq[Ref] {
+	return func(yield func(Ref) bool) {
+		for _, k := range kinds {
+			if k.named && !yield(Ref{Group: k.group, Kind: k.name, Namespace: namespace, Name: name}) {
+				return
 			}
 		}
 	}
-	return Ref{Group: group, Kind: kindName, Namespace: namespace, Name: name}, nil
 }
 
-// nearestKind returns the known kind that an unknown name probably means, or "".
-func nearestKind(name string) string {
-	all := make([]string, len(kinds))
-	for i, k := range kinds {
-		all[i] = k.name
-	}
-	return nearestWord(name, all)
-}
-
-// ofAnyGroup returns the reference by which to look up a workload whose annotation names
+// OfAnyGroup returns the reference by which to look up a workload whose annotation names
 // no group; it returns false for kinds whose group is known.
-func (r Ref) ofAnyGroup() (Ref, bool) {
-	_, known := kindOf(r.Kind)
-	r.Group = anyGroup
+func (r Ref) OfAnyGroup() (Ref, bool) {
+	_, known := GroupOf(r.Kind)
+	r.Group = AnyGroup
 	return r, !known
 }
 
-// isOther reports whether the bound resource is a workload of a kind that is not looked
+// IsOther reports whether the bound resource is a workload of a kind that is not looked
 // up on its own: a known kind, or one with replicas. The replicas of a Job run to
 // completion.
-func (b *Binding) isOther() bool {
+func (b *Binding) IsOther() bool {
 	if k, known := b.Resource.kind(); known {
 		return !k.named
 	}

@@ -43,6 +43,6 @@ func (l Listing) All() []Fault {
 	for _, f := range l.Partly {
 		all = append(all, f...)
 	}
-	slices.SortFunc(all, compareFaults)
+	slices.SortFunc(all, Fault.Compare)
 	return all
 }

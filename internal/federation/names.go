@@ -24,7 +24,7 @@ func (b *Builder) title(name string, e *entry) int {
 		return 2
 	case b.isOwn(strings.TrimPrefix(name, "*."), e.template.Namespace):
 		return 1
-	case e.template.takesDefault():
+	case takesDefault(e.template):
 		return -1
 	}
 	return 0
@@ -36,14 +36,14 @@ func older(e, o *entry) bool {
 	mine, theirs := e.template, o.template
 	switch {
 	case mine.Created.Equal(theirs.Created):
-		return mine.compare(theirs.Ref) < 0
+		return mine.Compare(theirs.Ref) < 0
 	case mine.Created.IsZero() || theirs.Created.IsZero():
 		return theirs.Created.IsZero()
 	}
 	return mine.Created.Before(theirs.Created)
 }
 
-func (t *Template) takesDefault() bool { return len(t.Hostnames) == 0 }
+func takesDefault(t *Template) bool { return len(t.Hostnames) == 0 }
 
 // declare adds the template to the build.
 func (b *Builder) declare(t *Template) {
@@ -55,7 +55,7 @@ func (b *Builder) declare(t *Template) {
 	b.touch(e)
 	e.template, e.gone = t, false
 	b.settleIn(t.Namespace)
-	if l, ok := t.selectsBy(); ok {
+	if l, ok := selectsBy(t); ok {
 		b.selecting[l] = b.selecting[l].with(e)
 	}
 	if e.barred = b.trespasses(t); len(e.barred) > 0 {
@@ -74,7 +74,7 @@ func (b *Builder) declare(t *Template) {
 func (b *Builder) withdraw(e *entry) {
 	b.touch(e)
 	b.moveOut(e.template.Namespace)
-	if l, ok := e.template.selectsBy(); ok {
+	if l, ok := selectsBy(e.template); ok {
 		leave(b.selecting, l, e)
 	}
 	for _, name := range e.asked {
@@ -111,21 +111,21 @@ func (b *Builder) touchAskers(hostname string, e *entry) {
 // ask determines the hostnames that the entry's template asks for and may have.
 func (b *Builder) ask(e *entry) {
 	t := e.template
-	if t.takesDefault() {
+	if takesDefault(t) {
 		for _, zone := range b.Zones {
 			if IsReverse(zone) {
 				continue
 			}
 			name, err := defaultName(t, zone)
 			if err != nil {
-				e.barred = append(e.barred, t.fault("", "default hostname: %v", err))
+				e.barred = append(e.barred, t.Fault("", "default hostname: %v", err))
 				continue
 			}
 			if b.zoneOf(name) != zone {
-				err = b.Claims.allowName(t.Namespace, name)
+				err = b.Claims.AllowName(t.Namespace, name)
 			}
 			if err := cmp.Or(err, b.unfitName(name)); err != nil {
-				e.barred = append(e.barred, t.fault("", "default hostname: %v", err))
+				e.barred = append(e.barred, t.Fault("", "default hostname: %v", err))
 				continue
 			}
 			e.asked = append(e.asked, name)
@@ -133,15 +133,15 @@ func (b *Builder) ask(e *entry) {
 		return
 	}
 	for _, why := range t.Unfit {
-		e.barred = append(e.barred, t.fault(keyHostname, "%s", why))
+		e.barred = append(e.barred, t.Fault(keyHostname, "%s", why))
 	}
 	for _, name := range t.Hostnames {
-		if err := b.Claims.allowName(t.Namespace, name); err != nil {
-			e.barred = append(e.barred, t.fault(keyHostname, "%v", err))
+		if err := b.Claims.AllowName(t.Namespace, name); err != nil {
+			e.barred = append(e.barred, t.Fault(keyHostname, "%v", err))
 			continue
 		}
 		if err := b.unfitName(name); err != nil {
-			e.barred = append(e.barred, t.fault(keyHostname, "%v", err))
+			e.barred = append(e.barred, t.Fault(keyHostname, "%v", err))
 			continue
 		}
 		e.asked = append(e.asked, name)
@@ -161,7 +161,7 @@ func (b *pass) names(e *entry) []string {
 			continue
 		}
 		key := keyHostname
-		if e.template.takesDefault() {
+		if takesDefault(e.template) {
 			key = ""
 		}
 		b.faultOf(e.template, key, func() error {
@@ -196,11 +196,6 @@ func (b *Builder) unfitName(name string) error {
 // operator.
 func (b *Builder) inZone(hostname string) bool {
 	return !slices.Contains(b.Zones, hostname) && slices.ContainsFunc(b.Zones, func(zone string) bool {
-		return !IsReverse(zone) && isAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
+		return !IsReverse(zone) && IsAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
 	})
-}
-
-// IsReverse reports whether the zone is a reverse zone, where functions have no names.
-func IsReverse(zone string) bool {
-	return isAtOrBelow(zone, "in-addr.arpa.") || isAtOrBelow(zone, "ip6.arpa.")
 }

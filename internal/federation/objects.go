@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -29,7 +28,10 @@ func (r Ref) String() string {
 	return brief.Escape(r.Kind + " " + r.Namespace + "/" + r.Name)
 }
 
-func (r Ref) compare(o Ref) int {
+// KindName returns the reference in the syntax of nearcast.dev/workload.
+func (r Ref) KindName() string { return r.Kind + "/" + r.Name }
+
+func (r Ref) Compare(o Ref) int {
 	for _, c := range [...]int{
 		strings.Compare(r.Namespace, o.Namespace), strings.Compare(r.Name, o.Name),
 		strings.Compare(r.Kind, o.Kind), strings.Compare(r.Group, o.Group),
@@ -40,6 +42,17 @@ func (r Ref) compare(o Ref) int {
 	}
 	return 0
 }
+
+// Object is what a source stages: a Cluster, Template, Workload, Binding or
+// MultiClusterService.
+type Object interface {
+	meta() *Meta
+}
+
+func (m *Meta) meta() *Meta { return m }
+
+// MetaOf returns the Meta of the object.
+func MetaOf(o Object) *Meta { return o.meta() }
 
 // Origin says where an object was read.
 type Origin struct {
@@ -72,66 +85,25 @@ type Meta struct {
 	Origin      Origin      `json:",omitzero"`
 }
 
-// Fault says which input was refused, and why.
-type Fault struct {
-	// Warning is set if nothing was refused: the input is valid, but may not do what its
-	// author expects.
-	Warning bool
-	File    string
-	Line    int
-	Object  string
-	// Namespace is the object's namespace. It is set in the faults of a State.
-	Namespace string
-	// Template identifies the object that gets an Event: the one that declares the
-	// function with the fault, or the one that is not read.
-	Template Identity
-	Key      string
-	// Reason is shortened and escaped by package brief if it may contain text of others.
-	Reason string
+// Annotation is one annotation of an object.
+type Annotation struct {
+	Key, Value string
+	// Below is the number of lines from the object's first line to the annotation in its
+	// file; 0 if the object came over an API.
+	Below int `json:",omitempty"`
 }
 
-// Error returns "file:line: object: key: reason", without the parts that are not known.
-// The author of the file controls all of them, so they are escaped.
-func (f Fault) Error() string {
-	s := f.Reason
-	if f.Key != "" {
-		s = f.Key + ": " + s
-	}
-	if f.Object != "" {
-		s = f.Object + ": " + s
-	}
-	switch {
-	case f.File != "" && f.Line > 0:
-		s = fmt.Sprintf("%s:%d: %s", f.File, f.Line, s)
-	case f.File != "":
-		s = f.File + ": " + s
-	}
-	return brief.Escape(s)
-}
+// Annotations are sorted by key. An object has few of them, and there may be a hundred
+// thousand objects: maps would take five times as much memory.
+type Annotations []Annotation
 
-// Severity returns the fault's name in the log: refused, or ignored for a Warning.
-func (f Fault) Severity() string {
-	if f.Warning {
-		return "ignored"
+// Find returns the annotation with the key, or the zero Annotation.
+func (a Annotations) Find(key string) Annotation {
+	i, found := slices.BinarySearchFunc(a, key, func(a Annotation, key string) int { return strings.Compare(a.Key, key) })
+	if !found {
+		return Annotation{}
 	}
-	return "refused"
-}
-
-// Ignored returns a warning that the object's key is not read, and why.
-func (m *Meta) Ignored(key, why string) Fault {
-	f := m.fault(key, "%s", why)
-	f.Warning, f.Template = true, m.Identity()
-	return f
-}
-
-// fault returns a Fault of the object m at the annotation key ("" means the object
-// itself).
-func (m *Meta) fault(key, format string, args ...any) Fault {
-	f := Fault{File: m.Origin.File, Line: m.Origin.Line + m.Annotations.find(key).Below, Object: m.String(), Key: key, Reason: brief.Text(fmt.Sprintf(format, args...))}
-	if m.Labels[FunctionLabel] == "true" {
-		f.Template = m.Identity()
-	}
-	return f
+	return a[i]
 }
 
 // Template declares a function: a Service or Ingress with the label
@@ -162,8 +134,10 @@ const MostServicePorts = 32
 
 // Annotated holds the parsed annotations of a template.
 type Annotated struct {
-	ALPN  []string
-	Texts []string
+	// OwnPorts is set if the annotation port, readable or not, is present.
+	OwnPorts bool
+	ALPN     []string
+	Texts    []string
 	// Private is set by the annotation access.
 	Private bool
 
@@ -189,25 +163,6 @@ type Annotated struct {
 
 // AnyCluster stands for every cluster in Annotated.ByGateway.
 const AnyCluster = "*"
-
-// byGateway reports whether the function is reached at the cluster's gateway: because its
-// annotation says so, or because it has no load balancer there.
-func (t *Template) byGateway(cluster string, seen Observed) bool {
-	if slices.Contains(t.ByGateway, cluster) || slices.Contains(t.ByGateway, AnyCluster) {
-		return true
-	}
-	return (!t.Balanced || t.Announced) && !seen.Balanced()
-}
-
-// ProbeSpec is a parsed nearcast.dev/probe.
-type ProbeSpec struct {
-	Kind ProbeKind
-	// Port is 0 to use the endpoint's port or that of the scheme.
-	Port uint16
-	// Host is "" to use the function's first hostname.
-	Host string
-	Path string
-}
 
 // Workload is a Deployment, StatefulSet or DaemonSet, which a Service's selector may match.
 type Workload struct {

@@ -49,9 +49,9 @@ func sharedNames(a, b []string) (shared []string) {
 	for _, mine := range a {
 		for _, theirs := range b {
 			switch {
-			case isAtOrBelow(mine, theirs):
+			case IsAtOrBelow(mine, theirs):
 				shared = append(shared, mine)
-			case isAtOrBelow(theirs, mine):
+			case IsAtOrBelow(theirs, mine):
 				shared = append(shared, theirs)
 			}
 		}

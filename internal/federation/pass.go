@@ -39,8 +39,8 @@ type pass struct {
 func (b *Builder) trespasses(t *Template) []Fault {
 	var faults []Fault
 	check := func(key string, a netip.Addr) {
-		if err := b.Claims.allowAnnotated(t.Namespace, a); err != nil {
-			faults = append(faults, t.fault(key, "%v", err))
+		if err := b.Claims.AllowAnnotated(t.Namespace, a); err != nil {
+			faults = append(faults, t.Fault(key, "%v", err))
 		}
 	}
 	for horizon, byCluster := range t.Fixed {
@@ -99,7 +99,7 @@ func (b *pass) fault(t *Template, key, format string, args ...any) {
 // faults as are named, it only counts the fault and does not format it.
 func (b *pass) faultOf(t *Template, key string, why func() error) {
 	if !b.said.enough(key) {
-		b.making.faults = append(b.making.faults, t.fault(key, "%v", why()))
+		b.making.faults = append(b.making.faults, t.Fault(key, "%v", why()))
 	}
 }
 

@@ -16,9 +16,9 @@ func (b *pass) place(f *Function) {
 	}
 	work := b.workload(f.Template)
 	healthy := false
-	clusters := template.clusters()
+	clusters := clustersOf(template)
 	if len(clusters) == 0 {
-		f.Unplaced = template.unplaced()
+		f.Unplaced = unplaced(template)
 	}
 	f.Placements = make([]*Placement, 0, len(clusters))
 	for _, cluster := range clusters {
@@ -30,7 +30,7 @@ func (b *pass) place(f *Function) {
 		f.Placements = append(f.Placements, b.share(p))
 		healthy = healthy || p.Serving() && !p.Outdated
 	}
-	if !healthy && template.placedAnywhere() && (work == nil || slices.ContainsFunc(work.bindings, (*Binding).placedAnywhere)) {
+	if !healthy && placedAnywhere(template) && (work == nil || slices.ContainsFunc(work.bindings, placedAnywhere)) {
 		b.handOver(f, template, work)
 	}
 	f.Placements = b.lists.share(f.Placements)
@@ -42,14 +42,14 @@ func noBinding(of Ref) string {
 }
 
 // unplaced says why the binding names no cluster.
-func (b *Binding) unplaced() string {
+func unplaced(b *Binding) string {
 	if b.Unscheduled != "" {
 		return brief.Text("Karmada could not schedule " + b.Resource.String() + ": " + b.Unscheduled)
 	}
 	return brief.Text("the ResourceBinding of " + b.Resource.String() + " names no cluster")
 }
 
-func (b *Binding) placedAnywhere() bool {
+func placedAnywhere(b *Binding) bool {
 	return slices.ContainsFunc(b.Members, func(m Member) bool { return m.Placed })
 }
 
@@ -73,9 +73,9 @@ func (b *pass) handOver(f *Function, template *Binding, work *workload) {
 	slices.SortFunc(f.Placements, func(a, b *Placement) int { return a.Cluster - b.Cluster })
 }
 
-// clusters returns the clusters that the binding names, sorted: clusters where the
+// clustersOf returns the clusters that the binding names, sorted: clusters where the
 // resource is placed, or from which a task evicts it while the work still runs.
-func (b *Binding) clusters() []string {
+func clustersOf(b *Binding) []string {
 	var names []string
 	for _, m := range b.Members {
 		if m.Placed {
@@ -94,7 +94,7 @@ func (b *Binding) clusters() []string {
 // places reports whether the binding's resource runs in the cluster, and why it is
 // leaving if it is. If handOver is not empty, it is the reason to leave, and a resource
 // that is no longer placed but still runs counts too.
-func (b *Binding) places(cluster, handOver string) (placed bool, leaving string) {
+func places(b *Binding, cluster, handOver string) (placed bool, leaving string) {
 	here := b.In(cluster)
 	if here.Placed {
 		return true, ""
@@ -104,7 +104,7 @@ func (b *Binding) places(cluster, handOver string) (placed bool, leaving string)
 	}
 	for _, e := range b.Evictions {
 		// Once Karmada no longer reports the work, it is gone.
-		if e.Cluster == cluster && !e.Purged && here.Observed().everApplied() {
+		if e.Cluster == cluster && !e.Purged && here.Observed().EverApplied() {
 			return true, "evicted by Karmada"
 		}
 	}
@@ -112,7 +112,7 @@ func (b *Binding) places(cluster, handOver string) (placed bool, leaving string)
 }
 
 // placement decides about one cluster: it returns a placement, or the reason why there is
-// none. handOver is as in Binding.places.
+// none. handOver is as in places.
 func (b *pass) placement(t *Template, template *Binding, work *workload, cluster, handOver string) (Placement, string) {
 	index := b.state.ClusterIndex(cluster)
 	if index < 0 {
@@ -121,13 +121,13 @@ func (b *pass) placement(t *Template, template *Binding, work *workload, cluster
 	if m := b.in.exposed[t.Ref]; m != nil && len(m.Providers) > 0 && !slices.Contains(m.Providers, cluster) {
 		return Placement{}, "its MultiClusterService has no provider here"
 	}
-	placed, leaving := template.places(cluster, handOver)
+	placed, leaving := places(template, cluster, handOver)
 	if !placed {
 		return Placement{}, "evicted by Karmada, and its work is gone"
 	}
 	seen := template.In(cluster).Observed()
-	if !seen.everApplied() {
-		return Placement{}, seen.unapplied()
+	if !seen.EverApplied() {
+		return Placement{}, seen.Unapplied()
 	}
 	p := Placement{Cluster: index, Health: seen.Health, Outdated: !seen.Applied, Leaving: leaving}
 	if t.Balanced && p.Health == Unhealthy {

@@ -35,11 +35,11 @@ func (r *PortRange) UnmarshalText(text []byte) (err error) {
 // Has reports whether the port is in the range.
 func (r PortRange) Has(port uint16) bool { return port >= r.First && port <= r.Last }
 
-// allowPort reports whether the namespace's claims allow a probe to use a port that is
+// AllowsPort reports whether the namespace's claims allow a probe to use a port that is
 // not the function's own. A claim of addresses without ports allows all ports of these
 // addresses, since they belong to the namespace. Without any claim line no such port is
 // allowed: a gateway's address serves more than functions.
-func (c Claims) allowPort(namespace string, to netip.AddrPort) bool {
+func (c Claims) AllowsPort(namespace string, to netip.AddrPort) bool {
 	return slices.ContainsFunc(c, func(claim Claim) bool {
 		return (claim.Namespace == namespace || claim.Namespace == AnyNamespace) && claim.allowsPort(to)
 	})
@@ -54,17 +54,4 @@ func (c Claim) allowsPort(to netip.AddrPort) bool {
 		return len(c.Addresses) > 0
 	}
 	return slices.ContainsFunc(c.Ports, func(r PortRange) bool { return r.Has(to.Port()) })
-}
-
-// hasPort reports whether the port at the endpoint is the template's own: it is a port of
-// its Service, or the gateway's, which serves all functions.
-func (t *Template) hasPort(e Endpoint, port uint16) bool {
-	web := port == httpPort || port == httpsPort
-	switch {
-	case port == t.TCPPort, slices.ContainsFunc(t.Numbers, func(n PortNumbers) bool { return n.has(port) }):
-		return true
-	case e.Gateway && (port == e.Port || web), t.Kind == "Ingress" && web:
-		return true
-	}
-	return slices.ContainsFunc(t.Ports, func(p Port) bool { return p.Number == port && p.Protocol == "tcp" })
 }

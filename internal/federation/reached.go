@@ -1,21 +1,24 @@
 package federation
 
-import (
-	"maps"
-	"net/netip"
-)
+import "slices"
 
 // A Service has the same port numbers in all clusters. If a placement is reached at
 // another number, its address or its probe says so.
+
+// Port is a port at which a function is called.
+type Port struct {
+	// Name is the service name of RFC 6335 without its underscore; "" if it has none.
+	Name string
+	// Protocol is tcp or udp.
+	Protocol string
+	Number   uint16
+}
 
 // The web ports, at which a gateway without a declared port accepts HTTP and HTTPS.
 const (
 	httpPort  = 80
 	httpsPort = 443
 )
-
-// nodePorts are the ports that Kubernetes assigns to Services on nodes by default.
-var nodePorts = PortRange{30000, 32767}
 
 // PortNumbers are the numbers at which one TCP port of a Service is reached.
 type PortNumbers struct {
@@ -31,26 +34,6 @@ func (n PortNumbers) has(number uint16) bool {
 	return number == n.Port || number == n.Target || number == n.Node
 }
 
-// atNodePort returns the endpoints with the port that the probe names, if it is a claimed
-// port of the nodes behind a gateway: member clusters assign it to a Service, and the
-// template does not contain it. Any other port that does not belong to the function is the
-// port of a health check.
-func (b *pass) atNodePort(t *Template, all map[string]Endpoint) map[string]Endpoint {
-	port := b.probe.Port
-	if !nodePorts.Has(port) {
-		return all
-	}
-	changed := maps.Clone(all)
-	for horizon, e := range all {
-		_, known := t.portOf(e, port)
-		if e.Gateway && !known && b.Claims.allowPort(t.Namespace, netip.AddrPortFrom(e.First(), port)) {
-			e.Port = port
-			changed[horizon] = e
-		}
-	}
-	return changed
-}
-
 // PortAt returns the port at which clients reach the function's port p at the endpoint: the
 // probe's port if it is one of p's numbers; else the endpoint's port if it stands for p;
 // else the gateway's port for p; else p's own number. It is never 0.
@@ -59,12 +42,12 @@ func (t *Template) PortAt(e Endpoint, p Port) uint16 {
 		return p.Number // every site has it at this number
 	}
 	if probed := t.probed(); probed != 0 && p.Protocol == "tcp" {
-		if number, known := t.portOf(e, probed); known && number == p.Number {
+		if number, known := t.PortOf(e, probed); known && number == p.Number {
 			return probed
 		}
 	}
 	if e.Port != 0 {
-		number, known := t.portOf(e, e.Port)
+		number, known := t.PortOf(e, e.Port)
 		if known && number == p.Number || !known && t.mainPort() == p.Number {
 			return e.Port
 		}
@@ -104,9 +87,9 @@ func (t *Template) probed() uint16 {
 	return t.Probe.Port
 }
 
-// portOf returns which of the function's ports, by its own number, has the given number
+// PortOf returns which of the function's ports, by its own number, has the given number
 // at the endpoint; false if there is none. A port whose own number matches comes first.
-func (t *Template) portOf(e Endpoint, number uint16) (uint16, bool) {
+func (t *Template) PortOf(e Endpoint, number uint16) (uint16, bool) {
 	for _, p := range t.Ports {
 		if p.Number == number {
 			return number, true
@@ -129,7 +112,7 @@ func (t *Template) portOf(e Endpoint, number uint16) (uint16, bool) {
 // 0 if that is not known or if the annotation port sets it.
 func (t *Template) webPort(e Endpoint, p Port) uint16 {
 	switch {
-	case !e.Gateway && t.Kind != "Ingress", p.Protocol != "tcp", t.Annotations.find(keyPort).Key != "":
+	case !e.Gateway && t.Kind != "Ingress", p.Protocol != "tcp", t.OwnPorts:
 	case p.Name == "http":
 		return httpPort
 	case p.Name == "https":
@@ -169,4 +152,17 @@ func (t *Template) tcpPort(name string) (Port, bool) {
 		}
 	}
 	return Port{}, false
+}
+
+// HasPort reports whether the port at the endpoint is the template's own: it is a port of
+// its Service, or the gateway's, which serves all functions.
+func (t *Template) HasPort(e Endpoint, port uint16) bool {
+	web := port == httpPort || port == httpsPort
+	switch {
+	case port == t.TCPPort, slices.ContainsFunc(t.Numbers, func(n PortNumbers) bool { return n.has(port) }):
+		return true
+	case e.Gateway && (port == e.Port || web), t.Kind == "Ingress" && web:
+		return true
+	}
+	return slices.ContainsFunc(t.Ports, func(p Port) bool { return p.Number == port && p.Protocol == "tcp" })
 }

@@ -112,7 +112,7 @@ func probeSpec(t *testing.T, text string) *ProbeSpec {
 
 // TestAnnotatedPortsHoldAtAGateway: who writes them knows the gateway.
 func TestAnnotatedPortsHoldAtAGateway(t *testing.T) {
-	f := &Template{Meta: Meta{Annotations: Annotations{{Key: keyPort, Value: "https=8443"}}}, Annotated: &Annotated{}}
+	f := &Template{Annotated: &Annotated{OwnPorts: true}}
 	f.Ports = []Port{{"https", "tcp", 8443}}
 	for at, want := range map[uint16]uint16{0: 8443, 30443: 30443} {
 		if got := f.PortAt(on(gateway, at), f.Ports[0]); got != want || f.HTTPSAt(on(gateway, at)) != want {

@@ -8,9 +8,9 @@ import (
 // Values that a new version of an object lacks, because Karmada drops them or because
 // they cannot be read, are carried over from the previous version.
 
-// remember keeps, for each annotation that is now refused, the cluster's previous value
+// rememberCluster keeps, for each annotation that is now refused, the cluster's previous value
 // if that was good.
-func (c *Cluster) remember(before *Cluster, faults []Fault) *Cluster {
+func rememberCluster(c, before *Cluster, faults []Fault) *Cluster {
 	if before == nil || before.UID != c.UID {
 		return c
 	}
@@ -28,47 +28,47 @@ func (c *Cluster) remember(before *Cluster, faults []Fault) *Cluster {
 	return &merged
 }
 
-// remember carries over what Karmada drops when an update cannot be applied or a member's
+// rememberBinding carries over what Karmada drops when an update cannot be applied or a member's
 // API cannot be reached: that the resource was applied once, and its address. It also
 // carries over what cannot be read now. It keeps these values for as long as Karmada
 // names the cluster. Most bindings need nothing and stay unchanged.
-func (b *Binding) remember(before *Binding) *Binding {
+func rememberBinding(b, before *Binding) *Binding {
 	if before == nil || before.UID != b.UID {
 		return b
 	}
 	merged := b
-	for i, m := range b.Members {
+	for _, m := range b.Members {
 		was := before.In(m.Cluster())
-		if m.complete(was) {
+		if complete(m, was) {
 			continue // as most are
 		}
-		if !was.Observed().everApplied() || m.seen == nil && !was.Placed {
+		if !was.Observed().EverApplied() || !m.IsSeen() && !was.Placed {
 			continue
 		}
 		if merged == b {
 			merged = new(*b)
 			merged.Members = slices.Clone(b.Members)
 		}
-		merged.Members[i].seen = m.Observed().remember(was.Observed()).shared()
+		merged.Observe(m.Cluster(), remembered(m.Observed(), was.Observed()))
 	}
 	if merged != b {
-		merged.share()
+		Share(merged)
 	}
 	return merged
 }
 
 // complete reports whether the member needs nothing from its previous version: Karmada sees
 // everything in the cluster, or nothing is placed there and nothing is seen.
-func (m Member) complete(was Member) bool {
-	if m.seen == nil {
+func complete(m, was Member) bool {
+	if !m.IsSeen() {
 		return !m.Placed
 	}
-	o := m.seen
-	silent := o.Capacity == nil || o.Capacity.none()
-	return o.Applied && o.Unread == "" && !o.Capacity.scarce() && (!silent || o.Idle || !was.Observed().Idle)
+	o := m.Observed()
+	silent := o.Capacity == nil || o.Capacity.None()
+	return o.Applied && o.Unread == "" && !o.Capacity.Scarce() && (!silent || o.Idle || !was.Observed().Idle)
 }
 
-func (o Observed) remember(before Observed) Observed {
+func remembered(o, before Observed) Observed {
 	o.WasApplied = !o.Applied
 	unknown := !o.Applied || o.Unread != ""
 	if unknown && !o.Balanced() {
@@ -77,10 +77,10 @@ func (o Observed) remember(before Observed) Observed {
 	if o.Unread != "" && o.Capacity == nil {
 		o.Capacity = before.Capacity
 	}
-	if o.Capacity.scarce() && before.Capacity != nil {
-		o.Capacity = new(o.Capacity.since(*before.Capacity))
+	if o.Capacity.Scarce() && before.Capacity != nil {
+		o.Capacity = new(o.Capacity.Since(*before.Capacity))
 	}
-	if !before.Idle || o.Capacity != nil && !o.Capacity.none() {
+	if !before.Idle || o.Capacity != nil && !o.Capacity.None() {
 		return o
 	}
 	// A workload that had no replica, and shows none, still has none; a probe would start

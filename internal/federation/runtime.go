@@ -44,19 +44,19 @@ type Capacity struct {
 // ready, the others do their work.
 func (c Capacity) Borne() int32 { return c.Desired - c.Added }
 
-// since returns c with Added, which only a comparison with the previous Capacity shows.
-func (c Capacity) since(before Capacity) Capacity {
+// Since returns c with Added, which only a comparison with the previous Capacity shows.
+func (c Capacity) Since(before Capacity) Capacity {
 	c.Added = max(0, c.Desired-max(before.Borne(), c.Ready))
 	return c
 }
 
-// plus adds up the capacity of two workloads.
-func (c Capacity) plus(o Capacity) Capacity {
+// Plus adds up the capacity of two workloads.
+func (c Capacity) Plus(o Capacity) Capacity {
 	return Capacity{Desired: c.Desired + o.Desired, Ready: c.Ready + o.Ready, Added: c.Added + o.Added}
 }
 
-// scarce reports whether fewer replicas are ready than desired.
-func (c *Capacity) scarce() bool { return c != nil && c.Ready < c.Desired }
+// Scarce reports whether fewer replicas are ready than desired.
+func (c *Capacity) Scarce() bool { return c != nil && c.Ready < c.Desired }
 
-// none reports whether no replica exists and none is desired.
-func (c *Capacity) none() bool { return c != nil && c.Desired == 0 && c.Ready == 0 }
+// None reports whether no replica exists and none is desired.
+func (c *Capacity) None() bool { return c != nil && c.Desired == 0 && c.Ready == 0 }

@@ -7,15 +7,6 @@ import (
 	"strings"
 )
 
-// Port is a port at which a function is called.
-type Port struct {
-	// Name is the service name of RFC 6335 without its underscore; "" if it has none.
-	Name string
-	// Protocol is tcp or udp.
-	Protocol string
-	Number   uint16
-}
-
 // maxPorts bounds the names that one template's ports add.
 const maxPorts = 32
 

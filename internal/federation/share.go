@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"unique"
+
+	"github.com/nearcast/nearcast/internal/base/intern"
 )
 
 // likeness is the key of Builder.shared. Placements with the same likeness may still
@@ -32,7 +34,7 @@ type lists struct {
 
 // share returns a list equal to all, which other functions with such a list share.
 func (l *lists) share(all []*Placement) []*Placement {
-	sum := hashOf(all)
+	sum := intern.Hash(all)
 	if same := l.byHash[sum]; slices.Equal(same, all) {
 		return same
 	}

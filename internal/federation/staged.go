@@ -20,7 +20,7 @@ type staged struct {
 func newStaged() staged {
 	// Two bindings of one resource are a mistake, but the choice between them must be
 	// stable.
-	first := func(_ Ref, a, b *Binding) bool { return a.compare(b.Ref) < 0 }
+	first := func(_ Ref, a, b *Binding) bool { return a.Compare(b.Ref) < 0 }
 	return staged{
 		clusters: map[Ref]*Cluster{}, workloads: map[string][]*Workload{}, exposed: map[Ref]*MultiClusterService{}, labelled: map[label][]*Workload{},
 		bindings: newContest[Ref](first), others: newContest[Ref](first),
@@ -53,16 +53,16 @@ func (b *Builder) stage(was, is Object) {
 	case *Binding:
 		b.in.bindings.enter(o.Resource, o)
 		b.touchUsers(o.Resource)
-		if bare, of := o.Resource.ofAnyGroup(); of {
+		if bare, of := o.Resource.OfAnyGroup(); of {
 			b.in.bindings.enter(bare, o)
 			b.touchUsers(bare)
 		}
-		if o.isOther() {
-			b.in.others.enter(o.Resource.named(), o)
+		if o.IsOther() {
+			b.in.others.enter(named(o.Resource), o)
 		}
 	case *MultiClusterService:
-		b.in.exposed[o.service()] = o
-		b.touch(b.entries[o.service()])
+		b.in.exposed[exposedBy(o)] = o
+		b.touch(b.entries[exposedBy(o)])
 	}
 }
 
@@ -90,16 +90,16 @@ func (b *Builder) unstage(was Object) {
 	case *Binding:
 		b.in.bindings.leave(o.Resource, o)
 		b.touchUsers(o.Resource)
-		if bare, of := o.Resource.ofAnyGroup(); of {
+		if bare, of := o.Resource.OfAnyGroup(); of {
 			b.in.bindings.leave(bare, o)
 			b.touchUsers(bare)
 		}
-		if o.isOther() {
-			b.in.others.leave(o.Resource.named(), o)
+		if o.IsOther() {
+			b.in.others.leave(named(o.Resource), o)
 		}
 	case *MultiClusterService:
-		delete(b.in.exposed, o.service())
-		b.touch(b.entries[o.service()])
+		delete(b.in.exposed, exposedBy(o))
+		b.touch(b.entries[exposedBy(o)])
 	}
 }
 
@@ -140,7 +140,7 @@ func (s *staged) selected(t *Template) (refs []Ref) {
 		if len(refs) == maxSelected {
 			break
 		}
-		if t.selects(w) {
+		if selects(t, w) {
 			refs = append(refs, w.Ref)
 		}
 	}
@@ -149,7 +149,7 @@ func (s *staged) selected(t *Template) (refs []Ref) {
 
 // selectsBy returns the label by which the template is found from a workload; false if it
 // has no selector.
-func (t *Template) selectsBy() (label, bool) {
+func selectsBy(t *Template) (label, bool) {
 	if t.Workload.Kind != "" || len(t.Selector) == 0 {
 		return label{}, false
 	}
@@ -157,15 +157,15 @@ func (t *Template) selectsBy() (label, bool) {
 	return label{t.Namespace, key, t.Selector[key]}, true
 }
 
-// service returns the Service that the object exposes.
-func (m *MultiClusterService) service() Ref {
+// exposedBy returns the Service that the object exposes.
+func exposedBy(m *MultiClusterService) Ref {
 	return Ref{Kind: "Service", Namespace: m.Namespace, Name: m.Name}
 }
 
 // named returns the key of staged.others.
-func (r Ref) named() Ref { return Ref{Namespace: r.Namespace, Name: r.Name} }
+func named(r Ref) Ref { return Ref{Namespace: r.Namespace, Name: r.Name} }
 
-func compareWorkload(w *Workload, ref Ref) int { return w.compare(ref) }
+func compareWorkload(w *Workload, ref Ref) int { return w.Compare(ref) }
 
 // sortedClusters returns the clusters sorted by name.
 func (s *staged) sortedClusters() []*Cluster {

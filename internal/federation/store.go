@@ -9,22 +9,6 @@ import (
 	"time"
 )
 
-// Object is what a source stages: a Cluster, Template, Workload, Binding or
-// MultiClusterService.
-type Object interface {
-	meta() *Meta
-}
-
-func (c *Cluster) meta() *Meta  { return &c.Meta }
-func (t *Template) meta() *Meta { return &t.Meta }
-func (w *Workload) meta() *Meta { return &w.Meta }
-func (b *Binding) meta() *Meta  { return &b.Meta }
-
-func (m *MultiClusterService) meta() *Meta { return &m.Meta }
-
-// MetaOf returns the Meta of the object.
-func MetaOf(o Object) *Meta { return o.meta() }
-
 // Store stages what the sources read until it is built into a State. It is safe for
 // concurrent use. Do not change an object after putting it.
 type Store struct {
@@ -98,16 +82,16 @@ func (s *Store) stage(ref Ref, o Object, faults []Fault) {
 // put reports whether it changed anything. Most of Karmada's updates do not: a heartbeat
 // touches nothing that an object stores.
 func (s *Store) put(o Object, faults []Fault) bool {
-	ref := o.meta().Ref
+	ref := MetaOf(o).Ref
 	delete(s.restored, ref)
 	before := s.objects[ref]
 	switch is := o.(type) {
 	case *Binding:
 		same, _ := s.last(ref).(*Binding)
-		o = is.remember(same)
+		o = rememberBinding(is, same)
 	case *Cluster:
 		same, _ := s.last(ref).(*Cluster)
-		o = is.remember(same, faults)
+		o = rememberCluster(is, same, faults)
 	}
 	if slices.Equal(s.faults[ref], faults) && before != nil && reflect.DeepEqual(before, o) {
 		return false
@@ -123,7 +107,7 @@ func (s *Store) Restore(objects []Object, confirmed time.Time) {
 	defer s.mu.Unlock()
 	s.restored = make(map[Ref]bool, len(objects))
 	for _, o := range objects {
-		ref := o.meta().Ref
+		ref := MetaOf(o).Ref
 		s.stage(ref, o, s.faults[ref])
 		s.restored[ref] = true
 	}
@@ -151,14 +135,12 @@ func (s *Store) Refuse(ref Ref, faults []Fault) {
 
 func (s *Store) refuse(ref Ref, faults []Fault) {
 	delete(s.restored, ref)
-	if slices.ContainsFunc(faults, Fault.refuses) {
+	if slices.ContainsFunc(faults, Fault.Refuses) {
 		s.stage(ref, s.last(ref), faults)
 	} else {
 		s.stage(ref, nil, faults)
 	}
 }
-
-func (f Fault) refuses() bool { return !f.Warning }
 
 // last returns the last good version of an object, or nil.
 func (s *Store) last(ref Ref) Object {
@@ -221,7 +203,7 @@ func (s *Store) replace(l Listing, listed func(Ref) bool) (changed bool) {
 		keep[ref] = true
 	}
 	for _, o := range l.Objects {
-		keep[o.meta().Ref] = true
+		keep[MetaOf(o).Ref] = true
 	}
 	changed = s.take(l)
 	gone := func(r Ref) bool { return listed(r) && !keep[r] }

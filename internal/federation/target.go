@@ -4,8 +4,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-
-	"github.com/nearcast/nearcast/internal/base/brief"
 )
 
 // target decides what to probe from this site to see whether the placement is alive: the
@@ -20,11 +18,11 @@ func (b *pass) target(t *Template, p *Placement) Target {
 	if spec.Port != 0 && !b.mayProbe(t, keyProbe, e, spec.Port) {
 		spec = ProbeSpec{Kind: ProbeTCP}
 	}
-	port := spec.port(e, t.TCPPort)
+	port := spec.PortAt(e, t.TCPPort)
 	if spec.Port == 0 && port != 0 && !b.mayProbe(t, ownKey(horizon), e, port) {
 		port = t.TCPPort
 	}
-	if t.withholds(p) {
+	if t.Withholds(p) {
 		spec = ProbeSpec{Kind: ProbeTCP}
 	}
 	if spec.Kind == ProbeNone || port == 0 {
@@ -43,10 +41,10 @@ func (b *pass) target(t *Template, p *Placement) Target {
 // mayProbe reports whether the template's placement at the endpoint may be probed on the
 // port that the annotation names. If not, it adds one fault of the annotation.
 func (b *pass) mayProbe(t *Template, key string, e Endpoint, port uint16) bool {
-	if t.hasPort(e, port) || b.Claims.allowPort(t.Namespace, netip.AddrPortFrom(e.First(), port)) {
+	if t.HasPort(e, port) || b.Claims.AllowsPort(t.Namespace, netip.AddrPortFrom(e.First(), port)) {
 		return true
 	}
-	fault := t.fault(key, "port %d is none of the function's own, and no claim line allows it for namespace %s; it is not probed", port, t.Namespace)
+	fault := t.Fault(key, "port %d is none of the function's own, and no claim line allows it for namespace %s; it is not probed", port, t.Namespace)
 	if !slices.Contains(b.making.faults, fault) {
 		b.making.faults = append(b.making.faults, fault)
 	}
@@ -61,32 +59,25 @@ func ownKey(horizon string) string {
 	return keyAddress + "." + horizon
 }
 
-// withholds reports whether the annotated probe is not sent to the placement: a probe must
-// not wake a placement without replicas, and reaching its address is enough.
-func (t *Template) withholds(p *Placement) bool {
-	return (p.Cold || p.Capacity.none()) && t.Probe != nil && t.Probe.Kind != ProbeNone && t.Probe.Kind != ProbeTCP
-}
+// nodePorts are the ports that Kubernetes assigns to Services on nodes by default.
+var nodePorts = PortRange{30000, 32767}
 
-// Withheld says why the annotated probe is not sent to the placement; "" if it is sent.
-func (t *Template) Withheld(p *Placement) string {
-	if !t.withholds(p) {
-		return ""
+// atNodePort returns the endpoints with the port that the probe names, if it is a claimed
+// port of the nodes behind a gateway: member clusters assign it to a Service, and the
+// template does not contain it. Any other port that does not belong to the function is the
+// port of a health check.
+func (b *pass) atNodePort(t *Template, all map[string]Endpoint) map[string]Endpoint {
+	port := b.probe.Port
+	if !nodePorts.Has(port) {
+		return all
 	}
-	return brief.Text("the probe " + t.Annotations.find(keyProbe).Value + " is not sent: it would start a function that has no replica")
-}
-
-// port returns the port to probe: the annotated port, the endpoint's own, the gateway's
-// HTTPS port, or the Service's first TCP port; 0 if there is none.
-func (s ProbeSpec) port(e Endpoint, service uint16) uint16 {
-	switch {
-	case s.Port != 0:
-		return s.Port
-	case e.Port != 0:
-		return e.Port
-	case e.Gateway && s.Kind == ProbeHTTP:
-		return httpPort
-	case e.Gateway:
-		return httpsPort
+	changed := maps.Clone(all)
+	for horizon, e := range all {
+		_, known := t.PortOf(e, port)
+		if e.Gateway && !known && b.Claims.AllowsPort(t.Namespace, netip.AddrPortFrom(e.First(), port)) {
+			e.Port = port
+			changed[horizon] = e
+		}
 	}
-	return service
+	return changed
 }

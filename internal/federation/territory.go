@@ -22,7 +22,7 @@ func (b *Builder) isOwn(name, namespace string) bool {
 // function: bank.fn.example.org. is the default of Service fn/bank in example.org., but if
 // fn.example.org. is also served, it may be another's there.
 func (b *Builder) isDefault(name string, e *entry) bool {
-	return e.template.takesDefault() && b.isOwn(name, e.template.Namespace)
+	return takesDefault(e.template) && b.isOwn(name, e.template.Namespace)
 }
 
 // foreign returns an error if the entry's namespace may not use the name.
@@ -69,7 +69,7 @@ func (b *Builder) zoneAbove(name, zone string) string { return b.zoneBelow(name,
 // zoneBelow returns the longest zone of the name that is shorter than the length.
 func (b *Builder) zoneBelow(name string, length int) (zone string) {
 	for _, z := range b.Zones {
-		if !IsReverse(z) && isAtOrBelow(name, z) && len(z) < length && len(z) > len(zone) {
+		if !IsReverse(z) && IsAtOrBelow(name, z) && len(z) < length && len(z) > len(zone) {
 			zone = z
 		}
 	}
@@ -127,7 +127,7 @@ func (b *Builder) owner(name string) *entry {
 	}
 	refused := map[string]bool{} // a name foreign to one entry is foreign to later ones of its namespace
 	for e := range b.hostnames.all(name) {
-		if refused[e.template.Namespace] && !e.template.takesDefault() {
+		if refused[e.template.Namespace] && !takesDefault(e.template) {
 			continue
 		}
 		if b.foreign(name, e) == nil {

@@ -48,19 +48,19 @@ func (b *Builder) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
 	}
 	for _, byCluster := range e.template.Fixed {
 		for _, fixed := range byCluster {
-			if fixed.any(such) {
+			if fixed.Any(such) {
 				return true
 			}
 		}
 	}
 	if binding := b.in.bindings.holder[e.template.Ref]; binding != nil {
 		for _, member := range binding.Members {
-			if member.Observed().LoadBalancer.any(such) {
+			if member.Observed().LoadBalancer.Any(such) {
 				return true
 			}
 		}
 	}
-	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return b.lookups[name].endpoint.any(such) })
+	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return b.lookups[name].endpoint.Any(such) })
 }
 
 // touchSelectors touches the entries whose selectors may match new workloads.
@@ -88,7 +88,7 @@ func (b *Builder) touchResolved() {
 	}
 	for name, l := range b.lookups {
 		e, _ := b.Resolve(name)
-		if !e.equal(l.endpoint) {
+		if !e.Equal(l.endpoint) {
 			l.endpoint = e
 			for user := range l.users {
 				b.touch(user)

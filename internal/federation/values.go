@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/nearcast/nearcast/internal/base/brief"
 )
@@ -22,40 +20,6 @@ const (
 	maxHostnames = 64
 	maxLabels    = 1024
 )
-
-// ParseCoordinates parses "lat,lon" in degrees.
-func ParseCoordinates(s string) (*Coordinates, error) {
-	latText, lonText, ok := strings.Cut(s, ",")
-	lat, err1 := strconv.ParseFloat(strings.TrimSpace(latText), 64)
-	lon, err2 := strconv.ParseFloat(strings.TrimSpace(lonText), 64)
-	// The comparisons are written so that NaN fails them.
-	if !ok || err1 != nil || err2 != nil || !(lat >= -90 && lat <= 90) || !(lon >= -180 && lon <= 180) {
-		return nil, fmt.Errorf("%q is not lat,lon in degrees (-90 to 90, -180 to 180)", s)
-	}
-	return &Coordinates{Lat: lat, Lon: lon}, nil
-}
-
-// hostnamePattern matches RFC 1123 labels, with underscores as DNS-SD uses them and an
-// optional leading wildcard.
-var hostnamePattern = regexp.MustCompile(`^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+$`)
-
-// ParseHostname returns the canonical form of a hostname: lower case, fully
-// qualified.
-func ParseHostname(s string) (string, error) {
-	name := s
-	if !strings.HasSuffix(name, ".") {
-		name += "."
-	}
-	switch notASCII := strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }); {
-	case notASCII >= 0: // a letter that only looks like ASCII must not become ASCII
-		return "", fmt.Errorf("%+q is not a hostname: write other letters than those of ASCII as an A-label (xn--…)", s)
-	case len(name) > 254: // 255 octets on the wire, with the final dot
-		return "", fmt.Errorf("%q is not a hostname: it is longer than the 255 octets of a name", s)
-	case !hostnamePattern.MatchString(name):
-		return "", fmt.Errorf("%q is not a hostname", s)
-	}
-	return strings.ToLower(name), nil
-}
 
 // parseHostnames parses comma-separated names. It returns the reason why a name is no
 // hostname in unfit if there are other names; if it is the only one, it returns an error.
@@ -108,13 +72,13 @@ func parseWeights(v string) ([]Weight, error) {
 
 func parseProbe(v string) (*ProbeSpec, error) {
 	if v == string(ProbeNone) {
-		return &ProbeSpec{Kind: ProbeNone}, nil
+		return &ProbeSpec{Text: v, Kind: ProbeNone}, nil
 	}
 	u, err := url.Parse(v)
 	if failed := new(url.Error); errors.As(err, &failed) {
 		return nil, fmt.Errorf("%q is not a probe: %w", v, failed.Err) // failed contains v too
 	}
-	p := &ProbeSpec{Kind: ProbeKind(u.Scheme), Host: u.Hostname()}
+	p := &ProbeSpec{Text: v, Kind: ProbeKind(u.Scheme), Host: u.Hostname()}
 	if text := u.Port(); text != "" {
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || n == 0 {
@@ -191,9 +155,6 @@ func parseAddrPort(s string) (netip.Addr, uint16, error) {
 	}
 	return ap.Addr(), ap.Port(), nil
 }
-
-// MaxAddresses bounds the addresses of one placement: each answer contains all of them.
-const MaxAddresses = 16
 
 // gatewayWord replaces an address to mean the cluster's gateway.
 const gatewayWord = "gateway"

@@ -39,8 +39,8 @@ func newVIPs() vips {
 func (b *Builder) declareVIPs(e *entry) {
 	t := e.template
 	for _, vip := range t.VIPs {
-		if err := b.Claims.allowAnnotated(t.Namespace, vip); err != nil {
-			e.barred = append(e.barred, t.fault(keyVIP, "%v", err))
+		if err := b.Claims.AllowAnnotated(t.Namespace, vip); err != nil {
+			e.barred = append(e.barred, t.Fault(keyVIP, "%v", err))
 			continue
 		}
 		e.vips = append(e.vips, vip)
@@ -146,7 +146,7 @@ func (b *pass) note(e Endpoint) {
 	namespace := b.making.template.Namespace
 	for _, a := range slices.Concat(e.V4, e.V6) {
 		holder := b.declared.holder[a]
-		if holder != nil && !slices.Contains(b.needs.occupied, a) && b.Claims.allowAnnotated(namespace, a) == nil {
+		if holder != nil && !slices.Contains(b.needs.occupied, a) && b.Claims.AllowAnnotated(namespace, a) == nil {
 			b.needs.occupied = append(b.needs.occupied, a)
 		}
 	}

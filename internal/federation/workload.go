@@ -23,21 +23,19 @@ func (b *pass) workload(t *Template) *workload {
 	for _, ref := range slices.Clone(selected) {
 		// A Rollout may run the Deployment's pods (workloadRef); the Deployment then has
 		// none.
-		rollout := Ref{Group: argoGroup, Kind: "Rollout", Namespace: ref.Namespace, Name: ref.Name}
-		if b.binding(rollout) != nil {
+		if rollout := ref.Rollout(); b.binding(rollout) != nil {
 			selected = append(selected, rollout)
 		}
 	}
 	if len(selected) > 0 {
 		return b.bound(selected...)
 	}
-	for _, k := range kinds {
-		ref := Ref{Group: k.group, Kind: k.name, Namespace: t.Namespace, Name: t.Name}
-		if k.named && b.binding(ref) != nil {
+	for ref := range WorkloadsNamed(t.Namespace, t.Name) {
+		if b.binding(ref) != nil {
 			return b.bound(ref)
 		}
 	}
-	if other := b.in.others.holder[t.named()]; other != nil {
+	if other := b.in.others.holder[named(t.Ref)]; other != nil {
 		return b.bound(other.Resource)
 	}
 	return nil
@@ -71,7 +69,7 @@ func (b *pass) runtime(ref Ref) Runtime {
 
 // selects reports whether the workload is behind the template because its selector says
 // so, without an annotation.
-func (t *Template) selects(w *Workload) bool {
+func selects(t *Template, w *Workload) bool {
 	return t.Workload.Kind == "" && len(t.Selector) > 0 && contains(w.PodLabels, t.Selector)
 }
 
@@ -83,9 +81,6 @@ func contains(labels, selector map[string]string) bool {
 	}
 	return true
 }
-
-// label returns the reference in the syntax of nearcast.dev/workload.
-func (r Ref) label() string { return r.Kind + "/" + r.Name }
 
 // running describes a workload in one cluster.
 type running struct {
@@ -103,14 +98,14 @@ type running struct {
 func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 	runs := false
 	for _, b := range w.bindings {
-		here, leaving := b.places(cluster, handOver)
+		here, leaving := places(b, cluster, handOver)
 		if !here {
 			continue
 		}
 		member := b.In(cluster)
 		seen := member.Observed()
-		if !seen.everApplied() {
-			refusal = brief.Text("its workload " + b.Resource.label() + " is " + seen.unapplied())
+		if !seen.EverApplied() {
+			refusal = brief.Text("its workload " + b.Resource.KindName() + " is " + seen.Unapplied())
 			continue
 		}
 		if !runs {
@@ -128,7 +123,7 @@ func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 	case refusal != "":
 		return r, refusal
 	}
-	return r, brief.Text("its workload " + w.first.label() + " is not placed here" + w.unplaced())
+	return r, brief.Text("its workload " + w.first.KindName() + " is not placed here" + w.unplaced())
 }
 
 // add adds what runs because of one of the bindings.
@@ -139,7 +134,7 @@ func (r *running) add(member Member, resource Ref, leaving string) {
 		if r.capacity == nil {
 			r.capacity = &Capacity{}
 		}
-		r.capacity = new(r.capacity.plus(*c))
+		r.capacity = new(r.capacity.Plus(*c))
 	}
 	if leaving == "" {
 		r.leaving = ""
@@ -148,7 +143,7 @@ func (r *running) add(member Member, resource Ref, leaving string) {
 		r.health = Healthy
 	}
 	// Karmada no longer counts replicas in a cluster that is being left.
-	zero := member.Placed && member.Replicas == 0 && resource.replicated() && (seen.Capacity == nil || seen.Capacity.Ready == 0)
+	zero := member.Placed && member.Replicas == 0 && resource.Replicated() && (seen.Capacity == nil || seen.Capacity.Ready == 0)
 	r.warm = r.warm || !zero && !seen.Idle
 }
 
@@ -158,9 +153,9 @@ func (w *workload) unplaced() string {
 		return ": " + noBinding(w.first)
 	}
 	for _, b := range w.bindings {
-		if why := b.unplaced(); why == "" || b.placedAnywhere() {
+		if why := unplaced(b); why == "" || placedAnywhere(b) {
 			return ""
 		}
 	}
-	return ": " + w.bindings[0].unplaced()
+	return ": " + unplaced(w.bindings[0])
 }
