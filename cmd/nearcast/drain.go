@@ -116,7 +116,7 @@ func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) 
 		return err
 	}
 	if drain && after.Leaving == "" {
-		return fmt.Errorf("cluster %s is not drained: the API took the annotation %s and has another value of it now; see what writes it", cluster, federation.DrainAnnotation)
+		return fmt.Errorf("cluster %s is not drained: the API took the annotation %s and has another value of it now; see what writes it", cluster, federation.KeyDrain)
 	}
 	d := drained{Cluster: cluster, Drained: drain, Leaving: after.Leaving}
 	for _, fault := range after.Faults {

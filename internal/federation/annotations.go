@@ -15,30 +15,25 @@ import (
 // AnnotationPrefix begins every key that Nearcast reads.
 const AnnotationPrefix = "nearcast.dev/"
 
-// DrainAnnotation on a Cluster moves traffic away from it, at every site.
-const DrainAnnotation = annotationPrefix + "drain"
-
 // The annotations that Nearcast reads. Any other key under the prefix is taken for a typo
 // and refused by name.
 const (
-	annotationPrefix = AnnotationPrefix
-
-	keyHostname    = annotationPrefix + "hostname"
-	keyWorkload    = annotationPrefix + "workload"
-	keyPolicy      = annotationPrefix + "policy"
-	keyWeights     = annotationPrefix + "weights"
-	keyProbe       = annotationPrefix + "probe"
-	keyTTL         = annotationPrefix + "ttl"
-	keyVIP         = annotationPrefix + "vip"
-	keyAccess      = annotationPrefix + "access"
-	keyAddress     = annotationPrefix + "address"
-	keyCoordinates = annotationPrefix + "coordinates"
-	keyDrain       = DrainAnnotation
-	keyCost        = annotationPrefix + "cost"
-	keyPort        = annotationPrefix + "port"
-	keyALPN        = annotationPrefix + "alpn"
-	keyTXT         = annotationPrefix + "txt"
-	keyExpect      = annotationPrefix + "expect"
+	KeyHostname    = AnnotationPrefix + "hostname"
+	KeyWorkload    = AnnotationPrefix + "workload"
+	KeyPolicy      = AnnotationPrefix + "policy"
+	KeyWeights     = AnnotationPrefix + "weights"
+	KeyProbe       = AnnotationPrefix + "probe"
+	KeyTTL         = AnnotationPrefix + "ttl"
+	KeyVIP         = AnnotationPrefix + "vip"
+	KeyAccess      = AnnotationPrefix + "access"
+	KeyAddress     = AnnotationPrefix + "address"
+	KeyCoordinates = AnnotationPrefix + "coordinates"
+	KeyDrain       = AnnotationPrefix + "drain" // on a Cluster: moves traffic away from it, at every site
+	KeyCost        = AnnotationPrefix + "cost"
+	KeyPort        = AnnotationPrefix + "port"
+	KeyALPN        = AnnotationPrefix + "alpn"
+	KeyTXT         = AnnotationPrefix + "txt"
+	KeyExpect      = AnnotationPrefix + "expect"
 )
 
 // maxTTL is the maximum of RFC 2181, section 8.
@@ -52,12 +47,12 @@ const maxCost = 1e9
 const maxValue = 8 << 10
 
 // IsAnnotation reports whether the key belongs to Nearcast.
-func IsAnnotation(key string) bool { return strings.HasPrefix(key, annotationPrefix) }
+func IsAnnotation(key string) bool { return strings.HasPrefix(key, AnnotationPrefix) }
 
 // IsLikeAnnotation reports whether the key belongs to Nearcast if its case is ignored.
 func IsLikeAnnotation(key string) bool {
-	n := len(annotationPrefix)
-	return len(key) > n && strings.EqualFold(key[:n], annotationPrefix)
+	n := len(AnnotationPrefix)
+	return len(key) > n && strings.EqualFold(key[:n], AnnotationPrefix)
 }
 
 // IsMisplaced reports whether a key in a place that Nearcast does not read was meant for
@@ -142,49 +137,49 @@ func findParser[T any](key string, parsers []annotationParser[T]) (annotationPar
 		return annotationParser[T]{}, "", fmt.Errorf("unknown annotation; did you mean %s?", near)
 	}
 	for i, key := range known {
-		known[i] = strings.TrimPrefix(key, annotationPrefix) // without the prefix, so that all keys fit into a reason
+		known[i] = strings.TrimPrefix(key, AnnotationPrefix) // without the prefix, so that all keys fit into a reason
 	}
 	return annotationParser[T]{}, "", fmt.Errorf("unknown annotation; known are %s", strings.Join(known, ", "))
 }
 
 var templateParsers = []annotationParser[Template]{
-	{key: keyHostname, set: func(t *Template, _, v string) (err error) {
+	{key: KeyHostname, set: func(t *Template, _, v string) (err error) {
 		t.Hostnames, t.Unfit, err = parseHostnames(v)
 		return err
 	}},
-	{key: keyWorkload, set: func(t *Template, _, v string) (err error) {
+	{key: KeyWorkload, set: func(t *Template, _, v string) (err error) {
 		t.Workload, err = parseWorkload(v, t.Namespace)
 		return err
 	}},
-	{key: keyPolicy, set: func(t *Template, _, v string) (err error) {
+	{key: KeyPolicy, set: func(t *Template, _, v string) (err error) {
 		t.Policy, err = policy.Parse(v)
 		return err
 	}},
-	{key: keyWeights, set: func(t *Template, _, v string) (err error) {
+	{key: KeyWeights, set: func(t *Template, _, v string) (err error) {
 		t.Weights, err = parseWeights(v)
 		return err
 	}},
-	{key: keyProbe, set: func(t *Template, _, v string) (err error) {
+	{key: KeyProbe, set: func(t *Template, _, v string) (err error) {
 		t.Probe, err = parseProbe(v)
 		return err
 	}},
-	{key: keyExpect, set: func(t *Template, _, v string) (err error) {
+	{key: KeyExpect, set: func(t *Template, _, v string) (err error) {
 		t.Expect, err = parseExpect(v)
 		return err
 	}},
-	{key: keyPort, set: func(t *Template, _, v string) (err error) {
+	{key: KeyPort, set: func(t *Template, _, v string) (err error) {
 		t.Ports, err = parsePorts(v)
 		return err
 	}},
-	{key: keyALPN, set: func(t *Template, _, v string) (err error) {
+	{key: KeyALPN, set: func(t *Template, _, v string) (err error) {
 		t.ALPN, err = parseALPN(v)
 		return err
 	}},
-	{key: keyTXT, set: func(t *Template, _, v string) (err error) {
+	{key: KeyTXT, set: func(t *Template, _, v string) (err error) {
 		t.Texts, err = parseTexts(v)
 		return err
 	}},
-	{key: keyTTL, set: func(t *Template, _, v string) error {
+	{key: KeyTTL, set: func(t *Template, _, v string) error {
 		n, err := strconv.ParseUint(v, 10, 32)
 		if err != nil || n == 0 || n > maxTTL {
 			return fmt.Errorf("%q is not a number of seconds from 1 to %d", v, maxTTL)
@@ -192,24 +187,24 @@ var templateParsers = []annotationParser[Template]{
 		t.TTL = time.Duration(n) * time.Second
 		return nil
 	}},
-	{key: keyVIP, set: func(t *Template, _, v string) (err error) {
+	{key: KeyVIP, set: func(t *Template, _, v string) (err error) {
 		t.VIPs, err = parseAddrs(v)
 		return err
 	}},
-	{key: keyAccess, set: func(t *Template, _, v string) error {
+	{key: KeyAccess, set: func(t *Template, _, v string) error {
 		if v != "public" && v != "private" {
 			return fmt.Errorf("%q is neither public nor private", v)
 		}
 		t.Private = v == "private"
 		return nil
 	}},
-	{key: keyAddress, dotted: true, set: func(t *Template, horizon, v string) error {
+	{key: KeyAddress, dotted: true, set: func(t *Template, horizon, v string) error {
 		fixed, byGateway, err := parseFixed(v)
 		if err != nil {
 			return err
 		}
 		if horizon != "" && len(byGateway) > 0 {
-			return fmt.Errorf("gateway is for %s; in a horizon a cluster's gateway is used where the function has no address", keyAddress)
+			return fmt.Errorf("gateway is for %s; in a horizon a cluster's gateway is used where the function has no address", KeyAddress)
 		}
 		if len(fixed) > 0 && t.Fixed == nil {
 			t.Fixed = map[string]map[string]Endpoint{}
@@ -224,12 +219,12 @@ var templateParsers = []annotationParser[Template]{
 
 // ParseTemplate parses t's annotations into its fields.
 func ParseTemplate(t *Template) []Fault {
-	t.Annotated = &Annotated{OwnPorts: t.Annotations.Find(keyPort).Key != ""}
+	t.Annotated = &Annotated{OwnPorts: t.Annotations.Find(KeyPort).Key != ""}
 	return parseAnnotations(&t.Meta, t, templateParsers)
 }
 
 var clusterParsers = []annotationParser[Cluster]{
-	{key: keyAddress, dotted: true, set: func(c *Cluster, horizon, v string) error {
+	{key: KeyAddress, dotted: true, set: func(c *Cluster, horizon, v string) error {
 		e, err := parseEndpoint(v)
 		if err != nil {
 			return err
@@ -241,11 +236,11 @@ var clusterParsers = []annotationParser[Cluster]{
 		c.Gateways[horizon] = e
 		return nil
 	}},
-	{key: keyCoordinates, set: func(c *Cluster, _, v string) (err error) {
+	{key: KeyCoordinates, set: func(c *Cluster, _, v string) (err error) {
 		c.Coordinates, err = ParseCoordinates(v)
 		return err
 	}},
-	{key: keyCost, set: func(c *Cluster, _, v string) error {
+	{key: KeyCost, set: func(c *Cluster, _, v string) error {
 		cost, err := strconv.ParseFloat(v, 64)
 		if err != nil || !(cost >= 0 && cost <= maxCost) {
 			return fmt.Errorf("%q is not a relative price from 0 to %g", v, float64(maxCost))
@@ -253,7 +248,7 @@ var clusterParsers = []annotationParser[Cluster]{
 		c.Cost = &cost
 		return nil
 	}},
-	{key: keyDrain, set: func(c *Cluster, _, v string) error {
+	{key: KeyDrain, set: func(c *Cluster, _, v string) error {
 		drain, err := strconv.ParseBool(v)
 		if err != nil {
 			return fmt.Errorf("%q is neither true nor false", v)

@@ -59,7 +59,7 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 	} {
 		tmpl := &Template{Meta: Meta{
 			Ref:         Ref{Kind: "Service", Namespace: "ns", Name: "web"},
-			Annotations: Annotations{{annotationPrefix + c.key, c.value, 4}},
+			Annotations: Annotations{{AnnotationPrefix + c.key, c.value, 4}},
 			Origin:      Origin{File: "f.yaml", Line: 3},
 		}}
 		faults := ParseTemplate(tmpl)
@@ -98,35 +98,10 @@ func manyNames(n int) string {
 	return strings.Join(names, ",")
 }
 
-func FuzzAnnotations(f *testing.F) {
-	for _, seed := range []string{"a=1,b=2", "http://:8080/x", "192.0.2.1:80", "*.a.b", "[::1]:5", "50.1,8", "Deployment/x", "true"} {
-		f.Add(seed)
-	}
-	keys := []string{keyHostname, keyWorkload, keyPolicy, keyWeights, keyProbe, keyTTL, keyVIP, keyAccess, keyAddress, keyAddress + ".h"}
-	f.Fuzz(func(t *testing.T, value string) {
-		for _, key := range keys {
-			m := Meta{Ref: Ref{Kind: "Service", Namespace: "ns", Name: "web"}, Annotations: Annotations{{Key: key, Value: value}}}
-			tmpl := &Template{Meta: m}
-			if len(ParseTemplate(tmpl)) == 0 { // what is accepted can be built
-				buildAll(storeOf(tmpl), Options{Zones: []string{"fn.example.org."}})
-			}
-		}
-		for _, key := range []string{keyAddress, keyCoordinates, keyDrain} {
-			ParseCluster(&Cluster{Meta: Meta{Annotations: Annotations{{Key: key, Value: value}}}})
-		}
-	})
-}
-
-func storeOf(o Object) *Store {
-	s := NewStore()
-	s.Put(o)
-	return s
-}
-
 func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 	tmpl := &Template{Meta: Meta{Annotations: OwnAnnotations(map[string]string{
-		keyPort: "https=8443, dns=53/udp,9000", keyALPN: "h2,http/1.1,h2", keyTXT: "v=1 a\n\n b ",
-		keyExpect: "status=200-204 header=x-ready:yes body=all is well", keyProbe: "grpc://:9000/pkg.Service", keyAccess: "private",
+		KeyPort: "https=8443, dns=53/udp,9000", KeyALPN: "h2,http/1.1,h2", KeyTXT: "v=1 a\n\n b ",
+		KeyExpect: "status=200-204 header=x-ready:yes body=all is well", KeyProbe: "grpc://:9000/pkg.Service", KeyAccess: "private",
 	}, nil)}}
 	if faults := ParseTemplate(tmpl); len(faults) > 0 {
 		t.Fatal(faults)
@@ -146,7 +121,7 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 	if err != nil || again != want.Expect {
 		t.Errorf("%q is read as %+v, %v", want.Expect, again, err)
 	}
-	c := &Cluster{Meta: Meta{Annotations: Annotations{{Key: keyCost, Value: "0"}}}}
+	c := &Cluster{Meta: Meta{Annotations: Annotations{{Key: KeyCost, Value: "0"}}}}
 	if faults := ParseCluster(c); len(faults) > 0 || c.Price() != 0 || new(Cluster).Price() != 1 {
 		t.Errorf("cost 0 is %g (%v), none is %g", c.Price(), faults, new(Cluster).Price())
 	}
@@ -156,24 +131,6 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 	}
 }
 
-func FuzzHostname(f *testing.F) {
-	for _, s := range []string{"a.b", "*.A.b.", "_x._tcp.a", "-a.b", "a..b", ".", "*.", strings.Repeat("a.", 127)} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		name, err := ParseHostname(s)
-		if err != nil {
-			return
-		}
-		if again, err := ParseHostname(name); err != nil || again != name {
-			t.Fatalf("%q became %q, and that %q (%v)", s, name, again, err)
-		}
-		if labels := strings.Split(strings.TrimSuffix(name, "."), "."); len(name) > 254 || slices.ContainsFunc(labels, func(l string) bool { return l == "" || len(l) > 63 }) {
-			t.Fatalf("%q became %q, which is no name", s, name)
-		}
-	})
-}
-
 // TestAFaultIsFitToBeKeptAndShown: whoever wrote the annotation, the name and the file
 // chose what is in it.
 func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
@@ -181,7 +138,7 @@ func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
 	for key, value := range map[string]string{"probe": executed, "hostname": executed, "workload": executed, "policy": executed, "unknown": "x"} {
 		tmpl := &Template{Meta: Meta{
 			Ref:         Ref{Kind: "Service", Namespace: "ns", Name: "web\x1b[31m"},
-			Annotations: Annotations{{annotationPrefix + key, value, 0}},
+			Annotations: Annotations{{AnnotationPrefix + key, value, 0}},
 			Origin:      Origin{File: "f\u202e.yaml", Line: 3},
 		}}
 		faults := ParseTemplate(tmpl)
@@ -196,9 +153,9 @@ func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
 		}
 	}
 	// The longest of our own has room for all that it names.
-	unknown := parseAnnotations(&Meta{Annotations: Annotations{{annotationPrefix + "something-else", "x", 0}}}, &Template{Annotated: &Annotated{}}, templateParsers)
+	unknown := parseAnnotations(&Meta{Annotations: Annotations{{AnnotationPrefix + "something-else", "x", 0}}}, &Template{Annotated: &Annotated{}}, templateParsers)
 	for _, p := range templateParsers {
-		if name := strings.TrimPrefix(p.key, annotationPrefix); !strings.Contains(unknown[0].Reason, name) {
+		if name := strings.TrimPrefix(p.key, AnnotationPrefix); !strings.Contains(unknown[0].Reason, name) {
 			t.Errorf("%q does not name %s", unknown[0].Reason, name)
 		}
 	}
@@ -210,4 +167,32 @@ func deepNames(n int) (all string) {
 		all += fmt.Sprintf(",%s%d", strings.Repeat("a.", 125), i)
 	}
 	return all
+}
+
+// annotated is a Service with annotations, in pairs of key and value, that shares what it can.
+func annotated(namespace, name string, annotations ...string) *Template {
+	all := map[string]string{}
+	for pair := range slices.Chunk(annotations, 2) {
+		all[AnnotationPrefix+pair[0]] = pair[1]
+	}
+	t := &Template{Meta: Meta{Ref: Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: OwnAnnotations(all, nil)}}
+	ParseTemplate(t)
+	Share(t)
+	return t
+}
+
+func TestTemplatesWithTheSameAnnotationsShareThem(t *testing.T) {
+	one, other := annotated("ns", "one", "ttl", "5", "weights", "a=1"), annotated("ns", "other", "ttl", "5", "weights", "a=1")
+	if one.Annotated != other.Annotated || &one.Annotations[0] != &other.Annotations[0] {
+		t.Error("they have theirs each")
+	}
+	for name, third := range map[string]*Template{
+		"another value": annotated("ns", "x", "ttl", "5", "weights", "a=2"), "one less": annotated("ns", "x", "ttl", "5"),
+		// The workload is in the template's own namespace.
+		"another namespace": annotated("other", "x", "ttl", "5", "weights", "a=1"),
+	} {
+		if third.Annotated == one.Annotated {
+			t.Errorf("%s: it is shared all the same", name)
+		}
+	}
 }

@@ -41,7 +41,7 @@ func TestWhatMostMembersSayIsKeptOnce(t *testing.T) {
 	if size := unsafe.Sizeof(Member{}); size > 24 {
 		t.Errorf("a Member has %d bytes", size)
 	}
-	one, other := bound(Ref{Name: "one"}, "a", "b"), bound(Ref{Name: "other"}, "b")
+	one, other := healthy("one", "a", "b"), healthy("other", "b")
 	if one.In("a").seen != other.In("b").seen {
 		t.Error("two that are applied and healthy do not share it")
 	}
@@ -64,7 +64,7 @@ func TestWhatMostMembersSayIsKeptOnce(t *testing.T) {
 
 func TestBindingsThatSayTheSameShareTheirMembers(t *testing.T) {
 	shared := func(b *Binding) *Binding { b.share(); return b }
-	one, other := shared(bound(Ref{Name: "one"}, "a", "b")), shared(bound(Ref{Name: "other"}, "b", "a"))
+	one, other := shared(healthy("one", "a", "b")), shared(healthy("other", "b", "a"))
 	if &one.Members[0] != &other.Members[0] {
 		t.Error("two of the same clusters have a list each")
 	}
@@ -72,11 +72,21 @@ func TestBindingsThatSayTheSameShareTheirMembers(t *testing.T) {
 		"another cluster": func(b *Binding) { b.Place("c", 1) }, "more replicas": func(b *Binding) { b.Place("a", 2) },
 		"other health": func(b *Binding) { b.Observe("a", Observed{Applied: true}) }, "a message": func(b *Binding) { b.Observe("b", Observed{Message: "m"}) },
 	} {
-		b := bound(Ref{Name: "third"}, "a", "b")
+		b := healthy("third", "a", "b")
 		edit(b)
 		want := slices.Clone(b.Members)
 		if b.share(); !slices.Equal(b.Members, want) || slices.Equal(b.Members, one.Members) {
 			t.Errorf("%s: %v, want %v", name, b.Members, want)
 		}
 	}
+}
+
+// healthy binds a resource to clusters in which it is applied and healthy.
+func healthy(name string, clusters ...string) *Binding {
+	b := &Binding{Resource: Ref{Name: name}}
+	for _, c := range clusters {
+		b.Place(c, 1)
+		b.Observe(c, Observed{Applied: true, Health: Healthy})
+	}
+	return b
 }

@@ -23,12 +23,11 @@ func world(opts Options, objects ...Object) *State {
 func cluster(name, gateway string) *Cluster {
 	c := &Cluster{Meta: Meta{Ref: Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}}, Ready: ReadyTrue}
 	if gateway != "" {
-		e, err := parseEndpoint(gateway)
-		if err != nil {
-			panic(err)
+		parsed := &Cluster{Meta: Meta{Annotations: Annotations{{Key: KeyAddress, Value: gateway}}}}
+		if faults := ParseCluster(parsed); len(faults) > 0 {
+			panic(faults[0])
 		}
-		e.Gateway = true
-		c.Gateways = map[string]Endpoint{"": e}
+		c.Gateways = parsed.Gateways
 	}
 	return c
 }
@@ -36,7 +35,7 @@ func cluster(name, gateway string) *Cluster {
 func service(namespace, name string, annotations ...string) *Template {
 	all := map[string]string{}
 	for pair := range slices.Chunk(annotations, 2) {
-		all[annotationPrefix+pair[0]] = pair[1]
+		all[AnnotationPrefix+pair[0]] = pair[1]
 	}
 	t := &Template{Meta: Meta{
 		Ref: Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: OwnAnnotations(all, nil),

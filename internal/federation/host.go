@@ -24,7 +24,7 @@ func (b *pass) probeOf(f *Function) ProbeSpec {
 	}
 	host, err := b.hostOf(f, spec.Host)
 	if err != nil {
-		b.fault(f.Template, keyProbe, "%v; a TCP connection is made in its place", err)
+		b.fault(f.Template, KeyProbe, "%v; a TCP connection is made in its place", err)
 		plain.Port = spec.Port
 		return plain
 	}

@@ -75,7 +75,7 @@ func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
 		case c.host == "" && (!strings.HasPrefix(got, "tcp://192.0.2.1:") || strings.Contains(got, "host")):
 			t.Errorf("%s of %q: %s is sent", c.url, c.hostnames, got)
 		case c.host == "" && !slices.ContainsFunc(faults, func(f Fault) bool {
-			return f.Key == keyProbe && strings.Contains(f.Reason, "is none of the function's hostnames")
+			return f.Key == KeyProbe && strings.Contains(f.Reason, "is none of the function's hostnames")
 		}):
 			t.Errorf("%s of %q: faults %v", c.url, c.hostnames, faults)
 		}
@@ -145,7 +145,7 @@ func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, url string) {
 		evil := &Template{Meta: Meta{
 			Ref:         Ref{Kind: "Service", Namespace: "evil", Name: "w"},
-			Annotations: Annotations{{keyProbe, url, 0}},
+			Annotations: Annotations{{KeyProbe, url, 0}},
 		}, TCPPort: 80}
 		if len(ParseTemplate(evil)) > 0 {
 			return // refused whole

@@ -84,7 +84,7 @@ func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
 		switch {
 		case c.want == "" && (len(x.VIPs) != 1 || len(faults) > 0):
 			t.Errorf("%s: VIPs %v, faults %v; want it", name, x.VIPs, faults)
-		case c.want != "" && (len(x.VIPs) != 0 || len(faults) != 1 || !strings.Contains(faults[0].Reason, c.want) || faults[0].Key != keyVIP):
+		case c.want != "" && (len(x.VIPs) != 0 || len(faults) != 1 || !strings.Contains(faults[0].Reason, c.want) || faults[0].Key != KeyVIP):
 			t.Errorf("%s: VIPs %v, faults %v; want it refused: %s", name, x.VIPs, faults, c.want)
 		}
 	}

@@ -133,15 +133,15 @@ func (b *Builder) ask(e *entry) {
 		return
 	}
 	for _, why := range t.Unfit {
-		e.barred = append(e.barred, t.Fault(keyHostname, "%s", why))
+		e.barred = append(e.barred, t.Fault(KeyHostname, "%s", why))
 	}
 	for _, name := range t.Hostnames {
 		if err := b.Claims.AllowName(t.Namespace, name); err != nil {
-			e.barred = append(e.barred, t.Fault(keyHostname, "%v", err))
+			e.barred = append(e.barred, t.Fault(KeyHostname, "%v", err))
 			continue
 		}
 		if err := b.unfitName(name); err != nil {
-			e.barred = append(e.barred, t.Fault(keyHostname, "%v", err))
+			e.barred = append(e.barred, t.Fault(KeyHostname, "%v", err))
 			continue
 		}
 		e.asked = append(e.asked, name)
@@ -160,7 +160,7 @@ func (b *pass) names(e *entry) []string {
 			names = append(names, name)
 			continue
 		}
-		key := keyHostname
+		key := KeyHostname
 		if takesDefault(e.template) {
 			key = ""
 		}

@@ -44,7 +44,7 @@ func (b *Builder) trespasses(t *Template) []Fault {
 		}
 	}
 	for horizon, byCluster := range t.Fixed {
-		key := keyAddress
+		key := KeyAddress
 		if horizon != "" {
 			key += "." + horizon
 		}
@@ -79,7 +79,7 @@ func (b *pass) make(t *Template, hostnames []string) *Function {
 	f := &Function{Template: t, Hostnames: hostnames, VIPs: b.heldVIPs(b.making)}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {
-			b.fault(t, keyWeights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)
+			b.fault(t, KeyWeights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)
 		}
 	}
 	if t.Private && !slices.Contains(b.Tenants, t.Namespace) {

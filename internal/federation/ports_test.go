@@ -31,23 +31,23 @@ func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
 		{"the gateway's", []string{"probe", "tcp://:8443"}, nil, "192.0.2.1:8443", "tcp://192.0.2.1:8443", ""},
 		{"every gateway's", []string{"probe", "http://:80/"}, Claims{names}, "192.0.2.1:8443", "http://192.0.2.1:80/ (host web.ns.fn.example.org)", ""},
 		{"HTTPS", []string{"probe", "https:///"}, nil, "192.0.2.1", "https://192.0.2.1:443/ (host web.ns.fn.example.org)", ""},
-		{"no other", []string{"probe", "tcp://:9100"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
-		{"with claims of names neither", []string{"probe", "http://:9100/metrics"}, Claims{names}, "192.0.2.1:8443", "tcp://192.0.2.1:8443", keyProbe},
-		{"nor gRPC's", []string{"probe", "grpc://:9100/"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
-		{"UDP is another", []string{"probe", "tcp://:53", "port", "dns=53/udp"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
+		{"no other", []string{"probe", "tcp://:9100"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", KeyProbe},
+		{"with claims of names neither", []string{"probe", "http://:9100/metrics"}, Claims{names}, "192.0.2.1:8443", "tcp://192.0.2.1:8443", KeyProbe},
+		{"nor gRPC's", []string{"probe", "grpc://:9100/"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", KeyProbe},
+		{"UDP is another", []string{"probe", "tcp://:53", "port", "dns=53/udp"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", KeyProbe},
 		{"claimed", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "", PortRange{9100, 9100})}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
 		{"claimed as one of many", []string{"probe", "tcp://:31000"}, Claims{ports("ns", "", PortRange{1, 2}, PortRange{30000, 32767})}, "192.0.2.1", "tcp://192.0.2.1:31000", ""},
 		{"claimed for all", []string{"probe", "tcp://:9100"}, Claims{ports("*", "", PortRange{9100, 9100})}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
-		{"claimed for another", []string{"probe", "tcp://:9100"}, Claims{names, ports("bank", "", PortRange{9100, 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
-		{"another is claimed", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "", PortRange{9101, 9200})}, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
+		{"claimed for another", []string{"probe", "tcp://:9100"}, Claims{names, ports("bank", "", PortRange{9100, 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", KeyProbe},
+		{"another is claimed", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "", PortRange{9101, 9200})}, "192.0.2.1", "tcp://192.0.2.1:443", KeyProbe},
 		{"its address is claimed", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "192.0.2.0/24")}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
-		{"another address is claimed", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "198.51.100.0/24")}, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
-		{"claimed elsewhere", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "198.51.100.0/24", PortRange{9100, 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
-		{"its address, less the port", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "192.0.2.0/24", PortRange{1, 1})}, "192.0.2.1", "tcp://192.0.2.1:443", keyProbe},
-		{"an address's", []string{"address", "a=192.0.2.7:9100"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", keyAddress},
+		{"another address is claimed", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "198.51.100.0/24")}, "192.0.2.1", "tcp://192.0.2.1:443", KeyProbe},
+		{"claimed elsewhere", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "198.51.100.0/24", PortRange{9100, 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", KeyProbe},
+		{"its address, less the port", []string{"probe", "tcp://:9100"}, Claims{ports("ns", "192.0.2.0/24", PortRange{1, 1})}, "192.0.2.1", "tcp://192.0.2.1:443", KeyProbe},
+		{"an address's", []string{"address", "a=192.0.2.7:9100"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", KeyAddress},
 		{"an address's own", []string{"address", "a=192.0.2.7:8080"}, nil, "192.0.2.1", "tcp://192.0.2.7:8080", ""},
-		{"a horizon's", []string{"address.vpn", "a=192.0.2.7:9100"}, nil, "", "tcp://192.0.2.7:80", keyAddress + ".vpn"},
-		{"HTTPS of an address", []string{"address", "a=192.0.2.7", "probe", "tcp://:443"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", keyProbe},
+		{"a horizon's", []string{"address.vpn", "a=192.0.2.7:9100"}, nil, "", "tcp://192.0.2.7:80", KeyAddress + ".vpn"},
+		{"HTTPS of an address", []string{"address", "a=192.0.2.7", "probe", "tcp://:443"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", KeyProbe},
 	} {
 		web := service("ns", "web", c.annotations...)
 		web.Numbers = []PortNumbers{{Port: 80, Target: 8080}}
@@ -81,18 +81,39 @@ func TestAnIngressHasThePortsOfTheWeb(t *testing.T) {
 	}
 }
 
-func TestRangesOfPorts(t *testing.T) {
-	for text, want := range map[string]PortRange{"80": {80, 80}, "30000-32767": {30000, 32767}, "1-65535": {1, 65535}} {
-		if got, err := ParsePortRange(text); got != want || err != nil {
-			t.Errorf("%s: %v, %v", text, got, err)
+// TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent holds it for gateways and for the port
+// that the probe's scheme means, and that a port which is not claimed is not one.
+func TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent(t *testing.T) {
+	claimed := Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Ports: []PortRange{{30000, 32767}, {9100, 9100}}}}
+	for name, c := range map[string]struct {
+		claims      Claims
+		gateway     string
+		annotations []string
+		http, https uint16
+	}{
+		"by HTTPS":               {claimed, "192.0.2.3", []string{"probe", "https://:30443/"}, 80, 30443},
+		"by TCP":                 {claimed, "192.0.2.3", []string{"probe", "tcp://:30443"}, 80, 30443},
+		"by HTTP":                {claimed, "192.0.2.3", []string{"probe", "http://:30080/healthz"}, 30080, 443},
+		"at a gateway of IPv6":   {claimed, "2001:db8::3", []string{"probe", "tcp://:30443"}, 80, 30443},
+		"before the gateway's":   {claimed, "192.0.2.3:8443", []string{"probe", "tcp://:30443"}, 80, 30443},
+		"not claimed":            {nil, "192.0.2.3", []string{"probe", "tcp://:30443"}, 80, 443},
+		"no node's":              {claimed, "192.0.2.3", []string{"probe", "http://:9100/"}, 80, 443},
+		"not behind its address": {claimed, "192.0.2.3", []string{"probe", "tcp://:30443", "address", "a=192.0.2.7"}, 80, 443},
+	} {
+		c.claims = append(slices.Clip(c.claims), Claim{Namespace: "other", Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
+		web := service("ns", "web", c.annotations...)
+		web.Ports = []Port{{"http", "tcp", 80}, {"https", "tcp", 443}}
+		if name == "not behind its address" {
+			c.claims = append(c.claims, Claim{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Ports: []PortRange{{1, 1}}})
 		}
-	}
-	for _, text := range []string{"", "0", "0-1", "2-1", "65536", "1-65536", "-", "1-", "-1", "a", "80,81", " 80"} {
-		if got, err := ParsePortRange(text); err == nil {
-			t.Errorf("%q is %v", text, got)
+		s := world(Options{Claims: c.claims}, cluster("a", c.gateway), web, bound(web.Ref, "a"))
+		f := only(t, s)
+		e := f.Placements[0].Endpoint("")
+		if http, https := f.PortAt(e, f.Ports[0]), f.PortAt(e, f.Ports[1]); http != c.http || https != c.https {
+			t.Errorf("%s: http is at %d and https at %d, want %d and %d", name, http, https, c.http, c.https)
 		}
-	}
-	if slices.Contains([]bool{PortRange{2, 3}.Has(1), PortRange{2, 3}.Has(4), !PortRange{2, 3}.Has(2), !PortRange{2, 3}.Has(3)}, true) {
-		t.Error("a range does not have its ends, or more")
+		if probed := f.Placements[0].Target.Value().Addr.Port(); c.claims[0].Namespace == "ns" && len(s.Faults) == 0 && probed != f.Probe.Port {
+			t.Errorf("%s: port %d is probed, want %d", name, probed, f.Probe.Port)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"net/netip"
-	"slices"
 	"testing"
 )
 
@@ -64,50 +63,13 @@ func TestClientsAreSentToThePortThatAnswers(t *testing.T) {
 	}
 }
 
-// TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent holds it for gateways and for the port
-// that the probe's scheme means, and that a port which is not claimed is not one.
-func TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent(t *testing.T) {
-	claimed := Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Ports: []PortRange{{30000, 32767}, {9100, 9100}}}}
-	for name, c := range map[string]struct {
-		claims      Claims
-		gateway     string
-		annotations []string
-		http, https uint16
-	}{
-		"by HTTPS":               {claimed, "192.0.2.3", []string{"probe", "https://:30443/"}, 80, 30443},
-		"by TCP":                 {claimed, "192.0.2.3", []string{"probe", "tcp://:30443"}, 80, 30443},
-		"by HTTP":                {claimed, "192.0.2.3", []string{"probe", "http://:30080/healthz"}, 30080, 443},
-		"at a gateway of IPv6":   {claimed, "2001:db8::3", []string{"probe", "tcp://:30443"}, 80, 30443},
-		"before the gateway's":   {claimed, "192.0.2.3:8443", []string{"probe", "tcp://:30443"}, 80, 30443},
-		"not claimed":            {nil, "192.0.2.3", []string{"probe", "tcp://:30443"}, 80, 443},
-		"no node's":              {claimed, "192.0.2.3", []string{"probe", "http://:9100/"}, 80, 443},
-		"not behind its address": {claimed, "192.0.2.3", []string{"probe", "tcp://:30443", "address", "a=192.0.2.7"}, 80, 443},
-	} {
-		c.claims = append(slices.Clip(c.claims), Claim{Namespace: "other", Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
-		web := service("ns", "web", c.annotations...)
-		web.Ports = httpAndTLS
-		if name == "not behind its address" {
-			c.claims = append(c.claims, Claim{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Ports: []PortRange{{1, 1}}})
-		}
-		s := world(Options{Claims: c.claims}, cluster("a", c.gateway), web, bound(web.Ref, "a"))
-		f := only(t, s)
-		e := f.Placements[0].Endpoint("")
-		if http, https := f.PortAt(e, f.Ports[0]), f.PortAt(e, f.Ports[1]); http != c.http || https != c.https {
-			t.Errorf("%s: http is at %d and https at %d, want %d and %d", name, http, https, c.http, c.https)
-		}
-		if probed := f.Placements[0].Target.Value().Addr.Port(); c.claims[0].Namespace == "ns" && len(s.Faults) == 0 && probed != f.Probe.Port {
-			t.Errorf("%s: port %d is probed, want %d", name, probed, f.Probe.Port)
-		}
-	}
-}
-
 func probeSpec(t *testing.T, text string) *ProbeSpec {
 	t.Helper()
-	spec, err := parseProbe(text)
-	if err != nil {
-		t.Fatal(err)
+	parsed := &Template{Meta: Meta{Annotations: Annotations{{Key: KeyProbe, Value: text}}}}
+	if faults := ParseTemplate(parsed); len(faults) > 0 {
+		t.Fatal(faults)
 	}
-	return spec
+	return parsed.Probe
 }
 
 // TestAnnotatedPortsHoldAtAGateway: who writes them knows the gateway.

@@ -15,7 +15,7 @@ func (b *pass) target(t *Template, p *Placement) Target {
 	}
 	e, spec := p.Endpoints[horizon], b.probe
 	p.ProbesGateway = e.Gateway
-	if spec.Port != 0 && !b.mayProbe(t, keyProbe, e, spec.Port) {
+	if spec.Port != 0 && !b.mayProbe(t, KeyProbe, e, spec.Port) {
 		spec = ProbeSpec{Kind: ProbeTCP}
 	}
 	port := spec.PortAt(e, t.TCPPort)
@@ -54,9 +54,9 @@ func (b *pass) mayProbe(t *Template, key string, e Endpoint, port uint16) bool {
 // ownKey returns the annotation for the function's own addresses in the horizon.
 func ownKey(horizon string) string {
 	if horizon == "" {
-		return keyAddress
+		return KeyAddress
 	}
-	return keyAddress + "." + horizon
+	return KeyAddress + "." + horizon
 }
 
 // nodePorts are the ports that Kubernetes assigns to Services on nodes by default.

@@ -40,7 +40,7 @@ func (b *Builder) declareVIPs(e *entry) {
 	t := e.template
 	for _, vip := range t.VIPs {
 		if err := b.Claims.AllowAnnotated(t.Namespace, vip); err != nil {
-			e.barred = append(e.barred, t.Fault(keyVIP, "%v", err))
+			e.barred = append(e.barred, t.Fault(KeyVIP, "%v", err))
 			continue
 		}
 		e.vips = append(e.vips, vip)
@@ -85,7 +85,7 @@ func (b *pass) heldVIPs(e *entry) []netip.Addr {
 	var held []netip.Addr
 	for _, vip := range e.vips {
 		if why := b.taken(vip, e); why != "" {
-			b.fault(e.template, keyVIP, "VIP %s %s", vip, why)
+			b.fault(e.template, KeyVIP, "VIP %s %s", vip, why)
 			continue
 		}
 		held = append(held, vip)

@@ -83,7 +83,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.patched = string(body)
 		s.mu.Unlock()
 		drained := cluster("a", "192.0.2.1")
-		drained.Annotations[federation.DrainAnnotation] = "true"
+		drained.Annotations[federation.KeyDrain] = "true"
 		s.answer(w, drained, true)
 	default:
 		s.t.Errorf("asked %s %s", r.Method, r.URL)

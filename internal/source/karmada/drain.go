@@ -52,7 +52,7 @@ func setDrain(ctx context.Context, merge func(ctx context.Context, name string, 
 	if drain {
 		value = "true"
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{federation.DrainAnnotation: value}}})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{federation.KeyDrain: value}}})
 	if err != nil {
 		return Drained{}, err
 	}
