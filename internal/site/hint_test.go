@@ -16,6 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/steering/locate"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
@@ -38,7 +39,7 @@ func viewOf(t *testing.T, change func(*federation.Binding, *federation.Cluster))
 	store.Put(cluster)
 	store.Put(binding)
 	config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}
-	return firstView(config, build(config, store, at, nil, new(federation.Builder)), at.table)
+	return firstView(config, stateOf(config, store, at, nil, new(build.Builder)), at.table)
 }
 
 func TestAVIPIsHintedFromTheEvictionUntilItsEndpointsAreGone(t *testing.T) {
@@ -151,7 +152,7 @@ func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 			store.Put(o)
 		}
 		config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}
-		return firstView(config, build(config, store, at, nil, new(federation.Builder)), at.table)
+		return firstView(config, stateOf(config, store, at, nil, new(build.Builder)), at.table)
 	}
 	now := time.Unix(1e9, 0)
 	for _, c := range []struct {
@@ -201,7 +202,7 @@ func TestOneNamespacesHintsLeaveRoomForThoseOfOthers(t *testing.T) {
 	put("evil", "many", many...)
 	put("media", "web", netip.MustParseAddr("2001:db8:ffff::1"))
 	config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}
-	view := firstView(config, build(config, store, at, nil, new(federation.Builder)), at.table)
+	view := firstView(config, stateOf(config, store, at, nil, new(build.Builder)), at.table)
 	h := &hinter{home: "a", left: map[netip.Addr]time.Time{}}
 	all := h.hints(view, time.Unix(1e9, 0))
 	if n := len(all); n != mostHints+1 || all[n-1].VIP.String() != "2001:db8:ffff::1" {

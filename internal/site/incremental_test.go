@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/source/resolve"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	"github.com/nearcast/nearcast/internal/steering/locate"
@@ -195,7 +196,7 @@ func (w *randomWorld) publish() {
 
 func (w *randomWorld) compare() {
 	s, got := w.site, w.site.View()
-	state := complete(s.config, new(federation.Builder).Build(s.store, options(s.config, s.resolver.Get)), w.at)
+	state := complete(s.config, new(build.Builder).Build(s.store, options(s.config, s.resolver.Get)), w.at)
 	want := newView(s.config, state, w.at.table, s.drains.all, nothing)
 	want.Standing = want.Stand(s.prober.Verdict, nil)
 	if !reflect.DeepEqual(got.State.Faults, want.State.Faults) || got.Standing.Candidates != want.Standing.Candidates {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/source/manifest"
 	"github.com/nearcast/nearcast/internal/steering/locate"
 	"github.com/nearcast/nearcast/internal/steering/steer"
@@ -27,7 +28,7 @@ func Once(config Config) (*View, error) {
 	store := federation.NewStore()
 	store.Replace(listing)
 	store.Confirm(time.Now())
-	view := firstView(config, build(config, store, at, nil, new(federation.Builder)), at.table)
+	view := firstView(config, stateOf(config, store, at, nil, new(build.Builder)), at.table)
 	view.Standing = view.Stand(steer.Unprobed, nil)
 	return view, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/steering/locate"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
@@ -90,7 +91,7 @@ func (s *Site) rebuild(at locations) {
 	if before == nil {
 		before = nothing
 	}
-	state := build(s.config, s.store, at, s.resolver.Get, &s.builder)
+	state := stateOf(s.config, s.store, at, s.resolver.Get, &s.builder)
 	s.resolver.Set(state.Lookups)
 	s.report(before.State.Faults, state.Faults)
 	come, gone := s.targets.follow(before.State.Functions, state.Functions)
@@ -137,13 +138,13 @@ func (s *Site) swap(v *View) {
 	close(*s.next.Swap(new(make(chan struct{}))))
 }
 
-// build makes a State from the last one that the builder made.
-func build(config Config, store *federation.Store, at locations, resolve func(string) (federation.Endpoint, bool), builder *federation.Builder) *federation.State {
+// stateOf makes a State from the last one that the builder made.
+func stateOf(config Config, store *federation.Store, at locations, resolve func(string) (federation.Endpoint, bool), builder *build.Builder) *federation.State {
 	return complete(config, builder.Build(store, options(config, resolve)), at)
 }
 
-func options(config Config, resolve func(string) (federation.Endpoint, bool)) federation.Options {
-	o := federation.Options{Zones: config.Zones, Servers: config.Servers, Claims: config.Claims, Resolve: resolve}
+func options(config Config, resolve func(string) (federation.Endpoint, bool)) build.Options {
+	o := build.Options{Zones: config.Zones, Servers: config.Servers, Claims: config.Claims, Resolve: resolve}
 	for _, t := range config.Tenants {
 		o.Tenants = append(o.Tenants, t.Namespace)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	"github.com/nearcast/nearcast/internal/steering/locate"
 	"github.com/nearcast/nearcast/internal/steering/steer"
@@ -57,7 +58,7 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 		}
 		config := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Region: "r"}}
 		at := locations{table: locate.Empty}
-		v := firstView(config, build(config, store, at, nil, new(federation.Builder)), at.table)
+		v := firstView(config, stateOf(config, store, at, nil, new(build.Builder)), at.table)
 		var got []string
 		for _, e := range v.events(c.verdicts)[template.Identity()] {
 			got = append(got, fmt.Sprintf("%s: %s", e.Reason, e.Note))

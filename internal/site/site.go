@@ -20,6 +20,7 @@ import (
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/brief"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/source/karmada"
 	"github.com/nearcast/nearcast/internal/source/manifest"
 	"github.com/nearcast/nearcast/internal/source/resolve"
@@ -50,7 +51,7 @@ type Site struct {
 	files     *locate.Follower
 	locations chan locations
 	// builder is used only by publish.
-	builder federation.Builder
+	builder build.Builder
 	view    atomic.Pointer[View]
 	// first is closed when the first View is published; next is closed when the next one
 	// is.

@@ -24,6 +24,7 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -140,7 +141,7 @@ func TestEveryKindIsReadOverHTTP(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	state := new(federation.Builder).Build(store, federation.Options{Zones: []string{"fn.example.org."}})
+	state := new(build.Builder).Build(store, build.Options{Zones: []string{"fn.example.org."}})
 	functions := 0
 	for range state.All() {
 		functions++

@@ -26,6 +26,7 @@ import (
 	karmadafake "github.com/karmada-io/karmada/pkg/generated/clientset/versioned/fake"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/source/slim"
 )
 
@@ -105,7 +106,7 @@ func (r *running) served(want string) {
 	var got string
 	for range 500 {
 		if !r.store.Confirmed().IsZero() {
-			s := new(federation.Builder).Build(r.store, federation.Options{Zones: []string{"fn.example.org."}})
+			s := new(build.Builder).Build(r.store, build.Options{Zones: []string{"fn.example.org."}})
 			var parts []string
 			for _, f := range s.All() {
 				var clusters []string

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -152,7 +153,7 @@ func served(t *testing.T, store *federation.Store, name string, within time.Dura
 	want := name + ".demo.fn.example.org."
 	var got string
 	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if got = hostnames(new(federation.Builder).Build(store, opts)); got == want {
+		if got = hostnames(new(build.Builder).Build(store, opts)); got == want {
 			return
 		}
 	}

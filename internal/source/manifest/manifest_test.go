@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-var opts = federation.Options{Zones: []string{"fn.example.org."}}
+var opts = build.Options{Zones: []string{"fn.example.org."}}
 
 // built loads the folder into a new state.
 func built(t *testing.T, d *Dir, store *federation.Store) *federation.State {
@@ -22,7 +23,7 @@ func built(t *testing.T, d *Dir, store *federation.Store) *federation.State {
 		t.Fatal(err)
 	}
 	store.Replace(listing)
-	return new(federation.Builder).Build(store, opts)
+	return new(build.Builder).Build(store, opts)
 }
 
 // listed returns what a folder of one file would be read as.
@@ -254,7 +255,7 @@ func TestRunFollowsWhatEditorsDo(t *testing.T) {
 		t.Helper()
 		var got string
 		for range 500 {
-			if got = hostnames(new(federation.Builder).Build(store, opts)); got == want {
+			if got = hostnames(new(build.Builder).Build(store, opts)); got == want {
 				return
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -329,7 +330,7 @@ func TestALinkedFolderIsFollowed(t *testing.T) {
 	for _, want := range []string{"hello.demo.fn.example.org.", "howdy.demo.fn.example.org."} {
 		var got string
 		for range 500 {
-			if got = hostnames(new(federation.Builder).Build(store, opts)); got == want {
+			if got = hostnames(new(build.Builder).Build(store, opts)); got == want {
 				break
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -417,6 +418,6 @@ func FuzzParse(f *testing.F) {
 		listing := listed(parsed)
 		store := federation.NewStore()
 		store.Replace(listing)
-		new(federation.Builder).Build(store, opts) // what was read can be built
+		new(build.Builder).Build(store, opts) // what was read can be built
 	})
 }

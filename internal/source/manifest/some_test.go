@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -117,7 +118,7 @@ func TestLookingAtWhatChangedIsAsGoodAsLookingAtEverything(t *testing.T) {
 				t.Fatal(err)
 			}
 			one.Amend(c.listing, c.gone)
-			a, b := built(t, all, other), new(federation.Builder).Build(one, opts)
+			a, b := built(t, all, other), new(build.Builder).Build(one, opts)
 			if !reflect.DeepEqual(sorted(a), sorted(b)) {
 				t.Fatalf("seed %d, step %d, %v, looked at alone: %v:\n%v\nand where all is looked at\n%v", seed, i, changed, whole, sorted(b), sorted(a))
 			}

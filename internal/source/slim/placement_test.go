@@ -16,6 +16,7 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 )
 
 var both = []string{"a", "b"}
@@ -180,7 +181,7 @@ func TestOneBadAnnotationOfAClusterSpoilsItselfAlone(t *testing.T) {
 		"nearcast.dev/cost": "2", "nearcast.dev/drain": "true",
 	}
 	shape := func(store *federation.Store) map[string]bool {
-		c := new(federation.Builder).Build(store, options).Clusters[0]
+		c := new(build.Builder).Build(store, options).Clusters[0]
 		return map[string]bool{
 			"nearcast.dev/address": !c.Gateways[""].IsZero(), "nearcast.dev/address.vpn": !c.Gateways["vpn"].IsZero(),
 			"nearcast.dev/coordinates": c.Coordinates != nil, "nearcast.dev/cost": c.Cost != nil, "nearcast.dev/drain": c.Leaving != "",
@@ -203,7 +204,7 @@ func TestOneBadAnnotationOfAClusterSpoilsItselfAlone(t *testing.T) {
 					t.Errorf("%s is bad, good before: %t: %s is there: %t, want %t", bad, before, key, there, want)
 				}
 			}
-			state := new(federation.Builder).Build(store, options)
+			state := new(build.Builder).Build(store, options)
 			if len(state.Faults) != 1 || state.Faults[0].Key != bad || state.Clusters[0].Ready != federation.ReadyFalse {
 				t.Errorf("%s is bad: %v, want it named alone, and the condition read", bad, state.Faults)
 			}

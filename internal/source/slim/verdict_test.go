@@ -17,6 +17,7 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/source/slim"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	"github.com/nearcast/nearcast/internal/steering/steer"
@@ -76,12 +77,12 @@ func seen(cluster, health, status string) workv1alpha2.AggregatedStatusItem {
 	return item
 }
 
-var options = federation.Options{Zones: []string{"fn.example.org."}}
+var options = build.Options{Zones: []string{"fn.example.org."}}
 
 // function is ns/web as the store has it, with the clusters.
 func function(t *testing.T, store *federation.Store) (*federation.State, *federation.Function) {
 	t.Helper()
-	state := new(federation.Builder).Build(store, options)
+	state := new(build.Builder).Build(store, options)
 	for _, f := range state.All() {
 		return state, f
 	}

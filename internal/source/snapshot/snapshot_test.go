@@ -16,6 +16,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/brief"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/source/manifest"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	_ "github.com/nearcast/nearcast/internal/steering/steer" // defines the policies
@@ -46,7 +47,7 @@ func contents(t *testing.T) Contents {
 func state(objects []federation.Object) *federation.State {
 	store := federation.NewStore()
 	store.Replace(federation.Listing{Objects: objects})
-	return new(federation.Builder).Build(store, federation.Options{Zones: []string{"fn.example.org."}})
+	return new(build.Builder).Build(store, build.Options{Zones: []string{"fn.example.org."}})
 }
 
 func TestWhatIsLoadedIsWhatWasSaved(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/build"
 	steering "github.com/nearcast/nearcast/internal/federation/policy"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steering/health"
@@ -25,7 +26,7 @@ const apexName = "fn.example.org."
 // test changes and publishes.
 type world struct {
 	store  *federation.Store
-	memory federation.Builder
+	memory build.Builder
 	table  *steer.Table
 	stand  *steer.Standing
 	down   map[netip.Addr]bool
@@ -83,7 +84,7 @@ func (w *world) verdict(t federation.Target) health.Verdict {
 
 // publish makes a View of what was declared.
 func (w *world) publish() *site.View {
-	state := w.memory.Build(w.store, federation.Options{Zones: []string{apexName}})
+	state := w.memory.Build(w.store, build.Options{Zones: []string{apexName}})
 	w.table = steer.Compile(state, steer.Options{Site: steer.Site{Region: "a"}, Policy: steering.Default, Load: steer.DefaultLoad, Locations: locate.Empty}, w.table)
 	return w.judge()
 }

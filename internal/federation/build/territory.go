@@ -1,9 +1,11 @@
-package federation
+package build
 
 import (
 	"fmt"
 	"iter"
 	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // Without claims, a namespace may use every hostname that does not belong to others. To
@@ -69,7 +71,7 @@ func (b *Builder) zoneAbove(name, zone string) string { return b.zoneBelow(name,
 // zoneBelow returns the longest zone of the name that is shorter than the length.
 func (b *Builder) zoneBelow(name string, length int) (zone string) {
 	for _, z := range b.Zones {
-		if !IsReverse(z) && IsAtOrBelow(name, z) && len(z) < length && len(z) > len(zone) {
+		if !federation.IsReverse(z) && federation.IsAtOrBelow(name, z) && len(z) < length && len(z) > len(zone) {
 			zone = z
 		}
 	}

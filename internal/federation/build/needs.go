@@ -1,22 +1,24 @@
-package federation
+package build
 
 import (
 	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // needs is what an entry depends on, in addition to objects with its template's name.
 type needs struct {
-	workloads []Ref        // keys of Builder.users
-	lookups   []string     // keys of Builder.lookups
-	hosts     []string     // keys of Builder.probers
-	occupied  []netip.Addr // addresses of its own that are VIPs of others
+	workloads []federation.Ref // keys of Builder.users
+	lookups   []string         // keys of Builder.lookups
+	hosts     []string         // keys of Builder.probers
+	occupied  []netip.Addr     // addresses of its own that are VIPs of others
 }
 
 // lookup is the name of a load balancer.
 type lookup struct {
-	endpoint Endpoint
+	endpoint federation.Endpoint
 	users    map[*entry]bool
 }
 
@@ -59,7 +61,7 @@ func without[T comparable](all []T, one T) []T {
 }
 
 // addressesOf returns the addresses that the name of a load balancer resolved to.
-func (b *Builder) addressesOf(name string) Endpoint {
+func (b *Builder) addressesOf(name string) federation.Endpoint {
 	l := b.lookups[name]
 	if l == nil {
 		l = &lookup{users: map[*entry]bool{}}
@@ -72,15 +74,15 @@ func (b *Builder) addressesOf(name string) Endpoint {
 }
 
 // needed returns the load balancers' names that are needed, sorted.
-func (b *Builder) needed() []Lookup {
-	var all []Lookup
+func (b *Builder) needed() []federation.Lookup {
+	var all []federation.Lookup
 	for name, l := range b.lookups {
 		in := map[string]bool{}
 		for e := range l.users {
 			in[e.template.Namespace] = true
 		}
-		all = append(all, Lookup{name, slices.Sorted(maps.Keys(in))})
+		all = append(all, federation.Lookup{Name: name, Namespaces: slices.Sorted(maps.Keys(in))})
 	}
-	slices.SortFunc(all, func(one, other Lookup) int { return one.Compare(other.Name) })
+	slices.SortFunc(all, func(one, other federation.Lookup) int { return one.Compare(other.Name) })
 	return all
 }

@@ -1,9 +1,11 @@
-package federation
+package build
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // probeLabel is the name below a wildcard that a probe sends if the function has no other
@@ -13,18 +15,18 @@ const probeLabel = "nearcast-probe."
 // probeOf returns the probe of the function's placements, with its host. If the probe
 // would ask for something that belongs to another function, that is a fault, and the
 // probe is a TCP connection instead.
-func (b *pass) probeOf(f *Function) ProbeSpec {
-	plain := ProbeSpec{Kind: ProbeTCP}
+func (b *pass) probeOf(f *federation.Function) federation.ProbeSpec {
+	plain := federation.ProbeSpec{Kind: federation.ProbeTCP}
 	if f.Probe == nil {
 		return plain
 	}
 	spec := *f.Probe
-	if spec.Kind == ProbeTCP || spec.Kind == ProbeNone {
+	if spec.Kind == federation.ProbeTCP || spec.Kind == federation.ProbeNone {
 		return spec
 	}
 	host, err := b.hostOf(f, spec.Host)
 	if err != nil {
-		b.fault(f.Template, KeyProbe, "%v; a TCP connection is made in its place", err)
+		b.fault(f.Template, federation.KeyProbe, "%v; a TCP connection is made in its place", err)
 		plain.Port = spec.Port
 		return plain
 	}
@@ -34,11 +36,11 @@ func (b *pass) probeOf(f *Function) ProbeSpec {
 
 // hostOf returns the host that a probe sends: the annotated one if it is a name of the
 // function, else the function's first name.
-func (b *pass) hostOf(f *Function, annotated string) (string, error) {
+func (b *pass) hostOf(f *federation.Function, annotated string) (string, error) {
 	if annotated == "" {
 		annotated = firstName(f.Hostnames)
 	}
-	name, err := ParseHostname(annotated)
+	name, err := federation.ParseHostname(annotated)
 	if err != nil || !b.has(f, name) {
 		return "", fmt.Errorf("host %s is none of the function's hostnames, and its probe may ask for no other", annotated)
 	}
@@ -59,13 +61,13 @@ func firstName(hostnames []string) string {
 // has reports whether the name belongs to the function being built: it is one of its
 // names, or one that its wildcard covers by RFC 4592, where the closest existing name
 // decides. It records that the function depends on the names in between.
-func (b *pass) has(f *Function, name string) bool {
+func (b *pass) has(f *federation.Function, name string) bool {
 	if slices.Contains(f.Hostnames, name) {
 		return true
 	}
 	covers := func(wildcard string) bool {
 		base, is := strings.CutPrefix(wildcard, "*.")
-		return is && name != base && IsAtOrBelow(name, base)
+		return is && name != base && federation.IsAtOrBelow(name, base)
 	}
 	if !slices.ContainsFunc(f.Hostnames, covers) {
 		return false

@@ -1,8 +1,10 @@
-package federation
+package build
 
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // touch marks the entry, which may be nil, to be rebuilt.
@@ -15,10 +17,10 @@ func (b *Builder) touch(e *entry) {
 
 // touchUsers touches the entries that looked at the resource's binding, or at the
 // workload. Templates with its name always look at it without being recorded.
-func (b *Builder) touchUsers(resource Ref) {
+func (b *Builder) touchUsers(resource federation.Ref) {
 	b.touch(b.entries[resource])
-	b.touch(b.entries[Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}])
-	b.touch(b.entries[Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: resource.Namespace, Name: resource.Name}])
+	b.touch(b.entries[federation.Ref{Kind: "Service", Namespace: resource.Namespace, Name: resource.Name}])
+	b.touch(b.entries[federation.Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: resource.Namespace, Name: resource.Name}])
 	for e := range b.users[resource].all() {
 		b.touch(e)
 	}

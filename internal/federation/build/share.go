@@ -1,4 +1,4 @@
-package federation
+package build
 
 import (
 	"reflect"
@@ -6,17 +6,18 @@ import (
 	"unique"
 
 	"github.com/nearcast/nearcast/internal/base/intern"
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // likeness is the key of Builder.shared. Placements with the same likeness may still
 // differ.
 type likeness struct {
 	cluster        int
-	target         unique.Handle[Target]
-	runtime        Runtime
+	target         unique.Handle[federation.Target]
+	runtime        federation.Runtime
 	replicas       int32
 	cold, outdated bool
-	health         Health
+	health         federation.Health
 }
 
 // mostShared bounds the placements that a Builder holds, some of which no function may
@@ -28,12 +29,12 @@ const mostListed = 1 << 18
 
 // lists holds lists of shared placements by their hash.
 type lists struct {
-	byHash map[uint64][]*Placement
+	byHash map[uint64][]*federation.Placement
 	total  int
 }
 
 // share returns a list equal to all, which other functions with such a list share.
-func (l *lists) share(all []*Placement) []*Placement {
+func (l *lists) share(all []*federation.Placement) []*federation.Placement {
 	sum := intern.Hash(all)
 	if same := l.byHash[sum]; slices.Equal(same, all) {
 		return same
@@ -42,7 +43,7 @@ func (l *lists) share(all []*Placement) []*Placement {
 		l.byHash, l.total = nil, len(all)
 	}
 	if l.byHash == nil {
-		l.byHash = map[uint64][]*Placement{}
+		l.byHash = map[uint64][]*federation.Placement{}
 	}
 	l.byHash[sum] = all
 	return all
@@ -50,7 +51,7 @@ func (l *lists) share(all []*Placement) []*Placement {
 
 // share returns a placement equal to p, which other functions with such a placement
 // share.
-func (b *Builder) share(p Placement) *Placement {
+func (b *Builder) share(p federation.Placement) *federation.Placement {
 	like := likeness{p.Cluster, p.Target, p.Runtime, p.Replicas, p.Cold, p.Outdated, p.Health}
 	if same := b.shared[like]; same != nil && reflect.DeepEqual(same, &p) {
 		return same

@@ -1,4 +1,9 @@
-package federation
+// Package build makes a federation.State of what sources staged: which function has which
+// names, addresses and VIPs, and where each may run. It decides between objects that want
+// the same, and names what it refuses.
+//
+// It is pure: a Builder belongs to one goroutine, and the States that it makes are immutable.
+package build
 
 import (
 	"net/netip"
@@ -6,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/nearcast/nearcast/internal/base/vector"
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // Builder makes States of a Store, each from the previous one: a change touches one of a hundred
@@ -16,10 +22,10 @@ import (
 // touch every function.
 type Builder struct {
 	Options
-	read     Cookie // how far the Store has been read
+	read     federation.Cookie // how far the Store has been read
 	in       staged
-	clusters []*Cluster
-	entries  map[Ref]*entry
+	clusters []*federation.Cluster
+	entries  map[federation.Ref]*entry
 	// hostnames decides which of the entries that ask for a hostname gets it.
 	hostnames contest[string, *entry]
 	// owners caches the owners of the hostnames that this build has looked up.
@@ -34,7 +40,7 @@ type Builder struct {
 	vips
 	// users holds entries by the workloads that they looked at, if these have another
 	// name than the template: see touchUsers.
-	users map[Ref]askers
+	users map[federation.Ref]askers
 	// selecting holds entries by one of the labels by which they select workloads.
 	selecting map[label]askers
 	// probers holds entries by the names on which their probe's host depends.
@@ -44,24 +50,24 @@ type Builder struct {
 	lookups map[string]*lookup
 
 	// shared are placements that several functions use.
-	shared map[likeness]*Placement
+	shared map[likeness]*federation.Placement
 	lists  lists
 
 	// What changed since the last build.
 	stale         []*entry
-	otherWork     []*Workload
+	otherWork     []*federation.Workload
 	otherClusters bool
 	otherVIPs     map[netip.Addr]bool // added or removed
 	otherLookups  bool
 
-	state State
+	state federation.State
 	free  []int32 // unused indices of State.Functions
 }
 
 // entry is one template and everything derived from it.
 type entry struct {
-	template *Template
-	function *Function
+	template *federation.Template
+	function *federation.Function
 	index    int32 // of the function; -1 without one
 	stale    bool
 	gone     bool // the template was deleted
@@ -71,31 +77,31 @@ type entry struct {
 	vips []netip.Addr
 	// barred are the faults because of which it may not have other hostnames or VIPs, or
 	// is no function.
-	barred []Fault
-	faults []Fault
+	barred []federation.Fault
+	faults []federation.Fault
 	needs  *needs // nil if it needs nothing, as most do
 }
 
 // forget resets b as if it had never built; indices start at 0 again.
 func (b *Builder) forget() {
 	*b = Builder{
-		Options: b.Options, in: newStaged(), entries: map[Ref]*entry{}, hostnames: newContest[string](b.beats), vips: newVIPs(),
+		Options: b.Options, in: newStaged(), entries: map[federation.Ref]*entry{}, hostnames: newContest[string](b.beats), vips: newVIPs(),
 		owners: map[string]*entry{}, roused: map[string]bool{}, namespaces: map[string]int{}, below: map[string]askers{},
-		users: map[Ref]askers{}, selecting: map[label]askers{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
-		shared: map[likeness]*Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
+		users: map[federation.Ref]askers{}, selecting: map[label]askers{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
+		shared: map[likeness]*federation.Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
 	}
 }
 
 // Build makes a State of what the store holds, from the last State that b made of it and
 // the changes since.
-func (b *Builder) Build(s *Store, opts Options) *State {
+func (b *Builder) Build(s *federation.Store, opts Options) *federation.State {
 	b.Options = opts
 	b.read = s.Changes(b.read, b.take)
 	return b.build()
 }
 
 // take stages what changed.
-func (b *Builder) take(changes Changes) {
+func (b *Builder) take(changes federation.Changes) {
 	if changes.Everything {
 		b.forget()
 	}
@@ -106,7 +112,7 @@ func (b *Builder) take(changes Changes) {
 	b.faults.stageFiles(changes.Files)
 }
 
-func (b *Builder) build() *State {
+func (b *Builder) build() *federation.State {
 	b.touchAll(b.settleClusters())
 	b.touchSelectors()
 	b.touchResolved()
@@ -120,7 +126,7 @@ func (b *Builder) settleClusters() (moved bool) {
 		return false
 	}
 	all := b.in.sortedClusters()
-	b.state.Clusters = make([]Cluster, 0, len(all))
+	b.state.Clusters = make([]federation.Cluster, 0, len(all))
 	for _, c := range all[:min(len(all), maxClusters)] {
 		b.state.Clusters = append(b.state.Clusters, *c)
 	}
@@ -133,7 +139,7 @@ func (b *Builder) settleClusters() (moved bool) {
 }
 
 // samePlace reports whether the two clusters lead to the same placements.
-func samePlace(a, b *Cluster) bool {
+func samePlace(a, b *federation.Cluster) bool {
 	return a == b || a.Name == b.Name && reflect.DeepEqual(a.Gateways, b.Gateways)
 }
 
@@ -157,7 +163,7 @@ func (b *Builder) settle(now *pass) {
 }
 
 // seat puts the entry's function at its previous index, or at a free one.
-func (b *Builder) seat(e *entry, functions *vector.Editor[*Function]) {
+func (b *Builder) seat(e *entry, functions *vector.Editor[*federation.Function]) {
 	switch {
 	case e.function == nil && e.index < 0:
 		return
@@ -178,7 +184,7 @@ func (b *Builder) seat(e *entry, functions *vector.Editor[*Function]) {
 }
 
 // refusals returns the faults, sorted.
-func (b *Builder) refusals() []Fault {
+func (b *Builder) refusals() []federation.Fault {
 	all := b.faults.list()
 	if len(b.clusters) > maxClusters {
 		all = append(all, b.clusters[maxClusters].Fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
@@ -187,7 +193,7 @@ func (b *Builder) refusals() []Fault {
 }
 
 // end assembles the State.
-func (b *Builder) end() *State {
+func (b *Builder) end() *federation.State {
 	if b.faults.changed {
 		b.state.Faults = b.refusals()
 	}

@@ -1,10 +1,12 @@
-package federation
+package build
 
 import (
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 const (
@@ -19,30 +21,30 @@ const (
 type faults struct {
 	in map[string]*faultsOf
 	// files are faults of files that hold no readable object.
-	files []Fault
+	files []federation.Fault
 	// changed is set if the list is out of date.
 	changed bool
 }
 
 // faultsOf holds one namespace's faults; those of clusters are in the namespace "".
 type faultsOf struct {
-	staged map[Ref][]Fault // of objects, found by their source
-	made   map[*entry]bool // entries with faults
-	listed []Fault
+	staged map[federation.Ref][]federation.Fault // of objects, found by their source
+	made   map[*entry]bool                       // entries with faults
+	listed []federation.Fault
 	stale  bool
 }
 
 func (f *faults) of(namespace string) *faultsOf {
 	of := f.in[namespace]
 	if of == nil {
-		of = &faultsOf{staged: map[Ref][]Fault{}, made: map[*entry]bool{}}
+		of = &faultsOf{staged: map[federation.Ref][]federation.Fault{}, made: map[*entry]bool{}}
 		f.in[namespace] = of
 	}
 	return of
 }
 
 // stage records the faults of an object.
-func (f *faults) stage(ref Ref, all []Fault) {
+func (f *faults) stage(ref federation.Ref, all []federation.Fault) {
 	if len(all) == 0 && f.in[ref.Namespace] == nil {
 		return
 	}
@@ -57,7 +59,7 @@ func (f *faults) stage(ref Ref, all []Fault) {
 }
 
 // stageFiles records the faults of files.
-func (f *faults) stageFiles(all []Fault) {
+func (f *faults) stageFiles(all []federation.Fault) {
 	if !slices.Equal(f.files, all) {
 		f.files, f.changed = all, true
 	}
@@ -73,7 +75,7 @@ func (f *faults) note(e *entry) {
 }
 
 // list returns the faults, sorted, at most maxFaults of each namespace.
-func (f *faults) list() []Fault {
+func (f *faults) list() []federation.Fault {
 	all := first(slices.Values(f.files), "files")
 	for namespace, of := range f.in {
 		if len(of.staged)+len(of.made) == 0 {
@@ -92,12 +94,12 @@ func (f *faults) list() []Fault {
 		}
 		all = append(all, of.listed...)
 	}
-	slices.SortFunc(all, Fault.Compare)
+	slices.SortFunc(all, federation.Fault.Compare)
 	return all
 }
 
 // each yields all of them.
-func (of *faultsOf) each(yield func(Fault) bool) {
+func (of *faultsOf) each(yield func(federation.Fault) bool) {
 	for _, faults := range of.staged {
 		for _, one := range faults {
 			if !yield(one) {
@@ -116,22 +118,22 @@ func (of *faultsOf) each(yield func(Fault) bool) {
 
 // first returns the first maxFaults faults in sorted order, and one more that counts the
 // others.
-func first(faults iter.Seq[Fault], of string) []Fault {
-	var all []Fault
+func first(faults iter.Seq[federation.Fault], of string) []federation.Fault {
+	var all []federation.Fault
 	left, bad := 0, false
 	for one := range faults {
 		if len(all) == maxFaults && one.Compare(all[maxFaults-1]) >= 0 {
 			left, bad = left+1, bad || one.Refuses()
 			continue
 		}
-		i, _ := slices.BinarySearchFunc(all, one, Fault.Compare)
+		i, _ := slices.BinarySearchFunc(all, one, federation.Fault.Compare)
 		if all = slices.Insert(all, i, one); len(all) > maxFaults {
 			last := all[maxFaults]
 			all, left, bad = all[:maxFaults], left+1, bad || last.Refuses()
 		}
 	}
 	if left > 0 {
-		all = append(all, Fault{Object: of, Reason: fmt.Sprintf("has %d more faults than the %d that are listed", left, maxFaults), Warning: !bad})
+		all = append(all, federation.Fault{Object: of, Reason: fmt.Sprintf("has %d more faults than the %d that are listed", left, maxFaults), Warning: !bad})
 	}
 	return all
 }
@@ -159,11 +161,11 @@ func (s *said) enough(key string) bool {
 
 // joined merges the faults of each annotation into one, which names maxReasons reasons and
 // counts the others.
-func joined(all []Fault, said said) []Fault {
+func joined(all []federation.Fault, said said) []federation.Fault {
 	if len(all) < 2 {
 		return all
 	}
-	var one []Fault
+	var one []federation.Fault
 	more := map[string]int{} // by key
 	maps.Copy(more, said.more)
 	named := map[string]int{}

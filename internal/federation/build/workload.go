@@ -1,21 +1,22 @@
-package federation
+package build
 
 import (
 	"slices"
 
 	"github.com/nearcast/nearcast/internal/base/brief"
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // workload holds the bindings of what runs behind a template. There are several if a
 // Service selects more than one Deployment: then one that is placed is enough.
 type workload struct {
-	first    Ref // named in messages
-	bindings []*Binding
-	runtimes map[Ref]Runtime
+	first    federation.Ref // named in messages
+	bindings []*federation.Binding
+	runtimes map[federation.Ref]federation.Runtime
 }
 
 // workload returns nil if the template does not depend on a workload.
-func (b *pass) workload(t *Template) *workload {
+func (b *pass) workload(t *federation.Template) *workload {
 	if t.Workload.Kind != "" {
 		return b.bound(t.Workload)
 	}
@@ -30,7 +31,7 @@ func (b *pass) workload(t *Template) *workload {
 	if len(selected) > 0 {
 		return b.bound(selected...)
 	}
-	for ref := range WorkloadsNamed(t.Namespace, t.Name) {
+	for ref := range federation.WorkloadsNamed(t.Namespace, t.Name) {
 		if b.binding(ref) != nil {
 			return b.bound(ref)
 		}
@@ -41,8 +42,8 @@ func (b *pass) workload(t *Template) *workload {
 	return nil
 }
 
-func (b *pass) bound(refs ...Ref) *workload {
-	w := &workload{first: refs[0], runtimes: map[Ref]Runtime{}}
+func (b *pass) bound(refs ...federation.Ref) *workload {
+	w := &workload{first: refs[0], runtimes: map[federation.Ref]federation.Runtime{}}
 	for _, ref := range refs {
 		binding := b.binding(ref)
 		if binding == nil {
@@ -54,22 +55,22 @@ func (b *pass) bound(refs ...Ref) *workload {
 	return w
 }
 
-func (b *pass) runtime(ref Ref) Runtime {
+func (b *pass) runtime(ref federation.Ref) federation.Runtime {
 	if ref.Kind == "SpinApp" {
-		return Runtime{Spin: true}
+		return federation.Runtime{Spin: true}
 	}
 	b.look(ref)
 	of := b.in.workloads[ref.Namespace]
 	i, found := slices.BinarySearchFunc(of, ref, compareWorkload)
 	if !found {
-		return Runtime{}
+		return federation.Runtime{}
 	}
-	return Runtime{Class: of[i].RuntimeClass}
+	return federation.Runtime{Class: of[i].RuntimeClass}
 }
 
 // selects reports whether the workload is behind the template because its selector says
 // so, without an annotation.
-func selects(t *Template, w *Workload) bool {
+func selects(t *federation.Template, w *federation.Workload) bool {
 	return t.Workload.Kind == "" && len(t.Selector) > 0 && contains(w.PodLabels, t.Selector)
 }
 
@@ -85,9 +86,9 @@ func contains(labels, selector map[string]string) bool {
 // running describes a workload in one cluster.
 type running struct {
 	replicas int32
-	capacity *Capacity
-	runtime  Runtime
-	health   Health
+	capacity *federation.Capacity
+	runtime  federation.Runtime
+	health   federation.Health
 	leaving  string
 	// warm is set if any part of it has a replica, or always will.
 	warm bool
@@ -113,7 +114,7 @@ func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 			r = running{leaving: leaving, health: seen.Health, runtime: w.runtimes[b.Resource]}
 		}
 		r.add(member, b.Resource, leaving)
-		if w.runtimes[b.Resource].Kind() == RuntimeWasm {
+		if w.runtimes[b.Resource].Kind() == federation.RuntimeWasm {
 			r.runtime = w.runtimes[b.Resource] // the one that starts first takes the call
 		}
 	}
@@ -127,20 +128,20 @@ func (w *workload) in(cluster, handOver string) (r running, refusal string) {
 }
 
 // add adds what runs because of one of the bindings.
-func (r *running) add(member Member, resource Ref, leaving string) {
+func (r *running) add(member federation.Member, resource federation.Ref, leaving string) {
 	seen := member.Observed()
 	r.replicas += member.Replicas
 	if c := seen.Capacity; c != nil {
 		if r.capacity == nil {
-			r.capacity = &Capacity{}
+			r.capacity = &federation.Capacity{}
 		}
 		r.capacity = new(r.capacity.Plus(*c))
 	}
 	if leaving == "" {
 		r.leaving = ""
 	}
-	if seen.Health == Healthy {
-		r.health = Healthy
+	if seen.Health == federation.Healthy {
+		r.health = federation.Healthy
 	}
 	// Karmada no longer counts replicas in a cluster that is being left.
 	zero := member.Placed && member.Replicas == 0 && resource.Replicated() && (seen.Capacity == nil || seen.Capacity.Ready == 0)

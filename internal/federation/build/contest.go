@@ -1,4 +1,4 @@
-package federation
+package build
 
 import (
 	"iter"

@@ -1,4 +1,4 @@
-package federation
+package build
 
 import (
 	"net/netip"
@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // world stages objects and builds them; the helpers below make the objects.
-func world(opts Options, objects ...Object) *State {
-	s := NewStore()
+func world(opts Options, objects ...federation.Object) *federation.State {
+	s := federation.NewStore()
 	for _, o := range objects {
 		s.Put(o)
 	}
@@ -20,11 +22,11 @@ func world(opts Options, objects ...Object) *State {
 	return buildAll(s, opts)
 }
 
-func cluster(name, gateway string) *Cluster {
-	c := &Cluster{Meta: Meta{Ref: Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}}, Ready: ReadyTrue}
+func cluster(name, gateway string) *federation.Cluster {
+	c := &federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}}, Ready: federation.ReadyTrue}
 	if gateway != "" {
-		parsed := &Cluster{Meta: Meta{Annotations: Annotations{{Key: KeyAddress, Value: gateway}}}}
-		if faults := ParseCluster(parsed); len(faults) > 0 {
+		parsed := &federation.Cluster{Meta: federation.Meta{Annotations: federation.Annotations{{Key: federation.KeyAddress, Value: gateway}}}}
+		if faults := federation.ParseCluster(parsed); len(faults) > 0 {
 			panic(faults[0])
 		}
 		c.Gateways = parsed.Gateways
@@ -32,37 +34,37 @@ func cluster(name, gateway string) *Cluster {
 	return c
 }
 
-func service(namespace, name string, annotations ...string) *Template {
+func service(namespace, name string, annotations ...string) *federation.Template {
 	all := map[string]string{}
 	for pair := range slices.Chunk(annotations, 2) {
-		all[AnnotationPrefix+pair[0]] = pair[1]
+		all[federation.AnnotationPrefix+pair[0]] = pair[1]
 	}
-	t := &Template{Meta: Meta{
-		Ref: Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: OwnAnnotations(all, nil),
+	t := &federation.Template{Meta: federation.Meta{
+		Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: federation.OwnAnnotations(all, nil),
 	}, TCPPort: 80}
-	if faults := ParseTemplate(t); len(faults) > 0 {
+	if faults := federation.ParseTemplate(t); len(faults) > 0 {
 		panic(faults[0])
 	}
-	Share(t)
+	federation.Share(t)
 	return t
 }
 
 // bound binds a resource to clusters in which it is applied and healthy.
-func bound(resource Ref, clusters ...string) *Binding {
-	b := &Binding{
-		Meta:     Meta{Ref: Ref{Kind: "ResourceBinding", Namespace: resource.Namespace, Name: resource.Name + "-" + resource.Group + resource.Kind}},
+func bound(resource federation.Ref, clusters ...string) *federation.Binding {
+	b := &federation.Binding{
+		Meta:     federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: resource.Namespace, Name: resource.Name + "-" + resource.Group + resource.Kind}},
 		Resource: resource,
 	}
 	for _, c := range clusters {
 		b.Place(c, 1)
-		b.Observe(c, Observed{Applied: true, Health: Healthy})
+		b.Observe(c, federation.Observed{Applied: true, Health: federation.Healthy})
 	}
 	return b
 }
 
 // unplace has the cluster, which the binding names, run its resource no more, as far as
 // that is wanted.
-func unplace(b *Binding, cluster string) {
+func unplace(b *federation.Binding, cluster string) {
 	for i, m := range b.Members {
 		if m.Cluster() == cluster {
 			b.Members[i].Placed, b.Members[i].Replicas = false, 0
@@ -70,12 +72,12 @@ func unplace(b *Binding, cluster string) {
 	}
 }
 
-func deployment(name string) Ref {
-	return Ref{Group: "apps", Kind: "Deployment", Namespace: "ns", Name: name}
+func deployment(name string) federation.Ref {
+	return federation.Ref{Group: "apps", Kind: "Deployment", Namespace: "ns", Name: name}
 }
 
 // shape is a function in a line: its placements, then what was refused.
-func shape(s *State, f *Function) string {
+func shape(s *federation.State, f *federation.Function) string {
 	var parts []string
 	for _, p := range f.Placements {
 		text := s.Clusters[p.Cluster].Name + "=" + p.Endpoint("").First().String()
@@ -96,7 +98,7 @@ func shape(s *State, f *Function) string {
 	return strings.Join(parts, "; ")
 }
 
-func only(t *testing.T, s *State) *Function {
+func only(t *testing.T, s *federation.State) *federation.Function {
 	t.Helper()
 	if s.Functions.Len() != 1 {
 		t.Fatalf("%d functions, want one; faults: %v", s.Functions.Len(), s.Faults)
@@ -108,22 +110,22 @@ func only(t *testing.T, s *State) *Function {
 // containers and WebAssembly by turns, of which one does not run what was asked for, and
 // another has an address of its own, which is not in the key.
 func TestFunctionsThatStandAlikeShareAPlacement(t *testing.T) {
-	objects := []Object{cluster("a", "192.0.2.1")}
+	objects := []federation.Object{cluster("a", "192.0.2.1")}
 	for _, name := range []string{"a-container", "b-spin", "c-container", "d-spin", "e-outdated", "f-own"} {
 		f := service("ns", name)
 		binding := bound(f.Ref, "a")
 		work := deployment(name)
 		switch name {
 		case "b-spin", "d-spin":
-			work = Ref{Group: "core.spinkube.dev", Kind: "SpinApp", Namespace: "ns", Name: name}
+			work = federation.Ref{Group: "core.spinkube.dev", Kind: "SpinApp", Namespace: "ns", Name: name}
 		case "e-outdated":
-			binding.Observe("a", Observed{WasApplied: true, Health: Healthy})
+			binding.Observe("a", federation.Observed{WasApplied: true, Health: federation.Healthy})
 		case "f-own":
 			f = service("ns", name, "address", "a=192.0.2.1")
 		}
 		objects = append(objects, f, binding, bound(work, "a"))
 	}
-	at := map[string]*Placement{}
+	at := map[string]*federation.Placement{}
 	for _, f := range world(Options{}, objects...).All() {
 		at[f.Name] = f.Placements[0]
 	}
@@ -142,79 +144,79 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 	a, b := cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2")
 	web := service("ns", "web")
 	for name, c := range map[string]struct {
-		objects []Object
+		objects []federation.Object
 		want    string
 	}{
-		"placed":     {[]Object{web, bound(web.Ref, "a", "b")}, "a=192.0.2.1; b=192.0.2.2"},
-		"no binding": {[]Object{web}, ""},
-		"a cluster that does not exist": {[]Object{web, bound(web.Ref, "a", "z")},
+		"placed":     {[]federation.Object{web, bound(web.Ref, "a", "b")}, "a=192.0.2.1; b=192.0.2.2"},
+		"no binding": {[]federation.Object{web}, ""},
+		"a cluster that does not exist": {[]federation.Object{web, bound(web.Ref, "a", "z")},
 			"a=192.0.2.1; !z: no Cluster of this name was read, or it was refused"},
-		"a cluster without an address": {[]Object{web, cluster("c", ""), bound(web.Ref, "c")},
+		"a cluster without an address": {[]federation.Object{web, cluster("c", ""), bound(web.Ref, "c")},
 			"!c: no address: neither a fixed one, nor a load balancer's, nor the cluster's"},
 		// A dead cluster stays applied and Healthy in the aggregated status (trap 1).
-		"seen but not placed": {[]Object{web, func() *Binding {
+		"seen but not placed": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a", "b")
 			unplace(binding, "b")
 			return binding
 		}()}, "a=192.0.2.1"},
 		// What is placed instead is not healthy yet, and the first still runs.
-		"moved, and not there yet": {[]Object{web, func() *Binding {
+		"moved, and not there yet": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a", "b")
 			unplace(binding, "a")
-			binding.Observe("b", Observed{})
+			binding.Observe("b", federation.Observed{})
 			return binding
 		}()}, "a=192.0.2.1 leaving; !b: not applied yet"},
-		"moved, and there": {[]Object{web, func() *Binding {
+		"moved, and there": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a", "b")
 			unplace(binding, "a")
 			return binding
 		}()}, "b=192.0.2.2"},
-		"its workload moved, and is not healthy there yet": {[]Object{web, bound(web.Ref, "a", "b"), func() *Binding {
+		"its workload moved, and is not healthy there yet": {[]federation.Object{web, bound(web.Ref, "a", "b"), func() *federation.Binding {
 			binding := bound(deployment("web"), "a", "b")
 			unplace(binding, "a")
-			binding.Observe("b", Observed{})
+			binding.Observe("b", federation.Observed{})
 			return binding
 		}()}, "a=192.0.2.1 leaving; !b: its workload Deployment/web is not applied yet"},
-		"placed nowhere any more": {[]Object{web, func() *Binding {
+		"placed nowhere any more": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a")
 			unplace(binding, "a")
 			return binding
 		}()}, ""},
-		"not applied": {[]Object{web, func() *Binding {
+		"not applied": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a", "b")
-			binding.Observe("b", Observed{Message: "no such kind"})
+			binding.Observe("b", federation.Observed{Message: "no such kind"})
 			return binding
 		}()}, "a=192.0.2.1; !b: not applied yet: no such kind"},
-		"evicting": {[]Object{web, func() *Binding {
+		"evicting": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a", "b")
 			unplace(binding, "b")
-			binding.Evictions = []Eviction{{Cluster: "b"}}
+			binding.Evictions = []federation.Eviction{{Cluster: "b"}}
 			return binding
 		}()}, "a=192.0.2.1; b=192.0.2.2 leaving"},
-		"evicted, and the work is gone": {[]Object{web, func() *Binding {
+		"evicted, and the work is gone": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a")
-			binding.Evictions = []Eviction{{Cluster: "b"}}
+			binding.Evictions = []federation.Eviction{{Cluster: "b"}}
 			return binding
 		}()}, "a=192.0.2.1; !b: evicted by Karmada, and its work is gone"},
-		"purged at once": {[]Object{web, func() *Binding {
+		"purged at once": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a", "b")
 			unplace(binding, "b")
-			binding.Evictions = []Eviction{{Cluster: "b", Purged: true}}
+			binding.Evictions = []federation.Eviction{{Cluster: "b", Purged: true}}
 			return binding
 		}()}, "a=192.0.2.1"},
 		// The Service goes to all clusters, its Deployment only to some (trap 2).
-		"workload elsewhere": {[]Object{web, bound(web.Ref, "a", "b"), bound(deployment("web"), "a")},
+		"workload elsewhere": {[]federation.Object{web, bound(web.Ref, "a", "b"), bound(deployment("web"), "a")},
 			"a=192.0.2.1; !b: its workload Deployment/web is not placed here"},
-		"workload cold": {[]Object{web, bound(web.Ref, "a"), func() *Binding {
+		"workload cold": {[]federation.Object{web, bound(web.Ref, "a"), func() *federation.Binding {
 			binding := bound(deployment("web"), "a")
 			binding.Place("a", 0)
 			return binding
 		}()}, "a=192.0.2.1 cold"},
 		// A binding's name leaves out the group (trap 5).
-		"a Knative Service of the same name": {[]Object{web, bound(web.Ref, "a", "b"),
-			bound(Ref{Group: "serving.knative.dev", Kind: "Service", Namespace: "ns", Name: "web"}, "b")},
+		"a Knative Service of the same name": {[]federation.Object{web, bound(web.Ref, "a", "b"),
+			bound(federation.Ref{Group: "serving.knative.dev", Kind: "Service", Namespace: "ns", Name: "web"}, "b")},
 			"b=192.0.2.2; !a: its workload Service/web is not placed here"},
-		"load balancer before gateway": {[]Object{web, func() *Binding {
+		"load balancer before gateway": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a")
 			o := binding.In("a").Observed()
 			o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.7"))
@@ -238,23 +240,23 @@ func TestWorkloadIsFoundBySelectorBeforeByName(t *testing.T) {
 	web := service("ns", "web")
 	web.Selector = map[string]string{"app": "shop"}
 	for name, c := range map[string]struct {
-		objects []Object
+		objects []federation.Object
 		want    string
 	}{
-		"selected": {[]Object{
-			&Workload{Meta: Meta{Ref: deployment("shop-v1")}, PodLabels: map[string]string{"app": "shop", "v": "1"}},
+		"selected": {[]federation.Object{
+			&federation.Workload{Meta: federation.Meta{Ref: deployment("shop-v1")}, PodLabels: map[string]string{"app": "shop", "v": "1"}},
 			bound(deployment("shop-v1"), "a"), bound(deployment("web"), "b"),
 		}, "a=192.0.2.1; !b: its workload Deployment/shop-v1 is not placed here"},
-		"two selected, either will do": {[]Object{
-			&Workload{Meta: Meta{Ref: deployment("v1")}, PodLabels: map[string]string{"app": "shop"}},
-			&Workload{Meta: Meta{Ref: deployment("v2")}, PodLabels: map[string]string{"app": "shop"}},
+		"two selected, either will do": {[]federation.Object{
+			&federation.Workload{Meta: federation.Meta{Ref: deployment("v1")}, PodLabels: map[string]string{"app": "shop"}},
+			&federation.Workload{Meta: federation.Meta{Ref: deployment("v2")}, PodLabels: map[string]string{"app": "shop"}},
 			bound(deployment("v1"), "a"), bound(deployment("v2"), "b"),
 		}, "a=192.0.2.1; b=192.0.2.2"},
-		"annotated": {[]Object{
+		"annotated": {[]federation.Object{
 			service("ns", "web", "workload", "Deployment/other"), bound(deployment("other"), "b"),
 		}, "b=192.0.2.2; !a: its workload Deployment/other is not placed here"},
 	} {
-		objects := append([]Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b")}, c.objects...)
+		objects := append([]federation.Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b")}, c.objects...)
 		s := world(Options{}, objects...)
 		if got := shape(s, only(t, s)); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
@@ -270,23 +272,23 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 	o.LoadBalancer = o.LoadBalancer.Add(netip.MustParseAddr("198.51.100.7"))
 	first.Observe("a", o)
 	failed := bound(web.Ref, "a")
-	failed.Observe("a", Observed{Message: "the API cannot be reached"})
+	failed.Observe("a", federation.Observed{Message: "the API cannot be reached"})
 
-	s := NewStore()
-	for _, object := range []Object{cluster("a", ""), web, first, failed} {
+	s := federation.NewStore()
+	for _, object := range []federation.Object{cluster("a", ""), web, first, failed} {
 		s.Put(object)
 	}
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if got := shape(state, only(t, state)); got != "a=198.51.100.7 outdated" {
 		t.Errorf("%s, want the last address, outdated", got)
 	}
-	if h := state.Functions.At(0).Placements[0].Health; h != HealthUnknown {
+	if h := state.Functions.At(0).Placements[0].Health; h != federation.HealthUnknown {
 		t.Errorf("health %s, want Unknown", h)
 	}
 
 	recreated := bound(web.Ref, "a")
 	recreated.UID = "another"
-	recreated.Observe("a", Observed{})
+	recreated.Observe("a", federation.Observed{})
 	s.Put(recreated)
 	state = buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if got := shape(state, only(t, state)); got != "!a: not applied yet" {
@@ -313,19 +315,19 @@ func TestAVIPIsNobodysAddress(t *testing.T) {
 
 func TestOneNameHasOneOwner(t *testing.T) {
 	old, young := time.Unix(1000, 0), time.Unix(2000, 0)
-	named := func(name string, created time.Time) *Template {
+	named := func(name string, created time.Time) *federation.Template {
 		t := service("ns", name, "hostname", "shop.fn.example.org")
 		t.Created = created
 		return t
 	}
 	for name, c := range map[string]struct {
-		objects []Object
+		objects []federation.Object
 		owner   string
 	}{
-		"the older":            {[]Object{named("a", young), named("b", old)}, "b"},
-		"dated before undated": {[]Object{named("a", time.Time{}), named("b", young)}, "b"},
-		"the first by name":    {[]Object{named("b", old), named("a", old)}, "a"},
-		"default before annotated": {[]Object{service("shop", "web"), func() *Template {
+		"the older":            {[]federation.Object{named("a", young), named("b", old)}, "b"},
+		"dated before undated": {[]federation.Object{named("a", time.Time{}), named("b", young)}, "b"},
+		"the first by name":    {[]federation.Object{named("b", old), named("a", old)}, "a"},
+		"default before annotated": {[]federation.Object{service("shop", "web"), func() *federation.Template {
 			t := service("ns", "a", "hostname", "web.shop.fn.example.org")
 			t.Created = old
 			return t
@@ -342,10 +344,10 @@ func TestOneNameHasOneOwner(t *testing.T) {
 }
 
 func TestClaimsBoundWhatAnnotationsSay(t *testing.T) {
-	claims := Claims{{Namespace: "media", Names: []string{"media.fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}
+	claims := federation.Claims{{Namespace: "media", Names: []string{"media.fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}
 	for name, c := range map[string]struct {
-		template *Template
-		claims   Claims
+		template *federation.Template
+		claims   federation.Claims
 		fault    string // "" if the function is served
 	}{
 		"a name of its own":              {service("media", "w", "hostname", "x.media.fn.example.org"), claims, ""},
@@ -377,7 +379,7 @@ func TestAClustersSpecialAddressNeedsAClaimToo(t *testing.T) {
 	if got := shape(s, only(t, s)); !strings.Contains(got, "loopback") {
 		t.Errorf("%s, want loopback refused", got)
 	}
-	allow := Claims{{Namespace: "ns", Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
+	allow := federation.Claims{{Namespace: "ns", Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
 	s = world(Options{Claims: allow}, cluster("a", "127.0.0.9"), web, bound(web.Ref, "a"))
 	if got := shape(s, only(t, s)); got != "a=127.0.0.9" {
 		t.Errorf("%s, want it claimed", got)
@@ -419,19 +421,19 @@ func TestAColdPlacementIsNeverCalled(t *testing.T) {
 }
 
 func TestAChangeThatChangesNothingIsNotAnnounced(t *testing.T) {
-	s := NewStore()
+	s := federation.NewStore()
 	web := service("ns", "web")
 	s.Put(web)
 	<-s.Changed()
 	s.Put(service("ns", "web"))
-	s.Replace(Listing{Objects: []Object{service("ns", "web")}})
-	s.Delete(Ref{Kind: "Service", Namespace: "ns", Name: "absent"})
+	s.Replace(federation.Listing{Objects: []federation.Object{service("ns", "web")}})
+	s.Delete(federation.Ref{Kind: "Service", Namespace: "ns", Name: "absent"})
 	select {
 	case <-s.Changed():
 		t.Error("a change was announced")
 	default:
 	}
-	s.Replace(Listing{})
+	s.Replace(federation.Listing{})
 	select {
 	case <-s.Changed():
 	default:
@@ -440,10 +442,10 @@ func TestAChangeThatChangesNothingIsNotAnnounced(t *testing.T) {
 }
 
 func TestARefusedVersionLeavesTheGoodOne(t *testing.T) {
-	s := NewStore()
+	s := federation.NewStore()
 	web := service("ns", "web")
 	s.Put(web)
-	s.Replace(Listing{Refused: map[Ref][]Fault{web.Ref: {{Reason: "typo"}}}})
+	s.Replace(federation.Listing{Refused: map[federation.Ref][]federation.Fault{web.Ref: {{Reason: "typo"}}}})
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if state.Functions.Len() != 1 || len(state.Faults) != 1 {
 		t.Errorf("%d functions, %v; want the good version and the fault", state.Functions.Len(), state.Faults)
@@ -453,17 +455,17 @@ func TestARefusedVersionLeavesTheGoodOne(t *testing.T) {
 // TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts holds what a reload hands over.
 func TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts(t *testing.T) {
 	web, gone := service("ns", "web"), service("ns", "gone")
-	before := NewStore()
-	for _, o := range []Object{cluster("a", "192.0.2.1"), web, gone, bound(web.Ref, "a")} {
+	before := federation.NewStore()
+	for _, o := range []federation.Object{cluster("a", "192.0.2.1"), web, gone, bound(web.Ref, "a")} {
 		before.Put(o)
 	}
-	s := NewStore()
+	s := federation.NewStore()
 	s.Inherit(before)
 	failed := bound(web.Ref, "a")
-	failed.Observe("a", Observed{Message: "the API cannot be reached"})
+	failed.Observe("a", federation.Observed{Message: "the API cannot be reached"})
 	s.Put(cluster("a", "192.0.2.1"))
 	s.Put(failed)
-	s.Refuse(web.Ref, []Fault{{Reason: "typo"}})
+	s.Refuse(web.Ref, []federation.Fault{{Reason: "typo"}})
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if got := shape(state, only(t, state)); got != "a=192.0.2.1 outdated" {
 		t.Errorf("%s, want the good version, applied once", got)
@@ -473,15 +475,15 @@ func TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts(t *testing.T) {
 // TestALoadBalancersNameIsAnsweredByItsAddresses resolves it, fails to, and gives
 // it a name that leads back here.
 func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
-	at := func(name string, resolve func(string) (Endpoint, bool)) (*State, *Function) {
+	at := func(name string, resolve func(string) (federation.Endpoint, bool)) (*federation.State, *federation.Function) {
 		web := service("ns", "web")
 		b := bound(web.Ref, "a")
-		b.Observe("a", Observed{Applied: true, LoadBalancerNames: []string{name}})
+		b.Observe("a", federation.Observed{Applied: true, LoadBalancerNames: []string{name}})
 		s := world(Options{Resolve: resolve}, cluster("a", ""), web, b)
 		return s, only(t, s)
 	}
-	found := func(string) (Endpoint, bool) {
-		return Endpoint{}.Add(netip.MustParseAddr("198.51.100.7")).Add(netip.MustParseAddr("127.0.0.1")), true
+	found := func(string) (federation.Endpoint, bool) {
+		return federation.Endpoint{}.Add(netip.MustParseAddr("198.51.100.7")).Add(netip.MustParseAddr("127.0.0.1")), true
 	}
 	s, f := at("lb.example.net.", found)
 	if len(f.Placements) != 1 || len(f.Placements[0].Endpoint("").V4) != 1 || f.Placements[0].Endpoint("").First().String() != "198.51.100.7" {
@@ -490,7 +492,7 @@ func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
 	if len(s.Lookups) != 1 || s.Lookups[0].Name != "lb.example.net." || !slices.Equal(s.Lookups[0].Namespaces, []string{"ns"}) {
 		t.Errorf("lookups %v", s.Lookups)
 	}
-	unknown := func(string) (Endpoint, bool) { return Endpoint{}, false }
+	unknown := func(string) (federation.Endpoint, bool) { return federation.Endpoint{}, false }
 	if s, f := at("lb.example.net.", unknown); len(f.Placements) != 0 || f.Refused[0].Reason != "the load balancer has no address yet: its name lb.example.net. does not resolve" || len(s.Lookups) != 1 {
 		t.Errorf("%+v, lookups %v", f.Refused, s.Lookups)
 	}
@@ -513,8 +515,8 @@ func TestNoFunctionHasANameInAReverseZone(t *testing.T) {
 // TestWhatASnapshotHeldGivesWayToTheSource restores two objects, of which the
 // source has one.
 func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
-	s, then := NewStore(), time.Now().Add(-time.Hour)
-	s.Restore([]Object{cluster("gone", ""), cluster("stays", "")}, then)
+	s, then := federation.NewStore(), time.Now().Add(-time.Hour)
+	s.Restore([]federation.Object{cluster("gone", ""), cluster("stays", "")}, then)
 	names := func() string {
 		var all []string
 		for _, c := range buildAll(s, Options{}).Clusters {
@@ -529,7 +531,7 @@ func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
 	if names() != "gone new stays" {
 		t.Errorf("%s before the source has told all", names())
 	}
-	s.ReplaceKind("cluster.karmada.io", "Cluster", "", Listing{Objects: []Object{cluster("stays", ""), cluster("new", "")}})
+	s.ReplaceKind("cluster.karmada.io", "Cluster", "", federation.Listing{Objects: []federation.Object{cluster("stays", ""), cluster("new", "")}})
 	s.Confirm(time.Now())
 	if held, synced := s.Held(); names() != "new stays" || len(held) != 2 || !synced {
 		t.Errorf("%s after it, %d held, synced %v", names(), len(held), synced)
@@ -539,13 +541,13 @@ func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
 // TestAKindIsReplacedAlone holds that objects that vanished while nobody watched
 // are gone after the next list, in the namespace that was listed alone.
 func TestAKindIsReplacedAlone(t *testing.T) {
-	s := NewStore()
-	for _, o := range []Object{cluster("a", "192.0.2.1"), service("ns", "web"), service("ns", "old"), service("other", "web")} {
+	s := federation.NewStore()
+	for _, o := range []federation.Object{cluster("a", "192.0.2.1"), service("ns", "web"), service("ns", "old"), service("other", "web")} {
 		s.Put(o)
 	}
 	<-s.Changed()
-	fault := []Fault{{Object: "Service ns/bad", Reason: "no"}}
-	l := Listing{Objects: []Object{service("ns", "web")}, Refused: map[Ref][]Fault{{Kind: "Service", Namespace: "ns", Name: "bad"}: fault}}
+	fault := []federation.Fault{{Object: "Service ns/bad", Reason: "no"}}
+	l := federation.Listing{Objects: []federation.Object{service("ns", "web")}, Refused: map[federation.Ref][]federation.Fault{{Kind: "Service", Namespace: "ns", Name: "bad"}: fault}}
 	s.ReplaceKind("", "Service", "ns", l)
 	<-s.Changed()
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
@@ -567,12 +569,12 @@ func TestAKindIsReplacedAlone(t *testing.T) {
 // TestAKindThatWasToldOfIsNoSnapshotsAnyMore holds that one kind does not wait for
 // another: Clusters are served by a server of their own, which may be away.
 func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
-	s := NewStore()
+	s := federation.NewStore()
 	web, old := service("ns", "web"), service("ns", "old")
 	binding := bound(web.Ref, "a")
-	binding.Observe("a", Observed{Applied: true})
-	s.Restore([]Object{cluster("a", "192.0.2.1"), web, old, binding}, time.Now().Add(-time.Hour))
-	s.ReplaceKind("", "Service", "", Listing{Objects: []Object{service("ns", "web")}})
+	binding.Observe("a", federation.Observed{Applied: true})
+	s.Restore([]federation.Object{cluster("a", "192.0.2.1"), web, old, binding}, time.Now().Add(-time.Hour))
+	s.ReplaceKind("", "Service", "", federation.Listing{Objects: []federation.Object{service("ns", "web")}})
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if f := only(t, state); f.Name != "web" || len(f.Placements) != 1 {
 		t.Errorf("%s with %d placements, want web in the snapshot's cluster", f.Name, len(f.Placements))
@@ -581,8 +583,8 @@ func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
 
 func TestAConsumerIsNoPlacement(t *testing.T) {
 	web := service("ns", "web")
-	exposed := &MultiClusterService{Meta: Meta{Ref: Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"}}}
-	clusters := []Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b"), exposed}
+	exposed := &federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"}}}
+	clusters := []federation.Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b"), exposed}
 	s := world(Options{}, clusters...)
 	if got := shape(s, only(t, s)); got != "a=192.0.2.1; b=192.0.2.2" {
 		t.Errorf("%s, want both where it names no provider", got)
@@ -595,4 +597,6 @@ func TestAConsumerIsNoPlacement(t *testing.T) {
 }
 
 // buildAll makes a State of all that the store holds.
-func buildAll(s *Store, opts Options) *State { return new(Builder).Build(s, opts) }
+func buildAll(s *federation.Store, opts Options) *federation.State {
+	return new(Builder).Build(s, opts)
+}

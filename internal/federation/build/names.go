@@ -1,10 +1,12 @@
-package federation
+package build
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // beats decides who gets a hostname. A default name beats a name below the namespace's
@@ -43,10 +45,10 @@ func older(e, o *entry) bool {
 	return mine.Created.Before(theirs.Created)
 }
 
-func takesDefault(t *Template) bool { return len(t.Hostnames) == 0 }
+func takesDefault(t *federation.Template) bool { return len(t.Hostnames) == 0 }
 
 // declare adds the template to the build.
-func (b *Builder) declare(t *Template) {
+func (b *Builder) declare(t *federation.Template) {
 	e := b.entries[t.Ref]
 	if e == nil {
 		e = &entry{index: -1}
@@ -113,7 +115,7 @@ func (b *Builder) ask(e *entry) {
 	t := e.template
 	if takesDefault(t) {
 		for _, zone := range b.Zones {
-			if IsReverse(zone) {
+			if federation.IsReverse(zone) {
 				continue
 			}
 			name, err := defaultName(t, zone)
@@ -133,15 +135,15 @@ func (b *Builder) ask(e *entry) {
 		return
 	}
 	for _, why := range t.Unfit {
-		e.barred = append(e.barred, t.Fault(KeyHostname, "%s", why))
+		e.barred = append(e.barred, t.Fault(federation.KeyHostname, "%s", why))
 	}
 	for _, name := range t.Hostnames {
 		if err := b.Claims.AllowName(t.Namespace, name); err != nil {
-			e.barred = append(e.barred, t.Fault(KeyHostname, "%v", err))
+			e.barred = append(e.barred, t.Fault(federation.KeyHostname, "%v", err))
 			continue
 		}
 		if err := b.unfitName(name); err != nil {
-			e.barred = append(e.barred, t.Fault(KeyHostname, "%v", err))
+			e.barred = append(e.barred, t.Fault(federation.KeyHostname, "%v", err))
 			continue
 		}
 		e.asked = append(e.asked, name)
@@ -160,7 +162,7 @@ func (b *pass) names(e *entry) []string {
 			names = append(names, name)
 			continue
 		}
-		key := KeyHostname
+		key := federation.KeyHostname
 		if takesDefault(e.template) {
 			key = ""
 		}
@@ -175,8 +177,8 @@ func (b *pass) names(e *entry) []string {
 }
 
 // defaultName returns the name of a template that asks for none.
-func defaultName(t *Template, zone string) (string, error) {
-	return ParseHostname(t.Name + "." + t.Namespace + "." + strings.TrimPrefix(zone, "."))
+func defaultName(t *federation.Template, zone string) (string, error) {
+	return federation.ParseHostname(t.Name + "." + t.Namespace + "." + strings.TrimPrefix(zone, "."))
 }
 
 // unfitName returns an error if no function may have the name.
@@ -196,6 +198,6 @@ func (b *Builder) unfitName(name string) error {
 // operator.
 func (b *Builder) inZone(hostname string) bool {
 	return !slices.Contains(b.Zones, hostname) && slices.ContainsFunc(b.Zones, func(zone string) bool {
-		return !IsReverse(zone) && IsAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
+		return !federation.IsReverse(zone) && federation.IsAtOrBelow(strings.TrimPrefix(hostname, "*."), zone)
 	})
 }

@@ -1,38 +1,40 @@
-package federation
+package build
 
 import (
 	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // target decides what to probe from this site to see whether the placement is alive: the
 // address in the default horizon, else in the first other horizon by name.
-func (b *pass) target(t *Template, p *Placement) Target {
+func (b *pass) target(t *federation.Template, p *federation.Placement) federation.Target {
 	horizon := ""
 	if _, ok := p.Endpoints[horizon]; !ok {
 		horizon = slices.Min(slices.Collect(maps.Keys(p.Endpoints)))
 	}
 	e, spec := p.Endpoints[horizon], b.probe
 	p.ProbesGateway = e.Gateway
-	if spec.Port != 0 && !b.mayProbe(t, KeyProbe, e, spec.Port) {
-		spec = ProbeSpec{Kind: ProbeTCP}
+	if spec.Port != 0 && !b.mayProbe(t, federation.KeyProbe, e, spec.Port) {
+		spec = federation.ProbeSpec{Kind: federation.ProbeTCP}
 	}
 	port := spec.PortAt(e, t.TCPPort)
 	if spec.Port == 0 && port != 0 && !b.mayProbe(t, ownKey(horizon), e, port) {
 		port = t.TCPPort
 	}
 	if t.Withholds(p) {
-		spec = ProbeSpec{Kind: ProbeTCP}
+		spec = federation.ProbeSpec{Kind: federation.ProbeTCP}
 	}
-	if spec.Kind == ProbeNone || port == 0 {
-		return Target{Kind: ProbeNone}
+	if spec.Kind == federation.ProbeNone || port == 0 {
+		return federation.Target{Kind: federation.ProbeNone}
 	}
-	out := Target{Kind: spec.Kind, Addr: netip.AddrPortFrom(e.First(), port)}
-	if spec.Kind != ProbeTCP {
+	out := federation.Target{Kind: spec.Kind, Addr: netip.AddrPortFrom(e.First(), port)}
+	if spec.Kind != federation.ProbeTCP {
 		out.Host, out.Path = spec.Host, spec.Path
 	}
-	if spec.Kind == ProbeHTTP || spec.Kind == ProbeHTTPS {
+	if spec.Kind == federation.ProbeHTTP || spec.Kind == federation.ProbeHTTPS {
 		out.Expect = t.Expect
 	}
 	return out
@@ -40,7 +42,7 @@ func (b *pass) target(t *Template, p *Placement) Target {
 
 // mayProbe reports whether the template's placement at the endpoint may be probed on the
 // port that the annotation names. If not, it adds one fault of the annotation.
-func (b *pass) mayProbe(t *Template, key string, e Endpoint, port uint16) bool {
+func (b *pass) mayProbe(t *federation.Template, key string, e federation.Endpoint, port uint16) bool {
 	if t.HasPort(e, port) || b.Claims.AllowsPort(t.Namespace, netip.AddrPortFrom(e.First(), port)) {
 		return true
 	}
@@ -54,19 +56,19 @@ func (b *pass) mayProbe(t *Template, key string, e Endpoint, port uint16) bool {
 // ownKey returns the annotation for the function's own addresses in the horizon.
 func ownKey(horizon string) string {
 	if horizon == "" {
-		return KeyAddress
+		return federation.KeyAddress
 	}
-	return KeyAddress + "." + horizon
+	return federation.KeyAddress + "." + horizon
 }
 
 // nodePorts are the ports that Kubernetes assigns to Services on nodes by default.
-var nodePorts = PortRange{30000, 32767}
+var nodePorts = federation.PortRange{First: 30000, Last: 32767}
 
 // atNodePort returns the endpoints with the port that the probe names, if it is a claimed
 // port of the nodes behind a gateway: member clusters assign it to a Service, and the
 // template does not contain it. Any other port that does not belong to the function is the
 // port of a health check.
-func (b *pass) atNodePort(t *Template, all map[string]Endpoint) map[string]Endpoint {
+func (b *pass) atNodePort(t *federation.Template, all map[string]federation.Endpoint) map[string]federation.Endpoint {
 	port := b.probe.Port
 	if !nodePorts.Has(port) {
 		return all

@@ -1,4 +1,4 @@
-package federation
+package build
 
 import (
 	"fmt"
@@ -9,26 +9,28 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // dated gives the template a date, in seconds.
-func dated(t *Template, created int64) *Template {
+func dated(t *federation.Template, created int64) *federation.Template {
 	t.Created = time.Unix(created, 0)
 	return t
 }
 
 // balanced is a binding of the resource to cluster a, whose load balancer has the address.
-func balanced(resource Ref, address string) *Binding {
+func balanced(resource federation.Ref, address string) *federation.Binding {
 	b := bound(resource, "a")
 	o := b.In("a").Observed()
-	o.LoadBalancer = Endpoint{}.Add(netip.MustParseAddr(address))
+	o.LoadBalancer = federation.Endpoint{}.Add(netip.MustParseAddr(address))
 	b.Observe("a", o)
 	return b
 }
 
 // functionsOf are the State's, by namespace and name.
-func functionsOf(s *State) map[string]*Function {
-	all := map[string]*Function{}
+func functionsOf(s *federation.State) map[string]*federation.Function {
+	all := map[string]*federation.Function{}
 	for _, f := range s.All() {
 		all[f.Namespace+"/"+f.Name] = f
 	}
@@ -43,15 +45,15 @@ func prefixes(all ...string) (parsed []netip.Prefix) {
 }
 
 func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
-	claims := Claims{{Namespace: "evil", Names: []string{"evil.fn.example.org."}, Addresses: prefixes("192.0.2.0/24", "2001:db8::/32")}, {Namespace: "bank", Addresses: prefixes("198.51.100.0/24")}}
-	unclaimed := Claims{{Namespace: "evil", Addresses: prefixes("198.51.100.0/24")}}
+	claims := federation.Claims{{Namespace: "evil", Names: []string{"evil.fn.example.org."}, Addresses: prefixes("192.0.2.0/24", "2001:db8::/32")}, {Namespace: "bank", Addresses: prefixes("198.51.100.0/24")}}
+	unclaimed := federation.Claims{{Namespace: "evil", Addresses: prefixes("198.51.100.0/24")}}
 	gateway, gateway6 := cluster("a", "192.0.2.4"), cluster("b", "192.0.2.5")
-	gateway6.Gateways["vpn"] = Endpoint{Gateway: true}.Add(netip.MustParseAddr("2001:db8::4"))
+	gateway6.Gateways["vpn"] = federation.Endpoint{Gateway: true}.Add(netip.MustParseAddr("2001:db8::4"))
 	bank := service("bank", "login")
 	for name, c := range map[string]struct {
-		claims Claims
-		evil   *Template
-		more   []Object
+		claims federation.Claims
+		evil   *federation.Template
+		more   []federation.Object
 		want   string // "" if it has the VIP
 	}{
 		"a cluster's gateway":           {nil, service("evil", "x", "vip", "192.0.2.4"), nil, "is the gateway of cluster a"},
@@ -60,16 +62,16 @@ func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
 		"a gateway in its mapped form":  {nil, service("evil", "x", "vip", "::ffff:192.0.2.4"), nil, "is the gateway of cluster a"},
 		"outside of its claims":         {claims, service("evil", "x", "vip", "198.51.100.7"), nil, "is not claimed"},
 		"special":                       {nil, service("evil", "x", "vip", "fd00:ec2::254"), nil, "cloud metadata"},
-		"another's VIP":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 1)}, "already belongs to Service bank/pay"},
-		"another's load balancer":       {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, "is an address of Service bank/pay"},
-		"another's fixed address":       {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("bank", "pay", "address", "a=198.51.100.7"), 1), bound(service("bank", "pay").Ref, "a")}, "is an address of Service bank/pay"},
-		"another's, where unclaimed":    {unclaimed, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, ""},
+		"another's VIP":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 1)}, "already belongs to Service bank/pay"},
+		"another's load balancer":       {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, "is an address of Service bank/pay"},
+		"another's fixed address":       {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay", "address", "a=198.51.100.7"), 1), bound(service("bank", "pay").Ref, "a")}, "is an address of Service bank/pay"},
+		"another's, where unclaimed":    {unclaimed, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, ""},
 		"its own":                       {nil, service("evil", "x", "vip", "198.51.100.7"), nil, ""},
-		"one with another of its own":   {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("evil", "y", "vip", "198.51.100.7"), 1)}, ""},
-		"one that a younger wants too":  {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 1), []Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 2)}, ""},
-		"one at which its own function": {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []Object{dated(service("evil", "y"), 1), balanced(service("evil", "y").Ref, "198.51.100.7")}, ""},
+		"one with another of its own":   {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("evil", "y", "vip", "198.51.100.7"), 1)}, ""},
+		"one that a younger wants too":  {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 1), []federation.Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 2)}, ""},
+		"one at which its own function": {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("evil", "y"), 1), balanced(service("evil", "y").Ref, "198.51.100.7")}, ""},
 	} {
-		objects := append([]Object{gateway, gateway6, bank, bound(bank.Ref, "a", "b"), c.evil, bound(c.evil.Ref, "a")}, c.more...)
+		objects := append([]federation.Object{gateway, gateway6, bank, bound(bank.Ref, "a", "b"), c.evil, bound(c.evil.Ref, "a")}, c.more...)
 		s := world(Options{Claims: c.claims}, objects...)
 		all := functionsOf(s)
 		if got := shape(s, all["bank/login"]); got != "a=192.0.2.4; b=192.0.2.5" {
@@ -80,18 +82,18 @@ func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
 			t.Errorf("%s: evil/x is not served without the VIP", name)
 			continue
 		}
-		faults := slices.DeleteFunc(slices.Clone(s.Faults), func(f Fault) bool { return f.Object != x.String() })
+		faults := slices.DeleteFunc(slices.Clone(s.Faults), func(f federation.Fault) bool { return f.Object != x.String() })
 		switch {
 		case c.want == "" && (len(x.VIPs) != 1 || len(faults) > 0):
 			t.Errorf("%s: VIPs %v, faults %v; want it", name, x.VIPs, faults)
-		case c.want != "" && (len(x.VIPs) != 0 || len(faults) != 1 || !strings.Contains(faults[0].Reason, c.want) || faults[0].Key != KeyVIP):
+		case c.want != "" && (len(x.VIPs) != 0 || len(faults) != 1 || !strings.Contains(faults[0].Reason, c.want) || faults[0].Key != federation.KeyVIP):
 			t.Errorf("%s: VIPs %v, faults %v; want it refused: %s", name, x.VIPs, faults, c.want)
 		}
 	}
 }
 
 func TestNamesOfOthersAreFreeOnlyByAClaim(t *testing.T) {
-	bank := []Object{
+	bank := []federation.Object{
 		dated(service("bank", "login"), 10), dated(service("bank", "pay", "hostname", "pay.fn.example.org,*.pay.fn.example.org"), 10),
 		dated(service("bank", "wild", "hostname", "*.wild.fn.example.org"), 10),
 	}
@@ -130,7 +132,7 @@ func TestNamesOfOthersAreFreeOnlyByAClaim(t *testing.T) {
 		for _, claimed := range []bool{false, true} {
 			opts := Options{Zones: []string{"fn.example.org."}}
 			if claimed {
-				opts.Claims = Claims{{Namespace: AnyNamespace, Names: opts.Zones}}
+				opts.Claims = federation.Claims{{Namespace: federation.AnyNamespace, Names: opts.Zones}}
 			}
 			s := world(opts, append(slices.Clone(bank), evil)...)
 			all := functionsOf(s)
@@ -168,11 +170,11 @@ func TestANameThatIsForeignToOneIsAnothers(t *testing.T) {
 func TestANestedZoneIsDividedAsAnyOther(t *testing.T) {
 	zones := []string{"example.org.", "fn.example.org.", "apex.fn.example.org."}
 	pay := dated(service("bank", "pay", "hostname", "pay.fn.example.org"), 10)
-	bank := []Object{dated(service("bank", "login"), 10), pay}
-	claims := Claims{{Namespace: "bank", Names: []string{"pay.fn.example.org."}}}
+	bank := []federation.Object{dated(service("bank", "login"), 10), pay}
+	claims := federation.Claims{{Namespace: "bank", Names: []string{"pay.fn.example.org."}}}
 	for name, c := range map[string]struct {
-		claims Claims
-		evil   *Template
+		claims federation.Claims
+		evil   *federation.Template
 		lost   string
 	}{
 		"a default name that is another's":       {nil, dottedIngress("fn", "login.bank"), "login.bank.fn.example.org."},
@@ -202,18 +204,18 @@ func TestANestedZoneIsDividedAsAnyOther(t *testing.T) {
 	}
 }
 
-func dottedIngress(namespace, name string) *Template {
+func dottedIngress(namespace, name string) *federation.Template {
 	t := service(namespace, name)
-	t.Ref = Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: namespace, Name: name}
+	t.Ref = federation.Ref{Group: "networking.k8s.io", Kind: "Ingress", Namespace: namespace, Name: name}
 	return t
 }
 
 func TestLoadBalancersAreBoundByClaims(t *testing.T) {
-	mine := Claims{{Namespace: "ns", Names: []string{"ns.fn.example.org."}, Addresses: prefixes("198.51.100.64/26", "2001:db8:64::/48")}}
-	names := Claims{{Namespace: "ns", Names: []string{"ns.fn.example.org."}}}
-	all := Claims{{Namespace: AnyNamespace, Names: []string{"."}, Addresses: prefixes("0.0.0.0/0", "::/0")}}
+	mine := federation.Claims{{Namespace: "ns", Names: []string{"ns.fn.example.org."}, Addresses: prefixes("198.51.100.64/26", "2001:db8:64::/48")}}
+	names := federation.Claims{{Namespace: "ns", Names: []string{"ns.fn.example.org."}}}
+	all := federation.Claims{{Namespace: federation.AnyNamespace, Names: []string{"."}, Addresses: prefixes("0.0.0.0/0", "::/0")}}
 	for _, c := range []struct {
-		claims  Claims
+		claims  federation.Claims
 		address string
 		refused string // "" if it is answered
 	}{
@@ -255,8 +257,10 @@ func TestLoadBalancersAreBoundByClaims(t *testing.T) {
 			b, opts := balanced(web.Ref, c.address), Options{Claims: c.claims}
 			switch how {
 			case "resolved":
-				b.Observe("a", Observed{Applied: true, Health: Healthy, LoadBalancerNames: []string{"rebind.example.net."}})
-				opts.Resolve = func(string) (Endpoint, bool) { return Endpoint{}.Add(netip.MustParseAddr(c.address)), true }
+				b.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy, LoadBalancerNames: []string{"rebind.example.net."}})
+				opts.Resolve = func(string) (federation.Endpoint, bool) {
+					return federation.Endpoint{}.Add(netip.MustParseAddr(c.address)), true
+				}
 			case "annotated":
 				if len(c.claims) > 0 && len(c.claims[0].Addresses) == 0 {
 					continue // it may annotate none
@@ -303,7 +307,7 @@ func (h hostile) address() string {
 	return h.one("address", "192.0.2.1", "192.0.2.2", "198.51.100.7", "198.51.100.70", "203.0.113.5", "127.0.0.1", "10.0.0.1")
 }
 
-func (h hostile) objects() (all []Object) {
+func (h hostile) objects() (all []federation.Object) {
 	for i := range rapid.IntRange(1, 4).Draw(h.T, "objects") {
 		var annotations []string
 		if rapid.Bool().Draw(h.T, "named") {
@@ -323,7 +327,7 @@ func (h hostile) objects() (all []Object) {
 		case "address":
 			b = balanced(t.Ref, h.address())
 		case "name":
-			b.Observe("a", Observed{Applied: true, Health: Healthy, LoadBalancerNames: []string{h.one("lb", "rebind.example.net.", "login.bank.fn.example.org.")}})
+			b.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy, LoadBalancerNames: []string{h.one("lb", "rebind.example.net.", "login.bank.fn.example.org.")}})
 		}
 		all = append(all, t, b)
 	}
@@ -333,11 +337,11 @@ func (h hostile) objects() (all []Object) {
 // TestAHostileNamespaceChangesNothingOfOthers holds isolation: with claims whatever its
 // objects' age; without, where the others came first.
 func TestAHostileNamespaceChangesNothingOfOthers(t *testing.T) {
-	victims := func() []Object {
+	victims := func() []federation.Object {
 		pay := dated(service("bank", "pay", "hostname", "pay.fn.example.org,*.pay.fn.example.org,_acme-challenge.pay.fn.example.org", "vip", "198.51.100.7"), 10)
 		balancedBank := service("bank", "lb")
 		balancedBank.Balanced = true
-		return []Object{
+		return []federation.Object{
 			cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"),
 			dated(service("bank", "login"), 10), bound(service("bank", "login").Ref, "a", "b"),
 			pay, bound(pay.Ref, "a", "b"),
@@ -345,7 +349,7 @@ func TestAHostileNamespaceChangesNothingOfOthers(t *testing.T) {
 			dated(service("shop", "web", "hostname", "*.shop.fn.example.org", "address", "a=198.51.100.71"), 12), bound(service("shop", "web").Ref, "a", "b"),
 		}
 	}
-	claims := Claims{
+	claims := federation.Claims{
 		{Namespace: "bank", Names: []string{"bank.fn.example.org.", "pay.fn.example.org."}, Addresses: prefixes("198.51.100.0/24")},
 		{Namespace: "shop", Names: []string{"shop.fn.example.org."}, Addresses: prefixes("198.51.100.0/24")},
 		{Namespace: "evil", Names: []string{"evil.fn.example.org."}, Addresses: prefixes("203.0.113.0/24", "192.0.2.0/24")},
@@ -354,9 +358,11 @@ func TestAHostileNamespaceChangesNothingOfOthers(t *testing.T) {
 	names[2].Addresses = nil
 	rapid.Check(t, func(t *rapid.T) {
 		h := hostile{T: t, created: [2]int64{20, 30}}
-		opts := Options{Zones: []string{"fn.example.org."}, Resolve: func(string) (Endpoint, bool) { return Endpoint{}.Add(netip.MustParseAddr("198.51.100.7")), true }}
+		opts := Options{Zones: []string{"fn.example.org."}, Resolve: func(string) (federation.Endpoint, bool) {
+			return federation.Endpoint{}.Add(netip.MustParseAddr("198.51.100.7")), true
+		}}
 		if rapid.Bool().Draw(t, "claims") {
-			h.created[0], opts.Claims = 1, rapid.SampledFrom([]Claims{claims, names}).Draw(t, "what is claimed")
+			h.created[0], opts.Claims = 1, rapid.SampledFrom([]federation.Claims{claims, names}).Draw(t, "what is claimed")
 		}
 		alone, beside := world(opts, victims()...), world(opts, append(victims(), h.objects()...)...)
 		got := functionsOf(beside)

@@ -1,4 +1,4 @@
-package federation
+package build
 
 import (
 	"fmt"
@@ -12,23 +12,24 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/internal/base/vector"
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // TestABuildFromTheLastIsOneFromNothing changes a store at random, and builds each time
 // from the last one and from nothing.
 func TestABuildFromTheLastIsOneFromNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		claims := Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, {Namespace: "other", Names: []string{"shared.fn.example.org."}}}
+		claims := federation.Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, {Namespace: "other", Names: []string{"shared.fn.example.org."}}}
 		if rapid.Bool().Draw(t, "free") {
 			claims = nil
 		}
-		w := &randomWorld{T: t, store: NewStore(), resolved: Endpoint{V4: []netip.Addr{netip.MustParseAddr("198.51.100.1")}}}
+		w := &randomWorld{T: t, store: federation.NewStore(), resolved: federation.Endpoint{V4: []netip.Addr{netip.MustParseAddr("198.51.100.1")}}}
 		m, opts := new(Builder), Options{
 			Zones:   rapid.SampledFrom([][]string{{"fn.example.org."}, {"fn.example.org."}, {"fn.example.org.", "ns.fn.example.org."}, {"example.org.", "fn.example.org."}}).Draw(t, "zones"),
 			Claims:  claims,
-			Resolve: func(string) (Endpoint, bool) { return w.resolved, true },
+			Resolve: func(string) (federation.Endpoint, bool) { return w.resolved, true },
 		}
-		var versions, anew []*State
+		var versions, anew []*federation.State
 		for range rapid.IntRange(1, 25).Draw(t, "builds") {
 			for range rapid.SampledFrom([]int{0, 1, 1, 1, 2, 5}).Draw(t, "changes") {
 				w.change()
@@ -55,7 +56,7 @@ func TestABuildFromTheLastIsOneFromNothing(t *testing.T) {
 
 // held is what the builder keeps to know what depends on what.
 func (b *Builder) held() string {
-	users := map[Ref][]string{}
+	users := map[federation.Ref][]string{}
 	for ref, all := range b.users {
 		for e := range all.all() {
 			users[ref] = append(users[ref], e.template.String())
@@ -86,8 +87,8 @@ func (b *Builder) held() string {
 // randomWorld changes what is in a store.
 type randomWorld struct {
 	*rapid.T
-	store    *Store
-	resolved Endpoint
+	store    *federation.Store
+	resolved federation.Endpoint
 }
 
 func (w *randomWorld) some(label string, n int) int { return rapid.IntRange(0, n-1).Draw(w.T, label) }
@@ -100,8 +101,8 @@ func (w *randomWorld) change() {
 	s, clusters := w.store, []string{"a", "b", "c"}
 	namespace, name := w.one("namespace", "ns", "ns", "other"), w.one("name", "web", "api", "img")
 	template := service(namespace, name)
-	work := Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: w.one("work", "web", "api", "job")}
-	exposed := &MultiClusterService{Meta: Meta{Ref: Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name}}}
+	work := federation.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: w.one("work", "web", "api", "job")}
+	exposed := &federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: namespace, Name: name}}}
 	switch w.some("what", 26) {
 	case 0:
 		c := cluster(clusters[w.some("cluster", 3)], fmt.Sprintf("192.0.2.%d", 1+w.some("address", 3)))
@@ -122,7 +123,7 @@ func (w *randomWorld) change() {
 	case 6:
 		s.Delete(template.Ref)
 	case 7:
-		s.Refuse(template.Ref, []Fault{{Object: template.String(), Reason: w.one("reason", "bad", "worse")}})
+		s.Refuse(template.Ref, []federation.Fault{{Object: template.String(), Reason: w.one("reason", "bad", "worse")}})
 	case 8:
 		s.Put(service(namespace, name, "workload", "Deployment/"+work.Name, "access", w.one("access", "public", "private")))
 	case 9:
@@ -132,10 +133,10 @@ func (w *randomWorld) change() {
 	case 10:
 		b := bound(template.Ref, clusters[:1+w.some("clusters", 3)]...)
 		if o := b.In("a").Observed(); rapid.Bool().Draw(w.T, "balanced") {
-			o.LoadBalancer = Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("balanced at", 4))})}}
+			o.LoadBalancer = federation.Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("balanced at", 4))})}}
 			b.Observe("a", o)
 		}
-		Share(b)
+		federation.Share(b)
 		s.Put(b)
 	case 11:
 		b := bound(work, clusters[w.some("from", 3):]...)
@@ -146,9 +147,9 @@ func (w *randomWorld) change() {
 		b.Name = "twice"
 		s.Put(b)
 	case 13:
-		s.Delete(rapid.SampledFrom([]Ref{bound(template.Ref).Ref, bound(work).Ref, {Group: bound(work).Group, Kind: bound(work).Kind, Namespace: namespace, Name: "twice"}}).Draw(w.T, "binding"))
+		s.Delete(rapid.SampledFrom([]federation.Ref{bound(template.Ref).Ref, bound(work).Ref, {Group: bound(work).Group, Kind: bound(work).Kind, Namespace: namespace, Name: "twice"}}).Draw(w.T, "binding"))
 	case 14:
-		s.Put(&Workload{Meta: Meta{Ref: work}, PodLabels: map[string]string{"app": w.one("label", "web", "api", "job")}, RuntimeClass: w.one("class", "", "wasmtime-spin")})
+		s.Put(&federation.Workload{Meta: federation.Meta{Ref: work}, PodLabels: map[string]string{"app": w.one("label", "web", "api", "job")}, RuntimeClass: w.one("class", "", "wasmtime-spin")})
 	case 15:
 		s.Delete(work)
 	case 16:
@@ -157,7 +158,7 @@ func (w *randomWorld) change() {
 		o.LoadBalancerNames = []string{w.one("balancer", "lb.example.net.", "lb.example.com.")}
 		b.Observe("a", o)
 		s.Put(b)
-		w.resolved = Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("resolved", 4))})}}
+		w.resolved = federation.Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("resolved", 4))})}}
 	case 17:
 		if exposed.Providers = clusters[:w.some("providers", 3)]; len(exposed.Providers) > 0 {
 			s.Put(exposed)
@@ -169,7 +170,7 @@ func (w *randomWorld) change() {
 		t.Balanced = rapid.Bool().Draw(w.T, "balanced")
 		s.Put(t)
 	case 19: // a workload of another kind, which may have no replicas any more
-		b := bound(Ref{Group: "example.org", Kind: w.one("kind", "Fleet", "CloneSet"), Namespace: namespace, Name: work.Name}, "a", "b")
+		b := bound(federation.Ref{Group: "example.org", Kind: w.one("kind", "Fleet", "CloneSet"), Namespace: namespace, Name: work.Name}, "a", "b")
 		b.Place("a", int32(w.some("replicas", 2)))
 		b.Place("b", 0)
 		s.Put(b)
@@ -178,12 +179,12 @@ func (w *randomWorld) change() {
 	case 21: // of which some replicas are ready
 		b := bound(work, "a", "b")
 		desired := int32(w.some("desired", 9))
-		b.Observe("a", Observed{Applied: true, Health: Unhealthy, Capacity: &Capacity{Desired: desired, Ready: int32(w.some("ready", 9)) % (desired + 1)}, Unread: w.one("unread", "", "", "status")})
+		b.Observe("a", federation.Observed{Applied: true, Health: federation.Unhealthy, Capacity: &federation.Capacity{Desired: desired, Ready: int32(w.some("ready", 9)) % (desired + 1)}, Unread: w.one("unread", "", "", "status")})
 		b.Unscheduled = w.one("unscheduled", "", "NoClusterFit")
 		s.Put(b)
 	case 22:
 		c := cluster(clusters[w.some("cluster", 3)], "192.0.2.1")
-		s.Put(c, Fault{Object: c.String(), Key: KeyCost, Reason: w.one("reason", "bad", "worse")})
+		s.Put(c, federation.Fault{Object: c.String(), Key: federation.KeyCost, Reason: w.one("reason", "bad", "worse")})
 	case 23: // a name at, above or below others'
 		t := service(namespace, name, "hostname", w.one("hostname", "shop", "*.shop", "a.shop", "*.a.shop", "_acme-challenge.shop", "other", "x.other", "ns", "x.ns", "web.other.ns", "_rpz")+".fn.example.org,"+w.one("hostname too", "shop", "own")+".fn.example.org")
 		t.Created = time.Unix(int64(w.some("created", 3)), 0)
@@ -200,13 +201,13 @@ func (w *randomWorld) change() {
 }
 
 // seen is a State but for the indices of its functions.
-func seen(s *State) *State {
+func seen(s *federation.State) *federation.State {
 	functions := slices.Collect(maps.Values(maps.Collect(s.All())))
-	slices.SortFunc(functions, func(a, b *Function) int { return a.Compare(b.Ref) })
-	return &State{Clusters: s.Clusters, Faults: s.Faults, Lookups: s.Lookups, Functions: vector.Of(functions...)}
+	slices.SortFunc(functions, func(a, b *federation.Function) int { return a.Compare(b.Ref) })
+	return &federation.State{Clusters: s.Clusters, Faults: s.Faults, Lookups: s.Lookups, Functions: vector.Of(functions...)}
 }
 
-func text(s *State) string {
+func text(s *federation.State) string {
 	out := fmt.Sprintf("clusters %v, faults %v, lookups %v", s.Clusters, s.Faults, s.Lookups)
 	for _, f := range seen(s).All() {
 		out += fmt.Sprintf("\n  %#v of %#v in%s; refused %#v", f.Hostnames, *f.Template, placements(f), f.Refused)
@@ -215,7 +216,7 @@ func text(s *State) string {
 }
 
 // placements are the function's, in full.
-func placements(f *Function) string {
+func placements(f *federation.Function) string {
 	var out string
 	for _, p := range f.Placements {
 		out += fmt.Sprintf(" %+v", *p)
@@ -226,7 +227,7 @@ func placements(f *Function) string {
 // TestANewWorkloadIsFoundByItsSelectors holds that the workload may come last, and
 // have any name.
 func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
-	s, m, opts := NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+	s, m, opts := federation.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	web := service("ns", "web")
 	web.Selector = map[string]string{"app": "web"}
 	s.Put(cluster("a", "192.0.2.1"))
@@ -235,7 +236,7 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 	if f := only(t, m.Build(s, opts)); len(f.Placements) != 1 {
 		t.Fatalf("%+v, want a placement without a workload", f.Refused)
 	}
-	s.Put(&Workload{Meta: Meta{Ref: deployment("backend")}, PodLabels: map[string]string{"app": "web"}})
+	s.Put(&federation.Workload{Meta: federation.Meta{Ref: deployment("backend")}, PodLabels: map[string]string{"app": "web"}})
 	if f := only(t, m.Build(s, opts)); len(f.Refused) != 1 {
 		t.Errorf("%s, want it refused: its workload is placed nowhere", placements(f))
 	}
@@ -247,15 +248,15 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 
 // TestAWorkloadIsSoughtAmongThoseWithItsLabels counts what thousands of selectors look at.
 func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
-	s, m, opts := NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+	s, m, opts := federation.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	s.Put(cluster("a", "192.0.2.1"))
-	work := func(i int, app string) *Workload {
-		return &Workload{Meta: Meta{Ref: deployment(fmt.Sprintf("w%03d", i))}, PodLabels: map[string]string{"app": app, "tier": "web"}}
+	work := func(i int, app string) *federation.Workload {
+		return &federation.Workload{Meta: federation.Meta{Ref: deployment(fmt.Sprintf("w%03d", i))}, PodLabels: map[string]string{"app": app, "tier": "web"}}
 	}
 	for i := range 100 {
 		own, shared := service("ns", fmt.Sprintf("own%03d", i)), service("ns", fmt.Sprintf("shared%03d", i))
 		own.Selector, shared.Selector = map[string]string{"app": fmt.Sprint(i), "tier": "web"}, map[string]string{"tier": "web"}
-		for _, o := range []Object{own, shared, bound(own.Ref, "a"), bound(shared.Ref, "a"), work(i, fmt.Sprint(i))} {
+		for _, o := range []federation.Object{own, shared, bound(own.Ref, "a"), bound(shared.Ref, "a"), work(i, fmt.Sprint(i))} {
 			s.Put(o)
 		}
 	}
@@ -274,7 +275,7 @@ func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
 // TestWhatDidNotChangeIsTheSameFunction holds that a change makes one function
 // anew, and not its neighbours.
 func TestWhatDidNotChangeIsTheSameFunction(t *testing.T) {
-	s, m := NewStore(), new(Builder)
+	s, m := federation.NewStore(), new(Builder)
 	s.Put(cluster("a", "192.0.2.1"))
 	for _, name := range []string{"one", "two"} {
 		s.Put(service("ns", name))

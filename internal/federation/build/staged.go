@@ -1,34 +1,36 @@
-package federation
+package build
 
 import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // staged holds the contents of a Store as a Builder knows them, by kind, except
 // templates.
 type staged struct {
-	clusters  map[Ref]*Cluster
-	workloads map[string][]*Workload       // by namespace, sorted
-	labelled  map[label][]*Workload        // by each label of their pods, sorted
-	bindings  contest[Ref, *Binding]       // by what they place
-	others    contest[Ref, *Binding]       // of workloads of other kinds, by namespace and name
-	exposed   map[Ref]*MultiClusterService // by the Service
+	clusters  map[federation.Ref]*federation.Cluster
+	workloads map[string][]*federation.Workload                  // by namespace, sorted
+	labelled  map[label][]*federation.Workload                   // by each label of their pods, sorted
+	bindings  contest[federation.Ref, *federation.Binding]       // by what they place
+	others    contest[federation.Ref, *federation.Binding]       // of workloads of other kinds, by namespace and name
+	exposed   map[federation.Ref]*federation.MultiClusterService // by the Service
 }
 
 func newStaged() staged {
 	// Two bindings of one resource are a mistake, but the choice between them must be
 	// stable.
-	first := func(_ Ref, a, b *Binding) bool { return a.Compare(b.Ref) < 0 }
+	first := func(_ federation.Ref, a, b *federation.Binding) bool { return a.Compare(b.Ref) < 0 }
 	return staged{
-		clusters: map[Ref]*Cluster{}, workloads: map[string][]*Workload{}, exposed: map[Ref]*MultiClusterService{}, labelled: map[label][]*Workload{},
-		bindings: newContest[Ref](first), others: newContest[Ref](first),
+		clusters: map[federation.Ref]*federation.Cluster{}, workloads: map[string][]*federation.Workload{}, exposed: map[federation.Ref]*federation.MultiClusterService{}, labelled: map[label][]*federation.Workload{},
+		bindings: newContest[federation.Ref](first), others: newContest[federation.Ref](first),
 	}
 }
 
 // stage replaces an object by its new version; either may be nil.
-func (b *Builder) stage(was, is Object) {
+func (b *Builder) stage(was, is federation.Object) {
 	if was == is {
 		return
 	}
@@ -36,12 +38,12 @@ func (b *Builder) stage(was, is Object) {
 		b.unstage(was)
 	}
 	switch o := is.(type) {
-	case *Cluster:
+	case *federation.Cluster:
 		b.in.clusters[o.Ref] = o
 		b.otherClusters = true
-	case *Template:
+	case *federation.Template:
 		b.declare(o)
-	case *Workload:
+	case *federation.Workload:
 		of := b.in.workloads[o.Namespace]
 		i, _ := slices.BinarySearchFunc(of, o.Ref, compareWorkload)
 		b.in.workloads[o.Namespace] = slices.Insert(of, i, o)
@@ -50,7 +52,7 @@ func (b *Builder) stage(was, is Object) {
 		}
 		b.otherWork = append(b.otherWork, o)
 		b.touchUsers(o.Ref)
-	case *Binding:
+	case *federation.Binding:
 		b.in.bindings.enter(o.Resource, o)
 		b.touchUsers(o.Resource)
 		if bare, of := o.Resource.OfAnyGroup(); of {
@@ -60,7 +62,7 @@ func (b *Builder) stage(was, is Object) {
 		if o.IsOther() {
 			b.in.others.enter(named(o.Resource), o)
 		}
-	case *MultiClusterService:
+	case *federation.MultiClusterService:
 		b.in.exposed[exposedBy(o)] = o
 		b.touch(b.entries[exposedBy(o)])
 	}
@@ -68,14 +70,14 @@ func (b *Builder) stage(was, is Object) {
 
 // unstage removes the object. A template is withdrawn for good only if no object with its
 // Ref is declared again.
-func (b *Builder) unstage(was Object) {
+func (b *Builder) unstage(was federation.Object) {
 	switch o := was.(type) {
-	case *Cluster:
+	case *federation.Cluster:
 		delete(b.in.clusters, o.Ref)
 		b.otherClusters = true
-	case *Template:
+	case *federation.Template:
 		b.withdraw(b.entries[o.Ref])
-	case *Workload:
+	case *federation.Workload:
 		of := b.in.workloads[o.Namespace]
 		if i, found := slices.BinarySearchFunc(of, o.Ref, compareWorkload); found {
 			of = slices.Delete(of, i, i+1)
@@ -87,7 +89,7 @@ func (b *Builder) unstage(was Object) {
 			b.in.unlabel(label{o.Namespace, k, v}, o)
 		}
 		b.touchUsers(o.Ref)
-	case *Binding:
+	case *federation.Binding:
 		b.in.bindings.leave(o.Resource, o)
 		b.touchUsers(o.Resource)
 		if bare, of := o.Resource.OfAnyGroup(); of {
@@ -97,7 +99,7 @@ func (b *Builder) unstage(was Object) {
 		if o.IsOther() {
 			b.in.others.leave(named(o.Resource), o)
 		}
-	case *MultiClusterService:
+	case *federation.MultiClusterService:
 		delete(b.in.exposed, exposedBy(o))
 		b.touch(b.entries[exposedBy(o)])
 	}
@@ -106,12 +108,12 @@ func (b *Builder) unstage(was Object) {
 // label is a label of the pods of a workload, with its namespace.
 type label struct{ namespace, key, value string }
 
-func (s *staged) label(l label, w *Workload) {
+func (s *staged) label(l label, w *federation.Workload) {
 	i, _ := slices.BinarySearchFunc(s.labelled[l], w.Ref, compareWorkload)
 	s.labelled[l] = slices.Insert(s.labelled[l], i, w)
 }
 
-func (s *staged) unlabel(l label, w *Workload) {
+func (s *staged) unlabel(l label, w *federation.Workload) {
 	of := s.labelled[l]
 	if i, found := slices.BinarySearchFunc(of, w.Ref, compareWorkload); found {
 		of = slices.Delete(of, i, i+1)
@@ -125,11 +127,11 @@ func (s *staged) unlabel(l label, w *Workload) {
 const maxSelected = 32
 
 // selected returns the first workloads that the template's selector matches, sorted.
-func (s *staged) selected(t *Template) (refs []Ref) {
+func (s *staged) selected(t *federation.Template) (refs []federation.Ref) {
 	if len(t.Selector) == 0 {
 		return nil
 	}
-	var fewest []*Workload
+	var fewest []*federation.Workload
 	first := true
 	for k, v := range t.Selector {
 		if of := s.labelled[label{t.Namespace, k, v}]; first || len(of) < len(fewest) {
@@ -149,7 +151,7 @@ func (s *staged) selected(t *Template) (refs []Ref) {
 
 // selectsBy returns the label by which the template is found from a workload; false if it
 // has no selector.
-func selectsBy(t *Template) (label, bool) {
+func selectsBy(t *federation.Template) (label, bool) {
 	if t.Workload.Kind != "" || len(t.Selector) == 0 {
 		return label{}, false
 	}
@@ -158,21 +160,23 @@ func selectsBy(t *Template) (label, bool) {
 }
 
 // exposedBy returns the Service that the object exposes.
-func exposedBy(m *MultiClusterService) Ref {
-	return Ref{Kind: "Service", Namespace: m.Namespace, Name: m.Name}
+func exposedBy(m *federation.MultiClusterService) federation.Ref {
+	return federation.Ref{Kind: "Service", Namespace: m.Namespace, Name: m.Name}
 }
 
 // named returns the key of staged.others.
-func named(r Ref) Ref { return Ref{Namespace: r.Namespace, Name: r.Name} }
+func named(r federation.Ref) federation.Ref {
+	return federation.Ref{Namespace: r.Namespace, Name: r.Name}
+}
 
-func compareWorkload(w *Workload, ref Ref) int { return w.Compare(ref) }
+func compareWorkload(w *federation.Workload, ref federation.Ref) int { return w.Compare(ref) }
 
 // sortedClusters returns the clusters sorted by name.
-func (s *staged) sortedClusters() []*Cluster {
-	all := make([]*Cluster, 0, len(s.clusters))
+func (s *staged) sortedClusters() []*federation.Cluster {
+	all := make([]*federation.Cluster, 0, len(s.clusters))
 	for _, c := range s.clusters {
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b *Cluster) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b *federation.Cluster) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }

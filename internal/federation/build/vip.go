@@ -1,8 +1,10 @@
-package federation
+package build
 
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // vips records who wants which VIP, and which entries have a VIP as an address. A VIP
@@ -40,7 +42,7 @@ func (b *Builder) declareVIPs(e *entry) {
 	t := e.template
 	for _, vip := range t.VIPs {
 		if err := b.Claims.AllowAnnotated(t.Namespace, vip); err != nil {
-			e.barred = append(e.barred, t.Fault(KeyVIP, "%v", err))
+			e.barred = append(e.barred, t.Fault(federation.KeyVIP, "%v", err))
 			continue
 		}
 		e.vips = append(e.vips, vip)
@@ -85,7 +87,7 @@ func (b *pass) heldVIPs(e *entry) []netip.Addr {
 	var held []netip.Addr
 	for _, vip := range e.vips {
 		if why := b.taken(vip, e); why != "" {
-			b.fault(e.template, KeyVIP, "VIP %s %s", vip, why)
+			b.fault(e.template, federation.KeyVIP, "VIP %s %s", vip, why)
 			continue
 		}
 		held = append(held, vip)
@@ -139,7 +141,7 @@ func (b *pass) isVIP(namespace string, a netip.Addr) bool {
 // note records which VIPs of others are addresses of the function being built. An address
 // that no claim gives to its namespace, such as a load balancer's, does not keep others from
 // the VIP.
-func (b *pass) note(e Endpoint) {
+func (b *pass) note(e federation.Endpoint) {
 	if e.Gateway {
 		return
 	}

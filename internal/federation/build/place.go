@@ -1,14 +1,15 @@
-package federation
+package build
 
 import (
 	"slices"
 	"unique"
 
 	"github.com/nearcast/nearcast/internal/base/brief"
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // place sets f's placements and refusals from the bindings of its template and workload.
-func (b *pass) place(f *Function) {
+func (b *pass) place(f *federation.Function) {
 	template := b.binding(f.Ref)
 	if template == nil {
 		f.Unplaced = noBinding(f.Ref)
@@ -20,11 +21,11 @@ func (b *pass) place(f *Function) {
 	if len(clusters) == 0 {
 		f.Unplaced = unplaced(template)
 	}
-	f.Placements = make([]*Placement, 0, len(clusters))
+	f.Placements = make([]*federation.Placement, 0, len(clusters))
 	for _, cluster := range clusters {
 		p, refusal := b.placement(f.Template, template, work, cluster, "")
 		if refusal != "" {
-			f.Refused = append(f.Refused, Refusal{cluster, refusal, p.Leaving})
+			f.Refused = append(f.Refused, federation.Refusal{Cluster: cluster, Reason: refusal, Leaving: p.Leaving})
 			continue
 		}
 		f.Placements = append(f.Placements, b.share(p))
@@ -37,29 +38,29 @@ func (b *pass) place(f *Function) {
 }
 
 // noBinding says why a resource without a binding runs nowhere.
-func noBinding(of Ref) string {
+func noBinding(of federation.Ref) string {
 	return brief.Text("no ResourceBinding of " + of.String() + ": nothing propagates it")
 }
 
 // unplaced says why the binding names no cluster.
-func unplaced(b *Binding) string {
+func unplaced(b *federation.Binding) string {
 	if b.Unscheduled != "" {
 		return brief.Text("Karmada could not schedule " + b.Resource.String() + ": " + b.Unscheduled)
 	}
 	return brief.Text("the ResourceBinding of " + b.Resource.String() + " names no cluster")
 }
 
-func placedAnywhere(b *Binding) bool {
-	return slices.ContainsFunc(b.Members, func(m Member) bool { return m.Placed })
+func placedAnywhere(b *federation.Binding) bool {
+	return slices.ContainsFunc(b.Members, func(m federation.Member) bool { return m.Placed })
 }
 
 // handOver keeps the clusters from which Karmada has just removed the function but that
 // it still reports as running it, until the new placements are healthy. Karmada itself
 // waits for that only during an eviction, and not when a policy changes.
-func (b *pass) handOver(f *Function, template *Binding, work *workload) {
+func (b *pass) handOver(f *federation.Function, template *federation.Binding, work *workload) {
 	for _, member := range template.Members {
 		cluster := member.Cluster()
-		isPlacement := func(p *Placement) bool { return b.state.Clusters[p.Cluster].Name == cluster }
+		isPlacement := func(p *federation.Placement) bool { return b.state.Clusters[p.Cluster].Name == cluster }
 		if !member.Observed().Applied || slices.ContainsFunc(f.Placements, isPlacement) {
 			continue
 		}
@@ -68,14 +69,14 @@ func (b *pass) handOver(f *Function, template *Binding, work *workload) {
 			continue
 		}
 		f.Placements = append(f.Placements, b.share(p))
-		f.Refused = slices.DeleteFunc(f.Refused, func(r Refusal) bool { return r.Cluster == cluster })
+		f.Refused = slices.DeleteFunc(f.Refused, func(r federation.Refusal) bool { return r.Cluster == cluster })
 	}
-	slices.SortFunc(f.Placements, func(a, b *Placement) int { return a.Cluster - b.Cluster })
+	slices.SortFunc(f.Placements, func(a, b *federation.Placement) int { return a.Cluster - b.Cluster })
 }
 
 // clustersOf returns the clusters that the binding names, sorted: clusters where the
 // resource is placed, or from which a task evicts it while the work still runs.
-func clustersOf(b *Binding) []string {
+func clustersOf(b *federation.Binding) []string {
 	var names []string
 	for _, m := range b.Members {
 		if m.Placed {
@@ -94,7 +95,7 @@ func clustersOf(b *Binding) []string {
 // places reports whether the binding's resource runs in the cluster, and why it is
 // leaving if it is. If handOver is not empty, it is the reason to leave, and a resource
 // that is no longer placed but still runs counts too.
-func places(b *Binding, cluster, handOver string) (placed bool, leaving string) {
+func places(b *federation.Binding, cluster, handOver string) (placed bool, leaving string) {
 	here := b.In(cluster)
 	if here.Placed {
 		return true, ""
@@ -113,30 +114,30 @@ func places(b *Binding, cluster, handOver string) (placed bool, leaving string) 
 
 // placement decides about one cluster: it returns a placement, or the reason why there is
 // none. handOver is as in places.
-func (b *pass) placement(t *Template, template *Binding, work *workload, cluster, handOver string) (Placement, string) {
+func (b *pass) placement(t *federation.Template, template *federation.Binding, work *workload, cluster, handOver string) (federation.Placement, string) {
 	index := b.state.ClusterIndex(cluster)
 	if index < 0 {
-		return Placement{}, "no Cluster of this name was read, or it was refused"
+		return federation.Placement{}, "no Cluster of this name was read, or it was refused"
 	}
 	if m := b.in.exposed[t.Ref]; m != nil && len(m.Providers) > 0 && !slices.Contains(m.Providers, cluster) {
-		return Placement{}, "its MultiClusterService has no provider here"
+		return federation.Placement{}, "its MultiClusterService has no provider here"
 	}
 	placed, leaving := places(template, cluster, handOver)
 	if !placed {
-		return Placement{}, "evicted by Karmada, and its work is gone"
+		return federation.Placement{}, "evicted by Karmada, and its work is gone"
 	}
 	seen := template.In(cluster).Observed()
 	if !seen.EverApplied() {
-		return Placement{}, seen.Unapplied()
+		return federation.Placement{}, seen.Unapplied()
 	}
-	p := Placement{Cluster: index, Health: seen.Health, Outdated: !seen.Applied, Leaving: leaving}
-	if t.Balanced && p.Health == Unhealthy {
-		p.Health = HealthUnknown // only says that the load balancer has no address yet
+	p := federation.Placement{Cluster: index, Health: seen.Health, Outdated: !seen.Applied, Leaving: leaving}
+	if t.Balanced && p.Health == federation.Unhealthy {
+		p.Health = federation.HealthUnknown // only says that the load balancer has no address yet
 	}
 	if work != nil {
 		r, refusal := work.in(cluster, handOver)
 		if refusal != "" {
-			return Placement{}, refusal
+			return federation.Placement{}, refusal
 		}
 		p.Replicas, p.Cold, p.Health = r.replicas, !r.warm, r.health
 		p.Runtime, p.Capacity = r.runtime, r.capacity
@@ -146,7 +147,7 @@ func (b *pass) placement(t *Template, template *Binding, work *workload, cluster
 	}
 	var refusal string
 	if p.Endpoints, refusal = b.endpoints(t, &b.state.Clusters[index], seen); refusal != "" {
-		return Placement{Leaving: p.Leaving}, refusal
+		return federation.Placement{Leaving: p.Leaving}, refusal
 	}
 	p.Endpoints = b.atNodePort(t, p.Endpoints)
 	p.Target = unique.Make(b.target(t, &p))

@@ -1,10 +1,12 @@
-package federation
+package build
 
 import (
 	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // Options are the operator's choices for building a State.
@@ -15,12 +17,12 @@ type Options struct {
 	// Servers are the names of the zones' name servers, canonical. No function gets one
 	// of them.
 	Servers []string
-	Claims  Claims
+	Claims  federation.Claims
 	// Tenants are the namespaces whose private functions somebody can see.
 	Tenants []string
 	// Resolve returns the addresses of a load balancer's name as last seen, and false if
 	// there are none. It may be nil.
-	Resolve func(name string) (Endpoint, bool)
+	Resolve func(name string) (federation.Endpoint, bool)
 }
 
 // maxClusters is the number of clusters that an order with two bytes each can hold.
@@ -30,21 +32,21 @@ const maxClusters = 1 << 16
 type pass struct {
 	*Builder
 	making *entry
-	needs  needs     // of the function being built
-	probe  ProbeSpec // the probe of its placements
-	said   said      // of the function being built
+	needs  needs                // of the function being built
+	probe  federation.ProbeSpec // the probe of its placements
+	said   said                 // of the function being built
 }
 
 // trespasses returns a fault for each fixed address of t that t may not use.
-func (b *Builder) trespasses(t *Template) []Fault {
-	var faults []Fault
+func (b *Builder) trespasses(t *federation.Template) []federation.Fault {
+	var faults []federation.Fault
 	check := func(key string, a netip.Addr) {
 		if err := b.Claims.AllowAnnotated(t.Namespace, a); err != nil {
 			faults = append(faults, t.Fault(key, "%v", err))
 		}
 	}
 	for horizon, byCluster := range t.Fixed {
-		key := KeyAddress
+		key := federation.KeyAddress
 		if horizon != "" {
 			key += "." + horizon
 		}
@@ -62,7 +64,7 @@ func (b *pass) renew(e *entry) {
 	b.making, b.needs, b.said = e, needs{}, said{}
 	before := e.faults
 	e.faults = slices.Clone(e.barred)
-	var f *Function
+	var f *federation.Function
 	if names := b.names(e); len(names) > 0 {
 		f = b.make(e.template, names)
 	}
@@ -75,11 +77,11 @@ func (b *pass) renew(e *entry) {
 	}
 }
 
-func (b *pass) make(t *Template, hostnames []string) *Function {
-	f := &Function{Template: t, Hostnames: hostnames, VIPs: b.heldVIPs(b.making)}
+func (b *pass) make(t *federation.Template, hostnames []string) *federation.Function {
+	f := &federation.Function{Template: t, Hostnames: hostnames, VIPs: b.heldVIPs(b.making)}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {
-			b.fault(t, KeyWeights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)
+			b.fault(t, federation.KeyWeights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)
 		}
 	}
 	if t.Private && !slices.Contains(b.Tenants, t.Namespace) {
@@ -91,13 +93,13 @@ func (b *pass) make(t *Template, hostnames []string) *Function {
 }
 
 // fault adds a fault of the function being built.
-func (b *pass) fault(t *Template, key, format string, args ...any) {
+func (b *pass) fault(t *federation.Template, key, format string, args ...any) {
 	b.faultOf(t, key, func() error { return fmt.Errorf(format, args...) })
 }
 
 // faultOf adds a fault of the function being built. If the annotation already has as many
 // faults as are named, it only counts the fault and does not format it.
-func (b *pass) faultOf(t *Template, key string, why func() error) {
+func (b *pass) faultOf(t *federation.Template, key string, why func() error) {
 	if !b.said.enough(key) {
 		b.making.faults = append(b.making.faults, t.Fault(key, "%v", why()))
 	}
@@ -105,13 +107,13 @@ func (b *pass) faultOf(t *Template, key string, why func() error) {
 
 // binding returns the resource's binding, or nil, and records that the function being
 // built depends on it.
-func (b *pass) binding(ref Ref) *Binding {
+func (b *pass) binding(ref federation.Ref) *federation.Binding {
 	b.look(ref)
 	return b.in.bindings.holder[ref]
 }
 
 // look records that the function being built depends on the workload.
-func (b *pass) look(ref Ref) {
+func (b *pass) look(ref federation.Ref) {
 	if ref.Name != b.making.template.Name && !slices.Contains(b.needs.workloads, ref) {
 		b.needs.workloads = append(b.needs.workloads, ref)
 	}

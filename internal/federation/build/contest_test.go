@@ -1,9 +1,11 @@
-package federation
+package build
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // TestWhoLosesAnywayTouchesNobody has thousands that want the same hostnames and VIPs: a
@@ -14,10 +16,10 @@ func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
 	for i := range 64 {
 		names = append(names, fmt.Sprintf("x%d.fn.example.org", i))
 	}
-	want := func(i int, more ...string) *Template {
+	want := func(i int, more ...string) *federation.Template {
 		return dated(service("evil", fmt.Sprintf("f%04d", i), append(more, "hostname", strings.Join(names, ","), "vip", "198.51.100.7")...), 10)
 	}
-	s, m, opts := NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+	s, m, opts := federation.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	s.Put(cluster("a", "192.0.2.1"))
 	for i := range many {
 		other := dated(service("other", fmt.Sprintf("f%04d", i), "address", "a=198.51.100.7"), 5)
@@ -31,7 +33,7 @@ func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
 		t.Errorf("%v, want three of its names, and how many more", f)
 	}
 	for _, c := range []struct {
-		changed Object
+		changed federation.Object
 		touched int
 	}{
 		{want(many-1, "ttl", "9"), 1},
@@ -42,7 +44,7 @@ func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
 		m.read = s.Changes(m.read, m.take)
 		m.touchDisputed()
 		if len(m.stale) > c.touched {
-			t.Errorf("%s touches %d, want no more than %d", MetaOf(c.changed).Ref, len(m.stale), c.touched)
+			t.Errorf("%s touches %d, want no more than %d", federation.MetaOf(c.changed).Ref, len(m.stale), c.touched)
 		}
 		m.Build(s, opts)
 	}

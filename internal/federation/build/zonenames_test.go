@@ -1,8 +1,10 @@
-package federation
+package build
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // TestTheZonesOwnNamesAreNoFunctions holds that a function that asks for the name of a zone,
@@ -10,7 +12,7 @@ import (
 func TestTheZonesOwnNamesAreNoFunctions(t *testing.T) {
 	opts := Options{Zones: []string{"fn.example.org.", "in.fn.example.org."}, Servers: []string{"ns.dns.fn.example.org.", "ns1.fn.example.org."}}
 	for name, c := range map[string]struct {
-		template *Template
+		template *federation.Template
 		names    string
 		fault    string // "" for none
 	}{

@@ -1,4 +1,4 @@
-package federation
+package build
 
 import (
 	"fmt"
@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // probing is evil/w with the hostnames, none for its default, and a probe of the URL.
-func probing(hostnames, url string) *Template {
+func probing(hostnames, url string) *federation.Template {
 	if hostnames == "" {
 		return service("evil", "w", "probe", url)
 	}
@@ -19,11 +21,11 @@ func probing(hostnames, url string) *Template {
 }
 
 // targetOf is what is probed of the function in its only cluster, and its faults.
-func targetOf(t *testing.T, s *State, of Ref) (string, []Fault) {
+func targetOf(t *testing.T, s *federation.State, of federation.Ref) (string, []federation.Fault) {
 	t.Helper()
 	for _, f := range s.All() {
 		if f.Ref == of && len(f.Placements) == 1 {
-			return f.Placements[0].Target.Value().String(), slices.DeleteFunc(slices.Clone(s.Faults), func(f Fault) bool { return f.Object != of.String() })
+			return f.Placements[0].Target.Value().String(), slices.DeleteFunc(slices.Clone(s.Faults), func(f federation.Fault) bool { return f.Object != of.String() })
 		}
 	}
 	t.Fatalf("%s has no placement; faults: %v", of, s.Faults)
@@ -32,7 +34,7 @@ func targetOf(t *testing.T, s *State, of Ref) (string, []Fault) {
 
 func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
 	const ownName, zone = "w.evil.fn.example.org", ".fn.example.org"
-	victims := []Object{
+	victims := []federation.Object{
 		service("bank", "ledger", "access", "private"), service("bank", "b", "hostname", "x.wild"+zone+",*.y.wild"+zone+",deep.z.wild"+zone),
 	}
 	for _, c := range []struct{ hostnames, url, host string }{
@@ -74,8 +76,8 @@ func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
 			t.Errorf("%s of %q: %s, %v; want %s", c.url, c.hostnames, got, faults, host)
 		case c.host == "" && (!strings.HasPrefix(got, "tcp://192.0.2.1:") || strings.Contains(got, "host")):
 			t.Errorf("%s of %q: %s is sent", c.url, c.hostnames, got)
-		case c.host == "" && !slices.ContainsFunc(faults, func(f Fault) bool {
-			return f.Key == KeyProbe && strings.Contains(f.Reason, "is none of the function's hostnames")
+		case c.host == "" && !slices.ContainsFunc(faults, func(f federation.Fault) bool {
+			return f.Key == federation.KeyProbe && strings.Contains(f.Reason, "is none of the function's hostnames")
 		}):
 			t.Errorf("%s of %q: faults %v", c.url, c.hostnames, faults)
 		}
@@ -87,18 +89,18 @@ func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
 func TestAProbesHostFollowsTheNames(t *testing.T) {
 	const base = "w.fn.example.org"
 	names := []string{"a." + base, "b.a." + base, "c.b.a." + base, "*.a." + base, "*.b.a." + base, base}
-	seen := map[ProbeKind]bool{}
+	seen := map[federation.ProbeKind]bool{}
 	rapid.Check(t, func(t *rapid.T) {
-		store, m, opts := NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+		store, m, opts := federation.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 		evil := service("evil", "evil", "hostname", "*."+base, "probe", "http://c.b.a."+base+"/")
-		for _, o := range []Object{cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a")} {
+		for _, o := range []federation.Object{cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a")} {
 			store.Put(o)
 		}
 		for range rapid.IntRange(1, 12).Draw(t, "changes") {
 			bank := fmt.Sprintf("b%d", rapid.IntRange(0, 2).Draw(t, "who"))
 			switch rapid.IntRange(0, 3).Draw(t, "what") {
 			case 0:
-				store.Delete(Ref{Kind: "Service", Namespace: "bank", Name: bank})
+				store.Delete(federation.Ref{Kind: "Service", Namespace: "bank", Name: bank})
 			case 1:
 				store.Put(service("evil", "evil", "hostname", rapid.SampledFrom([]string{"*." + base, "*.a." + base, "other.fn.example.org"}).Draw(t, "hostname"), "probe", "http://c.b.a."+base+"/"))
 			default:
@@ -108,7 +110,7 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 			if !reflect.DeepEqual(got.Faults, want.Faults) {
 				t.Fatalf("faults %v, and anew %v", got.Faults, want.Faults)
 			}
-			probed := func(s *State) (target Target) {
+			probed := func(s *federation.State) (target federation.Target) {
 				for _, f := range s.All() {
 					if f.Namespace == "evil" && len(f.Placements) > 0 {
 						target = f.Placements[0].Target.Value()
@@ -128,7 +130,7 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 			}
 		}
 	})
-	if !seen[ProbeHTTP] || !seen[ProbeTCP] {
+	if !seen[federation.ProbeHTTP] || !seen[federation.ProbeTCP] {
 		t.Errorf("only %v were seen", seen)
 	}
 }
@@ -143,11 +145,11 @@ func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
 		f.Add(url)
 	}
 	f.Fuzz(func(t *testing.T, url string) {
-		evil := &Template{Meta: Meta{
-			Ref:         Ref{Kind: "Service", Namespace: "evil", Name: "w"},
-			Annotations: Annotations{{KeyProbe, url, 0}},
+		evil := &federation.Template{Meta: federation.Meta{
+			Ref:         federation.Ref{Kind: "Service", Namespace: "evil", Name: "w"},
+			Annotations: federation.Annotations{{Key: federation.KeyProbe, Value: url}},
 		}, TCPPort: 80}
-		if len(ParseTemplate(evil)) > 0 {
+		if len(federation.ParseTemplate(evil)) > 0 {
 			return // refused whole
 		}
 		s := world(Options{}, service("bank", "ledger"), cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a"))
@@ -159,10 +161,10 @@ func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
 			if host := target.Host; host != "" && host != "w.evil.fn.example.org" {
 				t.Fatalf("%q sends %q", url, host)
 			}
-			if port := target.Addr.Port(); target.Kind != ProbeNone && port != 80 && port != 443 {
+			if port := target.Addr.Port(); target.Kind != federation.ProbeNone && port != 80 && port != 443 {
 				t.Fatalf("%q goes to port %d", url, port)
 			}
-			if (target.Kind == ProbeHTTP || target.Kind == ProbeHTTPS) && !strings.HasPrefix(target.Path, "/") {
+			if (target.Kind == federation.ProbeHTTP || target.Kind == federation.ProbeHTTPS) && !strings.HasPrefix(target.Path, "/") {
 				t.Fatalf("%q asks for %q", url, target.Path)
 			}
 		}

@@ -1,4 +1,4 @@
-package federation
+package build
 
 import (
 	"fmt"
@@ -6,15 +6,16 @@ import (
 	"slices"
 
 	"github.com/nearcast/nearcast/internal/base/brief"
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // endpoints resolves the placement's addresses: fixed ones first, then the load
 // balancer's, then the cluster's gateway if the function is reached there. A horizon's
 // own addresses come before those of the default horizon.
-func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]Endpoint, string) {
-	endpoints := map[string]Endpoint{}
+func (b *pass) endpoints(t *federation.Template, c *federation.Cluster, seen federation.Observed) (map[string]federation.Endpoint, string) {
+	endpoints := map[string]federation.Endpoint{}
 	var refused error
-	usable := func(e Endpoint, unfit func(netip.Addr) error) Endpoint {
+	usable := func(e federation.Endpoint, unfit func(netip.Addr) error) federation.Endpoint {
 		return e.Without(func(a netip.Addr) bool {
 			err := unfit(a)
 			if err != nil {
@@ -23,7 +24,7 @@ func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]End
 			return err != nil
 		})
 	}
-	set := func(horizon string, sources ...Endpoint) {
+	set := func(horizon string, sources ...federation.Endpoint) {
 		for _, e := range sources {
 			unfit := func(a netip.Addr) error { return b.unfit(t.Namespace, a) }
 			if e = usable(e, unfit); !e.IsZero() {
@@ -70,13 +71,13 @@ func (b *pass) endpoints(t *Template, c *Cluster, seen Observed) (map[string]End
 // announced reports whether every address of the load balancer is a VIP of the namespace
 // and there is at least one. Such a placement has no address of its own in the cluster;
 // it is reached at the gateway.
-func (b *pass) announced(namespace string, seen Observed) bool {
+func (b *pass) announced(namespace string, seen federation.Observed) bool {
 	other := func(a netip.Addr) bool { return !b.isVIP(namespace, a) }
 	return !seen.LoadBalancer.IsZero() && !seen.LoadBalancer.Any(other)
 }
 
 // pending describes a load balancer that has no address yet.
-func (b *pass) pending(seen Observed) string {
+func (b *pass) pending(seen federation.Observed) string {
 	switch {
 	case seen.Unread != "":
 		return ": " + seen.Unread
@@ -103,7 +104,7 @@ func (b *pass) unfit(namespace string, a netip.Addr) error {
 }
 
 // fixedIn reports whether the template's annotations set an address in the cluster.
-func fixedIn(t *Template, cluster string) bool {
+func fixedIn(t *federation.Template, cluster string) bool {
 	for _, byCluster := range t.Fixed {
 		if _, here := byCluster[cluster]; here {
 			return true
@@ -114,7 +115,7 @@ func fixedIn(t *Template, cluster string) bool {
 
 // answersAlone reports whether there are gateways and every one of their addresses may be
 // used in answers.
-func (b *pass) answersAlone(namespace string, gateways map[string]Endpoint) bool {
+func (b *pass) answersAlone(namespace string, gateways map[string]federation.Endpoint) bool {
 	unfit := func(a netip.Addr) bool { return b.unfit(namespace, a) != nil }
 	for _, e := range gateways {
 		if e.IsZero() || e.Any(unfit) {
@@ -126,8 +127,8 @@ func (b *pass) answersAlone(namespace string, gateways map[string]Endpoint) bool
 
 // resolve returns the addresses of a load balancer's names, so that clients get addresses
 // instead of names: a CNAME would take the choice of address family away from them.
-func (b *pass) resolve(names []string) Endpoint {
-	var all Endpoint
+func (b *pass) resolve(names []string) federation.Endpoint {
+	var all federation.Endpoint
 	for _, name := range names {
 		if b.inZone(name) {
 			continue // a function's name would lead back here
@@ -142,7 +143,7 @@ func (b *pass) resolve(names []string) Endpoint {
 	return all.Bounded()
 }
 
-func allHorizons(t *Template, c *Cluster) map[string]bool {
+func allHorizons(t *federation.Template, c *federation.Cluster) map[string]bool {
 	horizons := map[string]bool{}
 	for h, fixed := range t.Fixed {
 		if _, here := fixed[c.Name]; here && h != "" {
@@ -159,8 +160,8 @@ func allHorizons(t *Template, c *Cluster) map[string]bool {
 
 // byGateway reports whether the function is reached at the cluster's gateway: because its
 // annotation says so, or because it has no load balancer there.
-func byGateway(t *Template, cluster string, seen Observed) bool {
-	if slices.Contains(t.ByGateway, cluster) || slices.Contains(t.ByGateway, AnyCluster) {
+func byGateway(t *federation.Template, cluster string, seen federation.Observed) bool {
+	if slices.Contains(t.ByGateway, cluster) || slices.Contains(t.ByGateway, federation.AnyCluster) {
 		return true
 	}
 	return (!t.Balanced || t.Announced) && !seen.Balanced()
