@@ -2,7 +2,7 @@
 // the functions declared on its API and the placements that join the two.
 //
 // The package is pure: it knows no Kubernetes client, no DNS and no network.
-// Sources stage slim objects in a [Store]; package build turns what is staged into a
+// Sources stage slim objects in package staging; package build turns what is staged into a
 // [State]. A State and everything reachable from it is immutable once built and
 // may be read from any goroutine without a lock.
 package federation

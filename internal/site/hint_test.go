@@ -17,6 +17,7 @@ import (
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/steering/locate"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
@@ -34,7 +35,7 @@ func viewOf(t *testing.T, change func(*federation.Binding, *federation.Cluster))
 	binding.Place("a", 1)
 	binding.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy})
 	change(binding, cluster)
-	store := federation.NewStore()
+	store := staging.NewStore()
 	store.Put(&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: []netip.Addr{netip.MustParseAddr("198.51.100.80")}}, TCPPort: 80})
 	store.Put(cluster)
 	store.Put(binding)
@@ -146,7 +147,7 @@ func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 		return []federation.Object{&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: []netip.Addr{netip.MustParseAddr(vip)}}, TCPPort: 80}, b}
 	}
 	view := func(objects ...[]federation.Object) *View {
-		store := federation.NewStore()
+		store := staging.NewStore()
 		store.Put(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}})
 		for _, o := range slices.Concat(objects...) {
 			store.Put(o)
@@ -185,7 +186,7 @@ func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 
 // TestOneNamespacesHintsLeaveRoomForThoseOfOthers has the cluster of all functions drained.
 func TestOneNamespacesHintsLeaveRoomForThoseOfOthers(t *testing.T) {
-	store := federation.NewStore()
+	store := staging.NewStore()
 	store.Put(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}, Leaving: "drained by annotation"})
 	put := func(namespace, name string, vips ...netip.Addr) {
 		ref := federation.Ref{Kind: "Service", Namespace: namespace, Name: name}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/resolve"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	"github.com/nearcast/nearcast/internal/steering/locate"
@@ -82,7 +83,7 @@ func newRandomWorld(t *rapid.T) *randomWorld {
 		{Prefix: netip.MustParsePrefix("10.2.0.0/16"), Location: locate.Location{Region: "us"}},
 	})
 	w.site = &Site{
-		config: config, log: &testLog{}, store: federation.NewStore(), prober: health.New(config.Probe, w.probe), targets: targets{},
+		config: config, log: &testLog{}, store: staging.NewStore(), prober: health.New(config.Probe, w.probe), targets: targets{},
 		resolver: resolve.New(nil, nil), drains: &drains{}, activity: newActivities(config.Probe.Idle), first: make(chan struct{}),
 	}
 	w.site.next.Store(new(make(chan struct{})))

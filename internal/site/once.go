@@ -4,8 +4,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/manifest"
 	"github.com/nearcast/nearcast/internal/steering/locate"
 	"github.com/nearcast/nearcast/internal/steering/steer"
@@ -25,7 +25,7 @@ func Once(config Config) (*View, error) {
 	if !config.Locations.IsZero() {
 		at.table, at.faults = config.Locations.Load()
 	}
-	store := federation.NewStore()
+	store := staging.NewStore()
 	store.Replace(listing)
 	store.Confirm(time.Now())
 	view := firstView(config, stateOf(config, store, at, nil, new(build.Builder)), at.table)

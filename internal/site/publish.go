@@ -9,6 +9,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/steering/locate"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
@@ -139,7 +140,7 @@ func (s *Site) swap(v *View) {
 }
 
 // stateOf makes a State from the last one that the builder made.
-func stateOf(config Config, store *federation.Store, at locations, resolve func(string) (federation.Endpoint, bool), builder *build.Builder) *federation.State {
+func stateOf(config Config, store *staging.Store, at locations, resolve func(string) (federation.Endpoint, bool), builder *build.Builder) *federation.State {
 	return complete(config, builder.Build(store, options(config, resolve)), at)
 }
 

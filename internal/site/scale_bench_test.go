@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/resolve"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	"github.com/nearcast/nearcast/internal/steering/locate"
@@ -29,7 +30,7 @@ func still(tb testing.TB, of size) (*Site, locations) {
 	tb.Helper()
 	config := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Region: "r1"}, Probe: health.Default}
 	s := &Site{
-		config: config, log: &testLog{}, store: federation.NewStore(), prober: health.New(config.Probe, nil),
+		config: config, log: &testLog{}, store: staging.NewStore(), prober: health.New(config.Probe, nil),
 		resolver: resolve.New(nil, nil), drains: &drains{}, activity: newActivities(0), first: make(chan struct{}), targets: targets{},
 	}
 	s.next.Store(new(make(chan struct{})))

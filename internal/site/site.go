@@ -21,6 +21,7 @@ import (
 	"github.com/nearcast/nearcast/internal/base/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/karmada"
 	"github.com/nearcast/nearcast/internal/source/manifest"
 	"github.com/nearcast/nearcast/internal/source/resolve"
@@ -42,7 +43,7 @@ type Logger interface {
 type Site struct {
 	config    Config
 	log       Logger
-	store     *federation.Store
+	store     *staging.Store
 	prober    *health.Prober
 	resolver  *resolve.Resolver
 	drains    *drains
@@ -86,7 +87,7 @@ const resolvConf = "/etc/resolv.conf"
 
 // runner follows a source into a store until ctx ends.
 type runner interface {
-	Run(ctx context.Context, store *federation.Store, onError func(error)) error
+	Run(ctx context.Context, store *staging.Store, onError func(error)) error
 }
 
 func (s Source) runner() (runner, error) {
@@ -108,7 +109,7 @@ func start(config Config, log Logger, before *Site) (*Site, error) {
 		return nil, err
 	}
 	s := &Site{
-		config: config, log: log, store: federation.NewStore(),
+		config: config, log: log, store: staging.NewStore(),
 		prober:  health.New(config.Probe, health.Ask(config.Probe.TLS)),
 		targets: targets{}, files: locate.NewFollower(config.Locations), locations: make(chan locations), first: make(chan struct{}),
 		reported: map[string]bool{}, source: source, activity: newActivities(config.Probe.Idle),

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // world stages objects and builds them; the helpers below make the objects.
 func world(opts Options, objects ...federation.Object) *federation.State {
-	s := federation.NewStore()
+	s := staging.NewStore()
 	for _, o := range objects {
 		s.Put(o)
 	}
@@ -274,7 +275,7 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 	failed := bound(web.Ref, "a")
 	failed.Observe("a", federation.Observed{Message: "the API cannot be reached"})
 
-	s := federation.NewStore()
+	s := staging.NewStore()
 	for _, object := range []federation.Object{cluster("a", ""), web, first, failed} {
 		s.Put(object)
 	}
@@ -421,19 +422,19 @@ func TestAColdPlacementIsNeverCalled(t *testing.T) {
 }
 
 func TestAChangeThatChangesNothingIsNotAnnounced(t *testing.T) {
-	s := federation.NewStore()
+	s := staging.NewStore()
 	web := service("ns", "web")
 	s.Put(web)
 	<-s.Changed()
 	s.Put(service("ns", "web"))
-	s.Replace(federation.Listing{Objects: []federation.Object{service("ns", "web")}})
+	s.Replace(staging.Listing{Objects: []federation.Object{service("ns", "web")}})
 	s.Delete(federation.Ref{Kind: "Service", Namespace: "ns", Name: "absent"})
 	select {
 	case <-s.Changed():
 		t.Error("a change was announced")
 	default:
 	}
-	s.Replace(federation.Listing{})
+	s.Replace(staging.Listing{})
 	select {
 	case <-s.Changed():
 	default:
@@ -442,10 +443,10 @@ func TestAChangeThatChangesNothingIsNotAnnounced(t *testing.T) {
 }
 
 func TestARefusedVersionLeavesTheGoodOne(t *testing.T) {
-	s := federation.NewStore()
+	s := staging.NewStore()
 	web := service("ns", "web")
 	s.Put(web)
-	s.Replace(federation.Listing{Refused: map[federation.Ref][]federation.Fault{web.Ref: {{Reason: "typo"}}}})
+	s.Replace(staging.Listing{Refused: map[federation.Ref][]federation.Fault{web.Ref: {{Reason: "typo"}}}})
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if state.Functions.Len() != 1 || len(state.Faults) != 1 {
 		t.Errorf("%d functions, %v; want the good version and the fault", state.Functions.Len(), state.Faults)
@@ -455,11 +456,11 @@ func TestARefusedVersionLeavesTheGoodOne(t *testing.T) {
 // TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts holds what a reload hands over.
 func TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts(t *testing.T) {
 	web, gone := service("ns", "web"), service("ns", "gone")
-	before := federation.NewStore()
+	before := staging.NewStore()
 	for _, o := range []federation.Object{cluster("a", "192.0.2.1"), web, gone, bound(web.Ref, "a")} {
 		before.Put(o)
 	}
-	s := federation.NewStore()
+	s := staging.NewStore()
 	s.Inherit(before)
 	failed := bound(web.Ref, "a")
 	failed.Observe("a", federation.Observed{Message: "the API cannot be reached"})
@@ -515,7 +516,7 @@ func TestNoFunctionHasANameInAReverseZone(t *testing.T) {
 // TestWhatASnapshotHeldGivesWayToTheSource restores two objects, of which the
 // source has one.
 func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
-	s, then := federation.NewStore(), time.Now().Add(-time.Hour)
+	s, then := staging.NewStore(), time.Now().Add(-time.Hour)
 	s.Restore([]federation.Object{cluster("gone", ""), cluster("stays", "")}, then)
 	names := func() string {
 		var all []string
@@ -531,7 +532,7 @@ func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
 	if names() != "gone new stays" {
 		t.Errorf("%s before the source has told all", names())
 	}
-	s.ReplaceKind("cluster.karmada.io", "Cluster", "", federation.Listing{Objects: []federation.Object{cluster("stays", ""), cluster("new", "")}})
+	s.ReplaceKind("cluster.karmada.io", "Cluster", "", staging.Listing{Objects: []federation.Object{cluster("stays", ""), cluster("new", "")}})
 	s.Confirm(time.Now())
 	if held, synced := s.Held(); names() != "new stays" || len(held) != 2 || !synced {
 		t.Errorf("%s after it, %d held, synced %v", names(), len(held), synced)
@@ -541,13 +542,13 @@ func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
 // TestAKindIsReplacedAlone holds that objects that vanished while nobody watched
 // are gone after the next list, in the namespace that was listed alone.
 func TestAKindIsReplacedAlone(t *testing.T) {
-	s := federation.NewStore()
+	s := staging.NewStore()
 	for _, o := range []federation.Object{cluster("a", "192.0.2.1"), service("ns", "web"), service("ns", "old"), service("other", "web")} {
 		s.Put(o)
 	}
 	<-s.Changed()
 	fault := []federation.Fault{{Object: "Service ns/bad", Reason: "no"}}
-	l := federation.Listing{Objects: []federation.Object{service("ns", "web")}, Refused: map[federation.Ref][]federation.Fault{{Kind: "Service", Namespace: "ns", Name: "bad"}: fault}}
+	l := staging.Listing{Objects: []federation.Object{service("ns", "web")}, Refused: map[federation.Ref][]federation.Fault{{Kind: "Service", Namespace: "ns", Name: "bad"}: fault}}
 	s.ReplaceKind("", "Service", "ns", l)
 	<-s.Changed()
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
@@ -569,12 +570,12 @@ func TestAKindIsReplacedAlone(t *testing.T) {
 // TestAKindThatWasToldOfIsNoSnapshotsAnyMore holds that one kind does not wait for
 // another: Clusters are served by a server of their own, which may be away.
 func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
-	s := federation.NewStore()
+	s := staging.NewStore()
 	web, old := service("ns", "web"), service("ns", "old")
 	binding := bound(web.Ref, "a")
 	binding.Observe("a", federation.Observed{Applied: true})
 	s.Restore([]federation.Object{cluster("a", "192.0.2.1"), web, old, binding}, time.Now().Add(-time.Hour))
-	s.ReplaceKind("", "Service", "", federation.Listing{Objects: []federation.Object{service("ns", "web")}})
+	s.ReplaceKind("", "Service", "", staging.Listing{Objects: []federation.Object{service("ns", "web")}})
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if f := only(t, state); f.Name != "web" || len(f.Placements) != 1 {
 		t.Errorf("%s with %d placements, want web in the snapshot's cluster", f.Name, len(f.Placements))
@@ -597,6 +598,6 @@ func TestAConsumerIsNoPlacement(t *testing.T) {
 }
 
 // buildAll makes a State of all that the store holds.
-func buildAll(s *federation.Store, opts Options) *federation.State {
+func buildAll(s *staging.Store, opts Options) *federation.State {
 	return new(Builder).Build(s, opts)
 }

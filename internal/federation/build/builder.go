@@ -12,6 +12,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // Builder makes States of a Store, each from the previous one: a change touches one of a hundred
@@ -22,7 +23,7 @@ import (
 // touch every function.
 type Builder struct {
 	Options
-	read     federation.Cookie // how far the Store has been read
+	read     staging.Cookie // how far the Store has been read
 	in       staged
 	clusters []*federation.Cluster
 	entries  map[federation.Ref]*entry
@@ -94,14 +95,14 @@ func (b *Builder) forget() {
 
 // Build makes a State of what the store holds, from the last State that b made of it and
 // the changes since.
-func (b *Builder) Build(s *federation.Store, opts Options) *federation.State {
+func (b *Builder) Build(s *staging.Store, opts Options) *federation.State {
 	b.Options = opts
 	b.read = s.Changes(b.read, b.take)
 	return b.build()
 }
 
 // take stages what changed.
-func (b *Builder) take(changes federation.Changes) {
+func (b *Builder) take(changes staging.Changes) {
 	if changes.Everything {
 		b.forget()
 	}

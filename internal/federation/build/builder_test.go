@@ -13,6 +13,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // TestABuildFromTheLastIsOneFromNothing changes a store at random, and builds each time
@@ -23,7 +24,7 @@ func TestABuildFromTheLastIsOneFromNothing(t *testing.T) {
 		if rapid.Bool().Draw(t, "free") {
 			claims = nil
 		}
-		w := &randomWorld{T: t, store: federation.NewStore(), resolved: federation.Endpoint{V4: []netip.Addr{netip.MustParseAddr("198.51.100.1")}}}
+		w := &randomWorld{T: t, store: staging.NewStore(), resolved: federation.Endpoint{V4: []netip.Addr{netip.MustParseAddr("198.51.100.1")}}}
 		m, opts := new(Builder), Options{
 			Zones:   rapid.SampledFrom([][]string{{"fn.example.org."}, {"fn.example.org."}, {"fn.example.org.", "ns.fn.example.org."}, {"example.org.", "fn.example.org."}}).Draw(t, "zones"),
 			Claims:  claims,
@@ -87,7 +88,7 @@ func (b *Builder) held() string {
 // randomWorld changes what is in a store.
 type randomWorld struct {
 	*rapid.T
-	store    *federation.Store
+	store    *staging.Store
 	resolved federation.Endpoint
 }
 
@@ -227,7 +228,7 @@ func placements(f *federation.Function) string {
 // TestANewWorkloadIsFoundByItsSelectors holds that the workload may come last, and
 // have any name.
 func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
-	s, m, opts := federation.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	web := service("ns", "web")
 	web.Selector = map[string]string{"app": "web"}
 	s.Put(cluster("a", "192.0.2.1"))
@@ -248,7 +249,7 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 
 // TestAWorkloadIsSoughtAmongThoseWithItsLabels counts what thousands of selectors look at.
 func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
-	s, m, opts := federation.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	s.Put(cluster("a", "192.0.2.1"))
 	work := func(i int, app string) *federation.Workload {
 		return &federation.Workload{Meta: federation.Meta{Ref: deployment(fmt.Sprintf("w%03d", i))}, PodLabels: map[string]string{"app": app, "tier": "web"}}
@@ -275,7 +276,7 @@ func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
 // TestWhatDidNotChangeIsTheSameFunction holds that a change makes one function
 // anew, and not its neighbours.
 func TestWhatDidNotChangeIsTheSameFunction(t *testing.T) {
-	s, m := federation.NewStore(), new(Builder)
+	s, m := staging.NewStore(), new(Builder)
 	s.Put(cluster("a", "192.0.2.1"))
 	for _, name := range []string{"one", "two"} {
 		s.Put(service("ns", name))

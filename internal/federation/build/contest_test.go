@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // TestWhoLosesAnywayTouchesNobody has thousands that want the same hostnames and VIPs: a
@@ -19,7 +20,7 @@ func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
 	want := func(i int, more ...string) *federation.Template {
 		return dated(service("evil", fmt.Sprintf("f%04d", i), append(more, "hostname", strings.Join(names, ","), "vip", "198.51.100.7")...), 10)
 	}
-	s, m, opts := federation.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	s.Put(cluster("a", "192.0.2.1"))
 	for i := range many {
 		other := dated(service("other", fmt.Sprintf("f%04d", i), "address", "a=198.51.100.7"), 5)

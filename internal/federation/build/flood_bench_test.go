@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // BenchmarkAClusterChangesBesideAFlood measures what a build costs that touches all
@@ -22,7 +22,7 @@ func BenchmarkAClusterChangesBesideAFlood(b *testing.B) {
 		"none": nil, "weights": {"weights", strings.Join(weights, ",")}, "names": {"hostname", strings.Join(names, ","), "vip", "198.51.100.1,198.51.100.2"},
 	} {
 		b.Run(what, func(b *testing.B) {
-			s, m, opts := federation.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+			s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 			for i := range 400 {
 				f := service("evil", fmt.Sprint("f", i), annotations...)
 				s.Put(f)

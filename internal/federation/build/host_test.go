@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // probing is evil/w with the hostnames, none for its default, and a probe of the URL.
@@ -91,7 +92,7 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 	names := []string{"a." + base, "b.a." + base, "c.b.a." + base, "*.a." + base, "*.b.a." + base, base}
 	seen := map[federation.ProbeKind]bool{}
 	rapid.Check(t, func(t *rapid.T) {
-		store, m, opts := federation.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
+		store, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 		evil := service("evil", "evil", "hostname", "*."+base, "probe", "http://c.b.a."+base+"/")
 		for _, o := range []federation.Object{cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a")} {
 			store.Put(o)

@@ -25,6 +25,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -131,7 +132,7 @@ func TestEveryKindIsReadOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, store := New(api), federation.NewStore()
+	source, store := New(api), staging.NewStore()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- source.Run(ctx, store, func(err error) { t.Error(err) }) }()

@@ -1,4 +1,4 @@
-// Package karmada follows the Karmada API and stages what it reads in a federation.Store.
+// Package karmada follows the Karmada API and stages what it reads in a staging.Store.
 // No other package talks to that API.
 //
 // Run blocks until its context ends and leaves no goroutine behind. Readers only strip
@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // confirmInterval is how often to check that the API is reachable. A watch that is cut
@@ -38,7 +38,7 @@ func New(api API, namespaces ...string) *Source {
 
 // Run stages the federation in store and follows it until ctx ends. It reports failures
 // to onError and tries again; meanwhile the store keeps its contents.
-func (s *Source) Run(ctx context.Context, store *federation.Store, onError func(error)) error {
+func (s *Source) Run(ctx context.Context, store *staging.Store, onError func(error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -91,7 +91,7 @@ func told(ctx context.Context, kinds []*reader) bool {
 
 // confirm tells the store that its contents are current, as long as the API answers and
 // refuses nothing that is needed.
-func (s *Source) confirm(ctx context.Context, store *federation.Store, kinds []*reader, onError func(error)) {
+func (s *Source) confirm(ctx context.Context, store *staging.Store, kinds []*reader, onError func(error)) {
 	store.Confirm(time.Now())
 	tick := time.NewTicker(confirmInterval)
 	defer tick.Stop()

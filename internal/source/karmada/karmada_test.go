@@ -27,6 +27,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/slim"
 )
 
@@ -68,13 +69,13 @@ type running struct {
 	t       *testing.T
 	karmada *karmadafake.Clientset
 	kube    *kubefake.Clientset
-	store   *federation.Store
+	store   *staging.Store
 	down    atomic.Bool
 }
 
 func followFakes(t *testing.T, namespaces []string, karmada, kube []runtime.Object) *running {
 	t.Helper()
-	r := &running{t: t, karmada: karmadafake.NewSimpleClientset(karmada...), kube: kubefake.NewSimpleClientset(kube...), store: federation.NewStore()}
+	r := &running{t: t, karmada: karmadafake.NewSimpleClientset(karmada...), kube: kubefake.NewSimpleClientset(kube...), store: staging.NewStore()}
 	ready := func(context.Context) error {
 		if r.down.Load() {
 			return errors.New("refused")
@@ -289,7 +290,7 @@ func TestAKindThatCannotBeReadIsDoneWithout(t *testing.T) {
 			karmada := karmadafake.NewSimpleClientset(cluster("a", "192.0.2.1"), serviceBinding("ns", "web", "a"))
 			kube := kubefake.NewSimpleClientset(service("ns", "web"))
 			c.refuse(karmada, kube)
-			store := federation.NewStore()
+			store := staging.NewStore()
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
 			err := New(fakeAPI(karmada, kube, func(context.Context) error { return nil })).Run(ctx, store, func(error) {})

@@ -10,13 +10,13 @@ import (
 	karmadanetworkingv1alpha1 "github.com/karmada-io/karmada/pkg/apis/networking/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
-	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // kinds returns readers for the kinds that are read, in the namespaces of the source.
 // Kinds that declare functions or say where they run are required; the others are
 // optional, in case the API does not serve them or forbids them.
-func (s *Source) kinds(store *federation.Store, onError func(error)) []*reader {
+func (s *Source) kinds(store *staging.Store, onError func(error)) []*reader {
 	var all []*reader
 	add := func(group, kind, namespace string, optional bool, object runtime.Object, from Lists) {
 		all = append(all, &reader{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/apiwatch"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/slim"
 )
 
@@ -23,7 +24,7 @@ type reader struct {
 	optional bool
 	object   runtime.Object
 	from     cache.ListerWatcher
-	store    *federation.Store
+	store    *staging.Store
 	onError  func(error)
 
 	// told is set once the API has listed every object; missing, if it does not serve the
@@ -98,7 +99,7 @@ func (r *reader) Delete(obj any) error {
 
 // Replace implements cache.ReflectorStore: objects that are not in the list are gone.
 func (r *reader) Replace(list []any, _ string) error {
-	told := federation.NewListing()
+	told := staging.NewListing()
 	for _, obj := range list {
 		told.Add(read(obj))
 	}

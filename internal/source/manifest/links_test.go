@@ -10,6 +10,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -129,7 +130,7 @@ func TestALinkThatLeadsElsewhereIsSeenAtOnce(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			base := tree(t, c.files)
-			store := federation.NewStore()
+			store := staging.NewStore()
 			done := make(chan error)
 			go func() {
 				done <- New(filepath.Join(base, c.root)).Run(t.Context(), store, func(err error) { t.Log(err) })
@@ -148,7 +149,7 @@ func TestALinkThatLeadsElsewhereIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-func served(t *testing.T, store *federation.Store, name string, within time.Duration) {
+func served(t *testing.T, store *staging.Store, name string, within time.Duration) {
 	t.Helper()
 	want := name + ".demo.fn.example.org."
 	var got string
@@ -177,7 +178,7 @@ func TestWhatWasReadBelowAFolderStaysWhileItCannotBeRead(t *testing.T) {
 		"a folder": {map[string]string{"m/sub/deep/x.yaml": serviceOf("x")}, "", "m/sub: cannot be read: permission denied"},
 	} {
 		base := tree(t, c.files)
-		store := federation.NewStore()
+		store := staging.NewStore()
 		d := New(filepath.Join(base, "m"))
 		const x = "x.demo.fn.example.org."
 		if got := hostnames(built(t, d, store)); got != x {
@@ -242,7 +243,7 @@ func TestALinkIntoAFolderThatMayNotBeListedIsReadAndNamed(t *testing.T) {
 	t.Cleanup(func() { _ = os.Chmod(filepath.Join(base, "x"), 0o755) })
 	d := New(filepath.Join(base, "m"))
 	said := make(chan error, 10)
-	store := federation.NewStore()
+	store := staging.NewStore()
 	done := make(chan error)
 	go func() { done <- d.Run(t.Context(), store, func(err error) { said <- err }) }()
 	t.Cleanup(func() {

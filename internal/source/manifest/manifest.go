@@ -1,5 +1,5 @@
 // Package manifest reads a directory of Karmada and Kubernetes objects, as `kubectl get
-// -o yaml` prints them, into a federation.Store, and follows changes. This source works
+// -o yaml` prints them, into a staging.Store, and follows changes. This source works
 // without a Kubernetes API.
 //
 // A file that becomes unreadable keeps its last readable content, and so do the files of
@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // Dir is a directory of manifests, or a single file.
@@ -47,18 +48,18 @@ func (d *Dir) Inherit(before *Dir) {
 
 // Load reads the directory and its subdirectories once. It returns an error only if the
 // path cannot be listed; every other problem is a fault in the listing.
-func (d *Dir) Load() (federation.Listing, error) {
+func (d *Dir) Load() (staging.Listing, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, err := d.lookAll(); err != nil {
-		return federation.Listing{}, err
+		return staging.Listing{}, err
 	}
 	return d.listing(), nil
 }
 
 // listing returns everything that exists now.
-func (d *Dir) listing() federation.Listing {
-	listing := federation.NewListing()
+func (d *Dir) listing() staging.Listing {
+	listing := staging.NewListing()
 	for _, path := range slices.SortedFunc(maps.Keys(d.files), d.order) {
 		for i, document := range d.files[path].held.documents {
 			if ref := document.ref(); d.merged.has(ref, place{path, i}) {

@@ -10,13 +10,14 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
 var opts = build.Options{Zones: []string{"fn.example.org."}}
 
 // built loads the folder into a new state.
-func built(t *testing.T, d *Dir, store *federation.Store) *federation.State {
+func built(t *testing.T, d *Dir, store *staging.Store) *federation.State {
 	t.Helper()
 	listing, err := d.Load()
 	if err != nil {
@@ -27,7 +28,7 @@ func built(t *testing.T, d *Dir, store *federation.Store) *federation.State {
 }
 
 // listed returns what a folder of one file would be read as.
-func listed(f file) federation.Listing {
+func listed(f file) staging.Listing {
 	d := New("f.yaml")
 	d.files["f.yaml"] = entry{held: &f}
 	d.merge(nil)
@@ -121,7 +122,7 @@ metadata:
 `
 
 func TestWhatKubectlPrintsIsRead(t *testing.T) {
-	s := built(t, New(fixture.Dir(t, map[string]string{"all.yaml": printed})), federation.NewStore())
+	s := built(t, New(fixture.Dir(t, map[string]string{"all.yaml": printed})), staging.NewStore())
 	if len(s.Faults) > 0 || len(s.Clusters) != 1 || s.Functions.Len() != 1 {
 		t.Fatalf("%d clusters, %d functions, faults %v", len(s.Clusters), s.Functions.Len(), s.Faults)
 	}
@@ -162,7 +163,7 @@ spec:
 status:
   aggregatedStatus: [{clusterName: de-wide, applied: true, health: Unhealthy}]
 `
-	s := built(t, New(fixture.Dir(t, map[string]string{"clusters.yaml": fixture.ThreeWith(), "web.yaml": text})), federation.NewStore())
+	s := built(t, New(fixture.Dir(t, map[string]string{"clusters.yaml": fixture.ThreeWith(), "web.yaml": text})), staging.NewStore())
 	if s.Functions.Len() != 1 || len(s.Functions.At(0).Placements) != 1 {
 		t.Fatalf("%+v, faults %v", s.Functions, s.Faults)
 	}
@@ -193,7 +194,7 @@ func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
 		".hidden.yaml": "not: [yaml",
 		"notes.txt":    "nothing",
 	})
-	s := built(t, New(dir), federation.NewStore())
+	s := built(t, New(dir), staging.NewStore())
 	// lb.yaml's Service is good; what its binding says of an address is not.
 	if got := hostnames(s); got != "hello.demo.fn.example.org. lb.demo.fn.example.org." {
 		t.Errorf("served: %s", got)
@@ -225,7 +226,7 @@ func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
 
 func TestWhatWasGoodStays(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(hello)})
-	d, store := New(dir), federation.NewStore()
+	d, store := New(dir), staging.NewStore()
 	path := filepath.Join(dir, "all.yaml")
 	for _, c := range []struct{ name, text, served string }{
 		{"good", fixture.ThreeWith(hello), "hello.demo.fn.example.org."},
@@ -247,7 +248,7 @@ func TestWhatWasGoodStays(t *testing.T) {
 
 func TestRunFollowsWhatEditorsDo(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"clusters.yaml": fixture.ThreeWith()})
-	store := federation.NewStore()
+	store := staging.NewStore()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- New(dir).Run(ctx, store, func(err error) { t.Log(err) }) }()
@@ -323,7 +324,7 @@ func TestALinkedFolderIsFollowed(t *testing.T) {
 		}
 	}
 	point("r1")
-	store := federation.NewStore()
+	store := staging.NewStore()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- New(link).Run(ctx, store, func(err error) { t.Log(err) }) }()
@@ -349,10 +350,10 @@ func TestALinkedFolderIsFollowed(t *testing.T) {
 func TestASuccessorKnowsWhatABrokenFileHeld(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(hello)})
 	before, after := New(dir), New(dir)
-	built(t, before, federation.NewStore())
+	built(t, before, staging.NewStore())
 	fixture.Write(t, filepath.Join(dir, "all.yaml"), "a: [")
 	after.Inherit(before)
-	if got := hostnames(built(t, after, federation.NewStore())); got != "hello.demo.fn.example.org." {
+	if got := hostnames(built(t, after, staging.NewStore())); got != "hello.demo.fn.example.org." {
 		t.Errorf("served %q", got)
 	}
 }
@@ -393,7 +394,7 @@ func TestOnlyWhatChangedIsParsedAgain(t *testing.T) {
 }
 
 func TestAFolderThatIsNotThereIsAnError(t *testing.T) {
-	if err := New(filepath.Join(t.TempDir(), "nowhere")).Run(t.Context(), federation.NewStore(), nil); err == nil {
+	if err := New(filepath.Join(t.TempDir(), "nowhere")).Run(t.Context(), staging.NewStore(), nil); err == nil {
 		t.Error("no error")
 	}
 }
@@ -416,7 +417,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		listing := listed(parsed)
-		store := federation.NewStore()
+		store := staging.NewStore()
 		store.Replace(listing)
 		new(build.Builder).Build(store, opts) // what was read can be built
 	})

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // merged combines the objects of all files into one listing. It refuses an object that an
@@ -48,7 +49,7 @@ func (m *merged) all() []federation.Fault {
 // change is the result of changed files: the objects that changed, and those that are
 // gone.
 type change struct {
-	listing federation.Listing
+	listing staging.Listing
 	gone    []federation.Ref
 }
 
@@ -82,7 +83,7 @@ func (d *Dir) merge(was map[string]entry) change {
 		touched[path] = true
 		d.move(path, before.held, refs)
 	}
-	c := change{listing: federation.NewListing()}
+	c := change{listing: staging.NewListing()}
 	for ref := range refs {
 		places := d.merged.holders[ref].places()
 		for _, at := range places {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -20,7 +20,7 @@ func TestTheLeastThatAnswersIsInTheManPage(t *testing.T) {
 	if !found {
 		t.Fatal("no example")
 	}
-	s := built(t, New(fixture.Dir(t, map[string]string{"f.yaml": example})), federation.NewStore())
+	s := built(t, New(fixture.Dir(t, map[string]string{"f.yaml": example})), staging.NewStore())
 	if len(s.Faults) > 0 || s.Count() != 1 || len(s.Functions.At(0).Placements) != 1 {
 		t.Errorf("%d functions, faults %v", s.Count(), s.Faults)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -57,7 +58,7 @@ status:
 	service := "---\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: demo, labels: {nearcast.dev/function: \"true\"}}\nspec: {ports: [{port: 80}]}\n---\n"
 	for _, bad := range []string{"{clusterName: us-azure, applied: yes please}", "{clusterName: us-azure, health: [Healthy]}", "{clusterName: us-azure, applied: {}}", "{clusterName: us-azure, appliedMessage: 7, applied: true}"} {
 		dir := fixture.Dir(t, map[string]string{"clusters.yaml": fixture.ThreeWith()})
-		d, store := New(dir), federation.NewStore()
+		d, store := New(dir), staging.NewStore()
 		write := func(clusters, item string) *federation.State {
 			fixture.Write(t, dir+"/f.yaml", service+fmt.Sprintf(binding, clusters, item))
 			return built(t, d, store)

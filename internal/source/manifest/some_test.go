@@ -15,6 +15,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
@@ -103,7 +104,7 @@ func TestLookingAtWhatChangedIsAsGoodAsLookingAtEverything(t *testing.T) {
 		}
 		r := &shuffled{t: t, rand: rand.New(rand.NewPCG(seed, 7)), dir: dir}
 		some, all := New(r.dir), New(r.dir)
-		one, other := federation.NewStore(), federation.NewStore()
+		one, other := staging.NewStore(), staging.NewStore()
 		first, err := some.Load()
 		if err != nil {
 			t.Fatal(err)

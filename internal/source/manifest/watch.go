@@ -6,12 +6,13 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/filewatch"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // Run stages the directory in store and follows its changes until ctx ends. It returns an
 // error if the directory cannot be watched at the start; later failures go to onError,
 // and the store keeps its contents.
-func (d *Dir) Run(ctx context.Context, store *federation.Store, onError func(error)) error {
+func (d *Dir) Run(ctx context.Context, store *staging.Store, onError func(error)) error {
 	staged := false
 	some := func(paths []string) bool {
 		if !staged {
@@ -43,7 +44,7 @@ func (d *Dir) Run(ctx context.Context, store *federation.Store, onError func(err
 	}, onError)
 }
 
-func (c change) stage(store *federation.Store) {
+func (c change) stage(store *staging.Store) {
 	store.Amend(c.listing, c.gone)
 	store.Confirm(time.Now())
 }

@@ -17,14 +17,15 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 var both = []string{"a", "b"}
 
 // world stages clusters a and b and the function ns/web, placed in both and applied.
-func world(t *testing.T, annotations map[string]string, more ...any) *federation.Store {
+func world(t *testing.T, annotations map[string]string, more ...any) *staging.Store {
 	t.Helper()
-	store := federation.NewStore()
+	store := staging.NewStore()
 	put(t, store, member("a", "True"), member("b", "True"), declared("Service", "ClusterIP", annotations),
 		placed("v1", "Service", both, seen("a", "Healthy", ""), seen("b", "Healthy", "")))
 	put(t, store, more...)
@@ -180,7 +181,7 @@ func TestOneBadAnnotationOfAClusterSpoilsItselfAlone(t *testing.T) {
 		"nearcast.dev/address": "192.0.2.1", "nearcast.dev/address.vpn": "10.0.0.1", "nearcast.dev/coordinates": "50,8",
 		"nearcast.dev/cost": "2", "nearcast.dev/drain": "true",
 	}
-	shape := func(store *federation.Store) map[string]bool {
+	shape := func(store *staging.Store) map[string]bool {
 		c := new(build.Builder).Build(store, options).Clusters[0]
 		return map[string]bool{
 			"nearcast.dev/address": !c.Gateways[""].IsZero(), "nearcast.dev/address.vpn": !c.Gateways["vpn"].IsZero(),
@@ -189,7 +190,7 @@ func TestOneBadAnnotationOfAClusterSpoilsItselfAlone(t *testing.T) {
 	}
 	for bad := range good {
 		for _, before := range []bool{false, true} {
-			store, c := federation.NewStore(), member("a", "False")
+			store, c := staging.NewStore(), member("a", "False")
 			c.Annotations = map[string]string{}
 			for key, value := range good {
 				c.Annotations[key] = value
@@ -349,7 +350,7 @@ func TestNoAddressIsInvented(t *testing.T) {
 		if c.kind == "Ingress" {
 			apiVersion = "networking.k8s.io/v1"
 		}
-		store := federation.NewStore()
+		store := staging.NewStore()
 		put(t, store, a, member("b", "True"), declared(c.kind, c.serviceType, annotations), placed(apiVersion, c.kind, []string{"a"}, seen("a", "Healthy", c.status)))
 		state, f := function(t, store)
 		got := verdict(state, f, "a")
@@ -368,7 +369,7 @@ func TestAnAnnouncedServiceIsReachedAtTheGateway(t *testing.T) {
 	for _, status := range []string{"", `{"loadBalancer": {}}`, `{"loadBalancer": {"ingress": [{"ip": "198.51.100.80"}]}}`} {
 		service := declared("Service", "LoadBalancer", map[string]string{"nearcast.dev/vip": "198.51.100.80"}).(*corev1.Service)
 		service.Spec.LoadBalancerClass = new("nearcast.dev/anycast")
-		store := federation.NewStore()
+		store := staging.NewStore()
 		health := "Unhealthy" // while there is no address
 		if strings.Contains(status, "ip") {
 			health = "Healthy"
@@ -386,7 +387,7 @@ func TestAnAnnouncedServiceIsReachedAtTheGateway(t *testing.T) {
 func TestOneUnreadableStatusItemSpoilsItselfAlone(t *testing.T) {
 	balanced := func(ip string) string { return `{"loadBalancer": {"ingress": [{"ip": "` + ip + `"}]}}` }
 	for _, bad := range []string{`"text"`, `7`, `[]`, `{"loadBalancer": "x"}`, `{"loadBalancer": {"ingress": {}}}`, `{"loadBalancer": {"ingress": ["x"]}}`, balanced("pending"), `{"loadBalancer": {"ingress": [{"hostname": "a b"}]}}`} {
-		store := federation.NewStore()
+		store := staging.NewStore()
 		put(t, store, member("a", "True"), member("b", "True"), member("c", "True"), declared("Service", "LoadBalancer", nil),
 			placed("v1", "Service", []string{"a", "b", "c"}, seen("a", "Healthy", balanced("198.51.100.1")), seen("b", "Healthy", balanced("198.51.100.2")), seen("c", "Healthy", balanced("198.51.100.3"))))
 		put(t, store, placed("v1", "Service", []string{"b", "c"}, seen("b", "Healthy", balanced("198.51.100.4")), seen("c", "Healthy", bad)))
@@ -447,7 +448,7 @@ func TestExplainHasAReasonWhereNothingIsPlaced(t *testing.T) {
 			return b
 		}()}, "Karmada could not schedule Service ns/web: its scheduling is suspended", "not placed"},
 	} {
-		store := federation.NewStore()
+		store := staging.NewStore()
 		put(t, store, append(clusters, c.objects...)...)
 		state, f := function(t, store)
 		if f.Unplaced != c.unplaced || verdict(state, f, "a") != c.onA {
@@ -455,8 +456,8 @@ func TestExplainHasAReasonWhereNothingIsPlaced(t *testing.T) {
 		}
 	}
 	annotated := declared("Service", "ClusterIP", map[string]string{"nearcast.dev/workload": "Rollout/shop"})
-	state, f := function(t, func() *federation.Store {
-		store := federation.NewStore()
+	state, f := function(t, func() *staging.Store {
+		store := staging.NewStore()
 		put(t, store, clusters[0], annotated, service)
 		return store
 	}())

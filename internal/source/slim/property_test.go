@@ -15,6 +15,7 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 var three = []string{"a", "b", "c"}
@@ -123,7 +124,7 @@ func applied(before map[string]bool, was, b *workv1alpha2.ResourceBinding) map[s
 func TestOfEveryStateOfBindingsOnlyWhatRunsIsAnswered(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		kind := rapid.SampledFrom(kindsOfWorkload[:6]).Draw(rt, "kind")
-		store := federation.NewStore()
+		store := staging.NewStore()
 		for _, c := range three {
 			put(t, store, member(c, "True"))
 		}
@@ -157,7 +158,7 @@ func TestOfEveryStateOfBindingsOnlyWhatRunsIsAnswered(t *testing.T) {
 
 // spoil makes one item of the binding unreadable, and holds that what is said of the
 // other clusters that are placed stays.
-func spoil(rt *rapid.T, t *testing.T, store *federation.Store, b *workv1alpha2.ResourceBinding, before *federation.State, f *federation.Function) {
+func spoil(rt *rapid.T, t *testing.T, store *staging.Store, b *workv1alpha2.ResourceBinding, before *federation.State, f *federation.Function) {
 	if len(b.Status.AggregatedStatus) == 0 {
 		return
 	}

@@ -18,13 +18,14 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/slim"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
 // put stages API objects as a source does.
-func put(t *testing.T, store *federation.Store, objects ...any) {
+func put(t *testing.T, store *staging.Store, objects ...any) {
 	t.Helper()
 	for _, obj := range objects {
 		ref, _ := slim.Ref(obj)
@@ -80,7 +81,7 @@ func seen(cluster, health, status string) workv1alpha2.AggregatedStatusItem {
 var options = build.Options{Zones: []string{"fn.example.org."}}
 
 // function is ns/web as the store has it, with the clusters.
-func function(t *testing.T, store *federation.Store) (*federation.State, *federation.Function) {
+func function(t *testing.T, store *staging.Store) (*federation.State, *federation.Function) {
 	t.Helper()
 	state := new(build.Builder).Build(store, options)
 	for _, f := range state.All() {
@@ -141,7 +142,7 @@ func TestEveryStateThatKarmadaReportsHasItsVerdict(t *testing.T) {
 		if isTemplate {
 			template, serviceType = c.Object.Kind, c.Object.Spec.Type
 		}
-		store, item := federation.NewStore(), seen("a", word.Health, string(word.Status))
+		store, item := staging.NewStore(), seen("a", word.Health, string(word.Status))
 		put(t, store, member("a", "True"), declared(template, serviceType, c.Annotations), placed(c.Object.APIVersion, c.Object.Kind, []string{"a"}, item))
 		if !isTemplate {
 			put(t, store, placed("v1", "Service", []string{"a"}, seen("a", "Healthy", "")))

@@ -17,6 +17,7 @@ import (
 	"github.com/nearcast/nearcast/internal/base/brief"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/manifest"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	_ "github.com/nearcast/nearcast/internal/steering/steer" // defines the policies
@@ -45,8 +46,8 @@ func contents(t *testing.T) Contents {
 }
 
 func state(objects []federation.Object) *federation.State {
-	store := federation.NewStore()
-	store.Replace(federation.Listing{Objects: objects})
+	store := staging.NewStore()
+	store.Replace(staging.Listing{Objects: objects})
 	return new(build.Builder).Build(store, build.Options{Zones: []string{"fn.example.org."}})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/build"
 	steering "github.com/nearcast/nearcast/internal/federation/policy"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	"github.com/nearcast/nearcast/internal/steering/locate"
@@ -25,7 +26,7 @@ const apexName = "fn.example.org."
 // world is a federation of clusters in the regions a, b and c, one each, which a
 // test changes and publishes.
 type world struct {
-	store  *federation.Store
+	store  *staging.Store
 	memory build.Builder
 	table  *steer.Table
 	stand  *steer.Standing
@@ -41,7 +42,7 @@ type world struct {
 var regions = []string{"a", "b", "c"}
 
 func newWorld() *world {
-	w := &world{store: federation.NewStore(), down: map[netip.Addr]bool{}, next: make(chan struct{})}
+	w := &world{store: staging.NewStore(), down: map[netip.Addr]bool{}, next: make(chan struct{})}
 	for i, region := range regions {
 		w.store.Put(&federation.Cluster{
 			Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: region}}, Region: region,

@@ -1,8 +1,10 @@
-package federation
+package staging
 
 import (
 	"slices"
 	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // Values that a new version of an object lacks, because Karmada drops them or because
@@ -10,21 +12,21 @@ import (
 
 // rememberCluster keeps, for each annotation that is now refused, the cluster's previous value
 // if that was good.
-func rememberCluster(c, before *Cluster, faults []Fault) *Cluster {
+func rememberCluster(c, before *federation.Cluster, faults []federation.Fault) *federation.Cluster {
 	if before == nil || before.UID != c.UID {
 		return c
 	}
-	kept := slices.DeleteFunc(slices.Clone(before.Annotations), func(a Annotation) bool {
-		return !slices.ContainsFunc(faults, func(f Fault) bool { return f.Key == a.Key })
+	kept := slices.DeleteFunc(slices.Clone(before.Annotations), func(a federation.Annotation) bool {
+		return !slices.ContainsFunc(faults, func(f federation.Fault) bool { return f.Key == a.Key })
 	})
 	if len(kept) == 0 {
 		return c
 	}
 	merged := *c
 	merged.Annotations = append(slices.Clone(c.Annotations), kept...)
-	slices.SortFunc(merged.Annotations, func(a, b Annotation) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(merged.Annotations, func(a, b federation.Annotation) int { return strings.Compare(a.Key, b.Key) })
 	merged.Gateways = nil // all annotations are parsed again
-	ParseCluster(&merged)
+	federation.ParseCluster(&merged)
 	return &merged
 }
 
@@ -32,7 +34,7 @@ func rememberCluster(c, before *Cluster, faults []Fault) *Cluster {
 // API cannot be reached: that the resource was applied once, and its address. It also
 // carries over what cannot be read now. It keeps these values for as long as Karmada
 // names the cluster. Most bindings need nothing and stay unchanged.
-func rememberBinding(b, before *Binding) *Binding {
+func rememberBinding(b, before *federation.Binding) *federation.Binding {
 	if before == nil || before.UID != b.UID {
 		return b
 	}
@@ -52,14 +54,14 @@ func rememberBinding(b, before *Binding) *Binding {
 		merged.Observe(m.Cluster(), remembered(m.Observed(), was.Observed()))
 	}
 	if merged != b {
-		Share(merged)
+		federation.Share(merged)
 	}
 	return merged
 }
 
 // complete reports whether the member needs nothing from its previous version: Karmada sees
 // everything in the cluster, or nothing is placed there and nothing is seen.
-func complete(m, was Member) bool {
+func complete(m, was federation.Member) bool {
 	if !m.IsSeen() {
 		return !m.Placed
 	}
@@ -68,7 +70,7 @@ func complete(m, was Member) bool {
 	return o.Applied && o.Unread == "" && !o.Capacity.Scarce() && (!silent || o.Idle || !was.Observed().Idle)
 }
 
-func remembered(o, before Observed) Observed {
+func remembered(o, before federation.Observed) federation.Observed {
 	o.WasApplied = !o.Applied
 	unknown := !o.Applied || o.Unread != ""
 	if unknown && !o.Balanced() {
@@ -85,7 +87,7 @@ func remembered(o, before Observed) Observed {
 	}
 	// A workload that had no replica, and shows none, still has none; a probe would start
 	// it. Karmada calls it Unhealthy until it sees an update, in all clusters at once.
-	if o.Idle = true; o.Health == Unhealthy && o.Capacity != nil {
+	if o.Idle = true; o.Health == federation.Unhealthy && o.Capacity != nil {
 		o.Health = before.Health
 	}
 	return o

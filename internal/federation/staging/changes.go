@@ -1,18 +1,22 @@
-package federation
+package staging
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
 
 // Cookie marks how far a reader has read a Store. The zero Cookie is before everything.
 type Cookie uint64
 
 // Change describes how one object changed.
 type Change struct {
-	Ref
+	federation.Ref
 	// Was is the object at the time of the cookie, Is the object now; nil if it did not
 	// or does not exist.
-	Was, Is Object
+	Was, Is federation.Object
 	// Faults are the object's current faults.
-	Faults []Fault
+	Faults []federation.Fault
 }
 
 // Changes are the changes in a Store since a cookie.
@@ -22,7 +26,7 @@ type Changes struct {
 	Everything bool
 	Objects    iter.Seq[Change]
 	// Files are all faults of files that hold no readable object.
-	Files []Fault
+	Files []federation.Fault
 }
 
 // Changes calls read with the changes since the cookie and returns the current cookie. The Store is locked
@@ -39,7 +43,7 @@ func (s *Store) Changes(since Cookie, read func(Changes)) Cookie {
 	}
 	read(changes)
 	if since != 0 || s.followed == 0 {
-		s.followed, s.before = s.now, map[Ref]Object{}
+		s.followed, s.before = s.now, map[federation.Ref]federation.Object{}
 	}
 	return s.now
 }

@@ -1,16 +1,20 @@
-package federation
+package staging
 
 import (
 	"maps"
 	"slices"
 	"testing"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // TestAReaderSeesWhatChangedSinceItsCookie has one reader follow a store while others read it once.
 func TestAReaderSeesWhatChangedSinceItsCookie(t *testing.T) {
 	s := NewStore()
-	named := func(name string) *Cluster { return &Cluster{Meta: Meta{Ref: Ref{Kind: "Cluster", Name: name}}} }
-	ref := func(name string) Ref { return named(name).Ref }
+	named := func(name string) *federation.Cluster {
+		return &federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Kind: "Cluster", Name: name}}}
+	}
+	ref := func(name string) federation.Ref { return named(name).Ref }
 	var everything bool
 	seen := map[string]Change{}
 	read := func(since Cookie) Cookie {
@@ -29,7 +33,7 @@ func TestAReaderSeesWhatChangedSinceItsCookie(t *testing.T) {
 		}
 	}
 	s.Put(named("a"))
-	s.Refuse(ref("bad"), []Fault{{Reason: "is bad"}})
+	s.Refuse(ref("bad"), []federation.Fault{{Reason: "is bad"}})
 	first := read(0)
 	want("at first", true, "a", "bad")
 	next := read(first)
@@ -41,7 +45,7 @@ func TestAReaderSeesWhatChangedSinceItsCookie(t *testing.T) {
 	want("by another, who reads once", true, "b", "bad")
 	last := read(next)
 	want("after a change", false, "a", "b")
-	if seen["a"].Was == nil || seen["a"].Is != nil || seen["b"].Was != nil || seen["b"].Is != Object(b) {
+	if seen["a"].Was == nil || seen["a"].Is != nil || seen["b"].Was != nil || seen["b"].Is != federation.Object(b) {
 		t.Errorf("a was %v and is %v, b was %v and is %v", seen["a"].Was, seen["a"].Is, seen["b"].Was, seen["b"].Is)
 	}
 	s.Delete(ref("bad"))

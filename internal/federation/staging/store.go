@@ -1,4 +1,7 @@
-package federation
+// Package staging holds what the sources read until package build makes a State of it: the
+// newest good version of every object, its faults, and what changed since a reader last
+// looked. A Store is safe for concurrent use.
+package staging
 
 import (
 	"maps"
@@ -7,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // Store stages what the sources read until it is built into a State. It is safe for
@@ -15,15 +20,15 @@ type Store struct {
 	changed chan struct{}
 
 	mu        sync.Mutex
-	objects   map[Ref]Object
-	faults    map[Ref][]Fault // of objects
-	other     []Fault         // of files that hold no readable object
-	inherited map[Ref]Object  // last held by a predecessor
-	restored  map[Ref]bool    // from a snapshot, not yet seen from the source
-	synced    bool            // the source has listed everything once
-	now       Cookie          // of the last change
-	followed  Cookie          // changes are tracked since this one; 0 for none
-	before    map[Ref]Object  // earlier versions of what changed since
+	objects   map[federation.Ref]federation.Object
+	faults    map[federation.Ref][]federation.Fault // of objects
+	other     []federation.Fault                    // of files that hold no readable object
+	inherited map[federation.Ref]federation.Object  // last held by a predecessor
+	restored  map[federation.Ref]bool               // from a snapshot, not yet seen from the source
+	synced    bool                                  // the source has listed everything once
+	now       Cookie                                // of the last change
+	followed  Cookie                                // changes are tracked since this one; 0 for none
+	before    map[federation.Ref]federation.Object  // earlier versions of what changed since
 
 	confirmed atomic.Int64 // Unix nanoseconds; 0 until the first
 }
@@ -33,8 +38,8 @@ func NewStore() *Store {
 	return &Store{
 		changed: make(chan struct{}, 1),
 		now:     1,
-		objects: map[Ref]Object{},
-		faults:  map[Ref][]Fault{},
+		objects: map[federation.Ref]federation.Object{},
+		faults:  map[federation.Ref][]federation.Fault{},
 	}
 }
 
@@ -51,7 +56,7 @@ func (s *Store) notify() {
 
 // Put stages o, replacing the previous object of its Ref. The faults concern parts of it:
 // the rest of the object counts.
-func (s *Store) Put(o Object, faults ...Fault) {
+func (s *Store) Put(o federation.Object, faults ...federation.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.put(o, faults) {
@@ -60,7 +65,7 @@ func (s *Store) Put(o Object, faults ...Fault) {
 }
 
 // stage puts o, or removes the object if o is nil, and stores its faults.
-func (s *Store) stage(ref Ref, o Object, faults []Fault) {
+func (s *Store) stage(ref federation.Ref, o federation.Object, faults []federation.Fault) {
 	s.now++
 	if s.followed != 0 {
 		if _, changed := s.before[ref]; !changed {
@@ -81,16 +86,16 @@ func (s *Store) stage(ref Ref, o Object, faults []Fault) {
 
 // put reports whether it changed anything. Most of Karmada's updates do not: a heartbeat
 // touches nothing that an object stores.
-func (s *Store) put(o Object, faults []Fault) bool {
-	ref := MetaOf(o).Ref
+func (s *Store) put(o federation.Object, faults []federation.Fault) bool {
+	ref := federation.MetaOf(o).Ref
 	delete(s.restored, ref)
 	before := s.objects[ref]
 	switch is := o.(type) {
-	case *Binding:
-		same, _ := s.last(ref).(*Binding)
+	case *federation.Binding:
+		same, _ := s.last(ref).(*federation.Binding)
 		o = rememberBinding(is, same)
-	case *Cluster:
-		same, _ := s.last(ref).(*Cluster)
+	case *federation.Cluster:
+		same, _ := s.last(ref).(*federation.Cluster)
 		o = rememberCluster(is, same, faults)
 	}
 	if slices.Equal(s.faults[ref], faults) && before != nil && reflect.DeepEqual(before, o) {
@@ -102,12 +107,12 @@ func (s *Store) put(o Object, faults []Fault) bool {
 
 // Restore stages the contents of a snapshot, as confirmed at the given time. Objects that
 // the source does not list before its first confirmation are then removed.
-func (s *Store) Restore(objects []Object, confirmed time.Time) {
+func (s *Store) Restore(objects []federation.Object, confirmed time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.restored = make(map[Ref]bool, len(objects))
+	s.restored = make(map[federation.Ref]bool, len(objects))
 	for _, o := range objects {
-		ref := MetaOf(o).Ref
+		ref := federation.MetaOf(o).Ref
 		s.stage(ref, o, s.faults[ref])
 		s.restored[ref] = true
 	}
@@ -117,7 +122,7 @@ func (s *Store) Restore(objects []Object, confirmed time.Time) {
 
 // Held returns every staged object; it returns false until the source has listed all of
 // its own, so that they are not only a snapshot's.
-func (s *Store) Held() ([]Object, bool) {
+func (s *Store) Held() ([]federation.Object, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.objects)), s.synced
@@ -126,16 +131,16 @@ func (s *Store) Held() ([]Object, bool) {
 // Refuse reports that the object's newest version is bad. The last good version stays;
 // but an object that has only warnings and is no longer of a kind that is read is
 // removed.
-func (s *Store) Refuse(ref Ref, faults []Fault) {
+func (s *Store) Refuse(ref federation.Ref, faults []federation.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refuse(ref, faults)
 	s.notify()
 }
 
-func (s *Store) refuse(ref Ref, faults []Fault) {
+func (s *Store) refuse(ref federation.Ref, faults []federation.Fault) {
 	delete(s.restored, ref)
-	if slices.ContainsFunc(faults, Fault.Refuses) {
+	if slices.ContainsFunc(faults, federation.Fault.Refuses) {
 		s.stage(ref, s.last(ref), faults)
 	} else {
 		s.stage(ref, nil, faults)
@@ -143,7 +148,7 @@ func (s *Store) refuse(ref Ref, faults []Fault) {
 }
 
 // last returns the last good version of an object, or nil.
-func (s *Store) last(ref Ref) Object {
+func (s *Store) last(ref federation.Ref) federation.Object {
 	if o := s.objects[ref]; o != nil {
 		return o
 	}
@@ -151,7 +156,7 @@ func (s *Store) last(ref Ref) Object {
 }
 
 // Delete removes the object and its faults.
-func (s *Store) Delete(ref Ref) {
+func (s *Store) Delete(ref federation.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.remove(ref) {
@@ -160,7 +165,7 @@ func (s *Store) Delete(ref Ref) {
 }
 
 // remove reports whether there was anything to remove.
-func (s *Store) remove(ref Ref) bool {
+func (s *Store) remove(ref federation.Ref) bool {
 	_, held := s.objects[ref]
 	_, faulty := s.faults[ref]
 	if held || faulty {
@@ -176,7 +181,7 @@ func (s *Store) Replace(l Listing) {
 	defer s.mu.Unlock()
 	other := !slices.Equal(s.other, l.Faults)
 	s.other = slices.Clone(l.Faults)
-	if s.replace(l, func(Ref) bool { return true }) || other {
+	if s.replace(l, func(federation.Ref) bool { return true }) || other {
 		s.notify()
 	}
 }
@@ -187,7 +192,7 @@ func (s *Store) Replace(l Listing) {
 func (s *Store) ReplaceKind(group, kind, namespace string, l Listing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	listed := func(r Ref) bool {
+	listed := func(r federation.Ref) bool {
 		return r.Group == group && r.Kind == kind && (namespace == "" || r.Namespace == namespace)
 	}
 	if s.replace(l, listed) {
@@ -197,17 +202,17 @@ func (s *Store) ReplaceKind(group, kind, namespace string, l Listing) {
 
 // replace stages the listing in place of every object for which listed returns true, and
 // reports whether that changed anything.
-func (s *Store) replace(l Listing, listed func(Ref) bool) (changed bool) {
-	keep := make(map[Ref]bool, len(l.Objects)+len(l.Refused))
+func (s *Store) replace(l Listing, listed func(federation.Ref) bool) (changed bool) {
+	keep := make(map[federation.Ref]bool, len(l.Objects)+len(l.Refused))
 	for ref := range l.Refused {
 		keep[ref] = true
 	}
 	for _, o := range l.Objects {
-		keep[MetaOf(o).Ref] = true
+		keep[federation.MetaOf(o).Ref] = true
 	}
 	changed = s.take(l)
-	gone := func(r Ref) bool { return listed(r) && !keep[r] }
-	maps.DeleteFunc(s.restored, func(r Ref, _ bool) bool { return gone(r) })
+	gone := func(r federation.Ref) bool { return listed(r) && !keep[r] }
+	maps.DeleteFunc(s.restored, func(r federation.Ref, _ bool) bool { return gone(r) })
 	for ref := range s.objects {
 		if gone(ref) {
 			changed = s.remove(ref) || changed

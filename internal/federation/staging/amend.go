@@ -1,10 +1,14 @@
-package federation
+package staging
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/nearcast/nearcast/internal/federation"
+)
 
 // Amend stages the objects of a listing that changed, and deletes those that are gone; it
 // leaves everything else as it is. The listing's Faults replace the previous ones.
-func (s *Store) Amend(l Listing, gone []Ref) {
+func (s *Store) Amend(l Listing, gone []federation.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	changed := !slices.Equal(s.other, l.Faults)
@@ -27,7 +31,7 @@ func (s *Store) take(l Listing) (changed bool) {
 		s.refuse(ref, faults)
 	}
 	for _, o := range l.Objects {
-		changed = s.put(o, l.Partly[MetaOf(o).Ref]) || changed
+		changed = s.put(o, l.Partly[federation.MetaOf(o).Ref]) || changed
 	}
 	return changed
 }
