@@ -13,13 +13,14 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/vip"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/source/slim"
 )
 
 const (
 	// class is the spec.loadBalancerClass of Services that this load balancer serves.
 	class = "nearcast.dev/anycast"
-	// vipAnnotation names the addresses; see federation.ParseTemplate.
+	// vipAnnotation names the addresses; see annotation.ParseTemplate.
 	vipAnnotation = "nearcast.dev/vip"
 
 	noVIP = "an anycast address is the same at every site: set " + vipAnnotation
@@ -49,7 +50,7 @@ func isRead(key string) bool {
 	case vipAnnotation, "nearcast.dev/probe", "nearcast.dev/expect", "nearcast.dev/hostname": // a probe may ask for a hostname
 		return true
 	}
-	return federation.IsAnnotation(key) && !federation.IsKnownAnnotation(key)
+	return annotation.IsOurs(key) && !annotation.IsKnown(key)
 }
 
 // ours reports whether this is the Service's load balancer.

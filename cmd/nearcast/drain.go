@@ -12,7 +12,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/base/program"
-	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/source/karmada"
 	"github.com/nearcast/nearcast/internal/steering/steer"
@@ -116,7 +116,7 @@ func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) 
 		return err
 	}
 	if drain && after.Leaving == "" {
-		return fmt.Errorf("cluster %s is not drained: the API took the annotation %s and has another value of it now; see what writes it", cluster, federation.KeyDrain)
+		return fmt.Errorf("cluster %s is not drained: the API took the annotation %s and has another value of it now; see what writes it", cluster, annotation.Drain)
 	}
 	d := drained{Cluster: cluster, Drained: drain, Leaving: after.Leaving}
 	for _, fault := range after.Faults {

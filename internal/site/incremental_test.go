@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/resolve"
@@ -124,8 +125,8 @@ func (w *randomWorld) change() {
 		if w.one("horizon", "no", "yes") == "yes" {
 			annotations["nearcast.dev/address.vpn"] = w.addr()
 		}
-		c.Annotations = federation.OwnAnnotations(annotations, nil)
-		if faults := federation.ParseCluster(c); faults != nil {
+		c.Annotations = annotation.Own(annotations, nil)
+		if faults := annotation.ParseCluster(c); faults != nil {
 			w.Fatal(faults)
 		}
 		c.Ready = federation.Readiness(rapid.IntRange(0, 2).Draw(w.T, "ready"))
@@ -143,8 +144,8 @@ func (w *randomWorld) change() {
 				"probe=none", "probe=http://:8080/", "weights=a=1,b=2", "address=a="+w.addr(), "workload=Deployment/job"), "=", 2)
 			annotations["nearcast.dev/"+a[0]] = a[1]
 		}
-		t.Annotations = federation.OwnAnnotations(annotations, nil)
-		if faults := federation.ParseTemplate(t); faults != nil {
+		t.Annotations = annotation.Own(annotations, nil)
+		if faults := annotation.ParseTemplate(t); faults != nil {
 			w.Fatal(faults)
 		}
 		federation.Share(t)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/resolve"
 	"github.com/nearcast/nearcast/internal/steering/health"
@@ -43,7 +44,7 @@ func still(tb testing.TB, of size) (*Site, locations) {
 	}
 	for i := range of.functions {
 		t := &federation.Template{Meta: federation.Meta{Ref: serviceRef(i), UID: serviceRef(i).Name}, TCPPort: 80}
-		federation.ParseTemplate(t)
+		annotation.ParseTemplate(t)
 		federation.Share(t)
 		s.store.Put(t)
 		s.store.Put(binding(i, of, true))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
@@ -26,8 +27,8 @@ func world(opts Options, objects ...federation.Object) *federation.State {
 func cluster(name, gateway string) *federation.Cluster {
 	c := &federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: name}}, Ready: federation.ReadyTrue}
 	if gateway != "" {
-		parsed := &federation.Cluster{Meta: federation.Meta{Annotations: federation.Annotations{{Key: federation.KeyAddress, Value: gateway}}}}
-		if faults := federation.ParseCluster(parsed); len(faults) > 0 {
+		parsed := &federation.Cluster{Meta: federation.Meta{Annotations: federation.Annotations{{Key: annotation.Address, Value: gateway}}}}
+		if faults := annotation.ParseCluster(parsed); len(faults) > 0 {
 			panic(faults[0])
 		}
 		c.Gateways = parsed.Gateways
@@ -38,12 +39,12 @@ func cluster(name, gateway string) *federation.Cluster {
 func service(namespace, name string, annotations ...string) *federation.Template {
 	all := map[string]string{}
 	for pair := range slices.Chunk(annotations, 2) {
-		all[federation.AnnotationPrefix+pair[0]] = pair[1]
+		all[annotation.Prefix+pair[0]] = pair[1]
 	}
 	t := &federation.Template{Meta: federation.Meta{
-		Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: federation.OwnAnnotations(all, nil),
+		Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: annotation.Own(all, nil),
 	}, TCPPort: 80}
-	if faults := federation.ParseTemplate(t); len(faults) > 0 {
+	if faults := annotation.ParseTemplate(t); len(faults) > 0 {
 		panic(faults[0])
 	}
 	federation.Share(t)

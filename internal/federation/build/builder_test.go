@@ -13,6 +13,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
@@ -185,7 +186,7 @@ func (w *randomWorld) change() {
 		s.Put(b)
 	case 22:
 		c := cluster(clusters[w.some("cluster", 3)], "192.0.2.1")
-		s.Put(c, federation.Fault{Object: c.String(), Key: federation.KeyCost, Reason: w.one("reason", "bad", "worse")})
+		s.Put(c, federation.Fault{Object: c.String(), Key: annotation.Cost, Reason: w.one("reason", "bad", "worse")})
 	case 23: // a name at, above or below others'
 		t := service(namespace, name, "hostname", w.one("hostname", "shop", "*.shop", "a.shop", "*.a.shop", "_acme-challenge.shop", "other", "x.other", "ns", "x.ns", "web.other.ns", "_rpz")+".fn.example.org,"+w.one("hostname too", "shop", "own")+".fn.example.org")
 		t.Created = time.Unix(int64(w.some("created", 3)), 0)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // probeLabel is the name below a wildcard that a probe sends if the function has no other
@@ -26,7 +27,7 @@ func (b *pass) probeOf(f *federation.Function) federation.ProbeSpec {
 	}
 	host, err := b.hostOf(f, spec.Host)
 	if err != nil {
-		b.fault(f.Template, federation.KeyProbe, "%v; a TCP connection is made in its place", err)
+		b.fault(f.Template, annotation.Probe, "%v; a TCP connection is made in its place", err)
 		plain.Port = spec.Port
 		return plain
 	}

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
@@ -78,7 +79,7 @@ func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
 		case c.host == "" && (!strings.HasPrefix(got, "tcp://192.0.2.1:") || strings.Contains(got, "host")):
 			t.Errorf("%s of %q: %s is sent", c.url, c.hostnames, got)
 		case c.host == "" && !slices.ContainsFunc(faults, func(f federation.Fault) bool {
-			return f.Key == federation.KeyProbe && strings.Contains(f.Reason, "is none of the function's hostnames")
+			return f.Key == annotation.Probe && strings.Contains(f.Reason, "is none of the function's hostnames")
 		}):
 			t.Errorf("%s of %q: faults %v", c.url, c.hostnames, faults)
 		}
@@ -148,9 +149,9 @@ func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, url string) {
 		evil := &federation.Template{Meta: federation.Meta{
 			Ref:         federation.Ref{Kind: "Service", Namespace: "evil", Name: "w"},
-			Annotations: federation.Annotations{{Key: federation.KeyProbe, Value: url}},
+			Annotations: federation.Annotations{{Key: annotation.Probe, Value: url}},
 		}, TCPPort: 80}
-		if len(federation.ParseTemplate(evil)) > 0 {
+		if len(annotation.ParseTemplate(evil)) > 0 {
 			return // refused whole
 		}
 		s := world(Options{}, service("bank", "ledger"), cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a"))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // TestAnOddHostnameIsUsedOrRefusedAlone holds that each name of a list is used, or is a fault
@@ -69,7 +70,7 @@ func TestAnOddHostnameIsUsedOrRefusedAlone(t *testing.T) {
 		if !slices.Equal(got, hostnames) {
 			t.Errorf("%+q: the function has %q", name, got)
 		}
-		if want == "" && len(s.Faults) > 0 || want != "" && (len(s.Faults) != 1 || s.Faults[0].Key != federation.KeyHostname || !strings.Contains(s.Faults[0].Reason, want)) {
+		if want == "" && len(s.Faults) > 0 || want != "" && (len(s.Faults) != 1 || s.Faults[0].Key != annotation.Hostname || !strings.Contains(s.Faults[0].Reason, want)) {
 			t.Errorf("%+q: faults %v, want one with %s", name, s.Faults, want)
 		}
 	}
@@ -78,8 +79,8 @@ func TestAnOddHostnameIsUsedOrRefusedAlone(t *testing.T) {
 // TestAFunctionWithoutAHostnameThatIsOneIsRefused: it does not get its default name, for
 // which it did not ask.
 func TestAFunctionWithoutAHostnameThatIsOneIsRefused(t *testing.T) {
-	web := &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "demo", Name: "w"}, Annotations: federation.Annotations{{Key: federation.KeyHostname, Value: "a b,\u212a.example"}}}}
-	faults := federation.ParseTemplate(web)
+	web := &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "demo", Name: "w"}, Annotations: federation.Annotations{{Key: annotation.Hostname, Value: "a b,\u212a.example"}}}}
+	faults := annotation.ParseTemplate(web)
 	if len(faults) != 1 || !strings.Contains(faults[0].Reason, `"a b" is not`) || !strings.Contains(faults[0].Reason, "\u212a.example") && !strings.Contains(faults[0].Reason, `\u212a.example`) {
 		t.Errorf("%v", faults)
 	}

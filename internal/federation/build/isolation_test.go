@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // dated gives the template a date, in seconds.
@@ -86,7 +87,7 @@ func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
 		switch {
 		case c.want == "" && (len(x.VIPs) != 1 || len(faults) > 0):
 			t.Errorf("%s: VIPs %v, faults %v; want it", name, x.VIPs, faults)
-		case c.want != "" && (len(x.VIPs) != 0 || len(faults) != 1 || !strings.Contains(faults[0].Reason, c.want) || faults[0].Key != federation.KeyVIP):
+		case c.want != "" && (len(x.VIPs) != 0 || len(faults) != 1 || !strings.Contains(faults[0].Reason, c.want) || faults[0].Key != annotation.VIP):
 			t.Errorf("%s: VIPs %v, faults %v; want it refused: %s", name, x.VIPs, faults, c.want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // beats decides who gets a hostname. A default name beats a name below the namespace's
@@ -135,15 +136,15 @@ func (b *Builder) ask(e *entry) {
 		return
 	}
 	for _, why := range t.Unfit {
-		e.barred = append(e.barred, t.Fault(federation.KeyHostname, "%s", why))
+		e.barred = append(e.barred, t.Fault(annotation.Hostname, "%s", why))
 	}
 	for _, name := range t.Hostnames {
 		if err := b.Claims.AllowName(t.Namespace, name); err != nil {
-			e.barred = append(e.barred, t.Fault(federation.KeyHostname, "%v", err))
+			e.barred = append(e.barred, t.Fault(annotation.Hostname, "%v", err))
 			continue
 		}
 		if err := b.unfitName(name); err != nil {
-			e.barred = append(e.barred, t.Fault(federation.KeyHostname, "%v", err))
+			e.barred = append(e.barred, t.Fault(annotation.Hostname, "%v", err))
 			continue
 		}
 		e.asked = append(e.asked, name)
@@ -162,7 +163,7 @@ func (b *pass) names(e *entry) []string {
 			names = append(names, name)
 			continue
 		}
-		key := federation.KeyHostname
+		key := annotation.Hostname
 		if takesDefault(e.template) {
 			key = ""
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // Options are the operator's choices for building a State.
@@ -46,7 +47,7 @@ func (b *Builder) trespasses(t *federation.Template) []federation.Fault {
 		}
 	}
 	for horizon, byCluster := range t.Fixed {
-		key := federation.KeyAddress
+		key := annotation.Address
 		if horizon != "" {
 			key += "." + horizon
 		}
@@ -81,7 +82,7 @@ func (b *pass) make(t *federation.Template, hostnames []string) *federation.Func
 	f := &federation.Function{Template: t, Hostnames: hostnames, VIPs: b.heldVIPs(b.making)}
 	for _, w := range t.Weights {
 		if b.state.ClusterIndex(w.Cluster) < 0 {
-			b.fault(t, federation.KeyWeights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)
+			b.fault(t, annotation.Weights, "cluster %q is not in the federation; its weight is ignored", w.Cluster)
 		}
 	}
 	if t.Private && !slices.Contains(b.Tenants, t.Namespace) {

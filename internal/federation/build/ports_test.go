@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
@@ -33,23 +34,23 @@ func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
 		{"the gateway's", []string{"probe", "tcp://:8443"}, nil, "192.0.2.1:8443", "tcp://192.0.2.1:8443", ""},
 		{"every gateway's", []string{"probe", "http://:80/"}, federation.Claims{names}, "192.0.2.1:8443", "http://192.0.2.1:80/ (host web.ns.fn.example.org)", ""},
 		{"HTTPS", []string{"probe", "https:///"}, nil, "192.0.2.1", "https://192.0.2.1:443/ (host web.ns.fn.example.org)", ""},
-		{"no other", []string{"probe", "tcp://:9100"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", federation.KeyProbe},
-		{"with claims of names neither", []string{"probe", "http://:9100/metrics"}, federation.Claims{names}, "192.0.2.1:8443", "tcp://192.0.2.1:8443", federation.KeyProbe},
-		{"nor gRPC's", []string{"probe", "grpc://:9100/"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", federation.KeyProbe},
-		{"UDP is another", []string{"probe", "tcp://:53", "port", "dns=53/udp"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", federation.KeyProbe},
+		{"no other", []string{"probe", "tcp://:9100"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"with claims of names neither", []string{"probe", "http://:9100/metrics"}, federation.Claims{names}, "192.0.2.1:8443", "tcp://192.0.2.1:8443", annotation.Probe},
+		{"nor gRPC's", []string{"probe", "grpc://:9100/"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"UDP is another", []string{"probe", "tcp://:53", "port", "dns=53/udp"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
 		{"claimed", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "", federation.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
 		{"claimed as one of many", []string{"probe", "tcp://:31000"}, federation.Claims{ports("ns", "", federation.PortRange{First: 1, Last: 2}, federation.PortRange{First: 30000, Last: 32767})}, "192.0.2.1", "tcp://192.0.2.1:31000", ""},
 		{"claimed for all", []string{"probe", "tcp://:9100"}, federation.Claims{ports("*", "", federation.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
-		{"claimed for another", []string{"probe", "tcp://:9100"}, federation.Claims{names, ports("bank", "", federation.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", federation.KeyProbe},
-		{"another is claimed", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "", federation.PortRange{First: 9101, Last: 9200})}, "192.0.2.1", "tcp://192.0.2.1:443", federation.KeyProbe},
+		{"claimed for another", []string{"probe", "tcp://:9100"}, federation.Claims{names, ports("bank", "", federation.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"another is claimed", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "", federation.PortRange{First: 9101, Last: 9200})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
 		{"its address is claimed", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "192.0.2.0/24")}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
-		{"another address is claimed", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "198.51.100.0/24")}, "192.0.2.1", "tcp://192.0.2.1:443", federation.KeyProbe},
-		{"claimed elsewhere", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "198.51.100.0/24", federation.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", federation.KeyProbe},
-		{"its address, less the port", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "192.0.2.0/24", federation.PortRange{First: 1, Last: 1})}, "192.0.2.1", "tcp://192.0.2.1:443", federation.KeyProbe},
-		{"an address's", []string{"address", "a=192.0.2.7:9100"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", federation.KeyAddress},
+		{"another address is claimed", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "198.51.100.0/24")}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"claimed elsewhere", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "198.51.100.0/24", federation.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"its address, less the port", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "192.0.2.0/24", federation.PortRange{First: 1, Last: 1})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"an address's", []string{"address", "a=192.0.2.7:9100"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", annotation.Address},
 		{"an address's own", []string{"address", "a=192.0.2.7:8080"}, nil, "192.0.2.1", "tcp://192.0.2.7:8080", ""},
-		{"a horizon's", []string{"address.vpn", "a=192.0.2.7:9100"}, nil, "", "tcp://192.0.2.7:80", federation.KeyAddress + ".vpn"},
-		{"HTTPS of an address", []string{"address", "a=192.0.2.7", "probe", "tcp://:443"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", federation.KeyProbe},
+		{"a horizon's", []string{"address.vpn", "a=192.0.2.7:9100"}, nil, "", "tcp://192.0.2.7:80", annotation.Address + ".vpn"},
+		{"HTTPS of an address", []string{"address", "a=192.0.2.7", "probe", "tcp://:443"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", annotation.Probe},
 	} {
 		web := service("ns", "web", c.annotations...)
 		web.Numbers = []federation.PortNumbers{{Port: 80, Target: 8080}}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // target decides what to probe from this site to see whether the placement is alive: the
@@ -17,7 +18,7 @@ func (b *pass) target(t *federation.Template, p *federation.Placement) federatio
 	}
 	e, spec := p.Endpoints[horizon], b.probe
 	p.ProbesGateway = e.Gateway
-	if spec.Port != 0 && !b.mayProbe(t, federation.KeyProbe, e, spec.Port) {
+	if spec.Port != 0 && !b.mayProbe(t, annotation.Probe, e, spec.Port) {
 		spec = federation.ProbeSpec{Kind: federation.ProbeTCP}
 	}
 	port := spec.PortAt(e, t.TCPPort)
@@ -56,9 +57,9 @@ func (b *pass) mayProbe(t *federation.Template, key string, e federation.Endpoin
 // ownKey returns the annotation for the function's own addresses in the horizon.
 func ownKey(horizon string) string {
 	if horizon == "" {
-		return federation.KeyAddress
+		return annotation.Address
 	}
-	return federation.KeyAddress + "." + horizon
+	return annotation.Address + "." + horizon
 }
 
 // nodePorts are the ports that Kubernetes assigns to Services on nodes by default.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // vips records who wants which VIP, and which entries have a VIP as an address. A VIP
@@ -42,7 +43,7 @@ func (b *Builder) declareVIPs(e *entry) {
 	t := e.template
 	for _, vip := range t.VIPs {
 		if err := b.Claims.AllowAnnotated(t.Namespace, vip); err != nil {
-			e.barred = append(e.barred, t.Fault(federation.KeyVIP, "%v", err))
+			e.barred = append(e.barred, t.Fault(annotation.VIP, "%v", err))
 			continue
 		}
 		e.vips = append(e.vips, vip)
@@ -87,7 +88,7 @@ func (b *pass) heldVIPs(e *entry) []netip.Addr {
 	var held []netip.Addr
 	for _, vip := range e.vips {
 		if why := b.taken(vip, e); why != "" {
-			b.fault(e.template, federation.KeyVIP, "VIP %s %s", vip, why)
+			b.fault(e.template, annotation.VIP, "VIP %s %s", vip, why)
 			continue
 		}
 		held = append(held, vip)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // Values that a new version of an object lacks, because Karmada drops them or because
@@ -26,7 +27,7 @@ func rememberCluster(c, before *federation.Cluster, faults []federation.Fault) *
 	merged.Annotations = append(slices.Clone(c.Annotations), kept...)
 	slices.SortFunc(merged.Annotations, func(a, b federation.Annotation) int { return strings.Compare(a.Key, b.Key) })
 	merged.Gateways = nil // all annotations are parsed again
-	federation.ParseCluster(&merged)
+	annotation.ParseCluster(&merged)
 	return &merged
 }
 

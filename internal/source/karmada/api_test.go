@@ -24,6 +24,7 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
@@ -85,7 +86,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.patched = string(body)
 		s.mu.Unlock()
 		drained := cluster("a", "192.0.2.1")
-		drained.Annotations[federation.KeyDrain] = "true"
+		drained.Annotations[annotation.Drain] = "true"
 		s.answer(w, drained, true)
 	default:
 		s.t.Errorf("asked %s %s", r.Method, r.URL)

@@ -11,6 +11,7 @@ import (
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/source/slim"
 )
 
@@ -52,7 +53,7 @@ func setDrain(ctx context.Context, merge func(ctx context.Context, name string, 
 	if drain {
 		value = "true"
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{federation.KeyDrain: value}}})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{annotation.Drain: value}}})
 	if err != nil {
 		return Drained{}, err
 	}

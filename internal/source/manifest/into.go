@@ -15,6 +15,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/source/slim"
 )
 
@@ -66,7 +67,7 @@ func leaveOutTexts(plain any, of string, d *flaws, lines map[string]int) (bad []
 		if _, text := texts[key].(string); text {
 			continue
 		}
-		if federation.IsLikeAnnotation(key) {
+		if annotation.IsLike(key) {
 			f := d.fault(key, shown(texts[key])+" is not text: put it in quotes")
 			f.Line += lines[key]
 			bad = append(bad, f)

@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // misplaces lists where people put mappings that look like labels and annotations of the
@@ -40,7 +41,7 @@ func (d *flaws) keysIn(where string, node *yaml.Node) (faults []federation.Fault
 		return nil
 	}
 	for i := 0; i+1 < len(node.Content) && len(faults) < federation.MostOfObject; i += 2 {
-		if key := node.Content[i]; federation.IsMisplaced(key.Value) {
+		if key := node.Content[i]; annotation.IsMisplaced(key.Value) {
 			f := d.fault(key.Value, fmt.Sprintf("is not read in %s: keys count in metadata.labels and metadata.annotations of the object alone", where))
 			f.Line, f.Warning = key.Line, true
 			faults = append(faults, f)

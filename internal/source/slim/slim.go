@@ -20,6 +20,7 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // AddToScheme registers every kind that Object accepts.
@@ -89,7 +90,7 @@ func objectOf(obj any, origin federation.Origin, below map[string]int) (federati
 	switch obj := obj.(type) {
 	case *clusterv1alpha1.Cluster:
 		c := cluster(obj, meta)
-		return c, append(federation.ParseCluster(c), strays(obj, &meta, onCluster)...)
+		return c, append(annotation.ParseCluster(c), strays(obj, &meta, onCluster)...)
 	case *workv1alpha2.ResourceBinding:
 		b, faults := binding(obj, meta)
 		return b, append(faults, strays(obj, &meta, onOther)...)
@@ -117,7 +118,7 @@ func metaOf(m metav1.Object, ref federation.Ref, origin federation.Origin, below
 	return federation.Meta{
 		Ref: ref, UID: string(m.GetUID()), Created: m.GetCreationTimestamp().Time,
 		Labels:      labels(m.GetLabels()),
-		Annotations: federation.OwnAnnotations(m.GetAnnotations(), below), Origin: origin,
+		Annotations: annotation.Own(m.GetAnnotations(), below), Origin: origin,
 	}
 }
 
@@ -134,7 +135,7 @@ func template(obj metav1.Object, t *federation.Template) (federation.Object, []f
 	if t.Labels[federation.FunctionLabel] != "true" {
 		return nil, strays(obj, &t.Meta, undeclared)
 	}
-	faults, strays := federation.ParseTemplate(t), strays(obj, &t.Meta, onFunction)
+	faults, strays := annotation.ParseTemplate(t), strays(obj, &t.Meta, onFunction)
 	if len(faults) > 0 {
 		// A function is refused whole: without its annotation access it would be public.
 		return nil, append(faults, strays...)

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
 // Silence is the worst answer: an object that has a key of Nearcast's but is not read for
@@ -61,14 +62,14 @@ func strays(obj metav1.Object, m *federation.Meta, what carrier) []federation.Fa
 	}
 	strays := few{of: m}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		if federation.IsLikeAnnotation(key) {
+		if annotation.IsLike(key) {
 			if why := strayLabel(key, labels[key], what, m); why != "" {
 				strays.ignore("label "+key, why)
 			}
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		if federation.IsLikeAnnotation(key) {
+		if annotation.IsLike(key) {
 			if why := strayAnnotation(key, what, m); why != "" {
 				strays.ignore(key, why)
 			}
@@ -100,7 +101,7 @@ func (f *few) all() []federation.Fault {
 }
 
 func strayLabel(key, value string, what carrier, m *federation.Meta) string {
-	name := strings.TrimPrefix(key, federation.AnnotationPrefix)
+	name := strings.TrimPrefix(key, annotation.Prefix)
 	switch {
 	case key == federation.FunctionLabel && what == onFunction:
 		return ""
@@ -112,7 +113,7 @@ func strayLabel(key, value string, what carrier, m *federation.Meta) string {
 		return "is not read: keys are case-sensitive; did you mean " + federation.FunctionLabel + "?"
 	case slices.Contains(selected, name):
 		return ""
-	case federation.IsKnownAnnotation(key):
+	case annotation.IsKnown(key):
 		return "is not read as a label: it is an annotation"
 	}
 	return "is not read: the only label is " + federation.FunctionLabel
@@ -121,11 +122,11 @@ func strayLabel(key, value string, what carrier, m *federation.Meta) string {
 func strayAnnotation(key string, what carrier, m *federation.Meta) string {
 	parsed := what == onFunction || what == onCluster
 	switch {
-	case strings.HasPrefix(key, federation.AnnotationPrefix) && parsed:
+	case strings.HasPrefix(key, annotation.Prefix) && parsed:
 		return "" // or it already has a fault
 	case strings.EqualFold(key, federation.FunctionLabel) && what != onCluster:
 		return "is not read as an annotation: it is a label"
-	case parsed, !strings.HasPrefix(key, federation.AnnotationPrefix):
+	case parsed, !strings.HasPrefix(key, annotation.Prefix):
 		return "is not read: keys are case-sensitive; did you mean " + strings.ToLower(key) + "?"
 	case what == undeclared:
 		return "is not read: the " + m.Kind + ` has no label nearcast.dev/function: "true"`

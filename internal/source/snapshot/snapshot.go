@@ -24,6 +24,7 @@ import (
 	"github.com/nearcast/nearcast/internal/base/folder"
 	"github.com/nearcast/nearcast/internal/base/regular"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
@@ -273,10 +274,10 @@ func (c *Contents) take(i item) {
 	case i.Times != nil:
 		c.Saved, c.Confirmed = i.Times.Saved, i.Times.Confirmed
 	case i.Cluster != nil:
-		c.Refused = append(c.Refused, federation.ParseCluster(i.Cluster)...)
+		c.Refused = append(c.Refused, annotation.ParseCluster(i.Cluster)...)
 		c.Objects = append(c.Objects, i.Cluster)
 	case i.Template != nil:
-		faults := federation.ParseTemplate(i.Template)
+		faults := annotation.ParseTemplate(i.Template)
 		portsOf(i.Template)
 		if c.Refused = append(c.Refused, faults...); len(faults) == 0 {
 			c.Objects = append(c.Objects, i.Template)

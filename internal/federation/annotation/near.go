@@ -1,4 +1,4 @@
-package federation
+package annotation
 
 import "github.com/agnivade/levenshtein"
 

@@ -1,16 +1,18 @@
-package federation
+package annotation
 
 import (
 	"fmt"
 	"net/textproto"
 	"strconv"
 	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // parseExpect parses "[status=N[-N]] [header=NAME:VALUE] [body=TEXT]"; the body's text
 // extends to the end and may contain spaces.
-func parseExpect(v string) (Expect, error) {
-	var e Expect
+func parseExpect(v string) (federation.Expect, error) {
+	var e federation.Expect
 	for v = strings.TrimSpace(v); v != ""; v = strings.TrimSpace(v) {
 		if text, ok := strings.CutPrefix(v, "body="); ok {
 			if e.Body = text; text == "" {
@@ -41,7 +43,7 @@ func parseExpect(v string) (Expect, error) {
 	return e, nil
 }
 
-func parseStatus(e *Expect, v string) error {
+func parseStatus(e *federation.Expect, v string) error {
 	first, last, ranged := strings.Cut(v, "-")
 	if !ranged {
 		last = first

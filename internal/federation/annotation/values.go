@@ -1,4 +1,4 @@
-package federation
+package annotation
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nearcast/nearcast/internal/base/brief"
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // The parsers of the annotations' values.
@@ -26,7 +27,7 @@ const (
 func parseHostnames(v string) (names []string, unfit []string, err error) {
 	labels := 0
 	for field := range strings.SplitSeq(v, ",") {
-		name, bad := ParseHostname(strings.TrimSpace(field))
+		name, bad := federation.ParseHostname(strings.TrimSpace(field))
 		switch {
 		case bad != nil:
 			unfit = append(unfit, brief.Text(bad.Error()))
@@ -51,8 +52,8 @@ func parseHostnames(v string) (names []string, unfit []string, err error) {
 // maxWeights bounds the clusters to which one template gives weights.
 const maxWeights = 256
 
-func parseWeights(v string) ([]Weight, error) {
-	var weights []Weight
+func parseWeights(v string) ([]federation.Weight, error) {
+	var weights []federation.Weight
 	for field := range strings.SplitSeq(v, ",") {
 		cluster, text, ok := strings.Cut(strings.TrimSpace(field), "=")
 		n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 16)
@@ -62,23 +63,23 @@ func parseWeights(v string) ([]Weight, error) {
 		if len(weights) == maxWeights {
 			return nil, fmt.Errorf("more weights than the %d that a function may have", maxWeights)
 		}
-		if slices.ContainsFunc(weights, func(w Weight) bool { return w.Cluster == cluster }) {
+		if slices.ContainsFunc(weights, func(w federation.Weight) bool { return w.Cluster == cluster }) {
 			return nil, fmt.Errorf("cluster %q is named twice", cluster)
 		}
-		weights = append(weights, Weight{Cluster: cluster, Value: uint32(n)})
+		weights = append(weights, federation.Weight{Cluster: cluster, Value: uint32(n)})
 	}
 	return weights, nil
 }
 
-func parseProbe(v string) (*ProbeSpec, error) {
-	if v == string(ProbeNone) {
-		return &ProbeSpec{Text: v, Kind: ProbeNone}, nil
+func parseProbe(v string) (*federation.ProbeSpec, error) {
+	if v == string(federation.ProbeNone) {
+		return &federation.ProbeSpec{Text: v, Kind: federation.ProbeNone}, nil
 	}
 	u, err := url.Parse(v)
 	if failed := new(url.Error); errors.As(err, &failed) {
 		return nil, fmt.Errorf("%q is not a probe: %w", v, failed.Err) // failed contains v too
 	}
-	p := &ProbeSpec{Text: v, Kind: ProbeKind(u.Scheme), Host: u.Hostname()}
+	p := &federation.ProbeSpec{Text: v, Kind: federation.ProbeKind(u.Scheme), Host: u.Hostname()}
 	if text := u.Port(); text != "" {
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || n == 0 {
@@ -89,13 +90,13 @@ func parseProbe(v string) (*ProbeSpec, error) {
 	switch {
 	case u.Opaque != "" || u.User != nil || u.Fragment != "":
 		return nil, fmt.Errorf("%q is not scheme://[HOST][:PORT][/PATH]; a probe has no user and no fragment", v)
-	case p.Kind == ProbeTCP:
+	case p.Kind == federation.ProbeTCP:
 		if u.Path != "" || u.RawQuery != "" || p.Host != "" || p.Port == 0 {
 			return nil, fmt.Errorf("%q is not tcp://:PORT", v)
 		}
-	case p.Kind == ProbeHTTP || p.Kind == ProbeHTTPS:
+	case p.Kind == federation.ProbeHTTP || p.Kind == federation.ProbeHTTPS:
 		p.Path = u.RequestURI()
-	case p.Kind == ProbeGRPC:
+	case p.Kind == federation.ProbeGRPC:
 		if u.RawQuery != "" || p.Port == 0 {
 			return nil, fmt.Errorf("%q is not grpc://[HOST]:PORT[/SERVICE]", v)
 		}
@@ -128,16 +129,16 @@ func parseAddrs(v string) ([]netip.Addr, error) {
 
 // parseEndpoint parses comma-separated addresses, each "addr" or "addr:port"; the ports
 // must agree.
-func parseEndpoint(v string) (Endpoint, error) {
-	var e Endpoint
+func parseEndpoint(v string) (federation.Endpoint, error) {
+	var e federation.Endpoint
 	for field := range strings.SplitSeq(v, ",") {
 		field = strings.TrimSpace(field)
 		addr, port, err := parseAddrPort(field)
 		if err != nil {
-			return Endpoint{}, err
+			return federation.Endpoint{}, err
 		}
 		if port != 0 && e.Port != 0 && port != e.Port {
-			return Endpoint{}, fmt.Errorf("ports %d and %d differ; one endpoint has one port", e.Port, port)
+			return federation.Endpoint{}, fmt.Errorf("ports %d and %d differ; one endpoint has one port", e.Port, port)
 		}
 		e = e.Add(addr)
 		e.Port = max(e.Port, port)
@@ -162,12 +163,12 @@ const gatewayWord = "gateway"
 // parseFixed parses "cluster=addr,…"; a cluster may be repeated, once per address. The
 // word gateway means the address of the cluster's gateway or, on its own, the gateway of
 // every cluster; these clusters are returned in byGateway.
-func parseFixed(v string) (fixed map[string]Endpoint, byGateway []string, err error) {
-	fixed = map[string]Endpoint{}
+func parseFixed(v string) (fixed map[string]federation.Endpoint, byGateway []string, err error) {
+	fixed = map[string]federation.Endpoint{}
 	for field := range strings.SplitSeq(v, ",") {
 		field = strings.TrimSpace(field)
 		if field == gatewayWord {
-			byGateway = append(byGateway, AnyCluster)
+			byGateway = append(byGateway, federation.AnyCluster)
 			continue
 		}
 		cluster, text, ok := strings.Cut(field, "=")
@@ -188,8 +189,8 @@ func parseFixed(v string) (fixed map[string]Endpoint, byGateway []string, err er
 		}
 		e = e.Add(addr)
 		e.Port = max(e.Port, port)
-		if fixed[cluster] = e; len(e.V4)+len(e.V6) > MaxAddresses || len(fixed) > maxWeights {
-			return nil, nil, fmt.Errorf("cluster %s: more than the %d addresses of a placement, or the %d clusters, that a function may name", cluster, MaxAddresses, maxWeights)
+		if fixed[cluster] = e; len(e.V4)+len(e.V6) > federation.MaxAddresses || len(fixed) > maxWeights {
+			return nil, nil, fmt.Errorf("cluster %s: more than the %d addresses of a placement, or the %d clusters, that a function may name", cluster, federation.MaxAddresses, maxWeights)
 		}
 	}
 	return fixed, byGateway, nil

@@ -1,18 +1,20 @@
-package federation
+package annotation
 
 import (
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // maxPorts bounds the names that one template's ports add.
 const maxPorts = 32
 
 // parsePorts parses "[name=]port[/protocol],…".
-func parsePorts(v string) ([]Port, error) {
-	var ports []Port
+func parsePorts(v string) ([]federation.Port, error) {
+	var ports []federation.Port
 	for field := range strings.SplitSeq(v, ",") {
 		field = strings.TrimSpace(field)
 		name, number, named := strings.Cut(field, "=")
@@ -32,8 +34,8 @@ func parsePorts(v string) ([]Port, error) {
 		case named && !isServiceName(name):
 			return nil, fmt.Errorf("%q: %q is not a service name of up to 15 letters, digits and hyphens", field, name)
 		}
-		p := Port{Name: name, Protocol: protocol, Number: uint16(n)}
-		if slices.ContainsFunc(ports, func(o Port) bool { return o.Name == p.Name && o.Protocol == p.Protocol }) {
+		p := federation.Port{Name: name, Protocol: protocol, Number: uint16(n)}
+		if slices.ContainsFunc(ports, func(o federation.Port) bool { return o.Name == p.Name && o.Protocol == p.Protocol }) {
 			return nil, fmt.Errorf("%q: the name is given twice", field)
 		}
 		if ports = append(ports, p); len(ports) > maxPorts {

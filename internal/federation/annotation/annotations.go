@@ -1,4 +1,7 @@
-package federation
+// Package annotation is the grammar of what people write on objects: the annotations of
+// Nearcast, their keys and values. It parses them into the fields of templates and clusters,
+// and names each bad one. It is pure, and bounds what it takes: tenants write the text.
+package annotation
 
 import (
 	"fmt"
@@ -9,31 +12,32 @@ import (
 	"time"
 
 	"github.com/nearcast/nearcast/internal/base/intern"
+	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/policy"
 )
 
-// AnnotationPrefix begins every key that Nearcast reads.
-const AnnotationPrefix = "nearcast.dev/"
+// Prefix begins every key that Nearcast reads.
+const Prefix = "nearcast.dev/"
 
 // The annotations that Nearcast reads. Any other key under the prefix is taken for a typo
 // and refused by name.
 const (
-	KeyHostname    = AnnotationPrefix + "hostname"
-	KeyWorkload    = AnnotationPrefix + "workload"
-	KeyPolicy      = AnnotationPrefix + "policy"
-	KeyWeights     = AnnotationPrefix + "weights"
-	KeyProbe       = AnnotationPrefix + "probe"
-	KeyTTL         = AnnotationPrefix + "ttl"
-	KeyVIP         = AnnotationPrefix + "vip"
-	KeyAccess      = AnnotationPrefix + "access"
-	KeyAddress     = AnnotationPrefix + "address"
-	KeyCoordinates = AnnotationPrefix + "coordinates"
-	KeyDrain       = AnnotationPrefix + "drain" // on a Cluster: moves traffic away from it, at every site
-	KeyCost        = AnnotationPrefix + "cost"
-	KeyPort        = AnnotationPrefix + "port"
-	KeyALPN        = AnnotationPrefix + "alpn"
-	KeyTXT         = AnnotationPrefix + "txt"
-	KeyExpect      = AnnotationPrefix + "expect"
+	Hostname    = Prefix + "hostname"
+	Workload    = Prefix + "workload"
+	Policy      = Prefix + "policy"
+	Weights     = Prefix + "weights"
+	Probe       = Prefix + "probe"
+	TTL         = Prefix + "ttl"
+	VIP         = Prefix + "vip"
+	Access      = Prefix + "access"
+	Address     = Prefix + "address"
+	Coordinates = Prefix + "coordinates"
+	Drain       = Prefix + "drain" // on a Cluster: moves traffic away from it, at every site
+	Cost        = Prefix + "cost"
+	Port        = Prefix + "port"
+	ALPN        = Prefix + "alpn"
+	TXT         = Prefix + "txt"
+	Expect      = Prefix + "expect"
 )
 
 // maxTTL is the maximum of RFC 2181, section 8.
@@ -46,13 +50,13 @@ const maxCost = 1e9
 // writes, and Kubernetes itself allows 256 KiB.
 const maxValue = 8 << 10
 
-// IsAnnotation reports whether the key belongs to Nearcast.
-func IsAnnotation(key string) bool { return strings.HasPrefix(key, AnnotationPrefix) }
+// IsOurs reports whether the key belongs to Nearcast.
+func IsOurs(key string) bool { return strings.HasPrefix(key, Prefix) }
 
-// IsLikeAnnotation reports whether the key belongs to Nearcast if its case is ignored.
-func IsLikeAnnotation(key string) bool {
-	n := len(AnnotationPrefix)
-	return len(key) > n && strings.EqualFold(key[:n], AnnotationPrefix)
+// IsLike reports whether the key belongs to Nearcast if its case is ignored.
+func IsLike(key string) bool {
+	n := len(Prefix)
+	return len(key) > n && strings.EqualFold(key[:n], Prefix)
 }
 
 // IsMisplaced reports whether a key in a place that Nearcast does not read was meant for
@@ -60,23 +64,23 @@ func IsLikeAnnotation(key string) bool {
 // which Nearcast's own manifests select.
 func IsMisplaced(key string) bool {
 	key = strings.ToLower(key)
-	return key == FunctionLabel || IsAnnotation(key) && IsKnownAnnotation(key)
+	return key == federation.FunctionLabel || IsOurs(key) && IsKnown(key)
 }
 
-// IsKnownAnnotation reports whether the key is an annotation of a function or of a Cluster.
-func IsKnownAnnotation(key string) bool {
+// IsKnown reports whether the key is an annotation of a function or of a Cluster.
+func IsKnown(key string) bool {
 	_, _, function := findParser(key, templateParsers)
 	_, _, cluster := findParser(key, clusterParsers)
 	return function == nil || cluster == nil
 }
 
-// OwnAnnotations returns the annotations that belong to Nearcast, with their Below from
+// Own returns the annotations that belong to Nearcast, with their Below from
 // below, which may be nil. It returns nil if there are none.
-func OwnAnnotations(all map[string]string, below map[string]int) Annotations {
-	var own Annotations
+func Own(all map[string]string, below map[string]int) federation.Annotations {
+	var own federation.Annotations
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		if IsAnnotation(key) {
-			own = append(own, Annotation{intern.String(key), all[key], below[key]})
+		if IsOurs(key) {
+			own = append(own, federation.Annotation{Key: intern.String(key), Value: all[key], Below: below[key]})
 		}
 	}
 	return slices.Clip(own)
@@ -92,8 +96,8 @@ type annotationParser[T any] struct {
 
 // parseAnnotations applies the parsers to every annotation of m and returns the faults of
 // the bad ones.
-func parseAnnotations[T any](m *Meta, t *T, parsers []annotationParser[T]) []Fault {
-	var faults []Fault
+func parseAnnotations[T any](m *federation.Meta, t *T, parsers []annotationParser[T]) []federation.Fault {
+	var faults []federation.Fault
 	more := 0
 	for _, a := range m.Annotations {
 		p, suffix, err := findParser(a.Key, parsers)
@@ -110,14 +114,14 @@ func parseAnnotations[T any](m *Meta, t *T, parsers []annotationParser[T]) []Fau
 		}
 		switch {
 		case err == nil:
-		case len(faults) == MostOfObject:
+		case len(faults) == federation.MostOfObject:
 			more++
 		default:
 			faults = append(faults, m.Fault(a.Key, "%v", err))
 		}
 	}
 	if more > 0 {
-		faults = append(faults, m.Fault("", "has %d more bad annotations than the %d that are listed", more, MostOfObject))
+		faults = append(faults, m.Fault("", "has %d more bad annotations than the %d that are listed", more, federation.MostOfObject))
 	}
 	return faults
 }
@@ -137,49 +141,49 @@ func findParser[T any](key string, parsers []annotationParser[T]) (annotationPar
 		return annotationParser[T]{}, "", fmt.Errorf("unknown annotation; did you mean %s?", near)
 	}
 	for i, key := range known {
-		known[i] = strings.TrimPrefix(key, AnnotationPrefix) // without the prefix, so that all keys fit into a reason
+		known[i] = strings.TrimPrefix(key, Prefix) // without the prefix, so that all keys fit into a reason
 	}
 	return annotationParser[T]{}, "", fmt.Errorf("unknown annotation; known are %s", strings.Join(known, ", "))
 }
 
-var templateParsers = []annotationParser[Template]{
-	{key: KeyHostname, set: func(t *Template, _, v string) (err error) {
+var templateParsers = []annotationParser[federation.Template]{
+	{key: Hostname, set: func(t *federation.Template, _, v string) (err error) {
 		t.Hostnames, t.Unfit, err = parseHostnames(v)
 		return err
 	}},
-	{key: KeyWorkload, set: func(t *Template, _, v string) (err error) {
+	{key: Workload, set: func(t *federation.Template, _, v string) (err error) {
 		t.Workload, err = parseWorkload(v, t.Namespace)
 		return err
 	}},
-	{key: KeyPolicy, set: func(t *Template, _, v string) (err error) {
+	{key: Policy, set: func(t *federation.Template, _, v string) (err error) {
 		t.Policy, err = policy.Parse(v)
 		return err
 	}},
-	{key: KeyWeights, set: func(t *Template, _, v string) (err error) {
+	{key: Weights, set: func(t *federation.Template, _, v string) (err error) {
 		t.Weights, err = parseWeights(v)
 		return err
 	}},
-	{key: KeyProbe, set: func(t *Template, _, v string) (err error) {
+	{key: Probe, set: func(t *federation.Template, _, v string) (err error) {
 		t.Probe, err = parseProbe(v)
 		return err
 	}},
-	{key: KeyExpect, set: func(t *Template, _, v string) (err error) {
+	{key: Expect, set: func(t *federation.Template, _, v string) (err error) {
 		t.Expect, err = parseExpect(v)
 		return err
 	}},
-	{key: KeyPort, set: func(t *Template, _, v string) (err error) {
+	{key: Port, set: func(t *federation.Template, _, v string) (err error) {
 		t.Ports, err = parsePorts(v)
 		return err
 	}},
-	{key: KeyALPN, set: func(t *Template, _, v string) (err error) {
+	{key: ALPN, set: func(t *federation.Template, _, v string) (err error) {
 		t.ALPN, err = parseALPN(v)
 		return err
 	}},
-	{key: KeyTXT, set: func(t *Template, _, v string) (err error) {
+	{key: TXT, set: func(t *federation.Template, _, v string) (err error) {
 		t.Texts, err = parseTexts(v)
 		return err
 	}},
-	{key: KeyTTL, set: func(t *Template, _, v string) error {
+	{key: TTL, set: func(t *federation.Template, _, v string) error {
 		n, err := strconv.ParseUint(v, 10, 32)
 		if err != nil || n == 0 || n > maxTTL {
 			return fmt.Errorf("%q is not a number of seconds from 1 to %d", v, maxTTL)
@@ -187,27 +191,27 @@ var templateParsers = []annotationParser[Template]{
 		t.TTL = time.Duration(n) * time.Second
 		return nil
 	}},
-	{key: KeyVIP, set: func(t *Template, _, v string) (err error) {
+	{key: VIP, set: func(t *federation.Template, _, v string) (err error) {
 		t.VIPs, err = parseAddrs(v)
 		return err
 	}},
-	{key: KeyAccess, set: func(t *Template, _, v string) error {
+	{key: Access, set: func(t *federation.Template, _, v string) error {
 		if v != "public" && v != "private" {
 			return fmt.Errorf("%q is neither public nor private", v)
 		}
 		t.Private = v == "private"
 		return nil
 	}},
-	{key: KeyAddress, dotted: true, set: func(t *Template, horizon, v string) error {
+	{key: Address, dotted: true, set: func(t *federation.Template, horizon, v string) error {
 		fixed, byGateway, err := parseFixed(v)
 		if err != nil {
 			return err
 		}
 		if horizon != "" && len(byGateway) > 0 {
-			return fmt.Errorf("gateway is for %s; in a horizon a cluster's gateway is used where the function has no address", KeyAddress)
+			return fmt.Errorf("gateway is for %s; in a horizon a cluster's gateway is used where the function has no address", Address)
 		}
 		if len(fixed) > 0 && t.Fixed == nil {
-			t.Fixed = map[string]map[string]Endpoint{}
+			t.Fixed = map[string]map[string]federation.Endpoint{}
 		}
 		if len(fixed) > 0 {
 			t.Fixed[horizon] = fixed
@@ -218,29 +222,29 @@ var templateParsers = []annotationParser[Template]{
 }
 
 // ParseTemplate parses t's annotations into its fields.
-func ParseTemplate(t *Template) []Fault {
-	t.Annotated = &Annotated{OwnPorts: t.Annotations.Find(KeyPort).Key != ""}
+func ParseTemplate(t *federation.Template) []federation.Fault {
+	t.Annotated = &federation.Annotated{OwnPorts: t.Annotations.Find(Port).Key != ""}
 	return parseAnnotations(&t.Meta, t, templateParsers)
 }
 
-var clusterParsers = []annotationParser[Cluster]{
-	{key: KeyAddress, dotted: true, set: func(c *Cluster, horizon, v string) error {
+var clusterParsers = []annotationParser[federation.Cluster]{
+	{key: Address, dotted: true, set: func(c *federation.Cluster, horizon, v string) error {
 		e, err := parseEndpoint(v)
 		if err != nil {
 			return err
 		}
 		e.Gateway = true
 		if c.Gateways == nil {
-			c.Gateways = map[string]Endpoint{}
+			c.Gateways = map[string]federation.Endpoint{}
 		}
 		c.Gateways[horizon] = e
 		return nil
 	}},
-	{key: KeyCoordinates, set: func(c *Cluster, _, v string) (err error) {
-		c.Coordinates, err = ParseCoordinates(v)
+	{key: Coordinates, set: func(c *federation.Cluster, _, v string) (err error) {
+		c.Coordinates, err = federation.ParseCoordinates(v)
 		return err
 	}},
-	{key: KeyCost, set: func(c *Cluster, _, v string) error {
+	{key: Cost, set: func(c *federation.Cluster, _, v string) error {
 		cost, err := strconv.ParseFloat(v, 64)
 		if err != nil || !(cost >= 0 && cost <= maxCost) {
 			return fmt.Errorf("%q is not a relative price from 0 to %g", v, float64(maxCost))
@@ -248,7 +252,7 @@ var clusterParsers = []annotationParser[Cluster]{
 		c.Cost = &cost
 		return nil
 	}},
-	{key: KeyDrain, set: func(c *Cluster, _, v string) error {
+	{key: Drain, set: func(c *federation.Cluster, _, v string) error {
 		drain, err := strconv.ParseBool(v)
 		if err != nil {
 			return fmt.Errorf("%q is neither true nor false", v)
@@ -262,11 +266,11 @@ var clusterParsers = []annotationParser[Cluster]{
 
 // ParseCluster parses c's annotations into its fields. It drops annotations with a fault;
 // the others count.
-func ParseCluster(c *Cluster) []Fault {
+func ParseCluster(c *federation.Cluster) []federation.Fault {
 	faults := parseAnnotations(&c.Meta, c, clusterParsers)
 	if len(faults) > 0 {
-		c.Annotations = slices.DeleteFunc(slices.Clone(c.Annotations), func(a Annotation) bool {
-			return slices.ContainsFunc(faults, func(f Fault) bool { return f.Key == a.Key })
+		c.Annotations = slices.DeleteFunc(slices.Clone(c.Annotations), func(a federation.Annotation) bool {
+			return slices.ContainsFunc(faults, func(f federation.Fault) bool { return f.Key == a.Key })
 		})
 	}
 	return faults

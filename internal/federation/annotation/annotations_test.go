@@ -1,4 +1,4 @@
-package federation
+package annotation
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/internal/base/brief"
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
@@ -57,10 +58,10 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 		{"address.", "a=192.0.2.1", "unknown annotation"},
 		{"address", "a=192.0.2.1:80,a=192.0.2.2:81", "ports 80 and 81 differ"},
 	} {
-		tmpl := &Template{Meta: Meta{
-			Ref:         Ref{Kind: "Service", Namespace: "ns", Name: "web"},
-			Annotations: Annotations{{AnnotationPrefix + c.key, c.value, 4}},
-			Origin:      Origin{File: "f.yaml", Line: 3},
+		tmpl := &federation.Template{Meta: federation.Meta{
+			Ref:         federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"},
+			Annotations: federation.Annotations{{Key: Prefix + c.key, Value: c.value, Below: 4}},
+			Origin:      federation.Origin{File: "f.yaml", Line: 3},
 		}}
 		faults := ParseTemplate(tmpl)
 		if len(faults) != 1 {
@@ -76,11 +77,11 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 }
 
 func TestAWorkloadsKindMayBeAny(t *testing.T) {
-	for v, want := range map[string]Ref{
-		"Deployment/x": {Group: "apps", Kind: "Deployment"}, "Service/x": {Group: knativeGroup, Kind: "Service"}, "CloneSet/x": {Group: "apps.kruise.io", Kind: "CloneSet"},
+	for v, want := range map[string]federation.Ref{
+		"Deployment/x": {Group: "apps", Kind: "Deployment"}, "Service/x": {Group: "serving.knative.dev", Kind: "Service"}, "CloneSet/x": {Group: "apps.kruise.io", Kind: "CloneSet"},
 		"StatefulSet.apps.kruise.io/x": {Group: "apps.kruise.io", Kind: "StatefulSet"}, "Fleet.example.org/x": {Group: "example.org", Kind: "Fleet"},
 		// Names that share too little with one that is known to be a slip of the fingers.
-		"Model/x": {Group: AnyGroup, Kind: "Model"}, "Proxy/x": {Group: AnyGroup, Kind: "Proxy"}, "Foo/x": {Group: AnyGroup, Kind: "Foo"},
+		"Model/x": {Group: federation.AnyGroup, Kind: "Model"}, "Proxy/x": {Group: federation.AnyGroup, Kind: "Proxy"}, "Foo/x": {Group: federation.AnyGroup, Kind: "Foo"},
 	} {
 		want.Namespace, want.Name = "ns", "x"
 		if got, err := parseWorkload(v, "ns"); err != nil || got != want {
@@ -99,19 +100,19 @@ func manyNames(n int) string {
 }
 
 func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
-	tmpl := &Template{Meta: Meta{Annotations: OwnAnnotations(map[string]string{
-		KeyPort: "https=8443, dns=53/udp,9000", KeyALPN: "h2,http/1.1,h2", KeyTXT: "v=1 a\n\n b ",
-		KeyExpect: "status=200-204 header=x-ready:yes body=all is well", KeyProbe: "grpc://:9000/pkg.Service", KeyAccess: "private",
+	tmpl := &federation.Template{Meta: federation.Meta{Annotations: Own(map[string]string{
+		Port: "https=8443, dns=53/udp,9000", ALPN: "h2,http/1.1,h2", TXT: "v=1 a\n\n b ",
+		Expect: "status=200-204 header=x-ready:yes body=all is well", Probe: "grpc://:9000/pkg.Service", Access: "private",
 	}, nil)}}
 	if faults := ParseTemplate(tmpl); len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	want := Template{
-		Meta: tmpl.Meta, Ports: []Port{{"https", "tcp", 8443}, {"dns", "udp", 53}, {"", "tcp", 9000}},
-		Annotated: &Annotated{
+	want := federation.Template{
+		Meta: tmpl.Meta, Ports: []federation.Port{{Name: "https", Protocol: "tcp", Number: 8443}, {Name: "dns", Protocol: "udp", Number: 53}, {Protocol: "tcp", Number: 9000}},
+		Annotated: &federation.Annotated{
 			OwnPorts: true, Private: true, ALPN: []string{"h2", "http/1.1"}, Texts: []string{"v=1 a", "b"},
-			Expect: Expect{From: 200, To: 204, Header: "X-Ready", Value: "yes", Body: "all is well"},
-			Probe:  &ProbeSpec{Text: "grpc://:9000/pkg.Service", Kind: ProbeGRPC, Port: 9000, Path: "/pkg.Service"},
+			Expect: federation.Expect{From: 200, To: 204, Header: "X-Ready", Value: "yes", Body: "all is well"},
+			Probe:  &federation.ProbeSpec{Text: "grpc://:9000/pkg.Service", Kind: federation.ProbeGRPC, Port: 9000, Path: "/pkg.Service"},
 		},
 	}
 	if !reflect.DeepEqual(*tmpl, want) {
@@ -121,9 +122,9 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 	if err != nil || again != want.Expect {
 		t.Errorf("%q is read as %+v, %v", want.Expect, again, err)
 	}
-	c := &Cluster{Meta: Meta{Annotations: Annotations{{Key: KeyCost, Value: "0"}}}}
-	if faults := ParseCluster(c); len(faults) > 0 || c.Price() != 0 || new(Cluster).Price() != 1 {
-		t.Errorf("cost 0 is %g (%v), none is %g", c.Price(), faults, new(Cluster).Price())
+	c := &federation.Cluster{Meta: federation.Meta{Annotations: federation.Annotations{{Key: Cost, Value: "0"}}}}
+	if faults := ParseCluster(c); len(faults) > 0 || c.Price() != 0 || new(federation.Cluster).Price() != 1 {
+		t.Errorf("cost 0 is %g (%v), none is %g", c.Price(), faults, new(federation.Cluster).Price())
 	}
 	c.Annotations[0].Value = "NaN"
 	if faults := ParseCluster(c); len(faults) != 1 {
@@ -136,10 +137,10 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
 	executed := "\x1b[2J\u202e" + strings.Repeat("A", 4<<10)
 	for key, value := range map[string]string{"probe": executed, "hostname": executed, "workload": executed, "policy": executed, "unknown": "x"} {
-		tmpl := &Template{Meta: Meta{
-			Ref:         Ref{Kind: "Service", Namespace: "ns", Name: "web\x1b[31m"},
-			Annotations: Annotations{{AnnotationPrefix + key, value, 0}},
-			Origin:      Origin{File: "f\u202e.yaml", Line: 3},
+		tmpl := &federation.Template{Meta: federation.Meta{
+			Ref:         federation.Ref{Kind: "Service", Namespace: "ns", Name: "web\x1b[31m"},
+			Annotations: federation.Annotations{{Key: Prefix + key, Value: value}},
+			Origin:      federation.Origin{File: "f\u202e.yaml", Line: 3},
 		}}
 		faults := ParseTemplate(tmpl)
 		if len(faults) != 1 {
@@ -153,9 +154,9 @@ func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
 		}
 	}
 	// The longest of our own has room for all that it names.
-	unknown := parseAnnotations(&Meta{Annotations: Annotations{{AnnotationPrefix + "something-else", "x", 0}}}, &Template{Annotated: &Annotated{}}, templateParsers)
+	unknown := parseAnnotations(&federation.Meta{Annotations: federation.Annotations{{Key: Prefix + "something-else", Value: "x"}}}, &federation.Template{Annotated: &federation.Annotated{}}, templateParsers)
 	for _, p := range templateParsers {
-		if name := strings.TrimPrefix(p.key, AnnotationPrefix); !strings.Contains(unknown[0].Reason, name) {
+		if name := strings.TrimPrefix(p.key, Prefix); !strings.Contains(unknown[0].Reason, name) {
 			t.Errorf("%q does not name %s", unknown[0].Reason, name)
 		}
 	}
@@ -170,14 +171,14 @@ func deepNames(n int) (all string) {
 }
 
 // annotated is a Service with annotations, in pairs of key and value, that shares what it can.
-func annotated(namespace, name string, annotations ...string) *Template {
+func annotated(namespace, name string, annotations ...string) *federation.Template {
 	all := map[string]string{}
 	for pair := range slices.Chunk(annotations, 2) {
-		all[AnnotationPrefix+pair[0]] = pair[1]
+		all[Prefix+pair[0]] = pair[1]
 	}
-	t := &Template{Meta: Meta{Ref: Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: OwnAnnotations(all, nil)}}
+	t := &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: Own(all, nil)}}
 	ParseTemplate(t)
-	Share(t)
+	federation.Share(t)
 	return t
 }
 
@@ -186,7 +187,7 @@ func TestTemplatesWithTheSameAnnotationsShareThem(t *testing.T) {
 	if one.Annotated != other.Annotated || &one.Annotations[0] != &other.Annotations[0] {
 		t.Error("they have theirs each")
 	}
-	for name, third := range map[string]*Template{
+	for name, third := range map[string]*federation.Template{
 		"another value": annotated("ns", "x", "ttl", "5", "weights", "a=2"), "one less": annotated("ns", "x", "ttl", "5"),
 		// The workload is in the template's own namespace.
 		"another namespace": annotated("other", "x", "ttl", "5", "weights", "a=1"),
