@@ -26,7 +26,7 @@ const AdminPath = "/rpz/"
 func (s *settings) parseAdmin(args []string) (err error) {
 	s.admin, err = arguments.Socket(args)
 	if err == nil && len(s.admin) > admin.MaxPath {
-		err = fmt.Errorf("%s is longer than the %d characters that a socket's path may have", s.admin, admin.MaxPath)
+		err = fmt.Errorf("%s is longer than %d characters, the longest path of a socket", s.admin, admin.MaxPath)
 	}
 	return err
 }

@@ -77,7 +77,7 @@ func TestTheCacheHoldsTheTruth(t *testing.T) {
 		}
 	}
 	if n := u.asked.Load(); n != 1 {
-		t.Errorf("the upstream was asked %d times", n)
+		t.Errorf("the upstream got %d queries", n)
 	}
 }
 
@@ -85,11 +85,11 @@ func TestARuleThatNeedsNoAnswerIsAppliedAtOnce(t *testing.T) {
 	u := startUpstream(t, func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure })
 	s := forwarding(t, u, "qname-wait-recurse no", "", "blocked.example CNAME .\n")
 	if got := s.exchange(question("blocked.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeNameError || u.asked.Load() != 0 {
-		t.Errorf("%d questions for %s", u.asked.Load(), got)
+		t.Errorf("%d queries for %s", u.asked.Load(), got)
 	}
 	waiting := forwarding(t, u, "", "", "blocked.example CNAME .\n")
 	if got := waiting.exchange(question("blocked.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeServerFailure {
-		t.Errorf("what failed was rewritten: %s", got)
+		t.Errorf("a failed reply was rewritten: %s", got)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestSignedAnswersAreLeftAlone(t *testing.T) {
 	for settings, want := range map[string]int{"": dns.RcodeSuccess, "qname-wait-recurse no": dns.RcodeSuccess, "break-dnssec yes": dns.RcodeNameError} {
 		s := forwarding(t, u, settings, "", "blocked.example CNAME .\n")
 		if got := s.exchange(m.Copy(), "udp"); got.Rcode != want {
-			t.Errorf("%q: %s", settings, got)
+			t.Errorf("%q: got %s", settings, got)
 		}
 		if got := s.exchange(question("blocked.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeNameError {
 			t.Errorf("%q, without DO: %s", settings, got)
@@ -113,7 +113,7 @@ func TestSignedAnswersAreLeftAlone(t *testing.T) {
 	}
 }
 
-func TestAPublicNameLeadsToTheNearestCluster(t *testing.T) {
+func TestAPublicNameResolvesToTheNearestCluster(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "manifests"), 0o755); err != nil {
 		t.Fatal(err)
@@ -152,9 +152,10 @@ func TestAPublicNameLeadsToTheNearestCluster(t *testing.T) {
 	}
 }
 
-// TestLookUpsAreNotTheClients has one network's answers limited, and cookies required:
-// neither is about what policy looks up, and keeps for all clients.
-func TestLookUpsAreNotTheClients(t *testing.T) {
+// TestLookUpsDoNotCountAsTheClients limits the answers to one network, and requires
+// cookies: neither applies to the look-ups of policy, whose results are kept for all
+// clients.
+func TestLookUpsDoNotCountAsTheClients(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "manifests"), 0o755); err != nil {
 		t.Fatal(err)
@@ -183,24 +184,25 @@ func TestLookUpsAreNotTheClients(t *testing.T) {
 }`))
 	for range 20 {
 		m := question("popular.example.", dns.TypeNS)
-		m.RecursionDesired = false // is not policy's
+		m.RecursionDesired = false // policy does not apply
 		client := dns.Client{Timeout: 10 * time.Millisecond}
 		_, _, _ = client.Exchange(m, s.udp)
 	}
 	if got := s.exchange(question("www.popular.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeSuccess {
-		t.Errorf("of a zone whose name servers the client asked for too often: %s", got)
+		t.Errorf("a zone whose name servers the client queried too often: got %s", got)
 	}
 	m := question("shop.example.com.", dns.TypeA)
 	m.SetEdns0(1232, false)
 	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"}}
 	if got := s.exchange(m, "udp"); len(got.Answer) != 2 {
-		t.Errorf("of a client that knows cookies: %s", got)
+		t.Errorf("a client that knows cookies: got %s", got)
 	}
 }
 
-// TestWhomTheServerRefusesBlamesNobody has a client that may ask for SOA alone, as the
-// primary that sends NOTIFY: that its look-ups are refused, or dropped, says nothing of the zone.
-func TestWhomTheServerRefusesBlamesNobody(t *testing.T) {
+// TestARefusedClientMarksNoZoneAsFailing has a client that may query only SOA, like a
+// primary that sends NOTIFY: that its look-ups are refused or dropped says nothing about
+// the zone.
+func TestARefusedClientMarksNoZoneAsFailing(t *testing.T) {
 	for _, rest := range []string{"block", "drop"} {
 		path := filepath.Join(t.TempDir(), "rpz1")
 		fixture.Write(t, path, withSOA("ns.bad.example.rpz-nsdname CNAME .\n"))
@@ -221,22 +223,22 @@ func TestWhomTheServerRefusesBlamesNobody(t *testing.T) {
 }`, rest, path, startUpstream(t, nil).addr))
 		notifier := dns.Client{Timeout: 3 * time.Second, Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}}}
 		if got, _, err := notifier.Exchange(question("www.bank.example.", dns.TypeSOA), s.udp); err != nil || got.Rcode != dns.RcodeServerFailure {
-			t.Errorf("%s: the look-ups of the one that may ask for SOA alone succeed, so that this proves nothing: %v, %v", rest, got, err)
+			t.Errorf("%s: the look-ups of the client that may query only SOA succeed, so this test proves nothing: %v, %v", rest, got, err)
 		}
 		if got := s.exchange(question("www.bank.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeSuccess {
-			t.Errorf("%s: %s", rest, got)
+			t.Errorf("%s: got %s", rest, got)
 		}
 	}
 }
 
-// TestNoOpcodeIsAWayRoundPolicy has NOTIFY, which CoreDNS lets in and a cache answers.
-func TestNoOpcodeIsAWayRoundPolicy(t *testing.T) {
+// TestNoOpcodeBypassesPolicy includes NOTIFY, which CoreDNS accepts and a cache answers.
+func TestNoOpcodeBypassesPolicy(t *testing.T) {
 	s := forwarding(t, startUpstream(t, nil), "", "", "bad.example CNAME .\n")
 	for _, opcode := range []int{dns.OpcodeQuery, dns.OpcodeNotify} {
 		m := question("bad.example.", dns.TypeA)
 		m.Opcode = opcode
 		if got := summary(s.exchange(m, "udp")); got != "NXDOMAIN"+soa1 {
-			t.Errorf("%s: %s", dns.OpcodeToString[opcode], got)
+			t.Errorf("%s: got %s", dns.OpcodeToString[opcode], got)
 		}
 	}
 }
@@ -263,7 +265,7 @@ func TestNameServersTriggerWhereTheyAreLookedUp(t *testing.T) {
 		u := startUpstream(t, servers)
 		s := forwarding(t, u, "delegation on", "", records)
 		if got := summary(s.exchange(question("www.evil.example.", dns.TypeA), "udp")); got != want {
-			t.Errorf("%q: %s", records, got)
+			t.Errorf("%q: got %s", records, got)
 		}
 		asked := u.asked.Load()
 		s.exchange(question("www.evil.example.", dns.TypeA), "udp")

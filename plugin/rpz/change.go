@@ -101,10 +101,10 @@ func (d doubts) matter(inPlace bool, id regular.Identity) bool {
 func (d doubts) String() string {
 	var why []string
 	if d.shrunk {
-		why = append(why, fmt.Sprintf("has %d records, where %d are in use", d.have, d.had))
+		why = append(why, fmt.Sprintf("has %d records, but %d are in use", d.have, d.had))
 	}
 	if d.torn {
-		why = append(why, "ends within a line")
+		why = append(why, "ends in the middle of a line")
 	}
 	return strings.Join(why, ", and ")
 }

@@ -16,11 +16,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// resolver is the server of look-ups in tests without sockets. It answers with records, or
-// not until the look-up ends if it returns none and false.
+// resolver answers look-ups in tests without sockets. If it returns no records and false,
+// it does not answer before the look-up ends.
 type resolver struct {
 	answer func(name string, qtype uint16) (records []string, ok bool)
-	// slow is how long it goes on with a look-up that has ended.
+	// slow is how long it continues after a look-up has ended.
 	slow time.Duration
 
 	mu    sync.Mutex
@@ -56,7 +56,7 @@ func (r *resolver) ServeDNS(ctx context.Context, w dns.ResponseWriter, m *dns.Ms
 	_ = w.WriteMsg(reply)
 }
 
-// count returns how often it was asked, and forgets it.
+// count returns the number of queries since the last count.
 func (r *resolver) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,15 +75,15 @@ func asking(d *delegations, r *resolver, client string) *query {
 	return q
 }
 
-// look finds out the servers on the way to a name.
+// look finds the servers on the path to a name.
 func (q *query) look(name string) *path {
 	st := &stage{name: name}
 	q.serverAddresses(st, name)
 	return st.path
 }
 
-// hosted answers that each name of a test with so many labels or fewer is a zone with
-// its own name servers.
+// hosted makes each name of a test with at most so many labels a zone with its own name
+// servers.
 func hosted(labels, servers int) func(string, uint16) ([]string, bool) {
 	return func(name string, qtype uint16) (records []string, ok bool) {
 		switch {
@@ -103,14 +103,14 @@ func TestAQueryCausesABoundedNumberOfLookUps(t *testing.T) {
 		d, r := newDelegations(".", 1), &resolver{answer: hosted(labels, 13)}
 		q := asking(d, r, "192.0.2.7")
 		q.look(strings.Repeat("x.", labels-1) + "example.")
-		q.look(strings.Repeat("y.", labels-1) + "example.") // the next of its chain
+		q.look(strings.Repeat("y.", labels-1) + "example.") // the next name of its chain
 		if n := r.count(); n > lookupsPerQuery {
 			t.Fatalf("%d labels: %d look-ups", labels, n)
 		}
 	}
 }
 
-func TestWhatTheBudgetFoundOutTheNextQueryKnows(t *testing.T) {
+func TestAQueryOverBudgetLeavesItsFindingsToTheNext(t *testing.T) {
 	d, r := newDelegations(".", 1), &resolver{answer: hosted(6, 13)}
 	var lacks []lack
 	for range 3 {
@@ -118,15 +118,15 @@ func TestWhatTheBudgetFoundOutTheNextQueryKnows(t *testing.T) {
 		lacks = append(lacks, p.lackOfAddresses)
 	}
 	if lacks[0] != overQuery || lacks[2] != "" {
-		t.Errorf("lacking are %q", lacks)
+		t.Errorf("lacks: got %q", lacks)
 	}
 	r.count()
 	if asking(d, r, "192.0.2.7").look("a.b.c.d.e.example."); r.count() > 0 {
-		t.Error("what is known was looked up")
+		t.Error("a known result was looked up again")
 	}
 }
 
-func TestOfALongNameTheZoneItIsInIsFoundFirst(t *testing.T) {
+func TestTheZoneOfALongNameIsFoundFirst(t *testing.T) {
 	name := strings.Repeat("0.", 28) + "8.b.d.0.1.0.0.2.ip6.arpa."
 	zones := []string{name[len(name)-len("1.0.0.2.ip6.arpa."):], name[len(name)-len("0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa."):]}
 	r := &resolver{answer: func(name string, qtype uint16) ([]string, bool) {
@@ -143,15 +143,15 @@ func TestOfALongNameTheZoneItIsInIsFoundFirst(t *testing.T) {
 	d := newDelegations(".", 1)
 	p := asking(d, r, "192.0.2.7").look(name)
 	if p.lack != "" || len(p.cuts) != 2 || p.cuts[0].zone != zones[0] || p.cuts[1].zone != zones[1] {
-		t.Errorf("%q is lacking: %v", p.lack, p.cuts)
+		t.Errorf("lack %q: %v", p.lack, p.cuts)
 	}
 	r.count()
 	if asking(d, r, "192.0.2.7").look(name); r.count() > 0 {
-		t.Error("what is known was looked up")
+		t.Error("a known result was looked up again")
 	}
 }
 
-func TestALongNamesServerCannotHideWhatSomebodyRegistered(t *testing.T) {
+func TestTheServersOfALongNameCannotHideItsRegisteredDomain(t *testing.T) {
 	r := &resolver{answer: func(name string, qtype uint16) ([]string, bool) {
 		switch {
 		case qtype == dns.TypeNS && name == "evil.example.":
@@ -163,11 +163,11 @@ func TestALongNamesServerCannotHideWhatSomebodyRegistered(t *testing.T) {
 	}}
 	p := asking(newDelegations(".", 1), r, "192.0.2.7").look(strings.Repeat("x.", 20) + "evil.example.")
 	if p.lack != "" || len(p.cuts) != 1 {
-		t.Errorf("%q is lacking: %v", p.lack, p.cuts)
+		t.Errorf("lack %q: %v", p.lack, p.cuts)
 	}
 }
 
-func TestOfANegativeAnswerOnlyItsZoneIsLookedAt(t *testing.T) {
+func TestOnlyTheZoneOfANegativeAnswerIsLookedAt(t *testing.T) {
 	r := &resolver{answer: hosted(2, 1)}
 	q := asking(newDelegations(".", 1), r, "192.0.2.7")
 	st := &stage{name: "random.a.b.example.", inside: "b.example."}
@@ -177,7 +177,7 @@ func TestOfANegativeAnswerOnlyItsZoneIsLookedAt(t *testing.T) {
 	}
 }
 
-func TestAddressesAreLookedUpOfFamiliesThatHaveRules(t *testing.T) {
+func TestOnlyFamiliesWithRulesAreLookedUp(t *testing.T) {
 	r := &resolver{answer: hosted(2, 1)}
 	d := newDelegations(".", 1)
 	if asking(d, r, "192.0.2.7").look("b.example."); !slices.Equal(r.asked, []string{"b.example. NS", "ns0.b.example. A"}) {
@@ -208,7 +208,7 @@ func TestLookUpsCarryNothingOfTheClientsQuery(t *testing.T) {
 	}
 }
 
-func TestNamesBelowOneDomainDisplaceNothingOfAnother(t *testing.T) {
+func TestNamesBelowOneDomainEvictNothingOfAnother(t *testing.T) {
 	r := &resolver{answer: hosted(9, 1)}
 	d := newDelegations(".", 1)
 	asking(d, r, "192.0.2.7").look("www.bank.example.")
@@ -217,14 +217,14 @@ func TestNamesBelowOneDomainDisplaceNothingOfAnother(t *testing.T) {
 	}
 	r.count()
 	if asking(d, r, "192.0.2.7").look("www.bank.example."); r.count() > 0 {
-		t.Error("the delegation of another's name was forgotten")
+		t.Error("the delegation of another domain's name was forgotten")
 	}
 	if asking(d, r, "192.0.2.7").look("x0.evil.example."); r.count() == 0 { // the control
-		t.Error("one domain is remembered without end")
+		t.Error("one domain is remembered without limit")
 	}
 }
 
-func TestDomainsAskedForOnceDisplaceNoneAskedForAgain(t *testing.T) {
+func TestDomainsQueriedOnceEvictNoneQueriedAgain(t *testing.T) {
 	r := &resolver{answer: hosted(9, 1)}
 	d := newDelegations(".", 1)
 	for range 2 {
@@ -235,11 +235,11 @@ func TestDomainsAskedForOnceDisplaceNoneAskedForAgain(t *testing.T) {
 	}
 	r.count()
 	if asking(d, r, "192.0.2.7").look("www.bank.example."); r.count() > 0 {
-		t.Error("what is asked for again was forgotten")
+		t.Error("a domain that is queried again was forgotten")
 	}
 }
 
-func TestOneClientsLookUpsLeaveTheOthersTheirs(t *testing.T) {
+func TestOneClientDoesNotUseUpTheLookUpsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &resolver{slow: 3 * time.Second, answer: func(name string, qtype uint16) ([]string, bool) {
 			if strings.Contains(name, ".slow") && dns.CountLabel(name) > 2 {
@@ -269,12 +269,12 @@ func TestOneClientsLookUpsLeaveTheOthersTheirs(t *testing.T) {
 			t.Errorf("shares are left: %d, %d waiting", len(d.shares.of), d.shares.waiting)
 		}
 		if n, lack := took("192.0.2.99", "www.other.example."); n > 0 || lack != "" {
-			t.Errorf("after it the same prefix waits for %s, %q", n, lack)
+			t.Errorf("afterwards the same prefix waits for %s, %q", n, lack)
 		}
 	})
 }
 
-func TestOneDomainsLookUpsLeaveOthersOfTheSameClientTheirs(t *testing.T) {
+func TestOneDomainDoesNotUseUpTheLookUpsOfItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &resolver{answer: func(name string, qtype uint16) ([]string, bool) {
 			if strings.HasSuffix(name, ".slow.example.") {
@@ -296,7 +296,7 @@ func TestOneDomainsLookUpsLeaveOthersOfTheSameClientTheirs(t *testing.T) {
 	})
 }
 
-func TestAZoneThatDoesNotAnswerIsNotAskedAgainAtOnce(t *testing.T) {
+func TestAZoneThatDoesNotAnswerIsNotQueriedAgainAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answers := false
 		r := &resolver{}
@@ -309,14 +309,14 @@ func TestAZoneThatDoesNotAnswerIsNotAskedAgainAtOnce(t *testing.T) {
 		d := newDelegations(".", 1)
 		start := time.Now()
 		if p := asking(d, r, "192.0.2.7").look("a.slow.example."); p.lack != unanswered || time.Since(start) != lookupTime {
-			t.Fatalf("%q lacks after %s", p.lack, time.Since(start))
+			t.Fatalf("lack %q after %s", p.lack, time.Since(start))
 		}
 		synctest.Wait()
 		answers = true
 		r.count()
 		for i := range 100 {
 			if p := asking(d, r, "192.0.2.7").look(fmt.Sprintf("x%d.y.slow.example.", i)); p.lack != unanswered {
-				t.Fatalf("lacking is %q", p.lack)
+				t.Fatalf("lack: got %q", p.lack)
 			}
 		}
 		if n := r.count(); n > 0 {
@@ -324,12 +324,12 @@ func TestAZoneThatDoesNotAnswerIsNotAskedAgainAtOnce(t *testing.T) {
 		}
 		time.Sleep(failedTime)
 		if p := asking(d, r, "192.0.2.7").look("a.slow.example."); p.lack != "" {
-			t.Errorf("later lacking is %q", p.lack)
+			t.Errorf("later: got lack %q", p.lack)
 		}
 	})
 }
 
-func TestAboveAZoneThatDoesNotAnswerZonesAreLookedUp(t *testing.T) {
+func TestTheParentsOfAZoneThatDoesNotAnswerAreLookedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &resolver{answer: func(name string, qtype uint16) ([]string, bool) {
 			if name == "x.bank.example." {
@@ -341,16 +341,16 @@ func TestAboveAZoneThatDoesNotAnswerZonesAreLookedUp(t *testing.T) {
 		for range 2 {
 			p := asking(d, r, "192.0.2.7").look("www.x.bank.example.")
 			if p.lack != unanswered || len(p.cuts) == 0 || p.cuts[0].zone != "bank.example." {
-				t.Errorf("%q is lacking: %v", p.lack, p.cuts)
+				t.Errorf("lack %q: %v", p.lack, p.cuts)
 			}
-			time.Sleep(2 * time.Second) // until the TTLs have passed, and the failure has not
+			time.Sleep(2 * time.Second) // until the TTLs have expired, but the failure has not
 		}
 	})
 }
 
-// TestWhoIsOutOfTimeBlamesNobody holds that a client cannot have others' zones remembered
-// as failing, with names before it in a chain that take almost all of its time.
-func TestWhoIsOutOfTimeBlamesNobody(t *testing.T) {
+// TestAQueryOutOfTimeMarksNoZoneAsFailing holds that a client cannot have zones of others
+// marked as failing by a chain whose first names take almost all of its time.
+func TestAQueryOutOfTimeMarksNoZoneAsFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &resolver{}
 		r.answer = func(name string, qtype uint16) ([]string, bool) {
@@ -366,15 +366,15 @@ func TestWhoIsOutOfTimeBlamesNobody(t *testing.T) {
 		q := asking(d, r, "198.51.100.1")
 		q.look("evil.example.")
 		if p := q.look("bank.example."); p.lack != overTime {
-			t.Fatalf("the attack does not work: %q is lacking", p.lack)
+			t.Fatalf("the attack does not work: lack %q", p.lack)
 		}
 		if p := asking(d, r, "192.0.2.7").look("bank.example."); p.lack != "" {
-			t.Errorf("for others %q is lacking", p.lack)
+			t.Errorf("for others: got lack %q", p.lack)
 		}
 	})
 }
 
-func TestADomainIsWhatSomebodyRegistered(t *testing.T) {
+func TestADomainIsARegisteredName(t *testing.T) {
 	for name, want := range map[string]string{
 		"example.":                   "example.",
 		"www.a.example.":             "a.example.",
@@ -388,7 +388,7 @@ func TestADomainIsWhatSomebodyRegistered(t *testing.T) {
 		".":                          ".",
 	} {
 		if got := registrable(name); got != want {
-			t.Errorf("%s: %s, want %s", name, got, want)
+			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
 	}
 }
@@ -407,10 +407,10 @@ func FuzzRegistrable(f *testing.F) {
 	})
 }
 
-func TestAPrefixIsWhatOneClientMayHave(t *testing.T) {
+func TestAPrefixCoversOneClient(t *testing.T) {
 	for client, want := range map[string]string{"192.0.2.77": "192.0.2.0/24", "2001:db8:1:2ff:1::1": "2001:db8:1:200::/56"} {
 		if got := prefixOf(netip.MustParseAddr(client)); got.String() != want {
-			t.Errorf("%s: %s, want %s", client, got, want)
+			t.Errorf("%s: got %s, want %s", client, got, want)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (s *source) downloader() (func(context.Context), error) {
 func reportDownload(e download.Event) {
 	switch {
 	case e.Recovered:
-		log.Infof("zone %s: the last good copy is kept again", e.Zone)
+		log.Infof("zone %s: the last good copy is saved again", e.Zone)
 	case e.Err != nil:
 		log.Warningf("%v", e.Err)
 	}

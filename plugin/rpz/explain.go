@@ -129,20 +129,20 @@ func rcodeText(m *dns.Msg) string { return dns.RcodeToString[m.Rcode] }
 
 // outcome describes the client's answer in words; the reply is nil if there is none.
 func (t *trace) outcome(reply *dns.Msg) string {
-	answered := "nothing is answered"
+	answered := "no answer is sent"
 	if reply != nil {
 		answered = rcodeText(reply)
 	}
 	decided := t.decider()
 	switch {
 	case t.handler == nil:
-		return answered + ": the query met no policy zone: its server block has none, or a plugin in front of rpz answered"
+		return answered + ": no policy zone was consulted: the server block has none, or a plugin before rpz answered"
 	case t.set == nil || !t.set.ready && t.handler.settings.servfailUntilReady:
-		return answered + ": a policy zone was never loaded (servfail-until-ready)"
+		return answered + ": a policy zone has not been loaded yet (servfail-until-ready)"
 	case t.failure != "":
 		return answered + ": " + t.failure
 	case decided == nil && reply != nil && reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError:
-		return answered + ": the name could not be looked up, and no policy applies to that"
+		return answered + ": the name could not be looked up, and no rule applies without its answer"
 	case decided == nil:
 		return answered + ": the true answer: no rule applies"
 	case decided.action == policyzone.Passthru:
@@ -215,9 +215,9 @@ func (h *traced) consulted() Consulted {
 	case h.policy.off:
 		c.Verdict, c.Reason = VerdictDisabled, offReason(z)
 	case z.shadow:
-		c.Verdict, c.Reason = VerdictShadow, "shadow: it is counted and changes nothing"
+		c.Verdict, c.Reason = VerdictShadow, "shadow: the match is counted and changes nothing"
 	case z.inert():
-		c.Verdict, c.Reason = VerdictDisabled, "policy disabled: it is counted and changes nothing"
+		c.Verdict, c.Reason = VerdictDisabled, "policy disabled: the match is counted and changes nothing"
 	}
 	return c
 }
@@ -247,14 +247,14 @@ func (t *trace) passedOver(z *zone, from netip.Addr, after bool) Consulted {
 	case off:
 		c.Verdict, c.Reason = VerdictDisabled, offReason(z)
 	case rules == nil && loaded:
-		c.Verdict, c.Reason = VerdictExpired, "no primary answered until the SOA's expiry"
+		c.Verdict, c.Reason = VerdictExpired, "no primary confirmed the zone before its SOA expire time"
 	case rules == nil:
 		c.Verdict = VerdictNotLoaded
 		if err := z.source.progress().err; err != nil {
 			c.Reason = err.Error()
 		}
 	case !z.consults(from):
-		c.Verdict, c.Reason = VerdictNotForClient, "clients of the zone do not have "+from.String()
+		c.Verdict, c.Reason = VerdictNotForClient, "the zone's clients do not include "+from.String()
 	case after:
 		c.Verdict = VerdictNotReached
 	default:

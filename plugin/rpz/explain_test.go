@@ -17,7 +17,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// socketPath is one that is short enough for a socket.
+// socketPath returns a path short enough for a socket.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "rpz")
@@ -28,7 +28,7 @@ func socketPath(t *testing.T) string {
 	return filepath.Join(dir, "admin.sock")
 }
 
-// call asks a socket.
+// call sends a request to a socket.
 func call[T any](t *testing.T, socket, method, path string, query url.Values) (v T, err error) {
 	t.Helper()
 	err = admin.Call(t.Context(), socket, method, AdminPath+path, query, &v)
@@ -67,26 +67,26 @@ func TestAnExplanationNamesTheRuleThatDecides(t *testing.T) {
 		name, from string
 		a, aaaa    string // aaaa is "" for the same
 	}{
-		"qname":              {"", []string{"a.test CNAME .\n"}, "A.test", "192.0.2.7", "NXDOMAIN; rpz1. applied" + q + "nxdomain a.test.", ""},
-		"client-ip":          {"", []string{"24.0.2.0.192.rpz-client-ip CNAME rpz-drop.\n"}, "a.test", "192.0.2.7", "; rpz1. applied client-ip 24.0.2.0.192.rpz-client-ip.rpz1. drop a.test.", ""},
-		"client-ip, mapped":  {"", []string{"24.0.2.0.192.rpz-client-ip CNAME .\n"}, "a.test", "::ffff:192.0.2.7", "NXDOMAIN; rpz1. applied client-ip 24.0.2.0.192.rpz-client-ip.rpz1. nxdomain a.test.", ""},
-		"client-ip, IPv6":    {"", []string{"32.zz.db8.2001.rpz-client-ip CNAME *.\n"}, "a.test", "2001:db8::1", "NOERROR; rpz1. applied client-ip 32.zz.db8.2001.rpz-client-ip.rpz1. nodata a.test.", ""},
-		"another client":     {"", []string{"24.0.2.0.192.rpz-client-ip CNAME rpz-drop.\n"}, "a.test", "192.0.3.7", "NOERROR; rpz1. no match", ""},
-		"ip":                 {"", []string{"32.1.2.0.192.rpz-ip CNAME .\n"}, "a.test", "192.0.2.7", "NXDOMAIN; rpz1. applied ip 32.1.2.0.192.rpz-ip.rpz1. nxdomain a.test.", "NOERROR; rpz1. no match"},
-		"a chain":            {"", []string{"a.test CNAME .\n"}, "alias.test", "192.0.2.7", "NXDOMAIN; rpz1. applied" + q + "nxdomain a.test.", ""},
-		"local data":         {"", []string{"a.test A 203.0.113.1\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "local-data a.test.", ""},
-		"tcp-only":           {"", []string{"a.test CNAME rpz-tcp-only.\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "tcp-only a.test.", ""},
-		"passthru ends it":   {"", []string{"a.test CNAME rpz-passthru.\n", "a.test CNAME .\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "passthru a.test.; rpz2. not reached", ""},
-		"passthru at once":   {"qname-wait-recurse no", []string{"a.test CNAME rpz-passthru.\n", "a.test CNAME .\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "passthru a.test.; rpz2. not reached", ""},
-		"blocked at once":    {"qname-wait-recurse no", []string{"b.test CNAME .\n", "a.test CNAME .\n"}, "a.test", "192.0.2.7", "NXDOMAIN; rpz1. no match; rpz2. applied qname a.test.rpz2. nxdomain a.test.", ""},
-		"shadow":             {"", []string{"shadow\n---\na.test CNAME .\n", "a.test CNAME *.\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. shadow" + q + "nxdomain a.test.; rpz2. applied qname a.test.rpz2. nodata a.test.", ""},
-		"shadow at once":     {"qname-wait-recurse no", []string{"shadow\n---\na.test CNAME .\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. shadow" + q + "nxdomain a.test.", ""},
-		"policy disabled":    {"", []string{"policy disabled\n---\na.test CNAME .\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. disabled" + q + "nxdomain a.test.", ""},
-		"policy nodata":      {"", []string{"policy nodata\n---\na.test CNAME rpz-passthru.\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "nodata a.test.", ""},
-		"keep-local-data":    {"", []string{"policy nxdomain keep-local-data\n---\na.test A 203.0.113.1\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "local-data a.test.", ""},
-		"other clients'":     {"", []string{"clients 10.0.0.0/8\n---\na.test CNAME .\n", "clients 192.0.2.0/24\n---\na.test CNAME .\n"}, "a.test", "192.0.2.7", "NXDOMAIN; rpz1. not for this client; rpz2. applied qname a.test.rpz2. nxdomain a.test.", ""},
-		"a name that is not": {"", []string{"a.test CNAME .\n"}, "nowhere.test", "192.0.2.7", "NXDOMAIN; rpz1. no match", ""},
-		"refused":            {"", []string{"a.test CNAME .\n"}, "www.example", "192.0.2.7", "REFUSED; rpz1. no match", ""},
+		"qname":             {"", []string{"a.test CNAME .\n"}, "A.test", "192.0.2.7", "NXDOMAIN; rpz1. applied" + q + "nxdomain a.test.", ""},
+		"client-ip":         {"", []string{"24.0.2.0.192.rpz-client-ip CNAME rpz-drop.\n"}, "a.test", "192.0.2.7", "; rpz1. applied client-ip 24.0.2.0.192.rpz-client-ip.rpz1. drop a.test.", ""},
+		"client-ip, mapped": {"", []string{"24.0.2.0.192.rpz-client-ip CNAME .\n"}, "a.test", "::ffff:192.0.2.7", "NXDOMAIN; rpz1. applied client-ip 24.0.2.0.192.rpz-client-ip.rpz1. nxdomain a.test.", ""},
+		"client-ip, IPv6":   {"", []string{"32.zz.db8.2001.rpz-client-ip CNAME *.\n"}, "a.test", "2001:db8::1", "NOERROR; rpz1. applied client-ip 32.zz.db8.2001.rpz-client-ip.rpz1. nodata a.test.", ""},
+		"another client":    {"", []string{"24.0.2.0.192.rpz-client-ip CNAME rpz-drop.\n"}, "a.test", "192.0.3.7", "NOERROR; rpz1. no match", ""},
+		"ip":                {"", []string{"32.1.2.0.192.rpz-ip CNAME .\n"}, "a.test", "192.0.2.7", "NXDOMAIN; rpz1. applied ip 32.1.2.0.192.rpz-ip.rpz1. nxdomain a.test.", "NOERROR; rpz1. no match"},
+		"a chain":           {"", []string{"a.test CNAME .\n"}, "alias.test", "192.0.2.7", "NXDOMAIN; rpz1. applied" + q + "nxdomain a.test.", ""},
+		"local data":        {"", []string{"a.test A 203.0.113.1\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "local-data a.test.", ""},
+		"tcp-only":          {"", []string{"a.test CNAME rpz-tcp-only.\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "tcp-only a.test.", ""},
+		"passthru ends it":  {"", []string{"a.test CNAME rpz-passthru.\n", "a.test CNAME .\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "passthru a.test.; rpz2. not reached", ""},
+		"passthru at once":  {"qname-wait-recurse no", []string{"a.test CNAME rpz-passthru.\n", "a.test CNAME .\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "passthru a.test.; rpz2. not reached", ""},
+		"blocked at once":   {"qname-wait-recurse no", []string{"b.test CNAME .\n", "a.test CNAME .\n"}, "a.test", "192.0.2.7", "NXDOMAIN; rpz1. no match; rpz2. applied qname a.test.rpz2. nxdomain a.test.", ""},
+		"shadow":            {"", []string{"shadow\n---\na.test CNAME .\n", "a.test CNAME *.\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. shadow" + q + "nxdomain a.test.; rpz2. applied qname a.test.rpz2. nodata a.test.", ""},
+		"shadow at once":    {"qname-wait-recurse no", []string{"shadow\n---\na.test CNAME .\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. shadow" + q + "nxdomain a.test.", ""},
+		"policy disabled":   {"", []string{"policy disabled\n---\na.test CNAME .\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. disabled" + q + "nxdomain a.test.", ""},
+		"policy nodata":     {"", []string{"policy nodata\n---\na.test CNAME rpz-passthru.\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "nodata a.test.", ""},
+		"keep-local-data":   {"", []string{"policy nxdomain keep-local-data\n---\na.test A 203.0.113.1\n"}, "a.test", "192.0.2.7", "NOERROR; rpz1. applied" + q + "local-data a.test.", ""},
+		"other clients'":    {"", []string{"clients 10.0.0.0/8\n---\na.test CNAME .\n", "clients 192.0.2.0/24\n---\na.test CNAME .\n"}, "a.test", "192.0.2.7", "NXDOMAIN; rpz1. not for this client; rpz2. applied qname a.test.rpz2. nxdomain a.test.", ""},
+		"no such name":      {"", []string{"a.test CNAME .\n"}, "nowhere.test", "192.0.2.7", "NXDOMAIN; rpz1. no match", ""},
+		"refused":           {"", []string{"a.test CNAME .\n"}, "www.example", "192.0.2.7", "REFUSED; rpz1. no match", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			socket := socketPath(t)
@@ -113,7 +113,7 @@ func TestAnExplanationKnowsNameServers(t *testing.T) {
 		socket := socketPath(t)
 		forwarding(t, failing(t), "delegation on\nadmin "+socket, "", records)
 		if got := explained(t, socket, "www.evil.example", "192.0.2.7")["A"].brief(); got != want {
-			t.Errorf("%s: %s", records, got)
+			t.Errorf("%s: got %s", records, got)
 		}
 	}
 	socket := socketPath(t)
@@ -121,14 +121,14 @@ func TestAnExplanationKnowsNameServers(t *testing.T) {
 	before := testutil.ToFloat64(undecided[unanswered])
 	e := explained(t, socket, "www.evil.example", "192.0.2.7")["A"]
 	if want := "SERVFAIL: policy could not be applied: the name servers of the name's zones could not be looked up"; e.Outcome != want {
-		t.Errorf("%s", e.Outcome)
+		t.Errorf("got %s", e.Outcome)
 	}
 	if testutil.ToFloat64(undecided[unanswered]) != before {
-		t.Error("it is counted as a client's query")
+		t.Error("the query is counted as a client's")
 	}
 }
 
-// TestAnExplanationSaysWhenAndWhy looks at what the lines above leave out.
+// TestAnExplanationSaysWhenAndWhy checks what the lines above leave out.
 func TestAnExplanationSaysWhenAndWhy(t *testing.T) {
 	socket := socketPath(t)
 	begun := time.Now()
@@ -143,27 +143,26 @@ func TestAnExplanationSaysWhenAndWhy(t *testing.T) {
 	}
 	z := e.Zones[0]
 	if z.Reason != "policy cname garden.test. overrides the rule's passthru" || z.From != "file "+dir+"/rpz1" || z.Serial != 7 || z.Since.Before(begun) || z.Since.After(time.Now()) {
-		t.Errorf("%+v", z)
+		t.Errorf("got %+v", z)
 	}
 	if e.Outcome != "NXDOMAIN: a rule of rpz1. decides" || !strings.Contains(e.Text, "garden.test.") || len(e.Wire) < 24 || !strings.HasPrefix(e.Server, "dns://") {
-		t.Errorf("%+v", e)
+		t.Errorf("got %+v", e)
 	}
 	if z.Data != nil {
-		t.Errorf("data that nobody gets: %v", z.Data)
+		t.Errorf("data that no client gets: %v", z.Data)
 	}
 	if e = explained(t, socket, "b.test", "192.0.2.7")["A"]; len(e.Zones[1].Data) != 2 || !strings.HasSuffix(e.Zones[1].Data[0], "\t203.0.113.1") {
-		t.Errorf("%+v", e.Zones[1])
+		t.Errorf("got %+v", e.Zones[1])
 	}
 	first := z.Since
 	fixture.Write(t, filepath.Join(dir, "rpz1"), strings.Replace(withSOA("c.test CNAME .\n"), " 7 ", " 8 ", 1))
 	s.expect("c.test.", "NXDOMAIN, c.test. 5 CNAME garden.test., authority:SOA, additional:rpz1. 30 SOA")
 	if z = explained(t, socket, "c.test", "192.0.2.7")["A"].Zones[0]; z.Serial != 8 || !z.Since.After(first) {
-		t.Errorf("%+v", z)
+		t.Errorf("got %+v", z)
 	}
 }
 
-// TestTheBlockThatAnswersIsExplained has a block without policy for a zone inside, and an
-// acl.
+// TestTheBlockThatAnswersIsExplained has a block without policy for a subzone, and an acl.
 func TestTheBlockThatAnswersIsExplained(t *testing.T) {
 	dir, socket := t.TempDir(), socketPath(t)
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
@@ -181,17 +180,17 @@ func TestTheBlockThatAnswersIsExplained(t *testing.T) {
 		name, from, _ := strings.Cut(ask, " ")
 		e := explained(t, socket, name, from)["A"]
 		if e.brief() != want {
-			t.Errorf("%s: %s, %s", ask, e.brief(), e.Outcome)
+			t.Errorf("%s: got %s, %s", ask, e.brief(), e.Outcome)
 		}
-		if len(e.Zones) == 0 && !strings.Contains(e.Outcome, "the query met no policy zone") {
-			t.Errorf("%s: %s", ask, e.Outcome)
+		if len(e.Zones) == 0 && !strings.Contains(e.Outcome, "no policy zone was consulted") {
+			t.Errorf("%s: got %s", ask, e.Outcome)
 		}
 	}
 }
 
-// TestEachServerThatAnswersInAWayOfItsOwnIsExplained has views at one address, and another
+// TestEachServerThatAnswersDifferentlyIsExplained has views at one address, and another
 // address.
-func TestEachServerThatAnswersInAWayOfItsOwnIsExplained(t *testing.T) {
+func TestEachServerThatAnswersDifferentlyIsExplained(t *testing.T) {
 	dir, socket := t.TempDir(), socketPath(t)
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
 	for _, zone := range []string{"rpz1", "rpz2", "rpz3"} {
@@ -230,7 +229,7 @@ func TestWhatCannotBeExplainedIsNamed(t *testing.T) {
 	} {
 		_, err := call[[]Explanation](t, socket, http.MethodGet, "explain", url.Values{"name": {c.name}, "from": {c.from}})
 		if fmt.Sprint(err) != c.want {
-			t.Errorf("%v, want %s", err, c.want)
+			t.Errorf("got %v, want %s", err, c.want)
 		}
 	}
 }

@@ -59,12 +59,12 @@ func (f *file) begin(runs bool) error {
 	f.note(fileRefused, err, 0)
 	switch copied, at := f.copied(); {
 	case copied != nil:
-		log.Errorf("zone %s: %v; its last good copy, of %s, is used until the file is good", f.origin.zone, err, at.UTC().Format(time.RFC3339))
+		log.Errorf("zone %s: %v; its last good copy, of %s, is used until the file is valid", f.origin.zone, err, at.UTC().Format(time.RFC3339))
 		f.publish(copied)
 	case runs:
 		return fmt.Errorf("zone %s: %w", f.origin.zone, err)
 	default:
-		log.Errorf("zone %s: %v; there is no last good copy of it: until the file is good, queries are answered as servfail-until-ready says", f.origin.zone, err)
+		log.Errorf("zone %s: %v; there is no last good copy: until the file is valid, servfail-until-ready decides how queries are answered", f.origin.zone, err)
 	}
 	return nil
 }
@@ -82,10 +82,10 @@ func (f *file) start(z *policyzone.Zone, now time.Time, runs bool) {
 	copied, at := f.copied()
 	switch doubts := compare(copied, z); {
 	case doubts.matter(false, f.judged):
-		log.Warningf("zone %s: %s %s: it may be half of a list; its last good copy, of %s, is used meanwhile", f.origin.zone, f.path, doubts, at.UTC().Format(time.RFC3339))
+		log.Warningf("zone %s: %s %s: it may be incomplete; its last good copy, of %s, is used meanwhile", f.origin.zone, f.path, doubts, at.UTC().Format(time.RFC3339))
 		f.publish(copied)
 	case copied == nil && z.Torn() && c.settles(now) > 0 && !runs:
-		log.Warningf("zone %s: %s %s: until it is quiet, queries are answered as servfail-until-ready says", f.origin.zone, f.path, writing)
+		log.Warningf("zone %s: %s %s: until writing stops, servfail-until-ready decides how queries are answered", f.origin.zone, f.path, writing)
 	default:
 		f.take(z)
 		return
@@ -124,7 +124,7 @@ func (f *file) take(z *policyzone.Zone) {
 
 // warn logs why the zone in use stays.
 func (f *file) warn(err error) {
-	log.Warningf("zone %s: %v; the last good generation stays", f.origin.zone, err)
+	log.Warningf("zone %s: %v; the last good generation stays in use", f.origin.zone, err)
 }
 
 // watch reads the file again when it changes, until ctx ends. It logs an invalid file by name, and keeps the zone
@@ -211,7 +211,7 @@ func (f *file) look(now time.Time) time.Duration {
 
 // half is why a file with both signs of being incomplete is refused.
 func (f *file) half(d doubts) error {
-	return fmt.Errorf("%s: %s: end its last line if it is whole", f.path, d)
+	return fmt.Errorf("%s: %s: if it is complete, end its last line with a newline", f.path, d)
 }
 
 // refuse logs a file that is not used, by name. It is read again once it changes.
@@ -227,7 +227,7 @@ func (f *file) wait(pause time.Duration, why string, now time.Time) time.Duratio
 	f.note(fileWaiting, fmt.Errorf("%s %s", f.path, why), pause)
 	if f.change.say(why, now) {
 		loads.WithLabelValues(f.origin.zone, "waiting").Inc()
-		f.warn(fmt.Errorf("%s %s: it is not used before it is quiet, for %s where it may be half of a list; a file that is renamed to its name is used at once", f.path, why, stalled))
+		f.warn(fmt.Errorf("%s %s: it is loaded once it has not changed for a while, or for %s if it may be incomplete; a file that is renamed into place is loaded at once", f.path, why, stalled))
 	}
 	return pause
 }
@@ -242,8 +242,8 @@ func (f *file) keep() {
 	f.unkept = err != nil
 	switch failed, recovered := f.disk.Tried(err); {
 	case failed != nil:
-		log.Warningf("zone %s: the last good copy is not kept: %v", f.origin.zone, failed)
+		log.Warningf("zone %s: cannot save the last good copy: %v", f.origin.zone, failed)
 	case recovered:
-		log.Infof("zone %s: the last good copy is kept again", f.origin.zone)
+		log.Infof("zone %s: the last good copy is saved again", f.origin.zone)
 	}
 }

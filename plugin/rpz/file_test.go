@@ -14,7 +14,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// listed is a zone with so many rules, n0.test and on.
+// listed returns a zone with n rules, from n0.test on.
 func listed(from, to int) string {
 	var b strings.Builder
 	for i := from; i < to; i++ {
@@ -31,9 +31,9 @@ func oneFile(t *testing.T, extra string) (corefile, path string) {
 	return strings.NewReplacer("BODY", "zone rpz1 {\nfile "+path+"\n}\n"+strings.ReplaceAll(extra, "DIR", dir), "DIR", dir).Replace(block), path
 }
 
-// TestAListThatCannotBeReadStopsNoStart has lists that were published, and what stands in
-// the place of one.
-func TestAListThatCannotBeReadStopsNoStart(t *testing.T) {
+// TestAnUnreadableListPreventsNoStart has lists as they were published, and what may be
+// found in their place.
+func TestAnUnreadableListPreventsNoStart(t *testing.T) {
 	folder := func(t *testing.T, path string) {
 		if err := os.Mkdir(path, 0o755); err != nil {
 			t.Fatal(err)
@@ -44,7 +44,7 @@ func TestAListThatCannotBeReadStopsNoStart(t *testing.T) {
 	}
 	for name, put := range map[string]func(*testing.T, string){
 		"nothing":             func(*testing.T, string) {},
-		"a folder":            folder,
+		"a directory":         folder,
 		"an empty file":       text(""),
 		"a serial of 33 bits": text("@ SOA ns. host. 20260101120000 2 3 4 5\n@ NS ns.\na.test CNAME .\n"),
 		"no SOA":              text("a.test CNAME .\n"),
@@ -61,7 +61,7 @@ func TestAListThatCannotBeReadStopsNoStart(t *testing.T) {
 			if codes := extendedErrors(reply); reply.Rcode != dns.RcodeServerFailure || len(codes) != 1 || codes[0] != dns.ExtendedErrorCodeNotReady {
 				t.Errorf("before: %s", reply)
 			}
-			_ = os.Remove(path) // a folder stands in the way of a rename
+			_ = os.Remove(path) // a directory would prevent the rename
 			fixture.Write(t, path, withSOA("a.test CNAME .\n"))
 			s.expect("a.test.", "NXDOMAIN"+soa1)
 		})
@@ -70,15 +70,15 @@ func TestAListThatCannotBeReadStopsNoStart(t *testing.T) {
 	serve(t, corefile).expect("b.test.", "NOERROR, b.test. 100 A 192.0.2.2, b.test. 100 A 192.0.2.3, authority:NS")
 }
 
-func TestALineOutOfTheZoneIsSkippedAlone(t *testing.T) {
+func TestOnlyTheLineOutsideTheZoneIsSkipped(t *testing.T) {
 	s, _ := serveRules(t, "", "a.test CNAME .\nb.test. CNAME .\nalias.test CNAME *.\n")
 	s.expect("a.test.", "NXDOMAIN"+soa1)
 	s.expect("alias.test.", "NOERROR"+soa1)
 	s.expect("b.test.", "NOERROR, b.test. 100 A 192.0.2.2, b.test. 100 A 192.0.2.3, authority:NS")
 }
 
-// TestAFileThatIsBadAtStartIsReplacedByItsCopy breaks it in three ways between two starts.
-func TestAFileThatIsBadAtStartIsReplacedByItsCopy(t *testing.T) {
+// TestAnInvalidFileAtStartIsReplacedByItsCopy breaks it in three ways between two starts.
+func TestAnInvalidFileAtStartIsReplacedByItsCopy(t *testing.T) {
 	corefile, path := oneFile(t, "state DIR/state")
 	for i, bad := range []string{"a.test CNAME .\nb.test A 192.0.2.999\n", strings.Repeat("l", 64) + " CNAME .\n", ""} {
 		t.Run("good", func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestAFileThatIsBadAtStartIsReplacedByItsCopy(t *testing.T) {
 			z := readCopy(t, path, i)
 			for deadline := time.Now().Add(10 * time.Second); !z(); time.Sleep(10 * time.Millisecond) {
 				if time.Now().After(deadline) {
-					t.Fatal("no copy is kept")
+					t.Fatal("no copy was saved")
 				}
 			}
 		})
@@ -107,7 +107,7 @@ func TestAFileThatIsBadAtStartIsReplacedByItsCopy(t *testing.T) {
 	}
 }
 
-// readCopy returns what reports whether the copy has the rule of the round.
+// readCopy returns a function that reports whether the copy has the rule of the round.
 func readCopy(t *testing.T, path string, round int) func() bool {
 	return func() bool {
 		o := origin{zone: "rpz1.", file: path, state: filepath.Join(filepath.Dir(path), "state")}
@@ -125,9 +125,9 @@ func readCopy(t *testing.T, path string, round int) func() bool {
 	}
 }
 
-// TestAReloadThatNamesABadFileIsRefused has a configuration that answers go on with what
-// it has, rather than with SERVFAIL.
-func TestAReloadThatNamesABadFileIsRefused(t *testing.T) {
+// TestAReloadWithAnInvalidFileIsRefused holds that a running configuration goes on with
+// the zones that it has, rather than answer SERVFAIL.
+func TestAReloadWithAnInvalidFileIsRefused(t *testing.T) {
 	s, dir := serveRules(t, "", "a.test CNAME .\n")
 	for _, text := range []string{"", "x..test CNAME .\n"} {
 		other := filepath.Join(dir, "other")
@@ -168,7 +168,7 @@ func arriving(t *testing.T) *file {
 	return f
 }
 
-// over writes over what is there, as curl -o and a shell do.
+// over overwrites the file in place, as curl -o and a shell do.
 func over(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -176,9 +176,9 @@ func over(t *testing.T, path, text string) {
 	}
 }
 
-// TestAListThatArrivesIsNotUsedHalf looks at a file a moment after it was changed, then
-// when it is quiet, and then much later: how many records are in use.
-func TestAListThatArrivesIsNotUsedHalf(t *testing.T) {
+// TestAnIncompleteListIsNotUsed checks how many records are in use a moment after a file
+// was changed, once it has stopped changing, and much later.
+func TestAnIncompleteListIsNotUsed(t *testing.T) {
 	const all = 101 // with NS
 	whole := func(n int) string { return withSOA(listed(1000, 1000+n)) }
 	for name, c := range map[string]struct {
@@ -186,14 +186,14 @@ func TestAListThatArrivesIsNotUsedHalf(t *testing.T) {
 		soon, quiet, late int
 		says              string
 	}{
-		"half, and stalled":      {func(t *testing.T, path string) { over(t, path, whole(50)) }, all, all, 51, "has 51 records, where 101 are in use"},
-		"half of a line":         {func(t *testing.T, path string) { over(t, path, strings.TrimSuffix(whole(50), "\n")) }, all, all, all, "has 51 records, where 101 are in use, and ends within a line"},
-		"cut within a name":      {func(t *testing.T, path string) { over(t, path, whole(50)+"n7.te") }, all, all, all, ""},
-		"a line without its end": {func(t *testing.T, path string) { over(t, path, strings.TrimSuffix(whole(100), "\n")) }, all, all, 101, "ends within a line"},
-		"emptied":                {func(t *testing.T, path string) { over(t, path, "") }, all, all, all, ""},
-		"only its head":          {func(t *testing.T, path string) { over(t, path, withSOA("")) }, all, all, 1, "has 1 records, where 101 are in use"},
-		"grown":                  {func(t *testing.T, path string) { over(t, path, whole(150)) }, all, 151, 151, ""},
-		"a few less":             {func(t *testing.T, path string) { over(t, path, whole(95)) }, all, 96, 96, ""},
+		"half, and stalled": {func(t *testing.T, path string) { over(t, path, whole(50)) }, all, all, 51, "has 51 records, but 101 are in use"},
+		"half of a line":    {func(t *testing.T, path string) { over(t, path, strings.TrimSuffix(whole(50), "\n")) }, all, all, all, "has 51 records, but 101 are in use, and ends in the middle of a line"},
+		"cut inside a name": {func(t *testing.T, path string) { over(t, path, whole(50)+"n7.te") }, all, all, all, ""},
+		"no final newline":  {func(t *testing.T, path string) { over(t, path, strings.TrimSuffix(whole(100), "\n")) }, all, all, 101, "ends in the middle of a line"},
+		"emptied":           {func(t *testing.T, path string) { over(t, path, "") }, all, all, all, ""},
+		"only its head":     {func(t *testing.T, path string) { over(t, path, withSOA("")) }, all, all, 1, "has 1 records, but 101 are in use"},
+		"grown":             {func(t *testing.T, path string) { over(t, path, whole(150)) }, all, 151, 151, ""},
+		"slightly less":     {func(t *testing.T, path string) { over(t, path, whole(95)) }, all, 96, 96, ""},
 		"renamed, half": {func(t *testing.T, path string) {
 			over(t, path+".new", whole(50))
 			time.Sleep(20 * time.Millisecond) // longer than a tick of the kernel's clock
@@ -207,7 +207,7 @@ func TestAListThatArrivesIsNotUsedHalf(t *testing.T) {
 				t.Fatal(err)
 			}
 			over(t, path, whole(50))
-		}, all, all, 51, "has 51 records, where 101 are in use"},
+		}, all, all, 51, "has 51 records, but 101 are in use"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := arriving(t)
@@ -224,18 +224,18 @@ func TestAListThatArrivesIsNotUsedHalf(t *testing.T) {
 				said += f.change.said
 			}
 			if said != c.says && said != c.says+c.says {
-				t.Errorf("said %q, want %q", said, c.says)
+				t.Errorf("got warnings %q, want %q", said, c.says)
 			}
 			fixture.Write(t, f.path, whole(160))
 			if f.look(time.Now()); f.zone.Load().Len() != 161 {
-				t.Errorf("the whole list is not used: %d", f.zone.Load().Len())
+				t.Errorf("the complete list is not used: %d records", f.zone.Load().Len())
 			}
 		})
 	}
 }
 
-// TestAListThatNeverIsQuietIsUsed has a rule added before each look.
-func TestAListThatNeverIsQuietIsUsed(t *testing.T) {
+// TestAListThatIsWrittenWithoutPauseIsUsed adds a rule before each check.
+func TestAListThatIsWrittenWithoutPauseIsUsed(t *testing.T) {
 	f := arriving(t)
 	start := time.Now()
 	for i := range 40 {
@@ -251,7 +251,7 @@ func TestAListThatNeverIsQuietIsUsed(t *testing.T) {
 		case i == 39 && !used:
 			t.Error("never used")
 		case i == 10 && f.change.said != writing:
-			t.Errorf("said %q", f.change.said)
+			t.Errorf("got warnings %q", f.change.said)
 		}
 	}
 }
@@ -263,6 +263,6 @@ func TestCheckTellsDoubtsFromFaults(t *testing.T) {
 	fixture.Write(t, at, corefile)
 	faults, doubts := Check(at)
 	if len(faults) != 1 || len(doubts) != 2 || !strings.Contains(fmt.Sprint(faults), "c.example.") || !strings.Contains(fmt.Sprint(doubts), path+":4: the rule a.test.rpz1. is used, but") {
-		t.Errorf("%v, %v", faults, doubts)
+		t.Errorf("got %v, %v", faults, doubts)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// again is the file as the next process has it, after its content was changed.
+// again returns the file as the next process opens it, after its content was changed.
 func again(t *testing.T, f *file, change func(path string)) *file {
 	t.Helper()
 	f.keep()
@@ -24,14 +24,15 @@ func again(t *testing.T, f *file, change func(path string)) *file {
 	return next
 }
 
-// TestAListThatWasHalfWrittenAtStartIsReplacedByItsCopy has a server that ends while its
-// list is downloaded: how many records are in use at the next start, and much later.
+// TestAListThatWasHalfWrittenAtStartIsReplacedByItsCopy has a server that exits while its
+// list is being downloaded, and checks how many records are in use at the next start, and
+// much later.
 func TestAListThatWasHalfWrittenAtStartIsReplacedByItsCopy(t *testing.T) {
 	const all = 101
 	long := time.Now().Add(-time.Hour)
 	whole := func(n int) string { return withSOA(listed(0, n)) }
 	half := strings.TrimSuffix(whole(50), "\n")
-	aged := func(path string) { // as long ago as that is to be seen
+	aged := func(path string) { // long enough ago to be noticed
 		if err := os.Chtimes(path, long, long); err != nil {
 			t.Fatal(err)
 		}
@@ -42,11 +43,11 @@ func TestAListThatWasHalfWrittenAtStartIsReplacedByItsCopy(t *testing.T) {
 	}{
 		"half, and torn":           {func(path string) { over(t, path, half) }, all, all},
 		"half, torn and long ago":  {func(path string) { over(t, path, half); aged(path) }, all, all},
-		"half, of a moment ago":    {func(path string) { over(t, path, whole(50)) }, all, 51},
+		"half, a moment ago":       {func(path string) { over(t, path, whole(50)) }, all, 51},
 		"half, renamed":            {func(path string) { over(t, path, whole(50)); aged(path) }, 51, 51},
-		"more, of a moment ago":    {func(path string) { over(t, path, whole(150)) }, 151, 151},
+		"more, a moment ago":       {func(path string) { over(t, path, whole(150)) }, 151, 151},
 		"a few less, and torn":     {func(path string) { over(t, path, strings.TrimSuffix(whole(95), "\n")) }, 96, 96},
-		"another, of the same":     {func(path string) { over(t, path, strings.ReplaceAll(whole(100), "CNAME .", "CNAME *.")) }, all, all},
+		"as many, but others":      {func(path string) { over(t, path, strings.ReplaceAll(whole(100), "CNAME .", "CNAME *.")) }, all, all},
 		"emptied":                  {func(path string) { over(t, path, "") }, all, all},
 		"cut in the middle of all": {func(path string) { over(t, path, whole(50)+"n50.te") }, all, all},
 	} {
@@ -62,7 +63,7 @@ func TestAListThatWasHalfWrittenAtStartIsReplacedByItsCopy(t *testing.T) {
 				t.Errorf("at start %d records are in use, want %d", got, c.start)
 			}
 			if f = again(t, f, func(string) {}); f.zone.Load().Len() != c.start {
-				t.Errorf("at the start after that %d", f.zone.Load().Len())
+				t.Errorf("at the start after that: %d records", f.zone.Load().Len())
 			}
 			f.look(time.Now())
 			f.look(time.Now().Add(stalled + 2*time.Second))
@@ -72,14 +73,15 @@ func TestAListThatWasHalfWrittenAtStartIsReplacedByItsCopy(t *testing.T) {
 			over(t, f.path, whole(160))
 			f.look(time.Now())
 			if f.look(time.Now().Add(2 * settled)); f.zone.Load().Len() != 161 {
-				t.Errorf("the whole list is not used: %d", f.zone.Load().Len())
+				t.Errorf("the complete list is not used: %d records", f.zone.Load().Len())
 			}
 		})
 	}
 }
 
 // TestAListThatIsBeingWrittenAtStartIsWaitedFor has no copy of it, and a file that ends
-// within a line: now, a while ago, and beside a configuration that answers already.
+// in the middle of a line: changed just now, changed a while ago, and while another
+// configuration already answers.
 func TestAListThatIsBeingWrittenAtStartIsWaitedFor(t *testing.T) {
 	half := strings.TrimSuffix(withSOA(listed(0, 50)), "\n")
 	for name, c := range map[string]struct {
@@ -113,9 +115,9 @@ func TestAListThatIsBeingWrittenAtStartIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestAFileIsTakenThoughItsFolderCameLater has neither at start, and then both removed and
-// made again, as a volume that is mounted late.
-func TestAFileIsTakenThoughItsFolderCameLater(t *testing.T) {
+// TestAFileIsLoadedEvenIfItsDirectoryAppearsLater has neither at start, and then removes
+// and recreates both, like a volume that is mounted late.
+func TestAFileIsLoadedEvenIfItsDirectoryAppearsLater(t *testing.T) {
 	corefile, path := oneFile(t, "")
 	folder := path + ".d/deep"
 	late := filepath.Join(folder, "list")
@@ -134,9 +136,9 @@ func TestAFileIsTakenThoughItsFolderCameLater(t *testing.T) {
 	}
 }
 
-// TestALinkIsFollowedWhereverItLeads has links on the way to a list, of which one comes to
-// lead elsewhere, and a list that is replaced in another folder.
-func TestALinkIsFollowedWhereverItLeads(t *testing.T) {
+// TestALinkIsFollowedWhereverItPoints has links on the path to a list, changes the target
+// of one, and replaces the list in another directory.
+func TestALinkIsFollowedWhereverItPoints(t *testing.T) {
 	corefile, path := oneFile(t, "")
 	dir := t.TempDir()
 	for _, v := range []string{"v1", "v2"} {
@@ -161,9 +163,9 @@ func TestALinkIsFollowedWhereverItLeads(t *testing.T) {
 	s.expect("a.test.", "NXDOMAIN"+soa1)
 }
 
-// TestACopyOfAnyZoneHasANameThatAFileMayHave has the longest names, of which each octet is
-// escaped, and two that are alike in their first part.
-func TestACopyOfAnyZoneHasANameThatAFileMayHave(t *testing.T) {
+// TestTheCopyOfAnyZoneHasAValidFileName has the longest names, with every octet escaped,
+// and two with the same first part.
+func TestTheCopyOfAnyZoneHasAValidFileName(t *testing.T) {
 	long := strings.Repeat(strings.Repeat("l", 49)+".", 4)
 	seen := map[string]bool{}
 	for _, zone := range []string{"rpz1.", long, long + "a.", long + "b.", strings.Repeat(`\255`, 60) + "."} {

@@ -52,7 +52,7 @@ func TestHintsAreAddressesOfTheAnswer(t *testing.T) {
 		// A chain of CNAMEs, and of DNAMEs.
 		blocked(https, "www.test. 60 IN CNAME a.test.", "a.test. 60 IN CNAME b.test.", "b.test. 60 IN HTTPS 1 . ipv4hint=192.0.2.1"),
 		blocked(https, "test. 60 IN DNAME example.", "www.test. 60 IN CNAME www.example.", "www.example. 60 IN HTTPS 1 . ipv4hint=192.0.2.1"),
-		// What the additional section has of targets, in AliasMode and in ServiceMode.
+		// Records of targets in the additional section, in AliasMode and in ServiceMode.
 		blocked(https, "www.test. 60 IN HTTPS 0 a.test.", "+a.test. 60 IN A 192.0.2.1"),
 		blocked(https, "www.test. 60 IN HTTPS 0 A.test.", "+a.TEST. 60 IN AAAA 2001:db8:bad::1"),
 		blocked(https, "www.test. 60 IN HTTPS 0 a.test.", "+a.test. 60 IN HTTPS 1 . ipv4hint=192.0.2.1"),
@@ -81,7 +81,7 @@ func TestHintsAreAddressesOfTheAnswer(t *testing.T) {
 			}
 			reply := client.replies[0]
 			if got := dns.RcodeToString[reply.Rcode]; got != want {
-				t.Errorf("%s %q: %s, want %s", question, records, got, want)
+				t.Errorf("%s %q: got %s, want %s", question, records, got, want)
 			}
 			if want == "NOERROR" && len(reply.Answer)+len(reply.Ns)+len(reply.Extra) != len(records) {
 				t.Errorf("%s %q was changed: %s", question, records, reply)
@@ -110,7 +110,7 @@ func TestABlockedHintGetsTheRulesAction(t *testing.T) {
 	}
 }
 
-func TestAHintInASignedAnswerIsLeftToWhoValidates(t *testing.T) {
+func TestHintsInASignedAnswerAreLeftToTheValidator(t *testing.T) {
 	const sig = "www.test. 60 IN RRSIG HTTPS 13 2 60 20300101000000 20200101000000 1 test. c2ln"
 	for _, c := range []struct {
 		do, breaks bool
@@ -132,7 +132,7 @@ func TestAHintInASignedAnswerIsLeftToWhoValidates(t *testing.T) {
 	}
 }
 
-// TestLookingAtHintsAllocatesNothing where the additional section is empty, as it mostly is.
+// TestLookingAtHintsAllocatesNothing where the additional section is empty, as it usually is.
 func TestLookingAtHintsAllocatesNothing(t *testing.T) {
 	rr, err := dns.NewRR("www.test. 60 IN HTTPS 1 . ipv4hint=198.51.100.1,198.51.100.2 ipv6hint=2001:db8::1")
 	if err != nil {

@@ -147,7 +147,7 @@ func (i *instance) start(h *RPZ) error {
 func (i *instance) clash(o origin) error {
 	for _, s := range i.held {
 		if s.origin != o && o.copy() != "" && s.origin.copy() == o.copy() {
-			return fmt.Errorf("zone %s: another server block has the same primary or url with other settings (limit, refresh, checksum, tls, source, or the key's secret or algorithm): write the same in both", o.zone)
+			return fmt.Errorf("zone %s: another server block has the same primary or url with different settings (limit, refresh, checksum, tls, source, or the key's secret or algorithm): use the same settings in both", o.zone)
 		}
 	}
 	return nil

@@ -7,9 +7,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TestAnOverrideThatKeepsLocalDataOverridesAllElse as PowerDNS's defpolOverrideLocalData=false
+// TestAnOverrideThatKeepsLocalDataOverridesEverythingElse as PowerDNS's defpolOverrideLocalData=false
 // does: a CNAME to another name is local data too, rpz-passthru is not.
-func TestAnOverrideThatKeepsLocalDataOverridesAllElse(t *testing.T) {
+func TestAnOverrideThatKeepsLocalDataOverridesEverythingElse(t *testing.T) {
 	const zone = `
 a.test      CNAME rpz-passthru.
 b.test      900 A 203.0.113.1
@@ -62,9 +62,9 @@ self.test   CNAME self.test.
 	}
 }
 
-// TestWhatKeepsLocalDataDoesNotChangeWhichRuleWins holds that the better trigger and the
+// TestKeepingLocalDataDoesNotChangeWhichRuleWins holds that the better trigger and the
 // earlier zone win, whether they have local data or not.
-func TestWhatKeepsLocalDataDoesNotChangeWhichRuleWins(t *testing.T) {
+func TestKeepingLocalDataDoesNotChangeWhichRuleWins(t *testing.T) {
 	s, _ := serveRules(t, "",
 		"policy nxdomain keep-local-data\n---\na.test CNAME rpz-passthru.\n32.1.2.0.192.rpz-ip A 203.0.113.1\n32.2.2.0.192.rpz-ip A 203.0.113.2\n",
 		"a.test A 203.0.113.3\nb.test A 203.0.113.4\n")
@@ -81,7 +81,7 @@ func TestAnExplanationSaysThatLocalDataIsKept(t *testing.T) {
 		socket := socketPath(t)
 		serveRules(t, "admin "+socket, "policy nxdomain keep-local-data\n---\na.test "+rule+"\n")
 		if got := explained(t, socket, "a.test", "192.0.2.7")["A"].Zones[0].Reason; got != want {
-			t.Errorf("%s: %q, want %q", rule, got, want)
+			t.Errorf("%s: got %q, want %q", rule, got, want)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func parseMaxTTL(to *time.Duration, args []string) error {
 	}
 	d, err := time.ParseDuration(args[0])
 	if err != nil || d < 0 || d > maxMaxTTL || d != d.Truncate(time.Second) {
-		return fmt.Errorf("%q is not whole seconds from 0s to %s", args[0], maxMaxTTL)
+		return fmt.Errorf("%q is not a whole number of seconds from 0s to %s", args[0], maxMaxTTL)
 	}
 	*to = d
 	return nil
@@ -93,7 +93,7 @@ func (s *settings) parseMinDots(args []string) error {
 
 func (s *settings) parseLog(args []string) error {
 	if len(args) != 1 {
-		return errors.New("takes a number a second")
+		return errors.New("takes a number per second")
 	}
 	n, err := strconv.Atoi(args[0])
 	if err != nil || n < 0 || n > 100_000 {
@@ -179,7 +179,7 @@ func parseOverride(args []string) (override, error) {
 		return override{kind: overrideCNAME, target: policyzone.Canonical(args[1])}, nil
 	}
 	if len(args) != 1 {
-		return override{}, errors.New("takes one policy, or cname NAME; and keep-local-data")
+		return override{}, errors.New("takes one policy or cname NAME, then optionally keep-local-data")
 	}
 	action, known := policies[args[0]]
 	switch {
@@ -233,7 +233,7 @@ func (z *zone) parseLog(args []string) error {
 
 func (z *zone) parseShadow(args []string) error {
 	if len(args) != 0 {
-		return errors.New("takes nothing")
+		return errors.New("takes no arguments")
 	}
 	z.shadow = true
 	return nil

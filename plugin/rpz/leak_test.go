@@ -12,12 +12,12 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// protective are the settings with which what is blocked by name is not asked for.
+// protective are the settings with which blocked names are not looked up.
 const protective = "recursive-only no\nqname-wait-recurse no\nbreak-dnssec yes"
 
-// TestWhatIsBlockedIsNotAskedFor counts what the servers behind see: of a tunnel nothing,
-// with DO or without, with RD or without, whatever the rule does.
-func TestWhatIsBlockedIsNotAskedFor(t *testing.T) {
+// TestABlockedNameIsNotLookedUp counts the queries that the upstream servers see: none of
+// a tunnel, with or without DO, with or without RD, whatever the rule does.
+func TestABlockedNameIsNotLookedUp(t *testing.T) {
 	for settings, leaks := range map[string]bool{protective: false, "qname-wait-recurse no\nbreak-dnssec yes": true, "recursive-only no\nqname-wait-recurse no": true, "": true} {
 		dir := t.TempDir()
 		fixture.Write(t, filepath.Join(dir, "rpz1"), withSOA("*.tunnel.test CNAME .\n*.none.test CNAME *.\n*.local.test A 203.0.113.1\n*.drop.test CNAME rpz-drop.\n"))
@@ -27,7 +27,7 @@ func TestWhatIsBlockedIsNotAskedFor(t *testing.T) {
 			if r.Question[0].Name != "warm-up.invalid." {
 				seen.Add(1)
 			}
-			_ = w.WriteMsg(new(dns.Msg).SetReply(r)) // the asker tries again
+			_ = w.WriteMsg(new(dns.Msg).SetReply(r)) // the client tries again
 		})
 		for _, s := range []*dns.Server{{PacketConn: packets, Handler: handler}, {Listener: listener, Handler: handler}} {
 			go func() { _ = s.ActivateAndServe() }()
@@ -46,12 +46,12 @@ func TestWhatIsBlockedIsNotAskedFor(t *testing.T) {
 			_, _ = s.try(question("c2vjcmv0.drop.test.", dns.TypeA), "udp") // it is dropped
 		}
 		if n := seen.Load(); (n > 0) != leaks {
-			t.Errorf("with %q the servers behind saw %d queries", settings, n)
+			t.Errorf("with %q the upstream servers saw %d queries", settings, n)
 		}
 	}
 }
 
-// TestTheProtectiveExamplesDoNotLeak has those that people copy.
+// TestTheProtectiveExamplesDoNotLeak checks the examples that people copy.
 func TestTheProtectiveExamplesDoNotLeak(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
@@ -66,7 +66,7 @@ func TestTheProtectiveExamplesDoNotLeak(t *testing.T) {
 	for name, text := range map[string]string{"README.md": example, "protective.Corefile": string(corefile)} {
 		for setting := range strings.Lines(protective) {
 			if !strings.Contains(text, "        "+strings.TrimSpace(setting)+"\n") {
-				t.Errorf("%s does not say %s", name, setting)
+				t.Errorf("%s does not have the setting %s", name, setting)
 			}
 		}
 	}

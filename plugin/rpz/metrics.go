@@ -21,7 +21,7 @@ var (
 	}, []string{"zone", "trigger"})
 	unusable = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "unusable_rules",
-		Help: "Rules of the generation in use that cannot be used.",
+		Help: "Rules of the generation in use that are not applied, by zone and reason.",
 	}, []string{"zone", "reason"})
 	serial = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "serial",
@@ -29,19 +29,19 @@ var (
 	}, []string{"zone"})
 	expired = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "expired",
-		Help: "1 while a zone's rules are withdrawn because no primary answered until its expiry.",
+		Help: "1 while a zone's rules are withdrawn because no primary confirmed it before its SOA expire time.",
 	}, []string{"zone"})
 	switchedOff = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "disabled",
-		Help: "1 while a zone is disabled by command.",
+		Help: "1 while a zone is disabled by the command nearcast rpz disable.",
 	}, []string{"zone"})
 	loads = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "loads_total",
-		Help: "Files that were read, by zone and result.",
+		Help: "Attempts to load a zone file, by zone and result.",
 	}, []string{"zone", "result"})
 	lookups = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace, Subsystem: subsystem, Name: "delegation_lookups_total",
-		Help: "Look-ups of the name servers above a name, by result.",
+		Help: "Look-ups of the name servers of a name's parent zones, by result.",
 	}, []string{"result"})
 )
 
@@ -51,7 +51,7 @@ var cachedLookups = lookups.WithLabelValues("cached")
 // undecidedTotal counts, by reason, how often it could not be decided whether a rule matches.
 var undecidedTotal = promauto.NewCounterVec(prometheus.CounterOpts{
 	Namespace: plugin.Namespace, Subsystem: subsystem, Name: "undecided_total",
-	Help: "Times that nsdname or nsip rules could not be applied because name servers could not be looked up, by reason.",
+	Help: "Queries to which nsdname or nsip rules could not be applied because name servers could not be looked up, by reason.",
 }, []string{"reason"})
 
 // undecided are its counters, resolved once.

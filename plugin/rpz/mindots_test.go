@@ -17,12 +17,12 @@ func TestNameServersOfNamesWithFewerDotsAreNotLookedAt(t *testing.T) {
 	}{
 		{".", 0, "www.example.net.", "net. example.net. www.example.net."},
 		{".", 0, "net.", "net."},
-		{".", 0, ".", ""}, // those of the root never
+		{".", 0, ".", ""}, // never those of the root
 		{".", 1, "www.example.net.", "example.net. www.example.net."},
 		{".", 1, "net.", ""},
 		{".", 2, "www.example.net.", "www.example.net."},
 		{".", 3, "www.example.net.", ""},
-		{".", 2, `a\.b.net.`, ""}, // a dot within a label is none
+		{".", 2, `a\.b.net.`, ""}, // an escaped dot does not count
 		{".", mostDots, "www.example.net.", ""},
 		{"example.net.", 0, "www.example.net.", "example.net. www.example.net."},
 		{"example.net.", 2, "www.example.net.", "www.example.net."},
@@ -54,6 +54,6 @@ func TestMinNSDotsDecidesWhichRulesOnNameServersMatch(t *testing.T) {
 	}
 	s := forwarding(t, u, "delegation on", "", "ns.example.rpz-nsdname CNAME .\n")
 	if got := s.exchange(question("www.evil.example.", dns.TypeA), "udp").Rcode; got != dns.RcodeSuccess {
-		t.Errorf("by default a top-level domain's name servers are looked at: %s", dns.RcodeToString[got])
+		t.Errorf("by default a top-level domain's name servers are looked up: %s", dns.RcodeToString[got])
 	}
 }

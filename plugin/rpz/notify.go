@@ -44,7 +44,7 @@ func (z *zone) notify(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (in
 		z.source.secondary.Notify(from, serial, has)
 	}
 	if m.Rcode != dns.RcodeSuccess {
-		strangers.Printf(from, z.name, "zone %s: NOTIFY from %s is refused: %s", z.name, from, dns.RcodeToString[m.Rcode])
+		strangers.Printf(from, z.name, "zone %s: refused NOTIFY from %s: %s", z.name, from, dns.RcodeToString[m.Rcode])
 	}
 	sign(m, w, r)
 	if err := client.Written(w.WriteMsg(m)); err != nil {

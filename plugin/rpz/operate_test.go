@@ -16,7 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// disable and enable tell the server; the error is what it refuses.
+// disable and enable send the request to the server, and return its refusal as an error.
 func disable(t *testing.T, socket, zone, reason string) (Switched, error) {
 	t.Helper()
 	return call[Switched](t, socket, http.MethodPut, "disabled", url.Values{"zone": {zone}, "reason": {reason}})
@@ -50,10 +50,10 @@ const (
 	trueA    = "NOERROR, a.test. 100 A 192.0.2.1, authority:NS"
 )
 
-// TestADisabledZoneIsConsultedByNobodyUntilItIsEnabled disables it in two blocks at once,
+// TestADisabledZoneIsNotConsultedUntilItIsEnabled disables it in two blocks at once,
 // through reloads, one of which fails and one of which changes where the zone comes from,
 // and over a restart.
-func TestADisabledZoneIsConsultedByNobodyUntilItIsEnabled(t *testing.T) {
+func TestADisabledZoneIsNotConsultedUntilItIsEnabled(t *testing.T) {
 	dir, socket := t.TempDir(), socketPath(t)
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
 	fixture.Write(t, filepath.Join(dir, "rpz1"), withSOA("a.test CNAME .\n"))
@@ -69,17 +69,17 @@ func TestADisabledZoneIsConsultedByNobodyUntilItIsEnabled(t *testing.T) {
 		}
 		s.expect("a.test.", trueA)
 		if testutil.ToFloat64(switchedOff.WithLabelValues("rpz1.")) != 1 {
-			t.Error("no metric says so")
+			t.Error("no metric shows it")
 		}
 		if err := s.restart(one); err != nil {
 			t.Fatal(err)
 		}
 		s.expect("a.test.", trueA)
 		if err := s.restart(strings.Replace(one, "rpz {", "rpz {\nstray", 1)); err == nil {
-			t.Error("it started")
+			t.Error("the reload succeeded")
 		}
 		if err := s.restart(one + "\nother.example:1 {\nbind 203.0.113.99\nwhoami\n}\n"); err == nil { // fails late
-			t.Error("it started")
+			t.Error("the reload succeeded")
 		}
 		s.expect("a.test.", trueA)
 		if err := s.restart(strings.ReplaceAll(one, dir+"/rpz1", dir+"/other")); err != nil {
@@ -88,11 +88,11 @@ func TestADisabledZoneIsConsultedByNobodyUntilItIsEnabled(t *testing.T) {
 		s.expect("a.test.", trueA)
 		e := explained(t, socket, "a.test", "192.0.2.7")["A"]
 		if want := "NOERROR; rpz1. disabled qname a.test.rpz1. nxdomain a.test."; e.brief() != want || !strings.HasSuffix(e.Zones[0].Reason, ": it breaks a.test") {
-			t.Errorf("%s, %s", e.brief(), e.Zones[0].Reason)
+			t.Errorf("got %s, %s", e.brief(), e.Zones[0].Reason)
 		}
 		st := statusOf(t, socket)
 		if len(st.Zones) != 1 || st.Zones[0].State != StateDisabled || st.Zones[0].Disabled.Reason != "it breaks a.test" || st.Zones[0].Rules["qname"] != 1 || st.Unkept != "" {
-			t.Errorf("%+v", st)
+			t.Errorf("got %+v", st)
 		}
 	}
 	t.Run("first", first)
@@ -110,16 +110,16 @@ func TestADisabledZoneIsConsultedByNobodyUntilItIsEnabled(t *testing.T) {
 	t.Run("at last", func(t *testing.T) { serve(t, one).expect("a.test.", blockedA) })
 }
 
-func TestWhatHoldsInMemoryAloneSaysSo(t *testing.T) {
+func TestAStateKeptInMemoryOnlySaysSo(t *testing.T) {
 	socket := socketPath(t)
 	settings := "admin " + socket
 	s, dir := serveRules(t, settings, "a.test CNAME .\n")
 	got, err := disable(t, socket, "rpz1", "")
-	if err != nil || got.Unkept != "it holds in memory alone, and a restart forgets it: no rpz block has `state`" || statusOf(t, socket).Unkept != got.Unkept {
-		t.Errorf("%+v, %v", got, err)
+	if err != nil || got.Unkept != "this is kept in memory only and lost on a restart: no rpz block has `state`" || statusOf(t, socket).Unkept != got.Unkept {
+		t.Errorf("got %+v, %v", got, err)
 	}
 	s.expect("a.test.", trueA)
-	// A reload that gives it a folder keeps it there, and what the folder had is past.
+	// A reload that adds a state directory saves the state there, and ignores what the directory had.
 	state := filepath.Join(t.TempDir(), "state")
 	fixture.Write(t, filepath.Join(dir, "old"), `[{"zone":"rpz2.","since":"2026-01-02T03:04:05Z"}]`)
 	if err := os.Mkdir(state, 0o700); err != nil {
@@ -135,14 +135,14 @@ func TestWhatHoldsInMemoryAloneSaysSo(t *testing.T) {
 	s.expect("a.test.", trueA)
 	kept, err := os.ReadFile(filepath.Join(state, recordName))
 	if err != nil || !strings.Contains(string(kept), `"rpz1."`) || strings.Contains(string(kept), "rpz2") {
-		t.Errorf("%s, %v", kept, err)
+		t.Errorf("got %s, %v", kept, err)
 	}
 	if st := statusOf(t, socket); st.Unkept != "" {
-		t.Errorf("%+v", st)
+		t.Errorf("got %+v", st)
 	}
 }
 
-func TestZonesThatAreNotThereAreNamed(t *testing.T) {
+func TestUnknownZonesAreNamed(t *testing.T) {
 	socket := socketPath(t)
 	serveRules(t, "admin "+socket, "a.test CNAME .\n", "a.test CNAME .\n")
 	const want = "this server has no policy zone rpz3.; it has rpz1., rpz2."
@@ -156,7 +156,7 @@ func TestZonesThatAreNotThereAreNamed(t *testing.T) {
 		}
 	}
 	if st, err := call[Status](t, socket, http.MethodGet, "status", url.Values{"zone": {"RPZ2"}}); err != nil || len(st.Zones) != 1 || st.Zones[0].Zone != "rpz2." {
-		t.Errorf("%+v, %v", st, err)
+		t.Errorf("got %+v, %v", st, err)
 	}
 	for _, zone := range []string{"", "a..b"} {
 		if _, err := disable(t, socket, zone, ""); fmt.Sprint(err) != fmt.Sprintf("zone: %q is not a domain name", zone) {
@@ -177,26 +177,26 @@ func TestADisabledZoneThatIsGoneCanBeEnabled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if st := statusOf(t, socket); len(st.Stray) != 1 || st.Stray[0].Zone != "rpz2." || st.Stray[0].Reason != "noise" {
-		t.Errorf("%+v", st)
+		t.Errorf("got %+v", st)
 	}
 	if got, err := enable(t, socket, "rpz2"); err != nil || len(got.Disabled) != 0 {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
-// TestADisabledZoneKeepsNobodyWaiting has a zone that never was loaded.
-func TestADisabledZoneKeepsNobodyWaiting(t *testing.T) {
+// TestNoQueryWaitsForADisabledZone has a zone that was never loaded.
+func TestNoQueryWaitsForADisabledZone(t *testing.T) {
 	dir, socket := t.TempDir(), socketPath(t)
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
 	s := serve(t, strings.NewReplacer("BODY", "admin "+socket+"\nzone rpz1 {\nfile "+dir+"/nowhere\n}", "DIR", dir).Replace(block))
 	s.expect("a.test.", "SERVFAIL")
 	e := explained(t, socket, "a.test", "192.0.2.7")["A"]
-	if e.brief() != "SERVFAIL; rpz1. not loaded" || !strings.Contains(e.Zones[0].Reason, "nowhere") || !strings.Contains(e.Outcome, "never loaded") {
-		t.Errorf("%s, %+v", e.brief(), e)
+	if e.brief() != "SERVFAIL; rpz1. not loaded" || !strings.Contains(e.Zones[0].Reason, "nowhere") || !strings.Contains(e.Outcome, "not been loaded") {
+		t.Errorf("got %s, %+v", e.brief(), e)
 	}
 	st := statusOf(t, socket).Zones[0]
 	if st.State != StateNotLoaded || st.Result != "refused" || !strings.Contains(st.Error, "nowhere") || st.Tried.IsZero() || !st.Since.IsZero() {
-		t.Errorf("%+v", st)
+		t.Errorf("got %+v", st)
 	}
 	if _, err := disable(t, socket, "rpz1", ""); err != nil {
 		t.Fatal(err)
@@ -211,7 +211,7 @@ func TestADisabledZoneKeepsNobodyWaiting(t *testing.T) {
 }
 
 // TestASwitchAndAReloadDoNotLoseEachOther disables and enables while the Corefile is
-// reloaded: the last command holds in the last configuration.
+// reloaded: the last command applies in the last configuration.
 func TestASwitchAndAReloadDoNotLoseEachOther(t *testing.T) {
 	socket := socketPath(t)
 	s, dir := serveRules(t, "admin "+socket, "a.test CNAME .\n")
@@ -246,10 +246,10 @@ func TestASwitchAndAReloadDoNotLoseEachOther(t *testing.T) {
 	_, _ = enable(t, socket, "rpz1")
 }
 
-func TestTheSocketIsForItsOwnerAlone(t *testing.T) {
+func TestOnlyItsOwnerMayUseTheSocket(t *testing.T) {
 	socket := socketPath(t)
 	serveRules(t, "admin "+socket, "a.test CNAME .\n")
 	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 || info.Mode()&os.ModeSocket == 0 {
-		t.Errorf("%v, %v", info, err)
+		t.Errorf("got %v, %v", info, err)
 	}
 }

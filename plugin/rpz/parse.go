@@ -43,13 +43,13 @@ func parse(c *caddy.Controller) (*stanza, error) {
 			return nil, err
 		}
 		if blocks++; blocks > 1 {
-			return nil, c.Err("rpz is in this server block twice; put all zones into one")
+			return nil, c.Err("this server block has rpz twice; put all zones into one rpz block")
 		}
 		s.at = arguments.Here(c)
 		if args, err := arguments.Rest(c); err != nil {
 			return nil, err
 		} else if len(args) > 0 {
-			return nil, c.Errf("unexpected %q: zones are named inside the braces", args[0])
+			return nil, c.Errf("unexpected %q: name the zones inside the braces", args[0])
 		}
 		if _, err := arguments.Settings(c, func() error { return s.parseKey(c) }); err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ func parse(c *caddy.Controller) (*stanza, error) {
 		z.treatment = z.own.over(s.treatment)
 	}
 	if s.state == "" && slices.ContainsFunc(s.zones, func(z *zone) bool { return z.origin.file == "" }) {
-		log.Warningf("%s: no state: after a restart zones that are not files are not known until a primary or a server of lists answers", s.at)
+		log.Warningf("%s: state is not set: after a restart, zones with a primary or a url stay unloaded until their source answers", s.at)
 	}
 	return s, nil
 }
@@ -160,7 +160,7 @@ func (s *stanza) parseZone(c *caddy.Controller) error {
 	case err != nil:
 		return err
 	case !opened:
-		return c.Errf("zone: a { is missing after %s", args[0])
+		return c.Errf("zone: missing { after %s", args[0])
 	}
 	if _, ok := z.written["origin"]; !ok {
 		return fmt.Errorf("%s: zone %s: no source: one of file, primary and url is required", s.lines[z.name], args[0])

@@ -9,8 +9,8 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 )
 
-// FuzzBlock holds that a block is read, or refused with its line, whatever is in it; and
-// that what was read is within bounds.
+// FuzzBlock holds that any block is either read, with values within their bounds, or refused with
+// its line.
 func FuzzBlock(f *testing.F) {
 	for _, body := range []string{
 		"zone a {\nfile x\npolicy nxdomain keep-local-data\nrecursive-only no\nadd-soa no\nmax-policy-ttl 0s\nlog no\n}\nmin-ns-dots 2\ndelegation on\nlog 5",
@@ -24,7 +24,7 @@ func FuzzBlock(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		if strings.Contains(body, "ca") && strings.Contains(body, "tls") {
-			return // a file that it names is read
+			return // the block names a file, which would be read
 		}
 		c := &caddy.Controller{Dispenser: caddyfile.NewDispenser("Corefile", strings.NewReader("rpz {\n"+body+"\n}\n"))}
 		s, err := parse(c)
@@ -47,7 +47,7 @@ func FuzzBlock(f *testing.F) {
 				t.Errorf("zone %s: max-policy-ttl is %s", z.name, z.maxTTL)
 			}
 			if keep := z.override.keepLocal; keep && z.override.kind != overrideAction && z.override.kind != overrideCNAME {
-				t.Errorf("zone %s: local data is kept from nothing", z.name)
+				t.Errorf("zone %s: keep-local-data without an override", z.name)
 			}
 		}
 	})

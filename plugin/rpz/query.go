@@ -80,7 +80,7 @@ func (q *query) settled() bool {
 }
 
 // errTwice is for a plugin that answers one query twice: the client gets one answer.
-var errTwice = errors.New("plugin/rpz: a second reply to a query is held back")
+var errTwice = errors.New("plugin/rpz: dropped a second reply to a query")
 
 // WriteMsg implements dns.ResponseWriter. From here on the reply belongs to the query.
 func (q *query) WriteMsg(m *dns.Msg) error {
@@ -153,7 +153,7 @@ func (q *query) ConnectionState() *tls.ConnectionState {
 func (q *query) Write(raw []byte) (int, error) {
 	m := new(dns.Msg)
 	if err := m.Unpack(raw); err != nil {
-		return 0, errors.Join(errors.New("plugin/rpz: a plugin wrote what is no reply"), err)
+		return 0, errors.Join(errors.New("plugin/rpz: a plugin wrote an invalid reply"), err)
 	}
 	if err := q.WriteMsg(m); err != nil {
 		return 0, err

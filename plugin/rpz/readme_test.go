@@ -30,7 +30,7 @@ func TestReadmeIsTrue(t *testing.T) {
 	examples := 0
 	for _, part := range strings.Split(readme, "~~~ corefile\n")[1:] {
 		corefile, _, _ := strings.Cut(part, "~~~")
-		// No address here is one of this machine's network.
+		// None of the addresses is on this machine's network.
 		corefile = strings.NewReplacer("/etc/nearcast", dir, "/run/nearcast", filepath.Join(dir, "run"), "192.0.2.53", "127.0.0.1:1", ". {", ".:0 {\nbind LOOPBACK").Replace(corefile)
 		examples++
 		serve(t, corefile)

@@ -32,7 +32,7 @@ func (h *RPZ) nameSkipped(s *set) {
 			if names+addresses == 0 {
 				continue
 			}
-			log.Warningf("zone %s: %d nsdname and %d nsip rules are skipped; `delegation on` uses them", p.name, names, addresses)
+			log.Warningf("zone %s: %d nsdname and %d nsip rules are skipped; set `delegation on` to use them", p.name, names, addresses)
 		}
 	}
 }

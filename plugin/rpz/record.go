@@ -56,7 +56,7 @@ func (r *record) read() (all []Disabled, err error) {
 	}
 	for i, d := range all {
 		if _, ok := dns.IsDomainName(d.Zone); !ok || d.Zone == "" {
-			err = errors.Join(err, fmt.Errorf("%q is not the name of a zone", d.Zone))
+			err = errors.Join(err, fmt.Errorf("%q is not a zone name", d.Zone))
 		}
 		all[i].Zone = policyzone.Canonical(d.Zone)
 	}
@@ -79,9 +79,9 @@ func (r *record) save() {
 	}
 	switch failed, recovered := r.disk.Tried(err); {
 	case failed != nil:
-		log.Warningf("which policy zones are disabled is held in memory alone, and a restart would go back to what was before: %v", failed)
+		log.Warningf("cannot save which policy zones are disabled, so a restart would restore the previous state: %v", failed)
 	case recovered:
-		log.Infof("which policy zones are disabled is written again, to %s", r.path)
+		log.Infof("which policy zones are disabled is saved again, to %s", r.path)
 	}
 	if r.again != nil {
 		r.again.Stop()

@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// refreshed has the server refresh a zone that comes from one place.
+// refreshed makes the server refresh a zone that has one source.
 func refreshed(t *testing.T, socket, zone string) (Refreshed, error) {
 	t.Helper()
 	all, err := call[[]Refreshed](t, socket, http.MethodPut, "refresh", url.Values{"zone": {zone}})
@@ -31,10 +31,10 @@ func TestAFileIsReadOnDemand(t *testing.T) {
 		rules              int
 	}{
 		{"", "current", "", 101},
-		{withSOA("a.test CNAME *.\n"), "loaded", "", 1}, // a hundred fewer, and not waited for
+		{withSOA("a.test CNAME *.\n"), "loaded", "", 1}, // a hundred fewer records, used without waiting
 		{withSOA("a.test CNAME .\nx..y CNAME .\n"), "refused", path + ":5", 1},
 		{withSOA(listed(0, 50) + "a.test CNAME ."), "loaded", "", 51},
-		{strings.TrimSuffix(withSOA(listed(0, 5)), "\n"), "refused", "end its last line if it is whole", 51},
+		{strings.TrimSuffix(withSOA(listed(0, 5)), "\n"), "refused", "if it is complete, end its last line with a newline", 51},
 		{withSOA("a.test CNAME rpz-nothing.\nb.test CNAME .\n"), "loaded", "", 1},
 	} {
 		if step.text != "" {
@@ -47,7 +47,7 @@ func TestAFileIsReadOnDemand(t *testing.T) {
 	}
 	s.expect("b.test.", "NXDOMAIN"+soa1)
 	if st := statusOf(t, socket).Zones[0]; st.Unusable != 1 || st.Result != "loaded" || st.Error != "" || st.Serial != 7 || st.From != "file "+path || !st.Next.IsZero() {
-		t.Errorf("%+v", st)
+		t.Errorf("got %+v", st)
 	}
 }
 
@@ -59,20 +59,20 @@ func TestAZoneIsTransferredOnDemand(t *testing.T) {
 	s := serve(t, strings.Replace(transferred(dir, p), "rpz {", "rpz {\nadmin "+socket, 1))
 	s.expect("a.test.", blockedA)
 	if r, err := refreshed(t, socket, "rpz1"); err != nil || r.Result != "current" || r.Error != "" || r.Serial != 1 {
-		t.Errorf("%+v, %v", r, err)
+		t.Errorf("got %+v, %v", r, err)
 	}
 	p.set(t, fmt.Sprintf(soa, 2)+"b.test CNAME .\n")
 	if r, err := refreshed(t, socket, "rpz1"); err != nil || r.Result != "axfr" && r.Result != "ixfr" || r.Serial != 2 || r.Rules["qname"] != 2 {
-		t.Errorf("%+v, %v", r, err)
+		t.Errorf("got %+v, %v", r, err)
 	}
 	p.gone.Store(true)
 	r, err := refreshed(t, socket, "rpz1")
 	if err != nil || r.Result == "" || !strings.Contains(r.Error, "from the primary "+p.addr) || r.Serial != 2 {
-		t.Errorf("%+v, %v", r, err)
+		t.Errorf("got %+v, %v", r, err)
 	}
 	st := statusOf(t, socket).Zones[0]
 	if st.State != StateInUse || st.Error != r.Error || st.Result != r.Result || st.Next.Before(time.Now()) || st.Expires.Before(st.Next) || st.From != "primary "+p.addr+" with the key feed." {
-		t.Errorf("%+v", st)
+		t.Errorf("got %+v", st)
 	}
 }
 
@@ -85,19 +85,19 @@ func TestAListIsDownloadedOnDemand(t *testing.T) {
 	s := serve(t, corefile)
 	s.expect("a.test.", blockedA)
 	if r, err := refreshed(t, socket, "rpz1"); err != nil || r.Result != "current" || r.Error != "" {
-		t.Errorf("%+v, %v", r, err)
+		t.Errorf("got %+v, %v", r, err)
 	}
 	text := withSOA("a.test CNAME .\nb.test CNAME .\n")
 	l.text.Store(&text)
 	if r, err := refreshed(t, socket, "rpz1"); err != nil || r.Result != "loaded" || r.Rules["qname"] != 2 {
-		t.Errorf("%+v, %v", r, err)
+		t.Errorf("got %+v, %v", r, err)
 	}
 	l.gone.Store(true)
 	if r, err := refreshed(t, socket, "rpz1"); err != nil || r.Result != "status" || !strings.Contains(r.Error, "410 Gone") {
-		t.Errorf("%+v, %v", r, err)
+		t.Errorf("got %+v, %v", r, err)
 	}
 	st := statusOf(t, socket).Zones[0]
 	if st.From != "url "+l.URL+"/one.rpz" || strings.Contains(fmt.Sprint(st), "s3cret") || st.Next.Before(time.Now()) || st.Rules["qname"] != 2 {
-		t.Errorf("%+v", st)
+		t.Errorf("got %+v", st)
 	}
 }

@@ -85,7 +85,7 @@ func (z *zone) parseTLS(args []string) (err error) {
 	t := &z.origin.trust
 	if i := slices.Index(args, "pin"); i >= 0 {
 		if len(args) == i+1 {
-			return errors.New("pin: takes digests of keys")
+			return errors.New("pin: takes key digests")
 		}
 		if t.Pins, err = outbound.ParsePins(args[i+1:]); err != nil {
 			return fmt.Errorf("pin: %w", err)
@@ -106,7 +106,7 @@ func (z *zone) parseTLS(args []string) (err error) {
 	}
 	if len(args) == 1 {
 		if !hostOrAddress.MatchString(args[0]) {
-			return fmt.Errorf("%q is not the name or the address that a certificate is for; write ca before a file of authorities, and pin before a digest", args[0])
+			return fmt.Errorf("%q is not a host name or address of a certificate; write ca before a CA file, and pin before a digest", args[0])
 		}
 		t.Name = args[0]
 	}
@@ -121,13 +121,13 @@ var hostOrAddress = regexp.MustCompile(`^[0-9A-Za-z_.:-]+$`)
 
 func (z *zone) parseSource(args []string) error {
 	if len(args) == 0 {
-		return errors.New("takes an address of IPv4, one of IPv6, or both")
+		return errors.New("takes an IPv4 address, an IPv6 address, or both")
 	}
 	var addrs []netip.Addr
 	for _, arg := range args {
 		a, err := netip.ParseAddr(arg)
 		if err != nil || a.IsUnspecified() || a.IsMulticast() {
-			return fmt.Errorf("%q is not an address that a connection can come from", arg)
+			return fmt.Errorf("%q is not an address that a connection can start from", arg)
 		}
 		addrs = append(addrs, a)
 	}
@@ -141,17 +141,17 @@ func (z *zone) settle() error {
 	o := &z.origin
 	for _, key := range []string{"limit", "tls", "source"} {
 		if _, set := z.written[key]; set && o.file != "" {
-			return fmt.Errorf("%s: is for a zone with a primary or a url", key)
+			return fmt.Errorf("%s: requires a primary or a url", key)
 		}
 	}
 	for _, key := range []string{"checksum", "refresh"} {
 		if _, set := z.written[key]; set && o.url == "" {
-			return fmt.Errorf("%s: is for a zone with a url", key)
+			return fmt.Errorf("%s: requires a url", key)
 		}
 	}
 	switch {
 	case o.url != "" && o.trust.Name != "":
-		return fmt.Errorf("tls: %q: the name of the certificate is that of the url's host; only ca and pin are for a url", o.trust.Name)
+		return fmt.Errorf("tls: %q: the certificate of a url must have the name of its host; only ca and pin can be set for a url", o.trust.Name)
 	case o.url != "" && o.encrypted && o.trust == (outbound.Trust{}):
 		return errors.New("tls: has no effect on a url without ca or pin")
 	case o.encrypted && o.url == "":
@@ -167,7 +167,7 @@ func (z *zone) settle() error {
 func (o *origin) checkSources() error {
 	for _, primary := range strings.Fields(o.primaries) {
 		if at := netip.MustParseAddrPort(primary); !o.sources.Reaches(at.Addr()) {
-			return fmt.Errorf("source: the primary %s is of the other family; add an address of its family", at.Addr())
+			return fmt.Errorf("source: the primary %s is of the other address family; add a source address of that family", at.Addr())
 		}
 	}
 	for key, text := range map[string]string{"url": o.url, "checksum": o.checksum} {
@@ -176,7 +176,7 @@ func (o *origin) checkSources() error {
 			return err // it has been parsed before
 		}
 		if at, err := netip.ParseAddr(u.Hostname()); err == nil && !o.sources.Reaches(at) {
-			return fmt.Errorf("source: the host %s of the %s is of the other family; add an address of its family", at, key)
+			return fmt.Errorf("source: the host %s of the %s is of the other address family; add a source address of that family", at, key)
 		}
 	}
 	return nil

@@ -108,16 +108,16 @@ func TestNothingIsAnsweredUnfilteredBeforeTheFirstList(t *testing.T) {
 			s := serve(t, downloaded(dir, l.URL, settings))
 			time.Sleep(200 * time.Millisecond)
 			if got := s.exchange(question("a.test.", dns.TypeA), "udp"); got.Rcode != dns.RcodeServerFailure {
-				t.Errorf("%s", got)
+				t.Errorf("got %s", got)
 			}
 			if files, _ := filepath.Glob(filepath.Join(dir, "*.list*")); len(files) != 0 {
-				t.Errorf("left are %v", files)
+				t.Errorf("files left: %v", files)
 			}
 		})
 	}
 }
 
-func TestATransferredZoneComesOverTLS(t *testing.T) {
+func TestAZoneIsTransferredOverTLS(t *testing.T) {
 	pair, ca, pin := certified(t)
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
@@ -137,13 +137,13 @@ func TestATransferredZoneComesOverTLS(t *testing.T) {
 			}
 			time.Sleep(200 * time.Millisecond) // the name is not the certificate's
 			if got := s.exchange(question("a.test.", dns.TypeA), "udp"); got.Rcode != dns.RcodeServerFailure {
-				t.Errorf("%s", got)
+				t.Errorf("got %s", got)
 			}
 		})
 	}
 }
 
-func TestANotifyIsSignedByTheAlgorithmOfTheKey(t *testing.T) {
+func TestANotifyIsSignedWithTheAlgorithmOfItsKey(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
 	p := startPrimary(t, "$TTL 60\n@ SOA ns. host. 1 3600 3600 3600 30\na.test CNAME .\n")
@@ -166,13 +166,13 @@ func TestANotifyIsSignedByTheAlgorithmOfTheKey(t *testing.T) {
 	}
 }
 
-func TestBadSettingsOfWhatIsFetchedNameTheirLine(t *testing.T) {
+func TestInvalidSettingsOfASourceNameTheirLine(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "rpz1"), withSOA("a.test CNAME .\n"))
 	_, ca, pin := certified(t)
 	for body, want := range map[string]string{
 		"url":                                    "Testfile:3 - Error during parsing: zone x.: url: takes one argument, an https URL",
-		"url http://lists.example":               `url: the scheme "http" cannot be used`,
+		"url http://lists.example":               `url: the scheme "http" is not supported`,
 		"url https:///list":                      "url: the URL has no host",
 		"url https://l.example/%zz?token=s3cret": "url: the URL cannot be parsed",
 		"url https://l.example/\nfile DIR/rpz1":  "Testfile:4 - Error during parsing: zone x.: file: already set on line 3",
@@ -181,30 +181,30 @@ func TestBadSettingsOfWhatIsFetchedNameTheirLine(t *testing.T) {
 		"url https://l.example/\nrefresh 800h":                                    `refresh: "800h" is not a duration`,
 		"url https://l.example/\nrefresh soon":                                    `refresh: "soon" is not a duration`,
 		"url https://l.example/\ntls":                                             "tls: has no effect on a url without ca or pin",
-		"url https://l.example/\ntls l.example":                                   "is that of the url's host",
+		"url https://l.example/\ntls l.example":                                   "must have the name of its host",
 		"url https://l.example/\ntls ca":                                          "tls: ca: takes one file",
 		"url https://l.example/\ntls ca DIR/nowhere":                              "tls: ca: stat DIR/nowhere",
-		"url https://l.example/\ntls ca DIR/rpz1":                                 "tls: ca: DIR/rpz1 has no certificate in PEM",
-		"url https://l.example/\ntls pin":                                         "tls: pin: takes digests of keys",
+		"url https://l.example/\ntls ca DIR/rpz1":                                 "tls: ca: DIR/rpz1 has no PEM certificate",
+		"url https://l.example/\ntls pin":                                         "tls: pin: takes key digests",
 		"url https://l.example/\ntls pin abc":                                     `tls: pin: "abc" is not the SHA-256 digest of a key`,
 		"primary 192.0.2.1\ntls a b":                                              "tls: takes [NAME] [ca FILE] [pin DIGEST...]",
 		"primary 192.0.2.1\ntls pin PIN ca CA":                                    `pin: "ca" is not`,
-		"primary 192.0.2.1\nchecksum https://l.example/":                          "Testfile:2: zone x: checksum: is for a zone with a url",
-		"primary 192.0.2.1\nrefresh 1h":                                           "refresh: is for a zone with a url",
-		"file DIR/rpz1\ntls ca CA":                                                "tls: is for a zone with a primary or a url",
-		"file DIR/rpz1\nsource 192.0.2.1":                                         "source: is for a zone with a primary or a url",
+		"primary 192.0.2.1\nchecksum https://l.example/":                          "Testfile:2: zone x: checksum: requires a url",
+		"primary 192.0.2.1\nrefresh 1h":                                           "refresh: requires a url",
+		"file DIR/rpz1\ntls ca CA":                                                "tls: requires a primary or a url",
+		"file DIR/rpz1\nsource 192.0.2.1":                                         "source: requires a primary or a url",
 		"file DIR/rpz1\nurl https://l.example/":                                   "Testfile:4 - Error during parsing: zone x.: url: already set on line 3",
-		"primary 192.0.2.1\nsource":                                               "source: takes an address",
+		"primary 192.0.2.1\nsource":                                               "source: takes an IPv4 address",
 		"primary 192.0.2.1\nsource here":                                          `source: "here" is not an address`,
-		"primary 192.0.2.1\nsource 0.0.0.0":                                       `source: "0.0.0.0" is not an address that a connection can come from`,
-		"primary 192.0.2.1\nsource 192.0.2.7 192.0.2.8":                           "source: 192.0.2.7 and 192.0.2.8 are of one family",
-		"primary 192.0.2.1\nsource 2001:db8::7":                                   "source: the primary 192.0.2.1 is of the other family",
-		"primary 192.0.2.1 2001:db8::1\nsource 192.0.2.7":                         "source: the primary 2001:db8::1 is of the other family",
-		"url https://192.0.2.1/\nsource 2001:db8::7":                              "source: the host 192.0.2.1 of the url is of the other family",
-		"url https://[2001:db8::1]:444/\nsource 192.0.2.7":                        "source: the host 2001:db8::1 of the url is of the other family",
-		"url https://l.example/\nchecksum https://192.0.2.1/\nsource 2001:db8::7": "source: the host 192.0.2.1 of the checksum is of the other family",
-		"primary 192.0.2.1\ntls CA":                                               "is not the name or the address that a certificate is for; write ca before a file",
-		"primary 192.0.2.1\ntls PIN":                                              "is not the name or the address that a certificate is for",
+		"primary 192.0.2.1\nsource 0.0.0.0":                                       `source: "0.0.0.0" is not an address that a connection can start from`,
+		"primary 192.0.2.1\nsource 192.0.2.7 192.0.2.8":                           "source: 192.0.2.7 and 192.0.2.8 are of the same address family",
+		"primary 192.0.2.1\nsource 2001:db8::7":                                   "source: the primary 192.0.2.1 is of the other address family",
+		"primary 192.0.2.1 2001:db8::1\nsource 192.0.2.7":                         "source: the primary 2001:db8::1 is of the other address family",
+		"url https://192.0.2.1/\nsource 2001:db8::7":                              "source: the host 192.0.2.1 of the url is of the other address family",
+		"url https://[2001:db8::1]:444/\nsource 192.0.2.7":                        "source: the host 2001:db8::1 of the url is of the other address family",
+		"url https://l.example/\nchecksum https://192.0.2.1/\nsource 2001:db8::7": "source: the host 192.0.2.1 of the checksum is of the other address family",
+		"primary 192.0.2.1\ntls CA":                                               "is not a host name or address of a certificate; write ca before",
+		"primary 192.0.2.1\ntls PIN":                                              "is not a host name or address of a certificate",
 		"primary 192.0.2.1\nprimary 192.0.2.2":                                    "primary: already set on line 3",
 		"primary 192.0.2.1\ntls pin PIN\ntls pin PIN":                             "tls: already set on line 4",
 	} {
@@ -221,7 +221,7 @@ func parseText(zone string) (*stanza, error) {
 	return parse(caddy.NewTestController("dns", "rpz {\nzone x {\n"+zone+"\n}\nstate "+os.TempDir()+"\n}"))
 }
 
-func TestSettingsHoldInWhateverOrder(t *testing.T) {
+func TestSettingsApplyInAnyOrder(t *testing.T) {
 	_, ca, pin := certified(t)
 	for zone, want := range map[string]origin{
 		"primary 192.0.2.1 2001:db8::1":                                  {primaries: "192.0.2.1:53 [2001:db8::1]:53"},
@@ -246,8 +246,8 @@ func TestSettingsHoldInWhateverOrder(t *testing.T) {
 	}
 }
 
-// TestOneListIsFetchedInOneWay has two blocks with the same list and other settings.
-func TestOneListIsFetchedInOneWay(t *testing.T) {
+// TestAListIsDownloadedWithOneSetOfSettings has two blocks with the same list and different settings.
+func TestAListIsDownloadedWithOneSetOfSettings(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
 	one := downloaded(dir, "https://127.0.0.1:1", "")

@@ -38,9 +38,9 @@ func handlerOf(t testing.TB, set func(*settings), next plugin.Handler, zones ...
 	return h
 }
 
-// FuzzRewriting holds that whatever the plugins behind write, the client gets one
-// reply at most, to its own question, that can be packed; and that what they wrote
-// is not changed, as a cache may hold it.
+// FuzzRewriting holds that whatever the next plugins write, the client gets at most one
+// reply, to its own question, that can be packed; and that the message that they wrote is
+// not changed, since a cache may hold it.
 func FuzzRewriting(f *testing.F) {
 	pack := func(records ...string) []byte {
 		m := new(dns.Msg).SetQuestion("a.test.", dns.TypeA)
@@ -99,7 +99,7 @@ to.test CNAME b.test.
 			if err := w.WriteMsg(m); err != nil {
 				return dns.RcodeServerFailure, err
 			}
-			return dns.RcodeSuccess, w.WriteMsg(m) // a plugin that is wrong writes twice
+			return dns.RcodeSuccess, w.WriteMsg(m) // a faulty plugin writes twice
 		})
 		h := handlerOf(t, func(s *settings) { s.breakDNSSEC, s.waitRecurse = flags&4 != 0, flags&8 == 0 }, behind, zone, "*.test A 203.0.113.2\n")
 		client := from([]string{"127.0.0.1", "127.0.0.2"}[flags>>4&1])
@@ -108,20 +108,20 @@ to.test CNAME b.test.
 			t.Errorf("CoreDNS would write a second reply, with %s", dns.RcodeToString[rcode])
 		}
 		if wrote != nil && wrote.String() != text {
-			t.Errorf("what was written was changed:\n%s\n%s", text, wrote)
+			t.Errorf("the message of the next plugin was changed:\n%s\n%s", text, wrote)
 		}
 		if transfer := qtype == dns.TypeAXFR || qtype == dns.TypeIXFR; len(client.replies) > 1 && !transfer { // transfers pass by policy
 			t.Fatalf("%d replies", len(client.replies))
 		}
 		for _, reply := range client.replies {
 			if reply == wrote {
-				continue // the truth, which is not ours
+				continue // the true answer, which policy does not write
 			}
 			if _, err := reply.Pack(); err != nil {
-				t.Errorf("%v: %s", err, reply)
+				t.Errorf("%v: got %s", err, reply)
 			}
 			if reply.Id != query.Id || !reply.Response || reply.Question[0] != query.Question[0] {
-				t.Errorf("not a reply to it: %s", reply)
+				t.Errorf("not a reply to the query: %s", reply)
 			}
 		}
 	})
@@ -149,8 +149,8 @@ func TestAChainThatIsTooLongDoesNotPass(t *testing.T) {
 	}
 }
 
-// TestAQueryThatMatchesNothingAllocatesOnlyItsState bounds what policy costs the
-// many queries that it does not concern.
+// TestAQueryThatMatchesNothingAllocatesOnlyItsState bounds what policy costs the many
+// queries that no rule matches.
 func TestAQueryThatMatchesNothingAllocatesOnlyItsState(t *testing.T) {
 	reply := question("www.example.org.", dns.TypeA)
 	reply.Response = true
@@ -176,10 +176,10 @@ func TestAQueryThatMatchesNothingAllocatesOnlyItsState(t *testing.T) {
 	}
 }
 
-// TestPolicyWaitsUntilThePluginsBehindHaveReturned keeps their frames and policy's
-// from being on the stack together: CoreDNS serves each packet on a fresh one, and
+// TestPolicyWaitsUntilTheNextPluginsHaveReturned keeps their frames and policy's from
+// being on the stack at the same time: CoreDNS serves each packet on a new stack, and
 // growing it once more costs a tenth of the query.
-func TestPolicyWaitsUntilThePluginsBehindHaveReturned(t *testing.T) {
+func TestPolicyWaitsUntilTheNextPluginsHaveReturned(t *testing.T) {
 	client := &counter{from: net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:53"))}
 	reply := question("www.example.org.", dns.TypeA)
 	behind := plugin.HandlerFunc(func(_ context.Context, w dns.ResponseWriter, _ *dns.Msg) (int, error) {
@@ -187,7 +187,7 @@ func TestPolicyWaitsUntilThePluginsBehindHaveReturned(t *testing.T) {
 			t.Error(err)
 		}
 		if client.replies != 0 {
-			t.Error("a reply was sent before")
+			t.Error("the reply was sent before they returned")
 		}
 		return dns.RcodeServerFailure, errors.New("after the reply")
 	})
@@ -198,7 +198,7 @@ func TestPolicyWaitsUntilThePluginsBehindHaveReturned(t *testing.T) {
 	}
 }
 
-func TestATraceHasASpanForThePluginBehind(t *testing.T) {
+func TestATraceHasASpanForTheNextPlugin(t *testing.T) {
 	behind := plugin.HandlerFunc(func(_ context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 		return dns.RcodeSuccess, w.WriteMsg(r)
 	})

@@ -64,12 +64,12 @@ middle2.test  CNAME alias2.test.
 	}
 	for _, network := range []string{"udp", "tcp"} {
 		if reply, err := s.try(question("drop.test.", dns.TypeA), network); err == nil {
-			t.Errorf("dropped over %s, and answered: %v", network, reply)
+			t.Errorf("dropped over %s, but got %v", network, reply)
 		}
 	}
 }
 
-func TestARewrittenReplyIsAResolversOwn(t *testing.T) {
+func TestARewrittenReplyLooksLikeAResolvers(t *testing.T) {
 	s, _ := serveRules(t, "break-dnssec yes", "ede filtered\n---\na.test CNAME .\n")
 	m := question("a.test.", dns.TypeA)
 	m.CheckingDisabled = true
@@ -94,7 +94,7 @@ func TestOneRuleWins(t *testing.T) {
 	}{
 		"the earlier stage of a chain before the earlier zone": {[]string{"a.test CNAME .\n", "alias.test A 203.0.113.2\n"}, "alias.test.",
 			"NOERROR, alias.test. 5 A 203.0.113.2, additional:rpz2. 30 SOA"},
-		"a later stage keeps what led to it": {[]string{"a.test CNAME .\n"}, "alias.test.",
+		"a later stage keeps the chain up to it": {[]string{"a.test CNAME .\n"}, "alias.test.",
 			"NXDOMAIN, alias.test. 100 CNAME middle.test., middle.test. 100 CNAME a.test." + soa1},
 		"the earlier zone before the better trigger": {[]string{"32.1.2.0.192.rpz-ip CNAME .\n", "a.test A 203.0.113.2\n"}, "a.test.", "NXDOMAIN" + soa1},
 		"client-ip before qname":                     {[]string{"8.0.0.0.127.rpz-client-ip CNAME *.\na.test CNAME .\n"}, "a.test.", "NOERROR" + soa1},
@@ -103,7 +103,7 @@ func TestOneRuleWins(t *testing.T) {
 		"the longest prefix":                         {[]string{"24.0.2.0.192.rpz-ip CNAME .\n32.3.2.0.192.rpz-ip A 203.0.113.3\n"}, "b.test.", "NOERROR, b.test. 5 A 203.0.113.3" + soa1},
 		"of equal prefixes the smaller address":      {[]string{"32.1.1.0.10.rpz-ip A 203.0.113.1\n32.1.0.0.10.rpz-ip A 203.0.113.2\n"}, "many.test.", "NOERROR, many.test. 5 A 203.0.113.2" + soa1},
 		"passthru ends the search":                   {[]string{"a.test CNAME rpz-passthru.\n", "a.test CNAME .\n"}, "a.test.", "NOERROR, a.test. 100 A 192.0.2.1, authority:NS"},
-		"a rule that cannot be used is none":         {[]string{"a.test CNAME rpz-nothing.\n", "a.test CNAME .\n"}, "a.test.", "NXDOMAIN, additional:rpz2. 30 SOA"},
+		"an unusable rule does not match":            {[]string{"a.test CNAME rpz-nothing.\n", "a.test CNAME .\n"}, "a.test.", "NXDOMAIN, additional:rpz2. 30 SOA"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := serveRules(t, "", c.zones...)
@@ -156,8 +156,8 @@ func TestShadowCountsAndChangesNothing(t *testing.T) {
 	}
 }
 
-// TestAHitThatChangesNothingIsCountedOnce has such hits before the true answer is known,
-// where a rule then answers at once, or lets pass, or none does.
+// TestAHitThatChangesNothingIsCountedOnce has hits before the true answer is known,
+// followed by a rule that answers at once, by one that lets the query pass, or by none.
 func TestAHitThatChangesNothingIsCountedOnce(t *testing.T) {
 	const inert = "shadow\n---\na.test CNAME .\nb.test CNAME .\nmany.test CNAME .\nlost.test CNAME .\n"
 	for _, settings := range []string{"", "qname-wait-recurse no"} {
@@ -173,13 +173,13 @@ func TestAHitThatChangesNothingIsCountedOnce(t *testing.T) {
 	}
 }
 
-func TestOnlyTheZonesClientsMeetIt(t *testing.T) {
+func TestAZoneAppliesOnlyToItsClients(t *testing.T) {
 	s, _ := serveRules(t, "", "clients 192.0.2.0/24\n---\na.test CNAME .\n", "clients 127.0.0.0/8 ::1\n---\nb.test CNAME .\n")
 	s.expect("a.test.", "NOERROR, a.test. 100 A 192.0.2.1, authority:NS")
 	s.expect("b.test.", "NXDOMAIN, additional:rpz2. 30 SOA")
 }
 
-func TestPolicyIsForQueriesThatWantRecursion(t *testing.T) {
+func TestPolicyAppliesToQueriesThatWantRecursion(t *testing.T) {
 	for settings, want := range map[string]string{
 		"":                  "NOERROR, a.test. 100 A 192.0.2.1, authority:NS",
 		"recursive-only no": "NXDOMAIN" + soa1,
@@ -188,17 +188,17 @@ func TestPolicyIsForQueriesThatWantRecursion(t *testing.T) {
 		m := question("a.test.", dns.TypeA)
 		m.RecursionDesired = false
 		if got := summary(s.exchange(m, "udp")); got != want {
-			t.Errorf("%q: %s", settings, got)
+			t.Errorf("%q: got %s", settings, got)
 		}
 	}
 }
 
-func TestSettingsOfTheBlockHold(t *testing.T) {
+func TestSettingsOfTheBlockApply(t *testing.T) {
 	s, _ := serveRules(t, "add-soa no\nmax-policy-ttl 2s", "local.test 60 A 203.0.113.1\n")
 	s.expect("local.test.", "NOERROR, local.test. 2 A 203.0.113.1")
 }
 
-func TestTransfersAndOtherClassesAreNotPolicysConcern(t *testing.T) {
+func TestPolicyLeavesTransfersAndOtherClassesAlone(t *testing.T) {
 	s, _ := serveRules(t, "", "*.test CNAME .\ntest CNAME .\na.test CNAME .\n")
 	if got := s.exchange(question("test.", dns.TypeAXFR), "tcp"); got.Rcode == dns.RcodeNameError {
 		t.Errorf("AXFR: %s", got)
@@ -210,13 +210,13 @@ func TestTransfersAndOtherClassesAreNotPolicysConcern(t *testing.T) {
 	}
 }
 
-func TestBadBlocksNameTheirLine(t *testing.T) {
+func TestInvalidBlocksNameTheirLine(t *testing.T) {
 	_, dir := serveRules(t, "", "a.test CNAME .\n")
 	for _, c := range []struct{ body, want string }{
 		{"", "Corefile:3: no zone"},
 		{"zone x {\n}", "Corefile:4: zone x: no source"},
-		{"zone x\nfile DIR/rpz1", "Corefile:4 - Error during parsing: zone: a { is missing after x"},
-		{"zone x\n{\nfile DIR/rpz1\n}", "Corefile:4 - Error during parsing: zone: a { is missing after x"},
+		{"zone x\nfile DIR/rpz1", "Corefile:4 - Error during parsing: zone: missing { after x"},
+		{"zone x\n{\nfile DIR/rpz1\n}", "Corefile:4 - Error during parsing: zone: missing { after x"},
 		{"zone x {\nfile DIR/rpz1 {\nlimit 7\n}\n}", `Corefile:5 - Error during parsing: file: unexpected "{" behind it`},
 		{"add-soa yes {\n}\nzone x {\nfile DIR/rpz1\n}", `Corefile:4 - Error during parsing: add-soa: unexpected "{" behind it`},
 		{"zone x {\nfile DIR/nowhere\n}", "plugin/rpz: zone x.: stat DIR/nowhere: no such file"},
@@ -224,7 +224,7 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{"zone x {\nprimary here\n}", `primary: "here" is neither an address nor one with a port`},
 		{"zone x {\nprimary 192.0.2.1 key\n}", "primary: key: takes NAME [ALGORITHM]"},
 		{"zone x {\nprimary 192.0.2.1 key k hmac-md5\n}", `"hmac-md5" is not one of hmac-sha224.`},
-		{"zone x {\nfile DIR/rpz1\nlimit 7\n}", "Corefile:4: zone x: limit: is for a zone with a primary"},
+		{"zone x {\nfile DIR/rpz1\nlimit 7\n}", "Corefile:4: zone x: limit: requires a primary"},
 		{"zone x {\nprimary 192.0.2.1\nlimit many\n}", `limit: "many" is not a number of records`},
 		{"zone x {\nfile DIR/rpz1\npolicy cname\n}", `unknown policy "cname"`},
 		{"zone x {\nfile DIR/rpz1\nede no\n}", `ede: unknown error "no"`},
@@ -237,10 +237,10 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{"zone x {\nfile DIR/rpz1\npolicy disabled keep-local-data\n}", "policy: keep-local-data: has no effect with disabled"},
 		{"zone x {\nfile DIR/rpz1\npolicy keep-local-data\n}", `policy: unknown policy "keep-local-data"`},
 		{"zone x {\nfile DIR/rpz1\npolicy cname keep-local-data\n}", `policy: unknown policy "cname"`},
-		{"zone x {\nfile DIR/rpz1\npolicy keep-local-data nxdomain\n}", "policy: takes one policy, or cname NAME; and keep-local-data"},
+		{"zone x {\nfile DIR/rpz1\npolicy keep-local-data nxdomain\n}", "policy: takes one policy or cname NAME, then optionally keep-local-data"},
 		{"zone x {\nfile DIR/rpz1\nrecursive-only on\n}", "Corefile:6 - Error during parsing: zone x.: recursive-only: takes yes or no"},
 		{"zone x {\nfile DIR/rpz1\nadd-soa\n}", "zone x.: add-soa: takes yes or no"},
-		{"zone x {\nfile DIR/rpz1\nmax-policy-ttl 25h\n}", `zone x.: max-policy-ttl: "25h" is not whole seconds`},
+		{"zone x {\nfile DIR/rpz1\nmax-policy-ttl 25h\n}", `zone x.: max-policy-ttl: "25h" is not a whole number of seconds`},
 		{"zone x {\nfile DIR/rpz1\nmax-policy-ttl 5s\nmax-policy-ttl 5s\n}", "zone x.: max-policy-ttl: already set on line 6"},
 		{"zone x {\nfile DIR/rpz1\nlog 5\n}", "zone x.: log: takes yes or no"},
 		{"zone x {\nfile DIR/rpz1\n}\nlog no", `log: "no" is not a number`},
@@ -250,12 +250,12 @@ func TestBadBlocksNameTheirLine(t *testing.T) {
 		{"zone x {\nfile DIR/rpz1\n}\nlog much", `Corefile:7 - Error during parsing: log: "much" is not a number`},
 		{"zone x {\nfile DIR/rpz1\n}\nadd-soa maybe", "add-soa: takes yes or no"},
 		{"zone x {\nfile DIR/rpz1\n}\nlog 1\nlog 1", "log: already set on line 7"},
-		{"zone x {\nfile DIR/rpz1\n}\nmax-policy-ttl 1500ms", "is not whole seconds"},
+		{"zone x {\nfile DIR/rpz1\n}\nmax-policy-ttl 1500ms", "is not a whole number of seconds"},
 		{"zone x {\nfile DIR/rpz1\n}\nstate DIR/rpz1", "is not a folder"},
 		{"zone x {\nprimary 192.0.2.1\n}\nstate DIR/rpz1/x", "state: DIR/rpz1 is not a folder"},
 		{"zone x {\nfile DIR/rpz1\n}\nzones y", `unknown key "zones"; known are zone, add-soa,`},
-		{"zone x {\nprimary 192.0.2.1 key k\n}", "Corefile:4: zone x.: primary: the plugin tsig of this server block has no key k."},
-		{"zone x {\nfile DIR/truth\n}", "plugin/rpz: zone x.: DIR/truth: the zone has no SOA record; the file's is that of the zone test."},
+		{"zone x {\nprimary 192.0.2.1 key k\n}", "Corefile:4: zone x.: primary: the tsig plugin of this server block has no key k."},
+		{"zone x {\nfile DIR/truth\n}", "plugin/rpz: zone x.: DIR/truth: the zone has no SOA record; the file has the SOA of the zone test."},
 	} {
 		corefile := strings.NewReplacer("BODY", c.body, "DIR", dir).Replace(strings.Replace(block, "DIR", dir, 1))
 		corefile = strings.ReplaceAll(corefile, "DIR", dir)

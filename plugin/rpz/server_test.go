@@ -16,7 +16,7 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/miekg/dns"
 
-	// The plugins that stand next to rpz in the tests' Corefiles.
+	// The plugins around rpz in the tests' Corefiles.
 	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/cache"
@@ -39,14 +39,14 @@ import (
 
 func TestMain(m *testing.M) {
 	caddy.Quiet, dnsserver.Quiet = true, true
-	clog.Discard() // what the tests need of the log they look for elsewhere
+	clog.Discard() // tests that check the log capture it themselves
 	if err := directives.Install(); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
-// truth is what is answered without policy.
+// truth is the zone as answered without policy.
 const truth = `$TTL 100
 $ORIGIN test.
 @ SOA ns host 1 2 3 4 50
@@ -72,7 +72,7 @@ func withSOA(records string) string {
 	return "$TTL 60\n@ SOA ns. host. 7 2 3 4 30\n@ NS ns.\n" + records
 }
 
-// block is a server with the truth and an rpz block; DIR is a folder with the
+// block is a server with the truth and an rpz block; DIR is a directory with the
 // zones that a test writes.
 const block = `.:0 {
 	bind LOOPBACK
@@ -97,7 +97,7 @@ func inputAt(host, corefile string) caddy.CaddyfileInput {
 	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
 }
 
-// input is for a restart, which keeps the address.
+// input returns the Corefile for a restart, which keeps the address.
 func (s *server) input(corefile string) caddy.CaddyfileInput {
 	host, _, _ := net.SplitHostPort(s.udp) // as it was printed
 	return inputAt(host, corefile)
@@ -154,7 +154,7 @@ func (s *server) exchange(m *dns.Msg, network string) *dns.Msg {
 	return reply
 }
 
-// try asks; a reply that does not come is an error.
+// try sends a query; a missing reply is an error.
 func (s *server) try(m *dns.Msg, network string) (*dns.Msg, error) {
 	client := dns.Client{Net: network, Timeout: 2 * time.Second}
 	to := s.udp
@@ -191,7 +191,7 @@ func summary(m *dns.Msg) string {
 
 const soa1 = ", additional:rpz1. 30 SOA"
 
-// expect asks for A until the summary is what is wanted.
+// expect queries A until the summary of the reply is as wanted.
 func (s *server) expect(name, want string) {
 	s.t.Helper()
 	var got string
@@ -200,7 +200,7 @@ func (s *server) expect(name, want string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("%s: %q, want %q", name, got, want)
+			s.t.Fatalf("%s: got %q, want %q", name, got, want)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// failing is an upstream of which the look-ups that are named, "name TYPE", fail. Each name is
-// a zone with ns1.bad.example, which has an address of each family.
+// failing is an upstream at which the look-ups that are listed, as "name TYPE", fail.
+// Each name is a zone with ns1.bad.example, which has an address of each family.
 func failing(t *testing.T, names ...string) *upstream {
 	return startUpstream(t, func(m *dns.Msg) {
 		q := m.Question[0]
@@ -70,7 +70,7 @@ func TestWhatCannotBeLookedUpDoesNotPass(t *testing.T) {
 			"delegation on\nnsip-wait-recurse yes\nnsdname-wait-recurse yes":           c.lenient,
 		} {
 			s := forwarding(t, failing(t, c.fails), settings, "", c.records)
-			for range 2 { // the second is answered from what is known
+			for range 2 { // the second is answered from the cache
 				m := question("www.evil.example.", dns.TypeA)
 				m.SetEdns0(1232, false)
 				got := s.exchange(m, "udp")
@@ -85,7 +85,7 @@ func TestWhatCannotBeLookedUpDoesNotPass(t *testing.T) {
 	}
 }
 
-func TestEachOptionIsForItsOwnTrigger(t *testing.T) {
+func TestEachOptionAppliesToItsOwnTrigger(t *testing.T) {
 	for _, c := range []struct {
 		settings, fails, records string
 		want                     int
@@ -102,7 +102,7 @@ func TestEachOptionIsForItsOwnTrigger(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotWaitIsDecidedForTheNextQuery(t *testing.T) {
+func TestARuleThatDoesNotWaitDecidesTheNextQuery(t *testing.T) {
 	for _, records := range []string{byName, by4} {
 		u := failing(t)
 		s := forwarding(t, u, "delegation on\nnsip-wait-recurse no\nnsdname-wait-recurse no", "", records)
@@ -117,7 +117,7 @@ func TestAZoneThatChangesNothingFailsNothing(t *testing.T) {
 	for _, setting := range []string{"shadow", "policy disabled", "clients 192.0.2.0/24"} {
 		s := forwarding(t, failing(t, evilNS), "delegation on", setting, other)
 		if got := s.exchange(question("www.evil.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeSuccess {
-			t.Errorf("%s: %s", setting, got)
+			t.Errorf("%s: got %s", setting, got)
 		}
 	}
 }
@@ -143,14 +143,14 @@ func TestEachNameOfAChainIsLookedUp(t *testing.T) {
 	})
 	s := forwarding(t, u, "delegation on", "", other)
 	if got := s.exchange(question("www.good.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeServerFailure {
-		t.Errorf("what the chain leads to passed: %s", got)
+		t.Errorf("the target of the chain passed: %s", got)
 	}
 	if got := s.exchange(question("good.example.", dns.TypeA), "udp"); got.Rcode != dns.RcodeSuccess {
-		t.Errorf("the control: %s", got)
+		t.Errorf("the control: got %s", got)
 	}
 }
 
-func TestNamesAboveTheServersZoneAreNotAskedFor(t *testing.T) {
+func TestNamesAboveTheServersZoneAreNotLookedUp(t *testing.T) {
 	s, _ := serveRules(t, "delegation on", other)
 	s.expect("a.test.", "NOERROR, a.test. 100 A 192.0.2.1, authority:NS")
 	d := newDelegations("fn.example.org.", 1)

@@ -39,7 +39,7 @@ func (o *origin) secure(secrets map[string]string) error {
 	}
 	secret, ok := secrets[o.key]
 	if !ok {
-		return fmt.Errorf("zone %s: primary: the plugin tsig of this server block has no key %s", o.zone, o.key)
+		return fmt.Errorf("zone %s: primary: the tsig plugin of this server block has no key %s", o.zone, o.key)
 	}
 	o.secret = secret
 	return nil
@@ -163,7 +163,7 @@ var failures = seldom.New(log.Warningf)
 func (s *source) report(e secondary.Event) {
 	switch {
 	case e.Recovered:
-		log.Infof("zone %s: the last good copy is kept again", e.Zone)
+		log.Infof("zone %s: the last good copy is saved again", e.Zone)
 	case e.Err == nil:
 	case e.Primary.IsValid():
 		failures.Printf(e.Primary.Addr(), e.Zone+" "+string(e.Result), "%v", e.Err)

@@ -16,7 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-func TestAFileIsReadAgainAndABadOneLosesNothing(t *testing.T) {
+func TestAFileIsReloadedAndAnInvalidOneLosesNothing(t *testing.T) {
 	s, dir := serveRules(t, "", "a.test CNAME .\n")
 	s.expect("a.test.", "NXDOMAIN"+soa1)
 	path := filepath.Join(dir, "rpz1")
@@ -87,7 +87,7 @@ type primary struct {
 	addr  string
 	zone  atomic.Pointer[[]dns.RR]
 	asked atomic.Int64
-	gone  atomic.Bool // it refuses everything
+	gone  atomic.Bool // the primary refuses everything
 }
 
 const secret = "NoTCJU+DMqFWywaPyxSijrDEA/eC3nK0xi3AMEZuPVk="
@@ -174,7 +174,7 @@ func TestATransferredZoneFollowsItsPrimary(t *testing.T) {
 	}
 }
 
-func TestAZoneThatOutgrowsItsLimitStaysAsItWas(t *testing.T) {
+func TestAZoneThatOutgrowsItsLimitKeepsItsLastGeneration(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
 	const soa = "$TTL 60\n@ SOA ns. host. %d 3600 3600 3600 30\n"
@@ -193,7 +193,7 @@ func TestAZoneThatOutgrowsItsLimitStaysAsItWas(t *testing.T) {
 	s.expect("a.test.", "NOERROR"+soa1)
 }
 
-func TestAKeyIsChangedWithoutAMomentUnfiltered(t *testing.T) {
+func TestChangingAKeyLeavesNoMomentUnfiltered(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
 	p := startPrimary(t, "$TTL 60\n@ SOA ns. host. 1 3600 3600 3600 30\na.test CNAME .\n")
@@ -216,7 +216,7 @@ func TestAKeyIsChangedWithoutAMomentUnfiltered(t *testing.T) {
 	}
 }
 
-func TestANotifyFromElsewhereIsRefused(t *testing.T) {
+func TestANotifyFromAnotherAddressIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "truth"), truth)
 	p := startPrimary(t, "$TTL 60\n@ SOA ns. host. 1 3600 3600 3600 30\na.test CNAME .\n")
@@ -226,10 +226,10 @@ func TestANotifyFromElsewhereIsRefused(t *testing.T) {
 	client := dns.Client{Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 77)}}, Timeout: 2 * time.Second}
 	reply, _, err := client.Exchange(new(dns.Msg).SetNotify("rpz1."), s.udp)
 	if err != nil || reply.Rcode != dns.RcodeRefused {
-		t.Errorf("%v, %v", reply, err)
+		t.Errorf("got %v, %v", reply, err)
 	}
 	if p.asked.Load() != asked {
-		t.Error("the primary was asked")
+		t.Error("the primary was queried")
 	}
 }
 
@@ -253,7 +253,7 @@ func TestNothingIsAnsweredUnfilteredBeforeTheFirstGeneration(t *testing.T) {
 	m.SetEdns0(1232, false)
 	reply := s.exchange(m, "udp")
 	if codes := extendedErrors(reply); reply.Rcode != dns.RcodeServerFailure || len(codes) != 1 || codes[0] != dns.ExtendedErrorCodeNotReady {
-		t.Errorf("%s", reply)
+		t.Errorf("got %s", reply)
 	}
 	open := serve(t, strings.Replace(corefile, "zone rpz1", "servfail-until-ready no\nzone rpz1", 1))
 	open.expect("a.test.", "NOERROR, a.test. 100 A 192.0.2.1, authority:NS")

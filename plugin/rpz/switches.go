@@ -23,7 +23,7 @@ type Disabled struct {
 
 // String says what is disabled, since when and why.
 func (d Disabled) String() string {
-	text := d.Zone + " is disabled since " + d.Since.UTC().Format(time.RFC3339)
+	text := d.Zone + " has been disabled since " + d.Since.UTC().Format(time.RFC3339)
 	if d.Reason != "" {
 		text += ": " + d.Reason
 	}
@@ -82,7 +82,7 @@ func (s *switches) enter(i *instance, state string) {
 func (s *switches) takeOver(r *record) {
 	all, err := r.read()
 	if err != nil {
-		log.Errorf("refused: %v; no policy zone is disabled by it", err)
+		log.Errorf("refused: %v; it disables no policy zone", err)
 	}
 	for _, d := range all {
 		s.off[d.Zone] = d
@@ -165,12 +165,12 @@ func (s *switches) save() {
 func (s *switches) unkept() string {
 	all := s.all()
 	if len(all) == 0 {
-		return "it holds in memory alone, and a restart forgets it: no rpz block has `state`"
+		return "this is kept in memory only and lost on a restart: no rpz block has `state`"
 	}
 	var failing []string
 	for _, r := range all {
 		if err := r.disk.Failing(); err != nil {
-			failing = append(failing, "it holds in memory alone, and a restart would go back to what was before, until the file can be written: "+err.Error())
+			failing = append(failing, "this is kept in memory only, and a restart would restore the previous state, until the file can be written: "+err.Error())
 		}
 	}
 	return strings.Join(failing, "; ")

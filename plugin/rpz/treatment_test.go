@@ -41,15 +41,15 @@ func TestAZonesOwnSettingsWinOverTheBlocks(t *testing.T) {
 	}
 }
 
-// TestTheOwnTTLBoundsAnOverridesCNAME as BIND's does.
-func TestTheOwnTTLBoundsAnOverridesCNAME(t *testing.T) {
+// TestAZonesOwnTTLBoundsItsOverridesCNAME as BIND's does.
+func TestAZonesOwnTTLBoundsItsOverridesCNAME(t *testing.T) {
 	s, _ := serveRules(t, "max-policy-ttl 100s", "policy cname b.test\nmax-policy-ttl 7s\n---\na.test 60 CNAME .\n", "many.test 60 A 203.0.113.9\n")
 	s.expect("a.test.", "NOERROR, a.test. 7 CNAME b.test., b.test. 100 A 192.0.2.2, b.test. 100 A 192.0.2.3, authority:NS"+soa1)
 	s.expect("many.test.", "NOERROR, many.test. 60 A 203.0.113.9, additional:rpz2. 30 SOA")
 }
 
-// TestWithoutRDTheOtherZonesKeepTheirOrder holds that a zone that is recursive-only is as
-// if it was not there, and changes nothing between those that are consulted.
+// TestWithoutRDTheOtherZonesKeepTheirOrder holds that a recursive-only zone is ignored
+// without RD, and that this does not change the order of the others.
 func TestWithoutRDTheOtherZonesKeepTheirOrder(t *testing.T) {
 	const yes, no = "recursive-only yes\n---\n", "recursive-only no\n---\n"
 	at := func(i int) string { return fmt.Sprintf("a.test A 203.0.113.%d\n", i) }
@@ -110,8 +110,8 @@ func TestAQueryWaitsForTheZonesThatItConsults(t *testing.T) {
 	}
 }
 
-// TestHitsOfAQuietZoneAreCountedAndNotLogged whatever they do, and take nothing of what
-// may be logged of the others.
+// TestHitsOfAQuietZoneAreCountedAndNotLogged whatever they do, and do not use up the
+// other zones' share of the log.
 func TestHitsOfAQuietZoneAreCountedAndNotLogged(t *testing.T) {
 	for _, own := range []string{"", "shadow\n", "policy disabled\n", "policy nxdomain\n", "policy cname b.test\n"} {
 		s, _ := serveRules(t, "log 1", own+"log no\n---\na.test CNAME .\n", "log yes\n---\nb.test CNAME .\n", "many.test CNAME .\n")

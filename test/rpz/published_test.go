@@ -198,9 +198,9 @@ func TestPublishedListsAreUsedAsBINDUsesThem(t *testing.T) {
 	publish(t, append(shapes(), oddities(21, drawn)...), 20)
 }
 
-// TestListsOfAFolder asks 200 names of each file in the folder that NEARCAST_LISTS names:
+// TestListsOfADirectory asks 200 names of each file in the folder that NEARCAST_LISTS names:
 // lists as they are published, which are not ours to keep.
-func TestListsOfAFolder(t *testing.T) {
+func TestListsOfADirectory(t *testing.T) {
 	dir := os.Getenv("NEARCAST_LISTS")
 	if dir == "" {
 		t.Skip("NEARCAST_LISTS names no folder of lists")

@@ -65,9 +65,9 @@ func logsOf(log, zone string) bool {
 	return false
 }
 
-// TestHintsAreLookedAtByUsAlone is where we go beyond BIND and Unbound on purpose: what A and
+// TestOnlyNearcastLooksAtHints is where we go beyond BIND and Unbound on purpose: what A and
 // AAAA are blocked for, the hints of HTTPS and SVCB are too. What has none is answered alike.
-func TestHintsAreLookedAtByUsAlone(t *testing.T) {
+func TestOnlyNearcastLooksAtHints(t *testing.T) {
 	s := setup{number: 1, recursiveOnly: true, addSOA: true, waitRecurse: true, maxTTL: 5, minDots: 1, zones: []policyZone{{name: "p1.rpz.", policy: "given", ttl: 60, minimum: 60, rules: []rule{
 		{on: ip, prefix: netip.MustParsePrefix("192.0.2.0/24"), data: []string{"60 CNAME ."}},
 		{on: ip, prefix: netip.MustParsePrefix("2001:db8:bad::/48"), data: []string{"60 CNAME *."}},

@@ -15,7 +15,7 @@ type reach struct {
 	timer *time.Timer
 }
 
-var errIdle = fail(Timeout, "nothing came for %s", idleTime)
+var errIdle = fail(Timeout, "no data received for %s", idleTime)
 
 // within returns a reader of a body. It calls give to end the request.
 func within(r io.Reader, give context.CancelCauseFunc) *reach {
@@ -40,11 +40,11 @@ func decoded(a *http.Response, body io.Reader) (io.Reader, error) {
 	case "gzip", "x-gzip":
 		z, err := gzip.NewReader(body)
 		if err != nil {
-			return nil, fail(Broken, "the answer is not the gzip that it says it is: %w", err)
+			return nil, fail(Broken, "the response says gzip but is not valid gzip:  %w", err)
 		}
 		return z, nil
 	default:
-		return nil, fail(Refused, "the answer has the content coding %q, and none but gzip was asked for", c)
+		return nil, fail(Refused, "the response has the content coding %q, but only gzip was requested", c)
 	}
 }
 
@@ -62,7 +62,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.from.Read(p)
 	if b.left -= n; b.left < 0 {
-		n, err = 0, fail(TooLarge, "the list has more octets than are allowed")
+		n, err = 0, fail(TooLarge, "the list is larger than its limit allows")
 	}
 	if n > 0 {
 		b.last = p[n-1]

@@ -8,8 +8,8 @@ import (
 	"testing/iotest"
 )
 
-// FuzzAListIsJudgedAlikeHoweverItArrives reads a text in one piece, octet by octet, and in
-// pieces that come with the end.
+// FuzzAListIsJudgedAlikeHoweverItArrives reads a text in one piece, octet by octet, and
+// in pieces that arrive with the end of the body.
 func FuzzAListIsJudgedAlikeHoweverItArrives(f *testing.F) {
 	for _, text := range []string{first, strings.Repeat("x", 200), strings.Repeat("x", 201), "\n\n\n", ""} {
 		f.Add(text)
@@ -21,7 +21,7 @@ func FuzzAListIsJudgedAlikeHoweverItArrives(f *testing.F) {
 			b := &bounded{from: from, left: most}
 			got, err := io.ReadAll(b)
 			if (err == nil) != good || good && (string(got) != text || b.complete() != nil || !errors.Is(b.err, io.EOF)) {
-				t.Errorf("%q: %q, %v, want good %v", text, got, err, good)
+				t.Errorf("%q: got %q, %v, want good %v", text, got, err, good)
 			}
 			if good && text != "" && b.last != text[len(text)-1] {
 				t.Errorf("%q: its last octet is %q", text, b.last)

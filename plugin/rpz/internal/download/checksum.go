@@ -30,13 +30,13 @@ func sumOf(text, file string) (string, error) {
 	}
 	switch {
 	case len(sums) > 1:
-		return "", fail(Checksum, "the checksum file has two digests of %q", path.Base(file))
+		return "", fail(Checksum, "the checksum file has two digests for %q", path.Base(file))
 	case len(sums) == 1:
 		return sums[0], nil
 	case len(all) == 0:
 		return "", fail(Checksum, "the checksum file has no SHA-256 digest")
 	case len(all) > 1:
-		return "", fail(Checksum, "the checksum file has no digest of %q", path.Base(file))
+		return "", fail(Checksum, "the checksum file has no digest for %q", path.Base(file))
 	}
 	for only := range all {
 		sums = append(sums, only[strings.LastIndex(only, " ")+1:])

@@ -23,7 +23,7 @@ func TestEveryFormOfAChecksumIsRead(t *testing.T) {
 		a:                                     a,
 		a + "\n":                              a,
 		a + "  ./out/list.rpz\n":              a,
-		a + "  some-other-name\n":             a, // there is but one
+		a + "  some-other-name\n":             a, // the only digest
 		"SHA256 (list.rpz) = " + a + "\n":     a,
 		"SHA256 (out/list.rpz) = " + a + "\nSHA256 (x) = " + b: a,
 		b + "  other.rpz\n" + a + "  list.rpz\n":               a,
@@ -35,17 +35,17 @@ func TestEveryFormOfAChecksumIsRead(t *testing.T) {
 		"zz" + a[2:] + "  list.rpz\n":                          "",
 		a + a + "  list.rpz\n":                                 "", // SHA-512
 		"":                                                     "",
-		// Forms of other programs.
+		// Formats of other programs.
 		a + "\tlist.rpz\n":                        a,
 		"SHA256(list.rpz)= " + a + "\n":           a,
 		"SHA2-256(out/list.rpz)= " + a + "\r\n":   a,
 		"\\" + a + "  list.rpz\n":                 a,
 		"\ufeff" + b + "  x\n" + a + "  list.rpz": a,
 		"MD5 (list.rpz) = " + a[:32] + "\nSHA512 (list.rpz) = " + a + a + "\nSHA256 (list.rpz) = " + a: a,
-		// Files of one name in several folders.
+		// Files of the same name in several directories.
 		b + "  hosts/list.rpz\n" + a + "  lists/list.rpz\n":                      a,
 		a + "  ./public/lists/list.rpz\n" + b + "  ./public/other/list.rpz\n":    a,
-		b + "  hosts/x\n" + a + "  other/x\n" + a + "  list.rpz\n":               a, // others may be two
+		b + "  hosts/x\n" + a + "  other/x\n" + a + "  list.rpz\n":               a, // others may have two
 		b + "  hosts/list.rpz\n" + a + "  adblock/list.rpz\n":                    "",
 		a + "  lists/list.rpz\n" + b + "  /lists/list.rpz\n":                     "",
 		b + "  list.rpz.gz\n" + a + "  list.rpz\n":                               a,
@@ -66,7 +66,7 @@ func FuzzChecksumsAreReadOrRefused(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		sum, err := sumOf(text, "/list.rpz")
 		if (err == nil) != (digest(sum) == sum && sum != "") || err == nil && !strings.Contains(strings.ToLower(text), sum) {
-			t.Errorf("%q, %v", sum, err)
+			t.Errorf("got %q, %v", sum, err)
 		}
 	})
 }

@@ -53,7 +53,7 @@ func (m mark) head() ([]byte, error) {
 func parseHead(line []byte) (m mark, err error) {
 	text, ok := bytes.CutPrefix(line, []byte(magic))
 	if !ok {
-		return mark{}, fmt.Errorf("does not begin with %q: it is not a copy of a list, or one of another version", magic)
+		return mark{}, fmt.Errorf("does not begin with %q: it is not a copy of a list, or another version wrote it", magic)
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
 		return mark{}, fmt.Errorf("is damaged in its first line: %w", err)
@@ -182,7 +182,7 @@ func (l *List) parseCopy(f io.Reader, path string) (*policyzone.Zone, mark, erro
 		return nil, mark{}, fmt.Errorf("cannot be used: %w", err)
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != m.Sum {
-		return nil, mark{}, errors.New("is damaged: its checksum is another")
+		return nil, mark{}, errors.New("is damaged: checksum mismatch")
 	}
 	return z, m, nil
 }
@@ -190,7 +190,7 @@ func (l *List) parseCopy(f io.Reader, path string) (*policyzone.Zone, mark, erro
 func setAside(path string) string {
 	aside := path + ".damaged"
 	if err := os.Rename(path, aside); err != nil {
-		return fmt.Sprintf("it is left there, and replaced by the next list: %v", err)
+		return fmt.Sprintf("it stays there until the next list replaces it: %v", err)
 	}
-	return "it is kept as " + aside + ", and the zone waits for the list"
+	return "it was moved to " + aside + "; the zone waits for the list"
 }

@@ -61,11 +61,11 @@ func ParseURL(text string) (*url.URL, error) {
 	case err != nil:
 		return nil, errors.New("the URL cannot be parsed; write https://HOST/PATH") // its error repeats the URL and any secret in it
 	case u.Scheme != "https":
-		return nil, fmt.Errorf("the scheme %q cannot be used; lists come by https alone", u.Scheme)
+		return nil, fmt.Errorf("the scheme %q is not supported; use https", u.Scheme)
 	case u.Hostname() == "":
 		return nil, errors.New("the URL has no host; write https://HOST/PATH")
 	case !validPort(u.Port()):
-		return nil, fmt.Errorf("the URL has the port %s; ports are from 1 to 65535", u.Port())
+		return nil, fmt.Errorf("the URL has the port %s; a port is from 1 to 65535", u.Port())
 	case u.Fragment != "":
 		return nil, errors.New("the URL has a fragment, which is not sent; remove it")
 	}
@@ -152,7 +152,7 @@ func New(c Config, publish func(*policyzone.Zone), report func(Event)) (*List, e
 
 // explain adds where it went wrong, and what to do.
 func (l *List) explain(err error) error {
-	stays := "; the last good list stays"
+	stays := "; the last good list stays in use"
 	if l.held == nil {
 		stays = "; there is no list yet"
 	}
@@ -187,7 +187,7 @@ func (l *List) tellCopy(err error) {
 		result = CopyFailed
 	}
 	if failed != nil {
-		failed = fmt.Errorf("zone %s: the last good copy is not kept, and a restart would have to wait for the list: %w", l.config.Zone, failed)
+		failed = fmt.Errorf("zone %s: cannot save the last good copy; after a restart, the zone waits for the list: %w", l.config.Zone, failed)
 	}
 	l.tell(Event{Result: result, Err: failed, Recovered: recovered})
 }

@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// list is one with the serial and a rule for each name.
+// list returns a list with the serial and a rule for each name.
 func list(serial int, names ...string) string {
 	text := fmt.Sprintf("$TTL 60\n@ SOA ns. host. %d 3600 600 86400 60\n@ NS ns.\n", serial)
 	for _, n := range names {
@@ -48,7 +48,7 @@ func digestOf(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// publisher is a server of lists over HTTPS, which does what it is set to.
+// publisher serves lists over HTTPS with the handler that is set.
 type publisher struct {
 	*httptest.Server
 	handler atomic.Pointer[http.HandlerFunc]
@@ -70,7 +70,7 @@ func publish(t *testing.T) *publisher {
 	return p
 }
 
-// ca writes the server's certificate as that of an authority.
+// ca writes the server's certificate to a CA file.
 func (p *publisher) ca(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ca.pem")
@@ -80,7 +80,7 @@ func (p *publisher) ca(t *testing.T) string {
 	return path
 }
 
-// plain answers with the text, and an ETag of it.
+// plain answers with the text and its ETag.
 func plain(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		tag := `"` + digestOf(text)[:8] + `"`
@@ -93,7 +93,7 @@ func plain(text string) http.HandlerFunc {
 	}
 }
 
-// follower is a List and what it said.
+// follower is a List with its events.
 type follower struct {
 	*List
 	published []*policyzone.Zone
@@ -118,7 +118,7 @@ func follow(t *testing.T, p *publisher, change func(*Config)) *follower {
 	return f
 }
 
-// once asks once and returns the results, and the errors' text.
+// once downloads once and returns the results, and the text of errors.
 func (f *follower) once(t *testing.T) (string, string) {
 	t.Helper()
 	f.events = nil
@@ -139,7 +139,7 @@ func (f *follower) said() (string, string) {
 
 func (f *follower) serial() uint32 { return f.published[len(f.published)-1].Serial() }
 
-func TestAListIsAskedForOnlyIfItChanged(t *testing.T) {
+func TestAListIsDownloadedOnlyIfItChanged(t *testing.T) {
 	p := publish(t)
 	f := follow(t, p, nil)
 	for _, step := range []struct{ text, want string }{
@@ -147,7 +147,7 @@ func TestAListIsAskedForOnlyIfItChanged(t *testing.T) {
 	} {
 		p.set(plain(step.text))
 		if got, err := f.once(t); got != step.want {
-			t.Fatalf("%s, want %s: %s", got, step.want, err)
+			t.Fatalf("got %s, want %s: %s", got, step.want, err)
 		}
 	}
 	if len(f.published) != 3 {
@@ -160,7 +160,7 @@ func TestAListIsAskedForOnlyIfItChanged(t *testing.T) {
 			return
 		}
 		w.Header().Set("Last-Modified", modified)
-		io.WriteString(w, first) // the list that is held, which is news of its date alone
+		io.WriteString(w, first) // the list that is held; only its date is new
 	})
 	for range 2 {
 		if got, err := f.once(t); got != "current" {
@@ -190,7 +190,7 @@ func as(coding string, body []byte) http.HandlerFunc {
 	}
 }
 
-// raw writes an answer itself and hangs up.
+// raw writes a raw answer and closes the connection.
 func raw(parts ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
@@ -211,61 +211,61 @@ func to(url string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, url, http.StatusFound) }
 }
 
-func TestNothingButAWholeGoodListIsTaken(t *testing.T) {
+func TestOnlyACompleteValidListIsUsed(t *testing.T) {
 	insecure := httptest.NewServer(plain(second))
 	t.Cleanup(insecure.Close)
 	elsewhere := publish(t) // of the same certificate
 	elsewhere.set(plain(second))
-	long := strings.Repeat("x.example. CNAME .\n", 500) // out of the zone, and so no rule
+	long := strings.Repeat("x.example. CNAME .\n", 500) // out of the zone, so not rules
 	bomb := zipped(second + strings.Repeat("; nothing at all, many times over\n", 100_000))
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
 		want    string
 		word    string
 	}{
-		"a body shorter than its length": {raw("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", second), "broken", "broke off"},
-		"a body that ends within a line": {raw("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", second[:len(second)-9]), "broken", "broke off"},
-		"chunks without the last":        {raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s\r\n", len(second), second)), "broken", "broke off"},
-		"a chunk that is cut":            {raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s", len(second)+10, second)), "broken", "broke off"},
-		"no length and no chunks":        {raw("HTTP/1.1 200 OK\r\n\r\n", second), "broken", "where it ends"},
-		"HTTP/1.0 without a length":      {raw("HTTP/1.0 200 OK\r\n\r\n", second), "broken", "where it ends"},
-		"fewer records and half a line":  {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, list(2, "a.example")+"b.exam CNAME .") }, "broken", "published half"},
-		"gzip that is cut":               {coded(zipped(second)[:60]), "broken", "broke off"},
-		"gzip without its checksum":      {coded(zipped(second)[:len(zipped(second))-8]), "broken", "broke off"},
+		"a body shorter than its length": {raw("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", second), "broken", "cut off"},
+		"a body that ends inside a line": {raw("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", second[:len(second)-9]), "broken", "cut off"},
+		"chunks without the last":        {raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s\r\n", len(second), second)), "broken", "cut off"},
+		"a chunk that is cut":            {raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s", len(second)+10, second)), "broken", "cut off"},
+		"no length and no chunks":        {raw("HTTP/1.1 200 OK\r\n\r\n", second), "broken", "Content-Length"},
+		"HTTP/1.0 without a length":      {raw("HTTP/1.0 200 OK\r\n\r\n", second), "broken", "Content-Length"},
+		"fewer records and half a line":  {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, list(2, "a.example")+"b.exam CNAME .") }, "broken", "half published"},
+		"gzip that is cut":               {coded(zipped(second)[:60]), "broken", "cut off"},
+		"gzip without its checksum":      {coded(zipped(second)[:len(zipped(second))-8]), "broken", "cut off"},
 		"gzip that is damaged":           {coded(append(zipped(second)[:len(zipped(second))-8], 1, 2, 3, 4, 5, 6, 7, 8)), "broken", "gzip"},
-		"gzip with something behind it":  {coded(append(zipped(second), "more"...)), "broken", ""},
-		"no gzip":                        {coded([]byte(second)), "broken", "not the gzip"},
-		"a coding that was not asked for": {func(w http.ResponseWriter, _ *http.Request) {
+		"gzip with trailing data":        {coded(append(zipped(second), "more"...)), "broken", ""},
+		"not gzip":                       {coded([]byte(second)), "broken", "not valid gzip"},
+		"a coding that was not requested": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "br")
 			io.WriteString(w, second)
 		}, "refused", `"br"`},
-		"more octets than are allowed":  {plain(second + strings.Repeat(";", 20_000)), "too-large", "octets"},
-		"more octets in gzip":           {coded(bomb), "too-large", ""},
-		"more records than are allowed": {plain(second + long), "too-large", "records"},
-		"gzip of nothing, many times":   {coded(append(bytes.Repeat(zipped(""), 1500), zipped(second)...)), "too-large", "more octets were sent"},
-		"$GENERATE":                     {plain(second + "$GENERATE 1-65535 x$.example CNAME .\n"), "refused", "$GENERATE"},
-		"$generate in parentheses":      {plain(second + "($generate 1-65535 x$.example CNAME .)\n"), "refused", "$GENERATE"},
-		"$GENERATE behind a mark":       {plain("\ufeff$GENERATE 1-65535 x$.example CNAME .\n" + second), "refused", "$GENERATE"},
-		"a quotation without its end":   {plain(second + "x.example TXT \"a\ny.example CNAME .\nz.example TXT b\"\n"), "refused", "quotation"},
-		"$INCLUDE":                      {plain(second + "$INCLUDE /etc/passwd\n"), "refused", "INCLUDE"},
-		"an empty body":                 {plain(""), "refused", ""},
-		"a page":                        {plain("<html><body>Sign in to the network</body></html>\n"), "refused", ""},
-		"a SOA alone":                   {plain("$TTL 60\n@ SOA ns. host. 2 3600 600 86400 60\n"), "refused", "no record"},
-		"404":                           {statusLine(404), "status", "404 Not Found"},
-		"500":                           {statusLine(500), "status", "500"},
+		"more octets than the limit":      {plain(second + strings.Repeat(";", 20_000)), "too-large", "larger than"},
+		"more octets in gzip":             {coded(bomb), "too-large", ""},
+		"more records than the limit":     {plain(second + long), "too-large", "records"},
+		"gzip of nothing, many times":     {coded(append(bytes.Repeat(zipped(""), 1500), zipped(second)...)), "too-large", "larger than the limit"},
+		"$GENERATE":                       {plain(second + "$GENERATE 1-65535 x$.example CNAME .\n"), "refused", "$GENERATE"},
+		"$generate in parentheses":        {plain(second + "($generate 1-65535 x$.example CNAME .)\n"), "refused", "$GENERATE"},
+		"$GENERATE after a BOM":           {plain("\ufeff$GENERATE 1-65535 x$.example CNAME .\n" + second), "refused", "$GENERATE"},
+		"a quoted string without its end": {plain(second + "x.example TXT \"a\ny.example CNAME .\nz.example TXT b\"\n"), "refused", "quoted string"},
+		"$INCLUDE":                        {plain(second + "$INCLUDE /etc/passwd\n"), "refused", "INCLUDE"},
+		"an empty body":                   {plain(""), "refused", ""},
+		"a web page":                      {plain("<html><body>Sign in to the network</body></html>\n"), "refused", ""},
+		"only an SOA":                     {plain("$TTL 60\n@ SOA ns. host. 2 3600 600 86400 60\n"), "refused", "no record"},
+		"404":                             {statusLine(404), "status", "404 Not Found"},
+		"500":                             {statusLine(500), "status", "500"},
 		"206": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusPartialContent)
 			io.WriteString(w, second)
 		}, "status", "206"},
-		"204":                    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, "status", "204"},
-		"to HTTP":                {to(insecure.URL + "/list?token=s3cret"), "redirect", "by https alone"},
-		"to a file":              {to("file:///etc/passwd"), "redirect", "by https alone"},
-		"to itself, without end": {to("/again"), "redirect", "more than 5 times"},
+		"204":                  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, "status", "204"},
+		"to HTTP":              {to(insecure.URL + "/list?token=s3cret"), "redirect", "not https"},
+		"to a file":            {to("file:///etc/passwd"), "redirect", "not https"},
+		"to itself, endlessly": {to("/again"), "redirect", "more than 5 times"},
 		"through HTTPS to HTTP": {func(w http.ResponseWriter, r *http.Request) {
 			map[bool]http.HandlerFunc{true: to(insecure.URL), false: to("/next")}[r.URL.Path == "/next"](w, r)
-		}, "redirect", "by https alone"},
+		}, "redirect", "not https"},
 		"nothing":            {raw(), "unreachable", ""},
-		"no HTTP":            {raw("220 ready\r\n"), "unreachable", ""},
+		"not HTTP":           {raw("220 ready\r\n"), "unreachable", ""},
 		"a head without end": {raw("HTTP/1.1 200 OK\r\nX: ", strings.Repeat("x", 1<<20)), "unreachable", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -280,16 +280,16 @@ func TestNothingButAWholeGoodListIsTaken(t *testing.T) {
 			p.set(c.handler)
 			got, err := f.once(t)
 			if got != c.want || !strings.Contains(err, c.word) {
-				t.Errorf("%s, want %s with %q: %s", got, c.want, c.word, err)
+				t.Errorf("got %s, want %s with %q: %s", got, c.want, c.word, err)
 			}
 			if strings.Contains(err, "s3cret") || !strings.Contains(err, p.URL+"/lists/one.rpz") {
-				t.Errorf("the error tells the secret, or not where: %s", err)
+				t.Errorf("the error reveals the secret, or not where: %s", err)
 			}
 			if after, _ := os.ReadFile(path); !bytes.Equal(before, after) || len(f.published) != 1 {
-				t.Errorf("the copy changed, or what is published (%d)", len(f.published))
+				t.Errorf("the copy or the published list changed (%d)", len(f.published))
 			}
 			if files, _ := filepath.Glob(path + "*"); len(files) != 1 {
-				t.Errorf("left are %v", files)
+				t.Errorf("files left: %v", files)
 			}
 			p.set(plain(second))
 			if got, err := f.once(t); got != "loaded copy-written" || f.serial() != 2 {
@@ -299,20 +299,20 @@ func TestNothingButAWholeGoodListIsTaken(t *testing.T) {
 	}
 }
 
-func TestWhatIsWholeIsTakenHoweverItComes(t *testing.T) {
+func TestACompleteListIsUsedHoweverItIsSent(t *testing.T) {
 	other := publish(t)
 	var referer string
 	other.set(func(w http.ResponseWriter, r *http.Request) { referer += r.Header.Get("Referer"); plain(second)(w, r) })
 	for name, handler := range map[string]http.HandlerFunc{
-		"with its length":            plain(second),
-		"in chunks":                  raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(second), second)),
-		"in gzip":                    coded(zipped(second)),
-		"in x-gzip":                  as("X-GZip", zipped(second)),
-		"in two parts of gzip":       coded(append(zipped(second[:50]), zipped(second[50:])...)),
-		"from elsewhere":             to(other.URL + "/list"),
-		"without a last end of line": plain(strings.TrimSuffix(second, "\n")),
-		"with a mark and CRLF":       plain("\ufeff" + strings.ReplaceAll(second, "\n", "\r\n")),
-		"$GENERATE in a comment":     plain(second + "; $GENERATE 1-2 x$ CNAME .\nx.example TXT \"$GENERATE\"\n"),
+		"with its length":         plain(second),
+		"in chunks":               raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(second), second)),
+		"in gzip":                 coded(zipped(second)),
+		"in x-gzip":               as("X-GZip", zipped(second)),
+		"in two parts of gzip":    coded(append(zipped(second[:50]), zipped(second[50:])...)),
+		"from another host":       to(other.URL + "/list"),
+		"without a final newline": plain(strings.TrimSuffix(second, "\n")),
+		"with a BOM and CRLF":     plain("\ufeff" + strings.ReplaceAll(second, "\n", "\r\n")),
+		"$GENERATE in a comment":  plain(second + "; $GENERATE 1-2 x$ CNAME .\nx.example TXT \"$GENERATE\"\n"),
 	} {
 		p := publish(t)
 		f := follow(t, p, nil)
@@ -324,11 +324,11 @@ func TestWhatIsWholeIsTakenHoweverItComes(t *testing.T) {
 		}
 	}
 	if referer != "" {
-		t.Errorf("the URL was sent elsewhere: %s", referer)
+		t.Errorf("the URL was sent to another host: %s", referer)
 	}
 }
 
-func TestAListIsThatOfItsChecksum(t *testing.T) {
+func TestAListMatchesItsChecksum(t *testing.T) {
 	p := publish(t)
 	var body, sums atomic.Pointer[string]
 	set := func(b, s string) { body.Store(&b); sums.Store(&s) }
@@ -351,7 +351,7 @@ func TestAListIsThatOfItsChecksum(t *testing.T) {
 		{first, "", "checksum", 1},
 		{first, "none here\n", "checksum", 1},
 		{first, line(first), "loaded", 2},
-		{first, line(first), "current", 2}, // the list is not asked for
+		{first, line(first), "current", 2}, // the list is not requested
 		{first, line(second), "checksum", 3},
 		{list(2, "a.example"), line(second), "checksum", 4},
 		{second, digestOf("x") + "  two.rpz\n" + digestOf("y") + "  three.rpz\n", "checksum", 4},
@@ -360,10 +360,10 @@ func TestAListIsThatOfItsChecksum(t *testing.T) {
 	} {
 		set(step.body, step.sums)
 		if got, err := f.once(t); got != step.want || lists.Load() != step.lists {
-			t.Errorf("step %d: %s, want %s, the list was asked for %d times: %s", i, got, step.want, lists.Load(), err)
+			t.Errorf("step %d: got %s, want %s; the list was requested %d times: %s", i, got, step.want, lists.Load(), err)
 		}
 	}
-	// With a checksum it does not matter that the end is not marked.
+	// With a checksum, the end of the list need not be marked.
 	set(first, line(first))
 	p.set(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/SHA256SUMS" {
@@ -399,7 +399,7 @@ func TestTheCopyIsUsedAtStart(t *testing.T) {
 		then, word string
 	}{
 		"good":                  {good, "copy-loaded", "current", ""},
-		"cut":                   {good[:len(good)-10], "copy-damaged", "loaded copy-written", "kept as"},
+		"cut":                   {good[:len(good)-10], "copy-damaged", "loaded copy-written", "moved to"},
 		"with another rule":     {bytes.Replace(good, []byte("a.example"), []byte("z.example"), 1), "copy-damaged", "loaded copy-written", "checksum"},
 		"without its head":      {good[headSize:], "copy-damaged", "loaded copy-written", ""},
 		"of another version":    {bytes.Replace(good, []byte("list 1"), []byte("list 9"), 1), "copy-damaged", "loaded copy-written", "another version"},
@@ -420,14 +420,14 @@ func TestTheCopyIsUsedAtStart(t *testing.T) {
 		os.Remove(path + ".damaged")
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
-		t.Errorf("%v, %v", info, err)
+		t.Errorf("got %v, %v", info, err)
 	}
 }
 
-// TestADiskThatFailsCostsTheCopyAlone has a file where the folder is to be. What was not
-// kept is kept once that is mended, and what somebody removed again, though the list is as
-// it was, with and without a checksum.
-func TestADiskThatFailsCostsTheCopyAlone(t *testing.T) {
+// TestADiskFailureCostsOnlyTheCopy has a file in place of the directory. A copy that
+// could not be saved is saved once that is repaired, and again if somebody removes it,
+// even if the list has not changed, with and without a checksum.
+func TestADiskFailureCostsOnlyTheCopy(t *testing.T) {
 	for _, checksum := range []string{"", "/SHA256SUMS"} {
 		p := publish(t)
 		folder := filepath.Join(t.TempDir(), "state")
@@ -446,7 +446,7 @@ func TestADiskThatFailsCostsTheCopyAlone(t *testing.T) {
 		if err := os.WriteFile(folder, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := f.once(t); got != "loaded copy-failed" || !strings.Contains(err, "not kept") {
+		if got, err := f.once(t); got != "loaded copy-failed" || !strings.Contains(err, "cannot save the last good copy") {
 			t.Errorf("%s: %s", got, err)
 		}
 		if got, err := f.once(t); got != "current copy-failed" || err != "" {
@@ -474,9 +474,10 @@ func TestADiskThatFailsCostsTheCopyAlone(t *testing.T) {
 	}
 }
 
-// TestAListThatIsCalledUnchangedIsAskedForIfItsTagChanged has a server that answers 304 to
-// any condition, as that of a large publisher did, and tags that are one in two spellings.
-func TestAListThatIsCalledUnchangedIsAskedForIfItsTagChanged(t *testing.T) {
+// TestAListCalledUnchangedIsDownloadedIfItsETagChanged has a server that answers 304 to
+// any condition, as the server of a large publisher did, and two spellings of the same
+// tag.
+func TestAListCalledUnchangedIsDownloadedIfItsETagChanged(t *testing.T) {
 	for tag, want := range map[string]string{`"b"`: "loaded", `W/"b"`: "loaded", `"a"`: "current", `W/"a"`: "current", `"a-gzip"`: "current", `"a;gzip"`: "current", "": "current"} {
 		p := publish(t)
 		f := follow(t, p, nil)
@@ -496,7 +497,7 @@ func TestAListThatIsCalledUnchangedIsAskedForIfItsTagChanged(t *testing.T) {
 		}
 		text = second
 		if got, err := f.once(t); got != want {
-			t.Errorf("%s: %s, want %s: %s", tag, got, want, err)
+			t.Errorf("%s: got %s, want %s: %s", tag, got, want, err)
 		}
 		if got, err := f.once(t); got != "current" {
 			t.Errorf("%s, again: %s: %s", tag, got, err)
@@ -504,19 +505,19 @@ func TestAListThatIsCalledUnchangedIsAskedForIfItsTagChanged(t *testing.T) {
 	}
 }
 
-func TestAnAnswerTagTooLongIsNotKept(t *testing.T) {
+func TestAnETagThatIsTooLongIsNotKept(t *testing.T) {
 	for _, tag := range []string{`"` + strings.Repeat("t", 5000) + `"`, `"` + strings.Repeat("\x01", 500) + `"`} {
 		line, err := mark{ETag: tag, Sum: digestOf("")}.head()
 		if err != nil || len(line) != headSize {
 			t.Fatalf("%d octets, %v", len(line), err)
 		}
 		if m, err := parseHead(line); err != nil || m.Sum != digestOf("") || m.ETag != "" && m.ETag != tag {
-			t.Errorf("%v, %v", m, err)
+			t.Errorf("got %v, %v", m, err)
 		}
 	}
 }
 
-func TestOnlyTheServerThatIsMeantIsBelieved(t *testing.T) {
+func TestOnlyTheConfiguredServerIsTrusted(t *testing.T) {
 	p := publish(t)
 	p.set(plain(first))
 	pin := pinOf(p)
@@ -525,24 +526,24 @@ func TestOnlyTheServerThatIsMeantIsBelieved(t *testing.T) {
 		trust outbound.Trust
 		want  string
 	}{
-		"the system's authorities":     {outbound.Trust{}, "bad-certificate"},
-		"its authority":                {outbound.Trust{CA: p.ca(t)}, "loaded"},
-		"its key":                      {outbound.Trust{Pins: pin}, "loaded"},
-		"its key among others":         {outbound.Trust{Pins: other + " " + pin}, "loaded"},
-		"another key":                  {outbound.Trust{Pins: other}, "bad-certificate"},
-		"its authority, another key":   {outbound.Trust{CA: p.ca(t), Pins: other}, "bad-certificate"},
-		"its authority and its key":    {outbound.Trust{CA: p.ca(t), Pins: pin}, "loaded"},
-		"another name, with its key":   {outbound.Trust{CA: p.ca(t), Pins: pin, Name: "lists.invalid"}, "bad-certificate"},
-		"an authority that is missing": {outbound.Trust{CA: "nowhere.pem"}, "bad-certificate"},
+		"the system's CAs":           {outbound.Trust{}, "bad-certificate"},
+		"its CA":                     {outbound.Trust{CA: p.ca(t)}, "loaded"},
+		"its key":                    {outbound.Trust{Pins: pin}, "loaded"},
+		"its key among others":       {outbound.Trust{Pins: other + " " + pin}, "loaded"},
+		"another key":                {outbound.Trust{Pins: other}, "bad-certificate"},
+		"its CA, another key":        {outbound.Trust{CA: p.ca(t), Pins: other}, "bad-certificate"},
+		"its CA and its key":         {outbound.Trust{CA: p.ca(t), Pins: pin}, "loaded"},
+		"another name, with its key": {outbound.Trust{CA: p.ca(t), Pins: pin, Name: "lists.invalid"}, "bad-certificate"},
+		"a missing CA file":          {outbound.Trust{CA: "nowhere.pem"}, "bad-certificate"},
 	} {
 		f := follow(t, p, func(cfg *Config) { cfg.Trust = c.trust })
 		if got, err := f.once(t); got != c.want {
-			t.Errorf("%s: %s, want %s: %s", name, got, c.want, err)
+			t.Errorf("%s: got %s, want %s: %s", name, got, c.want, err)
 		}
 	}
 }
 
-func TestAListIsAskedForFromTheSourceAddress(t *testing.T) {
+func TestAListIsRequestedFromTheSourceAddress(t *testing.T) {
 	p := publish(t)
 	var from atomic.Pointer[string]
 	p.set(func(w http.ResponseWriter, r *http.Request) {
@@ -560,7 +561,7 @@ func TestAListIsAskedForFromTheSourceAddress(t *testing.T) {
 		"by name":           {"localhost", []string{"127.0.0.10"}, "loaded"},
 		"by name, with two": {"localhost", []string{"::1", "127.0.0.11"}, "loaded"},
 		"no such family":    {"127.0.0.1", []string{"::1"}, "unreachable"},
-		"not ours":          {"127.0.0.1", []string{"192.0.2.1"}, "unreachable"},
+		"not local":         {"127.0.0.1", []string{"192.0.2.1"}, "unreachable"},
 	} {
 		f := follow(t, p, func(cfg *Config) {
 			cfg.URL, cfg.Trust = "https://"+net.JoinHostPort(c.host, port)+"/", outbound.Trust{Pins: pinOf(p)}
@@ -580,7 +581,7 @@ func TestAListIsAskedForFromTheSourceAddress(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatCannotWorkIsRefused(t *testing.T) {
+func TestAnInvalidURLIsRefused(t *testing.T) {
 	for word, text := range map[string]string{
 		"scheme": "http://lists.example/a", "no host": "https:///a", "fragment": "https://lists.example/a#b", "cannot be parsed": "https://lists.example/%zz",
 		"port 65536": "https://lists.example:65536/a", "port 0": "https://lists.example:0/a",
@@ -619,9 +620,9 @@ func TestARequestEndsWithItsContext(t *testing.T) {
 	<-ended
 	close(over)
 	if len(f.published) != 0 || len(f.events) != 0 {
-		t.Errorf("%v, %v", f.published, f.events)
+		t.Errorf("got %v, %v", f.published, f.events)
 	}
 	if files, _ := filepath.Glob(f.config.File + "*"); len(files) != 0 {
-		t.Errorf("left are %v", files)
+		t.Errorf("files left: %v", files)
 	}
 }

@@ -59,7 +59,7 @@ func (l *List) client() (*http.Client, error) {
 	}
 	trusted, err := l.config.Trust.Config("")
 	if err != nil {
-		return nil, fail(BadCertificate, "certificates cannot be verified: %w", err)
+		return nil, fail(BadCertificate, "cannot load the trusted certificates: %w", err)
 	}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, dialTime)
@@ -79,9 +79,9 @@ const mostRedirects = 5
 func redirect(next *http.Request, via []*http.Request) error {
 	switch {
 	case next.URL.Scheme != "https":
-		return fail(Redirect, "it leads on to %s, and lists come by https alone", shown(next.URL))
+		return fail(Redirect, "it redirects to %s, which is not https", shown(next.URL))
 	case len(via) > mostRedirects:
-		return fail(Redirect, "it leads on more than %d times", mostRedirects)
+		return fail(Redirect, "it redirects more than %d times", mostRedirects)
 	}
 	next.Header.Del("Referer") // the URL may have a secret
 	return nil
@@ -127,7 +127,7 @@ func failed(ctx context.Context, err error) error {
 	case outbound.Distrusted(err):
 		return fail(BadCertificate, "%w", err)
 	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded), timeout != nil && timeout.Timeout():
-		return fail(Timeout, "no answer came in time: %w", err)
+		return fail(Timeout, "no response in time: %w", err)
 	}
 	return fail(Unreachable, "%w", err)
 }
@@ -142,7 +142,7 @@ type breaking struct {
 func (b *breaking) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if b.left -= n; b.left < 0 {
-		return 0, fail(TooLarge, "more octets were sent than are allowed")
+		return 0, fail(TooLarge, "the response is larger than the limit allows")
 	}
 	switch cause := context.Cause(b.ctx); {
 	case err == nil, errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
@@ -150,9 +150,9 @@ func (b *breaking) Read(p []byte) (int, error) {
 	case errors.Is(cause, errIdle):
 		return n, errIdle
 	case cause != nil:
-		return n, fail(Timeout, "the end did not come in time")
+		return n, fail(Timeout, "the response did not end in time")
 	}
-	return n, fail(Broken, "it broke off: %w", err)
+	return n, fail(Broken, "the transfer was cut off: %w", err)
 }
 
 // fetchList requests the list, unless it is unchanged, and requires the digest, if there is one.
@@ -173,7 +173,7 @@ func (l *List) fetchList(ctx context.Context, client *http.Client, sum string, k
 	case a.StatusCode != http.StatusOK:
 		return fetched{}, statusOf(a)
 	case sum == "" && !delimited(a):
-		return fetched{}, fail(Broken, "the answer does not say where it ends: it has neither a length nor chunks; only with a checksum can it be used")
+		return fetched{}, fail(Broken, "the response has neither a Content-Length nor chunks, so a cut-off list would go unnoticed; set checksum to accept it")
 	}
 	decompressed, err := decoded(a, body)
 	if err != nil {
@@ -213,11 +213,11 @@ func (l *List) receive(got *fetched, from io.Reader, sum string) error {
 	got.mark.Sum = hex.EncodeToString(digest.Sum(nil))
 	switch {
 	case sum != "" && sum != got.mark.Sum:
-		return fail(Checksum, "the digest of the list is %s, and %s is published", got.mark.Sum, sum)
+		return fail(Checksum, "the digest of the list is %s, but the published one is %s", got.mark.Sum, sum)
 	case got.zone.Len() == 0:
-		return fail(Refused, "the list has no record beside its SOA")
+		return fail(Refused, "the list has no record besides its SOA")
 	case sum == "" && list.last != '\n' && l.held != nil && got.zone.Len() < l.held.Len():
-		return fail(Broken, "the list has fewer records than before, and its last line has no end: it may have been published half")
+		return fail(Broken, "the list has fewer records than before, and its last line is incomplete: it may be only half published")
 	}
 	return nil
 }
@@ -232,7 +232,7 @@ func (l *List) parse(list *bounded, name string) (*policyzone.Zone, error) {
 	case known: // the cause of the parser's error, or an error that it did not notice
 		return nil, list.err
 	case list.err != nil && list.err != io.EOF: //nolint:errorlint // an EOF wrapped by gzip is not the end
-		return nil, fail(Broken, "it broke off: %w", list.err)
+		return nil, fail(Broken, "the transfer was cut off: %w", list.err)
 	case errors.Is(err, policyzone.ErrTooMany):
 		return nil, fail(TooLarge, "%w", err)
 	case err != nil:
@@ -243,7 +243,7 @@ func (l *List) parse(list *bounded, name string) (*policyzone.Zone, error) {
 
 // statusOf returns the failure of an answer without a list.
 func statusOf(a *http.Response) error {
-	err := fail(Status, "the server answers %d %s", a.StatusCode, http.StatusText(a.StatusCode))
+	err := fail(Status, "the server responded %d %s", a.StatusCode, http.StatusText(a.StatusCode))
 	if after := retryAfter(a.Header); after > 0 {
 		return &busy{err, after}
 	}

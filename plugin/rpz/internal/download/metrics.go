@@ -9,5 +9,5 @@ import (
 // outside can make this grow.
 var results = promauto.NewCounterVec(prometheus.CounterOpts{
 	Name: "coredns_rpz_downloads_total",
-	Help: "What came of asking for a policy zone's list by HTTPS, and of its copy on disk.",
+	Help: "Results of downloading a policy zone's list by HTTPS and of saving its copy on disk, by zone and result.",
 }, []string{"zone", "result"})

@@ -48,15 +48,15 @@ const (
 
 // advice says what to do about a failure.
 var advice = map[Result]string{
-	Unreachable:    "see that the host's name resolves here, and that HTTPS to it is let through",
-	BadCertificate: "see tls of the zone for the authority and the keys that are believed",
-	Redirect:       "write the URL that the list is at now",
-	Status:         "see that the list is still published there",
-	Timeout:        "see the path to the server",
-	Broken:         "it is asked for again",
-	TooLarge:       "see that the list is meant to be so large, and raise its limit",
-	Checksum:       "it is asked for again; where this stays so, see that both are of one publication",
-	Refused:        "see that the URL leads to a policy zone",
+	Unreachable:    "check that the host name resolves here and that firewalls allow HTTPS to it",
+	BadCertificate: "check the CA and the pins in the zone's tls key",
+	Redirect:       "configure the list's current URL",
+	Status:         "check that the list is still published there",
+	Timeout:        "check the network path to the server",
+	Broken:         "it will be requested again",
+	TooLarge:       "if the list should be this large, raise its limit",
+	Checksum:       "it will be requested again; if this persists, check that the list and its checksum were published together",
+	Refused:        "check that the URL is that of a policy zone",
 }
 
 // fault is a failure with its class.

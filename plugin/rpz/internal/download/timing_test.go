@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// answers is a server without a network: each request is answered by what is set, and
-// the time of each is kept.
+// answers is a server without a network: it answers each request as set, and records the
+// time of each.
 type answers struct {
 	mu     sync.Mutex
 	answer func(*http.Request) (*http.Response, error)
@@ -27,7 +27,7 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return a.answer(r)
 }
 
-// become sets the answer, and forgets the requests before.
+// become sets the answer and forgets earlier requests.
 func (a *answers) become(answer func(*http.Request) (*http.Response, error)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -43,7 +43,7 @@ func (a *answers) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// with is an answer of a text.
+// with returns an answer with a text.
 func with(code int, header http.Header, body io.Reader) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
 		if header == nil {
@@ -77,11 +77,11 @@ func runFor(t *testing.T, d time.Duration, a *answers, meanwhile func(*follower)
 func within34(t *testing.T, what string, got, most time.Duration) {
 	t.Helper()
 	if got < most*3/4 || got > most {
-		t.Errorf("%s: %s, want from three quarters to the whole of %s", what, got, most)
+		t.Errorf("%s: got %s, want from three quarters to the whole of %s", what, got, most)
 	}
 }
 
-func TestAListIsAskedForAtItsInterval(t *testing.T) {
+func TestAListIsRequestedAtItsInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &answers{answer: again(first)}
 		f := runFor(t, 48*time.Hour, a, nil)
@@ -100,7 +100,7 @@ func TestAListIsAskedForAtItsInterval(t *testing.T) {
 	})
 }
 
-func TestFailuresAreTriedAgainLessAndLessOften(t *testing.T) {
+func TestFailuresAreRetriedLessAndLessOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &answers{answer: func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") }}
 		runFor(t, 12*time.Hour, a, func(f *follower) {
@@ -113,7 +113,7 @@ func TestFailuresAreTriedAgainLessAndLessOften(t *testing.T) {
 			time.Sleep(10 * time.Minute)
 			synctest.Wait()
 			if len(f.published) != 1 {
-				t.Fatal("the list was not taken when it came")
+				t.Fatal("the list was not used when it arrived")
 			}
 			a.become(with(404, nil, strings.NewReader("")))
 			time.Sleep(9 * time.Hour)
@@ -128,10 +128,10 @@ func TestFailuresAreTriedAgainLessAndLessOften(t *testing.T) {
 	})
 }
 
-func TestAServerThatIsBusyIsGivenItsTime(t *testing.T) {
+func TestABusyServersRetryAfterIsObserved(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"7200": 2 * time.Hour, "31536000": 24 * time.Hour, "2": 0, "-1": 0, "soon": 0, "99999999999999999999": 0,
-		"Sat, 01 Jan 2000 03:00:00 GMT": 3 * time.Hour, // synctest begins with 2000
+		"Sat, 01 Jan 2000 03:00:00 GMT": 3 * time.Hour, // synctest starts in 2000
 		"Sat, 01 Jan 1999 03:00:00 GMT": 0,
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -139,13 +139,13 @@ func TestAServerThatIsBusyIsGivenItsTime(t *testing.T) {
 			runFor(t, 25*time.Hour, a, nil)
 			got := a.gaps()[0]
 			if want > 0 && got != want || want == 0 && got > firstRetry {
-				t.Errorf("%q: asked again after %s", text, got)
+				t.Errorf("%q: requested again after %s", text, got)
 			}
 		})
 	}
 }
 
-// slow gives an octet, and then the next after a wait.
+// slow sends an octet, and the next after a pause.
 type slow struct {
 	wait time.Duration
 	text string
@@ -162,15 +162,15 @@ func (s *slow) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-func TestAListThatDoesNotComeInTimeIsGivenUp(t *testing.T) {
+func TestAListThatDoesNotArriveInTimeIsAbandoned(t *testing.T) {
 	for name, c := range map[string]struct {
 		wait time.Duration
 		most time.Duration
 		word string
 	}{
-		"nothing":  {time.Hour, idleTime, "nothing came for 30s"},
-		"stalls":   {idleTime + time.Second, idleTime, "nothing came for 30s"},
-		"trickles": {idleTime - time.Second, totalTime, "the end did not come in time"},
+		"nothing":  {time.Hour, idleTime, "no data received for 30s"},
+		"stalls":   {idleTime + time.Second, idleTime, "no data received for 30s"},
+		"trickles": {idleTime - time.Second, totalTime, "the response did not end in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -188,9 +188,9 @@ func TestAListThatDoesNotComeInTimeIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestAListIsAskedForOnDemand demands what is there, what is new and what fails: each time
-// at once, and the next request is then due as after any other.
-func TestAListIsAskedForOnDemand(t *testing.T) {
+// TestAListIsRequestedOnDemand demands an unchanged list, a new one and one that fails:
+// each is requested at once, and the next request is then due as after any other.
+func TestAListIsRequestedOnDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &answers{answer: again(first)}
 		runFor(t, 0, a, func(f *follower) {
@@ -212,11 +212,11 @@ func TestAListIsAskedForOnDemand(t *testing.T) {
 				a.become(step.answer)
 				got, err := f.Refresh(t.Context())
 				if got != step.want || (err == nil) != (got != Status) || len(a.gaps()) != 0 {
-					t.Errorf("%s, %v, want %s", got, err, step.want)
+					t.Errorf("got %s, %v, want %s", got, err, step.want)
 				}
 				p := f.Progress()
 				if p.Result != got || !errors.Is(p.Err, err) || !p.Tried.Equal(time.Now()) {
-					t.Errorf("%s: %+v", step.want, p)
+					t.Errorf("%s: got %+v", step.want, p)
 				}
 				within34(t, string(step.want), time.Until(p.Next), step.wait)
 			}
@@ -225,7 +225,7 @@ func TestAListIsAskedForOnDemand(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			if _, err := f.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) || !f.Progress().Next.IsZero() {
-				t.Errorf("what hangs: %v, %+v", err, f.Progress())
+				t.Errorf("a request that hangs: got %v, %+v", err, f.Progress())
 			}
 			close(hangs)
 		})

@@ -26,7 +26,7 @@ func NewSources(addrs ...netip.Addr) (Sources, error) {
 			of = &s.V4
 		}
 		if of.IsValid() {
-			return Sources{}, fmt.Errorf("%s and %s are of one family, and one address of each is enough", *of, a)
+			return Sources{}, fmt.Errorf("%s and %s are of the same address family; give at most one address of each family", *of, a)
 		}
 		*of = a
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func TestThereIsOneSourceOfEachFamily(t *testing.T) {
+func TestAFamilyHasOneSourceAtMost(t *testing.T) {
 	for _, c := range []struct {
 		addrs []string
 		want  Sources
@@ -34,7 +34,7 @@ func TestThereIsOneSourceOfEachFamily(t *testing.T) {
 	}
 }
 
-// TestAConnectionComesFromItsSource has a listener on each network and looks at who called.
+// TestAConnectionComesFromItsSource has a listener on each network and checks the source address.
 func TestAConnectionComesFromItsSource(t *testing.T) {
 	sources := Sources{V4: netip.MustParseAddr("127.0.0.9"), V6: netip.MustParseAddr("::1")}
 	for _, host := range []string{"127.0.0.1", "::1"} {
@@ -68,8 +68,8 @@ func TestAConnectionComesFromItsSource(t *testing.T) {
 	}
 }
 
-// TestAFamilyThatLeadsNowhereLeavesTimeToTheOther has packets of IPv6 vanish.
-func TestAFamilyThatLeadsNowhereLeavesTimeToTheOther(t *testing.T) {
+// TestAnUnreachableFamilyLeavesTimeForTheOther drops IPv6 packets.
+func TestAnUnreachableFamilyLeavesTimeForTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := Sources{V4: netip.MustParseAddr("192.0.2.1"), V6: netip.MustParseAddr("2001:db8::1")}
 		vanish := func(ctx context.Context, from netip.Addr) (net.Conn, error) {
@@ -117,7 +117,7 @@ func TestAPinIsADigest(t *testing.T) {
 	}
 }
 
-func TestAFileOfAuthoritiesHasOne(t *testing.T) {
+func TestACAFileHasACertificate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ca.pem")
 	for text, ok := range map[string]bool{"": false, "no PEM": false, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": false} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -128,7 +128,7 @@ func TestAFileOfAuthoritiesHasOne(t *testing.T) {
 		}
 	}
 	if err := (Trust{CA: path + ".missing"}).Check(); err == nil {
-		t.Error("a file that is missing is accepted")
+		t.Error("a missing file is accepted")
 	}
 	if err := (Trust{}).Check(); err != nil {
 		t.Error(err)

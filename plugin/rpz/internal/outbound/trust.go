@@ -76,20 +76,20 @@ func readRoots(file string) (*x509.CertPool, error) {
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s has no certificate in PEM", file)
+		return nil, fmt.Errorf("%s has no PEM certificate", file)
 	}
 	return roots, nil
 }
 
 // ErrPin is wrapped if a server's key is not a pinned one.
-var ErrPin = errors.New("the server's key is not one of those that are pinned")
+var ErrPin = errors.New("the server's key matches no configured pin")
 
 // verifyPin checks the key that the server has proved to have: the first certificate's.
 func (t Trust) verifyPin(state tls.ConnectionState) error {
 	sum := sha256.Sum256(state.PeerCertificates[0].RawSubjectPublicKeyInfo)
 	pin := base64.StdEncoding.EncodeToString(sum[:])
 	if !slices.Contains(strings.Fields(t.Pins), pin) {
-		return fmt.Errorf("%w: it is %s", ErrPin, pin)
+		return fmt.Errorf("%w: its digest is %s", ErrPin, pin)
 	}
 	return nil
 }

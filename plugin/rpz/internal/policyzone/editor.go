@@ -11,7 +11,7 @@ import (
 )
 
 // ErrAbsent is returned when a record to remove does not exist.
-var ErrAbsent = errors.New("there is no such record")
+var ErrAbsent = errors.New("record not found")
 
 // ErrNoSOA is returned for a zone without a SOA record at its apex.
 var ErrNoSOA = errors.New("the zone has no SOA record")
@@ -157,13 +157,13 @@ func (e *Editor) Remove(rr dns.RR) error {
 // place returns the owner name relative to the apex.
 func (e *Editor) place(rr dns.RR, owner string) (relative string, err error) {
 	if h := rr.Header(); h.Class != dns.ClassINET {
-		return "", fmt.Errorf("%s is of the class %s, not IN", h.Name, dns.Class(h.Class))
+		return "", fmt.Errorf("%s has class %s, not IN", h.Name, dns.Class(h.Class))
 	}
 	return relativeTo(owner, e.zone.name)
 }
 
 // errApex marks the records of the apex, which are neither rules nor faults.
-var errApex = errors.New("the apex triggers on nothing")
+var errApex = errors.New("a record at the apex is not a rule")
 
 // target is parseOwner, except that the apex has no name.
 func (e *Editor) target(relative string) (target, error) {

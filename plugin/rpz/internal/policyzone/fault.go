@@ -74,9 +74,9 @@ func doubtOf(to, zone string) error {
 	_, action := targets[label+"."]
 	switch {
 	case relative == "":
-		return doubt("its CNAME leads to the policy zone itself: CNAME . answers NXDOMAIN, and CNAME *. NODATA")
+		return doubt("its CNAME points to the policy zone itself: write CNAME . for NXDOMAIN, CNAME *. for NODATA")
 	case action && (label != "*" || relative == label):
-		return doubt(fmt.Sprintf("its CNAME leads to %s: the dot at the end of %s. is missing", to, label))
+		return doubt(fmt.Sprintf("its CNAME points to %s: the trailing dot of %s. is missing", to, label))
 	}
-	return doubt(fmt.Sprintf("its CNAME leads to %s, a name in the policy zone: without a dot at its end a name is below the zone", dns.Fqdn(to)))
+	return doubt(fmt.Sprintf("its CNAME points to %s, a name in the policy zone: a name without a trailing dot is relative to the zone", dns.Fqdn(to)))
 }

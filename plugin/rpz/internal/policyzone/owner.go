@@ -58,7 +58,7 @@ func parseOwner(relative string) (target, error) {
 			continue
 		}
 		if relative == suffixes[t] {
-			return target{}, errors.New("nothing stands before " + suffixes[t])
+			return target{}, errors.New("nothing precedes " + suffixes[t])
 		}
 		before, ok := strings.CutSuffix(relative, "."+suffixes[t])
 		switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// zone reads records below rpz.test, with a SOA.
+// zone reads records below rpz.test, with an SOA.
 func zone(t testing.TB, records string) *Zone {
 	t.Helper()
 	z, _, err := Read(strings.NewReader("$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.\n"+records), "rpz.test", "rpz.zone")
@@ -48,7 +48,7 @@ a\.dot.example CNAME .
 		"x.y.evil.example.":    "*.evil.example.rpz.test. nodata",
 		"ok.evil.example.":     "ok.evil.example.rpz.test. passthru",
 		"x.ok.evil.example.":   "-", // the closest name that exists has no wildcard
-		"deep.evil.example.":   "-", // exists, for what is below it
+		"deep.evil.example.":   "-", // an empty non-terminal
 		"b.deep.evil.example.": "-",
 		"a.deep.evil.example.": "a.deep.evil.example.rpz.test. drop",
 		"www.self.example.":    "*.self.example.rpz.test. passthru",
@@ -66,7 +66,7 @@ a\.dot.example CNAME .
 	} {
 		m, ok := z.ByName(QName, Canonical(name))
 		if got := m.text(z, ok); got != want {
-			t.Errorf("%s: %s, want %s", name, got, want)
+			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
 	}
 }
@@ -97,7 +97,7 @@ ns.evil.example.rpz-nsdname CNAME .
 		{IP, "192.0.3.1", "-"},
 		{IP, "2001:db8::3", "128.3.zz.db8.2001.rpz-ip.rpz.test. local-data"},
 		{IP, "2001:db8::4", "32.zz.db8.2001.rpz-ip.rpz.test. nodata"},
-		// What cannot be used hides no shorter prefix.
+		// An unusable rule does not hide a shorter prefix.
 		{IP, "203.113.0.9", "20.0.0.113.203.rpz-ip.rpz.test. nodata"},
 		{IP, "203.113.128.9", "16.0.0.113.203.rpz-ip.rpz.test. nxdomain"},
 		{NSIP, "4.3.2.1", "-"},
@@ -107,32 +107,32 @@ ns.evil.example.rpz-nsdname CNAME .
 	} {
 		m, ok := z.ByAddress(c.trigger, netip.MustParseAddr(c.addr))
 		if got := m.text(z, ok); got != c.want {
-			t.Errorf("%s %s: %s, want %s", c.trigger, c.addr, got, c.want)
+			t.Errorf("%s %s: got %s, want %s", c.trigger, c.addr, got, c.want)
 		}
 	}
 	own, _ := z.ByName(NSDName, "ns.evil.example.")
 	wild, _ := z.ByName(NSDName, "b.evil.example.")
 	if own.text(z, true) != "ns.evil.example.rpz-nsdname.rpz.test. nxdomain" || wild.text(z, true) != "*.evil.example.rpz-nsdname.rpz.test. nxdomain" {
-		t.Errorf("%s, %s", own.text(z, true), wild.text(z, true))
+		t.Errorf("got %s, %s", own.text(z, true), wild.text(z, true))
 	}
 }
 
 func TestARuleThatCannotBeUsedIsNamedAndTheRestServed(t *testing.T) {
 	bad := []struct{ record, reason string }{
-		{"24.1.2.0.192.rpz-ip CNAME .", "bits are set beyond the prefix; 24.0.2.0.192 is meant?"},
-		{"024.0.2.0.192.rpz-ip CNAME .", "it is spelt 24.0.2.0.192"},
-		{"33.0.2.0.192.rpz-ip CNAME .", "33 is too long for a prefix of IPv4"},
-		{"0.zz.rpz-ip CNAME .", `"0" is not the length of a prefix`},
-		{"128.3.0.0.0.0.0.db8.2001.rpz-ip CNAME .", "it is spelt 128.3.zz.db8.2001"},
-		{"128.201.c000.ffff.zz.rpz-ip CNAME .", "an IPv4 address is spelt as one of IPv6"},
-		{"128.x.zz.rpz-client-ip CNAME .", `"x" is not a word of 16 bits`},
-		{"32.1.2.3.rpz-nsip CNAME .", "not as many words"},
-		{"rpz-ip CNAME .", "nothing stands before rpz-ip"},
+		{"24.1.2.0.192.rpz-ip CNAME .", "bits are set beyond the prefix length; did you mean 24.0.2.0.192?"},
+		{"024.0.2.0.192.rpz-ip CNAME .", "it must be written 24.0.2.0.192"},
+		{"33.0.2.0.192.rpz-ip CNAME .", "the prefix length 33 is too long for IPv4"},
+		{"0.zz.rpz-ip CNAME .", `"0" is not a prefix length`},
+		{"128.3.0.0.0.0.0.db8.2001.rpz-ip CNAME .", "it must be written 128.3.zz.db8.2001"},
+		{"128.201.c000.ffff.zz.rpz-ip CNAME .", "an IPv4 address is written as an IPv6 address"},
+		{"128.x.zz.rpz-client-ip CNAME .", `"x" is not a 16-bit word`},
+		{"32.1.2.3.rpz-nsip CNAME .", "too few words"},
+		{"rpz-ip CNAME .", "nothing precedes rpz-ip"},
 		{"a.example CNAME rpz-unknown.", "reserved for actions"},
 		{"b.example CNAME x.rpz-drop.", "reserved for actions"},
-		{"c.example DNAME x.", "no data of a type that a rule can have: DNAME"},
-		{"d.example CNAME .\nd.example A 192.0.2.1", "a CNAME excludes other data"},
-		{"e.example NS ns.example.", "no data of a type that a rule can have: NS"},
+		{"c.example DNAME x.", "no record of a type that a rule can use: DNAME"},
+		{"d.example CNAME .\nd.example A 192.0.2.1", "a CNAME cannot be combined with other data"},
+		{"e.example NS ns.example.", "no record of a type that a rule can use: NS"},
 	}
 	var text strings.Builder
 	for _, b := range bad {
@@ -156,7 +156,7 @@ func TestARuleThatCannotBeUsedIsNamedAndTheRestServed(t *testing.T) {
 	}
 	for name, want := range map[string]bool{"good.example.": true, "a.example.": false, "c.example.": false, "d.example.": false} {
 		if _, ok := z.ByName(QName, name); ok != want {
-			t.Errorf("%s: %v", name, ok)
+			t.Errorf("%s: got %v", name, ok)
 		}
 	}
 	if z.Rules(QName) != 1 || z.Rules(IP) != 0 {
@@ -164,21 +164,21 @@ func TestARuleThatCannotBeUsedIsNamedAndTheRestServed(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNoZoneIsAnErrorWithItsLine(t *testing.T) {
+func TestAFileThatIsNotAZoneIsAnErrorWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"@ SOA ns. host. 1 2 3 4 5\nx A 192.0.2.999\n": "rpz.zone:2: ",
 		"x A 192.0.2.9\n": "rpz.zone: the zone has no SOA record",
-		"@ SOA ns. host. 1 2 3 4 5\nx CH A 192.0.2.1\n":     "rpz.zone:2: x.rpz.test. is of the class CH",
+		"@ SOA ns. host. 1 2 3 4 5\nx CH A 192.0.2.1\n":     "rpz.zone:2: x.rpz.test. has class CH",
 		"@ SOA ns. host. 1 2 3 4 5\n$INCLUDE /etc/passwd\n": "rpz.zone:2: ",
 	} {
 		if _, _, err := Read(strings.NewReader(text), "rpz.test", "rpz.zone"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q", text, err, want)
+			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
 }
 
-// TestAByteOrderMarkIsNotRead has one as editors on Windows write it.
-func TestAByteOrderMarkIsNotRead(t *testing.T) {
+// TestAByteOrderMarkIsSkipped has one like editors on Windows write.
+func TestAByteOrderMarkIsSkipped(t *testing.T) {
 	const zone = "\ufeff@ SOA ns. host. 1 2 3 4 5\nx CNAME .\n"
 	z, faults, err := Read(strings.NewReader(zone), "rpz.test", "rpz.zone")
 	if err != nil || len(faults) > 0 || z.Rules(QName) != 1 {
@@ -193,7 +193,7 @@ func TestAByteOrderMarkIsNotRead(t *testing.T) {
 	}
 }
 
-// pool are records that agree and conflict at few owners.
+// pool are records that are compatible or conflict at a few owners.
 func pool() (all []dns.RR) {
 	owners := []string{"a.example", "*.a.example", "b.a.example", "*.b.a.example", "c.b.a.example", "24.0.2.0.192.rpz-ip", "32.1.2.0.192.rpz-ip",
 		"25.1.2.0.192.rpz-ip", "x.rpz-nsdname", "*.rpz-nsdname", "@", "*"}
@@ -209,7 +209,7 @@ func pool() (all []dns.RR) {
 	return all
 }
 
-// text is all that a zone says.
+// text returns the whole content of a zone.
 func text(z *Zone) string {
 	var lines []string
 	for rr := range z.Records() {
@@ -235,7 +235,7 @@ func text(z *Zone) string {
 	return strings.Join(append(lines, fmt.Sprint(z.Len())), "\n")
 }
 
-func TestAnEditedZoneIsTheOneThatIsMadeAnew(t *testing.T) {
+func TestAnEditedZoneEqualsOneBuiltFromScratch(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	records := pool()
 	soa, _ := dns.NewRR("rpz.test. 60 IN SOA ns. host. 1 2 3 4 5")
@@ -266,7 +266,7 @@ func TestAnEditedZoneIsTheOneThatIsMadeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		if text(current) != before {
-			t.Fatalf("step %d: the generation before was changed", step)
+			t.Fatalf("step %d: the previous generation was changed", step)
 		}
 		anew := Begin("rpz.test.")
 		_ = anew.Add(soa)
@@ -277,13 +277,13 @@ func TestAnEditedZoneIsTheOneThatIsMadeAnew(t *testing.T) {
 		}
 		fresh, _ := anew.Zone()
 		if got, want := text(next), text(fresh); got != want {
-			t.Fatalf("step %d: edited:\n%s\nanew:\n%s", step, got, want)
+			t.Fatalf("step %d: edited:\n%s\nfrom scratch:\n%s", step, got, want)
 		}
 		current = next
 	}
 }
 
-func TestTheAbsentCannotBeRemoved(t *testing.T) {
+func TestAnAbsentRecordCannotBeRemoved(t *testing.T) {
 	z := zone(t, "a CNAME .\nb A 192.0.2.1\n33.rpz-ip A 192.0.2.1\n")
 	for _, record := range []string{"a.rpz.test. CNAME *.", "b.rpz.test. A 192.0.2.2", "c.rpz.test. A 192.0.2.1", "33.rpz-ip.rpz.test. A 192.0.2.2", "rpz.test. SOA ns. host. 2 2 3 4 5"} {
 		rr, err := dns.NewRR(record)
@@ -296,7 +296,7 @@ func TestTheAbsentCannotBeRemoved(t *testing.T) {
 	}
 }
 
-func TestOneOwnerHasOnlySoManyRecords(t *testing.T) {
+func TestTheRecordsOfAnOwnerAreLimited(t *testing.T) {
 	for _, owner := range []string{"a", "@", "33.rpz-ip"} {
 		var b strings.Builder
 		for i := range MaxAtOwner + 1 {
@@ -316,7 +316,7 @@ func FuzzOwner(f *testing.F) {
 	f.Fuzz(func(t *testing.T, relative string) {
 		relative = strings.TrimSuffix(Canonical(relative), ".")
 		if _, ok := dns.IsDomainName(relative); !ok {
-			return // neither a zone file nor a transfer has such an owner
+			return // no zone file or transfer has this owner
 		}
 		target, err := parseOwner(relative)
 		if err != nil {
@@ -328,7 +328,7 @@ func FuzzOwner(f *testing.F) {
 	})
 }
 
-// kept is the text of a zone without the records that were skipped.
+// kept returns the text of a zone without the skipped records.
 func kept(text string) string {
 	lines := strings.Split(text, "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(l string) bool {

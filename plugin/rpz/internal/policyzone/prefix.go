@@ -60,7 +60,7 @@ func decodePrefix(text string) (netip.Prefix, error) {
 	labels := strings.Split(text, ".")
 	bits, err := strconv.Atoi(labels[0])
 	if err != nil || bits < 1 || bits > 128 {
-		return netip.Prefix{}, fmt.Errorf("%q is not the length of a prefix", labels[0])
+		return netip.Prefix{}, fmt.Errorf("%q is not a prefix length", labels[0])
 	}
 	address := labels[1:]
 	slices.Reverse(address)
@@ -71,18 +71,18 @@ func decodePrefix(text string) (netip.Prefix, error) {
 		a, err = parseWords(address)
 	}
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is not an address in reverse: %w", strings.Join(labels[1:], "."), err)
+		return netip.Prefix{}, fmt.Errorf("%q is not a reversed address: %w", strings.Join(labels[1:], "."), err)
 	}
 	p := netip.PrefixFrom(a, bits)
 	switch {
 	case !p.IsValid():
-		return p, fmt.Errorf("%d is too long for a prefix of IPv4", bits)
+		return p, fmt.Errorf("the prefix length %d is too long for IPv4", bits)
 	case a.Is4In6() && bits >= 96:
-		return p, errors.New("an IPv4 address is spelt as one of IPv6")
+		return p, errors.New("an IPv4 address is written as an IPv6 address")
 	case p != p.Masked():
-		return p, fmt.Errorf("bits are set beyond the prefix; %s is meant?", encodePrefix(p.Masked()))
+		return p, fmt.Errorf("bits are set beyond the prefix length; did you mean %s?", encodePrefix(p.Masked()))
 	case encodePrefix(p) != text:
-		return p, fmt.Errorf("it is spelt %s", encodePrefix(p))
+		return p, fmt.Errorf("it must be written %s", encodePrefix(p))
 	}
 	return p, nil
 }
@@ -98,7 +98,7 @@ func parseWords(words []string) (netip.Addr, error) {
 		}
 		n, err := strconv.ParseUint(word, 16, 16)
 		if err != nil {
-			return netip.Addr{}, fmt.Errorf("%q is not a word of 16 bits", word)
+			return netip.Addr{}, fmt.Errorf("%q is not a 16-bit word", word)
 		}
 		if at+2 > len(b) {
 			return netip.Addr{}, errors.New("too many words")
@@ -107,7 +107,7 @@ func parseWords(words []string) (netip.Addr, error) {
 		at += 2
 	}
 	if at != len(b) {
-		return netip.Addr{}, errors.New("not as many words as an address has")
+		return netip.Addr{}, errors.New("too few words for an IPv6 address")
 	}
 	return netip.AddrFrom16(b), nil
 }

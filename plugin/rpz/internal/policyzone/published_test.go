@@ -13,8 +13,8 @@ import (
 
 const head = "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.\n"
 
-// TestARecordOutOfTheZoneIsSkippedAndNamed has names that are whole, in several spellings.
-func TestARecordOutOfTheZoneIsSkippedAndNamed(t *testing.T) {
+// TestARecordOutsideTheZoneIsSkippedAndNamed has absolute names in several spellings.
+func TestARecordOutsideTheZoneIsSkippedAndNamed(t *testing.T) {
 	const text = head + `one.example CNAME .
 two.example. CNAME .
 three.notrpz.test. CNAME .
@@ -40,22 +40,22 @@ SEVEN.example.RPZ.TEST. CNAME .
 	}
 }
 
-// TestAFileThatIsNoListSaysWhatItIs has what is saved under the name of a list when a
-// download goes wrong.
-func TestAFileThatIsNoListSaysWhatItIs(t *testing.T) {
+// TestAFileThatIsNotAListIsNamedAsWhatItIs has what a failed download leaves under the
+// name of a list.
+func TestAFileThatIsNotAListIsNamedAsWhatItIs(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                             "rpz.zone: is empty: the zone has no SOA record",
 		" \n\n\t\r\n":                  "rpz.zone: is empty: the zone has no SOA record",
 		"; nothing\n":                  "rpz.zone: the zone has no SOA record",
-		"\x1f\x8b\x08\x00\x00\x00\x00": "rpz.zone: is compressed by gzip: save it uncompressed",
-		"\x28\xb5\x2f\xfd\x04\x00":     "rpz.zone: is compressed by zstd",
-		"PK\x03\x04\x14\x00":           "rpz.zone: is compressed by zip",
+		"\x1f\x8b\x08\x00\x00\x00\x00": "rpz.zone: is compressed with gzip: save it uncompressed",
+		"\x28\xb5\x2f\xfd\x04\x00":     "rpz.zone: is compressed with zstd",
+		"PK\x03\x04\x14\x00":           "rpz.zone: is compressed with zip",
 		"\n<!DOCTYPE html>\n<html>":    "rpz.zone: is a web page",
 		"\ufeff<html><body>404":        "rpz.zone: is a web page",
 		"@ SOA ns. host. 4294967296 2 3 4 5\n@ NS ns.\n":                    "rpz.zone:1: ",
 		head + "a CNAME .\n@ SOA ns. host. 2 2 3 4 5\nb CNAME .\n":          "rpz.zone:5: rpz.test. has a second SOA, with the serial 2",
 		head + "a CNAME .\nb CNAME ":                                        "rpz.zone:5: ",
-		"$ORIGIN list.example.\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.\n":      "the zone has no SOA record; the file's is that of the zone list.example., which is the name to configure",
+		"$ORIGIN list.example.\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.\n":      "the zone has no SOA record; the file has the SOA of the zone list.example.: configure that name",
 		head + "x.example CNAME .\n" + strings.Repeat("l", 64) + " CNAME .": "rpz.zone:5: ",
 		head + "x..example CNAME .\n":                                       "rpz.zone:4: ",
 		head + "x.example CNAME\n":                                          "rpz.zone:4: x.example.rpz.test. CNAME has no data",
@@ -65,25 +65,25 @@ func TestAFileThatIsNoListSaysWhatItIs(t *testing.T) {
 		head + "x.example CNAME ; cut off":                                  "rpz.zone:4: ",
 	} {
 		if z, _, err := Read(strings.NewReader(text), "rpz.test", "rpz.zone"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%.40q: %v, %v, want %q", text, z, err, want)
+			t.Errorf("%.40q: got %v, %v, want %q", text, z, err, want)
 		}
 	}
 }
 
-// TestATargetWithoutItsDotIsADoubt has each name that stands for an action, for each kind
-// of trigger, and what is meant as it is.
-func TestATargetWithoutItsDotIsADoubt(t *testing.T) {
+// TestATargetWithoutItsTrailingDotIsADoubt has the name of each action, for each kind of
+// trigger, and targets that are right as they are.
+func TestATargetWithoutItsTrailingDotIsADoubt(t *testing.T) {
 	doubtful := map[string]string{
-		"a.example CNAME rpz-passthru":                    "its CNAME leads to rpz-passthru.rpz.test.: the dot at the end of rpz-passthru. is missing",
-		"*.b.example CNAME RPZ-Drop":                      "the dot at the end of rpz-drop. is missing",
-		"32.1.0.0.10.rpz-client-ip CNAME rpz-tcp-only":    "the dot at the end of rpz-tcp-only. is missing",
-		"32.1.0.0.10.rpz-ip CNAME *":                      "its CNAME leads to *.rpz.test.: the dot at the end of *. is missing",
-		"ns.c.example.rpz-nsdname CNAME rpz-drop":         "the dot at the end of rpz-drop. is missing",
-		"32.1.0.0.10.rpz-nsip CNAME rpz-passthru":         "the dot at the end of rpz-passthru. is missing",
-		"d.example CNAME @":                               "its CNAME leads to the policy zone itself",
-		"e.example CNAME garden.example":                  "its CNAME leads to garden.example.rpz.test., a name in the policy zone",
-		"f.example CNAME *.garden.example":                "its CNAME leads to *.garden.example.rpz.test., a name in the policy zone",
-		"$ORIGIN sub.rpz.test.\ng.example CNAME rpz-drop": "its CNAME leads to rpz-drop.sub.rpz.test.: the dot at the end of rpz-drop. is missing",
+		"a.example CNAME rpz-passthru":                    "its CNAME points to rpz-passthru.rpz.test.: the trailing dot of rpz-passthru. is missing",
+		"*.b.example CNAME RPZ-Drop":                      "the trailing dot of rpz-drop. is missing",
+		"32.1.0.0.10.rpz-client-ip CNAME rpz-tcp-only":    "the trailing dot of rpz-tcp-only. is missing",
+		"32.1.0.0.10.rpz-ip CNAME *":                      "its CNAME points to *.rpz.test.: the trailing dot of *. is missing",
+		"ns.c.example.rpz-nsdname CNAME rpz-drop":         "the trailing dot of rpz-drop. is missing",
+		"32.1.0.0.10.rpz-nsip CNAME rpz-passthru":         "the trailing dot of rpz-passthru. is missing",
+		"d.example CNAME @":                               "its CNAME points to the policy zone itself",
+		"e.example CNAME garden.example":                  "its CNAME points to garden.example.rpz.test., a name in the policy zone",
+		"f.example CNAME *.garden.example":                "its CNAME points to *.garden.example.rpz.test., a name in the policy zone",
+		"$ORIGIN sub.rpz.test.\ng.example CNAME rpz-drop": "its CNAME points to rpz-drop.sub.rpz.test.: the trailing dot of rpz-drop. is missing",
 	}
 	for record, want := range doubtful {
 		z, all, err := Read(strings.NewReader(head+record+"\n"), "rpz.test", "rpz.zone")
@@ -91,7 +91,7 @@ func TestATargetWithoutItsDotIsADoubt(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(z.Faults()) != 0 || len(all) != 1 || !all[0].Doubtful || !strings.Contains(all[0].Reason, want) || all[0].Line != 4+strings.Count(record, "\n") {
-			t.Errorf("%s: %v, want %q", record, all, want)
+			t.Errorf("%s: got %v, want %q", record, all, want)
 		}
 	}
 	z, all, err := Read(strings.NewReader(head+`a CNAME rpz-passthru.
@@ -105,22 +105,22 @@ h CNAME *.garden.example.
 i A 192.0.2.1
 `), "rpz.test", "rpz.zone")
 	if err != nil || len(all) != 0 || z.Rules(QName) != 9 {
-		t.Errorf("%v, %v", err, all)
+		t.Errorf("got %v, %v", err, all)
 	}
 }
 
-// TestATTLOfMoreThan31BitsIsNone has one of a record, and one of all.
-func TestATTLOfMoreThan31BitsIsNone(t *testing.T) {
+// TestATTLOfMoreThan31BitsIsZero has the TTL of one record, and $TTL for all.
+func TestATTLOfMoreThan31BitsIsZero(t *testing.T) {
 	z := zone(t, "a 2147483648 A 192.0.2.1\nb 2147483647 A 192.0.2.1\n$TTL 4294967295\nc A 192.0.2.1\n")
 	for name, want := range map[string]uint32{"a.": 0, "b.": 1<<31 - 1, "c.": 0} {
 		if m, ok := z.ByName(QName, name); !ok || m.TTL() != want {
-			t.Errorf("%s: %d, want %d", name, m.TTL(), want)
+			t.Errorf("%s: got %d, want %d", name, m.TTL(), want)
 		}
 	}
 }
 
-// TestADoubtGoesWithItsRule has an editor replace the record that caused it.
-func TestADoubtGoesWithItsRule(t *testing.T) {
+// TestADoubtIsRemovedWithItsRule has an editor replace the record that caused it.
+func TestADoubtIsRemovedWithItsRule(t *testing.T) {
 	z := zone(t, "a.example CNAME rpz-drop\n")
 	e := z.Edit()
 	for rr := range z.Records() {
@@ -132,12 +132,12 @@ func TestADoubtGoesWithItsRule(t *testing.T) {
 	}
 	next, err := e.Zone()
 	if err != nil || len(next.Doubts()) != 0 || len(z.Doubts()) != 1 {
-		t.Errorf("%v, %v, %v", err, next.Doubts(), z.Doubts())
+		t.Errorf("got %v, %v, %v", err, next.Doubts(), z.Doubts())
 	}
 }
 
-// TestALineThatIsCutOffIsSeen has files that end where a download may break off.
-func TestALineThatIsCutOffIsSeen(t *testing.T) {
+// TestALineThatIsCutOffIsDetected has files that end where a download may be cut off.
+func TestALineThatIsCutOffIsDetected(t *testing.T) {
 	for text, torn := range map[string]bool{
 		head + "a CNAME .\n":        false,
 		head + "a CNAME .\r\n":      false,

@@ -67,7 +67,7 @@ func Read(r io.Reader, origin, file string) (*Zone, []Fault, error) {
 }
 
 // ErrTooMany is wrapped if a list has more records than are allowed.
-var ErrTooMany = errors.New("the list has more records than are allowed")
+var ErrTooMany = errors.New("the list has more records than the limit")
 
 // ReadList is Read for a list that others publish. It bounds the number of records, including those outside the
 // zone, and refuses $GENERATE, which makes many records from one line.
@@ -122,7 +122,7 @@ func (r *reading) add(rr dns.RR) error {
 	owner := Canonical(h.Name)
 	switch {
 	case h.Name == "":
-		return errors.New("a record without a name stands before any name")
+		return errors.New("a record has no owner name, and none precedes it")
 	case empty(rr):
 		return fmt.Errorf("%s %s has no data", h.Name, dns.Type(h.Rrtype))
 	}
@@ -169,9 +169,9 @@ func empty(rr dns.RR) bool {
 // skip notes a record outside the zone.
 func (e *Editor) skip(rr dns.RR, err error) {
 	if rr.Header().Rrtype == dns.TypeSOA {
-		e.elsewhere = fmt.Sprintf("; the file's is that of the zone %s, which is the name to configure", rr.Header().Name)
+		e.elsewhere = fmt.Sprintf("; the file has the SOA of the zone %s: configure that name", rr.Header().Name)
 	}
-	e.setFault(Canonical(rr.Header().Name), fmt.Errorf("%w: a name that ends in a dot is whole; without the dot it is below the zone", err))
+	e.setFault(Canonical(rr.Header().Name), fmt.Errorf("%w: a name with a trailing dot is absolute; without it the name is relative to the zone", err))
 }
 
 // foreign says what a file is if it does not begin like a zone.
@@ -179,14 +179,14 @@ func foreign(text *bufio.Reader) error {
 	head, _ := text.Peek(1 << 10) // as many as there are
 	for magic, kind := range map[string]string{"\x1f\x8b": "gzip", "BZh": "bzip2", "\xfd7zXZ": "xz", "\x28\xb5\x2f\xfd": "zstd", "PK\x03\x04": "zip"} {
 		if bytes.HasPrefix(head, []byte(magic)) {
-			return fmt.Errorf("is compressed by %s: save it uncompressed", kind)
+			return fmt.Errorf("is compressed with %s: save it uncompressed", kind)
 		}
 	}
 	switch trimmed := bytes.TrimSpace(head); {
 	case len(trimmed) == 0 && len(head) < 1<<10:
 		return fmt.Errorf("is empty: %w", ErrNoSOA)
 	case bytes.HasPrefix(trimmed, []byte("<")):
-		return errors.New("is a web page, and no zone: save the list itself")
+		return errors.New("is a web page, not a zone: save the list itself")
 	case bytes.IndexByte(head, 0) >= 0:
 		return errors.New("is not text: it has NUL octets")
 	}

@@ -121,7 +121,7 @@ func actionOf(t target, to string) (Action, error) {
 		return action, nil
 	}
 	if reserved(to) {
-		return unusable, errors.New("its CNAME leads to a name that is reserved for actions, and is none: " + to)
+		return unusable, errors.New("its CNAME points to a name that is reserved for actions but is not one: " + to)
 	}
 	if to == t.ownerName() && !strings.HasPrefix(to, "*.") {
 		return Passthru, nil // its old spelling
@@ -142,11 +142,11 @@ func usableData(records []dns.RR) ([]dns.RR, error) {
 		local = slices.DeleteFunc(slices.Clone(records), func(rr dns.RR) bool { return neverData(rr.Header().Rrtype) })
 	}
 	if len(local) == 0 {
-		return nil, errors.New("it has no data of a type that a rule can have: " + dns.TypeToString[records[0].Header().Rrtype])
+		return nil, errors.New("it has no record of a type that a rule can use: " + dns.TypeToString[records[0].Header().Rrtype])
 	}
 	isCNAME := func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeCNAME }
 	if len(local) > 1 && slices.ContainsFunc(local, isCNAME) {
-		return nil, errors.New("a CNAME excludes other data")
+		return nil, errors.New("a CNAME cannot be combined with other data")
 	}
 	return local, nil
 }

@@ -52,7 +52,7 @@ func (p *prover) prove(rr dns.RR) error {
 		return nil
 	}
 	if Meta(rr.Header().Rrtype) {
-		return errors.New("the type is of messages, and no zone has it")
+		return errors.New("a meta-type cannot be in a zone")
 	}
 	if p.buffer == nil {
 		p.buffer = make([]byte, maxName+10+1<<16)

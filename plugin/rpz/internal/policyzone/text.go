@@ -97,7 +97,7 @@ func (t *plainText) translate(b byte) (byte, bool) {
 	case b == '"':
 		t.quoted = !t.quoted
 	case t.quoted && b == '\n':
-		t.fault = errors.New("the line ends within a quotation; close it with a quotation mark")
+		t.fault = errors.New("the line ends inside a quoted string; add the closing quotation mark")
 		return 0, false
 	case t.quoted:
 	case b == ';':
@@ -112,7 +112,7 @@ func (t *plainText) translate(b byte) (byte, bool) {
 	return b, true
 }
 
-var errEscape = errors.New("a backslash stands before a number that is not one of three digits, from 000 to 255")
+var errEscape = errors.New("a backslash precedes a number that is not three digits from 000 to 255")
 
 // escape takes what follows a backslash: three digits, or any other character (RFC 1035, section 5.1). The parser
 // misreads other digits.
@@ -161,7 +161,7 @@ func (t *plainText) parenthesis(b byte) (byte, bool) {
 			t.opened = t.line
 		}
 	} else if t.depth--; t.depth < 0 {
-		t.fault = errors.New("a parenthesis is closed that was not opened")
+		t.fault = errors.New("a closing parenthesis has no opening one")
 		return 0, false
 	}
 	return ' ', t.given != '\n'
@@ -175,7 +175,7 @@ func (t *plainText) give(b byte) byte {
 		t.generates = 0
 	case t.generates >= 0 && upper(b) == directive[t.generates]:
 		if t.generates++; t.generates == len(directive) {
-			t.fault = errors.New("has the directive $GENERATE, which is not for lists that others publish")
+			t.fault = errors.New("has the directive $GENERATE, which is not allowed in published lists")
 		}
 	default:
 		t.generates = -1
@@ -199,9 +199,9 @@ func (t *plainText) end(err error) (byte, error) {
 	case t.digits > 0:
 		t.fault = errEscape
 	case t.quoted:
-		t.fault = errors.New("the text ends within a quotation")
+		t.fault = errors.New("the text ends inside a quoted string")
 	case t.depth > 0:
-		t.fault = fmt.Errorf("the parenthesis that is opened on line %d is not closed", t.opened)
+		t.fault = fmt.Errorf("the parenthesis opened on line %d is not closed", t.opened)
 	case t.given != '\n':
 		return t.give('\n'), nil
 	default:

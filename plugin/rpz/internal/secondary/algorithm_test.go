@@ -11,9 +11,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TestAKeyAdmitsItsOwnAlgorithmAlone has a primary that signs rightly with the key's
-// secret, by each algorithm, against keys of each.
-func TestAKeyAdmitsItsOwnAlgorithmAlone(t *testing.T) {
+// TestAKeyAllowsOnlyItsOwnAlgorithm has a primary that signs correctly with the key's
+// secret, with each algorithm, against keys of each algorithm.
+func TestAKeyAllowsOnlyItsOwnAlgorithm(t *testing.T) {
 	ours := slices.Sorted(maps.Keys(hashes))
 	for _, own := range ours {
 		for _, theirs := range append(ours, dns.HmacMD5) {

@@ -11,9 +11,10 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TestAPrimaryIsAskedOnDemand demands what is there, what is new, what fails and what
-// hangs: each time at once, and the next attempt is then due as after any other.
-func TestAPrimaryIsAskedOnDemand(t *testing.T) {
+// TestAPrimaryIsQueriedOnDemand demands a zone that is unchanged, one that is new, one
+// that fails and one that hangs: each is queried at once, and the next attempt is then
+// due as after any other.
+func TestAPrimaryIsQueriedOnDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, w := begin(t, nil, nil)
 		// A fake that sleeps must wake and see that nobody listens.
@@ -36,11 +37,11 @@ func TestAPrimaryIsAskedOnDemand(t *testing.T) {
 			start := time.Now()
 			got, err := w.Refresh(t.Context())
 			if got != step.want || (err == nil) != (got != Refused) || time.Since(start) > time.Second {
-				t.Errorf("%s, %v after %s, want %s", got, err, time.Since(start), step.want)
+				t.Errorf("got %s, %v after %s, want %s", got, err, time.Since(start), step.want)
 			}
 			st := w.Status()
 			if st.Serial != step.serial || st.Result != got || !errors.Is(st.Err, err) || !st.Tried.Equal(time.Now()) {
-				t.Errorf("%s: %+v", step.want, st)
+				t.Errorf("%s: got %+v", step.want, st)
 			}
 			if wait := time.Until(st.Next); wait < step.wait*3/4 || wait > step.wait {
 				t.Errorf("%s: the next attempt is in %s", step.want, wait)
@@ -50,13 +51,13 @@ func TestAPrimaryIsAskedOnDemand(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		if _, err := w.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("what hangs: %v", err)
+			t.Errorf("a query that hangs: got %v", err)
 		}
 		if st := w.Status(); !st.Next.IsZero() {
 			t.Errorf("an attempt is under way: %+v", st)
 		}
 		if _, err := w.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "from the primary") {
-			t.Errorf("after what hangs: %v", err)
+			t.Errorf("after a query that hangs: got %v", err)
 		}
 	})
 }

@@ -134,7 +134,7 @@ func (r *reader) record() (dns.RR, error) {
 		return nil, nil
 	}
 	if size > maxWire {
-		return nil, errors.New("a record is too long to be one")
+		return nil, errors.New("a record is longer than any record can be")
 	}
 	wire, err := r.bytes(int(size))
 	if err != nil {
@@ -163,10 +163,10 @@ func (r *reader) head(zone string) (confirmed time.Time, err error) {
 	var unix int64
 	var name string
 	if _, err := fmt.Sscanf(string(line), magic+" %d %q\n", &unix, &name); err != nil {
-		return time.Time{}, fmt.Errorf("does not begin with %q: it is no copy of a zone, or one of another version", magic)
+		return time.Time{}, fmt.Errorf("does not begin with %q: it is not a copy of a zone, or another version wrote it", magic)
 	}
 	if name != zone {
-		return time.Time{}, fmt.Errorf("is of the zone %s, and not of %s", name, zone)
+		return time.Time{}, fmt.Errorf("is of the zone %s, not of %s", name, zone)
 	}
 	return time.Unix(unix, 0), nil
 }
@@ -190,12 +190,12 @@ func (r *reader) readCopy(zone string, limit int) (*policyzone.Zone, time.Time, 
 			return nil, time.Time{}, fmt.Errorf("is damaged before octet %d: %w", r.offset, err)
 		}
 		if editor.Len() > limit {
-			return nil, time.Time{}, fmt.Errorf("has more than the %d records that are allowed", limit)
+			return nil, time.Time{}, fmt.Errorf("has more records than the limit of %d", limit)
 		}
 	}
 	want, err := r.bytes(sha256.Size)
 	if err != nil || [sha256.Size]byte(want) != [sha256.Size]byte(r.sum.Sum(nil)) {
-		return nil, time.Time{}, errors.New("is damaged: its checksum is another")
+		return nil, time.Time{}, errors.New("is damaged: checksum mismatch")
 	}
 	loaded, err := editor.Zone()
 	return loaded, confirmed, err
@@ -237,20 +237,20 @@ func (r *reader) readEntry(left int64) (entry, error) {
 	}
 	size, sum := int64(binary.BigEndian.Uint32(head)), binary.BigEndian.Uint32(head[4:])
 	if size < entryLeast || size > left-entryHead {
-		return entry{}, errors.New("an entry is torn")
+		return entry{}, errors.New("an entry is incomplete")
 	}
 	body, err := r.bytes(int(size))
 	if err != nil {
 		return entry{}, err
 	}
 	if crc32.Checksum(body, castagnoli) != sum {
-		return entry{}, errors.New("an entry's checksum is another")
+		return entry{}, errors.New("checksum mismatch in an entry")
 	}
 	e := entry{kind: body[0], time: time.Unix(int64(binary.BigEndian.Uint64(body[1:])), 0)}
 	for body = body[entryLeast:]; len(body) > 0; {
 		size, n := binary.Uvarint(body)
 		if n <= 0 || size == 0 || size > uint64(len(body)-n) {
-			return entry{}, errors.New("an entry's records are not whole")
+			return entry{}, errors.New("an entry has an incomplete record")
 		}
 		rr, err := unpack(body[n : n+int(size)])
 		if err != nil {
@@ -268,7 +268,7 @@ func (e entry) apply(held *policyzone.Zone, limit int) (*policyzone.Zone, error)
 	case e.kind == kindConfirmed && len(e.records) == 0:
 		return held, nil
 	case e.kind != kindDifferences:
-		return nil, errors.New("an entry is of a kind that is not known")
+		return nil, errors.New("an entry is of an unknown kind")
 	}
 	in := &stream{zone: held.Name(), limit: limit, held: held, incremental: true}
 	for _, rr := range e.records {
@@ -277,7 +277,7 @@ func (e entry) apply(held *policyzone.Zone, limit int) (*policyzone.Zone, error)
 		}
 	}
 	if in.phase != ended || in.differences == nil {
-		return nil, errors.New("an entry is no whole set of differences")
+		return nil, errors.New("an entry is not a complete set of differences")
 	}
 	return in.generation()
 }

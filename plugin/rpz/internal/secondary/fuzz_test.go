@@ -16,8 +16,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// recorded is a connection to a primary that sends some octets, whatever it is
-// asked; their messages get the ID of the request where theirs is zero.
+// recorded is a connection to a primary that sends fixed octets whatever the request;
+// messages with the ID zero get the ID of the request.
 type recorded struct {
 	net.Conn
 	octets []byte
@@ -42,8 +42,8 @@ func (r *recorded) Close() error                    { return nil }
 func (r *recorded) SetDeadline(time.Time) error     { return nil }
 func (r *recorded) SetReadDeadline(time.Time) error { return nil }
 
-// transferOf is what a Secondary that holds the generation makes of the octets
-// in answer to its request.
+// transferOf returns what a Secondary that holds the generation makes of the octets in
+// answer to its request.
 func transferOf(t *testing.T, octets []byte, qtype uint16, before *policyzone.Zone) (*stream, error) {
 	t.Helper()
 	s, err := New(Config{Zone: zoneName, Primaries: []netip.AddrPort{one}, MaxRecords: 1000}, nil, nil)
@@ -57,7 +57,7 @@ func transferOf(t *testing.T, octets []byte, qtype uint16, before *policyzone.Zo
 	return in, err
 }
 
-// framed are messages as they come over TCP, with the ID 0.
+// framed returns messages as sent over TCP, with the ID 0.
 func framed(qtype uint16, perMessage int, records []dns.RR) []byte {
 	var out []byte
 	for some := range slices.Chunk(records, perMessage) {
@@ -70,7 +70,7 @@ func framed(qtype uint16, perMessage int, records []dns.RR) []byte {
 	return out
 }
 
-// believed are the records of the messages, as the dns package reads them.
+// believed returns the records of the messages as the dns package reads them.
 func believed(octets []byte) []dns.RR {
 	var all []dns.RR
 	for len(octets) >= 2 {
@@ -110,44 +110,44 @@ func FuzzTransferStream(f *testing.F) {
 		was := text(before)
 		in, err := transferOf(t, octets, qtype, before)
 		if text(before) != was {
-			t.Fatal("what is held was changed")
+			t.Fatal("the held generation was changed")
 		}
 		if err != nil || in.phase == current {
 			return
 		}
 		zone, err := in.generation()
 		if err != nil {
-			t.Fatalf("a transfer that ended well has no generation: %v", err)
+			t.Fatalf("a successful transfer has no generation: %v", err)
 		}
 		if before != nil && !newer(zone.Serial(), before.Serial()) {
-			t.Fatalf("the serial %d took the place of %d", zone.Serial(), before.Serial())
+			t.Fatalf("the serial %d replaced %d", zone.Serial(), before.Serial())
 		}
 		complete(t, octets, zone)
-		// No less than the whole is taken.
+		// No part of a transfer is accepted.
 		short := octets[:int(cut)%len(octets)]
 		if part, err := transferOf(t, short, qtype, before); err == nil && part.phase == ended {
 			if again, err := part.generation(); err != nil || text(again) != text(zone) {
-				t.Fatalf("%d of %d octets are taken for a whole transfer of something else", len(short), len(octets))
+				t.Fatalf("%d of %d octets are accepted as a whole transfer of another zone", len(short), len(octets))
 			}
 		}
 	})
 }
 
-// complete requires that the transfer's records begin with the SOA of the
-// generation and have it again after that.
+// complete requires that the transfer's records begin with the SOA of the generation and
+// repeat it later.
 func complete(t *testing.T, octets []byte, zone *policyzone.Zone) {
 	t.Helper()
 	all := believed(octets)
-	if all == nil { // what comes after the end is never read, and may be anything
+	if all == nil { // data after the end is never read, and may be anything
 		return
 	}
 	first, ok := all[0].(*dns.SOA)
 	if !ok || first.Serial != zone.Serial() {
-		t.Fatalf("the serial is %d, and the transfer begins with %s", zone.Serial(), all[0])
+		t.Fatalf("the serial is %d, but the transfer begins with %s", zone.Serial(), all[0])
 	}
 	again := func(r dns.RR) bool { soa, ok := r.(*dns.SOA); return ok && soa.Serial == first.Serial }
 	if !slices.ContainsFunc(all[1:], again) {
-		t.Fatal("the transfer has no end")
+		t.Fatal("the transfer has no final SOA")
 	}
 }
 
@@ -180,8 +180,8 @@ func FuzzApplyEqualsReload(f *testing.F) {
 		}
 		last := zones[len(zones)-1]
 		for from, before := range zones[:len(zones)-1] {
-			// What a primary would send is from what its zones have, not from what
-			// the file of the zone repeats.
+			// A primary would send records from the content of its zones, without the
+			// duplicates of the zone file.
 			var sets [][]dns.RR
 			for _, z := range zones[from:] {
 				sets = append(sets, slices.Collect(z.Records()))
@@ -193,9 +193,9 @@ func FuzzApplyEqualsReload(f *testing.F) {
 				}
 				applied, err := in.generation()
 				if err != nil || text(applied) != text(last) || applied.Len() != last.Len() {
-					t.Fatalf("from %d, applied is\n%s\nnot\n%s\n%v", from, text(applied), text(last), err)
+					t.Fatalf("from %d, applied:\n%s\nwant\n%s\n%v", from, text(applied), text(last), err)
 				}
-				// And so it is on disk.
+				// The same holds on disk.
 				raw, err := entry{kindDifferences, time.Unix(1, 0), in.differences}.encode()
 				if err != nil {
 					t.Fatal(err)
@@ -205,15 +205,14 @@ func FuzzApplyEqualsReload(f *testing.F) {
 					t.Fatal(err)
 				}
 				if again, err := e.apply(before, 1000); err != nil || text(again) != text(last) {
-					t.Fatalf("from %d, the entry leads to\n%s\nnot\n%s\n%v", from, text(again), text(last), err)
+					t.Fatalf("from %d, the entry yields\n%s\nwant\n%s\n%v", from, text(again), text(last), err)
 				}
 			}
 		}
 	})
 }
 
-// FuzzEntry appends to a good copy what has the right checksum and is
-// anything else.
+// FuzzEntry appends arbitrary data with a valid checksum to a good copy.
 func FuzzEntry(f *testing.F) {
 	before := zoneOf(f, held)
 	for _, e := range []entry{{kindConfirmed, time.Unix(6, 0), nil}, {kindDifferences, time.Unix(7, 0), incremental(1, [][]dns.RR{held, next})}} {
@@ -233,7 +232,7 @@ func FuzzEntry(f *testing.F) {
 		}
 		zone, err := e.apply(before, 1000)
 		if err == nil && zone != before && !newer(zone.Serial(), before.Serial()) {
-			t.Fatalf("the entry leads from %d to %d", before.Serial(), zone.Serial())
+			t.Fatalf("the entry changes serial %d to %d", before.Serial(), zone.Serial())
 		}
 	})
 }

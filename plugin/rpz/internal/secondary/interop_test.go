@@ -23,7 +23,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// other is a primary of somebody else's making, with a zone that is a file.
+// other is a primary of another project, whose zone is a file.
 type other struct {
 	dir, port string
 	process   *exec.Cmd
@@ -47,11 +47,11 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// large is enough records for many messages.
+// large is a number of records that fills many messages.
 const large = 20_000
 
-// largeZone is the zone's file: rules from some number on, so that each serial
-// takes a rule away and brings one.
+// largeZone returns the zone's file: rules from a number that grows with the serial, so
+// that each serial removes a rule and adds one.
 func largeZone(serial uint32) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "$ORIGIN %s\n$TTL 60\n@ SOA ns.example. host.example. %d 3600 60 86400 60\n@ NS ns.example.\n", zoneName, serial)
@@ -64,7 +64,7 @@ func largeZone(serial uint32) string {
 
 func (r *other) write(t *testing.T, serial uint32) {
 	t.Helper()
-	// Beside and renamed: a primary may read it at any time.
+	// Written under another name and renamed: a primary may read it at any time.
 	path := filepath.Join(r.dir, "zone")
 	if err := os.WriteFile(path+".new", []byte(largeZone(serial)), 0o644); err != nil {
 		t.Fatal(err)
@@ -114,10 +114,10 @@ func (r *other) config(t *testing.T, text string) string {
 	return path
 }
 
-// listen takes the NOTIFYs of the primary for the Secondary, as the plugin does.
+// listen receives the primary's NOTIFYs for the Secondary, as the plugin does.
 func listen(t *testing.T) (port string, to func(*Secondary), count func() int) {
 	t.Helper()
-	packets, listener := fixture.BothProtocols(t) // Knot's come over TCP
+	packets, listener := fixture.BothProtocols(t) // Knot sends its over TCP
 	var mu sync.Mutex
 	var s *Secondary
 	n := 0
@@ -150,7 +150,7 @@ func listen(t *testing.T) (port string, to func(*Secondary), count func() int) {
 	return port, func(to *Secondary) { mu.Lock(); defer mu.Unlock(); s = to }, func() int { mu.Lock(); defer mu.Unlock(); return n }
 }
 
-// primaries are those that the test below is run with.
+// primaries are the servers that the test below uses.
 var primaries = map[string]func(t *testing.T, r *other, notify string) *exec.Cmd{
 	"BIND": func(t *testing.T, r *other, notify string) *exec.Cmd {
 		return peers.Find(t, "named", "bind9").Command("-g", "-n", "1", "-c", r.config(t, fmt.Sprintf(`
@@ -249,22 +249,22 @@ func TestRealPrimariesAreFollowed(t *testing.T) {
 			to(w.Secondary)
 			w.await(t, AXFR)
 			if text(w.served()) != want(1) {
-				t.Fatal("what is served is not the zone's file")
+				t.Fatal("the served zone differs from the zone's file")
 			}
 			for serial := uint32(2); serial < 5; serial++ {
 				r.write(t, serial)
 				r.process.Process.Signal(syscall.SIGHUP)
 				w.await(t, IXFR) // long before REFRESH
 				if text(w.served()) != want(serial) {
-					t.Fatalf("after IXFR to %d what is served is not the zone's file", serial)
+					t.Fatalf("after IXFR to %d the served zone differs from the zone's file", serial)
 				}
 			}
 			if notified() < 3 {
-				t.Errorf("%d NOTIFYs came", notified())
+				t.Errorf("got %d NOTIFYs", notified())
 			}
 			w.stop()
 			if zone, _, err := (&store{path: path, zone: zoneName, limit: large * 2}).load(); err != nil || text(zone) != want(4) {
-				t.Errorf("the copy on disk is not the zone's file: %v", err)
+				t.Errorf("the copy on disk differs from the zone's file: %v", err)
 			}
 			w = followReal(t, r, otherKey, "")
 			w.await(t, BadKey)
@@ -287,8 +287,8 @@ func followReal(t *testing.T, r *other, key *Key, path string) *follower {
 	})
 }
 
-// await waits for the result, and fails the test on any other failure but that
-// of a primary that has not yet started.
+// await waits for the result, and fails the test on any other failure, except that of a
+// primary that has not started yet.
 func (w *follower) await(t *testing.T, result Result) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -301,10 +301,10 @@ func (w *follower) await(t *testing.T, result Result) {
 				return
 			case Current, Unreachable, Refused:
 			default:
-				t.Fatalf("%s came and not %s: %v", r, result, err)
+				t.Fatalf("got %s, want %s: %v", r, result, err)
 			}
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("%s did not come: %v", result, w.Status().Err)
+	t.Fatalf("%s did not arrive: %v", result, w.Status().Err)
 }

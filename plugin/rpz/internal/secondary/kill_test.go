@@ -21,7 +21,7 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// changing is the generation with the serial of a zone that changes all the time.
+// changing returns the generation with the serial of a zone that always changes.
 func changing(serial uint32) []dns.RR {
 	var names []string
 	for i := range uint32(200) {
@@ -30,15 +30,15 @@ func changing(serial uint32) []dns.RR {
 	return generation(serial, names...)
 }
 
-// restless is a primary on the loopback, of the dns package, that has a new
-// generation whenever it is asked for the serial, and takes its time to send it.
+// restless is a primary of the dns package on the loopback, which has a new generation
+// for each SOA query and sends it slowly.
 func restless(t *testing.T) (addr string) {
 	t.Helper()
 	var serial atomic.Uint32
 	serial.Store(1)
 	handle := func(w dns.ResponseWriter, q *dns.Msg) {
 		if w.TsigStatus() != nil || q.IsTsig() == nil {
-			t.Errorf("a request is not signed well: %v", w.TsigStatus())
+			t.Errorf("a request has a wrong signature: %v", w.TsigStatus())
 		}
 		n := serial.Load()
 		records := closed(changing(n))
@@ -81,18 +81,18 @@ func restless(t *testing.T) (addr string) {
 
 const childEnv = "NEARCAST_SECONDARY_CHILD"
 
-// TestChild is no test but the process that is killed by the next one.
+// TestChild is the process that the next test kills.
 func TestChild(t *testing.T) {
 	addr, path, ok := strings.Cut(os.Getenv(childEnv), " ")
 	if !ok {
-		t.Skip("it is run by TestKilledAtAnyTimeItLosesNothingThatWasPublished")
+		t.Skip("it is run by TestAKillAtAnyTimeLosesNothingPublished")
 	}
 	for { // as often as it is killed, so that each refresh follows at once on the last
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		publications := 0
 		s, err := New(Config{Zone: zoneName, Primaries: []netip.AddrPort{netip.MustParseAddrPort(addr)}, Key: testKey, File: path}, func(z *policyzone.Zone) {
 			fmt.Println("published", z.Serial())
-			if publications++; publications == 2 { // that of the file, and one from the primary
+			if publications++; publications == 2 { // one from the file, one from the primary
 				cancel()
 			}
 		}, func(e Event) {
@@ -108,7 +108,7 @@ func TestChild(t *testing.T) {
 	}
 }
 
-func TestKilledAtAnyTimeItLosesNothingThatWasPublished(t *testing.T) {
+func TestAKillAtAnyTimeLosesNothingPublished(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
@@ -131,7 +131,7 @@ func TestKilledAtAnyTimeItLosesNothingThatWasPublished(t *testing.T) {
 			if n, ok := strings.CutPrefix(lines.Text(), "published "); ok {
 				serial, err := strconv.ParseUint(n, 10, 32)
 				if err != nil || uint32(serial) < last {
-					t.Fatalf("round %d: published is %s after %d, %v", round, n, last, err)
+					t.Fatalf("round %d: published %s after %d, %v", round, n, last, err)
 				}
 				last = uint32(serial)
 				total++

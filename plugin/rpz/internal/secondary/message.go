@@ -32,7 +32,7 @@ const (
 // header says, or with excess octets: in a transfer, either means lost records.
 func parse(raw []byte) (*message, error) {
 	if len(raw) < headerSize {
-		return nil, fmt.Errorf("a message has %d octets, less than a header", len(raw))
+		return nil, fmt.Errorf("a message has %d octets, fewer than a header", len(raw))
 	}
 	m := &message{raw: raw, id: binary.BigEndian.Uint16(raw), bits: binary.BigEndian.Uint16(raw[2:])}
 	count := func(section int) int { return int(binary.BigEndian.Uint16(raw[4+2*section:])) }

@@ -10,10 +10,10 @@ import (
 var (
 	results = promauto.NewCounterVec(prometheus.CounterOpts{
 		Name: "coredns_rpz_transfers_total",
-		Help: "What came of asking primaries for a policy zone, and of its copy on disk.",
+		Help: "Results of querying the primaries of a policy zone and of saving its copy on disk, by zone and result.",
 	}, []string{"zone", "result"})
 	skipped = promauto.NewCounterVec(prometheus.CounterOpts{
 		Name: "coredns_rpz_transfer_skipped_records_total",
-		Help: "Records of transfers that were left out because they are outside the zone.",
+		Help: "Records of transfers that were ignored because they are outside the zone, by zone.",
 	}, []string{"zone"})
 )

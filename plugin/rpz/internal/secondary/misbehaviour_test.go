@@ -14,18 +14,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// held and next are the generations of the tests below: what is served, and what
-// a primary would have if it did all right.
+// held and next are the generations of the tests below: what is served, and what a
+// correct primary would have.
 var (
 	held = generation(1, "a", "b")
 	next = generation(2, "b", "c")
 )
 
-// misbehaviour is what a primary does when it is asked for the next generation.
+// misbehaviour is what a primary does when the next generation is requested.
 type misbehaviour struct {
 	name string
 	key  *Key
-	// soa, ixfr and axfr are the answers; nil: that of a good primary.
+	// soa, ixfr and axfr are the answers; nil is that of a correct primary.
 	soa, ixfr, axfr func(q *request) *answer
 	change          func(*Config)
 	// want are the results, and word is in the text of the failure.
@@ -33,20 +33,19 @@ type misbehaviour struct {
 	word string
 }
 
-// spoiled are the good answer's messages, one per record, after something was
-// done to them.
+// spoiled returns the correct answer's messages, one per record, after a change to them.
 func spoiled(do func(m []*dns.Msg) []*dns.Msg) func(*request) *answer {
 	return func(q *request) *answer {
 		return q.sent(plain(do(q.each(incremental(1, [][]dns.RR{held, next})))...)...)
 	}
 }
 
-// records is an answer of these, in one message.
+// records returns an answer with these records in one message.
 func records(all ...dns.RR) func(*request) *answer {
 	return func(q *request) *answer { return q.sent(plain(q.reply(all))...) }
 }
 
-// code is an answer with a code alone.
+// code returns an answer with only an rcode.
 func code(rcode int) func(*request) *answer {
 	return func(q *request) *answer {
 		m := q.reply(nil)
@@ -55,7 +54,7 @@ func code(rcode int) func(*request) *answer {
 	}
 }
 
-// endless sends what more returns until nobody reads it, 500 records a message.
+// endless sends the results of more until nobody reads them, 500 records per message.
 func endless(first []dns.RR, wait time.Duration, more func(i int) dns.RR) func(*request) *answer {
 	return func(q *request) *answer {
 		a := q.sent(plain(q.reply(first))...)
@@ -88,18 +87,18 @@ func misbehaviours() []misbehaviour {
 	}
 	all := []misbehaviour{
 		{name: "refuses", soa: code(dns.RcodeRefused), want: []Result{Refused}, word: "REFUSED"},
-		{name: "is not the zone's", soa: code(dns.RcodeNotAuth), want: []Result{Refused}, word: "NOTAUTH"},
+		{name: "does not serve the zone", soa: code(dns.RcodeNotAuth), want: []Result{Refused}, word: "NOTAUTH"},
 		{name: "fails", soa: code(dns.RcodeServerFailure), want: []Result{Refused}, word: "SERVFAIL"},
 		{name: "is not authoritative", soa: func(q *request) *answer {
 			m := q.reply(next[:1])
 			m.Authoritative = false
 			return q.sent(plain(m)...)
 		}, want: []Result{Refused}, word: "not authoritative"},
-		{name: "has no SOA", soa: records(), want: []Result{Garbage}, word: "has none"},
+		{name: "has no SOA", soa: records(), want: []Result{Garbage}, word: "has no SOA"},
 		{name: "has the SOA of another zone", soa: records(rr("other.example. 60 IN SOA ns. host. 2 1 1 1 1")), want: []Result{WrongZone}, word: "other.example."},
 		{name: "has an older serial", soa: records(soa(0)), want: []Result{Older}, word: "serial is 0"},
 		{name: "has a serial 2^31 away", soa: records(soa(1 + 1<<31)), want: []Result{Older}, word: "remove the copy"},
-		{name: "says nothing", soa: func(*request) *answer { return &answer{hang: true} }, want: []Result{Timeout}},
+		{name: "does not answer", soa: func(*request) *answer { return &answer{hang: true} }, want: []Result{Timeout}},
 		{name: "answers with another ID", soa: func(q *request) *answer {
 			m := q.reply(next[:1])
 			m.Id++
@@ -109,21 +108,21 @@ func misbehaviours() []misbehaviour {
 		}, want: []Result{Garbage}, word: "ID"},
 
 		{name: "refuses the transfer", ixfr: code(dns.RcodeRefused), axfr: code(dns.RcodeRefused), want: []Result{Refused, Refused}, word: "AXFR"},
-		{name: "hangs up", ixfr: func(*request) *answer { return &answer{} }, axfr: func(*request) *answer { return &answer{} }, want: []Result{Broken, Broken}, word: "broke off"},
-		{name: "sends an older serial than it said", ixfr: records(closed(generation(0, "x"))...), want: []Result{Older}},
+		{name: "hangs up", ixfr: func(*request) *answer { return &answer{} }, axfr: func(*request) *answer { return &answer{} }, want: []Result{Broken, Broken}, word: "cut off"},
+		{name: "sends an older serial than announced", ixfr: records(closed(generation(0, "x"))...), want: []Result{Older}},
 		{name: "sends another zone", ixfr: records(rr("other.example. 60 IN SOA ns. host. 2 1 1 1 1"), rr("x.other.example. 60 IN CNAME .")), want: []Result{WrongZone}, word: "other.example."},
 		{name: "sends another zone's SOA in the middle", ixfr: records(soa(2), ns(), rr("other.example. 60 IN SOA ns. host. 2 1 1 1 1"), soa(2)), want: []Result{WrongZone}},
 		{name: "sends an endless zone", change: small, ixfr: endless(next[:1], 0, func(i int) dns.RR { return rule(fmt.Sprint("n", i)) }), want: []Result{TooLarge}, word: "1000 records"},
-		{name: "repeats one record without end", change: small, ixfr: endless(next[:1], 0, func(int) dns.RR { return rule("same") }), want: []Result{TooLarge}, word: "octets"},
-		{name: "adds without end", change: small, ixfr: endless([]dns.RR{soa(2), soa(1), soa(2)}, 0, func(i int) dns.RR { return rule(fmt.Sprint("n", i)) }), want: []Result{TooLarge}},
-		{name: "leaves the zone without end", change: small, ixfr: endless(next[:1], 0, func(int) dns.RR { return rr("x.example. 60 IN CNAME .") }), want: []Result{TooLarge}},
+		{name: "repeats one record endlessly", change: small, ixfr: endless(next[:1], 0, func(int) dns.RR { return rule("same") }), want: []Result{TooLarge}, word: "octets"},
+		{name: "adds records endlessly", change: small, ixfr: endless([]dns.RR{soa(2), soa(1), soa(2)}, 0, func(i int) dns.RR { return rule(fmt.Sprint("n", i)) }), want: []Result{TooLarge}},
+		{name: "sends out-of-zone records endlessly", change: small, ixfr: endless(next[:1], 0, func(int) dns.RR { return rr("x.example. 60 IN CNAME .") }), want: []Result{TooLarge}},
 		{name: "sends a message too slowly", ixfr: func(q *request) *answer {
 			a := &answer{}
 			for _, b := range q.sent(plain(q.reply(closed(next)))...).parts[0].octets {
 				a.parts = append(a.parts, part{20 * time.Second, []byte{b}})
 			}
 			return a
-		}, want: []Result{Timeout}, word: "nothing whole"},
+		}, want: []Result{Timeout}, word: "no complete message"},
 		{name: "sends the zone too slowly", change: func(c *Config) { c.Timeouts.Total = 5 * time.Minute },
 			ixfr: endless(next[:1], 25*time.Second, func(i int) dns.RR { return rule(fmt.Sprint("n", i)) }), want: []Result{Timeout}, word: "time allowed"},
 		{name: "falls silent", ixfr: func(q *request) *answer {
@@ -135,7 +134,7 @@ func misbehaviours() []misbehaviour {
 		{name: "signs with another secret", key: testKey, ixfr: signedWith(otherKey, every), want: []Result{BadKey}, word: "signature is wrong"},
 		{name: "signs with another name", key: testKey, ixfr: signedWith(&Key{"other.example", testKey.Algorithm, testKey.Secret}, every), want: []Result{BadKey}, word: "other.example."},
 		{name: "does not sign", key: testKey, ixfr: signedWith(testKey, func(int) bool { return false }), want: []Result{BadKey}, word: "not signed"},
-		{name: "signs the first message alone", key: testKey, ixfr: signedWith(testKey, func(i int) bool { return i == 0 }), want: []Result{BadKey}, word: "last"},
+		{name: "signs only the first message", key: testKey, ixfr: signedWith(testKey, func(i int) bool { return i == 0 }), want: []Result{BadKey}, word: "last"},
 		{name: "does not sign the first message", key: testKey, ixfr: signedWith(testKey, func(i int) bool { return i > 0 }), want: []Result{BadKey}, word: "not signed"},
 		{name: "signs too few messages", key: testKey, ixfr: func(q *request) *answer {
 			var many []string
@@ -163,7 +162,7 @@ func misbehaviours() []misbehaviour {
 			return q.sent(out...)
 		}, want: []Result{BadKey}},
 		{name: "does not know the key", key: testKey, ixfr: tsigError(dns.RcodeBadKey), want: []Result{BadKey}, word: "BADKEY"},
-		{name: "finds the signature wrong", key: testKey, ixfr: tsigError(dns.RcodeBadSig), want: []Result{BadKey}, word: "BADSIG"},
+		{name: "rejects the signature", key: testKey, ixfr: tsigError(dns.RcodeBadSig), want: []Result{BadKey}, word: "BADSIG"},
 		{name: "has another time", key: testKey, ixfr: tsigError(dns.RcodeBadTime), want: []Result{BadKey}, word: "BADTIME"},
 		{name: "refuses without a signature", key: testKey, ixfr: code(dns.RcodeRefused), axfr: code(dns.RcodeRefused), want: []Result{Refused, Refused}, word: "REFUSED"},
 		{name: "does not sign the serial", key: testKey, soa: func(q *request) *answer {
@@ -171,15 +170,15 @@ func misbehaviours() []misbehaviour {
 			a.hang = true
 			return a
 		}, want: []Result{BadKey}, word: "not signed"},
-		{name: "signs where no key is configured", ixfr: func(q *request) *answer {
+		{name: "signs although no key is configured", ixfr: func(q *request) *answer {
 			q.Extra = append(q.Extra, &dns.TSIG{Hdr: dns.RR_Header{Rrtype: dns.TypeTSIG}})
 			return q.sent(signed(q, testKey, every, q.each(closed(next))...)...)
-		}, want: []Result{BadKey}, word: "none is configured"},
+		}, want: []Result{BadKey}, word: "no key is configured"},
 	}
 	return append(all, garbage()...)
 }
 
-// garbage is what makes AXFR be tried too, with the same end.
+// garbage are the misbehaviours after which AXFR is tried too, with the same result.
 func garbage() []misbehaviour {
 	one := func(do func(m *dns.Msg)) func(*request) *answer {
 		return spoiled(func(m []*dns.Msg) []*dns.Msg { do(m[2]); return m })
@@ -200,25 +199,25 @@ func garbage() []misbehaviour {
 		}, Garbage, ""},
 		{"sends messages without a header", func(q *request) *answer { return q.sent([]byte("short")) }, Garbage, "header"},
 		{"answers with another ID in the middle", one(func(m *dns.Msg) { m.Id++ }), Garbage, "ID"},
-		{"sends a request", one(func(m *dns.Msg) { m.Response = false }), Garbage, "request"},
+		{"sends a query", one(func(m *dns.Msg) { m.Response = false }), Garbage, "query"},
 		{"sends another opcode", one(func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }), Garbage, "opcode"},
-		{"truncates", one(func(m *dns.Msg) { m.Truncated = true }), Garbage, "truncated"},
+		{"truncates", one(func(m *dns.Msg) { m.Truncated = true }), Garbage, "TC bit"},
 		{"answers another question", one(func(m *dns.Msg) { m.Question[0].Name = "other.example." }), Garbage, "other.example."},
-		{"answers another type", one(func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeA }), Garbage, "another question"},
-		{"sends no question at first", first(func(m *dns.Msg) { m.Question = nil }), Garbage, "0 questions"},
+		{"answers another type", one(func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeA }), Garbage, "different question"},
+		{"sends no question in the first message", first(func(m *dns.Msg) { m.Question = nil }), Garbage, "0 questions"},
 		{"sends no records", first(func(m *dns.Msg) { m.Answer = nil }), Garbage, "no records"},
 		{"sends no records in the middle", one(func(m *dns.Msg) { m.Answer = nil }), Garbage, "no records"},
-		{"begins without a SOA", records(rule("c"), soa(2)), Garbage, "begins with"},
+		{"begins without an SOA", records(rule("c"), soa(2)), Garbage, "begins with"},
 		{"ends with another serial", records(soa(2), ns(), soa(3)), Garbage, "ends with 3"},
-		{"goes on after its end", records(append(closed(next), rule("x"))...), Garbage, "after its end"},
+		{"continues after its end", records(append(closed(next), rule("x"))...), Garbage, "after its end"},
 		{"sends another class", records(soa(2), ns(), chaos, soa(2)), Garbage, "class CH"},
-		{"sends a type that is no zone's", records(soa(2), ns(), &dns.ANY{Hdr: dns.RR_Header{Name: zoneName, Rrtype: dns.TypeANY, Class: dns.ClassINET}}, soa(2)), Garbage, "no zone has"},
-		{"says more records than there are", func(q *request) *answer {
+		{"sends a meta-type", records(soa(2), ns(), &dns.ANY{Hdr: dns.RR_Header{Name: zoneName, Rrtype: dns.TypeANY, Class: dns.ClassINET}}, soa(2)), Garbage, "meta-type"},
+		{"announces more records than there are", func(q *request) *answer {
 			raw := plain(q.reply(closed(next)))[0]
 			binary.BigEndian.PutUint16(raw[6:], 60)
 			return q.sent(raw)
 		}, Garbage, "fewer records"},
-		{"says fewer records than there are", func(q *request) *answer {
+		{"announces fewer records than there are", func(q *request) *answer {
 			raw := plain(q.reply(closed(next)))[0]
 			binary.BigEndian.PutUint16(raw[6:], 2)
 			return q.sent(raw)
@@ -230,12 +229,12 @@ func garbage() []misbehaviour {
 			raw = append(raw, 1, 'c', 0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 0)
 			return q.sent(raw)
 		}, Garbage, "no data"},
-		{"removes what is not there", records(soa(2), soa(1), rule("nothing"), soa(2), rule("c"), soa(2)), Unfit, "no such record"},
-		{"removes a record with other data", records(soa(2), soa(1), rr("a."+zoneName+" 60 IN CNAME *."), soa(2), soa(2)), Unfit, "no such record"},
+		{"removes an absent record", records(soa(2), soa(1), rule("nothing"), soa(2), rule("c"), soa(2)), Unfit, "record not found"},
+		{"removes a record with other data", records(soa(2), soa(1), rr("a."+zoneName+" 60 IN CNAME *."), soa(2), soa(2)), Unfit, "record not found"},
 		{"does not chain at the start", records(soa(3), soa(0), soa(3), rule("c"), soa(3)), Unfit, "ours is 1"},
-		{"does not chain in the middle", records(soa(4), soa(1), soa(2), soa(3), soa(4), soa(4)), Unfit, "3 follows on 2"},
-		{"stops short of its serial", records(soa(4), soa(1), soa(2), rule("c"), soa(4)), Unfit, "4 follows on 2"},
-		{"leads back", records(soa(3), soa(1), soa(0), rule("c"), soa(0)), Unfit, "not newer"},
+		{"does not chain in the middle", records(soa(4), soa(1), soa(2), soa(3), soa(4), soa(4)), Unfit, "3 follows 2"},
+		{"stops short of its serial", records(soa(4), soa(1), soa(2), rule("c"), soa(4)), Unfit, "4 follows 2"},
+		{"goes back to an older serial", records(soa(3), soa(1), soa(0), rule("c"), soa(0)), Unfit, "not newer"},
 	}
 	var out []misbehaviour
 	for _, c := range cases {
@@ -248,8 +247,8 @@ func garbage() []misbehaviour {
 	return out
 }
 
-// begin makes a Secondary hold and serve the first generation, and returns the
-// fake primary and the one that follows it.
+// begin makes a Secondary hold and serve the first generation, and returns the fake
+// primary and the follower.
 func begin(t *testing.T, key *Key, change func(*Config)) (*fake, *follower) {
 	t.Helper()
 	f := &fake{t: t}
@@ -294,7 +293,7 @@ func TestWhateverAPrimaryDoesWrongIsNamedAndChangesNothing(t *testing.T) {
 					}
 				}
 				if !slices.Equal(got, m.want) {
-					t.Errorf("it is counted as %v, not as %v: %v", got, m.want, err)
+					t.Errorf("counted as %v, want %v: %v", got, m.want, err)
 				}
 				if w.served() != before || len(w.published) != 1 {
 					t.Error("the served generation changed")
@@ -313,16 +312,16 @@ func TestWhateverAPrimaryDoesWrongIsNamedAndChangesNothing(t *testing.T) {
 					}
 				}
 				if strings.Contains(err.Error(), testKey.Secret) {
-					t.Error("the failure tells the secret")
+					t.Error("the failure reveals the secret")
 				}
 				if w.Status().Err == nil || w.Status().Serial != 1 {
 					t.Errorf("the status is %+v", w.Status())
 				}
-				// And it recovers once the primary does all right.
+				// It recovers once the primary behaves correctly.
 				f.set(good)
 				time.Sleep(20 * time.Second)
 				if z := w.served(); z == nil || z.Serial() != 2 {
-					t.Errorf("after the failure the good primary is not followed: %v", w.Status())
+					t.Errorf("after the failure the correct primary is not followed: %v", w.Status())
 				}
 			})
 		})
@@ -338,7 +337,7 @@ func counts(of []Result) []float64 {
 }
 
 // The connection ends after each octet of each kind of transfer.
-func TestATransferThatBreaksOffAnywhereChangesNothing(t *testing.T) {
+func TestATransferCutOffAnywhereChangesNothing(t *testing.T) {
 	answers := map[string]func(q *request) []*dns.Msg{
 		"differences": func(q *request) []*dns.Msg { return q.each(incremental(1, [][]dns.RR{held, next})) },
 		"whole":       func(q *request) []*dns.Msg { return q.each(closed(next)) },
@@ -364,7 +363,7 @@ func TestATransferThatBreaksOffAnywhereChangesNothing(t *testing.T) {
 					return &answer{parts: []part{{octets: all[:cut.Load()]}}}
 				}
 				for ; cut.Load() == 0 || cut.Load() < whole.Load(); cut.Add(1) {
-					if cut.Load()%200 == 0 { // or it would expire
+					if cut.Load()%200 == 0 { // otherwise it would expire
 						f.set(serves(testKey, held))
 						time.Sleep(20 * time.Second)
 						w.results()

@@ -44,7 +44,7 @@ func rr(text string) dns.RR {
 	if err != nil {
 		panic(err)
 	}
-	// Through the wire, as all that a Secondary meets.
+	// Through the wire format, like everything that a Secondary receives.
 	wire := make([]byte, 1024)
 	n, err := dns.PackRR(r, wire, 0, nil, false)
 	if err != nil {
@@ -93,7 +93,7 @@ func zoneOf(t testing.TB, all []dns.RR) *policyzone.Zone {
 	return z
 }
 
-// text is what a zone has, in an order.
+// text returns the content of a zone in a fixed order.
 func text(z *policyzone.Zone) string {
 	if z == nil {
 		return "none"
@@ -106,7 +106,7 @@ func text(z *policyzone.Zone) string {
 	return strings.Join(lines, "\n")
 }
 
-// part is some octets of an answer, after a wait.
+// part is some octets of an answer, sent after a pause.
 type part struct {
 	wait   time.Duration
 	octets []byte
@@ -115,12 +115,12 @@ type part struct {
 // answer is what a fake primary sends; then it hangs up, or hangs.
 type answer struct {
 	parts []part
-	more  func(i int) part // after them, without end
+	more  func(i int) part // after them, endlessly
 	hang  bool
 }
 
-// fake is a primary without a network. For each request it is asked what to
-// send; nil refuses the connection.
+// fake is a primary without a network. It answers each request as set; nil refuses the
+// connection.
 type fake struct {
 	t       testing.TB
 	mu      sync.Mutex
@@ -129,7 +129,7 @@ type fake struct {
 	open    int
 }
 
-// request is what a fake was sent.
+// request is a request to a fake.
 type request struct {
 	*dns.Msg
 	raw     []byte
@@ -143,7 +143,7 @@ func (f *fake) set(respond func(q *request) *answer) {
 	f.respond = respond
 }
 
-// take returns what was asked since the last time, like "udp SOA".
+// take returns the queries since the last call, like "udp SOA".
 func (f *fake) take() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -206,7 +206,7 @@ func (f *fake) serve(conn net.Conn, network, address string) {
 	}
 }
 
-// reply is a message of an answer, ready to be spoiled.
+// reply returns a message of an answer that a test may spoil.
 func (q *request) reply(answer []dns.RR) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetReply(q.Msg)
@@ -234,8 +234,8 @@ var digests = map[string]func() hash.Hash{
 	dns.HmacMD5: md5.New, dns.HmacSHA1: sha1.New, dns.HmacSHA224: sha256.New224, dns.HmacSHA256: sha256.New, dns.HmacSHA384: sha512.New384, dns.HmacSHA512: sha512.New,
 }
 
-// signed signs with the key those messages of an answer that which says; it is
-// written after RFC 8945 and not after what is tested.
+// signed signs with the key the messages of an answer that which selects; it is written
+// from RFC 8945, not from the code under test.
 func signed(q *request, key *Key, which func(i int) bool, messages ...*dns.Msg) [][]byte {
 	secret, err := base64.StdEncoding.DecodeString(key.Secret)
 	if err != nil {
@@ -300,8 +300,8 @@ func (q *request) sent(messages ...[]byte) *answer {
 	return a
 }
 
-// serves is a primary that does all right: it has the generations, the newest
-// last, and sends each record of a transfer in a message of its own.
+// serves returns a correct primary: it has the generations, the newest last, and sends
+// each record of a transfer in a message of its own.
 func serves(key *Key, generations ...[]dns.RR) func(*request) *answer {
 	return func(q *request) *answer {
 		newest := generations[len(generations)-1]
@@ -351,7 +351,7 @@ func incremental(from uint32, generations [][]dns.RR) []dns.RR {
 	return append(out, newest[0])
 }
 
-// keyed are the records but the SOA, by their text.
+// keyed returns the records except the SOA, by their text.
 func keyed(zone []dns.RR) map[string]dns.RR {
 	out := map[string]dns.RR{}
 	for _, r := range zone[1:] {
@@ -360,7 +360,7 @@ func keyed(zone []dns.RR) map[string]dns.RR {
 	return out
 }
 
-// missing are those of a that b has not.
+// missing returns the records of a that b lacks.
 func missing(a, b map[string]dns.RR) []dns.RR {
 	var out []dns.RR
 	for _, k := range slices.Sorted(maps.Keys(a)) {
@@ -371,7 +371,7 @@ func missing(a, b map[string]dns.RR) []dns.RR {
 	return out
 }
 
-// follower runs a Secondary and keeps what it says.
+// follower runs a Secondary and records its events.
 type follower struct {
 	*Secondary
 	mu        sync.Mutex
@@ -391,7 +391,7 @@ func follow(t testing.TB, f *fake, change func(*Config)) *follower {
 	return followWith(t, f.dial, change)
 }
 
-// followWith starts a Secondary that dials so, or with nil as it does.
+// followWith starts a Secondary that dials with the function; nil is the default.
 func followWith(t testing.TB, dial func(context.Context, string, string) (net.Conn, error), change func(*Config)) *follower {
 	t.Helper()
 	c := Config{Zone: "RPZ.example", Primaries: []netip.AddrPort{one}}
@@ -427,7 +427,7 @@ func (w *follower) stop() {
 	<-w.ended
 }
 
-// served is what was published last.
+// served returns the last published generation.
 func (w *follower) served() *policyzone.Zone {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -437,14 +437,14 @@ func (w *follower) served() *policyzone.Zone {
 	return w.published[len(w.published)-1]
 }
 
-// last is the event told last.
+// last returns the last event.
 func (w *follower) last() Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.events[len(w.events)-1]
 }
 
-// find is the first event of all with the result, or none.
+// find returns the first event with the result, or none.
 func (w *follower) find(r Result) Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -456,7 +456,7 @@ func (w *follower) find(r Result) Event {
 	return Event{}
 }
 
-// results are those of the events since the last call, but those of the copy.
+// results returns the results since the last call, except those of the copy.
 func (w *follower) results() (all []Result, failures error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

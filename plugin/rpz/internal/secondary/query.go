@@ -82,19 +82,19 @@ func (s *Secondary) answered(m *message) (*dns.SOA, error) {
 		return nil, errTruncated
 	}
 	if m.bits&bitAA == 0 {
-		return nil, fail(Refused, "its answer for the SOA is not authoritative")
+		return nil, fail(Refused, "its answer to the SOA query is not authoritative")
 	}
 	for _, rr := range m.answer {
 		soa, ok := rr.(*dns.SOA)
 		switch {
 		case !ok:
 		case policyzone.Canonical(soa.Hdr.Name) != s.config.Zone:
-			return nil, fail(WrongZone, "its SOA is of the zone %s", soa.Hdr.Name)
+			return nil, fail(WrongZone, "its SOA is that of the zone %s", soa.Hdr.Name)
 		case soa.Hdr.Class == dns.ClassINET && soa.Hdr.Rdlength > 0:
 			return soa, nil
 		}
 	}
-	return nil, fail(Garbage, "its answer for the SOA has none")
+	return nil, fail(Garbage, "its answer to the SOA query has no SOA")
 }
 
 // request returns an unsigned request for the zone.

@@ -56,17 +56,17 @@ const (
 
 // advice says what to do about a failure.
 var advice = map[Result]string{
-	Refused:        "let the primary serve the zone and allow its transfer to this address and key",
-	Unreachable:    "see that the primary runs, and that UDP and TCP to it are let through",
-	Broken:         "see the primary's log",
-	Timeout:        "see the primary's load and the path to it, or allow more time",
-	Garbage:        "see that the address is that of the zone's primary, and nothing between changes DNS",
-	Older:          "what is held stays until it expires, and then the primary's is taken; to have that at once raise the serial at the primary, or remove the copy on disk and restart",
-	TooLarge:       "see that the zone is meant to be so large, and raise its limit",
-	BadKey:         "compare name, algorithm and secret of the key, and the clocks, of both ends",
-	BadCertificate: "compare the primary's certificate with the name, the authority and the pins that are configured",
+	Refused:        "configure the primary to serve the zone and to allow transfers to this address and key",
+	Unreachable:    "check that the primary runs and that firewalls allow UDP and TCP to it",
+	Broken:         "check the primary's log",
+	Timeout:        "check the primary's load and the network path to it, or allow more time",
+	Garbage:        "check that the address is that of the zone's primary, and that nothing on the path changes DNS messages",
+	Older:          "the current zone stays in use until it expires, and then the primary's is used; to use that now, raise the serial at the primary, or remove the copy on disk and restart",
+	TooLarge:       "if the zone should be this large, raise its limit",
+	BadKey:         "compare the name, algorithm and secret of the key, and the clocks, at both ends",
+	BadCertificate: "compare the primary's certificate with the configured name, CA and pins",
 	WrongZone:      "compare the zone's name at both ends",
-	Unfit:          "the whole zone is asked for instead; if it happens again, see the primary's journal",
+	Unfit:          "the whole zone is requested instead; if this happens again, check the primary's journal",
 }
 
 // fault is a failure with its class.

@@ -135,14 +135,14 @@ type Secondary struct {
 // every success and failure.
 func New(c Config, publish func(*policyzone.Zone), report func(Event)) (*Secondary, error) {
 	if _, ok := dns.IsDomainName(c.Zone); !ok || c.Zone == "" {
-		return nil, fmt.Errorf("secondary: %q is no name of a zone", c.Zone)
+		return nil, fmt.Errorf("secondary: %q is not a zone name", c.Zone)
 	}
 	c.Zone = policyzone.Canonical(c.Zone)
 	if len(c.Primaries) == 0 {
 		return nil, fmt.Errorf("secondary: zone %s has no primary", c.Zone)
 	}
 	if c.MaxRecords < 0 || c.MaxBytes < 0 {
-		return nil, fmt.Errorf("secondary: zone %s: a bound is less than zero", c.Zone)
+		return nil, fmt.Errorf("secondary: zone %s: a limit is negative", c.Zone)
 	}
 	if c.Key != nil {
 		if _, err := c.Key.secret(); err != nil {
@@ -213,7 +213,7 @@ func (s *Secondary) load() {
 func (s *Secondary) expires() time.Time { return s.confirmed.Add(expireAfter(s.held.SOA())) }
 
 func (s *Secondary) expiry() error {
-	return fmt.Errorf("zone %s, serial %d: no primary has confirmed it since %s, and its SOA allows %s: its rules are withdrawn until one does; see what is reported of the primaries",
+	return fmt.Errorf("zone %s, serial %d: expired: no primary has confirmed it since %s, and its SOA expires after %s; its rules are withdrawn until one does; check the errors reported for the primaries",
 		s.config.Zone, s.held.Serial(), s.confirmed.UTC().Format(time.RFC3339), expireAfter(s.held.SOA()))
 }
 
@@ -295,7 +295,7 @@ func (s *Secondary) tellCopy(r Result, err error) {
 	}
 	failed, recovered := s.disk.Tried(err)
 	if failed != nil {
-		failed = fmt.Errorf("zone %s: the last good copy is not kept, and a restart would have to wait for a primary: %w", s.config.Zone, failed)
+		failed = fmt.Errorf("zone %s: cannot save the last good copy; after a restart, the zone waits for a primary: %w", s.config.Zone, failed)
 	}
 	s.tell(Event{Result: r, Err: failed, Recovered: recovered})
 }

@@ -17,18 +17,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
+func TestAnInvalidConfigurationIsRefused(t *testing.T) {
 	good := Config{Zone: zoneName, Primaries: []netip.AddrPort{one}, Key: testKey}
 	if _, err := New(good, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	for word, spoil := range map[string]func(*Config){
-		"name of a zone": func(c *Config) { c.Zone = "" },
-		"no primary":     func(c *Config) { c.Primaries = nil },
-		"less than zero": func(c *Config) { c.MaxRecords = -1 },
-		"name of a key":  func(c *Config) { c.Key = &Key{"", "hmac-sha256", "c2VjcmV0"} },
-		"hmac-md5":       func(c *Config) { c.Key = &Key{"k", "hmac-md5", "c2VjcmV0"} },
-		"base64":         func(c *Config) { c.Key = &Key{"k", "hmac-sha512", "no secret!"} },
+		"zone name":  func(c *Config) { c.Zone = "" },
+		"no primary": func(c *Config) { c.Primaries = nil },
+		"negative":   func(c *Config) { c.MaxRecords = -1 },
+		"key name":   func(c *Config) { c.Key = &Key{"", "hmac-sha256", "c2VjcmV0"} },
+		"hmac-md5":   func(c *Config) { c.Key = &Key{"k", "hmac-md5", "c2VjcmV0"} },
+		"base64":     func(c *Config) { c.Key = &Key{"k", "hmac-sha512", "no secret!"} },
 	} {
 		c := good
 		spoil(&c)
@@ -54,28 +54,28 @@ func TestDifferencesOfSeveralGenerationsAreFollowed(t *testing.T) {
 			t.Fatalf("%v, %v", got, err)
 		}
 		if got, want := text(w.served()), text(zoneOf(t, last)); got != want {
-			t.Errorf("served is\n%s\nnot\n%s", got, want)
+			t.Errorf("served:\n%s\nwant\n%s", got, want)
 		}
 		if asked := f.take(); !slices.Equal(asked, []string{"udp SOA", "tcp IXFR"}) {
-			t.Errorf("asked was %v", asked)
+			t.Errorf("queries: got %v", asked)
 		}
 	})
 }
 
-func TestAWholeZoneIsTakenAsTheAnswerToIXFR(t *testing.T) {
+func TestAWholeZoneIsAcceptedAsTheAnswerToIXFR(t *testing.T) {
 	for name, next := range map[string][]dns.RR{"with records": generation(9, "x", "y"), "without any": {soa(9)}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, w := begin(t, nil, nil)
 				defer w.stop()
-				f.set(serves(nil, next)) // which knows no other generation
+				f.set(serves(nil, next)) // which has no other generation
 				w.Notify(one.Addr(), 0, false)
 				time.Sleep(2 * time.Second)
 				if got, err := w.results(); !slices.Equal(got, []Result{AXFR}) {
 					t.Fatalf("%v, %v", got, err)
 				}
 				if got, want := text(w.served()), text(zoneOf(t, next)); got != want {
-					t.Errorf("served is\n%s\nnot\n%s", got, want)
+					t.Errorf("served:\n%s\nwant\n%s", got, want)
 				}
 			})
 		})
@@ -83,7 +83,7 @@ func TestAWholeZoneIsTakenAsTheAnswerToIXFR(t *testing.T) {
 }
 
 // TestAPrimaryWithoutIXFRIsAskedForTheWholeZone has all the ways in which primaries say
-// that they have none: dnsmasq's is REFUSED, and axfrdns hangs up.
+// that they lack IXFR: dnsmasq answers REFUSED, and axfrdns closes the connection.
 func TestAPrimaryWithoutIXFRIsAskedForTheWholeZone(t *testing.T) {
 	hangsUp := func(*request) *answer { return &answer{} }
 	for name, c := range map[string]struct {
@@ -116,7 +116,7 @@ func TestAPrimaryWithoutIXFRIsAskedForTheWholeZone(t *testing.T) {
 	}
 }
 
-func TestMessagesMayBeSignedNowAndThen(t *testing.T) {
+func TestNotEveryMessageOfATransferNeedsASignature(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, w := begin(t, testKey, nil)
 		defer w.stop()
@@ -138,12 +138,12 @@ func TestMessagesMayBeSignedNowAndThen(t *testing.T) {
 			t.Fatalf("%v, %v", got, err)
 		}
 		if got, want := text(w.served()), text(zoneOf(t, last)); got != want {
-			t.Error("what was served is something else")
+			t.Error("another generation is served")
 		}
 	})
 }
 
-func TestRecordsOutsideTheZoneAreLeftOutAndCounted(t *testing.T) {
+func TestRecordsOutsideTheZoneAreIgnoredAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, w := begin(t, nil, nil)
 		defer w.stop()
@@ -153,15 +153,15 @@ func TestRecordsOutsideTheZoneAreLeftOutAndCounted(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if got := w.last(); got.Result != IXFR || got.Skipped != 2 {
-			t.Errorf("the event is %+v", got)
+			t.Errorf("got event %+v", got)
 		}
 		if got, want := text(w.served()), text(zoneOf(t, next)); got != want {
-			t.Errorf("served is\n%s\nnot\n%s", got, want)
+			t.Errorf("served:\n%s\nwant\n%s", got, want)
 		}
 	})
 }
 
-func TestTheSerialIsAskedForOverTCPWhereUDPFails(t *testing.T) {
+func TestTheSerialIsQueriedOverTCPIfUDPFails(t *testing.T) {
 	good := serves(testKey, held, next)
 	for name, udp := range map[string]func(q *request) *answer{
 		"truncated": func(q *request) *answer {
@@ -184,15 +184,15 @@ func TestTheSerialIsAskedForOverTCPWhereUDPFails(t *testing.T) {
 				w.Notify(one.Addr(), 0, false)
 				time.Sleep(10 * time.Second)
 				if got, err := w.results(); !slices.Equal(got, []Result{IXFR}) {
-					t.Errorf("%v, %v", got, err)
+					t.Errorf("got %v, %v", got, err)
 				}
 			})
 		})
 	}
 }
 
-// Anybody can send to the port of a query: what is wrong must not win over the
-// answer that comes after it.
+// Anybody can send to the port of a query: a wrong answer must not win over the right one
+// that follows it.
 func TestAForgedAnswerOverUDPDoesNotHideTheTrueOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, w := begin(t, testKey, nil)
@@ -217,7 +217,7 @@ func TestAForgedAnswerOverUDPDoesNotHideTheTrueOne(t *testing.T) {
 		w.Notify(one.Addr(), 0, false)
 		time.Sleep(2 * time.Second)
 		if got, err := w.results(); !slices.Equal(got, []Result{IXFR}) || w.served().Serial() != 2 {
-			t.Errorf("%v, %v", got, err)
+			t.Errorf("got %v, %v", got, err)
 		}
 	})
 }
@@ -237,7 +237,7 @@ func TestTheNextPrimaryIsTriedAfterOneThatFails(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		got, err := w.results()
 		if !slices.Equal(got, []Result{Refused, IXFR}) || !strings.Contains(err.Error(), one.String()) {
-			t.Errorf("%v, %v", got, err)
+			t.Errorf("got %v, %v", got, err)
 		}
 		if w.Status().Err != nil {
 			t.Errorf("a success leaves the error %v", w.Status().Err)
@@ -245,7 +245,7 @@ func TestTheNextPrimaryIsTriedAfterOneThatFails(t *testing.T) {
 	})
 }
 
-func TestThePrimaryThatHasNewsIsTriedFirst(t *testing.T) {
+func TestThePrimaryThatSentANotifyIsTriedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, w := begin(t, nil, func(c *Config) { c.Primaries = []netip.AddrPort{one, two} })
 		defer w.stop()
@@ -259,12 +259,12 @@ func TestThePrimaryThatHasNewsIsTriedFirst(t *testing.T) {
 		w.Notify(netip.MustParseAddr("::ffff:192.0.2.2"), 2, true)
 		time.Sleep(2 * time.Second)
 		if got, err := w.results(); !slices.Equal(got, []Result{IXFR}) {
-			t.Errorf("%v, %v", got, err)
+			t.Errorf("got %v, %v", got, err)
 		}
 	})
 }
 
-func TestNotifyIsBelievedFromPrimariesAloneAndOnlyOfNews(t *testing.T) {
+func TestNotifyIsAcceptedFromPrimariesOnlyAndOnlyOfNewSerials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, w := begin(t, nil, nil)
 		defer w.stop()
@@ -278,17 +278,17 @@ func TestNotifyIsBelievedFromPrimariesAloneAndOnlyOfNews(t *testing.T) {
 		w.Notify(one.Addr(), 1+1<<31, true)
 		time.Sleep(5 * time.Second)
 		if asked := f.take(); len(asked) > 0 {
-			t.Errorf("asked was %v", asked)
+			t.Errorf("queries: got %v", asked)
 		}
 		w.Notify(one.Addr(), 0, false)
 		synctest.Wait()
 		if asked := f.take(); !slices.Equal(asked, []string{"udp SOA"}) {
-			t.Errorf("asked was %v", asked)
+			t.Errorf("queries: got %v", asked)
 		}
 	})
 }
 
-func TestAFloodOfNotifiesIsOneRefreshASecond(t *testing.T) {
+func TestAFloodOfNotifiesCausesOneRefreshPerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, w := begin(t, nil, nil)
 		defer w.stop()
@@ -298,7 +298,7 @@ func TestAFloodOfNotifiesIsOneRefreshASecond(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		if n := len(f.take()); n < 9 || n > 12 {
-			t.Errorf("in 10 s it asked %d times", n)
+			t.Errorf("%d queries in 10 s", n)
 		}
 	})
 }
@@ -314,17 +314,17 @@ func TestANotifyDuringARefreshIsAnsweredAfterIt(t *testing.T) {
 			return a
 		})
 		w.Notify(one.Addr(), 2, true)
-		time.Sleep(4 * time.Second) // one of waiting, two for the SOA: within the transfer
+		time.Sleep(4 * time.Second) // one for the wait, two for the SOA: during the transfer
 		f.set(young)
 		w.Notify(one.Addr(), 3, true)
 		time.Sleep(3 * time.Second)
 		if got, err := w.results(); !slices.Equal(got, []Result{IXFR, IXFR}) || w.served().Serial() != 3 {
-			t.Errorf("%v, %v", got, err)
+			t.Errorf("got %v, %v", got, err)
 		}
 	})
 }
 
-func TestTheTimersOfTheSOAAreKept(t *testing.T) {
+func TestTheTimersOfTheSOAAreObserved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, w := begin(t, nil, nil)
 		defer w.stop()
@@ -353,10 +353,10 @@ func TestTimersAreBounded(t *testing.T) {
 	zero := &dns.SOA{}
 	huge := &dns.SOA{Refresh: 1<<32 - 1, Retry: 1<<32 - 1, Expire: 1<<32 - 1}
 	if refreshAfter(zero) != leastRefresh || retryAfter(zero) != leastRetry || expireAfter(zero) != leastRefresh+leastRetry {
-		t.Error("zeroes are not bounded")
+		t.Error("zero timers are not bounded")
 	}
 	if refreshAfter(huge) != mostRefresh || retryAfter(huge) != mostRetry || expireAfter(huge) != (1<<32-1)*time.Second {
-		t.Error("the largest are not bounded")
+		t.Error("the largest timers are not bounded")
 	}
 	for n := 1; n < 100; n++ {
 		if d := firstRetryAfter(n); d < firstRetry || d > mostFirstRetry {
@@ -381,7 +381,7 @@ func TestAZoneIsWithdrawnWhenItExpiresAndComesBack(t *testing.T) {
 		}
 		got, err := w.results()
 		if n := len(slices.DeleteFunc(got, func(r Result) bool { return r != Expired })); n != 1 {
-			t.Errorf("it was told %d times: %v", n, err)
+			t.Errorf("reported %d times: %v", n, err)
 		}
 		f.set(serves(nil, held))
 		time.Sleep(11 * time.Second)
@@ -411,14 +411,14 @@ func TestASlowTransferDoesNotHoldUpExpiry(t *testing.T) {
 	})
 }
 
-func TestAnOlderSerialDoesNotPutOffExpiry(t *testing.T) {
+func TestAnOlderSerialDoesNotDelayExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, w := begin(t, nil, nil)
 		defer w.stop()
 		f.set(serves(nil, generation(0, "x")))
 		time.Sleep(999 * time.Second)
 		if z := w.served(); z == nil || z.Serial() != 1 {
-			t.Error("an older serial is taken before expiry")
+			t.Error("an older serial is accepted before expiry")
 		}
 		time.Sleep(2 * time.Second)
 		if z := w.served(); z != nil && z.Serial() == 1 {
@@ -427,9 +427,9 @@ func TestAnOlderSerialDoesNotPutOffExpiry(t *testing.T) {
 	})
 }
 
-// TestAnyGenerationWillDoWhereTheLastHasExpired has a primary that was made anew, whose
-// serials begin again: BIND takes its zone then, too.
-func TestAnyGenerationWillDoWhereTheLastHasExpired(t *testing.T) {
+// TestAnySerialIsAcceptedAfterExpiry has a primary that was rebuilt and whose serials
+// start again: BIND accepts its zone then, too.
+func TestAnySerialIsAcceptedAfterExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "zone")
 		f, w := begin(t, nil, func(c *Config) { c.File = path })
@@ -442,14 +442,14 @@ func TestAnyGenerationWillDoWhereTheLastHasExpired(t *testing.T) {
 		f.set(serves(nil, older))
 		time.Sleep(11 * time.Second)
 		if got, want := text(w.served()), text(zoneOf(t, older)); got != want || w.Status().Expired {
-			t.Fatalf("served is\n%s\nnot\n%s", got, want)
+			t.Fatalf("served:\n%s\nwant\n%s", got, want)
 		}
 		w.stop()
 		again := follow(t, f, func(c *Config) { c.File = path })
 		defer again.stop()
 		synctest.Wait()
 		if got, want := text(again.served()), text(zoneOf(t, older)); got != want {
-			t.Errorf("the copy is\n%s\nnot\n%s", got, want)
+			t.Errorf("the copy:\n%s\nwant\n%s", got, want)
 		}
 	})
 }
@@ -484,7 +484,7 @@ func TestRunEndsAtOnceWithinATransfer(t *testing.T) {
 			t.Errorf("it took %s", d)
 		}
 		if got, err := w.results(); len(got) > 0 {
-			t.Errorf("stopping is told as %v, %v", got, err)
+			t.Errorf("stopping is reported as %v, %v", got, err)
 		}
 	})
 }

@@ -2,7 +2,7 @@ package secondary
 
 import "testing"
 
-func TestSerialsAreComparedAsRFC1982Has(t *testing.T) {
+func TestSerialsAreComparedByRFC1982(t *testing.T) {
 	const half = 1 << 31
 	for _, c := range []struct {
 		a, b uint32

@@ -38,7 +38,7 @@ func (s *Secondary) ask(ctx context.Context, network, primary string, m *dns.Msg
 	question := m.Question[0]
 	raw, chain, err := s.config.Key.sign(m)
 	if err != nil {
-		return nil, fail(BadKey, "the request cannot be made: %w", err)
+		return nil, fail(BadKey, "cannot sign the request: %w", err)
 	}
 	dialed, cancel := context.WithTimeout(ctx, s.config.Timeouts.Dial)
 	defer cancel()
@@ -76,13 +76,13 @@ func (a *session) close() {
 func (a *session) failed(err error) error {
 	switch {
 	case errors.Is(a.ctx.Err(), context.DeadlineExceeded):
-		return fail(Timeout, "it was not over within the time allowed")
+		return fail(Timeout, "it did not finish in the time allowed")
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fail(Timeout, "nothing whole came for %s", a.idle)
+		return fail(Timeout, "no complete message received for %s", a.idle)
 	case errors.Is(err, syscall.ECONNREFUSED): // from UDP, which reports it on a read
 		return fail(Unreachable, "%w", err)
 	}
-	return fail(Broken, "it broke off: %w", err)
+	return fail(Broken, "the transfer was cut off: %w", err)
 }
 
 // next returns the next message of the answer, checked and verified. It is valid
@@ -132,22 +132,22 @@ func (a *session) read() ([]byte, error) {
 func (a *session) check(m *message) error {
 	switch {
 	case m.id != a.id:
-		return fail(Garbage, "a message has the ID %d, and the request had %d", m.id, a.id)
+		return fail(Garbage, "a message has the ID %d, but the request had %d", m.id, a.id)
 	case m.bits&bitQR == 0:
-		return fail(Garbage, "a message is a request")
+		return fail(Garbage, "a message is a query, not a response")
 	case m.bits&maskOpcode != 0:
 		return fail(Garbage, "a message has an opcode other than QUERY")
 	}
 	// A primary that does not know the key cannot sign. Its error is a better reason than the missing signature.
 	verified := a.chain.verify(m)
 	if code := m.rcode(); code != dns.RcodeSuccess && (verified == nil || m.tsig == nil) {
-		return &refusal{code, fail(Refused, "it is answered %s", dns.RcodeToString[code])}
+		return &refusal{code, fail(Refused, "the primary responded %s", dns.RcodeToString[code])}
 	}
 	if verified != nil {
 		return verified
 	}
 	if m.bits&bitTC != 0 && !a.packets {
-		return fail(Garbage, "a message over TCP says that it is truncated")
+		return fail(Garbage, "a message over TCP has the TC bit set")
 	}
 	return a.checkQuestion(m)
 }
@@ -170,7 +170,7 @@ func (a *session) checkQuestion(m *message) error {
 	}
 	q := m.question[0]
 	if !strings.EqualFold(q.Name, a.question.Name) || q.Qtype != a.question.Qtype || q.Qclass != a.question.Qclass {
-		return fail(Garbage, "a message answers another question, %s %s", q.Name, dns.Type(q.Qtype))
+		return fail(Garbage, "a message answers a different question, %s %s", q.Name, dns.Type(q.Qtype))
 	}
 	return nil
 }

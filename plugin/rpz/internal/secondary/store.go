@@ -57,7 +57,7 @@ func (s *store) load() (*policyzone.Zone, time.Time, error) {
 	zone, confirmed, err := s.read(f)
 	switch {
 	case err != nil && zone != nil:
-		err = fmt.Errorf("the last good copy %s is used up to its serial %d, of %s: after octet %d %w; the rest is cut off", s.path, zone.Serial(), confirmed.UTC().Format(time.RFC3339), s.size, err)
+		err = fmt.Errorf("the last good copy %s is used up to its serial %d, of %s: after octet %d %w; the rest was removed", s.path, zone.Serial(), confirmed.UTC().Format(time.RFC3339), s.size, err)
 	case err != nil:
 		err = fmt.Errorf("the last good copy %s %w; %s", s.path, err, s.setAside())
 	}
@@ -67,9 +67,9 @@ func (s *store) load() (*policyzone.Zone, time.Time, error) {
 func (s *store) setAside() string {
 	aside := s.path + ".damaged"
 	if err := os.Rename(s.path, aside); err != nil {
-		return fmt.Sprintf("it is left there, and replaced by the next transfer: %v", err)
+		return fmt.Sprintf("it stays there until the next transfer replaces it: %v", err)
 	}
-	return "it is kept as " + aside + ", and the zone waits for its source"
+	return "it was moved to " + aside + "; the zone waits for its source"
 }
 
 func (s *store) read(f *regular.File) (zone *policyzone.Zone, confirmed time.Time, err error) {
@@ -170,7 +170,7 @@ func (s *store) writeAt(raw []byte, at int64, sync bool) error {
 	// A crash leaves an incomplete end. Any other size, or another file, is somebody else's doing.
 	info, err := f.Stat()
 	if id, there := regular.Identify(s.path); err != nil || !there || !id.SameFile(s.file) || info.Size() < s.size {
-		return errors.Join(err, errors.New("the file is not what it was"))
+		return errors.Join(err, errors.New("another process changed the file"))
 	}
 	if _, err := f.WriteAt(raw, at); err != nil {
 		return err

@@ -22,8 +22,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// kept is a Secondary that holds generations 1 to 3, the last two as
-// differences, and keeps them in the file.
+// kept returns a Secondary that holds generations 1 to 3, the last two as differences,
+// and saves them in the file.
 func kept(t *testing.T, path string) {
 	f, w := begin(t, nil, func(c *Config) { c.File = path })
 	defer w.stop()
@@ -39,7 +39,7 @@ func kept(t *testing.T, path string) {
 	}
 }
 
-// states are all that a file may ever lead to.
+// states are all generations that a file may yield.
 func states(t *testing.T) map[string]bool {
 	return map[string]bool{text(zoneOf(t, held)): true, text(zoneOf(t, next)): true, text(zoneOf(t, generation(3, "c", "d"))): true}
 }
@@ -52,7 +52,7 @@ func TestTheCopyIsServedAtTheStartWithoutAPrimary(t *testing.T) {
 		defer w.stop()
 		synctest.Wait()
 		if got, want := text(w.served()), text(zoneOf(t, generation(3, "c", "d"))); got != want {
-			t.Errorf("served is\n%s\nnot\n%s", got, want)
+			t.Errorf("served:\n%s\nwant\n%s", got, want)
 		}
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("the file: %v, %v", info, err)
@@ -60,9 +60,9 @@ func TestTheCopyIsServedAtTheStartWithoutAPrimary(t *testing.T) {
 	})
 }
 
-// A process may be killed while it writes at any octet: what a cut file leads
-// to is always a generation that was whole, and from it the primary is followed.
-func TestAFileThatIsCutAnywhereLeadsToAWholeGenerationOrNone(t *testing.T) {
+// A process may be killed while it writes any octet: a cut file always yields a
+// generation that was complete, and from it the primary is followed.
+func TestAFileCutAnywhereYieldsAWholeGenerationOrNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "zone")
 		kept(t, path)
@@ -83,7 +83,7 @@ func TestAFileThatIsCutAnywhereLeadsToAWholeGenerationOrNone(t *testing.T) {
 			zone, _, err := s.load()
 			if int64(cut) < full.copySize {
 				if zone != nil || err == nil || !strings.Contains(err.Error(), path) {
-					t.Fatalf("cut at %d of %d, within the copy: %s, %v", cut, len(whole), text(zone), err)
+					t.Fatalf("cut at %d of %d, inside the copy: %s, %v", cut, len(whole), text(zone), err)
 				}
 				if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 					t.Fatalf("cut at %d: the damaged copy is not set aside", cut)
@@ -97,7 +97,7 @@ func TestAFileThatIsCutAnywhereLeadsToAWholeGenerationOrNone(t *testing.T) {
 			if (int64(cut) > s.size) != (err != nil) {
 				t.Fatalf("cut at %d, good up to %d: %v", cut, s.size, err)
 			}
-			// What is appended after a torn end is found again.
+			// An entry appended after a torn end is read again.
 			if _, err := s.confirm(zone, time.Unix(77, 0)); err != nil {
 				t.Fatal(err)
 			}
@@ -107,12 +107,12 @@ func TestAFileThatIsCutAnywhereLeadsToAWholeGenerationOrNone(t *testing.T) {
 			}
 		}
 		if serial != 3 {
-			t.Errorf("the whole file leads to %d", serial)
+			t.Errorf("the whole file yields serial %d", serial)
 		}
 	})
 }
 
-func TestAFileWithAnyOctetChangedLeadsToAWholeGenerationOrNone(t *testing.T) {
+func TestAFileWithAnyOctetChangedYieldsAWholeGenerationOrNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "zone")
 		kept(t, path)
@@ -147,20 +147,20 @@ func TestADamagedCopyIsNamedSetAsideAndReplaced(t *testing.T) {
 			t.Errorf("the first event is %+v", first)
 		}
 		if old, err := os.ReadFile(path + ".damaged"); string(old) != "anything" {
-			t.Errorf("what was damaged is %q, %v", old, err)
+			t.Errorf("the damaged copy is %q, %v", old, err)
 		}
 		if zone, _, err := (&store{path: path, zone: zoneName, limit: 100}).load(); zone == nil || err != nil {
-			t.Errorf("it is not replaced: %v", err)
+			t.Errorf("the copy is not replaced: %v", err)
 		}
 	})
 }
 
-func TestACopyOfAnotherZoneOrOfTooManyRecordsIsRefused(t *testing.T) {
+func TestACopyOfAnotherZoneOrWithTooManyRecordsIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "zone")
 		for word, s := range map[string]*store{
 			"other.example.": {path: path, zone: "other.example.", limit: 100},
-			"allowed":        {path: path, zone: zoneName, limit: 1},
+			"more records":   {path: path, zone: zoneName, limit: 1},
 		} {
 			kept(t, path)
 			if zone, _, err := s.load(); zone != nil || err == nil || !strings.Contains(err.Error(), word) {
@@ -170,7 +170,7 @@ func TestACopyOfAnotherZoneOrOfTooManyRecordsIsRefused(t *testing.T) {
 	})
 }
 
-func TestAnExpiredCopyIsNotServedButDifferencesAreAskedFor(t *testing.T) {
+func TestAnExpiredCopyIsNotServedButItsDifferencesAreRequested(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "zone")
 		kept(t, path)
@@ -185,7 +185,7 @@ func TestAnExpiredCopyIsNotServedButDifferencesAreAskedFor(t *testing.T) {
 		f.set(serves(nil, held, next, generation(3, "c", "d"), generation(4, "e")))
 		time.Sleep(11 * time.Second)
 		if got, err := w.results(); got[len(got)-1] != IXFR || w.served() == nil || w.Status().Expired {
-			t.Errorf("%v, %v", got, err)
+			t.Errorf("got %v, %v", got, err)
 		}
 	})
 }
@@ -214,7 +214,7 @@ func TestExpiryIsCountedFromTheLastConfirmationAlsoAfterARestart(t *testing.T) {
 		defer w.stop()
 		synctest.Wait()
 		if got := w.Status().Confirmed; got.Unix() != last.Unix() || w.served() == nil {
-			t.Fatalf("confirmed is %s, not %s", got, last)
+			t.Fatalf("confirmed at %s, want %s", got, last)
 		}
 		time.Sleep(time.Until(last.Add(999 * time.Second)))
 		if w.served() == nil {
@@ -243,31 +243,31 @@ func TestAClockThatWasSetBackDoesNotProlongACopy(t *testing.T) {
 	})
 }
 
-func TestADiskThatFailsIsNamedAndTheZoneIsServed(t *testing.T) {
+func TestADiskFailureIsReportedAndTheZoneIsServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "file")
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join(file, "zone") // which no one can make, not even root
+		path := filepath.Join(file, "zone") // which nobody can create, not even root
 		f, w := begin(t, nil, func(c *Config) { c.File = path })
 		defer w.stop()
 		if e := w.find(CopyFailed); e.Err == nil || !strings.Contains(e.Err.Error(), zoneName) {
-			t.Error("the failure is not told")
+			t.Error("the failure is not reported")
 		}
 		f.set(serves(nil, held, next))
 		w.Notify(one.Addr(), 0, false)
 		time.Sleep(2 * time.Second)
 		if w.served().Serial() != 2 {
-			t.Error("what cannot be kept is not served")
+			t.Error("a zone that cannot be saved is not served")
 		}
-		// The disk is mended: a confirmation is enough to keep the zone.
+		// The disk is repaired: a confirmation is enough to save the zone.
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(200 * time.Second)
 		if zone, _, err := (&store{path: path, zone: zoneName, limit: 100}).load(); err != nil || zone == nil || zone.Serial() != 2 {
-			t.Errorf("after the disk was mended: %s, %v", text(zone), err)
+			t.Errorf("after the disk was repaired: %s, %v", text(zone), err)
 		}
 		said, recovered := 0, 0
 		for _, e := range w.ofCopy() {
@@ -279,12 +279,12 @@ func TestADiskThatFailsIsNamedAndTheZoneIsServed(t *testing.T) {
 			}
 		}
 		if said != 1 || recovered != 1 {
-			t.Errorf("the disk was said to fail %d times, and to have recovered %d times; want once each", said, recovered)
+			t.Errorf("%d disk failures and %d recoveries reported, want one each", said, recovered)
 		}
 	})
 }
 
-// ofCopy are the events of the copy on disk.
+// ofCopy returns the events about the copy on disk.
 func (w *follower) ofCopy() (all []Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -296,8 +296,8 @@ func (w *follower) ofCopy() (all []Event) {
 	return all
 }
 
-// TestWhatADiskDidNotTakeIsTriedAgainBeforeTheNextRefresh: a zone's may be a day away.
-func TestWhatADiskDidNotTakeIsTriedAgainBeforeTheNextRefresh(t *testing.T) {
+// TestAFailedWriteIsRetriedBeforeTheNextRefresh because a refresh may be a day away.
+func TestAFailedWriteIsRetriedBeforeTheNextRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "file")
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -311,13 +311,13 @@ func TestWhatADiskDidNotTakeIsTriedAgainBeforeTheNextRefresh(t *testing.T) {
 		}
 		time.Sleep(patience + time.Second)
 		if zone, _, err := (&store{path: path, zone: zoneName, limit: 100}).load(); err != nil || zone == nil {
-			t.Errorf("%s, %v", text(zone), err)
+			t.Errorf("got %s, %v", text(zone), err)
 		}
 	})
 }
 
-// full lets the process's files grow to so many octets and no further, as a
-// full disk does, until the test ends or the returned function is called.
+// full limits the size of the process's files to so many octets, like a full disk, until
+// the test ends or the returned function is called.
 func full(t *testing.T, octets uint64) (freed func()) {
 	t.Helper()
 	var old syscall.Rlimit
@@ -340,9 +340,9 @@ func full(t *testing.T, octets uint64) (freed func()) {
 	return freed
 }
 
-// inAProcessOfItsOwn runs the test again in a child, and reports whether this is
-// that child. What a test does to its process would fail the files of the others,
-// go test's own among them.
+// inAProcessOfItsOwn runs the test again in a child, and reports whether this is that
+// child. What a test does to its process would break the files of others, such as go
+// test's own.
 func inAProcessOfItsOwn(t *testing.T) bool {
 	t.Helper()
 	const env = "NEARCAST_TEST_ALONE"
@@ -357,7 +357,7 @@ func inAProcessOfItsOwn(t *testing.T) bool {
 	return false
 }
 
-func TestADiskThatIsFullKeepsWhatItHasAndIsCaughtUpWith(t *testing.T) {
+func TestAFullDiskKeepsItsCopyAndCatchesUpLater(t *testing.T) {
 	if !inAProcessOfItsOwn(t) {
 		return
 	}
@@ -365,7 +365,7 @@ func TestADiskThatIsFullKeepsWhatItHasAndIsCaughtUpWith(t *testing.T) {
 	load := func(want []dns.RR) {
 		t.Helper()
 		if zone, _, err := (&store{path: path, zone: zoneName, limit: 100}).load(); text(zone) != text(zoneOf(t, want)) {
-			t.Fatalf("the file leads to %s, %v", text(zone), err)
+			t.Fatalf("the file yields %s, %v", text(zone), err)
 		}
 	}
 	s := &store{path: path, zone: zoneName, limit: 100}
@@ -375,8 +375,8 @@ func TestADiskThatIsFullKeepsWhatItHasAndIsCaughtUpWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	differences := incremental(1, [][]dns.RR{held, larger})
-	// Full at each octet that the differences would take, and within the copy that
-	// is tried then.
+	// The disk is full at each octet of the differences, and inside the copy that is
+	// tried then.
 	seen := map[Result]int{}
 	for room := int64(0); room < 900; room += 3 {
 		freed := full(t, uint64(s.size-10+room))
@@ -388,7 +388,7 @@ func TestADiskThatIsFullKeepsWhatItHasAndIsCaughtUpWith(t *testing.T) {
 				t.Fatal("the failure has no reason")
 			}
 			load(held)
-			// What follows cannot be appended to what is not there.
+			// Later differences cannot be appended to missing ones.
 			if r, err := one.save(second, zoneOf(t, last), incremental(2, [][]dns.RR{larger, last}), time.Now()); r != CopyWritten || err != nil {
 				t.Fatal(r, err)
 			}
@@ -402,7 +402,7 @@ func TestADiskThatIsFullKeepsWhatItHasAndIsCaughtUpWith(t *testing.T) {
 	}
 	for _, r := range []Result{CopyFailed, CopyWritten, CopyExtended} {
 		if seen[r] < 5 {
-			t.Errorf("seen was %v", seen)
+			t.Errorf("seen: got %v", seen)
 		}
 	}
 	if r, err := s.save(first, second, differences, time.Now()); r != CopyExtended || err != nil {
@@ -412,7 +412,7 @@ func TestADiskThatIsFullKeepsWhatItHasAndIsCaughtUpWith(t *testing.T) {
 }
 
 // A file that somebody else changed is not appended to.
-func TestAFileThatIsNotWhatItWasIsWrittenWhole(t *testing.T) {
+func TestAFileThatSomebodyChangedIsWrittenWhole(t *testing.T) {
 	var many []string
 	for i := range 500 {
 		many = append(many, fmt.Sprint("n", i))
@@ -438,7 +438,7 @@ func TestAFileThatIsNotWhatItWasIsWrittenWhole(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				zone, _, err := (&store{path: path, zone: zoneName, limit: 100}).load()
 				if err != nil || text(zone) != text(zoneOf(t, next)) {
-					t.Errorf("%s, %v", text(zone), err)
+					t.Errorf("got %s, %v", text(zone), err)
 				}
 			})
 		})
@@ -485,14 +485,14 @@ func TestDifferencesAreAppendedAndCompacted(t *testing.T) {
 			}
 			compacted = compacted || r == CopyWritten
 			if s.size-s.copySize > max(compactLeast, s.copySize/2)+100_000 {
-				t.Fatalf("there are %d octets of entries behind a copy of %d", s.size-s.copySize, s.copySize)
+				t.Fatalf("%d octets of entries follow a copy of %d octets", s.size-s.copySize, s.copySize)
 			}
 		}
 		if !compacted {
 			t.Error("nothing was compacted")
 		}
 		if again, _, err := (&store{path: path, zone: zoneName, limit: 1_000_000}).load(); err != nil || text(again) != text(zone) {
-			t.Errorf("what is loaded is not what was kept: %v", err)
+			t.Errorf("the loaded zone differs from the saved one: %v", err)
 		}
 	})
 }
@@ -511,11 +511,11 @@ func TestALeftoverOfAKilledProcessIsReplaced(t *testing.T) {
 		t.Error(err)
 	}
 	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {
-		t.Errorf("left is %v", left)
+		t.Errorf("files left: %v", left)
 	}
 }
 
-// million is a zone of so many records, most of them rules as they are sold.
+// million is a zone of a million records, most of them rules as vendors sell them.
 func million(t testing.TB, n int) *policyzone.Zone {
 	e := policyzone.Begin(zoneName)
 	for _, r := range generation(1) {

@@ -64,7 +64,7 @@ func (s *stream) take(rr dns.RR) error {
 	case s.phase == opening:
 		return s.open(soa)
 	case s.phase == ended:
-		return fail(Garbage, "the transfer goes on after its end, with %s", brief(rr))
+		return fail(Garbage, "the transfer continues after its end, with %s", brief(rr))
 	case s.phase == second:
 		if err := s.tell(soa); err != nil || soa != nil {
 			return err
@@ -81,15 +81,15 @@ func (s *stream) check(rr dns.RR) error {
 	soa := h.Rrtype == dns.TypeSOA
 	switch {
 	case s.phase == opening && !soa:
-		return fail(Garbage, "the transfer begins with %s, not with a SOA", brief(rr))
+		return fail(Garbage, "the transfer begins with %s, not with an SOA", brief(rr))
 	case h.Class != dns.ClassINET:
-		return fail(Garbage, "%s is of the class %s, not IN", brief(rr), dns.Class(h.Class))
+		return fail(Garbage, "%s has class %s, not IN", brief(rr), dns.Class(h.Class))
 	case policyzone.Meta(h.Rrtype):
-		return fail(Garbage, "%s is of a type that no zone has", brief(rr))
+		return fail(Garbage, "%s has a meta-type, which cannot be in a zone", brief(rr))
 	case h.Rdlength == 0 && !mayBeEmpty(h.Rrtype):
 		return fail(Garbage, "%s has no data", brief(rr))
 	case soa && policyzone.Canonical(h.Name) != s.zone:
-		return fail(WrongZone, "there is a SOA of the zone %s", h.Name)
+		return fail(WrongZone, "it has an SOA of the zone %s", h.Name)
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func (s *stream) tell(soa *dns.SOA) error {
 		}
 		return s.boundary(soa)
 	}
-	return fail(Unfit, "the differences are from the serial %d, and ours is %d", soa.Serial, s.held.Serial())
+	return fail(Unfit, "the differences start from serial %d, but ours is %d", soa.Serial, s.held.Serial())
 }
 
 // boundary takes a SOA that follows the first records.
@@ -168,7 +168,7 @@ func (s *stream) boundary(soa *dns.SOA) error {
 		s.serial, s.phase = soa.Serial, adding
 	case adding:
 		if soa.Serial != s.serial {
-			return fail(Unfit, "the differences do not chain: %d follows on %d", soa.Serial, s.serial)
+			return fail(Unfit, "the differences do not chain: %d follows %d", soa.Serial, s.serial)
 		}
 		s.phase = removing
 		if s.serial == s.target.Serial {
@@ -194,7 +194,7 @@ func (s *stream) record(rr dns.RR) error {
 	if s.phase == removing {
 		s.differences = append(s.differences, rr)
 		if err := s.editor.Remove(rr); err != nil {
-			return fail(Unfit, "the differences do not fit: %w", err)
+			return fail(Unfit, "the differences do not apply: %w", err)
 		}
 		return nil
 	}

@@ -36,7 +36,7 @@ func secure(ctx context.Context, conn net.Conn, trust outbound.Trust, primary st
 	}
 	config, err := trust.Config(server.Addr().WithZone("").String())
 	if err != nil {
-		return nil, fail(BadCertificate, "certificates cannot be verified: %w", err)
+		return nil, fail(BadCertificate, "cannot load the trusted certificates: %w", err)
 	}
 	config.MinVersion = tls.VersionTLS13 // RFC 9103, section 7.1
 	config.NextProtos = []string{alpn}
@@ -44,13 +44,13 @@ func secure(ctx context.Context, conn net.Conn, trust outbound.Trust, primary st
 	err = secured.HandshakeContext(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, fail(Timeout, "TLS did not come about in time: %w", err)
+		return nil, fail(Timeout, "the TLS handshake did not finish in time: %w", err)
 	case outbound.Distrusted(err):
 		return nil, fail(BadCertificate, "%w", err)
 	case err != nil:
-		return nil, fail(Unreachable, "no TLS 1.3 with the protocol %q: %w", alpn, err)
+		return nil, fail(Unreachable, "cannot negotiate TLS 1.3 with ALPN %q: %w", alpn, err)
 	case secured.ConnectionState().NegotiatedProtocol != alpn:
-		return nil, fail(Unreachable, "the primary does not select the protocol %q, which transfers over TLS must have", alpn)
+		return nil, fail(Unreachable, "the primary does not select ALPN %q, which transfers over TLS require", alpn)
 	}
 	return secured, nil
 }

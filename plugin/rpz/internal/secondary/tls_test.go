@@ -29,14 +29,14 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
 
-// identity is a certificate that signs itself, and how it is believed.
+// identity is a self-signed certificate, with its files and pin.
 type identity struct {
 	tls.Certificate
 	certFile, keyFile, pin string
 }
 
-// newIdentity is for the name and the addresses one and 127.0.0.1, in the time of
-// synctest too.
+// newIdentity returns a certificate for the name and the addresses one and 127.0.0.1,
+// valid also in the time of synctest.
 func newIdentity(t *testing.T, name string) identity {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -67,7 +67,7 @@ func newIdentity(t *testing.T, name string) identity {
 	return i
 }
 
-// overTLS has the fake answer behind TLS.
+// overTLS makes the fake answer over TLS.
 func (f *fake) overTLS(config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
 	return func(_ context.Context, network, address string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
@@ -76,10 +76,10 @@ func (f *fake) overTLS(config *tls.Config) func(context.Context, string, string)
 	}
 }
 
-// closing is what both ends of a pipe, which has no room, take to part.
+// closing is the time that both ends of a pipe, which has no buffer, take to close it.
 const closing = 20 * time.Second
 
-func TestATransferOverTLSIsFromWhomItShouldBe(t *testing.T) {
+func TestATransferOverTLSIsAuthenticated(t *testing.T) {
 	us, them := newIdentity(t, "xfr.example"), newIdentity(t, "other.example")
 	server := func(change func(*tls.Config)) *tls.Config {
 		c := &tls.Config{Certificates: []tls.Certificate{us.Certificate}, NextProtos: []string{"dot"}}
@@ -94,21 +94,21 @@ func TestATransferOverTLSIsFromWhomItShouldBe(t *testing.T) {
 		want   Result
 		word   string
 	}{
-		"its authority, by address":  {server(nil), outbound.Trust{CA: us.certFile}, AXFR, ""},
-		"its authority, by name":     {server(nil), outbound.Trust{CA: us.certFile, Name: "xfr.example"}, AXFR, ""},
-		"its key":                    {server(nil), outbound.Trust{Pins: us.pin}, AXFR, ""},
-		"one of two keys":            {server(nil), outbound.Trust{Pins: them.pin + " " + us.pin}, AXFR, ""},
-		"name, authority and key":    {server(nil), outbound.Trust{CA: us.certFile, Name: "xfr.example", Pins: us.pin}, AXFR, ""},
-		"another authority":          {server(nil), outbound.Trust{CA: them.certFile}, BadCertificate, "unknown authority"},
-		"the system's authorities":   {server(nil), outbound.Trust{}, BadCertificate, "unknown authority"},
-		"another name":               {server(nil), outbound.Trust{CA: us.certFile, Name: "other.example"}, BadCertificate, "other.example"},
-		"another key":                {server(nil), outbound.Trust{Pins: them.pin}, BadCertificate, "it is " + us.pin},
-		"its authority, another key": {server(nil), outbound.Trust{CA: us.certFile, Pins: them.pin}, BadCertificate, "pinned"},
-		"its key, another name":      {server(nil), outbound.Trust{CA: us.certFile, Name: "other.example", Pins: us.pin}, BadCertificate, "other.example"},
-		"no file of authorities":     {server(nil), outbound.Trust{CA: us.certFile + ".gone"}, BadCertificate, "no such file"},
-		"no protocol":                {server(func(c *tls.Config) { c.NextProtos = nil }), outbound.Trust{Pins: us.pin}, Unreachable, `"dot"`},
-		"another protocol":           {server(func(c *tls.Config) { c.NextProtos = []string{"h2"} }), outbound.Trust{Pins: us.pin}, Unreachable, `"dot"`},
-		"TLS 1.2":                    {server(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), outbound.Trust{Pins: us.pin}, Unreachable, "TLS 1.3"},
+		"its CA, by address":    {server(nil), outbound.Trust{CA: us.certFile}, AXFR, ""},
+		"its CA, by name":       {server(nil), outbound.Trust{CA: us.certFile, Name: "xfr.example"}, AXFR, ""},
+		"its key":               {server(nil), outbound.Trust{Pins: us.pin}, AXFR, ""},
+		"one of two keys":       {server(nil), outbound.Trust{Pins: them.pin + " " + us.pin}, AXFR, ""},
+		"name, CA and key":      {server(nil), outbound.Trust{CA: us.certFile, Name: "xfr.example", Pins: us.pin}, AXFR, ""},
+		"another CA":            {server(nil), outbound.Trust{CA: them.certFile}, BadCertificate, "unknown authority"},
+		"the system's CAs":      {server(nil), outbound.Trust{}, BadCertificate, "unknown authority"},
+		"another name":          {server(nil), outbound.Trust{CA: us.certFile, Name: "other.example"}, BadCertificate, "other.example"},
+		"another key":           {server(nil), outbound.Trust{Pins: them.pin}, BadCertificate, "its digest is " + us.pin},
+		"its CA, another key":   {server(nil), outbound.Trust{CA: us.certFile, Pins: them.pin}, BadCertificate, "no configured pin"},
+		"its key, another name": {server(nil), outbound.Trust{CA: us.certFile, Name: "other.example", Pins: us.pin}, BadCertificate, "other.example"},
+		"no CA file":            {server(nil), outbound.Trust{CA: us.certFile + ".gone"}, BadCertificate, "no such file"},
+		"no protocol":           {server(func(c *tls.Config) { c.NextProtos = nil }), outbound.Trust{Pins: us.pin}, Unreachable, `"dot"`},
+		"another protocol":      {server(func(c *tls.Config) { c.NextProtos = []string{"h2"} }), outbound.Trust{Pins: us.pin}, Unreachable, `"dot"`},
+		"TLS 1.2":               {server(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), outbound.Trust{Pins: us.pin}, Unreachable, "TLS 1.3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -121,19 +121,19 @@ func TestATransferOverTLSIsFromWhomItShouldBe(t *testing.T) {
 					t.Fatalf("%v, %v", got, err)
 				}
 				if (w.served() != nil) != (c.want == AXFR) {
-					t.Error("a zone is served, or none is")
+					t.Error("a zone is served although it must not be, or the reverse")
 				}
 				if c.want != AXFR && len(f.take()) > 0 {
-					t.Error("something was asked before the primary was known")
+					t.Error("a query was sent before the primary was authenticated")
 				}
 			})
 		})
 	}
 }
 
-// TestPaddingOverTLSIsPassedOver has messages without records between those of a transfer,
-// which hide how large it is.
-func TestPaddingOverTLSIsPassedOver(t *testing.T) {
+// TestPaddingOverTLSIsIgnored has messages without records between those of a transfer,
+// which hide its size.
+func TestPaddingOverTLSIsIgnored(t *testing.T) {
 	us := newIdentity(t, "xfr.example")
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{t: t, respond: func(q *request) *answer {
@@ -148,7 +148,7 @@ func TestPaddingOverTLSIsPassedOver(t *testing.T) {
 		defer w.stop()
 		time.Sleep(closing)
 		if got, err := w.results(); len(got) == 0 || got[0] != AXFR || text(w.served()) != text(zoneOf(t, held)) {
-			t.Errorf("%v, %v", got, err)
+			t.Errorf("got %v, %v", got, err)
 		}
 	})
 }
@@ -159,7 +159,7 @@ func followOver(t *testing.T, dial func(context.Context, string, string) (net.Co
 	return followWith(t, dial, func(c *Config) { c.Trust, c.Key = &trust, key })
 }
 
-func TestNothingIsAskedOutsideOfTLS(t *testing.T) {
+func TestNothingIsSentOutsideTLS(t *testing.T) {
 	us := newIdentity(t, "xfr.example")
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{t: t, respond: serves(testKey, held)}
@@ -173,14 +173,14 @@ func TestNothingIsAskedOutsideOfTLS(t *testing.T) {
 			t.Fatalf("%v, %v", got, err)
 		}
 		if asked := f.take(); !slices.Equal(asked, []string{"tcp AXFR", "tcp SOA", "tcp IXFR"}) {
-			t.Errorf("asked was %v", asked)
+			t.Errorf("queries: got %v", asked)
 		}
 	})
 }
 
-// TestAPrimaryThatDoesNotShakeHandsIsGivenUp has one that hangs, one that hangs up and
+// TestAPrimaryThatStallsTheTLSHandshakeIsAbandoned has one that hangs, one that hangs up and
 // one that speaks plain DNS.
-func TestAPrimaryThatDoesNotShakeHandsIsGivenUp(t *testing.T) {
+func TestAPrimaryThatStallsTheTLSHandshakeIsAbandoned(t *testing.T) {
 	us := newIdentity(t, "xfr.example")
 	for name, c := range map[string]struct {
 		serve func(net.Conn)
@@ -212,8 +212,8 @@ func TestAPrimaryThatDoesNotShakeHandsIsGivenUp(t *testing.T) {
 	}
 }
 
-// encrypted are primaries that serve transfers over TLS. NSD 4.6 selects no protocol, which
-// RFC 9103 requires, and Knot 3.2 serves no TLS.
+// encrypted are primaries that serve transfers over TLS. NSD 4.6 does not select ALPN,
+// which RFC 9103 requires, and Knot 3.2 does not serve TLS.
 var encrypted = map[string]func(t *testing.T, r *other, us identity) *exec.Cmd{
 	"BIND": func(t *testing.T, r *other, us identity) *exec.Cmd {
 		return peers.Find(t, "named", "bind9").Command("-g", "-n", "1", "-c", r.config(t, fmt.Sprintf(`
@@ -249,7 +249,7 @@ func TestRealPrimariesAreFollowedOverTLS(t *testing.T) {
 					t.Fatal(err)
 				}
 				if text(w.served()) != text(want) {
-					t.Errorf("%v: what is served is not the zone's file", trust)
+					t.Errorf("%v: the served zone differs from the zone's file", trust)
 				}
 				w.stop()
 			}
@@ -265,7 +265,7 @@ func TestRealPrimariesAreFollowedOverTLS(t *testing.T) {
 	}
 }
 
-func TestAServerIsAskedFromTheSourceAddress(t *testing.T) {
+func TestAServerIsQueriedFromTheSourceAddress(t *testing.T) {
 	packets, listener := fixture.BothProtocols(t)
 	from := make(chan string, 2)
 	go func() {

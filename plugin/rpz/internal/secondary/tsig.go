@@ -32,10 +32,10 @@ var hashes = map[string]func() hash.Hash{
 // secret checks the key and returns its secret.
 func (k *Key) secret() ([]byte, error) {
 	if _, ok := dns.IsDomainName(k.Name); !ok || k.Name == "" {
-		return nil, fmt.Errorf("%q is no name of a key", k.Name)
+		return nil, fmt.Errorf("%q is not a key name", k.Name)
 	}
 	if hashes[dns.CanonicalName(k.Algorithm)] == nil {
-		return nil, fmt.Errorf("the algorithm %q of the key %s is none of hmac-sha1, -sha224, -sha256, -sha384, -sha512", k.Algorithm, k.Name)
+		return nil, fmt.Errorf("the algorithm %q of the key %s must be one of hmac-sha1, -sha224, -sha256, -sha384, -sha512", k.Algorithm, k.Name)
 	}
 	secret, err := base64.StdEncoding.DecodeString(k.Secret)
 	if err != nil || len(secret) == 0 {
@@ -102,7 +102,7 @@ func (c *chain) verify(m *message) error {
 	case c == nil && m.tsig == nil:
 		return nil
 	case c == nil:
-		return fail(BadKey, "the answer is signed with the key %s, and none is configured", m.tsig.Hdr.Name)
+		return fail(BadKey, "the answer is signed with the key %s, but no key is configured", m.tsig.Hdr.Name)
 	case m.tsig != nil:
 		return c.verifySigned(m)
 	case c.first:
@@ -118,21 +118,21 @@ func (c *chain) verify(m *message) error {
 func (c *chain) verifySigned(m *message) error {
 	t := m.tsig
 	if code := int(t.Error); code != dns.RcodeSuccess {
-		return fail(BadKey, "the primary answers %s about the signature of the request", dns.RcodeToString[code])
+		return fail(BadKey, "the primary rejects the signature of the request: %s", dns.RcodeToString[code])
 	}
 	if dns.CanonicalName(t.Hdr.Name) != dns.CanonicalName(c.key.Name) || dns.CanonicalName(t.Algorithm) != dns.CanonicalName(c.key.Algorithm) {
 		return fail(BadKey, "the answer is signed with the key %s (%s), not %s (%s)", t.Hdr.Name, t.Algorithm, c.key.Name, c.key.Algorithm)
 	}
 	mac, err := hex.DecodeString(t.MAC)
 	if err != nil {
-		return fail(BadKey, "the answer's signature: %w", err)
+		return fail(BadKey, "the answer's signature cannot be read: %w", err)
 	}
 	c.digest(m)
 	if !hmac.Equal(c.mac.Sum(nil), mac) {
 		return fail(BadKey, "the answer's signature is wrong")
 	}
 	if off := time.Since(time.Unix(int64(t.TimeSigned), 0)).Abs(); off > time.Duration(t.Fudge)*time.Second {
-		return fail(BadKey, "the answer was signed %s away from this clock, and %d s are allowed", off.Round(time.Second), t.Fudge)
+		return fail(BadKey, "the answer's signing time is %s away from this clock, but only %d s are allowed", off.Round(time.Second), t.Fudge)
 	}
 	c.begin(mac)
 	c.first = false
