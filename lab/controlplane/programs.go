@@ -8,13 +8,14 @@ package controlplane
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/nearcast/nearcast/internal/base/progress"
 )
 
 // Programs is a directory with the programs of a control plane and the Karmada files that are applied to it.
@@ -54,7 +55,7 @@ var modules = [...]struct {
 }
 
 // Build builds the programs that the modules in the directory pin, unless that is already done; the first time
-// takes ten minutes. It writes its progress to out.
+// takes ten minutes. It reports its progress on out.
 func Build(ctx context.Context, folder string, into Programs, out io.Writer) error {
 	want, err := pins(folder)
 	if err != nil {
@@ -63,7 +64,22 @@ func Build(ctx context.Context, folder string, into Programs, out io.Writer) err
 	if have, err := os.ReadFile(into.file("pins")); err == nil && string(have) == want {
 		return nil
 	}
-	fmt.Fprintln(out, "controlplane: building Karmada and Kubernetes; the first time takes ten minutes ...")
+	job := progress.Job{
+		Doing: "building Karmada and Kubernetes",
+		Why:   "a real control plane runs them",
+		Takes: "10 minutes on 2 cores",
+		Kept:  string(into),
+	}
+	return job.Run(out, func(step func(string)) error {
+		if err := build(ctx, folder, into, step); err != nil {
+			return err
+		}
+		return os.WriteFile(into.file("pins"), []byte(want), 0o644)
+	})
+}
+
+// build builds the programs of each module, and copies the files.
+func build(ctx context.Context, folder string, into Programs, step func(string)) error {
 	bin, err := filepath.Abs(into.bin(""))
 	if err != nil {
 		return err
@@ -73,10 +89,10 @@ func Build(ctx context.Context, folder string, into Programs, out io.Writer) err
 	}
 	for _, module := range modules {
 		at := filepath.Join(folder, module.folder)
-		if _, err := goIn(ctx, at, "build", "-ldflags=-s -w", "-o", bin+"/", "tool"); err != nil {
+		if _, err := goIn(ctx, at, step, "build", "-v", "-ldflags=-s -w", "-o", bin+"/", "tool"); err != nil {
 			return err
 		}
-		root, err := goIn(ctx, at, "list", "-m", "-f", "{{.Dir}}", module.path)
+		root, err := goIn(ctx, at, step, "list", "-m", "-f", "{{.Dir}}", module.path)
 		if err != nil {
 			return err
 		}
@@ -86,7 +102,7 @@ func Build(ctx context.Context, folder string, into Programs, out io.Writer) err
 			}
 		}
 	}
-	return os.WriteFile(into.file("pins"), []byte(want), 0o644)
+	return nil
 }
 
 // pins is everything that determines what Build builds.
@@ -104,13 +120,16 @@ func pins(folder string) (string, error) {
 	return string(all), nil
 }
 
-func goIn(ctx context.Context, module string, args ...string) (string, error) {
+// goIn runs a go command in the module's directory, and returns what it printed.
+func goIn(ctx context.Context, module string, step func(string), args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{args[0], "-C", module}, args[1:]...)...)
 	// The module is not part of a workspace, and has no vendor directory.
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false")
+	messages := &progress.Build{Step: func(now string) { step(filepath.Base(module) + ": " + now) }}
+	cmd.Stderr = messages
 	out, err := cmd.Output()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		err = fmt.Errorf("go %s in %s: %w: %s", args[0], module, err, exit.Stderr)
+	if err != nil {
+		err = fmt.Errorf("go %s in %s: %w: %s", args[0], module, err, messages.Messages())
 	}
 	return string(out), err
 }

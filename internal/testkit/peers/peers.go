@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nearcast/nearcast/internal/base/progress"
 )
 
 // Program is a program that is ready to be run.
@@ -112,7 +114,14 @@ func unpack(debianPackage string) (string, error) {
 	if err := os.MkdirAll(filepath.Join(archives, "partial"), 0o755); err != nil {
 		return "", err
 	}
-	if err := download(debianPackage, archives); err != nil {
+	job := progress.Job{
+		Doing: "downloading Debian's " + debianPackage,
+		Why:   "tests run it beside Nearcast",
+		Takes: "half a minute",
+		Kept:  root,
+	}
+	err = job.Run(os.Stderr, func(func(string)) error { return download(debianPackage, archives) })
+	if err != nil {
 		return "", err
 	}
 	packages, _ := filepath.Glob(filepath.Join(archives, "*.deb")) // the pattern is well formed
