@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 )
 
 // TestAForeignPortIsProbedWhereAPoolPermitsIt: anywhere else a connection to the Service's
@@ -17,8 +18,8 @@ func TestAForeignPortIsProbedWhereAPoolPermitsIt(t *testing.T) {
 		s.Probe, s.ForeignPort = federation.Target{Kind: federation.ProbeHTTP, Path: "/", Host: "x"}, 9000
 		s.Endpoints = []Endpoint{{Addr: netip.MustParseAddrPort("10.0.0.1:9000"), Own: 8080, Ready: true}}
 	}
-	ports := func(first, last uint16) []federation.PortRange {
-		return []federation.PortRange{{First: first, Last: last}}
+	ports := func(first, last uint16) []claims.PortRange {
+		return []claims.PortRange{{First: first, Last: last}}
 	}
 	for name, c := range map[string]struct {
 		pools     []Pool

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/nearcast/nearcast/bgp/route"
-	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 )
 
 // Pool says which addresses the Services of some namespaces may announce.
@@ -18,7 +18,7 @@ type Pool struct {
 	Namespaces []string `yaml:"namespaces"`
 	// ProbePorts are TCP ports on which endpoints may be probed although they are not the Service's
 	// own; the default is none.
-	ProbePorts []federation.PortRange `yaml:"probePorts"`
+	ProbePorts []claims.PortRange `yaml:"probePorts"`
 	// Peers and Attributes apply to the VIPs in the pool, as in VIP.
 	Peers      []string          `yaml:"peers"`
 	Attributes *route.Attributes `yaml:"attributes"`
@@ -80,5 +80,5 @@ func (c *Config) poolOf(namespace string, a netip.Addr) *Pool {
 // permitsProbe reports whether a Service's endpoints in the namespace may be probed on a port that
 // is not the Service's own.
 func (p *Pool) permitsProbe(namespace string, port uint16) bool {
-	return p.isFor(namespace) && slices.ContainsFunc(p.ProbePorts, func(r federation.PortRange) bool { return r.Has(port) })
+	return p.isFor(namespace) && slices.ContainsFunc(p.ProbePorts, func(r claims.PortRange) bool { return r.Has(port) })
 }

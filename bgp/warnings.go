@@ -9,7 +9,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp/route"
 	"github.com/nearcast/nearcast/internal/base/secretfile"
-	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 )
 
 // Warnings returns what the file at path permits but its operator may not want: secrets that other
@@ -116,7 +116,7 @@ func (c *Config) warnOfPools(warn faultFunc) {
 		}
 		for j, o := range c.Pools[:i] {
 			who := sharers(append(slices.Clone(o.Namespaces), p.Namespaces...))
-			if both := federation.Overlap(p.CIDRs, o.CIDRs); len(both) > 0 && who != "" {
+			if both := claims.Overlap(p.CIDRs, o.CIDRs); len(both) > 0 && who != "" {
 				warn(key+".cidrs", "%s of pools[%d] share %s; %s", who, j, join(both), poolEach)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 )
 
 // stripSlice keeps the slices that belong to Services.
@@ -147,7 +148,7 @@ func endpointOf(e *discoveryv1.Endpoint, port uint16, node string) (bgp.Endpoint
 	if err != nil {
 		return bgp.Endpoint{}, false
 	}
-	if _, special := federation.Special(addr); special && !addr.Unmap().IsLoopback() {
+	if _, special := claims.Special(addr); special && !addr.Unmap().IsLoopback() {
 		return bgp.Endpoint{}, false
 	}
 	terminating := value(e.Conditions.Terminating)

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 	"github.com/nearcast/nearcast/internal/federation/policy"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	"github.com/nearcast/nearcast/internal/steering/locate"
@@ -22,7 +22,7 @@ type Config struct {
 	Where     steer.Site
 	Locations locate.Files
 	Horizons  []Horizon
-	Claims    federation.Claims
+	Claims    claims.List
 	Tenants   []Tenant
 	// Policy is for functions that name none; nil means nearest.
 	Policy *policy.Rule

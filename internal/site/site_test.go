@@ -14,6 +14,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 	"github.com/nearcast/nearcast/internal/steering/health"
 	"github.com/nearcast/nearcast/internal/steering/locate"
 	"github.com/nearcast/nearcast/internal/steering/steer"
@@ -47,7 +48,7 @@ func (l *testLog) count(text string) (n int) {
 func configOf(dir string) Config {
 	return Config{
 		Source: Source{Manifests: dir}, Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "us-azure"},
-		Claims: federation.Claims{{Namespace: "demo", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
+		Claims: claims.List{{Namespace: "demo", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
 		Probe:  health.Config{Interval: 100 * time.Millisecond, Timeout: time.Second, Rise: 1, Fall: 1, InFlight: 8},
 	}
 }

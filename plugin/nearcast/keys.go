@@ -13,6 +13,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/admin"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 	"github.com/nearcast/nearcast/internal/federation/policy"
 	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/steering/steer"
@@ -122,7 +123,7 @@ func (s *stanza) parseClaim(args []string) error {
 	if len(args) < 2 {
 		return errors.New("takes NAMESPACE NAME… [addresses CIDR…] [ports PORT…]")
 	}
-	claim := federation.Claim{Namespace: args[0]}
+	claim := claims.Claim{Namespace: args[0]}
 	names, ports, err := parsePorts(args[1:])
 	if err != nil {
 		return err
@@ -148,7 +149,7 @@ func (s *stanza) parseClaim(args []string) error {
 }
 
 // parsePorts takes the ports off the end of a claim, and returns the words before them.
-func parsePorts(args []string) (before []string, ports []federation.PortRange, err error) {
+func parsePorts(args []string) (before []string, ports []claims.PortRange, err error) {
 	i := slices.Index(args, "ports")
 	if i < 0 {
 		return args, nil, nil
@@ -157,7 +158,7 @@ func parsePorts(args []string) (before []string, ports []federation.PortRange, e
 		return nil, nil, errors.New("no port after ports")
 	}
 	for _, arg := range args[i+1:] {
-		few, err := federation.ParsePortRange(arg)
+		few, err := claims.ParsePortRange(arg)
 		if err != nil {
 			return nil, nil, err
 		}

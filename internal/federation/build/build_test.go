@@ -9,6 +9,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
@@ -346,19 +347,19 @@ func TestOneNameHasOneOwner(t *testing.T) {
 }
 
 func TestClaimsBoundWhatAnnotationsSay(t *testing.T) {
-	claims := federation.Claims{{Namespace: "media", Names: []string{"media.fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}
+	allowed := claims.List{{Namespace: "media", Names: []string{"media.fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}
 	for name, c := range map[string]struct {
 		template *federation.Template
-		claims   federation.Claims
+		claims   claims.List
 		fault    string // "" if the function is served
 	}{
-		"a name of its own":              {service("media", "w", "hostname", "x.media.fn.example.org"), claims, ""},
-		"a wildcard of its own":          {service("media", "w", "hostname", "*.media.fn.example.org"), claims, ""},
-		"another's name":                 {service("evil", "w", "hostname", "x.media.fn.example.org"), claims, "not claimed for namespace evil"},
-		"a name that only looks like it": {service("media", "w", "hostname", "xmedia.fn.example.org"), claims, "not claimed"},
-		"a default name needs no claim":  {service("evil", "w"), claims, ""},
-		"another's address":              {service("evil", "w", "address", "a=192.0.2.9"), claims, "address 192.0.2.9 is not claimed"},
-		"its address":                    {service("media", "w", "address", "a=192.0.2.9"), claims, ""},
+		"a name of its own":              {service("media", "w", "hostname", "x.media.fn.example.org"), allowed, ""},
+		"a wildcard of its own":          {service("media", "w", "hostname", "*.media.fn.example.org"), allowed, ""},
+		"another's name":                 {service("evil", "w", "hostname", "x.media.fn.example.org"), allowed, "not claimed for namespace evil"},
+		"a name that only looks like it": {service("media", "w", "hostname", "xmedia.fn.example.org"), allowed, "not claimed"},
+		"a default name needs no claim":  {service("evil", "w"), allowed, ""},
+		"another's address":              {service("evil", "w", "address", "a=192.0.2.9"), allowed, "address 192.0.2.9 is not claimed"},
+		"its address":                    {service("media", "w", "address", "a=192.0.2.9"), allowed, ""},
 		"the metadata service":           {service("any", "w", "address", "a=169.254.169.254"), nil, "is link-local"},
 		"the client itself":              {service("any", "w", "address", "a=127.0.0.1"), nil, "is loopback"},
 		"a horizon's address":            {service("any", "w", "address.vpn", "a=224.0.0.1"), nil, "is multicast"},
@@ -381,7 +382,7 @@ func TestAClustersSpecialAddressNeedsAClaimToo(t *testing.T) {
 	if got := shape(s, only(t, s)); !strings.Contains(got, "loopback") {
 		t.Errorf("%s, want loopback refused", got)
 	}
-	allow := federation.Claims{{Namespace: "ns", Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
+	allow := claims.List{{Namespace: "ns", Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
 	s = world(Options{Claims: allow}, cluster("a", "127.0.0.9"), web, bound(web.Ref, "a"))
 	if got := shape(s, only(t, s)); got != "a=127.0.0.9" {
 		t.Errorf("%s, want it claimed", got)

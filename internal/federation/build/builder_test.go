@@ -14,6 +14,7 @@ import (
 	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
@@ -21,14 +22,14 @@ import (
 // from the last one and from nothing.
 func TestABuildFromTheLastIsOneFromNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		claims := federation.Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, {Namespace: "other", Names: []string{"shared.fn.example.org."}}}
+		allowed := claims.List{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, {Namespace: "other", Names: []string{"shared.fn.example.org."}}}
 		if rapid.Bool().Draw(t, "free") {
-			claims = nil
+			allowed = nil
 		}
 		w := &randomWorld{T: t, store: staging.NewStore(), resolved: federation.Endpoint{V4: []netip.Addr{netip.MustParseAddr("198.51.100.1")}}}
 		m, opts := new(Builder), Options{
 			Zones:   rapid.SampledFrom([][]string{{"fn.example.org."}, {"fn.example.org."}, {"fn.example.org.", "ns.fn.example.org."}, {"example.org.", "fn.example.org."}}).Draw(t, "zones"),
-			Claims:  claims,
+			Claims:  allowed,
 			Resolve: func(string) (federation.Endpoint, bool) { return w.resolved, true },
 		}
 		var versions, anew []*federation.State

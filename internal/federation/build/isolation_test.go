@@ -12,6 +12,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 )
 
 // dated gives the template a date, in seconds.
@@ -46,22 +47,22 @@ func prefixes(all ...string) (parsed []netip.Prefix) {
 }
 
 func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
-	claims := federation.Claims{{Namespace: "evil", Names: []string{"evil.fn.example.org."}, Addresses: prefixes("192.0.2.0/24", "2001:db8::/32")}, {Namespace: "bank", Addresses: prefixes("198.51.100.0/24")}}
-	unclaimed := federation.Claims{{Namespace: "evil", Addresses: prefixes("198.51.100.0/24")}}
+	allowed := claims.List{{Namespace: "evil", Names: []string{"evil.fn.example.org."}, Addresses: prefixes("192.0.2.0/24", "2001:db8::/32")}, {Namespace: "bank", Addresses: prefixes("198.51.100.0/24")}}
+	unclaimed := claims.List{{Namespace: "evil", Addresses: prefixes("198.51.100.0/24")}}
 	gateway, gateway6 := cluster("a", "192.0.2.4"), cluster("b", "192.0.2.5")
 	gateway6.Gateways["vpn"] = federation.Endpoint{Gateway: true}.Add(netip.MustParseAddr("2001:db8::4"))
 	bank := service("bank", "login")
 	for name, c := range map[string]struct {
-		claims federation.Claims
+		claims claims.List
 		evil   *federation.Template
 		more   []federation.Object
 		want   string // "" if it has the VIP
 	}{
 		"a cluster's gateway":           {nil, service("evil", "x", "vip", "192.0.2.4"), nil, "is the gateway of cluster a"},
-		"a claimed gateway":             {claims, service("evil", "x", "vip", "192.0.2.4"), nil, "is the gateway of cluster a"},
+		"a claimed gateway":             {allowed, service("evil", "x", "vip", "192.0.2.4"), nil, "is the gateway of cluster a"},
 		"a horizon's gateway":           {nil, service("evil", "x", "vip", "2001:db8::4"), nil, "is the gateway of cluster b"},
 		"a gateway in its mapped form":  {nil, service("evil", "x", "vip", "::ffff:192.0.2.4"), nil, "is the gateway of cluster a"},
-		"outside of its claims":         {claims, service("evil", "x", "vip", "198.51.100.7"), nil, "is not claimed"},
+		"outside of its claims":         {allowed, service("evil", "x", "vip", "198.51.100.7"), nil, "is not claimed"},
 		"special":                       {nil, service("evil", "x", "vip", "fd00:ec2::254"), nil, "cloud metadata"},
 		"another's VIP":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 1)}, "already belongs to Service bank/pay"},
 		"another's load balancer":       {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, "is an address of Service bank/pay"},
@@ -133,7 +134,7 @@ func TestNamesOfOthersAreFreeOnlyByAClaim(t *testing.T) {
 		for _, claimed := range []bool{false, true} {
 			opts := Options{Zones: []string{"fn.example.org."}}
 			if claimed {
-				opts.Claims = federation.Claims{{Namespace: federation.AnyNamespace, Names: opts.Zones}}
+				opts.Claims = claims.List{{Namespace: claims.AnyNamespace, Names: opts.Zones}}
 			}
 			s := world(opts, append(slices.Clone(bank), evil)...)
 			all := functionsOf(s)
@@ -172,15 +173,15 @@ func TestANestedZoneIsDividedAsAnyOther(t *testing.T) {
 	zones := []string{"example.org.", "fn.example.org.", "apex.fn.example.org."}
 	pay := dated(service("bank", "pay", "hostname", "pay.fn.example.org"), 10)
 	bank := []federation.Object{dated(service("bank", "login"), 10), pay}
-	claims := federation.Claims{{Namespace: "bank", Names: []string{"pay.fn.example.org."}}}
+	allowed := claims.List{{Namespace: "bank", Names: []string{"pay.fn.example.org."}}}
 	for name, c := range map[string]struct {
-		claims federation.Claims
+		claims claims.List
 		evil   *federation.Template
 		lost   string
 	}{
 		"a default name that is another's":       {nil, dottedIngress("fn", "login.bank"), "login.bank.fn.example.org."},
 		"one at another's domain":                {nil, service("fn", "bank"), "bank.fn.example.org."},
-		"one that another has a claim to":        {claims, service("fn", "pay"), "pay.fn.example.org."},
+		"one that another has a claim to":        {allowed, service("fn", "pay"), "pay.fn.example.org."},
 		"one that is a zone":                     {nil, service("fn", "apex"), "apex.fn.example.org."},
 		"a name in another's domain":             {nil, service("fn", "x", "hostname", "x.bank.fn.example.org"), "x.bank.fn.example.org."},
 		"a challenge in it":                      {nil, service("fn", "x", "hostname", "_acme-challenge.login.bank.fn.example.org"), "_acme-challenge.login.bank.fn.example.org."},
@@ -212,11 +213,11 @@ func dottedIngress(namespace, name string) *federation.Template {
 }
 
 func TestLoadBalancersAreBoundByClaims(t *testing.T) {
-	mine := federation.Claims{{Namespace: "ns", Names: []string{"ns.fn.example.org."}, Addresses: prefixes("198.51.100.64/26", "2001:db8:64::/48")}}
-	names := federation.Claims{{Namespace: "ns", Names: []string{"ns.fn.example.org."}}}
-	all := federation.Claims{{Namespace: federation.AnyNamespace, Names: []string{"."}, Addresses: prefixes("0.0.0.0/0", "::/0")}}
+	mine := claims.List{{Namespace: "ns", Names: []string{"ns.fn.example.org."}, Addresses: prefixes("198.51.100.64/26", "2001:db8:64::/48")}}
+	names := claims.List{{Namespace: "ns", Names: []string{"ns.fn.example.org."}}}
+	all := claims.List{{Namespace: claims.AnyNamespace, Names: []string{"."}, Addresses: prefixes("0.0.0.0/0", "::/0")}}
 	for _, c := range []struct {
-		claims  federation.Claims
+		claims  claims.List
 		address string
 		refused string // "" if it is answered
 	}{
@@ -350,12 +351,12 @@ func TestAHostileNamespaceChangesNothingOfOthers(t *testing.T) {
 			dated(service("shop", "web", "hostname", "*.shop.fn.example.org", "address", "a=198.51.100.71"), 12), bound(service("shop", "web").Ref, "a", "b"),
 		}
 	}
-	claims := federation.Claims{
+	allowed := claims.List{
 		{Namespace: "bank", Names: []string{"bank.fn.example.org.", "pay.fn.example.org."}, Addresses: prefixes("198.51.100.0/24")},
 		{Namespace: "shop", Names: []string{"shop.fn.example.org."}, Addresses: prefixes("198.51.100.0/24")},
 		{Namespace: "evil", Names: []string{"evil.fn.example.org."}, Addresses: prefixes("203.0.113.0/24", "192.0.2.0/24")},
 	}
-	names := slices.Clone(claims) // evil's addresses are those of its load balancers then
+	names := slices.Clone(allowed) // evil's addresses are those of its load balancers then
 	names[2].Addresses = nil
 	rapid.Check(t, func(t *rapid.T) {
 		h := hostile{T: t, created: [2]int64{20, 30}}
@@ -363,7 +364,7 @@ func TestAHostileNamespaceChangesNothingOfOthers(t *testing.T) {
 			return federation.Endpoint{}.Add(netip.MustParseAddr("198.51.100.7")), true
 		}}
 		if rapid.Bool().Draw(t, "claims") {
-			h.created[0], opts.Claims = 1, rapid.SampledFrom([]federation.Claims{claims, names}).Draw(t, "what is claimed")
+			h.created[0], opts.Claims = 1, rapid.SampledFrom([]claims.List{allowed, names}).Draw(t, "what is claimed")
 		}
 		alone, beside := world(opts, victims()...), world(opts, append(victims(), h.objects()...)...)
 		got := functionsOf(beside)

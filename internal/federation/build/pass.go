@@ -8,6 +8,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 )
 
 // Options are the operator's choices for building a State.
@@ -18,7 +19,7 @@ type Options struct {
 	// Servers are the names of the zones' name servers, canonical. No function gets one
 	// of them.
 	Servers []string
-	Claims  federation.Claims
+	Claims  claims.List
 	// Tenants are the namespaces whose private functions somebody can see.
 	Tenants []string
 	// Resolve returns the addresses of a load balancer's name as last seen, and false if

@@ -8,12 +8,13 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 )
 
 func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
 	prefix := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
-	ports := func(namespace, cidr string, ports ...federation.PortRange) federation.Claim {
-		c := federation.Claim{Namespace: namespace, Names: []string{"fn.example.org."}, Ports: ports}
+	ports := func(namespace, cidr string, ports ...claims.PortRange) claims.Claim {
+		c := claims.Claim{Namespace: namespace, Names: []string{"fn.example.org."}, Ports: ports}
 		if cidr != "" {
 			c.Addresses = prefix(cidr)
 		}
@@ -23,7 +24,7 @@ func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		annotations []string
-		claims      federation.Claims
+		claims      claims.List
 		gateway     string
 		want        string
 		fault       string // the key
@@ -32,21 +33,21 @@ func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
 		{"its pods'", []string{"probe", "tcp://:8080"}, nil, "192.0.2.1", "tcp://192.0.2.1:8080", ""},
 		{"the annotated", []string{"probe", "tcp://:9000", "port", "grpc=9000"}, nil, "192.0.2.1", "tcp://192.0.2.1:9000", ""},
 		{"the gateway's", []string{"probe", "tcp://:8443"}, nil, "192.0.2.1:8443", "tcp://192.0.2.1:8443", ""},
-		{"every gateway's", []string{"probe", "http://:80/"}, federation.Claims{names}, "192.0.2.1:8443", "http://192.0.2.1:80/ (host web.ns.fn.example.org)", ""},
+		{"every gateway's", []string{"probe", "http://:80/"}, claims.List{names}, "192.0.2.1:8443", "http://192.0.2.1:80/ (host web.ns.fn.example.org)", ""},
 		{"HTTPS", []string{"probe", "https:///"}, nil, "192.0.2.1", "https://192.0.2.1:443/ (host web.ns.fn.example.org)", ""},
 		{"no other", []string{"probe", "tcp://:9100"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
-		{"with claims of names neither", []string{"probe", "http://:9100/metrics"}, federation.Claims{names}, "192.0.2.1:8443", "tcp://192.0.2.1:8443", annotation.Probe},
+		{"with claims of names neither", []string{"probe", "http://:9100/metrics"}, claims.List{names}, "192.0.2.1:8443", "tcp://192.0.2.1:8443", annotation.Probe},
 		{"nor gRPC's", []string{"probe", "grpc://:9100/"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
 		{"UDP is another", []string{"probe", "tcp://:53", "port", "dns=53/udp"}, nil, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
-		{"claimed", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "", federation.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
-		{"claimed as one of many", []string{"probe", "tcp://:31000"}, federation.Claims{ports("ns", "", federation.PortRange{First: 1, Last: 2}, federation.PortRange{First: 30000, Last: 32767})}, "192.0.2.1", "tcp://192.0.2.1:31000", ""},
-		{"claimed for all", []string{"probe", "tcp://:9100"}, federation.Claims{ports("*", "", federation.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
-		{"claimed for another", []string{"probe", "tcp://:9100"}, federation.Claims{names, ports("bank", "", federation.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
-		{"another is claimed", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "", federation.PortRange{First: 9101, Last: 9200})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
-		{"its address is claimed", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "192.0.2.0/24")}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
-		{"another address is claimed", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "198.51.100.0/24")}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
-		{"claimed elsewhere", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "198.51.100.0/24", federation.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
-		{"its address, less the port", []string{"probe", "tcp://:9100"}, federation.Claims{ports("ns", "192.0.2.0/24", federation.PortRange{First: 1, Last: 1})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"claimed", []string{"probe", "tcp://:9100"}, claims.List{ports("ns", "", claims.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
+		{"claimed as one of many", []string{"probe", "tcp://:31000"}, claims.List{ports("ns", "", claims.PortRange{First: 1, Last: 2}, claims.PortRange{First: 30000, Last: 32767})}, "192.0.2.1", "tcp://192.0.2.1:31000", ""},
+		{"claimed for all", []string{"probe", "tcp://:9100"}, claims.List{ports("*", "", claims.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
+		{"claimed for another", []string{"probe", "tcp://:9100"}, claims.List{names, ports("bank", "", claims.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"another is claimed", []string{"probe", "tcp://:9100"}, claims.List{ports("ns", "", claims.PortRange{First: 9101, Last: 9200})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"its address is claimed", []string{"probe", "tcp://:9100"}, claims.List{ports("ns", "192.0.2.0/24")}, "192.0.2.1", "tcp://192.0.2.1:9100", ""},
+		{"another address is claimed", []string{"probe", "tcp://:9100"}, claims.List{ports("ns", "198.51.100.0/24")}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"claimed elsewhere", []string{"probe", "tcp://:9100"}, claims.List{ports("ns", "198.51.100.0/24", claims.PortRange{First: 9100, Last: 9100})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
+		{"its address, less the port", []string{"probe", "tcp://:9100"}, claims.List{ports("ns", "192.0.2.0/24", claims.PortRange{First: 1, Last: 1})}, "192.0.2.1", "tcp://192.0.2.1:443", annotation.Probe},
 		{"an address's", []string{"address", "a=192.0.2.7:9100"}, nil, "192.0.2.1", "tcp://192.0.2.7:80", annotation.Address},
 		{"an address's own", []string{"address", "a=192.0.2.7:8080"}, nil, "192.0.2.1", "tcp://192.0.2.7:8080", ""},
 		{"a horizon's", []string{"address.vpn", "a=192.0.2.7:9100"}, nil, "", "tcp://192.0.2.7:80", annotation.Address + ".vpn"},
@@ -87,9 +88,9 @@ func TestAnIngressHasThePortsOfTheWeb(t *testing.T) {
 // TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent holds it for gateways and for the port
 // that the probe's scheme means, and that a port which is not claimed is not one.
 func TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent(t *testing.T) {
-	claimed := federation.Claims{{Namespace: "ns", Names: []string{"fn.example.org."}, Ports: []federation.PortRange{{First: 30000, Last: 32767}, {First: 9100, Last: 9100}}}}
+	claimed := claims.List{{Namespace: "ns", Names: []string{"fn.example.org."}, Ports: []claims.PortRange{{First: 30000, Last: 32767}, {First: 9100, Last: 9100}}}}
 	for name, c := range map[string]struct {
-		claims      federation.Claims
+		claims      claims.List
 		gateway     string
 		annotations []string
 		http, https uint16
@@ -103,11 +104,11 @@ func TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent(t *testing.T) {
 		"no node's":              {claimed, "192.0.2.3", []string{"probe", "http://:9100/"}, 80, 443},
 		"not behind its address": {claimed, "192.0.2.3", []string{"probe", "tcp://:30443", "address", "a=192.0.2.7"}, 80, 443},
 	} {
-		c.claims = append(slices.Clip(c.claims), federation.Claim{Namespace: "other", Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
+		c.claims = append(slices.Clip(c.claims), claims.Claim{Namespace: "other", Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
 		web := service("ns", "web", c.annotations...)
 		web.Ports = []federation.Port{{Name: "http", Protocol: "tcp", Number: 80}, {Name: "https", Protocol: "tcp", Number: 443}}
 		if name == "not behind its address" {
-			c.claims = append(c.claims, federation.Claim{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Ports: []federation.PortRange{{First: 1, Last: 1}}})
+			c.claims = append(c.claims, claims.Claim{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Ports: []claims.PortRange{{First: 1, Last: 1}}})
 		}
 		s := world(Options{Claims: c.claims}, cluster("a", c.gateway), web, bound(web.Ref, "a"))
 		f := only(t, s)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
+	"github.com/nearcast/nearcast/internal/federation/claims"
 )
 
 // target decides what to probe from this site to see whether the placement is alive: the
@@ -63,7 +64,7 @@ func ownKey(horizon string) string {
 }
 
 // nodePorts are the ports that Kubernetes assigns to Services on nodes by default.
-var nodePorts = federation.PortRange{First: 30000, Last: 32767}
+var nodePorts = claims.PortRange{First: 30000, Last: 32767}
 
 // atNodePort returns the endpoints with the port that the probe names, if it is a claimed
 // port of the nodes behind a gateway: member clusters assign it to a Service, and the

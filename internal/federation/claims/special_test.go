@@ -1,4 +1,4 @@
-package federation
+package claims
 
 import (
 	"net/netip"
@@ -8,7 +8,7 @@ import (
 func TestAZoneMakesNoAddressOrdinary(t *testing.T) {
 	for _, text := range []string{"::1%lo", "fe80::1%eth0", "fd00:ec2::254%lo", "::ffff:127.0.0.1%lo", "64:ff9b::a9fe:a9fe%lo"} {
 		a := netip.MustParseAddr(text)
-		if err := Claims(nil).AllowSpecial("evil", a); err == nil {
+		if err := List(nil).AllowSpecial("evil", a); err == nil {
 			t.Errorf("%s is allowed", a)
 		}
 	}

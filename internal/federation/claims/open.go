@@ -1,14 +1,16 @@
-package federation
+package claims
 
 import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // Open says what every namespace may take, beyond what claims give to a single one: one
 // sentence for each.
-func (c Claims) Open(zones []string) []string {
+func (c List) Open(zones []string) []string {
 	served := strings.Join(zones, " ")
 	if len(c) == 0 {
 		return []string{"no claim line: every namespace may take names of " + served + " that are not another's, and answer with all addresses but special ones"}
@@ -26,7 +28,7 @@ func (c Claims) Open(zones []string) []string {
 
 // Shared lists what the claims give to two namespaces: the owner of the older function
 // gets it.
-func (c Claims) Shared() []string {
+func (c List) Shared() []string {
 	var shared []string
 	for i, a := range c {
 		for _, b := range c[:i] {
@@ -49,9 +51,9 @@ func sharedNames(a, b []string) (shared []string) {
 	for _, mine := range a {
 		for _, theirs := range b {
 			switch {
-			case IsAtOrBelow(mine, theirs):
+			case federation.IsAtOrBelow(mine, theirs):
 				shared = append(shared, mine)
-			case IsAtOrBelow(theirs, mine):
+			case federation.IsAtOrBelow(theirs, mine):
 				shared = append(shared, theirs)
 			}
 		}

@@ -1,4 +1,4 @@
-package federation
+package claims
 
 import (
 	"cmp"
@@ -39,7 +39,7 @@ func (r PortRange) Has(port uint16) bool { return port >= r.First && port <= r.L
 // not the function's own. A claim of addresses without ports allows all ports of these
 // addresses, since they belong to the namespace. Without any claim line no such port is
 // allowed: a gateway's address serves more than functions.
-func (c Claims) AllowsPort(namespace string, to netip.AddrPort) bool {
+func (c List) AllowsPort(namespace string, to netip.AddrPort) bool {
 	return slices.ContainsFunc(c, func(claim Claim) bool {
 		return (claim.Namespace == namespace || claim.Namespace == AnyNamespace) && claim.allowsPort(to)
 	})

@@ -1,10 +1,14 @@
-package federation
+// Package claims says what an operator allows namespaces: names, addresses and ports. It
+// knows which addresses are special. It is pure.
+package claims
 
 import (
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation"
 )
 
 // AnyNamespace in a Claim stands for every namespace.
@@ -24,11 +28,11 @@ type Claim struct {
 	Ports []PortRange
 }
 
-// Claims are all declared claims. Without any, a namespace may use every name that does
-// not belong to another (see Builder.foreign), and every address that is not special.
-type Claims []Claim
+// List holds all declared claims. Without any, a namespace may use every name that does
+// not belong to another (see build.Builder), and every address that is not special.
+type List []Claim
 
-func (c Claims) of(namespace string) (names []string, addresses []netip.Prefix) {
+func (c List) of(namespace string) (names []string, addresses []netip.Prefix) {
 	for _, claim := range c {
 		if claim.Namespace == namespace || claim.Namespace == AnyNamespace {
 			names = append(names, claim.Names...)
@@ -39,20 +43,20 @@ func (c Claims) of(namespace string) (names []string, addresses []netip.Prefix) 
 }
 
 // AllowName returns an error unless the namespace may take the hostname.
-func (c Claims) AllowName(namespace, hostname string) error {
+func (c List) AllowName(namespace, hostname string) error {
 	if len(c) == 0 {
 		return nil
 	}
 	names, _ := c.of(namespace)
 	name := strings.TrimPrefix(hostname, "*.")
-	if slices.ContainsFunc(names, func(n string) bool { return IsAtOrBelow(name, n) }) {
+	if slices.ContainsFunc(names, func(n string) bool { return federation.IsAtOrBelow(name, n) }) {
 		return nil
 	}
 	return fmt.Errorf("%s is not claimed for namespace %s; the operator's claim lines name what is", hostname, namespace)
 }
 
 // AllowAnnotated returns an error unless the namespace's annotations may set the address.
-func (c Claims) AllowAnnotated(namespace string, a netip.Addr) error {
+func (c List) AllowAnnotated(namespace string, a netip.Addr) error {
 	if len(c) > 0 && !c.claimed(namespace, a) {
 		return unclaimed(namespace, a)
 	}
@@ -64,7 +68,7 @@ func (c Claims) AllowAnnotated(namespace string, a netip.Addr) error {
 // tenant's choice as much as an annotation. If its claims list no addresses, addresses of
 // private networks are refused: the operator's own machines and those of other tenants
 // are there.
-func (c Claims) AllowBalanced(namespace string, a netip.Addr) error {
+func (c List) AllowBalanced(namespace string, a netip.Addr) error {
 	_, addresses := c.of(namespace)
 	switch {
 	case len(addresses) > 0 && !c.claimed(namespace, a):
@@ -81,7 +85,7 @@ func unclaimed(namespace string, a netip.Addr) error {
 
 // AllowSpecial returns an error if the address is special, unless a claim lists a prefix
 // within the special range: a claim of the whole Internet does not include it.
-func (c Claims) AllowSpecial(namespace string, a netip.Addr) error {
+func (c List) AllowSpecial(namespace string, a netip.Addr) error {
 	within, kind, is := special(a)
 	if !is {
 		return nil
@@ -96,7 +100,7 @@ func (c Claims) AllowSpecial(namespace string, a netip.Addr) error {
 	return fmt.Errorf("address %s is %s; it is served only where a claim line lists it for namespace %s", a, kind, namespace)
 }
 
-func (c Claims) claimed(namespace string, a netip.Addr) bool {
+func (c List) claimed(namespace string, a netip.Addr) bool {
 	_, addresses := c.of(namespace)
 	return slices.ContainsFunc(addresses, func(p netip.Prefix) bool { return p.Contains(a) })
 }
