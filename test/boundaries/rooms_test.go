@@ -52,6 +52,16 @@ var storeys = [][]room{
 		{[]string{"internal/steering"}, "ordered candidates with reasons, probes, where clients are"},
 	},
 	{
+		{[]string{"internal/federation/build"}, "makes an immutable State of what is staged, and decides who gets a name or a VIP"},
+	},
+	{
+		{[]string{"internal/federation/staging"}, "holds what sources read, and says what changed"},
+	},
+	{
+		{[]string{"internal/federation/annotation"}, "the grammar of what people write on objects"},
+		{[]string{"internal/federation/claims"}, "what an operator allows namespaces"},
+	},
+	{
 		{[]string{"internal/federation"}, "the model: clusters, functions and placements; policy/ is the syntax of policies"},
 	},
 	{
