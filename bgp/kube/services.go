@@ -20,8 +20,8 @@ import (
 const (
 	// class is the spec.loadBalancerClass of Services that this load balancer serves.
 	class = "nearcast.dev/anycast"
-	// vipAnnotation names the addresses; see annotation.ParseTemplate.
-	vipAnnotation = "nearcast.dev/vip"
+	// vipAnnotation names the addresses.
+	vipAnnotation = annotation.VIP
 
 	noVIP = "an anycast address is the same at every site: set " + vipAnnotation
 )
@@ -123,9 +123,9 @@ func newRequest(s *corev1.Service, last *federation.Template) request {
 func parse(s *corev1.Service) (*federation.Template, []federation.Fault) {
 	labelled := *s
 	labelled.Labels = map[string]string{federation.FunctionLabel: "true"}
-	object, faults := slim.Object(&labelled, federation.Origin{}, nil)
-	template, _ := object.(*federation.Template)
-	return template, faults
+	r := slim.Read(&labelled, federation.Origin{}, nil)
+	template, _ := r.Object.(*federation.Template)
+	return template, r.Faults
 }
 
 func reasonOf(faults []federation.Fault) string {

@@ -108,10 +108,11 @@ func checkManifests(path string, read tally) []finding {
 	if err != nil {
 		return ofErrors(severityFault, path, unjoin(err))
 	}
-	read.objects(listing.Objects)
+	objects := listing.Objects()
+	read.objects(objects)
 	findings := ofFaults(path, listing.All())
 	switch {
-	case len(listing.Objects) > 0 || len(findings) > 0:
+	case len(objects) > 0 || len(findings) > 0:
 	case dir.Files() == 0:
 		findings = append(findings, ofReason(path, "has no manifests in it: their names end in .yaml, .yml, .json, .ndjson or .jsonl"))
 	default:

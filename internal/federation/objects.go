@@ -125,7 +125,7 @@ type Template struct {
 	// Announced is set for a Service of the speaker's load balancer class: its only
 	// address is a VIP, and in a single cluster it is reached at the gateway.
 	Announced bool `json:",omitempty"`
-	// Annotated is set by ParseTemplate. Other templates may share it.
+	// Annotated is set by annotation.Parse. Other templates may share it.
 	*Annotated `json:"-"`
 }
 

@@ -69,7 +69,7 @@ func TestClientsAreSentToThePortThatAnswers(t *testing.T) {
 func probeSpec(t *testing.T, text string) *federation.ProbeSpec {
 	t.Helper()
 	parsed := &federation.Template{Meta: federation.Meta{Annotations: federation.Annotations{{Key: annotation.Probe, Value: text}}}}
-	if faults := annotation.ParseTemplate(parsed); len(faults) > 0 {
+	if faults := annotation.Parse(parsed); len(faults) > 0 {
 		t.Fatal(faults)
 	}
 	return parsed.Probe

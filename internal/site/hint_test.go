@@ -36,9 +36,9 @@ func viewOf(t *testing.T, change func(*federation.Binding, *federation.Cluster))
 	binding.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy})
 	change(binding, cluster)
 	store := staging.NewStore()
-	store.Put(&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: []netip.Addr{netip.MustParseAddr("198.51.100.80")}}, TCPPort: 80})
-	store.Put(cluster)
-	store.Put(binding)
+	store.Put(staging.Whole(&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: []netip.Addr{netip.MustParseAddr("198.51.100.80")}}, TCPPort: 80}))
+	store.Put(staging.Whole(cluster))
+	store.Put(staging.Whole(binding))
 	config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}
 	return firstView(config, stateOf(config, store, at, nil, new(build.Builder)), at.table)
 }
@@ -148,9 +148,9 @@ func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 	}
 	view := func(objects ...[]federation.Object) *View {
 		store := staging.NewStore()
-		store.Put(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}})
+		store.Put(staging.Whole(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}}))
 		for _, o := range slices.Concat(objects...) {
-			store.Put(o)
+			store.Put(staging.Whole(o))
 		}
 		config, at := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Cluster: "a"}}, locations{table: locate.Empty}
 		return firstView(config, stateOf(config, store, at, nil, new(build.Builder)), at.table)
@@ -187,14 +187,14 @@ func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 // TestOneNamespacesHintsLeaveRoomForThoseOfOthers has the cluster of all functions drained.
 func TestOneNamespacesHintsLeaveRoomForThoseOfOthers(t *testing.T) {
 	store := staging.NewStore()
-	store.Put(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}, Leaving: "drained by annotation"})
+	store.Put(staging.Whole(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}, Leaving: "drained by annotation"}))
 	put := func(namespace, name string, vips ...netip.Addr) {
 		ref := federation.Ref{Kind: "Service", Namespace: namespace, Name: name}
 		binding := &federation.Binding{Meta: federation.Meta{Ref: federation.Ref{Kind: "ResourceBinding", Namespace: namespace, Name: name + "-service"}}, Resource: ref}
 		binding.Place("a", 1)
 		binding.Observe("a", federation.Observed{Applied: true, Health: federation.Healthy})
-		store.Put(&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: vips}, TCPPort: 80})
-		store.Put(binding)
+		store.Put(staging.Whole(&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{VIPs: vips}, TCPPort: 80}))
+		store.Put(staging.Whole(binding))
 	}
 	var many []netip.Addr
 	for a := netip.MustParseAddr("2001:db8::1"); len(many) < 10*mostHints; a = a.Next() {

@@ -126,15 +126,15 @@ func (w *randomWorld) change() {
 			annotations["nearcast.dev/address.vpn"] = w.addr()
 		}
 		c.Annotations = annotation.Own(annotations, nil)
-		if faults := annotation.ParseCluster(c); faults != nil {
+		if faults := annotation.Parse(c); faults != nil {
 			w.Fatal(faults)
 		}
 		c.Ready = federation.Readiness(rapid.IntRange(0, 2).Draw(w.T, "ready"))
 		c.Leaving = w.one("leaving", "", "", "drained")
 		c.Used = rapid.SampledFrom([]float64{0, 0.9}).Draw(w.T, "used")
-		s.Put(c)
+		s.Put(staging.Whole(c))
 	case 2:
-		s.Delete(cluster)
+		s.Put(staging.Reading{Ref: cluster})
 	case 3, 4, 5:
 		t := &federation.Template{Meta: federation.Meta{Ref: ref}, TCPPort: 80}
 		annotations := map[string]string{}
@@ -145,15 +145,15 @@ func (w *randomWorld) change() {
 			annotations["nearcast.dev/"+a[0]] = a[1]
 		}
 		t.Annotations = annotation.Own(annotations, nil)
-		if faults := annotation.ParseTemplate(t); faults != nil {
+		if faults := annotation.Parse(t); faults != nil {
 			w.Fatal(faults)
 		}
 		federation.Share(t)
-		s.Put(t)
+		s.Put(staging.Whole(t))
 	case 6:
-		s.Delete(ref)
+		s.Put(staging.Reading{Ref: ref})
 	case 7:
-		s.Refuse(ref, []federation.Fault{{Object: ref.String(), Reason: w.one("reason", "bad", "worse")}})
+		s.Put(staging.Reading{Ref: ref, Faults: []federation.Fault{{Object: ref.String(), Reason: w.one("reason", "bad", "worse")}}})
 	case 8, 9, 10:
 		b := &federation.Binding{Meta: federation.Meta{Ref: binding}, Resource: bound}
 		for _, c := range []string{"a", "b", "c"} {
@@ -170,9 +170,9 @@ func (w *randomWorld) change() {
 			}
 		}
 		federation.Share(b)
-		s.Put(b)
+		s.Put(staging.Whole(b))
 	case 11:
-		s.Delete(binding)
+		s.Put(staging.Reading{Ref: binding})
 	case 12:
 		addr := netip.MustParseAddr(w.addr())
 		synctest.Wait() // no probe is under way

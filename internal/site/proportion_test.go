@@ -3,6 +3,8 @@ package site
 import (
 	"runtime"
 	"testing"
+
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // TestAChangeAllocatesForTheChangeAndNotForTheTable changes one placement among 1,000
@@ -23,7 +25,7 @@ func allocated(t *testing.T, of size) float64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for n := range rounds {
-		s.store.Put(binding(of.functions/2, of, n%2 == 1))
+		s.store.Put(staging.Whole(binding(of.functions/2, of, n%2 == 1)))
 		view := s.View()
 		if s.rebuild(at); s.View().Standing.Candidates == view.Standing.Candidates {
 			t.Fatal("a placement that came or went made no candidate come or go")

@@ -55,7 +55,7 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 	} {
 		store := staging.NewStore()
 		for _, o := range append(c.objects, cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2")) {
-			store.Put(o)
+			store.Put(staging.Whole(o))
 		}
 		config := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Region: "r"}}
 		at := locations{table: locate.Empty}

@@ -36,18 +36,19 @@ func still(tb testing.TB, of size) (*Site, locations) {
 	}
 	s.next.Store(new(make(chan struct{})))
 	for i := range of.clusters {
-		s.store.Put(&federation.Cluster{
+		s.store.Put(staging.Whole(&federation.Cluster{
 			Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: clusterName(i)}}, Region: fmt.Sprintf("r%d", i%20),
 			Coordinates: &federation.Coordinates{Lat: float64(i % 90), Lon: float64(i % 180)},
 			Gateways:    map[string]federation.Endpoint{"": {V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, byte(2 + i/250), byte(i % 250)})}, Gateway: true}},
-		})
+		}))
+
 	}
 	for i := range of.functions {
 		t := &federation.Template{Meta: federation.Meta{Ref: serviceRef(i), UID: serviceRef(i).Name}, TCPPort: 80}
-		annotation.ParseTemplate(t)
+		annotation.Parse(t)
 		federation.Share(t)
-		s.store.Put(t)
-		s.store.Put(binding(i, of, true))
+		s.store.Put(staging.Whole(t))
+		s.store.Put(staging.Whole(binding(i, of, true)))
 	}
 	entries := make([]locate.Entry, of.locations)
 	for i := range entries {
@@ -109,7 +110,7 @@ func BenchmarkAChange(b *testing.B) {
 			n := 0
 			for b.Loop() {
 				n++
-				s.store.Put(binding(of.functions/2, of, n%2 == 0))
+				s.store.Put(staging.Whole(binding(of.functions/2, of, n%2 == 0)))
 				s.rebuild(at)
 			}
 			b.ReportMetric(float64(told-empty)/1e6, "store-MB")

@@ -86,17 +86,17 @@ func Own(all map[string]string, below map[string]int) federation.Annotations {
 	return slices.Clip(own)
 }
 
-// annotationParser sets one domain value from an annotation's text. The suffix is what
+// parser sets one domain value from an annotation's text. The suffix is what
 // follows the key after a dot; for addresses it is a horizon.
-type annotationParser[T any] struct {
+type parser[T any] struct {
 	key    string
 	dotted bool // accepts a ".suffix"
 	set    func(t *T, suffix, value string) error
 }
 
-// parseAnnotations applies the parsers to every annotation of m and returns the faults of
+// parse applies the parsers to every annotation of m and returns the faults of
 // the bad ones.
-func parseAnnotations[T any](m *federation.Meta, t *T, parsers []annotationParser[T]) []federation.Fault {
+func parse[T any](m *federation.Meta, t *T, parsers []parser[T]) []federation.Fault {
 	var faults []federation.Fault
 	more := 0
 	for _, a := range m.Annotations {
@@ -126,7 +126,7 @@ func parseAnnotations[T any](m *federation.Meta, t *T, parsers []annotationParse
 	return faults
 }
 
-func findParser[T any](key string, parsers []annotationParser[T]) (annotationParser[T], string, error) {
+func findParser[T any](key string, parsers []parser[T]) (parser[T], string, error) {
 	known := make([]string, 0, len(parsers))
 	for _, p := range parsers {
 		if key == p.key {
@@ -138,15 +138,15 @@ func findParser[T any](key string, parsers []annotationParser[T]) (annotationPar
 		known = append(known, p.key)
 	}
 	if near := nearestWord(key, known); near != "" {
-		return annotationParser[T]{}, "", fmt.Errorf("unknown annotation; did you mean %s?", near)
+		return parser[T]{}, "", fmt.Errorf("unknown annotation; did you mean %s?", near)
 	}
 	for i, key := range known {
 		known[i] = strings.TrimPrefix(key, Prefix) // without the prefix, so that all keys fit into a reason
 	}
-	return annotationParser[T]{}, "", fmt.Errorf("unknown annotation; known are %s", strings.Join(known, ", "))
+	return parser[T]{}, "", fmt.Errorf("unknown annotation; known are %s", strings.Join(known, ", "))
 }
 
-var templateParsers = []annotationParser[federation.Template]{
+var templateParsers = []parser[federation.Template]{
 	{key: Hostname, set: func(t *federation.Template, _, v string) (err error) {
 		t.Hostnames, t.Unfit, err = parseHostnames(v)
 		return err
@@ -221,13 +221,24 @@ var templateParsers = []annotationParser[federation.Template]{
 	}},
 }
 
-// ParseTemplate parses t's annotations into its fields.
-func ParseTemplate(t *federation.Template) []federation.Fault {
-	t.Annotated = &federation.Annotated{OwnPorts: t.Annotations.Find(Port).Key != ""}
-	return parseAnnotations(&t.Meta, t, templateParsers)
+// Parse parses the annotations of a Template or Cluster into its fields, and returns the
+// faults of those that it cannot read. Other objects have none.
+func Parse(o federation.Object) []federation.Fault {
+	switch o := o.(type) {
+	case *federation.Template:
+		return parseTemplate(o)
+	case *federation.Cluster:
+		return parseCluster(o)
+	}
+	return nil
 }
 
-var clusterParsers = []annotationParser[federation.Cluster]{
+func parseTemplate(t *federation.Template) []federation.Fault {
+	t.Annotated = &federation.Annotated{OwnPorts: t.Annotations.Find(Port).Key != ""}
+	return parse(&t.Meta, t, templateParsers)
+}
+
+var clusterParsers = []parser[federation.Cluster]{
 	{key: Address, dotted: true, set: func(c *federation.Cluster, horizon, v string) error {
 		e, err := parseEndpoint(v)
 		if err != nil {
@@ -264,10 +275,9 @@ var clusterParsers = []annotationParser[federation.Cluster]{
 	}},
 }
 
-// ParseCluster parses c's annotations into its fields. It drops annotations with a fault;
-// the others count.
-func ParseCluster(c *federation.Cluster) []federation.Fault {
-	faults := parseAnnotations(&c.Meta, c, clusterParsers)
+// parseCluster drops annotations with a fault; the others count.
+func parseCluster(c *federation.Cluster) []federation.Fault {
+	faults := parse(&c.Meta, c, clusterParsers)
 	if len(faults) > 0 {
 		c.Annotations = slices.DeleteFunc(slices.Clone(c.Annotations), func(a federation.Annotation) bool {
 			return slices.ContainsFunc(faults, func(f federation.Fault) bool { return f.Key == a.Key })

@@ -63,7 +63,7 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 			Annotations: federation.Annotations{{Key: Prefix + c.key, Value: c.value, Below: 4}},
 			Origin:      federation.Origin{File: "f.yaml", Line: 3},
 		}}
-		faults := ParseTemplate(tmpl)
+		faults := Parse(tmpl)
 		if len(faults) != 1 {
 			t.Errorf("%s=%q: %d faults, want one", c.key, c.value, len(faults))
 			continue
@@ -104,7 +104,7 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 		Port: "https=8443, dns=53/udp,9000", ALPN: "h2,http/1.1,h2", TXT: "v=1 a\n\n b ",
 		Expect: "status=200-204 header=x-ready:yes body=all is well", Probe: "grpc://:9000/pkg.Service", Access: "private",
 	}, nil)}}
-	if faults := ParseTemplate(tmpl); len(faults) > 0 {
+	if faults := Parse(tmpl); len(faults) > 0 {
 		t.Fatal(faults)
 	}
 	want := federation.Template{
@@ -123,11 +123,11 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 		t.Errorf("%q is read as %+v, %v", want.Expect, again, err)
 	}
 	c := &federation.Cluster{Meta: federation.Meta{Annotations: federation.Annotations{{Key: Cost, Value: "0"}}}}
-	if faults := ParseCluster(c); len(faults) > 0 || c.Price() != 0 || new(federation.Cluster).Price() != 1 {
+	if faults := Parse(c); len(faults) > 0 || c.Price() != 0 || new(federation.Cluster).Price() != 1 {
 		t.Errorf("cost 0 is %g (%v), none is %g", c.Price(), faults, new(federation.Cluster).Price())
 	}
 	c.Annotations[0].Value = "NaN"
-	if faults := ParseCluster(c); len(faults) != 1 {
+	if faults := Parse(c); len(faults) != 1 {
 		t.Error("a cost that is not a number was taken")
 	}
 }
@@ -142,7 +142,7 @@ func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
 			Annotations: federation.Annotations{{Key: Prefix + key, Value: value}},
 			Origin:      federation.Origin{File: "f\u202e.yaml", Line: 3},
 		}}
-		faults := ParseTemplate(tmpl)
+		faults := Parse(tmpl)
 		if len(faults) != 1 {
 			t.Fatalf("%s: %d faults", key, len(faults))
 		}
@@ -154,7 +154,7 @@ func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
 		}
 	}
 	// The longest of our own has room for all that it names.
-	unknown := parseAnnotations(&federation.Meta{Annotations: federation.Annotations{{Key: Prefix + "something-else", Value: "x"}}}, &federation.Template{Annotated: &federation.Annotated{}}, templateParsers)
+	unknown := parse(&federation.Meta{Annotations: federation.Annotations{{Key: Prefix + "something-else", Value: "x"}}}, &federation.Template{Annotated: &federation.Annotated{}}, templateParsers)
 	for _, p := range templateParsers {
 		if name := strings.TrimPrefix(p.key, Prefix); !strings.Contains(unknown[0].Reason, name) {
 			t.Errorf("%q does not name %s", unknown[0].Reason, name)
@@ -177,7 +177,7 @@ func annotated(namespace, name string, annotations ...string) *federation.Templa
 		all[Prefix+pair[0]] = pair[1]
 	}
 	t := &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}, Annotations: Own(all, nil)}}
-	ParseTemplate(t)
+	Parse(t)
 	federation.Share(t)
 	return t
 }

@@ -16,12 +16,12 @@ func FuzzAnnotations(f *testing.F) {
 		for _, key := range keys {
 			m := federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}, Annotations: federation.Annotations{{Key: key, Value: value}}}
 			tmpl := &federation.Template{Meta: m}
-			if len(annotation.ParseTemplate(tmpl)) == 0 { // what is accepted can be built
+			if len(annotation.Parse(tmpl)) == 0 { // what is accepted can be built
 				world(Options{}, tmpl)
 			}
 		}
 		for _, key := range []string{annotation.Address, annotation.Coordinates, annotation.Drain} {
-			annotation.ParseCluster(&federation.Cluster{Meta: federation.Meta{Annotations: federation.Annotations{{Key: key, Value: value}}}})
+			annotation.Parse(&federation.Cluster{Meta: federation.Meta{Annotations: federation.Annotations{{Key: key, Value: value}}}})
 		}
 	})
 }

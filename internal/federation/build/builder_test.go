@@ -110,29 +110,29 @@ func (w *randomWorld) change() {
 	case 0:
 		c := cluster(clusters[w.some("cluster", 3)], fmt.Sprintf("192.0.2.%d", 1+w.some("address", 3)))
 		c.Used = float64(w.some("used", 2))
-		s.Put(c)
+		s.Put(staging.Whole(c))
 	case 1:
-		s.Delete(cluster(clusters[w.some("cluster", 3)], "").Ref)
+		s.Put(staging.Reading{Ref: cluster(clusters[w.some("cluster", 3)], "").Ref})
 	case 2:
-		s.Put(service(namespace, name, "vip", fmt.Sprintf("192.0.2.%d", 1+w.some("vip", 3))))
+		s.Put(staging.Whole(service(namespace, name, "vip", fmt.Sprintf("192.0.2.%d", 1+w.some("vip", 3)))))
 	case 3:
 		t := service(namespace, name, "hostname", "shared.fn.example.org,"+name+"-own.fn.example.org", "weights", "z=1")
 		t.Created = time.Unix(int64(w.some("created", 3)), 0)
-		s.Put(t)
+		s.Put(staging.Whole(t))
 	case 4:
-		s.Put(service(namespace, name, "hostname", w.one("hostname", "web", "api", "*.web")+"."+namespace+".fn.example.org"))
+		s.Put(staging.Whole(service(namespace, name, "hostname", w.one("hostname", "web", "api", "*.web")+"."+namespace+".fn.example.org")))
 	case 5:
-		s.Put(service(namespace, name, "address", fmt.Sprintf("a=192.0.2.%d", 1+w.some("fixed", 4))))
+		s.Put(staging.Whole(service(namespace, name, "address", fmt.Sprintf("a=192.0.2.%d", 1+w.some("fixed", 4)))))
 	case 6:
-		s.Delete(template.Ref)
+		s.Put(staging.Reading{Ref: template.Ref})
 	case 7:
-		s.Refuse(template.Ref, []federation.Fault{{Object: template.String(), Reason: w.one("reason", "bad", "worse")}})
+		s.Put(staging.Reading{Ref: template.Ref, Faults: []federation.Fault{{Object: template.String(), Reason: w.one("reason", "bad", "worse")}}})
 	case 8:
-		s.Put(service(namespace, name, "workload", "Deployment/"+work.Name, "access", w.one("access", "public", "private")))
+		s.Put(staging.Whole(service(namespace, name, "workload", "Deployment/"+work.Name, "access", w.one("access", "public", "private"))))
 	case 9:
 		t := service(namespace, name)
 		t.Selector = map[string]string{"app": work.Name}
-		s.Put(t)
+		s.Put(staging.Whole(t))
 	case 10:
 		b := bound(template.Ref, clusters[:1+w.some("clusters", 3)]...)
 		if o := b.In("a").Observed(); rapid.Bool().Draw(w.T, "balanced") {
@@ -140,65 +140,65 @@ func (w *randomWorld) change() {
 			b.Observe("a", o)
 		}
 		federation.Share(b)
-		s.Put(b)
+		s.Put(staging.Whole(b))
 	case 11:
 		b := bound(work, clusters[w.some("from", 3):]...)
 		unplace(b, "c")
-		s.Put(b)
+		s.Put(staging.Whole(b))
 	case 12: // a second binding of one resource, or one that moves to another
 		b := bound(work, "a")
 		b.Name = "twice"
-		s.Put(b)
+		s.Put(staging.Whole(b))
 	case 13:
-		s.Delete(rapid.SampledFrom([]federation.Ref{bound(template.Ref).Ref, bound(work).Ref, {Group: bound(work).Group, Kind: bound(work).Kind, Namespace: namespace, Name: "twice"}}).Draw(w.T, "binding"))
+		s.Put(staging.Reading{Ref: rapid.SampledFrom([]federation.Ref{bound(template.Ref).Ref, bound(work).Ref, {Group: bound(work).Group, Kind: bound(work).Kind, Namespace: namespace, Name: "twice"}}).Draw(w.T, "binding")})
 	case 14:
-		s.Put(&federation.Workload{Meta: federation.Meta{Ref: work}, PodLabels: map[string]string{"app": w.one("label", "web", "api", "job")}, RuntimeClass: w.one("class", "", "wasmtime-spin")})
+		s.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: work}, PodLabels: map[string]string{"app": w.one("label", "web", "api", "job")}, RuntimeClass: w.one("class", "", "wasmtime-spin")}))
 	case 15:
-		s.Delete(work)
+		s.Put(staging.Reading{Ref: work})
 	case 16:
 		b := bound(template.Ref, "a", "b")
 		o := b.In("a").Observed()
 		o.LoadBalancerNames = []string{w.one("balancer", "lb.example.net.", "lb.example.com.")}
 		b.Observe("a", o)
-		s.Put(b)
+		s.Put(staging.Whole(b))
 		w.resolved = federation.Endpoint{V4: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + w.some("resolved", 4))})}}
 	case 17:
 		if exposed.Providers = clusters[:w.some("providers", 3)]; len(exposed.Providers) > 0 {
-			s.Put(exposed)
+			s.Put(staging.Whole(exposed))
 		} else {
-			s.Delete(exposed.Ref)
+			s.Put(staging.Reading{Ref: exposed.Ref})
 		}
 	case 18:
 		t := service(namespace, name, "address", w.one("by", "gateway", "a=gateway", "a=192.0.2.9"))
 		t.Balanced = rapid.Bool().Draw(w.T, "balanced")
-		s.Put(t)
+		s.Put(staging.Whole(t))
 	case 19: // a workload of another kind, which may have no replicas any more
 		b := bound(federation.Ref{Group: "example.org", Kind: w.one("kind", "Fleet", "CloneSet"), Namespace: namespace, Name: work.Name}, "a", "b")
 		b.Place("a", int32(w.some("replicas", 2)))
 		b.Place("b", 0)
-		s.Put(b)
+		s.Put(staging.Whole(b))
 	case 20:
-		s.Put(service(namespace, name, "workload", w.one("workload", "Fleet/", "CloneSet/", "Fleet.example.org/", "CloneSet.example.org/")+work.Name))
+		s.Put(staging.Whole(service(namespace, name, "workload", w.one("workload", "Fleet/", "CloneSet/", "Fleet.example.org/", "CloneSet.example.org/")+work.Name)))
 	case 21: // of which some replicas are ready
 		b := bound(work, "a", "b")
 		desired := int32(w.some("desired", 9))
 		b.Observe("a", federation.Observed{Applied: true, Health: federation.Unhealthy, Capacity: &federation.Capacity{Desired: desired, Ready: int32(w.some("ready", 9)) % (desired + 1)}, Unread: w.one("unread", "", "", "status")})
 		b.Unscheduled = w.one("unscheduled", "", "NoClusterFit")
-		s.Put(b)
+		s.Put(staging.Whole(b))
 	case 22:
 		c := cluster(clusters[w.some("cluster", 3)], "192.0.2.1")
-		s.Put(c, federation.Fault{Object: c.String(), Key: annotation.Cost, Reason: w.one("reason", "bad", "worse")})
+		s.Put(staging.Reading{Ref: c.Ref, Object: c, Faults: []federation.Fault{{Object: c.String(), Key: annotation.Cost, Reason: w.one("reason", "bad", "worse")}}})
 	case 23: // a name at, above or below others'
 		t := service(namespace, name, "hostname", w.one("hostname", "shop", "*.shop", "a.shop", "*.a.shop", "_acme-challenge.shop", "other", "x.other", "ns", "x.ns", "web.other.ns", "_rpz")+".fn.example.org,"+w.one("hostname too", "shop", "own")+".fn.example.org")
 		t.Created = time.Unix(int64(w.some("created", 3)), 0)
-		s.Put(t)
+		s.Put(staging.Whole(t))
 	case 24: // a VIP that may be others', or a gateway
 		t := service(namespace, name, "vip", fmt.Sprintf("192.0.2.%d,192.0.2.%d", 1+w.some("vip", 4), 1+w.some("vip too", 4)))
 		t.Created = time.Unix(int64(w.some("created", 3)), 0)
-		s.Put(t)
+		s.Put(staging.Whole(t))
 	case 25: // a whole namespace that goes
 		for _, name := range []string{"web", "api", "img"} {
-			s.Delete(service("other", name).Ref)
+			s.Put(staging.Reading{Ref: service("other", name).Ref})
 		}
 	}
 }
@@ -233,17 +233,17 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	web := service("ns", "web")
 	web.Selector = map[string]string{"app": "web"}
-	s.Put(cluster("a", "192.0.2.1"))
-	s.Put(web)
-	s.Put(bound(web.Ref, "a"))
+	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
+	s.Put(staging.Whole(web))
+	s.Put(staging.Whole(bound(web.Ref, "a")))
 	if f := only(t, m.Build(s, opts)); len(f.Placements) != 1 {
 		t.Fatalf("%+v, want a placement without a workload", f.Refused)
 	}
-	s.Put(&federation.Workload{Meta: federation.Meta{Ref: deployment("backend")}, PodLabels: map[string]string{"app": "web"}})
+	s.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: deployment("backend")}, PodLabels: map[string]string{"app": "web"}}))
 	if f := only(t, m.Build(s, opts)); len(f.Refused) != 1 {
 		t.Errorf("%s, want it refused: its workload is placed nowhere", placements(f))
 	}
-	s.Put(bound(deployment("backend"), "a"))
+	s.Put(staging.Whole(bound(deployment("backend"), "a")))
 	if f := only(t, m.Build(s, opts)); len(f.Placements) != 1 {
 		t.Errorf("%+v, want it placed where its workload is", f.Refused)
 	}
@@ -252,7 +252,7 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 // TestAWorkloadIsSoughtAmongThoseWithItsLabels counts what thousands of selectors look at.
 func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
 	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
-	s.Put(cluster("a", "192.0.2.1"))
+	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	work := func(i int, app string) *federation.Workload {
 		return &federation.Workload{Meta: federation.Meta{Ref: deployment(fmt.Sprintf("w%03d", i))}, PodLabels: map[string]string{"app": app, "tier": "web"}}
 	}
@@ -260,7 +260,7 @@ func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
 		own, shared := service("ns", fmt.Sprintf("own%03d", i)), service("ns", fmt.Sprintf("shared%03d", i))
 		own.Selector, shared.Selector = map[string]string{"app": fmt.Sprint(i), "tier": "web"}, map[string]string{"tier": "web"}
 		for _, o := range []federation.Object{own, shared, bound(own.Ref, "a"), bound(shared.Ref, "a"), work(i, fmt.Sprint(i))} {
-			s.Put(o)
+			s.Put(staging.Whole(o))
 		}
 	}
 	m.Build(s, opts)
@@ -279,14 +279,14 @@ func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
 // anew, and not its neighbours.
 func TestWhatDidNotChangeIsTheSameFunction(t *testing.T) {
 	s, m := staging.NewStore(), new(Builder)
-	s.Put(cluster("a", "192.0.2.1"))
+	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	for _, name := range []string{"one", "two"} {
-		s.Put(service("ns", name))
-		s.Put(bound(service("ns", name).Ref, "a"))
+		s.Put(staging.Whole(service("ns", name)))
+		s.Put(staging.Whole(bound(service("ns", name).Ref, "a")))
 	}
 	opts := Options{Zones: []string{"fn.example.org."}}
 	before := m.Build(s, opts).Functions
-	s.Put(service("ns", "two", "ttl", "9"))
+	s.Put(staging.Whole(service("ns", "two", "ttl", "9")))
 	after := m.Build(s, opts).Functions
 	if after.At(0) != before.At(0) || after.At(1) == before.At(1) {
 		t.Errorf("one is the same: %v, two is anew: %v; want both", after.At(0) == before.At(0), after.At(1) != before.At(1))

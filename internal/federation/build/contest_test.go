@@ -21,12 +21,12 @@ func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
 		return dated(service("evil", fmt.Sprintf("f%04d", i), append(more, "hostname", strings.Join(names, ","), "vip", "198.51.100.7")...), 10)
 	}
 	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
-	s.Put(cluster("a", "192.0.2.1"))
+	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	for i := range many {
 		other := dated(service("other", fmt.Sprintf("f%04d", i), "address", "a=198.51.100.7"), 5)
-		s.Put(want(i))
-		s.Put(other)
-		s.Put(bound(other.Ref, "a"))
+		s.Put(staging.Whole(want(i)))
+		s.Put(staging.Whole(other))
+		s.Put(staging.Whole(bound(other.Ref, "a")))
 	}
 	state := m.Build(s, opts)
 	const unsaid = "hostname x2.fn.example.org. already belongs to Service evil/f0000; and 61 more"
@@ -41,7 +41,7 @@ func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
 		{want(0, "ttl", "9"), many},
 		{dated(service("other", fmt.Sprintf("f%04d", many-1), "address", "a=198.51.100.7", "ttl", "9"), 5), 1},
 	} {
-		s.Put(c.changed)
+		s.Put(staging.Whole(c.changed))
 		m.read = s.Changes(m.read, m.take)
 		m.touchDisputed()
 		if len(m.stale) > c.touched {

@@ -25,11 +25,11 @@ func BenchmarkAClusterChangesBesideAFlood(b *testing.B) {
 			s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 			for i := range 400 {
 				f := service("evil", fmt.Sprint("f", i), annotations...)
-				s.Put(f)
-				s.Put(bound(f.Ref, "a"))
+				s.Put(staging.Whole(f))
+				s.Put(staging.Whole(bound(f.Ref, "a")))
 			}
 			for i := 0; b.Loop(); i++ {
-				s.Put(cluster("a", fmt.Sprintf("192.0.2.%d", 1+i%200)))
+				s.Put(staging.Whole(cluster("a", fmt.Sprintf("192.0.2.%d", 1+i%200))))
 				m.Build(s, opts)
 			}
 		})

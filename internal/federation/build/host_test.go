@@ -96,17 +96,17 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 		store, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 		evil := service("evil", "evil", "hostname", "*."+base, "probe", "http://c.b.a."+base+"/")
 		for _, o := range []federation.Object{cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a")} {
-			store.Put(o)
+			store.Put(staging.Whole(o))
 		}
 		for range rapid.IntRange(1, 12).Draw(t, "changes") {
 			bank := fmt.Sprintf("b%d", rapid.IntRange(0, 2).Draw(t, "who"))
 			switch rapid.IntRange(0, 3).Draw(t, "what") {
 			case 0:
-				store.Delete(federation.Ref{Kind: "Service", Namespace: "bank", Name: bank})
+				store.Put(staging.Reading{Ref: federation.Ref{Kind: "Service", Namespace: "bank", Name: bank}})
 			case 1:
-				store.Put(service("evil", "evil", "hostname", rapid.SampledFrom([]string{"*." + base, "*.a." + base, "other.fn.example.org"}).Draw(t, "hostname"), "probe", "http://c.b.a."+base+"/"))
+				store.Put(staging.Whole(service("evil", "evil", "hostname", rapid.SampledFrom([]string{"*." + base, "*.a." + base, "other.fn.example.org"}).Draw(t, "hostname"), "probe", "http://c.b.a."+base+"/")))
 			default:
-				store.Put(service("bank", bank, "hostname", rapid.SampledFrom(names).Draw(t, "name")))
+				store.Put(staging.Whole(service("bank", bank, "hostname", rapid.SampledFrom(names).Draw(t, "name"))))
 			}
 			got, want := m.Build(store, opts), buildAll(store, opts)
 			if !reflect.DeepEqual(got.Faults, want.Faults) {
@@ -151,7 +151,7 @@ func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
 			Ref:         federation.Ref{Kind: "Service", Namespace: "evil", Name: "w"},
 			Annotations: federation.Annotations{{Key: annotation.Probe, Value: url}},
 		}, TCPPort: 80}
-		if len(annotation.ParseTemplate(evil)) > 0 {
+		if len(annotation.Parse(evil)) > 0 {
 			return // refused whole
 		}
 		s := world(Options{}, service("bank", "ledger"), cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a"))

@@ -80,7 +80,7 @@ func TestAnOddHostnameIsUsedOrRefusedAlone(t *testing.T) {
 // which it did not ask.
 func TestAFunctionWithoutAHostnameThatIsOneIsRefused(t *testing.T) {
 	web := &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "demo", Name: "w"}, Annotations: federation.Annotations{{Key: annotation.Hostname, Value: "a b,\u212a.example"}}}}
-	faults := annotation.ParseTemplate(web)
+	faults := annotation.Parse(web)
 	if len(faults) != 1 || !strings.Contains(faults[0].Reason, `"a b" is not`) || !strings.Contains(faults[0].Reason, "\u212a.example") && !strings.Contains(faults[0].Reason, `\u212a.example`) {
 		t.Errorf("%v", faults)
 	}

@@ -37,7 +37,7 @@ type Changes struct {
 func (s *Store) Changes(since Cookie, read func(Changes)) Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changes := Changes{Everything: since == 0 || since != s.followed, Objects: s.since, Files: s.other}
+	changes := Changes{Everything: since == 0 || since != s.followed, Objects: s.since, Files: s.files}
 	if changes.Everything {
 		changes.Objects = s.everything
 	}

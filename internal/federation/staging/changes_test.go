@@ -32,15 +32,15 @@ func TestAReaderSeesWhatChangedSinceItsCookie(t *testing.T) {
 			t.Errorf("%s: read %v, everything %v; want %v, %v", step, got, everything, names, all)
 		}
 	}
-	s.Put(named("a"))
-	s.Refuse(ref("bad"), []federation.Fault{{Reason: "is bad"}})
+	s.Put(Whole(named("a")))
+	s.Put(Reading{Ref: ref("bad"), Faults: []federation.Fault{{Reason: "is bad"}}})
 	first := read(0)
 	want("at first", true, "a", "bad")
 	next := read(first)
 	want("without a change", false)
 	b := named("b")
-	s.Put(b)
-	s.Delete(ref("a"))
+	s.Put(Whole(b))
+	s.Put(Reading{Ref: ref("a")})
 	read(0)
 	want("by another, who reads once", true, "b", "bad")
 	last := read(next)
@@ -48,7 +48,7 @@ func TestAReaderSeesWhatChangedSinceItsCookie(t *testing.T) {
 	if seen["a"].Was == nil || seen["a"].Is != nil || seen["b"].Was != nil || seen["b"].Is != federation.Object(b) {
 		t.Errorf("a was %v and is %v, b was %v and is %v", seen["a"].Was, seen["a"].Is, seen["b"].Was, seen["b"].Is)
 	}
-	s.Delete(ref("bad"))
+	s.Put(Reading{Ref: ref("bad")})
 	read(first)
 	want("with a cookie that is not followed", true, "b")
 	read(last)

@@ -11,6 +11,20 @@ import (
 // Values that a new version of an object lacks, because Karmada drops them or because
 // they cannot be read, are carried over from the previous version.
 
+// remember returns the object of the reading with what it lacks of its last version, which
+// may be nil.
+func remember(r Reading, last federation.Object) federation.Object {
+	switch is := r.Object.(type) {
+	case *federation.Binding:
+		before, _ := last.(*federation.Binding)
+		return rememberBinding(is, before)
+	case *federation.Cluster:
+		before, _ := last.(*federation.Cluster)
+		return rememberCluster(is, before, r.Faults)
+	}
+	return r.Object
+}
+
 // rememberCluster keeps, for each annotation that is now refused, the cluster's previous value
 // if that was good.
 func rememberCluster(c, before *federation.Cluster, faults []federation.Fault) *federation.Cluster {
@@ -27,7 +41,7 @@ func rememberCluster(c, before *federation.Cluster, faults []federation.Fault) *
 	merged.Annotations = append(slices.Clone(c.Annotations), kept...)
 	slices.SortFunc(merged.Annotations, func(a, b federation.Annotation) int { return strings.Compare(a.Key, b.Key) })
 	merged.Gateways = nil // all annotations are parsed again
-	annotation.ParseCluster(&merged)
+	annotation.Parse(&merged)
 	return &merged
 }
 

@@ -22,9 +22,8 @@ type Store struct {
 	mu        sync.Mutex
 	objects   map[federation.Ref]federation.Object
 	faults    map[federation.Ref][]federation.Fault // of objects
-	other     []federation.Fault                    // of files that hold no readable object
+	files     []federation.Fault                    // of files that hold no readable object
 	inherited map[federation.Ref]federation.Object  // last held by a predecessor
-	restored  map[federation.Ref]bool               // from a snapshot, not yet seen from the source
 	synced    bool                                  // the source has listed everything once
 	now       Cookie                                // of the last change
 	followed  Cookie                                // changes are tracked since this one; 0 for none
@@ -54,67 +53,67 @@ func (s *Store) notify() {
 	}
 }
 
-// Put stages o, replacing the previous object of its Ref. The faults concern parts of it:
-// the rest of the object counts.
-func (s *Store) Put(o federation.Object, faults ...federation.Fault) {
+// Put stages readings, each in place of the previous version of its object.
+func (s *Store) Put(all ...Reading) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.put(o, faults) {
+	if s.put(all) {
 		s.notify()
 	}
 }
 
-// stage puts o, or removes the object if o is nil, and stores its faults.
-func (s *Store) stage(ref federation.Ref, o federation.Object, faults []federation.Fault) {
-	s.now++
-	if s.followed != 0 {
-		if _, changed := s.before[ref]; !changed {
-			s.before[ref] = s.objects[ref]
-		}
+// put reports whether it changed anything.
+func (s *Store) put(all []Reading) (changed bool) {
+	for _, r := range all {
+		changed = s.putOne(r) || changed
 	}
-	if o == nil {
-		delete(s.objects, ref)
-	} else {
-		s.objects[ref] = o
-	}
-	if len(faults) == 0 {
-		delete(s.faults, ref)
-	} else {
-		s.faults[ref] = faults
-	}
+	return changed
 }
 
-// put reports whether it changed anything. Most of Karmada's updates do not: a heartbeat
+// putOne reports whether it changed anything. Most of Karmada's updates do not: a heartbeat
 // touches nothing that an object stores.
-func (s *Store) put(o federation.Object, faults []federation.Fault) bool {
-	ref := federation.MetaOf(o).Ref
-	delete(s.restored, ref)
-	before := s.objects[ref]
-	switch is := o.(type) {
-	case *federation.Binding:
-		same, _ := s.last(ref).(*federation.Binding)
-		o = rememberBinding(is, same)
-	case *federation.Cluster:
-		same, _ := s.last(ref).(*federation.Cluster)
-		o = rememberCluster(is, same, faults)
+func (s *Store) putOne(r Reading) bool {
+	switch last := s.last(r.Ref); {
+	case r.Object != nil:
+		r.Object = remember(r, last)
+	case r.refused():
+		r.Object = last
 	}
-	if slices.Equal(s.faults[ref], faults) && before != nil && reflect.DeepEqual(before, o) {
+	if slices.Equal(s.faults[r.Ref], r.Faults) && reflect.DeepEqual(s.objects[r.Ref], r.Object) {
 		return false
 	}
-	s.stage(ref, o, faults)
+	s.stage(r)
 	return true
 }
 
-// Restore stages the contents of a snapshot, as confirmed at the given time. Objects that
-// the source does not list before its first confirmation are then removed.
+// stage makes the reading the newest version of its object, and keeps the version before for
+// a reader that follows.
+func (s *Store) stage(r Reading) {
+	s.now++
+	if s.followed != 0 {
+		if _, changed := s.before[r.Ref]; !changed {
+			s.before[r.Ref] = s.objects[r.Ref]
+		}
+	}
+	if r.Object == nil {
+		delete(s.objects, r.Ref)
+	} else {
+		s.objects[r.Ref] = r.Object
+	}
+	if len(r.Faults) == 0 {
+		delete(s.faults, r.Ref)
+	} else {
+		s.faults[r.Ref] = r.Faults
+	}
+}
+
+// Restore stages the contents of a snapshot, as confirmed at the given time. They stay until
+// the source lists its own.
 func (s *Store) Restore(objects []federation.Object, confirmed time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.restored = make(map[federation.Ref]bool, len(objects))
 	for _, o := range objects {
-		ref := federation.MetaOf(o).Ref
-		s.stage(ref, o, s.faults[ref])
-		s.restored[ref] = true
+		s.stage(Whole(o))
 	}
 	s.confirmed.Store(confirmed.UnixNano())
 	s.notify()
@@ -128,25 +127,6 @@ func (s *Store) Held() ([]federation.Object, bool) {
 	return slices.Collect(maps.Values(s.objects)), s.synced
 }
 
-// Refuse reports that the object's newest version is bad. The last good version stays;
-// but an object that has only warnings and is no longer of a kind that is read is
-// removed.
-func (s *Store) Refuse(ref federation.Ref, faults []federation.Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.refuse(ref, faults)
-	s.notify()
-}
-
-func (s *Store) refuse(ref federation.Ref, faults []federation.Fault) {
-	delete(s.restored, ref)
-	if slices.ContainsFunc(faults, federation.Fault.Refuses) {
-		s.stage(ref, s.last(ref), faults)
-	} else {
-		s.stage(ref, nil, faults)
-	}
-}
-
 // last returns the last good version of an object, or nil.
 func (s *Store) last(ref federation.Ref) federation.Object {
 	if o := s.objects[ref]; o != nil {
@@ -155,73 +135,66 @@ func (s *Store) last(ref federation.Ref) federation.Object {
 	return s.inherited[ref]
 }
 
-// Delete removes the object and its faults.
-func (s *Store) Delete(ref federation.Ref) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.remove(ref) {
-		s.notify()
-	}
-}
-
-// remove reports whether there was anything to remove.
-func (s *Store) remove(ref federation.Ref) bool {
-	_, held := s.objects[ref]
-	_, faulty := s.faults[ref]
-	if held || faulty {
-		s.stage(ref, nil, nil)
-	}
-	return held || faulty
-}
-
-// Replace stages the whole listing and deletes every object that the listing neither
-// holds nor refuses.
+// Replace stages the whole listing and deletes every object that the listing does not have.
 func (s *Store) Replace(l Listing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	other := !slices.Equal(s.other, l.Faults)
-	s.other = slices.Clone(l.Faults)
-	if s.replace(l, func(federation.Ref) bool { return true }) || other {
+	files := s.setFiles(l.Faults)
+	if s.replace(l.Readings, func(federation.Ref) bool { return true }) || files {
 		s.notify()
 	}
 }
 
-// ReplaceKind stages all objects of a kind, in a namespace or, with "", in all. It
-// deletes objects that the listing neither holds nor refuses, including those that only a
-// snapshot held. The listing has no Faults of its own.
-func (s *Store) ReplaceKind(group, kind, namespace string, l Listing) {
+// Amend stages what changed, and leaves everything else as it is. The listing's Faults replace
+// the previous ones.
+func (s *Store) Amend(l Listing) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	files := s.setFiles(l.Faults)
+	if s.put(l.Readings) || files {
+		s.notify()
+	}
+}
+
+// setFiles reports whether the faults of files changed.
+func (s *Store) setFiles(faults []federation.Fault) (changed bool) {
+	changed = !slices.Equal(s.files, faults)
+	s.files = slices.Clone(faults)
+	return changed
+}
+
+// ReplaceKind stages all objects of a kind, in a namespace or, with "", in all. It deletes
+// those that are not listed, including those that only a snapshot held.
+func (s *Store) ReplaceKind(group, kind, namespace string, all []Reading) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	listed := func(r federation.Ref) bool {
 		return r.Group == group && r.Kind == kind && (namespace == "" || r.Namespace == namespace)
 	}
-	if s.replace(l, listed) {
+	if s.replace(all, listed) {
 		s.notify()
 	}
 }
 
-// replace stages the listing in place of every object for which listed returns true, and
+// replace stages the readings in place of every object for which listed returns true, and
 // reports whether that changed anything.
-func (s *Store) replace(l Listing, listed func(federation.Ref) bool) (changed bool) {
-	keep := make(map[federation.Ref]bool, len(l.Objects)+len(l.Refused))
-	for ref := range l.Refused {
-		keep[ref] = true
+func (s *Store) replace(all []Reading, listed func(federation.Ref) bool) (changed bool) {
+	keep := make(map[federation.Ref]bool, len(all))
+	for _, r := range all {
+		keep[r.Ref] = true
 	}
-	for _, o := range l.Objects {
-		keep[federation.MetaOf(o).Ref] = true
-	}
-	changed = s.take(l)
-	gone := func(r federation.Ref) bool { return listed(r) && !keep[r] }
-	maps.DeleteFunc(s.restored, func(r federation.Ref, _ bool) bool { return gone(r) })
-	for ref := range s.objects {
-		if gone(ref) {
-			changed = s.remove(ref) || changed
+	changed = s.put(all)
+	remove := func(ref federation.Ref) {
+		if listed(ref) && !keep[ref] {
+			s.stage(Reading{Ref: ref})
+			changed = true
 		}
+	}
+	for ref := range s.objects {
+		remove(ref)
 	}
 	for ref := range s.faults {
-		if gone(ref) {
-			changed = s.remove(ref) || changed
-		}
+		remove(ref)
 	}
 	return changed
 }

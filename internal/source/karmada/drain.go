@@ -12,7 +12,6 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
-	"github.com/nearcast/nearcast/internal/source/slim"
 )
 
 // Drained is the state of a Cluster after SetDrain.
@@ -61,10 +60,10 @@ func setDrain(ctx context.Context, merge func(ctx context.Context, name string, 
 	if err != nil {
 		return Drained{}, fmt.Errorf("cluster %s: %w", cluster, err)
 	}
-	object, faults := slim.Object(patched, federation.Origin{}, nil)
+	r := read(patched)
 	var after Drained
-	if c, ok := object.(*federation.Cluster); ok {
-		after = Drained{c.Leaving, faults}
+	if c, ok := r.Object.(*federation.Cluster); ok {
+		after = Drained{c.Leaving, r.Faults}
 	}
 	return after, nil
 }

@@ -64,13 +64,8 @@ func (r *reader) report(err error) {
 // soon as they arrive.
 func (r *reader) Transformer() cache.TransformFunc { return strip }
 
-// read returns what an object of the API means to Nearcast; see slim.Object.
-func read(obj any) (federation.Ref, federation.Object, []federation.Fault) {
-	obj, _ = strip(obj) // never fails
-	ref, _ := slim.Ref(obj)
-	object, faults := slim.Object(obj, federation.Origin{}, nil)
-	return ref, object, faults
-}
+// read returns what an object of the API says.
+func read(obj any) staging.Reading { return slim.Read(obj, federation.Origin{}, nil) }
 
 // Add implements cache.ReflectorStore.
 func (r *reader) Add(obj any) error { return r.Update(obj) }
@@ -78,32 +73,25 @@ func (r *reader) Add(obj any) error { return r.Update(obj) }
 // Update implements cache.ReflectorStore. It refuses a bad object alone, by name, and
 // returns no error for it.
 func (r *reader) Update(obj any) error {
-	switch ref, object, faults := read(obj); {
-	case object != nil:
-		r.store.Put(object, faults...)
-	case len(faults) > 0:
-		r.store.Refuse(ref, faults)
-	default: // no longer a function
-		r.store.Delete(ref)
-	}
+	r.store.Put(read(obj))
 	return nil
 }
 
 // Delete implements cache.ReflectorStore.
 func (r *reader) Delete(obj any) error {
 	if ref, ok := slim.Ref(obj); ok {
-		r.store.Delete(ref)
+		r.store.Put(staging.Reading{Ref: ref})
 	}
 	return nil
 }
 
 // Replace implements cache.ReflectorStore: objects that are not in the list are gone.
 func (r *reader) Replace(list []any, _ string) error {
-	told := staging.NewListing()
+	all := make([]staging.Reading, 0, len(list))
 	for _, obj := range list {
-		told.Add(read(obj))
+		all = append(all, read(obj))
 	}
-	r.store.ReplaceKind(r.group, r.kind, r.namespace, told)
+	r.store.ReplaceKind(r.group, r.kind, r.namespace, all)
 	r.missing.Store(false)
 	r.behind.Store(false)
 	r.told.Store(true)

@@ -24,7 +24,7 @@ func said(t *testing.T, name, text string) (names, faults string) {
 		t.Fatal(err)
 	}
 	var all []string
-	for _, o := range listing.Objects {
+	for _, o := range listing.Objects() {
 		all = append(all, federation.MetaOf(o).Name)
 	}
 	var found []string
@@ -165,8 +165,8 @@ func TestAFileThatIsNamedIsReadWhateverItsName(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"noext": service, "f.txt": service, ".hidden": service})
 	for _, name := range []string{"noext", "f.txt", ".hidden"} {
 		listing, err := New(filepath.Join(dir, name)).Load()
-		if err != nil || len(listing.Objects) != 1 || len(listing.All()) > 0 {
-			t.Errorf("%s: %v, %d objects, %v", name, err, len(listing.Objects), listing.All())
+		if err != nil || len(listing.Objects()) != 1 || len(listing.All()) > 0 {
+			t.Errorf("%s: %v, %d objects, %v", name, err, len(listing.Objects()), listing.All())
 		}
 	}
 }
@@ -233,10 +233,10 @@ func TestTextThatLooksLikeATimeStaysAsItIsWritten(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"f.yaml": "x: &d 2026-01-10\n" +
 		"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: x, " + labels + ", annotations: {nearcast.dev/txt: *d}}\n"})
 	listing, err := New(dir).Load()
-	if err != nil || len(listing.Objects) != 1 {
+	if err != nil || len(listing.Objects()) != 1 {
 		t.Fatal(err, listing.All())
 	}
-	if texts := listing.Objects[0].(*federation.Template).Texts; len(texts) != 1 || texts[0] != "2026-01-10" {
+	if texts := listing.Objects()[0].(*federation.Template).Texts; len(texts) != 1 || texts[0] != "2026-01-10" {
 		t.Errorf("%q", texts)
 	}
 }

@@ -87,7 +87,7 @@ func TestEveryFileIsReadOnceHoweverManyLinksLeadToIt(t *testing.T) {
 				t.Fatal(err)
 			}
 			var names []string
-			for _, o := range listing.Objects {
+			for _, o := range listing.Objects() {
 				if _, function := o.(*federation.Template); function {
 					names = append(names, federation.MetaOf(o).Name)
 				}

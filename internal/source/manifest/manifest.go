@@ -59,15 +59,14 @@ func (d *Dir) Load() (staging.Listing, error) {
 
 // listing returns everything that exists now.
 func (d *Dir) listing() staging.Listing {
-	listing := staging.NewListing()
+	listing := staging.Listing{Faults: d.merged.all()}
 	for _, path := range slices.SortedFunc(maps.Keys(d.files), d.order) {
 		for i, document := range d.files[path].held.documents {
-			if ref := document.ref(); d.merged.has(ref, place{path, i}) {
-				listing.Add(ref, document.object, document.faults())
+			if d.merged.has(document.ref(), place{path, i}) {
+				listing.Readings = append(listing.Readings, document.reading())
 			}
 		}
 	}
-	listing.Faults = d.merged.all()
 	return listing
 }
 
@@ -79,10 +78,10 @@ func (d *Dir) Files() int {
 }
 
 // lookAll searches for files, reads the changed ones, and returns the resulting changes.
-func (d *Dir) lookAll() (change, error) {
+func (d *Dir) lookAll() (staging.Listing, error) {
 	there, err := find(d.path)
 	if err != nil {
-		return change{}, err
+		return staging.Listing{}, err
 	}
 	files := make(map[string]entry, len(there.files))
 	for _, path := range there.files {

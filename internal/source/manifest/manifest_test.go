@@ -370,7 +370,7 @@ func TestOnlyWhatChangedIsParsedAgain(t *testing.T) {
 			t.Fatal(err, listing.All())
 		}
 		objects := map[federation.Ref]federation.Object{}
-		for _, o := range listing.Objects {
+		for _, o := range listing.Objects() {
 			objects[federation.MetaOf(o).Ref] = o
 		}
 		return objects
@@ -379,8 +379,8 @@ func TestOnlyWhatChangedIsParsedAgain(t *testing.T) {
 	fixture.Write(t, filepath.Join(path, "c.yaml"), "a: [")
 	for range 2 {
 		listing, err := dir.Load()
-		if err != nil || len(listing.Faults) != 1 || len(listing.Objects) != len(before) {
-			t.Errorf("%v, %v and %d objects, want the fault of c.yaml beside all", err, listing.Faults, len(listing.Objects))
+		if err != nil || len(listing.Faults) != 1 || len(listing.Objects()) != len(before) {
+			t.Errorf("%v, %v and %d objects, want the fault of c.yaml beside all", err, listing.Faults, len(listing.Objects()))
 		}
 	}
 	fixture.Write(t, filepath.Join(path, "c.yaml"), "")

@@ -46,20 +46,6 @@ func (m *merged) all() []federation.Fault {
 	return all
 }
 
-// change is the result of changed files: the objects that changed, and those that are
-// gone.
-type change struct {
-	listing staging.Listing
-	gone    []federation.Ref
-}
-
-// add adds the object that counts; a document that says nothing is treated as absent.
-func (c *change) add(ref federation.Ref, counts document) {
-	if c.listing.Add(ref, counts.object, counts.faults()); counts.object == nil && len(counts.faults()) == 0 {
-		c.gone = append(c.gone, ref)
-	}
-}
-
 // document returns the document at the first of the places; the zero document if there is
 // none.
 func (d *Dir) document(places []place) document {
@@ -69,8 +55,17 @@ func (d *Dir) document(places []place) document {
 	return d.files[places[0].path].held.documents[places[0].document]
 }
 
-// merge adopts files that changed; was holds their previous entries.
-func (d *Dir) merge(was map[string]entry) change {
+// reading returns what counts of the object at these places; nothing if there are none.
+func (d *Dir) reading(ref federation.Ref, places []place) staging.Reading {
+	if len(places) == 0 {
+		return staging.Reading{Ref: ref}
+	}
+	return d.document(places).reading()
+}
+
+// merge adopts files that changed, and returns the objects that changed with them; was holds
+// the files' previous entries.
+func (d *Dir) merge(was map[string]entry) staging.Listing {
 	if d.merged.holders == nil {
 		d.merged.holders, d.merged.faults = map[federation.Ref]holders{}, map[string][]federation.Fault{}
 		was = map[string]entry{}
@@ -83,19 +78,19 @@ func (d *Dir) merge(was map[string]entry) change {
 		touched[path] = true
 		d.move(path, before.held, refs)
 	}
-	c := change{listing: staging.NewListing()}
+	changed := staging.Listing{}
 	for ref := range refs {
 		places := d.merged.holders[ref].places()
 		for _, at := range places {
 			touched[at.path] = true
 		}
-		c.add(ref, d.document(places))
+		changed.Readings = append(changed.Readings, d.reading(ref, places))
 	}
 	for path := range touched {
 		d.judge(path)
 	}
-	c.listing.Faults = d.merged.all()
-	return c
+	changed.Faults = d.merged.all()
+	return changed
 }
 
 // move removes a file's previous objects and adds its current ones; it adds all of them

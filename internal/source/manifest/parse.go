@@ -19,6 +19,7 @@ import (
 
 	"github.com/nearcast/nearcast/internal/base/brief"
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/source/slim"
 )
 
@@ -59,6 +60,11 @@ func (d document) ref() federation.Ref {
 		return d.flaws.ref
 	}
 	return federation.MetaOf(d.object).Ref
+}
+
+// reading returns what the document says of its object.
+func (d document) reading() staging.Reading {
+	return staging.Reading{Ref: d.ref(), Object: d.object, Faults: d.faults()}
 }
 
 // unread reports whether the document's kind is not read.
@@ -240,14 +246,14 @@ func decode(path string, node *yaml.Node, t typeMeta) (document, error) {
 		d.faults = []federation.Fault{d.fault("", err.Error())}
 		return document{flaws: &d}, nil
 	}
-	object, faults := slim.Object(typed, d.origin, lines)
-	if _, whole := object.(*federation.Template); whole && len(bad) > 0 {
-		object = nil // slim refuses a function whole, too
+	r := slim.Read(typed, d.origin, lines)
+	if _, whole := r.Object.(*federation.Template); whole && len(bad) > 0 {
+		r.Object = nil // slim refuses a function whole, too
 	}
-	if d.faults = slices.Concat(bad, faults, d.misplaced(node)); object == nil || len(d.faults) > 0 {
-		return document{object, &d}, nil
+	if d.faults = slices.Concat(bad, r.Faults, d.misplaced(node)); r.Object == nil || len(d.faults) > 0 {
+		return document{r.Object, &d}, nil
 	}
-	return document{object: object}, nil
+	return document{object: r.Object}, nil
 }
 
 // isForeign reports whether the object is the binding of a kind that Nearcast does not

@@ -131,8 +131,8 @@ func TestOneBadPartOfAClusterOrABindingInAFileSpoilsItselfAlone(t *testing.T) {
 		if c.fault == "" && len(faults) > 0 || c.fault != "" && (len(faults) != 1 || !strings.Contains(faults[0].Error(), c.fault)) {
 			t.Errorf("%s, %s: %v, want %s", c.annotation, c.status, faults, c.fault)
 		}
-		if len(listing.Objects) != 1 || listing.Objects[0].(*federation.Cluster).Leaving == "" || listing.Objects[0].(*federation.Cluster).Ready != federation.ReadyFalse {
-			t.Errorf("%s, %s: %+v, want the drain and the condition in force", c.annotation, c.status, listing.Objects)
+		if len(listing.Objects()) != 1 || listing.Objects()[0].(*federation.Cluster).Leaving == "" || listing.Objects()[0].(*federation.Cluster).Ready != federation.ReadyFalse {
+			t.Errorf("%s, %s: %+v, want the drain and the condition in force", c.annotation, c.status, listing.Objects())
 		}
 	}
 	const binding = "apiVersion: work.karmada.io/v1alpha2\nkind: ResourceBinding\nmetadata: {name: web, namespace: demo}\nspec:\n  resource: {apiVersion: %s, kind: %s, name: web, namespace: demo}\n  clusters: [{name: a, replicas: %s}]\nstatus: {%s}\n"
@@ -150,10 +150,10 @@ func TestOneBadPartOfAClusterOrABindingInAFileSpoilsItselfAlone(t *testing.T) {
 	} {
 		f, _ := parse("f.yaml", fmt.Appendf(nil, binding, c.apiVersion, c.kind, c.replicas, c.status))
 		listing := listed(f)
-		if len(listing.Objects) != c.objects || len(listing.All()) != c.faults {
-			t.Errorf("%s of %s: %d objects, %v; want %d and %d", c.status, c.kind, len(listing.Objects), listing.All(), c.objects, c.faults)
+		if len(listing.Objects()) != c.objects || len(listing.All()) != c.faults {
+			t.Errorf("%s of %s: %d objects, %v; want %d and %d", c.status, c.kind, len(listing.Objects()), listing.All(), c.objects, c.faults)
 		}
-		if c.objects == 1 && len(listing.Objects) == 1 && !listing.Objects[0].(*federation.Binding).In("a").Placed {
+		if c.objects == 1 && len(listing.Objects()) == 1 && !listing.Objects()[0].(*federation.Binding).In("a").Placed {
 			t.Errorf("%s: the spec is not in force", c.status)
 		}
 	}

@@ -7,20 +7,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 // lookAt looks only at the given paths, whose directory names contain no symbolic links.
 // It returns false if more must be looked at: if links or directories came or went, and
 // with them what they lead to.
-func (d *Dir) lookAt(actual []string) (change, bool) {
+func (d *Dir) lookAt(actual []string) (staging.Listing, bool) {
 	if d.there == nil {
-		return change{}, false
+		return staging.Listing{}, false
 	}
 	paths := make([]string, 0, len(actual))
 	for _, at := range actual {
 		path, alone := d.alone(at)
 		if !alone {
-			return change{}, false
+			return staging.Listing{}, false
 		}
 		if path != "" {
 			paths = append(paths, path)

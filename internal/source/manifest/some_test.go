@@ -118,7 +118,7 @@ func TestLookingAtWhatChangedIsAsGoodAsLookingAtEverything(t *testing.T) {
 			} else if c, err = some.lookAll(); err != nil {
 				t.Fatal(err)
 			}
-			one.Amend(c.listing, c.gone)
+			one.Amend(c)
 			a, b := built(t, all, other), new(build.Builder).Build(one, opts)
 			if !reflect.DeepEqual(sorted(a), sorted(b)) {
 				t.Fatalf("seed %d, step %d, %v, looked at alone: %v:\n%v\nand where all is looked at\n%v", seed, i, changed, whole, sorted(b), sorted(a))
@@ -160,8 +160,8 @@ func TestOneChangeIsLookedAtAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, whole := d.lookAt([]string{actual})
-	if !whole || len(c.listing.Objects) != 4 {
-		t.Errorf("whole %v, %d objects are other; want the two of each function of one file", whole, len(c.listing.Objects))
+	if !whole || len(c.Objects()) != 4 {
+		t.Errorf("whole %v, %d objects are other; want the two of each function of one file", whole, len(c.Objects()))
 	}
 	for path, was := range before {
 		if is := d.files[path]; filepath.Base(path) != "07.yaml" && is != was {

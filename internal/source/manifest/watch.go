@@ -20,22 +20,22 @@ func (d *Dir) Run(ctx context.Context, store *staging.Store, onError func(error)
 		}
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		c, whole := d.lookAt(paths)
+		changed, whole := d.lookAt(paths)
 		if whole {
-			c.stage(store)
+			amend(store, changed)
 		}
 		return whole
 	}
 	return filewatch.Paths(ctx, d.watched, some, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		c, err := d.lookAll()
+		changed, err := d.lookAll()
 		switch {
 		case err != nil:
 			onError(err)
 			return
 		case staged:
-			c.stage(store)
+			amend(store, changed)
 			return
 		}
 		staged = true
@@ -44,8 +44,8 @@ func (d *Dir) Run(ctx context.Context, store *staging.Store, onError func(error)
 	}, onError)
 }
 
-func (c change) stage(store *staging.Store) {
-	store.Amend(c.listing, c.gone)
+func amend(store *staging.Store, changed staging.Listing) {
+	store.Amend(changed)
 	store.Confirm(time.Now())
 }
 

@@ -29,7 +29,7 @@ func TestWhatIsKeptOfOneObjectsFaultsIsBounded(t *testing.T) {
 			ingress.Annotations, ingress.Spec.Rules = nil, rules
 		}
 		for _, obj := range []runtime.Object{&corev1.Service{ObjectMeta: meta}, ingress, &networkingv1.Ingress{ObjectMeta: meta}} {
-			_, faults := Object(obj, federation.Origin{}, nil)
+			faults := Read(obj, federation.Origin{}, nil).Faults
 			if len(faults) <= federation.MostOfObject/2 || len(faults) > 2*federation.MostOfObject+2 {
 				t.Errorf("%T labelled %s: %d faults are kept", obj, label, len(faults))
 			}

@@ -27,14 +27,14 @@ func TestWhatMembersWriteIsCutAndEscaped(t *testing.T) {
 	unread := seen("b", "Healthy", `{"loadBalancer": {"ingress": [{"ip": "`+strings.Repeat("9", 1<<16)+`"}]}}`)
 	b := placed("v1", "Service", both, refused, unread)
 	b.Status.Conditions = []metav1.Condition{{Type: workv1alpha2.Scheduled, Status: metav1.ConditionFalse, Reason: "NoClusterFit", Message: executed}}
-	object, faults := slim.Object(b, federation.Origin{}, nil)
-	binding := object.(*federation.Binding)
+	read := slim.Read(b, federation.Origin{}, nil)
+	binding := read.Object.(*federation.Binding)
 	texts := map[string]string{
 		"the applied message": binding.In("a").Observed().Message,
 		"what is not read":    binding.In("b").Observed().Unread,
 		"the scheduler's":     binding.Unscheduled,
 	}
-	for _, f := range faults {
+	for _, f := range read.Faults {
 		texts["a fault"] = f.Reason
 	}
 	if len(texts) != 4 {

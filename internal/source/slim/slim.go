@@ -21,9 +21,10 @@ import (
 
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
-// AddToScheme registers every kind that Object accepts.
+// AddToScheme registers every kind that Read accepts.
 func AddToScheme(s *runtime.Scheme) error {
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme,
@@ -36,7 +37,7 @@ func AddToScheme(s *runtime.Scheme) error {
 	return nil
 }
 
-// Ref returns the reference of an API object of a kind that Object accepts, and false for
+// Ref returns the reference of an API object of a kind that Read accepts, and false for
 // any other object.
 func Ref(obj any) (federation.Ref, bool) {
 	m, ok := obj.(metav1.Object)
@@ -67,30 +68,28 @@ func Ref(obj any) (federation.Ref, bool) {
 	return ref, true
 }
 
-// Object returns the slim value of an API object. It returns nil without a fault if the
-// object means nothing to Nearcast: a Service that declares no function, or a kind that
-// is not read. If it returns nil with faults, they say why the object is refused or, if
-// they are warnings, why it is not read; if it returns an object, they say which parts of
-// it are refused. The last argument gives the lines of the annotations in the file: see
-// federation.Annotation.
-func Object(obj any, origin federation.Origin, below map[string]int) (federation.Object, []federation.Fault) {
-	object, faults := objectOf(obj, origin, below)
+// Read returns what an API object says. The Reading has neither an object nor a fault if that
+// means nothing to Nearcast: a Service that declares no function, or a kind that is not
+// read, which has no Ref either. The last argument gives the lines of the annotations in the
+// file: see federation.Annotation.
+func Read(obj any, origin federation.Origin, below map[string]int) staging.Reading {
+	ref, ok := Ref(obj)
+	if !ok {
+		return staging.Reading{}
+	}
+	object, faults := reduce(obj, metaOf(obj.(metav1.Object), ref, origin, below))
 	if object != nil {
 		federation.Share(object)
 	}
-	return object, faults
+	return staging.Reading{Ref: ref, Object: object, Faults: faults}
 }
 
-func objectOf(obj any, origin federation.Origin, below map[string]int) (federation.Object, []federation.Fault) {
-	ref, ok := Ref(obj)
-	if !ok {
-		return nil, nil
-	}
-	meta := metaOf(obj.(metav1.Object), ref, origin, below)
+// reduce returns the slim value of an object of a kind for which Ref returns true.
+func reduce(obj any, meta federation.Meta) (federation.Object, []federation.Fault) {
 	switch obj := obj.(type) {
 	case *clusterv1alpha1.Cluster:
 		c := cluster(obj, meta)
-		return c, append(annotation.ParseCluster(c), strays(obj, &meta, onCluster)...)
+		return c, append(annotation.Parse(c), strays(obj, &meta, onCluster)...)
 	case *workv1alpha2.ResourceBinding:
 		b, faults := binding(obj, meta)
 		return b, append(faults, strays(obj, &meta, onOther)...)
@@ -135,7 +134,7 @@ func template(obj metav1.Object, t *federation.Template) (federation.Object, []f
 	if t.Labels[federation.FunctionLabel] != "true" {
 		return nil, strays(obj, &t.Meta, undeclared)
 	}
-	faults, strays := annotation.ParseTemplate(t), strays(obj, &t.Meta, onFunction)
+	faults, strays := annotation.Parse(t), strays(obj, &t.Meta, onFunction)
 	if len(faults) > 0 {
 		// A function is refused whole: without its annotation access it would be public.
 		return nil, append(faults, strays...)

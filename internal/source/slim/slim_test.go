@@ -18,11 +18,11 @@ import (
 
 func object[T federation.Object](t *testing.T, obj any) T {
 	t.Helper()
-	o, faults := Object(obj, federation.Origin{}, nil)
-	if len(faults) > 0 {
-		t.Fatal(faults)
+	r := Read(obj, federation.Origin{}, nil)
+	if len(r.Faults) > 0 {
+		t.Fatal(r.Faults)
 	}
-	return o.(T)
+	return r.Object.(T)
 }
 
 func TestAClusterIsAsFullAsItsScarcestResource(t *testing.T) {

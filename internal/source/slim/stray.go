@@ -44,7 +44,7 @@ var inheriting = []string{"Endpoints", "EndpointSlice"}
 const announcedByClass = "nearcast.dev/anycast"
 
 // Strays returns a warning for each label and annotation of Nearcast's on an object of a
-// kind that Nearcast does not read. The last argument is as in Object.
+// kind that Nearcast does not read. The last argument is as in Read.
 func Strays(ref federation.Ref, labels, annotations map[string]string, origin federation.Origin, below map[string]int) []federation.Fault {
 	obj := &metav1.ObjectMeta{Name: ref.Name, Namespace: ref.Namespace, Labels: labels, Annotations: annotations}
 	meta := metaOf(obj, ref, origin, below)

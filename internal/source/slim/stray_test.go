@@ -58,7 +58,7 @@ func TestNothingThatCarriesAKeyIsIgnoredInSilence(t *testing.T) {
 		"one for the speaker, declared wrongly": {&corev1.Service{ObjectMeta: meta(keys{"nearcast.dev/function": "True"}, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("nearcast.dev/anycast")}}, []string{`is "True" and declares no function`}},
 		"a Service of another class":            {&corev1.Service{ObjectMeta: meta(nil, keys{"nearcast.dev/vip": "192.0.2.1"}), Spec: corev1.ServiceSpec{LoadBalancerClass: new("example.org/lb")}}, []string{"nearcast.dev/vip"}},
 	} {
-		_, faults := slim.Object(c.object, federation.Origin{}, nil)
+		faults := slim.Read(c.object, federation.Origin{}, nil).Faults
 		hold(t, name, faults, c.want)
 	}
 	for _, kind := range []string{"HTTPRoute", "SpinApp", "MultiClusterIngress", "Service"} {

@@ -28,15 +28,7 @@ import (
 func put(t *testing.T, store *staging.Store, objects ...any) {
 	t.Helper()
 	for _, obj := range objects {
-		ref, _ := slim.Ref(obj)
-		switch o, faults := slim.Object(obj, federation.Origin{}, nil); {
-		case o != nil:
-			store.Put(o, faults...)
-		case len(faults) > 0:
-			store.Refuse(ref, faults)
-		default:
-			store.Delete(ref)
-		}
+		store.Put(slim.Read(obj, federation.Origin{}, nil))
 	}
 }
 

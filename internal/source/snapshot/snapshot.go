@@ -274,10 +274,10 @@ func (c *Contents) take(i item) {
 	case i.Times != nil:
 		c.Saved, c.Confirmed = i.Times.Saved, i.Times.Confirmed
 	case i.Cluster != nil:
-		c.Refused = append(c.Refused, annotation.ParseCluster(i.Cluster)...)
+		c.Refused = append(c.Refused, annotation.Parse(i.Cluster)...)
 		c.Objects = append(c.Objects, i.Cluster)
 	case i.Template != nil:
-		faults := annotation.ParseTemplate(i.Template)
+		faults := annotation.Parse(i.Template)
 		portsOf(i.Template)
 		if c.Refused = append(c.Refused, faults...); len(faults) == 0 {
 			c.Objects = append(c.Objects, i.Template)

@@ -38,7 +38,7 @@ func contents(t *testing.T) Contents {
 	}
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	return Contents{
-		Saved: now, Confirmed: now.Add(-time.Minute), Objects: listing.Objects,
+		Saved: now, Confirmed: now.Add(-time.Minute), Objects: listing.Objects(),
 		Verdicts: map[federation.Target]health.Verdict{
 			{Kind: federation.ProbeTCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:80")}: {State: health.Down, Reason: "refused", RTT: time.Second, Since: now},
 		},
@@ -47,7 +47,9 @@ func contents(t *testing.T) Contents {
 
 func state(objects []federation.Object) *federation.State {
 	store := staging.NewStore()
-	store.Replace(staging.Listing{Objects: objects})
+	for _, o := range objects {
+		store.Put(staging.Whole(o))
+	}
 	return new(build.Builder).Build(store, build.Options{Zones: []string{"fn.example.org."}})
 }
 

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nearcast/nearcast/internal/federation"
+	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -292,7 +293,7 @@ func TestAllIsEveryRegionThereIs(t *testing.T) {
 		if !strings.Contains(log.String(), "region nowhere is of no cluster") {
 			t.Errorf("%q", log)
 		}
-		w.store.Put(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "n"}}, Region: "nowhere"})
+		w.store.Put(staging.Whole(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "n"}}, Region: "nowhere"}))
 		w.publish()
 		time.Sleep(time.Second)
 		if h := s.history(t, "nowhere"); h == nil || h.text(policy) == "" {

@@ -44,10 +44,11 @@ var regions = []string{"a", "b", "c"}
 func newWorld() *world {
 	w := &world{store: staging.NewStore(), down: map[netip.Addr]bool{}, next: make(chan struct{})}
 	for i, region := range regions {
-		w.store.Put(&federation.Cluster{
+		w.store.Put(staging.Whole(&federation.Cluster{
 			Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: region}}, Region: region,
 			Coordinates: &federation.Coordinates{Lat: 10, Lon: float64(10 * i)},
-		})
+		}))
+
 	}
 	return w
 }
@@ -72,8 +73,8 @@ func (w *world) declare(function int, edit func(*federation.Template), in ...int
 	if edit != nil {
 		edit(t)
 	}
-	w.store.Put(t)
-	w.store.Put(b)
+	w.store.Put(staging.Whole(t))
+	w.store.Put(staging.Whole(b))
 }
 
 func (w *world) verdict(t federation.Target) health.Verdict {
