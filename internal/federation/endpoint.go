@@ -49,9 +49,9 @@ func (e Endpoint) Bounded() Endpoint {
 	return e
 }
 
-// Any reports whether any address of the endpoint satisfies such.
-func (e Endpoint) Any(such func(netip.Addr) bool) bool {
-	return slices.ContainsFunc(e.V4, such) || slices.ContainsFunc(e.V6, such)
+// Any reports whether any address of the endpoint satisfies pred.
+func (e Endpoint) Any(pred func(netip.Addr) bool) bool {
+	return slices.ContainsFunc(e.V4, pred) || slices.ContainsFunc(e.V6, pred)
 }
 
 func (e Endpoint) Equal(o Endpoint) bool {

@@ -27,14 +27,14 @@ func (s *Site) record(ctx context.Context, to recorder) {
 	tick := time.NewTicker(recordInterval)
 	defer tick.Stop()
 	warn := s.warner()
-	tell := func(about federation.Identity, e federation.Event) bool {
+	write := func(about federation.Identity, e federation.Event) bool {
 		done, err := to.Record(ctx, about, e)
 		if err != nil && ctx.Err() == nil {
 			warn(err)
 		}
 		return done
 	}
-	told := map[federation.Identity][]federation.Event{}
+	recorded := map[federation.Identity][]federation.Event{}
 	for turn := 0; ; turn++ {
 		select {
 		case <-ctx.Done():
@@ -48,15 +48,15 @@ func (s *Site) record(ctx context.Context, to recorder) {
 		now := v.events(s.prober.Verdict)
 		for _, about := range inTurn(now, turn) {
 			now[about] = slices.DeleteFunc(now[about], func(e federation.Event) bool {
-				return !slices.Contains(told[about], e) && !tell(about, e) // to be tried again
+				return !slices.Contains(recorded[about], e) && !write(about, e) // to be tried again
 			})
 		}
-		for _, about := range inTurn(told, turn) {
-			if recovered(told[about], now[about]) && v.has(about) {
-				tell(about, federation.Event{Reason: federation.ReasonRecovered, Note: "every cluster that it is placed in can be answered"})
+		for _, about := range inTurn(recorded, turn) {
+			if recovered(recorded[about], now[about]) && v.has(about) {
+				write(about, federation.Event{Reason: federation.ReasonRecovered, Note: "every cluster that it is placed in can be answered"})
 			}
 		}
-		told = now
+		recorded = now
 	}
 }
 

@@ -33,9 +33,9 @@ type Builder struct {
 	owners map[string]*entry
 	// namespaces counts the templates of each namespace.
 	namespaces map[string]int
-	// roused are the hostnames for which an asking entry was touched since the last
+	// touchedNames are the hostnames for which an asking entry was touched since the last
 	// build.
-	roused map[string]bool
+	touchedNames map[string]bool
 	// below holds the entries that ask for names at or below a name: see Builder.watch.
 	below map[string]askers
 	vips
@@ -55,11 +55,11 @@ type Builder struct {
 	lists  lists
 
 	// What changed since the last build.
-	stale         []*entry
-	otherWork     []*federation.Workload
-	otherClusters bool
-	otherVIPs     map[netip.Addr]bool // added or removed
-	otherLookups  bool
+	stale           []*entry
+	newWorkloads    []*federation.Workload
+	clustersChanged bool
+	changedVIPs     map[netip.Addr]bool // added or removed
+	lookupsChanged  bool
 
 	state federation.State
 	free  []int32 // unused indices of State.Functions
@@ -87,9 +87,9 @@ type entry struct {
 func (b *Builder) forget() {
 	*b = Builder{
 		Options: b.Options, in: newStaged(), entries: map[federation.Ref]*entry{}, hostnames: newContest[string](b.beats), vips: newVIPs(),
-		owners: map[string]*entry{}, roused: map[string]bool{}, namespaces: map[string]int{}, below: map[string]askers{},
+		owners: map[string]*entry{}, touchedNames: map[string]bool{}, namespaces: map[string]int{}, below: map[string]askers{},
 		users: map[federation.Ref]askers{}, selecting: map[label]askers{}, faults: faults{in: map[string]*faultsOf{}, changed: true}, lookups: map[string]*lookup{},
-		shared: map[likeness]*federation.Placement{}, otherClusters: true, otherVIPs: map[netip.Addr]bool{},
+		shared: map[likeness]*federation.Placement{}, clustersChanged: true, changedVIPs: map[netip.Addr]bool{},
 	}
 }
 
@@ -123,7 +123,7 @@ func (b *Builder) build() *federation.State {
 
 // settleClusters reports whether placements may have changed because of the clusters.
 func (b *Builder) settleClusters() (moved bool) {
-	if !b.otherClusters {
+	if !b.clustersChanged {
 		return false
 	}
 	all := b.in.sortedClusters()
@@ -198,14 +198,14 @@ func (b *Builder) end() *federation.State {
 	if b.faults.changed {
 		b.state.Faults = b.refusals()
 	}
-	if b.otherLookups {
+	if b.lookupsChanged {
 		b.state.Lookups = b.needed()
 	}
-	b.otherWork = nil
+	b.newWorkloads = nil
 	clear(b.owners)
-	clear(b.roused)
-	b.otherClusters, b.faults.changed, b.otherLookups = false, false, false
-	clear(b.otherVIPs)
+	clear(b.touchedNames)
+	b.clustersChanged, b.faults.changed, b.lookupsChanged = false, false, false
+	clear(b.changedVIPs)
 	state := b.state
 	return &state
 }

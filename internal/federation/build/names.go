@@ -98,10 +98,10 @@ func (b *Builder) withdraw(e *entry) {
 // takes precedence. Once for all additions and removals is enough.
 func (b *Builder) touchAskers(hostname string, e *entry) {
 	holder := b.hostnames.holder[hostname]
-	if holder != e && holder.function != nil && slices.Contains(holder.function.Hostnames, hostname) || b.roused[hostname] {
+	if holder != e && holder.function != nil && slices.Contains(holder.function.Hostnames, hostname) || b.touchedNames[hostname] {
 		return
 	}
-	b.roused[hostname] = true
+	b.touchedNames[hostname] = true
 	for e := range b.hostnames.all(hostname) {
 		b.touch(e)
 	}

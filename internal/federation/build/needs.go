@@ -42,11 +42,11 @@ func (b *Builder) use(e *entry, now needs) {
 	for _, name := range now.lookups {
 		b.lookups[name].users[e] = true
 	}
-	b.otherLookups = b.otherLookups || !slices.Equal(before.lookups, now.lookups)
+	b.lookupsChanged = b.lookupsChanged || !slices.Equal(before.lookups, now.lookups)
 	for _, name := range before.lookups {
 		if len(b.lookups[name].users) == 0 {
 			delete(b.lookups, name)
-			b.otherLookups = true
+			b.lookupsChanged = true
 		}
 	}
 	b.useHosts(e, before.hosts, now.hosts)
@@ -68,7 +68,7 @@ func (b *Builder) addressesOf(name string) federation.Endpoint {
 		if b.Resolve != nil {
 			l.endpoint, _ = b.Resolve(name)
 		}
-		b.lookups[name], b.otherLookups = l, true
+		b.lookups[name], b.lookupsChanged = l, true
 	}
 	return l.endpoint
 }

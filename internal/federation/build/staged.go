@@ -40,7 +40,7 @@ func (b *Builder) stage(was, is federation.Object) {
 	switch o := is.(type) {
 	case *federation.Cluster:
 		b.in.clusters[o.Ref] = o
-		b.otherClusters = true
+		b.clustersChanged = true
 	case *federation.Template:
 		b.declare(o)
 	case *federation.Workload:
@@ -50,7 +50,7 @@ func (b *Builder) stage(was, is federation.Object) {
 		for k, v := range o.PodLabels {
 			b.in.label(label{o.Namespace, k, v}, o)
 		}
-		b.otherWork = append(b.otherWork, o)
+		b.newWorkloads = append(b.newWorkloads, o)
 		b.touchUsers(o.Ref)
 	case *federation.Binding:
 		b.in.bindings.enter(o.Resource, o)
@@ -74,7 +74,7 @@ func (b *Builder) unstage(was federation.Object) {
 	switch o := was.(type) {
 	case *federation.Cluster:
 		delete(b.in.clusters, o.Ref)
-		b.otherClusters = true
+		b.clustersChanged = true
 	case *federation.Template:
 		b.withdraw(b.entries[o.Ref])
 	case *federation.Workload:

@@ -31,10 +31,10 @@ func (b *Builder) touchUsers(resource federation.Ref) {
 // nothing and takes about a hundred milliseconds for a hundred thousand functions in
 // eight clusters.
 func (b *Builder) touchAll(moved bool) {
-	if len(b.otherVIPs) == 0 && !moved {
+	if len(b.changedVIPs) == 0 && !moved {
 		return
 	}
-	other := func(a netip.Addr) bool { return b.otherVIPs[a] }
+	other := func(a netip.Addr) bool { return b.changedVIPs[a] }
 	for _, e := range b.entries {
 		if moved || b.mayAnswer(e, other) {
 			b.touch(e)
@@ -43,32 +43,32 @@ func (b *Builder) touchAll(moved bool) {
 }
 
 // mayAnswer reports whether any address of the entry's own, not of a gateway, satisfies
-// such.
-func (b *Builder) mayAnswer(e *entry, such func(netip.Addr) bool) bool {
+// pred.
+func (b *Builder) mayAnswer(e *entry, pred func(netip.Addr) bool) bool {
 	if e.gone {
 		return false
 	}
 	for _, byCluster := range e.template.Fixed {
 		for _, fixed := range byCluster {
-			if fixed.Any(such) {
+			if fixed.Any(pred) {
 				return true
 			}
 		}
 	}
 	if binding := b.in.bindings.holder[e.template.Ref]; binding != nil {
 		for _, member := range binding.Members {
-			if member.Observed().LoadBalancer.Any(such) {
+			if member.Observed().LoadBalancer.Any(pred) {
 				return true
 			}
 		}
 	}
-	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return b.lookups[name].endpoint.Any(such) })
+	return e.needs != nil && slices.ContainsFunc(e.needs.lookups, func(name string) bool { return b.lookups[name].endpoint.Any(pred) })
 }
 
 // touchSelectors touches the entries whose selectors may match new workloads.
 func (b *Builder) touchSelectors() {
 	seen := map[label]bool{}
-	for _, w := range b.otherWork {
+	for _, w := range b.newWorkloads {
 		for k, v := range w.PodLabels {
 			l := label{w.Namespace, k, v}
 			if seen[l] {

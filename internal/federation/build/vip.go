@@ -52,7 +52,7 @@ func (b *Builder) declareVIPs(e *entry) {
 		}
 		own := ownVIP{vip, t.Namespace}
 		if b.vips.in[own]++; b.vips.in[own] == 1 {
-			b.otherVIPs[vip] = true
+			b.changedVIPs[vip] = true
 		}
 	}
 }
@@ -67,7 +67,7 @@ func (b *Builder) withdrawVIPs(e *entry) {
 		own := ownVIP{vip, e.template.Namespace}
 		if b.vips.in[own]--; b.vips.in[own] == 0 {
 			delete(b.vips.in, own)
-			b.otherVIPs[vip] = true
+			b.changedVIPs[vip] = true
 		}
 	}
 	e.vips = nil

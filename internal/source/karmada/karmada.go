@@ -50,35 +50,35 @@ func (s *Source) Run(ctx context.Context, store *staging.Store, onError func(err
 	for _, k := range kinds {
 		running.Go(func() { k.run(ctx) })
 	}
-	if told(ctx, kinds) {
+	if listed(ctx, kinds) {
 		s.confirm(ctx, store, kinds, onError)
 	}
 	return nil
 }
 
 const (
-	// toldPoll is how often to check whether everything has been listed.
-	toldPoll = 20 * time.Millisecond
-	// patience is how long to wait for optional kinds that cannot be read once all others
+	// listedPoll is how often to check whether everything has been listed.
+	listedPoll = 20 * time.Millisecond
+	// optionalWait is how long to wait for optional kinds that cannot be read once all others
 	// have been read, if those had failed too: an API server that has just started
 	// forbids everything for a while.
-	patience = 3 * time.Second
+	optionalWait = 3 * time.Second
 )
 
-// told waits until the API has listed every kind completely; it gives up on optional
+// listed waits until the API has listed every kind completely; it gives up on optional
 // kinds that it does not list. It returns false if ctx ended first.
-func told(ctx context.Context, kinds []*reader) bool {
-	tick := time.NewTicker(toldPoll)
+func listed(ctx context.Context, kinds []*reader) bool {
+	tick := time.NewTicker(listedPoll)
 	defer tick.Stop()
 	var waiting time.Time // since only optional kinds are missing
 	for {
-		needed := slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional && !k.told.Load() })
+		needed := slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional && !k.listed.Load() })
 		young := slices.ContainsFunc(kinds, func(k *reader) bool { return !k.optional && k.failed.Load() })
 		if !needed && waiting.IsZero() {
 			waiting = time.Now()
 		}
-		impatient := !needed && (!young || time.Since(waiting) > patience)
-		if !slices.ContainsFunc(kinds, func(k *reader) bool { return !k.done(impatient) }) {
+		waited := !needed && (!young || time.Since(waiting) > optionalWait)
+		if !slices.ContainsFunc(kinds, func(k *reader) bool { return !k.done(waited) }) {
 			return true
 		}
 		select {

@@ -290,7 +290,7 @@ func TestAKindThatCannotBeReadIsDoneWithout(t *testing.T) {
 			kube := kubefake.NewSimpleClientset(service("ns", "web"))
 			c.refuse(karmada, kube)
 			store := staging.NewStore()
-			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*optionalWait)
 			defer cancel()
 			err := New(fakeAPI(karmada, kube, func(context.Context) error { return nil })).Run(ctx, store, func(error) {})
 			if err != nil {

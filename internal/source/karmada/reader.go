@@ -27,9 +27,9 @@ type reader struct {
 	store    *staging.Store
 	onError  func(error)
 
-	// told is set once the API has listed every object; missing, if it does not serve the
+	// listed is set once the API has listed every object; missing, if it does not serve the
 	// kind; failed, once the kind could not be read, for example because it is forbidden.
-	told, missing, failed atomic.Bool
+	listed, missing, failed atomic.Bool
 	// behind is set from a failure until the next list.
 	behind atomic.Bool
 }
@@ -40,10 +40,10 @@ func (r *reader) run(ctx context.Context) {
 }
 
 // done reports whether the API has listed the kind, or the kind is optional and will not
-// be listed: at once if the API does not serve it and, if impatient is set, once it could
+// be listed: at once if the API does not serve it and, if waited is set, once it could
 // not be read.
-func (r *reader) done(impatient bool) bool {
-	return r.told.Load() || r.optional && (r.missing.Load() || impatient && r.failed.Load())
+func (r *reader) done(waited bool) bool {
+	return r.listed.Load() || r.optional && (r.missing.Load() || waited && r.failed.Load())
 }
 
 func (r *reader) report(err error) {
@@ -94,7 +94,7 @@ func (r *reader) Replace(list []any, _ string) error {
 	r.store.ReplaceKind(r.group, r.kind, r.namespace, all)
 	r.missing.Store(false)
 	r.behind.Store(false)
-	r.told.Store(true)
+	r.listed.Store(true)
 	return nil
 }
 

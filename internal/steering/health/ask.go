@@ -47,7 +47,7 @@ func (a *asker) ask(ctx context.Context, target federation.Target) (Sample, erro
 	}
 	sample, err := probe(a, ctx, target)
 	if err != nil {
-		err = told(err)
+		err = publicReason(err)
 	}
 	return sample, err
 }

@@ -298,11 +298,11 @@ func (p *Prober) record(t *task, sample Sample, err error) {
 	fell := known && before.State != v.State && v.State == Down
 	v.Flapping = t.damping.observe(fell, now, p.config.Interval)
 	v.Shaky = t.streak.Shaky(p.config.Rise, p.config.Fall)
-	told := first || v.State != before.State || v.Flapping != before.Flapping || v.Shaky != before.Shaky
-	if told {
+	announce := first || v.State != before.State || v.Flapping != before.Flapping || v.Shaky != before.Shaky
+	if announce {
 		signal(p.changed)
 	}
-	if (told || v.Load != before.Load) && !t.moved {
+	if (announce || v.Load != before.Load) && !t.moved {
 		t.moved = true
 		p.moved = append(p.moved, t)
 	}

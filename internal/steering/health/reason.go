@@ -24,9 +24,9 @@ func (f failure) Error() string { return f.text }
 
 func (f failure) Unwrap() error { return f.cause }
 
-// told returns the reason to show for a probe's error: a timeout, the system's own error,
+// publicReason returns the reason to show for a probe's error: a timeout, the system's own error,
 // or the text of a failure. It leaves out the address, which the target has.
-func told(err error) error {
+func publicReason(err error) error {
 	var errno syscall.Errno
 	var failed failure
 	switch {

@@ -182,7 +182,7 @@ func TestWhatThisMachineLacksSaysNothingOfATarget(t *testing.T) {
 			go func() { p.Run(ctx); close(done) }()
 			declare(p, set(target(1)), nil)
 			time.Sleep(time.Second)
-			fails.Store(told(&net.OpError{Op: "dial", Err: lack}))
+			fails.Store(publicReason(&net.OpError{Op: "dial", Err: lack}))
 			time.Sleep(time.Minute)
 			if v := p.Verdict(target(1)); v.State != Up {
 				t.Errorf("after %v: %v", lack, v)

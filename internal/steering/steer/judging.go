@@ -14,7 +14,7 @@ type judging struct {
 	*Table
 	verdicts  Verdicts
 	standing  *Standing
-	functions *vector.Editor[*stood]
+	functions *vector.Editor[*functionStanding]
 	rtts      []time.Duration // the least measured for the judged functions, by cluster
 	all       judgement       // of the last function; its memory is reused
 	key       []byte
@@ -27,7 +27,7 @@ func (t *Table) judging(verdicts Verdicts, s *Standing) *judging {
 // judge judges the function, which may no longer exist.
 func (j *judging) judge(function int) {
 	was := j.functions.Get(function)
-	var is *stood
+	var is *functionStanding
 	if j.State.Functions.At(function) != nil {
 		j.all = j.judgement(j.all[:0], function, j.verdicts, j.rtts)
 		j.key = j.all.key(j.key[:0])
@@ -44,7 +44,7 @@ func (j *judging) judge(function int) {
 }
 
 // count adds by to n for each of the function's candidates.
-func (s *stood) count(n *[tiers]int, by int) {
+func (s *functionStanding) count(n *[tiers]int, by int) {
 	if s == nil {
 		return
 	}
@@ -162,12 +162,12 @@ func (all judgement) key(key []byte) []byte {
 }
 
 // interned returns the standing for a judgement with the key.
-func (t *Table) interned(all judgement, key []byte) *stood {
+func (t *Table) interned(all judgement, key []byte) *functionStanding {
 	if same := t.standings[string(key)]; same != nil {
 		return same
 	}
 	if len(t.standings) == mostInterned {
-		t.standings = map[string]*stood{}
+		t.standings = map[string]*functionStanding{}
 	}
 	s := t.stand(all, string(key))
 	t.standings[s.key] = s
@@ -175,13 +175,13 @@ func (t *Table) interned(all judgement, key []byte) *stood {
 }
 
 // stand builds the masks of a judgement.
-func (t *Table) stand(all judgement, key string) *stood {
+func (t *Table) stand(all judgement, key string) *functionStanding {
 	n := len(t.State.Clusters)
 	classes := 1 + len(t.Horizons)
 	if t.Independent {
 		classes *= int(families)
 	}
-	s := &stood{key: key, ranks: make([]ranks, classes), probed: newMask(n), shaky: newMask(n)}
+	s := &functionStanding{key: key, ranks: make([]ranks, classes), probed: newMask(n), shaky: newMask(n)}
 	shed := make([]uint8, n)
 	for _, j := range all {
 		shed[j.cluster] = j.shed

@@ -12,7 +12,7 @@ import (
 // Standing is the judgement of every placement of one Table at one moment.
 type Standing struct {
 	// functions are indexed by function, nil if there is none; equal ones are shared.
-	functions vector.Vector[*stood]
+	functions vector.Vector[*functionStanding]
 	// rtts are by cluster, 0 if nothing was measured; order and latency, the estimates in
 	// milliseconds, are derived from them.
 	rtts    []time.Duration
@@ -23,8 +23,8 @@ type Standing struct {
 	Candidates [tiers]int
 }
 
-// stood is the standing of one function.
-type stood struct {
+// functionStanding is the standing of one function.
+type functionStanding struct {
 	key string
 	// ranks are indexed by class: see Table.class.
 	ranks []ranks

@@ -49,7 +49,7 @@ type Table struct {
 // and is used only while the next Table is made.
 type memo struct {
 	modifiers map[string]*Modifier
-	standings map[string]*stood
+	standings map[string]*functionStanding
 }
 
 // mostInterned bounds the values that a memo holds: beyond it the memo starts over, and
@@ -57,7 +57,7 @@ type memo struct {
 const mostInterned = 1 << 14
 
 func newMemo() *memo {
-	return &memo{modifiers: map[string]*Modifier{}, standings: map[string]*stood{}}
+	return &memo{modifiers: map[string]*Modifier{}, standings: map[string]*functionStanding{}}
 }
 
 // geography is derived from where clusters and locations are. Most changes of a State do

@@ -26,11 +26,11 @@ const apexName = "fn.example.org."
 // world is a federation of clusters in the regions a, b and c, one each, which a
 // test changes and publishes.
 type world struct {
-	store  *staging.Store
-	memory build.Builder
-	table  *steer.Table
-	stand  *steer.Standing
-	down   map[netip.Addr]bool
+	store   *staging.Store
+	builder build.Builder
+	table   *steer.Table
+	stand   *steer.Standing
+	down    map[netip.Addr]bool
 
 	mu   sync.Mutex
 	view *site.View
@@ -86,7 +86,7 @@ func (w *world) verdict(t federation.Target) health.Verdict {
 
 // publish makes a View of what was declared.
 func (w *world) publish() *site.View {
-	state := w.memory.Build(w.store, build.Options{Zones: []string{apexName}})
+	state := w.builder.Build(w.store, build.Options{Zones: []string{apexName}})
 	w.table = steer.Compile(state, steer.Options{Site: steer.Site{Region: "a"}, Policy: steering.Default, Load: steer.DefaultLoad, Locations: locate.Empty}, w.table)
 	return w.judge()
 }
