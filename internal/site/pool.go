@@ -95,11 +95,3 @@ func Knows(config Config) bool {
 	_, err := os.Stat(snapshot.Path(config.Snapshot, key))
 	return err == nil
 }
-
-// Running returns the number of running Sites, including those waiting for their last
-// Release.
-func Running() int {
-	pool.Lock()
-	defer pool.Unlock()
-	return len(pool.uses)
-}

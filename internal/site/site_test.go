@@ -124,25 +124,25 @@ func TestOneConfigurationIsOneSite(t *testing.T) {
 	config := configOf(dir)
 	config.Admin = filepath.Join(dir, "a.sock")
 	first, second := acquire(t, config, log), acquire(t, config, log)
-	if first != second || Running() != 1 {
+	if first != second || inUse() != 1 {
 		t.Fatal("two sites of one configuration")
 	}
 	changed := config
 	changed.Where.Cluster = "de-wide"
 	third := acquire(t, changed, log)
-	if third == first || Running() != 2 {
+	if third == first || inUse() != 2 {
 		t.Fatal("a changed configuration shares the site")
 	}
 	Release(first)
 	Release(second)
-	if Running() != 1 || outcome(t, third) != "cluster de-wide" {
-		t.Errorf("%d run, answer %s", Running(), outcome(t, third))
+	if inUse() != 1 || outcome(t, third) != "cluster de-wide" {
+		t.Errorf("%d run, answer %s", inUse(), outcome(t, third))
 	}
 	if n := log.count("nearcast.dev/ttl"); n != 1 {
 		t.Errorf("a fault was logged %d times, want once", n)
 	}
 	Release(third)
-	if Running() != 0 {
+	if inUse() != 0 {
 		t.Error("a site runs after its last Release")
 	}
 }
@@ -153,7 +153,7 @@ func named(hostnames ...string) *federation.Function {
 }
 
 func TestNamesFollowRFC4592(t *testing.T) {
-	n := newNames([]string{"fn."}, public).follow(functions{}, vector.Of(
+	n := newNames([]string{"fn."}, public).follow(functions{}, vectorOf(
 		named("a.b.fn.", "*.w.fn.", "x.w.fn."), named("*.fn."), named("deep.x.w.fn."),
 	))
 	for name, want := range map[string]struct {
@@ -185,7 +185,7 @@ func TestNamesFollowRFC4592(t *testing.T) {
 // TestATenantsTreeIsTheUnion joins a public and a private tree in which one name
 // is a function's in the one and an ancestor in the other.
 func TestATenantsTreeIsTheUnion(t *testing.T) {
-	of := vector.Of(named("x.a.fn.", "b.fn.", "*.w.fn."), named("a.fn.", "x.b.fn.", "*.v.fn.", "y.w.fn."))
+	of := vectorOf(named("x.a.fn.", "b.fn.", "*.w.fn."), named("a.fn.", "x.b.fn.", "*.v.fn.", "y.w.fn."))
 	of.At(1).Private = true
 	zones := []string{"fn."}
 	all := newNames(zones, public).follow(functions{}, of)
@@ -278,4 +278,20 @@ func gathered(t *testing.T) string {
 		fmt.Fprintln(&b, f)
 	}
 	return b.String()
+}
+
+// vectorOf returns the functions in a Vector.
+func vectorOf(all ...*federation.Function) vector.Vector[*federation.Function] {
+	e := vector.Vector[*federation.Function]{}.Edit()
+	for i, f := range all {
+		e.Set(i, f)
+	}
+	return e.Vector()
+}
+
+// inUse returns the number of Sites that are not yet released.
+func inUse() int {
+	pool.Lock()
+	defer pool.Unlock()
+	return len(pool.uses)
 }

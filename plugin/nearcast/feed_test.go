@@ -15,7 +15,6 @@ import (
 	_ "github.com/coredns/coredns/plugin/tsig"
 
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
-	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
 const feedSecret = "c2VjcmV0IG9mIHRoZSBmZWVkcyBvZiB0ZXN0cw=="
@@ -303,9 +302,7 @@ func TestSerialsOutliveRestartsAndReloads(t *testing.T) {
 		s.expectTransfer(apex, "carrier.", policyIn(apex, policyOf...), 10*time.Second)
 		serial = s.serial(apex, "carrier.")
 	})
-	if n := feed.Books(); n != 0 {
-		t.Errorf("%d feeds are left", n)
-	}
+	expectRunning(t, ofFeeds, 0)
 	t.Run("the second run", func(t *testing.T) {
 		s := serve(t, corefile, dir)
 		if got := s.serial(apex, "carrier."); got != serial {
@@ -344,7 +341,5 @@ func TestBadFeedsNameTheirLine(t *testing.T) {
 			t.Errorf("%q: %v, want %q", c.lines, err, c.want)
 		}
 	}
-	if n := feed.Books(); n != 0 {
-		t.Errorf("%d feeds are left", n)
-	}
+	expectRunning(t, ofFeeds, 0)
 }

@@ -13,9 +13,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/nearcast/nearcast/internal/site"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
-	"github.com/nearcast/nearcast/plugin/nearcast/feed"
 )
 
 // TestReloadsLoseNoQueryAndLeakNothing reloads a hundred times under load, every
@@ -88,12 +86,8 @@ func TestReloadsLoseNoQueryAndLeakNothing(t *testing.T) {
 	goroutines := runtime.NumGoroutine()
 	for i := range 100 {
 		reload(i)
-		if got := site.Running(); got != 1 {
-			t.Fatalf("%d sites run after reload %d, want 1", got, i)
-		}
-		if got := feed.Books(); got != 1 {
-			t.Fatalf("%d feeds are held after reload %d, want 1", got, i)
-		}
+		expectRunning(t, ofSites, 1)
+		expectRunning(t, ofFeeds, 1)
 	}
 	cancel()
 	load.Wait()
@@ -133,9 +127,10 @@ func TestAFailedReloadLeavesTheRunningSiteAsItWas(t *testing.T) {
 	}
 	before, after := storedInstance(t, s.instance), storedInstance(t, next)
 	s.instance = next
-	if len(before.sites) != 0 || len(after.sites) != 1 || site.Running() != 1 {
-		t.Errorf("%d sites run; the running one was not found again", site.Running())
+	if len(before.sites) != 0 || len(after.sites) != 1 {
+		t.Errorf("the instance before has %d sites and the one after %d; the running one was not found again", len(before.sites), len(after.sites))
 	}
+	expectRunning(t, ofSites, 1)
 }
 
 // TestAReloadThatWouldLoseTheStateFails holds that, while Karmada is away, the
@@ -160,9 +155,7 @@ func TestAReloadThatWouldLoseTheStateFails(t *testing.T) {
 		t.Fatalf("%v, want the reload refused", err)
 	}
 	s.expect("nope.fn.example.org.", dns.TypeA, "", "NXDOMAIN SOA", 0)
-	if n := site.Running(); n != 1 {
-		t.Errorf("%d sites run, want one", n)
-	}
+	expectRunning(t, ofSites, 1)
 }
 
 func TestReloadKeepsTheAdminSocket(t *testing.T) {

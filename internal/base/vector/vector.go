@@ -22,15 +22,6 @@ type Vector[T any] struct {
 	len   int
 }
 
-// Of returns the Vector of the items.
-func Of[T any](items ...T) Vector[T] {
-	e := Vector[T]{}.Edit()
-	for i, item := range items {
-		e.Set(i, item)
-	}
-	return e.Vector()
-}
-
 // Len returns the number of items.
 func (v Vector[T]) Len() int { return v.len }
 

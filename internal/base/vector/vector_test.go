@@ -55,7 +55,7 @@ func TestAnEditLeavesWhatItBeganWith(t *testing.T) {
 func TestChangedIsWhereTwoDiffer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		items := rapid.SliceOfN(rapid.IntRange(0, 2), 0, 600).Draw(t, "items")
-		a := Of(items...)
+		a := of(items...)
 		e := a.Edit()
 		var want []int
 		for i := range items {
@@ -72,8 +72,17 @@ func TestChangedIsWhereTwoDiffer(t *testing.T) {
 
 // TestAReadAllocatesNothing is of the query path.
 func TestAReadAllocatesNothing(t *testing.T) {
-	v := Of(make([]int, 1000)...)
+	v := of(make([]int, 1000)...)
 	if n := testing.AllocsPerRun(100, func() { _ = v.At(999) + *v.Ptr(1) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// of returns the items in a Vector.
+func of[T any](items ...T) Vector[T] {
+	e := Vector[T]{}.Edit()
+	for i, item := range items {
+		e.Set(i, item)
+	}
+	return e.Vector()
 }

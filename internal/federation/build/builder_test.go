@@ -207,7 +207,7 @@ func (w *randomWorld) change() {
 func seen(s *federation.State) *federation.State {
 	functions := slices.Collect(maps.Values(maps.Collect(s.All())))
 	slices.SortFunc(functions, func(a, b *federation.Function) int { return a.Compare(b.Ref) })
-	return &federation.State{Clusters: s.Clusters, Faults: s.Faults, Lookups: s.Lookups, Functions: vector.Of(functions...)}
+	return &federation.State{Clusters: s.Clusters, Faults: s.Faults, Lookups: s.Lookups, Functions: vectorOf(functions...)}
 }
 
 func text(s *federation.State) string {
@@ -291,4 +291,13 @@ func TestWhatDidNotChangeIsTheSameFunction(t *testing.T) {
 	if after.At(0) != before.At(0) || after.At(1) == before.At(1) {
 		t.Errorf("one is the same: %v, two is anew: %v; want both", after.At(0) == before.At(0), after.At(1) != before.At(1))
 	}
+}
+
+// vectorOf returns the functions in a Vector.
+func vectorOf(all ...*federation.Function) vector.Vector[*federation.Function] {
+	e := vector.Vector[*federation.Function]{}.Edit()
+	for i, f := range all {
+		e.Set(i, f)
+	}
+	return e.Vector()
 }

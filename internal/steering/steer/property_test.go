@@ -8,7 +8,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/nearcast/nearcast/internal/base/vector"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/policy"
 	"github.com/nearcast/nearcast/internal/steering/health"
@@ -57,7 +56,7 @@ func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 			f.Weights = append(f.Weights, federation.Weight{Cluster: state.Clusters[i].Name, Value: uint32(rapid.IntRange(0, 9).Draw(t, "weight"))})
 		}
 	}
-	state.Functions = vector.Of(f)
+	state.Functions = vectorOf(f)
 	compiled := Compile(state, Options{Site: Site{Cluster: "aa"}, Policy: policy.Default, Locations: table, Load: DefaultLoad}, nil)
 	s := compiled.Stand(func(t federation.Target) health.Verdict { return probes[t] }, nil)
 	tiers := map[int]Tier{}

@@ -38,7 +38,7 @@ func world(functions ...*federation.Function) *federation.State {
 		c("de-wide", "de", "de-fra", at(50.11, 8.68)), c("hpc-kube", "mk", "mk-skopje", at(42.00, 21.41)),
 		c("l26-ugd", "mk", "mk-stip", at(41.74, 22.19)), c("mk-core", "mk", "mk-skopje", at(42.00, 21.43)),
 		c("us-azure", "us", "us-east", at(37.37, -79.81)),
-	}, Functions: vector.Of(functions...)}
+	}, Functions: vectorOf(functions...)}
 	for i, f := range functions {
 		f.Ref = federation.Ref{Kind: "Service", Namespace: "demo", Name: fmt.Sprint("f", i)}
 		for _, cluster := range []int{0, 1, 2, 4} {
@@ -330,4 +330,13 @@ func TestWhatAQueryNeedsOfAFunctionIsOneCacheLine(t *testing.T) {
 	if size, last := unsafe.Sizeof(c), unsafe.Offsetof(c.placements); size != 64 || last != 40 {
 		t.Errorf("it has %d bytes, and the last that is not its end is at %d", size, last)
 	}
+}
+
+// vectorOf returns the functions in a Vector.
+func vectorOf(all ...*federation.Function) vector.Vector[*federation.Function] {
+	e := vector.Vector[*federation.Function]{}.Edit()
+	for i, f := range all {
+		e.Set(i, f)
+	}
+	return e.Vector()
 }

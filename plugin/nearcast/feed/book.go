@@ -201,10 +201,3 @@ func (b *Book) release(by *Set) {
 		}
 	}
 }
-
-// Books returns how many Books are in use.
-func Books() int {
-	pool.Lock()
-	defer pool.Unlock()
-	return len(pool.books)
-}
