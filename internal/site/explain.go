@@ -2,14 +2,10 @@ package site
 
 import (
 	"fmt"
-	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/nearcast/nearcast/internal/base/admin"
-	"github.com/nearcast/nearcast/internal/base/seconds"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
@@ -163,144 +159,6 @@ func nowhere(f *federation.Function) string {
 	default:
 		return fmt.Sprintf("all %d clusters that Karmada names are refused", n)
 	}
-}
-
-// ClusterStatus summarizes one cluster.
-type ClusterStatus struct {
-	Name    string `json:"name"`
-	Region  string `json:"region"`
-	Leaving string `json:"leaving,omitempty"`
-}
-
-// FunctionStatus summarizes one function, with the candidates as clients at this site
-// would get them.
-type FunctionStatus struct {
-	Hostnames []string `json:"hostnames"`
-	Function  string   `json:"function"`
-	VIPs      []string `json:"vips,omitempty"`
-	Outcome   string   `json:"outcome"`
-	// Reason says why there is no candidate.
-	Reason     string            `json:"reason,omitempty"`
-	Candidates []steer.Candidate `json:"candidates"`
-}
-
-// Status summarizes a Site.
-type Status struct {
-	Site   string `json:"site"`
-	Source string `json:"source"`
-	// Age is how long ago the source last agreed with its origin.
-	Age seconds.Duration `json:"ageSeconds"`
-	// Settled is set once every placement has been probed or has had the time to be.
-	Settled bool `json:"settled"`
-	// Targets is the number of probed targets; InFlight is how many of them are being
-	// probed now.
-	Targets  int `json:"targets"`
-	InFlight int `json:"inFlight"`
-	// Drains are the drains at this site alone.
-	Drains []steer.Drain `json:"drains,omitempty"`
-	// DrainsUnkept says why they would not outlive a restart although there is a
-	// directory for snapshots.
-	DrainsUnkept string `json:"drainsUnkept,omitempty"`
-
-	Clusters  []ClusterStatus  `json:"clusters"`
-	Functions []FunctionStatus `json:"functions"`
-	Faults    []string         `json:"faults,omitempty"`
-	// Warnings concern objects that have a key of Nearcast's but are not read.
-	Warnings []string `json:"warnings,omitempty"`
-}
-
-func (s *Site) status(v *View) Status {
-	st := Status{
-		Site: v.Site.String(), Source: s.config.Source.Key(),
-		Age: seconds.Duration(time.Since(s.Confirmed()).Round(time.Millisecond)), Settled: s.Settled(),
-		Clusters: []ClusterStatus{}, Functions: []FunctionStatus{}, // [] in JSON if empty
-	}
-	st.Targets, st.InFlight = s.prober.Count()
-	st.Drains, st.DrainsUnkept = v.Drains, s.drains.unkept()
-	for i := range v.State.Clusters {
-		c := &v.State.Clusters[i]
-		st.Clusters = append(st.Clusters, ClusterStatus{c.Name, c.Region, c.Leaving})
-	}
-	for _, i := range v.State.Sorted() {
-		f, q := v.State.Functions.At(i), steer.Question{Function: i}
-		fs := FunctionStatus{
-			Hostnames: f.Hostnames, Function: f.String(),
-			Candidates: v.Table.Explain(v.Standing, q, s.prober.Verdict),
-		}
-		for _, vip := range f.VIPs {
-			fs.VIPs = append(fs.VIPs, vip.String())
-		}
-		fs.Outcome, _ = v.outcome(q, fs.Candidates)
-		if len(f.Placements) == 0 {
-			fs.Reason = nowhere(f)
-		}
-		st.Functions = append(st.Functions, fs)
-	}
-	for _, f := range v.State.Faults {
-		if f.Warning {
-			st.Warnings = append(st.Warnings, f.Error())
-		} else {
-			st.Faults = append(st.Faults, f.Error())
-		}
-	}
-	return st
-}
-
-// handler answers the admin socket.
-func (s *Site) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /explain", func(w http.ResponseWriter, r *http.Request) {
-		v := s.View()
-		if v == nil {
-			admin.Reply(w, nil, http.StatusServiceUnavailable, fmt.Errorf("no state yet from %s", s.config.Source.Key()))
-			return
-		}
-		from, err := netip.ParseAddr(strings.TrimSpace(r.FormValue("from")))
-		if err != nil {
-			admin.Reply(w, nil, http.StatusBadRequest, fmt.Errorf("from: %q is not an IP address", r.FormValue("from")))
-			return
-		}
-		var render Renderer
-		if r := s.renderer.Load(); r != nil {
-			render = *r
-		}
-		e, err := v.Explain(r.FormValue("name"), from, s.prober.Verdict, render)
-		admin.Reply(w, e, http.StatusNotFound, err)
-	})
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		v := s.View()
-		if v == nil {
-			admin.Reply(w, nil, http.StatusServiceUnavailable, fmt.Errorf("no state yet from %s", s.config.Source.Key()))
-			return
-		}
-		admin.Reply(w, s.status(v), http.StatusOK, nil)
-	})
-	mux.HandleFunc("/drains", s.serveDrains)
-	mux.HandleFunc("GET /drains/unkept", func(w http.ResponseWriter, _ *http.Request) {
-		admin.Reply(w, s.drains.unkept(), http.StatusOK, nil)
-	})
-	return mux
-}
-
-// serveDrains lists the drains at this site (GET), adds one (PUT) or removes one
-// (DELETE); it always answers with the drains then in force.
-func (s *Site) serveDrains(w http.ResponseWriter, r *http.Request) {
-	drain := steer.Drain{Kind: steer.DrainKind(r.FormValue("kind")), Pattern: r.FormValue("pattern"), Reason: r.FormValue("reason")}
-	var err error
-	if text := r.FormValue("until"); text != "" {
-		drain.Until, err = time.Parse(time.RFC3339, text)
-	}
-	switch {
-	case err != nil:
-	case r.Method == http.MethodPut:
-		err = s.drains.set(drain)
-	case r.Method == http.MethodDelete:
-		err = s.drains.remove(drain)
-	case r.Method != http.MethodGet:
-		admin.Reply(w, nil, http.StatusMethodNotAllowed, fmt.Errorf("%s is none of GET, PUT, DELETE", r.Method))
-		return
-	}
-	admin.Reply(w, s.drained(), http.StatusBadRequest, err)
 }
 
 // Turn numbers the seconds: a client that queries A and AAAA together does so within a

@@ -86,7 +86,7 @@ func TestAVIPIsHintedFromTheEvictionUntilItsEndpointsAreGone(t *testing.T) {
 	}
 }
 
-func TestTheSpeakerIsToldOfADrain(t *testing.T) {
+func TestTheSpeakerGetsAHintOfADrain(t *testing.T) {
 	dir, err := os.MkdirTemp("", "hint") // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)

@@ -25,10 +25,10 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-// TestWhatIsPublishedAfterChangesIsWhatIsMadeAnew changes a federation, its probes'
+// TestWhatIsPublishedAfterChangesEqualsAFreshBuild changes a federation, its probes'
 // verdicts and its drains at random. After each step the view that followed the
 // changes explains every name to every client as one does that is made from nothing.
-func TestWhatIsPublishedAfterChangesIsWhatIsMadeAnew(t *testing.T) {
+func TestWhatIsPublishedAfterChangesEqualsAFreshBuild(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var failure any // rapid's, which has to be thrown where it called us
 		synctest.Test(t, func(*testing.T) {

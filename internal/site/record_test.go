@@ -70,9 +70,9 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotReadIsToldToItsAuthor holds it for what an Event can be given to: Clusters
+// TestTheAuthorOfWhatIsNotReadGetsAnEvent holds it for what an Event can be given to: Clusters
 // have no namespace that it could be in.
-func TestWhatIsNotReadIsToldToItsAuthor(t *testing.T) {
+func TestTheAuthorOfWhatIsNotReadGetsAnEvent(t *testing.T) {
 	told := func(group, kind, namespace, uid string) []federation.Event {
 		m := federation.Meta{Ref: federation.Ref{Group: group, Kind: kind, Namespace: namespace, Name: "web"}, UID: uid}
 		v := &View{Table: &steer.Table{State: &federation.State{Faults: []federation.Fault{m.Ignored("label nearcast.dev/function", "is not read")}}}}

@@ -299,7 +299,7 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 	}
 }
 
-func TestAVIPIsNobodysAddress(t *testing.T) {
+func TestAVIPIsNeverAPlacementsAddress(t *testing.T) {
 	web, other := service("ns", "web", "vip", "198.51.100.80"), service("ns", "other")
 	binding := bound(other.Ref, "a")
 	o := binding.In("a").Observed()
@@ -548,9 +548,9 @@ func TestAKindIsReplacedAlone(t *testing.T) {
 	}
 }
 
-// TestAKindThatWasToldOfIsNoSnapshotsAnyMore holds that one kind does not wait for
+// TestAListedKindReplacesTheSnapshots holds that one kind does not wait for
 // another: Clusters are served by a server of their own, which may be away.
-func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
+func TestAListedKindReplacesTheSnapshots(t *testing.T) {
 	s := staging.NewStore()
 	web, old := service("ns", "web"), service("ns", "old")
 	binding := bound(web.Ref, "a")
@@ -563,7 +563,7 @@ func TestAKindThatWasToldOfIsNoSnapshotsAnyMore(t *testing.T) {
 	}
 }
 
-func TestAConsumerIsNoPlacement(t *testing.T) {
+func TestOnlyProvidersArePlacements(t *testing.T) {
 	web := service("ns", "web")
 	exposed := &federation.MultiClusterService{Meta: federation.Meta{Ref: federation.Ref{Group: "networking.karmada.io", Kind: "MultiClusterService", Namespace: "ns", Name: "web"}}}
 	clusters := []federation.Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b"), exposed}

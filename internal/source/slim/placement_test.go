@@ -47,7 +47,7 @@ var kindsOfWorkload = []struct{ apiVersion, kind, annotation string }{
 	{"v1", "Pod", "Pod/web"},
 }
 
-func TestAWorkloadThatWasNeverAppliedIsNoCandidate(t *testing.T) {
+func TestAWorkloadThatWasNeverAppliedIsNotACandidate(t *testing.T) {
 	suspend := func(b *workv1alpha2.ResourceBinding) *workv1alpha2.ResourceBinding {
 		b.Spec.Suspension = &workv1alpha2.Suspension{Suspension: policyv1alpha1.Suspension{Dispatching: new(true)}}
 		return b

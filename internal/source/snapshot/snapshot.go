@@ -181,7 +181,7 @@ func read(f io.ReadSeeker, key string) (Contents, error) {
 		return Contents{}, err
 	}
 	size -= int64(checksumSize)
-	if err := check(f, size); err != nil {
+	if err := verify(f, size); err != nil {
 		return Contents{}, err
 	}
 	if source != strconv.Quote(key) {
@@ -224,8 +224,8 @@ func begin(r *bufio.Reader) (written int, source string, err error) {
 	return written, source, nil
 }
 
-// check reads size bytes from the start, and the checksum after them.
-func check(f io.ReadSeeker, size int64) error {
+// verify reads size bytes from the start, and the checksum after them.
+func verify(f io.ReadSeeker, size int64) error {
 	damaged := errors.New("is damaged: its checksum is another")
 	if size < 0 {
 		return damaged

@@ -163,8 +163,8 @@ func alike(a, b *Standing) bool {
 	return a.Candidates == b.Candidates && slices.Equal(a.order, b.order) && slices.Equal(a.rtts, b.rtts)
 }
 
-// TestARestandIsAStandAnew changes what is said of clusters, and verdicts.
-func TestARestandIsAStandAnew(t *testing.T) {
+// TestARestandEqualsAFreshStand changes what is said of clusters, and verdicts.
+func TestARestandEqualsAFreshStand(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		table, _, _ := drawWorld(t)
 		probes := map[federation.Target]health.Verdict{}
