@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -16,6 +18,8 @@ import (
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	karmadanetworkingv1alpha1 "github.com/karmada-io/karmada/pkg/apis/networking/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+
+	"github.com/nearcast/nearcast/internal/base/apiclient"
 )
 
 // Lists returns a ListerWatcher for the objects of a kind in a namespace; "" means all
@@ -48,13 +52,13 @@ func Connect(kubeconfig string) (API, error) {
 }
 
 func connect(config *rest.Config, client *http.Client) (API, error) {
-	of := map[schema.GroupVersion]*rest.RESTClient{}
-	for _, gv := range []schema.GroupVersion{
+	of := map[schema.GroupVersion]apiclient.Group{}
+	for _, version := range []schema.GroupVersion{
 		corev1.SchemeGroupVersion, appsv1.SchemeGroupVersion, networkingv1.SchemeGroupVersion, eventsv1.SchemeGroupVersion,
 		clusterVersion, workVersion, networkingVersion,
 	} {
 		var err error
-		if of[gv], err = clientOf(*config, client, gv); err != nil {
+		if of[version], err = groupOf(*config, client, version); err != nil {
 			return API{}, err
 		}
 	}
@@ -71,16 +75,29 @@ func connect(config *rest.Config, client *http.Client) (API, error) {
 		Ingresses:            lists[networkingv1.IngressList](networking, "ingresses"),
 		MultiClusterServices: lists[karmadanetworkingv1alpha1.MultiClusterServiceList](karmadaNetworking, "multiclusterservices"),
 		CreateEvent:          createEvent(of[eventsv1.SchemeGroupVersion]),
-		Ready:                readyz(core),
+		Ready:                readyz(clusters),
 	}, nil
 }
 
-func readyz(client rest.Interface) func(context.Context) error {
+// groupOf returns a client of a group: Karmada's are custom resources.
+func groupOf(config rest.Config, client *http.Client, version schema.GroupVersion) (apiclient.Group, error) {
+	encoding := apiclient.Protobuf
+	if strings.HasSuffix(version.Group, ".karmada.io") {
+		encoding = apiclient.JSON
+	}
+	group, err := known.Group(config, client, version, encoding)
+	if err != nil {
+		return group, fmt.Errorf("karmada: %w", err)
+	}
+	return group, nil
+}
+
+func readyz(group apiclient.Group) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, confirmInterval)
 		defer cancel()
 		var status int
-		err := client.Get().AbsPath("/readyz").Do(ctx).StatusCode(&status).Error()
+		err := group.Request(http.MethodGet, &metav1.GetOptions{}).AbsPath("/readyz").Do(ctx).StatusCode(&status).Error()
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("/readyz answered %d", status)
 		}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,17 +22,16 @@ import (
 	karmadanetworkingv1alpha1 "github.com/karmada-io/karmada/pkg/apis/networking/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
+	"github.com/nearcast/nearcast/internal/base/apiclient"
 	"github.com/nearcast/nearcast/internal/federation"
 	"github.com/nearcast/nearcast/internal/federation/annotation"
 	"github.com/nearcast/nearcast/internal/federation/build"
 	"github.com/nearcast/nearcast/internal/federation/staging"
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
+	"github.com/nearcast/nearcast/internal/testkit/kubeapi"
 )
 
-const (
-	protobufType = "application/vnd.kubernetes.protobuf"
-	groups       = "/apis/"
-)
+const groups = "/apis/"
 
 // apiServer answers over HTTP as an API server does that has one function: the kinds of
 // Kubernetes in protobuf, those of Karmada in JSON.
@@ -65,19 +63,23 @@ func newAPIServer(t *testing.T) *apiServer {
 }
 
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	list, known := s.lists[r.URL.Path]
+	list, listed := s.lists[r.URL.Path]
 	switch query := r.URL.Query(); {
 	case r.URL.Path == "/readyz":
-	case known && query.Get("sendInitialEvents") != "":
+	case listed && query.Get("sendInitialEvents") != "":
 		http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":400,"reason":"BadRequest"}`, http.StatusBadRequest)
-	case known && query.Get("watch") != "":
+	case listed && query.Get("watch") != "":
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
-	case known:
+	case listed:
 		s.mu.Lock()
 		s.accepted[r.URL.Path] = r.Header.Get("Accept")
 		s.mu.Unlock()
-		s.answer(w, list, strings.Contains(r.URL.Path, "karmada.io"))
+		encoding := apiclient.Protobuf
+		if strings.Contains(r.URL.Path, "karmada.io") {
+			encoding = apiclient.JSON
+		}
+		kubeapi.Answer(s.t, w, known, list, encoding)
 	case r.Method == http.MethodPost && r.URL.Path == groups+"events.k8s.io/v1/namespaces/ns/events":
 		s.takeEvent(w, r)
 	case r.Method == http.MethodPatch && r.URL.Path == groups+"cluster.karmada.io/v1alpha1/clusters/a":
@@ -87,33 +89,16 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 		drained := cluster("a", "192.0.2.1")
 		drained.Annotations[annotation.Drain] = "true"
-		s.answer(w, drained, true)
+		kubeapi.Answer(s.t, w, known, drained, apiclient.JSON)
 	default:
 		s.t.Errorf("asked %s %s", r.Method, r.URL)
 		http.NotFound(w, r)
 	}
 }
 
-func (s *apiServer) answer(w http.ResponseWriter, object runtime.Object, inJSON bool) {
-	media := protobufType
-	if inJSON {
-		media = runtime.ContentTypeJSON
-	}
-	all := codecs.SupportedMediaTypes()
-	info := all[slices.IndexFunc(all, func(i runtime.SerializerInfo) bool { return i.MediaType == media })]
-	w.Header().Set("Content-Type", media)
-	kinds, _, err := known.ObjectKinds(object)
-	if err == nil {
-		err = codecs.EncoderForVersion(info.Serializer, kinds[0].GroupVersion()).Encode(object, w)
-	}
-	if err != nil {
-		s.t.Errorf("%T: %v", object, err)
-	}
-}
-
 func (s *apiServer) takeEvent(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	object, _, err := codecs.UniversalDeserializer().Decode(body, nil, nil)
+	object, _, err := known.Codecs.UniversalDeserializer().Decode(body, nil, nil)
 	event, ok := object.(*eventsv1.Event)
 	if err != nil || !ok {
 		s.t.Errorf("an Event that is none: %v: %q", err, body)
@@ -122,7 +107,7 @@ func (s *apiServer) takeEvent(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.events = append(s.events, event)
 	s.mu.Unlock()
-	s.answer(w, event, false)
+	kubeapi.Answer(s.t, w, known, event, apiclient.Protobuf)
 }
 
 // TestEveryKindIsReadOverHTTP has a server answer with each kind in the form that it has, and
@@ -162,7 +147,7 @@ func TestEveryKindIsReadOverHTTP(t *testing.T) {
 	server.mu.Lock()
 	defer server.mu.Unlock()
 	for path := range server.lists {
-		if accept, want := server.accepted[path], !strings.Contains(path, "karmada.io"); strings.HasPrefix(accept, protobufType) != want {
+		if accept, want := server.accepted[path], !strings.Contains(path, "karmada.io"); strings.HasPrefix(accept, kubeapi.ProtobufType) != want {
 			t.Errorf("%s was asked for as %q", path, accept)
 		}
 	}

@@ -40,7 +40,7 @@ func SetDrain(ctx context.Context, kubeconfig, cluster string, drain bool) (Drai
 	if err != nil {
 		return Drained{}, fmt.Errorf("kubeconfig: %w", err)
 	}
-	group, err := clientOf(*config, client, clusterVersion)
+	group, err := groupOf(*config, client, clusterVersion)
 	if err != nil {
 		return Drained{}, err
 	}
