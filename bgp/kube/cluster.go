@@ -23,13 +23,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/nearcast/nearcast/bgp"
 	"github.com/nearcast/nearcast/bgp/vip"
-	"github.com/nearcast/nearcast/internal/base/apiwatch"
 )
 
 // coalesce is the minimum time between two declarations: a rollout changes many endpoints at once.
@@ -68,18 +66,15 @@ func New(config bgp.Services, log *slog.Logger) (*Cluster, error) {
 	// No client-side rate limit: the server has its own (API Priority and Fairness), and all
 	// requests here back off.
 	access.QPS = -1
-	reads, err := kubernetes.NewForConfig(access)
+	api, err := connect(access, leaseNamespace(), config.Node)
 	if err != nil {
 		return nil, fmt.Errorf("kube: %w", err)
 	}
-	bounded := rest.CopyConfig(access)
-	bounded.Timeout = writeTimeout // no watch would survive it
-	writes, err := kubernetes.NewForConfig(bounded)
-	if err != nil {
-		return nil, fmt.Errorf("kube: %w", err)
-	}
-	return newCluster(reads, writes, config, log), nil
+	return newCluster(api, config, log), nil
 }
+
+// leaseNamespace is that of the pod.
+func leaseNamespace() string { return cmp.Or(os.Getenv("POD_NAMESPACE"), "nearcast-system") }
 
 func accessOf(kubeconfig string) (*rest.Config, error) {
 	if kubeconfig == "" {
@@ -96,16 +91,12 @@ func accessOf(kubeconfig string) (*rest.Config, error) {
 	return access, nil
 }
 
-func newCluster(reads, writes kubernetes.Interface, config bgp.Services, log *slog.Logger) *Cluster {
+func newCluster(api api, config bgp.Services, log *slog.Logger) *Cluster {
 	c := &Cluster{config: config, log: log, changed: make(chan struct{}, 1)}
-	c.services = newMirror("Services", &corev1.Service{}, apiwatch.From(reads, reads.CoreV1().Services("")), stripService, c)
-	c.slices = newMirror("EndpointSlices", &discoveryv1.EndpointSlice{}, apiwatch.From(reads, reads.DiscoveryV1().EndpointSlices("")), stripSlice, c)
-	c.nodes = newMirror("Nodes", &corev1.Node{}, apiwatch.From(reads, onlyNode(reads, config.Node)), stripNode, c)
-	namespace := os.Getenv("POD_NAMESPACE")
-	if namespace == "" {
-		namespace = "nearcast-system"
-	}
-	c.writer = newWriter(writes, namespace, config.Node, log)
+	c.services = newMirror("Services", &corev1.Service{}, api.services, stripService, c)
+	c.slices = newMirror("EndpointSlices", &discoveryv1.EndpointSlice{}, api.slices, stripSlice, c)
+	c.nodes = newMirror("Nodes", &corev1.Node{}, api.node, stripNode, c)
+	c.writer = newWriter(api, config.Node, log)
 	return c
 }
 

@@ -238,7 +238,7 @@ func follow(t testing.TB, a *fakeAPI, node string, denied ...string) *follower {
 	for _, addr := range denied {
 		f.denied[addr] = true
 	}
-	f.Cluster = newCluster(a, a, bgp.Services{Node: node, DrainTaints: []string{"nearcast.dev/drain", "example.org/off"}, DrainLabels: []string{"example.org/out", excluded}}, slog.New(slog.NewTextHandler(f.log, nil)))
+	f.Cluster = newCluster(a.api(node), bgp.Services{Node: node, DrainTaints: []string{"nearcast.dev/drain", "example.org/off"}, DrainLabels: []string{"example.org/out", excluded}}, slog.New(slog.NewTextHandler(f.log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	// As a speaker that starts does.

@@ -1,41 +1,13 @@
 package kube
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes"
-
-	"github.com/nearcast/nearcast/internal/base/apiwatch"
 )
-
-// oneNode lists and watches a single node.
-type oneNode struct {
-	nodes    apiwatch.Lists[*corev1.NodeList]
-	selector string
-}
-
-func onlyNode(api kubernetes.Interface, name string) apiwatch.Lists[*corev1.NodeList] {
-	return oneNode{api.CoreV1().Nodes(), fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()}
-}
-
-// List implements apiwatch.Lists.
-func (n oneNode) List(ctx context.Context, o metav1.ListOptions) (*corev1.NodeList, error) {
-	o.FieldSelector = n.selector
-	return n.nodes.List(ctx, o)
-}
-
-// Watch implements apiwatch.Lists.
-func (n oneNode) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-	o.FieldSelector = n.selector
-	return n.nodes.Watch(ctx, o)
-}
 
 func stripNode(n *corev1.Node) bool {
 	n.ObjectMeta = metav1.ObjectMeta{Name: n.Name, ResourceVersion: n.ResourceVersion, Labels: n.Labels}

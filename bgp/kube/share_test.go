@@ -19,7 +19,7 @@ import (
 
 // mirrored is a cluster whose mirrors a test fills.
 func mirrored(t testing.TB) *Cluster {
-	return newCluster(newFake(t), newFake(t), bgp.Services{Node: "n"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	return newCluster(newFake(t).api("n"), bgp.Services{Node: "n"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 }
 
 func in(namespace string) func(*corev1.Service) {

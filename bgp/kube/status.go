@@ -11,9 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/nearcast/nearcast/bgp/vip"
 )
@@ -31,10 +28,10 @@ const (
 // writer writes the addresses that Services were given to their status while it holds the Lease.
 // Health does not matter: the status says who owns which address.
 type writer struct {
-	api             kubernetes.Interface
-	namespace, node string
-	log             *slog.Logger
-	changed         chan struct{}
+	api     api
+	node    string
+	log     *slog.Logger
+	changed chan struct{}
 	// failed are the Services that could not be written; only run uses it.
 	failed map[vip.ServiceRef]failure
 
@@ -58,8 +55,8 @@ func (f failure) next() failure {
 	return failure{pause, time.Now().Add(pause)}
 }
 
-func newWriter(api kubernetes.Interface, namespace, node string, log *slog.Logger) *writer {
-	return &writer{api: api, namespace: namespace, node: node, log: log, changed: make(chan struct{}, 1)}
+func newWriter(api api, node string, log *slog.Logger) *writer {
+	return &writer{api: api, node: node, log: log, changed: make(chan struct{}, 1)}
 }
 
 func (w *writer) assign(granted map[vip.ServiceRef][]netip.Addr) {
@@ -168,6 +165,5 @@ func (w *writer) patch(ctx context.Context, s *corev1.Service, ingress []corev1.
 	if err != nil {
 		return err
 	}
-	_, err = w.api.CoreV1().Services(s.Namespace).Patch(ctx, s.Name, types.MergePatchType, data, metav1.PatchOptions{FieldManager: fieldManager}, "status")
-	return err
+	return w.api.patchStatus(ctx, nameOf(s), data)
 }
