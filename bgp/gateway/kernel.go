@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -11,10 +10,10 @@ import (
 	"syscall"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/nearcast/nearcast/bgp"
+	"github.com/nearcast/nearcast/bgp/internal/rtnetlink"
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
@@ -106,69 +105,16 @@ func faultOf(addr netip.Addr) string {
 	if addr.IsLoopback() || addr.IsUnspecified() || addr.IsMulticast() {
 		return fmt.Sprintf("the default route leads to %s, which is not a router's address", addr)
 	}
-	own, _ := net.InterfaceAddrs() // if unknown, the session reports it
-	for _, a := range own {
-		if network, ok := a.(*net.IPNet); ok {
-			if ip, _ := netip.AddrFromSlice(network.IP); ip.Unmap() == addr.WithZone("") {
-				return fmt.Sprintf("the default route leads to %s, which is this machine's own address", addr)
-			}
-		}
+	if rtnetlink.IsOwn(addr) {
+		return fmt.Sprintf("the default route leads to %s, which is this machine's own address", addr)
 	}
 	return ""
 }
 
-// groups are the kernel's notifications about route changes. It sends none for IPv4 routes that
-// disappear with a link, an address or a next hop.
-var groups = []uint{
-	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_NEXTHOP,
-}
-
-// Offsets of the message type and, in a route message, of the prefix length.
-const (
-	typeOffset   = 4
-	lengthOffset = unix.NLMSG_HDRLEN + 1
-)
-
-// notOtherRoutes drops all but default routes: the table may hold a full internet table and a
-// flapping session.
-var notOtherRoutes = []unix.SockFilter{
-	{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: typeOffset},
-	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: asLoaded(unix.RTM_NEWROUTE), Jt: 1},
-	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: asLoaded(unix.RTM_DELROUTE), Jf: 2},
-	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: lengthOffset},
-	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: 0, Jf: 1},
-	{Code: unix.BPF_RET | unix.BPF_K, K: 0xffffffff},
-	{Code: unix.BPF_RET | unix.BPF_K, K: 0},
-}
-
-// asLoaded converts a number in host order to what a filter sees, which loads in network order.
-func asLoaded(n uint16) uint32 {
-	var b [2]byte
-	binary.NativeEndian.PutUint16(b[:], n)
-	return uint32(binary.BigEndian.Uint16(b[:]))
-}
-
 // watch implements routes.
 func (kernel) watch(ctx context.Context, changed func()) error {
-	socket, err := nl.Subscribe(unix.NETLINK_ROUTE, groups...)
-	if err != nil {
-		return fmt.Errorf("routes cannot be watched: %w", err)
+	if err := rtnetlink.Watch(ctx, rtnetlink.DefaultRoutes, changed); err != nil {
+		return fmt.Errorf("the default routes are not watched: %w", err)
 	}
-	defer socket.Close()
-	defer context.AfterFunc(ctx, socket.Close)()
-	filter := unix.SockFprog{Len: uint16(len(notOtherRoutes)), Filter: &notOtherRoutes[0]}
-	if err := unix.SetsockoptSockFprog(socket.GetFd(), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter); err != nil {
-		return fmt.Errorf("routes cannot be watched: SO_ATTACH_FILTER: %w", err)
-	}
-	changed() // for changes before the start
-	for {
-		_, _, err := socket.Receive()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil && !errors.Is(err, syscall.ENOBUFS): // more came than the kernel keeps
-			return fmt.Errorf("routes are not watched any more: %w", err)
-		}
-		changed()
-	}
+	return nil
 }

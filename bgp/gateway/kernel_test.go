@@ -4,31 +4,20 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 
 	"github.com/nearcast/nearcast/bgp/route"
+	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
-// inNamespace gives the test a network of its own with two links, whose thread is not used again.
-func inNamespace(t *testing.T) netns.NsHandle {
+// inNamespace gives the test a network of its own with two links.
+func inNamespace(t *testing.T) *netns.Namespace {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: a network namespace needs root")
-	}
-	runtime.LockOSThread() // and never unlocked: the thread ends with the test
-	ns, err := netns.New()
-	if err != nil {
-		t.Skipf("SKIPPED: no network namespace can be made: %v", err)
-	}
-	t.Cleanup(func() { ns.Close() })
+	ns := netns.Enter(t)
 	for i, link := range []string{"eth0", "eth1"} {
 		ip(t, "link add "+link+" type veth peer name far"+link)
 		ip(t, "link set far"+link+" up")
@@ -39,14 +28,10 @@ func inNamespace(t *testing.T) netns.NsHandle {
 	return ns
 }
 
-// ip runs iproute2's command, without which the test is skipped.
 func ip(t *testing.T, command string) {
 	t.Helper()
-	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skipf("SKIPPED: %v", err)
-	}
-	if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
-		t.Fatalf("ip %s: %v: %s", command, err, out)
+	if err := netns.IP(strings.Fields(command)...); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -169,21 +154,18 @@ func TestEveryChangeOfADefaultRouteIsSeen(t *testing.T) {
 }
 
 // watch returns when the watch has begun. It ends with the test.
-func watch(t *testing.T, ns netns.NsHandle) <-chan struct{} {
+func watch(t *testing.T, ns *netns.Namespace) <-chan struct{} {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	changes, done := make(chan struct{}, 1), make(chan error, 1)
 	go func() {
-		runtime.LockOSThread()
-		if err := netns.Set(ns); err != nil {
-			done <- err
-			return
-		}
-		done <- kernel{}.watch(ctx, func() {
-			select {
-			case changes <- struct{}{}:
-			default:
-			}
+		done <- ns.Do(func() error {
+			return kernel{}.watch(ctx, func() {
+				select {
+				case changes <- struct{}{}:
+				default:
+				}
+			})
 		})
 	}()
 	t.Cleanup(func() {

@@ -9,6 +9,7 @@ import (
 	"github.com/osrg/gobgp/v4/api"
 	"github.com/vishvananda/netlink"
 
+	"github.com/nearcast/nearcast/bgp/internal/rtnetlink"
 	"github.com/nearcast/nearcast/bgp/outage"
 	"github.com/nearcast/nearcast/bgp/session"
 )
@@ -191,7 +192,9 @@ func (s *Speaker) forget(p *peer) {
 func (s *Speaker) subjectOf(p *peer) outage.Subject {
 	subject := outage.Subject{
 		Peer: &p.config, Addr: p.addr, ASN: s.asn, RouterID: s.routerID, Local: p.config.LocalAddress,
-		OnLink: p.config.Interface != "" || onLink(p.addr), Own: own(p.addr),
+		OnLink: p.config.Interface != "" || onLink(p.addr),
+		// All of 127.0.0.0/8 is local, but speakers on one machine have separate addresses there.
+		Own: !p.addr.IsLoopback() && rtnetlink.IsOwn(p.addr),
 	}
 	from := localFor(p.addr)
 	subject.Routed = from.IsValid()
@@ -219,23 +222,6 @@ func onLink(addr netip.Addr) bool {
 	}
 	routes, err := netlink.RouteGet(addr.AsSlice())
 	return err == nil && len(routes) > 0 && routes[0].Gw == nil && routes[0].Via == nil
-}
-
-// own reports whether the address belongs to this machine. It reports false for loopback addresses:
-// all of 127.0.0.0/8 is local, but speakers on one machine have separate addresses there.
-func own(addr netip.Addr) bool {
-	if addr.IsLoopback() {
-		return false
-	}
-	all, _ := net.InterfaceAddrs() // if unknown, it is not its own
-	for _, a := range all {
-		if network, ok := a.(*net.IPNet); ok {
-			if ip, _ := netip.AddrFromSlice(network.IP); ip.Unmap() == addr.WithZone("") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // heard is how long overheard packets of an attempt may take to be read.

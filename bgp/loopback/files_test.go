@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
 // TestWhatNobodysFileHasIsRemovedAtStartAndThatAlone has a speaker be killed, and another
@@ -34,7 +36,7 @@ func TestWhatNobodysFileHasIsRemovedAtStartAndThatAlone(t *testing.T) {
 		"it is gone, and it runs": {func(file string, _ Files) error { return os.Remove(file) }, vip4 + " " + vip6},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inNamespace(t)
+			netns.Enter(t)
 			file, files := filepath.Join(t.TempDir(), "speaker.yaml"), Files(filepath.Join(t.TempDir(), "made"))
 			if err := os.WriteFile(file, []byte(config(vip4, vip6)), 0o600); err != nil {
 				t.Fatal(err)
@@ -74,7 +76,7 @@ func TestWhatNobodysFileHasIsRemovedAtStartAndThatAlone(t *testing.T) {
 
 // TestAnOwnersAddressIsKnownByItsMetricAlone, as on a kernel that keeps no protocol number.
 func TestAnOwnersAddressIsKnownByItsMetricAlone(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	for _, a := range []string{"198.51.100.53/32", "2001:db8:53::53/128", "198.51.100.54/32"} {
 		metric := "1"
 		if strings.Contains(a, ".54") {

@@ -8,40 +8,18 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netns"
+	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
-// inNamespace gives the test a network of its own, with lo up, whose thread is not used
-// again.
-func inNamespace(t *testing.T) netns.NsHandle {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: a network namespace needs root")
-	}
-	runtime.LockOSThread() // and never unlocked: the thread ends with the test
-	ns, err := netns.New()
-	if err != nil {
-		t.Skipf("SKIPPED: no network namespace can be made: %v", err)
-	}
-	t.Cleanup(func() { ns.Close() })
-	ip(t, "link", "set", "lo", "up")
-	return ns
-}
-
-// ip runs iproute2's command, without which the test is skipped.
 func ip(t *testing.T, args ...string) {
 	t.Helper()
-	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skipf("SKIPPED: %v", err)
-	}
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		t.Fatalf("ip %v: %v: %s", args, err, out)
+	if err := netns.IP(args...); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -101,7 +79,7 @@ const (
 )
 
 func TestLoHasExactlyWhatIsBoundAndWhatIsOthers(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	ip(t, "addr", "add", "203.0.113.1/32", "dev", "lo")
 	ip(t, "addr", "add", "2001:db8::1/128", "dev", "lo")
 	const others = "127.0.0.1 2001:db8::1 203.0.113.1"
@@ -125,7 +103,7 @@ func TestLoHasExactlyWhatIsBoundAndWhatIsOthers(t *testing.T) {
 }
 
 func TestAnAddressIsGivenOnceAndSaidToBe(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	all := addrs("198.51.100.53", "2001:db8:53::53")
 	b := New(one, "")
 	for i, want := range []int{2, 0, 1} {
@@ -140,7 +118,7 @@ func TestAnAddressIsGivenOnceAndSaidToBe(t *testing.T) {
 }
 
 func TestABoundAddressCanBeListenedOnAtOnce(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	for _, a := range addrs("198.51.100.53", "2001:db8:53::53") {
 		bind(t, one, a)
 		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
@@ -153,7 +131,7 @@ func TestABoundAddressCanBeListenedOnAtOnce(t *testing.T) {
 }
 
 func TestAnAddressThatCannotBeBoundIsNamedAndCostsNoOther(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	good, bad := netip.MustParseAddr("198.51.100.53"), netip.MustParseAddr("ff02::1")
 	bound, err := New(one, "").Bind([]netip.Addr{bad, good}, nil)
 	if err != nil || len(bound.Missing) != 1 || bound.Missing[bad] == nil {
@@ -162,7 +140,7 @@ func TestAnAddressThatCannotBeBoundIsNamedAndCostsNoOther(t *testing.T) {
 }
 
 func TestAFamilyThatIsDisabledIsNamedAndCostsNoOther(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	ipv6(t, false)
 	all := addrs("2001:db8:53::53", "198.51.100.53", "2001:db8:53::80")
 	failed, err := New(one, "").Give(all)
@@ -192,7 +170,7 @@ func ipv6(t *testing.T, on bool) {
 
 // TestWhatOthersGiveIsLookedFor: on any link, or as a prefix that is local as a whole.
 func TestWhatOthersGiveIsLookedFor(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	look := addrs("198.51.100.53", "2001:db8:53::53")
 	want := func(what string, missing int) {
 		t.Helper()
@@ -226,7 +204,7 @@ func TestWhatOthersGiveIsLookedFor(t *testing.T) {
 // TestWhatNobodyHasOfAnAggregateIsDropped and goes neither back to the router nor away with another
 // owner's prefixes; an address that is here is reached.
 func TestWhatNobodyHasOfAnAggregateIsDropped(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	ip(t, "link", "add", "site0", "type", "veth", "peer", "name", "site1")
 	ip(t, "link", "set", "site0", "up")
 	ip(t, "link", "set", "site1", "up")
@@ -272,7 +250,7 @@ func TestWhatNobodyHasOfAnAggregateIsDropped(t *testing.T) {
 // TestAnOwnersAddressesAreItsOwnToRemove: another's stay, whether its speaker runs or
 // not; its file may have them still.
 func TestAnOwnersAddressesAreItsOwnToRemove(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	bind(t, one, addrs("198.51.100.53", "2001:db8:53::53")...)
 	bind(t, two, addrs("198.51.100.54", "2001:db8:53::54")...)
 	both := "127.0.0.1 198.51.100.53 198.51.100.54 2001:db8:53::53 2001:db8:53::54 ::1"
@@ -297,7 +275,7 @@ func TestAnOwnersAddressesAreItsOwnToRemove(t *testing.T) {
 func TestASharedAddressIsTheLivingOwners(t *testing.T) {
 	for _, a := range addrs("198.51.100.53", "2001:db8:53::53") {
 		t.Run(a.String(), func(t *testing.T) {
-			inNamespace(t)
+			netns.Enter(t)
 			release, err := one.Claim("/nowhere/one.yaml")
 			if err != nil {
 				t.Fatal(err)
@@ -329,7 +307,7 @@ func TestASharedAddressIsTheLivingOwners(t *testing.T) {
 
 // TestTheAddressesOfAnEarlierVersionAreFound: it named no owner.
 func TestTheAddressesOfAnEarlierVersionAreFound(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	for _, a := range addrs("198.51.100.53", "198.51.100.54", "2001:db8:53::53", "2001:db8:53::54") {
 		if err := change(0x14, 0x400, a, 0); err != nil { // RTM_NEWADDR, NLM_F_CREATE
 			t.Fatal(err)

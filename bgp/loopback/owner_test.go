@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
 func TestAnOwnerIsTheSameAfterARestartAndAnotherForAnotherFile(t *testing.T) {
@@ -31,7 +33,7 @@ func TestAnOwnerIsTheSameAfterARestartAndAnotherForAnotherFile(t *testing.T) {
 }
 
 func TestOneSpeakerAloneHasAConfiguration(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	dir := t.TempDir()
 	file, link, copied := filepath.Join(dir, "speaker.yaml"), filepath.Join(dir, "link.yaml"), filepath.Join(dir, "copy.yaml")
 	for _, path := range []string{file, copied} {

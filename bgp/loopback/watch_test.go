@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"net/netip"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netns"
 	"pgregory.net/rapid"
+
+	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
 // watched is a Watch that runs in a namespace.
@@ -21,21 +21,18 @@ type watched struct {
 }
 
 // watch returns when the Watch has begun. It ends with the test.
-func watch(t *testing.T, ns netns.NsHandle) *watched {
+func watch(t *testing.T, ns *netns.Namespace) *watched {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watched{make(chan struct{}, 1), make(chan error, 1)}
 	go func() {
-		runtime.LockOSThread()
-		if err := netns.Set(ns); err != nil {
-			w.done <- err
-			return
-		}
-		w.done <- New(one, "").Watch(ctx, func() {
-			select {
-			case w.changes <- struct{}{}:
-			default:
-			}
+		w.done <- ns.Do(func() error {
+			return New(one, "").Watch(ctx, func() {
+				select {
+				case w.changes <- struct{}{}:
+				default:
+				}
+			})
 		})
 	}()
 	t.Cleanup(func() {
@@ -91,7 +88,7 @@ var losses = map[string][]string{
 func TestEveryLossIsSeenAndMended(t *testing.T) {
 	for name, commands := range losses {
 		t.Run(name, func(t *testing.T) {
-			ns := inNamespace(t)
+			ns := netns.Enter(t)
 			all := addrs("198.51.100.53", "2001:db8:53::53")
 			bind(t, one, all...)
 			w := watch(t, ns)
@@ -108,7 +105,7 @@ func TestEveryLossIsSeenAndMended(t *testing.T) {
 }
 
 func TestRoutesOfOtherTablesWakeNobody(t *testing.T) {
-	ns := inNamespace(t)
+	ns := netns.Enter(t)
 	ip(t, "link", "add", "site0", "type", "veth", "peer", "name", "site1")
 	ip(t, "link", "set", "site0", "up")
 	ip(t, "addr", "add", "192.0.2.1/24", "dev", "site0")
@@ -131,7 +128,7 @@ func TestRoutesOfOtherTablesWakeNobody(t *testing.T) {
 // TestWhateverOthersDoTheAddressesComeBack has losses in any order, and binds after some
 // of them: what is bound is there, or named, and what is others' stays as they left it.
 func TestWhateverOthersDoTheAddressesComeBack(t *testing.T) {
-	inNamespace(t)
+	netns.Enter(t)
 	var names []string
 	for name := range losses {
 		names = append(names, name)
