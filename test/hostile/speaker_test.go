@@ -26,7 +26,7 @@ func newSpeaker(t *testing.T, on *namespace, config string) *speaker {
 	if on == nil {
 		return newSpeakerUnder(t, nil, config)
 	}
-	return newSpeakerUnder(t, []string{"ip", "netns", "exec", on.name}, config)
+	return newSpeakerUnder(t, on.Command(), config)
 }
 
 // newSpeakerUnder starts a speaker of this configuration, to which an admin socket is

@@ -22,11 +22,9 @@ func boundTo(number int, vips ...string) string {
 // TestAnAddressThatOthersTakeComesBack has other programs take the VIPs of a site off lo,
 // as networkd does when it is restarted, and a family be disabled.
 func TestAnAddressThatOthersTakeComesBack(t *testing.T) {
-	n := newNetwork(t)
-	l, r := n.lan("lan"), n.node("r1")
-	l.join(r, routerID+"/24", routerV6+"/64")
+	l, r := newLAN(t)
 	s := siteAddresses(1)
-	startBIRD(r, birdConfig(neighbour{address: s.v4, asn: s.asn}, neighbour{address: s.v6, asn: s.asn}))
+	startBIRD(r, birdConfig(s.neighbours()...))
 	route4, route6 := watch(r, prefix(vip4)), watch(r, prefix(vip6))
 	start := time.Now()
 	s = l.site(1, boundTo(1, vip4, vip6))
@@ -53,7 +51,7 @@ func TestAnAddressThatOthersTakeComesBack(t *testing.T) {
 	} {
 		start := time.Now()
 		for _, command := range strings.Split(loss, "; ") {
-			n.ip(append([]string{"-n", s.node.namespace}, strings.Fields(command)...)...)
+			s.node.ip(strings.Fields(command)...)
 		}
 		time.Sleep(5 * look)
 		back(loss)
@@ -79,11 +77,11 @@ func TestAnAddressThatOthersTakeComesBack(t *testing.T) {
 	if changes := route4.since(start); len(changes) != 1 {
 		t.Errorf("the route of the other family changed: %v", changes)
 	}
-	n.wantSaid(s.node, "speaker", "IPv6 is disabled on lo", 2) // as a fault, and as the VIP's reason
+	l.wantSaid(s.node, "speaker", "IPv6 is disabled on lo", 2) // as a fault, and as the VIP's reason
 	bind := s.node.program("bind", filepath.Join(bin, "nearcast-speaker"), "--config", s.speaker.config, "--bind")
 	s.node.run(bind)
 	eventually(t, "--bind ends", slack, func() error { return hasEnded(bind) })
-	n.wantSaid(s.node, "bind", "IPv6 is disabled on lo", 1)
+	l.wantSaid(s.node, "bind", "IPv6 is disabled on lo", 1)
 	s.node.sysctl("ipv6/conf/lo/disable_ipv6", "0")
 	back("IPv6 is enabled again")
 }
@@ -100,9 +98,7 @@ func (n *network) wantSaid(m *node, log, text string, times int) {
 // TestAnAddressThatNobodyHasAnyMoreIsNotAnnounced until somebody gives it to the machine, on
 // whatever link, and not after that.
 func TestAnAddressThatNobodyHasAnyMoreIsNotAnnounced(t *testing.T) {
-	n := newNetwork(t)
-	l, r := n.lan("lan"), n.node("r1")
-	l.join(r, routerID+"/24", routerV6+"/64")
+	l, r := newLAN(t)
 	s := siteAddresses(1)
 	startBIRD(r, birdConfig(neighbour{address: s.v4, asn: s.asn}))
 	s = l.site(1, config(1, hold3.keys, vip4))
@@ -112,13 +108,13 @@ func TestAnAddressThatNobodyHasAnyMoreIsNotAnnounced(t *testing.T) {
 	s.speaker.rewrite(strings.Replace(config(1, hold3.keys, vip4), "interval: 200ms", "interval: 1m, fastInterval: 200ms", 1))
 	for _, where := range []string{"lo", "eth0"} {
 		start := time.Now()
-		n.ip("-n", s.node.namespace, "address", "del", prefix(vip4), "dev", "lo")
+		s.node.ip("address", "del", prefix(vip4), "dev", "lo")
 		t.Logf("withdrawn after %.2f s", route.becomes(start.Add(look), slack).Seconds())
 		start = time.Now()
 		s.node.address(where, prefix(vip4))
 		route.becomes(start, slack, s.v4)
 		if where != "lo" {
-			n.ip("-n", s.node.namespace, "address", "del", prefix(vip4), "dev", where)
+			s.node.ip("address", "del", prefix(vip4), "dev", where)
 			route.becomes(time.Now(), slack)
 		}
 	}

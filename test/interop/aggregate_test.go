@@ -17,12 +17,9 @@ func TestAnAggregateReachesTheRoutersTable(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(t)
-			l := n.lan("lan")
-			r := n.node("r1")
-			l.join(r, routerID+"/24", routerV6+"/64")
+			l, r := newLAN(t)
 			one := siteAddresses(1)
-			router := b.start(r, b.config(neighbour{address: one.v4, asn: one.asn}, neighbour{address: one.v6, asn: one.asn}))
+			router := b.start(r, b.config(one.neighbours()...))
 			inPlace, beside := "198.51.100.0/24", "2001:db8:53::/48"
 			start := time.Now()
 			watched := map[string]*routes{inPlace: watch(r, inPlace), beside: watch(r, beside), prefix(vip6): watch(r, prefix(vip6))}
@@ -43,7 +40,7 @@ func TestAnAggregateReachesTheRoutersTable(t *testing.T) {
 			for _, p := range []string{inPlace, beside} {
 				nobody := netip.MustParsePrefix(p).Addr().Next()
 				leads := func() error { _, err := netlink.RouteGet(nobody.AsSlice()); return err }
-				if err := site.node.do(leads); !errors.Is(err, syscall.EINVAL) { // as a blackhole does
+				if err := site.node.Do(leads); !errors.Is(err, syscall.EINVAL) { // as a blackhole does
 					t.Errorf("%s, which nobody has, leads somewhere: %v", nobody, err)
 				}
 			}

@@ -40,7 +40,7 @@ func (n *node) backend(addresses ...string) *backend {
 		_ = w.WriteMsg(reply) // the client may be gone
 	})
 	for _, address := range addresses {
-		if err := n.do(func() error { return serve(n, net.JoinHostPort(address, "53"), handler) }); err != nil {
+		if err := n.Do(func() error { return serve(n, net.JoinHostPort(address, "53"), handler) }); err != nil {
 			n.t.Fatalf("%s: %v", n.name, err)
 		}
 	}
@@ -76,7 +76,7 @@ func (n *node) asks(server string, timeout time.Duration) (string, error) {
 // asksAt is asks, of a server at any port.
 func (n *node) asksAt(server netip.AddrPort, timeout time.Duration) (string, error) {
 	var conn net.Conn
-	err := n.do(func() (err error) {
+	err := n.Do(func() (err error) {
 		conn, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
 		return err
 	})

@@ -110,7 +110,7 @@ const degradedMED = 100
 // bound records an address on the node's loopback while it is there.
 func (n *node) bound(address string) *history {
 	n.t.Helper()
-	handle, err := netlink.NewHandleAt(n.handle)
+	handle, err := netlink.NewHandleAt(n.Handle)
 	if err != nil {
 		n.t.Fatalf("%s: %v", n.name, err)
 	}

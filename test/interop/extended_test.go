@@ -18,11 +18,9 @@ func TestExtendedCommunitiesArriveAsTheyAreWritten(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(t)
-			l, r := n.lan("lan"), n.node("r1")
-			l.join(r, routerID+"/24", routerV6+"/64")
+			l, r := newLAN(t)
 			one := siteAddresses(1)
-			router := b.start(r, b.config(neighbour{address: one.v4, asn: one.asn}, neighbour{address: one.v6, asn: one.asn}))
+			router := b.start(r, b.config(one.neighbours()...))
 			next := map[string]string{vip4: one.v4, vip6: one.v6}
 			watched := map[string]*routes{vip4: watch(r, prefix(vip4)), vip6: watch(r, prefix(vip6))}
 			start := time.Now()
@@ -51,9 +49,7 @@ func TestSitesShareTheLoadByTheirLinkBandwidth(t *testing.T) {
 	for name, asns := range map[string][2]int{"eBGP": {64511, 4200000002}, "iBGP": {routerASN, routerASN}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(t)
-			l, r := n.lan("lan"), n.node("r1")
-			l.join(r, routerID+"/24", routerV6+"/64")
+			l, r := newLAN(t)
 			text := func(number int, states string) string {
 				own, actual := fmt.Sprintf("asn: %d\n", siteAddresses(number).asn), fmt.Sprintf("asn: %d\n", asns[number-1])
 				return strings.NewReplacer(own, actual, noDwell, states).Replace(config(number, hold3.keys, vip4, vip6))
@@ -98,9 +94,7 @@ func TestSitesShareTheLoadByTheirLinkBandwidth(t *testing.T) {
 // TestBIRDSharesTheLoadByTheWeightOfItsFilters holds what router-config says for a router that does
 // not weigh by link bandwidth.
 func TestBIRDSharesTheLoadByTheWeightOfItsFilters(t *testing.T) {
-	n := newNetwork(t)
-	l, r := n.lan("lan"), n.node("r1")
-	l.join(r, routerID+"/24")
+	l, r := newLAN(t)
 	start := time.Now()
 	var neighbours []neighbour
 	for number := 1; number <= 2; number++ {

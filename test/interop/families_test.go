@@ -11,12 +11,9 @@ func TestBothFamiliesReachTheRoutersTable(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(t)
-			l := n.lan("lan")
-			r := n.node("r1")
-			l.join(r, routerID+"/24", routerV6+"/64")
+			l, r := newLAN(t)
 			one := siteAddresses(1)
-			router := b.start(r, b.config(neighbour{address: one.v4, asn: one.asn}, neighbour{address: one.v6, asn: one.asn}))
+			router := b.start(r, b.config(one.neighbours()...))
 			start := time.Now()
 			watched := map[string]*routes{vip4: watch(r, prefix(vip4)), vip6: watch(r, prefix(vip6))}
 			site := l.site(1, config(1, hold3.keys, vip4, vip6))

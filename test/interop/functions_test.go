@@ -124,7 +124,7 @@ func (f *function) mend() {
 // listen opens port 8080 of an address until the test ends.
 func (n *node) listen(address string) (listener net.Listener) {
 	n.t.Helper()
-	err := n.do(func() (err error) {
+	err := n.Do(func() (err error) {
 		listener, err = net.Listen("tcp", net.JoinHostPort(address, "8080"))
 		return err
 	})

@@ -104,14 +104,11 @@ func TestARouterIsFoundByItsAdvertisements(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(t)
-			l := n.lan("lan")
-			r := n.node("r1")
-			l.join(r, routerID+"/24")
+			l, r := newLAN(t)
 			text := strings.Replace(rackFile, "gateway: ipv4", "gateway: ipv6, families: [ipv4, ipv6]", 1)
 			site := l.site(1, text)
 			site.node.sysctl("ipv6/conf/eth0/accept_ra", "2")
-			n.ip("-n", site.node.namespace, "-6", "route", "flush", "default")
+			site.node.ip("-6", "route", "flush", "default")
 			start := time.Now()
 			b.start(r, b.config(neighbour{link: "eth0", asn: site.asn, families: []string{"ipv4", "ipv6"}, extended: true}))
 			watch(r, prefix(vip4)).becomes(start, comeback, site.node.linkLocal("eth0"))
@@ -124,10 +121,10 @@ func TestARouterIsFoundByItsAdvertisements(t *testing.T) {
 func (n *node) defaultVia(routers ...string) {
 	n.t.Helper()
 	if len(routers) == 0 {
-		n.ip("-n", n.namespace, "route", "flush", "default")
+		n.ip("route", "flush", "default")
 		return
 	}
-	args := []string{"-n", n.namespace, "route", "replace", "default"}
+	args := []string{"route", "replace", "default"}
 	for _, r := range routers {
 		args = append(args, "nexthop", "via", r)
 	}

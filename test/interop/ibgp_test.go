@@ -25,9 +25,7 @@ func TestWithinAnASSitesAreOrderedByLocalPreference(t *testing.T) {
 				text = strings.Replace(text, noDwell, states, 1)
 				return strings.Replace(text, "checks: [", fmt.Sprintf("checks: [{dns: {server: %q, name: %s}, scope: upstream, rise: 2, fall: 2, interval: 200ms}, ", upstream+":53", zone), 1)
 			}
-			n := newNetwork(t)
-			l, r := n.lan("lan"), n.node("r1")
-			l.join(r, routerID+"/24")
+			l, r := newLAN(t)
 			vip := watch(r, prefix(vip4))
 			var sites []*site
 			var upstreams []*backend

@@ -1,9 +1,13 @@
 package interop
 
+import (
+	"cmp"
+	"testing"
+)
+
 // lan is a switch that nodes are connected to.
 type lan struct {
-	network   *network
-	namespace string
+	machine
 }
 
 // cable leads from a switch to a node.
@@ -16,21 +20,31 @@ type cable struct {
 // lan returns a new switch.
 func (n *network) lan(name string) *lan {
 	n.t.Helper()
-	namespace, handle := n.namespace(name)
+	l := &lan{n.machine(name)}
 	// Or it would be a neighbour of its nodes itself.
-	(&node{network: n, name: name, handle: handle}).sysctl("ipv6/conf/default/disable_ipv6", "1")
-	n.ip("-n", namespace, "link", "add", "switch", "type", "bridge")
-	n.ip("-n", namespace, "link", "set", "switch", "up")
-	return &lan{network: n, namespace: namespace}
+	l.sysctl("ipv6/conf/default/disable_ipv6", "1")
+	l.ip("link", "add", "switch", "type", "bridge")
+	l.ip("link", "set", "switch", "up")
+	return l
+}
+
+// newLAN returns a switch, in a network of its own, with the machine of the sites' router.
+func newLAN(t *testing.T) (*lan, *node) {
+	t.Helper()
+	n := newNetwork(t)
+	l, r := n.lan("lan"), n.node("r1")
+	l.join(r, routerID+"/24", routerV6+"/64")
+	return l, r
 }
 
 // join connects a node, with its addresses on the new link.
 func (l *lan) join(n *node, addresses ...string) *cable {
 	n.t.Helper()
 	c := &cable{lan: l, port: n.name, link: n.nextLink()}
-	n.ip("-n", l.namespace, "link", "add", c.port, "type", "veth", "peer", "name", c.link, "netns", n.namespace)
-	n.ip("-n", l.namespace, "link", "set", c.port, "master", "switch", "up")
-	n.ip("-n", n.namespace, "link", "set", c.link, "up")
+	n.cable = cmp.Or(n.cable, c)
+	l.ip("link", "add", c.port, "type", "veth", "peer", "name", c.link, "netns", n.Name)
+	l.ip("link", "set", c.port, "master", "switch", "up")
+	n.ip("link", "set", c.link, "up")
 	n.address(c.link, addresses...)
 	return c
 }
@@ -38,12 +52,12 @@ func (l *lan) join(n *node, addresses ...string) *cable {
 // cut takes the carrier away from the node, which keeps its addresses. Nobody
 // else at the switch notices.
 func (c *cable) cut() {
-	c.lan.network.t.Helper()
-	c.lan.network.ip("-n", c.lan.namespace, "link", "set", c.port, "down")
+	c.lan.t.Helper()
+	c.lan.ip("link", "set", c.port, "down")
 }
 
 // mend undoes cut.
 func (c *cable) mend() {
-	c.lan.network.t.Helper()
-	c.lan.network.ip("-n", c.lan.namespace, "link", "set", c.port, "up")
+	c.lan.t.Helper()
+	c.lan.ip("link", "set", c.port, "up")
 }

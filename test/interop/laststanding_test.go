@@ -111,12 +111,12 @@ func newDependent(t *testing.T, b brand) *dependent {
 // loses cuts the site off from an address, and finds undoes it.
 func (s *site) loses(address string) {
 	s.node.t.Helper()
-	s.node.ip("-n", s.node.namespace, "route", "add", "blackhole", address)
+	s.node.ip("route", "add", "blackhole", address)
 }
 
 func (s *site) finds(address string) {
 	s.node.t.Helper()
-	s.node.ip("-n", s.node.namespace, "route", "del", "blackhole", address)
+	s.node.ip("route", "del", "blackhole", address)
 }
 
 // wantOffers waits until the router knows these paths from the sites.

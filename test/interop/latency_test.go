@@ -121,7 +121,7 @@ func (n *node) get(url string) (string, error) {
 	client := http.Client{Timeout: slack, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(_ context.Context, network, address string) (conn net.Conn, err error) {
-			err = n.do(func() (err error) {
+			err = n.Do(func() (err error) {
 				conn, err = net.Dial(network, address)
 				return err
 			})

@@ -26,7 +26,7 @@ func TestARouterBeyondAnotherNeedsMultihop(t *testing.T) {
 			far.join(middle, between+"/24")
 			far.join(r, beyond+"/24")
 			r.via(between)
-			n.ip("-n", r.namespace, "route", "add", "192.0.2.0/24", "via", between)
+			r.ip("route", "add", "192.0.2.0/24", "via", between)
 			plain := strings.Replace(config(1, hold3.keys, vip4), fmt.Sprintf("address: %q", routerID), fmt.Sprintf("address: %q", beyond), 1)
 			p := &peering{brand: b, node: r, lan: near, vip: watch(r, prefix(vip4)), site: near.site(1, plain)}
 			text := b.config(one(func(n *neighbour) { n.hops = 2 }))

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/vishvananda/netns"
+	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
 // network is a set of namespaces, which is removed with the test.
@@ -54,24 +54,40 @@ func (n *network) printLogs() {
 	}
 }
 
-// namespace makes a namespace, which ends with the test.
-func (n *network) namespace(name string) (string, netns.NsHandle) {
-	n.t.Helper()
-	full := n.prefix + name
-	n.ip("netns", "add", full)
-	n.t.Cleanup(func() { n.ip("netns", "del", full) })
-	handle, err := netns.GetFromName(full)
-	if err != nil {
-		n.t.Fatalf("namespace %s: %v", full, err)
-	}
-	n.t.Cleanup(func() { handle.Close() })
-	return full, handle
+// machine is a node or a switch.
+type machine struct {
+	*network
+	*netns.Namespace
 }
 
-// ip runs iproute2's command, which must succeed.
-func (n *network) ip(args ...string) {
+// machine makes a namespace, which ends with the test.
+func (n *network) machine(name string) machine {
 	n.t.Helper()
-	if err := ip(args...); err != nil {
+	made, err := netns.New(n.prefix + name)
+	if err != nil {
 		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() {
+		if err := made.Close(); err != nil {
+			n.t.Error(err)
+		}
+	})
+	return machine{n, made}
+}
+
+// ip runs iproute2's command there, which must succeed.
+func (n machine) ip(args ...string) {
+	n.t.Helper()
+	if err := n.IP(args...); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// sysctl sets a key below net.
+func (n machine) sysctl(key, value string) {
+	n.t.Helper()
+	err := n.Do(func() error { return os.WriteFile(filepath.Join("/proc/sys/net", key), []byte(value), 0) })
+	if err != nil {
+		n.t.Fatalf("%s: %v", n.Name, err)
 	}
 }

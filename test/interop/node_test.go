@@ -1,15 +1,11 @@
 package interop
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
-
-	"github.com/vishvananda/netns"
 
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 	"github.com/nearcast/nearcast/lab/process"
@@ -17,19 +13,17 @@ import (
 
 // node is a machine of the network: a namespace that forwards packets.
 type node struct {
-	*network
-	name      string
-	namespace string
-	handle    netns.NsHandle
-	links     int
+	machine
+	name  string
+	links int
+	// cable is the first that leads to it.
+	cable *cable
 }
 
 // node returns a new machine with nothing but loopback.
 func (n *network) node(name string) *node {
 	n.t.Helper()
-	namespace, handle := n.namespace(name)
-	m := &node{network: n, name: name, namespace: namespace, handle: handle}
-	n.ip("-n", namespace, "link", "set", "lo", "up")
+	m := &node{machine: n.machine(name), name: name}
 	for _, s := range []struct{ key, value string }{
 		{"ipv4/ip_forward", "1"},
 		{"ipv6/conf/all/forwarding", "1"},
@@ -49,21 +43,12 @@ func (n *network) node(name string) *node {
 	return m
 }
 
-// sysctl sets a key below net.
-func (n *node) sysctl(key, value string) {
-	n.t.Helper()
-	err := n.do(func() error { return os.WriteFile(filepath.Join("/proc/sys/net", key), []byte(value), 0) })
-	if err != nil {
-		n.t.Fatalf("%s: %v", n.name, err)
-	}
-}
-
 // address adds addresses to one of the node's links.
 func (n *node) address(link string, addresses ...string) {
 	n.t.Helper()
 	for _, a := range addresses {
 		// Without "nodad" an IPv6 address cannot be used at once; IPv4 does not mind.
-		n.ip("-n", n.namespace, "address", "add", a, "dev", link, "nodad")
+		n.ip("address", "add", a, "dev", link, "nodad")
 	}
 }
 
@@ -71,44 +56,15 @@ func (n *node) address(link string, addresses ...string) {
 func (n *node) via(gateways ...string) {
 	n.t.Helper()
 	for _, g := range gateways {
-		n.ip("-n", n.namespace, "route", "add", "default", "via", g)
+		n.ip("route", "add", "default", "via", g)
 	}
-}
-
-// do calls f inside the namespace. Sockets that f makes itself stay there; a
-// goroutine that it starts does not run there.
-func (n *node) do(f func() error) (err error) {
-	runtime.LockOSThread()
-	home, err := netns.Get()
-	if err != nil {
-		runtime.UnlockOSThread()
-		return err
-	}
-	defer home.Close()
-	if err := netns.Set(n.handle); err != nil {
-		runtime.UnlockOSThread()
-		return err
-	}
-	defer func() {
-		back := netns.Set(home)
-		if back == nil {
-			// Otherwise the thread is lost with its goroutine. It may not end
-			// in any other case: the kernel would kill the programs it started.
-			runtime.UnlockOSThread()
-		}
-		err = errors.Join(err, back)
-	}()
-	return f()
 }
 
 // program returns a program to be run inside the namespace, with its output in a
 // log of that name. It ends with the test.
 func (n *node) program(log string, command ...string) *process.Process {
-	p := &process.Process{
-		// Every one of these replaces itself by the next: a signal reaches the last.
-		Program: "ip", Args: append([]string{"netns", "exec", n.namespace}, command...),
-		Log: filepath.Join(n.dir, n.name+"-"+log+".log"),
-	}
+	command = n.Command(command...)
+	p := &process.Process{Program: command[0], Args: command[1:], Log: filepath.Join(n.dir, n.name+"-"+log+".log")}
 	// Its namespace goes with it: there is nothing to tidy up.
 	n.t.Cleanup(func() { p.Stop(syscall.SIGKILL) })
 	return p

@@ -138,7 +138,7 @@ func (p *pod) passes(c corev1.Container, probe *corev1.Probe) error {
 		host = p.facts["status.hostIP"]
 	}
 	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(_ context.Context, network, address string) (conn net.Conn, err error) {
-		err = p.node.do(func() error { conn, err = net.DialTimeout(network, address, time.Second); return err })
+		err = p.node.Do(func() error { conn, err = net.DialTimeout(network, address, time.Second); return err })
 		return conn, err
 	}}}
 	response, err := client.Get(fmt.Sprintf("http://%s:%d%s", host, port, probe.HTTPGet.Path))

@@ -44,10 +44,9 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 		for _, kind := range reapplied {
 			t.Run(b.name+"/"+kind.name, func(t *testing.T) {
 				t.Parallel()
-				n := newNetwork(t)
-				l, r := n.lan("lan"), n.node("r1")
-				l.join(r, routerID+"/24", routerV6+"/64", "fe80::1/64")
-				key := filepath.Join(n.dir, "key")
+				l, r := newLAN(t)
+				r.address("eth0", "fe80::1/64")
+				key := filepath.Join(l.dir, "key")
 				fixture.Write(t, key, theKey+"\n")
 				text := fmt.Sprintf("asn: %d\nrouterID: %s\n%s\npeers:\n  - {asn: %d, %s}\nvips:\n  - {address: %s, checks: [%s]}\n",
 					kind.asn, nodeVariable, noDwell, routerASN, strings.ReplaceAll(kind.peer, "KEY", key), vip4, patientCheck)
@@ -55,7 +54,7 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 				if kind.sites == 1 {
 					own = strings.ReplaceAll(text, nodeVariable, siteAddresses(1).v4)
 				}
-				router := b.start(r, n.text(b, kind.speakers, own))
+				router := b.start(r, l.text(b, kind.speakers, own))
 				watched := watch(r, prefix(vip4))
 				var hops []string
 				start := time.Now()
@@ -82,8 +81,8 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 				}
 
 				start = time.Now()
-				load(router, n.text(b, kind.speakers, own))
-				load(router, n.text(b, kind.speakers, own+fmt.Sprintf("  - {address: %s, checks: [%s]}\n", later, patientCheck)))
+				load(router, l.text(b, kind.speakers, own))
+				load(router, l.text(b, kind.speakers, own+fmt.Sprintf("  - {address: %s, checks: [%s]}\n", later, patientCheck)))
 				time.Sleep(prompt + routeMapDelay)
 				if changes := watched.since(start); len(changes) != 1 { // the first is what was so at the start
 					t.Errorf("the route to %s changed with the router's configuration: %v", vip4, changes)

@@ -7,9 +7,10 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
 // prepare returns why no network namespace can be made, or nil. It also removes
@@ -24,10 +25,11 @@ var prepare = sync.OnceValue(func() error {
 		}
 	}
 	probe := fmt.Sprintf("nc-%d-0-probe", os.Getpid())
-	if err := ip("netns", "add", probe); err != nil {
+	made, err := netns.New(probe)
+	if err != nil {
 		return err
 	}
-	if err := ip("netns", "del", probe); err != nil {
+	if err := made.Close(); err != nil {
 		return err
 	}
 	return removeLeftovers()
@@ -47,17 +49,9 @@ func removeLeftovers() error {
 		if err != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			continue
 		}
-		if err := ip("netns", "del", found[0]); err != nil {
+		if err := netns.IP("netns", "del", found[0]); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// ip runs iproute2's command.
-func ip(args ...string) error {
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
 	}
 	return nil
 }

@@ -42,15 +42,13 @@ func TestARouterWorksWithWhatThePrinterSays(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(t)
-			l, r := n.lan("lan"), n.node("r1")
-			l.join(r, routerID+"/24", routerV6+"/64")
-			key := filepath.Join(n.dir, "key")
+			l, r := newLAN(t)
+			key := filepath.Join(l.dir, "key")
 			fixture.Write(t, key, theKey+"\n")
 			told := fmt.Sprintf(printedConfig, key, quickCheck)
 			first := told + fmt.Sprintf("  - {address: %s, forwarded: true, checks: [%s]}\n", later, quickCheck)
 			second := config(2, "holdTime: 3s, localAddress: 192.0.2.12", vip4)
-			router := b.start(r, n.printed(b, told, second))
+			router := b.start(r, l.printed(b, told, second))
 			watched, watched6, watchedLater := watch(r, prefix(vip4)), watch(r, prefix(vip6)), watch(r, prefix(later))
 
 			start := time.Now()
@@ -69,7 +67,7 @@ func TestARouterWorksWithWhatThePrinterSays(t *testing.T) {
 				t.Errorf("%+v, %v: the router took a route to %s, which it was not told of", all, err, later)
 			}
 			start = time.Now()
-			load(router, n.printed(b, first, second))
+			load(router, l.printed(b, first, second))
 			watchedLater.becomes(start, slack, one.v4)
 			if changes := watched.since(start); len(changes) != 1 {
 				t.Errorf("the route to %s changed with the router's configuration: %v", vip4, changes)

@@ -30,7 +30,7 @@ func watch(n *node, prefix string) *routes {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	handle, err := netlink.NewHandleAt(n.handle)
+	handle, err := netlink.NewHandleAt(n.Handle)
 	if err != nil {
 		n.t.Fatalf("%s: %v", n.name, err)
 	}

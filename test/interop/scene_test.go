@@ -35,10 +35,8 @@ var (
 // newScene returns when the router routes to the site's VIP.
 func newScene(t *testing.T, b brand, timers timers) *scene {
 	t.Helper()
-	n := newNetwork(t)
-	l := n.lan("lan")
-	r := n.node("r1")
-	s := &scene{cable: l.join(r, routerID+"/24", routerV6+"/64"), vip: watch(r, prefix(vip4))}
+	l, r := newLAN(t)
+	s := &scene{cable: r.cable, vip: watch(r, prefix(vip4))}
 	one := siteAddresses(1)
 	s.router = b.start(r, b.config(neighbour{address: one.v4, asn: one.asn, bfd: timers.bfd}))
 	start := time.Now()

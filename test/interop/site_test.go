@@ -45,6 +45,11 @@ func siteAddresses(number int) *site {
 	return &site{asn: 64510 + number, v4: fmt.Sprintf("192.0.2.%d", 10+number), v6: fmt.Sprintf("2001:db8::%d", 10+number)}
 }
 
+// neighbours are the site as a router knows it that has a session of each family.
+func (s *site) neighbours() []neighbour {
+	return []neighbour{{address: s.v4, asn: s.asn}, {address: s.v6, asn: s.asn}}
+}
+
 // noDwell lets nothing wait at the end of a speaker: the tests measure BGP.
 const noDwell = "states: {draining: {dwell: 0s, linger: 0s}}"
 

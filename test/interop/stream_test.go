@@ -53,7 +53,7 @@ func (n *node) stream(server string, rate int) *stream {
 	n.t.Helper()
 	s := &stream{t: n.t, start: time.Now(), done: make(chan struct{})}
 	for range streamPorts {
-		err := n.do(func() error {
+		err := n.Do(func() error {
 			// Not connected: an ICMP error would take the next query with it.
 			port, err := net.ListenPacket("udp", ":0")
 			if err == nil {

@@ -17,11 +17,8 @@ func TestANeighbourIsFoundOnItsLink(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(t)
-			l := n.lan("lan")
-			first := n.node("r1")
 			// The addresses are for what comes back; the session has none of them.
-			cable := l.join(first, routerID+"/24", routerV6+"/64")
+			l, first := newLAN(t)
 			text := strings.Replace(config(1, hold3.keys, vip4), fmt.Sprintf("address: %q", routerID), "interface: eth0", 1)
 			site := l.site(1, both(text))
 			hop := site.node.linkLocal("eth0")
@@ -43,8 +40,8 @@ func TestANeighbourIsFoundOnItsLink(t *testing.T) {
 			if testing.Short() {
 				return
 			}
-			cable.cut()
-			second := n.node("r2")
+			first.cable.cut()
+			second := l.node("r2")
 			l.join(second, routerID+"/24", routerV6+"/64")
 			b.start(second, b.config(neighbour))
 			start := time.Now()
@@ -57,7 +54,7 @@ func TestANeighbourIsFoundOnItsLink(t *testing.T) {
 // linkLocal returns the address that the link has of itself.
 func (n *node) linkLocal(link string) (address string) {
 	n.t.Helper()
-	err := n.do(func() error {
+	err := n.Do(func() error {
 		ifi, err := net.InterfaceByName(link)
 		if err != nil {
 			return err

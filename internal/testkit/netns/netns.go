@@ -17,8 +17,9 @@ import (
 // Namespace is a machine with a network of its own.
 type Namespace struct {
 	// Name is what iproute2 calls it; "" for the one of a thread.
-	Name   string
-	handle netns.NsHandle
+	Name string
+	// Handle is open until Close.
+	Handle netns.NsHandle
 }
 
 // New makes a namespace with nothing but lo, which is up. Close removes it.
@@ -41,7 +42,7 @@ func New(name string) (n *Namespace, err error) {
 
 // Close removes the namespace, which lasts until the last process in it ends.
 func (n *Namespace) Close() error {
-	return errors.Join(n.handle.Close(), IP("netns", "del", n.Name))
+	return errors.Join(n.Handle.Close(), IP("netns", "del", n.Name))
 }
 
 // IP runs iproute2's command in the namespace.
@@ -63,7 +64,7 @@ func (n *Namespace) Do(f func() error) (err error) {
 		return err
 	}
 	defer func() { _ = home.Close() }()
-	if err := netns.Set(n.handle); err != nil {
+	if err := netns.Set(n.Handle); err != nil {
 		runtime.UnlockOSThread()
 		return err
 	}
@@ -95,7 +96,7 @@ func Enter(t testing.TB) *Namespace {
 		t.Skipf("SKIPPED: no network namespace can be made: %v", err)
 	}
 	t.Cleanup(func() { _ = handle.Close() })
-	n := &Namespace{handle: handle}
+	n := &Namespace{Handle: handle}
 	if err := IP("link", "set", "lo", "up"); err != nil {
 		t.Fatal(err)
 	}

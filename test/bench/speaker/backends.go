@@ -27,7 +27,7 @@ func backendOf(vip int) string {
 
 func (w *world) startBackends() (*backends, error) {
 	b := &backends{}
-	err := w.within(func() (err error) {
+	err := w.here.Do(func() (err error) {
 		var config net.ListenConfig
 		config.SetMultipathTCP(false) // as of most servers; it costs whoever connects as well
 		if b.all, err = config.Listen(context.Background(), "tcp4", ":8080"); err != nil {

@@ -20,7 +20,7 @@ type withdrawals struct{ count, sum float64 }
 
 func (s *scene) withdrawals() (w withdrawals, err error) {
 	var conn net.Conn
-	if err := s.within(func() (err error) {
+	if err := s.here.Do(func() (err error) {
 		conn, err = net.Dial("tcp4", metricsAddress)
 		return err
 	}); err != nil {

@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 
-	"github.com/vishvananda/netns"
-
+	"github.com/nearcast/nearcast/internal/testkit/netns"
 	"github.com/nearcast/nearcast/lab/process"
 )
 
@@ -19,9 +17,8 @@ import (
 // and the routers'. All that it has ends with it.
 type world struct {
 	dir     string
-	here    string // the speaker's namespace
-	there   string // the routers'
-	handle  netns.NsHandle
+	here    *netns.Namespace // the speaker's
+	there   *netns.Namespace // the routers'
 	running []*process.Process
 }
 
@@ -31,31 +28,32 @@ func newWorld(routers int) (w *world, err error) {
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("nc-%d-bench-", os.Getpid())
-	w = &world{dir: dir, here: name + "speaker", there: name + "routers", handle: netns.None()}
+	w = &world{dir: dir}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	for _, args := range [][]string{
-		{"netns", "add", w.here}, {"netns", "add", w.there},
-		{"-n", w.here, "link", "set", "lo", "up"}, {"-n", w.there, "link", "set", "lo", "up"},
-		{"-n", w.here, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", w.there},
-		{"-n", w.here, "address", "add", speakerAddress + "/24", "dev", "eth0"},
-		{"-n", w.here, "link", "set", "eth0", "up"}, {"-n", w.there, "link", "set", "eth0", "up"},
-	} {
-		if err := ip(args...); err != nil {
-			return w, err
-		}
+	name := fmt.Sprintf("nc-%d-bench-", os.Getpid())
+	if w.here, err = netns.New(name + "speaker"); err != nil {
+		return w, err
 	}
+	if w.there, err = netns.New(name + "routers"); err != nil {
+		return w, err
+	}
+	return w, w.connect(routers)
+}
+
+// connect lays the cable, and gives both machines their addresses.
+func (w *world) connect(routers int) error {
+	err := errors.Join(
+		w.here.IP("link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", w.there.Name),
+		w.here.IP("address", "add", speakerAddress+"/24", "dev", "eth0"),
+		w.here.IP("link", "set", "eth0", "up"), w.there.IP("link", "set", "eth0", "up"))
 	for i := range routers {
-		if err := ip("-n", w.there, "address", "add", routerAddress(i)+"/24", "dev", "eth0"); err != nil {
-			return w, err
-		}
+		err = errors.Join(err, w.there.IP("address", "add", routerAddress(i)+"/24", "dev", "eth0"))
 	}
-	w.handle, err = netns.GetFromName(w.here)
-	return w, err
+	return err
 }
 
 // close ends the programs and removes the namespaces.
@@ -64,12 +62,9 @@ func (w *world) close() error {
 		p.Stop(syscall.SIGKILL)
 	}
 	var errs []error
-	if w.handle.IsOpen() {
-		errs = append(errs, w.handle.Close())
-	}
-	for _, name := range []string{w.here, w.there} {
-		if _, err := os.Stat("/run/netns/" + name); err == nil {
-			errs = append(errs, ip("netns", "del", name))
+	for _, n := range []*netns.Namespace{w.here, w.there} {
+		if n != nil {
+			errs = append(errs, n.Close())
 		}
 	}
 	return errors.Join(append(errs, os.RemoveAll(w.dir))...)
@@ -89,15 +84,13 @@ func (w *world) logs() string {
 }
 
 // start runs a program in a namespace, on one core; with several cores the first is the speaker's.
-func (w *world) start(namespace, log string, command ...string) (*process.Process, error) {
+func (w *world) start(on *netns.Namespace, log string, command ...string) (*process.Process, error) {
 	core := runtime.NumCPU() - 1
-	if namespace == w.here {
+	if on == w.here {
 		core = 0
 	}
-	p := &process.Process{
-		Program: "ip", Args: append([]string{"netns", "exec", namespace, "taskset", "-c", fmt.Sprint(core)}, command...),
-		Log: filepath.Join(w.dir, log+".log"),
-	}
+	command = on.Command(append([]string{"taskset", "-c", fmt.Sprint(core)}, command...)...)
+	p := &process.Process{Program: command[0], Args: command[1:], Log: filepath.Join(w.dir, log+".log")}
 	w.running = append(w.running, p)
 	return p, p.Start()
 }
@@ -106,34 +99,4 @@ func (w *world) start(namespace, log string, command ...string) (*process.Proces
 func (w *world) file(name, text string) (string, error) {
 	path := filepath.Join(w.dir, name)
 	return path, os.WriteFile(path, []byte(text), 0o644)
-}
-
-// within calls f on the speaker's machine. Sockets that f makes stay there.
-func (w *world) within(f func() error) (err error) {
-	runtime.LockOSThread()
-	home, err := netns.Get()
-	if err != nil {
-		runtime.UnlockOSThread()
-		return err
-	}
-	defer func() { _ = home.Close() }()
-	if err := netns.Set(w.handle); err != nil {
-		runtime.UnlockOSThread()
-		return err
-	}
-	defer func() {
-		back := netns.Set(home)
-		if back == nil { // otherwise the thread is lost with its goroutine
-			runtime.UnlockOSThread()
-		}
-		err = errors.Join(err, back)
-	}()
-	return f()
-}
-
-func ip(args ...string) error {
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
-	}
-	return nil
 }
