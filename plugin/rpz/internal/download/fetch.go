@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/nearcast/nearcast/plugin/rpz/internal/failure"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/outbound"
 	"github.com/nearcast/nearcast/plugin/rpz/internal/policyzone"
 )
@@ -119,7 +120,7 @@ func failed(ctx context.Context, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // without the URL, which may have a secret
 	}
-	_, known := errors.AsType[*fault](err)
+	_, known := failure.ClassOf[Result](err)
 	timeout, _ := errors.AsType[net.Error](err)
 	switch {
 	case known:
@@ -228,7 +229,7 @@ func (l *List) parse(list *bounded, name string) (*policyzone.Zone, error) {
 	if err == nil {
 		err = list.complete()
 	}
-	switch _, known := errors.AsType[*fault](list.err); {
+	switch _, known := failure.ClassOf[Result](list.err); {
 	case known: // the cause of the parser's error, or an error that it did not notice
 		return nil, list.err
 	case list.err != nil && list.err != io.EOF: //nolint:errorlint // an EOF wrapped by gzip is not the end

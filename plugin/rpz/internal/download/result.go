@@ -1,9 +1,6 @@
 package download
 
-import (
-	"errors"
-	"fmt"
-)
+import "github.com/nearcast/nearcast/plugin/rpz/internal/failure"
 
 // Result is the result of a request, as it is counted.
 type Result string
@@ -59,24 +56,13 @@ var advice = map[Result]string{
 	Refused:        "check that the URL is that of a policy zone",
 }
 
-// fault is a failure with its class.
-type fault struct {
-	result Result
-	err    error
-}
-
-func (f *fault) Error() string { return f.err.Error() }
-func (f *fault) Unwrap() error { return f.err }
-
 // fail returns a failure of the class, worded as fmt.Errorf does.
-func fail(r Result, format string, args ...any) error {
-	return &fault{r, fmt.Errorf(format, args...)}
-}
+func fail(r Result, format string, args ...any) error { return failure.Errorf(r, format, args...) }
 
 // resultOf returns the class of a failure; one without a class came from an invalid list.
 func resultOf(err error) Result {
-	if f, ok := errors.AsType[*fault](err); ok {
-		return f.result
+	if r, ok := failure.ClassOf[Result](err); ok {
+		return r
 	}
 	return Refused
 }
