@@ -117,7 +117,7 @@ func TestADamagedFileOfDrainsKeepsNobodyFromStarting(t *testing.T) {
 	if err := os.WriteFile(dir, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := openDrains(dir); d == nil || err == nil || !strings.Contains(err.Error(), "cannot be made") {
+	if d, err := openDrains(dir); d == nil || err == nil || !strings.Contains(err.Error(), "cannot create the directory") {
 		t.Errorf("a file in the place of the folder: %v", err)
 	}
 }

@@ -138,7 +138,7 @@ func (p *Part) Close() {
 func (s *socket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := s.answersOf(r.URL.Path)
 	if a == nil {
-		Reply(w, nil, http.StatusNotImplemented, fmt.Errorf("%s: nothing in this server's configuration answers that", r.URL.Path))
+		Reply(w, nil, http.StatusNotImplemented, fmt.Errorf("%s: this server's configuration does not serve this path", r.URL.Path))
 		return
 	}
 	defer a.running.Done()

@@ -15,7 +15,7 @@ func says(text string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { Reply(w, text, http.StatusOK, nil) })
 }
 
-// ask returns what is answered, or the error.
+// ask returns the answer, or the error.
 func ask(t *testing.T, socket, path string) string {
 	t.Helper()
 	var text string
@@ -35,8 +35,8 @@ func listenAt(t *testing.T, path string, handler http.Handler) *Server {
 	return s
 }
 
-// TestTheNewestAnswersUntilItCloses has a configuration and its successor at one path,
-// of which either may end first.
+// TestTheNewestAnswersUntilItCloses has a configuration and its successor at one path;
+// either may end first.
 func TestTheNewestAnswersUntilItCloses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "made", "admin.sock")
 	before := listenAt(t, path, says("before"))
@@ -46,25 +46,25 @@ func TestTheNewestAnswersUntilItCloses(t *testing.T) {
 	}
 	after.Close()
 	if got := ask(t, path, "/"); got != "before" {
-		t.Errorf("%s answers once its successor has failed", got)
+		t.Errorf("%s answers after its successor failed", got)
 	}
 	again := listenAt(t, path, says("again"))
 	before.Close()
-	before.Close() // which is nothing
+	before.Close() // which does nothing
 	if got := ask(t, path, "/"); got != "again" {
-		t.Errorf("%s answers once its predecessor has ended", got)
+		t.Errorf("%s answers after its predecessor ended", got)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
 	again.Close()
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
-		t.Errorf("the socket is left: %v", err)
+		t.Errorf("the socket remains: %v", err)
 	}
 }
 
-// TestASocketThatIsGoneIsMadeAgain has somebody remove the socket, or put another there.
-func TestASocketThatIsGoneIsMadeAgain(t *testing.T) {
+// TestARemovedSocketIsCreatedAgain removes the socket, or puts another one in its place.
+func TestARemovedSocketIsCreatedAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	listenAt(t, path, says("before"))
 	if err := os.Remove(path); err != nil {
@@ -76,7 +76,7 @@ func TestASocketThatIsGoneIsMadeAgain(t *testing.T) {
 	}
 }
 
-// TestAPartAnswersAtEverySocket has one beside a handler, and one alone.
+// TestAPartAnswersAtEverySocket has a part beside a handler, and one by itself.
 func TestAPartAnswersAtEverySocket(t *testing.T) {
 	dir := t.TempDir()
 	both, alone := filepath.Join(dir, "both.sock"), filepath.Join(dir, "alone.sock")
@@ -90,8 +90,8 @@ func TestAPartAnswersAtEverySocket(t *testing.T) {
 		path, both, alone string
 	}{
 		{"/part/x", "part", "part"},
-		{"/other", "handler", "/other: nothing in this server's configuration answers that"},
-		{"/part", "handler", "/part: nothing in this server's configuration answers that"},
+		{"/other", "handler", "/other: this server's configuration does not serve this path"},
+		{"/part", "handler", "/part: this server's configuration does not serve this path"},
 	} {
 		if got := ask(t, both, step.path); got != step.both {
 			t.Errorf("%s at both: %s", step.path, got)
@@ -111,13 +111,13 @@ func TestAPartAnswersAtEverySocket(t *testing.T) {
 	}
 }
 
-func TestASocketThatCannotBeMadeIsAnError(t *testing.T) {
+func TestASocketThatCannotBeCreatedIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Listen(filepath.Join(path, "admin.sock"), nil); err == nil {
-		t.Error("it listens")
+		t.Error("it listens, want an error")
 	}
 }
 

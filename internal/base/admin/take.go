@@ -60,7 +60,7 @@ func lock(folder string) (unlock func(), err error) {
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) {
 			f.Close()
-			return nil, fmt.Errorf("the folder %s cannot be locked: %w", folder, err)
+			return nil, fmt.Errorf("cannot lock the directory %s: %w", folder, err)
 		}
 	}
 }
@@ -74,7 +74,7 @@ func replaceable(path string) error {
 	case err != nil:
 		return err
 	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("%s is there and is not a socket; remove it, or name another path", path)
+		return fmt.Errorf("%s exists and is not a socket; remove it, or use another path", path)
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
@@ -91,5 +91,5 @@ func replaceable(path string) error {
 			owner = fmt.Sprintf(" (process %d)", pid)
 		}
 	}
-	return fmt.Errorf("%s is the socket of another program that runs%s; end it, or name another path", path, owner)
+	return fmt.Errorf("%s is in use by another running program%s; stop it, or use another path", path, owner)
 }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestMain is another program's too: one that takes the socket that it is told, says so
-// on its output, and holds it until its input ends.
+// TestMain also runs as another program, which takes the given socket, reports that on
+// its output, and holds it until its input ends.
 func TestMain(m *testing.M) {
 	socket := os.Getenv("ADMIN_TEST_SOCKET")
 	if socket == "" {
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	_, _ = os.Stdin.Read(make([]byte, 1))
 }
 
-// program is another one that listens, or tried to.
+// program is another program that listens, or tried to.
 type program struct {
 	*exec.Cmd
 	said string
@@ -37,8 +37,8 @@ type program struct {
 
 func start(t *testing.T, socket string) *program {
 	t.Helper()
-	// Through a shell, for a child of this process might succeed it. What a shell starts in
-	// the background reads nothing of its own accord.
+	// It runs through a shell, because a child of this process might succeed it. A
+	// process that a shell starts in the background does not read its input by itself.
 	cmd := exec.Command("sh", "-c", `exec 3<&0; "$0" <&3 & wait`, os.Args[0])
 	cmd.Env = append(os.Environ(), "ADMIN_TEST_SOCKET="+socket)
 	in, err := cmd.StdinPipe()
@@ -61,17 +61,17 @@ func start(t *testing.T, socket string) *program {
 	return p
 }
 
-func TestTheSocketOfAProgramThatRunsIsNotTaken(t *testing.T) {
+func TestTheSocketOfARunningProgramIsNotTaken(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	first := start(t, path)
 	if first.said != "listens" {
 		t.Fatal(first.said)
 	}
 	before := stat(t, path)
-	want := fmt.Sprintf("admin: %s is the socket of another program that runs (process ", path)
+	want := fmt.Sprintf("admin: %s is in use by another running program (process ", path)
 	if s, err := Listen(path, http.NotFoundHandler()); err == nil {
 		s.Close()
-		t.Error("it was taken")
+		t.Error("the socket was taken")
 	} else if !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
@@ -79,12 +79,12 @@ func TestTheSocketOfAProgramThatRunsIsNotTaken(t *testing.T) {
 		t.Errorf("a second program: %q", second.said)
 	}
 	if !os.SameFile(stat(t, path), before) {
-		t.Error("the socket is another one")
+		t.Error("the socket was replaced")
 	}
 	first.end()
 	s, err := Listen(path, http.NotFoundHandler())
 	if err != nil {
-		t.Fatalf("after its end: %v", err)
+		t.Fatalf("after it stopped: %v", err)
 	}
 	s.Close()
 }
@@ -98,7 +98,7 @@ func stat(t *testing.T, path string) os.FileInfo {
 	return info
 }
 
-func TestWhatIsNoSocketIsNotReplaced(t *testing.T) {
+func TestAFileThatIsNotASocketIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
 	file, folder, link, dangling := filepath.Join(dir, "file"), filepath.Join(dir, "folder"), filepath.Join(dir, "link"), filepath.Join(dir, "dangling")
 	for _, err := range []error{os.WriteFile(file, []byte("precious"), 0o600), os.Mkdir(folder, 0o700), os.Symlink(file, link), os.Symlink("nowhere", dangling)} {
@@ -111,11 +111,11 @@ func TestWhatIsNoSocketIsNotReplaced(t *testing.T) {
 		if s, err := Listen(path, http.NotFoundHandler()); err == nil {
 			s.Close()
 			t.Errorf("%s was taken", path)
-		} else if want := "admin: " + path + " is there and is not a socket; remove it, or name another path"; err.Error() != want {
+		} else if want := "admin: " + path + " exists and is not a socket; remove it, or use another path"; err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 		if !os.SameFile(stat(t, path), before) {
-			t.Errorf("%s is another one", path)
+			t.Errorf("%s was replaced", path)
 		}
 	}
 	if text, err := os.ReadFile(file); err != nil || string(text) != "precious" {
@@ -130,7 +130,7 @@ func TestASocketThatNobodyListensOnIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	left.SetUnlinkOnClose(false)
-	left.Close() // as a program that was killed leaves it
+	left.Close() // as a killed program leaves it
 	s, err := Listen(path, http.NotFoundHandler())
 	if err != nil {
 		t.Fatal(err)
@@ -158,12 +158,12 @@ func TestASuccessorInThisProcessTakesTheSocketOver(t *testing.T) {
 	}
 	second.Close()
 	if _, err := os.Lstat(path); err == nil {
-		t.Error("the socket is left behind")
+		t.Error("the socket remains")
 	}
 }
 
-// TestOfProgramsThatStartAtOnceOneHasTheSocket and answers on it.
-func TestOfProgramsThatStartAtOnceOneHasTheSocket(t *testing.T) {
+// TestOneOfTheProgramsThatStartTogetherGetsTheSocket also checks that it answers there.
+func TestOneOfTheProgramsThatStartTogetherGetsTheSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	const programs = 6
 	said := make(chan string, programs)
@@ -177,7 +177,7 @@ func TestOfProgramsThatStartAtOnceOneHasTheSocket(t *testing.T) {
 	for text := range said {
 		if text == "listens" {
 			have++
-		} else if !strings.Contains(text, "is the socket of another program that runs") {
+		} else if !strings.Contains(text, "is in use by another running program") {
 			t.Error(text)
 		}
 	}

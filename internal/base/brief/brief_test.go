@@ -39,24 +39,24 @@ func TestATextKeepsItsTwoEnds(t *testing.T) {
 		t.Errorf("%d octets: %s", len(got), got)
 	}
 	if exact := strings.Repeat("ä", Most/2); Text(exact) != exact {
-		t.Errorf("%d octets are cut to %s", len(exact), Text(exact))
+		t.Errorf("%d octets were cut to %s", len(exact), Text(exact))
 	}
 	if got := Text(strings.Repeat("\xff", 60)); len(got) > Most {
-		t.Errorf("escaped it has %d octets", len(got))
+		t.Errorf("the escaped text has %d octets", len(got))
 	}
 }
 
-// TestATextRetainsNothing: a reason is a few octets of a buffer that is large.
+// TestATextRetainsNothing: a reason is a few octets of a large buffer.
 func TestATextRetainsNothing(t *testing.T) {
 	whole := strings.Repeat("header ", 1<<10)
 	for _, part := range []string{whole[:10], whole} {
 		if got := Text(part); pointsInto(got, whole) {
-			t.Errorf("%q is a part of what it was made of", got)
+			t.Errorf("%q shares the memory of its source", got)
 		}
 	}
 }
 
-// TestALongTextCostsWhatAShortOneDoes: what a stranger sends is cut before it is escaped.
+// TestALongTextCostsWhatAShortOneDoes: untrusted text is cut before it is escaped.
 func TestALongTextCostsWhatAShortOneDoes(t *testing.T) {
 	short, long := strings.Repeat("\xff", 1<<10), strings.Repeat("\xff", 8<<20)
 	cost := func(s string) uint64 {
@@ -84,7 +84,7 @@ func TestAWriterKeepsLinesAndColumns(t *testing.T) {
 	}
 }
 
-// TestJSONMeansWhatItDid: -o json goes through a Writer too.
+// TestJSONMeansWhatItDid: -o json also goes through a Writer.
 func TestJSONMeansWhatItDid(t *testing.T) {
 	in := "\x1b[31m\x7f\u009b\u202e\U000e0041\u2028 \"quoted\" \\ and\n"
 	var b bytes.Buffer

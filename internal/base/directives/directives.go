@@ -66,7 +66,7 @@ func insert(order []string, after string, ours []string) ([]string, error) {
 	order = slices.DeleteFunc(slices.Clone(order), func(d string) bool { return slices.Contains(ours, d) })
 	at := slices.Index(order, after)
 	if at < 0 {
-		return nil, fmt.Errorf("CoreDNS's plugin order has no %s after which to put %v", after, ours)
+		return nil, fmt.Errorf("CoreDNS's plugin order lacks %s, after which %v must come", after, ours)
 	}
 	return slices.Insert(order, at+1, ours...), nil
 }

@@ -17,15 +17,16 @@ var (
 	nameAlone = Resolver{Priority: 2, Name: "dns.example.", Params: alpn}
 )
 
-// Pieces of options, written by hand from the RFCs' figures.
+// Parts of options, written by hand from the RFCs' figures.
 const (
 	name   = "03 646e73 07 6578616d706c65 00"                   // 13 octets
 	params = "0001 0008 03 646f74 03 646f71" + "0003 0002 2152" // 18 octets
 	v6     = "20010db8000000000000000000000053 20010db8000000000000000000000054"
 )
 
-// TestOptionsAreAsTheRFCDrawsThem compares octets with RFC 9463's figures 2, 5 and 9.
-func TestOptionsAreAsTheRFCDrawsThem(t *testing.T) {
+// TestOptionsMatchTheDiagramsOfTheRFC compares octets with figures 2, 5 and 9 of RFC
+// 9463.
+func TestOptionsMatchTheDiagramsOfTheRFC(t *testing.T) {
 	all := []Resolver{both, nameAlone, nameAlone}
 	v4, err := DHCPv4(all)
 	equal(t, "DHCPv4", [][]byte{v4}, err,
@@ -39,7 +40,7 @@ func TestOptionsAreAsTheRFCDrawsThem(t *testing.T) {
 		"90 03 0002 00000708 000d"+name+"00")
 }
 
-// equal compares octets with what is written in hexadecimal.
+// equal compares octets with hexadecimal text.
 func equal(t *testing.T, what string, got [][]byte, err error, want ...string) {
 	t.Helper()
 	if err != nil || len(got) != len(want) {

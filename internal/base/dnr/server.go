@@ -119,8 +119,8 @@ func radvd(all []Resolver, s Settings) (string, error) {
 		return "", err
 	}
 	var text strings.Builder
-	text.WriteString("# Encrypted DNS (RFC 9463), for radvd.conf. radvd cannot advertise it: AdvOtherConfigFlag has clients\n" +
-		"# ask DHCPv6 for it, and RDNSS has them ask the resolver (RFC 9462). A router that can has to send:\n")
+	text.WriteString("# Encrypted DNS (RFC 9463), for radvd.conf. radvd cannot advertise it: AdvOtherConfigFlag makes clients\n" +
+		"# ask DHCPv6 for it, and RDNSS makes them ask the resolver (RFC 9462). A router that supports it must send:\n")
 	for _, data := range options {
 		fmt.Fprintf(&text, "#   %x\n", data)
 	}

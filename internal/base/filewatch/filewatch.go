@@ -90,7 +90,7 @@ func (s *subscription) follow(list func() ([]string, error), onError func(error)
 			continue
 		}
 		if named++; named <= mostNamed {
-			onError(fmt.Errorf("cannot watch %s, so it is read again every %v: %w", path, reread, err))
+			onError(fmt.Errorf("cannot watch %s; reading it every %v instead: %w", path, reread, err))
 		}
 	}
 	if named -= mostNamed; named > 0 {

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// watched counts the changes of one folder.
+// watched counts the changes of one directory.
 type watched struct {
 	dir  string
 	seen atomic.Int64
@@ -43,8 +43,8 @@ func (w *watched) waitFor(t *testing.T, n int64) {
 	}
 }
 
-func TestManyWatchesTakeOneOfTheKernelsAndHearOfTheirOwn(t *testing.T) {
-	const many = 300 // more than a user may have instances
+func TestManyWatchesShareOneInotifyAndHearOfTheirOwnPaths(t *testing.T) {
+	const many = 300 // more than the limit of inotify instances per user
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	var all []*watched
@@ -62,18 +62,18 @@ func TestManyWatchesTakeOneOfTheKernelsAndHearOfTheirOwn(t *testing.T) {
 	all[7].waitFor(t, 2)
 	two.waitFor(t, 2)
 	if n := all[8].seen.Load(); n != 1 {
-		t.Errorf("another folder's watch saw %d changes", n)
+		t.Errorf("the watch of another directory saw %d changes", n)
 	}
 	cancel()
 	running.Wait()
 	hub.Lock()
 	defer hub.Unlock()
 	if hub.watcher != nil || len(hub.folders) != 0 {
-		t.Error("the watcher is still there")
+		t.Error("the watcher still exists")
 	}
 }
 
-func TestAFolderThatIsReplacedIsWatchedAnew(t *testing.T) {
+func TestAReplacedDirectoryIsWatchedAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -105,8 +105,8 @@ func TestAFolderThatIsReplacedIsWatchedAnew(t *testing.T) {
 	w.waitFor(t, 4)
 }
 
-// TestAFolderOfTwoNamesIsWatchedUnderBoth: to the kernel they are one.
-func TestAFolderOfTwoNamesIsWatchedUnderBoth(t *testing.T) {
+// TestADirectoryWithTwoNamesIsWatchedUnderBoth: to the kernel they are one.
+func TestADirectoryWithTwoNamesIsWatchedUnderBoth(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -130,8 +130,9 @@ func TestAFolderOfTwoNamesIsWatchedUnderBoth(t *testing.T) {
 	two.waitFor(t, 2)
 }
 
-// TestAFolderThatALinkLeftIsWatchedNoMore: each release of many would keep a watch.
-func TestAFolderThatALinkLeftIsWatchedNoMore(t *testing.T) {
+// TestADirectoryThatALinkLeftIsNoLongerWatched: otherwise each of many releases would
+// keep a watch.
+func TestADirectoryThatALinkLeftIsNoLongerWatched(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -157,13 +158,13 @@ func TestAFolderThatALinkLeftIsWatchedNoMore(t *testing.T) {
 	hub.Lock()
 	defer hub.Unlock()
 	if len(hub.folders) != 2 || hub.folders[filepath.Join(parent, "r3")] == nil {
-		t.Errorf("watched: %v, want the link's folder and r3", hub.folders)
+		t.Errorf("watched: %v, want the directory of the link and r3", hub.folders)
 	}
 }
 
-// TestWhatCannotBeWatchedKeepsNothingElseFromBeingRead: one link into a folder that may
-// not be listed once kept a server from ever having a state.
-func TestWhatCannotBeWatchedKeepsNothingElseFromBeingRead(t *testing.T) {
+// TestAPathThatCannotBeWatchedKeepsNoOtherFromBeingRead: one link into an unlistable
+// directory once kept a server from ever having a state.
+func TestAPathThatCannotBeWatchedKeepsNoOtherFromBeingRead(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -185,7 +186,7 @@ func TestWhatCannotBeWatchedKeepsNothingElseFromBeingRead(t *testing.T) {
 		w.waitFor(t, i+2)
 	}
 	if first := <-said; !strings.Contains(first, "cannot watch "+gone) || len(said) > 0 {
-		t.Errorf("said %q, and %d more, want one error of %s", first, len(said), gone)
+		t.Errorf("reported %q, and %d more, want one error about %s", first, len(said), gone)
 	}
 }
 
@@ -197,7 +198,7 @@ func TestWithoutAListNothingIsWatched(t *testing.T) {
 	}
 }
 
-func TestWaysEndsInLinksThatHaveNoEnd(t *testing.T) {
+func TestWaysEndsForCircularLinks(t *testing.T) {
 	parent := t.TempDir()
 	for link, target := range map[string]string{"a": "b", "b": "a", "nowhere": "x/y"} {
 		if err := os.Symlink(target, filepath.Join(parent, link)); err != nil {
@@ -211,9 +212,9 @@ func TestWaysEndsInLinksThatHaveNoEnd(t *testing.T) {
 	}
 }
 
-// TestAFolderThatIsMadeAgainIsFollowedSoon removes the only folder of the list: nothing is
-// left to watch that would tell of its return.
-func TestAFolderThatIsMadeAgainIsFollowedSoon(t *testing.T) {
+// TestARecreatedDirectoryIsFollowedSoon removes the only directory of the list: no watch
+// is left that would report its return.
+func TestARecreatedDirectoryIsFollowedSoon(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -248,15 +249,16 @@ func TestAFolderThatIsMadeAgainIsFollowedSoon(t *testing.T) {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(200 * time.Millisecond) // that it is gone is seen
+		time.Sleep(200 * time.Millisecond) // its removal is seen
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// TestThosePathsAreToldThatChanged has a burst of few and one of more than are kept.
-func TestThosePathsAreToldThatChanged(t *testing.T) {
+// TestOnlyChangedPathsAreReported has a burst of few changes, and one of more than are
+// kept.
+func TestOnlyChangedPathsAreReported(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -290,7 +292,7 @@ func TestThosePathsAreToldThatChanged(t *testing.T) {
 		}
 	}
 	if len(whole) > 0 {
-		t.Error("everything is looked at, where two paths changed")
+		t.Error("everything is read, although only two paths changed")
 	}
 	write("not-enough")
 	<-whole

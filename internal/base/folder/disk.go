@@ -28,7 +28,7 @@ func (d *Disk) Tried(err error) (failed error, recovered bool) {
 	case err == nil:
 		return nil, before != nil
 	case before == nil || reason(before).Error() != reason(err).Error():
-		return fmt.Errorf("%w; free or mend its disk: it is tried again", err), false
+		return fmt.Errorf("%w; free space on the disk or repair it: the write will be retried", err), false
 	}
 	return nil, false
 }

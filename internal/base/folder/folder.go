@@ -12,7 +12,7 @@ import (
 // checks a configuration must not change the disk.
 func Make(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return fmt.Errorf("the folder %s cannot be made: %w; make it for the user that runs this program, or name another", path, err)
+		return fmt.Errorf("cannot create the directory %s: %w; create it for the user that runs this program, or use another one", path, err)
 	}
 	return nil
 }

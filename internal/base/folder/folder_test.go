@@ -28,7 +28,7 @@ func TestAFolderThatCannotBeMadeSaysWhatToDo(t *testing.T) {
 	}
 	path := filepath.Join(file, "state")
 	err := Make(path)
-	if err == nil || !strings.Contains(err.Error(), "the folder "+path+" cannot be made: ") || !strings.Contains(err.Error(), "or name another") {
+	if err == nil || !strings.Contains(err.Error(), "cannot create the directory "+path+": ") || !strings.Contains(err.Error(), "or use another one") {
 		t.Error(err)
 	}
 }

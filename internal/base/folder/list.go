@@ -31,9 +31,9 @@ func ReadList[T any](path string, most int64, check func(T) error) ([]T, error) 
 	if err == nil {
 		return all, nil
 	}
-	what := fmt.Sprintf("it is set aside as %s%s, and %d good entries are in force", path, damaged, len(all))
+	what := fmt.Sprintf("the file is moved to %s%s, and its %d valid entries are in force", path, damaged, len(all))
 	if failed := os.Rename(path, path+damaged); failed != nil {
-		what = fmt.Sprintf("it cannot be set aside (%v) and is replaced at the next change; %d good entries are in force", reason(failed), len(all))
+		what = fmt.Sprintf("the file cannot be moved (%v) and is replaced at the next change; its %d valid entries are in force", reason(failed), len(all))
 	}
 	return all, fmt.Errorf("%s: %w; %s", path, err, what)
 }
@@ -66,10 +66,10 @@ func decodeList[T any](raw []byte, check func(T) error) (all []T, err error) {
 		all = append(all, one)
 	}
 	if _, failed := decoder.Token(); failed != nil {
-		return all, errors.Join(err, errors.New("ends within the array"))
+		return all, errors.Join(err, errors.New("ends before the end of the array"))
 	}
 	if _, failed := decoder.Token(); !errors.Is(failed, io.EOF) {
-		return all, errors.Join(err, errors.New("has more after the array"))
+		return all, errors.Join(err, errors.New("has data after the array"))
 	}
 	return all, err
 }

@@ -26,13 +26,13 @@ func TestWhatIsGoodOfADamagedListIsKept(t *testing.T) {
 		"":                 {nil, "is not a JSON array"},
 		"\x00\x00\x00":     {nil, "is not a JSON array"},
 		"{}":               {nil, "is not a JSON array"},
-		"[1, 3":            {[]int{1, 3}, "ends within the array"},
+		"[1, 3":            {[]int{1, 3}, "ends before the end of the array"},
 		"[1, 3,":           {[]int{1, 3}, "entry 3: EOF"},
 		"[1, 3, \"a":       {[]int{1, 3}, "entry 3: unexpected EOF"},
 		"[1, 2, 3, \"x\"]": {[]int{1, 3}, "entry 2: is even"},
 		"[1, null, 3]":     {[]int{1, 3}, "entry 2: is null"},
-		"[1] [3]":          {[]int{1}, "has more after the array"},
-		"[1, 3]\x00":       {[]int{1, 3}, "has more after the array"},
+		"[1] [3]":          {[]int{1}, "has data after the array"},
+		"[1, 3]\x00":       {[]int{1, 3}, "has data after the array"},
 	} {
 		path := filepath.Join(t.TempDir(), "list.json")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestWhatIsSharedIsForgotten holds it for what nobody has any more.
-func TestWhatIsSharedIsForgotten(t *testing.T) {
+// TestUnusedSharedValuesAreDropped checks this for values that no object has any more.
+func TestUnusedSharedValuesAreDropped(t *testing.T) {
 	type thing struct{ number int }
 	var a Set[thing]
 	kept := &thing{}
@@ -18,6 +18,6 @@ func TestWhatIsSharedIsForgotten(t *testing.T) {
 		}
 	}
 	if len(a.byHash) > 5000 || a.Like(0, new(thing), func(*thing) bool { return true }) != kept {
-		t.Errorf("%d are held, of which one lives", len(a.byHash))
+		t.Errorf("%d are kept, want the one in use", len(a.byHash))
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrNot is wrapped by errors that refuse anything but a regular file.
-var ErrNot = errors.New("is not a regular file; save its content in one")
+var ErrNot = errors.New("is not a regular file; copy its content into one")
 
 // ErrLarge is wrapped by errors that refuse a file larger than its limit.
 var ErrLarge = errors.New("is too large")
@@ -68,13 +68,13 @@ func check(info fs.FileInfo, most int64) error {
 }
 
 func tooLarge(size, most int64) error {
-	return fmt.Errorf("%w: it has %d octets, and at most %d are read", ErrLarge, size, most)
+	return fmt.Errorf("%w: it has %d octets, and the limit is %d", ErrLarge, size, most)
 }
 
 func kind(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():
-		return "a folder"
+		return "a directory"
 	case mode&fs.ModeNamedPipe != 0:
 		return "a pipe"
 	case mode&fs.ModeSocket != 0:
@@ -101,7 +101,7 @@ func (f *File) Read(p []byte) (int, error) {
 		return 0, failed(f.file.Name(), tooLarge(f.read, f.most))
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = failed(f.file.Name(), fmt.Errorf("it waits for its writer, and %w", ErrNot))
+		err = failed(f.file.Name(), fmt.Errorf("reading it blocks, and it %w", ErrNot))
 	}
 	return n, err
 }

@@ -42,8 +42,8 @@ func TestARegularFileIsReadWhole(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotARegularFileIsRefusedByName has what others may put in a file's place,
-// and links to it; the first of each is the control.
+// TestWhatIsNotARegularFileIsRefusedByName has objects that others may put in place of a
+// file, and links to them; the first of each is the control.
 func TestWhatIsNotARegularFileIsRefusedByName(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "file"), "good")
@@ -60,7 +60,7 @@ func TestWhatIsNotARegularFileIsRefusedByName(t *testing.T) {
 	}
 	for target, want := range map[string]string{
 		filepath.Join(dir, "file"): "", filepath.Join(dir, "pipe"): "is a pipe", filepath.Join(dir, "socket"): "is a socket",
-		"/dev/zero": "is a device", "/dev/full": "is a device", dir: "is a folder", filepath.Join(dir, "loop"): "too many levels",
+		"/dev/zero": "is a device", "/dev/full": "is a device", dir: "is a directory", filepath.Join(dir, "loop"): "too many levels",
 	} {
 		link := filepath.Join(dir, "link")
 		if err := os.Symlink(target, link); err != nil {
@@ -79,13 +79,13 @@ func TestWhatIsNotARegularFileIsRefusedByName(t *testing.T) {
 	}
 }
 
-// TestNoMoreIsReadThanTheBound: neither of what has more, nor of what says that it has
-// none, as the kernel's own files do.
-func TestNoMoreIsReadThanTheBound(t *testing.T) {
+// TestNoMoreThanTheLimitIsRead covers files with more, and files whose reported size is
+// 0, such as the kernel's own.
+func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	write(t, path, "")
 	if err := os.Truncate(path, 1<<40); err != nil {
-		t.Skipf("no file of a tebibyte here: %v", err)
+		t.Skipf("cannot create a file of a tebibyte here: %v", err)
 	}
 	if _, err := Read(path, most); !errors.Is(err, ErrLarge) || !strings.Contains(err.Error(), path) {
 		t.Errorf("%v, want ErrLarge", err)
@@ -107,8 +107,8 @@ func TestNoMoreIsReadThanTheBound(t *testing.T) {
 	}
 }
 
-// TestAFileThatIsReplacedByAPipeIsNotWaitedFor swaps the two under a reader, that meets
-// both.
+// TestAFileThatIsReplacedByAPipeIsNotWaitedFor swaps the two under a reader, which
+// encounters both.
 func TestAFileThatIsReplacedByAPipeIsNotWaitedFor(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
@@ -150,13 +150,13 @@ func TestAFileThatIsReplacedByAPipeIsNotWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if good == 0 || refused == 0 {
-		t.Errorf("%d good reads and %d refused: the control fails", good, refused)
+		t.Errorf("%d reads succeeded and %d were refused: the control fails", good, refused)
 	}
 }
 
-// TestWhatTheKernelIsYetToWriteIsNotWaitedFor reads its log, which says that it is a
-// regular file, and has an end only as long as something is written.
-func TestWhatTheKernelIsYetToWriteIsNotWaitedFor(t *testing.T) {
+// TestAReadThatWouldBlockIsRefused reads the kernel's log, which claims to be a regular
+// file, and ends only while something is written.
+func TestAReadThatWouldBlockIsRefused(t *testing.T) {
 	const log = "/proc/kmsg"
 	if f, err := os.OpenFile(log, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
 		t.Skip(err)
@@ -171,10 +171,10 @@ func TestWhatTheKernelIsYetToWriteIsNotWaitedFor(t *testing.T) {
 	select {
 	case err := <-done:
 		if err == nil {
-			t.Error("it has no end, and was read to it")
+			t.Error("a file without an end was read to its end")
 		}
 	case <-time.After(30 * time.Second):
-		t.Fatal("it is waited for")
+		t.Fatal("the read blocked")
 	}
 }
 
@@ -189,15 +189,15 @@ func TestAnIdentityChangesWithWhatIsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(20 * time.Millisecond) // the grain of a file system's time is up to 10 ms
+	time.Sleep(20 * time.Millisecond) // the granularity of a file system's time is up to 10 ms
 	write(t, path, "two")
 	if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
 	if after, _ := Identify(path); after == before {
-		t.Error("the content changed, its size and time of modification did not, and it is taken for the same")
+		t.Error("the content changed without its size and modification time, and it counts as unchanged")
 	}
 	if _, there := Identify(filepath.Dir(path)); there {
-		t.Error("a folder has an identity")
+		t.Error("a directory has an identity")
 	}
 }

@@ -23,7 +23,7 @@ func TestJSONIsANumberOfSeconds(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooLongIsTheLongest(t *testing.T) {
+func TestATooLongDurationBecomesTheLongest(t *testing.T) {
 	for text, want := range map[string]int64{"9223372036.854775807": math.MaxInt64, "1e300": math.MaxInt64, "-1e300": math.MinInt64} {
 		var d Duration
 		if err := json.Unmarshal([]byte(text), &d); err != nil || int64(d) != want {
@@ -32,6 +32,6 @@ func TestWhatIsTooLongIsTheLongest(t *testing.T) {
 	}
 	var d Duration
 	if err := json.Unmarshal([]byte(`"5s"`), &d); err == nil {
-		t.Error("a text is taken for a number")
+		t.Error("a string was accepted as a number")
 	}
 }

@@ -39,13 +39,13 @@ func TestASecretThatOthersCanReadIsNamedWithItsMode(t *testing.T) {
 			case got != "" && !strings.HasPrefix(got, named+" "):
 				t.Errorf("%q does not name %s", got, named)
 			case strings.Contains(got, "s3cret"):
-				t.Errorf("%q has the secret", got)
+				t.Errorf("%q contains the secret", got)
 			}
 		}
 	}
 }
 
-func TestTheGroupCountsWhereThisProcessIsNotInIt(t *testing.T) {
+func TestTheGroupCountsIfThisProcessIsNotInIt(t *testing.T) {
 	const stranger = 54321
 	path := filepath.Join(t.TempDir(), "bgp.key")
 	if err := os.WriteFile(path, nil, 0o640); err != nil {
@@ -59,7 +59,7 @@ func TestTheGroupCountsWhereThisProcessIsNotInIt(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNotThereIsNotWarnedOf(t *testing.T) {
+func TestAMissingFileIsNotReported(t *testing.T) {
 	if got := Warning(filepath.Join(t.TempDir(), "none")); got != "" {
 		t.Error(got)
 	}

@@ -8,9 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAnEditLeavesWhatItBeganWith edits at random and compares with slices, all
-// versions of which are still what they were in the end.
-func TestAnEditLeavesWhatItBeganWith(t *testing.T) {
+// TestAnEditLeavesTheOriginalUnchanged edits at random and compares with slices; in the
+// end all versions still have their content.
+func TestAnEditLeavesTheOriginalUnchanged(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		versions, want := []Vector[int]{{}}, [][]int{nil}
 		for range rapid.IntRange(1, 12).Draw(t, "edits") {
@@ -51,8 +51,8 @@ func TestAnEditLeavesWhatItBeganWith(t *testing.T) {
 	})
 }
 
-// TestChangedIsWhereTwoDiffer compares two versions of one Vector.
-func TestChangedIsWhereTwoDiffer(t *testing.T) {
+// TestChangedReturnsWhereTwoVersionsDiffer compares two versions of one Vector.
+func TestChangedReturnsWhereTwoVersionsDiffer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		items := rapid.SliceOfN(rapid.IntRange(0, 2), 0, 600).Draw(t, "items")
 		a := of(items...)
@@ -70,7 +70,7 @@ func TestChangedIsWhereTwoDiffer(t *testing.T) {
 	})
 }
 
-// TestAReadAllocatesNothing is of the query path.
+// TestAReadAllocatesNothing covers the path of a query.
 func TestAReadAllocatesNothing(t *testing.T) {
 	v := of(make([]int, 1000)...)
 	if n := testing.AllocsPerRun(100, func() { _ = v.At(999) + *v.Ptr(1) }); n != 0 {

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// TestEveryImageAndChartHasTheVersion reads what cannot take it from here: manifests, the
-// chart's values and the documentation. Whoever raises the version finds here what else
-// has it. It is never latest: a kubelet pulls that always, and overlooks what is on its
-// node.
+// TestEveryImageAndChartHasTheVersion reads the places that cannot take the version from
+// here: manifests, the chart's values and the documentation. It tells whoever raises the
+// version what else has it. It is never latest: a kubelet always pulls that, and ignores
+// the image on its node.
 func TestEveryImageAndChartHasTheVersion(t *testing.T) {
 	image := regexp.MustCompile(`(?m)\bnearcast/[a-z-]+:([^\s"@` + "`" + `]+)|\bnearcast-([0-9]\S*)\.tgz`)
 	found := 0
@@ -39,12 +39,12 @@ func TestEveryImageAndChartHasTheVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	if found < 9 {
-		t.Errorf("%d images; there are more", found)
+		t.Errorf("found only %d images", found)
 	}
 }
 
 func TestTheVersionIsSemantic(t *testing.T) {
 	if !regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`).MatchString(Nearcast) {
-		t.Errorf("%q: Helm takes no other", Nearcast)
+		t.Errorf("%q: Helm accepts no other form", Nearcast)
 	}
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/nearcast/nearcast/internal/base/directives"
 )
 
-// A Corefile of the documentation is a fenced block: marked so in the plugins' man pages,
-// and in the README one that begins with a server block.
+// A Corefile of the documentation is a fenced block: marked as one in the plugins' man
+// pages; in the README, one that begins with a server block.
 var (
 	marked = regexp.MustCompile(`(?s)\n~~~ corefile\n(.*?)\n~~~`)
 	plain  = regexp.MustCompile("(?s)\n```\n([a-z.]+ \\{\n.*?)\n```")
 )
 
-// corefiles returns every Corefile that the project shows or deploys, by where it is.
+// corefiles returns every Corefile that the project shows or deploys, by location.
 func corefiles(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -54,12 +54,13 @@ func corefiles(t *testing.T) map[string]string {
 	return all
 }
 
-// TestTheMinimalImageKnowsEveryDirectiveThatIsShownOrDeployed reads them all; that those
-// of corefile/ start with these plugins alone shows `go test -tags minimal ./corefile`.
+// TestTheMinimalImageKnowsEveryDirectiveThatIsShownOrDeployed reads all Corefiles; `go
+// test -tags minimal ./corefile` checks that those of corefile/ start with only these
+// plugins.
 func TestTheMinimalImageKnowsEveryDirectiveThatIsShownOrDeployed(t *testing.T) {
 	all := corefiles(t)
 	if len(all) < 20 {
-		t.Errorf("%d Corefiles; there are more", len(all))
+		t.Errorf("found only %d Corefiles", len(all))
 	}
 	for at, text := range all {
 		blocks, err := caddyfile.Parse(at, strings.NewReader(text), nil)

@@ -15,8 +15,8 @@ import (
 	_ "github.com/nearcast/nearcast/plugin/tcp"
 )
 
-// TestTheMinimalDirectivesAreThoseOfItsPlugins: one that is not there would pass the
-// check of a Corefile, and one that is not named could not be used.
+// TestTheMinimalDirectivesAreThoseOfItsPlugins: a directive without its plugin would pass
+// the check of a Corefile, and a plugin without its directive could not be used.
 func TestTheMinimalDirectivesAreThoseOfItsPlugins(t *testing.T) {
 	var linked []string
 	for _, name := range caddy.ListPlugins()["others"] {
