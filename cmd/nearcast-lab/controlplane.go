@@ -25,13 +25,13 @@ func controlPlaneCommand() *cobra.Command {
 		Use:   "controlplane",
 		Short: "Run a Karmada control plane with three members on this machine",
 		Long: `Build a real Karmada control plane, which takes ten minutes the first time, and run it
-with three members until Ctrl-C. The working folder is that of Nearcast's sources.`,
+with three members until Ctrl-C. Run it in the directory of Nearcast's sources.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			programs := controlplane.DefaultPrograms()
 			err := controlplane.Build(cmd.Context(), modules, programs, os.Stderr)
 			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("%w; run it in the folder of Nearcast's sources", err)
+				return fmt.Errorf("%w; run it in the directory of Nearcast's sources", err)
 			}
 			if err != nil || build {
 				return err
@@ -40,7 +40,7 @@ with three members until Ctrl-C. The working folder is that of Nearcast's source
 		},
 	}
 	c.Flags().BoolVar(&build, "build", false, "only build the programs")
-	c.Flags().StringVar(&dir, "dir", "nearcast-controlplane", "the `FOLDER` for its files; it is removed at the end")
+	c.Flags().StringVar(&dir, "dir", "nearcast-controlplane", "the `DIRECTORY` for its files; it is removed on exit")
 	return c
 }
 
@@ -56,12 +56,12 @@ func runControlPlane(ctx context.Context, programs controlplane.Programs, dir st
 	if err := p.Access(ctx, nearcast); err != nil {
 		return errors.Join(err, p.Close())
 	}
-	fmt.Printf("ready after %.1f s; end it with Ctrl-C\n\n", time.Since(begin).Seconds())
+	fmt.Printf("ready after %.1f s; stop it with Ctrl-C\n\n", time.Since(begin).Seconds())
 	fmt.Printf("%s --kubeconfig %s get clusters\n", programs.Kubectl(), p.Kubeconfig(""))
 	for _, m := range controlplane.ThreeMembers {
 		fmt.Printf("%s --kubeconfig %s get pods -A\n", programs.Kubectl(), p.Kubeconfig(m.Name))
 	}
-	fmt.Printf("%s: what a server may\n", nearcast)
+	fmt.Printf("%s: the permissions of a server\n", nearcast)
 	<-ctx.Done()
 	return p.Close()
 }

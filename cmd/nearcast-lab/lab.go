@@ -26,12 +26,12 @@ func labCommand() *cobra.Command {
 		Use:   "nearcast-lab",
 		Short: "Run the paper's federation of five clusters on this machine",
 		Long: `Run the paper's federation on this machine, without Kubernetes and without
-privileges: five clusters, each with a CoreDNS, a speaker and (but for mk-core)
+privileges: five clusters, each with a CoreDNS, a speaker and (except mk-core)
 functions, and one router that peers with every speaker. hello is WebAssembly with
-an instance for each call, thumbnail a process for each call, archive a process that
-stays. Ctrl-C ends it and leaves nothing behind.
+an instance per call, thumbnail a process per call, archive a process that keeps
+running. Ctrl-C stops the lab and leaves nothing behind.
 
-With --karmada the functions are declared on the API of a real Karmada control
+With --karmada, the functions are declared on the API of a real Karmada control
 plane, whose members are the clusters that run functions.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -41,10 +41,10 @@ plane, whose members are the clusters that run functions.`,
 			return runLab(cmd.Context(), o)
 		},
 	}
-	c.PersistentFlags().StringVar(&o.Dir, "dir", labDir, "the lab's `FOLDER`")
-	c.Flags().StringVar(&o.Bin, "bin", besideMe(), "the `FOLDER` of coredns, nearcast-speaker and the functions")
-	c.Flags().BoolVar(&karmada, "karmada", false, "with a real Karmada control plane as the source; make run-karmada builds it")
-	c.AddCommand(labAction("fail", "Break a cluster, as a crash does", &o), labAction("heal", "Mend a cluster", &o), labStatus(&o))
+	c.PersistentFlags().StringVar(&o.Dir, "dir", labDir, "the `DIRECTORY` of the lab")
+	c.Flags().StringVar(&o.Bin, "bin", besideMe(), "the `DIRECTORY` of coredns, nearcast-speaker and the functions")
+	c.Flags().BoolVar(&karmada, "karmada", false, "use a real Karmada control plane as the source; make run-karmada builds it")
+	c.AddCommand(labAction("fail", "Break a cluster, like a crash", &o), labAction("heal", "Repair a cluster", &o), labStatus(&o))
 	return c
 }
 
@@ -74,7 +74,7 @@ func labAction(action, short string, o *lab.Options) *cobra.Command {
 func labStatus(o *lab.Options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "Show the running lab once",
+		Short: "Show the status of the running lab",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			asJSON, err := program.WantsJSON(cmd)
@@ -95,20 +95,20 @@ func labStatus(o *lab.Options) *cobra.Command {
 }
 
 func runLab(ctx context.Context, o lab.Options) (err error) {
-	fmt.Println("starting five CoreDNS, five speakers, four clusters' functions and a router ...")
+	fmt.Println("starting five CoreDNS servers, five speakers, four clusters' functions and a router ...")
 	l, err := lab.Start(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		fmt.Println("\nending: speakers withdraw their routes, then resolvers and functions end ...")
+		fmt.Println("\nstopping: speakers withdraw their routes, then resolvers and functions stop ...")
 		began := time.Now()
 		closeErr := l.Close()
 		if err == nil {
 			err = closeErr
 		}
 		if closeErr == nil {
-			fmt.Printf("ended in %.1f s; nothing is left\n", time.Since(began).Seconds())
+			fmt.Printf("stopped in %.1f s; nothing is left behind\n", time.Since(began).Seconds())
 		}
 	}()
 	if term.IsTerminal(int(os.Stdout.Fd())) && term.IsTerminal(int(os.Stdin.Fd())) {
@@ -135,10 +135,10 @@ func labHelp(dir, kubectl string) string {
 	if dir != labDir {
 		flag = " --dir " + dir
 	}
-	more := fmt.Sprintf("\n  # what you save in %s/manifests is answered within a second", dir)
+	more := fmt.Sprintf("\n  # a change that you save in %s/manifests is answered within a second", dir)
 	if kubectl != "" {
 		more = fmt.Sprintf(`
-  # the Karmada API; declare a function as %[2]s/manifests/hello.yaml does
+  # the Karmada API; declare a function like %[2]s/manifests/hello.yaml
   %[1]s get clusters
   %[1]s get resourcebindings -A -o wide
   %[1]s scale deployment hello -n demo --replicas=0
@@ -152,8 +152,8 @@ func labHelp(dir, kubectl string) string {
   # why, candidate by candidate
   %[2]s explain %[1]s --from 203.0.113.7 \
       --admin %[3]s/mk-core.dns.sock
-  # a region's routes as a policy zone, for somebody else's resolver
+  # a region's answers as a policy zone, for other resolvers
   dig @127.0.0.1 -p 5301 AXFR us._rpz.%[5]s
-  # break a cluster; heal mends it; --part functions, dns or speaker
+  # break a cluster; heal repairs it; --part functions, dns or speaker
   %[2]s lab fail us-azure%[4]s`+more, hello, nearcast, dir, flag, lab.Zone)
 }

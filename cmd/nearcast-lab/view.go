@@ -81,7 +81,7 @@ func (s *screen) take(now lab.Status) {
 
 // toggle breaks a site that works, and repairs any other.
 func (s *screen) toggle(cluster string) tea.Cmd {
-	action, done := s.lab.Heal, cluster+" is mended"
+	action, done := s.lab.Heal, cluster+" is repaired"
 	i := slices.IndexFunc(s.status.Sites, func(st lab.SiteStatus) bool { return st.Name == cluster })
 	if i >= 0 && s.status.Sites[i].DNS == "up" && s.status.Sites[i].Speaker == "up" && s.status.Sites[i].Functions != "down" {
 		action, done = s.lab.Fail, cluster+" is broken"
@@ -96,7 +96,7 @@ func (s *screen) toggle(cluster string) tea.Cmd {
 
 // View implements tea.Model.
 func (s *screen) View() string {
-	return "\n" + labTable(s.status) + "keys: 1 to 5 break or mend a site, q ends the lab\n" + s.note + "\n" + strings.Join(s.happened, "\n") + "\n"
+	return "\n" + labTable(s.status) + "keys: 1 to 5 break or repair a site, q stops the lab\n" + s.note + "\n" + strings.Join(s.happened, "\n") + "\n"
 }
 
 var (

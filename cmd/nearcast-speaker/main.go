@@ -30,10 +30,10 @@ func command() *cobra.Command {
 		Short: "Announce shared addresses by BGP while this site can serve them",
 		Long: `Announce shared addresses by BGP while this site can serve them.
 
-SIGHUP, or a change of FILE, applies what differs; a file with a fault is refused
-whole, and the last good one goes on. SIGTERM drains every address, which takes
-both dwells, and then ends; a second one withdraws them at once, and a third one
-ends the process as it is.`,
+SIGHUP, or a change of FILE, applies what differs; a file with a fault is refused as a
+whole, and the last good one stays in force. SIGTERM drains every address, which takes
+both dwells, and then exits; a second SIGTERM withdraws the addresses at once, and a
+third one exits immediately.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			signals := listen(cmd.Context())
@@ -49,7 +49,7 @@ ends the process as it is.`,
 		},
 	}
 	c.Flags().StringVar(&file, "config", "/etc/nearcast/speaker.yaml", "configuration `FILE`")
-	c.Flags().BoolVar(&bind, "bind", false, "give this machine the addresses with bind: lo and end, before what listens on them starts")
+	c.Flags().BoolVar(&bind, "bind", false, "add the addresses with bind: lo to this machine and exit; run this before the programs that listen on them start")
 	return c
 }
 
@@ -99,11 +99,11 @@ func run(signals *signals, file string, config *bgp.Config, log *slog.Logger) er
 	case errors.Is(err, loopback.ErrTaken):
 		return err
 	case err != nil:
-		log.Warn("it is not known whether another speaker runs with this configuration", "error", err)
+		log.Warn("cannot tell whether another speaker runs with this configuration", "error", err)
 	}
 	files := filesBeside(config.Admin)
 	if err := files.Note(owner, file); err != nil {
-		log.Warn("another speaker will not know what to do with addresses that this one leaves", "error", err)
+		log.Warn("cannot note this speaker; if it leaves addresses behind, another speaker will not know what to do with them", "error", err)
 	}
 	defer files.Forget(owner)
 	cluster, err := clusterOf(config.Services, log)
@@ -126,7 +126,7 @@ func clusterOf(services bgp.Services, log *slog.Logger) (bgp.Cluster, error) {
 		return nil, nil
 	}
 	if services.Node == "" {
-		return nil, errors.New("services.node: is required where NODE_NAME is not set")
+		return nil, errors.New("services.node: is required if NODE_NAME is not set")
 	}
 	return kube.New(services, log)
 }

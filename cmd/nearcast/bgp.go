@@ -22,7 +22,7 @@ import (
 func bgpCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bgp",
-		Short: "See and steer a speaker, and configure its routers",
+		Short: "Show and control a speaker, and configure its routers",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -137,7 +137,7 @@ func printSpeaker(w io.Writer, st *bgp.Status, now time.Time) error {
 		fmt.Fprintf(w, "\nignored: the resolver's hint for %s, which is not a VIP of namespace %s: %s\n", h.VIP, h.Namespace, h.Reason)
 	}
 	if st.Fault != "" {
-		fmt.Fprintf(w, "\nthe configuration was read and is not in force:\n%s\n", st.Fault)
+		fmt.Fprintf(w, "\nthe configuration was read but is not in force:\n%s\n", st.Fault)
 	}
 	return nil
 }

@@ -108,16 +108,16 @@ func TestBGPText(t *testing.T) {
 			"198.51.100.54 down no 2d1h ago tcp 127.0.0.1:9: connection refused",
 			"every VIP is drained: upgrade",
 			"198.51.100.54 is drained: disk",
-			"warning: this holds in memory alone, until the speaker ends: /var/lib/nearcast/bgp-drains.json cannot be written: no space left on device; it is written as soon as that succeeds",
+			"warning: this is kept in memory only, until the speaker exits: /var/lib/nearcast/bgp-drains.json cannot be written: no space left on device; it is saved as soon as that is possible",
 			"refused: Service iot/hub: 198.51.100.9: is in no pool",
 			"ignored: the resolver's hint for 198.51.100.53, which is not a VIP of namespace media: media/x is evicted from here",
-			"the configuration was read and is not in force:",
+			"the configuration was read but is not in force:",
 			"speaker.yaml: line 3: asn: is required",
 		}},
 		{[]string{"explain", "198.51.100.53"}, "GET /status", []string{
 			"198.51.100.53 is draining and announced to 2 of 4 peers: every VIP is drained: upgrade",
 			"bound to this machine",
-			"flaps 2 failures of local and 0 of upstream checks count against the budget, each for itself",
+			"flaps 2 failures of local checks and 0 of upstream checks count against the budget, separately",
 			"drain every VIP is drained: upgrade",
 			"192.0.2.1 64500 yes, with AS prepended 6 times, MED 200, communities graceful-shutdown",
 			"192.0.2.2 64512 yes, with MED 200, local preference 0, communities graceful-shutdown",
@@ -141,7 +141,7 @@ func TestBGPText(t *testing.T) {
 		{[]string{"drain", "198.51.100.53", "--for", "2h", "--reason", "upgrade"}, "PUT /drains vip=198.51.100.53 reason=upgrade for 2h0m0s", []string{
 			"every VIP is drained: upgrade",
 			"198.51.100.53 is draining: announced with AS prepended 6 times, MED 200, communities graceful-shutdown for another 2d1h",
-			"warning: this holds in memory alone, until the speaker ends: /var/lib/nearcast/bgp-drains.json cannot be written: no space left on device; it is written as soon as that succeeds",
+			"warning: this is kept in memory only, until the speaker exits: /var/lib/nearcast/bgp-drains.json cannot be written: no space left on device; it is saved as soon as that is possible",
 		}},
 		{[]string{"drain"}, "PUT /drains", nil},
 		{[]string{"undrain", "198.51.100.53"}, "DELETE /drains vip=198.51.100.53", nil},
@@ -189,7 +189,7 @@ func TestBGPErrors(t *testing.T) {
 		args []string
 		want string
 	}{
-		{aStatus(), []string{"explain", "198.51.100.9"}, "198.51.100.9 is no VIP of this speaker, which has 198.51.100.53, 2001:db8:53::53, 198.51.100.54; refused: Service iot/hub: 198.51.100.9: is in no pool"},
+		{aStatus(), []string{"explain", "198.51.100.9"}, "198.51.100.9 is not a VIP of this speaker (VIPs: 198.51.100.53, 2001:db8:53::53, 198.51.100.54); refused: Service iot/hub: 198.51.100.9: is in no pool"},
 		{map[string]string{"site": "de"}, []string{"status"}, "is not a nearcast speaker's socket"},
 	}
 	for _, test := range tests {
@@ -245,12 +245,12 @@ func TestSessionsThatFollowTheFileSayHow(t *testing.T) {
 	for command, want := range map[string][]string{
 		"status": {
 			"192.0.2.1 64500 established 1d2h ipv4 up changes after 192.0.2.2, whose session is being changed",
-			"192.0.2.2 64512 established 1m0s ipv4 - drained, to be reset with the settings of the file (at the latest in 2d1h)",
+			"192.0.2.2 64512 established 1m0s ipv4 - drained, to be reset with the settings of the file (in at most 2d1h)",
 			"connection refused; was reset with new settings and is not back; others no longer wait for it",
 		},
 		"explain 198.51.100.53": {
 			"192.0.2.1 64500 yes; the session: changes after 192.0.2.2, whose session is being changed",
-			"192.0.2.2 64512 yes, with local preference 1, communities graceful-shutdown; the session: drained, to be reset with the settings of the file (at the latest in 2d1h)",
+			"192.0.2.2 64512 yes, with local preference 1, communities graceful-shutdown; the session: drained, to be reset with the settings of the file (in at most 2d1h)",
 			"192.0.2.3 64500 no: the session is idle: connection refused; the session: was reset with new settings and is not back; others no longer wait for it",
 		},
 	} {

@@ -23,21 +23,21 @@ type bgpDrainFlags struct {
 
 func bgpDrainCommand() *cobra.Command {
 	var f bgpDrainFlags
-	c := f.command(http.MethodPut, "/drains", "drain [VIP] --admin SOCKET", "Move traffic away from a VIP of this site, or from all",
-		`Drain moves traffic away from a VIP of this site, or from every one. Routes carry
-GRACEFUL_SHUTDOWN for a dwell, are withdrawn then, and the address is served for
-another dwell. It stays away until "nearcast bgp undrain", over restarts of the
-speaker where it has a folder for its state.`, printSpeakerDrains)
-	c.Flags().DurationVar(&f.length, "for", 0, "end the drain after this time; never by default")
-	c.Flags().StringVar(&f.reason, "reason", "", "what to tell those who ask why")
+	c := f.command(http.MethodPut, "/drains", "drain [VIP] --admin SOCKET", "Move traffic away from a VIP of this site, or from every VIP",
+		`Move traffic away from a VIP of this site, or from every VIP. Routes carry
+GRACEFUL_SHUTDOWN for a dwell and are then withdrawn, and the address is served for
+another dwell. The drain lasts until "nearcast bgp undrain", also over restarts of the
+speaker if it has a directory for its state.`, printSpeakerDrains)
+	c.Flags().DurationVar(&f.length, "for", 0, "end the drain after this `DURATION`; by default never")
+	c.Flags().StringVar(&f.reason, "reason", "", "reason shown by status and explain")
 	return c
 }
 
 func bgpUndrainCommand() *cobra.Command {
 	var f bgpDrainFlags
-	return f.command(http.MethodDelete, "/drains", "undrain [VIP] --admin SOCKET", "End the drain of a VIP, or that of all",
-		`Undrain ends the drain of a VIP, or without one the drain of every VIP. Each was
-begun by its own command, and ends by its own.`, printSpeakerDrains)
+	return f.command(http.MethodDelete, "/drains", "undrain [VIP] --admin SOCKET", "End the drain of a VIP, or that of every VIP",
+		`End the drain of a VIP or, without VIP, the drain of every VIP. These are separate
+drains: the one that was started without VIP ends only without VIP.`, printSpeakerDrains)
 }
 
 // command makes the speaker change the drains or counted failures of the VIP, or of all VIPs, and
@@ -65,7 +65,7 @@ func (f *bgpDrainFlags) query(cmd *cobra.Command, args []string, now time.Time) 
 	query := url.Values{}
 	if len(args) > 0 && args[0] == "" {
 		// An unset variable in a script must not drain everything.
-		return nil, errors.New("VIP is empty; leave it out for every VIP")
+		return nil, errors.New("VIP is empty; omit it to mean every VIP")
 	}
 	if len(args) > 0 {
 		query.Set("vip", args[0])
@@ -94,7 +94,7 @@ func printSpeakerDrains(w io.Writer, st *bgp.Status, now time.Time) error {
 		if v.State != vip.Draining {
 			continue
 		}
-		still := "withdrawn, and served"
+		still := "withdrawn, but still served"
 		if v.Announced && v.Attributes != nil {
 			still = "announced with " + attributesText(*v.Attributes, false) // there is always a community
 		}
@@ -111,5 +111,5 @@ func printSpeakerDrains(w io.Writer, st *bgp.Status, now time.Time) error {
 
 // unsavedText says what a restart of the speaker would lose.
 func unsavedText(st *bgp.Status) string {
-	return "warning: this holds in memory alone, until the speaker ends: " + st.DrainsUnsaved + "; it is written as soon as that succeeds"
+	return "warning: this is kept in memory only, until the speaker exits: " + st.DrainsUnsaved + "; it is saved as soon as that is possible"
 }

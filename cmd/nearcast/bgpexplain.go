@@ -29,7 +29,7 @@ func bgpExplainCommand() *cobra.Command {
 	var socket string
 	c := &cobra.Command{
 		Use:   "explain VIP --admin SOCKET",
-		Short: "Say why a VIP is announced or not, with what, and to whom",
+		Short: "Show why a VIP is announced or not, with which attributes, and to whom",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			addr, err := netip.ParseAddr(args[0])
@@ -71,7 +71,7 @@ func noVIP(st *bgp.Status, addr netip.Addr) error {
 	for _, v := range st.VIPs {
 		all = append(all, v.Address)
 	}
-	text := fmt.Sprintf("%s is no VIP of this speaker, which has %s", addr, dash(strings.Join(all, ", ")))
+	text := fmt.Sprintf("%s is not a VIP of this speaker (VIPs: %s)", addr, dash(strings.Join(all, ", ")))
 	for _, r := range st.Refused {
 		if r.Address == addr.String() {
 			text += "; refused: " + r.String()
@@ -95,7 +95,7 @@ func (e *explainedVIP) print(w io.Writer, now time.Time) error {
 		fmt.Fprintf(t, "  of\tService %s\n", strings.Join(e.Owners, ", "))
 	}
 	if e.Aggregate != "" {
-		fmt.Fprintf(t, "  part of\t%s, which is announced in its place\n", e.Aggregate)
+		fmt.Fprintf(t, "  part of\t%s, which is announced instead\n", e.Aggregate)
 	}
 	if e.Warning != "" {
 		fmt.Fprintf(t, "  warning\t%s\n", e.Warning)
@@ -104,7 +104,7 @@ func (e *explainedVIP) print(w io.Writer, now time.Time) error {
 		fmt.Fprintln(t, "  bound\tto this machine")
 	}
 	if e.Flaps+e.UpstreamFlaps > 0 {
-		fmt.Fprintf(t, "  flaps\t%d failures of local and %d of upstream checks count against the budget, each for itself\n", e.Flaps, e.UpstreamFlaps)
+		fmt.Fprintf(t, "  flaps\t%d failures of local checks and %d of upstream checks count against the budget, separately\n", e.Flaps, e.UpstreamFlaps)
 	}
 	for _, d := range e.Drains {
 		fmt.Fprintf(t, "  drain\t%s\n", d)

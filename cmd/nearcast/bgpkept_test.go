@@ -13,7 +13,7 @@ import (
 func TestAPeerThatLeavesIsShownWithWhatItIsStillSent(t *testing.T) {
 	r := routed{prefix: netip.MustParsePrefix("198.51.100.53/32"), announced: true, attributes: &route.Attributes{}, peers: []string{"192.0.2.9"}}
 	p := session.Status{Address: "192.0.2.1", State: "established", Families: []string{"ipv4"}}
-	if why, meant := r.notSent(p, time.Now()); why != "its peers are others" || meant {
+	if why, meant := r.notSent(p, time.Now()); why != "it is announced to other peers only" || meant {
 		t.Errorf("%q %t", why, meant)
 	}
 	p.Kept = []string{"198.51.100.53/32"}

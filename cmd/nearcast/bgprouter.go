@@ -29,20 +29,21 @@ func bgpRouterConfigCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "router-config " + strings.Join(routerconfig.Routers(), "|"),
 		Short: "Print what a router needs for its sessions with speakers",
-		Long: `Print what a router needs for its session with the speaker of a configuration
-file, or for those with all speakers that share the file. The router is one of the
-file's peers. Keys are not printed, nor read.
+		Long: `Print what a router needs for its session with the speaker of a configuration file, or
+for its sessions with all speakers that share the file. The router is one of the
+file's peers. Keys are neither read nor printed.
 
-A file is shared where it has a ${NAME} in routerID or in a peer's localAddress; the
-variable need not be set here. The text then has a peer group, and takes the speakers
-at --speakers: addresses, and networks from which they connect. Without --speakers, it
-takes those in the /24 or /64 of the router's own address.
+A file is shared if routerID or the localAddress of a peer contains ${NAME}; the
+variable need not be set here. The output then has a peer group for the speakers given
+with --speakers: addresses, and networks from which they connect. Without --speakers,
+it accepts the speakers in the /24 or /64 of the router's own address.
 
-A router that the file has as gateway needs --address, and one of asn: external --asn.
+Give --address for a router that the file has as gateway, and --asn for one with
+asn: external.
 
-You can apply the text again, also after a change. It sets nothing for the whole
-router; what the router may need besides is in its comments. FRR and BIRD have loaded
-what is printed for them. The texts for the others follow their makers' references.`,
+You can apply the output again, also after a change. It sets nothing for the whole
+router; comments name what the router may need in addition. The output is tested with
+FRR and BIRD only; the output for other routers follows the vendors' references.`,
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: routerconfig.Routers(),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,10 +58,10 @@ what is printed for them. The texts for the others follow their makers' referenc
 		},
 	}
 	c.Flags().StringVar(&file, "config", "/etc/nearcast/speaker.yaml", "the speaker's configuration `FILE`")
-	c.Flags().StringVar(&peer, "peer", "", "the router's `NAME` in the file: its address or interface, or gateway/ipv4; needed where there are several")
-	c.Flags().StringVar(&address, "address", "", "the router's own `ADDRESS`, where the file has gateway in its place; with %LINK if it is link-local")
-	c.Flags().StringVar(&asn, "asn", "", "the router's AS `NUMBER`, where the file has external in its place")
-	c.Flags().StringSliceVar(&speakers, "speakers", nil, "the `ADDRESS` or NETWORK of speakers that share the file; several are separated by commas")
+	c.Flags().StringVar(&peer, "peer", "", "the router's `NAME` in the file: its address or interface, or gateway/ipv4; required if there are several")
+	c.Flags().StringVar(&address, "address", "", "the router's own `ADDRESS`, if the file has gateway instead; with %LINK if it is link-local")
+	c.Flags().StringVar(&asn, "asn", "", "the router's AS `NUMBER`, if the file has external instead")
+	c.Flags().StringSliceVar(&speakers, "speakers", nil, "the `ADDRESS` or NETWORK of speakers that share the file; separate several by commas")
 	return c
 }
 

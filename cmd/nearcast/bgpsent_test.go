@@ -49,9 +49,9 @@ func TestBGPSaysWhoIsSentWhat(t *testing.T) {
 		want []string
 	}{
 		{[]string{"status"}, []string{
-			"192.0.2.1 is sent more than the states have: AS prepended 2 times, MED 10",
-			"192.0.2.2 is sent more than the states have: local preference 200; is leaving: its routes carry graceful-shutdown until its session is reset",
-			"fe80::1%eth1 is sent routes in 198.51.100.0/26 alone",
+			"192.0.2.1 is sent additional attributes: AS prepended 2 times, MED 10",
+			"192.0.2.2 is sent additional attributes: local preference 200; is leaving: its routes carry graceful-shutdown until its session is reset",
+			"fe80::1%eth1 is sent only routes in 198.51.100.0/26",
 			"198.51.100.53 up to 2 of 2 (192.0.2.1, fe80::1%eth1) 2d1h ago",
 			"198.51.100.80 up to 3 of 3 (192.0.2.1, 192.0.2.2, 192.0.2.3) 2d1h ago",
 			"198.51.100.82 down no 2d1h ago",
@@ -60,20 +60,20 @@ func TestBGPSaysWhoIsSentWhat(t *testing.T) {
 		}},
 		{[]string{"explain", "198.51.100.53"}, []string{
 			"192.0.2.1 64500 yes, with AS prepended 3 times, MED 10",
-			"192.0.2.2 64512 no: its peers are others",
+			"192.0.2.2 64512 no: it is announced to other peers only",
 			"fe80::1%eth1 64501 yes, with AS prepended 1 times",
 		}},
 		{[]string{"explain", "198.51.100.80"}, []string{
 			"192.0.2.1 64500 yes, with AS prepended 2 times, MED 10",
 			"192.0.2.2 64512 yes, with local preference 1, communities graceful-shutdown",
 			"192.0.2.3 64512 yes, with local preference 200",
-			"fe80::1%eth1 64501 no: the vips of the peer lack it",
+			"fe80::1%eth1 64501 no: it is not in the vips of the peer",
 		}},
 		{[]string{"explain", "198.51.100.81"}, []string{
 			"192.0.2.3 64512 yes, with local preference 50",
 		}},
 		{[]string{"explain", "198.51.100.82"}, []string{
-			"192.0.2.1 64500 no: its peers are others",
+			"192.0.2.1 64500 no: it is announced to other peers only",
 		}},
 	} {
 		text, _, err := ask(t, aChosenStatus(), test.args...)
@@ -106,8 +106,8 @@ func TestARouteForAGatewayIsSentToItsRouters(t *testing.T) {
 	}
 	wantLines(t, text, []string{
 		"gateway/ipv4/192.0.2.1 64500 yes, with AS prepended 3 times, MED 10",
-		"192.0.2.2 64512 no: its peers are others",
+		"192.0.2.2 64512 no: it is announced to other peers only",
 		"gateway/ipv4/192.0.2.3 64512 yes, with local preference 200",
-		"fe80::1%eth1 64501 no: its peers are others",
+		"fe80::1%eth1 64501 no: it is announced to other peers only",
 	})
 }

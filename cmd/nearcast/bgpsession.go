@@ -88,9 +88,9 @@ func (r routed) notSent(p session.Status, now time.Time) (why string, meant bool
 	family := route.FamilyOf(r.prefix.Addr())
 	switch {
 	case r.peers != nil && !slices.Contains(r.peers, p.Entry()) && !slices.Contains(p.Kept, r.prefix.String()):
-		return "its peers are others", false
+		return "it is announced to other peers only", false
 	case !p.Takes(r.prefix):
-		return "the vips of the peer lack it", false
+		return "it is not in the vips of the peer", false
 	case !r.announced || r.attributes == nil:
 		return "it is not announced", true
 	case p.State != "established":
@@ -161,11 +161,11 @@ func exportText(p session.Status, internal bool) string {
 		for _, prefix := range p.VIPs {
 			in = append(in, prefix.String())
 		}
-		all = append(all, "is sent routes in "+strings.Join(in, ", ")+" alone")
+		all = append(all, "is sent only routes in "+strings.Join(in, ", "))
 	}
 	if p.Attributes != nil {
 		if text := attributesText(*p.Attributes, internal); text != "" {
-			all = append(all, "is sent more than the states have: "+text)
+			all = append(all, "is sent additional attributes: "+text)
 		}
 	}
 	if p.Leaving {

@@ -17,7 +17,7 @@ func turnText(p session.Status, now time.Time) string {
 	case c.Until.IsZero():
 		return c.Text
 	case c.Until.After(now):
-		return fmt.Sprintf("%s (at the latest in %s)", c.Text, length(c.Until.Sub(now)))
+		return fmt.Sprintf("%s (in at most %s)", c.Text, length(c.Until.Sub(now)))
 	default:
 		return c.Text + " (now)"
 	}

@@ -8,8 +8,8 @@ import (
 
 func bgpUndampCommand() *cobra.Command {
 	var f bgpDrainFlags
-	return f.command(http.MethodDelete, "/flaps", "undamp [VIP] --admin SOCKET", "Prefer a VIP again that failed too often, or all",
-		`Undamp forgets the failures of a VIP of this site, or those of every one, that count
-against the budget of flaps. One that was announced as degraded for them alone is up at
-once. What fails now goes on to decide.`, printSpeaker)
+	return f.command(http.MethodDelete, "/flaps", "undamp [VIP] --admin SOCKET", "Forget the failures of a VIP, or of every VIP",
+		`Forget the failures of a VIP of this site, or of every VIP, that count against the flap
+budget. A VIP that is announced as degraded only because of them is up at once. Checks
+that fail now still count.`, printSpeaker)
 }

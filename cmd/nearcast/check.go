@@ -16,22 +16,22 @@ func checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Check Corefiles, manifests, locations, policy zones, GeoIP databases and speaker configurations",
-		Long: `Check every FILE with the parser that loads it: a Corefile, with the files that it
-names; a manifest, or a folder of manifests; a table of locations; a policy zone; a
-GeoIP database; or a speaker's configuration. What a file is shows in its content, and
-only where it does not in its name.
+		Long: `Check each FILE with the parser that loads it: a Corefile, with the files that it
+names; a manifest, or a directory of manifests; a table of locations; a policy zone; a
+GeoIP database; or a speaker's configuration. The content of a file decides which of
+these it is; the name decides only if the content does not.
 
-Every fault and every warning is printed with its file and line, in the order of the
-files and lines, and then what was read. A note says what is open to whom: which names
-and addresses the claim lines of a Corefile leave to every namespace. With -o json the output is an array of
-findings, each with severity, file, line, object, key, reason, and text, which is all of
-these.
+The command prints every fault and warning with its file and line, in the order of the
+files and lines, and then what was read. A note shows what is open to whom: the names
+and addresses that the claim lines of a Corefile leave to every namespace. With -o json
+the output is an array of findings, each with severity, file, line, object, key,
+reason, and text, which combines all of these.
 
-The exit status is 1 if there is a fault, or if nothing was read. A file that holds
-nothing that Nearcast reads is a fault; a warning is not.`,
+The exit status is 1 if there is a fault or if nothing was read. A file with nothing
+that Nearcast reads is a fault; a warning is not.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return errors.New("name what to check: a Corefile, a folder of manifests, or any file that the programs read, such as `nearcast check Corefile`")
+				return errors.New("name what to check: a Corefile, a directory of manifests, or any file that the programs read; for example `nearcast check Corefile`")
 			}
 			return nil
 		},

@@ -30,7 +30,7 @@ func checkPath(path string) ([]finding, tally) {
 	return findings, read
 }
 
-const holdsNothing = "holds nothing that Nearcast reads"
+const holdsNothing = "contains nothing that Nearcast reads"
 
 // readObjects is what manifests hold that Nearcast reads.
 const readObjects = ` (clusters, functions, workloads, bindings); a function is a Service or Ingress with the label nearcast.dev/function: "true"`
@@ -114,7 +114,7 @@ func checkManifests(path string, read tally) []finding {
 	switch {
 	case len(objects) > 0 || len(findings) > 0:
 	case dir.Files() == 0:
-		findings = append(findings, ofReason(path, "has no manifests in it: their names end in .yaml, .yml, .json, .ndjson or .jsonl"))
+		findings = append(findings, ofReason(path, "contains no manifests: their names must end in .yaml, .yml, .json, .ndjson or .jsonl"))
 	default:
 		findings = append(findings, ofReason(path, holdsNothing+readObjects))
 	}

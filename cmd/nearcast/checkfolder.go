@@ -10,7 +10,7 @@ import (
 )
 
 // notReadHere ends the message about a file that was skipped.
-const notReadHere = ", and is not read in a folder of manifests: name it"
+const notReadHere = ", which is not read in a directory of manifests: name the file itself"
 
 // checkFolder checks a directory of manifests, and names the other files in it.
 func checkFolder(path string, read tally) []finding {

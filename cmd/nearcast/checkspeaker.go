@@ -38,12 +38,12 @@ func sendings(path string, config *bgp.Config) (notes []finding) {
 		}
 		with := attributesText(s.Attributes, s.Internal)
 		if with == "" {
-			with = "no attribute of its own"
+			with = "no attributes of its own"
 		}
-		note("states."+string(s.State), fmt.Sprintf("%s that is %s is sent to %s with %s", what, s.State, strings.Join(peers, ", "), with))
+		note("states."+string(s.State), fmt.Sprintf("%s in state %s: announced to %s with %s", what, s.State, strings.Join(peers, ", "), with))
 	}
 	if more := len(all) - mostSendings; more > 0 {
-		note("states", fmt.Sprintf("what is sent differs in %d more ways; \"nearcast bgp explain VIP\" has that of one", more))
+		note("states", fmt.Sprintf("the routes differ in %d more ways; \"nearcast bgp explain VIP\" shows those of one VIP", more))
 	}
 	return notes
 }

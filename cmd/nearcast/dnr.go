@@ -24,16 +24,16 @@ func dnrCommand() *cobra.Command {
 	var s dnr.Settings
 	c := &cobra.Command{
 		Use:   "dnr " + strings.Join(dnr.Servers(), "|"),
-		Short: "Print what DHCP servers and routers need to tell clients of the encrypted resolver",
-		Long: `Print the options of RFC 9463 (DNR) by which a network tells its clients of the
-encrypted resolvers that the ddr lines of a Corefile designate: for DHCPv4 option
-162, for DHCPv6 and router advertisements option 144. hex is for every other server.
+		Short: "Print what DHCP servers and routers need to announce the encrypted resolver",
+		Long: `Print the options of RFC 9463 (DNR) that announce to the clients of a network the
+encrypted resolvers that the ddr lines of a Corefile designate: option 162 for DHCPv4,
+option 144 for DHCPv6 and router advertisements. Use hex for any other server.
 
-Addresses are those after hint. A designation without one is sent by its name alone,
-and clients ask for _dns.NAME. A release of radvd cannot advertise the option: what is
-printed sends clients to DHCPv6. Over DHCPv6, dnsmasq and Kea send one designation:
-what is printed for them is that of the lowest priority, whose clients find the others
-by asking for _dns.NAME.`,
+The addresses are those after hint. A designation without hint is sent as a name only,
+and clients query _dns.NAME. Released versions of radvd cannot advertise the option:
+the output for radvd sends clients to DHCPv6. Over DHCPv6, dnsmasq and Kea send one
+designation: the output has the one of the lowest priority, whose clients find the
+others by querying _dns.NAME.`,
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: dnr.Servers(),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,7 +55,7 @@ by asking for _dns.NAME.`,
 		},
 	}
 	c.Flags().StringVar(&corefile, "corefile", "/etc/nearcast/Corefile", "the Corefile `FILE` with the ddr lines")
-	c.Flags().DurationVar(&s.Lifetime, "lifetime", 30*time.Minute, "how long clients may use what a router advertises: three of its intervals or more")
+	c.Flags().DurationVar(&s.Lifetime, "lifetime", 30*time.Minute, "how long clients may use what a router advertises; at least three advertisement intervals")
 	c.Flags().StringVar(&s.Interface, "interface", "eth0", "the `NAME` of the interface on which radvd advertises")
 	return c
 }

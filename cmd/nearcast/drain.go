@@ -31,16 +31,15 @@ type drainFlags struct {
 func drainCommand() *cobra.Command {
 	var f drainFlags
 	c := f.command(true, "drain CLUSTER | drain --site PATTERN", "Move traffic away from a cluster, a region or a function",
-		`Drain moves traffic away from a cluster: it answers only where nothing else is
-up. It annotates the Karmada Cluster, with your own kubeconfig, and so tells every
-site.
+		`Move traffic away from a cluster: it answers only if nothing else is up. The command
+annotates the Karmada Cluster, with your own kubeconfig, and so every site drains it.
 
-With --site it tells the running instance at the socket alone, which keeps it over
-a restart if it has a folder for snapshots. A disk that takes nothing refuses no
-drain: it is then in force in memory, and written as soon as the disk allows. PATTERN is then a glob such as de-* or
-demo/hello, of clusters, regions or functions.`)
-	c.Flags().DurationVar(&f.length, "for", 0, "end the drain after this time; never by default (with --site)")
-	c.Flags().StringVar(&f.reason, "reason", "", "what to tell those who ask why (with --site)")
+With --site the command tells only the instance at --admin. PATTERN is then a glob such
+as de-* or demo/hello, and matches clusters, regions or functions. The instance keeps
+the drain over a restart if it has a directory for snapshots. If the disk cannot be
+written, the drain is in force in memory, and is saved as soon as the disk allows.`)
+	c.Flags().DurationVar(&f.length, "for", 0, "end the drain after this `DURATION`; by default never (with --site)")
+	c.Flags().StringVar(&f.reason, "reason", "", "reason shown by status and explain (with --site)")
 	return c
 }
 
@@ -54,10 +53,10 @@ func (f *drainFlags) command(drain bool, use, short, long string) *cobra.Command
 		Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], drain) },
 	}
-	c.Flags().StringVar(&f.kubeconfig, "kubeconfig", "", "the Karmada API's `FILE`; by default what kubectl would take")
-	c.Flags().BoolVar(&f.site, "site", false, "tell the instance at the socket alone")
-	c.Flags().BoolVar(&f.region, "region", false, "PATTERN is of regions (with --site)")
-	c.Flags().BoolVar(&f.function, "function", false, "PATTERN is of functions, as namespace/name (with --site)")
+	c.Flags().StringVar(&f.kubeconfig, "kubeconfig", "", "the kubeconfig `FILE` for the Karmada API; by default the one that kubectl uses")
+	c.Flags().BoolVar(&f.site, "site", false, "apply only to the instance at --admin")
+	c.Flags().BoolVar(&f.region, "region", false, "PATTERN matches regions (with --site)")
+	c.Flags().BoolVar(&f.function, "function", false, "PATTERN matches functions, as namespace/name (with --site)")
 	c.Flags().StringVar(&f.socket, "admin", "/run/nearcast/admin.sock", "the admin `SOCKET` of the instance (with --site)")
 	c.MarkFlagsMutuallyExclusive("region", "function")
 	c.MarkFlagsMutuallyExclusive("site", "kubeconfig")
@@ -67,7 +66,7 @@ func (f *drainFlags) command(drain bool, use, short, long string) *cobra.Command
 func (f *drainFlags) run(cmd *cobra.Command, what string, drain bool) error {
 	if !f.site {
 		if f.region || f.function || f.length > 0 || f.reason != "" || cmd.Flags().Changed("admin") {
-			return errors.New("--admin, --region, --function, --for and --reason are of a drain at one site; add --site, or name a cluster alone")
+			return errors.New("--admin, --region, --function, --for and --reason require --site; add --site, or name only a cluster")
 		}
 		return f.everywhere(cmd, what, drain)
 	}
@@ -116,7 +115,7 @@ func (f *drainFlags) everywhere(cmd *cobra.Command, cluster string, drain bool) 
 		return err
 	}
 	if drain && after.Leaving == "" {
-		return fmt.Errorf("cluster %s is not drained: the API took the annotation %s and has another value of it now; see what writes it", cluster, annotation.Drain)
+		return fmt.Errorf("cluster %s is not drained: the API accepted the annotation %s, but it has another value now; find out who writes it", cluster, annotation.Drain)
 	}
 	d := drained{Cluster: cluster, Drained: drain, Leaving: after.Leaving}
 	for _, fault := range after.Faults {
@@ -134,7 +133,7 @@ func (d drained) print(w io.Writer) {
 	case d.Drained:
 		fmt.Fprintf(w, "cluster %s is drained: every site moves its traffic away\n", d.Cluster)
 	case d.Leaving != "":
-		fmt.Fprintf(w, "cluster %s is no longer drained, and traffic is still moved away from it: %s\n", d.Cluster, d.Leaving)
+		fmt.Fprintf(w, "cluster %s is no longer drained, but traffic is still moved away from it: %s\n", d.Cluster, d.Leaving)
 	default:
 		fmt.Fprintf(w, "cluster %s is no longer drained\n", d.Cluster)
 	}

@@ -19,16 +19,16 @@ func explainCommand() *cobra.Command {
 	var wire bool
 	c := &cobra.Command{
 		Use:   "explain NAME --from ADDR (--admin SOCKET | --corefile FILE)",
-		Short: "Say what would be answered for a name to a client, and why",
-		Long: `Say what would be answered for NAME to a client at ADDR: for a function candidate
-by candidate, and by policy zones with the list and the rule that decides.
-NAME is that of a function, or of one of its services, as _https._tcp.NAME; or of the
-zone itself, of a name server, or of an address, whose records are shown.
+		Short: "Show what a client would be answered for a name, and why",
+		Long: `Show what a client at ADDR would be answered for NAME, and why: for a function candidate
+by candidate; with policy zones, the zone and the rule that decide. NAME is that of a
+function or of one of its services, such as _https._tcp.NAME; or that of the zone
+itself, of a name server, or of an address, whose records are shown.
 
-With --wire the replies are shown too, as dig prints them and as they are sent.
-With --admin a running instance is asked, with its nearcast and rpz blocks. With
---corefile the files that the Corefile names are read; nothing is probed then,
-Karmada's word decides, and policy zones are not applied.`,
+With --wire, also show the replies, as dig prints them and as they are sent. With
+--admin, ask a running instance, with its nearcast and rpz blocks. With --corefile,
+read the files that the Corefile names; then nothing is probed, Karmada's health
+decides, and policy zones are not applied.`,
 		Example: "  nearcast explain hello.demo.fn.example.org --from 203.0.113.7 --admin /run/nearcast/admin.sock",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,9 +50,9 @@ Karmada's word decides, and policy zones are not applied.`,
 			return e.print(cmd.OutOrStdout(), wire)
 		},
 	}
-	c.Flags().StringVar(&from, "from", "", "the client's address `ADDR`")
+	c.Flags().StringVar(&from, "from", "", "the `ADDR` of the client")
 	c.Flags().StringVar(&socket, "admin", "", "the admin `SOCKET` of a running instance")
-	c.Flags().StringVar(&corefile, "corefile", "", "the Corefile `FILE` whose files to read")
+	c.Flags().StringVar(&corefile, "corefile", "", "explain from the files of this Corefile `FILE`, without a server")
 	c.Flags().BoolVar(&wire, "wire", false, "show the replies to A and AAAA")
 	c.MarkFlagsOneRequired("admin", "corefile")
 	c.MarkFlagsMutuallyExclusive("admin", "corefile")

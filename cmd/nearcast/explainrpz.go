@@ -150,7 +150,7 @@ func actionText(z rpz.Consulted) string {
 func why(z rpz.Consulted, asked string) string {
 	text := z.Reason
 	if z.Name != "" && !strings.EqualFold(strings.TrimSuffix(z.Name, "."), strings.TrimSuffix(asked, ".")) {
-		text = strings.TrimSuffix("met at the alias's target "+z.Name+"; "+text, "; ")
+		text = strings.TrimSuffix("matched at the alias target "+z.Name+"; "+text, "; ")
 	}
 	return text
 }

@@ -45,9 +45,9 @@ func kindOf(path string, content []byte) (kind fileKind, reason string) {
 	}
 	switch format := http.DetectContentType(head); {
 	case strings.HasPrefix(format, "text/html"):
-		return kindUnknown, "is an HTML page, as servers send in the place of a file that they do not have"
+		return kindUnknown, "is an HTML page, which servers often send for a missing file"
 	case !strings.HasPrefix(format, "text/") || bytes.IndexByte(head, 0) >= 0:
-		return kindUnknown, "is a binary file of a kind that is not read"
+		return kindUnknown, "is a binary file of an unknown kind"
 	}
 	for _, is := range contents {
 		if is.like(head) {
@@ -55,7 +55,7 @@ func kindOf(path string, content []byte) (kind fileKind, reason string) {
 		}
 	}
 	if kind = kindByName(path); kind == kindUnknown {
-		reason = "do not know what this file is: it looks neither like a Corefile, a manifest, a policy zone, a location table, " +
+		reason = "is of an unknown kind: it looks neither like a Corefile, a manifest, a policy zone, a location table, " +
 			"a speaker's configuration nor a GeoIP database"
 	}
 	return kind, reason

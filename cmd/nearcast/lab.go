@@ -22,8 +22,8 @@ func labCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lab",
 		Short: "Run the paper's federation of five clusters on this machine",
-		Long: `Run the paper's federation of five clusters on this machine. It is a program of its own,
-nearcast-lab, which gets all arguments; it must be beside this program or in PATH.`,
+		Long: `Run the paper's federation of five clusters on this machine. This starts a separate
+program, nearcast-lab, with all arguments; it must be beside this program or in PATH.`,
 		DisableFlagParsing: true, // they belong to nearcast-lab
 		ValidArgsFunction:  completeLab,
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -18,7 +18,7 @@ import (
 func rpzCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rpz",
-		Short: "See, refresh and disable the policy zones of a running instance",
+		Short: "Show, refresh and disable the policy zones of a running instance",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -28,12 +28,12 @@ func rpzCommand() *cobra.Command {
 
 func rpzRefreshCommand() *cobra.Command {
 	var socket string
-	c := zoneCommand(&socket, "refresh ZONE --admin SOCKET", "Read, transfer or download a policy zone now, and say what came of it",
-		`Refresh reads the zone's file again, transfers it from its primary or downloads its
-list, whatever its timer says, and prints what came of it. A file is taken for whole,
-though it has just been written or has fewer records than before. A failure changes
-nothing, and is the exit status. What takes longer than 8 seconds goes on;
-"nearcast rpz status" shows how it ends.`,
+	c := zoneCommand(&socket, "refresh ZONE --admin SOCKET", "Read, transfer or download a policy zone now, and show the result",
+		`Read the zone's file again, transfer it from its primary or download its list, whatever
+its timer says, and print the result. A file is accepted as complete even if it has
+just been written or has fewer records than before. If the refresh fails, the zone
+does not change and the exit status is 1. A refresh that takes longer than 8 seconds
+continues; "nearcast rpz status" shows its result.`,
 		func(cmd *cobra.Command, zone string) error {
 			var all []rpz.Refreshed
 			if err := callRPZ(cmd, socket, http.MethodPut, "refresh", url.Values{"zone": {zone}}, &all); err != nil {
@@ -46,12 +46,12 @@ nothing, and is the exit status. What takes longer than 8 seconds goes on;
 
 func rpzDisableCommand() *cobra.Command {
 	var socket, reason string
-	c := zoneCommand(&socket, "disable ZONE --admin SOCKET", "Have no server block consult a policy zone",
-		`Disable has no server block of the instance consult the policy zone: its rules match
-nothing, are not counted, and keep no query waiting. It stays so until
-"nearcast rpz enable", over reloads, wherever the zone comes from by then, and over
-restarts where an rpz block has state. A disk that takes nothing refuses nothing: the
-zone is then disabled in memory, and this is written as soon as the disk allows.`,
+	c := zoneCommand(&socket, "disable ZONE --admin SOCKET", "Stop consulting a policy zone",
+		`Stop every server block of the instance from consulting the policy zone: its rules
+match nothing and are not counted, and no query waits for it. The zone stays disabled
+until "nearcast rpz enable": over reloads, even if its source changes, and over
+restarts if an rpz block has state. If the disk cannot be written, the zone is disabled
+in memory, and this is saved as soon as the disk allows.`,
 		func(cmd *cobra.Command, zone string) error {
 			return switchZone(cmd, socket, http.MethodPut, url.Values{"zone": {zone}, "reason": {reason}})
 		})
@@ -61,8 +61,8 @@ zone is then disabled in memory, and this is written as soon as the disk allows.
 
 func rpzEnableCommand() *cobra.Command {
 	var socket string
-	return zoneCommand(&socket, "enable ZONE --admin SOCKET", "Have the server blocks consult a policy zone again",
-		`Enable ends what "nearcast rpz disable" began. The zone was kept up to date meanwhile.`,
+	return zoneCommand(&socket, "enable ZONE --admin SOCKET", "Consult a policy zone again",
+		`Undo "nearcast rpz disable". The zone was kept up to date in the meantime.`,
 		func(cmd *cobra.Command, zone string) error {
 			return switchZone(cmd, socket, http.MethodDelete, url.Values{"zone": {zone}})
 		})
@@ -139,7 +139,7 @@ func switchZone(cmd *cobra.Command, socket, method string, query url.Values) err
 func printRefreshed(w io.Writer, all []rpz.Refreshed) error {
 	for _, r := range all {
 		if !r.Done {
-			fmt.Fprintf(w, "%s from %s: still under way; see nearcast rpz status\n", r.Zone, r.From)
+			fmt.Fprintf(w, "%s from %s: still under way; run nearcast rpz status for the result\n", r.Zone, r.From)
 			continue
 		}
 		text := r.Result

@@ -17,9 +17,9 @@ import (
 
 func rpzStatusCommand() *cobra.Command {
 	var socket string
-	c := zoneCommand(&socket, "status [ZONE] --admin SOCKET", "Show a policy zone of a running instance, or all, at a glance",
-		`Status shows where each policy zone comes from, its serial and rules, what came of the
-last read, transfer or download, when the next one is, and whether it is disabled.`,
+	c := zoneCommand(&socket, "status [ZONE] --admin SOCKET", "Show the policy zones of a running instance, or one of them, at a glance",
+		`Show the source of each policy zone, its serial and rules, the result of the last read,
+transfer or download, when the next one is due, and whether the zone is disabled.`,
 		func(cmd *cobra.Command, zone string) error {
 			var st rpz.Status
 			if err := callRPZ(cmd, socket, http.MethodGet, "status", url.Values{"zone": {zone}}, &st); err != nil {
@@ -48,7 +48,7 @@ func printZones(w io.Writer, st rpz.Status, now time.Time) error {
 		printZone(w, z, now)
 	}
 	for _, d := range st.Stray {
-		fmt.Fprintf(w, "\n%s; no server block has it\n", d)
+		fmt.Fprintf(w, "\n%s; no server block has this zone\n", d)
 	}
 	if st.Unkept != "" {
 		fmt.Fprintf(w, "\nwarning: %s\n", st.Unkept)
@@ -65,7 +65,7 @@ func printZone(w io.Writer, z rpz.ZoneStatus, now time.Time) {
 		fmt.Fprintf(w, "\nzone %s: %s\n", z.Zone, strings.TrimPrefix(z.Error, "zone "+z.Zone+": "))
 	}
 	if z.Doubtful > 0 {
-		fmt.Fprintf(w, "\nzone %s: rules that are used and may not do what is meant: %d; nearcast check names those of a file\n", z.Zone, z.Doubtful)
+		fmt.Fprintf(w, "\nzone %s: rules in use that may not do what was meant: %d; nearcast check names those of a file\n", z.Zone, z.Doubtful)
 	}
 	if !z.Expires.IsZero() && z.State != rpz.StateExpired {
 		fmt.Fprintf(w, "\nzone %s expires in %s unless a primary confirms it\n", z.Zone, length(z.Expires.Sub(now)))
@@ -94,7 +94,7 @@ func nextText(z rpz.ZoneStatus, now time.Time) string {
 	case !z.Next.IsZero():
 		return "in " + length(max(z.Next.Sub(now), time.Millisecond))
 	case strings.HasPrefix(z.From, "file "):
-		return "at its change"
+		return "on change"
 	}
 	return "under way"
 }

@@ -29,7 +29,7 @@ func statusCommand() *cobra.Command {
 			var st site.Status
 			err = admin.Call(cmd.Context(), socket, http.MethodGet, "/status", nil, &st)
 			if lacks(err) {
-				return fmt.Errorf("%s: this server has no nearcast block; nearcast rpz status shows its policy zones", socket)
+				return fmt.Errorf("%s: this server has no nearcast block; run nearcast rpz status for its policy zones", socket)
 			}
 			if err != nil {
 				return err
