@@ -22,8 +22,8 @@ func wholeLab() lab.Status {
 	}
 }
 
-// TestAFailureAndWhatFollowsAreAFewLines holds what a person reads when something breaks.
-func TestAFailureAndWhatFollowsAreAFewLines(t *testing.T) {
+// TestAFailureAndItsConsequencesAreAFewLines checks what a person reads when something breaks.
+func TestAFailureAndItsConsequencesAreAFewLines(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*lab.Status)
 		want   []string
@@ -47,7 +47,7 @@ func TestAFailureAndWhatFollowsAreAFewLines(t *testing.T) {
 			"thumbnail: by weight from de-wide",
 			"the router has no route from us-azure to 198.51.100.53/32 and 198.51.100.80/32",
 		}},
-		"functions alone": {func(st *lab.Status) {
+		"only functions": {func(st *lab.Status) {
 			st.Sites[1].Functions = "down"
 			st.Sites[0].Answers["hello"], st.Sites[1].Answers["hello"] = "de-wide", "de-wide"
 			st.Routes[1].From = []string{"de-wide"}
@@ -70,8 +70,8 @@ func TestAFailureAndWhatFollowsAreAFewLines(t *testing.T) {
 	}
 }
 
-// TestARecoveryIsItsPartsAndItsRoutes leaves out answers of a resolver that is back.
-func TestARecoveryIsItsPartsAndItsRoutes(t *testing.T) {
+// TestARecoveryShowsItsPartsAndItsRoutes omits the answers of a resolver that is up again.
+func TestARecoveryShowsItsPartsAndItsRoutes(t *testing.T) {
 	broken := wholeLab()
 	broken.Sites[1].DNS, broken.Sites[1].Speaker = "down", "down"
 	broken.Sites[1].Answers = map[string]string{"hello": lab.NoAnswer, "thumbnail": lab.NoAnswer}

@@ -24,11 +24,11 @@ import (
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// TestEveryEndIsAsPromised sends signals to the speaker at any moment, from its first to its last,
-// while its disk is full, read-only or damaged, addresses are taken from it, and drains and
-// reloads come. Whenever it has settled, the router has what works here and is not drained. It
-// ends with status 0 in time, without a route, an address or a socket; killed, it finds its drains
-// again where it had said that they are saved.
+// TestEveryEndIsAsPromised sends signals to the speaker at any moment, while its disk is full,
+// read-only or damaged, while addresses are removed, and during drains and reloads. Whenever the
+// speaker has settled, the router has the VIPs that work and are not drained. The speaker exits
+// with status 0 in time, without leaving a route, an address or a socket; after a kill, the next
+// one finds the drains that were reported as saved.
 func TestEveryEndIsAsPromised(t *testing.T) {
 	histories := "20"
 	if testing.Short() {
@@ -72,8 +72,8 @@ const (
 
 func (h *history) n(label string, most int) int { return rapid.IntRange(0, most).Draw(h.T, label) }
 
-// Errorf also says at once what is wrong: real time may not let it happen again, for which rapid
-// would say nothing.
+// Errorf also logs at once: the fault may not occur again in real time, and then rapid would report
+// nothing.
 func (h *history) Errorf(format string, args ...any) {
 	h.test.Logf(format, args...)
 	h.T.Errorf(format, args...)
@@ -86,7 +86,7 @@ func (h *history) must(err error) {
 	}
 }
 
-// rewrites writes the file as it is to be.
+// rewrites writes the current configuration file.
 func (h *history) rewrites() {
 	var b strings.Builder
 	fmt.Fprintf(&b, `asn: 64512
@@ -107,7 +107,7 @@ vips:
 	h.must(os.WriteFile(h.path("speaker.yaml"), []byte(b.String()), 0o600))
 }
 
-// begins has an empty disk and starts a speaker.
+// begins empties the disk and starts a speaker.
 func (h *history) begins() {
 	h.must(h.remount(false))
 	h.must(h.empty())
@@ -117,7 +117,7 @@ func (h *history) begins() {
 	h.settles()
 }
 
-// starts starts a speaker with the file as it is to be.
+// starts starts a speaker with the current file.
 func (h *history) starts() {
 	h.must(h.reroute())
 	h.rewrites()
@@ -126,12 +126,12 @@ func (h *history) starts() {
 	h.p = p
 }
 
-// listens returns once the speaker answers, and holds that it knows its drains.
+// listens returns once the speaker answers.
 func (h *history) listens() bgp.Status {
 	var st bgp.Status
 	h.must(eventually(slack, func() (err error) {
 		if h.p.hasEnded() {
-			return fmt.Errorf("it has ended: %w: %s", h.p.awaits(0), h.p.log)
+			return fmt.Errorf("the speaker has exited: %w: %s", h.p.awaits(0), h.p.log)
 		}
 		st, err = h.call(http.MethodGet, "/status", nil)
 		return err
@@ -139,11 +139,11 @@ func (h *history) listens() bgp.Status {
 	return st
 }
 
-// restarted holds that drains of the run before hold, where they were said to be saved.
+// restarted holds that drains of the previous run are in force, if they were reported as saved.
 func (h *history) restarted() {
 	st := h.listens()
 	if !h.damaged && len(h.kept) > 0 && !slices.ContainsFunc(h.kept, func(all []vip.Drain) bool { return same(all, st.Drains) }) {
-		h.Errorf("after a restart drains are %v, and one of %v was saved", st.Drains, h.kept)
+		h.Errorf("after a restart: drains %v, want one of %v, which were saved", st.Drains, h.kept)
 	}
 	h.told, h.kept, h.damaged = st.Drains, [][]vip.Drain{st.Drains}, false
 	if st.DrainsUnsaved != "" {
@@ -156,7 +156,8 @@ func same(a, b []vip.Drain) bool {
 	return text(a) == text(b)
 }
 
-// stays are the VIPs that lo is to have, and the router the first two of, where they work.
+// stays returns the VIPs that lo must have; the router must have the first two of these, if they
+// work.
 func (h *history) stays() (all []string) {
 	for _, addr := range everyVIP {
 		drained := slices.ContainsFunc(h.told, func(d vip.Drain) bool { return !d.VIP.IsValid() || d.VIP.String() == addr })
@@ -167,7 +168,7 @@ func (h *history) stays() (all []string) {
 	return all
 }
 
-// wants are the VIPs that the router is to have.
+// wants returns the VIPs that the router must have.
 func (h *history) wants() []string {
 	if h.sick.Load() {
 		return nil
@@ -175,7 +176,7 @@ func (h *history) wants() []string {
 	return slices.DeleteFunc(h.stays(), func(addr string) bool { return strings.Contains(addr, ":") })
 }
 
-// settles waits until lo and the router have what they are to have, and the status says so.
+// settles waits until lo, the router and the status have the VIPs that they must have.
 func (h *history) settles() {
 	err := eventually(slack, func() error {
 		table, err := h.table()
@@ -200,14 +201,14 @@ func (h *history) settles() {
 			return fmt.Errorf("the router has %v, the status %v, want %v; %+v", table, shown, want, st)
 		}
 		if !same(st.Drains, h.told) {
-			return fmt.Errorf("drains are %v, told were %v", st.Drains, h.told)
+			return fmt.Errorf("drains: got %v, want %v", st.Drains, h.told)
 		}
 		return h.saved(st)
 	})
 	h.must(err)
 }
 
-// saved holds that drains which are said to be on disk are.
+// saved holds that drains reported as saved are on disk.
 func (h *history) saved(st bgp.Status) error {
 	if st.DrainsUnsaved != "" || h.damaged {
 		return nil
@@ -222,12 +223,12 @@ func (h *history) saved(st bgp.Status) error {
 	}
 	h.kept = [][]vip.Drain{st.Drains}
 	if err != nil || !same(all, st.Drains) {
-		return fmt.Errorf("drains are %v, and on disk %q: %w", st.Drains, raw, err)
+		return fmt.Errorf("drains are %v, but on disk %q: %w", st.Drains, raw, err)
 	}
 	return nil
 }
 
-// step has something happen to a speaker that listens.
+// step makes something happen to a running speaker.
 func (h *history) step() {
 	switch h.n("event", 8) {
 	case 0, 1:
@@ -241,7 +242,7 @@ func (h *history) step() {
 	}
 }
 
-// happens has something happen other than an end.
+// happens makes something happen other than an exit.
 func (h *history) happens() {
 	switch h.n("what", 7) {
 	case 0, 1:
@@ -270,7 +271,7 @@ func (h *history) drained(method string) {
 	}
 	st, err := h.call(method, "/drains", query)
 	if err != nil {
-		return // of what is not drained, or while it ends
+		return // no such drain, or the speaker is exiting
 	}
 	h.told = st.Drains
 	if h.kept = append(h.kept, st.Drains); st.DrainsUnsaved == "" {
@@ -281,7 +282,7 @@ func (h *history) drained(method string) {
 func (h *history) diskChanges() {
 	switch h.n("disk", 4) {
 	case 0:
-		_ = h.fill() // where it is read-only it is full enough
+		_ = h.fill() // a read-only disk is full enough
 	case 1:
 		h.must(h.remount(true))
 	case 2, 3:
@@ -294,7 +295,7 @@ func (h *history) diskChanges() {
 	}
 }
 
-// killed kills the speaker, whose routes go, and starts another one.
+// killed kills the speaker, whose routes disappear, and starts another one.
 func (h *history) killed() {
 	h.must(h.p.cmd.Process.Kill())
 	_ = h.p.awaits(slack) // of a signal
@@ -316,7 +317,7 @@ func (h *history) noRoutes() error {
 	return err
 }
 
-// ends ends the speaker by SIGTERM or SIGINT, with whatever comes meanwhile.
+// ends stops the speaker with SIGTERM or SIGINT, while other things happen.
 func (h *history) ends() {
 	signals := []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}
 	listened := false
@@ -333,14 +334,14 @@ func (h *history) ends() {
 		}
 		if !hurried && h.n("second", 3) == 0 {
 			hurried = true
-			_ = h.p.cmd.Process.Signal(signals[h.n("signal", 1)]) // it may have ended
+			_ = h.p.cmd.Process.Signal(signals[h.n("signal", 1)]) // it may have exited
 			continue
 		}
 		h.happensWhileItEnds()
 	}
 	err := h.p.awaits(dwell + linger + slack)
 	if err != nil && !listened && early(err) {
-		return // and what the one before has left is the next one's
+		return // the next speaker cleans up
 	}
 	if err != nil {
 		h.Errorf("it ends with %v\n%s", err, h.p.log)
@@ -348,7 +349,7 @@ func (h *history) ends() {
 	h.leavesNothing()
 }
 
-// happensWhileItEnds has something happen, whose signal may come too late.
+// happensWhileItEnds makes something happen, whose signal may arrive too late.
 func (h *history) happensWhileItEnds() {
 	if h.n("file", 2) == 0 {
 		h.rewrites()
@@ -367,18 +368,18 @@ func (h *history) happensWhileItEnds() {
 	}
 }
 
-// early reports whether a signal ended a process that had not begun to take them.
+// early reports whether a signal ended a process that did not handle signals yet.
 func early(err error) bool { return strings.HasPrefix(err.Error(), "signal: ") }
 
 func (h *history) leavesNothing() {
 	bound, err := h.bound()
 	if err != nil || len(bound) > 0 {
-		h.Errorf("lo has %v at the end, %v\n%s", bound, err, h.p.log)
+		h.Errorf("after the exit lo has %v, %v\n%s", bound, err, h.p.log)
 	}
 	if _, err := os.Stat(h.socket()); !errors.Is(err, os.ErrNotExist) {
-		h.Errorf("the socket is there at the end: %v", err)
+		h.Errorf("after the exit the socket exists: %v", err)
 	}
 	if err := eventually(time.Second, h.noRoutes); err != nil {
-		h.Errorf("at the end: %v", err)
+		h.Errorf("after the exit: %v", err)
 	}
 }

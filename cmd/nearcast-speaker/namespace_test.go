@@ -11,7 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// The test's own program is run again: as the speaker, or as a test on a machine of its own.
+// The test binary runs again: as the speaker, or as a test in its own namespaces.
 const (
 	asSpeaker   = "NEARCAST_TEST_SPEAKER"
 	inNamespace = "NEARCAST_TEST_NAMESPACE"
@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// elsewhere runs the test again in a network and with mounts of its own, and reports whether it
-// is there already. The number of histories is the one that somebody asked for, or these.
+// elsewhere runs the test again in its own network and mount namespaces, and reports whether it is
+// already there. The number of histories is the one given on the command line, or these.
 func elsewhere(t *testing.T, histories string) (here bool) {
 	t.Helper()
 	if os.Getenv(inNamespace) != "" {
@@ -39,10 +39,10 @@ func elsewhere(t *testing.T, histories string) (here bool) {
 		return true
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: a network and mounts of its own need root")
+		t.Skip("SKIPPED: network and mount namespaces need root")
 	}
 	args := []string{"-test.run=^" + t.Name() + "$", "-test.v", "-rapid.nofailfile", "-rapid.shrinktime=0s", "-rapid.checks=" + histories}
-	flag.Visit(func(f *flag.Flag) { // the last one counts
+	flag.Visit(func(f *flag.Flag) { // the last flag counts
 		if strings.HasPrefix(f.Name, "rapid.") {
 			args = append(args, "-"+f.Name+"="+f.Value.String())
 		}
@@ -52,7 +52,7 @@ func elsewhere(t *testing.T, histories string) (here bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	if err != nil && len(out) == 0 {
-		t.Skipf("SKIPPED: no namespaces can be made: %v", err)
+		t.Skipf("SKIPPED: cannot create namespaces: %v", err)
 	}
 	if t.Logf("%s", out); err != nil {
 		t.Error(err)

@@ -35,12 +35,12 @@ type ground struct {
 	backend *httptest.Server
 	sick    atomic.Bool
 	dir     string
-	port    uint16 // the router's
+	port    uint16 // of the router
 }
 
 const (
 	routerAt, speakerAt = "127.0.0.1", "127.0.0.11"
-	// slack is what a loaded machine may take for what takes no time.
+	// slack is the time that a loaded machine may take for what is normally instant.
 	slack = 20 * time.Second
 )
 
@@ -59,13 +59,13 @@ func newGround(t *testing.T) *ground {
 		}
 	}
 	if err := unix.Mount("tmpfs", g.state(), "tmpfs", 0, diskSize); err != nil {
-		t.Skipf("SKIPPED: no disk of its own can be mounted: %v", err)
+		t.Skipf("SKIPPED: cannot mount a disk for the test: %v", err)
 	}
-	t.Cleanup(func() { _ = unix.Unmount(g.state(), unix.MNT_DETACH) }) // it ends with the namespace at the latest
+	t.Cleanup(func() { _ = unix.Unmount(g.state(), unix.MNT_DETACH) }) // at the latest, it disappears with the namespace
 	return g
 }
 
-// reroute has a new router, which does not hold back a neighbour that has just gone.
+// reroute starts a new router, which does not delay a neighbour that has just left.
 func (g *ground) reroute() (err error) {
 	if g.router != nil {
 		g.router.Close()
@@ -83,10 +83,10 @@ func (g *ground) state() string           { return g.path("state") }
 func (g *ground) socket() string          { return g.path("run/bgp.sock") }
 func (g *ground) drains() string          { return filepath.Join(g.state(), "bgp-drains.json") }
 
-// process is a speaker that runs.
+// process is a running speaker.
 type process struct {
 	cmd   *exec.Cmd
-	log   *bytes.Buffer // once it has ended
+	log   *bytes.Buffer // after the exit
 	ended chan error
 }
 
@@ -102,14 +102,14 @@ func (g *ground) run() (*process, error) {
 	return p, nil
 }
 
-// awaits returns how the process ended, and an error of its own where it does not.
+// awaits returns how the process exited, or an error if it did not exit in time.
 func (p *process) awaits(most time.Duration) error {
 	select {
 	case err := <-p.ended:
 		p.ended <- err
 		return err
 	case <-time.After(most):
-		return fmt.Errorf("it does not end within %s", most)
+		return fmt.Errorf("the process does not exit within %s", most)
 	}
 }
 
@@ -123,7 +123,7 @@ func (p *process) hasEnded() bool {
 	}
 }
 
-// table are the router's prefixes.
+// table returns the router's prefixes.
 func (g *ground) table() ([]string, error) {
 	routes, err := g.router.Table()
 	var all []string
@@ -133,7 +133,7 @@ func (g *ground) table() ([]string, error) {
 	return all, err
 }
 
-// bound are the VIPs that lo has.
+// bound returns the VIPs that lo has.
 func (g *ground) bound() (all []string, err error) {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -148,7 +148,7 @@ func (g *ground) bound() (all []string, err error) {
 	return all, err
 }
 
-// flush takes every VIP off lo, as another program may.
+// flush removes every VIP from lo, as another program might.
 func (g *ground) flush() error {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -163,7 +163,7 @@ func (g *ground) flush() error {
 	return err
 }
 
-// everyVIP are the addresses of the file. The router takes no route of IPv6.
+// everyVIP are the addresses in the file. The router accepts no IPv6 routes.
 var everyVIP = []string{"198.51.100.53", "198.51.100.54", "2001:db8:53::53"}
 
 func (g *ground) call(method, path string, query url.Values) (st bgp.Status, err error) {
@@ -173,7 +173,7 @@ func (g *ground) call(method, path string, query url.Values) (st bgp.Status, err
 	return st, err
 }
 
-// remount has the disk be read-only, or not.
+// remount makes the disk read-only or writable.
 func (g *ground) remount(readOnly bool) error {
 	flags := uintptr(unix.MS_REMOUNT)
 	if readOnly {
@@ -182,7 +182,7 @@ func (g *ground) remount(readOnly bool) error {
 	return unix.Mount("tmpfs", g.state(), "tmpfs", flags, diskSize)
 }
 
-// fill leaves no room on the disk.
+// fill fills the disk.
 func (g *ground) fill() error {
 	if err := os.WriteFile(filepath.Join(g.state(), "fill"), make([]byte, 1<<20), 0o600); err == nil {
 		return errors.New("a disk of 64 KiB takes 1 MiB")
@@ -198,7 +198,7 @@ func (g *ground) empty() error {
 	return err
 }
 
-// eventually tries until it succeeds, or returns why it does not.
+// eventually retries until f succeeds, and returns its last error if it does not.
 func eventually(most time.Duration, try func() error) error {
 	for end := time.Now().Add(most); ; time.Sleep(10 * time.Millisecond) {
 		err := try()

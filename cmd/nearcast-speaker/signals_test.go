@@ -11,8 +11,8 @@ import (
 	"github.com/nearcast/nearcast/internal/base/program"
 )
 
-// TestSignalsDuringTheDrainNeitherEndItNorAreLost sends real signals to this process, which any
-// of them would end if it were not taken.
+// TestSignalsDuringTheDrainNeitherEndItNorAreLost sends real signals to this process, each of which
+// would end it if it were not handled.
 func TestSignalsDuringTheDrainNeitherEndItNorAreLost(t *testing.T) {
 	c := &cobra.Command{Run: func(c *cobra.Command, _ []string) { signalsDuringTheDrain(c.Context(), t) }}
 	c.SetArgs([]string{})
@@ -44,7 +44,7 @@ func signalsDuringTheDrain(ctx context.Context, t *testing.T) {
 	send(syscall.SIGTERM)
 	arrives("SIGTERM", s.ctx.Done())
 	if ctx.Err() != nil {
-		t.Error("somebody else took SIGTERM as well")
+		t.Error("another handler received SIGTERM too")
 	}
 	send(syscall.SIGHUP)
 	arrives("SIGHUP while it drains", s.reload)

@@ -18,10 +18,10 @@ import (
 	"github.com/nearcast/nearcast/internal/base/seconds"
 )
 
-// aStatus has a VIP in each of the states that people ask about.
+// aStatus returns a status with a VIP in each state that operators ask about.
 func aStatus() bgp.Status {
 	number := func(n uint32) *uint32 { return &n }
-	// So long that a slow machine changes nothing of what is printed.
+	// Long enough that a slow machine does not change the output.
 	ago, ahead := time.Now().Add(-49*time.Hour-30*time.Minute), time.Now().Add(49*time.Hour+30*time.Minute)
 	return bgp.Status{
 		ASN: 64512, RouterID: "192.0.2.11",
@@ -60,8 +60,8 @@ func aStatus() bgp.Status {
 	}
 }
 
-// ask runs the command against a speaker that always has the status, and returns
-// what it prints and what the speaker was asked for.
+// ask runs the command against a speaker that always has the status, and returns the
+// output and the request that the speaker received.
 func ask(t *testing.T, st any, args ...string) (text, asked string, err error) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
@@ -150,13 +150,13 @@ func TestBGPText(t *testing.T) {
 	for _, test := range tests {
 		text, asked, err := ask(t, aStatus(), test.args...)
 		if err != nil || asked != test.asked {
-			t.Errorf("%v: %v, asked for %q, not %q", test.args, err, asked, test.asked)
+			t.Errorf("%v: %v, requested %q, want %q", test.args, err, asked, test.asked)
 		}
 		wantLines(t, text, test.want)
 	}
 }
 
-// wantLines wants lines with these words, in order.
+// wantLines expects lines with these words, in order.
 func wantLines(t *testing.T, text string, want []string) {
 	t.Helper()
 	rest := want
@@ -174,8 +174,8 @@ func TestBGPJSON(t *testing.T) {
 	for _, args := range [][]string{{"status"}, {"drain"}, {"undrain"}, {"explain", "198.51.100.53"}} {
 		text, _, err := ask(t, aStatus(), append(args, "-o", "json")...)
 		var out struct {
-			Peers []session.Status // of a status
-			State vip.State        // of an explanation
+			Peers []session.Status // from a status
+			State vip.State        // from an explanation
 		}
 		if err != nil || json.Unmarshal([]byte(text), &out) != nil || len(out.Peers) == 0 && out.State != vip.Draining {
 			t.Errorf("%v: %v\n%s", args, err, text)
@@ -194,20 +194,20 @@ func TestBGPErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		if _, _, err := ask(t, test.st, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%v: %v, not %q", test.args, err, test.want)
+			t.Errorf("%v: got %v, want %q", test.args, err, test.want)
 		}
 	}
 }
 
-// TestNothingIsDoneWhereTheOutputIsUnknown holds the order: a drain that fails to
-// print would leave people to think that there is none.
-func TestNothingIsDoneWhereTheOutputIsUnknown(t *testing.T) {
+// TestNothingIsDoneIfTheOutputFormatIsUnknown holds the order: a drain whose result cannot
+// be printed would let people believe that there is none.
+func TestNothingIsDoneIfTheOutputFormatIsUnknown(t *testing.T) {
 	if _, asked, err := ask(t, aStatus(), "drain", "-o", "yaml"); err == nil || asked != "" {
-		t.Errorf("%v, asked for %q", err, asked)
+		t.Errorf("got %v, requested %q", err, asked)
 	}
 }
 
-// TestTheGroupOfAPeerIsShown holds that a table has a column for groups where any peer has one.
+// TestTheGroupOfAPeerIsShown holds that a table has a column for groups if any peer has one.
 func TestTheGroupOfAPeerIsShown(t *testing.T) {
 	st := aStatus()
 	st.Peers[0].Group = "tor"
@@ -226,9 +226,9 @@ func TestTheGroupOfAPeerIsShown(t *testing.T) {
 	}
 }
 
-// TestSessionsThatFollowTheFileSayHow, in the status, and where the VIP is explained with what their
-// routers are sent.
-func TestSessionsThatFollowTheFileSayHow(t *testing.T) {
+// TestSessionsThatChangeToTheFilesSettingsShowHow checks the status, and the explanation of the VIP with what
+// each router is sent.
+func TestSessionsThatChangeToTheFilesSettingsShowHow(t *testing.T) {
 	st := aStatus()
 	soon := time.Now().Add(49*time.Hour + 30*time.Minute)
 	st.VIPs = st.VIPs[1:2]

@@ -9,15 +9,15 @@ import (
 	"github.com/nearcast/nearcast/bgp/session"
 )
 
-// TestAPeerThatLeavesIsShownWithWhatItIsStillSent: its route is for others by now.
+// TestAPeerThatLeavesIsShownWithWhatItIsStillSent although its route is now for other peers.
 func TestAPeerThatLeavesIsShownWithWhatItIsStillSent(t *testing.T) {
 	r := routed{prefix: netip.MustParsePrefix("198.51.100.53/32"), announced: true, attributes: &route.Attributes{}, peers: []string{"192.0.2.9"}}
 	p := session.Status{Address: "192.0.2.1", State: "established", Families: []string{"ipv4"}}
 	if why, meant := r.notSent(p, time.Now()); why != "it is announced to other peers only" || meant {
-		t.Errorf("%q %t", why, meant)
+		t.Errorf("got %q, %t", why, meant)
 	}
 	p.Kept = []string{"198.51.100.53/32"}
 	if why, meant := r.notSent(p, time.Now()); why != "" || !meant {
-		t.Errorf("%q %t, and it is sent the route", why, meant)
+		t.Errorf("got %q, %t, but it is sent the route", why, meant)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
-// aChosenStatus has routes that are not for all peers, and peers that are sent more.
+// aChosenStatus returns a status with routes for some peers only, and peers with additional attributes.
 func aChosenStatus() bgp.Status {
 	number := func(n uint32) *uint32 { return &n }
 	up := []string{"ipv4"}
@@ -43,7 +43,7 @@ func aChosenStatus() bgp.Status {
 	}
 }
 
-func TestBGPSaysWhoIsSentWhat(t *testing.T) {
+func TestBGPShowsWhatEachPeerIsSent(t *testing.T) {
 	for _, test := range []struct {
 		args []string
 		want []string
@@ -88,14 +88,14 @@ func TestBGPSaysWhoIsSentWhat(t *testing.T) {
 		t.Fatalf("%v: %s", err, text)
 	}
 	if s := e.Sessions[0]; !s.Sent || !s.Meant || s.Attributes.Prepend != 2 || *s.Attributes.MED != 10 {
-		t.Errorf("%+v", s)
+		t.Errorf("got %+v", s)
 	}
 	if s := e.Sessions[3]; s.Sent || s.Meant || s.Attributes != nil {
-		t.Errorf("%+v", s)
+		t.Errorf("got %+v", s)
 	}
 }
 
-// TestARouteForAGatewayIsSentToItsRouters holds that the name in the file stands for each of them.
+// TestARouteForAGatewayIsSentToItsRouters holds that the name in the file stands for each of the routers.
 func TestARouteForAGatewayIsSentToItsRouters(t *testing.T) {
 	st := aChosenStatus()
 	st.Peers[0].Gateway, st.Peers[2].Gateway = route.IPv4, route.IPv4

@@ -12,9 +12,9 @@ import (
 	"github.com/maxmind/mmdbwriter/mmdbtype"
 )
 
-// TestAFaultOfADatabaseIsOfItsFile checks databases by themselves and by a Corefile: each
-// fault is said once, of the file, and the other files are read.
-func TestAFaultOfADatabaseIsOfItsFile(t *testing.T) {
+// TestAFaultOfADatabaseNamesItsFile checks databases by themselves and through a Corefile: each
+// fault is reported once, with its file, and the other files are read.
+func TestAFaultOfADatabaseNamesItsFile(t *testing.T) {
 	dir := t.TempDir()
 	database := func(kind string, records map[string]mmdbtype.DataType) string {
 		tree, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: kind, IncludeReservedNetworks: true})

@@ -17,19 +17,19 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz"
 )
 
-// replies are all that commands print with -o json and admin sockets take or answer.
+// replies are all types that commands print with -o json, and that admin sockets receive or send.
 var replies = []any{
 	site.Explanation{}, site.Status{}, []site.Drained{}, []hint.Hint{}, drained{}, []finding{},
 	bgp.Status{}, explainedVIP{}, routerText{}, lab.Status{}, explained{}, rpz.Status{}, []rpz.Refreshed{}, rpz.Switched{},
 }
 
-func TestLengthsOfTimeAreSecondsInJSON(t *testing.T) {
+func TestDurationsAreSecondsInJSON(t *testing.T) {
 	for _, reply := range replies {
 		for _, fault := range faultsOfTime(reflect.TypeOf(reply), reflect.TypeOf(reply).String()) {
 			t.Error(fault)
 		}
 	}
-	// The walk itself finds what it is for, however deep.
+	// The walk finds nested durations too.
 	type deep struct {
 		Unsaid time.Duration `json:"-"`
 		All    map[string][]*struct{ Wait time.Duration }
@@ -44,13 +44,13 @@ func TestLengthsOfTimeAreSecondsInJSON(t *testing.T) {
 	}
 }
 
-// faultsOfTime returns what in the type is time that JSON does not show as seconds.
+// faultsOfTime returns the durations in the type that JSON does not show as seconds.
 func faultsOfTime(t reflect.Type, path string) (faults []string) {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return []string{path + " is in nanoseconds; make it a seconds.Duration"}
 	case t.Implements(reflect.TypeFor[json.Marshaler]()) || t.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
-		return nil // it says itself what it is
+		return nil // it marshals itself
 	}
 	switch t.Kind() {
 	case reflect.Interface:

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestAFileIsKnownByItsContentWhateverItsName gives each content a name that says nothing,
-// or something else.
+// TestAFileIsKnownByItsContentWhateverItsName gives each content a name that has no meaning, or
+// another one.
 func TestAFileIsKnownByItsContentWhateverItsName(t *testing.T) {
 	kinds := map[fileKind]map[string]string{
 		kindManifest: {
@@ -28,16 +28,16 @@ func TestAFileIsKnownByItsContentWhateverItsName(t *testing.T) {
 			"JSON of something":     `{"name": "x"}`,
 		},
 		kindSpeaker: {
-			"a whole one":   "asn: 64512\nrouterID: 192.0.2.1\n",
-			"without asn":   "# site\nrouterID: 192.0.2.1\npeers: []\n",
-			"peers alone":   "peers:\n- address: 192.0.2.1\n",
-			"VIPs alone":    "---\nvips:\n- address: 192.0.2.1\n",
-			"as JSON":       "{\n  \"asn\": 64512\n}",
-			"on one line":   `{asn: 64512, peers: []}`,
-			"a broken one":  "asn: 64512\npeers: [\n",
-			"with quotes":   "\"asn\": 64512\n",
-			"JSON's line":   `{"peers": []}`,
-			"with env vars": "asn: ${ASN}\n",
+			"a complete one": "asn: 64512\nrouterID: 192.0.2.1\n",
+			"without asn":    "# site\nrouterID: 192.0.2.1\npeers: []\n",
+			"only peers":     "peers:\n- address: 192.0.2.1\n",
+			"only VIPs":      "---\nvips:\n- address: 192.0.2.1\n",
+			"as JSON":        "{\n  \"asn\": 64512\n}",
+			"on one line":    `{asn: 64512, peers: []}`,
+			"a broken one":   "asn: 64512\npeers: [\n",
+			"with quotes":    "\"asn\": 64512\n",
+			"JSON's line":    `{"peers": []}`,
+			"with env vars":  "asn: ${ASN}\n",
 		},
 		kindCorefile: {
 			"one block":         ".:53 {\n    errors\n}\n",
@@ -49,20 +49,20 @@ func TestAFileIsKnownByItsContentWhateverItsName(t *testing.T) {
 			"a broken one":      ". {\n  cache {\n",
 			"carriage returns":  ".:53 {\r\n    errors\r\n}\r\n",
 			"comments after":    ". { # all\n  direct # sockets\n}\n",
-			"answers of a file": ". {\n  template IN A {\n    answer \"{{ .Name }} 60 IN CNAME x.\"\n  }\n}\n",
+			"a template":        ". {\n  template IN A {\n    answer \"{{ .Name }} 60 IN CNAME x.\"\n  }\n}\n",
 		},
 		kindPolicyZone: {
-			"as hagezi's":           "$TTL 300\n@ SOA localhost. root.localhost. 1 3600 600 86400 300\n  NS localhost.\nx.example CNAME .\n",
-			"with comments first":   "; a list\n; of names\n$ORIGIN rpz.\n@ IN SOA a. b. 1 2 3 4 5\n",
-			"with times and class":  "rpz.example. 1h IN SOA a. b. 1 2 3 4 5\n",
-			"with times of units":   "x.example 1h30m CNAME .\n",
-			"a byte order mark":     "\ufeffx.example 60 CNAME .\n",
-			"without a SOA":         "x.example CNAME .\n*.x.example CNAME .\n",
-			"in small letters":      "@ in soa a. b. 1 2 3 4 5\n",
-			"with tabs":             "x.example\t\tIN\tCNAME\t.\n",
-			"with a SOA over lines": "@ 3600 IN SOA a. b. (\n 1 2 3 4 5 )\n",
-			"carriage returns":      "$TTL 300\r\n@ SOA a. b. 1 2 3 4 5\r\n",
-			"Latin-1 in comments":   "; caf\xe9\n$TTL 300\n@ SOA a. b. 1 2 3 4 5\n",
+			"like hagezi's":        "$TTL 300\n@ SOA localhost. root.localhost. 1 3600 600 86400 300\n  NS localhost.\nx.example CNAME .\n",
+			"with comments first":  "; a list\n; of names\n$ORIGIN rpz.\n@ IN SOA a. b. 1 2 3 4 5\n",
+			"with times and class": "rpz.example. 1h IN SOA a. b. 1 2 3 4 5\n",
+			"with units of time":   "x.example 1h30m CNAME .\n",
+			"a byte order mark":    "\ufeffx.example 60 CNAME .\n",
+			"without an SOA":       "x.example CNAME .\n*.x.example CNAME .\n",
+			"in small letters":     "@ in soa a. b. 1 2 3 4 5\n",
+			"with tabs":            "x.example\t\tIN\tCNAME\t.\n",
+			"an SOA over lines":    "@ 3600 IN SOA a. b. (\n 1 2 3 4 5 )\n",
+			"carriage returns":     "$TTL 300\r\n@ SOA a. b. 1 2 3 4 5\r\n",
+			"Latin-1 in comments":  "; caf\xe9\n$TTL 300\n@ SOA a. b. 1 2 3 4 5\n",
 		},
 		kindLocations: {
 			"prefixes":           "10.0.0.0/8,mk\n2001:db8::/32,de\n",
@@ -72,7 +72,7 @@ func TestAFileIsKnownByItsContentWhateverItsName(t *testing.T) {
 			"a bad line":         "somewhere\n10.0.0.0/8,mk\n",
 			"RFC 8805's":         "192.0.2.0/24,US,US-AL,Alabaster,\n",
 			"a byte order mark":  "\ufeff10.0.0.0/8,mk\n",
-			"IPv6 alone":         "2001:db8::/32,de,de-he,50.1,8.6\n",
+			"only IPv6":          "2001:db8::/32,de,de-he,50.1,8.6\n",
 			"addresses":          "10.0.0.1,mk\n",
 			"with a header line": "network,region\n10.0.0.0/8,mk\n",
 		},
@@ -94,7 +94,7 @@ func TestAFileIsKnownByItsContentWhateverItsName(t *testing.T) {
 	}
 }
 
-func TestANameSaysWhatAFileIsWhereItsContentDoesNot(t *testing.T) {
+func TestTheNameOfAFileDecidesIfItsContentDoesNot(t *testing.T) {
 	for name, want := range map[string]fileKind{
 		"a.yaml": kindManifest, "A.YML": kindManifest, "a.Json": kindManifest, "a.ndjson": kindManifest, "a.jsonl": kindManifest, "Kustomization": kindManifest,
 		"a.csv": kindLocations, "A.CSV": kindLocations, "a.rpz": kindPolicyZone, "a.zone": kindPolicyZone,
@@ -107,7 +107,7 @@ func TestANameSaysWhatAFileIsWhereItsContentDoesNot(t *testing.T) {
 	}
 }
 
-func TestWhatNobodyReadsIsNamed(t *testing.T) {
+func TestAFileThatNothingReadsIsNamedWithTheReason(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"a.txt", "complete nonsense {\n", "is of an unknown kind: "},
 		{"a", "ads.example.com\ntracker.example.net\n", "is of an unknown kind: "},
@@ -137,14 +137,14 @@ func TestWhatNobodyReadsIsNamed(t *testing.T) {
 	}
 }
 
-func TestATallySaysWhatWasReadInRightNumbers(t *testing.T) {
+func TestATallyUsesSingularAndPlural(t *testing.T) {
 	one := tally{}
 	one.set("Corefile", unitBlock, 1)
 	one.set("m/a.yaml", unitCluster, 2)
 	one.set("m/a.yaml", unitFunction, 1)
 	one.set("empty", unitRule, 0)
 	two := tally{}
-	two.set("./m/../m/a.yaml", unitCluster, 2) // the same once more
+	two.set("./m/../m/a.yaml", unitCluster, 2) // the same file again
 	two.set("m/b.yaml", unitCluster, 3)
 	two.set("b.rpz", unitZone, 1)
 	two.set("speaker", unitVIP, 2)
@@ -162,7 +162,7 @@ func TestATallySaysWhatWasReadInRightNumbers(t *testing.T) {
 			all.add(read)
 		}
 		if got := all.String(); got != c.want {
-			t.Errorf("%s, want %s", got, c.want)
+			t.Errorf("got %s, want %s", got, c.want)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// TestAnErrorIsFoundWhereItSaysThatItIs takes the forms in which parsers name a place.
-func TestAnErrorIsFoundWhereItSaysThatItIs(t *testing.T) {
+// TestTheLocationOfAnErrorIsTakenFromItsText has the forms in which parsers name a location.
+func TestTheLocationOfAnErrorIsTakenFromItsText(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"Corefile", "list.rpz", "a b:1.csv"} {
 		if err := os.WriteFile(name, nil, 0o600); err != nil {
@@ -41,9 +41,9 @@ func TestAnErrorIsFoundWhereItSaysThatItIs(t *testing.T) {
 	}
 }
 
-// TestFindingsComeInTheOrderOfFilesAndLines checks a Corefile whose warnings and faults
-// are found by several readers.
-func TestFindingsComeInTheOrderOfFilesAndLines(t *testing.T) {
+// TestFindingsAreOrderedByFileAndLine checks a Corefile whose warnings and faults are found
+// by several parsers.
+func TestFindingsAreOrderedByFileAndLine(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{
 		"b/Corefile": "fn.example.org {\n    loadbalance\n    nearcast {\n        cluster a\n        manifests m\n        locations a.csv\n    }\n    rpz {\n        zone z {\n            fle x\n        }\n    }\n}\n",
@@ -67,6 +67,6 @@ func TestFindingsComeInTheOrderOfFilesAndLines(t *testing.T) {
 		}
 	}
 	if want := "[Corefile:0 Corefile:2 Corefile:3 Corefile:10 a.csv:1 a.csv:3 a.yaml:1 a.yaml:5 b.yaml:1]"; fmt.Sprint(got) != want {
-		t.Errorf("%v, want %s", got, want)
+		t.Errorf("got %v, want %s", got, want)
 	}
 }

@@ -16,9 +16,8 @@ import (
 	"github.com/nearcast/nearcast/plugin/nearcast"
 )
 
-// TestExplainKeepsToItsSchema explains functions of every policy, refused
-// candidates included.
-func TestExplainKeepsToItsSchema(t *testing.T) {
+// TestExplainConformsToItsSchema explains functions with every policy, including refused candidates.
+func TestExplainConformsToItsSchema(t *testing.T) {
 	schema, err := jsonschema.NewCompiler().Compile("explain.schema.json")
 	if err != nil {
 		t.Fatal(err)
@@ -57,15 +56,14 @@ func TestExplainKeepsToItsSchema(t *testing.T) {
 				t.Errorf("%s from %s: %v", name, from, err)
 			}
 			if e.Function != "" && len(e.Candidates) != 4 {
-				t.Errorf("%s from %s: %d candidates, want three and one that is refused", name, from, len(e.Candidates))
+				t.Errorf("%s from %s: got %d candidates, want three and a refused one", name, from, len(e.Candidates))
 			}
 		}
 	}
 }
 
-// TestExplainOfPolicyZonesKeepsToItsSchema has every verdict, and a server without
-// functions.
-func TestExplainOfPolicyZonesKeepsToItsSchema(t *testing.T) {
+// TestExplainOfPolicyZonesConformsToItsSchema has every verdict, and a server without functions.
+func TestExplainOfPolicyZonesConformsToItsSchema(t *testing.T) {
 	schema, err := jsonschema.NewCompiler().Compile("explain.schema.json")
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +114,7 @@ func TestExplainOfPolicyZonesKeepsToItsSchema(t *testing.T) {
 	}
 	for _, verdict := range []string{"applied", "shadow", "disabled", "no match", "not reached", "not for this client", "not loaded"} {
 		if !seen[verdict] {
-			t.Errorf("the verdict %q was not seen", verdict)
+			t.Errorf("the verdict %q did not occur", verdict)
 		}
 	}
 }

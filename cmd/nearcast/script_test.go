@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serveCorefile}})
 }
 
-// prepare makes this process fit to run servers.
+// prepare sets this process up to run servers.
 var prepare = sync.OnceValue(func() error {
 	caddy.Quiet, dnsserver.Quiet = true, true
 	clog.Discard()
@@ -47,12 +47,12 @@ func start(corefile string) (*caddy.Instance, error) {
 	return caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"})
 }
 
-// serving is held by the scenario whose server runs: to the plugins a second one in this
-// process is a reload.
+// serving is held by the scenario whose server runs: the plugins take a second server in this
+// process for a reload.
 var serving sync.Mutex
 
-// serveCorefile runs a server of the Corefile, in which WORK is the scenario's folder and
-// LOOPBACK an address, until the scenario ends.
+// serveCorefile runs a server of the Corefile until the scenario ends; WORK stands for the
+// scenario's directory and LOOPBACK for an address.
 func serveCorefile(ts *testscript.TestScript, _ bool, args []string) {
 	text := strings.NewReplacer("WORK", ts.Getenv("WORK"), "LOOPBACK", fixture.AnotherLoopback()).Replace(ts.ReadFile(args[0]))
 	serving.Lock()
@@ -62,11 +62,11 @@ func serveCorefile(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Defer(func() { stop(instance) })
 }
 
-// stop ends a server.
+// stop stops a server.
 func stop(instance *caddy.Instance) {
 	client := dns.Client{Timeout: time.Second}
 	// A server that never served cannot be stopped.
 	_, _, _ = client.Exchange(new(dns.Msg).SetQuestion("warm-up.invalid.", dns.TypeA), instance.Servers()[0].LocalAddr().String())
 	instance.ShutdownCallbacks()
-	_ = instance.Stop() // what is left ends with the test
+	_ = instance.Stop() // the rest ends with the test
 }
