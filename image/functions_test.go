@@ -34,7 +34,7 @@ func TestFunctionsRunAsAnyUser(t *testing.T) {
 	})
 }
 
-// What Spin reads first names a module that is in the image.
+// TestSpinsManifestNamesAModuleOfItsImage checks spin.toml, which Spin reads first.
 func TestSpinsManifestNamesAModuleOfItsImage(t *testing.T) {
 	dir := builtFunctions(t)
 	for _, name := range functions.Names {
@@ -49,7 +49,7 @@ func TestSpinsManifestNamesAModuleOfItsImage(t *testing.T) {
 		}
 		module, err := os.ReadFile(filepath.Join(root, string(source[1])))
 		if err != nil || !strings.HasPrefix(string(module), "\x00asm") {
-			t.Errorf("%s: %s is no WebAssembly: %v", name, source[1], err)
+			t.Errorf("%s: %s is not WebAssembly: %v", name, source[1], err)
 		}
 	}
 }
@@ -60,7 +60,7 @@ var functionsMade = sync.OnceValues(func() (images []made, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) // an image holds what it is made of
+	defer os.RemoveAll(dir) // an image holds its content in memory
 	if err := functions.Build(context.Background(), dir, runtime.GOARCH); err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ var functionsMade = sync.OnceValues(func() (images []made, err error) {
 	return images, nil
 })
 
-// builtFunctions returns a folder with the images of all functions.
+// builtFunctions returns a directory with the images of all functions.
 func builtFunctions(t *testing.T) string {
 	t.Helper()
 	images, err := functionsMade()
@@ -88,8 +88,8 @@ func builtFunctions(t *testing.T) string {
 	return put(t, images...)
 }
 
-// get repeats a request until it is answered. Its own thread makes the connection,
-// as it alone is in the namespace; net/http would have another do it.
+// get repeats a request until it is answered. It connects on its own thread, which alone
+// is in the namespace; net/http would use another thread.
 func get(t *testing.T, uri string) string {
 	t.Helper()
 	err := errors.New("never asked")
@@ -103,7 +103,7 @@ func get(t *testing.T, uri string) string {
 	return ""
 }
 
-// askOnce asks once, by HTTP/1.0.
+// askOnce sends one request over HTTP/1.0.
 func askOnce(uri string) (string, error) {
 	conn, err := net.DialTimeout("tcp", "127.0.0.1:8080", time.Second)
 	if err != nil {

@@ -21,10 +21,10 @@ import (
 
 var at = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
 
-var built string // the folder that ours made
+var built string // the directory that ours made
 
-// ours are the minimal programs of this machine's architecture, compiled as make build
-// does: what another test has built already is not compiled again.
+// ours returns the minimal programs of this machine's architecture, compiled as make
+// build does, so that nothing is compiled twice.
 var ours = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "nearcast-image-test-")
 	if err != nil {
@@ -57,7 +57,7 @@ func fresh() (made, error) {
 
 var once = sync.OnceValues(fresh)
 
-// image is one that all tests share.
+// image returns an image that all tests share.
 func image(t *testing.T) made {
 	t.Helper()
 	m, err := once()
@@ -75,7 +75,7 @@ func TestTheImageAndItsProgramsHaveOneVersion(t *testing.T) {
 	for _, p := range nearcast().programs {
 		out, err := exec.Command(filepath.Join(dir, p.from), "--version").CombinedOutput()
 		if line, _, _ := strings.Cut(string(out), "\n"); err != nil || !strings.HasSuffix(line, " "+version.Nearcast) {
-			t.Errorf("%s says %q, %v; the version is %s", p.from, line, err, version.Nearcast)
+			t.Errorf("%s prints %q, %v; the version is %s", p.from, line, err, version.Nearcast)
 		}
 	}
 	config, err := image(t).image.ConfigFile()
@@ -83,11 +83,11 @@ func TestTheImageAndItsProgramsHaveOneVersion(t *testing.T) {
 		t.Errorf("the image's labels are %v, %v", config.Config.Labels, err)
 	}
 	if tag := command().Flags().Lookup("tag").DefValue; tag != version.Nearcast {
-		t.Errorf("its tag is %s", tag)
+		t.Errorf("the tag is %s", tag)
 	}
 }
 
-// put writes the image as the command does, and returns the folder.
+// put writes the image as the command does, and returns the directory.
 func put(t *testing.T, images ...made) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -116,7 +116,7 @@ func TestTheSameProgramsMakeTheSameImage(t *testing.T) {
 	}
 }
 
-func TestAnImageIsNotRootsAndSaysWhatItIs(t *testing.T) {
+func TestAnImageDoesNotRunAsRootAndDescribesItself(t *testing.T) {
 	config, err := image(t).image.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
@@ -148,8 +148,9 @@ func TestTheBillOfMaterialsNamesWhatWasLinked(t *testing.T) {
 	}
 }
 
-// Only what Go calls a main module may lack a version: it is the sources themselves.
-func TestNothingButPublishedModulesIsInTheImage(t *testing.T) {
+// Only the main module, in the terms of Go, may lack a version: it is the sources
+// themselves.
+func TestTheImageHasOnlyPublishedModules(t *testing.T) {
 	var bom cdx.BOM
 	if err := json.Unmarshal(image(t).materials, &bom); err != nil {
 		t.Fatal(err)
@@ -190,7 +191,7 @@ func TestTheLayoutHasEveryArchitectureUnderOneTag(t *testing.T) {
 		architectures = append(architectures, d.Platform.OS+"/"+d.Platform.Architecture)
 	}
 	if got, want := strings.Join(architectures, " "), "linux/"+runtime.GOARCH+" linux/riscv64"; got != want {
-		t.Errorf("%s, want %s", got, want)
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -27,7 +27,7 @@ func command() *cobra.Command {
 	var o order
 	c := &cobra.Command{
 		Use:   "image",
-		Short: "Make the container image without a container engine",
+		Short: "Build the container images without a container engine",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if o.created, err = sourceDate(os.Getenv("SOURCE_DATE_EPOCH")); err != nil {
@@ -36,13 +36,13 @@ func command() *cobra.Command {
 			return o.fill(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
-	c.Flags().StringVarP(&o.dir, "output", "o", "dist", "write into this `FOLDER`")
-	c.Flags().StringVar(&o.registry, "registry", "nearcast", "what stands before the images' names: `HOST/PATH`")
-	c.Flags().StringVar(&o.tag, "tag", version.Nearcast, "the images' `TAG`")
-	c.Flags().StringVar(&o.revision, "revision", "", "the sources' `COMMIT`, for the images' labels")
-	c.Flags().StringVar(&o.key, "key", "", "sign the provenance with this private key, PKCS #8 in PEM, Ed25519 or ECDSA: `FILE`")
-	c.Flags().StringVar(&o.builder, "builder", byHand, "who builds, for the provenance: `URI`")
-	c.Flags().StringVar(&o.pin, "pin", "", "write the images' digests into the manifests below this `FOLDER`")
+	c.Flags().StringVarP(&o.dir, "output", "o", "dist", "write into this `DIRECTORY`")
+	c.Flags().StringVar(&o.registry, "registry", "nearcast", "the `HOST/PATH` before the names of the images")
+	c.Flags().StringVar(&o.tag, "tag", version.Nearcast, "the `TAG` of the images")
+	c.Flags().StringVar(&o.revision, "revision", "", "the `COMMIT` of the sources, for the labels of the images")
+	c.Flags().StringVar(&o.key, "key", "", "sign the provenance with the private key in this `FILE`: PKCS #8 in PEM, Ed25519 or ECDSA")
+	c.Flags().StringVar(&o.builder, "builder", byHand, "the `URI` of the builder, for the provenance")
+	c.Flags().StringVar(&o.pin, "pin", "", "write the digests of the images into the manifests below this `DIRECTORY`")
 	c.Flags().StringSliceVar(&o.architectures, "arch", []string{"amd64", "arm64"}, "`ARCHITECTURES`, as Go names them")
 	return c
 }

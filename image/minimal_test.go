@@ -10,15 +10,15 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// clouds are the modules with which plugins read what is none of Nearcast's business.
+// clouds are the modules of plugins that read zones from cloud services.
 var clouds = regexp.MustCompile(`^(github\.com/(aws|Azure|DataDog|hashicorp/nomad)|google\.golang\.org/api|go\.etcd\.io)\b`)
 
-// TestTheMinimalImageHasNoClientOfACloud has coredns with all plugins for a control.
-func TestTheMinimalImageHasNoClientOfACloud(t *testing.T) {
+// TestTheMinimalImageHasNoCloudClients uses coredns with all plugins as the control.
+func TestTheMinimalImageHasNoCloudClients(t *testing.T) {
 	count := 0
 	for _, c := range image(t).modules {
 		if clouds.MatchString(c.Name) {
-			t.Errorf("%s is in it", c.BOMRef)
+			t.Errorf("%s is in the image", c.BOMRef)
 		}
 		count++
 	}
@@ -35,13 +35,13 @@ func TestTheMinimalImageHasNoClientOfACloud(t *testing.T) {
 		all[module] = true
 	}
 	if inClouds < 10 {
-		t.Errorf("%d of the modules of all plugins are clouds' clients", inClouds)
+		t.Errorf("%d of the modules of all plugins are cloud clients", inClouds)
 	}
-	t.Logf("%d modules; with all plugins coredns alone has %d", count, len(all))
+	t.Logf("%d modules; coredns with all plugins has %d", count, len(all))
 }
 
-// TestWhatTheMinimalImageLacksIsRefusedByItsLine asks the server and the command.
-func TestWhatTheMinimalImageLacksIsRefusedByItsLine(t *testing.T) {
+// TestAPluginThatTheMinimalImageLacksIsRefusedWithItsLine tries the server and the command.
+func TestAPluginThatTheMinimalImageLacksIsRefusedWithItsLine(t *testing.T) {
 	dir, err := ours()
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func pin(folder string, digests map[string]v1.Hash, out io.Writer) error {
 		return os.WriteFile(path, after, 0o644)
 	})
 	if err == nil && pinned == 0 {
-		err = errors.New("no manifest has any of these images")
+		err = errors.New("no manifest names any of these images")
 	}
 	if err != nil {
 		return fmt.Errorf("--pin %s: %w", folder, err)

@@ -16,7 +16,7 @@ import (
 
 var some = v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("0f", 32)}
 
-func TestPinningChangesTheDigestsOfOurImagesAlone(t *testing.T) {
+func TestPinningChangesOnlyTheDigestsOfOurImages(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "sub", "pod.yaml")
 	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
@@ -36,15 +36,15 @@ func TestPinningChangesTheDigestsOfOurImagesAlone(t *testing.T) {
 	}
 }
 
-func TestPinningWhatNoManifestHasIsAnError(t *testing.T) {
+func TestPinningAnImageThatNoManifestNamesIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	fixture.Write(t, filepath.Join(dir, "pod.yaml"), "image: nearcast/coredns:1.2.4\n")
 	if err := pin(dir, map[string]v1.Hash{"nearcast/coredns:1.2.3": some}, io.Discard); err == nil || !strings.Contains(err.Error(), dir) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v", err)
 	}
 }
 
-func TestNothingButACommitIsPinned(t *testing.T) {
+func TestOnlyACommitIsPinned(t *testing.T) {
 	for _, revision := range []string{"", "main", strings.Repeat("a", 40) + "-dirty"} {
 		c := command()
 		c.SetOut(io.Discard)
@@ -56,9 +56,9 @@ func TestNothingButACommitIsPinned(t *testing.T) {
 	}
 }
 
-// TestManifestsNameImagesByTheirDigests holds that each is of one of our images, that the
-// tag is the version, and that one image has one digest: `make pin` writes them, of a
-// release. Before the first there is none.
+// TestManifestsNameImagesByTheirDigests holds that each image is one of ours, that its
+// tag is the version, and that an image has one digest. `make pin` writes the digests for
+// a release; before the first one there are none.
 func TestManifestsNameImagesByTheirDigests(t *testing.T) {
 	ours := map[string]bool{}
 	for _, r := range append(must(functionImages()), nearcast(), nearcastFull()) {
@@ -76,7 +76,7 @@ func TestManifestsNameImagesByTheirDigests(t *testing.T) {
 			found++
 			image, digest, _ := strings.Cut(string(match[1]), "@")
 			if !ours[image] {
-				t.Errorf("%s: %s: image/recipe.go makes no such image", path, match[1])
+				t.Errorf("%s: %s: image/recipe.go does not make this image", path, match[1])
 			}
 			if digest == "" {
 				unpinned = append(unpinned, path+": "+image)
@@ -86,7 +86,7 @@ func TestManifestsNameImagesByTheirDigests(t *testing.T) {
 				t.Errorf("%s: %s: want a digest as `make pin` writes it", path, match[1])
 			}
 			if had, there := digests[image]; there && had != digest {
-				t.Errorf("%s: %s is %s, and elsewhere %s", path, image, digest, had)
+				t.Errorf("%s: %s is %s, but %s elsewhere", path, image, digest, had)
 			}
 			digests[image] = digest
 		}
@@ -96,13 +96,13 @@ func TestManifestsNameImagesByTheirDigests(t *testing.T) {
 		t.Fatal(err)
 	}
 	if found < 9 {
-		t.Errorf("%d images; there are more", found)
+		t.Errorf("only %d images found", found)
 	}
 	if len(unpinned) == found {
-		t.Skip("SKIPPED: manifests/ has no digests yet: `make pin` writes them")
+		t.Skip("SKIPPED: manifests/ has no digests yet; run `make pin`")
 	}
 	for _, image := range unpinned {
-		t.Errorf("%s has no digest: `make pin` writes it", image)
+		t.Errorf("%s has no digest; run `make pin`", image)
 	}
 }
 

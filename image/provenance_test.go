@@ -51,7 +51,7 @@ func attested(t *testing.T, from origin, key string) []byte {
 	return text
 }
 
-// parsed reads a statement and its predicate strictly, as those who verify do.
+// parsed reads a statement and its predicate strictly, as verifiers do.
 func parsed(t *testing.T, text []byte) (*intoto.Statement, *slsa.Provenance) {
 	t.Helper()
 	statement, provenance := new(intoto.Statement), new(slsa.Provenance)
@@ -94,12 +94,12 @@ func TestTheProvenanceNamesImageCommitGoAndModules(t *testing.T) {
 	}
 }
 
-// Sources with changes of their own are not the commit's, and an empty revision is none.
+// Changed sources are not those of the commit, and an empty revision is not a commit.
 func TestNoCommitIsClaimedForOtherSources(t *testing.T) {
 	for _, revision := range []string{"", aCommit + "-dirty"} {
 		_, provenance := parsed(t, attested(t, origin{revision: revision, builder: byHand}, ""))
 		if source := provenance.BuildDefinition.ResolvedDependencies[0]; source.Digest != nil || strings.Contains(source.Uri, "@") {
-			t.Errorf("%q: %v", revision, source)
+			t.Errorf("%q: got %v", revision, source)
 		}
 	}
 }
@@ -123,7 +123,7 @@ func keyFile(t *testing.T, key any) string {
 	return path
 }
 
-// TestOnlyItsKeyVerifiesAnEnvelope has another key and a changed statement for controls.
+// TestOnlyItsKeyVerifiesAnEnvelope uses another key and a changed statement as controls.
 func TestOnlyItsKeyVerifiesAnEnvelope(t *testing.T) {
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -160,12 +160,12 @@ func TestOnlyItsKeyVerifiesAnEnvelope(t *testing.T) {
 		}
 		envelope.Payload = "e30="
 		if err := verify(keys.its); err == nil {
-			t.Errorf("%s: it verifies another statement", name)
+			t.Errorf("%s: the key verifies another statement", name)
 		}
 	}
 }
 
-func TestAKeyThatCannotSignIsRefusedByItsFile(t *testing.T) {
+func TestAKeyThatCannotSignIsRefusedWithItsFile(t *testing.T) {
 	public, _, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestTheSameSourcesMakeTheSameBytesElsewhere compiles the smallest program twice, in
-// two folders and with nothing that was compiled before.
-func TestTheSameSourcesMakeTheSameBytesElsewhere(t *testing.T) {
+// TestTheSameSourcesMakeTheSameBytesInAnyDirectory compiles the smallest program twice, in two
+// directories and without a build cache.
+func TestTheSameSourcesMakeTheSameBytesInAnyDirectory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED with -short: it compiles Go's library twice")
 	}
@@ -32,7 +32,7 @@ func TestTheSameSourcesMakeTheSameBytesElsewhere(t *testing.T) {
 			first = program
 		}
 		if !bytes.Equal(first, program) {
-			t.Errorf("compiled in %s it differs", dir)
+			t.Errorf("the program compiled in %s differs", dir)
 		}
 	}
 }

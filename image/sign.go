@@ -47,11 +47,11 @@ func privateKey(text []byte) (dsse.SignerVerifier, error) {
 	}
 	switch {
 	case key.KeyVal.Private == "":
-		return nil, errors.New("this one is public")
+		return nil, errors.New("this is a public key")
 	case key.KeyType == signerverifier.ED25519KeyType:
 		return signerverifier.NewED25519SignerVerifierFromSSLibKey(key)
 	case key.KeyType == signerverifier.ECDSAKeyType:
 		return signerverifier.NewECDSASignerVerifierFromSSLibKey(key)
 	}
-	return nil, fmt.Errorf("this one is of the type %s", key.KeyType)
+	return nil, fmt.Errorf("this key is of the type %s", key.KeyType)
 }

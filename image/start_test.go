@@ -21,9 +21,10 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// An archive is unpacked by GNU tar and its entry point started as containerd
-// starts it where a pod has dropped all capabilities but NET_BIND_SERVICE and
-// allows no escalation: in namespaces of its own, as the image's user.
+// TestTheImageStartsAsAnyUserOnPort53 unpacks an archive with GNU tar and starts its
+// entry point as containerd does in a pod that drops all capabilities except
+// NET_BIND_SERVICE and allows no escalation: in its own namespaces, as the user of the
+// image.
 func TestTheImageStartsAsAnyUserOnPort53(t *testing.T) {
 	root, config := unpacked(t, put(t, image(t)), "coredns")
 	fixture.Write(t, filepath.Join(root, "etc/nearcast/Corefile"), `fn.example.org {
@@ -48,7 +49,7 @@ func TestTheImageStartsAsAnyUserOnPort53(t *testing.T) {
 		if len(answer.Answer) != 1 || !strings.HasSuffix(answer.Answer[0].String(), "192.0.2.4") {
 			t.Errorf("answer:\n%s", answer)
 		}
-		// The command finds the server by its socket, in the same container.
+		// The command finds the server at its socket, in the same container.
 		status := run(t, root, "/usr/local/bin/nearcast", "status", "--admin", "/run/nearcast/admin.sock")
 		if !strings.Contains(status, "de-wide") {
 			t.Errorf("nearcast status:\n%s", status)
@@ -59,8 +60,8 @@ func TestTheImageStartsAsAnyUserOnPort53(t *testing.T) {
 	})
 }
 
-// Where the file has no capability, the kernel refuses the port to the image's user:
-// the namespace of the test above does not allow every port.
+// Without the file capability, the kernel refuses the port to the user of the image: the
+// namespace of the test above does not by itself allow every port.
 func TestPort53IsRefusedToTheImagesUserWithoutTheCapability(t *testing.T) {
 	root, config := unpacked(t, put(t, image(t)), "coredns")
 	fixture.Write(t, filepath.Join(root, "etc/nearcast/Corefile"), ".:53 {\n    whoami\n}")
@@ -78,7 +79,8 @@ func TestPort53IsRefusedToTheImagesUserWithoutTheCapability(t *testing.T) {
 	})
 }
 
-// The other architecture is compiled and run by QEMU's user emulation.
+// TestTheImageForARM64Runs compiles the other architecture and runs it in QEMU's user
+// emulation.
 func TestTheImageForARM64Runs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED with -short: it compiles all programs for arm64")
@@ -107,13 +109,13 @@ func TestTheImageForARM64Runs(t *testing.T) {
 	}
 }
 
-// index is what a runtime reads of an archive's manifest.json.
+// index is the part of an archive's manifest.json that a runtime reads.
 type index []struct {
 	Config string
 	Layers []string
 }
 
-// imageConfig is what a runtime takes from an image's configuration.
+// imageConfig is the part of an image's configuration that a runtime uses.
 type imageConfig struct {
 	Config struct {
 		User            string
@@ -129,7 +131,7 @@ func unpacked(t *testing.T, dir, image string) (root string, config imageConfig)
 	return unpackedAs(t, dir, image+"-"+runtime.GOARCH)
 }
 
-// unpackedAs lays the layers of an archive over each other.
+// unpackedAs unpacks the layers of an archive in order.
 func unpackedAs(t *testing.T, dir, archive string) (root string, config imageConfig) {
 	t.Helper()
 	base := t.TempDir()
@@ -145,7 +147,7 @@ func unpackedAs(t *testing.T, dir, archive string) (root string, config imageCon
 		untar(t, filepath.Join(base, layer), root)
 	}
 	for dir := base; dir != filepath.Dir(os.TempDir()) && dir != "/"; dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755|os.ModeSticky); err != nil { // the image's user walks through it
+		if err := os.Chmod(dir, 0o755|os.ModeSticky); err != nil { // the user of the image traverses it
 			t.Fatal(err)
 		}
 	}
@@ -171,8 +173,8 @@ func read(t *testing.T, file string, into any) {
 	}
 }
 
-// inNamespace calls f on a thread with a network of its own, of which nothing but
-// loopback is up, and which can gain no capability but NET_BIND_SERVICE.
+// inNamespace calls f on a thread with its own network, in which only loopback is up, and
+// which cannot gain any capability except NET_BIND_SERVICE.
 func inNamespace(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan error)
@@ -200,15 +202,15 @@ func confine() error {
 		if capability == unix.CAP_NET_BIND_SERVICE {
 			continue
 		}
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) { // not of this kernel
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) { // unknown to this kernel
 			return fmt.Errorf("bounding set: %w", err)
 		}
 	}
 	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 }
 
-// confined is a program as a runtime starts it: with the image for a root, as its
-// user, who is permitted what the container was given.
+// confined returns a program as a runtime starts it: with the image as its root, as its
+// user, with the capabilities of the container.
 func confined(root, program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = "/"
@@ -223,7 +225,7 @@ func confined(root, program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start starts a program that ends with the test.
+// start starts a program and stops it with the test.
 func start(t *testing.T, root, program string, args ...string) *fixture.Output {
 	t.Helper()
 	out := new(fixture.Output)
@@ -252,7 +254,7 @@ func run(t *testing.T, root, program string, args ...string) string {
 	return string(out)
 }
 
-// ask repeats a question over UDP and TCP until it is answered.
+// ask repeats a query over UDP and TCP until it is answered.
 func ask(t *testing.T, out *fixture.Output, name string, kind uint16) *dns.Msg {
 	t.Helper()
 	question := new(dns.Msg)

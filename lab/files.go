@@ -28,7 +28,7 @@ func (p paths) claim() error {
 		}
 		return os.RemoveAll(p.dir)
 	}
-	return fmt.Errorf("lab: %s is there already; remove it, or name another folder with --dir", p.dir)
+	return fmt.Errorf("lab: %s already exists; remove it, or choose another directory with --dir", p.dir)
 }
 
 // write writes the lab's directory.

@@ -64,7 +64,7 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	}
 	l := &Lab{paths: paths{dir}}
 	if longest := l.paths.admin("us-azure", "speaker"); len(longest) > admin.MaxPath {
-		return nil, fmt.Errorf("lab: %s is longer than the %d characters that a socket's path may have; name a shorter folder with --dir", longest, admin.MaxPath)
+		return nil, fmt.Errorf("lab: %s is longer than the %d characters that a socket's path may have; choose a shorter directory with --dir", longest, admin.MaxPath)
 	}
 	if err := free(); err != nil {
 		return nil, err
@@ -200,10 +200,10 @@ func (l *Lab) change(cluster, part string, do func(*member) error) error {
 		for _, s := range Sites {
 			names = append(names, s.Name)
 		}
-		return fmt.Errorf("no cluster %q; the lab has %s", cluster, strings.Join(names, ", "))
+		return fmt.Errorf("unknown cluster %q; the lab has %s", cluster, strings.Join(names, ", "))
 	}
 	if part != "" && !slices.Contains(Parts, part) {
-		return fmt.Errorf("no part %q; there are %s", part, strings.Join(Parts, ", "))
+		return fmt.Errorf("unknown part %q; known are %s", part, strings.Join(Parts, ", "))
 	}
 	if part == "functions" && !Sites[i].Gateway.IsValid() {
 		return fmt.Errorf("%s runs no functions", cluster)

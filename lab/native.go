@@ -43,13 +43,13 @@ func (p program) begin() (*instance, error) {
 		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("%w; make build makes it", err)
+		return nil, fmt.Errorf("%w; build it with make build", err)
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	i := &instance{cmd: cmd, addr: strings.TrimSpace(strings.TrimPrefix(line, "listening on "))}
 	if err != nil {
 		i.end()
-		return nil, fmt.Errorf("%s ended before it listened; see %s", p.path, p.log)
+		return nil, fmt.Errorf("%s exited before it listened; see %s", p.path, p.log)
 	}
 	return i, nil
 }

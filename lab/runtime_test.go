@@ -11,7 +11,7 @@ import (
 	"github.com/nearcast/nearcast/lab/keyvalue"
 )
 
-// runtimes makes every runtime of a module, started.
+// runtimes returns every runtime of a module, started.
 func runtimes(t *testing.T, module string, env ...string) map[string]runtime {
 	t.Helper()
 	programs := t.TempDir()
@@ -40,7 +40,7 @@ func runtimes(t *testing.T, module string, env ...string) map[string]runtime {
 	return made
 }
 
-// answer calls the function and takes its instance away.
+// answer calls the function and stops its instance.
 func answer(t *testing.T, r runtime, c call) outcome {
 	t.Helper()
 	out, err := r.call(t.Context(), c)
@@ -65,7 +65,7 @@ func TestEveryRuntimeRunsTheSameFunction(t *testing.T) {
 	}
 	for name, r := range runtimes(t, "hello") {
 		if out := answer(t, r, call{method: "GET", uri: "/", host: "hello.example.org"}); string(out.body) != "hello.example.org served by de-wide\n" {
-			t.Errorf("%s: %q", name, out.body)
+			t.Errorf("%s: got %q", name, out.body)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestEveryRuntimeReachesTheStore(t *testing.T) {
 		id, _, _ := strings.Cut(rest, `"`)
 		for other, r := range all {
 			if shown := answer(t, r, call{method: "GET", uri: "/users/" + id}); shown.status != 200 || string(shown.body) != string(created.body) {
-				t.Errorf("%s shows what %s kept: %d: %s", other, name, shown.status, shown.body)
+				t.Errorf("%s does not show what %s stored: %d: %s", other, name, shown.status, shown.body)
 			}
 		}
 	}
@@ -109,11 +109,11 @@ func TestAColdProcessEndsWithItsCall(t *testing.T) {
 	i.end()
 	if conn, err := net.Dial("tcp", i.addr); err == nil {
 		conn.Close()
-		t.Error("it still listens")
+		t.Error("the process still listens")
 	}
 }
 
-func TestWhatIsNotBuiltIsNamed(t *testing.T) {
+func TestAMissingProgramIsNamed(t *testing.T) {
 	engine, err := newEngine(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +121,6 @@ func TestWhatIsNotBuiltIsNamed(t *testing.T) {
 	defer engine.close()
 	_, err = runtimesAt("de-wide", workloads, t.TempDir(), engine, "")
 	if err == nil || !strings.Contains(err.Error(), "hello.wasm") || !strings.Contains(err.Error(), "make build") {
-		t.Errorf("%v; want the file's name and what makes it", err)
+		t.Errorf("got %v, want the name of the file and how to build it", err)
 	}
 }

@@ -46,7 +46,7 @@ func (w *warm) call(ctx context.Context, asked call) (outcome, error) {
 	i, client := w.running, w.client
 	w.mu.Unlock()
 	if i == nil {
-		return outcome{}, errors.New("the function's process does not run")
+		return outcome{}, errors.New("the function's process is not running")
 	}
 	out, err := i.forward(ctx, client, asked)
 	out.processing = time.Since(begin)

@@ -44,7 +44,7 @@ func (e *engine) compile(path string) (wazero.CompiledModule, error) {
 	}
 	code, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("lab: %w; make build makes it", err)
+		return nil, fmt.Errorf("lab: %w; build it with make build", err)
 	}
 	m, err := e.wazero.CompileModule(context.Background(), code)
 	if err != nil {

@@ -21,10 +21,10 @@ const (
 	versionFile = "../../internal/base/version/VERSION"
 )
 
-// namespaces are those of the variants' manifests.
+// namespaces are the namespaces of the variants' manifests.
 var namespaces = map[string]string{"daemonset": "nearcast-system", "deployment": "nearcast-resolver"}
 
-// packed is the chart, out of the archive that people get.
+// packed returns the chart from the published archive.
 func packed(t *testing.T) *chart.Chart {
 	t.Helper()
 	return packedOf(t, manifests)
@@ -76,7 +76,7 @@ func nameOf(o object) string {
 	return fmt.Sprint(o["kind"], "/", o["metadata"].(object)["name"])
 }
 
-// differences are the paths at which two values differ.
+// differences returns the paths at which two values differ.
 func differences(a, b any, path string) (all []string) {
 	switch a := a.(type) {
 	case map[string]any:
@@ -114,7 +114,7 @@ func TestTheChartHasTheVersionOfItsImage(t *testing.T) {
 	}
 }
 
-func TestWithDefaultsTheChartIsTheManifests(t *testing.T) {
+func TestTheDefaultChartEqualsTheManifests(t *testing.T) {
 	c := packed(t)
 	for variant, namespace := range namespaces {
 		for _, monitoring := range []bool{false, true} {
@@ -137,7 +137,7 @@ func TestWithDefaultsTheChartIsTheManifests(t *testing.T) {
 				t.Fatal(err)
 			}
 			if have, want := slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(wanted)); !slices.Equal(have, want) {
-				t.Errorf("%s: the chart has %v, and the manifests %v", variant, have, want)
+				t.Errorf("%s: the chart has %v, but the manifests have %v", variant, have, want)
 				continue
 			}
 			for name := range wanted {
@@ -145,7 +145,7 @@ func TestWithDefaultsTheChartIsTheManifests(t *testing.T) {
 					t.Errorf("%s: %s differs in %v\n%v\n%v", variant, name, d, wanted[name], got[name])
 				}
 			}
-			t.Logf("%s, monitoring %v: %d objects are those of the manifests", variant, monitoring, len(got))
+			t.Logf("%s, monitoring %v: %d objects equal those of the manifests", variant, monitoring, len(got))
 		}
 	}
 }
@@ -184,7 +184,7 @@ func TestEachValueChangesItsFieldsAlone(t *testing.T) {
 			}
 			slices.Sort(differs)
 			if !slices.Equal(differs, one.differs) || len(before) != len(after) {
-				t.Errorf("it changes %q, want %q", differs, one.differs)
+				t.Errorf("the value changes %q, want %q", differs, one.differs)
 			}
 			data := after["ConfigMap/nearcast"]["data"].(object)
 			for file, text := range one.holds {
@@ -196,8 +196,8 @@ func TestEachValueChangesItsFieldsAlone(t *testing.T) {
 	}
 }
 
-// TestTheSpeakersOtherKeysStay has a value for one key alone.
-func TestTheSpeakersOtherKeysStay(t *testing.T) {
+// TestASpeakerValueKeepsItsOtherKeys sets only one key.
+func TestASpeakerValueKeepsItsOtherKeys(t *testing.T) {
 	got, err := render(t, packed(t), "nearcast-system", object{"speaker": object{"asn": 64515}})
 	if err != nil {
 		t.Fatal(err)
@@ -207,11 +207,11 @@ func TestTheSpeakersOtherKeysStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	if fmt.Sprint(speaker["asn"]) != "64515" || speaker["routerID"] != "${NODE_ADDRESS}" || speaker["metrics"] != "${NODE_ADDRESS}:9154" || len(speaker["vips"].([]any)) != 1 {
-		t.Errorf("%v", speaker)
+		t.Errorf("got %v", speaker)
 	}
 }
 
-func TestValuesThatTheChartDoesNotKnowAreRefused(t *testing.T) {
+func TestUnknownChartValuesAreRefused(t *testing.T) {
 	c := packed(t)
 	for _, set := range []object{{"variant": "statefulset"}, {"clusterName": "de-wide"}, {"zone": "fn.example.org {"}, {"speaker": "asn: 1"}} {
 		if _, err := render(t, c, "nearcast-system", set); err == nil || !strings.Contains(err.Error(), "values don't meet the specifications") {

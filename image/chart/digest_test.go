@@ -9,8 +9,8 @@ import (
 
 const digest = "@sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
 
-// imageOf builds a kustomization of one's own, as the README of manifests/nearcast has
-// it, of a pod whose image has a digest, and returns its image.
+// imageOf builds a user's own kustomization, as shown in the README of
+// manifests/nearcast, of a pod whose image has a digest, and returns its image.
 func imageOf(t *testing.T, images string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -29,7 +29,7 @@ func imageOf(t *testing.T, images string) string {
 	return objects[0]["spec"].(object)["containers"].([]any)[0].(object)["image"].(string)
 }
 
-func TestARegistryOfOnesOwnKeepsTheDigestAndATagReplacesIt(t *testing.T) {
+func TestAnotherRegistryKeepsTheDigestAndATagReplacesIt(t *testing.T) {
 	const own = "registry.example.org/nearcast/coredns"
 	if got := imageOf(t, "{name: nearcast/coredns, newName: "+own+"}"); got != own+":1.2.3"+digest {
 		t.Errorf("newName: %s", got)

@@ -10,16 +10,16 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestTheChartSaysWhatAHubShows: what Artifact Hub takes from the annotations and the
-// README is what the chart deploys.
-func TestTheChartSaysWhatAHubShows(t *testing.T) {
+// TestTheChartHasWhatArtifactHubShows holds that the annotations and the README, which Artifact
+// Hub shows, match what the chart deploys.
+func TestTheChartHasWhatArtifactHubShows(t *testing.T) {
 	c := packed(t)
 	var images []struct{ Name, Image string }
 	if err := yaml.Unmarshal([]byte(c.Metadata.Annotations["artifacthub.io/images"]), &images); err != nil {
 		t.Fatal(err)
 	}
 	if len(images) != 1 || images[0].Image != c.Values["image"] {
-		t.Errorf("artifacthub.io/images has %v, and the chart deploys %v", images, c.Values["image"])
+		t.Errorf("artifacthub.io/images has %v, but the chart deploys %v", images, c.Values["image"])
 	}
 	for _, key := range []string{"category", "license", "prerelease"} {
 		if c.Metadata.Annotations["artifacthub.io/"+key] == "" {
@@ -35,7 +35,7 @@ func TestTheChartSaysWhatAHubShows(t *testing.T) {
 	}
 	rows := strings.Count(string(readme), "\n| `")
 	if rows != len(c.Values) {
-		t.Errorf("the README has %d values, and the chart %d", rows, len(c.Values))
+		t.Errorf("the README has %d values, but the chart has %d", rows, len(c.Values))
 	}
 	for value, byDefault := range c.Values {
 		shown := fmt.Sprint(byDefault)

@@ -27,7 +27,7 @@ func build(folder string) ([]object, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s: builds nothing", folder)
+		return nil, fmt.Errorf("%s: kustomize builds nothing but namespaces from it", folder)
 	}
 	return all, nil
 }

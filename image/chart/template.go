@@ -88,7 +88,7 @@ func split(o object) (rest object, files map[string]string) {
 
 func (p part) object(text *strings.Builder, o object, values *strings.Replacer) error {
 	if strings.Contains(fmt.Sprint(o), "{{") {
-		return fmt.Errorf("%s: %s has what Helm takes for a template", p.folder, o["kind"])
+		return fmt.Errorf("%s: %s contains {{, which Helm takes for a template", p.folder, o["kind"])
 	}
 	rest, files := split(o)
 	data := rest["data"]

@@ -31,7 +31,7 @@ func (c *component) start(ctx context.Context, client *http.Client) error {
 	var last error
 	err := wait.PollUntilContextCancel(ctx, readyPoll, true, func(ctx context.Context) (bool, error) {
 		if !c.Running() {
-			return false, fmt.Errorf("%s has ended", c.name)
+			return false, fmt.Errorf("%s has exited", c.name)
 		}
 		last = get(ctx, client, c.ready)
 		return last == nil, nil

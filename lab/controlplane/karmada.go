@@ -80,7 +80,7 @@ func (p *Plane) startKarmada(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.told("Karmada's API is there", begin)
+	p.told("Karmada's API is ready", begin)
 	manager := []string{kubeconfig, "--leader-elect=false", "--metrics-bind-address=0",
 		"--health-probe-bind-address=" + p.addr("controller-manager-health"),
 		"--feature-gates=Failover=true,MultiClusterService=true", "--enable-no-execute-taint-eviction=true",

@@ -156,7 +156,7 @@ func (p *Plane) WaitReady(ctx context.Context, member string, ready bool) error 
 		return err == nil && last == want, nil
 	})
 	if err != nil {
-		return fmt.Errorf("cluster %s: Ready is %q, not %q: %w", member, last, want, err)
+		return fmt.Errorf("cluster %s: Ready is %q, want %q: %w", member, last, want, err)
 	}
 	return nil
 }

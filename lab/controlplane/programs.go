@@ -137,7 +137,7 @@ func goIn(ctx context.Context, module string, step func(string), args ...string)
 // Check returns an error that says what to do if the programs are missing.
 func (p Programs) Check() error {
 	if _, err := os.Stat(p.file("pins")); err != nil {
-		return fmt.Errorf("no control plane in %s: `make run-karmada` builds it", p)
+		return fmt.Errorf("no control plane in %s; build it with `make run-karmada`", p)
 	}
 	return nil
 }

@@ -49,6 +49,6 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.Header().Set("Allow", "GET, PUT, DELETE")
-		http.Error(w, "GET, PUT or DELETE", http.StatusMethodNotAllowed)
+		http.Error(w, "use GET, PUT or DELETE", http.StatusMethodNotAllowed)
 	}
 }

@@ -1,5 +1,5 @@
-// Package karmada_test asks Karmada's own interpreters what Nearcast's tests take for
-// their word.
+// Package karmada_test checks the expectations of Nearcast's tests against Karmada's own
+// interpreters.
 package karmada_test
 
 import (
@@ -30,14 +30,14 @@ const (
 	template = "resourcetemplate.karmada.io/generation"
 )
 
-// word is what Karmada makes of an object in a member.
+// word is Karmada's interpretation of an object in a member.
 type word struct {
 	Health string
 	Status json.RawMessage `json:",omitempty"`
 }
 
-// interpreters are asked in the order in which Karmada asks them: customizations that
-// are applied to its API, those that it brings for other projects' kinds, its own.
+// interpreters are consulted in the order in which Karmada consults them: customizations
+// that are applied to its API, those that it ships for kinds of other projects, its own.
 type interpreters struct {
 	applied map[string]configv1alpha1.CustomizationRules
 	vm      *luavm.VM
@@ -100,7 +100,7 @@ func (i interpreters) interpret(obj *unstructured.Unstructured) (healthy bool, s
 	case i.own.HookEnabled(kind, configv1alpha1.InterpreterOperationInterpretHealth):
 		healthy, err = i.own.InterpretHealth(obj)
 	default:
-		healthy = true // as Karmada has it: what it cannot interpret is healthy
+		healthy = true // like Karmada: an object that it cannot interpret is healthy
 	}
 	if err != nil {
 		return false, nil, err
@@ -112,8 +112,8 @@ func (i interpreters) interpret(obj *unstructured.Unstructured) (healthy bool, s
 	return healthy, status, err
 }
 
-// TestKarmadaSaysWhatNearcastIsTestedAgainst holds internal/source/slim/testdata/karmada.json.
-func TestKarmadaSaysWhatNearcastIsTestedAgainst(t *testing.T) {
+// TestTheExpectationsOfTestsAreKarmadasOwn checks internal/source/slim/testdata/karmada.json.
+func TestTheExpectationsOfTestsAreKarmadasOwn(t *testing.T) {
 	var all []struct {
 		Name   string
 		Object map[string]any
@@ -125,7 +125,7 @@ func TestKarmadaSaysWhatNearcastIsTestedAgainst(t *testing.T) {
 		obj := &unstructured.Unstructured{Object: c.Object}
 		obj.SetNamespace("ns")
 		obj.SetName("web")
-		obj.SetAnnotations(map[string]string{template: "1"}) // as Karmada applies it
+		obj.SetAnnotations(map[string]string{template: "1"}) // as Karmada applies objects
 		got[c.Name] = i.say(t, obj)
 	}
 	if *update {
@@ -140,7 +140,7 @@ func TestKarmadaSaysWhatNearcastIsTestedAgainst(t *testing.T) {
 	var want map[string]word
 	read(t, golden, &want)
 	if !reflect.DeepEqual(plain(t, got), plain(t, want)) {
-		t.Errorf("%s is not what Karmada says; see it with -update and git diff", golden)
+		t.Errorf("%s differs from what Karmada says; run with -update and see git diff", golden)
 	}
 }
 
@@ -156,8 +156,8 @@ func plain(t *testing.T, of any) (v any) {
 	return v
 }
 
-// TestAnAutoscaledSpinAppKeepsItsReplicasUnset holds it for the operator's webhook, which
-// denies it otherwise, whatever number Karmada has for the cluster.
+// TestAnAutoscaledSpinAppKeepsItsReplicasUnset whatever number Karmada has for the
+// cluster, because the operator's webhook denies anything else.
 func TestAnAutoscaledSpinAppKeepsItsReplicasUnset(t *testing.T) {
 	i := newInterpreters(t)
 	rules := i.applied["core.spinkube.dev/v1alpha1 SpinApp"]
@@ -178,7 +178,7 @@ func TestAnAutoscaledSpinAppKeepsItsReplicasUnset(t *testing.T) {
 		obj := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "core.spinkube.dev/v1alpha1", "kind": "SpinApp", "spec": spec}}
 		replicas, _, err := i.vm.GetReplicas(obj, rules.ReplicaResource.LuaScript)
 		if err != nil || replicas < 1 {
-			t.Errorf("%s: %d replicas (%v): with none Karmada would place it nowhere", name, replicas, err)
+			t.Errorf("%s: %d replicas (%v): without replicas, Karmada would not place it", name, replicas, err)
 		}
 		revised, err := i.vm.ReviseReplica(obj, 3, rules.ReplicaRevision.LuaScript)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestACallThatIsUnderWayIsAnsweredAtTheEnd(t *testing.T) {
+func TestACallInProgressIsAnsweredBeforeTheExit(t *testing.T) {
 	began, finish := make(chan struct{}), make(chan struct{})
 	Register(func(Request) Reply {
 		close(began)
@@ -33,17 +33,17 @@ func TestACallThatIsUnderWayIsAnsweredAtTheEnd(t *testing.T) {
 	}()
 	<-began
 	end()
-	// It must neither have ended now nor end before the reply is sent.
+	// The server must not exit before the reply is sent.
 	for {
 		conn, err := net.Dial("tcp", listener.Addr().String())
 		if err != nil {
-			break // it takes no more calls
+			break // it accepts no more calls
 		}
 		conn.Close()
 	}
 	select {
 	case err := <-ended:
-		t.Fatalf("it ended with a call under way: %v", err)
+		t.Fatalf("it exited during a call: %v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(finish)

@@ -9,9 +9,9 @@ import (
 // The Computer Language Benchmarks Game publishes this output for 1000 steps.
 const published = "-0.169075164\n-0.169087605\n"
 
-func TestTheEnergyIsThePublishedOne(t *testing.T) {
+func TestTheEnergyMatchesThePublishedOne(t *testing.T) {
 	if got := answer(handler.Request{Method: "GET", URI: "/?steps=1000"}); got.Status != 200 || string(got.Body) != published {
-		t.Errorf("%d: %q, want %q", got.Status, got.Body, published)
+		t.Errorf("got %d: %q, want %q", got.Status, got.Body, published)
 	}
 }
 

@@ -52,7 +52,7 @@ func (m manager) answer(r handler.Request) handler.Reply {
 	case one && identifier.MatchString(id):
 		return m.show(id)
 	}
-	return handler.Text(404, "there are POST /users and GET /users/ID\n")
+	return handler.Text(404, "the paths are POST /users and GET /users/ID\n")
 }
 
 func (m manager) register(body []byte) handler.Reply {
@@ -61,7 +61,7 @@ func (m manager) register(body []byte) handler.Reply {
 		return handler.Text(400, err.Error()+"\n")
 	}
 	if in.Name == "" || !strings.Contains(in.Email, "@") || in.Password == "" {
-		return handler.Text(422, "a user has a name, an email and a password\n")
+		return handler.Text(422, "a user needs a name, an email and a password\n")
 	}
 	u, err := in.user()
 	if err != nil {

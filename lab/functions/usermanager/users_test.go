@@ -31,14 +31,14 @@ func TestARegisteredUserIsKeptOutsideAndShownWithoutItsKey(t *testing.T) {
 	}
 	shown := newManagerOn(m.store).answer(handler.Request{Method: "GET", URI: "/users/" + id})
 	if shown.Status != 200 || string(shown.Body) != string(created.Body) || strings.Contains(string(shown.Body), "key") {
-		t.Errorf("%d: %s, want %s", shown.Status, shown.Body, created.Body)
+		t.Errorf("got %d: %s, want %s", shown.Status, shown.Body, created.Body)
 	}
 }
 
-// newManagerOn is another instance, as another cluster has it.
+// newManagerOn returns another instance, like that of another cluster.
 func newManagerOn(store string) manager { return manager{store: store, fetch: handler.Fetch} }
 
-func TestAStoreThatFailsIsToldApartFromABadRequest(t *testing.T) {
+func TestAStoreFailureIsDistinctFromABadRequest(t *testing.T) {
 	refusing := manager{fetch: func(string, string, []byte) (int, []byte, error) { return 503, nil, nil }}
 	gone := manager{fetch: func(string, string, []byte) (int, []byte, error) { return 0, nil, errors.New("gone") }}
 	for _, c := range []struct {
@@ -53,7 +53,7 @@ func TestAStoreThatFailsIsToldApartFromABadRequest(t *testing.T) {
 		{gone, handler.Request{Method: "POST", URI: "/users", Body: []byte(`{"name":"x"}`)}, 422},
 		{gone, handler.Request{Method: "GET", URI: "/"}, 404},
 		{newManager(t), handler.Request{Method: "GET", URI: "/users/0123456789abcdef"}, 404},
-		// What is no identifier never gets to the store.
+		// A string that is not an identifier never reaches the store.
 		{refusing, handler.Request{Method: "GET", URI: "/users/.."}, 404},
 		{refusing, handler.Request{Method: "GET", URI: "/users/%3Fx"}, 404},
 	} {
