@@ -10,8 +10,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// ofOctets makes labels of the letters, long ones first, with which a name of the zone
-// has so many octets on the wire.
+// ofOctets makes labels of the letter, long ones first, so that a name of the zone has so
+// many octets on the wire.
 func ofOctets(octets int, letter string) string {
 	room := octets - len(origin) - 1
 	var b strings.Builder
@@ -26,7 +26,7 @@ func ofOctets(octets int, letter string) string {
 	return b.String()
 }
 
-// turned returns the labels in the other order, so that the short one is the first.
+// turned returns the labels in reverse order, so that the short one comes first.
 func turned(labels string) string {
 	all := strings.Split(strings.TrimSuffix(labels, "."), ".")
 	var b strings.Builder
@@ -36,13 +36,13 @@ func turned(labels string) string {
 	return b.String()
 }
 
-// everyType are those that names have, those of DNSSEC, and those of neither.
+// everyType are the types that names have, those of DNSSEC, and others.
 var everyType = []uint16{
 	dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeMX, dns.TypeHTTPS, dns.TypeSRV, dns.TypeNS, dns.TypeSOA,
 	dns.TypeDNSKEY, dns.TypeDS, dns.TypeCDS, dns.TypeCDNSKEY, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM, dns.TypeRRSIG, dns.TypeNXNAME, dns.TypeANY, dns.TypeHINFO,
 }
 
-// corners are names of every kind with every type, and odd names with a few.
+// corners returns names of every kind with every type, and odd names with a few types.
 func corners() (all []ask) {
 	for _, name := range []string{
 		"", "hello.demo.", "HELLO.Demo.", "demo.", "web.", "_https._tcp.web.", "_8443._https.web.", "ns1.", "any.apps.", "apps.", "none.",
@@ -51,7 +51,7 @@ func corners() (all []ask) {
 			all = append(all, ask{name + origin, qtype, false})
 		}
 	}
-	// In a resolver's own case (0x20): what is signed has the name in it, too.
+	// In random case, as resolvers use (0x20): the signed data contains the name, too.
 	for name, qtype := range map[string]uint16{
 		"_8443._HttpS.wEb.": dns.TypeHTTPS, "_HTTPS._tcP.WeB.": dns.TypeSRV, "WEB.": dns.TypeHTTPS, "weB.": dns.TypeTXT, "aNy.aPPs.": dns.TypeA, "NS1.": dns.TypeA,
 	} {
@@ -61,7 +61,7 @@ func corners() (all []ask) {
 		// Escapes, capitals and asterisks.
 		`\000.`, `\255.`, `\000.apps.`, `\255\255.apps.`, `a\.b.`, `a\.b.apps.`, `\\.`, `a\032b.apps.`, `A\000B.apps.`, `x\000Y.`, `\@.`, `Z.`, `\(\;\".`, `\091.apps.`,
 		"*.", "*.apps.", "*.none.", "*x.", "*x.apps.", "**.apps.", "a.*.apps.", "*.any.apps.", "*.hello.demo.",
-		// What is around those that exist.
+		// Names around those that exist.
 		"x.hello.demo.", "x.demo.", "a.b.c.apps.", "x.ns1.", "er.", "x.er.", "deep.er.", "a.none.", "_tcp.web.", "_https.web.", "x._https._tcp.web.", "_udp.web.", "_tcp.any.apps.",
 		strings.Repeat("l", 63) + ".", strings.Repeat("l", 63) + ".apps.", strings.Repeat(`\255`, 63) + ".", strings.Repeat("m.", 100),
 	}
@@ -82,12 +82,12 @@ func corners() (all []ask) {
 	return all
 }
 
-// ofOctetsEscaped is ofOctets for a letter that is written with an escape.
+// ofOctetsEscaped is ofOctets for a letter that is written as an escape.
 func ofOctetsEscaped(octets int, letter string) string {
 	return strings.ReplaceAll(ofOctets(octets, "e"), "e", letter)
 }
 
-// sample returns all, or few of them where the tests are to be short.
+// sample returns all questions, or a few of them with -short.
 func sample(all []ask) []ask {
 	if !testing.Short() {
 		return all
@@ -99,14 +99,14 @@ func sample(all []ask) []ask {
 	return few
 }
 
-// expected is what validators are to say of an answer of ours, given what Knot says of the
-// same zone; and why that differs.
+// expected returns what validators must say about an answer of Nearcast, given what Knot
+// answers for the same zone, and why that differs.
 func expected(a ask, knots string) (want, why string) {
 	switch a.qtype {
 	case dns.TypeNXNAME:
 		return "FORMERR", "RFC 9824, section 3.5"
 	case dns.TypeRRSIG:
-		return "data", "RFC 8482, section 7, and every name has an NSEC that is signed"
+		return "data", "RFC 8482, section 7, and every name has a signed NSEC"
 	case dns.TypeANY:
 		if a.name == "none."+origin || knots == "nodata" {
 			return "nodata", ""
@@ -116,12 +116,12 @@ func expected(a ask, knots string) (want, why string) {
 	return knots, ""
 }
 
-// apexDS is what resolvers ask the zone above for, which nobody serves here.
+// apexDS is what resolvers query in the parent zone, which nobody serves here.
 var apexDS = ask{origin, dns.TypeDS, false}
 
-// TestEveryCornerIsValidated asks ours and Knot, directly and through Unbound, and delv
-// ours: the answer parses, is valid, and says what Knot's does.
-func TestEveryCornerIsValidated(t *testing.T) {
+// TestEveryCornerCaseIsValidated queries Nearcast and Knot, directly and through Unbound, and
+// Nearcast through delv: the answer parses, is valid, and says the same as that of Knot.
+func TestEveryCornerCaseIsValidated(t *testing.T) {
 	dir := federation(t)
 	key := fixture.Key(t, dir, "key")
 	ours := nearcast(t, dir, origin+":PORT {\nbind 127.0.0.1\nnearcast {\nCOMMON\nsign DIR/key\n}\n}")
@@ -135,25 +135,25 @@ func TestEveryCornerIsValidated(t *testing.T) {
 		want, why := expected(a, kind(knots, a))
 		got := kind(direct, a)
 		if got != want {
-			t.Errorf("%s: %s, Knot %s, want %s\n%s\n%s", a, got, kind(knots, a), want, direct, knots)
+			t.Errorf("%s: got %s, Knot %s, want %s\n%s\n%s", a, got, kind(knots, a), want, direct, knots)
 		}
 		if why != "" && kind(knots, a) != want {
 			counts["Knot differs: "+why]++
 		}
 		disabled := ask{a.name, a.qtype, true}
-		// Whoever answers for a zone clears CD (RFC 4035, section 3.1.6).
+		// An authoritative server clears CD (RFC 4035, section 3.1.6).
 		if cd := exchange(t, ours, disabled); cd.CheckingDisabled || kind(cd, a) != got || len(cd.Answer) != len(direct.Answer) || len(cd.Ns) != len(direct.Ns) {
-			t.Errorf("%s with CD: %s", a, cd)
+			t.Errorf("%s with CD: got %s", a, cd)
 		}
-		counts["ours "+got]++
+		counts["Nearcast "+got]++
 		if got == "FORMERR" || a == apexDS {
 			continue
 		}
 		through, beside := exchange(t, oursValidated, a), exchange(t, theirsValidated, a)
 		if kind(through, a) != got || through.AuthenticatedData != (a.qtype != dns.TypeRRSIG) {
-			t.Errorf("%s through Unbound: %s\n%s", a, through, direct)
+			t.Errorf("%s through Unbound: got %s\n%s", a, through, direct)
 		} else {
-			counts["ours through Unbound, valid"]++
+			counts["Nearcast through Unbound, valid"]++
 		}
 		if cd := exchange(t, oursValidated, disabled); kind(cd, a) != got {
 			t.Errorf("%s with CD through Unbound: %s", a, cd)
@@ -165,21 +165,21 @@ func TestEveryCornerIsValidated(t *testing.T) {
 			t.Logf("Knot, not valid through Unbound: %s %s", a, kind(beside, a))
 		}
 	}
-	// The other way round: what is denied now must not be of what was answered before.
+	// In reverse order: a denial now must not cover what was answered before.
 	for i := len(asked) - 1; i >= 0; i-- {
 		a := asked[i]
 		if a.qtype == dns.TypeNXNAME || a == apexDS {
 			continue
 		}
 		if reply := exchange(t, oursValidated, a); kind(reply, a) != kind(exchange(t, ours, a), a) {
-			t.Errorf("%s through Unbound, asked again: %s", a, reply)
+			t.Errorf("%s through Unbound, queried again: got %s", a, reply)
 		}
 	}
-	counts["ours by delv, valid"] = validated(t, byDelv, ours, asked)
-	t.Logf("%d corners: %v", len(asked), counts)
+	counts["Nearcast by delv, valid"] = validated(t, byDelv, ours, asked)
+	t.Logf("%d corner cases: %v", len(asked), counts)
 }
 
-// validated has delv ask, and returns how many answers it finds valid.
+// validated queries with delv, and returns how many answers it finds valid.
 func validated(t *testing.T, byDelv func(string, ask) (string, string), port string, asked []ask) int {
 	t.Helper()
 	questions := make(chan ask)
@@ -192,7 +192,7 @@ func validated(t *testing.T, byDelv func(string, ask) (string, string), port str
 				verdict, printed := byDelv(port, a)
 				mu.Lock()
 				if want := kind(exchange(t, port, a), a); verdict != want {
-					t.Errorf("%s by delv: %s, want %s\n%s", a, verdict, want, printed)
+					t.Errorf("%s by delv: got %s, want %s\n%s", a, verdict, want, printed)
 				} else {
 					valid++
 				}

@@ -1,5 +1,6 @@
-// Package dnssec_test has delv and Unbound validate what zones answer that plugin/nearcast
-// signs, and asks Knot DNS, which signs the same zone on line too, beside it.
+// Package dnssec_test has delv and Unbound validate the answers of zones that
+// plugin/nearcast signs, and compares them with Knot DNS, which signs the same zone on
+// line too.
 package dnssec_test
 
 import (
@@ -25,19 +26,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// loopback is where everything listens that a test starts.
+// loopback is the address on which everything that a test starts listens.
 const loopback = "127.0.0.1"
 
 // patience with programs that start on a loaded machine.
 const patience = 60 * time.Second
 
-// freePort returns a port of 127.0.0.1 that nobody else here has been given.
+// freePort returns a port of 127.0.0.1 that no other test got.
 func freePort(t testing.TB) string {
 	t.Helper()
 	return strconv.Itoa(fixture.FreePort(t, loopback))
 }
 
-// eventually tries until try returns nil.
+// eventually retries until try returns nil.
 func eventually(t testing.TB, what string, try func() error) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
@@ -46,7 +47,7 @@ func eventually(t testing.TB, what string, try func() error) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s: %v", what, patience, err)
+			t.Fatalf("%s: did not happen within %s: %v", what, patience, err)
 		}
 	}
 }

@@ -25,8 +25,8 @@ func pair(t *testing.T, dir, base, zone string, flags uint16, algorithm uint8) *
 	return key
 }
 
-// TestEverySetOfKeysIsValidated has the keys that a zone and one inside it have while one is
-// rolled over, and a validator that wants a signature of every algorithm.
+// TestEverySetOfKeysIsValidated has the sets of keys that a zone and one inside it have
+// during key rollovers, and a validator that requires a signature of every algorithm.
 func TestEverySetOfKeysIsValidated(t *testing.T) {
 	const entry, rest = 257, 256
 	type key struct {
@@ -34,13 +34,13 @@ func TestEverySetOfKeysIsValidated(t *testing.T) {
 		algorithm uint8
 	}
 	for name, keys := range map[string][]key{
-		"a KSK and a ZSK":                        {{entry, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}},
-		"a KSK and a ZSK of another algorithm":   {{entry, dns.ED25519}, {rest, dns.ECDSAP256SHA256}},
-		"a new ZSK beside the old":               {{entry, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}},
-		"a new algorithm without a ZSK yet":      {{entry, dns.RSASHA256}, {rest, dns.RSASHA256}, {entry, dns.ECDSAP384SHA384}},
-		"two keys that do both, two algorithms":  {{entry, dns.ECDSAP256SHA256}, {entry, dns.ED25519}},
-		"keys without the flag SEP":              {{rest, dns.ECDSAP256SHA256}, {rest, dns.ED25519}},
-		"a new algorithm, its KSK not there yet": {{entry, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}, {rest, dns.ED25519}},
+		"a KSK and a ZSK":                      {{entry, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}},
+		"a KSK and a ZSK of another algorithm": {{entry, dns.ED25519}, {rest, dns.ECDSAP256SHA256}},
+		"a new ZSK beside the old":             {{entry, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}},
+		"a new algorithm without a ZSK yet":    {{entry, dns.RSASHA256}, {rest, dns.RSASHA256}, {entry, dns.ECDSAP384SHA384}},
+		"two CSKs of two algorithms":           {{entry, dns.ECDSAP256SHA256}, {entry, dns.ED25519}},
+		"keys without the SEP flag":            {{rest, dns.ECDSAP256SHA256}, {rest, dns.ED25519}},
+		"a new algorithm without a KSK yet":    {{entry, dns.ECDSAP256SHA256}, {rest, dns.ECDSAP256SHA256}, {rest, dns.ED25519}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := federation(t)
@@ -65,10 +65,10 @@ func TestEverySetOfKeysIsValidated(t *testing.T) {
 				{"in." + inside, dns.TypeA, false}: "data", {"none." + inside, dns.TypeA, false}: "nodata",
 			} {
 				if reply := exchange(t, validating, a); kind(reply, a) != want || !reply.AuthenticatedData {
-					t.Errorf("%s through Unbound: %s\n%s", a, reply, exchange(t, port, a))
+					t.Errorf("%s through Unbound: got %s\n%s", a, reply, exchange(t, port, a))
 				}
 				if verdict, printed := byDelv(port, a); verdict != want {
-					t.Errorf("%s by delv: %s, want %s\n%s", a, verdict, want, printed)
+					t.Errorf("%s by delv: got %s, want %s\n%s", a, verdict, want, printed)
 				}
 			}
 		})

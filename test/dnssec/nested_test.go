@@ -9,8 +9,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// The zones inside the signed one: two levels of signed ones, one below a name that
-// nothing else makes exist, an unsigned one, and one that another plugin answers for.
+// The zones inside the signed one: two levels of signed zones, one below a name that
+// would not exist otherwise, an unsigned one, and one that another plugin answers.
 const (
 	inside    = "sub." + origin
 	innermost = "deep." + inside
@@ -19,7 +19,7 @@ const (
 	files     = "files." + origin
 )
 
-// layouts are the ways to write them down.
+// layouts are the ways to configure them.
 var layouts = map[string]string{
 	"in one block": origin + ":PORT " + inside + ":PORT " + innermost + ":PORT " + beneath + ":PORT " + bare + `:PORT {
 		bind 127.0.0.1
@@ -46,7 +46,7 @@ func view(net, zone, key string) string {
 	return zone + ":PORT {\nbind 127.0.0.1\nview v" + key + " {\nexpr incidr(client_ip(), '" + net + "')\n}\n" + plugin(key) + "}\n"
 }
 
-// Our own net, and that of nobody.
+// This machine's network, and one that nobody has.
 const (
 	we   = "127.0.0.0/8"
 	they = "192.0.2.0/24"
@@ -59,7 +59,7 @@ func plugin(key string) string {
 	return "nearcast {\nCOMMON\nsign DIR/" + key + "\n}\n"
 }
 
-// nestedCorners are what is asked, and what validators are to say.
+// nestedCorners returns the questions, and what validators must say.
 func nestedCorners(filed bool) map[ask]string {
 	all := map[ask]string{}
 	put := func(want, name string, types ...uint16) {
@@ -67,7 +67,7 @@ func nestedCorners(filed bool) map[ask]string {
 			all[ask{name, qtype, false}] = want
 		}
 	}
-	// The DS of the uppermost zone is not ours.
+	// The DS of the topmost zone belongs to its parent.
 	put("data", origin, dns.TypeSOA, dns.TypeNS, dns.TypeDNSKEY, dns.TypeNSEC)
 	put("data", "hello.demo."+origin, dns.TypeA)
 	put("nodata", "b."+origin, dns.TypeA, dns.TypeDS, dns.TypeNS)
@@ -95,7 +95,7 @@ func nestedCorners(filed bool) map[ask]string {
 	return all
 }
 
-// TestZonesInsideASignedZoneAreNeverBogus has Unbound and delv ask every layout.
+// TestZonesInsideASignedZoneAreNeverBogus queries every layout through Unbound and delv.
 func TestZonesInsideASignedZoneAreNeverBogus(t *testing.T) {
 	for name, corefile := range layouts {
 		t.Run(name, func(t *testing.T) {
@@ -106,8 +106,8 @@ func TestZonesInsideASignedZoneAreNeverBogus(t *testing.T) {
 			fixture.ZoneKey(t, dir, "deep", innermost)
 			fixture.ZoneKey(t, dir, "b", beneath)
 			fixture.ZoneKey(t, dir, "bare", bare)
-			// CoreDNS asks the zone's own block for its DS where that above it is for all names, and
-			// only nearcast hands it on.
+			// CoreDNS queries the zone's own block for its DS if the block above it is
+			// for all names, and only nearcast passes the query on.
 			filed := name != "in a block for all names"
 			if filed {
 				fixture.Write(t, dir+"/files", "$ORIGIN "+files+"\n$TTL 30\n@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns A 127.0.0.1\nin A 192.0.2.1\n")
@@ -124,19 +124,19 @@ func TestZonesInsideASignedZoneAreNeverBogus(t *testing.T) {
 					got = "unsigned " + got
 				}
 				if got != want {
-					t.Errorf("%s through Unbound: %s, want %s\n%s\n%s", a, got, want, reply, exchange(t, port, a))
+					t.Errorf("%s through Unbound: got %s, want %s\n%s\n%s", a, got, want, reply, exchange(t, port, a))
 					continue
 				}
 				valid++
 				if testing.Short() {
 					continue
 				}
-				want = strings.Replace(want, "NXDOMAIN", "nodata", 1) // which delv does not tell apart
+				want = strings.Replace(want, "NXDOMAIN", "nodata", 1) // delv does not distinguish them
 				if verdict, printed := byDelv(port, a); verdict != want {
-					t.Errorf("%s by delv: %s, want %s\n%s", a, verdict, want, printed)
+					t.Errorf("%s by delv: got %s, want %s\n%s", a, verdict, want, printed)
 				}
 			}
-			t.Logf("%d of %d as they should be", valid, len(asked))
+			t.Logf("%d of %d answers are as expected", valid, len(asked))
 		})
 	}
 }

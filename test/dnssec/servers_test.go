@@ -10,7 +10,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
-	// The plugins of our server's Corefile.
+	// The plugins of Nearcast's Corefile.
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/file"
 	_ "github.com/coredns/coredns/plugin/view"
@@ -23,7 +23,7 @@ import (
 
 const origin = "fn.example.org."
 
-// functions have every kind of name that a zone has: knotZone says the same.
+// functions have every kind of name that a zone has; knotZone has the same.
 func functions() []fixture.Function {
 	plain := func(name string, annotations ...string) fixture.Function {
 		return fixture.Function{Name: name, Clusters: []string{"mk-core"}, Annotations: fixture.Unprobed(annotations...)}
@@ -37,7 +37,7 @@ func functions() []fixture.Function {
 	}
 }
 
-// longest is the name of a function with as many octets as a name may have.
+// longest is the name of a function with the maximum length.
 var longest = ofOctets(255, "f") + origin
 
 const knotZone = `$ORIGIN fn.example.org.
@@ -56,7 +56,7 @@ _8443._https.web HTTPS 1 web alpn="h2" port=8443 ipv4hint=192.0.2.1
 deep.er A 192.0.2.1
 `
 
-// federation writes the manifests, and returns their folder.
+// federation writes the manifests, and returns their directory.
 func federation(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -67,8 +67,8 @@ func federation(t *testing.T) string {
 	return dir
 }
 
-// nearcast starts CoreDNS with the Corefile, and returns its port, which it has as PORT.
-// DIR is the folder, and COMMON what all blocks have.
+// nearcast starts CoreDNS with the Corefile, and returns its port. PORT stands for the
+// port, DIR for the directory, and COMMON for the lines of all blocks.
 func nearcast(t *testing.T, dir, corefile string) string {
 	t.Helper()
 	port := freePort(t)
@@ -89,7 +89,7 @@ func nearcast(t *testing.T, dir, corefile string) string {
 	return port
 }
 
-// knot starts Knot DNS with the same zone, signed on line too, and returns its port and
+// knot starts Knot DNS with the same zone, also signed on line, and returns its port and
 // its key.
 func knot(t *testing.T) (port string, key *dns.DNSKEY) {
 	t.Helper()
@@ -134,7 +134,7 @@ func await(t *testing.T, port string) {
 	eventually(t, "the zone is served", func() error {
 		reply, err := dns.Exchange(new(dns.Msg).SetQuestion(origin, dns.TypeSOA), loopback+":"+port)
 		if err == nil && len(reply.Answer) == 0 {
-			err = fmt.Errorf("%s", dns.RcodeToString[reply.Rcode])
+			err = fmt.Errorf("got %s", dns.RcodeToString[reply.Rcode])
 		}
 		return err
 	})

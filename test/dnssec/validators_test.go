@@ -13,7 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// ask is one question; disabled says that nobody is to validate the answer (CD).
+// ask is one question; disabled asks resolvers not to validate the answer (CD).
 type ask struct {
 	name     string
 	qtype    uint16
@@ -29,7 +29,7 @@ func (a ask) query() *dns.Msg {
 	return m
 }
 
-// exchange asks over UDP, and over TCP where the answer is truncated.
+// exchange queries over UDP, and over TCP if the answer is truncated.
 func exchange(t testing.TB, port string, a ask) *dns.Msg {
 	t.Helper()
 	client := dns.Client{Timeout: patience}
@@ -44,7 +44,7 @@ func exchange(t testing.TB, port string, a ask) *dns.Msg {
 	return reply
 }
 
-// kind is what a reply says, as a client sees it that asked for the name and type.
+// kind classifies a reply to a query for the name and type.
 func kind(reply *dns.Msg, a ask) string {
 	switch {
 	case reply.Rcode != dns.RcodeSuccess:
@@ -57,8 +57,8 @@ func kind(reply *dns.Msg, a ask) string {
 	return "nodata"
 }
 
-// unbound starts Unbound with its default settings but for the trust anchor in front of
-// the port, which serves the zone and those inside it, and returns its own.
+// unbound starts Unbound with its default settings, except the trust anchor, in front of
+// the port that serves the zone and those inside it, and returns its own port.
 func unbound(t *testing.T, upstream string, key *dns.DNSKEY, inside ...string) string {
 	t.Helper()
 	program := peers.Find(t, "unbound", "unbound")
@@ -84,15 +84,15 @@ remote-control:
 	eventually(t, "Unbound validates", func() error {
 		reply, err := dns.Exchange(ask{origin, dns.TypeSOA, false}.query(), loopback+":"+port)
 		if err == nil && !reply.AuthenticatedData {
-			err = fmt.Errorf("%s", reply)
+			err = fmt.Errorf("got %s", reply)
 		}
 		return err
 	})
 	return port
 }
 
-// stubs are the lines that lead to the zones at the port: Unbound takes the port of name
-// servers to be 53.
+// stubs returns the lines that direct Unbound to the zones at the port: it takes port 53
+// for name servers.
 func stubs(port string, zones []string) string {
 	var b strings.Builder
 	for _, zone := range zones {
@@ -101,8 +101,8 @@ func stubs(port string, zones []string) string {
 	return b.String()
 }
 
-// delv returns what asks delv, with the key as the trust anchor: what it says of the
-// answer, and all that it prints.
+// delv returns a function that queries with delv, with the key as the trust anchor, and
+// returns the verdict and the whole output.
 func delv(t *testing.T, key *dns.DNSKEY) func(port string, a ask) (verdict, printed string) {
 	t.Helper()
 	program := peers.Find(t, "delv", "bind9-dnsutils")

@@ -17,8 +17,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// The corpus of TestAnswersAgreeWithGdnsdAndKnot: a table of nets, drawn so that
-// they nest and touch, and clients in and around them.
+// The corpus of TestAnswersAgreeWithGdnsdAndKnot: a table of networks that nest and
+// touch, and clients in and around them.
 const (
 	corpusNets    = 60
 	corpusClients = 3000
@@ -56,9 +56,9 @@ func corpus() (nets map[netip.Prefix]string, clients []netip.Prefix) {
 	return nets, clients
 }
 
-// TestAnswersAgreeWithGdnsdAndKnot configures gdnsd's geoip plugin, Knot's
-// mod-geoip and Nearcast alike, and asks each the same. Every difference must be
-// one that is explained here; the counts are printed.
+// TestAnswersAgreeWithGdnsdAndKnot gives gdnsd's geoip plugin, Knot's mod-geoip and
+// Nearcast the same configuration and the same queries. Every difference must be
+// explained here; the counts are printed.
 func TestAnswersAgreeWithGdnsdAndKnot(t *testing.T) {
 	nets, clients := corpus()
 	sorted := make([]netip.Prefix, 0, len(nets))
@@ -77,25 +77,25 @@ func TestAnswersAgreeWithGdnsdAndKnot(t *testing.T) {
 		for name, port := range map[string]string{"gdnsd": gdnsd, "knot": knot} {
 			theirs := askSubnet(t, port, client)
 			if mine.addr != theirs.addr {
-				t.Errorf("%s: ours %s, %s's %s", client, mine.addr, name, theirs.addr)
+				t.Errorf("%s: got %s, but %s answers %s", client, mine.addr, name, theirs.addr)
 				continue
 			}
 			switch {
 			case mine.scope == theirs.scope:
 				differences["none"]++
 			case !uniform(table, client.Addr(), theirs.scope):
-				// Within their scope are clients that get another answer.
-				differences[name+": their scope is wider than is correct"]++
+				// Their scope includes clients that get another answer.
+				differences[name+": its scope is wider than correct"]++
 			case mine.scope < theirs.scope && uniform(table, client.Addr(), mine.scope):
-				differences[name+": ours is shorter, and as correct"]++
+				differences[name+": ours is shorter, but correct"]++
 			case theirs.scope < mine.scope:
-				differences[name+": theirs is shorter, over locations that have one answer"]++
+				differences[name+": its scope is shorter, over locations with the same answer"]++
 			default:
-				t.Errorf("%s: scope %d, %s's %d: not explained", client, mine.scope, name, theirs.scope)
+				t.Errorf("%s: scope %d, %s's %d: unexplained", client, mine.scope, name, theirs.scope)
 			}
 		}
 		if !uniform(table, client.Addr(), mine.scope) {
-			t.Errorf("%s: our scope %d is wider than is correct", client, mine.scope)
+			t.Errorf("%s: scope %d is wider than correct", client, mine.scope)
 		}
 	}
 	for what, n := range differences {
@@ -130,7 +130,7 @@ func askSubnet(t *testing.T, port string, client netip.Prefix) located {
 	return l
 }
 
-// locations is the table by which scopes are judged: nets, and the default.
+// locations is the table for checking scopes: networks, and the default.
 func locations(t *testing.T, nets map[netip.Prefix]string) *locate.Table {
 	t.Helper()
 	entries := []locate.Entry{
@@ -143,8 +143,8 @@ func locations(t *testing.T, nets map[netip.Prefix]string) *locate.Table {
 	return locate.New(entries)
 }
 
-// uniform reports whether all clients of the corpus's space under the scope get
-// one answer.
+// uniform reports whether all clients of the corpus's space under the scope get the same
+// answer.
 func uniform(table *locate.Table, a netip.Addr, scope int) bool {
 	// The leaf is the shortest prefix with one location; a shorter one has two.
 	_, bits := table.Lookup(a)
@@ -243,15 +243,15 @@ func awaitZone(t *testing.T, port string) {
 	eventually(t, "the peer serves", slack, func() error {
 		reply, err := dns.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), "127.0.0.1:"+port)
 		if err == nil && len(reply.Answer) == 0 {
-			err = fmt.Errorf("%s", dns.RcodeToString[reply.Rcode])
+			err = fmt.Errorf("got %s", dns.RcodeToString[reply.Rcode])
 		}
 		return err
 	})
 }
 
-// TestStructureAgreesWithBIND asks BIND, serving the equivalent zone, and
-// Nearcast for every name and type: rcode, AA, answer and authority must agree,
-// but for ANY (RFC 8482).
+// TestStructureAgreesWithBIND queries BIND, which serves the equivalent zone, and
+// Nearcast for every name and type: rcode, AA, answer and authority must agree, except
+// for ANY (RFC 8482).
 func TestStructureAgreesWithBIND(t *testing.T) {
 	named := peers.Find(t, "named", "bind9")
 	dir, port := t.TempDir(), freePort(t)
@@ -298,10 +298,10 @@ zone "fn.example.org" { type primary; file "zone"; };
 				same++
 				continue
 			}
-			t.Errorf("%sfn.example.org. %s:\nours\n%s\nBIND's\n%s", name, dns.TypeToString[qtype], mine, theirs)
+			t.Errorf("%sfn.example.org. %s:\nNearcast:\n%s\nBIND:\n%s", name, dns.TypeToString[qtype], mine, theirs)
 		}
 	}
-	t.Logf("%d of %d questions have one answer", same, asked)
+	t.Logf("%d of %d questions have the same answer", same, asked)
 }
 
 func structure(t *testing.T, port, name string, qtype uint16) string {

@@ -16,7 +16,7 @@ var records = fixture.Function{Name: "web", Clusters: fixture.ThreeNames, Annota
 	"nearcast.dev/txt", "v=1", "nearcast.dev/address", "us-azure=192.0.2.2,us-azure=2001:db8::2,de-wide=192.0.2.4,mk-core=192.0.2.1",
 )}
 
-// questions are asked over every transport: name, type, subnet, answer.
+// questions are sent over every transport: name, type, subnet, answer.
 var questions = [][4]string{
 	{"web.fn.example.org", "A", "10.2.0.0/16", "192.0.2.2"},
 	{"web.fn.example.org", "A", "10.3.0.0/16", "192.0.2.4"},
@@ -31,8 +31,8 @@ var questions = [][4]string{
 	{"none.fn.example.org", "A", "10.3.0.0/16", ""},
 }
 
-// TestTransportsAnswerAlike asks over UDP, TCP, TLS, HTTPS and QUIC with kdig,
-// and with dig.
+// TestTransportsAnswerAlike queries over UDP, TCP, TLS, HTTPS and QUIC with kdig, and
+// with dig.
 func TestTransportsAnswerAlike(t *testing.T) {
 	kdig, dig := peers.Find(t, "kdig", "knot-dnsutils"), peers.Find(t, "dig", "bind9-dnsutils")
 	dir := federation(t, records)
@@ -64,23 +64,23 @@ func TestTransportsAnswerAlike(t *testing.T) {
 		for _, q := range questions {
 			args := append([]string{"@127.0.0.1", "-p", ports[transport.port], "+short", "+subnet=" + q[2]}, transport.args...)
 			got := strings.Join(printed(t, transport.peer.Command(append(args, q[0], q[1])...)), " ")
-			// The two print HTTPS records with and without quotes.
+			// kdig and dig print HTTPS records with and without quotes.
 			if q[1] == "HTTPS" {
 				got = strings.ReplaceAll(got, `"`, "")
 			}
 			if got != q[3] {
-				t.Errorf("%s: %s %s from %s: %q, want %q", transport.name, q[0], q[1], q[2], got, q[3])
+				t.Errorf("%s: %s %s from %s: got %q, want %q", transport.name, q[0], q[1], q[2], got, q[3])
 			}
 		}
 	}
 	t.Logf("%d transports gave the same %d answers", len(transports), len(questions))
 }
 
-// TestSplitHorizonTable prints who is sent where: one name, four clients, two
+// TestSplitHorizonTable prints which client is sent where: one name, four clients, two
 // sites.
 func TestSplitHorizonTable(t *testing.T) {
 	dig := peers.Find(t, "dig", "bind9-dnsutils")
-	// hpc-kube is behind NAT: the VPN reaches it, and nobody else.
+	// hpc-kube is behind NAT: only the VPN reaches it.
 	nat := fixture.Cluster{Name: "hpc-kube", Region: "mk", Zone: "mk-skopje", Coordinates: "42.00,21.41",
 		Annotations: map[string]string{"nearcast.dev/address.vpn": "100.64.0.3"}}
 	carrier := fixture.Three[0]
@@ -128,7 +128,7 @@ func TestSplitHorizonTable(t *testing.T) {
 				}
 				fmt.Fprintf(&table, " %-17s", got)
 				if wanted := want[site+" "+name][i]; got != wanted {
-					t.Errorf("%s asks %s for %s: %s, want %s", c.who, site, name, got, wanted)
+					t.Errorf("%s queries %s for %s: got %s, want %s", c.who, site, name, got, wanted)
 				}
 			}
 		}

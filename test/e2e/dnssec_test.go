@@ -13,8 +13,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// signed starts CoreDNS with a zone signed on line, by nearcast itself or by the
-// stock plugin, and returns its port and its key.
+// signed starts CoreDNS with a zone signed on line, by nearcast itself or by the stock
+// plugin, and returns its port and its key.
 func signed(t *testing.T, stock bool) (port string, key *dns.DNSKEY) {
 	t.Helper()
 	dir := federation(t, records, fixture.Function{Name: "hello", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed()})
@@ -77,8 +77,8 @@ func TestDelvValidatesEveryAnswer(t *testing.T) {
 	}
 }
 
-// resolver starts Unbound, with its default settings but for the trust anchor, in
-// front of the port, and returns what asks it.
+// resolver starts Unbound with its default settings, except the trust anchor, in front of
+// the port, and returns a function that queries it.
 func resolver(t *testing.T, upstream string, key *dns.DNSKEY) func(name, qtype string) *dns.Msg {
 	unbound := peers.Find(t, "unbound", "unbound")
 	port, dir := freePort(t), t.TempDir()
@@ -109,7 +109,7 @@ stub-zone:
 	eventually(t, "Unbound validates", slack, func() error {
 		reply, err := exchange("fn.example.org", "SOA")
 		if err == nil && !reply.AuthenticatedData {
-			err = fmt.Errorf("%s", reply)
+			err = fmt.Errorf("got %s", reply)
 		}
 		return err
 	})
@@ -128,9 +128,8 @@ func has(reply *dns.Msg, qtype string) bool {
 	return slices.ContainsFunc(reply.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.StringToType[qtype] })
 }
 
-// TestUnboundValidatesEveryAnswer asks every question twice and in both orders:
-// what one answer denies, Unbound's aggressive use of NSEC must not deny of the
-// next (RFC 8198).
+// TestUnboundValidatesEveryAnswer sends every question twice and in both orders: what one
+// answer denies, Unbound's aggressive use of NSEC must not deny for the next (RFC 8198).
 func TestUnboundValidatesEveryAnswer(t *testing.T) {
 	port, key := signed(t, false)
 	ask := resolver(t, port, key)
@@ -144,15 +143,15 @@ func TestUnboundValidatesEveryAnswer(t *testing.T) {
 	}
 }
 
-// TestTheStockPluginDeniesWhatItDoesNotKnow holds what the README warns of. When
-// it fails, CoreDNS has mended its bitmap, and the README can say so.
-func TestTheStockPluginDeniesWhatItDoesNotKnow(t *testing.T) {
+// TestTheStockPluginDeniesTypesThatItDoesNotKnow checks what the README warns of. If it fails,
+// CoreDNS has fixed its bitmap, and the README can say so.
+func TestTheStockPluginDeniesTypesThatItDoesNotKnow(t *testing.T) {
 	for _, stock := range []bool{true, false} {
 		port, key := signed(t, stock)
 		ask := resolver(t, port, key)
 		ask("web.fn.example.org", "AAAA") // NODATA from mk-core
 		if got := has(ask("web.fn.example.org", "HTTPS"), "HTTPS"); got == stock {
-			t.Errorf("stock plugin %v: an HTTPS record that exists is seen after another type was denied: %v", stock, got)
+			t.Errorf("stock plugin %v: an existing HTTPS record is seen after another type was denied: %v", stock, got)
 		}
 	}
 }

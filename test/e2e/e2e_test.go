@@ -1,4 +1,4 @@
-// Package e2e runs the programs as people do, and asks them with other people's.
+// Package e2e runs the programs as users do, and queries them with standard tools.
 package e2e
 
 import (
@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// eventually tries until try returns nil, and returns how long it took.
+// eventually retries until try returns nil, and returns how long it took.
 func eventually(t *testing.T, what string, bound time.Duration, try func() error) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -59,7 +59,7 @@ func eventually(t *testing.T, what string, bound time.Duration, try func() error
 			return took
 		}
 		if took > bound {
-			t.Fatalf("%s: not within %s: %v", what, bound, err)
+			t.Fatalf("%s: did not happen within %s: %v", what, bound, err)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -68,13 +68,13 @@ func eventually(t *testing.T, what string, bound time.Duration, try func() error
 // want compares a part of the lab's status.
 func want(got, wanted string) error {
 	if got != wanted {
-		return fmt.Errorf("%q, want %q", got, wanted)
+		return fmt.Errorf("got %q, want %q", got, wanted)
 	}
 	return nil
 }
 
-// slack is what a loaded machine may add to any bound; the bounds themselves
-// are the lab's probe interval, timeout and fall.
+// slack is what a loaded machine may add to any bound; the bounds themselves are the
+// lab's probe interval, timeout and fall.
 const slack = 20 * time.Second
 
 // labBound is (interval + jitter + timeout) × fall of the lab's probes.
@@ -124,16 +124,16 @@ func TestLab(t *testing.T) {
 	}
 	const everyBackend, everySite = "us-azure hpc-kube de-wide l26-ugd", "mk-core us-azure hpc-kube de-wide l26-ugd"
 
-	t.Run("every site answers with its own cluster, or the nearest", func(t *testing.T) {
+	t.Run("every site answers with its own cluster or the nearest", func(t *testing.T) {
 		for name, nearest := range map[string]string{
 			"mk-core": "hpc-kube", "us-azure": "us-azure", "hpc-kube": "hpc-kube", "de-wide": "de-wide", "l26-ugd": "l26-ugd",
 		} {
 			eventually(t, name+" answers "+nearest, slack, func() error { return want(site(name).Answers["hello"], nearest) })
 		}
 	})
-	t.Run("every VIP is announced from where it is served", func(t *testing.T) {
-		eventually(t, "the resolvers' VIP is announced by all", slack, func() error { return want(route("198.51.100.53"), everySite) })
-		eventually(t, "the function's VIP by all with a backend", slack, func() error { return want(route("198.51.100.80"), everyBackend) })
+	t.Run("every VIP is announced by the sites that serve it", func(t *testing.T) {
+		eventually(t, "all sites announce the resolvers' VIP", slack, func() error { return want(route("198.51.100.53"), everySite) })
+		eventually(t, "all sites with a backend announce the function's VIP", slack, func() error { return want(route("198.51.100.80"), everyBackend) })
 	})
 	t.Run("dig sees the right cluster for clients of three countries", func(t *testing.T) {
 		digAsks(t)
@@ -148,8 +148,8 @@ func TestLab(t *testing.T) {
 			t.Fatal(err)
 		}
 		took := eventually(t, "the answer moved", labBound+slack, func() error { return want(site("us-azure").Answers["hello"], "de-wide") })
-		if took > labBound+2*time.Second { // the loaded machine's share
-			t.Errorf("moved after %s, want within %s", took, labBound)
+		if took > labBound+2*time.Second { // for a loaded machine
+			t.Errorf("moved after %s, want at most %s", took, labBound)
 		}
 		eventually(t, "the route was withdrawn", slack, func() error { return want(route("198.51.100.80"), "hpc-kube de-wide l26-ugd") })
 		eventually(t, "the resolver's VIP does not follow the function's health", slack, func() error { return want(vip("us-azure", lab.DNSVIP), "up") })
@@ -170,17 +170,17 @@ func TestLab(t *testing.T) {
 		}
 		eventually(t, "its DNS VIP came back", slack, func() error { return want(route("198.51.100.53"), everySite) })
 	})
-	t.Run("a speaker that ends", func(t *testing.T) {
+	t.Run("a dead speaker", func(t *testing.T) {
 		if err := l.Fail("l26-ugd", "speaker"); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "its routes left", slack, func() error { return want(route("198.51.100.53"), "mk-core us-azure hpc-kube de-wide") })
+		eventually(t, "its routes are gone", slack, func() error { return want(route("198.51.100.53"), "mk-core us-azure hpc-kube de-wide") })
 		if err := l.Heal("l26-ugd", "speaker"); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "its routes came back", slack, func() error { return want(route("198.51.100.53"), everySite) })
 	})
-	t.Run("a drained cluster's function leaves by address too", func(t *testing.T) {
+	t.Run("a drained cluster's VIP is withdrawn too", func(t *testing.T) {
 		file := filepath.Join(l.Manifests(), "clusters.yaml")
 		before, err := os.ReadFile(file)
 		if err != nil {
@@ -189,7 +189,7 @@ func TestLab(t *testing.T) {
 		const address = "      nearcast.dev/address: 127.0.1.4:8080\n"
 		drained := strings.Replace(string(before), address, address+"      nearcast.dev/drain: \"true\"\n", 1)
 		if drained == string(before) {
-			t.Fatal("clusters.yaml has no such cluster")
+			t.Fatal("clusters.yaml does not have the cluster")
 		}
 		if err := os.WriteFile(file, []byte(drained), 0o644); err != nil {
 			t.Fatal(err)
@@ -201,12 +201,12 @@ func TestLab(t *testing.T) {
 		if err := os.WriteFile(file, before, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "and came back", slack, func() error { return want(route("198.51.100.80"), everyBackend) })
+		eventually(t, "the VIP came back", slack, func() error { return want(route("198.51.100.80"), everyBackend) })
 	})
 	t.Run("bad manifests are named and everything else is served", func(t *testing.T) {
 		for name, text := range map[string]string{
 			"typo.yaml": "apiVersion: v1\nkind: Service\nmetadata:\n  name: typo\n  namespace: demo\n  labels: {nearcast.dev/function: \"true\"}\n  annotations:\n    nearcast.dev/polcy: nearest\n",
-			"none.yaml": "this: is: no YAML\n",
+			"none.yaml": "this: is: not YAML\n",
 			"addr.yaml": "apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata:\n  name: extra\n  annotations:\n    nearcast.dev/address: 192.0.2.999\n",
 		} {
 			if err := os.WriteFile(filepath.Join(l.Manifests(), name), []byte(text), 0o644); err != nil {
@@ -249,7 +249,7 @@ func TestLab(t *testing.T) {
 	t.Run("nothing is left behind", func(t *testing.T) {
 		closing()
 		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("the folder is still there: %v", err)
+			t.Errorf("the directory still exists: %v", err)
 		}
 		if left := processesOf(t, bin); left != "" {
 			t.Errorf("still running:\n%s", left)
@@ -263,7 +263,7 @@ func nearcast(args ...string) (string, error) {
 	return string(out), err
 }
 
-// processesOf returns the command lines of the programs that run from a folder.
+// processesOf returns the command lines of the programs that run from a directory.
 func processesOf(t *testing.T, folder string) string {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -280,7 +280,7 @@ func processesOf(t *testing.T, folder string) string {
 	return strings.Join(found, "\n")
 }
 
-// digAsks is what Debian's dig is told by the resolver of mk-core.
+// digAsks queries the resolver of mk-core with Debian's dig.
 func digAsks(t *testing.T) {
 	dig := peers.Find(t, "dig", "bind9-dnsutils")
 	ask := func(args ...string) string {
@@ -305,8 +305,8 @@ func digAsks(t *testing.T) {
 		{[]string{"AAAA", hello, "+subnet=203.0.113.0/25"}, []string{"NOERROR", "ANSWER: 0,", `\sSOA\s+ns\.fn\.example\.org\.`, `CLIENT-SUBNET: 203\.0\.113\.0/25/0`}},
 		{[]string{"NS", lab.Zone}, []string{`\sNS\s+ns\.fn\.example\.org\.`, `ns\.fn\.example\.org\.\s+\d+\s+IN\s+A\s+198\.51\.100\.53`}},
 	} {
-		// The site's own clients are ranked by round-trip times, which a loaded machine
-		// makes wrong for a while.
+		// The site's own clients are ranked by round-trip times, which are wrong for a
+		// while on a loaded machine.
 		eventually(t, strings.Join(c.args, " "), slack, func() error {
 			out := ask(c.args...)
 			for _, wanted := range c.wants {
@@ -319,8 +319,8 @@ func digAsks(t *testing.T) {
 	}
 }
 
-// TestTheCommandEndsCleanly runs `nearcast lab` without a terminal and ends it
-// as Ctrl-C does.
+// TestTheCommandEndsCleanly runs `nearcast lab` without a terminal and stops it like
+// Ctrl-C.
 func TestTheCommandEndsCleanly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lab")
 	cmd := exec.Command(filepath.Join(bin, "nearcast"), "lab", "--dir", dir)
@@ -345,22 +345,22 @@ func TestTheCommandEndsCleanly(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if out.Count("dig +short @127.0.0.1 -p 5301") == 0 {
-		t.Errorf("it did not print the commands to try:\n%s", out)
+		t.Errorf("the commands to try are missing in the output:\n%s", out)
 	}
 	if left := processesOf(t, bin); left != "" {
 		t.Errorf("still running:\n%s", left)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the folder is still there: %v", err)
+		t.Errorf("the directory still exists: %v", err)
 	}
 }
 
-// TestAKilledLabLeavesNoProcessAndNoObstacle kills the command without warning,
-// and starts it again in the same folder.
-func TestAKilledLabLeavesNoProcessAndNoObstacle(t *testing.T) {
+// TestAKilledLabLeavesNoProcessAndDoesNotBlockTheNext kills the command without warning, and
+// starts it again in the same directory.
+func TestAKilledLabLeavesNoProcessAndDoesNotBlockTheNext(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lab")
 	ends := []os.Signal{syscall.SIGKILL, syscall.SIGHUP}
-	if signal.Ignored(syscall.SIGHUP) { // under nohup, and the lab does so too
+	if signal.Ignored(syscall.SIGHUP) { // under nohup, and then in the lab, too
 		ends[1] = syscall.SIGTERM
 	}
 	for _, end := range ends {
@@ -377,11 +377,11 @@ func TestAKilledLabLeavesNoProcessAndNoObstacle(t *testing.T) {
 		eventually(t, "its processes are gone", slack, func() error { return want(processesOf(t, bin), "") })
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the folder is still there after SIGHUP: %v", err)
+		t.Errorf("the directory still exists after SIGHUP: %v", err)
 	}
 }
 
-// callsFunction calls a function in Germany, and looks at what ran.
+// callsFunction calls a function in Germany, and checks what ran.
 func callsFunction(t *testing.T, function string, coldStart bool) {
 	t.Helper()
 	name := function + ".demo." + lab.Zone
@@ -397,10 +397,10 @@ func callsFunction(t *testing.T, function string, coldStart bool) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil || string(body) != name+" served by de-wide\n" {
-		t.Errorf("%s: %q, %v", function, body, err)
+		t.Errorf("%s: got %q, %v", function, body, err)
 	}
 	timing := response.Header.Get("Server-Timing")
 	if strings.Contains(timing, "cold;dur=0.000") == coldStart || !strings.Contains(timing, "processing;dur=") {
-		t.Errorf("%s: Server-Timing: %s; a cold start: %v", function, timing, coldStart)
+		t.Errorf("%s: Server-Timing: got %s, want a cold start: %v", function, timing, coldStart)
 	}
 }

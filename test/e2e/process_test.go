@@ -15,14 +15,14 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// freePort returns a port of 127.0.0.1 that nobody else here has been given.
+// freePort returns a port of 127.0.0.1 that no other test got.
 func freePort(t *testing.T) string {
 	t.Helper()
 	return strconv.Itoa(fixture.FreePort(t, "127.0.0.1"))
 }
 
-// run starts a program and ends it with the test; its output is printed if the
-// test fails.
+// run starts a program and stops it with the test; its output is printed if the test
+// fails.
 func run(t *testing.T, cmd *exec.Cmd) *fixture.Output {
 	t.Helper()
 	log := &fixture.Output{}
@@ -47,17 +47,17 @@ func coreDNS(t *testing.T, corefile, port string) *fixture.Output {
 	path := filepath.Join(t.TempDir(), "Corefile")
 	fixture.Write(t, path, corefile)
 	log := run(t, exec.Command(filepath.Join(bin, "coredns"), "-conf", path))
-	eventually(t, "it serves", slack, func() error {
+	eventually(t, "CoreDNS answers", slack, func() error {
 		reply, err := dns.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), "127.0.0.1:"+port)
 		if err == nil && len(reply.Answer) == 0 {
-			err = fmt.Errorf("%s", dns.RcodeToString[reply.Rcode])
+			err = fmt.Errorf("got %s", dns.RcodeToString[reply.Rcode])
 		}
 		return err
 	})
 	return log
 }
 
-// federation writes manifests and locations, and returns their folder.
+// federation writes manifests and locations, and returns their directory.
 func federation(t *testing.T, functions ...fixture.Function) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -69,7 +69,7 @@ func federation(t *testing.T, functions ...fixture.Function) string {
 	return dir
 }
 
-// printed runs a program and returns what it prints, one line for each.
+// printed runs a program and returns its output, by line.
 func printed(t *testing.T, cmd *exec.Cmd) []string {
 	t.Helper()
 	out, err := cmd.CombinedOutput()

@@ -20,15 +20,15 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// The ports stay the same over all reloads; nobody else has them at this address.
+// The ports stay the same over all reloads; no other test uses them at this address.
 var (
 	reloadDNS     = fixture.Loopback() + ":5399"
 	reloadMetrics = fixture.Loopback() + ":9399"
 )
 
-// TestSignalledReloads sends the image's CoreDNS a hundred SIGUSR1 under load,
-// half of them with a Corefile that is broken: no query is lost, and neither
-// goroutines nor open files grow.
+// TestSignalledReloads sends SIGUSR1 to the image's CoreDNS a hundred times under load,
+// half of them with a broken Corefile: no query is lost, and neither goroutines nor open
+// files grow.
 func TestSignalledReloads(t *testing.T) {
 	dir := t.TempDir()
 	manifests := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames})})
@@ -55,11 +55,11 @@ func TestSignalledReloads(t *testing.T) {
 			return 0, err
 		}
 		if len(reply.Answer) != 1 {
-			return 0, fmt.Errorf("%s", reply)
+			return 0, fmt.Errorf("got %s", reply)
 		}
 		return reply.Answer[0].Header().Ttl, nil
 	}
-	eventually(t, "it serves", slack, func() error { _, err := ask(); return err })
+	eventually(t, "CoreDNS answers", slack, func() error { _, err := ask(); return err })
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var lost atomic.Pointer[error]
@@ -108,7 +108,7 @@ func TestSignalledReloads(t *testing.T) {
 			}
 		}
 	}
-	for i := range 10 { // what is made once is made
+	for i := range 10 { // to create what is created once
 		reload(i)
 	}
 	before := metrics(t)
@@ -117,7 +117,7 @@ func TestSignalledReloads(t *testing.T) {
 	}
 	cancel()
 	load.Wait()
-	time.Sleep(time.Second) // the servers that were replaced end
+	time.Sleep(time.Second) // until the replaced servers have stopped
 	after := metrics(t)
 	if err := lost.Load(); err != nil {
 		t.Errorf("a query was lost: %v", *err)

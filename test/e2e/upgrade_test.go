@@ -13,11 +13,11 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// before is the last commit that writes the format of snapshots before this one's.
-// Whoever changes the format makes it the last commit of the present one.
+// before is the last commit that writes the previous format of snapshots. Whoever changes
+// the format sets it to the last commit with the present one.
 const before = "8a7bff35862a393981926a0148fb36dd8af80367"
 
-// buildBefore builds the CoreDNS of the commit before, of this repository's own history.
+// buildBefore builds the CoreDNS of the commit before, from this repository's history.
 func buildBefore(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -49,7 +49,7 @@ func buildBefore(t *testing.T) string {
 	return program
 }
 
-// TestAnUpgradeDuringAnOutageServesOn has the build before write the snapshot, ends it and
+// TestAnUpgradeDuringAnOutageServesOn has the old build write the snapshot, stops it and
 // the API, and starts this build.
 func TestAnUpgradeDuringAnOutageServesOn(t *testing.T) {
 	old := buildBefore(t)
@@ -84,9 +84,9 @@ func TestAnUpgradeDuringAnOutageServesOn(t *testing.T) {
 		})
 		return func() {
 			_ = cmd.Process.Signal(syscall.SIGTERM)
-			_ = cmd.Wait() // run waits too, and finds it gone
+			_ = cmd.Wait() // run waits too, and finds that it has exited
 			if strings.Contains(log.String(), "refused: snapshot") {
-				t.Errorf("%s", log)
+				t.Errorf("got %s", log)
 			}
 		}
 	}
@@ -98,12 +98,12 @@ func TestAnUpgradeDuringAnOutageServesOn(t *testing.T) {
 	}
 	text, err := os.ReadFile(files[0])
 	if err != nil || !strings.HasPrefix(string(text), "nearcast-snapshot 2 ") {
-		t.Fatalf("%v, and it begins with %.40q", err, text)
+		t.Fatalf("%v, starts with %.40q", err, text)
 	}
 	api.CloseClientConnections()
 	api.Close()
 	answered(filepath.Join(bin, "coredns"))()
 	if text, err = os.ReadFile(files[0]); err != nil || !strings.HasPrefix(string(text), "nearcast-snapshot 2 ") {
-		t.Errorf("%v, and it begins with %.40q: what no source has confirmed was written", err, text)
+		t.Errorf("%v, starts with %.40q: a state that no source has confirmed was written", err, text)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// bindConf has the two zones of a region as a secondary; min-update-interval is a
-// minute else, in which BIND would hold a change back.
+// bindConf has the two zones of a region as a secondary. min-update-interval is a minute
+// by default, during which BIND would delay a change.
 const bindConf = `options {
 	directory "%[1]s";
 	listen-on port %[2]d { 127.0.0.1; };
@@ -45,11 +45,11 @@ func TestBINDTakesAFeed(t *testing.T) {
 	fixture.Write(t, conf, fmt.Sprintf(bindConf, w.dir, port, secret, w.port))
 	w.run("named", named.Command("-g", "-c", conf))
 	follows(t, w, func() string { return theirs(port) })
-	// Four SOAs, the address that went and the one that came.
+	// Four SOAs, the address removed and the address added.
 	difference := regexp.MustCompile(`Transfer completed: 1 messages, 6 records, (\d+) bytes`)
 	var differences [][]string
-	// BIND answers by a transfer before it writes of it.
-	eventually(t, "BIND writes of all differences, and of one whole zone", 5*time.Second, "true, 1", func() string {
+	// BIND answers from a transfer before it logs the transfer.
+	eventually(t, "BIND logs all differences, and one whole zone", 5*time.Second, "true, 1", func() string {
 		log, err := os.ReadFile(filepath.Join(w.dir, "named.log"))
 		if err != nil {
 			t.Fatal(err)
@@ -91,28 +91,28 @@ func TestBINDServesTheZoneAsARegionSeesIt(t *testing.T) {
 	follows(t, w, func() string { return theirs(port) })
 }
 
-// bound is how soon a resolver must follow our own answer.
+// bound is the time in which a resolver must follow the answer of Nearcast.
 const bound = 2 * time.Second
 
-// follows holds that a resolver answers as we would, follows a failover, and
-// survives our restart.
+// follows holds that a resolver answers like Nearcast, follows a failover, and survives a
+// restart of Nearcast.
 func follows(t *testing.T, w *world, theirs func() string) {
 	t.Helper()
 	eventually(t, "the resolver answers the nearest", 20*time.Second, near, theirs)
 	failover := func(what, from, to string) {
 		t.Helper()
 		w.fail(from)
-		ours := eventually(t, "we follow "+what, 5*time.Second, to, w.ours)
+		ours := eventually(t, "Nearcast follows "+what, 5*time.Second, to, w.ours)
 		if took := eventually(t, "the resolver follows", bound, to, theirs); took > bound {
-			t.Errorf("%s: %s after our %s", what, took, ours)
+			t.Errorf("%s: %s after Nearcast's %s", what, took, ours)
 		}
 	}
 	failover("a failover", near, far)
 	w.heal(near)
-	eventually(t, "and back", 5*time.Second, near, theirs)
+	eventually(t, "the failback", 5*time.Second, near, theirs)
 	w.kill()
-	eventually(t, "without us it has what it had", bound, near, theirs)
+	eventually(t, "it keeps its answer without Nearcast", bound, near, theirs)
 	w.start()
-	eventually(t, "we are back", 10*time.Second, near, w.ours)
-	failover("a failover after our restart", near, far)
+	eventually(t, "Nearcast is back", 10*time.Second, near, w.ours)
+	failover("a failover after the restart", near, far)
 }

@@ -1,4 +1,4 @@
-// Package feed has other people's resolvers take our feeds.
+// Package feed has other resolvers transfer the feeds.
 package feed
 
 import (
@@ -23,8 +23,8 @@ import (
 	_ "github.com/nearcast/nearcast/plugin/nearcast"
 )
 
-// corefileEnv names the Corefile of a process that is to be the server: it can be
-// killed, which a part of the test cannot.
+// corefileEnv names the Corefile of a process that acts as the server: it can be killed,
+// unlike a part of the test.
 const corefileEnv = "NEARCAST_TEST_COREFILE"
 
 func TestMain(m *testing.M) {
@@ -55,11 +55,11 @@ func be(corefile string) error {
 const (
 	secret = "c2VjcmV0IG9mIHRoZSBmZWVkcyBvZiB0ZXN0cw=="
 	name   = "hello.demo.fn.example.org."
-	// near is where mk is sent first, far where it goes then.
+	// near is the first answer for mk, far the one after the failover.
 	near, far = "127.0.9.1", "127.0.9.4"
 )
 
-// world is our server, what it reads and whom it probes.
+// world is the server, the files that it reads and the backends that it probes.
 type world struct {
 	t        *testing.T
 	dir      string
@@ -69,7 +69,7 @@ type world struct {
 	backends map[string]net.Listener
 }
 
-// newWorld starts our server at 127.0.0.1 with the lines; PORT in them is notifyPort.
+// newWorld starts the server at 127.0.0.1 with the lines; PORT in them is notifyPort.
 func newWorld(t *testing.T, lines string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), port: fixture.FreePort(t, "127.0.0.1"), backends: map[string]net.Listener{}}
@@ -83,7 +83,7 @@ func newWorld(t *testing.T, lines string) *world {
 		w.backends[address] = fixture.Listen(t, fmt.Sprintf("%s:%d", address, port))
 		t.Cleanup(func() { w.backends[address].Close() })
 	}
-	// Beside others, or the whole zone would be less than a difference.
+	// With other functions, or the whole zone would be smaller than a difference.
 	all := []fixture.Function{{Name: "hello", Clusters: []string{"de-wide", "mk-core"}, Annotations: map[string]string{
 		"nearcast.dev/address": "mk-core=" + near + ",de-wide=" + far, "nearcast.dev/probe": fmt.Sprintf("tcp://:%d", port),
 	}}}
@@ -113,8 +113,8 @@ func newWorld(t *testing.T, lines string) *world {
 `, w.port, secret, w.dir, lines))
 	w.start()
 	t.Cleanup(w.kill)
-	// A resolver that finds nobody at its first look waits a minute for the next.
-	eventually(t, "we answer", 20*time.Second, near, w.ours)
+	// A resolver whose first query fails waits a minute for the next one.
+	eventually(t, "the server answers", 20*time.Second, near, w.ours)
 	return w
 }
 
@@ -132,9 +132,9 @@ func (w *world) start() {
 	}
 }
 
-// kill ends our server as a crash would.
+// kill ends the server like a crash.
 func (w *world) kill() {
-	_ = w.process.Process.Kill() // it may have ended
+	_ = w.process.Process.Kill() // it may have exited
 	_ = w.process.Wait()         // killed
 }
 
@@ -154,7 +154,7 @@ func (w *world) log(name string) *os.File {
 	return f
 }
 
-// run has somebody else's program run beside until the test ends.
+// run runs a program of another project until the test ends.
 func (w *world) run(name string, cmd *exec.Cmd) {
 	w.t.Helper()
 	cmd.Stdout, cmd.Stderr = w.log(name), w.log(name)
@@ -162,19 +162,19 @@ func (w *world) run(name string, cmd *exec.Cmd) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Process.Kill() // it may have exited
 		_ = cmd.Wait()         // killed
 	})
 }
 
-// fail ends the backend at the address, heal brings it back.
+// fail stops the backend at the address, heal starts it again.
 func (w *world) fail(address string) { w.backends[address].Close() }
 
 func (w *world) heal(address string) {
 	w.backends[address] = fixture.Listen(w.t, w.backends[address].Addr().String())
 }
 
-// ours asks our server for a client of mk.
+// ours queries the server for a client of mk.
 func (w *world) ours() string {
 	m := new(dns.Msg).SetQuestion(name, dns.TypeA)
 	m.SetEdns0(1232, false)
@@ -182,7 +182,7 @@ func (w *world) ours() string {
 	return ask(m, w.port)
 }
 
-// ask returns the addresses, or what went wrong.
+// ask returns the addresses, or the error.
 func ask(m *dns.Msg, port int) string {
 	client := dns.Client{Timeout: 500 * time.Millisecond}
 	reply, _, err := client.Exchange(m, fmt.Sprintf("127.0.0.1:%d", port))
@@ -199,10 +199,10 @@ func ask(m *dns.Msg, port int) string {
 	return strings.Join(parts, " ")
 }
 
-// theirs asks a resolver.
+// theirs queries a resolver.
 func theirs(port int) string { return ask(new(dns.Msg).SetQuestion(name, dns.TypeA), port) }
 
-// eventually tries until the answer is what is wanted, and returns how long it took.
+// eventually retries until the answer is as wanted, and returns how long it took.
 func eventually(t *testing.T, what string, bound time.Duration, want string, try func() string) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -214,7 +214,7 @@ func eventually(t *testing.T, what string, bound time.Duration, want string, try
 			return took
 		}
 		if took > bound {
-			t.Fatalf("%s: %q, want %q within %s", what, got, want, bound)
+			t.Fatalf("%s: got %q, want %q within %s", what, got, want, bound)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

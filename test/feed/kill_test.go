@@ -14,14 +14,14 @@ import (
 
 const apex = "mk._rpz.fn.example.org."
 
-// copied is a zone as a secondary has it, which checks what a primary must not do.
+// copied is the copy of a secondary, which checks that the primary makes no mistakes.
 type copied struct {
 	serial uint32
 	zone   map[string]bool
 	axfrs  int
 }
 
-// take brings the copy up to date; an error is that the primary is away.
+// take updates the copy; it returns an error if the primary is down.
 func (c *copied) take(t *testing.T, port int) error {
 	t.Helper()
 	m := new(dns.Msg).SetAxfr(apex)
@@ -55,7 +55,7 @@ func (c *copied) apply(t *testing.T, rrs []dns.RR) {
 	}
 	if len(rrs) == 1 {
 		if serial != c.serial {
-			t.Fatalf("nothing new at %d, and the copy is of %d", serial, c.serial)
+			t.Fatalf("no change at serial %d, but the copy has %d", serial, c.serial)
 		}
 		return
 	}
@@ -81,10 +81,10 @@ func (c *copied) apply(t *testing.T, rrs []dns.RR) {
 	c.serial = serial
 }
 
-// TestKillingLosesNothingThatWasGiven kills our server while its routes change and a
-// secondary follows: no serial goes back, no difference is from what it does not have,
-// and in the end the two are one.
-func TestKillingLosesNothingThatWasGiven(t *testing.T) {
+// TestAKillLosesNothingThatWasTransferred kills the server while its routes change and a
+// secondary follows: no serial goes back, no difference starts from a serial that the
+// secondary does not have, and in the end both zones are equal.
+func TestAKillLosesNothingThatWasTransferred(t *testing.T) {
 	w := newWorld(t, "feed mk key carrier")
 	secondary := &copied{}
 	declare := func(i int) {
@@ -92,7 +92,7 @@ func TestKillingLosesNothingThatWasGiven(t *testing.T) {
 		for f := range 5 {
 			all = append(all, fixture.Function{Name: fmt.Sprintf("f%d", f), Annotations: fixture.Unprobed(), Clusters: []string{fixture.ThreeNames[(i>>f)%3]}})
 		}
-		for f := range 50 { // beside which a difference is less than the whole
+		for f := range 50 { // so that a difference is smaller than the whole zone
 			all = append(all, fixture.Function{Name: fmt.Sprintf("still%d", f), Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames})
 		}
 		w.declare(all...)
@@ -117,7 +117,7 @@ func TestKillingLosesNothingThatWasGiven(t *testing.T) {
 	}
 	declare(0)
 	var whole *copied
-	eventually(t, "the two are one", 10*time.Second, "equal", func() string {
+	eventually(t, "both zones are equal", 10*time.Second, "equal", func() string {
 		whole = &copied{}
 		if err := whole.take(t, w.port); err != nil {
 			return err.Error()
@@ -133,12 +133,12 @@ func TestKillingLosesNothingThatWasGiven(t *testing.T) {
 		return map[bool]string{true: "equal", false: "different"}[fmt.Sprint(whole.zone) == fmt.Sprint(secondary.zone)]
 	})
 	if secondary.axfrs != 1 {
-		t.Errorf("%d whole transfers, want the first alone", secondary.axfrs)
+		t.Errorf("%d whole transfers, want only the first", secondary.axfrs)
 	}
 	t.Logf("%d transfers over %d kills", taken, rounds)
 }
 
-// TestManySignedMessagesAreOneTransfer has dig verify what takes many messages, each
+// TestManySignedMessagesAreOneTransfer has dig verify a transfer of many messages, each
 // of them signed (RFC 8945, section 5.3.1).
 func TestManySignedMessagesAreOneTransfer(t *testing.T) {
 	dig := peers.Find(t, "dig", "bind9-dnsutils")
@@ -160,7 +160,7 @@ func TestManySignedMessagesAreOneTransfer(t *testing.T) {
 		eventually(t, zone, 30*time.Second, fmt.Sprint(many), func() string { return ask("hmac-sha512", zone) })
 		for _, other := range []string{"hmac-md5", "hmac-sha1", "hmac-sha256"} { // of the same secret
 			if got := ask(other, zone); !strings.Contains(got, "Transfer failed") {
-				t.Errorf("%s by %s: %s", zone, other, got)
+				t.Errorf("%s with %s: got %s", zone, other, got)
 			}
 		}
 	}

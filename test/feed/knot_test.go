@@ -13,8 +13,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// knotConf has the policy zone from a file, which Knot Resolver watches: it takes no
-// zone itself.
+// knotConf reads the policy zone from a file, which Knot Resolver watches: it does not
+// transfer zones itself.
 const knotConf = `net.listen('127.0.0.1', %[2]d, { kind = 'dns' })
 modules.load('policy')
 cache.size = 10 * MB
@@ -34,7 +34,7 @@ func TestKnotResolverTakesAFeed(t *testing.T) {
 		}
 		return err
 	}
-	eventually(t, "kdig takes the zone", 10*time.Second, "ok", func() string {
+	eventually(t, "kdig transfers the zone", 10*time.Second, "ok", func() string {
 		if err := take(); err != nil {
 			return err.Error()
 		}
@@ -42,10 +42,10 @@ func TestKnotResolverTakesAFeed(t *testing.T) {
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { // what a carrier's timer does
+	go func() { // like the timer of a carrier
 		defer close(done)
 		for ctx.Err() == nil {
-			_ = take() // we may be away
+			_ = take() // the server may be down
 			time.Sleep(300 * time.Millisecond)
 		}
 	}()
@@ -58,8 +58,8 @@ func TestKnotResolverTakesAFeed(t *testing.T) {
 	follows(t, w, func() string { return theirs(port) })
 }
 
-// knotCommand runs kresd where its libraries are those of its package: it finds them
-// by absolute paths, and is not installed. The mounts are the process's own.
+// knotCommand runs kresd with the libraries of its package: it looks for them at absolute
+// paths, but is not installed. The mounts are private to the process.
 func knotCommand(t *testing.T, kresd peers.Program, dir string) *exec.Cmd {
 	t.Helper()
 	modules, err := kresd.File("usr/lib/*/knot-resolver")
@@ -74,7 +74,7 @@ func knotCommand(t *testing.T, kresd peers.Program, dir string) *exec.Cmd {
 	watching := peers.Library(t, "lua-cqueues")
 	mount := fmt.Sprintf("mount -t overlay overlay -o lowerdir=%s:%s/usr:/usr /usr", usr, watching)
 	if out, err := exec.Command("unshare", "--mount", "sh", "-c", mount).CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: kresd is not installed, and no mounts of its own can be had: %v: %s", err, out)
+		t.Skipf("SKIPPED: kresd is not installed, and private mounts are not possible: %v: %s", err, out)
 	}
 	private := exec.Command("unshare", append([]string{"--mount", "sh", "-c", mount + ` && exec "$0" "$@"`}, cmd.Args...)...)
 	private.Env = cmd.Env

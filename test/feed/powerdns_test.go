@@ -9,8 +9,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// PowerDNS Recursor heeds no NOTIFY of a policy zone, and asks for its serial each
-// second. Its packet cache keeps what it answered before a policy changed.
+// PowerDNS Recursor ignores NOTIFY for a policy zone, and queries its serial each second.
+// Its packet cache keeps answers from before a policy change.
 const (
 	powerDNSConf = `local-address=127.0.0.1
 local-port=%[2]d

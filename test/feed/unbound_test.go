@@ -9,7 +9,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// unboundConf has no key: Unbound signs no transfer, so that it is known by its address.
+// unboundConf has no key: Unbound does not sign transfers, so it is allowed by its address.
 const unboundConf = `server:
 	directory: "%[1]s"
 	chroot: ""

@@ -22,11 +22,11 @@ const (
 
 var transports = []string{udp, tcp}
 
-// silence is after how long a server is taken to give no answer. Where one might have been
-// late it is asked again, and waited for longer.
+// silence is the time after which a server is considered to give no answer. If the answer
+// may have been late, the query is repeated with a longer wait.
 const silence = time.Second
 
-// class says what a server makes of a packet.
+// class classifies the reaction of a server to a packet.
 func class(t *testing.T, transport, server string, data []byte) string {
 	t.Helper()
 	for _, patience := range []time.Duration{silence, 4 * silence} {
@@ -38,7 +38,7 @@ func class(t *testing.T, transport, server string, data []byte) string {
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 		case err != nil:
-			return "none" // and the connection is closed, which not all do at once
+			return "none" // and the connection is closed, which some servers do later
 		default:
 			return describe(reply)
 		}
@@ -80,8 +80,8 @@ func overTCP(server string, data []byte, patience time.Duration) ([]byte, error)
 	return reply, err
 }
 
-// describe is what of a reply is compared: the RCODE, the flags, whether there is an
-// answer, and the OPT with the codes of its options. What is in an answer is compared
+// describe returns the part of a reply that is compared: the RCODE, the flags, whether
+// there is an answer, and the OPT with the codes of its options. Answers are compared
 // elsewhere.
 func describe(reply []byte) string {
 	m := new(dns.Msg)

@@ -2,7 +2,7 @@ package packets_test
 
 import "encoding/binary"
 
-// header is what a packet begins with (RFC 1035, section 4.1.1), after its ID.
+// header is the header of a packet (RFC 1035, section 4.1.1), without its ID.
 type header struct {
 	bits           uint16
 	qd, an, ns, ar uint16
@@ -22,7 +22,7 @@ const (
 
 func opcode(n int) uint16 { return uint16(n) << 11 }
 
-// id is every packet's.
+// id is the ID of every packet.
 const id = 0x4e43
 
 // packet returns the header with what follows.
@@ -41,7 +41,7 @@ func join(parts ...[]byte) (all []byte) {
 	return all
 }
 
-// labels returns a name that ends at the root; each label may have any octets.
+// labels returns an absolute name; each label may have any octets.
 func labels(all ...string) []byte {
 	var name []byte
 	for _, l := range all {
@@ -79,7 +79,7 @@ func option(code uint16, data ...byte) []byte {
 	return append(o, data...)
 }
 
-// ask returns a query for A of the function, with what stands in its additional section.
+// ask returns a query for A of the function, with an additional section.
 func ask(additional ...[]byte) []byte {
 	return packet(header{qd: 1, ar: uint16(len(additional))}, append([][]byte{question(hello(), 1, 1)}, additional...)...)
 }
@@ -87,5 +87,5 @@ func ask(additional ...[]byte) []byte {
 // with returns a query with an OPT that has the options.
 func with(options ...[]byte) []byte { return ask(opt(1232, 0, options...)) }
 
-// soa returns the data of a SOA.
+// soa returns the data of an SOA.
 func soa() []byte { return join([]byte{0, 0}, make([]byte, 20)) }

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// odd is a packet that no resolver sends every day.
+// odd is a packet that resolvers do not normally send.
 type odd struct {
 	name string
 	data []byte
 }
 
-// corpus is all of them, by name. A name begins with its kind.
+// corpus returns all packets, by name. A name begins with its kind.
 func corpus() (all []odd) {
 	add := func(data []byte, format string, args ...any) {
 		all = append(all, odd{fmt.Sprintf(format, args...), data})
@@ -36,7 +36,7 @@ func headers(add func([]byte, string, ...any)) {
 		add(packet(header{bits: opcode(n), qd: 1, ar: 1}, q, opt(1232, 0)), "opcode %d with OPT", n)
 	}
 	add(packet(header{bits: opcode(5), qd: 1, ns: 1}, question(below(), 6, 1), record(hello(), 1, 1, 60, []byte{1, 2, 3, 4})), "opcode 5 that adds a record")
-	add(packet(header{bits: opcode(4), qd: 1, an: 1}, question(below(), 6, 1), record(below(), 6, 1, 60, soa())), "opcode 4 with a SOA")
+	add(packet(header{bits: opcode(4), qd: 1, an: 1}, question(below(), 6, 1), record(below(), 6, 1, 60, soa())), "opcode 4 with an SOA")
 	for bit, name := range map[uint16]string{qr: "qr", aa: "aa", tc: "tc", rd: "rd", ra: "ra", z: "z", ad: "ad", cd: "cd"} {
 		add(packet(header{bits: bit, qd: 1}, q), "flag %s", name)
 		add(packet(header{bits: bit, qd: 1, ar: 1}, q, opt(1232, 0)), "flag %s with OPT", name)

@@ -17,7 +17,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
-	// What stands around nearcast in the layouts.
+	// The plugins around nearcast in the layouts.
 	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/chaos"
@@ -34,22 +34,22 @@ import (
 	_ "github.com/nearcast/nearcast/plugin/rpz"
 )
 
-// layouts are server blocks in which a function's zone may be. Whatever else is in them
-// makes nothing else of an odd packet.
+// layouts are server blocks in which the zone of a function may be. Other plugins in them
+// do not change the reaction to an odd packet.
 var layouts = map[string]string{
 	"a carrier's":     "\tcache\n\tforward . 127.0.0.1:1\n",
 	"with policy":     "\trpz {\n\t\tzone policy.test {\n\t\t\tfile DIR/policy\n\t\t}\n\t}\n\tcache\n",
 	"with others":     "\tacl {\n\t\tallow net 127.0.0.0/8\n\t\tblock\n\t}\n\terrors\n\tprometheus 127.0.0.1:0\n\tmetadata\n\tchaos\n",
 	"on many sockets": "\tmultisocket 3\n",
 	"in a view":       "\tview all {\n\t\texpr true\n\t}\n",
-	"behind rewrite":  "\trewrite stop name suffix .old.example. .fn.example.org. answer auto\n",
+	"after rewrite":   "\trewrite stop name suffix .old.example. .fn.example.org. answer auto\n",
 }
 
-// TestOddPacketsAreAnsweredAlikeInEveryLayout compares them with a block that has nothing
-// but nearcast, over UDP and over TLS.
+// TestOddPacketsAreAnsweredAlikeInEveryLayout compares them with a block that has only
+// nearcast, over UDP and over TLS.
 func TestOddPacketsAreAnsweredAlikeInEveryLayout(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it waits long for what no server answers")
+		t.Skip("it waits long for packets that no server answers")
 	}
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "federation"), 0o755); err != nil {
@@ -89,12 +89,12 @@ func TestOddPacketsAreAnsweredAlikeInEveryLayout(t *testing.T) {
 				want := class(t, udp, at(alone), p.data)
 				for name, port := range ports {
 					if got := class(t, udp, at(port), p.data); got != want {
-						t.Errorf("%s, %s: %q, alone %q: %s", p.name, name, got, want, hex.EncodeToString(p.data))
+						t.Errorf("%s, %s: got %q, want %q as without others: %s", p.name, name, got, want, hex.EncodeToString(p.data))
 					}
 				}
 				want = class(t, tcp, at(alone), p.data)
 				if got := overTLS(at(encrypted), p.data); got != want {
-					t.Errorf("%s over TLS: %q, over TCP %q: %s", p.name, got, want, hex.EncodeToString(p.data))
+					t.Errorf("%s over TLS: got %q, want %q as over TCP: %s", p.name, got, want, hex.EncodeToString(p.data))
 				}
 			}
 		})
@@ -106,7 +106,7 @@ func TestOddPacketsAreAnsweredAlikeInEveryLayout(t *testing.T) {
 	workers.Wait()
 }
 
-// overTLS is class over TLS.
+// overTLS is like class, over TLS.
 func overTLS(server string, data []byte) string {
 	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * silence}, "tcp", server, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is the test's own
 	if err != nil {

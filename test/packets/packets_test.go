@@ -1,5 +1,6 @@
-// Package packets_test asks odd packets of BIND, Knot DNS, gdnsd and Nearcast, in CoreDNS's
-// chain and by the plugin direct, over UDP and TCP, and explains every difference.
+// Package packets_test sends odd packets to BIND, Knot DNS, gdnsd and Nearcast, in
+// CoreDNS's chain and through the plugin direct, over UDP and TCP, and explains every
+// difference.
 package packets_test
 
 import (
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// row is what each server made of one packet over one transport.
+// row is the reaction of each server to one packet over one transport.
 type row struct {
 	packet    odd
 	transport string
@@ -45,7 +46,7 @@ type row struct {
 
 func (r row) name() string { return r.packet.name + " over " + r.transport }
 
-// usual returns what most peers make of the packet; "" where no two agree.
+// usual returns the reaction of most peers to the packet; "" if no two agree.
 func (r row) usual() string {
 	for i, class := range r.classes {
 		if slices.Contains(r.classes[i+1:], class) {
@@ -55,7 +56,7 @@ func (r row) usual() string {
 	return ""
 }
 
-// differs reports whether ours is not what most peers say, or any of them where all differ.
+// differs reports whether ours is not that of most peers, or that of any peer if all differ.
 func (r row) differs() bool {
 	if usual := r.usual(); usual != "" {
 		return r.ours != usual
@@ -71,12 +72,11 @@ func (r row) String() string {
 	return fmt.Sprintf("%s | ours %s", line, r.ours)
 }
 
-// TestOddPacketsAreAnsweredAsByPeers holds that the chain and direct make one thing of
-// each packet, that it is what most peers make of it or explained, and that each
-// explanation explains something.
+// TestOddPacketsAreAnsweredAsByPeers holds that the chain and direct react alike to each
+// packet, like most peers or with an explanation, and that each explanation is needed.
 func TestOddPacketsAreAnsweredAsByPeers(t *testing.T) {
 	if testing.Short() {
-		t.Skip("some minutes on a busy machine")
+		t.Skip("it takes minutes on a busy machine")
 	}
 	servers := peersOf(t)
 	chain, direct := ours(t)
@@ -85,26 +85,26 @@ func TestOddPacketsAreAnsweredAsByPeers(t *testing.T) {
 	alike := 0
 	for _, r := range rows {
 		if r.ours != r.direct {
-			t.Errorf("%s: the chain makes %q of it, and direct %q: %s", r.name(), r.ours, r.direct, hex.EncodeToString(r.packet.data))
+			t.Errorf("%s: the chain gives %q, but direct %q: %s", r.name(), r.ours, r.direct, hex.EncodeToString(r.packet.data))
 		}
 		if !r.differs() {
 			alike++
 			continue
 		}
 		if !explains(used, r) {
-			t.Errorf("not explained: %s", r)
+			t.Errorf("unexplained: %s", r)
 		}
 	}
 	for i, e := range explained {
 		if !used[i] {
-			t.Errorf("%q explains nothing any more: %s", e.packets, e.why)
+			t.Errorf("%q is no longer needed as an explanation: %s", e.packets, e.why)
 		}
 	}
-	t.Logf("%d packets over %d transports: %d answered as by most peers, %d explained", len(corpus()), len(transports), alike, len(rows)-alike)
+	t.Logf("%d packets over %d transports: %d answered like most peers, %d explained", len(corpus()), len(transports), alike, len(rows)-alike)
 	table(t, rows)
 }
 
-// explains marks the explanations that are of the row.
+// explains marks the explanations that apply to the row.
 func explains(used []bool, r row) (found bool) {
 	for i, e := range explained {
 		for _, pattern := range e.packets {
@@ -116,7 +116,7 @@ func explains(used []bool, r row) (found bool) {
 	return found
 }
 
-// table compares the rows with those that are committed.
+// table compares the rows with the committed ones.
 func table(t *testing.T, rows []row) {
 	t.Helper()
 	var b strings.Builder
@@ -138,13 +138,13 @@ func table(t *testing.T, rows []row) {
 	is := strings.Split(strings.TrimSpace(b.String()), "\n")
 	for i := range max(len(was), len(is)) {
 		if i >= len(was) || i >= len(is) || string(was[i]) != is[i] {
-			t.Errorf("%s has another table from line %d on: run this test with -update, and read what changed", file, i+1)
+			t.Errorf("%s differs from line %d on: run this test with -update, and review the change", file, i+1)
 			return
 		}
 	}
 }
 
-// observe asks every packet of every server, the last two of which are ours.
+// observe sends every packet to every server, the last two of which are Nearcast.
 func observe(t *testing.T, servers []string) []row {
 	t.Helper()
 	all := corpus()
@@ -176,12 +176,12 @@ func observe(t *testing.T, servers []string) []row {
 	return rows
 }
 
-// TestTheCorpusIsOfManyKinds keeps packets from getting lost, and each name to one.
-func TestTheCorpusIsOfManyKinds(t *testing.T) {
+// TestTheCorpusHasManyKinds keeps packets from getting lost, and names unique.
+func TestTheCorpusHasManyKinds(t *testing.T) {
 	names, datas, kinds := map[string]bool{}, map[string]bool{}, map[string]int{}
 	for _, p := range corpus() {
 		if names[p.name] {
-			t.Errorf("%s is there twice", p.name)
+			t.Errorf("%s appears twice", p.name)
 		}
 		names[p.name], datas[string(p.data)] = true, true
 		kind, _, _ := strings.Cut(p.name, " ")

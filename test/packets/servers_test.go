@@ -12,7 +12,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
-	// The plugins of our servers' Corefile.
+	// The plugins of Nearcast's Corefile.
 	_ "github.com/coredns/coredns/plugin/bind"
 
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
@@ -22,7 +22,7 @@ import (
 	_ "github.com/nearcast/nearcast/plugin/tcp"
 )
 
-// zone is what the peers serve; our servers have the same of a function.
+// zone is what the peers serve; Nearcast serves the same for a function.
 const zone = `$TTL 30
 @ SOA ns1 hostmaster 1 86400 7200 3600000 5
 @ NS ns1
@@ -94,7 +94,7 @@ func gdnsd(t *testing.T) string {
 	return at(port)
 }
 
-// ours starts a server with the function at two ports, the second with direct.
+// ours starts Nearcast with the function at two ports, the second with direct.
 func ours(t *testing.T) (chain, direct string) {
 	t.Helper()
 	dir, one, two := t.TempDir(), freePort(t), freePort(t)
@@ -115,7 +115,7 @@ func ours(t *testing.T) (chain, direct string) {
 		}
 	})
 	awaits(t, "ours", at(one))
-	awaits(t, "ours with direct", at(two))
+	awaits(t, "Nearcast with direct", at(two))
 	return at(one), at(two)
 }
 

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// drawn is a corpus: 10,000 questions in the short form, 70,000 else.
+// drawn returns a corpus: 10,000 questions with -short, otherwise 70,000.
 func drawn(t *testing.T, delegation bool) *corpus {
 	t.Helper()
 	seed, setups, questions := uint64(1), 52, 200
@@ -19,8 +19,8 @@ func drawn(t *testing.T, delegation bool) *corpus {
 	return newCorpus(t, seed, setups, questions, delegation)
 }
 
-// TestBINDAgreesWithItself is the proof that the corpus and the comparison have no
-// differences of their own: two BINDs give the same answers.
+// TestBINDAgreesWithItself shows that the corpus and the comparison cause no differences
+// of their own: two BINDs give the same answers.
 func TestBINDAgreesWithItself(t *testing.T) {
 	c := newCorpus(t, 2, 20, 200, false)
 	dir, up := t.TempDir(), upstream(t)
@@ -33,20 +33,20 @@ func TestBINDAgreesWithItself(t *testing.T) {
 	t.Logf("%d questions twice in %s", len(c.questions), time.Since(start).Round(time.Millisecond))
 }
 
-// TestRewritesAgreeWithBIND asks BIND and us the corpus. Every difference must be
-// one that is explained.
+// TestRewritesAgreeWithBIND sends the corpus to BIND and to Nearcast. Every difference
+// must be an explained one.
 func TestRewritesAgreeWithBIND(t *testing.T) {
 	agree(t, drawn(t, false))
 }
 
-// TestDelegationAgreesWithBIND does so with rules on name servers, which both look
+// TestDelegationAgreesWithBIND does the same with rules on name servers, which both look
 // up through the upstream.
 func TestDelegationAgreesWithBIND(t *testing.T) {
 	agree(t, drawn(t, true))
 }
 
-// TestSettingsOfAZoneAgreeWithBIND does so with zones that have settings of their own, and
-// with bounds for the names whose name servers are looked at.
+// TestSettingsOfAZoneAgreeWithBIND does the same with zones that have their own settings,
+// and with limits for the names whose name servers are looked up.
 func TestSettingsOfAZoneAgreeWithBIND(t *testing.T) {
 	setups, questions := 6, 250
 	if !testing.Short() {
@@ -69,7 +69,7 @@ func agree(t *testing.T, c *corpus) {
 	}
 	start := time.Now()
 	j.all(t, c.compare(fixed(theirs), port))
-	t.Logf("%d questions of %d setups in %s", len(c.questions), len(c.setups), time.Since(start).Round(time.Millisecond))
+	t.Logf("%d questions for %d setups in %s", len(c.questions), len(c.setups), time.Since(start).Round(time.Millisecond))
 }
 
 // changed starts BIND with changed setups, and returns its port.

@@ -15,7 +15,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// question is a query of a client.
+// question is a query from a client.
 type question struct {
 	name           string
 	qtype          uint16
@@ -46,15 +46,15 @@ func (q question) message() *dns.Msg {
 	return m
 }
 
-// reply is what a client was told.
+// reply is the reply that a client got.
 type reply struct {
 	dropped bool
 	err     error
 	msg     *dns.Msg
 }
 
-// ask sends a question from the client's address. Silence for as long as patience
-// is a dropped query.
+// ask sends a question from the client's address. If no reply arrives within patience,
+// the query was dropped.
 func ask(q question, server string, patience time.Duration) reply {
 	network := "udp"
 	var local net.Addr = &net.UDPAddr{IP: q.client.AsSlice()}
@@ -69,11 +69,11 @@ func ask(q question, server string, patience time.Duration) reply {
 	return reply{err: err, msg: m}
 }
 
-// atOnce is how many questions wait for an answer at a time. Those that are
-// dropped wait long, and do nothing.
+// atOnce is the number of questions that wait for an answer at a time. Those that are
+// dropped wait long, without work.
 const atOnce = 200
 
-// askAll asks all, each at its own server, and returns the replies in their order.
+// askAll sends all questions, each to its own server, and returns the replies in order.
 func askAll(questions []question, server func(question) string, patience time.Duration) []reply {
 	replies := make([]reply, len(questions))
 	next := make(chan int)
@@ -93,7 +93,7 @@ func askAll(questions []question, server func(question) string, patience time.Du
 	return replies
 }
 
-// String is a reply in which only what matters can differ: the records of an
+// String returns a reply such that only relevant differences show: the records of an
 // RRset, and the RRsets of an answer to ANY, have no order.
 func (r reply) String() string {
 	switch {
@@ -126,7 +126,7 @@ func section(b *strings.Builder, name string, lines []string) {
 	}
 }
 
-// sorted are the records as text. Owners stay in their order unless all is set.
+// sorted returns the records as text. Owners keep their order unless all is set.
 func sorted(rrs []dns.RR, all bool) []string {
 	var owners, lines []string
 	key := func(rr dns.RR) string {

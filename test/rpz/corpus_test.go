@@ -12,11 +12,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// corpus is setups and the questions for each.
+// corpus has setups and the questions for each.
 type corpus struct {
 	world     *world
 	setups    []setup
-	questions []question // of all setups; asked of q.client's
+	questions []question // for all setups; the client decides which one
 }
 
 // newCorpus draws a corpus.
@@ -32,7 +32,7 @@ func drawCorpus(t testing.TB, seed uint64, setups, questions int, draw func(*gen
 	g := newGenerator(w, seed)
 	c := &corpus{world: w}
 	if setups > maxSetups {
-		t.Fatalf("%d setups: there are nets of clients for %d", setups, maxSetups)
+		t.Fatalf("%d setups, but client networks for only %d", setups, maxSetups)
 	}
 	for n := range setups {
 		c.setups = append(c.setups, draw(g, n+1))
@@ -49,14 +49,14 @@ func drawCorpus(t testing.TB, seed uint64, setups, questions int, draw func(*gen
 	return c
 }
 
-// keep leaves the questions for which want is true.
+// keep keeps the questions for which want is true.
 func (c *corpus) keep(want func(question) bool) {
 	c.questions = slices.DeleteFunc(c.questions, func(q question) bool { return !want(q) })
 }
 
-// phase is when a question is asked. BIND's answers to those without RD, and of
-// type ANY, are what it has in its cache, if that is anything: they come when the
-// cache is empty, and those without RD fill nothing in.
+// phase returns when a question is sent. BIND answers questions without RD, and of type
+// ANY, from its cache, if that has anything: they are sent while the cache is empty, and
+// those without RD add nothing to it.
 func phase(q question) int {
 	switch {
 	case !q.rd:
@@ -67,27 +67,27 @@ func phase(q question) int {
 	return 0
 }
 
-// of is the setup that a question is for.
+// of returns the setup that a question is for.
 func (c *corpus) of(q question) *setup { return &c.setups[q.client.As4()[1]-1] }
 
-// cacheless is more than what a record with TTL 0 stays in BIND's cache.
+// cacheless is longer than a record with TTL 0 stays in BIND's cache.
 const cacheless = 1100 * time.Millisecond
 
-// silence is what a query that is dropped waits; for one that only seems to be,
-// longer.
+// silence is how long to wait for the reply to a query that may be dropped; longSilence
+// is used if it only seems to be dropped.
 const (
 	silence     = 1000 * time.Millisecond
 	longSilence = 3 * time.Second
 )
 
-// askAll asks a server all questions, phase by phase.
+// askAll sends all questions to a server, phase by phase.
 func (c *corpus) askAll(port func(question) string) []reply {
 	return inPhases(c.questions, port, silence)
 }
 
 func inPhases(questions []question, port func(question) string, patience time.Duration) (replies []reply) {
 	server := func(q question) string { return net.JoinHostPort("127.0.0.1", port(q)) }
-	filled := true // whether BIND's cache may have something
+	filled := true // whether BIND's cache may be non-empty
 	for len(questions) > 0 {
 		p, n := phase(questions[0]), 0
 		for n < len(questions) && phase(questions[n]) == p {
@@ -103,7 +103,7 @@ func inPhases(questions []question, port func(question) string, patience time.Du
 	return replies
 }
 
-// both asks two servers at once.
+// both queries two servers at once.
 func both(questions []question, one, two func(question) string, patience time.Duration) (first, second []reply) {
 	var wg sync.WaitGroup
 	wg.Go(func() { first = inPhases(questions, one, patience) })
@@ -116,8 +116,8 @@ func both(questions []question, one, two func(question) string, patience time.Du
 type difference struct {
 	question
 	path
-	setup         setup // with the rules that may have to do with it
-	withoutRD     bool  // the setup has the zones alone that a query without RD meets
+	setup         setup // with the rules that may be relevant
+	withoutRD     bool  // the setup has only the zones that apply without RD
 	first, second reply
 }
 
@@ -130,8 +130,8 @@ func (c *corpus) difference(q question) difference {
 	return difference{question: q, path: p, setup: c.of(q).relevant(q, p)}
 }
 
-// compare asks two servers, and those questions again, with more patience, to
-// which the replies differ: a loaded machine drops queries too.
+// compare queries two servers, and repeats with more patience the questions whose replies
+// differ: a loaded machine drops queries too.
 func (c *corpus) compare(one, two func(question) string) (differences []difference) {
 	first, second := both(c.questions, one, two, silence)
 	for i, q := range c.questions {
@@ -158,9 +158,9 @@ func (c *corpus) compare(one, two func(question) string) (differences []differen
 	return differences
 }
 
-// retries is how often a question is asked again to which the replies differ. To
-// BIND a record with TTL 0 is gone when the second ends, be it between two steps.
+// retries is how often a question is repeated if its replies differ. To BIND, a record
+// with TTL 0 expires at the end of the second, even between two steps.
 const retries = 2
 
-// fixed is the port of a server that has all setups.
+// fixed returns the port of a server that has all setups.
 func fixed(port string) func(question) string { return func(question) string { return port } }

@@ -8,7 +8,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// explanation is a difference that may be, and why. The first reply is BIND's.
+// explanation is an allowed difference and its reason. The first reply is BIND's.
 type explanation struct {
 	when      func(*judge, difference) bool
 	why       string
@@ -19,23 +19,23 @@ var explanations []explanation
 
 func init() { // they refer to themselves
 	explanations = []explanation{
-		{unresolved, "RD=0: BIND does not resolve, and answers from its empty cache; we answer as BIND does with RD=1", "BIND query.c, query_getdb and RECURSIONOK"},
-		{leftoverAD, "BIND leaves the query's AD in a truncated and in a YXDOMAIN reply", "RFC 6840, 5.8"},
+		{unresolved, "RD=0: BIND does not resolve, and answers from its empty cache; Nearcast answers like BIND with RD=1", "BIND query.c, query_getdb and RECURSIONOK"},
+		{leftoverAD, "BIND leaves the query's AD in a truncated reply and in a YXDOMAIN reply", "RFC 6840, 5.8"},
 		{cappedANY, "BIND caps the TTLs of answers to ANY at 5 s, whatever max-policy-ttl is", "BIND query.c, query_respond_any"},
 		{hiddenByDisabled, "a disabled zone's address rule hides later zones' address rules in BIND", "README of plugin/rpz, Syntax: disabled"},
-		{reserved, "a CNAME to another rpz-* name is a bad rule here, and local data in BIND", "draft-vixie-dnsop-dns-rpz-00, 3; README of plugin/rpz, Rules"},
-		{misspelt, "a misspelt address rule hides later and shorter ones in BIND, though it does nothing", "README of plugin/rpz, Rules: a rule that cannot be used is skipped; BIND name2ipkey"},
+		{reserved, "a CNAME to another rpz-* name is an unusable rule here, but local data in BIND", "draft-vixie-dnsop-dns-rpz-00, 3; README of plugin/rpz, Rules"},
+		{misspelt, "a misspelt address rule hides later and shorter ones in BIND, although it has no effect", "README of plugin/rpz, Rules: a rule that cannot be used is skipped; BIND name2ipkey"},
 		{cachedRcode, "with qname-wait-recurse no the rcode of BIND's truncated replies depends on its cache", "BIND query_checkrpz; README of plugin/rpz, Syntax: qname-wait-recurse"},
-		{cachedGlue, "BIND adds what addresses its cache has to an answer to NS", "RFC 1034, 4.3.2: step 6"},
-		{smallestAddress, "of rules with one prefix length BIND takes the smallest owner, we the smallest address", "README of plugin/rpz, Rules: the smallest address; BIND rpz_rewrite_ip"},
-		{sharedPrefix, "of zones with one prefix BIND looks at the last first, and there stops at a longer prefix that another address met", "README of plugin/rpz, Rules: the zone written first; BIND rpz_rewrite_ip, zbit_to_num"},
-		{signedANY, "BIND has no signature at hand for ANY, and rewrites a signed answer in spite of DO", "README of plugin/rpz, Syntax: break-dnssec"},
-		{chainOfDNAME, "BIND follows CNAMEs for the type DNAME, and ends at a DNAME", "README of plugin/rpz, Rules: not followed for DNAME"},
+		{cachedGlue, "BIND adds addresses from its cache to an answer to NS", "RFC 1034, 4.3.2: step 6"},
+		{smallestAddress, "of rules with the same prefix length, BIND uses the smallest owner, Nearcast the smallest address", "README of plugin/rpz, Rules: the smallest address; BIND rpz_rewrite_ip"},
+		{sharedPrefix, "of zones with the same prefix, BIND checks the last first, and stops there at a longer prefix that another address matched", "README of plugin/rpz, Rules: the zone written first; BIND rpz_rewrite_ip, zbit_to_num"},
+		{signedANY, "BIND does not see the signatures of an answer to ANY, and rewrites a signed answer despite DO", "README of plugin/rpz, Syntax: break-dnssec"},
+		{chainOfDNAME, "BIND follows CNAMEs for the type DNAME, and stops at a DNAME", "README of plugin/rpz, Rules: not followed for DNAME"},
 	}
 }
 
-// plain is the setup without disabled zones and without rules that are bad, whose
-// names stay: they stop wildcards.
+// plain returns the setup without disabled zones and without bad rules, whose names stay:
+// they stop wildcards.
 func (s setup) plain() setup {
 	zones := s.zones
 	s.zones = nil
@@ -67,7 +67,7 @@ func unresolved(j *judge, d difference) bool {
 	if equal(resolved, d.second) {
 		return true
 	}
-	// BIND needs no truth for a rule that matches the name or the client, and so
+	// BIND needs no true answer for a rule that matches the name or the client, and so
 	// does not see that there is none.
 	if d.rcode == dns.RcodeServerFailure && d.second.msg != nil && d.second.msg.Rcode == dns.RcodeServerFailure {
 		return true
@@ -111,7 +111,7 @@ func hiddenByDisabled(j *judge, d difference) bool {
 	return false
 }
 
-// reserved reports whether the rule's action is one that there is not.
+// reserved reports whether the rule's action does not exist.
 func (r rule) reserved() bool {
 	return strings.HasSuffix(r.data[0], " rpz-unknown.") || strings.HasSuffix(r.data[0], ".rpz-passthru.")
 }
@@ -127,8 +127,8 @@ func reserved(j *judge, d difference) bool {
 	return false
 }
 
-// smallestAddress looks for a zone with two address rules of one length of which
-// the smaller owner has the larger address.
+// smallestAddress looks for a zone with two address rules of the same length of which the
+// smaller owner has the larger address.
 func smallestAddress(_ *judge, d difference) bool {
 	for _, z := range d.setup.zones {
 		var met []netip.Prefix
@@ -147,7 +147,7 @@ func smallestAddress(_ *judge, d difference) bool {
 	return false
 }
 
-// length is a prefix's as rules of both families compare.
+// length returns the length of a prefix, comparable between both families.
 func length(p netip.Prefix) int {
 	if p.Addr().Is4() {
 		return p.Bits() + 96

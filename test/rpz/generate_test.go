@@ -10,19 +10,19 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxSetups is how many setups have a net of clients of their own.
+// maxSetups is the number of setups that have their own client network.
 const maxSetups = 250
 
 // generator draws setups and questions for them, the same ones for a seed.
 type generator struct {
 	*rand.Rand
 	world *world
-	names []string // all that is worth asking for
-	focus []string // those of the setup at hand, which rules and questions share
+	names []string // all names worth a question
+	focus []string // names of the current setup, which rules and questions share
 	addrs []netip.Addr
 	net   int
 
-	misspells bool // whether the setup at hand has owners that are not right
+	misspells bool // whether the current setup has misspelt owners
 }
 
 func newGenerator(w *world, seed uint64) *generator {
@@ -40,10 +40,10 @@ func newGenerator(w *world, seed uint64) *generator {
 	return g
 }
 
-// pick returns one of the choices; each may stand several times.
+// pick returns one of the choices, which may be repeated.
 func pick[T any](g *generator, choices ...T) T { return choices[g.IntN(len(choices))] }
 
-// chance is true n times of a hundred.
+// chance is true n times in a hundred.
 func (g *generator) chance(n int) bool { return g.IntN(100) < n }
 
 // setup draws a setup. Its rules crowd around few names and addresses, so that
@@ -74,8 +74,8 @@ func (g *generator) setup(number int, delegation bool) setup {
 	return s
 }
 
-// owned gives the zones of a setup settings of their own, and the setup a bound for the
-// names whose name servers are looked at.
+// owned gives the zones of a setup their own settings, and the setup a limit for the
+// names whose name servers are looked up.
 func (g *generator) owned(s setup) setup {
 	for i := range s.zones {
 		s.zones[i].own = own{
@@ -93,7 +93,7 @@ func (g *generator) draw() {
 	for i := range 7 {
 		name := pick(g, g.names...)
 		if i == 0 && g.chance(30) {
-			name = "m2.w.test." // of which rules for several addresses match
+			name = "m2.w.test." // for which rules of several addresses match
 		}
 		for range 6 {
 			g.focus = append(g.focus, name)
@@ -155,7 +155,7 @@ func (g *generator) rule(delegation bool) rule {
 	return r
 }
 
-// misspell gives a rule an owner that is not, or not quite, its prefix.
+// misspell gives a rule a wrong or malformed owner.
 func (g *generator) misspell(r *rule) {
 	right := encode(r.prefix)
 	bits, rest, _ := strings.Cut(right, ".")
@@ -164,12 +164,12 @@ func (g *generator) misspell(r *rule) {
 		r.spelt = "0" + right
 	case 1: // no length
 		r.spelt, r.prefix = rest, netip.Prefix{}
-	default: // a length of nothing
+	default: // an impossible length
 		r.spelt, r.prefix = "129."+strings.TrimPrefix(right, bits+"."), netip.Prefix{}
 	}
 }
 
-// around is a name's rule: itself, or a wildcard or a name that shadows one.
+// around returns a name for a rule: the name itself, a wildcard, or a name that shadows one.
 func (g *generator) around(name string) string {
 	parent := func(n string) string {
 		if i, end := dns.NextLabel(n, 0); !end {
@@ -200,12 +200,12 @@ func (g *generator) prefix(a netip.Addr) netip.Prefix {
 	return netip.PrefixFrom(a, bits).Masked()
 }
 
-// client is one of the few clients of the setup.
+// client returns one of the few clients of the setup.
 func (g *generator) client() netip.Addr {
 	return netip.AddrFrom4([4]byte{127, byte(g.net), byte(g.IntN(4)), pick[byte](g, 1, 2, 3, 129, 130)})
 }
 
-// data is what a rule does.
+// data returns the data of a rule.
 func (g *generator) data(r rule) []string {
 	ttl := pick(g, 0, 3, 60, 60, 3600)
 	one := func(text string) []string { return []string{fmt.Sprint(ttl, " ", text)} }
@@ -242,7 +242,7 @@ func (g *generator) data(r rule) []string {
 	return append(one("A 10.1.1.4"), fmt.Sprint(ttl, " HTTPS 1 . alpn=h2"))
 }
 
-// self is the deprecated spelling of PASSTHRU.
+// self returns the deprecated spelling of PASSTHRU.
 func self(r rule) string {
 	switch {
 	case r.prefix.IsValid():
@@ -270,7 +270,7 @@ func (g *generator) question() question {
 	if len(q.name) > 250 {
 		q.name = longName
 	}
-	q.edns = q.edns || len(q.name) > 100 // else it is the size that truncates
+	q.edns = q.edns || len(q.name) > 100 // otherwise its size truncates it
 	if g.chance(5) {
 		q.name = strings.ToUpper(q.name)
 	}

@@ -9,29 +9,28 @@ import (
 	"github.com/miekg/dns"
 )
 
-// judge decides on differences, and asks again where that helps.
+// judge decides on differences, and repeats questions where that helps.
 type judge struct {
 	*corpus
 	bind, upstream string
 	ours           func(question) string
-	plain          string             // BIND's port for the setups without what it takes otherwise than we do
-	resolved       map[question]reply // what unresolved compares with
-	plainly        map[question]reply // what plain answers
-	// withoutRD is BIND's port for the setups with the zones alone that queries without RD
-	// meet, plainWithoutRD for these without what it takes otherwise than we do.
+	plain          string             // BIND's port for the setups without what it interprets differently
+	resolved       map[question]reply // for the comparison in unresolved
+	plainly        map[question]reply // the answers of plain
+	// withoutRD is BIND's port for the setups with only the zones that apply without RD,
+	// plainWithoutRD for these without what BIND interprets differently.
 	withoutRD, plainWithoutRD string
 }
 
-// shown is how many differences that are not explained are printed.
+// shown is the number of unexplained differences that are printed.
 const shown = 10
 
-// all counts the differences by their explanation, and fails for those that have
-// none.
+// all counts the differences by explanation, and fails for unexplained ones.
 func (j *judge) all(t *testing.T, differences []difference) {
 	t.Helper()
 	j.resolve(differences)
 	j.askPlain(differences)
-	counts, unexplained := make([]int, len(explanations)+1), 0 // the last for what alone finds to agree
+	counts, unexplained := make([]int, len(explanations)+1), 0 // the last one for those that alone finds to agree
 	for _, d := range differences {
 		i := j.explain(d)
 		if i < 0 {
@@ -42,18 +41,18 @@ func (j *judge) all(t *testing.T, differences []difference) {
 			continue
 		}
 		if unexplained++; unexplained <= shown {
-			t.Errorf("not explained: %s", d)
+			t.Errorf("unexplained: %s", d)
 		}
 	}
 	for i, e := range explanations {
 		t.Logf("%6d × %s (%s)", counts[i], e.why, e.paragraph)
 	}
-	t.Logf("%6d × agree when asked alone, on a machine that has time", counts[len(explanations)])
-	t.Logf("%6d of %d answers agree; %d differ and are not explained", len(j.questions)-len(differences), len(j.questions), unexplained)
+	t.Logf("%6d × agree when repeated alone, without load", counts[len(explanations)])
+	t.Logf("%6d of %d answers agree; %d differences are unexplained", len(j.questions)-len(differences), len(j.questions), unexplained)
 }
 
-// alone asks both servers again, with nothing else to do for them, and returns the
-// explanation's number; that of none if they agree now, -1 if nothing explains it.
+// alone queries both servers again, without other load, and returns the number of the
+// explanation; that of none if they agree now, -1 if nothing explains the difference.
 func (j *judge) alone(d difference) int {
 	if j.ours == nil {
 		return -1
@@ -75,7 +74,7 @@ func (j *judge) alone(d difference) int {
 	return -1
 }
 
-// explain returns the explanation's number, -1 for none.
+// explain returns the number of the explanation, -1 for none.
 func (j *judge) explain(d difference) int {
 	for i, e := range explanations {
 		if e.when(j, d) {
@@ -85,7 +84,7 @@ func (j *judge) explain(d difference) int {
 	return -1
 }
 
-// equal compares replies of which one was changed.
+// equal compares two replies, one of which was changed.
 func equal(a, b reply) bool { return a.String() == b.String() }
 
 // with returns a changed copy of a reply.
@@ -97,8 +96,8 @@ func (r reply) with(change func(*dns.Msg)) reply {
 	return r
 }
 
-// resolve asks what is to be answered without RD: BIND with RD, where policy
-// applies without RD too, and else the upstream.
+// resolve gets the expected answers without RD: from BIND with RD, if policy applies
+// without RD too, and otherwise from the upstream.
 func (j *judge) resolve(differences []difference) {
 	var questions []question
 	for _, d := range differences {
@@ -128,10 +127,10 @@ func (j *judge) resolve(differences []difference) {
 	}
 }
 
-// askPlain asks what is not explained by comparing two replies.
+// askPlain repeats the questions that two replies alone do not explain.
 func (j *judge) askPlain(differences []difference) {
 	j.plainly = map[question]reply{}
-	for _, rd := range []bool{true, false} { // those with mixed setups, without RD, have a server of their own
+	for _, rd := range []bool{true, false} { // mixed setups without RD have their own server
 		var questions []question
 		port := j.plain
 		for _, d := range differences {
@@ -152,7 +151,7 @@ func (j *judge) askPlain(differences []difference) {
 	}
 }
 
-// otherwise reports whether BIND would say what we say if the setup was plain.
+// otherwise reports whether BIND would answer like Nearcast if the setup were plain.
 func (j *judge) otherwise(d difference) bool {
 	if j.plain == "" {
 		return true

@@ -13,7 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// sparing are the overrides as we and PowerDNS Recursor spell them.
+// sparing are the overrides in the syntax of Nearcast and of PowerDNS Recursor.
 var sparing = []struct{ ours, theirs string }{
 	{"nxdomain", "defpol=Policy.NXDOMAIN"},
 	{"nodata", "defpol=Policy.NODATA"},
@@ -23,10 +23,10 @@ var sparing = []struct{ ours, theirs string }{
 	{"cname garden.gd.test", `defpol=Policy.Custom, defcontent="garden.gd.test"`},
 }
 
-// redirects are the places of the rules below that redirect.
+// redirects are the rules below that redirect.
 const redirects = "n3. n4."
 
-// spared are rules of every action, each of a name of its own.
+// spared returns rules of every action, each with its own name.
 func spared(zone int) (rules []rule) {
 	for i, data := range []string{"A 10.1.1.1", "AAAA 2001:db8:bad::1", `TXT "ours"`, "CNAME gc.gd.test.", "CNAME *.gd.test.", "CNAME .", "CNAME *.", "CNAME rpz-passthru.", "CNAME rpz-drop.", "CNAME rpz-tcp-only."} {
 		rules = append(rules, rule{on: qname, name: fmt.Sprintf("n%d.z%d.wc.w.test.", i, zone), data: []string{"60 " + data}})
@@ -34,8 +34,9 @@ func spared(zone int) (rules []rule) {
 	return rules
 }
 
-// TestLocalDataIsKeptAsByPowerDNS asks the one peer that has such overrides. It overrides
-// CNAMEs to other names, too, which are local data (draft-vixie-dnsop-dns-rpz-00, 3.6).
+// TestLocalDataIsKeptAsByPowerDNS compares with the one peer that has these overrides. It
+// also overrides CNAMEs to other names, which are local data
+// (draft-vixie-dnsop-dns-rpz-00, 3.6).
 func TestLocalDataIsKeptAsByPowerDNS(t *testing.T) {
 	recursor := peers.Find(t, "pdns_recursor", "pdns-recursor")
 	s := setup{number: 1, recursiveOnly: true, addSOA: true, waitRecurse: true, maxTTL: 5, minDots: 1}
@@ -77,7 +78,7 @@ quiet=yes
 	for i, q := range questions {
 		first, _, _ := strings.Cut(q.name, "z")
 		if alike := theirs[i].outcome() == our[i].outcome(); alike == strings.Contains(redirects, first) {
-			t.Errorf("%s: PowerDNS says\n%s\nand we\n%s", q, theirs[i].outcome(), our[i].outcome())
+			t.Errorf("%s: PowerDNS answers\n%s\nNearcast answers\n%s", q, theirs[i].outcome(), our[i].outcome())
 		}
 		if strings.Contains(our[i].outcome(), "10.1.1.1") {
 			kept++

@@ -20,10 +20,10 @@ import (
 	"github.com/nearcast/nearcast/plugin/rpz"
 )
 
-// list is a policy zone as it is published, or as it arrives.
+// list is a policy zone as published, or as it arrives.
 type list struct {
 	name, zone, text string
-	// differs says why BIND refuses what we use, or uses what we refuse; "" where both
+	// differs says why BIND refuses a list that Nearcast uses, or the reverse; "" if both
 	// do the same.
 	differs string
 }
@@ -34,7 +34,7 @@ const (
 	listTop = "$TTL 300\n" + soaLine + nsLine
 )
 
-// rulesOf are rules as most lists have them, a name and what is below it.
+// rulesOf returns rules as in most lists: a name and the names below it.
 func rulesOf(format string, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -48,27 +48,27 @@ const (
 	plain = "%s CNAME .\n"
 )
 
-// shapes are those of published lists, of the tools that make them, and of what goes wrong
-// with both. Each is a kind: the names are made up.
+// shapes are those of published lists, of the tools that make them, and of what goes
+// wrong with both. Each stands for a kind: the names are invented.
 func shapes() (all []list) {
 	add := func(name, text, differs string) {
 		all = append(all, list{name: name, zone: "list.rpz.example.", text: text, differs: differs})
 	}
 	rules := rulesOf(plain, 20)
-	// Good ones.
+	// Valid lists.
 	add("name and wildcard", listTop+rulesOf(pair, 30), "")
-	add("comments behind rules", "; Title: a list\n;\n$TTL 300\n"+soaLine+nsLine+rulesOf("%s CNAME . ; Malware (2026-01-01), see https://list.example/?a=(b)\n", 20), "")
+	add("comments after rules", "; Title: a list\n;\n$TTL 300\n"+soaLine+nsLine+rulesOf("%s CNAME . ; Malware (2026-01-01), see https://list.example/?a=(b)\n", 20), "")
 	add("SOA over lines", "$TTL 1h\n@ IN SOA localhost. root.localhost. (\n\t2026010101 ; serial\n\t1h ; refresh\n 10m\n 1w2d ; expire\n 60 )\n\tIN NS localhost.\n"+rules, "")
 	add("a time as the serial", "$TTL 30\n@ SOA localhost. root.localhost. 1787419808 300 1800 604800 30\n"+nsLine+rules, "")
-	add("an own origin", "$ORIGIN list.rpz.example.\n"+listTop+rules, "")
-	add("whole names", "$TTL 60\nlist.rpz.example. IN SOA localhost. root.localhost. 1 2 3 4 5\nlist.rpz.example. IN NS localhost.\n"+rulesOf("%s.list.rpz.example. 60 IN CNAME .\n", 20), "")
+	add("its own $ORIGIN", "$ORIGIN list.rpz.example.\n"+listTop+rules, "")
+	add("absolute names", "$TTL 60\nlist.rpz.example. IN SOA localhost. root.localhost. 1 2 3 4 5\nlist.rpz.example. IN NS localhost.\n"+rulesOf("%s.list.rpz.example. 60 IN CNAME .\n", 20), "")
 	add("sinkhole addresses", listTop+rulesOf("%[1]s A 0.0.0.0\n%[1]s AAAA ::\n*.%[1]s 60 A 0.0.0.0\n", 20), "")
 	add("a garden", listTop+rulesOf("%[1]s CNAME garden.gd.test.\n*.%[1]s CNAME *.garden.gd.test.\n", 20), "")
 	add("all actions", listTop+"h1.w.test CNAME rpz-passthru.\nh2.w.test CNAME *.\nh3.w.test CNAME rpz-tcp-only.\n*.w.test CNAME .\n", "")
 	add("addresses", listTop+"24.0.2.0.192.rpz-ip CNAME .\n32.1.100.51.198.rpz-ip CNAME *.\n48.zz.db8.2001.rpz-ip CNAME .\n8.0.0.0.9.rpz-client-ip CNAME .\n", "")
 	add("no TTL at all", soaLine+nsLine+rules, "")
 	add("$TTL after the SOA", soaLine+"$TTL 2h\n"+nsLine+rules, "")
-	add("tabs and blanks", "$TTL\t300\n"+soaLine+"\t\tNS\tlocalhost.\n\n   \n\t\n"+rulesOf("%s\t\t60\tIN\tCNAME\t.   \n", 20), "")
+	add("tabs and spaces", "$TTL\t300\n"+soaLine+"\t\tNS\tlocalhost.\n\n   \n\t\n"+rulesOf("%s\t\t60\tIN\tCNAME\t.   \n", 20), "")
 	add("CRLF", strings.ReplaceAll(listTop+rules, "\n", "\r\n"), "")
 	add("no final newline", strings.TrimSuffix(listTop+rules, "\n"), "")
 	add("a generator", listTop+"$GENERATE 1-30 n$.bad.test CNAME .\n", "")
@@ -82,33 +82,33 @@ func shapes() (all []list) {
 	add("an IDN in UTF-8", listTop+"b\u00fccher.bad.test CNAME .\n"+rules, "")
 	add("odd TTLs", "$TTL 1H30M\n"+soaLine+nsLine+"$TTL 2w\n"+rules+"$TTL 60 ; a minute\nn90.bad.test 1h A 192.0.2.1\n", "")
 	add("URLs and ports", listTop+"http://n1.bad.test/ CNAME .\nn2.bad.test:80 CNAME .\nn3@bad.test CNAME .\n"+rules, "")
-	add("marks in names", listTop+"o'reilly.bad.test CNAME .\nn4!.bad.test CNAME .\n"+rules, "")
-	add("a SOA over lines that are not indented", "$TTL 300\n@ SOA localhost. root.localhost. (\n2026010101\n43200\n3600;retry\n259200\n300)\n"+nsLine+rules, "")
+	add("punctuation in names", listTop+"o'reilly.bad.test CNAME .\nn4!.bad.test CNAME .\n"+rules, "")
+	add("an SOA over lines that are not indented", "$TTL 300\n@ SOA localhost. root.localhost. (\n2026010101\n43200\n3600;retry\n259200\n300)\n"+nsLine+rules, "")
 	add("one SOA twice", listTop+soaLine+rules, "")
-	add("a SOA at the end", "$TTL 300\n"+rules+soaLine+nsLine, "")
+	add("an SOA at the end", "$TTL 300\n"+rules+soaLine+nsLine, "")
 	add("a line of 1 MB", listTop+"n90.bad.test"+strings.Repeat(" ", 1<<20)+"CNAME .\n"+rules, "")
 	add("a rule over lines", listTop+"n90.bad.test ( ; why\n CNAME\n . )\n"+rules, "")
 	add("a long comment", listTop+"; "+strings.Repeat("x", 1<<20)+"\n"+rules, "")
 	add("only a head", listTop, "")
-	// With lines that are left out.
-	add("out of the zone", listTop+rules+"n9.other.test. CNAME .\n$ORIGIN other.\nx CNAME .\n", "")
-	add("an action without its dot", listTop+"n1.bad.test CNAME rpz-passthru\nn2.bad.test CNAME rpz-drop\nn3.bad.test CNAME *\n*.bad.test CNAME .\n", "")
-	add("addresses misspelt", listTop+"24.1.2.0.192.rpz-ip CNAME .\n024.0.2.0.192.rpz-ip CNAME .\n33.0.2.0.192.rpz-ip CNAME .\n256.2.0.192.rpz-ip CNAME .\n32.1.2.3.rpz-ip CNAME .\n24.0.100.51.198.rpz-ip CNAME .\n", "")
-	// Bad ones.
+	// Lists with skipped lines.
+	add("names outside the zone", listTop+rules+"n9.other.test. CNAME .\n$ORIGIN other.\nx CNAME .\n", "")
+	add("an action without its trailing dot", listTop+"n1.bad.test CNAME rpz-passthru\nn2.bad.test CNAME rpz-drop\nn3.bad.test CNAME *\n*.bad.test CNAME .\n", "")
+	add("misspelt addresses", listTop+"24.1.2.0.192.rpz-ip CNAME .\n024.0.2.0.192.rpz-ip CNAME .\n33.0.2.0.192.rpz-ip CNAME .\n256.2.0.192.rpz-ip CNAME .\n32.1.2.3.rpz-ip CNAME .\n24.0.100.51.198.rpz-ip CNAME .\n", "")
+	// Invalid lists.
 	add("a serial of 33 bits", "$TTL 60\n@ SOA localhost. root.localhost. 20260101120000 2 3 4 5\n"+nsLine+rules, "")
 	add("no SOA", "$TTL 60\n"+rules, "")
 	add("empty", "", "")
-	add("a SOA of another zone", "$ORIGIN other.example.\n"+listTop+rules, "")
+	add("an SOA of another zone", "$ORIGIN other.example.\n"+listTop+rules, "")
 	add("two SOAs", listTop+rules+"@ SOA localhost. root.localhost. 2 2 3 4 5\n", "")
-	add("cut behind CNAME", listTop+rules+"n99.bad.test CNAME ", "")
+	add("cut after CNAME", listTop+rules+"n99.bad.test CNAME ", "")
 	add("a TTL of 33 bits", listTop+rules+"n99.bad.test 4294967296 CNAME .\n", "")
 	add("a TTL of 32 bits", listTop+rules+"n99.bad.test 3000000000 A 192.0.2.1\n", "")
-	add("a label of 64", listTop+rules+strings.Repeat("l", 64)+".test CNAME .\n", "")
+	add("a label of 64 octets", listTop+rules+strings.Repeat("l", 64)+".test CNAME .\n", "")
 	add("an empty label", listTop+rules+"n1..test CNAME .\n", "")
-	add("a name of 300", listTop+rules+strings.Repeat("label.", 50)+"test CNAME .\n", "")
+	add("a name of 300 octets", listTop+rules+strings.Repeat("label.", 50)+"test CNAME .\n", "")
 	add("a bad address", listTop+rules+"n1.test A 192.0.2.999\n", "")
-	add("nothing behind CNAME", listTop+rules+"n99.bad.test CNAME\n", "")
-	add("cut within a name", listTop+rules+"n99.bad", "")
+	add("nothing after CNAME", listTop+rules+"n99.bad.test CNAME\n", "")
+	add("cut inside a name", listTop+rules+"n99.bad", "")
 	add("an unknown mnemonic", listTop+rules+"n99.bad.test NONSENSE x\n", "")
 	add("a hosts file", "127.0.0.1 localhost\n0.0.0.0 n1.bad.test\n0.0.0.0 n2.bad.test\n", "")
 	add("a list of names", "n1.bad.test\nn2.bad.test\n", "")
@@ -117,25 +117,25 @@ func shapes() (all []list) {
 	add("class CH", listTop+rules+"n99.bad.test CH CNAME .\n", "")
 	add("an open parenthesis", "$TTL 60\n@ SOA localhost. root.localhost. ( 1 2 3 4 5\n"+nsLine+rules, "")
 	add("an open quote", listTop+rules+"n99.bad.test TXT \"open\n", "")
-	// Where we differ.
-	add("no NS", "$TTL 60\n"+soaLine+rules, "BIND refuses a zone without NS, which a policy zone is not asked for")
-	add("two actions of one name", listTop+rules+"n1.bad.test CNAME *.\n", "one rule is left out, for BIND the whole zone")
-	add("a CNAME and other data", listTop+rules+"n1.bad.test A 192.0.2.1\n", "one rule is left out, for BIND the whole zone")
+	// Lists that BIND and Nearcast treat differently.
+	add("no NS", "$TTL 60\n"+soaLine+rules, "BIND refuses a zone without NS, which nobody queries in a policy zone")
+	add("two actions for a name", listTop+rules+"n1.bad.test CNAME *.\n", "Nearcast skips one rule, BIND the whole zone")
+	add("a CNAME and other data", listTop+rules+"n1.bad.test A 192.0.2.1\n", "Nearcast skips one rule, BIND the whole zone")
 	add("$INCLUDE", listTop+"$INCLUDE more.zone\n"+rules, "a list must not name other files to read")
 	add("a parenthesis before a name", listTop+rules+"( n1.bad.test CNAME . )\n", "")
-	add("a name too long with the zone's", listTop+strings.Repeat(strings.Repeat("l", 49)+".", 4)+strings.Repeat("l", 45)+" CNAME .\n"+rules, "one rule is left out, for BIND the whole zone")
-	add("a quotation over lines", listTop+"n98.bad.test TXT \"x\n"+rules+"n99.bad.test TXT y\"\n", "")
-	add("a key of half a digit", listTop+rules+"n98.bad.test TLSA 3 1 1 abc\n", "")
+	add("a name too long with the zone's", listTop+strings.Repeat(strings.Repeat("l", 49)+".", 4)+strings.Repeat("l", 45)+" CNAME .\n"+rules, "Nearcast skips one rule, BIND the whole zone")
+	add("a quoted string over lines", listTop+"n98.bad.test TXT \"x\n"+rules+"n99.bad.test TXT y\"\n", "")
+	add("an odd number of hex digits", listTop+rules+"n98.bad.test TLSA 3 1 1 abc\n", "")
 	add("NULs at the end", listTop+rules+";"+strings.Repeat("x", 1<<10)+"\nn99.bad.test CNA"+strings.Repeat("\x00", 1<<10), "")
-	add("a long generator", listTop+"$GENERATE 1-70000 n$.bad.test CNAME .\n", "the parser bounds them to 65535 steps")
+	add("a long generator", listTop+"$GENERATE 1-70000 n$.bad.test CNAME .\n", "the parser limits them to 65535 steps")
 	add("NUL in a comment", listTop+"; a\x00b\n"+rules, "a file with NUL is not text")
-	add("a SOA below the apex", listTop+rules+"n1.bad.test SOA a. b. 1 2 3 4 5\n", "one rule is left out, for BIND the whole zone")
+	add("an SOA below the apex", listTop+rules+"n1.bad.test SOA a. b. 1 2 3 4 5\n", "Nearcast skips one rule, BIND the whole zone")
 	add("a byte order mark", "\ufeff"+listTop+rules, "BIND reads the mark as part of $TTL")
 	return all
 }
 
-// oddities are lists that a seed draws: good lines of all shapes, and at most one that
-// is not.
+// oddities are lists drawn from a seed: good lines of all shapes, and at most one bad
+// line.
 func oddities(seed uint64, n int) (all []list) {
 	r := rand.New(rand.NewPCG(seed, 21))
 	good := []string{"n%d.bad.test CNAME .\n", "*.n%d.bad.test\t60 IN CNAME . ; why\n", "n%d.bad.test 0 A 192.0.2.1\n", "N%d.Bad.Test CNAME *.\r\n", "\n; %d\n",
@@ -157,8 +157,8 @@ func oddities(seed uint64, n int) (all []list) {
 	return all
 }
 
-// echo answers every question for an address: a-b-c-d.ip.test has a.b.c.d. The names of
-// policy zones are nobody's.
+// echo answers every query for an address: a-b-c-d.ip.test has a.b.c.d. The names of
+// policy zones do not exist.
 type echo struct{}
 
 func (echo) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
@@ -177,7 +177,7 @@ func (echo) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
 		}
 		m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: a}}
 	}
-	_ = w.WriteMsg(m) // the asker tries again
+	_ = w.WriteMsg(m) // the client tries again
 }
 
 func startEcho(t *testing.T) string {
@@ -189,7 +189,7 @@ func startEcho(t *testing.T) string {
 	return packets.LocalAddr().String()
 }
 
-// TestPublishedListsAreUsedAsBINDUsesThem has the shapes, and some that are drawn.
+// TestPublishedListsAreUsedAsBINDUsesThem has the shapes, and some drawn at random.
 func TestPublishedListsAreUsedAsBINDUsesThem(t *testing.T) {
 	drawn := 60
 	if testing.Short() {
@@ -198,12 +198,12 @@ func TestPublishedListsAreUsedAsBINDUsesThem(t *testing.T) {
 	publish(t, append(shapes(), oddities(21, drawn)...), 20)
 }
 
-// TestListsOfADirectory asks 200 names of each file in the folder that NEARCAST_LISTS names:
-// lists as they are published, which are not ours to keep.
+// TestListsOfADirectory queries 200 names of each file in the directory NEARCAST_LISTS:
+// published lists, which may not be redistributed here.
 func TestListsOfADirectory(t *testing.T) {
 	dir := os.Getenv("NEARCAST_LISTS")
 	if dir == "" {
-		t.Skip("NEARCAST_LISTS names no folder of lists")
+		t.Skip("NEARCAST_LISTS is not set to a directory of lists")
 	}
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -224,8 +224,8 @@ func TestListsOfADirectory(t *testing.T) {
 	publish(t, all, 200)
 }
 
-// publish has BIND and us read the lists, each in a view or block of its own, and asks both
-// so many names of each.
+// publish loads the lists in BIND and in Nearcast, each in its own view or block, and
+// queries both for so many names of each.
 func publish(t *testing.T, all []list, names int) {
 	dir, up := t.TempDir(), startEcho(t)
 	for i, l := range all {
@@ -242,7 +242,7 @@ func publish(t *testing.T, all []list, names int) {
 		differences := 0
 		if l.differs == "" {
 			if (err != nil) != refused {
-				t.Errorf("%s: BIND refuses it: %v, and we: %v", l.name, refused, err)
+				t.Errorf("%s: refused by BIND: %v, by Nearcast: %v", l.name, refused, err)
 			}
 			for _, q := range asked(l, names) {
 				q.client = netip.AddrFrom4([4]byte{127, byte(i / 250), byte(i % 250), 1})
@@ -250,19 +250,19 @@ func publish(t *testing.T, all []list, names int) {
 				q.client = loopback
 				if ours := ask(q, net.JoinHostPort("127.0.0.1", mine[i]), patience); !alike(l.zone, theirs, ours) {
 					if differences++; differences <= 2 {
-						t.Errorf("%s: %s\n BIND: %s\n ours: %s", l.name, q.name, theirs, ours)
+						t.Errorf("%s: %s\n BIND:     %s\n Nearcast: %s", l.name, q.name, theirs, ours)
 					}
 				}
 			}
 		} else if (err != nil) == refused {
-			t.Errorf("%s: BIND refuses it: %v, and we: %v; but %s", l.name, refused, err, l.differs)
+			t.Errorf("%s: refused by BIND: %v, by Nearcast: %v; but %s", l.name, refused, err, l.differs)
 		}
-		t.Logf("%-40s BIND refuses: %-5v ours: %6d rules, %d faults and doubts, %d of %d answers differ; %v %s", l.name, refused, z.Rules, len(z.Faults)+len(z.Doubts), differences, names, err, l.differs)
+		t.Logf("%-40s refused by BIND: %-5v Nearcast: %6d rules, %d faults and doubts, %d of %d answers differ; %v %s", l.name, refused, z.Rules, len(z.Faults)+len(z.Doubts), differences, names, err, l.differs)
 	}
 }
 
-// alike compares the replies. BIND serves the policy zone itself, and so knows that a name
-// in it which is the target of a CNAME does not exist; we ask for it.
+// alike compares the replies. BIND serves the policy zone itself, and so knows that the
+// target of a CNAME in it does not exist; Nearcast looks it up.
 func alike(zone string, theirs, ours reply) bool {
 	if theirs.String() == ours.String() {
 		return true
@@ -274,7 +274,7 @@ func alike(zone string, theirs, ours reply) bool {
 	return ok && dns.IsSubDomain(zone, to.Target) && dns.IsDuplicate(to, ours.msg.Answer[0]) && theirs.msg.Rcode == ours.msg.Rcode
 }
 
-// asked are names of the list, names below and beside them, and addresses.
+// asked returns names of the list, names below and beside them, and addresses.
 func asked(l list, n int) (all []question) {
 	r := rand.New(rand.NewPCG(uint64(len(l.text)), 1))
 	var owners []string
@@ -309,7 +309,7 @@ func asked(l list, n int) (all []question) {
 	return all
 }
 
-// bindLists starts BIND with a view for each list, and returns its port and what it said.
+// bindLists starts BIND with a view for each list, and returns its port and its log.
 func bindLists(t *testing.T, dir, upstream string, all []list) (port, said string) {
 	named := peers.Find(t, "named", "bind9")
 	host, up, _ := net.SplitHostPort(upstream) // as it was printed
@@ -342,7 +342,7 @@ logging { channel all { stderr; severity info; }; category default { all; }; };
 	return port, log.String()
 }
 
-// ourLists starts our server with a block for each list, and returns their ports.
+// ourLists starts Nearcast with a block for each list, and returns their ports.
 func ourLists(t *testing.T, dir, upstream string, all []list) (ports []string) {
 	var corefile strings.Builder
 	for i, l := range all {
@@ -351,7 +351,7 @@ func ourLists(t *testing.T, dir, upstream string, all []list) (ports []string) {
 	}
 	instance, err := caddy.Start(caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile.String()), ServerTypeName: "dns"})
 	if err != nil {
-		t.Fatal("a list stopped the start: ", err)
+		t.Fatal("a list prevented the start: ", err)
 	}
 	t.Cleanup(func() {
 		if err := errors.Join(append(instance.ShutdownCallbacks(), instance.Stop())...); err != nil {
@@ -359,7 +359,7 @@ func ourLists(t *testing.T, dir, upstream string, all []list) (ports []string) {
 		}
 	})
 	for _, port := range ports { // a server that never served cannot be stopped
-		eventually(t, "our server answers", patience, func() error {
+		eventually(t, "Nearcast answers", patience, func() error {
 			return ask(question{name: "ready.test.", qtype: dns.TypeA, rd: true, client: loopback}, net.JoinHostPort("127.0.0.1", port), time.Second).err
 		})
 	}

@@ -7,12 +7,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// path is the truth of a question as policy sees it: the names of the chain and
-// the addresses at its end.
+// path is the true answer to a question as policy sees it: the names of the chain and the
+// addresses at its end.
 type path struct {
 	names     []string
 	addresses []netip.Addr
-	signed    bool // something on it has a signature
+	signed    bool // some record has a signature
 	rcode     int
 }
 
@@ -40,7 +40,7 @@ func (p *path) add(raw []byte) {
 	}
 }
 
-// meets reports whether the rule matches by itself somewhere on the path.
+// meets reports whether the rule by itself matches anywhere on the path.
 func (r rule) meets(q question, p path) bool {
 	switch r.on {
 	case qname:
@@ -74,7 +74,7 @@ func (r rule) hides(p path) bool {
 	return false
 }
 
-// relevant is the setup with the rules only that may have to do with a question.
+// relevant returns the setup with only the rules that may affect a question.
 func (s setup) relevant(q question, p path) setup {
 	zones := s.zones
 	s.zones = nil

@@ -1,5 +1,5 @@
-// Package rpz_test holds plugin/rpz against BIND 9 and Unbound: the same policy
-// zones, the same upstream, the same questions.
+// Package rpz_test compares plugin/rpz with BIND 9 and Unbound: the same policy zones,
+// the same upstream, the same questions.
 package rpz_test
 
 import (
@@ -27,13 +27,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// freePort returns a port of 127.0.0.1 that nobody else here has been given.
+// freePort returns a port of 127.0.0.1 that no other test got.
 func freePort(t testing.TB) string {
 	t.Helper()
 	return strconv.Itoa(fixture.FreePort(t, "127.0.0.1"))
 }
 
-// eventually tries until try returns nil.
+// eventually retries until try returns nil.
 func eventually(t testing.TB, what string, bound time.Duration, try func() error) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -43,7 +43,7 @@ func eventually(t testing.TB, what string, bound time.Duration, try func() error
 			return time.Since(start)
 		}
 		if time.Since(start) > bound {
-			t.Fatalf("%s: not within %s: %v", what, bound, err)
+			t.Fatalf("%s: did not happen within %s: %v", what, bound, err)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -52,7 +52,7 @@ func eventually(t testing.TB, what string, bound time.Duration, try func() error
 // says waits until a program has printed the text.
 func says(t testing.TB, log *fixture.Output, text string, bound time.Duration) {
 	t.Helper()
-	eventually(t, "it says "+text, bound, func() error {
+	eventually(t, "printed "+text, bound, func() error {
 		if !strings.Contains(log.String(), text) {
 			return errors.New("not yet")
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// trigger is one of the five, as their owners end.
+// trigger is one of the five triggers, as a suffix of owners.
 type trigger string
 
 const (
@@ -23,10 +23,10 @@ type rule struct {
 	name   string       // of qname and nsdname; absolute, and may begin with "*."
 	prefix netip.Prefix // of the others
 	data   []string     // each a TTL, a type and RDATA
-	spelt  string       // an owner other than the one it should have
+	spelt  string       // a misspelt owner, if any
 }
 
-// owner is the rule's name relative to the policy zone.
+// owner returns the rule's name relative to the policy zone.
 func (r rule) owner() string {
 	switch {
 	case r.spelt != "":
@@ -39,7 +39,7 @@ func (r rule) owner() string {
 	return encode(r.prefix) + "." + string(r.on)
 }
 
-// lines are the rule as a zone file has it.
+// lines returns the rule as in a zone file.
 func (r rule) lines() string {
 	var b strings.Builder
 	for _, d := range r.data {
@@ -48,8 +48,8 @@ func (r rule) lines() string {
 	return b.String()
 }
 
-// encode spells a prefix as policy zones do. It is written from the draft, and
-// shares nothing with plugin/rpz/internal/policyzone.
+// encode writes a prefix as policy zones do. It is written from the draft, and shares no
+// code with plugin/rpz/internal/policyzone.
 func encode(p netip.Prefix) string {
 	if p.Addr().Is4() {
 		b := p.Addr().As4()
@@ -87,14 +87,14 @@ type policyZone struct {
 	own          own
 }
 
-// own are the settings that a zone has of its own; "" where those of the setup hold.
+// own are the settings of a zone; "" for those of the setup.
 type own struct {
 	recursiveOnly, addSOA string
 	maxTTL                string // in seconds
 	quiet                 bool   // its hits are not logged
 }
 
-// lines are the settings as we and, but for the unit, BIND spell them.
+// lines returns the settings in the syntax of Nearcast and, except the unit, of BIND.
 func (o own) lines(unit string) (lines []string) {
 	for _, setting := range [][2]string{{"recursive-only", o.recursiveOnly}, {"add-soa", o.addSOA}, {"max-policy-ttl", o.maxTTL}} {
 		key, value := setting[0], setting[1]
@@ -111,7 +111,7 @@ func (o own) lines(unit string) (lines []string) {
 	return lines
 }
 
-// file is the zone's text.
+// file returns the zone's text.
 func (z policyZone) file() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "$TTL 60\n@ %d SOA ns.test. h.test. 1 3600 600 86400 %d\n@ NS ns.test.\n", z.ttl, z.minimum)
@@ -132,10 +132,10 @@ type setup struct {
 	delegation    bool
 	maxTTL        int
 	minDots       int  // with delegation
-	logs          bool // that hits are logged is looked at
+	logs          bool // whether the log of hits is checked
 }
 
-// withoutRD is the setup as queries without RD meet it: the zones that are not
+// withoutRD returns the setup as it applies without RD: the zones that are not
 // recursive-only.
 func (s setup) withoutRD() setup {
 	zones := s.zones
@@ -148,7 +148,7 @@ func (s setup) withoutRD() setup {
 	return s
 }
 
-// mixed reports whether some zones of the setup are recursive-only, and some not.
+// mixed reports whether some but not all zones of the setup are recursive-only.
 func (s setup) mixed() bool {
 	n := len(s.withoutRD().zones)
 	return n > 0 && n < len(s.zones)
@@ -161,7 +161,7 @@ func yes(b bool) string {
 	return "no"
 }
 
-// String is the setup as a person would write it to see a difference again.
+// String returns the setup as a person would write it to reproduce a difference.
 func (s setup) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "setup %d: recursive-only %s break-dnssec %s add-soa %s qname-wait-recurse %s max-policy-ttl %d delegation %s min-ns-dots %d\n", s.number,

@@ -23,7 +23,7 @@ import (
 	"github.com/nearcast/nearcast/test/usage"
 )
 
-// The million: half of it names, half of it what is below them.
+// The million rules: half are names, half the names below them.
 const (
 	blockedNames = 500_000
 	rounds       = 3
@@ -66,9 +66,9 @@ type contender struct {
 	cpu  []float64
 }
 
-// TestAMillionRules measures in one run what a million rules cost here, in BIND
-// and in Unbound: loading, memory, and processor time of a query that none
-// matches, answered from the cache. The bounds are loose; the table is printed.
+// TestAMillionRules measures in one run what a million rules cost in Nearcast, in BIND
+// and in Unbound: loading, memory, and processor time of a query that matches none and is
+// answered from the cache. The bounds are loose; the table is printed.
 func TestAMillionRules(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: takes minutes")
@@ -117,11 +117,11 @@ func report(t *testing.T, all []*contender) {
 		with, without := by[name+"true"], by[name+"false"]
 		t.Logf("%-10s with rules: %.2f of the CPU without, %d MiB more (%d bytes a rule)", name, costs(name), with.rss-without.rss, (with.rss-without.rss)<<20/(2*blockedNames))
 	}
-	// A million rules do not fit into the processor's cache, which others use as well on a busy
-	// machine: BIND is the measure then.
+	// A million rules do not fit into the processor's cache, which others use as well on
+	// a busy machine: there BIND is the reference.
 	mine, most := by["corednstrue"], max(1.3, costs("named"))
 	if ratio := costs("coredns"); ratio > most {
-		t.Errorf("a query costs %.2f of what it costs without rules, want at most %.2f", ratio, most)
+		t.Errorf("a query costs %.2f times as much as without rules, want at most %.2f", ratio, most)
 	}
 	if theirs := by["namedtrue"]; mine.rss > 2*theirs.rss || mine.load > 3*theirs.load {
 		t.Errorf("memory %d MiB and load %s are more than twice and three times BIND's", mine.rss, mine.load)
@@ -153,7 +153,7 @@ func (c *contender) begin(t *testing.T) {
 	c.load = time.Since(start)
 }
 
-// ask sends n queries, as many at a time as the window is wide.
+// ask sends n queries, with a window of queries in flight.
 func (c *contender) ask(t *testing.T, names [][]byte, n int) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -166,7 +166,7 @@ func (c *contender) ask(t *testing.T, names [][]byte, n int) {
 			defer conn.Close()
 			buffer := make([]byte, 512)
 			for i := range n / window {
-				_, _ = conn.Write(names[(w*31+i)%len(names)]) // one that is lost is noticed below
+				_, _ = conn.Write(names[(w*31+i)%len(names)]) // a lost query is noticed below
 				_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second))
 				if _, err := conn.Read(buffer); err != nil {
 					t.Error(c.name, ": ", err)
@@ -178,7 +178,7 @@ func (c *contender) ask(t *testing.T, names [][]byte, n int) {
 	wg.Wait()
 }
 
-// resident is what memory a process has, in MiB.
+// resident returns the resident memory of a process, in MiB.
 func resident(t *testing.T, pid int) int64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -193,7 +193,7 @@ func resident(t *testing.T, pid int) int64 {
 	return kib >> 10
 }
 
-// processorTime is a process's.
+// processorTime returns the CPU time of a process.
 func processorTime(t *testing.T, pid int) time.Duration {
 	t.Helper()
 	used, err := usage.CPU(pid)
@@ -216,9 +216,9 @@ func generousUpstream(t *testing.T) string {
 		if opt := r.IsEdns0(); opt != nil {
 			m.SetEdns0(1232, opt.Do())
 		}
-		_ = w.WriteMsg(m) // the asker tries again
+		_ = w.WriteMsg(m) // the client tries again
 	})}
-	go func() { _ = s.ListenAndServe() }() // what follows fails if it does
+	go func() { _ = s.ListenAndServe() }() // the test fails below if it does
 	<-ready
 	t.Cleanup(func() { _ = s.Shutdown() }) // the test is over
 	return port

@@ -15,7 +15,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/miekg/dns"
 
-	// The plugins of our server's Corefile.
+	// The plugins of Nearcast's Corefile.
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/forward"
 
@@ -50,7 +50,7 @@ func bind(t testing.TB, dir, upstream string, setups []setup) string {
 	return port
 }
 
-// bindLogging is bind, with what BIND logs.
+// bindLogging is bind, and also returns BIND's log.
 func bindLogging(t testing.TB, dir, upstream string, setups []setup) (string, *fixture.Output) {
 	t.Helper()
 	named := peers.Find(t, "named", "bind9")
@@ -60,7 +60,7 @@ func bindLogging(t testing.TB, dir, upstream string, setups []setup) (string, *f
 	if slices.ContainsFunc(setups, func(s setup) bool { return s.logs }) {
 		hits = " category rpz { ready; };"
 	}
-	// Questions of one client at a time must not be taken for an attack.
+	// Many questions from one client must not be taken for an attack.
 	fmt.Fprintf(&conf, `options {
 	directory %q; pid-file none; session-keyfile none; listen-on port %s { 127.0.0.1; }; listen-on-v6 { none; };
 	recursive-clients 10000; clients-per-query 0; max-clients-per-query 0; tcp-clients 1000;
@@ -102,8 +102,8 @@ logging { category default { stderr; }; channel stderr { stderr; severity notice
 	return port, log
 }
 
-// prime puts the root's name servers into the cache of a view. With no name server
-// in it BIND does not look for more, and knows none that rules could match.
+// prime puts the root's name servers into the cache of a view. Without a name server in
+// it, BIND does not look for others, and knows none that rules could match.
 func prime(t testing.TB, port string, s setup) {
 	t.Helper()
 	q := question{name: ".", qtype: dns.TypeNS, rd: true, do: true, client: netip.AddrFrom4([4]byte{127, byte(s.number), 255, 254})}
@@ -145,7 +145,7 @@ func ours(t testing.TB, dir, upstream string, setups []setup) map[int]string {
 		}
 		fmt.Fprintf(&corefile, "\t\trecursive-only %s\n\t\tbreak-dnssec %s\n\t\tadd-soa %s\n\t\tmax-policy-ttl %ds\n\t\tqname-wait-recurse %s\n\t\tdelegation %s\n\t\tlog %d\n",
 			yes(s.recursiveOnly), yes(s.breakDNSSEC), yes(s.addSOA), s.maxTTL, yes(s.waitRecurse), map[bool]string{true: "on", false: "off"}[s.delegation], map[bool]int{true: 1000}[s.logs])
-		if s.delegation { // ours is servfail, which BIND has not
+		if s.delegation { // Nearcast's default is servfail, which BIND lacks
 			fmt.Fprintf(&corefile, "\t\tnsip-wait-recurse yes\n\t\tnsdname-wait-recurse yes\n\t\tmin-ns-dots %d\n", s.minDots)
 		}
 		corefile.WriteString("\t}\n")
@@ -164,7 +164,7 @@ func ours(t testing.TB, dir, upstream string, setups []setup) map[int]string {
 		}
 	})
 	for _, port := range ports {
-		eventually(t, "our server is ready", patience, func() error {
+		eventually(t, "Nearcast is ready", patience, func() error {
 			r := ask(question{name: "ns.test.", qtype: dns.TypeTXT, rd: true, edns: true, client: loopback}, net.JoinHostPort("127.0.0.1", port), silence)
 			if r.msg != nil && strings.Contains(r.msg.String(), "(Not Ready)") {
 				return errors.New("its zones are not loaded")

@@ -13,8 +13,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TestTheSameHitsAreLoggedAsByBIND holds that a zone with `log no` has none of its hits
-// logged, whatever they do, and that the others have.
+// TestTheSameHitsAreLoggedAsByBIND holds that no hit of a zone with `log no` is logged,
+// whatever it does, and that hits of the others are.
 func TestTheSameHitsAreLoggedAsByBIND(t *testing.T) {
 	rules := func(name string) []rule { return []rule{{on: qname, name: name, data: []string{"60 CNAME ."}}} }
 	s := setup{number: 1, recursiveOnly: true, addSOA: true, waitRecurse: true, maxTTL: 5, minDots: 1, logs: true, zones: []policyZone{
@@ -40,17 +40,17 @@ func TestTheSameHitsAreLoggedAsByBIND(t *testing.T) {
 			}
 		}
 	}
-	golog.SetOutput(io.Discard) // and nobody writes to ours any more
+	golog.SetOutput(io.Discard) // so that nothing else writes to our
 	for i, want := range []bool{false, false, true, true, false, true} {
 		zone := fmt.Sprintf("p%d.rpz", i+1)
-		eventually(t, "BIND logs as is wanted", patience, func() error {
+		eventually(t, "BIND logs as wanted", patience, func() error {
 			if got := strings.Contains(their.String(), " via h") && logsOf(their.String(), zone); got != want {
 				return fmt.Errorf("hits of %s logged: %t\n%s", zone, got, their)
 			}
 			return nil
 		})
 		if got := strings.Contains(our.String(), "hit zone="+zone+"."); got != want {
-			t.Errorf("our hits of %s logged: %t, want %t:\n%s", zone, got, want, &our)
+			t.Errorf("Nearcast logs hits of %s: %t, want %t:\n%s", zone, got, want, &our)
 		}
 	}
 }
@@ -65,8 +65,9 @@ func logsOf(log, zone string) bool {
 	return false
 }
 
-// TestOnlyNearcastLooksAtHints is where we go beyond BIND and Unbound on purpose: what A and
-// AAAA are blocked for, the hints of HTTPS and SVCB are too. What has none is answered alike.
+// TestOnlyNearcastLooksAtHints is where Nearcast goes beyond BIND and Unbound on purpose:
+// rules that block A and AAAA also block the hints of HTTPS and SVCB. Records without
+// hints are answered alike.
 func TestOnlyNearcastLooksAtHints(t *testing.T) {
 	s := setup{number: 1, recursiveOnly: true, addSOA: true, waitRecurse: true, maxTTL: 5, minDots: 1, zones: []policyZone{{name: "p1.rpz.", policy: "given", ttl: 60, minimum: 60, rules: []rule{
 		{on: ip, prefix: netip.MustParsePrefix("192.0.2.0/24"), data: []string{"60 CNAME ."}},
@@ -83,7 +84,7 @@ func TestOnlyNearcastLooksAtHints(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		qtype uint16
-		alone string // our rcode and number of answers where the others differ
+		alone string // rcode and number of answers of Nearcast, if the others differ
 	}{
 		{"four.w.test.", dns.TypeHTTPS, "NXDOMAIN 0"},
 		{"six.w.test.", dns.TypeHTTPS, "NOERROR 0"},
@@ -106,11 +107,11 @@ func TestOnlyNearcastLooksAtHints(t *testing.T) {
 		}
 		switch got := fmt.Sprint(dns.RcodeToString[m.msg.Rcode], " ", len(m.msg.Answer)); {
 		case c.alone == "" && b.String() != m.String():
-			t.Errorf("%s: BIND says\n%s\nand we\n%s", q, b, m)
+			t.Errorf("%s: BIND answers\n%s\nNearcast answers\n%s", q, b, m)
 		case c.alone != "" && (got != c.alone || b.msg.Rcode != dns.RcodeSuccess || len(b.msg.Answer) == 0):
-			t.Errorf("%s: BIND says\n%s\nand we\n%s\nwant %s", q, b, m, c.alone)
+			t.Errorf("%s: BIND answers\n%s\nNearcast answers\n%s\nwant %s", q, b, m, c.alone)
 		case c.alone != "" && (u.msg.Rcode != dns.RcodeSuccess || len(u.msg.Answer) == 0):
-			t.Errorf("%s: Unbound says\n%s", q, u)
+			t.Errorf("%s: Unbound answers\n%s", q, u)
 		}
 	}
 }

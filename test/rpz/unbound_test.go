@@ -61,13 +61,13 @@ remote-control:
 	return port
 }
 
-// unboundKnows reports whether Unbound has what the setup uses.
+// unboundKnows reports whether Unbound supports what the setup uses.
 func unboundKnows(s setup) bool {
 	return !slices.ContainsFunc(s.zones, func(z policyZone) bool { return z.policy == "tcp-only" })
 }
 
-// outcome is what of a reply Unbound and BIND have in common: Unbound has no SOA
-// in ADDITIONAL, and TTLs of its own.
+// outcome returns the part of a reply that Unbound and BIND have in common: Unbound has
+// no SOA in ADDITIONAL, and its own TTLs.
 func (r reply) outcome() string {
 	if r.msg == nil {
 		return r.String()
@@ -82,21 +82,21 @@ func (r reply) outcome() string {
 	return fmt.Sprint(dns.RcodeToString[r.msg.Rcode], " ", r.msg.Truncated, "\n", strings.Join(slices.Compact(lines), "\n"))
 }
 
-// crossed counts what three servers say to one question.
+// crossed counts how three servers answer a question.
 type crossed struct{ all, unboundAlone, withUs, withBIND int }
 
-// ways are why Unbound alone differs, as far as a setup shows it; the first that
-// holds is counted.
+// ways are the reasons for which Unbound alone differs, as far as a setup shows them; the
+// first that applies is counted.
 var ways = []struct {
 	holds func(difference) bool
 	why   string
 }{
 	{func(d difference) bool { return d.rcode == dns.RcodeServerFailure }, "it needs no true answer for a rule on the name or the client"},
-	{func(d difference) bool { return d.overridden("cname ") }, "it follows an override's CNAME as far as a zone's rules go"},
+	{func(d difference) bool { return d.overridden("cname ") }, "it follows the CNAME of an override through the rules of a zone"},
 	{func(d difference) bool { return d.overridden("passthru") }, "a later zone's rule applies after an override with PASSTHRU"},
 	{func(d difference) bool { return d.uses(qname) && d.uses(ip) }, "a later zone's rule on the name wins over an earlier one's on the address"},
 	{func(d difference) bool { return d.uses(clientIP) }, "a rule on the client wins over earlier zones"},
-	{func(d difference) bool { return len(d.names) > 1 }, "a chain of CNAMEs is left, or gone along, elsewhere"},
+	{func(d difference) bool { return len(d.names) > 1 }, "a chain of CNAMEs is followed differently"},
 	{func(difference) bool { return true }, "other reasons"},
 }
 
@@ -104,7 +104,7 @@ func (d difference) overridden(policy string) bool {
 	return slices.ContainsFunc(d.setup.zones, func(z policyZone) bool { return len(z.rules) > 0 && strings.HasPrefix(z.policy, policy) })
 }
 
-// uses reports whether a rule of the trigger meets the question.
+// uses reports whether a rule of the trigger matches the question.
 func (d difference) uses(on trigger) bool {
 	for _, z := range d.setup.zones {
 		for _, r := range z.rules {
@@ -116,8 +116,8 @@ func (d difference) uses(on trigger) bool {
 	return false
 }
 
-// TestSecondOpinionOfUnbound asks the same of Unbound, which differs from BIND in
-// much. But where BIND and Unbound agree and we differ, we are wrong.
+// TestSecondOpinionOfUnbound compares with Unbound too, which differs from BIND in many
+// ways. But if BIND and Unbound agree and Nearcast differs, Nearcast is wrong.
 func TestSecondOpinionOfUnbound(t *testing.T) {
 	c := newCorpus(t, 3, 60, 150, false)
 	c.keep(func(q question) bool { return q.rd && !q.do && q.qtype != dns.TypeANY && unboundKnows(*c.of(q)) })
@@ -151,18 +151,18 @@ func TestSecondOpinionOfUnbound(t *testing.T) {
 			n.withBIND++
 			if j.explain(d) < 0 {
 				unexplained++
-				t.Errorf("BIND and Unbound agree, and we differ: %s", d)
+				t.Errorf("BIND and Unbound agree, but Nearcast differs: %s", d)
 			}
 		}
 	}
-	t.Logf("%d questions: all agree in %d; Unbound alone differs in %d; of our differences to BIND it is with us in %d and with BIND in %d, of which %d are not explained",
+	t.Logf("%d questions: all agree in %d; Unbound alone differs in %d; where Nearcast and BIND differ, Unbound agrees with Nearcast in %d and with BIND in %d, of which %d are unexplained",
 		len(c.questions), n.all, n.unboundAlone, n.withUs, n.withBIND, unexplained)
 	for i, w := range ways {
 		t.Logf("%6d × Unbound alone: %s", counts[i], w.why)
 	}
 }
 
-// three asks three servers; again, and with patience, where they do not agree.
+// three queries three servers, and repeats with patience the questions on which they disagree.
 func (c *corpus) three(ports ...func(question) string) [][]reply {
 	replies := make([][]reply, len(ports))
 	for i, port := range ports {

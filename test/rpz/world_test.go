@@ -10,9 +10,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// The truth: what the upstream of all servers answers. TTLs are 0, so that
-// nobody's cache changes an answer. w.test and o.test are not signed, s.w.test
-// is, gd.test is the walled garden.
+// The truth: the answers of the upstream of all servers. TTLs are 0, so that no cache
+// changes an answer. w.test and o.test are not signed, s.w.test is, gd.test is the walled
+// garden.
 const truth = `
 test. NS ns.test.
 ns.test. A 127.0.0.1
@@ -107,16 +107,16 @@ gc.gd.test. CNAME garden.gd.test.
 // apexes are the zones of the world, the more specific first.
 var apexes = []string{"s.w.test.", "z.w.test.", "w.test.", "o.test.", "gd.test.", "test."}
 
-// signedApex is the zone whose answers come with signatures, which nobody checks.
+// signedApex is the zone whose answers have signatures, which nobody verifies.
 const signedApex = "s.w.test."
 
-// failing are names for which the upstream has no answer but SERVFAIL.
+// failing are names for which the upstream answers SERVFAIL.
 var failing = []string{"fail.w.test.", "fail.o.test."}
 
-// lame is a name of which the upstream has an answer, and SERVFAIL for its name servers.
+// lame is a name for which the upstream has an answer, but SERVFAIL for its name servers.
 const lame = "lame.w.test."
 
-// longName is one that no garden can be appended to.
+// longName is too long to append a garden to.
 var longName = strings.Repeat(strings.Repeat("l", 60)+".", 3) + strings.Repeat("m", 40) + ".w.test."
 
 // world is the upstream's data.
@@ -145,8 +145,8 @@ func newWorld(t testing.TB, more ...string) *world {
 	return w
 }
 
-// at returns the records of a name, a wildcard's where it applies, and whether
-// the name exists.
+// at returns the records of a name, those of a wildcard if it applies, and whether the
+// name exists.
 func (w *world) at(name string) ([]dns.RR, bool) {
 	if rrs, ok := w.names[name]; ok {
 		return rrs, true
@@ -171,7 +171,7 @@ func (w *world) at(name string) ([]dns.RR, bool) {
 	return nil, false
 }
 
-// dname returns the answer that a DNAME above the name makes: itself and a CNAME.
+// dname returns the answer from a DNAME above the name: itself and a CNAME.
 func (w *world) dname(name string) []dns.RR {
 	for i, end := dns.NextLabel(name, 0); !end; i, end = dns.NextLabel(name, i) {
 		for _, rr := range w.names[name[i:]] {
@@ -186,7 +186,7 @@ func (w *world) dname(name string) []dns.RR {
 	return nil
 }
 
-// apexOf is the zone that a name is in.
+// apexOf returns the zone that a name is in.
 func apexOf(name string) string {
 	for _, apex := range apexes {
 		if dns.IsSubDomain(apex, name) {
@@ -242,8 +242,7 @@ func soaOf(apex string) dns.RR {
 	}
 }
 
-// ServeDNS answers as a resolver does: the whole chain, with signatures if they
-// are asked for.
+// ServeDNS answers like a resolver: the whole chain, with signatures if requested.
 func (w *world) ServeDNS(rw dns.ResponseWriter, r *dns.Msg) {
 	m := new(dns.Msg).SetReply(r)
 	m.RecursionAvailable = true
@@ -255,7 +254,7 @@ func (w *world) ServeDNS(rw dns.ResponseWriter, r *dns.Msg) {
 	}
 	if name == "." && q.Qtype == dns.TypeNS {
 		m.Answer = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 86400}, Ns: "ns.test."}}
-		_ = rw.WriteMsg(m) // the asker tries again
+		_ = rw.WriteMsg(m) // the client tries again
 		return
 	}
 	answer, end, rcode := w.chain(name, q.Qtype)
@@ -270,7 +269,7 @@ func (w *world) ServeDNS(rw dns.ResponseWriter, r *dns.Msg) {
 	}
 	if rcode != dns.RcodeServerFailure && negative {
 		zone := end
-		if q.Qtype == dns.TypeDS && slices.Contains(apexes, end) { // which the parent has
+		if q.Qtype == dns.TypeDS && slices.Contains(apexes, end) { // in the parent zone
 			zone = end[strings.Index(end, ".")+1:]
 		}
 		m.Ns = []dns.RR{soaOf(apexOf(zone))}
@@ -278,10 +277,10 @@ func (w *world) ServeDNS(rw dns.ResponseWriter, r *dns.Msg) {
 			m.Ns = signed(append(m.Ns, denial(end, rcode)), true)
 		}
 	}
-	_ = rw.WriteMsg(m) // the asker tries again
+	_ = rw.WriteMsg(m) // the client tries again
 }
 
-// denial is the NSEC of a negative answer.
+// denial returns the NSEC of a negative answer.
 func denial(name string, rcode int) dns.RR {
 	owner := name
 	if rcode == dns.RcodeNameError {
@@ -315,7 +314,7 @@ func signed(rrs []dns.RR, do bool) []dns.RR {
 	return all
 }
 
-// upstream serves the world, and what more is given, and returns its port.
+// upstream serves the world and the additional records, and returns its port.
 func upstream(t testing.TB, more ...string) string {
 	w := newWorld(t, more...)
 	port := freePort(t)
