@@ -51,6 +51,7 @@ func init() { _ = flag.Set("rapid.shrinktime", "0s") }
 // storm has events happen to sites.
 type storm struct {
 	*rapid.T
+	bubble *testing.T
 	sites []*station
 	// hasty has events follow each other before a site has settled.
 	hasty bool
@@ -90,7 +91,7 @@ const (
 )
 
 func runStorm(t *testing.T, r *rapid.T) (seen map[string]bool) {
-	w := &storm{T: r, hasty: rapid.IntRange(0, 2).Draw(r, "hasty") == 0, calm: true, seen: map[string]bool{}, answers: map[netip.AddrPort]answerKind{}}
+	w := &storm{T: r, bubble: t, hasty: rapid.IntRange(0, 2).Draw(r, "hasty") == 0, calm: true, seen: map[string]bool{}, answers: map[netip.AddrPort]answerKind{}}
 	askBefore, writeBefore := ask, replaceFile
 	ask, replaceFile = w.ask, w.writeFile
 	defer func() { ask, replaceFile = askBefore, writeBefore }()
@@ -112,6 +113,14 @@ func runStorm(t *testing.T, r *rapid.T) (seen map[string]bool) {
 	}
 	synctest.Wait()
 	return w.seen
+}
+
+// Errorf also logs what fails where rapid cannot reproduce it: it prints only what fails twice.
+func (w *storm) Errorf(format string, args ...any) {
+	w.Helper()
+	w.bubble.Helper()
+	w.bubble.Logf(format, args...)
+	w.T.Errorf(format, args...)
 }
 
 func (w *storm) n(label string, most int) int { return rapid.IntRange(0, most).Draw(w.T, label) }

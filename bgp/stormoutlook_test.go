@@ -122,7 +122,7 @@ func (n *station) leaving(a netip.Addr, now time.Time) (is, open bool) {
 func (n *station) returned(a netip.Addr) bool {
 	since := n.settled.Add(-unsure)
 	for _, d := range n.told {
-		if d.covers(a) && d.ended(time.Now()) && d.Until.After(since) {
+		if d.Covers(a) && d.Ended(time.Now()) && d.Until.After(since) {
 			return true
 		}
 	}
