@@ -73,7 +73,7 @@ func (m *Meta) Fault(key, format string, args ...any) Fault {
 	return f
 }
 
-// Refuses reports whether something was refused: whether the fault is no mere warning.
+// Refuses reports whether something was refused, so that the fault is more than a warning.
 func (f Fault) Refuses() bool { return !f.Warning }
 
 // Compare sorts faults by position and then by text.

@@ -19,7 +19,7 @@ func FuzzHostname(f *testing.F) {
 			t.Fatalf("%q became %q, and that %q (%v)", s, name, again, err)
 		}
 		if labels := strings.Split(strings.TrimSuffix(name, "."), "."); len(name) > 254 || slices.ContainsFunc(labels, func(l string) bool { return l == "" || len(l) > 63 }) {
-			t.Fatalf("%q became %q, which is no name", s, name)
+			t.Fatalf("%q became %q, which is not a name", s, name)
 		}
 	})
 }

@@ -10,7 +10,7 @@ type Placement struct {
 	// Cluster indexes State.Clusters.
 	Cluster int
 	// Endpoints are by horizon; "" is the default. A horizon that is not listed uses the
-	// default endpoint; without one, the placement is no candidate in that horizon.
+	// default endpoint; without one, the placement is not a candidate in that horizon.
 	Endpoints map[string]Endpoint
 	// Target is what is probed to see whether the placement is alive; its Kind is
 	// ProbeNone if nothing is. Targets are large and mostly gateways, so all placements

@@ -106,7 +106,7 @@ func (s *Site) hint(ctx context.Context) {
 	h := &hinter{home: s.config.Where.Cluster, left: map[netip.Addr]time.Time{}}
 	tick := time.NewTicker(hintInterval)
 	defer tick.Stop()
-	var told []hint.Hint
+	var sent []hint.Hint
 	var at time.Time
 	for {
 		select {
@@ -119,7 +119,7 @@ func (s *Site) hint(ctx context.Context) {
 			continue
 		}
 		hints := h.hints(v, now)
-		if slices.Equal(hints, told) && (len(hints) == 0 || now.Sub(at) < hintAgain) {
+		if slices.Equal(hints, sent) && (len(hints) == 0 || now.Sub(at) < hintAgain) {
 			continue
 		}
 		if err := hint.Tell(ctx, s.config.Speaker, hints); err != nil {
@@ -128,6 +128,6 @@ func (s *Site) hint(ctx context.Context) {
 			}
 			continue // and send them again
 		}
-		told, at = hints, now
+		sent, at = hints, now
 	}
 }

@@ -93,13 +93,13 @@ func TestTheSpeakerGetsAHintOfADrain(t *testing.T) {
 	}
 	defer os.RemoveAll(dir)
 	var mu sync.Mutex
-	told := "nothing"
+	received := "nothing"
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT "+hint.Path, func(w http.ResponseWriter, r *http.Request) {
 		var hints []hint.Hint
 		err := json.NewDecoder(r.Body).Decode(&hints)
 		mu.Lock()
-		told = fmt.Sprint(hints, err)
+		received = fmt.Sprint(hints, err)
 		mu.Unlock()
 		admin.Reply(w, struct{}{}, http.StatusOK, nil)
 	})
@@ -120,7 +120,7 @@ func TestTheSpeakerGetsAHintOfADrain(t *testing.T) {
 	const named = "name: us-azure\n  annotations:\n"
 	drained := strings.Replace(text, named, named+"    nearcast.dev/drain: \"true\"\n", 1)
 	fixture.Write(t, filepath.Join(manifests, "all.yaml"), drained)
-	saw := func() string { mu.Lock(); defer mu.Unlock(); return told }
+	saw := func() string { mu.Lock(); defer mu.Unlock(); return received }
 	eventually(t, "[{198.51.100.80 demo cluster us-azure is drained by annotation}] <nil>", saw)
 	fixture.Write(t, filepath.Join(manifests, "all.yaml"), text)
 	eventually(t, "[] <nil>", saw)

@@ -202,21 +202,21 @@ func (w *randomWorld) compare() {
 	want := newView(s.config, state, w.at.table, s.drains.all, nothing)
 	want.Standing = want.Stand(s.prober.Verdict, nil)
 	if !reflect.DeepEqual(got.State.Faults, want.State.Faults) || got.Standing.Candidates != want.Standing.Candidates {
-		w.Fatalf("faults %v, candidates %v\nanew %v, %v", got.State.Faults, got.Standing.Candidates, want.State.Faults, want.Standing.Candidates)
+		w.Fatalf("faults %v, candidates %v\nafresh %v, %v", got.State.Faults, got.Standing.Candidates, want.State.Faults, want.Standing.Candidates)
 	}
 	for _, from := range someClients {
 		client := netip.MustParseAddr(from)
 		for _, name := range someNames {
 			mine, err1 := got.Explain(name, client, s.prober.Verdict, nil)
-			anew, err2 := want.Explain(name, client, s.prober.Verdict, nil)
-			if fmt.Sprint(err1) != fmt.Sprint(err2) || !reflect.DeepEqual(mine, anew) {
-				w.Fatalf("%s from %s: %+v, %v\nanew %+v, %v", name, from, mine, err1, anew, err2)
+			fresh, err2 := want.Explain(name, client, s.prober.Verdict, nil)
+			if fmt.Sprint(err1) != fmt.Sprint(err2) || !reflect.DeepEqual(mine, fresh) {
+				w.Fatalf("%s from %s: %+v, %v\nafresh %+v, %v", name, from, mine, err1, fresh, err2)
 			}
 		}
 		for i := range 6 {
 			name := []byte(fmt.Sprintf("%d.2.0.192.in-addr.arpa.", i+1))
 			if a, b := w.pointers(got, client, name), w.pointers(want, client, name); !slices.Equal(a, b) {
-				w.Fatalf("%s from %s: %v, anew %v", name, from, a, b)
+				w.Fatalf("%s from %s: %v, afresh %v", name, from, a, b)
 			}
 		}
 	}

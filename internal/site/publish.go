@@ -109,7 +109,7 @@ func (s *Site) rebuild(at locations) {
 	s.swap(view)
 }
 
-// findIdle tells the prober which targets nobody needs.
+// findIdle marks the targets that nobody needs now.
 func (s *Site) findIdle() {
 	if v := s.view.Load(); v != nil && s.activity.after > 0 {
 		s.prober.SetIdle(s.activity.look(v, time.Now()))

@@ -14,8 +14,8 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-// TestWhatIsWorthAnEvent holds what is told of a function in each of its states,
-// and that nothing is told of one that is well.
+// TestWhatIsWorthAnEvent holds the Events of a function in each of its states,
+// and that there are none of one that is well.
 func TestWhatIsWorthAnEvent(t *testing.T) {
 	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}
 	template := &federation.Template{Meta: federation.Meta{Ref: ref, UID: "1"}, Annotated: &federation.Annotated{}, TCPPort: 80}
@@ -73,16 +73,16 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 // TestTheAuthorOfWhatIsNotReadGetsAnEvent holds it for what an Event can be given to: Clusters
 // have no namespace that it could be in.
 func TestTheAuthorOfWhatIsNotReadGetsAnEvent(t *testing.T) {
-	told := func(group, kind, namespace, uid string) []federation.Event {
+	eventsAbout := func(group, kind, namespace, uid string) []federation.Event {
 		m := federation.Meta{Ref: federation.Ref{Group: group, Kind: kind, Namespace: namespace, Name: "web"}, UID: uid}
 		v := &View{Table: &steer.Table{State: &federation.State{Faults: []federation.Fault{m.Ignored("label nearcast.dev/function", "is not read")}}}}
 		return v.events(nil)[m.Identity()]
 	}
 	want := []federation.Event{{Reason: federation.ReasonIgnored, Note: "label nearcast.dev/function: is not read", Warning: true}}
-	if got := told("apps", "Deployment", "ns", "1"); !slices.Equal(got, want) {
+	if got := eventsAbout("apps", "Deployment", "ns", "1"); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if got := append(told("cluster.karmada.io", "Cluster", "", "1"), told("apps", "Deployment", "ns", "")...); len(got) > 0 {
+	if got := append(eventsAbout("cluster.karmada.io", "Cluster", "", "1"), eventsAbout("apps", "Deployment", "ns", "")...); len(got) > 0 {
 		t.Errorf("a Cluster, or what is in a file: %v", got)
 	}
 }

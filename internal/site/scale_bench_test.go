@@ -95,13 +95,13 @@ func heap() uint64 {
 
 // BenchmarkAChange is what it costs that one placement comes or goes, from the
 // store to the published view, and what is held at rest: by the store (what the
-// source told) and by all that was made of it.
+// source listed) and by all that was made of it.
 func BenchmarkAChange(b *testing.B) {
 	for _, of := range []size{{1000, 256, 1000, 8}, {10000, 256, 1000, 8}, {100000, 256, 1000, 8}, {1000, 256, 1000, 256}, {10000, 256, 1000, 256}, {100000, 256, 1000, 256}} {
 		b.Run(fmt.Sprintf("functions=%d/placements=%d", of.functions, of.placements), func(b *testing.B) {
 			empty := heap()
 			s, at := still(b, of)
-			told := heap()
+			staged := heap()
 			began := time.Now()
 			s.rebuild(at)
 			first := time.Since(began)
@@ -113,8 +113,8 @@ func BenchmarkAChange(b *testing.B) {
 				s.store.Put(staging.Whole(binding(of.functions/2, of, n%2 == 0)))
 				s.rebuild(at)
 			}
-			b.ReportMetric(float64(told-empty)/1e6, "store-MB")
-			b.ReportMetric(float64(all-told)/1e6, "made-MB")
+			b.ReportMetric(float64(staged-empty)/1e6, "store-MB")
+			b.ReportMetric(float64(all-staged)/1e6, "made-MB")
 			b.ReportMetric(float64(all-empty)/float64(of.functions), "B/function")
 			b.ReportMetric(float64(first.Milliseconds()), "first-ms")
 			runtime.KeepAlive(s)

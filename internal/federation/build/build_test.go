@@ -295,7 +295,7 @@ func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 	s.Put(staging.Whole(recreated))
 	state = buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if got := shape(state, only(t, state)); got != "!a: not applied yet" {
-		t.Errorf("a binding made anew: %s, want nothing remembered", got)
+		t.Errorf("another binding of the name: %s, want nothing remembered", got)
 	}
 }
 
@@ -511,7 +511,7 @@ func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
 	}
 	s.Put(staging.Whole(cluster("new", "")))
 	if names() != "gone new stays" {
-		t.Errorf("%s before the source has told all", names())
+		t.Errorf("%s before the source has listed all", names())
 	}
 	s.ReplaceKind("cluster.karmada.io", "Cluster", "", []staging.Reading{staging.Whole(cluster("stays", "")), staging.Whole(cluster("new", ""))})
 	s.Confirm(time.Now())

@@ -77,7 +77,7 @@ type entry struct {
 	// vips are the annotated VIPs that its claims allow.
 	vips []netip.Addr
 	// barred are the faults because of which it may not have other hostnames or VIPs, or
-	// is no function.
+	// is not a function.
 	barred []federation.Fault
 	faults []federation.Fault
 	needs  *needs // nil if it needs nothing, as most do

@@ -32,7 +32,7 @@ func TestABuildFromTheLastIsOneFromNothing(t *testing.T) {
 			Claims:  allowed,
 			Resolve: func(string) (federation.Endpoint, bool) { return w.resolved, true },
 		}
-		var versions, anew []*federation.State
+		var versions, expected []*federation.State
 		for range rapid.IntRange(1, 25).Draw(t, "builds") {
 			for range rapid.SampledFrom([]int{0, 1, 1, 1, 2, 5}).Draw(t, "changes") {
 				w.change()
@@ -47,11 +47,11 @@ func TestABuildFromTheLastIsOneFromNothing(t *testing.T) {
 			if mine, its := m.held(), fresh.held(); mine != its {
 				t.Fatalf("the builder holds\n%s\nand a new one\n%s", mine, its)
 			}
-			versions, anew = append(versions, got), append(anew, want)
+			versions, expected = append(versions, got), append(expected, want)
 		}
 		for i, s := range versions {
-			if !reflect.DeepEqual(seen(s), seen(anew[i])) {
-				t.Fatalf("what was built was\n%s\nand is\n%s", text(anew[i]), text(s))
+			if !reflect.DeepEqual(seen(s), seen(expected[i])) {
+				t.Fatalf("what was built was\n%s\nand is\n%s", text(expected[i]), text(s))
 			}
 		}
 	})
@@ -276,7 +276,7 @@ func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
 }
 
 // TestWhatDidNotChangeIsTheSameFunction holds that a change makes one function
-// anew, and not its neighbours.
+// again, and not its neighbours.
 func TestWhatDidNotChangeIsTheSameFunction(t *testing.T) {
 	s, m := staging.NewStore(), new(Builder)
 	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
@@ -289,7 +289,7 @@ func TestWhatDidNotChangeIsTheSameFunction(t *testing.T) {
 	s.Put(staging.Whole(service("ns", "two", "ttl", "9")))
 	after := m.Build(s, opts).Functions
 	if after.At(0) != before.At(0) || after.At(1) == before.At(1) {
-		t.Errorf("one is the same: %v, two is anew: %v; want both", after.At(0) == before.At(0), after.At(1) != before.At(1))
+		t.Errorf("one is the same: %v, two is another: %v; want both", after.At(0) == before.At(0), after.At(1) != before.At(1))
 	}
 }
 

@@ -110,7 +110,7 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 			}
 			got, want := m.Build(store, opts), buildAll(store, opts)
 			if !reflect.DeepEqual(got.Faults, want.Faults) {
-				t.Fatalf("faults %v, and anew %v", got.Faults, want.Faults)
+				t.Fatalf("faults %v, and in a fresh build %v", got.Faults, want.Faults)
 			}
 			probed := func(s *federation.State) (target federation.Target) {
 				for _, f := range s.All() {
@@ -121,7 +121,7 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 				return target
 			}
 			if probed(got) != probed(want) {
-				t.Fatalf("%s is probed, and anew %s", probed(got), probed(want))
+				t.Fatalf("%s is probed, and in a fresh build %s", probed(got), probed(want))
 			}
 			seen[probed(got).Kind] = true
 			fresh := &Builder{Options: opts}

@@ -222,7 +222,7 @@ func (s *Store) Confirmed() time.Time {
 	return time.Time{}
 }
 
-// Inherit tells s what before last held: whether a resource was applied once, and the
+// Inherit gives s what before last held: whether a resource was applied once, and the
 // last good version of a refused object. It stages nothing by itself.
 func (s *Store) Inherit(before *Store) {
 	before.mu.Lock()

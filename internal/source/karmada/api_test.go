@@ -137,8 +137,8 @@ func TestEveryKindIsReadOverHTTP(t *testing.T) {
 		t.Errorf("read %d functions and %d clusters, faults %v", functions, len(state.Clusters), state.Faults)
 	}
 	about := federation.Identity{Ref: federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}, UID: "1"}
-	if told, err := source.Record(ctx, about, federation.Event{Reason: federation.ReasonRefused, Note: "a reason"}); !told || err != nil {
-		t.Errorf("the Event: %v, %v", told, err)
+	if written, err := source.Record(ctx, about, federation.Event{Reason: federation.ReasonRefused, Note: "a reason"}); !written || err != nil {
+		t.Errorf("the Event: %v, %v", written, err)
 	}
 	cancel()
 	if err := <-done; err != nil {

@@ -89,7 +89,7 @@ func listed(ctx context.Context, kinds []*reader) bool {
 	}
 }
 
-// confirm tells the store that its contents are current, as long as the API answers and
+// confirm records in the store that its contents are current, as long as the API answers and
 // refuses nothing that is needed.
 func (s *Source) confirm(ctx context.Context, store *staging.Store, kinds []*reader, onError func(error)) {
 	store.Confirm(time.Now())

@@ -35,7 +35,7 @@ func New(path string) *Dir {
 	return &Dir{path: path, files: map[string]entry{}}
 }
 
-// Inherit tells d what before has read, for files that d cannot read and for unchanged
+// Inherit gives d what before has read, for files that d cannot read and for unchanged
 // ones.
 func (d *Dir) Inherit(before *Dir) {
 	before.mu.Lock()

@@ -66,11 +66,11 @@ func TestNamesAreFollowedAndNeverLost(t *testing.T) {
 			select {
 			case <-r.Changed():
 				if !changed {
-					t.Error("a change was told")
+					t.Error("a change was announced")
 				}
 			default:
 				if changed {
-					t.Error("no change was told")
+					t.Error("no change was announced")
 				}
 			}
 		}

@@ -203,7 +203,7 @@ func TestAVerdictIsShakyBeforeItChanges(t *testing.T) {
 				select {
 				case <-p.Changed():
 				default:
-					t.Error("nobody was told")
+					t.Error("the change was not announced")
 				}
 			}
 			time.Sleep(100 * time.Millisecond)
