@@ -62,7 +62,7 @@ func (n *station) outlook(a netip.Addr) (states []vip.State, why string) {
 	now := time.Now()
 	switch n.owner(a) {
 	case "":
-		return []vip.State{""}, "nobody wants it"
+		return []vip.State{""}, "nobody requests it"
 	case "the file":
 		if n.force.entries[a].disabled {
 			return []vip.State{""}, "disabled"
@@ -88,7 +88,7 @@ func (n *station) outlook(a netip.Addr) (states []vip.State, why string) {
 	case local == refuses:
 		return []vip.State{""}, localFails
 	case n.lost(a) == surely:
-		return []vip.State{""}, "it is not here"
+		return []vip.State{""}, "it is not present"
 	}
 	states, why = n.working(a, now)
 	if open || !sure || n.lost(a) == perhaps {
@@ -206,7 +206,7 @@ func (n *station) working(a netip.Addr, now time.Time) ([]vip.State, string) {
 		c = &count{}
 	}
 	if c.unknown {
-		return []vip.State{vip.Up, vip.Degraded}, "it works, and has failed nobody knows how often"
+		return []vip.State{vip.Up, vip.Degraded}, "it works, but its number of flaps is unknown"
 	}
 	least, most := counting(c.local, now)
 	leastUp, mostUp := counting(c.upstream, now)
@@ -214,9 +214,9 @@ func (n *station) working(a netip.Addr, now time.Time) ([]vip.State, string) {
 	case most <= n.force.budget:
 		return []vip.State{vip.Up}, "it works"
 	case least > n.force.budget && n.before[a].State != vip.Up:
-		return []vip.State{vip.Degraded}, "it works, and has failed too often"
+		return []vip.State{vip.Degraded}, "it works, but has failed too often"
 	}
-	return []vip.State{vip.Up, vip.Degraded}, "it works, and may have failed too often"
+	return []vip.State{vip.Up, vip.Degraded}, "it works, but may have failed too often"
 }
 
 // recount counts what has failed since all had settled.
