@@ -16,7 +16,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/session"
 )
 
-// refuser is a router that does one thing with each connection, on loopback.
+// refuser is a router that treats each connection in the same way, on loopback.
 type refuser struct {
 	listener net.Listener
 	accepted chan time.Time
@@ -80,16 +80,16 @@ func openOf(t *testing.T, asn uint16, id string) *gobgp.BGPMessage {
 	return m
 }
 
-// TestGoBGPTellsWhatBecomesOfConnections holds what notes reads in GoBGP's log and events, which
-// another version may write otherwise; what a router says needs CAP_NET_RAW.
-func TestGoBGPTellsWhatBecomesOfConnections(t *testing.T) {
+// TestGoBGPReportsTheOutcomeOfConnections checks what notes reads in GoBGP's log and events, which
+// another version may write differently; reading what a router sends needs CAP_NET_RAW.
+func TestGoBGPReportsTheOutcomeOfConnections(t *testing.T) {
 	shutdown := gobgp.NewBGPNotificationMessage(6, 2, append([]byte{7}, "CHG1234"...))
 	for name, c := range map[string]struct {
 		serve  func(net.Conn) error
 		reason session.Reason
 		word   string
 	}{
-		"closes":                  {func(net.Conn) error { return nil }, session.Rejected, "no neighbor 127.0.0.1"},
+		"closes":                  {func(net.Conn) error { return nil }, session.Rejected, "neighbor 127.0.0.1 is not configured"},
 		"NOTIFICATION, no OPEN":   {say(shutdown), "received-administrative-shutdown", `"CHG1234"`},
 		"OPEN, then NOTIFICATION": {say(openOf(t, 64500, "10.0.0.1"), gobgp.NewBGPNotificationMessage(2, 6, nil)), "received-unacceptable-hold-time", "holdTime"},
 		"another AS":              {say(openOf(t, 64999, "10.0.0.1")), "sent-bad-peer-as", "AS 64999"},
@@ -112,7 +112,7 @@ func TestGoBGPTellsWhatBecomesOfConnections(t *testing.T) {
 	})
 }
 
-// TestARefusalIsOverheardOverIPv6 is apart, for raw sockets of IPv6 give no header.
+// TestARefusalIsOverheardOverIPv6 is separate, because raw sockets of IPv6 give no header.
 func TestARefusalIsOverheardOverIPv6(t *testing.T) {
 	t.Parallel()
 	r := newRefuser(t, "::1", say(openOf(t, 64500, "10.0.0.1"), gobgp.NewBGPNotificationMessage(2, 2, nil)))
@@ -137,20 +137,20 @@ func wantProblem(t *testing.T, s *Speaker, reason session.Reason, word string) {
 		p = s.Peers()[0]
 		if p.Reason == reason && strings.Contains(p.Problem, word) {
 			if p.Outage == nil || p.Outage.Since.IsZero() {
-				t.Errorf("the outage is %+v", p.Outage)
+				t.Errorf("got outage %+v", p.Outage)
 			}
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("reason %q, problem %q, outage %+v; want %q with %q", p.Reason, p.Problem, p.Outage, reason, word)
+	t.Fatalf("got reason %q, problem %q, outage %+v; want %q with %q", p.Reason, p.Problem, p.Outage, reason, word)
 }
 
-// TestARouterThatRefusesIsAskedEverMoreSeldom counts connections, and then has the router's peer
-// declared otherwise: that is tried at once.
-func TestARouterThatRefusesIsAskedEverMoreSeldom(t *testing.T) {
+// TestARouterThatRejectsIsRetriedEverMoreRarely counts connections, and then changes the
+// peer: the speaker then connects immediately.
+func TestARouterThatRejectsIsRetriedEverMoreRarely(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it waits for attempts that are seconds apart")
+		t.Skip("SKIPPED: -short: it waits for attempts that are seconds apart")
 	}
 	t.Parallel()
 	r := newRefuser(t, "127.0.0.97", func(net.Conn) error { return errors.New("no") })
@@ -167,7 +167,7 @@ func TestARouterThatRefusesIsAskedEverMoreSeldom(t *testing.T) {
 		last = at
 	}
 	if pauses[2] < pauses[0]+2*time.Second { // 8 s and 2 s, a quarter more or less
-		t.Errorf("attempts are %v apart, want them to grow", pauses)
+		t.Errorf("got attempts %v apart, want increasing waits", pauses)
 	}
 	peer.LocalAddress, peer.HoldTime, peer.Families = netip.MustParseAddr("127.0.0.1"), 30*time.Second, []route.Family{route.IPv4}
 	if err := s.SetPeers([]bgp.Peer{peer}, 0); err != nil {
@@ -175,6 +175,6 @@ func TestARouterThatRefusesIsAskedEverMoreSeldom(t *testing.T) {
 	}
 	changed := time.Now()
 	if at := <-r.accepted; at.Sub(changed) > 8*time.Second {
-		t.Errorf("the changed peer is tried after %s", at.Sub(changed))
+		t.Errorf("the changed peer was tried only after %s", at.Sub(changed))
 	}
 }

@@ -19,25 +19,25 @@ func (s Subject) unconnected(a Attempt) (session.Reason, string) {
 	err := a.Connect
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return session.Refused, fmt.Sprintf("connection refused: nothing listens at %s; start BGP at the router, or mend address and port of the peer in the file", at)
+		return session.Refused, fmt.Sprintf("connection refused: nothing listens at %s; start BGP on the router, or correct the peer's address and port in the file", at)
 	case errors.Is(err, syscall.EADDRNOTAVAIL) && s.Peer.LocalAddress.IsValid():
-		return session.NoLocalAddress, fmt.Sprintf("localAddress %s is no address of this machine; mend it in the file, or give the address to an interface", s.Peer.LocalAddress)
+		return session.NoLocalAddress, fmt.Sprintf("localAddress %s is not an address of this machine; correct it in the file, or assign the address to an interface", s.Peer.LocalAddress)
 	case errors.Is(err, syscall.ENETUNREACH) && s.Routed:
-		return session.NoHost, fmt.Sprintf("network unreachable: a router on the way has no route to %s; mend routes there, or address of the peer in the file%s", s.Addr, s.hops())
+		return session.NoHost, fmt.Sprintf("network unreachable: a router on the path has no route to %s; correct its routes, or the peer's address in the file%s", s.Addr, s.hops())
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
-		return session.NoRoute, fmt.Sprintf("network unreachable: this machine has no route to %s; add one, or mend address of the peer in the file", s.Addr)
+		return session.NoRoute, fmt.Sprintf("network unreachable: this machine has no route to %s; add one, or correct the peer's address in the file", s.Addr)
 	case errors.Is(err, syscall.EHOSTUNREACH) && s.OnLink:
 		return session.NoHost, fmt.Sprintf("no route to host: %s does not answer on its link; check the cable, the VLAN and the addresses at both ends", s.Addr)
 	case errors.Is(err, syscall.EHOSTUNREACH):
-		return session.NoHost, fmt.Sprintf("no route to host: a router on the way cannot deliver packets to %s%s", s.Addr, s.hops())
+		return session.NoHost, fmt.Sprintf("no route to host: a router on the path cannot deliver packets to %s%s", s.Addr, s.hops())
 	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
-		return session.Filtered, fmt.Sprintf("operation not permitted: this machine's packet filter forbids connections to %s; admit TCP there", at)
+		return session.Filtered, fmt.Sprintf("operation not permitted: this machine's packet filter rejects connections to %s; allow TCP there", at)
 	case timedOut(err):
 		return s.timedOut(a, at)
 	case errors.Is(err, syscall.ECONNRESET):
 		return session.Rejected, s.rejected()
 	}
-	return session.Unconnected, fmt.Sprintf("no connection to %s: %s", at, cause(err))
+	return session.Unconnected, fmt.Sprintf("cannot connect to %s: %s", at, cause(err))
 }
 
 // hops gives advice for eBGP across routers, which drop packets with a TTL of 1.
@@ -45,7 +45,7 @@ func (s Subject) hops() string {
 	if s.OnLink || s.Peer.Multihop > 0 || s.Peer.ASN == s.ASN {
 		return ""
 	}
-	return "; eBGP sends packets that no router forwards: set multihop in the file and at the router, or peer with the router on the link"
+	return "; eBGP packets are sent with a TTL of 1, so no router forwards them: set multihop in the file and on the router, or peer with a router on this link"
 }
 
 func timedOut(err error) bool {
@@ -64,19 +64,19 @@ func (s Subject) timedOut(a Attempt, at string) (session.Reason, string) {
 	silence := fmt.Sprintf("connection timed out: %s does not answer", at)
 	switch {
 	case signed != nil && *signed == AO:
-		return session.WrongKey, silence + ", and signs its own packets with TCP-AO (RFC 5925), which this speaker does not speak; take TCP MD5 or no key at the router"
+		return session.WrongKey, silence + ", and signs its own packets with TCP-AO (RFC 5925), which this speaker does not support; configure TCP MD5 or no key on the router"
 	case signed != nil && *signed == MD5 && !keyed:
-		return session.WrongKey, silence + ", and signs its own packets with TCP MD5: it has a password for " + s.local() + " and the file has none; set passwordFile of the peer, or remove the password at the router"
+		return session.WrongKey, silence + ", and signs its own packets with TCP MD5: it has a password for " + s.local() + " and the file has none; set the peer's passwordFile, or remove the password on the router"
 	case signed != nil && *signed == MD5:
-		return session.WrongKey, silence + ", and signs its own packets with TCP MD5: its password and the content of passwordFile differ; write the same key at both ends"
+		return session.WrongKey, silence + ", and signs its own packets with TCP MD5: its password differs from the content of passwordFile; configure the same key at both ends"
 	case signed != nil && keyed:
-		return session.WrongKey, silence + ", and its own packets carry no TCP MD5: the file has a passwordFile and the router has no password for " + s.local() + "; set it at the router, or remove passwordFile"
+		return session.WrongKey, silence + ", and its own packets carry no TCP MD5 signature: the file has a passwordFile, but the router has no password for " + s.local() + "; set it on the router, or remove passwordFile"
 	case a.Answered != nil && s.Peer.GTSM && a.TTL != 0 && a.TTL < gtsmTTL:
-		return session.TTL, fmt.Sprintf("connection timed out: answers of %s come with TTL %d, and gtsm drops all but 255; %s", at, a.TTL, gtsmThere)
+		return session.TTL, fmt.Sprintf("connection timed out: answers from %s arrive with TTL %d, and gtsm drops all but 255; %s", at, a.TTL, gtsmThere)
 	case keyed:
-		return session.TimedOut, silence + ": the key in passwordFile may differ from the router's password, or the router has none for " + s.local() + ", which both drop in silence; compare both ends, then look for a packet filter"
+		return session.TimedOut, silence + ": the key in passwordFile may differ from the router's password, or the router has none for " + s.local() + "; both ends drop such packets silently; compare the keys, then look for a packet filter"
 	}
-	return session.TimedOut, silence + ": a packet filter drops TCP, or the router wants a key (a password for " + s.local() + "), without which it drops in silence; set passwordFile of the peer, or admit TCP" + s.hops()
+	return session.TimedOut, silence + ": a packet filter drops TCP, or the router requires a key (a password for " + s.local() + ") and silently drops packets without one; set the peer's passwordFile, or allow TCP" + s.hops()
 }
 
 // cause returns the innermost error of a chain: addresses and ports are already in the text.

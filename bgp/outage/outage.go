@@ -85,11 +85,11 @@ func Explain(s Subject, a Attempt) Verdict {
 	v.Connection = connection(a)
 	switch {
 	case s.Own:
-		v.Reason, v.Text = session.OwnAddress, fmt.Sprintf("%s is an address of this machine; set address of the peer to the router's in the file", s.Addr)
+		v.Reason, v.Text = session.OwnAddress, fmt.Sprintf("%s is an address of this machine; set the peer's address in the file to the router's", s.Addr)
 	case a.Received != nil:
 		v.Reason, v.Text = reasonOf("received", a.Received), s.received(a)
 	case a.Unread:
-		v.Reason, v.Text = session.Unread, "the router sent a NOTIFICATION that the speaker may not read; see the router's log, or give the speaker CAP_NET_RAW"
+		v.Reason, v.Text = session.Unread, "the router sent a NOTIFICATION that the speaker is not permitted to read; see the router's log, or grant the speaker CAP_NET_RAW"
 	case a.Sent != nil:
 		v.Reason, v.Text = reasonOf("sent", a.Sent), s.sent(a)
 	case a.Connect != nil:
@@ -101,12 +101,12 @@ func Explain(s Subject, a Attempt) Verdict {
 	case a.Silent:
 		v.Reason, v.Text = s.silent(a)
 	case a.Closed && a.Established:
-		v.Reason, v.Text = session.Closed, "the router ended the connection without a NOTIFICATION; see its log: its BGP was killed or restarted"
+		v.Reason, v.Text = session.Closed, "the router closed the connection without a NOTIFICATION: its BGP process was killed or restarted; see its log"
 		v.Pace = Away
 	case a.Closed && a.Open == nil:
 		v.Reason, v.Text = session.Rejected, s.rejected()
 	case a.Closed:
-		v.Reason, v.Text = session.Closed, "the router ended the connection after its OPEN without a NOTIFICATION; see its log"
+		v.Reason, v.Text = session.Closed, "the router closed the connection after its OPEN without a NOTIFICATION; see its log"
 	default:
 		v.Reason, v.Text = session.Closed, "the session ended; see the router's log"
 	}
@@ -124,7 +124,7 @@ func Since(v Verdict, told Verdict) Verdict {
 		v.Reason, v.Text = told.Reason, told.Text+"; since then it closes each connection"
 		return v
 	}
-	v.Text += fmt.Sprintf("; before, the router sent NOTIFICATION %s", told.Received)
+	v.Text += fmt.Sprintf("; the router had sent NOTIFICATION %s", told.Received)
 	return v
 }
 
@@ -137,7 +137,7 @@ func connection(a Attempt) string {
 	case a.Closed:
 		return "closed by the router"
 	case a.Silent:
-		return "no word from the router"
+		return "nothing received from the router"
 	}
 	return ""
 }
@@ -159,35 +159,35 @@ func (s Subject) neighbor() string {
 }
 
 func (s Subject) rejected() string {
-	text := fmt.Sprintf("the router closes each connection before its OPEN: it has no neighbor %s, or has it shut down; configure it at the router as %s, or end its shutdown there", s.local(), s.neighbor())
+	text := fmt.Sprintf("the router closes each connection before its OPEN: neighbor %s is not configured there or is shut down; configure it on the router as %s, or end the shutdown", s.local(), s.neighbor())
 	if s.Peer.LocalAddress.IsValid() {
 		return text
 	}
-	return text + "; where it knows another address of this machine, set localAddress in the file"
+	return text + "; if the router expects another address of this machine, set localAddress in the file"
 }
 
 // silent explains why nothing is received on a connection, or nothing after the OPEN. Packets that
 // GTSM drops are still overheard.
 func (s Subject) silent(a Attempt) (session.Reason, string) {
-	text := "the router takes the connection and sends no OPEN"
+	text := "the router accepts the connection and sends no OPEN"
 	if a.Open != nil {
-		text = "the router sent its OPEN and then no KEEPALIVE"
+		text = "the router sent its OPEN, but no KEEPALIVE"
 	}
 	switch {
 	case s.Peer.GTSM && a.TTL != 0 && a.TTL < gtsmTTL:
-		return session.TTL, fmt.Sprintf("the router's packets come with TTL %d, and gtsm drops all but 255; %s", a.TTL, gtsmThere)
+		return session.TTL, fmt.Sprintf("the router's packets arrive with TTL %d, and gtsm drops all but 255; %s", a.TTL, gtsmThere)
 	case s.Peer.GTSM:
-		return session.Silent, text + ": its packets may come with a TTL below 255, which gtsm drops; " + gtsmThere
+		return session.Silent, text + ": its packets may arrive with a TTL below 255, which gtsm drops; " + gtsmThere
 	case s.wantsGTSM():
 		return session.Silent, text + gtsmHere
 	}
-	return session.Silent, text + ": its BGP hangs, or packets are lost on the way; see its log"
+	return session.Silent, text + ": its BGP process hangs, or packets are lost on the path; see its log"
 }
 
 // Advice if GTSM is on at only one end.
 const (
-	gtsmThere = "switch GTSM on at the router too (FRR: ttl-security hops 1; BIRD: ttl security on), or take gtsm out of the file"
-	gtsmHere  = "; where that repeats, the router may want TTL 255 (GTSM) and drop what comes with 1; set gtsm: true in the file, or take ttl-security away at the router"
+	gtsmThere = "enable GTSM on the router too (FRR: ttl-security hops 1; BIRD: ttl security on), or remove gtsm from the file"
+	gtsmHere  = "; if this repeats, the router may require TTL 255 (GTSM) and drop packets with TTL 1; set gtsm: true in the file, or remove ttl-security on the router"
 )
 
 // wantsGTSM reports whether the router may require GTSM, for which this end sends too low a TTL.

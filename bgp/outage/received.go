@@ -24,17 +24,17 @@ func (s Subject) received(a Attempt) string {
 func (s Subject) advice(n *Notification, a Attempt) string {
 	switch n.Code {
 	case headerError, updateError, 7:
-		return "it could not read what this speaker sent; report that with the router's version and its log"
+		return "it could not parse a message of this speaker; report this with the router's version and its log"
 	case openError:
 		return s.openAdvice(n, a.Open)
 	case holdExpired:
-		return fmt.Sprintf("it heard nothing from this speaker for the hold time; look for loss, a path MTU that is too small or too busy a machine, or raise holdTime, %s, in the file", s.Peer.HoldTime) + s.gtsmHint()
+		return fmt.Sprintf("it received nothing from this speaker for the hold time; look for packet loss, a path MTU that is too small, or an overloaded machine, or raise holdTime (%s) in the file", s.Peer.HoldTime) + s.gtsmHint()
 	case fsmError:
-		return "it is in another state of the session than this speaker; see its log"
+		return "its session state differs from this speaker's; see its log"
 	case cease:
 		return s.ceaseAdvice(n)
 	case sendExpired:
-		return "this speaker took none of its messages for too long (RFC 9687); look for loss or too busy a machine"
+		return "this speaker accepted none of its messages for too long (RFC 9687); look for packet loss or an overloaded machine"
 	}
 	return ""
 }
@@ -49,22 +49,22 @@ func (s Subject) gtsmHint() string {
 func (s Subject) openAdvice(n *Notification, open *Open) string {
 	switch n.Subcode {
 	case badPeerAS:
-		return fmt.Sprintf("it expects another AS than %d of this speaker; set %[1]d at the router (FRR: neighbor %s remote-as %[1]d; BIRD: neighbor %[2]s as %[1]d), or the number that it expects as asn in the file", s.ASN, s.local())
+		return fmt.Sprintf("it does not expect this speaker's AS, %d; set %[1]d on the router (FRR: neighbor %s remote-as %[1]d; BIRD: neighbor %[2]s as %[1]d), or set asn in the file to the AS that the router expects", s.ASN, s.local())
 	case badIdentifier:
 		if open != nil && open.RouterID == s.RouterID {
-			return fmt.Sprintf("both ends have router ID %s; set another routerID in the file, or at the router", s.RouterID)
+			return fmt.Sprintf("both ends have router ID %s; set another routerID in the file or on the router", s.RouterID)
 		}
-		return fmt.Sprintf("it does not take %s as router ID, which it or another speaker has; set another routerID in the file", s.RouterID)
+		return fmt.Sprintf("it does not accept router ID %s, which it or another speaker uses; set another routerID in the file", s.RouterID)
 	case badHoldTime:
-		return fmt.Sprintf("it refuses the hold time of %s; raise holdTime of the peer in the file to the router's least, or lower that at the router (FRR: bgp minimum-holdtime; BIRD: min hold time)", s.Peer.HoldTime)
+		return fmt.Sprintf("it does not accept a hold time of %s; raise the peer's holdTime in the file to the router's minimum, or lower the minimum on the router (FRR: bgp minimum-holdtime; BIRD: min hold time)", s.Peer.HoldTime)
 	case badCapability:
 		return s.capabilityAdvice(n)
 	case 4:
-		return "it does not know an optional parameter of our OPEN; it is too old for capabilities (RFC 5492)"
+		return "it does not support an optional parameter of this speaker's OPEN: it is too old for capabilities (RFC 5492)"
 	case 5:
-		return "it refuses the authentication; give both ends the same key (passwordFile in the file, password at the router)"
+		return "authentication failed; configure the same key at both ends (passwordFile in the file, password on the router)"
 	case roleMismatch:
-		return "it demands a BGP role (RFC 9234), which this speaker does not send; take the strict role away at the router (FRR: no neighbor " + s.local() + " local-role)"
+		return "it requires a BGP role (RFC 9234), which this speaker does not send; remove the strict role on the router (FRR: no neighbor " + s.local() + " local-role)"
 	}
 	return ""
 }
@@ -81,12 +81,12 @@ func (s Subject) capabilityAdvice(n *Notification) string {
 		family := familyName(n.Data[2:6])
 		switch {
 		case slices.Contains(s.Peer.Families, route.Family(family)): // FRR names what it was offered
-			return fmt.Sprintf("it does not speak %s with this neighbor; activate it there (FRR: address-family %[1]s unicast, neighbor %s activate; BIRD: a channel %[1]s), or take it out of families in the file", family, s.local())
+			return fmt.Sprintf("%s is not activated for this neighbor; activate it on the router (FRR: address-family %[1]s unicast, neighbor %s activate; BIRD: a channel %[1]s), or remove it from families in the file", family, s.local())
 		case family != "":
-			return fmt.Sprintf("it wants %s, and the file has families: [%s]; add it there, or activate the neighbor for %[2]s at the router instead", family, ours)
+			return fmt.Sprintf("it requires %s, and the file has families: [%s]; add it to the file, or activate the neighbor for %[2]s on the router instead", family, ours)
 		}
 	}
-	return fmt.Sprintf("it speaks none of families: [%s]; activate the neighbor for one at the router (FRR: address-family … unicast, neighbor %s activate; BIRD: a channel), or set families in the file", ours, s.local())
+	return fmt.Sprintf("none of families: [%s] is activated for this neighbor; activate one on the router (FRR: address-family … unicast, neighbor %s activate; BIRD: a channel), or set families in the file", ours, s.local())
 }
 
 func familyNames(families []route.Family) (text string) {
@@ -118,21 +118,21 @@ func (s Subject) ceaseAdvice(n *Notification) string {
 	case maxPrefixes:
 		return prefixAdvice(n, s.local())
 	case shutdown:
-		return fmt.Sprintf("its operator has shut the session down; end that at the router (FRR: no neighbor %s shutdown; BIRD: enable)", s.local())
+		return fmt.Sprintf("the session was shut down by its operator; end the shutdown on the router (FRR: no neighbor %s shutdown; BIRD: enable)", s.local())
 	case deconfigured:
-		return "the neighbor was removed at the router; configure it there again as " + s.neighbor()
+		return "the neighbor was removed on the router; configure it there again as " + s.neighbor()
 	case reset:
-		return "its operator has reset the session; it is begun anew"
+		return "the session was reset by its operator; the speaker connects again"
 	case rejected:
-		return fmt.Sprintf("it takes no session with %s now; configure it at the router as %s, or set localAddress in the file to the address that the router knows", s.local(), s.neighbor())
+		return fmt.Sprintf("it currently rejects sessions with %s; configure it on the router as %s, or set localAddress in the file to the address that the router expects", s.local(), s.neighbor())
 	case changed:
-		return "its configuration was changed; the session is begun anew"
+		return "its configuration was changed; the speaker connects again"
 	case collision:
-		return "it has another connection with this machine; where another speaker runs here, set localAddress in the file to an address of its own"
+		return "it already has a connection with this machine; if another speaker runs here, set localAddress in the file to an address that only this speaker uses"
 	case outOfResource:
-		return "it has no memory or table space left; relieve the router"
+		return "it is out of memory or table space; reduce the load on the router"
 	case bfdDown:
-		return "its BFD session is down; admit UDP 3784 at both ends, or take bfd off at both"
+		return "its BFD session is down; allow UDP 3784 at both ends, or disable BFD at both"
 	}
 	return ""
 }
@@ -142,7 +142,7 @@ func prefixAdvice(n *Notification, local string) string {
 	limit := ""
 	if len(n.Data) >= 7 {
 		family := familyName([]byte{n.Data[0], n.Data[1], 0, n.Data[2]})
-		limit = fmt.Sprintf(" of %d routes of %s", binary.BigEndian.Uint32(n.Data[3:7]), family)
+		limit = fmt.Sprintf(" of %d for %s", binary.BigEndian.Uint32(n.Data[3:7]), family)
 	}
-	return fmt.Sprintf("this speaker announces more than its limit%s; raise that at the router (FRR: neighbor %s maximum-prefix N, then clear bgp %[2]s; BIRD: import limit N, then restart), or announce fewer VIPs", limit, local)
+	return fmt.Sprintf("this speaker announces more routes than its limit%s; raise the limit on the router (FRR: neighbor %s maximum-prefix N, then clear bgp %[2]s; BIRD: import limit N, then restart), or announce fewer VIPs", limit, local)
 }

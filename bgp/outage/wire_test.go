@@ -7,19 +7,19 @@ import (
 	"testing"
 )
 
-// message is a BGP message.
+// message returns a BGP message.
 func message(kind byte, body ...byte) []byte {
 	head := append(bytes.Clone(marker), 0, 0, kind)
 	binary.BigEndian.PutUint16(head[16:], uint16(headerLength+len(body)))
 	return append(head, body...)
 }
 
-// anOpen is of AS 4259840001 with a hold time of 180 s.
+// anOpen is an OPEN from AS 4259840001 with a hold time of 180 s.
 func anOpen() []byte {
 	return message(openMessage, 4, 0x5b, 0xa0, 0, 180, 10, 0, 0, 1, 14, 2, 4, 1, 4, 0, 1, 2, 6, fourOctetAS, 4, 0xfd, 0xe8, 0, 1)
 }
 
-// segment is a TCP segment from port 179.
+// segment returns a TCP segment from port 179.
 func segment(sequence uint32, flags byte, payload []byte, options ...byte) []byte {
 	for len(options)%4 != 0 {
 		options = append(options, optionNone)
@@ -32,26 +32,26 @@ func segment(sequence uint32, flags byte, payload []byte, options ...byte) []byt
 	return append(append(head, options...), payload...)
 }
 
-// TestWhatARouterSaysIsReadInWhateverPiecesItComes cuts an OPEN and a NOTIFICATION anywhere, and
-// sends pieces again.
-func TestWhatARouterSaysIsReadInWhateverPiecesItComes(t *testing.T) {
+// TestMessagesAreReadHoweverTheyAreSegmented splits an OPEN and a NOTIFICATION anywhere, and
+// retransmits some segments.
+func TestMessagesAreReadHoweverTheyAreSegmented(t *testing.T) {
 	all := append(anOpen(), message(notificationMessage, 2, 2, 0xfb, 0xff)...)
-	const first = 0xfffffff0 // the numbers wrap
+	const first = 0xfffffff0 // the sequence numbers wrap
 	for cut := 1; cut < len(all); cut++ {
 		ears, a := &Ears{Port: 179}, &Attempt{}
 		ears.Hear(segment(first, flagACK, all[:cut]), 0, a)
 		ears.Hear(segment(first, flagACK, all[:cut]), 0, a)
 		ears.Hear(segment(first+uint32(cut/2), flagACK, all[cut/2:]), 0, a)
 		if a.Open == nil || a.Open.ASN != 4259840001 || a.Open.HoldTime != 180 || a.Open.RouterID.String() != "10.0.0.1" {
-			t.Fatalf("cut at %d: %+v", cut, a.Open)
+			t.Fatalf("split at %d: got %+v", cut, a.Open)
 		}
 		if a.Received == nil || fmt.Sprint(a.Received) != "OPEN Message Error/Bad Peer AS (2/2)" {
-			t.Fatalf("cut at %d: %v", cut, a.Received)
+			t.Fatalf("split at %d: got %v", cut, a.Received)
 		}
 	}
 }
 
-func TestSignaturesAndCallsAreSeen(t *testing.T) {
+func TestSignaturesAndTheRoutersOwnConnectionsAreSeen(t *testing.T) {
 	ears, a := &Ears{Port: 179, Listening: 179}, &Attempt{}
 	md5 := append([]byte{optionMD5, 18}, make([]byte, 16)...)
 	if !ears.Hear(segment(1, flagSYN, nil, append([]byte{2, 4, 5, 180}, md5...)...), 1, a) || *a.Called != MD5 {
@@ -67,7 +67,7 @@ func TestSignaturesAndCallsAreSeen(t *testing.T) {
 	binary.BigEndian.PutUint16(strange, 4242)
 	binary.BigEndian.PutUint16(strange[2:], 4243)
 	if ears.Hear(strange, 1, a) {
-		t.Error("another service of the router is taken for BGP")
+		t.Error("a connection to another service of the router was taken for BGP")
 	}
 }
 
@@ -81,7 +81,7 @@ func FuzzHear(f *testing.F) {
 			ears.Hear(data, 255, a)
 		}
 		if v := Explain(subject(nil), *a); v.Text == "" || v.Reason == "" {
-			t.Errorf("%+v says nothing", a)
+			t.Errorf("%+v: got an empty text", a)
 		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/session"
 )
 
-// refusal is a way in which a router or a file keeps a session from coming about.
+// refusal is a configuration of the router or the file that prevents a session.
 type refusal struct {
 	name string
 	// config is the site's, and file changes it.
@@ -35,25 +35,25 @@ func same(reason session.Reason) map[string]session.Reason {
 	return map[string]session.Reason{"FRR": reason, "BIRD": reason}
 }
 
-// after adds a line to FRR's neighbour.
+// after adds a line to FRR's neighbor.
 func after(line string) func(string) string {
 	return replacing("timers connect 2\n", "timers connect 2\n neighbor 192.0.2.11 "+line+"\n")
 }
 
 var refusals = []refusal{
 	{
-		name:   "another AS of this speaker at the router",
+		name:   "another AS for this speaker on the router",
 		router: map[string]func(string) string{"FRR": replacing("remote-as 64511", "remote-as 64999"), "BIRD": replacing("as 64511", "as 64999")},
-		reason: same("received-bad-peer-as"), words: []string{"Bad Peer AS (2/2)", "64511", "at the router"},
+		reason: same("received-bad-peer-as"), words: []string{"Bad Peer AS (2/2)", "64511", "on the router"},
 	},
 	{
-		name: "another AS of the router in the file", file: replacing("asn: 64500", "asn: 64501"),
+		name: "another AS for the router in the file", file: replacing("asn: 64500", "asn: 64501"),
 		reason: same("sent-bad-peer-as"), words: []string{"Bad Peer AS (2/2)", "AS 64500", "set asn: 64500", "in the file"},
 	},
 	{
-		name:   "a least hold time",
+		name:   "a minimum hold time",
 		router: map[string]func(string) string{"FRR": replacing(" bgp bestpath", " bgp minimum-holdtime 20\n bgp bestpath")},
-		reason: same("received-unacceptable-hold-time"), words: []string{"Unacceptable Hold Time (2/6)", "raise holdTime"},
+		reason: same("received-unacceptable-hold-time"), words: []string{"Unacceptable Hold Time (2/6)", "raise the peer's holdTime"},
 	},
 	{
 		name:   "no neighbor",
@@ -61,15 +61,15 @@ var refusals = []refusal{
 		reason: same(session.Rejected), words: []string{"192.0.2.11", "AS 64511"},
 	},
 	{
-		name: "a key at the router alone", router: map[string]func(string) string{"FRR": after("password s3cret"), "BIRD": replacing(" direct;", " direct;\n password \"s3cret\";")},
-		reason: same(session.WrongKey), words: []string{"TCP MD5", "set passwordFile"},
+		name: "a key on the router only", router: map[string]func(string) string{"FRR": after("password s3cret"), "BIRD": replacing(" direct;", " direct;\n password \"s3cret\";")},
+		reason: same(session.WrongKey), words: []string{"TCP MD5", "set the peer's passwordFile"},
 	},
 	{
-		name: "a key in the file alone", keys: ", passwordFile: KEY",
-		reason: same(session.WrongKey), words: []string{"no password for 192.0.2.11", "at the router"},
+		name: "a key in the file only", keys: ", passwordFile: KEY",
+		reason: same(session.WrongKey), words: []string{"no password for 192.0.2.11", "on the router"},
 	},
 	{
-		name: "two keys", keys: ", passwordFile: KEY", router: map[string]func(string) string{"FRR": after("password s3cret"), "BIRD": replacing(" direct;", " direct;\n password \"s3cret\";")},
+		name: "different keys", keys: ", passwordFile: KEY", router: map[string]func(string) string{"FRR": after("password s3cret"), "BIRD": replacing(" direct;", " direct;\n password \"s3cret\";")},
 		reason: same(session.WrongKey), words: []string{"differ", "same key at both ends"},
 	},
 	{
@@ -81,26 +81,26 @@ var refusals = []refusal{
 		reason: same(session.NoLocalAddress), words: []string{"192.0.2.77", "in the file"},
 	},
 	{
-		name: "an address that nobody has", file: replacing(`"192.0.2.1"`, `"192.0.2.66"`),
+		name: "an unused address", file: replacing(`"192.0.2.1"`, `"192.0.2.66"`),
 		reason: same(session.NoHost), words: []string{"192.0.2.66", "does not answer on its link"},
 	},
 	{
-		name: "an address to which there is no route", file: replacing(`"192.0.2.1"`, `"203.0.113.66"`),
-		reason: same(session.NoHost), words: []string{"203.0.113.66", "a router on the way"},
+		name: "an unreachable address", file: replacing(`"192.0.2.1"`, `"203.0.113.66"`),
+		reason: same(session.NoHost), words: []string{"203.0.113.66", "a router on the path"},
 	},
 	{
-		name: "GTSM in the file alone", keys: ", gtsm: true",
-		reason: same(session.TTL), words: []string{"TTL ", "ttl-security", "at the router too"},
+		name: "GTSM in the file only", keys: ", gtsm: true",
+		reason: same(session.TTL), words: []string{"TTL ", "ttl-security", "on the router too"},
 	},
 	{
-		name: "GTSM at the router alone", router: map[string]func(string) string{"FRR": after("ttl-security hops 1"), "BIRD": replacing(" direct;", " direct;\n ttl security on;")},
+		name: "GTSM on the router only", router: map[string]func(string) string{"FRR": after("ttl-security hops 1"), "BIRD": replacing(" direct;", " direct;\n ttl security on;")},
 		words: []string{"GTSM", "gtsm: true"}, // by the hold timer of either end, or before
 	},
 }
 
-// TestAStatusSaysWhyThereIsNoSession refuses in each way, and holds that each text, the log and the
-// reason say what to change; and that no two ways of a router give one text.
-func TestAStatusSaysWhyThereIsNoSession(t *testing.T) {
+// TestStatusSaysWhyThereIsNoSession tries each cause, and checks that the text, the log and the
+// reason say what to change, and that no two causes of one router give the same text.
+func TestStatusSaysWhyThereIsNoSession(t *testing.T) {
 	for _, b := range brands {
 		var mu sync.Mutex
 		texts := map[string]string{}
@@ -112,13 +112,13 @@ func TestAStatusSaysWhyThereIsNoSession(t *testing.T) {
 			t.Run(b.name+"/"+r.name, func(t *testing.T) {
 				t.Parallel()
 				if testing.Short() && r.reason[b.name] != "received-bad-peer-as" {
-					t.Skip("SKIPPED: one way will do")
+					t.Skip("SKIPPED: -short: one cause only")
 				}
 				p, problem := r.begin(t, b, change)
 				mu.Lock()
 				defer mu.Unlock()
 				if other := texts[problem]; other != "" {
-					t.Errorf("it has the text of %s: %s", other, problem)
+					t.Errorf("same text as for %s: %s", other, problem)
 				}
 				texts[problem] = r.name
 				t.Logf("%s: %s", b.name, problem)
@@ -145,7 +145,7 @@ func (r refusal) begin(t *testing.T, b brand, change func(string) string) (*peer
 		}
 		changed := change(b.config(n...))
 		if changed == b.config(n...) {
-			t.Fatalf("%s is configured as ever: the case shows nothing", b.name)
+			t.Fatalf("%s has its usual configuration: the case tests nothing", b.name)
 		}
 		return changed
 	}
@@ -158,7 +158,7 @@ func (r refusal) begin(t *testing.T, b brand, change func(string) string) (*peer
 		}
 		problem = st.Peers[0].Problem
 		if got := st.Peers[0].Reason; r.reason != nil && got != r.reason[b.name] {
-			return fmt.Errorf("reason %q, not %q: %s", got, r.reason[b.name], problem)
+			return fmt.Errorf("got reason %q, want %q: %s", got, r.reason[b.name], problem)
 		}
 		for _, word := range r.words {
 			if !strings.Contains(problem, word) {
@@ -170,29 +170,29 @@ func (r refusal) begin(t *testing.T, b brand, change func(string) string) (*peer
 	return p, problem
 }
 
-// wantLogged waits until the log has the reason, and holds that it has it once.
+// wantLogged waits until the log has the reason, and checks that it has it once.
 func (s *speaker) wantLogged(reason string) {
 	s.node.t.Helper()
 	eventually(s.node.t, "the log says why", slack, func() error {
 		raw, err := os.ReadFile(s.Log)
 		if n := strings.Count(string(raw), " reason="+reason+" "); err == nil && n != 1 {
-			err = fmt.Errorf("the log has it %d times", n)
+			err = fmt.Errorf("the log has it %d times, want 1", n)
 		}
 		return err
 	})
 }
 
-// TestWhatARouterSaidIsRememberedWhileItIsSilent has the operator of a router shut a session down, with
-// a word; after that routers close each connection. When the shutdown ends, it is tried at once.
-func TestWhatARouterSaidIsRememberedWhileItIsSilent(t *testing.T) {
+// TestANotificationIsRememberedWhileTheRouterIsSilent has the operator of a router shut a session down, with
+// a message; after that, routers close each connection. When the shutdown ends, the speaker connects immediately.
+func TestANotificationIsRememberedWhileTheRouterIsSilent(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it waits for attempts")
+		t.Skip("SKIPPED: -short: it waits for connection attempts")
 	}
 	p := newPeering(t, brands[0], one(), config(1, hold9.keys, vip4))
 	p.wantSession()
 	p.configure("router bgp 64500\n neighbor 192.0.2.11 shutdown message maintenance CHG1234\n")
 	var st session.Status
-	eventually(t, "the status has the operator's word", slack, func() (err error) {
+	eventually(t, "the status has the operator's message", slack, func() (err error) {
 		if st, err = p.site.speaker.peer(routerID); err == nil && (!strings.Contains(st.Problem, `"maintenance CHG1234"`) || !strings.Contains(st.Problem, "since then it closes")) {
 			err = fmt.Errorf("%s: %q", st.Reason, st.Problem)
 		}
@@ -207,10 +207,10 @@ func TestWhatARouterSaidIsRememberedWhileItIsSilent(t *testing.T) {
 	t.Logf("the session was back after %s", time.Since(start).Round(time.Millisecond))
 }
 
-// TestARouterThatComesBackIsTriedAtOnce has the router's program away for longer than the first waits.
-func TestARouterThatComesBackIsTriedAtOnce(t *testing.T) {
+// TestARouterThatIsBackIsRetriedImmediately stops the router's program for longer than the first waits.
+func TestARouterThatIsBackIsRetriedImmediately(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: the router is away for long")
+		t.Skip("SKIPPED: -short: the router is down for a long time")
 	}
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
