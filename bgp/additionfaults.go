@@ -17,15 +17,15 @@ func checkAdded(a *route.Attributes, states *States, fault faultFunc) {
 	switch {
 	case a.LocalPreference == nil:
 	case *a.LocalPreference == 0:
-		fault("localPreference", "0 is for what leaves; write the preference of the state up, from 1")
+		fault("localPreference", "0 is reserved for draining; set the preference of the state up, at least 1")
 	case states.preference() == 0:
-		fault("localPreference", "has no effect, because states.up has localPreference 0; give states.up one from 1")
+		fault("localPreference", "has no effect, because states.up has localPreference 0; set localPreference of states.up to at least 1")
 	}
 	if a.Communities.Has(route.GracefulShutdown) {
-		fault("communities", "graceful-shutdown is for draining alone, and a draining route carries it anyway")
+		fault("communities", "graceful-shutdown is only for draining; a draining route has it anyway")
 	}
 	if worst := uint64(route.ValueOr(states.Draining.MED, 0)) + uint64(route.ValueOr(a.MED, 0)); worst > math.MaxUint32 {
-		fault("med", "%d and the %d of states.draining are more than %d", route.ValueOr(a.MED, 0), route.ValueOr(states.Draining.MED, 0), uint32(math.MaxUint32))
+		fault("med", "%d plus the %d of states.draining is more than %d", route.ValueOr(a.MED, 0), route.ValueOr(states.Draining.MED, 0), uint32(math.MaxUint32))
 	}
 }
 
@@ -36,14 +36,14 @@ func checkAddedByPeer(a *route.Attributes, have map[route.ExtendedCommunity]bool
 		return
 	}
 	if a.LinkBandwidth > 0 {
-		fault("linkBandwidth", "is not for a peer; set it in states, or at a VIP, an aggregate or a pool")
+		fault("linkBandwidth", "cannot be set for a peer; set it in states, or for a VIP, an aggregate or a pool")
 	}
 	for _, c := range a.Communities.Extended {
 		switch {
 		case !c.Administered():
-			fault("communities", "%s is not for a peer, which takes rt and soo alone of the extended communities; set it in states, or at a VIP, an aggregate or a pool", c)
+			fault("communities", "%s cannot be set for a peer, which accepts only rt and soo extended communities; set it in states, or for a VIP, an aggregate or a pool", c)
 		case have[c]:
-			fault("communities", "%s is one of a state's, a VIP's, an aggregate's or a pool's as well, and would be sent twice; remove it here", c)
+			fault("communities", "%s is also set for a state, a VIP, an aggregate or a pool, and would be sent twice; remove it here", c)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (s *speaker) watchAddresses(ctx context.Context, moved chan<- struct{}) {
 		err := s.Binder.Watch(ctx, func() { kick(moved) })
 		if err != nil && err.Error() != said {
 			said = err.Error()
-			s.Log.Error("the addresses are looked at every second", "error", err)
+			s.Log.Error("cannot watch the addresses; reading them every second instead", "error", err)
 		}
 		pause(ctx, retry)
 		kick(moved)
@@ -99,7 +99,7 @@ func (s *speaker) change(want Desired, look []netip.Addr, now time.Time) Desired
 		s.more = true // first check what must be withdrawn
 		return want
 	}
-	s.announceFault = s.once(s.announceFault, "announcing failed; it is tried again", err)
+	s.announceFault = s.once(s.announceFault, "cannot announce; retrying", err)
 	give, drop := want.Bound, s.dropped(want)
 	if err != nil {
 		s.failed(now)
@@ -163,7 +163,7 @@ func (s *speaker) bind(give, look []netip.Addr, now time.Time) {
 	default:
 		a.unlisted(give, err)
 	}
-	a.fault = s.once(a.fault, "binding failed; it is tried again", err)
+	a.fault = s.once(a.fault, "cannot bind addresses; retrying", err)
 	s.log(s.controller.SetMissing(a.missing, now))
 	if err != nil {
 		s.failed(now)
@@ -184,7 +184,7 @@ func (s *speaker) sortOut(missing map[netip.Addr]error, look []netip.Addr) {
 			unseen[addr] = true
 			delete(missing, addr)
 			if !a.unseen[addr] {
-				s.Log.Warn("announced, and mind this", "vip", addr, "warning", warnUnseen)
+				s.Log.Warn("VIP announced with a warning", "vip", addr, "warning", warnUnseen)
 			}
 		}
 	}
@@ -192,8 +192,8 @@ func (s *speaker) sortOut(missing map[netip.Addr]error, look []netip.Addr) {
 }
 
 // warnUnseen is the warning for a VIP that was never present.
-const warnUnseen = "this machine has never had the address: packets to it arrive only where NAT, IPVS or eBPF takes them (say so with forwarded: true); " +
-	"else set bind: lo, or give the machine the address. What nothing takes is dropped here, or it would go back to the router"
+const warnUnseen = "this machine has never had the address, so packets to it are only accepted if NAT, IPVS or eBPF forwards them: then set forwarded: true; " +
+	"otherwise set bind: lo, or assign the address to the machine. Until then, this machine drops packets that nothing accepts, to prevent a routing loop"
 
 // dropped returns the prefixes for which this machine drops packets to addresses that nobody has:
 // those of aggregates, and VIPs that are announced but were never present.
@@ -211,11 +211,11 @@ func (s *speaker) dropped(want Desired) []netip.Prefix {
 func reasons(missing map[netip.Addr]error, give []netip.Addr) map[netip.Addr]string {
 	all := make(map[netip.Addr]string, len(missing))
 	for addr, why := range missing {
-		all[addr] = fmt.Sprintf("this machine takes no packets to it: %v; set bind: lo, or forwarded: true where NAT, IPVS or eBPF takes them", why)
+		all[addr] = fmt.Sprintf("this machine does not accept packets to it: %v; set bind: lo, or forwarded: true if NAT, IPVS or eBPF forwards them", why)
 	}
 	for _, addr := range give {
 		if why := missing[addr]; why != nil {
-			all[addr] = fmt.Sprintf("this machine takes no packets to it: %v", why)
+			all[addr] = fmt.Sprintf("this machine does not accept packets to it: %v", why)
 		}
 	}
 	return all
@@ -236,7 +236,7 @@ func (a *addresses) unlisted(give []netip.Addr, err error) {
 			a.listed = append(a.listed, addr)
 			continue
 		}
-		missing[addr] = fmt.Sprintf("it is not known whether this machine takes packets to it: %v", err)
+		missing[addr] = fmt.Sprintf("cannot determine whether this machine accepts packets to it: %v", err)
 	}
 }
 
@@ -255,7 +255,7 @@ func (s *speaker) countRestored(given []netip.Addr, now time.Time) {
 	}
 	s.metrics.restored.Add(float64(len(back)))
 	if a.restored += len(back); now.Sub(a.saidAt) >= restoredEvery {
-		s.Log.Warn("another program took addresses from lo; they are given back", "addresses", back, "count", a.restored)
+		s.Log.Warn("another program removed addresses from lo; restored them", "addresses", back, "count", a.restored)
 		a.restored, a.saidAt = 0, now
 	}
 }
@@ -272,7 +272,7 @@ func (s *speaker) once(said, what string, err error) string {
 	case err != nil:
 		s.Log.Error(what, "error", err)
 	default:
-		s.Log.Info("that works again", "error", said)
+		s.Log.Info("recovered from an earlier error", "error", said)
 	}
 	return text
 }

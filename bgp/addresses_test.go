@@ -22,23 +22,23 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
-// machine is a Binder and an Announcer: a machine whose addresses others take away, and
-// its router, who must never be sent to an address that is not there.
+// machine is a Binder and an Announcer: a machine whose addresses others remove, and
+// its router, which must never be sent to an address that is not present.
 type machine struct {
 	t  rapid.TB
 	mu sync.Mutex
 
-	there  map[netip.Addr]bool // of which the machine takes packets to
-	ours   map[netip.Addr]bool // as far as the speaker gave them
-	broken map[netip.Addr]bool // that cannot be given
+	there  map[netip.Addr]bool // to which the machine accepts packets
+	ours   map[netip.Addr]bool // those that the speaker added
+	broken map[netip.Addr]bool // that cannot be added
 	blind  bool                // the addresses cannot be listed
 	deaf   bool                // changes cannot be watched
 	moved  func()
-	deafen chan struct{} // is closed when they cannot any more
+	deafen chan struct{} // closed when they can no longer be watched
 
 	routes map[netip.Addr]route.Attributes
 	sick   bool // checks fail
-	// without is an address that may be announced though it is not there.
+	// without is an address that may be announced although it is not present.
 	without netip.Addr
 	dropped []netip.Prefix
 }
@@ -47,7 +47,7 @@ func newMachine(t rapid.TB) *machine {
 	return &machine{t: t, there: map[netip.Addr]bool{}, ours: map[netip.Addr]bool{}, broken: map[netip.Addr]bool{}, routes: map[netip.Addr]route.Attributes{}, moved: func() {}, deafen: make(chan struct{})}
 }
 
-var errOdd = errors.New("an odd machine")
+var errOdd = errors.New("injected failure")
 
 // Bind implements Binder.
 func (m *machine) Bind(give, look []netip.Addr) (Bound, error) {
@@ -70,7 +70,7 @@ func (m *machine) Bind(give, look []netip.Addr) (Bound, error) {
 	for a := range m.ours {
 		if !slices.Contains(give, a) {
 			if _, announced := m.routes[a]; announced {
-				m.t.Errorf("%s is unbound while it is announced", a)
+				m.t.Errorf("%s was unbound while it is announced", a)
 			}
 			delete(m.ours, a)
 			delete(m.there, a)
@@ -112,7 +112,7 @@ func (m *machine) Watch(ctx context.Context, changed func()) error {
 	}
 }
 
-// goDeaf has changes not be told of. It is called with mu held.
+// goDeaf stops notifications of changes. It is called with mu held.
 func (m *machine) goDeaf() {
 	if !m.deaf {
 		close(m.deafen)
@@ -120,7 +120,7 @@ func (m *machine) goDeaf() {
 	}
 }
 
-// does has somebody do something to the machine, which the kernel tells of.
+// does changes the machine, with a notification of the kernel.
 func (m *machine) does(what func()) {
 	m.mu.Lock()
 	what()
@@ -129,7 +129,7 @@ func (m *machine) does(what func()) {
 	moved()
 }
 
-// loses takes an address away.
+// loses removes an address.
 func (m *machine) loses(a netip.Addr) { delete(m.there, a); delete(m.ours, a) }
 
 // Set implements Announcer.
@@ -141,7 +141,7 @@ func (m *machine) Set(routes []route.Route) ([]route.Route, error) {
 	for _, r := range routes {
 		a := r.Prefix.Addr()
 		if _, announced := before[a]; !announced && !m.there[a] && a != passed && a != m.without {
-			m.t.Errorf("%s is announced anew, and is not there", a)
+			m.t.Errorf("%s is newly announced, but not present", a)
 		}
 		m.routes[a] = r.Attributes
 	}
@@ -164,7 +164,7 @@ func (m *machine) ask(context.Context, federation.Target) (health.Sample, error)
 	return health.Sample{}, nil
 }
 
-// announced are the addresses that the router has, in their order.
+// announced returns the addresses that the router has, in order.
 func (m *machine) announced() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -175,15 +175,15 @@ func (m *machine) announced() string {
 	return strings.Join(all, " ")
 }
 
-// The addresses of the machine's file: two are bound, one is another program's, one is
+// The addresses of the machine's file: two are bound, one belongs to another program, one is
 // forwarded.
 var (
 	bound4, bound6 = netip.MustParseAddr("198.51.100.53"), netip.MustParseAddr("2001:db8:53::53")
 	given, passed  = netip.MustParseAddr("198.51.100.54"), netip.MustParseAddr("198.51.100.55")
 )
 
-// runOn runs a speaker on the machine, in a bubble, until play returns; nothing is left
-// then.
+// runOn runs a speaker on the machine, in a bubble, until play returns; nothing remains
+// afterwards.
 func runOn(t *testing.T, m *machine, play func(s *speaker)) { runWith(t, m, m, play) }
 
 // runWith is runOn with another announcer.
@@ -217,11 +217,11 @@ states: {draining: {dwell: 1s, linger: 1s}}
 		m.t.Error(err)
 	}
 	if len(m.ours) > 0 && !m.blind || len(m.routes) > 0 {
-		m.t.Errorf("left at the end: %v bound, %v announced", m.ours, m.routes)
+		m.t.Errorf("at the end: got %v bound, %v announced, want none", m.ours, m.routes)
 	}
 }
 
-// settles lets a second pass, after which what is announced must be there.
+// settles lets a second pass, after which announced addresses must be present.
 func (m *machine) settles() {
 	time.Sleep(time.Second + 100*time.Millisecond)
 	synctest.Wait()
@@ -229,7 +229,7 @@ func (m *machine) settles() {
 	defer m.mu.Unlock()
 	for a := range m.routes {
 		if !m.there[a] && a != passed && a != m.without {
-			m.t.Errorf("%s is announced and not there", a)
+			m.t.Errorf("%s is announced but not present", a)
 		}
 	}
 }
@@ -237,23 +237,23 @@ func (m *machine) settles() {
 // wants compares what the router has.
 func (m *machine) wants(what, want string) {
 	if got := m.announced(); got != want {
-		m.t.Errorf("%s: announced is %q, want %q", what, got, want)
+		m.t.Errorf("%s: got %q announced, want %q", what, got, want)
 	}
 }
 
 const everyAddress = "198.51.100.53 198.51.100.54 198.51.100.55 2001:db8:53::53"
 
-func TestAnAddressThatIsLostIsBackOrItsRouteGoneWithinASecond(t *testing.T) {
+func TestALostAddressIsRestoredOrItsRouteWithdrawnWithinASecond(t *testing.T) {
 	for name, step := range map[string]struct {
 		lose func(*machine)
 		want string // what is announced then
 	}{
-		"one bound address":       {func(m *machine) { m.loses(bound4) }, everyAddress},
-		"all of them":             {func(m *machine) { m.loses(bound4); m.loses(bound6) }, everyAddress},
-		"one that stays lost":     {func(m *machine) { m.loses(bound6); m.broken[bound6] = true }, "198.51.100.53 198.51.100.54 198.51.100.55"},
-		"one of somebody else's":  {func(m *machine) { m.loses(given) }, "198.51.100.53 198.51.100.55 2001:db8:53::53"},
-		"while nobody tells":      {func(m *machine) { m.goDeaf(); m.loses(bound4); m.loses(given) }, "198.51.100.53 198.51.100.55 2001:db8:53::53"},
-		"what is none of its own": {func(m *machine) { m.loses(passed) }, everyAddress},
+		"one bound address":      {func(m *machine) { m.loses(bound4) }, everyAddress},
+		"all of them":            {func(m *machine) { m.loses(bound4); m.loses(bound6) }, everyAddress},
+		"one that stays lost":    {func(m *machine) { m.loses(bound6); m.broken[bound6] = true }, "198.51.100.53 198.51.100.54 198.51.100.55"},
+		"one of another program": {func(m *machine) { m.loses(given) }, "198.51.100.53 198.51.100.55 2001:db8:53::53"},
+		"without a notification": {func(m *machine) { m.goDeaf(); m.loses(bound4); m.loses(given) }, "198.51.100.53 198.51.100.55 2001:db8:53::53"},
+		"an unrelated address":   {func(m *machine) { m.loses(passed) }, everyAddress},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -273,9 +273,9 @@ func TestAnAddressThatIsLostIsBackOrItsRouteGoneWithinASecond(t *testing.T) {
 	}
 }
 
-// TestWhileNothingIsKnownOfTheAddressesNothingChanges: a kernel that cannot list them has
-// lost none of them. Before anything is known nothing is announced of those that are bound.
-func TestWhileNothingIsKnownOfTheAddressesNothingChanges(t *testing.T) {
+// TestNothingChangesWhileTheAddressesAreUnknown: a kernel that cannot list them has
+// lost none of them. Before anything is known, no bound address is announced.
+func TestNothingChangesWhileTheAddressesAreUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t)
 		m.there[given], m.blind = true, true
@@ -291,15 +291,15 @@ func TestWhileNothingIsKnownOfTheAddressesNothingChanges(t *testing.T) {
 			m.wants("once it is known", everyAddress)
 			m.does(func() { m.blind = true })
 			m.settles()
-			m.wants("while it is not", everyAddress)
+			m.wants("while it is unknown", everyAddress)
 			m.does(func() { m.blind = false })
 		})
 	})
 }
 
-// TestAnAddressThatIsGivenWhileNothingIsKnownIsNotAnnounced has addresses be unbound, and be wanted
+// TestAnAddressAddedWhileTheAddressesAreUnknownIsNotAnnounced has addresses be unbound, and be wanted
 // again while the kernel cannot list them.
-func TestAnAddressThatIsGivenWhileNothingIsKnownIsNotAnnounced(t *testing.T) {
+func TestAnAddressAddedWhileTheAddressesAreUnknownIsNotAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t)
 		m.there[given] = true
@@ -321,32 +321,32 @@ func TestAnAddressThatIsGivenWhileNothingIsKnownIsNotAnnounced(t *testing.T) {
 	})
 }
 
-func TestAnAddressThatIsMissingHasItsReason(t *testing.T) {
+func TestAMissingAddressHasAReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t)
 		m.broken[bound4], m.there[given] = true, true
 		runOn(t, m, func(s *speaker) {
 			m.does(func() { m.loses(given) })
 			m.settles()
-			const lacks = "this machine takes no packets to it: an odd machine"
+			const lacks = "this machine does not accept packets to it: injected failure"
 			want := map[string]string{
 				bound4.String(): "down not-here " + lacks,
-				given.String():  "down not-here " + lacks + "; set bind: lo, or forwarded: true where NAT, IPVS or eBPF takes them",
+				given.String():  "down not-here " + lacks + "; set bind: lo, or forwarded: true if NAT, IPVS or eBPF forwards them",
 				bound6.String(): "up passing all checks pass", passed.String(): "up passing all checks pass",
 			}
 			for _, v := range s.Status().VIPs {
 				if got := fmt.Sprint(v.State, " ", v.Reason.Code, " ", v.Reason.Text); got != want[v.Address] || v.Bound != (v.Address == bound6.String()) {
-					t.Errorf("%s is %s, bound %v; want %s", v.Address, got, v.Bound, want[v.Address])
+					t.Errorf("%s: got %s, bound %v; want %s", v.Address, got, v.Bound, want[v.Address])
 				}
 			}
 		})
 	})
 }
 
-// TestAnAddressThatWasNeverHereIsAnnouncedWithAWarning: NAT may take its packets. What nothing takes
+// TestAnAddressThatWasNeverPresentIsAnnouncedWithAWarning: NAT may take its packets. What nothing takes
 // is dropped, and does not go back to the router. Once it was here it is announced only while
 // it is.
-func TestAnAddressThatWasNeverHereIsAnnouncedWithAWarning(t *testing.T) {
+func TestAnAddressThatWasNeverPresentIsAnnouncedWithAWarning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t)
 		m.without = given
@@ -356,11 +356,11 @@ func TestAnAddressThatWasNeverHereIsAnnouncedWithAWarning(t *testing.T) {
 			warned := func(want bool) {
 				for _, v := range s.Status().VIPs {
 					if (v.Warning != "") != (want && v.Address == given.String()) {
-						t.Errorf("%s: warning %q", v.Address, v.Warning)
+						t.Errorf("%s: got warning %q", v.Address, v.Warning)
 					}
 				}
 				if slices.Contains(m.dropped, r) != want {
-					t.Errorf("dropped is %v", m.dropped)
+					t.Errorf("got %v dropped", m.dropped)
 				}
 			}
 			warned(true)
@@ -375,15 +375,15 @@ func TestAnAddressThatWasNeverHereIsAnnouncedWithAWarning(t *testing.T) {
 			warned(false)
 		})
 		if len(m.dropped) > 0 {
-			t.Errorf("left at the end: %v", m.dropped)
+			t.Errorf("at the end: got %v, want none", m.dropped)
 		}
 	})
 }
 
-// TestAnAnnouncedAddressIsAlwaysThere has others take addresses and give them, the kernel
+// TestAnAnnouncedAddressIsAlwaysPresent has others take addresses and give them, the kernel
 // fail, checks fail and drains come, in any order. A second after each step what is
 // announced is there, and what is there and works is announced.
-func TestAnAnnouncedAddressIsAlwaysThere(t *testing.T) {
+func TestAnAnnouncedAddressIsAlwaysPresent(t *testing.T) {
 	bound := []netip.Addr{bound4, bound6}
 	rapid.Check(t, func(r *rapid.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -433,7 +433,7 @@ func TestAnAnnouncedAddressIsAlwaysThere(t *testing.T) {
 						want := m.there[a] && !m.sick && !drained
 						m.mu.Unlock()
 						if announced != want {
-							r.Errorf("%s is announced: %v, want %v; %+v", a, announced, want, s.Status().VIPs)
+							r.Errorf("%s is announced: got %v, want %v; %+v", a, announced, want, s.Status().VIPs)
 						}
 					}
 				}

@@ -15,15 +15,15 @@ var (
 func faultOfAddress(a netip.Addr) string {
 	switch {
 	case a.IsUnspecified():
-		return fmt.Sprintf("%s is unspecified; write the address itself", a)
+		return fmt.Sprintf("%s is the unspecified address; write a specific address", a)
 	case a.IsMulticast():
-		return fmt.Sprintf("%s is multicast, and no single machine's", a)
+		return fmt.Sprintf("%s is a multicast address", a)
 	case a.Is4() && thisNetwork.Contains(a), a.Is4() && future.Contains(a):
 		return fmt.Sprintf("%s is reserved (RFC 6890)", a)
 	case a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "":
-		return fmt.Sprintf("%s is link-local and lacks its link: write %[1]s%%eth0, or interface: eth0", a)
+		return fmt.Sprintf("%s is link-local and has no zone: write %[1]s%%eth0, or set interface: eth0", a)
 	case a.Zone() != "" && !a.IsLinkLocalUnicast():
-		return fmt.Sprintf("%s has a zone, which link-local addresses alone have", a)
+		return fmt.Sprintf("%s has a zone, which only link-local addresses have", a)
 	}
 	return ""
 }
@@ -41,7 +41,7 @@ func (c *Config) checkRouterID(fault faultFunc) {
 	case !c.RouterID.Is4() || c.RouterID.IsUnspecified():
 		fault("routerID", "an IPv4 address is required")
 	case c.RouterID.IsMulticast() || faultOfAddress(c.RouterID) != "":
-		fault("routerID", "%s; take an IPv4 address of this machine", faultOfAddress(c.RouterID))
+		fault("routerID", "%s; use an IPv4 address of this machine", faultOfAddress(c.RouterID))
 	}
 }
 
@@ -84,7 +84,7 @@ func (c *Config) checkOwn(fault faultFunc) {
 	}
 	for i := range c.Peers {
 		if here, is := own[c.Peers[i].Address]; is {
-			fault(fmt.Sprintf("peers[%d].address", i), "%s is %s (%s): a speaker has no session with itself; write the router's", here.addr, here.what, here.key)
+			fault(fmt.Sprintf("peers[%d].address", i), "%s is %s (%s): a speaker cannot peer with itself; write the router's address", here.addr, here.what, here.key)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func (c *Config) checkPools(fault faultFunc) {
 			key := fmt.Sprintf("pools[%d].cidrs[%d]", i, j)
 			for _, here := range c.places() {
 				if cidr.Contains(here.addr.WithZone("")) {
-					fault(key, "%s holds %s, %s (%s), which a Service could then announce; take it out of the range", cidr, here.addr, here.what, here.key)
+					fault(key, "%s contains %s, %s (%s), which a Service could then announce; exclude it from the range", cidr, here.addr, here.what, here.key)
 				}
 			}
 		}
@@ -118,14 +118,14 @@ func faultOfRange(cidr netip.Prefix) string {
 		least = shortest6
 	}
 	if cidr.Bits() < least {
-		return fmt.Sprintf("%s is far more than a site's: the shortest prefix is /%d", cidr, least)
+		return fmt.Sprintf("%s is too large for one site: the shortest prefix allowed is /%d", cidr, least)
 	}
 	for _, bad := range []struct{ cidr, what string }{
 		{"127.0.0.0/8", "loopback"}, {"169.254.0.0/16", "link-local"}, {"224.0.0.0/4", "multicast"}, {"240.0.0.0/4", "reserved"}, {"0.0.0.0/8", "reserved"},
 		{"::/16", "reserved"}, {"fe80::/10", "link-local"}, {"ff00::/8", "multicast"},
 	} {
 		if netip.MustParsePrefix(bad.cidr).Overlaps(cidr) {
-			return fmt.Sprintf("%s is %s: no address in it can be announced", cidr, bad.what)
+			return fmt.Sprintf("%s is %s: none of its addresses can be announced", cidr, bad.what)
 		}
 	}
 	return ""

@@ -48,7 +48,7 @@ func (c *Config) checkAggregates(fault faultFunc) {
 		}
 		for _, o := range c.Aggregates[:i] {
 			if a.Prefix.IsValid() && a.Prefix.Overlaps(o.Prefix) {
-				fault(key+".prefix", "%s overlaps %s, which is an aggregate too", a.Prefix, o.Prefix)
+				fault(key+".prefix", "%s overlaps %s, another aggregate", a.Prefix, o.Prefix)
 			}
 		}
 	}
@@ -70,7 +70,7 @@ func (c *Config) checkPrefix(p netip.Prefix, fault faultFunc) {
 	}
 	for i := range c.Peers {
 		if peer := &c.Peers[i]; p.Contains(peer.Address) || p.Contains(peer.LocalAddress) {
-			fault("prefix", "%s holds an address of the peer %s, or of this site towards it, which it would draw here", p, peer.Name())
+			fault("prefix", "%s contains an address of peer %s, or this site's address on that session; the aggregate would attract that traffic", p, peer.Name())
 		}
 	}
 }

@@ -35,6 +35,6 @@ func TestAnAggregateThatWouldBeALoopIsNotAnnounced(t *testing.T) {
 	}
 	s.stop(t)
 	if len(s.discarded) > 0 {
-		t.Errorf("left at the end: %s", fmt.Sprint(s.discarded))
+		t.Errorf("at the end: got %s, want none", fmt.Sprint(s.discarded))
 	}
 }

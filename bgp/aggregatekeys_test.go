@@ -20,18 +20,18 @@ func TestEveryFaultOfAnAggregateIsNamed(t *testing.T) {
 		"{prefix: 0.0.0.0/0}":                                    "aggregates[0].prefix: 0.0.0.0/0 is not from /8 to /31",
 		"{prefix: \"::/0\"}":                                     "aggregates[0].prefix: ::/0 is not from /16 to /127",
 		"{prefix: \"::ffff:198.51.100.0/120\"}":                  "aggregates[0].prefix: ::ffff:198.51.100.0/120 has bits set",
-		"{prefix: 192.0.2.0/24}":                                 "aggregates[0].prefix: 192.0.2.0/24 holds an address of the peer 192.0.2.1",
+		"{prefix: 192.0.2.0/24}":                                 "aggregates[0].prefix: 192.0.2.0/24 contains an address of peer 192.0.2.1",
 		"{prefix: 198.51.100.0/24, least: -1}":                   "aggregates[0].least: -1 is negative",
 		"{prefix: 198.51.100.0/24, lest: 1}":                     "line 4: field lest not found",
 		"{prefix: 198.51.100.0/24}, {prefix: 198.51.100.128/25}": "aggregates[1].prefix: 198.51.100.128/25 overlaps 198.51.100.0/24",
 	} {
 		_, err := Parse([]byte(withAggregates + "aggregates: [" + text + "]\n"))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", text, err, want)
+			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
 	_, err := Parse([]byte("asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\naggregates: [{prefix: \"2001:db8:53::/48\"}]\n"))
-	if err == nil || !strings.Contains(err.Error(), "2001:db8:53::/48 goes to no peer: no peer carries ipv6") {
+	if err == nil || !strings.Contains(err.Error(), "2001:db8:53::/48 is sent to no peer: no peer carries ipv6") {
 		t.Errorf("%v", err)
 	}
 }

@@ -73,7 +73,7 @@ func (c *Controller) Aggregates(now time.Time) []vip.AggregateStatus {
 		a := &c.aggregates[i]
 		st := vip.AggregateStatus{
 			Prefix: a.Prefix.String(), State: vip.Down, Members: m, Need: need(a, m), HostRoutes: a.hosts(), Peers: c.audience.of(a.Peers), OwnPreference: a.Attributes.SetsPreference(),
-			Reason: fmt.Sprintf("of its %d VIPs %d are up, %d degraded and %d draining; it needs %d", m.All, m.Up, m.Degraded, m.Draining, need(a, m)),
+			Reason: fmt.Sprintf("%d VIPs: %d up, %d degraded, %d draining; %d required", m.All, m.Up, m.Degraded, m.Draining, need(a, m)),
 		}
 		if as := announcedIn(a, m); as != "" {
 			st.State = as

@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
-func TestAnAggregateIsAnnouncedAsTheBestThatEnoughOfItsVIPsAre(t *testing.T) {
+func TestAnAggregateHasTheBestStateThatEnoughOfItsVIPsHave(t *testing.T) {
 	for _, c := range []struct {
 		least int
 		m     vip.Members
@@ -24,16 +24,16 @@ func TestAnAggregateIsAnnouncedAsTheBestThatEnoughOfItsVIPsAre(t *testing.T) {
 		{0, vip.Members{Up: 2, Draining: 1, All: 3}, vip.Draining}, {5, vip.Members{Up: 3, All: 3}, ""},
 	} {
 		if got := announcedIn(&Aggregate{Least: c.least}, c.m); got != c.want {
-			t.Errorf("least %d of %+v: %q, want %q", c.least, c.m, got, c.want)
+			t.Errorf("least %d of %+v: got %q, want %q", c.least, c.m, got, c.want)
 		}
 	}
 }
 
-// TestAnAggregateNeverDrawsWhatIsNotServed holds over random histories, of VIPs with checks in
+// TestAnAggregateNeverAttractsTrafficThatIsNotServed checks over random histories, of VIPs with checks in
 // common and of two aggregates, that one is announced only with as many VIPs as it needs, and
 // with GRACEFUL_SHUTDOWN where so many are not without; and that a VIP without a host route
 // has none.
-func TestAnAggregateNeverDrawsWhatIsNotServed(t *testing.T) {
+func TestAnAggregateNeverAttractsTrafficThatIsNotServed(t *testing.T) {
 	for seed := range uint64(100) {
 		w := newUnrest(seed, 3)
 		for range 300 {
@@ -76,7 +76,7 @@ func (w *unrest) aggregatesHold(t *testing.T) {
 			}
 			own := slices.ContainsFunc(d.Routes, func(r route.Route) bool { return r.Prefix == route.Host(v.config.Address) })
 			if own && !a.hosts() {
-				t.Fatalf("%s has a route of its own beside %s", v.config.Address, a.Prefix)
+				t.Fatalf("%s has a host route beside %s", v.config.Address, a.Prefix)
 			}
 		}
 		need := a.Least
@@ -85,13 +85,13 @@ func (w *unrest) aggregatesHold(t *testing.T) {
 		}
 		i := slices.IndexFunc(d.Routes, func(r route.Route) bool { return r.Prefix == a.Prefix })
 		if (i >= 0) != (served >= need) {
-			t.Fatalf("%s is announced: %v; %d of %d VIPs are, and it needs %d", a.Prefix, i >= 0, served, all, need)
+			t.Fatalf("%s: announced %v with %d of %d VIPs announced; it needs %d", a.Prefix, i >= 0, served, all, need)
 		}
 		if i >= 0 && slices.Contains(d.Routes[i].Communities.Standard, route.GracefulShutdown) != (staying < need) {
-			t.Fatalf("%s carries %v; %d of its VIPs stay, and it needs %d", a.Prefix, d.Routes[i].Communities.Texts(), staying, need)
+			t.Fatalf("%s has %v; %d of its VIPs are not draining, and it needs %d", a.Prefix, d.Routes[i].Communities.Texts(), staying, need)
 		}
 		if (i >= 0 && a.discards()) != slices.Contains(d.Discarded, a.Prefix) {
-			t.Fatalf("%s is discarded: %v", a.Prefix, d.Discarded)
+			t.Fatalf("%s: got discarded %v", a.Prefix, d.Discarded)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (s *speaker) reply(w http.ResponseWriter, r *http.Request, bad error, do fu
 			s.publish(now)
 		}
 	}) {
-		admin.Reply(w, nil, http.StatusServiceUnavailable, errors.New("the speaker has ended"))
+		admin.Reply(w, nil, http.StatusServiceUnavailable, errors.New("the speaker has stopped"))
 		return
 	}
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *speaker) reply(w http.ResponseWriter, r *http.Request, bad error, do fu
 // drain changes the drains. A named VIP must exist.
 func (s *speaker) drain(change func(now time.Time) error, addr netip.Addr) error {
 	if addr.IsValid() && !s.controller.Has(addr) {
-		return fmt.Errorf("%s is no VIP of this speaker", addr)
+		return fmt.Errorf("%s is not a VIP of this speaker", addr)
 	}
 	now := time.Now()
 	if err := change(now); err != nil {
@@ -123,7 +123,7 @@ func (s *speaker) hints(w http.ResponseWriter, r *http.Request) {
 		s.log(s.controller.SetHints(hints, now.Add(hint.Last), now))
 		for _, h := range s.controller.IgnoredHints(now) {
 			if !slices.Contains(before, h) {
-				s.Log.Warn("a hint is ignored: it moves VIPs of Services of its namespace, and those of the configuration that have hints: true", "vip", h.VIP, "namespace", h.Namespace, "hint", h.Reason)
+				s.Log.Warn("ignored a hint: hints only drain VIPs of Services of their namespace, and VIPs of the configuration with hints: true", "vip", h.VIP, "namespace", h.Namespace, "hint", h.Reason)
 			}
 		}
 		return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// ordered notes what a machine is asked for, one after the other.
+// ordered records the order of requests to a machine.
 type ordered struct {
 	*machine
 	calls     []string
@@ -72,7 +72,7 @@ vips:
 		result(0, errRefused)
 		s.apply(now)
 		if len(o.calls) == 0 || o.calls[0] != "set" || o.announced != len(config.VIPs)-1 {
-			t.Errorf("%s: for a withdrawal it was asked %v, and %d routes are announced", name, o.calls, o.announced)
+			t.Errorf("%s: a withdrawal made the requests %v, and %d routes are announced", name, o.calls, o.announced)
 		}
 		cancel()
 		s.background.Wait()
@@ -127,20 +127,20 @@ func TestAWithdrawalDoesNotWaitForAnnouncements(t *testing.T) {
 	}
 	for range 3 {
 		if wake := s.apply(now); wake != 0 {
-			t.Fatalf("with routes left to announce it waits for %s", wake)
+			t.Fatalf("with routes left to announce, it waits for %s", wake)
 		}
 	}
 	result(0, errRefused)
 	s.apply(now)
 	lost := route.Host(config.VIPs[0].Address)
 	if slices.ContainsFunc(l.routes, func(r route.Route) bool { return r.Prefix == lost }) || len(l.routes) >= vips-1 {
-		t.Errorf("of a check that failed the route is announced, or all others are already: %d", len(l.routes))
+		t.Errorf("the route of a failed check is announced, or all others already are: %d", len(l.routes))
 	}
 	for range vips {
 		s.apply(now)
 	}
 	if len(l.routes) != vips-1 || s.apply(now) == 0 || len(s.announced) != vips-1 {
-		t.Errorf("in the end %d routes are announced, want %d", len(l.routes), vips-1)
+		t.Errorf("at the end: got %d routes announced, want %d", len(l.routes), vips-1)
 	}
 }
 
@@ -185,6 +185,6 @@ func TestWithdrawalsAreWatchedOneAtATime(t *testing.T) {
 	cancel()
 	s.background.Wait()
 	if n := c.asked.Load(); n == 0 || n > vips/2 {
-		t.Errorf("of %d withdrawals the sessions are asked %d times", vips, n)
+		t.Errorf("for %d withdrawals the sessions are queried %d times", vips, n)
 	}
 }

@@ -43,7 +43,7 @@ type Announcer interface {
 
 // ErrMore means that an Announcer has withdrawn everything it had to, but has routes left to
 // announce.
-var ErrMore = errors.New("routes are left to announce")
+var ErrMore = errors.New("more routes remain to be announced")
 
 // Binder gives addresses to this machine, so that it takes packets to them, and reports which ones
 // it takes. Only one goroutine uses it, except for Watch.

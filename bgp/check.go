@@ -112,7 +112,7 @@ func compare(answer []dns.RR, d *DNSCheck) error {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		return fmt.Errorf("the answer is %s, not %s", strings.Join(got, ", "), strings.Join(want, ", "))
+		return fmt.Errorf("got answer %s, want %s", strings.Join(got, ", "), strings.Join(want, ", "))
 	}
 	return nil
 }

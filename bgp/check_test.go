@@ -15,7 +15,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// dnsServer answers over UDP and TCP on one port, as handler says.
+// dnsServer answers over UDP and TCP on one port with handler.
 func dnsServer(t *testing.T, handler dns.HandlerFunc, networks ...string) netip.AddrPort {
 	t.Helper()
 	packet, listener := fixture.BothProtocols(t)
@@ -34,7 +34,7 @@ func dnsServer(t *testing.T, handler dns.HandlerFunc, networks ...string) netip.
 	return addr
 }
 
-// answering has every query answered with the records, changed.
+// answering answers every query with the records, after changes.
 func answering(t *testing.T, change func(*dns.Msg, dns.ResponseWriter), records ...string) dns.HandlerFunc {
 	var all []dns.RR
 	for _, text := range records {
@@ -54,7 +54,7 @@ func answering(t *testing.T, change func(*dns.Msg, dns.ResponseWriter), records 
 	}
 }
 
-func TestADNSCheckWantsTheRightAnswerOverUDPAndTCP(t *testing.T) {
+func TestADNSCheckRequiresTheRightAnswerOverUDPAndTCP(t *testing.T) {
 	const soa, a1, a2 = "fn.example.org. 5 IN SOA a. b. 1 2 3 4 5", "www.example.net. 5 IN A 192.0.2.80", "www.example.net. 9 IN A 192.0.2.81"
 	overTCP := func(change func(*dns.Msg)) func(*dns.Msg, dns.ResponseWriter) {
 		return func(m *dns.Msg, w dns.ResponseWriter) {
@@ -78,9 +78,9 @@ func TestADNSCheckWantsTheRightAnswerOverUDPAndTCP(t *testing.T) {
 		"SERVFAIL":                    {answering(t, func(m *dns.Msg, _ dns.ResponseWriter) { m.Rcode = dns.RcodeServerFailure }, soa), DNSCheck{}, "over udp: SERVFAIL"},
 		"truncated":                   {answering(t, func(m *dns.Msg, _ dns.ResponseWriter) { m.Truncated = true }, soa), DNSCheck{}, "over tcp: the answer is truncated"},
 		"the content":                 {answering(t, nil, a1, a2), DNSCheck{Type: "A", Answer: []string{"192.0.2.81", "192.0.2.80"}}, ""},
-		"less content":                {answering(t, nil, a1), DNSCheck{Type: "A", Answer: []string{"192.0.2.81", "192.0.2.80"}}, "over udp: the answer is 192.0.2.80, not 192.0.2.80, 192.0.2.81"},
-		"more content":                {answering(t, nil, a1, a2), DNSCheck{Type: "A", Answer: []string{"192.0.2.80"}}, "over udp: the answer is 192.0.2.80, 192.0.2.81, not 192.0.2.80"},
-		"other content over TCP":      {answering(t, overTCP(func(m *dns.Msg) { m.Answer = m.Answer[:1] }), a1, a2), DNSCheck{Type: "A", Answer: []string{"192.0.2.80", "192.0.2.81"}}, "over tcp: the answer is 192.0.2.80"},
+		"less content":                {answering(t, nil, a1), DNSCheck{Type: "A", Answer: []string{"192.0.2.81", "192.0.2.80"}}, "over udp: got answer 192.0.2.80, want 192.0.2.80, 192.0.2.81"},
+		"more content":                {answering(t, nil, a1, a2), DNSCheck{Type: "A", Answer: []string{"192.0.2.80"}}, "over udp: got answer 192.0.2.80, 192.0.2.81, want 192.0.2.80"},
+		"other content over TCP":      {answering(t, overTCP(func(m *dns.Msg) { m.Answer = m.Answer[:1] }), a1, a2), DNSCheck{Type: "A", Answer: []string{"192.0.2.80", "192.0.2.81"}}, "over tcp: got answer 192.0.2.80"},
 	} {
 		check := c.check
 		check.Server, check.Name = dnsServer(t, c.handler), "fn.example.org"
@@ -89,12 +89,12 @@ func TestADNSCheckWantsTheRightAnswerOverUDPAndTCP(t *testing.T) {
 		}
 		err := runCheck(t.Context(), &Check{DNS: &check, Timeout: 5 * time.Second}, ask)
 		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q", name, err, c.want)
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
 	}
 	udpOnly := &DNSCheck{Server: dnsServer(t, answering(t, nil, soa), "udp only"), Name: "fn.example.org", Type: "SOA"}
 	if err := runCheck(t.Context(), &Check{DNS: udpOnly, Timeout: 5 * time.Second}, ask); err == nil || !strings.HasPrefix(err.Error(), "over tcp: ") {
-		t.Errorf("no TCP: %v", err)
+		t.Errorf("no TCP: got %v", err)
 	}
 }
 

@@ -109,16 +109,16 @@ func (c *Check) check(fault faultFunc) {
 func (c *Check) checkTiming(fault faultFunc) {
 	c.complete()
 	if c.Rise < 0 || c.Fall < 0 {
-		fault("", "rise and fall are positive")
+		fault("", "rise and fall must be positive")
 	}
 	if c.Rise > maxInARow || c.Fall > maxInARow {
-		fault("", "rise %d and fall %d are at most %d", c.Rise, c.Fall, maxInARow)
+		fault("", "rise %d and fall %d must be at most %d", c.Rise, c.Fall, maxInARow)
 	}
 	if c.Timeout < 0 || c.Timeout > maxTimeout {
 		fault("timeout", "%s is not from 1ns to %s", c.Timeout, maxTimeout)
 	}
 	if c.Interval < leastInterval || c.FastInterval < leastInterval {
-		fault("interval", "%s and fastInterval %s are at least %s", c.Interval, c.FastInterval, leastInterval)
+		fault("interval", "%s and fastInterval %s must be at least %s", c.Interval, c.FastInterval, leastInterval)
 	}
 	if c.FastInterval > c.Interval {
 		fault("fastInterval", "%s is more than interval, %s", c.FastInterval, c.Interval)
@@ -180,7 +180,7 @@ func (h *HTTPCheck) target() (federation.Target, error) {
 	}
 	addr, err := netip.ParseAddrPort(host + ":" + port)
 	if err != nil {
-		return federation.Target{}, errors.New("the host must be an IP address; name the virtual host under host")
+		return federation.Target{}, errors.New("the host must be an IP address; set the virtual host with the key host")
 	}
 	return federation.Target{Kind: federation.ProbeKind(u.Scheme), Addr: addr, Host: h.Host, Path: u.RequestURI()}, nil
 }

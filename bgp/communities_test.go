@@ -10,16 +10,16 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// TestWhatThePageShowsOfCommunitiesIsGood loads the forms of the table and the example of link
+// TestTheCommunitiesInTheManPageAreValid loads the forms of the table and the example of link
 // bandwidth.
-func TestWhatThePageShowsOfCommunitiesIsGood(t *testing.T) {
+func TestTheCommunitiesInTheManPageAreValid(t *testing.T) {
 	page, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	example := regexp.MustCompile("(?ms)^~~~\n(states:\n.*?)^~~~$").FindSubmatch(page)
 	if example == nil {
-		t.Fatal("the page shows none")
+		t.Fatal("the page has no example")
 	}
 	before, _, _ := strings.Cut(good, "states:")
 	c, err := Parse([]byte(before + string(example[1])))
@@ -30,7 +30,7 @@ func TestWhatThePageShowsOfCommunitiesIsGood(t *testing.T) {
 	section, _, _ = strings.Cut(section, "### Link bandwidth")
 	forms := regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(section, -1)
 	if len(forms) < 9 {
-		t.Errorf("the page lists %d forms", len(forms))
+		t.Errorf("the page lists only %d forms", len(forms))
 	}
 	for _, form := range forms {
 		for _, text := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(form[1], -1) {

@@ -135,7 +135,7 @@ func parse(data []byte) (*Config, *faults) {
 		return nil, found
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		found.found = append(found.found, fault{text: "holds more than one YAML document"})
+		found.found = append(found.found, fault{text: "contains more than one YAML document"})
 		return nil, found
 	}
 	if c.inherit(&root, found); len(found.found) > 0 {
@@ -167,7 +167,7 @@ func (c *Config) check(fault faultFunc) {
 		fault("startupHold", "%d is not from 1 to 1000", c.StartupHold)
 	}
 	if c.Flaps.Budget < 0 || c.Flaps.Window < 0 {
-		fault("flaps", "budget and window are positive")
+		fault("flaps", "budget and window must be positive")
 	}
 	if len(c.Admin) > admin.MaxPath {
 		fault("admin", "is longer than %d characters", admin.MaxPath)
@@ -178,7 +178,7 @@ func (c *Config) check(fault faultFunc) {
 		}
 	}
 	if c.Health != "" && c.Health == c.Metrics {
-		fault("health", "%s is that of metrics; give it a port of its own, so that no scrape delays it", c.Health)
+		fault("health", "%s is also the address of metrics; give health its own port, so that scrapes cannot delay it", c.Health)
 	}
 }
 
@@ -186,7 +186,7 @@ func (c *Config) checkListen(fault faultFunc) {
 	for i, at := range c.Listen {
 		key := fmt.Sprintf("listen[%d]", i)
 		if !at.IsValid() || at.Port() == 0 || at.Port() != c.Listen[0].Port() {
-			fault(key, "address:port is required, with the same port for all")
+			fault(key, "address:port is required, and all entries must have the same port")
 		} else if text := faultOfAddress(at.Addr()); text != "" && !at.Addr().IsUnspecified() {
 			fault(key, "%s", text)
 		}
@@ -207,9 +207,9 @@ func (c *Config) checkVIPs(fault faultFunc) {
 		key := fmt.Sprintf("vips[%d]", i)
 		v.check(fault.under(key))
 		if v.Address.IsValid() && seen[v.Address] {
-			fault(key, "%s is a peer's or listed twice", v.Address)
+			fault(key, "%s is also a peer, or is listed twice", v.Address)
 		} else if at := slices.IndexFunc(places, func(p place) bool { return p.addr == v.Address }); v.Address.IsValid() && at >= 0 {
-			fault(key, "%s is %s (%s), and a shared address is no machine's own", v.Address, places[at].what, places[at].key)
+			fault(key, "%s is %s (%s); a shared address must not belong to one machine", v.Address, places[at].what, places[at].key)
 		}
 		seen[v.Address] = true
 	}
@@ -221,7 +221,7 @@ func (c *Config) checkServices(fault faultFunc) {
 		return
 	}
 	if len(c.Pools) == 0 {
-		fault("services", "needs pools: without one no Service may announce an address")
+		fault("services", "requires pools: without a pool, no Service may announce an address")
 	}
 	if c.Services.Node == "" {
 		c.Services.Node = os.Getenv("NODE_NAME")
@@ -269,7 +269,7 @@ func (c *Config) fixed(o *Config) error {
 		{"health", c.Health == o.Health},
 	} {
 		if !setting.same {
-			return fmt.Errorf("%s: cannot change while the speaker runs; restart it", setting.key)
+			return fmt.Errorf("%s: cannot be changed while the speaker runs; restart the speaker", setting.key)
 		}
 	}
 	return nil

@@ -42,7 +42,7 @@ flaps: {budget: 3, window: 1m}
 metrics: 127.0.0.1:9154
 `
 
-// TestNodesCanShareAFile has the environment say what differs between them.
+// TestNodesCanShareAFile takes the differences between nodes from the environment.
 func TestNodesCanShareAFile(t *testing.T) {
 	t.Setenv("TEST_NODE", "192.0.2.4")
 	shared := strings.NewReplacer("routerID: 192.0.2.11", "routerID: ${TEST_NODE}", "metrics: 127.0.0.1:9154", "metrics: ${TEST_NODE}:9154").Replace(good)
@@ -54,8 +54,8 @@ func TestNodesCanShareAFile(t *testing.T) {
 		t.Errorf("%s, %s", c.RouterID, c.Metrics)
 	}
 	for text, wanted := range map[string]string{
-		"routerID: ${TEST_NOBODY}": "line 2: the variable ${TEST_NOBODY} is not set",
-		"routerID: $TEST_NODE":     "$TEST_NODE", // is no variable
+		"routerID: ${TEST_NOBODY}": "line 2: variable ${TEST_NOBODY} is not set",
+		"routerID: $TEST_NODE":     "$TEST_NODE", // is not a variable
 	} {
 		_, err := Parse([]byte(strings.Replace(good, "routerID: 192.0.2.11", text, 1)))
 		if err == nil || !strings.Contains(err.Error(), wanted) {
@@ -64,7 +64,7 @@ func TestNodesCanShareAFile(t *testing.T) {
 	}
 }
 
-func TestAGoodConfigurationIsCompleted(t *testing.T) {
+func TestAValidConfigurationGetsItsDefaults(t *testing.T) {
 	c, err := Parse([]byte(good))
 	if err != nil {
 		t.Fatal(err)
@@ -92,9 +92,9 @@ func TestAGoodConfigurationIsCompleted(t *testing.T) {
 	}
 }
 
-// TestEveryStateCarriesTheCommunitiesOfUp holds it for every kind of community: what keeps a
+// TestEveryStateHasTheCommunitiesOfUp covers every kind of community: what keeps a
 // route inside a network keeps it there in every state.
-func TestEveryStateCarriesTheCommunitiesOfUp(t *testing.T) {
+func TestEveryStateHasTheCommunitiesOfUp(t *testing.T) {
 	const up = `up: {communities: [no-export, "64500:666", "64500:1:2"]}`
 	for _, c := range []struct{ states, degraded, draining string }{
 		{"", "[no-export 64500:666 64500:1:2]", "[no-export 64500:666 graceful-shutdown 64500:1:2]"},
@@ -111,17 +111,17 @@ func TestEveryStateCarriesTheCommunitiesOfUp(t *testing.T) {
 			continue
 		}
 		if got := fmt.Sprint(config.States.Degraded.Communities.Texts()); got != c.degraded {
-			t.Errorf("%s: degraded carries %s, want %s", c.states, got, c.degraded)
+			t.Errorf("%s: degraded: got %s, want %s", c.states, got, c.degraded)
 		}
 		if got := fmt.Sprint(config.States.Draining.Communities.Texts()); got != c.draining {
-			t.Errorf("%s: draining carries %s, want %s", c.states, got, c.draining)
+			t.Errorf("%s: draining: got %s, want %s", c.states, got, c.draining)
 		}
 	}
 }
 
-// TestAWorseStateKeepsTheExtendedCommunitiesAndTheShareOfTheBetterOne: what it does not set for itself
+// TestAWorseStateInheritsExtendedCommunitiesAndLinkBandwidth: what it does not set for itself
 // it has of the state above.
-func TestAWorseStateKeepsTheExtendedCommunitiesAndTheShareOfTheBetterOne(t *testing.T) {
+func TestAWorseStateInheritsExtendedCommunitiesAndLinkBandwidth(t *testing.T) {
 	for _, c := range []struct{ states, degraded, draining string }{
 		{`{up: {communities: [rt:1:1, 0x4300000000000001], linkBandwidth: 10G}}`, "[rt:1:1 0x4300000000000001] 10G", "[graceful-shutdown rt:1:1 0x4300000000000001] 10G"},
 		{`{up: {communities: ["soo:1:1"], linkBandwidth: 10G}, degraded: {prepend: 3, med: 1, linkBandwidth: 1G, communities: [color:7]}}`, "[soo:1:1 color:7] 1G", "[graceful-shutdown soo:1:1] 1G"},
@@ -140,7 +140,7 @@ func TestAWorseStateKeepsTheExtendedCommunitiesAndTheShareOfTheBetterOne(t *test
 			want string
 		}{{config.States.Degraded.Attributes, c.degraded}, {config.States.Draining.Attributes, c.draining}} {
 			if got := fmt.Sprint(state.a.Communities.Texts(), " ", state.a.LinkBandwidth); got != state.want {
-				t.Errorf("%s: %s, want %s", c.states, got, state.want)
+				t.Errorf("%s: got %s, want %s", c.states, got, state.want)
 			}
 		}
 	}
@@ -153,66 +153,66 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"asn: 64512\n", "asn: many\n", "line 1: cannot unmarshal"},
 		{"asn: 64512\n", "asn: 0\n", "line 1: asn: is required; 0 is reserved (RFC 7607)"},
 		{"routerID: 192.0.2.11", "routerID: 2001:db8::1", "line 2: routerID: an IPv4 address is required"},
-		{"2001:db8::11]:179", "2001:db8::11]:1790", "line 3: listen[1]: address:port is required, with the same port"},
+		{"2001:db8::11]:179", "2001:db8::11]:1790", "line 3: listen[1]: address:port is required, and all entries must have the same port"},
 		{"holdTime: 9s", "holdTime: 2s", "line 5: peers[0].holdTime: 2s is not"},
 		{"families: [ipv4, ipv6]", "families: [ipv4, ipv5]", `line 5: peers[0].families: "ipv5" is neither`},
-		{`nextHop: "2001:db8::11"`, "nextHop: 192.0.2.11", "line 5: peers[0].nextHop: is of the session's own family"},
+		{`nextHop: "2001:db8::11"`, "nextHop: 192.0.2.11", "line 5: peers[0].nextHop: is of the session's family"},
 		{`, nextHop: "2001:db8::11"`, "", "line 5: peers[0].nextHop: an IPv6 address of this site is required"},
-		{"bfd: true", "bfdInterval: 1s", "line 5: peers[0].bfdInterval: stands without bfd"},
+		{"bfd: true", "bfdInterval: 1s", "line 5: peers[0].bfdInterval: has no effect without bfd"},
 		{"bfd: true", "bfd: true, bfdInterval: 1ms", "line 5: peers[0].bfdInterval: 1ms is not"},
-		{"gtsm: true", "gtsm: true, multihop: 2", "line 5: peers[0].gtsm: excludes multihop"},
-		{"gtsm: true", "multihop: 2", "line 5: peers[0].bfd: excludes multihop"},
+		{"gtsm: true", "gtsm: true, multihop: 2", "line 5: peers[0].gtsm: cannot be combined with multihop"},
+		{"gtsm: true", "multihop: 2", "line 5: peers[0].bfd: cannot be combined with multihop"},
 		{"multihop: 3", "multihop: 1", "line 8: peers[3].multihop: 1 is not from 2 to 255"},
 		{"passive: true", "passive: true, multihop: 2", "line 6: peers[1].multihop: is for eBGP"},
-		{"listen: [", "#", "line 6: peers[1].passive: needs the speaker to listen"},
-		{"interface: eth1", "interface: eth1, address: 192.0.2.9", "line 7: peers[2].interface: stands beside address"},
-		{"interface: eth1", "interface: eth1, device: red", "line 7: peers[2].device: excludes interface"},
-		{"bfd: true", "bfd: true, device: red", "line 5: peers[0].device: excludes bfd"},
-		{"multihop: 3", "multihop: 3, device: a-name-of-16-chr", `line 8: peers[3].device: "a-name-of-16-chr" is not the name of an interface`},
-		{"multihop: 3", "multihop: 3, device: a/b", `line 8: peers[3].device: "a/b" is not the name of an interface`},
-		{"interface: eth1", "interface: eth1, multihop: 2", "line 7: peers[2].interface: excludes multihop"},
-		{"{interface: eth1, asn: 64501}", "{asn: 64501}", "line 7: peers[2].address: an IP address is required, or interface or gateway"},
+		{"listen: [", "#", "line 6: peers[1].passive: requires that the speaker listens"},
+		{"interface: eth1", "interface: eth1, address: 192.0.2.9", "line 7: peers[2].interface: cannot be combined with address"},
+		{"interface: eth1", "interface: eth1, device: red", "line 7: peers[2].device: cannot be combined with interface"},
+		{"bfd: true", "bfd: true, device: red", "line 5: peers[0].device: cannot be combined with bfd"},
+		{"multihop: 3", "multihop: 3, device: a-name-of-16-chr", `line 8: peers[3].device: "a-name-of-16-chr" is not an interface name`},
+		{"multihop: 3", "multihop: 3, device: a/b", `line 8: peers[3].device: "a/b" is not an interface name`},
+		{"interface: eth1", "interface: eth1, multihop: 2", "line 7: peers[2].interface: cannot be combined with multihop"},
+		{"{interface: eth1, asn: 64501}", "{asn: 64501}", "line 7: peers[2].address: an IP address is required, unless interface or gateway is set"},
 		{"address: 203.0.113.1,", "address: 192.0.2.1,", "line 8: peers[3]: 192.0.2.1 is listed twice"},
-		{"address: 203.0.113.1,", "address: 198.51.100.53,", "line 10: vips[0]: 198.51.100.53 is a peer's or listed twice"},
-		{"address: 2001:db8:53::53", "address: 198.51.100.53", "line 15: vips[1]: 198.51.100.53 is a peer's or listed twice"},
+		{"address: 203.0.113.1,", "address: 198.51.100.53,", "line 10: vips[0]: 198.51.100.53 is also a peer, or is listed twice"},
+		{"address: 2001:db8:53::53", "address: 198.51.100.53", "line 15: vips[1]: 198.51.100.53 is also a peer, or is listed twice"},
 		{"address: 198.51.100.53", "address: 127.0.0.1", "line 10: vips[0].address: a unicast IP address is required"},
 		{"bind: lo", "bind: eth0", `line 11: vips[0].bind: "eth0" is not lo`},
-		{"bind: lo", "bind: lo\n    forwarded: true", "line 12: vips[0].forwarded: excludes bind"},
+		{"bind: lo", "bind: lo\n    forwarded: true", "line 12: vips[0].forwarded: cannot be combined with bind"},
 		{"dns: {server: 127.0.0.1:53, name: fn.example.org}", "http: {url: http://localhost/}", "line 13: vips[0].checks[0].http.url: \"http://localhost/\": the host must be an IP address"},
 		{"dns: {server: 127.0.0.1:53, name: fn.example.org}", "tcp: {address: 127.0.0.1:1}, http: {url: http://127.0.0.1/}", "line 13: vips[0].checks[0]: exactly one of dns, http and tcp"},
-		{"scope: local", "scope: upstream", "line 12: vips[0].checks: a local one is required"},
+		{"scope: local", "scope: upstream", "line 12: vips[0].checks: a check with scope local is required"},
 		{"scope: local", "scope: global", `line 13: vips[0].checks[0].scope: "global" is neither`},
-		{"rise: 3", "rise: -3", "rise and fall are positive"},
+		{"rise: 3", "rise: -3", "rise and fall must be positive"},
 		{"interval: 1s", "timeout: 1m", "line 13: vips[0].checks[0].timeout: 1m0s is not"},
 		{"interval: 1s", "interval: 1ms", "interval: 1ms"},
 		{"interval: 1s", "interval: 1s, fastInterval: 2s", "line 13: vips[0].checks[0].fastInterval: 2s is more than interval"},
 		{"name: fn.example.org", "name: fn.example.org, type: SOAP", `line 13: vips[0].checks[0].dns.type: "SOAP" is not a record type`},
 		{"answer: [192.0.2.80]", "answer: [www]", `line 14: vips[0].checks[1].dns.answer: "www" is not the data of a A`},
-		{"198.51.100.64/26", "\"::ffff:198.51.100.64/122\"", "line 19: pools[0].cidrs: ::ffff:198.51.100.64/122 stands for IPv4 addresses; write it as IPv4, 198.51.100.64/26"},
+		{"198.51.100.64/26", "\"::ffff:198.51.100.64/122\"", "line 19: pools[0].cidrs: ::ffff:198.51.100.64/122 is an IPv4-mapped prefix; write it as IPv4, 198.51.100.64/26"},
 		{"198.51.100.64/26", "198.51.100.65/26", "line 19: pools[0].cidrs: 198.51.100.65/26 has bits set"},
 		{"namespaces: [media, iot]", "namespaces: [media, iot], probePorts: [9000, 70000]", "\"70000\" is not a port from 1 to 65535"},
 		{"namespaces: [media, iot]", "namespaces: []", "line 19: pools[0].namespaces: at least one"},
 		{"prepend: 2", "prepend: 20", "line 21: states.degraded.prepend: 20 is not from 0 to 10"},
-		{"prepend: 2", "prepend: 7", "line 22: states.draining: would win over degraded"},
-		{`"64512:7"`, "graceful-shutdown", "line 21: states.degraded.communities: graceful-shutdown is for draining alone"},
+		{"prepend: 2", "prepend: 7", "line 22: states.draining: would be preferred to degraded"},
+		{`"64512:7"`, "graceful-shutdown", "line 21: states.degraded.communities: graceful-shutdown is only for draining"},
 		{`"64512:7"`, `"64512:70000"`, `line 21: communities: "64512:70000" is not`},
-		{`"64512:1:2"`, `"4294967295:1:2"`, "a reserved number"},
-		{"{communities: [graceful-shutdown, no-export], dwell: 2s}", "{without: [no-peer, \"1:2:3\"]}\n  up: {communities: [no-export]}", "line 22: states.draining.without: states.up does not carry no-peer, 1:2:3"},
-		{"degraded: {", "up: {communities: [no-export]}\n  degraded: {without: [no-export], prepend: 2, med: 50, communities: [no-export]}\n#", "line 22: states.degraded.without: no-export is one of states.degraded.communities as well"},
+		{`"64512:1:2"`, `"4294967295:1:2"`, "is reserved"},
+		{"{communities: [graceful-shutdown, no-export], dwell: 2s}", "{without: [no-peer, \"1:2:3\"]}\n  up: {communities: [no-export]}", "line 22: states.draining.without: states.up does not have no-peer, 1:2:3"},
+		{"degraded: {", "up: {communities: [no-export]}\n  degraded: {without: [no-export], prepend: 2, med: 50, communities: [no-export]}\n#", "line 22: states.degraded.without: no-export is also in states.degraded.communities"},
 		{"states:\n", "states:\n  up: {without: [no-export]}\n", "line 21: field without not found"},
-		{`"64512:7"`, `"rt:64512:x"`, `line 21: communities: "rt:64512:x": "x" is not a number of 32 bits`},
+		{`"64512:7"`, `"rt:64512:x"`, `line 21: communities: "rt:64512:x": "x" is not a 32-bit number`},
 		{`"64512:7"`, `rt:64512:4294967296`, `line 21: communities: "rt:64512:4294967296": "4294967296" is not`},
-		{`"64512:7"`, `0x4004fc004e9502f9`, "line 21: communities: \"0x4004fc004e9502f9\" is the link bandwidth: set linkBandwidth"},
+		{`"64512:7"`, `0x4004fc004e9502f9`, "line 21: communities: \"0x4004fc004e9502f9\" is a link bandwidth: set linkBandwidth"},
 		{"degraded: {prepend: 2, med: 50, communities: [\"64512:7\", \"64512:1:2\"]}", "degraded:\n    prepend: 2\n    med: 50\n    communities:\n    - rt:1:1\n    - rt:1\n    - color:x", "line 27: communities: \"color:x\""},
-		{"degraded: {", "up: {communities: [rt:1:1]}\n  degraded: {without: [\"rt:1:2\"], ", "line 22: states.degraded.without: states.up does not carry rt:1:2"},
+		{"degraded: {", "up: {communities: [rt:1:1]}\n  degraded: {without: [\"rt:1:2\"], ", "line 22: states.degraded.without: states.up does not have rt:1:2"},
 		{"degraded: {", "up: {communities: [" + strings.Repeat("rt:1:1, ", 251) + "]}\n  degraded: {", "line 21: states.up.communities: 2008 octets are more than 2000"},
 		{"degraded: {", "up: {communities: [" + strings.Repeat("\"1:1\", ", 501) + "]}\n  degraded: {", "line 21: states.up.communities: 2004 octets are more than 2000"},
-		{"degraded: {", "up: {linkBandwidth: 10}\n  degraded: {", `line 21: states.up.linkBandwidth: "10" is not a bandwidth, such as 10G: write bits per second as a decimal number and K, M, G or T`},
+		{"degraded: {", "up: {linkBandwidth: 10}\n  degraded: {", `line 21: states.up.linkBandwidth: "10" is not a bandwidth, such as 10G: write bits per second as a decimal number with K, M, G or T`},
 		{"degraded: {", "up: {linkBandwidth: -10G}\n  degraded: {", `line 21: states.up.linkBandwidth: "-10G" is not a bandwidth`},
 		{"degraded: {", "up: {linkBandwidth: [10G]}\n  degraded: {", "line 21: cannot unmarshal"},
 		{"degraded: {", "up: {linkBandwith: 10G}\n  degraded: {", "line 21: field linkBandwith not found"},
 		{"degraded: {", "degraded: {linkBandwidth: 10G, ", "line 21: states.degraded.linkBandwidth: 10G is more than that of up (none)"},
-		{"degraded: {", "up: {linkBandwidth: 10G}\n  degraded: {linkBandwidth: 40G, ", "line 22: states.degraded.linkBandwidth: 40G is more than that of up (10G), and would draw more of the load"},
+		{"degraded: {", "up: {linkBandwidth: 10G}\n  degraded: {linkBandwidth: 40G, ", "line 22: states.degraded.linkBandwidth: 40G is more than that of up (10G), and would attract a larger share of the load"},
 		{"degraded: {", "up: {linkBandwidth: 10G}\n  degraded: {linkBandwidth: 1G, ", ""},
 		{"draining: {", "up: {linkBandwidth: 10G}\n  draining: {linkBandwidth: 10.001G, ", "line 23: states.draining.linkBandwidth: 10001M is more than that of degraded (10G)"},
 		{"dwell: 2s", "dwell: 1h", "line 22: states.draining.dwell: 1h0m0s is not"},
@@ -222,7 +222,7 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"asn: 64512\n", "asn: 23456\n", "line 1: asn: 23456 is AS_TRANS"},
 		{"asn: 64512\n", "asn: 65535\n", "line 1: asn: 65535 is reserved (RFC 7300)"},
 		{"asn: 64512\n", "asn: 4294967295\n", "line 1: asn: 4294967295 is reserved (RFC 7300)"},
-		{"asn: 64512\n", "asn: 100000\n", "line 1: asn: 100000 is not the number of an autonomous system"},
+		{"asn: 64512\n", "asn: 100000\n", "line 1: asn: 100000 is not an assignable AS number"},
 		{"asn: 64512\n", "asn: AS64512\n", `line 1: asn: "AS64512" is not an AS number`},
 		{"asn: 64512\n", "asn: 1.70000\n", `line 1: asn: "1.70000" is not an AS number in asdot`},
 		{"asn: 64512\n", "asn: 64.5.12\n", `line 1: asn: "64.5.12" is not an AS number in asdot`},
@@ -231,66 +231,66 @@ func TestEveryFaultIsNamedWithItsLine(t *testing.T) {
 		{"asn: 64501", "asn: 0", "line 7: peers[2].asn: is required; 0 is reserved (RFC 7607)"},
 		{"asn: 64502", "asn: 0.23456", "line 8: peers[3].asn: 23456 is AS_TRANS"},
 		{"asn: 64502", "asn: 6450e1", `line 8: peers[3].asn: "6450e1" is not an AS number`},
-		{"routerID: 192.0.2.11", "routerID: 224.0.0.5", "line 2: routerID: 224.0.0.5 is multicast"},
+		{"routerID: 192.0.2.11", "routerID: 224.0.0.5", "line 2: routerID: 224.0.0.5 is a multicast address"},
 		{"routerID: 192.0.2.11", "routerID: 255.255.255.255", "line 2: routerID: 255.255.255.255 is reserved"},
 		{"routerID: 192.0.2.11", "routerID: 192.0.2", `line 2: routerID: "192.0.2" is not an IP address`},
 		{"[2001:db8::11]:179", "192.0.2.11:179", "line 3: listen[1]: 192.0.2.11:179 is listed twice"},
 		{"[2001:db8::11]:179", "2001:db8::11", `line 3: listen[1]: "2001:db8::11" is not address:port`},
-		{"[2001:db8::11]:179", "[ff02::1]:179", "line 3: listen[1]: ff02::1 is multicast"},
-		{"address: 192.0.2.1,", "address: 224.0.0.1,", "line 5: peers[0].address: 224.0.0.1 is multicast"},
+		{"[2001:db8::11]:179", "[ff02::1]:179", "line 3: listen[1]: ff02::1 is a multicast address"},
+		{"address: 192.0.2.1,", "address: 224.0.0.1,", "line 5: peers[0].address: 224.0.0.1 is a multicast address"},
 		{"address: 192.0.2.1,", "address: 255.255.255.255,", "line 5: peers[0].address: 255.255.255.255 is reserved"},
 		{"address: 192.0.2.1,", "address: 127.0.0.1,", "line 5: peers[0].address: 127.0.0.1 is this machine itself"},
 		{"address: 192.0.2.1,", "address: 192.0.2.1/24,", `line 5: peers[0].address: "192.0.2.1/24" is not an IP address`},
 		{"address: 192.0.2.1,", "address: 192.0.2.11,", "line 5: peers[0].address: 192.0.2.11 is this speaker's router ID (routerID)"},
 		{"address: 192.0.2.1,", "address: \"::ffff:192.0.2.11\",", "line 5: peers[0].address: 192.0.2.11 is this speaker's"},
 		{"address: 192.0.2.1,", "address: \"::ffff:192.0.2.2\",", "peers[1]: 192.0.2.2 is listed twice"},
-		{"address: 192.0.2.1, asn: 64500, holdTime: 9s, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", "address: \"fe80::1\", asn: 64500", "line 5: peers[0].address: fe80::1 is link-local and lacks its link"},
-		{"address: 192.0.2.1, asn: 64500, holdTime: 9s, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", "address: \"fe80::1%eth1\", asn: 64500", "line 7: peers[2]: eth1 and fe80::1%eth1 of peers[0] are on one link"},
+		{"address: 192.0.2.1, asn: 64500, holdTime: 9s, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", "address: \"fe80::1\", asn: 64500", "line 5: peers[0].address: fe80::1 is link-local and has no zone"},
+		{"address: 192.0.2.1, asn: 64500, holdTime: 9s, families: [ipv4, ipv6], nextHop: \"2001:db8::11\"", "address: \"fe80::1%eth1\", asn: 64500", "line 7: peers[2]: eth1 and fe80::1%eth1 of peers[0] are on the same link"},
 		{"address: 203.0.113.1,", "address: 203.0.113.1, localAddress: 203.0.113.1,", "line 8: peers[3].address: 203.0.113.1 is an address of this machine (peers[3].localAddress)"},
-		{"address: 203.0.113.1,", "address: 203.0.113.1, localAddress: 239.0.0.1,", "line 8: peers[3].localAddress: 239.0.0.1 is multicast"},
-		{"address: 203.0.113.1,", "address: 203.0.113.1, nextHop: \"2001:db8::11\",", "line 8: peers[3].nextHop: is for ipv6 routes, and families lacks ipv6"},
-		{"nextHop: \"2001:db8::11\"", "nextHop: \"fe80::11%eth0\"", "line 5: peers[0].nextHop: fe80::11%eth0 cannot be reached"},
+		{"address: 203.0.113.1,", "address: 203.0.113.1, localAddress: 239.0.0.1,", "line 8: peers[3].localAddress: 239.0.0.1 is a multicast address"},
+		{"address: 203.0.113.1,", "address: 203.0.113.1, nextHop: \"2001:db8::11\",", "line 8: peers[3].nextHop: is for ipv6 routes, but families does not contain ipv6"},
+		{"nextHop: \"2001:db8::11\"", "nextHop: \"fe80::11%eth0\"", "line 5: peers[0].nextHop: fe80::11%eth0 is not reachable"},
 		{"address: 203.0.113.1,", "address: 203.0.113.1, port: 17.9,", "line 8: peers[3].port: 17.9 is not a whole number"},
 		{"address: 203.0.113.1,", "address: 203.0.113.1, port: 0179,", "line 8: peers[3].port: 0179 is not a whole number"},
 		{"multihop: 3", "multihop: 2.9", "line 8: peers[3].multihop: 2.9 is not a whole number"},
-		{"interface: eth1", "interface: ge-0/0/0", "line 7: peers[2].interface: \"ge-0/0/0\" is no link of this machine"},
-		{"192.0.2.11:179\", \"[2001:db8::11]", "[2001:db8::11]", "line 6: peers[1].passive: needs the speaker to listen; set listen to an address of the session's family, ipv4"},
+		{"interface: eth1", "interface: ge-0/0/0", "line 7: peers[2].interface: \"ge-0/0/0\" is not a link of this machine"},
+		{"192.0.2.11:179\", \"[2001:db8::11]", "[2001:db8::11]", "line 6: peers[1].passive: requires that the speaker listens; set listen to an ipv4 address, the session's family"},
 		{"address: 198.51.100.53", "address: 198.51.100.53/32", `line 10: vips[0].address: "198.51.100.53/32" is not an IP address`},
 		{"address: 198.51.100.53", "address: 240.0.0.1", "line 10: vips[0].address: 240.0.0.1 is reserved"},
-		{"address: 198.51.100.53", "address: 192.0.2.11", "line 10: vips[0]: 192.0.2.11 is this speaker's router ID (routerID), and a shared address is no machine's own"},
+		{"address: 198.51.100.53", "address: 192.0.2.11", "line 10: vips[0]: 192.0.2.11 is this speaker's router ID (routerID); a shared address must not belong to one machine"},
 		{"address: 2001:db8:53::53", "address: 2001:db8::11", "line 15: vips[1]: 2001:db8::11 is an address of this machine (listen[1])"},
 		{"server: 127.0.0.1:53, name: fn", "server: 127.0.0.1, name: fn", `line 13: vips[0].checks[0].dns.server: "127.0.0.1" is not address:port`},
 		{"tcp: {address: \"127.0.0.1:53\"}", "tcp: {address: \"127.0.0.1:0\"}", "line 16: vips[1].checks[0].tcp.address: address:port is required"},
 		{"rise: 3", "rise: 3000", "at most 1000"},
 		{"rise: 3", "rise: 2.5", "line 13: vips[0].checks[0].rise: 2.5 is not a whole number"},
-		{"198.51.100.64/26", "0.0.0.0/0", "line 19: pools[0].cidrs[0]: 0.0.0.0/0 is far more than a site's"},
-		{"198.51.100.64/26", "192.0.2.0/24", "line 19: pools[0].cidrs[0]: 192.0.2.0/24 holds 192.0.2.1, the router (peers[0].address)"},
-		{"198.51.100.64/26", "192.0.2.8/29", "line 19: pools[0].cidrs[0]: 192.0.2.8/29 holds 192.0.2.11, this speaker's router ID"},
-		{"2001:db8:53::/64", "2001:db8::/64", "line 19: pools[0].cidrs[1]: 2001:db8::/64 holds 2001:db8::11"},
-		{"2001:db8:53::/64", "::/0", "line 19: pools[0].cidrs[1]: ::/0 is far more"},
+		{"198.51.100.64/26", "0.0.0.0/0", "line 19: pools[0].cidrs[0]: 0.0.0.0/0 is too large for one site"},
+		{"198.51.100.64/26", "192.0.2.0/24", "line 19: pools[0].cidrs[0]: 192.0.2.0/24 contains 192.0.2.1, the router (peers[0].address)"},
+		{"198.51.100.64/26", "192.0.2.8/29", "line 19: pools[0].cidrs[0]: 192.0.2.8/29 contains 192.0.2.11, this speaker's router ID"},
+		{"2001:db8:53::/64", "2001:db8::/64", "line 19: pools[0].cidrs[1]: 2001:db8::/64 contains 2001:db8::11"},
+		{"2001:db8:53::/64", "::/0", "line 19: pools[0].cidrs[1]: ::/0 is too large"},
 		{"198.51.100.64/26", "224.0.1.0/24", "line 19: pools[0].cidrs[0]: 224.0.1.0/24 is multicast"},
 		{"198.51.100.64/26", "198.51.100.64", `line 19: pools[0].cidrs[0]: "198.51.100.64" is not a prefix`},
-		{"namespaces: [media, iot]", "namespaces: [media, Media]", `line 19: pools[0].namespaces[1]: "Media" is not a namespace's name`},
+		{"namespaces: [media, iot]", "namespaces: [media, Media]", `line 19: pools[0].namespaces[1]: "Media" is not a namespace name`},
 		{"namespaces: [media, iot]", "namespaces: [media, media]", `line 19: pools[0].namespaces[1]: "media" is listed twice`},
 		{"med: 50", "med: 50.5", "line 21: states.degraded.med: 50.5 is not a whole number"},
 		{"budget: 3", "budget: 010", "line 24: flaps.budget: 010 is not a whole number"},
 	} {
 		text := strings.Replace(good, c.old, c.new, 1)
 		if text == good {
-			t.Errorf("%s is not in the text: the case shows nothing", c.old)
+			t.Errorf("the text does not contain %s: the case tests nothing", c.old)
 		}
 		if _, err := Parse([]byte(text)); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s:\n%v\nwant %s", c.new, err, c.want)
 		}
 	}
 	if _, err := Parse(nil); err == nil {
-		t.Error("an empty file is accepted")
+		t.Error("an empty file was accepted")
 	}
 }
 
-// TestAnASNumberIsReadAsItWasWritten holds that asdot (RFC 5396) is no fraction, quoted or not, and
+// TestAnASNumberIsReadInEveryNotation checks that  asdot (RFC 5396) is no fraction, quoted or not, and
 // that the lines of faults stay those of the file.
-func TestAnASNumberIsReadAsItWasWritten(t *testing.T) {
+func TestAnASNumberIsReadInEveryNotation(t *testing.T) {
 	for text, want := range map[string]uint32{
 		"65000.1": 4259840001, `"65000.1"`: 4259840001, "'65000.10'": 4259840010, "1.10": 65546, "64512.0": 4227858432, "64512": 64512, `"64512"`: 64512,
 		"0.64512": 64512, "4200000000": 4200000000, "&as 65000.1 # the site's": 4259840001,
@@ -298,7 +298,7 @@ func TestAnASNumberIsReadAsItWasWritten(t *testing.T) {
 		both := strings.Replace(strings.Replace(good, "asn: 64512\n", "asn: "+text+"\n", 1), "asn: 64501", "asn: "+strings.NewReplacer("&as ", "", " # the site's", "").Replace(text), 1)
 		c, err := Parse([]byte(both))
 		if err != nil || c.ASN != want || c.Peers[2].ASN != want {
-			t.Errorf("asn: %s: %v, want %d", text, err, want)
+			t.Errorf("asn: %s: got %v, want %d", text, err, want)
 		}
 	}
 	_, err := Parse([]byte(strings.NewReplacer("asn: 64500, holdTime: 9s", "asn: 65000.1, holdTime: 1s", "asn: 64501", "asn: '1.1'").Replace(good)))
@@ -307,15 +307,15 @@ func TestAnASNumberIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-// TestEveryFaultOfCommunitiesIsListedOnceBesideOthers: a value that YAML cannot read ends its decoding,
+// TestEveryFaultOfCommunitiesIsListedOnceAmongOthers: a value that YAML cannot read ends its decoding,
 // and hides none of them.
-func TestEveryFaultOfCommunitiesIsListedOnceBesideOthers(t *testing.T) {
+func TestEveryFaultOfCommunitiesIsListedOnceAmongOthers(t *testing.T) {
 	text := strings.Replace(good, "degraded: {", "up: {linkBandwidth: 100 Gbit, communities: &all [rt:1, color:x]}\n  draining: {communities: *all}\n  degraded: {communities: [no-exprt], ", 1)
 	text = strings.Replace(text, `, communities: ["64512:7", "64512:1:2"]`, "", 1)
 	_, err := Parse([]byte(text))
 	for _, want := range []string{`line 21: states.up.linkBandwidth: "100 Gbit" is`, `line 21: communities: "rt:1": "" is not`, `line 21: communities: "color:x" is not`, `line 23: communities: "no-exprt" is not`} {
 		if err == nil || strings.Count(err.Error(), want) != 1 {
-			t.Errorf("%v\nhas not one %s", err, want)
+			t.Errorf("%v\nwant exactly one %s", err, want)
 		}
 	}
 }
@@ -348,23 +348,23 @@ func TestASecretIsNeverShown(t *testing.T) {
 	}
 	p := c.Peers[0]
 	if string(p.Password) != key {
-		t.Fatalf("the key is %q", string(p.Password))
+		t.Fatalf("got key %q", string(p.Password))
 	}
 	asJSON, _ := json.Marshal(c)
 	asYAML, _ := yaml.Marshal(c)
 	for _, text := range []string{fmt.Sprint(p), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", p), string(asJSON), string(asYAML)} {
 		if strings.Contains(text, key) {
-			t.Errorf("the key is in %s", text)
+			t.Errorf("the output has the key: %s", text)
 		}
 	}
 	write(secret, strings.Repeat("x", 81))
 	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "line 5: peers[0].passwordFile: ") || !strings.Contains(err.Error(), "81 characters") || strings.Contains(err.Error(), "xxx") {
-		t.Errorf("a key that is too long: %v", err)
+		t.Errorf("a key that is too long: got %v", err)
 	}
 	other := p
 	other.Password = "another"
 	if other.Equal(&p) || !p.Equal(&p) {
-		t.Error("a peer with another key is the same session")
+		t.Error("a peer with another key counts as the same session")
 	}
 }
 

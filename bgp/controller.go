@@ -33,7 +33,7 @@ type Controller struct {
 	drains      []vip.Drain
 	hints       map[netip.Addr][]hint.Hint
 	hintsEnd    time.Time
-	missing     map[netip.Addr]string // why this machine takes no packets to it
+	missing     map[netip.Addr]string // why this machine does not accept packets to it
 	nodeDrained string
 	stopping    bool
 	hurried     bool

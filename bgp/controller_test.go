@@ -37,7 +37,7 @@ func plainConfig() *Config {
 	return config
 }
 
-// newWorld declares one VIP with a local check that rises after 3 and falls after
+// newWorld declares one VIP with a local check that rises after 3 results and falls after
 // 2, and an upstream one, after 2 and 2. It drains for 10 s and 5 s.
 func newWorld(t *testing.T, change func(*Config)) *world {
 	config := plainConfig()
@@ -95,7 +95,7 @@ func (w *world) want(state vip.State, announced string, bound bool) {
 	w.Helper()
 	st := w.c.Status(w.now)
 	if len(st) != 1 || st[0].State != state || st[0].Reason.Text == "" || st[0].Reason.Code == "" {
-		w.Fatalf("%+v, want %s with a reason", st, state)
+		w.Fatalf("got %+v, want %s with a reason", st, state)
 	}
 	d := w.c.Desired(w.now)
 	got := ""
@@ -105,14 +105,14 @@ func (w *world) want(state vip.State, announced string, bound bool) {
 		}
 	}
 	if got != announced || len(d.Routes) > 1 {
-		w.Fatalf("announced as %q in state %s: %+v, want %q", got, state, d.Routes, announced)
+		w.Fatalf("state %[2]s: got announced as %[1]q, want %[4]q: %+[3]v", got, state, d.Routes, announced)
 	}
 	if (len(d.Bound) == 1) != bound {
-		w.Fatalf("bound %v in state %s, want %v", d.Bound, state, bound)
+		w.Fatalf("state %[2]s: got bound %[1]v, want %[3]v", d.Bound, state, bound)
 	}
 }
 
-func TestAVIPIsAnnouncedOnlyAfterItsPassesInARow(t *testing.T) {
+func TestAVIPIsAnnouncedOnlyAfterConsecutivePasses(t *testing.T) {
 	w := newWorld(t, nil)
 	w.upstream(nil, nil)
 	var states []vip.State
@@ -137,7 +137,7 @@ func TestAVIPWaitsForEveryCheckToHaveAResult(t *testing.T) {
 	w.want(vip.Up, "up", true)
 }
 
-func TestAnUpstreamFailureDegradesAndNeverWithdraws(t *testing.T) {
+func TestAnUpstreamFailureDegradesButNeverWithdraws(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
 	w.upstream(errRefused)
@@ -210,13 +210,13 @@ func TestADrainAnnouncesThenWithdrawsThenUnbinds(t *testing.T) {
 			w.passes(time.Minute)
 			w.want(vip.Down, "", false)
 			if !w.c.Gone(w.now) {
-				t.Error("not gone")
+				t.Error("not yet withdrawn")
 			}
 		})
 	}
 }
 
-// ofService makes the VIP a Service's.
+// ofService makes the VIP belong to a Service.
 func (w *world) ofService() {
 	v := theVIP
 	v.Owners = []vip.ServiceRef{{Namespace: "media", Name: "thumbnail"}}
@@ -243,7 +243,7 @@ func TestADrainOfAVIPLeavesTheOthers(t *testing.T) {
 	}
 }
 
-func TestADrainThatEndsBringsTheVIPBackAtOnce(t *testing.T) {
+func TestAVIPIsAnnouncedAgainAsSoonAsItsDrainEnds(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
 	w.c.SetDrains([]vip.Drain{{Until: w.now.Add(time.Minute)}}, w.now)
@@ -257,7 +257,7 @@ func TestADrainThatEndsBringsTheVIPBackAtOnce(t *testing.T) {
 	w.want(vip.Up, "up", true)
 }
 
-func TestHintsThatAreNotToldAgainAreForgotten(t *testing.T) {
+func TestHintsExpireUnlessRefreshed(t *testing.T) {
 	w := newWorld(t, nil)
 	w.ofService()
 	w.up()
@@ -268,7 +268,7 @@ func TestHintsThatAreNotToldAgainAreForgotten(t *testing.T) {
 	w.want(vip.Up, "up", true)
 }
 
-func TestAHintMovesNoVIPOfTheFile(t *testing.T) {
+func TestAHintDrainsNoVIPOfTheFile(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
 	hints := []hint.Hint{{VIP: dnsVIP, Reason: "evicted"}, {VIP: otherVIP, Reason: "is of another site"}}
@@ -280,11 +280,11 @@ func TestAHintMovesNoVIPOfTheFile(t *testing.T) {
 	w.passes(30 * time.Second)
 	w.want(vip.Up, "up", true)
 	if got := w.c.IgnoredHints(w.now); len(got) > 0 {
-		t.Errorf("ignored still: %v", got)
+		t.Errorf("still ignored: %v", got)
 	}
 }
 
-func TestAHintMovesAVIPOfTheFileThatTakesHints(t *testing.T) {
+func TestAHintDrainsAVIPOfTheFileWithHintsTrue(t *testing.T) {
 	w := newWorld(t, nil)
 	v := theVIP
 	v.Hints = true
@@ -298,12 +298,12 @@ func TestAHintMovesAVIPOfTheFileThatTakesHints(t *testing.T) {
 	}
 }
 
-func TestADrainOfAVIPThatIsNotAnnouncedTakesNoTime(t *testing.T) {
+func TestADrainOfAnUnannouncedVIPEndsImmediately(t *testing.T) {
 	w := newWorld(t, nil)
 	w.c.Stop(w.now)
 	w.want(vip.Down, "", false)
 	if !w.c.Gone(w.now) {
-		t.Error("the speaker would wait for nothing")
+		t.Error("the speaker would wait although nothing drains")
 	}
 }
 
@@ -320,7 +320,7 @@ func TestADisabledVIPDrainsFirst(t *testing.T) {
 	w.want(vip.Up, "up", true)
 }
 
-func TestAVIPThatIsDeclaredNoMoreDrainsAndIsForgotten(t *testing.T) {
+func TestAVIPNoLongerDeclaredDrainsAndIsForgotten(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
 	w.declare()
@@ -329,15 +329,15 @@ func TestAVIPThatIsDeclaredNoMoreDrainsAndIsForgotten(t *testing.T) {
 	w.want(vip.Draining, "", true)
 	w.passes(5 * time.Second)
 	if st := w.c.Status(w.now); len(st) != 0 || len(w.c.Desired(w.now).Bound) != 0 {
-		t.Errorf("%+v is left", st)
+		t.Errorf("%+v remains", st)
 	}
 	w.declare()
 	if checks := w.c.Checks(w.now); len(checks) != 0 {
-		t.Errorf("%v are asked for nobody", checks)
+		t.Errorf("%v are checked for no VIP", checks)
 	}
 }
 
-func TestAReloadKeepsWhatIsKnownOfTheSameChecks(t *testing.T) {
+func TestAReloadKeepsTheResultsOfUnchangedChecks(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
 	for range 100 {
@@ -346,7 +346,7 @@ func TestAReloadKeepsWhatIsKnownOfTheSameChecks(t *testing.T) {
 	}
 }
 
-func TestACheckThatIsAddedWithdrawsOnlyIfItFails(t *testing.T) {
+func TestAnAddedCheckWithdrawsOnlyIfItFails(t *testing.T) {
 	for scope, worse := range map[vip.Scope]func(*world){
 		vip.Local:    func(w *world) { w.want(vip.Down, "", true) },
 		vip.Upstream: func(w *world) { w.want(vip.Degraded, "degraded", true) },
@@ -369,7 +369,7 @@ func TestACheckThatIsAddedWithdrawsOnlyIfItFails(t *testing.T) {
 	}
 }
 
-func TestACheckOfAVIPThatIsUpProvesNothingForANewOne(t *testing.T) {
+func TestResultsOfAnotherVIPDoNotCountForANewOne(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
 	added := Check{DNS: &DNSCheck{Name: "x"}, Scope: vip.Local, Rise: 2, Fall: 2}
@@ -381,7 +381,7 @@ func TestACheckOfAVIPThatIsUpProvesNothingForANewOne(t *testing.T) {
 	}
 }
 
-func TestADrainWithoutDwellsIsNoFlap(t *testing.T) {
+func TestADrainWithoutDwellIsNotAFlap(t *testing.T) {
 	w := newWorld(t, func(c *Config) {
 		c.Flaps, c.States.Draining.Dwell, c.States.Draining.Linger = Flaps{Budget: 1, Window: time.Hour}, 0, 0
 	})
@@ -394,9 +394,9 @@ func TestADrainWithoutDwellsIsNoFlap(t *testing.T) {
 	}
 }
 
-// TestAnAddressThatIsGivenUpIsNotAskedHere: another site would answer, and the VIP
+// TestAnAddressThatIsGivenUpIsNotCheckedHere: another site would answer, and the VIP
 // come back for that.
-func TestAnAddressThatIsGivenUpIsNotAskedHere(t *testing.T) {
+func TestAnAddressThatIsGivenUpIsNotCheckedHere(t *testing.T) {
 	w := newWorld(t, nil)
 	v := VIP{Address: dnsVIP, Bind: "lo", Checks: []Check{{TCP: &TCPCheck{Address: netip.AddrPortFrom(dnsVIP, 53)}, Scope: vip.Local, Rise: 1, Fall: 1}}}
 	w.declare(v)
@@ -406,12 +406,12 @@ func TestAnAddressThatIsGivenUpIsNotAskedHere(t *testing.T) {
 	w.c.SetDrains([]vip.Drain{{}}, w.now)
 	w.passes(14 * time.Second)
 	if len(w.c.Checks(w.now)) != 1 {
-		t.Error("it is not asked while it is served")
+		t.Error("it is not checked while it is served")
 	}
 	w.passes(time.Second)
 	w.want(vip.Down, "", false)
 	if len(w.c.Checks(w.now)) != 0 {
-		t.Error("another site is asked")
+		t.Error("another site is checked")
 	}
 	w.c.Observe(id, nil, w.now)
 	w.c.SetDrains(nil, w.now)
@@ -420,7 +420,7 @@ func TestAnAddressThatIsGivenUpIsNotAskedHere(t *testing.T) {
 	w.want(vip.Up, "up", true)
 }
 
-func TestAServiceWithoutEndpointsIsWithdrawnAtOnce(t *testing.T) {
+func TestAServiceWithoutEndpointsIsWithdrawnImmediately(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
 	w.withBacking(vip.Backing{State: vip.Unbacked, Reason: "no ready endpoint"})
@@ -429,7 +429,7 @@ func TestAServiceWithoutEndpointsIsWithdrawnAtOnce(t *testing.T) {
 	w.want(vip.Up, "up", true)
 }
 
-func TestTheStartupHoldIsForTheFirstAnnouncementAlone(t *testing.T) {
+func TestTheStartupHoldAppliesOnlyToTheFirstAnnouncement(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.StartupHold = 10 })
 	w.upstream(nil, nil)
 	w.local(nil, nil, nil, nil, nil, nil, nil, nil, nil)
@@ -465,7 +465,7 @@ func TestBeyondTheFlapBudgetAVIPIsAnnouncedAsDegraded(t *testing.T) {
 	w.want(vip.Up, "up", true)
 }
 
-func TestUndampEndsTheHoldOfTheVIPThatIsNamed(t *testing.T) {
+func TestUndampEndsTheHoldOfTheNamedVIP(t *testing.T) {
 	for _, c := range []struct {
 		vip netip.Addr
 		now vip.State
@@ -484,9 +484,9 @@ func TestUndampEndsTheHoldOfTheVIPThatIsNamed(t *testing.T) {
 	}
 }
 
-// TestNoFailuresOfUpstreamKeepASiteThatWorksDark has two sites lose their upstream together,
+// TestUpstreamFailuresNeverWithdrawASiteThatWorks has two sites lose their upstream together,
 // more often than the budget has room for, and then each its own service, in turn: a rolling restart.
-func TestNoFailuresOfUpstreamKeepASiteThatWorksDark(t *testing.T) {
+func TestUpstreamFailuresNeverWithdrawASiteThatWorks(t *testing.T) {
 	for _, outages := range []int{1, 5, 6, 20} {
 		sites := []*world{newWorld(t, nil), newWorld(t, nil)}
 		both := func(do func(*world)) {
@@ -502,14 +502,14 @@ func TestNoFailuresOfUpstreamKeepASiteThatWorksDark(t *testing.T) {
 			w.local(errRefused, errRefused)
 			w.want(vip.Down, "", true)
 			if other := sites[1-i].c.Desired(w.now); len(other.Routes) != 1 {
-				t.Fatalf("after %d outages no site announces while site %d restarts", outages, i)
+				t.Fatalf("after %d outages, no site announces while site %d restarts", outages, i)
 			}
 			w.local(nil, nil, nil)
 			if len(w.c.Desired(w.now).Routes) != 1 {
-				t.Fatalf("after %d outages site %d works and is not announced: %+v", outages, i, w.c.Status(w.now))
+				t.Fatalf("after %d outages, site %d works but is not announced: %+v", outages, i, w.c.Status(w.now))
 			}
 			if st := w.c.Status(w.now)[0]; (st.State == vip.Up) != (outages <= w.c.flaps.Budget) {
-				t.Fatalf("after %d outages and one failure of its own site %d is %s: %s", outages, i, st.State, st.Reason.Text)
+				t.Fatalf("after %d outages and one local failure, site %d is %s: %s", outages, i, st.State, st.Reason.Text)
 			}
 		}
 	}
@@ -552,9 +552,9 @@ func TestDrainsDoNotCountAsFlaps(t *testing.T) {
 	}
 }
 
-// TestAServiceKeepsItsAddressWhileThatIsServed: kube-proxy takes packets to it by
+// TestAServiceKeepsItsAddressWhileItIsServed: kube-proxy takes packets to it by
 // the Service's status.
-func TestAServiceKeepsItsAddressWhileThatIsServed(t *testing.T) {
+func TestAServiceKeepsItsAddressWhileItIsServed(t *testing.T) {
 	w := newWorld(t, nil)
 	owner := vip.ServiceRef{Namespace: "media", Name: "web"}
 	v := theVIP
@@ -567,17 +567,17 @@ func TestAServiceKeepsItsAddressWhileThatIsServed(t *testing.T) {
 	w.declare()
 	w.passes(15*time.Second - 1)
 	if got := w.c.Granted(); !slices.Equal(got[owner], []netip.Addr{dnsVIP}) {
-		t.Errorf("%v while it drains", got)
+		t.Errorf("got %v while it drains", got)
 	}
 	w.passes(1)
 	if got := w.c.Granted(); len(got) != 0 {
-		t.Errorf("%v when it has left", got)
+		t.Errorf("got %v after it was withdrawn", got)
 	}
 }
 
 // TestWhateverHappens holds the invariants over random histories: what fails here
-// is never announced, GRACEFUL_SHUTDOWN is carried by what leaves and nothing
-// else, what is announced is bound, and a speaker that stops is soon gone.
+// is never announced, draining routes and no others have
+// GRACEFUL_SHUTDOWN, announced addresses are bound, and a stopping speaker is soon gone.
 func TestWhateverHappens(t *testing.T) {
 	for seed := range uint64(300) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -608,7 +608,7 @@ func TestWhateverHappens(t *testing.T) {
 			w.c.Stop(w.now)
 			w.passes(15 * time.Second)
 			if !w.c.Gone(w.now) || len(w.c.Desired(w.now).Routes)+len(w.c.Desired(w.now).Bound) > 0 {
-				t.Errorf("left 15 s after the stop: %+v", w.c.Status(w.now))
+				t.Errorf("still announced 15 s after the stop: %+v", w.c.Status(w.now))
 			}
 		})
 	}
@@ -621,14 +621,14 @@ func (w *world) holds(broken bool) {
 		w.Fatalf("announced while the local check fails: %+v", st)
 	}
 	if st.Reason.Code == vip.Held && (st.State != vip.Degraded || len(d.Routes) != 1) {
-		w.Fatalf("held and not announced: %+v", st)
+		w.Fatalf("held but not announced: %+v", st)
 	}
 	for _, r := range d.Routes {
 		if leaving := slices.Contains(r.Communities.Standard, route.GracefulShutdown); leaving != (st.State == vip.Draining) {
 			w.Fatalf("GRACEFUL_SHUTDOWN %v in state %s", leaving, st.State)
 		}
 		if !slices.Contains(d.Bound, r.Prefix.Addr()) {
-			w.Fatalf("announced and not bound: %+v", st)
+			w.Fatalf("announced but not bound: %+v", st)
 		}
 	}
 	if strings.TrimSpace(st.Reason.Text) == "" {

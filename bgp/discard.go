@@ -33,7 +33,7 @@ func (s *speaker) discard(prefixes []netip.Prefix, look bool, now time.Time) map
 		errs = append(errs, fmt.Errorf("%s: %w", p, failed[p]))
 	}
 	err := errors.Join(errs...)
-	d.fault = s.once(d.fault, "this machine would send back to the router what comes for addresses that nobody has here, so that no aggregate of them is announced; it is tried again", err)
+	d.fault = s.once(d.fault, "cannot drop packets to unused addresses, which would loop to the router; not announcing aggregates that contain them; retrying", err)
 	if err != nil {
 		s.failed(now)
 	}

@@ -18,11 +18,11 @@ type leaving struct {
 func (c *Controller) leaving(v *judged, now time.Time) leaving {
 	switch {
 	case c.stopping:
-		return leaving{Reason: vip.Reason{Code: vip.Stopping, Text: "the speaker stops"}}
+		return leaving{Reason: vip.Reason{Code: vip.Stopping, Text: "the speaker is stopping"}}
 	case v.removed:
-		return leaving{Reason: vip.Reason{Code: vip.Removed, Text: "is declared no more"}}
+		return leaving{Reason: vip.Reason{Code: vip.Removed, Text: "is no longer declared"}}
 	case v.config.Disabled:
-		return leaving{vip.Reason{Code: vip.SetDisabled, Text: "the configuration disables it"}, true}
+		return leaving{vip.Reason{Code: vip.SetDisabled, Text: "disabled in the configuration"}, true}
 	case c.nodeDrained != "":
 		return leaving{Reason: vip.Reason{Code: vip.OnDrainedNode, Text: c.nodeDrained}}
 	}
@@ -33,7 +33,7 @@ func (c *Controller) leaving(v *judged, now time.Time) leaving {
 	}
 	for _, h := range c.hintsFor(v, now) {
 		if v.heeds(h) {
-			return leaving{Reason: vip.Reason{Code: vip.Hinted, Text: "the resolver says: " + h.Reason}}
+			return leaving{Reason: vip.Reason{Code: vip.Hinted, Text: "hint of the resolver: " + h.Reason}}
 		}
 	}
 	if v.config.Backing.State == vip.Ending {
@@ -72,7 +72,7 @@ func (c *Controller) drain(v *judged, why leaving, now time.Time) (vip.State, vi
 	case c.announcesLeaving(v, now):
 		return vip.Draining, why.Reason
 	}
-	return vip.Draining, vip.Reason{Code: why.Code, Text: why.Text + "; withdrawn, and served until packets under way have arrived"}
+	return vip.Draining, vip.Reason{Code: why.Code, Text: why.Text + "; route withdrawn, still serving packets in flight"}
 }
 
 // announcesLeaving reports whether a leaving VIP is still announced.

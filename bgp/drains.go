@@ -59,7 +59,7 @@ func openDrains(dir string) (*drains, error) {
 	if failed != nil {
 		d.lost = failed
 		d.change(slices.Concat([]vip.Drain{}, d.all)) // a second restart must still find them
-		d.fault.Store(new(d.path + " was damaged, and is not written again yet"))
+		d.fault.Store(new(d.path + " was damaged and has not been rewritten yet"))
 	}
 	return d, errors.Join(err, failed)
 }
@@ -72,7 +72,7 @@ func (d *drains) now(at time.Time) []vip.Drain {
 // set adds the drain and replaces an earlier one of the same VIP.
 func (d *drains) set(drain vip.Drain, now time.Time) error {
 	if drain.Ended(now) {
-		return fmt.Errorf("until: %s is past", drain.Until.Format(time.RFC3339))
+		return fmt.Errorf("until: %s is in the past", drain.Until.Format(time.RFC3339))
 	}
 	d.change(append(d.without(drain.VIP, now), drain))
 	return nil
@@ -169,13 +169,13 @@ func (d *drains) write(log *slog.Logger) {
 	case nil:
 		d.fault.Store(nil)
 		if before != "" {
-			log.Info("the drains are on disk again", "file", d.path)
+			log.Info("drains are saved to disk again", "file", d.path)
 		}
 	default:
-		text := fmt.Sprintf("%s cannot be written: %v", d.path, err)
+		text := fmt.Sprintf("cannot write %s: %v", d.path, err)
 		d.fault.Store(&text)
 		if before == "" {
-			log.Error("the drains hold in memory alone, and end with this process; writing is tried again", "error", text)
+			log.Error("cannot save drains; they are lost if this process ends; retrying", "error", text)
 		}
 	}
 }

@@ -23,6 +23,6 @@ func (s *speaker) ended() {
 	select {
 	case <-all:
 	case <-time.After(closing):
-		s.Log.Warn("ending without what does not end, such as writing to a disk that does not answer", "waited", closing)
+		s.Log.Warn("ending although some tasks have not finished, such as writes to an unresponsive disk", "waited", closing)
 	}
 }

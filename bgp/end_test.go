@@ -39,9 +39,9 @@ func (c *clinging) Close(time.Duration) error {
 	return nil
 }
 
-// TestARouteThatCannotBeWithdrawnKeepsItsOwnAddressAlone also holds that the status says of it
+// TestARouteThatCannotBeWithdrawnKeepsOnlyItsOwnAddress also checks that the status says of it
 // what the router has, and that the end leaves nothing behind.
-func TestARouteThatCannotBeWithdrawnKeepsItsOwnAddressAlone(t *testing.T) {
+func TestARouteThatCannotBeWithdrawnKeepsOnlyItsOwnAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t)
 		m.there[given] = true
@@ -51,7 +51,7 @@ func TestARouteThatCannotBeWithdrawnKeepsItsOwnAddressAlone(t *testing.T) {
 			m.settles()
 			m.wants("drained", bound4.String())
 			if !m.ours[bound4] || m.ours[bound6] {
-				t.Errorf("bound are %v", m.ours)
+				t.Errorf("got %v bound", m.ours)
 			}
 			for _, v := range s.Status().VIPs {
 				if want := v.Address == bound4.String(); v.State != vip.Down || v.Announced != want || (v.Attributes != nil) != want {
@@ -62,8 +62,8 @@ func TestARouteThatCannotBeWithdrawnKeepsItsOwnAddressAlone(t *testing.T) {
 	})
 }
 
-// TestADiskThatHangsKeepsNobodyFromEnding has a drain be written to a disk that does not answer.
-func TestADiskThatHangsKeepsNobodyFromEnding(t *testing.T) {
+// TestAHangingDiskDoesNotPreventAnExit has a drain be written to a disk that does not answer.
+func TestAHangingDiskDoesNotPreventAnExit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mended := make(chan struct{})
 		before := replaceFile
@@ -80,12 +80,12 @@ func TestADiskThatHangsKeepsNobodyFromEnding(t *testing.T) {
 		var err error
 		s.do(t.Context(), func() { err = s.drains.set(vip.Drain{Reason: "kernel"}, time.Now()) })
 		if s.drains.save(t.Context()); err != nil || !strings.Contains(s.Status().DrainsUnsaved, "could not be written within 2s") {
-			t.Errorf("the control: %v, %q", err, s.Status().DrainsUnsaved)
+			t.Errorf("control: got %v, %q", err, s.Status().DrainsUnsaved)
 		}
 		told := time.Now()
 		cancel()
 		if err := <-ended; err != nil || time.Since(told) > closing {
-			t.Errorf("it ended after %s: %v", time.Since(told), err)
+			t.Errorf("it stopped after %s: %v", time.Since(told), err)
 		}
 		close(mended)
 		synctest.Wait()

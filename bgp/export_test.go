@@ -15,12 +15,12 @@ import (
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
-// chosen is a site with two racks, a transit and a route reflector.
+// chosen is a site with two racks, a transit peer and a route reflector.
 //
 //go:embed testdata/chosen.yaml
 var chosen string
 
-func TestWhoIsSentWhatIsCheckedByName(t *testing.T) {
+func TestEveryFaultOfPeersAndAttributesIsNamed(t *testing.T) {
 	if _, err := Parse([]byte(chosen)); err != nil {
 		t.Fatal(err)
 	}
@@ -29,44 +29,44 @@ func TestWhoIsSentWhatIsCheckedByName(t *testing.T) {
 		{"peers: [tor, 203.0.113.1]", "peers: [tor, 203.0.113.9]", `line 10: vips[1].peers[1]: "203.0.113.9" is not a peer or a group`},
 		{"peers: [tor, 203.0.113.1]", "peers: [tor, Tor]", `line 10: vips[1].peers[1]: "Tor" is not`},
 		{"peers: [tor, 203.0.113.1]", "peers: [203.0.113.1, \"::ffff:203.0.113.1\"]", "line 10: vips[1].peers[1]: ::ffff:203.0.113.1 is listed twice"},
-		{"peers: [tor, 203.0.113.1]", "peers: []", "line 10: vips[1].peers: is empty, which would be for nobody; leave it out for all"},
+		{"peers: [tor, 203.0.113.1]", "peers: []", "line 10: vips[1].peers: is empty, so no peer would be sent it; omit it for all peers"},
 		{"peers: [tor, 203.0.113.1]", "peers: ", "line 10: vips[1].peers: is empty"},
 		{"peers: [tor, 203.0.113.1]", "peers: [\"\"]", `line 10: vips[1].peers[0]: "" is not a peer or a group`},
 		{"peers: [tor, 203.0.113.1]", "peers: tor", "line 10: cannot unmarshal"},
 		{"peers: [tor, 203.0.113.1]", "peer: [tor]", "line 10: field peer not found"},
-		{"peers: [eth1, rr]", "peers: [203.0.113.1]", "line 11: vips[2]: 2001:db8:53::53 goes to no peer: no peer of 203.0.113.1 carries ipv6"},
+		{"peers: [eth1, rr]", "peers: [203.0.113.1]", "line 11: vips[2]: 2001:db8:53::53 is sent to no peer: no peer of 203.0.113.1 carries ipv6"},
 		{"peers: [203.0.113.1], attributes: {communities", "peers: [wan], attributes: {communities", `line 15: aggregates[0].peers[0]: "wan" is not`},
-		{"vips: [198.51.100.0/24]", "vips: [198.51.100.0/25]", "line 15: aggregates[0]: 198.51.100.0/24 goes to no peer: no peer of 203.0.113.1 takes it: none that carries ipv4 has it in its vips"},
-		{"peers: [rr], attributes: {med: 5}", "peers: [203.0.113.1]", "line 13: pools[0].cidrs[0]: no Service could announce an address of 203.0.113.64/26: no peer of 203.0.113.1 takes it"},
-		{"peers: [rr], attributes: {med: 5}", "peers: [203.0.113.1]", "line 13: pools[0].cidrs[1]: no Service could announce an address of 2001:db8:53:1::/64: no peer of 203.0.113.1 carries ipv6"},
+		{"vips: [198.51.100.0/24]", "vips: [198.51.100.0/25]", "line 15: aggregates[0]: 198.51.100.0/24 is sent to no peer: no peer of 203.0.113.1 accepts it: no peer that carries ipv4 has it in its vips"},
+		{"peers: [rr], attributes: {med: 5}", "peers: [203.0.113.1]", "line 13: pools[0].cidrs[0]: no Service can announce an address of 203.0.113.64/26: no peer of 203.0.113.1 accepts it"},
+		{"peers: [rr], attributes: {med: 5}", "peers: [203.0.113.1]", "line 13: pools[0].cidrs[1]: no Service can announce an address of 2001:db8:53:1::/64: no peer of 203.0.113.1 carries ipv6"},
 		{"vips: [198.51.100.0/24]", "vips: [198.51.100.1/24]", "line 6: peers[2].vips[0]: 198.51.100.1/24 has bits set beyond its length"},
 		{"vips: [198.51.100.0/24]", "vips: [198.51.100.0]", `line 6: peers[2].vips[0]: "198.51.100.0" is not a prefix`},
 		{"vips: [198.51.100.0/24]", "vips: [198.51.100.0/24, 198.51.100.0/24]", "line 6: peers[2].vips[1]: 198.51.100.0/24 is listed twice"},
-		{"vips: [198.51.100.0/24]", "vips: [198.51.100.0/24, \"2001:db8:53::/48\"]", "line 6: peers[2].vips[1]: 2001:db8:53::/48 is ipv6, which the peer does not carry"},
-		{"vips: [198.51.100.0/24]", "vips: []", "line 6: peers[2].vips: is empty, which would be for nobody"},
+		{"vips: [198.51.100.0/24]", "vips: [198.51.100.0/24, \"2001:db8:53::/48\"]", "line 6: peers[2].vips[1]: 2001:db8:53::/48 is ipv6, which is not in the peer's families"},
+		{"vips: [198.51.100.0/24]", "vips: []", "line 6: peers[2].vips: is empty, so no peer would be sent it"},
 		{"vips: [198.51.100.0/24]", "vips: ", "line 6: peers[2].vips: is empty"},
 		{"vips: [198.51.100.0/24]", "vips: [\"::ffff:198.51.100.0/120\"]", "line 6: peers[2].vips[0]: ::ffff:198.51.100.0/120 has bits"},
-		{"{prepend: 1, med: 10", "{prepend: 5, med: 10", "line 4: peers[0].attributes.prepend: 5 and the 6 of states.draining are 11 prepends, more than 10"},
+		{"{prepend: 1, med: 10", "{prepend: 5, med: 10", "line 4: peers[0].attributes.prepend: 5 plus the 6 of states.draining is 11 prepends, more than 10"},
 		{"{prepend: 1, med: 10", "{prepend: 11, med: 10", "line 4: peers[0].attributes.prepend: 11 is not from 0 to 10"},
 		{"{prepend: 1, med: 10", "{prepend: -1, med: 10", "line 4: peers[0].attributes.prepend: -1 is not from 0 to 10"},
-		{"{prepend: 1, med: 10", "{prepend: 4, med: 10", "line 10: vips[1].attributes.prepend: 2, the 4 of the peer and the 6 of states.draining are 12 prepends at peer 192.0.2.1, more than 10"},
-		{"{prepend: 2}", "{prepend: 5}", "line 10: vips[1].attributes.prepend: 5, the 1 of the peer and the 6"},
-		{"{prepend: 1, med: 10", "{prepend: 1, med: 4294967200", "line 4: peers[0].attributes.med: 4294967200 and the 200 of states.draining are more than 4294967295"},
-		{"{localPreference: 200}", "{localPreference: 0}", "line 7: peers[3].attributes.localPreference: 0 is for what leaves"},
-		{"{localPreference: 300}", "{localPreference: 0}", "line 11: vips[2].attributes.localPreference: 0 is for what leaves"},
+		{"{prepend: 1, med: 10", "{prepend: 4, med: 10", "line 10: vips[1].attributes.prepend: 2, plus the peer's 4, plus the 6 of states.draining is 12 prepends at peer 192.0.2.1, more than 10"},
+		{"{prepend: 2}", "{prepend: 5}", "line 10: vips[1].attributes.prepend: 5, plus the peer's 1, plus the 6"},
+		{"{prepend: 1, med: 10", "{prepend: 1, med: 4294967200", "line 4: peers[0].attributes.med: 4294967200 plus the 200 of states.draining is more than 4294967295"},
+		{"{localPreference: 200}", "{localPreference: 0}", "line 7: peers[3].attributes.localPreference: 0 is reserved for draining"},
+		{"{localPreference: 300}", "{localPreference: 0}", "line 11: vips[2].attributes.localPreference: 0 is reserved for draining"},
 		{"vips:\n", "states: {up: {localPreference: 0}, degraded: {localPreference: 0}}\nvips:\n", "line 7: peers[3].attributes.localPreference: has no effect, because states.up has localPreference 0"},
-		{"[\"64500:80\"]", "[graceful-shutdown]", "line 4: peers[0].attributes.communities: graceful-shutdown is for draining alone"},
-		{"[no-peer, ", "[\"65535:0\", ", "line 15: aggregates[0].attributes.communities: graceful-shutdown is for draining alone"},
-		{"[\"64500:80\"]", "[\"color:7\"]", "line 4: peers[0].attributes.communities: color:7 is not for a peer, which takes rt and soo alone"},
-		{"[\"64500:80\"]", "[\"rt:64500:1\"]", "line 4: peers[0].attributes.communities: rt:64500:1 is one of a state's"},
-		{"{prepend: 1, med: 10", "{linkBandwidth: 10G, med: 10", "line 4: peers[0].attributes.linkBandwidth: is not for a peer; set it in states"},
+		{"[\"64500:80\"]", "[graceful-shutdown]", "line 4: peers[0].attributes.communities: graceful-shutdown is only for draining"},
+		{"[no-peer, ", "[\"65535:0\", ", "line 15: aggregates[0].attributes.communities: graceful-shutdown is only for draining"},
+		{"[\"64500:80\"]", "[\"color:7\"]", "line 4: peers[0].attributes.communities: color:7 cannot be set for a peer, which accepts only rt and soo"},
+		{"[\"64500:80\"]", "[\"rt:64500:1\"]", "line 4: peers[0].attributes.communities: rt:64500:1 is also set for a state"},
+		{"{prepend: 1, med: 10", "{linkBandwidth: 10G, med: 10", "line 4: peers[0].attributes.linkBandwidth: cannot be set for a peer; set it in states"},
 		{"{med: 5}", "{med: 5, dwell: 1s}", "line 13: field dwell not found"},
 		{"{med: 5}", "{med: 5.5}", "line 13: pools[0].attributes.med: 5.5 is not a whole number"},
-		{"address: 203.0.113.1, asn: 64502, multihop: 3, vips: [198.51.100.0/24]", "address: \"fe80::1%eth2\", asn: 64502}\n  - {address: \"fe80::1%eth3\", asn: 64502, vips: [\"::/0\"]", "line 7: peers[3]: fe80::1%eth3 and fe80::1%eth2 of peers[2] have one link-local address on two links"},
+		{"address: 203.0.113.1, asn: 64502, multihop: 3, vips: [198.51.100.0/24]", "address: \"fe80::1%eth2\", asn: 64502}\n  - {address: \"fe80::1%eth3\", asn: 64502, vips: [\"::/0\"]", "line 7: peers[3]: fe80::1%eth3 and fe80::1%eth2 of peers[2] have the same link-local address on two links"},
 	} {
 		text := strings.Replace(chosen, c.old, c.new, 1)
 		if text == chosen {
-			t.Errorf("%s is not in the text: the case shows nothing", c.old)
+			t.Errorf("the text does not contain %s: the case tests nothing", c.old)
 		}
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s:\n%v\nwant %s", c.new, err, c.want)
@@ -98,7 +98,7 @@ func sentOf(c *Config) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestSendingsAreWhatEachPeerIsSent(t *testing.T) {
+func TestSendingsListWhatEachPeerIsSent(t *testing.T) {
 	c, err := Parse([]byte(chosen))
 	if err != nil {
 		t.Fatal(err)
@@ -135,8 +135,8 @@ draining 203.0.113.64/26 2001:db8:53:1::/64 to 2001:db8::2: med 205 preference 0
 	}
 }
 
-// TestWhatIsSentIsNoPartOfASession: a change of it must not reset one.
-func TestWhatIsSentIsNoPartOfASession(t *testing.T) {
+// TestAChangeOfExportsResetsNoSession: a change of it must not reset one.
+func TestAChangeOfExportsResetsNoSession(t *testing.T) {
 	c, err := Parse([]byte(chosen))
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestWhatIsSentIsNoPartOfASession(t *testing.T) {
 			t.Errorf("%s: it would not be sent its routes again", p.Name())
 		}
 		if o.HoldTime += time.Second; p.Equal(&o) {
-			t.Error("another hold time changes nothing")
+			t.Error("another hold time does not reset the session")
 		}
 	}
 }
@@ -190,9 +190,9 @@ func genStates(t *rapid.T) string {
 	return text
 }
 
-// TestTheStatesKeepTheirOrderWhateverIsAdded holds it for every route and peer: a site that leaves loses to a
+// TestTheStatesKeepTheirOrderWhateverAttributesAreAdded covers every route and peer: a site that leaves loses to a
 // degraded one, and that to one that is up.
-func TestTheStatesKeepTheirOrderWhateverIsAdded(t *testing.T) {
+func TestTheStatesKeepTheirOrderWhateverAttributesAreAdded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := genStates(t) + "asn: 64512\nrouterID: 192.0.2.11\npeers:\n"
 		for i, asn := range []int{64500, 64512, 64512} {
@@ -223,18 +223,18 @@ func TestTheStatesKeepTheirOrderWhateverIsAdded(t *testing.T) {
 					better, worse := sent[pair[0]], sent[pair[1]]
 					if better.Prepend > worse.Prepend || route.ValueOr(better.MED, 0) > route.ValueOr(worse.MED, 0) ||
 						internal && route.ValueOr(better.LocalPreference, 100) < route.ValueOr(worse.LocalPreference, 100) {
-						t.Fatalf("%s would win over %s at %s: %+v, %+v\n%s", pair[1], pair[0], p.Name(), worse, better, text)
+						t.Fatalf("%s would be preferred to %s at %s: %+v, %+v\n%s", pair[1], pair[0], p.Name(), worse, better, text)
 					}
 				}
 				if lp := more; internal && lp.SetsPreference() && *sent[vip.Up].LocalPreference != *lp.LocalPreference {
-					t.Fatalf("the VIP's own preference is sent as %d\n%s", *sent[vip.Up].LocalPreference, text)
+					t.Fatalf("the VIP's own preference was sent as %d\n%s", *sent[vip.Up].LocalPreference, text)
 				}
 			}
 		}
 	})
 }
 
-// TestListsOfPeersAreBounded counts those that differ, and not how often each is there.
+// TestListsOfPeersAreBounded counts different lists, not how often each is used.
 func TestListsOfPeersAreBounded(t *testing.T) {
 	text := func(lists int) string {
 		b := &strings.Builder{}
@@ -258,7 +258,7 @@ func TestListsOfPeersAreBounded(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := Parse([]byte(text(mostLists + 1)))
-	if want := "line 79: vips[64].peers: is the list of peers beyond 64 that differ; put peers into groups, and name these"; err == nil || err.Error() != want {
-		t.Errorf("%v, want %s", err, want)
+	if want := "line 79: vips[64].peers: exceeds the limit of 64 different lists of peers; put peers into groups, and list the groups"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

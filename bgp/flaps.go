@@ -61,10 +61,10 @@ func (c *Controller) held(v *judged, now time.Time) (until time.Time, why string
 	for _, kind := range []struct {
 		name     string
 		failures []time.Time
-	}{{"failed here", v.flaps.local}, {"lacked what it depends on", v.flaps.upstream}} {
+	}{{"failed here", v.flaps.local}, {"lost an upstream dependency", v.flaps.upstream}} {
 		if at := c.flaps.until(kind.failures, now); at.After(until) {
 			until = at
-			why = fmt.Sprintf("%s %d times within %s; all checks pass now, and it is preferred again at %s",
+			why = fmt.Sprintf("%s %d times within %s; all checks pass now; it is preferred again at %s",
 				kind.name, len(c.flaps.recent(kind.failures, now)), c.flaps.Window, at.Format(time.TimeOnly))
 		}
 	}
@@ -79,7 +79,7 @@ func (c *Controller) Undamp(at netip.Addr, now time.Time) ([]vip.Transition, err
 	if at.IsValid() {
 		v := c.byAddress[at]
 		if v == nil {
-			return changed, fmt.Errorf("%s is no VIP of this speaker", at)
+			return changed, fmt.Errorf("%s is not a VIP of this speaker", at)
 		}
 		of = []*judged{v}
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/nearcast/nearcast/internal/federation/claims"
 )
 
-// TestAForeignPortIsProbedWhereAPoolPermitsIt: anywhere else a connection to the Service's
-// own port is made, and the Service keeps its address.
-func TestAForeignPortIsProbedWhereAPoolPermitsIt(t *testing.T) {
+// TestAForeignPortIsProbedOnlyIfAPoolPermitsIt: otherwise a TCP probe of the Service's
+// own port is used, and the Service keeps its address.
+func TestAForeignPortIsProbedOnlyIfAPoolPermitsIt(t *testing.T) {
 	foreign := func(s *Service) {
 		s.Probe, s.ForeignPort = federation.Target{Kind: federation.ProbeHTTP, Path: "/", Host: "x"}, 9000
 		s.Endpoints = []Endpoint{{Addr: netip.MustParseAddrPort("10.0.0.1:9000"), Own: 8080, Ready: true}}
@@ -55,9 +55,9 @@ func TestAForeignPortIsProbedWhereAPoolPermitsIt(t *testing.T) {
 			asked += fmt.Sprintf("%s %s", check.Endpoints.Probe.Kind, check.Endpoints.Addrs[0])
 		}
 		if asked != c.asked || (asked == "") != c.unchecked {
-			t.Errorf("%s: asks %q, want %q", name, asked, c.asked)
+			t.Errorf("%s: got probe %q, want %q", name, asked, c.asked)
 		}
-		if (len(refused) == 1) != c.refused || c.refused && !strings.HasPrefix(refused[0].String(), "Service media/a: nearcast.dev/probe: port 9000 is none") {
+		if (len(refused) == 1) != c.refused || c.refused && !strings.HasPrefix(refused[0].String(), "Service media/a: nearcast.dev/probe: port 9000 is not a port") {
 			t.Errorf("%s: refused %v", name, refused)
 		}
 	}

@@ -38,5 +38,5 @@ func (c *Config) faultOfRouter(a netip.Addr) string {
 	if i < 0 {
 		return ""
 	}
-	return fmt.Sprintf("the default route leads to %s, which is in the aggregate %s and would be drawn here (aggregates[%d])", a, c.Aggregates[i].Prefix, i)
+	return fmt.Sprintf("the default route leads to %s, which is in aggregate %s, and the aggregate would attract its traffic (aggregates[%d])", a, c.Aggregates[i].Prefix, i)
 }

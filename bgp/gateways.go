@@ -54,7 +54,7 @@ func find(c *Config, gateways map[route.Family]Gateway) (f found) {
 		}
 		gateway, known := gateways[p.Gateway]
 		if !known {
-			gateway.Problem = fmt.Sprintf("the default route of %s is looked for", p.Gateway)
+			gateway.Problem = fmt.Sprintf("looking for the %s default route", p.Gateway)
 		}
 		if len(gateway.Routers) == 0 {
 			f.lack(&p, session.NoGateway, gateway.Problem)
@@ -66,7 +66,7 @@ func find(c *Config, gateways map[route.Family]Gateway) (f found) {
 			case problem != "":
 				f.lack(&p, session.NotAPeer, problem)
 			case other != "":
-				f.notes = append(f.notes, fmt.Sprintf("%s: has its session as %s", p.Name(), other))
+				f.notes = append(f.notes, fmt.Sprintf("%s: its router already has a session as %s", p.Name(), other))
 			default:
 				f.peers = append(f.peers, p)
 			}
@@ -94,13 +94,13 @@ func (s *speaker) findPeers(dwell time.Duration) error {
 	said := s.found.said()
 	for name, text := range f.said() {
 		if said[name] != text {
-			s.Log.Warn("no session with the router of a default route", "peer", name, "reason", text)
+			s.Log.Warn("cannot peer with the router of a default route", "peer", name, "reason", text)
 		}
 	}
 	for i := range f.peers {
 		p := &f.peers[i]
 		if p.Gateway != "" && !slices.ContainsFunc(s.found.peers, func(o Peer) bool { return o.Name() == p.Name() }) {
-			s.Log.Info("the router of a default route is a peer", "peer", p.Name())
+			s.Log.Info("peering with the router of a default route", "peer", p.Name())
 		}
 	}
 	s.found = f

@@ -20,9 +20,9 @@ import (
 //go:embed testdata/racks.yaml
 var racks string
 
-// gatewaysOf are the routers of both families, by their addresses.
+// gatewaysOf returns the routers of both families, by their addresses.
 func gatewaysOf(routers ...string) map[route.Family]Gateway {
-	all := map[route.Family]Gateway{route.IPv4: {Problem: "no default route of ipv4 yet"}, route.IPv6: {Problem: "no default route of ipv6 yet"}}
+	all := map[route.Family]Gateway{route.IPv4: {Problem: "no ipv4 default route yet"}, route.IPv6: {Problem: "no ipv6 default route yet"}}
 	for _, text := range routers {
 		addr := netip.MustParseAddr(text)
 		g := all[route.FamilyOf(addr)]
@@ -32,9 +32,9 @@ func gatewaysOf(routers ...string) map[route.Family]Gateway {
 	return all
 }
 
-// TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe holds it for one and for several next
+// TestEveryRouterOfADefaultRouteGetsASessionIfPossible covers one and for several next
 // hops, and that one that cannot be a peer takes down nobody else and says why.
-func TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe(t *testing.T) {
+func TestEveryRouterOfADefaultRouteGetsASessionIfPossible(t *testing.T) {
 	c, err := Parse([]byte(racks))
 	if err != nil {
 		t.Fatal(err)
@@ -45,17 +45,17 @@ func TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe(t *testing.T) {
 		gateways             map[route.Family]Gateway
 		peers, lacking, note string
 	}{
-		"before anything is known": {nil, "", "gateway/ipv4: the default route of ipv4 is looked for, gateway/ipv6: the default route of ipv6 is looked for", ""},
-		"none yet":                 {gatewaysOf(), "", "gateway/ipv4: no default route of ipv4 yet, gateway/ipv6: no default route of ipv6 yet", ""},
-		"one of each":              {gatewaysOf("192.0.2.1", "2001:db8::1"), "gateway/ipv4/192.0.2.1 gateway/ipv6/2001:db8::1", "", ""},
+		"before anything is known": {nil, "", "gateway/ipv4: looking for the ipv4 default route, gateway/ipv6: looking for the ipv6 default route", ""},
+		"none yet":                 {gatewaysOf(), "", "gateway/ipv4: no ipv4 default route yet, gateway/ipv6: no ipv6 default route yet", ""},
+		"one of each family":       {gatewaysOf("192.0.2.1", "2001:db8::1"), "gateway/ipv4/192.0.2.1 gateway/ipv6/2001:db8::1", "", ""},
 		"two of each":              {gatewaysOf("192.0.2.1", "192.0.2.2", "fe80::1%eth0", "fe80::1%eth1"), "gateway/ipv4/192.0.2.1 gateway/ipv4/192.0.2.2 gateway/ipv6/fe80::1%eth0 gateway/ipv6/fe80::1%eth1", "", ""},
-		"a peer of the file":       {gatewaysOf("192.0.2.9", "192.0.2.1", "2001:db8::1"), "gateway/ipv4/192.0.2.1 gateway/ipv6/2001:db8::1", "", "gateway/ipv4/192.0.2.9: has its session as the peer 192.0.2.9 (peers[2])"},
-		"on an unnumbered link":    {gatewaysOf("192.0.2.1", "fe80::1%eth7", "fe80::1%eth0"), "gateway/ipv4/192.0.2.1 gateway/ipv6/fe80::1%eth0", "", "gateway/ipv6/fe80::1%eth7: has its session as the peer eth7 (peers[3])"},
+		"a peer of the file":       {gatewaysOf("192.0.2.9", "192.0.2.1", "2001:db8::1"), "gateway/ipv4/192.0.2.1 gateway/ipv6/2001:db8::1", "", "gateway/ipv4/192.0.2.9: its router already has a session as the peer 192.0.2.9 (peers[2])"},
+		"on an unnumbered link":    {gatewaysOf("192.0.2.1", "fe80::1%eth7", "fe80::1%eth0"), "gateway/ipv4/192.0.2.1 gateway/ipv6/fe80::1%eth0", "", "gateway/ipv6/fe80::1%eth7: its router already has a session as the peer eth7 (peers[3])"},
 		"the router ID":            {gatewaysOf("192.0.2.11", "2001:db8::1"), "gateway/ipv6/2001:db8::1", "gateway/ipv4/192.0.2.11: the default route leads to 192.0.2.11, which is this speaker's router ID (routerID)", ""},
 		"a localAddress":           {gatewaysOf("192.0.2.12", "2001:db8::1"), "gateway/ipv6/2001:db8::1", "gateway/ipv4/192.0.2.12: the default route leads to 192.0.2.12, which is an address of this machine (peers[4].localAddress)", ""},
 		"a VIP":                    {gatewaysOf("198.51.100.53", "2001:db8::1"), "gateway/ipv6/2001:db8::1", "gateway/ipv4/198.51.100.53: the default route leads to 198.51.100.53, which is a VIP of this speaker (vips[0])", ""},
-		"in an aggregate":          {gatewaysOf("198.51.100.1", "2001:db8::1"), "gateway/ipv6/2001:db8::1", "gateway/ipv4/198.51.100.1: the default route leads to 198.51.100.1, which is in the aggregate 198.51.100.0/24 and would be drawn here (aggregates[0])", ""},
-		"one of two is its own":    {own, "gateway/ipv4/192.0.2.1", "gateway/ipv4/192.0.2.77: it is this machine's own address, gateway/ipv6: no default route of ipv6 yet", ""},
+		"in an aggregate":          {gatewaysOf("198.51.100.1", "2001:db8::1"), "gateway/ipv6/2001:db8::1", "gateway/ipv4/198.51.100.1: the default route leads to 198.51.100.1, which is in aggregate 198.51.100.0/24, and the aggregate would attract its traffic (aggregates[0])", ""},
+		"one of two is its own":    {own, "gateway/ipv4/192.0.2.1", "gateway/ipv4/192.0.2.77: it is this machine's own address, gateway/ipv6: no ipv6 default route yet", ""},
 	} {
 		f := find(c, test.gateways)
 		var peers, lacking []string
@@ -63,7 +63,7 @@ func TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe(t *testing.T) {
 			switch p := &f.peers[i]; {
 			case p.Gateway == "":
 			case p.Gateway == route.IPv4 && (p.ASN != 64500 || p.Group != "tor" || p.HoldTime != 3*time.Second) || p.Gateway == route.IPv6 && (p.ASN != 64501 || len(p.Families) != 2):
-				t.Errorf("%s: %+v lacks what the file has of it", name, p)
+				t.Errorf("%s: %+v lacks settings of the file", name, p)
 			default:
 				peers = append(peers, p.Name())
 			}
@@ -74,21 +74,21 @@ func TestEveryRouterOfADefaultRouteHasASessionUnlessItCannotBe(t *testing.T) {
 			}
 		}
 		if got := strings.Join(peers, " "); got != test.peers || len(f.peers) != len(peers)+3 {
-			t.Errorf("%s: the peers are %s of %d, want %s", name, got, len(f.peers), test.peers)
+			t.Errorf("%s: got peers %s of %d, want %s", name, got, len(f.peers), test.peers)
 		}
 		if got := strings.Join(lacking, ", "); got != test.lacking {
-			t.Errorf("%s: lacking are %s, want %s", name, got, test.lacking)
+			t.Errorf("%s: got missing %s, want %s", name, got, test.lacking)
 		}
 		if got := strings.Join(f.notes, ", "); got != test.note {
-			t.Errorf("%s: the notes are %s, want %s", name, got, test.note)
+			t.Errorf("%s: got notes %s, want %s", name, got, test.note)
 		}
 	}
 	if !slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Carries(route.IPv6) }) {
-		t.Error("a router that is not found yet carries nothing")
+		t.Error("a router that is not yet found carries routes")
 	}
 }
 
-// fakeGateways are default routes that the test sets.
+// fakeGateways has default routes that the test sets.
 type fakeGateways chan map[route.Family]Gateway
 
 func (f fakeGateways) Run(ctx context.Context, changed func(map[route.Family]Gateway)) {
@@ -102,7 +102,7 @@ func (f fakeGateways) Run(ctx context.Context, changed func(map[route.Family]Gat
 	}
 }
 
-// TestTheSessionsFollowTheDefaultRoutes holds that the announcer has the routers that were found, that the
+// TestTheSessionsFollowTheDefaultRoutes checks that  the announcer has the routers that were found, that the
 // status names the others, and that no Service is given the address of a router.
 func TestTheSessionsFollowTheDefaultRoutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestTheSessionsFollowTheDefaultRoutes(t *testing.T) {
 				lacks = append(lacks, p.Name())
 			}
 			if fmt.Sprint(has) != peers || fmt.Sprint(lacks) != lacking || st.RefusedInAll != refused {
-				t.Errorf("the announcer has %v, the status lacks %v, %d refused; want %s, %s, %d", has, lacks, st.RefusedInAll, peers, lacking, refused)
+				t.Errorf("got announcer with %v, status without %v, %d refused; want %s, %s, %d", has, lacks, st.RefusedInAll, peers, lacking, refused)
 			}
 		}
 		want("[192.0.2.9 eth7 192.0.2.8]", "[gateway/ipv4 gateway/ipv6]", 0)
@@ -146,9 +146,9 @@ func TestTheSessionsFollowTheDefaultRoutes(t *testing.T) {
 	})
 }
 
-// TestAFileThatGetsAGatewayHasItFollowed holds that the default routes are followed from then on, and
+// TestAddingAGatewayToTheFileStartsAWatch checks that  the default routes are followed from then on, and
 // that a file without one leaves nothing of them.
-func TestAFileThatGetsAGatewayHasItFollowed(t *testing.T) {
+func TestAddingAGatewayToTheFileStartsAWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		with, err := Parse([]byte(racks))
 		if err != nil {
@@ -169,7 +169,7 @@ func TestAFileThatGetsAGatewayHasItFollowed(t *testing.T) {
 			announcer.mu.Lock()
 			defer announcer.mu.Unlock()
 			if len(announcer.peers) != n || len(*s.lacking.Load()) != lacking || len(gateways) != waits {
-				t.Errorf("%d peers, %d lacking, %d routes not looked at, want %d, %d, %d", len(announcer.peers), len(*s.lacking.Load()), len(gateways), n, lacking, waits)
+				t.Errorf("got %d peers, %d missing, %d routes not watched, want %d, %d, %d", len(announcer.peers), len(*s.lacking.Load()), len(gateways), n, lacking, waits)
 			}
 		}
 		take := func(c *Config) {
@@ -193,8 +193,8 @@ func TestAFileThatGetsAGatewayHasItFollowed(t *testing.T) {
 	})
 }
 
-// TestASessionIsInTheStatusOnce holds it while one that ends is lacking already.
-func TestASessionIsInTheStatusOnce(t *testing.T) {
+// TestASessionIsListedOnceInTheStatus checks it while one that ends is lacking already.
+func TestASessionIsListedOnceInTheStatus(t *testing.T) {
 	sessions := []session.Status{{Address: "192.0.2.9"}, {Gateway: route.IPv4, Address: "192.0.2.1", State: "established"}}
 	all := withLacking(sessions, []session.Status{{Gateway: route.IPv4, Address: "192.0.2.1"}, {Gateway: route.IPv6}})
 	names := slices.Collect(func(yield func(string) bool) {
@@ -209,7 +209,7 @@ func TestASessionIsInTheStatusOnce(t *testing.T) {
 	}
 }
 
-// TestRoutesForAGatewayGoToAllOfItsRouters holds that lists of peers name a gateway, whatever routers it
+// TestRoutesForAGatewayGoToAllOfItsRouters checks that  lists of peers name a gateway, whatever routers it
 // leads to.
 func TestRoutesForAGatewayGoToAllOfItsRouters(t *testing.T) {
 	c, err := Parse([]byte(strings.Replace(racks, "  - address: 198.51.100.53\n", "  - address: 198.51.100.53\n    peers: [gateway/ipv4, 192.0.2.9]\n", 1)))
@@ -218,7 +218,7 @@ func TestRoutesForAGatewayGoToAllOfItsRouters(t *testing.T) {
 	}
 	names := newAudience(c.Peers).of(c.VIPs[0].Peers)
 	if fmt.Sprint(names) != "[192.0.2.9 gateway/ipv4]" {
-		t.Errorf("the route is for %v", names)
+		t.Errorf("got a route for %v", names)
 	}
 	f := find(c, gatewaysOf("192.0.2.1", "192.0.2.2", "2001:db8::1"))
 	for i, want := range []bool{true, true, false, true, false, false} {

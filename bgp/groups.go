@@ -51,11 +51,11 @@ func (c *Config) inherit(root *yaml.Node, found *faults) {
 func checkGroup(name string, keys []string, fault faultFunc) {
 	at := "groups." + name
 	if !groupName.MatchString(name) {
-		fault(at, "%q is not a name: write a letter, and up to 62 letters, digits, - and _", name)
+		fault(at, "%q is not a valid name: write a letter, then up to 62 letters, digits, - and _", name)
 	}
 	for _, key := range ownKeys {
 		if slices.Contains(keys, key) {
-			fault(at+"."+key, "belongs to a single peer; set it in peers")
+			fault(at+"."+key, "cannot be set for a group; set it in peers")
 		}
 	}
 }

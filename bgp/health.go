@@ -30,7 +30,7 @@ func (s *speaker) healthy(w http.ResponseWriter, _ *http.Request) {
 	default:
 	}
 	if late := time.Since(time.Unix(0, s.heart.nanoseconds.Load())); late > beatMost {
-		http.Error(w, fmt.Sprintf("the loop that decides what is announced has not come round for %s", late.Round(time.Second)), http.StatusServiceUnavailable)
+		http.Error(w, fmt.Sprintf("the announcement loop has not run for %s", late.Round(time.Second)), http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")

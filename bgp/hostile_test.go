@@ -399,11 +399,11 @@ func (h history) differ(alone, beside []seen) string {
 	for i, a := range alone {
 		b := beside[i]
 		if !maps.Equal(a.routes, b.routes) {
-			return fmt.Sprintf("after step %d of %s: routes %v\nalone: %v", i, h.steps[i].namespace, b.routes, a.routes)
+			return fmt.Sprintf("after step %d of %s: got routes %v\nalone: %v", i, h.steps[i].namespace, b.routes, a.routes)
 		}
 		for addr, became := range b.changes {
 			if !within(became, a.changes[addr]) {
-				return fmt.Sprintf("in step %d of %s: routes became %q\nalone: %q", i, h.steps[i].namespace, b.changes, a.changes)
+				return fmt.Sprintf("in step %d of %s: got route changes %q\nalone: %q", i, h.steps[i].namespace, b.changes, a.changes)
 			}
 		}
 		for addr, took := range b.last {
@@ -456,7 +456,7 @@ func TestANamespaceChangesNoRouteOfOthers(t *testing.T) {
 	})
 	t.Logf("%d worlds, %d announce VIPs of %s, %d change if its own Services do the same", worlds, announced, victim, changed)
 	if !t.Failed() && (announced < worlds/4 || changed < worlds/4) {
-		t.Errorf("of %d worlds %d announce a VIP of the victim's, and the control changes %d: the attack's means do not work", worlds, announced, changed)
+		t.Errorf("of %d worlds, %d announce a VIP of the victim, and the control changes %d: the attack does not work", worlds, announced, changed)
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *Controller) judge(v *judged, why leaving, now time.Time) (vip.State, vi
 		return vip.Rising, waits
 	}
 	if ready := v.dataPathReady(); now.Before(ready) && !v.wasAnnounced() {
-		return vip.Rising, vip.Reason{Code: vip.NoDataPath, Text: "the cluster's data path is given until " + ready.Format(time.TimeOnly) + " to take packets to it"}
+		return vip.Rising, vip.Reason{Code: vip.NoDataPath, Text: "waiting until " + ready.Format(time.TimeOnly) + " for the cluster's data path to accept packets"}
 	}
 	state, reason := vip.Up, vip.Reason{Code: vip.Passing, Text: "all checks pass"}
 	if upstream := v.failing(vip.Upstream); upstream != (vip.Reason{}) {
@@ -106,5 +106,5 @@ func (ch *check) progress(need int) string {
 	if ch.failure != "" {
 		passes = 0
 	}
-	return fmt.Sprintf("%s passes, %d of %d times", ch.config.Name(), min(passes, need), need)
+	return fmt.Sprintf("%s passed %d of %d times", ch.config.Name(), min(passes, need), need)
 }

@@ -28,11 +28,11 @@ peers:
 	} {
 		_, err := Parse([]byte(strings.Replace(file, "asn: 64500}", "asn: 64500, "+c.more+"}", 1)))
 		if err == nil {
-			t.Errorf("%s is taken", c.more)
+			t.Errorf("%s was accepted", c.more)
 			continue
 		}
 		if got := strings.Split(err.Error(), "\n"); len(got) != len(c.want) {
-			t.Errorf("%s: %d faults, want %d:\n%v", c.more, len(got), len(c.want), err)
+			t.Errorf("%s: got %d faults, want %d:\n%v", c.more, len(got), len(c.want), err)
 		}
 		for _, want := range c.want {
 			if !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "line 4: ") {

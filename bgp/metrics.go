@@ -29,21 +29,21 @@ func newMetrics(s *speaker) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "nearcast_bgp_vip_transitions_total", Help: "Changes of a VIP's state, by the new one.",
+			Name: "nearcast_bgp_vip_transitions_total", Help: "VIP state changes, by new state.",
 		}, []string{"vip", "to"}),
 		checks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "nearcast_bgp_check_duration_seconds", Help: "How long checks took, by result.",
+			Name: "nearcast_bgp_check_duration_seconds", Help: "Duration of checks, by result.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8),
 		}, []string{"result"}),
 		withdrawals: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "nearcast_bgp_withdraw_duration_seconds", Help: "From the result that took a VIP down until its path was deleted, and until an UPDATE was sent.",
+			Name: "nearcast_bgp_withdraw_duration_seconds", Help: "Time from the check result that took a VIP down until its path was deleted, and until an UPDATE was sent.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 3, 10),
 		}, []string{"stage"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "nearcast_bgp_reloads_total", Help: "Readings of the configuration, by whether it is in force.",
+			Name: "nearcast_bgp_reloads_total", Help: "Configuration reloads, by result.",
 		}, []string{"result"}),
 		restored: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "nearcast_bgp_addresses_restored_total", Help: "Addresses that another program took from this machine, and that were given back.",
+			Name: "nearcast_bgp_addresses_restored_total", Help: "Addresses that another program removed from this machine and the speaker restored.",
 		}),
 	}
 	m.registry.MustRegister(m.transitions, m.checks, m.withdrawals, m.reloads, m.restored, snapshot{s},
@@ -121,18 +121,18 @@ func (m *metrics) sent(ctx context.Context, at time.Time, before uint64, count f
 type snapshot struct{ s *speaker }
 
 var (
-	vipState   = prometheus.NewDesc("nearcast_bgp_vip_state", "1 for the state that the VIP is in, 0 for the others.", []string{"vip", "state"}, nil)
-	vipReason  = prometheus.NewDesc("nearcast_bgp_vip_reason", "1 for why the VIP is in its state.", []string{"vip", "reason"}, nil)
+	vipState   = prometheus.NewDesc("nearcast_bgp_vip_state", "1 for the VIP's current state, 0 for the others.", []string{"vip", "state"}, nil)
+	vipReason  = prometheus.NewDesc("nearcast_bgp_vip_reason", "1 for the reason of the VIP's state.", []string{"vip", "reason"}, nil)
 	vipRoute   = prometheus.NewDesc("nearcast_bgp_vip_announced", "1 if the VIP is announced.", []string{"vip"}, nil)
 	aggregate  = prometheus.NewDesc("nearcast_bgp_aggregate_announced", "1 if the aggregate is announced.", []string{"prefix"}, nil)
 	peerUp     = prometheus.NewDesc("nearcast_bgp_session_up", "1 if the session is established.", []string{"peer"}, nil)
-	peerUptime = prometheus.NewDesc("nearcast_bgp_session_uptime_seconds", "How long the session is established.", []string{"peer"}, nil)
-	peerDown   = prometheus.NewDesc("nearcast_bgp_session_problem", "1 for why the session is down, or lacks a family.", []string{"peer", "reason"}, nil)
-	peerChange = prometheus.NewDesc("nearcast_bgp_session_change", "1 while the session is not what the file says, or was reset for that and is not back.", []string{"peer", "phase"}, nil)
-	received   = prometheus.NewDesc("nearcast_bgp_session_received_routes", "Routes that the router sends, all of which are refused.", []string{"peer"}, nil)
-	ignored    = prometheus.NewDesc("nearcast_bgp_hints_ignored", "Hints of the resolver for VIPs that they do not move: the configuration's, or another namespace's.", nil, nil)
-	unsaved    = prometheus.NewDesc("nearcast_bgp_drains_unsaved", "1 if the drains hold in memory alone, for their file cannot be written.", nil, nil)
-	refusals   = prometheus.NewDesc("nearcast_bgp_refused", "Addresses that Services asked for and were not given.", nil, nil)
+	peerUptime = prometheus.NewDesc("nearcast_bgp_session_uptime_seconds", "Time since the session was established.", []string{"peer"}, nil)
+	peerDown   = prometheus.NewDesc("nearcast_bgp_session_problem", "1 for the reason why the session is down or lacks a family.", []string{"peer", "reason"}, nil)
+	peerChange = prometheus.NewDesc("nearcast_bgp_session_change", "1 while the session differs from the file, or was reset to match it and is not established again.", []string{"peer", "phase"}, nil)
+	received   = prometheus.NewDesc("nearcast_bgp_session_received_routes", "Routes received from the router; all are rejected.", []string{"peer"}, nil)
+	ignored    = prometheus.NewDesc("nearcast_bgp_hints_ignored", "Hints of the resolver that were ignored, because the VIP belongs to the configuration or to another namespace.", nil, nil)
+	unsaved    = prometheus.NewDesc("nearcast_bgp_drains_unsaved", "1 if drains are only in memory, because their file cannot be written.", nil, nil)
+	refusals   = prometheus.NewDesc("nearcast_bgp_refused", "Addresses that Services requested and that are not announced for them.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.

@@ -23,16 +23,16 @@ type neighbourless struct {
 func (n neighbourless) Peers() []session.Status { return n.peers }
 
 // TestEveryPeerHasASeriesWhateverIsKnownOfIt: two of one name are an error, and Prometheus
-// would be told nothing at all.
+// would get no metrics at all.
 func TestEveryPeerHasASeriesWhateverIsKnownOfIt(t *testing.T) {
 	for name, peers := range map[string][]session.Status{
-		"two links without a neighbour":        {{Interface: "eth0"}, {Interface: "eth1"}, {Address: "192.0.2.1"}},
-		"two links, one of them found":         {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1"}},
-		"two links with one neighbour":         {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1", Address: "fe80::1%eth1"}},
-		"a link and its neighbour's address":   {{Interface: "eth0", Address: "fe80::1%eth0"}, {Address: "fe80::1%eth0"}},
-		"two routers of one default route":     {{Gateway: route.IPv4, Address: "192.0.2.1"}, {Gateway: route.IPv4, Address: "192.0.2.2"}, {Address: "192.0.2.3"}},
-		"routers of two, not found yet":        {{Gateway: route.IPv4}, {Gateway: route.IPv6}, {Interface: "eth0"}},
-		"links alone, and none of them exists": {{Interface: "a"}, {Interface: "b"}, {Interface: "c"}},
+		"two links without a neighbor":      {{Interface: "eth0"}, {Interface: "eth1"}, {Address: "192.0.2.1"}},
+		"two links, one of them found":      {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1"}},
+		"two links with the same neighbor":  {{Interface: "eth0", Address: "fe80::1%eth0"}, {Interface: "eth1", Address: "fe80::1%eth1"}},
+		"a link and its neighbor's address": {{Interface: "eth0", Address: "fe80::1%eth0"}, {Address: "fe80::1%eth0"}},
+		"two routers of one default route":  {{Gateway: route.IPv4, Address: "192.0.2.1"}, {Gateway: route.IPv4, Address: "192.0.2.2"}, {Address: "192.0.2.3"}},
+		"routers of two, not found yet":     {{Gateway: route.IPv4}, {Gateway: route.IPv6}, {Interface: "eth0"}},
+		"only links, none of which exists":  {{Interface: "a"}, {Interface: "b"}, {Interface: "c"}},
 	} {
 		s := newSpeaker(Options{Config: &Config{}, Announcer: neighbourless{&fakeAnnouncer{t: t}, peers}, Log: discard})
 		s.drains = &drains{}
@@ -48,12 +48,12 @@ func TestEveryPeerHasASeriesWhateverIsKnownOfIt(t *testing.T) {
 			}
 		}
 		if seen != len(peers) {
-			t.Errorf("%s: %d series of %d peers", name, seen, len(peers))
+			t.Errorf("%s: got %d series for %d peers", name, seen, len(peers))
 		}
 	}
 }
 
-// broken collects what cannot be shown.
+// broken collects invalid metrics.
 type broken struct{}
 
 func (broken) Describe(chan<- *prometheus.Desc) {}
@@ -61,8 +61,8 @@ func (broken) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.NewInvalidMetric(vipState, errors.New("broken"))
 }
 
-// TestOneSeriesThatCannotBeShownCostsNoOther: liveness probes ask for metrics.
-func TestOneSeriesThatCannotBeShownCostsNoOther(t *testing.T) {
+// TestAnInvalidSeriesAffectsNoOther: liveness probes ask for metrics.
+func TestAnInvalidSeriesAffectsNoOther(t *testing.T) {
 	s := newSpeaker(Options{Config: &Config{}, Announcer: &fakeAnnouncer{t: t}, Log: discard})
 	s.drains = &drains{}
 	s.view.published.Store(&Status{})
@@ -74,7 +74,7 @@ func TestOneSeriesThatCannotBeShownCostsNoOther(t *testing.T) {
 	}
 }
 
-// TestAMetricSaysWhyASessionIsDown also holds that a session that is well has no reason, and that one that
+// TestAMetricSaysWhyASessionIsDown also checks that a session that is well has no reason, and that one that
 // the file changes has its phase.
 func TestAMetricSaysWhyASessionIsDown(t *testing.T) {
 	s := newSpeaker(Options{Config: plainConfig(), Announcer: neighbourless{peers: []session.Status{
@@ -106,7 +106,7 @@ func TestAMetricSaysWhyASessionIsDown(t *testing.T) {
 		"nearcast_bgp_session_change":  "peer=192.0.2.2,phase=overdue",
 	} {
 		if strings.Join(got[name], " ") != want {
-			t.Errorf("%s: %v, want %s", name, got[name], want)
+			t.Errorf("%s: got %v, want %s", name, got[name], want)
 		}
 	}
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
-// lost says that the VIP is not here, and found that it is.
+// lost reports that the VIP is missing, and found that it is present.
 func (w *world) lost() {
-	w.c.SetMissing(map[netip.Addr]string{dnsVIP: "somebody took it away"}, w.now)
+	w.c.SetMissing(map[netip.Addr]string{dnsVIP: "another program removed it"}, w.now)
 }
 func (w *world) found() { w.c.SetMissing(nil, w.now) }
 
-// TestAnAddressThatIsNotHereIsNotAskedHere: another site would answer, and the VIP come
+// TestAnAddressThatIsNotPresentIsNotChecked: another site would answer, and the VIP come
 // back for that.
-func TestAnAddressThatIsNotHereIsNotAskedHere(t *testing.T) {
+func TestAnAddressThatIsNotPresentIsNotChecked(t *testing.T) {
 	for name, bind := range map[string]string{"bound": "lo", "another program's": ""} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil)
@@ -27,7 +27,7 @@ func TestAnAddressThatIsNotHereIsNotAskedHere(t *testing.T) {
 			w.lost()
 			w.want(vip.Down, "", bind != "")
 			if len(w.c.Checks(w.now)) != 0 {
-				t.Error("another site is asked")
+				t.Error("another site is checked")
 			}
 			w.c.Observe(id, nil, w.now)
 			w.found()
@@ -38,7 +38,7 @@ func TestAnAddressThatIsNotHereIsNotAskedHere(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatIsNotHereIsWithdrawnInEveryStateAndNoFailure(t *testing.T) {
+func TestAMissingAddressIsWithdrawnInEveryStateWithoutAFlap(t *testing.T) {
 	for name, before := range map[string]func(*world){
 		"up":       func(*world) {},
 		"degraded": func(w *world) { w.upstream(errRefused, errRefused) },
@@ -55,13 +55,13 @@ func TestAnAddressThatIsNotHereIsWithdrawnInEveryStateAndNoFailure(t *testing.T)
 				t.Errorf("announced: %+v", d)
 			}
 			if st := w.c.Status(w.now)[0]; st.Flaps != flaps || st.Bound {
-				t.Errorf("%+v; it had %d failures, and its budget is for those of what is behind it", st, flaps)
+				t.Errorf("got %+v with %d flaps; a missing address must not count as a flap", st, flaps)
 			}
 		})
 	}
 }
 
-func TestAnAddressThatIsGivenUpIsNotMissed(t *testing.T) {
+func TestAnAddressThatIsGivenUpDoesNotCountAsMissing(t *testing.T) {
 	w := newWorld(t, nil)
 	w.up()
 	w.c.SetDrains([]vip.Drain{{Reason: "kernel"}}, w.now)
@@ -69,27 +69,27 @@ func TestAnAddressThatIsGivenUpIsNotMissed(t *testing.T) {
 	w.lost()
 	w.want(vip.Down, "", false)
 	if reason := w.c.Status(w.now)[0].Reason; reason.Code != vip.Told {
-		t.Errorf("the reason is %+v", reason)
+		t.Errorf("got reason %+v", reason)
 	}
 }
 
-// TestAServicesDataPathIsGivenItsTime: while kube-proxy has no rules of it, an address is
+// TestAServiceWaitsForItsDataPath: while kube-proxy has no rules of it, an address is
 // nobody's, and packets to it go back to the router.
-func TestAServicesDataPathIsGivenItsTime(t *testing.T) {
+func TestAServiceWaitsForItsDataPath(t *testing.T) {
 	w := newWorld(t, nil)
 	backing := func(b vip.Backing) {
 		v := theVIP
 		v.Owners, v.Bind, v.Backing = []vip.ServiceRef{{Namespace: "media", Name: "thumbnail"}}, "", b
 		w.declare(v)
 	}
-	backing(vip.Backing{State: vip.Untaken, Reason: "the status lacks it"})
+	backing(vip.Backing{State: vip.Untaken, Reason: "the status of the Service lacks it"})
 	w.passes(10 * time.Second) // the VIP of the file before it has left
-	backing(vip.Backing{State: vip.Untaken, Reason: "the status lacks it"})
+	backing(vip.Backing{State: vip.Untaken, Reason: "the status of the Service lacks it"})
 	w.upstream(nil, nil)
 	w.local(nil, nil, nil)
 	for range 2 {
 		w.want(vip.Down, "", false)
-		if reason := w.c.Status(w.now)[0].Reason; reason != (vip.Reason{Code: vip.NoDataPath, Text: "the status lacks it"}) {
+		if reason := w.c.Status(w.now)[0].Reason; reason != (vip.Reason{Code: vip.NoDataPath, Text: "the status of the Service lacks it"}) {
 			t.Errorf("%+v", reason)
 		}
 		backing(vip.Backing{})
@@ -107,9 +107,9 @@ func TestAServicesDataPathIsGivenItsTime(t *testing.T) {
 		w.want(vip.Rising, "", false)
 		w.passes(1)
 		w.want(vip.Up, "up", false)
-		backing(vip.Backing{State: vip.Untaken, Reason: "the status lacks it"})
+		backing(vip.Backing{State: vip.Untaken, Reason: "the status of the Service lacks it"})
 	}
 	if flaps := w.c.Status(w.now)[0].Flaps; flaps != 2 {
-		t.Errorf("%d failures, want those of the endpoints", flaps)
+		t.Errorf("got %d flaps, want only those of the endpoints", flaps)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestANameThatNoPeerHasIsOneFault: that its VIP, aggregate or pool goes to nobody follows from it.
-func TestANameThatNoPeerHasIsOneFault(t *testing.T) {
+// TestAnUnknownPeerNameIsReportedOnce: that its VIP, aggregate or pool goes to nobody follows from it.
+func TestAnUnknownPeerNameIsReportedOnce(t *testing.T) {
 	const file = `asn: 64512
 routerID: 192.0.2.11
 peers:

@@ -9,9 +9,9 @@ import (
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
-// TestAnAddressThatPassesToAnotherOwnerIsDrainedAndBeginsAnew: who had it keeps its drain,
+// TestAnAddressThatPassesToAnotherOwnerIsDrainedAndStartsAgain: who had it keeps its drain,
 // and who gets it has neither its state nor the failures that would hold it back.
-func TestAnAddressThatPassesToAnotherOwnerIsDrainedAndBeginsAnew(t *testing.T) {
+func TestAnAddressThatPassesToAnotherOwnerIsDrainedAndStartsAgain(t *testing.T) {
 	of := func(owner vip.ServiceRef) VIP {
 		check := Check{TCP: &TCPCheck{Address: netip.AddrPortFrom(otherVIP, uint16(len(owner.Name)))}, Scope: vip.Local, Rise: 3, Fall: 2}
 		v := VIP{Address: dnsVIP, Bind: "lo", Checks: []Check{check}}
@@ -50,9 +50,9 @@ func TestAnAddressThatPassesToAnotherOwnerIsDrainedAndBeginsAnew(t *testing.T) {
 	}
 }
 
-// TestAHintMovesTheVIPsOfItsOwnNamespace: what the resolver takes for a namespace's VIP is
+// TestAHintDrainsOnlyVIPsOfItsOwnNamespace: what the resolver takes for a namespace's VIP is
 // not always the speaker's view.
-func TestAHintMovesTheVIPsOfItsOwnNamespace(t *testing.T) {
+func TestAHintDrainsOnlyVIPsOfItsOwnNamespace(t *testing.T) {
 	for _, c := range []struct {
 		namespace string
 		moves     bool
@@ -64,7 +64,7 @@ func TestAHintMovesTheVIPsOfItsOwnNamespace(t *testing.T) {
 		own := hint.Hint{VIP: dnsVIP, Namespace: "media", Reason: "evicted"}
 		w.c.SetHints([]hint.Hint{one}, w.now.Add(time.Minute), w.now)
 		if ignored := w.c.IgnoredHints(w.now); (len(ignored) == 0) != c.moves {
-			t.Errorf("%q: ignored %v", c.namespace, ignored)
+			t.Errorf("%q: got ignored %v", c.namespace, ignored)
 		}
 		if c.moves {
 			w.want(vip.Draining, "draining", true)

@@ -20,7 +20,7 @@ func (p *Peer) readPassword() error {
 	}
 	key := strings.TrimRight(string(raw), "\r\n")
 	if key == "" || len(key) > maxPassword {
-		return fmt.Errorf("%s holds %d characters; a key has from 1 to %d", p.PasswordFile, len(key), maxPassword)
+		return fmt.Errorf("%s contains %d characters; a key has 1 to %d", p.PasswordFile, len(key), maxPassword)
 	}
 	p.Password = Secret(key)
 	return nil

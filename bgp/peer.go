@@ -147,17 +147,17 @@ func (p *Peer) check(asn uint32, listen []netip.AddrPort, fault faultFunc) {
 	p.Address, p.LocalAddress, p.NextHop = p.Address.Unmap(), p.LocalAddress.Unmap(), p.NextHop.Unmap()
 	switch {
 	case p.Interface != "" && p.Address.IsValid():
-		fault("interface", "stands beside address; a neighbour is found by one of them")
+		fault("interface", "cannot be combined with address; use one of them to identify the neighbor")
 	case p.Gateway != "" && (p.Interface != "" || p.Address.IsValid()):
-		fault("gateway", "stands beside address or interface; a router is found by one of them")
+		fault("gateway", "cannot be combined with address or interface; use one of them to identify the router")
 	case p.Gateway != "" && p.Gateway != route.IPv4 && p.Gateway != route.IPv6:
-		fault("gateway", "%q is neither ipv4 nor ipv6, whose default route leads to the router", p.Gateway)
+		fault("gateway", "%q is neither ipv4 nor ipv6; write the family of the default route that leads to the router", p.Gateway)
 		return // a session without a family
 	case p.Gateway != "" && p.Multihop != 0:
-		fault("multihop", "excludes gateway: the router of a default route is on the link")
+		fault("multihop", "cannot be combined with gateway: the router of a default route is on the link")
 	case p.Interface != "" || p.Gateway != "":
 	case !p.Address.IsValid() || p.Address.IsUnspecified():
-		fault("address", "an IP address is required, or interface or gateway")
+		fault("address", "an IP address is required, unless interface or gateway is set")
 	}
 	if text := route.FaultOfASN(p.ASN); text != "" && !p.External {
 		fault("asn", "%s", text)
@@ -187,7 +187,7 @@ func (p *Peer) checkAddresses(fault faultFunc) {
 		}
 		// On one machine, routers have separate addresses in 127.0.0.0/8, but never the first.
 		if first := p.Address == netip.IPv6Loopback() || p.Address == loopback4; first && !p.LocalAddress.IsValid() {
-			fault("address", "%s is this machine itself; write the router's address, or for a router on this machine localAddress as well", p.Address)
+			fault("address", "%s is this machine itself; write the router's address, or, if the router runs on this machine, set localAddress as well", p.Address)
 		}
 	}
 	for key, a := range map[string]netip.Addr{"localAddress": p.LocalAddress, "nextHop": p.NextHop} {
@@ -199,13 +199,13 @@ func (p *Peer) checkAddresses(fault faultFunc) {
 		}
 	}
 	if p.NextHop.IsLoopback() || p.NextHop.IsLinkLocalUnicast() {
-		fault("nextHop", "%s cannot be reached by the router's neighbours; write a global address of this site", p.NextHop)
+		fault("nextHop", "%s is not reachable for the router's neighbors; write a global address of this site", p.NextHop)
 	}
 	if p.LocalAddress.IsValid() && route.FamilyOf(p.LocalAddress) != p.Session() {
-		fault("localAddress", "is of another family than the session")
+		fault("localAddress", "is not of the session's family")
 	}
 	if p.Interface == "lo" || strings.Contains(p.Interface, "/") {
-		fault("interface", "%q is no link of this machine with a router on it; write this end's, such as eth1", p.Interface)
+		fault("interface", "%q is not a link of this machine to a router; write the name of an interface here, such as eth1", p.Interface)
 	}
 }
 
@@ -228,9 +228,9 @@ func (p *Peer) checkFamilies(fault faultFunc) {
 	}
 	switch {
 	case p.NextHop.IsValid() && route.FamilyOf(p.NextHop) == p.Session():
-		fault("nextHop", "is of the session's own family; set localAddress instead")
+		fault("nextHop", "is of the session's family; set localAddress instead")
 	case p.NextHop.IsValid() && !p.Carries(route.FamilyOf(p.NextHop)):
-		fault("nextHop", "is for %s routes, and families lacks %[1]s", route.FamilyOf(p.NextHop))
+		fault("nextHop", "is for %s routes, but families does not contain %[1]s", route.FamilyOf(p.NextHop))
 	case !p.NextHop.IsValid() && p.Session() == route.IPv4 && p.Carries(route.IPv6):
 		fault("nextHop", "an IPv6 address of this site is required for ipv6 over an IPv4 session")
 	}
@@ -243,13 +243,13 @@ func (p *Peer) checkDevice(fault faultFunc) {
 	switch {
 	case p.Device == "":
 	case len(p.Device) > maxDevice || strings.ContainsAny(p.Device, "/ \t\n"):
-		fault("device", "%q is not the name of an interface, which has at most %d characters, and no slash or space", p.Device, maxDevice)
+		fault("device", "%q is not an interface name, which has at most %d characters and no slash or space", p.Device, maxDevice)
 	case p.Interface != "":
-		fault("device", "excludes interface, on which the session is bound to its link anyhow")
+		fault("device", "cannot be combined with interface, which already binds the session to its link")
 	case p.Gateway != "":
-		fault("device", "excludes gateway, which is that of the main table of routes")
+		fault("device", "cannot be combined with gateway, which comes from the main routing table")
 	case p.BFD:
-		fault("device", "excludes bfd, whose packets are not bound to it")
+		fault("device", "cannot be combined with bfd, whose packets are not bound to the device")
 	}
 }
 
@@ -258,30 +258,30 @@ func (p *Peer) checkTransport(asn uint32, listen []netip.AddrPort, fault faultFu
 		fault("multihop", "%d is not from 2 to 255", p.Multihop)
 	}
 	if p.Multihop != 0 && p.ASN == asn {
-		fault("multihop", "is for eBGP; iBGP crosses hops without it")
+		fault("multihop", "is for eBGP; iBGP sessions are multihop without it")
 	}
 	if p.Multihop != 0 && p.External {
-		fault("multihop", "needs the router's AS number as asn")
+		fault("multihop", "requires the router's AS number in asn")
 	}
 	if p.Multihop != 0 && p.GTSM {
-		fault("gtsm", "excludes multihop: it proves that the neighbour is on the link")
+		fault("gtsm", "cannot be combined with multihop: GTSM requires the neighbor on the link")
 	}
 	if p.Interface != "" && (p.Multihop != 0 || p.LocalAddress.IsValid() || p.Passive) {
-		fault("interface", "excludes multihop, localAddress and passive: the neighbour is on the link and is looked for")
+		fault("interface", "cannot be combined with multihop, localAddress or passive: the neighbor is discovered on the link")
 	}
 	if p.Passive && !slices.ContainsFunc(listen, func(at netip.AddrPort) bool { return route.FamilyOf(at.Addr().Unmap()) == p.Session() }) {
-		fault("passive", "needs the speaker to listen; set listen to an address of the session's family, %s", p.Session())
+		fault("passive", "requires that the speaker listens; set listen to an %s address, the session's family", p.Session())
 	}
 }
 
 func (p *Peer) checkBFD(fault faultFunc) {
 	switch {
 	case p.BFD && p.Multihop != 0:
-		fault("bfd", "excludes multihop: only single-hop BFD is spoken")
+		fault("bfd", "cannot be combined with multihop: only single-hop BFD is supported")
 	case !p.BFD && p.BFDInterval != 0:
-		fault("bfdInterval", "stands without bfd")
+		fault("bfdInterval", "has no effect without bfd")
 	case !p.BFD && p.BFDMultiplier != 0:
-		fault("bfdMultiplier", "stands without bfd")
+		fault("bfdMultiplier", "has no effect without bfd")
 	case !p.BFD:
 		return
 	}

@@ -14,7 +14,7 @@ func (c *Config) checkPeers(fault faultFunc) {
 		}
 		for _, j := range links[p.link()] {
 			if o := &c.Peers[j]; p.Interface != o.Interface {
-				fault(key, "%s and %s of peers[%d] are on one link: an unnumbered session needs one with a single neighbour", p.Name(), o.Name(), j)
+				fault(key, "%s and %s of peers[%d] are on the same link: an unnumbered session requires a link with a single neighbor", p.Name(), o.Name(), j)
 			}
 		}
 		if seen[p.Name()] = true; p.link() != "" {

@@ -29,7 +29,7 @@ func (p *Pool) check(fault faultFunc) {
 		fault("cidrs", "at least one is required")
 	}
 	if len(p.Namespaces) == 0 {
-		fault("namespaces", "at least one is required; \"*\" is all")
+		fault("namespaces", "at least one is required; \"*\" stands for all")
 	}
 	for i, cidr := range p.CIDRs {
 		key := fmt.Sprintf("cidrs[%d]", i)
@@ -37,7 +37,7 @@ func (p *Pool) check(fault faultFunc) {
 		case !cidr.IsValid() || cidr != cidr.Masked():
 			fault("cidrs", "%s has bits set beyond its length", cidr)
 		case cidr.Addr().Is4In6() && before >= 0: // which no address of IPv4 would be in
-			fault("cidrs", "%s stands for IPv4 addresses; write it as IPv4, %s", cidr, netip.PrefixFrom(cidr.Addr().Unmap(), before))
+			fault("cidrs", "%s is an IPv4-mapped prefix; write it as IPv4, %s", cidr, netip.PrefixFrom(cidr.Addr().Unmap(), before))
 		case faultOfRange(cidr) != "":
 			fault(key, "%s", faultOfRange(cidr))
 		}
@@ -48,7 +48,7 @@ func (p *Pool) check(fault faultFunc) {
 	for i, name := range p.Namespaces {
 		key := fmt.Sprintf("namespaces[%d]", i)
 		if name != "*" && len(validation.IsDNS1123Label(name)) > 0 {
-			fault(key, "%q is not a namespace's name, which has lower-case letters, digits and hyphens; \"*\" is all", name)
+			fault(key, "%q is not a namespace name, which has lower-case letters, digits and hyphens; \"*\" stands for all", name)
 		}
 		if slices.Contains(p.Namespaces[:i], name) {
 			fault(key, "%q is listed twice", name)

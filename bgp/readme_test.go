@@ -10,16 +10,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// TestTheManPageHasEveryKeyAndItsExampleIsGood compares the page with what is
+// TestTheManPageHasEveryKeyAndAValidExample compares the page with what is
 // parsed.
-func TestTheManPageHasEveryKeyAndItsExampleIsGood(t *testing.T) {
+func TestTheManPageHasEveryKeyAndAValidExample(t *testing.T) {
 	page, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?ms)^~~~ yaml\n(.*?)^~~~$").FindAllStringSubmatch(string(page), -1)
 	if len(blocks) < 2 {
-		t.Fatalf("%d examples", len(blocks))
+		t.Fatalf("got %d examples", len(blocks))
 	}
 	for _, block := range blocks[1:] {
 		if _, err := ParseShared([]byte(block[1])); err != nil {
@@ -33,7 +33,7 @@ func TestTheManPageHasEveryKeyAndItsExampleIsGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(c.States.Degraded, plainConfig().States.Degraded) {
-		t.Errorf("the page's defaults are not the defaults: %+v", c.States)
+		t.Errorf("the page's defaults differ from the program's: %+v", c.States)
 	}
 	for _, key := range keysOf(reflect.TypeFor[Config]()) {
 		if !regexp.MustCompile(`\b`+key+`:`).MatchString(example) && !strings.Contains(string(page), "`"+key) {
@@ -48,7 +48,7 @@ func TestTheManPageHasEveryKeyAndItsExampleIsGood(t *testing.T) {
 	}
 }
 
-// descriptions are those of all metrics.
+// descriptions returns the descriptions of all metrics.
 func descriptions() (all []*prometheus.Desc) {
 	ch := make(chan *prometheus.Desc, 1000)
 	newMetrics(&speaker{}).registry.Describe(ch)

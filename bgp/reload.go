@@ -37,7 +37,7 @@ func (s *speaker) followFile(ctx context.Context) {
 		s.do(ctx, func() { folders = s.Config.Folders(s.Path) })
 		return folders, nil
 	}
-	warn := func(err error) { s.Log.Warn("following the configuration", "error", err) }
+	warn := func(err error) { s.Log.Warn("cannot watch the configuration", "error", err) }
 	if err := filewatch.Folders(ctx, list, func() { s.reload(ctx) }, warn); err != nil {
 		warn(err)
 	}
@@ -76,7 +76,7 @@ func (s *speaker) reload(ctx context.Context) {
 			s.warn(warnings)
 		case err.Error() != s.fault:
 			s.fault = err.Error()
-			s.Log.Error("the configuration is refused; the last good one goes on", "error", err)
+			s.Log.Error("rejected the configuration; keeping the last valid one", "error", err)
 		}
 		s.metrics.reloaded(err == nil)
 	})
@@ -99,6 +99,6 @@ func (s *speaker) take(config *Config) error {
 	}
 	s.controller.Configure(config)
 	s.declare(time.Now())
-	s.Log.Info("the configuration has changed and is in force")
+	s.Log.Info("configuration reloaded")
 	return nil
 }

@@ -20,9 +20,9 @@ func manyVIPs(n int) string {
 	return text.String()
 }
 
-// TestAFileThatSaysTheSameIsNotParsedAgain bounds what the look at it, every half a minute, costs,
+// TestAnUnchangedFileIsNotParsedAgain bounds what the look at it, every half a minute, costs,
 // and holds that a change is taken all the same, also one back to what was refused meanwhile.
-func TestAFileThatSaysTheSameIsNotParsedAgain(t *testing.T) {
+func TestAnUnchangedFileIsNotParsedAgain(t *testing.T) {
 	const vips = 1000
 	path := filepath.Join(t.TempDir(), "speaker.yaml")
 	fixture.Write(t, path, manyVIPs(vips))
@@ -43,7 +43,7 @@ func TestAFileThatSaysTheSameIsNotParsedAgain(t *testing.T) {
 	}()
 	s.reload(ctx)
 	if n := testing.AllocsPerRun(5, func() { s.reload(ctx) }); n > vips {
-		t.Errorf("looking at a file that did not change makes %.0f allocations for %d VIPs", n, vips)
+		t.Errorf("checking an unchanged file makes %.0f allocations for %d VIPs", n, vips)
 	}
 	for step, text := range []string{manyVIPs(vips - 1), "vips: 5", manyVIPs(vips - 1), manyVIPs(vips)} {
 		fixture.Write(t, path, text)
@@ -56,7 +56,7 @@ func TestAFileThatSaysTheSameIsNotParsedAgain(t *testing.T) {
 		}
 		for start := time.Now(); !is(); time.Sleep(10 * time.Millisecond) { // the watch may have read what was before
 			if time.Since(start) > 20*time.Second {
-				t.Fatalf("step %d: the file is not in force", step)
+				t.Fatalf("step %d: the file is not in effect", step)
 			}
 		}
 	}

@@ -15,9 +15,9 @@ func many(as, n int) string {
 	return "[" + strings.Join(all, ", ") + "]"
 }
 
-// TestARouteWhoseCommunitiesNoUPDATEHasRoomForIsRefused adds up what a route has of its state, of its
+// TestCommunitiesThatDoNotFitInAnUPDATEAreRejected adds up what a route has of its state, of its
 // VIP, aggregate or pool, and at a peer.
-func TestARouteWhoseCommunitiesNoUPDATEHasRoomForIsRefused(t *testing.T) {
+func TestCommunitiesThatDoNotFitInAnUPDATEAreRejected(t *testing.T) {
 	const base = `asn: 64512
 routerID: 192.0.2.11
 peers:
@@ -34,10 +34,10 @@ pools:
 		want                          string
 	}{
 		{100, 200, 199, 299, ""}, // and GRACEFUL_SHUTDOWN
-		{300, 200, 0, 0, "line 4: peers[0].attributes.communities: 2004 octets of communities, with those of states, are more than 2000"},
-		{100, 200, 200, 0, "line 8: aggregates[0].attributes.communities: 2004 octets of communities, with those of states and of peer 192.0.2.1, are"},
+		{300, 200, 0, 0, "line 4: peers[0].attributes.communities: 2004 octets of communities, including those of states, are more than 2000"},
+		{100, 200, 200, 0, "line 8: aggregates[0].attributes.communities: 2004 octets of communities, including those of states and of peer 192.0.2.1, are"},
 		{499, 0, 1, 0, "line 8: aggregates[0].attributes.communities: 2004 octets"},
-		{0, 1, 0, 500, "line 10: pools[0].attributes.communities: 2008 octets of communities, with those of states and of peer 2001:db8::1, are"},
+		{0, 1, 0, 500, "line 10: pools[0].attributes.communities: 2008 octets of communities, including those of states and of peer 2001:db8::1, are"},
 		{0, 0, 501, 0, "line 8: aggregates[0].attributes.communities: 2008 octets"},
 		{0, 501, 0, 0, "line 6: states.up.communities: 2004 octets are more than 2000"},
 	} {

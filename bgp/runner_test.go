@@ -13,9 +13,9 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
-// TestThousandsOfChecksWakeTheProcessTogether counts the moments of an interval at which checks
+// TestThousandsOfChecksShareTheirWakeUps counts the moments of an interval at which checks
 // begin, once they are spread over it: some hundred, and not one or one for each.
-func TestThousandsOfChecksWakeTheProcessTogether(t *testing.T) {
+func TestThousandsOfChecksShareTheirWakeUps(t *testing.T) {
 	const checks, interval = 500, time.Second
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -57,20 +57,20 @@ func TestThousandsOfChecksWakeTheProcessTogether(t *testing.T) {
 			sum, most = sum+n, max(most, n)
 		}
 		if n := len(begun); n > 10*moments+1 || n < 7*moments {
-			t.Errorf("checks began at %d moments of 10 intervals, want some %d", n, 10*moments)
+			t.Errorf("checks started at %d moments of 10 intervals, want about %d", n, 10*moments)
 		}
 		if sum < 9*checks || sum > 11*checks {
-			t.Errorf("%d checks in 10 intervals, want some %d", sum, 10*checks)
+			t.Errorf("got %d checks in 10 intervals, want about %d", sum, 10*checks)
 		}
 		if most > 10*checks/moments {
-			t.Errorf("%d checks began at once, of %d", most, checks)
+			t.Errorf("%d of %d checks started at the same time", most, checks)
 		}
 	})
 }
 
-// TestAResultThatDiffersIsFollowedFaster: a failure, and then each result until
+// TestAChangedResultIsCheckedFaster: a failure, and then each result until
 // enough have agreed, comes after the fast interval.
-func TestAResultThatDiffersIsFollowedFaster(t *testing.T) {
+func TestAChangedResultIsCheckedFaster(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	results := make(chan result)
 	r := newRunner(ctx, results)
@@ -83,7 +83,7 @@ func TestAResultThatDiffersIsFollowedFaster(t *testing.T) {
 	}
 	select {
 	case <-results:
-		t.Error("once enough have agreed, the pace is the usual one")
+		t.Error("once enough results agree, the interval is the usual one")
 	case <-time.After(200 * time.Millisecond):
 	}
 	r.set(nil) // and one that waits for an hour ends at once

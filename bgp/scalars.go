@@ -176,7 +176,7 @@ func (s *scalars) asn(node *yaml.Node, key string, fault func(string, ...any)) {
 		s.rewriteAs(node, "0")
 		return
 	case ofPeer && !strings.ContainsAny(node.Value, "0123456789"):
-		fault("%q is not an AS number: write 64512, 65000.1 as asdot, or %s", node.Value, anyAS)
+		fault("%q is not an AS number: write 64512, 65000.1 in asdot notation, or %s", node.Value, anyAS)
 		return
 	case !strings.ContainsAny(node.Value, "0123456789"):
 		return // YAML reports that it is not a number

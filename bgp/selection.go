@@ -40,7 +40,7 @@ func (c *Config) whyNobody(prefix netip.Prefix, names []string) string {
 		all = slices.DeleteFunc(slices.Clone(c.Peers), func(p Peer) bool { return !p.named(names) })
 	}
 	if slices.ContainsFunc(all, func(p Peer) bool { return p.Carries(family) }) {
-		return fmt.Sprintf("%s takes it: none that carries %s has it in its vips", of, family)
+		return fmt.Sprintf("%s accepts it: no peer that carries %s has it in its vips", of, family)
 	}
 	return fmt.Sprintf("%s carries %s", of, family)
 }
@@ -107,7 +107,7 @@ func (p *Peer) checkVIPs(fault faultFunc) {
 		case prefix != prefix.Masked() || prefix.Addr().Is4In6():
 			fault(key, "%s has bits set beyond its length", prefix)
 		case !p.Carries(route.FamilyOf(prefix.Addr())):
-			fault(key, "%s is %s, which the peer does not carry; families lacks it", prefix, route.FamilyOf(prefix.Addr()))
+			fault(key, "%s is %s, which is not in the peer's families", prefix, route.FamilyOf(prefix.Addr()))
 		case slices.Contains(p.VIPs[:i], prefix):
 			fault(key, "%s is listed twice", prefix)
 		}
@@ -116,7 +116,7 @@ func (p *Peer) checkVIPs(fault faultFunc) {
 
 // emptyList is the fault of a list of names or prefixes that is empty: it would select none,
 // whereas an absent list selects all.
-const emptyList = "is empty, which would be for nobody; leave it out for all"
+const emptyList = "is empty, so no peer would be sent it; omit it for all peers"
 
 // checkAlike reports peers with the same link-local address on different links that are to be sent
 // different routes: an export policy cannot distinguish links.
@@ -127,7 +127,7 @@ func (c *Config) checkAlike(fault faultFunc) {
 			if p.Address.Zone() == "" || p.Address.WithZone("") != o.Address.WithZone("") {
 				continue
 			}
-			const why = "%s and %s of peers[%d] have one link-local address on two links, by which what they are sent cannot be told apart; give one of the routers another address"
+			const why = "%s and %s of peers[%d] have the same link-local address on two links, so the speaker cannot send them different routes; give one of the routers another address"
 			pe, oe := p.Export(), o.Export()
 			if !pe.Equal(&oe) {
 				fault(fmt.Sprintf("peers[%d]", i), why, p.Name(), o.Name(), j)
@@ -153,7 +153,7 @@ func (c *Config) checkLists(fault faultFunc) {
 			continue
 		}
 		if lists[strings.Join(a.of(s.names), "\n")] = true; len(lists) > mostLists {
-			fault(s.key+".peers", "is the list of peers beyond %d that differ; put peers into groups, and name these", mostLists)
+			fault(s.key+".peers", "exceeds the limit of %d different lists of peers; put peers into groups, and list the groups", mostLists)
 			return
 		}
 	}

@@ -38,18 +38,18 @@ func (c *Config) warnOfAttributes(a *route.Attributes, peers []*Peer, warn fault
 	}
 	internal := func(p *Peer) bool { return p.ASN == c.ASN }
 	if a.Prepend > 0 && !slices.ContainsFunc(peers, func(p *Peer) bool { return !internal(p) }) {
-		warn("prepend", "has no effect: it is for eBGP, and the sessions are iBGP; set localPreference")
+		warn("prepend", "has no effect: it is for eBGP, but the sessions are iBGP; set localPreference")
 	}
 	if a.LocalPreference == nil {
 		return
 	}
 	if !slices.ContainsFunc(peers, internal) {
-		warn("localPreference", "has no effect: it is for iBGP, and the sessions are eBGP; set prepend or med")
+		warn("localPreference", "has no effect: it is for iBGP, but the sessions are eBGP; set prepend or med")
 		return
 	}
 	up, degraded := c.States.of(vip.Up, a), c.States.of(vip.Degraded, a)
 	if route.ValueOr(c.States.Degraded.LocalPreference, route.DefaultPreference) < c.States.preference() && *up.LocalPreference == *degraded.LocalPreference {
-		warn("localPreference", "%d leaves no room below it: a degraded site is sent with it too; write a greater one", *a.LocalPreference)
+		warn("localPreference", "%d leaves no lower value for a degraded site, which would be sent with the same; write a greater one", *a.LocalPreference)
 	}
 }
 
@@ -76,7 +76,7 @@ func (p *Peer) warnOfNothing(sources []source, warn faultFunc) {
 		}
 	}
 	if carried {
-		warn("", "no route is sent to %s: each is for others, or not in its vips", p.Name())
+		warn("", "no route is sent to %s: every route is for other peers or not in its vips", p.Name())
 	}
 }
 
@@ -96,7 +96,7 @@ func (c *Config) warnOfMembers(warn faultFunc) {
 			keys = append(keys, "attributes")
 		}
 		if len(keys) > 0 {
-			warn(fmt.Sprintf("vips[%d]", i), "%s: without effect, because aggregates[%d], %s, is announced in the place of %s; set it there",
+			warn(fmt.Sprintf("vips[%d]", i), "%s: no effect, because aggregates[%d], %s, is announced instead of %s; set it there",
 				strings.Join(keys, " and "), at, c.Aggregates[at].Prefix, v.Address)
 		}
 	}
@@ -113,7 +113,7 @@ func (c *Config) warnOfSharedPools(warn faultFunc) {
 			}
 			for _, cidr := range p.CIDRs {
 				if slices.ContainsFunc(o.CIDRs, cidr.Overlaps) {
-					warn(fmt.Sprintf("pools[%d]", i), "its peers and attributes do not count in %s, which pools[%d] gives to the same namespace first", cidr, j)
+					warn(fmt.Sprintf("pools[%d]", i), "its peers and attributes have no effect for %s, because pools[%d] comes first and gives the same namespace these addresses", cidr, j)
 				}
 			}
 		}

@@ -120,7 +120,7 @@ func Assign(config *Config, services []Service) (vips []VIP, refused []Refusal) 
 				reason = refusal(config, s, a, owners[a])
 			}
 			if reason == "" && given[s.Namespace] == maxAddresses {
-				reason = fmt.Sprintf("namespace %s has %d addresses of older Services, and no more are announced for one", s.Namespace, maxAddresses)
+				reason = fmt.Sprintf("namespace %s has %d addresses of older Services, the maximum of one namespace", s.Namespace, maxAddresses)
 			}
 			if reason != "" {
 				refused = append(refused, Refusal{s.ServiceRef, a.String(), reason})
@@ -154,8 +154,8 @@ func probed(c *Config, s *Service) (*Service, string) {
 	for i, e := range plain.Endpoints {
 		plain.Endpoints[i].Addr = netip.AddrPortFrom(e.Addr.Addr(), e.Own)
 	}
-	return &plain, fmt.Sprintf("nearcast.dev/probe: port %d is none of the Service's own, and no pool of namespace %s has it in probePorts; "+
-		"a TCP connection to the Service's first port is made in its place", s.ForeignPort, s.Namespace)
+	return &plain, fmt.Sprintf("nearcast.dev/probe: port %d is not a port of the Service, and no pool of namespace %s has it in probePorts; "+
+		"a TCP probe of the Service's first port is used instead", s.ForeignPort, s.Namespace)
 }
 
 // byAge returns the Services, oldest first; an unknown age counts as youngest.
@@ -195,20 +195,20 @@ func reservedAddresses(c *Config) map[netip.Addr]string {
 func refusal(c *Config, s *Service, a netip.Addr, owners []*Service) string {
 	switch {
 	case c.poolOf(s.Namespace, a) == nil:
-		return "is in no pool of namespace " + s.Namespace
+		return "is not in any pool of namespace " + s.Namespace
 	case len(c.sentTo(route.Host(a), c.poolOf(s.Namespace, a).Peers)) == 0:
-		return "goes to no peer: " + c.whyNobody(route.Host(a), c.poolOf(s.Namespace, a).Peers)
+		return "is sent to no peer: " + c.whyNobody(route.Host(a), c.poolOf(s.Namespace, a).Peers)
 	}
 	for _, o := range owners {
 		if o.Namespace != s.Namespace {
-			return fmt.Sprintf("belongs to Service %s of another namespace; a VIP belongs to one, and the older Service has it", o.ServiceRef)
+			return fmt.Sprintf("belongs to Service %s of another namespace; a VIP belongs to one namespace, that of the oldest Service", o.ServiceRef)
 		}
 		if o.Local != s.Local {
 			return fmt.Sprintf("belongs to Service %s, whose externalTrafficPolicy differs", o.ServiceRef)
 		}
 		for _, port := range s.Ports {
 			if slices.Contains(o.Ports, port) {
-				return fmt.Sprintf("belongs to Service %s, which has the port %s too", o.ServiceRef, port)
+				return fmt.Sprintf("belongs to Service %s, which also has port %s", o.ServiceRef, port)
 			}
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// poolOf is a configuration with a DNS VIP and one pool for the namespaces.
+// poolOf returns a configuration with a DNS VIP and one pool for the namespaces.
 func poolOf(namespaces ...string) *Config {
 	return &Config{
 		Peers: []Peer{{Families: []route.Family{route.IPv4, route.IPv6}}},
@@ -23,7 +23,7 @@ func poolOf(namespaces ...string) *Config {
 	}
 }
 
-// serviceOf is a Service of namespace media with one ready endpoint on this node.
+// serviceOf returns a Service of namespace media with one ready endpoint on this node.
 func serviceOf(name string, age int, change func(*Service), addresses ...string) Service {
 	s := Service{
 		ServiceRef: vip.ServiceRef{Namespace: "media", Name: name}, Created: time.Unix(int64(age), 0), Ports: []string{"tcp/80"},
@@ -42,43 +42,43 @@ func serviceOf(name string, age int, change func(*Service), addresses ...string)
 // ofIoT moves a Service to another namespace, with a port of its own and no endpoint.
 func ofIoT(s *Service) { s.Namespace, s.Ports, s.Endpoints = "iot", []string{"tcp/81"}, nil }
 
-func TestAServiceIsGivenWhatAPoolPermits(t *testing.T) {
+func TestAServiceGetsOnlyAddressesThatAPoolPermits(t *testing.T) {
 	for name, c := range map[string]struct {
 		config   *Config
 		services []Service
 		vips     string // of Services
 		refused  string
 	}{
-		"in a pool, both families": {poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.80", "2001:db8::80")}, "198.51.100.80=media/a 2001:db8::80=media/a", ""},
-		"any namespace":            {poolOf("*"), []Service{serviceOf("a", 1, nil, "198.51.100.80")}, "198.51.100.80=media/a", ""},
-		"another namespace's pool": {poolOf("iot"), []Service{serviceOf("a", 1, nil, "198.51.100.80")}, "", "media/a: 198.51.100.80: is in no pool of namespace media"},
-		"outside the pool":         {poolOf("media"), []Service{serviceOf("a", 1, nil, "203.0.113.80", "198.51.100.80")}, "198.51.100.80=media/a", "media/a: 203.0.113.80: is in no pool"},
-		"the resolver's":           {poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.53")}, "", "is a VIP of the speaker's configuration"},
-		"a family nobody carries": {func() *Config { c := poolOf("media"); c.Peers[0].Families = []route.Family{route.IPv4}; return c }(),
-			[]Service{serviceOf("a", 1, nil, "2001:db8::80")}, "", "goes to no peer: no peer carries ipv6"},
+		"in a pool, both families":   {poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.80", "2001:db8::80")}, "198.51.100.80=media/a 2001:db8::80=media/a", ""},
+		"any namespace":              {poolOf("*"), []Service{serviceOf("a", 1, nil, "198.51.100.80")}, "198.51.100.80=media/a", ""},
+		"another namespace's pool":   {poolOf("iot"), []Service{serviceOf("a", 1, nil, "198.51.100.80")}, "", "media/a: 198.51.100.80: is not in any pool of namespace media"},
+		"outside the pool":           {poolOf("media"), []Service{serviceOf("a", 1, nil, "203.0.113.80", "198.51.100.80")}, "198.51.100.80=media/a", "media/a: 203.0.113.80: is not in any pool"},
+		"an address of the resolver": {poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.53")}, "", "is a VIP of the speaker's configuration"},
+		"a family without a peer": {func() *Config { c := poolOf("media"); c.Peers[0].Families = []route.Family{route.IPv4}; return c }(),
+			[]Service{serviceOf("a", 1, nil, "2001:db8::80")}, "", "is sent to no peer: no peer carries ipv6"},
 		"shared by two ports": {poolOf("media"), []Service{serviceOf("b", 2, func(s *Service) { s.Ports = []string{"tcp/443"} }, "198.51.100.80"), serviceOf("a", 1, nil, "198.51.100.80")},
 			"198.51.100.80=media/a,media/b", ""},
-		"claimed twice, the older one has it": {poolOf("media"), []Service{serviceOf("a", 2, nil, "198.51.100.80"), serviceOf("b", 1, nil, "198.51.100.80")},
-			"198.51.100.80=media/b", "media/a: 198.51.100.80: belongs to Service media/b, which has the port tcp/80 too"},
-		"claimed twice at once, by name": {poolOf("media"), []Service{serviceOf("b", 1, nil, "198.51.100.80"), serviceOf("a", 1, nil, "198.51.100.80")},
+		"claimed twice: the older Service gets it": {poolOf("media"), []Service{serviceOf("a", 2, nil, "198.51.100.80"), serviceOf("b", 1, nil, "198.51.100.80")},
+			"198.51.100.80=media/b", "media/a: 198.51.100.80: belongs to Service media/b, which also has port tcp/80"},
+		"claimed twice at the same time: by name": {poolOf("media"), []Service{serviceOf("b", 1, nil, "198.51.100.80"), serviceOf("a", 1, nil, "198.51.100.80")},
 			"198.51.100.80=media/a", "media/b: 198.51.100.80: belongs to Service media/a"},
-		"another namespace's, which is older": {poolOf("media", "iot"), []Service{serviceOf("a", 2, nil, "198.51.100.80"), serviceOf("b", 1, ofIoT, "198.51.100.80")},
+		"claimed by an older Service of another namespace": {poolOf("media", "iot"), []Service{serviceOf("a", 2, nil, "198.51.100.80"), serviceOf("b", 1, ofIoT, "198.51.100.80")},
 			"198.51.100.80=iot/b", "media/a: 198.51.100.80: belongs to Service iot/b of another namespace"},
-		"another namespace's, whose age is known": {poolOf("*"), []Service{serviceOf("a", 0, func(s *Service) { s.Created = time.Time{} }, "198.51.100.80"), serviceOf("b", 9, ofIoT, "198.51.100.80")},
+		"claimed by another namespace with a known age": {poolOf("*"), []Service{serviceOf("a", 0, func(s *Service) { s.Created = time.Time{} }, "198.51.100.80"), serviceOf("b", 9, ofIoT, "198.51.100.80")},
 			"198.51.100.80=iot/b", "media/a: 198.51.100.80: belongs to Service iot/b"},
-		"another namespace's of the same age, by name": {poolOf("*"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 1, ofIoT, "198.51.100.80")},
+		"claimed by another namespace at the same time: by name": {poolOf("*"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 1, ofIoT, "198.51.100.80")},
 			"198.51.100.80=iot/b", "media/a: 198.51.100.80: belongs to Service iot/b"},
-		"shared, but for another namespace's": {poolOf("*"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 2, ofIoT, "198.51.100.80"), serviceOf("c", 3, func(s *Service) { s.Ports = []string{"tcp/443"} }, "198.51.100.80")},
+		"shared, except with another namespace": {poolOf("*"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 2, ofIoT, "198.51.100.80"), serviceOf("c", 3, func(s *Service) { s.Ports = []string{"tcp/443"} }, "198.51.100.80")},
 			"198.51.100.80=media/a,media/c", "iot/b: 198.51.100.80: belongs to Service media/a"},
 		"older, but in no pool": {poolOf("media"), []Service{serviceOf("a", 2, nil, "198.51.100.80"), serviceOf("b", 1, ofIoT, "198.51.100.80")},
-			"198.51.100.80=media/a", "iot/b: 198.51.100.80: is in no pool of namespace iot"},
-		"a router's": {func() *Config {
+			"198.51.100.80=media/a", "iot/b: 198.51.100.80: is not in any pool of namespace iot"},
+		"an address of a router": {func() *Config {
 			c := poolOf("media")
 			c.Peers[0].Address = netip.MustParseAddr("198.51.100.1")
 			return c
 		}(),
 			[]Service{serviceOf("a", 1, nil, "198.51.100.1")}, "", "is an address of a peer"},
-		"the site's towards a router": {func() *Config {
+		"the site's address towards a router": {func() *Config {
 			c := poolOf("media")
 			c.Peers[0].NextHop = netip.MustParseAddr("2001:db8::1")
 			return c
@@ -92,7 +92,7 @@ func TestAServiceIsGivenWhatAPoolPermits(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s=%s", v.Address, strings.ReplaceAll(strings.Trim(fmt.Sprint(v.Owners), "[]"), " ", ",")))
 		}
 		if text := strings.Join(got, " "); text != c.vips {
-			t.Errorf("%s: %q, want %q", name, text, c.vips)
+			t.Errorf("%s: got %q, want %q", name, text, c.vips)
 		}
 		if text := fmt.Sprint(refused); c.refused == "" && len(refused) > 0 || !strings.Contains(text, c.refused) {
 			t.Errorf("%s: refused %s, want %q", name, text, c.refused)
@@ -100,7 +100,7 @@ func TestAServiceIsGivenWhatAPoolPermits(t *testing.T) {
 	}
 }
 
-func TestANamespaceIsGivenSoManyAddressesAndTheYoungestAreRefused(t *testing.T) {
+func TestTheYoungestServicesBeyondANamespacesLimitAreRefused(t *testing.T) {
 	first := netip.MustParseAddr("2001:db8::1000")
 	var services []Service
 	for i, a := 0, first; i < maxAddresses+2; i, a = i+1, a.Next() {
@@ -113,7 +113,7 @@ func TestANamespaceIsGivenSoManyAddressesAndTheYoungestAreRefused(t *testing.T) 
 		t.Fatalf("%d VIPs, refused %v", len(vips), refused)
 	}
 	if r := refused[2]; r.Service.Name != "shares" || !strings.Contains(r.Reason, "namespace media has 256 addresses") {
-		t.Errorf("%v: who shares an address has it checked as well", r)
+		t.Errorf("%v: a Service that shares an address must be checked as well", r)
 	}
 	for i, r := range refused[:2] {
 		if r.Service.Name != fmt.Sprintf("s%d", maxAddresses+i) || !strings.Contains(r.Reason, "namespace media has 256 addresses") {
@@ -122,7 +122,7 @@ func TestANamespaceIsGivenSoManyAddressesAndTheYoungestAreRefused(t *testing.T) 
 	}
 }
 
-func TestOneNamespacesRefusalsHideNobodyElses(t *testing.T) {
+func TestRefusalsOfOneNamespaceHideNoOthers(t *testing.T) {
 	var refused []Refusal
 	for i := range 1000 {
 		refused = append(refused, Refusal{Service: vip.ServiceRef{Namespace: "evil", Name: fmt.Sprintf("s%d", i)}, Reason: "x"})
@@ -134,9 +134,9 @@ func TestOneNamespacesRefusalsHideNobodyElses(t *testing.T) {
 	}
 }
 
-// TestEndpointsThatTerminateAreAskedWhereNoneIsReady: a VIP that drains for them is served by
+// TestTerminatingEndpointsAreCheckedIfNoneIsReady: a VIP that drains for them is served by
 // them until then, and a check without endpoints would end its dwell.
-func TestEndpointsThatTerminateAreAskedWhereNoneIsReady(t *testing.T) {
+func TestTerminatingEndpointsAreCheckedIfNoneIsReady(t *testing.T) {
 	const a, b, c = "10.0.0.1:80 ", "10.0.0.2:80 ", "10.0.0.3:80 "
 	endpoint := func(addr string, ready, terminating, here bool) Endpoint {
 		return Endpoint{Addr: netip.MustParseAddrPort(strings.TrimSpace(addr)), Ready: ready, Terminating: terminating, Here: here}
@@ -146,10 +146,10 @@ func TestEndpointsThatTerminateAreAskedWhereNoneIsReady(t *testing.T) {
 		endpoints []Endpoint
 		want      string
 	}{
-		"one is ready":                    {false, []Endpoint{endpoint(a, false, true, true), endpoint(b, true, false, false)}, b},
-		"none is":                         {false, []Endpoint{endpoint(a, false, true, true), endpoint(b, false, true, false), endpoint(c, false, false, true)}, a + b},
-		"none is here":                    {true, []Endpoint{endpoint(a, false, true, true), endpoint(b, true, false, false)}, a},
-		"those here neither serve nor go": {true, []Endpoint{endpoint(a, false, false, true), endpoint(b, false, true, false)}, ""},
+		"one is ready": {false, []Endpoint{endpoint(a, false, true, true), endpoint(b, true, false, false)}, b},
+		"none is":      {false, []Endpoint{endpoint(a, false, true, true), endpoint(b, false, true, false), endpoint(c, false, false, true)}, a + b},
+		"none is here": {true, []Endpoint{endpoint(a, false, true, true), endpoint(b, true, false, false)}, a},
+		"those here are neither serving nor terminating": {true, []Endpoint{endpoint(a, false, false, true), endpoint(b, false, true, false)}, ""},
 	} {
 		s := serviceOf("x", 1, func(s *Service) { s.Local, s.Endpoints = one.local, one.endpoints })
 		got := ""
@@ -157,12 +157,12 @@ func TestEndpointsThatTerminateAreAskedWhereNoneIsReady(t *testing.T) {
 			got += addr.String() + " "
 		}
 		if got != one.want {
-			t.Errorf("%s: asked are %s, want %s", name, got, one.want)
+			t.Errorf("%s: got checked %s, want %s", name, got, one.want)
 		}
 	}
 }
 
-func TestAServiceIsBackedWhereItsPolicySays(t *testing.T) {
+func TestAServiceIsBackedAccordingToItsTrafficPolicy(t *testing.T) {
 	endpoint := func(ready, terminating, here bool) Endpoint {
 		return Endpoint{Addr: netip.MustParseAddrPort("10.0.0.1:80"), Ready: ready, Terminating: terminating, Here: here}
 	}
@@ -187,14 +187,14 @@ func TestAServiceIsBackedWhereItsPolicySays(t *testing.T) {
 			}
 			s := serviceOf("a", 1, func(s *Service) { s.Endpoints, s.Local = c.endpoints, local })
 			if got := s.backing(netip.Addr{}); got.State != want || (got.Reason == "") != (want == vip.Backed) {
-				t.Errorf("%s, local %v: %+v, want %d", c.name, local, got, want)
+				t.Errorf("%s, local %v: got %+v, want %d", c.name, local, got, want)
 			}
 		}
 	}
 }
 
-// TestAServiceIsBackedWhereTheDataPathTakesItsAddress and where it has endpoints.
-func TestAServiceIsBackedWhereTheDataPathTakesItsAddress(t *testing.T) {
+// TestAServiceIsBackedIfTheDataPathAcceptsItsAddress and where it has endpoints.
+func TestAServiceIsBackedIfTheDataPathAcceptsItsAddress(t *testing.T) {
 	s := serviceOf("a", 1, func(s *Service) { s.Untaken = []netip.Addr{netip.MustParseAddr("198.51.100.81")} }, "198.51.100.80", "198.51.100.81")
 	vips, _ := Assign(poolOf("media"), []Service{s})
 	if got := vips[1].Backing; got.State != vip.Backed {
@@ -205,9 +205,9 @@ func TestAServiceIsBackedWhereTheDataPathTakesItsAddress(t *testing.T) {
 	}
 }
 
-// TestASharedVIPNeedsAllItsServices: the traffic of one without endpoints must not
-// be drawn here by the other.
-func TestASharedVIPNeedsAllItsServices(t *testing.T) {
+// TestASharedVIPRequiresAllItsServices: the traffic of one without endpoints must not
+// be attracted by the other.
+func TestASharedVIPRequiresAllItsServices(t *testing.T) {
 	empty := func(s *Service) { s.Ports, s.Endpoints = []string{"tcp/443"}, nil }
 	vips, _ := Assign(poolOf("media"), []Service{serviceOf("a", 1, nil, "198.51.100.80"), serviceOf("b", 2, empty, "198.51.100.80")})
 	if v := vips[1]; v.Backing.State != vip.Unbacked || !strings.Contains(v.Backing.Reason, "media/b") || len(v.Checks) != 2 {
@@ -215,8 +215,8 @@ func TestASharedVIPNeedsAllItsServices(t *testing.T) {
 	}
 }
 
-// TestAServiceKeepsItsCheckWhenItsEndpointsChange: it must not be judged anew, and
-// be withdrawn for that.
+// TestAServiceKeepsItsCheckWhenItsEndpointsChange: it must not start from scratch and
+// be withdrawn meanwhile.
 func TestAServiceKeepsItsCheckWhenItsEndpointsChange(t *testing.T) {
 	before := serviceOf("a", 1, nil, "198.51.100.80")
 	after := serviceOf("a", 1, func(s *Service) {
@@ -230,8 +230,8 @@ func TestAServiceKeepsItsCheckWhenItsEndpointsChange(t *testing.T) {
 	}
 }
 
-// TestServicesHaveThePeersAndAttributesOfTheirPool holds it up to the routes.
-func TestServicesHaveThePeersAndAttributesOfTheirPool(t *testing.T) {
+// TestServicesGetThePeersAndAttributesOfTheirPool checks it up to the routes.
+func TestServicesGetThePeersAndAttributesOfTheirPool(t *testing.T) {
 	chosen, err := os.ReadFile("testdata/chosen.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +243,7 @@ func TestServicesHaveThePeersAndAttributesOfTheirPool(t *testing.T) {
 	vips, refused := Assign(c, []Service{
 		serviceOf("dash", 1, nil, "203.0.113.65", "2001:db8:53:1::1", "198.51.100.9"),
 	})
-	if len(refused) != 1 || refused[0].Reason != "is in no pool of namespace media" {
+	if len(refused) != 1 || refused[0].Reason != "is not in any pool of namespace media" {
 		t.Errorf("%v", refused)
 	}
 	got := 0
@@ -256,14 +256,14 @@ func TestServicesHaveThePeersAndAttributesOfTheirPool(t *testing.T) {
 		}
 	}
 	if got != 2 {
-		t.Errorf("%d VIPs", got)
+		t.Errorf("got %d VIPs", got)
 	}
 	limited := strings.Replace(string(chosen), "group: rr,", `group: rr, vips: [203.0.113.64/27, "2001:db8:53::/48"],`, 1)
 	if c, err = Parse([]byte(limited)); err != nil {
 		t.Fatal(err)
 	}
 	_, refused = Assign(c, []Service{serviceOf("dash", 1, nil, "203.0.113.65", "203.0.113.120")})
-	if len(refused) != 1 || refused[0].Reason != "goes to no peer: no peer of rr takes it: none that carries ipv4 has it in its vips" {
+	if len(refused) != 1 || refused[0].Reason != "is sent to no peer: no peer of rr accepts it: no peer that carries ipv4 has it in its vips" {
 		t.Errorf("%v", refused)
 	}
 }

@@ -12,8 +12,8 @@ import (
 // backing reports whether the Service can be served here at the address.
 func (s *Service) backing(a netip.Addr) vip.Backing {
 	if slices.Contains(s.Untaken, a) {
-		return vip.Backing{State: vip.Untaken, Reason: fmt.Sprintf("the cluster takes no packets to it: Service %s has it neither in status.loadBalancer, "+
-			"where loadBalancerClass nearcast.dev/anycast has it written, nor in spec.externalIPs", s.ServiceRef)}
+		return vip.Backing{State: vip.Untaken, Reason: fmt.Sprintf("the cluster accepts no packets to it: Service %s has it neither in status.loadBalancer "+
+			"(written if loadBalancerClass is nearcast.dev/anycast) nor in spec.externalIPs", s.ServiceRef)}
 	}
 	where := ""
 	if s.Local {

@@ -14,9 +14,9 @@ import (
 	"github.com/nearcast/nearcast/internal/base/admin/hint"
 )
 
-// TestJudgingWhatAnEventConcernsIsJudgingAll compares a Controller after each event of a random
+// TestJudgingOnlyAffectedVIPsEqualsJudgingAll compares a Controller after each event of a random
 // history with what it would be if everything were judged: VIPs share checks, and ask one another.
-func TestJudgingWhatAnEventConcernsIsJudgingAll(t *testing.T) {
+func TestJudgingOnlyAffectedVIPsEqualsJudgingAll(t *testing.T) {
 	for seed := range uint64(150) {
 		w := newUnrest(seed, 7)
 		for step := range 300 {
@@ -24,14 +24,14 @@ func TestJudgingWhatAnEventConcernsIsJudgingAll(t *testing.T) {
 			before := w.conclusions()
 			w.c.settleAll(w.now)
 			if after := w.conclusions(); !reflect.DeepEqual(before, after) {
-				t.Fatalf("seed %d, step %d, after %s: concluded\n%+v\nand of everything\n%+v", seed, step, event, before, after)
+				t.Fatalf("seed %d, step %d, after %s: got\n%+v\nwant, as when judging everything,\n%+v", seed, step, event, before, after)
 			}
 		}
 	}
 }
 
-// TestAVersionChangesWithWhatItIsOf holds that nothing derived is applied too late.
-func TestAVersionChangesWithWhatItIsOf(t *testing.T) {
+// TestAVersionChangesExactlyWithItsContent checks that nothing derived is applied too late.
+func TestAVersionChangesExactlyWithItsContent(t *testing.T) {
 	for seed := range uint64(150) {
 		w := newUnrest(seed, 9)
 		for step := range 300 {
@@ -41,13 +41,13 @@ func TestAVersionChangesWithWhatItIsOf(t *testing.T) {
 			if !desired.equal(w.c.Desired(w.now)) && is.Desired == version.Desired ||
 				!maps.EqualFunc(checks, w.c.Checks(w.now), func(a, b Check) bool { return reflect.DeepEqual(a, b) }) && is.Checks == version.Checks ||
 				!reflect.DeepEqual(granted, w.c.Granted()) && is.Granted == version.Granted {
-				t.Fatalf("seed %d, step %d: %s changed more than %+v says, which was %+v", seed, step, event, is, version)
+				t.Fatalf("seed %d, step %d: %s changed more than the version %+v, which was %+v", seed, step, event, is, version)
 			}
 		}
 	}
 }
 
-// unrest has events happen to a Controller.
+// unrest applies random events to a Controller.
 type unrest struct {
 	*rand.Rand
 	c   *Controller
@@ -68,7 +68,7 @@ func (w *unrest) address() netip.Addr {
 	return netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + w.IntN(5))})
 }
 
-// world returns some VIPs with some of a few checks.
+// world returns random VIPs with some of a few checks.
 func (w *unrest) world() []VIP {
 	var all []VIP
 	for i := range 5 {

@@ -8,9 +8,9 @@ import (
 
 const sharedHead = "asn: 64512\nrouterID: ${NODE_ADDRESS}\n"
 
-// TestASharedFileNeedsNoSpeakersEnvironment reads files whose variables are not set
+// TestASharedFileIsReadWithoutASpeakersEnvironment reads files whose variables are not set
 // here.
-func TestASharedFileNeedsNoSpeakersEnvironment(t *testing.T) {
+func TestASharedFileIsReadWithoutASpeakersEnvironment(t *testing.T) {
 	shipped, err := os.ReadFile("../manifests/nearcast/daemonset/speaker.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -29,36 +29,36 @@ func TestASharedFileNeedsNoSpeakersEnvironment(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.RouterID.IsValid() || c.Peers[0].LocalAddress.IsValid() {
-				t.Errorf("router ID %s and local address %s are known", c.RouterID, c.Peers[0].LocalAddress)
+				t.Errorf("got router ID %s and local address %s, want neither", c.RouterID, c.Peers[0].LocalAddress)
 			}
 			if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), "is not set") {
-				t.Errorf("a speaker takes it: %v", err)
+				t.Errorf("a speaker accepted it: %v", err)
 			}
 		})
 	}
 }
 
-// TestWhatAllSpeakersShareIsNotGuessed refuses variables that say what the router is
-// told.
+// TestWhatAllSpeakersShareIsNotGuessed rejects variables in settings that the router
+// depends on.
 func TestWhatAllSpeakersShareIsNotGuessed(t *testing.T) {
 	peer := "peers: [{address: 192.0.2.1, asn: 64500}]\n"
 	for text, want := range map[string]string{
-		"asn: ${SITE_ASN}\nrouterID: 192.0.2.11\n" + peer:                                               "line 1: the variable ${SITE_ASN} is not set",
-		sharedHead + "peers: [{address: \"${ROUTER}\", asn: 64500}]\n":                                  "line 3: the variable ${ROUTER} is not set",
-		sharedHead + peer + "vips: [{address: \"${VIP}\", checks: [{tcp: {address: 127.0.0.1:53}}]}]\n": "line 4: the variable ${VIP} is not set",
-		sharedHead + peer + "pools: [{cidrs: [\"${POOL}/32\"], namespaces: [a]}]\n":                     "line 4: the variable ${POOL} is not set",
-		sharedHead + "peers: [{address: 192.0.2.1, asn: 64500, passwordFile: \"/keys/${RACK}\"}]\n":     "line 3: the variable ${RACK} is not set",
+		"asn: ${SITE_ASN}\nrouterID: 192.0.2.11\n" + peer:                                               "line 1: variable ${SITE_ASN} is not set",
+		sharedHead + "peers: [{address: \"${ROUTER}\", asn: 64500}]\n":                                  "line 3: variable ${ROUTER} is not set",
+		sharedHead + peer + "vips: [{address: \"${VIP}\", checks: [{tcp: {address: 127.0.0.1:53}}]}]\n": "line 4: variable ${VIP} is not set",
+		sharedHead + peer + "pools: [{cidrs: [\"${POOL}/32\"], namespaces: [a]}]\n":                     "line 4: variable ${POOL} is not set",
+		sharedHead + "peers: [{address: 192.0.2.1, asn: 64500, passwordFile: \"/keys/${RACK}\"}]\n":     "line 3: variable ${RACK} is not set",
 		sharedHead + "peers: [{address: 192.0.2.1}]\n":                                                  "line 3: peers[0].asn: is required",
 		sharedHead: "peers: at least one is required",
-		"asn: ${A}\nrouterID: ${B}\nadmin: ${C}${D}${E}${F}${G}\n" + peer: "line 1: the variable ${A} is not set",
+		"asn: ${A}\nrouterID: ${B}\nadmin: ${C}${D}${E}${F}${G}\n" + peer: "line 1: variable ${A} is not set",
 	} {
 		if _, err := ParseShared([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s\n%v, not %q", text, err, want)
+			t.Errorf("%s\n%v, want %q", text, err, want)
 		}
 	}
 }
 
-// TestAVariableThatIsSetIsUsed reads the file as the speaker with this environment
+// TestAVariableThatIsSetIsUsed reads the file like a speaker with this environment.
 // does.
 func TestAVariableThatIsSetIsUsed(t *testing.T) {
 	t.Setenv("NODE_ADDRESS", "192.0.2.11")

@@ -72,9 +72,9 @@ func (c *Config) checkRecipients(fault faultFunc) {
 			switch {
 			case !prefix.IsValid() || c.reaches(prefix, &s):
 			case s.pool && len(s.names) > 0:
-				fault(fmt.Sprintf("%s.cidrs[%d]", s.key, i), "no Service could announce an address of %s: %s", prefix, c.whyNobody(prefix, s.names))
+				fault(fmt.Sprintf("%s.cidrs[%d]", s.key, i), "no Service can announce an address of %s: %s", prefix, c.whyNobody(prefix, s.names))
 			case !s.pool:
-				fault(s.key, "%s goes to no peer: %s", short(prefix), c.whyNobody(prefix, s.names))
+				fault(s.key, "%s is sent to no peer: %s", short(prefix), c.whyNobody(prefix, s.names))
 			}
 		}
 	}
@@ -123,7 +123,7 @@ func (p *Peer) mayGet(prefix netip.Prefix, names []string) bool {
 func (c *Config) checkPrepends(fault faultFunc) {
 	most := c.States.Draining.Prepend // no state has more
 	tooMany := func(key, name string, counts ...int) {
-		fault(key+".attributes.prepend", "%s and the %d of states.draining are %d prepends%s, more than %d", counted(counts), most, most+sum(counts), name, route.MaxPrepend)
+		fault(key+".attributes.prepend", "%s plus the %d of states.draining is %d prepends%s, more than %d", counted(counts), most, most+sum(counts), name, route.MaxPrepend)
 	}
 	for i := range c.Peers {
 		p := &c.Peers[i]
@@ -167,5 +167,5 @@ func counted(counts []int) string {
 	if len(counts) < 2 || counts[1] == 0 {
 		return fmt.Sprint(counts[0])
 	}
-	return fmt.Sprintf("%d, the %d of the peer", counts[0], counts[1])
+	return fmt.Sprintf("%d, plus the peer's %d,", counts[0], counts[1])
 }

@@ -85,7 +85,7 @@ type speaker struct {
 	announceFault string        // last logged fault
 	addresses     addresses
 	discards      discards
-	more          bool      // routes are left to announce
+	more          bool      // more routes remain to be announced
 	dirty         bool      // something failed or was only partly done
 	retryAt       time.Time // when to repeat it
 }
@@ -115,7 +115,7 @@ func (s *speaker) run(ctx context.Context) error {
 	var cancel context.CancelFunc
 	s.around, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.findPeers(0); err != nil {
-		s.Log.Error("peers that cannot be had; the announcer tries them again", "error", err)
+		s.Log.Error("cannot add some peers; retrying", "error", err)
 	}
 	s.warn(Warnings(s.Path))
 	s.runner = newRunner(s.around, s.results)
@@ -199,13 +199,13 @@ func (s *speaker) loop(ctx context.Context) {
 		select {
 		case <-stop:
 			stop = nil // continue until everything has left
-			s.Log.Info("draining everything; a second signal ends at once")
+			s.Log.Info("draining everything; send a second signal to stop immediately")
 			s.Announcer.Freeze()
 			hurry = s.Hurry
 			s.log(s.controller.Stop(time.Now()))
 		case <-hurry:
 			hurry = nil
-			s.Log.Info("withdrawing everything at once")
+			s.Log.Info("withdrawing everything immediately")
 			s.log(s.controller.Hurry(time.Now()))
 		case work := <-s.work:
 			work()
@@ -271,7 +271,7 @@ func (s *speaker) warn(warnings []error) {
 		text := warning.Error()
 		s.warned[text] = true
 		if !before[text] {
-			s.Log.Warn("the configuration is in force; mind this", "warning", text)
+			s.Log.Warn("configuration in effect, with a warning", "warning", text)
 		}
 	}
 }

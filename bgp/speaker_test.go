@@ -31,8 +31,8 @@ import (
 
 var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// fakeAnnouncer keeps what it was told, fails as often as it is told to, and
-// complains of what an Announcer must never be asked.
+// fakeAnnouncer records its calls, fails as often as configured, and
+// reports calls that an Announcer must never get.
 type fakeAnnouncer struct {
 	t  *testing.T
 	mu sync.Mutex
@@ -45,11 +45,11 @@ type fakeAnnouncer struct {
 	frozen  bool
 	bound   []netip.Addr
 	binds   int
-	keeps   int // how often an address is not given up
-	loops   int // how often the first prefix is not discarded
+	keeps   int // how often removing an address fails
+	loops   int // how often discarding the first prefix fails
 
 	discarded []netip.Prefix
-	last      []string // whom the last route was for
+	last      []string // the peers of the last route
 }
 
 func (f *fakeAnnouncer) SetPeers(peers []Peer, _ time.Duration) error {
@@ -74,14 +74,14 @@ func (f *fakeAnnouncer) Set(routes []route.Route) ([]route.Route, error) {
 	seen := map[netip.Prefix]bool{}
 	for _, r := range routes {
 		if seen[r.Prefix] || !r.Prefix.IsSingleIP() && !slices.Contains(f.discarded, r.Prefix) {
-			f.t.Errorf("%s is announced twice, or would be a loop", r.Prefix)
+			f.t.Errorf("%s is announced twice, or would cause a loop", r.Prefix)
 		}
 		seen[r.Prefix] = true
 	}
 	if f.fail > 0 { // a part of it was done
 		f.fail--
 		f.routes = slices.Clone(routes[:len(routes)/2])
-		return f.routes, errors.New("not now")
+		return f.routes, errors.New("injected failure")
 	}
 	f.routes = slices.Clone(routes)
 	for _, r := range routes {
@@ -123,7 +123,7 @@ func (f *fakeAnnouncer) Close(time.Duration) error {
 	return nil
 }
 
-// here is a machine that takes packets to all addresses.
+// here is a machine that accepts packets to all addresses.
 var here = Bound{Missing: map[netip.Addr]error{}}
 
 // Bind makes the announcer a Binder too, so that it sees the order of both.
@@ -133,34 +133,34 @@ func (f *fakeAnnouncer) Bind(give, _ []netip.Addr) (Bound, error) {
 	defer f.mu.Unlock()
 	f.binds++
 	if f.binds == 1 {
-		return Bound{}, errors.New("no permission yet")
+		return Bound{}, errors.New("injected: no permission")
 	}
 	if f.keeps > 0 && len(give) < len(f.bound) {
 		f.keeps--
-		return Bound{}, errors.New("not now")
+		return Bound{}, errors.New("injected failure")
 	}
 	for _, r := range f.routes {
 		if slices.Contains(f.bound, r.Prefix.Addr()) && !slices.Contains(give, r.Prefix.Addr()) {
-			f.t.Errorf("%s is unbound while it is announced", r.Prefix)
+			f.t.Errorf("%s was unbound while it is announced", r.Prefix)
 		}
 	}
 	f.bound = slices.Clone(give)
 	return here, nil
 }
 
-// Discard keeps what it is told, and fails as often as it is told to.
+// Discard records its argument, and fails as often as configured.
 func (f *fakeAnnouncer) Discard(prefixes []netip.Prefix) map[netip.Prefix]error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	failed := map[netip.Prefix]error{}
 	if f.loops > 0 && len(prefixes) > 0 {
 		f.loops--
-		failed[prefixes[0]] = errors.New("not now")
+		failed[prefixes[0]] = errors.New("injected failure")
 		prefixes = prefixes[1:]
 	}
 	for _, r := range f.routes {
 		if !r.Prefix.IsSingleIP() && !slices.Contains(prefixes, r.Prefix) {
-			f.t.Errorf("%s is announced and would be a loop", r.Prefix)
+			f.t.Errorf("%s is announced and would cause a loop", r.Prefix)
 		}
 	}
 	f.discarded = slices.Clone(prefixes)
@@ -173,20 +173,20 @@ func (f *fakeAnnouncer) Watch(ctx context.Context, _ func()) error {
 	return nil
 }
 
-// bindTime is enough for a check to come first that does not wait.
+// bindTime is long enough that a check which does not wait would come first.
 const bindTime = 5 * time.Millisecond
 
-// wantTried complains of a check that comes before its VIP is bound, or was tried to
-// be: until then another site would answer it.
+// wantTried reports a check that comes before its VIP is bound, or an attempt to bind it
+// was made: until then another site would answer it.
 func (f *fakeAnnouncer) wantTried() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.binds == 0 {
-		f.t.Error("a VIP is checked before it is bound")
+		f.t.Error("a VIP was checked before it was bound")
 	}
 }
 
-// site is a speaker that runs, with an HTTP backend that its VIP's check asks.
+// site is a running speaker, with an HTTP backend for its VIP's check.
 type siteUnderTest struct {
 	cluster Cluster
 	*fakeAnnouncer
@@ -252,7 +252,7 @@ func (s *siteUnderTest) write(t *testing.T, text string) {
 	}
 }
 
-// stop ends the speaker and returns when it has.
+// stop stops the speaker and returns when it has stopped.
 func (s *siteUnderTest) stop(t *testing.T) {
 	t.Helper()
 	if s.cancel == nil {
@@ -266,10 +266,10 @@ func (s *siteUnderTest) stop(t *testing.T) {
 			t.Error(err)
 		}
 	case <-time.After(20 * time.Second):
-		t.Fatal("it does not end")
+		t.Fatal("the speaker did not stop")
 	}
 	if got := s.announced(); got != "" || len(s.bound) > 0 || !s.closed {
-		t.Errorf("left at the end: %q, bound %v, closed %v", got, s.bound, s.closed)
+		t.Errorf("at the end: got %q announced, bound %v, closed %v", got, s.bound, s.closed)
 	}
 }
 
@@ -283,7 +283,7 @@ func (s *siteUnderTest) wait(t *testing.T, want string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("%q after ten seconds, want %q", got, want)
+	t.Fatalf("got %q after ten seconds, want %q", got, want)
 }
 
 // waitThrough waits until the last that was announced is want, in its order: what
@@ -294,7 +294,7 @@ func (s *siteUnderTest) waitThrough(t *testing.T, want ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if history := slices.Compact(slices.Clone(s.history)); len(history) < len(want) || !slices.Equal(history[len(history)-len(want):], want) {
-		t.Fatalf("announced was %q, want %q at the end", history, want)
+		t.Fatalf("got %q announced, want %q at the end", history, want)
 	}
 }
 
@@ -303,7 +303,7 @@ func (s *siteUnderTest) call(method, path string, query url.Values) (st Status, 
 	return st, err
 }
 
-func TestRunFollowsItsCheckAndDrainsAtTheEnd(t *testing.T) {
+func TestRunFollowsItsChecksAndDrainsAtTheEnd(t *testing.T) {
 	s := runSite(t, 1)
 	s.wait(t, "198.51.100.53")
 	s.sick.Store(true)
@@ -313,16 +313,16 @@ func TestRunFollowsItsCheckAndDrainsAtTheEnd(t *testing.T) {
 	before := time.Now()
 	s.stop(t)
 	if took := time.Since(before); took < 300*time.Millisecond {
-		t.Errorf("it ended after %s, before both dwells", took)
+		t.Errorf("it stopped after %s, before the end of both dwells", took)
 	}
 	if history := slices.Compact(s.history); !slices.Equal(history[len(history)-2:], []string{"198.51.100.53 leaving", ""}) {
-		t.Errorf("the end was %q", history)
+		t.Errorf("got %q at the end", history)
 	}
 }
 
-// TestTheEndIsAsPromisedWhateverComes has a reload with a longer dwell, drains, their ends and
+// TestStoppingKeepsItsPromisesWhateverHappens has a reload with a longer dwell, drains, their ends and
 // hints come while the speaker drains for good, and an address that is not given up at first.
-func TestTheEndIsAsPromisedWhateverComes(t *testing.T) {
+func TestStoppingKeepsItsPromisesWhateverHappens(t *testing.T) {
 	s := runSite(t, 1)
 	s.wait(t, "198.51.100.53")
 	s.mu.Lock()
@@ -333,7 +333,7 @@ func TestTheEndIsAsPromisedWhateverComes(t *testing.T) {
 	s.wait(t, "198.51.100.53 leaving")
 	s.mu.Lock()
 	if !s.frozen {
-		t.Error("a session may be reset during the drain")
+		t.Error("a session could be reset during the drain")
 	}
 	s.mu.Unlock()
 	s.write(t, strings.Replace(s.text, "dwell: 200ms", "dwell: 10m", 1))
@@ -346,14 +346,14 @@ func TestTheEndIsAsPromisedWhateverComes(t *testing.T) {
 	}
 	s.stop(t)
 	if took := time.Since(before); took < 300*time.Millisecond {
-		t.Errorf("it ended after %s, before both dwells", took)
+		t.Errorf("it stopped after %s, before the end of both dwells", took)
 	}
 	if _, err := os.Stat(s.socket); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("its socket is left: %v", err)
+		t.Errorf("its socket remains: %v", err)
 	}
 }
 
-func TestHurryWithdrawsWithoutADwell(t *testing.T) {
+func TestASecondSignalWithdrawsWithoutADwell(t *testing.T) {
 	s := runSite(t, 1)
 	s.wait(t, "198.51.100.53")
 	s.text = strings.Replace(s.text, "dwell: 200ms, linger: 100ms", "dwell: 10m, linger: 10m", 1)
@@ -367,16 +367,16 @@ func TestHurryWithdrawsWithoutADwell(t *testing.T) {
 	s.stop(t)
 }
 
-func TestAFailedSetIsDoneAgain(t *testing.T) {
+func TestAFailedSetIsRetried(t *testing.T) {
 	s := runSite(t, 3)
 	s.wait(t, "198.51.100.53")
 }
 
-func TestADrainIsToldOverTheSocketAndOutlivesARestart(t *testing.T) {
+func TestADrainOverTheSocketSurvivesARestart(t *testing.T) {
 	s := runSite(t, 0)
 	s.wait(t, "198.51.100.53")
-	if _, err := s.call(http.MethodPut, "/drains", url.Values{"vip": {"198.51.100.99"}}); err == nil || !strings.Contains(err.Error(), "is no VIP of this speaker") {
-		t.Errorf("a VIP that is not there: %v", err)
+	if _, err := s.call(http.MethodPut, "/drains", url.Values{"vip": {"198.51.100.99"}}); err == nil || !strings.Contains(err.Error(), "is not a VIP of this speaker") {
+		t.Errorf("an unknown VIP: got %v", err)
 	}
 	st, err := s.call(http.MethodPut, "/drains", url.Values{"vip": {"198.51.100.53"}, "reason": {"kernel"}})
 	if err != nil || st.VIPs[0].State != vip.Draining || st.VIPs[0].Reason.Text != "198.51.100.53 is drained: kernel" {
@@ -413,7 +413,7 @@ func (d declaring) Run(ctx context.Context, changed func(Declared)) {
 
 func (declaring) Assign(map[vip.ServiceRef][]netip.Addr) {}
 
-func TestHintsOfTheResolverDrainVIPsOfServicesAlone(t *testing.T) {
+func TestHintsOfTheResolverDrainOnlyVIPsOfServices(t *testing.T) {
 	s := runSite(t, 0)
 	s.stop(t)
 	s.cluster = declaring{serviceOf("thumbnail", 1, func(s *Service) { s.Probe.Kind = federation.ProbeNone }, "198.51.100.80")}
@@ -427,7 +427,7 @@ func TestHintsOfTheResolverDrainVIPsOfServicesAlone(t *testing.T) {
 	}
 	s.waitThrough(t, "198.51.100.53, 198.51.100.80 leaving", "198.51.100.53")
 	if st, err := s.call(http.MethodGet, "/status", nil); err != nil || !slices.Equal(st.IgnoredHints, hints[:1]) {
-		t.Errorf("ignored %v, want %v; %v", st.IgnoredHints, hints[:1], err)
+		t.Errorf("got ignored %v, want %v; %v", st.IgnoredHints, hints[:1], err)
 	}
 	if err := hint.Tell(t.Context(), s.socket, nil); err != nil {
 		t.Fatal(err)
@@ -435,7 +435,7 @@ func TestHintsOfTheResolverDrainVIPsOfServicesAlone(t *testing.T) {
 	s.wait(t, both)
 }
 
-func TestAChangedFileIsAppliedAndABadOneRefused(t *testing.T) {
+func TestAChangedFileIsAppliedAndAnInvalidOneRejected(t *testing.T) {
 	s := runSite(t, 0)
 	s.wait(t, "198.51.100.53")
 	more := strings.Replace(s.text, "vips:", "vips:\n  - {address: 198.51.100.80, checks: [{http: {url: \"http://127.0.0.1:1/\"}, scope: local}]}", 1)
@@ -452,14 +452,14 @@ func TestAChangedFileIsAppliedAndABadOneRefused(t *testing.T) {
 		}
 		t.Fatalf("%s: %+v %v", what, st, err)
 	}
-	status("a VIP more", func(st Status) bool { return len(st.VIPs) == 2 })
+	status("one more VIP", func(st Status) bool { return len(st.VIPs) == 2 })
 	s.write(t, strings.Replace(s.text, "interval", "intervall", 1))
 	status("a fault", func(st Status) bool {
 		return strings.Contains(st.Fault, "field intervall not found") && len(st.VIPs) == 2
 	})
 	s.write(t, strings.Replace(s.text, "asn: 64512", "asn: 64513", 1))
 	status("a fixed setting", func(st Status) bool {
-		return strings.Contains(st.Fault, "asn: cannot change while the speaker runs") && st.ASN == 64512
+		return strings.Contains(st.Fault, "asn: cannot be changed while the speaker runs") && st.ASN == 64512
 	})
 	s.write(t, s.text)
 	status("back", func(st Status) bool { return st.Fault == "" && len(st.VIPs) == 1 })
@@ -468,7 +468,7 @@ func TestAChangedFileIsAppliedAndABadOneRefused(t *testing.T) {
 	}
 	for _, text := range s.history {
 		if !strings.Contains(text, "198.51.100.53") && text != "" || strings.Contains(text, "leaving") {
-			t.Errorf("the VIP that did not change was touched: %q", s.history)
+			t.Errorf("the unchanged VIP was changed: %q", s.history)
 		}
 	}
 }

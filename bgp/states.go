@@ -29,10 +29,10 @@ type Lesser struct {
 // inherit adds the communities of up.
 func (l *Lesser) inherit(up route.Attributes, key string, fault faultFunc) {
 	if unknown := l.Without.Without(up.Communities); !unknown.IsZero() {
-		fault(key+".without", "states.up does not carry %s", strings.Join(unknown.Texts(), ", "))
+		fault(key+".without", "states.up does not have %s", strings.Join(unknown.Texts(), ", "))
 	}
 	if both := l.Without.Without(l.Without.Without(l.Communities)); !both.IsZero() {
-		fault(key+".without", "%s is one of %s.communities as well", strings.Join(both.Texts(), ", "), key)
+		fault(key+".without", "%s is also in %s.communities", strings.Join(both.Texts(), ", "), key)
 	}
 	l.Communities = up.Communities.Without(l.Without).And(l.Communities)
 }
@@ -73,10 +73,10 @@ func (s *States) check(fault faultFunc) {
 			fault(state.key+".prepend", "%d is not from 0 to %d", state.a.Prepend, route.MaxPrepend)
 		}
 		if n := state.a.Communities.Size(); n > route.MaxCommunities {
-			fault(state.key+".communities", "%d octets are more than %d: an UPDATE has room for little else", n, route.MaxCommunities)
+			fault(state.key+".communities", "%d octets are more than %d, which leaves too little room in an UPDATE", n, route.MaxCommunities)
 		}
 		if state.key != "states.draining" && slices.Contains(state.a.Communities.Standard, route.GracefulShutdown) {
-			fault(state.key+".communities", "graceful-shutdown is for draining alone, or a degraded site would lose to one that leaves")
+			fault(state.key+".communities", "graceful-shutdown is only for draining; with it, a degraded site would be less preferred than a draining one")
 		}
 	}
 	s.Degraded.inherit(s.Up, "states.degraded", fault)
@@ -93,10 +93,10 @@ func (s *States) check(fault faultFunc) {
 	}
 	inOrder := func(better, worse string, a, b route.Attributes) {
 		if a.Prepend > b.Prepend || route.ValueOr(a.MED, 0) > route.ValueOr(b.MED, 0) || route.ValueOr(a.LocalPreference, route.DefaultPreference) < route.ValueOr(b.LocalPreference, route.DefaultPreference) {
-			fault("states."+worse, "would win over %s; give it at least as many prepends, as high a med and as low a localPreference", better)
+			fault("states."+worse, "would be preferred to %s; set at least as many prepends, as high a med and as low a localPreference", better)
 		}
 		if a.LinkBandwidth < b.LinkBandwidth {
-			fault("states."+worse+".linkBandwidth", "%s is more than that of %s (%s), and would draw more of the load", b.LinkBandwidth, better, a.LinkBandwidth)
+			fault("states."+worse+".linkBandwidth", "%s is more than that of %s (%s), and would attract a larger share of the load", b.LinkBandwidth, better, a.LinkBandwidth)
 		}
 	}
 	inOrder("up", "degraded", s.Up, s.Degraded.Attributes)

@@ -36,10 +36,10 @@ func TestWhateverHappensASpeakerKeepsItsPromises(t *testing.T) {
 		})
 		histories++
 	})
-	t.Logf("of %d histories so many have each: %v", histories, with)
+	t.Logf("of %d histories, the number that have each event: %v", histories, with)
 	for _, what := range []string{"none", string(vip.Up), string(vip.Degraded), string(vip.Held), restart} {
 		if histories >= 100 && with[what] == 0 {
-			t.Errorf("no history has %s: the events do not do what they are for", what)
+			t.Errorf("no history has %s: the events do not cover it", what)
 		}
 	}
 }
@@ -48,12 +48,12 @@ func TestWhateverHappensASpeakerKeepsItsPromises(t *testing.T) {
 // to shrink one by a panic, before the failure is printed.
 func init() { _ = flag.Set("rapid.shrinktime", "0s") }
 
-// storm has events happen to sites.
+// storm applies events to sites.
 type storm struct {
 	*rapid.T
 	bubble *testing.T
 	sites []*station
-	// hasty has events follow each other before a site has settled.
+	// hasty makes events follow each other before a site has settled.
 	hasty bool
 	// calm is set while everything had settled before the last event.
 	calm bool
@@ -161,7 +161,7 @@ func (w *storm) settle() {
 	w.calm = true
 }
 
-// verifyAll holds that an address that works somewhere is announced somewhere. One without a
+// verifyAll checks that an address that works somewhere is announced somewhere. One without a
 // route of its own waits for others of its aggregate.
 func (w *storm) verifyAll() {
 	for _, a := range allVIPs {
@@ -172,7 +172,7 @@ func (w *storm) verifyAll() {
 			announced = announced || n.carries(a)
 		}
 		if works && !announced {
-			w.Errorf("%s works at a site and no site announces it", a)
+			w.Errorf("%s works at a site, but no site announces it", a)
 		}
 	}
 }

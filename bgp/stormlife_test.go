@@ -118,7 +118,7 @@ func (l *life) Set(routes []route.Route) ([]route.Route, error) {
 // withdraws is called with mu held.
 func (l *life) withdraws(p netip.Prefix) {
 	if why := l.kept[p]; why.text != "" && time.Now().Before(why.until) {
-		l.Errorf("site %d: %s is withdrawn, and %s", l.number, p, why.text)
+		l.Errorf("site %d: %s was withdrawn, but %s", l.number, p, why.text)
 	}
 	l.updates++
 	delete(l.table, p)
@@ -132,18 +132,18 @@ func (l *life) announces(r route.Route) {
 	switch {
 	case before:
 	case !r.Prefix.IsSingleIP() && !slices.Contains(l.discarded, r.Prefix):
-		l.Errorf("site %d: %s is announced, and what nobody has goes round in circles", l.number, r.Prefix)
+		l.Errorf("site %d: %s is announced, but packets to its unused addresses loop", l.number, r.Prefix)
 	case l.blind || time.Since(l.movedAt) < 2*retry: // the speaker cannot look, or may not have yet
 	case r.Prefix.IsSingleIP() && slices.Contains([]netip.Addr{bound4, bound6}, a) && !l.there[a]:
-		l.Errorf("site %d: %s is announced anew and is not there", l.number, a)
+		l.Errorf("site %d: %s is newly announced but not present", l.number, a)
 	case a == given && !l.there[a] && l.wasHere:
-		l.Errorf("site %d: %s is announced anew, and was here and is lost", l.number, a)
+		l.Errorf("site %d: %s is newly announced although it was present and is lost", l.number, a)
 	}
 	if l.barred[r.Prefix] && !before && (a != given || l.wasHere || l.there[a]) {
-		l.Errorf("site %d: %s is announced, and its backend fails here", l.number, a)
+		l.Errorf("site %d: %s is announced although its backend fails here", l.number, a)
 	}
 	if l.stopping && !slices.Contains(r.Communities.Standard, route.GracefulShutdown) {
-		l.Errorf("site %d: %s is announced with %+v while the speaker stops", l.number, r.Prefix, r.Attributes)
+		l.Errorf("site %d: %s is announced with %+v while the speaker is stopping", l.number, r.Prefix, r.Attributes)
 	}
 	l.updates++
 	l.table[r.Prefix] = r.Attributes
@@ -186,14 +186,14 @@ func (l *life) Discard(prefixes []netip.Prefix) map[netip.Prefix]error {
 	failed, now := map[netip.Prefix]error{}, []netip.Prefix{}
 	for _, p := range prefixes {
 		if l.loops && !slices.Contains(l.discarded, p) {
-			failed[p] = errors.New("an odd machine")
+			failed[p] = errors.New("injected failure")
 			continue
 		}
 		now = append(now, p)
 	}
 	for p := range l.table {
 		if !p.IsSingleIP() && !slices.Contains(now, p) {
-			l.Errorf("site %d: %s is announced and not discarded any more", l.number, p)
+			l.Errorf("site %d: %s is announced but no longer discarded", l.number, p)
 		}
 	}
 	l.discarded = now

@@ -6,7 +6,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
-// verifyMetrics holds that Prometheus is told what the status says.
+// verifyMetrics checks that the metrics agree with the status.
 func (n *station) verifyMetrics(st Status) {
 	families, err := n.speaker.metrics.registry.Gather()
 	if err != nil {
@@ -33,7 +33,7 @@ func (n *station) verifyMetrics(st Status) {
 			continue // it has changed meanwhile
 		}
 		if value, is := got[name]; !is || value != want {
-			n.Errorf("site %d: the metric %s is %v (it is there: %v), want %v", n.number, name, value, is, want)
+			n.Errorf("site %d: metric %s: got %v (present: %v), want %v", n.number, name, value, is, want)
 		}
 	}
 }

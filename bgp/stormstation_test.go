@@ -187,7 +187,7 @@ func (n *station) routesNow() map[netip.Prefix]route.Attributes {
 	return maps.Clone(n.table)
 }
 
-// put has the speaker's API do something; it fails only where the speaker has ended.
+// put has the speaker's API do something; it fails only where the speaker has stopped.
 func (n *station) call(method, path string, query url.Values, body any) (st Status, ok bool) {
 	var text string
 	if body != nil {
@@ -251,15 +251,15 @@ func (n *station) latest(from time.Time, dwells time.Duration) time.Time {
 func (n *station) awaited(latest time.Time) {
 	end := <-n.ended // one that never comes is a deadlock of the bubble
 	if end.err != nil || end.at.After(latest) {
-		n.Errorf("site %d ends %s after it was told, and %s was the latest: %v", n.number, end.at.Sub(n.toldAt), latest.Sub(n.toldAt), end.err)
+		n.Errorf("site %d stopped %s after the signal, want at most %s: %v", n.number, end.at.Sub(n.toldAt), latest.Sub(n.toldAt), end.err)
 	}
 	n.machine.mu.Lock()
 	defer n.machine.mu.Unlock()
 	if !n.life.closed || len(n.table) > 0 || len(n.life.atClose) > n.clings {
-		n.Errorf("site %d: closed %v, routes at the end %v", n.number, n.life.closed, n.life.atClose)
+		n.Errorf("site %d: got closed %v, routes at the end %v", n.number, n.life.closed, n.life.atClose)
 	}
 	if !n.blind && len(n.ours) > 0 || len(n.discarded) > 0 && !n.loops {
-		n.Errorf("site %d: left on the machine: %v, discarded %v", n.number, n.ours, n.discarded)
+		n.Errorf("site %d: remaining on the machine: %v, discarded %v", n.number, n.ours, n.discarded)
 	}
 }
 

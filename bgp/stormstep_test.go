@@ -23,7 +23,7 @@ func (w *storm) step() {
 	switch event {
 	case 0, 1:
 		for _, one := range w.sites {
-			one.keeps("nothing but the shared upstream has changed", time.Now().Add(calmTime))
+			one.keeps("only the shared upstream has changed", time.Now().Add(calmTime))
 		}
 		w.setAnswer(sharedUpstream, w.draw("upstream"))
 	case 2, 3:
@@ -89,7 +89,7 @@ func (n *station) drains() {
 // dwells has routes stay for the dwell, whatever leaves.
 func (n *station) dwells() {
 	if n.toldAt.IsZero() {
-		n.keeps("it only leaves, which takes a dwell", time.Now().Add(n.force.dwell))
+		n.keeps("it is only draining, which takes a dwell", time.Now().Add(n.force.dwell))
 	}
 }
 
@@ -161,7 +161,7 @@ func (n *station) moves() {
 		m.does(func() { m.loses(bound4); m.loses(bound6); m.loses(given) })
 	case 3:
 		m.does(func() { m.broken[a] = true; m.loses(a) })
-		if n.coin("served no more") {
+		if n.coin("no longer served") {
 			n.setAnswer(netip.AddrPortFrom(a, uint16(ownPort+n.number)), refuses)
 		}
 	case 4:

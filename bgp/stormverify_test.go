@@ -26,7 +26,7 @@ func (n *station) verify() {
 	for _, a := range allVIPs {
 		v, is := shown[a]
 		if (n.owner(a) != "") != is {
-			n.Errorf("site %d: %s is shown: %v, and wanted by %q", n.number, a, is, n.owner(a))
+			n.Errorf("site %d: %s is in the status: %v, but requested by %q", n.number, a, is, n.owner(a))
 			continue
 		}
 		if is {
@@ -40,7 +40,7 @@ func (n *station) verify() {
 	n.verifyDeclared(st, shown)
 	n.verifyMetrics(st)
 	if (st.Fault != "") != (n.sheet.fault != "") {
-		n.Errorf("site %d: the file has the fault %q, and the status says %q", n.number, n.sheet.fault, st.Fault)
+		n.Errorf("site %d: the file has fault %q, but the status says %q", n.number, n.sheet.fault, st.Fault)
 	}
 }
 
@@ -64,12 +64,12 @@ func as(v vip.Status) vip.State {
 	return ""
 }
 
-// verifyVIP holds that the VIP is in a state that it may be in, and that the router has what
+// verifyVIP checks that the VIP is in a state that it may be in, and that the router has what
 // goes with it.
 func (n *station) verifyVIP(a netip.Addr, v vip.Status, table map[netip.Prefix]route.Attributes) {
 	states, why := n.outlook(a)
 	if !contains(states, as(v)) {
-		n.Errorf("site %d: %s is announced as %q, want one of %q: %s\n%+v", n.number, a, as(v), states, why, v)
+		n.Errorf("site %d: %s: got announced as %q, want one of %q: %s\n%+v", n.number, a, as(v), states, why, v)
 		return
 	}
 	n.seen[cmp.Or(string(as(v)), "none")] = true
@@ -83,7 +83,7 @@ func (n *station) verifyVIP(a netip.Addr, v vip.Status, table map[netip.Prefix]r
 		return
 	}
 	if is != (want != nil) || is && !attributes.Equal(*want) {
-		n.Errorf("site %d: %s is %s, and the router has %v with %+v, want %+v", n.number, a, v.State, is, attributes, want)
+		n.Errorf("site %d: %s is %s, but the router has %v with %+v, want %+v", n.number, a, v.State, is, attributes, want)
 	}
 }
 
@@ -98,7 +98,7 @@ func (n *station) attributesFor(as vip.State) *route.Attributes {
 	return nil
 }
 
-// verifyCount holds that as many failures count as there were.
+// verifyCount checks that as many failures count as there were.
 func (n *station) verifyCount(a netip.Addr, v vip.Status) {
 	c := n.counts[a]
 	if c == nil {
@@ -107,7 +107,7 @@ func (n *station) verifyCount(a netip.Addr, v vip.Status) {
 	if v.State == vip.Degraded && v.Reason.Code == vip.Held {
 		n.seen[string(vip.Held)] = true
 		if max(v.Flaps, v.UpstreamFlaps) <= n.force.budget {
-			n.Errorf("site %d: %s is held after %d and %d failures, of which %d are free", n.number, a, v.Flaps, v.UpstreamFlaps, n.force.budget)
+			n.Errorf("site %d: %s is held after %d and %d failures, of which the budget allows %d", n.number, a, v.Flaps, v.UpstreamFlaps, n.force.budget)
 		}
 	}
 	if c.unknown {
@@ -119,12 +119,12 @@ func (n *station) verifyCount(a netip.Addr, v vip.Status) {
 		got  int
 	}{{"local", c.local, v.Flaps}, {"upstream", c.upstream, v.UpstreamFlaps}} {
 		if least, most := counting(kind.all, time.Now()); kind.got < least || kind.got > most {
-			n.Errorf("site %d: of %s %d %s failures count, want %d to %d", n.number, a, kind.got, kind.what, least, most)
+			n.Errorf("site %d: %s: got %d counted %s failures, want %d to %d", n.number, a, kind.got, kind.what, least, most)
 		}
 	}
 }
 
-// verifyBound holds that the machine has the addresses that it must have, and no others from
+// verifyBound checks that the machine has the addresses that it must have, and no others from
 // the speaker.
 func (n *station) verifyBound(a netip.Addr, v vip.Status) {
 	if a != bound4 && a != bound6 || n.blinds || n.stuck[route.Host(a)] {
@@ -139,14 +139,14 @@ func (n *station) verifyBound(a netip.Addr, v vip.Status) {
 	n.machine.mu.Lock()
 	defer n.machine.mu.Unlock()
 	if n.there[a] && !want && n.ours[a] && !open || !n.there[a] && want && !n.broken[a] && !open {
-		n.Errorf("site %d: the machine has %s: %v, by the speaker: %v, want %v", n.number, a, n.there[a], n.ours[a], want)
+		n.Errorf("site %d: the machine has %s: %v, by the speaker: got %v, want %v", n.number, a, n.there[a], n.ours[a], want)
 	}
 	if v.Bound && !n.there[a] {
-		n.Errorf("site %d: %s is shown as bound, and is not there", n.number, a)
+		n.Errorf("site %d: %s is shown as bound but is not present", n.number, a)
 	}
 }
 
-// verifyRoutes holds that the status says of every route what the router has of it, and that
+// verifyRoutes checks that the status says of every route what the router has of it, and that
 // aggregates are announced as enough of their VIPs are.
 func (n *station) verifyRoutes(st Status, table map[netip.Prefix]route.Attributes) {
 	known := map[netip.Prefix]bool{}
@@ -154,7 +154,7 @@ func (n *station) verifyRoutes(st Status, table map[netip.Prefix]route.Attribute
 		known[p] = true
 		has, is := table[p]
 		if is != announced || is != (shown != nil) || is && !has.Equal(*shown) {
-			n.Errorf("site %d: %s is shown as announced: %v, with %+v, and the router has %v, with %+v", n.number, what, announced, shown, is, has)
+			n.Errorf("site %d: %s is shown as announced: %v, with %+v, but the router has %v, with %+v", n.number, what, announced, shown, is, has)
 		}
 	}
 	for _, v := range st.VIPs {
@@ -173,7 +173,7 @@ func (n *station) verifyRoutes(st Status, table map[netip.Prefix]route.Attribute
 	}
 	for p := range table {
 		if !known[p] && !n.stuck[p] {
-			n.Errorf("site %d: the router has %s, of which the status says nothing", n.number, p)
+			n.Errorf("site %d: the router has %s, which the status lacks", n.number, p)
 		}
 	}
 }
@@ -214,36 +214,36 @@ func (n *station) verifyAggregate(p netip.Prefix, g vip.AggregateStatus, st Stat
 	}
 }
 
-// verifyDrains holds that the drains are those that were told, and that they are said to be on
+// verifyDrains checks that the drains are those that were told, and that they are said to be on
 // disk where they are.
 func (n *station) verifyDrains(st Status) {
 	now := time.Now()
 	if !sameDrains(st.Drains, n.told, now) {
-		n.Errorf("site %d: drains are %v, told were %v", n.number, st.Drains, n.told)
+		n.Errorf("site %d: got drains %v, want %v", n.number, st.Drains, n.told)
 	}
 	raw, _ := os.ReadFile(filepath.Join(n.state(), "bgp-drains.json")) // none is an empty one
 	var saved []vip.Drain
 	failed := len(raw) > 0 && json.Unmarshal(raw, &saved) != nil
 	are := !failed && sameDrains(saved, st.Drains, now)
 	if st.DrainsUnsaved == "" && !are && !n.disk.damaged {
-		n.Errorf("site %d: the drains %v are said to be saved, and on disk are %s", n.number, st.Drains, raw)
+		n.Errorf("site %d: drains %v are reported as saved, but the disk has %s", n.number, st.Drains, raw)
 	}
 	if st.DrainsUnsaved == "" && !n.disk.damaged {
 		n.disk.kept = [][]vip.Drain{st.Drains}
 	}
 	if st.DrainsUnsaved != "" && n.disk.is == takesAll && len(raw) > 0 {
-		n.Errorf("site %d: the disk takes everything, and the status says %s", n.number, st.DrainsUnsaved)
+		n.Errorf("site %d: the disk accepts writes, but the status says %s", n.number, st.DrainsUnsaved)
 	}
 }
 
-// verifyDiscarded holds that this machine drops what nobody has of what is announced, and nothing
+// verifyDiscarded checks that this machine drops what nobody has of what is announced, and nothing
 // else.
 func (n *station) verifyDiscarded(table map[netip.Prefix]route.Attributes) {
 	n.machine.mu.Lock()
 	defer n.machine.mu.Unlock()
 	for p := range table {
 		if !p.IsSingleIP() && !slices.Contains(n.discarded, p) {
-			n.Errorf("site %d: %s is announced and not discarded", n.number, p)
+			n.Errorf("site %d: %s is announced but not discarded", n.number, p)
 		}
 	}
 	for _, p := range n.discarded {
@@ -263,7 +263,7 @@ func (n *station) verifyDeclared(st Status, shown map[netip.Addr]vip.Status) {
 		got = append(got, p.Address)
 	}
 	if !slices.Equal(got, want) {
-		n.Errorf("site %d: peers are %v, want %v", n.number, got, want)
+		n.Errorf("site %d: got peers %v, want %v", n.number, got, want)
 	}
 	refused := 0
 	for i, s := range n.services {
@@ -280,7 +280,7 @@ func (n *station) verifyDeclared(st Status, shown map[netip.Addr]vip.Status) {
 		}
 	}
 	if st.RefusedInAll != refused || len(st.IgnoredHints) != ignored {
-		n.Errorf("site %d: refused are %v, want %d; hints that are ignored %v, want %d", n.number, st.Refused, refused, st.IgnoredHints, ignored)
+		n.Errorf("site %d: got refused %v, want %d; ignored hints %v, want %d", n.number, st.Refused, refused, st.IgnoredHints, ignored)
 	}
 	granted := map[vip.ServiceRef][]netip.Addr{}
 	for _, a := range []netip.Addr{shared80, shared81} {
@@ -291,6 +291,6 @@ func (n *station) verifyDeclared(st Status, shown map[netip.Addr]vip.Status) {
 	n.machine.mu.Lock()
 	defer n.machine.mu.Unlock()
 	if len(granted)+len(n.granted) > 0 && !reflect.DeepEqual(granted, n.granted) {
-		n.Errorf("site %d: Services were given %v, want %v", n.number, n.granted, granted)
+		n.Errorf("site %d: got Service addresses %v, want %v", n.number, n.granted, granted)
 	}
 }

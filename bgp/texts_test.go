@@ -8,8 +8,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestTextsAreOfAllThatIsRead changes each thing of which the configuration or its warnings are made.
-func TestTextsAreOfAllThatIsRead(t *testing.T) {
+// TestTextsCoverEveryFileThatIsRead changes each thing of which the configuration or its warnings are made.
+func TestTextsCoverEveryFileThatIsRead(t *testing.T) {
 	dir := t.TempDir()
 	file, key := filepath.Join(dir, "speaker.yaml"), filepath.Join(dir, "key")
 	fixture.Write(t, file, "asn: 64512")
@@ -21,7 +21,7 @@ func TestTextsAreOfAllThatIsRead(t *testing.T) {
 	is := func() texts { return textsOf(config.files(file)) }
 	last := is()
 	if is() != last {
-		t.Error("what did not change is told apart")
+		t.Error("unchanged content counts as a change")
 	}
 	for _, c := range []struct {
 		what   string
@@ -36,7 +36,7 @@ func TestTextsAreOfAllThatIsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		if is() == last {
-			t.Errorf("%s changed, and nothing is seen of it", c.what)
+			t.Errorf("%s changed, but no change was detected", c.what)
 		}
 		last = is()
 	}

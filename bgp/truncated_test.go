@@ -8,9 +8,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TestATruncatedAnswerIsOneOfALiveServer: over UDP it says nothing, with or without
+// TestATruncatedAnswerProvesALiveServer: over UDP it says nothing, with or without
 // records in it, and the answer over TCP decides.
-func TestATruncatedAnswerIsOneOfALiveServer(t *testing.T) {
+func TestATruncatedAnswerProvesALiveServer(t *testing.T) {
 	const soa = "fn.example.org. 5 IN SOA a. b. 1 2 3 4 5"
 	overUDP := func(w dns.ResponseWriter) bool { return w.LocalAddr().Network() == "udp" }
 	truncated := func(m *dns.Msg, w dns.ResponseWriter) { m.Truncated = overUDP(w) }
@@ -30,21 +30,21 @@ func TestATruncatedAnswerIsOneOfALiveServer(t *testing.T) {
 		change func(*dns.Msg, dns.ResponseWriter)
 		want   string
 	}{
-		"with its records":             {truncated, ""},
+		"with records":                 {truncated, ""},
 		"empty, and not authoritative": {slip, ""},
-		"and TCP has another":          {over(func(m *dns.Msg) { m.Answer = nil }), "over tcp: the answer has no SOA"},
+		"and TCP gives another":        {over(func(m *dns.Msg) { m.Answer = nil }), "over tcp: the answer has no SOA"},
 		"and TCP fails":                {over(func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure }), "over tcp: SERVFAIL"},
 		"over TCP too":                 {over(func(m *dns.Msg) { m.Truncated = true }), "over tcp: the answer is truncated"},
 	} {
 		check := &DNSCheck{Server: dnsServer(t, answering(t, c.change, soa)), Name: "fn.example.org", Type: "SOA"}
 		err := runCheck(t.Context(), &Check{DNS: check, Timeout: 5 * time.Second}, ask)
 		if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
-			t.Errorf("%s: %v, want %q", name, err, c.want)
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
 	}
 	alone := &DNSCheck{Server: dnsServer(t, answering(t, slip, soa), "udp only"), Name: "fn.example.org", Type: "SOA"}
 	if err := runCheck(t.Context(), &Check{DNS: alone, Timeout: 5 * time.Second}, ask); err == nil || !strings.HasPrefix(err.Error(), "over tcp: ") {
-		t.Errorf("without TCP: %v", err)
+		t.Errorf("without TCP: got %v", err)
 	}
 }
 

@@ -17,7 +17,7 @@ func expand(data []byte, found *faults) []byte {
 		lines[i] = variable.ReplaceAllStringFunc(line, func(match string) string {
 			value, set := os.LookupEnv(match[2 : len(match)-1])
 			if !set {
-				found.found = append(found.found, fault{line: i + 1, text: fmt.Sprintf("line %d: the variable %s is not set", i+1, match)})
+				found.found = append(found.found, fault{line: i + 1, text: fmt.Sprintf("line %d: variable %s is not set", i+1, match)})
 			}
 			return value
 		})

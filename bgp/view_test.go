@@ -35,9 +35,9 @@ func (s *stuck) Set(routes []route.Route) ([]route.Route, error) {
 	return s.fakeAnnouncer.Set(routes)
 }
 
-// TestWhoReadsNeverWaitsForTheLoop holds the loop still: status and metrics answer, and
+// TestReadersNeverWaitForTheLoop holds the loop still: status and metrics answer, and
 // so they cannot hold the loop either. The control is a drain, which needs it.
-func TestWhoReadsNeverWaitsForTheLoop(t *testing.T) {
+func TestReadersNeverWaitForTheLoop(t *testing.T) {
 	config, err := Parse([]byte("asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\nvips: [{address: 198.51.100.53, checks: [{tcp: {address: \"127.0.0.1:1\"}}]}]\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -62,15 +62,15 @@ func TestWhoReadsNeverWaitsForTheLoop(t *testing.T) {
 		t.Errorf("health: %d %s", code, text)
 	}
 	s.heart.beat(time.Now().Add(-beatMost - time.Second))
-	if code, text := probe(s); code != http.StatusServiceUnavailable || !strings.Contains(text, "has not come round for 16s") {
-		t.Errorf("health of a loop that hangs: %d %s", code, text)
+	if code, text := probe(s); code != http.StatusServiceUnavailable || !strings.Contains(text, "has not run for 16s") {
+		t.Errorf("health while the loop hangs: got %d %s", code, text)
 	}
 	control, end := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer end()
 	reply := httptest.NewRecorder()
 	s.handler().ServeHTTP(reply, httptest.NewRequestWithContext(control, http.MethodPut, "/drains?"+url.Values{"reason": {"x"}}.Encode(), nil))
 	if reply.Code != http.StatusServiceUnavailable {
-		t.Errorf("the control, a drain, did not wait for the loop: %d", reply.Code)
+		t.Errorf("control: a drain did not wait for the loop: %d", reply.Code)
 	}
 	close(announcer.release)
 	cancel()
@@ -78,12 +78,12 @@ func TestWhoReadsNeverWaitsForTheLoop(t *testing.T) {
 		t.Error(err)
 	}
 	if code, text := probe(s); code != http.StatusOK {
-		t.Errorf("health at the end: %d %s", code, text)
+		t.Errorf("health at the end: got %d %s", code, text)
 	}
 }
 
-// TestWhileTheLoopIsBusyTheStatusIsThatOfASecondAgo: nobody may have asked for hours.
-func TestWhileTheLoopIsBusyTheStatusIsThatOfASecondAgo(t *testing.T) {
+// TestTheStatusIsAtMostASecondOldWhileTheLoopIsBusy: nobody may have asked for hours.
+func TestTheStatusIsAtMostASecondOldWhileTheLoopIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t)
 		m.there[given] = true
@@ -110,20 +110,20 @@ func probe(s *speaker) (code int, text string) {
 	return reply.Code, reply.Body.String()
 }
 
-func TestTheSessionsAreAskedForOnceForAllWhoRead(t *testing.T) {
+func TestOneQueryOfTheSessionsServesAllReaders(t *testing.T) {
 	var s sessions
 	asked := 0
 	for range 1000 {
 		s.get(func() []session.Status { asked++; return nil })
 	}
 	if asked > 10 { // a thousand took less than a second
-		t.Errorf("asked %d times", asked)
+		t.Errorf("queried %d times", asked)
 	}
 }
 
-// TestMetricsForgetAVIPWithItsServices: a tenant that goes through the addresses of its
+// TestMetricsOfAVIPEndWithItsServices: a tenant that goes through the addresses of its
 // pool must not fill the memory.
-func TestMetricsForgetAVIPWithItsServices(t *testing.T) {
+func TestMetricsOfAVIPEndWithItsServices(t *testing.T) {
 	config := poolOf("media")
 	config.VIPs = nil
 	announcer := &fakeAnnouncer{t: t}
@@ -143,6 +143,6 @@ func TestMetricsForgetAVIPWithItsServices(t *testing.T) {
 		t.Fatalf("%v, %v", families, err)
 	}
 	if n := len(families[0].Metric); n == 0 || n > len(vip.States) {
-		t.Errorf("%d series for the one VIP that is left", n)
+		t.Errorf("got %d series for the one remaining VIP", n)
 	}
 }

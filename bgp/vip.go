@@ -54,10 +54,10 @@ func (v *VIP) check(fault faultFunc) {
 		fault("bind", "%q is not lo", v.Bind)
 	}
 	if v.Bind != "" && v.Forwarded {
-		fault("forwarded", "excludes bind: an address that this machine has is not forwarded")
+		fault("forwarded", "cannot be combined with bind: an address of this machine is not forwarded")
 	}
 	if !slices.ContainsFunc(v.Checks, func(c Check) bool { return c.Scope != vip.Upstream }) {
-		fault("checks", "a local one is required, or the address would be announced from a site that cannot serve it")
+		fault("checks", "a check with scope local is required; without one, a site would announce the address even if it cannot serve it")
 	}
 	for i := range v.Checks {
 		v.Checks[i].check(fault.under(fmt.Sprintf("checks[%d]", i)))

@@ -68,10 +68,10 @@ func (c *Config) warnOfKeys(warn faultFunc) {
 	for i := range c.Peers {
 		p := &c.Peers[i]
 		for _, not := range []struct{ chars, said string }{
-			{" \t", "spaces, which FRR, SONiC and VyOS do not take"}, {"\"", "quotation marks, which BIRD does not take"},
+			{" \t", "spaces, which FRR, SONiC and VyOS do not accept"}, {"\"", "quotation marks, which BIRD does not accept"},
 		} {
 			if strings.ContainsAny(string(p.Password), not.chars) {
-				warn(fmt.Sprintf("peers[%d].passwordFile", i), "the key in %s has %s; choose one without, at both ends", p.PasswordFile, not.said)
+				warn(fmt.Sprintf("peers[%d].passwordFile", i), "the key in %s contains %s; choose another key at both ends", p.PasswordFile, not.said)
 			}
 		}
 	}
@@ -86,7 +86,7 @@ func (c *Config) warnOfLeaks(warn faultFunc) {
 	}{{"states.degraded", &c.States.Degraded.Attributes}, {"states.draining", &c.States.Draining.Attributes}} {
 		for _, n := range inside {
 			if slices.Contains(c.States.Up.Communities.Standard, n) && !slices.Contains(state.a.Communities.Standard, n) {
-				warn(state.key, "lacks %s, which states.up has: in this state the route leaves where it is kept inside; take it out of without where that is not meant", route.Communities{Standard: []uint32{n}}.Texts()[0])
+				warn(state.key, "lacks %s, which states.up has: in this state the route is advertised further than when it is up; if that is not intended, remove it from without", route.Communities{Standard: []uint32{n}}.Texts()[0])
 			}
 		}
 	}
@@ -99,7 +99,7 @@ const mostCounted route.Bandwidth = 8 << 32
 func (c *Config) warnOfBandwidth(warn faultFunc) {
 	of := func(key string, a *route.Attributes) {
 		if a != nil && a.LinkBandwidth >= mostCounted {
-			warn(key+".linkBandwidth", "%s is more than FRR counted to until July 2026 (34G), and the shares would be wrong there; write the bandwidths of all sites in proportion, such as 1G and 4G for 100G and 400G", a.LinkBandwidth)
+			warn(key+".linkBandwidth", "%s is more than FRR before July 2026 supports (34G), and the load shares would be wrong there; scale the bandwidths of all sites, such as 1G and 4G for 100G and 400G", a.LinkBandwidth)
 		}
 	}
 	of("states.up", &c.States.Up)
@@ -123,7 +123,7 @@ func (c *Config) warnOfPools(warn faultFunc) {
 	}
 }
 
-const poolEach = "the older Service takes an address from another namespace's that wants it too: give each namespace a range of its own"
+const poolEach = "if two namespaces request the same address, the older Service gets it: give each namespace its own range"
 
 // sharers names the namespaces if there are several; otherwise "".
 func sharers(namespaces []string) string {

@@ -19,31 +19,31 @@ func warningsOf(t *testing.T, text string) string {
 	for _, warning := range Warnings(path) {
 		text, named := strings.CutPrefix(warning.Error(), path+": ")
 		if !named {
-			t.Errorf("%v does not name the file", warning)
+			t.Errorf("got %v, want the file's name in it", warning)
 		}
 		all = append(all, text)
 	}
 	return strings.Join(all, "\n")
 }
 
-func TestPoolsThatNamespacesShareAreWarnedOf(t *testing.T) {
+func TestPoolsSharedByNamespacesGiveWarnings(t *testing.T) {
 	for name, c := range map[string]struct{ pools, want string }{
-		"one each":                   {`[{cidrs: [198.51.100.64/27], namespaces: [a]}, {cidrs: [198.51.100.96/27], namespaces: [b]}]`, ""},
-		"one of two pools":           {`[{cidrs: [198.51.100.64/26], namespaces: [a]}, {cidrs: [198.51.100.96/27], namespaces: [a, a]}]`, ""},
-		"two of one":                 {`[{cidrs: [198.51.100.64/26, "2001:db8::/64"], namespaces: [b, a]}]`, "line 4: pools[0].namespaces: the namespaces a, b share 198.51.100.64/26, 2001:db8::/64; the older"},
-		"all of one":                 {`[{cidrs: [198.51.100.64/26], namespaces: ["*"]}]`, "line 4: pools[0].namespaces: all namespaces share 198.51.100.64/26"},
-		"two of pools that overlap":  {`[{cidrs: [198.51.100.64/26], namespaces: [a]}, {cidrs: [203.0.113.0/24, 198.51.100.96/27], namespaces: [b]}]`, "line 4: pools[1].cidrs: the namespaces a, b of pools[0] share 198.51.100.96/27"},
-		"IPv6 pools that overlap":    {`[{cidrs: ["2001:db8:53::/64"], namespaces: [a]}, {cidrs: ["2001:db8::/32"], namespaces: [b]}]`, "pools[1].cidrs: the namespaces a, b of pools[0] share 2001:db8:53::/64"},
-		"all beside one's own range": {`[{cidrs: [198.51.100.64/27], namespaces: [a]}, {cidrs: [198.51.100.64/26], namespaces: ["*"]}]`, "pools[1].cidrs: all namespaces of pools[0] share 198.51.100.64/27"},
+		"one each":                  {`[{cidrs: [198.51.100.64/27], namespaces: [a]}, {cidrs: [198.51.100.96/27], namespaces: [b]}]`, ""},
+		"one of two pools":          {`[{cidrs: [198.51.100.64/26], namespaces: [a]}, {cidrs: [198.51.100.96/27], namespaces: [a, a]}]`, ""},
+		"two of one":                {`[{cidrs: [198.51.100.64/26, "2001:db8::/64"], namespaces: [b, a]}]`, "line 4: pools[0].namespaces: the namespaces a, b share 198.51.100.64/26, 2001:db8::/64; if two namespaces"},
+		"all of one":                {`[{cidrs: [198.51.100.64/26], namespaces: ["*"]}]`, "line 4: pools[0].namespaces: all namespaces share 198.51.100.64/26"},
+		"two of pools that overlap": {`[{cidrs: [198.51.100.64/26], namespaces: [a]}, {cidrs: [203.0.113.0/24, 198.51.100.96/27], namespaces: [b]}]`, "line 4: pools[1].cidrs: the namespaces a, b of pools[0] share 198.51.100.96/27"},
+		"IPv6 pools that overlap":   {`[{cidrs: ["2001:db8:53::/64"], namespaces: [a]}, {cidrs: ["2001:db8::/32"], namespaces: [b]}]`, "pools[1].cidrs: the namespaces a, b of pools[0] share 2001:db8:53::/64"},
+		"all namespaces beside one namespace's range": {`[{cidrs: [198.51.100.64/27], namespaces: [a]}, {cidrs: [198.51.100.64/26], namespaces: ["*"]}]`, "pools[1].cidrs: all namespaces of pools[0] share 198.51.100.64/27"},
 	} {
 		got := warningsOf(t, "asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\npools: "+c.pools+"\n")
 		if got != c.want && (c.want == "" || !strings.Contains(got, c.want)) {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
 		}
 	}
 }
 
-func TestSecretsThatOthersCanReadAreWarnedOfByName(t *testing.T) {
+func TestSecretsReadableByOthersGiveWarnings(t *testing.T) {
 	dir := t.TempDir()
 	text := `asn: 64512
 routerID: 192.0.2.11
@@ -80,15 +80,15 @@ pools: [{cidrs: [198.51.100.64/27], namespaces: [a]}]
 	}
 }
 
-func TestAFileWithAFaultHasNoWarnings(t *testing.T) {
+func TestAnInvalidFileGivesNoWarnings(t *testing.T) {
 	if got := warningsOf(t, "asn: 0\npools: [{cidrs: [198.51.100.64/27], namespaces: [\"*\"]}]\n"); got != "" {
 		t.Error(got)
 	}
 }
 
-// TestAStateThatLeaksIsWarnedOf: what keeps a route inside while it is up is to keep it there while it
+// TestAStateThatLeaksGivesAWarning: what keeps a route inside while it is up is to keep it there while it
 // is degraded or leaves.
-func TestAStateThatLeaksIsWarnedOf(t *testing.T) {
+func TestAStateThatLeaksGivesAWarning(t *testing.T) {
 	for states, want := range map[string][]string{
 		"{up: {communities: [no-export]}}": nil,
 		"{up: {communities: [no-peer, no-export]}, degraded: {prepend: 3, med: 100, without: [no-peer]}}": {"states.degraded: lacks no-peer"},
@@ -108,27 +108,27 @@ func TestAStateThatLeaksIsWarnedOf(t *testing.T) {
 	}
 }
 
-// TestABandwidthThatFRRCannotCountIsWarnedOf: with 32 bits, 100G and 400G become 58 and 41 of a hundred.
-func TestABandwidthThatFRRCannotCountIsWarnedOf(t *testing.T) {
+// TestABandwidthThatFRRCannotCountGivesAWarning: with 32 bits, 100G and 400G become 58 and 41 of a hundred.
+func TestABandwidthThatFRRCannotCountGivesAWarning(t *testing.T) {
 	for bandwidth, want := range map[string]string{
-		"34G": "", "34.359738G": "", "34.359739G": "line 4: states.up.linkBandwidth: 34359739K is more than FRR counted to", "100G": "100G is more than FRR",
+		"34G": "", "34.359738G": "", "34.359739G": "line 4: states.up.linkBandwidth: 34359739K is more than FRR before July 2026 supports", "100G": "100G is more than FRR",
 	} {
 		got := warningsOf(t, "asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\nstates: {up: {linkBandwidth: "+bandwidth+"}}\n")
 		if got != want && (want == "" || !strings.Contains(got, want)) {
-			t.Errorf("%s: %q, want %q", bandwidth, got, want)
+			t.Errorf("%s: got %q, want %q", bandwidth, got, want)
 		}
 	}
 	got := warningsOf(t, "asn: 64512\nrouterID: 192.0.2.11\npeers: [{address: 192.0.2.1, asn: 64500}]\naggregates:\n- {prefix: 198.51.100.0/24, attributes: {linkBandwidth: 400G}}\n- {prefix: 203.0.113.0/24, attributes: {linkBandwidth: 4G}}\n")
 	if want := "line 5: aggregates[0].attributes.linkBandwidth: 400G is more than FRR"; !strings.Contains(got, want) || strings.Contains(got, "aggregates[1]") {
-		t.Errorf("%q, want %q", got, want)
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// TestAKeyThatARouterDoesNotTakeIsWarnedOfAndNotShown: FRR's command line ends it at a space.
-func TestAKeyThatARouterDoesNotTakeIsWarnedOfAndNotShown(t *testing.T) {
+// TestAKeyThatARouterDoesNotAcceptGivesAWarningWithoutTheKey: FRR's command line ends it at a space.
+func TestAKeyThatARouterDoesNotAcceptGivesAWarningWithoutTheKey(t *testing.T) {
 	for key, want := range map[string]string{
-		"topsecret\n": "", "topsecret!#$'\n": "", "top secret": "has spaces, which FRR, SONiC and VyOS do not take", "topsecret ": "has spaces",
-		"top\tsecret": "has spaces", `topsecret"`: "has quotation marks, which BIRD does not take",
+		"topsecret\n": "", "topsecret!#$'\n": "", "top secret": "contains spaces, which FRR, SONiC and VyOS do not accept", "topsecret ": "contains spaces",
+		"top\tsecret": "contains spaces", `topsecret"`: "contains quotation marks, which BIRD does not accept",
 	} {
 		path := filepath.Join(t.TempDir(), "bgp.key")
 		if err := os.WriteFile(path, []byte(key), 0o600); err != nil {
@@ -136,10 +136,10 @@ func TestAKeyThatARouterDoesNotTakeIsWarnedOfAndNotShown(t *testing.T) {
 		}
 		got := warningsOf(t, "asn: 64512\nrouterID: 192.0.2.11\npeers:\n- {address: 192.0.2.2, asn: 64500}\n- {address: 192.0.2.1, asn: 64500, passwordFile: "+path+"}\n")
 		if (got == "") != (want == "") || !strings.Contains(got, want) || want != "" && !strings.HasPrefix(got, "line 5: peers[1].passwordFile: the key in "+path) {
-			t.Errorf("%q: %q, want %q", key, got, want)
+			t.Errorf("%q: got %q, want %q", key, got, want)
 		}
 		if strings.Contains(got, "secret") {
-			t.Errorf("the key is shown: %s", got)
+			t.Errorf("the warning contains the key: %s", got)
 		}
 	}
 }

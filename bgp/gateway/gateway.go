@@ -66,7 +66,7 @@ func (f *Finder) Run(ctx context.Context, changed func(map[route.Family]bgp.Gate
 func (f *Finder) follow(ctx context.Context, changed func()) {
 	for ctx.Err() == nil {
 		if err := f.routes.watch(ctx, changed); err != nil {
-			f.log.Warn("changes of the default routes are seen late: they are read every few seconds", "every", again, "error", err)
+			f.log.Warn("cannot watch the default routes; reading them every few seconds instead", "every", again, "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -100,7 +100,7 @@ func (f *Finder) look(ctx context.Context, wake <-chan struct{}, changed func(ma
 		for family, m := range memories {
 			routers, problem, err := f.routes.list(family)
 			if err != nil { // what changed is unknown
-				f.log.Warn("the default routes cannot be read; the routers stay as they are", "family", family, "error", err)
+				f.log.Warn("cannot read the default routes; keeping the known routers", "family", family, "error", err)
 				m.problem, wait = err.Error(), min(wait, again)
 			} else {
 				wait = min(wait, m.see(routers, problem, time.Now()))

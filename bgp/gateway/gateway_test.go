@@ -22,7 +22,7 @@ import (
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// fake are default routes of IPv4 that the test sets; there are none of IPv6.
+// fake has IPv4 default routes that the test sets, and no IPv6 ones.
 type fake struct {
 	mu      sync.Mutex
 	routers string
@@ -35,14 +35,14 @@ func (f *fake) list(family route.Family) ([]bgp.Router, string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if family == route.IPv6 {
-		return nil, "no default route of ipv6 yet", nil
+		return nil, "no ipv6 default route yet", nil
 	}
 	f.lists++
 	var routers []bgp.Router
 	for _, text := range strings.Fields(f.routers) {
 		routers = append(routers, bgp.Router{Addr: netip.MustParseAddr(text)})
 	}
-	return routers, "no default route of ipv4 yet", f.err
+	return routers, "no ipv4 default route yet", f.err
 }
 
 func (f *fake) watch(ctx context.Context, changed func()) error {
@@ -62,7 +62,7 @@ func (f *fake) become(routers string) {
 	changed()
 }
 
-// seen is what a Finder reported last, and how often it reported something.
+// seen records what a Finder reported last, and how often it reported.
 type seen struct {
 	mu    sync.Mutex
 	text  string
@@ -85,11 +85,11 @@ func (s *seen) want(t *testing.T, text string, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.text != text || s.times != times {
-		t.Errorf("reported %q as number %d, want %q as number %d", s.text, s.times, text, times)
+		t.Errorf("got report %q as number %d, want %q as number %d", s.text, s.times, text, times)
 	}
 }
 
-// run has a Finder follow the routes.
+// run has a Finder watch the routes.
 func run(t *testing.T, f *fake) *seen {
 	t.Helper()
 	s := &seen{}
@@ -104,11 +104,11 @@ func run(t *testing.T, f *fake) *seen {
 	return s
 }
 
-const none = "no default route of ipv4 yet"
+const none = "no ipv4 default route yet"
 
-// TestARouterStaysForAWhileAfterItsRouteHasGone holds that a route which is away for less than that
-// changes nothing, and that a router that is replaced leaves after its successor has come.
-func TestARouterStaysForAWhileAfterItsRouteHasGone(t *testing.T) {
+// TestARouterIsKeptForAWhileAfterItsRouteIsGone checks that a route which is missing for less than that
+// changes nothing, and that a replaced router is removed after its successor is found.
+func TestARouterIsKeptForAWhileAfterItsRouteIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
 		s := run(t, f)
@@ -134,9 +134,9 @@ func TestARouterStaysForAWhileAfterItsRouteHasGone(t *testing.T) {
 	})
 }
 
-// TestRoutersOfEqualRoutesComeTogether holds that what comes in steps is reported once, and that routes
+// TestRoutersOfEqualRoutesAreReportedTogether checks that changes in quick succession are reported once, and that routes
 // that keep changing are reported too.
-func TestRoutersOfEqualRoutesComeTogether(t *testing.T) {
+func TestRoutersOfEqualRoutesAreReportedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
 		s := run(t, f)
@@ -151,18 +151,18 @@ func TestRoutersOfEqualRoutesComeTogether(t *testing.T) {
 			time.Sleep(settle / 100)
 		}
 		if n := f.lists - before; n < 9 || n > 11 {
-			t.Errorf("a thousand changes within 2.5 s had the routes read %d times", n)
+			t.Errorf("read the routes %d times for a thousand changes within 2.5 s", n)
 		}
 	})
 }
 
-// TestRoutesThatCannotBeReadChangeNothing holds that an error is not taken for routes that have gone.
+// TestRoutesThatCannotBeReadChangeNothing checks that an error does not count as removed routes.
 func TestRoutesThatCannotBeReadChangeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{routers: "192.0.2.1"}
 		s := run(t, f)
 		s.want(t, "192.0.2.1", 1)
-		f.err = errors.New("the disk of routes is full")
+		f.err = errors.New("injected failure")
 		f.become("")
 		time.Sleep(2 * keep)
 		s.want(t, "192.0.2.1", 1)
@@ -174,12 +174,12 @@ func TestRoutesThatCannotBeReadChangeNothing(t *testing.T) {
 	})
 }
 
-// deaf are routes that cannot be watched.
+// deaf has routes that cannot be watched.
 type deaf struct{ *fake }
 
 func (deaf) watch(context.Context, func()) error { return errors.New("no netlink here") }
 
-func TestRoutesThatCannotBeWatchedAreReadFromTimeToTime(t *testing.T) {
+func TestRoutesThatCannotBeWatchedAreReadPeriodically(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := &fake{}, &seen{}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -194,8 +194,8 @@ func TestRoutesThatCannotBeWatchedAreReadFromTimeToTime(t *testing.T) {
 	})
 }
 
-// TestARouterIsReportedWhileItsRouteIsThereAndShortlyAfter has routes come and go in any order.
-func TestARouterIsReportedWhileItsRouteIsThereAndShortlyAfter(t *testing.T) {
+// TestARouterIsReportedWhileItsRouteExistsAndShortlyAfter adds and removes routes in any order.
+func TestARouterIsReportedWhileItsRouteExistsAndShortlyAfter(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		steps := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
 			return step{
@@ -211,13 +211,13 @@ func TestARouterIsReportedWhileItsRouteIsThereAndShortlyAfter(t *testing.T) {
 	})
 }
 
-// step are the routers of the default routes, and for how long.
+// step has the routers of the default routes, and how long they last.
 type step struct {
 	routers []string
 	lasts   time.Duration
 }
 
-// play returns what was reported wrongly; "" for nothing.
+// play returns the first wrong report; "" for none.
 func play(t *testing.T, steps []step) string {
 	f := &fake{}
 	s := run(t, f)
@@ -238,7 +238,7 @@ func play(t *testing.T, steps []step) string {
 			}
 			lately := !read[a].IsZero() && end.Sub(read[a]) < keep
 			if reported := strings.Contains(s.text, a); reported != (is || lately) {
-				return fmt.Sprintf("step %d: reported %q; %s is of a route: %v, was lately: %v", i, s.text, a, is, lately)
+				return fmt.Sprintf("step %d: reported %q; %s has a route: %v, had one recently: %v", i, s.text, a, is, lately)
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func (kernel) list(family route.Family) (routers []bgp.Router, problem string, e
 	}
 	// The kernel creates a table with its first route, and may lack a family.
 	if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EOPNOTSUPP) {
-		return nil, "", fmt.Errorf("the default routes of %s cannot be listed: %w", family, err)
+		return nil, "", fmt.Errorf("cannot list the %s default routes: %w", family, err)
 	}
 	routers, problem = routersOf(all, family)
 	return routers, problem, nil
@@ -49,7 +49,7 @@ func number(f route.Family) int {
 // routersOf returns the next hops of the routes with the lowest metric, as far as they name a
 // router.
 func routersOf(all []netlink.Route, family route.Family) (routers []bgp.Router, problem string) {
-	problem = fmt.Sprintf("no default route of %s yet", family)
+	problem = fmt.Sprintf("no %s default route yet", family)
 	slices.SortStableFunc(all, func(a, b netlink.Route) int { return a.Priority - b.Priority })
 	for i, r := range all {
 		if len(routers) > 0 && r.Priority != all[i-1].Priority {
@@ -83,9 +83,9 @@ func addrOf(hop *netlink.NexthopInfo, family route.Family) (addr netip.Addr, why
 	addr, named := netip.AddrFromSlice(hop.Gw)
 	switch addr = addr.Unmap(); {
 	case hop.Via != nil || named && route.FamilyOf(addr) != family:
-		return netip.Addr{}, fmt.Sprintf("the default route of %s by %s has a next hop of the other family: write gateway: ipv6, or interface: %[2]s", family, link)
+		return netip.Addr{}, fmt.Sprintf("the %s default route on %s has a next hop of the other family: set gateway: ipv6, or interface: %[2]s", family, link)
 	case !named:
-		return netip.Addr{}, fmt.Sprintf("the default route of %s by %s names no router", family, link)
+		return netip.Addr{}, fmt.Sprintf("the %s default route on %s has no next hop", family, link)
 	case addr.IsLinkLocalUnicast() && addr.Is6():
 		return addr.WithZone(link), ""
 	}

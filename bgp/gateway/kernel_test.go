@@ -35,7 +35,7 @@ func ip(t *testing.T, command string) {
 	}
 }
 
-// listed is what the kernel says, in a line.
+// listed formats what the kernel lists on one line.
 func listed(t *testing.T, family route.Family) string {
 	t.Helper()
 	routers, problem, err := kernel{}.list(family)
@@ -55,39 +55,39 @@ func listed(t *testing.T, family route.Family) string {
 	return strings.Join(all, " ")
 }
 
-// TestTheRoutersOfTheMainTableAreFound holds it for every way in which routes name them.
+// TestTheRoutersOfTheMainTableAreFound covers every way in which routes name them.
 func TestTheRoutersOfTheMainTableAreFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		commands   []string
 		ipv4, ipv6 string
 	}{
-		"none": {nil, "no default route of ipv4 yet", "no default route of ipv6 yet"},
-		"one of each": {[]string{"route add default via 192.0.2.1", "-6 route add default via 2001:db8:0::1"},
+		"none": {nil, "no ipv4 default route yet", "no ipv6 default route yet"},
+		"one of each family": {[]string{"route add default via 192.0.2.1", "-6 route add default via 2001:db8:0::1"},
 			"192.0.2.1", "2001:db8::1"},
 		"one route with two next hops": {[]string{"route add default nexthop via 192.0.2.1 nexthop via 192.0.2.65", "-6 route add default nexthop via 2001:db8:0::1 nexthop via 2001:db8:1::1"},
 			"192.0.2.1 192.0.2.65", "2001:db8::1 2001:db8:1::1"},
 		"a backup of a greater metric": {[]string{"route add default via 192.0.2.1 metric 100", "route add default via 192.0.2.65 metric 600"},
-			"192.0.2.1", "no default route of ipv6 yet"},
+			"192.0.2.1", "no ipv6 default route yet"},
 		"link-local ones of two links": {[]string{"-6 route add default nexthop via fe80::1 dev eth0 nexthop via fe80::1 dev eth1"},
-			"no default route of ipv4 yet", "fe80::1%eth0 fe80::1%eth1"},
+			"no ipv4 default route yet", "fe80::1%eth0 fe80::1%eth1"},
 		"two routes of equal metric": {[]string{"-6 route add default via fe80::1 dev eth0 metric 1024", "-6 route append default via fe80::2 dev eth0 metric 1024"},
-			"no default route of ipv4 yet", "fe80::1%eth0 fe80::2%eth0"},
+			"no ipv4 default route yet", "fe80::1%eth0 fe80::2%eth0"},
 		"next hops of one router twice": {[]string{"route add default via 192.0.2.1 metric 5", "route add default via 192.0.2.1 metric 5 tos 0x10"},
-			"192.0.2.1", "no default route of ipv6 yet"},
+			"192.0.2.1", "no ipv6 default route yet"},
 		"next hop objects": {[]string{"nexthop add id 1 via 192.0.2.1 dev eth0", "nexthop add id 2 via 192.0.2.65 dev eth1", "nexthop add id 3 group 1/2", "route add default nhid 3"},
-			"192.0.2.1 192.0.2.65", "no default route of ipv6 yet"},
-		"without a router": {[]string{"route add default dev eth1"},
-			"the default route of ipv4 by eth1 names no router", "no default route of ipv6 yet"},
-		"without a router, and one with": {[]string{"route add default dev eth1", "route add default via 192.0.2.1 metric 100"},
-			"192.0.2.1", "no default route of ipv6 yet"},
-		"by IPv6": {[]string{"-4 route add default via inet6 fe80::1 dev eth0"},
-			"the default route of ipv4 by eth0 has a next hop of the other family: write gateway: ipv6, or interface: eth0", "no default route of ipv6 yet"},
+			"192.0.2.1 192.0.2.65", "no ipv6 default route yet"},
+		"without a next hop": {[]string{"route add default dev eth1"},
+			"the ipv4 default route on eth1 has no next hop", "no ipv6 default route yet"},
+		"one without a next hop, and one with": {[]string{"route add default dev eth1", "route add default via 192.0.2.1 metric 100"},
+			"192.0.2.1", "no ipv6 default route yet"},
+		"by an IPv6 next hop": {[]string{"-4 route add default via inet6 fe80::1 dev eth0"},
+			"the ipv4 default route on eth0 has a next hop of the other family: set gateway: ipv6, or interface: eth0", "no ipv6 default route yet"},
 		"of another table": {[]string{"route add default via 192.0.2.1 table 100", "route add unreachable default metric 4000", "route add 198.51.100.0/24 via 192.0.2.1"},
-			"no default route of ipv4 yet", "no default route of ipv6 yet"},
+			"no ipv4 default route yet", "no ipv6 default route yet"},
 		"this machine itself": {[]string{"route add default via 192.0.2.1", "addr add 192.0.2.1/32 dev lo"},
-			"192.0.2.1 (the default route leads to 192.0.2.1, which is this machine's own address)", "no default route of ipv6 yet"},
-		"on-link of IPv4's link-local": {[]string{"route add default via 169.254.1.1 dev eth0 onlink"},
-			"169.254.1.1", "no default route of ipv6 yet"},
+			"192.0.2.1 (the default route leads to 192.0.2.1, which is this machine's own address)", "no ipv6 default route yet"},
+		"IPv4 link-local, onlink": {[]string{"route add default via 169.254.1.1 dev eth0 onlink"},
+			"169.254.1.1", "no ipv6 default route yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inNamespace(t)
@@ -95,17 +95,17 @@ func TestTheRoutersOfTheMainTableAreFound(t *testing.T) {
 				ip(t, command)
 			}
 			if got := listed(t, route.IPv4); got != c.ipv4 {
-				t.Errorf("ipv4: %s, want %s", got, c.ipv4)
+				t.Errorf("ipv4: got %s, want %s", got, c.ipv4)
 			}
 			if got := listed(t, route.IPv6); got != c.ipv6 {
-				t.Errorf("ipv6: %s, want %s", got, c.ipv6)
+				t.Errorf("ipv6: got %s, want %s", got, c.ipv6)
 			}
 		})
 	}
 }
 
-// TestANextHopThatIsNoRoutersIsNamed holds it for what no kernel takes today, and that the others stay.
-func TestANextHopThatIsNoRoutersIsNamed(t *testing.T) {
+// TestANextHopThatIsNotARouterIsNamed covers next hops that no kernel accepts today, and checks that the others are kept.
+func TestANextHopThatIsNotARouterIsNamed(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1", "224.0.0.1", "0.0.0.0"} {
 		routers, _ := routersOf([]netlink.Route{{Gw: net.ParseIP(addr)}, {Gw: net.ParseIP("192.0.2.1")}}, route.IPv4)
 		if len(routers) != 2 || !strings.Contains(routers[0].Problem, addr+", which is not a router's address") || routers[1].Problem != "" {
@@ -114,8 +114,8 @@ func TestANextHopThatIsNoRoutersIsNamed(t *testing.T) {
 	}
 }
 
-// TestEveryChangeOfADefaultRouteIsSeen holds it also for those of which the kernel says
-// nothing by a route, and that other routes wake nobody.
+// TestEveryChangeOfADefaultRouteIsSeen also covers changes of which the kernel sends
+// no route message, and checks that other routes wake nobody.
 func TestEveryChangeOfADefaultRouteIsSeen(t *testing.T) {
 	ns := inNamespace(t)
 	changes := watch(t, ns)
@@ -131,7 +131,7 @@ func TestEveryChangeOfADefaultRouteIsSeen(t *testing.T) {
 		for sees(100 * time.Millisecond) {
 		}
 	}
-	time.Sleep(2 * time.Second) // IPv6 finds out that its addresses are alone
+	time.Sleep(2 * time.Second) // duplicate address detection of IPv6
 	for _, command := range []string{
 		"route add default via 192.0.2.1", "route replace default via 192.0.2.65", "route del default", "-6 route add default via fe80::1 dev eth0",
 		"-6 route append default via fe80::2 dev eth1", "-6 route del default via fe80::1 dev eth0", "route add default via 192.0.2.1", "addr del 192.0.2.10/26 dev eth0",
@@ -140,7 +140,7 @@ func TestEveryChangeOfADefaultRouteIsSeen(t *testing.T) {
 		calm()
 		ip(t, command)
 		if !sees(time.Second) {
-			t.Errorf("ip %s is not seen", command)
+			t.Errorf("change by ip %s was not seen", command)
 		}
 	}
 	calm()
@@ -149,7 +149,7 @@ func TestEveryChangeOfADefaultRouteIsSeen(t *testing.T) {
 		ip(t, fmt.Sprintf("-6 route add 2001:db8:5%d::/48 dev eth0", i))
 	}
 	if sees(200 * time.Millisecond) {
-		t.Error("routes that are no default ones wake somebody")
+		t.Error("a change of other routes was reported")
 	}
 }
 
@@ -177,7 +177,7 @@ func watch(t *testing.T, ns *netns.Namespace) <-chan struct{} {
 	select {
 	case <-changes:
 	case <-time.After(10 * time.Second):
-		t.Fatal("the watch does not begin")
+		t.Fatal("the watch did not start")
 	}
 	return changes
 }

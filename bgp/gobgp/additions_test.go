@@ -14,19 +14,19 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// updatesTo is how many UPDATEs the router was sent.
+// updatesTo returns how many UPDATEs the router was sent.
 func updatesTo(r *Router) (n uint64) {
 	(&Speaker{server: r.server}).eachPeer("", func(p *api.Peer) { n += p.State.GetMessages().GetReceived().GetUpdate() })
 	return n
 }
 
-// flops is how often the router's sessions were reset.
+// flops returns how often the router's sessions were reset.
 func flops(r *Router) (n uint32) {
 	(&Speaker{server: r.server}).eachPeer("", func(p *api.Peer) { n += p.State.Flops })
 	return n
 }
 
-// stays is for what must not come: an UPDATE that was sent is received by then.
+// stays is how long to wait to see that no UPDATE comes.
 const stays = 300 * time.Millisecond
 
 // three are an eBGP router, another one, and an iBGP one, of one speaker.
@@ -57,7 +57,7 @@ func newThree(t *testing.T, local string) *three {
 	return h
 }
 
-// declare has the speaker's file say more of the peers, and returns these.
+// declare adds settings for the peers to the speaker's file, and returns the peers.
 func (h *three) declare(more ...string) []bgp.Peer {
 	h.t.Helper()
 	text := "asn: 64511\nrouterID: 192.0.2.11\ngroups: {a: {}}\n" + h.states + "\npeers:\n"
@@ -77,7 +77,7 @@ func (h *three) declare(more ...string) []bgp.Peer {
 	return config.Peers
 }
 
-// shown is the route as held shows it where it was sent so.
+// shown formats the route that was sent as held formats it.
 func shown(r route.Route, sent route.Attributes, internal bool) string {
 	parts := []string{r.Prefix.String()}
 	if internal {
@@ -107,10 +107,10 @@ func shown(r route.Route, sent route.Attributes, internal bool) string {
 	return strings.Join(parts, " ")
 }
 
-// TestEachRouterHoldsWhatExportSays changes what is added at the peers, one after the other: each
-// router holds what Export.Sent says, no session is reset, and a peer that does not change is sent
+// TestEachRouterHasExactlyWhatExportSays changes the peers' additions, one after the other: each
+// router has what Export.Sent says, no session is reset, and an unchanged peer is sent
 // nothing.
-func TestEachRouterHoldsWhatExportSays(t *testing.T) {
+func TestEachRouterHasExactlyWhatExportSays(t *testing.T) {
 	h := newThree(t, "127.0.0.120")
 	h.states = "states: {up: {localPreference: 120}}"
 	up := route.Attributes{LocalPreference: number(120)}
@@ -154,7 +154,7 @@ func TestEachRouterHoldsWhatExportSays(t *testing.T) {
 			if i > 0 && text == before[j] {
 				time.Sleep(stays)
 				if n := updatesTo(router); n != counts[j] {
-					t.Errorf("%v: router %d is sent the same again, in %d UPDATEs", more, j, n-counts[j])
+					t.Errorf("%v: router %d was sent the same again, in %d UPDATEs", more, j, n-counts[j])
 				}
 			}
 			before[j] = text
@@ -165,8 +165,8 @@ func TestEachRouterHoldsWhatExportSays(t *testing.T) {
 	}
 }
 
-// TestALeavingIBGPPeerPrefersEverybodyElse holds the local preference, of which GoBGP takes no 0.
-func TestALeavingIBGPPeerPrefersEverybodyElse(t *testing.T) {
+// TestADrainingSiteIsLeastPreferredOverIBGP checks the local preference, which cannot be 0 in GoBGP.
+func TestADrainingSiteIsLeastPreferredOverIBGP(t *testing.T) {
 	router, peer := routerOf(t, 64511, "127.0.0.121")
 	s := newSpeaker(t, peer.LocalAddress, peer)
 	defer s.Close(5 * time.Second)

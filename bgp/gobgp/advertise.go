@@ -39,7 +39,7 @@ func advertise(link string) error {
 		_, err = conn.WriteTo(message, &net.IPAddr{IP: net.IPv6linklocalallnodes, Zone: link})
 	}
 	if err != nil {
-		return fmt.Errorf("%s: no router advertisement can be sent: %w", link, err)
+		return fmt.Errorf("%s: cannot send router advertisements: %w", link, err)
 	}
 	return nil
 }

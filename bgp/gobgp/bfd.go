@@ -24,7 +24,7 @@ func (h bfdGuard) Enabled(_ context.Context, level slog.Level) bool { return lev
 func (h bfdGuard) Handle(ctx context.Context, record slog.Record) error {
 	if record.Message == bfdStarted {
 		if err := takeNeighboursOnly(); err != nil {
-			h.log.Error("BFD takes packets from afar, so that any host can reset sessions: admit UDP 3784 from the peers alone, or take bfd off", "error", err)
+			h.log.Error("cannot limit BFD to packets of the link, so any host can reset sessions: allow UDP 3784 from the peers only, or disable bfd", "error", err)
 		}
 	}
 	if !h.Handler.Enabled(ctx, record.Level) {

@@ -54,7 +54,7 @@ func takeNeighboursOnly() error {
 		empty(fd)
 	}
 	if !found {
-		return errors.New("this process has no socket of BFD's port")
+		return errors.New("this process has no socket on the BFD port")
 	}
 	return nil
 }

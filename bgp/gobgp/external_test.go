@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/session"
 )
 
-// TestARouterOfAnyOtherASIsExternal holds that what is announced to it is what another AS is sent, that its
+// TestARouterOfAnyOtherASIsExternal checks that  what is announced to it is what another AS is sent, that its
 // number is shown, and that a router of the speaker's own AS is sent nothing: neither at once nor later.
 func TestARouterOfAnyOtherASIsExternal(t *testing.T) {
 	at, here := netip.MustParseAddr("127.0.0.103"), netip.MustParseAddr("127.0.0.93")
@@ -37,7 +37,7 @@ func TestARouterOfAnyOtherASIsExternal(t *testing.T) {
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		t.Fatalf("%s: %+v", what, last)
+		t.Fatalf("%s: got %+v", what, last)
 	}
 	for _, asn := range []uint32{64500, 4259840001} {
 		r := router(asn)
@@ -52,7 +52,7 @@ func TestARouterOfAnyOtherASIsExternal(t *testing.T) {
 	})
 	for range 20 {
 		if routes, err := own.Table(); err != nil || len(routes) > 0 {
-			t.Fatalf("it was sent %v, %v", routes, err)
+			t.Fatalf("got routes %v, %v sent, want none", routes, err)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

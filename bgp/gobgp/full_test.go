@@ -10,10 +10,10 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// TestARouterThatComesBackGetsEveryRoute has more routes of one kind than an UPDATE holds before the
-// session begins, so that GoBGP fills messages to the brim: 65,535 octets where both ends take
+// TestARouterThatReconnectsGetsEveryRoute has more routes of one kind than fit in an UPDATE before the
+// session begins, so that GoBGP fills messages completely: 65,535 octets if both ends support
 // extended messages (RFC 8654), as GoBGP does, and 4,096 with others.
-func TestARouterThatComesBackGetsEveryRoute(t *testing.T) {
+func TestARouterThatReconnectsGetsEveryRoute(t *testing.T) {
 	const many = 14_000
 	for name, c := range map[string]struct {
 		asn        uint32
@@ -50,7 +50,7 @@ func TestARouterThatComesBackGetsEveryRoute(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got = len(held); time.Since(start) > 20*time.Second {
-					t.Fatalf("the router has %d of %d routes", got, many)
+					t.Fatalf("got %d of %d routes at the router", got, many)
 				}
 			}
 		})

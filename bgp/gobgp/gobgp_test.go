@@ -24,13 +24,13 @@ import (
 
 var quietLog = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// freePort returns a port on which nobody listens at the address.
+// freePort returns a free port of the address.
 func freePort(t *testing.T, addr netip.Addr) uint16 {
 	t.Helper()
 	return uint16(fixture.FreePort(t, addr.String()))
 }
 
-// pair is a router and a speaker on loopback addresses of their own.
+// pair is a router and a speaker, each on its own loopback address.
 func pair(t *testing.T, local string) (*Router, *Speaker) {
 	t.Helper()
 	routerAddr := netip.MustParseAddr("127.0.0.100")
@@ -44,7 +44,7 @@ func pair(t *testing.T, local string) (*Router, *Speaker) {
 	return router, newSpeaker(t, speakerAddr, bgp.Peer{Address: routerAddr, Port: port, ASN: 64500})
 }
 
-// newSpeaker is a speaker of AS 64511 with one peer.
+// newSpeaker returns a speaker of AS 64511 with one peer.
 func newSpeaker(t *testing.T, addr netip.Addr, peer bgp.Peer) *Speaker {
 	t.Helper()
 	speaker, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: addr}, quietLog)
@@ -80,7 +80,7 @@ func table(t *testing.T, r *Router, want string) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("table %q, want %q", got, want)
+	t.Fatalf("got table %q, want %q", got, want)
 }
 
 func routes(texts ...string) []route.Route {
@@ -91,7 +91,7 @@ func routes(texts ...string) []route.Route {
 	return all
 }
 
-func TestTheRouterHoldsExactlyWhatIsSet(t *testing.T) {
+func TestTheRouterHasExactlyTheRoutesThatAreSet(t *testing.T) {
 	router, speaker := pair(t, "127.0.0.101")
 	const a, b = "198.51.100.53/32 via 127.0.0.101 as 64511", "198.51.100.80/32 via 127.0.0.101 as 64511"
 	for _, step := range []struct {
@@ -110,7 +110,7 @@ func TestTheRouterHoldsExactlyWhatIsSet(t *testing.T) {
 		table(t, router, step.want)
 	}
 	if peers := speaker.Peers(); len(peers) != 1 || peers[0].State != "established" {
-		t.Errorf("peers %+v", peers)
+		t.Errorf("got peers %+v", peers)
 	}
 	if err := speaker.Close(5 * time.Second); err != nil {
 		t.Error(err)
@@ -118,9 +118,9 @@ func TestTheRouterHoldsExactlyWhatIsSet(t *testing.T) {
 	table(t, router, "")
 }
 
-// TestSetLetsOthersHaveATurn announces with turns that are over at once: each withdraws all that is
+// TestSetYieldsToOtherWork announces with turns that end immediately: each withdraws everything that is
 // to be withdrawn, and the last one has announced the rest.
-func TestSetLetsOthersHaveATurn(t *testing.T) {
+func TestSetYieldsToOtherWork(t *testing.T) {
 	router, speaker := pair(t, "127.0.0.119")
 	defer speaker.Close(5 * time.Second)
 	if _, err := speaker.Set(routes("198.51.100.1/32", "198.51.100.2/32")); err != nil {
@@ -132,7 +132,7 @@ func TestSetLetsOthersHaveATurn(t *testing.T) {
 	for ; ; turns++ {
 		_, err := speaker.Set(want)
 		if len(speaker.announced) > len(want) {
-			t.Fatalf("after turn %d %v are announced", turns, speaker.announced)
+			t.Fatalf("after turn %d: got %v announced", turns, speaker.announced)
 		}
 		if err == nil {
 			break
@@ -142,7 +142,7 @@ func TestSetLetsOthersHaveATurn(t *testing.T) {
 		}
 	}
 	if turns < 2 {
-		t.Error("all was announced in one turn")
+		t.Error("everything was announced in one turn")
 	}
 	table(t, router, "198.51.100.3/32 via 127.0.0.119 as 64511, 198.51.100.4/32 via 127.0.0.119 as 64511, 198.51.100.5/32 via 127.0.0.119 as 64511")
 }
@@ -154,7 +154,7 @@ func TestNothingThatAPeerSendsIsAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	table(t, router, "198.51.100.53/32 via 127.0.0.102 as 64511")
-	// Make the router say something, which it otherwise never does.
+	// Make the router send a route, which it otherwise never does.
 	err := router.server.SetPolicyAssignment(context.Background(), &api.SetPolicyAssignmentRequest{Assignment: &api.PolicyAssignment{
 		Name: "global", Direction: api.PolicyDirection_POLICY_DIRECTION_EXPORT, DefaultAction: api.RouteAction_ROUTE_ACTION_ACCEPT,
 	}})
@@ -191,14 +191,14 @@ func TestNothingThatAPeerSendsIsAccepted(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if received() == 0 {
-		t.Fatal("the route did not reach the speaker: the test shows nothing")
+		t.Fatal("the route did not reach the speaker: the test proves nothing")
 	}
 	as := &Router{server: speaker.server}
 	table(t, as, "198.51.100.53/32 via 0.0.0.0 as ")
 }
 
-// TestASpeakerStartsThoughItIsToldToEndMeanwhile: a SIGTERM at that moment is no failure.
-func TestASpeakerStartsThoughItIsToldToEndMeanwhile(t *testing.T) {
+// TestASpeakerStartsCleanlyIfStoppedMeanwhile: a SIGTERM at that moment is not a failure.
+func TestASpeakerStartsCleanlyIfStoppedMeanwhile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 10 { // whether GoBGP sees it in time is chance
@@ -212,7 +212,7 @@ func TestASpeakerStartsThoughItIsToldToEndMeanwhile(t *testing.T) {
 	}
 }
 
-func TestASpeakerThatStartsFirstIsConnectedSoon(t *testing.T) {
+func TestASpeakerThatStartsFirstIsSoonConnected(t *testing.T) {
 	routerAddr, speakerAddr := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr("127.0.0.103")
 	port := freePort(t, routerAddr)
 	speaker := newSpeaker(t, speakerAddr, bgp.Peer{Address: routerAddr, Port: port, ASN: 64500})
@@ -229,9 +229,9 @@ func TestASpeakerThatStartsFirstIsConnectedSoon(t *testing.T) {
 	table(t, router, "198.51.100.53/32 via 127.0.0.103 as 64511")
 }
 
-// TestARouterThatTakesTheConnectionAndIsLostDoesNotHoldTheSpeaker stands for one
-// that is replaced at that moment: its connection ends for nobody.
-func TestARouterThatTakesTheConnectionAndIsLostDoesNotHoldTheSpeaker(t *testing.T) {
+// TestARouterThatAcceptsAndDisappearsDoesNotBlockTheSpeaker covers a router
+// that is replaced at that moment: nobody closes its connection.
+func TestARouterThatAcceptsAndDisappearsDoesNotBlockTheSpeaker(t *testing.T) {
 	at := netip.MustParseAddr("127.0.0.100")
 	l, err := net.Listen("tcp", netip.AddrPortFrom(at, 0).String())
 	if err != nil {
@@ -255,11 +255,11 @@ func TestARouterThatTakesTheConnectionAndIsLostDoesNotHoldTheSpeaker(t *testing.
 	}
 }
 
-// TestASessionIsBoundToItsDevice has one that the machine lacks beside one that leads to the
-// router: it says so, and costs the other nothing.
+// TestASessionIsBoundToItsDevice has a device that the machine lacks beside one that leads to the
+// router: the missing one is reported, and does not affect the other.
 func TestASessionIsBoundToItsDevice(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: a connection is bound to a device by root alone")
+		t.Skip("SKIPPED: binding a connection to a device needs root")
 	}
 	routerAddr, local := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr("127.0.0.11")
 	port := freePort(t, routerAddr)
@@ -274,7 +274,7 @@ func TestASessionIsBoundToItsDevice(t *testing.T) {
 		{Address: routerAddr, Port: port, ASN: 64500, Device: "lo", LocalAddress: local, HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}},
 		{Address: netip.MustParseAddr("127.0.0.101"), Port: port, ASN: 64500, Device: "none0", HoldTime: 3 * time.Second, Families: []route.Family{route.IPv4}},
 	}
-	_ = speaker.SetPeers(peers, 0) // what is wrong with one may be known at once
+	_ = speaker.SetPeers(peers, 0) // the fault of one may be known immediately
 	state := func(address string) (st session.Status) {
 		for _, p := range speaker.Peers() {
 			if p.Address == address {

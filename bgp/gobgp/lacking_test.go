@@ -11,9 +11,9 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// TestAPeerThatCannotBeHadCostsNoOther: links that do not exist, and one that has no
-// neighbour, in any order.
-func TestAPeerThatCannotBeHadCostsNoOther(t *testing.T) {
+// TestAPeerThatCannotBeAddedAffectsNoOther: links that do not exist, and one without a
+// neighbor, in any order.
+func TestAPeerThatCannotBeAddedAffectsNoOther(t *testing.T) {
 	_, speaker := pair(t, "127.0.0.91")
 	defer speaker.Close(5 * time.Second)
 	good := speaker.peers["127.0.0.100"].config
@@ -24,7 +24,7 @@ func TestAPeerThatCannotBeHadCostsNoOther(t *testing.T) {
 		{Interface: "lo", ASN: 64500, Families: both, HoldTime: 3 * time.Second},
 		{Address: netip.MustParseAddr("fe80::1%nowhere0"), ASN: 64500, Families: []route.Family{route.IPv6}, HoldTime: 3 * time.Second},
 	}
-	// An error tells of them; what there is stays.
+	// An error reports them; the others stay.
 	if err := speaker.SetPeers(append(bad, good), 0); err != nil {
 		t.Log(err)
 	}
@@ -44,16 +44,16 @@ func TestAPeerThatCannotBeHadCostsNoOther(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	if states["127.0.0.100"] != "established" || len(states) != len(bad)+1 {
-		t.Errorf("%v of %+v", states, speaker.Peers())
+		t.Errorf("got %v for %+v", states, speaker.Peers())
 	}
 	for _, p := range speaker.Peers() {
-		if strings.HasPrefix(p.Interface, "nowhere") && p.Problem != "there is no interface "+p.Interface {
+		if strings.HasPrefix(p.Interface, "nowhere") && p.Problem != "interface "+p.Interface+" does not exist" {
 			t.Errorf("%+v", p)
 		}
 	}
 }
 
-func TestAnAddressOfListenThatTheMachineLacksCostsNoOther(t *testing.T) {
+func TestAMissingListenAddressAffectsNoOther(t *testing.T) {
 	here, absent := netip.MustParseAddr("127.0.0.92"), netip.MustParseAddr("203.0.113.254")
 	port := freePort(t, here)
 	config := &bgp.Config{ASN: 64511, RouterID: here, Listen: []netip.AddrPort{netip.AddrPortFrom(absent, port), netip.AddrPortFrom(here, port)}}
@@ -64,13 +64,13 @@ func TestAnAddressOfListenThatTheMachineLacksCostsNoOther(t *testing.T) {
 	defer speaker.Close(5 * time.Second)
 	conn, err := net.Dial("tcp", config.Listen[1].String())
 	if err != nil {
-		t.Errorf("it does not listen: %v", err)
+		t.Errorf("the speaker does not listen: %v", err)
 	} else {
 		conn.Close()
 	}
 	config.Listen = config.Listen[:1]
 	if speaker, err := NewSpeaker(t.Context(), config, quietLog); err == nil {
 		speaker.Close(5 * time.Second)
-		t.Error("the control, no address of listen at all, starts")
+		t.Error("control: it starts without any address of listen")
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// TestSpeakersThatEndLeaveNoGoroutine holds it with sessions that are up, with
+// TestStoppedSpeakersLeaveNoGoroutine checks it with sessions that are up, with
 // BFD, and with a peer that is being changed.
-func TestSpeakersThatEndLeaveNoGoroutine(t *testing.T) {
+func TestStoppedSpeakersLeaveNoGoroutine(t *testing.T) {
 	cycles := 100
 	if testing.Short() {
 		cycles = 10

@@ -29,7 +29,7 @@ func listenable(listen []netip.AddrPort, log *slog.Logger) []netip.AddrPort {
 		return listen
 	}
 	for _, at := range lacks {
-		log.Warn("this machine lacks an address of listen; restart the speaker when it has it", "listen", at)
+		log.Warn("an address of listen is not assigned to this machine; restart the speaker once it is", "listen", at)
 	}
 	return there
 }

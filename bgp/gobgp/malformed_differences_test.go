@@ -10,8 +10,8 @@ import (
 )
 
 // difference is where GoBGP v4.8.0 does not do what the RFCs say. It is stated
-// here so that the test neither fails for it nor calls it right; a release that
-// mends it fails the test, and the line goes.
+// here so that the test neither fails for it nor accepts it as correct; a release that
+// fixes it fails the test, and the line is removed.
 type difference struct {
 	// names is a pattern of provocations.
 	names    string
@@ -39,7 +39,7 @@ var differences = []difference{
 func judge(t *testing.T, all []provocation, observed map[string]outcome) map[difference]bool {
 	t.Helper()
 	if len(observed) != len(all) {
-		t.Errorf("%d outcomes of %d provocations: two have one name", len(observed), len(all))
+		t.Errorf("got %d outcomes for %d provocations: two have the same name", len(observed), len(all))
 	}
 	seen := map[difference]bool{}
 	for _, c := range all {
@@ -50,7 +50,7 @@ func judge(t *testing.T, all []provocation, observed map[string]outcome) map[dif
 		case i >= 0:
 			seen[differences[i]] = true
 		default:
-			t.Errorf("%s: %s, want one of %q", c.name, o, c.want)
+			t.Errorf("%s: got %s, want one of %q", c.name, o, c.want)
 		}
 	}
 	return seen
@@ -74,7 +74,7 @@ func noDifferenceIsGone(t *testing.T, seen map[difference]bool) {
 	t.Helper()
 	for _, d := range differences {
 		if !seen[d] {
-			t.Errorf("GoBGP does it right now: %s is not %s any more (%s)", d.names, d.observed, d.why)
+			t.Errorf("GoBGP is fixed: %s is no longer %s (%s); remove the difference", d.names, d.observed, d.why)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func FuzzAPeerSendsAnything(f *testing.F) {
 		case kept:
 			ready <- p
 		case silent:
-			t.Error("neither an answer nor the end of the session")
+			t.Error("got neither an answer nor the end of the session")
 		default:
 			p.hangUp()
 			connect(p)

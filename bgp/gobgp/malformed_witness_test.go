@@ -55,12 +55,12 @@ func (w *witness) keepAlive() {
 	}
 }
 
-// watch says whether the session goes on.
+// watch reports whether the session continues.
 func (w *witness) watch() bool {
 	kind, body, err := w.read(witnessHold)
 	switch {
 	case err != nil:
-		w.fault("the session ended: %v", err)
+		w.fault("the witness's session ended: %v", err)
 		return false
 	case kind == gobgp.BGP_MSG_UPDATE && announces(body):
 		w.mu.Lock()
@@ -83,11 +83,11 @@ func (w *witness) verify(t *testing.T, speaker *Speaker) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.routes != 1 || len(w.faults) != 0 {
-		t.Errorf("another peer saw the route %d times, and %q", w.routes, w.faults)
+		t.Errorf("another peer saw the route %d times, got %q", w.routes, w.faults)
 	}
 	for _, p := range speaker.Peers() {
 		if p.Address == w.addr.Addr().String() && p.State != "established" {
-			t.Errorf("the other peer's session is %s", p.State)
+			t.Errorf("got session state %s for the other peer", p.State)
 		}
 	}
 }

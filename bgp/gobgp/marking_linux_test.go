@@ -15,10 +15,10 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// TestPacketsOfSessionsAreMarkedAsNetworkControl looks at the packets on lo, from the SYN on.
+// TestPacketsOfSessionsAreMarkedAsNetworkControl captures the packets on lo, from the SYN on.
 func TestPacketsOfSessionsAreMarkedAsNetworkControl(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: packets are seen by root alone")
+		t.Skip("SKIPPED: capturing packets needs root")
 	}
 	for _, address := range []string{"127.0.0.100", "::1"} {
 		router := netip.MustParseAddr(address)
@@ -57,7 +57,7 @@ func TestPacketsOfSessionsAreMarkedAsNetworkControl(t *testing.T) {
 				continue
 			}
 			if p.class != networkControl {
-				t.Errorf("%s: a packet of the class %#x, want %#x", router, p.class, networkControl)
+				t.Errorf("%s: got a packet of class %#x, want %#x", router, p.class, networkControl)
 			}
 			if seen++; seen == 3 { // the SYN, its acknowledgement and the OPEN
 				break

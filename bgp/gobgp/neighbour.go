@@ -72,7 +72,7 @@ func (s *Speaker) lookAtLinks() {
 		p.addr, p.extended = addr, false
 		p.trouble.retry = time.Time{}
 		if err := errors.Join(err, s.applyPolicy(), s.add(p)); err != nil && p.problem != said {
-			s.log.Error("the neighbour that was found is not a peer", "interface", p.config.Interface, "error", err)
+			s.log.Error("cannot add the discovered neighbor as a peer", "interface", p.config.Interface, "error", err)
 		}
 	}
 }
@@ -90,7 +90,7 @@ func (p *peer) link() string {
 func neighbourOn(link string) (netip.Addr, error) {
 	ifi, err := net.InterfaceByName(link)
 	if err != nil {
-		return netip.Addr{}, fmt.Errorf("there is no interface %s", link)
+		return netip.Addr{}, fmt.Errorf("interface %s does not exist", link)
 	}
 	all, err := netlink.NeighList(ifi.Index, netlink.FAMILY_V6)
 	if err != nil {
@@ -115,11 +115,11 @@ func neighbourOn(link string) (netip.Addr, error) {
 	}
 	switch len(found) {
 	case 0:
-		return netip.Addr{}, fmt.Errorf("no neighbour was found on %s yet; it must send router advertisements or neighbour solicitations", link)
+		return netip.Addr{}, fmt.Errorf("no neighbor discovered on %s yet; the router must send router advertisements or neighbor solicitations", link)
 	case 1:
 		return found[0], nil
 	}
-	return netip.Addr{}, fmt.Errorf("%s has the neighbours %v; an unnumbered session needs a link with one", link, found)
+	return netip.Addr{}, fmt.Errorf("%s has several neighbors, %v; an unnumbered session requires a link with exactly one", link, found)
 }
 
 // probe makes the kernel ask the neighbours whether they are still present. Without it, the kernel

@@ -154,7 +154,7 @@ func (n *notes) isLate(was gobgp.FSMState, at time.Time) bool {
 	return was == gobgp.BGP_FSM_ESTABLISHED != n.attempt.Established || at.Before(n.since)
 }
 
-// What GoBGP logs about connections. TestGoBGPTellsWhatBecomesOfConnections fails if a version logs
+// What GoBGP logs about connections. TestGoBGPReportsTheOutcomeOfConnections fails if a version logs
 // something else.
 const (
 	logTrying   = "try to connect"

@@ -9,7 +9,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/outage"
 )
 
-// segmentFrom is what the router sends to this speaker's port on a connection that it took.
+// segmentFrom returns what the router sends to this speaker's port on an accepted connection.
 func segmentFrom(t *testing.T, to uint16, flags byte, payload []byte) []byte {
 	t.Helper()
 	head := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, bgpPort), to)
@@ -17,9 +17,9 @@ func segmentFrom(t *testing.T, to uint16, flags byte, payload []byte) []byte {
 	return append(head, payload...)
 }
 
-// TestWhatIsReadLateIsOfTheAttemptBefore: GoBGP says at once that it refused the router's OPEN, and what
-// was in it may be read when the next attempt has begun.
-func TestWhatIsReadLateIsOfTheAttemptBefore(t *testing.T) {
+// TestWhatIsReadLateBelongsToTheEarlierAttempt: GoBGP reports immediately that it rejected the router's OPEN, and what
+// was in it may be read when the next attempt has started.
+func TestWhatIsReadLateBelongsToTheEarlierAttempt(t *testing.T) {
 	open, err := openOf(t, 64999, "10.0.0.1").Serialize()
 	if err != nil {
 		t.Fatal(err)
@@ -30,10 +30,10 @@ func TestWhatIsReadLateIsOfTheAttemptBefore(t *testing.T) {
 		connects bool
 		late     bool
 	}{
-		"at once":                              {passes: 0, late: true},
-		"soon after":                           {passes: heard / 2, late: true},
-		"once GoBGP has connected again":       {passes: 0, connects: true},
-		"after longer than that takes to read": {passes: 2 * heard}, // a router that connects by itself
+		"immediately":                    {passes: 0, late: true},
+		"soon after":                     {passes: heard / 2, late: true},
+		"once GoBGP has connected again": {passes: 0, connects: true},
+		"later than reading can take":    {passes: 2 * heard}, // a router that connects by itself
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -48,19 +48,19 @@ func TestWhatIsReadLateIsOfTheAttemptBefore(t *testing.T) {
 				n.hear(ears, segmentFrom(t, port, ack, open), 64, time.Now())
 				before, known := n.seen()
 				if !known || before.Sent == nil || (before.Open != nil) != c.late {
-					t.Errorf("the attempt before is %+v, want its OPEN: %t", before, c.late)
+					t.Errorf("earlier attempt: got %+v, want its OPEN: %t", before, c.late)
 				}
 				n.ends(func(a *outage.Attempt) { a.Closed = true })
 				if now, _ := n.seen(); (now.Open == nil) != c.late {
-					t.Errorf("the attempt is %+v, want its OPEN: %t", now, !c.late)
+					t.Errorf("attempt: got %+v, want its OPEN: %t", now, !c.late)
 				}
 			})
 		})
 	}
 }
 
-// TestARouterThatConnectsIsNewsAlsoWhileTheAttemptBeforeIsRead, for it is tried at once.
-func TestARouterThatConnectsIsNewsAlsoWhileTheAttemptBeforeIsRead(t *testing.T) {
+// TestAConnectingRouterIsReportedWhileAnEarlierAttemptIsRead, because the speaker then connects immediately.
+func TestAConnectingRouterIsReportedWhileAnEarlierAttemptIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, ears := &notes{wake: make(chan struct{}, 1)}, &outage.Ears{Port: bgpPort, Listening: bgpPort}
 		time.Sleep(time.Hour)
@@ -69,11 +69,11 @@ func TestARouterThatConnectsIsNewsAlsoWhileTheAttemptBeforeIsRead(t *testing.T) 
 		const syn = 2
 		n.hear(ears, segmentFrom(t, bgpPort, syn, nil), 64, time.Now())
 		if _, called := n.take(); !called {
-			t.Error("the router connects, and nobody is woken")
+			t.Error("the router connected, but nobody was notified")
 		}
 		n.ends(func(a *outage.Attempt) { a.Closed = true })
 		if now, _ := n.seen(); now.Called == nil {
-			t.Errorf("the attempt is %+v, want that the router connects", now)
+			t.Errorf("attempt: got %+v, want it to report the router's connection", now)
 		}
 	})
 }

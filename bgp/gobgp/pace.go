@@ -118,7 +118,7 @@ func (s *Speaker) failed(p *peer, now time.Time) {
 		err = s.add(p)
 	}
 	if err != nil {
-		s.log.Error("a session could not be begun anew", "peer", p.config.Name(), "error", err)
+		s.log.Error("cannot reconnect a session", "peer", p.config.Name(), "error", err)
 	}
 }
 
@@ -134,7 +134,7 @@ func (s *Speaker) try(p *peer) {
 	err := s.remove(p)
 	s.notesOf(p).begin(false)
 	if err := errors.Join(err, s.add(p)); err != nil {
-		s.log.Error("a session could not be begun anew", "peer", p.config.Name(), "error", err)
+		s.log.Error("cannot reconnect a session", "peer", p.config.Name(), "error", err)
 	}
 }
 

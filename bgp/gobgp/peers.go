@@ -85,7 +85,7 @@ func (s *Speaker) refresh(p *peer) {
 		err = s.softReset(p)
 	}
 	if err != nil {
-		s.log.Error("a peer could not be told anew", "peer", p.config.Name(), "error", err)
+		s.log.Error("cannot send a peer its changed routes", "peer", p.config.Name(), "error", err)
 	}
 }
 
@@ -104,14 +104,14 @@ func (s *Speaker) softReset(p *peer) error {
 // add begins the peer's session, or leaves that to lookAtLinks.
 func (s *Speaker) add(p *peer) error {
 	if p.config.Interface != "" && !p.addr.IsValid() {
-		p.problem = "no neighbour was found on " + p.config.Interface + " yet"
+		p.problem = "no neighbor discovered on " + p.config.Interface + " yet"
 		return nil
 	}
 	if p.config.Interface == "" {
 		p.addr = p.config.Address
 	}
 	if o := s.double(p); o != nil {
-		p.problem = fmt.Sprintf("%s is also the address of the router on %s, which is sent other routes or attributes; by a link-local address alone they cannot be told apart: give one of the routers another one", p.addr.WithZone(""), o.addr.Zone())
+		p.problem = fmt.Sprintf("%s is also the address of the router on %s, which is sent other routes or attributes; the speaker cannot distinguish them by link-local address alone: give one of the routers another address", p.addr.WithZone(""), o.addr.Zone())
 		return fmt.Errorf("peer %s: %s", p.config.Name(), p.problem)
 	}
 	s.listenTo(p)
@@ -183,7 +183,7 @@ func (s *Speaker) unkey(p *peer) error {
 		err = errors.Join(err, s.server.DeletePeer(s.ctx, &api.DeletePeerRequest{Address: p.addr.String()}))
 	}
 	if err != nil {
-		return fmt.Errorf("peer %s: the key of its listening socket: %w", p.config.Name(), err)
+		return fmt.Errorf("peer %s: cannot set the TCP MD5 key of the listening socket: %w", p.config.Name(), err)
 	}
 	return nil
 }

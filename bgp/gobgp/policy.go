@@ -156,7 +156,7 @@ var reject = &api.Actions{RouteAction: api.RouteAction_ROUTE_ACTION_REJECT}
 
 // counted is acceptOwn with zero prepends: GoBGP 4.8 measures an AS_PATH before it prepends to it.
 // Otherwise it would put more routes into an UPDATE than fit, and drop the message.
-// TestARouterThatComesBackGetsEveryRoute fails without this.
+// TestARouterThatReconnectsGetsEveryRoute fails without this.
 func counted(accept *api.Statement) *api.Statement {
 	accept.Actions.AsPrepend = &api.AsPrependAction{Asn: route.ReservedASN, Repeat: 0}
 	return accept

@@ -16,7 +16,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// held are the attributes of what the router holds, but for origin and next hop.
+// held returns the attributes of the router's routes, except origin and next hop.
 func held(t *testing.T, r *Router) string {
 	t.Helper()
 	var all []string
@@ -59,7 +59,7 @@ func held(t *testing.T, r *Router) string {
 	return strings.Join(all, "; ")
 }
 
-// holds waits until the router holds what is wanted.
+// holds waits until the router has the wanted routes.
 func holds(t *testing.T, r *Router, want string) {
 	t.Helper()
 	var got string
@@ -69,7 +69,7 @@ func holds(t *testing.T, r *Router, want string) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("held %q\nwant %q", got, want)
+	t.Fatalf("got %q\nwant %q", got, want)
 }
 
 func number(n uint32) *uint32 { return &n }
@@ -82,8 +82,8 @@ var (
 	leaving = route.Attributes{Prepend: 10, LocalPreference: number(0), Communities: route.Communities{Standard: []uint32{route.GracefulShutdown}}}
 )
 
-// routerOf is a router of an autonomous system to which a speaker of 64511
-// connects from an address of its own.
+// routerOf returns a router of an autonomous system to which a speaker of 64511
+// connects from its own address.
 func routerOf(t *testing.T, asn uint32, local string, families ...route.Family) (*Router, bgp.Peer) {
 	t.Helper()
 	routerAddr, speakerAddr := netip.MustParseAddr("127.0.0.100"), netip.MustParseAddr(local)
@@ -99,7 +99,7 @@ func routerOf(t *testing.T, asn uint32, local string, families ...route.Family) 
 	}
 }
 
-func TestEachStateIsToldInItsWay(t *testing.T) {
+func TestEachStateHasItsAttributes(t *testing.T) {
 	for name, c := range map[string]struct {
 		asn              uint32
 		local            string
@@ -110,7 +110,7 @@ func TestEachStateIsToldInItsWay(t *testing.T) {
 			"198.51.100.53/32 path=64511 64511 64511 64511 med=100 communities=[64511:7] large=[64511:1:2]",
 			"198.51.100.53/32 path=" + strings.TrimSpace(strings.Repeat("64511 ", 11)) + " communities=[graceful-shutdown]",
 		},
-		"iBGP": { // where its own number in the path would be a loop
+		"iBGP": { // where its own AS number in the path would be a loop
 			64511, "127.0.0.111", "198.51.100.53/32 path= pref=100",
 			"198.51.100.53/32 path= med=100 pref=50 communities=[64511:7] large=[64511:1:2]",
 			"198.51.100.53/32 path= pref=0 communities=[graceful-shutdown]",
@@ -133,9 +133,9 @@ func TestEachStateIsToldInItsWay(t *testing.T) {
 	}
 }
 
-// TestExtendedCommunitiesAreSentToBothKindsOfPeers, those too that are not transitive; the link
+// TestExtendedCommunitiesAreSentToBothKindsOfPeer, those too that are not transitive; the link
 // bandwidth has the site's AS as far as it has room (RFC 10005).
-func TestExtendedCommunitiesAreSentToBothKindsOfPeers(t *testing.T) {
+func TestExtendedCommunitiesAreSentToBothKindsOfPeer(t *testing.T) {
 	for asn, path := range map[uint32]string{64500: "path=64511", 64511: "path= pref=100"} {
 		t.Run(fmt.Sprint("AS ", asn), func(t *testing.T) {
 			router, peer := routerOf(t, asn, fmt.Sprintf("127.0.0.%d", 115+asn%2))
@@ -193,7 +193,7 @@ func TestBothFamiliesGoOverOneSession(t *testing.T) {
 	}
 }
 
-// carry has the router speak a further family to a peer.
+// carry adds a family to the router's session with a peer.
 func (r *Router) carry(t *testing.T, f route.Family, peer netip.Addr) error {
 	_, err := r.server.UpdatePeer(t.Context(), &api.UpdatePeerRequest{Peer: &api.Peer{
 		Conf:      &api.PeerConf{NeighborAddress: peer.String(), PeerAsn: 64511},
@@ -242,19 +242,19 @@ func TestAChangedPeerIsDrainedAndResetAlone(t *testing.T) {
 	holds(t, first, drained)
 	holds(t, first, up)
 	if got := held(t, second); got != up || resets(second) != 0 || resets(first) != 1 {
-		t.Errorf("the other router holds %q; resets %d and %d, want 1 and 0", got, resets(first), resets(second))
+		t.Errorf("the other router has %q; got resets %d and %d, want 1 and 0", got, resets(first), resets(second))
 	}
 	if err := s.SetPeers([]bgp.Peer{other}, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, first, "")
 	if resets(second) != 0 {
-		t.Error("the other router's session was reset by a removal")
+		t.Error("a removal reset the other router's session")
 	}
 }
 
-// TestIPv4OverIPv6IsForWhoHasSaidThatItUnderstands is RFC 8950, section 4.
-func TestIPv4OverIPv6IsForWhoHasSaidThatItUnderstands(t *testing.T) {
+// TestIPv4OverIPv6RequiresTheExtendedNextHopCapability (RFC 8950, section 4).
+func TestIPv4OverIPv6RequiresTheExtendedNextHopCapability(t *testing.T) {
 	p := &peer{config: bgp.Peer{Address: netip.MustParseAddr("2001:db8::1"), Families: []route.Family{route.IPv4, route.IPv6}}, addr: netip.MustParseAddr("2001:db8::1")}
 	rejects := func() bool {
 		return slices.ContainsFunc(exceptions([]*peer{p}).statements, func(one *api.Statement) bool {
@@ -262,14 +262,14 @@ func TestIPv4OverIPv6IsForWhoHasSaidThatItUnderstands(t *testing.T) {
 		})
 	}
 	if !rejects() {
-		t.Error("routes go out before the peer has said that it understands")
+		t.Error("routes are sent before the peer has announced the capability")
 	}
 	if p.extended = true; rejects() {
-		t.Error("routes do not go out to a peer that understands")
+		t.Error("routes are not sent to a peer with the capability")
 	}
 }
 
-func TestTheRouterHoldsTheLastOfManyChanges(t *testing.T) {
+func TestTheRouterHasTheLastOfManyChanges(t *testing.T) {
 	router, peer := routerOf(t, 64500, "127.0.0.114")
 	s := newSpeaker(t, peer.LocalAddress, peer)
 	defer s.Close(5 * time.Second)
@@ -301,7 +301,7 @@ func TestThePolicyDoesNotGrowWithThePeers(t *testing.T) {
 			addr = addr.Next()
 			config := bgp.Peer{Address: addr, ASN: 64500, Families: []route.Family{route.IPv4, route.IPv6}}
 			p := &peer{config: config, addr: addr}
-			switch i % 4 { // what a peer may be told differently
+			switch i % 4 { // what may differ between peers
 			case 1:
 				p.config.NextHop = netip.MustParseAddr("2001:db8::1")
 			case 2:
@@ -314,6 +314,6 @@ func TestThePolicyDoesNotGrowWithThePeers(t *testing.T) {
 		return len(s.export(all).statements)
 	}
 	if few, many := statements(4), statements(200); few != many {
-		t.Errorf("with 4 peers %d statements, with 200 %d", few, many)
+		t.Errorf("got %d statements with 4 peers, %d with 200", few, many)
 	}
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/nearcast/nearcast/bgp/session"
 )
 
-// TestARouterThatSendsItsTableIsTold has routes come, which are counted and refused, and then more
-// than the memory for them is bounded by: the session ends, and says what to change and where.
-func TestARouterThatSendsItsTableIsTold(t *testing.T) {
+// TestARouterThatSendsItsTableIsReported sends routes, which are counted and rejected, and then more
+// than the limit: the session ends, and the status says what to change and where.
+func TestARouterThatSendsItsTableIsReported(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it sends 50,000 routes")
+		t.Skip("SKIPPED: -short: it sends 50,000 routes")
 	}
 	router, speaker := pair(t, "127.0.0.13")
 	t.Cleanup(func() { _ = speaker.Close(5 * time.Second) })
@@ -43,7 +43,7 @@ func TestARouterThatSendsItsTableIsTold(t *testing.T) {
 	send(0, 100)
 	for end := time.Now().Add(30 * time.Second); speaker.Peers()[0].Received != 100; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%+v, want 100 routes received", speaker.Peers()[0])
+			t.Fatalf("got %+v, want 100 routes received", speaker.Peers()[0])
 		}
 	}
 	if _, err := speaker.Set([]route.Route{{Prefix: netip.MustParsePrefix("198.51.100.53/32")}}); err != nil {

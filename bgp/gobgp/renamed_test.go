@@ -9,10 +9,10 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// TestARouterThatIsFoundAnotherWayKeepsOneSession holds that a file which names a router by its address, and
-// then by the default route, or the other way round, has one session with it at any time, and a session at
+// TestARouterNamedAnotherWayKeepsOneSession checks that  a file which names a router by its address, and
+// then by the default route, or vice versa, has at most one session with it at any time, and a session at
 // the end.
-func TestARouterThatIsFoundAnotherWayKeepsOneSession(t *testing.T) {
+func TestARouterNamedAnotherWayKeepsOneSession(t *testing.T) {
 	at, here := netip.MustParseAddr("127.0.0.104"), netip.MustParseAddr("127.0.0.94")
 	port := freePort(t, at)
 	router, err := NewRouter(t.Context(), 64500, netip.AddrPortFrom(at, port), map[netip.Addr]uint32{here: 64511}, quietLog)
@@ -40,7 +40,7 @@ func TestARouterThatIsFoundAnotherWayKeepsOneSession(t *testing.T) {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("%s: %+v", p.Name(), all)
+				t.Fatalf("%s: got %+v", p.Name(), all)
 			}
 			time.Sleep(20 * time.Millisecond)
 		}

@@ -12,9 +12,9 @@ import (
 	"github.com/nearcast/nearcast/bgp/route"
 )
 
-// TestARouteGoesToItsPeersAlone changes whom routes are for, and what peers take: each router holds
+// TestARouteIsSentOnlyToItsPeers changes the peers of routes, and the vips of peers: each router has
 // its own, no session is reset, and a router for which nothing changes is sent nothing.
-func TestARouteGoesToItsPeersAlone(t *testing.T) {
+func TestARouteIsSentOnlyToItsPeers(t *testing.T) {
 	h := newThree(t, "127.0.0.122")
 	h.keys[2] += `, families: [ipv4, ipv6], nextHop: "2001:db8::11"`
 	if err := h.routers[2].carry(t, route.IPv6, netip.MustParseAddr("127.0.0.122")); err != nil {
@@ -33,12 +33,12 @@ func TestARouteGoesToItsPeersAlone(t *testing.T) {
 		{"all to all", map[string][]string{four: nil, five: nil, six: nil, net: nil}, nil, [3][]string{{net, four, five}, {net, four, five}, {net, four, five, six}}},
 		{"one to one", map[string][]string{four: {first}, five: nil, six: nil, net: nil}, nil, [3][]string{{net, four, five}, {net, five}, {net, five, six}}},
 		{"to another one", map[string][]string{four: {second}, five: nil, six: nil, net: nil}, nil, [3][]string{{net, five}, {net, four, five}, {net, five, six}}},
-		{"to nobody", map[string][]string{four: {}, five: nil, six: {}, net: nil}, nil, [3][]string{{net, five}, {net, five}, {net, five}}},
+		{"to no peer", map[string][]string{four: {}, five: nil, six: {}, net: nil}, nil, [3][]string{{net, five}, {net, five}, {net, five}}},
 		{"to two", map[string][]string{four: {first, third}, five: nil, six: {third}, net: {first}}, nil, [3][]string{{net, four, five}, {five}, {four, five, six}}},
 		{"withdrawn", map[string][]string{five: nil}, nil, [3][]string{{five}, {five}, {five}}},
 		{"again", map[string][]string{four: {first, third}, five: nil, six: {third}}, nil, [3][]string{{four, five}, {five}, {four, five, six}}},
-		{"a peer that takes one", map[string][]string{four: {first, third}, five: nil, six: {third}}, []string{"", "", "vips: [198.51.100.5/32]"}, [3][]string{{four, five}, {five}, {five}}},
-		{"a peer that takes all of a family", map[string][]string{four: {first, third}, five: nil, six: {third}}, []string{"", "", `vips: ["::/0"]`}, [3][]string{{four, five}, {five}, {six}}},
+		{"a peer that accepts one", map[string][]string{four: {first, third}, five: nil, six: {third}}, []string{"", "", "vips: [198.51.100.5/32]"}, [3][]string{{four, five}, {five}, {five}}},
+		{"a peer that accepts all of a family", map[string][]string{four: {first, third}, five: nil, six: {third}}, []string{"", "", `vips: ["::/0"]`}, [3][]string{{four, five}, {five}, {six}}},
 		{"a prefix and what is in it", map[string][]string{four: nil, five: nil, six: nil, net: nil}, []string{"vips: [198.51.100.4/31]", "vips: [198.51.100.0/24]", ""}, [3][]string{{four, five}, {net, four, five}, {net, four, five, six}}},
 		{"all to all again", map[string][]string{four: nil, five: nil, six: nil, net: nil}, nil, [3][]string{{net, four, five}, {net, four, five}, {net, four, five, six}}},
 	} {
@@ -78,7 +78,7 @@ func TestARouteGoesToItsPeersAlone(t *testing.T) {
 			if text == before[j] && own[j] == keys[j] && !withdraws {
 				time.Sleep(stays)
 				if n := updatesTo(router); n != counts[j] {
-					t.Errorf("%s: router %d is sent %d UPDATEs, and nothing changes for it", step.name, j, n-counts[j])
+					t.Errorf("%s: router %d was sent %d UPDATEs although nothing changed for it", step.name, j, n-counts[j])
 				}
 			}
 			if flops(router) != 0 {
@@ -88,8 +88,8 @@ func TestARouteGoesToItsPeersAlone(t *testing.T) {
 	}
 }
 
-// TestANewPeerIsSentNothingOfOthers adds it while a route is for another one.
-func TestANewPeerIsSentNothingOfOthers(t *testing.T) {
+// TestANewPeerIsSentNoRoutesOfOthers adds it while a route is for another one.
+func TestANewPeerIsSentNoRoutesOfOthers(t *testing.T) {
 	h := newThree(t, "127.0.0.123")
 	all := h.declare()
 	if err := h.speaker.SetPeers(all[:1], 0); err != nil {
@@ -106,13 +106,13 @@ func TestANewPeerIsSentNothingOfOthers(t *testing.T) {
 	holds(t, h.routers[2], "198.51.100.54/32 path= pref=100")
 	for _, r := range h.routers[1:] {
 		if n := updatesTo(r); n > 2 { // the route, and the end of the table
-			t.Errorf("%d UPDATEs", n)
+			t.Errorf("got %d UPDATEs", n)
 		}
 	}
 }
 
-// TestAStateThatChangesLeavesThePolicyAlone: only whom routes are for makes the policy again.
-func TestAStateThatChangesLeavesThePolicyAlone(t *testing.T) {
+// TestAStateChangeDoesNotChangeThePolicy: only a change of the routes' peers rebuilds the policy.
+func TestAStateChangeDoesNotChangeThePolicy(t *testing.T) {
 	sel := newSelection()
 	to := []string{"192.0.2.1"}
 	var routes []route.Route
@@ -145,7 +145,7 @@ func TestAStateThatChangesLeavesThePolicyAlone(t *testing.T) {
 			n += len(prefixes)
 		}
 		if n != step.added || all != step.all {
-			t.Errorf("%s: %d prefixes are added, and the policy is made again: %t", step.name, n, all)
+			t.Errorf("%s: %d prefixes added, policy rebuilt: %t", step.name, n, all)
 		}
 		if all {
 			sel.rules(nil)
@@ -153,8 +153,8 @@ func TestAStateThatChangesLeavesThePolicyAlone(t *testing.T) {
 	}
 }
 
-// TestAGatewayIsAnAudienceWhateverItsRouters holds that its name in the file stands for all of them.
-func TestAGatewayIsAnAudienceWhateverItsRouters(t *testing.T) {
+// TestAGatewayIsOneAudienceWhateverItsRouters checks that  its name in the file stands for all of them.
+func TestAGatewayIsOneAudienceWhateverItsRouters(t *testing.T) {
 	a := &audience{to: []string{"192.0.2.9", "gateway/ipv4"}}
 	for text, want := range map[string]bool{"192.0.2.1": true, "192.0.2.2": true, "2001:db8::1": false} {
 		addr := netip.MustParseAddr(text)
@@ -174,21 +174,21 @@ func TestRoutersWithOneLinkLocalAddressAreNotSentEachOthersRoutes(t *testing.T) 
 	three.addr = netip.MustParseAddr("fe80::3%eth3")
 	a := &audience{to: []string{"eth1", "eth3"}}
 	if got := fmt.Sprint(a.members([]*peer{one, three})); got != "[fe80::1 fe80::3]" {
-		t.Errorf("members %s", got)
+		t.Errorf("got members %s", got)
 	}
 	if got := fmt.Sprint(a.members([]*peer{one, two, three})); got != "[fe80::3]" {
-		t.Errorf("members %s: eth2 would get what is for eth1", got)
+		t.Errorf("got members %s: eth2 would be sent routes for eth1", got)
 	}
 	s := &Speaker{peers: map[string]*peer{"eth1": one, "eth2": two, "eth3": three}}
 	one.added = true
 	if s.double(two) != nil || s.double(three) != nil {
-		t.Error("routers that are sent the same are told apart")
+		t.Error("routers that are sent the same are distinguished")
 	}
 	two.config.Attributes = &route.Attributes{Prepend: 1}
 	if err := s.add(two); err == nil || !strings.Contains(err.Error(), "peer eth2: fe80::1 is also the address of the router on eth1, which is sent other routes") || two.added {
 		t.Errorf("%v", err)
 	}
 	if three.config.Attributes = two.config.Attributes; s.double(three) != nil {
-		t.Error("another address is taken for the same")
+		t.Error("another address counts as the same")
 	}
 }

@@ -171,6 +171,6 @@ func (s *Speaker) Close(deadline time.Duration) error {
 	case err := <-done:
 		return err
 	case <-time.After(deadline):
-		return fmt.Errorf("bgp: the sessions did not end within %s", deadline)
+		return fmt.Errorf("bgp: sessions did not end within %s", deadline)
 	}
 }

@@ -59,7 +59,7 @@ func (s *Speaker) status(p *peer, seen *api.Peer) session.Status {
 	}
 	if p.config.External {
 		if st.ASN = seen.State.PeerAsn; st.ASN == s.asn {
-			st.Reason, st.Problem = session.NotExternal, fmt.Sprintf("the router is of AS %d, as this speaker is, and the file has asn: external; nothing is announced to it: set asn: %[1]d in the file for iBGP, or another AS at the router", s.asn)
+			st.Reason, st.Problem = session.NotExternal, fmt.Sprintf("the router is in AS %d, like this speaker, but the file has asn: external; nothing is announced to it: set asn: %[1]d in the file for iBGP, or another AS on the router", s.asn)
 			return st
 		}
 	}
@@ -72,15 +72,15 @@ func (s *Speaker) status(p *peer, seen *api.Peer) session.Status {
 	for _, f := range p.config.Families {
 		switch {
 		case !speaks(seen, f):
-			st.Reason, st.Problem = session.NoFamily, fmt.Sprintf("the router does not speak %s: activate the neighbor for %[1]s unicast there, or take it out of families in the file", f)
+			st.Reason, st.Problem = session.NoFamily, fmt.Sprintf("the router did not negotiate %s: activate the neighbor for %[1]s unicast on the router, or remove it from families in the file", f)
 		case f == route.IPv4 && p.config.Session() == route.IPv6 && !p.config.NextHop.IsValid() && !p.extended:
-			st.Reason, st.Problem = session.NoNextHop, "the router takes no IPv6 next hop of IPv4 routes (RFC 8950); they are not announced to it: switch that on there (FRR: capability extended-nexthop; BIRD: extended next hop on), or set nextHop in the file"
+			st.Reason, st.Problem = session.NoNextHop, "the router does not accept IPv6 next hops for IPv4 routes (RFC 8950), so they are not announced to it: enable that on the router (FRR: capability extended-nexthop; BIRD: extended next hop on), or set nextHop in the file"
 		default:
 			st.Families = append(st.Families, string(f))
 		}
 	}
 	if st.Problem == "" && seen.GetTimers().GetState().GetNegotiatedHoldTime() == 0 {
-		st.Reason, st.Problem = session.NoHoldTime, "the router offers a hold time of 0: neither end sends KEEPALIVEs, and one that hangs is never noticed; set timers of at least 3 s at the router (FRR: timers 3 9; BIRD: hold time 9)"
+		st.Reason, st.Problem = session.NoHoldTime, "the router offers a hold time of 0: neither end sends KEEPALIVEs, so a router that hangs goes unnoticed; set a hold time of at least 3 s on the router (FRR: timers 3 9; BIRD: hold time 9)"
 	}
 	return st
 }
@@ -111,7 +111,7 @@ func (s *Speaker) explain(p *peer, st *session.Status) {
 		st.Problem, st.Reason = strings.TrimPrefix(st.Problem+"; "+v.Text, "; "), v.Reason
 		st.Outage.Received, st.Outage.Sent, st.Outage.Connection = v.Received, v.Sent, v.Connection
 	case p.config.Passive:
-		st.Reason, st.Problem = session.Waiting, fmt.Sprintf("the router has not connected to this speaker, which waits for it (passive); have it connect to port %d here, with this speaker's address as its neighbor", s.listens)
+		st.Reason, st.Problem = session.Waiting, fmt.Sprintf("the router has not connected, and this speaker waits for it (passive); configure the router to connect to port %d of this speaker's address", s.listens)
 	}
 }
 

@@ -81,7 +81,7 @@ func (s *Speaker) change(p *peer, config *bgp.Peer, now time.Time) error {
 	p.config, p.extended, p.leaving = *config, false, false
 	p.trouble, p.waiting = trouble{since: now}, time.Time{}
 	if err := errors.Join(s.applyPolicy(), s.add(p)); err != nil {
-		s.log.Error("a peer could not be begun with its new settings; it is tried again", "peer", p.config.Name(), "error", err)
+		s.log.Error("cannot add a peer with its new settings; retrying", "peer", p.config.Name(), "error", err)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (s *Speaker) end(p *peer) error {
 		return err
 	}
 	if err := s.unkey(p); err != nil {
-		s.log.Warn("a peer has left, and what listens for it may keep its key until a restart", "error", err)
+		s.log.Warn("cannot remove the TCP MD5 key of a removed peer; the listening socket may keep it until a restart", "error", err)
 	}
 	s.forget(p)
 	delete(s.peers, p.config.Name())
@@ -131,7 +131,7 @@ func (s *Speaker) logPhase(p *peer, now time.Time) {
 	}
 	p.phase = phase
 	if change == nil {
-		s.log.Info("the session is as the file says", "peer", p.config.Name())
+		s.log.Info("session matches the file", "peer", p.config.Name())
 		return
 	}
 	level, about := slog.LevelInfo, []any{"peer", p.config.Name(), "phase", phase, "detail", change.Text}
@@ -141,5 +141,5 @@ func (s *Speaker) logPhase(p *peer, now time.Time) {
 	if !change.Until.IsZero() {
 		about = append(about, "until", change.Until.Format(time.RFC3339))
 	}
-	s.log.Log(context.Background(), level, "the session follows the file", about...)
+	s.log.Log(context.Background(), level, "session change for the file", about...)
 }

@@ -46,7 +46,7 @@ func (t *text) String() string {
 
 func (t *text) log() *slog.Logger { return slog.New(slog.NewTextHandler(t, nil)) }
 
-// ends are why the sessions of a router have ended, as GoBGP says it.
+// ends records why the sessions of a router ended, as GoBGP reports it.
 type ends struct {
 	mu  sync.Mutex
 	all []string
@@ -97,7 +97,7 @@ func someRouters(t *testing.T, n int, local string) (routers []*Router, seen []*
 	return routers, seen, peers
 }
 
-// startWith is a speaker with the peers, whose hold times are long: a busy machine is to end no session.
+// startWith returns a speaker with the peers, whose hold times are long: a busy machine must end no session.
 func startWith(t *testing.T, peers []bgp.Peer, log *slog.Logger) *Speaker {
 	t.Helper()
 	s, err := NewSpeaker(t.Context(), &bgp.Config{ASN: 64511, RouterID: peers[0].LocalAddress}, log)
@@ -118,10 +118,10 @@ const (
 	deconfigured       = "notification-received code 6(cease) subcode 3(peer deconfigured)"
 )
 
-// TestThreeRoutersWithOtherSettingsFollowInTurn also holds that the log has each phase once.
-func TestThreeRoutersWithOtherSettingsFollowInTurn(t *testing.T) {
+// TestThreeRoutersGetNewSettingsInTurn also checks that the log has each phase once.
+func TestThreeRoutersGetNewSettingsInTurn(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: three turns take half a minute")
+		t.Skip("SKIPPED: -short: three turns take half a minute")
 	}
 	routers, seen, peers := someRouters(t, 3, "127.0.0.141")
 	log := &text{}
@@ -130,7 +130,7 @@ func TestThreeRoutersWithOtherSettingsFollowInTurn(t *testing.T) {
 	for _, r := range routers {
 		holds(t, r, up+"64511")
 	}
-	time.Sleep(turns.Settle + time.Second) // all have carried it for long enough
+	time.Sleep(turns.Settle + time.Second) // all have had the route for long enough
 	changed := make([]bgp.Peer, 0, 3)
 	for _, p := range peers {
 		p.HoldTime = 9 * time.Second
@@ -154,7 +154,7 @@ func TestThreeRoutersWithOtherSettingsFollowInTurn(t *testing.T) {
 			}
 		}
 		if lack > 1 {
-			t.Fatalf("%d routers lack the route at once", lack)
+			t.Fatalf("%d routers lack the route at the same time", lack)
 		}
 		if back == len(routers) {
 			break
@@ -164,19 +164,19 @@ func TestThreeRoutersWithOtherSettingsFollowInTurn(t *testing.T) {
 		}
 	}
 	if fmt.Sprint(order) != "[0 1 2]" {
-		t.Errorf("the order is %v", order)
+		t.Errorf("got order %v", order)
 	}
 	for i := range routers {
 		if got := seen[i].seen(); len(got) != 1 || got[0] != otherConfiguration {
-			t.Errorf("router %d sees %q", i, got)
+			t.Errorf("router %d saw %q", i, got)
 		}
 	}
 	eventually(t, "the turns are over", func() bool {
-		return strings.Count(log.String(), "the session is as the file says") == 3
+		return strings.Count(log.String(), "session matches the file") == 3
 	})
 	for _, phase := range []string{"phase=draining", "phase=returning"} {
 		if n := strings.Count(log.String(), phase); n != 3 {
-			t.Errorf("the log has %s %d times:\n%s", phase, n, log)
+			t.Errorf("the log has %s %d times, want once:\n%s", phase, n, log)
 		}
 	}
 	if n := strings.Count(log.String(), "phase=waiting"); n != 2 {
@@ -189,13 +189,13 @@ func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not in time: %s", what)
+			t.Fatalf("%s: not in time", what)
 		}
 	}
 }
 
-// TestAReplacedPeerLeavesWhenItsReplacementIsThere also holds that its router reads why (RFC 4486).
-func TestAReplacedPeerLeavesWhenItsReplacementIsThere(t *testing.T) {
+// TestAReplacedPeerIsRemovedOnceItsReplacementIsEstablished also checks the NOTIFICATION that its router gets (RFC 4486).
+func TestAReplacedPeerIsRemovedOnceItsReplacementIsEstablished(t *testing.T) {
 	routers, seen, peers := someRouters(t, 2, "127.0.0.142")
 	speaker := startWith(t, peers[:1], quietLog)
 	const up, drained = "198.51.100.53/32 path=64511", "198.51.100.53/32 path=64511 communities=[graceful-shutdown]"
@@ -204,7 +204,7 @@ func TestAReplacedPeerLeavesWhenItsReplacementIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := held(t, routers[0]); got != up {
-		t.Errorf("the old one holds %q before the new one is there", got)
+		t.Errorf("the old router has %q before the new one is established", got)
 	}
 	var change *session.Change
 	for _, p := range speaker.Peers() {
@@ -213,22 +213,22 @@ func TestAReplacedPeerLeavesWhenItsReplacementIsThere(t *testing.T) {
 		}
 	}
 	if change == nil || change.Phase != session.Waits || !change.Leaving || fmt.Sprint(change.After) != "[127.0.0.201]" {
-		t.Errorf("the status says %+v", change)
+		t.Errorf("got status %+v", change)
 	}
 	holds(t, routers[0], drained)
 	if got := held(t, routers[1]); got != up {
-		t.Errorf("the new one holds %q when the old one is drained", got)
+		t.Errorf("the new router has %q when the old one is drained", got)
 	}
 	holds(t, routers[0], "")
-	eventually(t, "it has left", func() bool { return len(speaker.Peers()) == 1 })
+	eventually(t, "the old peer is removed", func() bool { return len(speaker.Peers()) == 1 })
 	if before, after := seen[0].seen(), seen[1].seen(); len(before) != 1 || before[0] != deconfigured || len(after) != 0 {
-		t.Errorf("the old one sees %q, and the new one %q", before, after)
+		t.Errorf("the old router saw %q, the new one %q", before, after)
 	}
 }
 
-// TestWhatListensForgetsTheKeyOfAPeerThatLeaves: the kernel drops what is not signed, without a word. Nothing is
+// TestTheListenerForgetsTheKeyOfARemovedPeer: the kernel silently drops unsigned segments. Nothing is
 // left behind by that.
-func TestWhatListensForgetsTheKeyOfAPeerThatLeaves(t *testing.T) {
+func TestTheListenerForgetsTheKeyOfARemovedPeer(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	here, router := netip.MustParseAddr("127.0.0.143"), netip.MustParseAddr("127.0.0.203")
 	port := freePort(t, here)
@@ -262,13 +262,13 @@ func TestWhatListensForgetsTheKeyOfAPeerThatLeaves(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := connects(); got != step.connects {
-			t.Errorf("with %+v it connects: %v", step.peers, got)
+			t.Errorf("with %+v: got connection %v", step.peers, got)
 		}
 	}
 }
 
-// TestAPeerThatGoBGPLacksIsChangedAllTheSame: what cannot be ended may be gone.
-func TestAPeerThatGoBGPLacksIsChangedAllTheSame(t *testing.T) {
+// TestAPeerThatGoBGPLacksCanStillBeChanged: a session that cannot be ended may already be gone.
+func TestAPeerThatGoBGPLacksCanStillBeChanged(t *testing.T) {
 	routers, _, peers := someRouters(t, 1, "127.0.0.144")
 	speaker := startWith(t, peers[:1], quietLog)
 	holds(t, routers[0], "198.51.100.53/32 path=64511")
@@ -289,8 +289,8 @@ func TestAPeerThatGoBGPLacksIsChangedAllTheSame(t *testing.T) {
 	})
 }
 
-// TestAFrozenSpeakerEndsNoTurn: it drains everything, and a reset would cut that short.
-func TestAFrozenSpeakerEndsNoTurn(t *testing.T) {
+// TestAFrozenSpeakerCompletesNoTurn: it drains everything, and a reset would interrupt that.
+func TestAFrozenSpeakerCompletesNoTurn(t *testing.T) {
 	routers, seen, peers := someRouters(t, 1, "127.0.0.145")
 	speaker := startWith(t, peers[:1], quietLog)
 	holds(t, routers[0], "198.51.100.53/32 path=64511")
@@ -302,6 +302,6 @@ func TestAFrozenSpeakerEndsNoTurn(t *testing.T) {
 	speaker.Freeze()
 	time.Sleep(4 * time.Second)
 	if got := seen[0].seen(); len(got) != 0 {
-		t.Errorf("it was reset: %q", got)
+		t.Errorf("a session was reset: %q", got)
 	}
 }

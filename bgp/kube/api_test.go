@@ -65,7 +65,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the speaker has ended
+		return // the speaker has stopped
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

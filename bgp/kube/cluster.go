@@ -80,7 +80,7 @@ func accessOf(kubeconfig string) (*rest.Config, error) {
 	if kubeconfig == "" {
 		access, err := rest.InClusterConfig()
 		if err != nil {
-			return nil, fmt.Errorf("kube: %w; outside of a pod set services.kubeconfig", err)
+			return nil, fmt.Errorf("kube: %w; outside a pod, set services.kubeconfig", err)
 		}
 		return access, nil
 	}

@@ -34,7 +34,7 @@ import (
 
 var serviceKind = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 
-// fakeAPI is an API that gives versions, refuses what the real one does, and can
+// fakeAPI is an API that gives versions, rejects what the real one does, and can
 // be away.
 type fakeAPI struct {
 	*kubefake.Clientset
@@ -44,9 +44,9 @@ type fakeAPI struct {
 
 	mu      sync.Mutex
 	watches []watch.Interface
-	// refuse is what a write to a status is answered with; nil for what is due.
+	// refuse is the response to a write to a status; nil for the normal one.
 	refuse error
-	// wrote are the writes to statuses: the Service and its addresses.
+	// wrote lists the writes to statuses: the Service and its addresses.
 	wrote []string
 }
 
@@ -76,9 +76,9 @@ func newFake(t testing.TB, objects ...runtime.Object) *fakeAPI {
 	return a
 }
 
-// tellAll tells a watch that begins of every Service: one may have changed since it
+// tellAll sends every Service to a watch that begins: one may have changed since it
 // was listed. The tracker's own way to do so hands out the objects that it keeps, and
-// what is told is stripped in place.
+// what a watch receives is stripped in place.
 func (a *fakeAPI) tellAll(w watch.Interface) {
 	list, err := a.Tracker().List(serviceKind, corev1.SchemeGroupVersion.WithKind("Service"), "")
 	if err != nil {
@@ -90,7 +90,7 @@ func (a *fakeAPI) tellAll(w watch.Interface) {
 	}
 }
 
-// leave has the API be away: every watch ends, and every request fails.
+// leave makes the API unavailable: every watch ends, and every request fails.
 func (a *fakeAPI) leave() {
 	a.away.Store(true)
 	a.mu.Lock()
@@ -138,7 +138,7 @@ func (a *fakeAPI) patch(action clienttesting.Action) (bool, runtime.Object, erro
 	return true, s, a.Tracker().Update(serviceKind, s, s.Namespace)
 }
 
-// addresses are those in the Service's status.
+// addresses returns the addresses in the Service's status.
 func addresses(s *corev1.Service) string {
 	var all []string
 	for _, i := range s.Status.LoadBalancer.Ingress {
@@ -150,7 +150,7 @@ func addresses(s *corev1.Service) string {
 	return strings.Join(all, " ")
 }
 
-// has changes a Service, whose status stays, or creates it.
+// has changes a Service and keeps its status, or creates it.
 func (a *fakeAPI) has(s *corev1.Service) {
 	a.t.Helper()
 	services := a.CoreV1().Services(s.Namespace)
@@ -175,7 +175,7 @@ func (a *fakeAPI) deletes(name string) {
 	}
 }
 
-// hasSlice changes a slice, or creates it.
+// hasSlice changes or creates a slice.
 func (a *fakeAPI) hasSlice(s *discoveryv1.EndpointSlice) {
 	a.t.Helper()
 	slices := a.DiscoveryV1().EndpointSlices(s.Namespace)
@@ -186,7 +186,7 @@ func (a *fakeAPI) hasSlice(s *discoveryv1.EndpointSlice) {
 	}
 }
 
-// status is the Service's addresses.
+// status returns the addresses in the Service's status.
 func (a *fakeAPI) status(name string) string {
 	a.t.Helper()
 	object, err := a.Tracker().Get(serviceKind, "media", name)
@@ -202,7 +202,7 @@ func (a *fakeAPI) writes() []string {
 	return append([]string(nil), a.wrote...)
 }
 
-// follower runs a Cluster, and grants what a speaker would: everything, but what
+// follower runs a Cluster, and grants what a speaker would: everything except what
 // is in denied.
 type follower struct {
 	*Cluster
@@ -215,7 +215,7 @@ type follower struct {
 	end      func()
 }
 
-// logged is a log.
+// logged collects a log.
 type logged struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -241,7 +241,7 @@ func follow(t testing.TB, a *fakeAPI, node string, denied ...string) *follower {
 	f.Cluster = newCluster(a.api(node), bgp.Services{Node: node, DrainTaints: []string{"nearcast.dev/drain", "example.org/off"}, DrainLabels: []string{"example.org/out", excluded}}, slog.New(slog.NewTextHandler(f.log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	// As a speaker that starts does.
+	// A starting speaker does the same.
 	f.Assign(map[vip.ServiceRef][]netip.Addr{})
 	go func() {
 		defer close(done)
@@ -270,7 +270,7 @@ func (f *follower) grant(d bgp.Declared) {
 	f.Assign(granted)
 }
 
-// deny has the speaker's configuration change.
+// deny changes the speaker's configuration.
 func (f *follower) deny(addr string) {
 	f.denied[addr] = true
 	f.grant(f.last())
@@ -308,17 +308,17 @@ func (f *follower) says(step, want string) {
 		parts = append(parts, d.Drained)
 	}
 	if got := strings.Join(parts, "; "); got != want {
-		f.t.Fatalf("%s: %q, want %q", step, got, want)
+		f.t.Fatalf("%s: got %q, want %q", step, got, want)
 	}
 }
 
-// bubble runs a test in which time passes at once.
+// bubble runs a test in synthetic time.
 func bubble(t *testing.T, do func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, do)
 }
 
-// soon is longer than changes are coalesced.
+// soon is longer than the time over which changes are coalesced.
 func soon() { time.Sleep(time.Second); synctest.Wait() }
 
 const excluded = "node.kubernetes.io/exclude-from-external-load-balancers"
@@ -349,13 +349,13 @@ func TestWhatChangesIsDeclared(t *testing.T) {
 			do   func()
 			want string
 		}{
-			{"an endpoint more", func() { a.hasSlice(sliceOf("a", "a-2", 8080, "2001:db8::1 ready")) }, "a: 192.0.2.1:8080 ready here, [2001:db8::1]:8080 ready"},
+			{"another endpoint", func() { a.hasSlice(sliceOf("a", "a-2", 8080, "2001:db8::1 ready")) }, "a: 192.0.2.1:8080 ready here, [2001:db8::1]:8080 ready"},
 			{"one terminates", func() { a.hasSlice(sliceOf("a", "a-1", 8080, "192.0.2.1 !ready serving terminating here")) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready"},
-			{"a bad Service beside it", func() { a.has(balanced("b", annotated("nearcast.dev/vip", "x"))) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; !b"},
-			{"which is mended", func() { a.has(balanced("b", annotated("nearcast.dev/vip", "2001:db8::80"))) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; b:"},
-			{"and is bad again, and stays", func() { a.has(balanced("b", annotated("nearcast.dev/vip", "x"))) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; b:; !b"},
+			{"an invalid Service beside it", func() { a.has(balanced("b", annotated("nearcast.dev/vip", "x"))) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; !b"},
+			{"which becomes valid", func() { a.has(balanced("b", annotated("nearcast.dev/vip", "2001:db8::80"))) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; b:"},
+			{"and is invalid again, and stays declared", func() { a.has(balanced("b", annotated("nearcast.dev/vip", "x"))) }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; b:; !b"},
 			{"which is deleted", func() { a.deletes("b") }, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready"},
-			{"and created anew, bad", func() {
+			{"and recreated, invalid", func() {
 				a.has(balanced("b", annotated("nearcast.dev/vip", "x"), func(s *corev1.Service) { s.UID = "2" }))
 			}, "a: 192.0.2.1:8080 terminating here, [2001:db8::1]:8080 ready; !b"},
 			{"its slices go", func() {
@@ -365,7 +365,7 @@ func TestWhatChangesIsDeclared(t *testing.T) {
 					}
 				}
 			}, "a:; !b"},
-			{"it is being deleted, and waits for a finalizer of others", func() { a.has(balanced("a", deleted)) }, "!b"},
+			{"it is being deleted and waits for another finalizer", func() { a.has(balanced("a", deleted)) }, "!b"},
 		} {
 			step.do()
 			soon()
@@ -374,14 +374,14 @@ func TestWhatChangesIsDeclared(t *testing.T) {
 	})
 }
 
-// TestATaintDrains takes the node away too, of which is told once.
+// TestATaintOrALabelDrains also deletes the node, which is logged once.
 func TestATaintOrALabelDrains(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("another", "nearcast.dev/drain"))
 		f := follow(t, a, "node")
 		defer f.end()
 		soon()
-		f.says("there is no such node", "")
+		f.says("the node does not exist", "")
 		nodes := a.CoreV1().Nodes()
 		for _, step := range []struct {
 			node *corev1.Node
@@ -389,10 +389,10 @@ func TestATaintOrALabelDrains(t *testing.T) {
 		}{
 			{node("node"), ""},
 			{node("node", "node.kubernetes.io/unschedulable"), ""},
-			{node("node", "x", "example.org/off", "nearcast.dev/drain"), "node node has the taint example.org/off"},
-			{node("node", "nearcast.dev/drain"), "node node has the taint nearcast.dev/drain"},
+			{node("node", "x", "example.org/off", "nearcast.dev/drain"), "node node has taint example.org/off"},
+			{node("node", "nearcast.dev/drain"), "node node has taint nearcast.dev/drain"},
 			{labelledNode("nearcast.dev/drain"), ""},
-			{labelledNode(excluded), "node node has the label " + excluded},
+			{labelledNode(excluded), "node node has label " + excluded},
 			{nil, ""},
 			{node("node"), ""},
 		} {
@@ -408,17 +408,17 @@ func TestATaintOrALabelDrains(t *testing.T) {
 			soon()
 			f.says(fmt.Sprint(step.node), step.want)
 		}
-		a.has(balanced("a")) // no second word of it
+		a.has(balanced("a")) // not logged again
 		soon()
-		if n := f.log.count("no such node"); n != 2 {
-			t.Errorf("told %d times that there is no node, want 2: it was away twice", n)
+		if n := f.log.count("no node of this name"); n != 2 {
+			t.Errorf("logged %d times that there is no node, want 2: it was missing twice", n)
 		}
 	})
 }
 
-// TestNothingIsDeclaredBeforeEverythingIsTold has the API refuse EndpointSlices at
+// TestNothingIsDeclaredBeforeEverythingIsListed has the API reject EndpointSlices at
 // first: a Service without its endpoints would be withdrawn.
-func TestNothingIsDeclaredBeforeEverythingIsTold(t *testing.T) {
+func TestNothingIsDeclaredBeforeEverythingIsListed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("node"), balanced("a", has(vip4)), sliceOf("a", "a-1", 8080, "192.0.2.1 ready"))
 		var forbidden atomic.Bool
@@ -431,23 +431,23 @@ func TestNothingIsDeclaredBeforeEverythingIsTold(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if f.calls() != 0 {
-			t.Fatalf("%+v was declared", f.last())
+			t.Fatalf("declared %+v too early", f.last())
 		}
 		if n := f.log.count("EndpointSlices"); n != 1 {
-			t.Errorf("told %d times that EndpointSlices are forbidden", n)
+			t.Errorf("logged %d times that EndpointSlices are forbidden", n)
 		}
 		forbidden.Store(false)
 		time.Sleep(10 * time.Second) // more than the longest pause with its jitter
 		f.says("allowed", "a: 192.0.2.1:8080 ready")
 		if f.calls() != 1 {
-			t.Errorf("%d declarations, want one", f.calls())
+			t.Errorf("got %d declarations, want 1", f.calls())
 		}
 	})
 }
 
-// TestChangesAreCoalescedAndNothingIsToldTwice changes an endpoint every
-// millisecond for a second, and then what nobody needs to know.
-func TestChangesAreCoalescedAndNothingIsToldTwice(t *testing.T) {
+// TestChangesAreCoalescedAndNothingIsDeclaredTwice changes an endpoint every
+// millisecond for a second, and then something that makes no difference.
+func TestChangesAreCoalescedAndNothingIsDeclaredTwice(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("node"), balanced("a"), sliceOf("a", "a-1", 8080))
 		f := follow(t, a, "node")
@@ -460,7 +460,7 @@ func TestChangesAreCoalescedAndNothingIsToldTwice(t *testing.T) {
 		}
 		soon()
 		if n := f.calls() - before; n < 15 || n > 21 {
-			t.Errorf("%d declarations in a second", n)
+			t.Errorf("got %d declarations in a second", n)
 		}
 		f.says("the last", "a: 192.0.2.200:8080 ready")
 
@@ -478,14 +478,14 @@ func TestChangesAreCoalescedAndNothingIsToldTwice(t *testing.T) {
 		}
 		soon()
 		if f.calls() != before {
-			t.Errorf("%d declarations of nothing new", f.calls()-before)
+			t.Errorf("got %d declarations without a change, want 0", f.calls()-before)
 		}
 	})
 }
 
-// TestTheLastDeclarationStaysWhileTheAPIIsAway changes things meanwhile, which are
+// TestTheLastDeclarationIsKeptWhileTheAPIIsUnavailable makes changes meanwhile, which are
 // seen soon after it is back.
-func TestTheLastDeclarationStaysWhileTheAPIIsAway(t *testing.T) {
+func TestTheLastDeclarationIsKeptWhileTheAPIIsUnavailable(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("node"), balanced("a"), balanced("b"), sliceOf("a", "a-1", 8080, "192.0.2.1 ready"))
 		f := follow(t, a, "node")
@@ -496,10 +496,10 @@ func TestTheLastDeclarationStaysWhileTheAPIIsAway(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		if f.calls() != before {
-			t.Fatalf("%+v was declared while the API is away", f.last())
+			t.Fatalf("declared %+v while the API is unavailable", f.last())
 		}
 		if n := f.log.count("following"); n > 6 { // a watch and a list of each kind
-			t.Errorf("told %d times that the API is away", n)
+			t.Errorf("logged %d times that the API is unavailable", n)
 		}
 		a.away.Store(false)
 		a.deletes("b")
@@ -508,7 +508,7 @@ func TestTheLastDeclarationStaysWhileTheAPIIsAway(t *testing.T) {
 		f.says("back", "a: 192.0.2.2:8080 ready")
 		a.hasSlice(sliceOf("a", "a-1", 8080, "192.0.2.3 ready"))
 		soon()
-		f.says("followed again", "a: 192.0.2.3:8080 ready")
+		f.says("watched again", "a: 192.0.2.3:8080 ready")
 	})
 }
 
@@ -536,14 +536,14 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestWhereTheAccessComesFrom(t *testing.T) {
+func TestAccessComesFromAKubeconfigOrThePod(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	if _, err := New(bgp.Services{Kubeconfig: path}, slog.Default()); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("%v, want an error that names the file", err)
+		t.Errorf("got %v, want an error that names the file", err)
 	}
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	if _, err := New(bgp.Services{}, slog.Default()); err == nil || !strings.Contains(err.Error(), "services.kubeconfig") {
-		t.Errorf("%v, want an error that says what to do", err)
+		t.Errorf("got %v, want an error that says what to do", err)
 	}
 	fixture.Write(t, path, `apiVersion: v1
 kind: Config

@@ -8,9 +8,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// TestWhatADataPathTakes has what the API says of a Service with two addresses, and those
-// that no data path takes.
-func TestWhatADataPathTakes(t *testing.T) {
+// TestADataPathAcceptsTheAddressesOfTheService has Services with two addresses, and the addresses
+// that no data path accepts.
+func TestADataPathAcceptsTheAddressesOfTheService(t *testing.T) {
 	external := func(addrs ...string) func(*corev1.Service) {
 		return func(s *corev1.Service) { s.Spec.ExternalIPs = addrs }
 	}
@@ -30,9 +30,9 @@ func TestWhatADataPathTakes(t *testing.T) {
 		"both in the status":                  {[]func(*corev1.Service){has(vip4, vip6)}, "[]"},
 		"one in the status":                   {[]func(*corev1.Service){has(vip4)}, "[2001:db8::80]"},
 		"one without a mode, and a name":      {[]func(*corev1.Service){modeless}, "[2001:db8::80]"},
-		"one that is a proxy's":               {[]func(*corev1.Service){proxied}, "[198.51.100.80 2001:db8::80]"},
+		"one of mode Proxy":                   {[]func(*corev1.Service){proxied}, "[198.51.100.80 2001:db8::80]"},
 		"another":                             {[]func(*corev1.Service){has("198.51.100.81")}, "[198.51.100.80 2001:db8::80]"},
-		"a ClusterIP and nothing else":        {[]func(*corev1.Service){clusterIP}, "[]"},
+		"a ClusterIP only":                    {[]func(*corev1.Service){clusterIP}, "[]"},
 		"both external, of a ClusterIP":       {[]func(*corev1.Service){clusterIP, external("2001:0db8::0080", vip4)}, "[]"},
 		"one external, one in the status":     {[]func(*corev1.Service){has(vip4), external(vip6)}, "[]"},
 		"of another class, and in its status": {[]func(*corev1.Service){ofClass("example.org/lb"), has(vip4, vip6)}, "[]"},
@@ -40,7 +40,7 @@ func TestWhatADataPathTakes(t *testing.T) {
 		s := balanced("a", c.change...)
 		stripService(s)
 		if got := fmt.Sprint(untaken(s, []netip.Addr{netip.MustParseAddr(vip4), netip.MustParseAddr(vip6)})); got != c.want {
-			t.Errorf("%s: %s, want %s", name, got, c.want)
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
 	}
 }

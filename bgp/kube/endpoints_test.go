@@ -17,7 +17,7 @@ func ptr[T any](v T) *T { return &v }
 
 // sliceOf is a slice of a Service with a port that is named http, and endpoints
 // such as "192.0.2.1 ready here"; a word with ! before it is false, without it
-// true, and one that is missing is not told.
+// true, and a missing word is unset.
 func sliceOf(service, name string, port int32, endpoints ...string) *discoveryv1.EndpointSlice {
 	s := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "media", Name: name, ResourceVersion: "1", Labels: map[string]string{discoveryv1.LabelServiceName: service}},
@@ -48,7 +48,7 @@ func sliceOf(service, name string, port int32, endpoints ...string) *discoveryv1
 	return s
 }
 
-// text is the endpoints as sliceOf has them.
+// text formats the endpoints as sliceOf reads them.
 func text(all []bgp.Endpoint) string {
 	var parts []string
 	for _, e := range all {
@@ -66,7 +66,7 @@ func text(all []bgp.Endpoint) string {
 	return strings.Join(parts, ", ")
 }
 
-func TestAnEndpointIsWhatItsConditionsSay(t *testing.T) {
+func TestAnEndpointFollowsItsConditions(t *testing.T) {
 	for endpoint, want := range map[string]string{
 		"192.0.2.1":       "192.0.2.1:8080 ready",
 		"192.0.2.1 ready": "192.0.2.1:8080 ready",
@@ -81,7 +81,7 @@ func TestAnEndpointIsWhatItsConditionsSay(t *testing.T) {
 		"2001:db8::1 ready":                   "[2001:db8::1]:8080 ready",
 		"::ffff:192.0.2.1 ready":              "192.0.2.1:8080 ready",
 		"pod.example.org ready":               "",
-		// What a cloud tells its machines, and other ways there.
+		// Metadata addresses of clouds, and other forms of them.
 		"fd00:ec2::254 ready":            "",
 		"100.100.100.200 ready":          "",
 		"64:ff9b::169.254.169.254 ready": "",
@@ -89,7 +89,7 @@ func TestAnEndpointIsWhatItsConditionsSay(t *testing.T) {
 	} {
 		got := text(endpointsOf([]*discoveryv1.EndpointSlice{sliceOf("a", "a-1", 8080, endpoint)}, probePort{80, true, "http"}, probePort{}, "node"))
 		if got != want {
-			t.Errorf("%s: %q, want %q", endpoint, got, want)
+			t.Errorf("%s: got %q, want %q", endpoint, got, want)
 		}
 	}
 }
@@ -114,9 +114,9 @@ func TestSlicesAreJoined(t *testing.T) {
 	}
 }
 
-// TestWhereEndpointsAreProbed has the annotation and the port that follows, with a
+// TestEndpointsAreProbedAtTheRightPort has the annotation and the port that follows, with a
 // Service that has 80 for http and 443 for https.
-func TestWhereEndpointsAreProbed(t *testing.T) {
+func TestEndpointsAreProbedAtTheRightPort(t *testing.T) {
 	slice := sliceOf("a", "a-1", 8080, "192.0.2.1")
 	slice.Ports = append(slice.Ports,
 		discoveryv1.EndpointPort{Name: ptr("https"), Port: ptr(int32(8443)), Protocol: ptr(corev1.ProtocolTCP)},
@@ -133,7 +133,7 @@ func TestWhereEndpointsAreProbed(t *testing.T) {
 		{"none", ports, "none at 192.0.2.1:0"},
 		{"tcp://:443", ports, "tcp at 192.0.2.1:8443"},
 		{"tcp://:8443", ports, "tcp at 192.0.2.1:8443"},
-		{"tcp://:9000", ports, "tcp at 192.0.2.1:9000"},      // a port for probes alone
+		{"tcp://:9000", ports, "tcp at 192.0.2.1:9000"},      // a port only for probes
 		{"tcp://:53", ports, "tcp at 192.0.2.1:53"},          // which the Service has for UDP
 		{"http:///healthz", ports, "http at 192.0.2.1:8080"}, // the first TCP port
 		{"https://:443/", ports, "https at 192.0.2.1:8443"},  //
@@ -147,7 +147,7 @@ func TestWhereEndpointsAreProbed(t *testing.T) {
 		}
 		d := r.declaration([]*discoveryv1.EndpointSlice{slice}, "node")
 		if got := fmt.Sprintf("%s at %s", d.Probe.Kind, d.Endpoints[0].Addr); got != c.want {
-			t.Errorf("%s: %s, want %s", c.probe, got, c.want)
+			t.Errorf("%s: got %s, want %s", c.probe, got, c.want)
 		}
 	}
 }
@@ -157,12 +157,12 @@ func TestAPortWithoutANameIsFound(t *testing.T) {
 	for _, name := range []*string{nil, ptr("")} {
 		slice.Ports[0].Name = name
 		if got := portOf(balanced("a", func(s *corev1.Service) { s.Spec.Ports[0].Name = "" }), 80).in(slice); got != 8080 {
-			t.Errorf("%d, want 8080", got)
+			t.Errorf("got %d, want 8080", got)
 		}
 	}
 }
 
-func TestAProbeSaysWhatItIsToldTo(t *testing.T) {
+func TestAProbeSendsWhatTheAnnotationsSay(t *testing.T) {
 	for _, c := range []struct {
 		probe, hostname, expect string
 		want                    federation.Target
@@ -179,7 +179,7 @@ func TestAProbeSaysWhatItIsToldTo(t *testing.T) {
 			t.Fatal(r.refused)
 		}
 		if got := r.declaration(nil, "node").Probe; got != c.want {
-			t.Errorf("%s: %+v, want %+v", c.probe, got, c.want)
+			t.Errorf("%s: got %+v, want %+v", c.probe, got, c.want)
 		}
 	}
 }

@@ -19,8 +19,8 @@ func hostOf(s *corev1.Service, t *federation.Template, annotated string) (string
 	}
 	name, err := federation.ParseHostname(annotated)
 	if err != nil || !isOwn(s, t, name) {
-		return "", fmt.Errorf("nearcast.dev/probe: host %s is none of the Service's hostnames, and its probe may ask for no other; "+
-			"a TCP connection is made in its place", annotated)
+		return "", fmt.Errorf("nearcast.dev/probe: host %s is not a hostname of the Service, and its probe may request no other; "+
+			"a TCP probe is used instead", annotated)
 	}
 	return strings.TrimSuffix(name, "."), nil
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// TestAProbeAsksForANameOfTheServiceAlone: any other host is refused by name, and a
-// connection is made in its place; the Service keeps its addresses.
-func TestAProbeAsksForANameOfTheServiceAlone(t *testing.T) {
+// TestAProbeRequestsOnlyHostnamesOfTheService: any other host is rejected by name, and a
+// TCP probe is used instead; the Service keeps its addresses.
+func TestAProbeRequestsOnlyHostnamesOfTheService(t *testing.T) {
 	for _, c := range []struct{ probe, hostnames, host, refused string }{
 		{"http:///", "", "", ""},
 		{"http:///", "b.example.org", "b.example.org", ""},
@@ -37,16 +37,16 @@ func TestAProbeAsksForANameOfTheServiceAlone(t *testing.T) {
 		got := d.Services[0].Probe
 		switch {
 		case c.refused == "" && (got.Host != c.host || got.Kind == federation.ProbeTCP || len(d.Refused) > 0):
-			t.Errorf("%s of %q: %+v, refused %v", c.probe, c.hostnames, got, d.Refused)
+			t.Errorf("%s of %q: got %+v, refused %v", c.probe, c.hostnames, got, d.Refused)
 		case c.refused != "" && (got != federation.Target{Kind: federation.ProbeTCP} || len(d.Refused) != 1 ||
-			!strings.Contains(d.Refused[0].String(), "Service media/a: nearcast.dev/probe: host "+c.refused+" is none of")):
-			t.Errorf("%s of %q: %+v, refused %v", c.probe, c.hostnames, got, d.Refused)
+			!strings.Contains(d.Refused[0].String(), "Service media/a: nearcast.dev/probe: host "+c.refused+" is not a hostname of")):
+			t.Errorf("%s of %q: got %+v, refused %v", c.probe, c.hostnames, got, d.Refused)
 		}
 	}
 }
 
-// TestAPortThatTheServiceHasNotIsForeign, where none of its slices has it either.
-func TestAPortThatTheServiceHasNotIsForeign(t *testing.T) {
+// TestAPortThatTheServiceLacksIsForeign, if none of its slices has it either.
+func TestAPortThatTheServiceLacksIsForeign(t *testing.T) {
 	for probe, want := range map[string]struct{ foreign, at, own uint16 }{
 		"":                  {0, 8080, 0},
 		"tcp://:80":         {0, 8080, 0},
@@ -60,7 +60,7 @@ func TestAPortThatTheServiceHasNotIsForeign(t *testing.T) {
 		d := r.declaration([]*discoveryv1.EndpointSlice{sliceOf("a", "a-1", 8080, "192.0.2.1")}, "node")
 		e := d.Endpoints[0]
 		if d.ForeignPort != want.foreign || e.Addr.Port() != want.at || e.Own != want.own {
-			t.Errorf("%q: %d, asked at %d, own %d; want %+v", probe, d.ForeignPort, e.Addr.Port(), e.Own, want)
+			t.Errorf("%q: got %d, probed at %d, own %d; want %+v", probe, d.ForeignPort, e.Addr.Port(), e.Own, want)
 		}
 	}
 }

@@ -172,7 +172,7 @@ func (f *faults) report(verb string, err error) {
 		text = err.Error()
 	}
 	if text != "" && text != f.known[verb] {
-		f.log.Warn("this node cannot hold the Lease; Services are told their addresses by others", "lease", f.lease, "error", err)
+		f.log.Warn("this node cannot acquire the Lease; other nodes write Service status", "lease", f.lease, "error", err)
 	}
 	f.known[verb] = text
 }

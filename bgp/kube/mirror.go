@@ -46,7 +46,7 @@ func (m *mirror[T]) report(err error) {
 	defer m.mu.Unlock()
 	if m.fault != err.Error() {
 		m.fault = err.Error()
-		m.log.Warn("following the cluster; what is known of it stays", "kind", m.kind, "error", err)
+		m.log.Warn("cannot watch the cluster; keeping the last known state", "kind", m.kind, "error", err)
 	}
 }
 

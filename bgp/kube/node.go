@@ -21,7 +21,7 @@ func (c *Cluster) drained() string {
 	node := c.nodes.all()[types.NamespacedName{Name: c.config.Node}]
 	if node == nil {
 		if !c.nodeless {
-			c.log.Warn("the cluster has no such node: no taint or label drains this one, and no endpoint is on it", "node", c.config.Node)
+			c.log.Warn("the cluster has no node of this name: taints and labels cannot drain this node, and it has no endpoints", "node", c.config.Node)
 		}
 		c.nodeless = true
 		return ""
@@ -29,12 +29,12 @@ func (c *Cluster) drained() string {
 	c.nodeless = false
 	for _, t := range node.Spec.Taints {
 		if slices.Contains(c.config.DrainTaints, t.Key) {
-			return fmt.Sprintf("node %s has the taint %s", node.Name, t.Key)
+			return fmt.Sprintf("node %s has taint %s", node.Name, t.Key)
 		}
 	}
 	for _, key := range c.config.DrainLabels {
 		if _, is := node.Labels[key]; is { // with any value, as in Kubernetes
-			return fmt.Sprintf("node %s has the label %s", node.Name, key)
+			return fmt.Sprintf("node %s has label %s", node.Name, key)
 		}
 	}
 	return ""

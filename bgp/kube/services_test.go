@@ -17,10 +17,10 @@ import (
 	"github.com/nearcast/nearcast/internal/federation/policy"
 )
 
-// vip4 is what Services here ask for.
+// vip4 is the address that Services here request.
 const vip4 = "198.51.100.80"
 
-// balanced is a Service of our class with one port, changed by each of change.
+// balanced returns a Service of our class with one port, after each change.
 func balanced(name string, change ...func(*corev1.Service)) *corev1.Service {
 	ofUs := class
 	s := &corev1.Service{
@@ -39,7 +39,7 @@ func balanced(name string, change ...func(*corev1.Service)) *corev1.Service {
 	return s
 }
 
-// annotated sets an annotation, or removes it where the text is "".
+// annotated sets an annotation, or removes it if the text is "".
 func annotated(key, text string) func(*corev1.Service) {
 	return func(s *corev1.Service) {
 		s.Annotations[key] = text
@@ -63,8 +63,8 @@ func ofClass(name string) func(*corev1.Service) {
 	return func(s *corev1.Service) { s.Spec.LoadBalancerClass = &name }
 }
 
-// TestWhichServicesAskForWhat has declared, refused with a reason, or neither.
-func TestWhichServicesAskForWhat(t *testing.T) {
+// TestServicesAreDeclaredRefusedOrIgnored has declared Services, refused ones with a reason, and others.
+func TestServicesAreDeclaredRefusedOrIgnored(t *testing.T) {
 	for name, c := range map[string]struct {
 		service *corev1.Service
 		want    string
@@ -101,15 +101,15 @@ func TestWhichServicesAskForWhat(t *testing.T) {
 				got += " refused: " + r.refused
 			}
 			if got = strings.TrimSpace(got); got != c.want {
-				t.Errorf("%q, want %q", got, c.want)
+				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
-// TestWhatIsSaidOfNamesCostsNoAddress tries every policy, and every annotation that resolvers
+// TestFaultsOfDNSAnnotationsCostNoAddress tries every policy, and every annotation that resolvers
 // read, good and bad. A bad probe is the control.
-func TestWhatIsSaidOfNamesCostsNoAddress(t *testing.T) {
+func TestFaultsOfDNSAnnotationsCostNoAddress(t *testing.T) {
 	values := map[string][]string{
 		"policy": append(policy.Names(), "weighted sticky", "fastest cold wasm 5ms", "nearst"), "weights": {"de=1", "de"},
 		"ttl": {"30", "0"}, "txt": {`"a"`, strings.Repeat("x", 9000)}, "alpn": {"h3", ","}, "port": {"443", "x"}, "workload": {"Deployment/a", "a/b/c"},
@@ -119,12 +119,12 @@ func TestWhatIsSaidOfNamesCostsNoAddress(t *testing.T) {
 		for _, value := range all {
 			s := balanced("a", labelled, annotated("nearcast.dev/"+key, value))
 			if r := readAsFirst(s); !r.declares() || r.refused != "" {
-				t.Errorf("%s: %q: %q, want the address", key, value, r.refused)
+				t.Errorf("%s: %q: got %q, want the address", key, value, r.refused)
 			}
 		}
 	}
 	if r := readAsFirst(balanced("a", annotated("nearcast.dev/probe", "x"))); r.declares() || r.refused == "" {
-		t.Error("a bad probe is not refused")
+		t.Error("an invalid probe was not refused")
 	}
 }
 
@@ -133,21 +133,21 @@ func readAsFirst(s *corev1.Service) request {
 	return newRequest(s, nil)
 }
 
-// TestABadVersionLeavesTheGoodOne holds that a typo does not withdraw an address
-// from every site, but for a Service that is another of the same name.
-func TestABadVersionLeavesTheGoodOne(t *testing.T) {
+// TestAnInvalidVersionKeepsTheValidOne checks that a typo does not withdraw an address
+// from every site, except if the Service is a new one of the same name.
+func TestAnInvalidVersionKeepsTheValidOne(t *testing.T) {
 	good := newRequest(balanced("a"), nil)
 	bad := newRequest(balanced("a", annotated("nearcast.dev/probe", "x://")), good.template)
 	if !bad.declares() || bad.unread || !strings.Contains(bad.refused, "nearcast.dev/probe") {
-		t.Errorf("%+v, want refused and declared as before", bad)
+		t.Errorf("got %+v, want it refused and declared as before", bad)
 	}
 	other := newRequest(balanced("a", annotated("nearcast.dev/probe", "x://"), func(s *corev1.Service) { s.UID = "other" }), good.template)
 	if other.declares() || !other.unread {
-		t.Errorf("%+v, want nothing from a Service that is gone", other)
+		t.Errorf("got %+v, want nothing of a deleted Service", other)
 	}
 }
 
-func TestAServiceIsDeclaredWhole(t *testing.T) {
+func TestAServiceIsDeclaredInFull(t *testing.T) {
 	s := balanced("a", labelled, has(vip4), annotated("nearcast.dev/probe", "http://:80/healthz"), annotated("nearcast.dev/expect", "status=200"), func(s *corev1.Service) {
 		s.CreationTimestamp = metav1.Unix(1000, 0)
 		s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
@@ -166,8 +166,8 @@ func TestAServiceIsDeclaredWhole(t *testing.T) {
 	}
 }
 
-// TestStrippingTwiceIsStrippingOnce holds it for what the Reflector may give twice.
-func TestStrippingTwiceIsStrippingOnce(t *testing.T) {
+// TestStrippingIsIdempotent, because the Reflector may pass an object twice.
+func TestStrippingIsIdempotent(t *testing.T) {
 	s := balanced("a", labelled, func(s *corev1.Service) {
 		s.Annotations["kubectl.kubernetes.io/last-applied-configuration"] = "{}"
 		s.Spec.Selector, s.Finalizers = map[string]string{"app": "a"}, []string{"example.org/x"}
@@ -178,6 +178,6 @@ func TestStrippingTwiceIsStrippingOnce(t *testing.T) {
 		t.Errorf("%+v\nwas %+v", s, once)
 	}
 	if len(s.Annotations) != 1 || s.Spec.Selector != nil || s.Finalizers != nil {
-		t.Errorf("%+v keeps what is never read", s)
+		t.Errorf("%+v keeps fields that are never read", s)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // other namespaces.
 const maxServices = 256
 
-var tooMany = fmt.Sprintf("is not read: its namespace has %d older Services that want addresses, and no more are read of one", maxServices)
+var tooMany = fmt.Sprintf("is ignored: its namespace has %d older Services that request addresses, the maximum of one namespace", maxServices)
 
 // beyond returns the Services that exceed the limit of their namespaces.
 func beyond(services map[types.NamespacedName]*corev1.Service) map[types.NamespacedName]bool {

@@ -17,7 +17,7 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// mirrored is a cluster whose mirrors a test fills.
+// mirrored returns a cluster whose mirrors a test fills.
 func mirrored(t testing.TB) *Cluster {
 	return newCluster(newFake(t).api("n"), bgp.Services{Node: "n"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 }
@@ -30,7 +30,7 @@ func bornAt(second int64) func(*corev1.Service) {
 	return func(s *corev1.Service) { s.CreationTimestamp = metav1.Unix(second, 0) }
 }
 
-// sliceFor has endpoints of a Service.
+// sliceFor returns a slice with endpoints of a Service.
 func sliceFor(namespace, service, name string, addresses ...string) *discoveryv1.EndpointSlice {
 	s := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: name, Labels: map[string]string{discoveryv1.LabelServiceName: service},
@@ -41,7 +41,7 @@ func sliceFor(namespace, service, name string, addresses ...string) *discoveryv1
 	return s
 }
 
-// declaredOf returns what the namespace declares, and what is refused of it.
+// declaredOf returns what the namespace declares and what of it is refused.
 func declaredOf(namespace string, d bgp.Declared) (of bgp.Declared) {
 	for _, s := range d.Services {
 		if s.Namespace == namespace {
@@ -57,9 +57,9 @@ func declaredOf(namespace string, d bgp.Declared) (of bgp.Declared) {
 	return of
 }
 
-// TestWhatANamespaceWritesChangesNothingThatOthersDeclare: over sequences of writes with
+// TestANamespaceCannotChangeWhatOthersDeclare: over sequences of writes with
 // any text in the keys that are read, deletions and re-creations.
-func TestWhatANamespaceWritesChangesNothingThatOthersDeclare(t *testing.T) {
+func TestANamespaceCannotChangeWhatOthersDeclare(t *testing.T) {
 	keys := []string{"vip", "probe", "hostname", "expect", "policy", "weights", "ttl", "address", "access", "workload", "unknown"}
 	texts := []string{"", vip4, vip4 + ",2001:db8::1", "http://bank.example.org:9/x", "tcp://:70000", "none", "*.bank.example.org", "a=1,b=x", "\x1b[2J", strings.Repeat("9", 5000)}
 	rapid.Check(t, func(r *rapid.T) {
@@ -91,15 +91,15 @@ func TestWhatANamespaceWritesChangesNothingThatOthersDeclare(t *testing.T) {
 			a, _ := alone.read()
 			b, _ := beside.read()
 			if a, b = declaredOf("bank", a), declaredOf("bank", b); !reflect.DeepEqual(a, b) {
-				r.Fatalf("bank declares %+v beside others, and alone %+v", b, a)
+				r.Fatalf("bank declares %+v beside others, and %+v alone", b, a)
 			}
 		}
 	})
 }
 
-// TestOfOneNamespaceTheOldestServicesAreRead: the rest is refused by name, and no other
-// namespace loses anything by it.
-func TestOfOneNamespaceTheOldestServicesAreRead(t *testing.T) {
+// TestOnlyTheOldestServicesOfANamespaceAreRead: the rest is refused by name, and no other
+// namespace is affected.
+func TestOnlyTheOldestServicesOfANamespaceAreRead(t *testing.T) {
 	c := mirrored(t)
 	const many = maxServices + 3
 	for i := range many {
@@ -110,7 +110,7 @@ func TestOfOneNamespaceTheOldestServicesAreRead(t *testing.T) {
 	d, seen := c.read()
 	evil, bank := declaredOf("evil", d), declaredOf("bank", d)
 	if len(evil.Services) != maxServices || len(bank.Services) != 1 || len(bank.Refused) > 0 || len(seen) != many+2 {
-		t.Fatalf("%d of evil, %d of bank, %d seen, refused %v", len(evil.Services), len(bank.Services), len(seen), bank.Refused)
+		t.Fatalf("got %d of evil, %d of bank, %d seen, refused %v", len(evil.Services), len(bank.Services), len(seen), bank.Refused)
 	}
 	var refused []string
 	for _, r := range evil.Refused {
@@ -120,15 +120,15 @@ func TestOfOneNamespaceTheOldestServicesAreRead(t *testing.T) {
 		}
 	}
 	if want := []string{"s0000", "s0001", "s0002", "unborn"}; !reflect.DeepEqual(refused, want) {
-		t.Errorf("refused %v, want the youngest, %v", refused, want)
+		t.Errorf("got %v refused, want the youngest, %v", refused, want)
 	}
 	c.services.Delete(balanced("s0258", in("evil"))) // the oldest makes room
 	if d, _ = c.read(); len(declaredOf("evil", d).Services) != maxServices || len(d.Refused) != 3 {
-		t.Errorf("%d refused", len(d.Refused))
+		t.Errorf("got %d refused", len(d.Refused))
 	}
 }
 
-// TestWhatHasNotChangedIsNotReadAgain: one change costs what that change costs, however
+// TestWhatHasNotChangedIsNotReadAgain: the cost of a change depends only on the change, however
 // many Services and endpoints another namespace has.
 func TestWhatHasNotChangedIsNotReadAgain(t *testing.T) {
 	c := mirrored(t)
@@ -165,6 +165,6 @@ func TestWhatHasNotChangedIsNotReadAgain(t *testing.T) {
 	c.slices.Delete(sliceFor("media", "a", "a1"))
 	c.slices.Delete(sliceFor("media", "a", "a2"))
 	if after, _ = c.read(); len(after.Services[0].Endpoints) != 0 {
-		t.Errorf("a has endpoints still: %v", after.Services[0].Endpoints)
+		t.Errorf("a still has endpoints: %v", after.Services[0].Endpoints)
 	}
 }

@@ -127,7 +127,7 @@ func (w *writer) write() {
 		}
 		w.failed[ref] = last.next()
 		if !apierrors.IsConflict(err) { // on a conflict, the watch will report the change
-			w.log.Warn("writing a Service's addresses failed; it is tried again", "service", ref, "error", err)
+			w.log.Warn("cannot write a Service's status; retrying", "service", ref, "error", err)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 )
 
-// has sets what is in a Service's status.
+// has sets the addresses in a Service's status.
 func has(addrs ...string) func(*corev1.Service) {
 	return func(s *corev1.Service) {
 		mode := corev1.LoadBalancerIPModeVIP
@@ -28,9 +28,9 @@ func has(addrs ...string) func(*corev1.Service) {
 	}
 }
 
-// TestAStatusSaysWhoOwnsWhichAddress has a Service before the speaker starts, the
+// TestAStatusHasExactlyTheAddressesAnnounced has a Service before the speaker starts, the
 // addresses in its status then, and how often it was written to.
-func TestAStatusSaysWhoOwnsWhichAddress(t *testing.T) {
+func TestAStatusHasExactlyTheAddressesAnnounced(t *testing.T) {
 	hostname := func(s *corev1.Service) {
 		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: "cloud.example.org"}}
 	}
@@ -41,24 +41,24 @@ func TestAStatusSaysWhoOwnsWhichAddress(t *testing.T) {
 		want    string
 		writes  int
 	}{
-		"it is given its address":                  {balanced("a"), "", vip4, 1},
-		"both families, as annotated":              {balanced("a", annotated("nearcast.dev/vip", "2001:db8::80,"+vip4)), "", "2001:db8::80 " + vip4, 1},
-		"right already":                            {balanced("a", has(vip4)), "", vip4, 0},
-		"what others wrote is replaced":            {balanced("a", has(other)), "", vip4, 1},
-		"a name too":                               {balanced("a", hostname), "", vip4, 1},
-		"another address than before":              {balanced("a", has(other)), "", vip4, 1},
-		"refused for a conflict":                   {balanced("a", has(vip4)), vip4, "", 1},
-		"one of two refused":                       {balanced("a", annotated("nearcast.dev/vip", "2001:db8::80,"+vip4), has("2001:db8::80", vip4)), vip4, "2001:db8::80", 1},
-		"the annotation is gone":                   {balanced("a", annotated("nearcast.dev/vip", ""), has(vip4)), "", "", 1},
-		"refused, and never given any":             {balanced("a"), vip4, "", 0},
-		"one that cannot be read gives nothing up": {balanced("a", annotated("nearcast.dev/policy", "nearst"), has(vip4)), "", vip4, 0},
-		"nor does one that is being deleted":       {balanced("a", deleted, has(vip4)), "", vip4, 0},
-		"nor is it given any":                      {balanced("a", deleted), "", "", 0},
-		"of another class":                         {balanced("a", ofClass("example.org/other"), has(other)), "", other, 0},
-		"of another class, a function":             {balanced("a", ofClass("example.org/other"), labelled, has(other)), "", other, 0},
-		"of no class, a function":                  {balanced("a", classless, labelled, has(other)), "", other, 0},
-		"of no class, a function, none yet":        {balanced("a", classless, labelled), "", "", 0},
-		"of no balancer, a function":               {balanced("a", clusterIP, labelled), "", "", 0},
+		"its address is written":                      {balanced("a"), "", vip4, 1},
+		"both families, as annotated":                 {balanced("a", annotated("nearcast.dev/vip", "2001:db8::80,"+vip4)), "", "2001:db8::80 " + vip4, 1},
+		"already correct":                             {balanced("a", has(vip4)), "", vip4, 0},
+		"what others wrote is replaced":               {balanced("a", has(other)), "", vip4, 1},
+		"a hostname too":                              {balanced("a", hostname), "", vip4, 1},
+		"another address than before":                 {balanced("a", has(other)), "", vip4, 1},
+		"refused for a conflict":                      {balanced("a", has(vip4)), vip4, "", 1},
+		"one of two refused":                          {balanced("a", annotated("nearcast.dev/vip", "2001:db8::80,"+vip4), has("2001:db8::80", vip4)), vip4, "2001:db8::80", 1},
+		"the annotation is gone":                      {balanced("a", annotated("nearcast.dev/vip", ""), has(vip4)), "", "", 1},
+		"refused, and never had any":                  {balanced("a"), vip4, "", 0},
+		"one that cannot be read keeps its addresses": {balanced("a", annotated("nearcast.dev/policy", "nearst"), has(vip4)), "", vip4, 0},
+		"so does one that is being deleted":           {balanced("a", deleted, has(vip4)), "", vip4, 0},
+		"and gets no new ones":                        {balanced("a", deleted), "", "", 0},
+		"of another class":                            {balanced("a", ofClass("example.org/other"), has(other)), "", other, 0},
+		"of another class, a function":                {balanced("a", ofClass("example.org/other"), labelled, has(other)), "", other, 0},
+		"of no class, a function":                     {balanced("a", classless, labelled, has(other)), "", other, 0},
+		"of no class, a function, none yet":           {balanced("a", classless, labelled), "", "", 0},
+		"of no balancer, a function":                  {balanced("a", clusterIP, labelled), "", "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -68,16 +68,16 @@ func TestAStatusSaysWhoOwnsWhichAddress(t *testing.T) {
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				if got := a.status("a"); got != c.want || len(a.writes()) != c.writes {
-					t.Errorf("%q after writing %q, want %q after %d", got, a.writes(), c.want, c.writes)
+					t.Errorf("got %q after writing %q, want %q after %d", got, a.writes(), c.want, c.writes)
 				}
 			})
 		})
 	}
 }
 
-// TestAStatusFollowsWhatTheServiceAsksFor goes through a Service's life. Its
+// TestAStatusFollowsTheServicesRequest goes through a Service's life. Its
 // endpoints, which go and come, change nothing.
-func TestAStatusFollowsWhatTheServiceAsksFor(t *testing.T) {
+func TestAStatusFollowsTheServicesRequest(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("node"), balanced("a"), sliceOf("a", "a-1", 8080, "192.0.2.1 ready"))
 		f := follow(t, a, "node")
@@ -100,18 +100,18 @@ func TestAStatusFollowsWhatTheServiceAsksFor(t *testing.T) {
 			{"a typo elsewhere", "198.51.100.81", func() {
 				a.has(balanced("a", annotated("nearcast.dev/vip", "198.51.100.81"), annotated("nearcast.dev/policy", "nearst")))
 			}, 0},
-			{"somebody else writes there", "198.51.100.81", func() {
+			{"another controller writes to the status", "198.51.100.81", func() {
 				s := balanced("a", annotated("nearcast.dev/vip", "198.51.100.81"), has("203.0.113.9"))
 				if _, err := a.CoreV1().Services("media").UpdateStatus(t.Context(), s, metav1.UpdateOptions{}); err != nil {
 					t.Fatal(err)
 				}
 			}, 1},
-			{"the configuration takes it away", "", func() { f.deny("198.51.100.81") }, 1},
+			{"the configuration no longer permits it", "", func() { f.deny("198.51.100.81") }, 1},
 			{"back to the first", vip4, func() { a.has(balanced("a")) }, 1},
 			{"a ClusterIP", "", func() { a.has(balanced("a", clusterIP)) }, 0}, // the API itself takes it away
 			{"of the class again", vip4, func() { a.has(balanced("a")) }, 1},
 			{"gone", `services "a" not found`, func() { a.deletes("a") }, 0},
-			{"created anew", vip4, func() { a.has(balanced("a", func(s *corev1.Service) { s.UID = "2" })) }, 1},
+			{"recreated", vip4, func() { a.has(balanced("a", func(s *corev1.Service) { s.UID = "2" })) }, 1},
 		} {
 			before := len(a.writes())
 			if step.name == "at first" {
@@ -126,8 +126,8 @@ func TestAStatusFollowsWhatTheServiceAsksFor(t *testing.T) {
 	})
 }
 
-// TestOnlyTheHolderOfTheLeaseWrites has two nodes of which the second would give
-// no address: what is in the status tells who wrote it.
+// TestOnlyTheHolderOfTheLeaseWrites has two nodes, of which the second would write
+// no address: the status shows which node wrote it.
 func TestOnlyTheHolderOfTheLeaseWrites(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("one"), node("two"), balanced("a"))
@@ -143,20 +143,20 @@ func TestOnlyTheHolderOfTheLeaseWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 			if *lease.Spec.HolderIdentity != holder || a.status("a") != status || len(a.writes()) != writes {
-				t.Fatalf("%s: %s holds it, the status is %q after writing %q", step, *lease.Spec.HolderIdentity, a.status("a"), a.writes())
+				t.Fatalf("%s: got holder %s and status %q after writing %q", step, *lease.Spec.HolderIdentity, a.status("a"), a.writes())
 			}
 		}
 		time.Sleep(10 * time.Minute)
 		holds("the first", "one", vip4, 1)
 		one.end()
-		time.Sleep(15 * time.Second) // it was given back; every 5 to 11 s it is asked for
+		time.Sleep(15 * time.Second) // it was released; others try to acquire it every 5 to 11 s
 		holds("the second", "two", "", 2)
 	})
 }
 
-// TestLosingTheLeaseStopsNothingButWriting has another take it while the API is
-// away for this one's Lease.
-func TestLosingTheLeaseStopsNothingButWriting(t *testing.T) {
+// TestLosingTheLeaseStopsOnlyWriting has another node acquire it while the API is
+// unavailable for this one's Lease.
+func TestLosingTheLeaseStopsOnlyWriting(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("one"), balanced("a"))
 		var away atomic.Bool
@@ -172,20 +172,20 @@ func TestLosingTheLeaseStopsNothingButWriting(t *testing.T) {
 		soon()
 		f.says("it declares", "a:; b:")
 		if got := a.writes(); !slices.Equal(got, []string{"a=" + vip4}) {
-			t.Fatalf("%q was written without the Lease", got)
+			t.Fatalf("wrote %q without the Lease", got)
 		}
 		away.Store(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if got := a.status("b"); got != vip4 {
-			t.Errorf("%q, want its address: the Lease is there again", got)
+			t.Errorf("got %q, want its address: the Lease is held again", got)
 		}
 	})
 }
 
-// TestALeaseThatCannotBeHeldIsToldOnce forbids to make it, or to take it over
-// from one who has left, and nothing else.
-func TestALeaseThatCannotBeHeldIsToldOnce(t *testing.T) {
+// TestALeaseThatCannotBeAcquiredIsLoggedOnce forbids creating it, or taking it over
+// from a node that has left, and nothing else.
+func TestALeaseThatCannotBeAcquiredIsLoggedOnce(t *testing.T) {
 	for verb, lease := range map[string]*coordinationv1.Lease{
 		"create": nil,
 		"update": {
@@ -207,17 +207,17 @@ func TestALeaseThatCannotBeHeldIsToldOnce(t *testing.T) {
 				defer f.end()
 				time.Sleep(10 * time.Minute)
 				f.says("it declares", "a:")
-				if n := f.log.count("cannot hold the Lease"); n != 1 || len(a.writes()) != 0 {
-					t.Errorf("told %d times, and wrote %q", n, a.writes())
+				if n := f.log.count("cannot acquire the Lease"); n != 1 || len(a.writes()) != 0 {
+					t.Errorf("logged %d times, and wrote %q", n, a.writes())
 				}
 			})
 		})
 	}
 }
 
-// TestWhatCannotBeWrittenIsTriedAgain is refused, then in conflict; at a pace that
-// a lively cluster does not set.
-func TestWhatCannotBeWrittenIsTriedAgain(t *testing.T) {
+// TestAFailedWriteIsRetried has a write forbidden, then in conflict; retries come at a pace that
+// does not depend on the cluster's rate of change.
+func TestAFailedWriteIsRetried(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("node"), balanced("a"))
 		a.refuse = apierrors.NewForbidden(serviceKind.GroupResource(), "a", errors.New("no"))
@@ -235,7 +235,7 @@ func TestWhatCannotBeWrittenIsTriedAgain(t *testing.T) {
 		a.mu.Unlock()
 		time.Sleep(time.Minute)
 		if n := f.log.count("it has changed"); n != 0 {
-			t.Errorf("told %d times of a conflict", n)
+			t.Errorf("logged a conflict %d times", n)
 		}
 		a.mu.Lock()
 		a.refuse = nil
@@ -243,14 +243,14 @@ func TestWhatCannotBeWrittenIsTriedAgain(t *testing.T) {
 		time.Sleep(mostRetry)
 		synctest.Wait()
 		if got := a.status("a"); got != vip4 {
-			t.Errorf("%q, want its address", got)
+			t.Errorf("got %q, want its address", got)
 		}
 	})
 }
 
-// TestAServiceThatCannotBeWrittenHoldsUpNoOther has one refused for minutes, as an
+// TestAServiceThatCannotBeWrittenDelaysNoOther has one refused for minutes, as an
 // admission webhook does, beside one that is made then.
-func TestAServiceThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
+func TestAServiceThatCannotBeWrittenDelaysNoOther(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("node"), balanced("a"))
 		var refused atomic.Bool
@@ -265,7 +265,7 @@ func TestAServiceThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 		a.has(balanced("b"))
 		soon()
 		if got := a.status("b"); got != vip4 {
-			t.Errorf("b has %q a second after it was made, want its address", got)
+			t.Errorf("b has %q a second after its creation, want its address", got)
 		}
 		refused.Store(false)
 		time.Sleep(mostRetry)
@@ -276,9 +276,9 @@ func TestAServiceThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// TestAStartTakesNobodysAddress holds that nothing is written before the speaker
-// has judged what is there: it begins with no Service at all.
-func TestAStartTakesNobodysAddress(t *testing.T) {
+// TestAStartRemovesNoAddress checks that nothing is written before the speaker
+// has judged the Services: it starts with none.
+func TestAStartRemovesNoAddress(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := newFake(t, node("node"), balanced("a", has(vip4)), balanced("b", has(vip4)))
 		f := follow(t, a, "node")

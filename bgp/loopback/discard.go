@@ -29,7 +29,7 @@ func (b *Binder) Discard(prefixes []netip.Prefix) map[netip.Prefix]error {
 			continue
 		}
 		if err := netlink.RouteAdd(b.blackhole(p)); err != nil && !errors.Is(err, syscall.EEXIST) {
-			failed[p] = fmt.Errorf("the route that drops it cannot be added: %w", why(p.Addr(), err))
+			failed[p] = fmt.Errorf("cannot add the blackhole route: %w", why(p.Addr(), err))
 		}
 	}
 	for p := range held {
@@ -45,7 +45,7 @@ func (b *Binder) discarded() (map[netip.Prefix]bool, error) {
 	mine := &netlink.Route{Protocol: protocol, Type: unix.RTN_BLACKHOLE, Table: unix.RT_TABLE_MAIN}
 	all, err := netlink.RouteListFiltered(netlink.FAMILY_ALL, mine, netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TYPE|netlink.RT_FILTER_TABLE)
 	if err != nil {
-		return nil, fmt.Errorf("routes cannot be listed: %w", err)
+		return nil, fmt.Errorf("cannot list routes: %w", err)
 	}
 	held := map[netip.Prefix]bool{}
 	for _, r := range all {

@@ -34,7 +34,7 @@ func (f Files) Note(o Owner, file string) error {
 		err = renameio.WriteFile(f.note(o), []byte(absolute), 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("%s cannot be written: %w", f.note(o), err)
+		return fmt.Errorf("cannot write %s: %w", f.note(o), err)
 	}
 	return nil
 }

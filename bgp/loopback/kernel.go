@@ -37,7 +37,7 @@ func addresses() (map[netip.Addr]mark, error) {
 	request.AddData(nl.NewIfAddrmsg(unix.AF_UNSPEC))
 	messages, err := request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWADDR)
 	if err != nil {
-		return nil, fmt.Errorf("%s: the addresses cannot be listed: %w", device, err)
+		return nil, fmt.Errorf("%s: cannot list the addresses: %w", device, err)
 	}
 	all := map[netip.Addr]mark{}
 	for _, m := range messages {
@@ -47,7 +47,7 @@ func addresses() (map[netip.Addr]mark, error) {
 		}
 		attributes, err := nl.ParseRouteAttr(m[head.Len():])
 		if err != nil {
-			return nil, fmt.Errorf("%s: an address cannot be read: %w", device, err)
+			return nil, fmt.Errorf("%s: cannot read an address: %w", device, err)
 		}
 		addr, mark := read(attributes)
 		all[addr] = mark
@@ -133,7 +133,7 @@ func localRoutes() (*prefixes, error) {
 		}
 		// The kernel creates a table with its first route, and may lack a family.
 		if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EOPNOTSUPP) {
-			return nil, fmt.Errorf("the table local cannot be listed: %w", err)
+			return nil, fmt.Errorf("cannot list the routes of table local: %w", err)
 		}
 	}
 	return p, nil

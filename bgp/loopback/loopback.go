@@ -30,8 +30,8 @@ const device = "lo"
 var ErrNoFamily = errors.New("IPv6 is disabled on lo (sysctl net.ipv6.conf.lo.disable_ipv6)")
 
 var (
-	errNoRoute   = errors.New("it is on lo without a local route")
-	errElsewhere = errors.New("neither an address of this machine nor a local route")
+	errNoRoute   = errors.New("the address is on lo, but has no local route")
+	errElsewhere = errors.New("not an address of this machine, and no local route has it")
 )
 
 // Binder is a bgp.Binder for one speaker, its owner. Only one goroutine uses it, except for Watch.
@@ -109,7 +109,7 @@ func (b *Binder) give(addrs []netip.Addr, held map[netip.Addr]mark) (failed map[
 		switch err := change(unix.RTM_NEWADDR, flags, a, b.owner); {
 		case errors.Is(err, syscall.EEXIST): // somebody else was quicker
 		case err != nil:
-			failed[a] = fmt.Errorf("it cannot be given to %s: %w", device, why(a, err))
+			failed[a] = fmt.Errorf("cannot add the address to %s: %w", device, why(a, err))
 		default:
 			given = append(given, a)
 		}
@@ -123,7 +123,7 @@ func why(a netip.Addr, err error) error {
 	case a.Is6() && (errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EOPNOTSUPP)):
 		return ErrNoFamily
 	case errors.Is(err, syscall.EPERM):
-		return fmt.Errorf("%w; it needs CAP_NET_ADMIN", err)
+		return fmt.Errorf("%w; grant the speaker CAP_NET_ADMIN", err)
 	}
 	return err
 }
@@ -141,7 +141,7 @@ func (b *Binder) takeAway(wanted []netip.Addr, held map[netip.Addr]mark) error {
 			continue
 		}
 		if err := change(unix.RTM_DELADDR, 0, a, 0); err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) {
-			errs = append(errs, fmt.Errorf("%s cannot be removed from %s: %w", a, device, why(a, err)))
+			errs = append(errs, fmt.Errorf("cannot remove %s from %s: %w", a, device, why(a, err)))
 		}
 	}
 	b.cleaned = true

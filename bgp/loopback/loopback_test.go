@@ -31,7 +31,7 @@ func addrs(texts ...string) []netip.Addr {
 	return all
 }
 
-// held are the addresses of lo.
+// held returns the addresses of lo.
 func held(t *testing.T) string {
 	t.Helper()
 	all, err := addresses()
@@ -46,7 +46,7 @@ func held(t *testing.T) string {
 	return strings.Join(texts, " ")
 }
 
-// bind has the owner bind addresses, all of which must be there soon.
+// bind has the owner bind addresses, all of which must soon be present.
 func bind(t *testing.T, owner Owner, addrs ...netip.Addr) {
 	t.Helper()
 	eventually(t, func() error {
@@ -78,7 +78,7 @@ const (
 	two
 )
 
-func TestLoHasExactlyWhatIsBoundAndWhatIsOthers(t *testing.T) {
+func TestLoHasExactlyOurAddressesAndThoseOfOthers(t *testing.T) {
 	netns.Enter(t)
 	ip(t, "addr", "add", "203.0.113.1/32", "dev", "lo")
 	ip(t, "addr", "add", "2001:db8::1/128", "dev", "lo")
@@ -89,27 +89,27 @@ func TestLoHasExactlyWhatIsBoundAndWhatIsOthers(t *testing.T) {
 	}{
 		{nil, others + " ::1"},
 		{addrs("198.51.100.53", "2001:db8:53::53"), "127.0.0.1 198.51.100.53 2001:db8:53::53 2001:db8::1 203.0.113.1 ::1"},
-		// Bound again, as after a restart: what is not wanted any more is removed.
+		// Bound again, as after a restart: addresses no longer wanted are removed.
 		{addrs("198.51.100.53", "198.51.100.80"), "127.0.0.1 198.51.100.53 198.51.100.80 2001:db8::1 203.0.113.1 ::1"},
-		// Somebody else's that is a VIP too is used, and is not ours to take away.
+		// Another program's address that is also a VIP is used, but not removed.
 		{addrs("203.0.113.1"), others + " ::1"},
 		{nil, others + " ::1"},
 	} {
 		bind(t, one, step.bind...)
 		if got := held(t); got != step.want {
-			t.Errorf("%v: lo has %s\nwant %s", step.bind, got, step.want)
+			t.Errorf("%v: got %s on lo\nwant %s", step.bind, got, step.want)
 		}
 	}
 }
 
-func TestAnAddressIsGivenOnceAndSaidToBe(t *testing.T) {
+func TestAnAddressIsAddedOnceAndReported(t *testing.T) {
 	netns.Enter(t)
 	all := addrs("198.51.100.53", "2001:db8:53::53")
 	b := New(one, "")
 	for i, want := range []int{2, 0, 1} {
 		bound, err := b.Bind(all, nil)
 		if err != nil || len(bound.Given) != want {
-			t.Errorf("round %d: given %v, %v, want %d", i, bound.Given, err, want)
+			t.Errorf("round %d: got %v, %v added, want %d", i, bound.Given, err, want)
 		}
 		if i == 1 {
 			ip(t, "addr", "del", "198.51.100.53/32", "dev", "lo")
@@ -117,7 +117,7 @@ func TestAnAddressIsGivenOnceAndSaidToBe(t *testing.T) {
 	}
 }
 
-func TestABoundAddressCanBeListenedOnAtOnce(t *testing.T) {
+func TestABoundAddressCanBeListenedOnImmediately(t *testing.T) {
 	netns.Enter(t)
 	for _, a := range addrs("198.51.100.53", "2001:db8:53::53") {
 		bind(t, one, a)
@@ -130,7 +130,7 @@ func TestABoundAddressCanBeListenedOnAtOnce(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatCannotBeBoundIsNamedAndCostsNoOther(t *testing.T) {
+func TestAnAddressThatCannotBeBoundIsNamedAndAffectsNoOther(t *testing.T) {
 	netns.Enter(t)
 	good, bad := netip.MustParseAddr("198.51.100.53"), netip.MustParseAddr("ff02::1")
 	bound, err := New(one, "").Bind([]netip.Addr{bad, good}, nil)
@@ -139,13 +139,13 @@ func TestAnAddressThatCannotBeBoundIsNamedAndCostsNoOther(t *testing.T) {
 	}
 }
 
-func TestAFamilyThatIsDisabledIsNamedAndCostsNoOther(t *testing.T) {
+func TestADisabledFamilyIsNamedAndDoesNotAffectTheOther(t *testing.T) {
 	netns.Enter(t)
 	ipv6(t, false)
 	all := addrs("2001:db8:53::53", "198.51.100.53", "2001:db8:53::80")
 	failed, err := New(one, "").Give(all)
 	if err != nil || len(failed) != 2 || !errors.Is(failed[all[0]], ErrNoFamily) || !errors.Is(failed[all[2]], ErrNoFamily) {
-		t.Errorf("given: %v %v", failed, err)
+		t.Errorf("added: %v %v", failed, err)
 	}
 	bound, err := New(one, "").Bind(all, nil)
 	if err != nil || !slices.Equal(slices.SortedFunc(maps.Keys(bound.Missing), netip.Addr.Compare), addrs("2001:db8:53::53", "2001:db8:53::80")) {
@@ -155,21 +155,21 @@ func TestAFamilyThatIsDisabledIsNamedAndCostsNoOther(t *testing.T) {
 	bind(t, one, all...)
 }
 
-// ipv6 has lo speak IPv6, or not.
+// ipv6 enables or disables IPv6 on lo.
 func ipv6(t *testing.T, on bool) {
 	t.Helper()
 	text := "1"
 	if on {
 		text = "0"
 	}
-	// What is below /proc/sys/net is of the network of the thread that opens it.
+	// /proc/sys/net belongs to the network namespace of the thread that opens it.
 	if err := os.WriteFile("/proc/sys/net/ipv6/conf/lo/disable_ipv6", []byte(text), 0); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestWhatOthersGiveIsLookedFor: on any link, or as a prefix that is local as a whole.
-func TestWhatOthersGiveIsLookedFor(t *testing.T) {
+// TestAddressesOfOthersAreFound on any link, or within a local prefix.
+func TestAddressesOfOthersAreFound(t *testing.T) {
 	netns.Enter(t)
 	look := addrs("198.51.100.53", "2001:db8:53::53")
 	want := func(what string, missing int) {
@@ -177,12 +177,12 @@ func TestWhatOthersGiveIsLookedFor(t *testing.T) {
 		eventually(t, func() error {
 			bound, err := New(one, "").Bind(nil, look)
 			if err != nil || len(bound.Missing) != missing || len(bound.Given) > 0 {
-				return fmt.Errorf("%s: missing %v, given %v, %w; want %d missing", what, bound.Missing, bound.Given, err, missing)
+				return fmt.Errorf("%s: got missing %v, added %v, %w; want %d missing", what, bound.Missing, bound.Given, err, missing)
 			}
 			return nil
 		})
 	}
-	want("nobody gives them", 2)
+	want("nobody has added them", 2)
 	ip(t, "link", "add", "site0", "type", "veth", "peer", "name", "site1")
 	ip(t, "link", "set", "site0", "up")
 	ip(t, "link", "set", "site1", "up")
@@ -195,15 +195,15 @@ func TestWhatOthersGiveIsLookedFor(t *testing.T) {
 	ip(t, "addr", "add", "2001:db8:53::53/128", "dev", "site0", "nodad")
 	want("both are", 0)
 	ip(t, "addr", "flush", "dev", "site0")
-	want("neither is any more", 2)
+	want("neither is any longer", 2)
 	ip(t, "route", "add", "local", "198.51.100.0/24", "dev", "lo")
 	ip(t, "-6", "route", "add", "local", "2001:db8:53::/64", "dev", "lo")
 	want("their prefixes are local", 0)
 }
 
-// TestWhatNobodyHasOfAnAggregateIsDropped and goes neither back to the router nor away with another
-// owner's prefixes; an address that is here is reached.
-func TestWhatNobodyHasOfAnAggregateIsDropped(t *testing.T) {
+// TestUnusedAddressesOfAnAggregateAreDropped and go neither back to the router nor away with another
+// owner's prefixes; addresses of this machine are reached.
+func TestUnusedAddressesOfAnAggregateAreDropped(t *testing.T) {
 	netns.Enter(t)
 	ip(t, "link", "add", "site0", "type", "veth", "peer", "name", "site1")
 	ip(t, "link", "set", "site0", "up")
@@ -215,7 +215,7 @@ func TestWhatNobodyHasOfAnAggregateIsDropped(t *testing.T) {
 		t.Helper()
 		out, err := exec.Command("ip", "route", "get", to).CombinedOutput()
 		if text := string(out); (err == nil || want == "") && !strings.Contains(text, want) || err != nil && want != "" && !strings.Contains(text, want) {
-			t.Errorf("%s: %s %v, want %q", to, text, err, want)
+			t.Errorf("%s: got %s %v, want %q", to, text, err, want)
 		}
 	}
 	prefix := func(texts ...string) (all []netip.Prefix) {
@@ -224,7 +224,7 @@ func TestWhatNobodyHasOfAnAggregateIsDropped(t *testing.T) {
 		}
 		return all
 	}
-	leads("198.51.100.80", "via 192.0.2.1") // the control: it would go back
+	leads("198.51.100.80", "via 192.0.2.1") // for comparison: it would go back
 	for range 2 {
 		if failed := New(one, "").Discard(prefix("198.51.100.0/24", "2001:db8:53::/48")); len(failed) > 0 {
 			t.Fatal(failed)
@@ -234,7 +234,7 @@ func TestWhatNobodyHasOfAnAggregateIsDropped(t *testing.T) {
 		t.Fatal(failed)
 	}
 	for _, to := range []string{"198.51.100.80", "2001:db8:53::80", "203.0.113.1"} {
-		leads(to, "Invalid argument") // iproute2's word for a blackhole
+		leads(to, "Invalid argument") // what iproute2 prints for a blackhole
 	}
 	leads("198.51.100.53", "local")
 	if failed := New(one, "").Discard(nil); len(failed) > 0 {
@@ -247,32 +247,32 @@ func TestWhatNobodyHasOfAnAggregateIsDropped(t *testing.T) {
 	leads("198.51.100.80", "via 192.0.2.1")
 }
 
-// TestAnOwnersAddressesAreItsOwnToRemove: another's stay, whether its speaker runs or
-// not; its file may have them still.
-func TestAnOwnersAddressesAreItsOwnToRemove(t *testing.T) {
+// TestAnOwnerRemovesOnlyItsOwnAddresses: another's stay, whether its speaker runs or
+// not; its file may still have them.
+func TestAnOwnerRemovesOnlyItsOwnAddresses(t *testing.T) {
 	netns.Enter(t)
 	bind(t, one, addrs("198.51.100.53", "2001:db8:53::53")...)
 	bind(t, two, addrs("198.51.100.54", "2001:db8:53::54")...)
 	both := "127.0.0.1 198.51.100.53 198.51.100.54 2001:db8:53::53 2001:db8:53::54 ::1"
 	if got := held(t); got != both {
-		t.Errorf("lo has %s, want %s", got, both)
+		t.Errorf("got %s on lo, want %s", got, both)
 	}
 	if failed, err := New(two, "").Give(addrs("198.51.100.55")); err != nil || len(failed) > 0 {
 		t.Errorf("%v %v", failed, err)
 	}
 	bind(t, two)
 	if got, want := held(t), "127.0.0.1 198.51.100.53 2001:db8:53::53 ::1"; got != want {
-		t.Errorf("lo has %s, want %s", got, want)
+		t.Errorf("got %s on lo, want %s", got, want)
 	}
 	bind(t, one)
 	if got, want := held(t), "127.0.0.1 ::1"; got != want {
-		t.Errorf("lo has %s, want %s", got, want)
+		t.Errorf("got %s on lo, want %s", got, want)
 	}
 }
 
-// TestASharedAddressIsTheLivingOwners: while its first owner's speaker runs it stays
+// TestASharedAddressBelongsToTheRunningOwner: while its first owner's speaker runs it stays
 // that one's, and passes to the second when it has ended.
-func TestASharedAddressIsTheLivingOwners(t *testing.T) {
+func TestASharedAddressBelongsToTheRunningOwner(t *testing.T) {
 	for _, a := range addrs("198.51.100.53", "2001:db8:53::53") {
 		t.Run(a.String(), func(t *testing.T) {
 			netns.Enter(t)
@@ -285,7 +285,7 @@ func TestASharedAddressIsTheLivingOwners(t *testing.T) {
 				t.Helper()
 				all, err := addresses()
 				if err != nil || all[a].owner != want {
-					t.Errorf("%s: the owner is %d, %v, want %d", what, all[a].owner, err, want)
+					t.Errorf("%s: got owner %d, %v, want %d", what, all[a].owner, err, want)
 				}
 			}
 			bind(t, two, a)
@@ -299,13 +299,13 @@ func TestASharedAddressIsTheLivingOwners(t *testing.T) {
 			owner("the first starts again with a file without it", two)
 			bind(t, two)
 			if got := held(t); strings.Contains(got, a.String()) {
-				t.Errorf("lo has %s", got)
+				t.Errorf("got %s on lo", got)
 			}
 		})
 	}
 }
 
-// TestTheAddressesOfAnEarlierVersionAreFound: it named no owner.
+// TestTheAddressesOfAnEarlierVersionAreFound although it named no owner.
 func TestTheAddressesOfAnEarlierVersionAreFound(t *testing.T) {
 	netns.Enter(t)
 	for _, a := range addrs("198.51.100.53", "198.51.100.54", "2001:db8:53::53", "2001:db8:53::54") {
@@ -320,6 +320,6 @@ func TestTheAddressesOfAnEarlierVersionAreFound(t *testing.T) {
 	}
 	got := fmt.Sprintln(held(t), all[netip.MustParseAddr("198.51.100.53")].owner, all[netip.MustParseAddr("2001:db8:53::53")].owner)
 	if want := "127.0.0.1 198.51.100.53 2001:db8:53::53 ::1 1 1\n"; got != want {
-		t.Errorf("%s, want %s", got, want)
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -73,7 +73,7 @@ func (o Owner) Claim(file string) (release func(), err error) {
 		l, err := net.Listen("unix", name)
 		if err != nil {
 			if errors.Is(err, syscall.EADDRINUSE) {
-				err = fmt.Errorf("%s: %w%s runs with this configuration on this machine; end it first, or give this one a file of its own", file, ErrTaken, process(name))
+				err = fmt.Errorf("%s: %w%s is already running with this configuration on this machine; stop it first, or give this one its own file", file, ErrTaken, process(name))
 			}
 			return release, err
 		}

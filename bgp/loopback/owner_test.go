@@ -11,7 +11,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
-func TestAnOwnerIsTheSameAfterARestartAndAnotherForAnotherFile(t *testing.T) {
+func TestAnOwnerStaysTheSameAfterARestartAndDiffersForAnotherFile(t *testing.T) {
 	id := netip.MustParseAddr("192.0.2.11")
 	absolute, err := filepath.Abs("speaker.yaml")
 	if err != nil {
@@ -19,7 +19,7 @@ func TestAnOwnerIsTheSameAfterARestartAndAnotherForAnotherFile(t *testing.T) {
 	}
 	same := OwnerOf("speaker.yaml", 64512, id)
 	if got := OwnerOf(absolute, 64512, id); got != same || got == 0 {
-		t.Errorf("by its whole path it is %d, by a relative one %d", got, same)
+		t.Errorf("got owner %d by the absolute path, %d by a relative one", got, same)
 	}
 	for what, other := range map[string]Owner{
 		"another file":      OwnerOf("other.yaml", 64512, id),
@@ -32,7 +32,7 @@ func TestAnOwnerIsTheSameAfterARestartAndAnotherForAnotherFile(t *testing.T) {
 	}
 }
 
-func TestOneSpeakerAloneHasAConfiguration(t *testing.T) {
+func TestOnlyOneSpeakerRunsWithAConfiguration(t *testing.T) {
 	netns.Enter(t)
 	dir := t.TempDir()
 	file, link, copied := filepath.Join(dir, "speaker.yaml"), filepath.Join(dir, "link.yaml"), filepath.Join(dir, "copy.yaml")
@@ -51,7 +51,7 @@ func TestOneSpeakerAloneHasAConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !OwnerOf(file, 64512, id).Runs() || OwnerOf(copied, 64512, id).Runs() {
-		t.Error("who runs is not seen")
+		t.Error("the running speaker was not detected")
 	}
 	for _, path := range []string{file, link} {
 		refused, err := claim(path)
@@ -62,13 +62,13 @@ func TestOneSpeakerAloneHasAConfiguration(t *testing.T) {
 	}
 	other, err := claim(copied)
 	if err != nil {
-		t.Errorf("the control, another file: %v", err)
+		t.Errorf("another file: %v", err)
 	} else {
 		other()
 	}
 	release()
 	if OwnerOf(file, 64512, id).Runs() {
-		t.Error("it runs after its end")
+		t.Error("it counts as running after its end")
 	}
 	if release, err = claim(link); err != nil {
 		t.Fatalf("after the first has ended: %v", err)

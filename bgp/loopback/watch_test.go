@@ -14,13 +14,13 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
-// watched is a Watch that runs in a namespace.
+// watched is a Watch that runs in a network namespace.
 type watched struct {
 	changes chan struct{}
 	done    chan error
 }
 
-// watch returns when the Watch has begun. It ends with the test.
+// watch returns when the Watch has started. It ends with the test.
 func watch(t *testing.T, ns *netns.Namespace) *watched {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -43,11 +43,11 @@ func watch(t *testing.T, ns *netns.Namespace) *watched {
 				t.Error(err)
 			}
 		case <-time.After(10 * time.Second):
-			t.Error("the watch does not end")
+			t.Error("the watch did not end")
 		}
 	})
 	if !w.sees(10 * time.Second) {
-		t.Fatal("the watch does not begin")
+		t.Fatal("the watch did not start")
 	}
 	return w
 }
@@ -68,24 +68,24 @@ func (w *watched) calm() {
 	}
 }
 
-// losses are what others do to bound addresses, as commands of iproute2.
+// losses are changes by others to bound addresses, as iproute2 commands.
 var losses = map[string][]string{
-	"the IPv4 address is removed":      {"addr del 198.51.100.53/32 dev lo"},
-	"the IPv6 address is removed":      {"addr del 2001:db8:53::53/128 dev lo"},
-	"all are flushed":                  {"addr flush dev lo"},
-	"IPv6 is flushed":                  {"-6 addr flush dev lo"},
-	"what is global is flushed":        {"addr flush dev lo scope global"},
-	"lo goes down":                     {"link set lo down"},
-	"lo goes down and up":              {"link set lo down", "link set lo up"},
-	"the IPv4 local route is removed":  {"route del table local local 198.51.100.53"},
-	"the IPv6 local route is removed":  {"-6 route del table local local 2001:db8:53::53"},
-	"all local routes are flushed":     {"route flush table local"},
-	"all IPv6 local routes are":        {"-6 route flush table local"},
-	"it is replaced by somebody else":  {"addr del 198.51.100.53/32 dev lo", "addr add 198.51.100.53/32 dev lo"},
-	"it is replaced by a wider prefix": {"addr del 198.51.100.53/32 dev lo", "addr add 198.51.100.53/24 dev lo"},
+	"the IPv4 address is removed":           {"addr del 198.51.100.53/32 dev lo"},
+	"the IPv6 address is removed":           {"addr del 2001:db8:53::53/128 dev lo"},
+	"all are flushed":                       {"addr flush dev lo"},
+	"IPv6 is flushed":                       {"-6 addr flush dev lo"},
+	"addresses of global scope are flushed": {"addr flush dev lo scope global"},
+	"lo goes down":                          {"link set lo down"},
+	"lo goes down and up":                   {"link set lo down", "link set lo up"},
+	"the IPv4 local route is removed":       {"route del table local local 198.51.100.53"},
+	"the IPv6 local route is removed":       {"-6 route del table local local 2001:db8:53::53"},
+	"all local routes are flushed":          {"route flush table local"},
+	"all IPv6 local routes are flushed":     {"-6 route flush table local"},
+	"another program replaces it":           {"addr del 198.51.100.53/32 dev lo", "addr add 198.51.100.53/32 dev lo"},
+	"it is replaced by a wider prefix":      {"addr del 198.51.100.53/32 dev lo", "addr add 198.51.100.53/24 dev lo"},
 }
 
-func TestEveryLossIsSeenAndMended(t *testing.T) {
+func TestEveryLossIsSeenAndRepaired(t *testing.T) {
 	for name, commands := range losses {
 		t.Run(name, func(t *testing.T) {
 			ns := netns.Enter(t)
@@ -97,7 +97,7 @@ func TestEveryLossIsSeenAndMended(t *testing.T) {
 				ip(t, strings.Fields(command)...)
 			}
 			if !w.sees(time.Second) {
-				t.Error("it is not seen")
+				t.Error("the loss was not seen")
 			}
 			bind(t, one, all...)
 		})
@@ -110,24 +110,24 @@ func TestRoutesOfOtherTablesWakeNobody(t *testing.T) {
 	ip(t, "link", "set", "site0", "up")
 	ip(t, "addr", "add", "192.0.2.1/24", "dev", "site0")
 	w := watch(t, ns)
-	time.Sleep(2 * time.Second) // IPv6 finds out that its address is alone
+	time.Sleep(2 * time.Second) // duplicate address detection of IPv6
 	w.calm()
 	for i := range 20 {
 		ip(t, "route", "add", fmt.Sprintf("203.0.113.%d/32", i), "dev", "site0")
 		ip(t, "-6", "route", "add", fmt.Sprintf("2001:db8:%d::/48", i), "dev", "lo")
 	}
 	if w.sees(200 * time.Millisecond) {
-		t.Error("they wake somebody")
+		t.Error("routes of other tables were reported")
 	}
 	ip(t, "route", "add", "local", "198.51.100.0/24", "dev", "lo")
 	if !w.sees(time.Second) {
-		t.Error("the control, a local route, is not seen")
+		t.Error("a change of a local route was not seen")
 	}
 }
 
-// TestWhateverOthersDoTheAddressesComeBack has losses in any order, and binds after some
-// of them: what is bound is there, or named, and what is others' stays as they left it.
-func TestWhateverOthersDoTheAddressesComeBack(t *testing.T) {
+// TestTheAddressesAreRestoredWhateverOthersDo has losses in any order, and binds after some
+// of them: bound addresses are present or named, and those of others stay as they left them.
+func TestTheAddressesAreRestoredWhateverOthersDo(t *testing.T) {
 	netns.Enter(t)
 	var names []string
 	for name := range losses {
@@ -148,13 +148,13 @@ func TestWhateverOthersDoTheAddressesComeBack(t *testing.T) {
 			want := rapid.SliceOfNDistinct(rapid.SampledFrom(vips), 0, 4, func(a netip.Addr) netip.Addr { return a }).Draw(r, "bound")
 			eventually(t, func() error { return honest(New(one, ""), want) })
 			if strings.Contains(held(t), "203.0.113.9") != others {
-				r.Error("somebody else's address was touched")
+				r.Error("an address of another program was changed")
 			}
 		}
 	})
 }
 
-// honest binds, and returns where what is missing is not what lacks its route, or is the
+// honest binds, and returns an error if the missing addresses are not those without their route, or are the
 // speaker's own.
 func honest(b *Binder, want []netip.Addr) error {
 	bound, err := b.Bind(want, nil)

@@ -22,14 +22,14 @@ func ParseASN(text string) (uint32, error) {
 	if !dotted {
 		n, err := strconv.ParseUint(text, 10, 32)
 		if err != nil || !IsDecimal(text) {
-			return 0, fmt.Errorf("%q is not an AS number: write 64512, or 65000.1 as asdot", text)
+			return 0, fmt.Errorf("%q is not an AS number: write 64512, or 65000.1 in asdot notation", text)
 		}
 		return uint32(n), nil
 	}
 	h, err := strconv.ParseUint(high, 10, 16)
 	l, err2 := strconv.ParseUint(low, 10, 16)
 	if err != nil || err2 != nil || !IsDecimal(high) || !IsDecimal(low) {
-		return 0, fmt.Errorf("%q is not an AS number in asdot, two numbers from 0 to 65535 (RFC 5396)", text)
+		return 0, fmt.Errorf("%q is not an AS number in asdot notation, two numbers from 0 to 65535 (RFC 5396)", text)
 	}
 	return uint32(h)<<16 | uint32(l), nil
 }
@@ -52,11 +52,11 @@ func FaultOfASN(n uint32) string {
 	case n == 0:
 		return "is required; 0 is reserved (RFC 7607)"
 	case n == asTrans:
-		return fmt.Sprintf("%d is AS_TRANS, which stands for numbers of 32 bits (RFC 6793); write the AS's own", n)
+		return fmt.Sprintf("%d is AS_TRANS, a placeholder for 32-bit AS numbers (RFC 6793); write the actual AS number", n)
 	case n == last16, n == ReservedASN:
 		return fmt.Sprintf("%d is reserved (RFC 7300)", n)
 	case n >= reserved && n <= lastReserved:
-		return fmt.Sprintf("%d is not the number of an autonomous system: IANA reserves %d to %d", n, reserved, lastReserved)
+		return fmt.Sprintf("%d is not an assignable AS number: IANA reserves %d to %d", n, reserved, lastReserved)
 	}
 	return ""
 }

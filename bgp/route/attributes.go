@@ -196,7 +196,7 @@ func (c *Communities) add(text string) error {
 	for _, field := range fields {
 		n, err := strconv.ParseUint(field, 10, bits)
 		if err != nil || len(fields) < 2 || len(fields) > 3 {
-			return fmt.Errorf("%q is not graceful-shutdown, no-export, no-advertise, no-peer, N:N of 16 bits each, N:N:N of 32, or an extended community: rt:N:N, soo:N:N, color:N or 0x and 16 hexadecimal digits", text)
+			return fmt.Errorf("%q is not graceful-shutdown, no-export, no-advertise, no-peer, N:N of 16 bits each, N:N:N of 32 bits each, or an extended community: rt:N:N, soo:N:N, color:N or 0x and 16 hexadecimal digits", text)
 		}
 		numbers = append(numbers, uint32(n))
 	}
@@ -205,7 +205,7 @@ func (c *Communities) add(text string) error {
 		return nil
 	}
 	if numbers[0] == ReservedASN {
-		return fmt.Errorf("%q: %d is a reserved number, which the speaker uses itself", text, ReservedASN)
+		return fmt.Errorf("%q: %d is reserved for the speaker's own use", text, ReservedASN)
 	}
 	c.Large = append(c.Large, LargeCommunity(numbers))
 	return nil

@@ -52,7 +52,7 @@ func (b *Bandwidth) UnmarshalText(text []byte) error {
 	return errNoBandwidth
 }
 
-var errNoBandwidth = errors.New("write bits per second as a decimal number and K, M, G or T, such as 10G or 2.5M")
+var errNoBandwidth = errors.New("write bits per second as a decimal number with K, M, G or T, such as 10G or 2.5M")
 
 // inKilobits converts a decimal number of units to kilobits; one unit has perUnit kilobits.
 func inKilobits(number string, perUnit uint64) (uint64, error) {
@@ -64,7 +64,7 @@ func inKilobits(number string, perUnit uint64) (uint64, error) {
 	n *= perUnit
 	for _, digit := range strings.TrimRight(fraction, "0") {
 		if perUnit /= 10; perUnit == 0 {
-			return 0, errors.New("is not whole kilobits per second")
+			return 0, errors.New("must be whole kilobits per second")
 		}
 		n += uint64(digit-'0') * perUnit
 	}

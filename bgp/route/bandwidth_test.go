@@ -25,22 +25,22 @@ func TestABandwidthIsReadWithItsUnit(t *testing.T) {
 	} {
 		var b Bandwidth
 		if err := b.UnmarshalText([]byte(text)); err != nil || b != want.bits || b.BytesPerSecond() != want.bytes || b.String() != want.shown {
-			t.Errorf("%s: %d, %g bytes, %s, %v; want %+v", text, b, b.BytesPerSecond(), b, err, want)
+			t.Errorf("%s: got %d, %g bytes, %s, %v; want %+v", text, b, b.BytesPerSecond(), b, err, want)
 		}
 	}
 }
 
-func TestABandwidthThatCannotBeIsRefused(t *testing.T) {
-	const form = "write bits per second as a decimal number and K, M, G or T, such as 10G or 2.5M"
+func TestAnInvalidBandwidthIsRejected(t *testing.T) {
+	const form = "write bits per second as a decimal number with K, M, G or T, such as 10G or 2.5M"
 	for text, want := range map[string]string{
 		"10000000000": form, "10Gbps": form, "10 G": form, "100 Gbit": form, "": form, "G": form, "-1G": form, "1e3M": form, "1.G": form, ".5G": form,
 		"1.2.3G": form, "010G": form, "+1G": form, "99999999999999999999G": form, "infG": form, "١G": form,
 		"0G": "is not from 1K to 1000T", "0.0T": "is not from 1K", "1001T": "is not from 1K", "1000.000000001T": "is not from 1K",
-		"0.5K": "is not whole kilobits", "1.0000001M": "is not whole kilobits",
+		"0.5K": "must be whole kilobits", "1.0000001M": "must be whole kilobits",
 	} {
 		var b Bandwidth
 		if err := b.UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %d, %v, want %s", text, b, err, want)
+			t.Errorf("%s: got %d, %v, want %s", text, b, err, want)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func FuzzBandwidth(f *testing.F) {
 			t.Errorf("%q is %d", text, b)
 		}
 		if err := back.UnmarshalText([]byte(b.String())); err != nil || back != b {
-			t.Errorf("%q is %d, shown as %s, and read back as %d, %v", text, b, b, back, err)
+			t.Errorf("%q: got %d, shown as %s, and read back as %d, %v", text, b, b, back, err)
 		}
 	})
 }

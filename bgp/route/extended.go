@@ -58,7 +58,7 @@ func parseExtended(text string) (ExtendedCommunity, error) {
 	case "color":
 		n, err := strconv.ParseUint(value, 10, 32)
 		if err != nil {
-			return ExtendedCommunity{}, fmt.Errorf("%q is not color:N with a number of 32 bits (RFC 9012)", text)
+			return ExtendedCommunity{}, fmt.Errorf("%q is not color:N with a 32-bit number (RFC 9012)", text)
 		}
 		return ExtendedCommunity(binary.BigEndian.AppendUint32([]byte{opaque, color, 0, 0}, uint32(n))), nil
 	case "bandwidth", "lb":
@@ -90,7 +90,7 @@ func parseAdministered(text, value string, subType byte) (ExtendedCommunity, err
 	n, err := strconv.ParseUint(number, 10, bits)
 	switch {
 	case err != nil:
-		return ExtendedCommunity{}, fmt.Errorf("%q: %q is not a number of %d bits, as there is room for after %s", text, number, bits, who)
+		return ExtendedCommunity{}, fmt.Errorf("%q: %q is not a %d-bit number, as required after %s", text, number, bits, who)
 	case bits == 32:
 		return ExtendedCommunity(binary.BigEndian.AppendUint32(c, uint32(n))), nil
 	}
@@ -104,10 +104,10 @@ func parseOctets(text, digits string) (ExtendedCommunity, error) {
 		return ExtendedCommunity{}, fmt.Errorf("%q is not 0x and the 16 hexadecimal digits of an extended community", text)
 	}
 	if octets[0] == twoOctetAS|nonTransitive && octets[1] == linkBandwidth {
-		return ExtendedCommunity{}, fmt.Errorf("%q is the link bandwidth: set linkBandwidth instead, such as linkBandwidth: 10G", text)
+		return ExtendedCommunity{}, fmt.Errorf("%q is a link bandwidth: set linkBandwidth instead, such as linkBandwidth: 10G", text)
 	}
 	if of := foreign[octets[0]]; of != "" {
-		return ExtendedCommunity{}, fmt.Errorf("%q is for routes of %s, and the speaker announces addresses alone", text, of)
+		return ExtendedCommunity{}, fmt.Errorf("%q is for routes of %s, and the speaker announces only IP unicast routes", text, of)
 	}
 	return ExtendedCommunity(octets), nil
 }

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// TestAnExtendedCommunityIsSentAsTheRFCsHaveIt has the octets of RFC 4360, RFC 5668 and RFC 9012, and
+// TestAnExtendedCommunityIsEncodedAsInTheRFCs has the octets of RFC 4360, RFC 5668 and RFC 9012, and
 // the text in which they are shown.
-func TestAnExtendedCommunityIsSentAsTheRFCsHaveIt(t *testing.T) {
+func TestAnExtendedCommunityIsEncodedAsInTheRFCs(t *testing.T) {
 	for _, c := range []struct{ text, octets, shown string }{
 		{"rt:64500:100", "0002fbf400000064", ""},
-		{"rt:0:4294967295", "00020000ffffffff", ""}, // route servers: announce to nobody
+		{"rt:0:4294967295", "00020000ffffffff", ""}, // for route servers: announce to nobody
 		{"rt:65535:1", "0002ffff00000001", ""},
 		{"rt:65536:1", "0202000100000001", ""},
 		{"rt:4200000000:65535", "0202fa56ea00ffff", ""},
@@ -26,8 +26,8 @@ func TestAnExtendedCommunityIsSentAsTheRFCsHaveIt(t *testing.T) {
 		{"origin:4200000000:7", "0203fa56ea000007", "soo:4200000000:7"},
 		{"color:100", "030b000000000064", ""},
 		{"color:4294967295", "030b0000ffffffff", ""},
-		{"0x030bc00000000064", "030bc00000000064", ""}, // its flags have no other form
-		{"0x0202000000640001", "0202000000640001", ""}, // nor has an AS of 16 bits in 32
+		{"0x030bc00000000064", "030bc00000000064", ""}, // flags have no other notation
+		{"0x0202000000640001", "0202000000640001", ""}, // nor has a 16-bit AS number in 32 bits
 		{"0x0002FBF400000064", "0002fbf400000064", "rt:64500:100"},
 		{"0x030c000000000008", "030c000000000008", ""},
 		{"0x4300000000000001", "4300000000000001", ""}, // not transitive
@@ -43,33 +43,33 @@ func TestAnExtendedCommunityIsSentAsTheRFCsHaveIt(t *testing.T) {
 			c.shown = c.text
 		}
 		if len(got.Extended) != 1 || hex.EncodeToString(got.Extended[0][:]) != c.octets || got.Texts()[0] != c.shown {
-			t.Errorf("%s: %x, shown as %s; want %s, %s", c.text, got.Extended, got.Texts(), c.octets, c.shown)
+			t.Errorf("%s: got %x, shown as %s; want %s, %s", c.text, got.Extended, got.Texts(), c.octets, c.shown)
 		}
 	}
 }
 
-func TestAnExtendedCommunityThatCannotBeIsRefusedByName(t *testing.T) {
+func TestAnInvalidExtendedCommunityIsRejectedByName(t *testing.T) {
 	for text, want := range map[string]string{
-		"rt:64500:4294967296":              `"4294967296" is not a number of 32 bits`,
-		"rt:4200000000:65536":              `"65536" is not a number of 16 bits, as there is room for after 4200000000`,
-		"rt:192.0.2.1:65536":               `"65536" is not a number of 16 bits`,
+		"rt:64500:4294967296":              `"4294967296" is not a 32-bit number`,
+		"rt:4200000000:65536":              `"65536" is not a 16-bit number, as required after 4200000000`,
+		"rt:192.0.2.1:65536":               `"65536" is not a 16-bit number`,
 		"rt:4294967296:1":                  `"4294967296" is neither an AS number nor an IPv4 address`,
-		"rt:2001:db8::1:1":                 "is not a number of 32 bits",
+		"rt:2001:db8::1:1":                 "is not a 32-bit number",
 		"rt:192.0.2.256:1":                 `"192.0.2.256" is neither`,
-		"rt:64500":                         `"" is not a number`,
-		"rt:64500:1:2":                     `"1:2" is not a number`,
+		"rt:64500":                         `"" is not a `,
+		"rt:64500:1:2":                     `"1:2" is not a `,
 		"rt::1":                            `"" is neither`,
 		"rt:-1:1":                          `"-1" is neither`,
 		"rt:":                              `"" is neither`,
-		"rt:64500:+1":                      `"+1" is not a number`,
-		"rt:64500: 1":                      `" 1" is not a number`,
+		"rt:64500:+1":                      `"+1" is not a `,
+		"rt:64500: 1":                      `" 1" is not a `,
 		"color:4294967296":                 "is not color:N",
 		"color:-1":                         "is not color:N",
 		"color:":                           "is not color:N",
 		"rd:64500:1":                       "rd is not rt, soo or color",
 		"bandwidth:64500:125000000":        "set linkBandwidth instead",
 		"lb:64500:125000000":               "set linkBandwidth instead",
-		"0x4004fbf44e9502f9":               "is the link bandwidth: set linkBandwidth instead",
+		"0x4004fbf44e9502f9":               "is a link bandwidth: set linkBandwidth instead",
 		"0x0600000000000001":               "is for routes of EVPN",
 		"0x800600004e9502f9":               "is for routes of flow specifications",
 		"0x0c00000000000001":               "is for routes of MUP",
@@ -84,13 +84,13 @@ func TestAnExtendedCommunityThatCannotBeIsRefusedByName(t *testing.T) {
 	} {
 		var c Communities
 		if err := c.add(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%.40s: %v, want %s", text, err, want)
+			t.Errorf("%.40s: got %v, want %s", text, err, want)
 		}
 	}
 }
 
-// TestCommunitiesOfAllKindsAreReadBack holds it for JSON, of which status and explain are made.
-func TestCommunitiesOfAllKindsAreReadBack(t *testing.T) {
+// TestCommunitiesOfAllKindsSurviveARoundTrip covers JSON, of which status and explain are made.
+func TestCommunitiesOfAllKindsSurviveARoundTrip(t *testing.T) {
 	a := Attributes{LinkBandwidth: 2_500_000_000}
 	for _, text := range []string{"no-export", "64500:1", "64500:1:2", "rt:64500:1", "color:7", "0x4300000000000001"} {
 		if err := a.Communities.add(text); err != nil {
@@ -110,35 +110,35 @@ func TestCommunitiesOfAllKindsAreReadBack(t *testing.T) {
 	}
 }
 
-// TestARouteThatDiffersInOneAttributeIsAnother: an Announcer sends it only then.
-func TestARouteThatDiffersInOneAttributeIsAnother(t *testing.T) {
+// TestRoutesThatDifferInOneAttributeAreNotEqual: an Announcer sends it only then.
+func TestRoutesThatDifferInOneAttributeAreNotEqual(t *testing.T) {
 	base := func() Attributes {
 		return Attributes{LinkBandwidth: 1_000_000_000, Communities: Communities{[]uint32{1}, []LargeCommunity{{1, 2, 3}}, []ExtendedCommunity{{7: 1}, {7: 2}}}}
 	}
 	for name, change := range map[string]func(*Attributes){
-		"link bandwidth":       func(a *Attributes) { a.LinkBandwidth *= 2 },
-		"no link bandwidth":    func(a *Attributes) { a.LinkBandwidth = 0 },
-		"an extended more":     func(a *Attributes) { a.Communities.Extended = append(a.Communities.Extended, ExtendedCommunity{7: 3}) },
-		"an extended changed":  func(a *Attributes) { a.Communities.Extended[1][7] = 3 },
-		"an extended less":     func(a *Attributes) { a.Communities.Extended = a.Communities.Extended[:1] },
-		"a large one changed":  func(a *Attributes) { a.Communities.Large[0][2] = 4 },
-		"a standard one more":  func(a *Attributes) { a.Communities.Standard = []uint32{1, 2} },
-		"another MED":          func(a *Attributes) { a.MED = new(uint32) },
-		"another preference":   func(a *Attributes) { a.LocalPreference = new(uint32) },
-		"another AS path than": func(a *Attributes) { a.Prepend = 1 },
+		"link bandwidth":               func(a *Attributes) { a.LinkBandwidth *= 2 },
+		"no link bandwidth":            func(a *Attributes) { a.LinkBandwidth = 0 },
+		"one more extended community":  func(a *Attributes) { a.Communities.Extended = append(a.Communities.Extended, ExtendedCommunity{7: 3}) },
+		"a changed extended community": func(a *Attributes) { a.Communities.Extended[1][7] = 3 },
+		"one extended community less":  func(a *Attributes) { a.Communities.Extended = a.Communities.Extended[:1] },
+		"a changed large community":    func(a *Attributes) { a.Communities.Large[0][2] = 4 },
+		"one more standard community":  func(a *Attributes) { a.Communities.Standard = []uint32{1, 2} },
+		"another MED":                  func(a *Attributes) { a.MED = new(uint32) },
+		"another preference":           func(a *Attributes) { a.LocalPreference = new(uint32) },
+		"another AS path than":         func(a *Attributes) { a.Prepend = 1 },
 	} {
 		changed := base()
 		change(&changed)
 		if (Route{Attributes: base()}).Equal(Route{Attributes: changed}) {
-			t.Errorf("%s: they are equal", name)
+			t.Errorf("%s: the routes are equal", name)
 		}
 	}
 	if !(Route{Attributes: base()}).Equal(Route{Attributes: base()}) {
-		t.Error("two of the same attributes are not equal")
+		t.Error("routes with the same attributes are not equal")
 	}
 }
 
-// FuzzExtendedCommunity holds that what is accepted is shown as something that is read back.
+// FuzzExtendedCommunity checks that  what is accepted is shown as something that is read back.
 func FuzzExtendedCommunity(f *testing.F) {
 	for _, text := range []string{"rt:64500:100", "soo:192.0.2.1:7", "rt:4200000000:1", "rt:65000.1:1", "color:1", "0x030bc00000000064", "target:1:1", "0x4004", "ro:1", "rt:0.1:1"} {
 		f.Add(text)
@@ -149,14 +149,14 @@ func FuzzExtendedCommunity(f *testing.F) {
 			return
 		}
 		if !isExtended(text) {
-			t.Errorf("%q is read, and never comes to be", text)
+			t.Errorf("%q was accepted but cannot be sent", text)
 		}
 		if back, err := parseExtended(c.String()); err != nil || back != c {
-			t.Errorf("%q is %x, shown as %s, and read back as %x, %v", text, c[:], c, back[:], err)
+			t.Errorf("%q: got %x, shown as %s, and read back as %x, %v", text, c[:], c, back[:], err)
 		}
 		octets := "0x" + hex.EncodeToString(c[:])
 		if same, err := parseExtended(octets); err != nil || same != c {
-			t.Errorf("%q is %s, which is read as %x, %v", text, octets, same[:], err)
+			t.Errorf("%q: got %s, which is read back as %x, %v", text, octets, same[:], err)
 		}
 	})
 }

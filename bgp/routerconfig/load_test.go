@@ -13,7 +13,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// TestFRRLoadsWhatIsPrinted has FRR's own parser read what is written, twice in one
+// TestFRRLoadsWhatIsPrinted has FRR's own parser read the output, twice in one
 // text.
 func TestFRRLoadsWhatIsPrinted(t *testing.T) {
 	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) {
@@ -23,7 +23,7 @@ func TestFRRLoadsWhatIsPrinted(t *testing.T) {
 	})
 }
 
-// TestBIRDLoadsWhatIsPrinted has BIRD's own parser read what is written.
+// TestBIRDLoadsWhatIsPrinted has BIRD's own parser read the output.
 func TestBIRDLoadsWhatIsPrinted(t *testing.T) {
 	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) {
 		if router == "bird" {
@@ -32,8 +32,8 @@ func TestBIRDLoadsWhatIsPrinted(t *testing.T) {
 	})
 }
 
-// TestWhatTheShippedFilePrintsLoads needs no speaker's environment.
-func TestWhatTheShippedFilePrintsLoads(t *testing.T) {
+// TestTheOutputForTheShippedFileLoads needs no variables of a speaker's environment.
+func TestTheOutputForTheShippedFileLoads(t *testing.T) {
 	data, err := os.ReadFile("../../manifests/nearcast/daemonset/speaker.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestWhatTheShippedFilePrintsLoads(t *testing.T) {
 			t.Error(err)
 		}
 		if !strings.Contains(text.String(), "192.0.2.0/24") {
-			t.Errorf("%s: no network of the nodes:\n%s", router, text.String())
+			t.Errorf("%s: got no network of the nodes:\n%s", router, text.String())
 		}
 		if load := loaders[router]; load != nil {
 			wantQuiet(t, load(t, text.String()), text.String())
@@ -56,7 +56,7 @@ func TestWhatTheShippedFilePrintsLoads(t *testing.T) {
 	}
 }
 
-// TestTextsOfSeveralSpeakersLoadTogether puts those of many sessions into one router.
+// TestTextsOfSeveralSpeakersLoadTogether loads the texts of many sessions into one router.
 func TestTextsOfSeveralSpeakersLoadTogether(t *testing.T) {
 	const more = `bfd: true, families: [ipv4, ipv6]`
 	var files []string
@@ -87,12 +87,12 @@ func TestTextsOfSeveralSpeakersLoadTogether(t *testing.T) {
 	}
 }
 
-// TestTheLoadersRefuseNonsense shows that they read.
-func TestTheLoadersRefuseNonsense(t *testing.T) {
+// TestTheLoadersRejectNonsense shows that the loaders read their input.
+func TestTheLoadersRejectNonsense(t *testing.T) {
 	for name, load := range loaders {
 		t.Run(name, func(t *testing.T) {
 			if err := load(t, "nonsense here;\n").Run(); err == nil {
-				t.Error("nonsense is loaded")
+				t.Error("nonsense was accepted")
 			}
 		})
 	}
@@ -113,8 +113,8 @@ func wantQuiet(t *testing.T, cmd *exec.Cmd, text string) {
 	}
 }
 
-// loadBIRD returns BIRD, which is to read a file that has the text and what every
-// router has.
+// loadBIRD returns a command that has BIRD read a file with the text and what every
+// router's configuration has.
 func loadBIRD(t *testing.T, text string) *exec.Cmd {
 	bird := peers.Find(t, "bird", "bird2")
 	path := filepath.Join(t.TempDir(), "bird.conf")
@@ -131,7 +131,7 @@ func loadFRR(t *testing.T, text string) *exec.Cmd {
 	fixture.Write(t, path, text)
 	fixture.Write(t, filepath.Join(dir, "vtysh.conf"), "")
 	cmd := vtysh.Command("--config_dir", dir, "-C", "-f", path)
-	// FRR keeps its libraries in a folder of their own.
+	// FRR's libraries have their own directory.
 	if libraries, err := vtysh.File("usr/lib/*-linux-gnu/frr"); err == nil {
 		cmd.Env = append(cmd.Env, "LD_LIBRARY_PATH="+libraries+":"+filepath.Dir(libraries))
 	}

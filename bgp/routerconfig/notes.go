@@ -17,19 +17,19 @@ func (s *session) Notes() []string {
 	case s.Guessed && len(s.Ranges) > 0:
 		all = append(all,
 			fmt.Sprintf("%s is guessed: the network of the router's own address, %s. If the", s.Ranges[0], s.Address),
-			"speakers are elsewhere, print this again with --speakers.")
+			"speakers are elsewhere, run this again with --speakers.")
 	case s.Guessed:
 		all = append(all,
 			fmt.Sprintf("%s is the speaker's router ID. Its configuration has no localAddress for this", s.Neighbours[0]),
-			"peer: put the address here from which it connects.")
+			"peer: replace it with the address from which it connects.")
 	}
 	switch {
 	case s.At != s.Link:
-		all = append(all, fmt.Sprintf("%s stands for the link that the speaker calls %s: put the router's name for it here.", s.At, s.Link))
+		all = append(all, fmt.Sprintf("%s stands for the link that the speaker calls %s: replace it with the router's name of the link.", s.At, s.Link))
 	case s.Link != "" && !s.OwnLink:
-		all = append(all, s.Link+" is the speaker's name of the link: put the router's here.")
+		all = append(all, s.Link+" is the speaker's name of the link: replace it with the router's.")
 	}
-	all = append(all, "What its routes carry:")
+	all = append(all, "Attributes of its routes:")
 	for _, line := range s.Carried {
 		all = append(all, "  "+line)
 	}
@@ -73,9 +73,9 @@ func (s *session) carried(c *bgp.Config, p *bgp.Peer) (lines []string, weighted 
 	}
 	switch more := len(lines) - mostCarried; {
 	case len(lines) == 0:
-		lines = []string{"none of them is for this router"}
+		lines = []string{"no route is sent to this router"}
 	case more > 0:
-		lines = append(lines[:mostCarried], fmt.Sprintf("and %d more, which \"nearcast check\" has", more))
+		lines = append(lines[:mostCarried], fmt.Sprintf("and %d more; see \"nearcast check\"", more))
 	}
 	return lines, weighted
 }
@@ -85,7 +85,7 @@ func (s *session) carried(c *bgp.Config, p *bgp.Peer) (lines []string, weighted 
 func (s *session) attributes(a route.Attributes) string {
 	var all []string
 	if a.Prepend > 0 && !s.Internal {
-		all = append(all, fmt.Sprintf("an AS path that is longer by %d", a.Prepend))
+		all = append(all, fmt.Sprintf("AS path longer by %d", a.Prepend))
 	}
 	if a.MED != nil {
 		all = append(all, fmt.Sprintf("MED %d", *a.MED))
@@ -100,7 +100,7 @@ func (s *session) attributes(a route.Attributes) string {
 		all = append(all, "link bandwidth "+a.LinkBandwidth.String())
 	}
 	if len(all) == 0 {
-		return "no more than an AS path"
+		return "only an AS path"
 	}
 	return strings.Join(all, ", ")
 }

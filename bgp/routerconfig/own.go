@@ -22,9 +22,9 @@ type Own struct {
 func leftOpen(p *bgp.Peer) string {
 	switch {
 	case p.Gateway != "" && p.Interface == "" && !p.Address.IsValid():
-		return "the speakers find the router by their default route; say with --address which address it has there"
+		return "the speakers find the router by their default route; set --address to its address on that link"
 	case p.External:
-		return "the file has asn: external; say with --asn which AS the router is"
+		return "the file has asn: external; set --asn to the router's AS"
 	}
 	return ""
 }
@@ -54,13 +54,13 @@ func (r Own) check(c *bgp.Config, p *bgp.Peer) error {
 	a := r.Address.Unmap()
 	switch {
 	case a.IsValid() && p.Gateway == "":
-		return fmt.Errorf("--address: the file names the router itself, %s", p.Name())
+		return fmt.Errorf("--address: not allowed, because the file already has the router's address, %s", p.Name())
 	case a.IsValid() && route.FamilyOf(a) != p.Gateway:
-		return fmt.Errorf("--address: %s is not of %s, the family of the default route that leads to the router", a, p.Gateway)
+		return fmt.Errorf("--address: %s is not an %s address, the family of the default route to the router", a, p.Gateway)
 	case a.IsValid() && a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "":
 		return fmt.Errorf("--address: %s is link-local; append the router's name of the link, such as %[1]s%%swp1", a)
 	case r.ASN != 0 && !p.External:
-		return fmt.Errorf("--asn: the file has the router's AS, %d", p.ASN)
+		return fmt.Errorf("--asn: not allowed, because the file already has the router's AS, %d", p.ASN)
 	case r.ASN != 0 && r.ASN == c.ASN:
 		return fmt.Errorf("--asn: %d is the speakers' own AS, which asn: external excludes", r.ASN)
 	}

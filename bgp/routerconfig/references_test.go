@@ -11,7 +11,7 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// unloaded are the routers whose software never loaded a text.
+// unloaded are the routers whose software has never loaded our output.
 var unloaded = []string{"junos", "ios-xr", "eos", "srlinux", "sonic", "vyos"}
 
 // statement is a row of REFERENCES.md.
@@ -61,9 +61,9 @@ func pattern(text string) *regexp.Regexp {
 	return regexp.MustCompile("^" + strings.ReplaceAll(text, `\*`, `\S+`) + last + "$")
 }
 
-// TestEveryStatementThatWasNotLoadedHasItsReference compares the table with the
+// TestEveryUntestedStatementHasAReference compares the table with the
 // texts, and those of peers that have what those of testdata lack.
-func TestEveryStatementThatWasNotLoadedHasItsReference(t *testing.T) {
+func TestEveryUntestedStatementHasAReference(t *testing.T) {
 	table := references(t)
 	note := func(t *testing.T, router, line string) {
 		found := false
@@ -73,7 +73,7 @@ func TestEveryStatementThatWasNotLoadedHasItsReference(t *testing.T) {
 			}
 		}
 		if !found {
-			t.Errorf("REFERENCES.md has no %q of %s", line, router)
+			t.Errorf("REFERENCES.md lacks %q of %s", line, router)
 		}
 	}
 	look := func(t *testing.T, router, text string) {
@@ -110,7 +110,7 @@ func TestEveryStatementThatWasNotLoadedHasItsReference(t *testing.T) {
 	for router, statements := range table {
 		for _, s := range statements {
 			if !s.used {
-				t.Errorf("REFERENCES.md has %q of %s, which is not written", s.text, router)
+				t.Errorf("REFERENCES.md has %q of %s, which is never written", s.text, router)
 			}
 		}
 	}

@@ -38,21 +38,21 @@ func (r router) check(s *session, p *bgp.Peer) error {
 	unreachable := s.SpeakerPort != 0 && (!r.connectsAnywhere || s.Interface != "")
 	switch {
 	case s.Interface != "" && !r.unnumbered:
-		return fmt.Errorf("unnumbered peers are written for %s alone; give the peer an address", able(func(r router) bool { return r.unnumbered }))
+		return fmt.Errorf("unnumbered peers are supported for %s only; set the peer's address", able(func(r router) bool { return r.unnumbered }))
 	case s.Interface == "" && s.Link != "" && !r.linkLocal:
-		return fmt.Errorf("link-local peers are written for %s alone; give both ends a global address", able(func(r router) bool { return r.linkLocal }))
+		return fmt.Errorf("link-local peers are supported for %s only; use global addresses at both ends", able(func(r router) bool { return r.linkLocal }))
 	case s.Port != 0 && !r.listensAnywhere && !p.Passive:
-		return fmt.Errorf("the router listens on port %d alone, not on %d", usualPort, s.Port)
+		return fmt.Errorf("the router listens only on port %d, not on %d", usualPort, s.Port)
 	case unreachable && p.Passive:
-		return fmt.Errorf("the router connects to port %d alone, and the speaker waits on %d", usualPort, s.SpeakerPort)
+		return fmt.Errorf("the router connects only to port %d, but the speaker listens on %d", usualPort, s.SpeakerPort)
 	case s.GTSM && s.Internal && r.gtsmOutside:
-		return errors.New("the router has GTSM for eBGP alone")
+		return errors.New("the router supports GTSM only for eBGP")
 	case s.GTSM && s.BFD != nil && r.gtsmAsMultihop:
-		return errors.New("with a TTL of 255 the router speaks multihop BFD, which the speaker does not; give up gtsm or bfd")
+		return errors.New("with a TTL of 255 the router uses multihop BFD, which the speaker does not support; remove gtsm or bfd")
 	case s.Password != "" && len(s.Ranges) > 0 && r.keylessRanges:
-		return fmt.Errorf("the router takes no key for the neighbours of a network; name the addresses that are in %s with --speakers", s.Ranges[0])
+		return fmt.Errorf("the router cannot have a key for a range of neighbors; list the addresses in %s with --speakers", s.Ranges[0])
 	case s.BFD != nil && len(s.Ranges) > 0 && r.bfdAgain:
-		return fmt.Errorf("with bfd the sessions with neighbours of a network would be reset again and again; name the addresses that are in %s with --speakers, or give up bfd", s.Ranges[0])
+		return fmt.Errorf("with bfd, sessions of a range of neighbors would be reset repeatedly; list the addresses in %s with --speakers, or remove bfd", s.Ranges[0])
 	}
 	s.Passive = s.Passive || unreachable || len(s.Ranges) > 0 && len(s.Neighbours) == 0
 	return r.checkBFD(s.BFD)
@@ -62,9 +62,9 @@ func (r router) checkBFD(b *detection) error {
 	switch {
 	case b == nil:
 	case r.maxMultiplier != 0 && b.Multiplier > r.maxMultiplier:
-		return fmt.Errorf("the router takes a multiplier of BFD up to %d, not %d", r.maxMultiplier, b.Multiplier)
+		return fmt.Errorf("the router accepts a BFD multiplier of at most %d, not %d", r.maxMultiplier, b.Multiplier)
 	case b.Multiplier < r.minMultiplier:
-		return fmt.Errorf("the router takes a multiplier of BFD from %d, not %d", r.minMultiplier, b.Multiplier)
+		return fmt.Errorf("the router accepts a BFD multiplier of at least %d, not %d", r.minMultiplier, b.Multiplier)
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func Peer(c *bgp.Config, name string) (*bgp.Peer, error) {
 	case name == "" && len(names) == 1:
 		return &c.Peers[0], nil
 	case name == "":
-		return nil, fmt.Errorf("the configuration has several peers; name one of %s", strings.Join(names, ", "))
+		return nil, fmt.Errorf("the configuration has several peers; choose one of %s", strings.Join(names, ", "))
 	}
 	return nil, fmt.Errorf("the configuration has no peer %s; it has %s", name, strings.Join(names, ", "))
 }

@@ -84,7 +84,7 @@ func each(t *testing.T, f func(t *testing.T, router string, c *bgp.Config, p *bg
 		}
 	}
 	if !t.Failed() && (all != 96 || not != len(refused)) {
-		t.Fatalf("%d texts were asked for, not 96, and %d refused, not %d", all, not, len(refused))
+		t.Fatalf("got %d texts, want 96; got %d rejections, want %d", all, not, len(refused))
 	}
 }
 
@@ -95,7 +95,7 @@ func speakersOf(t *testing.T) []netip.Prefix {
 			return test.speakers
 		}
 	}
-	t.Fatalf("no text %s", t.Name())
+	t.Fatalf("unknown text %s", t.Name())
 	return nil
 }
 
@@ -116,16 +116,16 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		if text != string(want) {
-			t.Errorf("%s differs (-update writes it):\n%s", path, text)
+			t.Errorf("%s differs (run with -update to write it):\n%s", path, text)
 		}
 	})
 }
 
-func TestEveryVIPAndPoolOfTheFamiliesMayBeAnnounced(t *testing.T) {
+func TestEveryVIPAndPoolOfTheSessionsFamiliesIsAccepted(t *testing.T) {
 	each(t, func(t *testing.T, _ string, c *bgp.Config, p *bgp.Peer, text string) {
 		want := func(prefix string, family route.Family) {
 			if strings.Contains(text, prefix) != p.Carries(family) {
-				t.Errorf("%s is missing, or there without its family:\n%s", prefix, text)
+				t.Errorf("%s is missing, or present without its family:\n%s", prefix, text)
 			}
 		}
 		for _, v := range c.VIPs {
@@ -143,7 +143,7 @@ func TestEveryVIPAndPoolOfTheFamiliesMayBeAnnounced(t *testing.T) {
 	})
 }
 
-func TestTheSameIsWrittenEveryTime(t *testing.T) {
+func TestTheOutputIsDeterministic(t *testing.T) {
 	each(t, func(t *testing.T, router string, c *bgp.Config, p *bgp.Peer, text string) {
 		for range 20 {
 			var again strings.Builder
@@ -170,13 +170,13 @@ func TestTheKeyIsNeverWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.Contains(text.String(), key) || !strings.Contains(text.String(), "<the-key-in-/run/secrets/bgp>") {
-			t.Errorf("the key is written, or not where it is:\n%s", text.String())
+			t.Errorf("the key is in the output, or the path of its file is not:\n%s", text.String())
 		}
 	})
 }
 
-// TestGuards holds what every router must be told, whatever the peer.
-func TestGuards(t *testing.T) {
+// TestEveryTextHasTheSafeguards checks what every router needs, whatever the peer.
+func TestEveryTextHasTheSafeguards(t *testing.T) {
 	guards := map[string][]string{
 		"frr":     {"set local-preference 0", "route-map NEARCAST-NOTHING out", "maximum-prefix", "match ip"},
 		"bird":    {"graceful restart off", "bgp_local_pref = 0", "export none", "import limit", "error wait time 1,5", "then reject"},
@@ -196,7 +196,7 @@ func TestGuards(t *testing.T) {
 	})
 }
 
-// TestNoLineEndsInSpace keeps the templates from leaving marks.
+// TestNoLineEndsInSpace finds white space that templates leave behind.
 func TestNoLineEndsInSpace(t *testing.T) {
 	each(t, func(t *testing.T, _ string, _ *bgp.Config, _ *bgp.Peer, text string) {
 		for line := range strings.Lines(text) {

@@ -23,8 +23,8 @@ pools: [{cidrs: [203.0.113.64/26], namespaces: [a]}, {cidrs: [203.0.113.128/27],
 groups: {tor: {}}
 `
 
-// TestTheRouterMayBeSentWhatItIsSent holds the list, the limit and what the notes say, for every make.
-func TestTheRouterMayBeSentWhatItIsSent(t *testing.T) {
+// TestTheRouterAcceptsExactlyWhatItIsSent checks the prefix list, the limit and the notes for every router.
+func TestTheRouterAcceptsExactlyWhatItIsSent(t *testing.T) {
 	c, err := bgp.Parse([]byte(chosen))
 	if err != nil {
 		t.Fatal(err)
@@ -42,9 +42,9 @@ func TestTheRouterMayBeSentWhatItIsSent(t *testing.T) {
 		{
 			"203.0.113.1", "46", []string{"198.51.100.53", "198.51.100.0", "203.0.113.64/28"},
 			[]string{"198.51.100.80", "198.51.100.81", "203.0.113.53/32", "203.0.113.64/26", "203.0.113.128"},
-			"up: an AS path that is longer by 1, communities 64501:666", "MED 7",
+			"up: AS path longer by 1, communities 64501:666", "MED 7",
 		},
-		{"192.0.2.2", "10", nil, []string{"198.51.100.53", "203.0.113.64"}, "none of them is for this router", "MED"},
+		{"192.0.2.2", "10", nil, []string{"198.51.100.53", "203.0.113.64"}, "no route is sent to this router", "MED"},
 	} {
 		p, err := Peer(c, peer.name)
 		if err != nil {
@@ -63,7 +63,7 @@ func TestTheRouterMayBeSentWhatItIsSent(t *testing.T) {
 			}
 			for _, not := range append(peer.hasNot, peer.never) {
 				if strings.Contains(text, not) {
-					t.Errorf("%s for %s has %s", name, peer.name, not)
+					t.Errorf("%s for %s has unexpected %s", name, peer.name, not)
 				}
 			}
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// TestFRRLoadsWhatSONiCMakes has FRR read the text for SONiC, in the words into which
-// the management framework's frrcfgd puts it.
+// TestFRRLoadsWhatSONiCMakes has FRR read the text for SONiC, as the statements into which
+// the management framework's frrcfgd translates it.
 func TestFRRLoadsWhatSONiCMakes(t *testing.T) {
 	each(t, func(t *testing.T, router string, _ *bgp.Config, p *bgp.Peer, text string) {
 		if router == "sonic" {
@@ -21,8 +21,8 @@ func TestFRRLoadsWhatSONiCMakes(t *testing.T) {
 	})
 }
 
-// sonicOfBGP are the columns of a neighbour or a peer group, and what FRR has for
-// each; those of none are made into a line with others.
+// sonicOfBGP maps the columns of a neighbor or a peer group to FRR's
+// statements; columns without one are combined with others.
 var sonicOfBGP = map[string]string{
 	"asn": "remote-as %s", "name": "description %s", "local_addr": "update-source %s", "ttl_security_hops": "ttl-security hops %s",
 	"ebgp_multihop_ttl": "ebgp-multihop %s", "bfd": "bfd", "capability_ext_nexthop": "capability extended-nexthop", "passive_mode": "passive",
@@ -30,13 +30,13 @@ var sonicOfBGP = map[string]string{
 	"peer_group_name": "",
 }
 
-// frrOfSONiC returns what frrcfgd tells FRR. A table or a column that it does not
+// frrOfSONiC returns the statements that frrcfgd gives FRR. A table or a column that it does not
 // know fails the test, and so does a row that names one that is missing.
 func frrOfSONiC(t *testing.T, text string, asn uint32) string {
 	_, text, _ = strings.Cut(text, "<<'END'\n")
 	text, _, ok := strings.Cut(text, "\nEND\nsudo config load -y \"$f\"\n")
 	if !ok {
-		t.Fatalf("no here-document:\n%s", text)
+		t.Fatalf("got no here-document:\n%s", text)
 	}
 	var d map[string]map[string]map[string]any
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
@@ -60,7 +60,7 @@ func frrOfSONiC(t *testing.T, text string, asn uint32) string {
 		name, number, _ := strings.Cut(key, "|")
 		fmt.Fprintf(out, "route-map %s %s %s\n", name, r["route_operation"], number)
 		if d["ROUTE_MAP_SET"][name] == nil {
-			t.Errorf("no ROUTE_MAP_SET %s", name)
+			t.Errorf("missing ROUTE_MAP_SET %s", name)
 		}
 		for column, format := range map[string]string{
 			"match_prefix_set": " match ip address prefix-list %s\n", "match_ipv6_prefix_set": " match ipv6 address prefix-list %s\n",
@@ -90,7 +90,7 @@ func frrOfSONiC(t *testing.T, text string, asn uint32) string {
 	known := []string{"PREFIX", "PREFIX_SET", "COMMUNITY_SET", "ROUTE_MAP", "ROUTE_MAP_SET", "BGP_PEER_GROUP", "BGP_PEER_GROUP_AF", "BGP_NEIGHBOR", "BGP_NEIGHBOR_AF", "BGP_GLOBALS_LISTEN_PREFIX"}
 	for table := range d {
 		if !slices.Contains(known, table) {
-			t.Errorf("no table %s", table)
+			t.Errorf("unknown table %s", table)
 		}
 	}
 	return out.String()
@@ -107,7 +107,7 @@ func sonicSettings(t *testing.T, name string, r map[string]any) string {
 		format, ok := sonicOfBGP[column]
 		switch {
 		case !ok:
-			t.Errorf("no column %s", column)
+			t.Errorf("unknown column %s", column)
 		case column == "asn":
 		case format != "":
 			fmt.Fprintf(out, " neighbor %s %s\n", name, strings.Replace(format, "%s", fmt.Sprint(value), 1))

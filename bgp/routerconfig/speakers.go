@@ -27,7 +27,7 @@ func (s *session) find(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) erro
 	var err error
 	switch {
 	case p.Interface != "" && len(speakers) > 0:
-		return errors.New("an unnumbered peer is found by its link; leave the speakers' addresses out")
+		return errors.New("an unnumbered peer is found by its link; omit the speakers' addresses")
 	case p.Interface != "":
 		s.Interface = p.Interface
 	case len(speakers) > 0:
@@ -47,7 +47,7 @@ func (s *session) find(c *bgp.Config, p *bgp.Peer, speakers []netip.Prefix) erro
 		return err
 	}
 	if s.Link == "" && slices.ContainsFunc(s.Neighbours, netip.Addr.IsLinkLocalUnicast) {
-		return fmt.Errorf("the link of %s is not known; write it as %[1]s%%LINK in the peer's localAddress", s.Neighbours[0])
+		return fmt.Errorf("%s has no zone; write it as %[1]s%%LINK in the peer's localAddress", s.Neighbours[0])
 	}
 	s.Name = "NEARCAST-" + notSymbol.ReplaceAllString(s.unique(c, p), "-")
 	return nil
@@ -66,9 +66,9 @@ func (s *session) share(p *bgp.Peer, speakers []netip.Prefix) error {
 	}
 	switch {
 	case len(s.Neighbours)+len(s.Ranges) == 0:
-		return fmt.Errorf("none of the speakers' addresses is of the session's family, %s", p.Session())
+		return fmt.Errorf("none of the speakers' addresses is an %s address, the session's family", p.Session())
 	case len(s.Ranges) > 0 && p.Passive:
-		return fmt.Errorf("the speakers wait for the router, which connects to no network; name the addresses that are in %s", s.Ranges[0])
+		return fmt.Errorf("the speakers wait for the router, which cannot connect to a range of addresses; list the addresses in %s", s.Ranges[0])
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func (s *session) share(p *bgp.Peer, speakers []netip.Prefix) error {
 // guess assumes that the speakers are in the router's own network.
 func (s *session) guess(p *bgp.Peer) error {
 	if p.Multihop != 0 || p.Passive {
-		return errors.New("each speaker has an address of its own; say which with --speakers")
+		return errors.New("each speaker has its own address; list them with --speakers")
 	}
 	bits := 64
 	if p.Session() == route.IPv4 {

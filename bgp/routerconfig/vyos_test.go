@@ -10,8 +10,8 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// TestFRRLoadsWhatVyOSMakes has FRR read the text for VyOS, in the words into which
-// VyOS's own template puts it for its FRR.
+// TestFRRLoadsWhatVyOSMakes has FRR read the text for VyOS, as the statements into which
+// VyOS's own template translates it.
 func TestFRRLoadsWhatVyOSMakes(t *testing.T) {
 	each(t, func(t *testing.T, router string, _ *bgp.Config, p *bgp.Peer, text string) {
 		if router == "vyos" {
@@ -20,8 +20,8 @@ func TestFRRLoadsWhatVyOSMakes(t *testing.T) {
 	})
 }
 
-// vyosOfBGP are the statements below a neighbour or a peer group, and what FRR has
-// for each; a statement that is none of these fails the test.
+// vyosOfBGP maps the statements below a neighbor or a peer group to FRR's,
+// and any other statement fails the test.
 var vyosOfBGP = []struct{ vyos, frr string }{
 	{`remote-as (\d+)`, "remote-as $1"},
 	{`interface remote-as (\d+)`, "interface remote-as $1"},
@@ -126,7 +126,7 @@ func vyosSetting(t *testing.T, target, statement string) string {
 		return regexp.MustCompile("^" + s.vyos + "$").MatchString(statement)
 	})
 	if i < 0 {
-		t.Errorf("VyOS has no statement %q below a neighbour", statement)
+		t.Errorf("VyOS has no statement %q below a neighbor", statement)
 		return ""
 	}
 	re := regexp.MustCompile("^" + vyosOfBGP[i].vyos + "$")

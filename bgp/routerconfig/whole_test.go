@@ -9,10 +9,10 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// whole are settings that apply to more than the sessions.
+// whole matches settings that apply to the whole router.
 var whole = regexp.MustCompile(`maximum-paths|multipath-relax|listen limit|autonomous-system|router-id|forwarding-table|precision-timers|protocol bfd|protocol device|local_asn|system-as|BGP_GLOBALS"|bgp default`)
 
-// TestNothingIsSetForTheWholeRouter looks at all lines but comments.
+// TestNothingIsSetForTheWholeRouter checks all lines except comments.
 func TestNothingIsSetForTheWholeRouter(t *testing.T) {
 	each(t, func(t *testing.T, _ string, _ *bgp.Config, _ *bgp.Peer, text string) {
 		for line := range strings.Lines(text) {
@@ -23,8 +23,8 @@ func TestNothingIsSetForTheWholeRouter(t *testing.T) {
 	})
 }
 
-// TestWhatIsRemovedExists keeps a text from failing the first time.
-func TestWhatIsRemovedExists(t *testing.T) {
+// TestTheTextRemovesOnlyWhatExists ensures that a text loads the first time.
+func TestTheTextRemovesOnlyWhatExists(t *testing.T) {
 	each(t, func(t *testing.T, router string, _ *bgp.Config, _ *bgp.Peer, text string) {
 		before := ""
 		for line := range strings.Lines(text) {
@@ -37,9 +37,9 @@ func TestWhatIsRemovedExists(t *testing.T) {
 	})
 }
 
-// TestAChangedListHasAnotherName is for the routers that change a list line by line:
-// it would have less than before and after, for a moment.
-func TestAChangedListHasAnotherName(t *testing.T) {
+// TestAChangedListGetsAnotherName covers routers that change a list line by line:
+// for a moment, the list would lack entries of both versions.
+func TestAChangedListGetsAnotherName(t *testing.T) {
 	vip := `{address: %s, checks: [{tcp: {address: "127.0.0.1:53"}}]}`
 	list := regexp.MustCompile(`NEARCAST-192-0-2-11-IPV4-[0-9a-f]{8}`)
 	names := func(router, vips string) map[string]bool {
@@ -58,14 +58,14 @@ func TestAChangedListHasAnotherName(t *testing.T) {
 	for _, router := range []string{"frr", "eos", "srlinux", "sonic", "vyos"} {
 		both, turned, single := names(router, one+", "+two), names(router, two+", "+one), names(router, one)
 		if len(both) != 1 || len(single) != 1 || fmt.Sprint(both) != fmt.Sprint(turned) || fmt.Sprint(both) == fmt.Sprint(single) {
-			t.Errorf("%s: two VIPs %v, in the other order %v, one %v", router, both, turned, single)
+			t.Errorf("%s: got names %v for two VIPs, %v in reverse order, %v for one", router, both, turned, single)
 		}
 	}
 }
 
-// TestJunosIsNeverToldAHoldTimeThatItRefuses leaves short ones to the speaker, which
+// TestJunosNeverGetsAHoldTimeThatItRejects leaves short hold times to the speaker, which
 // proposes them.
-func TestJunosIsNeverToldAHoldTimeThatItRefuses(t *testing.T) {
+func TestJunosNeverGetsAHoldTimeThatItRejects(t *testing.T) {
 	for hold, want := range map[string]string{"3s": "", "9s": "", "10s": "hold-time 10", "19s": "hold-time 19", "20s": "hold-time 20", "65535s": "hold-time 65535"} {
 		c := parse(t, "{address: 192.0.2.1, asn: 64500, holdTime: "+hold+"}", "")
 		var text strings.Builder
@@ -74,7 +74,7 @@ func TestJunosIsNeverToldAHoldTimeThatItRefuses(t *testing.T) {
 		}
 		got := regexp.MustCompile(`(?m)^set .* (hold-time \d+)$`).FindStringSubmatch(text.String())
 		if len(got) == 0 && want != "" || len(got) > 0 && got[1] != want {
-			t.Errorf("%s: %q, not %q", hold, got, want)
+			t.Errorf("%s: got %q, want %q", hold, got, want)
 		}
 	}
 }

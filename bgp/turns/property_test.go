@@ -10,14 +10,14 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// letters are the routers of the property: the last two speak IPv6.
+// letters names the routers of the property test; the last two use IPv6.
 var letters = []string{"A", "B", "C", "D", "a", "b"}
 
-// TestTheFileNeverTakesTheLastSession has files, both ends of sessions and time happen in any
-// order. Whatever does: the file takes no session of a family down while that is the last one and one
-// that it took before is not back; it takes one at a time, after its dwell; what has the
-// settings of the file is left alone; and in the end all is as the last file says.
-func TestTheFileNeverTakesTheLastSession(t *testing.T) {
+// TestTheFileNeverTakesDownTheLastSession changes files, both ends of sessions and the time in any
+// order. Always: a file takes down no family's last session while one that it took down before is
+// not established again; it takes down one at a time, after its dwell; it leaves sessions that have
+// its settings alone; and in the end all sessions are as the last file says.
+func TestTheFileNeverTakesDownTheLastSession(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		o := &oracle{world: w, taken: map[string]time.Time{}}
@@ -86,7 +86,7 @@ func (o *oracle) look(step Step) {
 	r := o.routers[step.Name]
 	wants, declared := o.wants[step.Name]
 	if step.Do != End && (!declared || !wants.Equal(step.Peer)) || step.Do == End && declared {
-		o.t.Fatalf("%d: %v of %s, which the file has as %+v", o.second(), step.Do, step.Name, wants)
+		o.t.Fatalf("%d: got step %v for %s, which the file has as %+v", o.second(), step.Do, step.Name, wants)
 	}
 	if step.Do == End && !o.fail[step.Name] {
 		delete(o.taken, step.Name)
@@ -96,9 +96,9 @@ func (o *oracle) look(step Step) {
 	}
 	switch {
 	case declared && wants.Equal(r.has):
-		o.t.Fatalf("%d: %s has the settings of the file and is reset", o.second(), step.Name)
+		o.t.Fatalf("%d: %s is reset although it has the file's settings", o.second(), step.Name)
 	case r.drained.IsZero() || o.now.Sub(r.drained) < dwell:
-		o.t.Fatalf("%d: %s is reset without its dwell, drained since %s", o.second(), step.Name, r.drained)
+		o.t.Fatalf("%d: %s is reset before the end of its dwell; drained since %s", o.second(), step.Name, r.drained)
 	}
 	carried := false
 	for name, other := range o.routers {
@@ -108,13 +108,13 @@ func (o *oracle) look(step Step) {
 		taken := o.taken[name]
 		_, expected := o.wants[name]
 		if !other.drained.IsZero() && other.up || !taken.IsZero() && expected && o.now.Sub(taken) < Bound {
-			o.t.Fatalf("%d: %s is taken while %s is", o.second(), step.Name, name)
+			o.t.Fatalf("%d: %s is taken down while %s is down", o.second(), step.Name, name)
 		}
 		carried = carried || other.up && other.has.Carries(r.has.Families[0])
 	}
 	for name := range o.taken {
 		if p, expected := o.wants[name]; !carried && expected && p.Carries(r.has.Families[0]) {
-			o.t.Fatalf("%d: %s is the last one, and %s was taken and is not back", o.second(), step.Name, name)
+			o.t.Fatalf("%d: %s is the last session, and %s was taken down and is not established again", o.second(), step.Name, name)
 		}
 	}
 	if step.Do == Change && !o.fail[step.Name] {
@@ -140,10 +140,10 @@ func (o *oracle) end(last string) {
 	for name, r := range o.routers {
 		p, declared := o.wants[name]
 		if declared && (r.has == nil || !r.has.Equal(&p) || !r.up) || !declared && r.has != nil {
-			o.t.Fatalf("%s has %+v at the end, and the file %+v; %s", name, r.has, p, o.turns.Status(name, o.now).Text)
+			o.t.Fatalf("%s ends with %+v, want the file's %+v; status %s", name, r.has, p, o.turns.Status(name, o.now).Text)
 		}
 		if text := o.turns.Status(name, o.now); text != nil {
-			o.t.Fatalf("%s: %+v", name, text)
+			o.t.Fatalf("%s: unexpected status %+v", name, text)
 		}
 	}
 }

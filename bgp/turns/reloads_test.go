@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-func TestTheLastFileCountsWithTheFewestResets(t *testing.T) {
-	t.Run("the settings are as before, while it is drained", func(t *testing.T) {
+func TestTheLastFileIsAppliedWithTheFewestResets(t *testing.T) {
+	t.Run("the settings are reverted while it is drained", func(t *testing.T) {
 		w := started(t, "A=1 B=1")
 		w.file("A=2 B=2")
 		w.pass(5 * time.Second)
@@ -14,7 +14,7 @@ func TestTheLastFileCountsWithTheFewestResets(t *testing.T) {
 		w.pass(time.Hour)
 		w.wants("10 drain A", "15 keep A")
 	})
-	t.Run("they are as before for one that waits", func(t *testing.T) {
+	t.Run("the settings are reverted for a session that waits", func(t *testing.T) {
 		w := started(t, "A=1 B=1")
 		w.file("A=2 B=2")
 		w.pass(5 * time.Second)
@@ -23,7 +23,7 @@ func TestTheLastFileCountsWithTheFewestResets(t *testing.T) {
 		w.pass(time.Hour)
 		w.wants("10 drain A")
 	})
-	t.Run("others for one that is drained, and for one that waits", func(t *testing.T) {
+	t.Run("new settings for one that is drained and one that waits", func(t *testing.T) {
 		w := started(t, "A=1 B=1")
 		w.file("A=2 B=2")
 		w.pass(5 * time.Second)
@@ -35,7 +35,7 @@ func TestTheLastFileCountsWithTheFewestResets(t *testing.T) {
 		w.pass(time.Hour)
 		w.wants("10 drain A", "20 reset A", "30 drain B", "40 reset B")
 	})
-	t.Run("others for one that is not back, which gets the bound again", func(t *testing.T) {
+	t.Run("new settings for one that is not back, which restarts its bound", func(t *testing.T) {
 		w := started(t, "A=1 B=1 C=1")
 		w.file("A=2 B=2 C=1")
 		w.pass(200 * time.Second)
@@ -46,7 +46,7 @@ func TestTheLastFileCountsWithTheFewestResets(t *testing.T) {
 		w.pass(5 * time.Second)
 		w.wants("415 drain B")
 	})
-	t.Run("it leaves while it is drained, and its turn ends with it", func(t *testing.T) {
+	t.Run("it is removed while it is drained, which ends its turn", func(t *testing.T) {
 		w := started(t, "A=1 B=1")
 		w.file("A=2 B=2")
 		w.pass(5 * time.Second)
@@ -54,7 +54,7 @@ func TestTheLastFileCountsWithTheFewestResets(t *testing.T) {
 		w.pass(20 * time.Second)
 		w.wants("10 drain A", "20 end A", "20 drain B", "30 reset B")
 	})
-	t.Run("it comes back to the file while it leaves", func(t *testing.T) {
+	t.Run("the file has it again while it is being removed", func(t *testing.T) {
 		w := started(t, "A=1 B=1")
 		w.file("B=1")
 		w.pass(5 * time.Second)
@@ -62,7 +62,7 @@ func TestTheLastFileCountsWithTheFewestResets(t *testing.T) {
 		w.pass(time.Hour)
 		w.wants("10 drain A", "15 keep A")
 	})
-	t.Run("it comes back otherwise", func(t *testing.T) {
+	t.Run("the file has it again with other settings", func(t *testing.T) {
 		w := started(t, "A=1 B=1")
 		w.file("B=1")
 		w.pass(5 * time.Second)
@@ -70,7 +70,7 @@ func TestTheLastFileCountsWithTheFewestResets(t *testing.T) {
 		w.pass(time.Hour)
 		w.wants("10 drain A", "20 reset A")
 	})
-	t.Run("what is not back is removed", func(t *testing.T) {
+	t.Run("a session that is not back is removed", func(t *testing.T) {
 		w := started(t, "A=1 B=1")
 		w.file("A=2 B=2")
 		w.pass(time.Minute)

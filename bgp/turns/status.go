@@ -23,9 +23,9 @@ func (t *Turns) Status(name string, now time.Time) *session.Change {
 	case p.has == nil:
 		return t.obstructed(p)
 	case !p.until.IsZero():
-		text := "drained, to be reset with the settings of the file"
+		text := "draining; will be reset with the file's settings"
 		if p.wants == nil {
-			text = "drained, to leave: the file no longer has it"
+			text = "draining; will be removed, because the file no longer has it"
 		}
 		return &session.Change{Phase: session.Drains, Leaving: p.wants == nil, Until: p.until, Text: text}
 	case p.pending() && p.up:
@@ -41,20 +41,20 @@ func (t *Turns) obstructed(p *peer) *session.Change {
 	if o == nil {
 		return nil
 	}
-	text := fmt.Sprintf("begins after %s, which is the same neighbour and leaves", o.name)
+	text := fmt.Sprintf("begins after %s, which is the same neighbor and is being removed", o.name)
 	return &session.Change{Phase: session.Waits, After: []string{o.name}, Text: text}
 }
 
 // returning describes a session after its reset.
 func (p *peer) returning(now time.Time) *session.Change {
 	c := &session.Change{Phase: session.Returns, Until: p.taken.Add(Bound)}
-	c.Text = "was reset with new settings and is not back; others wait for it"
+	c.Text = "was reset with new settings and is not established again; other sessions wait for it"
 	if !now.Before(c.Until) {
 		c.Phase, c.Until = session.Overdue, time.Time{}
-		c.Text = "was reset with new settings and is not back; others no longer wait for it"
+		c.Text = "was reset with new settings and is not established again; other sessions no longer wait for it"
 	}
 	if p.up {
-		c.Text = "was reset with new settings, and is established: it has a moment to carry its routes"
+		c.Text = "was reset with new settings and is established; waiting a moment until its routes are in use"
 	}
 	return c
 }
@@ -62,7 +62,7 @@ func (p *peer) returning(now time.Time) *session.Change {
 // waiting describes a session before its dwell.
 func (t *Turns) waiting(p *peer, now time.Time) *session.Change {
 	c := &session.Change{Phase: session.Waits, Leaving: p.wants == nil}
-	does := map[bool]string{false: "changes", true: "leaves"}[c.Leaving]
+	does := map[bool]string{false: "changes", true: "is removed"}[c.Leaving]
 	w := t.waitsFor(p, now)
 	if w == nil {
 		w = &wait{why: retry, until: p.notBefore}
@@ -73,15 +73,15 @@ func (t *Turns) waiting(p *peer, now time.Time) *session.Change {
 	case turn:
 		c.Text = fmt.Sprintf("%s after %s, whose session is being changed", does, names)
 	case replacement:
-		c.Text = fmt.Sprintf("%s when the new peers are established: %s", does, names)
+		c.Text = fmt.Sprintf("%s when its replacements are established: %s", does, names)
 	case last:
-		with := string(w.family)
+		kind := string(w.family) + " session"
 		if w.alike {
-			with += " for the routes that it is sent"
+			kind += " that is sent these routes"
 		}
-		c.Text = fmt.Sprintf("%s when another session is established: this is the last one with %s; expected: %s", does, with, names)
+		c.Text = fmt.Sprintf("%s when another session is established: this is the last %s; waiting for: %s", does, kind, names)
 	case retry:
-		c.Text = does + " when it is tried again; the log has why it was not done"
+		c.Text = does + " when retried; see the log for why it failed"
 	}
 	return c
 }

@@ -19,13 +19,13 @@ type world struct {
 	turns   Turns
 	now     time.Time
 	routers map[string]*router
-	fail    map[string]bool // whose changes fail
+	fail    map[string]bool // peers whose changes fail
 	events  []string
 	// check is called before each step is done; nil for none.
 	check func(Step)
 }
 
-// tester is a test, or a try of a property.
+// tester is a test or a run of a property test.
 type tester interface {
 	Helper()
 	Fatal(...any)
@@ -39,7 +39,7 @@ type router struct {
 	dead bool
 	up   bool
 	last time.Time // when either end changed
-	// drained is since when it has been asked to move its traffic; zero for not.
+	// drained is since when it has been asked to move its traffic; zero if it has not.
 	drained time.Time
 	resets  int
 }
@@ -52,7 +52,7 @@ func newWorld(t tester) *world {
 	return &world{t: t, now: begin, routers: map[string]*router{}, fail: map[string]bool{}}
 }
 
-// address is that of the router of a letter: those of lower case speak IPv6.
+// address returns the address of a letter's router: lower-case letters use IPv6.
 func address(name string) netip.Addr {
 	if strings.ToLower(name) == name {
 		return netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", name[0]))
@@ -60,7 +60,7 @@ func address(name string) netip.Addr {
 	return netip.MustParseAddr("192.0.2." + fmt.Sprint(name[0]))
 }
 
-// peersOf reads "A=1 B/tor=2": the names of routers, their groups, and the keys that the file has for them. An
+// peersOf reads "A=1 B/tor=2": the names of routers, their groups and the keys that the file has for them. An
 // interface stands for itself: "eth0=1", and "fe80::1%eth0=1" is its neighbour.
 func peersOf(file string) (peers []bgp.Peer) {
 	for _, word := range strings.Fields(file) {
@@ -83,7 +83,7 @@ func peersOf(file string) (peers []bgp.Peer) {
 
 const dwell = 10 * time.Second
 
-// file declares peers, and goes on at once.
+// file declares peers and returns at once.
 func (w *world) file(text string) {
 	peers := peersOf(text)
 	for _, p := range peers {
@@ -107,7 +107,7 @@ func (w *world) router(name string) *router {
 	return w.routers[name]
 }
 
-// key has the router's end changed, which ends its session.
+// key changes the router's end, which ends its session.
 func (w *world) key(names, key string) {
 	for _, name := range strings.Split(names, "") {
 		r := w.router(name)
@@ -118,7 +118,7 @@ func (w *world) key(names, key string) {
 	w.act()
 }
 
-// pass lets time pass, second after second.
+// pass lets time pass, second by second.
 func (w *world) pass(d time.Duration) {
 	for end := w.now.Add(d); w.now.Before(end); {
 		w.now = w.now.Add(time.Second)
@@ -126,7 +126,7 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// act does all that is to be done now.
+// act performs all steps that are due.
 func (w *world) act() {
 	for name, r := range w.routers {
 		w.connect(r)
@@ -134,7 +134,7 @@ func (w *world) act() {
 	}
 	for n := 0; ; n++ {
 		if n > 1000 {
-			w.t.Fatal("there is no end of steps")
+			w.t.Fatal("the steps never end")
 		}
 		step, ok := w.turns.Next(w.now)
 		w.watchDrains()
@@ -155,14 +155,14 @@ func (w *world) connect(r *router) {
 	}
 }
 
-// do does a step, and notes those of established sessions.
+// do performs a step, and records steps of established sessions.
 func (w *world) do(step Step) {
 	if w.check != nil {
 		w.check(step)
 	}
 	r := w.routers[step.Name]
 	if step.Do != Begin && w.fail[step.Name] {
-		w.turns.Did(step, errors.New("not now"), w.now)
+		w.turns.Did(step, errors.New("injected failure"), w.now)
 		return
 	}
 	if r.up {
@@ -208,7 +208,7 @@ func (w *world) wants(events ...string) {
 	w.events = nil
 }
 
-// status is what is said of a peer now.
+// status returns a peer's current status.
 func (w *world) status(name string) string {
 	if len(name) == 1 {
 		name = address(name).String()

@@ -28,7 +28,7 @@ func aStatus() bgp.Status {
 		Peers: []session.Status{
 			{Address: "192.0.2.1", ASN: 64500, State: "established", Uptime: seconds.Duration(26 * time.Hour), Families: []string{"ipv4"}, BFD: "up"},
 			{Address: "192.0.2.2", ASN: 64512, State: "established", Uptime: seconds.Duration(time.Minute), Families: []string{"ipv4", "ipv6"}},
-			{Interface: "eth0", ASN: 64501, State: "idle", Problem: "no neighbour was found on eth0 yet"},
+			{Interface: "eth0", ASN: 64501, State: "idle", Problem: "no neighbor discovered on eth0 yet"},
 			{
 				Address: "192.0.2.3", ASN: 64503, State: "idle", Problem: "connection refused: nothing listens there", Reason: session.Refused,
 				Outage: &session.Outage{Since: ago, Attempts: 7, NextTry: ahead},
@@ -100,7 +100,7 @@ func TestBGPText(t *testing.T) {
 			"AS 64512, router ID 192.0.2.11",
 			"PEER AS STATE UP FAMILIES BFD PROBLEM",
 			"192.0.2.1 64500 established 1d2h ipv4 up -",
-			"eth0 64501 idle - - - no neighbour was found on eth0 yet",
+			"eth0 64501 idle - - - no neighbor discovered on eth0 yet",
 			"192.0.2.3 64503 idle - - - connection refused: nothing listens there (down for 2d1h, 7 attempts failed, next in 2d1h)",
 			"VIP STATE ANNOUNCED SINCE REASON",
 			"198.51.100.53 draining to 2 of 4 2d1h ago every VIP is drained: upgrade",
@@ -121,7 +121,7 @@ func TestBGPText(t *testing.T) {
 			"drain every VIP is drained: upgrade",
 			"192.0.2.1 64500 yes, with AS prepended 6 times, MED 200, communities graceful-shutdown",
 			"192.0.2.2 64512 yes, with MED 200, local preference 0, communities graceful-shutdown",
-			"eth0 64501 no: the session is idle: no neighbour was found on eth0 yet",
+			"eth0 64501 no: the session is idle: no neighbor discovered on eth0 yet",
 			"192.0.2.3 64503 no: the session is idle: connection refused: nothing listens there (down for 2d1h, 7 attempts failed, next in 2d1h)",
 			"CHECK SCOPE STATE IN A ROW LAST FAILURE",
 			"tcp 127.0.0.1:53 local passing 7 2d1h ago -",
@@ -215,7 +215,7 @@ func TestTheGroupOfAPeerIsShown(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"status"}, []string{"PEER GROUP AS STATE UP FAMILIES BFD PROBLEM", "192.0.2.1 tor 64500 established 1d2h ipv4 up -", "eth0 - 64501 idle - - - no neighbour was found on eth0 yet"}},
+		{[]string{"status"}, []string{"PEER GROUP AS STATE UP FAMILIES BFD PROBLEM", "192.0.2.1 tor 64500 established 1d2h ipv4 up -", "eth0 - 64501 idle - - - no neighbor discovered on eth0 yet"}},
 		{[]string{"explain", "198.51.100.53"}, []string{"PEER GROUP AS SENT", "192.0.2.1 tor 64500 yes, with AS prepended 6 times, MED 200, communities graceful-shutdown"}},
 	} {
 		text, _, err := ask(t, st, test.args...)
@@ -236,22 +236,22 @@ func TestSessionsThatChangeToTheFilesSettingsShowHow(t *testing.T) {
 	st.Peers = st.Peers[:2]
 	st.Peers[1].Families = []string{"ipv4"}
 	st.Peers[0].Change = &session.Change{Phase: session.Waits, After: []string{"192.0.2.2"}, Text: "changes after 192.0.2.2, whose session is being changed"}
-	st.Peers[1].Change = &session.Change{Phase: session.Drains, Until: soon, Text: "drained, to be reset with the settings of the file"}
+	st.Peers[1].Change = &session.Change{Phase: session.Drains, Until: soon, Text: "draining; will be reset with the file's settings"}
 	st.Peers[1].Leaving = true
 	lost := st.Peers[0]
 	lost.Address, lost.State, lost.Problem = "192.0.2.3", "idle", "connection refused"
-	lost.Change = &session.Change{Phase: session.Overdue, Text: "was reset with new settings and is not back; others no longer wait for it"}
+	lost.Change = &session.Change{Phase: session.Overdue, Text: "was reset with new settings and is not established again; other sessions no longer wait for it"}
 	st.Peers = append(st.Peers, lost)
 	for command, want := range map[string][]string{
 		"status": {
 			"192.0.2.1 64500 established 1d2h ipv4 up changes after 192.0.2.2, whose session is being changed",
-			"192.0.2.2 64512 established 1m0s ipv4 - drained, to be reset with the settings of the file (in at most 2d1h)",
-			"connection refused; was reset with new settings and is not back; others no longer wait for it",
+			"192.0.2.2 64512 established 1m0s ipv4 - draining; will be reset with the file's settings (in at most 2d1h)",
+			"connection refused; was reset with new settings and is not established again; other sessions no longer wait for it",
 		},
 		"explain 198.51.100.53": {
 			"192.0.2.1 64500 yes; the session: changes after 192.0.2.2, whose session is being changed",
-			"192.0.2.2 64512 yes, with local preference 1, communities graceful-shutdown; the session: drained, to be reset with the settings of the file (in at most 2d1h)",
-			"192.0.2.3 64500 no: the session is idle: connection refused; the session: was reset with new settings and is not back; others no longer wait for it",
+			"192.0.2.2 64512 yes, with local preference 1, communities graceful-shutdown; the session: draining; will be reset with the file's settings (in at most 2d1h)",
+			"192.0.2.3 64500 no: the session is idle: connection refused; the session: was reset with new settings and is not established again; other sessions no longer wait for it",
 		},
 	} {
 		text, _, err := ask(t, st, strings.Fields(command)...)
