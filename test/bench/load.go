@@ -143,7 +143,7 @@ func parseLoad(r io.Reader) (load, error) {
 		return load{}, err
 	}
 	if answered == 0 || unanswered > lostAtMost*answered || !noError.MatchString(text) {
-		return load{}, fmt.Errorf("not every query was answered well:\n%s", text)
+		return load{}, fmt.Errorf("not every query got a correct answer:\n%s", text)
 	}
 	l.answered, l.lasted = int(answered), time.Duration(took*float64(time.Second))
 	if len(latencies) > 0 {

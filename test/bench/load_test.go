@@ -37,14 +37,14 @@ func TestLoadIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := (load{answered: 50_000, lasted: 2500 * time.Millisecond, p50: 100 * time.Microsecond, p99: 198 * time.Microsecond}); got != want {
-		t.Errorf("%+v, want %+v", got, want)
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got.rate() != 20_000 {
-		t.Errorf("the rate is %f", got.rate())
+		t.Errorf("got a rate of %f", got.rate())
 	}
 }
 
-func TestALoadThatWasNotAnsweredWellIsAnError(t *testing.T) {
+func TestALoadWithBadAnswersIsAnError(t *testing.T) {
 	for what, text := range map[string]string{
 		"lost":       fmt.Sprintf(printed, 1000, 990, 10, "NOERROR 990 (100.00%)"),
 		"refused":    fmt.Sprintf(printed, 1000, 1000, 0, "REFUSED 1000 (100.00%)"),
@@ -54,12 +54,12 @@ func TestALoadThatWasNotAnsweredWellIsAnError(t *testing.T) {
 		"no latency": "> NOERROR binary input\n" + fmt.Sprintf(printed, 1000, 1000, 0, "NOERROR 1000 (100.00%)"),
 	} {
 		if l, err := parseLoad(strings.NewReader(text)); err == nil {
-			t.Errorf("%s: %+v", what, l)
+			t.Errorf("%s: got %+v", what, l)
 		}
 	}
 }
 
-func TestPercentilesAreOfTheValues(t *testing.T) {
+func TestPercentilesAreMeasuredValues(t *testing.T) {
 	one, hundred := []time.Duration{7}, make([]time.Duration, 100)
 	for i := range hundred {
 		hundred[i] = time.Duration(i + 1)

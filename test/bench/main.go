@@ -22,9 +22,9 @@ import (
 func main() {
 	log.SetFlags(0)
 	brief := flag.Bool("quick", false, "measure a selection in two minutes")
-	only := flag.String("only", "", "measure only the tables whose title has `TEXT` in it")
-	rounds := flag.Int("rounds", 0, "`N` rounds instead of as many as usual")
-	dir := flag.String("o", "test/bench", "the `FOLDER` for RESULTS.md and its plots")
+	only := flag.String("only", "", "measure only the tables whose title contains `TEXT`")
+	rounds := flag.Int("rounds", 0, "run `N` rounds instead of the default")
+	dir := flag.String("o", "test/bench", "write RESULTS.md and its plots to `DIR`")
 	flag.Parse()
 	p := full()
 	if *brief {
@@ -56,7 +56,7 @@ func run(ctx context.Context, p plan, dir string) (err error) {
 	begin := time.Now()
 	p, missing := p.available()
 	for _, m := range missing {
-		log.Print("left out: ", m)
+		log.Print("skipped: ", m)
 	}
 	m, err := thisMachine(p)
 	if err != nil {
@@ -107,7 +107,7 @@ func (r Results) missed() error {
 	var all []string
 	for _, v := range r.verdicts() {
 		if v.asserted && !v.met() {
-			all = append(all, fmt.Sprintf("mark %d was missed: %s: %s, not %s", v.mark, v.what, v.have, v.want))
+			all = append(all, fmt.Sprintf("target %d was missed: %s: got %s, want %s", v.mark, v.what, v.have, v.want))
 		}
 	}
 	if len(all) == 0 {

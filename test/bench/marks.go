@@ -21,7 +21,7 @@ func (v verdict) met() bool { return v.over <= 0 }
 // String says whether it was reached, or by how much it was not.
 func (v verdict) String() string {
 	if v.met() {
-		return "reached"
+		return "met"
 	}
 	return fmt.Sprintf("**missed by %.0f %%**", math.Ceil(100*v.over))
 }
@@ -81,7 +81,7 @@ func (t Table) growth() verdict {
 		}
 	}
 	return verdict{
-		mark: t.flat, what: t.title + ": CPU per query, to the yardstick", want: fmt.Sprintf("within ±%.0f %% of the smallest", 100*flatness),
+		mark: t.flat, what: t.title + ": CPU per query, relative to the baseline", want: fmt.Sprintf("within ±%.0f %% of the smallest", 100*flatness),
 		have: fmt.Sprintf("%+.0f %%", 100*furthest), over: math.Abs(furthest) - flatness,
 	}
 }

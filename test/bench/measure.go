@@ -135,7 +135,7 @@ func startAll(ctx context.Context, g group, servers []*server, rows []Row) error
 				return fmt.Errorf("%s: %w", s.target.name, err)
 			}
 			rows[i].Loading, rows[i].LoadingCPU = append(rows[i].Loading, took), append(rows[i].LoadingCPU, cpu)
-			log.Printf("%s: %s is ready after %.1f s", g.title, s.target.name, took.Seconds())
+			log.Printf("%s: %s ready after %.1f s", g.title, s.target.name, took.Seconds())
 		}
 	}
 	return nil
@@ -157,7 +157,7 @@ func (r *runner) patientTurn(g group, s *server, row *Row, round int) error {
 		if err == nil || try == tries {
 			return err
 		}
-		log.Printf("%s: once more: %v", row.name, err)
+		log.Printf("%s: retrying: %v", row.name, err)
 	}
 }
 

@@ -114,7 +114,7 @@ func drawCost(t Table, p *plot.Plot) error {
 func drawLatency(t Table, p *plot.Plot) error {
 	kept := slices.DeleteFunc(slices.Clone(t.Rows), func(r Row) bool { return !r.keptUp() })
 	if len(kept) == 0 {
-		return fmt.Errorf("no server answers %d queries a second", fixedRate)
+		return fmt.Errorf("no server answered %d queries per second", fixedRate)
 	}
 	overServers(p, kept, "µs to the answer: p50 (small), p99 (large, with least to most); logarithmic")
 	for i, row := range kept {

@@ -75,7 +75,7 @@ func (p program) versionOf() (string, error) {
 func parseVersion(printed string) (string, error) {
 	found := versionNumber.FindStringSubmatch(printed)
 	if found == nil {
-		return "", fmt.Errorf("no version in %q", printed)
+		return "", fmt.Errorf("found no version in %q", printed)
 	}
 	return found[1], nil
 }

@@ -14,12 +14,12 @@ func (r Results) report() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Speed\n\nCommit %s, %s. Medians of %d interleaved rounds of %s s at saturation", r.Machine.Commit, r.Machine.Date.Format(time.DateOnly), r.Rounds, seconds(r.Saturating))
 	fmt.Fprintf(&b, " and %s s at %s queries a second, over loopback UDP. It took %s.\n\n", seconds(r.Steady), grouped(fixedRate), r.Took.Round(time.Second))
-	b.WriteString("## Marks\n\n| mark | what | asked | measured | |\n|---|---|---|---|---|\n")
+	b.WriteString("## Marks\n\n| target | what | required | measured | |\n|---|---|---|---|---|\n")
 	for _, v := range r.verdicts() {
 		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", v.mark, v.what, v.want, v.have, v)
 	}
 	if len(r.Missing) > 0 {
-		fmt.Fprintf(&b, "\nLeft out, because it could not be had:\n\n- %s\n", strings.Join(r.Missing, "\n- "))
+		fmt.Fprintf(&b, "\nSkipped, because it was not available:\n\n- %s\n", strings.Join(r.Missing, "\n- "))
 	}
 	for _, t := range r.Tables {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", t.title, t.text)

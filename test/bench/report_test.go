@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// found is a row with CPU per query as given, a round each.
+// found returns a row with the given CPU per query, one per round.
 func found(t target, cost ...float64) Row {
 	r := Row{target: t, Loading: []time.Duration{time.Second}, LoadingCPU: []time.Duration{time.Second}, Rest: 10 << 20, Loaded: 20 << 20}
 	for _, c := range cost {
@@ -36,49 +36,49 @@ func curve(cost ...float64) Table {
 	return t
 }
 
-func TestARatioIsOfOneRound(t *testing.T) {
-	// The yardstick costs 10, 20 and 10. The middle figures are 20 and 10, but in most
+func TestARatioComparesValuesOfOneRound(t *testing.T) {
+	// The baseline costs 10, 20 and 10. The medians are 20 and 10, but in most
 	// rounds both cost the same.
 	table := comparison(20, 20, 10)
 	if got := table.relative(table.Rows[1]); got != 1 {
-		t.Errorf("the ratio is %f", got)
+		t.Errorf("got a ratio of %f", got)
 	}
 }
 
-func TestAllRoundsTogetherCountEveryQueryAlike(t *testing.T) {
+func TestEveryQueryCountsTheSameAcrossRounds(t *testing.T) {
 	r := found(target{}, 10, 40)
 	r.Turns[1].Queries, r.Turns[1].CPU = 10_000, 400*time.Millisecond
 	if got := r.overall(); got != 16 {
-		t.Errorf("800 ms for 50,000 queries are %f µs each", got)
+		t.Errorf("800 ms for 50,000 queries: got %f µs each", got)
 	}
 }
 
-func TestAMissedMarkIsSaidAndFailsTheRunWhereItIsAsserted(t *testing.T) {
+func TestAMissedTargetIsReportedAndFailsAnAssertedRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		tables  []Table
 		says    string
 		failing bool
 	}{
-		"reached":        {[]Table{comparison(10, 20, 10)}, "| 1.00 × | reached |", false},
-		"missed":         {[]Table{comparison(22, 44, 22)}, "| 2.20 × | **missed by 100 %** |", true},
-		"flat":           {[]Table{curve(10, 10.5, 9.5)}, "| reached |", false},
-		"grows":          {[]Table{curve(10, 10.5, 12)}, "| +20 % | **missed by 10 %** |", false},
-		"shrinks as far": {[]Table{curve(10, 8)}, "| -20 % | **missed by 10 %** |", false},
+		"reached":            {[]Table{comparison(10, 20, 10)}, "| 1.00 × | met |", false},
+		"missed":             {[]Table{comparison(22, 44, 22)}, "| 2.20 × | **missed by 100 %** |", true},
+		"flat":               {[]Table{curve(10, 10.5, 9.5)}, "| met |", false},
+		"grows":              {[]Table{curve(10, 10.5, 12)}, "| +20 % | **missed by 10 %** |", false},
+		"shrinks by as much": {[]Table{curve(10, 8)}, "| -20 % | **missed by 10 %** |", false},
 	} {
 		r := Results{Rounds: 3, Tables: c.tables}
 		if text := r.report(); !strings.Contains(text, c.says) {
-			t.Errorf("%s: the report does not say %q:\n%s", name, c.says, text)
+			t.Errorf("%s: the report lacks %q:\n%s", name, c.says, text)
 		}
 		if err := r.missed(); (err != nil) != c.failing {
 			t.Errorf("%s: %v", name, err)
 		}
 		if got := len(r.verdicts()); got != 1 {
-			t.Errorf("%s: %d verdicts; what was not measured is not judged", name, got)
+			t.Errorf("%s: got %d verdicts; targets that were not measured must not be judged", name, got)
 		}
 	}
 }
 
-func TestAServerThatCannotKeepUpHasNoLatency(t *testing.T) {
+func TestNoLatencyIsReportedForAServerThatCannotKeepUp(t *testing.T) {
 	table := comparison(10, 20, 10)
 	for i := range table.Rows[1].Turns {
 		table.Rows[1].Turns[i].Steady = 5000
@@ -92,11 +92,11 @@ func TestEveryLineOfATableHasAsManyCells(t *testing.T) {
 	for _, table := range []Table{comparison(10, 20, 10), curve(10, 10.5)} {
 		lines := strings.Split(strings.TrimSpace(table.markdown()), "\n")
 		if len(lines) != 2+len(table.Rows) {
-			t.Errorf("%d lines for %d rows", len(lines), len(table.Rows))
+			t.Errorf("got %d lines for %d rows", len(lines), len(table.Rows))
 		}
 		for _, line := range lines {
 			if got, want := strings.Count(line, "|"), strings.Count(lines[0], "|"); got != want {
-				t.Errorf("%d cells and not %d: %s", got, want, line)
+				t.Errorf("got %d cells, want %d: %s", got, want, line)
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func TestThePlotsOfTheReportAreDrawn(t *testing.T) {
 	}
 	named := regexp.MustCompile(`\]\((RESULTS-[^)]*\.svg)\)`).FindAllStringSubmatch(r.report(), -1)
 	if len(named) != 3 {
-		t.Errorf("%d plots are named", len(named))
+		t.Errorf("the report names %d plots", len(named))
 	}
 	for _, n := range named {
 		f, err := os.Open(filepath.Join(dir, n[1]))
@@ -134,7 +134,7 @@ func TestThePlotsOfTheReportAreDrawn(t *testing.T) {
 func TestFiguresHaveThreeDigits(t *testing.T) {
 	for f, want := range map[float64]string{0.29: "0.29", 4.126: "4.13", 26.05: "26.1", 99.98: "100", 9.999: "10.0", 133: "133", 41_325.7: "41,326", 1_000_000: "1,000,000"} {
 		if got := figure(f); got != want {
-			t.Errorf("%v is written %s", f, got)
+			t.Errorf("%v: got %s", f, got)
 		}
 	}
 }

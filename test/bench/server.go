@@ -60,11 +60,11 @@ func (s *server) start(ctx context.Context) (took, cpu time.Duration, err error)
 			break
 		}
 		if time.Since(begin) > startWithin {
-			return 0, 0, fmt.Errorf("not ready within %s: %w; it said: %s", startWithin, err, s.said())
+			return 0, 0, fmt.Errorf("not ready within %s: %w; its output: %s", startWithin, err, s.said())
 		}
 		select {
 		case <-s.gone:
-			return 0, 0, fmt.Errorf("it ended: %s", s.said())
+			return 0, 0, fmt.Errorf("it exited: %s", s.said())
 		case <-ctx.Done():
 			return 0, 0, ctx.Err()
 		case <-time.After(askEvery):

@@ -96,7 +96,7 @@ func (e expectation) check(server netip.AddrPort, patience time.Duration) error 
 		return err
 	}
 	if got := outcome(reply); got != e.want {
-		return fmt.Errorf("%s from %s is %q, not %q", e.name, e.subnet, got, e.want)
+		return fmt.Errorf("%s from %s: got %q, want %q", e.name, e.subnet, got, e.want)
 	}
 	return nil
 }

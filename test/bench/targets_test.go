@@ -11,23 +11,23 @@ import (
 
 func plans() map[string]plan { return map[string]plan{"full": full(), "quick": quick()} }
 
-func TestEveryTargetHasAYardstickInItsGroup(t *testing.T) {
+func TestEveryTargetHasABaselineInItsGroup(t *testing.T) {
 	for name, p := range plans() {
 		for _, g := range p.groups {
 			seen := map[string]bool{}
 			for _, target := range g.targets {
 				if seen[target.name] {
-					t.Errorf("%s, %s: %s is there twice", name, g.title, target.name)
+					t.Errorf("%s, %s: %s is listed twice", name, g.title, target.name)
 				}
 				seen[target.name] = true
 			}
 			for _, target := range g.targets {
 				if target.to != "" && !seen[target.to] {
-					t.Errorf("%s, %s: %s is compared with %s, which is not there", name, g.title, target.name, target.to)
+					t.Errorf("%s, %s: %s is compared with %s, which is missing", name, g.title, target.name, target.to)
 				}
 				for _, b := range target.bounds {
 					if b.to != "" && !seen[b.to] {
-						t.Errorf("%s, %s: the mark of %s is %s, which is not there", name, g.title, target.name, b.to)
+						t.Errorf("%s, %s: the target of %s refers to %s, which is missing", name, g.title, target.name, b.to)
 					}
 				}
 			}
@@ -35,7 +35,7 @@ func TestEveryTargetHasAYardstickInItsGroup(t *testing.T) {
 	}
 }
 
-func TestAYardstickIsAskedTheSame(t *testing.T) {
+func TestABaselineIsAskedTheSameQueries(t *testing.T) {
 	for name, p := range plans() {
 		for _, g := range p.groups {
 			kinds := map[string]workload{}
@@ -44,7 +44,7 @@ func TestAYardstickIsAskedTheSame(t *testing.T) {
 			}
 			for _, target := range g.targets {
 				if target.to != "" && kinds[target.to] != target.asks {
-					t.Errorf("%s, %s: %s and %s are asked differently", name, g.title, target.name, target.to)
+					t.Errorf("%s, %s: %s and %s are asked different queries", name, g.title, target.name, target.to)
 				}
 			}
 		}
@@ -81,7 +81,7 @@ func TestEveryConfigurationIsWritten(t *testing.T) {
 				}
 				text, err := os.ReadFile(path)
 				if strings.Contains(string(text), "<no value>") || strings.Contains(string(text), "{{") {
-					t.Errorf("%s is not filled:\n%s", path, text)
+					t.Errorf("%s has an unfilled placeholder:\n%s", path, text)
 				}
 				return err
 			})
@@ -96,13 +96,13 @@ func TestEveryConfigurationIsWritten(t *testing.T) {
 	}
 	for _, f := range folders {
 		if !used[f.Name()] {
-			t.Errorf("nobody uses the configuration %s", f.Name())
+			t.Errorf("configuration %s is unused", f.Name())
 		}
 	}
 }
 
-func TestAProgramThatCannotBeHadIsLeftOutAndNamed(t *testing.T) {
-	t.Setenv("PATH", t.TempDir()) // no apt-get either
+func TestAnUnavailableProgramIsSkippedAndNamed(t *testing.T) {
+	t.Setenv("PATH", t.TempDir()) // without apt-get
 	t.Setenv("NEARCAST_CACHE", t.TempDir())
 	absent := program{name: "no-such-server", debian: "no-such-package"}
 	p := plan{groups: []group{{targets: []target{{name: "a", program: coreDNS}, {name: "b", program: absent}}}, {targets: []target{{name: "c", program: absent}, {name: "d", program: coreDNS}}}}}
@@ -112,14 +112,14 @@ func TestAProgramThatCannotBeHadIsLeftOutAndNamed(t *testing.T) {
 	}
 	for i, want := range []string{"a", "d"} {
 		if got := left.groups[i].targets; len(got) != 1 || got[0].name != want {
-			t.Errorf("%v are left", got)
+			t.Errorf("got %v left", got)
 		}
 	}
 	if len(p.groups[0].targets) != 2 {
-		t.Error("the plan itself was changed")
+		t.Error("the plan was modified")
 	}
 	if text := (Results{Missing: missing}).report(); !strings.Contains(text, missing[0]) {
-		t.Errorf("the report does not name it:\n%s", text)
+		t.Errorf("the report does not name the skipped program:\n%s", text)
 	}
 }
 
@@ -135,15 +135,15 @@ func TestVersionsAreFound(t *testing.T) {
 		"DNS Performance Testing Tool\nVersion 2.10.0\n\nUsage: dnsperf [-f x]": "2.10.0",
 	} {
 		if got, err := parseVersion(printed); err != nil || got != want {
-			t.Errorf("%q: %q, %v", printed, got, err)
+			t.Errorf("%q: got version %q, %v", printed, got, err)
 		}
 	}
 	if got, err := parseVersion("usage: x"); err == nil {
-		t.Errorf("%q is a version", got)
+		t.Errorf("got version %q, want an error", got)
 	}
 }
 
-func TestDeployedIsWhatTheManifestsHave(t *testing.T) {
+func TestTheDeployedConfigurationIsThatOfTheManifests(t *testing.T) {
 	for _, path := range []string{"daemonset/daemonset.yaml", "deployment/deployment.yaml"} {
 		text, err := os.ReadFile("../../manifests/nearcast/" + path)
 		if err != nil {
@@ -151,7 +151,7 @@ func TestDeployedIsWhatTheManifestsHave(t *testing.T) {
 		}
 		for _, want := range []string{`{name: GOGC, value: "` + deployedGOGC + `"}`, "{name: GOMEMLIMIT, value: " + deployedMemory + "}", "limits: {memory: 512Mi}"} {
 			if !strings.Contains(string(text), want) {
-				t.Errorf("%s has no %s", path, want)
+				t.Errorf("%s lacks %s", path, want)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ var sizesTried = []size{
 	{clusters: 256, functions: 100, placements: 8, locations: 1000},
 }
 
-// unpacked reads a stream as dnsperf does.
+// unpacked reads a stream like dnsperf.
 func unpacked(t *testing.T, raw []byte) []*dns.Msg {
 	t.Helper()
 	var all []*dns.Msg
@@ -49,23 +49,23 @@ func TestEveryPacketAsksForAFunctionFromALocation(t *testing.T) {
 		for _, m := range all {
 			opt := m.IsEdns0()
 			if opt == nil || len(opt.Option) != 1 {
-				t.Fatalf("%s has not one option", m)
+				t.Fatalf("%s: want exactly one option", m)
 			}
 			subnet, ok := opt.Option[0].(*dns.EDNS0_SUBNET)
 			if !ok || subnet.Family != 1 || subnet.SourceScope != 0 {
-				t.Fatalf("%s has no good client subnet", m)
+				t.Fatalf("%s has no valid client subnet", m)
 			}
 			addr, _ := netip.AddrFromSlice(subnet.Address.To4())
 			if p := netip.PrefixFrom(addr, int(subnet.SourceNetmask)); !locations[p] {
-				t.Fatalf("%s is no location", p)
+				t.Fatalf("%s is not a location", p)
 			}
 			if !functions[m.Question[0].Name] || m.Question[0].Qtype != dns.TypeA {
-				t.Fatalf("%s is not asked for a function's address", m)
+				t.Fatalf("%s does not query a function's address", m)
 			}
 			seen[m.Question[0].Name] = true
 		}
 		if len(all) != asked || len(seen) != s.functions {
-			t.Errorf("%d packets ask for %d of %d functions", len(all), len(seen), s.functions)
+			t.Errorf("%d packets query %d of %d functions", len(all), len(seen), s.functions)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func TestPlainPacketsHaveNoOption(t *testing.T) {
 		}
 		for _, m := range unpacked(t, raw) {
 			if m.IsEdns0() != nil || !m.RecursionDesired {
-				t.Fatalf("%s is not plain", m)
+				t.Fatalf("%s has an option", m)
 			}
 		}
 	}
@@ -95,7 +95,7 @@ func TestTheWorkloadIsTheSameInEveryRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(first, second) {
-		t.Error("two runs ask differently")
+		t.Error("two runs have different queries")
 	}
 }
 
@@ -105,7 +105,7 @@ func TestLocationsAreDistinctAndInTheBlockOfTheirCluster(t *testing.T) {
 		for l := range s.locations {
 			p := s.location(l)
 			if seen[p] || p != p.Masked() {
-				t.Errorf("location %d of %+v, %s, is there twice or not a prefix", l, s, p)
+				t.Errorf("location %d of %+v, %s, is a duplicate or not a prefix", l, s, p)
 			}
 			seen[p] = true
 			for c := range s.clusters {
@@ -117,13 +117,13 @@ func TestLocationsAreDistinctAndInTheBlockOfTheirCluster(t *testing.T) {
 	}
 }
 
-func TestAFunctionIsInDistinctClustersAndFirstInThatOfItsNumber(t *testing.T) {
+func TestAFunctionIsInDistinctClustersStartingAtItsNumber(t *testing.T) {
 	for _, s := range sizesTried {
 		for f := range s.functions {
 			placed := s.placed(f)
 			distinct := slices.Compact(slices.Sorted(slices.Values(placed)))
 			if len(distinct) != s.placements || distinct[0] < 0 || distinct[len(distinct)-1] >= s.clusters || placed[0] != f%s.clusters {
-				t.Errorf("function %d of %+v is in %v", f, s, placed)
+				t.Errorf("function %d of %+v: got clusters %v", f, s, placed)
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func (w *world) freePort() (int, error) {
 			return w.port, conn.Close()
 		}
 	}
-	return 0, fmt.Errorf("no port of %s from %d on is free", address, belowPorts)
+	return 0, fmt.Errorf("%s has no free port from %d on", address, belowPorts)
 }
 
 // made returns the path of what is in the world under a name, and makes it first

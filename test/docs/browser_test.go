@@ -17,14 +17,14 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// phone is a small one's screen, in CSS pixels.
+// phone is the screen of a small phone, in CSS pixels.
 var phone = chromedp.EmulateViewport(375, 812, chromedp.EmulateMobile)
 
 // browser returns the context of a tab of a headless Chromium, the machine's or Debian's.
-// Where there is none it skips the test and says so.
+// Without one it skips the test with a message.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox) // root has none
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox) // root cannot use the sandbox
 	if own := machines(); own != "" {
 		options = append(options, chromedp.ExecPath(own))
 	} else {
@@ -34,7 +34,7 @@ func browser(t *testing.T) context.Context {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// PulseAudio keeps a library in a folder of its own.
+		// PulseAudio has a library in its own directory.
 		pulse, err := shell.File("usr/lib/*-linux-gnu/pulseaudio")
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +46,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil { // begins it; a deadline of this context would end it
+	if err := chromedp.Do(ctx); err != nil { // starts the browser; a deadline of this context would stop it
 		t.Fatal(err)
 	}
 	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute)
@@ -54,7 +54,7 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// machines returns the path of a browser that the machine has, "" without one.
+// machines returns the path of an installed browser; "" for none.
 func machines() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -64,7 +64,7 @@ func machines() string {
 	return ""
 }
 
-// seen returns what a script says of a page, after the steps that lead to it.
+// seen returns the result of a script on a page, after the given steps.
 func seen(t *testing.T, ctx context.Context, path, script string, steps ...chromedp.Action[chromedp.Void]) []string { //nolint:revive // a helper's first argument is t
 	t.Helper()
 	said, err := []string(nil), chromedp.Do(ctx, steps...)
@@ -85,8 +85,8 @@ func served(t *testing.T, dir string) string {
 	return server.URL
 }
 
-// tooWide names what makes a page wider than the screen. innerWidth would not do: where a
-// page is too wide, a phone zooms out and makes that wider too.
+// tooWide names elements that make a page wider than the screen. innerWidth would not do: if a
+// page is too wide, a phone zooms out, which increases innerWidth as well.
 const tooWide = `(() => {
 	const page = document.documentElement, screen = page.clientWidth;
 	if (screen === 375 && page.scrollWidth <= screen) return [];
@@ -103,7 +103,7 @@ func TestEveryPageIsReadableOnAPhone(t *testing.T) {
 	for _, p := range all {
 		faults := seen(t, ctx, p.path, tooWide, phone, chromedp.Navigate(at+p.path))
 		if len(faults) > 0 {
-			t.Errorf("%s scrolls sideways: %s", p.path, strings.Join(faults, "; "))
+			t.Errorf("%s scrolls horizontally: %s", p.path, strings.Join(faults, "; "))
 		}
 	}
 }
@@ -120,7 +120,7 @@ func TestTheMenuOpensOnAPhone(t *testing.T) {
 	}
 }
 
-// faint names text whose contrast to what is behind it is less than 4.5 (WCAG 2.2,
+// faint names text whose contrast with its background is less than 4.5 (WCAG 2.2,
 // success criterion 1.4.3).
 const faint = `(() => {
 	const parse = c => c.match(/[\d.]+/g).map(Number);
@@ -146,7 +146,7 @@ const faint = `(() => {
 	return [...all];
 })()`
 
-func TestTextStandsOutInLightAndInDark(t *testing.T) {
+func TestTextHasEnoughContrastInLightAndDark(t *testing.T) {
 	dir, all := pages(t)
 	ctx := browser(t)
 	at := served(t, dir)
@@ -167,21 +167,21 @@ func TestTextStandsOutInLightAndInDark(t *testing.T) {
 		}
 	}
 	if grounds["light"] == grounds["dark"] {
-		t.Errorf("dark is as light: %s", grounds["dark"])
+		t.Errorf("dark mode looks like light mode: %s", grounds["dark"])
 	}
 }
 
-// unseen names pictures that were not loaded, or have no words.
+// unseen names pictures that were not loaded or have no alternative text.
 const unseen = `[...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt).map(i => i.src)`
 
-// TestThePicturesAreShown: each is loaded, and has words for those who do not see it.
-func TestThePicturesAreShown(t *testing.T) {
+// TestPicturesAreShown: each is loaded and has alternative text.
+func TestPicturesAreShown(t *testing.T) {
 	dir, all := pages(t)
 	ctx := browser(t)
 	at := served(t, dir)
 	for _, p := range all {
 		for _, picture := range seen(t, ctx, p.path, unseen, chromedp.Navigate(at+p.path)) {
-			t.Errorf("%s: %s is not shown, or has no text", p.path, filepath.Base(picture))
+			t.Errorf("%s: %s is not shown, or has no alternative text", p.path, filepath.Base(picture))
 		}
 	}
 }

@@ -15,11 +15,11 @@ import (
 var (
 	// inTree is a path of the repository.
 	inTree = regexp.MustCompile(`^(bgp|cmd|corefile|docs|image|internal|lab|manifests|plugin|test)/[\w./-]*\w$`)
-	// aTest is the name of a test, or what it begins with.
+	// aTest is the name of a test, or a prefix of one.
 	aTest = regexp.MustCompile(`^Test[A-Z]\w+$`)
 )
 
-// tests is the text of all tests, one after the other.
+// tests is the concatenated text of all tests.
 func tests(t *testing.T) []byte {
 	t.Helper()
 	var all bytes.Buffer
@@ -37,9 +37,9 @@ func tests(t *testing.T) []byte {
 	return all.Bytes()
 }
 
-// TestWhatPagesNameIsThere: folders, files and tests of the repository, which move. What a
-// make target writes need not have been written.
-func TestWhatPagesNameIsThere(t *testing.T) {
+// TestFilesThatPagesNameExist: directories, files and tests of the repository, which may move. What a
+// make target writes need not exist.
+func TestFilesThatPagesNameExist(t *testing.T) {
 	_, all := pages(t)
 	known, named := tests(t), 0
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
@@ -55,17 +55,17 @@ func TestWhatPagesNameIsThere(t *testing.T) {
 			case inTree.MatchString(name):
 				named++
 				if _, err := os.Stat(filepath.Join(root, name)); err != nil && !bytes.Contains(makefile, []byte("writes "+name)) {
-					t.Errorf("%s names %s, which is not there", p.path, name)
+					t.Errorf("%s names %s, which does not exist", p.path, name)
 				}
 			case aTest.MatchString(name):
 				named++
 				if !bytes.Contains(known, []byte("func "+name)) {
-					t.Errorf("%s names %s, and no test begins so", p.path, name)
+					t.Errorf("%s names %s, but no test has this prefix", p.path, name)
 				}
 			}
 		}
 	}
 	if named < 50 {
-		t.Errorf("%d names; there are more", named)
+		t.Errorf("found only %d names", named)
 	}
 }

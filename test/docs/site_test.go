@@ -1,4 +1,4 @@
-// Package docs holds that the site of docs/ is whole, and can be read, also on a phone.
+// Package docs tests that the site of docs/ is complete and readable, also on a phone.
 package docs
 
 import (
@@ -24,12 +24,12 @@ const (
 
 // page is one page of the site.
 type page struct {
-	// path is that of its URL, such as "/operations/drain/".
+	// path is the path of its URL, such as "/operations/drain/".
 	path string
 	tree *html.Node
 }
 
-// made is the site, made once for all tests.
+// made is the site, built once for all tests.
 var made = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "nearcast-docs")
 	if err != nil {
@@ -45,12 +45,12 @@ var made = sync.OnceValues(func() (string, error) {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if dir, err := made(); err == nil {
-		_ = os.RemoveAll(dir) // a temporary folder
+		_ = os.RemoveAll(dir) // a temporary directory
 	}
 	os.Exit(code)
 }
 
-// pages returns the folder of the site, and its pages by path.
+// pages returns the directory of the site, and its pages by path.
 func pages(t *testing.T) (dir string, all []page) {
 	t.Helper()
 	dir, err := made()
@@ -75,7 +75,7 @@ func pages(t *testing.T) (dir string, all []page) {
 		t.Fatal(err)
 	}
 	if len(all) < 20 {
-		t.Fatalf("%d pages; there are more", len(all))
+		t.Fatalf("found only %d pages", len(all))
 	}
 	return dir, all
 }
@@ -89,7 +89,7 @@ func attribute(n *html.Node, key string) string {
 	return ""
 }
 
-// anchors are the ids of a page.
+// anchors returns the ids of a page.
 func (p page) anchors() map[string]bool {
 	ids := map[string]bool{}
 	for n := range p.tree.Descendants() {
@@ -100,7 +100,7 @@ func (p page) anchors() map[string]bool {
 	return ids
 }
 
-// links are where a page leads to and what it shows.
+// links returns the targets of a page's links and its pictures.
 func (p page) links() (all []string) {
 	for n := range p.tree.Descendants() {
 		for _, key := range []string{"href", "src"} {
@@ -112,8 +112,8 @@ func (p page) links() (all []string) {
 	return all
 }
 
-// fault says why a link from a page cannot be followed, "" if it can. Of other sites'
-// links only the form is looked at: the test needs no network.
+// fault returns why a link from a page cannot be followed; "" if it can. For links to other sites
+// it only checks the form: the test needs no network.
 func fault(link string, from page, dir string, anchors map[string]map[string]bool) string {
 	if file, ours := strings.CutPrefix(link, repository); ours {
 		_, file, inTree := strings.Cut(file, "/main/")
@@ -168,12 +168,12 @@ func TestNoLinkIsBroken(t *testing.T) {
 		}
 	}
 	if followed < 500 {
-		t.Errorf("%d links; there are more", followed)
+		t.Errorf("found only %d links", followed)
 	}
 }
 
-// TestEveryPageIsReached: from the start, by links.
-func TestEveryPageIsReached(t *testing.T) {
+// TestEveryPageIsLinked: every page is reachable from the start page.
+func TestEveryPageIsLinked(t *testing.T) {
 	_, all := pages(t)
 	reached := map[string]bool{}
 	for todo := []string{"/"}; len(todo) > 0; todo = todo[1:] {
@@ -195,7 +195,7 @@ func TestEveryPageIsReached(t *testing.T) {
 	}
 }
 
-// TestEveryPageHasAnOutline: one first heading, the page's title, and no level left out.
+// TestEveryPageHasAnOutline: one heading of level 1, the page's title, and no skipped level.
 func TestEveryPageHasAnOutline(t *testing.T) {
 	levels := map[atom.Atom]int{atom.H1: 1, atom.H2: 2, atom.H3: 3, atom.H4: 4, atom.H5: 5, atom.H6: 6}
 	_, all := pages(t)
@@ -210,12 +210,12 @@ func TestEveryPageHasAnOutline(t *testing.T) {
 				firsts++
 			}
 			if next > level+1 {
-				t.Errorf("%s: a heading of level %d follows one of level %d: %s", p.path, next, level, attribute(n, "id"))
+				t.Errorf("%s: a heading of level %d follows a heading of level %d: %s", p.path, next, level, attribute(n, "id"))
 			}
 			level = next
 		}
 		if firsts != 1 {
-			t.Errorf("%s: %d headings of level 1", p.path, firsts)
+			t.Errorf("%s: got %d headings of level 1, want 1", p.path, firsts)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (w *World) resolve(ctx context.Context, c Country, resolver, name string) (
 		sites, ttl = append(sites, site), time.Duration(a.Hdr.Ttl)*time.Second
 	}
 	if len(sites) == 0 {
-		return nil, 0, fmt.Errorf("%s at %s: %s and no address", name, resolver, dns.RcodeToString[reply.Rcode])
+		return nil, 0, fmt.Errorf("%s at %s: got %s without an address", name, resolver, dns.RcodeToString[reply.Rcode])
 	}
 	return sites, ttl, nil
 }
@@ -76,7 +76,7 @@ func exchange(conn net.Conn, query *dns.Msg) (*dns.Msg, error) {
 		return nil, err
 	}
 	if reply.Id != query.Id {
-		return nil, errors.New("the answer is to another query")
+		return nil, errors.New("the answer does not match the query")
 	}
 	return reply, nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/nearcast/nearcast/lab/functions"
 )
 
-// smallWorld is the world with a quarter of the delays.
+// smallWorld returns the world with a quarter of the delays.
 func smallWorld(t *testing.T) *World {
 	t.Helper()
 	bin := t.TempDir()
@@ -39,27 +39,27 @@ func TestEvaluation(t *testing.T) {
 	}
 	w := smallWorld(t)
 	const rounds = 2
-	samples, err := w.measure(t.Context(), rounds, func(int) {}) // which fails where a call is not answered
+	samples, err := w.measure(t.Context(), rounds, func(int) {}) // which fails if a call is not answered
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := Results{Samples: samples}
 	if want := rounds * len(lab.Runtimes) * len(Countries) * len(policies(nil)); len(samples) != want {
-		t.Errorf("%d calls, want %d", len(samples), want)
+		t.Errorf("got %d calls, want %d", len(samples), want)
 	}
 	for _, c := range Countries {
 		t.Run("from "+c.Name, func(t *testing.T) { nearestIsNear(t, w, r, c) })
 	}
-	t.Run("whichever resolver they ask", func(t *testing.T) { sameEverywhere(t, w) })
-	t.Run("clients in turn come to every cluster", func(t *testing.T) {
+	t.Run("clients get the same cluster from every resolver", func(t *testing.T) { sameEverywhere(t, w) })
+	t.Run("round-robin clients reach every cluster", func(t *testing.T) {
 		if got := clusters(r.of(Filter{Policy: "round-robin"})); strings.Count(got, ",") != len(functionSites())-1 {
-			t.Errorf("they came to %s", got)
+			t.Errorf("they reached only %s", got)
 		}
 	})
-	t.Run("only what is not warm starts", func(t *testing.T) {
+	t.Run("only instances that are not warm have a cold start", func(t *testing.T) {
 		for _, runtime := range lab.Runtimes {
 			if got := quantile(times(r.of(Filter{Runtime: runtime}), coldStart), 0); (got > 0) == (runtime == "warm") {
-				t.Errorf("%s: a cold start of %v ms", runtime, got)
+				t.Errorf("%s: got a cold start of %v ms", runtime, got)
 			}
 		}
 	})
@@ -71,18 +71,18 @@ func nearestIsNear(t *testing.T, w *World, r Results, c Country) {
 	near, far := r.of(Filter{Country: c.Code, Policy: "nearest"}), r.of(Filter{Country: c.Code, Policy: "at " + farthest(c)})
 	for _, s := range near {
 		if s.Cluster != c.Resolver {
-			t.Errorf("the nearest cluster is %s, not %s", s.Cluster, c.Resolver)
+			t.Errorf("the nearest cluster is %s, want %s", s.Cluster, c.Resolver)
 		}
 	}
 	for name, p := range map[string]part{"a call": exchanged, "a first call": first} {
 		if n, f := median(times(near, p)), median(times(far, p)); n > f {
-			t.Errorf("%s takes %.1f ms by the nearest cluster, %.1f by the farthest", name, n, f)
+			t.Errorf("%s takes %.1f ms at the nearest cluster, %.1f at the farthest", name, n, f)
 		}
 	}
 	for name, p := range map[string]part{"the network": network, "connecting": func(p Phases) time.Duration { return p.Connect }} {
 		trip := milliseconds(w.path(c.Code, countryOf(farthest(c))).RTT)
 		if ratio := median(times(far, p)) / trip; ratio < 0.98 || ratio > 1.5 {
-			t.Errorf("%s takes %.2f of the round trip to %s", name, ratio, farthest(c))
+			t.Errorf("%s takes %.2f times the round trip to %s", name, ratio, farthest(c))
 		}
 	}
 }
@@ -96,13 +96,13 @@ func sameEverywhere(t *testing.T, w *World) {
 				t.Fatal(err)
 			}
 			if countryOf(sites[0].Name) != c.Code {
-				t.Errorf("from %s, %s names %s", c.Name, site.Name, sites[0].Name)
+				t.Errorf("from %s, %s answers %s", c.Name, site.Name, sites[0].Name)
 			}
 		}
 	}
 }
 
-// movesAlong has a user move, in every mode.
+// movesAlong moves a user, in every mode.
 func movesAlong(t *testing.T, w *World) {
 	journeys, err := w.travel(t.Context(), Itinerary{Stops: Countries, Stay: 2 * time.Second, Every: 250 * time.Millisecond, Users: 1})
 	if err != nil {
@@ -120,6 +120,6 @@ func movesAlong(t *testing.T, w *World) {
 		}
 	}
 	if m := movesOf(journeys, "regional resolver, cache kept"); len(m) == 0 || m[0].Elsewhere == 0 {
-		t.Error("a kept cache makes no difference")
+		t.Error("keeping the cache makes no difference")
 	}
 }

@@ -70,7 +70,7 @@ func countryOf(site string) string {
 			}
 		}
 	}
-	panic("no country has the site " + site)
+	panic("no country has site " + site)
 }
 
 // siteAt returns the site whose gateway has the address.
@@ -80,7 +80,7 @@ func siteAt(addr netip.Addr) (lab.Site, error) {
 			return s, nil
 		}
 	}
-	return lab.Site{}, fmt.Errorf("%s is no cluster's gateway", addr)
+	return lab.Site{}, fmt.Errorf("%s is not the gateway of a cluster", addr)
 }
 
 // siteNamed returns a site of the lab.
@@ -90,7 +90,7 @@ func siteNamed(name string) lab.Site {
 			return s
 		}
 	}
-	panic("no site " + name)
+	panic("unknown site " + name)
 }
 
 // functionSites are the sites that run functions, country by country.

@@ -50,7 +50,7 @@ func (w *World) routed(from Country, vip netip.Addr) (string, error) {
 			}), nil
 		}
 	}
-	return "", fmt.Errorf("nobody announces %s", vip)
+	return "", fmt.Errorf("no site announces %s", vip)
 }
 
 // hello is what the moving user calls: the function that has a shared address.
@@ -141,7 +141,7 @@ func (w *World) announced(ctx context.Context) error {
 			return nil
 		}
 		if ctx.Err() != nil || time.Now().After(deadline) {
-			return fmt.Errorf("the router's table is not whole: %v", routes)
+			return fmt.Errorf("the router's table is incomplete: %v", routes)
 		}
 	}
 }

@@ -23,9 +23,9 @@ const rounds = 40
 func main() {
 	log.SetFlags(0)
 	var o options
-	flag.IntVar(&o.rounds, "rounds", rounds, "how often every call is made")
-	flag.StringVar(&o.bin, "bin", "bin", "the `FOLDER` of the programs and the functions")
-	flag.StringVar(&o.dir, "o", "test/evaluation", "the `FOLDER` for REPORT.md and its plots")
+	flag.IntVar(&o.rounds, "rounds", rounds, "make every call `N` times")
+	flag.StringVar(&o.bin, "bin", "bin", "run the programs and functions in `DIR`")
+	flag.StringVar(&o.dir, "o", "test/evaluation", "write REPORT.md and its plots to `DIR`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -52,7 +52,7 @@ func run(ctx context.Context, o options) (err error) {
 	if r.Machine, err = machine.Describe("test/evaluation/REPORT.md", "test/evaluation/*.svg"); err != nil {
 		return err
 	}
-	fmt.Fprintln(os.Stderr, "a user moves ...")
+	fmt.Fprintln(os.Stderr, "measuring a user who moves ...")
 	if r.Journeys, err = w.travel(ctx, itinerary); err != nil {
 		return err
 	}

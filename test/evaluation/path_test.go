@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// echo listens by TCP and UDP, and returns what it is sent.
+// echo listens on TCP and UDP, and returns what it receives.
 func echo(t *testing.T) (tcp, udp string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -53,14 +53,14 @@ func took(t *testing.T, do func()) time.Duration {
 	return time.Duration(median(all))
 }
 
-// A path's round trip is so long that what the machine adds is small beside it.
+// The round trip is so long that the machine's own delay is negligible.
 const trip = 60 * time.Millisecond
 
 // near fails unless the time is a number of round trips, within a fifth.
 func near(t *testing.T, what string, got time.Duration, trips float64) {
 	t.Helper()
 	if ratio := float64(got) / float64(trip) / trips; ratio < 0.98 || ratio > 1.2 {
-		t.Errorf("%s took %s: %.2f of what %v round trips of %s take", what, got, ratio, trips, trip)
+		t.Errorf("%s took %s: %.2f times %v round trips of %s", what, got, ratio, trips, trip)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestAPathCostsItsRoundTrips(t *testing.T) {
 	near(t, "a refusal", took(t, func() {
 		if conn, err := path.Dial(ctx, "tcp", netip.Addr{}, "127.0.20.1:1"); err == nil {
 			conn.Close()
-			t.Error("somebody listens at port 1")
+			t.Error("port 1 is in use")
 		}
 	}), 1)
 }
@@ -113,7 +113,7 @@ func ask(t *testing.T, conn net.Conn) {
 	}
 }
 
-func TestAPathKeepsOrderAndTellsOfTheEnd(t *testing.T) {
+func TestAPathKeepsOrderAndPassesOnTheEnd(t *testing.T) {
 	tcp, _ := echo(t)
 	conn, err := Path{10 * time.Millisecond}.Dial(context.Background(), "tcp", netip.Addr{}, tcp)
 	if err != nil {
@@ -130,14 +130,14 @@ func TestAPathKeepsOrderAndTellsOfTheEnd(t *testing.T) {
 	}
 	conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 	if _, err := conn.Read(got); err == nil {
-		t.Error("a read past its deadline returns")
+		t.Error("a read past its deadline succeeded")
 	}
 	conn.SetReadDeadline(time.Time{})
 	conn.Close()
 	if n, err := conn.Read(got); err == nil {
-		t.Errorf("%d bytes after the end", n)
+		t.Errorf("got %d bytes after the end", n)
 	}
 	if _, err := conn.Write([]byte("x")); err == nil {
-		t.Error("a closed connection takes data")
+		t.Error("a closed connection accepted data")
 	}
 }

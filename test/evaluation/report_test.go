@@ -12,7 +12,7 @@ import (
 	"github.com/nearcast/nearcast/lab"
 )
 
-// made are results as if every cluster took as long: only the way differs.
+// made are results in which every cluster takes equally long: only the path differs.
 func made() Results {
 	r := Results{Rounds: 3}
 	for round := range r.Rounds {
@@ -55,24 +55,24 @@ func made() Results {
 	return r
 }
 
-func TestSavingsArePairsOfTheSameRoundAndCountry(t *testing.T) {
+func TestSavingsCompareTheSameRoundAndCountry(t *testing.T) {
 	r := made()
 	for _, c := range Countries {
 		f := Filter{Function: "user-manager", Country: c.Code, Policy: "at " + farthest(c)}
 		want := milliseconds(roundTrip(c.Code, countryOf(farthest(c))) - within)
 		if got := r.saved(f, exchanged); len(got) != 9 || median(got) != want || quantile(got, 0) != want {
-			t.Errorf("%s: %v, want 9 of %v", c.Name, got, want)
+			t.Errorf("%s: got %v, want 9 of %v", c.Name, got, want)
 		}
 		if got := r.saved(f, first); median(got) != 2*want {
-			t.Errorf("%s, first calls: %v, want %v: a handshake more", c.Name, median(got), 2*want)
+			t.Errorf("%s, first calls: got %v, want %v: one more handshake", c.Name, median(got), 2*want)
 		}
 	}
 }
 
-func TestAGapEndsWithTheFirstCallThatIsNear(t *testing.T) {
+func TestAGapEndsWithTheFirstCallToTheNearestCluster(t *testing.T) {
 	moves := made().Journeys[0].moves()
 	if len(moves) != 2 || moves[0].Gap != time.Second || moves[0].Elsewhere != 2 || moves[1].Gap != 0 || moves[1].Elsewhere != 0 {
-		t.Errorf("%+v, want a second with two calls elsewhere, and none", moves)
+		t.Errorf("got %+v, want a second with two calls elsewhere, and none", moves)
 	}
 }
 
@@ -89,11 +89,11 @@ func TestTheReportHasEveryTableAndPicture(t *testing.T) {
 		"(figure5.svg)", "(figure5-n-body.svg)", "(journey.svg)",
 	} {
 		if !strings.Contains(report, want) {
-			t.Errorf("the report has no %q", want)
+			t.Errorf("the report lacks %q", want)
 		}
 	}
 	if strings.Contains(report, "NaN") || strings.Contains(report, "%!") || strings.Contains(report, "+-") {
-		t.Error("the report has holes")
+		t.Error("the report has empty cells")
 	}
 }
 
@@ -105,18 +105,18 @@ func TestTheCommittedReportWasMeasured(t *testing.T) {
 	}
 	found := regexp.MustCompile(`; (\d+) rounds of user-manager`).FindSubmatch(text)
 	if found == nil {
-		t.Fatal("REPORT.md does not say how many rounds it has")
+		t.Fatal("REPORT.md does not state its number of rounds")
 	}
 	if n, err := strconv.Atoi(string(found[1])); err != nil || n < rounds {
-		t.Errorf("REPORT.md has %d rounds, and `make evaluation` makes %d", n, rounds)
+		t.Errorf("REPORT.md has %d rounds, but `make evaluation` runs %d", n, rounds)
 	}
 	if bytes.Contains(text, []byte("+-")) || bytes.Contains(text, []byte("with uncommitted changes")) {
-		t.Error("REPORT.md is not of the committed program")
+		t.Error("REPORT.md was not measured with a committed program")
 	}
 }
 
-// TestTheDocumentationSaysWhatWasMeasured: its figures come from the report.
-func TestTheDocumentationSaysWhatWasMeasured(t *testing.T) {
+// TestTheDocumentationHasTheMeasuredValues: its figures come from the report.
+func TestTheDocumentationHasTheMeasuredValues(t *testing.T) {
 	var texts [2]string
 	for i, path := range []string{"REPORT.md", "../../docs/evaluation.md"} {
 		text, err := os.ReadFile(path)
@@ -127,11 +127,11 @@ func TestTheDocumentationSaysWhatWasMeasured(t *testing.T) {
 	}
 	found := regexp.MustCompile(`saves (\S+ \S+ ms) of a call over an open connection, and (\S+ \S+ ms) of one`).FindStringSubmatch(texts[0])
 	if found == nil {
-		t.Fatal("REPORT.md does not say what the nearest cluster saves")
+		t.Fatal("REPORT.md does not state what the nearest cluster saves")
 	}
 	for _, figure := range found[1:] {
 		if !strings.Contains(texts[1], figure) {
-			t.Errorf("docs/evaluation.md has no %q, which REPORT.md has", figure)
+			t.Errorf("docs/evaluation.md lacks %q of REPORT.md", figure)
 		}
 	}
 }

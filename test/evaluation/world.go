@@ -134,7 +134,7 @@ func (w *World) await(ctx context.Context, c Country, name string, want answer, 
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s, asked in %s: %v, %w; want %v", name, c.Name, sites, err, want)
+			return fmt.Errorf("%s, queried in %s: got %v, %w; want %v", name, c.Name, sites, err, want)
 		}
 		select {
 		case <-ctx.Done():

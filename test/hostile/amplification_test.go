@@ -18,7 +18,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// tempting are functions whose answers are as long as a tenant can make them.
+// tempting returns functions whose answers are as long as a tenant can make them.
 func tempting() []fixture.Document {
 	var all []fixture.Document
 	var clusters []string
@@ -178,8 +178,8 @@ func everyType() (all []uint16) {
 // longTypes are those whose answers are the longest.
 var longTypes = []uint16{dns.TypeA, dns.TypeTXT, dns.TypeHTTPS, dns.TypeNS, dns.TypeSOA, dns.TypeDNSKEY, dns.TypeANY, dns.TypeMX}
 
-// TestNoAnswerOverUDPIsLong asks for everything, and has the ratios of others beside its own.
-func TestNoAnswerOverUDPIsLong(t *testing.T) {
+// TestAnswersOverUDPAreShort queries everything, and prints the ratios of other servers beside its own.
+func TestAnswersOverUDPAreShort(t *testing.T) {
 	types := everyType()
 	if testing.Short() {
 		types = longTypes
@@ -195,11 +195,11 @@ func TestNoAnswerOverUDPIsLong(t *testing.T) {
 					}
 					truncated++
 					if opt := reply.IsEdns0(); len(reply.Answer) > 0 || len(reply.Ns) > 0 || len(reply.Extra) > 1 || len(reply.Extra) == 1 && opt == nil || len(reply.Question) != 1 {
-						t.Errorf("%s: is truncated and has records\n%s", query, reply)
+						t.Errorf("%s: truncated, but has records\n%s", query, reply)
 					}
 				})
 				if all.octets > 1232 || truncated == 0 {
-					t.Errorf("an answer has %d octets, and %d were truncated", all.octets, truncated)
+					t.Errorf("got an answer of %d octets, and %d truncated ones", all.octets, truncated)
 				}
 				t.Logf("nearcast %s %s: %s", how, sign, all)
 			})
@@ -208,16 +208,16 @@ func TestNoAnswerOverUDPIsLong(t *testing.T) {
 	t.Run("control", func(t *testing.T) {
 		w := amplifier(t, "bufsize 4096", "")
 		if all := most(t, w.addr, longTypes, func(string, *dns.Msg) {}); all.octets <= 1232 || all.octets > 4096 {
-			t.Errorf("with bufsize 4096 the longest answer has %d octets: the queries are not tempting", all.octets)
+			t.Errorf("with bufsize 4096 the longest answer has %d octets: the queries would not amplify", all.octets)
 		}
 	})
 	t.Run("BIND", func(t *testing.T) {
 		all := most(t, named(t, ""), longTypes, func(string, *dns.Msg) {})
-		t.Logf("BIND, not signed, with its defaults: %s", all)
+		t.Logf("BIND, unsigned, with its defaults: %s", all)
 	})
 	t.Run("Knot DNS", func(t *testing.T) {
 		all := most(t, knotd(t, ""), longTypes, func(string, *dns.Msg) {})
-		t.Logf("Knot DNS, not signed, with its defaults: %s", all)
+		t.Logf("Knot DNS, unsigned, with its defaults: %s", all)
 	})
 	t.Run("gdnsd", func(t *testing.T) {
 		all := most(t, gdnsd(t), longTypes, func(string, *dns.Msg) {})
@@ -225,7 +225,7 @@ func TestNoAnswerOverUDPIsLong(t *testing.T) {
 	})
 }
 
-func TestWhatIsTruncatedIsWholeOverTCP(t *testing.T) {
+func TestATruncatedAnswerIsCompleteOverTCP(t *testing.T) {
 	for _, how := range []string{"", "direct"} {
 		w := amplifier(t, how, "sign {dir}/K")
 		query := new(dns.Msg).SetQuestion("txt.demo.fn.example.org.", dns.TypeTXT)
@@ -347,7 +347,7 @@ func peer(t *testing.T, cmd *exec.Cmd, addr string) string {
 			t.Logf("%s:\n%.8000s", filepath.Base(cmd.Path), out)
 		}
 	})
-	eventually(t, "it serves", func() error {
+	eventually(t, "it answers", func() error {
 		reply, err := dns.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), addr)
 		if err == nil && len(reply.Answer) == 0 {
 			err = errors.New(dns.RcodeToString[reply.Rcode])

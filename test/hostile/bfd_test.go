@@ -51,19 +51,19 @@ vips: [{address: "%s", checks: [{tcp: {address: "127.0.0.1:53"}}]}]`, family.rou
 					time.Sleep(5 * time.Millisecond)
 				}
 				if got := state(); got != "down" {
-					t.Errorf("%s packets with TTL %d made the BFD session %q", round, fromAfar, got)
+					t.Errorf("%s: packets with TTL %d changed the BFD session to %q", round, fromAfar, got)
 				}
-				eventually(t, "the control, the packet of a neighbour, is taken "+round, func() error {
+				eventually(t, "control: the packet of a neighbor is accepted "+round, func() error {
 					send(fromTheLAN)
 					if got := state(); got == "down" {
-						return fmt.Errorf("the session is %s", got)
+						return fmt.Errorf("got session state %s", got)
 					}
 					return nil
 				})
 				s.configure(t, config(""))
-				eventually(t, "GoBGP gives the socket up", func() error {
+				eventually(t, "GoBGP closes the socket", func() error {
 					if here.listens(t, bfdPort) == nil {
-						return errors.New("it has it")
+						return errors.New("the socket is open")
 					}
 					return nil
 				})
@@ -81,7 +81,7 @@ func (n *namespace) listens(t *testing.T, port int) (err error) {
 	n.do(t, func() error {
 		l, taken := net.ListenPacket("udp", fmt.Sprintf(":%d", port))
 		if taken == nil {
-			err = fmt.Errorf("nobody has port %d", port)
+			err = fmt.Errorf("port %d is unused", port)
 			return l.Close()
 		}
 		if !strings.Contains(taken.Error(), "in use") {

@@ -37,9 +37,9 @@ func cookied(t *testing.T, server, from, cookie string) (rcode int, got string) 
 	return reply.Rcode, got
 }
 
-// TestServersOfAllMakersTakeEachOthersCookies has BIND, Knot DNS and Nearcast behind one
-// address (RFC 9018) take what another gave the client.
-func TestServersOfAllMakersTakeEachOthersCookies(t *testing.T) {
+// TestServersOfDifferentMakersAcceptEachOthersCookies has BIND, Knot DNS and Nearcast behind one
+// address (RFC 9018) accept the cookies that another gave the client.
+func TestServersOfDifferentMakersAcceptEachOthersCookies(t *testing.T) {
 	const from = "127.0.0.1"
 	ours := map[string]string{}
 	for _, how := range []string{"", "direct"} {
@@ -68,24 +68,24 @@ func takes(t *testing.T, what, server, of, from string) {
 	t.Helper()
 	_, cookie := cookied(t, of, from, clientCookie)
 	if rcode, _ := cookied(t, server, from, cookie); rcode != dns.RcodeSuccess {
-		t.Errorf("%s: the cookie %s had %s", what, cookie, dns.RcodeToString[rcode])
+		t.Errorf("%s: cookie %s: got %s", what, cookie, dns.RcodeToString[rcode])
 	}
 	for which, wrong := range map[string]string{
-		"without a server's": clientCookie,
-		"of another client":  "1" + cookie[1:],
-		"that was changed":   cookie[:len(cookie)-1] + string("0123456789abcdef0"[strings.IndexByte("0123456789abcdef", cookie[len(cookie)-1])+1]),
+		"without a server cookie": clientCookie,
+		"of another client":       "1" + cookie[1:],
+		"that was modified":       cookie[:len(cookie)-1] + string("0123456789abcdef0"[strings.IndexByte("0123456789abcdef", cookie[len(cookie)-1])+1]),
 	} {
 		rcode, renewed := cookied(t, server, from, wrong)
 		if rcode != dns.RcodeBadCookie || len(renewed) != 48 {
-			t.Errorf("%s: a cookie %s had %s and %q", what, which, dns.RcodeToString[rcode], renewed)
+			t.Errorf("%s: a cookie %s: got %s and %q", what, which, dns.RcodeToString[rcode], renewed)
 		}
 	}
 	if rcode, _ := cookied(t, server, fixture.AnotherLoopback(), cookie); rcode != dns.RcodeBadCookie {
-		t.Errorf("%s: the cookie of another address had %s", what, dns.RcodeToString[rcode])
+		t.Errorf("%s: the cookie of another address: got %s", what, dns.RcodeToString[rcode])
 	}
 }
 
-// same holds that two servers make one cookie of one second.
+// same checks that two servers make the same cookie in the same second.
 func same(t *testing.T, what, one, other, from string) {
 	t.Helper()
 	for range 20 {
@@ -93,17 +93,17 @@ func same(t *testing.T, what, one, other, from string) {
 		_, b := cookied(t, other, from, clientCookie)
 		if len(a) == 48 && len(b) == 48 && a[16:32] == b[16:32] { // with the time
 			if a != b {
-				t.Errorf("%s make %s and %s", what, a, b)
+				t.Errorf("%s: got cookies %s and %s, want them equal", what, a, b)
 			}
 			return
 		}
 	}
-	t.Errorf("%s: not in one second in 20 times", what)
+	t.Errorf("%s: not in the same second in 20 attempts", what)
 }
 
-// TestAMalformedCookieIsRefusedAlone holds RFC 7873, section 5.2.2, and that the server goes
+// TestOnlyAMalformedCookieIsRejected holds RFC 7873, section 5.2.2, and that the server goes
 // on after any.
-func TestAMalformedCookieIsRefusedAlone(t *testing.T) {
+func TestOnlyAMalformedCookieIsRejected(t *testing.T) {
 	for _, how := range []string{"", "direct"} {
 		w := amplifier(t, how, "")
 		for size := range 45 {
@@ -114,14 +114,14 @@ func TestAMalformedCookieIsRefusedAlone(t *testing.T) {
 			}
 			rcode, got := cookied(t, w.addr, fixture.AnotherLoopback(), cookie)
 			if rcode != want || (rcode == dns.RcodeSuccess) != (len(got) == 48) {
-				t.Errorf("%q: %d octets had %s and the cookie %q", how, size, dns.RcodeToString[rcode], got)
+				t.Errorf("%q: %d octets: got %s and the cookie %q", how, size, dns.RcodeToString[rcode], got)
 			}
 		}
 	}
 }
 
-// TestCookiesGoWithOtherOptions has a client ask for all at once.
-func TestCookiesGoWithOtherOptions(t *testing.T) {
+// TestCookiesWorkWithOtherOptions has a client ask for all at once.
+func TestCookiesWorkWithOtherOptions(t *testing.T) {
 	for _, how := range []string{"", "direct"} {
 		w := amplifier(t, how+"\n    nsid here", "")
 		query := new(dns.Msg).SetQuestion("hello.demo.fn.example.org.", dns.TypeA)
@@ -141,30 +141,30 @@ func TestCookiesGoWithOtherOptions(t *testing.T) {
 		}
 		for _, want := range []string{"NSID", "COOKIE", "SUBNET"} {
 			if strings.Count(strings.Join(have, " "), want) != 1 {
-				t.Errorf("%q: the answer has %v", how, have)
+				t.Errorf("%q: got an answer with %v", how, have)
 			}
 		}
 	}
 }
 
-// floods are what one network may be made to ask for, each with a number.
+// floods are kinds of queries, each with a number.
 var floods = map[string]func(i int) *dns.Msg{
 	"one query":                  func(int) *dns.Msg { return asked("hello.demo.fn.example.org.", dns.TypeA) },
 	"names that do not exist":    func(i int) *dns.Msg { return asked(fmt.Sprintf("x%d.fn.example.org.", i), dns.TypeA) },
 	"names of a wildcard":        func(i int) *dns.Msg { return asked(fmt.Sprintf("x%d.wild.fn.example.org.", i), dns.TypeA) },
-	"no such types of wildcards": func(i int) *dns.Msg { return asked(fmt.Sprintf("x%d.y.wild.fn.example.org.", i), dns.TypeMX) },
+	"missing types of wildcards": func(i int) *dns.Msg { return asked(fmt.Sprintf("x%d.y.wild.fn.example.org.", i), dns.TypeMX) },
 	"services of wildcards":      func(i int) *dns.Msg { return asked(fmt.Sprintf("_tcp.x%d.wild.fn.example.org.", i), dns.TypeSRV) },
 	"all types":                  func(i int) *dns.Msg { return asked("hello.demo.fn.example.org.", 1000+uint16(i)) },
 	"client subnets":             func(i int) *dns.Msg { return withSubnet(asked("hello.demo.fn.example.org.", dns.TypeA), i) },
-	"cookies that are made up": func(i int) *dns.Msg {
+	"forged cookies": func(i int) *dns.Msg {
 		return withCookie(asked("hello.demo.fn.example.org.", dns.TypeA), fmt.Sprintf("0123456789abcdef0100000066%022d", i))
 	},
 	"errors": func(i int) *dns.Msg { return asked(fmt.Sprintf("x%d.fn.example.org.", i), dns.TypeAXFR) },
 }
 
-// TestAFloodIsLimitedAndHonestClientsAreNot floods in all ways that a stranger has, each time
-// from another network. Whoever has a cookie, or uses TCP, has all answers meanwhile.
-func TestAFloodIsLimitedAndHonestClientsAreNot(t *testing.T) {
+// TestAFloodIsLimitedButHonestClientsAreNot floods in all ways that a stranger has, each time
+// from another network. Clients with a cookie, or over TCP, get all answers meanwhile.
+func TestAFloodIsLimitedButHonestClientsAreNot(t *testing.T) {
 	for family, newGround := range grounds {
 		for _, how := range []string{"", "direct"} {
 			for _, settings := range []string{"", "sign {dir}/K"} {
@@ -189,7 +189,7 @@ func TestAFloodIsLimitedAndHonestClientsAreNot(t *testing.T) {
 			whole, _, _ = forged(t, w.addr, "127.99.0.99", many, floods["one query"])
 		}
 		if whole < many/2 {
-			t.Errorf("without limits %d of %d were answered: the flood does not reach the server", whole, many)
+			t.Errorf("without limits, %d of %d queries were answered: the flood does not reach the server", whole, many)
 		}
 	})
 }
@@ -210,9 +210,9 @@ func limitsFloods(t *testing.T, g *ground, how, settings string) {
 		// On a busy machine the flood takes a while, in which its account is credited, and some
 		// of it is lost before the server reads it.
 		if whole == 0 || whole > many/4 || truncated < many/20 || octets > 1 {
-			t.Errorf("%s: %d of %d were answered, %d truncated, %.2f octets for each that was sent", name, whole, many, truncated, octets)
+			t.Errorf("%s: %d of %d queries answered, %d truncated, %.2f octets received per octet sent", name, whole, many, truncated, octets)
 		}
-		t.Logf("%s: %d of %d were answered, %d truncated, %.2f octets for each that was sent", name, whole, many, truncated, octets)
+		t.Logf("%s: %d of %d queries answered, %d truncated, %.2f octets received per octet sent", name, whole, many, truncated, octets)
 		if name == "one query" { // who comes only now is given a cookie with what is truncated
 			neighbour = g.client(99, network, 97)
 			_, cookie = cookied(t, w.addr, neighbour, clientCookie)
@@ -284,9 +284,9 @@ func forged(t *testing.T, server, from string, many int, next func(int) *dns.Msg
 	return whole, truncated, float64(got) / float64(sent)
 }
 
-// TestDigComesBackWithItsCookieInAFlood has the clients of BIND fetch what a flood of its
-// network's is not given.
-func TestDigComesBackWithItsCookieInAFlood(t *testing.T) {
+// TestDigIsAnsweredDuringAFloodByItsCookie has the clients of BIND get answers that a flood from their
+// network does not get.
+func TestDigIsAnsweredDuringAFloodByItsCookie(t *testing.T) {
 	dig := peers.Find(t, "dig", "bind9-dnsutils")
 	for _, how := range []string{"", "direct"} {
 		w := amplifier(t, "rrl {\n responses-per-second 5\n slip 1\n }\n    "+how, "cookies require")

@@ -62,10 +62,10 @@ func leading(texts ...string) bool {
 	return strings.Contains(strings.Join(texts, " "), "elsewhere") || strings.Contains(strings.Join(texts, " "), "policy.example")
 }
 
-// TestAResolversClientsAreNotLedAway forwards to a resolver that designates another, in
+// TestAResolversClientsAreNotRedirected forwards to a resolver that designates another, in
 // the ways in which our resolvers stand before one. For each the control is that the
 // same server passes on other names.
-func TestAResolversClientsAreNotLedAway(t *testing.T) {
+func TestAResolversClientsAreNotRedirected(t *testing.T) {
 	up := elsewhere(t)
 	block := func(plugins string) string {
 		return ".:{port} {\n    bind {host}" + plugins + "\n    cache\n    forward . " + up + "\n}\n"
@@ -103,18 +103,18 @@ _dns.resolver.arpa SVCB 1 dns.policy.example. alpn=h2
 				t.Errorf("over TCP: %v, %v", reply, err)
 			}
 			if got := w.ask(t, "_dns.other.example.", dns.TypeSVCB); !leading(got) {
-				t.Errorf("control: other names are not passed on: %s", got)
+				t.Errorf("control: other names are not forwarded: %s", got)
 			}
 		})
 	}
 }
 
-// TestTheMeansOfLeadingAwayWork shows what CoreDNS does by itself.
-func TestTheMeansOfLeadingAwayWork(t *testing.T) {
+// TestTheRedirectionWorksWithoutProtection shows what CoreDNS does by default.
+func TestTheRedirectionWorksWithoutProtection(t *testing.T) {
 	w := newWorld(t)
 	w.serve(t, ".:{port} {\n    bind {host}\n    forward . "+elsewhere(t)+"\n}")
 	if got := w.ask(t, "_dns.resolver.arpa.", dns.TypeSVCB); !leading(got) {
-		t.Errorf("%s, want the designation of the upstream", got)
+		t.Errorf("got %s, want the designation of the upstream", got)
 	}
 }
 
@@ -170,7 +170,7 @@ tls://.:DOT https://.:DOH {
 		t.Error(err)
 	}
 	if err := discover(w.addr, filepath.Join(w.dir, "tls.crt"), "127.0.0.1"); err == nil {
-		t.Error("control: a client believes a certificate that is not for the address that it asked")
+		t.Error("control: a client accepts a certificate for another address")
 	}
 }
 
@@ -196,7 +196,7 @@ func TestACertificateIsRenewedUnderItsConnections(t *testing.T) {
 	ask := func() {
 		t.Helper()
 		if _, _, err := client.ExchangeWithConn(new(dns.Msg).SetQuestion("example.org.", dns.TypeA), open); err != nil {
-			t.Errorf("the open connection is lost: %v", err)
+			t.Errorf("the open connection was lost: %v", err)
 		}
 	}
 	shown := func() string {
@@ -209,9 +209,9 @@ func TestACertificateIsRenewedUnderItsConnections(t *testing.T) {
 	}
 	becomes := func(want string) {
 		t.Helper()
-		eventually(t, "new connections see "+want, func() error {
+		eventually(t, "new connections get "+want, func() error {
 			if got := shown(); got != want {
-				return fmt.Errorf("they see %s", got)
+				return fmt.Errorf("got %s", got)
 			}
 			return nil
 		})
@@ -221,9 +221,9 @@ func TestACertificateIsRenewedUnderItsConnections(t *testing.T) {
 	becomes("second")
 	ask()
 	fixture.Write(t, cert, "half of a certificate")
-	eventually(t, "it is refused by name", func() error {
+	eventually(t, "it is rejected by name", func() error {
 		if log := server.log.String(); !strings.Contains(log, "certificate "+cert) || !strings.Contains(log, "stays in use") {
-			return fmt.Errorf("the log is %s", log)
+			return fmt.Errorf("got log %s", log)
 		}
 		return nil
 	})

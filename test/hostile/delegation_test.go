@@ -190,15 +190,15 @@ func TestOneQueryCausesABoundedNumberOfUpstreamQueries(t *testing.T) {
 			rcode := w.from(t, "127.0.0.1", network, name.String()+"q.example.")
 			caused := h.settle() - before
 			if caused < 2 || caused > mostUpstream || rcode == noReply {
-				t.Errorf("over %s, %d labels: rcode %d, %d queries to the upstream", network, labels, rcode, caused)
+				t.Errorf("over %s, %d labels: got rcode %d, %d queries to the upstream", network, labels, rcode, caused)
 			}
 		}
 	}
 }
 
-// TestServersThatDoNotAnswerOpenNothing has one client ask for names whose look-ups wait,
+// TestUnresponsiveServersCauseNoFurtherQueries has one client ask for names whose look-ups wait,
 // and looks whether what is to be blocked passes meanwhile.
-func TestServersThatDoNotAnswerOpenNothing(t *testing.T) {
+func TestUnresponsiveServersCauseNoFurtherQueries(t *testing.T) {
 	for attack, silent := range map[string]func(string, uint16) bool{
 		"a zone": func(name string, qtype uint16) bool {
 			return qtype == dns.TypeNS && dns.IsSubDomain("slow.example.", name)
@@ -237,18 +237,18 @@ func holdOut(t *testing.T, h *hierarchy, rule string) {
 	time.Sleep(time.Second)
 	// The control: the attack's look-ups wait, and then fail.
 	if got := w.from(t, "127.0.0.1", "udp", "www.slow.example."); got != dns.RcodeServerFailure {
-		t.Errorf("what cannot be looked up has rcode %d", got)
+		t.Errorf("a failed look-up: got rcode %d", got)
 	}
 	for i := range 4 {
 		if got := w.from(t, "127.0.0.1", "udp", fmt.Sprintf("w.x%d.bad.example.", i)); got != dns.RcodeNameError && got != dns.RcodeServerFailure {
-			t.Errorf("for the attacker's prefix what is blocked has rcode %d", got)
+			t.Errorf("a blocked name for the attacker's prefix: got rcode %d", got)
 		}
 		for _, network := range []string{"udp", "tcp"} {
 			if got := w.from(t, "127.77.0.1", network, fmt.Sprintf("%s.y%d.bad.example.", network, i)); got != dns.RcodeNameError {
-				t.Errorf("for others what is blocked has rcode %d over %s", got, network)
+				t.Errorf("a blocked name for others: got rcode %d over %s", got, network)
 			}
 			if got := w.from(t, "127.77.0.1", network, fmt.Sprintf("www.%s%d.example.", network, i)); got != dns.RcodeSuccess {
-				t.Errorf("for others what is not blocked has rcode %d over %s", got, network)
+				t.Errorf("an allowed name for others: got rcode %d over %s", got, network)
 			}
 		}
 	}
@@ -275,7 +275,7 @@ func flood(addr string, client int, stop <-chan struct{}) {
 	}
 }
 
-func TestNamesMadeUpDisplaceNobodysDelegation(t *testing.T) {
+func TestRandomNamesEvictNoDelegation(t *testing.T) {
 	h := newHierarchy(t, nil)
 	w := policed(t, h, blocking["nsdname"])
 	const victim, made = "www.bank.example.", 12_000
@@ -292,12 +292,12 @@ func TestNamesMadeUpDisplaceNobodysDelegation(t *testing.T) {
 	clients.Wait()
 	w.from(t, "127.77.0.1", "udp", victim)
 	if got := h.nameServers(victim); before != 1 || got != before {
-		t.Errorf("the name servers of %s were asked for %d times, and %d times before", victim, got, before)
+		t.Errorf("the name servers of %s were queried %d times, %d times before", victim, got, before)
 	}
 	// The control: the names were looked up, more of them than are remembered.
 	first := "x0-0.evil.example."
 	w.from(t, "127.0.0.1", "udp", first)
 	if got := h.nameServers(first); got != 2 {
-		t.Errorf("the name servers of %s were asked for %d times", first, got)
+		t.Errorf("the name servers of %s were queried %d times", first, got)
 	}
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestAFullDiskTakesNothingFromAnybody fills the disk of snapshot, drains and journal:
+// TestAFullDiskLosesNothing fills the disk of snapshot, drains and journal:
 // answers and the feed's serial go on, a drain is in force and said to be in memory alone,
 // and what could not be written is, once the disk allows. The controls are the same before
 // the disk is full, and a restart after it.
-func TestAFullDiskTakesNothingFromAnybody(t *testing.T) {
+func TestAFullDiskLosesNothing(t *testing.T) {
 	w := newWorld(t, fixture.Three[0], victim("bank", "login"))
 	disk := smallDisk(t)
 	socket := filepath.Join(w.dir, "admin.sock")
@@ -41,7 +41,7 @@ func TestAFullDiskTakesNothingFromAnybody(t *testing.T) {
 		return nil
 	})
 	if said := drain(t, socket, "de-*"); strings.Contains(said, "memory") {
-		t.Errorf("the control: %s", said)
+		t.Errorf("control: %s", said)
 	}
 	fill(t, disk)
 	serial := w.serial(t)
@@ -53,17 +53,17 @@ func TestAFullDiskTakesNothingFromAnybody(t *testing.T) {
 		w.write(t, "crowd", crowd...)
 		w.follows(t, fmt.Sprintf("192.0.2.%d", 20+i))
 	}
-	eventually(t, "the serial moves on a full disk", func() error {
+	eventually(t, "the serial advances on a full disk", func() error {
 		if now := w.serial(t); now == serial {
 			return errors.New(now)
 		}
 		return nil
 	})
 	if said := drain(t, socket, "us-*"); !strings.Contains(said, "drained at this site (cluster us-*)") || !strings.Contains(said, "in memory alone") {
-		t.Errorf("a drain on a full disk: %s", said)
+		t.Errorf("drain on a full disk: got %s", said)
 	}
 	if said := output(t, "status", "--admin", socket); !strings.Contains(said, "in memory alone") {
-		t.Errorf("status on a full disk: %s", said)
+		t.Errorf("status on a full disk: got %s", said)
 	}
 	for _, what := range []string{"drains: ", "its history is not kept"} {
 		if n := strings.Count(server.log.String(), what); n != 1 {
@@ -71,12 +71,12 @@ func TestAFullDiskTakesNothingFromAnybody(t *testing.T) {
 		}
 	}
 	if names := listOf(t, disk); strings.Contains(names, ".state") || strings.Contains(names, ".drains") || strings.Contains(names, ".feed") {
-		t.Errorf("temporary files are left: %s", names)
+		t.Errorf("temporary files remain: %s", names)
 	}
 	if err := os.Remove(filepath.Join(disk, "fill")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "what could not be written is", func() error {
+	eventually(t, "the pending state is written", func() error {
 		if said := output(t, "status", "--admin", socket); strings.Contains(said, "in memory alone") || !strings.Contains(server.log.String(), "is kept again") {
 			return errors.New(said)
 		}
@@ -90,12 +90,12 @@ func TestAFullDiskTakesNothingFromAnybody(t *testing.T) {
 	}
 }
 
-// smallDisk returns a folder on a disk of its own, of a mebibyte.
+// smallDisk returns a directory on a separate disk of one mebibyte.
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("no disk can be mounted here, so that none can be full: %v", err)
+		t.Skipf("SKIPPED: cannot mount a disk to fill: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	return dir
@@ -117,7 +117,7 @@ func fill(t *testing.T, dir string) {
 	}
 }
 
-// listOf returns the names in a folder.
+// listOf returns the names in a directory.
 func listOf(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -16,7 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// ofFiles is a server block of a folder of manifests.
+// ofFiles is a server block with a directory of manifests.
 const ofFiles = `fn.example.org:{port} {
     bind {host}
     nearcast {
@@ -45,7 +45,7 @@ func (w *world) awaits(t *testing.T, name, address string) time.Duration {
 	})
 }
 
-// leave is something that is left in a folder under a name.
+// leave leaves something in a directory under a name.
 type leave func(t *testing.T, path string)
 
 func text(content string) leave {
@@ -74,34 +74,34 @@ func socket(t *testing.T, path string) {
 	t.Cleanup(func() { l.Close() })
 }
 
-// secret is what no log may have.
+// secret must not be in any log.
 const secret = "hunter2-correct-horse"
 
-// left are files as a neighbour leaves them, and what is said of them.
+// left are files that another tenant may leave, and how they are reported.
 var left = map[string]struct {
 	leave leave
 	said  string
 }{
-	"a link to a device":                          {linkTo("/dev/zero"), "is a device"},
-	"a link to a kernel's log that is waited for": {linkTo("/proc/kmsg"), ""}, // whatever this user may read of it
-	"a pipe":              {pipe, "is a pipe"},
-	"a socket":            {socket, "is a socket"},
-	"a link to itself":    {linkTo("evil.yaml"), "too many levels of symbolic links"},
-	"a link to nothing":   {linkTo("/nothing/there"), "which does not exist"},
-	"aliases of aliases":  {text(aliases()), "excessive aliasing"},
-	"nested lists":        {text("{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"x\"},\"spec\":" + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "}"), "array where an object is expected"},
-	"one key many times":  {text("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec:\n" + strings.Repeat("  a: 1\n", 30000)), "more than 4096 keys"},
-	"many keys":           {text("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec:\n" + numbered("  a%d: 1\n", 200000)), "more than"},
-	"many values":         {text("a: [" + strings.Repeat("[],", 6<<20) + "]"), "more than"},
-	"many documents":      {text(strings.Repeat("---\n", 3<<20)), "more than"},
-	"many faults":         {text(strings.Repeat("---\nx: y\n", 10000)), "more of this file"},
-	"NUL octets":          {text("apiVersion: v1\x00\nkind: Service\n"), "NUL"},
-	"what is not UTF-8":   {text("apiVersion: v1\nkind: Service\nmetadata: {name: \xff\xfe\xfd}\n"), "UTF-8"},
-	"a secret of others":  {secretIn("PASSWORD=" + secret + "\n\tx: [\n"), "is not YAML"},
-	"a secret in a value": {secretIn("a: *" + secret + "\n"), "is not YAML"},
-	"a secret as JSON":    {secretIn("{\"" + secret + "\": " + secret + ", ]"), "is not JSON"},
-	"a secret as a key":   {secretIn("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec: {\"" + secret + "\": 1, \"" + secret + "\": 2}\n"), "is given twice"},
-	"a secret as a type":  {secretIn("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y, creationTimestamp: \"" + secret + "\"}\n"), "a time is expected"},
+	"a link to a device":                   {linkTo("/dev/zero"), "is a device"},
+	"a link to a kernel log, which blocks": {linkTo("/proc/kmsg"), ""}, // whatever this user may read of it
+	"a pipe":                               {pipe, "is a pipe"},
+	"a socket":                             {socket, "is a socket"},
+	"a link to itself":                     {linkTo("evil.yaml"), "too many levels of symbolic links"},
+	"a link to nothing":                    {linkTo("/nothing/there"), "which does not exist"},
+	"aliases of aliases":                   {text(aliases()), "excessive aliasing"},
+	"nested lists":                         {text("{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"x\"},\"spec\":" + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "}"), "array where an object is expected"},
+	"one key many times":                   {text("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec:\n" + strings.Repeat("  a: 1\n", 30000)), "more than 4096 keys"},
+	"many keys":                            {text("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec:\n" + numbered("  a%d: 1\n", 200000)), "more than"},
+	"many values":                          {text("a: [" + strings.Repeat("[],", 6<<20) + "]"), "more than"},
+	"many documents":                       {text(strings.Repeat("---\n", 3<<20)), "more than"},
+	"many faults":                          {text(strings.Repeat("---\nx: y\n", 10000)), "more of this file"},
+	"NUL octets":                           {text("apiVersion: v1\x00\nkind: Service\n"), "NUL"},
+	"invalid UTF-8":                        {text("apiVersion: v1\nkind: Service\nmetadata: {name: \xff\xfe\xfd}\n"), "UTF-8"},
+	"a secret of others":                   {secretIn("PASSWORD=" + secret + "\n\tx: [\n"), "is not YAML"},
+	"a secret in a value":                  {secretIn("a: *" + secret + "\n"), "is not YAML"},
+	"a secret as JSON":                     {secretIn("{\"" + secret + "\": " + secret + ", ]"), "is not JSON"},
+	"a secret as a key":                    {secretIn("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\nspec: {\"" + secret + "\": 1, \"" + secret + "\": 2}\n"), "is given twice"},
+	"a secret as a type":                   {secretIn("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y, creationTimestamp: \"" + secret + "\"}\n"), "a time is expected"},
 }
 
 func aliases() string {
@@ -130,10 +130,10 @@ func secretIn(content string) leave {
 	}
 }
 
-// TestAFileOfANeighbourSpoilsItselfAlone leaves one after the other in a folder of
-// manifests: each is named, what others change is answered, and memory is bounded. The
+// TestABadFileAffectsOnlyItself leaves them one after the other in a directory of
+// manifests: each is reported, changes of other files are answered, and memory is bounded. The
 // control is a good file in the same place.
-func TestAFileOfANeighbourSpoilsItselfAlone(t *testing.T) {
+func TestABadFileAffectsOnlyItself(t *testing.T) {
 	w := newWorld(t, fixture.Three[0], victim("bank", "login"))
 	server := w.serve(t, ofFiles)
 	w.awaits(t, "login.bank.fn.example.org.", "192.0.2.4")
@@ -149,8 +149,8 @@ func TestAFileOfANeighbourSpoilsItselfAlone(t *testing.T) {
 		l.leave(t, evil)
 		n++
 		took := w.follows(t, fmt.Sprintf("192.0.2.%d", 10+n))
-		t.Logf("%s: a change of others took %s", what, took)
-		eventually(t, what+" is named with "+l.said, func() error {
+		t.Logf("%s: a change of another file took %s", what, took)
+		eventually(t, what+" is reported with "+l.said, func() error {
 			log := server.log.String()
 			if l.said != "" && (strings.Count(log, "evil.yaml") == before || !strings.Contains(log, l.said)) {
 				return fmt.Errorf("%s", log[max(0, len(log)-500):])
@@ -159,10 +159,10 @@ func TestAFileOfANeighbourSpoilsItselfAlone(t *testing.T) {
 		})
 	}
 	if log := server.log.String(); strings.Contains(log, secret) || strings.Contains(log, "hunter2") {
-		t.Error("a secret of others is in the log")
+		t.Error("the log has another user's secret")
 	}
 	if peak := memoryPeak(t, server); peak > 1<<30 {
-		t.Errorf("%d MiB", peak>>20)
+		t.Errorf("got a peak of %d MiB", peak>>20)
 	}
 }
 
@@ -180,18 +180,18 @@ func memoryPeak(t *testing.T, p *program) (octets int64) {
 	return octets << 10
 }
 
-// TestAChangeAmongManyFilesIsAsSoonAsAmongFew compares, in one run, a folder of a
+// TestAChangeAmongManyFilesIsAsFastAsAmongFew compares, in one run, a directory with a
 // hundred files with one of very many.
-func TestAChangeAmongManyFilesIsAsSoonAsAmongFew(t *testing.T) {
+func TestAChangeAmongManyFilesIsAsFastAsAmongFew(t *testing.T) {
 	many := 30000
 	if testing.Short() {
 		many = 5000
 	}
 	few, crowd := crowded(t, 100), crowded(t, many)
 	a, b := few.median(t), crowd.median(t)
-	t.Logf("a change is answered after %s among 100 files, and %s among %d", a, b, many)
+	t.Logf("a change is answered after %s among 100 files, %s among %d", a, b, many)
 	if b > 2*a+100*time.Millisecond { // what a loaded machine adds
-		t.Errorf("%s among %d files, and %s among 100", b, many, a)
+		t.Errorf("got %s among %d files, %s among 100", b, many, a)
 	}
 }
 
@@ -206,7 +206,7 @@ func crowded(t *testing.T, files int) *world {
 		}
 	}
 	w.serve(t, ofFiles)
-	eventually(t, "all is read", func() error {
+	eventually(t, "all files are read", func() error {
 		if got := w.ask(t, fmt.Sprintf("f%d.crowd.fn.example.org.", files-1), dns.TypeA); got != "192.0.2.4" {
 			return fmt.Errorf("the last is %s", got)
 		}

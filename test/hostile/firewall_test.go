@@ -19,9 +19,9 @@ import (
 
 const shippedFirewall = "../../manifests/clusters/firewall.nft"
 
-// TestTheShippedFirewallAdmitsBGPAndBFDFromThePeersAlone loads it with nft. The controls
+// TestTheShippedFirewallAllowsBGPAndBFDOnlyFromPeers loads it with nft. The controls
 // are that a stranger reaches every port without it, and the router with it.
-func TestTheShippedFirewallAdmitsBGPAndBFDFromThePeersAlone(t *testing.T) {
+func TestTheShippedFirewallAllowsBGPAndBFDOnlyFromPeers(t *testing.T) {
 	t.Parallel()
 	nft := peers.Find(t, "nft", "nftables")
 	node, outside := newNamespace(t), newNamespace(t)
@@ -41,7 +41,7 @@ func TestTheShippedFirewallAdmitsBGPAndBFDFromThePeersAlone(t *testing.T) {
 		}
 	}
 	if got := all(); !slices.Equal(got, everything) {
-		t.Fatalf("the control: without a firewall %q is reached, want %q", got, everything)
+		t.Fatalf("control: without a firewall: got %q reached, want %q", got, everything)
 	}
 	node.do(t, func() error {
 		if out, err := nft.Command("-f", shippedFirewall).CombinedOutput(); err != nil {
@@ -53,7 +53,7 @@ func TestTheShippedFirewallAdmitsBGPAndBFDFromThePeersAlone(t *testing.T) {
 		return strings.Contains(one, "200 ") || strings.Contains(one, "3784 ttl 5")
 	})
 	if got := all(); !slices.Equal(got, want) {
-		t.Errorf("with the firewall %q is reached, want %q", got, want)
+		t.Errorf("with the firewall: got %q reached, want %q", got, want)
 	}
 }
 

@@ -20,7 +20,7 @@ func (w *world) changes(t *testing.T, from int) time.Duration {
 		all = append(all, w.follows(t, fmt.Sprintf("192.0.2.%d", from+i)))
 	}
 	slices.Sort(all)
-	t.Logf("changes take %v", all)
+	t.Logf("changes took %v", all)
 	return all[len(all)/2]
 }
 
@@ -36,9 +36,9 @@ func TestOneNamespacesFloodDelaysAnothersChangeByNoMoreThanTwice(t *testing.T) {
 		names = append(names, fmt.Sprintf("n%d.fn.example.org", i))
 	}
 	for what, annotations := range map[string][]string{
-		"weights of clusters that are not there": {"nearcast.dev/weights", strings.Join(weights, ",")},
-		"names and VIPs that all of them want":   {"nearcast.dev/hostname", strings.Join(names, ","), "nearcast.dev/vip", "198.51.100.1,198.51.100.2"},
-		"names of others":                        {"nearcast.dev/hostname", "login.bank.fn.example.org,*.bank.fn.example.org," + strings.Join(names, ",")},
+		"weights of unknown clusters":           {"nearcast.dev/weights", strings.Join(weights, ",")},
+		"names and VIPs that all of them claim": {"nearcast.dev/hostname", strings.Join(names, ","), "nearcast.dev/vip", "198.51.100.1,198.51.100.2"},
+		"names of others":                       {"nearcast.dev/hostname", "login.bank.fn.example.org,*.bank.fn.example.org," + strings.Join(names, ",")},
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := newWorld(t, fixture.Three[0], victim("bank", "login"))
@@ -67,7 +67,7 @@ func TestOneNamespacesFloodDelaysAnothersChangeByNoMoreThanTwice(t *testing.T) {
 			close(stop)
 			<-stopped
 			if bound := 2 * max(before, 100*time.Millisecond); after > bound {
-				t.Errorf("a change takes %s, and %s beside the flood", before, after)
+				t.Errorf("a change takes %s, %s during the flood", before, after)
 			}
 			if lines := strings.Count(p.log.String(), "\n"); lines > 100 {
 				t.Errorf("the log has %d lines", lines)

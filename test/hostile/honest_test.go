@@ -121,7 +121,7 @@ func besiege(t *testing.T, g *ground, servers []besieged, assaults []assault, sh
 			// What else the machine does delays answers too, and does not do so each time.
 			err := a.judge(on(i+1), theirs)
 			for try := 0; err != nil && try < 4; try++ {
-				t.Logf("%s, %s from %d networks: %v; again", s.name, a.kind, a.networks, err)
+				t.Logf("%s, %s from %d networks: %v; retrying", s.name, a.kind, a.networks, err)
 				area++
 				theirs = on(0)
 				err = a.judge(on(i+1), theirs)
@@ -185,7 +185,7 @@ func (a assault) judge(r, theirs *seen) (err error) {
 	most := float64(a.networks*perSecond) * (r.came.took.Seconds() + 1.2)
 	if !r.limited {
 		if read := float64(r.came.sent) * (1 - r.dropped); whole < read/2 {
-			return fmt.Errorf("%.0f answers came for %.0f queries that were read, without limits: the flood does not reach the server", whole, read)
+			return fmt.Errorf("without limits: got %.0f answers for %.0f queries read: the flood does not reach the server", whole, read)
 		}
 		return nil
 	}
@@ -195,12 +195,12 @@ func (a assault) judge(r, theirs *seen) (err error) {
 			"beside":    {r.beside[phase].loss, theirs.beside[phase].loss},
 		} {
 			if losses[0] > losses[1]+r.dropped+fewPerCent {
-				err = errors.Join(err, fmt.Errorf("honest clients %s lose %.3f %s, and %.3f at Knot's; %.3f found the socket full", who, losses[0], when, losses[1], r.dropped))
+				err = errors.Join(err, fmt.Errorf("honest clients %s lose %.3f %s, %.3f with Knot; %.3f found the socket full", who, losses[0], when, losses[1], r.dropped))
 			}
 		}
 	}
 	if whole == 0 || whole > most {
-		err = errors.Join(err, fmt.Errorf("%.0f answers came in %s, of %.0f at most", whole, r.came.took, most))
+		err = errors.Join(err, fmt.Errorf("got %.0f answers in %s, want at most %.0f", whole, r.came.took, most))
 	}
 	return err
 }

@@ -1,6 +1,6 @@
 // Package hostile attacks the programs as tenants, members and strangers would, and
-// holds what must stay as it was. Each attack has a control beside it, which shows
-// that its means work: an attack that reaches nothing proves nothing.
+// checks what must not change. Each attack has a control, which shows
+// that the attack works: an attack that reaches nothing proves nothing.
 package hostile
 
 import (
@@ -67,13 +67,13 @@ func run(t *testing.T, name string, args ...string) *program {
 	return p
 }
 
-// world is a folder with a federation, and the address of the server that reads it.
+// world is a directory with a federation, and the address of the server that reads it.
 type world struct {
 	dir  string
 	addr string // host:port
 }
 
-// newWorld returns a world with the folder fed, whose file victims.yaml has the documents.
+// newWorld returns a world with the directory fed, whose file victims.yaml has the documents.
 func newWorld(t *testing.T, victims ...fixture.Document) *world {
 	t.Helper()
 	host := fixture.AnotherLoopback()
@@ -99,7 +99,7 @@ func (w *world) serve(t *testing.T, corefile string) *program {
 	path := filepath.Join(w.dir, "Corefile")
 	fixture.Write(t, path, strings.NewReplacer("{host}", host, "{port}", port, "{dir}", w.dir).Replace(corefile))
 	p := run(t, filepath.Join(bin, "coredns"), "-conf", path)
-	eventually(t, "it serves", func() error {
+	eventually(t, "it answers", func() error {
 		_, err := dns.Exchange(new(dns.Msg).SetQuestion("fn.example.org.", dns.TypeSOA), w.addr)
 		return err
 	})

@@ -23,10 +23,10 @@ func notify(t *testing.T, addr, from, zone string) string {
 	return dns.RcodeToString[reply.Rcode]
 }
 
-// TestAStrangersPacketsAreNotLinesInTheLog is an attack by NOTIFY from one network, and
+// TestPacketsOfStrangersDoNotFillTheLog is an attack by NOTIFY from one network, and
 // from many, as who forges addresses sends it. Its control is that one is logged, and
 // that each is refused.
-func TestAStrangersPacketsAreNotLinesInTheLog(t *testing.T) {
+func TestPacketsOfStrangersDoNotFillTheLog(t *testing.T) {
 	w := newWorld(t, fixture.Three[0], victim("bank", "login"))
 	fixture.Write(t, filepath.Join(w.dir, "local.rpz"), "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\nblocked.example CNAME .\n")
 	p := w.serve(t, `.:{port} {
@@ -49,7 +49,7 @@ func TestAStrangersPacketsAreNotLinesInTheLog(t *testing.T) {
 `)
 	refused := func() int { return p.log.Count("NOTIFY from") }
 	if got := notify(t, w.addr, "127.1.1.1", "threats.rpz.example."); got != "REFUSED" {
-		t.Fatalf("a stranger's NOTIFY is answered %s", got)
+		t.Fatalf("NOTIFY of a stranger: got %s", got)
 	}
 	eventually(t, "it is logged", func() error { return atLeast(refused(), 1) })
 	for range 300 {
@@ -62,13 +62,13 @@ func TestAStrangersPacketsAreNotLinesInTheLog(t *testing.T) {
 		notify(t, w.addr, from, "threats.rpz.example.")
 	}
 	if n := refused(); n < 30 || n > 2*65 {
-		t.Errorf("packets of 200 networks are %d lines", n)
+		t.Errorf("packets of 200 networks made %d lines in the log", n)
 	}
 }
 
-// TestClientsThatLeaveAreNotLinesInTheLog is an attack by clients that ask and reset the
+// TestClientsThatDisconnectDoNotFillTheLog is an attack by clients that ask and reset the
 // connection before they are answered. Its control is that their queries arrive.
-func TestClientsThatLeaveAreNotLinesInTheLog(t *testing.T) {
+func TestClientsThatDisconnectDoNotFillTheLog(t *testing.T) {
 	w := newWorld(t, fixture.Three[0], victim("bank", "login"))
 	p := w.serve(t, "fn.example.org:{port} {\n\tbind {host}\n\terrors\n\tlog\n\tnearcast {\n\t\tcluster de-wide\n\t\tmanifests {dir}/fed\n\t}\n}\n")
 	for range 100 {
@@ -91,11 +91,11 @@ func TestClientsThatLeaveAreNotLinesInTheLog(t *testing.T) {
 	}
 }
 
-// TestForgedNotifyOfAPrimaryIsNotLinesInTheLog is an attack that forges the address of a
+// TestForgedNotifiesDoNotFillTheLog is an attack that forges the address of a
 // primary that does not answer. Its control is that the failure is logged.
-func TestForgedNotifyOfAPrimaryIsNotLinesInTheLog(t *testing.T) {
+func TestForgedNotifiesDoNotFillTheLog(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("SKIPPED: -short: takes seconds")
 	}
 	w := newWorld(t, fixture.Three[0], victim("bank", "login"))
 	p := w.serve(t, `.:{port} {
@@ -116,11 +116,11 @@ func TestForgedNotifyOfAPrimaryIsNotLinesInTheLog(t *testing.T) {
 	eventually(t, "it is logged", func() error { return atLeast(failed(), 1) })
 	for range 8 {
 		if got := notify(t, w.addr, "127.99.99.98", "threats.rpz.example."); got != "NOERROR" {
-			t.Fatalf("a primary's NOTIFY is answered %s", got)
+			t.Fatalf("NOTIFY of a primary: got %s", got)
 		}
 		time.Sleep(time.Second) // the primary is asked no more often
 	}
 	if n := failed(); n > 3 {
-		t.Errorf("the primary's failure is logged %d times", n)
+		t.Errorf("the primary's failure was logged %d times", n)
 	}
 }

@@ -20,7 +20,7 @@ import (
 // turn in one run. The control is that the scrapes are answered.
 func TestScrapesDelayNoWithdrawal(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it measures for some seconds")
+		t.Skip("SKIPPED: -short: it measures for some seconds")
 	}
 	const vips, scrapers, rounds, worst = 200, 40, 5, 3
 	host := fixture.AnotherLoopback()
@@ -36,7 +36,7 @@ func TestScrapesDelayNoWithdrawal(t *testing.T) {
 		fmt.Fprintf(&config, "- {address: 198.51.100.%d, forwarded: true, checks: [{tcp: {address: %q}, interval: 100ms, rise: 2, fall: 2}]}\n", i+1, service)
 	}
 	s := newSpeaker(t, nil, config.String())
-	eventually(t, "all are down, for nothing listens yet", func() error { return grown(s, "to=down", vips) })
+	eventually(t, "all are down, because nothing listens yet", func() error { return grown(s, "to=down", vips) })
 	withdrawal := func() time.Duration {
 		up, down := s.log.Count("to=up"), s.log.Count("to=down")
 		listener, err := net.Listen("tcp", service)
@@ -59,12 +59,12 @@ func TestScrapesDelayNoWithdrawal(t *testing.T) {
 	slices.Sort(alone)
 	slices.Sort(scraped)
 	a, b := alone[rounds/2], scraped[rounds/2]
-	t.Logf("withdrawn %s after the service ended alone, %s while %d connections scraped, %d answers", a, b, scrapers, answered)
+	t.Logf("withdrawn %s after the service stopped without scrapes, %s with %d connections scraping, %d answers", a, b, scrapers, answered)
 	if b > worst*a {
-		t.Errorf("scraped, withdrawals take %s, which is more than %d times %s", b, worst, a)
+		t.Errorf("with scrapes, withdrawals take %s, more than %d times %s", b, worst, a)
 	}
 	if answered < rounds*scrapers {
-		t.Errorf("the control: only %d scrapes were answered", answered)
+		t.Errorf("control: only %d scrapes were answered", answered)
 	}
 }
 

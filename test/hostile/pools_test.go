@@ -49,11 +49,11 @@ func of(namespace string, vips []bgp.VIP) (all []bgp.VIP) {
 	return all
 }
 
-// TestAServiceOfAnotherNamespaceChangesNothingOfAVIP: over random worlds in which two
+// TestAServiceOfAnotherNamespaceCannotChangeAVIP: over random worlds in which two
 // namespaces share a range, whatever younger Services one of them has, the VIPs of the
 // other and of the file are as without them. The control has the same Services in the
 // victim's own namespace, where they share, unback and take ports.
-func TestAServiceOfAnotherNamespaceChangesNothingOfAVIP(t *testing.T) {
+func TestAServiceOfAnotherNamespaceCannotChangeAVIP(t *testing.T) {
 	config := &bgp.Config{
 		Peers: []bgp.Peer{{Address: netip.MustParseAddr("192.0.2.1"), Families: []route.Family{route.IPv4}}},
 		VIPs:  []bgp.VIP{{Address: netip.MustParseAddr("198.51.100.64")}},
@@ -76,7 +76,7 @@ func TestAServiceOfAnotherNamespaceChangesNothingOfAVIP(t *testing.T) {
 		alone, _ := bgp.Assign(config, victims)
 		beside, refused := bgp.Assign(config, append(append([]bgp.Service{}, attackers...), victims...))
 		if !reflect.DeepEqual(of("bank", alone), of("bank", beside)) {
-			t.Fatalf("world %d: bank has %+v beside %s, and alone %+v", seed, of("bank", beside), evil, of("bank", alone))
+			t.Fatalf("world %d: bank has %+v beside %s, and %+v alone", seed, of("bank", beside), evil, of("bank", alone))
 		}
 		for _, v := range beside {
 			for _, owner := range v.Owners {
@@ -97,7 +97,7 @@ func TestAServiceOfAnotherNamespaceChangesNothingOfAVIP(t *testing.T) {
 		for _, s := range attackers {
 			for _, a := range s.Addresses {
 				if !given[s.String()+a.String()] {
-					t.Fatalf("world %d: %s is neither given %s nor refused it", seed, s.ServiceRef, a)
+					t.Fatalf("world %d: %s neither gets %s nor is refused it", seed, s.ServiceRef, a)
 				}
 			}
 			s.Namespace = "bank"
@@ -108,7 +108,7 @@ func TestAServiceOfAnotherNamespaceChangesNothingOfAVIP(t *testing.T) {
 		}
 	}
 	if changed < 500 {
-		t.Errorf("the control changed %d of 2000 worlds: the attack's means do not work", changed)
+		t.Errorf("control: the attack changed %d of 2000 worlds, so it does not work", changed)
 	}
 }
 
@@ -126,7 +126,7 @@ func TestTheShippedPoolsAreDisjoint(t *testing.T) {
 			continue
 		}
 		if len(config.Pools) < 2 {
-			t.Errorf("%s has %d pools: where nothing is, nothing is disjoint", path, len(config.Pools))
+			t.Errorf("%s has %d pools: nothing to compare", path, len(config.Pools))
 		}
 		for _, warning := range bgp.Warnings(path) {
 			t.Error(warning)

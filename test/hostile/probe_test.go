@@ -166,9 +166,9 @@ func toldByDNS(t *testing.T, w *world, name string) string {
 	return text
 }
 
-// TestAProbeAsksForNothingOfOthers has a tenant probe another's private function through
+// TestAProbeRequestsNothingOfOthers has a tenant probe another's private function through
 // the gateway that both share, and guess at its answer.
-func TestAProbeAsksForNothingOfOthers(t *testing.T) {
+func TestAProbeRequestsNothingOfOthers(t *testing.T) {
 	inner, followed := otherService(t, "127.0.0.1")
 	g := newSharedGateway(t, inner)
 	url := "http://" + bankLedger + "/account"
@@ -195,31 +195,31 @@ func TestAProbeAsksForNothingOfOthers(t *testing.T) {
 		})
 	}
 	if got := g.ask(t, bankLedger); !strings.Contains(got, bankSecret) {
-		t.Fatalf("who asks the bank's function is told %q", got)
+		t.Fatalf("a client of the bank's function gets %q", got)
 	}
 	if n, all := g.count(bankLedger+"/account"), g.hosts(bankLedger+"/"); n != 1 || len(all) != 2 { // this test's, and the bank's own
-		t.Errorf("the gateway was asked for %q, for the account %d times", all, n)
+		t.Errorf("the gateway got requests %q, %d of them for the account", all, n)
 	}
 	if followed.Load() > 0 {
 		t.Errorf("%d probes followed a redirect", followed.Load())
 	}
 	if right, wrong := toldByDNS(t, w, "right.evil.fn.example.org."), toldByDNS(t, w, "wrong.evil.fn.example.org."); right != wrong {
-		t.Errorf("who guesses right is told\n%s\nand who guesses wrong\n%s", right, wrong)
+		t.Errorf("a right guess gives\n%s\nand a wrong one\n%s", right, wrong)
 	}
 	for _, name := range []string{"header", "right", "wrong", "case", "x", "grpc", "own", "redirect"} {
 		text := explainedBy(t, w, name+".evil.fn.example.org")
 		if strings.Contains(text, bankSecret) || strings.Contains(text, "balance=1000000") {
-			t.Errorf("explain of %s:\n%s", name, text)
+			t.Errorf("explain %s:\n%s", name, text)
 		}
 	}
 	if text := explainedBy(t, w, "own.evil.fn.example.org"); !strings.Contains(text, `header X-Own has no "zz"`) {
 		t.Errorf("the tenant's own failure has no reason:\n%s", text)
 	}
 	if text := explainedBy(t, w, "wanted.evil.fn.example.org"); !strings.Contains(text, "probe passes") {
-		t.Errorf("what the tenant's own function says is not found:\n%s", text)
+		t.Errorf("the response of the tenant's own function is missing:\n%s", text)
 	}
 	if n := p.log.Count("is none of the function's hostnames"); n != 6 {
-		t.Errorf("%d of six hosts are refused by name:\n%s", n, p.log)
+		t.Errorf("%d of six hosts are rejected by name:\n%s", n, p.log)
 	}
 	if strings.Contains(p.log.String(), bankSecret) {
 		t.Error("the log has the secret")
@@ -246,9 +246,9 @@ func (g *sharedGateway) ask(t *testing.T, host string) string {
 	return resp.Header.Get("Set-Cookie") + " " + string(body)
 }
 
-// TestAProbeFindsOutNoPorts has a tenant probe other services at the gateway's address, one
+// TestAProbeCannotScanPorts has a tenant probe other services at the gateway's address, one
 // that listens and one that is not there.
-func TestAProbeFindsOutNoPorts(t *testing.T) {
+func TestAProbeCannotScanPorts(t *testing.T) {
 	inner, _ := otherService(t, "127.0.0.1")
 	g := newSharedGateway(t, inner)
 	open, came := otherService(t, g.host)
@@ -269,7 +269,7 @@ func TestAProbeFindsOutNoPorts(t *testing.T) {
 	p := w.serve(t, tenantsAt(g, listenPort(claimed)))
 	eventually(t, "probes are sent", func() error {
 		if n, m := g.count("own.evil.fn.example.org/own"), control.Load(); n < 5 || m < 5 {
-			return fmt.Errorf("%d to the tenant's own port, %d to one that is claimed", n, m)
+			return fmt.Errorf("got %d to the tenant's own port, %d to a claimed one", n, m)
 		}
 		return nil
 	})
@@ -277,9 +277,9 @@ func TestAProbeFindsOutNoPorts(t *testing.T) {
 		t.Errorf("%d probes reached a port that is not the tenant's", n)
 	}
 	if open, closed := toldByDNS(t, w, "open.evil.fn.example.org."), toldByDNS(t, w, "closed.evil.fn.example.org."); open != closed {
-		t.Errorf("of a port that is open anybody is told\n%s\nand of one that is not\n%s", open, closed)
+		t.Errorf("for an open port DNS shows\n%s\nand for a closed one\n%s", open, closed)
 	}
 	if n := p.log.Count("no claim line allows it for namespace evil"); n != 7 {
-		t.Errorf("%d of seven ports are refused by name:\n%s", n, p.log)
+		t.Errorf("%d of seven ports are rejected by name:\n%s", n, p.log)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// executedText is what a terminal executes, what a log takes for a line of its own, and
+// executedText has what a terminal executes, what a log reader takes for a new line, and
 // what turns the words after it around; the word "member" shows that it was told.
 const executedText = "member\x1b]0;owned\a\x1b[31m\nfake line\r\u009b2J\u202e\u200b"
 
@@ -61,15 +61,15 @@ func unappliedFunction(name, message, unscheduled string) []fixture.Document {
 func isShownPlainly(printed string) error {
 	for line := range strings.Lines(strings.ReplaceAll(printed, "\t", " ")) {
 		if line = strings.TrimSuffix(line, "\n"); brief.Escape(line) != line {
-			return fmt.Errorf("%q is executed", line)
+			return fmt.Errorf("a terminal would execute %q", line)
 		}
 	}
 	return nil
 }
 
-// TestNoTerminalExecutesWhatOthersWrote has members, a tenant and a file say what a terminal
+// TestTextOfOthersCannotControlATerminal has members, a tenant and a file say what a terminal
 // would execute, and looks at all that the programs print.
-func TestNoTerminalExecutesWhatOthersWrote(t *testing.T) {
+func TestTextOfOthersCannotControlATerminal(t *testing.T) {
 	documents := append(unappliedFunction("applied", executedText, ""), unappliedFunction("scheduled", "", executedText)...)
 	documents = append(documents,
 		probedFunction("evil", "annotated", "http://"+executedText+"/"),
@@ -92,7 +92,7 @@ func TestNoTerminalExecutesWhatOthersWrote(t *testing.T) {
 		c.Stderr = &errors
 		out, _ := c.Output() // check finds faults
 		if err := isShownPlainly(errors.String()); err != nil {
-			t.Errorf("the errors of %q: %v", args, err)
+			t.Errorf("errors of %q: %v", args, err)
 		}
 		if len(out) == 0 {
 			return errors.String()
@@ -112,13 +112,13 @@ func TestNoTerminalExecutesWhatOthersWrote(t *testing.T) {
 	}
 	for name, text := range printed {
 		if !strings.Contains(text, "member") {
-			t.Errorf("%s tells nothing of what was written:\n%s", name, text)
+			t.Errorf("%s shows nothing of the text:\n%s", name, text)
 		}
 		if err := isShownPlainly(text); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if strings.HasSuffix(name, "JSON") && !json.Valid([]byte(text)) {
-			t.Errorf("%s is none: %s", name, text)
+			t.Errorf("%s is not JSON: %s", name, text)
 		}
 	}
 }
@@ -153,11 +153,11 @@ func longAnswers(t *testing.T, octets int) (net.Listener, *atomic.Int32) {
 	return l, &asked
 }
 
-// TestLongAnswersTakeNoMemory has one endpoint answer the probes of a thousand Services, with
+// TestLongAnswersUseBoundedMemory has one endpoint answer the probes of a thousand Services, with
 // few octets and with as many as fit into a head, and compares what the server then has.
-func TestLongAnswersTakeNoMemory(t *testing.T) {
+func TestLongAnswersUseBoundedMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("probes a thousand functions twice")
+		t.Skip("SKIPPED: -short: probes a thousand functions twice")
 	}
 	const functions = 1000
 	cost := func(octets int) (memory, snapshot int64) {
@@ -187,7 +187,7 @@ func TestLongAnswersTakeNoMemory(t *testing.T) {
 			return nil
 		})
 		if text := explainedBy(t, w, "f7.evil.fn.example.org"); !strings.Contains(text, `header X-Big has no "y"`) || len(text) > 2000 {
-			t.Errorf("with %d octets explain has %d: %.2000s", octets, len(text), text)
+			t.Errorf("with %d octets explain prints %d: %.2000s", octets, len(text), text)
 		}
 		_ = p.Process.Signal(os.Interrupt) // its snapshot is then written
 		memory = peak(t, p)
@@ -206,12 +206,12 @@ func TestLongAnswersTakeNoMemory(t *testing.T) {
 	}
 	few, fewKept := cost(10)
 	many, manyKept := cost(15 << 10)
-	t.Logf("with short answers %d kB and a snapshot of %d octets, with long ones %d kB and %d", few, fewKept, many, manyKept)
+	t.Logf("short answers: %d kB and a snapshot of %d octets; long answers: %d kB and %d", few, fewKept, many, manyKept)
 	if many > few+few/2 {
-		t.Errorf("with long answers the server had %d kB, with short ones %d", many, few)
+		t.Errorf("long answers: the server used %d kB, %d with short ones", many, few)
 	}
 	if manyKept > fewKept+fewKept/10 {
-		t.Errorf("with long answers the snapshot has %d octets, with short ones %d", manyKept, fewKept)
+		t.Errorf("long answers: the snapshot has %d octets, %d with short ones", manyKept, fewKept)
 	}
 }
 
@@ -231,6 +231,6 @@ func peak(t *testing.T, p *program) int64 {
 			return kB
 		}
 	}
-	t.Fatalf("no VmHWM in %s", text)
+	t.Fatalf("found no VmHWM in %s", text)
 	return 0
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestAKeyThatOthersCanReadIsNamed has keys of sign and of a probe, and secrets of tsig,
+// TestAKeyReadableByOthersIsReported has keys of sign and of a probe, and secrets of tsig,
 // that every user can read; the control is the same for their owner alone.
-func TestAKeyThatOthersCanReadIsNamed(t *testing.T) {
+func TestAKeyReadableByOthersIsReported(t *testing.T) {
 	for _, mode := range []os.FileMode{0o600, 0o644} {
 		w := newWorld(t, fixture.Three[0], victim("bank", "login"))
 		fixture.Key(t, w.dir, "key")
@@ -40,7 +40,7 @@ func TestAKeyThatOthersCanReadIsNamed(t *testing.T) {
 		for who, said := range map[string]string{"the server": server.log.String(), "check": check.log.String()} {
 			for _, file := range files {
 				if named := strings.Contains(said, file+" holds a secret, and mode 0644"); named != (mode == 0o644) {
-					t.Errorf("mode %04o: %s names %s: %v\n%s", mode, who, file, named, said)
+					t.Errorf("mode %04o: %s reports %s: %v\n%s", mode, who, file, named, said)
 				}
 			}
 			if strings.Contains(said, "c2VjcmV0") {

@@ -17,17 +17,17 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestADiskThatTakesNothingRefusesNoDrain fills the disk of a speaker's state, and makes
-// it read-only: a drain is obeyed at once and said to hold in memory alone, by the
-// command, the status, the log and a metric, and is written when the disk takes it. The
+// TestADrainIsAcceptedOnAFullDisk fills the disk of a speaker's state, and makes
+// it read-only: a drain takes effect immediately and is reported to be only in memory, by the
+// command, the status, the log and a metric, and is written once the disk allows. The
 // controls are a drain before, without a warning, and a write of ours that fails.
-func TestADiskThatTakesNothingRefusesNoDrain(t *testing.T) {
+func TestADrainIsAcceptedOnAFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: a disk of its own needs root")
+		t.Skip("SKIPPED: mounting a disk needs root")
 	}
 	for _, disk := range []struct {
 		name, says  string
-		take, again func(*fullDisk) error // it takes nothing; it takes everything again
+		take, again func(*fullDisk) error // it rejects writes; it accepts them again
 	}{
 		{"full", "no space left on device", (*fullDisk).fill, (*fullDisk).empty},
 		{"read-only", "read-only file system", func(d *fullDisk) error { return d.remount("ro") }, func(d *fullDisk) error { return d.remount("rw") }},
@@ -37,15 +37,15 @@ func TestADiskThatTakesNothingRefusesNoDrain(t *testing.T) {
 			d := newFullDisk(t)
 			d.drain(t, "drain", "", "before")
 			if text := d.written(); !strings.Contains(text, "before") {
-				t.Fatalf("the control: with room there is %q on disk", text)
+				t.Fatalf("control: with free space, %q is on disk", text)
 			}
 			if err := disk.take(d); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.WriteFile(d.path("control"), make([]byte, 1<<16), 0o600); err == nil {
-				t.Fatal("the control: the disk takes files")
+				t.Fatal("control: the disk still accepts files")
 			}
-			d.drain(t, "drain", disk.says, "while it takes nothing")
+			d.drain(t, "drain", disk.says, "while it rejects writes")
 			d.drain(t, "undrain", disk.says, "")
 			d.drain(t, "drain", disk.says, "the last")
 			st := d.status(t)
@@ -53,21 +53,21 @@ func TestADiskThatTakesNothingRefusesNoDrain(t *testing.T) {
 				t.Errorf("drains %v, unsaved %q", st.Drains, st.DrainsUnsaved)
 			}
 			if got := st.VIPs[0].Reason; got.Code != vip.Told {
-				t.Errorf("the VIP does not leave for the drain, but: %+v", got)
+				t.Errorf("the VIP does not drain: %+v", got)
 			}
-			if !strings.Contains(d.log.String(), "hold in memory alone") {
-				t.Error("the log does not say that drains hold in memory alone")
+			if !strings.Contains(d.log.String(), "cannot save drains") {
+				t.Error("the log does not say that drains cannot be saved")
 			}
 			if got := d.metric(t, "nearcast_bgp_drains_unsaved"); got != "1" {
 				t.Errorf("nearcast_bgp_drains_unsaved is %s", got)
 			}
 			if text := d.written(); !strings.Contains(text, "before") {
-				t.Errorf("what was on disk is lost: %q", text)
+				t.Errorf("the earlier content of the disk is lost: %q", text)
 			}
 			if err := disk.again(d); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "it is written when the disk takes it", func() error {
+			eventually(t, "the drain is written once the disk allows", func() error {
 				if st := d.status(t); st.DrainsUnsaved != "" || !strings.Contains(d.written(), "the last") {
 					return fmt.Errorf("%s; on disk %q", st.DrainsUnsaved, d.written())
 				}
@@ -77,7 +77,7 @@ func TestADiskThatTakesNothingRefusesNoDrain(t *testing.T) {
 	}
 }
 
-// fullDisk is a speaker whose state is on a disk of its own, in a mount namespace.
+// fullDisk is a speaker whose state is on a separate disk, in a mount namespace.
 type fullDisk struct {
 	*speaker
 	state, metrics string
@@ -118,7 +118,7 @@ func (d *fullDisk) written() string {
 func (d *fullDisk) fill() error {
 	err := os.WriteFile(d.path("fill"), make([]byte, 1<<20), 0o600)
 	if err == nil {
-		return errors.New("a disk of 64 kB took 1 MB")
+		return errors.New("a disk of 64 kB accepted 1 MB")
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func (d *fullDisk) drain(t *testing.T, what, warns, reason string) {
 		t.Fatalf("%s: %v: %s", what, err, out)
 	}
 	if got := strings.Contains(string(out), "warning: "); got != (warns != "") || !strings.Contains(string(out), warns) {
-		t.Errorf("%s says:\n%s\nwant %q", what, out, warns)
+		t.Errorf("%s printed:\n%s\nwant %q", what, out, warns)
 	}
 }
 

@@ -89,7 +89,7 @@ func answered(c *dns.Conn) error {
 	}
 	reply, err := c.ReadMsg()
 	if err == nil && len(reply.Answer) != 1 {
-		err = fmt.Errorf("no answer in %v", reply)
+		err = fmt.Errorf("no answer within %v", reply)
 	}
 	return err
 }
@@ -139,12 +139,12 @@ func TestOneClientCannotHoldAllConnections(t *testing.T) {
 			for range 4 {
 				awaitAnswers(hold(t, w.addr, fewFiles/4+20, c.from...))
 				if err := answered(honest); err != nil {
-					t.Fatalf("an honest client that asks has lost its connection: %v", err)
+					t.Fatalf("an active honest client lost its connection: %v", err)
 				}
 			}
 			time.Sleep(100 * time.Millisecond)
 			if n := opened(t, p); n > fewFiles*3/4 || n < idle+fewFiles/4 {
-				t.Errorf("%d files are open, of %d, and %d before the attack", n, fewFiles, idle)
+				t.Errorf("%d of %d files are open, %d before the attack", n, fewFiles, idle)
 			}
 			for _, from := range []string{"127.1.1.2", "127.200.1.2"} { // beside the attacker, and elsewhere
 				other, err := connect(w.addr, from)
@@ -152,19 +152,19 @@ func TestOneClientCannotHoldAllConnections(t *testing.T) {
 					t.Fatal(err)
 				}
 				if err := answered(other); err != nil {
-					t.Errorf("a new client from %s is not answered: %v", from, err)
+					t.Errorf("a new client from %s got no answer: %v", from, err)
 				}
 				_ = other.Close()
 			}
 			out, err := exec.Command(filepath.Join(bin, "nearcast"), "status", "--admin", filepath.Join(w.dir, "admin.sock")).CombinedOutput()
 			if err != nil {
-				t.Errorf("the admin socket is not answered: %v: %s", err, out)
+				t.Errorf("the admin socket does not answer: %v: %s", err, out)
 			}
 			if n := p.log.Count("too many open files"); n > 0 {
-				t.Errorf("files ran out %d times", n)
+				t.Errorf("the process ran out of files %d times", n)
 			}
 			if n := p.log.Count("exceeds a bound of tcp"); n < 1 || n > 65 {
-				t.Errorf("the attack is logged %d times", n)
+				t.Errorf("the attack was logged %d times", n)
 			}
 		})
 	}
@@ -209,7 +209,7 @@ func TestConnectionsOverTLSAreHeldWithinBounds(t *testing.T) {
 			t.Cleanup(func() { _ = c.Close() })
 			all = append(all, &dns.Conn{Conn: c})
 			if err := answered(all[len(all)-1]); err != nil {
-				t.Fatalf("a new client is not answered: %v", err)
+				t.Fatalf("a new client got no answer: %v", err)
 			}
 		}
 		return all
@@ -224,7 +224,7 @@ func TestConnectionsOverTLSAreHeldWithinBounds(t *testing.T) {
 	}
 	first := open(10)
 	if n := held(first); n != 10 {
-		t.Errorf("%d of 10 connections are held, and 10 are allowed", n)
+		t.Errorf("%d of 10 connections are held; 10 are allowed", n)
 	}
 	open(10)
 	if n := held(first); n != 0 {
@@ -232,12 +232,12 @@ func TestConnectionsOverTLSAreHeldWithinBounds(t *testing.T) {
 	}
 }
 
-// TestWithoutFilesTheServerRests is an attack that takes the files by other means than
+// TestAServerOutOfFileDescriptorsUsesLittleCPU is an attack that takes the files by other means than
 // connections: the server must not spend itself on asking for them. Its control is that
 // files do run out.
-func TestWithoutFilesTheServerRests(t *testing.T) {
+func TestAServerOutOfFileDescriptorsUsesLittleCPU(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("SKIPPED: -short: takes seconds")
 	}
 	w := newWorld(t, fixture.Three[0], victim("bank", "login"))
 	p := w.serve(t, confined)
@@ -246,9 +246,9 @@ func TestWithoutFilesTheServerRests(t *testing.T) {
 	before := ticks(t, p)
 	time.Sleep(2 * time.Second)
 	if share := float64(ticks(t, p)-before) / 200; share > 0.2 {
-		t.Errorf("%.0f %% of a processor are spent", 100*share)
+		t.Errorf("the server uses %.0f %% of a CPU", 100*share)
 	}
 	if p.log.Count("too many open files") == 0 {
-		t.Error("files did not run out")
+		t.Error("the process did not run out of files")
 	}
 }

@@ -68,7 +68,7 @@ func export(t *testing.T) (*world, *program) {
 	t.Helper()
 	w := newWorld(t, append(bulky(4000), fixture.Three[0], victim("bank", "login"))...)
 	p := w.serve(t, exporting)
-	eventually(t, "the feed is there", func() error {
+	eventually(t, "the feed is available", func() error {
 		n, err := w.take("127.200.1.1")
 		if err == nil {
 			err = atLeast(n, 8000)
@@ -95,14 +95,14 @@ func (w *world) stall(t *testing.T, n int) (stalled []*dns.Conn) {
 	return stalled
 }
 
-// TestTransfersThatNobodyTakesLeaveRoomForOthers is an attack by clients of one network
+// TestStalledTransfersLeaveRoomForOthers is an attack by clients of one network
 // that ask for a feed and read nothing. Its control is that some are under way, that more
 // of their network wait, and that what exceeds that is refused.
-func TestTransfersThatNobodyTakesLeaveRoomForOthers(t *testing.T) {
+func TestStalledTransfersLeaveRoomForOthers(t *testing.T) {
 	w, _ := export(t)
 	stalled := w.stall(t, 80)
 	if _, err := w.take("127.200.1.1"); err != nil {
-		t.Errorf("another network does not get the feed: %v", err)
+		t.Errorf("another network cannot transfer the feed: %v", err)
 	}
 	var begun, refused, waiting int
 	soon := time.Now().Add(2 * time.Second)
@@ -119,7 +119,7 @@ func TestTransfersThatNobodyTakesLeaveRoomForOthers(t *testing.T) {
 		soon = maxTime(soon, time.Now().Add(10*time.Millisecond))
 	}
 	if begun < 1 || begun > 5 || refused < 20 || waiting < 20 {
-		t.Errorf("of 80 transfers %d were begun, %d refused, and %d wait", begun, refused, waiting)
+		t.Errorf("of 80 transfers, %d started, %d were refused and %d wait", begun, refused, waiting)
 	}
 }
 
@@ -130,19 +130,19 @@ func maxTime(a, b time.Time) time.Time {
 	return b
 }
 
-// TestATransferThatNobodyTakesEnds is the same attack, waited for. Its control is that
+// TestAStalledTransferEnds is the same attack, waited for. Its control is that
 // the connections are held until then.
-func TestATransferThatNobodyTakesEnds(t *testing.T) {
+func TestAStalledTransferEnds(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes more than a minute")
+		t.Skip("SKIPPED: -short: takes more than a minute")
 	}
 	w, p := export(t)
 	before := opened(t, p)
 	w.stall(t, 5)
 	time.Sleep(30 * time.Second)           // longer than the patience of who waits, and an idle connection's time
 	if n := opened(t, p) - before; n < 4 { // one of before may have ended
-		t.Errorf("%d connections are held after half of the time, of 5", n)
+		t.Errorf("%d of 5 connections are held after half of the time", n)
 	}
 	time.Sleep(30 * time.Second)
-	eventually(t, "they end", func() error { return atLeast(before, opened(t, p)) })
+	eventually(t, "the transfers end", func() error { return atLeast(before, opened(t, p)) })
 }

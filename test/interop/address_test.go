@@ -14,14 +14,14 @@ import (
 	"github.com/nearcast/nearcast/lab/process"
 )
 
-// boundTo is the configuration of a site that is given its addresses.
+// boundTo returns the configuration of a site whose addresses the speaker binds.
 func boundTo(number int, vips ...string) string {
 	return strings.ReplaceAll(config(number, hold3.keys, vips...), "checks: [", bindToLo)
 }
 
-// TestAnAddressThatOthersTakeComesBack has other programs take the VIPs of a site off lo,
-// as networkd does when it is restarted, and a family be disabled.
-func TestAnAddressThatOthersTakeComesBack(t *testing.T) {
+// TestAnAddressThatOthersRemoveIsRestored has other programs remove the VIPs of a site from lo,
+// as networkd does when it restarts, and disables a family.
+func TestAnAddressThatOthersRemoveIsRestored(t *testing.T) {
 	l, r := newLAN(t)
 	s := siteAddresses(1)
 	startBIRD(r, birdConfig(s.neighbours()...))
@@ -35,7 +35,7 @@ func TestAnAddressThatOthersTakeComesBack(t *testing.T) {
 		t.Helper()
 		eventually(t, what, slack, func() error {
 			if at4.now() == "" || at6.now() == "" || route4.now() != s.v4 || route6.now() != s.v6 {
-				return fmt.Errorf("lo has %q and %q, the router %q and %q", at4.now(), at6.now(), route4.now(), route6.now())
+				return fmt.Errorf("got %q and %q on lo, %q and %q on the router", at4.now(), at6.now(), route4.now(), route6.now())
 			}
 			return nil
 		})
@@ -58,7 +58,7 @@ func TestAnAddressThatOthersTakeComesBack(t *testing.T) {
 		for _, at := range []*history{at4, at6} {
 			changes := at.since(start)
 			if last := changes[len(changes)-1]; last.at.After(start) {
-				t.Logf("%s: there again after %.2f s", loss, last.at.Sub(start).Seconds())
+				t.Logf("%s: restored after %.2f s", loss, last.at.Sub(start).Seconds())
 			}
 		}
 	}
@@ -91,20 +91,20 @@ func (n *network) wantSaid(m *node, log, text string, times int) {
 	n.t.Helper()
 	said, err := os.ReadFile(filepath.Join(n.dir, m.name+"-"+log+".log"))
 	if got := strings.Count(string(said), text); err != nil || got != times {
-		n.t.Errorf("%s: %q is said %d times, want %d: %v\n%s", log, text, got, times, err, said)
+		n.t.Errorf("%s: got %q %d times in the log, want %d: %v\n%s", log, text, got, times, err, said)
 	}
 }
 
-// TestAnAddressThatNobodyHasAnyMoreIsNotAnnounced until somebody gives it to the machine, on
-// whatever link, and not after that.
-func TestAnAddressThatNobodyHasAnyMoreIsNotAnnounced(t *testing.T) {
+// TestAnAddressNoLongerPresentIsNotAnnounced until another program adds it to the machine, on
+// any link, and not after it is removed.
+func TestAnAddressNoLongerPresentIsNotAnnounced(t *testing.T) {
 	l, r := newLAN(t)
 	s := siteAddresses(1)
 	startBIRD(r, birdConfig(neighbour{address: s.v4, asn: s.asn}))
 	s = l.site(1, config(1, hold3.keys, vip4))
 	route := watch(r, prefix(vip4))
 	route.becomes(time.Now(), comeback, s.v4)
-	// The check must not be what notices.
+	// The check must not notice first.
 	s.speaker.rewrite(strings.Replace(config(1, hold3.keys, vip4), "interval: 200ms", "interval: 1m, fastInterval: 200ms", 1))
 	for _, where := range []string{"lo", "eth0"} {
 		start := time.Now()
@@ -120,7 +120,7 @@ func TestAnAddressThatNobodyHasAnyMoreIsNotAnnounced(t *testing.T) {
 	}
 }
 
-// TestASpeakerLeavesAnothersAddressesAlone has more than one on a machine.
+// TestASpeakerLeavesAnothersAddressesAlone has several speakers on one machine.
 func TestASpeakerLeavesAnothersAddressesAlone(t *testing.T) {
 	n := newNetwork(t)
 	m := n.node("s1")
@@ -133,7 +133,7 @@ func TestASpeakerLeavesAnothersAddressesAlone(t *testing.T) {
 		eventually(t, what, slack, func() error {
 			for a, h := range at {
 				if want := strings.Contains(strings.Join(addresses, " "), a); (h.now() != "") != want {
-					return fmt.Errorf("%s is bound: %v, want %v", a, !want, want)
+					return fmt.Errorf("%s is bound: got %v, want %v", a, !want, want)
 				}
 			}
 			return nil
@@ -151,7 +151,7 @@ func TestASpeakerLeavesAnothersAddressesAlone(t *testing.T) {
 	}
 	ended := func(p *process.Process) {
 		t.Helper()
-		eventually(t, "it has ended", slack, func() error { return hasEnded(p) })
+		eventually(t, "it has exited", slack, func() error { return hasEnded(p) })
 	}
 	one := file("one", "one.sock", boundTo(1, "198.51.100.53"))
 	first := run("first", one)
@@ -163,9 +163,9 @@ func TestASpeakerLeavesAnothersAddressesAlone(t *testing.T) {
 	n.wantSaid(m, "socket", "is the socket of another program that runs (process ", 1)
 	two := file("two", "two.sock", boundTo(2, "198.51.100.54"))
 	ended(run("bind", two, "--bind"))
-	there("bound by the file of another", "198.51.100.53", "198.51.100.54")
+	there("bound by the file of another speaker", "198.51.100.53", "198.51.100.54")
 	second := run("second", two)
-	eventually(t, "the second has its socket", slack, func() error {
+	eventually(t, "the second speaker has its socket", slack, func() error {
 		_, err := os.Lstat(filepath.Join(n.dir, "two.sock"))
 		return err
 	})
@@ -175,20 +175,20 @@ func TestASpeakerLeavesAnothersAddressesAlone(t *testing.T) {
 		t.Error("the first has ended")
 	}
 
-	// One that is killed leaves its address, which its file has still.
+	// A killed speaker leaves its address, which its file still has.
 	second = run("second", two)
 	there("the second runs again", "198.51.100.53", "198.51.100.54")
 	second.Stop(syscall.SIGKILL)
 	third := run("third", file("three", "three.sock", boundTo(3, "198.51.100.55")))
 	there("a third runs", "198.51.100.53", "198.51.100.54", "198.51.100.55")
 	third.Stop(syscall.SIGTERM)
-	there("and has ended", "198.51.100.53", "198.51.100.54")
+	there("and has exited", "198.51.100.53", "198.51.100.54")
 	second = run("second", file("two", "two.sock", boundTo(2, "198.51.100.55")))
-	there("its file has another instead", "198.51.100.53", "198.51.100.55")
+	there("its file has another address instead", "198.51.100.53", "198.51.100.55")
 	second.Stop(syscall.SIGTERM)
-	there("the first is left", "198.51.100.53")
+	there("the first address is left", "198.51.100.53")
 
-	// What is no socket is not replaced, and costs the file.
+	// A file that is not a socket is not replaced, and the configuration is rejected.
 	precious := filepath.Join(n.dir, "precious")
 	fixture.Write(t, precious, "precious")
 	ended(run("file", file("file", "precious", boundTo(2, "198.51.100.54"))))

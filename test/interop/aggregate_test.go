@@ -11,8 +11,8 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// TestAnAggregateReachesTheRoutersTable has one in the place of its VIPs, and one beside them; both go
-// with what is behind. What comes for an address that nobody has is dropped at the site.
+// TestAnAggregateReachesTheRoutersTable has one instead of its VIPs, and one beside them; both go
+// with their backends. Packets to an unused address are dropped at the site.
 func TestAnAggregateReachesTheRoutersTable(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
@@ -28,11 +28,11 @@ func TestAnAggregateReachesTheRoutersTable(t *testing.T) {
 			for route, address := range next {
 				watched[route].becomes(start, comeback, address)
 				if best, err := router.best(route); err != nil || best.nextHop != address || best.asPath != fmt.Sprint(one.asn) {
-					t.Errorf("%s: %+v, %v, want it from %s", route, best, err, address)
+					t.Errorf("%s: got %+v, %v, want it from %s", route, best, err, address)
 				}
 			}
 			if best, err := router.best(prefix(vip4)); !errors.Is(err, errNoPath) {
-				t.Errorf("%s: %+v, %v, want no path beside %s", prefix(vip4), best, err, inPlace)
+				t.Errorf("%s: got %+v, %v, want no path beside %s", prefix(vip4), best, err, inPlace)
 			}
 			for _, vip := range []string{vip4, vip6} {
 				eventually(t, "an answer of "+vip, slack, func() error { _, err := r.asks(vip, time.Second); return err })
@@ -41,7 +41,7 @@ func TestAnAggregateReachesTheRoutersTable(t *testing.T) {
 				nobody := netip.MustParsePrefix(p).Addr().Next()
 				leads := func() error { _, err := netlink.RouteGet(nobody.AsSlice()); return err }
 				if err := site.node.Do(leads); !errors.Is(err, syscall.EINVAL) { // as a blackhole does
-					t.Errorf("%s, which nobody has, leads somewhere: %v", nobody, err)
+					t.Errorf("%s, which is unused, is reachable: %v", nobody, err)
 				}
 			}
 			start = time.Now()
@@ -49,7 +49,7 @@ func TestAnAggregateReachesTheRoutersTable(t *testing.T) {
 			for route := range next {
 				watched[route].becomes(start, slack)
 				if best, err := router.best(route); !errors.Is(err, errNoPath) {
-					t.Errorf("%s: %+v, %v, want no path", route, best, err)
+					t.Errorf("%s: got %+v, %v, want no path", route, best, err)
 				}
 			}
 		})

@@ -10,17 +10,17 @@ import (
 	"github.com/miekg/dns"
 )
 
-// zone is what every backend is authoritative for.
+// zone is the zone for which every backend is authoritative.
 const zone = "fn.example.org."
 
-// backend is a site's name server: what is behind its VIP.
+// backend is a site's name server, behind its VIP.
 type backend struct {
-	// sick makes it answer SERVFAIL, and hung nothing.
+	// sick makes it answer SERVFAIL; hung makes it not answer.
 	sick, hung atomic.Bool
 }
 
 // backend answers on port 53 of the addresses, over UDP and TCP. The zone's SOA
-// names the node, so that a client sees who answered.
+// names the node, so that a client sees which one answered.
 func (n *node) backend(addresses ...string) *backend {
 	n.t.Helper()
 	b := &backend{}
@@ -68,12 +68,12 @@ func serve(n *node, address string, handler dns.Handler) error {
 	return nil
 }
 
-// asks sends one query over UDP, from a new port, and returns which node answered.
+// asks sends one query over UDP from a new port, and returns which node answered.
 func (n *node) asks(server string, timeout time.Duration) (string, error) {
 	return n.asksAt(netip.AddrPortFrom(netip.MustParseAddr(server), 53), timeout)
 }
 
-// asksAt is asks, of a server at any port.
+// asksAt is asks for a server at any port.
 func (n *node) asksAt(server netip.AddrPort, timeout time.Duration) (string, error) {
 	var conn net.Conn
 	err := n.Do(func() (err error) {
@@ -94,5 +94,5 @@ func (n *node) asksAt(server netip.AddrPort, timeout time.Duration) (string, err
 			return soa.Ns, nil
 		}
 	}
-	return "", fmt.Errorf("the answer is %s", dns.RcodeToString[reply.Rcode])
+	return "", fmt.Errorf("got answer %s", dns.RcodeToString[reply.Rcode])
 }

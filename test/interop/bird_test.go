@@ -24,7 +24,7 @@ type bird struct {
 	control string // the socket
 }
 
-// birdBase is what every configuration begins with: routes go to the kernel, with
+// birdBase begins every configuration: routes go to the kernel, with
 // all their next hops, and times are printed as seconds.
 const birdBase = `log stderr all;
 timeformat protocol "%s";
@@ -109,7 +109,7 @@ func (b *bird) session(neighbour string) (routerSession, error) {
 		}
 		return s, nil
 	}
-	return routerSession{}, fmt.Errorf("BIRD knows no neighbour %s:\n%s", neighbour, text)
+	return routerSession{}, fmt.Errorf("BIRD has no neighbor %s:\n%s", neighbour, text)
 }
 
 // birdField returns the value of a line "name: value", or "".

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The router that a brand's config makes is AS 64500, with these addresses.
+// The router configured by a brand's config is AS 64500, with these addresses.
 const (
 	routerASN = 64500
 	routerID  = "192.0.2.1"

@@ -10,11 +10,11 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// glimpse is how often a router is asked what it knows: that takes longer than to
+// glimpse is how often a router is queried: that takes longer than to
 // read the kernel's table.
 const glimpse = 20 * time.Millisecond
 
-// onlyMarked lets nothing but GRACEFUL_SHUTDOWN tell a site that drains from the
+// onlyMarked lets only GRACEFUL_SHUTDOWN distinguish a draining site from the
 // others.
 const (
 	onlyMarked = "states: {degraded: {prepend: 0, med: 0}, draining: {prepend: 0, med: 0, dwell: 3s, linger: 2s}}"
@@ -22,18 +22,18 @@ const (
 	aLinger    = 2 * time.Second
 )
 
-// obeying has a router take the least local preference for what carries
-// GRACEFUL_SHUTDOWN. FRR does without being told.
+// obeying has a router set the lowest local preference for routes with
+// GRACEFUL_SHUTDOWN. FRR does so by default.
 func obeying(config string) string {
 	return strings.ReplaceAll(config, "import all", "import filter { if (65535,0) ~ bgp_community then bgp_local_pref = 0; accept; }")
 }
 
 // TestADrainIsMarkedThenWithdrawnThenUnbound watches the site that the router
-// prefers leave, by command and by SIGTERM: what the router is told, where it sends
+// prefers leave, by command and by SIGTERM: what the router receives, where it sends
 // its clients, and the address at the site.
 func TestADrainIsMarkedThenWithdrawnThenUnbound(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it waits for dwells")
+		t.Skip("SKIPPED: -short: it waits for dwells")
 	}
 	measured := &table{heading: "router\tby\tmarked\tother best path\tclients moved\twithdrawn\tunbound"}
 	t.Run("routers", func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestADrainIsMarkedThenWithdrawnThenUnbound(t *testing.T) {
 	measured.print(t)
 }
 
-// drainWatch is what is seen of a site that leaves.
+// drainWatch records what is seen of a draining site.
 type drainWatch struct {
 	site              *site
 	offer, best, bind *history
@@ -87,8 +87,8 @@ func (s *three) watchDrain(r router) *drainWatch {
 	return d
 }
 
-// offer returns what the router knows of the path from a site: that it is offered,
-// marked or degraded, and "" where there is none.
+// offer returns the state of the path from a site at the router: offered,
+// marked or degraded; "" for none.
 func offer(r router, site string) (string, error) {
 	all, err := r.paths(prefix(vip4))
 	i := slices.IndexFunc(all, func(p path) bool { return p.nextHop == site })
@@ -103,8 +103,8 @@ func offer(r router, site string) (string, error) {
 	return isOffered, nil
 }
 
-// degradedMED is the speaker's default for a site that does not reach what it
-// depends on.
+// degradedMED is the speaker's default for a site that does not reach its
+// dependencies.
 const degradedMED = 100
 
 // bound records an address on the node's loopback while it is there.
@@ -128,7 +128,7 @@ func (n *node) bound(address string) *history {
 	})
 }
 
-// measure has the site leave, and returns when each step was seen. The steps come
+// measure drains the site, and returns when each step was seen. The steps come
 // in order, and the dwells lie between.
 func (d *drainWatch) measure(t *testing.T, three *three, by departure) []time.Duration {
 	t.Helper()
@@ -157,18 +157,18 @@ func (d *drainWatch) measure(t *testing.T, three *three, by departure) []time.Du
 	return []time.Duration{marked, best, moved, withdrawn, unbound}
 }
 
-// TestBIRDWithoutAFilterDoesNotMoveForTheMarkAlone is why router-config prints
+// TestBIRDWithoutAFilterIgnoresGracefulShutdown is why router-config prints
 // one, and why a site that drains has a longer path by default.
-func TestBIRDWithoutAFilterDoesNotMoveForTheMarkAlone(t *testing.T) {
+func TestBIRDWithoutAFilterIgnoresGracefulShutdown(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it waits for what does not happen")
+		t.Skip("SKIPPED: -short: it waits to see that nothing happens")
 	}
 	for name, test := range map[string]struct {
 		states string
 		moves  bool
 	}{
-		"the mark alone": {strings.ReplaceAll(onlyMarked, "dwell: 3s", "dwell: 30s"), false},
-		"the default":    {"states: {draining: {dwell: 30s}}", true},
+		"the mark only": {strings.ReplaceAll(onlyMarked, "dwell: 3s", "dwell: 30s"), false},
+		"the default":   {"states: {draining: {dwell: 30s}}", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// rate is how many queries a second the client asks while sites leave.
+// rate is the client's query rate per second while sites leave.
 const rate = 500
 
 // A site that leaves with dwells, and one that has none.
@@ -24,25 +24,25 @@ type departure struct {
 	timers timers
 	states string
 	strike func(*site)
-	// bound is within what time the router must have moved the clients, but for slack.
+	// bound is the time, without slack, within which the router must have moved the clients.
 	bound time.Duration
 	// lossless: no query may be lost.
 	lossless bool
-	// after is what happens when the clients are moved; it may be nil.
+	// after runs when the clients are moved; it may be nil.
 	after func(*three, *site)
 }
 
 var (
 	drainTold = departure{event: "drain, and undrain", timers: hold3, states: dwells, lossless: true, bound: prompt, strike: (*site).drain, after: undrained}
 	drainTerm = departure{event: "SIGTERM", timers: hold3, states: dwells, lossless: true, bound: prompt, strike: (*site).terminate, after: ended}
-	// The others take no leave: what is under way to the site is lost.
+	// The others do not drain: queries in flight to the site are lost.
 	departures = []departure{
 		drainTold, drainTerm,
 		{event: "SIGTERM without dwell", timers: hold3, states: noDwell, bound: prompt, strike: (*site).terminate},
 		{event: "name server fails", timers: hold3, states: noDwell, bound: prompt, strike: func(s *site) { s.backend.sick.Store(true) }},
 		{event: "SIGKILL of all", timers: hold3, states: noDwell, bound: prompt, strike: func(s *site) { s.backend.hung.Store(true); s.speaker.Stop(syscall.SIGKILL) }},
-		{event: "all hangs", timers: hold3, states: noDwell, bound: hold3.notice, strike: (*site).hang},
-		{event: "all hangs", timers: bfd, states: noDwell, bound: bfd.notice, strike: (*site).hang},
+		{event: "everything hangs", timers: hold3, states: noDwell, bound: hold3.notice, strike: (*site).hang},
+		{event: "everything hangs", timers: bfd, states: noDwell, bound: bfd.notice, strike: (*site).hang},
 	}
 )
 
@@ -50,13 +50,13 @@ func (s *site) drain()     { s.tell(http.MethodPut) }
 func (s *site) undrain()   { s.tell(http.MethodDelete) }
 func (s *site) terminate() { s.speaker.Signal(syscall.SIGTERM) }
 
-// hang stops all that runs at the site; its machine goes on to answer for TCP.
+// hang stops all processes at the site; its kernel still answers for TCP.
 func (s *site) hang() {
 	s.backend.hung.Store(true)
 	s.speaker.Signal(syscall.SIGSTOP)
 }
 
-// undrained waits until the site has left altogether, and has it come back.
+// undrained waits until the site has left completely, and ends its drain.
 func undrained(three *three, s *site) {
 	eventually(s.node.t, "the site has left", slack, func() error {
 		st, err := s.speaker.glance()
@@ -73,13 +73,13 @@ func undrained(three *three, s *site) {
 func ended(_ *three, s *site) {
 	eventually(s.node.t, "the speaker ends", slack, func() error {
 		if s.speaker.Running() {
-			return fmt.Errorf("it runs")
+			return fmt.Errorf("it is still running")
 		}
 		return nil
 	})
 }
 
-// addresses are those of all sites, but for some.
+// addresses returns the addresses of all sites except some.
 func (s *three) addresses(without ...*site) []string {
 	var all []string
 	for _, site := range s.sites {
@@ -90,17 +90,17 @@ func (s *three) addresses(without ...*site) []string {
 	return all
 }
 
-// TestADrainLosesNoQueryOfFiveHundredASecond is the part of the table that is
-// always run, with one router.
+// TestADrainLosesNoQueryOfFiveHundredASecond is the part of the table that
+// always runs, with one router.
 func TestADrainLosesNoQueryOfFiveHundredASecond(t *testing.T) {
 	departAll(t, brands[:1], drainTerm)
 }
 
-// TestOnlyWhatIsUnderWayIsLost has the third of three sites leave in every way
+// TestOnlyQueriesInFlightAreLost has the third of three sites leave in every way
 // while a client asks, and prints what that costs.
-func TestOnlyWhatIsUnderWayIsLost(t *testing.T) {
+func TestOnlyQueriesInFlightAreLost(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it takes minutes")
+		t.Skip("SKIPPED: -short: it takes minutes")
 	}
 	departAll(t, brands, departures...)
 }
@@ -118,7 +118,7 @@ func departAll(t *testing.T, routers []brand, all ...departure) {
 	measured.print(t)
 }
 
-// measure has the third site leave while the client asks. No query may be lost
+// measure has the third site leave while the client sends queries. No query may be lost
 // that is sent after the router moved the clients.
 func (d departure) measure(t *testing.T, b brand) (tally, time.Duration) {
 	three := newThree(t, b, noDwell, d.states, hold3.keys, d.timers.keys, "checks: [", bindToLo)
@@ -140,18 +140,18 @@ func (d departure) measure(t *testing.T, b brand) (tally, time.Duration) {
 	}
 	time.Sleep(time.Second)
 	tally := stream.end()
-	t.Logf("%d asked, %d lost within %s; the clients are moved after %s", len(tally.queries), len(tally.lost), tally.gap(), moved)
+	t.Logf("%d queries, %d lost within %s; clients moved after %s", len(tally.queries), len(tally.lost), tally.gap(), moved)
 	for _, s := range three.sites {
 		if n := tally.by(s.node.name+".", start); n == 0 {
-			t.Errorf("%s is asked nothing", s.node.name)
+			t.Errorf("%s got no query", s.node.name)
 		}
 	}
 	if d.lossless && len(tally.lost) > 0 {
-		t.Errorf("%d queries are lost", len(tally.lost))
+		t.Errorf("%d queries were lost", len(tally.lost))
 	}
 	for _, sent := range tally.lost {
 		if sent.Before(start.Add(-underWay)) || sent.After(start.Add(moved)) {
-			t.Errorf("a query is lost that was sent %s after the site left", sent.Sub(start))
+			t.Errorf("a query sent %s after the site left was lost", sent.Sub(start))
 		}
 	}
 	return tally, moved
@@ -162,7 +162,7 @@ func (d departure) measure(t *testing.T, b brand) (tally, time.Duration) {
 // failure, once.
 const calmTime = 6 * time.Second
 
-// calm waits until BFD watches all sites, and no route has changed for a while.
+// calm waits until BFD watches all sites and no route has changed for a while.
 func (s *three) calm(r router) {
 	s.vip.t.Helper()
 	for _, site := range s.sites {
@@ -178,5 +178,5 @@ func (s *three) calm(r router) {
 }
 
 // underWay is how long before the end of a site a query may have been sent that
-// its name server did not come to answer.
+// its name server could no longer answer.
 const underWay = 100 * time.Millisecond

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// TestExtendedCommunitiesArriveAsTheyAreWritten has each router print what it received, over eBGP.
+// TestExtendedCommunitiesArriveAsConfigured has each router print what it received, over eBGP.
 // BIRD shows every octet; the link bandwidth is in bytes per second, as an IEEE 754 number (RFC 10005).
-func TestExtendedCommunitiesArriveAsTheyAreWritten(t *testing.T) {
+func TestExtendedCommunitiesArriveAsConfigured(t *testing.T) {
 	const states = `states: {up: {communities: ["rt:64500:100", "rt:4200000000:200", "rt:192.0.2.1:300", "soo:64500:400", "color:500", 0x030bc00000000001, 0x030c000000000008, 0x4300000000000001, 0x4302fbf400000064], linkBandwidth: 10G}}`
 	printed := map[string][]string{
 		"FRR":  {"RT:64500:100", "RT:4200000000:200", "RT:192.0.2.1:300", "SoO:64500:400", "ET:8", "OVS:not-found", "LB:64511:1250000000 (10.000 Gbps)"},
@@ -30,7 +30,7 @@ func TestExtendedCommunitiesArriveAsTheyAreWritten(t *testing.T) {
 				best, err := router.best(prefix(vip))
 				for _, want := range printed[b.name] {
 					if err != nil || !strings.Contains(best.extended, want) {
-						t.Errorf("%s: %+v, %v, want %s", vip, best, err, want)
+						t.Errorf("%s: got %+v, %v, want %s", vip, best, err, want)
 					}
 				}
 			}

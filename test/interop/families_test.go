@@ -24,7 +24,7 @@ func TestBothFamiliesReachTheRoutersTable(t *testing.T) {
 				}
 				best, err := router.best(prefix(vip))
 				if err != nil || best.nextHop != address || best.asPath != fmt.Sprint(one.asn) || len(best.communities) != 0 {
-					t.Errorf("%s: %+v, %v, want it from %s", vip, best, err, address)
+					t.Errorf("%s: got %+v, %v, want it from %s", vip, best, err, address)
 				}
 			}
 			start = time.Now()
@@ -32,16 +32,16 @@ func TestBothFamiliesReachTheRoutersTable(t *testing.T) {
 			for vip, route := range watched {
 				route.becomes(start, slack)
 				if best, err := router.best(prefix(vip)); !errors.Is(err, errNoPath) {
-					t.Errorf("%s: %+v, %v, want no path", vip, best, err)
+					t.Errorf("%s: got %+v, %v, want no path", vip, best, err)
 				}
 			}
 		})
 	}
 }
 
-// TestASiteThatTheRouterLearnsOfLaterIsConnectedSoon also holds that the sites it
+// TestASiteConfiguredLaterOnTheRouterIsSoonConnected also checks that the sites it
 // knew keep their sessions.
-func TestASiteThatTheRouterLearnsOfLaterIsConnectedSoon(t *testing.T) {
+func TestASiteConfiguredLaterOnTheRouterIsSoonConnected(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +53,7 @@ func TestASiteThatTheRouterLearnsOfLaterIsConnectedSoon(t *testing.T) {
 			router.configure(b.config(three.neighbours...))
 			three.vip.becomes(start, comeback, three.sites[0].v4, three.sites[1].v4, three.sites[2].v4)
 			if after := established(three.router, router, three.sites[0].v4); !after.same(before) {
-				t.Errorf("the first session is %+v, was %+v", after, before)
+				t.Errorf("the first session changed: got %+v, was %+v", after, before)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
-// A site that is slow to trust its name server: ten passes at the start, and two
+// A site with a slow check of its name server: ten passes at the start, and two
 // failures in twelve seconds.
 const (
 	flapWindow = 12 * time.Second
@@ -22,12 +22,12 @@ const (
 	leastHold = (holdPasses - 2) * 200 * time.Millisecond * 95 / 100
 )
 
-// TestAFlappingSiteIsAnnouncedAsDegraded breaks and mends the name server of a site
+// TestAFlappingSiteIsAnnouncedAsDegraded breaks and repairs the name server of a site
 // until its budget is used up. Every time the route goes at once, and comes back; in the
 // end it is degraded until the first failure is past.
 func TestAFlappingSiteIsAnnouncedAsDegraded(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it waits for a window to pass")
+		t.Skip("SKIPPED: -short: it waits for a window to pass")
 	}
 	measured := &table{heading: "router\tevent\tafter"}
 	t.Run("routers", func(t *testing.T) {
@@ -45,8 +45,8 @@ func TestAFlappingSiteIsAnnouncedAsDegraded(t *testing.T) {
 				start := time.Now()
 				p.site.backend.sick.Store(false)
 				held := p.vip.becomes(start, slack, p.site.v4)
-				if note("0: mended for the first time, announced", held); held < leastHold {
-					t.Errorf("announced %s after it was mended; %d passes take %s", held, holdPasses, leastHold)
+				if note("0: repaired for the first time, announced", held); held < leastHold {
+					t.Errorf("announced %s after the repair; %d passes take %s", held, holdPasses, leastHold)
 				}
 
 				var first time.Time
@@ -59,7 +59,7 @@ func TestAFlappingSiteIsAnnouncedAsDegraded(t *testing.T) {
 					}
 					start = time.Now()
 					p.site.backend.sick.Store(false)
-					note(fmt.Sprintf("%d: mended, announced", failure), p.vip.becomes(start, prompt, p.site.v4))
+					note(fmt.Sprintf("%d: repaired, announced", failure), p.vip.becomes(start, prompt, p.site.v4))
 				}
 				state := func(want vip.State, code vip.Code) func() error {
 					return func() error {
@@ -81,7 +81,7 @@ func TestAFlappingSiteIsAnnouncedAsDegraded(t *testing.T) {
 	measured.print(t)
 }
 
-// restart ends the speaker and starts it.
+// restart stops and starts the speaker.
 func (s *speaker) restart() {
 	s.node.t.Helper()
 	s.Stop(syscall.SIGTERM)

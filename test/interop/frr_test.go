@@ -90,7 +90,7 @@ func (f *frr) configure(text string) {
 
 var unknownLine = regexp.MustCompile(`on config line (\d+): `)
 
-// wantKnownLines fails the test if there is a line that no daemon understood.
+// wantKnownLines fails the test if no daemon accepted one of the lines.
 func (f *frr) wantKnownLines(config string) {
 	f.node.t.Helper()
 	unknown := map[string]int{}
@@ -101,7 +101,7 @@ func (f *frr) wantKnownLines(config string) {
 		}
 		for _, found := range unknownLine.FindAllStringSubmatch(string(log), -1) {
 			if unknown[found[1]]++; unknown[found[1]] == len(f.names) {
-				f.node.t.Fatalf("FRR does not understand line %s of\n%s", found[1], config)
+				f.node.t.Fatalf("FRR rejects line %s of\n%s", found[1], config)
 			}
 		}
 	}
@@ -121,7 +121,7 @@ func (f *frr) session(neighbour string) (routerSession, error) {
 	}
 	n, ok := all[neighbour]
 	if !ok {
-		return routerSession{}, fmt.Errorf("FRR knows no neighbour %s", neighbour)
+		return routerSession{}, fmt.Errorf("FRR has no neighbor %s", neighbour)
 	}
 	return routerSession{
 		established: n.State == "Established", bfd: n.BFD.Status == "Up",

@@ -15,7 +15,7 @@ const (
 	function6 = "2001:db8:53::80"
 )
 
-// everyVIP is site 1 with one session for both families. The function is asked
+// everyVIP is site 1 with one session for both families. The function is checked
 // over HTTP at one of its VIPs, and for a connection at the other.
 var everyVIP = fmt.Sprintf(`asn: 64511
 routerID: 192.0.2.11
@@ -29,11 +29,11 @@ vips:
   - {address: "%[9]s", checks: [{tcp: {address: "[%[9]s]:8080"}, %[6]s}]}
 `, noDwell, routerID, routerASN, vip4, zone, "rise: 2, fall: 2, interval: 200ms", vip6, function4, function6)
 
-// TestAVIPGoesWithWhatIsBehindItAlone breaks the function and the name server, one
+// TestAVIPIsWithdrawnOnlyWithItsOwnBackend breaks the function and the name server, one
 // after the other: only the VIPs of what is broken go, and the session stays.
-func TestAVIPGoesWithWhatIsBehindItAlone(t *testing.T) {
+func TestAVIPIsWithdrawnOnlyWithItsOwnBackend(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: for time")
+		t.Skip("SKIPPED: -short: it takes too long")
 	}
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestAVIPGoesWithWhatIsBehindItAlone(t *testing.T) {
 			}
 			p.site.node.address("lo", prefix(function4), prefix(function6))
 			f := p.site.node.function(function4, function6)
-			// want waits for some VIPs to be there or not, and holds the others to be as
+			// want waits until some VIPs are announced or not, and checks that the others are as
 			// they were.
 			want := func(start time.Time, there bool, vips ...string) {
 				t.Helper()
@@ -81,13 +81,13 @@ func TestAVIPGoesWithWhatIsBehindItAlone(t *testing.T) {
 			p.site.backend.sick.Store(false)
 			want(start, true, vip4, vip6)
 			if after := established(p.node, p.router, s.v4); !after.same(before) {
-				t.Errorf("the session is %+v, was %+v", after, before)
+				t.Errorf("the session changed: got %+v, was %+v", after, before)
 			}
 		})
 	}
 }
 
-// function is a server behind VIPs of its own: HTTP at one, any protocol at the
+// function is a server behind its own VIPs: HTTP at one, any protocol at the
 // other.
 type function struct {
 	node   *node

@@ -9,15 +9,15 @@ import (
 	"github.com/nearcast/nearcast/bgp/session"
 )
 
-// rackFile is the file of every machine in every rack. Its hold time is long: what ends
-// a session here is to be the default route, not a machine that is busy.
+// rackFile is the file of every machine in every rack. Its hold time is long: only the
+// default route is to end a session here, not a busy machine.
 var rackFile = strings.Replace(strings.Replace(config(1, "", vip4), fmt.Sprintf("{address: %q, asn: %d, }", routerID, routerASN), "{gateway: ipv4, group: tor}", 1),
 	"peers:\n", "groups: {tor: {asn: external, holdTime: 90s}}\npeers:\n", 1)
 
-// kept is how long a router that no default route names any more stays a peer.
+// kept is how long a router stays a peer after its default route is gone.
 const kept = 30 * time.Second
 
-// tor is a router with an address of its own at a switch.
+// tor is a router with its own address at a switch.
 type tor struct {
 	router
 	vip *routes
@@ -30,8 +30,8 @@ func newTOR(b brand, l *lan, name, address string, asn int, site neighbour) *tor
 	return &tor{b.start(n, text), watch(n, prefix(vip4))}
 }
 
-// TestOneFileServesTheMachinesOfAllRacks has two racks whose routers have other addresses, and are of
-// other ASes.
+// TestOneFileServesTheMachinesOfAllRacks has two racks whose routers have different addresses and
+// different AS numbers.
 func TestOneFileServesTheMachinesOfAllRacks(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestTheSessionsFollowTheDefaultRoute(t *testing.T) {
 			site := l.site(1, rackFile)
 			site.node.defaultVia()
 			wantPeer(t, site, "gateway/ipv4", func(p session.Status) bool {
-				return p.Problem == "no default route of ipv4 yet" && p.Reason == session.NoGateway
+				return p.Problem == "no ipv4 default route yet" && p.Reason == session.NoGateway
 			})
 			start := time.Now()
 			site.node.defaultVia("192.0.2.1")
@@ -81,7 +81,7 @@ func TestTheSessionsFollowTheDefaultRoute(t *testing.T) {
 			start = time.Now()
 			site.node.defaultVia("192.0.2.2")
 			if now := established(site.node, first, s.v4); !now.same(before) {
-				t.Errorf("the session with the first router is another one: %+v, %+v", before, now)
+				t.Errorf("the session with the first router was reset: %+v, %+v", before, now)
 			}
 			if testing.Short() {
 				return
@@ -92,7 +92,7 @@ func TestTheSessionsFollowTheDefaultRoute(t *testing.T) {
 				t.Errorf("the route of the first router went after %s, before %s", took, kept)
 			}
 			if now := established(site.node, second, s.v4); !now.same(pair) {
-				t.Errorf("the session with the second router is another one: %+v, %+v", pair, now)
+				t.Errorf("the session with the second router was reset: %+v, %+v", pair, now)
 			}
 		})
 	}
@@ -117,7 +117,7 @@ func TestARouterIsFoundByItsAdvertisements(t *testing.T) {
 	}
 }
 
-// defaultVia has the node's IPv4 default route lead to the routers, or to none.
+// defaultVia sets the node's IPv4 default route to the routers, or removes it.
 func (n *node) defaultVia(routers ...string) {
 	n.t.Helper()
 	if len(routers) == 0 {
@@ -131,7 +131,7 @@ func (n *node) defaultVia(routers ...string) {
 	n.ip(args...)
 }
 
-// wantPeer waits for a peer of the name about which this is true.
+// wantPeer waits for a peer with the name that satisfies the condition.
 func wantPeer(t *testing.T, s *site, name string, is func(session.Status) bool) {
 	t.Helper()
 	eventually(t, "the peer "+name, comeback, func() error {

@@ -12,7 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// history records what becomes of something that can be read as a text.
+// history records changes of a value that can be read as text.
 type history struct {
 	t    *testing.T
 	what string
@@ -27,7 +27,7 @@ type change struct {
 	is string
 }
 
-// record reads again and again, until the test ends. What it is before the first
+// record reads repeatedly until the test ends. The value before the first
 // reading is "".
 func record(t *testing.T, what string, every time.Duration, read func() (string, error)) *history {
 	h := &history{t: t, what: what, changes: []change{{at: time.Now()}}}
@@ -65,7 +65,7 @@ func (h *history) add(now string) {
 	}
 }
 
-// since returns what it was at a time, and the changes after it.
+// since returns the value at a time, and the changes after it.
 func (h *history) since(start time.Time) []change {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -78,7 +78,7 @@ func (h *history) since(start time.Time) []change {
 	return slices.Clone(h.changes[first:])
 }
 
-// now returns what it is.
+// now returns the current value.
 func (h *history) now() string { return h.since(time.Now())[0].is }
 
 // becomes waits until it is exactly these parts, such as next hops, none for
@@ -94,7 +94,7 @@ func (h *history) becomes(start time.Time, bound time.Duration, parts ...string)
 			}
 		}
 		if now.Sub(start) > bound {
-			h.t.Fatalf("%s is not [%s] within %s: %v", h.what, wanted, bound, h.since(start))
+			h.t.Fatalf("%s: did not become [%s] within %s: %v", h.what, wanted, bound, h.since(start))
 		}
 		time.Sleep(look)
 	}

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestWithinAnASSitesAreOrderedByLocalPreference: prepends would be a loop there,
+// TestIBGPOrdersSitesByLocalPreference: prepends would be a loop there,
 // and GRACEFUL_SHUTDOWN alone moves nothing.
-func TestWithinAnASSitesAreOrderedByLocalPreference(t *testing.T) {
+func TestIBGPOrdersSitesByLocalPreference(t *testing.T) {
 	const (
 		upstream = "127.0.0.53"
 		states   = "states: {degraded: {localPreference: 50, prepend: 3}, draining: {localPreference: 0, prepend: 6, dwell: 1m, linger: 0s}}"
@@ -55,7 +55,7 @@ func TestWithinAnASSitesAreOrderedByLocalPreference(t *testing.T) {
 			wantBest := func(s *site) {
 				t.Helper()
 				if best, err := router.best(prefix(vip4)); err != nil || best.nextHop != s.v4 {
-					t.Errorf("the best is %+v, %v, want that of %s", best, err, s.v4)
+					t.Errorf("best path: got %+v, %v, want that of %s", best, err, s.v4)
 				}
 			}
 			one, two := sites[0], sites[1]

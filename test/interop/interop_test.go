@@ -1,6 +1,6 @@
 // Package interop runs the speaker against routers that are not ours: FRR and
-// BIRD of Debian, each in a network namespace. What a router does is read from
-// the kernel's table there, not from the router's own word.
+// BIRD of Debian, each in a network namespace. The test reads what a router does from
+// the kernel's table there, not from the router's own output.
 //
 // A test makes a network of nodes and switches, starts a router and sites in
 // it, and watches the router's routes:
@@ -11,7 +11,7 @@
 //	l.join(r, "192.0.2.1/24")
 //	...
 //
-// All that it makes has the process's number in its name, and ends with the test.
+// Everything it creates has the process ID in its name, and ends with the test.
 package interop
 
 import (

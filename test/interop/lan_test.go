@@ -21,7 +21,7 @@ type cable struct {
 func (n *network) lan(name string) *lan {
 	n.t.Helper()
 	l := &lan{n.machine(name)}
-	// Or it would be a neighbour of its nodes itself.
+	// Otherwise it would itself be a neighbor of its nodes.
 	l.sysctl("ipv6/conf/default/disable_ipv6", "1")
 	l.ip("link", "add", "switch", "type", "bridge")
 	l.ip("link", "set", "switch", "up")
@@ -49,7 +49,7 @@ func (l *lan) join(n *node, addresses ...string) *cable {
 	return c
 }
 
-// cut takes the carrier away from the node, which keeps its addresses. Nobody
+// cut removes the carrier of the node, which keeps its addresses. Nobody
 // else at the switch notices.
 func (c *cable) cut() {
 	c.lan.t.Helper()

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// What every site depends on, at the sites' own switch.
+// A dependency of every site, at the sites' own switch.
 const (
 	upstream = "192.0.2.99"
-	// needsIt adds the check of it to a site's.
+	// needsIt adds a check of it to a site's checks.
 	needsIt = `interval: 200ms}, {dns: {server: "` + upstream + `:53", name: ` + zone + `}, scope: upstream, rise: 2, fall: 2, interval: 200ms, timeout: 300ms}]`
 	// A drain lasts longer than the test.
 	longDrain = "states: {draining: {dwell: 5m, linger: 0s}}"
 )
 
-// TestTheLastSiteStandingKeepsItsRoute takes from the sites what they depend on,
-// and then some of the sites: BGP alone prefers those that lack nothing, then those
-// that lack it, then those that leave. Where all lack it, none goes dark.
+// TestTheLastSiteStandingKeepsItsRoute cuts sites off from their dependency,
+// and then removes sites: BGP alone prefers those that reach it, then those
+// that do not, then those that drain. If no site reaches it, all stay announced.
 func TestTheLastSiteStandingKeepsItsRoute(t *testing.T) {
 	routers := brands
 	if testing.Short() {
-		t.Log("SKIPPED: BIRD, for time")
+		t.Log("SKIPPED: -short: FRR only")
 		routers = brands[:1]
 	}
 	for _, b := range routers {
@@ -52,7 +52,7 @@ func TestTheLastSiteStandingKeepsItsRoute(t *testing.T) {
 			s.wantAnswers("s1.", "s2.", "s3.")
 			for _, c := range s.vip.since(start) {
 				if c.is == "" {
-					t.Errorf("the VIP went dark: %v", s.vip.since(start))
+					t.Errorf("the VIP lost all routes: %v", s.vip.since(start))
 				}
 			}
 
@@ -69,7 +69,7 @@ func TestTheLastSiteStandingKeepsItsRoute(t *testing.T) {
 			s.wantOffers(isMarked, "", isDegraded)
 			s.wantAnswers("s3.")
 
-			// With every other gone, one that leaves is better than none.
+			// With all others gone, a draining site is better than none.
 			start = time.Now()
 			three.backend.sick.Store(true)
 			s.vip.becomes(start, slack, one.v4)
@@ -83,7 +83,7 @@ func TestTheLastSiteStandingKeepsItsRoute(t *testing.T) {
 			three.backend.sick.Store(false)
 			s.wantOffers(isOffered, isOffered, isOffered)
 			s.wantRoute(s.addresses()...)
-			t.Logf("%s: all is as it was %.3f s after it was mended", b.name, time.Since(start).Seconds())
+			t.Logf("%s: everything is back %.3f s after the repair", b.name, time.Since(start).Seconds())
 		})
 	}
 }
@@ -132,7 +132,7 @@ func (s *dependent) wantOffers(want ...string) {
 			got = append(got, one)
 		}
 		if !slices.Equal(got, want) {
-			return fmt.Errorf("%q, want %q", got, want)
+			return fmt.Errorf("got %q, want %q", got, want)
 		}
 		return nil
 	})
@@ -143,13 +143,13 @@ func (s *three) wantRoute(hops ...string) {
 	s.vip.t.Helper()
 	eventually(s.vip.t, "the route", comeback, func() error {
 		if got := s.vip.now(); got != strings.Join(hops, " ") {
-			return fmt.Errorf("it is via [%s], want %v", got, hops)
+			return fmt.Errorf("got next hops [%s], want %v", got, hops)
 		}
 		return nil
 	})
 }
 
-// wantAttributes holds the path of a degraded site to the speaker's defaults.
+// wantAttributes checks that the path of a degraded site has the speaker's defaults.
 func (s *dependent) wantAttributes(of *site) {
 	s.vip.t.Helper()
 	all, err := s.router.paths(prefix(vip4))
@@ -157,7 +157,7 @@ func (s *dependent) wantAttributes(of *site) {
 	if !slices.ContainsFunc(all, func(p path) bool {
 		return p.nextHop == of.v4 && p.asPath == longer && p.med == degradedMED && len(p.communities) == 0
 	}) {
-		s.vip.t.Errorf("%+v, %v, want one from %s by %s with MED %d", all, err, of.v4, longer, degradedMED)
+		s.vip.t.Errorf("got %+v, %v, want one from %s by %s with MED %d", all, err, of.v4, longer, degradedMED)
 	}
 }
 

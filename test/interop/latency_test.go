@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A site that judges by one result, and is asked twenty times a second.
+// A site that judges by one result, and is checked twenty times a second.
 const (
 	toggles     = 200
 	quickChecks = "rise: 1, fall: 1, interval: 50ms"
@@ -22,13 +22,13 @@ const (
 	metricsAt   = "127.0.0.1:9154"
 )
 
-// TestAFailureReachesTheRouterSoon breaks and mends a name server again and again,
+// TestAFailureQuicklyReachesTheRouter breaks and repairs a name server repeatedly,
 // and prints how long a withdrawal takes: from the moment when the name server
 // begins to refuse to the router's table, and what of that is the speaker's own,
 // which begins with the result of the check.
-func TestAFailureReachesTheRouterSoon(t *testing.T) {
+func TestAFailureQuicklyReachesTheRouter(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it takes minutes")
+		t.Skip("SKIPPED: -short: it takes minutes")
 	}
 	measured := &table{heading: "router\tfrom\tto\tp50\tp99"}
 	for _, b := range brands {
@@ -51,14 +51,14 @@ func TestAFailureReachesTheRouterSoon(t *testing.T) {
 			deleted, sent := p.site.stage("deleted"), p.site.stage("sent")
 			for name, stage := range map[string]buckets{"path deleted": deleted, "UPDATE sent": sent} {
 				if n := stage.count(); n < toggles {
-					t.Errorf("%s: %d withdrawals are counted of %d", name, n, toggles)
+					t.Errorf("%s: got %d withdrawals counted, want %d", name, n, toggles)
 				}
 				measured.add([]time.Duration{stage.quantile(0.5), stage.quantile(0.99)}, b.name, "check fails", name)
 			}
 			// The speaker's own part is small beside the checks' interval and the router's
 			// own delay, also on a loaded machine.
 			if own := sent.quantile(0.5); own > p50/2 {
-				t.Errorf("half of the withdrawals are sent %s after the result, of %s altogether", own, p50)
+				t.Errorf("the median withdrawal is sent %s after the result, of %s in total", own, p50)
 			}
 			if deleted.quantile(0.5) > sent.quantile(0.5) {
 				t.Error("paths are deleted later than UPDATEs are sent")
@@ -93,7 +93,7 @@ func (b buckets) quantile(q float64) time.Duration {
 	return below.le
 }
 
-// stage reads the speaker's own measure of a withdrawal.
+// stage reads the speaker's own measurement of a withdrawal.
 func (s *site) stage(name string) buckets {
 	s.node.t.Helper()
 	text, err := s.node.get("http://" + metricsAt + "/metrics")
@@ -111,12 +111,12 @@ func (s *site) stage(name string) buckets {
 		all = append(all, bucket{time.Duration(min(le, time.Hour.Seconds()) * float64(time.Second)), n})
 	}
 	if len(all) == 0 {
-		s.node.t.Fatalf("no withdrawals of the stage %s among the metrics", name)
+		s.node.t.Fatalf("the metrics have no withdrawals of stage %s", name)
 	}
 	return all
 }
 
-// get returns what a URL leads to inside the namespace.
+// get fetches a URL inside the namespace.
 func (n *node) get(url string) (string, error) {
 	client := http.Client{Timeout: slack, Transport: &http.Transport{
 		DisableKeepAlives: true,

@@ -15,7 +15,7 @@ const loaded = 20 * time.Second
 // speakers alike.
 func TestALoadedMachineWithdrawsNothing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it keeps every processor busy")
+		t.Skip("SKIPPED: -short: it keeps every processor busy")
 	}
 	type scenario struct {
 		*scene

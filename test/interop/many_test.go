@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// TestARouterGetsEveryRouteOfAThousandThatLeave holds that UPDATEs which are filled to their 4,096
-// octets (RFC 4271, section 4) arrive, with all that a route which leaves carries: while the session
-// is up, and to a router that comes back.
-func TestARouterGetsEveryRouteOfAThousandThatLeave(t *testing.T) {
+// TestARouterGetsEveryOneOfAThousandDrainingRoutes checks that UPDATEs filled to their 4,096
+// octets (RFC 4271, section 4) arrive, with all attributes of a draining route: while the session
+// is up, and at a router that reconnects.
+func TestARouterGetsEveryOneOfAThousandDrainingRoutes(t *testing.T) {
 	const vips = 2000
 	var text strings.Builder
 	s := siteAddresses(1)
@@ -24,7 +24,7 @@ func TestARouterGetsEveryRouteOfAThousandThatLeave(t *testing.T) {
 			leaving := func() error {
 				n, err := leavingAt(p.router)
 				if err == nil && n != vips {
-					err = fmt.Errorf("%d of %d routes leave", n, vips)
+					err = fmt.Errorf("%d of %d routes are draining", n, vips)
 				}
 				return err
 			}
@@ -33,10 +33,10 @@ func TestARouterGetsEveryRouteOfAThousandThatLeave(t *testing.T) {
 				return err
 			})
 			p.site.tell(http.MethodPut)
-			eventually(t, "every route leaves", comeback, leaving)
+			eventually(t, "every route is draining", comeback, leaving)
 			p.stop()
 			p.start()
-			eventually(t, "every route leaves at a router that is back", comeback, leaving)
+			eventually(t, "every route is draining at a router that reconnected", comeback, leaving)
 		})
 	}
 }

@@ -25,11 +25,11 @@ const (
 // withKey is site 1 with a key at the router's end.
 func withKey(key string) neighbour { return one(func(n *neighbour) { n.key = key }) }
 
-// TestAKeyIsTheSameAtBothEndsOrThereIsNoSession also holds that the key is told to
+// TestASessionRequiresTheSameKeyAtBothEnds also checks that the key is shown to
 // nobody.
-func TestAKeyIsTheSameAtBothEndsOrThereIsNoSession(t *testing.T) {
+func TestASessionRequiresTheSameKeyAtBothEnds(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it waits for sessions that do not come")
+		t.Skip("SKIPPED: -short: it waits to see that no session comes up")
 	}
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
@@ -39,25 +39,25 @@ func TestAKeyIsTheSameAtBothEndsOrThereIsNoSession(t *testing.T) {
 			p := newPeering(t, b, withKey(otherKey), keyed)
 			p.wantNoSession("the keys differ")
 			p.reconfigure(one())
-			p.wantNoSession("the speaker alone has a key")
+			p.wantNoSession("only the speaker has a key")
 			p.reconfigure(withKey(key))
 			p.wantSession()
 			p.site.speaker.wantSecret(key)
 			p.site.speaker.rewrite(config(1, hold3.keys, vip4))
-			p.wantNoSession("the router alone has a key")
+			p.wantNoSession("only the router has a key")
 			p.site.speaker.rewrite(keyed)
 			p.wantSession()
-			// The fault is about the file that holds the key.
+			// The fault names the file that has the key.
 			fixture.Write(t, file, strings.Repeat(key, 5))
-			eventually(t, "the long key is refused", slack, func() error { return p.site.speaker.faulty(file) })
+			eventually(t, "the long key is rejected", slack, func() error { return p.site.speaker.faulty(file) })
 			p.site.speaker.wantSecret(key)
 		})
 	}
 }
 
-// TestARotatedKeyResetsItsSessionAloneAndOnce: first the router is asked to move
+// TestARotatedKeyResetsOnlyItsSessionOnce: first the router is asked to move
 // its traffic, and another router notices nothing.
-func TestARotatedKeyResetsItsSessionAloneAndOnce(t *testing.T) {
+func TestARotatedKeyResetsOnlyItsSessionOnce(t *testing.T) {
 	const dwell = 4 * time.Second
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestARotatedKeyResetsItsSessionAloneAndOnce(t *testing.T) {
 				t.Errorf("the other router has %+v, %v, want it as before", best, err)
 			}
 			if changes := p.vip.since(start); len(changes) != 1 || time.Since(start) > dwell {
-				t.Errorf("the route is %v before the dwell is over", changes)
+				t.Errorf("the route is %v before the end of the dwell", changes)
 			}
 			p.reconfigure(withKey(otherKey))
 			p.vip.becomes(start, slack)
@@ -89,21 +89,21 @@ func TestARotatedKeyResetsItsSessionAloneAndOnce(t *testing.T) {
 			p.wantSession()
 			time.Sleep(dwell)
 			if changes := p.vip.since(start); len(changes) != 3 {
-				t.Errorf("the route was %v, want it to go and come back once", changes)
+				t.Errorf("got route changes %v, want it withdrawn and restored once", changes)
 			}
 			if best, err := p.best(prefix(vip4)); err != nil || len(best.communities) > 0 {
-				t.Errorf("%+v, %v, want it as before", best, err)
+				t.Errorf("got %+v, %v, want it as before", best, err)
 			}
 			if after := established(r2, other, p.site.v4); !after.same(before) || len(atOther.since(start)) != 1 {
-				t.Errorf("the other session is %+v, was %+v; its route was %v", after, before, atOther.since(start))
+				t.Errorf("the other session changed: got %+v, was %+v; its route was %v", after, before, atOther.since(start))
 			}
 			p.site.speaker.wantSecret(key, otherKey)
-			t.Logf("%s: the route was away for %.3f s", b.name, p.vip.since(start)[2].at.Sub(p.vip.since(start)[1].at).Seconds())
+			t.Logf("%s: the route was missing for %.3f s", b.name, p.vip.since(start)[2].at.Sub(p.vip.since(start)[1].at).Seconds())
 		})
 	}
 }
 
-// newKey writes a key to a file in a folder of its own, as a Secret has.
+// newKey writes a key to a file in its own directory, like a Secret.
 func newKey(t *testing.T, key string) (file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "key")
@@ -119,12 +119,12 @@ func (p *peering) wantCommunity(community string) error {
 	return err
 }
 
-// faulty returns nil if the speaker says that the last file it read was refused,
-// with a word of why.
+// faulty returns nil if the speaker says that it rejected the last file that it read,
+// with part of the reason.
 func (s *speaker) faulty(word string) error {
 	st, err := s.glance()
 	if err == nil && !strings.Contains(st.Fault, word) {
-		err = fmt.Errorf("the fault is %q, without %q", st.Fault, word)
+		err = fmt.Errorf("got fault %q, want it to contain %q", st.Fault, word)
 	}
 	return err
 }
@@ -140,7 +140,7 @@ func (s *speaker) wantSecret(keys ...string) {
 	}
 	for _, key := range keys {
 		if strings.Contains(string(log), key) || strings.Contains(string(status), key) {
-			s.node.t.Errorf("a key is shown:\n%s\n%s", log, status)
+			s.node.t.Errorf("the output contains a key:\n%s\n%s", log, status)
 		}
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// TestARouterBeyondAnotherNeedsMultihop: the one between takes one off the TTL.
-func TestARouterBeyondAnotherNeedsMultihop(t *testing.T) {
+// TestARouterBeyondAnotherRequiresMultihop: the router between them decrements the TTL.
+func TestARouterBeyondAnotherRequiresMultihop(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it waits for a session that does not come")
+		t.Skip("SKIPPED: -short: it waits to see that no session comes up")
 	}
 	const (
 		between = "203.0.113.1"
@@ -40,7 +40,7 @@ func TestARouterBeyondAnotherNeedsMultihop(t *testing.T) {
 			p.vip.becomes(start, comeback, between)
 			established(r, p.router, p.site.v4)
 			if best, err := p.best(prefix(vip4)); err != nil || best.nextHop != p.site.v4 {
-				t.Errorf("%+v, %v, want it from %s", best, err, p.site.v4)
+				t.Errorf("got %+v, %v, want it from %s", best, err, p.site.v4)
 			}
 			p.site.speaker.rewrite(plain)
 			p.wantNoSession("the speaker's TTL is 1 again")

@@ -10,14 +10,14 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
-// network is a set of namespaces, which is removed with the test.
+// network is a set of namespaces, removed at the end of the test.
 type network struct {
 	t      *testing.T
 	prefix string // of the namespaces' names
 	dir    string // of all files; short, for the sockets in it
 }
 
-// networks counts, so that every one has names of its own.
+// networks counts, so that every network has its own names.
 var networks atomic.Int32
 
 // newNetwork returns an empty network, or skips the test.

@@ -19,10 +19,10 @@ func both(text string) string {
 	return text + fmt.Sprintf("  - address: %q\n%s", vip6, checks)
 }
 
-// TestIPv4RoutesOverIPv6AreForRoutersThatTakeThem is RFC 8950 over a numbered
-// session: a router that does not take them has the IPv6 routes alone, and the
+// TestIPv4RoutesOverIPv6RequireARouterThatAcceptsThem tests RFC 8950 over a numbered
+// session: a router that does not accept them has only the IPv6 routes, and the
 // speaker says so.
-func TestIPv4RoutesOverIPv6AreForRoutersThatTakeThem(t *testing.T) {
+func TestIPv4RoutesOverIPv6RequireARouterThatAcceptsThem(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
@@ -35,7 +35,7 @@ func TestIPv4RoutesOverIPv6AreForRoutersThatTakeThem(t *testing.T) {
 			v6.becomes(time.Now(), comeback, site.v6)
 			status, err := p.site.speaker.peer(routerV6)
 			if err != nil || !strings.Contains(status.Problem, "RFC 8950") || !slices.Equal(status.Families, []string{"ipv6"}) {
-				t.Errorf("the speaker says %+v, %v", status, err)
+				t.Errorf("the speaker reports %+v, %v", status, err)
 			}
 			if best, err := p.best(prefix(vip4)); !errors.Is(err, errNoPath) || p.vip.now() != "" {
 				t.Errorf("the router has %+v, %v, and the route [%s]", best, err, p.vip.now())
@@ -56,7 +56,7 @@ func TestIPv4RoutesOverIPv6AreForRoutersThatTakeThem(t *testing.T) {
 	}
 }
 
-// TestIPv6RoutesOverIPv4HaveTheirNextHop is a session for both families.
+// TestIPv6RoutesOverIPv4HaveTheirNextHop uses one session for both families.
 func TestIPv6RoutesOverIPv4HaveTheirNextHop(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestIPv6RoutesOverIPv4HaveTheirNextHop(t *testing.T) {
 			v6.becomes(time.Now(), slack, p.site.v6)
 			best, err := p.best(prefix(vip6))
 			if hop, _, _ := strings.Cut(best.nextHop, " "); err != nil || hop != p.site.v6 {
-				t.Errorf("%+v, %v, want it via %s", best, err, p.site.v6)
+				t.Errorf("got %+v, %v, want it via %s", best, err, p.site.v6)
 			}
 			p.wantForwarded()
 		})
@@ -84,10 +84,10 @@ func (p *peering) wantForwarded() {
 	client.via("203.0.113.1", "2001:db8:f::1")
 	for _, vip := range []string{vip4, vip6} {
 		// The first packets to a link may be lost to the resolution of addresses.
-		eventually(p.node.t, "the client has an answer of "+vip, slack, func() error {
+		eventually(p.node.t, "the client gets an answer from "+vip, slack, func() error {
 			node, err := client.asks(vip, time.Second)
 			if err == nil && node != "s1." {
-				err = errors.New("it is of " + node)
+				err = errors.New("got one from " + node)
 			}
 			return err
 		})

@@ -30,11 +30,11 @@ func (n *network) node(name string) *node {
 		// By addresses and ports, so that several clients of one machine are spread.
 		{"ipv4/fib_multipath_hash_policy", "1"},
 		{"ipv6/fib_multipath_hash_policy", "1"},
-		// A link-local address is usable at once, not after a second.
+		// A link-local address is usable immediately, not after a second.
 		{"ipv6/conf/default/accept_dad", "0"},
-		// It stays while a link is down, as an IPv4 address does.
+		// It stays while a link is down, like an IPv4 address.
 		{"ipv6/conf/default/keep_addr_on_down", "1"},
-		// An answer may leave by another link than the question came in by.
+		// An answer may leave by another link than the query arrived on.
 		{"ipv4/conf/all/rp_filter", "0"},
 		{"ipv4/conf/default/rp_filter", "0"},
 	} {
@@ -78,7 +78,7 @@ func (n *node) run(p *process.Process) {
 	}
 }
 
-// unpacked returns the command of a file of somebody else's package, which may be
+// unpacked returns the command of a file of a Debian package, which may be
 // anywhere.
 func unpacked(n *node, p peers.Program, file string) []string {
 	n.t.Helper()

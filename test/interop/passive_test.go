@@ -7,8 +7,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestAPassiveSpeakerIsConnectedTo also holds that its key is that of who connects,
-// and that one that was taken away is forgotten.
+// TestAPassiveSpeakerIsConnectedTo also checks that its key is that of the connecting router,
+// and that a removed key is forgotten.
 func TestAPassiveSpeakerIsConnectedTo(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
@@ -31,7 +31,7 @@ func TestAPassiveSpeakerIsConnectedTo(t *testing.T) {
 			p.reconfigure(withKey(otherKey))
 			p.wantSession()
 			p.site.speaker.rewrite(listening(""))
-			p.wantNoSession("the speaker has no key any more")
+			p.wantNoSession("the speaker no longer has a key")
 			p.reconfigure(one())
 			p.wantSession()
 			p.site.speaker.wantSecret(key, otherKey)

@@ -15,11 +15,11 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// never is how long a session that may not come is waited for: one that may is
-// there within a few seconds, as each test that uses it shows.
+// never is how long to wait to see that no session comes up: sessions that do are
+// up within a few seconds, as each test that uses it shows.
 const never = 8 * time.Second
 
-// peering is a router and a site whose session is the test's own.
+// peering is a router and a site whose session the test configures itself.
 type peering struct {
 	brand brand
 	node  *node // the router's
@@ -29,8 +29,8 @@ type peering struct {
 	vip  *routes // at the router
 }
 
-// newPeering connects a router with the neighbour to a site, which is site 1 with
-// the peer, and waits for nothing.
+// newPeering connects a router that has the neighbor to a site, which is site 1 with
+// the peer, without waiting.
 func newPeering(t *testing.T, b brand, n neighbour, config string) *peering {
 	t.Helper()
 	network := newNetwork(t)
@@ -42,7 +42,7 @@ func newPeering(t *testing.T, b brand, n neighbour, config string) *peering {
 	return p
 }
 
-// one is site 1 as a neighbour, with changes.
+// one returns site 1 as a neighbor, with changes.
 func one(changes ...func(*neighbour)) neighbour {
 	s := siteAddresses(1)
 	n := neighbour{address: s.v4, asn: s.asn}
@@ -61,26 +61,26 @@ func (p *peering) wantSession() routerSession {
 	return s
 }
 
-// wantNoSession waits for a session that is there to end, and then for one that
-// may not come.
+// wantNoSession waits for an existing session to end, and then checks that none
+// comes up.
 func (p *peering) wantNoSession(why string) {
 	p.node.t.Helper()
 	p.vip.becomes(time.Now(), slack)
 	for start := time.Now(); time.Since(start) < never; time.Sleep(look) {
 		if s, err := p.session(p.site.v4); err != nil || s.established {
-			p.node.t.Fatalf("%s: %+v, %v, want no session", why, s, err)
+			p.node.t.Fatalf("%s: got %+v, %v, want no session", why, s, err)
 		}
 	}
 }
 
-// reconfigure gives the running router the neighbour in the place of what it has.
+// reconfigure replaces the running router's neighbors by this one.
 func (p *peering) reconfigure(n neighbour) {
 	p.node.t.Helper()
 	replace(p.router, p.brand, n)
 }
 
-// replace gives a running router the neighbours in the place of what it has. FRR
-// adds to what it has, and is told to forget that.
+// replace replaces a running router's neighbors. FRR
+// adds to its configuration, so the old one is removed first.
 func replace(r router, b brand, neighbours ...neighbour) {
 	text := b.config(neighbours...)
 	if _, ok := r.(*frr); ok {
@@ -89,20 +89,20 @@ func replace(r router, b brand, neighbours ...neighbour) {
 	r.configure(text)
 }
 
-// glance returns the speaker's own word.
+// glance returns the speaker's status.
 func (s *speaker) glance() (bgp.Status, error) {
 	var st bgp.Status
 	err := admin.Call(context.Background(), s.admin, http.MethodGet, "/status", nil, &st)
 	return st, err
 }
 
-// rewrite replaces the configuration; the speaker takes it within a second.
+// rewrite replaces the configuration; the speaker reads it within a second.
 func (s *speaker) rewrite(config string) {
 	s.node.t.Helper()
 	fixture.Write(s.node.t, s.config, "admin: "+s.admin+"\n"+config)
 }
 
-// peer returns what the speaker says of one peer, by its address or its link.
+// peer returns the speaker's status of one peer, by its address or its link.
 func (s *speaker) peer(name string) (session.Status, error) {
 	st, err := s.glance()
 	if err != nil {

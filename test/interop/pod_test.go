@@ -23,11 +23,11 @@ import (
 	"github.com/nearcast/nearcast/lab/process"
 )
 
-// variants are the folders of the manifests.
+// variants are the directories of the manifests.
 const variants = "../../manifests/nearcast"
 
 // pod runs the containers of a manifest on a node as the kubelet would: with their
-// arguments, environment and capabilities. Their files are in a folder of the test.
+// arguments, environment and capabilities. Their files are in a directory of the test.
 type pod struct {
 	node  *node
 	spec  corev1.PodSpec
@@ -35,11 +35,11 @@ type pod struct {
 	facts map[string]string // what the kubelet knows, by field
 }
 
-// podOn prepares the pod of a variant on a node. Its federation is a folder instead
+// podOn prepares the pod of a variant on a node. Its federation is a directory instead
 // of Karmada, its Services are not read, and its router is the network's.
 func podOn(n *node, address, variant string) *pod {
 	n.t.Helper()
-	// A DaemonSet has of a Deployment what is read here.
+	// The fields read here are the same in a DaemonSet and a Deployment.
 	var set appsv1.Deployment
 	text, err := os.ReadFile(filepath.Join(variants, variant, variant+".yaml"))
 	if err == nil {
@@ -68,13 +68,13 @@ func podOn(n *node, address, variant string) *pod {
 	return p
 }
 
-// dir is a folder of the pod's, which its user may write to.
+// dir returns a directory of the pod that its user may write to.
 func (p *pod) dir(name string) string {
 	p.node.t.Helper()
 	path := filepath.Join(p.node.dir, name)
 	err := os.MkdirAll(path, 0o755)
 	if err == nil {
-		// Temporary folders are their owner's alone.
+		// Temporary directories are accessible only to their owner.
 		err = errors.Join(os.Chmod(bin, 0o755), os.Chmod(p.node.dir, 0o755), os.Chown(path, int(*p.spec.SecurityContext.RunAsUser), -1))
 	}
 	if err != nil {
@@ -121,11 +121,11 @@ func (p *pod) value(c corev1.Container, e corev1.EnvVar) string {
 	case from.ConfigMapKeyRef != nil:
 		return p.facts[from.ConfigMapKeyRef.Key]
 	}
-	p.node.t.Fatalf("%s: what is %s?", c.Name, e.Name)
+	p.node.t.Fatalf("%s: unknown field %s", c.Name, e.Name)
 	return ""
 }
 
-// passes asks a probe of the container.
+// passes runs a probe of the container.
 func (p *pod) passes(c corev1.Container, probe *corev1.Probe) error {
 	port := probe.HTTPGet.Port.IntValue()
 	for _, named := range c.Ports {
@@ -152,11 +152,11 @@ func (p *pod) passes(c corev1.Container, probe *corev1.Probe) error {
 	return nil
 }
 
-// TestTheDaemonSetsPodComesAndGoesInOrder starts the pod of manifests/nearcast as
+// TestTheDaemonSetsPodStartsAndStopsInOrder starts the pod of manifests/nearcast as
 // far as it can be without a kubelet, and ends it as one would.
-func TestTheDaemonSetsPodComesAndGoesInOrder(t *testing.T) {
+func TestTheDaemonSetsPodStartsAndStopsInOrder(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it waits for dwells")
+		t.Skip("SKIPPED: -short: it waits for dwells")
 	}
 	if _, err := exec.LookPath("setpriv"); err != nil {
 		t.Skipf("SKIPPED: %v", err)
@@ -176,13 +176,13 @@ func TestTheDaemonSetsPodComesAndGoesInOrder(t *testing.T) {
 	p := podOn(node, address, "daemonset")
 	bind, coredns, speaker := p.spec.InitContainers[0], p.spec.InitContainers[1], p.spec.Containers[0]
 	if *coredns.RestartPolicy != corev1.ContainerRestartPolicyAlways {
-		t.Fatal("CoreDNS is no sidecar: it would end with the speaker")
+		t.Fatal("CoreDNS is not a sidecar: it would stop with the speaker")
 	}
 	begin := time.Now()
 	first := p.container(bind)
 	node.run(first)
 	bound.becomes(begin, slack, vip4)
-	eventually(t, "the first container has ended", slack, func() error { return hasEnded(first) })
+	eventually(t, "the first container exited", slack, func() error { return hasEnded(first) })
 	sidecar, main := p.container(coredns), p.container(speaker)
 	node.run(sidecar)
 	for what, probe := range map[string]*corev1.Probe{"alive": coredns.LivenessProbe, "ready": coredns.ReadinessProbe} {
@@ -194,7 +194,7 @@ func TestTheDaemonSetsPodComesAndGoesInOrder(t *testing.T) {
 
 	// The cluster's own DNS, as manifests/nearcast/stub has it.
 	r.run(r.program("stub", filepath.Join(bin, "coredns"), "-conf", filepath.Join(variants, "stub/nearcast.server")))
-	eventually(t, "the cluster's own DNS asks it", slack, func() error {
+	eventually(t, "the cluster's own DNS queries it", slack, func() error {
 		answered, err := r.asks("127.0.0.1", time.Second)
 		if err == nil && answered != "ns."+zone {
 			err = errors.New(answered)
@@ -208,18 +208,18 @@ func TestTheDaemonSetsPodComesAndGoesInOrder(t *testing.T) {
 	main.Signal(syscall.SIGTERM)
 	grace := time.Duration(*p.spec.TerminationGracePeriodSeconds) * time.Second
 	gone := route.becomes(begin, grace)
-	eventually(t, "the speaker has ended in its grace period", grace, func() error { return hasEnded(main) })
+	eventually(t, "the speaker has stopped in its grace period", grace, func() error { return hasEnded(main) })
 	took := time.Since(begin)
-	eventually(t, "CoreDNS, which is to end after the speaker, is alive", slack, func() error { return p.passes(coredns, coredns.LivenessProbe) })
+	eventually(t, "CoreDNS, which must stop after the speaker, is alive", slack, func() error { return p.passes(coredns, coredns.LivenessProbe) })
 	bound.becomes(begin, grace)
 	sidecar.Stop(syscall.SIGTERM)
 	result := asked.end()
 	for _, at := range result.lost {
 		if at.Before(begin.Add(gone)) {
-			t.Errorf("a query was lost %s after SIGTERM, and the route went after %s", at.Sub(begin), gone)
+			t.Errorf("a query was lost %s after SIGTERM, but the route was withdrawn after %s", at.Sub(begin), gone)
 		}
 	}
-	t.Logf("announced %.1f s after the first container began; withdrawn %.1f s after SIGTERM, and ended after %.1f s of %.0f s; of %d queries none was lost while there was a route",
+	t.Logf("announced %.1f s after the first container started; withdrawn %.1f s after SIGTERM, and stopped after %.1f s of %.0f s; none of %d queries was lost while there was a route",
 		up.Seconds(), gone.Seconds(), took.Seconds(), grace.Seconds(), len(result.queries))
 }
 
@@ -257,14 +257,14 @@ func TestTheDeploymentsPodNeedsNoPrivilege(t *testing.T) {
 	}
 	for _, field := range []string{"Uid:\t65532", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"} {
 		if !strings.Contains(string(status), field) {
-			t.Errorf("it runs without %q:\n%s", field, status)
+			t.Errorf("it started without %q:\n%s", field, status)
 		}
 	}
 }
 
 func hasEnded(p *process.Process) error {
 	if p.Running() {
-		return errors.New("it runs")
+		return errors.New("it is still running")
 	}
 	return nil
 }

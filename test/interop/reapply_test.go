@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// nodeVariable stands in a configuration that speakers share for the address of each.
+// nodeVariable is the variable for each speaker's address in a shared configuration.
 const nodeVariable = "${NEARCAST_TEST_NODE}"
 
 // reapplied are kinds of sessions: the peer, and how many sites have the file.
@@ -33,12 +33,12 @@ var reapplied = []struct {
 // linkLocalSite is that of site 1 where the session has no other.
 const linkLocalSite = "fe80::11"
 
-// TestWhatIsPrintedCanBeGivenAgain gives a running router the same text once more,
-// and then one with a further VIP: it says nothing, no session is reset and no route
+// TestRouterConfigCanBeAppliedAgain applies the same text to a running router again,
+// and then one with another VIP: the router reports no error, no session is reset and no route
 // is missing meanwhile.
-func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
+func TestRouterConfigCanBeAppliedAgain(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: for time")
+		t.Skip("SKIPPED: -short: it takes too long")
 	}
 	for _, b := range brands {
 		for _, kind := range reapplied {
@@ -72,7 +72,7 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 					for i := range hops {
 						waitForBFD(t, router, siteAddresses(i+1))
 					}
-					time.Sleep(prompt) // FRR's sessions are reset once, as the man page says
+					time.Sleep(prompt) // FRR's sessions are reset once, as the man page states
 					watched.becomes(time.Now(), comeback, hops...)
 				}
 				var before []routerSession
@@ -84,12 +84,12 @@ func TestWhatIsPrintedCanBeGivenAgain(t *testing.T) {
 				load(router, l.text(b, kind.speakers, own))
 				load(router, l.text(b, kind.speakers, own+fmt.Sprintf("  - {address: %s, checks: [%s]}\n", later, patientCheck)))
 				time.Sleep(prompt + routeMapDelay)
-				if changes := watched.since(start); len(changes) != 1 { // the first is what was so at the start
+				if changes := watched.since(start); len(changes) != 1 { // the first is the state at the start
 					t.Errorf("the route to %s changed with the router's configuration: %v", vip4, changes)
 				}
 				for i, hop := range hops {
 					if after := established(r, router, hop); !after.same(before[i]) {
-						t.Errorf("the session with %s is %+v, was %+v", hop, after, before[i])
+						t.Errorf("the session with %s changed: got %+v, was %+v", hop, after, before[i])
 					}
 				}
 			})

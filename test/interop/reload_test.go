@@ -12,11 +12,11 @@ import (
 // and every router.
 const reloads = 100
 
-// TestAHundredReloadsResetNoSession adds and removes VIPs and a router, and offers
-// a faulty file every now and then, of which nothing is taken.
+// TestAHundredReloadsResetNoSession adds and removes VIPs and a router, and writes
+// an invalid file now and then, which is rejected as a whole.
 func TestAHundredReloadsResetNoSession(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it takes a hundred reloads")
+		t.Skip("SKIPPED: -short: it makes a hundred reloads")
 	}
 	more := []string{"198.51.100.61", "198.51.100.62", "198.51.100.63"}
 	const comesAndGoes = "192.0.2.3"
@@ -64,14 +64,14 @@ func TestAHundredReloadsResetNoSession(t *testing.T) {
 	for i := 1; i <= reloads; i++ {
 		if i%10 == 0 {
 			s.speaker.rewrite(strings.Replace(text(i), "holdTime: 3s", "holdTime: 1s", 1))
-			eventually(t, "the file is refused", slack, func() error {
+			eventually(t, "the file is rejected", slack, func() error {
 				return s.speaker.faulty(s.speaker.config + ": line 6: peers[0].holdTime: 1s is not whole seconds")
 			})
 			s.speaker.wantInForce(text(i - 1))
 		}
 		s.speaker.rewrite(text(i))
 		s.speaker.wantInForce(text(i))
-		eventually(t, "the file is taken", slack, func() error {
+		eventually(t, "the file is in effect", slack, func() error {
 			st, err := s.speaker.glance()
 			if err == nil && st.Fault != "" {
 				err = fmt.Errorf("%s", st.Fault)
@@ -79,7 +79,7 @@ func TestAHundredReloadsResetNoSession(t *testing.T) {
 			return err
 		})
 	}
-	t.Logf("%d changes were taken in %.1f s", reloads, time.Since(start).Seconds())
+	t.Logf("%d changes took effect in %.1f s", reloads, time.Since(start).Seconds())
 	for i, r := range routers {
 		for _, vip := range append(slices.Clone(more), vip4) {
 			watch(r.node, prefix(vip)).becomes(time.Now(), comeback, s.v4)
@@ -88,7 +88,7 @@ func TestAHundredReloadsResetNoSession(t *testing.T) {
 			continue // it was removed and added
 		}
 		if after := established(r.node, r.router, s.v4); !after.same(r.before) || len(r.vip.since(start)) != 1 {
-			t.Errorf("%s: the session is %+v, was %+v; the route was %v", r.node.name, after, r.before, r.vip.since(start))
+			t.Errorf("%s: the session changed: got %+v, was %+v; the route was %v", r.node.name, after, r.before, r.vip.since(start))
 		}
 	}
 }
@@ -97,7 +97,7 @@ func TestAHundredReloadsResetNoSession(t *testing.T) {
 // configuration names.
 func (s *speaker) wantInForce(config string) {
 	s.node.t.Helper()
-	eventually(s.node.t, "the configuration is in force", slack, func() error {
+	eventually(s.node.t, "the configuration is in effect", slack, func() error {
 		st, err := s.glance()
 		if err != nil {
 			return err
@@ -113,7 +113,7 @@ func (s *speaker) wantInForce(config string) {
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
-			return fmt.Errorf("%v, want %v", got, want)
+			return fmt.Errorf("got %v, want %v", got, want)
 		}
 		return nil
 	})

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// TestARouteGoesWithItsSiteAndComesBack is the part of the full matrix that is
-// always run.
-func TestARouteGoesWithItsSiteAndComesBack(t *testing.T) {
+// TestARouteFollowsItsSite is the part of the full matrix that
+// always runs.
+func TestARouteFollowsItsSite(t *testing.T) {
 	strikeAll(t, []timers{hold3}, sigterm, sigkill, siteLinkDown)
 }
 
 func TestEveryFailureIsNoticedByEveryTimer(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: it takes minutes")
+		t.Skip("SKIPPED: -short: it takes minutes")
 	}
 	strikeAll(t, allTimers, sigterm, sigkill, sigstop, siteLinkDown, routerLinkDown, routerRestart)
 }
 
-// strikeAll lets the events happen to a scene of each make of router and each of
+// strikeAll runs the events in a scene with each brand of router and each of
 // the timers, one after the other, and prints how long removal and return took.
 func strikeAll(t *testing.T, all []timers, events ...event) {
 	t.Helper()

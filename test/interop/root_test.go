@@ -13,8 +13,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/netns"
 )
 
-// prepare returns why no network namespace can be made, or nil. It also removes
-// what earlier runs left that were killed.
+// prepare returns why network namespaces cannot be created, or nil. It also removes
+// what killed runs left behind.
 var prepare = sync.OnceValue(func() error {
 	if os.Geteuid() != 0 {
 		return errors.New("network namespaces need root")

@@ -8,7 +8,7 @@ import (
 
 // router is FRR or BIRD in a node.
 type router interface {
-	// start returns when the router can be asked, and stop when it has ended.
+	// start returns when the router answers, and stop when it has exited.
 	start()
 	stop()
 	// configure changes the configuration of the running router.
@@ -31,13 +31,13 @@ type routerSession struct {
 	hold        time.Duration // as negotiated
 }
 
-// same reports whether it is still one session: FRR's time is a second off at
+// same reports whether it is still the same session: FRR's time may be a second off at
 // times, and no session is back that soon.
 func (s routerSession) same(o routerSession) bool {
 	return s.established && o.established && s.since.Sub(o.since).Abs() <= time.Second
 }
 
-// path is what the router knows of one route. Communities are written with
+// path is a router's path of one route. Communities are written as
 // numbers: 65535:0.
 type path struct {
 	best             bool
@@ -62,7 +62,7 @@ func bestOf(all []path, err error) (path, error) {
 	return path{}, errNoPath
 }
 
-// neighbour is a speaker that a router is configured for.
+// neighbour is a speaker that a router has as a neighbor.
 type neighbour struct {
 	// address is where it is, or "" for whoever is on the link.
 	address string
@@ -73,15 +73,15 @@ type neighbour struct {
 	// key is that of TCP MD5.
 	key  string
 	gtsm bool
-	// hops is the TTL towards a neighbour that is not on the link.
+	// hops is the TTL towards a neighbor that is not on the link.
 	hops int
-	// families are what is spoken; absent, that of the address.
+	// families are the address families; if absent, that of the address.
 	families []string
-	// extended takes IPv6 next hops of IPv4 routes (RFC 8950).
+	// extended accepts IPv6 next hops for IPv4 routes (RFC 8950).
 	extended bool
 }
 
-// brand is a make of router.
+// brand is a brand of router.
 type brand struct {
 	name string
 	// config makes AS 64500 with plain eBGP sessions; routes that are equally good

@@ -16,7 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// later is a VIP that a speaker has and the router has not heard of.
+// later is a VIP that a speaker has and the router's configuration lacks.
 const later = "198.51.100.99"
 
 // printedConfig is that of site 1, with all that a session on one link can have.
@@ -33,11 +33,11 @@ vips:
 
 const quickCheck = `{dns: {server: "198.51.100.53:53", name: fn.example.org}, rise: 2, fall: 2, interval: 200ms}`
 
-// TestARouterWorksWithWhatThePrinterSays gives routers nothing but what
+// TestARouterWorksWithThePrintedConfiguration gives routers only what
 // "nearcast bgp router-config" prints for two sites.
-func TestARouterWorksWithWhatThePrinterSays(t *testing.T) {
+func TestARouterWorksWithThePrintedConfiguration(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: for time")
+		t.Skip("SKIPPED: -short: it takes too long")
 	}
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
@@ -58,13 +58,13 @@ func TestARouterWorksWithWhatThePrinterSays(t *testing.T) {
 			waitForBFD(t, router, one)
 			before := established(r, router, one.v4)
 			if before.hold != 90*time.Second {
-				t.Errorf("the session holds %s, want 90s", before.hold)
+				t.Errorf("got a hold time of %s, want 90s", before.hold)
 			}
 
 			wantAnnounced(one, later)
 			time.Sleep(prompt)
 			if all, err := router.paths(prefix(later)); err != nil || len(all) > 0 {
-				t.Errorf("%+v, %v: the router took a route to %s, which it was not told of", all, err, later)
+				t.Errorf("%+v, %v: the router accepted a route to %s, which its configuration lacks", all, err, later)
 			}
 			start = time.Now()
 			load(router, l.printed(b, first, second))
@@ -79,16 +79,16 @@ func TestARouterWorksWithWhatThePrinterSays(t *testing.T) {
 			if all, err := router.paths(prefix(vip4)); err != nil || !slices.ContainsFunc(all, func(p path) bool {
 				return p.nextHop == one.v4 && p.localPref == 0 && slices.Contains(p.communities, "65535:0")
 			}) {
-				t.Errorf("%+v, %v, want the local preference 0 for what %s marks", all, err, one.v4)
+				t.Errorf("got %+v, %v, want local preference 0 for the marked routes of %s", all, err, one.v4)
 			}
 			if after := established(r, router, one.v4); !after.same(before) {
-				t.Errorf("the session is %+v, was %+v", after, before)
+				t.Errorf("the session changed: got %+v, was %+v", after, before)
 			}
 		})
 	}
 }
 
-// placeholder is where a key has to be.
+// placeholder stands for a key.
 var placeholder = regexp.MustCompile(`<the-key-in-[^>]*>`)
 
 // ownLines are what a router has besides, because it is for all of the router:
@@ -107,7 +107,7 @@ func (n *network) printed(b brand, configs ...string) string {
 	n.t.Helper()
 	text := n.text(b, "", configs...)
 	if got := strings.Count(text, theKey); got != 1 {
-		n.t.Errorf("the key has %d places, want one:\n%s", got, text)
+		n.t.Errorf("got %d placeholders for the key, want 1:\n%s", got, text)
 	}
 	return text
 }
@@ -135,7 +135,7 @@ func (n *network) text(b brand, speakers string, configs ...string) string {
 // theKey is site 1's.
 const theKey = "not-to-be-printed"
 
-// load gives a running router what is printed: BIRD the whole, and FRR through its
+// load applies the printed text to a running router: to BIRD as a whole, and to FRR through its
 // shell, which adds it to what the daemons have.
 func load(r router, text string) {
 	f, ok := r.(*frr)
@@ -149,7 +149,7 @@ func load(r router, text string) {
 	fixture.Write(f.node.t, f.file("vtysh.conf"), "username root nopassword\n")
 	vtysh := peers.Find(f.node.t, "vtysh", "frr")
 	cmd := vtysh.Command("--config_dir", f.dir, "--vty_socket", f.dir, "-f", file)
-	// FRR keeps its libraries in a folder of their own.
+	// FRR's libraries have their own directory.
 	if libraries, err := vtysh.File("usr/lib/*-linux-gnu/frr"); err == nil {
 		cmd.Env = append(cmd.Env, "LD_LIBRARY_PATH="+libraries+":"+filepath.Dir(libraries))
 	}

@@ -11,11 +11,11 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// look is how often the kernel's table is read. Its notices would be sooner, but
+// look is how often the kernel's table is read. Its notifications would be sooner, but
 // it gives none for the routes that it removes with a link's carrier.
 const look = 5 * time.Millisecond
 
-// routes records what becomes of one route in a node's kernel, the truth by which
+// routes records the changes of one route in a node's kernel, the table by which
 // packets go: its next hops, sorted and separated by spaces, each with its weight unless
 // that is 1; "" while there is no route.
 type routes struct {

@@ -15,12 +15,12 @@ type scene struct {
 	vip    *routes
 }
 
-// timers are how a router and a speaker notice that the other is silent.
+// timers are the timers by which a router and a speaker notice that the other is silent.
 type timers struct {
 	name string
 	keys string // of the speaker's peer
 	bfd  bool
-	// notice is how long it takes.
+	// notice is how long that takes.
 	notice time.Duration
 }
 
@@ -55,7 +55,7 @@ type event struct {
 	name   string
 	strike func(*scene)
 	heal   func(*scene)
-	// silent: nothing tells the router but timers.
+	// silent: only timers tell the router.
 	silent bool
 }
 
@@ -95,11 +95,11 @@ var (
 	}
 )
 
-// prompt bounds the removal that something tells the router of: it waits for no
+// prompt bounds the removal if the router is notified: it waits for no
 // hold time.
 const prompt = 3 * time.Second
 
-// measure lets the event happen and end, holds the removal to its bound, and
+// measure starts and ends the event, checks the removal against its bound, and
 // returns how long removal and return took.
 func (s *scene) measure(e event, timers timers) (removal, back time.Duration) {
 	s.vip.t.Helper()

@@ -15,7 +15,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
-// receiver is a router that is told a part of what the speaker announces.
+// receiver is a router that is sent a part of the speaker's routes.
 type receiver struct {
 	node   *node
 	router router
@@ -26,10 +26,10 @@ type receiver struct {
 // address is the router's in the speaker's file.
 func (r *receiver) address(i int) string { return fmt.Sprintf("192.0.2.%d", i+1) }
 
-// TestEachRouterHoldsWhatIsSaidToBeSent has two eBGP routers and an iBGP one be sent different routes with
-// different attributes, which the file changes, and which a drain changes. Each holds exactly what
+// TestEachRouterHasTheRoutesThatStatusSaysAreSent has two eBGP routers and an iBGP one be sent different routes with
+// different attributes, which the file and a drain change. Each has exactly what
 // the speaker's status says, and no session is reset.
-func TestEachRouterHoldsWhatIsSaidToBeSent(t *testing.T) {
+func TestEachRouterHasTheRoutesThatStatusSaysAreSent(t *testing.T) {
 	const (
 		net4   = "198.51.100.0/24"
 		states = "states: {up: {med: 1}, draining: {dwell: 1m, linger: 0s}}"
@@ -66,14 +66,14 @@ func TestEachRouterHoldsWhatIsSaidToBeSent(t *testing.T) {
 			holdsWhatIsSaid := func(what string, count ...int) {
 				t.Helper()
 				for i, r := range all {
-					eventually(t, fmt.Sprintf("%s: r%d holds what the speaker says", what, i+1), comeback, func() error {
+					eventually(t, fmt.Sprintf("%s: r%d has the routes that the speaker reports", what, i+1), comeback, func() error {
 						st, err := s.speaker.glance()
 						if err != nil {
 							return err
 						}
 						n, err := r.compare(&st, r.address(i), net4)
 						if err == nil && n != count[i] {
-							err = fmt.Errorf("%d routes, want %d", n, count[i])
+							err = fmt.Errorf("got %d routes, want %d", n, count[i])
 						}
 						return err
 					})
@@ -156,12 +156,12 @@ func (r *receiver) compare(st *bgp.Status, peer string, aggregate string) (n int
 		case err != nil:
 			return err
 		case !want:
-			return fmt.Errorf("holds %s, %+v, which is not sent there", prefix, best)
+			return fmt.Errorf("has %s, %+v, which is not sent to it", prefix, best)
 		}
 		n++
 		sent := p.Sent(*a, own, internal)
 		if got, want := best.text(internal), textOf(sent, int(st.ASN), internal); got != want {
-			return fmt.Errorf("%s is %s, and the speaker says %s", prefix, got, want)
+			return fmt.Errorf("%s is %s, but the speaker reports %s", prefix, got, want)
 		}
 		return nil
 	}

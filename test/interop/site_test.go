@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// What the sites share.
+// Addresses that the sites share.
 const (
 	vip4 = "198.51.100.53"
 	vip6 = "2001:db8:53::53"
@@ -30,7 +30,7 @@ func (l *lan) site(number int, config string) *site {
 	s.cable = l.join(s.node, s.v4+"/24", s.v6+"/64")
 	s.node.via(routerID, routerV6)
 	if strings.Contains(config, "bind: lo") {
-		// The speaker gives and takes the addresses; the name server waits at them.
+		// The speaker adds and removes the addresses; the name server listens on them.
 		s.node.sysctl("ipv4/ip_nonlocal_bind", "1")
 		s.node.sysctl("ipv6/ip_nonlocal_bind", "1")
 	} else {
@@ -50,7 +50,7 @@ func (s *site) neighbours() []neighbour {
 	return []neighbour{{address: s.v4, asn: s.asn}, {address: s.v6, asn: s.asn}}
 }
 
-// noDwell lets nothing wait at the end of a speaker: the tests measure BGP.
+// noDwell makes a speaker stop without waiting: the tests measure BGP.
 const noDwell = "states: {draining: {dwell: 0s, linger: 0s}}"
 
 // config returns what makes a site announce the VIPs to the router, each over a

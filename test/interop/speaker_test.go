@@ -17,7 +17,7 @@ type speaker struct {
 	admin  string // the socket
 }
 
-// speaker starts one with a configuration, which is given a key for its socket.
+// speaker starts one with a configuration, to which it adds the key for its socket.
 func (n *node) speaker(config string) *speaker {
 	n.t.Helper()
 	s := &speaker{node: n, config: filepath.Join(n.dir, n.name+".yaml"), admin: filepath.Join(n.dir, n.name+".sock")}
@@ -27,7 +27,7 @@ func (n *node) speaker(config string) *speaker {
 	return s
 }
 
-// tell gives the speaker's drains a request.
+// tell sends the speaker's drains a request.
 func (s *site) tell(method string) {
 	s.node.t.Helper()
 	if err := admin.Call(context.Background(), s.speaker.admin, method, "/drains", nil, nil); err != nil {

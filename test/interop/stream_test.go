@@ -14,14 +14,14 @@ const (
 	// streamPorts is from how many ports a stream asks, in turn: enough for a router
 	// that spreads by ports to use every site.
 	streamPorts = 128
-	// patience is after how long a query is lost; a stub resolver waits for five
+	// patience is the time after which a query counts as lost; a stub resolver waits for five
 	// seconds.
 	patience = 2 * time.Second
 	// longest is how long a stream may last: the ID of a query is its number.
 	longest = 2 * time.Minute
 )
 
-// stream is a client that asks a server at a steady rate. Every query is asked
+// stream is a client that queries a server at a steady rate. Every query is sent
 // once.
 type stream struct {
 	t     *testing.T
@@ -41,7 +41,7 @@ type asked struct {
 	by             string    // the node
 }
 
-// tally is what became of a stream.
+// tally is the result of a stream.
 type tally struct {
 	queries []asked
 	// lost are the times at which those were sent that were not answered in time.
@@ -87,7 +87,7 @@ func (n *node) stream(server string, rate int) *stream {
 	return s
 }
 
-// ask sends until the stream is stopped. What the machine held up is made up for.
+// ask sends until the stream is stopped, and catches up after delays of the machine.
 func (s *stream) ask(server net.Addr, pace time.Duration) {
 	query := new(dns.Msg).SetQuestion(zone, dns.TypeSOA)
 	for i := 0; time.Since(s.start) < longest; i++ {
@@ -132,7 +132,7 @@ func (s *stream) listen(port net.PacketConn) {
 	}
 }
 
-// end stops the stream, and returns what became of it.
+// end stops the stream, and returns its result.
 func (s *stream) end() tally {
 	s.stop()
 	t := tally{queries: s.queries}
@@ -144,7 +144,7 @@ func (s *stream) end() tally {
 	return t
 }
 
-// gap is from the first query that was lost to the last.
+// gap is the time from the first lost query to the last.
 func (t tally) gap() time.Duration {
 	if len(t.lost) == 0 {
 		return 0
@@ -152,7 +152,7 @@ func (t tally) gap() time.Duration {
 	return t.lost[len(t.lost)-1].Sub(t.lost[0])
 }
 
-// by counts the answers of a node to what was asked before a time.
+// by counts the answers of a node to queries sent before a time.
 func (t tally) by(node string, before time.Time) (n int) {
 	for _, q := range t.queries {
 		if q.by == node && q.sent.Before(before) {

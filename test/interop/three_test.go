@@ -54,8 +54,8 @@ func (s *three) settle() router {
 	return r
 }
 
-// TestThreeSitesShareTheClientsOfOneVIP also holds that the ones that are left
-// answer everybody.
+// TestThreeSitesShareTheClientsOfOneVIP also checks that the remaining ones
+// answer all clients.
 func TestThreeSitesShareTheClientsOfOneVIP(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
@@ -76,29 +76,29 @@ func TestThreeSitesShareTheClientsOfOneVIP(t *testing.T) {
 	}
 }
 
-// wantAnswers asks the VIP from many ports, until the nodes that answer are these:
-// the kernel follows what the router says of its table a moment later. Each query
+// wantAnswers queries the VIP from many ports, until exactly these nodes answer:
+// the kernel follows the router's table a moment later. Each query
 // must be answered.
 func (s *three) wantAnswers(nodes ...string) {
 	s.vip.t.Helper()
-	eventually(s.vip.t, "who answers", comeback, func() error {
+	eventually(s.vip.t, "the nodes that answer", comeback, func() error {
 		answers := map[string]int{}
 		for range 64 {
 			node, err := s.client.asks(vip4, slack)
 			if err != nil {
-				s.vip.t.Errorf("a query is lost: %v", err)
+				s.vip.t.Errorf("a query was lost: %v", err)
 			}
 			answers[node]++
 		}
 		if got := slices.Sorted(maps.Keys(answers)); !slices.Equal(got, nodes) {
-			return fmt.Errorf("%v, want %v", answers, nodes)
+			return fmt.Errorf("got %v, want %v", answers, nodes)
 		}
 		return nil
 	})
 }
 
-// TestADrainingSiteLosesItsClientsAndNoQuery ends a speaker while a client asks,
-// and sees its route lose before it goes.
+// TestADrainingSiteLosesItsClientsAndNoQuery stops a speaker while a client sends queries,
+// and checks that its route is no longer preferred before it is withdrawn.
 func TestADrainingSiteLosesItsClientsAndNoQuery(t *testing.T) {
 	const states = `states: {up: {communities: ["64500:53", "64500:1:2"]}, draining: {dwell: 3s, linger: 1s}}`
 	for _, b := range brands {
@@ -107,20 +107,20 @@ func TestADrainingSiteLosesItsClientsAndNoQuery(t *testing.T) {
 			three := newThree(t, b, noDwell, states)
 			router := three.settle()
 			if best, err := router.best(prefix(vip4)); err != nil || !slices.Equal(best.communities, []string{"64500:53"}) || !slices.Equal(best.largeCommunities, []string{"64500:1:2"}) {
-				t.Errorf("%+v, %v, want the communities", best, err)
+				t.Errorf("got %+v, %v, want the communities", best, err)
 			}
 			stop := three.keepAsking()
 			start := time.Now()
 			three.sites[2].speaker.Signal(syscall.SIGTERM)
 			moved := three.vip.becomes(start, slack, three.sites[0].v4, three.sites[1].v4)
-			t.Logf("%s: the clients are moved %.3f s after SIGTERM", b.name, moved.Seconds())
+			t.Logf("%s: the clients moved %.3f s after SIGTERM", b.name, moved.Seconds())
 			three.wantAnswers("s1.", "s2.")
 			if !three.sites[2].speaker.Running() {
-				t.Error("the speaker ended before its clients were moved")
+				t.Error("the speaker exited before its clients had moved")
 			}
 			eventually(t, "the speaker ends", slack, func() error {
 				if three.sites[2].speaker.Running() {
-					return errors.New("it runs")
+					return errors.New("it is still running")
 				}
 				return nil
 			})
@@ -146,7 +146,7 @@ func (s *three) keepAsking() (stop func()) {
 			case <-time.After(5 * time.Millisecond):
 			}
 			if _, err := s.client.asks(vip4, slack); err != nil {
-				s.vip.t.Errorf("query %d is lost: %v", asked, err)
+				s.vip.t.Errorf("query %d was lost: %v", asked, err)
 			}
 		}
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// beside is a router of several at one switch.
+// beside is one of several routers at one switch.
 type beside struct {
 	router
 	brand   brand
@@ -19,7 +19,7 @@ type beside struct {
 	vip     *routes
 }
 
-// severalRouters starts routers at 192.0.2.1 and up that have site 1 as a neighbour.
+// severalRouters starts routers at 192.0.2.1 and up that have site 1 as a neighbor.
 func severalRouters(l *lan, b brand, n neighbour, number int) (all []*beside) {
 	for i := range number {
 		r := &beside{brand: b, node: l.network.node(fmt.Sprintf("r%d", i+1)), address: fmt.Sprintf("192.0.2.%d", i+1)}
@@ -31,8 +31,8 @@ func severalRouters(l *lan, b brand, n neighbour, number int) (all []*beside) {
 	return all
 }
 
-// turning is site 1 with these routers as peers; keys are further ones of each. A busy machine is to end no
-// session and to fail no check.
+// turning is site 1 with these routers as peers; keys are added to each. A busy machine must end no
+// session and fail no check.
 func turning(keys string, dwell time.Duration, routers ...*beside) string {
 	text := strings.NewReplacer(
 		noDwell, fmt.Sprintf("states: {draining: {dwell: %s, linger: 0s}}", dwell),
@@ -47,7 +47,7 @@ func turning(keys string, dwell time.Duration, routers ...*beside) string {
 	return head + "vips:\n" + vips
 }
 
-// absences are when a router had no route after a time.
+// absences returns when a router had no route after a time.
 func (r *beside) absences(after time.Time) (all [][2]time.Time) {
 	changes := r.vip.since(after)
 	for i, c := range changes {
@@ -63,7 +63,7 @@ func (r *beside) absences(after time.Time) (all [][2]time.Time) {
 	return all
 }
 
-// marked fails unless the router's path carries GRACEFUL_SHUTDOWN soon.
+// marked fails unless the router's path soon has GRACEFUL_SHUTDOWN.
 func (r *beside) marked(site *site) {
 	r.node.t.Helper()
 	eventually(r.node.t, r.node.name+" is asked to move its traffic", slack, func() error {
@@ -79,7 +79,7 @@ func (r *beside) marked(site *site) {
 // all sessions, and the engineer changes the router that the status names.
 func TestOneKeyForThreeRoutersNeverTakesTheRouteFromTwo(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: three turns take a minute")
+		t.Skip("SKIPPED: -short: three turns take a minute")
 	}
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestOneKeyForThreeRoutersNeverTakesTheRouteFromTwo(t *testing.T) {
 			for _, r := range routers {
 				gone := r.absences(start)
 				if len(gone) != 1 {
-					t.Errorf("%s was without the route %d times", r.node.name, len(gone))
+					t.Errorf("%s lost the route %d times, want 1", r.node.name, len(gone))
 				}
 				all = append(all, gone...)
 			}
@@ -127,7 +127,7 @@ func TestOneKeyForThreeRoutersNeverTakesTheRouteFromTwo(t *testing.T) {
 	}
 }
 
-// inPhase waits until the speaker says so of a router.
+// inPhase waits until a router is in the phase.
 func (s *site) inPhase(r *beside, phase session.Phase) {
 	r.node.t.Helper()
 	eventually(r.node.t, fmt.Sprintf("%s is %q", r.node.name, phase), 2*slack, func() error {
@@ -143,7 +143,7 @@ func (s *site) inPhase(r *beside, phase session.Phase) {
 	})
 }
 
-// TestAReplacedPeerLeavesByGracefulShutdown also holds that its router reads why the session ended, and that
+// TestAReplacedPeerLeavesByGracefulShutdown also checks that its router reads why the session ended, and that
 // the one that takes its place has the route before.
 func TestAReplacedPeerLeavesByGracefulShutdown(t *testing.T) {
 	for _, b := range brands {
@@ -162,16 +162,16 @@ func TestAReplacedPeerLeavesByGracefulShutdown(t *testing.T) {
 			before.vip.becomes(marked, slack)
 			came, went := after.vip.since(start)[1].at, before.vip.since(marked)[1].at
 			if marked.Before(came) || went.Sub(marked) < time.Second {
-				t.Errorf("the new one has the route at %s, the old one is asked at %s and loses it at %s", came, marked, went)
+				t.Errorf("the new router has the route at %s; the old one is asked to move traffic at %s and loses it at %s", came, marked, went)
 			}
-			eventually(t, "the old one has left", slack, func() error {
+			eventually(t, "the old peer has left", slack, func() error {
 				if p, err := s.speaker.peer(before.address); err == nil {
 					return fmt.Errorf("%+v", p.Change)
 				}
 				return nil
 			})
 			if n := len(after.vip.since(start)); n != 2 {
-				t.Errorf("the new one's route changed %d times", n-1)
+				t.Errorf("the new router's route changed %d times", n-1)
 			}
 			before.wantReason(s)
 		})
@@ -186,6 +186,6 @@ func (r *beside) wantReason(s *site) {
 		command, want = "show protocols all", "Received: Peer de-configured"
 	}
 	if text, err := r.ask(command); err != nil || !strings.Contains(text, want) {
-		r.node.t.Errorf("%v, no %q in\n%s", err, want, text)
+		r.node.t.Errorf("%v: want %q in\n%s", err, want, text)
 	}
 }

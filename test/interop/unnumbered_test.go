@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// TestANeighbourIsFoundOnItsLink is an unnumbered session: neither end is told the
+// TestANeighborIsDiscoveredOnItsLink uses an unnumbered session: neither end is configured with the
 // other's address, and both families have a link-local next hop (RFC 8950). When
 // the router is replaced by another, the speaker finds that.
-func TestANeighbourIsFoundOnItsLink(t *testing.T) {
+func TestANeighborIsDiscoveredOnItsLink(t *testing.T) {
 	for _, b := range brands {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
@@ -29,7 +29,7 @@ func TestANeighbourIsFoundOnItsLink(t *testing.T) {
 				watch(r, prefix(vip6)).becomes(start, comeback, hop)
 				status, err := site.speaker.peer("eth0")
 				if want := r.linkLocal("eth0") + "%eth0"; err != nil || status.Address != want || !slices.Equal(status.Families, []string{"ipv4", "ipv6"}) {
-					t.Errorf("the speaker says %+v, %v, want a session with %s", status, err, want)
+					t.Errorf("the speaker reports %+v, %v, want a session with %s", status, err, want)
 				}
 			}
 			neighbour := neighbour{link: "eth0", asn: site.asn, families: []string{"ipv4", "ipv6"}, extended: true}
@@ -46,7 +46,7 @@ func TestANeighbourIsFoundOnItsLink(t *testing.T) {
 			b.start(second, b.config(neighbour))
 			start := time.Now()
 			wantRoutes(second)
-			t.Logf("%s: the router that took the place of another has the routes after %.1f s", b.name, time.Since(start).Seconds())
+			t.Logf("%s: the replacing router has the routes after %.1f s", b.name, time.Since(start).Seconds())
 		})
 	}
 }

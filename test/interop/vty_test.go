@@ -7,7 +7,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/peers"
 )
 
-// vty gives commands to one of FRR's daemons on its Unix socket, and returns what the last one
+// vty sends commands to one of FRR's daemons on its Unix socket, and returns what the last one
 // prints.
 func vty(socket string, commands ...string) (string, error) {
 	conn, err := net.DialTimeout("unix", socket, slack)

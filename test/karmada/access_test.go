@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// kustomized applies a folder of manifests, with replacements.
+// kustomized applies a directory of manifests, with replacements.
 func (s *scene) kustomized(folder string, replacements ...string) {
 	s.Helper()
 	yaml := s.kubectl("", "", "kustomize", filepath.Join(manifests, folder))
 	s.apply(strings.NewReplacer(replacements...).Replace(yaml))
 }
 
-// command runs the command for people, and returns what it printed.
+// command runs the nearcast command, and returns what it printed.
 func command(args ...string) (string, error) {
 	out, err := exec.Command(filepath.Join(w.dir, "nearcast"), args...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
@@ -46,7 +46,7 @@ func TestASiteSeesOnlyItsNamespacesUntilItIsRevoked(t *testing.T) {
 	} {
 		out, _ := w.plane.KubectlAs(t.Context(), path, "", append([]string{"auth", "can-i"}, strings.Fields(question)...)...)
 		if got := strings.TrimSpace(out); got != wanted {
-			t.Errorf("may it %s: %s, want %s", question, got, wanted)
+			t.Errorf("may it %s: got %s, want %s", question, got, wanted)
 		}
 	}
 	server, err := w.serve("tenant", path+" "+s.namespace, "stale 8s")
@@ -58,24 +58,24 @@ func TestASiteSeesOnlyItsNamespacesUntilItIsRevoked(t *testing.T) {
 	s.answers("its namespace's function", s.host("hello"), "us", "us-azure", soon)
 
 	s.kubectl("", "", "delete", "secret", "site-tenant-only-1", "-n", "nearcast-system")
-	s.within("revoked: the API knows it no more", time.Minute, func() error {
+	s.within("revoked: the API rejects its token", time.Minute, func() error {
 		out, err := w.plane.KubectlAs(t.Context(), path, "", "get", "services", "-n", s.namespace)
 		if err == nil {
 			return fmt.Errorf("%s", out)
 		}
 		return nil
 	})
-	s.within("the site says that its state grows old", time.Minute, func() error {
+	s.within("the site reports that its state is stale", time.Minute, func() error {
 		reply, err := server.exchange(s.host("hello"), "us")
 		if err == nil && !strings.Contains(reply.String(), "Stale Answer") {
 			err = fmt.Errorf("no EDE 3 in %s", reply)
 		}
 		return err
 	})
-	s.holds("and answers what it knew", s.host("hello"), "us", "us-azure", time.Second)
+	s.holds("and answers from its last state", s.host("hello"), "us", "us-azure", time.Second)
 }
 
-func TestADrainIsToldToAllSitesByThoseWhoMay(t *testing.T) {
+func TestOnlyAuthorizedUsersDrainAtAllSites(t *testing.T) {
 	s := inTwo(t)
 	s.kustomized("operator")
 	ann, err := w.plane.User("ann", "nearcast-drainers")
@@ -87,7 +87,7 @@ func TestADrainIsToldToAllSitesByThoseWhoMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := command("drain", "us-azure", "--kubeconfig", bob); err == nil || !strings.Contains(out, "forbidden") {
-		t.Errorf("bob: %v: %s, want that he is not allowed to", err, out)
+		t.Errorf("bob: %v: got %s, want him to be forbidden", err, out)
 	}
 	if out, err := command("drain", "us-azur", "--kubeconfig", ann); err == nil || !strings.Contains(out, "not found") {
 		t.Errorf("a typo: %v: %s", err, out)
@@ -102,15 +102,15 @@ func TestADrainIsToldToAllSitesByThoseWhoMay(t *testing.T) {
 		t.Fatal(out)
 	}
 	t.Log(out)
-	s.answers("and no more", s.host("hello"), "us", "us-azure", soon)
+	s.answers("and no longer", s.host("hello"), "us", "us-azure", soon)
 }
 
-func TestOperatorsAreToldByEvents(t *testing.T) {
+func TestOperatorsAreNotifiedByEvents(t *testing.T) {
 	s := stage(t)
 	s.up("us-azure", "de-wide")
 	s.kustomized("events")
 	defer s.kubectl("", "", "delete", "clusterrolebinding", "nearcast-events")
-	// Two servers see the same, and one Event tells it.
+	// Two servers see the same change, and emit one Event.
 	for _, name := range []string{"events-1", "events-2"} {
 		server, err := w.serve(name, w.nearcast, "")
 		if err != nil {
@@ -121,7 +121,7 @@ func TestOperatorsAreToldByEvents(t *testing.T) {
 	}
 	told := func(reason, about, note string) {
 		t.Helper()
-		s.within(about+" is told "+reason, 3*soon, func() error {
+		s.within(about+" gets an Event: "+reason, 3*soon, func() error {
 			out, err := w.plane.Kubectl(t.Context(), "", "", "get", "events.events.k8s.io", "-n", s.namespace, "-o",
 				`jsonpath={range .items[*]}{.reason}|{.regarding.kind}/{.regarding.name}|{.note}{"\n"}{end}`)
 			if err != nil {
@@ -134,7 +134,7 @@ func TestOperatorsAreToldByEvents(t *testing.T) {
 				}
 			}
 			if found != 1 {
-				return fmt.Errorf("%d such Events in\n%s", found, out)
+				return fmt.Errorf("got %d matching Events in\n%s", found, out)
 			}
 			return nil
 		})

@@ -57,8 +57,8 @@ func (s *scene) shortLived(account string, life time.Duration) string {
 	return signed + "." + enc(signature)
 }
 
-// TestATokenExpiresAndIsReplaced has a server start with a token that is soon
-// over, restarts the API so that every watch must be made anew, and then puts a
+// TestATokenExpiresAndIsReplaced starts a server with a token that is soon to
+// expire, restarts the API so that every watch must be reestablished, and then writes a
 // new token into the file: no restart, no lost answer.
 func TestATokenExpiresAndIsReplaced(t *testing.T) {
 	s := inTwo(t)
@@ -78,18 +78,18 @@ func TestATokenExpiresAndIsReplaced(t *testing.T) {
 	}
 	defer server.stop()
 	s.server = server
-	s.answers("with a token that is soon over", s.host("hello"), "us", "us-azure", soon)
+	s.answers("with a token that expires soon", s.host("hello"), "us", "us-azure", soon)
 	time.Sleep(time.Until(begin.Add(life + time.Second)))
 	s.kill("apiserver")
 	s.restart("apiserver")
-	s.within("it is refused, and says so", 2*soon, func() error {
+	s.within("it is rejected, and logs that", 2*soon, func() error {
 		if !strings.Contains(server.log(), "Unauthorized") && !strings.Contains(server.log(), "provide credentials") {
-			return want(tail(server.log(), 3), "a line about being refused")
+			return want(tail(server.log(), 3), "no line about a rejected token")
 		}
 		return nil
 	})
 	s.kubectl("", "", "annotate", "service", "hello", "-n", s.namespace, "nearcast.dev/address=us-azure="+s.addr("hpc-kube"), "nearcast.dev/probe=none")
-	s.holds("the last state is answered", s.host("hello"), "us", "us-azure", time.Second)
+	s.holds("it answers from the last state", s.host("hello"), "us", "us-azure", time.Second)
 	put(s.shortLived("nearcast", time.Hour))
-	s.answers("a new token, and the change is seen", s.host("hello"), "us", "hpc-kube", time.Minute)
+	s.answers("with a new token the change is seen", s.host("hello"), "us", "hpc-kube", time.Minute)
 }

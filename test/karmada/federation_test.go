@@ -11,7 +11,7 @@ import (
 	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
-// asked is a workload and its Service that say how widely they run, and not where.
+// asked is a workload and its Service that declare how widely they run, but not where.
 const asked = `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: %[1]s, namespace: %[2]s, labels: {nearcast.dev/spread: %[1]s}}
@@ -32,16 +32,16 @@ spec:
   ports: [{name: http, port: 8080}]
 `
 
-// clustersOf are where Karmada runs a workload, sorted.
+// clustersOf returns where Karmada runs a workload, sorted.
 func (s *scene) clustersOf(workload string) string {
 	all := strings.Fields(s.binding(workload+"-deployment", "{.spec.clusters[*].name}"))
 	slices.Sort(all)
 	return strings.Join(all, " ")
 }
 
-// TestFunctionsRunWhereTheFederationSaysAndElsewhereWhenThatIsLost tries
+// TestFunctionsRunWherePlacedAndElsewhereAfterALoss tries
 // manifests/federation: placement over regions and at the edge, and its taint.
-func TestFunctionsRunWhereTheFederationSaysAndElsewhereWhenThatIsLost(t *testing.T) {
+func TestFunctionsRunWherePlacedAndElsewhereAfterALoss(t *testing.T) {
 	s := stage(t)
 	// For this scenario five minutes are five seconds.
 	s.kustomized("../federation/placement", "tolerationSeconds: 300", "tolerationSeconds: 5")
@@ -51,7 +51,7 @@ func TestFunctionsRunWhereTheFederationSaysAndElsewhereWhenThatIsLost(t *testing
 		s.apply(fmt.Sprintf(asked, label, s.namespace))
 	}
 	// Each member is a region of its own.
-	s.within("two regions, one of them that which will be lost", soon, func() error {
+	s.within("two regions, one of which will be lost", soon, func() error {
 		if got := s.clustersOf("regions"); len(strings.Fields(got)) != 2 || !strings.Contains(got, "hpc-kube") {
 			return fmt.Errorf("%q", got)
 		}
@@ -71,8 +71,8 @@ func TestFunctionsRunWhereTheFederationSaysAndElsewhereWhenThatIsLost(t *testing
 		}
 		return nil
 	})
-	s.within("what ran at the edge runs abroad", time.Minute, func() error { return want(s.clustersOf("edge"), "de-wide us-azure") })
-	s.within("what was spread over it and another is again in two", time.Minute, func() error { return want(s.clustersOf("regions"), "de-wide us-azure") })
+	s.within("the edge function runs abroad", time.Minute, func() error { return want(s.clustersOf("edge"), "de-wide us-azure") })
+	s.within("the function spread over it and another region is again in two", time.Minute, func() error { return want(s.clustersOf("regions"), "de-wide us-azure") })
 }
 
 // unfederated takes away what other scenarios do not expect: taints stay when their

@@ -24,7 +24,7 @@ import (
 	"github.com/nearcast/nearcast/bgp/vip"
 )
 
-// localVIP is what the Service asks for.
+// localVIP is the address that the Service requests.
 const localVIP = "198.51.100.80"
 
 // localYAML is a function in one cluster, as Karmada would have put it there. Its
@@ -183,7 +183,7 @@ func (s *scene) deployLocally(member string) {
 // than we do.
 func (s *scene) runs(member string, endpoints int) {
 	s.Helper()
-	s.within(fmt.Sprintf("%d endpoints are ready in %s", endpoints, member), 2*time.Minute, func() error {
+	s.within(fmt.Sprintf("got %d ready endpoints in %s", endpoints, member), 2*time.Minute, func() error {
 		list, err := w.members[member].DiscoveryV1().EndpointSlices(s.namespace).List(s.Context(), metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=hello"})
 		if err != nil {
 			return err
@@ -213,7 +213,7 @@ func TestTheSpeakerFollowsItsCluster(t *testing.T) {
 	} {
 		out, _ := w.plane.KubectlAs(t.Context(), account, "", append([]string{"auth", "can-i"}, strings.Fields(question)...)...)
 		if got := strings.TrimSpace(out); got != wanted {
-			t.Errorf("may it %s: %s, want %s", question, got, wanted)
+			t.Errorf("may it %s: got %s, want %s", question, got, wanted)
 		}
 	}
 
@@ -226,7 +226,7 @@ func TestTheSpeakerFollowsItsCluster(t *testing.T) {
 	status("its address is in its status", localVIP+" VIP")
 	// The second node's configuration would take the address away.
 	two := s.follows(member, "second", "203.0.113.0/26")
-	two.says("another node, which has none of them", "none")
+	two.says("another node, which has no endpoint", "none")
 	version := s.local(member, "{.metadata.resourceVersion}")
 
 	// kwok ends pods at once; while it stands still they terminate.
@@ -237,11 +237,11 @@ func TestTheSpeakerFollowsItsCluster(t *testing.T) {
 	s.signal(kwok, syscall.SIGSTOP)
 	defer s.signal(kwok, syscall.SIGCONT)
 	scale(0)
-	one.says("scaled to zero, they serve what they have", "ending by 0 ready and 2 terminating")
+	one.says("scaled to zero, the endpoints finish their connections", "ending by 0 ready and 2 terminating")
 	s.signal(kwok, syscall.SIGCONT)
 	one.says("and are gone", "unbacked by 0 ready and 0 terminating")
 	if got := s.local(member, assigned+" {.metadata.resourceVersion}"); got != localVIP+" VIP "+version {
-		t.Errorf("the status is %q, and the version was %s: endpoints do not matter, and nobody else writes", got, version)
+		t.Errorf("got status %q, version was %s: endpoints must not matter, and nobody else may write", got, version)
 	}
 	scale(1)
 	one.says("scaled up", "backed by 1 ready and 0 terminating")
@@ -250,15 +250,15 @@ func TestTheSpeakerFollowsItsCluster(t *testing.T) {
 	defer func() {
 		_, _ = w.plane.Kubectl(context.Background(), member, "", "taint", "node", "node", "nearcast.dev/drain-")
 	}()
-	one.says("the node has the taint", "backed by 1 ready and 0 terminating node node has the taint nearcast.dev/drain")
+	one.says("the node has the taint", "backed by 1 ready and 0 terminating node node has taint nearcast.dev/drain")
 	s.kubectl(member, "", "taint", "node", "node", "nearcast.dev/drain-")
-	one.says("and no more", "backed by 1 ready and 0 terminating")
+	one.says("and no longer", "backed by 1 ready and 0 terminating")
 
 	annotate := func(text string) {
 		s.kubectl(member, "", "annotate", "--overwrite", "service", "hello", "-n", s.namespace, text)
 	}
 	annotate("nearcast.dev/expect=nonsense")
-	s.within("a typo is named, and takes nothing away", soon, func() error {
+	s.within("a typo is reported, and withdraws nothing", soon, func() error {
 		all := one.all()
 		if last := all[len(all)-1]; len(last.Refused) != 1 || !strings.Contains(last.Refused[0].String(), "nearcast.dev/expect") || len(last.Services) != 1 {
 			return fmt.Errorf("%+v", last)
@@ -270,12 +270,12 @@ func TestTheSpeakerFollowsItsCluster(t *testing.T) {
 	status("another address", "198.51.100.81 VIP")
 	s.kubectl(member, "", "patch", "service", "hello", "-n", s.namespace, "--type=merge", "-p", `{"spec":{"type":"ClusterIP","loadBalancerClass":null,"externalTrafficPolicy":null}}`)
 	status("of another type", "")
-	one.says("it asks for nothing", "none")
+	one.says("it requests nothing", "none")
 	s.kubectl(member, "", "patch", "service", "hello", "-n", s.namespace, "--type=merge", "-p", `{"spec":{"type":"LoadBalancer","loadBalancerClass":"nearcast.dev/anycast"}}`)
 	status("of the class again", "198.51.100.81 VIP")
 
 	one.end()
-	status("the second node's turn, whose configuration refuses it", "")
+	status("the second node holds the Lease, and its configuration refuses the address", "")
 	s.within("it has the Lease", soon, func() error {
 		return want(s.kubectl(member, "", "get", "lease", "nearcast-speaker", "-n", "nearcast-system", "-o", "jsonpath={.spec.holderIdentity}"), "second")
 	})
@@ -292,14 +292,14 @@ func TestTheSpeakerFollowsItsCluster(t *testing.T) {
 	finalizers(`["example.org/waits"]`)
 	s.kubectl(member, "", "delete", "service", "hello", "-n", s.namespace, "--wait=false")
 	one.says("it is being deleted", "none")
-	status("and is reached until it is gone", "198.51.100.81 VIP")
+	status("and is reached until it is deleted", "198.51.100.81 VIP")
 	finalizers("null")
 	s.within("gone", soon, func() error { return want(s.local(member, "{.metadata.name}"), "") })
 }
 
-// TestTheSpeakerOutlivesItsClustersAPI ends the API server, changes the cluster
+// TestTheSpeakerSurvivesTheLossOfItsClustersAPI ends the API server, changes the cluster
 // while the speaker cannot see it, and starts it again.
-func TestTheSpeakerOutlivesItsClustersAPI(t *testing.T) {
+func TestTheSpeakerSurvivesTheLossOfItsClustersAPI(t *testing.T) {
 	const member = "hpc-kube"
 	s := stage(t)
 	s.deployLocally(member)
@@ -315,7 +315,7 @@ func TestTheSpeakerOutlivesItsClustersAPI(t *testing.T) {
 		}
 		time.Sleep(soon)
 		if all := l.all(); len(all) != before {
-			t.Errorf("%s: %+v was declared", how, all[len(all)-1])
+			t.Errorf("%s: declared %+v", how, all[len(all)-1])
 		}
 		if how == "killed" {
 			s.revive(member)
@@ -326,19 +326,19 @@ func TestTheSpeakerOutlivesItsClustersAPI(t *testing.T) {
 		s.kill(member + "/controller-manager")
 		s.restart(member + "/controller-manager")
 		replicas := map[string]int{"killed": 3, "silent": 1}[how]
-		s.within("it is told to scale", 2*soon, func() error {
+		s.within("it is scaled", 2*soon, func() error {
 			_, err := w.plane.Kubectl(t.Context(), member, "", "scale", "deployment", "hello", "-n", s.namespace, fmt.Sprintf("--replicas=%d", replicas))
 			return err
 		})
 		s.runs(member, replicas)
-		l.says(how+": what changed is seen", fmt.Sprintf("backed by %d ready and 0 terminating", replicas))
+		l.says(how+": the changes are seen", fmt.Sprintf("backed by %d ready and 0 terminating", replicas))
 		for _, d := range l.all() {
 			if len(d.Services) != 1 || d.Services[0].Addresses[0] != netip.MustParseAddr(localVIP) {
-				t.Errorf("%s: %+v was declared", how, d)
+				t.Errorf("%s: declared %+v", how, d)
 			}
 		}
 	}
 	if got := s.local(member, assigned); got != localVIP+" VIP" {
-		t.Errorf("the status is %q", got)
+		t.Errorf("got status %q", got)
 	}
 }

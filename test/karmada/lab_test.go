@@ -69,7 +69,7 @@ func TestTheLabRunsOnKarmada(t *testing.T) {
 	if text, err := apply.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	s.within("a function of one's own is too", 2*time.Minute, func() error { return want(ask("mine.demo."+zone), nearest) })
+	s.within("so is a function of one's own", 2*time.Minute, func() error { return want(ask("mine.demo."+zone), nearest) })
 	if err := lab.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -79,9 +79,9 @@ func TestTheLabRunsOnKarmada(t *testing.T) {
 			t.Error(err)
 		}
 	case <-time.After(time.Minute):
-		t.Error("the lab does not end")
+		t.Error("the lab did not exit")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "lab")); err == nil {
-		t.Error("the lab has left its folder")
+		t.Error("the lab left its directory behind")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ready waits until Karmada finds the member's API ready, or not.
+// ready waits until Karmada reports the member's API ready, or not.
 func (s *scene) ready(member string, ready bool, deadline time.Duration) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), deadline)
@@ -18,7 +18,7 @@ func (s *scene) ready(member string, ready bool, deadline time.Duration) {
 	if err := w.plane.WaitReady(ctx, member, ready); err != nil {
 		s.Fatal(err)
 	}
-	s.Logf("%7.3f s of %2.0f s: Karmada finds %s ready: %v", time.Since(begin).Seconds(), deadline.Seconds(), member, ready)
+	s.Logf("%7.3f s of %2.0f s: Karmada reports %s ready: %v", time.Since(begin).Seconds(), deadline.Seconds(), member, ready)
 }
 
 func (s *scene) restart(component string) {
@@ -40,7 +40,7 @@ func (s *scene) revive(member string) {
 	s.ready(member, true, time.Minute)
 }
 
-// taint marks a cluster so that Karmada evicts what runs there; "" takes it away.
+// taint marks a cluster so that Karmada evicts its workloads; "" removes the taint.
 func (s *scene) taint(cluster, effect string) {
 	s.Helper()
 	taints := "[]"
@@ -59,15 +59,15 @@ func TestAnEvictionDrainsFirst(t *testing.T) {
 	s.answers("there, and only there", s.host("alone"), "us", "us-azure", soon)
 	defer s.taint("us-azure", "")
 	s.taint("us-azure", "NoExecute")
-	s.answers("moved away from what is evicted", s.host("both"), "us", "de-wide", soon)
+	s.answers("moved away from the evicted cluster", s.host("both"), "us", "de-wide", soon)
 	s.within("its only cluster is being evicted", soon, func() error {
 		return want(s.binding("alone-service", "{.spec.gracefulEvictionTasks[0].fromCluster}"), "us-azure")
 	})
-	s.holds("and serves until it is gone", s.host("alone"), "us", "us-azure", 2*time.Second)
+	s.holds("and it serves until it is gone", s.host("alone"), "us", "us-azure", 2*time.Second)
 	if got := s.explains(s.host("alone")); !strings.Contains(got, "evicted by Karmada") {
-		t.Errorf("explain does not say that it is evicted:\n%s", got)
+		t.Errorf("explain does not report the eviction:\n%s", got)
 	}
-	s.answers("which the grace period ends", s.host("alone"), "us", "NODATA", time.Minute)
+	s.answers("until the grace period ends", s.host("alone"), "us", "NODATA", time.Minute)
 	s.taint("us-azure", "")
 	s.within("scheduled there again", soon, func() error {
 		return want(s.binding("alone-service", "{.spec.clusters[0].name}"), "us-azure")
@@ -93,8 +93,8 @@ func TestAnEvictedClusterIsNotAnsweredByItsStaleStatus(t *testing.T) {
 	s.within("no task is left", time.Minute, func() error {
 		return want(s.binding("hello-service", "{.spec.gracefulEvictionTasks}"), "")
 	})
-	t.Logf("the status that Karmada keeps: %+v", s.observed("hello-service", "us-azure"))
-	s.holds("though it lives and Karmada calls it healthy", s.host("hello"), "us", "de-wide", 2*time.Second)
+	t.Logf("the stale status in Karmada: %+v", s.observed("hello-service", "us-azure"))
+	s.holds("although it runs and Karmada reports it healthy", s.host("hello"), "us", "de-wide", 2*time.Second)
 }
 
 // remedy has a cluster's traffic controlled while a condition of it is false.
@@ -117,25 +117,25 @@ func TestRemedyTrafficControlIsADrain(t *testing.T) {
 	s.answers("and back", s.host("hello"), "us", "us-azure", soon)
 }
 
-func TestAMembersAPIIsRefusedWhileItsDataPlaneLives(t *testing.T) {
+func TestAMembersAPIRefusesConnectionsWhileItsDataPlaneRuns(t *testing.T) {
 	s := inTwo(t)
 	s.kill("us-azure/apiserver")
 	s.ready("us-azure", false, time.Minute)
-	s.holds("it lives, and is answered", s.host("hello"), "us", "us-azure", 3*time.Second)
+	s.holds("it runs, and is answered", s.host("hello"), "us", "us-azure", 3*time.Second)
 	s.revive("us-azure")
 }
 
-func TestAMembersAPIIsSilentWhileItsDataPlaneLives(t *testing.T) {
+func TestAMembersAPIIsSilentWhileItsDataPlaneRuns(t *testing.T) {
 	s := inTwo(t)
 	s.signal("us-azure/apiserver", syscall.SIGSTOP)
 	defer s.revive("us-azure")
 	defer s.signal("us-azure/apiserver", syscall.SIGCONT)
-	s.holds("nobody knows yet", s.host("hello"), "us", "us-azure", 3*time.Second)
+	s.holds("Karmada has not noticed yet", s.host("hello"), "us", "us-azure", 3*time.Second)
 	s.ready("us-azure", false, 3*time.Minute)
-	s.holds("it lives, and is answered", s.host("hello"), "us", "us-azure", 3*time.Second)
+	s.holds("it runs, and is answered", s.host("hello"), "us", "us-azure", 3*time.Second)
 }
 
-func TestADataPlaneDiesWhileKarmadaFindsItsAPIReady(t *testing.T) {
+func TestADataPlaneFailsWhileKarmadaReportsReady(t *testing.T) {
 	s := inTwo(t)
 	s.down("us-azure")
 	s.answers("the probes remove it", s.host("hello"), "us", "de-wide", soon)
@@ -152,9 +152,9 @@ func TestADeadClusterStaysHealthyInTheBinding(t *testing.T) {
 	s.ready("us-azure", false, time.Minute)
 	placed := s.binding("hello-service", `{.spec.clusters[?(@.name=="us-azure")].name}`)
 	if o := s.observed("hello-service", "us-azure"); placed != "us-azure" || o.Health != "Healthy" {
-		t.Errorf("placed in %q, %+v: Karmada is known to keep a dead cluster as Healthy", placed, o)
+		t.Errorf("placed in %q, %+v: want Karmada to keep the dead cluster as Healthy", placed, o)
 	}
-	s.holds("whatever Karmada says", s.host("hello"), "us", "de-wide", 2*time.Second)
+	s.holds("whatever Karmada reports", s.host("hello"), "us", "de-wide", 2*time.Second)
 	s.revive("us-azure")
 	s.up("us-azure")
 	s.answers("and back", s.host("hello"), "us", "us-azure", soon)
@@ -175,9 +175,9 @@ func TestAClusterLeavesAndComesBack(t *testing.T) {
 	s.answers("and is answered", s.host("hello"), "mk", "hpc-kube", 2*soon)
 }
 
-// TestAMemberThatPullsIsAnsweredAsOthersAre: nobody reaches into it, and its own
+// TestAPullMemberIsAnsweredLikeOthers: nobody reaches into it, and its own
 // agent tells Karmada what became of what it pulled.
-func TestAMemberThatPullsIsAnsweredAsOthersAre(t *testing.T) {
+func TestAPullMemberIsAnsweredLikeOthers(t *testing.T) {
 	s := stage(t)
 	s.up("hpc-kube", "de-wide")
 	s.kubectl("", "", "delete", "cluster", "hpc-kube", "--timeout=60s")
@@ -186,11 +186,11 @@ func TestAMemberThatPullsIsAnsweredAsOthersAre(t *testing.T) {
 	s.deploy(function{name: "hello", clusters: []string{"hpc-kube", "de-wide"}})
 	s.answers("pulled", s.host("hello"), "mk", "hpc-kube", 3*soon)
 	s.kill("hpc-kube/agent")
-	s.within("Karmada misses the agent", time.Minute, func() error {
+	s.within("Karmada reports the agent missing", time.Minute, func() error {
 		status := s.kubectl("", "", "get", "cluster", "hpc-kube", "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
 		return want(status, "Unknown")
 	})
-	s.holds("and nobody else does", s.host("hello"), "mk", "hpc-kube", 2*time.Second)
+	s.holds("and Nearcast still answers it", s.host("hello"), "mk", "hpc-kube", 2*time.Second)
 	s.restart("hpc-kube/agent")
 	s.ready("hpc-kube", true, time.Minute)
 	s.kubectl("", "", "scale", "deployment", "hello", "-n", s.namespace, "--replicas=3")
@@ -238,7 +238,7 @@ func TestKarmadasOwnAPIServerIsDown(t *testing.T) {
 	defer other.stop()
 	s.within("there at another server", soon, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("us-azure")) })
 	// From its new address on Karmada's word alone counts, and pods take their time.
-	s.within("Karmada finds it healthy", 2*time.Minute, func() error {
+	s.within("Karmada reports it healthy", 2*time.Minute, func() error {
 		if o := s.observed("hello-deployment", "us-azure"); o.Health != "Healthy" {
 			return fmt.Errorf("%+v", o)
 		}
@@ -286,8 +286,8 @@ func TestKarmadasAPIIsDownAndARestartServesTheSnapshot(t *testing.T) {
 	}
 	s.within("a restart serves the snapshot", 5*time.Second, func() error { return want(other.ask(s.host("hello"), "us"), s.addr("us-azure")) })
 	t.Logf("%7.3f s after it was started", time.Since(begin).Seconds())
-	s.holds("who did not restart goes on", s.host("hello"), "us", "us-azure", 2*time.Second)
-	s.within("the age is told", soon, func() error {
+	s.holds("a server that did not restart continues", s.host("hello"), "us", "us-azure", 2*time.Second)
+	s.within("the age is reported", soon, func() error {
 		reply, err := other.exchange(s.host("hello"), "us")
 		if err == nil && !strings.Contains(reply.String(), "Stale Answer") {
 			err = fmt.Errorf("no EDE 3 in %s", reply)

@@ -68,7 +68,7 @@ spec:
   matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %[1]s}}}
 `
 
-func TestTheLastAddressStaysWhenAnUpdateDoesNotApply(t *testing.T) {
+func TestTheLastAddressIsKeptIfAnUpdateFailsToApply(t *testing.T) {
 	s := inTwo(t)
 	s.kubectl("us-azure", fmt.Sprintf(refusal, s.namespace), "apply", "--server-side", "-f", "-")
 	s.within("the member refuses it", soon, func() error {
@@ -106,7 +106,7 @@ func divided(to ...string) string {
 		"replicaDivisionPreference: Weighted, weightPreference: {staticWeightList: [%s]}}}", strings.Join(weights, ", "))
 }
 
-func TestReplicasThatAreDividedLeaveAnAddressWithoutAny(t *testing.T) {
+func TestAClusterWithoutDividedReplicasKeepsItsAddress(t *testing.T) {
 	s := stage(t)
 	s.up("us-azure", "de-wide")
 	f := function{name: "hello", replicas: 2, clusters: []string{"us-azure", "de-wide"}, placement: divided("us-azure", "de-wide")}
@@ -153,7 +153,7 @@ func TestThePolicyChanges(t *testing.T) {
 	s.answers("one less", s.host("hello"), "us", "de-wide", soon)
 }
 
-func TestSuspensionTakesNothingAway(t *testing.T) {
+func TestSuspensionRemovesNothing(t *testing.T) {
 	s := stage(t)
 	s.up("us-azure", "de-wide")
 	f := function{name: "hello", clusters: []string{"us-azure", "de-wide"}}
@@ -169,7 +169,7 @@ func TestSuspensionTakesNothingAway(t *testing.T) {
 		t.Errorf("%s replicas in the member, want the one from before", got)
 	}
 	s.kubectl("", "", "patch", "propagationpolicy", "hello", "-n", s.namespace, "--type=merge", "-p", `{"spec":{"suspension":{"dispatching":false}}}`)
-	s.within("and no more", soon, func() error { return want(s.member("us-azure", "hello", "{.spec.replicas}"), "3") })
+	s.within("and no longer", soon, func() error { return want(s.member("us-azure", "hello", "{.spec.replicas}"), "3") })
 }
 
 func TestADuplicateHostnameStaysWithTheOlder(t *testing.T) {

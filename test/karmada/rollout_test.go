@@ -158,7 +158,7 @@ func TestARolloutLosesNoCluster(t *testing.T) {
 	} {
 		step.do()
 		if !strings.HasPrefix(step.what, "a scale-in") {
-			s.within(step.what+": Karmada calls each of them Unhealthy", 2*soon, each("Unhealthy"))
+			s.within(step.what+": Karmada reports each of them Unhealthy", 2*soon, each("Unhealthy"))
 		}
 		s.within(step.what+": and healthy again", time.Minute, each("Healthy"))
 	}
@@ -166,7 +166,7 @@ func TestARolloutLosesNoCluster(t *testing.T) {
 	<-done
 	s.Logf("%d queries", a.queries.Load())
 	if n := a.queries.Load(); n < 100 || a.lost.Load() > 0 || a.down.Load() > 0 {
-		s.Errorf("of %d queries %d went elsewhere, and %d were answered as if all were down; the first: %s", n, a.lost.Load(), a.down.Load(), a.why)
+		s.Errorf("of %d queries, %d went elsewhere and %d were answered as if all were down; first: %s", n, a.lost.Load(), a.down.Load(), a.why)
 	}
 }
 
@@ -201,23 +201,23 @@ func TestASpinAppThatAMemberCannotRunIsNotAnsweredThere(t *testing.T) {
 		t.Helper()
 		s.status("us-azure", resource, "hello", `{"readyReplicas":1}`)
 		s.answers(what+": where it runs", s.host("web"), "us", "us-azure", 2*soon)
-		s.within("the Service is applied where it cannot", soon, func() error {
+		s.within("the Service is applied where the SpinApp cannot run", soon, func() error {
 			return want(fmt.Sprint(s.observed("web-service", "de-wide").Applied), "true")
 		})
-		s.within("explain says why it is not answered there", soon, func() error {
+		s.within("explain gives the reason why it is not answered there", soon, func() error {
 			if explained := s.explains(s.host("web")); !strings.Contains(explained, "its workload SpinApp/hello is not "+why) {
-				return fmt.Errorf("it says\n%s", explained)
+				return fmt.Errorf("explain printed\n%s", explained)
 			}
 			return nil
 		})
-		s.holds("and those nearest to that are sent elsewhere", s.host("web"), "de", "us-azure", 2*time.Second)
+		s.holds("and the clients nearest to it are sent elsewhere", s.host("web"), "de", "us-azure", 2*time.Second)
 	}
 	s.kubectl("de-wide", fmt.Sprintf(noSpin, s.namespace), "apply", "--server-side", "-f", "-")
 	time.Sleep(time.Second) // an API server refreshes its policies now and then
 	s.apply(yaml)
 	elsewhere("refused", "applied yet: ")
 	if o := s.observed("hello-spinapp", "de-wide"); o.Applied || !strings.Contains(o.AppliedMessage, "no SpinApps here") {
-		t.Errorf("Karmada says %+v: the member does not refuse it, and the scenario proves nothing", o)
+		t.Errorf("Karmada reports %+v: the member does not reject it, so the scenario proves nothing", o)
 	}
 	s.kubectl("", yaml, "delete", "-f", "-")
 
@@ -239,7 +239,7 @@ func TestASilentPullAgentIsUnknown(t *testing.T) {
 	s.kill("hpc-kube/agent")
 	s.within("explain says that the agent is silent", time.Minute, func() error {
 		if explained := s.explains(s.host("hello")); !strings.Contains(explained, "has stopped reporting to Karmada") {
-			return fmt.Errorf("it says\n%s", explained)
+			return fmt.Errorf("explain printed\n%s", explained)
 		}
 		return nil
 	})
@@ -276,14 +276,14 @@ func TestAMemberThatScalesToZeroIsNotWoken(t *testing.T) {
 	s.answers("warm", host, "us", "us-azure", 2*soon)
 	s.within("and called by probes", soon, func() error {
 		if calls["us-azure"].Load() == 0 {
-			return fmt.Errorf("no call")
+			return fmt.Errorf("no call yet")
 		}
 		return nil
 	})
 	s.kubectl("us-azure", "", "scale", "deployment", "web", "-n", s.namespace, "--replicas=0")
 	s.within("explain says that the probe is withheld", 2*soon, func() error {
 		if explained := s.explains(host); !strings.Contains(explained, "the probe http://:8080/healthz is not sent") {
-			return fmt.Errorf("it says\n%s", explained)
+			return fmt.Errorf("explain printed\n%s", explained)
 		}
 		return nil
 	})
@@ -291,15 +291,15 @@ func TestAMemberThatScalesToZeroIsNotWoken(t *testing.T) {
 	before, others := calls["us-azure"].Load(), calls["de-wide"].Load()
 	s.holds("cold, and answered", host, "us", "us-azure", 4*time.Second)
 	if n := calls["us-azure"].Load() - before; n > 0 {
-		t.Errorf("%d probes called it", n)
+		t.Errorf("got %d calls by probes, want none", n)
 	}
 	if calls["de-wide"].Load() == others {
-		t.Error("the others are not probed either: the count proves nothing")
+		t.Error("the others are not probed either, so the count proves nothing")
 	}
 	s.kubectl("us-azure", "", "scale", "deployment", "web", "-n", s.namespace, "--replicas=2")
 	s.within("warm again, and called by probes", 2*soon, func() error {
 		if calls["us-azure"].Load() == before {
-			return fmt.Errorf("no call")
+			return fmt.Errorf("no call yet")
 		}
 		return nil
 	})

@@ -70,7 +70,7 @@ spec:
   placement: {clusterAffinity: {clusterNames: [us-azure, de-wide]}}
 `
 
-// falselyHealthy tries a kind that Karmada cannot judge, without and with the
+// falselyHealthy tests a kind that Karmada cannot judge, without and with the
 // customization that manifests/karmada has for it; ready and not are statuses of
 // the object in a member.
 func (s *scene) falselyHealthy(apiVersion, kind, resource, binding, customization, ready, not string) {
@@ -85,22 +85,22 @@ func (s *scene) falselyHealthy(apiVersion, kind, resource, binding, customizatio
 	for _, member := range []string{"us-azure", "de-wide"} {
 		s.status(member, resource, "hello", not)
 	}
-	s.answers("Karmada calls it healthy, and it is not", s.host("web"), "us", "us-azure", soon)
-	s.within("without the customization Karmada takes it for healthy", time.Minute, func() error {
+	s.answers("Karmada reports it healthy although it is not", s.host("web"), "us", "us-azure", soon)
+	s.within("without the customization Karmada reports it healthy", time.Minute, func() error {
 		return want(fmt.Sprint(s.observed(binding, "us-azure").Health), "Healthy")
 	})
 	restore()
 	s.status("de-wide", resource, "hello", ready)
 	touches := 0
-	s.within("with the customization it is not, and another is", 2*soon, func() error {
-		// Karmada judges an object anew only when it changes, and may have judged this
+	s.within("with the customization it is unhealthy, and another is healthy", 2*soon, func() error {
+		// Karmada judges an object again only when it changes, and may have judged this
 		// change before it knew the customization.
 		touches++
 		s.status("us-azure", resource, "hello", fmt.Sprintf(`{"touched":%d}`, touches))
 		return want(s.server.ask(s.host("web"), "us"), s.addr("de-wide"))
 	})
 	s.status("us-azure", resource, "hello", ready)
-	s.answers("and it is when it is", s.host("web"), "us", "us-azure", soon)
+	s.answers("and it is reported healthy once it is", s.host("web"), "us", "us-azure", soon)
 }
 
 // status writes the status of an object in a member, as its controller would.
@@ -112,13 +112,13 @@ func (s *scene) status(member, resource, name, status string) {
 	})
 }
 
-func TestSpinAppsAreHealthyOnlyWhenTheyAre(t *testing.T) {
+func TestSpinAppsAreHealthyOnlyIfTheyReallyAre(t *testing.T) {
 	s := stage(t)
 	s.serveKind("spinapps", "core.spinkube.dev", "SpinApp", "v1alpha1")
 	s.falselyHealthy("core.spinkube.dev/v1alpha1", "SpinApp", "spinapps.core.spinkube.dev", "hello-spinapp", "nearcast-spinapp", `{"readyReplicas":1}`, `{"readyReplicas":0}`)
 }
 
-func TestKnativeServicesAreHealthyOnlyWhenTheyAre(t *testing.T) {
+func TestKnativeServicesAreHealthyOnlyIfTheyReallyAre(t *testing.T) {
 	s := stage(t)
 	s.serveKind("services", "serving.knative.dev", "Service", "v1")
 	condition := func(status string) string {
@@ -127,14 +127,14 @@ func TestKnativeServicesAreHealthyOnlyWhenTheyAre(t *testing.T) {
 	s.falselyHealthy("serving.knative.dev/v1", "Service", "services.serving.knative.dev", "hello-service", "nearcast-knative-service", condition("True"), condition("False"))
 }
 
-// TestAKnativeAndACoreServiceOfOneName shows the collision of Karmada's binding
+// TestAKnativeAndACoreServiceWithTheSameName shows the collision of Karmada's binding
 // names (its trap 5): the two share the name hello-service.
-func TestAKnativeAndACoreServiceOfOneName(t *testing.T) {
+func TestAKnativeAndACoreServiceWithTheSameName(t *testing.T) {
 	s := stage(t)
 	s.up("us-azure", "de-wide")
 	s.serveKind("services", "serving.knative.dev", "Service", "v1")
 	s.deploy(function{name: "hello", clusters: []string{"us-azure"}})
-	s.answers("the core Service alone", s.host("hello"), "us", "us-azure", soon)
+	s.answers("only the core Service", s.host("hello"), "us", "us-azure", soon)
 	s.apply(fmt.Sprintf(`apiVersion: serving.knative.dev/v1
 kind: Service
 metadata: {name: hello, namespace: %[1]s}
@@ -151,22 +151,22 @@ spec:
 	// Whichever of them has the binding: the Knative Service's clusters are never
 	// taken for the core Service's.
 	var resource string
-	s.within("the core Service is answered by its own binding alone", soon, func() error {
+	s.within("the core Service is answered only by its own binding", soon, func() error {
 		resource = s.binding("hello-service", "{.spec.resource.apiVersion} in {.spec.clusters[*].name}")
 		got := s.server.ask(s.host("hello"), "us")
 		if got == s.addr("de-wide") {
-			t.Fatal("the core Service is answered where the Knative one is")
+			t.Fatal("the core Service is answered at the Knative Service's clusters")
 		}
 		wanted := s.addr("us-azure")
 		if strings.HasPrefix(resource, "serving.knative.dev") {
 			wanted = "NODATA"
 		}
 		if got != wanted {
-			return fmt.Errorf("%s, want %s: the binding is of %s", got, wanted, resource)
+			return fmt.Errorf("got %s, want %s: the binding belongs to %s", got, wanted, resource)
 		}
 		return nil
 	})
-	t.Logf("Karmada's one binding hello-service is of %s", resource)
+	t.Logf("Karmada's only binding hello-service belongs to %s", resource)
 }
 
 const multiClusterService = `apiVersion: networking.karmada.io/v1alpha1
@@ -178,13 +178,13 @@ spec:
   consumerClusters: [{name: us-azure}, {name: de-wide}]
 `
 
-func TestAConsumerOfAMultiClusterServiceIsNoPlacement(t *testing.T) {
+func TestAConsumerOfAMultiClusterServiceIsNotAPlacement(t *testing.T) {
 	s := stage(t)
 	s.up("us-azure", "de-wide")
 	s.deploy(function{name: "hello", clusters: []string{"us-azure", "de-wide"}})
 	s.answers("both", s.host("hello"), "us", "us-azure", soon)
 	s.apply(fmt.Sprintf(multiClusterService, s.namespace))
-	s.answers("the provider alone", s.host("hello"), "us", "de-wide", soon)
+	s.answers("only the provider", s.host("hello"), "us", "de-wide", soon)
 	s.kubectl("", "", "delete", "multiclusterservice", "hello", "-n", s.namespace)
 	s.answers("both again, if Karmada leaves the Service", s.host("hello"), "us", "us-azure", 3*soon)
 }

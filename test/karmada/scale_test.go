@@ -155,7 +155,7 @@ func (s *scene) change(i int) (time.Duration, error) {
 	}
 	for s.server.ask(s.host(name), "us") != addr {
 		if time.Since(begin) > soon {
-			return 0, fmt.Errorf("the change of %s is not answered within %s", name, soon)
+			return 0, fmt.Errorf("%s: change not answered within %s", name, soon)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -252,6 +252,6 @@ func TestTenThousandFunctionsInTwoHundredClusters(t *testing.T) {
 	after := lists(t, "resourcebindings")
 	t.Logf("%d lists of bindings since the server was started", after-before)
 	if after-before > 2 {
-		t.Errorf("%d lists of bindings for one server that was started once", after-before)
+		t.Errorf("got %d lists of bindings for one start of one server", after-before)
 	}
 }

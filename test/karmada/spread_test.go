@@ -18,8 +18,8 @@ import (
 	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
-// spread is a folder of manifests for the Karmada API, and where its objects are to
-// arrive: all that is no policy, in these members and in no others, and namespaces
+// spread is a directory of manifests for the Karmada API, and where its objects must
+// arrive: everything except policies, in these members and in no others, and namespaces
 // in all members.
 type spread struct {
 	folder       string
@@ -29,7 +29,7 @@ type spread struct {
 	differs map[string][]string
 }
 
-// apply applies the folder, and waits until everything has arrived as it is to. It
+// apply applies the directory, and waits until everything has arrived as intended. It
 // logs a table of it.
 func (sp spread) apply(s *scene) {
 	s.Helper()
@@ -42,7 +42,7 @@ func (sp spread) apply(s *scene) {
 	found := map[string]map[string]*unstructured.Unstructured{}
 	// Twice: what is not to arrive might, as long as nothing has.
 	for _, m := range slices.Repeat(controlplane.ThreeMembers, 2) {
-		s.within(fmt.Sprintf("%s is in %s, as far as it is to be", sp.folder, m.Name), time.Minute, func() (err error) {
+		s.within(fmt.Sprintf("%s has arrived in %s as intended", sp.folder, m.Name), time.Minute, func() (err error) {
 			if found[m.Name], err = s.have(m.Name, declared); err != nil {
 				return err
 			}
@@ -110,13 +110,13 @@ func (sp spread) arrived(member string, declared []*unstructured.Unstructured, h
 		here := o.GetKind() == "Namespace" || slices.Contains(sp.members, member)
 		switch got := have[name]; {
 		case here && got == nil:
-			return fmt.Errorf("it lacks %s", name)
+			return fmt.Errorf("missing %s", name)
 		case !here && got != nil:
-			return fmt.Errorf("it has %s", name)
+			return fmt.Errorf("unexpected %s", name)
 		case here:
 			differs := slices.Sorted(maps.Keys(differences(o.Object, got.Object, "")))
 			if wanted := sp.differs[o.GetKind()+"/"+o.GetName()]; !slices.Equal(differs, wanted) {
-				return fmt.Errorf("%s differs in %q from what was declared, not in %q", name, differs, wanted)
+				return fmt.Errorf("%s differs in %q from its declaration, want %q", name, differs, wanted)
 			}
 		}
 	}

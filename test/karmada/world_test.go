@@ -1,6 +1,6 @@
-// Package karmada tries Nearcast against a real Karmada control plane with three
-// members: every scenario changes something there, or breaks it, and asks the
-// DNS what became of it.
+// Package karmada tests Nearcast against a real Karmada control plane with three
+// members: every scenario changes or breaks something there, and queries the
+// DNS for the result.
 package karmada
 
 import (
@@ -63,7 +63,7 @@ type world struct {
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.Lookup("test.list").Value.String() != "" {
-		os.Exit(m.Run()) // who only asks for names needs no control plane
+		os.Exit(m.Run()) // listing test names needs no control plane
 	}
 	os.Exit(func() int {
 		var err error
@@ -107,7 +107,7 @@ func newWorld() (made *world, err error) {
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(os.Stderr, "a control plane with %d members after %.1f s\n", len(controlplane.ThreeMembers), time.Since(begin).Seconds())
+	fmt.Fprintf(os.Stderr, "started a control plane with %d members in %.1f s\n", len(controlplane.ThreeMembers), time.Since(begin).Seconds())
 	if err := w.connect(); err != nil {
 		return nil, err
 	}
@@ -279,16 +279,16 @@ type scene struct {
 	listeners map[string]net.Listener
 }
 
-// stage is called first by every scenario. In short mode those that are not core
+// stage is called first by every scenario. In short mode, scenarios that are not core
 // are skipped.
 func stage(t *testing.T) *scene {
 	t.Helper()
 	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == t.Name() })
 	if i < 0 {
-		t.Fatalf("%s is not in the list of scenarios", t.Name())
+		t.Fatalf("%s is missing in scenarios; add it there", t.Name())
 	}
 	if testing.Short() && !scenarios[i].core {
-		t.Skip("SKIPPED: only in make test-full")
+		t.Skip("SKIPPED: runs only in make test-full")
 	}
 	s := &scene{T: t, server: w.server, namespace: namespaceOf(i), number: i, listeners: map[string]net.Listener{}}
 	s.apply(fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n", s.namespace))
@@ -317,7 +317,7 @@ func inTwo(t *testing.T) *scene {
 	return s
 }
 
-// kill ends a component of the control plane as a crash does.
+// kill stops a component of the control plane like a crash.
 func (s *scene) kill(component string) {
 	s.Helper()
 	if err := w.plane.Kill(component); err != nil {
@@ -505,7 +505,7 @@ func (s *scene) observed(name, member string) (o observed) {
 	return o
 }
 
-// within tries until try returns nil, prints how long that took, and fails when
+// within tries until try returns nil, prints how long that took, and fails if
 // it takes longer than the deadline.
 func (s *scene) within(what string, deadline time.Duration, try func() error) time.Duration {
 	s.Helper()
@@ -534,7 +534,7 @@ func (s *scene) answers(what, name, region, wanted string, deadline time.Duratio
 	s.within(what, deadline, func() error { return want(s.server.ask(name, region), wanted) })
 }
 
-// holds makes sure that the name goes on being answered so for a while.
+// holds checks that the name is answered this way for a while.
 func (s *scene) holds(what, name, region, wanted string, length time.Duration) {
 	s.Helper()
 	if _, member := w.members[wanted]; member {
@@ -547,23 +547,23 @@ func (s *scene) holds(what, name, region, wanted string, length time.Duration) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	s.Logf("%7.3f s: %s, %d times asked", length.Seconds(), what, asked)
+	s.Logf("%7.3f s: %s, %d queries", length.Seconds(), what, asked)
 }
 
 func want(got, wanted string) error {
 	if got != wanted {
-		return fmt.Errorf("%q, want %q", got, wanted)
+		return fmt.Errorf("got %q, want %q", got, wanted)
 	}
 	return nil
 }
 
-// explains returns what the command says of the name.
+// explains returns what nearcast explain prints for the name.
 func (s *scene) explains(name string) string {
 	out, _ := exec.Command(filepath.Join(w.dir, "nearcast"), "explain", name, "--from", "203.0.113.1", "--admin", s.server.admin).CombinedOutput()
 	return string(bytes.TrimSpace(out))
 }
 
-// unprobed leaves the judgement to Karmada.
+// unprobed leaves the verdict to Karmada.
 var unprobed = map[string]string{"nearcast.dev/probe": "none"}
 
 // binding returns a field of a ResourceBinding; "" where it cannot be read.

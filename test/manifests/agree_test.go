@@ -23,11 +23,11 @@ func federated(t *testing.T) map[string]*unstructured.Unstructured {
 	return all
 }
 
-// joinOrder is that of the README: each cluster's nodes have the next three
+// joinOrder is the order in the README: each cluster's nodes have the next three
 // addresses of the VPN.
 var joinOrder = []string{"mk-core", "us-azure", "hpc-kube", "de-wide", "l26-ugd"}
 
-// address is that of a cluster's node, counted from 0.
+// address returns the address of a cluster's node, counted from 0.
 func address(cluster string, node int) string {
 	return netip.AddrFrom4([4]byte{100, 64, 0, byte(3*slices.Index(joinOrder, cluster) + node + 1)}).String()
 }
@@ -35,16 +35,16 @@ func address(cluster string, node int) string {
 func TestTheClustersAreTheSameEverywhere(t *testing.T) {
 	want := slices.Sorted(slices.Values(joinOrder))
 	if got := sites(t); !slices.Equal(got, want) {
-		t.Errorf("manifests/clusters has %v, not %v", got, want)
+		t.Errorf("manifests/clusters: got %v, want %v", got, want)
 	}
 	clusters := federated(t)
 	if got := slices.Sorted(maps.Keys(clusters)); !slices.Equal(got, want) {
-		t.Errorf("manifests/federation has %v, not %v", got, want)
+		t.Errorf("manifests/federation: got %v, want %v", got, want)
 	}
 	policy := text(t, "network/headscale/policy.hujson")
 	for _, name := range want {
 		if !strings.Contains(policy, `"tag:`+name+`":`) {
-			t.Errorf("Headscale's policy has no owner of tag:%s", name)
+			t.Errorf("Headscale's policy has no owner for tag:%s", name)
 		}
 	}
 	for name, cluster := range clusters {
@@ -53,29 +53,29 @@ func TestTheClustersAreTheSameEverywhere(t *testing.T) {
 		zones, _, _ := unstructured.NestedStringSlice(cluster.Object, "spec", "zones")
 		for _, label := range []string{"topology.kubernetes.io/region=" + region, "topology.kubernetes.io/zone=" + strings.Join(zones, ",")} {
 			if !strings.Contains(labels, label+" ") && !strings.Contains(labels, label+"]") {
-				t.Errorf("%s: its nodes' labels are %s, and Karmada is told %s", name, labels, label)
+				t.Errorf("%s: its nodes have labels %s, but its Cluster has %s", name, labels, label)
 			}
 		}
 	}
 }
 
-// TestGatewaysAreWhereTheVPNHasThem: the address for clients in the VPN is the first
+// TestGatewaysHaveTheAddressesOfTheVPN: the address for clients in the VPN is the first
 // node's, which is the one tagged as a gateway.
-func TestGatewaysAreWhereTheVPNHasThem(t *testing.T) {
+func TestGatewaysHaveTheAddressesOfTheVPN(t *testing.T) {
 	for name, cluster := range federated(t) {
 		got, want := cluster.GetAnnotations()["nearcast.dev/address.vpn"], address(name, 0)
 		if name == "mk-core" {
 			want = "" // it runs no functions
 		}
 		if got != want {
-			t.Errorf("%s: its address in the VPN is %q, not %q", name, got, want)
+			t.Errorf("%s: got address %q in the VPN, want %q", name, got, want)
 		}
 	}
 }
 
-// TestKarmadaIsReachedByTheModeThatTheVPNLetsThrough: who pushes reaches the
+// TestEachMemberUsesTheModeThatTheVPNAllows: in push mode, Karmada reaches the
 // member's API, and nobody else does.
-func TestKarmadaIsReachedByTheModeThatTheVPNLetsThrough(t *testing.T) {
+func TestEachMemberUsesTheModeThatTheVPNAllows(t *testing.T) {
 	policy := text(t, "network/headscale/policy.hujson")
 	_, rule, _ := strings.Cut(policy, `"src": ["tag:mk-core"],`)
 	_, rule, _ = strings.Cut(rule, `"src": ["tag:mk-core"],`) // the first is its own mesh
@@ -83,7 +83,7 @@ func TestKarmadaIsReachedByTheModeThatTheVPNLetsThrough(t *testing.T) {
 	for name, cluster := range federated(t) {
 		mode, _, _ := unstructured.NestedString(cluster.Object, "spec", "syncMode")
 		if got, want := strings.Contains(rule, `"tag:`+name+`:6443"`), mode == "Push" && name != "mk-core"; got != want {
-			t.Errorf("%s joins by %s, and mk-core may reach its API: %t", name, mode, got)
+			t.Errorf("%s joins by %s, but mk-core may reach its API: %t", name, mode, got)
 		}
 	}
 }

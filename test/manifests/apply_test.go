@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// TestTheAPITakesEveryObject applies each folder to the API that it is for, by a
-// server-side dry run; and what Karmada is to carry, also to a member's.
-func TestTheAPITakesEveryObject(t *testing.T) {
+// TestTheAPIAcceptsEveryObject applies each directory to its API by a
+// server-side dry run, and objects that Karmada propagates also to a member's.
+func TestTheAPIAcceptsEveryObject(t *testing.T) {
 	w := theWorld(t)
 	all, err := folders()
 	if err != nil {
@@ -41,10 +41,10 @@ func TestTheAPITakesEveryObject(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d objects on the Karmada API and %d on a member's, of %d folders", counts[karmada], counts[member], len(all))
+	t.Logf("%d objects on the Karmada API and %d on a member's, of %d directories", counts[karmada], counts[member], len(all))
 }
 
-// carried is whether Karmada brings such an object to members.
+// carried reports whether Karmada propagates the object to members.
 func carried(object *unstructured.Unstructured) bool {
 	group := object.GroupVersionKind().Group
 	return !strings.HasSuffix(group, ".karmada.io") && group != "rbac.authorization.k8s.io"
@@ -56,7 +56,7 @@ func (w *world) takes(t *testing.T, a api, object *unstructured.Unstructured) {
 		t.Fatal(err)
 	}
 	if _, err := w.servers[a].dryRun(t.Context(), object); err != nil {
-		t.Errorf("%s %s: the %s refuses it: %v", object.GetKind(), object.GetName(), a, err)
+		t.Errorf("%s %s: the %s rejects it: %v", object.GetKind(), object.GetName(), a, err)
 	}
 }
 
@@ -84,9 +84,9 @@ func (w *world) room(ctx context.Context, a api, object *unstructured.Unstructur
 	return nil
 }
 
-// TestAMisspeltFieldIsRefused shows that the dry runs can fail: for kinds of
+// TestAMisspelledFieldIsRejected shows that the dry runs can fail: for kinds of
 // Kubernetes' own, of definitions, and of Karmada's own API server.
-func TestAMisspeltFieldIsRefused(t *testing.T) {
+func TestAMisspelledFieldIsRejected(t *testing.T) {
 	w := theWorld(t)
 	for _, c := range []struct {
 		folder, kind string
@@ -115,16 +115,16 @@ func TestAMisspeltFieldIsRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 				if _, err := w.servers[a].dryRun(t.Context(), object); err == nil || !strings.Contains(err.Error(), "misspelt") {
-					t.Errorf("%s %s with spec.misspelt: %v, and not an error that names it", c.kind, object.GetName(), err)
+					t.Errorf("%s %s with spec.misspelt: got %v, want an error that names it", c.kind, object.GetName(), err)
 				}
 				return
 			}
-			t.Fatalf("no %s in manifests/%s", c.kind, c.folder)
+			t.Fatalf("found no %s in manifests/%s", c.kind, c.folder)
 		})
 	}
 }
 
-// TestPodsAreAdmittedByTheirNamespaces tries what no dry run of a Deployment or
+// TestPodsAreAdmittedByTheirNamespaces tests what no dry run of a Deployment or
 // DaemonSet does: its pods against the security level of their namespace.
 func TestPodsAreAdmittedByTheirNamespaces(t *testing.T) {
 	w := theWorld(t)
@@ -150,17 +150,17 @@ func TestPodsAreAdmittedByTheirNamespaces(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := w.servers[member].dryRun(t.Context(), pod); err != nil {
-				t.Errorf("manifests/%s: %s %s: its pods are refused: %v", folder, object.GetKind(), object.GetName(), err)
+				t.Errorf("manifests/%s: %s %s: its pods are rejected: %v", folder, object.GetKind(), object.GetName(), err)
 			}
 		}
 	}
 	t.Logf("the pods of %d workloads", tried)
 	if tried == 0 {
-		t.Error("there is no workload in manifests/")
+		t.Error("manifests/ has no workload")
 	}
 }
 
-// podOf returns a pod of the workload, or nil if it is none.
+// podOf returns a pod of the workload, or nil for another kind of object.
 func podOf(object *unstructured.Unstructured) *unstructured.Unstructured {
 	template, ok, err := unstructured.NestedMap(object.Object, "spec", "template")
 	if !ok || err != nil || object.GroupVersionKind().Group != "apps" {

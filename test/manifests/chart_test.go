@@ -15,7 +15,7 @@ import (
 	"github.com/nearcast/nearcast/lab/controlplane"
 )
 
-// chartOfKarmada is the folder of the chart in the module that the control plane is
+// chartOfKarmada is the directory of the chart in the module that the control plane is
 // built of.
 func chartOfKarmada(t *testing.T) string {
 	t.Helper()
@@ -35,7 +35,7 @@ func valuesOf(t *testing.T, path string) map[string]any {
 	return parse(t, path, data)
 }
 
-// TestKarmadasChartHasEveryValue: Helm takes no notice of one that it does not have.
+// TestKarmadasChartHasEveryValue: Helm ignores unknown values.
 func TestKarmadasChartHasEveryValue(t *testing.T) {
 	ours := valuesOf(t, filepath.Join(root, "federation/karmada/values.yaml"))
 	theirs := valuesOf(t, filepath.Join(chartOfKarmada(t), "values.yaml"))
@@ -49,8 +49,8 @@ func TestKarmadasChartHasEveryValue(t *testing.T) {
 	}
 }
 
-// unknown are the paths of values that the chart does not have. A map that is empty
-// there takes what one likes.
+// unknown returns the paths of values that the chart does not have. A map that is empty
+// there accepts anything.
 func unknown(path string, ours, theirs map[string]any) (faults []string) {
 	if len(theirs) == 0 {
 		return nil
@@ -65,7 +65,7 @@ func unknown(path string, ours, theirs map[string]any) (faults []string) {
 		if inner, ok := ours[key].(map[string]any); ok {
 			outer, ok := value.(map[string]any)
 			if !ok {
-				faults = append(faults, fmt.Sprintf("values.yaml: %s is no map in Karmada's chart", at))
+				faults = append(faults, fmt.Sprintf("values.yaml: %s is not a map in Karmada's chart", at))
 				continue
 			}
 			faults = append(faults, unknown(at, inner, outer)...)
@@ -78,7 +78,7 @@ func hosts(values map[string]any) []any {
 	return list(values["certs"].(map[string]any)["auto"].(map[string]any)["hosts"])
 }
 
-// TestKarmadasProgramsHaveEveryFlag asks the programs themselves.
+// TestKarmadasProgramsHaveEveryFlag checks with the programs' own help.
 func TestKarmadasProgramsHaveEveryFlag(t *testing.T) {
 	values := valuesOf(t, filepath.Join(root, "federation/karmada/values.yaml"))["controllerManager"].(map[string]any)
 	help := helpOf(t, "controller-manager")

@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// crds are where the definitions come from of the kinds that manifests/ uses and
-// Kubernetes and Karmada do not know: what crds/files.txt says, of the modules that
+// crds are the sources of the definitions of kinds that manifests/ uses and that
+// Kubernetes and Karmada lack: the files in crds/files.txt, of the modules that
 // crds/go.mod pins.
 func crds() (all []struct{ module, path string }, err error) {
 	text, err := os.ReadFile("crds/files.txt")
@@ -69,7 +69,7 @@ func definitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	return all, nil
 }
 
-// served makes a definition serve what people apply. No webhook runs here, so no
+// served makes a definition serve the version that people apply. No webhook runs here, so no
 // version is converted; and Calico's own API server serves as projectcalico.org/v3
 // what it stores, with the same spec, as crd.projectcalico.org/v1.
 func served(crd *unstructured.Unstructured) error {
@@ -84,7 +84,7 @@ func served(crd *unstructured.Unstructured) error {
 		return err
 	}
 	if len(versions) != 1 {
-		return fmt.Errorf("%s has %d versions, and not one that becomes v3", crd.GetName(), len(versions))
+		return fmt.Errorf("%s has %d versions, want one that becomes v3", crd.GetName(), len(versions))
 	}
 	crd.SetName(strings.Replace(crd.GetName(), "crd.projectcalico.org", "projectcalico.org", 1))
 	return errors.Join(
@@ -94,7 +94,7 @@ func served(crd *unstructured.Unstructured) error {
 	)
 }
 
-// modules downloads what the go.mod in the folder requires, and returns where it is.
+// modules downloads what the go.mod in the directory requires, and returns where it is.
 // Nothing else is looked at: a module's own requirements matter to who compiles it.
 func modules(ctx context.Context, folder string) (map[string]string, error) {
 	out, err := goIn(ctx, folder, "mod", "edit", "-json")

@@ -1,7 +1,7 @@
-// Package manifests proves what is in manifests/: every kustomization builds, and
-// the real API server that each folder is meant for takes every object of it, by a
-// server-side dry run with strict validation. What is no Kubernetes object, such as
-// K3s's configuration or Headscale's policy, is read as its program reads it.
+// Package manifests tests manifests/: every kustomization builds, and
+// the real API server that each directory is for accepts every object of it, by a
+// server-side dry run with strict validation. Files that are not Kubernetes objects, such as
+// K3s's configuration or Headscale's policy, are read as their programs read them.
 package manifests
 
 import (
@@ -34,7 +34,7 @@ type api string
 
 const (
 	karmada api = ""
-	// member is called like one of the federation's, for the guide to find it.
+	// member has the name of one of the federation's, so that the guide finds it.
 	member api = "de-wide"
 )
 
@@ -45,7 +45,7 @@ func (a api) String() string {
 	return "member's API"
 }
 
-// apis says what a folder, and all below it, is applied to; the first that fits.
+// apis maps directories, with all below them, to the API for them; the first match counts.
 var apis = []struct {
 	folder string
 	api    api
@@ -68,10 +68,10 @@ func apiOf(folder string) (api, error) {
 			return a.api, nil
 		}
 	}
-	return "", fmt.Errorf("manifests/%s: which API is it for? Say so in apis of folders_test.go", folder)
+	return "", fmt.Errorf("manifests/%s: unknown API; add the directory to apis in folders_test.go", folder)
 }
 
-// folders are those with a kustomization, by their paths below manifests.
+// folders are the directories with a kustomization, by their paths below manifests.
 func folders() ([]string, error) {
 	var all []string
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -86,10 +86,10 @@ func folders() ([]string, error) {
 	return all, err
 }
 
-// built are the objects of folders, each of which is built once.
+// built has the objects of directories, each of which is built once.
 var built sync.Map
 
-// build returns the objects of a folder, for the caller to change.
+// build returns the objects of a directory, for the caller to change.
 func build(t *testing.T, folder string) []*unstructured.Unstructured {
 	t.Helper()
 	objects, ok := built.Load(folder)
@@ -183,14 +183,14 @@ func decode(data []byte) ([]*unstructured.Unstructured, error) {
 	}
 }
 
-// TestEveryKustomizationBuilds also says that each is for one API, and is not empty.
+// TestEveryKustomizationBuilds also checks that each is for one API and is not empty.
 func TestEveryKustomizationBuilds(t *testing.T) {
 	all, err := folders()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(all) < 20 {
-		t.Fatalf("%d kustomizations below %s; there are more", len(all), root)
+		t.Fatalf("found only %d kustomizations below %s", len(all), root)
 	}
 	for _, folder := range all {
 		t.Run(folder, func(t *testing.T) {
@@ -198,14 +198,14 @@ func TestEveryKustomizationBuilds(t *testing.T) {
 				t.Error(err)
 			}
 			if len(build(t, folder)) == 0 {
-				t.Errorf("manifests/%s: nothing comes of it", folder)
+				t.Errorf("manifests/%s: builds no objects", folder)
 			}
 		})
 	}
 }
 
-// TestEveryFolderSaysHowItIsUndone holds the READMEs to what they are for.
-func TestEveryFolderSaysHowItIsUndone(t *testing.T) {
+// TestEveryDirectorySaysHowToUndoIt checks the READMEs.
+func TestEveryDirectorySaysHowToUndoIt(t *testing.T) {
 	undo := regexp.MustCompile(`(?m)^(## |\*\*)Undo`)
 	for _, folder := range []string{"clusters", "network", "federation", "runtimes", "karmada", "nearcast", "functions"} {
 		data, err := os.ReadFile(filepath.Join(root, folder, "README.md"))

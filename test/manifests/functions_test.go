@@ -54,14 +54,14 @@ func TestEveryTenantIsConfined(t *testing.T) {
 			return len(s.PodSelector.MatchLabels) == 0 && len(s.PodSelector.MatchExpressions) == 0 && len(s.PolicyTypes) == 2 && len(s.Ingress) == 0 && len(s.Egress) == 0
 		})
 		if !denied {
-			t.Errorf("the tenant %s has no policy that denies everything: add it to manifests/network/policies", namespace.GetName())
+			t.Errorf("tenant %s has no policy that denies everything: add it to manifests/network/policies", namespace.GetName())
 		}
 	}
 }
 
-// TestAnnouncedFunctionsAreLetIn: clients of a shared address come from anywhere, and
-// past no gateway.
-func TestAnnouncedFunctionsAreLetIn(t *testing.T) {
+// TestNetworkPoliciesAdmitAnnouncedFunctions: clients of a shared address come from anywhere, and
+// not through a gateway.
+func TestNetworkPoliciesAdmitAnnouncedFunctions(t *testing.T) {
 	announced := 0
 	for _, service := range functions(t, "Service") {
 		if service.GetAnnotations()["nearcast.dev/vip"] == "" {
@@ -73,7 +73,7 @@ func TestAnnouncedFunctionsAreLetIn(t *testing.T) {
 				return labels.SelectorFromSet(p.Spec.PodSelector.MatchLabels).Matches(pods) && fromAnywhere(p)
 			})
 			if !open {
-				t.Errorf("%s/%s is announced, and no policy lets clients reach its pods: label them nearcast.dev/announced", service.GetNamespace(), service.GetName())
+				t.Errorf("%s/%s is announced, but no policy admits clients to its pods: label them nearcast.dev/announced", service.GetNamespace(), service.GetName())
 			}
 		}
 	}
@@ -151,18 +151,18 @@ func TestEveryFunctionHasARouteToItsService(t *testing.T) {
 		name := fmt.Sprintf("%s.%s.%s", service.GetName(), service.GetNamespace(), zone)
 		want := fmt.Sprintf("%s/%s:%v", service.GetNamespace(), service.GetName(), ports[0].(map[string]any)["port"])
 		if routes[name] != want {
-			t.Errorf("%s leads to %q, not to %s", name, routes[name], want)
+			t.Errorf("%s: got backend %q, want %s", name, routes[name], want)
 		}
 		delete(routes, name)
 	}
 	for name, service := range routes {
-		t.Errorf("%s leads to %s, which is no function", name, service)
+		t.Errorf("%s leads to %s, which is not a function", name, service)
 	}
 }
 
-// TestPoliciesNamePortsThatTheResolverHas: a name that no container has matches
-// nothing, and nobody says so.
-func TestPoliciesNamePortsThatTheResolverHas(t *testing.T) {
+// TestNetworkPoliciesUseThePortsOfTheResolver: a port name that no container has matches
+// nothing, silently.
+func TestNetworkPoliciesUseThePortsOfTheResolver(t *testing.T) {
 	have := resolverPorts(t)
 	for _, namespace := range []string{"science", "accounts", "nearcast-resolver"} {
 		for _, p := range policies(t, namespace) {
@@ -175,7 +175,7 @@ func TestPoliciesNamePortsThatTheResolverHas(t *testing.T) {
 			}
 			for _, port := range ports {
 				if port.Port.Type == intstr.String && have[port.Port.StrVal] != string(*port.Protocol) {
-					t.Errorf("%s/%s: port %s of %s, and the resolver's is %q", namespace, p.Name, port.Port.StrVal, *port.Protocol, have[port.Port.StrVal])
+					t.Errorf("%s/%s: got port %s of %s, want the resolver's %q", namespace, p.Name, port.Port.StrVal, *port.Protocol, have[port.Port.StrVal])
 				}
 			}
 		}

@@ -24,8 +24,8 @@ import (
 type block struct {
 	file string // below manifests
 	line int
-	// kind is the first word behind the fence: sh is run, console needs what rest
-	// names, all else is no command. The rest of sh is the API, and undo.
+	// kind is the first word after the fence: sh is run, console needs what rest
+	// names, anything else is not a command. The rest of sh is the API, and undo.
 	kind, rest string
 	text       string
 	// headings are those that it is under, as their anchors.
@@ -38,7 +38,7 @@ type step struct {
 	blocks []block
 }
 
-// undoes is whether the block takes back what others did.
+// undoes reports whether the block undoes other blocks.
 func (b block) undoes() bool { return b.kind == "sh" && strings.HasSuffix(b.rest, " undo") }
 
 var (
@@ -64,7 +64,7 @@ func guide(t *testing.T) []step {
 		steps = append(steps, s)
 	}
 	if len(steps) < 8 {
-		t.Fatalf("the table of manifests/README.md has %d steps; there are more", len(steps))
+		t.Fatalf("found only %d steps in the table of manifests/README.md", len(steps))
 	}
 	return steps
 }
@@ -88,7 +88,7 @@ func blocksOf(t *testing.T, file string) (all []block) {
 			open.text += line + "\n"
 		default:
 			if strings.HasPrefix(line, "    ") {
-				t.Errorf("manifests/%s:%d: an indented block says nobody whether it can be run: fence it", file, number)
+				t.Errorf("manifests/%s:%d: an indented block does not say whether it can be run: use a fence", file, number)
 			}
 			if m := heading.FindStringSubmatch(line); m != nil {
 				under = append(under[:min(len(under), len(m[1])-1)], anchor(m[2]))
@@ -117,13 +117,13 @@ func TestEveryCommandOfTheGuideIsInAStep(t *testing.T) {
 		for _, b := range blocksOf(t, rel) {
 			command := b.kind == "sh" || b.kind == "console"
 			if command && !slices.ContainsFunc(inSteps, func(o block) bool { return o.file == b.file && o.line == b.line }) {
-				t.Errorf("manifests/%s:%d: no step of manifests/README.md comes by it", b.file, b.line)
+				t.Errorf("manifests/%s:%d: no step of manifests/README.md includes this block", b.file, b.line)
 			}
 		}
 	}
 }
 
-// TestTheStepsThatNeedMachinesAreListed compares what blocks of console say with the
+// TestTheStepsThatNeedMachinesAreListed compares the blocks of kind console with the
 // list in manifests/README.md.
 func TestTheStepsThatNeedMachinesAreListed(t *testing.T) {
 	var want []string
@@ -151,9 +151,9 @@ func TestTheStepsThatNeedMachinesAreListed(t *testing.T) {
 	}
 }
 
-// TestTheGuideCanBeFollowed runs what can be, step by step, and then what undoes it,
-// in the opposite order. It applies really: objects stay for what comes next.
-func TestTheGuideCanBeFollowed(t *testing.T) {
+// TestTheStepsOfTheGuideWork runs what it can, step by step, and then undoes it
+// in reverse order. It really applies objects, for the steps that follow.
+func TestTheStepsOfTheGuideWork(t *testing.T) {
 	w := theWorld(t)
 	dir := workplace(t, w)
 	steps := guide(t)
@@ -184,7 +184,7 @@ func TestTheGuideCanBeFollowed(t *testing.T) {
 	t.Logf("%d blocks ran, %d need real machines", ran, needs)
 }
 
-// arrives waits until Karmada has brought to the member what the steps declared.
+// arrives waits until Karmada has propagated to the member what the steps declared.
 func (w *world) arrives(t *testing.T) {
 	t.Helper()
 	for _, what := range []string{
@@ -202,14 +202,14 @@ func (w *world) arrives(t *testing.T) {
 			return err == nil, nil
 		})
 		if err != nil {
-			t.Errorf("%s of %s is not in %s: %v", object, namespace, member, err)
+			t.Errorf("%s of %s has not arrived in %s: %v", object, namespace, member, err)
 			continue
 		}
 		t.Logf("%s of %s is in %s", object, namespace, deWide.Name)
 	}
 }
 
-// workplace is a folder like the repository's root, with what people have at hand.
+// workplace is a directory like the repository's root, with the files that people have.
 func workplace(t *testing.T, w *world) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -233,7 +233,7 @@ func workplace(t *testing.T, w *world) string {
 	return dir
 }
 
-// follow runs blocks in one shell, for they share its variables, and says which ran.
+// follow runs blocks in one shell, because they share its variables, and logs which ran.
 func (w *world) follow(t *testing.T, dir, title string, blocks []block) {
 	t.Helper()
 	if len(blocks) == 0 {
@@ -244,7 +244,7 @@ func (w *world) follow(t *testing.T, dir, title string, blocks []block) {
 	for i, b := range blocks {
 		target := strings.Fields(b.rest)
 		if len(target) == 0 || target[0] != "karmada" && target[0] != "member" {
-			t.Fatalf("manifests/%s:%d: sh of which API? karmada or member", b.file, b.line)
+			t.Fatalf("manifests/%s:%d: sh needs an API: karmada or member", b.file, b.line)
 		}
 		a := member
 		if target[0] == "karmada" {

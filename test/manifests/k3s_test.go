@@ -15,7 +15,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// vpn is what Headscale gives addresses of.
+// vpn is the prefix from which Headscale assigns addresses.
 var vpn = netip.MustParsePrefix("100.64.0.0/10")
 
 // node is a kind of node, with its files in the order in which K3s reads them.
@@ -61,8 +61,8 @@ func sites(t *testing.T) []string {
 	return all
 }
 
-// config is what K3s makes of a node's files: later ones replace a key, or add to it
-// where it ends in a plus.
+// config is the result of a node's files in K3s: later ones replace a key, or add to it
+// if it ends in a plus.
 func (n node) config(t *testing.T) map[string]any {
 	t.Helper()
 	merged := map[string]any{}
@@ -123,9 +123,9 @@ func flags(t *testing.T) map[string][]string {
 	return all
 }
 
-// TestK3sKnowsEveryKey: a server skips a key that it does not know, and says so in
-// its log alone; an agent does not start.
-func TestK3sKnowsEveryKey(t *testing.T) {
+// TestK3sAcceptsEveryKey: a server skips a key that it does not know, and only says so in
+// its log; an agent does not start.
+func TestK3sAcceptsEveryKey(t *testing.T) {
 	known, used := flags(t), map[string]bool{}
 	for _, n := range nodes(t) {
 		for key := range n.config(t) {
@@ -137,17 +137,17 @@ func TestK3sKnowsEveryKey(t *testing.T) {
 	}
 	for command, all := range known {
 		if !slices.IsSorted(all) {
-			t.Errorf("testdata/k3s-flags.txt: %s's are not sorted", command)
+			t.Errorf("testdata/k3s-flags.txt: the flags of %s are not sorted", command)
 		}
 		for _, flag := range all {
 			if !used[command+" "+flag] {
-				t.Errorf("testdata/k3s-flags.txt: nothing uses %s %s", command, flag)
+				t.Errorf("testdata/k3s-flags.txt: %s %s is unused", command, flag)
 			}
 		}
 	}
 }
 
-func TestEveryFileOfK3sIsSomeNodes(t *testing.T) {
+func TestEveryFileOfK3sBelongsToANode(t *testing.T) {
 	var used []string
 	for _, n := range nodes(t) {
 		used = append(used, n.files...)
@@ -158,7 +158,7 @@ func TestEveryFileOfK3sIsSomeNodes(t *testing.T) {
 			return err
 		}
 		if rel, _ := filepath.Rel(folder, path); !slices.Contains(used, filepath.ToSlash(rel)) {
-			t.Errorf("manifests/clusters/k3s/%s: no node has it", rel)
+			t.Errorf("manifests/clusters/k3s/%s: no node uses it", rel)
 		}
 		return nil
 	})
@@ -167,7 +167,7 @@ func TestEveryFileOfK3sIsSomeNodes(t *testing.T) {
 	}
 }
 
-// TestServersLeaveTheNetworkToOthers holds what the rest of manifests/ stands on.
+// TestServersLeaveTheNetworkToOthers checks what the rest of manifests/ relies on.
 func TestServersLeaveTheNetworkToOthers(t *testing.T) {
 	calico := pool(t, "pods")
 	for _, n := range nodes(t) {
@@ -185,7 +185,7 @@ func TestServersLeaveTheNetworkToOthers(t *testing.T) {
 			{"cluster-cidr", calico},
 		} {
 			if c[want.key] != want.value {
-				t.Errorf("%s: %s is %v, not %v", n.name, want.key, c[want.key], want.value)
+				t.Errorf("%s: %s: got %v, want %v", n.name, want.key, c[want.key], want.value)
 			}
 		}
 		for _, part := range []string{"servicelb", "traefik"} {
@@ -218,16 +218,16 @@ func pool(t *testing.T, name string) string {
 	return ""
 }
 
-func TestNodesKnowEachOtherByTheVPNAlone(t *testing.T) {
+func TestNodesReachEachOtherOnlyByTheVPN(t *testing.T) {
 	for _, n := range nodes(t) {
 		c := n.config(t)
 		if addr, err := netip.ParseAddr(fmt.Sprint(c["node-ip"])); err != nil || !vpn.Contains(addr) {
-			t.Errorf("%s: node-ip is %v, which is not of the VPN", n.name, c["node-ip"])
+			t.Errorf("%s: node-ip is %v, which is not in the VPN", n.name, c["node-ip"])
 		}
 		server, ok := c["server"]
 		if !ok {
 			if n.command == "agent" {
-				t.Errorf("%s: it joins nobody", n.name)
+				t.Errorf("%s: joins no server", n.name)
 			}
 			continue
 		}
@@ -237,7 +237,7 @@ func TestNodesKnowEachOtherByTheVPNAlone(t *testing.T) {
 			continue
 		}
 		if addr, err := netip.ParseAddr(u.Hostname()); err != nil || !vpn.Contains(addr) || u.Scheme != "https" || u.Port() != "6443" {
-			t.Errorf("%s: it joins %v, which is no API in the VPN", n.name, server)
+			t.Errorf("%s: joins %v, which is not an API in the VPN", n.name, server)
 		}
 	}
 }
@@ -247,11 +247,11 @@ func TestTokensAreInFiles(t *testing.T) {
 		c := n.config(t)
 		for key := range c {
 			if strings.HasSuffix(key, "token") || strings.HasSuffix(key, "vpn-auth") {
-				t.Errorf("%s: %s is a secret in the configuration; there is %s-file", n.name, key, key)
+				t.Errorf("%s: %s has a secret in the configuration; use %s-file", n.name, key, key)
 			}
 		}
 		if n.command == "agent" && c["token-file"] != "/etc/rancher/k3s/agent-token" {
-			t.Errorf("%s: token-file is %v: agents have a token of their own, which makes nobody a server", n.name, c["token-file"])
+			t.Errorf("%s: token-file is %v: agents must have their own token, which does not allow joining as a server", n.name, c["token-file"])
 		}
 		for _, key := range []string{"token-file", "agent-token-file"} {
 			if n.command == "server" && !strings.HasPrefix(fmt.Sprint(c[key]), "/etc/rancher/k3s/") {
@@ -261,9 +261,9 @@ func TestTokensAreInFiles(t *testing.T) {
 	}
 }
 
-// TestClusterAPIWritesWhatK3sKnows reads the files that capi/ puts beside K3s's
+// TestClusterAPIWritesKeysThatK3sAccepts reads the files that capi/ puts beside K3s's
 // configuration, which no API server looks into.
-func TestClusterAPIWritesWhatK3sKnows(t *testing.T) {
+func TestClusterAPIWritesKeysThatK3sAccepts(t *testing.T) {
 	known, seen := flags(t), 0
 	for _, object := range build(t, "clusters/capi") {
 		files, _, err := unstructured.NestedSlice(object.Object, "spec", "kthreesConfigSpec", "files")
@@ -284,11 +284,11 @@ func TestClusterAPIWritesWhatK3sKnows(t *testing.T) {
 				}
 			}
 			if c["flannel-backend"] != "none" || c["disable-network-policy"] != true {
-				t.Errorf("capi: %s leaves K3s's own network on: %v", path, c)
+				t.Errorf("capi: %s leaves K3s's own network enabled: %v", path, c)
 			}
 		}
 	}
 	if seen == 0 {
-		t.Error("capi puts no file beside K3s's configuration")
+		t.Error("capi writes no file beside K3s's configuration")
 	}
 }

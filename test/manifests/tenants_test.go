@@ -11,7 +11,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// tenants are the namespaces of manifests/functions that are one.
+// tenants are the namespaces of manifests/functions that belong to a tenant.
 func tenants(t *testing.T) (all []string) {
 	t.Helper()
 	for _, namespace := range functions(t, "Namespace") {
@@ -25,14 +25,14 @@ func tenants(t *testing.T) (all []string) {
 
 var claim = regexp.MustCompile(`(?m)^\s*claim (\S+) (\S+)`)
 
-// TestATenantIsOneEverywhere: what a tenant needs is in several folders, which no
+// TestATenantIsTheSameEverywhere: what a tenant needs is in several directories, which no
 // program reads together. README.md of manifests/functions has the list.
-func TestATenantIsOneEverywhere(t *testing.T) {
+func TestATenantIsTheSameEverywhere(t *testing.T) {
 	want := tenants(t)
 	same := func(what string, got []string) {
 		t.Helper()
 		if slices.Sort(got); !slices.Equal(got, want) {
-			t.Errorf("%s: %v, and the tenants are %v", what, got, want)
+			t.Errorf("%s: got %v, want the tenants %v", what, got, want)
 		}
 	}
 	for _, variant := range []string{"daemonset", "deployment"} {
@@ -43,7 +43,7 @@ func TestATenantIsOneEverywhere(t *testing.T) {
 		same("claims of the "+variant, slices.Collect(maps.Keys(claims)))
 		for tenant, names := range claims {
 			if names != tenant+"."+zone {
-				t.Errorf("%s: %s claims %s, where its functions' names are not", variant, tenant, names)
+				t.Errorf("%s: %s claims %s, which does not contain its functions' names", variant, tenant, names)
 			}
 		}
 	}
@@ -56,7 +56,7 @@ func TestATenantIsOneEverywhere(t *testing.T) {
 	var pooled []string
 	for _, pool := range speaker.Pools {
 		if len(pool.Namespaces) != 1 {
-			t.Errorf("a pool of the speaker is shared by %v: each takes addresses from the others", pool.Namespaces)
+			t.Errorf("a pool of the speaker is shared by %v: each can take addresses from the others", pool.Namespaces)
 		}
 		pooled = append(pooled, pool.Namespaces...)
 	}
@@ -65,7 +65,7 @@ func TestATenantIsOneEverywhere(t *testing.T) {
 	same("functions/tenants", foldersOn(t, "functions/tenants", "../base"))
 }
 
-// foldersOn are the folders of one whose kustomization stands on another.
+// foldersOn are the directories whose kustomization builds on another.
 func foldersOn(t *testing.T, folder, base string) (all []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, folder, "*/kustomization.yaml"))

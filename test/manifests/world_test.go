@@ -31,13 +31,13 @@ type server struct {
 	mapper *restmapper.DeferredDiscoveryRESTMapper
 }
 
-// deWide joins with what manifests/federation says of it.
+// deWide joins with the settings in manifests/federation.
 var deWide = controlplane.Member{
 	Name: string(member), Region: "de", Zone: "de-fra", Provider: "hetzner",
 	Annotations: map[string]string{"nearcast.dev/coordinates": "50.11,8.68"},
 }
 
-// world is a Karmada with one member, for all tests that need one.
+// world is a Karmada with one member, shared by all tests.
 type world struct {
 	dir     string
 	plane   *controlplane.Plane
@@ -173,13 +173,13 @@ func (s *server) established(ctx context.Context, crd string) (bool, error) {
 	return false, err
 }
 
-// dryRun asks the server whether it would take the object, with not one unknown or
-// doubled field.
+// dryRun asks the server whether it would accept the object, without an unknown or
+// duplicate field.
 func (s *server) dryRun(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	return s.patch(ctx, object, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 }
 
-// apply is dryRun, but that it is done.
+// apply is like dryRun, but persists the object.
 func (s *server) apply(ctx context.Context, object *unstructured.Unstructured) error {
 	_, err := s.patch(ctx, object, metav1.PatchOptions{})
 	return err
@@ -207,7 +207,7 @@ func (s *server) resource(object *unstructured.Unstructured) (dynamic.ResourceIn
 	}
 	if mapping.Scope.Name() == meta.RESTScopeNameRoot {
 		if object.GetNamespace() != "" {
-			return nil, fmt.Errorf("%s has no namespace, and this one says %q", kind.Kind, object.GetNamespace())
+			return nil, fmt.Errorf("%s is not namespaced, but this one has namespace %q", kind.Kind, object.GetNamespace())
 		}
 		return s.client.Resource(mapping.Resource), nil
 	}

@@ -1,4 +1,4 @@
-// Package supply holds that every version that is pinned somewhere is one that the bot
+// Package supply tests that the bot keeps every pinned version current.
 // keeps current.
 package supply
 
@@ -15,7 +15,7 @@ import (
 
 const root = "../.."
 
-// manager is what Renovate looks for beside what it knows itself.
+// manager is a custom manager of Renovate.
 type manager struct {
 	Description         string
 	ManagerFilePatterns []string
@@ -63,15 +63,15 @@ func (m manager) follows(path string, text []byte) (versions []string) {
 	return versions
 }
 
-// pinned is a version as it is written where something is fetched: of three numbers,
-// which no address has.
+// pinned matches a version where something is fetched: it has three numbers,
+// unlike an address.
 var pinned = regexp.MustCompile(`(?:^|[\s=/])(v?[0-9]+\.[0-9]+\.[0-9]+(?:\+k3s[0-9]+)?)(?:$|[\s/,])`)
 
-func TestTheBotFollowsEveryVersionThatIsPinned(t *testing.T) {
+func TestTheBotUpdatesEveryPinnedVersion(t *testing.T) {
 	ignored, managers := configured(t)
-	// What config:recommended ignores has test/ in it, where most of our modules are.
+	// config:recommended ignores test/, which has most of our modules.
 	if !slices.Equal(ignored, []string{"**/node_modules/**"}) {
-		t.Errorf("ignorePaths %v", ignored)
+		t.Errorf("got ignorePaths %v", ignored)
 	}
 	found, used := 0, map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -93,7 +93,7 @@ func TestTheBotFollowsEveryVersionThatIsPinned(t *testing.T) {
 		for _, match := range pinned.FindAllSubmatch(text, -1) {
 			found++
 			if !slices.Contains(followed, string(match[1])) {
-				t.Errorf("%s: %s: no manager of renovate.json finds it", path, match[1])
+				t.Errorf("%s: %s: no manager in renovate.json matches it", path, match[1])
 			}
 		}
 		return err
@@ -102,11 +102,11 @@ func TestTheBotFollowsEveryVersionThatIsPinned(t *testing.T) {
 		t.Fatal(err)
 	}
 	if found < 15 {
-		t.Errorf("%d versions; there are more", found)
+		t.Errorf("found only %d versions", found)
 	}
 	for _, m := range managers {
 		if !used[m.Description] {
-			t.Errorf("renovate.json: the manager of %s finds nothing", m.Description)
+			t.Errorf("renovate.json: the manager for %s matches nothing", m.Description)
 		}
 	}
 }

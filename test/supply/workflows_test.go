@@ -13,7 +13,7 @@ func workflows(t *testing.T) map[string][]byte {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
 	if err != nil || len(paths) < 3 {
-		t.Fatalf("%d workflows (%v); there are more", len(paths), err)
+		t.Fatalf("found only %d workflows (%v)", len(paths), err)
 	}
 	all := map[string][]byte{}
 	for _, path := range paths {
@@ -24,23 +24,23 @@ func workflows(t *testing.T) map[string][]byte {
 	return all
 }
 
-// TestEveryActionIsPinnedByDigest: a tag can be moved to other code. The comment is the
-// version, which the bot raises with the digest.
+// TestEveryActionIsPinnedByDigest: a tag can be moved to other code. The comment has the
+// version, which the bot updates with the digest.
 func TestEveryActionIsPinnedByDigest(t *testing.T) {
 	uses := regexp.MustCompile(`(?m)\buses: *(.*)$`)
 	digest := regexp.MustCompile(`^[\w-]+/[\w/-]+@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$`)
 	for path, text := range workflows(t) {
 		for _, match := range uses.FindAllSubmatch(text, -1) {
 			if !digest.Match(match[1]) {
-				t.Errorf("%s: %q: want OWNER/NAME@DIGEST # vN.N.N", path, match[1])
+				t.Errorf("%s: got %q, want OWNER/NAME@DIGEST # vN.N.N", path, match[1])
 			}
 		}
 	}
 }
 
-// TestEveryWorkflowRunsWhatTheMakefileHas: CI has no commands of its own, so that what it
+// TestEveryWorkflowRunsTargetsOfTheMakefile: CI has no commands of its own, so that everything it
 // does can be repeated on any machine.
-func TestEveryWorkflowRunsWhatTheMakefileHas(t *testing.T) {
+func TestEveryWorkflowRunsTargetsOfTheMakefile(t *testing.T) {
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	if err != nil {
 		t.Fatal(err)

@@ -31,10 +31,10 @@ type program struct{ name, path string }
 
 func main() {
 	log.SetFlags(0)
-	vips := flag.String("vips", "100,1000,5000", "how many VIPs, a `LIST`")
-	peers := flag.String("peers", "1,10,50", "how many peers, a `LIST`")
-	rest := flag.Duration("rest", 30*time.Second, "how long the speaker is observed at rest")
-	out := flag.String("o", "test/bench/speaker/RESULTS.md", "the report's `FILE`")
+	vips := flag.String("vips", "100,1000,5000", "measure with these numbers of VIPs, a `LIST`")
+	peers := flag.String("peers", "1,10,50", "measure with these numbers of peers, a `LIST`")
+	rest := flag.Duration("rest", 30*time.Second, "observe the speaker at rest for this time")
+	out := flag.String("o", "test/bench/speaker/RESULTS.md", "write the report to `FILE`")
 	flag.Parse()
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // for as long as it runs
 	if err := run(ctx, *vips, *peers, *rest, *out, flag.Args()); err != nil {

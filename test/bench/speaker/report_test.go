@@ -9,9 +9,9 @@ import (
 	"github.com/nearcast/nearcast/bgp"
 )
 
-// TestTheSpeakerTakesTheFile also holds that every VIP has a check of its own, for equal ones are
-// asked once.
-func TestTheSpeakerTakesTheFile(t *testing.T) {
+// TestTheSpeakerAcceptsTheFile also checks that every VIP has its own check, because equal ones are
+// run once.
+func TestTheSpeakerAcceptsTheFile(t *testing.T) {
 	for _, vips := range []int{1, 100, 5000} {
 		c, err := bgp.Parse([]byte(config(t.TempDir(), vips, maxPeers)))
 		if err != nil {
@@ -22,10 +22,10 @@ func TestTheSpeakerTakesTheFile(t *testing.T) {
 			asked[v.Checks[0].TCP.Address.String()] = true
 		}
 		if len(c.VIPs) != vips || len(asked) != vips || len(c.Peers) != maxPeers {
-			t.Errorf("of %d VIPs: %d, %d checks of their own, %d peers", vips, len(c.VIPs), len(asked), len(c.Peers))
+			t.Errorf("for %d VIPs: got %d, with %d separate checks and %d peers", vips, len(c.VIPs), len(asked), len(c.Peers))
 		}
 		if c.States.Draining.Dwell != dwell || c.States.Draining.Linger != linger {
-			t.Errorf("SIGTERM is promised to take %s and %s, and not %s and %s", c.States.Draining.Dwell, c.States.Draining.Linger, dwell, linger)
+			t.Errorf("SIGTERM: got dwells of %s and %s, want %s and %s", c.States.Draining.Dwell, c.States.Draining.Linger, dwell, linger)
 		}
 	}
 }
@@ -36,7 +36,7 @@ func TestEveryRowHasACellForEachHeading(t *testing.T) {
 	want := strings.Count(strings.SplitN(heading, "\n", 2)[0], "|")
 	for line := range strings.Lines(text) {
 		if n := strings.Count(line, "|"); strings.HasPrefix(line, "| now") && n != want {
-			t.Errorf("%d cells, want %d: %s", n-1, want-1, line)
+			t.Errorf("got %d cells, want %d: %s", n-1, want-1, line)
 		}
 	}
 	if strings.Contains(text, "%!") || !strings.Contains(text, "**a route: not within 1m0s**") {
@@ -44,10 +44,10 @@ func TestEveryRowHasACellForEachHeading(t *testing.T) {
 	}
 }
 
-func TestAListOfNumbersIsRefusedByName(t *testing.T) {
+func TestAnInvalidListOfNumbersIsRejectedByName(t *testing.T) {
 	for _, list := range []string{"", "0", "-1", "1,", "x", "1, 2", "201"} {
 		if _, err := numbers("-peers", list, maxPeers); err == nil || !strings.Contains(err.Error(), "-peers") {
-			t.Errorf("%q: %v", list, err)
+			t.Errorf("%q: got %v", list, err)
 		}
 	}
 	if got, err := numbers("-peers", "1,50", maxPeers); err != nil || fmt.Sprint(got) != "[1 50]" {

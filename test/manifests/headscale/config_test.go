@@ -36,37 +36,37 @@ func TestHeadscaleReadsItsConfiguration(t *testing.T) {
 		got, want any
 	}{
 		{"the address that nodes use", c.ServerURL, "https://headscale.example.org:443"},
-		{"the port that no firewall refuses", c.Addr, "0.0.0.0:443"},
+		{"the port that no firewall blocks", c.Addr, "0.0.0.0:443"},
 		{"metrics stay on the machine", c.MetricsAddr, "127.0.0.1:9090"},
 		{"the prefix", c.PrefixV4.String(), "100.64.0.0/10"},
 		{"the policy", c.Policy, types.PolicyConfig{Path: "/etc/headscale/policy.hujson", Mode: types.PolicyModeFile}},
-		{"a relay beside it", c.DERP.ServerEnabled, true},
-		{"which relays our nodes alone", c.DERP.ServerVerifyClients, true},
+		{"an embedded relay", c.DERP.ServerEnabled, true},
+		{"which relays only our nodes", c.DERP.ServerVerifyClients, true},
 		{"its STUN", c.DERP.STUNAddr, "0.0.0.0:3478"},
-		{"none of Tailscale's relays", len(c.DERP.URLs), 0},
-		{"further relays", c.DERP.Paths, []string{"/etc/headscale/derp.yaml"}},
+		{"no relays of Tailscale", len(c.DERP.URLs), 0},
+		{"additional relays", c.DERP.Paths, []string{"/etc/headscale/derp.yaml"}},
 		{"nodes keep their DNS", c.DNSConfig.OverrideLocalDNS || c.DNSConfig.MagicDNS, false},
 		{"nothing goes to Tailscale's logs", c.LogTail.Enabled, false},
 		{"its certificate", c.TLS.LetsEncrypt.Hostname, "headscale.example.org"},
 	} {
 		if !reflect.DeepEqual(f.got, f.want) {
-			t.Errorf("%s: %v, not %v", f.what, f.got, f.want)
+			t.Errorf("%s: got %v, want %v", f.what, f.got, f.want)
 		}
 	}
 }
 
-// TestEveryKeyIsOneThatHeadscaleHas: Headscale takes no notice of a key that it does
-// not know. Those that it does are in the example that comes with it.
-func TestEveryKeyIsOneThatHeadscaleHas(t *testing.T) {
+// TestEveryKeyExistsInHeadscale: Headscale ignores a key that it does
+// not know. Its example configuration has the known keys.
+func TestEveryKeyExistsInHeadscale(t *testing.T) {
 	ours, theirs := keys(t, folder+"config.yaml"), keys(t, example(t))
 	for _, key := range ours {
 		if !slices.Contains(theirs, key) {
-			t.Errorf("config.yaml: Headscale has no key %s", key)
+			t.Errorf("config.yaml: unknown key %s", key)
 		}
 	}
 }
 
-func TestEveryRelayIsReachedOnThePortOfHTTPS(t *testing.T) {
+func TestEveryRelayIsReachableOnTheHTTPSPort(t *testing.T) {
 	c := load(t)
 	c.DERP.Paths = []string{folder + "derp.yaml"}
 	relays, err := derp.GetDERPMap(c.DERP)
@@ -74,11 +74,11 @@ func TestEveryRelayIsReachedOnThePortOfHTTPS(t *testing.T) {
 		t.Fatalf("derp.yaml: %v", err)
 	}
 	if len(relays.Regions) != 1 {
-		t.Fatalf("%d regions, not 1", len(relays.Regions))
+		t.Fatalf("got %d regions, want 1", len(relays.Regions))
 	}
 	for id, region := range relays.Regions {
 		if region.RegionID != id || id == c.DERP.ServerRegionID {
-			t.Errorf("region %d calls itself %d; Headscale's own is %d", id, region.RegionID, c.DERP.ServerRegionID)
+			t.Errorf("region %d has ID %d; Headscale's own is %d", id, region.RegionID, c.DERP.ServerRegionID)
 		}
 		for _, node := range region.Nodes {
 			if node.RegionID != id || node.DERPPort != 443 || node.STUNOnly || node.InsecureForTests {
@@ -88,7 +88,7 @@ func TestEveryRelayIsReachedOnThePortOfHTTPS(t *testing.T) {
 	}
 }
 
-// keys are the paths of all scalars and lists of a file.
+// keys returns the paths of all scalars and lists of a file.
 func keys(t *testing.T, path string) []string {
 	t.Helper()
 	data, err := os.ReadFile(path)

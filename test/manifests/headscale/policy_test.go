@@ -1,5 +1,5 @@
-// Package headscale asks Headscale's own code what manifests/network/headscale
-// means, and the packet filter of Tailscale's nodes what comes of it.
+// Package headscale evaluates manifests/network/headscale with Headscale's own code,
+// and the result with the packet filter of Tailscale's nodes.
 package headscale
 
 import (
@@ -27,7 +27,7 @@ const folder = "../../../manifests/network/headscale/"
 var clusters = []string{"mk-core", "us-azure", "hpc-kube", "de-wide", "l26-ugd"}
 
 var (
-	// federation is whom the nodes' keys belong to.
+	// federation is the user of the nodes' keys.
 	federation = types.User{Model: gorm.Model{ID: 1}, Name: "federation"}
 	operator   = types.User{Model: gorm.Model{ID: 2}, Name: "operator"}
 	stranger   = types.User{Model: gorm.Model{ID: 3}, Name: "stranger"}
@@ -110,8 +110,8 @@ func (n *network) named(t *testing.T, name string) *types.Node {
 	return n.nodes[i]
 }
 
-// passes is whether a node opens a connection to another's port, as the other's
-// filter sees it.
+// passes reports whether a node may connect to another's port, according to the other's
+// filter.
 func (n *network) passes(from, to *types.Node, proto ipproto.Proto, port uint16) bool {
 	if proto == ipproto.TCP {
 		return n.filters[to.ID].CheckTCP(*from.IPv4, *to.IPv4, port) == filter.Accept
@@ -124,7 +124,7 @@ func (n *network) passes(from, to *types.Node, proto ipproto.Proto, port uint16)
 	return n.filters[to.ID].RunIn(&p, 0) == filter.Accept
 }
 
-func TestWhoMayReachWhom(t *testing.T) {
+func TestTheVPNAllowsExactlyTheseConnections(t *testing.T) {
 	n := newNetwork(t)
 	for _, c := range []struct {
 		from, to string
@@ -136,12 +136,12 @@ func TestWhoMayReachWhom(t *testing.T) {
 		{"us-azure-3", "us-azure-2", "tcp/10250", true, "kubelets"},
 		{"l26-ugd-2", "l26-ugd-3", "udp/4789", true, "Calico's VXLAN"},
 		{"hpc-kube-3", "hpc-kube-1", "tcp/51820", true, "any other port"},
-		{"mk-core-1", "mk-core-3", "tcp/5443", true, "mk-core among itself"},
+		{"mk-core-1", "mk-core-3", "tcp/5443", true, "within mk-core"},
 
-		{"us-azure-2", "mk-core-1", "tcp/5443", true, "a site asks Karmada's API"},
+		{"us-azure-2", "mk-core-1", "tcp/5443", true, "a site uses Karmada's API"},
 		{"l26-ugd-3", "mk-core-2", "tcp/5443", true, "an agent pulls"},
-		{"l26-ugd-3", "mk-core-2", "udp/5443", false, "TCP alone"},
-		{"us-azure-2", "mk-core-1", "tcp/6443", false, "mk-core's own API is none of the members' business"},
+		{"l26-ugd-3", "mk-core-2", "udp/5443", false, "only TCP"},
+		{"us-azure-2", "mk-core-1", "tcp/6443", false, "members may not reach mk-core's own API"},
 		{"us-azure-2", "mk-core-1", "tcp/22", false, ""},
 		{"us-azure-2", "mk-core-1", "tcp/443", false, "mk-core has no gateway"},
 
@@ -149,26 +149,26 @@ func TestWhoMayReachWhom(t *testing.T) {
 		{"mk-core-3", "de-wide-2", "tcp/6443", true, "Karmada pushes"},
 		{"mk-core-1", "hpc-kube-1", "tcp/6443", true, "Karmada pushes, through NAT"},
 		{"mk-core-1", "l26-ugd-1", "tcp/6443", false, "it pulls"},
-		{"mk-core-1", "us-azure-1", "tcp/10250", false, "the API and no more"},
+		{"mk-core-1", "us-azure-1", "tcp/10250", false, "only the API"},
 		{"mk-core-1", "us-azure-2", "udp/4789", false, ""},
 
 		{"us-azure-2", "de-wide-1", "tcp/443", true, "a site probes a gateway"},
 		{"de-wide-3", "l26-ugd-1", "tcp/80", true, "a site probes a gateway"},
 		{"mk-core-2", "hpc-kube-1", "tcp/443", true, "mk-core has a resolver, which probes too"},
-		{"us-azure-2", "de-wide-2", "tcp/443", false, "no gateway is there"},
-		{"us-azure-2", "de-wide-1", "tcp/6443", false, "the probes' ports alone"},
+		{"us-azure-2", "de-wide-2", "tcp/443", false, "it has no gateway"},
+		{"us-azure-2", "de-wide-1", "tcp/6443", false, "only the probes' ports"},
 		{"us-azure-2", "de-wide-1", "udp/443", false, ""},
-		{"us-azure-1", "hpc-kube-1", "tcp/10250", false, "gateways are no mesh of their own"},
+		{"us-azure-1", "hpc-kube-1", "tcp/10250", false, "gateways are not a mesh among themselves"},
 		{"us-azure-2", "hpc-kube-2", "tcp/22", false, "a node of one cluster and one of another"},
 		{"us-azure-2", "hpc-kube-2", "udp/53", false, ""},
 
 		{"operator", "l26-ugd-2", "tcp/22", true, "people"},
 		{"operator", "mk-core-1", "tcp/5443", true, ""},
 		{"operator", "us-azure-1", "tcp/443", true, "people call functions by addresses in the VPN"},
-		{"operator", "us-azure-2", "tcp/443", false, "at gateways alone"},
+		{"operator", "us-azure-2", "tcp/443", false, "only at gateways"},
 		{"operator", "us-azure-2", "tcp/10250", false, ""},
 		{"us-azure-1", "operator", "tcp/22", false, "nobody reaches people's machines"},
-		{"stranger", "mk-core-1", "tcp/5443", false, "who is nobody's"},
+		{"stranger", "mk-core-1", "tcp/5443", false, "an unknown user's machine"},
 		{"stranger", "us-azure-1", "tcp/443", false, ""},
 	} {
 		network, number, _ := strings.Cut(c.port, "/")
@@ -178,13 +178,13 @@ func TestWhoMayReachWhom(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := n.passes(n.named(t, c.from), n.named(t, c.to), proto, port); got != c.want {
-			t.Errorf("%s → %s %s: %t, not %t (%s)", c.from, c.to, c.port, got, c.want, c.why)
+			t.Errorf("%s → %s %s: %t, want %t (%s)", c.from, c.to, c.port, got, c.want, c.why)
 		}
 	}
 }
 
-// TestNothingElsePasses tries every pair of nodes at all ports that something of a
-// cluster listens at, and some that nothing does.
+// TestNothingElsePasses tests every pair of nodes at all ports on which something of a
+// cluster listens, and at some unused ones.
 func TestNothingElsePasses(t *testing.T) {
 	n := newNetwork(t)
 	ports := []uint16{22, 53, 80, 179, 443, 2379, 2380, 4789, 5443, 5473, 6443, 8080, 9153, 10250, 30080, 41641, 65535}
@@ -198,7 +198,7 @@ func TestNothingElsePasses(t *testing.T) {
 				for _, proto := range []ipproto.Proto{ipproto.TCP, ipproto.UDP} {
 					got, want := n.passes(from, to, proto, port), allowed(from, to, proto, port)
 					if got != want {
-						t.Errorf("%s → %s %s %d: %t, not %t", from.Hostname, to.Hostname, proto, port, got, want)
+						t.Errorf("%s → %s %s %d: %t, want %t", from.Hostname, to.Hostname, proto, port, got, want)
 					}
 					if got {
 						passed++
@@ -212,7 +212,7 @@ func TestNothingElsePasses(t *testing.T) {
 	t.Logf("%d of %d combinations of nodes, ports and protocols pass", passed, passed+refused)
 }
 
-// allowed is what the README's table says.
+// allowed is the README's table.
 func allowed(from, to *types.Node, proto ipproto.Proto, port uint16) bool {
 	source, target := clusterOf(from), clusterOf(to)
 	switch {
@@ -244,9 +244,9 @@ func clusterOf(node *types.Node) string {
 	return ""
 }
 
-// TestNodesThatNoRuleJoinsDoNotSeeEachOther: Headscale does not even tell them of
+// TestNodesWithoutACommonRuleDoNotSeeEachOther: Headscale does not even send them
 // each other's keys and addresses.
-func TestNodesThatNoRuleJoinsDoNotSeeEachOther(t *testing.T) {
+func TestNodesWithoutACommonRuleDoNotSeeEachOther(t *testing.T) {
 	n := newNetwork(t)
 	peers := n.manager.BuildPeerMap(n.nodes.ViewSlice())
 	for _, from := range n.nodes {
@@ -260,13 +260,13 @@ func TestNodesThatNoRuleJoinsDoNotSeeEachOther(t *testing.T) {
 			}
 			want := anything(from, to) || anything(to, from)
 			if got := slices.Contains(sees, to.Hostname); got != want {
-				t.Errorf("%s sees %s: %t, not %t", from.Hostname, to.Hostname, got, want)
+				t.Errorf("%s sees %s: %t, want %t", from.Hostname, to.Hostname, got, want)
 			}
 		}
 	}
 }
 
-// anything is whether a node may reach any port of another.
+// anything reports whether a node may reach any port of another.
 func anything(from, to *types.Node) bool {
 	return slices.ContainsFunc([]uint16{22, 443, 5443, 6443}, func(port uint16) bool { return allowed(from, to, ipproto.TCP, port) })
 }

@@ -1,6 +1,6 @@
-// Package isolation asks Cyclonus, which evaluates NetworkPolicies as the Kubernetes
-// network group's conformance suite does, what manifests/network/policies lets
-// through inside a cluster.
+// Package isolation uses Cyclonus, which evaluates NetworkPolicies like the Kubernetes
+// network group's conformance suite, to test what manifests/network/policies allows
+// inside a cluster.
 package isolation
 
 import (
@@ -19,7 +19,7 @@ import (
 
 const folder = "../../../manifests/network/policies"
 
-// policies are those of the folder, ready to be asked.
+// policies are the NetworkPolicies of the directory, ready to be evaluated.
 func policies(t *testing.T) *matcher.Policy {
 	t.Helper()
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
@@ -52,7 +52,7 @@ func pod(namespace, addr string, labels map[string]string) *matcher.TrafficPeer 
 	}}
 }
 
-// outside is an address that is no pod's: a node, or somebody on the internet.
+// outside is an address that does not belong to a pod: a node, or a host on the internet.
 func outside(addr string) *matcher.TrafficPeer { return &matcher.TrafficPeer{IP: addr} }
 
 var (
@@ -77,7 +77,7 @@ var (
 	someone   = outside("203.0.113.9")
 )
 
-func TestWhoMayTalkToWhomInACluster(t *testing.T) {
+func TestNetworkPoliciesAllowExactlyTheseConnections(t *testing.T) {
 	p := policies(t)
 	for _, c := range []struct {
 		what     string
@@ -88,45 +88,45 @@ func TestWhoMayTalkToWhomInACluster(t *testing.T) {
 		want     bool
 	}{
 		{"a call through the gateway", gateway, function, 8080, "http", v1.ProtocolTCP, true},
-		{"the gateway's own manager has no business there", manager, function, 8080, "http", v1.ProtocolTCP, false},
+		{"the gateway's own manager may not", manager, function, 8080, "http", v1.ProtocolTCP, false},
 		{"functions of a tenant call each other", sibling, function, 8080, "http", v1.ProtocolTCP, true},
-		{"and no other tenant's", tenant, function, 8080, "http", v1.ProtocolTCP, false},
-		{"nor an announced one's but through the gateway", function, announced, 8080, "http", v1.ProtocolTCP, false},
+		{"but not another tenant's", tenant, function, 8080, "http", v1.ProtocolTCP, false},
+		{"nor an announced one's, except through the gateway", function, announced, 8080, "http", v1.ProtocolTCP, false},
 		{"nobody calls past the gateway", someone, function, 8080, "http", v1.ProtocolTCP, false},
-		{"but to what is announced", someone, announced, 8080, "http", v1.ProtocolTCP, true},
+		{"except announced functions", someone, announced, 8080, "http", v1.ProtocolTCP, true},
 		{"nor may other pods of the cluster", monitor, announced, 8080, "http", v1.ProtocolTCP, false},
 		{"the resolver calls no pod of a tenant", resolver, function, 8080, "http", v1.ProtocolTCP, false},
 		{"a speaker on another node probes", node, function, 8080, "http", v1.ProtocolTCP, true},
-		{"a node in the VPN is none of this cluster", api, function, 8080, "http", v1.ProtocolTCP, false},
+		{"a node in the VPN is not of this cluster", api, function, 8080, "http", v1.ProtocolTCP, false},
 
 		{"names, of the cluster's DNS", function, dns, 53, "dns", v1.ProtocolUDP, true},
 		{"and long answers", function, dns, 53, "dns-tcp", v1.ProtocolTCP, true},
 		{"nothing else of kube-system", function, metrics, 53, "dns", v1.ProtocolUDP, false},
 		{"names, of the anycast resolver", function, anycast, 53, "", v1.ProtocolUDP, true},
 		{"names, of the resolver's pods", function, resolver, 1053, "dns", v1.ProtocolUDP, true},
-		{"nothing else of these", function, resolver, 9153, "metrics", v1.ProtocolTCP, false},
+		{"nothing else of the resolver", function, resolver, 9153, "metrics", v1.ProtocolTCP, false},
 
 		{"a service outside that keeps data", function, someone, 443, "", v1.ProtocolTCP, true},
-		{"by HTTPS alone", function, someone, 80, "", v1.ProtocolTCP, false},
+		{"only by HTTPS", function, someone, 80, "", v1.ProtocolTCP, false},
 		{"the cluster's API", function, api, 6443, "", v1.ProtocolTCP, false},
 		{"the VPN's HTTPS", function, api, 443, "", v1.ProtocolTCP, false},
 		{"the cloud's metadata", function, cloud, 443, "", v1.ProtocolTCP, false},
 		{"Karmada", function, karmada, 5443, "", v1.ProtocolTCP, false},
 
-		{"anybody asks the resolver", tenant, resolver, 1053, "dns", v1.ProtocolUDP, true},
+		{"any client queries the resolver", tenant, resolver, 1053, "dns", v1.ProtocolUDP, true},
 		{"from outside too", someone, resolver, 1053, "dns-tcp", v1.ProtocolTCP, true},
-		{"its metrics are Prometheus's", monitor, resolver, 9153, "metrics", v1.ProtocolTCP, true},
-		{"and no tenant's", tenant, resolver, 9153, "metrics", v1.ProtocolTCP, false},
-		{"what else is in its namespace is not reached", someone, stray, 8080, "", v1.ProtocolTCP, false},
-		{"nor reaches anything", stray, someone, 443, "", v1.ProtocolTCP, false},
+		{"only Prometheus reads its metrics", monitor, resolver, 9153, "metrics", v1.ProtocolTCP, true},
+		{"and no tenant", tenant, resolver, 9153, "metrics", v1.ProtocolTCP, false},
+		{"other pods of its namespace are not reachable", someone, stray, 8080, "", v1.ProtocolTCP, false},
+		{"nor may they reach anything", stray, someone, 443, "", v1.ProtocolTCP, false},
 		{"it follows Karmada", resolver, karmada, 5443, "", v1.ProtocolTCP, true},
 		{"it probes other clusters", resolver, elsewhere, 443, "", v1.ProtocolTCP, true},
 		{"it probes its own gateway's pods, where their port is mapped", resolver, gateway, 10443, "", v1.ProtocolTCP, true},
-		{"it does not ask the cluster's API", resolver, api, 6443, "", v1.ProtocolTCP, false},
+		{"it does not use the cluster's API", resolver, api, 6443, "", v1.ProtocolTCP, false},
 	} {
 		got := p.IsTrafficAllowed(&matcher.Traffic{Source: c.from, Destination: c.to, ResolvedPort: c.port, ResolvedPortName: c.name, Protocol: c.protocol})
 		if got.IsAllowed() != c.want {
-			t.Errorf("%s: %t, not %t\n%s", c.what, got.IsAllowed(), c.want, got.Table())
+			t.Errorf("%s: got %t, want %t\n%s", c.what, got.IsAllowed(), c.want, got.Table())
 		}
 	}
 }

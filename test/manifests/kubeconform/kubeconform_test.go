@@ -37,12 +37,12 @@ var schemas = sync.OnceValues(func() (*library, error) {
 func TestMain(m *testing.M) {
 	status := m.Run()
 	if l, _ := schemas(); l != nil {
-		_ = os.RemoveAll(l.dir) // a temporary folder
+		_ = os.RemoveAll(l.dir) // a temporary directory
 	}
 	os.Exit(status)
 }
 
-// conforming is kubeconform with these schemas alone.
+// conforming is kubeconform with only these schemas.
 func conforming(t *testing.T) (validator.Validator, *library) {
 	t.Helper()
 	l, err := schemas()
@@ -56,7 +56,7 @@ func conforming(t *testing.T) (validator.Validator, *library) {
 	return v, l
 }
 
-// folders are those with a kustomization, by their paths below manifests.
+// folders are the directories with a kustomization, by their paths below manifests.
 func folders(t *testing.T) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -74,7 +74,7 @@ func folders(t *testing.T) (all []string) {
 	return all
 }
 
-// build returns the objects of a folder.
+// build returns the objects of a directory.
 func build(t *testing.T, folder string) []*kresource.Resource {
 	t.Helper()
 	options := krusty.MakeDefaultOptions()
@@ -90,7 +90,7 @@ func kindOf(r *kresource.Resource) gvk {
 	return gvk{strings.TrimPrefix(g.Group+"/"+g.Version, "/"), g.Kind}
 }
 
-// validate returns what kubeconform finds wrong with an object.
+// validate returns the faults that kubeconform finds in an object.
 func validate(v validator.Validator, object any) error {
 	text, err := yaml.Marshal(object)
 	if err != nil {
@@ -138,13 +138,13 @@ func TestKubeconformFindsEveryObjectValid(t *testing.T) {
 	}
 	t.Logf("%d objects are valid, by the schemas of %d kinds", total, len(l.from))
 	if total < 100 {
-		t.Errorf("only %d objects were looked at", total)
+		t.Errorf("validated only %d objects", total)
 	}
 }
 
-// TestWhatIsWrongIsFound misspells a field, and gives one a wrong type, in an object
+// TestInvalidObjectsAreFound misspells a field, and gives one a wrong type, in an object
 // of each kind that has a spec.
-func TestWhatIsWrongIsFound(t *testing.T) {
+func TestInvalidObjectsAreFound(t *testing.T) {
 	v, l := conforming(t)
 	tried := map[gvk]bool{}
 	for _, folder := range folders(t) {
@@ -163,23 +163,23 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			if deep := item(spec); deep != nil && kind.kind != "EnvoyProxy" {
 				deep["misspelt"] = "x"
 				if err := validate(v, o); err == nil || !strings.Contains(err.Error(), "misspelt") {
-					t.Errorf("%s %s with misspelt in an item of a list: %v", kind.apiVersion, kind.kind, err)
+					t.Errorf("%s %s with misspelt in an item of a list: got %v", kind.apiVersion, kind.kind, err)
 				}
 				delete(deep, "misspelt")
 			}
 			spec["misspelt"] = "x"
 			if err := validate(v, o); err == nil || !strings.Contains(err.Error(), "misspelt") {
-				t.Errorf("%s %s with spec.misspelt: %v", kind.apiVersion, kind.kind, err)
+				t.Errorf("%s %s with spec.misspelt: got %v", kind.apiVersion, kind.kind, err)
 			}
 			o["spec"] = "a text"
 			if err := validate(v, o); err == nil {
-				t.Errorf("%s %s with a text for its spec is valid", kind.apiVersion, kind.kind)
+				t.Errorf("%s %s with a text as its spec was accepted", kind.apiVersion, kind.kind)
 			}
 		}
 	}
 	t.Logf("tried with %d kinds", len(tried))
 	if len(tried) < 15 {
-		t.Error("there are more")
+		t.Error("found too few kinds")
 	}
 }
 
@@ -203,8 +203,8 @@ func item(value any) map[string]any {
 	return nil
 }
 
-// TestAMissingSchemaIsNoPass has kubeconform say so itself.
-func TestAMissingSchemaIsNoPass(t *testing.T) {
+// TestAMissingSchemaIsAnError checks kubeconform's own setting.
+func TestAMissingSchemaIsAnError(t *testing.T) {
 	v, _ := conforming(t)
 	err := validate(v, map[string]any{"apiVersion": "example.org/v1", "kind": "Nothing", "metadata": map[string]any{"name": "x"}})
 	if err == nil || errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "could not find schema") {
