@@ -23,7 +23,7 @@ func TestAFunctionIsResolvableOncePlacedAppliedAndHealthy(t *testing.T) {
 
 func TestAMembersWorkloadBecomesUnhealthy(t *testing.T) {
 	s := stage(t)
-	// Nothing is probed, so that it is Karmada who tells.
+	// Nothing is probed, so only Karmada's status counts.
 	s.deploy(function{name: "hello", replicas: 2, clusters: []string{"us-azure", "de-wide"}, annotations: unprobed})
 	s.answers("healthy", s.host("hello"), "us", "us-azure", soon)
 	s.kill("us-azure/kwok") // pods that start now never become ready
@@ -47,7 +47,7 @@ func TestALoadBalancersAddressChangesAndGoes(t *testing.T) {
 	s.answers("and comes back", s.host("hello"), "us", "us-azure", soon)
 }
 
-// refusal has a member's API refuse updates of Services that carry a label.
+// refusal has a member's API reject updates of Services with an annotation.
 const refusal = `apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
 metadata: {name: %[1]s}
@@ -71,10 +71,10 @@ spec:
 func TestTheLastAddressIsKeptIfAnUpdateFailsToApply(t *testing.T) {
 	s := inTwo(t)
 	s.kubectl("us-azure", fmt.Sprintf(refusal, s.namespace), "apply", "--server-side", "-f", "-")
-	s.within("the member refuses it", soon, func() error {
+	s.within("the member rejects it", soon, func() error {
 		_, err := w.plane.Kubectl(s.Context(), "us-azure", "", "annotate", "service", "hello", "-n", s.namespace, "bad=yes", "--dry-run=server")
 		if err == nil {
-			return errors.New("it takes it")
+			return errors.New("it accepts it")
 		}
 		if strings.Contains(err.Error(), "denied request") {
 			return nil
@@ -82,7 +82,7 @@ func TestTheLastAddressIsKeptIfAnUpdateFailsToApply(t *testing.T) {
 		return err
 	})
 	s.kubectl("", "", "annotate", "service", "hello", "-n", s.namespace, "bad=yes")
-	s.within("Karmada cannot apply it, and forgets the address", 2*soon, func() error {
+	s.within("Karmada cannot apply it, and drops the address", 2*soon, func() error {
 		if o := s.observed("hello-service", "us-azure"); o.Applied || o.Status.LoadBalancer.ip() != "" {
 			return fmt.Errorf("%+v", o)
 		}
@@ -93,10 +93,10 @@ func TestTheLastAddressIsKeptIfAnUpdateFailsToApply(t *testing.T) {
 	s.within("Karmada applies a good one", 2*soon, func() error {
 		return want(fmt.Sprint(s.observed("hello-service", "us-azure").Applied), "true")
 	})
-	s.holds("and that too", s.host("hello"), "us", "us-azure", time.Second)
+	s.holds("and the new version is answered", s.host("hello"), "us", "us-azure", time.Second)
 }
 
-// divided is a placement whose replicas go to some of two clusters.
+// divided is a placement that divides replicas between two clusters.
 func divided(to ...string) string {
 	var weights []string
 	for _, c := range to {
@@ -114,9 +114,9 @@ func TestAClusterWithoutDividedReplicasKeepsItsAddress(t *testing.T) {
 	s.answers("a replica in each", s.host("hello"), "us", "us-azure", soon)
 	f.placement = divided("de-wide")
 	s.apply(s.yaml(f))
-	s.answers("an address, and no replica", s.host("hello"), "us", "de-wide", soon)
+	s.answers("an address, but no replica", s.host("hello"), "us", "de-wide", soon)
 	if got := s.observed("hello-service", "us-azure").Status.LoadBalancer.ip(); got != s.addr("us-azure") {
-		t.Errorf("the Service has no address in us-azure any more, but %q", got)
+		t.Errorf("the Service no longer has an address in us-azure: got %q", got)
 	}
 }
 
@@ -164,9 +164,9 @@ func TestSuspensionRemovesNothing(t *testing.T) {
 		return want(s.binding("hello-service", "{.spec.suspension.dispatching}"), "true")
 	})
 	s.kubectl("", "", "scale", "deployment", "hello", "-n", s.namespace, "--replicas=3")
-	s.holds("what was applied runs on", s.host("hello"), "us", "us-azure", 2*time.Second)
+	s.holds("applied workloads keep running", s.host("hello"), "us", "us-azure", 2*time.Second)
 	if got := s.member("us-azure", "hello", "{.spec.replicas}"); got != "1" {
-		t.Errorf("%s replicas in the member, want the one from before", got)
+		t.Errorf("got %s replicas in the member, want the earlier one", got)
 	}
 	s.kubectl("", "", "patch", "propagationpolicy", "hello", "-n", s.namespace, "--type=merge", "-p", `{"spec":{"suspension":{"dispatching":false}}}`)
 	s.within("and no longer", soon, func() error { return want(s.member("us-azure", "hello", "{.spec.replicas}"), "3") })
@@ -178,18 +178,18 @@ func TestADuplicateHostnameStaysWithTheOlder(t *testing.T) {
 	name := s.namespace + "-shop." + zone
 	claimed := map[string]string{"nearcast.dev/hostname": name}
 	s.deploy(function{name: "first", clusters: []string{"us-azure"}, annotations: claimed})
-	s.answers("the first has it", name, "de", "us-azure", soon)
+	s.answers("the first has the hostname", name, "de", "us-azure", soon)
 	time.Sleep(1100 * time.Millisecond) // creation times are in seconds
 	s.deploy(function{name: "second", clusters: []string{"de-wide"}, annotations: claimed})
 	s.within("the second is reported", soon, func() error {
 		if !strings.Contains(s.server.log(), "Service "+s.namespace+"/second") {
-			return fmt.Errorf("no line in the log")
+			return fmt.Errorf("found no line in the log")
 		}
 		return nil
 	})
-	s.holds("and does not get it", name, "de", "us-azure", time.Second)
+	s.holds("and does not get the hostname", name, "de", "us-azure", time.Second)
 	s.kubectl("", "", "delete", "service", "first", "-n", s.namespace)
-	s.answers("until the first goes", name, "de", "de-wide", soon)
+	s.answers("until the first is deleted", name, "de", "de-wide", soon)
 }
 
 func TestANamespaceIsDeleted(t *testing.T) {

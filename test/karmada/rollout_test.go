@@ -164,13 +164,13 @@ func TestARolloutLosesNoCluster(t *testing.T) {
 	}
 	close(stop)
 	<-done
-	s.Logf("%d queries", a.queries.Load())
+	s.Logf("sent %d queries", a.queries.Load())
 	if n := a.queries.Load(); n < 100 || a.lost.Load() > 0 || a.down.Load() > 0 {
 		s.Errorf("of %d queries, %d went elsewhere and %d were answered as if all were down; first: %s", n, a.lost.Load(), a.down.Load(), a.why)
 	}
 }
 
-// noSpin has a member refuse every SpinApp of a namespace.
+// noSpin has a member reject every SpinApp of a namespace.
 const noSpin = `apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
 metadata: {name: nospin-%[1]s}
@@ -191,8 +191,8 @@ spec:
   matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %[1]s}}}
 `
 
-// TestASpinAppThatAMemberCannotRunIsNotAnsweredThere has a member refuse it, and then
-// takes its definition away: the Service is applied there all the same.
+// TestASpinAppThatAMemberCannotRunIsNotAnsweredThere has a member reject it, and then
+// removes its definition: the Service is still applied there.
 func TestASpinAppThatAMemberCannotRunIsNotAnsweredThere(t *testing.T) {
 	s := stage(t)
 	const kind, resource = "SpinApp", "spinapps.core.spinkube.dev"
@@ -227,7 +227,7 @@ func TestASpinAppThatAMemberCannotRunIsNotAnsweredThere(t *testing.T) {
 	elsewhere("not defined", "")
 }
 
-// TestASilentPullAgentIsUnknown has nothing probed, so that only Karmada tells.
+// TestASilentPullAgentIsUnknown probes nothing, so only Karmada's status counts.
 func TestASilentPullAgentIsUnknown(t *testing.T) {
 	s := stage(t)
 	s.kubectl("", "", "delete", "cluster", "hpc-kube", "--timeout=60s")
@@ -262,7 +262,7 @@ func (s *scene) calls(member string) *atomic.Int64 {
 	return n
 }
 
-// TestAMemberThatScalesToZeroIsNotWoken has the member alone scale, as KEDA does, and
+// TestAMemberThatScalesToZeroIsNotWoken scales only in the member, like KEDA, and
 // counts the calls that reach its gateway.
 func TestAMemberThatScalesToZeroIsNotWoken(t *testing.T) {
 	s := stage(t)
