@@ -19,9 +19,9 @@ FUZZTIME ?= 60s
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Without what only a debugger reads, as in the image.
+# Without what only a debugger reads, and without gRPC's tracer, as in the image.
 build: ## build the programs of cmd/ and the functions into bin/
-	go build -ldflags='-s -w' -o bin/ ./cmd/...
+	go build -tags grpcnotrace -ldflags='-s -w' -o bin/ ./cmd/...
 	go run ./lab/functions/build
 
 run: ## build, and run the paper's federation on this machine until Ctrl-C

@@ -16,8 +16,9 @@ const (
 	full    = "full"
 )
 
-// programs are the directories of Nearcast's programs, and their build tags.
-var programs = map[string]string{minimal: "minimal", full: ""}
+// programs are the directories of Nearcast's programs, and their build tags. Without gRPC's tracer,
+// which nothing here shows, the linker drops methods that are never called: 7 MB of the speaker.
+var programs = map[string]string{minimal: "minimal,grpcnotrace", full: "grpcnotrace"}
 
 // commands are Nearcast's programs in images: not the lab, which is in no image.
 var commands = []string{
