@@ -160,7 +160,7 @@ func TestASpeakerLeavesAnothersAddressesAlone(t *testing.T) {
 	ended(run("twice", one))
 	n.wantSaid(m, "twice", "another speaker (process ", 1)
 	ended(run("socket", file("socket", "one.sock", boundTo(2, "198.51.100.54"))))
-	n.wantSaid(m, "socket", "is the socket of another program that runs (process ", 1)
+	n.wantSaid(m, "socket", "is in use by another running program (process ", 1)
 	two := file("two", "two.sock", boundTo(2, "198.51.100.54"))
 	ended(run("bind", two, "--bind"))
 	there("bound by the file of another speaker", "198.51.100.53", "198.51.100.54")
@@ -192,7 +192,7 @@ func TestASpeakerLeavesAnothersAddressesAlone(t *testing.T) {
 	precious := filepath.Join(n.dir, "precious")
 	fixture.Write(t, precious, "precious")
 	ended(run("file", file("file", "precious", boundTo(2, "198.51.100.54"))))
-	n.wantSaid(m, "file", "is there and is not a socket", 1)
+	n.wantSaid(m, "file", "exists and is not a socket", 1)
 	if text, err := os.ReadFile(precious); string(text) != "precious" {
 		t.Error(errors.Join(err, errors.New("the file was replaced")))
 	}
