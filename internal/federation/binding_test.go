@@ -37,19 +37,19 @@ func TestABindingIsReadFromASnapshot(t *testing.T) {
 }
 
 // There is a Member for each function in each cluster.
-func TestWhatMostMembersSayIsKeptOnce(t *testing.T) {
+func TestCommonObservationsAreKeptOnce(t *testing.T) {
 	if size := unsafe.Sizeof(Member{}); size > 24 {
 		t.Errorf("a Member has %d bytes", size)
 	}
 	one, other := healthy("one", "a", "b"), healthy("other", "b")
 	if one.In("a").seen != other.In("b").seen {
-		t.Error("two that are applied and healthy do not share it")
+		t.Error("two that are applied and healthy do not share their observation")
 	}
 	ready := Observed{Applied: true, Health: Healthy, Capacity: &Capacity{Desired: 3, Ready: 2}}
 	one.Observe("a", ready)
 	other.Observe("b", ready)
 	if one.In("a").seen != other.In("b").seen || !reflect.DeepEqual(one.In("a").Observed(), ready) {
-		t.Error("two with as many replicas do not share it")
+		t.Error("two with the same number of replicas do not share their observation")
 	}
 	for i, own := range []Observed{{Message: "refused"}, {Capacity: &Capacity{Desired: mostReplicas + 1}}, {Capacity: &Capacity{Ready: -1}}, {Health: Unhealthy + 1}, {
 		LoadBalancer: Endpoint{V4: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
@@ -57,16 +57,16 @@ func TestWhatMostMembersSayIsKeptOnce(t *testing.T) {
 		one.Observe("a", own)
 		other.Observe("b", own)
 		if !reflect.DeepEqual(one.In("a").Observed(), own) || one.In("a").seen == other.In("b").seen {
-			t.Errorf("%d: %+v is %+v, which others have too", i, own, one.In("a").Observed())
+			t.Errorf("%d: %+v became %+v, which others share", i, own, one.In("a").Observed())
 		}
 	}
 }
 
-func TestBindingsThatSayTheSameShareTheirMembers(t *testing.T) {
+func TestEqualBindingsShareTheirMembers(t *testing.T) {
 	shared := func(b *Binding) *Binding { b.share(); return b }
 	one, other := shared(healthy("one", "a", "b")), shared(healthy("other", "b", "a"))
 	if &one.Members[0] != &other.Members[0] {
-		t.Error("two of the same clusters have a list each")
+		t.Error("two with the same clusters do not share a list")
 	}
 	for name, edit := range map[string]func(*Binding){
 		"another cluster": func(b *Binding) { b.Place("c", 1) }, "more replicas": func(b *Binding) { b.Place("a", 2) },

@@ -20,9 +20,9 @@ func ParseHostname(s string) (string, error) {
 	}
 	switch notASCII := strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }); {
 	case notASCII >= 0: // a letter that only looks like ASCII must not become ASCII
-		return "", fmt.Errorf("%+q is not a hostname: write other letters than those of ASCII as an A-label (xn--…)", s)
+		return "", fmt.Errorf("%+q is not a hostname: write non-ASCII labels as A-labels (xn--…)", s)
 	case len(name) > 254: // 255 octets on the wire, with the final dot
-		return "", fmt.Errorf("%q is not a hostname: it is longer than the 255 octets of a name", s)
+		return "", fmt.Errorf("%q is not a hostname: it is longer than 255 octets", s)
 	case !hostnamePattern.MatchString(name):
 		return "", fmt.Errorf("%q is not a hostname", s)
 	}

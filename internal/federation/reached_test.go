@@ -23,8 +23,8 @@ func on(e federation.Endpoint, port uint16) federation.Endpoint {
 	return e
 }
 
-// TestClientsAreSentToThePortThatAnswers holds that each port of a function is said as it is
-// reached at the endpoint.
+// TestClientsAreSentToThePortThatAnswers checks that each port of a function is given as
+// it is reached at the endpoint.
 func TestClientsAreSentToThePortThatAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
 		ports   []federation.Port
@@ -33,26 +33,26 @@ func TestClientsAreSentToThePortThatAnswers(t *testing.T) {
 		probe   string
 		want    []uint16
 	}{
-		"a gateway's own":                         {httpAndTLS, webNumbers, gateway, "", []uint16{80, 443}},
-		"a gateway takes HTTPS at 443":            {[]federation.Port{{"http", "tcp", 8080}, {"https", "tcp", 8443}, {"grpc", "tcp", 9000}}, nil, gateway, "", []uint16{80, 443, 9000}},
-		"a gateway that declares one":             {httpAndTLS, webNumbers, on(gateway, 30443), "", []uint16{80, 30443}},
-		"one that is the node's of another port":  {httpAndTLS, webNumbers, on(gateway, 30080), "", []uint16{30080, 443}},
-		"one that is another's own":               {httpAndTLS, nil, on(own, 80), "", []uint16{80, 443}},
-		"one at which the probe speaks HTTP":      {httpAndTLS, nil, on(own, 8000), "http:///healthz", []uint16{8000, 443}},
-		"the only port":                           {[]federation.Port{{"http", "tcp", 80}}, nil, on(gateway, 30443), "", []uint16{30443}},
-		"https goes before the first":             {withMetrics, nil, on(gateway, 30443), "", []uint16{9090, 30443, 30443}},
-		"an address's":                            {httpAndTLS, webNumbers, on(own, 9443), "", []uint16{80, 9443}},
-		"a load balancer's":                       {httpAndTLS, webNumbers, own, "", []uint16{80, 443}},
-		"TCP and UDP of one number":               {overBoth, nil, on(own, 5353), "", []uint16{5353, 5353}},
-		"UDP alone":                               {overBoth[:1], nil, on(own, 5353), "", []uint16{5353}},
-		"UDP beside TCP":                          {[]federation.Port{{"https", "tcp", 443}, {"dns", "udp", 53}}, nil, on(gateway, 30443), "", []uint16{30443, 53}},
-		"the probe's, of the nodes":               {httpAndTLS, webNumbers, gateway, "https://:30443/", []uint16{80, 30443}},
-		"the probe's, of the pods":                {httpAndTLS, webNumbers, gateway, "http://:8080/healthz", []uint16{8080, 443}},
-		"the probe's before a gateway's":          {httpAndTLS, webNumbers, on(gateway, 443), "tcp://:30443", []uint16{80, 30443}},
-		"a health check of the function's own":    {withMetrics, nil, gateway, "http://:9090/", []uint16{9090, 443, 443}},
-		"a health check that is none of them":     {httpAndTLS, webNumbers, gateway, "http://:9100/", []uint16{80, 443}},
-		"no probe":                                {httpAndTLS, webNumbers, on(gateway, 30443), "none", []uint16{80, 30443}},
-		"a VIP, which the Service has everywhere": {httpAndTLS, webNumbers, vip, "tcp://:30443", []uint16{80, 443}},
+		"a gateway's own":                           {httpAndTLS, webNumbers, gateway, "", []uint16{80, 443}},
+		"a gateway accepts HTTPS at 443":            {[]federation.Port{{"http", "tcp", 8080}, {"https", "tcp", 8443}, {"grpc", "tcp", 9000}}, nil, gateway, "", []uint16{80, 443, 9000}},
+		"a gateway that declares one":               {httpAndTLS, webNumbers, on(gateway, 30443), "", []uint16{80, 30443}},
+		"one that is the node port of another port": {httpAndTLS, webNumbers, on(gateway, 30080), "", []uint16{30080, 443}},
+		"one that is another's own":                 {httpAndTLS, nil, on(own, 80), "", []uint16{80, 443}},
+		"one at which the probe speaks HTTP":        {httpAndTLS, nil, on(own, 8000), "http:///healthz", []uint16{8000, 443}},
+		"the only port":                             {[]federation.Port{{"http", "tcp", 80}}, nil, on(gateway, 30443), "", []uint16{30443}},
+		"https precedes the first port":             {withMetrics, nil, on(gateway, 30443), "", []uint16{9090, 30443, 30443}},
+		"an address's":                              {httpAndTLS, webNumbers, on(own, 9443), "", []uint16{80, 9443}},
+		"a load balancer's":                         {httpAndTLS, webNumbers, own, "", []uint16{80, 443}},
+		"TCP and UDP of one number":                 {overBoth, nil, on(own, 5353), "", []uint16{5353, 5353}},
+		"only UDP":                                  {overBoth[:1], nil, on(own, 5353), "", []uint16{5353}},
+		"UDP beside TCP":                            {[]federation.Port{{"https", "tcp", 443}, {"dns", "udp", 53}}, nil, on(gateway, 30443), "", []uint16{30443, 53}},
+		"the probe's, of the nodes":                 {httpAndTLS, webNumbers, gateway, "https://:30443/", []uint16{80, 30443}},
+		"the probe's, of the pods":                  {httpAndTLS, webNumbers, gateway, "http://:8080/healthz", []uint16{8080, 443}},
+		"the probe's before a gateway's":            {httpAndTLS, webNumbers, on(gateway, 443), "tcp://:30443", []uint16{80, 30443}},
+		"a health check of the function's own":      {withMetrics, nil, gateway, "http://:9090/", []uint16{9090, 443, 443}},
+		"a health check on none of its ports":       {httpAndTLS, webNumbers, gateway, "http://:9100/", []uint16{80, 443}},
+		"no probe":                                  {httpAndTLS, webNumbers, on(gateway, 30443), "none", []uint16{80, 30443}},
+		"a VIP, which the Service has everywhere":   {httpAndTLS, webNumbers, vip, "tcp://:30443", []uint16{80, 443}},
 	} {
 		f := &federation.Template{Ports: c.ports, Numbers: c.numbers, Annotated: &federation.Annotated{}}
 		if c.probe != "" {
@@ -75,7 +75,7 @@ func probeSpec(t *testing.T, text string) *federation.ProbeSpec {
 	return parsed.Probe
 }
 
-// TestAnnotatedPortsHoldAtAGateway: who writes them knows the gateway.
+// TestAnnotatedPortsHoldAtAGateway: the author of the annotation knows the gateway.
 func TestAnnotatedPortsHoldAtAGateway(t *testing.T) {
 	f := &federation.Template{Annotated: &federation.Annotated{OwnPorts: true}}
 	f.Ports = []federation.Port{{"https", "tcp", 8443}}
@@ -86,9 +86,9 @@ func TestAnnotatedPortsHoldAtAGateway(t *testing.T) {
 	}
 }
 
-// TestHTTPSIsWhereThePlacementTakesIt holds the same for a function that has no port of
+// TestHTTPSGoesToThePortThatAcceptsIt checks the same for a function without a port of
 // that name.
-func TestHTTPSIsWhereThePlacementTakesIt(t *testing.T) {
+func TestHTTPSGoesToThePortThatAcceptsIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		tcp     uint16
 		ports   []federation.Port
@@ -102,7 +102,7 @@ func TestHTTPSIsWhereThePlacementTakesIt(t *testing.T) {
 		"a gateway's":                  {8443, nil, nil, gateway, "", 443},
 		"a gateway that declares one":  {8443, nil, nil, on(gateway, 30443), "", 30443},
 		"a load balancer's first port": {8443, nil, nil, own, "", 8443},
-		"nobody speaks HTTPS at 80":    {80, nil, nil, own, "", 443},
+		"no HTTPS at 80":               {80, nil, nil, own, "", 443},
 		"or at the port http":          {8080, []federation.Port{{"http", "tcp", 8080}}, nil, own, "", 443},
 		"but where an address says so": {80, nil, nil, on(own, 80), "", 80},
 		"the probe's":                  {443, nil, []federation.PortNumbers{{443, 0, 30443}}, gateway, "https://:30443", 30443},

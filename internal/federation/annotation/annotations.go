@@ -107,7 +107,7 @@ func parse[T any](m *federation.Meta, t *T, parsers []parser[T]) []federation.Fa
 			case value == "":
 				err = fmt.Errorf("is empty; give a value or remove the annotation")
 			case len(value) > maxValue:
-				err = fmt.Errorf("is %d bytes long; the most is %d", len(value), maxValue)
+				err = fmt.Errorf("is %d bytes long; the limit is %d", len(value), maxValue)
 			default:
 				err = p.set(t, suffix, value)
 			}
@@ -121,7 +121,7 @@ func parse[T any](m *federation.Meta, t *T, parsers []parser[T]) []federation.Fa
 		}
 	}
 	if more > 0 {
-		faults = append(faults, m.Fault("", "has %d more bad annotations than the %d that are listed", more, federation.MostOfObject))
+		faults = append(faults, m.Fault("", "has %d more invalid annotations; only %d are listed", more, federation.MostOfObject))
 	}
 	return faults
 }
@@ -143,7 +143,7 @@ func findParser[T any](key string, parsers []parser[T]) (parser[T], string, erro
 	for i, key := range known {
 		known[i] = strings.TrimPrefix(key, Prefix) // without the prefix, so that all keys fit into a reason
 	}
-	return parser[T]{}, "", fmt.Errorf("unknown annotation; known are %s", strings.Join(known, ", "))
+	return parser[T]{}, "", fmt.Errorf("unknown annotation; known annotations: %s", strings.Join(known, ", "))
 }
 
 var templateParsers = []parser[federation.Template]{
@@ -208,7 +208,7 @@ var templateParsers = []parser[federation.Template]{
 			return err
 		}
 		if horizon != "" && len(byGateway) > 0 {
-			return fmt.Errorf("gateway is for %s; in a horizon a cluster's gateway is used where the function has no address", Address)
+			return fmt.Errorf("gateway is only for %s; in a horizon, a function without an address uses the cluster's gateway", Address)
 		}
 		if len(fixed) > 0 && t.Fixed == nil {
 			t.Fixed = map[string]map[string]federation.Endpoint{}

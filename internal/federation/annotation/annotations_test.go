@@ -14,7 +14,7 @@ import (
 func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 	for _, c := range []struct{ key, value, want string }{
 		{"polcy", "nearest", "unknown annotation; did you mean nearcast.dev/policy?"},
-		{"something-else", "x", "unknown annotation; known are"},
+		{"something-else", "x", "unknown annotation; known annotations: "},
 		{"policy", "nearst", `unknown policy "nearst"`},
 		{"policy", "", "is empty"},
 		{"hostname", "a b", `"a b" is not a hostname`},
@@ -25,10 +25,10 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 		{"workload", "Deploymnt/x", "did you mean Deployment?"},
 		{"workload", "Rollout./x", "is not Kind/name"},
 		{"address", "gateways", "is not cluster=address"},
-		{"address.vpn", "a=gateway", "gateway is for nearcast.dev/address"},
+		{"address.vpn", "a=gateway", "gateway is only for nearcast.dev/address"},
 		{"weights", "a=1,a=2", `cluster "a" is named twice`},
 		{"weights", "a=-1", "is not cluster=weight"},
-		{"probe", "exec://:9000/x", "is not a probe; known are"},
+		{"probe", "exec://:9000/x", "is not a probe; known probes:"},
 		{"probe", "grpc://host/x", "is not grpc://"},
 		{"expect", "status=100", `status "100" is not N or N-N with statuses from 200 to 599`},
 		{"expect", "status=299-200", "is not N or N-N"},
@@ -44,12 +44,12 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 		{"txt", strings.Repeat("a\n", 17), "17 lines are more than the 16 records"},
 		{"probe", "tcp://host:99", "is not tcp://:PORT"},
 		{"probe", "http://:0/", `port "0" is not from 1 to 65535`},
-		// Without the slashes what follows would be appended to the address.
+		// Without the slashes, the rest would be appended to the address.
 		{"probe", "http:@169.254.169.254/latest/", "is not scheme://"},
 		{"probe", "http:8080/healthz", "is not scheme://"},
 		{"probe", "http://user@host/", "is not scheme://"},
 		{"hostname", strings.Repeat("a.b.example,", 9) + manyNames(65), "more names than the 64"},
-		{"hostname", strings.Repeat("a", maxValue+1), "is 8193 bytes long; the most is 8192"},
+		{"hostname", strings.Repeat("a", maxValue+1), "is 8193 bytes long; the limit is 8192"},
 		{"ttl", "1h", "is not a number of seconds"},
 		{"vip", "192.0.2.300", `"192.0.2.300" is not an IP address`},
 		{"access", "secret", "neither public nor private"},
@@ -76,11 +76,11 @@ func TestBadAnnotationsAreNamedWithTheirLine(t *testing.T) {
 	}
 }
 
-func TestAWorkloadsKindMayBeAny(t *testing.T) {
+func TestAWorkloadMayHaveAnyKind(t *testing.T) {
 	for v, want := range map[string]federation.Ref{
 		"Deployment/x": {Group: "apps", Kind: "Deployment"}, "Service/x": {Group: "serving.knative.dev", Kind: "Service"}, "CloneSet/x": {Group: "apps.kruise.io", Kind: "CloneSet"},
 		"StatefulSet.apps.kruise.io/x": {Group: "apps.kruise.io", Kind: "StatefulSet"}, "Fleet.example.org/x": {Group: "example.org", Kind: "Fleet"},
-		// Names that share too little with one that is known to be a slip of the fingers.
+		// These names have too little in common with a known one to be typos.
 		"Model/x": {Group: federation.AnyGroup, Kind: "Model"}, "Proxy/x": {Group: federation.AnyGroup, Kind: "Proxy"}, "Foo/x": {Group: federation.AnyGroup, Kind: "Foo"},
 	} {
 		want.Namespace, want.Name = "ns", "x"
@@ -128,13 +128,13 @@ func TestValuesAreParsedToWhatTheyMean(t *testing.T) {
 	}
 	c.Annotations[0].Value = "NaN"
 	if faults := Parse(c); len(faults) != 1 {
-		t.Error("a cost that is not a number was taken")
+		t.Error("a cost that is not a number was accepted")
 	}
 }
 
-// TestAFaultIsFitToBeKeptAndShown: whoever wrote the annotation, the name and the file
-// chose what is in it.
-func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
+// TestAFaultIsCutAndEscaped: the authors of the annotation, the name and the file
+// chose what it contains.
+func TestAFaultIsCutAndEscaped(t *testing.T) {
 	executed := "\x1b[2J\u202e" + strings.Repeat("A", 4<<10)
 	for key, value := range map[string]string{"probe": executed, "hostname": executed, "workload": executed, "policy": executed, "unknown": "x"} {
 		tmpl := &federation.Template{Meta: federation.Meta{
@@ -153,7 +153,7 @@ func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
 			t.Errorf("%s: %q", key, text)
 		}
 	}
-	// The longest of our own has room for all that it names.
+	// The longest of our own messages has room for everything that it names.
 	unknown := parse(&federation.Meta{Annotations: federation.Annotations{{Key: Prefix + "something-else", Value: "x"}}}, &federation.Template{Annotated: &federation.Annotated{}}, templateParsers)
 	for _, p := range templateParsers {
 		if name := strings.TrimPrefix(p.key, Prefix); !strings.Contains(unknown[0].Reason, name) {
@@ -162,7 +162,7 @@ func TestAFaultIsFitToBeKeptAndShown(t *testing.T) {
 	}
 }
 
-// deepNames are n more hostnames, each of as many labels as there may be.
+// deepNames returns n more hostnames, each with the maximum of labels.
 func deepNames(n int) (all string) {
 	for i := range n {
 		all += fmt.Sprintf(",%s%d", strings.Repeat("a.", 125), i)
@@ -185,15 +185,15 @@ func annotated(namespace, name string, annotations ...string) *federation.Templa
 func TestTemplatesWithTheSameAnnotationsShareThem(t *testing.T) {
 	one, other := annotated("ns", "one", "ttl", "5", "weights", "a=1"), annotated("ns", "other", "ttl", "5", "weights", "a=1")
 	if one.Annotated != other.Annotated || &one.Annotations[0] != &other.Annotations[0] {
-		t.Error("they have theirs each")
+		t.Error("two templates with the same annotations do not share them")
 	}
 	for name, third := range map[string]*federation.Template{
-		"another value": annotated("ns", "x", "ttl", "5", "weights", "a=2"), "one less": annotated("ns", "x", "ttl", "5"),
+		"another value": annotated("ns", "x", "ttl", "5", "weights", "a=2"), "one annotation less": annotated("ns", "x", "ttl", "5"),
 		// The workload is in the template's own namespace.
 		"another namespace": annotated("other", "x", "ttl", "5", "weights", "a=1"),
 	} {
 		if third.Annotated == one.Annotated {
-			t.Errorf("%s: it is shared all the same", name)
+			t.Errorf("%s: shared anyway", name)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func parseExpect(v string) (federation.Expect, error) {
 			}
 			e.Header, e.Value = textproto.CanonicalMIMEHeaderKey(name), text
 		default:
-			err = fmt.Errorf("unknown expectation %q; known are status=N[-N], header=NAME:VALUE, body=TEXT", word)
+			err = fmt.Errorf("unknown expectation %q; known expectations: status=N[-N], header=NAME:VALUE, body=TEXT", word)
 		}
 		if err != nil {
 			return e, err

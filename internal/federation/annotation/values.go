@@ -89,7 +89,7 @@ func parseProbe(v string) (*federation.ProbeSpec, error) {
 	}
 	switch {
 	case u.Opaque != "" || u.User != nil || u.Fragment != "":
-		return nil, fmt.Errorf("%q is not scheme://[HOST][:PORT][/PATH]; a probe has no user and no fragment", v)
+		return nil, fmt.Errorf("%q is not scheme://[HOST][:PORT][/PATH]; a probe takes no user and no fragment", v)
 	case p.Kind == federation.ProbeTCP:
 		if u.Path != "" || u.RawQuery != "" || p.Host != "" || p.Port == 0 {
 			return nil, fmt.Errorf("%q is not tcp://:PORT", v)
@@ -102,7 +102,7 @@ func parseProbe(v string) (*federation.ProbeSpec, error) {
 		}
 		p.Path = "/" + strings.TrimPrefix(u.Path, "/")
 	default:
-		return nil, fmt.Errorf("%q is not a probe; known are http://, https://, tcp://, grpc:// and none", v)
+		return nil, fmt.Errorf("%q is not a probe; known probes: http://, https://, tcp://, grpc:// and none", v)
 	}
 	return p, nil
 }

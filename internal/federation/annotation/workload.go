@@ -19,7 +19,7 @@ func parseWorkload(v, namespace string) (federation.Ref, error) {
 		if group, known = federation.GroupOf(kindName); !known {
 			group = federation.AnyGroup
 			if near := nearestWord(kindName, federation.KindNames()); near != "" {
-				return federation.Ref{}, fmt.Errorf("%q: kind %s is not known; did you mean %s? Otherwise write %s.group/%s", v, kindName, near, kindName, name)
+				return federation.Ref{}, fmt.Errorf("%q: unknown kind %s; did you mean %s? Otherwise write %s.group/%s", v, kindName, near, kindName, name)
 			}
 		}
 	}

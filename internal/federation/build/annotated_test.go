@@ -16,7 +16,7 @@ func FuzzAnnotations(f *testing.F) {
 		for _, key := range keys {
 			m := federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}, Annotations: federation.Annotations{{Key: key, Value: value}}}
 			tmpl := &federation.Template{Meta: m}
-			if len(annotation.Parse(tmpl)) == 0 { // what is accepted can be built
+			if len(annotation.Parse(tmpl)) == 0 { // an accepted annotation can be built
 				world(Options{}, tmpl)
 			}
 		}

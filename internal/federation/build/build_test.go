@@ -79,7 +79,7 @@ func deployment(name string) federation.Ref {
 	return federation.Ref{Group: "apps", Kind: "Deployment", Namespace: "ns", Name: name}
 }
 
-// shape is a function in a line: its placements, then what was refused.
+// shape formats a function as one line: its placements, then what was refused.
 func shape(s *federation.State, f *federation.Function) string {
 	var parts []string
 	for _, p := range f.Placements {
@@ -109,10 +109,10 @@ func only(t *testing.T, s *federation.State) *federation.Function {
 	return s.Functions.At(0)
 }
 
-// TestFunctionsThatStandAlikeShareAPlacement has six, made in the order of their names:
-// containers and WebAssembly by turns, of which one does not run what was asked for, and
-// another has an address of its own, which is not in the key.
-func TestFunctionsThatStandAlikeShareAPlacement(t *testing.T) {
+// TestFunctionsWithEqualPlacementsShareOne has six functions, made in the order of
+// their names: containers and WebAssembly alternate; one does not run what was requested,
+// and another has its own address, which is not in the key.
+func TestFunctionsWithEqualPlacementsShareOne(t *testing.T) {
 	objects := []federation.Object{cluster("a", "192.0.2.1")}
 	for _, name := range []string{"a-container", "b-spin", "c-container", "d-spin", "e-outdated", "f-own"} {
 		f := service("ns", name)
@@ -133,7 +133,7 @@ func TestFunctionsThatStandAlikeShareAPlacement(t *testing.T) {
 		at[f.Name] = f.Placements[0]
 	}
 	if at["a-container"] != at["c-container"] || at["b-spin"] != at["d-spin"] {
-		t.Error("two that are alike have each a placement")
+		t.Error("two alike do not share a placement")
 	}
 	if !at["b-spin"].Runtime.Spin || at["c-container"].Runtime.Spin || !at["e-outdated"].Outdated || at["c-container"].Outdated {
 		t.Errorf("%+v, %+v, %+v", *at["b-spin"], *at["c-container"], *at["e-outdated"])
@@ -153,7 +153,7 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 		"placed":     {[]federation.Object{web, bound(web.Ref, "a", "b")}, "a=192.0.2.1; b=192.0.2.2"},
 		"no binding": {[]federation.Object{web}, ""},
 		"a cluster that does not exist": {[]federation.Object{web, bound(web.Ref, "a", "z")},
-			"a=192.0.2.1; !z: no Cluster of this name was read, or it was refused"},
+			"a=192.0.2.1; !z: no Cluster has this name, or it was refused"},
 		"a cluster without an address": {[]federation.Object{web, cluster("c", ""), bound(web.Ref, "c")},
 			"!c: no address: neither a fixed one, nor a load balancer's, nor the cluster's"},
 		// A dead cluster stays applied and Healthy in the aggregated status (trap 1).
@@ -162,14 +162,14 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 			unplace(binding, "b")
 			return binding
 		}()}, "a=192.0.2.1"},
-		// What is placed instead is not healthy yet, and the first still runs.
-		"moved, and not there yet": {[]federation.Object{web, func() *federation.Binding {
+		// Its replacement is not healthy yet, and the first still runs.
+		"moved, and not running there yet": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a", "b")
 			unplace(binding, "a")
 			binding.Observe("b", federation.Observed{})
 			return binding
 		}()}, "a=192.0.2.1 leaving; !b: not applied yet"},
-		"moved, and there": {[]federation.Object{web, func() *federation.Binding {
+		"moved, and running there": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a", "b")
 			unplace(binding, "a")
 			return binding
@@ -180,7 +180,7 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 			binding.Observe("b", federation.Observed{})
 			return binding
 		}()}, "a=192.0.2.1 leaving; !b: its workload Deployment/web is not applied yet"},
-		"placed nowhere any more": {[]federation.Object{web, func() *federation.Binding {
+		"no longer placed": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a")
 			unplace(binding, "a")
 			return binding
@@ -196,11 +196,11 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 			binding.Evictions = []federation.Eviction{{Cluster: "b"}}
 			return binding
 		}()}, "a=192.0.2.1; b=192.0.2.2 leaving"},
-		"evicted, and the work is gone": {[]federation.Object{web, func() *federation.Binding {
+		"evicted, and the Work is deleted": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a")
 			binding.Evictions = []federation.Eviction{{Cluster: "b"}}
 			return binding
-		}()}, "a=192.0.2.1; !b: evicted by Karmada, and its work is gone"},
+		}()}, "a=192.0.2.1; !b: evicted by Karmada, and its Work is deleted"},
 		"purged at once": {[]federation.Object{web, func() *federation.Binding {
 			binding := bound(web.Ref, "a", "b")
 			unplace(binding, "b")
@@ -208,7 +208,7 @@ func TestPlacementsAreWhatKarmadaPlacedAppliedAndAddressed(t *testing.T) {
 			return binding
 		}()}, "a=192.0.2.1"},
 		// The Service goes to all clusters, its Deployment only to some (trap 2).
-		"workload elsewhere": {[]federation.Object{web, bound(web.Ref, "a", "b"), bound(deployment("web"), "a")},
+		"workload in another cluster": {[]federation.Object{web, bound(web.Ref, "a", "b"), bound(deployment("web"), "a")},
 			"a=192.0.2.1; !b: its workload Deployment/web is not placed here"},
 		"workload cold": {[]federation.Object{web, bound(web.Ref, "a"), func() *federation.Binding {
 			binding := bound(deployment("web"), "a")
@@ -250,7 +250,7 @@ func TestWorkloadIsFoundBySelectorBeforeByName(t *testing.T) {
 			&federation.Workload{Meta: federation.Meta{Ref: deployment("shop-v1")}, PodLabels: map[string]string{"app": "shop", "v": "1"}},
 			bound(deployment("shop-v1"), "a"), bound(deployment("web"), "b"),
 		}, "a=192.0.2.1; !b: its workload Deployment/shop-v1 is not placed here"},
-		"two selected, either will do": {[]federation.Object{
+		"two selected, either is accepted": {[]federation.Object{
 			&federation.Workload{Meta: federation.Meta{Ref: deployment("v1")}, PodLabels: map[string]string{"app": "shop"}},
 			&federation.Workload{Meta: federation.Meta{Ref: deployment("v2")}, PodLabels: map[string]string{"app": "shop"}},
 			bound(deployment("v1"), "a"), bound(deployment("v2"), "b"),
@@ -267,7 +267,7 @@ func TestWorkloadIsFoundBySelectorBeforeByName(t *testing.T) {
 	}
 }
 
-// TestAnAppliedPlacementOutlivesAFailedUpdate holds trap 7.
+// TestAnAppliedPlacementOutlivesAFailedUpdate covers trap 7.
 func TestAnAppliedPlacementOutlivesAFailedUpdate(t *testing.T) {
 	web := service("ns", "web")
 	first := bound(web.Ref, "a")
@@ -346,15 +346,15 @@ func TestOneNameHasOneOwner(t *testing.T) {
 	}
 }
 
-func TestClaimsBoundWhatAnnotationsSay(t *testing.T) {
+func TestClaimsLimitWhatAnnotationsDeclare(t *testing.T) {
 	allowed := claims.List{{Namespace: "media", Names: []string{"media.fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}
 	for name, c := range map[string]struct {
 		template *federation.Template
 		claims   claims.List
 		fault    string // "" if the function is served
 	}{
-		"a name of its own":              {service("media", "w", "hostname", "x.media.fn.example.org"), allowed, ""},
-		"a wildcard of its own":          {service("media", "w", "hostname", "*.media.fn.example.org"), allowed, ""},
+		"its own name":                   {service("media", "w", "hostname", "x.media.fn.example.org"), allowed, ""},
+		"its own wildcard":               {service("media", "w", "hostname", "*.media.fn.example.org"), allowed, ""},
 		"another's name":                 {service("evil", "w", "hostname", "x.media.fn.example.org"), allowed, "not claimed for namespace evil"},
 		"a name that only looks like it": {service("media", "w", "hostname", "xmedia.fn.example.org"), allowed, "not claimed"},
 		"a default name needs no claim":  {service("evil", "w"), allowed, ""},
@@ -363,7 +363,7 @@ func TestClaimsBoundWhatAnnotationsSay(t *testing.T) {
 		"the metadata service":           {service("any", "w", "address", "a=169.254.169.254"), nil, "is link-local"},
 		"the client itself":              {service("any", "w", "address", "a=127.0.0.1"), nil, "is loopback"},
 		"a horizon's address":            {service("any", "w", "address.vpn", "a=224.0.0.1"), nil, "is multicast"},
-		"the apex":                       {service("any", "w", "hostname", "fn.example.org"), nil, "is the name of a zone"},
+		"the apex":                       {service("any", "w", "hostname", "fn.example.org"), nil, "is the apex of a zone"},
 		"a name outside the zone":        {service("any", "w", "hostname", "www.example.org"), nil, "is not below any zone"},
 	} {
 		s := world(Options{Claims: c.claims}, c.template, cluster("a", "192.0.2.1"))
@@ -376,7 +376,7 @@ func TestClaimsBoundWhatAnnotationsSay(t *testing.T) {
 	}
 }
 
-func TestAClustersSpecialAddressNeedsAClaimToo(t *testing.T) {
+func TestAClustersSpecialAddressAlsoNeedsAClaim(t *testing.T) {
 	web := service("ns", "web")
 	s := world(Options{}, cluster("a", "127.0.0.9"), web, bound(web.Ref, "a"))
 	if got := shape(s, only(t, s)); !strings.Contains(got, "loopback") {
@@ -385,11 +385,11 @@ func TestAClustersSpecialAddressNeedsAClaimToo(t *testing.T) {
 	allow := claims.List{{Namespace: "ns", Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
 	s = world(Options{Claims: allow}, cluster("a", "127.0.0.9"), web, bound(web.Ref, "a"))
 	if got := shape(s, only(t, s)); got != "a=127.0.0.9" {
-		t.Errorf("%s, want it claimed", got)
+		t.Errorf("%s, want it answered as claimed", got)
 	}
 }
 
-func TestTargetsAreWhatTheSpecAsks(t *testing.T) {
+func TestTargetsFollowTheSpec(t *testing.T) {
 	for _, c := range []struct {
 		annotations []string
 		gateway     string
@@ -419,23 +419,23 @@ func TestAColdPlacementIsNeverCalled(t *testing.T) {
 	cold.Place("a", 0)
 	s := world(Options{}, cluster("a", "192.0.2.1"), web, bound(web.Ref, "a"), cold)
 	if got := only(t, s).Placements[0].Target.Value().String(); got != "tcp://192.0.2.1:8080" {
-		t.Errorf("%s, want no more than a connection", got)
+		t.Errorf("%s, want only a connection", got)
 	}
 }
 
-func TestARefusedVersionLeavesTheGoodOne(t *testing.T) {
+func TestARefusedVersionKeepsTheLastValidOne(t *testing.T) {
 	s := staging.NewStore()
 	web := service("ns", "web")
 	s.Put(staging.Whole(web))
 	s.Replace(staging.Listing{Readings: []staging.Reading{{Ref: web.Ref, Faults: []federation.Fault{{Reason: "typo"}}}}})
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if state.Functions.Len() != 1 || len(state.Faults) != 1 {
-		t.Errorf("%d functions, %v; want the good version and the fault", state.Functions.Len(), state.Faults)
+		t.Errorf("%d functions, %v; want the last valid version and the fault", state.Functions.Len(), state.Faults)
 	}
 }
 
-// TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts holds what a reload hands over.
-func TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts(t *testing.T) {
+// TestASuccessorKeepsValidVersionsAndNoDeletedObjects covers what a reload hands over.
+func TestASuccessorKeepsValidVersionsAndNoDeletedObjects(t *testing.T) {
 	web, gone := service("ns", "web"), service("ns", "gone")
 	before := staging.NewStore()
 	for _, o := range []federation.Object{cluster("a", "192.0.2.1"), web, gone, bound(web.Ref, "a")} {
@@ -450,13 +450,13 @@ func TestASuccessorKnowsWhatWasGoodAndKeepsNoGhosts(t *testing.T) {
 	s.Put(staging.Reading{Ref: web.Ref, Faults: []federation.Fault{{Reason: "typo"}}})
 	state := buildAll(s, Options{Zones: []string{"fn.example.org."}})
 	if got := shape(state, only(t, state)); got != "a=192.0.2.1 outdated" {
-		t.Errorf("%s, want the good version, applied once", got)
+		t.Errorf("%s, want the last valid version, applied once", got)
 	}
 }
 
-// TestALoadBalancersNameIsAnsweredByItsAddresses resolves it, fails to, and gives
-// it a name that leads back here.
-func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
+// TestALoadBalancersNameIsAnsweredWithItsAddresses resolves it, fails to, and gives it a
+// name that leads back here.
+func TestALoadBalancersNameIsAnsweredWithItsAddresses(t *testing.T) {
 	at := func(name string, resolve func(string) (federation.Endpoint, bool)) (*federation.State, *federation.Function) {
 		web := service("ns", "web")
 		b := bound(web.Ref, "a")
@@ -469,7 +469,7 @@ func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
 	}
 	s, f := at("lb.example.net.", found)
 	if len(f.Placements) != 1 || len(f.Placements[0].Endpoint("").V4) != 1 || f.Placements[0].Endpoint("").First().String() != "198.51.100.7" {
-		t.Errorf("%s, want the one address that may be answered", placements(f))
+		t.Errorf("%s, want the only address that may be answered", placements(f))
 	}
 	if len(s.Lookups) != 1 || s.Lookups[0].Name != "lb.example.net." || !slices.Equal(s.Lookups[0].Namespaces, []string{"ns"}) {
 		t.Errorf("lookups %v", s.Lookups)
@@ -479,7 +479,7 @@ func TestALoadBalancersNameIsAnsweredByItsAddresses(t *testing.T) {
 		t.Errorf("%+v, lookups %v", f.Refused, s.Lookups)
 	}
 	if s, f := at("web.ns.fn.example.org.", found); len(f.Placements) != 0 || len(s.Lookups) != 0 {
-		t.Errorf("a name of ours was followed: %s, lookups %v", placements(f), s.Lookups)
+		t.Errorf("a name of our own zone was looked up: %s, lookups %v", placements(f), s.Lookups)
 	}
 }
 
@@ -494,9 +494,9 @@ func TestNoFunctionHasANameInAReverseZone(t *testing.T) {
 	}
 }
 
-// TestWhatASnapshotHeldGivesWayToTheSource restores two objects, of which the
-// source has one.
-func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
+// TestSnapshotObjectsYieldToTheSource restores two objects, one of which the source
+// has.
+func TestSnapshotObjectsYieldToTheSource(t *testing.T) {
 	s, then := staging.NewStore(), time.Now().Add(-time.Hour)
 	s.Restore([]federation.Object{cluster("gone", ""), cluster("stays", "")}, then)
 	names := func() string {
@@ -516,13 +516,13 @@ func TestWhatASnapshotHeldGivesWayToTheSource(t *testing.T) {
 	s.ReplaceKind("cluster.karmada.io", "Cluster", "", []staging.Reading{staging.Whole(cluster("stays", "")), staging.Whole(cluster("new", ""))})
 	s.Confirm(time.Now())
 	if held, synced := s.Held(); names() != "new stays" || len(held) != 2 || !synced {
-		t.Errorf("%s after it, %d held, synced %v", names(), len(held), synced)
+		t.Errorf("%s after it, %d kept, synced %v", names(), len(held), synced)
 	}
 }
 
-// TestAKindIsReplacedAlone holds that objects that vanished while nobody watched
-// are gone after the next list, in the namespace that was listed alone.
-func TestAKindIsReplacedAlone(t *testing.T) {
+// TestReplacingAKindKeepsTheOthers checks that objects that vanished while nothing watched are
+// gone after the next list, only in the namespace that was listed.
+func TestReplacingAKindKeepsTheOthers(t *testing.T) {
 	s := staging.NewStore()
 	for _, o := range []federation.Object{cluster("a", "192.0.2.1"), service("ns", "web"), service("ns", "old"), service("other", "web")} {
 		s.Put(staging.Whole(o))
@@ -543,13 +543,13 @@ func TestAKindIsReplacedAlone(t *testing.T) {
 	s.ReplaceKind("", "Service", "ns", l)
 	select {
 	case <-s.Changed():
-		t.Error("the same again is announced as a change")
+		t.Error("an identical object is reported as a change")
 	default:
 	}
 }
 
-// TestAListedKindReplacesTheSnapshots holds that one kind does not wait for
-// another: Clusters are served by a server of their own, which may be away.
+// TestAListedKindReplacesTheSnapshots checks that one kind does not wait for
+// another: Clusters have their own API server, which may be unreachable.
 func TestAListedKindReplacesTheSnapshots(t *testing.T) {
 	s := staging.NewStore()
 	web, old := service("ns", "web"), service("ns", "old")
@@ -569,7 +569,7 @@ func TestOnlyProvidersArePlacements(t *testing.T) {
 	clusters := []federation.Object{cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b"), exposed}
 	s := world(Options{}, clusters...)
 	if got := shape(s, only(t, s)); got != "a=192.0.2.1; b=192.0.2.2" {
-		t.Errorf("%s, want both where it names no provider", got)
+		t.Errorf("%s, want both if it names no provider", got)
 	}
 	exposed.Providers = []string{"b"}
 	s = world(Options{}, clusters...)
@@ -578,7 +578,7 @@ func TestOnlyProvidersArePlacements(t *testing.T) {
 	}
 }
 
-// buildAll makes a State of all that the store holds.
+// buildAll makes a State of everything in the store.
 func buildAll(s *staging.Store, opts Options) *federation.State {
 	return new(Builder).Build(s, opts)
 }

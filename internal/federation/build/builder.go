@@ -188,7 +188,7 @@ func (b *Builder) seat(e *entry, functions *vector.Editor[*federation.Function])
 func (b *Builder) refusals() []federation.Fault {
 	all := b.faults.list()
 	if len(b.clusters) > maxClusters {
-		all = append(all, b.clusters[maxClusters].Fault("", "is more than the %d clusters that a federation may have, and so are all after it", maxClusters))
+		all = append(all, b.clusters[maxClusters].Fault("", "exceeds the limit of %d clusters for a federation, as do all clusters after it", maxClusters))
 	}
 	return slices.Clip(all) // the site appends its own
 }

@@ -18,9 +18,9 @@ import (
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
-// TestABuildFromTheLastIsOneFromNothing changes a store at random, and builds each time
-// from the last one and from nothing.
-func TestABuildFromTheLastIsOneFromNothing(t *testing.T) {
+// TestAnIncrementalBuildEqualsABuildFromScratch changes a store at random, and builds each time
+// from the last State and from scratch.
+func TestAnIncrementalBuildEqualsABuildFromScratch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		allowed := claims.List{{Namespace: "ns", Names: []string{"fn.example.org."}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, {Namespace: "other", Names: []string{"shared.fn.example.org."}}}
 		if rapid.Bool().Draw(t, "free") {
@@ -39,25 +39,25 @@ func TestABuildFromTheLastIsOneFromNothing(t *testing.T) {
 			}
 			got, want := m.Build(w.store, opts), buildAll(w.store, opts)
 			if !reflect.DeepEqual(seen(got), seen(want)) {
-				t.Fatalf("from the last one\n%s\nfrom nothing\n%s", text(got), text(want))
+				t.Fatalf("from the last State\n%s\nfrom scratch\n%s", text(got), text(want))
 			}
 			fresh := &Builder{Options: opts}
 			w.store.Changes(0, fresh.take)
 			fresh.build()
 			if mine, its := m.held(), fresh.held(); mine != its {
-				t.Fatalf("the builder holds\n%s\nand a new one\n%s", mine, its)
+				t.Fatalf("the builder has\n%s\nwant, as a new one,\n%s", mine, its)
 			}
 			versions, expected = append(versions, got), append(expected, want)
 		}
 		for i, s := range versions {
 			if !reflect.DeepEqual(seen(s), seen(expected[i])) {
-				t.Fatalf("what was built was\n%s\nand is\n%s", text(expected[i]), text(s))
+				t.Fatalf("an earlier State was\n%s\nand is now\n%s", text(expected[i]), text(s))
 			}
 		}
 	})
 }
 
-// held is what the builder keeps to know what depends on what.
+// held is what the builder keeps to know the dependencies.
 func (b *Builder) held() string {
 	users := map[federation.Ref][]string{}
 	for ref, all := range b.users {
@@ -87,7 +87,7 @@ func (b *Builder) held() string {
 	return fmt.Sprint(len(b.entries), users, lookups, hostnames, len(b.hostnames.losers), len(b.faults.in), b.vips.in, len(b.declared.holder), len(b.declared.losers), occupants, len(b.gateways), b.namespaces, below, len(b.in.bindings.holder), len(b.in.bindings.losers), len(b.in.exposed), len(b.in.workloads), len(b.in.labelled), len(b.selecting))
 }
 
-// randomWorld changes what is in a store.
+// randomWorld changes the content of a store.
 type randomWorld struct {
 	*rapid.T
 	store    *staging.Store
@@ -172,14 +172,14 @@ func (w *randomWorld) change() {
 		t := service(namespace, name, "address", w.one("by", "gateway", "a=gateway", "a=192.0.2.9"))
 		t.Balanced = rapid.Bool().Draw(w.T, "balanced")
 		s.Put(staging.Whole(t))
-	case 19: // a workload of another kind, which may have no replicas any more
+	case 19: // a workload of another kind, which may have no replicas left
 		b := bound(federation.Ref{Group: "example.org", Kind: w.one("kind", "Fleet", "CloneSet"), Namespace: namespace, Name: work.Name}, "a", "b")
 		b.Place("a", int32(w.some("replicas", 2)))
 		b.Place("b", 0)
 		s.Put(staging.Whole(b))
 	case 20:
 		s.Put(staging.Whole(service(namespace, name, "workload", w.one("workload", "Fleet/", "CloneSet/", "Fleet.example.org/", "CloneSet.example.org/")+work.Name)))
-	case 21: // of which some replicas are ready
+	case 21: // with some replicas ready
 		b := bound(work, "a", "b")
 		desired := int32(w.some("desired", 9))
 		b.Observe("a", federation.Observed{Applied: true, Health: federation.Unhealthy, Capacity: &federation.Capacity{Desired: desired, Ready: int32(w.some("ready", 9)) % (desired + 1)}, Unread: w.one("unread", "", "", "status")})
@@ -188,22 +188,22 @@ func (w *randomWorld) change() {
 	case 22:
 		c := cluster(clusters[w.some("cluster", 3)], "192.0.2.1")
 		s.Put(staging.Reading{Ref: c.Ref, Object: c, Faults: []federation.Fault{{Object: c.String(), Key: annotation.Cost, Reason: w.one("reason", "bad", "worse")}}})
-	case 23: // a name at, above or below others'
+	case 23: // a name at, above or below those of others
 		t := service(namespace, name, "hostname", w.one("hostname", "shop", "*.shop", "a.shop", "*.a.shop", "_acme-challenge.shop", "other", "x.other", "ns", "x.ns", "web.other.ns", "_rpz")+".fn.example.org,"+w.one("hostname too", "shop", "own")+".fn.example.org")
 		t.Created = time.Unix(int64(w.some("created", 3)), 0)
 		s.Put(staging.Whole(t))
-	case 24: // a VIP that may be others', or a gateway
+	case 24: // a VIP that may belong to others, or a gateway
 		t := service(namespace, name, "vip", fmt.Sprintf("192.0.2.%d,192.0.2.%d", 1+w.some("vip", 4), 1+w.some("vip too", 4)))
 		t.Created = time.Unix(int64(w.some("created", 3)), 0)
 		s.Put(staging.Whole(t))
-	case 25: // a whole namespace that goes
+	case 25: // a whole namespace goes
 		for _, name := range []string{"web", "api", "img"} {
 			s.Put(staging.Reading{Ref: service("other", name).Ref})
 		}
 	}
 }
 
-// seen is a State but for the indices of its functions.
+// seen is a State without the indices of its functions.
 func seen(s *federation.State) *federation.State {
 	functions := slices.Collect(maps.Values(maps.Collect(s.All())))
 	slices.SortFunc(functions, func(a, b *federation.Function) int { return a.Compare(b.Ref) })
@@ -218,7 +218,7 @@ func text(s *federation.State) string {
 	return out
 }
 
-// placements are the function's, in full.
+// placements returns the function's placements, in full.
 func placements(f *federation.Function) string {
 	var out string
 	for _, p := range f.Placements {
@@ -227,7 +227,7 @@ func placements(f *federation.Function) string {
 	return out
 }
 
-// TestANewWorkloadIsFoundByItsSelectors holds that the workload may come last, and
+// TestANewWorkloadIsFoundByItsSelectors checks that the workload may come last, and may
 // have any name.
 func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
@@ -241,7 +241,7 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 	}
 	s.Put(staging.Whole(&federation.Workload{Meta: federation.Meta{Ref: deployment("backend")}, PodLabels: map[string]string{"app": "web"}}))
 	if f := only(t, m.Build(s, opts)); len(f.Refused) != 1 {
-		t.Errorf("%s, want it refused: its workload is placed nowhere", placements(f))
+		t.Errorf("%s, want it refused because its workload is not placed", placements(f))
 	}
 	s.Put(staging.Whole(bound(deployment("backend"), "a")))
 	if f := only(t, m.Build(s, opts)); len(f.Placements) != 1 {
@@ -249,8 +249,9 @@ func TestANewWorkloadIsFoundByItsSelectors(t *testing.T) {
 	}
 }
 
-// TestAWorkloadIsSoughtAmongThoseWithItsLabels counts what thousands of selectors look at.
-func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
+// TestOnlyWorkloadsWithItsLabelsAreSearched counts how many workloads thousands of
+// selectors examine.
+func TestOnlyWorkloadsWithItsLabelsAreSearched(t *testing.T) {
 	s, m, opts := staging.NewStore(), new(Builder), Options{Zones: []string{"fn.example.org."}}
 	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	work := func(i int, app string) *federation.Workload {
@@ -275,9 +276,9 @@ func TestAWorkloadIsSoughtAmongThoseWithItsLabels(t *testing.T) {
 	}
 }
 
-// TestWhatDidNotChangeIsTheSameFunction holds that a change makes one function
-// again, and not its neighbours.
-func TestWhatDidNotChangeIsTheSameFunction(t *testing.T) {
+// TestUnchangedFunctionsAreReused checks that a change rebuilds one function, and
+// not its neighbours.
+func TestUnchangedFunctionsAreReused(t *testing.T) {
 	s, m := staging.NewStore(), new(Builder)
 	s.Put(staging.Whole(cluster("a", "192.0.2.1")))
 	for _, name := range []string{"one", "two"} {

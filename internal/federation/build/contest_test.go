@@ -9,9 +9,9 @@ import (
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
-// TestWhoLosesAnywayTouchesNobody has thousands that want the same hostnames and VIPs: a
-// change of one of them is a matter of all only where it has them.
-func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
+// TestAFunctionThatOwnsNothingAffectsNoOther has thousands of functions that claim the same
+// hostnames and VIPs: a change of one of them affects the others only where it owns them.
+func TestAFunctionThatOwnsNothingAffectsNoOther(t *testing.T) {
 	const many = 1000
 	var names []string
 	for i := range 64 {
@@ -31,7 +31,7 @@ func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
 	state := m.Build(s, opts)
 	const unsaid = "hostname x2.fn.example.org. already belongs to Service evil/f0000; and 61 more"
 	if f := state.Faults[1]; f.Object != "Service evil/f0001" || !strings.HasSuffix(f.Reason, unsaid) && !strings.Contains(f.Reason, "…") {
-		t.Errorf("%v, want three of its names, and how many more", f)
+		t.Errorf("%v, want three of its names, and the number of others", f)
 	}
 	for _, c := range []struct {
 		changed federation.Object
@@ -45,7 +45,7 @@ func TestWhoLosesAnywayTouchesNobody(t *testing.T) {
 		m.read = s.Changes(m.read, m.take)
 		m.touchDisputed()
 		if len(m.stale) > c.touched {
-			t.Errorf("%s touches %d, want no more than %d", federation.MetaOf(c.changed).Ref, len(m.stale), c.touched)
+			t.Errorf("%s affects %d, want at most %d", federation.MetaOf(c.changed).Ref, len(m.stale), c.touched)
 		}
 		m.Build(s, opts)
 	}

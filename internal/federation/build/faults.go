@@ -133,7 +133,7 @@ func first(faults iter.Seq[federation.Fault], of string) []federation.Fault {
 		}
 	}
 	if left > 0 {
-		all = append(all, federation.Fault{Object: of, Reason: fmt.Sprintf("has %d more faults than the %d that are listed", left, maxFaults), Warning: !bad})
+		all = append(all, federation.Fault{Object: of, Reason: fmt.Sprintf("has %d more faults; only %d are listed", left, maxFaults), Warning: !bad})
 	}
 	return all
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
-// BenchmarkAClusterChangesBesideAFlood measures what a build costs that touches all
-// functions of a tenant who has hundreds with many faults each.
+// BenchmarkAClusterChangesBesideAFlood measures a build that touches all functions of a
+// tenant with hundreds of them, each with many faults.
 func BenchmarkAClusterChangesBesideAFlood(b *testing.B) {
 	var weights, names []string
 	for i := range 250 {

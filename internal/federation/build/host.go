@@ -27,7 +27,7 @@ func (b *pass) probeOf(f *federation.Function) federation.ProbeSpec {
 	}
 	host, err := b.hostOf(f, spec.Host)
 	if err != nil {
-		b.fault(f.Template, annotation.Probe, "%v; a TCP connection is made in its place", err)
+		b.fault(f.Template, annotation.Probe, "%v; probing with a TCP connection instead", err)
 		plain.Port = spec.Port
 		return plain
 	}
@@ -43,7 +43,7 @@ func (b *pass) hostOf(f *federation.Function, annotated string) (string, error) 
 	}
 	name, err := federation.ParseHostname(annotated)
 	if err != nil || !b.has(f, name) {
-		return "", fmt.Errorf("host %s is none of the function's hostnames, and its probe may ask for no other", annotated)
+		return "", fmt.Errorf("host %s is not one of the function's hostnames, and its probe may use no other", annotated)
 	}
 	return strings.TrimSuffix(name, "."), nil
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation/staging"
 )
 
-// probing is evil/w with the hostnames, none for its default, and a probe of the URL.
+// probing is evil/w with the hostnames, or its default name if there are none, and a
+// probe of the URL.
 func probing(hostnames, url string) *federation.Template {
 	if hostnames == "" {
 		return service("evil", "w", "probe", url)
@@ -22,7 +23,8 @@ func probing(hostnames, url string) *federation.Template {
 	return service("evil", "w", "probe", url, "hostname", hostnames)
 }
 
-// targetOf is what is probed of the function in its only cluster, and its faults.
+// targetOf returns the probe's target of the function in its only cluster, and its
+// faults.
 func targetOf(t *testing.T, s *federation.State, of federation.Ref) (string, []federation.Fault) {
 	t.Helper()
 	for _, f := range s.All() {
@@ -34,7 +36,7 @@ func targetOf(t *testing.T, s *federation.State, of federation.Ref) (string, []f
 	return "", nil
 }
 
-func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
+func TestAProbeUsesOnlyTheFunctionsHostnames(t *testing.T) {
 	const ownName, zone = "w.evil.fn.example.org", ".fn.example.org"
 	victims := []federation.Object{
 		service("bank", "ledger", "access", "private"), service("bank", "b", "hostname", "x.wild"+zone+",*.y.wild"+zone+",deep.z.wild"+zone),
@@ -50,7 +52,7 @@ func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
 		{"*.wild" + zone + ",a" + zone, "http:///", "a" + zone},
 		{"*.wild" + zone, "http://one.wild" + zone + "/", "one.wild" + zone},
 		{"*.wild" + zone, "http://two.one.wild" + zone + "/", "two.one.wild" + zone},
-		// Of others, or of nobody.
+		// Names of others, or of nobody.
 		{"", "http://ledger.bank" + zone + "/account", ""},
 		{"", "https://ledger.bank" + zone + "/account", ""},
 		{"", "grpc://ledger.bank" + zone + ":80/", ""},
@@ -61,9 +63,9 @@ func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
 		{"", "http://192.0.2.1/", ""},
 		{"", "http://[fd00:ec2::254]/latest/", ""},
 		{"", "http://metadata/", ""},
-		{"a" + zone, "http://" + ownName + "/", ""}, // which it does not take
+		{"a" + zone, "http://" + ownName + "/", ""}, // which it does not own
 		{"a" + zone + ",x.wild" + zone, "http://x.wild" + zone + "/", ""},
-		// Its wildcard stands for none of these.
+		// Its wildcard covers none of these.
 		{"*.wild" + zone, "http://wild" + zone + "/", ""},
 		{"*.wild" + zone, "http://x.wild" + zone + "/", ""},
 		{"*.wild" + zone, "http://below.x.wild" + zone + "/", ""},
@@ -79,15 +81,15 @@ func TestAProbesHostIsTheFunctionsOwn(t *testing.T) {
 		case c.host == "" && (!strings.HasPrefix(got, "tcp://192.0.2.1:") || strings.Contains(got, "host")):
 			t.Errorf("%s of %q: %s is sent", c.url, c.hostnames, got)
 		case c.host == "" && !slices.ContainsFunc(faults, func(f federation.Fault) bool {
-			return f.Key == annotation.Probe && strings.Contains(f.Reason, "is none of the function's hostnames")
+			return f.Key == annotation.Probe && strings.Contains(f.Reason, "is not one of the function's hostnames")
 		}):
 			t.Errorf("%s of %q: faults %v", c.url, c.hostnames, faults)
 		}
 	}
 }
 
-// TestAProbesHostFollowsTheNames has names below a wildcard come and go, and compares
-// what is probed with what a build from nothing has.
+// TestAProbesHostFollowsTheNames adds and removes names below a wildcard, and compares
+// the targets with those of a build from scratch.
 func TestAProbesHostFollowsTheNames(t *testing.T) {
 	const base = "w.fn.example.org"
 	names := []string{"a." + base, "b.a." + base, "c.b.a." + base, "*.a." + base, "*.b.a." + base, base}
@@ -128,7 +130,7 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 			store.Changes(0, fresh.take)
 			fresh.build()
 			if len(m.probers) != len(fresh.probers) {
-				t.Fatalf("the builder holds probers of %d names, and a new one of %d", len(m.probers), len(fresh.probers))
+				t.Fatalf("the builder has probers of %d names, and a new one of %d", len(m.probers), len(fresh.probers))
 			}
 		}
 	})
@@ -137,8 +139,8 @@ func TestAProbesHostFollowsTheNames(t *testing.T) {
 	}
 }
 
-// FuzzAProbeSendsNoHostOfOthers has a tenant write any URL: what is sent is its own name,
-// to its own port.
+// FuzzAProbeSendsNoHostOfOthers lets a tenant write any URL: the probe sends its own
+// name, to its own port.
 func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
 	for _, url := range []string{
 		"http:///", "https://w.evil.fn.example.org/x?y", "http://ledger.bank.fn.example.org/", "grpc://ledger.bank.fn.example.org:80/s",
@@ -152,7 +154,7 @@ func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
 			Annotations: federation.Annotations{{Key: annotation.Probe, Value: url}},
 		}, TCPPort: 80}
 		if len(annotation.Parse(evil)) > 0 {
-			return // refused whole
+			return // refused as a whole
 		}
 		s := world(Options{}, service("bank", "ledger"), cluster("a", "192.0.2.1"), evil, bound(evil.Ref, "a"))
 		for _, f := range s.All() {
@@ -167,7 +169,7 @@ func FuzzAProbeSendsNoHostOfOthers(f *testing.F) {
 				t.Fatalf("%q goes to port %d", url, port)
 			}
 			if (target.Kind == federation.ProbeHTTP || target.Kind == federation.ProbeHTTPS) && !strings.HasPrefix(target.Path, "/") {
-				t.Fatalf("%q asks for %q", url, target.Path)
+				t.Fatalf("%q requests %q", url, target.Path)
 			}
 		}
 	})

@@ -9,9 +9,9 @@ import (
 	"github.com/nearcast/nearcast/internal/federation/annotation"
 )
 
-// TestAnOddHostnameIsUsedOrRefusedAlone holds that each name of a list is used, or is a fault
-// that names it, whatever stands beside it.
-func TestAnOddHostnameIsUsedOrRefusedAlone(t *testing.T) {
+// TestAnUnusualHostnameIsUsedOrOnlyItIsRefused checks that each name of a list is used, or
+// causes a fault that names it, whatever is beside it.
+func TestAnUnusualHostnameIsUsedOrOnlyItIsRefused(t *testing.T) {
 	label := strings.Repeat("a", 63)
 	const zone = ".fn.example.org"
 	longest := strings.Repeat(label+".", 3) + strings.Repeat("b", 253-3*64-len(zone)) + zone // 255 octets with its dot and the root's
@@ -28,7 +28,7 @@ func TestAnOddHostnameIsUsedOrRefusedAlone(t *testing.T) {
 		label + zone:                    label + zone + ".",
 		longest:                         longest + ".",
 		longest + ".":                   longest + ".",
-		"b" + longest:                   "longer than the 255 octets",
+		"b" + longest:                   "longer than 255 octets",
 		label + "a" + zone:              "is not a hostname",
 		"":                              `"" is not a hostname`,
 		".":                             `"." is not a hostname`,
@@ -48,12 +48,12 @@ func TestAnOddHostnameIsUsedOrRefusedAlone(t *testing.T) {
 		"a@b" + zone:                    "is not a hostname",
 		"http://a" + zone:               "is not a hostname",
 		"a" + zone + ":443":             "is not a hostname",
-		"b\u00fccher" + zone:            `"b\u00fccher.fn.example.org" is not a hostname: write other letters`,
-		"\u212aube" + zone:              `"\u212aube.fn.example.org" is not a hostname: write other letters`, // KELVIN SIGN
-		"\u017fpin" + zone:              "write other letters",                                               // LONG S
-		"a\u3002fn\u3002example" + zone: "write other letters",                                               // IDEOGRAPHIC FULL STOP
-		"a\u200b" + zone:                "write other letters",
-		"a\xff" + zone:                  "write other letters",
+		"b\u00fccher" + zone:            `"b\u00fccher.fn.example.org" is not a hostname: write non-ASCII labels`,
+		"\u212aube" + zone:              `"\u212aube.fn.example.org" is not a hostname: write non-ASCII labels`, // KELVIN SIGN
+		"\u017fpin" + zone:              "write non-ASCII labels",                                               // LONG S
+		"a\u3002fn\u3002example" + zone: "write non-ASCII labels",                                               // IDEOGRAPHIC FULL STOP
+		"a\u200b" + zone:                "write non-ASCII labels",
+		"a\xff" + zone:                  "write non-ASCII labels",
 		"a\x00" + zone:                  "is not a hostname",
 	} {
 		s := world(Options{}, service("demo", "w", "hostname", "first"+zone+","+name+",last"+zone), cluster("a", "192.0.2.1"))
@@ -76,9 +76,9 @@ func TestAnOddHostnameIsUsedOrRefusedAlone(t *testing.T) {
 	}
 }
 
-// TestAFunctionWithoutAHostnameThatIsOneIsRefused: it does not get its default name, for
-// which it did not ask.
-func TestAFunctionWithoutAHostnameThatIsOneIsRefused(t *testing.T) {
+// TestAFunctionWithoutAValidHostnameIsRefused: it does not get its default name,
+// which it did not request.
+func TestAFunctionWithoutAValidHostnameIsRefused(t *testing.T) {
 	web := &federation.Template{Meta: federation.Meta{Ref: federation.Ref{Kind: "Service", Namespace: "demo", Name: "w"}, Annotations: federation.Annotations{{Key: annotation.Hostname, Value: "a b,\u212a.example"}}}}
 	faults := annotation.Parse(web)
 	if len(faults) != 1 || !strings.Contains(faults[0].Reason, `"a b" is not`) || !strings.Contains(faults[0].Reason, "\u212a.example") && !strings.Contains(faults[0].Reason, `\u212a.example`) {

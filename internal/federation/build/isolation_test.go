@@ -15,13 +15,14 @@ import (
 	"github.com/nearcast/nearcast/internal/federation/claims"
 )
 
-// dated gives the template a date, in seconds.
+// dated gives the template a creation time, in seconds.
 func dated(t *federation.Template, created int64) *federation.Template {
 	t.Created = time.Unix(created, 0)
 	return t
 }
 
-// balanced is a binding of the resource to cluster a, whose load balancer has the address.
+// balanced is a binding of the resource to cluster a, whose load balancer has the
+// address.
 func balanced(resource federation.Ref, address string) *federation.Binding {
 	b := bound(resource, "a")
 	o := b.In("a").Observed()
@@ -30,7 +31,7 @@ func balanced(resource federation.Ref, address string) *federation.Binding {
 	return b
 }
 
-// functionsOf are the State's, by namespace and name.
+// functionsOf returns the State's functions by namespace and name.
 func functionsOf(s *federation.State) map[string]*federation.Function {
 	all := map[string]*federation.Function{}
 	for _, f := range s.All() {
@@ -46,7 +47,7 @@ func prefixes(all ...string) (parsed []netip.Prefix) {
 	return parsed
 }
 
-func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
+func TestOnlyAVIPOfAnotherNamespaceIsRefused(t *testing.T) {
 	allowed := claims.List{{Namespace: "evil", Names: []string{"evil.fn.example.org."}, Addresses: prefixes("192.0.2.0/24", "2001:db8::/32")}, {Namespace: "bank", Addresses: prefixes("198.51.100.0/24")}}
 	unclaimed := claims.List{{Namespace: "evil", Addresses: prefixes("198.51.100.0/24")}}
 	gateway, gateway6 := cluster("a", "192.0.2.4"), cluster("b", "192.0.2.5")
@@ -58,20 +59,20 @@ func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
 		more   []federation.Object
 		want   string // "" if it has the VIP
 	}{
-		"a cluster's gateway":           {nil, service("evil", "x", "vip", "192.0.2.4"), nil, "is the gateway of cluster a"},
-		"a claimed gateway":             {allowed, service("evil", "x", "vip", "192.0.2.4"), nil, "is the gateway of cluster a"},
-		"a horizon's gateway":           {nil, service("evil", "x", "vip", "2001:db8::4"), nil, "is the gateway of cluster b"},
-		"a gateway in its mapped form":  {nil, service("evil", "x", "vip", "::ffff:192.0.2.4"), nil, "is the gateway of cluster a"},
-		"outside of its claims":         {allowed, service("evil", "x", "vip", "198.51.100.7"), nil, "is not claimed"},
-		"special":                       {nil, service("evil", "x", "vip", "fd00:ec2::254"), nil, "cloud metadata"},
-		"another's VIP":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 1)}, "already belongs to Service bank/pay"},
-		"another's load balancer":       {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, "is an address of Service bank/pay"},
-		"another's fixed address":       {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay", "address", "a=198.51.100.7"), 1), bound(service("bank", "pay").Ref, "a")}, "is an address of Service bank/pay"},
-		"another's, where unclaimed":    {unclaimed, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, ""},
-		"its own":                       {nil, service("evil", "x", "vip", "198.51.100.7"), nil, ""},
-		"one with another of its own":   {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("evil", "y", "vip", "198.51.100.7"), 1)}, ""},
-		"one that a younger wants too":  {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 1), []federation.Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 2)}, ""},
-		"one at which its own function": {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("evil", "y"), 1), balanced(service("evil", "y").Ref, "198.51.100.7")}, ""},
+		"a cluster's gateway":                     {nil, service("evil", "x", "vip", "192.0.2.4"), nil, "is the gateway of cluster a"},
+		"a claimed gateway":                       {allowed, service("evil", "x", "vip", "192.0.2.4"), nil, "is the gateway of cluster a"},
+		"a horizon's gateway":                     {nil, service("evil", "x", "vip", "2001:db8::4"), nil, "is the gateway of cluster b"},
+		"a gateway in its mapped form":            {nil, service("evil", "x", "vip", "::ffff:192.0.2.4"), nil, "is the gateway of cluster a"},
+		"outside its claims":                      {allowed, service("evil", "x", "vip", "198.51.100.7"), nil, "is not claimed"},
+		"special":                                 {nil, service("evil", "x", "vip", "fd00:ec2::254"), nil, "cloud metadata"},
+		"another's VIP":                           {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 1)}, "already belongs to Service bank/pay"},
+		"another's load balancer":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, "is an address of Service bank/pay"},
+		"another's fixed address":                 {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay", "address", "a=198.51.100.7"), 1), bound(service("bank", "pay").Ref, "a")}, "is an address of Service bank/pay"},
+		"another's, not claimed":                  {unclaimed, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("bank", "pay"), 1), balanced(service("bank", "pay").Ref, "198.51.100.7")}, ""},
+		"its own":                                 {nil, service("evil", "x", "vip", "198.51.100.7"), nil, ""},
+		"one beside another of its own":           {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("evil", "y", "vip", "198.51.100.7"), 1)}, ""},
+		"one that a younger function also claims": {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 1), []federation.Object{dated(service("bank", "pay", "vip", "198.51.100.7"), 2)}, ""},
+		"one at which its own function":           {nil, dated(service("evil", "x", "vip", "198.51.100.7"), 2), []federation.Object{dated(service("evil", "y"), 1), balanced(service("evil", "y").Ref, "198.51.100.7")}, ""},
 	} {
 		objects := append([]federation.Object{gateway, gateway6, bank, bound(bank.Ref, "a", "b"), c.evil, bound(c.evil.Ref, "a")}, c.more...)
 		s := world(Options{Claims: c.claims}, objects...)
@@ -94,7 +95,7 @@ func TestAVIPIsRefusedAloneWhereItIsNotTheNamespaces(t *testing.T) {
 	}
 }
 
-func TestNamesOfOthersAreFreeOnlyByAClaim(t *testing.T) {
+func TestNamesOfOthersNeedAClaim(t *testing.T) {
 	bank := []federation.Object{
 		dated(service("bank", "login"), 10), dated(service("bank", "pay", "hostname", "pay.fn.example.org,*.pay.fn.example.org"), 10),
 		dated(service("bank", "wild", "hostname", "*.wild.fn.example.org"), 10),
@@ -104,7 +105,7 @@ func TestNamesOfOthersAreFreeOnlyByAClaim(t *testing.T) {
 		created  int64
 		want     string // "" if evil has all of the names
 	}{
-		"a wildcard of the zone":            {"*.fn.example.org", 20, "would be every name of the zone"},
+		"a wildcard of the zone":            {"*.fn.example.org", 20, "would match every free name of the zone"},
 		"another's domain":                  {"bank.fn.example.org", 1, "is at or below bank.fn.example.org."},
 		"a name in another's domain":        {"x.bank.fn.example.org", 1, "is at or below bank.fn.example.org."},
 		"a wildcard of another's domain":    {"*.bank.fn.example.org", 1, "is at or below bank.fn.example.org."},
@@ -118,8 +119,8 @@ func TestNamesOfOthersAreFreeOnlyByAClaim(t *testing.T) {
 		"another's wildcard":                {"*.pay.fn.example.org", 20, "is below pay.fn.example.org."},
 		"another's name":                    {"pay.fn.example.org", 20, "already belongs to Service bank/pay"},
 		"in capitals":                       {"X.BANK.fn.example.org", 1, "is at or below bank.fn.example.org."},
-		"the zone's own":                    {"_dmarc.fn.example.org", 1, "which is the zone's own"},
-		"the feeds'":                        {"de._rpz.fn.example.org", 1, "which is the zone's own"},
+		"the zone's own":                    {"_dmarc.fn.example.org", 1, "which is reserved for the zone"},
+		"the feeds'":                        {"de._rpz.fn.example.org", 1, "which is reserved for the zone"},
 		"its own domain":                    {"evil.fn.example.org,*.evil.fn.example.org,_acme-challenge.x.evil.fn.example.org", 20, ""},
 		"a free name":                       {"wpad.fn.example.org", 20, ""},
 		"a free name and its wildcard":      {"shop.fn.example.org,*.shop.fn.example.org,_acme-challenge.shop.fn.example.org,_dmarc.a.shop.fn.example.org", 20, ""},
@@ -154,9 +155,9 @@ func TestNamesOfOthersAreFreeOnlyByAClaim(t *testing.T) {
 	}
 }
 
-// TestANameThatIsForeignToOneIsAnothers holds that who may not have a name keeps none
-// from having it, however old.
-func TestANameThatIsForeignToOneIsAnothers(t *testing.T) {
+// TestANameForbiddenToOneIsFreeForAnother checks that a namespace that may not have a name
+// keeps no other from having it, however old its function is.
+func TestANameForbiddenToOneIsFreeForAnother(t *testing.T) {
 	s := world(Options{},
 		dated(service("bank", "pay", "hostname", "pay.fn.example.org"), 10),
 		dated(service("bank", "acme", "hostname", "_acme-challenge.pay.fn.example.org"), 20),
@@ -167,9 +168,9 @@ func TestANameThatIsForeignToOneIsAnothers(t *testing.T) {
 	}
 }
 
-// TestANestedZoneIsDividedAsAnyOther has a namespace that is named as the zone's first label,
-// whose names in the zone above would be those of others.
-func TestANestedZoneIsDividedAsAnyOther(t *testing.T) {
+// TestANestedZoneIsDividedLikeAnyOther has a namespace named like the first label of the
+// zone; its names in the parent zone would belong to others.
+func TestANestedZoneIsDividedLikeAnyOther(t *testing.T) {
 	zones := []string{"example.org.", "fn.example.org.", "apex.fn.example.org."}
 	pay := dated(service("bank", "pay", "hostname", "pay.fn.example.org"), 10)
 	bank := []federation.Object{dated(service("bank", "login"), 10), pay}
@@ -202,7 +203,7 @@ func TestANestedZoneIsDividedAsAnyOther(t *testing.T) {
 	}
 	s := world(Options{Zones: []string{"fn.example.org.", "bank.fn.example.org."}}, service("bank", "login"), service("shop", "web"))
 	if all := functionsOf(s); len(all["bank/login"].Hostnames) != 2 || len(all["shop/web"].Hostnames) != 2 || len(s.Faults) > 0 {
-		t.Errorf("%v, want each its default names in both", s.Faults)
+		t.Errorf("%v, want the default names of each in both", s.Faults)
 	}
 }
 
@@ -212,7 +213,7 @@ func dottedIngress(namespace, name string) *federation.Template {
 	return t
 }
 
-func TestLoadBalancersAreBoundByClaims(t *testing.T) {
+func TestClaimsLimitLoadBalancers(t *testing.T) {
 	mine := claims.List{{Namespace: "ns", Names: []string{"ns.fn.example.org."}, Addresses: prefixes("198.51.100.64/26", "2001:db8:64::/48")}}
 	names := claims.List{{Namespace: "ns", Names: []string{"ns.fn.example.org."}}}
 	all := claims.List{{Namespace: claims.AnyNamespace, Names: []string{"."}, Addresses: prefixes("0.0.0.0/0", "::/0")}}
@@ -285,7 +286,7 @@ func TestLoadBalancersAreBoundByClaims(t *testing.T) {
 	}
 }
 
-// hostile is what a tenant writes who wants what is others'.
+// hostile is what a tenant writes that wants what belongs to others.
 type hostile struct {
 	*rapid.T
 	created [2]int64
@@ -336,9 +337,9 @@ func (h hostile) objects() (all []federation.Object) {
 	return all
 }
 
-// TestAHostileNamespaceChangesNothingOfOthers holds isolation: with claims whatever its
-// objects' age; without, where the others came first.
-func TestAHostileNamespaceChangesNothingOfOthers(t *testing.T) {
+// TestAHostileNamespaceChangesNothingForOthers checks isolation: with claims, whatever the
+// age of the objects; without, if the others came first.
+func TestAHostileNamespaceChangesNothingForOthers(t *testing.T) {
 	victims := func() []federation.Object {
 		pay := dated(service("bank", "pay", "hostname", "pay.fn.example.org,*.pay.fn.example.org,_acme-challenge.pay.fn.example.org", "vip", "198.51.100.7"), 10)
 		balancedBank := service("bank", "lb")
@@ -356,7 +357,7 @@ func TestAHostileNamespaceChangesNothingOfOthers(t *testing.T) {
 		{Namespace: "shop", Names: []string{"shop.fn.example.org."}, Addresses: prefixes("198.51.100.0/24")},
 		{Namespace: "evil", Names: []string{"evil.fn.example.org."}, Addresses: prefixes("203.0.113.0/24", "192.0.2.0/24")},
 	}
-	names := slices.Clone(allowed) // evil's addresses are those of its load balancers then
+	names := slices.Clone(allowed) // evil's addresses are then those of its load balancers
 	names[2].Addresses = nil
 	rapid.Check(t, func(t *rapid.T) {
 		h := hostile{T: t, created: [2]int64{20, 30}}
@@ -377,7 +378,7 @@ func TestAHostileNamespaceChangesNothingOfOthers(t *testing.T) {
 		for _, f := range beside.All() {
 			for _, name := range f.Hostnames {
 				if f.Namespace == "evil" && opts.Claims == nil && (strings.Contains(name, "bank.fn.") || strings.Contains(name, "shop.fn.") || strings.HasSuffix(name, ".pay.fn.example.org.")) {
-					t.Fatalf("evil has %s", name)
+					t.Fatalf("evil got %s", name)
 				}
 			}
 		}

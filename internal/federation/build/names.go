@@ -186,9 +186,9 @@ func defaultName(t *federation.Template, zone string) (string, error) {
 func (b *Builder) unfitName(name string) error {
 	switch {
 	case slices.Contains(b.Zones, name):
-		return fmt.Errorf("%s is the name of a zone, which the zone itself answers for; name the function below it", name)
+		return fmt.Errorf("%s is the apex of a zone; give the function a name below it", name)
 	case slices.Contains(b.Servers, name):
-		return fmt.Errorf("%s is a name server of its zone, which is answered with the addresses of that; give the function another name", name)
+		return fmt.Errorf("%s is a name server of its zone; give the function another name", name)
 	case !b.inZone(name):
 		return fmt.Errorf("%s is not below any zone served here (%s)", name, strings.Join(b.Zones, " "))
 	}

@@ -87,7 +87,7 @@ func (b *pass) make(t *federation.Template, hostnames []string) *federation.Func
 		}
 	}
 	if t.Private && !slices.Contains(b.Tenants, t.Namespace) {
-		b.fault(t, "", "is private, and no tenant line names its namespace: nobody sees it")
+		b.fault(t, "", "is private, but no tenant line names its namespace: no client can resolve it")
 	}
 	b.probe = b.probeOf(f)
 	b.place(f)

@@ -39,7 +39,7 @@ func (b *pass) place(f *federation.Function) {
 
 // noBinding says why a resource without a binding runs nowhere.
 func noBinding(of federation.Ref) string {
-	return brief.Text("no ResourceBinding of " + of.String() + ": nothing propagates it")
+	return brief.Text("no ResourceBinding of " + of.String() + ": it is not propagated")
 }
 
 // unplaced says why the binding names no cluster.
@@ -64,7 +64,7 @@ func (b *pass) handOver(f *federation.Function, template *federation.Binding, wo
 		if !member.Observed().Applied || slices.ContainsFunc(f.Placements, isPlacement) {
 			continue
 		}
-		p, refusal := b.placement(f.Template, template, work, cluster, "placed elsewhere, where it is not healthy yet")
+		p, refusal := b.placement(f.Template, template, work, cluster, "moved to other clusters, where it is not healthy yet")
 		if refusal != "" {
 			continue
 		}
@@ -117,14 +117,14 @@ func places(b *federation.Binding, cluster, handOver string) (placed bool, leavi
 func (b *pass) placement(t *federation.Template, template *federation.Binding, work *workload, cluster, handOver string) (federation.Placement, string) {
 	index := b.state.ClusterIndex(cluster)
 	if index < 0 {
-		return federation.Placement{}, "no Cluster of this name was read, or it was refused"
+		return federation.Placement{}, "no Cluster has this name, or it was refused"
 	}
 	if m := b.in.exposed[t.Ref]; m != nil && len(m.Providers) > 0 && !slices.Contains(m.Providers, cluster) {
 		return federation.Placement{}, "its MultiClusterService has no provider here"
 	}
 	placed, leaving := places(template, cluster, handOver)
 	if !placed {
-		return federation.Placement{}, "evicted by Karmada, and its work is gone"
+		return federation.Placement{}, "evicted by Karmada, and its Work is deleted"
 	}
 	seen := template.In(cluster).Observed()
 	if !seen.EverApplied() {

@@ -66,7 +66,7 @@ func TestAPortThatIsNotTheFunctionsNeedsAClaim(t *testing.T) {
 	}
 }
 
-func TestAPortsFaultIsSaidOnce(t *testing.T) {
+func TestAPortsFaultIsReportedOnce(t *testing.T) {
 	web := service("ns", "web", "probe", "tcp://:9100")
 	s := world(Options{}, cluster("a", "192.0.2.1"), cluster("b", "192.0.2.2"), web, bound(web.Ref, "a", "b"))
 	if len(s.Faults) != 1 {
@@ -74,7 +74,7 @@ func TestAPortsFaultIsSaidOnce(t *testing.T) {
 	}
 }
 
-func TestAnIngressHasThePortsOfTheWeb(t *testing.T) {
+func TestAnIngressHasTheHTTPPorts(t *testing.T) {
 	for port, own := range map[string]bool{"80": true, "443": true, "9100": false} {
 		in := service("ns", "web", "probe", "tcp://:"+port, "address", "a=192.0.2.7")
 		in.Group, in.Kind, in.TCPPort = "networking.k8s.io", "Ingress", 443
@@ -85,8 +85,8 @@ func TestAnIngressHasThePortsOfTheWeb(t *testing.T) {
 	}
 }
 
-// TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent holds it for gateways and for the port
-// that the probe's scheme means, and that a port which is not claimed is not one.
+// TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent covers gateways and the port that
+// the probe's scheme implies, and checks that an unclaimed port does not count.
 func TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent(t *testing.T) {
 	claimed := claims.List{{Namespace: "ns", Names: []string{"fn.example.org."}, Ports: []claims.PortRange{{First: 30000, Last: 32767}, {First: 9100, Last: 9100}}}}
 	for name, c := range map[string]struct {
@@ -101,7 +101,7 @@ func TestAClaimedNodePortThatIsProbedIsWhereClientsAreSent(t *testing.T) {
 		"at a gateway of IPv6":   {claimed, "2001:db8::3", []string{"probe", "tcp://:30443"}, 80, 30443},
 		"before the gateway's":   {claimed, "192.0.2.3:8443", []string{"probe", "tcp://:30443"}, 80, 30443},
 		"not claimed":            {nil, "192.0.2.3", []string{"probe", "tcp://:30443"}, 80, 443},
-		"no node's":              {claimed, "192.0.2.3", []string{"probe", "http://:9100/"}, 80, 443},
+		"not a node port":        {claimed, "192.0.2.3", []string{"probe", "http://:9100/"}, 80, 443},
 		"not behind its address": {claimed, "192.0.2.3", []string{"probe", "tcp://:30443", "address", "a=192.0.2.7"}, 80, 443},
 	} {
 		c.claims = append(slices.Clip(c.claims), claims.Claim{Namespace: "other", Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})

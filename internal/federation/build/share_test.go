@@ -12,7 +12,7 @@ func TestFunctionsWithTheSamePlacementsShareTheirList(t *testing.T) {
 	var l lists
 	one := l.share([]*federation.Placement{a, b})
 	if again := l.share([]*federation.Placement{a, b}); &again[0] != &one[0] {
-		t.Error("two of the same have a list each")
+		t.Error("two with the same placements do not share a list")
 	}
 	for _, other := range [][]*federation.Placement{{b, a}, {a}, {a, b, a}, {{Cluster: 0}, b}} {
 		if got := l.share(other); !slices.Equal(got, other) {
@@ -23,6 +23,6 @@ func TestFunctionsWithTheSamePlacementsShareTheirList(t *testing.T) {
 		l.share([]*federation.Placement{new(federation.Placement)})
 	}
 	if held := len(l.byHash); held > mostListed {
-		t.Errorf("%d lists are held", held)
+		t.Errorf("%d lists are kept", held)
 	}
 }

@@ -48,7 +48,7 @@ func (b *pass) mayProbe(t *federation.Template, key string, e federation.Endpoin
 	if t.HasPort(e, port) || b.Claims.AllowsPort(t.Namespace, netip.AddrPortFrom(e.First(), port)) {
 		return true
 	}
-	fault := t.Fault(key, "port %d is none of the function's own, and no claim line allows it for namespace %s; it is not probed", port, t.Namespace)
+	fault := t.Fault(key, "port %d is not one of the function's ports, and no claim line allows it for namespace %s; it is not probed", port, t.Namespace)
 	if !slices.Contains(b.making.faults, fault) {
 		b.making.faults = append(b.making.faults, fault)
 	}

@@ -35,7 +35,7 @@ func (b *Builder) foreign(name string, e *entry) error {
 	base, wildcard := strings.CutPrefix(name, "*.")
 	above := b.above(base)
 	if len(above) == 0 {
-		return fmt.Errorf("%s would be every name of the zone that nobody has; the operator's claim lines can allow it", name)
+		return fmt.Errorf("%s would match every free name of the zone; the operator's claim lines can allow it", name)
 	}
 	if own, err := b.ofANamespace(base, e.template.Namespace); own || err != nil {
 		return err
@@ -54,9 +54,9 @@ func (b *Builder) ofANamespace(name, namespace string) (own bool, err error) {
 		case first == namespace:
 			return true, nil
 		case b.namespaces[first] > 0:
-			return false, fmt.Errorf("%s is at or below %s, which is namespace %s's; the operator's claim lines can allow it", name, domain, first)
+			return false, fmt.Errorf("%s is at or below %s, which belongs to namespace %s; the operator's claim lines can allow it", name, domain, first)
 		case strings.HasPrefix(first, "_"):
-			return false, fmt.Errorf("%s is at or below %s, which is the zone's own; the operator's claim lines can allow it", name, domain)
+			return false, fmt.Errorf("%s is at or below %s, which is reserved for the zone; the operator's claim lines can allow it", name, domain)
 		}
 	}
 	return false, nil

@@ -7,9 +7,9 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// TestTheZonesOwnNamesAreNoFunctions holds that a function that asks for the name of a zone,
-// or of a name server, is refused that name alone and by name.
-func TestTheZonesOwnNamesAreNoFunctions(t *testing.T) {
+// TestTheZonesOwnNamesAreNotFunctions checks that a function that claims the name of a
+// zone, or of a name server, is refused only that name, and by name.
+func TestTheZonesOwnNamesAreNotFunctions(t *testing.T) {
 	opts := Options{Zones: []string{"fn.example.org.", "in.fn.example.org."}, Servers: []string{"ns.dns.fn.example.org.", "ns1.fn.example.org."}}
 	for name, c := range map[string]struct {
 		template *federation.Template
@@ -19,8 +19,8 @@ func TestTheZonesOwnNamesAreNoFunctions(t *testing.T) {
 		"a server":                    {service("demo", "w", "hostname", "ns1.fn.example.org"), "", "nearcast.dev/hostname: ns1.fn.example.org. is a name server of its zone"},
 		"a server in capitals":        {service("demo", "w", "hostname", "NS1.FN.Example.org."), "", "ns1.fn.example.org. is a name server"},
 		"a server beside others":      {service("demo", "w", "hostname", "a.fn.example.org,ns1.fn.example.org,b.fn.example.org"), "a.fn.example.org. b.fn.example.org.", "ns1.fn.example.org. is a name server"},
-		"the zone":                    {service("demo", "w", "hostname", "fn.example.org,a.fn.example.org"), "a.fn.example.org.", "fn.example.org. is the name of a zone"},
-		"a zone inside the zone":      {service("demo", "w", "hostname", "in.fn.example.org"), "", "in.fn.example.org. is the name of a zone"},
+		"the zone":                    {service("demo", "w", "hostname", "fn.example.org,a.fn.example.org"), "a.fn.example.org.", "fn.example.org. is the apex of a zone"},
+		"a zone inside the zone":      {service("demo", "w", "hostname", "in.fn.example.org"), "", "in.fn.example.org. is the apex of a zone"},
 		"a server by default":         {service("dns", "ns"), "ns.dns.in.fn.example.org.", "default hostname: ns.dns.fn.example.org. is a name server"},
 		"a zone by default":           {service("fn", "in"), "in.fn.fn.example.org. in.fn.in.fn.example.org.", ""},
 		"a name above a server":       {service("demo", "w", "hostname", "dns.fn.example.org"), "dns.fn.example.org.", ""},

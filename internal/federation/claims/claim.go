@@ -52,7 +52,7 @@ func (c List) AllowName(namespace, hostname string) error {
 	if slices.ContainsFunc(names, func(n string) bool { return federation.IsAtOrBelow(name, n) }) {
 		return nil
 	}
-	return fmt.Errorf("%s is not claimed for namespace %s; the operator's claim lines name what is", hostname, namespace)
+	return fmt.Errorf("%s is not claimed for namespace %s; the operator's claim lines list what is", hostname, namespace)
 }
 
 // AllowAnnotated returns an error unless the namespace's annotations may set the address.
@@ -74,13 +74,13 @@ func (c List) AllowBalanced(namespace string, a netip.Addr) error {
 	case len(addresses) > 0 && !c.claimed(namespace, a):
 		return unclaimed(namespace, a)
 	case len(c) > 0 && len(addresses) == 0 && private(a):
-		return fmt.Errorf("load balancer address %s is private; it is answered only where a claim line lists it for namespace %s", a, namespace)
+		return fmt.Errorf("load balancer address %s is private; it is answered only if a claim line lists it for namespace %s", a, namespace)
 	}
 	return c.AllowSpecial(namespace, a)
 }
 
 func unclaimed(namespace string, a netip.Addr) error {
-	return fmt.Errorf("address %s is not claimed for namespace %s; the operator's claim lines name what is", a, namespace)
+	return fmt.Errorf("address %s is not claimed for namespace %s; the operator's claim lines list what is", a, namespace)
 }
 
 // AllowSpecial returns an error if the address is special, unless a claim lists a prefix
@@ -97,7 +97,7 @@ func (c List) AllowSpecial(namespace string, a netip.Addr) error {
 	if slices.ContainsFunc(addresses, means) {
 		return nil
 	}
-	return fmt.Errorf("address %s is %s; it is served only where a claim line lists it for namespace %s", a, kind, namespace)
+	return fmt.Errorf("address %s is %s; it is answered only if a claim line lists it for namespace %s", a, kind, namespace)
 }
 
 func (c List) claimed(namespace string, a netip.Addr) bool {

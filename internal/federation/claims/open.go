@@ -13,12 +13,12 @@ import (
 func (c List) Open(zones []string) []string {
 	served := strings.Join(zones, " ")
 	if len(c) == 0 {
-		return []string{"no claim line: every namespace may take names of " + served + " that are not another's, and answer with all addresses but special ones"}
+		return []string{"no claim line: every namespace may take names of " + served + " that no other namespace has, and answer with all but special-purpose addresses"}
 	}
 	names, addresses := c.of(AnyNamespace)
 	var open []string
 	if len(names) > 0 {
-		open = append(open, "claim *: every namespace may take names at and below "+strings.Join(names, " ")+", those of others too")
+		open = append(open, "claim *: every namespace may take names at and below "+strings.Join(names, " ")+", including those of other namespaces")
 	}
 	if len(addresses) > 0 {
 		open = append(open, "claim *: every namespace may answer with addresses in "+join(addresses))
@@ -40,7 +40,7 @@ func (c List) Shared() []string {
 				both = append(both, p.String())
 			}
 			for _, what := range both {
-				shared = append(shared, fmt.Sprintf("%s is claimed for namespaces %s and %s: the older function of the two has what both take; give each a range of its own", what, b.Namespace, a.Namespace))
+				shared = append(shared, fmt.Sprintf("%s is claimed for namespaces %s and %s: what both take goes to the older function; give each namespace its own range", what, b.Namespace, a.Namespace))
 			}
 		}
 	}

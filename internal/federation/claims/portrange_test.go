@@ -17,6 +17,6 @@ func TestRangesOfPorts(t *testing.T) {
 		}
 	}
 	if slices.Contains([]bool{PortRange{2, 3}.Has(1), PortRange{2, 3}.Has(4), !PortRange{2, 3}.Has(2), !PortRange{2, 3}.Has(3)}, true) {
-		t.Error("a range does not have its ends, or more")
+		t.Error("a range lacks its ends, or contains more")
 	}
 }

@@ -103,7 +103,7 @@ func (o *options) fail(format string, args ...any) {
 
 func (o *options) finish() error {
 	if o.err == nil && len(o.left) > 0 {
-		o.fail("unknown option %q; known are %s", o.left[0], strings.Join(o.known, ", "))
+		o.fail("unknown option %q; known options: %s", o.left[0], strings.Join(o.known, ", "))
 	}
 	return o.err
 }

@@ -90,11 +90,11 @@ func Names() []string { return slices.Sorted(maps.Keys(policies)) }
 func Parse(text string) (*Rule, error) {
 	words := strings.Fields(text)
 	if len(words) == 0 {
-		return nil, fmt.Errorf("names no policy; known are %s", strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("no policy given; known policies: %s", strings.Join(Names(), ", "))
 	}
 	parse, known := policies[words[0]]
 	if !known {
-		return nil, fmt.Errorf("unknown policy %q; known are %s", words[0], strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("unknown policy %q; known policies: %s", words[0], strings.Join(Names(), ", "))
 	}
 	o := &options{left: slices.Clone(words[1:])}
 	r := &Rule{text: strings.Join(words, " ")}

@@ -7,16 +7,16 @@ import (
 
 func TestOptionsAreCheckedByName(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                        "names no policy; known are anycast, cheapest, failover, fastest, nearest, spread, weighted",
-		"closest":                 `unknown policy "closest"; known are anycast`,
-		"nearest sticky":          `policy nearest: unknown option "sticky"; known are threshold N%`,
-		"weighted stick":          `policy weighted: unknown option "stick"; known are threshold N%, sticky`,
+		"":                        "no policy given; known policies: anycast, cheapest, failover, fastest, nearest, spread, weighted",
+		"closest":                 `unknown policy "closest"; known policies: anycast`,
+		"nearest sticky":          `policy nearest: unknown option "sticky"; known options: threshold N%`,
+		"weighted stick":          `policy weighted: unknown option "stick"; known options: threshold N%, sticky`,
 		"cheapest budget":         "policy cheapest: budget takes D",
 		"cheapest budget -1s":     `policy cheapest: budget: "-1s" is not a duration from 0s to 1h`,
 		"nearest threshold 50":    `policy nearest: threshold: "50" is not a share from 0% to 100%`,
 		"fastest trips NaN":       `policy fastest: trips: "NaN" is not a number from 0 to 100`,
 		"fastest cold wasm":       "policy fastest: cold takes RUNTIME D",
-		"fastest cold wasm 1m x":  `policy fastest: unknown option "x"; known are threshold N%, trips N, cold RUNTIME D, processing RUNTIME D`,
+		"fastest cold wasm 1m x":  `policy fastest: unknown option "x"; known options: threshold N%, trips N, cold RUNTIME D, processing RUNTIME D`,
 		"fastest cold a 1s b 2s":  `policy fastest: unknown option "b"`,
 		"spread threshold 50% 10": `policy spread: unknown option "10"`,
 	} {

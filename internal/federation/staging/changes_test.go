@@ -8,7 +8,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// TestAReaderSeesWhatChangedSinceItsCookie has one reader follow a store while others read it once.
+// TestAReaderSeesWhatChangedSinceItsCookie has one reader follow a store while others
+// read it once.
 func TestAReaderSeesWhatChangedSinceItsCookie(t *testing.T) {
 	s := NewStore()
 	named := func(name string) *federation.Cluster {

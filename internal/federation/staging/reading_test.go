@@ -61,7 +61,7 @@ func TestAReadingIsTheNewestGoodVersion(t *testing.T) {
 	}
 }
 
-func TestAChangeThatChangesNothingIsNotAnnounced(t *testing.T) {
+func TestAChangeWithoutEffectIsNotReported(t *testing.T) {
 	s := NewStore()
 	s.Put(Whole(service("web", 80)))
 	announced(s)
@@ -70,10 +70,10 @@ func TestAChangeThatChangesNothingIsNotAnnounced(t *testing.T) {
 	s.Amend(Listing{Readings: []Reading{Whole(service("web", 80))}})
 	s.Put(Reading{Ref: service("absent", 0).Ref})
 	if announced(s) {
-		t.Error("a change was announced")
+		t.Error("a change was reported")
 	}
 	if s.Replace(Listing{}); !announced(s) {
-		t.Error("a deletion was not announced")
+		t.Error("a deletion was not reported")
 	}
 	if s.Amend(Listing{Faults: []federation.Fault{{File: "a.yaml", Reason: "is not YAML"}}}); !announced(s) {
 		t.Error("a file's fault was not announced")
