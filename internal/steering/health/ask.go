@@ -127,7 +127,7 @@ func (a *asker) http(ctx context.Context, target federation.Target) (Sample, err
 func (a *asker) get(ctx context.Context, conn net.Conn, target federation.Target) (*http.Response, error) {
 	req, err := http.NewRequest(http.MethodGet, string(target.Kind)+"://"+target.Addr.String()+target.Path, nil)
 	if err != nil {
-		return nil, failure{fmt.Sprintf("the path %q cannot be asked for", target.Path), err}
+		return nil, failure{fmt.Sprintf("the path %q cannot be requested", target.Path), err}
 	}
 	req.Header.Set("User-Agent", "nearcast-probe")
 	req.Close = true
@@ -159,7 +159,7 @@ func readAnswer(conn net.Conn, req *http.Request) (*http.Response, error) {
 		resp, err := http.ReadResponse(answer, req)
 		switch {
 		case err != nil && limit.N == 0:
-			return nil, failure{"the answer's head has more than 16 KiB", err}
+			return nil, failure{"the header of the answer has more than 16 KiB", err}
 		case err != nil:
 			return nil, noAnswer(err)
 		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
@@ -177,7 +177,7 @@ func meets(resp *http.Response, want federation.Expect) error {
 		return failure{fmt.Sprintf("HTTP status %d", resp.StatusCode), nil}
 	}
 	if want.Header != "" && !strings.Contains(resp.Header.Get(want.Header), want.Value) {
-		return failure{fmt.Sprintf("header %s has no %q", want.Header, want.Value), nil}
+		return failure{fmt.Sprintf("header %s does not contain %q", want.Header, want.Value), nil}
 	}
 	if want.Body == "" {
 		return nil
@@ -189,7 +189,7 @@ func meets(resp *http.Response, want federation.Expect) error {
 	case err != nil:
 		return failure{"the body ended early", err}
 	}
-	return failure{fmt.Sprintf("the first 64 KiB of the body have no %q", want.Body), nil}
+	return failure{fmt.Sprintf("the first 64 KiB of the body do not contain %q", want.Body), nil}
 }
 
 // contains reports whether the text occurs in what is read. It stores only the part that

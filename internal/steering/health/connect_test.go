@@ -16,7 +16,7 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// TestATCPProbeReachesBothFamilies asks addresses in every form that a file may have.
+// TestATCPProbeReachesBothFamilies probes addresses in every form that a file may have.
 func TestATCPProbeReachesBothFamilies(t *testing.T) {
 	for _, listen := range []string{"127.0.0.1", "::1"} {
 		l, err := net.Listen("tcp", net.JoinHostPort(listen, "0"))
@@ -44,7 +44,8 @@ func TestATCPProbeReachesBothFamilies(t *testing.T) {
 	}
 }
 
-// TestATCPProbeEndsInTime bounds one whose packets vanish, and ends one whose context does.
+// TestATCPProbeEndsInTime bounds a probe whose packets are dropped, and ends one whose
+// context ends.
 func TestATCPProbeEndsInTime(t *testing.T) {
 	addr := netip.MustParseAddrPort(vanish(t))
 	start := time.Now()
@@ -61,10 +62,11 @@ func TestATCPProbeEndsInTime(t *testing.T) {
 	}
 }
 
-// TestATCPProbeNeverMeetsItself asks a port of this machine without a listener until the kernel has
-// given every port that it gives to connections, that one too. Such a connection is established
-// (RFC 9293, section 3.5), and says nothing of a server.
-func TestATCPProbeNeverMeetsItself(t *testing.T) {
+// TestATCPProbeNeverConnectsToItself probes a port of this machine without a listener
+// until the kernel has used every ephemeral port, including that one. The resulting
+// self-connection is established (RFC 9293, section 3.5), and says nothing about a
+// server.
+func TestATCPProbeNeverConnectsToItself(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("SKIPPED: it needs Linux's range of ports")
 	}
@@ -78,13 +80,13 @@ func TestATCPProbeNeverMeetsItself(t *testing.T) {
 	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), closedPort(t, first+100))
 	for range last - first {
 		if err := connect(t.Context(), addr, time.Now().Add(time.Second)); err == nil {
-			t.Fatalf("%s passed, where nobody listens", addr)
+			t.Fatalf("%s passed, but nothing listens there", addr)
 		}
 	}
 }
 
-// closedPort returns a port without a listener, of the half that the kernel prefers for connections:
-// the even or the odd ones, as the first is.
+// closedPort returns a port without a listener, from the half that the kernel prefers for
+// connections: even or odd ports, like the first one.
 func closedPort(t *testing.T, from int) uint16 {
 	for port := from; port < from+1000; port += 2 {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
@@ -93,11 +95,12 @@ func closedPort(t *testing.T, from int) uint16 {
 			return uint16(port)
 		}
 	}
-	t.Fatal("every port is taken")
+	t.Fatal("every port is in use")
 	return 0
 }
 
-// TestATCPProbeLeavesNoDescriptor counts them after probes that passed, failed and were cut off.
+// TestATCPProbeLeavesNoDescriptor counts descriptors after probes that passed, failed and
+// were cut off.
 func TestATCPProbeLeavesNoDescriptor(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -118,10 +121,10 @@ func TestATCPProbeLeavesNoDescriptor(t *testing.T) {
 			_ = connect(t.Context(), addr, time.Now().Add(10*time.Millisecond))
 		}
 	}
-	_ = connect(t.Context(), targets[2], time.Now().Add(10*time.Millisecond)) // opens the poller's
+	_ = connect(t.Context(), targets[2], time.Now().Add(10*time.Millisecond)) // opens the poller's descriptors
 	before := open()
 	ask()
 	if after := open(); after > before {
-		t.Errorf("%d descriptors are open, and %d were", after, before)
+		t.Errorf("%d descriptors are open, before %d", after, before)
 	}
 }

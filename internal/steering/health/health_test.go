@@ -32,7 +32,7 @@ func set(targets ...federation.Target) map[federation.Target]bool {
 	return all
 }
 
-// world is what a fake probe meets.
+// world is what a fake probe encounters.
 type world struct {
 	mu      sync.Mutex
 	dead    map[federation.Target]bool
@@ -73,8 +73,8 @@ func (w *world) probe(ctx context.Context, t federation.Target) (Sample, error) 
 
 var config = Config{Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3, InFlight: 4}
 
-// run starts a Prober in a bubble and stops it at the end: synctest fails if a
-// goroutine is left.
+// run starts a Prober in a bubble and stops it at the end: synctest fails if a goroutine
+// is left.
 func run(t *testing.T, c Config, test func(*Prober, *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -88,7 +88,7 @@ func run(t *testing.T, c Config, test func(*Prober, *world)) {
 	})
 }
 
-func TestTheFirstProbeDecidesAlone(t *testing.T) {
+func TestTheFirstProbeDecidesByItself(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		w.set(w.dead, target(2), true)
 		declare(p, set(target(1), target(2)), nil)
@@ -105,9 +105,9 @@ func TestTheFirstProbeDecidesAlone(t *testing.T) {
 	})
 }
 
-// TestABlackHoleIsSeenInTime holds (interval + timeout + jitter) × fall, and that
+// TestABlackHoleIsDetectedInTime checks (interval + timeout + jitter) × fall, and that
 // fewer failures change nothing.
-func TestABlackHoleIsSeenInTime(t *testing.T) {
+func TestABlackHoleIsDetectedInTime(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		declare(p, set(target(1)), nil)
 		time.Sleep(time.Second)
@@ -118,9 +118,9 @@ func TestABlackHoleIsSeenInTime(t *testing.T) {
 		}
 		bound := time.Duration(config.Fall) * (config.Interval*11/10 + config.Timeout)
 		if took := time.Since(start); took > bound {
-			t.Errorf("seen after %s, want at most %s", took, bound)
+			t.Errorf("detected after %s, want at most %s", took, bound)
 		} else if least := 2 * config.Interval * 9 / 10; took < least {
-			t.Errorf("seen after %s, before %d failures can have been", took, config.Fall)
+			t.Errorf("detected after %s, before %d failures were possible", took, config.Fall)
 		}
 	})
 }
@@ -137,7 +137,7 @@ func TestOneFailureBetweenPassesChangesNothing(t *testing.T) {
 			time.Sleep(2 * config.Interval)
 		}
 		if v := p.Verdict(target(1)); v.State != Up || v.Since != since {
-			t.Errorf("%v after single failures, want it up all along", v)
+			t.Errorf("%v after single failures, want it always up", v)
 		}
 	})
 }
@@ -145,7 +145,7 @@ func TestOneFailureBetweenPassesChangesNothing(t *testing.T) {
 func TestASharedTargetIsProbedOncePerInterval(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		declare(p, set(target(1)), nil)
-		for range 20 { // declared again and again, as every publish does
+		for range 20 { // declared again with every publish
 			time.Sleep(time.Second)
 			declare(p, set(target(1)), nil)
 		}
@@ -192,7 +192,7 @@ func TestARemovedTargetIsForgotten(t *testing.T) {
 	})
 }
 
-func TestASeedIsBelievedUntilProbesDisagree(t *testing.T) {
+func TestASeedHoldsUntilProbesDisagree(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		w.set(w.dead, target(1), true)
 		declare(p, set(target(1)), map[federation.Target]Verdict{target(1): {State: Up, RTT: time.Second}})
@@ -207,7 +207,7 @@ func TestASeedIsBelievedUntilProbesDisagree(t *testing.T) {
 	})
 }
 
-func TestAnEarlierRunsVerdictIsOverruledByTheFirstProbe(t *testing.T) {
+func TestTheFirstProbeOverridesTheVerdictOfAnEarlierRun(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		w.set(w.dead, target(1), true)
 		declare(p, set(target(1)), map[federation.Target]Verdict{target(1): {State: Up, Stale: true}})
@@ -234,8 +234,8 @@ func TestRoundTripIsAMovingAverage(t *testing.T) {
 	}
 }
 
-// TestAskMeetsRealServers holds what a probe takes for alive.
-func TestAskMeetsRealServers(t *testing.T) {
+// TestAskWorksWithRealServers checks what a probe accepts as alive.
+func TestAskWorksWithRealServers(t *testing.T) {
 	var host, path atomic.Value
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host.Store(r.Host)
@@ -298,8 +298,8 @@ func TestAskMeetsRealServers(t *testing.T) {
 	}
 }
 
-// TestAProbeCutOffLeavesNothing cuts probes off where packets vanish, where a
-// server accepts and stays silent, and where one never ends its headers.
+// TestAProbeCutOffLeavesNothing cuts probes off where packets are dropped, where a server
+// accepts and stays silent, and where one never ends its headers.
 func TestAProbeCutOffLeavesNothing(t *testing.T) {
 	ignore := goleak.IgnoreCurrent()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -334,7 +334,7 @@ func TestAProbeCutOffLeavesNothing(t *testing.T) {
 	goleak.VerifyNone(t, ignore)
 }
 
-// vanish returns an address where a SYN is not answered.
+// vanish returns an address at which a SYN is not answered.
 func vanish(t *testing.T) string {
 	port, release, err := blackHole()
 	if err != nil {
@@ -344,7 +344,7 @@ func vanish(t *testing.T) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
-// declare makes the targets those that there are.
+// declare sets the targets.
 func declare(p *Prober, targets map[federation.Target]bool, seed map[federation.Target]Verdict) {
 	var come, gone []federation.Target
 	for target := range p.Verdicts() {

@@ -42,7 +42,7 @@ func addrOf(t *testing.T, l net.Listener) netip.AddrPort {
 	return addr
 }
 
-// TestGRPCFollowsTheHealthService asks grpc-go's own server.
+// TestGRPCFollowsTheHealthService probes grpc-go's own server.
 func TestGRPCFollowsTheHealthService(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,9 +93,9 @@ func TestExpectationsAreMet(t *testing.T) {
 		{"/teapot", federation.Expect{From: 418, To: 418}, ""},
 		{"/", federation.Expect{From: 300, To: 399}, "HTTP status 200"},
 		{"/", federation.Expect{Header: "X-Ready", Value: "yes"}, ""},
-		{"/", federation.Expect{Header: "X-Ready", Value: "no"}, `header X-Ready has no "no"`},
+		{"/", federation.Expect{Header: "X-Ready", Value: "no"}, `header X-Ready does not contain "no"`},
 		{"/", federation.Expect{Body: "all is well"}, ""},
-		{"/", federation.Expect{Body: "too far"}, `the first 64 KiB of the body have no "too far"`},
+		{"/", federation.Expect{Body: "too far"}, `the first 64 KiB of the body do not contain "too far"`},
 	} {
 		_, got := asked(t, TLS{}, federation.Target{Kind: federation.ProbeHTTP, Addr: addrOf(t, server.Listener), Path: c.path, Expect: c.expect})
 		if got != c.want {
@@ -104,7 +104,7 @@ func TestExpectationsAreMet(t *testing.T) {
 	}
 }
 
-func TestLoadIsReadOfTheResponse(t *testing.T) {
+func TestLoadIsReadFromTheResponse(t *testing.T) {
 	for report, want := range map[string]float64{
 		"":                         0,
 		"TEXT cpu_utilization=0.7": 0.7,
@@ -127,9 +127,9 @@ func TestLoadIsReadOfTheResponse(t *testing.T) {
 	}
 }
 
-// TestCertificatesAreThoseOfTheFiles asks a server that wants a client's
+// TestProbesUseTheCertificatesOfTheFiles probes a server that requires a client
 // certificate, and replaces the files between two probes.
-func TestCertificatesAreThoseOfTheFiles(t *testing.T) {
+func TestProbesUseTheCertificatesOfTheFiles(t *testing.T) {
 	dir := t.TempDir()
 	files := TLS{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key"), CA: filepath.Join(dir, "ca.crt")}
 	var seen string
@@ -151,7 +151,7 @@ func TestCertificatesAreThoseOfTheFiles(t *testing.T) {
 		}
 	}
 	target.Host = "other.invalid"
-	if _, got := asked(t, files, target); !strings.Contains(got, "verifies for this host") {
+	if _, got := asked(t, files, target); !strings.Contains(got, "does not verify for this host") {
 		t.Errorf("another name: %q", got)
 	}
 	if err := os.Remove(files.Cert); err != nil {
@@ -162,7 +162,7 @@ func TestCertificatesAreThoseOfTheFiles(t *testing.T) {
 	}
 }
 
-// TestATargetThatFlapsIsHeldBack lets a target fall again and again.
+// TestATargetThatFlapsIsHeldBack lets a target fail again and again.
 func TestATargetThatFlapsIsHeldBack(t *testing.T) {
 	quick := Config{Interval: time.Second, Timeout: time.Second, Rise: 1, Fall: 1, InFlight: 4}
 	run(t, quick, func(p *Prober, w *world) {
@@ -178,10 +178,10 @@ func TestATargetThatFlapsIsHeldBack(t *testing.T) {
 			return p.Verdict(target(1))
 		}
 		if v := falls(1); v.State != Up || v.Flapping {
-			t.Errorf("after one fall: %+v", v)
+			t.Errorf("after one failure: %+v", v)
 		}
 		if v := falls(2); v.State != Up || !v.Flapping {
-			t.Errorf("after three falls: %+v", v)
+			t.Errorf("after three failures: %+v", v)
 		}
 		time.Sleep(3 * halfLifeIntervals * quick.Interval)
 		if v := p.Verdict(target(1)); v.Flapping {
@@ -209,12 +209,12 @@ func TestAVerdictIsShakyBeforeItChanges(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if !shaky || p.Verdict(target(1)).Shaky {
-			t.Errorf("shaky before the fall: %v; after: %v", shaky, p.Verdict(target(1)).Shaky)
+			t.Errorf("shaky before the failure: %v; after: %v", shaky, p.Verdict(target(1)).Shaky)
 		}
 	})
 }
 
-func TestIdleTargetsAreProbedLessAndAtOnceWhenNeeded(t *testing.T) {
+func TestIdleTargetsAreProbedLessOftenAndAtOnceWhenNeeded(t *testing.T) {
 	run(t, config, func(p *Prober, w *world) {
 		asked := func() int { w.mu.Lock(); defer w.mu.Unlock(); return w.asked[target(1)] }
 		declare(p, set(target(1)), nil)

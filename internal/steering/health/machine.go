@@ -17,7 +17,7 @@ func affordable(inFlight int) int {
 
 // errStoodStill is for a probe that failed long after its deadline: this process was
 // suspended or is short of CPU time, and did not look in time.
-var errStoodStill = errors.New("this process stood still")
+var errStoodStill = errors.New("this process was paused")
 
 // unable reports whether a probe failed because this process or machine lacks resources,
 // which says nothing about the target.

@@ -45,7 +45,7 @@ func publicReason(err error) error {
 func handshakeFailed(err error) error {
 	var unverified *tls.CertificateVerificationError
 	if errors.As(err, &unverified) {
-		return failure{"TLS: the server's certificate is not one that the probe's ca verifies for this host", err}
+		return failure{"TLS: the server's certificate does not verify for this host against the probe's ca", err}
 	}
 	return failure{"TLS: the handshake failed", err}
 }

@@ -29,7 +29,7 @@ import (
 // secret is in every answer of the servers below.
 const secret = "s3cr3t"
 
-// says answers whatever it is asked with the text.
+// says answers every request with the text.
 func says(t *testing.T, text string) (net.Listener, *atomic.Int32) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -48,7 +48,7 @@ func says(t *testing.T, text string) (net.Listener, *atomic.Int32) {
 				defer conn.Close()
 				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
 					asked.Add(1)
-					_, _ = io.WriteString(conn, text) // who asked may have gone
+					_, _ = io.WriteString(conn, text) // the client may have gone
 				}
 			}()
 		}
@@ -56,35 +56,35 @@ func says(t *testing.T, text string) (net.Listener, *atomic.Int32) {
 	return l, &asked
 }
 
-func TestAReasonHasNothingOfAnHTTPAnswer(t *testing.T) {
+func TestAReasonRepeatsNothingOfAnHTTPResponse(t *testing.T) {
 	head := "HTTP/1.1 200 OK\r\nX: " + secret + "\r\n"
 	for text, want := range map[string]string{
 		"HTTP/1.1 503 " + secret + "\r\n\r\n":                        "HTTP status 503",
 		"HTTP/1.1 418 x\r\nLocation: http://" + secret + "/\r\n\r\n": "HTTP status 418",
-		head + "\r\n" + secret:                                       `header X has no "other"`,
+		head + "\r\n" + secret:                                       `header X does not contain "other"`,
 		head + "X-Next\x1b[31m: " + secret + "\r\n\r\n":              "the answer is not HTTP/1",
 		"HTTP/1.1 " + secret + "\r\n\r\n":                            "the answer is not HTTP/1",
 		secret + "\r\n\r\n":                                          "the answer is not HTTP/1",
 		head:                                                         "the connection ended before an answer",
-		head + "Y: " + strings.Repeat("y", maxHead):                  "the answer's head has more than 16 KiB",
-		strings.Repeat("HTTP/1.1 103 Early\r\n\r\n", maxHead/16):     "the answer's head has more than 16 KiB",
+		head + "Y: " + strings.Repeat("y", maxHead):                  "the header of the answer has more than 16 KiB",
+		strings.Repeat("HTTP/1.1 103 Early\r\n\r\n", maxHead/16):     "the header of the answer has more than 16 KiB",
 	} {
 		l, heard := says(t, text)
 		expect := federation.Expect{Header: "X", Value: "other"}
 		_, got := asked(t, TLS{}, federation.Target{Kind: federation.ProbeHTTP, Addr: addrOf(t, l), Path: "/", Expect: expect})
 		if got != want || heard.Load() != 1 {
-			t.Errorf("%.60q: %q, asked %d times; want %q", text, got, heard.Load(), want)
+			t.Errorf("%.60q: %q, %d requests; want %q", text, got, heard.Load(), want)
 		}
 	}
 }
 
-func TestAReasonHasNothingOfABody(t *testing.T) {
+func TestAReasonRepeatsNothingOfABody(t *testing.T) {
 	expect := federation.Expect{Body: "other"}
 	for text, want := range map[string]string{
-		"HTTP/1.1 200 OK\r\n\r\n" + secret:                                    `the first 64 KiB of the body have no "other"`,
+		"HTTP/1.1 200 OK\r\n\r\n" + secret:                                    `the first 64 KiB of the body do not contain "other"`,
 		"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n" + secret:              "the body ended early",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + secret:      "the body ended early",
-		"HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat(secret, maxRead) + "other": `the first 64 KiB of the body have no "other"`,
+		"HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat(secret, maxRead) + "other": `the first 64 KiB of the body do not contain "other"`,
 	} {
 		l, _ := says(t, text)
 		if _, got := asked(t, TLS{}, federation.Target{Kind: federation.ProbeHTTP, Addr: addrOf(t, l), Path: "/", Expect: expect}); got != want {
@@ -93,7 +93,7 @@ func TestAReasonHasNothingOfABody(t *testing.T) {
 	}
 }
 
-func TestAReasonHasNothingOfATLSServer(t *testing.T) {
+func TestAReasonRepeatsNothingOfATLSServer(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	fixture.Certificate(t, at("server.crt"), at("server.key"), secret)
@@ -114,7 +114,7 @@ func TestAReasonHasNothingOfATLSServer(t *testing.T) {
 		want  string
 	}{
 		{TLS{}, server.Listener, ""}, // the control
-		{TLS{CA: at("other.crt")}, server.Listener, "TLS: the server's certificate is not one that the probe's ca verifies for this host"},
+		{TLS{CA: at("other.crt")}, server.Listener, "TLS: the server's certificate does not verify for this host against the probe's ca"},
 		{TLS{}, plain, "TLS: the handshake failed"},
 	} {
 		_, got := asked(t, c.files, federation.Target{Kind: federation.ProbeHTTPS, Addr: addrOf(t, c.addr), Path: "/", Host: "web.example"})
@@ -138,7 +138,7 @@ func (s *talkative) Check(context.Context, *healthpb.HealthCheckRequest) (*healt
 	return nil, status.Error(codes.FailedPrecondition, "\x1b]0;"+secret+strings.Repeat("A", 10<<10))
 }
 
-func TestAReasonHasNothingOfAGRPCMessage(t *testing.T) {
+func TestAReasonRepeatsNothingOfAGRPCMessage(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -149,31 +149,31 @@ func TestAReasonHasNothingOfAGRPCMessage(t *testing.T) {
 	defer server.Stop()
 	_, got := asked(t, TLS{}, federation.Target{Kind: federation.ProbeGRPC, Addr: addrOf(t, listener), Path: "/"})
 	if got != "gRPC status FailedPrecondition" || service.heard.Load() != 1 {
-		t.Errorf("%q, asked %d times", got, service.heard.Load())
+		t.Errorf("%q, %d requests", got, service.heard.Load())
 	}
 }
 
-func TestWhatIsExpectedIsCutAndEscaped(t *testing.T) {
+func TestExpectationsAreCutAndEscapedInReasons(t *testing.T) {
 	l, _ := says(t, "HTTP/1.1 200 OK\r\n\r\n")
 	expect := federation.Expect{Body: strings.Repeat("\u202e", 1<<10)}
 	_, got := asked(t, TLS{}, federation.Target{Kind: federation.ProbeHTTP, Addr: addrOf(t, l), Path: "/", Expect: expect})
-	if len(got) > brief.Most || strings.Contains(got, "\u202e") || !strings.HasPrefix(got, "the first 64 KiB of the body have no ") {
+	if len(got) > brief.Most || strings.Contains(got, "\u202e") || !strings.HasPrefix(got, "the first 64 KiB of the body do not contain ") {
 		t.Errorf("%d octets: %q", len(got), got)
 	}
 }
 
-// TestARedirectIsNotFollowed has one to a server that counts who comes.
+// TestARedirectIsNotFollowed has a redirect to a server that counts its clients.
 func TestARedirectIsNotFollowed(t *testing.T) {
 	inner, came := says(t, "HTTP/1.1 200 OK\r\n\r\n")
 	for _, status := range []string{"301", "302", "303", "307", "308"} {
 		outer, heard := says(t, "HTTP/1.1 "+status+" x\r\nLocation: http://"+inner.Addr().String()+"/\r\n\r\n")
 		target := federation.Target{Kind: federation.ProbeHTTP, Addr: addrOf(t, outer), Path: "/"}
 		if _, got := asked(t, TLS{}, target); got != "" || heard.Load() != 1 {
-			t.Errorf("%s: %q, asked %d times", status, got, heard.Load())
+			t.Errorf("%s: %q, %d requests", status, got, heard.Load())
 		}
 		target.Expect = federation.Expect{From: 200, To: 200}
 		if _, got := asked(t, TLS{}, target); got != "HTTP status "+status {
-			t.Errorf("%s where 200 is expected: %q", status, got)
+			t.Errorf("%s instead of 200: %q", status, got)
 		}
 	}
 	if came.Load() != 0 {
@@ -181,11 +181,11 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	}
 	// The control: it would be answered there.
 	if _, got := asked(t, TLS{}, federation.Target{Kind: federation.ProbeHTTP, Addr: addrOf(t, inner), Path: "/"}); got != "" || came.Load() != 1 {
-		t.Errorf("where it leads: %q, asked %d times", got, came.Load())
+		t.Errorf("at the redirect's target: %q, %d requests", got, came.Load())
 	}
 }
 
-func TestATextIsFoundWhereverReadsEnd(t *testing.T) {
+func TestATextIsFoundAcrossReads(t *testing.T) {
 	for _, length := range []int{1, 2, 100, 4 << 10, 8 << 10} {
 		text := []byte(strings.Repeat("a", length-1) + "b")
 		for _, before := range []int{0, 1, 4<<10 - 1, 4 << 10, 5000, 20000} {
@@ -207,12 +207,12 @@ func TestATextIsFoundWhereverReadsEnd(t *testing.T) {
 	}
 }
 
-// endless has so many octets as one wants.
+// endless has as many octets as are read.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-func TestWhatAProbeKeepsOfABodyDoesNotGrowWithIt(t *testing.T) {
+func TestTheMemoryOfAProbeDoesNotGrowWithTheBody(t *testing.T) {
 	cost := func(length int64) float64 {
 		return testing.AllocsPerRun(10, func() { _, _ = contains(io.LimitReader(endless{}, length), []byte("x")) })
 	}

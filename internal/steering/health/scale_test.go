@@ -22,8 +22,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// serving, in the environment, has the test's program be what is probed: the
-// processor time of that is not the prober's.
+// serving, in the environment, makes the test binary the probed server, so that its
+// processor time is separate from the prober's.
 const serving = "NEARCAST_TEST_SERVES_PROBES"
 
 func TestMain(m *testing.M) {
@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serveProbes answers on all of 127.0.0.0/8, says on which ports (TCP, HTTP, and
-// one where packets vanish, 0 for none), and ends with its standard input.
+// serveProbes answers on all of 127.0.0.0/8, prints its ports (TCP, HTTP, and one that
+// drops packets, 0 for none), and ends with its standard input.
 func serveProbes() error {
 	plain, err := net.Listen("tcp4", "0.0.0.0:0")
 	if err != nil {
@@ -75,8 +75,8 @@ func each(l net.Listener, serve func(net.Conn)) {
 
 func portOf(l net.Listener) uint16 { return l.Addr().(*net.TCPAddr).AddrPort().Port() }
 
-// blackHole returns a port where SYNs are not answered, because the backlog of who
-// listens there is full, until release is called.
+// blackHole returns a port at which SYNs are not answered, because the backlog of its
+// listener is full, until release is called.
 func blackHole() (port int, release func(), err error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err == nil {
@@ -111,8 +111,8 @@ func blackHole() (port int, release func(), err error) {
 	return 0, nil, errors.New("this kernel answers beyond a full backlog")
 }
 
-// probed are targets on loopback addresses, of each of which one in ten is asked
-// over HTTP, and as many as are wanted lie in the black hole.
+// probed returns targets on loopback addresses: one in ten is probed over HTTP, and the
+// requested number lies in the black hole.
 type probed struct{ plain, web, hole uint16 }
 
 func startProbed(t *testing.T) probed {
@@ -146,7 +146,7 @@ func startProbed(t *testing.T) probed {
 		t.Fatal(err)
 	}
 	if p.hole == 0 {
-		t.Skip("skipped: packets do not vanish on this kernel")
+		t.Skip("skipped: this kernel does not drop the packets")
 	}
 	return p
 }
@@ -167,7 +167,7 @@ func (p probed) targets(n, inTheHole int) map[federation.Target]bool {
 	return all
 }
 
-// starts counts probes as they begin, in steps of ten milliseconds.
+// starts counts the probes that start, in steps of ten milliseconds.
 type starts struct {
 	began   time.Time
 	steps   [1 << 16]atomic.Int32
@@ -189,7 +189,7 @@ func (s *starts) counting(probe Probe) Probe {
 	}
 }
 
-// between returns how many probes began, and the most in one step.
+// between returns how many probes started, and the maximum in one step.
 func (s *starts) between(from, to time.Time) (all, most int) {
 	for i := from.Sub(s.began) / step; i < to.Sub(s.began)/step; i++ {
 		n := int(s.steps[i].Load())
@@ -204,8 +204,8 @@ func processorTime() (user, kernel time.Duration) {
 	return time.Duration(use.Utime.Nano()), time.Duration(use.Stime.Nano())
 }
 
-// bare connects with system calls and nothing else, and returns what each
-// connection costs: over loopback that has the server's half of the handshake in it.
+// bare connects with system calls and nothing else, and returns the cost of each
+// connection: over loopback this includes the server's half of the handshake.
 func (p probed) bare(t *testing.T) time.Duration {
 	const n = 20_000
 	user, kernel := processorTime()
@@ -228,9 +228,8 @@ func (p probed) bare(t *testing.T) time.Duration {
 	return (userNow - user + kernelNow - kernel) / n
 }
 
-// TestProbingAtScale probes real sockets: a few hundred, or as many as
-// NEARCAST_TARGETS says at the interval of the default. With -v it prints what that
-// costs.
+// TestProbingAtScale probes real sockets: a few hundred, or NEARCAST_TARGETS of them at
+// the default interval. With -v it prints what that costs.
 func TestProbingAtScale(t *testing.T) {
 	config := Default
 	config.Interval, config.Timeout = 400*time.Millisecond, time.Second
@@ -245,7 +244,7 @@ func TestProbingAtScale(t *testing.T) {
 	s := &starts{began: time.Now()}
 	at := startProbed(t)
 	if whole != "" {
-		t.Logf("a connection by system calls alone costs %s", at.bare(t))
+		t.Logf("a connection with system calls only costs %s", at.bare(t))
 	}
 	p := New(config, s.counting(Ask(TLS{})))
 	ctx, cancel := context.WithCancel(t.Context())

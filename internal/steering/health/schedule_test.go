@@ -29,11 +29,11 @@ func numberedUpTo(n int) map[federation.Target]bool {
 	return all
 }
 
-// mostPerStep is how many times the mean may begin in one step: the pace has a
-// quarter more than the mean, and half of a step's to make up for.
+// mostPerStep is how many times the mean may start in one step: the pace exceeds the mean
+// by a quarter, and has to make up for half a step.
 const mostPerStep = 2
 
-func TestProbesBeginEvenlyFromTheFirstRoundOn(t *testing.T) {
+func TestProbesAreSpreadEvenlyFromTheFirstRoundOn(t *testing.T) {
 	const n = 20_000
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newWorld(), &starts{began: time.Now()}
@@ -51,14 +51,14 @@ func TestProbesBeginEvenlyFromTheFirstRoundOn(t *testing.T) {
 		time.Sleep(5 * c.Interval)
 		mean := n * step.Seconds() / c.Interval.Seconds()
 		if all, most := s.between(s.began, time.Now()); all < 5*n || float64(most) > mostPerStep*mean {
-			t.Errorf("%d probes began, and %d in one step of %s, which is %.1f times the mean", all, most, step, float64(most)/mean)
+			t.Errorf("%d probes started, and %d in one step of %s, which is %.1f times the mean", all, most, step, float64(most)/mean)
 		}
 		cancel()
 		<-done
 	})
 }
 
-// TestAFewNewTargetsAreProbedAtOnce bounds what the pace may add.
+// TestAFewNewTargetsAreProbedAtOnce bounds the delay that the pace adds.
 func TestAFewNewTargetsAreProbedAtOnce(t *testing.T) {
 	c := config
 	c.InFlight = 100
@@ -71,17 +71,17 @@ func TestAFewNewTargetsAreProbedAtOnce(t *testing.T) {
 	})
 }
 
-func TestWherePacketsVanishForManyTheOthersAreNotDelayed(t *testing.T) {
+func TestManyBlackHolesDelayNoOtherTargets(t *testing.T) {
 	const n, vanish = 2000, 600
 	c := config
-	c.InFlight = 100 // where those that vanish would take 171 all the time
+	c.InFlight = 100 // black holes would take 171 all the time
 	run(t, c, func(p *Prober, w *world) {
 		declare(p, numberedUpTo(n), nil)
 		time.Sleep(2 * c.Interval)
 		for i := range vanish {
 			w.set(w.hang, numbered(i), true)
 		}
-		time.Sleep(5 * c.Interval) // by then they wait apart
+		time.Sleep(5 * c.Interval) // by then they wait in their own queue
 		w.mu.Lock()
 		clear(w.asked)
 		w.highest = 0
@@ -95,7 +95,7 @@ func TestWherePacketsVanishForManyTheOthersAreNotDelayed(t *testing.T) {
 				t.Errorf("target %d was probed %d times in ten intervals, want at least %d", i, asked, least)
 			}
 			if i < vanish && asked == 0 {
-				t.Errorf("target %d, which vanished, is not probed any more", i)
+				t.Errorf("target %d, a black hole, is no longer probed", i)
 			}
 		}
 		if w.highest > c.InFlight {
@@ -104,9 +104,9 @@ func TestWherePacketsVanishForManyTheOthersAreNotDelayed(t *testing.T) {
 	})
 }
 
-// TestWithoutEnoughSlotsTheIntervalStretchesForAllAlike asks for twice as many
-// probes as there are slots for.
-func TestWithoutEnoughSlotsTheIntervalStretchesForAllAlike(t *testing.T) {
+// TestWithTooFewSlotsTheIntervalStretchesEquallyForAll needs twice as many probes as
+// there are slots.
+func TestWithTooFewSlotsTheIntervalStretchesEquallyForAll(t *testing.T) {
 	const n = 4000 // 800 a second, of 10 ms each
 	run(t, config, func(p *Prober, w *world) {
 		declare(p, numberedUpTo(n), nil)
@@ -117,11 +117,11 @@ func TestWithoutEnoughSlotsTheIntervalStretchesForAllAlike(t *testing.T) {
 		for i := range n {
 			least, most = min(least, w.asked[numbered(i)]), max(most, w.asked[numbered(i)])
 		}
-		if least < 5 || most > least+2 { // a tenth of jitter makes the order of the rounds
+		if least < 5 || most > least+2 { // a tenth of jitter changes the order of the rounds
 			t.Errorf("between %d and %d probes in a minute, want six of each, give or take one", least, most)
 		}
 		if lag := p.Lag(); lag < 4*time.Second || lag > 6*time.Second {
-			t.Errorf("the lag is %s, want about the five seconds that a round takes longer than it should", lag)
+			t.Errorf("the lag is %s, want about the five seconds by which a round is too long", lag)
 		}
 		if w.highest > config.InFlight {
 			t.Errorf("%d probes at once", w.highest)
@@ -139,8 +139,8 @@ func TestWithEnoughSlotsNoProbeIsLate(t *testing.T) {
 	})
 }
 
-// TestAProcessThatStoodStillMakesNoBurst has every probe overdue.
-func TestAProcessThatStoodStillMakesNoBurst(t *testing.T) {
+// TestAPausedProcessSendsNoBurst makes every probe overdue.
+func TestAPausedProcessSendsNoBurst(t *testing.T) {
 	const n, interval = 20_000, 5 * time.Second
 	s := newSchedule(n)
 	s.setPace(n, interval)
@@ -169,7 +169,7 @@ func TestAProcessThatStoodStillMakesNoBurst(t *testing.T) {
 	}
 }
 
-func TestWhatThisMachineLacksSaysNothingOfATarget(t *testing.T) {
+func TestALocalShortageIsNotBlamedOnATarget(t *testing.T) {
 	for _, lack := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		synctest.Test(t, func(t *testing.T) {
 			var fails atomic.Value
@@ -193,7 +193,7 @@ func TestWhatThisMachineLacksSaysNothingOfATarget(t *testing.T) {
 	}
 }
 
-func TestAProcessThatStoodStillBlamesNoTarget(t *testing.T) {
+func TestAPausedProcessBlamesNoTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stands atomic.Bool
 		p := New(config, func(ctx context.Context, _ federation.Target) (Sample, error) {
@@ -217,8 +217,8 @@ func TestAProcessThatStoodStillBlamesNoTarget(t *testing.T) {
 	})
 }
 
-// TestATCPProbeLeavesNoConnectionBehind holds that it is reset: one that is closed
-// in order stays in TIME_WAIT.
+// TestATCPProbeLeavesNoConnectionBehind checks that the connection is reset: one that is
+// closed normally stays in TIME_WAIT.
 func TestATCPProbeLeavesNoConnectionBehind(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -10,19 +10,18 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// TestSlowTargetsDelayNoOthers: whatever keeps the targets of one namespace from answering
-// soon, each of another's is probed at most twice as late as alone, once
-// they are known.
+// TestSlowTargetsDelayNoOthers: whatever slows down the targets of one namespace, each of
+// another's is probed at most twice as late as by itself, once they are known.
 func TestSlowTargetsDelayNoOthers(t *testing.T) {
 	const others, slow, slots = 100, 1000, 50
 	c := config
-	c.InFlight = slots // which the slow ones would take several times over
+	c.InFlight = slots // the slow ones would take several times as many
 	for name, takes := range map[string]func(turn int) time.Duration{
-		"just in time":         func(int) time.Duration { return c.Timeout - time.Millisecond },
-		"never":                func(int) time.Duration { return time.Hour },
-		"a quarter of it":      func(int) time.Duration { return c.Timeout / slowFraction },
-		"in time, and by turn": func(turn int) time.Duration { return time.Duration(turn%2) * (c.Timeout - time.Millisecond) },
-		"late, once in four":   func(turn int) time.Duration { return time.Duration((turn%4)/3) * time.Hour },
+		"just in time":       func(int) time.Duration { return c.Timeout - time.Millisecond },
+		"never":              func(int) time.Duration { return time.Hour },
+		"a quarter of it":    func(int) time.Duration { return c.Timeout / slowFraction },
+		"in time, in turn":   func(turn int) time.Duration { return time.Duration(turn%2) * (c.Timeout - time.Millisecond) },
+		"late, once in four": func(turn int) time.Duration { return time.Duration((turn%4)/3) * time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
 			worst := func(slow int) time.Duration {
@@ -45,13 +44,13 @@ func TestSlowTargetsDelayNoOthers(t *testing.T) {
 			}
 			alone, beside := worst(0), worst(slow)
 			if beside > 2*alone {
-				t.Errorf("a target waited %s for its next probe, and %s where nobody is slow", beside, alone)
+				t.Errorf("a target waited %s for its next probe, and %s without slow targets", beside, alone)
 			}
 		})
 	}
 }
 
-// paced has the first targets answer at once, and the rest take what takes says.
+// paced lets the first targets answer at once, and the others take what takes returns.
 type paced struct {
 	quick map[federation.Target]bool
 	takes func(turn int) time.Duration

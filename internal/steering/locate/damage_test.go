@@ -18,7 +18,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// values is a database whose records are any values, as foreign and damaged ones have.
+// values is a database whose records have values of any type, as foreign and damaged ones
+// do.
 func values(t testing.TB, options mmdbwriter.Options, records map[string]mmdbtype.DataType) []byte {
 	t.Helper()
 	options.IncludeReservedNetworks = true
@@ -64,7 +65,7 @@ func loadWith(t *testing.T, locations string, databases ...[]byte) (*Table, []fe
 	return table, faults, f
 }
 
-// at says where the table has an address: REGION[/ZONE][@LAT,LON].
+// at returns the location of an address in the table: REGION[/ZONE][@LAT,LON].
 func at(table *Table, addr string) string {
 	id, _ := table.Lookup(netip.MustParseAddr(addr))
 	return spell(table.Location(id))
@@ -85,9 +86,9 @@ func m(pairs ...any) mmdbtype.Map {
 	return r
 }
 
-// TestABadRecordTakesNothingElseWithIt has one of each kind in a database beside a good
-// record, a table and another database, all of which must stay.
-func TestABadRecordTakesNothingElseWithIt(t *testing.T) {
+// TestABadRecordAffectsOnlyItself has a bad record of each kind in a database beside a
+// good one, a table and another database, all of which must stay in use.
+func TestABadRecordAffectsOnlyItself(t *testing.T) {
 	str := func(s string) mmdbtype.DataType { return mmdbtype.String(s) }
 	where := func(lat, lon mmdbtype.DataType) mmdbtype.DataType {
 		return m("location", m("latitude", lat, "longitude", lon))
@@ -98,7 +99,7 @@ func TestABadRecordTakesNothingElseWithIt(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		bad  mmdbtype.DataType
-		want string // what is good in it
+		want string // its valid parts
 	}{
 		"number for a code":         {bad: m("country", m("iso_code", mmdbtype.Uint64(7)))},
 		"list for a map":            {bad: m("country", mmdbtype.Slice{str("DE")})},
@@ -113,7 +114,7 @@ func TestABadRecordTakesNothingElseWithIt(t *testing.T) {
 		"latitude out of range":     {bad: where(mmdbtype.Float64(999), mmdbtype.Float64(1))},
 		"longitude out of range":    {bad: where(mmdbtype.Float32(50), mmdbtype.Float64(368.68))},
 		"latitude a map":            {bad: where(m(), mmdbtype.Float64(1))},
-		"latitude of words":         {bad: where(str("north"), mmdbtype.Float64(1))},
+		"latitude as text":          {bad: where(str("north"), mmdbtype.Float64(1))},
 		"location a string":         {bad: m("location", str("50,8"), "country", m("iso_code", str("FR"))), want: "fr"},
 		"coordinates beside":        {bad: m("country", m("iso_code", str("FR")), "latitude", mmdbtype.Float64(91), "longitude", mmdbtype.Float64(1)), want: "fr"},
 		"subdivisions a map":        {bad: m("country", m("iso_code", str("FR")), "subdivisions", m("iso_code", str("A"))), want: "fr"},
@@ -122,7 +123,7 @@ func TestABadRecordTakesNothingElseWithIt(t *testing.T) {
 		"code beside coordinates":   {bad: m("country", m("iso_code", mmdbtype.Bool(true)), "location", m("latitude", mmdbtype.Float64(10), "longitude", mmdbtype.Uint32(20))), want: "@10.00,20.00"},
 		"system beyond 32 bits":     {bad: m("autonomous_system_number", mmdbtype.Uint64(1<<33))},
 		"system negative":           {bad: m("autonomous_system_number", mmdbtype.Int32(-5))},
-		"system of words":           {bad: m("asn", str("Carrier"))},
+		"system number as text":     {bad: m("asn", str("Carrier"))},
 		"traits a string":           {bad: m("traits", str("x"))},
 		"more fields than are read": {bad: long},
 	} {
@@ -145,15 +146,15 @@ func TestABadRecordTakesNothingElseWithIt(t *testing.T) {
 			if _, bits := table.Lookup(netip.MustParseAddr("192.0.2.1")); bits != 25 {
 				t.Errorf("the scope beside it is %d, want 25", bits)
 			}
-			if len(faults) != 1 || faults[0].File != f.GeoIP[0] || faults[0].Warning || !strings.Contains(faults[0].Reason, "damaged records: 1 of 3, first that of 192.0.2.0/24: ") {
+			if len(faults) != 1 || faults[0].File != f.GeoIP[0] || faults[0].Warning || !strings.Contains(faults[0].Reason, "1 of 3 records are damaged, first the one for 192.0.2.0/24: ") {
 				t.Errorf("faults %v, want one that names the file and the network", faults)
 			}
 		})
 	}
 }
 
-// TestEveryLayoutIsUsedWhereItCanBe has databases as they are published, in every size of
-// records, with IPv4's aliases and without.
+// TestEveryLayoutIsUsedWhereItCanBe has databases as they are published, with every
+// record size, with IPv4 aliases and without.
 func TestEveryLayoutIsUsedWhereItCanBe(t *testing.T) {
 	str := func(s string) mmdbtype.DataType { return mmdbtype.String(s) }
 	for name, c := range map[string]struct {
@@ -172,7 +173,7 @@ func TestEveryLayoutIsUsedWhereItCanBe(t *testing.T) {
 		"ipinfo standard":      {m("country", str("DE"), "lat", str("50.11"), "lng", str("8.68")), "de@50.00,8.50", false},
 		"city ipv6 flat":       {m("city", str("Frankfurt"), "country_code", str("de"), "latitude", mmdbtype.Float32(50.11), "longitude", mmdbtype.Float32(8.68), "state1", str("Hesse")), "de@50.00,8.50", false},
 		"no accuracy radius":   {m("location", m("latitude", mmdbtype.Float64(-33.9), "longitude", mmdbtype.Int32(151))), "@-34.00,151.00", false},
-		"what is not known":    {m("country", m("iso_code", str("-")), "location", m("latitude", mmdbtype.Float64(0), "longitude", mmdbtype.Float64(0)), "asn", str("64500")), "", true},
+		"unknown values":       {m("country", m("iso_code", str("-")), "location", m("latitude", mmdbtype.Float64(0), "longitude", mmdbtype.Float64(0)), "asn", str("64500")), "", true},
 		"the antimeridian":     {m("location", m("latitude", mmdbtype.Float64(90), "longitude", mmdbtype.Float64(-180))), "@90.00,-180.00", false},
 		"half of a coordinate": {m("country_code", str("DE"), "latitude", mmdbtype.Float64(1)), "de", false},
 	} {
@@ -190,7 +191,7 @@ func TestEveryLayoutIsUsedWhereItCanBe(t *testing.T) {
 				t.Errorf("%s: %v", name, faults)
 			}
 			if warned := len(faults) > 0; warned != (c.want == "") {
-				t.Errorf("%s: %v; want a warning where a database has no effect alone", name, faults)
+				t.Errorf("%s: %v; want a warning if a database has no effect by itself", name, faults)
 			}
 			table, faults, _ = loadWith(t, "AS64500,carrier\n", raw)
 			if got := at(table, "192.0.2.1"); c.system && (got != "carrier" || len(faults) > 0) {
@@ -206,8 +207,9 @@ func TestEveryLayoutIsUsedWhereItCanBe(t *testing.T) {
 	}
 }
 
-// TestADatabaseThatPlacesNobodyIsRefusedByNameAlone has kinds without a place, and damage.
-func TestADatabaseThatPlacesNobodyIsRefusedByNameAlone(t *testing.T) {
+// TestADatabaseThatLocatesNobodyIsRefusedAloneAndByName has types without a location, and
+// damage.
+func TestADatabaseThatLocatesNobodyIsRefusedAloneAndByName(t *testing.T) {
 	str := func(s string) mmdbtype.DataType { return mmdbtype.String(s) }
 	only := func(kind string, record mmdbtype.DataType) []byte {
 		return values(t, mmdbwriter.Options{DatabaseType: kind, RecordSize: 24}, map[string]mmdbtype.DataType{"192.0.2.0/24": record})
@@ -233,44 +235,44 @@ func TestADatabaseThatPlacesNobodyIsRefusedByNameAlone(t *testing.T) {
 		raw  []byte
 		want string
 	}{
-		"Anonymous-IP":    {only("GeoIP2-Anonymous-IP", m("is_tor_exit_node", mmdbtype.Bool(true))), `cannot place anybody (its type is "GeoIP2-Anonymous-IP")`},
+		"Anonymous-IP":    {only("GeoIP2-Anonymous-IP", m("is_tor_exit_node", mmdbtype.Bool(true))), `so it locates no client (its type is "GeoIP2-Anonymous-IP")`},
 		"Domain":          {only("GeoIP2-Domain", m("domain", str("example.com"))), `(its type is "GeoIP2-Domain")`},
 		"Connection-Type": {only("GeoIP2-Connection-Type", m("connection_type", str("Cellular"))), `(its type is "GeoIP2-Connection-Type")`},
 		"continents":      {only("x", m("continent", m("code", str("EU")))), "has no country, coordinates or autonomous system in any record"},
 		"empty maps":      {only("x", m()), "has no country"},
-		"all bad":         {only("x", str("DE")), "places nobody: damaged records: 1 of 1, first that of 192.0.2.0/24: "},
+		"all bad":         {only("x", str("DE")), "locates no client: 1 of 1 records are damaged, first the one for 192.0.2.0/24: "},
 		"empty":           {nil, "is empty"},
 		"rubbish":         {[]byte("<html>"), ""},
 		"marker alone":    {[]byte("\xab\xcd\xefMaxMind.com"), ""},
 		"truncated":       {good[:len(good)/2], ""},
 		"middle missing":  {slices.Concat(good[:100], good[200:]), ""},
 		"no tree":         {good[bytes.LastIndex(good, []byte("\xab\xcd\xefMaxMind.com")):], ""},
-		"one loop":        {patched(func(raw []byte, n int) []byte { node(raw, n-1, 0, n); return raw }), "leads back to itself"},
-		"many loops":      {patched(func(raw []byte, n int) []byte { node(raw, 1, 0, 0); node(raw, 0, 1, 1); return raw }), "leads back to itself"},
-		"own child":       {patched(func(raw []byte, n int) []byte { node(raw, 5, 5, n); return raw }), "leads back to itself"},
-		"outside of data": {patched(func(raw []byte, n int) []byte {
+		"one loop":        {patched(func(raw []byte, n int) []byte { node(raw, n-1, 0, n); return raw }), "its search tree has a loop"},
+		"many loops":      {patched(func(raw []byte, n int) []byte { node(raw, 1, 0, 0); node(raw, 0, 1, 1); return raw }), "its search tree has a loop"},
+		"own child":       {patched(func(raw []byte, n int) []byte { node(raw, 5, 5, n); return raw }), "its search tree has a loop"},
+		"outside the data": {patched(func(raw []byte, n int) []byte {
 			for i := range n {
 				node(raw, i, 1<<24-1, n+3)
 			}
 			return raw
-		}), "places nobody: damaged records: 2 of 2, first that of ::/1: "},
+		}), "locates no client: 2 of 2 records are damaged, first the one for ::/1: "},
 		"no nodes": {meta("node_count", []byte{0xc1}, []byte{0xc0}), ""},
 		"fewer nodes": {patched(func(raw []byte, n int) []byte {
 			return bytes.Replace(raw, []byte{'n', 't', 0xc1, byte(n)}, []byte{'n', 't', 0xc1, byte(n - 30)}, 1)
 		}), ""},
 		"record size 0": {meta("record_size", []byte{0xa1, 24}, []byte{0xa1, 0}), ""},
 		"record size 3": {meta("record_size", []byte{0xa1, 24}, []byte{0xa1, 3}), ""},
-		"IP version 5":  {meta("ip_version", []byte{0xa1, 6}, []byte{0xa1, 5}), "it is of IP version 5, not 4 or 6"},
-		"IP version 4":  {meta("ip_version", []byte{0xa1, 6}, []byte{0xa1, 4}), "tells more bits apart than an address has"},
-		"format 3":      {meta("binary_format_major_version", []byte{0xa1, 2}, []byte{0xa1, 3}), "has the version 3 of the format"},
+		"IP version 5":  {meta("ip_version", []byte{0xa1, 6}, []byte{0xa1, 5}), "its IP version is 5, not 4 or 6"},
+		"IP version 4":  {meta("ip_version", []byte{0xa1, 6}, []byte{0xa1, 4}), "is deeper than an address has bits"},
+		"format 3":      {meta("binary_format_major_version", []byte{0xa1, 2}, []byte{0xa1, 3}), "has format version 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table, faults, f := loadWith(t, "192.0.2.128/25,us\n", c.raw, only("Country", m("country_code", str("MK"))))
 			if got := at(table, "192.0.2.200") + at(table, "192.0.2.1"); got != "usmk" {
-				t.Errorf("%q, want what the table and the other database say", got)
+				t.Errorf("%q, want the locations of the table and the other database", got)
 			}
 			if len(faults) != 1 || faults[0].File != f.GeoIP[0] || faults[0].Warning || !strings.Contains(faults[0].Reason, c.want) {
-				t.Errorf("%v, want %q of the file", faults, c.want)
+				t.Errorf("%v, want %q for the file", faults, c.want)
 			}
 		})
 	}
@@ -304,8 +306,8 @@ func TestATreeWithEveryPathEnds(t *testing.T) {
 	}
 }
 
-// TestADatabaseOfOneFamilyMakesNoScopeOfTheOther compares with the table alone.
-func TestADatabaseOfOneFamilyMakesNoScopeOfTheOther(t *testing.T) {
+// TestADatabaseOfOneFamilyDoesNotAffectScopesOfTheOther compares with only the table.
+func TestADatabaseOfOneFamilyDoesNotAffectScopesOfTheOther(t *testing.T) {
 	de, mk := m("country_code", mmdbtype.String("DE")), m("country_code", mmdbtype.String("MK"))
 	v4 := values(t, mmdbwriter.Options{DatabaseType: "x", IPVersion: 4}, map[string]mmdbtype.DataType{"203.0.113.0/25": de})
 	v6 := values(t, mmdbwriter.Options{DatabaseType: "x", DisableIPv4Aliasing: true}, map[string]mmdbtype.DataType{"2001:db8:49::/48": mk})
@@ -320,7 +322,7 @@ func TestADatabaseOfOneFamilyMakesNoScopeOfTheOther(t *testing.T) {
 			t.Errorf("%s: a scope of %d with an IPv4 database, and of %d without", addr, got, want)
 		}
 	}
-	if len(faults) != 1 || !faults[0].Warning || !strings.Contains(faults[0].Reason, "has IPv4 networks alone") {
+	if len(faults) != 1 || !faults[0].Warning || !strings.Contains(faults[0].Reason, "has only IPv4 networks") {
 		t.Errorf("%v, want a warning", faults)
 	}
 	for _, order := range [][][]byte{{v4, v6}, {v6, v4}} {
@@ -337,7 +339,7 @@ func TestADatabaseOfOneFamilyMakesNoScopeOfTheOther(t *testing.T) {
 	}
 }
 
-// TestTheFirstDatabaseThatPlacesAClientCounts has two of one kind.
+// TestTheFirstDatabaseThatPlacesAClientCounts has two of one type.
 func TestTheFirstDatabaseThatPlacesAClientCounts(t *testing.T) {
 	one := func(records map[string]string) []byte {
 		all := map[string]mmdbtype.DataType{}

@@ -10,11 +10,11 @@ import (
 	"github.com/maxmind/mmdbwriter/mmdbtype"
 )
 
-// place is what a database may make of a country and a subdivision.
+// place is a location that a database may give by a country and a subdivision.
 var place = regexp.MustCompile(`^(?:[a-z]{2}(?:/[a-z]{2}-[a-z0-9]{1,3})?)?$`)
 
-// FuzzDatabase damages databases: nothing panics or goes on for ever, and whatever is found
-// in them is a place, and the same one for a neighbour under the scope.
+// FuzzDatabase damages databases: nothing panics or runs forever, and whatever is found
+// in them is a location, and the same one for a neighbour under the scope.
 func FuzzDatabase(f *testing.F) {
 	for _, size := range []int{24, 28, 32} {
 		for _, version := range []int{4, 6} {

@@ -127,7 +127,7 @@ func parseWho(who string) (Entry, error) {
 		digits := who[2:]
 		n, err := strconv.ParseUint(digits, 10, 32)
 		if err != nil || n == 0 {
-			return Entry{}, fmt.Errorf("%s is not the number of an autonomous system, such as AS64500", shown(who))
+			return Entry{}, fmt.Errorf("%s is not an autonomous system number such as AS64500", shown(who))
 		}
 		return Entry{ASN: uint32(n)}, nil
 	}
@@ -146,7 +146,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	case err != nil:
 		return netip.Prefix{}, fmt.Errorf("%s is not a prefix", shown(s))
 	case p != p.Masked():
-		return netip.Prefix{}, fmt.Errorf("%s has bits set beyond its length; %s is meant?", p, p.Masked())
+		return netip.Prefix{}, fmt.Errorf("%s has bits set beyond its length; did you mean %s?", p, p.Masked())
 	}
 	if e := embedded(p); e != nil {
 		return netip.Prefix{}, fmt.Errorf("%s stands for IPv4 addresses; write it as IPv4", p)

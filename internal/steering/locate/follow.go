@@ -83,7 +83,7 @@ func (k *kept[T]) refresh(path string, read func(path string) (T, []federation.F
 	}
 	fault := unusable(path, err)
 	if k.hasGood {
-		fault.Reason += "; its last good content stays in use"
+		fault.Reason += "; keeping its last valid content"
 	}
 	var unread *fs.PathError
 	k.faults, k.seen, k.there = append(slices.Clip(faults), fault), seen, there && !errors.As(err, &unread)
@@ -104,7 +104,7 @@ func unusable(path string, err error) federation.Fault {
 
 var (
 	errEmpty  = errors.New("is empty")
-	errNoLine = errors.New("has no good line")
+	errNoLine = errors.New("has no valid line")
 )
 
 // readTable reads a table of locations. A table without a good line is damaged or still
@@ -181,16 +181,16 @@ func (f *Follower) unfit(entries []Entry, databases map[string]*Database) (fault
 	named := slices.IndexFunc(entries, func(e Entry) bool { return e.ASN != 0 })
 	if named >= 0 && !numbered {
 		faults = append(faults, federation.Fault{File: f.files.Locations, Reason: fmt.Sprintf(
-			"AS%d is named, and no geoip database is one of autonomous systems: such lines have no effect", entries[named].ASN)})
+			"AS%d is named, but no geoip database has autonomous systems: lines that name one have no effect", entries[named].ASN)})
 	}
 	for _, path := range slices.Sorted(maps.Keys(databases)) {
 		db := databases[path]
 		if !db.located() && named < 0 {
 			faults = append(faults, federation.Fault{Warning: true, File: path, Reason: fmt.Sprintf(
-				"has autonomous systems and no places (its type is %q), and no line of locations names one: it has no effect", db.kind)})
+				"has autonomous systems but no places (its type is %q), and no line of locations names an autonomous system: it has no effect", db.kind)})
 		}
 		if !both {
-			faults = append(faults, federation.Fault{Warning: true, File: path, Reason: "has IPv4 networks alone: no geoip database places clients by IPv6"})
+			faults = append(faults, federation.Fault{Warning: true, File: path, Reason: "has only IPv4 networks: no geoip database locates IPv6 clients"})
 		}
 	}
 	return faults

@@ -14,9 +14,9 @@ import (
 	"github.com/maxmind/mmdbwriter/mmdbtype"
 )
 
-// TestAFileThatBecomesBadKeepsWhatItHad damages each file in many ways, in place as cp
-// does: it keeps its last good content, the others follow theirs, and all recover.
-func TestAFileThatBecomesBadKeepsWhatItHad(t *testing.T) {
+// TestAFileThatBecomesInvalidKeepsItsLastContent damages each file in many ways, in place
+// as cp does: it keeps its last valid content, the others follow theirs, and all recover.
+func TestAFileThatBecomesInvalidKeepsItsLastContent(t *testing.T) {
 	of := func(code string) []byte {
 		return values(t, mmdbwriter.Options{DatabaseType: "x"}, map[string]mmdbtype.DataType{"192.0.2.0/24": m("country_code", mmdbtype.String(code))})
 	}
@@ -56,12 +56,12 @@ func TestAFileThatBecomesBadKeepsWhatItHad(t *testing.T) {
 					if len(faults) > 0 {
 						last = faults[len(faults)-1].Error()
 					}
-					if fault == "" && last != "" || !strings.HasPrefix(last, fault) || fault != "" && !strings.HasSuffix(last, "; its last good content stays in use") {
+					if fault == "" && last != "" || !strings.HasPrefix(last, fault) || fault != "" && !strings.HasSuffix(last, "; keeping its last valid content") {
 						t.Errorf("faults %v, want one of %q", faults, fault)
 					}
 				}
 				if !follower.refresh() || follower.refresh() {
-					t.Error("files are not read once")
+					t.Error("files are not read exactly once")
 				}
 				expect("mkde", "")
 				path := filepath.Join(dir, bad)
@@ -69,7 +69,7 @@ func TestAFileThatBecomesBadKeepsWhatItHad(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !follower.refresh() || follower.refresh() {
-					t.Error("a fault is not reported once")
+					t.Error("a fault is not reported exactly once")
 				}
 				expect("mkde", path+": ")
 				successor := NewFollower(f) // after a reload
@@ -90,12 +90,12 @@ func TestAFileThatBecomesBadKeepsWhatItHad(t *testing.T) {
 	}
 }
 
-// TestWithoutItsTableNothingIsSaidOfOthers starts with a table that cannot be read.
-func TestWithoutItsTableNothingIsSaidOfOthers(t *testing.T) {
+// TestWithoutItsTableNoScopeCoversOtherClients starts with a table that cannot be read.
+func TestWithoutItsTableNoScopeCoversOtherClients(t *testing.T) {
 	raw := values(t, mmdbwriter.Options{DatabaseType: "x"}, map[string]mmdbtype.DataType{"192.0.2.0/24": m("country_code", mmdbtype.String("DE"))})
 	for _, locations := range []string{"\n<html>\n", "10.0.0.0/8\n", "10.0.0.0,a\n"} {
 		table, faults, f := loadWith(t, locations, raw)
-		if len(faults) < 2 || faults[0].File != f.Locations || faults[len(faults)-1].Reason != "has no good line" {
+		if len(faults) < 2 || faults[0].File != f.Locations || faults[len(faults)-1].Reason != "has no valid line" {
 			t.Errorf("%q: %v, want the lines and the file", locations, faults)
 		}
 		for _, table := range []*Table{table, Unread} {
@@ -110,14 +110,14 @@ func TestWithoutItsTableNothingIsSaidOfOthers(t *testing.T) {
 			t.Errorf("%q, want the database's de", got)
 		}
 		if len(table.Named())+len(Unread.Named()) > 0 {
-			t.Error("locations are named that no table has")
+			t.Error("locations exist that no table has")
 		}
 	}
 }
 
-// TestAFileThatIsOverwrittenWhileItIsReadFaultsNobody looks addresses up while the file is
-// cut and written in place.
-func TestAFileThatIsOverwrittenWhileItIsReadFaultsNobody(t *testing.T) {
+// TestAFileOverwrittenDuringAReadCausesNoFault looks addresses up while the file is
+// truncated and written in place.
+func TestAFileOverwrittenDuringAReadCausesNoFault(t *testing.T) {
 	raw := values(t, mmdbwriter.Options{DatabaseType: "x"}, map[string]mmdbtype.DataType{"192.0.2.0/24": m("country_code", mmdbtype.String("DE"))})
 	_, _, f := loadWith(t, "", raw)
 	follower := NewFollower(f)
@@ -153,9 +153,9 @@ func TestAFileThatIsOverwrittenWhileItIsReadFaultsNobody(t *testing.T) {
 	}
 }
 
-// TestNoScopeOfADatabaseHoldsTwoPlaces draws databases in all sizes of records, damaged
-// ones too, and compares addresses under one scope.
-func TestNoScopeOfADatabaseHoldsTwoPlaces(t *testing.T) {
+// TestNoScopeOfADatabaseCoversTwoLocations draws databases with all record sizes, also
+// damaged ones, and compares addresses under one scope.
+func TestNoScopeOfADatabaseCoversTwoLocations(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	near := func() netip.Addr {
 		base := []string{"10.0.0.0", "192.0.2.0", "2001:db8::", "2001:db8:8000::", "2002:c000:200::", "::ffff:192.0.2.0", "2001::", "64:ff9b::a00:0"}[random.IntN(8)]

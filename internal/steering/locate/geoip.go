@@ -116,7 +116,7 @@ func (x *indexer) add(pointer uint, network netip.Prefix) {
 	x.seen[pointer] = true
 	var r record
 	offset := uintptr(pointer - x.data)
-	err := errors.New("it points outside of the data")
+	err := errors.New("it points outside the data")
 	if pointer >= x.data {
 		err = x.db.reader.LookupOffset(offset).Decode(&r)
 	}
@@ -157,19 +157,19 @@ func (x *indexer) verdict() error {
 	case len(x.db.records) > 0:
 		return nil
 	case x.faulty > 0:
-		return fmt.Errorf("places nobody: %s", x.damage())
+		return fmt.Errorf("locates no client: %s", x.damage())
 	default:
-		return fmt.Errorf("has no country, coordinates or autonomous system in any record, and cannot place anybody (its type is %q)", x.db.kind)
+		return fmt.Errorf("has no country, coordinates or autonomous system in any record, so it locates no client (its type is %q)", x.db.kind)
 	}
 }
 
 func (x *indexer) damage() string {
-	return fmt.Sprintf("damaged records: %d of %d, first that of %s", x.faulty, len(x.seen), x.first)
+	return fmt.Sprintf("%d of %d records are damaged, first the one for %s", x.faulty, len(x.seen), x.first)
 }
 
 func (x *indexer) faults() []federation.Fault {
 	if x.faulty == 0 {
 		return nil
 	}
-	return []federation.Fault{{Reason: x.damage() + "; what else is in them is used"}}
+	return []federation.Fault{{Reason: x.damage() + "; their other data is used"}}
 }

@@ -61,7 +61,7 @@ func asn(n uint32) mmdbtype.Map {
 	return mmdbtype.Map{"autonomous_system_number": mmdbtype.Uint32(n)}
 }
 
-// write puts files into a folder and returns their Files.
+// write puts files into a directory and returns their Files.
 func write(t *testing.T, dir, locations string, databases map[string][]byte) Files {
 	t.Helper()
 	f := Files{}
@@ -86,7 +86,7 @@ func write(t *testing.T, dir, locations string, databases map[string][]byte) Fil
 	return f
 }
 
-func TestTheTableComesBeforeNumbersAndTheseBeforeCities(t *testing.T) {
+func TestTheTablePrecedesSystemNumbersAndThesePrecedeCities(t *testing.T) {
 	f := write(t, t.TempDir(), "198.51.100.0/25,table\nAS64500,carrier,north,1,2\nresolver 192.0.2.53,clients\n192.0.2.0/24,office\n", map[string][]byte{
 		"asn.mmdb": mmdb(t, "GeoLite2-ASN", map[string]mmdbtype.Map{"198.51.100.0/24": asn(64500), "203.0.113.0/24": asn(64501), "2001:db8:5::/48": asn(64500)}),
 		"city.mmdb": mmdb(t, "GeoLite2-City", map[string]mmdbtype.Map{
@@ -128,21 +128,21 @@ func TestTheTableComesBeforeNumbersAndTheseBeforeCities(t *testing.T) {
 	}
 }
 
-func TestASystemsNumberNeedsADatabase(t *testing.T) {
+func TestAnAutonomousSystemNumberNeedsADatabase(t *testing.T) {
 	f := write(t, t.TempDir(), "AS64500,carrier\nASx,y\nAS0,z\nresolver 10.0.0.1/8,a\n", nil)
 	_, faults := f.Load()
 	var all []string
 	for _, fault := range faults {
 		all = append(all, strings.TrimPrefix(fault.Error(), f.Locations))
 	}
-	want := `:2: "ASx" is not the number of an autonomous system, such as AS64500|:3: "AS0" is not the number of an autonomous system, such as AS64500|` +
-		`:4: 10.0.0.1/8 has bits set beyond its length; 10.0.0.0/8 is meant?|: AS64500 is named, and no geoip database is one of autonomous systems: such lines have no effect`
+	want := `:2: "ASx" is not an autonomous system number such as AS64500|:3: "AS0" is not an autonomous system number such as AS64500|` +
+		`:4: 10.0.0.1/8 has bits set beyond its length; did you mean 10.0.0.0/8?|: AS64500 is named, but no geoip database has autonomous systems: lines that name one have no effect`
 	if got := strings.Join(all, "|"); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
 
-// TestDatabasesAreFollowed replaces one by another and by rubbish.
+// TestDatabasesAreFollowed replaces a database by another and by garbage.
 func TestDatabasesAreFollowed(t *testing.T) {
 	dir := t.TempDir()
 	db := func(country string) map[string][]byte {
@@ -176,8 +176,8 @@ func TestDatabasesAreFollowed(t *testing.T) {
 		t.Error(got)
 	}
 	write(t, dir, "", map[string][]byte{"city.mmdb": []byte("rubbish")})
-	if got := at(); !strings.HasPrefix(got, "mk "+f.GeoIP[0]+": ") || !strings.HasSuffix(got, "; its last good content stays in use") {
-		t.Errorf("%q, want the last good database and a fault that names the file", got)
+	if got := at(); !strings.HasPrefix(got, "mk "+f.GeoIP[0]+": ") || !strings.HasSuffix(got, "; keeping its last valid content") {
+		t.Errorf("%q, want the last valid database and a fault that names the file", got)
 	}
 	write(t, dir, "", db("US"))
 	if got := at(); got != "us" {
@@ -200,7 +200,7 @@ func TestCanonicalFindsTheIPv4Address(t *testing.T) {
 		"2002::/16":                         "0.0.0.0/0 16",
 		"2000::/8":                          "2000::/8 0",
 		"2001:0:c000:201:0:0:f5fe:fdfc/128": "10.1.2.3/32 96",
-		"2001:0:c000:201::/64":              "2001:0:c000:201::/64 0", // too short to tell
+		"2001:0:c000:201::/64":              "2001:0:c000:201::/64 0", // too short to decide
 		"64:ff9b:1::/48":                    "64:ff9b:1::/48 0",
 	} {
 		addr, bits, _ := strings.Cut(text, "/")
@@ -215,16 +215,15 @@ func TestCanonicalFindsTheIPv4Address(t *testing.T) {
 	}
 }
 
-// lookup finds a subnet as a query's client-subnet option is.
+// lookup looks a subnet up like a query's client-subnet option.
 func lookup(t *Table, p netip.Prefix) (ID, int) {
 	canonical, before := Canonical(p)
 	id, bits := t.Lookup(canonical.Addr())
 	return id, before + int(bits)
 }
 
-// TestScopeIsNeverTooWide draws tables of both families and addresses near their
-// borders: any other address within the scope is at the same location, however it
-// is spelt.
+// TestScopeIsNeverTooWide draws tables of both families and addresses near their borders:
+// any other address within the scope is at the same location, however it is written.
 func TestScopeIsNeverTooWide(t *testing.T) {
 	bases := []string{"10.0.0.0", "192.0.2.0", "2001:db8::", "2002:a00::", "2001::", "64:ff9b::a00:0", "::ffff:10.0.0.0", "2002:c000:200::", "fd00::", "::"}
 	rapid.Check(t, func(t *rapid.T) {

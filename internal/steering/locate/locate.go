@@ -187,7 +187,7 @@ func (t *Table) Why(a netip.Addr) string {
 	id, bits, by := t.find(a)
 	switch id {
 	case Nowhere:
-		return "nothing covers it: taken to be at the site"
+		return "no location covers it: treated as at this site"
 	case Private:
 		return "a private address, which no location covers"
 	}

@@ -39,7 +39,7 @@ func TestLongestPrefixWins(t *testing.T) {
 	}
 }
 
-// TestScopeIsCorrectAndShortest holds RFC 7871's demand on a random table: every
+// TestScopeIsCorrectAndShortest checks what RFC 7871 requires on a random table: every
 // address under the scope has the same location, and no shorter prefix does.
 func TestScopeIsCorrectAndShortest(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -71,7 +71,7 @@ func TestScopeIsCorrectAndShortest(t *testing.T) {
 			_, bits := table.Lookup(a)
 			p, _ := a.Prefix(int(bits))
 			if !uniform(p) {
-				t.Fatalf("scope %s of %s holds two locations: %v", p, a, list)
+				t.Fatalf("scope %s of %s covers two locations: %v", p, a, list)
 			}
 			if bits > 22 {
 				if shorter, _ := a.Prefix(int(bits) - 1); uniform(shorter) {
@@ -108,14 +108,14 @@ func TestBadLinesAreRefusedAlone(t *testing.T) {
 10.4.0.0/16,h`
 	list, faults, err := Parse("locations.csv", strings.NewReader(text))
 	if err != nil || len(list) != 2 {
-		t.Fatalf("%v, %v; want the two good lines", list, err)
+		t.Fatalf("%v, %v; want the two valid lines", list, err)
 	}
 	var got []string
 	for _, f := range faults {
 		got = append(got, f.Error())
 	}
 	want := []string{
-		"locations.csv:4: 10.0.0.1/8 has bits set beyond its length; 10.0.0.0/8 is meant?",
+		"locations.csv:4: 10.0.0.1/8 has bits set beyond its length; did you mean 10.0.0.0/8?",
 		`locations.csv:5: "10.9.0.0" is not a prefix`,
 		`locations.csv:6: "10.8.0.0/16" is not prefix,region[,zone[,lat,lon]]`,
 		`locations.csv:7: "91,0" is not lat,lon in degrees (-90 to 90, -180 to 180)`,
@@ -161,7 +161,7 @@ func TestWatchFollowsTheFile(t *testing.T) {
 	if got := at(); got != "bb" {
 		t.Errorf("%q, want bb", got)
 	}
-	if err := os.Remove(path); err != nil { // the last table stays
+	if err := os.Remove(path); err != nil { // the last table stays in use
 		t.Fatal(err)
 	}
 	if got := at(); got != "bb" {
@@ -177,8 +177,8 @@ func TestWatchFollowsTheFile(t *testing.T) {
 	}
 }
 
-// TestAByteOrderMarkIsNotRead has one as editors on Windows write it.
-func TestAByteOrderMarkIsNotRead(t *testing.T) {
+// TestAByteOrderMarkIsIgnored has one as editors on Windows write it.
+func TestAByteOrderMarkIsIgnored(t *testing.T) {
 	list, faults, err := Parse("locations.csv", strings.NewReader("\ufeff10.0.0.0/8,mk\r\n"))
 	if err != nil || len(faults) > 0 || len(list) != 1 {
 		t.Error(list, faults, err)
@@ -196,7 +196,7 @@ func FuzzParse(f *testing.F) {
 		table := mustNew(t, list)
 		for _, e := range list {
 			if e.ASN != 0 {
-				continue // only a database knows its prefixes
+				continue // only a database has its prefixes
 			}
 			if e.Resolver {
 				if _, ok := table.Resolver(e.Prefix.Addr()); !ok {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestAMillionPrefixesAreFound makes a table of a carrier's size and compares it
-// with the longest of the prefixes that cover an address, found by trying all
-// lengths. It prints what building and finding cost.
+// TestAMillionPrefixesAreFound makes a table of a carrier's size and compares it with the
+// longest of the prefixes that cover an address, found by trying all lengths. It prints
+// what building and looking up cost.
 func TestAMillionPrefixesAreFound(t *testing.T) {
 	n := 1_000_000
 	if testing.Short() {
@@ -64,10 +64,10 @@ func TestAMillionPrefixesAreFound(t *testing.T) {
 		size>>20, found.Nanoseconds()/int64(len(clients)))
 }
 
-// heap returns the bytes that are reachable.
+// heap returns the reachable bytes.
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // the first leaves what it found to be swept
+	runtime.GC() // the first leaves garbage to be swept
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)

@@ -141,9 +141,9 @@ func (r *record) code(path string, value mmdbdata.Cursor, kind mmdbdata.Kind, to
 	switch {
 	case text == "" || text == "-" || text == "ZZ" || text == "XX":
 	case to == &r.subdivision && !isSubdivision(text):
-		return r.misfit(path, value, "not the code of a subdivision")
+		return r.misfit(path, value, "not a subdivision code")
 	case to != &r.subdivision && !isCountry(text):
-		return r.misfit(path, value, "not the code of a country")
+		return r.misfit(path, value, "not a country code")
 	default:
 		*to = strings.ToLower(text)
 	}
@@ -208,7 +208,7 @@ func (r *record) system(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) 
 		case err != nil:
 			return next, err
 		case !(n >= 0 && n <= math.MaxUint32):
-			return r.misfit(path, value, "not the number of an autonomous system")
+			return r.misfit(path, value, "not an autonomous system number")
 		}
 		r.number = uint32(n)
 		return next, nil
@@ -219,7 +219,7 @@ func (r *record) system(path string, value mmdbdata.Cursor, kind mmdbdata.Kind) 
 	}
 	n, err := strconv.ParseUint(strings.TrimPrefix(strings.ToUpper(text), "AS"), 10, 32)
 	if err != nil {
-		return r.misfit(path, value, "not the number of an autonomous system")
+		return r.misfit(path, value, "not an autonomous system number")
 	}
 	r.number = uint32(n)
 	return next, nil

@@ -25,11 +25,11 @@ func treeOf(raw []byte, m maxminddb.Metadata) (tree, error) {
 	t := tree{raw: raw, nodes: m.NodeCount, bits: m.RecordSize}
 	switch {
 	case m.BinaryFormatMajorVersion != 2:
-		return t, fmt.Errorf("has the version %d of the format, and only 2 is read", m.BinaryFormatMajorVersion)
+		return t, fmt.Errorf("has format version %d; only version 2 is supported", m.BinaryFormatMajorVersion)
 	case t.bits != 24 && t.bits != 28 && t.bits != 32:
 		return t, fmt.Errorf("is damaged: its search tree has records of %d bits, not 24, 28 or 32", t.bits)
 	case m.IPVersion != 4 && m.IPVersion != 6:
-		return t, fmt.Errorf("is damaged: it is of IP version %d, not 4 or 6", m.IPVersion)
+		return t, fmt.Errorf("is damaged: its IP version is %d, not 4 or 6", m.IPVersion)
 	case t.nodes == 0 || t.nodes > uint(len(raw))/(t.bits/4):
 		return t, fmt.Errorf("is damaged: its search tree has %d nodes", t.nodes)
 	}
@@ -57,8 +57,8 @@ func (t tree) children(node uint) (zero, one uint) {
 }
 
 var (
-	errLoop = errors.New("is damaged: its search tree leads back to itself")
-	errDeep = errors.New("is damaged: its search tree tells more bits apart than an address has")
+	errLoop = errors.New("is damaged: its search tree has a loop")
+	errDeep = errors.New("is damaged: its search tree is deeper than an address has bits")
 )
 
 // walk calls found with every data pointer of the tree and a network that leads to it. It

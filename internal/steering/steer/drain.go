@@ -36,7 +36,7 @@ func (d Drain) Check() error {
 	switch d.Kind {
 	case DrainCluster, DrainRegion, DrainFunction:
 	default:
-		return fmt.Errorf("kind %q is none of cluster, region, function", d.Kind)
+		return fmt.Errorf("kind %q is not cluster, region or function", d.Kind)
 	}
 	if _, err := path.Match(d.Pattern, ""); err != nil || d.Pattern == "" {
 		return fmt.Errorf("%q is not a pattern such as de-* or demo/hello", d.Pattern)

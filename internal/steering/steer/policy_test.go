@@ -39,8 +39,8 @@ func TestStickyMovesOnlyTheClientsOfALostCluster(t *testing.T) {
 	}
 }
 
-// TestStickyDoesNotNumberClusters adds a cluster that comes first by name: only
-// the clients that move to it move.
+// TestStickyDoesNotNumberClusters adds a cluster that is first by name: only the clients
+// that move to it move.
 func TestStickyDoesNotNumberClusters(t *testing.T) {
 	before := compile(world(function(federation.Annotated{Policy: written("weighted sticky")})), "mk-core")
 	state := world(function(federation.Annotated{Policy: written("weighted sticky")}))
@@ -78,20 +78,20 @@ func TestCheapestStaysWithinItsBudget(t *testing.T) {
 	}
 	compiled := compile(state, "mk-core")
 	s := compiled.Stand(verdicts{}.of, nil)
-	// us-azure is the cheapest, 80 ms away; of those within 30 ms de-wide is.
+	// us-azure is the cheapest, at 80 ms; within 30 ms, de-wide is.
 	if got := ranked(compiled, s, "10.1.0.1"); got != "de-wide l26-ugd hpc-kube us-azure" {
 		t.Errorf("from mk: %s", got)
 	}
 	if got := ranked(compiled, s, "10.2.0.1"); !strings.HasPrefix(got, "us-azure ") {
 		t.Errorf("from us: %s", got)
 	}
-	// Of equals the nearest: hpc-kube and de-wide cost the same.
+	// Equal costs: the nearest, as hpc-kube and de-wide cost the same.
 	state.Clusters[1].Cost = state.Clusters[0].Cost
 	compiled = compile(state, "mk-core")
 	if got := ranked(compiled, compiled.Stand(verdicts{}.of, nil), "10.1.0.1"); got != "hpc-kube de-wide l26-ugd us-azure" {
-		t.Errorf("of equals: %s", got)
+		t.Errorf("among equal costs: %s", got)
 	}
-	// None within the budget: the nearest.
+	// None is within the budget: the nearest.
 	if got := ranked(compiled, s, "10.4.0.1"); !strings.HasPrefix(got, "us-azure de-wide ") {
 		t.Errorf("from br: %s", got)
 	}
@@ -103,7 +103,7 @@ func TestFastestWeighsDistanceAgainstColdStart(t *testing.T) {
 		runtime federation.Runtime
 		want    string
 	}{
-		// A second for a container is farther than the ocean, ten milliseconds for wasm are not.
+		// A second for a container outweighs the ocean, ten milliseconds for wasm do not.
 		{"fastest", federation.Runtime{}, "de-wide"},
 		{"fastest", federation.Runtime{Class: "wasmtime-spin-v2"}, "hpc-kube"},
 		{"fastest", federation.Runtime{Spin: true}, "hpc-kube"},
@@ -165,7 +165,8 @@ func TestARegionUnderItsThresholdGivesWay(t *testing.T) {
 	if got := order(verdicts{}, 0); got != "hpc-kube l26-ugd de-wide us-azure" {
 		t.Errorf("all up: %s", got)
 	}
-	// One of mk's two is up: half, so the region gives way, but stays before what is down.
+	// One of mk's two is up: half, so the region gives way, but stays before clusters
+	// that are down.
 	if got := order(verdicts{1: down}, 0); got != "de-wide us-azure l26-ugd hpc-kube" {
 		t.Errorf("half of mk up: %s", got)
 	}
@@ -180,13 +181,13 @@ func TestARegionUnderItsThresholdGivesWay(t *testing.T) {
 	}
 	state.Functions.At(0).Policy = written("nearest threshold 60%")
 	compiled = compile(state, "mk-core")
-	// Every region is thin: the policy orders what is up.
+	// Every region is below its threshold: the policy orders those that are up.
 	if got := order(verdicts{1: down, 0: down, 4: down}, 0); got != "l26-ugd hpc-kube de-wide us-azure" {
-		t.Errorf("all thin: %s", got)
+		t.Errorf("all below the threshold: %s", got)
 	}
 }
 
-func TestLoadShedsSmoothlyAndKeepsClients(t *testing.T) {
+func TestLoadIsShedSmoothlyAndClientsStay(t *testing.T) {
 	compiled := compile(world(function(federation.Annotated{})), "hpc-kube")
 	const clients = 4000
 	here := func(load float64) map[int]bool {
@@ -222,14 +223,14 @@ func TestLoadShedsSmoothlyAndKeepsClients(t *testing.T) {
 		}
 		before = stay
 	}
-	// Where everything is overloaded, everything serves.
+	// If everything is overloaded, everything serves.
 	s := compiled.Stand(verdicts{0: {State: health.Up, Load: 2}, 1: {State: health.Up, Load: 2}, 2: {State: health.Up, Load: 2}, 4: {State: health.Up, Load: 2}}.of, nil)
 	if choice := compiled.Pick(s, Question{}); choice.Cluster != 1 {
 		t.Errorf("all overloaded: %d, want the nearest", choice.Cluster)
 	}
 }
 
-func TestLoadIsKnownFromReplicasAndRoom(t *testing.T) {
+func TestLoadIsEstimatedFromReplicasAndFreeCapacity(t *testing.T) {
 	up := health.Verdict{State: health.Up}
 	for _, c := range []struct {
 		p     federation.Placement
@@ -237,7 +238,7 @@ func TestLoadIsKnownFromReplicasAndRoom(t *testing.T) {
 		probe health.Verdict
 		want  float64
 	}{
-		{federation.Placement{}, 0.99, up, 0}, // what runs is not hurt by a full cluster
+		{federation.Placement{}, 0.99, up, 0}, // a full cluster does not affect running replicas
 		{federation.Placement{Cold: true}, 0.95, up, 0.95},
 		{federation.Placement{Capacity: &federation.Capacity{Desired: 4, Ready: 4}}, 0, up, 0},
 		{federation.Placement{Capacity: &federation.Capacity{Desired: 4, Ready: 3}}, 0, up, 0.8},
@@ -283,27 +284,27 @@ func TestAChoiceSaysHowLongItLasts(t *testing.T) {
 	}
 }
 
-func TestGeographyIsKeptWhileNothingMoved(t *testing.T) {
+func TestGeographyIsReusedWhileNothingMoved(t *testing.T) {
 	state := world(function(federation.Annotated{}))
 	before := compile(state, "mk-core")
 	more := world(function(federation.Annotated{}), function(federation.Annotated{}))
 	opts := before.Options
 	if after := Compile(more, opts, before); after.geography != before.geography {
-		t.Error("a new function surveyed the globe again")
+		t.Error("a new function recomputed the distances")
 	}
 	more.Clusters[0].Coordinates = &federation.Coordinates{Lat: 1, Lon: 1}
 	after := Compile(more, opts, before)
 	if after.geography == before.geography {
-		t.Error("a cluster moved, and the orders did not")
+		t.Error("a cluster moved, but the orders did not change")
 	}
 	if d := after.latencies[4][0]; time.Duration(d)*time.Millisecond < 10*time.Millisecond {
 		t.Errorf("latency %v ms from the USA to the Gulf of Guinea", d)
 	}
 }
 
-// TestMissingReplicasKeepTheClientsThatTheOthersBear holds it for what does not tell its
-// load: nothing would show that enough have left.
-func TestMissingReplicasKeepTheClientsThatTheOthersBear(t *testing.T) {
+// TestMissingReplicasMoveOnlyClientsBeyondTheRemainingCapacity covers placements that do
+// not report their load: nothing would show that enough clients have left.
+func TestMissingReplicasMoveOnlyClientsBeyondTheRemainingCapacity(t *testing.T) {
 	for _, c := range []struct {
 		desired, ready int32
 		want           int
@@ -315,6 +316,6 @@ func TestMissingReplicasKeepTheClientsThatTheOthersBear(t *testing.T) {
 		}
 	}
 	if got := DefaultLoad.step(1.2, reported); got != steps {
-		t.Errorf("a load of 1.2 that is reported: %d leave, want all", got)
+		t.Errorf("a reported load of 1.2: %d leave, want all", got)
 	}
 }

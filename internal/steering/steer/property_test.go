@@ -13,8 +13,8 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/health"
 )
 
-// drawWorld makes a federation of up to 70 clusters (more than one word of a
-// mask) with one function of any policy, and verdicts of its probes.
+// drawWorld makes a federation of up to 70 clusters (more than one word of a mask) with
+// one function of any policy, and verdicts of its probes.
 func drawWorld(t *rapid.T) (*Table, *Standing, map[int]Tier) {
 	state := &federation.State{}
 	n := rapid.IntRange(1, 70).Draw(t, "clusters")
@@ -72,10 +72,10 @@ func drawQuestion(t *rapid.T) Question {
 	return Question{Location: id, Client: client, Turn: rapid.Uint64().Draw(t, "turn")}
 }
 
-// TestAnAnswerIsTheBestThereIs holds what every policy must: a candidate answers
-// where there is one, never a down one while an up one exists, Pick agrees with
-// Rank, and Rank has every candidate once.
-func TestAnAnswerIsTheBestThereIs(t *testing.T) {
+// TestAnAnswerIsTheBestCandidate checks what every policy must do: a candidate answers if
+// there is one, never a down one while an up one exists, Pick agrees with Rank, and Rank
+// has every candidate once.
+func TestAnAnswerIsTheBestCandidate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		compiled, s, tiers := drawWorld(t)
 		q := drawQuestion(t)
@@ -100,12 +100,12 @@ func TestAnAnswerIsTheBestThereIs(t *testing.T) {
 			}
 		}
 		if again := compiled.Pick(s, q); again != choice {
-			t.Fatalf("asked again: %+v, then %+v", choice, again)
+			t.Fatalf("picked again: %+v, then %+v", choice, again)
 		}
 	})
 }
 
-// TestSteeringChangesOnlyWithTheState judges twice what did not change.
+// TestSteeringChangesOnlyWithTheState judges an unchanged state twice.
 func TestSteeringChangesOnlyWithTheState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		compiled, s, _ := drawWorld(t)
@@ -113,7 +113,7 @@ func TestSteeringChangesOnlyWithTheState(t *testing.T) {
 		again := recompiled.Stand(func(target federation.Target) health.Verdict { return health.Verdict{} }, s)
 		first := compiled.Stand(func(target federation.Target) health.Verdict { return health.Verdict{} }, s)
 		if !alike(first, again) {
-			t.Fatal("one state stands differently when it is compiled again")
+			t.Fatal("the same state compiled again has another Standing")
 		}
 		for range 5 {
 			q := drawQuestion(t)
@@ -124,7 +124,7 @@ func TestSteeringChangesOnlyWithTheState(t *testing.T) {
 	})
 }
 
-// TestStickyMovesAtMostItsShare takes one candidate away: nobody else's moves.
+// TestStickyMovesAtMostItsShare removes one candidate: only its own clients move.
 func TestStickyMovesAtMostItsShare(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		compiled, _, tiers := drawWorld(t)
@@ -163,7 +163,7 @@ func alike(a, b *Standing) bool {
 	return a.Candidates == b.Candidates && slices.Equal(a.order, b.order) && slices.Equal(a.rtts, b.rtts)
 }
 
-// TestARestandEqualsAFreshStand changes what is said of clusters, and verdicts.
+// TestARestandEqualsAFreshStand changes clusters and verdicts.
 func TestARestandEqualsAFreshStand(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		table, _, _ := drawWorld(t)
@@ -195,10 +195,10 @@ func TestARestandEqualsAFreshStand(t *testing.T) {
 			table = Compile(state, table.Options, table)
 			standing = table.Restand(verdicts, standing, judged)
 			if !alike(standing, table.Stand(verdicts, nil)) {
-				t.Fatal("it stands otherwise than anew")
+				t.Fatal("it differs from a new Standing")
 			}
 			if table.Restand(verdicts, standing, nil) != standing {
-				t.Fatal("what stands as it did is another")
+				t.Fatal("an unchanged Standing is not reused")
 			}
 		}
 	})

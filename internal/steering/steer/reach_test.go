@@ -10,9 +10,10 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/locate"
 )
 
-// TestReachIsWhereSomeClientIsSent compares what an export holds with what clients of
-// the location are answered: nobody is sent elsewhere, and nothing is in it for nothing.
-func TestReachIsWhereSomeClientIsSent(t *testing.T) {
+// TestReachIsTheSetOfClustersThatClientsAreSentTo compares an export with the answers to
+// clients of the location: none is sent to another cluster, and every cluster in it is
+// used.
+func TestReachIsTheSetOfClustersThatClientsAreSentTo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		compiled, s, _ := drawWorld(t)
 		q := drawQuestion(t)
@@ -27,27 +28,27 @@ func TestReachIsWhereSomeClientIsSent(t *testing.T) {
 			choice := compiled.Pick(s, q)
 			if choice.Cluster < 0 {
 				if len(reach) > 0 {
-					t.Fatalf("nobody is sent to %v", reach)
+					t.Fatalf("no client is sent to %v", reach)
 				}
 				return
 			}
 			sent[choice.Cluster] = true
 			if choice.Tier != tier || !slices.Contains(reach, choice.Cluster) {
-				t.Fatalf("%v (%s), and a client is sent to %d (%s)", reach, tier, choice.Cluster, choice.Tier)
+				t.Fatalf("%v (%s), but a client is sent to %d (%s)", reach, tier, choice.Cluster, choice.Tier)
 			}
 		}
 		if tier == Down {
 			return // all of them are answered
 		}
 		for _, cluster := range reach {
-			if !sent[cluster] && weightOf(compiled, cluster) > 6 { // a share that so many clients cannot miss
-				t.Fatalf("%v, and nobody is sent to %d", reach, cluster)
+			if !sent[cluster] && weightOf(compiled, cluster) > 6 { // a share that this many clients cannot miss
+				t.Fatalf("%v, but no client is sent to %d", reach, cluster)
 			}
 		}
 	})
 }
 
-// weightOf is a cluster's weight, or a large one where weights do not count.
+// weightOf is a cluster's weight, or a large one if weights do not count.
 func weightOf(t *Table, cluster int) uint32 {
 	if m := t.functions.At(0).modifier; m != nil && m.Weights != nil {
 		return m.Weights[cluster]
@@ -55,7 +56,7 @@ func weightOf(t *Table, cluster int) uint32 {
 	return 9
 }
 
-// TestAVantageSeesWhatItsLocationSees takes each location of the table for a Vantage.
+// TestAVantageSeesWhatItsLocationSees uses each location of the table as a Vantage.
 func TestAVantageSeesWhatItsLocationSees(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		compiled, s, _ := drawWorld(t)
@@ -64,7 +65,7 @@ func TestAVantageSeesWhatItsLocationSees(t *testing.T) {
 			from := q
 			from.From, from.Location = compiled.From(table.Location(q.Location)), locate.Nowhere
 			if table.Location(q.Location) == (locate.Location{}) {
-				continue // those are taken to be at the site
+				continue // these are treated as at the site
 			}
 			if a, b := compiled.Rank(nil, s, q), compiled.Rank(nil, s, from); !slices.Equal(a, b) {
 				t.Fatalf("%s: %v, and as a vantage %v", table.Location(q.Location), a, b)

@@ -24,4 +24,4 @@ func (spread) Pick(mask Mask, in Input) int {
 	return mask.first(in.Order)
 }
 
-func (spread) Term(int, Input) string { return "one of all" }
+func (spread) Term(int, Input) string { return "one of all candidates" }

@@ -56,7 +56,7 @@ func Judge(p *federation.Placement, c *federation.Cluster, probe health.Verdict)
 		return Verdict{Leaving, "cluster " + c.Leaving + "; " + v.Reason}
 	}
 	if probe.Flapping {
-		return Verdict{Leaving, "flapping: it changed too often of late; " + v.Reason}
+		return Verdict{Leaving, "flapping: it changed too often recently; " + v.Reason}
 	}
 	return v
 }

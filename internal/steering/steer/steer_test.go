@@ -24,8 +24,7 @@ func function(a federation.Annotated) *federation.Function {
 	return &federation.Function{Template: &federation.Template{Annotated: &a}}
 }
 
-// world is the paper's federation with functions placed in every cluster but
-// mk-core.
+// world is the paper's federation with functions placed in every cluster but mk-core.
 func world(functions ...*federation.Function) *federation.State {
 	at := func(lat, lon float64) *federation.Coordinates { return &federation.Coordinates{Lat: lat, Lon: lon} }
 	c := func(name, region, zone string, where *federation.Coordinates) federation.Cluster {
@@ -70,7 +69,7 @@ var table = locate.New([]locate.Entry{
 	{Prefix: netip.MustParsePrefix("10.5.0.0/16"), Location: locate.Location{Region: "at"}},
 })
 
-// verdicts judges by cluster index; a missing one is up.
+// verdicts gives verdicts by cluster index; a missing one is up.
 type verdicts map[int]health.Verdict
 
 func (v verdicts) of(t federation.Target) health.Verdict {
@@ -84,7 +83,7 @@ func compile(s *federation.State, site string) *Table {
 	return Compile(s, Options{Site: Site{Cluster: site}, Policy: policy.Default, Locations: table, Load: DefaultLoad}, nil)
 }
 
-// ranked is the order of answers for a client, by name.
+// ranked returns the order of answers for a client, by name.
 func ranked(t *Table, s *Standing, client string) string {
 	addr := netip.MustParseAddr(client)
 	id, _ := table.Lookup(addr)
@@ -98,18 +97,18 @@ func ranked(t *Table, s *Standing, client string) string {
 func TestNearestIsBySiteThenZoneThenRegionThenDistance(t *testing.T) {
 	state := world(function(federation.Annotated{}))
 	for _, c := range []struct{ site, client, want string }{
-		// Elsewhere: every site gives one answer.
+		// Other locations: every site gives the same answer.
 		{"us-azure", "10.1.0.1", "hpc-kube l26-ugd de-wide us-azure"},
 		{"de-wide", "10.1.0.1", "hpc-kube l26-ugd de-wide us-azure"},
 		{"us-azure", "10.3.0.1", "l26-ugd hpc-kube de-wide us-azure"},
 		{"hpc-kube", "10.3.0.1", "l26-ugd hpc-kube de-wide us-azure"},
 		{"de-wide", "10.4.0.1", "us-azure de-wide hpc-kube l26-ugd"},
 		{"de-wide", "10.5.0.1", "de-wide hpc-kube l26-ugd us-azure"}, // no coordinates, no cluster there: by name
-		// Here: the site's own cluster first.
+		// At the site: its own cluster first.
 		{"us-azure", "10.2.0.1", "us-azure de-wide hpc-kube l26-ugd"},
 		{"l26-ugd", "10.1.0.1", "l26-ugd hpc-kube de-wide us-azure"}, // its region, no zone: at the site
 		{"hpc-kube", "10.1.0.1", "hpc-kube l26-ugd de-wide us-azure"},
-		{"mk-core", "192.0.2.1", "hpc-kube l26-ugd de-wide us-azure"}, // nowhere: at the site, which runs nothing
+		{"mk-core", "192.0.2.1", "hpc-kube l26-ugd de-wide us-azure"}, // in no location: at the site, which runs nothing
 		{"us-azure", "192.0.2.1", "us-azure de-wide hpc-kube l26-ugd"},
 	} {
 		compiled := compile(state, c.site)
@@ -119,7 +118,7 @@ func TestNearestIsBySiteThenZoneThenRegionThenDistance(t *testing.T) {
 	}
 }
 
-func TestMeasuredTimeRanksTheSitesOwnClientsAlone(t *testing.T) {
+func TestMeasuredTimeRanksOnlyForTheSitesOwnClients(t *testing.T) {
 	compiled := compile(world(function(federation.Annotated{})), "mk-core")
 	far := verdicts{1: {State: health.Up, RTT: 300 * time.Millisecond}, 4: {State: health.Up, RTT: 2 * time.Millisecond}}
 	s := compiled.Stand(far.of, nil)
@@ -127,11 +126,11 @@ func TestMeasuredTimeRanksTheSitesOwnClientsAlone(t *testing.T) {
 		t.Errorf("at the site: %s, want %s", got, want)
 	}
 	if got, want := ranked(compiled, s, "10.4.0.1"), "us-azure de-wide hpc-kube l26-ugd"; got != want {
-		t.Errorf("elsewhere: %s, want %s", got, want)
+		t.Errorf("at another site: %s, want %s", got, want)
 	}
 }
 
-func TestTheSitesOwnClusterIsFirstHoweverSlow(t *testing.T) {
+func TestTheSitesOwnClusterIsFirstEvenIfSlow(t *testing.T) {
 	compiled := compile(world(function(federation.Annotated{})), "hpc-kube")
 	slow := verdicts{1: {State: health.Up, RTT: 300 * time.Millisecond}, 2: {State: health.Up, RTT: 2 * time.Millisecond}}
 	if got := ranked(compiled, compiled.Stand(slow.of, nil), "192.0.2.1"); !strings.HasPrefix(got, "hpc-kube ") {
@@ -188,7 +187,7 @@ func TestTiersComeBeforePolicies(t *testing.T) {
 	}
 }
 
-func TestJudgeKnowsWhoseWordCounts(t *testing.T) {
+func TestJudgeWeighsProbesAndKarmadaCorrectly(t *testing.T) {
 	up, down, unknown := health.Verdict{State: health.Up}, health.Verdict{State: health.Down, Reason: "refused"}, health.Verdict{}
 	plain := unique.Make(federation.Target{Kind: federation.ProbeTCP})
 	ready, notReady := federation.Cluster{Ready: federation.ReadyTrue}, federation.Cluster{Ready: federation.ReadyFalse}
@@ -198,19 +197,19 @@ func TestJudgeKnowsWhoseWordCounts(t *testing.T) {
 		probe   health.Verdict
 		want    Tier
 	}{
-		"a passing probe beats Unhealthy":                {federation.Placement{Health: federation.Unhealthy, Target: plain}, ready, up, Up},
-		"but not where it reaches a shared gateway only": {federation.Placement{Health: federation.Unhealthy, Target: plain, ProbesGateway: true}, ready, up, Down},
-		"a real probe of a gateway does":                 {federation.Placement{Health: federation.Unhealthy, Target: unique.Make(federation.Target{Kind: federation.ProbeHTTP}), ProbesGateway: true}, ready, up, Up},
-		"a passing probe beats NotReady":                 {federation.Placement{Health: federation.Healthy}, notReady, up, Up},
-		"a failing probe beats Healthy":                  {federation.Placement{Health: federation.Healthy}, ready, down, Down},
-		"without a probe Healthy is up":                  {federation.Placement{Health: federation.Healthy}, ready, unknown, Up},
-		"without a probe Unhealthy is down":              {federation.Placement{Health: federation.Unhealthy}, ready, unknown, Down},
-		"without a probe NotReady is unknown":            {federation.Placement{Health: federation.Healthy}, notReady, unknown, Unknown},
-		"without a probe Unknown is unknown":             {federation.Placement{}, ready, unknown, Unknown},
-		"a failed update is unknown":                     {federation.Placement{Outdated: true}, ready, unknown, Unknown},
-		"a failed update that answers is up":             {federation.Placement{Outdated: true}, ready, up, Up},
-		"evicted but passing is leaving":                 {federation.Placement{Leaving: "evicted"}, ready, up, Leaving},
-		"evicted and failing is down":                    {federation.Placement{Leaving: "evicted"}, ready, down, Down},
+		"a passing probe beats Unhealthy":             {federation.Placement{Health: federation.Unhealthy, Target: plain}, ready, up, Up},
+		"but not if it only reaches a shared gateway": {federation.Placement{Health: federation.Unhealthy, Target: plain, ProbesGateway: true}, ready, up, Down},
+		"a real probe of a gateway does":              {federation.Placement{Health: federation.Unhealthy, Target: unique.Make(federation.Target{Kind: federation.ProbeHTTP}), ProbesGateway: true}, ready, up, Up},
+		"a passing probe beats NotReady":              {federation.Placement{Health: federation.Healthy}, notReady, up, Up},
+		"a failing probe beats Healthy":               {federation.Placement{Health: federation.Healthy}, ready, down, Down},
+		"without a probe Healthy is up":               {federation.Placement{Health: federation.Healthy}, ready, unknown, Up},
+		"without a probe Unhealthy is down":           {federation.Placement{Health: federation.Unhealthy}, ready, unknown, Down},
+		"without a probe NotReady is unknown":         {federation.Placement{Health: federation.Healthy}, notReady, unknown, Unknown},
+		"without a probe Unknown is unknown":          {federation.Placement{}, ready, unknown, Unknown},
+		"a failed update is unknown":                  {federation.Placement{Outdated: true}, ready, unknown, Unknown},
+		"a failed update that answers is up":          {federation.Placement{Outdated: true}, ready, up, Up},
+		"evicted but passing is leaving":              {federation.Placement{Leaving: "evicted"}, ready, up, Leaving},
+		"evicted and failing is down":                 {federation.Placement{Leaving: "evicted"}, ready, down, Down},
 	} {
 		v := Judge(&c.p, &c.cluster, c.probe)
 		if v.Tier != c.want || v.Reason == "" {
@@ -234,7 +233,7 @@ func TestWeightedSharesInProportion(t *testing.T) {
 	weights := []federation.Weight{{Cluster: "de-wide", Value: 3}, {Cluster: "us-azure", Value: 1}, {Cluster: "hpc-kube", Value: 0}}
 	compiled := compile(world(function(federation.Annotated{Policy: written("weighted"), Weights: weights})), "mk-core")
 	s := compiled.Stand(verdicts{}.of, nil)
-	// Draws are smooth: after any number of them a share is off by a handful at most.
+	// Draws are smooth: after any number of them, a share is off by a handful at most.
 	count := map[string]int{}
 	for turn := range uint64(2000) {
 		c := compiled.Pick(s, Question{Client: netip.MustParseAddr("10.2.0.1"), Turn: turn})
@@ -259,7 +258,7 @@ func TestWeightedSharesInProportion(t *testing.T) {
 	}
 	alone := compiled.Stand(verdicts{0: {State: health.Down}, 4: {State: health.Down}}.of, nil)
 	if c := compiled.Pick(alone, Question{}); compiled.State.Clusters[c.Cluster].Name != "hpc-kube" {
-		t.Errorf("%s where the weights of those up are all zero, want the nearest", compiled.State.Clusters[c.Cluster].Name)
+		t.Errorf("%s if the weights of those up are all zero, want the nearest", compiled.State.Clusters[c.Cluster].Name)
 	}
 }
 
@@ -278,10 +277,10 @@ func TestAHorizonWithoutAnAddressHasNoCandidate(t *testing.T) {
 	compiled := Compile(state, Options{Site: Site{Cluster: "hpc-kube"}, Policy: policy.Default, Locations: table, Load: DefaultLoad, Horizons: []string{"vpn"}}, nil)
 	s := compiled.Stand(verdicts{}.of, nil)
 	if c := compiled.Pick(s, Question{}); compiled.State.Clusters[c.Cluster].Name == "hpc-kube" {
-		t.Error("offered where it cannot be reached")
+		t.Error("offered although it cannot be reached")
 	}
 	if c := compiled.Pick(s, Question{Horizon: 1}); compiled.State.Clusters[c.Cluster].Name != "hpc-kube" {
-		t.Error("not offered where it can be reached")
+		t.Error("not offered although it can be reached")
 	}
 	explained := compiled.Explain(s, Question{}, verdicts{}.of)
 	i := slices.IndexFunc(explained, func(c Candidate) bool { return c.Cluster == "hpc-kube" })
@@ -298,7 +297,7 @@ func TestEqualStandingsShareTheirMasks(t *testing.T) {
 	compiled := compile(world(functions...), "mk-core")
 	s := compiled.Stand(verdicts{}.of, nil)
 	if s.functions.At(0) != s.functions.At(99) || compiled.functions.At(0).modifier != compiled.functions.At(99).modifier {
-		t.Error("equal functions have masks or modifiers of their own")
+		t.Error("equal functions do not share masks or modifiers")
 	}
 }
 
@@ -325,10 +324,10 @@ func TestGreatCircle(t *testing.T) {
 	}
 }
 
-func TestWhatAQueryNeedsOfAFunctionIsOneCacheLine(t *testing.T) {
+func TestTheDataOfAFunctionThatAQueryNeedsFitsOneCacheLine(t *testing.T) {
 	var c compiled
 	if size, last := unsafe.Sizeof(c), unsafe.Offsetof(c.placements); size != 64 || last != 40 {
-		t.Errorf("it has %d bytes, and the last that is not its end is at %d", size, last)
+		t.Errorf("it has %d bytes, and the last before its end is at %d", size, last)
 	}
 }
 
