@@ -33,7 +33,7 @@ import (
 
 const groups = "/apis/"
 
-// apiServer answers over HTTP as an API server does that has one function: the kinds of
+// apiServer answers over HTTP like an API server that has one function: the kinds of
 // Kubernetes in protobuf, those of Karmada in JSON.
 type apiServer struct {
 	*httptest.Server
@@ -101,7 +101,7 @@ func (s *apiServer) takeEvent(w http.ResponseWriter, r *http.Request) {
 	object, _, err := known.Codecs.UniversalDeserializer().Decode(body, nil, nil)
 	event, ok := object.(*eventsv1.Event)
 	if err != nil || !ok {
-		s.t.Errorf("an Event that is none: %v: %q", err, body)
+		s.t.Errorf("an invalid Event: %v: %q", err, body)
 		return
 	}
 	s.mu.Lock()
@@ -110,8 +110,8 @@ func (s *apiServer) takeEvent(w http.ResponseWriter, r *http.Request) {
 	kubeapi.Answer(s.t, w, known, event, apiclient.Protobuf)
 }
 
-// TestEveryKindIsReadOverHTTP has a server answer with each kind in the form that it has, and
-// holds that Kubernetes' own are asked for in protobuf.
+// TestEveryKindIsReadOverHTTP has a server answer with each kind in its own form, and
+// checks that Kubernetes' own kinds are requested in protobuf.
 func TestEveryKindIsReadOverHTTP(t *testing.T) {
 	server := newAPIServer(t)
 	api, err := connect(&rest.Config{Host: server.URL, QPS: -1}, server.Client())
@@ -148,11 +148,11 @@ func TestEveryKindIsReadOverHTTP(t *testing.T) {
 	defer server.mu.Unlock()
 	for path := range server.lists {
 		if accept, want := server.accepted[path], !strings.Contains(path, "karmada.io"); strings.HasPrefix(accept, kubeapi.ProtobufType) != want {
-			t.Errorf("%s was asked for as %q", path, accept)
+			t.Errorf("%s was requested as %q", path, accept)
 		}
 	}
 	if len(server.events) != 1 || server.events[0].Note != "a reason" || server.events[0].Regarding.Name != "web" {
-		t.Errorf("it was given the Events %v", server.events)
+		t.Errorf("the server received the Events %v", server.events)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// keeper is an API that takes one token.
+// keeper is an API that accepts one token.
 type keeper struct {
 	*httptest.Server
 	token   atomic.Pointer[string]
@@ -54,8 +54,8 @@ current-context: c
 	}
 }
 
-// TestCredentialsAreFollowed changes the token, then spoils it, then moves the
-// server; with a watch of the files, and with none: a refusal is then the sign.
+// TestCredentialsAreFollowed changes the token, then damages it, then moves the server;
+// with a watch of the files and without: then a refusal triggers the read.
 func TestCredentialsAreFollowed(t *testing.T) {
 	for _, watched := range []bool{true, false} {
 		t.Run(fmt.Sprintf("watched %v", watched), func(t *testing.T) {
@@ -109,9 +109,9 @@ func TestCredentialsAreFollowed(t *testing.T) {
 	}
 }
 
-// TestARefusalIsNotAskedForever holds that files are read at most once a second
-// because the API refuses.
-func TestARefusalIsNotAskedForever(t *testing.T) {
+// TestARefusedRequestIsNotRepeatedForever checks that files are read at most once a
+// second because of refusals.
+func TestARefusedRequestIsNotRepeatedForever(t *testing.T) {
 	dir := t.TempDir()
 	k := newKeeper(t, "right")
 	writeKubeconfig(t, filepath.Join(dir, "kubeconfig"), k.URL)
@@ -133,9 +133,9 @@ func TestARefusalIsNotAskedForever(t *testing.T) {
 	}
 }
 
-// TestAClientsCertificateIsFollowed replaces the files of a certificate, as a
-// rotation does, and asks the server whom it saw.
-func TestAClientsCertificateIsFollowed(t *testing.T) {
+// TestAClientCertificateIsFollowed replaces the files of a certificate, as in a rotation,
+// and asks the server which client it saw.
+func TestAClientCertificateIsFollowed(t *testing.T) {
 	dir := t.TempDir()
 	var seen atomic.Pointer[string]
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -169,7 +169,7 @@ current-context: c
 		rotate(name)
 		var got string
 		for range 300 {
-			// While only one of the two files is new there is no certificate.
+			// While only one of the two files is new, there is no certificate.
 			if err := api.Ready(t.Context()); err != nil {
 				got = err.Error()
 			} else if got = *seen.Load(); got == name {

@@ -31,7 +31,7 @@ func SetDrain(ctx context.Context, kubeconfig, cluster string, drain bool) (Drai
 	rules.ExplicitPath = kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
 	if err != nil {
-		return Drained{}, fmt.Errorf("kubeconfig: %w; name the Karmada API's with --kubeconfig", err)
+		return Drained{}, fmt.Errorf("kubeconfig: %w; pass the kubeconfig of the Karmada API with --kubeconfig", err)
 	}
 	if config.UserAgent == "" {
 		config.UserAgent = rest.DefaultKubernetesUserAgent()

@@ -12,8 +12,8 @@ import (
 	karmadafake "github.com/karmada-io/karmada/pkg/generated/clientset/versioned/fake"
 )
 
-// TestADrainSaysWhetherItTookEffect has Clusters with other faults, under other reasons to
-// leave, and before an API that changes what it is given.
+// TestADrainSaysWhetherItTookEffect has Clusters with other faults, with other reasons to
+// leave, and an API that changes what it is given.
 func TestADrainSaysWhetherItTookEffect(t *testing.T) {
 	for name, c := range map[string]struct {
 		annotations map[string]string
@@ -23,13 +23,13 @@ func TestADrainSaysWhetherItTookEffect(t *testing.T) {
 		leaving     string
 		faults      int
 	}{
-		"a good one":             {nil, nil, "", true, "drained by annotation", 0},
-		"beside a typo":          {map[string]string{"nearcast.dev/cots": "2"}, nil, "", true, "drained by annotation", 1},
-		"beside a bad address":   {map[string]string{"nearcast.dev/address": "192.0.2.999"}, nil, "", true, "drained by annotation", 1},
-		"a webhook takes it":     {nil, nil, "false", true, "", 0},
-		"a webhook garbles it":   {nil, nil, "yes please", true, "", 1},
-		"undrained":              {map[string]string{"nearcast.dev/drain": "true"}, nil, "", false, "", 0},
-		"undrained, and leaving": {map[string]string{"nearcast.dev/drain": "true"}, []string{"TrafficControl"}, "", false, "Karmada Remedy TrafficControl", 0},
+		"a valid one":                {nil, nil, "", true, "drained by annotation", 0},
+		"beside a typo":              {map[string]string{"nearcast.dev/cots": "2"}, nil, "", true, "drained by annotation", 1},
+		"beside a bad address":       {map[string]string{"nearcast.dev/address": "192.0.2.999"}, nil, "", true, "drained by annotation", 1},
+		"a webhook sets it to false": {nil, nil, "false", true, "", 0},
+		"a webhook garbles it":       {nil, nil, "yes please", true, "", 1},
+		"undrained":                  {map[string]string{"nearcast.dev/drain": "true"}, nil, "", false, "", 0},
+		"undrained, and leaving":     {map[string]string{"nearcast.dev/drain": "true"}, []string{"TrafficControl"}, "", false, "Karmada Remedy TrafficControl", 0},
 	} {
 		client := karmadafake.NewClientset(&clusterv1alpha1.Cluster{
 			ObjectMeta: metav1.ObjectMeta{Name: "a", Annotations: c.annotations}, Status: clusterv1alpha1.ClusterStatus{RemedyActions: c.actions},
@@ -45,6 +45,6 @@ func TestADrainSaysWhetherItTookEffect(t *testing.T) {
 		}
 	}
 	if _, err := setDrain(t.Context(), mergeInto(karmadafake.NewClientset()), "a", true); err == nil || !strings.Contains(err.Error(), "cluster a: ") {
-		t.Errorf("a cluster that is not there: %v", err)
+		t.Errorf("a cluster that does not exist: %v", err)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// TestEventsAreValidWhateverTheObjectIsNamed holds the API's bounds of names and notes.
-func TestEventsAreValidWhateverTheObjectIsNamed(t *testing.T) {
+// TestEventsAreValidForEveryObjectName checks the API's limits on names and notes.
+func TestEventsAreValidForEveryObjectName(t *testing.T) {
 	e := newEvents()
 	for _, name := range []string{"a", strings.Repeat("a", 253), strings.Repeat("a.", 126) + "a", strings.Repeat("a", 235) + ".-.", strings.Repeat("a", 63)} {
 		about := federation.Identity{Ref: federation.Ref{Kind: "Ingress", Group: "networking.k8s.io", Namespace: "ns", Name: name}, UID: "1"}

@@ -19,9 +19,9 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// TestEventsThatANamespaceForbidsPauseItsOwnAlone: a quota there refuses them, and Events
-// of other namespaces are written all the same.
-func TestEventsThatANamespaceForbidsPauseItsOwnAlone(t *testing.T) {
+// TestAForbiddenEventPausesOnlyItsNamespace: a quota in one namespace refuses Events, and
+// those of other namespaces are still written.
+func TestAForbiddenEventPausesOnlyItsNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kube := kubefake.NewSimpleClientset()
 		full, asked := []string{"evil", "worse"}, map[string]int{}
@@ -47,7 +47,7 @@ func TestEventsThatANamespaceForbidsPauseItsOwnAlone(t *testing.T) {
 			time.Sleep(forbiddenPause / 4)
 		}
 		if asked["evil"] != 1 || asked["worse"] != 1 {
-			t.Errorf("asked %v times within a pause", asked)
+			t.Errorf("%v requests within a pause", asked)
 		}
 		time.Sleep(forbiddenPause)
 		full = nil
@@ -56,7 +56,7 @@ func TestEventsThatANamespaceForbidsPauseItsOwnAlone(t *testing.T) {
 		full = []string{"other"}
 		record("other", false)
 		if n := len(s.events.forbidden.until); n != 1 {
-			t.Errorf("%d pauses are kept, of which one is not over", n)
+			t.Errorf("%d pauses are kept, want the one that is not over", n)
 		}
 	})
 }

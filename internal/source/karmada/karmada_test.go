@@ -100,7 +100,7 @@ func followFakes(t *testing.T, namespaces []string, karmada, kube []runtime.Obje
 	return r
 }
 
-// served waits until the state's functions and clusters are as wanted.
+// served waits until the state has the wanted functions and clusters.
 func (r *running) served(want string) {
 	r.t.Helper()
 	var got string
@@ -195,7 +195,7 @@ func TestOnlyTheNamedNamespacesAreRead(t *testing.T) {
 	r.served("one/web=a three/web=a")
 }
 
-func TestNothingIsConfirmedWhileTheAPIIsAway(t *testing.T) {
+func TestNothingIsConfirmedWhileTheAPIIsUnreachable(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes two confirm intervals")
 	}
@@ -216,8 +216,8 @@ func TestNothingIsConfirmedWhileTheAPIIsAway(t *testing.T) {
 	}
 }
 
-// TestStripKeepsWhatIsRead holds that an informer's object means the same before
-// and after it is stripped, and that stripping twice is stripping once.
+// TestStripKeepsWhatIsRead checks that an informer's object means the same before and
+// after it is stripped, and that stripping twice equals stripping once.
 func TestStripKeepsWhatIsRead(t *testing.T) {
 	b := serviceBinding("ns", "web", "a")
 	b.Spec.ReplicaRequirements = &workv1alpha2.ReplicaRequirements{}
@@ -232,7 +232,7 @@ func TestStripKeepsWhatIsRead(t *testing.T) {
 	}
 }
 
-// TestStrippedObjectsMeanTheSame holds that nothing is dropped that is read.
+// TestStrippedObjectsMeanTheSame checks that nothing is dropped that is read.
 func TestStrippedObjectsMeanTheSame(t *testing.T) {
 	class := "wasmtime-spin"
 	pods := corev1.PodTemplateSpec{
@@ -260,16 +260,16 @@ func TestStrippedObjectsMeanTheSame(t *testing.T) {
 	}
 }
 
-func TestAKubeconfigThatIsNoneIsNamed(t *testing.T) {
+func TestAnInvalidKubeconfigIsNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	if _, err := Connect(path); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("%v, want an error that names the file", err)
 	}
 }
 
-// TestAKindThatCannotBeReadIsDoneWithout forbids Ingresses, takes
-// MultiClusterServices away, and then forbids Clusters, which nothing is without.
-func TestAKindThatCannotBeReadIsDoneWithout(t *testing.T) {
+// TestAKindThatCannotBeReadIsSkipped forbids Ingresses, removes MultiClusterServices, and
+// then forbids Clusters, which are indispensable.
+func TestAKindThatCannotBeReadIsSkipped(t *testing.T) {
 	for name, c := range map[string]struct {
 		refuse func(karmada *karmadafake.Clientset, kube *kubefake.Clientset)
 		served bool

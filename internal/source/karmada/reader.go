@@ -54,7 +54,7 @@ func (r *reader) report(err error) {
 	switch {
 	case r.optional && missing && known: // reported once: nobody needs to act
 	case r.optional && missing:
-		r.onError(fmt.Errorf("karmada: this API has no %s, and goes without", r.kind))
+		r.onError(fmt.Errorf("karmada: this API does not serve %s; continuing without it", r.kind))
 	case !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err): // expired and gone ones are listed again
 		r.onError(fmt.Errorf("karmada: %s: %w", r.kind, err))
 	}

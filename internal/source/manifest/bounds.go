@@ -34,7 +34,7 @@ func unfit(path string, data []byte) *federation.Fault {
 		return &federation.Fault{File: path, Line: 1 + bytes.Count(data[:at], []byte("\n")), Reason: reason}
 	}
 	if at := bytes.IndexByte(data, 0); at >= 0 {
-		return fault(at, "is not text: it has a NUL octet")
+		return fault(at, "is not text: it contains a NUL octet")
 	}
 	if at := notUTF8(data); at >= 0 {
 		return fault(at, "is not text: it is not UTF-8")
@@ -94,7 +94,7 @@ func marks(line []byte) int {
 func bound(object *yaml.Node) error {
 	left := maxObjectValues
 	if !count(object, &left) {
-		return fmt.Errorf("has more than %d values, and no API server takes one that has", maxObjectValues)
+		return fmt.Errorf("has more than %d values, which no API server accepts", maxObjectValues)
 	}
 	return boundMappings(object)
 }
@@ -164,7 +164,7 @@ var quoted = regexp.MustCompile("(?s)`[^`]*`|\"(?:[^\"\\\\]|\\\\.)*\"|anchor '.*
 // discreet returns a library's message without the parts that it repeats of a file.
 func discreet(text string) string {
 	if strings.HasPrefix(text, "parsing time ") {
-		return "a time is expected, such as 2026-01-10T08:00:00Z"
+		return "is not a time such as 2026-01-10T08:00:00Z"
 	}
 	return quoted.ReplaceAllStringFunc(text, func(q string) string {
 		switch {

@@ -11,9 +11,9 @@ import (
 
 const aService = "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y, " + labels + "}\nspec:\n"
 
-// TestWhatIsTooMuchIsRefusedByName compares what each takes, in octets for one of the
-// file, with what a good file of as much takes.
-func TestWhatIsTooMuchIsRefusedByName(t *testing.T) {
+// TestFilesBeyondALimitAreRefusedByName compares the cost of each file per octet with
+// that of a valid file of the same size.
+func TestFilesBeyondALimitAreRefusedByName(t *testing.T) {
 	good := strings.Repeat("---\n"+fixture.Documents(hello), 2000)
 	allowed := 2 * cost(t, good, "")
 	var keys strings.Builder
@@ -21,26 +21,26 @@ func TestWhatIsTooMuchIsRefusedByName(t *testing.T) {
 		fmt.Fprintf(&keys, "  k%d: 1\n", i)
 	}
 	for what, c := range map[string]struct{ text, want string }{
-		"one key many times":     {aService + strings.Repeat("  a: 1\n", 100000), "a mapping on line 5 has more than 4096 keys"},
-		"a key twice":            {aService + "  a: 1\n  a: 2\n" + strings.Repeat("# \n", 10000), "the key a is given twice, on lines 5 and 6"},
-		"many keys":              {aService + keys.String(), "has more than 4096 keys"},
-		"many keys of a status":  {strings.Replace(aService, "spec:", "status:", 1) + keys.String(), "has more than 4096 keys"},
-		"many keys and an alias": {"x: &x 1\ny: *x\nz:\n" + keys.String(), "a mapping on line 4 has more than 4096 keys"},
-		"many values":            {aService + "  a: [" + strings.Repeat("[],", 1<<19) + "]\n", "has more than 262144 values"},
-		"many of a document":     {"a: [" + strings.Repeat("[],", maxValues) + "]", "values in one document"},
-		"many behind marks":      {strings.Repeat("---a: ["+strings.Repeat("[],", maxValues/8)+"]\n", 9), "values in one document"},
-		"many of JSON":           {"[" + strings.Repeat("[],", maxValues) + "[]]", "values in one document"},
-		"many documents":         {strings.Repeat("---\n", maxDocuments+1), "documents: use several files"},
-		"a NUL octet":            {aService + "  a: \x00\n", "f.yaml:5: is not text: it has a NUL octet"},
-		"what is not UTF-8":      {aService + "  a: \xff\n", "f.yaml:5: is not text: it is not UTF-8"},
+		"one key many times":          {aService + strings.Repeat("  a: 1\n", 100000), "a mapping on line 5 has more than 4096 keys"},
+		"a key twice":                 {aService + "  a: 1\n  a: 2\n" + strings.Repeat("# \n", 10000), "the key a is given twice, on lines 5 and 6"},
+		"many keys":                   {aService + keys.String(), "has more than 4096 keys"},
+		"many keys of a status":       {strings.Replace(aService, "spec:", "status:", 1) + keys.String(), "has more than 4096 keys"},
+		"many keys and an alias":      {"x: &x 1\ny: *x\nz:\n" + keys.String(), "a mapping on line 4 has more than 4096 keys"},
+		"many values":                 {aService + "  a: [" + strings.Repeat("[],", 1<<19) + "]\n", "has more than 262144 values"},
+		"many in one document":        {"a: [" + strings.Repeat("[],", maxValues) + "]", "values in one document"},
+		"many after document markers": {strings.Repeat("---a: ["+strings.Repeat("[],", maxValues/8)+"]\n", 9), "values in one document"},
+		"many in JSON":                {"[" + strings.Repeat("[],", maxValues) + "[]]", "values in one document"},
+		"many documents":              {strings.Repeat("---\n", maxDocuments+1), "documents: use several files"},
+		"a NUL octet":                 {aService + "  a: \x00\n", "f.yaml:5: is not text: it contains a NUL octet"},
+		"text that is not UTF-8":      {aService + "  a: \xff\n", "f.yaml:5: is not text: it is not UTF-8"},
 	} {
 		if used := cost(t, c.text, c.want); used > allowed {
-			t.Errorf("%s: %.0f octets for one of the file; a good one takes %.0f", what, used, allowed/2)
+			t.Errorf("%s: %.0f octets per octet of the file; a valid one takes %.0f", what, used, allowed/2)
 		}
 	}
 }
 
-// cost parses a file, of which want is said, and returns how much it allocates for one
+// cost parses a file, expects the message want, and returns how much it allocates per
 // octet.
 func cost(t *testing.T, text, want string) float64 {
 	t.Helper()
@@ -66,9 +66,9 @@ func cost(t *testing.T, text, want string) float64 {
 	return float64(after.TotalAlloc-before.TotalAlloc) / float64(len(text))
 }
 
-// TestNothingOfAFileIsRepeatedThatMayBeASecret has one in each place that a message might
-// have it from: a link in the folder may lead to a file of anything.
-func TestNothingOfAFileIsRepeatedThatMayBeASecret(t *testing.T) {
+// TestErrorsRepeatNothingOfAFileThatMayBeSecret has a secret in each place that a message
+// might quote: a link in the directory may lead to any file.
+func TestErrorsRepeatNothingOfAFileThatMayBeSecret(t *testing.T) {
 	const secret = "hunter2-Correct.Horse"
 	for _, text := range []string{
 		secret, "PASSWORD=" + secret + "\n\tx: [", "a: *" + secret, "a: &" + secret + " [*" + secret + "]", "\"" + secret + "\": 1\n\"" + secret + "\": 2",

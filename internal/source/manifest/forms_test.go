@@ -15,7 +15,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// said loads one file, and returns what it declares and what is said of it.
+// said loads one file, and returns its declarations and messages.
 func said(t *testing.T, name, text string) (names, faults string) {
 	t.Helper()
 	dir := fixture.Dir(t, map[string]string{name: text})
@@ -42,8 +42,8 @@ const (
 
 func object(name string) string { return fmt.Sprintf(inJSON, name) }
 
-// TestAFileIsReadInEveryFormThatKubectlTakes also holds that nothing is said of it.
-func TestAFileIsReadInEveryFormThatKubectlTakes(t *testing.T) {
+// TestEveryFormThatKubectlAcceptsIsRead also checks that there is no message.
+func TestEveryFormThatKubectlAcceptsIsRead(t *testing.T) {
 	indented := strings.NewReplacer("{", "{\n\t", ", ", ",\n\t", "}", "\n}").Replace(object("a"))
 	for what, c := range map[string]struct{ file, text, want string }{
 		"metadata by an alias": {"f.yaml", "x: &m {name: a, namespace: x, " + labels + "}\napiVersion: v1\nkind: Service\nmetadata: *m\n", "a"},
@@ -52,21 +52,21 @@ func TestAFileIsReadInEveryFormThatKubectlTakes(t *testing.T) {
 		"a kind by an alias": {"f.yaml", "apiVersion: &v v1\nx: &k Service\nkind: *k\nmetadata: {name: &n a, namespace: *n, " + labels + "}\n", "a"},
 		"keys by aliases":    {"f.yaml", "x: [&m metadata, &n name]\napiVersion: v1\nkind: Service\n*m : {*n : a, namespace: x, " + labels + "}\n", "a"},
 		"a merged mapping":   {"f.yaml", "x: &b {namespace: x, name: b, " + labels + "}\napiVersion: v1\nkind: Service\nmetadata:\n  <<: *b\n  name: a\n", "a"},
-		"two merged mappings, of which the first wins": {"f.yaml", "x: [&a {name: a}, &b {name: b, namespace: x, " + labels + "}]\n" +
+		"two merged mappings, the first wins": {"f.yaml", "x: [&a {name: a}, &b {name: b, namespace: x, " + labels + "}]\n" +
 			"apiVersion: v1\nkind: Service\nmetadata: {<<: [*a, *b]}\n", "a"},
 		"a merged object": {"f.yaml", "apiVersion: v1\nkind: List\nx: &s {apiVersion: v1, kind: Service}\nitems:\n" +
 			"- {<<: *s, metadata: {name: a, namespace: x, " + labels + "}}\n- {metadata: {name: b, namespace: x, " + labels + "}, <<: *s}\n", "a b"},
 		"items by an alias":            {"f.yaml", "apiVersion: v1\nkind: List\nx: &i\n- " + object("a") + "\nitems: *i\n", "a"},
 		"an item by an alias":          {"f.yaml", "apiVersion: v1\nkind: List\nx: &i " + object("a") + "\nitems: [*i]\n", "a"},
 		"lists in lists":               {"f.yaml", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ServiceList\n  items: [" + object("a") + "]\n- " + object("b"), "a b"},
-		"a list whose type says what":  {"f.json", `{"apiVersion": "v1", "kind": "ServiceList", "items": [{"metadata": {"name": "a", "namespace": "x", "labels": {"nearcast.dev/function": "true"}}}]}`, "a"},
+		"a typed list":                 {"f.json", `{"apiVersion": "v1", "kind": "ServiceList", "items": [{"metadata": {"name": "a", "namespace": "x", "labels": {"nearcast.dev/function": "true"}}}]}`, "a"},
 		"an empty list":                {"f.yaml", "apiVersion: v1\nkind: List\nitems: []\n---\napiVersion: v1\nkind: List\nitems: null\n---\napiVersion: v1\nkind: ServiceList\nitems:\n", ""},
 		"JSON after JSON":              {"f.json", object("a") + object("b") + "\n" + object("c"), "a b c"},
-		"a line for each":              {"f.ndjson", object("a") + "\n" + object("b") + "\r\n\n" + object("c") + "\n", "a b c"},
-		"a line for each, .jsonl":      {"f.JSONL", object("a") + "\n" + object("b"), "a b"},
+		"one object per line":          {"f.ndjson", object("a") + "\n" + object("b") + "\r\n\n" + object("c") + "\n", "a b c"},
+		"one object per line, .jsonl":  {"f.JSONL", object("a") + "\n" + object("b"), "a b"},
 		"JSON over lines, with tabs":   {"f.json", indented + "\n" + object("b"), "a b"},
 		"JSON and escapes":             {"f.json", strings.Replace(object("a"), "{", `{"x": "\ud83d\ude00 \/", "n": 1e3, "z": null, `, 1), "a"},
-		"JSON and YAML's documents":    {"f.yaml", object("a") + "\n---\n" + object("b"), "a b"},
+		"JSON and YAML documents":      {"f.yaml", object("a") + "\n---\n" + object("b"), "a b"},
 		"JSON with a byte order mark":  {"f.json", "\ufeff" + object("a") + object("b"), "a b"},
 		"YAML with a byte order mark":  {"f.yaml", "\ufeff" + service, "a"},
 		"UTF-16, as PowerShell writes": {"f.yaml", "\xff\xfe" + string(bytes.Join(bytes.Split([]byte(service), nil), []byte{0})) + "\x00", "a"},
@@ -83,8 +83,9 @@ func TestAFileIsReadInEveryFormThatKubectlTakes(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotReadIsNotJudged: a folder may hold whatever a cluster is given.
-func TestWhatIsNotReadIsNotJudged(t *testing.T) {
+// TestIgnoredObjectsAreNotValidated: a directory may contain anything that is applied to
+// a cluster.
+func TestIgnoredObjectsAreNotValidated(t *testing.T) {
 	for _, text := range []string{
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  53: x\n  true: y\n",
 		"apiVersion: v1\nkind: Pod\nspec: {containers: none}\n",
@@ -101,7 +102,7 @@ func TestWhatIsNotReadIsNotJudged(t *testing.T) {
 	}
 }
 
-// TestAFaultSaysWhatWhereAndWhatToDo also holds that what is beside it is read.
+// TestAFaultSaysWhatWhereAndWhatToDo also checks that everything beside it is read.
 func TestAFaultSaysWhatWhereAndWhatToDo(t *testing.T) {
 	for _, c := range []struct{ file, text, names, want string }{
 		{"f.yaml", service + "---\n{{- if .Values.x }}\nkind: x\n{{- end }}\n", "", "f.yaml:5: looks like a Helm template ({{ ... }}): render it with `helm template` first"},
@@ -109,11 +110,11 @@ func TestAFaultSaysWhatWhereAndWhatToDo(t *testing.T) {
 		{"f.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  name: \"{{ .Release.Name }}-web\"\n", "", "f.yaml:1: looks like a Helm template"},
 		{"f.yaml", service + "spec: {{ .Values.spec }}\n", "", "f.yaml:1: Service x/a: looks like a Helm template"},
 		{"f.yaml", "{{ include \"all\" . }}\n", "", "f.yaml:1: looks like a Helm template"},
-		{"Chart.yaml", "apiVersion: v2\nname: x\nversion: 1.0.0\n", "", "Chart.yaml:1: is a Helm chart's: render the chart with `helm template`, and use what that prints"},
+		{"Chart.yaml", "apiVersion: v2\nname: x\nversion: 1.0.0\n", "", "Chart.yaml:1: is a Helm chart's: render the chart with `helm template`, and use its output"},
 		{"values.yaml", "# x\nreplicas: 2\n", "", "values.yaml:2: is not a Kubernetes object: apiVersion and kind are required"},
-		{"kustomization.yaml", "resources: [a.yaml]\n", "", "kustomization.yaml: is read by kustomize, not here: `kustomize build` it, and use what that prints"},
-		{"Kustomization", "resources: [a.yaml]\n", "", "Kustomization: is read by kustomize"},
-		{"kustomization.yml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n", "", "kustomization.yml: is read by kustomize"},
+		{"kustomization.yaml", "resources: [a.yaml]\n", "", "kustomization.yaml: is a file of kustomize: run `kustomize build`, and use its output"},
+		{"Kustomization", "resources: [a.yaml]\n", "", "Kustomization: is a file of kustomize"},
+		{"kustomization.yml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n", "", "kustomization.yml: is a file of kustomize"},
 		{"f.yaml", service + "spec:\n  ports:\n\t- port: 80\n", "", "f.yaml:6: is not YAML: it is indented with a tab; use spaces"},
 		{"f.yaml", "a:\n  b: 1\n\tc: 2\n", "", "f.yaml:3: is not YAML: it is indented with a tab; use spaces"},
 		{"f.yaml", "a: |\n\tx\n", "", "f.yaml:2: is not YAML: it is indented with a tab; use spaces"},
@@ -121,7 +122,7 @@ func TestAFaultSaysWhatWhereAndWhatToDo(t *testing.T) {
 		{"f.json", object("a") + "\n\n" + `{"apiVersion": "v1", "kind": }`, "", "f.json:3: is not JSON: invalid character '}'"},
 		{"f.ndjson", object("a") + "\n" + object("b")[:30], "", "f.ndjson:2: is not JSON: unexpected EOF"},
 		{"f.json", `{"a": ` + strings.Repeat("[", 20000), "", "f.json:1: is not JSON: nested more than 10000 deep"},
-		{"f.json", "\n[" + object("a") + "]", "", "f.json:2: is a list: put its objects into the items of one object with `apiVersion: v1` and `kind: List`, as kubectl needs it too"},
+		{"f.json", "\n[" + object("a") + "]", "", "f.json:2: is a list: put its objects into the items of one object with `apiVersion: v1` and `kind: List`, as kubectl also requires"},
 		{"f.yaml", "- apiVersion: v1\n  kind: Service\n", "", "f.yaml:1: is a list: "},
 		{"f.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: web, " + labels + "}\n---\n" + service, "a", "f.yaml:1: Service web: metadata.namespace is required: a file has no current namespace"},
 		{"f.json", `{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web", "namespace": ""}}`, "", "f.json:1: Ingress web: metadata.namespace is required"},
@@ -148,12 +149,12 @@ func TestAFaultSaysWhatWhereAndWhatToDo(t *testing.T) {
 	} {
 		names, faults := said(t, c.file, c.text)
 		if names != c.names || !strings.HasPrefix(faults, c.want) || strings.Contains(faults, "\n") {
-			t.Errorf("%s of\n%s\nread %q, said\n%s\nwant\n%s", c.file, c.text[:min(len(c.text), 200)], names, faults, c.want)
+			t.Errorf("%s of\n%s\nread %q, reported\n%s\nwant\n%s", c.file, c.text[:min(len(c.text), 200)], names, faults, c.want)
 		}
 	}
 }
 
-func TestBackUpsAndHiddenFilesAreNotRead(t *testing.T) {
+func TestBackupsAndHiddenFilesAreIgnored(t *testing.T) {
 	for _, name := range []string{".f.yaml", "f.yaml~", "#f.yaml#", ".#f.yaml", "f.yaml.swp", "f.yaml.bak", "f.yaml.orig", "README", "notes.md"} {
 		if names, faults := said(t, name, service); names+faults != "" {
 			t.Errorf("%s: read %q; %s", name, names, faults)
@@ -161,7 +162,7 @@ func TestBackUpsAndHiddenFilesAreNotRead(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNamedIsReadWhateverItsName(t *testing.T) {
+func TestAFileGivenByNameIsReadWhateverItsName(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"noext": service, "f.txt": service, ".hidden": service})
 	for _, name := range []string{"noext", "f.txt", ".hidden"} {
 		listing, err := New(filepath.Join(dir, name)).Load()
@@ -188,8 +189,8 @@ func TestCompressedFilesAreKnownByTheirContent(t *testing.T) {
 	}
 }
 
-// TestAliasesThatGrowAreRefused: a kilobyte that stands for gigabytes costs neither the
-// time nor the room of these, wherever it is.
+// TestAliasesThatGrowAreRefused: a kilobyte that expands to gigabytes takes neither their
+// time nor their memory, wherever it is.
 func TestAliasesThatGrowAreRefused(t *testing.T) {
 	bomb := func(leaf, list string) string {
 		text := "a0: &a0 [" + leaf + "]\n"
@@ -199,9 +200,9 @@ func TestAliasesThatGrowAreRefused(t *testing.T) {
 		return text
 	}
 	for what, text := range map[string]string{
-		"in an object that is read":     service + bomb("x", "*a%d"),
-		"in an object that is not read": "apiVersion: v1\nkind: ConfigMap\n" + bomb("x", "*a%d"),
-		"as lists in lists":             "apiVersion: v1\nkind: List\n" + bomb(object("a"), "{apiVersion: v1, kind: List, items: *a%d}") + "items: *a12\n",
+		"in a supported object":    service + bomb("x", "*a%d"),
+		"in an unsupported object": "apiVersion: v1\nkind: ConfigMap\n" + bomb("x", "*a%d"),
+		"as lists in lists":        "apiVersion: v1\nkind: List\n" + bomb(object("a"), "{apiVersion: v1, kind: List, items: *a%d}") + "items: *a12\n",
 	} {
 		began := time.Now()
 		var before, after runtime.MemStats
@@ -228,7 +229,7 @@ func TestAPipeIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// TestTextThatLooksLikeATimeStaysAsItIsWritten: kubectl takes it for text.
+// TestTextThatLooksLikeATimeStaysAsItIsWritten: kubectl reads it as text.
 func TestTextThatLooksLikeATimeStaysAsItIsWritten(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"f.yaml": "x: &d 2026-01-10\n" +
 		"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: x, " + labels + ", annotations: {nearcast.dev/txt: *d}}\n"})

@@ -117,7 +117,7 @@ func leaveOutStatus(plain any, typed runtime.Object, d *flaws) (bad []federation
 		return fromPlain(map[string]any{"status": status}, typed.DeepCopyObject())
 	}
 	if !isObject {
-		return []federation.Fault{d.fault("status", "an object is expected")}
+		return []federation.Fault{d.fault("status", "must be an object")}
 	}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if err := try(map[string]any{key: all[key]}); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// tree makes files, and links where the text begins with "-> ".
+// tree creates files, and links if the text begins with "-> ".
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	base := t.TempDir()
@@ -32,7 +32,7 @@ func tree(t *testing.T, files map[string]string) string {
 	return base
 }
 
-// relink swaps a link in one step, as kubelet and git-sync do.
+// relink replaces a link atomically, as kubelet and git-sync do.
 func relink(t *testing.T, target, link string) {
 	t.Helper()
 	if err := os.Symlink(target, link+".new"); err != nil {
@@ -62,25 +62,25 @@ func TestEveryFileIsReadOnceHoweverManyLinksLeadToIt(t *testing.T) {
 		"absolute links": {map[string]string{
 			"x/a.yaml": serviceOf("a"), "m/x": "-> $BASE/x", "m/y": "-> $BASE/m/x", "m/sub/z": "-> $BASE/x",
 		}, "a", ""},
-		"a link to a folder above": {map[string]string{
+		"a link to a directory above": {map[string]string{
 			"m/a.yaml": serviceOf("a"), "m/sub/up": "-> ..", "m/sub/here": "-> .", "m/sub/b.yaml": serviceOf("b"),
 		}, "a b", ""},
-		"a link to the folder that holds this one": {map[string]string{
+		"a link to the parent directory": {map[string]string{
 			"m/a.yaml": serviceOf("a"), "beside/b.yaml": serviceOf("b"), "m/up": "-> ..",
-		}, "a", "m/up: is a symbolic link to $BASE, which holds the folder of manifests itself: it is not followed"},
+		}, "a", "m/up: is a symbolic link to $BASE, which contains the directory of manifests itself: it is not followed"},
 		"a link to the whole file system": {map[string]string{
 			"m/a.yaml": serviceOf("a"), "m/sub/all": "-> /",
-		}, "a", "m/sub/all: is a symbolic link to /, which holds the folder of manifests itself: it is not followed"},
-		"a link that nobody reads":      {map[string]string{"m/a.yaml": serviceOf("a"), "m/README.md": "-> nowhere"}, "a", ""},
-		"two links to one file":         {map[string]string{"m/a.yaml": serviceOf("a"), "m/b.yaml": "-> a.yaml", "m/c.yaml": "-> $BASE/m/a.yaml"}, "a", ""},
-		"a link to a file beside":       {map[string]string{"x/data": serviceOf("a"), "m/a.yaml": "-> ../x/data"}, "a", ""},
-		"a link to itself":              {map[string]string{"m/a.yaml": serviceOf("a"), "m/loop": "-> loop"}, "a", "m/loop: cannot be read: too many levels of symbolic links"},
-		"links that lead to each other": {map[string]string{"m/a.yaml": serviceOf("a"), "m/x.yaml": "-> y", "m/y": "-> x.yaml"}, "a", "m/x.yaml: cannot be read: too many levels of symbolic links"},
-		"a link that leads nowhere":     {map[string]string{"m/a.yaml": serviceOf("a"), "m/sub": "-> ..data/sub"}, "a", "m/sub: is a symbolic link to ..data/sub, which does not exist"},
-		"a file's that leads nowhere":   {map[string]string{"m/a.yaml": serviceOf("a"), "m/b.yaml": "-> ..data/b.yaml"}, "a", "m/b.yaml: is a symbolic link to ..data/b.yaml, which does not exist"},
+		}, "a", "m/sub/all: is a symbolic link to /, which contains the directory of manifests itself: it is not followed"},
+		"a link that is not read":            {map[string]string{"m/a.yaml": serviceOf("a"), "m/README.md": "-> nowhere"}, "a", ""},
+		"two links to one file":              {map[string]string{"m/a.yaml": serviceOf("a"), "m/b.yaml": "-> a.yaml", "m/c.yaml": "-> $BASE/m/a.yaml"}, "a", ""},
+		"a link to a file beside it":         {map[string]string{"x/data": serviceOf("a"), "m/a.yaml": "-> ../x/data"}, "a", ""},
+		"a link to itself":                   {map[string]string{"m/a.yaml": serviceOf("a"), "m/loop": "-> loop"}, "a", "m/loop: cannot be read: too many levels of symbolic links"},
+		"links that lead to each other":      {map[string]string{"m/a.yaml": serviceOf("a"), "m/x.yaml": "-> y", "m/y": "-> x.yaml"}, "a", "m/x.yaml: cannot be read: too many levels of symbolic links"},
+		"a dangling link":                    {map[string]string{"m/a.yaml": serviceOf("a"), "m/sub": "-> ..data/sub"}, "a", "m/sub: is a symbolic link to ..data/sub, which does not exist"},
+		"a dangling link with a file's name": {map[string]string{"m/a.yaml": serviceOf("a"), "m/b.yaml": "-> ..data/b.yaml"}, "a", "m/b.yaml: is a symbolic link to ..data/b.yaml, which does not exist"},
 	} {
 		base := tree(t, c.files)
-		t.Chdir(base) // so that relative names are tried, too
+		t.Chdir(base) // to cover relative names, too
 		for _, root := range []string{"m", filepath.Join(base, "m")} {
 			listing, err := New(root).Load()
 			if err != nil {
@@ -99,32 +99,33 @@ func TestEveryFileIsReadOnceHoweverManyLinksLeadToIt(t *testing.T) {
 			if c.fault == "" && len(all) > 0 || c.fault != "" && !slices.ContainsFunc(all, func(f federation.Fault) bool {
 				return strings.Contains(strings.ReplaceAll(f.Error(), base+"/", ""), strings.ReplaceAll(c.fault, "$BASE", base))
 			}) {
-				t.Errorf("%s at %s: said %v, want %q", what, root, all, c.fault)
+				t.Errorf("%s at %s: reported %v, want %q", what, root, all, c.fault)
 			}
 		}
 	}
 }
 
-// TestALinkThatLeadsElsewhereIsSeenAtOnce swaps links in the folder, above it,
-// and where only other links lead to: the next reading of all comes later than this waits.
-func TestALinkThatLeadsElsewhereIsSeenAtOnce(t *testing.T) {
+// TestARedirectedLinkIsSeenAtOnce replaces links in the directory, above it, and in
+// places that only other links lead to: the next complete reading comes later than this
+// test waits.
+func TestARedirectedLinkIsSeenAtOnce(t *testing.T) {
 	for what, c := range map[string]struct {
 		files                 map[string]string
 		root, link, to, wrote string
 	}{
-		"a projected volume's": {map[string]string{
+		"a link of a projected volume": {map[string]string{
 			"m/..data": "-> ..1", "m/..1/sub/f.yaml": serviceOf("old"), "m/..2/sub/f.yaml": serviceOf("new"), "m/sub": "-> ..data/sub",
 		}, "m", "m/..data", "..2", "m/..2/sub/f.yaml"},
-		"one above the folder": {map[string]string{
+		"a link above the directory": {map[string]string{
 			"git/current": "-> r1", "git/r1/fed/f.yaml": serviceOf("old"), "git/r2/fed/f.yaml": serviceOf("new"),
 		}, "git/current/fed", "git/current", "r2", "git/r2/fed/f.yaml"},
-		"one that a link leads over": {map[string]string{
+		"a link that another link passes through": {map[string]string{
 			"git/current": "-> r1", "git/r1/fed/f.yaml": serviceOf("old"), "git/r2/fed/f.yaml": serviceOf("new"), "m/fed": "-> ../git/current/fed",
 		}, "m", "git/current", "r2", "git/r2/fed/f.yaml"},
-		"one that a file's link leads over": {map[string]string{
+		"a link that a file's link passes through": {map[string]string{
 			"git/current": "-> $BASE/git/r1", "git/r1/f.yaml": serviceOf("old"), "git/r2/f.yaml": serviceOf("new"), "m/sub/f.yaml": "-> $BASE/git/current/f.yaml",
 		}, "m", "git/current", "r2", "git/r2/f.yaml"},
-		"a single file's": {map[string]string{
+		"a link to a single file": {map[string]string{
 			"m/f": "-> ../x/1", "x/1": serviceOf("old"), "x/2": serviceOf("new"),
 		}, "m/f", "m/f", "../x/2", "x/2"},
 	} {
@@ -161,18 +162,18 @@ func served(t *testing.T, store *staging.Store, name string, within time.Duratio
 	t.Fatalf("served %q, want %q", got, want)
 }
 
-// TestWhatWasReadBelowAFolderStaysWhileItCannotBeRead has a link of kubelet's dangle, one to
-// another place, and a folder that may not be read.
-func TestWhatWasReadBelowAFolderStaysWhileItCannotBeRead(t *testing.T) {
+// TestTheContentOfADirectoryStaysWhileItCannotBeRead has a dangling link of kubelet's,
+// one to another place, and an unreadable directory.
+func TestTheContentOfADirectoryStaysWhileItCannotBeRead(t *testing.T) {
 	for what, c := range map[string]struct {
 		files map[string]string
 		lose  string
 		fault string
 	}{
-		"a projected volume's": {map[string]string{
+		"a link of a projected volume": {map[string]string{
 			"m/..data": "-> ..1", "m/..1/sub/deep/x.yaml": serviceOf("x"), "m/sub": "-> ..data/sub",
 		}, "m/..data", "m/sub: is a symbolic link to ..data/sub, which does not exist"},
-		"a link to elsewhere": {map[string]string{
+		"a link to another place": {map[string]string{
 			"git/v1.2/x.yaml": serviceOf("x"), "m/v1.2": "-> ../git/v1.2",
 		}, "git", "m/v1.2: is a symbolic link to ../git/v1.2, which does not exist"},
 		"a folder": {map[string]string{"m/sub/deep/x.yaml": serviceOf("x")}, "", "m/sub: cannot be read: permission denied"},
@@ -192,23 +193,23 @@ func TestWhatWasReadBelowAFolderStaysWhileItCannotBeRead(t *testing.T) {
 		} else if !lock(t, filepath.Join(base, "m/sub")) {
 			continue
 		}
-		for range 2 { // what is kept is kept for longer than one reading
+		for range 2 { // it is kept for longer than one reading
 			s := built(t, d, store)
 			if got := hostnames(s); got != x || d.Files() != 1 {
-				t.Errorf("%s: %q of %d files is left, want %q of one", what, got, d.Files(), x)
+				t.Errorf("%s: %q of %d files remains, want %q of one", what, got, d.Files(), x)
 			}
 			if all := s.Faults; len(all) != 1 || strings.ReplaceAll(all[0].Error(), base+"/", "") != c.fault {
-				t.Errorf("%s: said %v, want %q", what, all, c.fault)
+				t.Errorf("%s: reported %v, want %q", what, all, c.fault)
 			}
 		}
 		fixture.Write(t, filepath.Join(base, "m", "other.yaml"), serviceOf("x"))
 		if s := built(t, d, store); hostnames(s) != x || len(s.Faults) != 1 {
-			t.Errorf("%s: what was moved is %q with %v", what, hostnames(s), s.Faults)
+			t.Errorf("%s: after the move %q with %v", what, hostnames(s), s.Faults)
 		}
 	}
 }
 
-// lock makes a folder unreadable. It reports false for root, who may read everything.
+// lock makes a directory unreadable. It reports false for root, who can read everything.
 func lock(t *testing.T, folder string) bool {
 	t.Helper()
 	if err := os.Chmod(folder, 0); err != nil {
@@ -219,11 +220,11 @@ func lock(t *testing.T, folder string) bool {
 	return err != nil
 }
 
-func TestAFolderThatMayNotBeReadIsNamedAndTheRestFollowed(t *testing.T) {
+func TestAnUnreadableDirectoryIsNamedAndTheRestFollowed(t *testing.T) {
 	base := tree(t, map[string]string{"m/a.yaml": serviceOf("a"), "m/sub/b.yaml": serviceOf("b")})
 	sub := filepath.Join(base, "m", "sub")
 	if !lock(t, sub) {
-		t.Skip("root may read everything")
+		t.Skip("root can read everything")
 	}
 	d := New(filepath.Join(base, "m"))
 	listing, err := d.Load()
@@ -235,7 +236,7 @@ func TestAFolderThatMayNotBeReadIsNamedAndTheRestFollowed(t *testing.T) {
 	}
 }
 
-func TestALinkIntoAFolderThatMayNotBeListedIsReadAndNamed(t *testing.T) {
+func TestALinkIntoAnUnlistableDirectoryIsReadAndNamed(t *testing.T) {
 	base := tree(t, map[string]string{"m/a.yaml": "-> ../x/a.yaml", "x/a.yaml": serviceOf("a")})
 	if err := os.Chmod(filepath.Join(base, "x"), 0o311); err != nil {
 		t.Fatal(err)
@@ -253,7 +254,7 @@ func TestALinkIntoAFolderThatMayNotBeListedIsReadAndNamed(t *testing.T) {
 	})
 	served(t, store, "a", 10*time.Second)
 	if _, err := os.ReadDir(filepath.Join(base, "x")); err == nil {
-		t.Skip("root may watch everything")
+		t.Skip("root can watch everything")
 	}
 	if err := <-said; !strings.Contains(err.Error(), "cannot watch "+filepath.Join(base, "m", "a.yaml")) {
 		t.Error(err)

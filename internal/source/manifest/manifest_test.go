@@ -16,7 +16,7 @@ import (
 
 var opts = build.Options{Zones: []string{"fn.example.org."}}
 
-// built loads the folder into a new state.
+// built loads the directory into a new state.
 func built(t *testing.T, d *Dir, store *staging.Store) *federation.State {
 	t.Helper()
 	listing, err := d.Load()
@@ -27,7 +27,7 @@ func built(t *testing.T, d *Dir, store *staging.Store) *federation.State {
 	return new(build.Builder).Build(store, opts)
 }
 
-// listed returns what a folder of one file would be read as.
+// listed returns how a directory with one file is read.
 func listed(f file) staging.Listing {
 	d := New("f.yaml")
 	d.files["f.yaml"] = entry{held: &f}
@@ -45,8 +45,8 @@ func hostnames(s *federation.State) string {
 
 var hello = fixture.Function{Name: "hello", Clusters: fixture.ThreeNames, Annotations: fixture.Unprobed()}
 
-// printed is what kubectl prints for a list of a cluster, a Service and its
-// binding, shortened.
+// printed is what kubectl prints for a list of a cluster, a Service and its binding,
+// shortened.
 const printed = `apiVersion: v1
 items:
 - apiVersion: cluster.karmada.io/v1alpha1
@@ -135,9 +135,9 @@ func TestWhatKubectlPrintsIsRead(t *testing.T) {
 	}
 }
 
-// TestAnIngressDeclaresAFunctionToo holds it with the load balancer's address
-// from its own binding, and its workload found by name.
-func TestAnIngressDeclaresAFunctionToo(t *testing.T) {
+// TestAnIngressAlsoDeclaresAFunction has the load balancer's address from its own
+// binding, and its workload found by name.
+func TestAnIngressAlsoDeclaresAFunction(t *testing.T) {
 	const text = `---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -176,8 +176,8 @@ status:
 	}
 }
 
-// TestBadInputIsRefusedAloneAndByName is the issue's own: a typo, a file that is
-// not YAML, and an address that is none.
+// TestBadInputIsRefusedAloneAndByName covers a typo, a file that is not YAML, and an
+// invalid address.
 func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{
 		"good.yaml":    fixture.ThreeWith(hello),
@@ -195,7 +195,7 @@ func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
 		"notes.txt":    "nothing",
 	})
 	s := built(t, New(dir), staging.NewStore())
-	// lb.yaml's Service is good; what its binding says of an address is not.
+	// lb.yaml's Service is valid; the address in its binding is not.
 	if got := hostnames(s); got != "hello.demo.fn.example.org. lb.demo.fn.example.org." {
 		t.Errorf("served: %s", got)
 	}
@@ -209,7 +209,7 @@ func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
 		"kind.yaml:1: Servce demo/x: v1 has no kind Servce",
 		`lb.yaml:10: ResourceBinding demo/lb-service: status.aggregatedStatus of de-wide: loadBalancer.ingress.ip "nowhere" is not an IP address`,
 		"none.yaml:1: is not YAML:",
-		"old.yaml:1: Cluster x: apiVersion cluster.karmada.io/v1 of Cluster is not one that is read; cluster.karmada.io/v1alpha1 is",
+		"old.yaml:1: Cluster x: apiVersion cluster.karmada.io/v1 of Cluster is not supported; use cluster.karmada.io/v1alpha1",
 		"twice.yaml:2: Cluster us-azure: is already declared at " + dir + "/good.yaml:",
 		"type.yaml:1: Service demo/x: ",
 		"typo.yaml:9: Service demo/typo: nearcast.dev/hostnam: unknown annotation; did you mean nearcast.dev/hostname?",
@@ -224,7 +224,7 @@ func TestBadInputIsRefusedAloneAndByName(t *testing.T) {
 	}
 }
 
-func TestWhatWasGoodStays(t *testing.T) {
+func TestTheLastValidVersionStays(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(hello)})
 	d, store := New(dir), staging.NewStore()
 	path := filepath.Join(dir, "all.yaml")
@@ -305,8 +305,8 @@ func TestRunFollowsWhatEditorsDo(t *testing.T) {
 	}
 }
 
-// TestALinkedFolderIsFollowed is git-sync's way: a link to the current release.
-func TestALinkedFolderIsFollowed(t *testing.T) {
+// TestALinkedDirectoryIsFollowed does what git-sync does: a link to the current release.
+func TestALinkedDirectoryIsFollowed(t *testing.T) {
 	base := t.TempDir()
 	for release, name := range map[string]string{"r1": "hello", "r2": "howdy"} {
 		if err := os.Mkdir(filepath.Join(base, release), 0o755); err != nil {
@@ -347,7 +347,7 @@ func TestALinkedFolderIsFollowed(t *testing.T) {
 	}
 }
 
-func TestASuccessorKnowsWhatABrokenFileHeld(t *testing.T) {
+func TestASuccessorKeepsTheContentOfABrokenFile(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(hello)})
 	before, after := New(dir), New(dir)
 	built(t, before, staging.NewStore())
@@ -358,8 +358,8 @@ func TestASuccessorKnowsWhatABrokenFileHeld(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatChangedIsParsedAgain holds it for folders of many files: one of them costs
-// what it holds, and not what all do.
+// TestOnlyWhatChangedIsParsedAgain covers directories of many files: a change costs what
+// its file contains, not what all contain.
 func TestOnlyWhatChangedIsParsedAgain(t *testing.T) {
 	other := fixture.Function{Name: "other", Clusters: fixture.ThreeNames}
 	path := fixture.Dir(t, map[string]string{"a.yaml": fixture.ThreeWith(hello), "b.yaml": fixture.Documents(other)})
@@ -393,7 +393,7 @@ func TestOnlyWhatChangedIsParsedAgain(t *testing.T) {
 	}
 }
 
-func TestAFolderThatIsNotThereIsAnError(t *testing.T) {
+func TestAMissingDirectoryIsAnError(t *testing.T) {
 	if err := New(filepath.Join(t.TempDir(), "nowhere")).Run(t.Context(), staging.NewStore(), nil); err == nil {
 		t.Error("no error")
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestALinkThatLeadsOutLeadsToSoManyFoldersAndNoMore has one to a tree that is too large,
-// and one to a tree that is not, which is the control and comes after it.
-func TestALinkThatLeadsOutLeadsToSoManyFoldersAndNoMore(t *testing.T) {
+// TestALinkOutsideReachesALimitedNumberOfDirectories has a link to a tree that is too
+// large and, after it, one to a tree that is not, which is the control.
+func TestALinkOutsideReachesALimitedNumberOfDirectories(t *testing.T) {
 	large, small := t.TempDir(), t.TempDir()
 	for i := range maxOutside + 5 {
 		if err := os.Mkdir(filepath.Join(large, fmt.Sprint(i)), 0o700); err != nil {
@@ -31,10 +31,10 @@ func TestALinkThatLeadsOutLeadsToSoManyFoldersAndNoMore(t *testing.T) {
 	}
 	d := New(dir)
 	listing, err := d.Load()
-	if err != nil || len(listing.Faults) != 1 || !strings.Contains(listing.Faults[0].Error(), "more than 10000 folders") || len(listing.Objects()) != 5 {
+	if err != nil || len(listing.Faults) != 1 || !strings.Contains(listing.Faults[0].Error(), "more than 10000 directories") || len(listing.Objects()) != 5 {
 		t.Errorf("%v, %d objects, %v", err, len(listing.Objects()), listing.Faults)
 	}
 	if n := len(d.there.folders); n > maxOutside+10 {
-		t.Errorf("%d folders are read", n)
+		t.Errorf("%d directories are read", n)
 	}
 }

@@ -232,9 +232,9 @@ func noObject(path string, node *yaml.Node) error {
 	case templated(node):
 		return errors.New(isTemplate)
 	case strings.EqualFold(filepath.Base(path), "Chart.yaml"):
-		return errors.New("is a Helm chart's: render the chart with `helm template`, and use what that prints")
+		return errors.New("is a Helm chart's: render the chart with `helm template`, and use its output")
 	case node.Kind == yaml.SequenceNode:
-		return errors.New("is a list: put its objects into the items of one object with `apiVersion: v1` and `kind: List`, as kubectl needs it too")
+		return errors.New("is a list: put its objects into the items of one object with `apiVersion: v1` and `kind: List`, as kubectl also requires")
 	}
 	return errors.New("is not a Kubernetes object: apiVersion and kind are required")
 }
@@ -254,7 +254,7 @@ func unnamed(kind string, node *yaml.Node) error {
 func unknownKind(gvk schema.GroupVersionKind) error {
 	for known := range scheme.AllKnownTypes() {
 		if known.Group == gvk.Group && known.Kind == gvk.Kind && isRead(known) {
-			return fmt.Errorf("apiVersion %s of %s is not one that is read; %s is", gvk.GroupVersion(), gvk.Kind, known.GroupVersion())
+			return fmt.Errorf("apiVersion %s of %s is not supported; use %s", gvk.GroupVersion(), gvk.Kind, known.GroupVersion())
 		}
 	}
 	if scheme.IsVersionRegistered(gvk.GroupVersion()) {

@@ -9,8 +9,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestTheLeastThatAnswersIsInTheManPage loads its example.
-func TestTheLeastThatAnswersIsInTheManPage(t *testing.T) {
+// TestTheSmallestManifestThatAnswersIsInTheManPage loads its example.
+func TestTheSmallestManifestThatAnswersIsInTheManPage(t *testing.T) {
 	page, err := os.ReadFile("../../../plugin/nearcast/README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -10,10 +10,9 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestKindsThatAreNotReadAreNamedWhereTheyCarryAKey has the label and an annotation on
-// kinds that people take for those that declare functions, as YAML, JSON, in lists, and
-// by merge keys.
-func TestKindsThatAreNotReadAreNamedWhereTheyCarryAKey(t *testing.T) {
+// TestIgnoredKindsAreNamedIfTheyCarryAKey has the label and an annotation on kinds that
+// people may expect to declare functions, as YAML, JSON, in lists, and by merge keys.
+func TestIgnoredKindsAreNamedIfTheyCarryAKey(t *testing.T) {
 	const keys = "{name: web, namespace: shop, labels: {nearcast.dev/function: \"true\"}, annotations: {nearcast.dev/ttl: \"5\"}}"
 	for name, text := range map[string]string{
 		"HTTPRoute":           "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: " + keys,
@@ -31,19 +30,19 @@ func TestKindsThatAreNotReadAreNamedWhereTheyCarryAKey(t *testing.T) {
 		}
 		listing := listed(f)
 		got := listing.All()
-		if len(got) != 2 || !strings.Contains(got[0].Error()+got[1].Error(), "is not read on kind "+name) || !got[0].Warning || !got[1].Warning {
+		if len(got) != 2 || !strings.Contains(got[0].Error()+got[1].Error(), "is ignored on kind "+name) || !got[0].Warning || !got[1].Warning {
 			t.Errorf("%s: %v, want a warning for the label and one for the annotation", name, got)
 		}
 	}
 	f, _ := parse("f.yaml", []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n---\napiVersion: example.org/v1\nkind: Thing\n"))
 	if len(f.documents) > 0 || len(f.faults) > 0 {
-		t.Errorf("%v, %v of kinds that carry nothing", f.documents, f.faults)
+		t.Errorf("%v, %v of kinds without a key", f.documents, f.faults)
 	}
 }
 
-// TestOneItemOfAnAggregatedStatusSpoilsItselfAlone has items that an API server would
-// refuse, beside a good one and after one that was good.
-func TestOneItemOfAnAggregatedStatusSpoilsItselfAlone(t *testing.T) {
+// TestOneBadItemOfAnAggregatedStatusAffectsOnlyItself has items that an API server would
+// refuse, beside a valid one and after a valid version.
+func TestOneBadItemOfAnAggregatedStatusAffectsOnlyItself(t *testing.T) {
 	const binding = `apiVersion: work.karmada.io/v1alpha2
 kind: ResourceBinding
 metadata: {name: web-service, namespace: demo}
@@ -79,18 +78,18 @@ status:
 	}
 }
 
-// TestKeysInTheWrongPlaceAreNamed has them where people put them by mistake, and where
-// they are right.
+// TestKeysInTheWrongPlaceAreNamed has keys where people put them by mistake, and where
+// they belong.
 func TestKeysInTheWrongPlaceAreNamed(t *testing.T) {
 	const service = "apiVersion: v1\nkind: Service\n"
 	for text, want := range map[string]string{
-		service + "metadata: {name: a, namespace: x, Labels: {nearcast.dev/function: \"true\"}}":                                                         "is not read in metadata.Labels",
-		service + "metadata: {name: a, namespace: x, label: {nearcast.dev/function: \"true\"}}":                                                          "is not read in metadata.label",
-		service + "metadata: {name: a, namespace: x}\nlabels: {nearcast.dev/function: \"true\"}":                                                         "is not read in labels",
-		service + "metadata: {name: a, namespace: x}\nspec: {annotations: {nearcast.dev/ttl: \"5\"}}":                                                    "is not read in spec.annotations",
-		"apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {name: a, annotation: {nearcast.dev/drain: \"true\"}}":                        "is not read in metadata.annotation",
-		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: x}\nspec: {template: {metadata: {labels: {nearcast.dev/function: yes}}}}": "is not read in spec.template.metadata.labels",
-		"apiVersion: example.org/v1\nkind: X\nmetadata: {name: a}\nspec: {template: {metadata: {annotations: {Nearcast.dev/TTL: \"5\"}}}}":               "is not read in spec.template.metadata.annotations",
+		service + "metadata: {name: a, namespace: x, Labels: {nearcast.dev/function: \"true\"}}":                                                         "is ignored in metadata.Labels",
+		service + "metadata: {name: a, namespace: x, label: {nearcast.dev/function: \"true\"}}":                                                          "is ignored in metadata.label",
+		service + "metadata: {name: a, namespace: x}\nlabels: {nearcast.dev/function: \"true\"}":                                                         "is ignored in labels",
+		service + "metadata: {name: a, namespace: x}\nspec: {annotations: {nearcast.dev/ttl: \"5\"}}":                                                    "is ignored in spec.annotations",
+		"apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {name: a, annotation: {nearcast.dev/drain: \"true\"}}":                        "is ignored in metadata.annotation",
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: x}\nspec: {template: {metadata: {labels: {nearcast.dev/function: yes}}}}": "is ignored in spec.template.metadata.labels",
+		"apiVersion: example.org/v1\nkind: X\nmetadata: {name: a}\nspec: {template: {metadata: {annotations: {Nearcast.dev/TTL: \"5\"}}}}":               "is ignored in spec.template.metadata.annotations",
 		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: x}\nspec: {template: {metadata: {labels: {nearcast.dev/announced: x}}}}":  "",
 		service + "metadata: {name: a, namespace: x, labels: {nearcast.dev/function: \"true\"}}":                                                         "",
 		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: a, namespace: x, labels: {nearcast.dev/function: \"true\"}}":                                  "",
@@ -113,9 +112,9 @@ func TestKeysInTheWrongPlaceAreNamed(t *testing.T) {
 	}
 }
 
-// TestOneBadPartOfAClusterOrABindingInAFileSpoilsItselfAlone has what an API server would
-// refuse: annotations without quotes, and statuses that cannot be read.
-func TestOneBadPartOfAClusterOrABindingInAFileSpoilsItselfAlone(t *testing.T) {
+// TestOneBadPartOfAClusterOrABindingAffectsOnlyItself has parts that an API server would
+// refuse: annotations without quotes, and unreadable statuses.
+func TestOneBadPartOfAClusterOrABindingAffectsOnlyItself(t *testing.T) {
 	const cluster = "apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata:\n  name: a\n  annotations:\n    nearcast.dev/drain: \"true\"\n    %s\nstatus: {%s, conditions: [{type: Ready, status: \"False\"}]}\n"
 	for _, c := range []struct{ annotation, status, fault string }{
 		{"nearcast.dev/cost: 2", "x: 1", "f.yaml:7: Cluster a: nearcast.dev/cost: 2 is not text: put it in quotes"},

@@ -19,7 +19,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// shuffled is a folder to which things are done at random.
+// shuffled is a directory that is changed at random.
 type shuffled struct {
 	t    *testing.T
 	rand *rand.Rand
@@ -48,7 +48,7 @@ func (r *shuffled) text() string {
 	return function()
 }
 
-// step does one thing, and returns the paths of which the kernel would tell.
+// step makes one change, and returns the paths that the kernel would report.
 func (r *shuffled) step() []string {
 	names := []string{"a.yaml", "b.yaml", "c.yml", ".hidden.yaml", "notes.txt", "d.yaml.gz", "kustomization.yaml", "sub/a.yaml", "sub/e.yaml"}
 	path := filepath.Join(r.dir, names[r.rand.IntN(len(names))])
@@ -69,7 +69,7 @@ func (r *shuffled) step() []string {
 		return append(written(another), written(path)...)
 	case op == 14:
 		check(os.Remove(path))
-		_ = os.Symlink(another, path) // it may be there, or loop
+		_ = os.Symlink(another, path) // it may exist, or loop
 	case op == 15:
 		check(os.RemoveAll(filepath.Join(r.dir, "sub")))
 		return []string{filepath.Join(r.dir, "sub")}
@@ -80,7 +80,7 @@ func (r *shuffled) step() []string {
 	return written(path)
 }
 
-// written returns the path, and those that links from there lead to.
+// written returns the path, and the paths that links lead to from there.
 func written(path string) (all []string) {
 	for len(all) < 10 {
 		all = append(all, path)
@@ -93,9 +93,10 @@ func written(path string) (all []string) {
 	return all
 }
 
-// TestLookingAtWhatChangedIsAsGoodAsLookingAtEverything does thousands of things to a
-// folder, and compares who looks at what changed with who looks at everything each time.
-func TestLookingAtWhatChangedIsAsGoodAsLookingAtEverything(t *testing.T) {
+// TestReadingOnlyChangesEqualsReadingEverything makes thousands of changes to a
+// directory, and compares a reader of only the changes with one that reads everything
+// each time.
+func TestReadingOnlyChangesEqualsReadingEverything(t *testing.T) {
 	alone := 0
 	for seed := range uint64(8) {
 		dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -121,12 +122,12 @@ func TestLookingAtWhatChangedIsAsGoodAsLookingAtEverything(t *testing.T) {
 			one.Amend(c)
 			a, b := built(t, all, other), new(build.Builder).Build(one, opts)
 			if !reflect.DeepEqual(sorted(a), sorted(b)) {
-				t.Fatalf("seed %d, step %d, %v, looked at alone: %v:\n%v\nand where all is looked at\n%v", seed, i, changed, whole, sorted(b), sorted(a))
+				t.Fatalf("seed %d, step %d, %v, only changes read: %v:\n%v\nwith everything read\n%v", seed, i, changed, whole, sorted(b), sorted(a))
 			}
 		}
 	}
 	if alone < 200 {
-		t.Errorf("only %d times what changed was looked at alone: the test shows little", alone)
+		t.Errorf("only changes were read just %d times: the test shows little", alone)
 	}
 }
 
@@ -141,8 +142,8 @@ func sorted(s *federation.State) (all []string) {
 	return all
 }
 
-// TestOneChangeIsLookedAtAlone: neither the other files nor their objects are.
-func TestOneChangeIsLookedAtAlone(t *testing.T) {
+// TestOneChangeReadsOnlyItsFile: neither the other files nor their objects are read.
+func TestOneChangeReadsOnlyItsFile(t *testing.T) {
 	files := map[string]string{}
 	for i := range 50 {
 		files[fmt.Sprintf("%02d.yaml", i)] = fixture.Documents(fixture.Function{Name: fmt.Sprint("f", i), Clusters: fixture.ThreeNames})
@@ -161,11 +162,11 @@ func TestOneChangeIsLookedAtAlone(t *testing.T) {
 	}
 	c, whole := d.lookAt([]string{actual})
 	if !whole || len(c.Objects()) != 4 {
-		t.Errorf("whole %v, %d objects are other; want the two of each function of one file", whole, len(c.Objects()))
+		t.Errorf("whole %v, %d objects differ; want the two of each function of one file", whole, len(c.Objects()))
 	}
 	for path, was := range before {
 		if is := d.files[path]; filepath.Base(path) != "07.yaml" && is != was {
-			t.Errorf("%s was looked at", path)
+			t.Errorf("%s was read", path)
 		}
 	}
 }

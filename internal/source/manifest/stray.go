@@ -42,7 +42,7 @@ func (d *flaws) keysIn(where string, node *yaml.Node) (faults []federation.Fault
 	}
 	for i := 0; i+1 < len(node.Content) && len(faults) < federation.MostOfObject; i += 2 {
 		if key := node.Content[i]; annotation.IsMisplaced(key.Value) {
-			f := d.fault(key.Value, fmt.Sprintf("is not read in %s: keys count in metadata.labels and metadata.annotations of the object alone", where))
+			f := d.fault(key.Value, fmt.Sprintf("is ignored in %s: keys take effect only in metadata.labels and metadata.annotations of the object", where))
 			f.Line, f.Warning = key.Line, true
 			faults = append(faults, f)
 		}

@@ -87,7 +87,7 @@ func (f *found) folder(path, actual string) error {
 	f.visited[actual] = true
 	if f.outside != nil {
 		if *f.outside--; *f.outside == -1 {
-			f.refuse(path, fmt.Sprintf("a link leads to more than %d folders, of which this one and those after it are not read", maxOutside))
+			f.refuse(path, fmt.Sprintf("a link leads to more than %d directories; this one and those after it are not read", maxOutside))
 		}
 		if *f.outside < 0 {
 			return nil
@@ -127,7 +127,7 @@ func (f *found) entry(path, actual string, entry fs.DirEntry) {
 		return
 	case f.visited[actual]:
 	case isLink && holds(actual, f.root):
-		f.warn(path, "is a symbolic link to "+actual+", which holds the folder of manifests itself: it is not followed")
+		f.warn(path, "is a symbolic link to "+actual+", which contains the directory of manifests itself: it is not followed")
 		return
 	case !isFolder:
 		f.visited[actual] = true
@@ -193,7 +193,7 @@ func (f *found) file(path string) {
 	format, compressed := Compressed(path, nil)
 	switch {
 	case slices.Contains(kustomizations, filepath.Base(path)):
-		f.warn(path, "is read by kustomize, not here: `kustomize build` it, and use what that prints")
+		f.warn(path, "is a file of kustomize: run `kustomize build`, and use its output")
 	case compressed:
 		f.refuse(path, Decompress(format))
 	default:

@@ -67,7 +67,7 @@ func (d *Dir) Unwatched() (warnings []federation.Fault) {
 	for _, path := range paths {
 		if err := filewatch.Check(path); err != nil {
 			warnings = append(warnings, federation.Fault{
-				Warning: true, File: path, Reason: "cannot be watched, so that its changes are seen within 30 seconds: " + err.Error(),
+				Warning: true, File: path, Reason: "cannot be watched, so changes take effect only within 30 seconds: " + err.Error(),
 			})
 		}
 	}

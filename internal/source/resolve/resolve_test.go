@@ -36,7 +36,7 @@ func lookups(namespace string, names ...string) (all []federation.Lookup) {
 	return all
 }
 
-// TestNamesAreFollowedAndNeverLost changes, rotates and breaks what a name has.
+// TestNamesAreFollowedAndNeverLost changes, rotates and breaks the records of a name.
 func TestNamesAreFollowedAndNeverLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -96,16 +96,16 @@ func TestNamesAreFollowedAndNeverLost(t *testing.T) {
 		}
 		r.Set(nil)
 		if _, ok := r.Get("lb."); ok {
-			t.Error("kept after it was taken back")
+			t.Error("kept after it was no longer declared")
 		}
 		cancel()
 		<-done
 	})
 }
 
-// TestSystemAsksTheServersOfTheFile has a first server that is not there, and a
+// TestSystemQueriesTheServersOfItsFile has a first server that does not exist, and a
 // second whose answer is a chain and too long for UDP.
-func TestSystemAsksTheServersOfTheFile(t *testing.T) {
+func TestSystemQueriesTheServersOfItsFile(t *testing.T) {
 	handler := dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
 		reply := new(dns.Msg).SetReply(r)
 		if _, udp := w.RemoteAddr().(*net.UDPAddr); udp && r.Question[0].Qtype == dns.TypeA {
@@ -133,7 +133,7 @@ func TestSystemAsksTheServersOfTheFile(t *testing.T) {
 	defer cancel()
 	_, port, _ := net.SplitHostPort(packets.LocalAddr().String())
 	found, ttl, err := askBoth(ctx, "lb.example.", net.JoinHostPort("127.0.0.1", port))
-	// The server answers no AAAA: what it has counts all the same.
+	// The server answers no AAAA: its other records still count.
 	if err == nil || !strings.Contains(err.Error(), "SERVFAIL") || ttl != 7*time.Second || len(found.V4) != 2 || found.First().String() != "192.0.2.7" {
 		t.Errorf("%v, %s, %v", found, ttl, err)
 	}
@@ -142,8 +142,8 @@ func TestSystemAsksTheServersOfTheFile(t *testing.T) {
 	}
 }
 
-// TestANameHasNoMoreAddressesThanAPlacement: whose it is chooses what it has.
-func TestANameHasNoMoreAddressesThanAPlacement(t *testing.T) {
+// TestANameHasAtMostTheAddressesOfAPlacement: the name's owner chooses its records.
+func TestANameHasAtMostTheAddressesOfAPlacement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turn := 0
 		r := New(func(context.Context, string) (e federation.Endpoint, _ time.Duration, _ error) {
@@ -167,7 +167,7 @@ func TestANameHasNoMoreAddressesThanAPlacement(t *testing.T) {
 		}
 		select {
 		case <-r.Changed():
-			t.Error("others are a change")
+			t.Error("other addresses of the same name count as a change")
 		default:
 		}
 		cancel()
@@ -175,9 +175,9 @@ func TestANameHasNoMoreAddressesThanAPlacement(t *testing.T) {
 	})
 }
 
-// TestSilentNamesDelayNoNamespacesButTheirOwn holds the shares: names whose servers are
-// silent, thousands of them, old ones and new, in one namespace or in many.
-func TestSilentNamesDelayNoNamespacesButTheirOwn(t *testing.T) {
+// TestUnresponsiveNamesDelayOnlyTheirOwnNamespace covers thousands of names with
+// unresponsive servers, old and new, in one namespace or in many.
+func TestUnresponsiveNamesDelayOnlyTheirOwnNamespace(t *testing.T) {
 	for _, namespaces := range []int{1, 3, 40} {
 		synctest.Test(t, func(t *testing.T) {
 			var mu sync.Mutex
@@ -207,7 +207,7 @@ func TestSilentNamesDelayNoNamespacesButTheirOwn(t *testing.T) {
 				r.Set(all)
 			}
 			set(2000)
-			time.Sleep(2 * time.Minute) // the silent are known
+			time.Sleep(2 * time.Minute) // the unresponsive ones are known
 			for n := range byte(5) {
 				mu.Lock()
 				last = 10 + n

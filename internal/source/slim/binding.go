@@ -29,7 +29,7 @@ func binding(obj *workv1alpha2.ResourceBinding, meta federation.Meta) (federatio
 		return nil, []federation.Fault{bindingFault(&meta, "spec.resource", "names no resource: apiVersion, kind and name are required")}
 	}
 	if r.Namespace != meta.Namespace {
-		return nil, []federation.Fault{bindingFault(&meta, "spec.resource", fmt.Sprintf("is of namespace %q; a ResourceBinding places what is in its own alone", r.Namespace))}
+		return nil, []federation.Fault{bindingFault(&meta, "spec.resource", fmt.Sprintf("is in namespace %q; a ResourceBinding can only name a resource of its own namespace", r.Namespace))}
 	}
 	b := &federation.Binding{
 		Meta:        meta,

@@ -12,8 +12,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// TestWhatIsKeptOfOneObjectsFaultsIsBounded has as many annotations as an API server takes.
-func TestWhatIsKeptOfOneObjectsFaultsIsBounded(t *testing.T) {
+// TestTheFaultsOfOneObjectAreBounded has as many annotations as an API server accepts.
+func TestTheFaultsOfOneObjectAreBounded(t *testing.T) {
 	annotations := map[string]string{}
 	for i := range 256 << 10 / len("nearcast.dev/a12345") {
 		annotations[fmt.Sprint("nearcast.dev/a", i)] = ""

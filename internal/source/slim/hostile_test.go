@@ -13,16 +13,16 @@ import (
 	"github.com/nearcast/nearcast/internal/source/slim"
 )
 
-// executed is what a terminal would execute, a log take for a line of its own, and memory
-// have no room for.
+// executed is text that a terminal would execute, a log would take for a separate line,
+// and memory has no room for.
 var executed = "\x1b]0;owned\a\nnl: fake line \u202e" + strings.Repeat("A", 1<<16) + "\u009b31m the end"
 
 func isFit(text string) bool {
 	return len(text) <= brief.Most && brief.Escape(text) == text
 }
 
-// TestWhatMembersWriteIsCutAndEscaped holds it for each text of a binding that is kept.
-func TestWhatMembersWriteIsCutAndEscaped(t *testing.T) {
+// TestMessagesOfMembersAreCutAndEscaped covers each text of a binding that is kept.
+func TestMessagesOfMembersAreCutAndEscaped(t *testing.T) {
 	refused := workv1alpha2.AggregatedStatusItem{ClusterName: "a", AppliedMessage: executed}
 	unread := seen("b", "Healthy", `{"loadBalancer": {"ingress": [{"ip": "`+strings.Repeat("9", 1<<16)+`"}]}}`)
 	b := placed("v1", "Service", both, refused, unread)
@@ -30,9 +30,9 @@ func TestWhatMembersWriteIsCutAndEscaped(t *testing.T) {
 	read := slim.Read(b, federation.Origin{}, nil)
 	binding := read.Object.(*federation.Binding)
 	texts := map[string]string{
-		"the applied message": binding.In("a").Observed().Message,
-		"what is not read":    binding.In("b").Observed().Unread,
-		"the scheduler's":     binding.Unscheduled,
+		"the applied message":  binding.In("a").Observed().Message,
+		"an unreadable status": binding.In("b").Observed().Unread,
+		"the scheduler's":      binding.Unscheduled,
 	}
 	for _, f := range read.Faults {
 		texts["a fault"] = f.Reason
@@ -46,12 +46,12 @@ func TestWhatMembersWriteIsCutAndEscaped(t *testing.T) {
 		}
 	}
 	if m := texts["the applied message"]; !strings.HasPrefix(m, `\u001b]0;owned`) || !strings.HasSuffix(m, " the end") {
-		t.Errorf("of the message %q is left", m)
+		t.Errorf("%q remains of the message", m)
 	}
 }
 
-// TestAReasonMadeOfAMessageIsFitToo: the words around it count.
-func TestAReasonMadeOfAMessageIsFitToo(t *testing.T) {
+// TestAReasonMadeFromAMessageIsCutAndEscaped: the words around it count.
+func TestAReasonMadeFromAMessageIsCutAndEscaped(t *testing.T) {
 	refused := workv1alpha2.AggregatedStatusItem{ClusterName: "a", AppliedMessage: executed}
 	store := world(t, nil, placed("apps/v1", "Deployment", both, refused, seen("b", "Healthy", "")))
 	_, f := function(t, store)
@@ -60,8 +60,8 @@ func TestAReasonMadeOfAMessageIsFitToo(t *testing.T) {
 	}
 }
 
-// TestABindingPlacesNothingOfAnotherNamespace has one that comes before the resource's own
-// by name: who may edit a namespace may have bindings there, by Karmada's own roles.
+// TestABindingPlacesNothingOfAnotherNamespace has one that precedes the resource's own by
+// name: by Karmada's own roles, editors of a namespace may have bindings there.
 func TestABindingPlacesNothingOfAnotherNamespace(t *testing.T) {
 	store := world(t, nil)
 	_, before := function(t, store)
@@ -70,9 +70,9 @@ func TestABindingPlacesNothingOfAnotherNamespace(t *testing.T) {
 	put(t, store, theirs)
 	state, f := function(t, store)
 	if len(before.Placements) == 0 || len(f.Placements) != len(before.Placements) {
-		t.Errorf("%d placements, and were %d: %s", len(f.Placements), len(before.Placements), f.Unplaced)
+		t.Errorf("%d placements, before %d: %s", len(f.Placements), len(before.Placements), f.Unplaced)
 	}
-	if len(state.Faults) != 1 || state.Faults[0].Namespace != "evil" || !strings.Contains(state.Faults[0].Reason, `is of namespace "ns"`) {
+	if len(state.Faults) != 1 || state.Faults[0].Namespace != "evil" || !strings.Contains(state.Faults[0].Reason, `is in namespace "ns"`) {
 		t.Errorf("faults %v, want the binding refused", state.Faults)
 	}
 }

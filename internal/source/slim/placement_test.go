@@ -69,16 +69,16 @@ func TestAWorkloadThatWasNeverAppliedIsNotACandidate(t *testing.T) {
 			binding *workv1alpha2.ResourceBinding
 			want    string
 		}{
-			"its kind is not served":    {placed(k.apiVersion, k.kind, both, failed(`no matches for kind "X"`), fine), `not applied yet: no matches for kind "X"`},
-			"a webhook refuses it":      {placed(k.apiVersion, k.kind, both, failed("admission webhook denied the request"), fine), "not applied yet: admission webhook denied the request"},
-			"over quota":                {placed(k.apiVersion, k.kind, both, failed("exceeded quota: pods"), fine), "not applied yet: exceeded quota: pods"},
-			"no word":                   {placed(k.apiVersion, k.kind, both, failed(""), fine), "not applied yet"},
-			"no status item":            {placed(k.apiVersion, k.kind, both, fine), "not applied yet"},
-			"suspended before it ran":   {suspend(placed(k.apiVersion, k.kind, both, failed(""), fine)), "not applied yet: its dispatching is suspended"},
-			"suspended, and no item":    {suspend(placed(k.apiVersion, k.kind, both, fine)), "not applied yet: its dispatching is suspended"},
-			"refused, then suspended":   {suspend(placed(k.apiVersion, k.kind, both, failed("denied"), fine)), "not applied yet: denied"},
-			"suspended while it ran":    {suspend(placed(k.apiVersion, k.kind, both, seen("a", "Healthy", ""), fine)), ""},
-			"applied, and no more said": {placed(k.apiVersion, k.kind, both, seen("a", "Unknown", ""), fine), ""},
+			"its kind is not served":          {placed(k.apiVersion, k.kind, both, failed(`no matches for kind "X"`), fine), `not applied yet: no matches for kind "X"`},
+			"a webhook refuses it":            {placed(k.apiVersion, k.kind, both, failed("admission webhook denied the request"), fine), "not applied yet: admission webhook denied the request"},
+			"over quota":                      {placed(k.apiVersion, k.kind, both, failed("exceeded quota: pods"), fine), "not applied yet: exceeded quota: pods"},
+			"no message":                      {placed(k.apiVersion, k.kind, both, failed(""), fine), "not applied yet"},
+			"no status item":                  {placed(k.apiVersion, k.kind, both, fine), "not applied yet"},
+			"suspended before it ran":         {suspend(placed(k.apiVersion, k.kind, both, failed(""), fine)), "not applied yet: its dispatching is suspended"},
+			"suspended, and no item":          {suspend(placed(k.apiVersion, k.kind, both, fine)), "not applied yet: its dispatching is suspended"},
+			"refused, then suspended":         {suspend(placed(k.apiVersion, k.kind, both, failed("denied"), fine)), "not applied yet: denied"},
+			"suspended while it ran":          {suspend(placed(k.apiVersion, k.kind, both, seen("a", "Healthy", ""), fine)), ""},
+			"applied, and no longer reported": {placed(k.apiVersion, k.kind, both, seen("a", "Unknown", ""), fine), ""},
 		} {
 			state, f := function(t, world(t, annotations, c.binding))
 			want := "refused: " + label + c.want
@@ -92,7 +92,7 @@ func TestAWorkloadThatWasNeverAppliedIsNotACandidate(t *testing.T) {
 	}
 }
 
-func TestAWorkloadThatRanOutlivesAFailedUpdate(t *testing.T) {
+func TestARunningWorkloadSurvivesAFailedUpdate(t *testing.T) {
 	for _, k := range kindsOfWorkload[:6] {
 		ready := `{"replicas": 3, "readyReplicas": 3, "numberReady": 3, "desiredNumberScheduled": 3}`
 		store := world(t, nil, placed(k.apiVersion, k.kind, both, seen("a", "Healthy", ready), seen("b", "Healthy", ready)))
@@ -105,8 +105,8 @@ func TestAWorkloadThatRanOutlivesAFailedUpdate(t *testing.T) {
 	}
 }
 
-// TestLoadCountsNoReplicaThatHasNoClientsYet holds it for surges, which Karmada counts
-// among the replicas, and for those that a scale-out adds.
+// TestLoadCountsNoReplicaThatHasNoClientsYet covers surges, which Karmada counts among
+// the replicas, and replicas that a scale-out adds.
 func TestLoadCountsNoReplicaThatHasNoClientsYet(t *testing.T) {
 	const (
 		all      = `{"replicas": 3, "updatedReplicas": 3, "readyReplicas": 3}`
@@ -127,11 +127,11 @@ func TestLoadCountsNoReplicaThatHasNoClientsYet(t *testing.T) {
 		"one fails in a scale-out":            {[]string{all, scaleOut, `{"replicas": 6, "updatedReplicas": 6, "readyReplicas": 2}`}, 3, 2},
 		"one fails after a scale-out":         {[]string{all, scaleOut, `{"replicas": 6, "updatedReplicas": 6, "readyReplicas": 6}`, `{"replicas": 6, "updatedReplicas": 6, "readyReplicas": 5}`}, 6, 5},
 		"one fails after a scale-in":          {[]string{scaleOut, all, `{"replicas": 3, "updatedReplicas": 3, "readyReplicas": 1}`}, 3, 1},
-		"one count is not readable":           {[]string{`{"replicas": "4", "updatedReplicas": 2, "readyReplicas": 3}`}, 3, 3},
-		"another is not":                      {[]string{`{"replicas": 4, "updatedReplicas": "2", "readyReplicas": 3}`}, 4, 3},
-		"a start from none":                   {[]string{`{}`, `{"replicas": 4, "updatedReplicas": 4}`, `{"replicas": 4, "updatedReplicas": 4, "readyReplicas": 1}`}, 1, 1},
-		"all of a rollout but one are gone":   {[]string{`{"replicas": 3, "updatedReplicas": 2, "readyReplicas": 1}`}, 3, 1},
-		"what cannot be read":                 {[]string{all, `{"replicas": "x"}`}, 3, 3},
+		"one unreadable count":                {[]string{`{"replicas": "4", "updatedReplicas": 2, "readyReplicas": 3}`}, 3, 3},
+		"another unreadable count":            {[]string{`{"replicas": 4, "updatedReplicas": "2", "readyReplicas": 3}`}, 4, 3},
+		"a start from zero":                   {[]string{`{}`, `{"replicas": 4, "updatedReplicas": 4}`, `{"replicas": 4, "updatedReplicas": 4, "readyReplicas": 1}`}, 1, 1},
+		"all but one of a rollout are gone":   {[]string{`{"replicas": 3, "updatedReplicas": 2, "readyReplicas": 1}`}, 3, 1},
+		"an unreadable status":                {[]string{all, `{"replicas": "x"}`}, 3, 3},
 		"the autoscaler of the member scales": {[]string{all, `{"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1}`}, 1, 1},
 	} {
 		store := world(t, nil)
@@ -174,9 +174,9 @@ func TestWhatKarmadaSaysOfAClusterIsBelieved(t *testing.T) {
 	}
 }
 
-// TestOneBadAnnotationOfAClusterSpoilsItselfAlone has each key bad in turn, beside all
-// others, at first and after it was good.
-func TestOneBadAnnotationOfAClusterSpoilsItselfAlone(t *testing.T) {
+// TestOneBadAnnotationOfAClusterAffectsOnlyItself makes each key invalid in turn, beside
+// all others, at first and after it was valid.
+func TestOneBadAnnotationOfAClusterAffectsOnlyItself(t *testing.T) {
 	good := map[string]string{
 		"nearcast.dev/address": "192.0.2.1", "nearcast.dev/address.vpn": "10.0.0.1", "nearcast.dev/coordinates": "50,8",
 		"nearcast.dev/cost": "2", "nearcast.dev/drain": "true",
@@ -202,24 +202,25 @@ func TestOneBadAnnotationOfAClusterSpoilsItselfAlone(t *testing.T) {
 			put(t, store, c)
 			for key, there := range shape(store) {
 				if want := key != bad || before; there != want {
-					t.Errorf("%s is bad, good before: %t: %s is there: %t, want %t", bad, before, key, there, want)
+					t.Errorf("%s is invalid, valid before: %t: %s exists: %t, want %t", bad, before, key, there, want)
 				}
 			}
 			state := new(build.Builder).Build(store, options)
 			if len(state.Faults) != 1 || state.Faults[0].Key != bad || state.Clusters[0].Ready != federation.ReadyFalse {
-				t.Errorf("%s is bad: %v, want it named alone, and the condition read", bad, state.Faults)
+				t.Errorf("%s is invalid: %v, want only it named, and the condition read", bad, state.Faults)
 			}
 		}
 	}
 }
 
-// TestWhatHasNoReplicaIsNotWokenByAnUpdate has a workload at zero, and then what Karmada
-// says of it while an update is under way, while its API is away, and once it starts.
-func TestWhatHasNoReplicaIsNotWokenByAnUpdate(t *testing.T) {
+// TestAnUpdateDoesNotStartAFunctionWithoutReplicas has a workload at zero, and then what
+// Karmada reports of it during an update, while its API is unreachable, and once it
+// starts.
+func TestAnUpdateDoesNotStartAFunctionWithoutReplicas(t *testing.T) {
 	const none, some = `{"observedGeneration": 3}`, `{"replicas": 2, "readyReplicas": 2}`
 	for _, k := range kindsOfWorkload[:10] {
 		if k.kind == "DaemonSet" || k.kind == "Service" {
-			continue // of which one has nodes, and the other no counts
+			continue // one of which has nodes, and the other no counts
 		}
 		annotations := map[string]string{"nearcast.dev/probe": "http://:8080/healthz"}
 		if k.annotation != "" {
@@ -229,11 +230,11 @@ func TestWhatHasNoReplicaIsNotWokenByAnUpdate(t *testing.T) {
 			then workv1alpha2.AggregatedStatusItem
 			want federation.ProbeKind
 		}{
-			"an update":             {seen("a", "Unhealthy", none), federation.ProbeTCP},
-			"an unreadable status":  {seen("a", "Healthy", `{"replicas": "x"}`), federation.ProbeTCP},
-			"its API is away":       {workv1alpha2.AggregatedStatusItem{ClusterName: "a"}, federation.ProbeTCP},
-			"no status any more":    {seen("a", "Healthy", ""), federation.ProbeTCP},
-			"and its first replica": {seen("a", "Healthy", some), federation.ProbeHTTP},
+			"an update":              {seen("a", "Unhealthy", none), federation.ProbeTCP},
+			"an unreadable status":   {seen("a", "Healthy", `{"replicas": "x"}`), federation.ProbeTCP},
+			"its API is unreachable": {workv1alpha2.AggregatedStatusItem{ClusterName: "a"}, federation.ProbeTCP},
+			"the status is gone":     {seen("a", "Healthy", ""), federation.ProbeTCP},
+			"and its first replica":  {seen("a", "Healthy", some), federation.ProbeHTTP},
 		} {
 			store := world(t, annotations, placed(k.apiVersion, k.kind, both, seen("a", "Healthy", some)), placed(k.apiVersion, k.kind, both, seen("a", "Healthy", none)))
 			if _, f := function(t, store); !f.Placements.In(0).Cold {
@@ -251,7 +252,7 @@ func TestWhatHasNoReplicaIsNotWokenByAnUpdate(t *testing.T) {
 	}
 }
 
-// TestARolloutTakesOverADeploymentsPods is what workloadRef makes of a Deployment.
+// TestARolloutTakesOverADeploymentsPods covers what workloadRef does to a Deployment.
 func TestARolloutTakesOverADeploymentsPods(t *testing.T) {
 	service := declared("Service", "ClusterIP", nil).(*corev1.Service)
 	service.Spec.Selector = map[string]string{"app": "argo"}
@@ -295,50 +296,50 @@ func TestOnlyTheAnnotatedProbeWaitsForAReplica(t *testing.T) {
 			}
 		}
 	}
-	// What is known of it outlives a member's API that is out of reach.
+	// Its last state survives while a member's API is unreachable.
 	store := world(t, map[string]string{"nearcast.dev/probe": "http://:8080/healthz"}, placed("apps/v1", "Deployment", both, seen("a", "Healthy", none)))
 	put(t, store, placed("apps/v1", "Deployment", both, workv1alpha2.AggregatedStatusItem{ClusterName: "a", Health: "Unknown", AppliedMessage: "unreachable"}))
 	if _, f := function(t, store); f.Placements.In(0).Target.Value().Kind != federation.ProbeTCP {
-		t.Error("a cold function is called once its member's API cannot be reached")
+		t.Error("a cold function is called while its member's API is unreachable")
 	}
 }
 
-// TestNoAddressIsInvented has load balancers that are there, pending and unreadable, of
+// TestNoAddressIsInvented has load balancers that are present, pending and unreadable, of
 // Services and Ingresses, before clusters with gateways for two horizons.
 func TestNoAddressIsInvented(t *testing.T) {
 	const pending = "refused: the load balancer has no address yet"
 	for name, c := range map[string]struct {
 		kind, serviceType, address, status, want string
 	}{
-		"an address":                   {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "198.51.100.7"}]}}`, "198.51.100.7"},
-		"an IPv6 address":              {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "2001:db8::7"}]}}`, "2001:db8::7"},
-		"no status":                    {"Service", "LoadBalancer", "", ``, pending},
-		"an empty status":              {"Service", "LoadBalancer", "", `{}`, pending},
-		"no load balancer":             {"Service", "LoadBalancer", "", `{"loadBalancer": {}}`, pending},
-		"no entry":                     {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": []}}`, pending},
-		"an empty entry":               {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{}]}}`, pending},
-		"a name":                       {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"hostname": "lb.example.net"}]}}`, pending + ": its name lb.example.net. is only resolved by a running server"},
-		"a name, and no type":          {"Service", "", "", `{"loadBalancer": {"ingress": [{"hostname": "lb.example.net"}]}}`, pending + ": its name lb.example.net. is only resolved by a running server"},
-		"a name of ours":               {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"hostname": "web.ns.fn.example.org"}]}}`, pending + ": its name web.ns.fn.example.org. is in a zone served here, and would lead back"},
-		"loopback with a zone":         {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "::1%lo"}]}}`, pending + `: loadBalancer.ingress.ip "::1%lo" is not an IP address`},
-		"a VIP's address with a zone":  {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "2001:db8::7%x"}]}}`, pending + `: loadBalancer.ingress.ip "2001:db8::7%x" is not an IP address`},
-		"no address at all":            {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "pending"}]}}`, pending + `: loadBalancer.ingress.ip "pending" is not an IP address`},
-		"one with a zone":              {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "fd00:ec2::254%eth0"}]}}`, pending + `: loadBalancer.ingress.ip "fd00:ec2::254%eth0" is not an IP address`},
-		"one of two":                   {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "pending"}, {"ip": "198.51.100.7"}]}}`, "198.51.100.7"},
-		"an Ingress, pending":          {"Ingress", "", "", `{"loadBalancer": {}}`, pending},
-		"an Ingress with a name":       {"Ingress", "", "", `{"loadBalancer": {"ingress": [{"hostname": "lb.example.net"}]}}`, pending + ": its name lb.example.net. is only resolved by a running server"},
-		"an Ingress with an address":   {"Ingress", "", "", `{"loadBalancer": {"ingress": [{"ip": "198.51.100.7"}]}}`, "198.51.100.7"},
-		"a cluster's own":              {"Service", "ClusterIP", "", ``, "192.0.2.1"},
-		"a node's port":                {"Service", "NodePort", "", ``, "192.0.2.1"},
-		"no type":                      {"Service", "", "", ``, "192.0.2.1"},
-		"no cluster IP":                {"Service", "ExternalName", "", ``, "192.0.2.1"},
-		"pending, and fixed":           {"Service", "LoadBalancer", "a=198.51.100.9", `{}`, "198.51.100.9"},
-		"pending, and fixed elsewhere": {"Service", "LoadBalancer", "b=198.51.100.9", `{}`, pending},
-		"pending, and by gateway":      {"Service", "LoadBalancer", "gateway", `{}`, "192.0.2.1"},
-		"by gateway here":              {"Service", "LoadBalancer", "a=gateway,b=198.51.100.9", `{}`, "192.0.2.1"},
-		"by gateway elsewhere":         {"Service", "LoadBalancer", "b=gateway", `{}`, pending},
-		"balanced, and by gateway":     {"Service", "LoadBalancer", "gateway", `{"loadBalancer": {"ingress": [{"ip": "198.51.100.7"}]}}`, "192.0.2.1"},
-		"an Ingress by gateway":        {"Ingress", "", "gateway", `{"loadBalancer": {}}`, "192.0.2.1"},
+		"an address":                            {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "198.51.100.7"}]}}`, "198.51.100.7"},
+		"an IPv6 address":                       {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "2001:db8::7"}]}}`, "2001:db8::7"},
+		"no status":                             {"Service", "LoadBalancer", "", ``, pending},
+		"an empty status":                       {"Service", "LoadBalancer", "", `{}`, pending},
+		"no load balancer":                      {"Service", "LoadBalancer", "", `{"loadBalancer": {}}`, pending},
+		"no entry":                              {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": []}}`, pending},
+		"an empty entry":                        {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{}]}}`, pending},
+		"a name":                                {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"hostname": "lb.example.net"}]}}`, pending + ": its name lb.example.net. is only resolved by a running server"},
+		"a name, and no type":                   {"Service", "", "", `{"loadBalancer": {"ingress": [{"hostname": "lb.example.net"}]}}`, pending + ": its name lb.example.net. is only resolved by a running server"},
+		"a name of our zone":                    {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"hostname": "web.ns.fn.example.org"}]}}`, pending + ": its name web.ns.fn.example.org. is in a zone served here, and would lead back"},
+		"loopback with a zone":                  {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "::1%lo"}]}}`, pending + `: loadBalancer.ingress.ip "::1%lo" is not an IP address`},
+		"a VIP's address with a zone":           {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "2001:db8::7%x"}]}}`, pending + `: loadBalancer.ingress.ip "2001:db8::7%x" is not an IP address`},
+		"no address at all":                     {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "pending"}]}}`, pending + `: loadBalancer.ingress.ip "pending" is not an IP address`},
+		"one with a zone":                       {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "fd00:ec2::254%eth0"}]}}`, pending + `: loadBalancer.ingress.ip "fd00:ec2::254%eth0" is not an IP address`},
+		"one of two":                            {"Service", "LoadBalancer", "", `{"loadBalancer": {"ingress": [{"ip": "pending"}, {"ip": "198.51.100.7"}]}}`, "198.51.100.7"},
+		"an Ingress, pending":                   {"Ingress", "", "", `{"loadBalancer": {}}`, pending},
+		"an Ingress with a name":                {"Ingress", "", "", `{"loadBalancer": {"ingress": [{"hostname": "lb.example.net"}]}}`, pending + ": its name lb.example.net. is only resolved by a running server"},
+		"an Ingress with an address":            {"Ingress", "", "", `{"loadBalancer": {"ingress": [{"ip": "198.51.100.7"}]}}`, "198.51.100.7"},
+		"a cluster's own":                       {"Service", "ClusterIP", "", ``, "192.0.2.1"},
+		"a node's port":                         {"Service", "NodePort", "", ``, "192.0.2.1"},
+		"no type":                               {"Service", "", "", ``, "192.0.2.1"},
+		"no cluster IP":                         {"Service", "ExternalName", "", ``, "192.0.2.1"},
+		"pending, and fixed":                    {"Service", "LoadBalancer", "a=198.51.100.9", `{}`, "198.51.100.9"},
+		"pending, and fixed in another cluster": {"Service", "LoadBalancer", "b=198.51.100.9", `{}`, pending},
+		"pending, and by gateway":               {"Service", "LoadBalancer", "gateway", `{}`, "192.0.2.1"},
+		"by gateway here":                       {"Service", "LoadBalancer", "a=gateway,b=198.51.100.9", `{}`, "192.0.2.1"},
+		"by gateway in another cluster":         {"Service", "LoadBalancer", "b=gateway", `{}`, pending},
+		"balanced, and by gateway":              {"Service", "LoadBalancer", "gateway", `{"loadBalancer": {"ingress": [{"ip": "198.51.100.7"}]}}`, "192.0.2.1"},
+		"an Ingress by gateway":                 {"Ingress", "", "gateway", `{"loadBalancer": {}}`, "192.0.2.1"},
 	} {
 		annotations := map[string]string{}
 		if c.address != "" {
@@ -363,8 +364,8 @@ func TestNoAddressIsInvented(t *testing.T) {
 	}
 }
 
-// TestAnAnnouncedServiceIsReachedAtTheGateway holds it before the speaker has given it its
-// VIP, and after.
+// TestAnAnnouncedServiceIsReachedAtTheGateway covers the time before the speaker has
+// given it its VIP, and after.
 func TestAnAnnouncedServiceIsReachedAtTheGateway(t *testing.T) {
 	for _, status := range []string{"", `{"loadBalancer": {}}`, `{"loadBalancer": {"ingress": [{"ip": "198.51.100.80"}]}}`} {
 		service := declared("Service", "LoadBalancer", map[string]string{"nearcast.dev/vip": "198.51.100.80"}).(*corev1.Service)
@@ -382,9 +383,9 @@ func TestAnAnnouncedServiceIsReachedAtTheGateway(t *testing.T) {
 	}
 }
 
-// TestOneUnreadableStatusItemSpoilsItselfAlone takes a cluster out of the binding in the
+// TestOneUnreadableStatusItemAffectsOnlyItself removes a cluster from the binding in the
 // same update, and makes each field of another's item unreadable.
-func TestOneUnreadableStatusItemSpoilsItselfAlone(t *testing.T) {
+func TestOneUnreadableStatusItemAffectsOnlyItself(t *testing.T) {
 	balanced := func(ip string) string { return `{"loadBalancer": {"ingress": [{"ip": "` + ip + `"}]}}` }
 	for _, bad := range []string{`"text"`, `7`, `[]`, `{"loadBalancer": "x"}`, `{"loadBalancer": {"ingress": {}}}`, `{"loadBalancer": {"ingress": ["x"]}}`, balanced("pending"), `{"loadBalancer": {"ingress": [{"hostname": "a b"}]}}`} {
 		store := staging.NewStore()
@@ -407,9 +408,9 @@ func TestOneUnreadableStatusItemSpoilsItselfAlone(t *testing.T) {
 	}
 }
 
-// TestStatusesOfKindsThatAreNotReadAreNotJudged has statuses that would be bad ones of a
+// TestStatusesOfIgnoredKindsAreNotValidated has statuses that would be invalid for a
 // Deployment.
-func TestStatusesOfKindsThatAreNotReadAreNotJudged(t *testing.T) {
+func TestStatusesOfIgnoredKindsAreNotValidated(t *testing.T) {
 	for _, status := range []string{`{"replicas": "3"}`, `{"replicas": {"desired": 3}}`, `"fine"`, `[1]`, `{"readyReplicas": -1.5, "loadBalancer": 1}`} {
 		for _, kind := range []string{"Widget", "Deployment", "Service"} {
 			state, _ := function(t, world(t, nil, placed("example.org/v1", kind, both, seen("a", "Healthy", status))))
@@ -423,7 +424,7 @@ func TestStatusesOfKindsThatAreNotReadAreNotJudged(t *testing.T) {
 	}
 }
 
-func TestExplainHasAReasonWhereNothingIsPlaced(t *testing.T) {
+func TestExplainGivesAReasonIfNothingIsPlaced(t *testing.T) {
 	unscheduled := func(apiVersion, kind string) *workv1alpha2.ResourceBinding {
 		b := placed(apiVersion, kind, nil)
 		b.Status.Conditions = []metav1.Condition{{Type: "Scheduled", Status: metav1.ConditionFalse, Reason: "NoClusterFit", Message: "0/3 clusters are available"}}
@@ -436,12 +437,12 @@ func TestExplainHasAReasonWhereNothingIsPlaced(t *testing.T) {
 		objects       []any
 		unplaced, onA string
 	}{
-		"no binding":                 {nil, "no ResourceBinding of Service ns/web: nothing propagates it", "not placed"},
-		"not scheduled":              {[]any{unscheduled("v1", "Service")}, "Karmada could not schedule Service ns/web: NoClusterFit: 0/3 clusters are available", "not placed"},
-		"no cluster, and no word":    {[]any{placed("v1", "Service", nil)}, "the ResourceBinding of Service ns/web names no cluster", "not placed"},
-		"the workload not scheduled": {[]any{service, unscheduled("apps/v1", "Deployment")}, "", noWorkload(": Karmada could not schedule Deployment ns/web: NoClusterFit: 0/3 clusters are available")},
-		"the workload elsewhere":     {[]any{service, placed("apps/v1", "Deployment", []string{"b"})}, "", noWorkload("")},
-		"placed":                     {[]any{service}, "", "up"},
+		"no binding":                      {nil, "no ResourceBinding of Service ns/web: it is not propagated", "not placed"},
+		"not scheduled":                   {[]any{unscheduled("v1", "Service")}, "Karmada could not schedule Service ns/web: NoClusterFit: 0/3 clusters are available", "not placed"},
+		"no cluster, and no message":      {[]any{placed("v1", "Service", nil)}, "the ResourceBinding of Service ns/web names no cluster", "not placed"},
+		"the workload not scheduled":      {[]any{service, unscheduled("apps/v1", "Deployment")}, "", noWorkload(": Karmada could not schedule Deployment ns/web: NoClusterFit: 0/3 clusters are available")},
+		"the workload in another cluster": {[]any{service, placed("apps/v1", "Deployment", []string{"b"})}, "", noWorkload("")},
+		"placed":                          {[]any{service}, "", "up"},
 		"its scheduling is suspended": {[]any{func() *workv1alpha2.ResourceBinding {
 			b := placed("v1", "Service", nil)
 			b.Spec.Suspension = &workv1alpha2.Suspension{Scheduling: new(true)}
@@ -461,7 +462,7 @@ func TestExplainHasAReasonWhereNothingIsPlaced(t *testing.T) {
 		put(t, store, clusters[0], annotated, service)
 		return store
 	}())
-	if got, want := verdict(state, f, "a"), "refused: its workload Rollout/shop is not placed here: no ResourceBinding of Rollout ns/shop: nothing propagates it"; got != want {
+	if got, want := verdict(state, f, "a"), "refused: its workload Rollout/shop is not placed here: no ResourceBinding of Rollout ns/shop: it is not propagated"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -476,14 +477,14 @@ func TestOnlyProviderClustersProvide(t *testing.T) {
 		change func(*karmadanetworkingv1alpha1.MultiClusterServiceSpec)
 		want   string
 	}{
-		"none, which is all": {func(*karmadanetworkingv1alpha1.MultiClusterServiceSpec) {}, "up"},
+		"none, which means all": {func(*karmadanetworkingv1alpha1.MultiClusterServiceSpec) {}, "up"},
 		"this one": {func(s *karmadanetworkingv1alpha1.MultiClusterServiceSpec) {
 			s.ProviderClusters = []karmadanetworkingv1alpha1.ClusterSelector{{Name: "a"}}
 		}, "up"},
 		"another": {func(s *karmadanetworkingv1alpha1.MultiClusterServiceSpec) {
 			s.ProviderClusters = []karmadanetworkingv1alpha1.ClusterSelector{{Name: "b"}}
 		}, "refused: its MultiClusterService has no provider here"},
-		"another, as it was once": {func(s *karmadanetworkingv1alpha1.MultiClusterServiceSpec) { s.ServiceProvisionClusters = []string{"b"} }, "up"},
+		"another, as before": {func(s *karmadanetworkingv1alpha1.MultiClusterServiceSpec) { s.ServiceProvisionClusters = []string{"b"} }, "up"},
 	} {
 		state, f := function(t, world(t, nil, mcs(c.change)))
 		if got := verdict(state, f, "a"); got != c.want {
@@ -492,8 +493,8 @@ func TestOnlyProviderClustersProvide(t *testing.T) {
 	}
 }
 
-// TestADaemonSetIsSelectedAsADeploymentIs holds it for what the selector matches.
-func TestADaemonSetIsSelectedAsADeploymentIs(t *testing.T) {
+// TestADaemonSetIsSelectedLikeADeployment covers what the selector matches.
+func TestADaemonSetIsSelectedLikeADeployment(t *testing.T) {
 	labels := map[string]string{"app": "shop"}
 	pods := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}}
 	for _, workload := range []runtime.Object{

@@ -21,7 +21,7 @@ import (
 var three = []string{"a", "b", "c"}
 
 // drawn is a binding in one of the states that Karmada's scheduler, interpreters,
-// evictions and failed applies produce, with the clusters in which what it says is of a
+// evictions and failed applies produce, with the clusters in which its status describes a
 // workload with a ready replica.
 type drawn struct {
 	binding *workv1alpha2.ResourceBinding
@@ -37,7 +37,7 @@ func counts(t *rapid.T) (status string, ready bool) {
 		"replicas": all, "readyReplicas": n, "availableReplicas": n, "updatedReplicas": rapid.IntRange(0, all).Draw(t, "updated"),
 		"desiredNumberScheduled": all, "numberReady": n, "updatedNumberScheduled": rapid.IntRange(0, all).Draw(t, "updated on"),
 	}
-	maps.DeleteFunc(fields, func(_ string, n int) bool { return n == 0 }) // as omitempty does
+	maps.DeleteFunc(fields, func(_ string, n int) bool { return n == 0 }) // like omitempty
 	text, err := json.Marshal(fields)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func drawBinding(t *rapid.T, apiVersion, kind string, workload bool) drawn {
 	return d
 }
 
-// named are the clusters that the binding names: placed, required or evicted.
+// named returns the clusters that the binding names: placed, required or evicted.
 func named(b *workv1alpha2.ResourceBinding) map[string]bool {
 	all := map[string]bool{}
 	for _, c := range b.Spec.Clusters {
@@ -100,8 +100,8 @@ func named(b *workv1alpha2.ResourceBinding) map[string]bool {
 	return all
 }
 
-// applied adds the clusters in which the binding says that it was applied, to those of
-// before that it still speaks of, or places as it did before. A suspended binding takes nothing away.
+// applied adds the clusters in which the binding says that it was applied, to the earlier
+// ones that it still mentions, or places as before. A suspended binding removes nothing.
 func applied(before map[string]bool, was, b *workv1alpha2.ResourceBinding) map[string]bool {
 	now := map[string]bool{}
 	for c := range named(b) {
@@ -116,12 +116,12 @@ func applied(before map[string]bool, was, b *workv1alpha2.ResourceBinding) map[s
 	return now
 }
 
-// TestOfEveryStateOfBindingsOnlyWhatRunsIsAnswered draws a few updates of the bindings of
-// a function and its workload, and holds after each that a placement is answered only
-// where both were applied once; that whatever is refused has a reason; that an unreadable
-// item changes the verdict of no other cluster; and that no rollout takes a cluster with
-// a ready replica out of the tier up.
-func TestOfEveryStateOfBindingsOnlyWhatRunsIsAnswered(t *testing.T) {
+// TestOnlyRunningPlacementsAreAnsweredInEveryStateOfBindings draws a few updates of the
+// bindings of a function and its workload, and checks after each that a placement is
+// answered only if both were applied once; that every refusal has a reason; that an
+// unreadable item changes the verdict of no other cluster; and that no rollout takes a
+// cluster with a ready replica out of the tier up.
+func TestOnlyRunningPlacementsAreAnsweredInEveryStateOfBindings(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		kind := rapid.SampledFrom(kindsOfWorkload[:6]).Draw(rt, "kind")
 		store := staging.NewStore()
@@ -156,8 +156,8 @@ func TestOfEveryStateOfBindingsOnlyWhatRunsIsAnswered(t *testing.T) {
 	})
 }
 
-// spoil makes one item of the binding unreadable, and holds that what is said of the
-// other clusters that are placed stays.
+// spoil makes one item of the binding unreadable, and checks that the reports of the
+// other placed clusters stay.
 func spoil(rt *rapid.T, t *testing.T, store *staging.Store, b *workv1alpha2.ResourceBinding, before *federation.State, f *federation.Function) {
 	if len(b.Status.AggregatedStatus) == 0 {
 		return
@@ -170,7 +170,7 @@ func spoil(rt *rapid.T, t *testing.T, store *staging.Store, b *workv1alpha2.Reso
 	for _, c := range slices.Sorted(maps.Keys(named(b))) {
 		is, was := verdict(after, g, c), verdict(before, f, c)
 		if c != item.ClusterName && is != was && !strings.HasPrefix(was, "not placed") {
-			rt.Fatalf("the item of %s is unreadable, and %s becomes %s of %s", item.ClusterName, c, is, was)
+			rt.Fatalf("the item of %s is unreadable, and %s changes to %s from %s", item.ClusterName, c, is, was)
 		}
 	}
 	put(t, store, b)

@@ -47,7 +47,7 @@ func TestAClusterIsAsFullAsItsScarcestResource(t *testing.T) {
 	}
 }
 
-func TestNumbersOfTCPPortsAreRead(t *testing.T) {
+func TestTCPPortNumbersAreRead(t *testing.T) {
 	named := corev1.ServicePort{Port: 9000, TargetPort: intstr.FromString("grpc")}
 	for _, c := range []struct {
 		ports []corev1.ServicePort
@@ -68,7 +68,7 @@ func TestNumbersOfTCPPortsAreRead(t *testing.T) {
 		many = append(many, corev1.ServicePort{Port: 1 + 2*n, NodePort: 30000 + n})
 	}
 	if got := numbers(many); len(got) != federation.MostServicePorts {
-		t.Errorf("the numbers of %d ports are kept of a thousand", len(got))
+		t.Errorf("the numbers of %d of a thousand ports are kept", len(got))
 	}
 }
 

@@ -180,7 +180,7 @@ func (f fields) balancer(o *federation.Observed) (unread []string) {
 	var names []string
 	if n := len(balancer.Ingress); n > federation.MaxAddresses {
 		balancer.Ingress = balancer.Ingress[:federation.MaxAddresses]
-		unread = append(unread, fmt.Sprintf("loadBalancer.ingress has %d entries, of which the first %d are read", n, federation.MaxAddresses))
+		unread = append(unread, fmt.Sprintf("loadBalancer.ingress has %d entries; only the first %d are read", n, federation.MaxAddresses))
 	}
 	for _, raw := range balancer.Ingress {
 		var ingress struct{ IP, Hostname string }

@@ -97,7 +97,7 @@ func (f *few) all() []federation.Fault {
 	if f.more == 0 {
 		return f.faults
 	}
-	return append(f.faults, f.of.Ignored("", fmt.Sprintf("has %d more keys that are not read than the %d that are listed", f.more, federation.MostOfObject)))
+	return append(f.faults, f.of.Ignored("", fmt.Sprintf("has %d more ignored keys; only %d are listed", f.more, federation.MostOfObject)))
 }
 
 func strayLabel(key, value string, what carrier, m *federation.Meta) string {
@@ -108,15 +108,15 @@ func strayLabel(key, value string, what carrier, m *federation.Meta) string {
 	case key == federation.FunctionLabel && what == undeclared:
 		return "is " + strconv.Quote(value) + ` and declares no function: only "true" does`
 	case key == federation.FunctionLabel:
-		return "is not read on kind " + kind(m) + ": label the function's Service or Ingress instead"
+		return "is ignored on kind " + kind(m) + ": label the function's Service or Ingress instead"
 	case strings.EqualFold(key, federation.FunctionLabel):
-		return "is not read: keys are case-sensitive; did you mean " + federation.FunctionLabel + "?"
+		return "is ignored: keys are case-sensitive; did you mean " + federation.FunctionLabel + "?"
 	case slices.Contains(selected, name):
 		return ""
 	case annotation.IsKnown(key):
-		return "is not read as a label: it is an annotation"
+		return "is ignored as a label: it is an annotation"
 	}
-	return "is not read: the only label is " + federation.FunctionLabel
+	return "is ignored: the only label is " + federation.FunctionLabel
 }
 
 func strayAnnotation(key string, what carrier, m *federation.Meta) string {
@@ -125,13 +125,13 @@ func strayAnnotation(key string, what carrier, m *federation.Meta) string {
 	case strings.HasPrefix(key, annotation.Prefix) && parsed:
 		return "" // or it already has a fault
 	case strings.EqualFold(key, federation.FunctionLabel) && what != onCluster:
-		return "is not read as an annotation: it is a label"
+		return "is ignored as an annotation: it is a label"
 	case parsed, !strings.HasPrefix(key, annotation.Prefix):
-		return "is not read: keys are case-sensitive; did you mean " + strings.ToLower(key) + "?"
+		return "is ignored: keys are case-sensitive; did you mean " + strings.ToLower(key) + "?"
 	case what == undeclared:
-		return "is not read: the " + m.Kind + ` has no label nearcast.dev/function: "true"`
+		return "is ignored: the " + m.Kind + ` has no label nearcast.dev/function: "true"`
 	}
-	return "is not read on kind " + kind(m) + ": annotate the function's Service or Ingress instead"
+	return "is ignored on kind " + kind(m) + ": annotate the function's Service or Ingress instead"
 }
 
 // kind returns the object's kind, with its group if a kind that is read has the same name.
@@ -153,7 +153,7 @@ func strayHosts(obj *networkingv1.Ingress, o federation.Object) []federation.Fau
 	for _, rule := range obj.Spec.Rules {
 		name, err := federation.ParseHostname(rule.Host)
 		if err == nil && !slices.Contains(t.Hostnames, name) {
-			strays.ignore("spec.rules", "host "+rule.Host+" is not read; name it in nearcast.dev/hostname")
+			strays.ignore("spec.rules", "host "+rule.Host+" is ignored; list it in nearcast.dev/hostname")
 		}
 	}
 	return strays.all()

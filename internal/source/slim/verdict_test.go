@@ -48,7 +48,7 @@ func declared(kind, serviceType string, annotations map[string]string) runtime.O
 	return &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Type: corev1.ServiceType(serviceType), Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080)}, {Name: "grpc", Port: 9000}}}}
 }
 
-// placed binds ns/web of the kind to clusters, and has the items for its status.
+// placed binds ns/web of the kind to clusters, with the items of its status.
 func placed(apiVersion, kind string, clusters []string, items ...workv1alpha2.AggregatedStatusItem) *workv1alpha2.ResourceBinding {
 	b := &workv1alpha2.ResourceBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "web-" + strings.ToLower(kind) + strings.ReplaceAll(apiVersion, "/", "")},
@@ -61,7 +61,7 @@ func placed(apiVersion, kind string, clusters []string, items ...workv1alpha2.Ag
 	return b
 }
 
-// seen is a status item of a resource that is applied.
+// seen is a status item of an applied resource.
 func seen(cluster, health, status string) workv1alpha2.AggregatedStatusItem {
 	item := workv1alpha2.AggregatedStatusItem{ClusterName: cluster, Applied: true, Health: workv1alpha2.ResourceHealth(health)}
 	if status != "" {
@@ -72,7 +72,7 @@ func seen(cluster, health, status string) workv1alpha2.AggregatedStatusItem {
 
 var options = build.Options{Zones: []string{"fn.example.org."}}
 
-// function is ns/web as the store has it, with the clusters.
+// function returns ns/web as built from the store, with the clusters.
 func function(t *testing.T, store *staging.Store) (*federation.State, *federation.Function) {
 	t.Helper()
 	state := new(build.Builder).Build(store, options)
@@ -83,8 +83,8 @@ func function(t *testing.T, store *staging.Store) (*federation.State, *federatio
 	return nil, nil
 }
 
-// verdict is what is answered of the cluster where nothing is probed: a tier, or
-// "refused: " and why.
+// verdict returns the verdict on the cluster without probes: a tier, or "refused: " and
+// the reason.
 func verdict(state *federation.State, f *federation.Function, cluster string) string {
 	i := state.ClusterIndex(cluster)
 	if p := f.Placements.In(i); p != nil {
@@ -98,8 +98,8 @@ func verdict(state *federation.State, f *federation.Function, cluster string) st
 	return "not placed"
 }
 
-// TestEveryStateThatKarmadaReportsHasItsVerdict takes Karmada's words from its own
-// interpreters: see testdata/health.yaml.
+// TestEveryStateThatKarmadaReportsHasItsVerdict uses what Karmada's own interpreters
+// report: see testdata/health.yaml.
 func TestEveryStateThatKarmadaReportsHasItsVerdict(t *testing.T) {
 	var cases []struct {
 		Name, Verdict string
@@ -126,7 +126,7 @@ func TestEveryStateThatKarmadaReportsHasItsVerdict(t *testing.T) {
 	for _, c := range cases {
 		word, known := words[c.Name]
 		if !known {
-			t.Errorf("%s: Karmada was not asked", c.Name)
+			t.Errorf("%s: Karmada's interpreter was not asked", c.Name)
 			continue
 		}
 		template, serviceType := "Service", "ClusterIP"

@@ -8,8 +8,8 @@ import (
 	"github.com/nearcast/nearcast/internal/federation"
 )
 
-// TestAServiceOfAnOlderVersionIsProbedAsBefore: its snapshot has no numbers of ports, and
-// the source may be away for long.
+// TestAServiceOfAnOlderVersionIsProbedAsBefore: its snapshot has no port numbers, and the
+// source may be unreachable for long.
 func TestAServiceOfAnOlderVersionIsProbedAsBefore(t *testing.T) {
 	at := func(port uint16) map[string]map[string]federation.Endpoint {
 		return map[string]map[string]federation.Endpoint{"": {"a": {V4: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Port: port}}}

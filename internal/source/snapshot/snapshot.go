@@ -185,7 +185,7 @@ func read(f io.ReadSeeker, key string) (Contents, error) {
 		return Contents{}, err
 	}
 	if source != strconv.Quote(key) {
-		return Contents{}, fmt.Errorf("is of the source %s, and not of %q", source, key)
+		return Contents{}, fmt.Errorf("belongs to the source %s, not to %q", source, key)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return Contents{}, err
@@ -217,16 +217,16 @@ func begin(r *bufio.Reader) (written int, source string, err error) {
 	case !known || err != nil:
 		return 0, "", fmt.Errorf("does not begin with %q and a number: it is not a snapshot", magic)
 	case written > format:
-		return 0, "", fmt.Errorf("has format %d, of a newer version; this one reads formats %d to %d", written, oldestFormat, format)
+		return 0, "", fmt.Errorf("has format %d, of a newer version; this version reads formats %d to %d", written, oldestFormat, format)
 	case written < oldestFormat:
-		return 0, "", fmt.Errorf("has format %d, of an older version; this one reads formats %d to %d", written, oldestFormat, format)
+		return 0, "", fmt.Errorf("has format %d, of an older version; this version reads formats %d to %d", written, oldestFormat, format)
 	}
 	return written, source, nil
 }
 
 // verify reads size bytes from the start, and the checksum after them.
 func verify(f io.ReadSeeker, size int64) error {
-	damaged := errors.New("is damaged: its checksum is another")
+	damaged := errors.New("is damaged: checksum mismatch")
 	if size < 0 {
 		return damaged
 	}

@@ -24,7 +24,7 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// contents are of a federation with everything that an annotation can say.
+// contents is a federation with everything that annotations can declare.
 func contents(t *testing.T) Contents {
 	t.Helper()
 	text := fixture.ThreeWith(fixture.Function{Name: "hello", Clusters: fixture.ThreeNames, Annotations: map[string]string{
@@ -53,7 +53,7 @@ func state(objects []federation.Object) *federation.State {
 	return new(build.Builder).Build(store, build.Options{Zones: []string{"fn.example.org."}})
 }
 
-func TestWhatIsLoadedIsWhatWasSaved(t *testing.T) {
+func TestLoadReturnsWhatWasSaved(t *testing.T) {
 	path, saved := Path(t.TempDir(), "karmada x"), contents(t)
 	if _, err := Load(path, "karmada x"); !errors.Is(err, ErrNone) {
 		t.Errorf("before it was saved: %v", err)
@@ -75,14 +75,14 @@ func TestWhatIsLoadedIsWhatWasSaved(t *testing.T) {
 		}
 	}
 	if !loaded.Confirmed.Equal(saved.Confirmed) || !loaded.Saved.Equal(saved.Saved) {
-		t.Error("the times are others")
+		t.Error("the times differ")
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }
 
-func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
+func TestTheLeftoversOfAKilledProcessAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	path := Path(dir, "karmada x")
 	old, young := filepath.Join(dir, "."+filepath.Base(path)+"123"), filepath.Join(dir, "."+filepath.Base(path)+"456")
@@ -97,12 +97,12 @@ func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
 	}
 	left, err := filepath.Glob(filepath.Join(dir, ".*"))
 	if err != nil || !slices.Equal(left, []string{young}) {
-		t.Errorf("left are %v (%v), want %s alone", left, err, young)
+		t.Errorf("%v remain (%v), want only %s", left, err, young)
 	}
 }
 
-// TestADamagedFileIsNeverHalfLoaded cuts the file at every length and turns every
-// byte over, and gives it to another source.
+// TestADamagedFileIsNeverHalfLoaded truncates the file at every length, flips every byte,
+// and reads it for another source.
 func TestADamagedFileIsNeverHalfLoaded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	if err := Save(path, "karmada x", contents(t)); err != nil {
@@ -114,21 +114,21 @@ func TestADamagedFileIsNeverHalfLoaded(t *testing.T) {
 	}
 	for n := range raw {
 		if _, err := read(bytes.NewReader(raw[:n]), "karmada x"); err == nil {
-			t.Fatalf("taken when cut at %d", n)
+			t.Fatalf("accepted when truncated at %d", n)
 		}
 		damaged := append([]byte(nil), raw...)
 		damaged[n] ^= 1
 		if _, err := read(bytes.NewReader(damaged), "karmada x"); err == nil {
-			t.Fatalf("taken with byte %d turned", n)
+			t.Fatalf("accepted with byte %d flipped", n)
 		}
 	}
 	for text, want := range map[string]string{
 		"":                        "does not begin with",
 		"nearcast-snapshot x x\n": "it is not a snapshot",
-		"nearcast-snapshot 1 x\n": "has format 1, of an older version; this one reads formats 2 to 3",
-		"nearcast-snapshot 4 x\n": "has format 4, of a newer version; this one reads formats 2 to 3",
+		"nearcast-snapshot 1 x\n": "has format 1, of an older version; this version reads formats 2 to 3",
+		"nearcast-snapshot 4 x\n": "has format 4, of a newer version; this version reads formats 2 to 3",
 		string(raw[:len(raw)-9]):  "is damaged",
-		string(raw):               `is of the source "karmada x", and not of "karmada y"`,
+		string(raw):               `belongs to the source "karmada x", not to "karmada y"`,
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -139,9 +139,9 @@ func TestADamagedFileIsNeverHalfLoaded(t *testing.T) {
 	}
 }
 
-// TestFormatTwoSaysWhatItDoesNotHave reads a file of it that has pending load balancers and
-// workloads at zero.
-func TestFormatTwoSaysWhatItDoesNotHave(t *testing.T) {
+// TestFormatTwoReportsWhatItLacks reads a file in this format that has pending load
+// balancers and workloads at zero.
+func TestFormatTwoReportsWhatItLacks(t *testing.T) {
 	items := `{"Template":{"Kind":"Service","Namespace":"ns","Name":"pending"}}
 {"Template":{"Kind":"Service","Namespace":"ns","Name":"plain"}}
 {"Template":{"Group":"networking.k8s.io","Kind":"Ingress","Namespace":"ns","Name":"in"}}
@@ -172,14 +172,14 @@ func TestFormatTwoSaysWhatItDoesNotHave(t *testing.T) {
 		}
 	}
 	if len(c.Refused) != 1 || len(c.Objects) != 9 {
-		t.Errorf("%d objects, refused %v; want the one annotation refused alone", len(c.Objects), c.Refused)
+		t.Errorf("%d objects, refused %v; want only the annotation refused", len(c.Objects), c.Refused)
 	}
 }
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"Cluster":{"Name":"a","Annotations":[{"Key":"nearcast.dev/cost","Value":"1"}]}}{"Template":null}{"Template":{}}{"Verdict":{}}{"Binding":{"Members":[{"Cluster":"a","Seen":{}}]}}`))
 	f.Fuzz(func(_ *testing.T, data []byte) {
-		// The checksum would hide the rest from the fuzzer.
+		// Otherwise the checksum would hide the rest from the fuzzer.
 		text := append(fmt.Appendf(nil, "%s%d \"k\"\n", magic, format), data...)
 		c, err := read(bytes.NewReader(fmt.Appendf(text, checksum, sha256.Sum256(text))), "k")
 		if err != nil {
@@ -189,7 +189,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestReasonsOfAnOlderVersionAreCut: it kept the answers of probes whole.
+// TestReasonsOfAnOlderVersionAreCut: that version kept the whole answers of probes.
 func TestReasonsOfAnOlderVersionAreCut(t *testing.T) {
 	path, saved := Path(t.TempDir(), "karmada x"), contents(t)
 	for target, v := range saved.Verdicts {
