@@ -7,9 +7,9 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestAFunctionNobodyAsksForIsIdle shares a gateway between a function that is
-// asked for and one that is not.
-func TestAFunctionNobodyAsksForIsIdle(t *testing.T) {
+// TestAFunctionWithoutQueriesIsIdle shares a gateway between a function that is queried
+// and one that is not.
+func TestAFunctionWithoutQueriesIsIdle(t *testing.T) {
 	shared := fixture.Function{Name: "busy", Clusters: []string{"de-wide"}}
 	other := fixture.Function{Name: "quiet", Clusters: []string{"de-wide", "us-azure"}}
 	v, err := Once(configOf(fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(shared, other)})))
@@ -17,7 +17,7 @@ func TestAFunctionNobodyAsksForIsIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	if v.Asked(0) {
-		t.Error("idle where no function ever is")
+		t.Error("idle although no function may be")
 	}
 	now := time.Now()
 	a := newActivities(time.Minute)
@@ -36,10 +36,10 @@ func TestAFunctionNobodyAsksForIsIdle(t *testing.T) {
 	}
 	now = now.Add(2 * time.Minute)
 	if v.Asked(0) {
-		t.Error("idle before it was looked at")
+		t.Error("idle before it was checked")
 	}
 	if idle, _ := count(); idle != 1 {
-		t.Errorf("%d targets idle, want that of the quiet function alone", idle)
+		t.Errorf("%d targets idle, want only that of the quiet function", idle)
 	}
 	if !v.Asked(1) {
 		t.Error("the quiet function was not idle")
@@ -47,12 +47,12 @@ func TestAFunctionNobodyAsksForIsIdle(t *testing.T) {
 	select {
 	case <-a.woken:
 	default:
-		t.Error("nobody was woken")
+		t.Error("no function was woken")
 	}
 	if idle, _ := count(); idle != 0 || v.Asked(1) {
-		t.Errorf("%d targets idle after it was asked for", idle)
+		t.Errorf("%d targets idle after it was queried", idle)
 	}
 	if again := a.follow(v.activity, v.State.Functions, v.State.Functions, now); again.At(0) != v.activity.At(0) {
-		t.Error("a new table forgot who was asked for")
+		t.Error("a new table forgot which functions were queried")
 	}
 }

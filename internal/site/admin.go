@@ -62,7 +62,7 @@ func (s *Site) serveDrains(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodDelete:
 		err = s.drains.remove(drain)
 	case r.Method != http.MethodGet:
-		admin.Reply(w, nil, http.StatusMethodNotAllowed, fmt.Errorf("%s is none of GET, PUT, DELETE", r.Method))
+		admin.Reply(w, nil, http.StatusMethodNotAllowed, fmt.Errorf("method %s is not allowed; use GET, PUT or DELETE", r.Method))
 		return
 	}
 	admin.Reply(w, s.drained(), http.StatusBadRequest, err)

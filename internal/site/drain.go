@@ -96,7 +96,7 @@ func (d *drains) set(drain steer.Drain) error {
 		return err
 	}
 	if drain.Ended(time.Now()) {
-		return fmt.Errorf("until: %s is past", drain.Until.Format(time.RFC3339))
+		return fmt.Errorf("until: %s is in the past", drain.Until.Format(time.RFC3339))
 	}
 	return d.change(drain, true)
 }
@@ -159,7 +159,7 @@ func (d *drains) save() {
 	case failed != nil:
 		d.log.Warningf("drains: %s: %v", inMemory, failed)
 	case recovered:
-		d.log.Infof("drains: %s is written again", d.path)
+		d.log.Infof("drains: writing %s succeeds again", d.path)
 	}
 	if err != nil {
 		select {
@@ -170,7 +170,7 @@ func (d *drains) save() {
 }
 
 // inMemory is the message if the drains in force cannot be written to disk.
-const inMemory = "what is drained at this site is held in memory alone, and a restart would go back to what was before"
+const inMemory = "the drains of this site are only in memory, and a restart would restore the last ones written"
 
 // unkept says why the drains in force would not outlive a restart; "" if they would, or if
 // they are not written to disk at all.

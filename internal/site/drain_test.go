@@ -15,7 +15,7 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-func TestDrainsOutliveARestartAndEnd(t *testing.T) {
+func TestDrainsSurviveARestartAndEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "drains.json")
 	d, err := openDrains(path, silent{})
 	if err != nil {
@@ -30,10 +30,10 @@ func TestDrainsOutliveARestartAndEnd(t *testing.T) {
 		}
 	}
 	for want, drain := range map[string]steer.Drain{
-		`kind "node" is none of`: {Kind: "node", Pattern: "x"},
-		`"[" is not a pattern`:   {Kind: steer.DrainCluster, Pattern: "["},
-		`"" is not a pattern`:    {Kind: steer.DrainCluster},
-		"is past":                {Kind: steer.DrainCluster, Pattern: "x", Until: time.Now().Add(-time.Hour)},
+		`kind "node" is not cluster`: {Kind: "node", Pattern: "x"},
+		`"[" is not a pattern`:       {Kind: steer.DrainCluster, Pattern: "["},
+		`"" is not a pattern`:        {Kind: steer.DrainCluster},
+		"is in the past":             {Kind: steer.DrainCluster, Pattern: "x", Until: time.Now().Add(-time.Hour)},
 	} {
 		if err := d.set(drain); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
@@ -60,16 +60,16 @@ func TestDrainsOutliveARestartAndEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d, err := openDrains(path, silent{}); err == nil || !strings.Contains(err.Error(), path+": entry 1: ") || len(d.all) != 1 {
-		t.Errorf("%v, %v; what is bad must be named, and what is good used", d.all, err)
+		t.Errorf("%v, %v; want the invalid entries named, and the valid ones used", d.all, err)
 	}
 	if _, err := os.Stat(path + ".damaged"); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestWhatIsGoodOfADamagedFileOutlivesASecondRestart also holds that until it is written that is
-// said.
-func TestWhatIsGoodOfADamagedFileOutlivesASecondRestart(t *testing.T) {
+// TestTheValidPartOfADamagedFileSurvivesASecondRestart also checks that the problem is
+// reported until the file is written.
+func TestTheValidPartOfADamagedFileSurvivesASecondRestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "drains.json")
 	if err := os.WriteFile(path, []byte(`[{"kind": "region", "pattern": "eu"}, {"ki`), 0o600); err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestWhatIsGoodOfADamagedFileOutlivesASecondRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, err := openDrains(path, silent{})
 		if err == nil || d.unkept() == "" {
-			t.Fatalf("damaged: %v, and said of it %q", err, d.unkept())
+			t.Fatalf("damaged: %v, reported %q", err, d.unkept())
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan bool)
@@ -88,14 +88,14 @@ func TestWhatIsGoodOfADamagedFileOutlivesASecondRestart(t *testing.T) {
 		time.Sleep(2 * retry)
 		again, err := openDrains(path, silent{})
 		if all, _ := again.now(time.Now()); err != nil || len(all) != 1 || d.unkept() != "" {
-			t.Errorf("after a second restart: %v, %v, and said of it %q", all, err, d.unkept())
+			t.Errorf("after a second restart: %v, %v, reported %q", all, err, d.unkept())
 		}
 		cancel()
 		<-ended
 	})
 }
 
-// silent is a Logger that keeps nothing.
+// silent is a Logger that discards everything.
 type silent struct{}
 
 func (silent) Infof(string, ...any)    {}
@@ -121,9 +121,9 @@ func (l *lines) read() []string {
 	return slices.Clone(l.all)
 }
 
-// TestADiskThatTakesNothingRefusesNoDrain has a folder that is missing for a while, as who
-// is root can write to all others.
-func TestADiskThatTakesNothingRefusesNoDrain(t *testing.T) {
+// TestADrainIsAcceptedOnAFullDisk has a directory that is missing for a while, because
+// root can write to all others.
+func TestADrainIsAcceptedOnAFullDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	path := filepath.Join(dir, "drains.json")
 	drain := steer.Drain{Kind: steer.DrainCluster, Pattern: "de-*"}
@@ -143,10 +143,10 @@ func TestADiskThatTakesNothingRefusesNoDrain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if all, _ := d.now(time.Now()); len(all) != 1 || d.unkept() == "" {
-			t.Errorf("%v in force, and said of it %q", all, d.unkept())
+			t.Errorf("%v in force, reported %q", all, d.unkept())
 		}
 		time.Sleep(time.Hour)
-		if got := log.read(); len(got) != 1 || !strings.Contains(got[0], "in memory alone") || !strings.Contains(got[0], dir) {
+		if got := log.read(); len(got) != 1 || !strings.Contains(got[0], "only in memory") || !strings.Contains(got[0], dir) {
 			t.Errorf("an hour of a full disk: %q, want one line", got)
 		}
 		if err := os.Mkdir(dir, 0o700); err != nil {
@@ -155,9 +155,9 @@ func TestADiskThatTakesNothingRefusesNoDrain(t *testing.T) {
 		time.Sleep(2 * retry)
 		again, err := openDrains(path, log)
 		if all, _ := again.now(time.Now()); err != nil || len(all) != 1 || d.unkept() != "" {
-			t.Errorf("once the disk allows: %v, %v, and said of it %q", all, err, d.unkept())
+			t.Errorf("once the disk works: %v, %v, reported %q", all, err, d.unkept())
 		}
-		if got := log.read(); len(got) != 2 || !strings.Contains(got[1], "written again") {
+		if got := log.read(); len(got) != 2 || !strings.Contains(got[1], "succeeds again") {
 			t.Errorf("%q", got)
 		}
 		cancel()

@@ -11,9 +11,10 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-// TestADiskThatHangsHoldsNobodyButItsWriters: drains are in force, are read and change while
-// the file cannot be written, and in the end it has the last of them, not the last but one.
-func TestADiskThatHangsHoldsNobodyButItsWriters(t *testing.T) {
+// TestAHangingDiskBlocksOnlyItsWriters: drains are in force, are read and change while
+// the file cannot be written, and in the end the file has the last of them, not the last
+// but one.
+func TestAHangingDiskBlocksOnlyItsWriters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "drains.json")
 	d, err := openDrains(path, silent{})
 	if err != nil {
@@ -36,7 +37,7 @@ func TestADiskThatHangsHoldsNobodyButItsWriters(t *testing.T) {
 		select {
 		case <-d.changed:
 		case <-time.After(time.Minute):
-			t.Fatalf("the publisher does not hear of command %d", i)
+			t.Fatalf("the publisher was not notified of command %d", i)
 		}
 		if all, _ := d.now(time.Now()); len(all) != []int{1, 2, 1, 2}[i] {
 			t.Errorf("after command %d %v are in force", i, all)

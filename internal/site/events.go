@@ -53,7 +53,7 @@ func (s *Site) record(ctx context.Context, to recorder) {
 		}
 		for _, about := range inTurn(recorded, turn) {
 			if recovered(recorded[about], now[about]) && v.has(about) {
-				write(about, federation.Event{Reason: federation.ReasonRecovered, Note: "every cluster that it is placed in can be answered"})
+				write(about, federation.Event{Reason: federation.ReasonRecovered, Note: "all clusters in which it is placed can be answered again"})
 			}
 		}
 		recorded = now

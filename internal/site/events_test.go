@@ -14,9 +14,9 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-// TestWhatIsWorthAnEvent holds the Events of a function in each of its states,
-// and that there are none of one that is well.
-func TestWhatIsWorthAnEvent(t *testing.T) {
+// TestEventsReportEveryStateThatNeedsAttention checks which Events a function gets in each
+// of its states, and that a healthy one gets none.
+func TestEventsReportEveryStateThatNeedsAttention(t *testing.T) {
 	ref := federation.Ref{Kind: "Service", Namespace: "ns", Name: "web"}
 	template := &federation.Template{Meta: federation.Meta{Ref: ref, UID: "1"}, Annotated: &federation.Annotated{}, TCPPort: 80}
 	cluster := func(name, addr string) *federation.Cluster {
@@ -46,10 +46,10 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 		verdicts steer.Verdicts
 		want     []string
 	}{
-		"well":           {[]federation.Object{template, binding("a", "b")}, down(""), nil},
-		"placed nowhere": {[]federation.Object{template}, down(""), []string{"NoEligibleCluster: no cluster can be answered: no ResourceBinding of Service ns/web: nothing propagates it"}},
+		"well":       {[]federation.Object{template, binding("a", "b")}, down(""), nil},
+		"not placed": {[]federation.Object{template}, down(""), []string{"NoEligibleCluster: no cluster can be answered: no ResourceBinding of Service ns/web: it is not propagated"}},
 		"no such cluster": {[]federation.Object{template, binding("z")}, down(""),
-			[]string{"NoEligibleCluster: no cluster can be answered: z: no Cluster of this name was read, or it was refused"}},
+			[]string{"NoEligibleCluster: no cluster can be answered: z: no Cluster has this name, or it was refused"}},
 		"one is down": {[]federation.Object{template, binding("a", "b")}, down("192.0.2.1"), []string{"Failover: moved away from a (down): probe fails: connection refused"}},
 		"a file's":    {[]federation.Object{&federation.Template{Meta: federation.Meta{Ref: ref}, Annotated: &federation.Annotated{}, TCPPort: 80}}, down(""), nil},
 	} {
@@ -70,9 +70,9 @@ func TestWhatIsWorthAnEvent(t *testing.T) {
 	}
 }
 
-// TestTheAuthorOfWhatIsNotReadGetsAnEvent holds it for what an Event can be given to: Clusters
-// have no namespace that it could be in.
-func TestTheAuthorOfWhatIsNotReadGetsAnEvent(t *testing.T) {
+// TestIgnoredKeysAreReportedToTheirAuthor covers objects that can have Events: Clusters
+// have no namespace for them.
+func TestIgnoredKeysAreReportedToTheirAuthor(t *testing.T) {
 	eventsAbout := func(group, kind, namespace, uid string) []federation.Event {
 		m := federation.Meta{Ref: federation.Ref{Group: group, Kind: kind, Namespace: namespace, Name: "web"}, UID: uid}
 		v := &View{Table: &steer.Table{State: &federation.State{Faults: []federation.Fault{m.Ignored("label nearcast.dev/function", "is not read")}}}}
@@ -83,11 +83,11 @@ func TestTheAuthorOfWhatIsNotReadGetsAnEvent(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	if got := append(eventsAbout("cluster.karmada.io", "Cluster", "", "1"), eventsAbout("apps", "Deployment", "ns", "")...); len(got) > 0 {
-		t.Errorf("a Cluster, or what is in a file: %v", got)
+		t.Errorf("a Cluster, or an object in a file: %v", got)
 	}
 }
 
-func TestRecoveryIsOfAFailoverAlone(t *testing.T) {
+func TestOnlyAFailoverIsFollowedByARecoveryEvent(t *testing.T) {
 	failover, refused := federation.Event{Reason: federation.ReasonFailover}, federation.Event{Reason: federation.ReasonRefused}
 	for _, c := range []struct {
 		before, now []federation.Event
@@ -104,9 +104,9 @@ func TestRecoveryIsOfAFailoverAlone(t *testing.T) {
 	}
 }
 
-// TestEventsAreSharedOutByNamespace holds that a namespace with thousands of objects leaves
-// others their turn.
-func TestEventsAreSharedOutByNamespace(t *testing.T) {
+// TestEventsAreDistributedFairlyAmongNamespaces checks that a namespace with thousands of
+// objects leaves others their turn.
+func TestEventsAreDistributedFairlyAmongNamespaces(t *testing.T) {
 	events := map[federation.Identity][]federation.Event{}
 	about := func(namespace, name string) federation.Identity {
 		return federation.Identity{Ref: federation.Ref{Kind: "Service", Namespace: namespace, Name: name}, UID: name}

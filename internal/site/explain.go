@@ -81,7 +81,7 @@ func (v *View) Explain(name string, from netip.Addr, verdicts steer.Verdicts, re
 func noSuchName(fqdn string) error { return fmt.Errorf("%s does not exist (NXDOMAIN)", fqdn) }
 
 func noRecords(fqdn string) error {
-	return fmt.Errorf("%s has no records, and names exist below it (NODATA)", fqdn)
+	return fmt.Errorf("%s has no records, but names exist below it (NODATA)", fqdn)
 }
 
 // explainFunction adds to e how the function is steered.
@@ -114,17 +114,17 @@ func (v *View) located(from netip.Addr) string {
 func lasts(c steer.Choice) string {
 	switch {
 	case c.Cluster < 0 && !c.Anycast:
-		return "the least: there is no candidate"
+		return "minimum: there is no candidate"
 	case !c.Steered:
-		return "the most: nothing that is probed can end it"
+		return "maximum: no probe can change this answer"
 	case c.Tier != steer.Up:
-		return "the least: better candidates may come back"
+		return "minimum: better candidates may recover"
 	case c.Shaky:
-		return "the least: the last probe failed"
+		return "minimum: the last probe failed"
 	case c.Probed:
-		return "at most the time in which probes can end it"
+		return "at most the time that probes need to change this answer"
 	}
-	return "the most: nothing is probed"
+	return "maximum: nothing is probed"
 }
 
 // outcome describes in words what Pick answers.
@@ -144,7 +144,7 @@ func (v *View) outcome(q steer.Question, candidates []steer.Candidate) (string, 
 		for _, c := range candidates {
 			all = append(all, c.Addresses...)
 		}
-		return "all candidates are down: every one of them, in order", all
+		return "all candidates are down: answering all of them, in order", all
 	}
 	return "cluster " + v.State.Clusters[choice.Cluster].Name, candidates[0].Addresses
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// countries is a database with the country of 198.51.100.0/24, and a code for
-// 203.0.113.0/24 that may be of any type.
+// countries is a database with the country of 198.51.100.0/24, and a code of any type for
+// 203.0.113.0/24.
 func countries(t *testing.T, code string, other mmdbtype.DataType) []byte {
 	t.Helper()
 	tree, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: "Country", IncludeReservedNetworks: true})
@@ -40,10 +40,10 @@ func countries(t *testing.T, code string, other mmdbtype.DataType) []byte {
 	return b.Bytes()
 }
 
-// TestABadDatabaseIsCountedAndTheTableStays follows a database through what happens to one,
-// and a reload in between. What is counted and logged must name it, and the client that the
-// table has must keep its place and scope.
-func TestABadDatabaseIsCountedAndTheTableStays(t *testing.T) {
+// TestAnInvalidDatabaseIsCountedAndTheTableStays takes a database through its possible
+// failures, with a reload in between. Counts and logs must name it, and a client in the
+// table must keep its location and scope.
+func TestAnInvalidDatabaseIsCountedAndTheTableStays(t *testing.T) {
 	dir := t.TempDir()
 	database := filepath.Join(dir, "c.mmdb")
 	if err := os.WriteFile(filepath.Join(dir, "l.csv"), []byte("192.0.2.128/25,us\n"), 0o600); err != nil {
@@ -71,15 +71,15 @@ func TestABadDatabaseIsCountedAndTheTableStays(t *testing.T) {
 		return fmt.Sprint(text, v.State.Refused())
 	}
 	eventually(t, "us/25 de/24 /24 1", says)
-	if log.count("refused: "+database+": damaged records: 1 of 2, first that of 203.0.113.0/24: country.iso_code is not a string") != 1 {
-		t.Error("the log does not say once what is wrong", log.lines)
+	if log.count("refused: "+database+": 1 of 2 records are damaged, first the one for 203.0.113.0/24: country.iso_code is not a string") != 1 {
+		t.Error("the log does not report the fault exactly once", log.lines)
 	}
 	put(countries(t, "DE", mmdbtype.String("MK")))
 	eventually(t, "us/25 de/24 mk/24 0", says)
 	put([]byte("cut"))
 	eventually(t, "us/25 de/24 mk/24 1", says)
 
-	config.Probe.Interval *= 2 // a reload with something else
+	config.Probe.Interval *= 2 // a reload with another change
 	next := acquire(t, config, log)
 	Release(s)
 	s = next

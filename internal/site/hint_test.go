@@ -126,8 +126,8 @@ func TestTheSpeakerGetsAHintOfADrain(t *testing.T) {
 	eventually(t, "[] <nil>", saw)
 }
 
-// TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave holds that one that leaves takes no VIP
-// from the others, of its own namespace or of another.
+// TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave checks that a function that leaves takes
+// no VIP from the others, in its own namespace or in another.
 func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 	const vip = "198.51.100.80"
 	function := func(namespace, name, place string) []federation.Object {
@@ -184,8 +184,8 @@ func TestAVIPIsHintedOnlyWhenAllOfItsFunctionsLeave(t *testing.T) {
 	}
 }
 
-// TestOneNamespacesHintsLeaveRoomForThoseOfOthers has the cluster of all functions drained.
-func TestOneNamespacesHintsLeaveRoomForThoseOfOthers(t *testing.T) {
+// TestTheHintsOfOneNamespaceLeaveRoomForOthers drains the cluster of all functions.
+func TestTheHintsOfOneNamespaceLeaveRoomForOthers(t *testing.T) {
 	store := staging.NewStore()
 	store.Put(staging.Whole(&federation.Cluster{Meta: federation.Meta{Ref: federation.Ref{Group: "cluster.karmada.io", Kind: "Cluster", Name: "a"}}, Leaving: "drained by annotation"}))
 	put := func(namespace, name string, vips ...netip.Addr) {
@@ -207,6 +207,6 @@ func TestOneNamespacesHintsLeaveRoomForThoseOfOthers(t *testing.T) {
 	h := &hinter{home: "a", left: map[netip.Addr]time.Time{}}
 	all := h.hints(view, time.Unix(1e9, 0))
 	if n := len(all); n != mostHints+1 || all[n-1].VIP.String() != "2001:db8:ffff::1" {
-		t.Errorf("%d hints, want %d of evil and that of media", n, mostHints)
+		t.Errorf("%d hints, want %d of evil and the one of media", n, mostHints)
 	}
 }

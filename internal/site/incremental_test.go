@@ -25,12 +25,12 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-// TestWhatIsPublishedAfterChangesEqualsAFreshBuild changes a federation, its probes'
-// verdicts and its drains at random. After each step the view that followed the
-// changes explains every name to every client as one does that is made from nothing.
+// TestWhatIsPublishedAfterChangesEqualsAFreshBuild changes a federation, the verdicts of
+// its probes and its drains at random. After each step, the view that followed the
+// changes explains every name to every client like a view made from scratch.
 func TestWhatIsPublishedAfterChangesEqualsAFreshBuild(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		var failure any // rapid's, which has to be thrown where it called us
+		var failure any // it belongs to rapid, and must be thrown where it called us
 		synctest.Test(t, func(*testing.T) {
 			defer func() { failure = recover() }()
 			w := newRandomWorld(rt)
@@ -52,7 +52,7 @@ func TestWhatIsPublishedAfterChangesEqualsAFreshBuild(t *testing.T) {
 	})
 }
 
-// randomWorld is a Site that nothing runs but its prober.
+// randomWorld is a Site of which only the prober runs.
 type randomWorld struct {
 	*rapid.T
 	site *Site
@@ -91,7 +91,7 @@ func newRandomWorld(t *rapid.T) *randomWorld {
 	return w
 }
 
-// probe has times so far apart that each counts.
+// probe waits long enough between probes that each counts.
 func (w *randomWorld) probe(_ context.Context, target federation.Target) (health.Sample, error) {
 	addr := target.Addr.Addr()
 	w.mu.Lock()
@@ -175,7 +175,7 @@ func (w *randomWorld) change() {
 		s.Put(staging.Reading{Ref: binding})
 	case 12:
 		addr := netip.MustParseAddr(w.addr())
-		synctest.Wait() // no probe is under way
+		synctest.Wait() // no probe is in flight
 		w.mu.Lock()
 		w.down[addr] = !w.down[addr]
 		w.mu.Unlock()
@@ -188,7 +188,7 @@ func (w *randomWorld) change() {
 	}
 }
 
-// publish does what the publisher does; with or without a change, as it does too.
+// publish does what the publisher does, with or without a change.
 func (w *randomWorld) publish() {
 	w.site.rebuild(w.at)
 	synctest.Wait() // for the probes of new targets
@@ -227,7 +227,7 @@ func (w *randomWorld) compare() {
 	}
 	for target := range s.prober.Verdicts() {
 		if !all[target] {
-			w.Fatalf("%s is probed for nothing", target)
+			w.Fatalf("%s is probed needlessly", target)
 		}
 		delete(all, target)
 	}
@@ -241,14 +241,14 @@ func (w *randomWorld) compare() {
 	}
 }
 
-// pointers are the functions of the reverse name as the client sees it.
+// pointers returns the functions of the reverse name as the client sees it.
 func (w *randomWorld) pointers(v *View, client netip.Addr, name []byte) (all []string) {
 	who := v.Locate(client, netip.Prefix{})
 	for _, i := range v.Names.Pointers(name, who.Own) {
 		all = append(all, v.State.Functions.At(int(i)).String())
 	}
 	if function, e := v.Names.Lookup(name, who.Own); function >= 0 || e == Exact {
-		w.Fatalf("%s is a function's", name)
+		w.Fatalf("%s belongs to a function", name)
 	}
 	slices.Sort(all)
 	return append(all, fmt.Sprint(v.Names.Lookup(name, who.Own)))

@@ -8,7 +8,7 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-// BenchmarkLookup is what a query does with the view: find the name, and pick.
+// BenchmarkLookup does what a query does with the view: find the name, and pick.
 func BenchmarkLookup(b *testing.B) {
 	of := size{100000, 256, 1000, 8}
 	s, at := still(b, of)

@@ -14,7 +14,7 @@ const prefix = "coredns_nearcast_"
 
 var publishDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
 	Name:    prefix + "publish_duration_seconds",
-	Help:    "Time to build and publish a table after a change, per source.",
+	Help:    "Time to build and publish a table after a change, in seconds, by source.",
 	Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
 }, []string{"source"})
 
@@ -24,13 +24,13 @@ type collector struct{}
 
 var (
 	descCandidates = prometheus.NewDesc(prefix+"candidates", "Candidates in the default horizon by verdict.", []string{"source", "verdict"}, nil)
-	descAge        = prometheus.NewDesc(prefix+"state_age_seconds", "Time since the source last agreed with its origin.", []string{"source"}, nil)
+	descAge        = prometheus.NewDesc(prefix+"state_age_seconds", "Time since the source was last in sync with its origin, in seconds.", []string{"source"}, nil)
 	descClusters   = prometheus.NewDesc(prefix+"clusters", "Clusters of the federation.", []string{"source"}, nil)
 	descFunctions  = prometheus.NewDesc(prefix+"functions", "Functions served.", []string{"source"}, nil)
-	descTargets    = prometheus.NewDesc(prefix+"probe_targets", "Things probed.", []string{"source"}, nil)
-	descUnderWay   = prometheus.NewDesc(prefix+"probes_in_flight", "Probes under way.", []string{"source"}, nil)
-	descLag        = prometheus.NewDesc(prefix+"probe_lag_seconds", "By how much the probe that waits the longest is late.", []string{"source"}, nil)
-	descRefused    = prometheus.NewDesc(prefix+"refused_inputs", "Objects, files and lines refused for a fault.", []string{"source"}, nil)
+	descTargets    = prometheus.NewDesc(prefix+"probe_targets", "Targets probed.", []string{"source"}, nil)
+	descUnderWay   = prometheus.NewDesc(prefix+"probes_in_flight", "Probes in flight.", []string{"source"}, nil)
+	descLag        = prometheus.NewDesc(prefix+"probe_lag_seconds", "Delay of the most overdue probe, in seconds.", []string{"source"}, nil)
+	descRefused    = prometheus.NewDesc(prefix+"refused_inputs", "Objects, files and lines refused because they are invalid.", []string{"source"}, nil)
 )
 
 func init() { prometheus.MustRegister(collector{}) }

@@ -39,7 +39,7 @@ func (s *Site) restore() {
 		for _, f := range c.Refused {
 			s.log.Warningf("refused: snapshot: %v", f)
 		}
-		s.log.Infof("began with the snapshot of %s, confirmed %s ago", c.Saved.Format(time.RFC3339), time.Since(c.Confirmed).Round(time.Second))
+		s.log.Infof("started from the snapshot of %s, confirmed %s ago", c.Saved.Format(time.RFC3339), time.Since(c.Confirmed).Round(time.Second))
 	}
 }
 
@@ -64,7 +64,7 @@ func (s *Site) persist(ctx context.Context) {
 		case failed != nil:
 			s.log.Warningf("%v", failed)
 		case recovered:
-			s.log.Infof("snapshot %s: it is written again", s.snapshotPath())
+			s.log.Infof("snapshot %s: writing it succeeds again", s.snapshotPath())
 		}
 		if err == nil {
 			saved = view

@@ -13,7 +13,7 @@ func TestAChangeAllocatesForTheChangeAndNotForTheTable(t *testing.T) {
 	few, many := allocated(t, size{1000, 64, 100, 8}), allocated(t, size{10000, 64, 100, 8})
 	t.Logf("%.0f octets among 1,000 functions, %.0f among 10,000", few, many)
 	if many > 1.5*few {
-		t.Errorf("%.0f octets among 1,000 functions, %.0f among 10,000; want no more than half as much again", few, many)
+		t.Errorf("%.0f octets among 1,000 functions, %.0f among 10,000; want at most half as much again", few, many)
 	}
 }
 
@@ -28,7 +28,7 @@ func allocated(t *testing.T, of size) float64 {
 		s.store.Put(staging.Whole(binding(of.functions/2, of, n%2 == 1)))
 		view := s.View()
 		if s.rebuild(at); s.View().Standing.Candidates == view.Standing.Candidates {
-			t.Fatal("a placement that came or went made no candidate come or go")
+			t.Fatal("adding or removing a placement did not change the candidates")
 		}
 	}
 	runtime.ReadMemStats(&after)

@@ -156,7 +156,7 @@ func options(config Config, resolve func(string) (federation.Endpoint, bool)) bu
 func complete(config Config, state *federation.State, at locations) *federation.State {
 	state.Faults = append(state.Faults, at.faults...)
 	if home := config.Where.Cluster; home != "" && state.ClusterIndex(home) < 0 {
-		state.Faults = append(state.Faults, federation.Fault{Object: "cluster " + home, Reason: "is this site's, and no Cluster of the name was read: the site has no place"})
+		state.Faults = append(state.Faults, federation.Fault{Object: "cluster " + home, Reason: "is this site's cluster, but no Cluster has this name, so the site has no location"})
 	}
 	return state
 }

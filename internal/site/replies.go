@@ -50,7 +50,7 @@ var kinds = []struct {
 	{dns.TypeDNSKEY, "the zone's own name"},
 	{dns.TypeSRV, "a service"},
 	{dns.TypeHTTPS, "a service"},
-	{dns.TypePTR, "an address's name"},
+	{dns.TypePTR, "the name of an address"},
 	{dns.TypeA, "a name server of the zone"},
 	{dns.TypeAAAA, "a name server of the zone"},
 }
@@ -66,7 +66,7 @@ func (v *View) explainOther(e *Explanation, from netip.Addr, client Client, verd
 		case reply.Rcode == dns.RcodeNameError:
 			return noSuchName(e.Name)
 		case reply.Rcode != dns.RcodeSuccess:
-			return fmt.Errorf("%s is answered %s", e.Name, dns.RcodeToString[reply.Rcode])
+			return fmt.Errorf("%s is answered with %s", e.Name, dns.RcodeToString[reply.Rcode])
 		}
 		for _, rr := range reply.Answer {
 			e.Records = append(e.Records, strings.Join(strings.Fields(rr.String()), " "))
@@ -77,9 +77,9 @@ func (v *View) explainOther(e *Explanation, from netip.Addr, client Client, verd
 	case len(e.Records) > 0 && ok:
 		v.explainFunction(e, function, client, verdicts)
 	case len(e.Records) > 0:
-		e.Lasts = "the most: nothing that is probed can end it"
+		e.Lasts = "maximum: no probe can change this answer"
 	case slices.Contains(v.servers, e.Name):
-		return fmt.Errorf("%s is a name server of its zone, and has no address (NODATA)", e.Name)
+		return fmt.Errorf("%s is a name server of its zone, but has no address (NODATA)", e.Name)
 	default:
 		return noRecords(e.Name)
 	}

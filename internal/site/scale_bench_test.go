@@ -16,17 +16,16 @@ import (
 	"github.com/nearcast/nearcast/internal/steering/steer"
 )
 
-// size is how large a federation is.
+// size is the size of a federation.
 type size struct {
 	functions, clusters, locations int
-	// placements are each function's; a function that runs everywhere is rare, and
+	// placements is the number per function; a function that runs everywhere is rare, and
 	// eight clusters are already more than most federations place one in.
 	placements int
 }
 
-// still is a Site of the size that no goroutine runs: a benchmark calls what the
-// publisher does. Functions are reached at their clusters' gateways, and probed
-// there, which is the default.
+// still is a Site of the size without goroutines: a benchmark calls what the publisher
+// does. Functions are reached, and by default probed, at their clusters' gateways.
 func still(tb testing.TB, of size) (*Site, locations) {
 	tb.Helper()
 	config := Config{Zones: []string{"fn.example.org."}, Where: steer.Site{Region: "r1"}, Probe: health.Default}
@@ -66,7 +65,7 @@ func serviceRef(i int) federation.Ref {
 	return federation.Ref{Kind: "Service", Namespace: fmt.Sprintf("ns%d", i%100), Name: fmt.Sprintf("f%05d", i)}
 }
 
-// binding places a function, in its first cluster too or not.
+// binding places a function, with or without its first cluster.
 func binding(function int, of size, first bool) *federation.Binding {
 	b := &federation.Binding{
 		Meta: federation.Meta{Ref: serviceRef(function)}, Resource: serviceRef(function),
@@ -84,18 +83,18 @@ func binding(function int, of size, first bool) *federation.Binding {
 	return b
 }
 
-// heap returns the bytes that are in use.
+// heap returns the bytes in use.
 func heap() uint64 {
 	runtime.GC()
-	runtime.GC() // what finalizers held
+	runtime.GC() // kept by finalizers
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// BenchmarkAChange is what it costs that one placement comes or goes, from the
-// store to the published view, and what is held at rest: by the store (what the
-// source listed) and by all that was made of it.
+// BenchmarkAChange measures the cost of adding or removing one placement, from the store
+// to the published view, and the memory at rest: of the store (what the source reported)
+// and of everything made from it.
 func BenchmarkAChange(b *testing.B) {
 	for _, of := range []size{{1000, 256, 1000, 8}, {10000, 256, 1000, 8}, {100000, 256, 1000, 8}, {1000, 256, 1000, 256}, {10000, 256, 1000, 256}, {100000, 256, 1000, 256}} {
 		b.Run(fmt.Sprintf("functions=%d/placements=%d", of.functions, of.placements), func(b *testing.B) {

@@ -8,9 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestShardsAreAMapWhoseVersionsLast edits at random, and compares every version with
-// a map in the end.
-func TestShardsAreAMapWhoseVersionsLast(t *testing.T) {
+// TestShardsAreAMapWithLastingVersions edits at random, and finally compares every
+// version with a map.
+func TestShardsAreAMapWithLastingVersions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		versions, want := []shards[int]{newShards[int]()}, []map[string]int{{}}
 		names := rapid.SampledFrom([]int{3, 40, 20000}).Draw(t, "names") // the last so that parts grow

@@ -97,16 +97,16 @@ func TestAProbesVerdictIsPublished(t *testing.T) {
 		t.Error("not settled after every target was probed")
 	}
 	here.Close()
-	eventually(t, "all candidates are down: every one of them, in order", func() string { return outcome(t, s) })
+	eventually(t, "all candidates are down: answering all of them, in order", func() string { return outcome(t, s) })
 	defer fixture.Listen(t, addr).Close()
 	eventually(t, "cluster us-azure", func() string { return outcome(t, s) })
 }
 
-func TestAViewThatWouldAnswerAlikeIsNotPublished(t *testing.T) {
+func TestAViewThatAnswersAlikeIsNotPublished(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames})})
 	s := acquire(t, configOf(dir), &testLog{})
 	defer Release(s)
-	time.Sleep(500 * time.Millisecond) // what starts is over
+	time.Sleep(500 * time.Millisecond) // start-up is over
 	before := s.View()
 	fixture.Write(t, filepath.Join(dir, "comment.yaml"), "# nothing\n")
 	time.Sleep(500 * time.Millisecond)
@@ -125,7 +125,7 @@ func TestOneConfigurationIsOneSite(t *testing.T) {
 	config.Admin = filepath.Join(dir, "a.sock")
 	first, second := acquire(t, config, log), acquire(t, config, log)
 	if first != second || inUse() != 1 {
-		t.Fatal("two sites of one configuration")
+		t.Fatal("one configuration has two sites")
 	}
 	changed := config
 	changed.Where.Cluster = "de-wide"
@@ -147,7 +147,7 @@ func TestOneConfigurationIsOneSite(t *testing.T) {
 	}
 }
 
-// named is a function of the hostnames.
+// named is a function with the hostnames.
 func named(hostnames ...string) *federation.Function {
 	return &federation.Function{Template: &federation.Template{Annotated: &federation.Annotated{}}, Hostnames: hostnames}
 }
@@ -182,8 +182,8 @@ func TestNamesFollowRFC4592(t *testing.T) {
 	}
 }
 
-// TestATenantsTreeIsTheUnion joins a public and a private tree in which one name
-// is a function's in the one and an ancestor in the other.
+// TestATenantsTreeIsTheUnion joins a public and a private tree: one name is a function in
+// one, and an ancestor in the other.
 func TestATenantsTreeIsTheUnion(t *testing.T) {
 	of := vectorOf(named("x.a.fn.", "b.fn.", "*.w.fn."), named("a.fn.", "x.b.fn.", "*.v.fn.", "y.w.fn."))
 	of.At(1).Private = true
@@ -213,7 +213,7 @@ func TestATenantsTreeIsTheUnion(t *testing.T) {
 	}
 }
 
-func TestLocateTrustsTheSubnetForPlaceAndTheSourceForHorizon(t *testing.T) {
+func TestTheSubnetGivesTheLocationAndTheSourceGivesTheHorizon(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(), "l.csv": "10.2.0.0/16,us\n192.0.2.0/24,de\nresolver 192.0.2.53,mk\n"})
 	config := configOf(dir)
 	config.Locations = locate.Files{Locations: filepath.Join(dir, "l.csv")}
@@ -226,7 +226,7 @@ func TestLocateTrustsTheSubnetForPlaceAndTheSourceForHorizon(t *testing.T) {
 		{"192.0.2.1", "", "de", ""},
 		{"::ffff:192.0.2.1", "", "de", ""},
 		{"192.0.2.1", "10.2.0.0/24", "us", ""},
-		{"192.0.2.53", "", "mk", ""}, // a resolver, for its clients
+		{"192.0.2.53", "", "mk", ""}, // a resolver, on behalf of its clients
 		{"192.0.2.53", "192.0.2.53/32", "de", ""},
 		{"192.0.2.53", "10.3.0.0/24", "mk", ""},
 		{"2002:c000:201::1", "", "de", ""},
@@ -234,7 +234,7 @@ func TestLocateTrustsTheSubnetForPlaceAndTheSourceForHorizon(t *testing.T) {
 		{"192.0.2.1", "10.3.0.0/24", "de", ""}, // private and not covered: only the source is known
 		{"192.0.2.1", "100.64.1.0/24", "de", ""},
 		{"192.0.2.1", "203.0.113.0/24", "", ""},
-		{"192.0.2.1", "0.0.0.0/0", "de", ""}, // by who sent it
+		{"192.0.2.1", "0.0.0.0/0", "de", ""}, // by the sender
 		{"192.0.2.53", "0.0.0.0/0", "mk", ""},
 		{"192.0.2.1", "::/0", "de", ""},
 		{"203.0.113.1", "0.0.0.0/0", "", ""},
@@ -252,7 +252,7 @@ func TestLocateTrustsTheSubnetForPlaceAndTheSourceForHorizon(t *testing.T) {
 	}
 }
 
-func TestMetricsAreOfWhatRuns(t *testing.T) {
+func TestMetricsCoverOnlyRunningSites(t *testing.T) {
 	dir := fixture.Dir(t, map[string]string{"all.yaml": fixture.ThreeWith(fixture.Function{Name: "hello", Annotations: fixture.Unprobed(), Clusters: fixture.ThreeNames})})
 	s := acquire(t, configOf(dir), &testLog{})
 	text := gathered(t)
@@ -263,7 +263,7 @@ func TestMetricsAreOfWhatRuns(t *testing.T) {
 	}
 	Release(s)
 	if strings.Contains(gathered(t), "coredns_nearcast_clusters") {
-		t.Error("a site that has stopped is reported")
+		t.Error("a stopped site is reported")
 	}
 }
 

@@ -8,9 +8,9 @@ import (
 	"github.com/nearcast/nearcast/internal/testkit/fixture"
 )
 
-// TestAStatusOfNothingHasEmptyLists is of a folder without a manifest, and of a function that
-// is nowhere: a list that is null ends programs that go through it.
-func TestAStatusOfNothingHasEmptyLists(t *testing.T) {
+// TestAnEmptyStatusHasEmptyLists covers a directory without a manifest, and a function
+// without a placement: a null list breaks programs that iterate over it.
+func TestAnEmptyStatusHasEmptyLists(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", `"clusters":[],"functions":[]`},
 		{fixture.Documents(fixture.Function{Name: "hello"}), `"candidates":[]`},
